@@ -1,0 +1,81 @@
+package chat
+
+import "time"
+
+// Kind says what an event tells, and which of its fields is set.
+type Kind string
+
+const (
+	// In a room's stream.
+	RoomCreated    Kind = "room.created"    // Room
+	RoomUpdated    Kind = "room.updated"    // Room, as it is now
+	MemberJoined   Kind = "member.joined"   // Member
+	MemberLeft     Kind = "member.left"     // Member; By differs from Member.User when removed
+	MemberUpdated  Kind = "member.updated"  // Member, as it is now (role)
+	MessageCreated Kind = "message.created" // Message
+
+	// In a person's stream.
+	RoomJoined     Kind = "room.joined"     // View: the room as this person first sees it
+	RoomLeft       Kind = "room.left"       // Left
+	ReadMoved      Kind = "read.moved"      // Read
+	SessionRevoked Kind = "session.revoked" // Sessions
+
+	// In the server's stream.
+	UserCreated Kind = "user.created" // User
+	UserUpdated Kind = "user.updated" // User, as it is now
+)
+
+// Position is a place in a stream: just after the event numbered Seq.
+// The zero Seq is the place before the first event.
+type Position struct {
+	Epoch string `json:"epoch" doc:"Changes when the stream was rolled back; positions of different epochs cannot be compared"`
+	Seq   int64  `json:"seq" doc:"Number of the last event seen, 0 for none"`
+	ID    string `json:"id,omitempty" doc:"Id of that event, if known: lets the server notice a log that was rolled back"`
+}
+
+// Event is one change in a stream. Events are immutable; Message shows the message as it is when the
+// event is read, so a replayed event may already carry a later text.
+type Event struct {
+	Stream Stream    `json:"stream" doc:"Where it happened: room:<id>, user:<id> or server"`
+	Epoch  string    `json:"epoch" doc:"Epoch of the stream"`
+	Seq    int64     `json:"seq" doc:"Dense number in the stream, from 1"`
+	ID     string    `json:"id" doc:"Unique id of the event"`
+	Prev   string    `json:"prev,omitempty" doc:"Id of the event before it in the stream, empty for the first"`
+	Kind   Kind      `json:"kind" doc:"What happened; says which of the following fields is set"`
+	At     time.Time `json:"at" doc:"When, by the server's clock"`
+	By     UserID    `json:"by,omitempty" doc:"Who did it, empty for the server itself"`
+
+	Message  *Message    `json:"message,omitempty" doc:"message.created"`
+	Member   *Member     `json:"member,omitempty" doc:"member.joined, member.left, member.updated"`
+	Room     *Room       `json:"room,omitempty" doc:"room.created, room.updated"`
+	View     *RoomView   `json:"view,omitempty" doc:"room.joined"`
+	Left     RoomID      `json:"left,omitempty" doc:"room.left"`
+	Read     *Read       `json:"read,omitempty" doc:"read.moved"`
+	Sessions []SessionID `json:"sessions,omitempty" doc:"session.revoked"`
+	User     *User       `json:"user,omitempty" doc:"user.created, user.updated"`
+}
+
+// Position is the place just after e.
+func (e *Event) Position() Position { return Position{Epoch: e.Epoch, Seq: e.Seq, ID: e.ID} }
+
+// Follows reports whether e comes right after p: the next number of the same epoch, with the
+// same event before it (where p knows that event's id).
+func (e *Event) Follows(p Position) bool {
+	return e.Epoch == p.Epoch && e.Seq == p.Seq+1 && (p.ID == "" || e.Prev == p.ID)
+}
+
+// Signal is news that has no number and may be dropped: who types, who came and went.
+type Signal struct {
+	Stream Stream     `json:"stream" doc:"room:<id> for typing, server for presence"`
+	Kind   SignalKind `json:"kind" doc:"typing or presence"`
+	User   UserID     `json:"user" doc:"Who types, or came or went"`
+	Online bool       `json:"online,omitempty" doc:"With presence: came (true) or went (false)"`
+}
+
+// SignalKind says what a [Signal] tells.
+type SignalKind string
+
+const (
+	Typing   SignalKind = "typing"   // in a room's stream; holds for 5 seconds
+	Presence SignalKind = "presence" // in the server's stream
+)

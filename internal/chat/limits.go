@@ -1,0 +1,54 @@
+package chat
+
+import "time"
+
+// Limits bounds what people may do. Sizes are in bytes unless said otherwise.
+type Limits struct {
+	Message      int `json:"message" doc:"Bytes of a message's text"`
+	Name         int `json:"name" doc:"Characters of a person's or a room's name"`
+	Topic        int `json:"topic" doc:"Characters of a topic"`
+	Password     int `json:"password" doc:"Most bytes of a password"`
+	PasswordMin  int `json:"password_min" doc:"Fewest characters of a password"`
+	RoomsCreated int `json:"rooms_created" doc:"Rooms that one person may create"`
+	RoomsJoined  int `json:"rooms_joined" doc:"Rooms that one person may be in"`
+	PageMax      int `json:"page_max" doc:"Most items of one page"`
+
+	Sends   Rate `json:"-"` // messages per person
+	Calls   Rate `json:"-"` // any action per person
+	Logins  Rate `json:"-"` // log-ins and sign-ups per address
+	Guesses Rate `json:"-"` // log-ins per account name
+}
+
+// DefaultLimits are generous for people and tight for loops.
+var DefaultLimits = Limits{
+	Message: 16 << 10, Name: 64, Topic: 250, Password: 256, PasswordMin: 8,
+	RoomsCreated: 500, RoomsJoined: 2000, PageMax: 200,
+	Sends:   Rate{Limit: 50, Window: 10 * time.Second},
+	Calls:   Rate{Limit: 600, Window: 10 * time.Second},
+	Logins:  Rate{Limit: 30, Window: time.Minute},
+	Guesses: Rate{Limit: 10, Window: time.Minute},
+}
+
+func (l Limits) withDefaults() Limits {
+	d := DefaultLimits
+	for _, f := range []struct {
+		v *int
+		d int
+	}{
+		{&l.Message, d.Message}, {&l.Name, d.Name}, {&l.Topic, d.Topic}, {&l.Password, d.Password}, {&l.PasswordMin, d.PasswordMin},
+		{&l.RoomsCreated, d.RoomsCreated}, {&l.RoomsJoined, d.RoomsJoined}, {&l.PageMax, d.PageMax},
+	} {
+		if *f.v == 0 {
+			*f.v = f.d
+		}
+	}
+	for _, f := range []struct {
+		v *Rate
+		d Rate
+	}{{&l.Sends, d.Sends}, {&l.Calls, d.Calls}, {&l.Logins, d.Logins}, {&l.Guesses, d.Guesses}} {
+		if *f.v == (Rate{}) {
+			*f.v = f.d
+		}
+	}
+	return l
+}

@@ -1,0 +1,132 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+)
+
+// Config is what a [Service] is made of. Every field without a default must be set.
+type Config struct {
+	Store    Store
+	Bell     Bell
+	Presence Roster
+	Limiter  Limiter
+	Hasher   Hasher
+	Names    NameFolder
+
+	NewID    func() string    // unique, sortable by time, at most 64 letters and digits
+	NewToken func() string    // at least 128 bits of randomness, URL-safe
+	Now      func() time.Time // default time.Now
+	Log      *slog.Logger     // default slog.Default()
+
+	Limits  Limits  // zero fields take those of DefaultLimits
+	SignUp  SignUp  // default SignUpInvite
+	Version string
+	Name    string // the server's name, as shown to people; default "Parley"
+}
+
+// Hasher hashes passwords, in bounded parallel slots.
+type Hasher interface {
+	// Hash returns the encoded hash of a password. ErrRateLimited where no slot came free in time.
+	Hash(ctx context.Context, password string) (string, error)
+	// Verify reports whether the password has that encoded hash. An empty hash does the same
+	// work and reports false.
+	Verify(ctx context.Context, encoded, password string) (bool, error)
+}
+
+// NameFolder turns a name as typed into the form shown and the key under which look-alikes collide:
+// compatibility forms, case, zero-width and confusable letters. ErrInvalid for names that
+// cannot be shown safely.
+type NameFolder interface {
+	Fold(name string) (shown, key string, err error)
+}
+
+// Limiter counts requests in exact sliding windows.
+type Limiter interface {
+	// Take takes n out of key's window if they fit, and says what is left. A refused call takes
+	// nothing.
+	Take(ctx context.Context, key string, n int, rate Rate) (Allowance, error)
+}
+
+// Rate allows Limit in every window of length Window.
+type Rate struct {
+	Limit  int
+	Window time.Duration
+}
+
+// Allowance is a [Limiter]'s answer.
+type Allowance struct {
+	OK         bool
+	Remaining  int           // what is left in the window now
+	RetryAfter time.Duration // if not OK: when the same call would fit, if nobody else calls
+}
+
+// Roster knows who is online, on all nodes.
+type Roster interface {
+	// Online returns the ids of the people with at least one open connection, in no order.
+	Online(ctx context.Context) ([]UserID, error)
+}
+
+// SignUp says who may make an account for themselves.
+type SignUp string
+
+const (
+	SignUpOpen   SignUp = "open"   // anyone
+	SignUpInvite SignUp = "invite" // whoever has an invite
+	SignUpClosed SignUp = "closed" // nobody; the operator adds people
+)
+
+// Service is the chat: every rule, on top of a store. Its methods are safe for concurrent use.
+type Service struct {
+	Config
+}
+
+// New returns a service. It panics if cfg lacks a part, which is a mistake of the program.
+func New(cfg Config) *Service {
+	for part, missing := range map[string]bool{
+		"Store": cfg.Store == nil, "Bell": cfg.Bell == nil, "Presence": cfg.Presence == nil, "Limiter": cfg.Limiter == nil,
+		"Hasher": cfg.Hasher == nil, "Names": cfg.Names == nil, "NewID": cfg.NewID == nil, "NewToken": cfg.NewToken == nil,
+	} {
+		if missing {
+			panic("chat.New: Config." + part + " is missing")
+		}
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	if cfg.SignUp == "" {
+		cfg.SignUp = SignUpInvite
+	}
+	if cfg.Name == "" {
+		cfg.Name = "Parley"
+	}
+	cfg.Limits = cfg.Limits.withDefaults()
+	return &Service{Config: cfg}
+}
+
+func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }
+
+func isContextError(err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+}
+
+// Caller is who asks: a person with an open session, or nobody (the zero User).
+type Caller struct {
+	User    User
+	Session SessionID
+	// Token expiry, so that a door can close what outlives it.
+	ExpiresAt time.Time
+	// Device names the client program on which the person works; stable over reconnects and log-ins. It
+	// separates the client ids of that person's devices. At most 64 bytes; the session's id if empty.
+	Device string
+	Addr   string // address for limits: an IPv4 address or an IPv6 /64
+	Agent  string // User-Agent
+}
+
+// Anonymous reports whether nobody has logged in.
+func (c Caller) Anonymous() bool { return c.User.ID == "" }

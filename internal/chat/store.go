@@ -1,0 +1,156 @@
+package chat
+
+import (
+	"context"
+	"time"
+)
+
+// Change is one change to one stream. Kind says which fields count, as for [Event]; the store
+// copies them into the event it appends and applies the change to its own tables.
+//
+//	RoomCreated     Room                  inserts the room; ErrConflict if the id exists
+//	RoomUpdated     Room                  replaces name and topic
+//	MemberJoined    Member                inserts the member, read up to the room's newest message;
+//	                                      no-op if already a member
+//	MemberLeft      Member                deletes the member; no-op if not a member
+//	MemberUpdated   Member                replaces the role; ErrNotFound if not a member
+//	MessageCreated  Message (Text, From,  Message.Room follows from Stream; the store sets No and Seq, moves
+//	                ClientID), Device     the author's read position to No; duplicates see below
+//	RoomJoined      View.Room.ID          adds the room to the person's list and fills View: the room as that
+//	                                      person sees it now; no-op if listed, ErrNotFound if not a member
+//	RoomLeft        Left                  takes the room off the person's list; no-op if not listed
+//	ReadMoved       Read                  moves the read position forward; no-op if it is there already
+//	SessionRevoked  Sessions              deletes them; an empty list deletes all of that person's
+//	UserCreated     User, Account, Invite inserts the account; ErrConflict if NameKey is taken;
+//	                                      uses up the invite if one is given
+//	UserUpdated     User, Account         replaces the account; ErrConflict if NameKey is taken
+//
+// A no-op appends no event.
+type Change struct {
+	Stream Stream
+	Kind   Kind
+	ID     string    // id of the event to be; unique, and for MessageCreated also the message's id
+	At     time.Time // UTC, to the millisecond
+	By     UserID
+
+	Message  *Message
+	Member   *Member
+	Room     *Room
+	View     *RoomView
+	Left     RoomID
+	Read     *Read
+	Sessions []SessionID
+	User     *User
+	Account  *Account // with SessionRevoked too: replaces the account (a new password)
+
+	// MustBeIn: if not empty, the change is refused with ErrNotFound unless this person is a
+	// member of the stream's room at the moment of writing.
+	MustBeIn UserID
+	// Device and Message.ClientID, with By, make a send idempotent: the same three in the same
+	// room, within DedupeFor at least, give the event of the first send again.
+	Device string
+	// Invite is the hash of the code to be used up; ErrNotFound if it is unknown, used or
+	// expired at At. Nothing else is written then.
+	Invite string
+}
+
+// DedupeFor is how long at least a store remembers the client ids of sends.
+const DedupeFor = 24 * time.Hour
+
+// Result is what became of one [Change].
+type Result struct {
+	Event     Event // the event that was appended, or that of the first send if Duplicate
+	Duplicate bool  // a repeated send: nothing was written
+	NoOp      bool  // nothing to change: nothing was written, Event is empty
+}
+
+// Store keeps everything. Implementations live in internal/sqlite and internal/redisstore and
+// pass the suite in internal/chat/chattest.
+//
+// Every method returns within ctx's deadline. Not being there is ErrNotFound; an outcome that
+// could not be confirmed is ErrUnavailable, and the same Change may be handed in again.
+// Returned values are the caller's. Times are UTC, to the millisecond.
+type Store interface {
+	// Commit applies changes in order and returns one result each, when all are durable.
+	// Changes to one stream are one atomic step with their events, and the embedded store makes
+	// the whole call atomic. A store that cannot span streams atomically keeps the order given, so that
+	// a crash leaves a prefix; callers put first what makes sense alone. Any refusal stops
+	// there, with the error; a refusal of the first change leaves nothing written.
+	// After it is durable, each appended event is rung on the bell, in order per stream.
+	Commit(ctx context.Context, changes ...Change) ([]Result, error)
+
+	// Heads returns where each stream ends. Streams of people and of the server exist always; an
+	// unknown room has the zero Head.
+	Heads(ctx context.Context, streams ...Stream) ([]Head, error)
+	// Events returns up to limit events right after the position, ascending and without holes,
+	// none if the position is the head. ErrResync if they cannot be had: another epoch, a Seq beyond
+	// the head or older than the kept window (at least Window events), or an event at Seq whose
+	// id is not after.ID. ErrNotFound for an unknown room.
+	Events(ctx context.Context, s Stream, after Position, limit int) ([]Event, error)
+	// Messages returns a page of the room's messages, ascending by No.
+	Messages(ctx context.Context, room RoomID, page Page) ([]Message, error)
+
+	Room(ctx context.Context, id RoomID) (Room, error)
+	// View returns the room as that member sees it; ErrNotFound if not a member.
+	View(ctx context.Context, id RoomID, user UserID) (RoomView, error)
+	// Views returns all rooms that the person is in, sorted by id.
+	Views(ctx context.Context, user UserID) ([]RoomView, error)
+	// PublicRooms returns up to limit public rooms with id > after, sorted by id.
+	PublicRooms(ctx context.Context, after RoomID, limit int) ([]Room, error)
+	// Member returns the person's place in the room; ErrNotFound if not a member.
+	Member(ctx context.Context, room RoomID, user UserID) (Member, error)
+	// Members returns up to limit members with user id > after, sorted by user id.
+	Members(ctx context.Context, room RoomID, after UserID, limit int) ([]Member, error)
+	// CountRooms returns how many rooms the person has created.
+	CountRooms(ctx context.Context, createdBy UserID) (int, error)
+
+	Account(ctx context.Context, id UserID) (Account, error)
+	AccountByName(ctx context.Context, nameKey string) (Account, error)
+	// Users returns up to limit people with id > after, sorted by id.
+	Users(ctx context.Context, after UserID, limit int) ([]User, error)
+
+	// CreateSession keeps a new session.
+	CreateSession(ctx context.Context, s Session) error
+	// Session returns the session of a token's hash together with its account, also if it has expired.
+	Session(ctx context.Context, tokenHash string) (Session, Account, error)
+	// TouchSession sets SeenAt and ExpiresAt; ErrNotFound if the session is gone: it never brings one back.
+	TouchSession(ctx context.Context, id SessionID, user UserID, seen, expires time.Time) error
+	// Sessions returns that person's sessions, newest first.
+	Sessions(ctx context.Context, user UserID) ([]Session, error)
+
+	CreateInvite(ctx context.Context, i Invite) error
+	// Invites returns unused invites, newest first, at most 1,000; expired ones included.
+	Invites(ctx context.Context) ([]Invite, error)
+	// DeleteInvite forgets an invite; ErrNotFound if there is none.
+	DeleteInvite(ctx context.Context, id string) error
+
+	// Prune forgets what is past its time at now: sessions and invites that expired,
+	// client ids older than DedupeFor. Bounded work per call; more reports that some is left.
+	Prune(ctx context.Context, now time.Time) (more bool, err error)
+	// Ping reports whether the store can serve now.
+	Ping(ctx context.Context) error
+	Close() error
+}
+
+// Window is how many of a stream's newest events a store keeps at least, for resuming.
+const Window = 1000
+
+// Bell carries news between nodes, and inside one. It may drop, double and reorder.
+type Bell interface {
+	// Subscribe asks for the stream's rings and signals, and returns once they are certain to
+	// arrive from now on. Calls nest: each needs its Unsubscribe.
+	Subscribe(ctx context.Context, s Stream) error
+	Unsubscribe(s Stream)
+	// Signal sends news that has no number. Losing it is no error.
+	Signal(ctx context.Context, s Signal)
+}
+
+// Ear is what a [Bell] calls, from any goroutine. Neither method blocks, and neither keeps e or s
+// after changing it: events are shared and read-only.
+type Ear interface {
+	// Ring says that the stream has reached e.
+	Ring(e *Event)
+	Signal(s Signal)
+	// Deaf says that rings of the stream may have been lost until now.
+	Deaf(s Stream)
+}

@@ -1,0 +1,52 @@
+package chat
+
+import "time"
+
+// Role is what a person may do on the server. See permission.go for the rules.
+type Role string
+
+const (
+	RoleOwner  Role = "owner"  // everything, including making owners
+	RoleAdmin  Role = "admin"  // people, invites, public rooms
+	RoleMember Role = "member" // create rooms, join public ones, invite where allowed
+	RoleGuest  Role = "guest"  // only the rooms that they were added to
+)
+
+// User is a person as others see them.
+type User struct {
+	ID        UserID    `json:"id" doc:"Id"`
+	Name      string    `json:"name" doc:"Unique name; no other name looks like it"`
+	Role      Role      `json:"role" enum:"owner,admin,member,guest" doc:"Role on the server"`
+	Disabled  bool      `json:"disabled,omitempty" doc:"May not log in"`
+	CreatedAt time.Time `json:"created_at" doc:"When the account was made"`
+}
+
+// Account is a person as the server keeps them. Password never leaves it.
+type Account struct {
+	User
+	NameKey  string // the name folded so that look-alikes collide; unique
+	Password string // encoded hash
+}
+
+// Session is one log-in of one person on one device. The token itself is not kept, only its hash.
+type Session struct {
+	ID        SessionID `json:"id" doc:"Id, not the token"`
+	User      UserID    `json:"-"`
+	TokenHash string    `json:"-"` // lower-case hex SHA-256 of the token
+	Agent     string    `json:"agent,omitempty" doc:"User-Agent at log-in"`
+	Addr      string    `json:"addr,omitempty" doc:"Address at log-in"`
+	CreatedAt time.Time `json:"created_at" doc:"Log-in"`
+	SeenAt    time.Time `json:"seen_at" doc:"Last used, to a few minutes"`
+	ExpiresAt time.Time `json:"expires_at" doc:"Ends then at the latest"`
+	Current   bool      `json:"current,omitempty" doc:"The session that asks"`
+}
+
+// Invite lets one person sign up. The code itself is not kept, only its hash.
+type Invite struct {
+	ID        string    `json:"id" doc:"Id, not the code"`
+	CodeHash  string    `json:"-"` // lower-case hex SHA-256 of the code
+	Role      Role      `json:"role" enum:"owner,admin,member,guest" doc:"Role that it gives"`
+	CreatedBy UserID    `json:"created_by,omitempty" doc:"Empty for the server itself"`
+	CreatedAt time.Time `json:"created_at" doc:"When it was made"`
+	ExpiresAt time.Time `json:"expires_at" doc:"No longer valid then"`
+}
