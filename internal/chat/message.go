@@ -14,11 +14,19 @@ type Message struct {
 	At       time.Time `json:"at" doc:"When it was accepted, by the server's clock"`
 }
 
-// Page asks for messages of a room by number. Set at most one of Before, After and Around;
-// none of them means the newest.
+// Page asks for at most Limit messages of a room by number, ascending.
 type Page struct {
-	Before int64 // the newest Limit messages with No < Before
-	After  int64 // the oldest Limit messages with No > After (use -1 for "from the start")
-	Around int64 // Limit messages around this one
-	Limit  int
+	From  PageFrom
+	No    int64 // with Before, After and Around
+	Limit int
 }
+
+// PageFrom says where a [Page] lies.
+type PageFrom int
+
+const (
+	Newest PageFrom = iota // the newest
+	Before                 // the newest with a number below No
+	After                  // the oldest with a number above No
+	Around                 // up to Limit/2 below No, then No and what follows, up to Limit in all
+)

@@ -21,8 +21,8 @@ type Config struct {
 	Now      func() time.Time // default time.Now
 	Log      *slog.Logger     // default slog.Default()
 
-	Limits  Limits  // zero fields take those of DefaultLimits
-	SignUp  SignUp  // default SignUpInvite
+	Limits  Limits // zero fields take those of DefaultLimits
+	SignUp  SignUp // default SignUpInvite
 	Version string
 	Name    string // the server's name, as shown to people; default "Parley"
 }

@@ -1,0 +1,114 @@
+package chat
+
+import (
+	"context"
+	"reflect"
+)
+
+// Access says who may call an action at all. What a person may do to a given room or person is
+// judged inside it.
+type Access string
+
+const (
+	Anyone   Access = "anyone"   // without logging in
+	LoggedIn Access = "loggedin" // every person with a session
+)
+
+// Action is one thing that people and programs can ask for. Both doors offer every action under
+// the same name with the same input and output.
+type Action struct {
+	Name    string // WebSocket method and OpenAPI operation id, e.g. "message.send"
+	Method  string // HTTP method
+	Path    string // below /api/v1; {fields} are taken from the input by their JSON name
+	Status  int    // HTTP status of success
+	Summary string // one line
+	Doc     string // what a caller should know beyond it
+	Access  Access
+
+	In, Out reflect.Type // structs with json and doc tags; with GET, In comes from path and query
+
+	// Call decodes the input with the given function, which fills a pointer to In, and runs the action.
+	// The result is a value of type Out.
+	Call func(ctx context.Context, s *Service, who Caller, decode func(in any) error) (any, error)
+}
+
+// None is the input or output of actions that have none.
+type None struct{}
+
+// action declares one entry of the table.
+func action[In, Out any](name, method, path string, status int, access Access, summary, doc string,
+	do func(*Service, context.Context, Caller, In) (Out, error)) Action {
+	return Action{
+		Name: name, Method: method, Path: path, Status: status, Access: access, Summary: summary, Doc: doc,
+		In: reflect.TypeFor[In](), Out: reflect.TypeFor[Out](),
+		Call: func(ctx context.Context, s *Service, who Caller, decode func(any) error) (any, error) {
+			if access == LoggedIn && who.Anonymous() {
+				return nil, ErrUnauthenticated
+			}
+			var in In
+			if err := decode(&in); err != nil {
+				return nil, err
+			}
+			if err := s.admit(ctx, who); err != nil {
+				return nil, err
+			}
+			return do(s, ctx, who, in)
+		},
+	}
+}
+
+// Actions is everything that can be asked for, in the order of the reference.
+func Actions() []Action {
+	return []Action{
+		action("server.info", "GET", "/server", 200, Anyone, "What this server is",
+			"Its name, who may sign up, and its limits. needs_setup is true until somebody owns the server.", (*Service).Info),
+
+		action("account.create", "POST", "/accounts", 201, Anyone, "Sign up",
+			"Makes an account and logs it in. Where sign-up is by invite, invite must be a code that nobody has used.", (*Service).SignUpAccount),
+		action("session.create", "POST", "/sessions", 201, Anyone, "Log in",
+			"A wrong name and a wrong password are answered alike.", (*Service).LogIn),
+		action("session.delete", "DELETE", "/sessions/current", 200, LoggedIn, "Log out",
+			"Ends the session that asks. Its sockets close at once.", (*Service).LogOut),
+		action("session.list", "GET", "/sessions", 200, LoggedIn, "Your sessions", "", (*Service).ListSessions),
+		action("session.revoke", "DELETE", "/sessions/{session}", 200, LoggedIn, "End one of your sessions", "Its sockets close at once.", (*Service).RevokeSession),
+		action("account.get", "GET", "/account", 200, LoggedIn, "Who you are", "", (*Service).Me),
+		action("account.password", "PUT", "/account/password", 200, LoggedIn, "Change your password",
+			"Ends all your sessions, this one too, and gives a new one.", (*Service).ChangePassword),
+
+		action("user.list", "GET", "/users", 200, LoggedIn, "People",
+			"Sorted by id. Guests see only the people in their rooms.", (*Service).ListUsers),
+		action("user.get", "GET", "/users/{user}", 200, LoggedIn, "One person", "", (*Service).GetUser),
+		action("user.update", "PATCH", "/users/{user}", 200, LoggedIn, "Change a person's role, or disable them",
+			"For admins and owners. Disabling ends all their sessions at once.", (*Service).UpdateUser),
+		action("presence.list", "GET", "/presence", 200, LoggedIn, "Who is online", "", (*Service).ListOnline),
+
+		action("invite.create", "POST", "/invites", 201, LoggedIn, "Invite somebody",
+			"The code is shown once. It lets one person sign up.", (*Service).CreateInvite),
+		action("invite.list", "GET", "/invites", 200, LoggedIn, "Open invites", "For admins and owners.", (*Service).ListInvites),
+		action("invite.delete", "DELETE", "/invites/{invite}", 200, LoggedIn, "Withdraw an invite", "For admins and owners.", (*Service).DeleteInvite),
+
+		action("room.list", "GET", "/rooms", 200, LoggedIn, "Your rooms", "Each as you see it, at its position.", (*Service).ListRooms),
+		action("room.directory", "GET", "/directory", 200, LoggedIn, "Public rooms", "Sorted by id. Not for guests.", (*Service).Directory),
+		action("room.create", "POST", "/rooms", 201, LoggedIn, "Create a room", "You become its moderator.", (*Service).CreateRoom),
+		action("direct.open", "POST", "/direct", 200, LoggedIn, "Open the direct room with a person",
+			"There is one per pair: asking again gives the same room.", (*Service).OpenDirect),
+		action("room.get", "GET", "/rooms/{room}", 200, LoggedIn, "One of your rooms", "", (*Service).GetRoom),
+		action("room.update", "PATCH", "/rooms/{room}", 200, LoggedIn, "Rename a room, or set its topic", "For its moderators.", (*Service).UpdateRoom),
+		action("room.join", "POST", "/rooms/{room}/join", 200, LoggedIn, "Join a public room", "", (*Service).JoinRoom),
+		action("room.leave", "POST", "/rooms/{room}/leave", 200, LoggedIn, "Leave a room", "", (*Service).LeaveRoom),
+		action("member.list", "GET", "/rooms/{room}/members", 200, LoggedIn, "People in a room", "Sorted by user id.", (*Service).ListMembers),
+		action("member.add", "PUT", "/rooms/{room}/members/{user}", 200, LoggedIn, "Add a person to a room", "For its moderators; adding somebody twice changes nothing.", (*Service).AddMember),
+		action("member.update", "PATCH", "/rooms/{room}/members/{user}", 200, LoggedIn, "Change a person's role in a room", "For its moderators.", (*Service).UpdateMember),
+		action("member.remove", "DELETE", "/rooms/{room}/members/{user}", 200, LoggedIn, "Remove a person from a room", "For its moderators.", (*Service).RemoveMember),
+
+		action("message.send", "POST", "/rooms/{room}/messages", 201, LoggedIn, "Send a message",
+			"The answer means that the message is durable and has its place. Trying again with the same client_id from the same device gives the same message.", (*Service).Send),
+		action("message.list", "GET", "/rooms/{room}/messages", 200, LoggedIn, "Messages of a room",
+			"Ascending by no. Give one of before, after and around; without any, the newest.", (*Service).ListMessages),
+		action("message.get", "GET", "/rooms/{room}/messages/{no}", 200, LoggedIn, "One message", "", (*Service).GetMessage),
+		action("event.list", "GET", "/rooms/{room}/events", 200, LoggedIn, "What happened in a room since a position",
+			"Ascending, without holes. An answer of resync means: fetch the room again.", (*Service).ListEvents),
+		action("read.mark", "PUT", "/rooms/{room}/read", 200, LoggedIn, "Mark a room as read up to a message", "Only moves forward.", (*Service).MarkRead),
+		action("typing.send", "POST", "/rooms/{room}/typing", 200, LoggedIn, "Say that you are typing", "Holds for 5 seconds. May be lost.", (*Service).SendTyping),
+	}
+}

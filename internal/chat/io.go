@@ -1,0 +1,231 @@
+package chat
+
+import "time"
+
+// Inputs and outputs of the actions, in the order of the table. Their json tags are the names
+// on the wire, their doc tags the reference.
+
+// ServerInfo is what anybody may know of the server.
+type ServerInfo struct {
+	Name       string `json:"name" doc:"The server's name"`
+	Version    string `json:"version" doc:"Its version"`
+	SignUp     SignUp `json:"sign_up" enum:"open,invite,closed" doc:"Who may sign up"`
+	NeedsSetup bool   `json:"needs_setup" doc:"Nobody owns the server yet: use the link that it printed at its start"`
+	Limits     Limits `json:"limits" doc:"What it allows"`
+}
+
+// SignUpInput asks for an account.
+type SignUpInput struct {
+	Name     string `json:"name" doc:"Name that others will see"`
+	Password string `json:"password" doc:"Password"`
+	Invite   string `json:"invite,omitempty" doc:"Code of an invite"`
+}
+
+// LogInInput asks for a session.
+type LogInInput struct {
+	Name     string `json:"name" doc:"Name"`
+	Password string `json:"password" doc:"Password"`
+}
+
+// LoggedInOutput is a new session. Browsers get the token as a cookie instead.
+type LoggedInOutput struct {
+	User    User    `json:"user" doc:"Who you are"`
+	Session Session `json:"session" doc:"The session"`
+	Token   string  `json:"token,omitempty" doc:"Bearer token; keep it secret"`
+}
+
+// SessionList is a person's sessions, newest first.
+type SessionList struct {
+	Sessions []Session `json:"sessions" doc:"Newest first"`
+}
+
+// SessionInput names a session.
+type SessionInput struct {
+	Session SessionID `json:"session" doc:"Id of the session"`
+}
+
+// MeOutput is who asks.
+type MeOutput struct {
+	User    User    `json:"user" doc:"You"`
+	Session Session `json:"session" doc:"The session that asks"`
+}
+
+// PasswordInput changes a password.
+type PasswordInput struct {
+	Old string `json:"old" doc:"Password until now"`
+	New string `json:"new" doc:"Password from now on"`
+}
+
+// UserPageInput asks for a page of people.
+type UserPageInput struct {
+	After UserID `json:"after,omitempty" doc:"Only people with a greater id: next of the page before"`
+	Limit int    `json:"limit,omitempty" doc:"At most so many; default 100"`
+}
+
+// UserPage is a page of people.
+type UserPage struct {
+	Users    []User   `json:"users" doc:"Sorted by id"`
+	Next     UserID   `json:"next,omitempty" doc:"Give it as after for the next page; empty at the end"`
+	Position Position `json:"position" doc:"Place in the server's stream: every event up to it is in this page or in later ones"`
+}
+
+// UserInput names a person.
+type UserInput struct {
+	User UserID `json:"user" doc:"Id of the person"`
+}
+
+// UpdateUserInput changes a person. What is not given stays.
+type UpdateUserInput struct {
+	User     UserID `json:"user" doc:"Id of the person"`
+	Role     *Role  `json:"role,omitempty" enum:"owner,admin,member,guest" doc:"New role"`
+	Disabled *bool  `json:"disabled,omitempty" doc:"Whether they may log in"`
+}
+
+// OnlineOutput is who is online.
+type OnlineOutput struct {
+	Online []UserID `json:"online" doc:"People with at least one open connection, sorted"`
+}
+
+// InviteInput asks for an invite.
+type InviteInput struct {
+	Role  Role `json:"role,omitempty" enum:"owner,admin,member,guest" doc:"Role that it gives; default member"`
+	Hours int  `json:"hours,omitempty" doc:"How long it is valid; default 168 (a week), at most 720"`
+}
+
+// InviteOutput is a new invite.
+type InviteOutput struct {
+	Invite Invite `json:"invite" doc:"The invite"`
+	Code   string `json:"code" doc:"Give it to the person; it is not shown again"`
+}
+
+// InviteList is the open invites.
+type InviteList struct {
+	Invites []Invite `json:"invites" doc:"Newest first"`
+}
+
+// InviteIDInput names an invite.
+type InviteIDInput struct {
+	Invite string `json:"invite" doc:"Id of the invite"`
+}
+
+// RoomList is a person's rooms.
+type RoomList struct {
+	Rooms []RoomView `json:"rooms" doc:"Sorted by id"`
+}
+
+// RoomPageInput asks for a page of public rooms.
+type RoomPageInput struct {
+	After RoomID `json:"after,omitempty" doc:"Only rooms with a greater id: next of the page before"`
+	Limit int    `json:"limit,omitempty" doc:"At most so many; default 100"`
+}
+
+// RoomPage is a page of public rooms.
+type RoomPage struct {
+	Rooms []Room `json:"rooms" doc:"Sorted by id"`
+	Next  RoomID `json:"next,omitempty" doc:"Give it as after for the next page; empty at the end"`
+}
+
+// CreateRoomInput asks for a room.
+type CreateRoomInput struct {
+	Name  string   `json:"name" doc:"Name"`
+	Topic string   `json:"topic,omitempty" doc:"What it is about"`
+	Kind  RoomKind `json:"kind,omitempty" enum:"public,private" doc:"Who may come in; default public"`
+	Users []UserID `json:"users,omitempty" doc:"People to add at once, at most 50"`
+}
+
+// RoomInput names a room.
+type RoomInput struct {
+	Room RoomID `json:"room" doc:"Id of the room"`
+}
+
+// UpdateRoomInput changes a room. What is not given stays.
+type UpdateRoomInput struct {
+	Room  RoomID  `json:"room" doc:"Id of the room"`
+	Name  *string `json:"name,omitempty" doc:"New name"`
+	Topic *string `json:"topic,omitempty" doc:"New topic, empty for none"`
+}
+
+// MemberPageInput asks for a page of a room's people.
+type MemberPageInput struct {
+	Room  RoomID `json:"room" doc:"Id of the room"`
+	After UserID `json:"after,omitempty" doc:"Only people with a greater id: next of the page before"`
+	Limit int    `json:"limit,omitempty" doc:"At most so many; default 100"`
+}
+
+// MemberPage is a page of a room's people.
+type MemberPage struct {
+	Members []Member `json:"members" doc:"Sorted by user id"`
+	Next    UserID   `json:"next,omitempty" doc:"Give it as after for the next page; empty at the end"`
+}
+
+// MemberInput names a person in a room.
+type MemberInput struct {
+	Room RoomID `json:"room" doc:"Id of the room"`
+	User UserID `json:"user" doc:"Id of the person"`
+}
+
+// UpdateMemberInput changes a person's role in a room.
+type UpdateMemberInput struct {
+	Room RoomID   `json:"room" doc:"Id of the room"`
+	User UserID   `json:"user" doc:"Id of the person"`
+	Role RoomRole `json:"role" enum:"moderator,member" doc:"New role"`
+}
+
+// SendInput is a message to be sent.
+type SendInput struct {
+	Room     RoomID `json:"room" doc:"Id of the room"`
+	Text     string `json:"text" doc:"Markdown"`
+	ClientID string `json:"client_id,omitempty" doc:"Your id for this message, at most 64 bytes; a retry with the same id is the same message"`
+}
+
+// MessageListInput asks for messages.
+type MessageListInput struct {
+	Room   RoomID `json:"room" doc:"Id of the room"`
+	Before int64  `json:"before,omitempty" doc:"Only messages with a smaller no, the newest of them"`
+	After  *int64 `json:"after,omitempty" doc:"Only messages with a greater no, the oldest of them; 0 starts at the first"`
+	Around int64  `json:"around,omitempty" doc:"Messages around this no"`
+	Limit  int    `json:"limit,omitempty" doc:"At most so many; default 50"`
+}
+
+// MessagePage is a page of messages. No runs without holes, so first and last are the cursors.
+type MessagePage struct {
+	Messages  []Message `json:"messages" doc:"Ascending by no"`
+	MoreOlder bool      `json:"more_older" doc:"There are messages before the first"`
+	MoreNewer bool      `json:"more_newer" doc:"There are messages after the last"`
+}
+
+// MessageInput names a message.
+type MessageInput struct {
+	Room RoomID `json:"room" doc:"Id of the room"`
+	No   int64  `json:"no" doc:"Number of the message"`
+}
+
+// EventListInput asks for the events since a position.
+type EventListInput struct {
+	Room  RoomID `json:"room" doc:"Id of the room"`
+	Epoch string `json:"epoch" doc:"Epoch of the position"`
+	Seq   int64  `json:"seq" doc:"Number of the last event seen"`
+	ID    string `json:"id,omitempty" doc:"Id of that event, if known"`
+	Limit int    `json:"limit,omitempty" doc:"At most so many; default 100"`
+}
+
+// EventList is what happened since.
+type EventList struct {
+	Events []Event `json:"events" doc:"Ascending by seq, without holes"`
+	More   bool    `json:"more" doc:"Ask again from the last of these"`
+}
+
+// ReadInput moves a read position.
+type ReadInput struct {
+	Room RoomID `json:"room" doc:"Id of the room"`
+	No   int64  `json:"no" doc:"Number of the newest message read"`
+}
+
+// ReadOutput is the read position now.
+type ReadOutput struct {
+	Read
+	Unread int64 `json:"unread" doc:"Messages after it"`
+}
+
+// maxInviteAge bounds how long an invite can be valid.
+const maxInviteAge = 720 * time.Hour
