@@ -1,0 +1,314 @@
+package chattest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/parley-chat/parley/internal/chat"
+)
+
+func (m *Model) Commit(ctx context.Context, changes ...chat.Change) ([]chat.Result, error) {
+	m.commit.Lock()
+	defer m.commit.Unlock()
+	results, err := m.apply(ctx, changes)
+	if err != nil {
+		return nil, err
+	}
+	for i := range results {
+		if r := &results[i]; !r.NoOp && !r.Duplicate && m.ring != nil {
+			e := clone(r.Event)
+			m.ring(&e)
+		}
+	}
+	return results, nil
+}
+
+// apply makes all changes or none.
+func (m *Model) apply(ctx context.Context, changes []chat.Change) ([]chat.Result, error) {
+	if err := m.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer m.mu.Unlock()
+	t := tx{Model: m}
+	var results []chat.Result
+	for i, c := range changes {
+		r, err := t.change(c)
+		if err != nil {
+			for _, undo := range slices.Backward(t.undo) {
+				undo()
+			}
+			return nil, fmt.Errorf("change %d, %s in %s: %w", i, c.Kind, c.Stream, err)
+		}
+		r.Event = clone(r.Event)
+		results = append(results, r)
+	}
+	return results, nil
+}
+
+// tx is one Commit. Every write goes through put and del, which note how to take it back.
+type tx struct {
+	*Model
+	undo []func()
+}
+
+func put[K comparable, V any](t *tx, m map[K]V, k K, v V) {
+	old, had := m[k]
+	t.undo = append(t.undo, func() {
+		if had {
+			m[k] = old
+		} else {
+			delete(m, k)
+		}
+	})
+	m[k] = v
+}
+
+func del[K comparable, V any](t *tx, m map[K]V, k K) {
+	old, had := m[k]
+	if !had {
+		return
+	}
+	t.undo = append(t.undo, func() { m[k] = old })
+	delete(m, k)
+}
+
+var noOp = chat.Result{NoOp: true}
+
+func (t *tx) change(c chat.Change) (chat.Result, error) {
+	c.At = c.At.UTC().Truncate(time.Millisecond)
+	room, inRoom := c.Stream.Room()
+	user, inUser := c.Stream.User()
+	if inRoom && c.Kind != chat.RoomCreated {
+		if _, ok := t.rooms[room]; !ok {
+			return chat.Result{}, chat.ErrNotFound
+		}
+	}
+	if c.MustBeIn != "" {
+		if _, ok := t.members[place{room, c.MustBeIn}]; !ok {
+			return chat.Result{}, chat.ErrNotFound
+		}
+	}
+	switch {
+	case inRoom && c.Kind == chat.MessageCreated && c.Message != nil:
+		return t.message(room, c)
+	case inRoom:
+		return t.inRoom(room, c)
+	case inUser:
+		return t.inUser(user, c)
+	case c.Stream == chat.ServerStream:
+		return t.inServer(c)
+	}
+	return chat.Result{}, errChange(c)
+}
+
+// errChange is the refusal of a change that no stream of its kind knows, or that lacks its fields.
+func errChange(c chat.Change) error {
+	return fmt.Errorf("%w: no such change: %s in %s", chat.ErrInvalid, c.Kind, c.Stream)
+}
+
+// append writes e, whose payload is set, to the end of the log of c.
+func (t *tx) append(c chat.Change, e chat.Event) (chat.Result, error) {
+	e.Stream, e.Epoch, e.ID, e.Kind, e.At, e.By = c.Stream, epoch, c.ID, c.Kind, c.At, c.By
+	l := t.logs[c.Stream]
+	e.Seq = l.seq + 1
+	if n := len(l.events); n > 0 {
+		e.Prev = l.events[n-1].ID
+	}
+	e = clone(e)
+	kept := l.events[max(0, len(l.events)+1-max(t.Window, 1)):]
+	put(t, t.logs, c.Stream, log{seq: e.Seq, events: append(kept, e)})
+	return chat.Result{Event: e}, nil
+}
+
+func (t *tx) message(room chat.RoomID, c chat.Change) (chat.Result, error) {
+	key := send{room, c.By, c.Device, c.Message.ClientID}
+	if first, ok := t.sends[key]; ok && key.clientID != "" {
+		return chat.Result{Event: first, Duplicate: true}, nil
+	}
+	all := t.messages[room]
+	msg := chat.Message{
+		Room: room, No: int64(len(all)) + 1, ID: c.ID, Seq: t.logs[c.Stream].seq + 1,
+		From: c.Message.From, Text: c.Message.Text, ClientID: c.Message.ClientID, At: c.At,
+	}
+	put(t, t.messages, room, append(all, msg))
+	if me, ok := t.members[place{room, msg.From}]; ok {
+		me.readNo = max(me.readNo, msg.No)
+		put(t, t.members, place{room, msg.From}, me)
+	}
+	r, err := t.append(c, chat.Event{Message: &msg})
+	if key.clientID != "" {
+		put(t, t.sends, key, r.Event)
+	}
+	return r, err
+}
+
+func (t *tx) inRoom(room chat.RoomID, c chat.Change) (chat.Result, error) {
+	switch {
+	case c.Kind == chat.RoomCreated && c.Room != nil && c.Room.ID == room:
+		if _, ok := t.rooms[room]; ok {
+			return chat.Result{}, chat.ErrConflict
+		}
+		r := *c.Room
+		r.Pair = slices.Clone(r.Pair)
+		put(t, t.rooms, room, r)
+		return t.append(c, chat.Event{Room: &r})
+
+	case c.Kind == chat.RoomUpdated && c.Room != nil:
+		r := t.rooms[room]
+		r.Name, r.Topic = c.Room.Name, c.Room.Topic
+		put(t, t.rooms, room, r)
+		return t.append(c, chat.Event{Room: &r})
+
+	case c.Kind == chat.MemberJoined && c.Member != nil:
+		at := place{room, c.Member.User}
+		if _, ok := t.members[at]; ok {
+			return noOp, nil
+		}
+		me := *c.Member
+		me.Room = room
+		put(t, t.members, at, member{Member: me, readNo: int64(len(t.messages[room]))})
+		return t.append(c, chat.Event{Member: &me})
+
+	case c.Kind == chat.MemberLeft && c.Member != nil:
+		at := place{room, c.Member.User}
+		me, ok := t.members[at]
+		if !ok {
+			return noOp, nil
+		}
+		del(t, t.members, at)
+		return t.append(c, chat.Event{Member: &me.Member})
+
+	case c.Kind == chat.MemberUpdated && c.Member != nil:
+		at := place{room, c.Member.User}
+		me, ok := t.members[at]
+		if !ok {
+			return chat.Result{}, chat.ErrNotFound
+		}
+		me.Role = c.Member.Role
+		put(t, t.members, at, me)
+		return t.append(c, chat.Event{Member: &me.Member})
+	}
+	return chat.Result{}, errChange(c)
+}
+
+func (t *tx) inUser(user chat.UserID, c chat.Change) (chat.Result, error) {
+	switch {
+	case c.Kind == chat.RoomJoined && c.View != nil:
+		at := place{c.View.ID, user}
+		view, err := t.view(at.room, user)
+		if err != nil {
+			return chat.Result{}, err
+		}
+		if t.listed[at] {
+			return noOp, nil
+		}
+		put(t, t.listed, at, true)
+		return t.append(c, chat.Event{View: &view})
+
+	case c.Kind == chat.RoomLeft && c.Left != "":
+		at := place{c.Left, user}
+		if !t.listed[at] {
+			return noOp, nil
+		}
+		del(t, t.listed, at)
+		return t.append(c, chat.Event{Left: c.Left})
+
+	case c.Kind == chat.ReadMoved && c.Read != nil:
+		at := place{c.Read.Room, user}
+		me, ok := t.members[at]
+		if !ok {
+			return chat.Result{}, chat.ErrNotFound
+		}
+		if c.Read.No <= me.readNo {
+			return noOp, nil
+		}
+		me.readNo = c.Read.No
+		put(t, t.members, at, me)
+		return t.append(c, chat.Event{Read: c.Read})
+
+	case c.Kind == chat.SessionRevoked:
+		if c.Account != nil {
+			if err := t.replace(*c.Account); err != nil {
+				return chat.Result{}, err
+			}
+		}
+		var gone []chat.SessionID
+		for id, s := range t.sessions {
+			if s.User == user && (len(c.Sessions) == 0 || slices.Contains(c.Sessions, id)) {
+				del(t, t.sessions, id)
+				gone = append(gone, id)
+			}
+		}
+		if len(gone) == 0 && c.Account == nil {
+			return noOp, nil
+		}
+		slices.Sort(gone)
+		return t.append(c, chat.Event{Sessions: gone})
+	}
+	return chat.Result{}, errChange(c)
+}
+
+func (t *tx) inServer(c chat.Change) (chat.Result, error) {
+	switch {
+	case c.Kind == chat.UserCreated && c.User != nil && c.Account != nil:
+		if c.Invite != "" {
+			if i, ok := t.invites[c.Invite]; !ok || !c.At.Before(i.ExpiresAt) {
+				return chat.Result{}, chat.ErrNotFound
+			}
+		}
+		_, idTaken := t.accounts[c.Account.ID]
+		_, nameTaken := t.names[c.Account.NameKey]
+		if idTaken || nameTaken {
+			return chat.Result{}, chat.ErrConflict
+		}
+		del(t, t.invites, c.Invite)
+		put(t, t.accounts, c.Account.ID, *c.Account)
+		put(t, t.names, c.Account.NameKey, c.Account.ID)
+		return t.append(c, chat.Event{User: c.User})
+
+	case c.Kind == chat.UserUpdated && c.User != nil && c.Account != nil:
+		if err := t.replace(*c.Account); err != nil {
+			return chat.Result{}, err
+		}
+		return t.append(c, chat.Event{User: c.User})
+	}
+	return chat.Result{}, errChange(c)
+}
+
+// replace puts a in the place of the account with its id.
+func (t *tx) replace(a chat.Account) error {
+	old, ok := t.accounts[a.ID]
+	if !ok {
+		return chat.ErrNotFound
+	}
+	if holder, taken := t.names[a.NameKey]; taken && holder != a.ID {
+		return chat.ErrConflict
+	}
+	del(t, t.names, old.NameKey)
+	put(t, t.names, a.NameKey, a.ID)
+	put(t, t.accounts, a.ID, a)
+	return nil
+}
+
+// clone returns e with nothing shared.
+func clone(e chat.Event) chat.Event {
+	e.Message, e.Member, e.Read, e.User = shallow(e.Message), shallow(e.Member), shallow(e.Read), shallow(e.User)
+	e.Sessions = slices.Clone(e.Sessions)
+	if e.Room = shallow(e.Room); e.Room != nil {
+		e.Room.Pair = slices.Clone(e.Room.Pair)
+	}
+	if e.View = shallow(e.View); e.View != nil {
+		e.View.Pair, e.View.Last = slices.Clone(e.View.Pair), shallow(e.View.Last)
+	}
+	return e
+}
+
+func shallow[T any](p *T) *T {
+	if p == nil {
+		return nil
+	}
+	v := *p
+	return &v
+}
