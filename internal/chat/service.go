@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 )
 
@@ -20,6 +21,9 @@ type Config struct {
 	NewToken func() string    // at least 128 bits of randomness, URL-safe
 	Now      func() time.Time // default time.Now
 	Log      *slog.Logger     // default slog.Default()
+
+	SessionIdle time.Duration // a session ends when unused for so long; default 30 days
+	SessionMax  time.Duration // and after this in any case; default a year
 
 	Limits  Limits // zero fields take those of DefaultLimits
 	SignUp  SignUp // default SignUpInvite
@@ -81,6 +85,7 @@ const (
 // Service is the chat: every rule, on top of a store. Its methods are safe for concurrent use.
 type Service struct {
 	Config
+	owned atomic.Bool // somebody owns the server; never unset
 }
 
 // New returns a service. It panics if cfg lacks a part, which is a mistake of the program.
@@ -104,6 +109,12 @@ func New(cfg Config) *Service {
 	}
 	if cfg.Name == "" {
 		cfg.Name = "Parley"
+	}
+	if cfg.SessionIdle == 0 {
+		cfg.SessionIdle = 30 * 24 * time.Hour
+	}
+	if cfg.SessionMax == 0 {
+		cfg.SessionMax = 365 * 24 * time.Hour
 	}
 	cfg.Limits = cfg.Limits.withDefaults()
 	return &Service{Config: cfg}

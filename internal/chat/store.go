@@ -20,7 +20,8 @@ import (
 //	                                      person sees it now; no-op if listed, ErrNotFound if not a member
 //	RoomLeft        Left                  takes the room off the person's list; no-op if not listed
 //	ReadMoved       Read                  moves the read position forward; no-op if it is there already
-//	SessionRevoked  Sessions              deletes them; an empty list deletes all of that person's
+//	SessionRevoked  Sessions              deletes them; an empty list deletes all of that person's. The event
+//	                                      lists those that were there; no-op if none was and no Account is given
 //	UserCreated     User, Account, Invite inserts the account; ErrConflict if NameKey is taken;
 //	                                      uses up the invite if one is given
 //	UserUpdated     User, Account         replaces the account; ErrConflict if NameKey is taken
@@ -119,6 +120,8 @@ type Store interface {
 	Sessions(ctx context.Context, user UserID) ([]Session, error)
 
 	CreateInvite(ctx context.Context, i Invite) error
+	// Invite returns the unused invite of a code's hash, also if it has expired.
+	Invite(ctx context.Context, codeHash string) (Invite, error)
 	// Invites returns unused invites, newest first, at most 1,000; expired ones included.
 	Invites(ctx context.Context) ([]Invite, error)
 	// DeleteInvite forgets an invite; ErrNotFound if there is none.

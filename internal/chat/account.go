@@ -1,0 +1,271 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"time"
+	"unicode/utf8"
+)
+
+// Info tells anybody what this server is.
+func (s *Service) Info(ctx context.Context, _ Caller, _ None) (ServerInfo, error) {
+	owned, err := s.Owned(ctx)
+	return ServerInfo{Name: s.Name, Version: s.Version, SignUp: s.SignUp, NeedsSetup: !owned, Limits: s.Limits}, err
+}
+
+// Owned reports whether somebody owns the server.
+func (s *Service) Owned(ctx context.Context) (bool, error) {
+	if s.owned.Load() {
+		return true, nil
+	}
+	for after := UserID(""); ; {
+		users, err := s.Store.Users(ctx, after, s.Limits.PageMax)
+		if err != nil {
+			return false, err
+		}
+		for _, u := range users {
+			if u.Role == RoleOwner {
+				s.owned.Store(true)
+				return true, nil
+			}
+		}
+		if len(users) < s.Limits.PageMax {
+			return false, nil
+		}
+		after = users[len(users)-1].ID
+	}
+}
+
+// SignUpAccount makes an account for whoever asks, and logs them in.
+func (s *Service) SignUpAccount(ctx context.Context, who Caller, in SignUpInput) (LoggedInOutput, error) {
+	if err := s.limit(ctx, "login:"+who.Addr, s.Limits.Logins); err != nil {
+		return LoggedInOutput{}, err
+	}
+	role, code, err := s.invited(ctx, in.Invite)
+	if err != nil {
+		return LoggedInOutput{}, err
+	}
+	user, err := s.AddUser(ctx, in.Name, in.Password, role, code)
+	if err != nil {
+		return LoggedInOutput{}, err
+	}
+	return s.openSession(ctx, who, user)
+}
+
+// invited says which role a sign-up with that code gives, and the code's hash.
+func (s *Service) invited(ctx context.Context, code string) (Role, string, error) {
+	if code == "" {
+		if s.SignUp == SignUpOpen {
+			return RoleMember, "", nil
+		}
+		return "", "", &Error{Code: CodeForbidden, Message: "one joins this server by invite: ask somebody there for a link"}
+	}
+	no := &Error{Code: CodeNotFound, Field: "invite", Message: "this invite does not exist, was used, or has expired: ask for a new one"}
+	if len(code) > 256 {
+		return "", "", no
+	}
+	invite, err := s.Store.Invite(ctx, hashToken(code))
+	if errors.Is(err, ErrNotFound) || err == nil && !s.now().Before(invite.ExpiresAt) {
+		return "", "", no
+	}
+	if err != nil {
+		return "", "", err
+	}
+	if s.SignUp == SignUpClosed && invite.Role != RoleOwner {
+		return "", "", &Error{Code: CodeForbidden, Message: "sign-up is closed on this server: its operator adds people"}
+	}
+	return invite.Role, invite.CodeHash, nil
+}
+
+// AddUser makes an account, in General unless it is a guest's. Invite, if not empty, is the hash
+// of the code that is used up with it.
+func (s *Service) AddUser(ctx context.Context, name, password string, role Role, invite string) (User, error) {
+	shown, key, err := s.foldName(name)
+	if err != nil {
+		return User{}, err
+	}
+	if !role.valid() {
+		return User{}, invalid("role", "a role is owner, admin, member or guest")
+	}
+	hash, err := s.hash(ctx, password)
+	if err != nil {
+		return User{}, err
+	}
+	user := User{ID: UserID(s.NewID()), Name: shown, Role: role, CreatedAt: s.now()}
+	_, err = s.Store.Commit(ctx, s.change(Caller{User: user}, Change{
+		Stream: ServerStream, Kind: UserCreated, User: &user, Invite: invite,
+		Account: &Account{User: user, NameKey: key, Password: hash},
+	}))
+	switch {
+	case errors.Is(err, ErrConflict):
+		return User{}, &Error{Code: CodeConflict, Field: "name", Message: "somebody has this name, or one that looks like it: choose another"}
+	case errors.Is(err, ErrNotFound):
+		return User{}, &Error{Code: CodeNotFound, Field: "invite", Message: "this invite was used meanwhile: ask for a new one"}
+	case err != nil:
+		return User{}, err
+	}
+	return user, s.settle(ctx, user)
+}
+
+// settle puts everyone but guests in General. It heals accounts that a crash left outside.
+func (s *Service) settle(ctx context.Context, u User) error {
+	if u.Role == RoleGuest {
+		return nil
+	}
+	_, err := s.Store.Member(ctx, GeneralID, u.ID)
+	if errors.Is(err, ErrNotFound) {
+		err = s.enter(ctx, Caller{User: u}, GeneralID, u.ID, RoomMember)
+	}
+	return err
+}
+
+func (s *Service) foldName(name string) (shown, key string, err error) {
+	if shown, key, err = s.Names.Fold(name); err != nil {
+		return "", "", err
+	}
+	if utf8.RuneCountInString(shown) > s.Limits.Name {
+		return "", "", invalid("name", "a name has at most %d characters", s.Limits.Name)
+	}
+	return shown, key, nil
+}
+
+func (s *Service) hash(ctx context.Context, password string) (string, error) {
+	if utf8.RuneCountInString(password) < s.Limits.PasswordMin {
+		return "", invalid("password", "a password has at least %d characters", s.Limits.PasswordMin)
+	}
+	if len(password) > s.Limits.Password {
+		return "", invalid("password", "a password has at most %d bytes", s.Limits.Password)
+	}
+	return s.Hasher.Hash(ctx, password)
+}
+
+// ChangePassword replaces the caller's password, ends all their sessions and opens a new one.
+func (s *Service) ChangePassword(ctx context.Context, who Caller, in PasswordInput) (LoggedInOutput, error) {
+	if err := s.limit(ctx, "password:"+string(who.User.ID), s.Limits.Guesses); err != nil {
+		return LoggedInOutput{}, err
+	}
+	if len(in.Old) > s.Limits.Password {
+		return LoggedInOutput{}, invalid("old", "a password has at most %d bytes", s.Limits.Password)
+	}
+	account, err := s.Store.Account(ctx, who.User.ID)
+	if err != nil {
+		return LoggedInOutput{}, err
+	}
+	ok, err := s.Hasher.Verify(ctx, account.Password, in.Old)
+	if err != nil {
+		return LoggedInOutput{}, err
+	}
+	if !ok {
+		return LoggedInOutput{}, &Error{Code: CodeForbidden, Field: "old", Message: "this is not your password"}
+	}
+	if err := s.SetPassword(ctx, who, account, in.New); err != nil {
+		return LoggedInOutput{}, err
+	}
+	return s.openSession(ctx, who, account.User)
+}
+
+// SetPassword gives an account a new password and ends all its sessions.
+func (s *Service) SetPassword(ctx context.Context, who Caller, account Account, password string) error {
+	hash, err := s.hash(ctx, password)
+	if err != nil {
+		return err
+	}
+	account.Password = hash
+	_, err = s.Store.Commit(ctx, s.change(who, Change{
+		Stream: UserStream(account.ID), Kind: SessionRevoked, Account: &account,
+	}))
+	return err
+}
+
+// UpdateUser changes a person's role or disables them; disabling ends their sessions.
+func (s *Service) UpdateUser(ctx context.Context, who Caller, in UpdateUserInput) (User, error) {
+	account, err := s.Store.Account(ctx, in.User)
+	if err != nil {
+		return User{}, err
+	}
+	to := account.User
+	if in.Role != nil {
+		to.Role = *in.Role
+	}
+	if in.Disabled != nil {
+		to.Disabled = *in.Disabled
+	}
+	if !to.Role.valid() {
+		return User{}, invalid("role", "a role is owner, admin, member or guest")
+	}
+	if !mayManage(who.User, account.User, to.Role) {
+		return User{}, ErrForbidden
+	}
+	if to == account.User {
+		return to, nil
+	}
+	return to, s.putUser(ctx, who, account, to)
+}
+
+// putUser writes a person's new role or state.
+func (s *Service) putUser(ctx context.Context, who Caller, account Account, to User) error {
+	account.User = to
+	changes := []Change{s.change(who, Change{Stream: ServerStream, Kind: UserUpdated, User: &to, Account: &account})}
+	if to.Disabled {
+		changes = append(changes, s.change(who, Change{Stream: UserStream(to.ID), Kind: SessionRevoked}))
+	}
+	if _, err := s.Store.Commit(ctx, changes...); err != nil {
+		return err
+	}
+	return s.settle(ctx, to)
+}
+
+// CreateInvite makes an invite; its code is shown this once.
+func (s *Service) CreateInvite(ctx context.Context, who Caller, in InviteInput) (InviteOutput, error) {
+	if in.Role == "" {
+		in.Role = RoleMember
+	}
+	if in.Hours == 0 {
+		in.Hours = 168
+	}
+	if !in.Role.valid() {
+		return InviteOutput{}, invalid("role", "a role is owner, admin, member or guest")
+	}
+	if in.Hours < 0 || in.Hours > int(maxInviteAge/time.Hour) {
+		return InviteOutput{}, invalid("hours", "an invite is valid for 1 to %d hours", int(maxInviteAge/time.Hour))
+	}
+	if !mayInvite(who.User, in.Role) {
+		return InviteOutput{}, ErrForbidden
+	}
+	return s.newInvite(ctx, who, in.Role, time.Duration(in.Hours)*time.Hour)
+}
+
+func (s *Service) newInvite(ctx context.Context, who Caller, role Role, age time.Duration) (InviteOutput, error) {
+	now, code := s.now(), s.NewToken()
+	invite := Invite{ID: s.NewID(), CodeHash: hashToken(code), Role: role, CreatedBy: who.User.ID, CreatedAt: now, ExpiresAt: now.Add(age)}
+	if err := s.Store.CreateInvite(ctx, invite); err != nil {
+		return InviteOutput{}, err
+	}
+	return InviteOutput{Invite: invite, Code: code}, nil
+}
+
+// ListInvites returns the invites that still work.
+func (s *Service) ListInvites(ctx context.Context, who Caller, _ None) (InviteList, error) {
+	if !mayInvite(who.User, RoleGuest) {
+		return InviteList{}, ErrForbidden
+	}
+	all, err := s.Store.Invites(ctx)
+	if err != nil {
+		return InviteList{}, err
+	}
+	now, list := s.now(), InviteList{Invites: []Invite{}}
+	for _, i := range all {
+		if now.Before(i.ExpiresAt) {
+			list.Invites = append(list.Invites, i)
+		}
+	}
+	return list, nil
+}
+
+// DeleteInvite withdraws an invite.
+func (s *Service) DeleteInvite(ctx context.Context, who Caller, in InviteIDInput) (None, error) {
+	if !mayInvite(who.User, RoleGuest) {
+		return None{}, ErrForbidden
+	}
+	return None{}, s.Store.DeleteInvite(ctx, in.Invite)
+}

@@ -1,0 +1,219 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"iter"
+)
+
+// entering is what it takes to put a person into a room: first the room's side, which counts,
+// then the person's list. Doing it again changes nothing and heals what a crash left half done.
+func (s *Service) entering(who Caller, room RoomID, user UserID, as RoomRole) []Change {
+	return []Change{
+		s.change(who, Change{Stream: RoomStream(room), Kind: MemberJoined,
+			Member: &Member{Room: room, User: user, Role: as, JoinedAt: s.now()}}),
+		s.change(who, Change{Stream: UserStream(user), Kind: RoomJoined, View: &RoomView{Room: Room{ID: room}}}),
+	}
+}
+
+func (s *Service) enter(ctx context.Context, who Caller, room RoomID, user UserID, as RoomRole) error {
+	_, err := s.Store.Commit(ctx, s.entering(who, room, user, as)...)
+	return err
+}
+
+func (s *Service) exit(ctx context.Context, who Caller, room RoomID, user UserID) error {
+	_, err := s.Store.Commit(ctx,
+		s.change(who, Change{Stream: RoomStream(room), Kind: MemberLeft, Member: &Member{Room: room, User: user}}),
+		s.change(who, Change{Stream: UserStream(user), Kind: RoomLeft, Left: room}))
+	return err
+}
+
+// mayEnter returns nil if that person can be added to rooms.
+func (s *Service) mayEnter(ctx context.Context, user UserID) error {
+	account, err := s.Store.Account(ctx, user)
+	if errors.Is(err, ErrNotFound) {
+		return &Error{Code: CodeNotFound, Field: "user", Message: "there is no such person"}
+	}
+	if err == nil && account.Disabled {
+		return &Error{Code: CodeConflict, Field: "user", Message: "this person's account is disabled"}
+	}
+	return err
+}
+
+// roomForOneMore returns nil if that person may be in one more room.
+func (s *Service) roomForOneMore(ctx context.Context, user UserID) error {
+	views, err := s.Store.Views(ctx, user)
+	if err == nil && len(views) >= s.Limits.RoomsJoined {
+		return &Error{Code: CodeForbidden, Field: "user", Message: "this person is in as many rooms as one may be"}
+	}
+	return err
+}
+
+// members goes through all members of a room, sorted by user id.
+func (s *Service) members(ctx context.Context, room RoomID) iter.Seq2[Member, error] {
+	return func(yield func(Member, error) bool) {
+		for after := UserID(""); ; {
+			page, err := s.Store.Members(ctx, room, after, s.Limits.PageMax)
+			if err != nil {
+				yield(Member{}, err)
+				return
+			}
+			for _, m := range page {
+				if !yield(m, nil) {
+					return
+				}
+			}
+			if len(page) < s.Limits.PageMax {
+				return
+			}
+			after = page[len(page)-1].User
+		}
+	}
+}
+
+// JoinRoom puts the caller into a public room.
+func (s *Service) JoinRoom(ctx context.Context, who Caller, in RoomInput) (RoomView, error) {
+	room, err := s.Store.Room(ctx, in.Room)
+	if err != nil {
+		return RoomView{}, err
+	}
+	if view, err := s.Store.View(ctx, in.Room, who.User.ID); err == nil || !errors.Is(err, ErrNotFound) {
+		return view, err
+	}
+	if !mayJoin(who.User, room) {
+		return RoomView{}, ErrNotFound
+	}
+	if err := s.roomForOneMore(ctx, who.User.ID); err != nil {
+		return RoomView{}, err
+	}
+	if err := s.enter(ctx, who, in.Room, who.User.ID, RoomMember); err != nil {
+		return RoomView{}, err
+	}
+	return s.Store.View(ctx, in.Room, who.User.ID)
+}
+
+// LeaveRoom takes the caller out of a room.
+func (s *Service) LeaveRoom(ctx context.Context, who Caller, in RoomInput) (None, error) {
+	view, err := s.Store.View(ctx, in.Room, who.User.ID)
+	if err != nil {
+		return None{}, err
+	}
+	if !mayLeave(who.User, view.Room) {
+		return None{}, &Error{Code: CodeForbidden, Message: "General and direct rooms cannot be left"}
+	}
+	if err := s.keepsModerator(ctx, view.Room, who.User.ID); err != nil {
+		return None{}, err
+	}
+	return None{}, s.exit(ctx, who, in.Room, who.User.ID)
+}
+
+// keepsModerator returns nil if a private room without that person is empty or still has a moderator: nobody else
+// could ever become one. Public rooms have the admins.
+func (s *Service) keepsModerator(ctx context.Context, room Room, without UserID) error {
+	if room.Kind != Private {
+		return nil
+	}
+	others := false
+	for m, err := range s.members(ctx, room.ID) {
+		switch {
+		case err != nil:
+			return err
+		case m.User == without && m.Role != RoomModerator:
+			return nil
+		case m.User == without:
+		case m.Role == RoomModerator:
+			return nil
+		default:
+			others = true
+		}
+	}
+	if others {
+		return &Error{Code: CodeConflict, Message: "make somebody else a moderator of this room first"}
+	}
+	return nil
+}
+
+// ListMembers returns a page of the people in one of the caller's rooms.
+func (s *Service) ListMembers(ctx context.Context, who Caller, in MemberPageInput) (MemberPage, error) {
+	limit, err := s.pageLimit(in.Limit, 100)
+	if err != nil {
+		return MemberPage{}, err
+	}
+	if err := s.MayRead(ctx, who, RoomStream(in.Room)); err != nil {
+		return MemberPage{}, err
+	}
+	members, err := s.Store.Members(ctx, in.Room, in.After, limit+1)
+	if err != nil {
+		return MemberPage{}, err
+	}
+	page := MemberPage{Members: append([]Member{}, members...)}
+	if len(page.Members) > limit {
+		page.Members = page.Members[:limit]
+		page.Next = page.Members[limit-1].User
+	}
+	return page, nil
+}
+
+// AddMember puts a person into a room that the caller moderates.
+func (s *Service) AddMember(ctx context.Context, who Caller, in MemberInput) (Member, error) {
+	if _, err := s.moderated(ctx, who, in.Room); err != nil {
+		return Member{}, err
+	}
+	if err := s.mayEnter(ctx, in.User); err != nil {
+		return Member{}, err
+	}
+	if _, err := s.Store.Member(ctx, in.Room, in.User); errors.Is(err, ErrNotFound) {
+		if err := s.roomForOneMore(ctx, in.User); err != nil {
+			return Member{}, err
+		}
+	}
+	if err := s.enter(ctx, who, in.Room, in.User, RoomMember); err != nil {
+		return Member{}, err
+	}
+	return s.Store.Member(ctx, in.Room, in.User)
+}
+
+// UpdateMember changes a person's role in a room that the caller moderates.
+func (s *Service) UpdateMember(ctx context.Context, who Caller, in UpdateMemberInput) (Member, error) {
+	view, err := s.moderated(ctx, who, in.Room)
+	if err != nil {
+		return Member{}, err
+	}
+	if !in.Role.valid() {
+		return Member{}, invalid("role", "a role in a room is moderator or member")
+	}
+	member, err := s.Store.Member(ctx, in.Room, in.User)
+	if err != nil || member.Role == in.Role {
+		return member, err
+	}
+	if err := s.keepsModerator(ctx, view.Room, in.User); err != nil && in.Role != RoomModerator {
+		return Member{}, err
+	}
+	member.Role = in.Role
+	_, err = s.Store.Commit(ctx, s.change(who, Change{
+		Stream: RoomStream(in.Room), Kind: MemberUpdated, Member: &member, MustBeIn: who.User.ID,
+	}))
+	return member, err
+}
+
+// RemoveMember takes a person out of a room that the caller moderates.
+func (s *Service) RemoveMember(ctx context.Context, who Caller, in MemberInput) (None, error) {
+	if in.User == who.User.ID {
+		return s.LeaveRoom(ctx, who, RoomInput{Room: in.Room})
+	}
+	view, err := s.moderated(ctx, who, in.Room)
+	if err != nil {
+		return None{}, err
+	}
+	account, err := s.Store.Account(ctx, in.User)
+	if err != nil {
+		return None{}, err
+	}
+	if _, err := s.Store.Member(ctx, in.Room, in.User); err != nil {
+		return None{}, err
+	}
+	if !mayLeave(account.User, view.Room) {
+		return None{}, &Error{Code: CodeForbidden, Message: "nobody but guests can be removed from General: disable the account instead"}
+	}
+	return None{}, s.exit(ctx, who, in.Room, in.User)
+}

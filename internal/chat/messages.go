@@ -1,0 +1,164 @@
+package chat
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// Send appends a message to a room. The message it returns is durable and has its place.
+func (s *Service) Send(ctx context.Context, who Caller, in SendInput) (Message, error) {
+	text, err := s.messageText(in.Text)
+	if err != nil {
+		return Message{}, err
+	}
+	if !isClientID(in.ClientID) {
+		return Message{}, invalid("client_id", "a client_id is at most 64 letters, digits and -_.:")
+	}
+	if err := s.limit(ctx, "send:"+string(who.User.ID), s.Limits.Sends); err != nil {
+		return Message{}, err
+	}
+	change := s.change(who, Change{
+		Stream: RoomStream(in.Room), Kind: MessageCreated, MustBeIn: who.User.ID, Device: who.Device,
+		Message: &Message{From: who.User.ID, Text: text, ClientID: in.ClientID},
+	})
+	done, err := s.Store.Commit(ctx, change)
+	if err != nil {
+		return Message{}, err
+	}
+	return *done[0].Event.Message, nil
+}
+
+func (s *Service) messageText(text string) (string, error) {
+	if len(text) > s.Limits.Message {
+		return "", &Error{Code: CodeTooLarge, Field: "text",
+			Message: fmt.Sprintf("a message has at most %d bytes: send it in parts", s.Limits.Message)}
+	}
+	if !utf8.ValidString(text) {
+		return "", invalid("text", "a message is UTF-8 text")
+	}
+	text = strings.ReplaceAll(text, "\r\n", "\n")
+	if strings.ContainsFunc(text, func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' || r == 0x7f }) {
+		return "", invalid("text", "a message has no control characters but line breaks and tabs")
+	}
+	if strings.TrimSpace(text) == "" {
+		return "", invalid("text", "a message is not empty")
+	}
+	return text, nil
+}
+
+func isClientID(id string) bool {
+	return len(id) <= 64 && !strings.ContainsFunc(id, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_.:", r))
+	})
+}
+
+// IsDevice reports whether id may name a device.
+func IsDevice(id string) bool { return isClientID(id) }
+
+// ListMessages returns a page of a room's messages.
+func (s *Service) ListMessages(ctx context.Context, who Caller, in MessageListInput) (MessagePage, error) {
+	limit, err := s.pageLimit(in.Limit, 50)
+	if err != nil {
+		return MessagePage{}, err
+	}
+	page := Page{From: Newest, Limit: limit}
+	asked := 0
+	if in.Before != 0 {
+		page.From, page.No, asked = Before, in.Before, asked+1
+	}
+	if in.After != nil {
+		page.From, page.No, asked = After, *in.After, asked+1
+	}
+	if in.Around != 0 {
+		page.From, page.No, asked = Around, in.Around, asked+1
+	}
+	if asked > 1 || page.No < 0 {
+		return MessagePage{}, invalid("before", "give one of before, after and around, and no negative number")
+	}
+	view, err := s.Store.View(ctx, in.Room, who.User.ID)
+	if err != nil {
+		return MessagePage{}, err
+	}
+	messages, err := s.Store.Messages(ctx, in.Room, page)
+	if err != nil {
+		return MessagePage{}, err
+	}
+	out := MessagePage{Messages: append([]Message{}, messages...)}
+	if n := len(messages); n > 0 {
+		out.MoreOlder, out.MoreNewer = messages[0].No > 1, messages[n-1].No < view.HeadNo
+	} else {
+		out.MoreOlder, out.MoreNewer = page.From == After && view.HeadNo > 0, page.From == Before && view.HeadNo > 0
+	}
+	return out, nil
+}
+
+// GetMessage returns one message of a room.
+func (s *Service) GetMessage(ctx context.Context, who Caller, in MessageInput) (Message, error) {
+	if err := s.MayRead(ctx, who, RoomStream(in.Room)); err != nil {
+		return Message{}, err
+	}
+	messages, err := s.Store.Messages(ctx, in.Room, Page{From: After, No: in.No - 1, Limit: 1})
+	if err != nil {
+		return Message{}, err
+	}
+	if len(messages) == 0 || messages[0].No != in.No {
+		return Message{}, ErrNotFound
+	}
+	return messages[0], nil
+}
+
+// ListEvents returns what happened in a room since a position.
+func (s *Service) ListEvents(ctx context.Context, who Caller, in EventListInput) (EventList, error) {
+	limit, err := s.pageLimit(in.Limit, 100)
+	if err != nil {
+		return EventList{}, err
+	}
+	if in.Seq < 0 {
+		return EventList{}, invalid("seq", "a position's seq is not negative")
+	}
+	stream := RoomStream(in.Room)
+	if err := s.MayRead(ctx, who, stream); err != nil {
+		return EventList{}, err
+	}
+	events, err := s.Store.Events(ctx, stream, Position{Epoch: in.Epoch, Seq: in.Seq, ID: in.ID}, limit+1)
+	if err != nil {
+		return EventList{}, err
+	}
+	more := len(events) > limit
+	return EventList{Events: append([]Event{}, events[:min(limit, len(events))]...), More: more}, nil
+}
+
+// MarkRead moves the caller's read position forward, and no further than the newest message.
+func (s *Service) MarkRead(ctx context.Context, who Caller, in ReadInput) (ReadOutput, error) {
+	view, err := s.Store.View(ctx, in.Room, who.User.ID)
+	if err != nil {
+		return ReadOutput{}, err
+	}
+	if in.No < 0 {
+		return ReadOutput{}, invalid("no", "a message's number is not negative")
+	}
+	no := min(in.No, view.HeadNo)
+	if no > view.ReadNo {
+		_, err := s.Store.Commit(ctx, s.change(who, Change{
+			Stream: UserStream(who.User.ID), Kind: ReadMoved, Read: &Read{Room: in.Room, No: no},
+		}))
+		if err != nil {
+			return ReadOutput{}, err
+		}
+		if view, err = s.Store.View(ctx, in.Room, who.User.ID); err != nil {
+			return ReadOutput{}, err
+		}
+	}
+	return ReadOutput{Read: Read{Room: in.Room, No: view.ReadNo}, Unread: view.Unread}, nil
+}
+
+// SendTyping tells the others in a room that the caller is typing.
+func (s *Service) SendTyping(ctx context.Context, who Caller, in RoomInput) (None, error) {
+	if err := s.MayRead(ctx, who, RoomStream(in.Room)); err != nil {
+		return None{}, err
+	}
+	s.Bell.Signal(ctx, Signal{Stream: RoomStream(in.Room), Kind: Typing, User: who.User.ID})
+	return None{}, nil
+}

@@ -1,0 +1,191 @@
+package chat
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+)
+
+// touchEvery is how exact Session.SeenAt is: a busy session writes no more often.
+const touchEvery = 5 * time.Minute
+
+func hashToken(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return hex.EncodeToString(sum[:])
+}
+
+// Authenticate returns who, completed with the person and the session of the token.
+// ErrUnauthenticated if it has none, or it is over.
+func (s *Service) Authenticate(ctx context.Context, token string, who Caller) (Caller, error) {
+	if token == "" || len(token) > 256 {
+		return Caller{}, ErrUnauthenticated
+	}
+	session, account, err := s.Store.Session(ctx, hashToken(token))
+	if errors.Is(err, ErrNotFound) {
+		return Caller{}, ErrUnauthenticated
+	}
+	if err != nil {
+		return Caller{}, err
+	}
+	now := s.now()
+	if !now.Before(session.ExpiresAt) || account.Disabled {
+		return Caller{}, ErrUnauthenticated
+	}
+	if now.Sub(session.SeenAt) >= touchEvery {
+		session.ExpiresAt = s.expiry(session.CreatedAt, now)
+		err := s.Store.TouchSession(ctx, session.ID, account.ID, now, session.ExpiresAt)
+		if errors.Is(err, ErrNotFound) {
+			return Caller{}, ErrUnauthenticated
+		}
+		if err != nil {
+			return Caller{}, err
+		}
+	}
+	who.User, who.Session, who.ExpiresAt = account.User, session.ID, session.ExpiresAt
+	if who.Device == "" {
+		who.Device = string(session.ID)
+	}
+	return who, nil
+}
+
+func (s *Service) expiry(created, now time.Time) time.Time {
+	idle, most := now.Add(s.SessionIdle), created.Add(s.SessionMax)
+	if most.Before(idle) {
+		return most
+	}
+	return idle
+}
+
+// LogIn opens a session. A wrong name and a wrong password get the same answer after the same work.
+func (s *Service) LogIn(ctx context.Context, who Caller, in LogInInput) (LoggedInOutput, error) {
+	if len(in.Password) > s.Limits.Password {
+		return LoggedInOutput{}, invalid("password", "a password has at most %d bytes", s.Limits.Password)
+	}
+	if err := s.limit(ctx, "login:"+who.Addr, s.Limits.Logins); err != nil {
+		return LoggedInOutput{}, err
+	}
+	wrong := &Error{Code: CodeUnauthenticated, Message: "this name and password do not belong together"}
+	var account Account
+	if _, key, err := s.Names.Fold(in.Name); err == nil {
+		if err := s.limit(ctx, "guess:"+key, s.Limits.Guesses); err != nil {
+			return LoggedInOutput{}, err
+		}
+		account, err = s.Store.AccountByName(ctx, key)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return LoggedInOutput{}, err
+		}
+	}
+	ok, err := s.Hasher.Verify(ctx, account.Password, in.Password)
+	if err != nil {
+		return LoggedInOutput{}, err
+	}
+	if !ok || account.Disabled {
+		return LoggedInOutput{}, wrong
+	}
+	if err := s.settle(ctx, account.User); err != nil {
+		return LoggedInOutput{}, err
+	}
+	return s.openSession(ctx, who, account.User)
+}
+
+func (s *Service) openSession(ctx context.Context, who Caller, user User) (LoggedInOutput, error) {
+	now, token := s.now(), s.NewToken()
+	session := Session{
+		ID: SessionID(s.NewID()), User: user.ID, TokenHash: hashToken(token), Agent: shorten(who.Agent, 200), Addr: who.Addr,
+		CreatedAt: now, SeenAt: now, ExpiresAt: s.expiry(now, now), Current: true,
+	}
+	if err := s.Store.CreateSession(ctx, session); err != nil {
+		return LoggedInOutput{}, err
+	}
+	return LoggedInOutput{User: user, Session: session, Token: token}, nil
+}
+
+// LogOut ends the session that asks.
+func (s *Service) LogOut(ctx context.Context, who Caller, _ None) (None, error) {
+	return s.RevokeSession(ctx, who, SessionInput{Session: who.Session})
+}
+
+// ListSessions returns the caller's sessions that have not expired.
+func (s *Service) ListSessions(ctx context.Context, who Caller, _ None) (SessionList, error) {
+	all, err := s.Store.Sessions(ctx, who.User.ID)
+	if err != nil {
+		return SessionList{}, err
+	}
+	now := s.now()
+	all = slices.DeleteFunc(all, func(x Session) bool { return !now.Before(x.ExpiresAt) })
+	for i := range all {
+		all[i].Current = all[i].ID == who.Session
+	}
+	return SessionList{Sessions: all}, nil
+}
+
+// RevokeSession ends one of the caller's sessions.
+func (s *Service) RevokeSession(ctx context.Context, who Caller, in SessionInput) (None, error) {
+	done, err := s.Store.Commit(ctx, s.change(who, Change{
+		Stream: UserStream(who.User.ID), Kind: SessionRevoked, Sessions: []SessionID{in.Session},
+	}))
+	if err == nil && done[0].NoOp {
+		err = ErrNotFound
+	}
+	return None{}, err
+}
+
+// Me returns who asks.
+func (s *Service) Me(ctx context.Context, who Caller, _ None) (MeOutput, error) {
+	all, err := s.ListSessions(ctx, who, None{})
+	if err != nil {
+		return MeOutput{}, err
+	}
+	i := slices.IndexFunc(all.Sessions, func(x Session) bool { return x.Current })
+	if i < 0 {
+		return MeOutput{}, ErrUnauthenticated
+	}
+	return MeOutput{User: who.User, Session: all.Sessions[i]}, nil
+}
+
+// change completes a change by the caller.
+func (s *Service) change(who Caller, c Change) Change {
+	c.ID, c.At, c.By = s.NewID(), s.now(), who.User.ID
+	return c
+}
+
+// admit counts a call against the caller's general limit.
+func (s *Service) admit(ctx context.Context, who Caller) error {
+	key := "call:" + string(who.User.ID)
+	if who.Anonymous() {
+		key = "call:" + who.Addr
+	}
+	return s.limit(ctx, key, s.Limits.Calls)
+}
+
+func (s *Service) limit(ctx context.Context, key string, rate Rate) error {
+	if rate.Limit < 0 {
+		return nil
+	}
+	a, err := s.Limiter.Take(ctx, key, 1, rate)
+	if err != nil {
+		return err
+	}
+	if !a.OK {
+		return &Error{Code: CodeRateLimited, Message: "too many requests: wait and try again", RetryAfter: a.RetryAfter}
+	}
+	return nil
+}
+
+// shorten cuts text to at most n bytes of valid UTF-8 without control characters.
+func shorten(text string, n int) string {
+	text = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(text, ""))
+	if len(text) <= n {
+		return text
+	}
+	return strings.ToValidUTF8(text[:n], "")
+}

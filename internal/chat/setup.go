@@ -1,0 +1,70 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Setup makes what every server has: the room General. Doing it again changes nothing.
+func (s *Service) Setup(ctx context.Context) error {
+	_, err := s.Store.Commit(ctx, s.change(Caller{}, Change{
+		Stream: RoomStream(GeneralID), Kind: RoomCreated,
+		Room: &Room{ID: GeneralID, Kind: Public, Name: "General", Topic: "Everything and everyone", CreatedAt: s.now()},
+	}))
+	if errors.Is(err, ErrConflict) {
+		return nil
+	}
+	return err
+}
+
+// OwnerInvite returns the code with which the first person becomes the owner, and withdraws the
+// earlier ones; "" once somebody owns the server.
+func (s *Service) OwnerInvite(ctx context.Context) (string, error) {
+	owned, err := s.Owned(ctx)
+	if err != nil || owned {
+		return "", err
+	}
+	invites, err := s.Store.Invites(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, i := range invites {
+		if i.Role == RoleOwner {
+			if err := s.Store.DeleteInvite(ctx, i.ID); err != nil && !errors.Is(err, ErrNotFound) {
+				return "", err
+			}
+		}
+	}
+	out, err := s.newInvite(ctx, Caller{}, RoleOwner, 24*time.Hour)
+	return out.Code, err
+}
+
+// Tend forgets what is past its time. It is to be called now and then, on one node at a time.
+func (s *Service) Tend(ctx context.Context) error {
+	for {
+		more, err := s.Store.Prune(ctx, s.now())
+		if err != nil || !more {
+			return err
+		}
+	}
+}
+
+// UserNamed returns the account with that name.
+func (s *Service) UserNamed(ctx context.Context, name string) (Account, error) {
+	_, key, err := s.Names.Fold(name)
+	if err != nil {
+		return Account{}, err
+	}
+	return s.Store.AccountByName(ctx, key)
+}
+
+// Disable sets whether a person may log in, on behalf of the operator.
+func (s *Service) Disable(ctx context.Context, account Account, disabled bool) error {
+	to := account.User
+	to.Disabled = disabled
+	if to == account.User {
+		return nil
+	}
+	return s.putUser(ctx, Caller{}, account, to)
+}
