@@ -1,0 +1,122 @@
+package identity
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/parley-chat/parley/internal/chat"
+)
+
+func TestPassword(t *testing.T) {
+	h := NewHasher(2, time.Second)
+	hash, err := h.Hash(t.Context(), "correct horse")
+	if err != nil || !strings.HasPrefix(hash, "$argon2id$v=19$m=19456,t=2,p=1$") {
+		t.Fatalf("Hash = %q, %v", hash, err)
+	}
+	for password, want := range map[string]bool{"correct horse": true, "Correct horse": false, "": false} {
+		if got, err := h.Verify(t.Context(), hash, password); err != nil || got != want {
+			t.Errorf("Verify(%q) = %v, %v, want %v", password, got, err, want)
+		}
+	}
+	if ok, err := h.Verify(t.Context(), "", "anything"); ok || err != nil {
+		t.Errorf("an empty hash gives %v, %v", ok, err)
+	}
+	for _, damaged := range []string{"plain", "$argon2i$v=19$m=1,t=1,p=1$AA$AA", "$argon2id$v=19$m=x,t=1,p=1$AA$AA", "$argon2id$v=19$m=8,t=1,p=1$!$AA"} {
+		if ok, err := h.Verify(t.Context(), damaged, "x"); ok || err == nil {
+			t.Errorf("damaged hash %q gives %v, %v", damaged, ok, err)
+		}
+	}
+}
+
+func TestHasherBoundsParallelWork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := NewHasher(1, time.Second)
+		h.slots <- struct{}{} // the only slot is taken
+		start := time.Now()
+		if _, err := h.Hash(t.Context(), "x"); !errors.Is(err, chat.ErrRateLimited) || time.Since(start) != time.Second {
+			t.Errorf("got %v after %v, want a refusal after 1s", err, time.Since(start))
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := h.Hash(ctx, "x"); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want the context's error", err)
+		}
+	})
+}
+
+func TestNamesThatLookAlikeCollide(t *testing.T) {
+	for _, twins := range [][]string{
+		{"Pablo", "pablo", "PABLO", " Pablo ", "Ｐａｂｌｏ", "Pabl0", "Pab1o"},
+		{"саре", "cape"}, // Cyrillic only, Latin only
+		{"José", "Jose\u0301"},
+		{"O'Neill", "O’Neill"},
+		{"Mary  Ann", "mary ann"},
+		{"straße", "STRASSE"},
+	} {
+		_, want, err := Names{}.Fold(twins[0])
+		if err != nil {
+			t.Fatalf("%q: %v", twins[0], err)
+		}
+		for _, name := range twins[1:] {
+			if _, got, err := (Names{}).Fold(name); err != nil || got != want {
+				t.Errorf("%q has key %q (%v), want that of %q: %q", name, got, err, twins[0], want)
+			}
+		}
+	}
+	seen := map[string]string{}
+	for _, name := range []string{"Pablo", "Joe", "Mary", "Alex", "Ian", "Lan", "Zoë", "Zoe", "李雷", "山田たろう", "김철수", "Олег", "Σοφία", "محمد", "דוד", "Anne-Marie", "J. R. Smith", "user_7"} {
+		_, key, err := Names{}.Fold(name)
+		if err != nil {
+			t.Errorf("%q is refused: %v", name, err)
+		}
+		if other := seen[key]; other != "" {
+			t.Errorf("%q and %q collide", name, other)
+		}
+		seen[key] = name
+	}
+}
+
+func TestNamesThatDeceiveAreRefused(t *testing.T) {
+	for _, name := range []string{
+		"", "  ", "Pa\u200bblo", "Pablo\u202e", "\u2066Pablo", "P\u0430blo", "Pablo\n\rAdmin: x", "a\x00b", "-x", "x-", "a--b", "<b>", "a@b", "💬", "\u0301a", "\xff\xfe",
+		"here", "Everyone", "PARLEY", strings.Repeat("x", 2000),
+	} {
+		if _, _, err := (Names{}).Fold(name); !errors.Is(err, chat.ErrInvalid) {
+			t.Errorf("%q gives %v, want a refusal", name, err)
+		}
+	}
+}
+
+func TestSecrets(t *testing.T) {
+	a, b := NewToken(), NewToken()
+	if a == b || len(a) != 43 {
+		t.Errorf("tokens %q, %q", a, b)
+	}
+	last := ""
+	for range 1000 {
+		id := NewID()
+		if id <= last || len(id) != 26 {
+			t.Fatalf("id %q after %q", id, last)
+		}
+		last = id
+	}
+}
+
+func FuzzNames(f *testing.F) {
+	f.Add("Pablo")
+	f.Add("山田 太郎")
+	f.Fuzz(func(t *testing.T, name string) {
+		shown, key, err := Names{}.Fold(name)
+		if err != nil {
+			return
+		}
+		again, key2, err := Names{}.Fold(shown)
+		if err != nil || again != shown || key2 != key {
+			t.Errorf("folding %q is not stable: %q/%q then %q/%q, %v", name, shown, key, again, key2, err)
+		}
+	})
+}
