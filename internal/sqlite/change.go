@@ -1,0 +1,299 @@
+package sqlite
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/parley-chat/parley/internal/chat"
+)
+
+var noOp = chat.Result{NoOp: true}
+
+// change judges c and then writes it. A refusal (a *chat.Error) has written nothing.
+func (w *writer) change(c *chat.Change, h hash) (chat.Result, error) {
+	r, err := w.judge(c, h)
+	if err != nil {
+		return chat.Result{}, fmt.Errorf("%s in %s: %w", c.Kind, c.Stream, err)
+	}
+	return r, nil
+}
+
+func (w *writer) judge(c *chat.Change, h hash) (chat.Result, error) {
+	s, err := w.stream(c.Stream)
+	if err != nil {
+		return chat.Result{}, err
+	}
+	roomID, inRoom := c.Stream.Room()
+	user, inUser := c.Stream.User()
+	if inRoom && s.room == nil && c.Kind != chat.RoomCreated {
+		return chat.Result{}, chat.ErrNotFound
+	}
+	if c.MustBeIn != "" {
+		if s.room == nil {
+			return chat.Result{}, chat.ErrNotFound
+		}
+		me, err := w.member(s, c.MustBeIn)
+		if err != nil {
+			return chat.Result{}, err
+		}
+		if !me.in {
+			return chat.Result{}, chat.ErrNotFound
+		}
+	}
+	switch {
+	case inRoom && c.Kind == chat.MessageCreated && c.Message != nil:
+		return w.message(s, c, h)
+	case inRoom && c.Kind == chat.RoomCreated && c.Room != nil && c.Room.ID == roomID:
+		return w.createRoom(s, c)
+	case inRoom:
+		return w.inRoom(s, c)
+	case inUser:
+		return w.inUser(s, user, c)
+	case c.Stream == chat.ServerStream:
+		return w.inServer(s, c)
+	}
+	return chat.Result{}, errChange(c)
+}
+
+// errChange is the refusal of a change that its stream does not know, or that lacks its fields.
+func errChange(c *chat.Change) error {
+	return fmt.Errorf("%w: no such change: %s in %s", chat.ErrInvalid, c.Kind, c.Stream)
+}
+
+// stream returns the log's end, from the cache where it is there.
+func (w *writer) stream(name chat.Stream) (*stream, error) {
+	if s, ok := w.streams[name]; ok {
+		return s, nil
+	}
+	h, err := readHead(w.conn, name)
+	if err != nil {
+		return nil, err
+	}
+	s := &stream{head: h}
+	if id, isRoom := name.Room(); isRoom && h.num != 0 {
+		r, err := w.one("SELECT "+roomColumns+", members FROM rooms WHERE id = ?", string(id))
+		if err != nil {
+			return nil, err
+		}
+		if r != nil {
+			room := scanRoom(r)
+			s.room, s.members = &room, r.num(8)
+		}
+	}
+	w.streams[name] = s
+	return s, nil
+}
+
+// member returns the person's place in the room of s.
+func (w *writer) member(s *stream, user chat.UserID) (*member, error) {
+	at := place{s.num, user}
+	if me, ok := w.members[at]; ok {
+		return me, nil
+	}
+	r, err := w.one("SELECT user, role, joined_at, read_no FROM members WHERE room = ? AND user = ?", s.num, string(user))
+	if err != nil {
+		return nil, err
+	}
+	me := &member{}
+	if r != nil {
+		me = &member{Member: scanMember(r, s.room.ID), in: true, readNo: r.num(3)}
+	}
+	w.members[at] = me
+	return me, nil
+}
+
+// number gives the stream its number, if it has none yet.
+func (w *writer) number(s *stream, name chat.Stream) error {
+	if s.num != 0 {
+		return nil
+	}
+	r, err := w.one("INSERT INTO streams (name) VALUES (?) RETURNING num", string(name))
+	if err != nil {
+		return err
+	}
+	s.num = r.num(0)
+	return nil
+}
+
+// next fills what every event has, as the one after s.
+func (w *writer) next(s *stream, c *chat.Change, e chat.Event) chat.Event {
+	e.Stream, e.Epoch, e.Seq, e.ID, e.Prev = c.Stream, w.epoch, s.seq+1, c.ID, s.id
+	e.Kind, e.At, e.By = c.Kind, c.At.UTC().Truncate(time.Millisecond), c.By
+	return e
+}
+
+// append writes an event other than a message to the end of s.
+func (w *writer) append(s *stream, c *chat.Change, e chat.Event) (chat.Result, error) {
+	if err := w.number(s, c.Stream); err != nil {
+		return chat.Result{}, err
+	}
+	e = clone(w.next(s, c, e))
+	payload, err := encodeBody(&e)
+	if err != nil {
+		return chat.Result{}, err
+	}
+	if _, err := w.exec("INSERT INTO events (id, no, event, prev, kind, at, by, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+		key(s.num, e.Seq), s.no, e.ID, e.Prev, string(e.Kind), milli(e.At), string(e.By), payload); err != nil {
+		return chat.Result{}, err
+	}
+	s.seq, s.id, s.lastIsMsg = e.Seq, e.ID, false
+	if e.Seq > chat.Window && e.Seq-s.pruned >= pruneEvery {
+		s.pruned = e.Seq
+		err = w.pruneEvents(s)
+	}
+	return chat.Result{Event: e}, err
+}
+
+// pruneEvery is after how many numbers of a stream its old events are looked at again.
+const pruneEvery = 64
+
+// pruneEvents deletes events that have left the window, a bounded number at once. The newest of them
+// stays: it says which message stands at which place after it.
+func (w *writer) pruneEvents(s *stream) error {
+	_, err := w.exec(`DELETE FROM events WHERE id IN (
+		SELECT id FROM events WHERE id >= ?1 AND id < (SELECT max(id) FROM events WHERE id BETWEEN ?1 AND ?2) ORDER BY id LIMIT ?3)`,
+		key(s.num, 0), key(s.num, s.seq-chat.Window), int64(4*pruneEvery))
+	return err
+}
+
+func (w *writer) message(s *stream, c *chat.Change, h hash) (chat.Result, error) {
+	if h != (hash{}) {
+		first, err := w.sends.find(h)
+		if err != nil {
+			return chat.Result{}, err
+		}
+		if first != 0 {
+			e, err := readMessage(w.conn, s.room.ID, first, w.epoch)
+			if err != nil {
+				return chat.Result{}, err
+			}
+			if e != nil {
+				return chat.Result{Event: *e, Duplicate: true}, nil
+			}
+		}
+	}
+	m := &chat.Message{
+		Room: s.room.ID, No: s.no + 1, ID: c.ID,
+		From: c.Message.From, Text: c.Message.Text, ClientID: c.Message.ClientID,
+	}
+	author, err := w.member(s, m.From)
+	if err != nil {
+		return chat.Result{}, err
+	}
+	e := w.next(s, c, chat.Event{Message: m})
+	m.Seq, m.At = e.Seq, e.At
+	var prev, by, send any // NULL where the row says it without
+	if !s.lastIsMsg {
+		prev = s.id
+	}
+	if c.By != m.From {
+		by = string(c.By)
+	}
+	if h != (hash{}) {
+		send = h[:]
+	}
+	id := key(s.num, m.No)
+	if _, err := w.exec("INSERT INTO messages ("+messageColumns+", send) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		id, m.Seq, m.ID, prev, string(m.From), by, m.Text, m.ClientID, milli(m.At), send); err != nil {
+		return chat.Result{}, err
+	}
+	s.seq, s.id, s.no, s.lastIsMsg = m.Seq, m.ID, m.No, true
+	w.rooms[s.num] = true
+	if author.in && author.readNo < m.No {
+		if err := w.setRead(s, author, m.No); err != nil {
+			return chat.Result{}, err
+		}
+	}
+	if h != (hash{}) {
+		if err := w.sends.add(h, s.num, m.No, milli(m.At)); err != nil {
+			return chat.Result{}, err
+		}
+	}
+	return chat.Result{Event: e}, nil
+}
+
+func (w *writer) setRead(s *stream, me *member, no int64) error {
+	if _, err := w.exec("UPDATE members SET read_no = ? WHERE room = ? AND user = ?", no, s.num, string(me.User)); err != nil {
+		return err
+	}
+	me.readNo = no
+	return nil
+}
+
+func (w *writer) createRoom(s *stream, c *chat.Change) (chat.Result, error) {
+	if s.room != nil {
+		return chat.Result{}, chat.ErrConflict
+	}
+	if err := w.number(s, c.Stream); err != nil {
+		return chat.Result{}, err
+	}
+	r := *c.Room
+	r.Pair = slices.Clone(r.Pair)
+	if _, err := w.exec("INSERT INTO rooms ("+roomColumns+", members) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)",
+		s.num, string(r.ID), string(r.Kind), r.Name, r.Topic, joinPair(r.Pair), string(r.CreatedBy), milli(r.CreatedAt)); err != nil {
+		return chat.Result{}, err
+	}
+	s.room = &r
+	return w.append(s, c, chat.Event{Room: &r})
+}
+
+func (w *writer) inRoom(s *stream, c *chat.Change) (chat.Result, error) {
+	switch {
+	case c.Kind == chat.RoomUpdated && c.Room != nil:
+		r := *s.room
+		r.Name, r.Topic = c.Room.Name, c.Room.Topic
+		if _, err := w.exec("UPDATE rooms SET name = ?, topic = ? WHERE num = ?", r.Name, r.Topic, s.num); err != nil {
+			return chat.Result{}, err
+		}
+		s.room = &r
+		return w.append(s, c, chat.Event{Room: &r})
+	case c.Member == nil:
+		return chat.Result{}, errChange(c)
+	}
+	me, err := w.member(s, c.Member.User)
+	if err != nil {
+		return chat.Result{}, err
+	}
+	switch c.Kind {
+	case chat.MemberJoined:
+		if me.in {
+			return noOp, nil
+		}
+		*me = member{Member: *c.Member, in: true, readNo: s.no}
+		me.Room = s.room.ID
+		if _, err := w.exec("INSERT INTO members (room, user, role, joined_at, read_no) VALUES (?, ?, ?, ?, ?)",
+			s.num, string(me.User), string(me.Role), milli(me.JoinedAt), me.readNo); err != nil {
+			return chat.Result{}, err
+		}
+		return w.countMember(s, c, me, +1)
+	case chat.MemberLeft:
+		if !me.in {
+			return noOp, nil
+		}
+		if _, err := w.exec("DELETE FROM members WHERE room = ? AND user = ?", s.num, string(me.User)); err != nil {
+			return chat.Result{}, err
+		}
+		me.in = false
+		return w.countMember(s, c, me, -1)
+	case chat.MemberUpdated:
+		if !me.in {
+			return chat.Result{}, chat.ErrNotFound
+		}
+		if _, err := w.exec("UPDATE members SET role = ? WHERE room = ? AND user = ?", string(c.Member.Role), s.num, string(me.User)); err != nil {
+			return chat.Result{}, err
+		}
+		me.Role = c.Member.Role
+		return w.append(s, c, chat.Event{Member: &me.Member})
+	}
+	return chat.Result{}, errChange(c)
+}
+
+// countMember appends the coming or going of me.
+func (w *writer) countMember(s *stream, c *chat.Change, me *member, n int64) (chat.Result, error) {
+	s.members += n
+	if _, err := w.exec("UPDATE rooms SET members = ? WHERE num = ?", s.members, s.num); err != nil {
+		return chat.Result{}, err
+	}
+	return w.append(s, c, chat.Event{Member: &me.Member})
+}

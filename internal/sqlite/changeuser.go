@@ -1,0 +1,186 @@
+package sqlite
+
+import (
+	"slices"
+
+	"github.com/parley-chat/parley/internal/chat"
+)
+
+// inUser judges and writes changes to a person's stream.
+func (w *writer) inUser(s *stream, user chat.UserID, c *chat.Change) (chat.Result, error) {
+	switch {
+	case c.Kind == chat.RoomJoined && c.View != nil:
+		return w.list(s, user, c)
+	case c.Kind == chat.RoomLeft && c.Left != "":
+		room, err := w.stream(chat.RoomStream(c.Left))
+		if err != nil {
+			return chat.Result{}, err
+		}
+		n, err := w.exec("DELETE FROM lists WHERE user = ? AND room = ?", string(user), room.num)
+		if err != nil {
+			return chat.Result{}, err
+		}
+		if n == 0 {
+			return noOp, nil
+		}
+		return w.append(s, c, chat.Event{Left: c.Left})
+	case c.Kind == chat.ReadMoved && c.Read != nil:
+		room, me, err := w.placeOf(user, c.Read.Room)
+		if err != nil {
+			return chat.Result{}, err
+		}
+		if c.Read.No <= me.readNo {
+			return noOp, nil
+		}
+		if err := w.setRead(room, me, c.Read.No); err != nil {
+			return chat.Result{}, err
+		}
+		return w.append(s, c, chat.Event{Read: c.Read})
+	case c.Kind == chat.SessionRevoked:
+		return w.revoke(s, user, c)
+	}
+	return chat.Result{}, errChange(c)
+}
+
+// placeOf returns a room and the person's place in it, ErrNotFound if they are not a member.
+func (w *writer) placeOf(user chat.UserID, id chat.RoomID) (*stream, *member, error) {
+	room, err := w.stream(chat.RoomStream(id))
+	if err != nil {
+		return nil, nil, err
+	}
+	if room.room == nil {
+		return nil, nil, chat.ErrNotFound
+	}
+	me, err := w.member(room, user)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !me.in {
+		return nil, nil, chat.ErrNotFound
+	}
+	return room, me, nil
+}
+
+// list puts a room on the person's list.
+func (w *writer) list(s *stream, user chat.UserID, c *chat.Change) (chat.Result, error) {
+	room, me, err := w.placeOf(user, c.View.ID)
+	if err != nil {
+		return chat.Result{}, err
+	}
+	n, err := w.exec("INSERT INTO lists (user, room) VALUES (?, ?) ON CONFLICT DO NOTHING", string(user), room.num)
+	if err != nil {
+		return chat.Result{}, err
+	}
+	if n == 0 {
+		return noOp, nil
+	}
+	v := chat.RoomView{
+		Room: *room.room, Position: room.position(w.epoch), HeadNo: room.no, ReadNo: me.readNo, Unread: max(room.no-me.readNo, 0),
+		Role: me.Role, JoinedAt: me.JoinedAt, Members: room.members,
+	}
+	if room.no > 0 {
+		last, err := readMessage(w.conn, v.ID, key(room.num, room.no), w.epoch)
+		if err != nil {
+			return chat.Result{}, err
+		}
+		v.Last = last.Message
+	}
+	return w.append(s, c, chat.Event{View: &v})
+}
+
+// revoke deletes sessions, and with an account sets the new password.
+func (w *writer) revoke(s *stream, user chat.UserID, c *chat.Change) (chat.Result, error) {
+	if c.Account != nil {
+		if err := w.replaceAccount(*c.Account); err != nil {
+			return chat.Result{}, err
+		}
+	}
+	all, err := many(w.conn, func(r row) chat.SessionID { return chat.SessionID(r.text(0)) },
+		"SELECT id FROM sessions WHERE user = ? ORDER BY id", string(user))
+	if err != nil {
+		return chat.Result{}, err
+	}
+	var gone []chat.SessionID
+	for _, id := range all {
+		if len(c.Sessions) > 0 && !slices.Contains(c.Sessions, id) {
+			continue
+		}
+		if _, err := w.exec("DELETE FROM sessions WHERE id = ?", string(id)); err != nil {
+			return chat.Result{}, err
+		}
+		gone = append(gone, id)
+	}
+	if len(gone) == 0 && c.Account == nil {
+		return noOp, nil
+	}
+	return w.append(s, c, chat.Event{Sessions: gone})
+}
+
+// inServer judges and writes changes to the server's stream.
+func (w *writer) inServer(s *stream, c *chat.Change) (chat.Result, error) {
+	if c.User == nil || c.Account == nil {
+		return chat.Result{}, errChange(c)
+	}
+	switch c.Kind {
+	case chat.UserCreated:
+		if err := w.createAccount(c); err != nil {
+			return chat.Result{}, err
+		}
+	case chat.UserUpdated:
+		if err := w.replaceAccount(*c.Account); err != nil {
+			return chat.Result{}, err
+		}
+	default:
+		return chat.Result{}, errChange(c)
+	}
+	return w.append(s, c, chat.Event{User: c.User})
+}
+
+func (w *writer) createAccount(c *chat.Change) error {
+	if c.Invite != "" {
+		r, err := w.one("SELECT expires_at FROM invites WHERE code_hash = ?", c.Invite)
+		if err != nil {
+			return err
+		}
+		if r == nil || milli(c.At) >= r.num(0) {
+			return chat.ErrNotFound
+		}
+	}
+	// The insert is the judge of both the id and the name; it comes before the invite is used up.
+	a := c.Account
+	n, err := w.exec("INSERT INTO accounts ("+accountColumns+") VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+		string(a.ID), a.Name, string(a.Role), flag(a.Disabled), milli(a.CreatedAt), a.NameKey, a.Password)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return chat.ErrConflict
+	}
+	if c.Invite != "" {
+		_, err = w.exec("DELETE FROM invites WHERE code_hash = ?", c.Invite)
+	}
+	return err
+}
+
+func (w *writer) replaceAccount(a chat.Account) error {
+	r, err := w.one("SELECT (SELECT count(*) FROM accounts WHERE id = ?1), (SELECT count(*) FROM accounts WHERE name_key = ?2 AND id <> ?1)",
+		string(a.ID), a.NameKey)
+	switch {
+	case err != nil:
+		return err
+	case r.num(0) == 0:
+		return chat.ErrNotFound
+	case r.num(1) > 0:
+		return chat.ErrConflict
+	}
+	_, err = w.exec("UPDATE accounts SET name = ?2, role = ?3, disabled = ?4, created_at = ?5, name_key = ?6, password = ?7 WHERE id = ?1",
+		string(a.ID), a.Name, string(a.Role), flag(a.Disabled), milli(a.CreatedAt), a.NameKey, a.Password)
+	return err
+}
+
+func flag(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,21 @@
+// Package sqlite is the embedded store: everything in one directory, no other process.
+//
+// Writing. One goroutine, the writer, owns the only connection that writes. It takes whatever
+// calls are waiting, applies them in one transaction and commits; the cost of reaching the disk is
+// shared by all who waited (group commit). Because nobody else writes, it judges from memory:
+// heads of streams and members are cached, and a refused change has written nothing. A call of
+// several changes stands in a savepoint. After COMMIT has returned, a second goroutine, the
+// bell, rings the events in order and lets the callers go, while the writer already works on
+// the next batch.
+//
+// Reading. A small pool of connections that cannot write. A read that needs several statements
+// runs in one read transaction, so that what it returns is true of one moment.
+//
+// Messages and events. A message is stored once, under room << 36 | no. Other events stand in a
+// table of their own and note the number of the newest message at their time. So the message
+// at any place in a stream is found by arithmetic from the event before it, and neither a head
+// nor a number of events has to be written along with each message.
+//
+// Search lives in a second database, which a background goroutine keeps up to date and which
+// may be deleted at any time: it is built again. See search.go.
+package sqlite

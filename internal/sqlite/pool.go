@@ -1,0 +1,98 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/parley-chat/parley/internal/chat"
+)
+
+// pool lends connections that only read.
+type pool struct {
+	path   string
+	free   chan *conn    // open and unused
+	room   chan struct{} // one token for each connection that may still be opened
+	closed chan struct{}
+}
+
+func newPool(path string, size int) pool {
+	p := pool{path: path, free: make(chan *conn, size), room: make(chan struct{}, size), closed: make(chan struct{})}
+	for range size {
+		p.room <- struct{}{}
+	}
+	return p
+}
+
+// take returns a connection; it must be given back.
+func (p *pool) take(ctx context.Context) (*conn, error) {
+	select {
+	case <-p.closed:
+		return nil, unavailable(errClosed)
+	default:
+	}
+	select { // an open one is better than a new one
+	case c := <-p.free:
+		return c, nil
+	default:
+	}
+	select {
+	case c := <-p.free:
+		return c, nil
+	case <-p.room:
+		c, err := open(p.path, "query_only = 1", "cache_size = -2000", "busy_timeout = 5000")
+		if err != nil {
+			p.room <- struct{}{}
+			return nil, unavailable(err)
+		}
+		return c, nil
+	case <-p.closed:
+		return nil, unavailable(errClosed)
+	case <-ctx.Done():
+		return nil, unavailable(ctx.Err())
+	}
+}
+
+func (p *pool) give(c *conn) { p.free <- c }
+
+// close waits until every connection has been given back and closes them.
+func (p *pool) close() error {
+	close(p.closed)
+	var errs []error
+	for range cap(p.room) {
+		select {
+		case c := <-p.free:
+			errs = append(errs, c.close())
+		case <-p.room:
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// read runs f on a reading connection, in one read transaction: all that f sees is true of one moment.
+func (p *pool) read(ctx context.Context, f func(*conn) error) (err error) {
+	if err := ctx.Err(); err != nil {
+		return unavailable(err)
+	}
+	c, err := p.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer p.give(c)
+	if _, err := c.exec("BEGIN"); err != nil {
+		return unavailable(err)
+	}
+	defer func() {
+		if _, endErr := c.exec("COMMIT"); endErr != nil && err == nil {
+			err = unavailable(endErr)
+		}
+	}()
+	err = f(c)
+	var refusal *chat.Error
+	if err != nil && !errors.As(err, &refusal) {
+		err = unavailable(fmt.Errorf("read: %w", err))
+	}
+	return err
+}
+
+func (s *Store) read(ctx context.Context, f func(*conn) error) error { return s.readers.read(ctx, f) }

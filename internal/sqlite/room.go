@@ -1,0 +1,201 @@
+package sqlite
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/parley-chat/parley/internal/chat"
+)
+
+const roomColumns = "num, id, kind, name, topic, pair, created_by, created_at"
+
+func scanRoom(r row) chat.Room {
+	return chat.Room{
+		ID: chat.RoomID(r.text(1)), Kind: chat.RoomKind(r.text(2)), Name: r.text(3), Topic: r.text(4),
+		Pair: splitPair(r.text(5)), CreatedBy: chat.UserID(r.text(6)), CreatedAt: unmilli(r.num(7)),
+	}
+}
+
+// scanMember reads user, role, joined_at.
+func scanMember(r row, room chat.RoomID) chat.Member {
+	return chat.Member{Room: room, User: chat.UserID(r.text(0)), Role: chat.RoomRole(r.text(1)), JoinedAt: unmilli(r.num(2))}
+}
+
+// roomNum returns the number of a room, ErrNotFound if there is none.
+func roomNum(c *conn, id chat.RoomID) (int64, error) {
+	r, err := c.one("SELECT num FROM rooms WHERE id = ?", string(id))
+	if err != nil {
+		return 0, err
+	}
+	if r == nil {
+		return 0, chat.ErrNotFound
+	}
+	return r.num(0), nil
+}
+
+// Messages implements [chat.Store].
+func (s *Store) Messages(ctx context.Context, room chat.RoomID, page chat.Page) (messages []chat.Message, err error) {
+	limit := int64(max(page.Limit, 0))
+	err = s.read(ctx, func(c *conn) error {
+		num, err := roomNum(c, room)
+		if err != nil {
+			return err
+		}
+		scan := func(r row) chat.Message { return *scanMessage(r, room, s.epoch).Message }
+		below := func(no, limit int64) error {
+			// Above every number there is no more than the end of the room's keys.
+			found, err := many(c, scan, "SELECT "+messageColumns+" FROM messages WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT ?",
+				key(num, 1), key(num, min(no, 1<<shift)-1), limit)
+			slices.Reverse(found)
+			messages = append(messages, found...)
+			return err
+		}
+		from := func(no, limit int64) error {
+			found, err := many(c, scan, "SELECT "+messageColumns+" FROM messages WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?",
+				key(num, min(max(no, 1), 1<<shift)), key(num+1, -1), limit)
+			messages = append(messages, found...)
+			return err
+		}
+		switch page.From {
+		case chat.Before:
+			return below(max(page.No, 0), limit)
+		case chat.After:
+			return from(min(page.No, 1<<shift)+1, limit)
+		case chat.Around:
+			if err := below(max(page.No, 0), limit/2); err != nil {
+				return err
+			}
+			return from(page.No, limit-int64(len(messages)))
+		default:
+			return below(1<<shift, limit)
+		}
+	})
+	return messages, err
+}
+
+// Room implements [chat.Store].
+func (s *Store) Room(ctx context.Context, id chat.RoomID) (room chat.Room, err error) {
+	err = s.read(ctx, func(c *conn) error {
+		r, err := c.one("SELECT "+roomColumns+" FROM rooms WHERE id = ?", string(id))
+		if err != nil {
+			return err
+		}
+		if r == nil {
+			return chat.ErrNotFound
+		}
+		room = scanRoom(r)
+		return nil
+	})
+	return room, err
+}
+
+const viewColumns = roomColumns + ", members, m.role, m.joined_at, m.read_no"
+
+// view makes a view of a row of viewColumns.
+func (s *Store) view(c *conn, r row) (chat.RoomView, error) {
+	v := chat.RoomView{
+		Room: scanRoom(r), Members: r.num(8),
+		Role: chat.RoomRole(r.text(9)), JoinedAt: unmilli(r.num(10)), ReadNo: r.num(11),
+	}
+	h, err := readHeadOf(c, r.num(0))
+	if err != nil {
+		return chat.RoomView{}, err
+	}
+	v.Position, v.HeadNo, v.Unread = h.position(s.epoch), h.no, max(h.no-v.ReadNo, 0)
+	if h.no > 0 {
+		last, err := c.one("SELECT "+messageColumns+" FROM messages WHERE id = ?", key(h.num, h.no))
+		if err != nil {
+			return chat.RoomView{}, err
+		}
+		v.Last = scanMessage(last, v.ID, s.epoch).Message
+	}
+	return v, nil
+}
+
+// View implements [chat.Store].
+func (s *Store) View(ctx context.Context, id chat.RoomID, user chat.UserID) (v chat.RoomView, err error) {
+	err = s.read(ctx, func(c *conn) error {
+		r, err := c.one("SELECT "+viewColumns+" FROM rooms JOIN members m ON m.room = num WHERE id = ? AND m.user = ?", string(id), string(user))
+		if err != nil {
+			return err
+		}
+		if r == nil {
+			return chat.ErrNotFound
+		}
+		v, err = s.view(c, r)
+		return err
+	})
+	return v, err
+}
+
+// Views implements [chat.Store].
+func (s *Store) Views(ctx context.Context, user chat.UserID) (views []chat.RoomView, err error) {
+	err = s.read(ctx, func(c *conn) error {
+		rows, err := many(c, func(r row) row { return slices.Clone(r) },
+			"SELECT "+viewColumns+" FROM lists l JOIN rooms ON num = l.room JOIN members m ON m.room = l.room AND m.user = l.user WHERE l.user = ?",
+			string(user))
+		if err != nil {
+			return err
+		}
+		for _, r := range rows {
+			v, err := s.view(c, r)
+			if err != nil {
+				return err
+			}
+			views = append(views, v)
+		}
+		return nil
+	})
+	slices.SortFunc(views, func(a, b chat.RoomView) int { return cmp.Compare(a.ID, b.ID) })
+	return views, err
+}
+
+// PublicRooms implements [chat.Store].
+func (s *Store) PublicRooms(ctx context.Context, after chat.RoomID, limit int) (rooms []chat.Room, err error) {
+	err = s.read(ctx, func(c *conn) error {
+		rooms, err = many(c, scanRoom, "SELECT "+roomColumns+" FROM rooms WHERE kind = 'public' AND id > ? ORDER BY id LIMIT ?", string(after), int64(max(limit, 0)))
+		return err
+	})
+	return rooms, err
+}
+
+// Member implements [chat.Store].
+func (s *Store) Member(ctx context.Context, room chat.RoomID, user chat.UserID) (m chat.Member, err error) {
+	err = s.read(ctx, func(c *conn) error {
+		r, err := c.one("SELECT user, role, joined_at FROM members WHERE room = (SELECT num FROM rooms WHERE id = ?) AND user = ?", string(room), string(user))
+		if err != nil {
+			return err
+		}
+		if r == nil {
+			return chat.ErrNotFound
+		}
+		m = scanMember(r, room)
+		return nil
+	})
+	return m, err
+}
+
+// Members implements [chat.Store].
+func (s *Store) Members(ctx context.Context, room chat.RoomID, after chat.UserID, limit int) (members []chat.Member, err error) {
+	err = s.read(ctx, func(c *conn) error {
+		num, err := roomNum(c, room)
+		if err != nil {
+			return err
+		}
+		members, err = many(c, func(r row) chat.Member { return scanMember(r, room) },
+			"SELECT user, role, joined_at FROM members WHERE room = ? AND user > ? ORDER BY user LIMIT ?", num, string(after), int64(max(limit, 0)))
+		return err
+	})
+	return members, err
+}
+
+// CountRooms implements [chat.Store].
+func (s *Store) CountRooms(ctx context.Context, createdBy chat.UserID) (n int, err error) {
+	err = s.read(ctx, func(c *conn) error {
+		r, err := c.one("SELECT count(*) FROM rooms WHERE created_by = ?", string(createdBy))
+		n = int(r.first())
+		return err
+	})
+	return n, err
+}

@@ -1,0 +1,227 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/parley-chat/parley/internal/chat"
+)
+
+// Options says how a store behaves. The zero value is fine.
+type Options struct {
+	// Ring is called with each event once it is durable, in order per stream, from one goroutine,
+	// before the Commit that made it returns. It does not block and does not change the event.
+	Ring func(*chat.Event)
+	Log  *slog.Logger // default slog.Default()
+}
+
+// Store is a [chat.Store] in one directory. Its methods are safe for concurrent use.
+type Store struct {
+	dir     string
+	log     *slog.Logger
+	epoch   string
+	lock    *os.File
+	calls   chan *call
+	quit    chan struct{} // closed by Close: no more calls are taken
+	stopped chan struct{} // closed when the last call that was taken has its answer
+	readers pool
+	search  *searcher
+	closing sync.Once
+	closed  error
+	run     sync.WaitGroup
+}
+
+var _ chat.Store = (*Store)(nil)
+
+// Open opens the store in dir, which is made if it is not there, for this process alone.
+func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the data directory: %w", err)
+	}
+	s := &Store{
+		dir: dir, log: o.Log,
+		calls: make(chan *call, maxBatch), quit: make(chan struct{}), stopped: make(chan struct{}),
+	}
+	var undo []func() error
+	defer func() {
+		for i := len(undo) - 1; i >= 0 && err != nil; i-- {
+			err = errors.Join(err, undo[i]())
+		}
+	}()
+	if s.lock, err = lock(dir); err != nil {
+		return nil, err
+	}
+	undo = append(undo, s.lock.Close)
+
+	path := filepath.Join(dir, "parley.db")
+	c, err := openWriter(path)
+	if err != nil {
+		return nil, err
+	}
+	undo = append(undo, c.close)
+	if s.epoch, err = ensureEpoch(c); err != nil {
+		return nil, err
+	}
+	w, err := newWriter(c, s.epoch)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	s.readers = newPool(path, max(4, runtime.GOMAXPROCS(0)))
+	undo = append(undo, s.readers.close)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if s.search, err = openSearch(filepath.Join(dir, "search.db"), &s.readers, s.log); err != nil {
+		return nil, err
+	}
+
+	durable := make(chan []*call, 2)
+	w.calls, w.quit, w.done, w.touched = s.calls, s.quit, durable, s.search.touch
+	s.run.Go(w.run)
+	s.run.Go(func() {
+		defer close(s.stopped)
+		for batch := range durable {
+			answer(batch, o.Ring)
+		}
+	})
+	s.run.Go(s.search.run)
+	return s, nil
+}
+
+// openWriter opens the connection that writes, and brings the schema up to date.
+func openWriter(path string) (*conn, error) {
+	// In exclusive reach of this process (see lock) nothing else holds the write lock.
+	c, err := open(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := migrateAfterPragmas(c, path); err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	return c, nil
+}
+
+func migrateAfterPragmas(c *conn, path string) error {
+	if _, err := pragma(c, "user_version"); err != nil {
+		return migrate(c, path) // tells what is wrong
+	}
+	for _, p := range []string{
+		"journal_mode = WAL",
+		"synchronous = FULL", // an acknowledged message survives a power cut
+		"wal_autocheckpoint = 4000",
+		"cache_size = -8000", // 8 MB
+		"temp_store = MEMORY",
+	} {
+		if err := c.script("PRAGMA " + p); err != nil {
+			return fmt.Errorf("open %s: PRAGMA %s: %w", path, p, err)
+		}
+	}
+	return migrate(c, path)
+}
+
+// Close finishes the calls that were taken and closes the database. Later calls fail with
+// ErrUnavailable.
+func (s *Store) Close() error {
+	s.closing.Do(func() {
+		close(s.quit)
+		s.search.stop()
+		s.run.Wait()
+		s.closed = errors.Join(s.search.close(), s.readers.close(), s.lock.Close())
+	})
+	return s.closed
+}
+
+// Commit implements [chat.Store]; the whole call is atomic.
+func (s *Store) Commit(ctx context.Context, changes ...chat.Change) ([]chat.Result, error) {
+	if len(changes) == 0 {
+		return nil, nil
+	}
+	c := &call{changes: changes, results: make([]chat.Result, len(changes)), hashes: make([]hash, len(changes))}
+	for i := range changes {
+		c.hashes[i] = sendHash(&changes[i])
+	}
+	if err := s.do(ctx, c); err != nil {
+		return nil, err
+	}
+	// The bell shares the events with whoever listens: the caller gets his own.
+	results := make([]chat.Result, len(changes))
+	for i, r := range c.results {
+		r.Event = clone(r.Event)
+		results[i] = r
+	}
+	return results, nil
+}
+
+// write runs f in a transaction of the writer. A refusal that f returns must come before it
+// writes anything.
+func (s *Store) write(ctx context.Context, f func(*conn) error) error {
+	return s.do(ctx, &call{run: f})
+}
+
+// do hands c to the writer and waits until it is durable or refused.
+func (s *Store) do(ctx context.Context, c *call) error {
+	c.ctx, c.done = ctx, make(chan struct{})
+	if err := ctx.Err(); err != nil {
+		return unavailable(err)
+	}
+	select {
+	case <-s.quit:
+		return unavailable(errClosed)
+	default:
+	}
+	select {
+	case s.calls <- c:
+	case <-ctx.Done():
+		return unavailable(ctx.Err())
+	case <-s.quit:
+		return unavailable(errClosed)
+	}
+	select {
+	case <-c.done:
+		return c.err
+	case <-ctx.Done():
+		return unavailable(ctx.Err())
+	case <-s.stopped:
+	}
+	select {
+	case <-c.done:
+		return c.err
+	default: // came in after the writer had left
+		return unavailable(errClosed)
+	}
+}
+
+var errClosed = errors.New("the store is closed")
+
+// unavailable says that an outcome could not be confirmed, and why.
+func unavailable(cause error) error { return fmt.Errorf("%w: %w", chat.ErrUnavailable, cause) }
+
+// Prune implements [chat.Store].
+func (s *Store) Prune(ctx context.Context, now time.Time) (more bool, err error) {
+	err = s.do(ctx, &call{prune: func(w *writer) (err error) {
+		more, err = w.prune(now)
+		return err
+	}})
+	return more, err
+}
+
+// Ping implements [chat.Store]: the writer answers and the disk takes a write if the last one failed.
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.do(ctx, &call{ping: true}); err != nil {
+		return err
+	}
+	return s.read(ctx, func(c *conn) error {
+		_, err := c.one("SELECT 1")
+		return err
+	})
+}

@@ -1,0 +1,250 @@
+package sqlite
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/parley-chat/parley/internal/chat"
+)
+
+// maxBatch is how many calls share one transaction at most.
+const maxBatch = 512
+
+// call is one thing to be written: changes, or one of the functions.
+type call struct {
+	ctx     context.Context
+	changes []chat.Change
+	hashes  []hash // of the sends among changes
+	results []chat.Result
+	run     func(*conn) error
+	prune   func(*writer) error
+	ping    bool
+
+	err  error
+	done chan struct{} // closed when results and err are final
+}
+
+// writer is the goroutine that owns the writing connection. Nobody else touches its fields after run
+// has started.
+type writer struct {
+	*conn
+	epoch   string
+	calls   <-chan *call
+	quit    <-chan struct{}
+	done    chan<- []*call
+	touched func(room int64) // told of rooms with new messages, after they are durable
+
+	// What the database holds, as far as it has been asked for.
+	streams map[chat.Stream]*stream
+	members map[place]*member
+	sends   *dedupe
+
+	rooms  map[int64]bool // with messages in this batch
+	failed bool           // whether the last transaction did
+}
+
+// stream is a log's end and, for rooms, the room.
+type stream struct {
+	head
+	room    *chat.Room // nil if it is not a room's, or there is no such room
+	members int64
+	pruned  int64 // seq at which old events were last looked at
+}
+
+type place struct {
+	room int64
+	user chat.UserID
+}
+
+// member is a person's place in a room. in is false for those who are not members.
+type member struct {
+	chat.Member
+	in     bool
+	readNo int64
+}
+
+// The caches hold no more entries than this each; past it they start anew.
+const (
+	maxStreams = 20_000
+	maxMembers = 100_000
+)
+
+func newWriter(c *conn, epoch string) (*writer, error) {
+	w := &writer{conn: c, epoch: epoch, rooms: map[int64]bool{}}
+	w.forget()
+	w.sends = &dedupe{conn: c}
+	return w, w.sends.load()
+}
+
+// ensureEpoch returns the epoch of the directory, and makes it up when the directory is new.
+func ensureEpoch(c *conn) (string, error) {
+	if _, err := c.exec("INSERT INTO meta VALUES ('epoch', ?) ON CONFLICT DO NOTHING", rand.Text()); err != nil {
+		return "", fmt.Errorf("write the epoch: %w", err)
+	}
+	r, err := c.one("SELECT value FROM meta WHERE key = 'epoch'")
+	if err != nil {
+		return "", fmt.Errorf("read the epoch: %w", err)
+	}
+	return r.text(0), nil
+}
+
+// forget empties the caches, which is right at any time.
+func (w *writer) forget() {
+	w.streams, w.members = map[chat.Stream]*stream{}, map[place]*member{}
+}
+
+// run writes batches until quit is closed and the calls that were taken are answered.
+func (w *writer) run() {
+	defer close(w.done)
+	for {
+		var batch []*call
+		select {
+		case c := <-w.calls:
+			batch = append(batch, c)
+		case <-w.quit:
+			w.leave()
+			return
+		}
+		for len(batch) < maxBatch {
+			select {
+			case c := <-w.calls:
+				batch = append(batch, c)
+				continue
+			default:
+			}
+			break
+		}
+		w.write(batch)
+		w.done <- batch
+	}
+}
+
+// leave answers who is still waiting, and closes the database in good order.
+func (w *writer) leave() {
+	for {
+		select {
+		case c := <-w.calls:
+			c.err = unavailable(errClosed)
+			w.done <- []*call{c}
+			continue
+		default:
+		}
+		break
+	}
+	if !w.failed {
+		w.transaction(w.sends.flushAll) // only saves time at the next start
+	}
+	w.close()
+}
+
+// write applies a batch in one transaction. It leaves every call with its answer.
+func (w *writer) write(batch []*call) {
+	clear(w.rooms)
+	if len(w.streams) > maxStreams || len(w.members) > maxMembers {
+		w.forget()
+	}
+	err := w.transaction(func() error {
+		for _, c := range batch {
+			if err := w.apply(c); err != nil {
+				return err
+			}
+		}
+		return w.sends.step(len(batch))
+	})
+	w.failed = err != nil
+	if err != nil {
+		for _, c := range batch {
+			c.err, c.results = unavailable(err), nil
+		}
+		return
+	}
+	for room := range w.rooms {
+		w.touched(room)
+	}
+}
+
+// transaction runs f between BEGIN and COMMIT. After a failure the database is as before, and
+// so is what the writer knows of it.
+func (w *writer) transaction(f func() error) error {
+	_, err := w.exec("BEGIN IMMEDIATE")
+	if err == nil {
+		err = f()
+	}
+	if err == nil {
+		_, err = w.exec("COMMIT")
+	}
+	if err == nil {
+		return nil
+	}
+	w.exec("ROLLBACK") // fails where SQLite has rolled back by itself
+	w.forget()
+	return errors.Join(err, w.sends.load())
+}
+
+// apply runs one call. A refusal is the call's; a returned error is the whole batch's.
+func (w *writer) apply(c *call) error {
+	if err := c.ctx.Err(); err != nil {
+		c.err = unavailable(err) // nobody waits any more
+		return nil
+	}
+	var err error
+	switch {
+	case c.run != nil:
+		err = c.run(w.conn)
+	case c.prune != nil:
+		err = c.prune(w)
+	case c.ping && w.failed:
+		_, err = w.exec("INSERT INTO meta VALUES ('ping', ?1) ON CONFLICT DO UPDATE SET value = ?1", time.Now().Format(time.RFC3339))
+	case len(c.changes) == 1: // judged before anything is written
+		c.results[0], err = w.change(&c.changes[0], c.hashes[0])
+	case len(c.changes) > 1:
+		err = w.applyAll(c)
+	}
+	if refusal, ok := errors.AsType[*chat.Error](err); ok && refusal != nil {
+		c.err = err
+		return nil
+	}
+	return err
+}
+
+// applyAll makes all changes of c or none.
+func (w *writer) applyAll(c *call) error {
+	if _, err := w.exec("SAVEPOINT call"); err != nil {
+		return err
+	}
+	w.sends.begin()
+	for i := range c.changes {
+		r, err := w.change(&c.changes[i], c.hashes[i])
+		if _, refused := errors.AsType[*chat.Error](err); refused && i > 0 {
+			if _, err := w.exec("ROLLBACK TO call"); err != nil {
+				return err
+			}
+			w.sends.undo()
+			w.forget()
+		}
+		if err != nil {
+			_, releaseErr := w.exec("RELEASE call")
+			return errors.Join(err, releaseErr)
+		}
+		c.results[i] = r
+	}
+	_, err := w.exec("RELEASE call")
+	return err
+}
+
+// answer rings what a batch has appended and lets its callers go.
+func answer(batch []*call, ring func(*chat.Event)) {
+	for _, c := range batch {
+		if c.err == nil && ring != nil {
+			for i := range c.results {
+				if r := &c.results[i]; !r.NoOp && !r.Duplicate {
+					ring(&r.Event)
+				}
+			}
+		}
+		close(c.done)
+	}
+}
