@@ -121,3 +121,11 @@ func (s *Service) pageLimit(asked, usual int) (int, error) {
 	}
 	return asked, nil
 }
+
+// MayOperate returns nil if the caller may see how the server is doing.
+func (s *Service) MayOperate(who Caller) error {
+	if !who.User.Role.atLeast(RoleAdmin) {
+		return ErrForbidden
+	}
+	return nil
+}
