@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/parley-chat/parley/internal/hub"
+	"github.com/parley-chat/parley/internal/rest"
+	"github.com/parley-chat/parley/internal/ws"
+	"github.com/parley-chat/parley/web"
+)
+
+// app is a running server.
+type app struct {
+	url     string // where people reach it
+	addr    net.Addr
+	core    *core
+	hub     *hub.Hub
+	socket  *ws.Server
+	http    *http.Server
+	control *http.Server
+	drain   time.Duration
+	log     *slog.Logger
+
+	wg     sync.WaitGroup
+	cancel context.CancelFunc
+	failed chan error // an error with which serving ended by itself
+}
+
+// tendEvery is how often what is past its time is forgotten.
+const tendEvery = 10 * time.Minute
+
+// start brings a server up and returns when it answers. Its wait must be called.
+func (s serve) start(ctx context.Context, c console) (_ *app, err error) {
+	if err := s.check(); err != nil {
+		return nil, err
+	}
+	a := &app{log: s.logger(c.err), drain: s.Drain, failed: make(chan error, 2)}
+	var undo []func() error
+	defer func() {
+		for i := len(undo) - 1; err != nil && i >= 0; i-- {
+			err = errors.Join(err, undo[i]())
+		}
+	}()
+	a.core, err = openCore(ctx, coreConfig{
+		Data: s.Data, Name: s.Name, SignUp: s.signUp(), SessionIdle: s.SessionIdle, SessionMax: s.SessionMax, Limits: s.limits(), Log: a.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	undo = append(undo, a.core.Close)
+
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", s.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w (is something else there? choose another with --listen)", s.Listen, err)
+	}
+	undo = append(undo, listener.Close)
+	a.addr, a.url = listener.Addr(), s.reachedAt(listener.Addr())
+	if s.TLSCert != "" {
+		pair, err := tls.LoadX509KeyPair(s.TLSCert, s.TLSKey)
+		if err != nil {
+			return nil, fmt.Errorf("--tls-cert, --tls-key: %w", err)
+		}
+		listener = tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{pair}, NextProtos: []string{"http/1.1"}})
+	}
+	control, err := listenControl(s.Data)
+	if err != nil {
+		return nil, fmt.Errorf("listen for the operator's commands: %w", err)
+	}
+	undo = append(undo, control.Close)
+
+	where, err := filepath.Abs(s.Data)
+	if err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(c.out, "Parley %s\n  open:  %s\n  data:  %s\n", version(), a.url, where)
+	if err := s.prepare(ctx, a, c); err != nil {
+		return nil, err
+	}
+	if !strings.HasPrefix(a.url, "https:") {
+		fmt.Fprintln(c.out, "  note:  not encrypted, so cookies go without Secure. Put a TLS proxy in front (--public-url, --proxies) or use --tls-cert before strangers come.")
+	}
+	a.serve(s, listener, control)
+	return a, nil
+}
+
+// reachedAt is the address under which people reach the server.
+func (s serve) reachedAt(addr net.Addr) string {
+	if s.PublicURL != "" {
+		return strings.TrimRight(s.PublicURL, "/")
+	}
+	scheme := "http"
+	if s.TLSCert != "" {
+		scheme = "https"
+	}
+	host, _, _ := net.SplitHostPort(s.Listen)
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	_, port, _ := net.SplitHostPort(addr.String())
+	return scheme + "://" + net.JoinHostPort(host, port)
+}
+
+// serve opens the doors.
+func (a *app) serve(s serve, listener, control net.Listener) {
+	ctx, cancel := context.WithCancel(context.Background())
+	a.cancel = cancel
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	visitors := s.visitors()
+	a.openDoors(s, registry, visitors)
+	a.http = &http.Server{
+		Handler: rest.New(rest.Config{
+			Service: a.core.service, Visitor: visitors, Socket: a.socket, Web: web.FS(),
+			Metrics:      promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
+			MetricsToken: s.MetricsToken, Version: version(), Log: a.log,
+		}),
+		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
+		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
+	}
+	a.control = controlServer(a.core.service)
+	a.wg.Go(func() { a.ended(a.http.Serve(listener)) })
+	a.wg.Go(func() { a.ended(a.control.Serve(control)) })
+	a.wg.Go(func() { a.tend(ctx) })
+}
+
+func (a *app) ended(err error) {
+	if !errors.Is(err, http.ErrServerClosed) {
+		a.failed <- err
+	}
+}
+
+// tend forgets, now and then, what is past its time.
+func (a *app) tend(ctx context.Context) {
+	tick := time.NewTicker(tendEvery)
+	defer tick.Stop()
+	for {
+		if err := a.core.service.Tend(ctx); err != nil && ctx.Err() == nil {
+			a.log.Error("forgetting what is past its time", "error", err)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// wait serves until ctx is done or serving fails, then stops in order: no new visitors, clients told to come
+// back, what is under way finished, the store closed.
+func (a *app) wait(ctx context.Context) error {
+	var failure error
+	select {
+	case <-ctx.Done():
+	case failure = <-a.failed:
+	}
+	a.log.Info("stopping", "at most", a.drain)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.drain)
+	defer cancel()
+	err := errors.Join(failure, a.closeDoors(ctx))
+	a.cancel()
+	a.wg.Wait()
+	return errors.Join(err, a.core.Close())
+}

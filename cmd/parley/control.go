@@ -1,0 +1,93 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/parley-chat/parley/internal/chat"
+)
+
+// The operator's commands reach a running server through a socket in its data directory, which
+// only the operator can open. Its path is relative where the directory's is too long for a socket.
+
+var errNoServer = errors.New("no server runs on this data")
+
+func controlPath(data string) string { return filepath.Join(data, "control.sock") }
+
+// listenControl serves orders until the listener is closed. The data directory's lock makes
+// sure that a socket found there is a left-over.
+func listenControl(data string) (net.Listener, error) {
+	path := controlPath(data)
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, err
+	}
+	return l, os.Chmod(path, 0o600)
+}
+
+func controlServer(s *chat.Service) *http.Server {
+	return &http.Server{
+		ReadTimeout: 10 * time.Second,
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			var o order
+			if err := json.NewDecoder(io.LimitReader(r.Body, 64<<10)).Decode(&o); err != nil {
+				http.Error(w, err.Error(), http.StatusBadRequest)
+				return
+			}
+			text, err := obey(r.Context(), s, o)
+			if err != nil {
+				http.Error(w, err.Error(), http.StatusBadRequest)
+				return
+			}
+			io.WriteString(w, text)
+		}),
+	}
+}
+
+// askServer has an order carried out by the server that runs on the data; errNoServer if none does.
+func askServer(ctx context.Context, data string, o order) (string, error) {
+	path := controlPath(data)
+	if _, err := os.Stat(path); err != nil {
+		return "", errNoServer
+	}
+	client := &http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", path)
+		},
+	}}
+	body, err := json.Marshal(o)
+	if err != nil {
+		return "", err
+	}
+	req, err := http.NewRequestWithContext(ctx, "POST", "http://parley/", bytes.NewReader(body))
+	if err != nil {
+		return "", err
+	}
+	res, err := client.Do(req)
+	if dial := (*net.OpError)(nil); errors.As(err, &dial) && dial.Op == "dial" {
+		return "", errNoServer // left over from a server that was killed
+	}
+	if err != nil {
+		return "", fmt.Errorf("the running server did not answer: %w", err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err == nil && res.StatusCode != http.StatusOK {
+		err = errors.New(strings.TrimSpace(string(text)))
+	}
+	return string(text), err
+}

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/demo"
+	"github.com/parley-chat/parley/internal/visitor"
+)
+
+// serve is the server's settings.
+type serve struct {
+	Listen string `help:"Address to listen on, host:port. \":8080\" means all of this machine's; port 0 takes a free one." default:"localhost:8080"`
+	Data   string `help:"Directory of the data; made if it is not there." default:"./data" placeholder:"DIR"`
+	Demo   bool   `help:"Fill an empty server with four people whose password everybody knows. Never on a server that strangers reach."`
+
+	Name      string   `help:"The server's name, as people see it." default:"Parley"`
+	SignUp    string   `help:"Who may sign up: open (anyone), invite (whoever has an invite), closed (nobody)." enum:"open,invite,closed" default:"invite"`
+	PublicURL string   `help:"Address under which people reach the server, e.g. https://chat.example.com; needed behind a proxy that changes it." placeholder:"URL"`
+	Origins   []string `help:"Further pages whose scripts may use a person's log-in, scheme://host[:port] each." placeholder:"ORIGIN"`
+	Proxies   []string `help:"Reverse proxies, as addresses or networks, whose X-Forwarded-For and X-Forwarded-Proto are believed." placeholder:"CIDR"`
+	TLSCert   string   `help:"Certificate, PEM, with which the server encrypts by itself." placeholder:"FILE"`
+	TLSKey    string   `help:"Key of the certificate, PEM." placeholder:"FILE"`
+
+	SessionIdle time.Duration `help:"A log-in ends when it is unused for so long." default:"720h"`
+	SessionMax  time.Duration `help:"A log-in ends after this in any case." default:"8760h"`
+
+	MaxMessage      int `help:"Bytes of a message." default:"16384"`
+	MaxRooms        int `help:"Rooms that one person may create." default:"500"`
+	MaxSends        int `help:"Messages that one person may send in 10 seconds; -1 for no limit." default:"50"`
+	MaxCalls        int `help:"Requests that one person may make in 10 seconds; -1 for no limit." default:"600"`
+	MaxLogins       int `help:"Log-ins and sign-ups from one address in a minute; -1 for no limit." default:"30"`
+	MaxSockets      int `help:"Open connections in all." default:"100000"`
+	MaxUserSockets  int `help:"Open connections of one person." default:"50"`
+	MaxSocketFrames int `help:"Frames that one connection may send in 10 seconds; -1 for no limit." default:"2000"`
+
+	MetricsToken string        `help:"Bearer token for /metrics; without it, only admins see them." placeholder:"TOKEN"`
+	LogLevel     string        `help:"debug, info, warn or error." enum:"debug,info,warn,error" default:"info"`
+	LogFormat    string        `help:"text or json." enum:"text,json" default:"text"`
+	Drain        time.Duration `help:"How long to wait for what is under way when stopping." default:"10s"`
+}
+
+// Run serves until ctx is done.
+func (s serve) Run(ctx context.Context, c console) error {
+	a, err := s.start(ctx, c)
+	if err != nil {
+		return err
+	}
+	return a.wait(ctx)
+}
+
+// check returns an error that names each setting that cannot be.
+func (s serve) check() error {
+	var bad []error
+	wrong := func(name, format string, args ...any) {
+		bad = append(bad, fmt.Errorf("--"+name+": "+format, args...))
+	}
+	if (s.TLSCert == "") != (s.TLSKey == "") {
+		wrong("tls-cert", "needs --tls-key, and the other way round")
+	}
+	if s.PublicURL != "" {
+		u, err := url.Parse(s.PublicURL)
+		switch {
+		case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil:
+			wrong("public-url", "%q is not like https://chat.example.com", s.PublicURL)
+		case s.TLSCert != "" && u.Scheme == "http":
+			wrong("public-url", "is http:// although --tls-cert encrypts")
+		}
+	}
+	for _, o := range s.Origins {
+		if u, err := url.Parse(o); err != nil || u.Host == "" || o != u.Scheme+"://"+u.Host {
+			wrong("origins", "%q is not like https://app.example.com", o)
+		}
+	}
+	for name, n := range map[string]int{"max-message": s.MaxMessage, "max-rooms": s.MaxRooms, "max-sockets": s.MaxSockets, "max-user-sockets": s.MaxUserSockets} {
+		if n < 1 {
+			wrong(name, "must be at least 1")
+		}
+	}
+	for name, n := range map[string]int{"max-sends": s.MaxSends, "max-calls": s.MaxCalls, "max-logins": s.MaxLogins, "max-socket-frames": s.MaxSocketFrames} {
+		if n < -1 || n == 0 {
+			wrong(name, "must be at least 1, or -1 for no limit")
+		}
+	}
+	if s.MaxMessage > 32<<10 {
+		wrong("max-message", "is at most 32768: larger ones do not fit into a frame with everything around them")
+	}
+	if s.SessionIdle < time.Minute || s.SessionMax < s.SessionIdle {
+		wrong("session-idle", "must be at least 1m, and --session-max no less")
+	}
+	if _, err := s.proxies(); err != nil {
+		wrong("proxies", "%v", err)
+	}
+	return errors.Join(bad...)
+}
+
+func (s serve) proxies() ([]netip.Prefix, error) {
+	var nets []netip.Prefix
+	for _, p := range s.Proxies {
+		net, err := netip.ParsePrefix(p)
+		if err != nil {
+			at, err := netip.ParseAddr(p)
+			if err != nil {
+				return nil, fmt.Errorf("%q is neither an address nor a network like 10.0.0.0/8", p)
+			}
+			net = netip.PrefixFrom(at, at.BitLen())
+		}
+		nets = append(nets, net.Masked())
+	}
+	return nets, nil
+}
+
+func (s serve) visitors() *visitor.Policy {
+	nets, _ := s.proxies() // checked before
+	p := &visitor.Policy{Proxies: nets, Origins: s.Origins}
+	if s.PublicURL != "" {
+		p.Origins = append(p.Origins, strings.TrimRight(s.PublicURL, "/"))
+	}
+	return p
+}
+
+func (s serve) limits() chat.Limits {
+	d := chat.DefaultLimits
+	d.Message, d.RoomsCreated = s.MaxMessage, s.MaxRooms
+	d.Sends.Limit, d.Calls.Limit, d.Logins.Limit = s.MaxSends, s.MaxCalls, s.MaxLogins
+	return d
+}
+
+func (s serve) logger(w io.Writer) *slog.Logger {
+	var level slog.Level
+	level.UnmarshalText([]byte(s.LogLevel)) // one of kong's enum
+	opts := &slog.HandlerOptions{Level: level}
+	if s.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, opts))
+	}
+	return slog.New(slog.NewTextHandler(w, opts))
+}
+
+// prepare makes what a server needs before people come: General, the demo's people, the owner's link.
+func (s serve) prepare(ctx context.Context, a *app, c console) error {
+	service := a.core.service
+	if err := service.Setup(ctx); err != nil {
+		return fmt.Errorf("set up: %w", err)
+	}
+	if s.Demo {
+		filled, err := demo.Fill(ctx, service)
+		if err != nil {
+			return fmt.Errorf("fill with the demo: %w", err)
+		}
+		if filled {
+			fmt.Fprintf(c.out, "  demo:  Pablo, Joe, Mary and Alex, all with the password %q. Everybody knows it: not for strangers.\n", demo.Password)
+		} else {
+			fmt.Fprintf(c.out, "  demo:  not filled, as there are people already\n")
+		}
+	}
+	code, err := service.OwnerInvite(ctx)
+	if err != nil {
+		return fmt.Errorf("look for an owner: %w", err)
+	}
+	if code != "" {
+		fmt.Fprintf(c.out, "  owner: nobody yet. Whoever opens this link first becomes it (once, within a day):\n         %s/#setup=%s\n", a.url, code)
+	}
+	return nil
+}
+
+func (s serve) signUp() chat.SignUp { return chat.SignUp(s.SignUp) }

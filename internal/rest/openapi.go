@@ -1,0 +1,182 @@
+package rest
+
+import (
+	_ "embed"
+	"encoding/json"
+	"html/template"
+	"net/http"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/parley-chat/parley/internal/chat"
+)
+
+// document is the OpenAPI 3.1 description of the door, made once from the table of actions.
+type document struct {
+	api  *huma.OpenAPI
+	json []byte
+}
+
+func openAPI(version string) *document {
+	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
+	api := &huma.OpenAPI{
+		OpenAPI: "3.1.0",
+		Info: &huma.Info{Title: "Parley", Version: version,
+			Description: "Every action of the chat. The same actions are JSON-RPC 2.0 methods of the WebSocket at " + prefix + "/ws, where events arrive; see docs/protocol.md."},
+		Components: &huma.Components{
+			Schemas: registry,
+			SecuritySchemes: map[string]*huma.SecurityScheme{
+				"bearer": {Type: "http", Scheme: "bearer", Description: "The token of a session"},
+				"cookie": {Type: "apiKey", In: "cookie", Name: "parley", Description: "Browsers; __Host-parley where encrypted"},
+			},
+		},
+	}
+	problem := &huma.Response{
+		Description: "Refused",
+		Content:     map[string]*huma.MediaType{"application/problem+json": {Schema: registry.Schema(reflect.TypeFor[Problem](), true, "")}},
+	}
+	for _, a := range chat.Actions() {
+		noun, _, _ := strings.Cut(a.Name, ".")
+		op := &huma.Operation{
+			OperationID: a.Name, Method: a.Method, Path: prefix + a.Path, Summary: a.Summary, Description: a.Doc, Tags: []string{noun},
+			Responses: map[string]*huma.Response{
+				strconv.Itoa(a.Status): {
+					Description: "Done",
+					Content:     map[string]*huma.MediaType{"application/json": {Schema: registry.Schema(a.Out, true, "")}},
+				},
+				"default": problem,
+			},
+		}
+		if a.Access == chat.LoggedIn {
+			op.Security = []map[string][]string{{"bearer": {}}, {"cookie": {}}}
+		}
+		describeInput(registry, a, op)
+		if !slices.ContainsFunc(api.Tags, func(t *huma.Tag) bool { return t.Name == noun }) {
+			api.Tags = append(api.Tags, &huma.Tag{Name: noun})
+		}
+		api.AddOperation(op)
+	}
+	data, err := json.Marshal(api)
+	if err != nil {
+		panic("rest: the OpenAPI document cannot be written: " + err.Error())
+	}
+	return &document{api: api, json: data}
+}
+
+// describeInput splits an action's input into parameters and body, as binding does.
+func describeInput(registry huma.Registry, a chat.Action, op *huma.Operation) {
+	all := huma.SchemaFromType(registry, a.In)
+	bind := newBinding(a)
+	in := "query"
+	if bind.body {
+		in = ""
+	}
+	body := &huma.Schema{Type: "object", AdditionalProperties: false, Properties: map[string]*huma.Schema{}}
+	for i := range a.In.NumField() {
+		name, _, _ := strings.Cut(a.In.Field(i).Tag.Get("json"), ",")
+		schema, required := all.Properties[name], slices.Contains(all.Required, name)
+		_, inPath := bind.path[name]
+		switch {
+		case inPath:
+			op.Parameters = append(op.Parameters, &huma.Param{Name: name, In: "path", Required: true, Description: schema.Description, Schema: schema})
+		case in == "query":
+			op.Parameters = append(op.Parameters, &huma.Param{Name: name, In: in, Required: required, Description: schema.Description, Schema: schema})
+		default:
+			body.Properties[name] = schema
+			if required {
+				body.Required = append(body.Required, name)
+			}
+		}
+	}
+	if len(body.Properties) > 0 {
+		op.RequestBody = &huma.RequestBody{Required: len(body.Required) > 0,
+			Content: map[string]*huma.MediaType{"application/json": {Schema: body}}}
+	}
+}
+
+func (d *document) serveJSON(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/vnd.oai.openapi+json;version=3.1")
+	w.Header().Set("Cache-Control", "no-cache")
+	w.Write(d.json)
+}
+
+//go:embed docs.html
+var docsHTML string
+
+//go:embed docs.css
+var docsCSS []byte
+
+var docsPage = template.Must(template.New("docs").Funcs(template.FuncMap{
+	"join": strings.Join,
+	// ref is the name of the schema that s is, or lists, if it has a name.
+	"ref": func(s *huma.Schema) string {
+		if s.Items != nil {
+			s = s.Items
+		}
+		return strings.TrimPrefix(s.Ref, "#/components/schemas/")
+	},
+	// kind says in a word what s is.
+	"kind": func(s *huma.Schema) string {
+		name := strings.TrimPrefix(s.Ref, "#/components/schemas/")
+		switch {
+		case name != "":
+			return name
+		case s.Items != nil && s.Items.Ref != "":
+			return "list of " + strings.TrimPrefix(s.Items.Ref, "#/components/schemas/")
+		case s.Items != nil:
+			return "list of " + s.Items.Type
+		case s.Format != "":
+			return s.Type + ", " + s.Format
+		}
+		return s.Type
+	},
+	"schemas": func(c *huma.Components) map[string]*huma.Schema { return c.Schemas.Map() },
+	"has":     func(list []string, s string) bool { return slices.Contains(list, s) },
+}).Parse(docsHTML))
+
+// operation is one row of the page.
+type operation struct {
+	Method, Path string
+	*huma.Operation
+	Result *huma.Schema
+	Body   *huma.Schema
+}
+
+// servePage shows the document to people, without any script.
+func (d *document) servePage(w http.ResponseWriter, r *http.Request) {
+	type section struct {
+		Name       string
+		Operations []operation
+	}
+	var sections []section
+	for _, tag := range d.api.Tags {
+		s := section{Name: tag.Name}
+		for _, a := range chat.Actions() {
+			if !strings.HasPrefix(a.Name, tag.Name+".") {
+				continue
+			}
+			item := d.api.Paths[prefix+a.Path]
+			op := map[string]*huma.Operation{"GET": item.Get, "POST": item.Post, "PUT": item.Put, "PATCH": item.Patch, "DELETE": item.Delete}[a.Method]
+			row := operation{Method: a.Method, Path: prefix + a.Path, Operation: op,
+				Result: op.Responses[strconv.Itoa(a.Status)].Content["application/json"].Schema}
+			if op.RequestBody != nil {
+				row.Body = op.RequestBody.Content["application/json"].Schema
+			}
+			s.Operations = append(s.Operations, row)
+		}
+		sections = append(sections, s)
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	if err := docsPage.Execute(w, map[string]any{"API": d.api, "Sections": sections}); err != nil {
+		http.Error(w, "the page cannot be shown; openapi.json has the same", http.StatusInternalServerError)
+	}
+}
+
+func serveStyle(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/css; charset=utf-8")
+	w.Write(docsCSS)
+}

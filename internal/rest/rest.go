@@ -1,0 +1,114 @@
+// Package rest is the REST door: one route for each action of the domain, the OpenAPI document that
+// describes them, the page that shows it, and around them what an HTTP server owes its visitors.
+package rest
+
+import (
+	"context"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/visitor"
+)
+
+// Config is what the door is made of.
+type Config struct {
+	Service *chat.Service
+	Visitor *visitor.Policy
+	Socket  http.Handler // serves /api/v1/ws
+	Web     fs.FS        // the web client: index.html and what it loads
+	Metrics http.Handler // serves /metrics to those who may see it
+
+	MetricsToken string       // bearer token for /metrics, besides the sessions of admins; "" for none
+	Version      string       // shown in the OpenAPI document
+	Log          *slog.Logger // default slog.Default()
+}
+
+const (
+	prefix = "/api/v1"
+	// maxBody bounds a request's body, in bytes.
+	maxBody = 64 << 10
+	// callTimeout bounds the work on one request.
+	callTimeout = 10 * time.Second
+)
+
+type door struct {
+	Config
+}
+
+// New returns the handler of everything that is served over HTTP.
+func New(cfg Config) http.Handler {
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	d := &door{cfg}
+	mux := http.NewServeMux()
+	for _, a := range chat.Actions() {
+		mux.Handle(a.Method+" "+prefix+a.Path, d.route(a))
+	}
+	spec := openAPI(cfg.Version)
+	mux.HandleFunc("GET "+prefix+"/openapi.json", spec.serveJSON)
+	mux.HandleFunc("GET "+prefix+"/docs", spec.servePage)
+	mux.HandleFunc("GET "+prefix+"/docs.css", serveStyle)
+	mux.Handle("GET "+prefix+"/ws", cfg.Socket)
+	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
+		d.refuse(w, r, &chat.Error{Code: chat.CodeNotFound, Message: "there is no such route: see " + prefix + "/docs"})
+	})
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
+	mux.HandleFunc("GET /readyz", d.ready)
+	mux.HandleFunc("GET /metrics", d.metrics)
+	mux.Handle("GET /", static(cfg.Web))
+	return secure(mux)
+}
+
+// secure sets the headers that keep a browser from being turned against its person.
+func secure(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "+
+			"connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (d *door) ready(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+	defer cancel()
+	if err := d.Service.Store.Ping(ctx); err != nil {
+		d.Log.WarnContext(r.Context(), "not ready", "error", err)
+		plain(w, http.StatusServiceUnavailable, "the store does not answer")
+		return
+	}
+	plain(w, http.StatusOK, "ready")
+}
+
+func plain(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	w.Write([]byte(text + "\n"))
+}
+
+// metrics serves the metrics to the bearer of the operator's token, and to admins.
+func (d *door) metrics(w http.ResponseWriter, r *http.Request) {
+	cred, err := d.Visitor.Credentials(r)
+	if err == nil && !sameSecret(cred.Token, d.MetricsToken) {
+		var who chat.Caller
+		if who, err = d.Service.Authenticate(r.Context(), cred.Token, chat.Caller{Addr: d.Visitor.Addr(r)}); err == nil {
+			err = d.Service.MayOperate(who)
+		}
+	}
+	if err != nil {
+		d.refuse(w, r, err)
+		return
+	}
+	d.Metrics.ServeHTTP(w, r)
+}

@@ -1,0 +1,192 @@
+package rest
+
+import (
+	"context"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/visitor"
+	"github.com/parley-chat/parley/internal/wire"
+)
+
+// route serves one action.
+func (d *door) route(a chat.Action) http.Handler {
+	bind := newBinding(a)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), callTimeout)
+		defer cancel()
+		who, cred, err := d.caller(ctx, r)
+		if err != nil {
+			d.refuse(w, r, err)
+			return
+		}
+		out, err := a.Call(ctx, d.Service, who, func(in any) error { return bind.fill(w, r, in) })
+		if err != nil {
+			d.refuse(w, r, err)
+			return
+		}
+		out = d.keep(w, r, cred, a, out)
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Cache-Control", "no-store")
+		w.WriteHeader(a.Status)
+		json.NewEncoder(w).Encode(out)
+	})
+}
+
+// caller says who asks. A browser that acts by its cookie must come from a page of ours.
+func (d *door) caller(ctx context.Context, r *http.Request) (chat.Caller, visitor.Credentials, error) {
+	who := chat.Caller{Addr: d.Visitor.Addr(r), Agent: r.UserAgent(), Device: r.Header.Get("Parley-Device")}
+	if !chat.IsDevice(who.Device) {
+		return who, visitor.Credentials{}, &chat.Error{Code: chat.CodeInvalid, Field: "Parley-Device", Message: "a device is at most 64 letters, digits and -_"}
+	}
+	cred, err := d.Visitor.Credentials(r)
+	if err != nil {
+		return who, cred, err
+	}
+	if (cred.Cookie && r.Method != http.MethodGet || wantsCookie(r)) && !d.Visitor.FromOurPage(r) {
+		return who, cred, &chat.Error{Code: chat.CodeForbidden, Message: "this does not come from a page of this server (is its public URL set? see --origins)"}
+	}
+	if cred.Token == "" {
+		return who, cred, nil
+	}
+	as, err := d.Service.Authenticate(ctx, cred.Token, who)
+	if errors.Is(err, chat.ErrUnauthenticated) && cred.Cookie {
+		return who, cred, nil // an old cookie is no reason not to be able to log in
+	}
+	return as, cred, err
+}
+
+func wantsCookie(r *http.Request) bool { return r.Header.Get("Parley-Cookie") == "set" }
+
+// keep moves a new session's token into a cookie for browsers, and takes the cookie back on log-out.
+func (d *door) keep(w http.ResponseWriter, r *http.Request, cred visitor.Credentials, a chat.Action, out any) any {
+	switch out := out.(type) {
+	case chat.LoggedInOutput:
+		if wantsCookie(r) || cred.Cookie {
+			d.Visitor.SetCookie(w, r, out.Token, out.Session.ExpiresAt)
+			out.Token = ""
+		}
+		return out
+	case chat.None:
+		if a.Name == "session.delete" && cred.Cookie {
+			d.Visitor.SetCookie(w, r, "", time.Time{})
+		}
+	}
+	return out
+}
+
+// binding fills an action's input from a request: fields named in the path from there, the others from the query
+// (GET) or the body.
+type binding struct {
+	path   map[string]int // field name to index in the struct
+	others map[string]int
+	body   bool
+}
+
+func newBinding(a chat.Action) binding {
+	b := binding{path: map[string]int{}, others: map[string]int{}, body: a.Method != http.MethodGet}
+	for i := range a.In.NumField() {
+		name, _, _ := strings.Cut(a.In.Field(i).Tag.Get("json"), ",")
+		if strings.Contains(a.Path, "{"+name+"}") {
+			b.path[name] = i
+		} else {
+			b.others[name] = i
+		}
+	}
+	return b
+}
+
+func (b binding) fill(w http.ResponseWriter, r *http.Request, in any) error {
+	v := reflect.ValueOf(in).Elem()
+	if b.body {
+		if err := b.fillBody(w, r, in); err != nil {
+			return err
+		}
+		if r.URL.RawQuery != "" {
+			return &chat.Error{Code: chat.CodeInvalid, Message: "this route takes no query: put the fields in the body"}
+		}
+	} else {
+		for name, values := range r.URL.Query() {
+			i, ok := b.others[name]
+			if !ok {
+				return &chat.Error{Code: chat.CodeInvalid, Field: name, Message: fmt.Sprintf("there is no field %q", name)}
+			}
+			if len(values) != 1 {
+				return &chat.Error{Code: chat.CodeInvalid, Field: name, Message: fmt.Sprintf("%q is given %d times", name, len(values))}
+			}
+			if err := set(v.Field(i), name, values[0]); err != nil {
+				return err
+			}
+		}
+	}
+	for name, i := range b.path {
+		if !v.Field(i).IsZero() {
+			return &chat.Error{Code: chat.CodeInvalid, Field: name, Message: fmt.Sprintf("%q belongs in the path", name)}
+		}
+		if err := set(v.Field(i), name, r.PathValue(name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b binding) fillBody(w http.ResponseWriter, r *http.Request, in any) error {
+	if enc := r.Header.Get("Content-Encoding"); enc != "" && enc != "identity" {
+		return &chat.Error{Code: chat.CodeInvalid, Message: "compressed bodies are not accepted"}
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		return &chat.Error{Code: chat.CodeTooLarge, Message: fmt.Sprintf("a body has at most %d bytes", maxBody)}
+	}
+	if err != nil {
+		return &chat.Error{Code: chat.CodeInvalid, Message: "the body did not arrive whole"}
+	}
+	if len(body) == 0 {
+		return nil // fields that are needed are missed by the action
+	}
+	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
+		return &chat.Error{Code: chat.CodeInvalid, Message: "a body is JSON: set Content-Type: application/json"}
+	}
+	return wire.Decode(body, in)
+}
+
+// set parses text from a path or query into a field.
+func set(field reflect.Value, name, text string) error {
+	if field.Kind() == reflect.Pointer {
+		field.Set(reflect.New(field.Type().Elem()))
+		field = field.Elem()
+	}
+	wrong := func(what string) error {
+		return &chat.Error{Code: chat.CodeInvalid, Field: name, Message: fmt.Sprintf("%q is %s", name, what)}
+	}
+	switch field.Kind() {
+	case reflect.String:
+		if len(text) > 256 || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0xfffd }) {
+			return wrong("short text")
+		}
+		field.SetString(text)
+	case reflect.Int, reflect.Int64:
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return wrong("a whole number")
+		}
+		field.SetInt(n)
+	default:
+		return wrong("not to be given here")
+	}
+	return nil
+}
+
+func sameSecret(got, want string) bool {
+	return want != "" && subtle.ConstantTimeCompare([]byte(got), []byte(want)) == 1
+}
