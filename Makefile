@@ -1,0 +1,71 @@
+# make help says what there is.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+GO ?= go
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+FUZZTIME ?= 30s
+
+.PHONY: help
+help: ## What there is
+	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+.PHONY: run
+run: bin/parley ## Build and start the chat on http://localhost:8080, data in ./data (DEMO=1 fills an empty one)
+	@exec bin/parley serve $(if $(DEMO),--demo) $(ARGS)
+
+.PHONY: build bin/parley
+build: bin/parley ## Build bin/parley
+bin/parley:
+	@$(GO) build -trimpath -ldflags '-s -w' -o $@ ./cmd/parley
+
+.PHONY: test
+test: needs web/node_modules ## Everything: Go with a real Redis, the client, the browser
+	PARLEY_TEST_REDIS=require $(GO) test -race ./...
+	bash kit/copytest.sh
+	cd web && npm test
+	cd web && npm run e2e
+
+.PHONY: quick
+quick: ## What needs nothing but Go; says what it leaves out
+	$(GO) test ./...
+
+.PHONY: check
+check: lint fresh test fuzz ## What CI runs
+
+.PHONY: lint
+lint: ## Formatting, vet, staticcheck (see staticcheck.conf), types of the client
+	@out=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$out" || { echo "gofmt would change:"; echo "$$out"; exit 1; }
+	$(GO) vet ./...
+	cd kit/bench && $(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+	$(GO) mod verify
+
+.PHONY: fresh
+fresh: web/node_modules ## The committed web/dist is what web/src builds to
+	cd web && npm run build
+	@git diff --exit-code --stat -- web/dist || { echo "web/dist is not what web/src builds to: run make web and commit it"; exit 1; }
+
+.PHONY: web
+web: web/node_modules ## Build the client into web/dist
+	cd web && npm run build
+
+web/node_modules: web/package.json web/package-lock.json
+	@bash scripts/need.sh node
+	cd web && npm ci --no-fund --no-audit
+	@touch $@
+
+.PHONY: fuzz
+fuzz: ## Each fuzz target for FUZZTIME
+	bash scripts/fuzz.sh $(FUZZTIME)
+
+.PHONY: bench
+bench: ## The figures of the design, measured on the real server; JSON lines and a table
+	$(GO) run ./bench
+
+.PHONY: screenshots
+screenshots: needs web/node_modules ## The README's pictures, from the real client
+	cd web && npm run screenshots
+
+.PHONY: needs
+needs: ## Install what the tests need: redis-server, Chromium, Node.js
+	@bash scripts/need.sh redis-server chromium node

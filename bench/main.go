@@ -1,0 +1,98 @@
+// Command bench starts the real server and measures what the design promises: server CPU time per delivery,
+// memory per idle connection, durable sends per second, the cost of history, and the start.
+//
+//	go run ./bench [-only fanout,memory] [-seconds 5]
+//
+// It prints one JSON line per figure and a table at the end. Clients run in this process, on the same machine, so
+// that wall-clock figures include them; CPU and memory are the server's alone, read from /proc. Linux only.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// figure is one thing measured.
+type figure struct {
+	Name  string  `json:"name"`
+	Value float64 `json:"value"`
+	Unit  string  `json:"unit"`
+	Goal  string  `json:"goal"`
+	Met   bool    `json:"met"`
+}
+
+// bench is one run.
+type bench struct {
+	ctx     context.Context
+	binary  string
+	dir     string
+	seconds time.Duration
+	figures []figure
+}
+
+// report keeps and prints a figure; the goal is an upper bound, or a lower one if atLeast.
+func (b *bench) report(name string, value float64, unit string, goal float64, atLeast bool) {
+	f := figure{Name: name, Value: value, Unit: unit, Goal: fmt.Sprintf("≤ %g", goal), Met: value <= goal}
+	if atLeast {
+		f.Goal, f.Met = fmt.Sprintf("≥ %g", goal), value >= goal
+	}
+	b.figures = append(b.figures, f)
+	line, _ := json.Marshal(f)
+	fmt.Println(string(line))
+}
+
+func main() {
+	only := flag.String("only", "", "measure only these, comma-separated: start, fanout, memory, sends, history")
+	seconds := flag.Int("seconds", 5, "seconds that each load lasts")
+	flag.Parse()
+	if err := run(*only, time.Duration(*seconds)*time.Second); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(only string, seconds time.Duration) error {
+	dir, err := os.MkdirTemp("", "parley-bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	b := &bench{ctx: context.Background(), dir: dir, binary: filepath.Join(dir, "parley"), seconds: seconds}
+	fmt.Fprintln(os.Stderr, "building the server")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", b.binary, "./cmd/parley")
+	build.Stderr = os.Stderr
+	if err := build.Run(); err != nil {
+		return fmt.Errorf("build: %w (run it from the root of the repository)", err)
+	}
+	for _, part := range []struct {
+		name string
+		run  func() error
+	}{{"start", b.start}, {"fanout", b.fanout}, {"memory", b.memory}, {"sends", b.sends}, {"history", b.history}} {
+		if only != "" && !slices.Contains(strings.Split(only, ","), part.name) {
+			continue
+		}
+		fmt.Fprintln(os.Stderr, "measuring", part.name)
+		if err := part.run(); err != nil {
+			return fmt.Errorf("%s: %w", part.name, err)
+		}
+	}
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "\nWHAT\tMEASURED\tGOAL\t")
+	for _, f := range b.figures {
+		verdict := "met"
+		if !f.Met {
+			verdict = "not met"
+		}
+		fmt.Fprintf(w, "%s\t%.4g %s\t%s\t%s\n", f.Name, f.Value, f.Unit, f.Goal, verdict)
+	}
+	return w.Flush()
+}

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// server is a running Parley.
+type server struct {
+	cmd   *exec.Cmd
+	url   string // http://127.0.0.1:port
+	token string // of the owner
+	took  time.Duration
+}
+
+// startServer starts one on a data directory, with limits off, and waits for its first answer.
+func (b *bench) startServer(data string, args ...string) (*server, error) {
+	cmd := exec.CommandContext(b.ctx, b.binary, append([]string{"serve", "--listen", "127.0.0.1:0", "--data", data, "--sign-up", "open",
+		"--max-sends=-1", "--max-calls=-1", "--max-logins=-1", "--max-socket-frames=-1", "--max-user-sockets=100000", "--log-level=warn"}, args...)...)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	begin := time.Now()
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	s := &server{cmd: cmd}
+	lines := bufio.NewScanner(out)
+	for s.url == "" && lines.Scan() {
+		if _, at, ok := strings.Cut(lines.Text(), "open:"); ok {
+			s.url = strings.TrimSpace(at)
+		}
+	}
+	if s.url == "" {
+		return nil, errors.Join(errors.New("the server did not start"), cmd.Wait())
+	}
+	go io.Copy(io.Discard, out)
+	for {
+		res, err := http.Get(s.url + "/healthz")
+		if err == nil {
+			res.Body.Close()
+			s.took = time.Since(begin)
+			return s, nil
+		}
+		if time.Since(begin) > 30*time.Second {
+			return nil, errors.Join(err, s.stop())
+		}
+	}
+}
+
+func (s *server) stop() error {
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	return s.cmd.Wait()
+}
+
+// call does one REST request and decodes the answer.
+func (s *server) call(ctx context.Context, method, path, token string, in, out any) error {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return err
+	}
+	var reader io.Reader
+	if in != nil {
+		reader = bytes.NewReader(body)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, s.url+"/api/v1"+path, reader)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	answer, err := io.ReadAll(res.Body)
+	if err != nil {
+		return err
+	}
+	if res.StatusCode >= 300 {
+		return fmt.Errorf("%s %s: %s: %s", method, path, res.Status, answer)
+	}
+	if out == nil {
+		return nil
+	}
+	return json.Unmarshal(answer, out)
+}
+
+// people signs up so many and returns their tokens.
+func (s *server) people(ctx context.Context, n int) ([]string, error) {
+	tokens := make([]string, n)
+	errs := make(chan error, 2)
+	for part := range 2 { // as many as there are hashing slots on a small machine
+		go func() {
+			for i := part; i < n; i += 2 {
+				var out struct {
+					Token string `json:"token"`
+				}
+				err := s.call(ctx, "POST", "/accounts", "", map[string]string{"name": fmt.Sprintf("user %d", i), "password": "password123"}, &out)
+				if err != nil {
+					errs <- err
+					return
+				}
+				tokens[i] = out.Token
+			}
+			errs <- nil
+		}()
+	}
+	return tokens, errors.Join(<-errs, <-errs)
+}
+
+// cpu returns the processor time that the server has used.
+func (s *server) cpu() (time.Duration, error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	user, err1 := strconv.ParseInt(fields[11], 10, 64)
+	system, err2 := strconv.ParseInt(fields[12], 10, 64)
+	return time.Duration(user+system) * (time.Second / 100), errors.Join(err1, err2) // USER_HZ is 100
+}
+
+// resident returns the server's resident memory in bytes.
+func (s *server) resident() (float64, error) {
+	statm, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", s.cmd.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	pages, err := strconv.ParseFloat(strings.Fields(string(statm))[1], 64)
+	return pages * float64(os.Getpagesize()), err
+}
+
+// settle waits until the resident memory has stopped changing: collected garbage goes back to the system slowly.
+func (s *server) settle() (float64, error) {
+	last, err := s.resident()
+	same := 0
+	for range 60 {
+		if err != nil {
+			return 0, err
+		}
+		time.Sleep(500 * time.Millisecond)
+		var now float64
+		now, err = s.resident()
+		if same++; now < last*0.995 || now > last*1.005 {
+			same = 0
+		}
+		if last = now; same >= 8 {
+			break
+		}
+	}
+	return last, err
+}
+
+func (b *bench) data(name string) string { return filepath.Join(b.dir, name) }
