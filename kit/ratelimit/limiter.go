@@ -1,0 +1,169 @@
+package ratelimit
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+//go:embed allow.lua
+var allowSource string
+
+// Away says what a limiter answers when Redis gives no answer.
+type Away int
+
+const (
+	// AwayError returns the error. It is the default.
+	AwayError Away = iota
+	// AwayAllow admits the call: better unlimited than unavailable.
+	AwayAllow
+	// AwayRefuse refuses the call: better unavailable than unlimited.
+	AwayRefuse
+)
+
+// Options are a limiter's settings; the zero value is ready to use.
+type Options struct {
+	// Prefix begins every key in Redis. Limiters that share a prefix, a limit's name and a key share the count.
+	// Default: "ratelimit".
+	Prefix string
+
+	// Away says what to answer when Redis is away, denies a command or is full. Default: AwayError.
+	Away Away
+
+	// Timeout bounds each call, in addition to the caller's deadline. Default: 2 s. Choose it short with AwayAllow.
+	Timeout time.Duration
+}
+
+// A Limiter applies its limits to keys. It is safe for concurrent use, holds no connection of its own
+// and starts no goroutine.
+type Limiter struct {
+	client rueidis.Client
+	opt    Options
+	limits []Limit
+	args   []string // of the script, after count and take
+	script *rueidis.Lua
+}
+
+// New returns a limiter with at least one limit. The client stays the caller's: the limiter does not close it.
+func New(client rueidis.Client, opt Options, limits ...Limit) (*Limiter, error) {
+	if opt.Prefix == "" {
+		opt.Prefix = "ratelimit"
+	}
+	if strings.ContainsAny(opt.Prefix, "{}") {
+		return nil, fmt.Errorf("ratelimit: the prefix %q has braces, which would move every key to one slot", opt.Prefix)
+	}
+	if opt.Timeout == 0 {
+		opt.Timeout = 2 * time.Second
+	}
+	if opt.Timeout < 0 || opt.Away < AwayError || opt.Away > AwayRefuse {
+		return nil, fmt.Errorf("ratelimit: options out of range: timeout %s, away %d", opt.Timeout, opt.Away)
+	}
+	if len(limits) == 0 {
+		return nil, errors.New("ratelimit: a limiter needs at least one limit")
+	}
+	l := &Limiter{client: client, opt: opt, script: rueidis.NewLuaScript(allowSource)}
+	names := map[string]bool{}
+	for _, limit := range limits {
+		if limit.Name == "" {
+			limit.Name = "default"
+		}
+		limit.Window = limit.Window.Truncate(time.Microsecond)
+		if err := limit.check(); err != nil {
+			return nil, err
+		}
+		if names[limit.Name] {
+			return nil, fmt.Errorf("ratelimit: two limits are called %q", limit.Name)
+		}
+		names[limit.Name] = true
+		l.limits = append(l.limits, limit)
+		l.args = append(l.args, limit.kind(), strconv.FormatInt(limit.Quota, 10), strconv.FormatInt(limit.Window.Microseconds(), 10))
+	}
+	return l, nil
+}
+
+// Allow is AllowN with a count of 1.
+func (l *Limiter) Allow(ctx context.Context, key string) (Result, error) {
+	return l.AllowN(ctx, key, 1)
+}
+
+// AllowN takes count units for the key from every limit, or from none. A refusal is a Result, not an error.
+//
+// A count below 1 is ErrCount and one above a quota ErrTooLarge, whatever Options.Away says. Other errors mean that Redis
+// gave no answer; whether the call was counted is then unknown.
+func (l *Limiter) AllowN(ctx context.Context, key string, count int64) (Result, error) {
+	return l.run(ctx, key, count, "1")
+}
+
+// Peek reports where the key stands without taking anything: Allowed says whether a call of one unit would pass now.
+func (l *Limiter) Peek(ctx context.Context, key string) (Result, error) {
+	return l.run(ctx, key, 1, "0")
+}
+
+// Reset forgets what was taken for the key, in every limit; after a successful login, say.
+// Options.Away does not apply to it.
+func (l *Limiter) Reset(ctx context.Context, key string) error {
+	if key == "" {
+		return ErrKey
+	}
+	ctx, cancel := context.WithTimeout(ctx, l.opt.Timeout)
+	defer cancel()
+	if err := l.client.Do(ctx, l.client.B().Del().Key(l.keys(key)...).Build()).Error(); err != nil {
+		return fmt.Errorf("ratelimit: reset: %w", err)
+	}
+	return nil
+}
+
+// Limits returns the limiter's limits in order; the caller owns the slice.
+func (l *Limiter) Limits() []Limit {
+	return append([]Limit(nil), l.limits...)
+}
+
+func (l *Limiter) keys(key string) []string {
+	keys := make([]string, len(l.limits))
+	stem := l.opt.Prefix + ":{" + tag(key) + "}:"
+	for i, limit := range l.limits {
+		keys[i] = stem + limit.Name
+	}
+	return keys
+}
+
+func (l *Limiter) run(ctx context.Context, key string, count int64, take string) (Result, error) {
+	if key == "" {
+		return Result{}, ErrKey
+	}
+	if count < 1 {
+		return Result{}, fmt.Errorf("%w, not %d", ErrCount, count)
+	}
+	for _, limit := range l.limits {
+		if count > limit.Quota {
+			return Result{}, fmt.Errorf("%w: %d of limit %q with %d", ErrTooLarge, count, limit.Name, limit.Quota)
+		}
+	}
+
+	args := make([]string, 0, 2+len(l.args))
+	args = append(append(args, strconv.FormatInt(count, 10), take), l.args...)
+	bounded, cancel := context.WithTimeout(ctx, l.opt.Timeout)
+	defer cancel()
+	reply, err := l.script.Exec(bounded, l.client, l.keys(key), args).AsIntSlice()
+	if err == nil && len(reply) != 2+3*len(l.limits) {
+		err = fmt.Errorf("the script replied %d numbers", len(reply))
+	}
+	if err != nil {
+		return l.away(ctx, fmt.Errorf("ratelimit: %w", err))
+	}
+	return l.result(reply), nil
+}
+
+// away answers for a Redis that did not. A caller who gave up gets the error in any case.
+func (l *Limiter) away(ctx context.Context, err error) (Result, error) {
+	if l.opt.Away == AwayError || errors.Is(ctx.Err(), context.Canceled) {
+		return Result{}, err
+	}
+	return Result{Allowed: l.opt.Away == AwayAllow, Unchecked: err}, nil
+}
