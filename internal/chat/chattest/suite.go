@@ -30,7 +30,8 @@ type Harness struct {
 }
 
 // Open makes a harness for one test and cleans up after it. Ring is to be called for every event
-// that is appended through either handle, from any goroutine.
+// that is appended through either handle, from any goroutine. Open is called once per test and once per
+// random history; the suite closes the stores of a history itself, so closing twice must do no harm.
 type Open func(t *testing.T, ring func(*chat.Event)) Harness
 
 // Run checks that a store does what [chat.Store] says.

@@ -1,0 +1,277 @@
+package chattest
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
+	"github.com/parley-chat/parley/internal/chat"
+)
+
+// testHistories runs random histories of changes and reads against the store and the model: every
+// answer is the same.
+func testHistories(t *testing.T, open Open) {
+	rapid.Check(t, func(rt *rapid.T) {
+		h := &history{T: rt, ctx: t.Context(), Harness: open(t, func(*chat.Event) {}), model: NewModel(nil)}
+		if h.Other == nil {
+			h.Other = h.Store
+		}
+		// Before the test's own end: there are many histories.
+		defer func() { h.Store.Close(); h.Other.Close() }()
+		h.run()
+	})
+}
+
+type history struct {
+	*rapid.T
+	Harness
+	ctx   context.Context
+	model *Model
+	n     int // changes so far
+}
+
+// A small world, so that things meet.
+var (
+	someRooms   = []chat.RoomID{"a", "b", "c"}
+	someUsers   = []chat.UserID{"u1", "u2", "u3"}
+	someNames   = []string{"One", "Two", "Three"}
+	someDevices = []string{"", "d1", "d2"}
+	someClients = []string{"", "c1", "c2", "c3"}
+	someTokens  = []string{"t1", "t2", "t3", "t4"}
+	someCodes   = []string{"i1", "i2", "i3"}
+	someRoles   = []chat.RoomRole{chat.RoomMember, chat.RoomModerator}
+)
+
+func draw[T any](h *history, from []T, what string) T {
+	return rapid.SampledFrom(from).Draw(h.T, what)
+}
+
+func (h *history) run() {
+	ops := []string{"commit", "commit", "commit", "commit", "commit", "read", "session", "touch", "invite", "withdraw", "prune"}
+	if h.Reopen != nil {
+		ops = append(ops, "reopen")
+	}
+	for range rapid.IntRange(1, 40).Draw(h.T, "steps") {
+		switch draw(h, ops, "step") {
+		case "commit":
+			h.commit()
+		case "read":
+			h.read()
+		case "session":
+			token := draw(h, someTokens, "token")
+			s := chat.Session{
+				ID: chat.SessionID("s" + token), User: draw(h, someUsers, "user"), TokenHash: token, Agent: "agent",
+				CreatedAt: h.now(), SeenAt: h.now(), ExpiresAt: h.soon(),
+			}
+			h.both("CreateSession", func(st chat.Store) (any, error) { return nil, st.CreateSession(h.ctx, s) })
+		case "touch":
+			id, user, seen, expires := chat.SessionID("s"+draw(h, someTokens, "token")), draw(h, someUsers, "user"), h.now(), h.soon()
+			h.both("TouchSession", func(st chat.Store) (any, error) { return nil, st.TouchSession(h.ctx, id, user, seen, expires) })
+		case "invite":
+			code := draw(h, someCodes, "code")
+			i := chat.Invite{ID: "id of " + code, CodeHash: code, Role: chat.RoleMember, CreatedAt: h.now(), ExpiresAt: h.soon()}
+			h.both("CreateInvite", func(st chat.Store) (any, error) { return nil, st.CreateInvite(h.ctx, i) })
+		case "withdraw":
+			id := "id of " + draw(h, someCodes, "code")
+			h.both("DeleteInvite", func(st chat.Store) (any, error) { return nil, st.DeleteInvite(h.ctx, id) })
+		case "prune":
+			now := h.soon()
+			h.both("Prune", func(st chat.Store) (any, error) {
+				for {
+					if more, err := st.Prune(h.ctx, now); err != nil || !more {
+						return nil, err
+					}
+				}
+			})
+		case "reopen":
+			h.Store = h.Harness.Reopen()
+			h.Other = h.Store
+		}
+	}
+	h.readAll()
+}
+
+// now is later with every change; a history takes less than an hour.
+func (h *history) now() time.Time { return start.Add(time.Duration(h.n) * time.Second) }
+
+// soon is a time near now, past or future.
+func (h *history) soon() time.Time {
+	return h.now().Add(time.Duration(rapid.IntRange(-3, 20).Draw(h.T, "seconds")) * time.Second)
+}
+
+// both makes the same call on both stores and compares.
+func (h *history) both(what string, call func(chat.Store) (any, error)) {
+	h.Helper()
+	want, wantErr := call(h.model)
+	store := h.Store
+	if rapid.Bool().Draw(h.T, "other") {
+		store = h.Other
+	}
+	got, err := call(store)
+	if (wantErr == nil) != (err == nil) || err != nil && chat.AsError(err).Code != chat.AsError(wantErr).Code {
+		h.Fatalf("%s: got error %v, want %v", what, err, wantErr)
+	}
+	if d := cmp.Diff(want, got, cmpopts.EquateEmpty(), sameEpoch); d != "" {
+		h.Fatalf("%s (-want +got):\n%s", what, d)
+	}
+}
+
+// sameEpoch takes all epochs for the same, but not for none.
+var sameEpoch = cmp.FilterPath(func(p cmp.Path) bool {
+	f, ok := p.Last().(cmp.StructField)
+	return ok && f.Name() == "Epoch"
+}, cmp.Comparer(func(a, b string) bool { return (a == "") == (b == "") }))
+
+func (h *history) commit() {
+	first := h.change()
+	changes := []chat.Change{first}
+	for range rapid.IntRange(0, 3).Draw(h.T, "more") {
+		if c := h.change(); h.Spans || c.Stream == first.Stream {
+			changes = append(changes, c)
+		}
+	}
+	h.both(fmt.Sprintf("Commit of %s", describe(changes)), func(s chat.Store) (any, error) {
+		r, err := s.Commit(h.ctx, changes...)
+		return r, err
+	})
+}
+
+func describe(changes []chat.Change) (s string) {
+	for _, c := range changes {
+		s += fmt.Sprintf("%s in %s; ", c.Kind, c.Stream)
+	}
+	return s
+}
+
+func (h *history) change() chat.Change {
+	h.n++
+	room, user := draw(h, someRooms, "room"), draw(h, someUsers, "user")
+	c := chat.Change{ID: fmt.Sprintf("e%06d", h.n), At: h.now(), By: draw(h, someUsers, "by")}
+	c.Kind = draw(h, []chat.Kind{
+		chat.RoomCreated, chat.RoomUpdated, chat.MemberJoined, chat.MemberJoined, chat.MemberLeft, chat.MemberUpdated,
+		chat.MessageCreated, chat.MessageCreated, chat.MessageCreated, chat.MessageCreated,
+		chat.RoomJoined, chat.RoomJoined, chat.RoomLeft, chat.ReadMoved, chat.SessionRevoked, chat.UserCreated, chat.UserUpdated,
+	}, "kind")
+	c.Stream = chat.RoomStream(room)
+	switch c.Kind {
+	case chat.RoomCreated, chat.RoomUpdated:
+		c.Room = &chat.Room{ID: room, Kind: draw(h, []chat.RoomKind{chat.Public, chat.Private}, "kind"), Name: c.ID, CreatedBy: user, CreatedAt: c.At}
+	case chat.MemberJoined, chat.MemberLeft, chat.MemberUpdated:
+		c.Member = &chat.Member{Room: room, User: user, Role: draw(h, someRoles, "role"), JoinedAt: c.At}
+		if m, err := h.model.Member(h.ctx, room, user); err == nil && c.Kind == chat.MemberLeft {
+			c.Member = &m
+		}
+	case chat.MessageCreated:
+		c.Message = &chat.Message{From: user, Text: "text of " + c.ID, ClientID: draw(h, someClients, "client id")}
+		c.Device = draw(h, someDevices, "device")
+		if rapid.Bool().Draw(h.T, "must be in") {
+			c.MustBeIn = user
+		}
+	case chat.RoomJoined:
+		c.Stream, c.View = chat.UserStream(user), &chat.RoomView{Room: chat.Room{ID: room}}
+	case chat.RoomLeft:
+		c.Stream, c.Left = chat.UserStream(user), room
+	case chat.ReadMoved:
+		head, _ := h.model.Heads(h.ctx, chat.RoomStream(room))
+		c.Stream, c.Read = chat.UserStream(user), &chat.Read{Room: room, No: rapid.Int64Range(0, head[0].No).Draw(h.T, "no")}
+	case chat.SessionRevoked:
+		c.Stream = chat.UserStream(user)
+		for range rapid.IntRange(0, 2).Draw(h.T, "sessions") {
+			c.Sessions = append(c.Sessions, chat.SessionID("s"+draw(h, someTokens, "token")))
+		}
+		if a, err := h.model.Account(h.ctx, user); err == nil && rapid.Bool().Draw(h.T, "password") {
+			a.Password = "password of " + c.ID
+			c.Account = &a
+		}
+	case chat.UserCreated, chat.UserUpdated:
+		c.Stream = chat.ServerStream
+		c.User = &chat.User{ID: user, Name: draw(h, someNames, "name"), Role: chat.RoleMember, CreatedAt: c.At}
+		c.Account = &chat.Account{User: *c.User, NameKey: "key of " + c.User.Name, Password: "password of " + c.ID}
+		if c.Kind == chat.UserCreated && rapid.Bool().Draw(h.T, "with invite") {
+			c.Invite = draw(h, someCodes, "code")
+		}
+	}
+	return c
+}
+
+func (h *history) read() {
+	room, user := draw(h, someRooms, "room"), draw(h, someUsers, "user")
+	switch draw(h, []string{"events", "messages", "view", "all"}, "read") {
+	case "events":
+		s := draw(h, []chat.Stream{chat.RoomStream(room), chat.UserStream(user), chat.ServerStream}, "stream")
+		h.events(s, rapid.Int64Range(-1, 12).Draw(h.T, "seq"), rapid.IntRange(0, 8).Draw(h.T, "limit"))
+	case "messages":
+		p := chat.Page{
+			From: draw(h, []chat.PageFrom{chat.Newest, chat.Before, chat.After, chat.Around}, "from"),
+			No:   rapid.Int64Range(-1, 12).Draw(h.T, "no"), Limit: rapid.IntRange(0, 8).Draw(h.T, "limit"),
+		}
+		h.both(fmt.Sprintf("Messages of %+v", p), func(s chat.Store) (any, error) { m, err := s.Messages(h.ctx, room, p); return m, err })
+	case "view":
+		h.both("View", func(s chat.Store) (any, error) { v, err := s.View(h.ctx, room, user); return v, err })
+	case "all":
+		h.readAll()
+	}
+}
+
+// events reads from a place that the model knows, if it does, with its id.
+func (h *history) events(stream chat.Stream, seq int64, limit int) {
+	h.both(fmt.Sprintf("Events of %s after %d", stream, seq), func(s chat.Store) (any, error) {
+		heads, err := s.Heads(h.ctx, stream)
+		if err != nil {
+			return nil, err
+		}
+		p := chat.Position{Epoch: heads[0].Epoch, Seq: seq}
+		if e := h.model.logs[stream].events; seq > 0 && seq <= int64(len(e)) {
+			p.ID = e[seq-1].ID
+		}
+		events, err := s.Events(h.ctx, stream, p, limit)
+		return events, err
+	})
+}
+
+// readAll compares all that can be read.
+func (h *history) readAll() {
+	ctx := h.ctx
+	for _, room := range someRooms {
+		h.both("Room", func(s chat.Store) (any, error) { v, err := s.Room(ctx, room); return v, err })
+		h.both("Members", func(s chat.Store) (any, error) { v, err := s.Members(ctx, room, "", 10); return v, err })
+		h.both("Messages", func(s chat.Store) (any, error) {
+			v, err := s.Messages(ctx, room, chat.Page{Limit: 200})
+			return v, err
+		})
+		h.events(chat.RoomStream(room), 0, 1000)
+		for _, user := range someUsers {
+			h.both("Member", func(s chat.Store) (any, error) { v, err := s.Member(ctx, room, user); return v, err })
+			h.both("View", func(s chat.Store) (any, error) { v, err := s.View(ctx, room, user); return v, err })
+		}
+	}
+	for _, user := range someUsers {
+		h.both("Views", func(s chat.Store) (any, error) { v, err := s.Views(ctx, user); return v, err })
+		h.both("Account", func(s chat.Store) (any, error) { v, err := s.Account(ctx, user); return v, err })
+		h.both("Sessions", func(s chat.Store) (any, error) { v, err := s.Sessions(ctx, user); return v, err })
+		h.both("CountRooms", func(s chat.Store) (any, error) { v, err := s.CountRooms(ctx, user); return v, err })
+		h.events(chat.UserStream(user), 0, 1000)
+	}
+	for _, name := range someNames {
+		h.both("AccountByName", func(s chat.Store) (any, error) { v, err := s.AccountByName(ctx, "key of "+name); return v, err })
+	}
+	for _, token := range someTokens {
+		h.both("Session", func(s chat.Store) (any, error) {
+			v, a, err := s.Session(ctx, token)
+			return []any{v, a}, err
+		})
+	}
+	h.both("Users", func(s chat.Store) (any, error) { v, err := s.Users(ctx, "", 10); return v, err })
+	h.both("PublicRooms", func(s chat.Store) (any, error) { v, err := s.PublicRooms(ctx, "", 10); return v, err })
+	h.both("Invites", func(s chat.Store) (any, error) { v, err := s.Invites(ctx); return v, err })
+	h.both("Heads", func(s chat.Store) (any, error) {
+		v, err := s.Heads(ctx, chat.ServerStream, chat.RoomStream("a"), chat.RoomStream("b"), chat.UserStream("u1"))
+		return v, err
+	})
+	h.events(chat.ServerStream, 0, 1000)
+}

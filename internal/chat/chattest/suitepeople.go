@@ -1,0 +1,313 @@
+package chattest
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/parley-chat/parley/internal/chat"
+)
+
+// account is the making of an account, with an invite if it is not empty.
+func (f *fixture) account(id chat.UserID, name, invite string) chat.Change {
+	c := f.change(chat.ServerStream, chat.UserCreated)
+	c.User = &chat.User{ID: id, Name: name, Role: chat.RoleMember, CreatedAt: c.At}
+	c.Account = &chat.Account{User: *c.User, NameKey: "key of " + name, Password: "hash"}
+	c.Invite = invite
+	return c
+}
+
+func (f *fixture) session(id chat.SessionID, user chat.UserID) chat.Session {
+	now := f.now()
+	return chat.Session{
+		ID: id, User: user, TokenHash: "hash of " + string(id), Agent: "Test/1 (\"quoted\")", Addr: "::1",
+		CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(time.Hour),
+	}
+}
+
+func (f *fixture) invite(id string, expires time.Time) chat.Invite {
+	return chat.Invite{ID: id, CodeHash: "hash of " + id, Role: chat.RoleGuest, CreatedBy: "admin", CreatedAt: f.now(), ExpiresAt: expires}
+}
+
+func (f *fixture) prune(now time.Time) {
+	f.Helper()
+	for range 10_000 {
+		if !need(f.Store.Prune(f.ctx, now)).of(f) {
+			return
+		}
+	}
+	f.Fatal("pruning has no end")
+}
+
+func testAccounts(f *fixture) {
+	c := f.account("u2", "Two", "")
+	f.same("user of the event", *c.User, *f.event(c).User)
+	f.same("account", *c.Account, need(f.Other.Account(f.ctx, "u2")).of(f))
+	f.same("account by name", *c.Account, need(f.Other.AccountByName(f.ctx, "key of Two")).of(f))
+	f.refuse(chat.ErrConflict, f.account("u3", "Two", ""))
+	f.refuse(chat.ErrConflict, f.account("u2", "Other", ""))
+	_, err := f.Store.Account(f.ctx, "u3")
+	f.refused("account of a refused call", chat.ErrNotFound, err)
+	_, err = f.Store.AccountByName(f.ctx, "key of Other")
+	f.refused("name of a refused call", chat.ErrNotFound, err)
+
+	one := f.account("u1", "One", "")
+	f.event(one)
+	up := f.change(chat.ServerStream, chat.UserUpdated)
+	changed := *c.Account
+	changed.Name, changed.NameKey, changed.Role, changed.Disabled, changed.Password = "Zwei", "key of Zwei", chat.RoleAdmin, true, "new hash"
+	up.User, up.Account = &changed.User, &changed
+	f.same("user of the event", changed.User, *f.event(up).User)
+	f.same("account", changed, need(f.Other.Account(f.ctx, "u2")).of(f))
+	f.same("account by its new name", changed, need(f.Other.AccountByName(f.ctx, "key of Zwei")).of(f))
+	_, err = f.Store.AccountByName(f.ctx, "key of Two")
+	f.refused("the old name", chat.ErrNotFound, err)
+	f.event(f.account("u4", "Two", "")) // free again
+
+	up = f.change(chat.ServerStream, chat.UserUpdated)
+	stolen := changed
+	stolen.NameKey = "key of One"
+	up.User, up.Account = &stolen.User, &stolen
+	f.refuse(chat.ErrConflict, up)
+	f.same("account", changed, need(f.Other.Account(f.ctx, "u2")).of(f))
+	f.same("whose name it is", *one.Account, need(f.Store.AccountByName(f.ctx, "key of One")).of(f))
+	nobody := changed
+	nobody.ID, nobody.NameKey = "u9", "key of nobody"
+	up.User, up.Account = &nobody.User, &nobody
+	f.refuse(chat.ErrNotFound, up)
+	same := changed // keeping one's name is no conflict
+	same.Role = chat.RoleMember
+	up.User, up.Account = &same.User, &same
+	f.event(up)
+
+	users := need(f.Other.Users(f.ctx, "", 100)).of(f)
+	if len(users) != 3 || users[0].ID != "u1" || users[1].ID != "u2" || users[2].ID != "u4" {
+		f.Fatalf("users: %+v", users)
+	}
+	f.same("a page", users[1:2], need(f.Store.Users(f.ctx, "u1", 1)).of(f))
+	f.same("the end", nil, asAny(need(f.Store.Users(f.ctx, "u4", 1)).of(f)))
+}
+
+func testNameRace(f *fixture) {
+	for round := range 10 {
+		name := fmt.Sprint("name ", round)
+		var won atomic.Int32
+		f.parallel(6, func(i int) error {
+			_, err := f.handle(i).Commit(f.ctx, f.account(chat.UserID(fmt.Sprintf("u%d-%d", round, i)), name, ""))
+			if err == nil {
+				won.Add(1)
+			} else if !errors.Is(err, chat.ErrConflict) {
+				return err
+			}
+			return nil
+		})
+		if won.Load() != 1 {
+			f.Fatalf("%d accounts got the name %q", won.Load(), name)
+		}
+	}
+	users := need(f.Store.Users(f.ctx, "", 100)).of(f)
+	if len(users) != 10 {
+		f.Fatalf("%d accounts, want 10", len(users))
+	}
+	for _, u := range users {
+		if a := need(f.Other.AccountByName(f.ctx, "key of "+u.Name)).of(f); a.ID != u.ID {
+			f.Fatalf("%q leads to %s and belongs to %s", u.Name, a.ID, u.ID)
+		}
+	}
+	if h := need(f.Store.Heads(f.ctx, chat.ServerStream)).of(f)[0]; h.Seq != 10 {
+		f.Fatalf("%d events, want 10", h.Seq)
+	}
+}
+
+func testSessions(f *fixture) {
+	f.commit(f.account("u1", "One", ""), f.account("u2", "Two", ""))
+	var mine []chat.Session
+	for i := range 3 {
+		s := f.session(chat.SessionID(fmt.Sprint("s", i)), "u1")
+		f.ok(f.Store.CreateSession(f.ctx, s))
+		mine = append([]chat.Session{s}, mine...)
+	}
+	f.ok(f.Store.CreateSession(f.ctx, f.session("other", "u2")))
+	f.same("sessions, newest first", mine, need(f.Other.Sessions(f.ctx, "u1")).of(f))
+	s, a, err := f.Other.Session(f.ctx, mine[0].TokenHash)
+	f.ok(err)
+	f.same("session", mine[0], s)
+	f.same("its account", need(f.Store.Account(f.ctx, "u1")).of(f), a)
+	_, _, err = f.Store.Session(f.ctx, "unknown")
+	f.refused("unknown token", chat.ErrNotFound, err)
+	f.refused("the same session twice", chat.ErrConflict, f.Store.CreateSession(f.ctx, mine[0]))
+
+	seen, expires := start.Add(time.Hour), start.Add(2*time.Hour)
+	f.ok(f.Other.TouchSession(f.ctx, "s1", "u1", seen, expires))
+	mine[1].SeenAt, mine[1].ExpiresAt = seen, expires
+	f.same("sessions after a touch", mine, need(f.Store.Sessions(f.ctx, "u1")).of(f))
+	f.refused("touching an unknown one", chat.ErrNotFound, f.Store.TouchSession(f.ctx, "none", "u1", seen, expires))
+	f.refused("touching another's", chat.ErrNotFound, f.Store.TouchSession(f.ctx, "s1", "u2", seen, expires))
+	f.same("sessions after refused touches", mine, need(f.Store.Sessions(f.ctx, "u1")).of(f))
+
+	past := f.session("past", "u1")
+	past.ExpiresAt = start.Add(-time.Hour)
+	f.ok(f.Store.CreateSession(f.ctx, past))
+	s, _, err = f.Store.Session(f.ctx, past.TokenHash)
+	f.ok(err)
+	f.same("an expired one is given too", past, s)
+	f.same("nobody's sessions", nil, asAny(need(f.Store.Sessions(f.ctx, "nobody")).of(f)))
+}
+
+func testTouchRace(f *fixture) {
+	f.commit(f.account("u1", "One", ""))
+	for round := range 10 {
+		id := chat.SessionID(fmt.Sprint("s", round))
+		s := f.session(id, "u1")
+		f.ok(f.Store.CreateSession(f.ctx, s))
+		f.parallel(5, func(i int) error {
+			if i == 4 {
+				c := f.change(chat.UserStream("u1"), chat.SessionRevoked)
+				c.Sessions = []chat.SessionID{id}
+				_, err := f.Store.Commit(f.ctx, c)
+				return err
+			}
+			for range 5 {
+				if err := f.handle(i).TouchSession(f.ctx, id, "u1", f.now(), f.now().Add(time.Hour)); err != nil && !errors.Is(err, chat.ErrNotFound) {
+					return err
+				}
+			}
+			return nil
+		})
+		_, _, err := f.Store.Session(f.ctx, s.TokenHash)
+		f.refused("a revoked session", chat.ErrNotFound, err)
+		f.same("sessions", nil, asAny(need(f.Other.Sessions(f.ctx, "u1")).of(f)))
+	}
+}
+
+func testRevoke(f *fixture) {
+	f.commit(f.account("u1", "One", ""), f.account("u2", "Two", ""))
+	for i := range 5 {
+		f.ok(f.Store.CreateSession(f.ctx, f.session(chat.SessionID(fmt.Sprint("s", i)), "u1")))
+	}
+	other := f.session("other", "u2")
+	f.ok(f.Store.CreateSession(f.ctx, other))
+	revoke := func(ids ...chat.SessionID) chat.Change {
+		c := f.change(chat.UserStream("u1"), chat.SessionRevoked)
+		c.Sessions = ids
+		return c
+	}
+	gone := func(e chat.Event) []chat.SessionID { return slices.Sorted(slices.Values(e.Sessions)) }
+	f.same("sessions of the event", []chat.SessionID{"s1", "s3"}, gone(f.event(revoke("s3", "s1", "none", "other"))))
+	f.noOp(revoke("s1", "other"))
+	if n := len(need(f.Other.Sessions(f.ctx, "u1")).of(f)); n != 3 {
+		f.Fatalf("%d sessions left, want 3", n)
+	}
+	f.same("another's session", []chat.Session{other}, need(f.Other.Sessions(f.ctx, "u2")).of(f))
+
+	withPassword := revoke()
+	a := need(f.Store.Account(f.ctx, "u1")).of(f)
+	a.Password = "new"
+	withPassword.Account = &a
+	f.same("sessions of the event", []chat.SessionID{"s0", "s2", "s4"}, gone(f.event(withPassword)))
+	f.same("account", a, need(f.Other.Account(f.ctx, "u1")).of(f))
+	f.noOp(revoke())
+	withPassword.ID = f.id()
+	f.same("sessions of the event", nil, asAny(gone(f.event(withPassword)))) // a new password is a change by itself
+	_, _, err := f.Other.Session(f.ctx, "hash of s0")
+	f.refused("a revoked session", chat.ErrNotFound, err)
+}
+
+func testInvites(f *fixture) {
+	later := start.Add(time.Hour)
+	var all []chat.Invite
+	for i := range 3 {
+		v := f.invite(fmt.Sprint("i", i), later)
+		f.ok(f.Store.CreateInvite(f.ctx, v))
+		all = append([]chat.Invite{v}, all...)
+	}
+	f.refused("the same invite twice", chat.ErrConflict, f.Store.CreateInvite(f.ctx, all[0]))
+	f.same("invites, newest first", all, need(f.Other.Invites(f.ctx)).of(f))
+	f.same("invite", all[1], need(f.Other.Invite(f.ctx, all[1].CodeHash)).of(f))
+	_, err := f.Store.Invite(f.ctx, "unknown")
+	f.refused("unknown code", chat.ErrNotFound, err)
+
+	f.event(f.account("u1", "One", all[0].CodeHash))
+	_, err = f.Store.Invite(f.ctx, all[0].CodeHash)
+	f.refused("a used code", chat.ErrNotFound, err)
+	f.refuse(chat.ErrNotFound, f.account("u2", "Two", all[0].CodeHash))
+	f.refuse(chat.ErrNotFound, f.account("u2", "Two", "unknown"))
+	f.refuse(chat.ErrNotFound, f.account("u2", "One", "unknown")) // a bad code does not tell which names are taken
+	f.refuse(chat.ErrConflict, f.account("u2", "One", all[1].CodeHash))
+	f.same("a refused sign-up uses no invite", all[1:], need(f.Other.Invites(f.ctx)).of(f))
+
+	late := f.account("u2", "Two", all[1].CodeHash)
+	late.At = later
+	f.refuse(chat.ErrNotFound, late)
+	late.At = later.Add(-time.Millisecond)
+	f.event(late)
+
+	f.ok(f.Other.DeleteInvite(f.ctx, all[2].ID))
+	f.refused("a deleted invite", chat.ErrNotFound, f.Store.DeleteInvite(f.ctx, all[2].ID))
+	f.refuse(chat.ErrNotFound, f.account("u3", "Three", all[2].CodeHash))
+	f.same("invites", nil, asAny(need(f.Store.Invites(f.ctx)).of(f)))
+}
+
+func testInviteRace(f *fixture) {
+	for round := range 10 {
+		v := f.invite(fmt.Sprint("i", round), start.Add(time.Hour))
+		f.ok(f.Store.CreateInvite(f.ctx, v))
+		var won atomic.Int32
+		f.parallel(6, func(i int) error {
+			who := fmt.Sprintf("u%d-%d", round, i)
+			_, err := f.handle(i).Commit(f.ctx, f.account(chat.UserID(who), who, v.CodeHash))
+			if err == nil {
+				won.Add(1)
+			} else if !errors.Is(err, chat.ErrNotFound) {
+				return err
+			}
+			return nil
+		})
+		if won.Load() != 1 {
+			f.Fatalf("one invite let %d people in", won.Load())
+		}
+	}
+	if n := len(need(f.Store.Users(f.ctx, "", 100)).of(f)); n != 10 {
+		f.Fatalf("%d accounts, want 10", n)
+	}
+}
+
+func testPrune(f *fixture) {
+	f.commit(f.account("u1", "One", ""))
+	f.room("a", "u1")
+	now := start.Add(3 * time.Hour)
+	for i, expires := range []time.Time{now.Add(-time.Hour), now, now.Add(time.Millisecond)} {
+		s := f.session(chat.SessionID(fmt.Sprint("s", i)), "u1")
+		s.ExpiresAt = expires
+		f.ok(f.Store.CreateSession(f.ctx, s))
+		f.ok(f.Store.CreateInvite(f.ctx, f.invite(fmt.Sprint("i", i), expires)))
+	}
+	first := f.sendAs("a", "u1", "d", "c1")
+	first.At = now
+	f.event(first)
+	f.prune(now)
+	if s := need(f.Other.Sessions(f.ctx, "u1")).of(f); len(s) != 1 || s[0].ID != "s2" {
+		f.Fatalf("sessions left: %+v", s)
+	}
+	if i := need(f.Other.Invites(f.ctx)).of(f); len(i) != 1 || i[0].ID != "i2" {
+		f.Fatalf("invites left: %+v", i)
+	}
+	_, err := f.Store.Invite(f.ctx, "hash of i1")
+	f.refused("a pruned invite", chat.ErrNotFound, err)
+
+	f.prune(now.Add(chat.DedupeFor - time.Minute))
+	if r := f.commit(first)[0]; !r.Duplicate {
+		f.Fatal("a send was forgotten before its time")
+	}
+	f.prune(now.Add(3 * chat.DedupeFor))
+	again := f.sendAs("a", "u1", "d", "c1")
+	again.At = now.Add(3 * chat.DedupeFor)
+	if r := f.commit(again)[0]; r.Duplicate {
+		f.Fatal("a send is remembered for ever")
+	}
+	if h := need(f.Store.Heads(f.ctx, chat.RoomStream("a"))).of(f)[0]; h.No != 2 {
+		f.Fatalf("%d messages, want 2", h.No)
+	}
+}

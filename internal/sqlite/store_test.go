@@ -1,0 +1,47 @@
+package sqlite
+
+import (
+	"log/slog"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/chat/chattest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func openTest(t testing.TB, dir string, o Options) *Store {
+	t.Helper()
+	o.Log = slog.New(slog.DiscardHandler)
+	s, err := Open(t.Context(), dir, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func TestStore(t *testing.T) {
+	chattest.Run(t, func(t *testing.T, ring func(*chat.Event)) chattest.Harness {
+		dir := t.TempDir()
+		s := openTest(t, dir, Options{Ring: ring})
+		return chattest.Harness{
+			Store: s,
+			Reopen: func() chat.Store {
+				if err := s.Close(); err != nil {
+					t.Error(err)
+				}
+				s = openTest(t, dir, Options{Ring: ring})
+				return s
+			},
+			Spans: true,
+			Kept:  chat.Window + 2*pruneEvery,
+		}
+	})
+}
