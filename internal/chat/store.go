@@ -12,7 +12,7 @@ import (
 //	RoomUpdated     Room                  replaces name and topic
 //	MemberJoined    Member                inserts the member, read up to the room's newest message;
 //	                                      no-op if already a member
-//	MemberLeft      Member                deletes the member; no-op if not a member
+//	MemberLeft      Member                deletes the member, whom the event shows as they were; no-op if not a member
 //	MemberUpdated   Member                replaces the role; ErrNotFound if not a member
 //	MessageCreated  Message (Text, From,  Message.Room follows from Stream; the store sets No and Seq, moves
 //	                ClientID), Device     the author's read position to No; duplicates see below
@@ -21,12 +21,13 @@ import (
 //	RoomLeft        Left                  takes the room off the person's list; no-op if not listed
 //	ReadMoved       Read                  moves the read position forward; no-op if it is there already
 //	SessionRevoked  Sessions              deletes them; an empty list deletes all of that person's. The event
-//	                                      lists those that were there; no-op if none was and no Account is given
+//	                                      lists those that were there, sorted; no-op if none was and no Account is given
 //	UserCreated     User, Account, Invite inserts the account; ErrConflict if NameKey is taken;
-//	                                      uses up the invite if one is given
+//	                                      uses up the invite if one is given, which is judged before the name
 //	UserUpdated     User, Account         replaces the account; ErrConflict if NameKey is taken
 //
-// A no-op appends no event.
+// A no-op appends no event. Changes to a room that is not there are ErrNotFound, and a Kind that does not
+// go with its stream or lacks its field is ErrInvalid.
 type Change struct {
 	Stream Stream
 	Kind   Kind
@@ -48,7 +49,7 @@ type Change struct {
 	// member of the stream's room at the moment of writing.
 	MustBeIn UserID
 	// Device and Message.ClientID, with By, make a send idempotent: the same three in the same
-	// room, within DedupeFor at least, give the event of the first send again.
+	// room, within DedupeFor at least, give the event of the first send again. MustBeIn is judged first.
 	Device string
 	// Invite is the hash of the code to be used up; ErrNotFound if it is unknown, used or
 	// expired at At. Nothing else is written then.
@@ -94,7 +95,8 @@ type Store interface {
 	Room(ctx context.Context, id RoomID) (Room, error)
 	// View returns the room as that member sees it; ErrNotFound if not a member.
 	View(ctx context.Context, id RoomID, user UserID) (RoomView, error)
-	// Views returns all rooms that the person is in, sorted by id.
+	// Views returns all rooms on the person's list that they are a member of, sorted by id, each at its
+	// position.
 	Views(ctx context.Context, user UserID) ([]RoomView, error)
 	// PublicRooms returns up to limit public rooms with id > after, sorted by id.
 	PublicRooms(ctx context.Context, after RoomID, limit int) ([]Room, error)
