@@ -1,0 +1,69 @@
+// Package session keeps who is logged in, in Redis, for every process that serves a site.
+//
+// # The story
+//
+// A [Manager] makes sessions that hold data of the caller's type. Its middleware finds the session of
+// a request by cookie or bearer token, and writes back what the handler changed:
+//
+//	type Login struct {
+//		Device string
+//		CSRF   string
+//	}
+//
+//	sessions, err := session.New(client, session.Options[Login]{})
+//	...
+//	http.ListenAndServe(addr, sessions.Handler(mux))
+//
+//	// in a handler, once the password is right
+//	_, err := sessions.Login(r.Context(), "user-42", Login{Device: r.UserAgent()})
+//
+//	// in another
+//	s := sessions.FromContext(r.Context()) // nil when nobody is logged in
+//	s.Data.Device = "renamed"              // written when the handler is done, if it differs
+//
+// # Tokens
+//
+// A token is a public id of 128 random bits and a secret of 256. Redis knows the id and the SHA-256 of the secret, so
+// whoever reads the database cannot log in. The id names the session in lists, announcements and logs and stays the same;
+// [Session.Renew] changes the secret in one atomic step, after which the old token is worth nothing. Only this package
+// makes tokens: one that was planted in a browser is never adopted. [Manager.Login] always makes a new session.
+//
+// # Limits
+//
+// A session ends when nobody used it for Options.Idle, and at the latest Options.Absolute after it was made. The
+// server's clock decides. Use moves the idle limit only once in Options.Touch, so that reading stays reading.
+//
+// # Saving
+//
+// A save names the version that was read. If another request saved in between, nothing is overwritten: the
+// caller gets [ErrConflict], or Options.Merge joins the two and the save is tried again. A save never creates:
+// a slow request that outlives a logout gets [ErrNotFound] and resurrects nothing. Data that did not change is not written.
+//
+// # Revoking
+//
+// Each user has an index of session ids, so [Manager.List] and [Manager.RevokeAll] cost what that user's
+// sessions cost, however many others there are. The index and the records live in different slots of a cluster; the
+// order of the writes makes up for the missing transaction:
+//
+//   - creating: index, record, then a look whether the index entry is still there and not marked. The token
+//     is handed out only after that look.
+//   - revoking: mark the index entries, delete the records, then remove the entries.
+//
+// A crash leaves an entry without a record, which the next list removes, or a mark, which the next
+// revocation finishes. It never leaves a session that works and is not listed.
+//
+// Every revocation is published. [Manager.Watch] hears it, so that open sockets can be closed at once; it
+// also asks about all open sessions after each (re)connection and from time to time, so that a lost
+// announcement, and an expiry that nobody announces, are noticed as well.
+//
+// # When Redis is away
+//
+// Nothing is decided without Redis: the middleware answers 503, or what Options.Failed says. It never takes an
+// error for a logout, and never removes a cookie because of one.
+//
+// # In Redis
+//
+//	<prefix>:id:<id>      hash: hash, user, data, version, created, seen, ends; expires with the session
+//	<prefix>:user:<user>  sorted set of the user's session ids; expires with the last session
+//	<prefix>:revoked      channel of revoked ids
+package session

@@ -1,0 +1,23 @@
+-- Reads a session and, now and then, moves its idle limit.
+--
+-- KEYS[1]  record
+-- ARGV     hash of the secret ('' for none asked), idle limit in ms, shortest time between two touches in ms
+-- Returns  {} when there is no such session, or {now, created, seen, ends (ms), version, user, data}
+
+local r = redis.call('HMGET', KEYS[1], 'hash', 'created', 'seen', 'ends', 'version', 'user', 'data')
+if not r[1] or (ARGV[1] ~= '' and ARGV[1] ~= r[1]) then
+  return {}
+end
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local seen, ends = tonumber(r[3]), tonumber(r[4])
+if now >= ends then
+  return {}
+end
+if now - seen >= tonumber(ARGV[3]) then
+  -- Best effort: a full or read-only Redis can still say who is logged in. Each on its own, so that
+  -- the expiry moves even where the note of it cannot be written.
+  redis.pcall('HSET', KEYS[1], 'seen', string.format('%.0f', now))
+  redis.pcall('PEXPIRE', KEYS[1], string.format('%.0f', math.min(tonumber(ARGV[2]), ends - now)))
+end
+return {now, tonumber(r[2]), seen, ends, tonumber(r[5]), r[6], r[7]}

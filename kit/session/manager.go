@@ -1,0 +1,248 @@
+package session
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// Errors to tell apart with errors.Is. Any other error means that Redis gave no answer, or not a good one.
+var (
+	// ErrNotFound: there is no such session; it never was, expired, was revoked, or the token was renewed.
+	ErrNotFound = errors.New("session: not found")
+	// ErrConflict: the session was saved by someone else since it was read. Reload and try again.
+	ErrConflict = errors.New("session: changed by another request")
+	// ErrRevoked: all sessions of the user were revoked while this one was being created.
+	ErrRevoked = errors.New("session: revoked while it was being created")
+	// ErrUnannounced: the session is gone, but Redis refused to publish that.
+	ErrUnannounced = errors.New("session: revoked, but not announced")
+	// ErrHeaderSent: the response has begun, so no cookie can be set any more. Nothing was done.
+	ErrHeaderSent = errors.New("session: the response header has been sent")
+)
+
+var (
+	//go:embed create.lua
+	createSource string
+	//go:embed load.lua
+	loadSource string
+	//go:embed save.lua
+	saveSource string
+	//go:embed destroy.lua
+	destroySource string
+	//go:embed index.lua
+	indexSource string
+	//go:embed mark.lua
+	markSource string
+	//go:embed prune.lua
+	pruneSource string
+)
+
+// Options are a manager's settings; the zero value is ready to use.
+type Options[T any] struct {
+	// Prefix begins every key and channel in Redis. Default: "session".
+	Prefix string
+
+	// Idle is how long a session lives without use. Default: 7 days.
+	Idle time.Duration
+
+	// Absolute is how long a session lives at most. Default: 30 days.
+	Absolute time.Duration
+
+	// Touch is the shortest time between two writes of the last use. Idle can end up to this much early, so
+	// it is at most half of Idle. Default: a minute, or a tenth of Idle if that is less.
+	Touch time.Duration
+
+	// Timeout bounds each call to Redis, in addition to the caller's deadline. Default: 2 s.
+	Timeout time.Duration
+
+	// Merge joins two changes of the same data: base was read by both, theirs is in Redis, mine was to be saved. What it
+	// returns is saved. Optional; without it a save that comes second is ErrConflict.
+	Merge func(base, mine, theirs T) (T, error)
+
+	// Cookie is how browsers hold the token.
+	Cookie Cookie
+
+	// Failed answers a request whose session could not be read or saved. Default: 409 for ErrConflict, 401 for
+	// ErrNotFound, 503 for anything else, as a problem document that does not tell why.
+	Failed func(http.ResponseWriter, *http.Request, error)
+
+	// Late hears of a save that failed after the response had begun, when only a log can be told. Optional.
+	Late func(*http.Request, error)
+}
+
+// A Manager makes, finds, lists and revokes sessions. It is safe for concurrent use and starts no goroutine.
+type Manager[T any] struct {
+	client rueidis.Client
+	opt    Options[T]
+
+	create, load, save, index, mark, prune *rueidis.Lua
+	// Sent with its text each time, because many at once go to many nodes of which each may have lost its scripts.
+	destroy *rueidis.Lua
+	loadAll *rueidis.Lua
+}
+
+// New returns a manager of sessions with data of type T, which is stored as JSON. The client stays the caller's.
+func New[T any](client rueidis.Client, opt Options[T]) (*Manager[T], error) {
+	if opt.Prefix == "" {
+		opt.Prefix = "session"
+	}
+	if strings.ContainsAny(opt.Prefix, "{}") {
+		return nil, fmt.Errorf("session: the prefix %q has braces, which would move every key to one slot", opt.Prefix)
+	}
+	if opt.Idle == 0 {
+		opt.Idle = 7 * 24 * time.Hour
+	}
+	if opt.Absolute == 0 {
+		opt.Absolute = 30 * 24 * time.Hour
+	}
+	if opt.Touch == 0 {
+		opt.Touch = min(time.Minute, opt.Idle/10)
+	}
+	if opt.Timeout == 0 {
+		opt.Timeout = 2 * time.Second
+	}
+	if opt.Idle < time.Millisecond || opt.Absolute < time.Millisecond || opt.Timeout < 0 || opt.Touch < 0 || opt.Touch > opt.Idle/2 {
+		return nil, fmt.Errorf("session: options out of range: idle %s, absolute %s, touch %s, timeout %s",
+			opt.Idle, opt.Absolute, opt.Touch, opt.Timeout)
+	}
+	if opt.Failed == nil {
+		opt.Failed = writeFailure
+	}
+	if err := opt.Cookie.check(); err != nil {
+		return nil, err
+	}
+	return &Manager[T]{
+		client: client, opt: opt,
+		create:  rueidis.NewLuaScript(createSource),
+		load:    rueidis.NewLuaScript(loadSource),
+		save:    rueidis.NewLuaScript(saveSource),
+		index:   rueidis.NewLuaScript(indexSource),
+		mark:    rueidis.NewLuaScript(markSource),
+		prune:   rueidis.NewLuaScript(pruneSource),
+		destroy: rueidis.NewLuaScriptNoSha(destroySource),
+		loadAll: rueidis.NewLuaScriptNoSha(loadSource),
+	}, nil
+}
+
+// Create makes a session for a user; an empty user is an anonymous one, which no list has. It returns after the session
+// is in Redis and listed. The token is [Session.Token].
+//
+// ErrRevoked means that RevokeAll ran at the same time and won.
+func (m *Manager[T]) Create(ctx context.Context, user string, data T) (*Session[T], error) {
+	ctx, cancel := m.bound(ctx)
+	defer cancel()
+	encoded, err := json.Marshal(data)
+	if err != nil {
+		return nil, fmt.Errorf("session: encode: %w", err)
+	}
+	t := newToken()
+	if user != "" {
+		err := m.index.Exec(ctx, m.client, []string{m.userKey(user)}, []string{t.id, ms(m.opt.Absolute)}).Error()
+		if err != nil {
+			return nil, fmt.Errorf("session: create: index: %w", err)
+		}
+	}
+	now, err := m.create.Exec(ctx, m.client, []string{m.key(t.id)},
+		[]string{t.hash(), user, rueidis.BinaryString(encoded), ms(m.opt.Idle), ms(m.opt.Absolute)}).AsInt64()
+	if err != nil {
+		return nil, fmt.Errorf("session: create: %w", err)
+	}
+	if now == 0 {
+		return nil, errors.New("session: create: the id is taken")
+	}
+	s := &Session[T]{
+		Data: data, m: m, token: t, user: user, version: 1, base: encoded,
+		created: time.UnixMilli(now), seen: time.UnixMilli(now), now: time.UnixMilli(now),
+		ends: time.UnixMilli(now).Add(m.opt.Absolute),
+	}
+	if user != "" {
+		score, err := m.client.Do(ctx, m.client.B().Zscore().Key(m.userKey(user)).Member(t.id).Build()).AsFloat64()
+		switch {
+		case rueidis.IsRedisNil(err) || err == nil && score < 0:
+			err = ErrRevoked
+		case err != nil:
+			err = fmt.Errorf("session: create: confirm: %w", err)
+		}
+		if err != nil {
+			return nil, errors.Join(err, s.Destroy(ctx))
+		}
+	}
+	return s, nil
+}
+
+// Load finds the session of a token and notes its use. An unknown, expired, revoked, renewed or malformed token is ErrNotFound.
+func (m *Manager[T]) Load(ctx context.Context, token string) (*Session[T], error) {
+	t, ok := parseToken(token)
+	if !ok {
+		return nil, ErrNotFound
+	}
+	return m.read(ctx, t)
+}
+
+// Touch notes the use of a session by its id, for a socket that has been authenticated long ago. ErrNotFound says that
+// the session is gone.
+func (m *Manager[T]) Touch(ctx context.Context, id string) error {
+	_, err := m.read(ctx, token{id: id})
+	return err
+}
+
+func (m *Manager[T]) read(ctx context.Context, t token) (*Session[T], error) {
+	ctx, cancel := m.bound(ctx)
+	defer cancel()
+	reply, err := m.load.Exec(ctx, m.client, []string{m.key(t.id)}, []string{t.hash(), ms(m.opt.Idle), ms(m.opt.Touch)}).ToArray()
+	if err != nil {
+		return nil, fmt.Errorf("session: load: %w", err)
+	}
+	return m.decode(t, reply)
+}
+
+func (m *Manager[T]) decode(t token, reply []rueidis.RedisMessage) (*Session[T], error) {
+	if len(reply) == 0 {
+		return nil, ErrNotFound
+	}
+	if len(reply) != 7 {
+		return nil, fmt.Errorf("session: load: the script replied %d values", len(reply))
+	}
+	var at [5]int64
+	for i := range at {
+		n, err := reply[i].AsInt64()
+		if err != nil {
+			return nil, fmt.Errorf("session: load %s: %w", t.id, err)
+		}
+		at[i] = n
+	}
+	user, err := reply[5].ToString()
+	if err != nil {
+		return nil, fmt.Errorf("session: load %s: %w", t.id, err)
+	}
+	data, err := reply[6].ToString()
+	if err != nil {
+		return nil, fmt.Errorf("session: load %s: %w", t.id, err)
+	}
+	s := &Session[T]{
+		m: m, token: t, user: user, version: at[4],
+		now: time.UnixMilli(at[0]), created: time.UnixMilli(at[1]), seen: time.UnixMilli(at[2]), ends: time.UnixMilli(at[3]),
+	}
+	if err := s.adopt(data); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (m *Manager[T]) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, m.opt.Timeout)
+}
+
+func (m *Manager[T]) key(id string) string       { return m.opt.Prefix + ":id:" + id }
+func (m *Manager[T]) userKey(user string) string { return m.opt.Prefix + ":user:" + user }
+func (m *Manager[T]) channel() string            { return m.opt.Prefix + ":revoked" }
+
+func ms(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
