@@ -11,6 +11,8 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
+var benchTime = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
 // BenchmarkCommit measures durable acknowledged sends from 64 concurrent senders.
 func BenchmarkCommit(b *testing.B) {
 	for _, rooms := range []int{1, 64} {
@@ -25,14 +27,13 @@ func benchmarkCommit(b *testing.B, rooms, senders int) {
 		b.Fatal(err)
 	}
 	defer s.Close()
-	now := time.Now().UTC()
 	user := func(i int) chat.UserID { return chat.UserID(fmt.Sprintf("01J9ZZZZZZZZZZZZZZZZZZ%04d", i)) }
 	room := func(i int) chat.RoomID { return chat.RoomID(fmt.Sprintf("01J9YYYYYYYYYYYYYYYYYY%04d", i)) }
 	for i := range rooms {
 		st := chat.RoomStream(room(i))
-		changes := []chat.Change{{Stream: st, Kind: chat.RoomCreated, ID: fmt.Sprint("r", i), At: now, Room: &chat.Room{ID: room(i), Kind: chat.Public}}}
+		changes := []chat.Change{{Stream: st, Kind: chat.RoomCreated, ID: fmt.Sprint("r", i), At: benchTime, Room: &chat.Room{ID: room(i), Kind: chat.Public}}}
 		for j := range senders {
-			changes = append(changes, chat.Change{Stream: st, Kind: chat.MemberJoined, ID: fmt.Sprint("m", i, "-", j), At: now, Member: &chat.Member{User: user(j), Role: chat.RoomMember}})
+			changes = append(changes, chat.Change{Stream: st, Kind: chat.MemberJoined, ID: fmt.Sprint("m", i, "-", j), At: benchTime, Member: &chat.Member{User: user(j), Role: chat.RoomMember}})
 		}
 		if _, err := s.Commit(ctx, changes...); err != nil {
 			b.Fatal(err)
@@ -52,7 +53,7 @@ func benchmarkCommit(b *testing.B, rooms, senders int) {
 					return
 				}
 				id := fmt.Sprintf("01J9XXXXXXXXXXXX%010d", k)
-				_, err := s.Commit(ctx, chat.Change{Stream: chat.RoomStream(r), Kind: chat.MessageCreated, ID: id, At: now, By: user(i), Device: "01J9WWWWWWWWWWWWWWWWWWWWWW", MustBeIn: user(i),
+				_, err := s.Commit(ctx, chat.Change{Stream: chat.RoomStream(r), Kind: chat.MessageCreated, ID: id, At: benchTime, By: user(i), Device: "01J9WWWWWWWWWWWWWWWWWWWWWW", MustBeIn: user(i),
 					Message: &chat.Message{From: user(i), Text: text, ClientID: id}})
 				if err != nil {
 					done <- err

@@ -37,6 +37,7 @@ func sendHash(c *chat.Change) hash {
 // Only the writer uses it.
 type dedupe struct {
 	*conn
+	size           int // of a generation
 	active, frozen period
 	order          []hash          // of frozen, those still to be written
 	generation     int64           // number of the one being written
@@ -66,7 +67,7 @@ func newPeriod() period { return period{sends: map[hash]sent{}, newest: map[int6
 
 // load reads what the database knows. It also takes back what a failed transaction had added.
 func (d *dedupe) load() error {
-	*d = dedupe{conn: d.conn, active: newPeriod(), frozen: newPeriod(), tails: map[int64]int64{}}
+	*d = dedupe{conn: d.conn, size: d.size, active: newPeriod(), frozen: newPeriod(), tails: map[int64]int64{}}
 	if err := d.each(func(r row) {
 		d.generations = append(d.generations, generation{r.num(0), r.num(1), r.blob(2)})
 		d.generation = r.num(0)
@@ -155,7 +156,7 @@ func (d *dedupe) add(h hash, room, no, at int64) error {
 func (d *dedupe) step(n int) error {
 	d.undos, d.undoing = nil, false
 	if len(d.frozen.sends) == 0 {
-		if len(d.active.sends) < generationSize {
+		if len(d.active.sends) < d.size {
 			return nil
 		}
 		d.freeze()

@@ -75,7 +75,7 @@ const (
 func newWriter(c *conn, epoch string) (*writer, error) {
 	w := &writer{conn: c, epoch: epoch, rooms: map[int64]bool{}}
 	w.forget()
-	w.sends = &dedupe{conn: c}
+	w.sends = &dedupe{conn: c, size: generationSize}
 	return w, w.sends.load()
 }
 
