@@ -59,7 +59,7 @@ func New(cfg Config) http.Handler {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", d.ready)
 	mux.HandleFunc("GET /metrics", d.metrics)
-	mux.Handle("GET /", static(cfg.Web))
+	mux.Handle("/", static(cfg.Web))
 	return secure(mux)
 }
 

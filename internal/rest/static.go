@@ -31,6 +31,11 @@ func static(files fs.FS) http.Handler {
 		panic("rest: the web client is embedded and cannot be read: " + err.Error())
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			w.Header().Set("Allow", "GET, HEAD")
+			http.Error(w, "files can only be read", http.StatusMethodNotAllowed)
+			return
+		}
 		name := path.Clean(r.URL.Path)
 		if name == "/" {
 			name = "/index.html"

@@ -1,0 +1,415 @@
+package rest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/chat/chattest"
+	"github.com/parley-chat/parley/internal/identity"
+	"github.com/parley-chat/parley/internal/limit"
+	"github.com/parley-chat/parley/internal/visitor"
+
+	"time"
+)
+
+type stillBell struct{}
+
+func (stillBell) Subscribe(context.Context, chat.Stream) error { return nil }
+func (stillBell) Unsubscribe(chat.Stream)                      {}
+func (stillBell) Signal(context.Context, chat.Signal)          {}
+
+type noRoster struct{}
+
+func (noRoster) Online(context.Context) ([]chat.UserID, error) { return nil, nil }
+
+type plainHasher struct{}
+
+func (plainHasher) Hash(_ context.Context, p string) (string, error)    { return p, nil }
+func (plainHasher) Verify(_ context.Context, e, p string) (bool, error) { return e == p, nil }
+
+// house is a served service with two people.
+type house struct {
+	t       *testing.T
+	url     string
+	service *chat.Service
+	log     *strings.Builder
+	token   map[string]string
+}
+
+func newHouse(t *testing.T) *house {
+	t.Helper()
+	h := &house{t: t, log: &strings.Builder{}, token: map[string]string{}}
+	h.service = chat.New(chat.Config{
+		Store: chattest.NewModel(nil), Bell: stillBell{}, Presence: noRoster{}, Limiter: limit.New(time.Now), Hasher: plainHasher{},
+		Names: identity.Names{}, NewID: identity.NewID, NewToken: identity.NewToken, SignUp: chat.SignUpOpen,
+	})
+	if err := h.service.Setup(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(New(Config{
+		Service: h.service, Visitor: &visitor.Policy{Origins: []string{"https://app.example"}},
+		Socket:       http.NotFoundHandler(),
+		Web:          fstest.MapFS{"index.html": {Data: []byte("<!doctype html>")}, "app.js": {Data: []byte("1")}},
+		Metrics:      http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "parley_up 1\n") }),
+		MetricsToken: "metrics-secret", Version: "test",
+		Log: slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}))
+	t.Cleanup(server.Close)
+	h.url = server.URL
+	for name, role := range map[string]chat.Role{"Pablo": chat.RoleOwner, "Joe": chat.RoleMember} {
+		if _, err := h.service.AddUser(t.Context(), name, "password123", role, ""); err != nil {
+			t.Fatal(err)
+		}
+		out := h.do("POST", "/sessions", fmt.Sprintf(`{"name":%q,"password":"password123"}`, name), nil)
+		h.token[name] = out.field("token")
+	}
+	return h
+}
+
+type answer struct {
+	*http.Response
+	body []byte
+}
+
+func (a answer) field(name string) string {
+	var m map[string]any
+	json.Unmarshal(a.body, &m)
+	return fmt.Sprint(m[name])
+}
+
+// do sends a request below /api/v1, or to the path itself if it starts with //.
+func (h *house) do(method, path, body string, header map[string]string) answer {
+	h.t.Helper()
+	url := h.url + prefix + path
+	if p, ok := strings.CutPrefix(path, "//"); ok {
+		url = h.url + "/" + p
+	}
+	req, err := http.NewRequestWithContext(h.t.Context(), method, url, strings.NewReader(body))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	for k, v := range header {
+		req.Header.Set(k, v)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	data, err := io.ReadAll(res.Body)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return answer{res, data}
+}
+
+func (h *house) as(name string) map[string]string {
+	return map[string]string{"Authorization": "Bearer " + h.token[name]}
+}
+
+func TestMessageRoundTrip(t *testing.T) {
+	h := newHouse(t)
+	sent := h.do("POST", "/rooms/general/messages", `{"text":"hi","client_id":"1"}`, h.as("Pablo"))
+	again := h.do("POST", "/rooms/general/messages", `{"text":"hi","client_id":"1"}`, h.as("Pablo"))
+	if sent.StatusCode != 201 || string(sent.body) != string(again.body) {
+		t.Errorf("%d %s, then %s", sent.StatusCode, sent.body, again.body)
+	}
+	list := h.do("GET", "/rooms/general/messages?limit=5", "", h.as("Joe"))
+	var page chat.MessagePage
+	if err := json.Unmarshal(list.body, &page); err != nil || len(page.Messages) != 1 || page.Messages[0].Text != "hi" || page.MoreOlder {
+		t.Errorf("%s, %v", list.body, err)
+	}
+}
+
+func TestBadInput(t *testing.T) {
+	h := newHouse(t)
+	deep := `{"text":` + strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000) + `}`
+	for _, c := range []struct {
+		name, method, path, body string
+		status                   int
+		code, field              string
+	}{
+		{"not JSON", "POST", "/rooms/general/messages", `{`, 400, "invalid", "<nil>"},
+		{"two values", "POST", "/rooms/general/messages", `{"text":"a"} {}`, 400, "invalid", "<nil>"},
+		{"unknown field", "POST", "/rooms/general/messages", `{"text":"a","sender_id":"x"}`, 400, "invalid", "sender_id"},
+		{"a role at sign-up", "POST", "/accounts", `{"name":"Eve","password":"password123","role":"owner"}`, 400, "invalid", "role"},
+		{"a date on a message", "POST", "/rooms/general/messages", `{"text":"a","created_at":"2020-01-01T00:00:00Z"}`, 400, "invalid", "created_at"},
+		{"other case", "POST", "/rooms/general/messages", `{"Text":"a"}`, 400, "invalid", "Text"},
+		{"twice the same name", "POST", "/rooms/general/messages", `{"text":"a","text":"b"}`, 400, "invalid", "text"},
+		{"wrong type", "POST", "/rooms/general/messages", `{"text":1}`, 400, "invalid", "text"},
+		{"a huge number", "PUT", "/rooms/general/read", `{"no":1e400}`, 400, "invalid", "no"},
+		{"a number past 64 bits", "PUT", "/rooms/general/read", `{"no":99999999999999999999}`, 400, "invalid", "no"},
+		{"invalid UTF-8", "POST", "/rooms/general/messages", "{\"text\":\"\xff\"}", 400, "invalid", "<nil>"},
+		{"deep JSON", "POST", "/rooms/general/messages", deep, 400, "invalid", "<nil>"},
+		{"a huge body", "POST", "/rooms/general/messages", `{"text":"` + strings.Repeat("x", 1<<20) + `"}`, 413, "too_large", "<nil>"},
+		{"a huge message", "POST", "/rooms/general/messages", `{"text":"` + strings.Repeat("x", 20<<10) + `"}`, 413, "too_large", "text"},
+		{"a password of 50 kB", "POST", "/accounts", `{"name":"Eve","password":"` + strings.Repeat("x", 50<<10) + `"}`, 400, "invalid", "password"},
+		{"a field of the path in the body", "POST", "/rooms/general/messages", `{"room":"other","text":"a"}`, 400, "invalid", "room"},
+		{"a query on POST", "POST", "/rooms/general/messages?text=a", ``, 400, "invalid", "<nil>"},
+		{"unknown query", "GET", "/rooms/general/messages?offset=5", ``, 400, "invalid", "offset"},
+		{"query given twice", "GET", "/rooms/general/messages?limit=5&limit=6", ``, 400, "invalid", "limit"},
+		{"cursor that is no number", "GET", "/rooms/general/messages?before=x", ``, 400, "invalid", "before"},
+		{"a page too large", "GET", "/rooms/general/messages?limit=100000", ``, 400, "invalid", "limit"},
+		{"a forged room", "GET", "/rooms/..%2Fother/messages", ``, 404, "not_found", "<nil>"},
+		{"a room with control characters", "GET", "/rooms/a%00b/messages", ``, 400, "invalid", "room"},
+		{"a forged position", "GET", "/rooms/general/events?epoch=x&seq=99", ``, 410, "resync", "<nil>"},
+		{"no such route", "GET", "/nothing", ``, 404, "not_found", "<nil>"},
+		{"no such method", "PUT", "/rooms", `{}`, 404, "not_found", "<nil>"},
+	} {
+		a := h.do(c.method, c.path, c.body, h.as("Joe"))
+		if a.StatusCode != c.status || a.field("code") != c.code || a.field("field") != c.field || a.Header.Get("Content-Type") != "application/problem+json" || len(a.field("detail")) < 8 {
+			t.Errorf("%s: %s %s", c.name, a.Status, a.body)
+		}
+	}
+	for header, value := range map[string]string{"Content-Encoding": "gzip", "Content-Type": "text/plain", "Parley-Device": "a b"} {
+		with := h.as("Joe")
+		with[header] = value
+		if a := h.do("POST", "/rooms/general/messages", `{"text":"a"}`, with); a.StatusCode != 400 {
+			t.Errorf("%s: %s: %s", header, value, a.Status)
+		}
+	}
+}
+
+func TestAuthentication(t *testing.T) {
+	h := newHouse(t)
+	for name, c := range map[string]struct {
+		path   string
+		header map[string]string
+		status int
+	}{
+		"nothing":            {"/account", nil, 401},
+		"a wrong token":      {"/account", map[string]string{"Authorization": "Bearer wrong"}, 401},
+		"another scheme":     {"/account", map[string]string{"Authorization": "Basic eA=="}, 401},
+		"a token in the URL": {"/account?token=" + h.token["Joe"], h.as("Joe"), 401},
+		"the right token":    {"/account", h.as("Joe"), 200},
+	} {
+		if a := h.do("GET", c.path, "", c.header); a.StatusCode != c.status {
+			t.Errorf("%s: %s", name, a.Status)
+		}
+	}
+	wrong := h.do("POST", "/sessions", `{"name":"Pablo","password":"wrong password"}`, nil)
+	unknown := h.do("POST", "/sessions", `{"name":"Nobody","password":"wrong password"}`, nil)
+	if wrong.StatusCode != 401 || string(wrong.body) != string(unknown.body) {
+		t.Errorf("a wrong password: %s; an unknown name: %s", wrong.body, unknown.body)
+	}
+	out := h.do("DELETE", "/sessions/current", "", h.as("Joe"))
+	if a := h.do("GET", "/account", "", h.as("Joe")); out.StatusCode != 200 || a.StatusCode != 401 {
+		t.Errorf("log-out: %s, then %s", out.Status, a.Status)
+	}
+}
+
+func TestCookies(t *testing.T) {
+	h := newHouse(t)
+	in := func(header map[string]string) answer {
+		return h.do("POST", "/sessions", `{"name":"Pablo","password":"password123"}`, header)
+	}
+	if a := in(map[string]string{"Parley-Cookie": "set"}); a.StatusCode != 403 {
+		t.Errorf("a log-in for a cookie from nowhere: %s", a.Status)
+	}
+	if a := in(map[string]string{"Parley-Cookie": "set", "Origin": "https://evil.example"}); a.StatusCode != 403 {
+		t.Errorf("a log-in from a foreign page: %s", a.Status)
+	}
+	a := in(map[string]string{"Parley-Cookie": "set", "Origin": h.url})
+	cookies := a.Cookies()
+	if a.StatusCode != 201 || len(cookies) != 1 || !cookies[0].HttpOnly || a.field("token") != "<nil>" {
+		t.Fatalf("%s %s %v", a.Status, a.body, cookies)
+	}
+	cookie := cookies[0].Name + "=" + cookies[0].Value
+	for _, c := range []struct {
+		name, method string
+		header       map[string]string
+		status       int
+	}{
+		{"reading", "GET", map[string]string{}, 200},
+		{"writing from our page", "POST", map[string]string{"Origin": h.url}, 201},
+		{"writing from an allowed page", "POST", map[string]string{"Origin": "https://app.example"}, 201},
+		{"writing, same origin by the browser's word", "POST", map[string]string{"Sec-Fetch-Site": "same-origin"}, 201},
+		{"writing without proof", "POST", map[string]string{}, 403},
+		{"writing from a foreign page", "POST", map[string]string{"Origin": "https://evil.example"}, 403},
+		{"writing from null", "POST", map[string]string{"Origin": "null"}, 403},
+		{"writing from a look-alike", "POST", map[string]string{"Origin": h.url + ".evil"}, 403},
+	} {
+		c.header["Cookie"] = cookie
+		body := ""
+		if c.method == "POST" {
+			body = `{"text":"x"}`
+		}
+		a := h.do(c.method, "/rooms/general/messages", body, c.header)
+		if a.StatusCode != c.status {
+			t.Errorf("%s: %s %s", c.name, a.Status, a.body)
+		}
+		if a.Header.Get("Access-Control-Allow-Origin") != "" {
+			t.Errorf("%s: foreign pages may read the answer", c.name)
+		}
+	}
+	out := h.do("DELETE", "/sessions/current", "", map[string]string{"Cookie": cookie, "Origin": h.url})
+	if c := out.Cookies(); out.StatusCode != 200 || len(c) != 1 || c[0].MaxAge >= 0 {
+		t.Errorf("log-out: %s %v", out.Status, c)
+	}
+	if a := in(map[string]string{"Parley-Cookie": "set", "Origin": h.url, "Cookie": cookie}); a.StatusCode != 201 || a.Cookies()[0].Value == cookies[0].Value {
+		t.Errorf("a new log-in over an old cookie: %s", a.Status)
+	}
+}
+
+func TestHeadersAndPages(t *testing.T) {
+	h := newHouse(t)
+	for path, kind := range map[string]string{"//": "text/html", "//app.js": "text/javascript", "/docs": "text/html", "/docs.css": "text/css", "/openapi.json": "application/", "//healthz": "text/plain", "//readyz": "text/plain", "/server": "application/json"} {
+		a := h.do("GET", path, "", nil)
+		csp := a.Header.Get("Content-Security-Policy")
+		if a.StatusCode != 200 || !strings.HasPrefix(a.Header.Get("Content-Type"), kind) {
+			t.Errorf("%s: %s %s", path, a.Status, a.Header.Get("Content-Type"))
+		}
+		for _, part := range []string{"script-src 'self'", "object-src 'none'", "frame-ancestors 'none'"} {
+			if !strings.Contains(csp, part) {
+				t.Errorf("%s: the policy lacks %s", path, part)
+			}
+		}
+		if strings.Contains(csp, "unsafe") || a.Header.Get("X-Content-Type-Options") != "nosniff" || a.Header.Get("Referrer-Policy") != "no-referrer" {
+			t.Errorf("%s: %v", path, a.Header)
+		}
+	}
+	first := h.do("GET", "//app.js", "", nil)
+	if again := h.do("GET", "//app.js", "", map[string]string{"If-None-Match": first.Header.Get("ETag")}); again.StatusCode != 304 {
+		t.Errorf("an unchanged file: %s", again.Status)
+	}
+	for _, path := range []string{"//../rest.go", "//..%2f..%2fetc/passwd", "//nothing"} {
+		if a := h.do("GET", path, "", nil); a.StatusCode != 404 {
+			t.Errorf("%s: %s", path, a.Status)
+		}
+	}
+}
+
+func TestMetricsAreNotForEverybody(t *testing.T) {
+	h := newHouse(t)
+	for name, c := range map[string]struct {
+		header map[string]string
+		status int
+	}{
+		"nobody":              {nil, 401},
+		"a member":            {h.as("Joe"), 403},
+		"the owner":           {h.as("Pablo"), 200},
+		"the token":           {map[string]string{"Authorization": "Bearer metrics-secret"}, 200},
+		"another token":       {map[string]string{"Authorization": "Bearer metrics-secre"}, 401},
+		"the empty token":     {map[string]string{"Authorization": "Bearer "}, 401},
+		"no pprof for anyone": {map[string]string{"X": "y"}, 401},
+	} {
+		if a := h.do("GET", "//metrics", "", c.header); a.StatusCode != c.status {
+			t.Errorf("%s: %s", name, a.Status)
+		}
+	}
+	if a := h.do("GET", "//debug/pprof/", "", h.as("Pablo")); a.StatusCode != 404 {
+		t.Errorf("pprof: %s", a.Status)
+	}
+}
+
+func TestRateLimitSaysWhen(t *testing.T) {
+	h := newHouse(t)
+	var last answer
+	for range chat.DefaultLimits.Guesses.Limit + 1 {
+		last = h.do("POST", "/sessions", `{"name":"Pablo","password":"wrong password"}`, nil)
+	}
+	if last.StatusCode != 429 || last.Header.Get("Retry-After") == "" || last.field("code") != "rate_limited" {
+		t.Errorf("%s %v %s", last.Status, last.Header, last.body)
+	}
+	forged := h.do("POST", "/sessions", `{"name":"Pablo","password":"wrong password"}`, map[string]string{"X-Forwarded-For": "203.0.113.7"})
+	if forged.StatusCode != 429 {
+		t.Errorf("with a forged address: %s", forged.Status)
+	}
+}
+
+func TestSecretsAreNotLogged(t *testing.T) {
+	h := newHouse(t)
+	h.do("POST", "/rooms/general/messages", `{"text":"a secret text"}`, h.as("Joe"))
+	h.service.Store.Close()
+	h.do("POST", "/rooms/general/messages", `{"text":"a secret text"}`, h.as("Joe"))
+	if h.log.Len() == 0 {
+		t.Error("a failing store is not logged")
+	}
+	for _, secret := range []string{h.token["Joe"], "password123", "a secret text"} {
+		if strings.Contains(h.log.String(), secret) {
+			t.Errorf("the log holds %q", secret)
+		}
+	}
+}
+
+// TestDocumentDescribesEveryAction also follows every reference in the document.
+func TestDocumentDescribesEveryAction(t *testing.T) {
+	h := newHouse(t)
+	a := h.do("GET", "/openapi.json", "", nil)
+	var doc struct {
+		OpenAPI string `json:"openapi"`
+		Paths   map[string]map[string]struct {
+			OperationID string `json:"operationId"`
+			Summary     string `json:"summary"`
+			Parameters  []struct {
+				Name string `json:"name"`
+				In   string `json:"in"`
+			} `json:"parameters"`
+			Security []any `json:"security"`
+		} `json:"paths"`
+		Components struct {
+			Schemas map[string]struct {
+				Properties map[string]struct {
+					Description string `json:"description"`
+					Ref         string `json:"$ref"`
+				} `json:"properties"`
+			} `json:"schemas"`
+		} `json:"components"`
+	}
+	if err := json.Unmarshal(a.body, &doc); err != nil || doc.OpenAPI != "3.1.0" {
+		t.Fatal(err, doc.OpenAPI)
+	}
+	page := string(h.do("GET", "/docs", "", nil).body)
+	for _, action := range chat.Actions() {
+		op, ok := doc.Paths[prefix+action.Path][strings.ToLower(action.Method)]
+		if !ok || op.OperationID != action.Name || op.Summary == "" || (len(op.Security) > 0) != (action.Access == chat.LoggedIn) {
+			t.Errorf("%s: %+v", action.Name, op)
+		}
+		for part := range strings.SplitSeq(action.Path, "/") {
+			if name, ok := strings.CutPrefix(part, "{"); ok {
+				name = strings.TrimSuffix(name, "}")
+				if !slices.ContainsFunc(op.Parameters, func(p struct {
+					Name string `json:"name"`
+					In   string `json:"in"`
+				}) bool {
+					return p.Name == name && p.In == "path"
+				}) {
+					t.Errorf("%s: the path's %s is not described", action.Name, name)
+				}
+			}
+		}
+		if !strings.Contains(page, `id="`+action.Name+`"`) || !strings.Contains(page, prefix+action.Path) {
+			t.Errorf("%s is not on the page", action.Name)
+		}
+	}
+	for name, schema := range doc.Components.Schemas {
+		for field, s := range schema.Properties {
+			if s.Description == "" && s.Ref == "" {
+				t.Errorf("%s.%s is not described", name, field)
+			}
+		}
+	}
+	for part := range strings.SplitSeq(string(a.body), `"$ref":"#/components/schemas/`) {
+		if name, _, ok := strings.Cut(part, `"`); ok && !strings.HasPrefix(part, "{") {
+			if _, ok := doc.Components.Schemas[name]; !ok {
+				t.Errorf("the schema %s is missing", name)
+			}
+		}
+	}
+	if strings.Contains(page, "<script") || strings.Contains(page, "http://") || strings.Contains(page, "https://") {
+		t.Error("the page loads something")
+	}
+}
