@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/parley-chat/parley/internal/chat"
 )
@@ -196,8 +195,8 @@ func (w *writer) apply(c *call) error {
 		err = c.run(w.conn)
 	case c.prune != nil:
 		err = c.prune(w)
-	case c.ping && w.failed:
-		_, err = w.exec("INSERT INTO meta VALUES ('ping', ?1) ON CONFLICT DO UPDATE SET value = ?1", time.Now().Format(time.RFC3339))
+	case c.ping && w.failed: // a new value each time: SQLite does not write what is there already
+		_, err = w.exec("INSERT INTO meta VALUES ('ping', ?1) ON CONFLICT DO UPDATE SET value = ?1", rand.Text())
 	case len(c.changes) == 1: // judged before anything is written
 		c.results[0], err = w.change(&c.changes[0], c.hashes[0])
 	case len(c.changes) > 1:
