@@ -276,3 +276,52 @@ func TestExpiredIndexEntries(t *testing.T) {
 		t.Errorf("saves left %d claims of expired records", n)
 	}
 }
+
+// A partition that is held up by expired records holds up the order of all.
+func TestMergeWaitsForTheSlowest(t *testing.T) {
+	client := single(t)
+	repo := must(NewRepository[spread](client, "slow", Options{Partitions: 2}))
+	id := func(partition, n int) string {
+		for i := 0; ; i++ {
+			if id := fmt.Sprintf("%d.%d", n, i); repo.shard(id) == &repo.shards[partition] {
+				return id
+			}
+		}
+	}
+	save := func(partition, n int) string {
+		rec := &spread{ID: id(partition, n), Weight: float64(n)}
+		if err := repo.Save(t.Context(), rec); err != nil {
+			t.Fatal(err)
+		}
+		return rec.ID
+	}
+	want := []string{save(0, 1000), save(1, 1001), save(0, 1002)}
+	last := ""
+	for n := range 600 {
+		last = save(0, n)
+	}
+	for n := range 600 {
+		if err := repo.Expire(t.Context(), id(0, n), time.Millisecond); err != nil {
+			t.Fatal(err)
+		}
+	}
+	waitGone(t, t.Context(), repo, last)
+	var got []string
+	page, pages := Page{Limit: 5}, 0
+	for {
+		found, err := repo.Find(t.Context(), All("weight"), page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pages++
+		for _, rec := range found.Records {
+			got = append(got, rec.ID)
+		}
+		if page.After = found.Next; page.After == "" {
+			break
+		}
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) || pages < 3 {
+		t.Errorf("%v in %d pages, want %v", got, pages, want)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"net/netip"
+	"reflect"
 	"testing"
 	"time"
 
@@ -239,3 +240,5 @@ func must[T any](v T, err error) T {
 	}
 	return v
 }
+
+func valueOf(rec any) reflect.Value { return reflect.ValueOf(rec).Elem() }
