@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -138,3 +139,15 @@ func secretForms(t testing.TB, tok token) []string {
 
 // administrative commands are the tests' own.
 var administrative = map[string]bool{"info": true, "hello": true, "client|setinfo": true, "client|tracking": true, "client|id": true, "command": true, "ping": true, "config|set": true}
+
+// do runs a command for its side effect.
+func do(t testing.TB, c rueidis.Client, args ...string) {
+	t.Helper()
+	if err := c.Do(t.Context(), c.B().Arbitrary(args...).Build()).Error(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *server) stop()   { s.cmd.Process.Kill(); s.cmd.Wait() }
+func (s *server) pause()  { s.cmd.Process.Signal(syscall.SIGSTOP) }
+func (s *server) resume() { s.cmd.Process.Signal(syscall.SIGCONT) }

@@ -39,10 +39,11 @@ func parseToken(s string) (token, bool) {
 	t := token{id: s[:id], secret: s[id+1:]}
 	strict := base64.RawURLEncoding.Strict()
 	var b [secretBytes]byte
-	if _, err := strict.Decode(b[:], []byte(t.id)); err != nil {
+	// The lengths matter: the decoder skips line breaks.
+	if n, err := strict.Decode(b[:], []byte(t.id)); err != nil || n != idBytes {
 		return token{}, false
 	}
-	if _, err := strict.Decode(b[:], []byte(t.secret)); err != nil {
+	if n, err := strict.Decode(b[:], []byte(t.secret)); err != nil || n != secretBytes {
 		return token{}, false
 	}
 	return t, true
