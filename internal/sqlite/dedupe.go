@@ -1,8 +1,10 @@
 package sqlite
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"maps"
 	"slices"
 
 	"github.com/parley-chat/parley/internal/chat"
@@ -27,30 +29,22 @@ func sendHash(c *chat.Change) hash {
 // dedupe remembers the sends of the last day.
 //
 // An index in the database over random hashes would dirty one page per message, and writing pages is
-// what a commit costs. So new sends stay in memory, in a generation of up to generationSize. A full one
-// is frozen and written out in order of its hashes, a few with each batch, next to each other on
-// few pages. A small Bloom filter per generation says which are worth asking.
+// what a commit costs. So new sends stay in memory until they are a generation, which is then written
+// at once, in order of the hashes and many to a row: a handful of pages. A small Bloom filter per
+// generation says which of them are worth asking.
 //
 // Nothing is lost in a crash: messages keep the hash of their send, and tails notes for each room
-// from which message on the generations may not know it. That is read again at the start.
+// from which message on the generations do not know it. That is read again at the start.
 //
 // Only the writer uses it.
 type dedupe struct {
 	*conn
-	size           int // of a generation
-	active, frozen period
-	order          []hash          // of frozen, those still to be written
-	generation     int64           // number of the one being written
-	generations    []generation    // written ones
-	tails          map[int64]int64 // what the table tails holds
-	undoing        bool
-	undos          []func()
-}
-
-// period is the sends between two freezes.
-type period struct {
-	sends  map[hash]sent
-	newest map[int64]int64 // number of the newest such message by room
+	size        int           // of a generation
+	recent      map[hash]sent // what the generations do not know
+	generations []generation
+	tails       map[int64]bool // rooms in the table tails
+	undoing     bool
+	undos       []func()
 }
 
 type sent struct{ message, at int64 }
@@ -61,31 +55,35 @@ type generation struct {
 	filter filter
 }
 
+// A generation of this size is written in some milliseconds and read again at the start in some ten.
 const generationSize = 16 << 10
 
-func newPeriod() period { return period{sends: map[hash]sent{}, newest: map[int64]int64{}} }
+// Sends are written as rows of up to perRow of them, each the hash and the message's id. A row of that
+// size still stands on its page whole.
+const (
+	perRow   = 40
+	sendSize = len(hash{}) + 8
+)
 
 // load reads what the database knows. It also takes back what a failed transaction had added.
 func (d *dedupe) load() error {
-	*d = dedupe{conn: d.conn, size: d.size, active: newPeriod(), frozen: newPeriod(), tails: map[int64]int64{}}
+	*d = dedupe{conn: d.conn, size: d.size, recent: map[hash]sent{}, tails: map[int64]bool{}}
 	if err := d.each(func(r row) {
 		d.generations = append(d.generations, generation{r.num(0), r.num(1), r.blob(2)})
-		d.generation = r.num(0)
 	}, "SELECT num, newest, filter FROM generations ORDER BY num"); err != nil {
 		return err
 	}
-	if err := d.each(func(r row) { d.tails[r.num(0)] = r.num(1) }, "SELECT room, no FROM tails"); err != nil {
+	from := map[int64]int64{}
+	if err := d.each(func(r row) { from[r.num(0)] = r.num(1) }, "SELECT room, no FROM tails"); err != nil {
 		return err
 	}
-	for room, no := range d.tails {
-		if err := d.each(func(r row) {
-			d.active.sends[hash(r.blob(1))] = sent{r.num(0), r.num(2)}
-			d.active.newest[room] = number(r.num(0))
-		}, "SELECT id, send, at FROM messages WHERE id BETWEEN ? AND ? AND send IS NOT NULL", key(room, no+1), key(room+1, -1)); err != nil {
+	for room, no := range from {
+		d.tails[room] = true
+		if err := d.each(func(r row) { d.recent[hash(r.blob(1))] = sent{r.num(0), r.num(2)} },
+			"SELECT id, send, at FROM messages WHERE id BETWEEN ? AND ? AND send IS NOT NULL", key(room, no), key(room+1, -1)); err != nil {
 			return err
 		}
 	}
-	d.generation++
 	return nil
 }
 
@@ -96,19 +94,25 @@ func (d *dedupe) each(f func(row), sql string, args ...any) error {
 
 // find returns the id of the message that was sent with h, 0 if there is none.
 func (d *dedupe) find(h hash) (int64, error) {
-	for _, p := range []*period{&d.active, &d.frozen} {
-		if s, ok := p.sends[h]; ok {
-			return s.message, nil
-		}
+	if s, ok := d.recent[h]; ok {
+		return s.message, nil
 	}
-	for i := range d.generations {
-		g := &d.generations[len(d.generations)-1-i]
+	for _, g := range slices.Backward(d.generations) {
 		if !g.filter.has(h) {
 			continue
 		}
-		r, err := d.one("SELECT message FROM sends WHERE generation = ? AND hash = ?", g.num, h[:])
-		if err != nil || r != nil {
-			return r.first(), err
+		// The row whose last hash is the first not below h.
+		r, err := d.one("SELECT sends FROM sends WHERE generation = ? AND last >= ? ORDER BY last LIMIT 1", g.num, h[:])
+		if err != nil {
+			return 0, err
+		}
+		if r == nil {
+			continue
+		}
+		for b := range slices.Chunk(r.blob(0), sendSize) {
+			if hash(b[:len(h)]) == h {
+				return int64(binary.LittleEndian.Uint64(b[len(h):])), nil
+			}
 		}
 	}
 	return 0, nil
@@ -122,132 +126,87 @@ func (d *dedupe) undo() {
 	for _, f := range slices.Backward(d.undos) {
 		f()
 	}
-	d.undos, d.undoing = nil, false
+	d.end()
 }
+
+// end stops noting.
+func (d *dedupe) end() { d.undos, d.undoing = nil, false }
 
 // add remembers a send.
 func (d *dedupe) add(h hash, room, no, at int64) error {
-	_, known := d.tails[room]
+	known := d.tails[room]
 	if !known {
-		if _, err := d.exec("INSERT INTO tails (room, no) VALUES (?, ?)", room, no-1); err != nil {
+		if _, err := d.exec("INSERT INTO tails (room, no) VALUES (?, ?)", room, no); err != nil {
 			return err
 		}
-		d.tails[room] = no - 1
+		d.tails[room] = true
 	}
-	before, had := d.active.newest[room]
+	d.recent[h] = sent{key(room, no), at}
 	if d.undoing {
 		d.undos = append(d.undos, func() {
-			delete(d.active.sends, h)
-			d.active.newest[room] = before
-			if !had {
-				delete(d.active.newest, room)
-			}
+			delete(d.recent, h)
 			if !known {
 				delete(d.tails, room)
 			}
 		})
 	}
-	d.active.sends[h] = sent{key(room, no), at}
-	d.active.newest[room] = no
 	return nil
 }
 
-// step goes on writing out the frozen generation, some more than the n sends that may have come.
-func (d *dedupe) step(n int) error {
-	d.undos, d.undoing = nil, false
-	if len(d.frozen.sends) == 0 {
-		if len(d.active.sends) < d.size {
-			return nil
-		}
-		d.freeze()
-	}
-	return d.write(max(2*n, 64))
-}
-
-// flushAll writes everything out.
-func (d *dedupe) flushAll() error {
-	for len(d.frozen.sends)+len(d.active.sends) > 0 {
-		if len(d.frozen.sends) == 0 {
-			d.freeze()
-		}
-		if err := d.write(len(d.order)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (d *dedupe) freeze() {
-	d.frozen, d.active = d.active, newPeriod()
-	d.order = make([]hash, 0, len(d.frozen.sends))
-	for h := range d.frozen.sends {
-		d.order = append(d.order, h)
-	}
-	slices.SortFunc(d.order, func(a, b hash) int { return slices.Compare(a[:], b[:]) })
-}
-
-// write writes the next n sends of the frozen generation, and ends it with the last.
-func (d *dedupe) write(n int) error {
-	n = min(n, len(d.order))
-	for _, h := range d.order[:n] {
-		// A generation that a crash cut short left rows behind.
-		if _, err := d.exec("INSERT INTO sends (generation, hash, message) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-			d.generation, h[:], d.frozen.sends[h].message); err != nil {
-			return err
-		}
-	}
-	if d.order = d.order[n:]; len(d.order) > 0 {
+// flush writes a generation if there is one, or whatever there is if all.
+func (d *dedupe) flush(all bool) error {
+	if len(d.recent) == 0 || len(d.recent) < d.size && !all {
 		return nil
 	}
-	g := generation{num: d.generation, filter: newFilter(len(d.frozen.sends))}
-	for h, s := range d.frozen.sends {
+	g := generation{num: 1, filter: newFilter(len(d.recent))}
+	if n := len(d.generations); n > 0 {
+		g.num = d.generations[n-1].num + 1
+	}
+	hashes := make([]hash, 0, len(d.recent))
+	for h, s := range d.recent {
+		hashes = append(hashes, h)
 		g.filter.add(h)
 		g.newest = max(g.newest, s.at)
+	}
+	slices.SortFunc(hashes, func(a, b hash) int { return bytes.Compare(a[:], b[:]) })
+	for some := range slices.Chunk(hashes, perRow) {
+		b := make([]byte, 0, perRow*sendSize)
+		for _, h := range some {
+			b = append(b, h[:]...)
+			b = binary.LittleEndian.AppendUint64(b, uint64(d.recent[h].message))
+		}
+		last := some[len(some)-1]
+		if _, err := d.exec("INSERT INTO sends (generation, last, sends) VALUES (?, ?, ?)", g.num, last[:], b); err != nil {
+			return err
+		}
 	}
 	if _, err := d.exec("INSERT INTO generations (num, newest, filter) VALUES (?, ?, ?)", g.num, g.newest, []byte(g.filter)); err != nil {
 		return err
 	}
-	for room, no := range d.frozen.newest {
-		var err error
-		if _, more := d.active.newest[room]; more {
-			d.tails[room] = no
-			_, err = d.exec("UPDATE tails SET no = ? WHERE room = ?", no, room)
-		} else {
-			delete(d.tails, room)
-			_, err = d.exec("DELETE FROM tails WHERE room = ?", room)
-		}
-		if err != nil {
-			return err
-		}
+	if _, err := d.exec("DELETE FROM tails"); err != nil {
+		return err
 	}
 	d.generations = append(d.generations, g)
-	d.frozen = newPeriod()
-	d.generation++
+	clear(d.recent)
+	clear(d.tails)
 	return nil
 }
 
-// prune forgets generations that are past their time, n sends at most.
-func (d *dedupe) prune(before int64, n int64) (more bool, err error) {
-	for h, s := range d.active.sends {
-		if s.at < before {
-			delete(d.active.sends, h)
+// prune forgets what was sent before a time, at most one generation at once.
+func (d *dedupe) prune(before int64) (more bool, err error) {
+	maps.DeleteFunc(d.recent, func(_ hash, s sent) bool { return s.at < before })
+	i := slices.IndexFunc(d.generations, func(g generation) bool { return g.newest < before })
+	if i < 0 {
+		return false, nil
+	}
+	num := d.generations[i].num
+	for _, sql := range []string{"DELETE FROM sends WHERE generation = ?", "DELETE FROM generations WHERE num = ?"} {
+		if _, err := d.exec(sql, num); err != nil {
+			return false, err
 		}
 	}
-	for i, g := range d.generations {
-		if g.newest >= before {
-			continue
-		}
-		gone, err := d.exec("DELETE FROM sends WHERE (generation, hash) IN (SELECT generation, hash FROM sends WHERE generation = ? LIMIT ?)", g.num, n)
-		if err != nil || gone == n {
-			return true, err
-		}
-		if _, err := d.exec("DELETE FROM generations WHERE num = ?", g.num); err != nil {
-			return true, err
-		}
-		d.generations = slices.Delete(d.generations, i, i+1)
-		return true, nil
-	}
-	return false, nil
+	d.generations = slices.Delete(d.generations, i, i+1)
+	return true, nil
 }
 
 // filter is a Bloom filter of 16 bits and 4 probes per hash: wrong about one absent hash in 400.

@@ -73,8 +73,8 @@ func (x *dedupeTest) check(sent int) {
 		got, err := x.d.find(hashOf(n))
 		x.ok(err)
 		if want := x.want[hashOf(n)]; got != want {
-			x.Fatalf("send %d of %d: found message %d, want %d (%d generations, %d active, %d frozen, %d still to write)",
-				n, sent, got, want, len(x.d.generations), len(x.d.active.sends), len(x.d.frozen.sends), len(x.d.order))
+			x.Fatalf("send %d of %d: found message %d, want %d (%d generations, %d recent)",
+				n, sent, got, want, len(x.d.generations), len(x.d.recent))
 		}
 	}
 }
@@ -94,7 +94,7 @@ func TestDedupeGenerations(t *testing.T) {
 					for i := range batch {
 						x.send(int64(1+r.IntN(5)), 1_000_000+n+i)
 					}
-					x.ok(x.d.step(batch))
+					x.ok(x.d.flush(false))
 					x.sql("ROLLBACK")
 					x.no, x.want = no, want
 					x.ok(x.d.load())
@@ -111,14 +111,14 @@ func TestDedupeGenerations(t *testing.T) {
 					x.sql("RELEASE call")
 					x.d.undo()
 					x.no, x.want = no, want
-					x.ok(x.d.step(batch))
+					x.ok(x.d.flush(false))
 					x.sql("COMMIT")
 				default:
 					for range batch {
 						x.send(int64(1+r.IntN(5)), n)
 						n++
 					}
-					x.ok(x.d.step(batch))
+					x.ok(x.d.flush(false))
 					x.sql("COMMIT")
 				}
 				switch r.IntN(12) {
@@ -127,9 +127,9 @@ func TestDedupeGenerations(t *testing.T) {
 					x.open()
 				case 1: // a good end
 					x.sql("BEGIN")
-					x.ok(x.d.flushAll())
+					x.ok(x.d.flush(true))
 					x.sql("COMMIT")
-					if len(x.d.tails) > 0 || len(x.d.active.sends) > 0 {
+					if len(x.d.tails) > 0 || len(x.d.recent) > 0 {
 						t.Fatal("something is left after writing everything out")
 					}
 					x.ok(x.d.close())
@@ -141,14 +141,14 @@ func TestDedupeGenerations(t *testing.T) {
 				t.Fatalf("only %d generations were written", len(x.d.generations))
 			}
 			// All of it can be forgotten, in bounded steps.
-			x.ok(x.d.flushAll())
+			x.ok(x.d.flush(true))
 			for steps := 0; ; steps++ {
-				more, err := x.d.prune(3_000_000, 25)
+				more, err := x.d.prune(3_000_000)
 				x.ok(err)
 				if !more {
 					break
 				}
-				if steps > n {
+				if steps > len(x.want) {
 					t.Fatal("pruning has no end")
 				}
 			}

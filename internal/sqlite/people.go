@@ -181,6 +181,6 @@ func (w *writer) prune(now time.Time) (more bool, err error) {
 		}
 		more = more || n == pruneStep
 	}
-	some, err := w.sends.prune(milli(now.Add(-chat.DedupeFor)), pruneStep)
+	some, err := w.sends.prune(milli(now.Add(-chat.DedupeFor)))
 	return more || some, err
 }

@@ -134,7 +134,7 @@ func (w *writer) leave() {
 		break
 	}
 	if !w.failed {
-		w.transaction(w.sends.flushAll) // only saves time at the next start
+		w.transaction(func() error { return w.sends.flush(true) }) // only saves time at the next start
 	}
 	w.close()
 }
@@ -151,7 +151,7 @@ func (w *writer) write(batch []*call) {
 				return err
 			}
 		}
-		return w.sends.step(len(batch))
+		return w.sends.flush(false)
 	})
 	w.failed = err != nil
 	if err != nil {
@@ -215,6 +215,7 @@ func (w *writer) applyAll(c *call) error {
 		return err
 	}
 	w.sends.begin()
+	defer w.sends.end()
 	for i := range c.changes {
 		r, err := w.change(&c.changes[i], c.hashes[i])
 		if _, refused := errors.AsType[*chat.Error](err); refused && i > 0 {

@@ -104,9 +104,9 @@ CREATE INDEX invites_created_at ON invites (created_at, id);
 -- What sends were made lately, see dedupe.go.
 CREATE TABLE sends (
   generation INTEGER NOT NULL,
-  hash       BLOB NOT NULL,
-  message    INTEGER NOT NULL,
-  PRIMARY KEY (generation, hash)
+  last       BLOB NOT NULL, -- hash of the last send of the row
+  sends      BLOB NOT NULL, -- hash and message id of each, ascending
+  PRIMARY KEY (generation, last)
 ) WITHOUT ROWID;
 CREATE TABLE generations (
   num    INTEGER PRIMARY KEY,
@@ -115,5 +115,5 @@ CREATE TABLE generations (
 );
 CREATE TABLE tails (
   room INTEGER PRIMARY KEY,
-  no   INTEGER NOT NULL -- sends after it may be missing in the generations
+  no   INTEGER NOT NULL -- the generations do not know its sends from here on
 );
