@@ -1,0 +1,72 @@
+package web
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// notShipped are sources that dist does not depend on.
+var notShipped = regexp.MustCompile(`\.test\.tsx?$|/fake[^/]*\.tsx?$`)
+
+// TestDistIsBuiltFromTheseSources fails when somebody changed the client and did not build it.
+// It hashes what scripts/stamp.mjs hashes.
+func TestDistIsBuiltFromTheseSources(t *testing.T) {
+	files := []string{"index.html", "package.json", "package-lock.json", "tsconfig.json", "vite.config.ts"}
+	for _, dir := range []string{"src", "public"} {
+		err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+			if err == nil && !entry.IsDir() {
+				files = append(files, filepath.ToSlash(path))
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	slices.Sort(files)
+	hash := sha256.New()
+	for _, file := range files {
+		if notShipped.MatchString(file) {
+			continue
+		}
+		body, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		hash.Write([]byte(file + "\x00"))
+		hash.Write(body)
+		hash.Write([]byte{0})
+	}
+	stamped, err := fs.ReadFile(FS, "source.sha256")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := hex.EncodeToString(hash.Sum(nil)); got != strings.TrimSpace(string(stamped)) {
+		t.Errorf("web/dist is older than its sources: run `npm run build` in web/ (sources %s, dist built from %s)", got, strings.TrimSpace(string(stamped)))
+	}
+}
+
+// TestPageHasNothingInline holds the page to the policy that the server sends with it.
+func TestPageHasNothingInline(t *testing.T) {
+	page, err := fs.ReadFile(FS, "index.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, bad := range []string{`<style`, `style="`, `<script>`, `javascript:`, `http://`, `https://`, ` onload=`} {
+		if strings.Contains(string(page), bad) {
+			t.Errorf("index.html contains %q", bad)
+		}
+	}
+	for _, name := range []string{"app.js", "app.css", "icon.svg", "manifest.webmanifest", "theme.js"} {
+		if _, err := fs.Stat(FS, name); err != nil {
+			t.Error(err)
+		}
+	}
+}

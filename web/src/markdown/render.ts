@@ -1,0 +1,73 @@
+// Markdown to safe HTML. The parser makes no raw HTML, images or unsafe links in the first place;
+// what it makes goes through DOMPurify with a short list of what may remain.
+
+import DOMPurify from 'dompurify'
+import MarkdownIt from 'markdown-it'
+
+const md = new MarkdownIt('default', { html: false, linkify: true, breaks: true, typographer: false, maxNesting: 20 })
+md.disable(['image', 'reference', 'html_block', 'html_inline', 'code'])
+md.linkify.set({ fuzzyLink: false, fuzzyIP: false, fuzzyEmail: false })
+
+const safeLink = /^(https?:|mailto:)/i
+md.validateLink = (url) => safeLink.test(url.trim())
+
+md.renderer.rules.link_open = (tokens, i, options, _env, self) => {
+  const token = tokens[i]!
+  token.attrSet('target', '_blank')
+  token.attrSet('rel', 'noopener nofollow noreferrer')
+  return self.renderToken(tokens, i, options)
+}
+
+const code = (text: string, language: string) => {
+  const label = language ? `<span class="code-lang">${md.utils.escapeHtml(language)}</span>` : ''
+  return (
+    `<div class="code-block"><div class="code-bar">${label}<button type="button" class="code-copy">Copy</button></div>` +
+    `<pre tabindex="0"><code>${md.utils.escapeHtml(text)}</code></pre></div>`
+  )
+}
+md.renderer.rules.fence = (tokens, i) => code(tokens[i]!.content, tokens[i]!.info.trim().split(/\s+/)[0]!.slice(0, 20))
+// A table may be wider than the page: it scrolls by itself.
+md.renderer.rules.table_open = () => '<div class="table-wrap"><table>'
+md.renderer.rules.table_close = () => '</table></div>'
+
+const purify = {
+  ALLOWED_TAGS: [
+    'a', 'b', 'blockquote', 'br', 'button', 'code', 'div', 'em', 'h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'hr', 'li', 'ol', 'p', 'pre', 's', 'span',
+    'strong', 'table', 'tbody', 'td', 'th', 'thead', 'tr', 'ul',
+  ],
+  ALLOWED_ATTR: ['class', 'href', 'rel', 'start', 'tabindex', 'target', 'type'],
+  ALLOWED_URI_REGEXP: safeLink,
+  ALLOW_DATA_ATTR: false,
+  ALLOW_ARIA_ATTR: false,
+}
+
+const cache = new Map<string, string>()
+const cacheSize = 1_000
+
+/** HTML of a message. The result may be put into the page as it is. */
+export function renderMarkdown(text: string): string {
+  const known = cache.get(text)
+  if (known !== undefined) return known
+  const html = DOMPurify.sanitize(md.render(text), purify)
+  if (cache.size >= cacheSize) cache.delete(cache.keys().next().value!)
+  cache.set(text, html)
+  return html
+}
+
+/** One line of plain text, for previews: what markdown would show, without its marks. */
+export function plainLine(text: string, max = 140): string {
+  const out: string[] = []
+  let length = 0
+  for (const block of md.parse(text.slice(0, 2_000), {})) {
+    if (length > max) break
+    const pieces = block.type === 'inline' ? (block.children ?? []) : [block]
+    for (const t of pieces) {
+      if (t.type === 'text' || t.type === 'code_inline' || t.type === 'fence' || t.type === 'code_block') {
+        out.push(t.content)
+        length += t.content.length
+      } else if (t.type === 'softbreak' || t.type === 'hardbreak') out.push(' ')
+    }
+    if (block.type === 'inline') out.push(' ')
+  }
+  return out.join('').replace(/\s+/g, ' ').trim().slice(0, max)
+}

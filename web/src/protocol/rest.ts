@@ -1,0 +1,51 @@
+import { ApiError, codeOf, unavailable } from './error'
+import type { Me, ServerInfo, Session, User } from './types'
+
+const base = '/api/v1'
+
+interface Problem {
+  code?: string
+  detail?: string
+  title?: string
+  field?: string
+}
+
+/** One call through the REST door; the session is the browser's cookie. */
+async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
+  let res: Response
+  try {
+    res = await fetch(base + path, {
+      method,
+      headers: { ...(body === undefined ? {} : { 'Content-Type': 'application/json' }), 'Parley-Cookie': 'set' },
+      credentials: 'same-origin',
+      cache: 'no-store',
+      redirect: 'error',
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    })
+  } catch {
+    throw unavailable()
+  }
+  const answer: unknown = await res.json().catch(() => null)
+  if (res.ok) return answer as T
+  const problem = (answer ?? {}) as Problem
+  const wait = Number(res.headers.get('Retry-After'))
+  const code = problem.code ? codeOf(problem.code) : res.status === 401 ? 'unauthenticated' : res.status >= 502 ? 'unavailable' : 'internal'
+  throw new ApiError(code, problem.detail || problem.title || `The server answered ${res.status}`, problem.field, wait > 0 ? wait * 1000 : undefined)
+}
+
+interface LoggedIn {
+  user: User
+  session: Session
+}
+
+export const rest = {
+  info: () => call<ServerInfo>('GET', '/server'),
+  me: () => call<Me>('GET', '/account'),
+  logIn: (name: string, password: string) => call<LoggedIn>('POST', '/sessions', { name, password }),
+  signUp: (name: string, password: string, invite?: string) =>
+    call<LoggedIn>('POST', '/accounts', invite ? { name, password, invite } : { name, password }),
+  logOut: () => call<unknown>('DELETE', '/sessions/current'),
+  changePassword: (old: string, next: string) => call<LoggedIn>('PUT', '/account/password', { old, new: next }),
+}
+
+export type Rest = typeof rest

@@ -1,0 +1,237 @@
+import { afterClose, backoff } from './backoff'
+import { ApiError, unavailable } from './error'
+import { decode, type Frame } from './frames'
+import type { ActionName, Actions } from './types'
+
+export type Status =
+  | { kind: 'connecting' } // the first time
+  | { kind: 'online' }
+  | { kind: 'reconnecting'; at: number } // next attempt, in ms since 1970
+  | { kind: 'offline' } // the browser says that there is no network
+  | { kind: 'refused' } // the session is over
+
+/** What a socket needs of its surroundings, so that tests can stand in for them. */
+export interface Surroundings {
+  open: () => WebSocket
+  /** Called on every new connection, before anything else is sent: syncs. A throw closes it. */
+  greet: () => Promise<void>
+  onFrame: (f: Exclude<Frame, { kind: 'result' | 'error' }>) => void
+  onStatus: (s: Status) => void
+  /** Asked when a connection could not be made: whether the session is over, which a failed upgrade does not tell. */
+  sessionOver: () => Promise<boolean>
+  /** Whether the browser says that there is no network. */
+  isOffline: () => boolean
+  random?: () => number
+}
+
+interface Pending {
+  resolve: (v: unknown) => void
+  reject: (e: ApiError) => void
+  timer: ReturnType<typeof setTimeout>
+}
+
+const callTimeout = 15_000
+const connectTimeout = 10_000
+const quietFor = 25_000 // then a ping asks whether the other end is still there
+
+/** One lasting connection: it reconnects until it is closed or refused. */
+export class Socket {
+  private ws: WebSocket | null = null
+  private pending = new Map<number, Pending>()
+  private nextID = 1
+  private attempt = 0
+  private hint: number | null = null
+  private timer: ReturnType<typeof setTimeout> | undefined
+  private idle: ReturnType<typeof setTimeout> | undefined
+  private ended = false
+  private everOnline = false
+  private online = false
+
+  constructor(private readonly s: Surroundings) {}
+
+  start(): void {
+    this.s.onStatus({ kind: 'connecting' })
+    this.connect()
+  }
+
+  /** Ends the connection for good. */
+  stop(): void {
+    this.ended = true
+    clearTimeout(this.timer)
+    this.drop(1000)
+  }
+
+  /** Tries at once: the network is back, or the person asks. With a socket open, makes sure that it lives. */
+  wake(): void {
+    if (this.ended) return
+    if (this.ws === null) {
+      clearTimeout(this.timer)
+      this.connect()
+    } else if (this.online) {
+      this.probe(4_000)
+    }
+  }
+
+  /** Closes and connects again, as after a gap that cannot be explained. */
+  restart(): void {
+    if (this.ws) this.lost(this.ws, 4008)
+  }
+
+  get isOnline(): boolean {
+    return this.online
+  }
+
+  call<A extends ActionName>(method: A, params: Actions[A][0], timeout = callTimeout): Promise<Actions[A][1]> {
+    const ws = this.ws
+    if (ws === null || ws.readyState !== 1) return Promise.reject(unavailable())
+    const id = this.nextID++
+    return new Promise<Actions[A][1]>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.pending.delete(id)
+        reject(unavailable('The server did not answer in time. Try again.'))
+        if (this.ws === ws) this.probe(5_000)
+      }, timeout)
+      this.pending.set(id, { resolve: resolve as (v: unknown) => void, reject, timer })
+      ws.send(JSON.stringify({ jsonrpc: '2.0', id, method, params }))
+    })
+  }
+
+  private connect(): void {
+    let ws: WebSocket
+    try {
+      ws = this.s.open()
+    } catch {
+      this.later({ kind: 'retry', afterMs: backoff(this.attempt++, this.s.random) })
+      return
+    }
+    this.ws = ws
+    let opened = false
+    this.idle = setTimeout(() => this.lost(ws, 1006, true), connectTimeout)
+    ws.onopen = () => {
+      opened = true
+      clearTimeout(this.idle)
+      this.greet(ws)
+    }
+    ws.onmessage = (m) => {
+      if (this.ws === ws) this.frame(m.data)
+    }
+    ws.onclose = (e) => {
+      if (this.ws === ws) this.lost(ws, e.code, !opened)
+    }
+  }
+
+  private async greet(ws: WebSocket): Promise<void> {
+    try {
+      await this.s.greet()
+    } catch (err) {
+      if (this.ws !== ws) return
+      const over = err instanceof ApiError && err.code === 'unauthenticated'
+      this.lost(ws, over ? 4001 : 1006)
+      return
+    }
+    if (this.ws !== ws) return
+    this.attempt = 0
+    this.hint = null
+    this.everOnline = true
+    this.online = true
+    this.s.onStatus({ kind: 'online' })
+    this.quiet()
+  }
+
+  private frame(data: unknown): void {
+    if (this.online) this.quiet()
+    let frame: Frame
+    try {
+      frame = decode(String(data))
+    } catch {
+      if (this.ws) this.lost(this.ws, 1006)
+      return
+    }
+    if (frame.kind === 'result' || frame.kind === 'error') {
+      const p = this.pending.get(Number(frame.id))
+      if (!p) return
+      this.pending.delete(Number(frame.id))
+      clearTimeout(p.timer)
+      if (frame.kind === 'result') p.resolve(frame.result)
+      else p.reject(frame.error)
+      return
+    }
+    if (frame.kind === 'goodbye') this.hint = frame.retryMs
+    this.s.onFrame(frame)
+  }
+
+  /** The connection is gone, or given up. */
+  private lost(ws: WebSocket, code: number, neverOpened = false): void {
+    if (this.ws !== ws) return
+    this.drop(1000)
+    if (this.ended) return
+    const next = afterClose(code, this.attempt, this.hint, this.s.random)
+    this.attempt++
+    this.hint = null
+    if (neverOpened) {
+      // A refused upgrade looks like a network that is down: ask over REST which it is.
+      void this.s.sessionOver().then((over) => {
+        if (this.ended || this.ws !== null || !over) return
+        this.later({ kind: 'refused' })
+      })
+    }
+    this.later(next)
+  }
+
+  private later(next: ReturnType<typeof afterClose>): void {
+    clearTimeout(this.timer)
+    if (next.kind === 'refused') {
+      this.ended = true
+      this.s.onStatus({ kind: 'refused' })
+      return
+    }
+    const at = Date.now() + next.afterMs
+    if (this.s.isOffline()) this.s.onStatus({ kind: 'offline' })
+    else if (this.everOnline || this.attempt > 1) this.s.onStatus({ kind: 'reconnecting', at })
+    this.timer = setTimeout(() => this.connect(), next.afterMs)
+  }
+
+  private drop(code: number): void {
+    const ws = this.ws
+    this.ws = null
+    this.online = false
+    clearTimeout(this.idle)
+    for (const p of this.pending.values()) {
+      clearTimeout(p.timer)
+      p.reject(unavailable('The connection was lost before an answer came.'))
+    }
+    this.pending.clear()
+    if (ws) {
+      ws.onopen = ws.onmessage = ws.onclose = null
+      ws.close(code)
+    }
+  }
+
+  private quiet(): void {
+    clearTimeout(this.idle)
+    this.idle = setTimeout(() => this.probe(10_000), quietFor)
+  }
+
+  /** Gives the connection up unless it answers in time: a dead one may stay silent for minutes. */
+  private probe(timeout: number): void {
+    const ws = this.ws
+    if (!ws) return
+    this.ping(timeout).catch((err: ApiError) => {
+      if (err.code === 'unavailable') this.lost(ws, 1006) // any other refusal is a sign of life
+    })
+  }
+
+  private ping(timeout: number): Promise<unknown> {
+    const ws = this.ws
+    if (ws === null || ws.readyState !== 1) return Promise.reject(unavailable())
+    const id = this.nextID++
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.pending.delete(id)
+        reject(unavailable())
+      }, timeout)
+      this.pending.set(id, { resolve, reject, timer })
+      ws.send(JSON.stringify({ jsonrpc: '2.0', id, method: 'ping' }))
+    })
+  }
+}

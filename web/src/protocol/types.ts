@@ -1,0 +1,206 @@
+// The types of the protocol, as docs/protocol.md and the OpenAPI document describe them.
+
+export type ServerRole = 'owner' | 'admin' | 'member' | 'guest'
+export type RoomRole = 'moderator' | 'member'
+export type RoomKind = 'public' | 'private' | 'direct'
+
+export interface Position {
+  epoch: string
+  seq: number
+  id?: string
+}
+
+export interface User {
+  id: string
+  name: string
+  role: ServerRole
+  disabled?: boolean
+  created_at: string
+}
+
+export interface Session {
+  id: string
+  agent?: string
+  addr?: string
+  created_at: string
+  seen_at: string
+  expires_at: string
+  current?: boolean
+}
+
+export interface Invite {
+  id: string
+  role: ServerRole
+  created_by?: string
+  created_at: string
+  expires_at: string
+}
+
+export interface Room {
+  id: string
+  kind: RoomKind
+  name?: string
+  topic?: string
+  pair?: string[]
+  created_by?: string
+  created_at: string
+}
+
+export interface Message {
+  room: string
+  no: number
+  id: string
+  seq: number
+  from: string
+  text: string
+  client_id?: string
+  at: string
+}
+
+export interface RoomView extends Room {
+  position: Position
+  head_no: number
+  read_no: number
+  unread: number
+  role: RoomRole
+  joined_at: string
+  members: number
+  last?: Message
+}
+
+export interface Member {
+  room: string
+  user: string
+  role: RoomRole
+  joined_at: string
+}
+
+export type EventKind =
+  | 'room.created'
+  | 'room.updated'
+  | 'member.joined'
+  | 'member.left'
+  | 'member.updated'
+  | 'message.created'
+  | 'room.joined'
+  | 'room.left'
+  | 'read.moved'
+  | 'session.revoked'
+  | 'user.created'
+  | 'user.updated'
+
+export interface Event {
+  stream: string
+  epoch: string
+  seq: number
+  id: string
+  prev?: string
+  kind: EventKind | (string & {})
+  at: string
+  by?: string
+  message?: Message
+  member?: Member
+  room?: Room
+  view?: RoomView
+  left?: string
+  read?: { room: string; no: number }
+  sessions?: string[]
+  user?: User
+}
+
+export interface Signal {
+  stream: string
+  kind: 'typing' | 'presence' | (string & {})
+  user: string
+  online?: boolean
+}
+
+export interface Limits {
+  message: number
+  name: number
+  topic: number
+  password: number
+  password_min: number
+  rooms_created: number
+  rooms_joined: number
+  page_max: number
+}
+
+export interface ServerInfo {
+  name: string
+  version: string
+  sign_up: 'open' | 'invite' | 'closed'
+  needs_setup: boolean
+  limits: Limits
+}
+
+export interface SyncResult {
+  user: User
+  session: string
+  user_position: Position
+  server_position: Position
+  rooms: RoomView[]
+  gone: string[]
+  online: string[]
+  limits: Limits
+  heartbeat_s: number
+}
+
+export interface UserPage {
+  users: User[]
+  next?: string
+  position: Position
+}
+
+export interface MemberPage {
+  members: Member[]
+  next?: string
+}
+
+export interface RoomPage {
+  rooms: Room[]
+  next?: string
+}
+
+export interface MessagePage {
+  messages: Message[]
+  more_older: boolean
+  more_newer: boolean
+}
+
+export interface Me {
+  user: User
+  session: Session
+}
+
+/** What each action takes and gives. */
+export interface Actions {
+  'session.delete': [Record<string, never>, Record<string, never>]
+  'session.list': [Record<string, never>, { sessions: Session[] }]
+  'session.revoke': [{ session: string }, Record<string, never>]
+  'user.list': [{ after?: string; limit?: number }, UserPage]
+  'user.get': [{ user: string }, User]
+  'user.update': [{ user: string; role?: ServerRole; disabled?: boolean }, User]
+  'invite.create': [{ role?: ServerRole; hours?: number }, { invite: Invite; code: string }]
+  'invite.list': [Record<string, never>, { invites: Invite[] }]
+  'invite.delete': [{ invite: string }, Record<string, never>]
+  'room.directory': [{ after?: string; limit?: number }, RoomPage]
+  'room.create': [{ name: string; topic?: string; kind?: RoomKind; users?: string[] }, RoomView]
+  'direct.open': [{ user: string }, RoomView]
+  'room.get': [{ room: string }, RoomView]
+  'room.update': [{ room: string; name?: string; topic?: string }, RoomView]
+  'room.join': [{ room: string }, RoomView]
+  'room.leave': [{ room: string }, Record<string, never>]
+  'member.list': [{ room: string; after?: string; limit?: number }, MemberPage]
+  'member.add': [{ room: string; user: string }, Member]
+  'member.update': [{ room: string; user: string; role: RoomRole }, Member]
+  'member.remove': [{ room: string; user: string }, Record<string, never>]
+  'message.send': [{ room: string; text: string; client_id: string }, Message]
+  'message.list': [{ room: string; before?: number; after?: number; around?: number; limit?: number }, MessagePage]
+  'read.mark': [{ room: string; no: number }, { room: string; no: number; unread: number }]
+  'typing.send': [{ room: string }, Record<string, never>]
+  ping: [Record<string, never>, Record<string, never>]
+  sync: [{ device?: string; positions?: Record<string, Position> }, SyncResult]
+}
+
+export type ActionName = keyof Actions

@@ -1,0 +1,237 @@
+// What the screens can ask for. Each returns when the server has agreed; errors are ApiError.
+
+import { ApiError, explain } from '../protocol/error'
+import { rest } from '../protocol/rest'
+import { roomStream } from '../protocol/position'
+import type { Event, Member, MemberPage, RoomKind, RoomRole, RoomView } from '../protocol/types'
+import { Connection } from './connection'
+import { moveRead, takeMembers } from './reduce'
+import { adopt, takePage, type Where } from './room'
+import { useApp } from './store'
+import { pageSize, shrink } from './timeline'
+import { without } from './state'
+
+let connection: Connection | null = null
+
+const live = (): Connection => {
+  if (!connection) throw new ApiError('unauthenticated', 'You are logged out')
+  return connection
+}
+
+/** Finds out who we are, and opens the chat or the log-in page. */
+export async function boot(): Promise<void> {
+  useApp.setState({ screen: 'loading' })
+  try {
+    const info = await rest.info()
+    useApp.setState({ info })
+    const me = await rest.me()
+    enter(me.user.id)
+  } catch (err) {
+    if (err instanceof ApiError && err.code === 'unauthenticated') useApp.setState({ screen: 'signed-out' })
+    else useApp.setState({ screen: 'unreachable', reason: explain(err) })
+  }
+}
+
+function enter(user: string): void {
+  connection?.stop()
+  useApp.setState({ chat: null, outbox: [], reason: null, status: { kind: 'connecting' }, faults: {} })
+  connection = new Connection(user, {
+    refused: () => exit('Your session is over. Log in to go on.'),
+    online: () => void tellReads(),
+  })
+  useApp.setState({ screen: 'chat' })
+  connection.start()
+}
+
+function exit(reason: string | null): void {
+  connection?.stop()
+  connection = null
+  reads.clear()
+  useApp.setState({ screen: 'signed-out', reason, chat: null, outbox: [], room: null })
+  document.title = 'Parley'
+}
+
+export async function logIn(name: string, password: string): Promise<void> {
+  const { user } = await rest.logIn(name, password)
+  enter(user.id)
+}
+
+export async function signUp(name: string, password: string, invite?: string): Promise<void> {
+  const { user } = await rest.signUp(name, password, invite)
+  history.replaceState(null, '', location.pathname)
+  enter(user.id)
+}
+
+/** Ends the session, and forgets what this browser kept for it. */
+export async function logOut(): Promise<void> {
+  await rest.logOut().catch((err: unknown) => {
+    if (!(err instanceof ApiError && err.code === 'unauthenticated')) throw err
+  })
+  connection?.outbox.clear()
+  connection?.drafts.clear()
+  exit(null)
+  history.replaceState(null, '', location.pathname)
+}
+
+export async function changePassword(old: string, next: string): Promise<void> {
+  const { user } = await rest.changePassword(old, next)
+  enter(user.id) // the socket of the old session is closed by the server
+}
+
+export const call: Connection['call'] = (action, params) =>
+  connection ? connection.call(action, params) : Promise.reject(new ApiError('unauthenticated', 'You are logged out'))
+
+export const reconnect = () => connection?.wake()
+export const send = (room: string, text: string) => live().outbox.add(room, text)
+export const retry = (clientID: string) => connection?.outbox.retry(clientID)
+export const discard = (clientID: string) => connection?.outbox.remove(clientID)
+export const draft = (room: string) => connection?.drafts.get(room) ?? ''
+export const setDraft = (room: string, text: string) => connection?.drafts.set(room, text)
+export const follow = (listener: (e: Event) => void) => connection?.listen(listener) ?? (() => {})
+
+/** Opens a room, or none. The address keeps it, so that back, reload and links work. */
+export function openRoom(id: string | null, replace = false): void {
+  const hash = id ? `#/r/${encodeURIComponent(id)}` : '#/'
+  if (location.hash !== hash) {
+    if (replace) history.replaceState(null, '', hash)
+    else history.pushState(null, '', hash)
+  }
+  showRoom(id)
+}
+
+/** Shows the room that the address names. */
+export function roomInAddress(): string | null {
+  const match = /^#\/r\/(.+)$/.exec(location.hash)
+  try {
+    return match ? decodeURIComponent(match[1]!) : null
+  } catch {
+    return null
+  }
+}
+
+export function showRoom(id: string | null): void {
+  const { room: before } = useApp.getState()
+  if (before === id) return
+  if (before !== null) {
+    connection?.update((s) => {
+      const t = s.timelines[before]
+      if (!t) return s
+      const small = shrink(t)
+      return { ...s, timelines: small ? { ...s.timelines, [before]: small } : without(s.timelines, before) }
+    })
+  }
+  useApp.setState({ room: id })
+}
+
+const loading = new Map<string, Promise<void>>()
+
+/** Loads messages of a room: around a message, the newest, or the next ones at either end. One load per room at a time. */
+export function load(room: string, where: Where, around?: number): Promise<void> {
+  const running = loading.get(room)
+  if (running) return running
+  const run = fetchPage(room, where, around).finally(() => loading.delete(room))
+  loading.set(room, run)
+  return run
+}
+
+async function fetchPage(room: string, where: Where, around?: number): Promise<void> {
+  const messages = useApp.getState().chat?.timelines[room]?.messages ?? []
+  const at =
+    where === 'older' ? { before: messages[0]?.no } : where === 'newer' ? { after: messages[messages.length - 1]?.no ?? 0 } : { around }
+  const cursor = Object.fromEntries(Object.entries(at).filter(([, v]) => v !== undefined))
+  try {
+    const page = await call('message.list', { room, limit: pageSize, ...cursor })
+    connection?.update((s) => takePage(s, room, where, page))
+    useApp.setState((a) => ({ faults: without(a.faults, room) }))
+  } catch (err) {
+    useApp.setState((a) => ({ faults: { ...a.faults, [room]: explain(err) } }))
+  }
+}
+
+/** Says whether the newest message of a room is in view. */
+export function setFollowing(room: string, following: boolean): void {
+  connection?.update((s) => {
+    const t = s.timelines[room]
+    return !t || t.following === following ? s : { ...s, timelines: { ...s.timelines, [room]: { ...t, following } } }
+  })
+}
+
+/** What is read here and not yet known to be on the server: the newest no by room. */
+const reads = new Map<string, number>()
+let telling = false
+
+/** Marks a room as read up to its newest message; at once here, and soon on the server. */
+export function markRead(room: string): void {
+  const view = useApp.getState().chat?.rooms[room]
+  if (!view || view.unread === 0) return
+  reads.set(room, view.head_no)
+  connection?.update((s) => moveRead(s, room, view.head_no))
+  void tellReads()
+}
+
+/** Tells the server what was read. Of many marks in a busy room it sends a few; while offline, it waits for the next one. */
+export async function tellReads(): Promise<void> {
+  if (telling) return
+  telling = true
+  try {
+    for (let next = reads.entries().next().value; next && connection; next = reads.entries().next().value) {
+      const [room, no] = next
+      try {
+        await connection.call('read.mark', { room, no })
+      } catch (err) {
+        if (err instanceof ApiError && err.passing) return // told again when connected
+      }
+      if (reads.get(room) === no) reads.delete(room)
+      await new Promise((done) => setTimeout(done, 300))
+    }
+  } finally {
+    telling = false
+  }
+}
+
+let lastTyping = 0
+
+/** Tells the others that one is typing, at most every 3 seconds. */
+export function typing(room: string): void {
+  const now = Date.now()
+  if (now - lastTyping < 3_000) return
+  lastTyping = now
+  call('typing.send', { room }).catch(() => {}) // it may be lost
+}
+
+/** The next keystroke tells it again: a message was sent, which ended the last one. */
+export const stopTyping = () => void (lastTyping = 0)
+
+const opened = (view: RoomView): RoomView => {
+  connection?.step((s) => adopt(s, view))
+  return view
+}
+
+export const createRoom = async (name: string, topic: string, kind: RoomKind, users: string[]) =>
+  opened(await call('room.create', { name, kind, ...(topic ? { topic } : {}), ...(users.length ? { users } : {}) }))
+export const joinRoom = async (room: string) => opened(await call('room.join', { room }))
+export const openDirect = async (user: string) => openRoom(opened(await call('direct.open', { user })).id)
+export const leaveRoom = (room: string) => call('room.leave', { room })
+export const updateRoom = (room: string, change: { name?: string; topic?: string }) => call('room.update', { room, ...change })
+export const addMember = (room: string, user: string) => call('member.add', { room, user })
+export const removeMember = (room: string, user: string) => call('member.remove', { room, user })
+export const updateMember = (room: string, user: string, role: RoomRole) => call('member.update', { room, user, role })
+
+/** Loads who is in a room; from then on its events keep the list. */
+export async function loadMembers(room: string): Promise<void> {
+  const later: Event[] = []
+  const stream = roomStream(room)
+  const stop = follow((e) => void (e.stream === stream && later.push(e)))
+  try {
+    const members: Member[] = []
+    for (let after: string | undefined; ; ) {
+      const page: MemberPage = await call('member.list', { room, limit: 200, ...(after ? { after } : {}) })
+      members.push(...page.members)
+      after = page.next
+      if (!after) break
+    }
+    connection?.update((s) => takeMembers(s, room, members, later))
+  } finally {
+    stop()
+  }
+}

@@ -1,0 +1,193 @@
+// The living connection of this page: it feeds the state from the socket and the outbox to it.
+
+import { deviceID, drafts, localItems, newClientID } from '../outbox/keep'
+import { Outbox } from '../outbox/outbox'
+import { ApiError } from '../protocol/error'
+import type { Frame } from '../protocol/frames'
+import { roomOf, roomStream, serverStream } from '../protocol/position'
+import { rest } from '../protocol/rest'
+import { Socket } from '../protocol/socket'
+import type { ActionName, Actions, Event, UserPage } from '../protocol/types'
+import { applyEvent, applyResync, applySignal, applySync, begin, forgetTyping, positions, refresh, takePeople } from './reduce'
+import { setView } from './room'
+import type { State, Step } from './state'
+import { useApp } from './store'
+
+export class Connection {
+  readonly outbox: Outbox
+  readonly drafts: ReturnType<typeof drafts>
+  private readonly socket: Socket
+  private syncing: Promise<void> | null = null
+  private again: 'sync' | 'refresh' | null = null
+  private listeners = new Set<(e: Event) => void>()
+  private ticker: ReturnType<typeof setInterval>
+  private readonly unlisten: () => void
+
+  constructor(
+    user: string,
+    on: { refused: () => void; online: () => void },
+  ) {
+    this.drafts = drafts(user, localStorage)
+    this.socket = new Socket({
+      open: () => new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/api/v1/ws`, 'parley.v1'),
+      greet: () => this.sync('sync'),
+      onFrame: (f) => this.frame(f),
+      onStatus: (status) => {
+        useApp.setState({ status })
+        this.outbox.setOnline(status.kind === 'online')
+        if (status.kind === 'refused') on.refused()
+        if (status.kind === 'online') on.online()
+      },
+      sessionOver: () => rest.me().then(() => false, (e: unknown) => e instanceof ApiError && e.code === 'unauthenticated'),
+      isOffline: () => !navigator.onLine,
+    })
+    this.outbox = new Outbox({
+      storage: localItems(user, localStorage),
+      send: (i) => this.socket.call('message.send', { room: i.room, text: i.text, client_id: i.client_id }),
+      newID: newClientID,
+      now: Date.now,
+      onChange: (outbox) => useApp.setState({ outbox }),
+      after: (ms, f) => setTimeout(f, ms),
+    })
+    useApp.setState({ outbox: this.outbox.list })
+    this.ticker = setInterval(() => this.update((s) => forgetTyping(s, Date.now())), 1_000)
+    const wake = () => {
+      if (document.visibilityState === 'visible') this.socket.wake()
+    }
+    const network = () => this.socket.wake()
+    window.addEventListener('online', network)
+    window.addEventListener('offline', network)
+    document.addEventListener('visibilitychange', wake)
+    this.unlisten = () => {
+      window.removeEventListener('online', network)
+      window.removeEventListener('offline', network)
+      document.removeEventListener('visibilitychange', wake)
+    }
+  }
+
+  start(): void {
+    this.socket.start()
+  }
+
+  stop(): void {
+    clearInterval(this.ticker)
+    this.unlisten()
+    this.socket.stop()
+  }
+
+  /** Tries to connect at once. */
+  wake(): void {
+    this.socket.wake()
+  }
+
+  /** Calls an action over the socket. */
+  call<A extends ActionName>(action: A, params: Actions[A][0]): Promise<Actions[A][1]> {
+    return this.socket.call(action, params)
+  }
+
+  /** Runs f for every event until the returned function is called. */
+  listen(f: (e: Event) => void): () => void {
+    this.listeners.add(f)
+    return () => this.listeners.delete(f)
+  }
+
+  /** Changes the state, if there is one. */
+  update(change: (s: State) => State): void {
+    const { chat } = useApp.getState()
+    if (!chat) return
+    const next = change(chat)
+    if (next !== chat) useApp.setState({ chat: next })
+  }
+
+  /** Changes the state, and does what the change asks for. */
+  step(change: (s: State) => Step): void {
+    const { chat } = useApp.getState()
+    if (!chat) return
+    const { state, then } = change(chat)
+    if (state !== chat) useApp.setState({ chat: state })
+    if (then !== 'nothing') this.resyncLater(then)
+  }
+
+  private resyncLater(how: 'sync' | 'refresh'): void {
+    if (this.again !== 'refresh') this.again = how
+    if (this.syncing) return
+    this.syncing = Promise.resolve()
+      .then(async () => {
+        while (this.again) {
+          const next = this.again
+          this.again = null
+          await this.sync(next)
+        }
+      })
+      .catch(() => this.socket.restart()) // connecting again syncs again
+      .finally(() => {
+        this.syncing = null
+      })
+  }
+
+  private async sync(how: 'sync' | 'refresh'): Promise<void> {
+    const before = useApp.getState().chat
+    const device = deviceID(localStorage)
+    if (!before || how === 'refresh') {
+      const result = await this.socket.call('sync', { device })
+      useApp.setState({ chat: before ? refresh(before, result) : begin(result) })
+    } else {
+      const gave = positions(before)
+      const result = await this.socket.call('sync', { device, positions: gave })
+      this.update((s) => applySync(s, result, gave))
+      for (const id of Object.keys(before.stale)) if (!gave[roomStream(id)]) this.settle(id)
+    }
+    for (const view of Object.values(useApp.getState().chat?.rooms ?? {})) this.settle(view.id)
+    if (!useApp.getState().chat?.serverPosition) void this.people()
+  }
+
+  private settle(room: string): void {
+    const head = useApp.getState().chat?.rooms[room]?.head_no
+    if (head !== undefined) this.outbox.settle(room, head)
+  }
+
+  private frame(f: Exclude<Frame, { kind: 'result' | 'error' }>): void {
+    if (f.kind === 'event') {
+      const mine = f.event.message
+      this.step((s) => applyEvent(s, f.event))
+      if (mine?.client_id && mine.from === useApp.getState().chat?.me.id) this.outbox.remove(mine.client_id)
+      const room = roomOf(f.event.stream)
+      if (room !== null) this.settle(room)
+      for (const l of this.listeners) l(f.event)
+    } else if (f.kind === 'signal') {
+      this.update((s) => applySignal(s, f.signal, Date.now()))
+    } else if (f.kind === 'resync') {
+      this.step((s) => applyResync(s, f.stream, f.position))
+      const room = roomOf(f.stream)
+      if (room !== null) void this.refetch(room)
+      if (f.stream === serverStream) void this.people()
+    }
+  }
+
+  /** Fetches the view of a room that is not to be relied on. */
+  private async refetch(room: string): Promise<void> {
+    try {
+      const view = await this.socket.call('room.get', { room })
+      this.step((s) => (s.rooms[room] ? setView(s, view) : { state: s, then: 'nothing' }))
+      this.settle(room)
+    } catch (err) {
+      // not_found: we are no longer in it, and room.left says so. Else the next sync, without a position for it.
+      if (!(err instanceof ApiError && err.code === 'not_found')) this.resyncLater('sync')
+    }
+  }
+
+  private async people(): Promise<void> {
+    const pages: UserPage[] = []
+    try {
+      for (let after: string | undefined; ; ) {
+        const page = await this.socket.call('user.list', { limit: 200, ...(after ? { after } : {}) })
+        pages.push(page)
+        after = page.next
+        if (!after) break
+      }
+    } catch {
+      return // the next sync asks again: the position is still unknown
+    }
+    this.update((s) => takePeople(s, pages))
+  }
+}

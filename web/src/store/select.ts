@@ -1,0 +1,60 @@
+// What the screens show, derived from the state.
+
+import type { RoomView, User } from '../protocol/types'
+import type { State } from './state'
+
+/** The other person of a direct room. */
+export const otherOf = (s: State, room: { pair?: string[] }): string => room.pair?.find((id) => id !== s.me.id) ?? ''
+
+export const nameOf = (s: State, user: string): string => s.people[user]?.name ?? (user ? 'Somebody' : 'The server')
+
+export function titleOf(s: State, room: RoomView): string {
+  return room.kind === 'direct' ? nameOf(s, otherOf(s, room)) : (room.name ?? '')
+}
+
+const activity = (r: RoomView) => r.last?.at ?? r.joined_at
+
+/** Rooms, those with the latest news first. */
+export function sortedRooms(s: State): { rooms: RoomView[]; directs: RoomView[] } {
+  const all = Object.values(s.rooms).sort((a, b) => (activity(a) < activity(b) ? 1 : activity(a) > activity(b) ? -1 : a.id < b.id ? -1 : 1))
+  return { rooms: all.filter((r) => r.kind !== 'direct'), directs: all.filter((r) => r.kind === 'direct') }
+}
+
+/** People but oneself, those online first, then by name. */
+export function sortedPeople(s: State): User[] {
+  return Object.values(s.people)
+    .filter((u) => u.id !== s.me.id && !u.disabled)
+    .sort((a, b) => Number(!!s.online[b.id]) - Number(!!s.online[a.id]) || a.name.localeCompare(b.name))
+}
+
+export const totalUnread = (s: State): number => Object.values(s.rooms).reduce((sum, r) => sum + r.unread, 0)
+
+const rank = { guest: 1, member: 2, admin: 3, owner: 4 }
+export const atLeast = (u: User, role: User['role']): boolean => rank[u.role] >= rank[role]
+
+/** Whether one may rename a room and say who is in it: the server decides, this only hides what it would refuse. */
+export function mayModerate(s: State, r: RoomView): boolean {
+  if (r.kind === 'direct') return false
+  return r.role === 'moderator' || (r.kind === 'public' && atLeast(s.me, 'admin'))
+}
+
+export const mayLeave = (s: State, r: RoomView): boolean => r.kind !== 'direct' && (r.id !== 'general' || s.me.role === 'guest')
+
+const fold = (text: string) => text.normalize('NFD').replace(/\p{M}/gu, '').toLocaleLowerCase()
+
+/** How well a name fits what was typed: 0 not at all, more is better. */
+export function fit(name: string, typed: string): number {
+  const n = fold(name)
+  const t = fold(typed.trim())
+  if (t === '') return 1
+  if (n === t) return 5
+  if (n.startsWith(t)) return 4
+  if (n.split(/[\s._-]+/).some((word) => word.startsWith(t))) return 3
+  if (n.includes(t)) return 2
+  let at = 0
+  for (const c of t) {
+    at = n.indexOf(c, at) + 1
+    if (at === 0) return 0
+  }
+  return 1
+}

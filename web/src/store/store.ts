@@ -1,0 +1,47 @@
+import { create } from 'zustand'
+import type { Item } from '../outbox/outbox'
+import type { Status } from '../protocol/socket'
+import type { ServerInfo } from '../protocol/types'
+import type { State } from './state'
+
+export type Screen = 'loading' | 'unreachable' | 'signed-out' | 'chat'
+
+export interface App {
+  screen: Screen
+  info: ServerInfo | null
+  /** Why one is at the log-in page. */
+  reason: string | null
+  status: Status
+  /** Null until the first sync. */
+  chat: State | null
+  outbox: readonly Item[]
+  /** The room that is open. */
+  room: string | null
+  /** What could not be loaded, by room. */
+  faults: Record<string, string>
+  toast: { id: number; text: string } | null
+}
+
+export const useApp = create<App>()(() => ({
+  screen: 'loading',
+  info: null,
+  reason: null,
+  status: { kind: 'connecting' },
+  chat: null,
+  outbox: [],
+  room: null,
+  faults: {},
+  toast: null,
+}))
+
+/** Selects from the chat's state; only to be used where the chat is shown. */
+export function useChat<T>(select: (s: State) => T): T {
+  return useApp((a) => select(a.chat!))
+}
+
+let nextToast = 1
+
+/** Shows a short message for a few seconds. */
+export function toast(text: string): void {
+  useApp.setState({ toast: { id: nextToast++, text } })
+}

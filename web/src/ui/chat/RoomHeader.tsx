@@ -1,0 +1,87 @@
+import { ArrowLeft, Hash, Lock, LogOut, MoreHorizontal, Settings2, UserPlus, Users } from 'lucide-react'
+import type { RoomView } from '../../protocol/types'
+import { leaveRoom, openRoom } from '../../store/actions'
+import { mayLeave, mayModerate, otherOf, titleOf } from '../../store/select'
+import { useChat } from '../../store/store'
+import { openDialog } from '../dialogs/open'
+import { Avatar } from '../kit/Avatar'
+import { Menu, MenuItem } from '../kit/Menu'
+
+interface Props {
+  room: RoomView
+  members: boolean
+  onMembers: () => void
+}
+
+/** The open room's name and topic, and what one can do with it. */
+export function RoomHeader({ room, members, onMembers }: Props) {
+  const title = useChat((s) => titleOf(s, room))
+  const other = useChat((s) => otherOf(s, room))
+  const online = useChat((s) => !!s.online[other])
+  const moderate = useChat((s) => mayModerate(s, room))
+  const leave = useChat((s) => mayLeave(s, room))
+  const direct = room.kind === 'direct'
+  return (
+    <header className="room-head">
+      <button className="icon-button back" aria-label="Back to the list" onClick={() => openRoom(null)}>
+        <ArrowLeft size={20} className="flip" />
+      </button>
+      {direct ? (
+        <Avatar id={other} name={title} online={online} />
+      ) : (
+        <span className="room-sign" aria-hidden="true">
+          {room.kind === 'private' ? <Lock size={16} /> : <Hash size={18} />}
+        </span>
+      )}
+      <div className="room-head-text">
+        <h1 dir="auto">{title}</h1>
+        <p dir="auto">{direct ? (online ? 'Online' : 'Offline') : room.topic || (room.kind === 'private' ? 'Private room' : 'Public room')}</p>
+      </div>
+      {!direct && (
+        <button className="button quiet count-button" aria-pressed={members} aria-label={`People in this room: ${room.members}`} onClick={onMembers}>
+          <Users size={16} aria-hidden />
+          {room.members}
+        </button>
+      )}
+      {(moderate || leave) && (
+        <Menu
+          trigger={
+            <button className="icon-button" aria-label="More about this room">
+              <MoreHorizontal size={18} />
+            </button>
+          }
+        >
+          {moderate && (
+            <>
+              <MenuItem icon={<UserPlus size={16} />} onSelect={() => openDialog({ kind: 'add-people', room: room.id })}>
+                Add people
+              </MenuItem>
+              <MenuItem icon={<Settings2 size={16} />} onSelect={() => openDialog({ kind: 'settings', room: room.id })}>
+                Name and topic
+              </MenuItem>
+            </>
+          )}
+          {leave && (
+            <MenuItem icon={<LogOut size={16} />} danger onSelect={() => confirmLeave(room, title)}>
+              Leave this room
+            </MenuItem>
+          )}
+        </Menu>
+      )}
+    </header>
+  )
+}
+
+function confirmLeave(room: RoomView, title: string): void {
+  openDialog({
+    kind: 'confirm',
+    title: `Leave ${title}?`,
+    text: room.kind === 'private' ? 'Only somebody who is in it can bring you back.' : 'You can join again whenever you like.',
+    action: 'Leave',
+    danger: true,
+    run: async () => {
+      await leaveRoom(room.id)
+      openRoom(null, true)
+    },
+  })
+}

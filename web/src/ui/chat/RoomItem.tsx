@@ -1,0 +1,75 @@
+import { Hash, Lock } from 'lucide-react'
+import { memo } from 'react'
+import { plainLine } from '../../markdown/render'
+import type { RoomView } from '../../protocol/types'
+import { openRoom } from '../../store/actions'
+import { nameOf, otherOf, titleOf } from '../../store/select'
+import { useChat } from '../../store/store'
+import { Avatar } from '../kit/Avatar'
+import { useNow } from '../kit/hooks'
+import { shortTime } from '../kit/time'
+
+/** One room in the list: what it is, its last message, and what is unread. */
+export const RoomItem = memo(function RoomItem({ room, open }: { room: RoomView; open: boolean }) {
+  const title = useChat((s) => titleOf(s, room))
+  const other = useChat((s) => otherOf(s, room))
+  const online = useChat((s) => !!s.online[other])
+  const author = useChat((s) => (!room.last ? '' : room.last.from === s.me.id ? 'You' : room.kind === 'direct' ? '' : nameOf(s, room.last.from)))
+  const typing = useChat((s) => Object.keys(s.typing[room.id] ?? {})[0])
+  const typist = useChat((s) => (typing ? nameOf(s, typing) : ''))
+  const now = useNow(60_000)
+  const unread = room.unread
+  return (
+    <li>
+      <button
+        className={`room-item${open ? ' open' : ''}${unread ? ' unread' : ''}`}
+        data-nav
+        data-room={room.id}
+        aria-current={open ? 'page' : undefined}
+        onClick={() => openRoom(room.id)}
+      >
+        <span className="room-icon">
+          {room.kind === 'direct' ? (
+            <Avatar id={other} name={title} online={online} />
+          ) : (
+            <span className="room-sign" aria-hidden="true">
+              {room.kind === 'private' ? <Lock size={16} /> : <Hash size={17} />}
+            </span>
+          )}
+        </span>
+        <span className="room-lines">
+          <span className="room-line">
+            <span className="room-title" dir="auto">
+              {title}
+            </span>
+            <span className="visually-hidden">
+              {room.kind === 'private' ? ', private' : room.kind === 'direct' ? `, direct, ${online ? 'online' : 'offline'}` : ''}
+            </span>
+            {room.last && (
+              <time className="room-time" dateTime={room.last.at}>
+                {shortTime(room.last.at, now)}
+              </time>
+            )}
+          </span>
+          <span className="room-line">
+            <span className="room-preview" dir="auto">
+              {typing ? (
+                <em>{room.kind === 'direct' ? 'typing…' : `${typist} is typing…`}</em>
+              ) : room.last ? (
+                (author ? `${author}: ` : '') + plainLine(room.last.text, 90)
+              ) : (
+                room.topic || 'No messages yet'
+              )}
+            </span>
+            {unread > 0 && (
+              <span className="badge">
+                {unread > 99 ? '99+' : unread}
+                <span className="visually-hidden"> unread</span>
+              </span>
+            )}
+          </span>
+        </span>
+      </button>
+    </li>
+  )
+})

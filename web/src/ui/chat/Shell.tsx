@@ -1,0 +1,82 @@
+import { useEffect, useState } from 'react'
+import { openRoom, roomInAddress, showRoom } from '../../store/actions'
+import { sortedRooms, totalUnread } from '../../store/select'
+import { useApp, useChat } from '../../store/store'
+import { Dialogs } from '../dialogs/Dialogs'
+import { openDialog, useOpen } from '../dialogs/open'
+import { useMedia } from '../kit/hooks'
+import { ConnectionBar } from './ConnectionBar'
+import { MemberPanel } from './MemberPanel'
+import { Room } from './Room'
+import { Sidebar } from './Sidebar'
+
+/** The chat: rooms beside the open one, or on a phone one after the other. */
+export function Shell() {
+  const room = useApp((a) => a.room)
+  const known = useChat((s) => (room !== null ? s.rooms[room] !== undefined : false))
+  const phone = useMedia('(max-width: 719px)')
+  const [members, setMembers] = useState(false)
+  useAddress(phone)
+  useTitle()
+  useEffect(() => {
+    const keys = (e: KeyboardEvent) => {
+      if ((e.ctrlKey || e.metaKey) && !e.altKey && e.key.toLowerCase() === 'k') {
+        e.preventDefault()
+        openDialog({ kind: 'switcher' })
+      } else if (e.key === 'Escape' && !e.defaultPrevented && useOpen.getState().open === null) {
+        setMembers(false)
+      }
+    }
+    window.addEventListener('keydown', keys)
+    return () => window.removeEventListener('keydown', keys)
+  }, [])
+  const open = room !== null && known
+  return (
+    <div className={`shell${open ? ' in-room' : ''}${members && open ? ' with-members' : ''}`}>
+      <Sidebar />
+      <main className="main" aria-label={open ? undefined : 'Room'}>
+        <ConnectionBar />
+        {open ? <Room key={room} id={room} members={members} onMembers={() => setMembers(!members)} /> : <NoRoom gone={room !== null} />}
+      </main>
+      {members && open && <MemberPanel key={room} room={room} onClose={() => setMembers(false)} />}
+      <Dialogs />
+    </div>
+  )
+}
+
+function NoRoom({ gone }: { gone: boolean }) {
+  return (
+    <div className="empty">
+      <h2>{gone ? 'This room is not here' : 'Choose a room'}</h2>
+      <p>{gone ? 'You are not in it, or it does not exist. Somebody who is in it can add you.' : 'Pick one from the list, or press Ctrl K to jump to one.'}</p>
+      <button className="button" onClick={() => openDialog({ kind: 'browse' })}>
+        Browse public rooms
+      </button>
+    </div>
+  )
+}
+
+/** Keeps the address and the open room together, and opens one at the start where there is place for it. */
+function useAddress(phone: boolean): void {
+  useEffect(() => {
+    const read = () => showRoom(roomInAddress())
+    read()
+    window.addEventListener('popstate', read)
+    return () => window.removeEventListener('popstate', read)
+  }, [])
+  const room = useApp((a) => a.room)
+  useEffect(() => {
+    const { chat } = useApp.getState()
+    if (room !== null || phone || !chat || roomInAddress() !== null) return
+    const first = chat.rooms.general ?? sortedRooms(chat).rooms[0]
+    if (first) openRoom(first.id, true)
+  }, [room, phone])
+}
+
+function useTitle(): void {
+  const unread = useChat(totalUnread)
+  const name = useApp((a) => a.info?.name ?? 'Parley')
+  useEffect(() => {
+    document.title = unread > 0 ? `(${unread > 99 ? '99+' : unread}) ${name}` : name
+  }, [unread, name])
+}

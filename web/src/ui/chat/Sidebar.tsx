@@ -1,0 +1,126 @@
+import { Compass, Plus, Search, Users } from 'lucide-react'
+import { useMemo } from 'react'
+import { openDirect } from '../../store/actions'
+import { explain } from '../../protocol/error'
+import { atLeast, sortedPeople, sortedRooms } from '../../store/select'
+import { toast, useApp, useChat } from '../../store/store'
+import { openDialog } from '../dialogs/open'
+import { Avatar } from '../kit/Avatar'
+import { arrowKeys } from '../kit/hooks'
+import { Mark } from '../kit/Mark'
+import { Menu, MenuItem } from '../kit/Menu'
+import { AccountMenu } from './AccountMenu'
+import { RoomItem } from './RoomItem'
+
+const mac = /Mac|iPhone|iPad/.test(navigator.platform)
+/** So many people are shown in the list itself; the others are found by name. */
+const shownPeople = 30
+
+/** The list of rooms and people, and the way to everything else. */
+export function Sidebar() {
+  const name = useApp((a) => a.info?.name ?? 'Parley')
+  const member = useChat((s) => atLeast(s.me, 'member'))
+  return (
+    <nav className="sidebar" aria-label="Rooms and people">
+      <header className="sidebar-head">
+        <Mark size={26} />
+        <span className="sidebar-name">{name}</span>
+        {member && (
+          <Menu
+            align="end"
+            trigger={
+              <button className="icon-button" aria-label="New room">
+                <Plus size={18} />
+              </button>
+            }
+          >
+            <MenuItem icon={<Plus size={16} />} onSelect={() => openDialog({ kind: 'create-room' })}>
+              Create a room
+            </MenuItem>
+            <MenuItem icon={<Compass size={16} />} onSelect={() => openDialog({ kind: 'browse' })}>
+              Browse public rooms
+            </MenuItem>
+            <MenuItem icon={<Users size={16} />} onSelect={() => openDialog({ kind: 'people' })}>
+              Message a person
+            </MenuItem>
+          </Menu>
+        )}
+      </header>
+      <button className="jump" onClick={() => openDialog({ kind: 'switcher' })} aria-keyshortcuts="Control+K Meta+K">
+        <Search size={15} aria-hidden />
+        <span>Jump to…</span>
+        <kbd>{mac ? '⌘K' : 'Ctrl K'}</kbd>
+      </button>
+      <div className="sidebar-lists" onKeyDown={arrowKeys}>
+        <Rooms />
+        {member && <People />}
+      </div>
+      <AccountMenu />
+    </nav>
+  )
+}
+
+function Rooms() {
+  const chat = useChat((s) => s)
+  const open = useApp((a) => a.room)
+  const { rooms, directs } = useMemo(() => sortedRooms(chat), [chat.rooms])
+  return (
+    <>
+      <section aria-labelledby="rooms-title">
+        <h2 id="rooms-title" className="list-title">
+          Rooms
+        </h2>
+        <ul>
+          {rooms.map((r) => (
+            <RoomItem key={r.id} room={r} open={r.id === open} />
+          ))}
+        </ul>
+        {rooms.length === 0 && <p className="list-empty">You are in no room yet.</p>}
+      </section>
+      {directs.length > 0 && (
+        <section aria-labelledby="directs-title">
+          <h2 id="directs-title" className="list-title">
+            Direct messages
+          </h2>
+          <ul>
+            {directs.map((r) => (
+              <RoomItem key={r.id} room={r} open={r.id === open} />
+            ))}
+          </ul>
+        </section>
+      )}
+    </>
+  )
+}
+
+function People() {
+  const chat = useChat((s) => s)
+  const people = useMemo(() => {
+    const talkedTo = new Set(Object.values(chat.rooms).flatMap((r) => (r.kind === 'direct' ? (r.pair ?? []) : [])))
+    return sortedPeople(chat).filter((u) => !talkedTo.has(u.id))
+  }, [chat.people, chat.online, chat.rooms])
+  if (people.length === 0) return null
+  return (
+    <section aria-labelledby="people-title">
+      <h2 id="people-title" className="list-title">
+        People
+      </h2>
+      <ul>
+        {people.slice(0, shownPeople).map((u) => (
+          <li key={u.id}>
+            <button className="person-item" data-nav onClick={() => openDirect(u.id).catch((err: unknown) => toast(explain(err)))}>
+              <Avatar id={u.id} name={u.name} size="small" online={!!chat.online[u.id]} />
+              <span className="person-name">{u.name}</span>
+              <span className="visually-hidden">{chat.online[u.id] ? 'online' : 'offline'}</span>
+            </button>
+          </li>
+        ))}
+      </ul>
+      {people.length > shownPeople && (
+        <button className="link list-more" onClick={() => openDialog({ kind: 'people' })}>
+          All {people.length} people
+        </button>
+      )}
+    </section>
+  )
+}

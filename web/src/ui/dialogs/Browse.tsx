@@ -1,0 +1,75 @@
+import { Hash } from 'lucide-react'
+import { useEffect, useState } from 'react'
+import { explain } from '../../protocol/error'
+import type { Room, RoomPage } from '../../protocol/types'
+import { call, joinRoom, openRoom } from '../../store/actions'
+import { fit } from '../../store/select'
+import { useChat } from '../../store/store'
+import { Dialog } from '../kit/Dialog'
+import { arrowKeys } from '../kit/hooks'
+import { openDialog } from './open'
+
+/** The public rooms of the server. */
+export function Browse({ onClose }: { onClose: () => void }) {
+  const mine = useChat((s) => s.rooms)
+  const [rooms, setRooms] = useState<Room[] | null>(null)
+  const [fault, setFault] = useState<string | null>(null)
+  const [typed, setTyped] = useState('')
+  useEffect(() => {
+    directory().then(setRooms, (err: unknown) => setFault(explain(err)))
+  }, [])
+  const go = async (room: Room) => {
+    setFault(null)
+    try {
+      if (!mine[room.id]) await joinRoom(room.id)
+      onClose()
+      openRoom(room.id)
+    } catch (err) {
+      setFault(explain(err))
+    }
+  }
+  const found = (rooms ?? [])
+    .filter((r) => fit(`${r.name} ${r.topic ?? ''}`, typed) > (typed ? 1 : 0))
+    .sort((a, b) => Number(!!mine[a.id]) - Number(!!mine[b.id]) || (a.name ?? '').localeCompare(b.name ?? ''))
+  return (
+    <Dialog title="Public rooms" onClose={onClose} wide>
+      <input className="search" type="search" placeholder="Filter by name or topic" aria-label="Filter rooms" autoFocus value={typed} onChange={(e) => setTyped(e.target.value)} />
+      <div role="alert">{fault && <p className="fault">{fault}</p>}</div>
+      <ul className="browse" onKeyDown={arrowKeys}>
+        {found.map((r) => (
+          <li key={r.id}>
+            <span className="room-sign" aria-hidden="true">
+              <Hash size={17} />
+            </span>
+            <span className="browse-text">
+              <b dir="auto">{r.name}</b>
+              <small dir="auto">{r.topic}</small>
+            </span>
+            <button className={mine[r.id] ? 'button' : 'button primary'} data-nav onClick={() => void go(r)} aria-label={`${mine[r.id] ? 'Open' : 'Join'} ${r.name}`}>
+              {mine[r.id] ? 'Open' : 'Join'}
+            </button>
+          </li>
+        ))}
+      </ul>
+      {rooms === null && !fault && <p className="list-empty">Loading…</p>}
+      {rooms !== null && found.length === 0 && (
+        <p className="list-empty">
+          {typed ? 'No room fits.' : 'There is no public room yet.'}{' '}
+          <button className="link" onClick={() => openDialog({ kind: 'create-room' })}>
+            Create one
+          </button>
+        </p>
+      )}
+    </Dialog>
+  )
+}
+
+async function directory(): Promise<Room[]> {
+  const rooms: Room[] = []
+  for (let after: string | undefined; ; ) {
+    const page: RoomPage = await call('room.directory', { limit: 200, ...(after ? { after } : {}) })
+    rooms.push(...page.rooms)
+    after = page.next
+    if (!after) return rooms
+  }
+}

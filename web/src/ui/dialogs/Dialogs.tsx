@@ -1,0 +1,41 @@
+import { AddPeople } from './AddPeople'
+import { Browse } from './Browse'
+import { Confirm } from './Confirm'
+import { CreateRoom } from './CreateRoom'
+import { Invites } from './Invites'
+import { Keys } from './Keys'
+import { Password } from './Password'
+import { Sessions } from './Sessions'
+import { Settings } from './Settings'
+import { Switcher } from './Switcher'
+import { closeDialog, useOpen } from './open'
+
+/** The dialog that is open. */
+export function Dialogs() {
+  const open = useOpen((o) => o.open)
+  if (!open) return null
+  switch (open.kind) {
+    case 'switcher':
+      return <Switcher onClose={closeDialog} />
+    case 'people':
+      return <Switcher onClose={closeDialog} peopleOnly />
+    case 'create-room':
+      return <CreateRoom onClose={closeDialog} />
+    case 'browse':
+      return <Browse onClose={closeDialog} />
+    case 'settings':
+      return <Settings room={open.room} onClose={closeDialog} />
+    case 'add-people':
+      return <AddPeople room={open.room} onClose={closeDialog} />
+    case 'invites':
+      return <Invites onClose={closeDialog} />
+    case 'sessions':
+      return <Sessions onClose={closeDialog} />
+    case 'password':
+      return <Password onClose={closeDialog} />
+    case 'keys':
+      return <Keys onClose={closeDialog} />
+    case 'confirm':
+      return <Confirm {...open} onClose={closeDialog} />
+  }
+}

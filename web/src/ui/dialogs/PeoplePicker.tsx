@@ -1,0 +1,97 @@
+import { X } from 'lucide-react'
+import { type KeyboardEvent, useId, useMemo, useState } from 'react'
+import { fit, nameOf, sortedPeople } from '../../store/select'
+import { useChat } from '../../store/store'
+import { Avatar } from '../kit/Avatar'
+
+interface Props {
+  label: string
+  chosen: string[]
+  onChange: (users: string[]) => void
+  /** People who are not offered. */
+  except?: ReadonlySet<string>
+  most: number
+}
+
+/** A field in which one chooses people by name. */
+export function PeoplePicker({ label, chosen, onChange, except, most }: Props) {
+  const chat = useChat((s) => s)
+  const id = useId()
+  const [typed, setTyped] = useState('')
+  const [at, setAt] = useState(0)
+  const [open, setOpen] = useState(false)
+  const found = useMemo(
+    () =>
+      sortedPeople(chat)
+        .filter((u) => !chosen.includes(u.id) && !except?.has(u.id))
+        .map((u) => ({ user: u, score: fit(u.name, typed) }))
+        .filter((f) => f.score > 0)
+        .sort((a, b) => b.score - a.score)
+        .slice(0, 6)
+        .map((f) => f.user),
+    [chat.people, chat.online, chosen, except, typed],
+  )
+  const full = chosen.length >= most
+  const pick = (user: string | undefined) => {
+    if (!user || full) return
+    onChange([...chosen, user])
+    setTyped('')
+    setAt(0)
+  }
+  const keys = (e: KeyboardEvent) => {
+    if (e.key === 'ArrowDown') setAt(Math.min(at + 1, found.length - 1))
+    else if (e.key === 'ArrowUp') setAt(Math.max(at - 1, 0))
+    else if (e.key === 'Enter' && (typed || open) && found[at]) pick(found[at].id)
+    else if (e.key === 'Backspace' && typed === '' && chosen.length) onChange(chosen.slice(0, -1))
+    else if (e.key === 'Escape' && open) setOpen(false)
+    else return
+    if (e.key !== 'Backspace') e.preventDefault()
+    if (e.key.startsWith('Arrow')) setOpen(true)
+  }
+  return (
+    <div className="field">
+      <label htmlFor={id}>{label}</label>
+      <div className="picker">
+        {chosen.map((u) => (
+          <span key={u} className="chip">
+            {nameOf(chat, u)}
+            <button type="button" aria-label={`Remove ${nameOf(chat, u)}`} onClick={() => onChange(chosen.filter((c) => c !== u))}>
+              <X size={13} />
+            </button>
+          </span>
+        ))}
+        <input
+          id={id}
+          role="combobox"
+          aria-expanded={open && found.length > 0}
+          aria-controls={`${id}-list`}
+          aria-activedescendant={open && found[at] ? `${id}-${found[at].id}` : undefined}
+          aria-autocomplete="list"
+          autoComplete="off"
+          placeholder={chosen.length ? '' : 'Type a name'}
+          value={typed}
+          disabled={full}
+          onChange={(e) => (setTyped(e.target.value), setAt(0), setOpen(true))}
+          onFocus={() => setOpen(true)}
+          onBlur={() => setOpen(false)}
+          onKeyDown={keys}
+        />
+      </div>
+      <ul id={`${id}-list`} role="listbox" aria-label={label} className="picker-list" hidden={!open || found.length === 0}>
+        {found.map((u, i) => (
+          <li
+            key={u.id}
+            id={`${id}-${u.id}`}
+            role="option"
+            aria-selected={i === at}
+            onMouseDown={(e) => (e.preventDefault(), pick(u.id))}
+            onMouseEnter={() => setAt(i)}
+          >
+            <Avatar id={u.id} name={u.name} size="small" online={!!chat.online[u.id]} />
+            {u.name}
+          </li>
+        ))}
+      </ul>
+    </div>
+  )
+}

@@ -1,0 +1,57 @@
+import { useEffect, useState } from 'react'
+import { explain } from '../../protocol/error'
+import type { Session } from '../../protocol/types'
+import { call, follow } from '../../store/actions'
+import { Dialog } from '../kit/Dialog'
+import { useNow } from '../kit/hooks'
+import { ago } from '../kit/time'
+
+/** A browser's self-description in a few words. */
+export function deviceName(agent: string | undefined): string {
+  if (!agent) return 'Unknown program'
+  const find = (table: [RegExp, string][]) => table.find(([re]) => re.test(agent))?.[1]
+  const browser = find([[/Edg\//, 'Edge'], [/OPR\//, 'Opera'], [/Firefox\//, 'Firefox'], [/Chrom(e|ium)\//, 'Chrome'], [/Safari\//, 'Safari']])
+  const system = find([[/iPhone|iPad/, 'iOS'], [/Android/, 'Android'], [/Windows/, 'Windows'], [/Mac OS X/, 'macOS'], [/CrOS/, 'ChromeOS'], [/Linux/, 'Linux']])
+  if (!browser) return agent.split(/[\s/]/)[0]!.slice(0, 40)
+  return system ? `${browser} on ${system}` : browser
+}
+
+/** Where one is logged in. */
+export function Sessions({ onClose }: { onClose: () => void }) {
+  const [sessions, setSessions] = useState<Session[] | null>(null)
+  const [fault, setFault] = useState<string | null>(null)
+  const now = useNow(60_000)
+  const refresh = () => call('session.list', {}).then((r) => setSessions(r.sessions), (err: unknown) => setFault(explain(err)))
+  useEffect(() => {
+    void refresh()
+    return follow((e) => void (e.kind === 'session.revoked' && refresh()))
+  }, [])
+  const revoke = (session: string) => call('session.revoke', { session }).then(refresh, (err: unknown) => setFault(explain(err)))
+  return (
+    <Dialog title="Sessions" onClose={onClose} wide>
+      <p className="dialog-text">Where you are logged in. End what you do not know, and change your password then.</p>
+      <div role="alert">{fault && <p className="fault">{fault}</p>}</div>
+      {sessions === null && !fault && <p className="list-empty">Loading…</p>}
+      <ul className="lines">
+        {sessions?.map((s) => (
+          <li key={s.id}>
+            <span className="lines-text">
+              <b>{deviceName(s.agent)}</b>
+              <small>
+                {s.current ? 'This one' : `Used ${ago(s.seen_at, now)}`}
+                {s.addr && `, from ${s.addr}`}
+              </small>
+            </span>
+            {s.current ? (
+              <span className="tag">Current</span>
+            ) : (
+              <button className="button" onClick={() => void revoke(s.id)}>
+                End
+              </button>
+            )}
+          </li>
+        ))}
+      </ul>
+    </Dialog>
+  )
+}

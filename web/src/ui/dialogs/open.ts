@@ -1,0 +1,20 @@
+import { create } from 'zustand'
+
+/** Which dialog is open, if any. */
+export type Open =
+  | { kind: 'switcher' }
+  | { kind: 'create-room' }
+  | { kind: 'browse' }
+  | { kind: 'people' }
+  | { kind: 'settings'; room: string }
+  | { kind: 'add-people'; room: string }
+  | { kind: 'invites' }
+  | { kind: 'sessions' }
+  | { kind: 'password' }
+  | { kind: 'keys' }
+  | { kind: 'confirm'; title: string; text: string; action: string; danger?: boolean; run: () => Promise<void> }
+
+export const useOpen = create<{ open: Open | null }>()(() => ({ open: null }))
+
+export const openDialog = (open: Open) => useOpen.setState({ open })
+export const closeDialog = () => useOpen.setState({ open: null })

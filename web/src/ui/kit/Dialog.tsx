@@ -1,0 +1,52 @@
+import { X } from 'lucide-react'
+import { type ReactNode, useEffect, useId, useRef } from 'react'
+
+interface Props {
+  title: string
+  onClose: () => void
+  children: ReactNode
+  wide?: boolean
+  /** Without a visible title and frame: the quick switcher. */
+  bare?: boolean
+}
+
+/** A modal dialog on the browser's own: it keeps the focus inside, closes on Escape, and gives the focus back. */
+export function Dialog({ title, onClose, children, wide, bare }: Props) {
+  const ref = useRef<HTMLDialogElement>(null)
+  const titleID = useId()
+  useEffect(() => {
+    const dialog = ref.current!
+    const before = document.activeElement
+    dialog.showModal()
+    return () => {
+      dialog.close()
+      if (before instanceof HTMLElement && before.isConnected) before.focus()
+    }
+  }, [])
+  return (
+    <dialog
+      ref={ref}
+      className={`dialog${wide ? ' wide' : ''}${bare ? ' bare' : ''}`}
+      aria-labelledby={titleID}
+      onCancel={(e) => {
+        e.preventDefault()
+        onClose()
+      }}
+      onMouseDown={(e) => {
+        if (e.target === ref.current) onClose()
+      }}
+    >
+      <div className="dialog-body">
+        <header className={bare ? 'visually-hidden' : 'dialog-head'}>
+          <h2 id={titleID}>{title}</h2>
+          {!bare && (
+            <button type="button" className="icon-button" onClick={onClose} aria-label="Close">
+              <X size={18} />
+            </button>
+          )}
+        </header>
+        {children}
+      </div>
+    </dialog>
+  )
+}

@@ -1,0 +1,63 @@
+import * as Radix from '@radix-ui/react-dropdown-menu'
+import type { ReactElement, ReactNode } from 'react'
+
+interface Props {
+  /** The button that opens it. */
+  trigger: ReactElement
+  children: ReactNode
+  align?: 'start' | 'end'
+}
+
+/** A menu under a button. Not modal: the modal kind writes style tags, which the page's policy forbids. */
+export function Menu({ trigger, children, align = 'end' }: Props) {
+  return (
+    <Radix.Root modal={false}>
+      <Radix.Trigger asChild>{trigger}</Radix.Trigger>
+      <Radix.Portal>
+        <Radix.Content className="menu" align={align} sideOffset={6} collisionPadding={8} loop>
+          {children}
+        </Radix.Content>
+      </Radix.Portal>
+    </Radix.Root>
+  )
+}
+
+interface ItemProps {
+  icon?: ReactNode
+  danger?: boolean
+  onSelect: () => void
+  children: ReactNode
+}
+
+export function MenuItem({ icon, danger, onSelect, children }: ItemProps) {
+  return (
+    <Radix.Item className={danger ? 'menu-item danger' : 'menu-item'} onSelect={onSelect}>
+      {icon}
+      <span>{children}</span>
+    </Radix.Item>
+  )
+}
+
+interface ChoiceProps {
+  label: string
+  value: string
+  options: { value: string; label: string; icon: ReactNode }[]
+  onChange: (value: string) => void
+}
+
+/** A few alternatives, one of them chosen. */
+export function MenuChoice({ label, value, options, onChange }: ChoiceProps) {
+  return (
+    <Radix.RadioGroup className="menu-choice" value={value} onValueChange={onChange} aria-label={label}>
+      {options.map((o) => (
+        <Radix.RadioItem key={o.value} value={o.value} className="menu-choice-item" onSelect={(e) => e.preventDefault()}>
+          {o.icon}
+          <span>{o.label}</span>
+        </Radix.RadioItem>
+      ))}
+    </Radix.RadioGroup>
+  )
+}
+
+export const MenuLine = () => <Radix.Separator className="menu-line" />
+export const MenuText = ({ children }: { children: ReactNode }) => <Radix.Label className="menu-text">{children}</Radix.Label>

@@ -1,0 +1,57 @@
+import { CircleAlert, Clock3 } from 'lucide-react'
+import { memo } from 'react'
+import type { Item } from '../../outbox/outbox'
+import { discard, retry } from '../../store/actions'
+import { useApp, useChat } from '../../store/store'
+import { Avatar } from '../kit/Avatar'
+import { clockTime } from '../kit/time'
+import { Text } from './MessageRow'
+
+/** One's own message that has no place in the room yet. */
+export const PendingRow = memo(function PendingRow({ item, grouped, rowKey }: { item: Item; grouped: boolean; rowKey: string }) {
+  const me = useChat((s) => s.me)
+  const online = useApp((a) => a.status.kind === 'online')
+  const time = clockTime(new Date(item.at).toISOString())
+  const failed = item.state === 'failed'
+  return (
+    <article
+      className={`message ${item.state}${grouped ? ' grouped' : ''}`}
+      data-key={rowKey}
+      data-client-id={item.client_id}
+      data-state={item.state}
+      aria-label={`You, ${failed ? 'not sent' : 'being sent'}`}
+    >
+      {grouped ? <span className="message-side" /> : <Avatar id={me.id} name={me.name} size="large" />}
+      <div className="message-main">
+        {!grouped && (
+          <header>
+            <span className="message-author" dir="auto">
+              {me.name}
+            </span>
+            <time>{time}</time>
+          </header>
+        )}
+        <Text text={item.text} />
+        {failed ? (
+          <p className="message-fault" role="alert">
+            <CircleAlert size={15} aria-hidden />
+            <span>Not sent. {item.error}</span>
+            <button className="link" onClick={() => retry(item.client_id)}>
+              Send again
+            </button>
+            <button className="link" onClick={() => discard(item.client_id)}>
+              Discard
+            </button>
+          </p>
+        ) : (
+          item.state === 'pending' &&
+          !online && (
+            <p className="message-waits">
+              <Clock3 size={13} aria-hidden /> Waits for the connection
+            </p>
+          )
+        )}
+      </div>
+    </article>
+  )
+})

@@ -1,0 +1,50 @@
+import { memo } from 'react'
+import type { RoomView } from '../../protocol/types'
+import { titleOf } from '../../store/select'
+import { useChat } from '../../store/store'
+import { dateWithYear, dayName } from '../kit/time'
+import { MessageRow } from './MessageRow'
+import { NoticeRow } from './NoticeRow'
+import { PendingRow } from './PendingRow'
+import type { Row } from './rows'
+
+/** One row of the timeline. */
+export function RowView({ row, room, now }: { row: Row; room: RoomView; now: number }) {
+  switch (row.kind) {
+    case 'start':
+      return <Start room={room} />
+    case 'day':
+      return (
+        <div className="day" data-key={row.key} role="separator">
+          <span>{dayName(row.at, now)}</span>
+        </div>
+      )
+    case 'unread':
+      return (
+        <div className="unread-line" data-key={row.key} role="separator">
+          <span>New</span>
+        </div>
+      )
+    case 'message':
+      return <MessageRow message={row.message} grouped={row.grouped} rowKey={row.key} />
+    case 'pending':
+      return <PendingRow item={row.item} grouped={row.grouped} rowKey={row.key} />
+    case 'notices':
+      return <NoticeRow notices={row.notices} rowKey={row.key} />
+  }
+}
+
+const Start = memo(function Start({ room }: { room: RoomView }) {
+  const title = useChat((s) => titleOf(s, room))
+  return (
+    <div className="start" data-key="start">
+      <h2 dir="auto">{title}</h2>
+      <p>
+        {room.kind === 'direct'
+          ? `Only you and ${title} can read what is written here.`
+          : `${room.kind === 'private' ? 'A private room' : 'A public room'}, opened on ${dateWithYear(room.created_at)}.`}{' '}
+        {room.head_no === 0 && 'Write the first message.'}
+      </p>
+    </div>
+  )
+})

@@ -1,0 +1,147 @@
+import { ArrowDown } from 'lucide-react'
+import { type MouseEvent, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
+import type { RoomView } from '../../protocol/types'
+import { load, markRead, setFollowing } from '../../store/actions'
+import { titleOf } from '../../store/select'
+import { useApp, useChat } from '../../store/store'
+import { emptyTimeline, pageSize } from '../../store/timeline'
+import { useFocused, useNow } from '../kit/hooks'
+import { buildRows } from './rows'
+import { RowView } from './RowView'
+import { useScrollPlace } from './scroll'
+import { Skeleton } from './Skeleton'
+
+/** A room's messages, from wherever one is to as far as one scrolls. */
+export function Timeline({ room }: { room: RoomView }) {
+  const { id } = room
+  const timeline = useChat((s) => s.timelines[id])
+  const notices = useChat((s) => s.notices[id])
+  const outbox = useApp((a) => a.outbox)
+  const fault = useApp((a) => a.faults[id])
+  const online = useApp((a) => a.status.kind === 'online')
+  const me = useChat((s) => s.me.id)
+  const title = useChat((s) => titleOf(s, room))
+  const focused = useFocused()
+  const now = useNow(60_000)
+  const box = useRef<HTMLDivElement>(null)
+
+  const items = useMemo(() => outbox.filter((i) => i.room === id), [outbox, id])
+  const [line, setLine] = useState<number | null>(() => (room.unread > 0 ? room.read_no : null))
+  const rows = useMemo(
+    () => buildRows({ timeline: timeline ?? emptyTimeline, notices: notices ?? [], outbox: items, me, line }),
+    [timeline, notices, items, me, line],
+  )
+
+  const ends = useRef(timeline)
+  ends.current = timeline
+  const onNear = useCallback(
+    (end: 'older' | 'newer') => {
+      const t = ends.current
+      if (t && (end === 'older' ? t.moreOlder : t.moreNewer) && !useApp.getState().faults[id]) void load(id, end)
+    },
+    [id],
+  )
+  const { atEnd, toEnd, toRow, current } = useScrollPlace(box, { rows, moreNewer: timeline?.moreNewer ?? false, onNear })
+
+  // The first page, and again whenever what was there is not to be relied on any more.
+  const missing = timeline === undefined
+  useEffect(() => {
+    if (!missing || !online || fault) return
+    const seen = /^m(\d+)$/.exec(current() ?? '')?.[1]
+    const far = room.unread > pageSize / 2 ? room.read_no + 1 : undefined
+    void load(id, 'replace', seen && !atEnd ? Number(seen) : far)
+  }, [missing, online, fault, id])
+
+  // The first sight of the room: where the unread begins, else the end.
+  const placed = useRef(false)
+  useLayoutEffect(() => {
+    if (missing || placed.current) return
+    placed.current = true
+    if (line === null || !toRow('unread', 0.2)) toEnd()
+  }, [missing, line, toRow, toEnd])
+
+  // The unread line stands above what came while one looked elsewhere, until one has looked and gone again.
+  useEffect(() => {
+    if (!focused && room.unread === 0) setLine(null)
+  }, [focused])
+  useEffect(() => {
+    if (room.unread > 0 && line === null && (!focused || !atEnd)) setLine(room.read_no)
+  }, [room.unread, focused, atEnd, line, room.read_no])
+
+  // One's own message: go there, and nothing above is news any more.
+  const newestItem = items[items.length - 1]?.client_id
+  const firstItem = useRef(newestItem)
+  useEffect(() => {
+    if (newestItem === undefined || newestItem === firstItem.current) return
+    firstItem.current = newestItem
+    setLine(null)
+    if (ends.current?.moreNewer) void load(id, 'replace').then(toEnd)
+    else toEnd()
+  }, [newestItem, id, toEnd])
+
+  const seesNewest = atEnd && timeline !== undefined && !timeline.moreNewer
+  useEffect(() => setFollowing(id, seesNewest), [id, seesNewest, missing])
+  useEffect(() => {
+    if (focused && seesNewest && room.unread > 0) markRead(id)
+  }, [focused, seesNewest, room.unread, id])
+
+  const jump = () => {
+    if (timeline?.moreNewer) void load(id, 'replace').then(toEnd)
+    else toEnd()
+  }
+  return (
+    <div className="timeline-wrap">
+      <div ref={box} className="timeline" role="log" aria-live="polite" aria-label={`Messages in ${title}`} tabIndex={0} onClick={copyCode}>
+        <div className="rows">
+          {timeline?.moreOlder && <div className="edge">{fault ? <Retry fault={fault} room={id} where="older" /> : <Skeleton lines={3} />}</div>}
+          {missing ? (
+            fault ? (
+              <div className="edge">
+                <Retry fault={fault} room={id} where="replace" />
+              </div>
+            ) : (
+              <Skeleton lines={9} />
+            )
+          ) : (
+            rows.map((row) => <RowView key={row.key} row={row} room={room} now={now} />)
+          )}
+          {timeline?.moreNewer && <div className="edge">{fault ? <Retry fault={fault} room={id} where="newer" /> : <Skeleton lines={3} />}</div>}
+        </div>
+      </div>
+      {!seesNewest && !missing && (
+        <button className={room.unread > 0 ? 'to-newest news' : 'to-newest'} onClick={jump}>
+          {room.unread > 0 ? `${room.unread > 999 ? '999+' : room.unread} new` : 'Newest'}
+          <ArrowDown size={15} aria-hidden />
+        </button>
+      )}
+    </div>
+  )
+}
+
+function Retry({ fault, room, where }: { fault: string; room: string; where: 'replace' | 'older' | 'newer' }) {
+  return (
+    <p className="edge-fault" role="alert">
+      {fault}{' '}
+      <button className="link" onClick={() => void load(room, where)}>
+        Try again
+      </button>
+    </p>
+  )
+}
+
+/** The copy buttons stand in the messages' HTML, so they are heard here. */
+function copyCode(e: MouseEvent): void {
+  const button = e.target instanceof Element ? e.target.closest('.code-copy') : null
+  const text = button?.closest('.code-block')?.querySelector('code')?.textContent
+  if (!button || text == null) return
+  const done = (label: string) => {
+    button.textContent = label
+    setTimeout(() => (button.textContent = 'Copy'), 1_500)
+  }
+  // Without TLS, browsers have no clipboard for us.
+  if (!navigator.clipboard) return done('Not possible')
+  navigator.clipboard.writeText(text).then(
+    () => done('Copied'),
+    () => done('Not possible'),
+  )
+}

@@ -1,0 +1,85 @@
+// From messages, notices and what is on its way to the rows of the timeline.
+
+import type { Item } from '../../outbox/outbox'
+import type { Message } from '../../protocol/types'
+import type { Notice, Timeline } from '../../store/state'
+import { dayOf } from '../kit/time'
+
+export type Row =
+  | { kind: 'start'; key: string }
+  | { kind: 'day'; key: string; at: string }
+  | { kind: 'unread'; key: string }
+  | { kind: 'message'; key: string; message: Message; grouped: boolean }
+  | { kind: 'notices'; key: string; notices: Notice[] }
+  | { kind: 'pending'; key: string; item: Item; grouped: boolean }
+
+/** Messages of one person within this time stand together under one name. */
+const together = 5 * 60_000
+
+interface Input {
+  timeline: Timeline
+  notices: readonly Notice[]
+  /** Of this room, in the order in which they were written. */
+  outbox: readonly Item[]
+  me: string
+  /** The unread line stands after the message with this no; null for none. */
+  line: number | null
+}
+
+export function buildRows({ timeline, notices, outbox, me, line }: Input): Row[] {
+  const { messages, moreOlder, moreNewer } = timeline
+  const rows: Row[] = []
+  if (!moreOlder) rows.push({ kind: 'start', key: 'start' })
+
+  const byPlace = new Map<number, Notice[]>()
+  const floor = messages[0]?.no ?? 0
+  for (const n of notices) {
+    if (n.after < floor && moreOlder) continue
+    byPlace.set(n.after, [...(byPlace.get(n.after) ?? []), n])
+  }
+  const noticesAt = (no: number) => {
+    const list = byPlace.get(no)
+    if (list) rows.push({ kind: 'notices', key: `n${list[0]!.id}`, notices: condense(list) })
+  }
+
+  let before = null as { from: string; at: number; day: number } | null
+  if (!moreOlder) noticesAt(0)
+  const mine = new Set<string>()
+  for (const m of messages) {
+    const date = new Date(m.at)
+    const at = date.getTime()
+    const day = dayOf(date)
+    if (before?.day !== day) {
+      rows.push({ kind: 'day', key: `d${m.no}`, at: m.at })
+      before = null
+    }
+    // Only where the line itself is in this stretch: above its first message there may be more that is unread.
+    if (line !== null && m.no === line + 1) {
+      rows.push({ kind: 'unread', key: 'unread' })
+      before = null
+    }
+    rows.push({ kind: 'message', key: `m${m.no}`, message: m, grouped: before?.from === m.from && at - before.at < together })
+    before = { from: m.from, at, day }
+    if (m.from === me && m.client_id) mine.add(m.client_id)
+    if (byPlace.has(m.no)) {
+      noticesAt(m.no)
+      before = null
+    }
+  }
+  if (moreNewer) return rows
+  const newest = messages[messages.length - 1]?.no ?? 0
+  for (const item of outbox) {
+    if (mine.has(item.client_id) || (item.state === 'sent' && item.no! <= newest)) continue
+    const day = dayOf(new Date(item.at))
+    const grouped: boolean = before !== null && before.from === me && before.day === day && item.at - before.at < together
+    rows.push({ kind: 'pending', key: `p${item.client_id}`, item, grouped })
+    before = { from: me, at: item.at, day }
+  }
+  return rows
+}
+
+/** Of several comings and goings of one person, only the last tells something. */
+function condense(list: Notice[]): Notice[] {
+  const presence = (n: Notice) => n.kind === 'connected' || n.kind === 'disconnected'
+  return list.filter((n, i) => !presence(n) || !list.slice(i + 1).some((later) => presence(later) && later.user === n.user))
+}
