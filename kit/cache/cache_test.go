@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -107,8 +108,9 @@ func localServes(t *testing.T, c *cache.Cache[string], s *source, key string) {
 
 func TestGetLoadsOnce(t *testing.T) {
 	onEach(t, func(t *testing.T, addrs []string) {
-		a := open(t, newClient(t, addrs...), cache.Options[user]{})
-		b := open(t, newClient(t, addrs...), cache.Options[user]{})
+		name := unique(t)
+		a := open(t, newClient(t, addrs...), cache.Options[user]{Name: name})
+		b := open(t, newClient(t, addrs...), cache.Options[user]{Name: name})
 		want := user{"Ada", 36}
 		var loads atomic.Int64
 		load := func(context.Context, string) (user, error) {
@@ -142,7 +144,7 @@ func TestNegative(t *testing.T) {
 	onEach(t, func(t *testing.T, addrs []string) {
 		client := newClient(t, addrs...)
 		s := newSource()
-		c := open(t, client, cache.Options[string]{Name: "neg", NegativeTTL: 200 * time.Millisecond})
+		c := open(t, client, cache.Options[string]{Name: unique(t), NegativeTTL: 200 * time.Millisecond})
 		for range 3 {
 			if _, err := c.Get(t.Context(), "k", s.load); !errors.Is(err, cache.ErrNotFound) {
 				t.Fatalf("err = %v, want ErrNotFound", err)
@@ -157,7 +159,7 @@ func TestNegative(t *testing.T) {
 			return err == nil && v == "v"
 		})
 
-		none := open(t, client, cache.Options[string]{Name: "none"})
+		none := open(t, client, cache.Options[string]{Name: unique(t)})
 		s = newSource()
 		for range 2 {
 			if _, err := none.Get(t.Context(), "k", s.load); !errors.Is(err, cache.ErrNotFound) {
@@ -171,8 +173,7 @@ func TestNegative(t *testing.T) {
 }
 
 func TestTTLAndJitter(t *testing.T) {
-	addrs := []string{startServer(t).addr}
-	client := newClient(t, addrs...)
+	client := newClient(t, sharedAddrs(t, "single")...)
 	c := open(t, client, cache.Options[string]{TTL: 100 * time.Second, Jitter: 0.5, Stale: 10 * time.Second})
 	seen := map[int64]bool{}
 	for i := range 50 {
@@ -194,7 +195,7 @@ func TestTagsAndNamespace(t *testing.T) {
 	onEach(t, func(t *testing.T, addrs []string) {
 		for _, local := range []int{0, 100} {
 			t.Run(fmt.Sprint("local", local), func(t *testing.T) {
-				opt := cache.Options[string]{Name: fmt.Sprint("tags", local), LocalSize: local,
+				opt := cache.Options[string]{Name: unique(t), LocalSize: local,
 					Tags: func(key string) []string { return []string{"all", "first:" + key[:1]} }}
 				a := open(t, newClient(t, addrs...), opt)
 				b := open(t, newClient(t, addrs...), opt)
@@ -239,7 +240,7 @@ func TestGetMany(t *testing.T) {
 		for _, local := range []int{0, 1000} {
 			t.Run(fmt.Sprint("local", local), func(t *testing.T) {
 				c := open(t, newClient(t, addrs...), cache.Options[string]{
-					Name: fmt.Sprint("many", local), NegativeTTL: time.Minute, LocalSize: local})
+					Name: unique(t), NegativeTTL: time.Minute, LocalSize: local})
 				s := newSource()
 				var keys []string
 				want := map[string]string{}
@@ -289,5 +290,15 @@ func TestMain(m *testing.M) {
 	if child() {
 		return
 	}
-	goleak.VerifyTestMain(m)
+	code := m.Run()
+	stopShared()
+	if code == 0 {
+		if err := goleak.Find(
+			// The client closes a node that left the cluster five seconds later.
+			goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*clusterClient)._refresh.func2")); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	os.Exit(code)
 }

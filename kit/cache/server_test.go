@@ -8,6 +8,9 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -17,19 +20,33 @@ import (
 // server is one redis-server of a test.
 type server struct {
 	addr string
+	dir  string
 	cmd  *exec.Cmd
 	args []string
 }
 
+// startServer starts a server that ends with the test.
 func startServer(t testing.TB, extra ...string) *server {
 	t.Helper()
+	s := launch(t, extra...)
+	t.Cleanup(s.remove)
+	return s
+}
+
+func launch(t testing.TB, extra ...string) *server {
+	t.Helper()
 	port := freePort(t)
-	dir := t.TempDir()
-	s := &server{addr: net.JoinHostPort("127.0.0.1", port)}
+	dir, err := os.MkdirTemp("", "cachetest")
+	must(t, err)
+	s := &server{addr: net.JoinHostPort("127.0.0.1", port), dir: dir}
 	s.args = append([]string{"--port", port, "--bind", "127.0.0.1", "--dir", dir, "--save", "", "--appendonly", "no"}, extra...)
 	s.start(t)
-	t.Cleanup(s.stop)
 	return s
+}
+
+func (s *server) remove() {
+	s.stop()
+	_ = os.RemoveAll(s.dir)
 }
 
 func freePort(t testing.TB) string {
@@ -51,6 +68,7 @@ func (s *server) start(t testing.TB) {
 	t.Helper()
 	s.cmd = exec.Command("redis-server", s.args...)
 	s.cmd.Stderr = os.Stderr
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // also when the test is killed
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -71,12 +89,13 @@ func (s *server) stop() {
 	}
 }
 
-// startCluster starts three masters and returns their addresses.
-func startCluster(t testing.TB) []string {
+// launchCluster starts three masters.
+func launchCluster(t testing.TB) (servers []*server, addrs []string) {
 	t.Helper()
-	var addrs []string
 	for range 3 {
-		addrs = append(addrs, startServer(t, "--cluster-enabled", "yes").addr)
+		s := launch(t, "--cluster-enabled", "yes")
+		servers = append(servers, s)
+		addrs = append(addrs, s.addr)
 	}
 	one := func(i int) rueidis.Client {
 		c, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: addrs[i : i+1], ForceSingleClient: true})
@@ -104,7 +123,7 @@ func startCluster(t testing.TB) []string {
 		})
 		c.Close()
 	}
-	return addrs
+	return servers, addrs
 }
 
 func newClient(t testing.TB, addrs ...string) rueidis.Client {
@@ -123,12 +142,39 @@ func onEach(t *testing.T, test func(t *testing.T, addrs []string)) {
 	t.Run("cluster", func(t *testing.T) { test(t, sharedAddrs(t, "cluster")) })
 }
 
+// shared are servers for the tests that leave them as they are.
+var shared struct {
+	sync.Mutex
+	addrs   map[string][]string
+	servers []*server
+}
+
 func sharedAddrs(t testing.TB, kind string) []string {
 	t.Helper()
-	if kind == "single" {
-		return []string{startServer(t).addr}
+	shared.Lock()
+	defer shared.Unlock()
+	if a := shared.addrs[kind]; a != nil {
+		return a
 	}
-	return startCluster(t)
+	if shared.addrs == nil {
+		shared.addrs = make(map[string][]string)
+	}
+	if kind == "single" {
+		s := launch(t)
+		shared.servers = append(shared.servers, s)
+		shared.addrs[kind] = []string{s.addr}
+	} else {
+		var servers []*server
+		servers, shared.addrs[kind] = launchCluster(t)
+		shared.servers = append(shared.servers, servers...)
+	}
+	return shared.addrs[kind]
+}
+
+func stopShared() {
+	for _, s := range shared.servers {
+		s.remove()
+	}
 }
 
 func must(t testing.TB, err error) {
@@ -151,4 +197,7 @@ func eventually(t testing.TB, what string, ok func() bool) {
 	}
 }
 
-var _ = fmt.Sprint
+var names atomic.Int64
+
+// unique returns a namespace of a test's own.
+func unique(testing.TB) string { return fmt.Sprint("t", names.Add(1)) }
