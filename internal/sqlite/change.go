@@ -97,7 +97,7 @@ func (w *writer) member(s *stream, user chat.UserID) (*member, error) {
 	}
 	me := &member{}
 	if r != nil {
-		me = &member{Member: scanMember(r, s.room.ID), in: true, readNo: r.num(3)}
+		me = &member{Member: scanMember(r, s.room.ID), in: true, readNo: max(r.num(3), w.reads.pending[at])}
 	}
 	w.members[at] = me
 	return me, nil
@@ -201,9 +201,7 @@ func (w *writer) message(s *stream, c *chat.Change, h hash) (chat.Result, error)
 	s.seq, s.id, s.no, s.lastIsMsg = m.Seq, m.ID, m.No, true
 	w.rooms[s.num] = true
 	if author.in && author.readNo < m.No {
-		if err := w.setRead(s, author, m.No); err != nil {
-			return chat.Result{}, err
-		}
+		w.setRead(s, author, m.No)
 	}
 	if h != (hash{}) {
 		if err := w.sends.add(h, s.num, m.No, milli(m.At)); err != nil {
@@ -213,12 +211,9 @@ func (w *writer) message(s *stream, c *chat.Change, h hash) (chat.Result, error)
 	return chat.Result{Event: e}, nil
 }
 
-func (w *writer) setRead(s *stream, me *member, no int64) error {
-	if _, err := w.exec("UPDATE members SET read_no = ? WHERE room = ? AND user = ?", no, s.num, string(me.User)); err != nil {
-		return err
-	}
+func (w *writer) setRead(s *stream, me *member, no int64) {
+	w.reads.move(place{s.num, me.User}, no)
 	me.readNo = no
-	return nil
 }
 
 func (w *writer) createRoom(s *stream, c *chat.Change) (chat.Result, error) {

@@ -32,9 +32,7 @@ func (w *writer) inUser(s *stream, user chat.UserID, c *chat.Change) (chat.Resul
 		if c.Read.No <= me.readNo {
 			return noOp, nil
 		}
-		if err := w.setRead(room, me, c.Read.No); err != nil {
-			return chat.Result{}, err
-		}
+		w.setRead(room, me, c.Read.No)
 		return w.append(s, c, chat.Event{Read: c.Read})
 	case c.Kind == chat.SessionRevoked:
 		return w.revoke(s, user, c)

@@ -92,11 +92,11 @@ func (s *Store) Room(ctx context.Context, id chat.RoomID) (room chat.Room, err e
 
 const viewColumns = roomColumns + ", members, m.role, m.joined_at, m.read_no"
 
-// view makes a view of a row of viewColumns.
-func (s *Store) view(c *conn, r row) (chat.RoomView, error) {
+// view makes a view of a row of viewColumns and the person's moves.
+func (s *Store) view(c *conn, r row, moves map[int64]int64) (chat.RoomView, error) {
 	v := chat.RoomView{
 		Room: scanRoom(r), Members: r.num(8),
-		Role: chat.RoomRole(r.text(9)), JoinedAt: unmilli(r.num(10)), ReadNo: r.num(11),
+		Role: chat.RoomRole(r.text(9)), JoinedAt: unmilli(r.num(10)), ReadNo: max(r.num(11), moves[r.num(0)]),
 	}
 	h, err := readHeadOf(c, r.num(0))
 	if err != nil {
@@ -123,7 +123,11 @@ func (s *Store) View(ctx context.Context, id chat.RoomID, user chat.UserID) (v c
 		if r == nil {
 			return chat.ErrNotFound
 		}
-		v, err = s.view(c, r)
+		moves, err := movesOf(c, user)
+		if err != nil {
+			return err
+		}
+		v, err = s.view(c, r, moves)
 		return err
 	})
 	return v, err
@@ -138,8 +142,12 @@ func (s *Store) Views(ctx context.Context, user chat.UserID) (views []chat.RoomV
 		if err != nil {
 			return err
 		}
+		moves, err := movesOf(c, user)
+		if err != nil {
+			return err
+		}
 		for _, r := range rows {
-			v, err := s.view(c, r)
+			v, err := s.view(c, r, moves)
 			if err != nil {
 				return err
 			}

@@ -20,6 +20,10 @@ type Options struct {
 	// before the Commit that made it returns. It does not block and does not change the event.
 	Ring func(*chat.Event)
 	Log  *slog.Logger // default slog.Default()
+
+	// Tests make these small.
+	generation int // sends in a generation, default generationSize
+	fold       int // moves until they are folded, default foldAt
 }
 
 // Store is a [chat.Store] in one directory. Its methods are safe for concurrent use.
@@ -72,7 +76,7 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 	if s.epoch, err = ensureEpoch(c); err != nil {
 		return nil, err
 	}
-	w, err := newWriter(c, s.epoch)
+	w, err := newWriter(c, s.epoch, o)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}

@@ -23,17 +23,24 @@ func openTest(t testing.TB, dir string, o Options) *Store {
 	return s
 }
 
-func TestStore(t *testing.T) {
+func TestStore(t *testing.T) { testStore(t, Options{}) }
+
+// What is kept back in memory is written out all the time.
+func TestStoreSmall(t *testing.T) { testStore(t, Options{generation: 3, fold: 4}) }
+
+func testStore(t *testing.T, o Options) {
 	chattest.Run(t, func(t *testing.T, ring func(*chat.Event)) chattest.Harness {
 		dir := t.TempDir()
-		s := openTest(t, dir, Options{Ring: ring})
+		o := o
+		o.Ring = ring
+		s := openTest(t, dir, o)
 		return chattest.Harness{
 			Store: s,
 			Reopen: func() chat.Store {
 				if err := s.Close(); err != nil {
 					t.Error(err)
 				}
-				s = openTest(t, dir, Options{Ring: ring})
+				s = openTest(t, dir, o)
 				return s
 			},
 			Spans: true,

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -40,6 +41,7 @@ type writer struct {
 	streams map[chat.Stream]*stream
 	members map[place]*member
 	sends   *dedupe
+	reads   *reads
 
 	rooms  map[int64]bool // with messages in this batch
 	failed bool           // whether the last transaction did
@@ -71,11 +73,12 @@ const (
 	maxMembers = 100_000
 )
 
-func newWriter(c *conn, epoch string) (*writer, error) {
+func newWriter(c *conn, epoch string, o Options) (*writer, error) {
 	w := &writer{conn: c, epoch: epoch, rooms: map[int64]bool{}}
 	w.forget()
-	w.sends = &dedupe{conn: c, size: generationSize}
-	return w, w.sends.load()
+	w.sends = &dedupe{conn: c, size: cmp.Or(o.generation, generationSize)}
+	w.reads = &reads{conn: c, limit: cmp.Or(o.fold, foldAt)}
+	return w, errors.Join(w.sends.load(), w.reads.load())
 }
 
 // ensureEpoch returns the epoch of the directory, and makes it up when the directory is new.
@@ -134,7 +137,7 @@ func (w *writer) leave() {
 		break
 	}
 	if !w.failed {
-		w.transaction(func() error { return w.sends.flush(true) }) // only saves time at the next start
+		w.transaction(func() error { return w.flush(true) }) // only saves time at the next start
 	}
 	w.close()
 }
@@ -151,7 +154,7 @@ func (w *writer) write(batch []*call) {
 				return err
 			}
 		}
-		return w.sends.flush(false)
+		return w.flush(false)
 	})
 	w.failed = err != nil
 	if err != nil {
@@ -163,6 +166,14 @@ func (w *writer) write(batch []*call) {
 	for room := range w.rooms {
 		w.touched(room)
 	}
+}
+
+// flush writes what is kept back in memory, or all if it is the end.
+func (w *writer) flush(all bool) error {
+	if err := w.reads.flush(all); err != nil {
+		return err
+	}
+	return w.sends.flush(all)
 }
 
 // transaction runs f between BEGIN and COMMIT. After a failure the database is as before, and
@@ -180,7 +191,7 @@ func (w *writer) transaction(f func() error) error {
 	}
 	w.exec("ROLLBACK") // fails where SQLite has rolled back by itself
 	w.forget()
-	return errors.Join(err, w.sends.load())
+	return errors.Join(err, w.sends.load(), w.reads.load())
 }
 
 // apply runs one call. A refusal is the call's; a returned error is the whole batch's.
@@ -216,6 +227,7 @@ func (w *writer) applyAll(c *call) error {
 	}
 	w.sends.begin()
 	defer w.sends.end()
+	mark := w.reads.mark()
 	for i := range c.changes {
 		r, err := w.change(&c.changes[i], c.hashes[i])
 		if _, refused := errors.AsType[*chat.Error](err); refused && i > 0 {
@@ -223,6 +235,7 @@ func (w *writer) applyAll(c *call) error {
 				return err
 			}
 			w.sends.undo()
+			w.reads.undo(mark)
 			w.forget()
 		}
 		if err != nil {

@@ -35,6 +35,12 @@ CREATE TABLE members (
   PRIMARY KEY (room, user)
 ) WITHOUT ROWID;
 
+-- Read positions that have moved and do not stand in members yet, see reads.go.
+CREATE TABLE moves (
+  num   INTEGER PRIMARY KEY,
+  moves BLOB NOT NULL
+);
+
 -- A person's list of rooms: outlives the membership until room.left is written.
 CREATE TABLE lists (
   user TEXT NOT NULL,
