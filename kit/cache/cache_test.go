@@ -58,6 +58,12 @@ func (s *source) set(key, val string) {
 	s.vals[key] = val
 }
 
+func (s *source) now(key string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.vals[key]
+}
+
 func (s *source) load(_ context.Context, key string) (string, error) {
 	s.loads.Add(1)
 	s.mu.Lock()
