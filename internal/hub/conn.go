@@ -1,0 +1,239 @@
+package hub
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/parley-chat/parley/internal/chat"
+)
+
+// Encoder turns what the hub says into bytes ready to be written to one kind of connection. Encoders are
+// compared with ==; connections of a kind share one.
+type Encoder interface {
+	Event(*chat.Event) []byte
+	Signal(chat.Signal) []byte
+	Resumed(chat.Stream, chat.Position) []byte
+	Resync(chat.Stream, chat.Position) []byte
+	Goodbye(reason string, retry time.Duration) []byte
+}
+
+// Reason says why the hub closes a connection. Each door has one table from reasons to its own codes.
+type Reason int
+
+const (
+	Open     Reason = iota // not closed
+	Slow                   // more was waiting for it than the queue holds
+	Revoked                // its session was ended
+	Restart                // the server stops
+	Changed                // what it may see has changed: it should come back and sync
+	Finished               // the door ended it
+)
+
+// Conn is one live connection of one person. A door makes it, drains it and closes it.
+type Conn struct {
+	who     chat.Caller
+	encoder Encoder
+	wake    func(*Conn)
+	// Door is the door's own part of the connection; the hub does not look at it.
+	Door any
+
+	mu     sync.Mutex // nothing is locked while it is held
+	queue  [][]byte
+	bytes  int
+	limit  int
+	held   [][]byte // what came while holding
+	hold   bool
+	awake  bool // the door was woken and has not yet found the queue empty
+	reason Reason
+	room   chan struct{} // signalled when the queue was drained, for who waits to add to it
+
+	watched  []*topic      // kept open while registered; set before and read after everything else
+	topics   []*topic      // attached to
+	syncing  bool          // a sync is under way: joins wait for its end
+	deferred []*chat.Event // room.joined events that came meanwhile
+}
+
+// NewConn returns a connection that is not yet registered. Wake is called, from any goroutine and never
+// blocking, when there is something to drain; limit bounds what waits, in bytes.
+func NewConn(who chat.Caller, encoder Encoder, limit int, wake func(*Conn)) *Conn {
+	return &Conn{who: who, encoder: encoder, limit: limit, wake: wake}
+}
+
+// Who is the person on the connection.
+func (c *Conn) Who() chat.Caller { return c.who }
+
+// Send queues a frame made by the door, such as the answer to a request. Frames are shared and not changed.
+func (c *Conn) Send(frame []byte) { c.push(frame, false) }
+
+// maxHeld bounds what waits while a sync is being answered: a person's own stream, at most chat.Window events.
+const maxHeld = 32 << 20
+
+func (c *Conn) push(frame []byte, droppable bool) {
+	c.mu.Lock()
+	if c.reason != Open {
+		c.mu.Unlock()
+		return
+	}
+	limit := c.limit
+	if c.hold {
+		limit = maxHeld
+	}
+	if droppable {
+		limit /= 4
+	}
+	if c.bytes > 0 && c.bytes+len(frame) > limit {
+		if !droppable {
+			c.shut(Slow)
+		}
+		c.mu.Unlock()
+		return
+	}
+	c.bytes += len(frame)
+	if c.hold {
+		c.held = append(c.held, frame)
+	} else {
+		c.queue = append(c.queue, frame)
+		c.rouse()
+	}
+	c.mu.Unlock()
+}
+
+// rouse wakes the door if it is not awake. The lock is held.
+func (c *Conn) rouse() {
+	if !c.awake {
+		c.awake = true
+		c.wake(c)
+	}
+}
+
+// shut closes the connection: what waits is forgotten, except when the server stops. The lock is held.
+func (c *Conn) shut(why Reason) {
+	if c.reason != Open {
+		return
+	}
+	c.reason = why
+	if why != Restart && why != Changed {
+		c.queue, c.held, c.bytes = nil, nil, 0
+	}
+	c.rouse()
+	c.signalRoom()
+}
+
+func (c *Conn) signalRoom() {
+	if c.room != nil {
+		close(c.room)
+		c.room = nil
+	}
+}
+
+// Close closes the connection. The door finds out from Take.
+func (c *Conn) Close(why Reason) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.shut(why)
+}
+
+// Closed reports why the connection was closed, Open if it was not.
+func (c *Conn) Closed() Reason {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.reason
+}
+
+// Take appends queued frames to buf, up to about max bytes and at least one, and returns it. If there is nothing
+// to take it reports why the connection is closed, and the door goes to sleep until it is woken again.
+func (c *Conn) Take(buf []byte, max int) ([]byte, Reason) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := 0
+	for n < len(c.queue) && (n == 0 || len(buf)+len(c.queue[n]) <= max) {
+		buf = append(buf, c.queue[n]...)
+		c.bytes -= len(c.queue[n])
+		n++
+	}
+	if n == 0 {
+		c.awake = false
+		return buf, c.reason
+	}
+	if n == len(c.queue) {
+		clear(c.queue)
+		if c.queue = c.queue[:0]; cap(c.queue) > 64 {
+			c.queue = nil // an idle connection keeps no large queue
+		}
+	} else {
+		c.queue = slices.Delete(c.queue, 0, n)
+	}
+	if c.bytes <= c.limit/2 {
+		c.signalRoom()
+	}
+	return buf, Open
+}
+
+// waitRoom waits until less than half of the queue is taken, or the connection is closed.
+func (c *Conn) waitRoom(done <-chan struct{}) {
+	c.mu.Lock()
+	if c.reason != Open || c.bytes <= c.limit/2 || c.hold {
+		c.mu.Unlock()
+		return
+	}
+	if c.room == nil {
+		c.room = make(chan struct{})
+	}
+	room := c.room
+	c.mu.Unlock()
+	select {
+	case <-room:
+	case <-done:
+	}
+}
+
+// startHold keeps back whatever is pushed from now on.
+func (c *Conn) startHold() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.hold = true
+}
+
+// release queues the frame, and after it what was held back.
+func (c *Conn) release(frame []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.hold = false
+	if c.reason != Open && c.reason != Restart && c.reason != Changed {
+		c.held = nil
+		return
+	}
+	if frame != nil {
+		c.bytes += len(frame)
+		c.queue = append(c.queue, frame)
+	}
+	c.queue = append(c.queue, c.held...)
+	c.held = nil
+	c.rouse()
+}
+
+// note adds or removes a topic from the list of those attached to. It reports false if the
+// connection is closed.
+func (c *Conn) note(t *topic, attached bool) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !attached {
+		if i := slices.Index(c.topics, t); i >= 0 {
+			c.topics = slices.Delete(c.topics, i, i+1)
+		}
+		return true
+	}
+	if c.reason != Open {
+		return false
+	}
+	c.topics = append(c.topics, t)
+	return true
+}
+
+// attachedTo returns a copy of the topics attached to.
+func (c *Conn) attachedTo() []*topic {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.topics)
+}

@@ -1,0 +1,118 @@
+package hub
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/parley-chat/parley/internal/chat"
+)
+
+// LocalBell is the bell inside one process. It loses nothing: what is rung has reached the ear when Ring
+// returns.
+type LocalBell struct {
+	ear atomic.Pointer[chat.Ear]
+}
+
+// NewLocalBell returns a bell that nobody listens to yet.
+func NewLocalBell() *LocalBell { return &LocalBell{} }
+
+// Listen sets who is called.
+func (b *LocalBell) Listen(ear chat.Ear) { b.ear.Store(&ear) }
+
+// Ring is what the store calls with each event that is durable.
+func (b *LocalBell) Ring(e *chat.Event) {
+	if ear := b.ear.Load(); ear != nil {
+		(*ear).Ring(e)
+	}
+}
+
+// Signal passes a signal on.
+func (b *LocalBell) Signal(_ context.Context, s chat.Signal) {
+	if ear := b.ear.Load(); ear != nil {
+		(*ear).Signal(s)
+	}
+}
+
+// Subscribe does nothing: the ear hears everything.
+func (b *LocalBell) Subscribe(context.Context, chat.Stream) error { return nil }
+
+// Unsubscribe does nothing.
+func (b *LocalBell) Unsubscribe(chat.Stream) {}
+
+// grace is how long somebody whose last connection has gone still counts as online: a page that is
+// loaded again does not flicker.
+const grace = 2 * time.Second
+
+// LocalPresence knows who is online on the only node there is, and signals who comes and goes.
+type LocalPresence struct {
+	bell chat.Bell
+
+	mu      sync.Mutex
+	here    map[chat.UserID]bool
+	leaving map[chat.UserID]*time.Timer
+}
+
+// NewLocalPresence returns a presence that signals on the bell.
+func NewLocalPresence(bell chat.Bell) *LocalPresence {
+	return &LocalPresence{bell: bell, here: map[chat.UserID]bool{}, leaving: map[chat.UserID]*time.Timer{}}
+}
+
+// Enter says that somebody is here.
+func (p *LocalPresence) Enter(ctx context.Context, user chat.UserID) {
+	p.mu.Lock()
+	if timer := p.leaving[user]; timer != nil {
+		timer.Stop()
+		delete(p.leaving, user)
+	}
+	news := !p.here[user]
+	p.here[user] = true
+	p.mu.Unlock()
+	if news {
+		p.bell.Signal(ctx, chat.Signal{Stream: chat.ServerStream, Kind: chat.Presence, User: user, Online: true})
+	}
+}
+
+// Leave says that somebody's last connection is gone. They are offline after the grace.
+func (p *LocalPresence) Leave(ctx context.Context, user chat.UserID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.here[user] || p.leaving[user] != nil {
+		return
+	}
+	var timer *time.Timer
+	timer = time.AfterFunc(grace, func() {
+		p.mu.Lock()
+		if p.leaving[user] != timer {
+			p.mu.Unlock()
+			return
+		}
+		delete(p.leaving, user)
+		delete(p.here, user)
+		p.mu.Unlock()
+		p.bell.Signal(ctx, chat.Signal{Stream: chat.ServerStream, Kind: chat.Presence, User: user})
+	})
+	p.leaving[user] = timer
+}
+
+// Close forgets who is leaving. Nobody is told any more.
+func (p *LocalPresence) Close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, timer := range p.leaving {
+		timer.Stop()
+	}
+	clear(p.leaving)
+}
+
+// Online returns who is here.
+func (p *LocalPresence) Online(context.Context) ([]chat.UserID, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	ids := make([]chat.UserID, 0, len(p.here))
+	for id := range p.here {
+		ids = append(ids, id)
+	}
+	return ids, nil
+}

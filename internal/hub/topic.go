@@ -1,0 +1,146 @@
+package hub
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/parley-chat/parley/internal/chat"
+)
+
+// topic is one stream as this node sees it.
+//
+// Invariants, under mu once open: cursor is the position of the last event delivered to conns; ring holds the events that
+// led there, dense, ending at cursor; a connection is in conns if and only if the topic is in its list.
+type topic struct {
+	stream chat.Stream
+	ready  chan struct{} // closed when the topic is open, or failed to
+	err    error         // why it failed; read after ready
+
+	mu        sync.Mutex // locked before a connection's, after the hub's
+	open      bool       // subscribed, and cursor set
+	users     int        // who attaches or is attached, so that the topic is not closed
+	idle      time.Time  // since when users is 0
+	cursor    chat.Position
+	ring      []record
+	ringBytes int
+	conns     []*Conn
+	repairing bool
+	again     bool // something came while repairing, or before the topic was open
+}
+
+// record is an event with its frames, one per encoder that was needed so far.
+type record struct {
+	event  *chat.Event
+	frames []frame
+}
+
+type frame struct {
+	encoder Encoder
+	bytes   []byte
+}
+
+// The ring is bounded both ways; past it the store is asked.
+const (
+	ringEvents = 256
+	ringSize   = 256 << 10
+)
+
+// bytes returns the event as the encoder writes it, made once.
+func (r *record) bytes(e Encoder) []byte {
+	for _, f := range r.frames {
+		if f.encoder == e {
+			return f.bytes
+		}
+	}
+	b := e.Event(r.event)
+	r.frames = append(r.frames, frame{e, b})
+	return b
+}
+
+// advance moves the cursor by an event that follows it, and gives it to everyone attached. The lock is held.
+func (t *topic) advance(e *chat.Event) {
+	r := record{event: e}
+	for _, c := range t.conns {
+		c.push(r.bytes(c.encoder), false)
+	}
+	t.cursor = e.Position()
+	t.ring = append(t.ring, r)
+	t.ringBytes += r.size()
+	drop := 0
+	for len(t.ring)-drop > ringEvents || t.ringBytes > ringSize && drop < len(t.ring) {
+		t.ringBytes -= t.ring[drop].size()
+		drop++
+	}
+	if drop > 0 {
+		t.ring = slices.Delete(t.ring, 0, drop)
+	}
+}
+
+// size estimates what a record holds in memory.
+func (r *record) size() int {
+	n := 512
+	if r.event.Message != nil {
+		n += 2 * len(r.event.Message.Text)
+	}
+	return n
+}
+
+// since returns the records after p that lead to the cursor; false if the ring does not reach back so far, or knows
+// that p is of another history. The lock is held.
+func (t *topic) since(p chat.Position) ([]record, bool) {
+	if p.Epoch != t.cursor.Epoch || p.Seq > t.cursor.Seq {
+		return nil, false
+	}
+	if p.Seq == t.cursor.Seq {
+		return nil, p.ID == "" || t.cursor.ID == "" || p.ID == t.cursor.ID
+	}
+	first := len(t.ring) - int(t.cursor.Seq-p.Seq)
+	if first < 0 || !t.ring[first].event.Follows(p) {
+		return nil, false
+	}
+	return t.ring[first:], true
+}
+
+// knows reports whether e is an event that led to the cursor, as far as the ring can tell. The lock is held.
+func (t *topic) knows(e *chat.Event) bool {
+	if e.Epoch != t.cursor.Epoch || e.Seq > t.cursor.Seq {
+		return false
+	}
+	if e.Seq == t.cursor.Seq {
+		return t.cursor.ID == "" || e.ID == t.cursor.ID
+	}
+	i := len(t.ring) - 1 - int(t.cursor.Seq-e.Seq)
+	return i < 0 || t.ring[i].event.ID == e.ID
+}
+
+// add attaches a connection at the cursor; false if it is closed. The lock is held.
+func (t *topic) add(c *Conn) bool {
+	if !c.note(t, true) {
+		return false
+	}
+	t.conns = append(t.conns, c)
+	t.users++
+	return true
+}
+
+// remove detaches a connection, if it is attached. The lock is held.
+func (t *topic) remove(c *Conn, now time.Time) {
+	i := slices.Index(t.conns, c)
+	if i < 0 {
+		return
+	}
+	last := len(t.conns) - 1
+	t.conns[i] = t.conns[last]
+	t.conns[last] = nil
+	t.conns = t.conns[:last]
+	c.note(t, false)
+	t.leave(now)
+}
+
+// leave counts down the users. The lock is held.
+func (t *topic) leave(now time.Time) {
+	if t.users--; t.users == 0 {
+		t.idle = now
+	}
+}
