@@ -223,3 +223,24 @@ func (s *server) commands(t testing.TB) map[string]int {
 	}
 	return counts
 }
+
+// RedisForExample is a client of a new, empty Redis, for the examples.
+func RedisForExample() (client rueidis.Client, stop func()) {
+	dir, err := os.MkdirTemp("", "example")
+	if err != nil {
+		panic(err)
+	}
+	s, err := launch(dir)
+	if err != nil {
+		panic(err)
+	}
+	client, err = rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{s.addr}})
+	if err != nil {
+		panic(err)
+	}
+	return client, func() {
+		client.Close()
+		s.stop()
+		_ = os.RemoveAll(dir)
+	}
+}

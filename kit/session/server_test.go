@@ -280,3 +280,24 @@ func secretForms(t testing.TB, tok token) []string {
 
 // administrative commands are the tests' own.
 var administrative = map[string]bool{"info": true, "hello": true, "client|setinfo": true, "client|tracking": true, "client|id": true, "command": true, "ping": true, "config|set": true}
+
+// RedisForExample is a client of a new, empty Redis, for the examples.
+func RedisForExample() (client rueidis.Client, stop func()) {
+	dir, err := os.MkdirTemp("", "example")
+	if err != nil {
+		panic(err)
+	}
+	s, err := launch(dir)
+	if err != nil {
+		panic(err)
+	}
+	client, err = rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{s.addr}})
+	if err != nil {
+		panic(err)
+	}
+	return client, func() {
+		client.Close()
+		s.stop()
+		_ = os.RemoveAll(dir)
+	}
+}
