@@ -1,4 +1,4 @@
--- What every script here shares: it stands in front of each of them.
+-- What the scripts share that know of indexes.
 --
 -- An entry is what a record leaves in the indexes: 'i' or 'u', then the field's
 -- name, a zero byte and the value in an encoding that sorts bytewise.
@@ -9,19 +9,21 @@
 -- records with a limited life end. From these two, whatever an expired record
 -- left behind can be found and taken away without looking through anything.
 
--- each calls visit(kind, body) for every packed entry.
+local INDEX = 105 -- 'i'
+
+-- each calls visit for every packed entry.
 local function each(packed, visit)
-  local at = 1
+  local at, entry = 1, nil
   while at <= #packed do
-    local entry
     entry, at = struct.unpack('>I4c0', packed, at)
-    visit(string.sub(entry, 1, 1), string.sub(entry, 2))
+    visit(entry)
   end
 end
 
 -- withdraw takes one entry of id out of the indexes; a claim only if it is still id's.
-local function withdraw(keys, id, kind, body)
-  if kind == 'i' then
+local function withdraw(keys, id, entry)
+  local body = string.sub(entry, 2)
+  if string.byte(entry) == INDEX then
     redis.call('ZREM', keys.index, body .. '\0' .. id)
   elseif redis.call('HGET', keys.unique, body) == id then
     redis.call('HDEL', keys.unique, body)
@@ -32,7 +34,7 @@ end
 local function drop(keys, id)
   local packed = redis.call('HGET', keys.entries, id)
   if packed then
-    each(packed, function(kind, body) withdraw(keys, id, kind, body) end)
+    each(packed, function(entry) withdraw(keys, id, entry) end)
     redis.call('HDEL', keys.entries, id)
   end
   redis.call('ZREM', keys.expiry, id)
@@ -54,25 +56,8 @@ local function sweep(keys, now, max)
   return #due
 end
 
--- refused answers an error if the caller may not run this command on this key.
--- Redis does not undo the first half of a script whose second half is denied,
--- so a script asks before its first write.
-local function refused(...)
-  if redis.acl_check_cmd and not redis.acl_check_cmd(...) then
-    return redis.error_reply('NOPERM this user may not run ' .. (...) .. ' on ' .. select(2, ...))
-  end
-end
-
 -- mayIndex asks for all that a change of the indexes needs.
 local function mayIndex(keys)
-  return refused('ZADD', keys.index, '0', 'm') or refused('ZREM', keys.index, 'm')
-      or refused('HSET', keys.unique, 'f', 'v') or refused('HDEL', keys.unique, 'f')
-      or refused('HSET', keys.entries, 'f', 'v') or refused('HDEL', keys.entries, 'f')
-      or refused('ZADD', keys.expiry, '0', 'm') or refused('ZREM', keys.expiry, 'm')
-end
-
--- clock answers Redis' time in microseconds; it stands still while a script runs.
-local function clock()
-  local t = redis.call('TIME')
-  return t[1] * 1000000 + t[2]
+  return refused('ZADD', keys.index, '0', 'm') or refused('ZREM', keys.expiry, 'm')
+      or refused('HSET', keys.unique, 'f', 'v') or refused('HDEL', keys.entries, 'f')
 end

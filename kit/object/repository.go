@@ -57,8 +57,12 @@ type shard struct {
 }
 
 var (
+	//go:embed common.lua
+	commonLua string
 	//go:embed entries.lua
 	entriesLua string
+	//go:embed put.lua
+	putLua string
 	//go:embed save.lua
 	saveLua string
 	//go:embed remove.lua
@@ -105,14 +109,18 @@ func NewRepository[T any](client rueidis.Client, prefix string, opts Options) (*
 	if opts.NewID == nil {
 		opts.NewID = newULID
 	}
+	lib := commonLua + entriesLua
 	r := &Repository[T]{
 		client: client, schema: s, opts: opts, prefix: prefix,
-		save:   rueidis.NewLuaScript(entriesLua + saveLua),
-		remove: rueidis.NewLuaScript(entriesLua + removeLua),
-		expire: rueidis.NewLuaScript(entriesLua + expireLua),
-		find:   rueidis.NewLuaScriptRetryable(entriesLua + findLua),
-		claim:  rueidis.NewLuaScriptRetryable(entriesLua + claimLua),
-		sweep:  rueidis.NewLuaScriptRetryable(entriesLua + sweepLua),
+		save:   rueidis.NewLuaScript(lib + saveLua),
+		remove: rueidis.NewLuaScript(lib + removeLua),
+		expire: rueidis.NewLuaScript(lib + expireLua),
+		find:   rueidis.NewLuaScriptRetryable(lib + findLua),
+		claim:  rueidis.NewLuaScriptRetryable(lib + claimLua),
+		sweep:  rueidis.NewLuaScriptRetryable(lib + sweepLua),
+	}
+	if !s.indexed {
+		r.save = rueidis.NewLuaScript(commonLua + putLua)
 	}
 	for i := range opts.Partitions {
 		root := head + "{" + tag + "}"
@@ -167,11 +175,14 @@ func (r *Repository[T]) SaveFor(ctx context.Context, rec *T, life time.Duration)
 	}
 	sh := r.shard(id)
 	args := make([]string, 0, 6+len(d.sets)+len(d.clears))
-	args = append(args, id, sh.base, d.version, "", d.entries, strconv.Itoa(len(d.sets)))
+	args = append(args, d.version, "", strconv.Itoa(len(d.sets)))
 	if life > 0 {
-		args[3] = strconv.FormatInt(life.Milliseconds(), 10)
+		args[1] = strconv.FormatInt(life.Milliseconds(), 10)
 	}
 	args = append(append(args, d.sets...), d.clears...)
+	if sh.indexes != nil {
+		args = append(args, d.entries, id, sh.base)
+	}
 	answer, err := r.save.Exec(ctx, r.client, sh.keys(id), args).ToString()
 	if err != nil {
 		return fail(err)
