@@ -35,13 +35,23 @@ func startServer(t testing.TB, extra ...string) *server {
 
 func launch(t testing.TB, extra ...string) *server {
 	t.Helper()
-	port := freePort(t)
-	dir, err := os.MkdirTemp("", "cachetest")
+	s, err := boot(extra...)
 	must(t, err)
+	return s
+}
+
+func boot(extra ...string) (*server, error) {
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "cachetest")
+	if err != nil {
+		return nil, err
+	}
 	s := &server{addr: net.JoinHostPort("127.0.0.1", port), dir: dir}
 	s.args = append([]string{"--port", port, "--bind", "127.0.0.1", "--dir", dir, "--save", "", "--appendonly", "no"}, extra...)
-	s.start(t)
-	return s
+	return s, s.run()
 }
 
 func (s *server) remove() {
@@ -49,36 +59,42 @@ func (s *server) remove() {
 	_ = os.RemoveAll(s.dir)
 }
 
-func freePort(t testing.TB) string {
-	t.Helper()
+func freePort() (string, error) {
 	for {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
-			t.Fatal(err)
+			return "", err
 		}
 		port := l.Addr().(*net.TCPAddr).Port
 		_ = l.Close()
 		if port < 55000 { // a cluster's bus wants the port + 10000
-			return strconv.Itoa(port)
+			return strconv.Itoa(port), nil
 		}
 	}
 }
 
 func (s *server) start(t testing.TB) {
 	t.Helper()
+	must(t, s.run())
+}
+
+func (s *server) run() error {
 	s.cmd = exec.Command("redis-server", s.args...)
 	s.cmd.Stderr = os.Stderr
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // also when the test is killed
 	if err := s.cmd.Start(); err != nil {
-		t.Fatal(err)
+		return err
 	}
-	eventually(t, "redis-server answers", func() bool {
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(2 * time.Millisecond) {
 		c, err := net.Dial("tcp", s.addr)
 		if err == nil {
-			_ = c.Close()
+			return c.Close()
 		}
-		return err == nil
-	})
+		if time.Now().After(end) {
+			s.stop()
+			return fmt.Errorf("redis-server at %s: %w", s.addr, err)
+		}
+	}
 }
 
 func (s *server) stop() {
@@ -145,30 +161,39 @@ func onEach(t *testing.T, test func(t *testing.T, addrs []string)) {
 // shared are servers for the tests that leave them as they are.
 var shared struct {
 	sync.Mutex
-	addrs   map[string][]string
-	servers []*server
+	single, cluster []string
+	servers         []*server
 }
 
 func sharedAddrs(t testing.TB, kind string) []string {
 	t.Helper()
+	if kind == "single" {
+		addrs, err := sharedSingle()
+		must(t, err)
+		return addrs
+	}
 	shared.Lock()
 	defer shared.Unlock()
-	if a := shared.addrs[kind]; a != nil {
-		return a
-	}
-	if shared.addrs == nil {
-		shared.addrs = make(map[string][]string)
-	}
-	if kind == "single" {
-		s := launch(t)
-		shared.servers = append(shared.servers, s)
-		shared.addrs[kind] = []string{s.addr}
-	} else {
+	if shared.cluster == nil {
 		var servers []*server
-		servers, shared.addrs[kind] = launchCluster(t)
+		servers, shared.cluster = launchCluster(t)
 		shared.servers = append(shared.servers, servers...)
 	}
-	return shared.addrs[kind]
+	return shared.cluster
+}
+
+func sharedSingle() ([]string, error) {
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.single == nil {
+		s, err := boot()
+		if err != nil {
+			return nil, err
+		}
+		shared.servers = append(shared.servers, s)
+		shared.single = []string{s.addr}
+	}
+	return shared.single, nil
 }
 
 func stopShared() {
