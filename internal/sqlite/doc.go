@@ -11,11 +11,15 @@
 // Reading. A small pool of connections that cannot write. A read that needs several statements
 // runs in one read transaction, so that what it returns is true of one moment.
 //
-// Messages and events. A message is stored once, under room << 36 | no. Other events stand in a
+// Messages and events. A message is stored once, under room << 36 + no. Other events stand in a
 // table of their own and note the number of the newest message at their time. So the message
 // at any place in a stream is found by arithmetic from the event before it, and neither a head
 // nor a number of events has to be written along with each message.
 //
-// Search lives in a second database, which a background goroutine keeps up to date and which
-// may be deleted at any time: it is built again. See search.go.
+// What is kept back. Two things that every send changes lie far apart in the database and would
+// dirty a page each: the sends to be remembered and the authors' read positions. They are written in
+// bulk, and what a crash would lose is found again from what was written: see dedupe.go, reads.go.
+//
+// Search lives in a second database, which a background goroutine keeps up to date and which may be
+// deleted while the server is stopped: it is built again. See search.go and terms.go.
 package sqlite

@@ -1,4 +1,4 @@
--- A message's id is room << 36 | no, an event's id is stream << 36 | seq: one integer key that keeps
+-- A message's id is room << 36 + no, an event's id is stream << 36 + seq: one integer key that keeps
 -- what belongs together next to each other, in order.
 
 CREATE TABLE meta (

@@ -1,0 +1,223 @@
+package sqlite
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"pgregory.net/rapid"
+
+	"github.com/parley-chat/parley/internal/chat"
+)
+
+func TestDocument(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                        "",
+		"Hello, World!":           "hello world ",
+		"Café ÀÉÎ straße I\u0307": "cafe aei straße i ",
+		"東京都":                     "東京 京都 都 ",
+		"Go言語で書く。":                "go 言語 語で で書 書く く ",
+		"ｶﾞﾗｽ ＡＢＣ１２":              "ガラ ラス ス abc12 ",
+		"안녕하세요 여러분":               "안녕 녕하 하세 세요 요 여러 러분 분 ",
+		"สวัสดี":                  "สว วั ัส สด ดี ี ",
+		"don't a_b user@host.com": "don t a b user host com ",
+		"हिन्दी":                  "हिनदी ",
+		"🎉 -- \x00 \xff":          "",
+	} {
+		if got := document(text); got != want {
+			t.Errorf("document(%q) = %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestExpression(t *testing.T) {
+	for query, want := range map[string]string{
+		"":                   "",
+		"?!":                 "",
+		"Hel":                `"hel"*`,
+		"hello wor":          `"hello"* AND "wor"*`,
+		"東":                  `"東"*`,
+		"東京":                 `"東京"`,
+		"東京都 go":             `"東京 京都" AND "go"*`,
+		`" OR NEAR(x) * ^a:`: `"or"* AND "near"* AND "x"* AND "a"*`,
+	} {
+		if got := expression(query); got != want {
+			t.Errorf("expression(%q) = %q, want %q", query, got, want)
+		}
+	}
+}
+
+// searchTest is a store with rooms to be searched.
+type searchTest struct {
+	*testing.T
+	*Store
+	dir string
+}
+
+func (x *searchTest) reopen() {
+	x.Helper()
+	if x.Store != nil {
+		if err := x.Close(); err != nil {
+			x.Fatal(err)
+		}
+	}
+	x.Store = openTest(x, x.dir, Options{})
+}
+
+func (x *searchTest) send(room chat.RoomID, texts ...string) {
+	x.Helper()
+	stream := chat.RoomStream(room)
+	if _, err := x.Commit(x.Context(), chat.Change{Stream: stream, Kind: chat.RoomCreated, ID: "r" + string(room), Room: &chat.Room{ID: room}}); err != nil && !errors.Is(err, chat.ErrConflict) {
+		x.Fatal(err)
+	}
+	for i, text := range texts {
+		h, err := x.Heads(x.Context(), stream)
+		if err != nil {
+			x.Fatal(err)
+		}
+		c := chat.Change{
+			Stream: stream, Kind: chat.MessageCreated, ID: fmt.Sprintf("%s%06d-%d", room, h[0].Seq, i),
+			At: benchTime.Add(time.Duration(h[0].No) * time.Second), Message: &chat.Message{Text: text},
+		}
+		if _, err := x.Commit(x.Context(), c); err != nil {
+			x.Fatal(err)
+		}
+	}
+}
+
+func (x *searchTest) found(query string, rooms ...chat.RoomID) (texts []string) {
+	x.Helper()
+	messages, err := x.Search(x.Context(), rooms, query, 5)
+	if err != nil {
+		x.Fatalf("search for %q: %v", query, err)
+	}
+	for _, m := range messages {
+		texts = append(texts, m.Text)
+	}
+	return texts
+}
+
+// eventually waits until the query finds the texts.
+func (x *searchTest) eventually(query string, rooms []chat.RoomID, want ...string) {
+	x.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		got := x.found(query, rooms...)
+		if slices.Equal(got, want) {
+			return
+		}
+		if time.Now().After(deadline) {
+			x.Fatalf("%q finds %q, want %q", query, got, want)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+func TestSearch(t *testing.T) {
+	x := &searchTest{T: t, dir: t.TempDir()}
+	x.reopen()
+	a, both := []chat.RoomID{"a"}, []chat.RoomID{"a", "b", "none"}
+	x.send("a", "Hello world", "東京都に住んでいます", "Das Café schließt", "hello again", "京都と東京", "helicopter", "last of a")
+	x.send("b", "hello from b", "世界、こんにちは", "last of b")
+	x.eventually("last", both, "last of a", "last of b")
+	for query, want := range map[string][]string{
+		"hello":       {"hello again", "hello from b", "Hello world"},
+		"HELLO world": {"Hello world"},
+		"hel":         {"helicopter", "hello again", "hello from b", "Hello world"},
+		"ello":        nil,
+		"cafe":        {"Das Café schließt"},
+		"schließt":    {"Das Café schließt"},
+		"東京都":         {"東京都に住んでいます"},
+		"東京":          {"京都と東京", "東京都に住んでいます"},
+		"京都":          {"京都と東京", "東京都に住んでいます"},
+		"京":           {"京都と東京", "東京都に住んでいます"},
+		"界":           {"世界、こんにちは"},
+		"都東":          nil,
+		"世界こんにちは":     nil, // a run is searched as it stands
+		"世界 こんにちは":    {"世界、こんにちは"},
+		"":            nil,
+		"!!":          nil,
+	} {
+		if got := x.found(query, both...); !slices.Equal(got, want) {
+			t.Errorf("%q finds %q, want %q", query, got, want)
+		}
+	}
+	if got := x.found("hello", "b"); !slices.Equal(got, []string{"hello from b"}) {
+		t.Errorf("in b alone: %q", got)
+	}
+	if got := x.found("hello"); got != nil {
+		t.Errorf("in no room: %q", got)
+	}
+
+	// The index goes on where it was, is built again where it is gone, broken or of another store.
+	index := filepath.Join(x.dir, "search.db")
+	x.reopen()
+	x.send("a", "hello after opening")
+	x.eventually("after", a, "hello after opening")
+	for what, harm := range map[string]func() error{
+		"gone":   func() error { return os.Remove(index) },
+		"broken": func() error { return os.WriteFile(index, []byte("nothing that could be read"), 0o600) },
+		"newer":  func() error { return script(index, "PRAGMA user_version = 99") },
+		"ahead":  func() error { return script(index, "UPDATE indexed SET event = 'another' WHERE room = 1") },
+		"beyond": func() error { return script(index, "UPDATE indexed SET no = no + 3") },
+		"other":  func() error { return script(index, "INSERT INTO indexed VALUES (77, 3, 'x')") },
+		"behind": func() error { return script(index, "DELETE FROM indexed; DELETE FROM words") },
+	} {
+		t.Run(what, func(t *testing.T) {
+			x := &searchTest{T: t, Store: x.Store, dir: x.dir}
+			if err := x.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if err := harm(); err != nil {
+				t.Fatal(err)
+			}
+			x.Store = openTest(t, x.dir, Options{})
+			x.eventually("hello", a, "hello after opening", "hello again", "Hello world")
+		})
+	}
+}
+
+func script(path, sql string) error {
+	c, err := open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(c.script(sql), c.close())
+}
+
+// Nothing that is typed is a syntax error, and every text is found by its own beginning.
+func TestSearchAnything(t *testing.T) {
+	c, err := open(filepath.Join(t.TempDir(), "x.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.close()
+	if err := c.script(searchSchema); err != nil {
+		t.Fatal(err)
+	}
+	id := int64(0)
+	letters := rapid.SampledFrom([]rune("abcZÉßı０Ａ東京都日本語ーがガ안녕ไทย '\"*()^:-+_🎉\x00\u0301\u200d"))
+	rapid.Check(t, func(r *rapid.T) {
+		text := rapid.StringOfN(letters, 1, 12, -1).Draw(r, "text")
+		id++
+		if _, err := c.exec("INSERT INTO words (rowid, text) VALUES (?, ?)", id, document(text)); err != nil {
+			r.Fatal(err)
+		}
+		cut := rapid.IntRange(1, utf8.RuneCountInString(text)).Draw(r, "cut")
+		query := string([]rune(text)[:cut])
+		if match := expression(query); match != "" {
+			found, err := c.one("SELECT rowid FROM words WHERE words MATCH ? AND rowid = ?", match, id)
+			if err != nil {
+				r.Fatalf("%q as %s: %v", query, match, err)
+			}
+			if found == nil {
+				r.Fatalf("%q as %s does not find %q as %q", query, match, text, document(text))
+			}
+		}
+	})
+}
