@@ -81,3 +81,62 @@ func benchmarkCommit(b *testing.B, rooms, senders int) {
 	b.ReportMetric(float64(cpuTime(b)-cpu)/float64(b.N), "cpu-ns/op")
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "commits/s")
 }
+
+// BenchmarkNewest reads the newest 50 messages of a room of 1,000 and of one of 1,000,000, in turn.
+func BenchmarkNewest(b *testing.B) {
+	s := openBench(b)
+	sizes := []int{1_000, 1_000_000}
+	for _, n := range sizes {
+		fill(b, s, chat.RoomID(fmt.Sprint(n)), n)
+	}
+	for b.Loop() {
+		for _, n := range sizes {
+			m, err := s.Messages(b.Context(), chat.RoomID(fmt.Sprint(n)), chat.Page{Limit: 50})
+			if err != nil || len(m) != 50 || m[49].No != int64(n) {
+				b.Fatal(len(m), err)
+			}
+		}
+	}
+	// Both in one run: their ratio is what is to be small.
+	var took [2]time.Duration
+	const rounds = 4000
+	for range rounds {
+		for i, n := range sizes {
+			began := time.Now()
+			if _, err := s.Messages(b.Context(), chat.RoomID(fmt.Sprint(n)), chat.Page{Limit: 50}); err != nil {
+				b.Fatal(err)
+			}
+			took[i] += time.Since(began)
+		}
+	}
+	b.ReportMetric(float64(took[0].Nanoseconds())/rounds, "ns/1k")
+	b.ReportMetric(float64(took[1].Nanoseconds())/rounds, "ns/1M")
+	b.ReportMetric(float64(took[1])/float64(took[0]), "1M/1k")
+}
+
+func openBench(b *testing.B) *Store {
+	s, err := Open(b.Context(), b.TempDir(), Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { s.Close() })
+	return s
+}
+
+// fill makes a room of n messages.
+func fill(b *testing.B, s *Store, room chat.RoomID, n int) {
+	stream := chat.RoomStream(room)
+	changes := []chat.Change{{Stream: stream, Kind: chat.RoomCreated, ID: "room " + string(room), Room: &chat.Room{ID: room}}}
+	for i := range n {
+		changes = append(changes, chat.Change{
+			Stream: stream, Kind: chat.MessageCreated, ID: fmt.Sprintf("01J9XXXXXXXXXXXX%010d", i), At: benchTime, By: "u1",
+			Message: &chat.Message{From: "u1", Text: strings.Repeat("hello wor ", 10)},
+		})
+		if len(changes) == 1000 || i == n-1 {
+			if _, err := s.Commit(b.Context(), changes...); err != nil {
+				b.Fatal(err)
+			}
+			changes = changes[:0]
+		}
+	}
+}
