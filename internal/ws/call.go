@@ -1,0 +1,149 @@
+package ws
+
+import (
+	"context"
+	"time"
+
+	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/hub"
+	"github.com/parley-chat/parley/internal/wire"
+)
+
+const (
+	// callTimeout bounds the work on one request.
+	callTimeout = 10 * time.Second
+	// maxCalls bounds the requests of one connection that are under way; reading waits for a place.
+	maxCalls = 16
+)
+
+// handle answers one request. Sends are done here, one after the other, so that a client's messages keep their order; the
+// group that commits together is made of many connections. Everything else runs beside, in any order.
+func (c *conn) handle(ctx context.Context, message []byte) {
+	req, bad := wire.ParseRequest(message)
+	if bad != nil {
+		c.reply(bad)
+		return
+	}
+	switch req.Method {
+	case "message.send", "ping":
+		c.reply(c.answer(ctx, req))
+		return
+	}
+	if c.calls == nil {
+		c.calls = make(chan struct{}, maxCalls)
+	}
+	select {
+	case c.calls <- struct{}{}:
+	case <-ctx.Done():
+		return
+	}
+	go func() { // waited for by run, through calls
+		defer func() { <-c.calls }()
+		if frame := c.answer(ctx, req); frame != nil {
+			c.reply(frame)
+		}
+	}()
+}
+
+func (c *conn) reply(frame []byte) { c.out.Send(seal(opText, frame)) }
+
+// answer returns the frame that answers, nil if the answer was sent already.
+func (c *conn) answer(ctx context.Context, req wire.Request) []byte {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	var out any
+	var err error
+	switch req.Method {
+	case "ping":
+		var none struct{}
+		out, err = none, req.Into(&none)
+	case "authenticate":
+		out, err = c.authenticate(ctx, req)
+	case "sync":
+		if err = c.sync(ctx, req); err == nil {
+			return nil
+		}
+	default:
+		action, ok := c.s.actions[req.Method]
+		if !ok {
+			return wire.UnknownMethod(req.ID, req.Method)
+		}
+		out, err = action.Call(ctx, c.s.cfg.Service, c.caller(), req.Into)
+	}
+	if err != nil {
+		return wire.Error(req.ID, c.s.asError(ctx, req.Method, err))
+	}
+	return wire.Result(req.ID, out)
+}
+
+func (c *conn) authenticate(ctx context.Context, req wire.Request) (any, error) {
+	var in wire.AuthenticateInput
+	if err := req.Into(&in); err != nil {
+		return nil, err
+	}
+	who := c.caller()
+	if !who.Anonymous() {
+		return nil, &chat.Error{Code: chat.CodeConflict, Message: "this socket is authenticated already: open another"}
+	}
+	who, err := c.s.cfg.Service.Authenticate(ctx, in.Token, who)
+	if err != nil {
+		return nil, err
+	}
+	if !c.begins() {
+		return nil, &chat.Error{Code: chat.CodeConflict, Message: "authenticate is under way"}
+	}
+	if err := c.s.logIn(ctx, c, who, in.Token); err != nil {
+		c.end(closeTooMany, chat.AsError(err).Message)
+		return nil, err
+	}
+	return c.s.cfg.Service.Me(ctx, who, chat.None{})
+}
+
+// sync answers with the state and attaches the connection to what its person may follow.
+func (c *conn) sync(ctx context.Context, req wire.Request) error {
+	var in wire.SyncInput
+	if err := req.Into(&in); err != nil {
+		return err
+	}
+	who := c.caller()
+	service := c.s.cfg.Service
+	switch {
+	case who.Anonymous():
+		return chat.ErrUnauthenticated
+	case !chat.IsDevice(in.Device):
+		return &chat.Error{Code: chat.CodeInvalid, Field: "device", Message: "a device is at most 64 letters, digits and -_"}
+	case len(in.Positions) > service.Limits.RoomsJoined+2:
+		return &chat.Error{Code: chat.CodeInvalid, Field: "positions", Message: "these are more positions than one person can have"}
+	}
+	for _, p := range in.Positions {
+		if p.Seq < 0 {
+			return &chat.Error{Code: chat.CodeInvalid, Field: "positions", Message: "a position's seq is not negative"}
+		}
+	}
+	if in.Device != "" {
+		c.setDevice(in.Device)
+	}
+	online, err := service.ListOnline(ctx, who, chat.None{})
+	if err != nil {
+		return err
+	}
+	server := service.MayRead(ctx, who, chat.ServerStream) == nil
+	return c.s.cfg.Hub.Sync(ctx, c.out, hub.Sync{
+		Positions: in.Positions,
+		Server:    server,
+		Views: func(ctx context.Context) ([]chat.RoomView, error) {
+			list, err := service.ListRooms(ctx, who, chat.None{})
+			return list.Rooms, err
+		},
+		Answer: func(s hub.Synced) []byte {
+			state := wire.State{
+				User: who.User, Session: who.Session, UserPosition: s.User, Rooms: s.Rooms, Gone: s.Gone, Online: online.Online,
+				Limits: service.Limits, HeartbeatS: int(c.s.cfg.Heartbeat / time.Second),
+			}
+			if server {
+				state.ServerPosition = &s.Server
+			}
+			return seal(opText, wire.Result(req.ID, state))
+		},
+	})
+}

@@ -1,0 +1,330 @@
+package ws
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+	"unicode/utf8"
+
+	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/hub"
+)
+
+// conn is one socket. Its reader goroutine owns the fields without a lock.
+type conn struct {
+	s   *Server
+	out *hub.Conn
+
+	nc  net.Conn
+	raw syscall.RawConn // nil if the socket cannot be read and written directly (TLS)
+
+	token   string        // until logged in
+	message []byte        // fragments of a message so far
+	begun   bool          // a fragmented message is under way
+	frames  int           // since window
+	window  int64         // unix seconds
+	calls   chan struct{} // a place for each call under way; nil until the first
+
+	started int64        // unix seconds
+	seen    atomic.Int64 // unix seconds when something last came
+	partial atomic.Int64 // unix seconds since when a message is incomplete, 0 if none is
+	pinged  atomic.Bool  // since it was last seen
+
+	mu   sync.Mutex
+	who  chat.Caller
+	code int // to close with, once the hub says Finished
+	text string
+	up   bool // nc is set, and not yet closed
+}
+
+func newConn(s *Server, who chat.Caller, token string) *conn {
+	now := time.Now().Unix()
+	c := &conn{s: s, token: token, started: now, who: chat.Caller{Addr: who.Addr, Agent: who.Agent}}
+	c.seen.Store(now)
+	c.out = hub.NewConn(encoder{}, s.cfg.Queue, s.dirty.add)
+	c.out.Door = c
+	return c
+}
+
+func (c *conn) caller() chat.Caller {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.who
+}
+
+func (c *conn) setWho(who chat.Caller) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.who = who
+}
+
+func (c *conn) setDevice(device string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.who.Device = device
+}
+
+func (c *conn) loggedIn() bool { return !c.caller().Anonymous() }
+
+// end has the connection closed with a code, once what the hub holds for it is given up.
+func (c *conn) end(code int, text string) {
+	c.mu.Lock()
+	if c.code == 0 {
+		c.code, c.text = code, text
+	}
+	c.mu.Unlock()
+	c.out.Close(hub.Finished)
+}
+
+// look is the sweep's.
+func (c *conn) look(now time.Time) {
+	at := now.Unix()
+	who := c.caller()
+	beat := int64(c.s.cfg.Heartbeat / time.Second)
+	patience := int64(c.s.cfg.AuthTimeout / time.Second)
+	idle := at - c.seen.Load()
+	partial := c.partial.Load()
+	switch {
+	case c.out.Closed() != hub.Open:
+	case who.Anonymous() && at-c.started >= patience:
+		c.end(closeNoAuth, "authenticate within 10 seconds")
+	case !who.Anonymous() && !now.Before(who.ExpiresAt):
+		c.end(closePolicy, "the session has expired")
+	case partial != 0 && at-partial >= patience:
+		c.end(closePolicy, "a message was begun and not finished")
+	case idle >= 2*beat:
+		c.end(closePolicy, "nothing came for too long")
+	case idle >= beat && !c.pinged.Swap(true):
+		c.out.Send(pingFrame)
+	}
+}
+
+// run reads until the connection ends. Early is what the upgrade had read already.
+func (c *conn) run(nc net.Conn, early []byte) {
+	if tcp, ok := nc.(*net.TCPConn); ok {
+		c.raw, _ = tcp.SyscallConn()
+	}
+	c.mu.Lock()
+	c.nc, c.up = nc, true
+	c.mu.Unlock()
+	ctx, cancel := context.WithCancel(c.s.ctx)
+	defer cancel()
+	err := c.read(ctx, early)
+	if e, ok := errors.AsType[*protocolError](err); ok {
+		c.end(e.code, e.text)
+		c.linger()
+	}
+	c.out.Close(hub.Finished)
+	cancel()
+	for range cap(c.calls) { // wait for calls under way
+		c.calls <- struct{}{}
+	}
+	c.mu.Lock()
+	c.up = false
+	c.mu.Unlock()
+	nc.Close()
+}
+
+// lingerFor bounds how long a closed connection waits for the client to close too.
+const lingerFor = 2 * time.Second
+
+// linger reads on, and drops, until the client has closed: its close would otherwise be lost with what it sent.
+func (c *conn) linger() {
+	c.nc.SetReadDeadline(time.Now().Add(lingerFor))
+	buf := make([]byte, 1<<10)
+	for total := 0; total < 1<<20; {
+		n, err := c.nc.Read(buf)
+		if total += n; err != nil {
+			return
+		}
+	}
+}
+
+var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }}
+
+// read takes in frames until an error. An orderly end is io.EOF.
+func (c *conn) read(ctx context.Context, early []byte) error {
+	fill := c.filler()
+	buf := buffers.Get().(*[]byte)
+	*buf = append((*buf)[:0], early...)
+	defer func() { buffers.Put(buf) }()
+	for {
+		rest := *buf
+		for {
+			f, used, bad := parse(rest)
+			if bad != nil {
+				return bad
+			}
+			if used == 0 {
+				break
+			}
+			rest = rest[used:]
+			if err := c.take(ctx, f); err != nil {
+				return err
+			}
+		}
+		*buf = (*buf)[:copy(*buf, rest)]
+		c.markPartial(len(*buf) > 0 || c.begun)
+		if len(*buf) > 0 && cap(*buf)-len(*buf) < 1<<10 {
+			larger := make([]byte, len(*buf), min(2*cap(*buf), maxMessage+1<<10))
+			copy(larger, *buf)
+			*buf = larger
+		}
+		if len(*buf) == 0 && cap(*buf) > 4<<10 {
+			buf = new([]byte) // a large one is not kept
+		}
+		if err := fill(&buf); err != nil {
+			return err
+		}
+		c.seen.Store(time.Now().Unix())
+		c.pinged.Store(false)
+	}
+}
+
+func (c *conn) markPartial(is bool) {
+	if !is {
+		c.partial.Store(0)
+	} else if c.partial.Load() == 0 {
+		c.partial.Store(time.Now().Unix())
+	}
+}
+
+// filler returns a function that appends what comes to a buffer. While it waits with an empty buffer, it holds none.
+func (c *conn) filler() func(**[]byte) error {
+	if c.raw == nil {
+		return func(buf **[]byte) error {
+			b := **buf
+			if cap(b)-len(b) < 1<<10 {
+				b = append(b, make([]byte, 4<<10)...)[:len(b)]
+			}
+			n, err := c.nc.Read(b[len(b):cap(b)])
+			**buf = b[:len(b)+n]
+			c.s.bytesIn.Add(int64(n))
+			if n > 0 {
+				return nil
+			}
+			return err
+		}
+	}
+	var b *[]byte
+	var failure error
+	try := func(fd uintptr) bool {
+		if b == nil {
+			b = buffers.Get().(*[]byte)
+			*b = (*b)[:0]
+		}
+		if cap(*b)-len(*b) == 0 {
+			*b = append(*b, make([]byte, 4<<10)...)[:len(*b)]
+		}
+		for {
+			n, err := syscall.Read(int(fd), (*b)[len(*b):cap(*b)])
+			switch {
+			case err == syscall.EINTR:
+				continue
+			case err == syscall.EAGAIN:
+				if len(*b) == 0 {
+					buffers.Put(b)
+					b = nil
+				}
+				return false
+			case err != nil:
+				failure = err
+			case n == 0:
+				failure = io.EOF
+			default:
+				*b = (*b)[:len(*b)+n]
+				c.s.bytesIn.Add(int64(n))
+			}
+			return true
+		}
+	}
+	return func(buf **[]byte) error {
+		b, failure = *buf, nil
+		if len(*b) == 0 && cap(*b) == 4<<10 {
+			buffers.Put(b)
+			b = nil
+		}
+		err := c.raw.Read(try)
+		if b == nil {
+			b = new([]byte)
+		}
+		*buf = b
+		return errors.Join(err, failure)
+	}
+}
+
+// take handles one frame.
+func (c *conn) take(ctx context.Context, f inFrame) error {
+	c.s.framesIn.Add(1)
+	if limit := c.s.cfg.MaxFrames; limit > 0 {
+		if now := time.Now().Unix(); now-c.window >= 10 {
+			c.window, c.frames = now, 0
+		}
+		if c.frames++; c.frames > limit {
+			return &protocolError{closeTooMany, "too many frames: send fewer"}
+		}
+	}
+	switch f.op {
+	case opPing:
+		c.out.Send(seal(opPong, f.payload))
+	case opPong:
+	case opClose:
+		return c.closed(f.payload)
+	case opBinary:
+		return &protocolError{closeUnsupported, "frames are text"}
+	case opText:
+		if c.begun {
+			return violation("a message begins inside another")
+		}
+		if f.fin {
+			return c.complete(ctx, f.payload)
+		}
+		c.begun = true
+		c.message = append(c.message[:0], f.payload...)
+	case opContinuation:
+		if !c.begun {
+			return violation("a continuation without a beginning")
+		}
+		if len(c.message)+len(f.payload) > maxMessage {
+			return &protocolError{closeTooBig, "a message has at most 65536 bytes"}
+		}
+		c.message = append(c.message, f.payload...)
+		if f.fin {
+			message := c.message
+			c.message, c.begun = nil, false
+			return c.complete(ctx, message)
+		}
+	}
+	return nil
+}
+
+func (c *conn) complete(ctx context.Context, message []byte) error {
+	if !utf8.Valid(message) {
+		return &protocolError{closeInvalid, "text is UTF-8"}
+	}
+	c.handle(ctx, message)
+	return nil
+}
+
+// closed answers the client's close, and ends the reading.
+func (c *conn) closed(payload []byte) error {
+	switch {
+	case len(payload) == 0:
+		return &protocolError{closeNormal, ""}
+	case len(payload) == 1:
+		return violation("a close frame has no or a whole code")
+	case !utf8.Valid(payload[2:]):
+		return &protocolError{closeInvalid, "a reason is UTF-8"}
+	}
+	switch code := int(binary.BigEndian.Uint16(payload)); {
+	case code >= 1000 && code <= 1003, code >= 1007 && code <= 1014, code >= 3000 && code <= 4999:
+		return &protocolError{code, ""}
+	}
+	return violation("a close code that may not be sent")
+}

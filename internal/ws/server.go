@@ -1,0 +1,260 @@
+// Package ws is the WebSocket door: JSON-RPC 2.0 in text frames, as docs/protocol.md describes.
+//
+// Idle connections are cheap. Each has one goroutine that waits for its socket to become readable without
+// holding a buffer, and nothing else: no writer, no timer. What is to be written goes to a few flushers, which copy
+// many frames into one write; a connection whose socket is full gets a goroutine of its own until it is drained. One sweep a
+// second looks after heartbeats, log-ins that do not come, and sessions that expire.
+package ws
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	gobwas "github.com/gobwas/ws"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/hub"
+	"github.com/parley-chat/parley/internal/visitor"
+	"github.com/parley-chat/parley/internal/wire"
+)
+
+// Config is what the door is made of.
+type Config struct {
+	Service *chat.Service
+	Hub     *hub.Hub
+	Visitor *visitor.Policy
+
+	Heartbeat   time.Duration // a client silent for so long is pinged, and closed after as long again; default 30 s
+	AuthTimeout time.Duration // to authenticate, and to finish a message once begun; default 10 s
+	MaxConns    int           // connections, logged in or not; default 100,000
+	MaxFrames   int           // frames that one connection may send in 10 seconds; default 2,000, -1 for no limit
+	Queue       int           // bytes that may wait for one connection; default 1 MiB
+
+	Metrics prometheus.Registerer // nil for none
+	Log     *slog.Logger          // default slog.Default()
+}
+
+// Server is the door. It is an http.Handler for the upgrade.
+type Server struct {
+	cfg     Config
+	actions map[string]chat.Action
+	ctx     context.Context // ends with Close
+	cancel  context.CancelFunc
+	readers sync.WaitGroup // one for each connection
+	workers sync.WaitGroup // flushers, the sweep
+	dirty   dirty
+
+	mu     sync.Mutex
+	conns  map[*conn]struct{}
+	closed bool
+
+	framesIn, framesOut, bytesIn, bytesOut, slow atomic.Int64
+}
+
+// New returns a door. Close must be called.
+func New(cfg Config) *Server {
+	if cfg.Heartbeat == 0 {
+		cfg.Heartbeat = 30 * time.Second
+	}
+	if cfg.AuthTimeout == 0 {
+		cfg.AuthTimeout = 10 * time.Second
+	}
+	if cfg.MaxConns == 0 {
+		cfg.MaxConns = 100_000
+	}
+	if cfg.MaxFrames == 0 {
+		cfg.MaxFrames = 2000
+	}
+	if cfg.Queue == 0 {
+		cfg.Queue = 1 << 20
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	s := &Server{cfg: cfg, actions: map[string]chat.Action{}, conns: map[*conn]struct{}{}}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	for _, a := range chat.Actions() {
+		s.actions[a.Name] = a
+	}
+	s.dirty.init()
+	for range flushers {
+		s.workers.Go(s.flush)
+	}
+	s.workers.Go(s.sweep)
+	if cfg.Metrics != nil {
+		s.register(cfg.Metrics)
+	}
+	return s
+}
+
+// Close closes what connections are left, and waits for every goroutine. The hub should be drained before.
+func (s *Server) Close() {
+	s.mu.Lock()
+	s.closed = true
+	for c := range s.conns {
+		c.end(closeRestart, "the server is stopping")
+	}
+	s.mu.Unlock()
+	s.readers.Wait()
+	s.cancel()
+	s.dirty.close()
+	s.workers.Wait()
+}
+
+// ServeHTTP upgrades a request. Whoever brings a token is looked up before; others have AuthTimeout to authenticate.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c, who, err := s.admit(r)
+	if err != nil {
+		refuse(w, chat.AsError(err))
+		return
+	}
+	if who.Session != "" {
+		if err = s.logIn(r.Context(), c, who, r); err != nil {
+			s.drop(c)
+			refuse(w, chat.AsError(err))
+			return
+		}
+	}
+	up := gobwas.HTTPUpgrader{Protocol: func(p string) bool { return p == "parley.v1" }}
+	nc, buffered, _, err := up.Upgrade(r, w)
+	if err != nil {
+		s.drop(c)
+		s.cfg.Log.Debug("upgrade", "error", err)
+		return
+	}
+	early := make([]byte, buffered.Reader.Buffered())
+	buffered.Reader.Read(early) // what is buffered is there at once
+	s.readers.Go(func() {
+		c.run(nc, early)
+		s.drop(c)
+	})
+}
+
+// admit judges a request, and counts a connection for it, to be dropped in the end.
+func (s *Server) admit(r *http.Request) (*conn, chat.Caller, error) {
+	who := chat.Caller{Addr: s.cfg.Visitor.Addr(r), Agent: r.UserAgent()}
+	cred, err := s.cfg.Visitor.Credentials(r)
+	if err != nil {
+		return nil, who, err
+	}
+	// Browsers always send an Origin, so that a foreign page is refused whatever it brings; programs
+	// send none, and bring no cookie.
+	if (cred.Cookie || r.Header.Get("Origin") != "") && !s.fromOurPage(r) {
+		return nil, who, &chat.Error{Code: chat.CodeForbidden, Message: "this does not come from a page of this server (see --public-url and --origins)"}
+	}
+	if cred.Token != "" {
+		if who, err = s.cfg.Service.Authenticate(r.Context(), cred.Token, who); err != nil {
+			return nil, who, err
+		}
+	}
+	c := newConn(s, who, cred.Token)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, who, hub.ErrStopping
+	}
+	if len(s.conns) >= s.cfg.MaxConns {
+		return nil, who, hub.ErrFull
+	}
+	s.conns[c] = struct{}{}
+	return c, who, nil
+}
+
+// fromOurPage wants an Origin: browsers send one with every upgrade.
+func (s *Server) fromOurPage(r *http.Request) bool {
+	return r.Header.Get("Origin") != "" && s.cfg.Visitor.FromOurPage(r)
+}
+
+// logIn registers the connection with the hub, and looks the session up again: one that ended in between was not heard of.
+func (s *Server) logIn(ctx context.Context, c *conn, who chat.Caller, r *http.Request) error {
+	if err := s.cfg.Hub.Register(ctx, c.out, who); err != nil {
+		return err
+	}
+	token := c.token
+	c.token = ""
+	if _, err := s.cfg.Service.Authenticate(ctx, token, chat.Caller{}); err != nil {
+		s.cfg.Hub.Unregister(c.out)
+		return err
+	}
+	c.setWho(who)
+	return nil
+}
+
+// drop forgets a connection.
+func (s *Server) drop(c *conn) {
+	if c.loggedIn() {
+		s.cfg.Hub.Unregister(c.out)
+	}
+	s.mu.Lock()
+	delete(s.conns, c)
+	s.mu.Unlock()
+}
+
+// refuse answers a request that is not upgraded.
+func refuse(w http.ResponseWriter, e *chat.Error) {
+	status := map[chat.Code]int{
+		chat.CodeInvalid: http.StatusBadRequest, chat.CodeUnauthenticated: http.StatusUnauthorized, chat.CodeForbidden: http.StatusForbidden,
+		chat.CodeRateLimited: http.StatusTooManyRequests, chat.CodeUnavailable: http.StatusServiceUnavailable,
+	}[e.Code]
+	if status == 0 {
+		status = http.StatusInternalServerError
+	}
+	http.Error(w, e.Message, status)
+}
+
+// sweep looks at every connection once a second.
+func (s *Server) sweep() {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.ctx.Done():
+			return
+		case now := <-tick.C:
+			s.mu.Lock()
+			for c := range s.conns {
+				c.look(now)
+			}
+			s.mu.Unlock()
+		}
+	}
+}
+
+// register makes the door's and the hub's counters known.
+func (s *Server) register(r prometheus.Registerer) {
+	gauge := func(name, help string, f func() int64) {
+		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "parley", Name: name, Help: help}, func() float64 { return float64(f()) }))
+	}
+	counter := func(name, help string, f func() int64) {
+		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: "parley", Name: name, Help: help}, func() float64 { return float64(f()) }))
+	}
+	h := s.cfg.Hub
+	gauge("connections", "Open connections of people.", func() int64 { return h.Stats().Conns })
+	gauge("topics", "Streams that somebody here follows.", func() int64 { return h.Stats().Topics })
+	counter("events_total", "Events that came to topics, each counted once.", func() int64 { return h.Stats().Delivered })
+	counter("repairs_total", "Gaps that were read from the store.", func() int64 { return h.Stats().Repairs })
+	counter("resumes_total", "Streams resumed after an absence.", func() int64 { return h.Stats().Resumes })
+	counter("resyncs_total", "Streams that clients had to fetch anew.", func() int64 { return h.Stats().Resyncs })
+	counter("socket_frames_in_total", "Frames from clients.", s.framesIn.Load)
+	counter("socket_writes_total", "Writes to sockets, of one or more frames.", s.framesOut.Load)
+	counter("socket_bytes_in_total", "Bytes from clients.", s.bytesIn.Load)
+	counter("socket_bytes_out_total", "Bytes to clients.", s.bytesOut.Load)
+	counter("slow_closes_total", "Connections closed as too slow.", s.slow.Load)
+}
+
+// asError tells apart what a client may see.
+func (s *Server) asError(ctx context.Context, method string, err error) *chat.Error {
+	e := chat.AsError(err)
+	if e.Code == chat.CodeInternal || e.Code == chat.CodeUnavailable && !errors.Is(err, hub.ErrStopping) {
+		s.cfg.Log.ErrorContext(ctx, "request failed", "method", method, "error", err)
+	}
+	return e
+}
+
+var _ = wire.Decode
