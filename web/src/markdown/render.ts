@@ -13,8 +13,11 @@ md.validateLink = (url) => safeLink.test(url.trim())
 
 md.renderer.rules.link_open = (tokens, i, options, _env, self) => {
   const token = tokens[i]!
-  token.attrSet('target', '_blank')
-  token.attrSet('rel', 'noopener nofollow noreferrer')
+  token.attrs = [
+    ['href', String(token.attrGet('href') ?? '')],
+    ['target', '_blank'],
+    ['rel', 'noopener nofollow noreferrer'],
+  ]
   return self.renderToken(tokens, i, options)
 }
 
@@ -44,11 +47,14 @@ const purify = {
 const cache = new Map<string, string>()
 const cacheSize = 1_000
 
+/** What the parser makes of a text: already without raw HTML. Only to be shown by renderMarkdown. */
+export const parse = (text: string): string => md.render(text)
+
 /** HTML of a message. The result may be put into the page as it is. */
 export function renderMarkdown(text: string): string {
   const known = cache.get(text)
   if (known !== undefined) return known
-  const html = DOMPurify.sanitize(md.render(text), purify)
+  const html = DOMPurify.sanitize(parse(text), purify)
   if (cache.size >= cacheSize) cache.delete(cache.keys().next().value!)
   cache.set(text, html)
   return html

@@ -34,8 +34,12 @@ export function RoomHeader({ room, members, onMembers }: Props) {
         </span>
       )}
       <div className="room-head-text">
-        <h1 dir="auto">{title}</h1>
-        <p dir="auto">{direct ? (online ? 'Online' : 'Offline') : room.topic || (room.kind === 'private' ? 'Private room' : 'Public room')}</p>
+        <h1>
+          <bdi>{title}</bdi>
+        </h1>
+        <p>
+          <bdi>{direct ? (online ? 'Online' : 'Offline') : room.topic || (room.kind === 'private' ? 'Private room' : 'Public room')}</bdi>
+        </p>
       </div>
       {!direct && (
         <button className="button quiet count-button" aria-pressed={members} aria-label={`People in this room: ${room.members}`} onClick={onMembers}>

@@ -39,8 +39,8 @@ export const RoomItem = memo(function RoomItem({ room, open }: { room: RoomView;
         </span>
         <span className="room-lines">
           <span className="room-line">
-            <span className="room-title" dir="auto">
-              {title}
+            <span className="room-title">
+              <bdi>{title}</bdi>
             </span>
             <span className="visually-hidden">
               {room.kind === 'private' ? ', private' : room.kind === 'direct' ? `, direct, ${online ? 'online' : 'offline'}` : ''}
@@ -52,13 +52,20 @@ export const RoomItem = memo(function RoomItem({ room, open }: { room: RoomView;
             )}
           </span>
           <span className="room-line">
-            <span className="room-preview" dir="auto">
+            <span className="room-preview">
               {typing ? (
                 <em>{room.kind === 'direct' ? 'typing…' : `${typist} is typing…`}</em>
               ) : room.last ? (
-                (author ? `${author}: ` : '') + plainLine(room.last.text, 90)
+                <>
+                  {author && (
+                    <>
+                      <bdi>{author}</bdi>:{' '}
+                    </>
+                  )}
+                  <bdi>{plainLine(room.last.text, 90)}</bdi>
+                </>
               ) : (
-                room.topic || 'No messages yet'
+                <bdi>{room.topic || 'No messages yet'}</bdi>
               )}
             </span>
             {unread > 0 && (

@@ -49,7 +49,7 @@ export function Switcher({ onClose, peopleOnly = false }: { onClose: () => void;
         .map((f) => f.t),
     [chat, typed, peopleOnly],
   )
-  useEffect(() => list.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: 'nearest' }), [at])
+  useEffect(() => void list.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: 'nearest' }), [at])
   const go = (t: Target | undefined) => {
     if (!t) return
     onClose()
@@ -90,8 +90,8 @@ export function Switcher({ onClose, peopleOnly = false }: { onClose: () => void;
             ) : (
               <Avatar id={t.user} name={t.title} size="small" online={!!chat.online[t.user]} />
             )}
-            <span className="switcher-title" dir="auto">
-              {t.title}
+            <span className="switcher-title">
+              <bdi>{t.title}</bdi>
             </span>
             {t.unread > 0 && <span className="badge">{t.unread > 99 ? '99+' : t.unread}</span>}
           </li>

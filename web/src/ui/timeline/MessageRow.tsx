@@ -1,3 +1,4 @@
+import { Check } from 'lucide-react'
 import { memo } from 'react'
 import { renderMarkdown } from '../../markdown/render'
 import type { Message } from '../../protocol/types'
@@ -6,8 +7,16 @@ import { useChat } from '../../store/store'
 import { Avatar } from '../kit/Avatar'
 import { clockTime, fullTime } from '../kit/time'
 
+interface Props {
+  message: Message
+  grouped: boolean
+  /** Shows that the message is kept for good. */
+  tick: boolean
+  rowKey: string
+}
+
 /** One message; grouped ones stand under the name of the first. */
-export const MessageRow = memo(function MessageRow({ message, grouped, rowKey }: { message: Message; grouped: boolean; rowKey: string }) {
+export const MessageRow = memo(function MessageRow({ message, grouped, tick, rowKey }: Props) {
   const name = useChat((s) => nameOf(s, message.from))
   const time = clockTime(message.at)
   return (
@@ -22,8 +31,8 @@ export const MessageRow = memo(function MessageRow({ message, grouped, rowKey }:
       <div className="message-main">
         {!grouped && (
           <header>
-            <span className="message-author" dir="auto">
-              {name}
+            <span className="message-author">
+              <bdi>{name}</bdi>
             </span>
             <time dateTime={message.at} title={fullTime(message.at)}>
               {time}
@@ -32,6 +41,12 @@ export const MessageRow = memo(function MessageRow({ message, grouped, rowKey }:
         )}
         <Text text={message.text} />
       </div>
+      {tick && (
+        <span className="tick" title="Sent and stored">
+          <Check size={14} aria-hidden />
+          <span className="visually-hidden">sent</span>
+        </span>
+      )}
     </article>
   )
 })

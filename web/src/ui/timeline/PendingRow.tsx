@@ -25,8 +25,8 @@ export const PendingRow = memo(function PendingRow({ item, grouped, rowKey }: { 
       <div className="message-main">
         {!grouped && (
           <header>
-            <span className="message-author" dir="auto">
-              {me.name}
+            <span className="message-author">
+              <bdi>{me.name}</bdi>
             </span>
             <time>{time}</time>
           </header>

@@ -26,7 +26,7 @@ export function RowView({ row, room, now }: { row: Row; room: RoomView; now: num
         </div>
       )
     case 'message':
-      return <MessageRow message={row.message} grouped={row.grouped} rowKey={row.key} />
+      return <MessageRow message={row.message} grouped={row.grouped} tick={row.tick} rowKey={row.key} />
     case 'pending':
       return <PendingRow item={row.item} grouped={row.grouped} rowKey={row.key} />
     case 'notices':

@@ -9,7 +9,7 @@ export type Row =
   | { kind: 'start'; key: string }
   | { kind: 'day'; key: string; at: string }
   | { kind: 'unread'; key: string }
-  | { kind: 'message'; key: string; message: Message; grouped: boolean }
+  | { kind: 'message'; key: string; message: Message; grouped: boolean; tick: boolean }
   | { kind: 'notices'; key: string; notices: Notice[] }
   | { kind: 'pending'; key: string; item: Item; grouped: boolean }
 
@@ -42,15 +42,17 @@ export function buildRows({ timeline, notices, outbox, me, line }: Input): Row[]
     if (list) rows.push({ kind: 'notices', key: `n${list[0]!.id}`, notices: condense(list) })
   }
 
-  let before = null as { from: string; at: number; day: number } | null
+  let before = null as { from: string; at: number } | null // what the next one may be grouped with
+  let today = NaN
   if (!moreOlder) noticesAt(0)
   const mine = new Set<string>()
   for (const m of messages) {
     const date = new Date(m.at)
     const at = date.getTime()
     const day = dayOf(date)
-    if (before?.day !== day) {
+    if (day !== today) {
       rows.push({ kind: 'day', key: `d${m.no}`, at: m.at })
+      today = day
       before = null
     }
     // Only where the line itself is in this stretch: above its first message there may be more that is unread.
@@ -58,8 +60,11 @@ export function buildRows({ timeline, notices, outbox, me, line }: Input): Row[]
       rows.push({ kind: 'unread', key: 'unread' })
       before = null
     }
-    rows.push({ kind: 'message', key: `m${m.no}`, message: m, grouped: before?.from === m.from && at - before.at < together })
-    before = { from: m.from, at, day }
+    const grouped: boolean = before?.from === m.from && at - before.at < together
+    // One's own newest message shows that it is kept, until somebody answers.
+    const tick = m.from === me && !moreNewer && m === messages[messages.length - 1]
+    rows.push({ kind: 'message', key: `m${m.no}`, message: m, grouped, tick })
+    before = { from: m.from, at }
     if (m.from === me && m.client_id) mine.add(m.client_id)
     if (byPlace.has(m.no)) {
       noticesAt(m.no)
@@ -71,9 +76,10 @@ export function buildRows({ timeline, notices, outbox, me, line }: Input): Row[]
   for (const item of outbox) {
     if (mine.has(item.client_id) || (item.state === 'sent' && item.no! <= newest)) continue
     const day = dayOf(new Date(item.at))
-    const grouped: boolean = before !== null && before.from === me && before.day === day && item.at - before.at < together
+    const grouped: boolean = before !== null && before.from === me && day === today && item.at - before.at < together
     rows.push({ kind: 'pending', key: `p${item.client_id}`, item, grouped })
-    before = { from: me, at: item.at, day }
+    today = day
+    before = { from: me, at: item.at }
   }
   return rows
 }

@@ -1,0 +1,171 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import { ApiError, unavailable } from '../protocol/error'
+import type { Message } from '../protocol/types'
+import { localItems, newClientID } from './keep'
+import { type Item, Outbox } from './outbox'
+
+/** A server that keeps each client id once, and whose answers the test gives. */
+class Server {
+  messages: Message[] = []
+  calls: string[] = []
+  fail: ((i: Item) => Error | undefined) | null = null
+  loseAnswers = false
+
+  send = async (i: Item): Promise<Message> => {
+    this.calls.push(i.client_id)
+    const err = this.fail?.(i)
+    if (err) throw err
+    let m = this.messages.find((x) => x.client_id === i.client_id)
+    if (!m) {
+      const no = this.messages.filter((x) => x.room === i.room).length + 1
+      m = { room: i.room, no, id: `m${no}`, seq: no, from: 'me', text: i.text, client_id: i.client_id, at: '' }
+      this.messages.push(m)
+    }
+    if (this.loseAnswers) throw unavailable()
+    return m
+  }
+}
+
+const settled = () => new Promise((done) => setTimeout(done, 0))
+
+describe('the outbox', () => {
+  let server: Server
+  let now: number
+  let timers: { ms: number; f: () => void }[]
+  const make = () =>
+    new Outbox({
+      storage: localItems('me', localStorage),
+      send: server.send,
+      newID: newClientID,
+      now: () => now,
+      onChange: () => {},
+      after: (ms, f) => timers.push({ ms, f }),
+    })
+  beforeEach(() => {
+    localStorage.clear()
+    server = new Server()
+    now = Date.parse('2026-01-02T03:04:05Z')
+    timers = []
+  })
+
+  it('sends in order, one after the other', async () => {
+    const box = make()
+    box.setOnline(true)
+    for (const text of ['a', 'b', 'c']) box.add('r', text)
+    await settled()
+    expect(server.messages.map((m) => m.text)).toEqual(['a', 'b', 'c'])
+    expect(box.list.map((i) => i.state)).toEqual(['sent', 'sent', 'sent'])
+    expect(localStorage.length).toBe(0)
+    box.settle('r', 2)
+    expect(box.list.map((i) => i.text)).toEqual(['c'])
+  })
+
+  it('keeps what was written offline over a reload, and sends it once', async () => {
+    make().add('r', 'a')
+    const box = make()
+    expect(box.list.map((i) => i.text)).toEqual(['a'])
+    box.add('r', 'b')
+    expect(server.calls).toEqual([])
+    box.setOnline(true)
+    await settled()
+    expect(server.messages.map((m) => m.text)).toEqual(['a', 'b'])
+  })
+
+  it('sends again with the same client id when the answer was lost', async () => {
+    const box = make()
+    server.loseAnswers = true
+    box.setOnline(true)
+    box.add('r', 'a')
+    box.add('r', 'b')
+    await settled()
+    expect(box.list.map((i) => i.state)).toEqual(['pending', 'pending'])
+    server.loseAnswers = false
+    const later = make() // and over a reload
+    later.setOnline(true)
+    await settled()
+    expect(server.messages.map((m) => m.text)).toEqual(['a', 'b'])
+    expect(new Set(server.calls).size).toBe(2)
+  })
+
+  it('does not let a message overtake one that waits', async () => {
+    const box = make()
+    box.setOnline(true)
+    server.fail = (i) => (i.text === 'a' ? new ApiError('rate_limited', 'wait', undefined, 700) : undefined)
+    box.add('r', 'a')
+    box.add('r', 'b')
+    box.add('other', 'c')
+    await settled()
+    expect(server.messages.map((m) => m.text)).toEqual(['c'])
+    expect(timers.map((t) => t.ms)).toEqual([700])
+    server.fail = null
+    timers[0]!.f()
+    await settled()
+    expect(server.messages.map((m) => m.text)).toEqual(['c', 'a', 'b'])
+  })
+
+  it('shows a refusal, and goes on with the next', async () => {
+    const box = make()
+    box.setOnline(true)
+    server.fail = (i) => (i.text === 'a' ? new ApiError('too_large', 'this is too large: send it in parts') : undefined)
+    const a = box.add('r', 'a')
+    box.add('r', 'b')
+    await settled()
+    expect(box.list[0]).toMatchObject({ state: 'failed', error: 'This is too large: send it in parts.' })
+    expect(server.messages.map((m) => m.text)).toEqual(['b'])
+    expect(make().list.map((i) => i.state)).toEqual(['failed']) // also after a reload
+    server.fail = null
+    box.retry(a.client_id)
+    await settled()
+    expect(server.messages.map((m) => m.text)).toEqual(['b', 'a'])
+  })
+
+  it('gives up on a server that is broken for one message, after a while', async () => {
+    const box = make()
+    box.setOnline(true)
+    server.fail = () => new ApiError('internal', 'something went wrong')
+    box.add('r', 'a')
+    for (let i = 0; i < 10; i++) {
+      await settled()
+      timers.pop()?.f()
+    }
+    expect(box.list[0]!.state).toBe('failed')
+    expect(server.calls.length).toBe(5)
+  })
+
+  it('does not repeat by itself what the server may have forgotten', async () => {
+    const box = make()
+    server.loseAnswers = true
+    box.setOnline(true)
+    const item = box.add('r', 'a')
+    await settled()
+    server.loseAnswers = false
+    now += 24 * 3600_000
+    const later = make()
+    later.setOnline(true)
+    await settled()
+    expect(server.calls.length).toBe(1)
+    expect(later.list[0]).toMatchObject({ state: 'failed', client_id: item.client_id })
+    later.retry(item.client_id)
+    await settled()
+    expect(server.calls[1]).not.toBe(item.client_id)
+  })
+
+  it('sends nothing that was discarded, or came back as an event', async () => {
+    const box = make()
+    const item = box.add('r', 'a')
+    box.remove(item.client_id)
+    box.setOnline(true)
+    await settled()
+    expect(server.calls).toEqual([])
+    expect(localStorage.length).toBe(0)
+  })
+})
+
+describe('client ids', () => {
+  it('sort as they were made', () => {
+    const ids = Array.from({ length: 100 }, () => newClientID())
+    expect([...ids].sort()).toEqual(ids)
+    expect(new Set(ids).size).toBe(100)
+    for (const id of ids) expect(id).toMatch(/^[a-z0-9-]{1,64}$/)
+  })
+})

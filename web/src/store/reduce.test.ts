@@ -1,0 +1,289 @@
+import { describe, expect, it } from 'vitest'
+import { roomStream, serverStream, userStream } from '../protocol/position'
+import type { Event, Position } from '../protocol/types'
+import { Fake } from './fake'
+import { applyEvent, applyResync, applySignal, applySync, begin, forgetTyping, moveRead, positions, takeMembers, takePeople } from './reduce'
+import { adopt, distrust, setView, takePage } from './room'
+import type { State } from './state'
+
+const me = 'mary'
+
+function fake(): Fake {
+  const f = new Fake()
+  for (const id of [me, 'joe', 'alex']) f.addUser(id)
+  f.createRoom('general', 'joe')
+  f.join('general', me, me)
+  return f
+}
+
+/** What the person holds of the server's truth; what is only of this page stays out. */
+function truth(s: State) {
+  return { me: s.me, rooms: s.rooms, people: s.people, userPosition: s.userPosition, serverPosition: s.serverPosition }
+}
+
+function fresh(f: Fake): State {
+  return takePeople(begin(f.sync(me)), [f.people()])
+}
+
+/** Gives a state every event that it has not seen, stream by stream. */
+function deliver(f: Fake, state: State, seen: Record<string, Position>): State {
+  let s = state
+  const streams = [serverStream, userStream(me), ...[...f.rooms.keys()].map(roomStream)]
+  for (const stream of streams) {
+    for (const e of f.after(stream, seen[stream] ?? { epoch: f.epoch, seq: 0 })) {
+      const step = applyEvent(s, e)
+      if (step.then !== 'nothing') s = resume(f, step.state)
+      else s = step.state
+    }
+    seen[stream] = f.position(stream)
+  }
+  return s
+}
+
+/** A reconnect: sync with the positions, then what was missed. */
+function resume(f: Fake, state: State): State {
+  const gave = positions(state)
+  let s = applySync(state, f.sync(me, gave), gave)
+  for (const [stream, p] of Object.entries(gave)) {
+    for (const e of f.after(stream, p)) {
+      const step = applyEvent(s, e)
+      s = step.then === 'nothing' ? step.state : resume(f, step.state)
+    }
+  }
+  return s
+}
+
+/** A repeatable source of chance. */
+function chance(seed: number) {
+  let a = seed
+  return (n: number) => {
+    a = (a + 0x6d2b79f5) | 0
+    let t = Math.imul(a ^ (a >>> 15), 1 | a)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) % n
+  }
+}
+
+function anything(f: Fake, pick: (n: number) => number): void {
+  const rooms = [...f.rooms.keys()]
+  const room = rooms[pick(rooms.length)]!
+  const users = [...f.users.keys()]
+  const user = users[pick(users.length)]!
+  const inside = f.rooms.get(room)!.members
+  switch (pick(9)) {
+    case 0:
+    case 1:
+    case 2:
+      if (inside.has(user)) f.send(room, user, `text ${pick(1000)}`)
+      break
+    case 3:
+      f.join(room, user, user)
+      break
+    case 4:
+      if (room !== 'general') f.leave(room, user, user)
+      break
+    case 5:
+      if (inside.has(user)) f.promote(room, user, pick(2) ? 'moderator' : 'member')
+      break
+    case 6:
+      f.rename(room, { topic: `topic ${pick(1000)}` })
+      break
+    case 7:
+      if (inside.has(user)) f.read(room, user, pick(f.rooms.get(room)!.messages.length + 1))
+      break
+    case 8:
+      if (f.rooms.size < 6) f.createRoom(`r${f.rooms.size}`, user)
+      else f.changeUser(user, { role: pick(2) ? 'admin' : 'member' })
+  }
+}
+
+describe('state and events', () => {
+  it('show what a fresh fetch shows, whatever happens', () => {
+    for (let seed = 1; seed <= 60; seed++) {
+      const pick = chance(seed)
+      const f = fake()
+      let s = fresh(f)
+      const seen: Record<string, Position> = {}
+      for (const stream of [serverStream, userStream(me), ...[...f.rooms.keys()].map(roomStream)]) seen[stream] = f.position(stream)
+      for (let i = 0; i < 40; i++) {
+        anything(f, pick)
+        if (pick(3) === 0) s = deliver(f, s, seen)
+      }
+      s = deliver(f, s, seen)
+      expect(truth(s), `seed ${seed}`).toEqual(truth(fresh(f)))
+    }
+  })
+
+  it('show what a fresh fetch shows after being away', () => {
+    for (let seed = 1; seed <= 60; seed++) {
+      const pick = chance(seed * 7919)
+      const f = fake()
+      let s = fresh(f)
+      for (let round = 0; round < 4; round++) {
+        for (let i = 0; i < 12; i++) anything(f, pick)
+        s = resume(f, s)
+        expect(truth(s), `seed ${seed}, round ${round}`).toEqual(truth(fresh(f)))
+      }
+    }
+  })
+
+  it('derive unread from positions', () => {
+    const f = fake()
+    let s = fresh(f)
+    f.send('general', 'joe', 'one')
+    f.send('general', 'joe', 'two')
+    s = resume(f, s)
+    expect(s.rooms.general).toMatchObject({ head_no: 2, read_no: 0, unread: 2 })
+    f.read('general', me, 1)
+    s = resume(f, s)
+    expect(s.rooms.general!.unread).toBe(1)
+    f.send('general', me, 'mine')
+    s = resume(f, s)
+    expect(s.rooms.general).toMatchObject({ read_no: 3, unread: 0 })
+    expect(moveRead(s, 'general', 1)).toBe(s) // never back
+  })
+
+  it('keep unread at zero when another device has read what is still on its way here', () => {
+    const f = fake()
+    let s = fresh(f)
+    const p = f.position(roomStream('general'))
+    f.send('general', 'joe', 'one')
+    f.read('general', me, 1)
+    for (const e of f.after(userStream(me), s.userPosition)) s = applyEvent(s, e).state
+    expect(s.rooms.general!.unread).toBe(0)
+    for (const e of f.after(roomStream('general'), p)) s = applyEvent(s, e).state
+    expect(s.rooms.general).toMatchObject({ head_no: 1, read_no: 1, unread: 0 })
+  })
+})
+
+describe('an event', () => {
+  const setup = () => {
+    const f = fake()
+    const s = fresh(f)
+    f.send('general', 'joe', 'one')
+    f.send('general', 'joe', 'two')
+    const [one, two] = f.after(roomStream('general'), s.rooms.general!.position) as [Event, Event]
+    return { s, one, two }
+  }
+  it('that is known changes nothing', () => {
+    const { s, one } = setup()
+    const after = applyEvent(s, one).state
+    expect(applyEvent(after, one).state).toBe(after)
+  })
+  it('that leaves a gap asks for a sync and changes nothing', () => {
+    const { s, two } = setup()
+    expect(applyEvent(s, two)).toEqual({ state: s, then: 'sync' })
+  })
+  it('of another past of the same room asks for a sync', () => {
+    const { s, one } = setup()
+    expect(applyEvent(s, { ...one, prev: 'another' }).then).toBe('sync')
+    expect(applyEvent(s, { ...one, epoch: 'e2' }).then).toBe('sync')
+  })
+  it('of an unknown kind only moves the position', () => {
+    const { s, one } = setup()
+    const after = applyEvent(s, { ...one, kind: 'message.pinned', message: undefined }).state
+    expect(after.rooms.general).toEqual({ ...s.rooms.general, position: { epoch: 'e1', seq: one.seq, id: one.id } })
+  })
+  it('of a room that came later than its events asks for a sync', () => {
+    const f = fake()
+    const s = fresh(f)
+    f.createRoom('secret', 'joe', 'private')
+    f.join('secret', me, 'joe')
+    const joined = f.after(userStream(me), s.userPosition)[0]!
+    f.send('secret', 'joe', 'dropped')
+    const dropped = f.after(roomStream('secret'), joined.view!.position)[0]!
+    const early = applyEvent(s, dropped).state
+    expect(applyEvent(early, joined).then).toBe('sync')
+  })
+})
+
+describe('a resync', () => {
+  it('of a room keeps its events until the view is there, and applies those after it', () => {
+    const f = fake()
+    let s = fresh(f)
+    s = applyResync(s, roomStream('general'), f.position(roomStream('general'))).state
+    expect(positions(s)[roomStream('general')]).toBeUndefined()
+    f.send('general', 'joe', 'in the view')
+    const view = f.view('general', me)
+    f.send('general', 'joe', 'after the view')
+    for (const e of f.after(roomStream('general'), s.rooms.general!.position)) s = applyEvent(s, e).state
+    expect(s.rooms.general!.head_no).toBe(0)
+    s = setView(s, view).state
+    expect(s.rooms.general).toEqual(f.view('general', me))
+    expect(s.stale).toEqual({})
+  })
+  it('of oneself puts all in doubt', () => {
+    expect(applyResync(fresh(fake()), userStream(me), { epoch: 'e2', seq: 0 }).then).toBe('refresh')
+  })
+  it('of a rolled back room forgets its messages', () => {
+    const f = fake()
+    let s = fresh(f)
+    f.send('general', 'joe', 'one')
+    s = resume(f, s)
+    s = takePage(s, 'general', 'replace', { messages: f.rooms.get('general')!.messages, more_older: false, more_newer: false })
+    const view = { ...f.view('general', me), position: { epoch: 'e2', seq: 1, id: 'x' } }
+    expect(setView(s, view).state.timelines.general).toBeUndefined()
+    expect(distrust(s, 'general').timelines.general).toBeUndefined()
+  })
+})
+
+describe('answers and events that overtake each other', () => {
+  it('a view from an answer is never a step back', () => {
+    const f = fake()
+    let s = fresh(f)
+    const old = f.view('general', me)
+    f.send('general', 'joe', 'newer')
+    s = resume(f, s)
+    expect(adopt(s, old).state).toBe(s)
+  })
+  it('a page of people does not undo a later event', () => {
+    const f = fake()
+    let s = begin(f.sync(me))
+    const page = f.people()
+    f.changeUser('joe', { name: 'Joseph' })
+    for (const e of f.after(serverStream, page.position)) s = applyEvent(s, e).state
+    s = takePeople(s, [page])
+    expect(s.people.joe!.name).toBe('Joseph')
+    expect(s.serverPosition!.seq).toBe(f.position(serverStream).seq)
+  })
+  it('members who left while the list was fetched are not in it', () => {
+    const f = fake()
+    const s = fresh(f)
+    const list = [...f.rooms.get('general')!.members.values()]
+    const left: Event = { stream: 'room:general', epoch: 'e1', seq: 9, id: 'x', kind: 'member.left', at: '', member: list[0]! }
+    const got = takeMembers(s, 'general', list, [left])
+    expect(Object.keys(got.members.general!)).toEqual(list.slice(1).map((m) => m.user))
+  })
+  it('a page of messages that is older than the newest event knows that there is more', () => {
+    const f = fake()
+    let s = fresh(f)
+    f.send('general', 'joe', 'one')
+    const page = { messages: [...f.rooms.get('general')!.messages], more_older: false, more_newer: false }
+    f.send('general', 'joe', 'two')
+    s = takePage(resume(f, s), 'general', 'replace', page)
+    expect(s.timelines.general!.moreNewer).toBe(true)
+  })
+})
+
+describe('signals', () => {
+  it('show who types for five seconds, and nobody who has sent', () => {
+    const f = fake()
+    let s = applySignal(fresh(f), { stream: 'room:general', kind: 'typing', user: 'joe' }, 1000)
+    expect(s.typing.general).toEqual({ joe: 6000 })
+    expect(forgetTyping(s, 5999)).toBe(s)
+    expect(forgetTyping(s, 6000).typing).toEqual({})
+    f.send('general', 'joe', 'done')
+    s = resume(f, { ...s })
+    expect(s.typing.general ?? {}).toEqual({})
+    expect(applySignal(s, { stream: 'room:general', kind: 'typing', user: me }, 1).typing.general).toBeUndefined()
+  })
+  it('turn presence into a quiet notice once', () => {
+    let s = fresh(fake())
+    s = applySignal(s, { stream: 'server', kind: 'presence', user: 'joe', online: true }, 1)
+    s = applySignal(s, { stream: 'server', kind: 'presence', user: 'joe', online: true }, 2)
+    expect(s.online).toEqual({ joe: true })
+    expect(s.notices.general!.map((n) => n.kind)).toEqual(['connected'])
+    s = applySignal(s, { stream: 'server', kind: 'presence', user: 'joe' }, 3)
+    expect(s.online).toEqual({})
+  })
+})
