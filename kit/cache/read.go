@@ -37,11 +37,16 @@ type plan[V any] struct {
 	snaps   []snapshot
 	at      int64
 	ages    bool // PTTL is asked for as well
+	gens    []generation
+	index   map[string]int // into gens, once they are many
+	asked   int            // generations that this plan reads
+}
 
-	known map[string]string // generations: known already, or read by this plan
-	ask   []string          // generations to read, each once
-	mint  []string          // offered for those
-	gsnap []snapshot
+// generation is one that some entry of a plan depends on.
+type generation struct {
+	key, val string // val is empty while not known
+	mint     string // offered where Redis has none; empty if val was known before
+	snap     snapshot
 }
 
 func (c *Cache[V]) newPlan(keys, tokens []string) *plan[V] {
@@ -53,32 +58,57 @@ func (c *Cache[V]) newPlan(keys, tokens []string) *plan[V] {
 		snaps:   make([]snapshot, len(keys)),
 		at:      c.local.now(),
 		ages:    c.local.entries != nil || c.opt.Stale > 0 || c.opt.RefreshAhead > 0,
-		known:   make(map[string]string, 1),
 	}
 	for i, key := range keys {
 		p.snaps[i] = c.local.snapshot(key, p.at)
 		p.genKeys[i] = c.genKeys(key)
 		for _, g := range p.genKeys[i] {
-			if _, ok := p.known[g]; ok {
+			if p.generation(g) != nil {
 				continue
 			}
 			val, ok := c.local.generation(g, p.at)
-			p.known[g] = val
+			gen := generation{key: g, val: val}
 			if !ok {
-				p.ask = append(p.ask, g)
-				p.mint = append(p.mint, newGeneration())
-				p.gsnap = append(p.gsnap, c.local.snapshot(g, p.at))
+				gen.val, gen.mint, gen.snap = "", newGeneration(), c.local.snapshot(g, p.at)
+				p.asked++
 			}
+			if p.index != nil {
+				p.index[g] = len(p.gens)
+			}
+			p.gens = append(p.gens, gen)
 		}
 	}
 	return p
+}
+
+// generation returns the plan's generation of that key, or nil. Mostly there are one or
+// two, for which a map would only cost.
+func (p *plan[V]) generation(key string) *generation {
+	if p.index == nil && len(p.gens) > 16 {
+		p.index = make(map[string]int, 2*len(p.gens))
+		for i := range p.gens {
+			p.index[p.gens[i].key] = i
+		}
+	}
+	if p.index != nil {
+		if i, ok := p.index[key]; ok {
+			return &p.gens[i]
+		}
+		return nil
+	}
+	for i := range p.gens {
+		if p.gens[i].key == key {
+			return &p.gens[i]
+		}
+	}
+	return nil
 }
 
 // leasing builds commands that read, or take the lease in the same step, and that set
 // generations where there are none.
 func (p *plan[V]) leasing() rueidis.Commands {
 	c := p.c
-	cmds := make(rueidis.Commands, 0, 2*len(p.keys)+len(p.ask))
+	cmds := make(rueidis.Commands, 0, p.step()*len(p.keys)+p.asked)
 	for i, key := range p.keys {
 		full := c.entryKey(key)
 		cmds = append(cmds, c.client.B().Set().Key(full).Value(pendingRecord(p.tokens[i])).
@@ -87,9 +117,13 @@ func (p *plan[V]) leasing() rueidis.Commands {
 			cmds = append(cmds, c.client.B().Pttl().Key(full).Build())
 		}
 	}
-	for i, g := range p.ask {
-		set := c.client.B().Set().Key(g).Value(p.mint[i]).Nx().Get()
-		if g == c.nsKeys[0] {
+	for i := range p.gens {
+		g := &p.gens[i]
+		if g.mint == "" {
+			continue
+		}
+		set := c.client.B().Set().Key(g.key).Value(g.mint).Nx().Get()
+		if g.key == c.nsKeys[0] {
 			cmds = append(cmds, set.Build())
 		} else {
 			cmds = append(cmds, set.Px(c.genTTL()).Build())
@@ -101,7 +135,7 @@ func (p *plan[V]) leasing() rueidis.Commands {
 // looking builds commands that only read.
 func (p *plan[V]) looking() rueidis.Commands {
 	c := p.c
-	cmds := make(rueidis.Commands, 0, 2*len(p.keys)+len(p.ask))
+	cmds := make(rueidis.Commands, 0, p.step()*len(p.keys)+p.asked)
 	for _, key := range p.keys {
 		full := c.entryKey(key)
 		cmds = append(cmds, c.client.B().Get().Key(full).Build())
@@ -109,8 +143,10 @@ func (p *plan[V]) looking() rueidis.Commands {
 			cmds = append(cmds, c.client.B().Pttl().Key(full).Build())
 		}
 	}
-	for _, g := range p.ask {
-		cmds = append(cmds, c.client.B().Get().Key(g).Build())
+	for i := range p.gens {
+		if p.gens[i].mint != "" {
+			cmds = append(cmds, c.client.B().Get().Key(p.gens[i].key).Build())
+		}
 	}
 	return cmds
 }
@@ -174,33 +210,38 @@ func (p *plan[V]) parse(resps []rueidis.RedisResult, leasing bool) ([]reading[V]
 	}
 	step := p.step()
 	covered := p.c.local.entries != nil && p.c.track.covers()
-	missing := make(map[string]bool)
-	for i, g := range p.ask {
-		val, err := resps[step*len(p.keys)+i].ToString()
-		switch {
-		case err == nil && len(val) == genLen:
-		case err == nil:
-			return nil, fmt.Errorf("key %s does not hold a generation", g)
-		case leasing:
-			val = p.mint[i]
-		default:
-			missing[g] = true
+	next := step * len(p.keys)
+	for i := range p.gens {
+		g := &p.gens[i]
+		if g.mint == "" {
 			continue
 		}
-		p.known[g] = val
+		val, err := resps[next].ToString()
+		next++
+		switch {
+		case err == nil && len(val) == genLen:
+			g.val = val
+		case err == nil:
+			return nil, fmt.Errorf("key %s does not hold a generation", g.key)
+		case leasing:
+			g.val = g.mint
+		default:
+			continue
+		}
 		if covered {
-			p.c.local.putGeneration(g, val, p.gsnap[i])
+			p.c.local.putGeneration(g.key, g.val, g.snap)
 		}
 	}
 	out := make([]reading[V], len(p.keys))
 	for i := range p.keys {
 		r := &out[i]
 		r.genKeys = p.genKeys[i]
-		for _, g := range r.genKeys {
-			if missing[g] {
+		for _, k := range r.genKeys {
+			g := p.generation(k)
+			if g.val == "" {
 				r.state = stateBare
 			}
-			r.gens += p.known[g]
+			r.gens += g.val
 		}
 		raw, err := resps[step*i].ToString()
 		if err != nil {
