@@ -58,6 +58,8 @@ end
 
 -- mayIndex asks for all that a change of the indexes needs.
 local function mayIndex(keys)
-  return refused('ZADD', keys.index, '0', 'm') or refused('ZREM', keys.expiry, 'm')
-      or refused('HSET', keys.unique, 'f', 'v') or refused('HDEL', keys.entries, 'f')
+  return refused('ZADD', keys.index, '0', 'm') or refused('ZREM', keys.index, 'm')
+      or refused('HSET', keys.unique, 'f', 'v') or refused('HDEL', keys.unique, 'f')
+      or refused('HSET', keys.entries, 'f', 'v') or refused('HDEL', keys.entries, 'f')
+      or refused('ZADD', keys.expiry, '0', 'm') or refused('ZREM', keys.expiry, 'm')
 end

@@ -33,7 +33,7 @@ func contents(t *testing.T, client rueidis.Client, sh shard, ids ...string) map[
 // A command that the user may not run fails the call before it has changed anything,
 // whichever command it is.
 func TestDeniedCommands(t *testing.T) {
-	admin, url := singleURL(t)
+	s, admin := own(t)
 	eachForm(t, func(t *testing.T, form Form) {
 		prefix := "denied:" + t.Name()
 		mine := must(NewRepository[item](admin, prefix, Options{Form: form}))
@@ -54,9 +54,7 @@ func TestDeniedCommands(t *testing.T) {
 			"resetkeys ~{item}:*", "resetkeys"} {
 			for name, attempt := range attempts {
 				must(0, admin.Do(t.Context(), admin.B().Arbitrary("ACL", "SETUSER", "app", "reset", "on", ">pw", "~*", "&*", "+@all").Args(strings.Fields(rule)...).Build()).Error())
-				opt := rueidis.MustParseURL(url)
-				opt.Username, opt.Password = "app", "pw"
-				client := must(rueidis.NewClient(opt))
+				client := s.as(t, "app")
 				repo := must(NewRepository[item](client, prefix, Options{Form: form}))
 				rec := &item{ID: "a", Color: "red", Email: new("old"), Note: new("n"), Score: new(1), Tags: []string{"x"}}
 				if err := mine.SaveFor(t.Context(), rec, time.Hour); err != nil {
@@ -89,7 +87,7 @@ func TestDeniedCommands(t *testing.T) {
 
 // One who may only read gets look-ups, and no expired records in them.
 func TestReadOnlyUser(t *testing.T) {
-	admin, url := singleURL(t)
+	s, admin := own(t)
 	mine := must(NewRepository[item](admin, "read", Options{}))
 	for i := range 3 {
 		if err := mine.Save(t.Context(), &item{ID: fmt.Sprint(i), Color: "red", Email: new(fmt.Sprint(i))}); err != nil {
@@ -101,9 +99,7 @@ func TestReadOnlyUser(t *testing.T) {
 	}
 	waitGone(t, t.Context(), mine, "1")
 	must(0, admin.Do(t.Context(), admin.B().Arbitrary("ACL", "SETUSER", "reader", "on", ">pw", "%R~{read}*", "+@read", "+@connection", "+evalsha", "+eval").Build()).Error())
-	opt := rueidis.MustParseURL(url)
-	opt.Username, opt.Password = "reader", "pw"
-	client := must(rueidis.NewClient(opt))
+	client := s.as(t, "reader")
 	defer client.Close()
 	repo := must(NewRepository[item](client, "read", Options{}))
 	// EVALSHA asks for write access to the keys it declares, whatever the script does.
@@ -125,7 +121,7 @@ func TestReadOnlyUser(t *testing.T) {
 
 // A full Redis refuses a save as a whole, and lets go what is removed.
 func TestFullRedis(t *testing.T) {
-	client := single(t)
+	_, client := own(t)
 	repo := must(NewRepository[item](client, "full", Options{}))
 	rec := &item{ID: "a", Color: "red", Email: new("x"), Note: new("n")}
 	if err := repo.Save(t.Context(), rec); err != nil {
@@ -171,13 +167,13 @@ func TestScriptFlush(t *testing.T) {
 // While Redis is away calls fail within their deadline; when it is back they work again,
 // and a record that it forgot is not made again by a save.
 func TestRedisAway(t *testing.T) {
-	client, stop, start := restartable(t)
+	s, client := own(t)
 	repo := must(NewRepository[item](client, "away", Options{}))
 	rec := &item{ID: "a", Color: "red"}
 	if err := repo.Save(t.Context(), rec); err != nil {
 		t.Fatal(err)
 	}
-	stop()
+	s.stop()
 	for name, call := range map[string]func(ctx context.Context) error{
 		"save":       func(ctx context.Context) error { return repo.Save(ctx, rec) },
 		"fetch":      func(ctx context.Context) error { _, err := repo.Fetch(ctx, "a"); return err },
@@ -196,7 +192,9 @@ func TestRedisAway(t *testing.T) {
 			t.Errorf("%s took %s of a deadline of 300ms", name, took)
 		}
 	}
-	start()
+	if err := s.start(); err != nil {
+		t.Fatal(err)
+	}
 	for deadline := time.Now().Add(10 * time.Second); ; {
 		err := repo.Save(t.Context(), &item{ID: "b"})
 		if err == nil {

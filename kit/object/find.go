@@ -70,7 +70,7 @@ func (r *Repository[T]) findPage(ctx context.Context, where Condition, page Page
 	var wg sync.WaitGroup
 	for i := range r.shards {
 		ask := func() {
-			args := append([]string{r.shards[i].base, span.low, span.high, descend, strconv.Itoa(page.Limit)}, r.schema.names...)
+			args := append([]string{r.shards[i].base, span.low, span.high, descend, strconv.Itoa(page.Limit), strconv.Itoa(span.id)}, r.schema.names...)
 			parts[i] = r.part(r.find.Exec(ctx, r.client, r.shards[i].indexes, args))
 		}
 		if i == len(r.shards)-1 {
@@ -197,7 +197,10 @@ func (r *Repository[T]) fetchBy(ctx context.Context, name string, value any) (*T
 }
 
 // span is a range of the index's members, as ZRANGE BYLEX takes bounds.
-type span struct{ low, high string }
+type span struct {
+	low, high string
+	id        int // where in each member the id begins, from 1; 0 if it differs
+}
 
 // from moves the bound that a cursor has passed.
 func (s span) from(page Page) (span, error) {
@@ -313,6 +316,7 @@ func (c Condition) span(f *field) (span, error) {
 	switch c.op {
 	case opEq:
 		s.low, s.high = "["+root+low+"\x00", "("+root+low+"\x00\xff"
+		s.id = len(s.low)
 	case opBetween:
 		s.low, s.high = "["+root+low+"\x00", "("+root+high+"\x00\xff"
 	case opLess:

@@ -234,11 +234,4 @@ func TestJSONDocument(t *testing.T) {
 	}
 }
 
-func must[T any](v T, err error) T {
-	if err != nil {
-		panic(err)
-	}
-	return v
-}
-
 func valueOf(rec any) reflect.Value { return reflect.ValueOf(rec).Elem() }
