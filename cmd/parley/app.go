@@ -124,7 +124,7 @@ func (a *app) serve(s serve, listener, control net.Listener) {
 	a.openDoors(s, registry, visitors)
 	a.http = &http.Server{
 		Handler: rest.New(rest.Config{
-			Service: a.core.service, Visitor: visitors, Socket: a.socket, Web: web.FS(),
+			Service: a.core.service, Visitor: visitors, Socket: a.socket, Web: web.FS,
 			Metrics:      promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 			MetricsToken: s.MetricsToken, Version: version(), Log: a.log,
 		}),
