@@ -257,7 +257,7 @@ func TestBadLoader(t *testing.T) {
 		for name := range bads(nil) {
 			for _, batch := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%s/batch=%v", name, batch), func(t *testing.T) {
-					opt := cache.Options[string]{Name: unique(t), LoadTimeout: 2 * time.Second}
+					opt := cache.Options[string]{Name: unique(t), LoadTimeout: time.Hour}
 					if name == "outlives its context" || name == "heeds its context" {
 						opt.LoadTimeout = 100 * time.Millisecond
 					}

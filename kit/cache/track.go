@@ -85,13 +85,19 @@ func (t *tracker) run(ctx context.Context) {
 // answer a ping.
 func (t *tracker) round(ctx context.Context) error {
 	sent := time.Now()
-	losses := t.losses.Load()
 	nodes := t.client.Nodes()
 	for addr, l := range t.links {
-		if _, ok := nodes[addr]; !ok || l.lost.Load() {
-			t.close(addr)
+		if _, ok := nodes[addr]; ok && !l.lost.Load() {
+			continue
+		}
+		t.close(addr)
+		if !l.lost.Load() {
+			// A failover may leave the connection to the old master standing. What was read
+			// there says nothing about the new one.
+			t.lose(fmt.Errorf("%s is no node of the client any more", addr))
 		}
 	}
+	losses := t.losses.Load()
 	type outcome struct {
 		addr string
 		link *link
@@ -200,7 +206,6 @@ func (t *tracker) ping(ctx context.Context, l *link) error {
 func (t *tracker) close(addr string) {
 	if l := t.links[addr]; l != nil {
 		delete(t.links, addr)
-		l.lost.Store(true)
 		close(l.end)
 	}
 }
