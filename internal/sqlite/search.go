@@ -44,7 +44,7 @@ const (
 
 	indexDelay = 200 * time.Millisecond // from a message to its indexing, so that many go together
 	indexChunk = 256                    // messages in one transaction
-	indexShare = 4                      // rest so many times as long as was worked
+	indexShare = 9                      // rest so many times as long as was worked
 	indexRetry = 10 * time.Second       // after a failure
 )
 

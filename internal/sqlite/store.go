@@ -32,6 +32,7 @@ type Store struct {
 	log     *slog.Logger
 	epoch   string
 	lock    *os.File
+	writing *conn // used by the writer while it runs
 	calls   chan *call
 	quit    chan struct{} // closed by Close: no more calls are taken
 	stopped chan struct{} // closed when the last call that was taken has its answer
@@ -72,6 +73,7 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 	if err != nil {
 		return nil, err
 	}
+	s.writing = c
 	undo = append(undo, c.close)
 	if s.epoch, err = ensureEpoch(c); err != nil {
 		return nil, err
@@ -122,7 +124,8 @@ func migrateAfterPragmas(c *conn, path string) error {
 	for _, p := range []string{
 		"journal_mode = WAL",
 		"synchronous = FULL", // an acknowledged message survives a power cut
-		"wal_autocheckpoint = 4000",
+		"wal_autocheckpoint = 4000",     // 16 MB
+		"journal_size_limit = 67108864", // of the log's file, should it ever have grown beyond
 		"cache_size = -8000", // 8 MB
 		"temp_store = MEMORY",
 	} {
@@ -140,7 +143,8 @@ func (s *Store) Close() error {
 		close(s.quit)
 		s.search.stop()
 		s.run.Wait()
-		s.closed = errors.Join(s.search.close(), s.readers.close(), s.lock.Close())
+		// The connection that can write goes last: it moves the log into the database.
+		s.closed = errors.Join(s.search.close(), s.readers.close(), s.writing.close(), s.lock.Close())
 	})
 	return s.closed
 }

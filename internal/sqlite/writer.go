@@ -133,7 +133,7 @@ func (w *writer) gather(batch []*call) []*call {
 	return batch
 }
 
-// leave answers who is still waiting, and closes the database in good order.
+// leave answers who is still waiting and writes out what is kept back.
 func (w *writer) leave() {
 	for {
 		select {
@@ -148,7 +148,6 @@ func (w *writer) leave() {
 	if !w.failed {
 		w.transaction(func() error { return w.flush(true) }) // only saves time at the next start
 	}
-	w.close()
 }
 
 // write applies a batch in one transaction. It leaves every call with its answer.
