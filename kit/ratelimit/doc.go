@@ -46,7 +46,7 @@
 //
 // # In Redis
 //
-//	<prefix>:{<key>}:<limit>    a list (exact) or a hash (approximate); expires with the window
+//	<prefix>:{<key>}:<limit>    a list (exact) or a hash (approximate); gone at most two windows after the last call
 //
 // The limits of one key share its hash tag and so one slot of a cluster.
 package ratelimit

@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,8 +13,16 @@ import (
 	"github.com/redis/rueidis"
 )
 
-//go:embed allow.lua
-var allowSource string
+var (
+	//go:embed prelude.lua
+	preludeSource string
+	//go:embed log.lua
+	logSource string
+	//go:embed counter.lua
+	counterSource string
+	//go:embed judge.lua
+	judgeSource string
+)
 
 // Away says what a limiter answers when Redis gives no answer.
 type Away int
@@ -67,7 +76,7 @@ func New(client rueidis.Client, opt Options, limits ...Limit) (*Limiter, error) 
 	if len(limits) == 0 {
 		return nil, errors.New("ratelimit: a limiter needs at least one limit")
 	}
-	l := &Limiter{client: client, opt: opt, script: rueidis.NewLuaScript(allowSource)}
+	l := &Limiter{client: client, opt: opt}
 	names := map[string]bool{}
 	for _, limit := range limits {
 		if limit.Name == "" {
@@ -84,7 +93,20 @@ func New(client rueidis.Client, opt Options, limits ...Limit) (*Limiter, error) 
 		l.limits = append(l.limits, limit)
 		l.args = append(l.args, limit.kind(), strconv.FormatInt(limit.Quota, 10), strconv.FormatInt(limit.Window.Microseconds(), 10))
 	}
+	l.script = rueidis.NewLuaScript(l.source())
 	return l, nil
+}
+
+// source puts the script together from the kinds that occur, because each run of it pays for all that it defines.
+func (l *Limiter) source() string {
+	source := preludeSource
+	if slices.ContainsFunc(l.limits, func(limit Limit) bool { return !limit.Approximate }) {
+		source += logSource
+	}
+	if slices.ContainsFunc(l.limits, func(limit Limit) bool { return limit.Approximate }) {
+		source += counterSource
+	}
+	return source + judgeSource
 }
 
 // Allow is AllowN with a count of 1.

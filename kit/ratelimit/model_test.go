@@ -26,14 +26,14 @@ func newClocked(t testing.TB, client rueidis.Client, prefix string, limits ...Li
 	if err != nil {
 		t.Fatal(err)
 	}
-	const real = "redis.call('TIME')"
-	if strings.Count(allowSource, real) != 1 {
+	const real = "call('TIME')"
+	if strings.Count(l.source(), real) != 1 {
 		t.Fatal("the script does not read the time exactly once")
 	}
 	key := prefix + ":clock"
-	source := strings.Replace(allowSource, real, "{0, redis.call('GET', '"+key+"')}", 1)
+	source := strings.Replace(l.source(), real, "{0, call('GET', '"+key+"')}", 1)
 	// Redis expires keys by its own clock, which does not stand still between two calls.
-	source = strings.ReplaceAll(source, "'PEXPIRE', key, int(", "'PEXPIRE', key, int(60000 + ")
+	source = strings.ReplaceAll(source, "'PEXPIRE', s.key, int(", "'PEXPIRE', s.key, int(60000 + ")
 	l.script = rueidis.NewLuaScript(source)
 	c := &clocked{Limiter: l, t: t}
 	c.set(1_800_000_000_000_000)
