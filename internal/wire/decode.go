@@ -2,6 +2,7 @@ package wire
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -23,16 +24,24 @@ func Decode(data []byte, into any) error {
 		return nil
 	}
 	if e, ok := errors.AsType[*json.SemanticError](err); ok {
-		field := e.JSONPointer.LastToken()
+		field := shorten(e.JSONPointer.LastToken())
+		if field == "" {
+			return &chat.Error{Code: chat.CodeInvalid, Message: "this is JSON of another type than is asked for"}
+		}
 		if errors.Is(e.Err, json.ErrUnknownName) {
 			return &chat.Error{Code: chat.CodeInvalid, Field: field, Message: "there is no field " + field}
 		}
 		return &chat.Error{Code: chat.CodeInvalid, Field: field, Message: "the field " + field + " has a wrong type or value"}
 	}
 	if e, ok := errors.AsType[*jsontext.SyntacticError](err); ok && errors.Is(e.Err, jsontext.ErrDuplicateName) {
-		return &chat.Error{Code: chat.CodeInvalid, Field: e.JSONPointer.LastToken(), Message: "a field is given twice"}
+		return &chat.Error{Code: chat.CodeInvalid, Field: shorten(e.JSONPointer.LastToken()), Message: "a field is given twice"}
 	}
 	return &chat.Error{Code: chat.CodeInvalid, Message: "this is not valid JSON in UTF-8"}
+}
+
+// shorten bounds what an answer repeats of a name that is not ours.
+func shorten(name string) string {
+	return strings.ToValidUTF8(name[:min(len(name), 64)], "")
 }
 
 // checkDepth looks at brackets outside strings only; whether they match is the decoder's business.

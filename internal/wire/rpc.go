@@ -53,11 +53,10 @@ func ParseRequest(frame []byte) (Request, []byte) {
 		Params  jsontext.Value `json:"params"`
 	}
 	if err := Decode(frame, &r); err != nil {
-		e := chat.AsError(err)
-		if e.Field == "" {
-			return Request{}, failure(nil, codeParse, e)
+		if jsontext.Value(frame).IsValid(jsontext.AllowDuplicateNames(true)) {
+			return Request{}, failure(nil, codeRequest, chat.AsError(err))
 		}
-		return Request{}, failure(nil, codeRequest, e)
+		return Request{}, failure(nil, codeParse, chat.AsError(err))
 	}
 	id := r.ID
 	if !isID(id) {
