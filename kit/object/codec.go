@@ -253,7 +253,12 @@ func formatTime(t time.Time) string {
 			sec, nsec = sec-1, 1e9-nsec
 		}
 	}
-	return fmt.Sprintf("%s%d.%09d", sign, sec, nsec)
+	b := strconv.AppendInt(append(make([]byte, 0, 32), sign...), sec, 10)
+	b = append(b, '.')
+	for unit := int64(1e8); unit > 0; unit /= 10 {
+		b = append(b, byte('0'+nsec/unit%10))
+	}
+	return string(b)
 }
 
 func parseTime(text string) (time.Time, error) {

@@ -40,8 +40,8 @@
 //
 // A record with a version field is saved only over the version it was read with. Of two
 // savers one gets ErrConflict; a record that was removed or has expired is never brought back by a
-// late save (ErrNotFound). A version is Redis' clock in microseconds, pushed up where needed, so that an
-// old copy does not match a record that was removed and made again either. Without a
+// late save (ErrNotFound). A version begins as Redis' clock in microseconds and goes up by one, so
+// that an old copy does not match a record that was removed and made again either. Without a
 // version field the last Save wins.
 //
 // # Look-ups
@@ -54,9 +54,10 @@
 // were saved before a field was indexed are found after their next Save.
 //
 // A record that has expired is never answered: a look-up checks each record in the step that
-// reads it. What it left in the indexes is dropped by the look-up that meets it, by the saves that
-// follow (each clears up after up to four expired records), by a new claim to its unique values, or by Sweep.
-// The same heals an index after records were evicted or deleted by other means. The index
+// reads it. What it left in the indexes is dropped by the look-up that meets it, by
+// the saves that follow (each that makes a record or sets a life clears up after up to four expired
+// ones), or by Sweep; a claim that it held is free at once. The same heals an index after records
+// were evicted or deleted by other means. The index
 // keys themselves have no expiry, so that only an allkeys eviction policy could take them: use
 // noeviction or a volatile policy.
 //
@@ -74,13 +75,15 @@
 // unique field is then not possible, and the number cannot be changed while there are records.
 //
 // Scripts reach records whose keys they learn from an index; these are always in the slot of the
-// keys that the script declares. An ACL needs ~app:{user}* and the commands of a script; a
-// denied command or a full Redis fails the Save before it has changed anything.
+// keys that the script declares. An ACL user needs ~app:{user}* and the commands
+// of the scripts, look-ups included; a denied command or a full Redis fails a call before it has
+// changed anything.
 //
 // # Errors
 //
 // ErrNotFound, ErrConflict, ErrTaken and ErrBadCursor are told apart with errors.Is. All else is
-// Redis' or the network's error, wrapped. Calls end with their context. No write is repeated behind the caller's back;
+// Redis' or the network's error, wrapped. Calls end with their context. No write is repeated behind
+// the caller's back;
 // when the answer to one is lost, repeat it with the same record: if the first did get
 // through, the second answers ErrConflict.
 package object

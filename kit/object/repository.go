@@ -148,7 +148,8 @@ func newULID() string { return ulid.MustNew(ulid.Now(), rand.Reader).String() }
 // and makes the record if it is gone. ErrTaken: another record holds a unique value.
 //
 // What rec says is what is stored: fields with nothing to store are cleared. Hash fields that
-// T does not know are left alone. Any other error may have come after Redis did the work.
+// T does not know are left alone. Save reads and writes rec, which stays the caller's: two
+// goroutines need two copies. Any other error may have come after Redis did the work.
 func (r *Repository[T]) Save(ctx context.Context, rec *T) error {
 	return r.SaveFor(ctx, rec, r.opts.Life)
 }
