@@ -1,0 +1,223 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// try runs a command line in this process and returns what it printed.
+func try(t *testing.T, environ []string, input string, args ...string) (string, error) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var out bytes.Buffer
+	err := run(ctx, args, environ, console{strings.NewReader(input), &out, &out})
+	return out.String(), err
+}
+
+func TestSettingsAreRefusedByName(t *testing.T) {
+	dir := t.TempDir()
+	config := filepath.Join(dir, "parley.toml")
+	if err := os.WriteFile(config, []byte("sign-up = \"open\"\nsing-up = \"open\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name    string
+		environ []string
+		args    []string
+		want    string
+	}{
+		{"unknown flag", nil, []string{"serve", "--lisen", ":1"}, "--lisen"},
+		{"unknown variable", []string{"PARLEY_LISEN=:1"}, []string{"serve"}, "PARLEY_LISEN"},
+		{"unknown key in the file", nil, []string{"serve", "--config", config}, "sing-up"},
+		{"no such file", nil, []string{"serve", "--config", filepath.Join(dir, "none")}, "none"},
+		{"not one of", nil, []string{"serve", "--sign-up", "maybe"}, "sign-up"},
+		{"certificate without key", nil, []string{"serve", "--tls-cert", "x"}, "--tls-cert"},
+		{"plain address with certificate", nil, []string{"serve", "--tls-cert", "x", "--tls-key", "y", "--public-url", "http://x"}, "--public-url"},
+		{"address with a path", nil, []string{"serve", "--public-url", "https://x/chat"}, "--public-url"},
+		{"bad proxy", nil, []string{"serve", "--proxies", "everyone"}, "--proxies"},
+		{"bad origin", nil, []string{"serve", "--origins", "example.com"}, "--origins"},
+		{"no messages at all", nil, []string{"serve", "--max-message", "0"}, "--max-message"},
+		{"sessions that end before they are idle", nil, []string{"serve", "--session-idle", "2h", "--session-max", "1h"}, "--session-idle"},
+		{"number that is none", nil, []string{"serve", "--max-sends", "many"}, "max-sends"},
+		{"port in use by its name", nil, []string{"serve", "--listen", "localhost:nothing", "--data", dir}, "--listen"},
+	} {
+		_, err := try(t, c.environ, "", c.args...)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want something about %s", c.name, err, c.want)
+		}
+	}
+}
+
+// TestSettingsAgree gives one setting in all three ways, fewer and fewer, and asks the running server.
+func TestSettingsAgree(t *testing.T) {
+	dir := t.TempDir()
+	config := filepath.Join(dir, "parley.toml")
+	if err := os.WriteFile(config, []byte("name = \"from the file\"\nmax-sends = 7\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for i, c := range []struct {
+		environ []string
+		args    []string
+		want    string
+	}{
+		{[]string{"PARLEY_NAME=from the environment"}, []string{"--config", config, "--name", "from a flag"}, "from a flag"},
+		{[]string{"PARLEY_NAME=from the environment"}, []string{"--config", config}, "from the environment"},
+		{[]string{"PARLEY_CONFIG=" + config}, nil, "from the file"},
+		{nil, nil, "Parley"},
+	} {
+		for _, e := range c.environ {
+			name, value, _ := strings.Cut(e, "=")
+			t.Setenv(name, value)
+		}
+		p := launch(t, filepath.Join(dir, fmt.Sprint(i)), c.args...)
+		var info struct {
+			Name string `json:"name"`
+		}
+		if _, err := call(t.Context(), p.url, "GET", "/server", "", nil, &info); err != nil || info.Name != c.want {
+			t.Errorf("%v %v: %q, %v, want %q", c.environ, c.args, info.Name, err, c.want)
+		}
+		p.kill()
+		for _, e := range c.environ {
+			name, _, _ := strings.Cut(e, "=")
+			os.Unsetenv(name)
+		}
+	}
+}
+
+func TestHelpExplainsEverySetting(t *testing.T) {
+	out, err := try(t, nil, "", "serve", "--help")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"--listen", "--data", "--demo", "--sign-up", "PARLEY_SIGN_UP", "--public-url", "--proxies", "--config"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the help does not speak of %s:\n%s", want, out)
+		}
+	}
+	if out, err := try(t, nil, "", "version"); err != nil || !strings.HasPrefix(out, "parley ") {
+		t.Errorf("version: %q, %v", out, err)
+	}
+}
+
+func TestStartTellsWhatOneNeeds(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "deep", "data")
+	p := launch(t, data)
+	for _, want := range []string{p.url, data, "/#setup="} {
+		if !strings.Contains(p.output.String(), want) {
+			t.Errorf("the start does not tell %q:\n%s", want, p.output)
+		}
+	}
+	info, err := os.Stat(data)
+	if err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("the data directory: %v, %v", info.Mode(), err)
+	}
+	// A second server on the same data is refused, and says why; the first goes on.
+	_, err = try(t, nil, "", "serve", "--listen", "127.0.0.1:0", "--data", data)
+	if err == nil || !strings.Contains(err.Error(), data) {
+		t.Errorf("a second server: %v", err)
+	}
+	if res, err := http.Get(p.url + "/readyz"); err != nil || res.StatusCode != 200 {
+		t.Errorf("the first server: %v", err)
+	}
+	// The link works once.
+	_, code, _ := strings.Cut(p.output.String(), "/#setup=")
+	code, _, _ = strings.Cut(code, "\n")
+	sign := func(name string) (int, error) {
+		return call(t.Context(), p.url, "POST", "/accounts", "", map[string]string{"name": name, "password": "password123", "invite": code}, nil)
+	}
+	if status, err := sign("Pablo"); status != 201 {
+		t.Errorf("the first person: %d, %v", status, err)
+	}
+	if status, _ := sign("Eve"); status != 404 {
+		t.Errorf("a second person with the same link: %d", status)
+	}
+}
+
+func TestStopsInOrder(t *testing.T) {
+	data := t.TempDir()
+	p := launch(t, data, "--demo", "--log-format", "json")
+	token := p.logIn("Pablo")
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-p.ended:
+		if p.ended <- err; err != nil {
+			t.Errorf("it ended with %v\n%s", err, p.output)
+		}
+	case <-time.After(time.Minute):
+		t.Fatal("it did not stop within a minute")
+	}
+	if _, err := net.DialTimeout("tcp", strings.TrimPrefix(p.url, "http://"), time.Second); err == nil {
+		t.Error("it still listens")
+	}
+	// Sessions and messages are there after a restart, and the demo is not filled in twice.
+	q := launch(t, data, "--demo")
+	var page struct {
+		Messages []struct{ Text string } `json:"messages"`
+	}
+	if _, err := call(t.Context(), q.url, "GET", "/rooms/general/messages", token, nil, &page); err != nil || len(page.Messages) != 9 {
+		t.Errorf("%d messages, %v", len(page.Messages), err)
+	}
+	if !strings.Contains(q.output.String(), "not filled") {
+		t.Errorf("the second start says\n%s", q.output)
+	}
+}
+
+func TestOperator(t *testing.T) {
+	data := t.TempDir()
+	if _, err := try(t, nil, "", "user", "list", "--data", filepath.Join(data, "none")); err == nil || !strings.Contains(err.Error(), "--data") {
+		t.Errorf("without data: %v", err)
+	}
+	operate := func(want, input string, args ...string) {
+		t.Helper()
+		out, err := try(t, nil, input, append(append([]string{"user"}, args...), "--data", data)...)
+		if err != nil {
+			out = err.Error()
+		}
+		if !strings.Contains(out, want) {
+			t.Errorf("user %v: %q, want something like %q", args, out, want)
+		}
+	}
+	all := func() {
+		operate("added Pablo (owner)", "password123\n", "add", "Pablo", "--role", "owner")
+		operate("somebody has this name", "password123\n", "add", "pablo")
+		operate("at least 8", "short\n", "add", "Joe")
+		operate("give the password", "", "add", "Joe")
+		operate("added Joe", "password123", "add", "Joe")
+		operate("Joe    member", "", "list")
+		operate("new password", "password456\n", "passwd", "joe")
+		operate("can no longer log in", "", "disable", "Joe")
+		operate("disabled", "", "list")
+		operate("can log in again", "", "enable", "Joe")
+		operate("nobody called", "", "disable", "Mary")
+	}
+	all() // on the data
+	if err := os.RemoveAll(data); err != nil {
+		t.Fatal(err)
+	}
+	p := launch(t, data)
+	all() // through the running server
+	var out struct {
+		Token string `json:"token"`
+	}
+	if _, err := call(t.Context(), p.url, "POST", "/sessions", "", map[string]string{"name": "Joe", "password": "password456"}, &out); err != nil {
+		t.Errorf("with the new password: %v", err)
+	}
+	operate("can no longer log in", "", "disable", "Joe")
+	if status, _ := call(t.Context(), p.url, "GET", "/account", out.Token, nil, nil); status != 401 {
+		t.Errorf("a disabled person's request: %d", status)
+	}
+	p.kill() // its socket stays behind
+	operate("Joe", "", "list")
+}
