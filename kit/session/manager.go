@@ -39,6 +39,8 @@ var (
 	destroySource string
 	//go:embed index.lua
 	indexSource string
+	//go:embed confirm.lua
+	confirmSource string
 	//go:embed mark.lua
 	markSource string
 	//go:embed prune.lua
@@ -53,7 +55,8 @@ type Options[T any] struct {
 	// Idle is how long a session lives without use. Default: 7 days.
 	Idle time.Duration
 
-	// Absolute is how long a session lives at most. Default: 30 days.
+	// Absolute is how long a session lives at most. Lowering it shortens the life of existing sessions, raising it does
+	// not lengthen it. Default: 30 days.
 	Absolute time.Duration
 
 	// Touch is the shortest time between two writes of the last use. Idle can end up to this much early, so
@@ -83,7 +86,7 @@ type Manager[T any] struct {
 	client rueidis.Client
 	opt    Options[T]
 
-	create, load, save, index, mark, prune *rueidis.Lua
+	create, load, save, index, confirm, mark, prune *rueidis.Lua
 	// Sent with its text each time, because many at once go to many nodes of which each may have lost its scripts.
 	destroy *rueidis.Lua
 	loadAll *rueidis.Lua
@@ -125,6 +128,7 @@ func New[T any](client rueidis.Client, opt Options[T]) (*Manager[T], error) {
 		load:    rueidis.NewLuaScript(loadSource),
 		save:    rueidis.NewLuaScript(saveSource),
 		index:   rueidis.NewLuaScript(indexSource),
+		confirm: rueidis.NewLuaScript(confirmSource),
 		mark:    rueidis.NewLuaScript(markSource),
 		prune:   rueidis.NewLuaScript(pruneSource),
 		destroy: rueidis.NewLuaScriptNoSha(destroySource),
@@ -164,12 +168,12 @@ func (m *Manager[T]) Create(ctx context.Context, user string, data T) (*Session[
 		ends: time.UnixMilli(now).Add(m.opt.Absolute),
 	}
 	if user != "" {
-		score, err := m.client.Do(ctx, m.client.B().Zscore().Key(m.userKey(user)).Member(t.id).Build()).AsFloat64()
+		stands, err := m.confirm.Exec(ctx, m.client, []string{m.userKey(user)}, []string{t.id}).AsBool()
 		switch {
-		case rueidis.IsRedisNil(err) || err == nil && score < 0:
-			err = ErrRevoked
 		case err != nil:
 			err = fmt.Errorf("session: create: confirm: %w", err)
+		case !stands:
+			err = ErrRevoked
 		}
 		if err != nil {
 			return nil, errors.Join(err, s.Destroy(ctx))
@@ -197,7 +201,7 @@ func (m *Manager[T]) Touch(ctx context.Context, id string) error {
 func (m *Manager[T]) read(ctx context.Context, t token) (*Session[T], error) {
 	ctx, cancel := m.bound(ctx)
 	defer cancel()
-	reply, err := m.load.Exec(ctx, m.client, []string{m.key(t.id)}, []string{t.hash(), ms(m.opt.Idle), ms(m.opt.Touch)}).ToArray()
+	reply, err := m.load.Exec(ctx, m.client, []string{m.key(t.id)}, []string{t.hash(), ms(m.opt.Idle), ms(m.opt.Absolute), ms(m.opt.Touch)}).ToArray()
 	if err != nil {
 		return nil, fmt.Errorf("session: load: %w", err)
 	}

@@ -1,16 +1,16 @@
 -- Writes a session's data if nobody else did since it was read, and changes its secret if asked to.
 --
 -- KEYS[1]  record
--- ARGV     hash of the secret, hash from now on, version that was read, data, idle limit in ms
+-- ARGV     hash of the secret, hash from now on, version that was read, data, idle and absolute limit in ms
 -- Returns  {'gone'}, {'saved', version} or {'conflict', version, data}
 
-local r = redis.call('HMGET', KEYS[1], 'hash', 'version', 'ends', 'data')
+local r = redis.call('HMGET', KEYS[1], 'hash', 'version', 'ends', 'data', 'created')
 if not r[1] or r[1] ~= ARGV[1] then
   return {'gone'}
 end
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-local left = tonumber(r[3]) - now
+local left = math.min(tonumber(r[3]), tonumber(r[5]) + tonumber(ARGV[6])) - now
 if left <= 0 then
   return {'gone'}
 end

@@ -104,7 +104,7 @@ func (s *Session[T]) write(ctx context.Context, encoded []byte, next token) erro
 	defer cancel()
 	for range mergeTries {
 		reply, err := s.m.save.Exec(ctx, s.m.client, []string{s.m.key(s.token.id)}, []string{
-			s.token.hash(), next.hash(), strconv.FormatInt(s.version, 10), string(encoded), ms(s.m.opt.Idle),
+			s.token.hash(), next.hash(), strconv.FormatInt(s.version, 10), string(encoded), ms(s.m.opt.Idle), ms(s.m.opt.Absolute),
 		}).ToArray()
 		if err != nil {
 			return fmt.Errorf("session: save: %w", err)

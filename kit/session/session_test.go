@@ -2,6 +2,8 @@ package session
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -334,6 +336,29 @@ func TestLimits(t *testing.T) {
 		s.Data.Views++
 		wantError(t, s.Save(t.Context()), ErrNotFound)
 	})
+}
+
+// The index forgets what is older than the absolute limit, so nothing older may work.
+func TestLoweredLimit(t *testing.T) {
+	client := start(t).client(t)
+	long := newManager(t, client, Options[login]{Absolute: 100 * time.Hour})
+	old := mustCreate(t, long, "ada", login{})
+	hourAgo := fmt.Sprint(old.Created().Add(-time.Hour).UnixMilli())
+	do(t, client, "HSET", long.key(old.ID()), "created", hourAgo)
+	do(t, client, "ZADD", long.userKey("ada"), hourAgo, old.ID())
+
+	short := newManager(t, client, Options[login]{Absolute: 30 * time.Minute})
+	fresh := mustCreate(t, short, "ada", login{})
+	if got := ids(t, short, "ada"); !slices.Equal(got, []string{fresh.ID()}) {
+		t.Errorf("listed %v", got)
+	}
+	_, err := short.Load(t.Context(), old.Token())
+	wantError(t, err, ErrNotFound)
+	wantError(t, short.Touch(t.Context(), old.ID()), ErrNotFound)
+	late, err := long.Load(t.Context(), old.Token())
+	wantNoError(t, err)
+	late.m, late.Data.Views = short, 1
+	wantError(t, late.Save(t.Context()), ErrNotFound)
 }
 
 func TestNothingUsableAtRest(t *testing.T) {

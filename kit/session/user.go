@@ -30,7 +30,7 @@ func (m *Manager[T]) List(ctx context.Context, user string) ([]*Session[T], erro
 	const never = "9007199254740991"
 	execs := make([]rueidis.LuaExec, len(ids))
 	for i, id := range ids {
-		execs[i] = rueidis.LuaExec{Keys: []string{m.key(id)}, Args: []string{"", ms(m.opt.Idle), never}}
+		execs[i] = rueidis.LuaExec{Keys: []string{m.key(id)}, Args: []string{"", ms(m.opt.Idle), ms(m.opt.Absolute), never}}
 	}
 	var sessions []*Session[T]
 	stale := []string{ms(pruneAfter)}
