@@ -87,11 +87,12 @@ type Options[V any] struct {
 	// 0 means 1 s.
 	RetryRefresh time.Duration
 	// Timeout bounds each operation on Redis, below the caller's deadline; 0 means
-	// 500 ms. After it the loader serves.
+	// 1 s. After it the loader serves, so that in a Redis slower than this each process
+	// may load the same key.
 	Timeout time.Duration
 
 	// OnError is told of every failure that the caller does not get to see: op is what
-	// was tried ("get", "store", "release", "refresh", "track", "decode"). It must
+	// was tried ("get", "store", "release", "refresh", "track", "encode", "decode"). It must
 	// be quick and safe for concurrent use. Nil means nobody is told; Stats counts.
 	OnError func(op string, err error)
 }
@@ -152,7 +153,7 @@ func New[V any](client rueidis.Client, opt Options[V]) (*Cache[V], error) {
 	setDefault(&opt.Heartbeat, time.Second)
 	setDefault(&opt.LoadTimeout, 10*time.Second)
 	setDefault(&opt.RetryRefresh, time.Second)
-	setDefault(&opt.Timeout, 500*time.Millisecond)
+	setDefault(&opt.Timeout, time.Second)
 
 	c := &Cache[V]{
 		client:      client,
@@ -230,7 +231,7 @@ func (c *Cache[V]) goes(fn func()) bool {
 }
 
 func (c *Cache[V]) report(op string, err error) {
-	if op != "decode" {
+	if op != "decode" && op != "encode" {
 		c.n.redisErrors.Add(1)
 	}
 	if c.opt.OnError != nil {

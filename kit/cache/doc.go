@@ -37,7 +37,7 @@
 // mode). What was read is remembered only if no push came since before it was asked for, so that a
 // push cannot overtake the value that it is about. When such a connection is lost the
 // whole layer is void at once; one that dies without a sign is noticed within three
-// times [Options.Heartbeat]. It needs RESP3 and the permission for CLIENT TRACKING; without
+// times [Options.Heartbeat], and a failover that leaves it standing within one. It needs RESP3 and the permission for CLIENT TRACKING; without
 // them the layer stays empty, OnError is told and waiters look again with a growing pause.
 //
 // Each write in the namespace is pushed to each process: about a key's length in bytes. That is
@@ -48,7 +48,7 @@
 // Get never fails because of Redis: the loader serves, one call for each key and process at a time, and
 // [Options.OnError] and [Cache.Stats] tell. Writing cannot be hidden that way: Delete, Set, the
 // invalidations and Peek return the error, and Update refuses before it has written anything. Any
-// operation on Redis ends after [Options.Timeout].
+// operation on Redis ends after [Options.Timeout]; "one loads" holds as long as Redis answers within it.
 //
 //	Redis is away or silent   the loader serves, the local layer is void
 //	Redis is full             hits are served, misses are loaded and not stored; deleting works

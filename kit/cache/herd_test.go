@@ -32,7 +32,8 @@ func child() bool {
 		fmt.Println("client:", err)
 		os.Exit(1)
 	}
-	c, err := cache.New(client, cache.Options[string]{Name: "herd", TTL: time.Minute})
+	c, err := cache.New(client, cache.Options[string]{Name: "herd", TTL: time.Minute, Timeout: 15 * time.Second,
+		OnError: func(_ string, err error) { fmt.Fprintln(os.Stderr, err) }})
 	if err != nil {
 		fmt.Println("cache:", err)
 		os.Exit(1)
