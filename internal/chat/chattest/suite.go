@@ -59,6 +59,7 @@ func Run(t *testing.T, open Open) {
 		{"Events", testEvents},
 		{"EventsMixed", testEventsMixed},
 		{"Window", testWindow},
+		{"WindowMessages", testWindowMessages},
 		{"Rings", testRings},
 		{"StateAndEvents", testStateAndEvents},
 		{"Accounts", testAccounts},

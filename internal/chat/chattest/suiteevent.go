@@ -163,6 +163,36 @@ func testWindow(f *fixture) {
 	f.same("message", []chat.Message{*e.Message}, need(f.Other.Messages(f.ctx, "a", chat.Page{Limit: 3})).of(f))
 }
 
+// testWindowMessages fills the window with messages and forgets what stood before them.
+func testWindowMessages(f *fixture) {
+	s := chat.RoomStream("a")
+	f.room("a", "u1")
+	var all []chat.Event
+	write := func(n int, change func() chat.Change) {
+		for n > 0 {
+			var changes []chat.Change
+			for range min(n, 200) {
+				changes = append(changes, change())
+			}
+			for _, r := range f.commit(changes...) {
+				all = append(all, r.Event)
+			}
+			n -= len(changes)
+		}
+	}
+	write(10, func() chat.Change { return f.role("a", "u1", chat.RoomModerator) })
+	write(chat.Window+300, func() chat.Change { return f.send("a", "u1", "text") })
+	write(200, func() chat.Change { return f.role("a", "u1", chat.RoomModerator) })
+	f.prune(start)
+	window := all[len(all)-chat.Window:]
+	for i := 0; i < len(window); i += 13 {
+		events := need(f.Other.Events(f.ctx, s, window[i].Position(), 3)).of(f)
+		f.same(fmt.Sprint("after ", window[i].Seq), window[i+1:min(i+4, len(window))], events)
+	}
+	events := need(f.Other.Events(f.ctx, s, window[0].Position(), 2*chat.Window)).of(f)
+	f.same("the window", window[1:], events)
+}
+
 // testRings listens while several streams are written: every event rings once it can be read, in order.
 func testRings(f *fixture) {
 	var mu sync.Mutex

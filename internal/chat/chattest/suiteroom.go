@@ -231,13 +231,15 @@ func testAtomic(f *fixture) {
 	if v := need(f.Store.View(f.ctx, "a", "u1")).of(f); v.Members != 1 || v.HeadNo != 0 {
 		f.Fatalf("a refused call left %+v", v)
 	}
-	// The refused send has not been remembered, and later changes see earlier ones.
+	// The refused send has not been remembered, though another message has taken its number; and later
+	// changes see earlier ones.
+	f.commit(f.sendAs("a", "u1", "d", "c0"))
 	r := f.commit(f.join("a", "u2"), f.sendAs("a", "u2", "d", "c1"), f.role("a", "u2", chat.RoomModerator), f.join("a", "u2"))
-	if r[1].Duplicate || r[1].Event.Message.No != 1 || r[2].Event.Seq != r[1].Event.Seq+1 || !r[3].NoOp {
+	if r[1].Duplicate || r[1].Event.Message.No != 2 || r[2].Event.Seq != r[1].Event.Seq+1 || !r[3].NoOp {
 		f.Fatalf("results %+v", r)
 	}
 	again := f.sendAs("a", "u2", "d", "c1")
-	if r := f.commit(again)[0]; !r.Duplicate || r.Event.Message.No != 1 {
+	if r := f.commit(again)[0]; !r.Duplicate || r.Event.Message.No != 2 {
 		f.Fatalf("a repeated send: %+v", r)
 	}
 	if !f.Spans {
