@@ -181,12 +181,15 @@ func TestVersion(t *testing.T) {
 		if err := repo.Remove(t.Context(), rec.ID); !errors.Is(err, ErrNotFound) {
 			t.Errorf("second remove: %v", err)
 		}
-		// Made again under the same id, it does not meet the old copy's version.
-		if err := repo.Save(t.Context(), &all{ID: rec.ID}); err != nil {
-			t.Fatal(err)
-		}
-		if err := repo.Save(t.Context(), rec); !errors.Is(err, ErrConflict) {
-			t.Errorf("copy from before the remove: %v", err)
+		// Made again under the same id and saved as often, it does not meet the old copy's version.
+		again := &all{ID: rec.ID}
+		for range 4 {
+			if err := repo.Save(t.Context(), again); err != nil {
+				t.Fatal(err)
+			}
+			if err := repo.Save(t.Context(), rec); !errors.Is(err, ErrConflict) {
+				t.Errorf("copy from before the remove: %v", err)
+			}
 		}
 	})
 }
