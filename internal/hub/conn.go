@@ -32,7 +32,7 @@ const (
 
 // Conn is one live connection of one person. A door makes it, drains it and closes it.
 type Conn struct {
-	who     chat.Caller
+	who     chat.Caller // set by Register
 	encoder Encoder
 	wake    func(*Conn)
 	// Door is the door's own part of the connection; the hub does not look at it.
@@ -56,12 +56,9 @@ type Conn struct {
 
 // NewConn returns a connection that is not yet registered. Wake is called, from any goroutine and never
 // blocking, when there is something to drain; limit bounds what waits, in bytes.
-func NewConn(who chat.Caller, encoder Encoder, limit int, wake func(*Conn)) *Conn {
-	return &Conn{who: who, encoder: encoder, limit: limit, wake: wake}
+func NewConn(encoder Encoder, limit int, wake func(*Conn)) *Conn {
+	return &Conn{encoder: encoder, limit: limit, wake: wake}
 }
-
-// Who is the person on the connection.
-func (c *Conn) Who() chat.Caller { return c.who }
 
 // Send queues a frame made by the door, such as the answer to a request. Frames are shared and not changed.
 func (c *Conn) Send(frame []byte) { c.push(frame, false) }
@@ -132,6 +129,15 @@ func (c *Conn) Close(why Reason) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.shut(why)
+}
+
+// Wake has the door look at the connection, if there is something to drain or it is closed.
+func (c *Conn) Wake() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.reason != Open || len(c.queue) > 0 {
+		c.rouse()
+	}
 }
 
 // Closed reports why the connection was closed, Open if it was not.

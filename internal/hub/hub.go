@@ -128,9 +128,10 @@ func (h *Hub) Stats() Stats {
 	return Stats{Conns: int64(conns), Topics: int64(topics), Delivered: h.delivered.Load(), Repairs: h.repairs.Load(), Resyncs: h.resyncs.Load(), Resumes: h.resumes.Load()}
 }
 
-// Register takes in a connection, which may then Sync. From its return on, an end of its session closes the
+// Register takes in a person's connection, which may then Sync. From its return on, an end of its session closes the
 // connection; whoever looked the session up before looks again after it. Unregister must follow a success.
-func (h *Hub) Register(ctx context.Context, c *Conn) error {
+func (h *Hub) Register(ctx context.Context, c *Conn, who chat.Caller) error {
+	c.who = who
 	if err := h.admit(c); err != nil {
 		return err
 	}

@@ -85,18 +85,31 @@ func (c *conn) authenticate(ctx context.Context, req wire.Request) (any, error) 
 	if !who.Anonymous() {
 		return nil, &chat.Error{Code: chat.CodeConflict, Message: "this socket is authenticated already: open another"}
 	}
-	who, err := c.s.cfg.Service.Authenticate(ctx, in.Token, who)
-	if err != nil {
-		return nil, err
-	}
 	if !c.begins() {
-		return nil, &chat.Error{Code: chat.CodeConflict, Message: "authenticate is under way"}
+		return nil, &chat.Error{Code: chat.CodeConflict, Message: "authenticate is under way: wait for its answer"}
 	}
+	defer c.ends()
 	if err := c.s.logIn(ctx, c, who, in.Token); err != nil {
-		c.end(closeTooMany, chat.AsError(err).Message)
 		return nil, err
 	}
-	return c.s.cfg.Service.Me(ctx, who, chat.None{})
+	return c.s.cfg.Service.Me(ctx, c.caller(), chat.None{})
+}
+
+// begins reports whether no other authenticate is under way, and starts one.
+func (c *conn) begins() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.auth {
+		return false
+	}
+	c.auth = true
+	return true
+}
+
+func (c *conn) ends() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.auth = false
 }
 
 // sync answers with the state and attaches the connection to what its person may follow.

@@ -24,7 +24,6 @@ type conn struct {
 	nc  net.Conn
 	raw syscall.RawConn // nil if the socket cannot be read and written directly (TLS)
 
-	token   string        // until logged in
 	message []byte        // fragments of a message so far
 	begun   bool          // a fragmented message is under way
 	frames  int           // since window
@@ -41,11 +40,12 @@ type conn struct {
 	code int // to close with, once the hub says Finished
 	text string
 	up   bool // nc is set, and not yet closed
+	auth bool // authenticate is under way
 }
 
-func newConn(s *Server, who chat.Caller, token string) *conn {
+func newConn(s *Server, who chat.Caller) *conn {
 	now := time.Now().Unix()
-	c := &conn{s: s, token: token, started: now, who: chat.Caller{Addr: who.Addr, Agent: who.Agent}}
+	c := &conn{s: s, started: now, who: chat.Caller{Addr: who.Addr, Agent: who.Agent}}
 	c.seen.Store(now)
 	c.out = hub.NewConn(encoder{}, s.cfg.Queue, s.dirty.add)
 	c.out.Door = c
@@ -113,6 +113,7 @@ func (c *conn) run(nc net.Conn, early []byte) {
 	c.mu.Lock()
 	c.nc, c.up = nc, true
 	c.mu.Unlock()
+	c.out.Wake() // it may have been closed before
 	ctx, cancel := context.WithCancel(c.s.ctx)
 	defer cancel()
 	err := c.read(ctx, early)
@@ -146,40 +147,26 @@ func (c *conn) linger() {
 	}
 }
 
-var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }}
-
 // read takes in frames until an error. An orderly end is io.EOF.
 func (c *conn) read(ctx context.Context, early []byte) error {
-	fill := c.filler()
-	buf := buffers.Get().(*[]byte)
-	*buf = append((*buf)[:0], early...)
-	defer func() { buffers.Put(buf) }()
+	in := newInbox(c, early)
+	defer in.close()
 	for {
-		rest := *buf
 		for {
-			f, used, bad := parse(rest)
+			f, used, bad := parse(in.bytes())
 			if bad != nil {
 				return bad
 			}
 			if used == 0 {
 				break
 			}
-			rest = rest[used:]
 			if err := c.take(ctx, f); err != nil {
 				return err
 			}
+			in.drop(used)
 		}
-		*buf = (*buf)[:copy(*buf, rest)]
-		c.markPartial(len(*buf) > 0 || c.begun)
-		if len(*buf) > 0 && cap(*buf)-len(*buf) < 1<<10 {
-			larger := make([]byte, len(*buf), min(2*cap(*buf), maxMessage+1<<10))
-			copy(larger, *buf)
-			*buf = larger
-		}
-		if len(*buf) == 0 && cap(*buf) > 4<<10 {
-			buf = new([]byte) // a large one is not kept
-		}
-		if err := fill(&buf); err != nil {
+		c.markPartial(len(in.bytes()) > 0 || c.begun)
+		if err := in.fill(); err != nil {
 			return err
 		}
 		c.seen.Store(time.Now().Unix())
@@ -195,70 +182,6 @@ func (c *conn) markPartial(is bool) {
 	}
 }
 
-// filler returns a function that appends what comes to a buffer. While it waits with an empty buffer, it holds none.
-func (c *conn) filler() func(**[]byte) error {
-	if c.raw == nil {
-		return func(buf **[]byte) error {
-			b := **buf
-			if cap(b)-len(b) < 1<<10 {
-				b = append(b, make([]byte, 4<<10)...)[:len(b)]
-			}
-			n, err := c.nc.Read(b[len(b):cap(b)])
-			**buf = b[:len(b)+n]
-			c.s.bytesIn.Add(int64(n))
-			if n > 0 {
-				return nil
-			}
-			return err
-		}
-	}
-	var b *[]byte
-	var failure error
-	try := func(fd uintptr) bool {
-		if b == nil {
-			b = buffers.Get().(*[]byte)
-			*b = (*b)[:0]
-		}
-		if cap(*b)-len(*b) == 0 {
-			*b = append(*b, make([]byte, 4<<10)...)[:len(*b)]
-		}
-		for {
-			n, err := syscall.Read(int(fd), (*b)[len(*b):cap(*b)])
-			switch {
-			case err == syscall.EINTR:
-				continue
-			case err == syscall.EAGAIN:
-				if len(*b) == 0 {
-					buffers.Put(b)
-					b = nil
-				}
-				return false
-			case err != nil:
-				failure = err
-			case n == 0:
-				failure = io.EOF
-			default:
-				*b = (*b)[:len(*b)+n]
-				c.s.bytesIn.Add(int64(n))
-			}
-			return true
-		}
-	}
-	return func(buf **[]byte) error {
-		b, failure = *buf, nil
-		if len(*b) == 0 && cap(*b) == 4<<10 {
-			buffers.Put(b)
-			b = nil
-		}
-		err := c.raw.Read(try)
-		if b == nil {
-			b = new([]byte)
-		}
-		*buf = b
-		return errors.Join(err, failure)
-	}
-}
-
 // take handles one frame.
 func (c *conn) take(ctx context.Context, f inFrame) error {
 	c.s.framesIn.Add(1)
@@ -269,6 +192,12 @@ func (c *conn) take(ctx context.Context, f inFrame) error {
 		if c.frames++; c.frames > limit {
 			return &protocolError{closeTooMany, "too many frames: send fewer"}
 		}
+	}
+	if c.out.Closed() != hub.Open { // what still comes is not acted upon
+		if f.op == opClose {
+			return io.EOF
+		}
+		return nil
 	}
 	switch f.op {
 	case opPing:

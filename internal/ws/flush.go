@@ -2,7 +2,6 @@ package ws
 
 import (
 	"errors"
-	"net"
 	"sync"
 	"syscall"
 	"time"
@@ -81,7 +80,7 @@ func (s *Server) flush() {
 // drain writes what waits for the connection. If its socket is full, a goroutine takes over.
 func (c *conn) drain(buf []byte) []byte {
 	c.mu.Lock()
-	nc, up := c.nc, c.up
+	up := c.up
 	c.mu.Unlock()
 	for {
 		var why hub.Reason
@@ -93,11 +92,7 @@ func (c *conn) drain(buf []byte) []byte {
 			return buf
 		}
 		if !up {
-			if nc == nil { // not yet upgraded: keep it for the reader
-				c.park(buf)
-				return buf
-			}
-			continue // too late
+			continue // before the upgrade or after the end: nobody is there
 		}
 		n, err := c.try(buf)
 		if err != nil {
@@ -153,6 +148,7 @@ func (c *conn) push(b []byte) {
 		if err != nil {
 			c.abort()
 		}
+		c.nc.SetWriteDeadline(time.Time{}) // flushers write without one
 		var why hub.Reason
 		if b, why = c.out.Take(b[:0], writeMax); len(b) == 0 {
 			if why != hub.Open {
@@ -201,5 +197,3 @@ func (c *conn) sayClose(why hub.Reason) {
 	}
 	c.nc.SetReadDeadline(time.Now().Add(lingerFor))
 }
-
-var _ net.Conn

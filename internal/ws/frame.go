@@ -134,7 +134,7 @@ var pingFrame = seal(opPing, nil)
 // encoder writes what the hub says as text frames.
 type encoder struct{}
 
-func (encoder) Event(e *chat.Event) []byte   { return seal(opText, wire.Event(e)) }
+func (encoder) Event(e *chat.Event) []byte  { return seal(opText, wire.Event(e)) }
 func (encoder) Signal(s chat.Signal) []byte { return seal(opText, wire.Signal(s)) }
 func (encoder) Resumed(s chat.Stream, p chat.Position) []byte {
 	return seal(opText, wire.Resumed(s, p))

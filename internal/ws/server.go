@@ -21,7 +21,6 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 	"github.com/parley-chat/parley/internal/hub"
 	"github.com/parley-chat/parley/internal/visitor"
-	"github.com/parley-chat/parley/internal/wire"
 )
 
 // Config is what the door is made of.
@@ -109,17 +108,13 @@ func (s *Server) Close() {
 
 // ServeHTTP upgrades a request. Whoever brings a token is looked up before; others have AuthTimeout to authenticate.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c, who, err := s.admit(r)
+	c, err := s.admit(r)
 	if err != nil {
+		if c != nil {
+			s.drop(c)
+		}
 		refuse(w, chat.AsError(err))
 		return
-	}
-	if who.Session != "" {
-		if err = s.logIn(r.Context(), c, who, r); err != nil {
-			s.drop(c)
-			refuse(w, chat.AsError(err))
-			return
-		}
 	}
 	up := gobwas.HTTPUpgrader{Protocol: func(p string) bool { return p == "parley.v1" }}
 	nc, buffered, _, err := up.Upgrade(r, w)
@@ -136,34 +131,38 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// admit judges a request, and counts a connection for it, to be dropped in the end.
-func (s *Server) admit(r *http.Request) (*conn, chat.Caller, error) {
+// admit judges a request, and counts a connection for it. A connection that is returned has to be dropped in the end,
+// also if there is an error.
+func (s *Server) admit(r *http.Request) (*conn, error) {
 	who := chat.Caller{Addr: s.cfg.Visitor.Addr(r), Agent: r.UserAgent()}
 	cred, err := s.cfg.Visitor.Credentials(r)
 	if err != nil {
-		return nil, who, err
+		return nil, err
 	}
 	// Browsers always send an Origin, so that a foreign page is refused whatever it brings; programs
 	// send none, and bring no cookie.
 	if (cred.Cookie || r.Header.Get("Origin") != "") && !s.fromOurPage(r) {
-		return nil, who, &chat.Error{Code: chat.CodeForbidden, Message: "this does not come from a page of this server (see --public-url and --origins)"}
+		return nil, &chat.Error{Code: chat.CodeForbidden, Message: "this does not come from a page of this server (see --public-url and --origins)"}
 	}
-	if cred.Token != "" {
-		if who, err = s.cfg.Service.Authenticate(r.Context(), cred.Token, who); err != nil {
-			return nil, who, err
-		}
+	c := newConn(s, who)
+	if err := s.count(c); err != nil || cred.Token == "" {
+		return c, err
 	}
-	c := newConn(s, who, cred.Token)
+	return c, s.logIn(r.Context(), c, who, cred.Token)
+}
+
+// count takes a connection in, if there is room for it.
+func (s *Server) count(c *conn) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
-		return nil, who, hub.ErrStopping
-	}
-	if len(s.conns) >= s.cfg.MaxConns {
-		return nil, who, hub.ErrFull
+	switch {
+	case s.closed:
+		return hub.ErrStopping
+	case len(s.conns) >= s.cfg.MaxConns:
+		return hub.ErrFull
 	}
 	s.conns[c] = struct{}{}
-	return c, who, nil
+	return nil
 }
 
 // fromOurPage wants an Origin: browsers send one with every upgrade.
@@ -171,13 +170,16 @@ func (s *Server) fromOurPage(r *http.Request) bool {
 	return r.Header.Get("Origin") != "" && s.cfg.Visitor.FromOurPage(r)
 }
 
-// logIn registers the connection with the hub, and looks the session up again: one that ended in between was not heard of.
-func (s *Server) logIn(ctx context.Context, c *conn, who chat.Caller, r *http.Request) error {
+// logIn makes the connection that of the token's person. The session is looked up again once the hub knows the connection:
+// one that ended in between was not heard of.
+func (s *Server) logIn(ctx context.Context, c *conn, who chat.Caller, token string) error {
+	who, err := s.cfg.Service.Authenticate(ctx, token, who)
+	if err != nil {
+		return err
+	}
 	if err := s.cfg.Hub.Register(ctx, c.out, who); err != nil {
 		return err
 	}
-	token := c.token
-	c.token = ""
 	if _, err := s.cfg.Service.Authenticate(ctx, token, chat.Caller{}); err != nil {
 		s.cfg.Hub.Unregister(c.out)
 		return err
@@ -256,5 +258,3 @@ func (s *Server) asError(ctx context.Context, method string, err error) *chat.Er
 	}
 	return e
 }
-
-var _ = wire.Decode
