@@ -321,3 +321,87 @@ func TestSpoiltRecord(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// The permissions that the documentation names are enough for everything.
+func TestLeastPermissions(t *testing.T) {
+	s, admin := own(t)
+	must(0, admin.Do(t.Context(), admin.B().Arbitrary("ACL", "SETUSER", "app", "on", ">pw", "~app:{item}*", "+@connection").
+		Args(strings.Fields("+evalsha +eval +hget +hmget +hset +hdel +del +exists +time +pttl +pexpire +pexpireat +pexpiretime +persist +zadd +zrem +zrange")...).
+		Build()).Error())
+	client := s.as(t, "app")
+	defer client.Close()
+	plain := must(NewRepository[all](client, "app:item", Options{}))
+	if err := plain.SaveFor(t.Context(), &all{ID: "plain"}, time.Hour); err != nil {
+		t.Error(err)
+	}
+	eachForm(t, func(t *testing.T, form Form) {
+		repo := must(NewRepository[item](client, "app:item", Options{Form: form}))
+		rec := &item{ID: "a", Color: "red", Email: new("x"), Note: new("n"), Tags: []string{"t"}}
+		for i, step := range []func() error{
+			func() error { return repo.SaveFor(t.Context(), rec, time.Hour) },
+			func() error {
+				rec.Color, rec.Email, rec.Note, rec.Tags = "blue", new("y"), nil, nil
+				return repo.Save(t.Context(), rec)
+			},
+			func() error { _, err := repo.Fetch(t.Context(), "a"); return err },
+			func() error { _, err := repo.FetchMany(t.Context(), "a", "b"); return err },
+			func() error { _, err := repo.FetchBy(t.Context(), "email", "y"); return err },
+			func() error { _, err := repo.TTL(t.Context(), "a"); return err },
+			func() error { return repo.Persist(t.Context(), "a") },
+			func() error { return repo.Expire(t.Context(), "a", time.Millisecond) },
+			func() error { waitGone(t, t.Context(), repo, "a"); return nil },
+			func() error { return repo.Save(t.Context(), &item{ID: "b", Email: new("y")}) },
+			func() error { _, err := repo.Sweep(t.Context(), 10); return err },
+			func() error { _, err := repo.Find(t.Context(), All("color"), Page{}); return err },
+			func() error { return repo.Remove(t.Context(), "b") },
+		} {
+			if err := step(); err != nil {
+				t.Errorf("step %d: %v", i, err)
+			}
+		}
+		if left := contents(t, admin, repo.shards[0]); len(left) != 4 || fmt.Sprint(left) != fmt.Sprint(map[string]any{
+			repo.shards[0].indexes[0]: []rueidis.ZScore{}, repo.shards[0].indexes[1]: map[string]string{},
+			repo.shards[0].indexes[2]: map[string]string{}, repo.shards[0].indexes[3]: []rueidis.ZScore{},
+		}) {
+			t.Errorf("left: %v", left)
+		}
+	})
+}
+
+// Each call is one command to Redis, so one round trip.
+func TestRoundTrips(t *testing.T) {
+	s, client := own(t)
+	repo := must(NewRepository[item](client, "trips", Options{}))
+	rec := &item{ID: "a", Color: "red", Email: new("x")}
+	monitor := must(s.dial())
+	defer monitor.Close()
+	calls := func() (n int) { // of commands that came from a client, not from a script
+		info := must(monitor.Do(t.Context(), monitor.B().Info().Section("commandstats").Build()).ToString())
+		for line := range strings.Lines(info) {
+			var calls int
+			if name, rest, ok := strings.Cut(strings.TrimPrefix(line, "cmdstat_"), ":calls="); ok && (name == "evalsha" || name == "eval" || name == "script|load") {
+				fmt.Sscan(rest[:strings.IndexByte(rest, ',')], &calls)
+				n += calls
+			}
+		}
+		return n
+	}
+	steps := []func() error{
+		func() error { return repo.Save(t.Context(), rec) },
+		func() error { _, err := repo.Find(t.Context(), All("color"), Page{}); return err },
+		func() error { _, err := repo.FetchBy(t.Context(), "email", "x"); return err },
+		func() error { return repo.Expire(t.Context(), "a", time.Hour) },
+		func() error { err := repo.Remove(t.Context(), "a"); rec.Version = 0; return err },
+	}
+	for round := range 2 { // in the first the scripts are not known yet
+		for i, step := range steps {
+			before := calls()
+			if err := step(); err != nil {
+				t.Fatal(err)
+			}
+			if n := calls() - before; n != 2-round {
+				t.Errorf("round %d, step %d: %d calls", round, i, n)
+			}
+		}
+	}
+}
