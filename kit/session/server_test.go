@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,8 +21,10 @@ import (
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if cluster.stop != nil {
-		cluster.stop()
+	for _, d := range []*deployment{&cluster, &sentinel} {
+		if d.stop != nil {
+			d.stop()
+		}
 	}
 	// The cluster client lets a goroutine sleep out its five seconds after Close.
 	refresh := goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*clusterClient)._refresh.func2")
@@ -50,12 +53,16 @@ func start(t testing.TB) *server {
 }
 
 func launch(dir string, extra ...string) (*server, error) {
+	return launchWith(dir, append([]string{"--save", ""}, extra...)...)
+}
+
+func launchWith(dir string, args ...string) (*server, error) {
 	s := &server{addr: freeAddr()}
 	_, port, err := net.SplitHostPort(s.addr)
 	if err != nil {
 		return nil, err
 	}
-	s.cmd = exec.Command("redis-server", append([]string{"--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", dir}, extra...)...)
+	s.cmd = exec.Command("redis-server", append(args, "--port", port, "--bind", "127.0.0.1", "--dir", dir)...)
 	s.cmd.Stderr = os.Stderr
 	if err := s.cmd.Start(); err != nil {
 		return nil, err
@@ -95,11 +102,9 @@ func (s *server) stop() {
 func (s *server) pause()  { _ = s.cmd.Process.Signal(syscall.SIGSTOP) }
 func (s *server) resume() { _ = s.cmd.Process.Signal(syscall.SIGCONT) }
 
-func (s *server) client(t testing.TB) rueidis.Client { return connect(t, s.addr) }
-
-func connect(t testing.TB, addrs ...string) rueidis.Client {
+func (s *server) client(t testing.TB) rueidis.Client {
 	t.Helper()
-	c, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: addrs, DisableCache: true, ForceSingleClient: len(addrs) == 1})
+	c, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{s.addr}, DisableCache: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,21 +112,75 @@ func connect(t testing.TB, addrs ...string) rueidis.Client {
 	return c
 }
 
-// cluster is three masters that the tests of the package share.
-var cluster struct {
-	once  sync.Once
-	addrs []string
-	stop  func()
-	err   error
+// deployment is one that the tests of the package share.
+type deployment struct {
+	launch func() (addrs []string, stop func(), err error)
+	once   sync.Once
+	addrs  []string
+	stop   func()
+	err    error
 }
 
-func startCluster(t testing.TB) []string {
+var (
+	cluster  = deployment{launch: launchCluster}  // three masters
+	sentinel = deployment{launch: launchSentinel} // a sentinel of a master
+)
+
+// start empties the deployment; connect makes clients of it.
+func (d *deployment) start(t testing.TB) (connect func() rueidis.Client) {
 	t.Helper()
-	cluster.once.Do(func() { cluster.addrs, cluster.stop, cluster.err = launchCluster() })
-	if cluster.err != nil {
-		t.Fatal(cluster.err)
+	d.once.Do(func() { d.addrs, d.stop, d.err = d.launch() })
+	if d.err != nil {
+		t.Fatal(d.err)
 	}
-	return cluster.addrs
+	opt := rueidis.ClientOption{InitAddress: d.addrs, DisableCache: true}
+	if d == &sentinel {
+		opt.Sentinel = rueidis.SentinelOption{MasterSet: "main"}
+	}
+	connect = func() rueidis.Client {
+		c, err := rueidis.NewClient(opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(c.Close)
+		return c
+	}
+	for _, node := range connect().Nodes() {
+		do(t, node, "FLUSHALL")
+	}
+	return connect
+}
+
+func launchSentinel() (addrs []string, stop func(), err error) {
+	dir, err := os.MkdirTemp("", "sentinel")
+	if err != nil {
+		return nil, nil, err
+	}
+	master, err := launch(dir)
+	if err != nil {
+		_ = os.RemoveAll(dir)
+		return nil, nil, err
+	}
+	servers := []*server{master}
+	stop = func() {
+		for _, s := range servers {
+			s.stop()
+		}
+		_ = os.RemoveAll(dir)
+	}
+	_, port, _ := net.SplitHostPort(master.addr)
+	file := filepath.Join(dir, "sentinel.conf")
+	if err := os.WriteFile(file, []byte("sentinel monitor main 127.0.0.1 "+port+" 1\n"), 0o600); err != nil {
+		stop()
+		return nil, nil, err
+	}
+	watcher, err := launchWith(dir, file, "--sentinel")
+	if err != nil {
+		stop()
+		return nil, nil, err
+	}
+	servers = append(servers, watcher)
+	return []string{watcher.addr}, stop, nil
 }
 
 func launchCluster() (addrs []string, stop func(), err error) {
@@ -181,17 +240,15 @@ func launchCluster() (addrs []string, stop func(), err error) {
 	}
 }
 
-// eachRedis runs a test on a single Redis and on a cluster, both empty.
+// eachRedis runs a test on a single Redis, behind a sentinel and on a cluster, each empty.
 func eachRedis(t *testing.T, test func(t *testing.T, client rueidis.Client)) {
 	t.Run("single", func(t *testing.T) { test(t, start(t).client(t)) })
-	t.Run("cluster", func(t *testing.T) {
-		addrs := startCluster(t)
-		client := connect(t, addrs...)
-		for _, node := range client.Nodes() {
-			do(t, node, "FLUSHALL")
-		}
-		test(t, client)
-	})
+	for name, d := range map[string]*deployment{"sentinel": &sentinel, "cluster": &cluster} {
+		t.Run(name, func(t *testing.T) {
+			connect := d.start(t)
+			test(t, connect())
+		})
+	}
 }
 
 // do runs a command for its side effect.
