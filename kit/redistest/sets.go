@@ -1,0 +1,193 @@
+package redistest
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+type tlsConfig = tls.Config
+
+// MasterSet is the name of the master that Sentinels watch.
+const MasterSet = "mymaster"
+
+// Sentinel is a master with a replica, watched by three Sentinels of which two decide.
+type Sentinel struct {
+	Servers   []*Server // the first master, and its replica
+	Sentinels []*Server
+}
+
+// StartSentinel starts such a set, in which a master that does not answer for a second is replaced.
+func StartSentinel(t testing.TB) *Sentinel {
+	t.Helper()
+	master := StartTCP(t)
+	replica := StartTCP(t, "--replicaof", "127.0.0.1 "+strconv.Itoa(master.port), "--repl-diskless-sync-delay", "0")
+	set := &Sentinel{Servers: []*Server{master, replica}}
+	eventually(t, "the replica to follow its master", func() error {
+		out, err := replica.Do("INFO", "replication")
+		if err == nil && !strings.Contains(out, "master_link_status:up") {
+			err = fmt.Errorf("%s", out)
+		}
+		return err
+	})
+	for range 3 {
+		set.Sentinels = append(set.Sentinels, startSentinel(t, master))
+	}
+	for _, s := range set.Sentinels {
+		eventually(t, "the Sentinels to know each other", func() error {
+			out, err := s.Do("SENTINEL", "master", MasterSet)
+			words := strings.Fields(out)
+			for i, w := range words {
+				if w == "num-other-sentinels" && words[i+1] == "2" && strings.Contains(out, "num-slaves\n1") {
+					return err
+				}
+			}
+			return fmt.Errorf("%s", out)
+		})
+	}
+	return set
+}
+
+func startSentinel(t testing.TB, master *Server) *Server {
+	t.Helper()
+	for range 10 {
+		s := newServer(t, freePort(t), nil)
+		config := filepath.Join(s.dir, "sentinel.conf")
+		text := fmt.Sprintf("port %d\nbind 127.0.0.1\ndir %s\nlogfile %s\nsentinel monitor %s 127.0.0.1 %d 2\nsentinel down-after-milliseconds %s 1000\nsentinel failover-timeout %s 5000\n",
+			s.port, s.dir, filepath.Join(s.dir, "log"), MasterSet, master.port, MasterSet, MasterSet)
+		if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s.args = []string{config, "--sentinel"}
+		if s.launch() == nil {
+			return s
+		}
+		s.Kill()
+	}
+	t.Fatal("redistest: no Sentinel could be started")
+	return nil
+}
+
+// Option is what rueidis needs to connect to whichever server is the master.
+func (s *Sentinel) Option() rueidis.ClientOption {
+	o := rueidis.ClientOption{Sentinel: rueidis.SentinelOption{MasterSet: MasterSet}}
+	for _, w := range s.Sentinels {
+		o.InitAddress = append(o.InitAddress, w.Addr())
+	}
+	return o
+}
+
+// Client returns a client that is closed with the test.
+func (s *Sentinel) Client(t testing.TB) rueidis.Client {
+	t.Helper()
+	return open(t, s.Option())
+}
+
+// Master returns the address of the master, as the first Sentinel that runs sees it.
+func (s *Sentinel) Master() (string, error) {
+	var err error
+	for _, w := range s.Sentinels {
+		var out string
+		if out, err = w.Do("SENTINEL", "get-master-addr-by-name", MasterSet); err == nil {
+			if host, port, ok := strings.Cut(out, "\n"); ok {
+				return net.JoinHostPort(host, port), nil
+			}
+		}
+	}
+	return "", err
+}
+
+// Cluster is a cluster of three masters.
+type Cluster struct {
+	Masters []*Server
+}
+
+// StartCluster starts one that covers all slots.
+func StartCluster(t testing.TB) *Cluster {
+	t.Helper()
+	Need(t)
+	c := &Cluster{}
+	for range 3 {
+		c.Masters = append(c.Masters, startNode(t))
+	}
+	const slots = 16384
+	for i, s := range c.Masters {
+		first, last := i*slots/3, (i+1)*slots/3-1
+		must(t, s, "CLUSTER", "ADDSLOTSRANGE", strconv.Itoa(first), strconv.Itoa(last))
+		must(t, s, "CLUSTER", "SET-CONFIG-EPOCH", strconv.Itoa(i+1))
+		if i > 0 {
+			must(t, s, "CLUSTER", "MEET", "127.0.0.1", strconv.Itoa(c.Masters[0].port), strconv.Itoa(c.Masters[0].port+10000))
+		}
+	}
+	for _, s := range c.Masters {
+		eventually(t, "the cluster to be whole", func() error {
+			out, err := s.Do("CLUSTER", "INFO")
+			if err == nil && (!strings.Contains(out, "cluster_state:ok") || !strings.Contains(out, "cluster_known_nodes:3")) {
+				err = fmt.Errorf("%s", out)
+			}
+			return err
+		})
+	}
+	return c
+}
+
+// startNode takes a port whose bus port, 10,000 above, is free too.
+func startNode(t testing.TB) *Server {
+	t.Helper()
+	for range 50 {
+		port := freePort(t)
+		if port > 55000 {
+			port -= 20000
+		}
+		s := newServer(t, port, []string{"--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-port", strconv.Itoa(port + 10000)})
+		if s.launch() == nil {
+			return s
+		}
+		s.Kill()
+	}
+	t.Fatal("redistest: no two free ports could be had")
+	return nil
+}
+
+// Option is what rueidis needs to connect to the cluster.
+func (c *Cluster) Option() rueidis.ClientOption {
+	var o rueidis.ClientOption
+	for _, s := range c.Masters {
+		o.InitAddress = append(o.InitAddress, s.Addr())
+	}
+	return o
+}
+
+// Client returns a client that is closed with the test.
+func (c *Cluster) Client(t testing.TB) rueidis.Client {
+	t.Helper()
+	return open(t, c.Option())
+}
+
+func must(t testing.TB, s *Server, args ...string) {
+	t.Helper()
+	if out, err := s.Do(args...); err != nil || out != "OK" {
+		t.Fatalf("redistest: %v: %s %v", args, out, err)
+	}
+}
+
+func eventually(t testing.TB, what string, check func() error) {
+	t.Helper()
+	for deadline := time.Now().Add(startTimeout); ; time.Sleep(20 * time.Millisecond) {
+		err := check()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("redistest: waited %v for %s: %v", startTimeout, what, err)
+		}
+	}
+}
