@@ -123,10 +123,10 @@ func migrateAfterPragmas(c *conn, path string) error {
 	}
 	for _, p := range []string{
 		"journal_mode = WAL",
-		"synchronous = FULL", // an acknowledged message survives a power cut
+		"synchronous = FULL",            // an acknowledged message survives a power cut
 		"wal_autocheckpoint = 4000",     // 16 MB
 		"journal_size_limit = 67108864", // of the log's file, should it ever have grown beyond
-		"cache_size = -8000", // 8 MB
+		"cache_size = -8000",            // 8 MB
 		"temp_store = MEMORY",
 	} {
 		if err := c.script("PRAGMA " + p); err != nil {

@@ -14,6 +14,9 @@ import (
 // maxBatch is how many calls share one transaction at most.
 const maxBatch = 512
 
+// maxYields bounds how long a batch is gathered where many others want to run.
+const maxYields = 4
+
 // call is one thing to be written: changes, or one of the functions.
 type call struct {
 	ctx     context.Context
@@ -117,18 +120,21 @@ func (w *writer) run() {
 	}
 }
 
-// gather adds the calls that are waiting to batch. It lets others run first, as long as that brings more:
-// who has just got an answer is about to ask again, and a commit costs the same for many as for few. With
-// nobody else to run this takes no time.
+// gather adds the calls that are waiting to batch. It lets others run a few times: who has just got an
+// answer is about to ask again, and a commit costs the same for many as for few. With nobody else to
+// run this takes no time.
 func (w *writer) gather(batch []*call) []*call {
-	for idle := 0; len(batch) < maxBatch && idle < 3; {
+	for yields := 0; len(batch) < maxBatch; {
 		select {
 		case c := <-w.calls:
-			batch, idle = append(batch, c), 0
+			batch = append(batch, c)
+			continue
 		default:
-			runtime.Gosched()
-			idle++
 		}
+		if yields++; yields > maxYields {
+			break
+		}
+		runtime.Gosched()
 	}
 	return batch
 }
