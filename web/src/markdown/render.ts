@@ -29,6 +29,13 @@ const code = (text: string, language: string) => {
   )
 }
 md.renderer.rules.fence = (tokens, i) => code(tokens[i]!.content, tokens[i]!.info.trim().split(/\s+/)[0]!.slice(0, 20))
+// The parser aligns columns by style attributes, which the page's policy forbids.
+md.renderer.rules.td_open = md.renderer.rules.th_open = (tokens, i, options, _env, self) => {
+  const token = tokens[i]!
+  const align = /text-align:(center|right)/.exec(String(token.attrGet('style') ?? ''))?.[1]
+  token.attrs = align ? [['class', `to-${align}`]] : []
+  return self.renderToken(tokens, i, options)
+}
 // A table may be wider than the page: it scrolls by itself.
 md.renderer.rules.table_open = () => '<div class="table-wrap"><table>'
 md.renderer.rules.table_close = () => '</table></div>'
@@ -40,6 +47,8 @@ const purify = {
   ],
   ALLOWED_ATTR: ['class', 'href', 'rel', 'start', 'tabindex', 'target', 'type'],
   ALLOWED_URI_REGEXP: safeLink,
+  // Not addresses, so that the line above does not judge them.
+  ADD_URI_SAFE_ATTR: ['rel', 'start', 'tabindex', 'target', 'type'],
   ALLOW_DATA_ATTR: false,
   ALLOW_ARIA_ATTR: false,
 }

@@ -124,6 +124,7 @@ export class Socket {
     try {
       await this.s.greet()
     } catch (err) {
+      if (!(err instanceof ApiError)) reportError(err) // a fault of ours, not to be lost in the reconnecting
       if (this.ws !== ws) return
       const over = err instanceof ApiError && err.code === 'unauthenticated'
       this.lost(ws, over ? 4001 : 1006)

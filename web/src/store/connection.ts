@@ -7,11 +7,14 @@ import type { Frame } from '../protocol/frames'
 import { roomOf, roomStream, serverStream } from '../protocol/position'
 import { rest } from '../protocol/rest'
 import { Socket } from '../protocol/socket'
-import type { ActionName, Actions, Event, UserPage } from '../protocol/types'
+import type { ActionName, Actions, Event, SyncResult, UserPage } from '../protocol/types'
 import { applyEvent, applyResync, applySignal, applySync, begin, forgetTyping, positions, refresh, takePeople } from './reduce'
 import { setView } from './room'
 import type { State, Step } from './state'
 import { useApp } from './store'
+
+/** Servers may leave out, or give as null, lists that are empty. */
+const whole = (r: SyncResult): SyncResult => ({ ...r, rooms: r.rooms ?? [], gone: r.gone ?? [], online: r.online ?? [] })
 
 export class Connection {
   readonly outbox: Outbox
@@ -119,7 +122,10 @@ export class Connection {
           await this.sync(next)
         }
       })
-      .catch(() => this.socket.restart()) // connecting again syncs again
+      .catch((err: unknown) => {
+        if (!(err instanceof ApiError)) reportError(err)
+        this.socket.restart() // connecting again syncs again
+      })
       .finally(() => {
         this.syncing = null
       })
@@ -129,11 +135,11 @@ export class Connection {
     const before = useApp.getState().chat
     const device = deviceID(localStorage)
     if (!before || how === 'refresh') {
-      const result = await this.socket.call('sync', { device })
+      const result = whole(await this.socket.call('sync', { device }))
       useApp.setState({ chat: before ? refresh(before, result) : begin(result) })
     } else {
       const gave = positions(before)
-      const result = await this.socket.call('sync', { device, positions: gave })
+      const result = whole(await this.socket.call('sync', { device, positions: gave }))
       this.update((s) => applySync(s, result, gave))
       for (const id of Object.keys(before.stale)) if (!gave[roomStream(id)]) this.settle(id)
     }

@@ -3,7 +3,7 @@ import { openRoom, roomInAddress, showRoom } from '../../store/actions'
 import { sortedRooms, totalUnread } from '../../store/select'
 import { useApp, useChat } from '../../store/store'
 import { Dialogs } from '../dialogs/Dialogs'
-import { openDialog, useOpen } from '../dialogs/open'
+import { closeDialog, openDialog, useOpen } from '../dialogs/open'
 import { useMedia } from '../kit/hooks'
 import { ConnectionBar } from './ConnectionBar'
 import { MemberPanel } from './MemberPanel'
@@ -28,7 +28,10 @@ export function Shell() {
       }
     }
     window.addEventListener('keydown', keys)
-    return () => window.removeEventListener('keydown', keys)
+    return () => {
+      window.removeEventListener('keydown', keys)
+      closeDialog() // not to be there for whoever logs in next
+    }
   }, [])
   const open = room !== null && known
   return (

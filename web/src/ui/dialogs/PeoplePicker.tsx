@@ -1,5 +1,5 @@
 import { X } from 'lucide-react'
-import { type KeyboardEvent, useId, useMemo, useState } from 'react'
+import { type KeyboardEvent, useEffect, useId, useMemo, useRef, useState } from 'react'
 import { fit, nameOf, sortedPeople } from '../../store/select'
 import { useChat } from '../../store/store'
 import { Avatar } from '../kit/Avatar'
@@ -20,6 +20,15 @@ export function PeoplePicker({ label, chosen, onChange, except, most }: Props) {
   const [typed, setTyped] = useState('')
   const [at, setAt] = useState(0)
   const [open, setOpen] = useState(false)
+  const field = useRef<HTMLDivElement>(null)
+  useEffect(() => {
+    // Not on blur: the list would go while a button below is being pressed, and the button would move from under the pointer.
+    const away = (e: MouseEvent) => {
+      if (e.target instanceof Node && !field.current?.contains(e.target)) setOpen(false)
+    }
+    document.addEventListener('click', away)
+    return () => document.removeEventListener('click', away)
+  }, [])
   const found = useMemo(
     () =>
       sortedPeople(chat)
@@ -44,12 +53,13 @@ export function PeoplePicker({ label, chosen, onChange, except, most }: Props) {
     else if (e.key === 'Enter' && (typed || open) && found[at]) pick(found[at].id)
     else if (e.key === 'Backspace' && typed === '' && chosen.length) onChange(chosen.slice(0, -1))
     else if (e.key === 'Escape' && open) setOpen(false)
+    else if (e.key === 'Tab') return setOpen(false)
     else return
     if (e.key !== 'Backspace') e.preventDefault()
     if (e.key.startsWith('Arrow')) setOpen(true)
   }
   return (
-    <div className="field">
+    <div className="field" ref={field}>
       <label htmlFor={id}>{label}</label>
       <div className="picker">
         {chosen.map((u) => (
@@ -73,7 +83,6 @@ export function PeoplePicker({ label, chosen, onChange, except, most }: Props) {
           disabled={full}
           onChange={(e) => (setTyped(e.target.value), setAt(0), setOpen(true))}
           onFocus={() => setOpen(true)}
-          onBlur={() => setOpen(false)}
           onKeyDown={keys}
         />
       </div>

@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { launch, missing, Person } from './lib/browser.mjs'
+import { Server } from './lib/server.mjs'
+
+describe('a new server', { skip: missing() }, () => {
+  let server, browser, owner, guest, invite
+  before(async () => {
+    server = await Server.start({ demo: false })
+    browser = await launch()
+    owner = await Person.arrive(browser, server.url)
+    guest = await Person.arrive(browser, server.url)
+  })
+  after(async () => {
+    await browser?.close()
+    await server?.stop()
+  })
+
+  it('says that it needs its owner, and how', async () => {
+    await owner.page.goto(server.url)
+    await owner.page.getByText('Nobody owns this server yet').waitFor()
+  })
+
+  it('is owned by whoever opens the one-time link', async () => {
+    const { page } = owner
+    await page.goto(await server.setupLink())
+    await page.getByRole('heading', { name: 'Set up your server' }).waitFor()
+    await page.getByLabel('Name').fill('Olga')
+    await page.getByLabel('Password').fill('short')
+    assert.ok(await page.getByRole('button', { name: /Create the owner/ }).isDisabled())
+    await page.getByLabel('Password').fill('a few good words')
+    await page.getByRole('button', { name: /Create the owner/ }).click()
+    await page.getByRole('heading', { level: 1, name: 'General' }).waitFor()
+    assert.doesNotMatch(page.url(), /setup/)
+  })
+
+  it('lets nobody in without an invite', async () => {
+    const { page } = guest
+    await page.goto(server.url)
+    await page.getByRole('button', { name: 'Create an account' }).click()
+    await page.getByText('One joins this server by invite').waitFor()
+  })
+
+  it('lets one person in with an invite, once', async () => {
+    await owner.page.getByRole('button', { name: /^Your account/ }).click()
+    await owner.page.getByRole('menuitem', { name: 'Invite people' }).click()
+    await owner.page.getByRole('button', { name: 'Create a link' }).click()
+    invite = await owner.page.getByLabel('Invite link').inputValue()
+    assert.ok(invite.startsWith(`${server.url}/#invite=`))
+    await owner.page.keyboard.press('Escape')
+    const { page } = guest
+    await page.goto(invite)
+    await page.getByRole('heading', { name: 'Join Parley' }).waitFor()
+    await page.getByLabel('Name').fill('OLGA') // the owner's name, only louder
+    await page.getByLabel('Password').fill('a few good words')
+    await page.getByRole('button', { name: 'Create account' }).click()
+    await page.locator('.field-error').waitFor()
+    await page.getByLabel('Name').fill('Gustav')
+    await page.getByRole('button', { name: 'Create account' }).click()
+    await page.getByRole('heading', { level: 1, name: 'General' }).waitFor()
+    await owner.page.locator('.person-item', { hasText: 'Gustav' }).waitFor()
+    const late = await Person.arrive(browser, server.url)
+    await late.page.goto(invite)
+    await late.page.getByLabel('Name').fill('Late')
+    await late.page.getByLabel('Password').fill('a few good words')
+    await late.page.getByRole('button', { name: 'Create account' }).click()
+    await late.page.getByRole('alert').getByText(/invite/).waitFor()
+    await late.context.close()
+  })
+
+  it('ends a session from another one at once', async () => {
+    const other = await Person.arrive(browser, server.url)
+    await other.logIn('Gustav', 'a few good words')
+    await guest.page.getByRole('button', { name: /^Your account/ }).click()
+    await guest.page.getByRole('menuitem', { name: 'Sessions' }).click()
+    await guest.page.getByRole('button', { name: 'End', exact: true }).click()
+    await other.page.getByText('Your session is over').waitFor()
+    await guest.page.getByRole('button', { name: 'End', exact: true }).waitFor({ state: 'detached' })
+    await guest.page.keyboard.press('Escape')
+    await other.context.close()
+  })
+
+  it('changes a password, and goes on', async () => {
+    const { page } = guest
+    await page.getByRole('button', { name: /^Your account/ }).click()
+    await page.getByRole('menuitem', { name: 'Change password' }).click()
+    await page.getByLabel('Password until now').fill('wrong')
+    await page.getByLabel('New password').fill('other good words')
+    await page.getByRole('button', { name: 'Change password' }).click()
+    await page.locator('.field-error', { hasText: 'This is not your password' }).waitFor()
+    await page.getByLabel('Password until now').fill('a few good words')
+    await page.getByRole('button', { name: 'Change password' }).click()
+    await page.getByText('Your password is changed').waitFor()
+    await guest.say('still here')
+    await guest.sees('still here')
+  })
+
+  it('logs out, and keeps nothing', async () => {
+    const { page } = guest
+    await page.getByRole('button', { name: /^Your account/ }).click()
+    await page.getByRole('menuitem', { name: 'Log out' }).click()
+    await page.getByRole('button', { name: 'Log in' }).waitFor()
+    await page.reload()
+    await page.getByRole('button', { name: 'Log in' }).waitFor()
+    assert.deepEqual(await page.evaluate(() => Object.keys(localStorage).filter((k) => !/^parley:(device|theme)$/.test(k))), [])
+    await page.getByLabel('Name').fill('Gustav')
+    await page.getByLabel('Password').fill('a few good words')
+    await page.getByRole('button', { name: 'Log in' }).click()
+    await page.getByRole('alert').getByText('This name and password do not belong together').waitFor()
+    await guest.logIn('Gustav', 'other good words')
+    assert.deepEqual(guest.faults, [])
+    assert.deepEqual(owner.faults, [])
+  })
+})

@@ -1,0 +1,83 @@
+// Chromium with the real client in it.
+
+import { existsSync } from 'node:fs'
+import { chromium } from 'playwright-core'
+
+const path = process.env.CHROMIUM ?? '/usr/bin/chromium'
+
+/** Why these tests cannot run here, or false. On CI that is a failure, not a reason to skip. */
+export function missing() {
+  if (existsSync(path)) return false
+  const say = `Chromium is not at ${path}: install it (Debian: apt-get install chromium), or set CHROMIUM to its path`
+  if (process.env.CI) throw new Error(say)
+  return say
+}
+
+export const launch = () =>
+  chromium.launch({
+    executablePath: path,
+    args: [
+      '--headless=new', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+      '--disable-component-update', '--disable-sync',
+    ],
+  })
+
+/** One person's browser. Everything that should never happen in it is kept in faults. */
+export class Person {
+  static async arrive(browser, url, options = {}) {
+    const person = new Person()
+    person.url = url
+    person.faults = []
+    person.context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options })
+    person.context.setDefaultTimeout(10_000)
+    person.page = await person.context.newPage()
+    person.watch(person.page)
+    return person
+  }
+
+  watch(page) {
+    page.on('pageerror', (e) => this.faults.push(`error: ${e.message}`))
+    page.on('dialog', (d) => (this.faults.push(`dialog: ${d.message()}`), d.dismiss()))
+    page.on('console', (m) => {
+      if (/Content Security Policy|Refused to/.test(m.text())) this.faults.push(m.text())
+    })
+    page.on('request', (r) => {
+      const { protocol, origin } = new URL(r.url())
+      if (/^(https?|wss?):$/.test(protocol) && origin.replace(/^ws/, 'http') !== new URL(this.url).origin) this.faults.push(`request to ${r.url()}`)
+    })
+  }
+
+  async logIn(name, password = 'password123') {
+    await this.page.goto(this.url)
+    await this.page.getByLabel('Name').fill(name)
+    await this.page.getByLabel('Password').fill(password)
+    await this.page.getByRole('button', { name: 'Log in' }).click()
+    await this.page.getByRole('textbox', { name: /^Message to/ }).waitFor()
+    return this
+  }
+
+  /** Opens a room on the list by its title. */
+  async open(title) {
+    await this.page.locator('.room-item', { has: this.page.locator('.room-title', { hasText: new RegExp(`^${title}$`) }) }).click()
+    await this.page.getByRole('heading', { level: 1, name: title }).waitFor()
+  }
+
+  get box() {
+    return this.page.getByRole('textbox', { name: /^Message to/ })
+  }
+
+  async say(text) {
+    await this.box.fill(text)
+    await this.box.press('Enter')
+  }
+
+  /** Texts of the messages on the screen, in order. */
+  texts() {
+    return this.page.locator('.message .markdown').allInnerTexts()
+  }
+
+  /** Waits until a message with that text is there for good: acknowledged, with its place. */
+  sees(text) {
+    return this.page.locator('.message[data-no]', { hasText: text }).first().waitFor()
+  }
+}
