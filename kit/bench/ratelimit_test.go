@@ -13,6 +13,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"github.com/parley-chat/parley/kit/ratelimit"
+	"github.com/parley-chat/parley/kit/redistest"
 )
 
 // One call of one unit against a quota of 1,000 in 10 s, over 1,000 keys. Each limiter brings the client it is made for.
@@ -36,11 +37,11 @@ return {n <= tonumber(ARGV[2]) and 1 or 0, n, redis.call('PTTL', KEYS[1])}`)
 
 	type limiter struct {
 		name  string
-		setup func(b *testing.B, s *benchServer) func(ctx context.Context, key string) error
+		setup func(b *testing.B, s *redistest.Server) func(ctx context.Context, key string) error
 	}
-	ours := func(approximate bool) func(b *testing.B, s *benchServer) func(context.Context, string) error {
-		return func(b *testing.B, s *benchServer) func(context.Context, string) error {
-			l, err := ratelimit.New(s.rueidis(b), ratelimit.Options{}, ratelimit.Limit{Quota: quota, Window: window, Approximate: approximate})
+	ours := func(approximate bool) func(b *testing.B, s *redistest.Server) func(context.Context, string) error {
+		return func(b *testing.B, s *redistest.Server) func(context.Context, string) error {
+			l, err := ratelimit.New(s.Client(b), ratelimit.Options{}, ratelimit.Limit{Quota: quota, Window: window, Approximate: approximate})
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -53,16 +54,16 @@ return {n <= tonumber(ARGV[2]) and 1 or 0, n, redis.call('PTTL', KEYS[1])}`)
 	limiters := []limiter{
 		{"kit-exact", ours(false)},
 		{"kit-approx", ours(true)},
-		{"redis_rate", func(b *testing.B, s *benchServer) func(context.Context, string) error {
-			l := redis_rate.NewLimiter(s.goredis(b))
+		{"redis_rate", func(b *testing.B, s *redistest.Server) func(context.Context, string) error {
+			l := redis_rate.NewLimiter(goRedis(b, s))
 			limit := redis_rate.Limit{Rate: quota, Burst: quota, Period: window}
 			return func(ctx context.Context, key string) error {
 				_, err := l.Allow(ctx, key, limit)
 				return err
 			}
 		}},
-		{"fixed", func(b *testing.B, s *benchServer) func(context.Context, string) error {
-			client := s.rueidis(b)
+		{"fixed", func(b *testing.B, s *redistest.Server) func(context.Context, string) error {
+			client := s.Client(b)
 			args := []string{"1", strconv.Itoa(quota), strconv.FormatInt(window.Milliseconds(), 10)}
 			return func(ctx context.Context, key string) error {
 				_, err := fixed.Exec(ctx, client, []string{"fixed:" + key}, args).AsIntSlice()
@@ -73,12 +74,12 @@ return {n <= tonumber(ARGV[2]) and 1 or 0, n, redis.call('PTTL', KEYS[1])}`)
 	for _, mode := range []string{"one-by-one", "parallel-64"} {
 		for _, l := range limiters {
 			b.Run(fmt.Sprintf("%s/%s", mode, l.name), func(b *testing.B) {
-				s := startBench(b)
+				s := redistest.Start(b)
 				call := l.setup(b, s)
 				if err := call(b.Context(), "warm"); err != nil {
 					b.Fatal(err)
 				}
-				before := s.scriptTime(b)
+				before := scriptTime(b, s)
 				if mode == "one-by-one" {
 					for i := 0; b.Loop(); i++ {
 						if err := call(b.Context(), keys[i%len(keys)]); err != nil {
@@ -98,7 +99,7 @@ return {n <= tonumber(ARGV[2]) and 1 or 0, n, redis.call('PTTL', KEYS[1])}`)
 					})
 				}
 				b.StopTimer()
-				b.ReportMetric(float64((s.scriptTime(b)-before).Microseconds())/float64(b.N), "server-µs/op")
+				b.ReportMetric(float64((scriptTime(b, s)-before).Microseconds())/float64(b.N), "server-µs/op")
 			})
 		}
 	}
@@ -108,8 +109,8 @@ return {n <= tonumber(ARGV[2]) and 1 or 0, n, redis.call('PTTL', KEYS[1])}`)
 func BenchmarkRateLimitRefusal(b *testing.B) {
 	for _, quota := range []int64{100, 10_000} {
 		b.Run(strconv.FormatInt(quota, 10), func(b *testing.B) {
-			s := startBench(b)
-			client := s.rueidis(b)
+			s := redistest.Start(b)
+			client := s.Client(b)
 			l, err := ratelimit.New(client, ratelimit.Options{}, ratelimit.Limit{Quota: quota, Window: time.Hour})
 			if err != nil {
 				b.Fatal(err)
@@ -119,14 +120,14 @@ func BenchmarkRateLimitRefusal(b *testing.B) {
 					b.Fatal(r, err)
 				}
 			}
-			before := s.scriptTime(b)
+			before := scriptTime(b, s)
 			for b.Loop() {
 				if r, err := l.Allow(b.Context(), "k"); err != nil || r.Allowed {
 					b.Fatal(r, err)
 				}
 			}
 			b.StopTimer()
-			b.ReportMetric(float64((s.scriptTime(b)-before).Microseconds())/float64(b.N), "server-µs/op")
+			b.ReportMetric(float64((scriptTime(b, s)-before).Microseconds())/float64(b.N), "server-µs/op")
 			bytes, err := client.Do(b.Context(), client.B().MemoryUsage().Key("ratelimit:{k}:default").Samples(0).Build()).AsInt64()
 			if err != nil {
 				b.Fatal(err)
@@ -137,9 +138,9 @@ func BenchmarkRateLimitRefusal(b *testing.B) {
 }
 
 // scriptTime is the time that the server has spent in scripts.
-func (s *benchServer) scriptTime(b testing.TB) (total time.Duration) {
+func scriptTime(b testing.TB, s *redistest.Server) (total time.Duration) {
 	b.Helper()
-	client := s.rueidis(b)
+	client := s.Client(b)
 	info, err := client.Do(b.Context(), client.B().Info().Section("commandstats").Build()).ToString()
 	if err != nil {
 		b.Fatal(err)

@@ -3,68 +3,21 @@ package bench
 import (
 	"context"
 	"encoding/gob"
-	"net"
 	"net/http"
 	"net/http/httptest"
-	"os/exec"
 	"testing"
-	"time"
 
 	"github.com/alexedwards/scs/goredisstore"
 	"github.com/alexedwards/scs/v2"
 	"github.com/redis/go-redis/v9"
-	"github.com/redis/rueidis"
 
+	"github.com/parley-chat/parley/kit/redistest"
 	"github.com/parley-chat/parley/kit/session"
 )
 
-// benchServer is a Redis of a benchmark's own.
-type benchServer struct{ addr string }
-
-func startBench(b testing.TB) *benchServer {
-	b.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	addr := l.Addr().String()
-	_ = l.Close()
-	_, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		b.Fatal(err)
-	}
-	cmd := exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", b.TempDir())
-	if err := cmd.Start(); err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
-		conn, err := net.Dial("tcp", addr)
-		if err == nil {
-			_ = conn.Close()
-			return &benchServer{addr}
-		}
-		if time.Now().After(deadline) {
-			b.Fatal(err)
-		}
-	}
-}
-
-func (s *benchServer) rueidis(b testing.TB) rueidis.Client {
-	b.Helper()
-	c, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{s.addr}, DisableCache: true})
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(c.Close)
-	return c
-}
-
-func (s *benchServer) goredis(b testing.TB) *redis.Client {
-	c := redis.NewClient(&redis.Options{Addr: s.addr, PoolSize: 64})
+// goRedis is the peers' client of a server, with as many connections as there are callers at once.
+func goRedis(b testing.TB, s *redistest.Server) *redis.Client {
+	c := redis.NewClient(&redis.Options{Network: "unix", Addr: s.Addr(), PoolSize: 64})
 	b.Cleanup(func() { _ = c.Close() })
 	return c
 }
@@ -87,7 +40,7 @@ func BenchmarkSession(b *testing.B) {
 		setup func(b *testing.B, change bool) site
 	}{
 		{"kit", func(b *testing.B, change bool) site {
-			m, err := session.New(startBench(b).rueidis(b), session.Options[visit]{})
+			m, err := session.New(redistest.Start(b).Client(b), session.Options[visit]{})
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -112,7 +65,7 @@ func BenchmarkSession(b *testing.B) {
 		}},
 		{"scs", func(b *testing.B, change bool) site {
 			m := scs.New()
-			m.Store = goredisstore.New(startBench(b).goredis(b))
+			m.Store = goredisstore.New(goRedis(b, redistest.Start(b)))
 			m.HashTokenInStore = true
 			ctx, err := m.Load(context.Background(), "")
 			if err != nil {
