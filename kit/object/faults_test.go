@@ -10,6 +10,8 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/redis/rueidis"
+
+	"github.com/parley-chat/parley/kit/redistest"
 )
 
 // contents answers all that a repository of one partition has in Redis.
@@ -33,7 +35,8 @@ func contents(t *testing.T, client rueidis.Client, sh shard, ids ...string) map[
 // A command that the user may not run fails the call before it has changed anything,
 // whichever command it is.
 func TestDeniedCommands(t *testing.T) {
-	s, admin := own(t)
+	s := redistest.Start(t)
+	admin := s.Client(t)
 	eachForm(t, func(t *testing.T, form Form) {
 		prefix := "denied:" + t.Name()
 		mine := must(NewRepository[item](admin, prefix, Options{Form: form}))
@@ -54,7 +57,7 @@ func TestDeniedCommands(t *testing.T) {
 			"resetkeys ~{item}:*", "resetkeys"} {
 			for name, attempt := range attempts {
 				must(0, admin.Do(t.Context(), admin.B().Arbitrary("ACL", "SETUSER", "app", "reset", "on", ">pw", "~*", "&*", "+@all").Args(strings.Fields(rule)...).Build()).Error())
-				client := s.as(t, "app")
+				client := as(t, s, "app")
 				repo := must(NewRepository[item](client, prefix, Options{Form: form}))
 				rec := &item{ID: "a", Color: "red", Email: new("old"), Note: new("n"), Score: new(1), Tags: []string{"x"}}
 				if err := mine.SaveFor(t.Context(), rec, time.Hour); err != nil {
@@ -71,7 +74,6 @@ func TestDeniedCommands(t *testing.T) {
 						t.Errorf("%s with %s failed half-way: %s", name, rule, diff)
 					}
 				}
-				client.Close()
 				for _, id := range []string{"a", "b"} {
 					if err := mine.Remove(t.Context(), id); err != nil && !errors.Is(err, ErrNotFound) {
 						t.Fatal(err)
@@ -87,7 +89,8 @@ func TestDeniedCommands(t *testing.T) {
 
 // One who may only run commands that read gets look-ups, and no expired records in them.
 func TestReadOnlyUser(t *testing.T) {
-	s, admin := own(t)
+	s := redistest.Start(t)
+	admin := s.Client(t)
 	mine := must(NewRepository[item](admin, "read", Options{}))
 	for i := range 3 {
 		if err := mine.Save(t.Context(), &item{ID: fmt.Sprint(i), Color: "red", Email: new(fmt.Sprint(i))}); err != nil {
@@ -99,8 +102,7 @@ func TestReadOnlyUser(t *testing.T) {
 	}
 	waitGone(t, t.Context(), mine, "1")
 	must(0, admin.Do(t.Context(), admin.B().Arbitrary("ACL", "SETUSER", "reader", "on", ">pw", "%R~{read}*", "+@read", "+@connection", "+evalsha", "+eval").Build()).Error())
-	client := s.as(t, "reader")
-	defer client.Close()
+	client := as(t, s, "reader")
 	repo := must(NewRepository[item](client, "read", Options{}))
 	// EVALSHA asks for write access to the keys it declares, whatever the script does.
 	if _, err := repo.Find(t.Context(), Eq("color", "red"), Page{}); err == nil || !strings.Contains(err.Error(), "NOPERM") {
@@ -121,7 +123,7 @@ func TestReadOnlyUser(t *testing.T) {
 
 // A full Redis refuses a save as a whole, and lets go what is removed.
 func TestFullRedis(t *testing.T) {
-	_, client := own(t)
+	client := single(t)
 	repo := must(NewRepository[item](client, "full", Options{}))
 	rec := &item{ID: "a", Color: "red", Email: new("x"), Note: new("n")}
 	if err := repo.Save(t.Context(), rec); err != nil {
@@ -167,13 +169,14 @@ func TestScriptFlush(t *testing.T) {
 // While Redis is away calls fail within their deadline; when it is back they work again,
 // and a record that it forgot is not made again by a save.
 func TestRedisAway(t *testing.T) {
-	s, client := own(t)
+	s := redistest.Start(t)
+	client := s.Client(t)
 	repo := must(NewRepository[item](client, "away", Options{}))
 	rec := &item{ID: "a", Color: "red"}
 	if err := repo.Save(t.Context(), rec); err != nil {
 		t.Fatal(err)
 	}
-	s.stop()
+	s.Kill()
 	for name, call := range map[string]func(ctx context.Context) error{
 		"save":       func(ctx context.Context) error { return repo.Save(ctx, rec) },
 		"fetch":      func(ctx context.Context) error { _, err := repo.Fetch(ctx, "a"); return err },
@@ -192,9 +195,7 @@ func TestRedisAway(t *testing.T) {
 			t.Errorf("%s took %s of a deadline of 300ms", name, took)
 		}
 	}
-	if err := s.start(); err != nil {
-		t.Fatal(err)
-	}
+	s.Restart()
 	for deadline := time.Now().Add(10 * time.Second); ; {
 		err := repo.Save(t.Context(), &item{ID: "b"})
 		if err == nil {
@@ -324,12 +325,12 @@ func TestSpoiltRecord(t *testing.T) {
 
 // The permissions that the documentation names are enough for everything.
 func TestLeastPermissions(t *testing.T) {
-	s, admin := own(t)
+	s := redistest.Start(t)
+	admin := s.Client(t)
 	must(0, admin.Do(t.Context(), admin.B().Arbitrary("ACL", "SETUSER", "app", "on", ">pw", "~app:{item}*", "+@connection").
 		Args(strings.Fields("+evalsha +eval +hget +hmget +hset +hdel +del +exists +time +pttl +pexpire +pexpireat +pexpiretime +persist +zadd +zrem +zrange")...).
 		Build()).Error())
-	client := s.as(t, "app")
-	defer client.Close()
+	client := as(t, s, "app")
 	plain := must(NewRepository[all](client, "app:item", Options{}))
 	if err := plain.SaveFor(t.Context(), &all{ID: "plain"}, time.Hour); err != nil {
 		t.Error(err)
@@ -370,21 +371,13 @@ func TestLeastPermissions(t *testing.T) {
 
 // Each call is one command to Redis, so one round trip.
 func TestRoundTrips(t *testing.T) {
-	s, client := own(t)
+	s := redistest.Start(t)
+	client := s.Client(t)
 	repo := must(NewRepository[item](client, "trips", Options{}))
 	rec := &item{ID: "a", Color: "red", Email: new("x")}
-	monitor := must(s.dial())
-	defer monitor.Close()
-	calls := func() (n int) { // of commands that came from a client, not from a script
-		info := must(monitor.Do(t.Context(), monitor.B().Info().Section("commandstats").Build()).ToString())
-		for line := range strings.Lines(info) {
-			var calls int
-			if name, rest, ok := strings.Cut(strings.TrimPrefix(line, "cmdstat_"), ":calls="); ok && (name == "evalsha" || name == "eval" || name == "script|load") {
-				fmt.Sscan(rest[:strings.IndexByte(rest, ',')], &calls)
-				n += calls
-			}
-		}
-		return n
+	calls := func() int {
+		commands := s.Commands()
+		return commands["evalsha"] + commands["eval"] + commands["script|load"]
 	}
 	steps := []func() error{
 		func() error { return repo.Save(t.Context(), rec) },

@@ -82,26 +82,22 @@ type repository interface {
 	Sweep(ctx context.Context, limit int) (int, error)
 }
 
-// TestModel does random things to a repository and to a map, and compares.
-func TestModel(t *testing.T) {
-	for name, client := range servers(t) {
-		t.Run(name, func(t *testing.T) {
-			eachForm(t, func(t *testing.T, form Form) {
-				t.Run("one partition", func(t *testing.T) {
-					checkModel(t, client, form, true, func(prefix string) (repository, []shard) {
-						r := must(NewRepository[item](client, prefix, Options{Form: form}))
-						return r, r.shards
-					})
-				})
-				t.Run("three partitions", func(t *testing.T) {
-					checkModel(t, client, form, false, func(prefix string) (repository, []shard) {
-						r := must(NewRepository[spread](client, prefix, Options{Form: form, Partitions: 3}))
-						return spreadRepository{r}, r.shards
-					})
-				})
+// testModel does random things to a repository and to a map, and compares.
+func testModel(t *testing.T, client rueidis.Client) {
+	eachForm(t, func(t *testing.T, form Form) {
+		t.Run("one partition", func(t *testing.T) {
+			checkModel(t, client, form, true, func(prefix string) (repository, []shard) {
+				r := must(NewRepository[item](client, prefix, Options{Form: form}))
+				return r, r.shards
 			})
 		})
-	}
+		t.Run("three partitions", func(t *testing.T) {
+			checkModel(t, client, form, false, func(prefix string) (repository, []shard) {
+				r := must(NewRepository[spread](client, prefix, Options{Form: form, Partitions: 3}))
+				return spreadRepository{r}, r.shards
+			})
+		})
+	})
 }
 
 var runs atomic.Int64

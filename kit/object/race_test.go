@@ -7,46 +7,44 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/redis/rueidis"
 )
 
 // Of many who save the same version at the same time, exactly one gets through.
-func TestConcurrentSaves(t *testing.T) {
-	for name, client := range servers(t) {
-		t.Run(name, func(t *testing.T) {
-			repo := must(NewRepository[item](client, "race", Options{}))
-			rec := &item{Color: "red", Score: new(0)}
-			if err := repo.Save(t.Context(), rec); err != nil {
-				t.Fatal(err)
-			}
-			for round := 1; round <= 50; round++ {
-				var won atomic.Int32
-				var wg sync.WaitGroup
-				for saver := range 8 {
-					wg.Go(func() {
-						mine := *rec
-						mine.Score, mine.Color = new(round), fmt.Sprint("saver ", saver)
-						switch err := repo.Save(t.Context(), &mine); {
-						case err == nil:
-							won.Add(1)
-						case !errors.Is(err, ErrConflict):
-							t.Error(err)
-						}
-					})
+func testConcurrentSaves(t *testing.T, client rueidis.Client) {
+	repo := must(NewRepository[item](client, "race", Options{}))
+	rec := &item{Color: "red", Score: new(0)}
+	if err := repo.Save(t.Context(), rec); err != nil {
+		t.Fatal(err)
+	}
+	for round := 1; round <= 50; round++ {
+		var won atomic.Int32
+		var wg sync.WaitGroup
+		for saver := range 8 {
+			wg.Go(func() {
+				mine := *rec
+				mine.Score, mine.Color = new(round), fmt.Sprint("saver ", saver)
+				switch err := repo.Save(t.Context(), &mine); {
+				case err == nil:
+					won.Add(1)
+				case !errors.Is(err, ErrConflict):
+					t.Error(err)
 				}
-				wg.Wait()
-				if won.Load() != 1 {
-					t.Fatalf("round %d: %d savers won", round, won.Load())
-				}
-				var err error
-				if rec, err = repo.Fetch(t.Context(), rec.ID); err != nil || *rec.Score != round {
-					t.Fatalf("round %d: %+v, %v", round, rec, err)
-				}
-				found, err := repo.Find(t.Context(), All("color"), Page{})
-				if err != nil || len(found.Records) != 1 || found.Records[0].Color != rec.Color {
-					t.Fatalf("round %d: index and record differ: %+v, %v", round, found, err)
-				}
-			}
-		})
+			})
+		}
+		wg.Wait()
+		if won.Load() != 1 {
+			t.Fatalf("round %d: %d savers won", round, won.Load())
+		}
+		var err error
+		if rec, err = repo.Fetch(t.Context(), rec.ID); err != nil || *rec.Score != round {
+			t.Fatalf("round %d: %+v, %v", round, rec, err)
+		}
+		found, err := repo.Find(t.Context(), All("color"), Page{})
+		if err != nil || len(found.Records) != 1 || found.Records[0].Color != rec.Color {
+			t.Fatalf("round %d: index and record differ: %+v, %v", round, found, err)
+		}
 	}
 }
 
@@ -85,43 +83,39 @@ func TestNoLostUpdate(t *testing.T) {
 }
 
 // Of many who claim the same value, exactly one gets it; the others' records are not made.
-func TestUniqueRace(t *testing.T) {
-	for name, client := range servers(t) {
-		t.Run(name, func(t *testing.T) {
-			repo := must(NewRepository[item](client, "claim", Options{}))
-			for round := range 50 {
-				email := fmt.Sprintf("%d@example.org", round)
-				var winner atomic.Pointer[item]
-				var won atomic.Int32
-				var wg sync.WaitGroup
-				for i := range 8 {
-					wg.Go(func() {
-						rec := &item{ID: fmt.Sprintf("%d-%d", round, i), Color: email, Email: &email}
-						err := repo.Save(t.Context(), rec)
-						var taken *TakenError
-						switch {
-						case err == nil:
-							won.Add(1)
-							winner.Store(rec)
-						case !errors.Is(err, ErrTaken) || !errors.As(err, &taken) || taken.Field != "email":
-							t.Error(err)
-						}
-					})
+func testUniqueRace(t *testing.T, client rueidis.Client) {
+	repo := must(NewRepository[item](client, "claim", Options{}))
+	for round := range 50 {
+		email := fmt.Sprintf("%d@example.org", round)
+		var winner atomic.Pointer[item]
+		var won atomic.Int32
+		var wg sync.WaitGroup
+		for i := range 8 {
+			wg.Go(func() {
+				rec := &item{ID: fmt.Sprintf("%d-%d", round, i), Color: email, Email: &email}
+				err := repo.Save(t.Context(), rec)
+				var taken *TakenError
+				switch {
+				case err == nil:
+					won.Add(1)
+					winner.Store(rec)
+				case !errors.Is(err, ErrTaken) || !errors.As(err, &taken) || taken.Field != "email":
+					t.Error(err)
 				}
-				wg.Wait()
-				if won.Load() != 1 {
-					t.Fatalf("round %d: %d claims won", round, won.Load())
-				}
-				got, err := repo.FetchBy(t.Context(), "email", email)
-				if err != nil || got.ID != winner.Load().ID {
-					t.Fatalf("round %d: %+v, %v", round, got, err)
-				}
-				found, err := repo.Find(t.Context(), Eq("color", email), Page{})
-				if err != nil || len(found.Records) != 1 {
-					t.Fatalf("round %d: a loser left something: %+v, %v", round, found, err)
-				}
-			}
-		})
+			})
+		}
+		wg.Wait()
+		if won.Load() != 1 {
+			t.Fatalf("round %d: %d claims won", round, won.Load())
+		}
+		got, err := repo.FetchBy(t.Context(), "email", email)
+		if err != nil || got.ID != winner.Load().ID {
+			t.Fatalf("round %d: %+v, %v", round, got, err)
+		}
+		found, err := repo.Find(t.Context(), Eq("color", email), Page{})
+		if err != nil || len(found.Records) != 1 {
+			t.Fatalf("round %d: a loser left something: %+v, %v", round, found, err)
+		}
 	}
 }
 
@@ -162,50 +156,46 @@ func TestClaimsFollowTheRecord(t *testing.T) {
 
 // An expired record is nowhere; its claims are free; and a record made anew under its id
 // does not bring them back.
-func TestExpiry(t *testing.T) {
-	for name, client := range servers(t) {
-		t.Run(name, func(t *testing.T) {
-			repo := must(NewRepository[item](client, "expiry", Options{}))
-			rec := &item{ID: "a", Color: "red", Email: new("x")}
-			if err := repo.SaveFor(t.Context(), rec, time.Hour); err != nil {
-				t.Fatal(err)
-			}
-			if ttl, err := repo.TTL(t.Context(), "a"); err != nil || ttl <= 59*time.Minute || ttl > time.Hour {
-				t.Fatalf("%s, %v", ttl, err)
-			}
-			if err := repo.Save(t.Context(), rec); err != nil {
-				t.Fatal(err)
-			}
-			if ttl, err := repo.TTL(t.Context(), "a"); err != nil || ttl <= 59*time.Minute {
-				t.Fatalf("Save changed the life to %s, %v", ttl, err)
-			}
-			if err := repo.Persist(t.Context(), "a"); err != nil {
-				t.Fatal(err)
-			}
-			if ttl, err := repo.TTL(t.Context(), "a"); err != nil || ttl != 0 {
-				t.Fatalf("%s, %v", ttl, err)
-			}
-			if err := repo.Expire(t.Context(), "a", time.Millisecond); err != nil {
-				t.Fatal(err)
-			}
-			waitGone(t, t.Context(), repo, "a")
+func testExpiry(t *testing.T, client rueidis.Client) {
+	repo := must(NewRepository[item](client, "expiry", Options{}))
+	rec := &item{ID: "a", Color: "red", Email: new("x")}
+	if err := repo.SaveFor(t.Context(), rec, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if ttl, err := repo.TTL(t.Context(), "a"); err != nil || ttl <= 59*time.Minute || ttl > time.Hour {
+		t.Fatalf("%s, %v", ttl, err)
+	}
+	if err := repo.Save(t.Context(), rec); err != nil {
+		t.Fatal(err)
+	}
+	if ttl, err := repo.TTL(t.Context(), "a"); err != nil || ttl <= 59*time.Minute {
+		t.Fatalf("Save changed the life to %s, %v", ttl, err)
+	}
+	if err := repo.Persist(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	if ttl, err := repo.TTL(t.Context(), "a"); err != nil || ttl != 0 {
+		t.Fatalf("%s, %v", ttl, err)
+	}
+	if err := repo.Expire(t.Context(), "a", time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	waitGone(t, t.Context(), repo, "a")
 
-			other := &item{ID: "b", Color: "red", Email: new("x")}
-			if err := repo.Save(t.Context(), other); err != nil {
-				t.Fatalf("claim of an expired record: %v", err)
-			}
-			if err := repo.Save(t.Context(), rec); !errors.Is(err, ErrNotFound) {
-				t.Fatalf("save after expiry: %v", err)
-			}
-			again := &item{ID: "a", Color: "red", Email: new("x")}
-			if err := repo.Save(t.Context(), again); !errors.Is(err, ErrTaken) {
-				t.Fatalf("the old claim came back: %v", err)
-			}
-			found, err := repo.Find(t.Context(), Eq("color", "red"), Page{})
-			if err != nil || len(found.Records) != 1 || found.Records[0].ID != "b" {
-				t.Fatalf("%+v, %v", found, err)
-			}
-		})
+	other := &item{ID: "b", Color: "red", Email: new("x")}
+	if err := repo.Save(t.Context(), other); err != nil {
+		t.Fatalf("claim of an expired record: %v", err)
+	}
+	if err := repo.Save(t.Context(), rec); !errors.Is(err, ErrNotFound) {
+		t.Fatalf("save after expiry: %v", err)
+	}
+	again := &item{ID: "a", Color: "red", Email: new("x")}
+	if err := repo.Save(t.Context(), again); !errors.Is(err, ErrTaken) {
+		t.Fatalf("the old claim came back: %v", err)
+	}
+	found, err := repo.Find(t.Context(), Eq("color", "red"), Page{})
+	if err != nil || len(found.Records) != 1 || found.Records[0].ID != "b" {
+		t.Fatalf("%+v, %v", found, err)
 	}
 }
 
