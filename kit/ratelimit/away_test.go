@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/parley-chat/parley/kit/redistest"
 )
 
 func wantAway(t *testing.T, what string, err error) {
@@ -19,29 +21,31 @@ func wantAway(t *testing.T, what string, err error) {
 }
 
 // breakages are the ways in which a Redis can be there and not answer.
-var breakages = map[string]func(t *testing.T, s *server, admin rueidis.Client){
-	"down":  func(_ *testing.T, s *server, _ rueidis.Client) { s.stop() },
-	"hangs": func(t *testing.T, s *server, _ rueidis.Client) { s.pause(); t.Cleanup(s.resume) },
-	"denied": func(t *testing.T, _ *server, admin rueidis.Client) {
+var breakages = map[string]func(t *testing.T, s *redistest.Server, admin rueidis.Client){
+	"down":  func(_ *testing.T, s *redistest.Server, _ rueidis.Client) { s.Kill() },
+	"hangs": func(t *testing.T, s *redistest.Server, _ rueidis.Client) { s.Pause(); t.Cleanup(s.Resume) },
+	"denied": func(t *testing.T, _ *redistest.Server, admin rueidis.Client) {
 		do(t, admin, "ACL", "SETUSER", "default", "-evalsha")
 	},
-	"denied inside": func(t *testing.T, _ *server, admin rueidis.Client) {
+	"denied inside": func(t *testing.T, _ *redistest.Server, admin rueidis.Client) {
 		do(t, admin, "ACL", "SETUSER", "default", "-lrange")
 	},
-	"wrong type": func(t *testing.T, _ *server, admin rueidis.Client) { do(t, admin, "SET", "ratelimit:{k}:second", "x") },
+	"wrong type": func(t *testing.T, _ *redistest.Server, admin rueidis.Client) {
+		do(t, admin, "SET", "ratelimit:{k}:second", "x")
+	},
 }
 
 func TestAway(t *testing.T) {
 	for name, breakIt := range breakages {
 		t.Run(name, func(t *testing.T) {
-			srv := start(t)
-			client := srv.client(t)
+			srv := redistest.Start(t)
+			client := srv.Client(t)
 			limiters := map[Away]*Limiter{}
 			for _, away := range []Away{AwayError, AwayAllow, AwayRefuse} {
 				limiters[away] = newLimiter(t, client, Options{Away: away, Timeout: 200 * time.Millisecond}, PerSecond(10))
 				mustAllow(t, limiters[away], "k", 1)
 			}
-			breakIt(t, srv, srv.client(t))
+			breakIt(t, srv, srv.Client(t))
 
 			call := func(away Away) (Result, error) {
 				type answer struct {
@@ -93,11 +97,11 @@ func TestAway(t *testing.T) {
 
 // The caller's deadline and cancellation hold, and a caller who gave up gets no policy's answer.
 func TestContext(t *testing.T) {
-	srv := start(t)
-	l := newLimiter(t, srv.client(t), Options{Away: AwayAllow, Timeout: time.Minute}, PerSecond(10))
+	srv := redistest.Start(t)
+	l := newLimiter(t, srv.Client(t), Options{Away: AwayAllow, Timeout: time.Minute}, PerSecond(10))
 	mustAllow(t, l, "k", 1)
-	srv.pause()
-	t.Cleanup(srv.resume)
+	srv.Pause()
+	t.Cleanup(srv.Resume)
 
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
@@ -127,7 +131,7 @@ func TestScriptFlush(t *testing.T) {
 
 // A full Redis cannot take a call and says so; it still refuses exactly, because a refusal writes nothing.
 func TestFull(t *testing.T) {
-	client := start(t).client(t)
+	client := redistest.Start(t).Client(t)
 	l := newLimiter(t, client, Options{}, Limit{Name: "log", Quota: 2, Window: time.Hour}, Limit{Name: "counter", Quota: 3, Window: time.Hour, Approximate: true})
 	mustAllow(t, l, "used", 2)
 	do(t, client, "CONFIG", "SET", "maxmemory-policy", "noeviction")

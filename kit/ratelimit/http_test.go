@@ -11,10 +11,12 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/parley-chat/parley/kit/redistest"
 )
 
 func TestHandler(t *testing.T) {
-	l := newLimiter(t, start(t).client(t), Options{},
+	l := newLimiter(t, redistest.Start(t).Client(t), Options{},
 		Limit{Name: "burst", Quota: 2, Window: time.Hour}, Limit{Name: "day", Quota: 5, Window: 24 * time.Hour, Approximate: true})
 	served := 0
 	handler := l.Handler(HTTP{

@@ -13,6 +13,8 @@ import (
 
 	"github.com/redis/rueidis"
 	"pgregory.net/rapid"
+
+	"github.com/parley-chat/parley/kit/redistest"
 )
 
 func newLimiter(t testing.TB, client rueidis.Client, opt Options, limits ...Limit) *Limiter {
@@ -128,7 +130,7 @@ func TestRealTimeAgainstLog(t *testing.T) {
 
 // Knocking does not make the wait longer, nor the key live longer, nor Redis larger.
 func TestRefusedCallsDoNotCount(t *testing.T) {
-	client := start(t).client(t)
+	client := redistest.Start(t).Client(t)
 	for _, approximate := range []bool{false, true} {
 		c := newClocked(t, client, fmt.Sprint("refused", approximate), Limit{Quota: 3, Window: time.Second, Approximate: approximate})
 		for range 3 {
@@ -172,7 +174,7 @@ func TestRefusedCallsDoNotCount(t *testing.T) {
 
 // A full quota just before a window's end does not leave another one just after it.
 func TestNoDoubleBurst(t *testing.T) {
-	client := start(t).client(t)
+	client := redistest.Start(t).Client(t)
 	c := newClocked(t, client, "burst", Limit{Quota: 100, Window: time.Second})
 	for _, offset := range []time.Duration{0, 990 * time.Millisecond, 999*time.Millisecond + 999*time.Microsecond} {
 		c.advance(10 * time.Second)
@@ -200,7 +202,7 @@ func TestNoDoubleBurst(t *testing.T) {
 // What Limit.Approximate promises: in any stretch d of at most a window no more than Quota × (1 + d/Window), however the
 // calls fall, and nothing refused longer than a window beyond the exact limit.
 func TestApproximationBound(t *testing.T) {
-	client := start(t).client(t)
+	client := redistest.Start(t).Client(t)
 	const quota, window = 40, 2000 // µs
 	runs := 0
 	var worst float64
@@ -248,7 +250,7 @@ func TestApproximationBound(t *testing.T) {
 
 // The bound cannot be stated lower: bursts at the end of one bucket and throughout the next come close to twice the quota.
 func TestApproximationWorstCase(t *testing.T) {
-	c := newClocked(t, start(t).client(t), "worst", Limit{Quota: 1000, Window: time.Second, Approximate: true})
+	c := newClocked(t, redistest.Start(t).Client(t), "worst", Limit{Quota: 1000, Window: time.Second, Approximate: true})
 	c.take(1) // starts the bucket
 	c.advance(time.Second - time.Microsecond)
 	c.take(999)
@@ -265,7 +267,7 @@ func TestApproximationWorstCase(t *testing.T) {
 }
 
 func TestSteadyTrafficIsHeldToTheQuota(t *testing.T) {
-	c := newClocked(t, start(t).client(t), "steady", Limit{Quota: 100, Window: time.Second, Approximate: true})
+	c := newClocked(t, redistest.Start(t).Client(t), "steady", Limit{Quota: 100, Window: time.Second, Approximate: true})
 	allowed := 0
 	for range 20 * 200 { // twice the quota for 20 windows
 		c.advance(5 * time.Millisecond)
@@ -279,7 +281,7 @@ func TestSteadyTrafficIsHeldToTheQuota(t *testing.T) {
 }
 
 func TestBadCalls(t *testing.T) {
-	client := start(t).client(t)
+	client := redistest.Start(t).Client(t)
 	l := newLimiter(t, client, Options{Away: AwayAllow}, PerSecond(10), PerMinute(100))
 	for _, test := range []struct {
 		key   string
@@ -329,7 +331,7 @@ func TestBadCalls(t *testing.T) {
 
 // The largest quota stays exact, also when the running total has gone around its ring many times.
 func TestHugeCounts(t *testing.T) {
-	client := start(t).client(t)
+	client := redistest.Start(t).Client(t)
 	for _, approximate := range []bool{false, true} {
 		c := newClocked(t, client, fmt.Sprint("huge", approximate), Limit{Quota: MaxQuota, Window: time.Hour, Approximate: approximate})
 		for range 20 {
@@ -356,7 +358,7 @@ func TestHugeCounts(t *testing.T) {
 
 // Without overlap between quiet spells the total would start anew; with it the ring goes around.
 func TestRingGoesAround(t *testing.T) {
-	c := newClocked(t, start(t).client(t), "ring", Limit{Quota: MaxQuota, Window: time.Hour})
+	c := newClocked(t, redistest.Start(t).Client(t), "ring", Limit{Quota: MaxQuota, Window: time.Hour})
 	const part = MaxQuota / 4
 	for i := range 60 { // 15 quotas, 3 rings
 		if r := c.take(part); !r.Allowed {
@@ -370,7 +372,7 @@ func TestRingGoesAround(t *testing.T) {
 }
 
 func TestClockGoesBack(t *testing.T) {
-	client := start(t).client(t)
+	client := redistest.Start(t).Client(t)
 	for _, approximate := range []bool{false, true} {
 		c := newClocked(t, client, fmt.Sprint("back", approximate), Limit{Quota: 2, Window: time.Second, Approximate: approximate})
 		c.take(1)
@@ -434,7 +436,7 @@ func TestKeys(t *testing.T) {
 
 // A quota that was lowered or raised in a new release applies to what was taken before.
 func TestChangedLimit(t *testing.T) {
-	client := start(t).client(t)
+	client := redistest.Start(t).Client(t)
 	for _, approximate := range []bool{false, true} {
 		limit := Limit{Name: fmt.Sprint(approximate), Quota: 10, Window: time.Hour, Approximate: approximate}
 		for range 10 {
@@ -453,7 +455,7 @@ func TestChangedLimit(t *testing.T) {
 
 // Memory is bounded: the log never holds more calls than the quota, a counter stays small, and both expire.
 func TestMemory(t *testing.T) {
-	client := start(t).client(t)
+	client := redistest.Start(t).Client(t)
 	l := newLimiter(t, client, Options{},
 		Limit{Name: "log", Quota: 1000, Window: 250 * time.Millisecond},
 		Limit{Name: "counter", Quota: 1 << 40, Window: 250 * time.Millisecond, Approximate: true})
@@ -487,14 +489,14 @@ func TestMemory(t *testing.T) {
 
 // One call is one round trip, whatever is in the log.
 func TestCommands(t *testing.T) {
-	srv := start(t)
-	l := newLimiter(t, srv.client(t), Options{}, PerSecond(5), PerMinute(1000))
+	srv := redistest.Start(t)
+	l := newLimiter(t, srv.Client(t), Options{}, PerSecond(5), PerMinute(1000))
 	mustAllow(t, l, "k", 1) // loads the script
-	before := srv.commands(t)
+	before := srv.Commands()
 	for range 50 {
 		mustAllow(t, l, "k", 1)
 	}
-	after := srv.commands(t)
+	after := srv.Commands()
 	if after["evalsha"]-before["evalsha"] != 50 || after["eval"] != before["eval"] || after["keys"]+after["scan"] != 0 {
 		t.Errorf("before %v, after %v", before, after)
 	}

@@ -11,6 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/rueidis"
 	"pgregory.net/rapid"
+
+	"github.com/parley-chat/parley/kit/redistest"
 )
 
 // clocked is a limiter whose script reads the time from a key, so that tests can stand on either side of a moment.
@@ -146,7 +148,7 @@ func expect(models []model, limits []Limit, at, count int64) Result {
 
 // Whatever is called whenever, every field of every result is what the definition says, to the microsecond.
 func TestModel(t *testing.T) {
-	client := start(t).client(t)
+	client := redistest.Start(t).Client(t)
 	runs := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		runs++

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/parley-chat/parley/kit/redistest"
 )
 
 // serve sends one request with a session's cookie through the middleware.
@@ -56,10 +58,10 @@ func wantAway(t *testing.T, name string, err error) {
 }
 
 func TestRedisDown(t *testing.T) {
-	srv := start(t)
-	m := newManager(t, srv.client(t), Options[login]{})
+	srv := redistest.Start(t)
+	m := newManager(t, srv.Client(t), Options[login]{})
 	s := mustCreate(t, m, "ada", login{})
-	srv.stop()
+	srv.Kill()
 	for name, call := range calls(m, s) {
 		wantAway(t, name, call(t.Context()))
 	}
@@ -84,12 +86,12 @@ func TestRedisDown(t *testing.T) {
 
 // The connection breaks between reading and saving: the handler's answer, which claims success, must not go out.
 func TestRedisLostInsideRequest(t *testing.T) {
-	srv := start(t)
-	m := newManager(t, srv.client(t), Options[login]{})
+	srv := redistest.Start(t)
+	m := newManager(t, srv.Client(t), Options[login]{})
 	s := mustCreate(t, m, "ada", login{})
 	w := serve(m, s.Token(), func(w http.ResponseWriter, r *http.Request) {
 		m.FromContext(r.Context()).Data.Views = 1
-		srv.stop()
+		srv.Kill()
 		_, _ = w.Write([]byte("saved"))
 	})
 	if w.Code != http.StatusServiceUnavailable || strings.Contains(w.Body.String(), "saved") {
@@ -99,11 +101,11 @@ func TestRedisLostInsideRequest(t *testing.T) {
 
 // A Redis that neither answers nor closes: every call ends at its deadline, or at Options.Timeout without one.
 func TestRedisHangs(t *testing.T) {
-	srv := start(t)
-	m := newManager(t, srv.client(t), Options[login]{Timeout: 100 * time.Millisecond})
+	srv := redistest.Start(t)
+	m := newManager(t, srv.Client(t), Options[login]{Timeout: 100 * time.Millisecond})
 	s := mustCreate(t, m, "ada", login{})
-	srv.pause()
-	defer srv.resume()
+	srv.Pause()
+	defer srv.Resume()
 	for name, call := range calls(m, s) {
 		done := make(chan error, 1)
 		go func() { done <- call(context.Background()) }()
@@ -138,8 +140,8 @@ func TestScriptFlush(t *testing.T) {
 
 // With a full Redis nobody can log in and nothing is saved, but who is logged in stays so and can log out.
 func TestRedisFull(t *testing.T) {
-	srv := start(t)
-	client := srv.client(t)
+	srv := redistest.Start(t)
+	client := srv.Client(t)
 	m := newManager(t, client, Options[login]{Touch: time.Nanosecond})
 	s := mustCreate(t, m, "ada", login{})
 	do(t, client, "CONFIG", "SET", "maxmemory", "1")
@@ -166,13 +168,15 @@ func TestRedisFull(t *testing.T) {
 }
 
 func TestDeniedCommands(t *testing.T) {
-	srv := start(t)
-	admin := srv.client(t)
+	srv := redistest.Start(t)
+	admin := srv.Client(t)
 	good := newManager(t, admin, Options[login]{})
 	limited := func(user string, rules ...string) *Manager[login] {
 		t.Helper()
 		do(t, admin, append([]string{"ACL", "SETUSER", user, "on", ">pw", "~*", "&*", "+@all"}, rules...)...)
-		c, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{srv.addr}, Username: user, Password: "pw", DisableCache: true})
+		option := srv.Option()
+		option.Username, option.Password = user, "pw"
+		c, err := rueidis.NewClient(option)
 		wantNoError(t, err)
 		t.Cleanup(c.Close)
 		return newManager(t, c, Options[login]{})

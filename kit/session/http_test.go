@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/parley-chat/parley/kit/redistest"
 )
 
 // site is a server with the middleware on a plain cookie, as test servers have no TLS.
@@ -63,7 +65,7 @@ func pages(t *testing.T, m *Manager[login]) http.HandlerFunc {
 }
 
 func TestBrowser(t *testing.T) {
-	m := newManager(t, start(t).client(t), Options[login]{Cookie: Cookie{Plain: true}})
+	m := newManager(t, redistest.Start(t).Client(t), Options[login]{Cookie: Cookie{Plain: true}})
 	srv, c := site(t, m, pages(t, m))
 	for _, step := range []struct{ path, want string }{
 		{"/", "nobody"}, {"/login?user=ada", "ada 0"}, {"/", "ada 0"}, {"/count", "ada 1"}, {"/count", "ada 2"},
@@ -114,7 +116,7 @@ func TestCookie(t *testing.T) {
 
 // A token from outside never becomes a session, and what was known before a login opens nothing after it.
 func TestFixation(t *testing.T) {
-	m := newManager(t, start(t).client(t), Options[login]{Cookie: Cookie{Plain: true}})
+	m := newManager(t, redistest.Start(t).Client(t), Options[login]{Cookie: Cookie{Plain: true}})
 	srv, c := site(t, m, pages(t, m))
 	anonymous := mustCreate(t, m, "", login{})
 	for name, planted := range map[string]string{
@@ -138,7 +140,7 @@ func TestFixation(t *testing.T) {
 }
 
 func TestBearer(t *testing.T) {
-	m := newManager(t, start(t).client(t), Options[login]{Cookie: Cookie{Plain: true}})
+	m := newManager(t, redistest.Start(t).Client(t), Options[login]{Cookie: Cookie{Plain: true}})
 	bot, ada := mustCreate(t, m, "bot", login{}), mustCreate(t, m, "ada", login{})
 	srv, _ := site(t, m, func(w http.ResponseWriter, r *http.Request) {
 		s := m.FromContext(r.Context())
@@ -180,7 +182,7 @@ func TestBearer(t *testing.T) {
 
 // A request that began before a logout and ends after it must not bring the session back.
 func TestSlowRequestSpansLogout(t *testing.T) {
-	m := newManager(t, start(t).client(t), Options[login]{Cookie: Cookie{Plain: true}})
+	m := newManager(t, redistest.Start(t).Client(t), Options[login]{Cookie: Cookie{Plain: true}})
 	inside, goOn := make(chan bool), make(chan bool)
 	normal := pages(t, m)
 	srv, c := site(t, m, func(w http.ResponseWriter, r *http.Request) {
@@ -222,7 +224,7 @@ func TestSlowRequestSpansLogout(t *testing.T) {
 }
 
 func TestConflictIsAnswered(t *testing.T) {
-	m := newManager(t, start(t).client(t), Options[login]{Cookie: Cookie{Plain: true}})
+	m := newManager(t, redistest.Start(t).Client(t), Options[login]{Cookie: Cookie{Plain: true}})
 	s := mustCreate(t, m, "ada", login{})
 	handler := m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		mine := m.FromContext(r.Context())
@@ -247,7 +249,7 @@ func TestConflictIsAnswered(t *testing.T) {
 
 // Streaming and hijacking work through the middleware, and the session is saved before they begin.
 func TestStreaming(t *testing.T) {
-	m := newManager(t, start(t).client(t), Options[login]{Cookie: Cookie{Plain: true}, Late: func(_ *http.Request, err error) { t.Error(err) }})
+	m := newManager(t, redistest.Start(t).Client(t), Options[login]{Cookie: Cookie{Plain: true}, Late: func(_ *http.Request, err error) { t.Error(err) }})
 	flushed := make(chan bool)
 	srv, c := site(t, m, func(w http.ResponseWriter, r *http.Request) {
 		rc := http.NewResponseController(w)
@@ -337,7 +339,7 @@ func TestStreaming(t *testing.T) {
 }
 
 func TestPanicSavesNothing(t *testing.T) {
-	m := newManager(t, start(t).client(t), Options[login]{})
+	m := newManager(t, redistest.Start(t).Client(t), Options[login]{})
 	s := mustCreate(t, m, "ada", login{})
 	handler := m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		m.FromContext(r.Context()).Data.Views = 1

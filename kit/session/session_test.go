@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/rueidis"
+
+	"github.com/parley-chat/parley/kit/redistest"
 )
 
 type login struct {
@@ -105,7 +107,7 @@ func TestRoundTrip(t *testing.T) {
 }
 
 func TestMapData(t *testing.T) {
-	m, err := New(start(t).client(t), Options[map[string]any]{})
+	m, err := New(redistest.Start(t).Client(t), Options[map[string]any]{})
 	wantNoError(t, err)
 	s := mustCreate(t, m, "", map[string]any{"theme": "dark"})
 	got := mustLoad(t, m, s.Token())
@@ -117,12 +119,12 @@ func TestMapData(t *testing.T) {
 }
 
 func TestMalformedTokensAskNothing(t *testing.T) {
-	srv := start(t)
-	m := newManager(t, srv.client(t), Options[login]{})
+	srv := redistest.Start(t)
+	m := newManager(t, srv.Client(t), Options[login]{})
 	good := mustCreate(t, m, "ada", login{}).Token()
 	// Without its last character this one is still the beginning of valid base64.
 	good = good[:len(good)-2] + "AA"
-	before := srv.commands(t)
+	before := srv.Commands()
 	for _, bad := range []string{
 		"", ".", "x", good + "A", good[:len(good)-1], " " + good[1:], strings.Replace(good, ".", "_", 1),
 		good[:len(good)-1] + "\n", good[:len(good)-1] + "\r", good[:21] + "\n" + good[22:], good[:22] + "." + strings.Repeat("=", 43), strings.Repeat("*", 22) + good[22:], "\x00" + good[1:],
@@ -130,13 +132,13 @@ func TestMalformedTokensAskNothing(t *testing.T) {
 		_, err := m.Load(t.Context(), bad)
 		wantError(t, err, ErrNotFound)
 	}
-	if after := srv.commands(t); after["evalsha"] != before["evalsha"] {
+	if after := srv.Commands(); after["evalsha"] != before["evalsha"] {
 		t.Error("a malformed token reached Redis")
 	}
 }
 
 func TestOneWrongSecretBitIsNotFound(t *testing.T) {
-	m := newManager(t, start(t).client(t), Options[login]{})
+	m := newManager(t, redistest.Start(t).Client(t), Options[login]{})
 	s := mustCreate(t, m, "ada", login{})
 	other := mustCreate(t, m, "bob", login{})
 	for _, planted := range []string{
@@ -172,7 +174,7 @@ func TestConflict(t *testing.T) {
 }
 
 func TestMergeLosesNothing(t *testing.T) {
-	client := start(t).client(t)
+	client := redistest.Start(t).Client(t)
 	m := newManager(t, client, Options[login]{Merge: func(base, mine, theirs login) (login, error) {
 		theirs.Views += mine.Views - base.Views
 		return theirs, nil
@@ -201,7 +203,7 @@ func TestMergeLosesNothing(t *testing.T) {
 
 func TestMergeRefusal(t *testing.T) {
 	refusal := errors.New("cannot be joined")
-	m := newManager(t, start(t).client(t), Options[login]{Merge: func(_, _, _ login) (login, error) { return login{}, refusal }})
+	m := newManager(t, redistest.Start(t).Client(t), Options[login]{Merge: func(_, _, _ login) (login, error) { return login{}, refusal }})
 	tok := mustCreate(t, m, "ada", login{}).Token()
 	a, b := mustLoad(t, m, tok), mustLoad(t, m, tok)
 	a.Data.Views, b.Data.Views = 1, 2
@@ -240,15 +242,15 @@ func TestRenew(t *testing.T) {
 }
 
 func TestUnchangedIsNotWritten(t *testing.T) {
-	srv := start(t)
-	m := newManager(t, srv.client(t), Options[login]{})
+	srv := redistest.Start(t)
+	m := newManager(t, srv.Client(t), Options[login]{})
 	tok := mustCreate(t, m, "ada", login{Tags: map[string]bool{"a": true, "b": false, "c": true}}).Token()
-	before := srv.commands(t)
+	before := srv.Commands()
 	for range 20 {
 		s := mustLoad(t, m, tok)
 		wantNoError(t, s.Save(t.Context()))
 	}
-	after := srv.commands(t)
+	after := srv.Commands()
 	for _, cmd := range []string{"hset", "pexpire", "publish"} {
 		if after[cmd] != before[cmd] {
 			t.Errorf("%d %s for reading", after[cmd]-before[cmd], cmd)
@@ -260,8 +262,8 @@ func TestUnchangedIsNotWritten(t *testing.T) {
 }
 
 func TestLimits(t *testing.T) {
-	srv := start(t)
-	client := srv.client(t)
+	srv := redistest.Start(t)
+	client := srv.Client(t)
 	ttl := func(s *Session[login], prefix string) time.Duration {
 		t.Helper()
 		n, err := client.Do(t.Context(), client.B().Pttl().Key(prefix+":id:"+s.ID()).Build()).AsInt64()
@@ -340,7 +342,7 @@ func TestLimits(t *testing.T) {
 
 // The index forgets what is older than the absolute limit, so nothing older may work.
 func TestLoweredLimit(t *testing.T) {
-	client := start(t).client(t)
+	client := redistest.Start(t).Client(t)
 	long := newManager(t, client, Options[login]{Absolute: 100 * time.Hour})
 	old := mustCreate(t, long, "ada", login{})
 	hourAgo := fmt.Sprint(old.Created().Add(-time.Hour).UnixMilli())
@@ -362,7 +364,7 @@ func TestLoweredLimit(t *testing.T) {
 }
 
 func TestNothingUsableAtRest(t *testing.T) {
-	client := start(t).client(t)
+	client := redistest.Start(t).Client(t)
 	m := newManager(t, client, Options[login]{})
 	var tokens []token
 	for range 20 {
@@ -387,7 +389,7 @@ func TestNothingUsableAtRest(t *testing.T) {
 }
 
 func TestOptions(t *testing.T) {
-	client := start(t).client(t)
+	client := redistest.Start(t).Client(t)
 	for name, opt := range map[string]Options[login]{
 		"negative idle":   {Idle: -1},
 		"short absolute":  {Absolute: time.Microsecond},

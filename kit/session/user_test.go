@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/rueidis"
+
+	"github.com/parley-chat/parley/kit/redistest"
 )
 
 func TestListAndRevoke(t *testing.T) {
@@ -64,19 +66,19 @@ func TestListAndRevoke(t *testing.T) {
 
 // Listing costs the user's own sessions, and no others.
 func TestOthersDoNotSlowTheList(t *testing.T) {
-	srv := start(t)
-	client := srv.client(t)
+	srv := redistest.Start(t)
+	client := srv.Client(t)
 	m := newManager(t, client, Options[login]{})
 	for range 3 {
 		mustCreate(t, m, "ada", login{})
 	}
 	cost := func() map[string]int {
-		before := srv.commands(t)
+		before := srv.Commands()
 		if n := len(ids(t, m, "ada")); n != 3 {
 			t.Fatalf("listed %d", n)
 		}
 		delta := map[string]int{}
-		for cmd, n := range srv.commands(t) {
+		for cmd, n := range srv.Commands() {
 			if n -= before[cmd]; n > 0 && !administrative[cmd] {
 				delta[cmd] = n
 			}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/parley-chat/parley/kit/redistest"
 )
 
 // watched runs Watch and remembers what it was told.
@@ -95,7 +97,7 @@ func TestWatchHearsRevocations(t *testing.T) {
 
 // What was published while nobody listened is found by the look that follows each subscription.
 func TestWatchCatchesUp(t *testing.T) {
-	client := start(t).client(t)
+	client := redistest.Start(t).Client(t)
 	m := newManager(t, client, Options[login]{})
 	before, lost, alive := mustCreate(t, m, "ada", login{}), mustCreate(t, m, "ada", login{}), mustCreate(t, m, "ada", login{})
 	wantNoError(t, before.Destroy(t.Context()))
@@ -118,7 +120,7 @@ func TestWatchCatchesUp(t *testing.T) {
 }
 
 func TestWatchFindsExpired(t *testing.T) {
-	client := start(t).client(t)
+	client := redistest.Start(t).Client(t)
 	m := newManager(t, client, Options[login]{Idle: 50 * time.Millisecond})
 	s := mustCreate(t, m, "ada", login{})
 	w := watch(t, m, 10*time.Millisecond, s.ID())
@@ -127,7 +129,7 @@ func TestWatchFindsExpired(t *testing.T) {
 
 // More announcements at once than Watch can hold end in a look, not in a loss.
 func TestWatchFlood(t *testing.T) {
-	client := start(t).client(t)
+	client := redistest.Start(t).Client(t)
 	m := newManager(t, client, Options[login]{})
 	const flood = 5 * heard
 	var cmds rueidis.Commands
