@@ -37,7 +37,10 @@ function enter(user: string): void {
   useApp.setState({ chat: null, outbox: [], reason: null, status: { kind: 'connecting' }, faults: {} })
   connection = new Connection(user, {
     refused: () => exit('Your session is over. Log in to go on.'),
-    online: () => void tellReads(),
+    online: () => {
+      useApp.setState({ faults: {} }) // what failed for want of a connection is tried again
+      void tellReads()
+    },
   })
   useApp.setState({ screen: 'chat' })
   connection.start()
@@ -128,8 +131,12 @@ const loading = new Map<string, Promise<void>>()
 /** Loads messages of a room: around a message, the newest, or the next ones at either end. One load per room at a time. */
 export function load(room: string, where: Where, around?: number): Promise<void> {
   const running = loading.get(room)
-  if (running) return running
-  const run = fetchPage(room, where, around).finally(() => loading.delete(room))
+  if (running && where !== 'replace') return running
+  const run = (running ?? Promise.resolve())
+    .then(() => fetchPage(room, where, around))
+    .finally(() => {
+      if (loading.get(room) === run) loading.delete(room)
+    })
   loading.set(room, run)
   return run
 }

@@ -79,7 +79,7 @@ function LogIn() {
       <Field label="Password" type="password" autoComplete="current-password" required value={password}
         onChange={(e) => setPassword(e.target.value)} error={at('password')} />
       <Fault text={elsewhere('name', 'password')} />
-      <button className="button primary full" disabled={busy || !name || !password}>
+      <button className="button primary full" disabled={busy}>
         {busy ? 'Logging in…' : 'Log in'}
       </button>
     </form>
@@ -109,7 +109,7 @@ function SignUp({ code, closed, setup }: { code?: string; closed: boolean; setup
       <Field label="Password" type="password" autoComplete="new-password" required value={password} onChange={(e) => setPassword(e.target.value)}
         error={at('password')} hint={`At least ${limits.password_min} characters. A few words make a good one.`} />
       <Fault text={elsewhere('name', 'password')} />
-      <button className="button primary full" disabled={busy || !name || !password || short}>
+      <button className="button primary full" disabled={busy || short}>
         {busy ? 'One moment…' : setup ? 'Create the owner’s account' : 'Create account'}
       </button>
     </form>

@@ -22,6 +22,16 @@ export function Composer({ room }: { room: RoomView }) {
   useEffect(() => {
     if (!touch) area.current?.focus()
   }, [touch])
+  useEffect(() => {
+    // Who begins to write while nothing in particular has the focus means to write here.
+    const keys = (e: globalThis.KeyboardEvent) => {
+      const { activeElement } = document
+      const nowhere = activeElement === document.body || activeElement?.classList.contains('timeline')
+      if (nowhere && e.key.length === 1 && e.key !== ' ' && !e.ctrlKey && !e.metaKey && !e.altKey) area.current?.focus()
+    }
+    window.addEventListener('keydown', keys)
+    return () => window.removeEventListener('keydown', keys)
+  }, [])
   useLayoutEffect(() => {
     const a = area.current!
     a.style.height = 'auto'

@@ -1,13 +1,25 @@
 import { CloudOff, LoaderCircle } from 'lucide-react'
+import { useEffect, useState } from 'react'
 import { reconnect } from '../../store/actions'
 import { useApp } from '../../store/store'
 import { useNow } from '../kit/hooks'
+
+/** A connection that is back sooner than this was never missed, in ms. */
+const shortest = 1_000
 
 /** Says that the connection is gone, and what that means. Nothing while all is well. */
 export function ConnectionBar() {
   const status = useApp((a) => a.status)
   const waiting = useApp((a) => a.outbox.some((i) => i.state === 'pending'))
-  const away = status.kind === 'reconnecting' || status.kind === 'offline'
+  const gone = status.kind === 'reconnecting' || status.kind === 'offline'
+  const [long, setLong] = useState(false)
+  useEffect(() => {
+    setLong(false)
+    if (!gone) return
+    const timer = setTimeout(() => setLong(true), shortest)
+    return () => clearTimeout(timer)
+  }, [gone])
+  const away = gone && long
   return (
     <div role="status" className="connection-slot">
       {away && (

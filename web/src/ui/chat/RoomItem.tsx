@@ -6,18 +6,16 @@ import { openRoom } from '../../store/actions'
 import { nameOf, otherOf, titleOf } from '../../store/select'
 import { useChat } from '../../store/store'
 import { Avatar } from '../kit/Avatar'
-import { useNow } from '../kit/hooks'
 import { shortTime } from '../kit/time'
 
 /** One room in the list: what it is, its last message, and what is unread. */
-export const RoomItem = memo(function RoomItem({ room, open }: { room: RoomView; open: boolean }) {
+export const RoomItem = memo(function RoomItem({ room, open, now }: { room: RoomView; open: boolean; now: number }) {
   const title = useChat((s) => titleOf(s, room))
   const other = useChat((s) => otherOf(s, room))
   const online = useChat((s) => !!s.online[other])
   const author = useChat((s) => (!room.last ? '' : room.last.from === s.me.id ? 'You' : room.kind === 'direct' ? '' : nameOf(s, room.last.from)))
   const typing = useChat((s) => Object.keys(s.typing[room.id] ?? {})[0])
   const typist = useChat((s) => (typing ? nameOf(s, typing) : ''))
-  const now = useNow(60_000)
   const unread = room.unread
   return (
     <li>

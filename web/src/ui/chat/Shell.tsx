@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'react'
 import { openRoom, roomInAddress, showRoom } from '../../store/actions'
-import { sortedRooms, totalUnread } from '../../store/select'
+import { atLeast, sortedRooms, totalUnread } from '../../store/select'
 import { useApp, useChat } from '../../store/store'
 import { Dialogs } from '../dialogs/Dialogs'
 import { closeDialog, openDialog, useOpen } from '../dialogs/open'
@@ -15,6 +15,7 @@ export function Shell() {
   const room = useApp((a) => a.room)
   const known = useChat((s) => (room !== null ? s.rooms[room] !== undefined : false))
   const phone = useMedia('(max-width: 719px)')
+  const away = useApp((a) => a.status.kind !== 'online')
   const [members, setMembers] = useState(false)
   useAddress(phone)
   useTitle()
@@ -35,7 +36,7 @@ export function Shell() {
   }, [])
   const open = room !== null && known
   return (
-    <div className={`shell${open ? ' in-room' : ''}${members && open ? ' with-members' : ''}`}>
+    <div className={`shell${open ? ' in-room' : ''}${members && open ? ' with-members' : ''}${away ? ' away' : ''}`}>
       <Sidebar />
       <main className="main" aria-label={open ? undefined : 'Room'}>
         <ConnectionBar />
@@ -48,13 +49,16 @@ export function Shell() {
 }
 
 function NoRoom({ gone }: { gone: boolean }) {
+  const member = useChat((s) => atLeast(s.me, 'member'))
   return (
     <div className="empty">
       <h2>{gone ? 'This room is not here' : 'Choose a room'}</h2>
       <p>{gone ? 'You are not in it, or it does not exist. Somebody who is in it can add you.' : 'Pick one from the list, or press Ctrl K to jump to one.'}</p>
-      <button className="button" onClick={() => openDialog({ kind: 'browse' })}>
-        Browse public rooms
-      </button>
+      {member && (
+        <button className="button" onClick={() => openDialog({ kind: 'browse' })}>
+          Browse public rooms
+        </button>
+      )}
     </div>
   )
 }

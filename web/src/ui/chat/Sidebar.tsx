@@ -6,7 +6,7 @@ import { atLeast, sortedPeople, sortedRooms } from '../../store/select'
 import { toast, useApp, useChat } from '../../store/store'
 import { openDialog } from '../dialogs/open'
 import { Avatar } from '../kit/Avatar'
-import { arrowKeys } from '../kit/hooks'
+import { arrowKeys, useNow } from '../kit/hooks'
 import { Mark } from '../kit/Mark'
 import { Menu, MenuItem } from '../kit/Menu'
 import { AccountMenu } from './AccountMenu'
@@ -63,6 +63,7 @@ export function Sidebar() {
 function Rooms() {
   const chat = useChat((s) => s)
   const open = useApp((a) => a.room)
+  const now = useNow(60_000)
   const { rooms, directs } = useMemo(() => sortedRooms(chat), [chat.rooms])
   return (
     <>
@@ -72,7 +73,7 @@ function Rooms() {
         </h2>
         <ul>
           {rooms.map((r) => (
-            <RoomItem key={r.id} room={r} open={r.id === open} />
+            <RoomItem key={r.id} room={r} open={r.id === open} now={now} />
           ))}
         </ul>
         {rooms.length === 0 && <p className="list-empty">You are in no room yet.</p>}
@@ -84,7 +85,7 @@ function Rooms() {
           </h2>
           <ul>
             {directs.map((r) => (
-              <RoomItem key={r.id} room={r} open={r.id === open} />
+              <RoomItem key={r.id} room={r} open={r.id === open} now={now} />
             ))}
           </ul>
         </section>

@@ -18,6 +18,9 @@ export function Dialog({ title, onClose, children, wide, bare }: Props) {
     const dialog = ref.current!
     const before = document.activeElement
     dialog.showModal()
+    // The first thing to fill in, else what the dialog is for; not the button that closes it.
+    const first = dialog.querySelector<HTMLElement>('input:not([type=radio], [readonly]), select, textarea, .dialog-actions button:last-child')
+    ;(first ?? dialog).focus()
     return () => {
       dialog.close()
       if (before instanceof HTMLElement && before.isConnected) before.focus()
@@ -26,6 +29,7 @@ export function Dialog({ title, onClose, children, wide, bare }: Props) {
   return (
     <dialog
       ref={ref}
+      tabIndex={-1}
       className={`dialog${wide ? ' wide' : ''}${bare ? ' bare' : ''}`}
       aria-labelledby={titleID}
       onCancel={(e) => {

@@ -41,16 +41,20 @@ export function Timeline({ room }: { room: RoomView }) {
     },
     [id],
   )
-  const { atEnd, toEnd, toRow, current } = useScrollPlace(box, { rows, moreNewer: timeline?.moreNewer ?? false, onNear })
+  const { atEnd, toEnd, toRow, current, look } = useScrollPlace(box, { rows, moreNewer: timeline?.moreNewer ?? false, onNear })
 
   // The first page, and again whenever what was there is not to be relied on any more.
   const missing = timeline === undefined
+  const stale = useChat((s) => s.stale[id] !== undefined)
   useEffect(() => {
-    if (!missing || !online || fault) return
+    if (!missing || stale || !online || fault) return
     const seen = /^m(\d+)$/.exec(current() ?? '')?.[1]
     const far = room.unread > pageSize / 2 ? room.read_no + 1 : undefined
     void load(id, 'replace', seen && !atEnd ? Number(seen) : far)
-  }, [missing, online, fault, id])
+  }, [missing, stale, online, fault, id])
+  useEffect(() => {
+    if (online && !fault) look() // what could not be loaded at the ends before
+  }, [online, fault, look])
 
   // The first sight of the room: where the unread begins, else the end.
   const placed = useRef(false)

@@ -90,7 +90,7 @@ export function useScrollPlace(box: RefObject<HTMLElement | null>, { rows, moreN
 
   /** The first visible row's key. */
   const current = useCallback(() => place.current?.key ?? null, [])
-  return { atEnd, toEnd, toRow, current }
+  return { atEnd, toEnd, toRow, current, look }
 }
 
 function firstVisible(el: HTMLElement): Place | null {
