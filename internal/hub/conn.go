@@ -38,20 +38,26 @@ type Conn struct {
 	// Door is the door's own part of the connection; the hub does not look at it.
 	Door any
 
+	// turn is held while the connection is being attached to streams, so that it is attached to each once. It is locked
+	// before everything else.
+	turn sync.Mutex
+
 	mu     sync.Mutex // nothing is locked while it is held
 	queue  [][]byte
 	bytes  int
 	limit  int
+	burst  int      // of bytes, what a sync may have over the limit until it is written
 	held   [][]byte // what came while holding
 	hold   bool
 	awake  bool // the door was woken and has not yet found the queue empty
 	reason Reason
-	room   chan struct{} // signalled when the queue was drained, for who waits to add to it
+	room   chan struct{} // closed when the queue was drained, for who waits to add to it
 
-	watched  []*topic      // kept open while registered; set before and read after everything else
-	topics   []*topic      // attached to
-	syncing  bool          // a sync is under way: joins wait for its end
-	deferred []*chat.Event // room.joined events that came meanwhile
+	topics  []*topic              // attached to
+	watched []*topic              // kept open so that the hub hears of ended sessions, attached or not
+	joins   []*chat.Event         // room.joined whose rooms are still to be attached
+	joining bool                  // somebody sees to them
+	left    map[chat.Stream]int64 // seq at which the person was seen to leave rooms, since the last sync
 }
 
 // NewConn returns a connection that is not yet registered. Wake is called, from any goroutine and never
@@ -61,39 +67,46 @@ func NewConn(encoder Encoder, limit int, wake func(*Conn)) *Conn {
 }
 
 // Send queues a frame made by the door, such as the answer to a request. Frames are shared and not changed.
-func (c *Conn) Send(frame []byte) { c.push(frame, false) }
+func (c *Conn) Send(frame []byte) { c.push(frame, answer) }
 
-// maxHeld bounds what waits while a sync is being answered: a person's own stream, at most chat.Window events.
+// nature says how a frame is treated.
+type nature int
+
+const (
+	news   nature = iota // follows the answer of a sync that is under way
+	answer               // overtakes it
+	signal               // news that may be dropped
+)
+
+// maxHeld bounds what waits while a sync is being answered: a person's own stream and the server's, at most chat.Window events each.
 const maxHeld = 32 << 20
 
-func (c *Conn) push(frame []byte, droppable bool) {
+func (c *Conn) push(frame []byte, is nature) {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.reason != Open {
-		c.mu.Unlock()
 		return
 	}
-	limit := c.limit
+	limit := c.limit + c.burst
 	if c.hold {
 		limit = maxHeld
 	}
-	if droppable {
-		limit /= 4
+	if is == signal {
+		limit = c.limit / 4
 	}
 	if c.bytes > 0 && c.bytes+len(frame) > limit {
-		if !droppable {
+		if is != signal {
 			c.shut(Slow)
 		}
-		c.mu.Unlock()
 		return
 	}
 	c.bytes += len(frame)
-	if c.hold {
+	if c.hold && is != answer {
 		c.held = append(c.held, frame)
-	} else {
-		c.queue = append(c.queue, frame)
-		c.rouse()
+		return
 	}
-	c.mu.Unlock()
+	c.queue = append(c.queue, frame)
+	c.rouse()
 }
 
 // rouse wakes the door if it is not awake. The lock is held.
@@ -152,12 +165,13 @@ func (c *Conn) Closed() Reason {
 func (c *Conn) Take(buf []byte, max int) ([]byte, Reason) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	n := 0
+	n, before := 0, c.bytes
 	for n < len(c.queue) && (n == 0 || len(buf)+len(c.queue[n]) <= max) {
 		buf = append(buf, c.queue[n]...)
 		c.bytes -= len(c.queue[n])
 		n++
 	}
+	c.burst -= min(c.burst, before-c.bytes)
 	if n == 0 {
 		c.awake = false
 		return buf, c.reason
@@ -176,7 +190,8 @@ func (c *Conn) Take(buf []byte, max int) ([]byte, Reason) {
 	return buf, Open
 }
 
-// waitRoom waits until less than half of the queue is taken, or the connection is closed.
+// waitRoom waits until less than half of the queue is taken, or the connection is closed. While a sync is being answered
+// there is nobody to wait for.
 func (c *Conn) waitRoom(done <-chan struct{}) {
 	c.mu.Lock()
 	if c.reason != Open || c.bytes <= c.limit/2 || c.hold {
@@ -194,29 +209,58 @@ func (c *Conn) waitRoom(done <-chan struct{}) {
 	}
 }
 
-// startHold keeps back whatever is pushed from now on.
+// startHold keeps back the news that are pushed from now on.
 func (c *Conn) startHold() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.hold = true
 }
 
-// release queues the frame, and after it what was held back.
+// release queues the frame, and after it what was held back. However much that is, the connection is not slow for it.
 func (c *Conn) release(frame []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.hold = false
-	if c.reason != Open && c.reason != Restart && c.reason != Changed {
-		c.held = nil
-		return
-	}
-	if frame != nil {
+	if c.hold = false; c.reason == Open || c.reason == Restart || c.reason == Changed {
 		c.bytes += len(frame)
-		c.queue = append(c.queue, frame)
+		c.queue = append(append(c.queue, frame), c.held...)
+		c.burst = c.bytes
+		c.rouse()
 	}
-	c.queue = append(c.queue, c.held...)
 	c.held = nil
-	c.rouse()
+}
+
+// forget drops what was held back: the sync has failed.
+func (c *Conn) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, frame := range c.held {
+		c.bytes -= len(frame)
+	}
+	c.hold, c.held, c.bytes = false, nil, max(c.bytes, 0)
+}
+
+// noteLeft remembers that the connection was told of its person's leaving.
+func (c *Conn) noteLeft(e *chat.Event) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.left == nil {
+		c.left = map[chat.Stream]int64{}
+	}
+	c.left[e.Stream] = max(c.left[e.Stream], e.Seq)
+}
+
+// leftSince reports whether the connection was told of its person's leaving after that place.
+func (c *Conn) leftSince(s chat.Stream, at chat.Position) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.left[s] > at.Seq
+}
+
+// attached reports whether the connection is attached to a topic.
+func (c *Conn) attached(t *topic) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Contains(c.topics, t)
 }
 
 // note adds or removes a topic from the list of those attached to. It reports false if the

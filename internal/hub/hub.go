@@ -2,7 +2,6 @@ package hub
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"slices"
@@ -72,6 +71,10 @@ type Hub struct {
 	users    map[chat.UserID][]*Conn
 	count    int
 	draining bool
+	emptied  chan struct{} // closed when the last connection is gone, once draining
+	finish   []func(context.Context)
+
+	presenceMu sync.Mutex // held while Presence is told; locked before usersMu
 
 	delivered, repairs, resyncs, resumes atomic.Int64
 }
@@ -162,7 +165,7 @@ func (h *Hub) admit(c *Conn) error {
 	first := len(h.users[user]) == 1
 	h.usersMu.Unlock()
 	if first {
-		h.cfg.Presence.Enter(h.ctx, user)
+		h.tellPresence(user)
 	}
 	return nil
 }
@@ -170,7 +173,9 @@ func (h *Hub) admit(c *Conn) error {
 // Unregister lets go of a connection that was registered.
 func (h *Hub) Unregister(c *Conn) {
 	c.Close(Finished)
+	c.turn.Lock() // nobody attaches it any more: it is closed
 	h.detachAll(c)
+	c.turn.Unlock()
 	for _, t := range c.watched {
 		h.leave(t)
 	}
@@ -182,14 +187,32 @@ func (h *Hub) Unregister(c *Conn) {
 		h.usersMu.Unlock()
 		return
 	}
-	h.count--
 	h.users[user] = slices.Delete(h.users[user], i, i+1)
 	last := len(h.users[user]) == 0
 	if last {
 		delete(h.users, user)
 	}
+	if h.count--; h.count == 0 && h.emptied != nil {
+		close(h.emptied)
+		h.emptied = nil
+	}
 	h.usersMu.Unlock()
 	if last {
+		h.tellPresence(user)
+	}
+}
+
+// tellPresence says whether the person is here as it is now, so that a connection that comes while another goes, as when a page is
+// loaded again, is not told of in the wrong order.
+func (h *Hub) tellPresence(user chat.UserID) {
+	h.presenceMu.Lock()
+	defer h.presenceMu.Unlock()
+	h.usersMu.Lock()
+	here := len(h.users[user]) > 0
+	h.usersMu.Unlock()
+	if here {
+		h.cfg.Presence.Enter(h.ctx, user)
+	} else {
 		h.cfg.Presence.Leave(h.ctx, user)
 	}
 }
@@ -209,8 +232,16 @@ func (h *Hub) conns(user chat.UserID) []*Conn {
 	return slices.Clone(h.users[user])
 }
 
-// Drain refuses new connections, tells everyone to come back within about retry, and closes them when what was
-// waiting for them is written. It returns when all are gone or ctx is done.
+// BeforeClosing has Drain call finish, which ends within its context, after clients were told to go and before their connections are
+// closed: a door answers what was asked already. Call it before Drain.
+func (h *Hub) BeforeClosing(finish func(context.Context)) {
+	h.usersMu.Lock()
+	defer h.usersMu.Unlock()
+	h.finish = append(h.finish, finish)
+}
+
+// Drain refuses new connections, tells everyone to come back after about retry, each at another time, has doors finish what is
+// under way, and closes the connections when what was waiting for them is written. It returns when all are gone or ctx is done.
 func (h *Hub) Drain(ctx context.Context, retry time.Duration) error {
 	h.usersMu.Lock()
 	h.draining = true
@@ -218,288 +249,29 @@ func (h *Hub) Drain(ctx context.Context, retry time.Duration) error {
 	for _, conns := range h.users {
 		all = append(all, conns...)
 	}
+	finish := h.finish
+	var emptied chan struct{}
+	if h.count > 0 {
+		emptied = make(chan struct{})
+		h.emptied = emptied
+	}
 	h.usersMu.Unlock()
 	for _, c := range all {
-		c.push(c.encoder.Goodbye("the server is stopping", retry/2+rand.N(retry)), false)
+		c.push(c.encoder.Goodbye("the server is stopping", retry/2+rand.N(retry)), answer)
+	}
+	for _, f := range finish {
+		f(ctx)
+	}
+	for _, c := range all {
 		c.Close(Restart)
 	}
-	for {
-		h.usersMu.Lock()
-		left := h.count
-		h.usersMu.Unlock()
-		if left == 0 {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
-}
-
-// Ring takes an event from the bell.
-func (h *Hub) Ring(e *chat.Event) {
-	t := h.topic(e.Stream)
-	if t == nil {
-		return
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	switch {
-	case !t.open:
-		t.again = true
-	case e.Follows(t.cursor):
-		h.deliver(t, e)
-	case !t.knows(e):
-		h.repair(t)
-	}
-}
-
-// Deaf takes the bell's word that rings may have been lost.
-func (h *Hub) Deaf(s chat.Stream) {
-	if t := h.topic(s); t != nil {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		h.repair(t)
-	}
-}
-
-// Signal takes a signal from the bell.
-func (h *Hub) Signal(s chat.Signal) {
-	t := h.topic(s.Stream)
-	if t == nil {
-		return
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	var frames []frame
-next:
-	for _, c := range t.conns {
-		for _, f := range frames {
-			if f.encoder == c.encoder {
-				c.push(f.bytes, true)
-				continue next
-			}
-		}
-		f := frame{c.encoder, c.encoder.Signal(s)}
-		frames = append(frames, f)
-		c.push(f.bytes, true)
-	}
-}
-
-// topic returns the topic of a stream, nil if there is none.
-func (h *Hub) topic(s chat.Stream) *topic {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.topics[s]
-}
-
-// deliver moves a topic by the next event, and does what the event asks of the hub. The topic is locked.
-func (h *Hub) deliver(t *topic, e *chat.Event) {
-	t.advance(e)
-	h.delivered.Add(1)
-	switch e.Kind {
-	case chat.MemberLeft:
-		h.expel(t, e.Member.User)
-	case chat.RoomJoined:
-		for _, c := range t.conns {
-			h.follow(c, e)
-		}
-	case chat.SessionRevoked:
-		user, _ := t.stream.User()
-		for _, c := range h.conns(user) {
-			if slices.Contains(e.Sessions, c.who.Session) {
-				c.Close(Revoked)
-			}
-		}
-	case chat.UserUpdated:
-		for _, c := range h.conns(e.User.ID) {
-			if e.User.Disabled {
-				c.Close(Revoked)
-			} else if e.User.Role != c.who.User.Role {
-				c.Close(Changed)
-			}
-		}
-	}
-}
-
-// expel detaches the connections of somebody who has left the room. The topic is locked.
-func (h *Hub) expel(t *topic, user chat.UserID) {
-	now := h.cfg.Now()
-	for i := len(t.conns) - 1; i >= 0; i-- {
-		if t.conns[i].who.User.ID == user {
-			t.remove(t.conns[i], now)
-		}
-	}
-}
-
-// repair reads the store from the cursor on, in one goroutine per topic. The topic is locked.
-func (h *Hub) repair(t *topic) {
-	if t.repairing || !t.open {
-		t.again = true
-		return
-	}
-	if h.ctx.Err() != nil {
-		return
-	}
-	t.repairing = true
-	t.users++ // so that it stays
-	h.repairs.Add(1)
-	h.wg.Go(func() {
-		for wait := 50 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
-			err := h.catchUp(h.ctx, t)
-			t.mu.Lock()
-			if err == nil && !t.again || h.ctx.Err() != nil {
-				t.repairing = false
-				t.leave(h.cfg.Now())
-				t.mu.Unlock()
-				return
-			}
-			t.again = false
-			t.mu.Unlock()
-			if err != nil {
-				h.cfg.Logger.Warn("reading what was missed", "stream", t.stream, "error", err)
-				select {
-				case <-time.After(wait/2 + rand.N(wait)):
-				case <-h.ctx.Done():
-				}
-			}
-		}
-	})
-}
-
-// readPage is how many events are read from the store at once.
-const readPage = 200
-
-// catchUp moves a topic's cursor to the head of its stream. The topic is not locked.
-func (h *Hub) catchUp(ctx context.Context, t *topic) error {
-	for {
-		t.mu.Lock()
-		at := t.cursor
-		t.mu.Unlock()
-		events, err := h.cfg.Log.Events(ctx, t.stream, at, readPage)
-		if errors.Is(err, chat.ErrResync) {
-			return h.restart(ctx, t, at)
-		}
-		if err != nil {
-			return err
-		}
-		t.mu.Lock()
-		for i := range events {
-			if events[i].Follows(t.cursor) {
-				h.deliver(t, &events[i])
-			}
-		}
-		t.mu.Unlock()
-		if len(events) < readPage {
-			return nil
-		}
-	}
-}
-
-// restart puts a topic whose cursor the store cannot follow at the head of its stream, unless it has moved meanwhile.
-func (h *Hub) restart(ctx context.Context, t *topic, from chat.Position) error {
-	heads, err := h.cfg.Log.Heads(ctx, t.stream)
-	if err != nil {
-		return err
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.cursor != from {
+	if emptied == nil {
 		return nil
 	}
-	conns := slices.Clone(t.conns)
-	for _, c := range conns {
-		t.remove(c, h.cfg.Now())
-	}
-	t.cursor, t.ring, t.ringBytes = heads[0].Position, nil, 0
-	if _, own := t.stream.User(); own {
-		// Sessions may have been ended in what cannot be read any more.
-		for _, c := range conns {
-			c.Close(Changed)
-		}
+	select {
+	case <-emptied:
 		return nil
-	}
-	h.spawn(func() {
-		for _, c := range conns {
-			h.settle(c, h.resync(h.ctx, c, t))
-		}
-	})
-	return nil
-}
-
-// spawn runs f in a goroutine that Close waits for.
-func (h *Hub) spawn(f func()) {
-	if h.ctx.Err() == nil {
-		h.wg.Go(f)
-	}
-}
-
-// tend looks at the heads now and then, and closes topics that nobody uses.
-func (h *Hub) tend() {
-	every := h.cfg.Check
-	if every < 0 {
-		every = h.cfg.Linger
-	}
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		select {
-		case <-h.ctx.Done():
-			h.closeTopics(func(*topic) bool { return true })
-			return
-		case <-tick.C:
-		}
-		now := h.cfg.Now()
-		h.closeTopics(func(t *topic) bool { return t.users == 0 && now.Sub(t.idle) >= h.cfg.Linger })
-		if h.cfg.Check > 0 {
-			h.checkHeads()
-		}
-	}
-}
-
-// closeTopics closes those for which which, called with the topic locked, says so.
-func (h *Hub) closeTopics(which func(*topic) bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for stream, t := range h.topics {
-		t.mu.Lock()
-		gone := t.open && which(t)
-		t.mu.Unlock()
-		if gone {
-			delete(h.topics, stream)
-			h.cfg.Bell.Unsubscribe(stream)
-		}
-	}
-}
-
-// checkHeads repairs the topics whose streams have moved on without a ring.
-func (h *Hub) checkHeads() {
-	h.mu.Lock()
-	var open []*topic
-	for _, t := range h.topics {
-		open = append(open, t)
-	}
-	h.mu.Unlock()
-	for part := range slices.Chunk(open, 500) {
-		streams := make([]chat.Stream, len(part))
-		for i, t := range part {
-			streams[i] = t.stream
-		}
-		heads, err := h.cfg.Log.Heads(h.ctx, streams...)
-		if err != nil {
-			if h.ctx.Err() == nil {
-				h.cfg.Logger.Warn("looking for lost rings", "error", err)
-			}
-			return
-		}
-		for i, t := range part {
-			t.mu.Lock()
-			if t.open && heads[i].Position != t.cursor {
-				h.repair(t)
-			}
-			t.mu.Unlock()
-		}
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }

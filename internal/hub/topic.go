@@ -26,7 +26,8 @@ type topic struct {
 	ringBytes int
 	conns     []*Conn
 	repairing bool
-	again     bool // something came while repairing, or before the topic was open
+	again     bool          // something came while repairing, or before the topic was open
+	gathered  []chat.Signal // presence to be told soon
 }
 
 // record is an event with its frames, one per encoder that was needed so far.
@@ -62,7 +63,7 @@ func (r *record) bytes(e Encoder) []byte {
 func (t *topic) advance(e *chat.Event) {
 	r := record{event: e}
 	for _, c := range t.conns {
-		c.push(r.bytes(c.encoder), false)
+		c.push(r.bytes(c.encoder), news)
 	}
 	t.cursor = e.Position()
 	t.ring = append(t.ring, r)
@@ -74,6 +75,23 @@ func (t *topic) advance(e *chat.Event) {
 	}
 	if drop > 0 {
 		t.ring = slices.Delete(t.ring, 0, drop)
+	}
+}
+
+// signal tells everyone attached, in one frame for each encoder; who has much to read yet is spared. The lock is held.
+func (t *topic) signal(signals ...chat.Signal) {
+	var frames []frame
+	for _, c := range t.conns {
+		i := slices.IndexFunc(frames, func(f frame) bool { return f.encoder == c.encoder })
+		if i < 0 {
+			i = len(frames)
+			var b []byte
+			for _, s := range signals {
+				b = append(b, c.encoder.Signal(s)...)
+			}
+			frames = append(frames, frame{c.encoder, b})
+		}
+		c.push(frames[i].bytes, signal)
 	}
 }
 

@@ -1,0 +1,110 @@
+package hub
+
+import (
+	"slices"
+	"time"
+
+	"github.com/parley-chat/parley/internal/chat"
+)
+
+// Ring takes an event from the bell.
+func (h *Hub) Ring(e *chat.Event) {
+	t := h.topic(e.Stream)
+	if t == nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case !t.open:
+		t.again = true
+	case e.Follows(t.cursor):
+		h.deliver(t, e)
+	case !t.knows(e):
+		h.repair(t)
+	}
+}
+
+// Deaf takes the bell's word that rings may have been lost.
+func (h *Hub) Deaf(s chat.Stream) {
+	if t := h.topic(s); t != nil {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		h.repair(t)
+	}
+}
+
+// Signal takes a signal from the bell. Who comes and goes is told to many, so that this is gathered for a moment.
+func (h *Hub) Signal(s chat.Signal) {
+	t := h.topic(s.Stream)
+	if t == nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if s.Kind != chat.Presence {
+		t.signal(s)
+		return
+	}
+	if len(t.gathered) == 0 {
+		h.spawn(func() { h.tellGathered(t) })
+	}
+	t.gathered = slices.DeleteFunc(t.gathered, func(o chat.Signal) bool { return o.User == s.User })
+	t.gathered = append(t.gathered, s)
+}
+
+// gatherFor is how long news of people who come and go wait for company.
+const gatherFor = 100 * time.Millisecond
+
+func (h *Hub) tellGathered(t *topic) {
+	select {
+	case <-time.After(gatherFor):
+	case <-h.ctx.Done():
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for part := range slices.Chunk(t.gathered, 100) {
+		t.signal(part...)
+	}
+	t.gathered = nil
+}
+
+// deliver moves a topic by the next event, and does what the event asks of the hub. The topic is locked.
+func (h *Hub) deliver(t *topic, e *chat.Event) {
+	t.advance(e)
+	h.delivered.Add(1)
+	switch e.Kind {
+	case chat.MemberLeft:
+		h.expel(t, e)
+	case chat.RoomJoined:
+		for _, c := range t.conns {
+			h.follow(c, e)
+		}
+	case chat.SessionRevoked:
+		user, _ := t.stream.User()
+		for _, c := range h.conns(user) {
+			if len(e.Sessions) == 0 || slices.Contains(e.Sessions, c.who.Session) {
+				c.Close(Revoked)
+			}
+		}
+	case chat.UserUpdated:
+		for _, c := range h.conns(e.User.ID) {
+			if e.User.Disabled {
+				c.Close(Revoked)
+			} else if e.User.Role != c.who.User.Role {
+				c.Close(Changed)
+			}
+		}
+	}
+}
+
+// expel detaches the connections of somebody who has left the room. The topic is locked.
+func (h *Hub) expel(t *topic, e *chat.Event) {
+	now := h.cfg.Now()
+	for i := len(t.conns) - 1; i >= 0; i-- {
+		if c := t.conns[i]; c.who.User.ID == e.Member.User {
+			t.remove(c, now)
+			c.noteLeft(e)
+		}
+	}
+}

@@ -1,0 +1,112 @@
+package hub
+
+import (
+	"context"
+	"slices"
+
+	"github.com/parley-chat/parley/internal/chat"
+)
+
+// Sync is what a connection asks for, to be given what happens.
+type Sync struct {
+	Positions map[chat.Stream]chat.Position // what the client holds
+	Server    bool                          // whether it may follow the server's stream
+	// Views returns the rooms that the person is in.
+	Views func(context.Context) ([]chat.RoomView, error)
+	// Answer makes the frame that answers; what happens follows it.
+	Answer func(Synced) []byte
+}
+
+// Synced is what there is to answer. Its lists are never nil.
+type Synced struct {
+	User, Server chat.Position
+	Rooms        []chat.RoomView // those without a position
+	Gone         []chat.Stream   // positions for what may not be read
+}
+
+// Sync attaches the connection to all that its person may follow. It returns when everything missed has been queued.
+// An error means that there was no answer and that the connection is attached to nothing. What fails after the
+// answer closes the connection with Changed.
+//
+// The person's own stream comes first: a room joined after it is attached arrives there, and one joined before is among
+// the views. Joins that arrive meanwhile wait for their turn, so that a room is attached once, from the client's position.
+func (h *Hub) Sync(ctx context.Context, c *Conn, s Sync) error {
+	c.turn.Lock()
+	defer c.turn.Unlock()
+	h.detachAll(c)
+	c.mu.Lock()
+	c.joins, c.left = nil, nil // the views will show them
+	c.mu.Unlock()
+	c.startHold()
+	views, answer, err := h.state(ctx, c, s)
+	if err != nil {
+		h.detachAll(c)
+		c.forget()
+		return err
+	}
+	c.release(answer)
+	// The client takes its time over what follows: nobody waits for this but itself.
+	for i := range views {
+		stream, known := chat.RoomStream(views[i].ID), views[i].Position
+		from, given := s.Positions[stream]
+		if !given {
+			from = known
+		}
+		if err := h.attach(h.ctx, c, stream, from, known.Seq, given); err != nil {
+			h.settle(c, err)
+			break
+		}
+	}
+	return nil
+}
+
+// state attaches the connection to the streams that are not rooms' and returns the person's rooms and the answer.
+func (h *Hub) state(ctx context.Context, c *Conn, s Sync) ([]chat.RoomView, []byte, error) {
+	out := Synced{Rooms: []chat.RoomView{}, Gone: []chat.Stream{}}
+	own := chat.UserStream(c.who.User.ID)
+	var err error
+	if out.User, err = h.begin(ctx, c, own, s.Positions); err != nil {
+		return nil, nil, err
+	}
+	if s.Server {
+		if out.Server, err = h.begin(ctx, c, chat.ServerStream, s.Positions); err != nil {
+			return nil, nil, err
+		}
+	}
+	views, err := s.Views(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	mine := map[chat.Stream]bool{own: true, chat.ServerStream: s.Server}
+	for i := range views {
+		stream := chat.RoomStream(views[i].ID)
+		mine[stream] = true
+		if _, given := s.Positions[stream]; !given {
+			out.Rooms = append(out.Rooms, views[i])
+		}
+	}
+	for stream := range s.Positions {
+		if !mine[stream] {
+			out.Gone = append(out.Gone, stream)
+		}
+	}
+	slices.Sort(out.Gone)
+	return views, s.Answer(out), nil
+}
+
+// begin attaches the connection to a stream that is not a room's: from its position, if it gave one, or from now on. It
+// returns the place that the answer names: the client's own, or now.
+func (h *Hub) begin(ctx context.Context, c *Conn, s chat.Stream, given map[chat.Stream]chat.Position) (chat.Position, error) {
+	if from, ok := given[s]; ok {
+		return from, h.attach(ctx, c, s, from, 0, true)
+	}
+	t, err := h.open(ctx, s)
+	if err != nil {
+		return chat.Position{}, err
+	}
+	defer h.leave(t)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.add(c)
+	return t.cursor, nil
+}
