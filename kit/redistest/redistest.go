@@ -229,17 +229,25 @@ func (s *Server) signal(n syscall.Signal) {
 func (s *Server) launch() error {
 	s.mu.Lock()
 	cmd := exec.Command("redis-server", s.command()...)
-	exited := make(chan struct{})
-	if err := spawn(cmd); err != nil {
+	cmd.SysProcAttr = dieWithParent()
+	started, exited := make(chan error, 1), make(chan struct{})
+	go func() { // ends with the process, which end waits for
+		// The system ends the process with the thread that started it: it stays until then.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			cmd.Wait()
+			close(exited)
+		}
+	}()
+	if err := <-started; err != nil {
 		s.mu.Unlock()
 		return fmt.Errorf("redistest: start redis-server: %w", err)
 	}
 	s.cmd, s.exited = cmd, exited
 	s.mu.Unlock()
-	go func() { // ends with the process, which end waits for
-		cmd.Wait()
-		close(exited)
-	}()
 	for deadline := time.Now().Add(startTimeout); ; {
 		if s.answers() {
 			return nil
@@ -304,28 +312,3 @@ func freePort(t testing.TB) int {
 	defer l.Close()
 	return l.Addr().(*net.TCPAddr).Port
 }
-
-// spawn starts a process that the system ends when this one dies. That is tied to the thread that starts it, so one
-// thread does this for good.
-var spawn = func() func(*exec.Cmd) error {
-	type job struct {
-		cmd  *exec.Cmd
-		done chan error
-	}
-	jobs := make(chan job)
-	begin := sync.OnceFunc(func() {
-		go func() {
-			runtime.LockOSThread()
-			for j := range jobs {
-				j.cmd.SysProcAttr = dieWithParent()
-				j.done <- j.cmd.Start()
-			}
-		}()
-	})
-	return func(cmd *exec.Cmd) error {
-		begin()
-		j := job{cmd, make(chan error)}
-		jobs <- j
-		return <-j.done
-	}
-}()

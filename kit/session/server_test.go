@@ -25,7 +25,6 @@ func TestMain(m *testing.M) {
 		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*clusterClient)._refresh.func2"),
 		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1"),
 		// The thread that servers are tied to stays.
-		goleak.IgnoreAnyFunction("github.com/parley-chat/parley/kit/redistest.init.init.func1.func2.1"),
 	)
 	if err != nil && code == 0 {
 		fmt.Fprintln(os.Stderr, err)

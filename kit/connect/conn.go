@@ -1,0 +1,283 @@
+package connect
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/rueidis"
+)
+
+// Backoff is the time between attempts: it doubles from Min to Max, and half of it is random, so that many who lost
+// the same server do not come back at the same moment. Default 50 ms to 2 s.
+type Backoff struct {
+	Min, Max time.Duration
+}
+
+// Delay returns how long to wait after so many failed attempts, the first being 1.
+func (b Backoff) Delay(attempts int) time.Duration {
+	if b.Min <= 0 {
+		b.Min = 50 * time.Millisecond
+	}
+	if b.Max < b.Min {
+		b.Max = max(b.Min, 2*time.Second)
+	}
+	d := b.Max
+	if shift := max(0, attempts-1); shift < 30 && b.Min<<shift < b.Max {
+		d = b.Min << shift
+	}
+	return d/2 + rand.N(d/2+1)
+}
+
+// Kind says what happened to a connection.
+type Kind int
+
+const (
+	Connected Kind = iota // a connection is open
+	Lost                  // an open connection broke, or was closed; of one that is not in use this shows with the next command
+	Failed                // a connection could not be opened
+)
+
+func (k Kind) String() string { return [...]string{"connected", "lost", "failed"}[k] }
+
+// Event is something that happened to a connection.
+type Event struct {
+	Kind       Kind
+	Addr       string
+	Subscriber bool  // it is one of Subscriber's, not of Client's
+	Err        error // with Lost and Failed
+}
+
+func (e Event) String() string {
+	who := "commands"
+	if e.Subscriber {
+		who = "subscriptions"
+	}
+	if e.Err == nil {
+		return fmt.Sprintf("redis connection for %s to %s: %v", who, e.Addr, e.Kind)
+	}
+	return fmt.Sprintf("redis connection for %s to %s: %v: %v", who, e.Addr, e.Kind, e.Err)
+}
+
+// Option changes what Open does.
+type Option func(*settings)
+
+type settings struct {
+	events  []func(Event)
+	metrics prometheus.Registerer
+	change  []func(*rueidis.ClientOption)
+}
+
+// OnEvent has f called with everything that happens to connections, from their own goroutines: it must not block, nor
+// call Redis.
+func OnEvent(f func(Event)) Option { return func(s *settings) { s.events = append(s.events, f) } }
+
+// WithMetrics registers redis_connections (gauge), redis_connections_opened_total, redis_connections_lost_total and
+// redis_connections_failed_total, labelled by use: commands or subscriptions.
+func WithMetrics(r prometheus.Registerer) Option { return func(s *settings) { s.metrics = r } }
+
+// With changes rueidis' own options last, for what Config does not have.
+func With(change func(*rueidis.ClientOption)) Option {
+	return func(s *settings) { s.change = append(s.change, change) }
+}
+
+// Conn is Redis, connected.
+type Conn struct {
+	Client     rueidis.Client // for commands
+	Subscriber rueidis.Client // for subscriptions, on connections of its own
+}
+
+// Close closes both clients.
+func (c *Conn) Close() {
+	c.Subscriber.Close()
+	c.Client.Close()
+}
+
+// Open connects, and waits for Redis to be there: until ctx is done, or StartTimeout has passed. The error then says what was waited
+// for and why it did not come. What waiting cannot mend, as a wrong password, is an error at once.
+func Open(ctx context.Context, cfg Config, opts ...Option) (*Conn, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	var s settings
+	for _, o := range opts {
+		o(&s)
+	}
+	if s.metrics != nil {
+		count, err := newMetrics(s.metrics)
+		if err != nil {
+			return nil, fmt.Errorf("redis metrics: %w", err)
+		}
+		s.events = append(s.events, count)
+	}
+	if cfg.StartTimeout <= 0 {
+		cfg.StartTimeout = 10 * time.Second
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, cfg.StartTimeout, fmt.Errorf("gave up after %v", cfg.StartTimeout))
+	defer cancel()
+	client, err := wait(ctx, cfg, s, false)
+	if err != nil {
+		return nil, err
+	}
+	subscriber, err := wait(ctx, cfg, s, true)
+	if err != nil {
+		client.Close()
+		return nil, err
+	}
+	return &Conn{Client: client, Subscriber: subscriber}, nil
+}
+
+// wait opens one client, as often as it takes.
+func wait(ctx context.Context, cfg Config, s settings, subscriber bool) (rueidis.Client, error) {
+	var last error
+	for attempt := 1; ; attempt++ {
+		client, err := try(ctx, cfg.option(ctx, s, subscriber))
+		if err == nil {
+			return client, nil
+		}
+		if isFinal(err) {
+			return nil, fmt.Errorf("redis at %s: %w", cfg, err)
+		}
+		if ctx.Err() == nil || last == nil {
+			last = err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("waiting for redis at %s: %w (%w)", cfg, last, context.Cause(ctx))
+		case <-time.After(cfg.Backoff.Delay(attempt)):
+		}
+	}
+}
+
+// try opens a client. A server that accepts and says nothing is given up with ctx; what it opened is closed when it ends.
+func try(ctx context.Context, o rueidis.ClientOption) (rueidis.Client, error) {
+	type result struct {
+		client rueidis.Client
+		err    error
+	}
+	done := make(chan result, 1)
+	go func() { // ends within the dial time-out
+		client, err := rueidis.NewClient(o)
+		done <- result{client, err}
+	}()
+	select {
+	case r := <-done:
+		return r.client, r.err
+	case <-ctx.Done():
+		go func() {
+			if r := <-done; r.err == nil {
+				r.client.Close()
+			}
+		}()
+		return nil, errors.New("no answer")
+	}
+}
+
+// isFinal reports whether waiting cannot mend the error: Redis is there, and refuses.
+func isFinal(err error) bool {
+	if e, ok := rueidis.IsRedisErr(err); ok {
+		for _, prefix := range []string{"WRONGPASS", "NOAUTH", "NOPERM", "ERR invalid DB index", "ERR DB index", "ERR AUTH", "ERR Client sent AUTH"} {
+			if strings.HasPrefix(e.Error(), prefix) {
+				return true
+			}
+		}
+	}
+	unknown := x509Error{}
+	return errors.As(err, &unknown.authority) || errors.As(err, &unknown.host)
+}
+
+// option is the configuration in rueidis' terms.
+func (c Config) option(ctx context.Context, s settings, subscriber bool) rueidis.ClientOption {
+	if c.DialTimeout <= 0 {
+		c.DialTimeout = 5 * time.Second
+	}
+	if c.KeepAlive <= 0 {
+		c.KeepAlive = 30 * time.Second
+	}
+	if c.WriteTimeout <= 0 {
+		c.WriteTimeout = 10 * time.Second
+	}
+	tell := func(k Kind, addr string, err error) {
+		for _, f := range s.events {
+			f(Event{k, addr, subscriber, err})
+		}
+	}
+	o := rueidis.ClientOption{
+		InitAddress: c.Addrs, Username: c.Username, Password: c.Password, SelectDB: c.DB, ClientName: c.ClientName, TLSConfig: c.TLS,
+		Dialer:           net.Dialer{Timeout: c.DialTimeout, KeepAlive: c.KeepAlive},
+		ConnWriteTimeout: c.WriteTimeout,
+		RetryDelay:       func(attempts int, _ rueidis.Completed, _ error) time.Duration { return c.Backoff.Delay(attempts) },
+		DialCtxFn:        dialer(tell),
+	}
+	switch c.Mode {
+	case Single:
+		o.ForceSingleClient = true
+	case Sentinel:
+		o.Sentinel = rueidis.SentinelOption{MasterSet: c.MasterSet, Username: c.SentinelUsername, Password: c.SentinelPassword, TLSConfig: c.TLS,
+			Dialer: net.Dialer{Timeout: c.DialTimeout, KeepAlive: c.KeepAlive}}
+	}
+	for _, f := range s.change {
+		f(&o)
+	}
+	return o
+}
+
+// dialer opens connections and tells what becomes of them.
+func dialer(tell func(Kind, string, error)) func(context.Context, string, *net.Dialer, *tls.Config) (net.Conn, error) {
+	return func(ctx context.Context, addr string, d *net.Dialer, cfg *tls.Config) (net.Conn, error) {
+		network := "tcp"
+		if strings.HasPrefix(addr, "/") {
+			network = "unix"
+		}
+		var conn net.Conn
+		var err error
+		if cfg != nil {
+			conn, err = (&tls.Dialer{NetDialer: d, Config: cfg}).DialContext(ctx, network, addr)
+		} else {
+			conn, err = d.DialContext(ctx, network, addr)
+		}
+		if err != nil {
+			tell(Failed, addr, err)
+			return nil, err
+		}
+		tell(Connected, addr, nil)
+		return &watched{Conn: conn, addr: addr, tell: tell}, nil
+	}
+}
+
+// watched is a connection that tells, once, when it is lost.
+type watched struct {
+	net.Conn
+	addr string
+	tell func(Kind, string, error)
+	over atomic.Bool
+}
+
+func (w *watched) Read(b []byte) (int, error) {
+	n, err := w.Conn.Read(b)
+	if timeout := net.Error(nil); err != nil && (!errors.As(err, &timeout) || !timeout.Timeout()) {
+		w.end(err)
+	}
+	return n, err
+}
+
+// errClosed is why a connection was lost that this side closed.
+var errClosed = errors.New("closed by this side")
+
+func (w *watched) Close() error {
+	w.end(errClosed)
+	return w.Conn.Close()
+}
+
+func (w *watched) end(err error) {
+	if !w.over.Swap(true) {
+		w.tell(Lost, w.addr, err)
+	}
+}

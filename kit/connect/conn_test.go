@@ -1,0 +1,311 @@
+package connect_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/redis/rueidis"
+	"go.uber.org/goleak"
+
+	"github.com/parley-chat/parley/kit/connect"
+	"github.com/parley-chat/parley/kit/redistest"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m)
+}
+
+func parse(t *testing.T, url string) connect.Config {
+	t.Helper()
+	c, err := connect.Parse(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func open(t *testing.T, c connect.Config, opts ...connect.Option) *connect.Conn {
+	t.Helper()
+	conn, err := connect.Open(t.Context(), c, opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	return conn
+}
+
+func set(ctx context.Context, c rueidis.Client, key string) error {
+	return c.Do(ctx, c.B().Set().Key(key).Value("v").Build()).Error()
+}
+
+func TestOpen(t *testing.T) {
+	for name, url := range map[string]string{
+		"port":   redistest.StartTCP(t).URL(),
+		"socket": redistest.Start(t).URL(),
+		"password": strings.Replace(redistest.StartTCP(t, "--user", "me", "on", ">p@ss", "~*", "&*", "+@all", "--user", "default", "off").URL(),
+			"redis://", "redis://me:p%40ss@", 1),
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn := open(t, parse(t, url+"?db=0&client_name=test"))
+			if err := set(t.Context(), conn.Client, "k"); err != nil {
+				t.Error(err)
+			}
+			list, err := conn.Client.Do(t.Context(), conn.Client.B().ClientList().Build()).ToString()
+			if n := strings.Count(list, "name=test"); err != nil || n < 2 {
+				t.Errorf("%d connections have the name, want one for commands and one for subscriptions: %v", n, err)
+			}
+		})
+	}
+}
+
+func TestCluster(t *testing.T) {
+	c := redistest.StartCluster(t)
+	var hosts []string
+	for _, m := range c.Masters {
+		hosts = append(hosts, m.Addr())
+	}
+	conn := open(t, parse(t, "redis+cluster://"+strings.Join(hosts, ",")))
+	for _, key := range []string{"a", "b", "c", "d", "e"} {
+		if err := set(t.Context(), conn.Client, key); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestSentinelFailover(t *testing.T) {
+	s := redistest.StartSentinel(t)
+	var hosts []string
+	for _, w := range s.Sentinels {
+		hosts = append(hosts, w.Addr())
+	}
+	conn := open(t, parse(t, "redis+sentinel://"+strings.Join(hosts, ",")+"/"+redistest.MasterSet))
+	if err := set(t.Context(), conn.Client, "before"); err != nil {
+		t.Fatal(err)
+	}
+	s.Servers[0].Kill()
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		err := set(ctx, conn.Client, "after")
+		cancel()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("no write succeeds after the failover: %v", err)
+		}
+	}
+}
+
+func TestErrorsSayWhy(t *testing.T) {
+	locked := redistest.StartTCP(t, "--requirepass", "secret")
+	hole, err := net.Listen("tcp", "127.0.0.1:0") // accepts, by its backlog, and never answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hole.Close()
+	nobody, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed := nobody.Addr().String()
+	nobody.Close()
+	for name, c := range map[string]struct {
+		url  string
+		want []string
+	}{
+		"nobody there":   {"redis://" + closed + "?start_timeout=300ms", []string{closed, "refused", "gave up after 300ms"}},
+		"never answers":  {"redis://" + hole.Addr().String() + "?start_timeout=300ms&dial_timeout=500ms", []string{hole.Addr().String(), "gave up after 300ms"}},
+		"wrong password": {strings.Replace(locked.URL(), "redis://", "redis://:wrong@", 1) + "?start_timeout=1h", []string{"WRONGPASS"}},
+		"no password":    {locked.URL() + "?start_timeout=1h", []string{"NOAUTH"}},
+		"no such socket": {"unix:///does/not/exist?start_timeout=300ms", []string{"/does/not/exist", "no such file"}},
+		"no sentinel":    {"redis+sentinel://" + closed + "/main?start_timeout=300ms", []string{"main", closed, "gave up"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn, err := connect.Open(t.Context(), parse(t, c.url))
+			if err == nil {
+				conn.Close()
+				t.Fatal("it opened")
+			}
+			for _, want := range c.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("%q does not speak of %q", err, want)
+				}
+			}
+			if strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), ":wrong@") {
+				t.Errorf("%q holds a password", err)
+			}
+		})
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := connect.Open(ctx, parse(t, "redis://"+closed)); err == nil || !strings.Contains(err.Error(), "canceled") {
+		t.Errorf("with a context that is done: %v", err)
+	}
+}
+
+func TestWaitsForRedis(t *testing.T) {
+	s := redistest.StartTCP(t)
+	s.Stop()
+	started := make(chan struct{})
+	go func() {
+		defer close(started)
+		time.Sleep(300 * time.Millisecond) // comes up late
+		s.Restart()
+	}()
+	var mu sync.Mutex
+	var kinds []connect.Kind
+	conn := open(t, parse(t, s.URL()), connect.OnEvent(func(e connect.Event) {
+		mu.Lock()
+		defer mu.Unlock()
+		kinds = append(kinds, e.Kind)
+	}))
+	<-started
+	if err := set(t.Context(), conn.Client, "k"); err != nil {
+		t.Error(err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if kinds[0] != connect.Failed || !slices.Contains(kinds, connect.Connected) {
+		t.Errorf("events: %v", kinds)
+	}
+}
+
+func TestEventsAndMetrics(t *testing.T) {
+	s := redistest.StartTCP(t)
+	registry := prometheus.NewRegistry()
+	events := make(chan connect.Event, 1000)
+	conn := open(t, parse(t, s.URL()), connect.WithMetrics(registry), connect.OnEvent(func(e connect.Event) { events <- e }))
+	until := func(kind connect.Kind, subscriber bool) {
+		t.Helper()
+		timeout := time.After(20 * time.Second)
+		for {
+			select {
+			case e := <-events:
+				if e.Kind == kind && e.Subscriber == subscriber {
+					if e.Addr != s.Addr() || (e.Err == nil) != (kind == connect.Connected) || !strings.Contains(e.String(), s.Addr()) {
+						t.Errorf("event %v", e)
+					}
+					return
+				}
+			case <-timeout:
+				t.Fatalf("no event %v for subscriber=%v", kind, subscriber)
+			}
+		}
+	}
+	until(connect.Connected, false)
+	until(connect.Connected, true)
+	s.Restart()
+	for deadline := time.Now().Add(20 * time.Second); ; {
+		if err := set(t.Context(), conn.Client, "k"); err == nil {
+			break
+		} else if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
+	until(connect.Lost, false)
+	until(connect.Connected, false)
+	if n, err := testutil.GatherAndCount(registry, "redis_connections", "redis_connections_opened_total", "redis_connections_lost_total"); err != nil || n < 5 {
+		t.Errorf("%d series, %v", n, err)
+	}
+	if _, err := connect.Open(t.Context(), parse(t, s.URL()), connect.WithMetrics(registry)); err == nil {
+		t.Error("metrics registered twice are no error")
+	}
+}
+
+// TestSlowHandlerDoesNotHoldUpCommands is why there is a Subscriber.
+func TestSlowHandlerDoesNotHoldUpCommands(t *testing.T) {
+	conn := open(t, parse(t, redistest.Start(t).URL()))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	entered, leave := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		conn.Subscriber.Receive(ctx, conn.Subscriber.B().Subscribe().Channel("c").Build(), func(rueidis.PubSubMessage) {
+			once.Do(func() { close(entered) })
+			<-leave
+		})
+	}()
+	for heard := false; !heard; {
+		if err := conn.Client.Do(ctx, conn.Client.B().Publish().Channel("c").Message("m").Build()).Error(); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-entered:
+			heard = true
+		default:
+		}
+	}
+	for range 100 {
+		if err := set(ctx, conn.Client, "k"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(leave)
+	cancel()
+	<-done
+}
+
+func TestTLS(t *testing.T) {
+	dir := t.TempDir()
+	cert, key := certificate(t, dir)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	l.Close()
+	redistest.Start(t, "--tls-port", port, "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", cert, "--tls-auth-clients", "no")
+	conn := open(t, parse(t, "rediss://127.0.0.1:"+port+"?ca="+cert))
+	if err := set(t.Context(), conn.Client, "k"); err != nil {
+		t.Error(err)
+	}
+	_, err = connect.Open(t.Context(), parse(t, "rediss://127.0.0.1:"+port+"?start_timeout=1h"))
+	if err == nil || !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("with a certificate that nobody vouches for: %v", err)
+	}
+}
+
+// certificate makes one for 127.0.0.1, which vouches for itself.
+func certificate(t *testing.T, dir string) (cert, key string) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "redis"}, NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	encoded, err := x509.MarshalECPrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(name, kind string, data []byte) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: data}), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	return write("cert.pem", "CERTIFICATE", der), write("key.pem", "EC PRIVATE KEY", encoded)
+}
