@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/parley-chat/parley/kit/cache"
+	"github.com/parley-chat/parley/kit/redistest"
 )
 
 type user struct {
@@ -300,7 +301,7 @@ func TestMain(m *testing.M) {
 	if child() {
 		return
 	}
-	code := m.Run()
+	code := redistest.Main(m)
 	stopShared()
 	if code == 0 {
 		if err := goleak.Find(

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/parley-chat/parley/kit/redistest"
 )
 
 // server is one redis-server of a test.
@@ -35,6 +37,7 @@ func startServer(t testing.TB, extra ...string) *server {
 
 func launch(t testing.TB, extra ...string) *server {
 	t.Helper()
+	redistest.Need(t)
 	s, err := boot(extra...)
 	must(t, err)
 	return s
@@ -167,6 +170,7 @@ var shared struct {
 
 func sharedAddrs(t testing.TB, kind string) []string {
 	t.Helper()
+	redistest.Need(t)
 	if kind == "single" {
 		addrs, err := sharedSingle()
 		must(t, err)

@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1"),
 		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*clusterClient)._refresh.func2"),
 	}
-	code := m.Run()
+	code := redistest.Main(m)
 	examples.end()
 	if err := goleak.Find(leaks...); err != nil && code == 0 {
 		fmt.Fprintln(os.Stderr, err)

@@ -15,13 +15,12 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	code := m.Run()
+	code := redistest.Main(m)
 	shared.end()
 	err := goleak.Find(
 		// A closed cluster client sleeps out the pause before its next look at the slots.
 		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*clusterClient)._refresh.func2"),
 		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1"),
-		// The thread that servers are tied to stays.
 	)
 	if err != nil && code == 0 {
 		fmt.Fprintln(os.Stderr, err)
@@ -38,6 +37,7 @@ var (
 
 // eachRedis runs a test on a single Redis, behind Sentinels and on a cluster, each empty. connect makes further clients.
 func eachRedis(t *testing.T, test func(t *testing.T, client rueidis.Client, connect func() rueidis.Client)) {
+	redistest.Need(t)
 	t.Run("single", func(t *testing.T) {
 		s := redistest.Start(t)
 		test(t, s.Client(t), func() rueidis.Client { return s.Client(t) })

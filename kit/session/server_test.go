@@ -18,13 +18,12 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	code := m.Run()
+	code := redistest.Main(m)
 	shared.end()
 	err := goleak.Find(
 		// A closed cluster client sleeps out the pause before its next look at the slots.
 		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*clusterClient)._refresh.func2"),
 		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1"),
-		// The thread that servers are tied to stays.
 	)
 	if err != nil && code == 0 {
 		fmt.Fprintln(os.Stderr, err)
@@ -41,6 +40,7 @@ var (
 
 // eachRedis runs a test on a single Redis, behind Sentinels and on a cluster, each empty.
 func eachRedis(t *testing.T, test func(t *testing.T, client rueidis.Client)) {
+	redistest.Need(t)
 	t.Run("single", func(t *testing.T) {
 		test(t, redistest.Start(t).Client(t))
 	})
