@@ -20,10 +20,9 @@ import (
 
 // server is a running Parley.
 type server struct {
-	cmd   *exec.Cmd
-	url   string // http://127.0.0.1:port
-	token string // of the owner
-	took  time.Duration
+	cmd  *exec.Cmd
+	url  string // http://127.0.0.1:port
+	took time.Duration
 }
 
 // startServer starts one on a data directory, with limits off, and waits for its first answer.

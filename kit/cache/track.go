@@ -20,7 +20,6 @@ type tracker struct {
 	client  rueidis.Client
 	prefix  string
 	beat    time.Duration // between proofs of life
-	lease   time.Duration // how long one proof holds
 	timeout time.Duration
 
 	onPush func([]rueidis.RedisMessage) // nil: everything

@@ -144,6 +144,7 @@ func (c Condition) span(f *field) (span, error) {
 
 // after answers the first string that is above all strings with this prefix.
 func after(prefix string) string {
+	//lint:ignore SA1011 keys are bytes, and 0xff is the greatest of them
 	b := []byte(strings.TrimRight(prefix, "\xff"))
 	b[len(b)-1]++ // never empty: it begins with a field's name
 	return string(b)

@@ -39,7 +39,8 @@ type all struct {
 	PTime   *time.Time
 	PAddr   *netip.Addr
 	Skipped string `redis:"-"`
-	inner   int
+	//lint:ignore U1000 the mapper must leave it alone
+	inner int
 }
 
 func full() *all {

@@ -64,6 +64,7 @@ func TestSchemaMistakes(t *testing.T) {
 	}
 	type unexported struct {
 		ID   string `redis:",key"`
+		//lint:ignore U1000 the tag is the mistake
 		name string `redis:"name"`
 	}
 	type nested struct {
