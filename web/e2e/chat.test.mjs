@@ -128,6 +128,33 @@ describe('two people', { skip: missing() }, () => {
     assert.equal(await mary.page.locator('.message.pending').count(), 0)
   })
 
+  it('are shown what was refused, and can take it elsewhere', async () => {
+    const [asJoe, asMary] = [await server.caller('Joe'), await server.caller('Mary')]
+    const room = await asJoe('POST', '/rooms', { name: 'Short visit', kind: 'private', users: [asMary.user.id] })
+    await mary.open('Short visit')
+    wire.cut()
+    await mary.say('too late')
+    await mary.page.locator('.message[data-state=pending]', { hasText: 'too late' }).waitFor()
+    await asJoe('DELETE', `/rooms/${room.id}/members/${asMary.user.id}`)
+    wire.mend()
+    await mary.page.getByText('This room is not here').waitFor()
+    await mary.page.getByRole('button', { name: 'A message was not sent' }).click()
+    await mary.page.getByRole('dialog').getByText('too late').waitFor()
+    await mary.page.getByRole('button', { name: 'Discard' }).click()
+    await mary.page.keyboard.press('Escape')
+    await mary.page.locator('.unsent-note').waitFor({ state: 'detached' })
+    await mary.open('General')
+  })
+
+  it('are told when a message is too long', async () => {
+    await mary.box.fill('é'.repeat(8_000))
+    await mary.page.locator('.size', { hasText: 'bytes left' }).waitFor()
+    await mary.box.fill('é'.repeat(8_200))
+    await mary.page.locator('.size.over', { hasText: '16 bytes too long' }).waitFor()
+    assert.ok(await mary.page.getByRole('button', { name: 'Send' }).isDisabled())
+    await mary.box.fill('')
+  })
+
   it('move by keyboard alone', async () => {
     await mary.page.keyboard.press('Control+k')
     await mary.page.keyboard.type('joe')

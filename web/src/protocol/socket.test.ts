@@ -8,15 +8,15 @@ import type { Event } from './types'
 
 const flush = () => vi.advanceTimersByTimeAsync(0)
 
-function setup(more: { over?: boolean; offline?: () => boolean } = {}) {
-  const statuses: Status['kind'][] = []
+function setup(more: { answer?: 'over' | 'alive'; offline?: () => boolean } = {}) {
+  const statuses: (Status['kind'] | 'blocked')[] = []
   const frames: string[] = []
   const socket: Socket = new Socket({
     open: () => new FakeSocket() as unknown as WebSocket,
     greet: async () => void (await socket.call('sync', {})),
     onFrame: (f) => frames.push(f.kind),
-    onStatus: (s) => statuses.push(s.kind),
-    sessionOver: async () => more.over ?? false,
+    onStatus: (s) => statuses.push(s.kind === 'reconnecting' && s.blocked ? 'blocked' : s.kind),
+    ask: async () => more.answer ?? 'silent',
     isOffline: more.offline ?? (() => false),
     random: () => 0.5,
   })
@@ -94,10 +94,23 @@ describe('the socket', () => {
   })
 
   it('asks whether the session is over when the upgrade fails', async () => {
-    const { statuses } = setup({ over: true })
+    const { statuses } = setup({ answer: 'over' })
     FakeSocket.last.end(1006)
     await flush()
     expect(statuses[statuses.length - 1]).toBe('refused')
+  })
+
+  it('tells when only the socket does not get through', async () => {
+    const { socket, statuses, connect } = setup({ answer: 'alive' })
+    for (let i = 0; i < 4; i++) {
+      const before = FakeSocket.all.length
+      FakeSocket.last.end(1006)
+      while (FakeSocket.all.length === before) await vi.advanceTimersByTimeAsync(50)
+    }
+    expect(statuses[statuses.length - 1]).toBe('blocked')
+    await connect()
+    expect(statuses[statuses.length - 1]).toBe('online')
+    socket.stop()
   })
 
   it('gives up when sync says so', async () => {

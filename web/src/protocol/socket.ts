@@ -6,7 +6,7 @@ import type { ActionName, Actions } from './types'
 export type Status =
   | { kind: 'connecting' } // the first time
   | { kind: 'online' }
-  | { kind: 'reconnecting'; at: number } // next attempt, in ms since 1970
+  | { kind: 'reconnecting'; at: number; blocked: boolean } // next attempt, in ms since 1970; blocked: HTTP gets through, WebSocket does not
   | { kind: 'offline' } // the browser says that there is no network
   | { kind: 'refused' } // the session is over
 
@@ -17,8 +17,8 @@ export interface Surroundings {
   greet: () => Promise<void>
   onFrame: (f: Exclude<Frame, { kind: 'result' | 'error' }>) => void
   onStatus: (s: Status) => void
-  /** Asked when a connection could not be made: whether the session is over, which a failed upgrade does not tell. */
-  sessionOver: () => Promise<boolean>
+  /** Asked over HTTP when a connection could not be made, as a failed upgrade does not tell why. */
+  ask: () => Promise<'over' | 'alive' | 'silent'>
   /** Whether the browser says that there is no network. */
   isOffline: () => boolean
   random?: () => number
@@ -46,6 +46,7 @@ export class Socket {
   private ended = false
   private everOnline = false
   private online = false
+  private blocked = false
 
   constructor(private readonly s: Surroundings) {}
 
@@ -134,6 +135,7 @@ export class Socket {
     this.attempt = 0
     this.hint = null
     this.everOnline = true
+    this.blocked = false
     this.online = true
     this.s.onStatus({ kind: 'online' })
     this.quiet()
@@ -170,10 +172,11 @@ export class Socket {
     this.attempt++
     this.hint = null
     if (neverOpened) {
-      // A refused upgrade looks like a network that is down: ask over REST which it is.
-      void this.s.sessionOver().then((over) => {
-        if (this.ended || this.ws !== null || !over) return
-        this.later({ kind: 'refused' })
+      void this.s.ask().then((answer) => {
+        if (this.ended || this.online) return
+        if (answer === 'over') this.giveUp()
+        // Once may be a server that is just starting.
+        this.blocked = answer === 'alive' && this.attempt > 1
       })
     }
     this.later(next)
@@ -181,15 +184,16 @@ export class Socket {
 
   private later(next: ReturnType<typeof afterClose>): void {
     clearTimeout(this.timer)
-    if (next.kind === 'refused') {
-      this.ended = true
-      this.s.onStatus({ kind: 'refused' })
-      return
-    }
+    if (next.kind === 'refused') return this.giveUp()
     const at = Date.now() + next.afterMs
     if (this.s.isOffline()) this.s.onStatus({ kind: 'offline' })
-    else if (this.everOnline || this.attempt > 1) this.s.onStatus({ kind: 'reconnecting', at })
+    else if (this.everOnline || this.attempt > 1) this.s.onStatus({ kind: 'reconnecting', at, blocked: this.blocked })
     this.timer = setTimeout(() => this.connect(), next.afterMs)
+  }
+
+  private giveUp(): void {
+    this.stop()
+    this.s.onStatus({ kind: 'refused' })
   }
 
   private drop(code: number): void {

@@ -20,7 +20,6 @@ const live = (): Connection => {
 
 /** Finds out who we are, and opens the chat or the log-in page. */
 export async function boot(): Promise<void> {
-  useApp.setState({ screen: 'loading' })
   try {
     const info = await rest.info()
     useApp.setState({ info })

@@ -41,7 +41,11 @@ export class Connection {
         if (status.kind === 'refused') on.refused()
         if (status.kind === 'online') on.online()
       },
-      sessionOver: () => rest.me().then(() => false, (e: unknown) => e instanceof ApiError && e.code === 'unauthenticated'),
+      ask: () =>
+        rest.me().then(
+          () => 'alive',
+          (e: unknown) => (e instanceof ApiError && e.code === 'unauthenticated' ? 'over' : 'silent'),
+        ),
       isOffline: () => !navigator.onLine,
     })
     this.outbox = new Outbox({

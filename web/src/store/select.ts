@@ -8,6 +8,9 @@ export const otherOf = (s: State, room: { pair?: string[] }): string => room.pai
 
 export const nameOf = (s: State, user: string): string => s.people[user]?.name ?? (user ? 'Somebody' : 'The server')
 
+/** Whether somebody is online; undefined for guests, who are not told. */
+export const presence = (s: State, user: string): boolean | undefined => (s.me.role === 'guest' ? undefined : s.online[user] === true)
+
 export function titleOf(s: State, room: RoomView): string {
   return room.kind === 'direct' ? nameOf(s, otherOf(s, room)) : (room.name ?? '')
 }

@@ -1,6 +1,7 @@
 import { useEffect } from 'react'
 import { boot } from '../store/actions'
 import { useApp } from '../store/store'
+import { blockedText } from './chat/ConnectionBar'
 import { Gate } from './auth/Gate'
 import { Shell } from './chat/Shell'
 import { Mark } from './kit/Mark'
@@ -24,13 +25,19 @@ function Splash() {
   return (
     <main className="splash">
       <Mark size={56} />
-      <p role="status">{status.kind === 'reconnecting' || status.kind === 'offline' ? 'Waiting for the server…' : 'Opening…'}</p>
+      <p role="status">
+        {status.kind === 'reconnecting' && status.blocked ? blockedText : status.kind === 'reconnecting' || status.kind === 'offline' ? 'Waiting for the server…' : 'Opening…'}
+      </p>
     </main>
   )
 }
 
 function Unreachable() {
   const reason = useApp((a) => a.reason)
+  useEffect(() => {
+    const timer = setInterval(() => void boot(), 5_000)
+    return () => clearInterval(timer)
+  }, [])
   return (
     <main className="splash">
       <Mark size={56} />

@@ -4,6 +4,9 @@ import { reconnect } from '../../store/actions'
 import { useApp } from '../../store/store'
 import { useNow } from '../kit/hooks'
 
+export const blockedText =
+  'The server answers, but live connections do not get through. Behind a proxy, it has to pass WebSockets on and the server has to know its --public-url.'
+
 /** A connection that is back sooner than this was never missed, in ms. */
 const shortest = 1_000
 
@@ -26,7 +29,7 @@ export function ConnectionBar() {
         <div className="connection">
           {status.kind === 'offline' ? <CloudOff size={15} aria-hidden /> : <LoaderCircle size={15} className="spin" aria-hidden />}
           <span>
-            {status.kind === 'offline' ? 'You are offline.' : 'Connection lost.'}{' '}
+            {status.kind === 'offline' ? 'You are offline.' : status.blocked ? blockedText : 'Connection lost.'}{' '}
             {waiting ? 'Your messages are kept here and go out when it is back.' : 'You can go on writing.'}
           </span>
           {status.kind === 'reconnecting' && <Countdown at={status.at} />}

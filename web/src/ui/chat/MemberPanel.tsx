@@ -3,7 +3,7 @@ import { useEffect, useMemo, useState } from 'react'
 import { explain } from '../../protocol/error'
 import type { Member, RoomView } from '../../protocol/types'
 import { loadMembers, openDirect, removeMember, updateMember } from '../../store/actions'
-import { mayModerate, nameOf } from '../../store/select'
+import { mayModerate, nameOf, presence } from '../../store/select'
 import { toast, useApp, useChat } from '../../store/store'
 import { openDialog } from '../dialogs/open'
 import { Avatar } from '../kit/Avatar'
@@ -61,7 +61,7 @@ export function MemberPanel({ room, onClose }: { room: string; onClose: () => vo
 function MemberItem({ member, room, moderate }: { member: Member; room: RoomView; moderate: boolean }) {
   const name = useChat((s) => nameOf(s, member.user))
   const me = useChat((s) => s.me)
-  const online = useChat((s) => !!s.online[member.user])
+  const online = useChat((s) => presence(s, member.user))
   const guest = useChat((s) => s.people[member.user]?.role === 'guest')
   const self = member.user === me.id
   const moderator = member.role === 'moderator'
@@ -75,7 +75,7 @@ function MemberItem({ member, room, moderate }: { member: Member; room: RoomView
           {name}
           {self && <span className="muted"> (you)</span>}
         </span>
-        <span className="visually-hidden">{online ? 'online' : 'offline'}</span>
+        <span className="visually-hidden">{online === undefined ? '' : online ? 'online' : 'offline'}</span>
         {(moderator || guest) && <span className="tag">{moderator ? 'Moderator' : 'Guest'}</span>}
       </button>
       {moderate && !self && (

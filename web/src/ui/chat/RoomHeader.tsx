@@ -1,7 +1,7 @@
 import { ArrowLeft, Hash, Lock, LogOut, MoreHorizontal, Settings2, UserPlus, Users } from 'lucide-react'
 import type { RoomView } from '../../protocol/types'
 import { leaveRoom, openRoom } from '../../store/actions'
-import { mayLeave, mayModerate, otherOf, titleOf } from '../../store/select'
+import { mayLeave, mayModerate, otherOf, presence, titleOf } from '../../store/select'
 import { useChat } from '../../store/store'
 import { openDialog } from '../dialogs/open'
 import { Avatar } from '../kit/Avatar'
@@ -17,7 +17,7 @@ interface Props {
 export function RoomHeader({ room, members, onMembers }: Props) {
   const title = useChat((s) => titleOf(s, room))
   const other = useChat((s) => otherOf(s, room))
-  const online = useChat((s) => !!s.online[other])
+  const online = useChat((s) => presence(s, other))
   const moderate = useChat((s) => mayModerate(s, room))
   const leave = useChat((s) => mayLeave(s, room))
   const direct = room.kind === 'direct'
@@ -38,7 +38,7 @@ export function RoomHeader({ room, members, onMembers }: Props) {
           <bdi>{title}</bdi>
         </h1>
         <p>
-          <bdi>{direct ? (online ? 'Online' : 'Offline') : room.topic || (room.kind === 'private' ? 'Private room' : 'Public room')}</bdi>
+          <bdi>{direct ? (online === undefined ? 'Direct messages' : online ? 'Online' : 'Offline') : room.topic || (room.kind === 'private' ? 'Private room' : 'Public room')}</bdi>
         </p>
       </div>
       {!direct && (

@@ -1,10 +1,10 @@
-import { Hash, Lock } from 'lucide-react'
+import { CircleAlert, Hash, Lock } from 'lucide-react'
 import { memo } from 'react'
 import { plainLine } from '../../markdown/render'
 import type { RoomView } from '../../protocol/types'
 import { openRoom } from '../../store/actions'
-import { nameOf, otherOf, titleOf } from '../../store/select'
-import { useChat } from '../../store/store'
+import { nameOf, otherOf, presence, titleOf } from '../../store/select'
+import { useApp, useChat } from '../../store/store'
 import { Avatar } from '../kit/Avatar'
 import { shortTime } from '../kit/time'
 
@@ -12,10 +12,11 @@ import { shortTime } from '../kit/time'
 export const RoomItem = memo(function RoomItem({ room, open, now }: { room: RoomView; open: boolean; now: number }) {
   const title = useChat((s) => titleOf(s, room))
   const other = useChat((s) => otherOf(s, room))
-  const online = useChat((s) => !!s.online[other])
+  const online = useChat((s) => presence(s, other))
   const author = useChat((s) => (!room.last ? '' : room.last.from === s.me.id ? 'You' : room.kind === 'direct' ? '' : nameOf(s, room.last.from)))
   const typing = useChat((s) => Object.keys(s.typing[room.id] ?? {})[0])
   const typist = useChat((s) => (typing ? nameOf(s, typing) : ''))
+  const failed = useApp((a) => a.outbox.some((i) => i.state === 'failed' && i.room === room.id))
   const unread = room.unread
   return (
     <li>
@@ -41,7 +42,7 @@ export const RoomItem = memo(function RoomItem({ room, open, now }: { room: Room
               <bdi>{title}</bdi>
             </span>
             <span className="visually-hidden">
-              {room.kind === 'private' ? ', private' : room.kind === 'direct' ? `, direct, ${online ? 'online' : 'offline'}` : ''}
+              {room.kind === 'private' ? ', private' : room.kind === 'direct' ? `, direct${online === undefined ? '' : online ? ', online' : ', offline'}` : ''}
             </span>
             {room.last && (
               <time className="room-time" dateTime={room.last.at}>
@@ -66,6 +67,12 @@ export const RoomItem = memo(function RoomItem({ room, open, now }: { room: Room
                 <bdi>{room.topic || 'No messages yet'}</bdi>
               )}
             </span>
+            {failed && (
+              <span className="room-failed" title="A message was not sent">
+                <CircleAlert size={16} aria-hidden />
+                <span className="visually-hidden">a message was not sent</span>
+              </span>
+            )}
             {unread > 0 && (
               <span className="badge">
                 {unread > 99 ? '99+' : unread}

@@ -1,10 +1,11 @@
-import { Compass, Plus, Search, Users } from 'lucide-react'
+import { CircleAlert, Compass, Plus, Search, Users } from 'lucide-react'
 import { useMemo } from 'react'
 import { openDirect } from '../../store/actions'
 import { explain } from '../../protocol/error'
-import { atLeast, sortedPeople, sortedRooms } from '../../store/select'
+import { atLeast, presence, sortedPeople, sortedRooms } from '../../store/select'
 import { toast, useApp, useChat } from '../../store/store'
 import { openDialog } from '../dialogs/open'
+import { useUnsent } from '../dialogs/Unsent'
 import { Avatar } from '../kit/Avatar'
 import { arrowKeys, useNow } from '../kit/hooks'
 import { Mark } from '../kit/Mark'
@@ -20,6 +21,7 @@ const shownPeople = 30
 export function Sidebar() {
   const name = useApp((a) => a.info?.name ?? 'Parley')
   const member = useChat((s) => atLeast(s.me, 'member'))
+  const unsent = useUnsent().length
   return (
     <nav className="sidebar" aria-label="Rooms and people">
       <header className="sidebar-head">
@@ -55,6 +57,12 @@ export function Sidebar() {
         <Rooms />
         {member && <People />}
       </div>
+      {unsent > 0 && (
+        <button className="unsent-note" onClick={() => openDialog({ kind: 'unsent' })}>
+          <CircleAlert size={16} aria-hidden />
+          {unsent === 1 ? 'A message was not sent' : `${unsent} messages were not sent`}
+        </button>
+      )}
       <AccountMenu />
     </nav>
   )
@@ -110,7 +118,7 @@ function People() {
         {people.slice(0, shownPeople).map((u) => (
           <li key={u.id}>
             <button className="person-item" data-nav onClick={() => openDirect(u.id).catch((err: unknown) => toast(explain(err)))}>
-              <Avatar id={u.id} name={u.name} size="small" online={!!chat.online[u.id]} />
+              <Avatar id={u.id} name={u.name} size="small" online={presence(chat, u.id)} />
               <span className="person-name">{u.name}</span>
               <span className="visually-hidden">{chat.online[u.id] ? 'online' : 'offline'}</span>
             </button>

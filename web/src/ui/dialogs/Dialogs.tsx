@@ -8,6 +8,7 @@ import { Password } from './Password'
 import { Sessions } from './Sessions'
 import { Settings } from './Settings'
 import { Switcher } from './Switcher'
+import { Unsent } from './Unsent'
 import { closeDialog, useOpen } from './open'
 
 /** The dialog that is open. */
@@ -35,6 +36,8 @@ export function Dialogs() {
       return <Password onClose={closeDialog} />
     case 'keys':
       return <Keys onClose={closeDialog} />
+    case 'unsent':
+      return <Unsent onClose={closeDialog} />
     case 'confirm':
       return <Confirm {...open} onClose={closeDialog} />
   }

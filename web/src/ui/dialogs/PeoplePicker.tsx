@@ -1,6 +1,6 @@
 import { X } from 'lucide-react'
 import { type KeyboardEvent, useEffect, useId, useMemo, useRef, useState } from 'react'
-import { fit, nameOf, sortedPeople } from '../../store/select'
+import { fit, nameOf, presence, sortedPeople } from '../../store/select'
 import { useChat } from '../../store/store'
 import { Avatar } from '../kit/Avatar'
 
@@ -96,7 +96,7 @@ export function PeoplePicker({ label, chosen, onChange, except, most }: Props) {
             onMouseDown={(e) => (e.preventDefault(), pick(u.id))}
             onMouseEnter={() => setAt(i)}
           >
-            <Avatar id={u.id} name={u.name} size="small" online={!!chat.online[u.id]} />
+            <Avatar id={u.id} name={u.name} size="small" online={presence(chat, u.id)} />
             {u.name}
           </li>
         ))}

@@ -2,7 +2,7 @@ import { Hash, Lock } from 'lucide-react'
 import { type KeyboardEvent, useEffect, useId, useMemo, useRef, useState } from 'react'
 import { explain } from '../../protocol/error'
 import { openDirect, openRoom } from '../../store/actions'
-import { fit, otherOf, sortedPeople, titleOf } from '../../store/select'
+import { fit, otherOf, presence, sortedPeople, titleOf } from '../../store/select'
 import type { State } from '../../store/state'
 import { toast, useChat } from '../../store/store'
 import { Avatar } from '../kit/Avatar'
@@ -88,7 +88,7 @@ export function Switcher({ onClose, peopleOnly = false }: { onClose: () => void;
                 {t.kind === 'private' ? <Lock size={14} /> : <Hash size={15} />}
               </span>
             ) : (
-              <Avatar id={t.user} name={t.title} size="small" online={!!chat.online[t.user]} />
+              <Avatar id={t.user} name={t.title} size="small" online={presence(chat, t.user)} />
             )}
             <span className="switcher-title">
               <bdi>{t.title}</bdi>

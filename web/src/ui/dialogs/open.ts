@@ -12,6 +12,7 @@ export type Open =
   | { kind: 'sessions' }
   | { kind: 'password' }
   | { kind: 'keys' }
+  | { kind: 'unsent' }
   | { kind: 'confirm'; title: string; text: string; action: string; danger?: boolean; run: () => Promise<void> }
 
 export const useOpen = create<{ open: Open | null }>()(() => ({ open: null }))
