@@ -63,7 +63,7 @@ func TestSchemaMistakes(t *testing.T) {
 		B  string `redis:"x"`
 	}
 	type unexported struct {
-		ID   string `redis:",key"`
+		ID string `redis:",key"`
 		//lint:ignore U1000 the tag is the mistake
 		name string `redis:"name"`
 	}
