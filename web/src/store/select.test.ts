@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest'
+import { Fake } from './fake'
+import { begin, takePeople } from './reduce'
+import { fit, mayLeave, mayModerate, presence, sortedPeople, sortedRooms, totalUnread } from './select'
+
+function state() {
+  const f = new Fake()
+  for (const id of ['mary', 'joe', 'alex', 'zoe']) f.addUser(id)
+  f.createRoom('general', 'joe')
+  f.createRoom('secret', 'mary', 'private')
+  f.join('general', 'mary', 'mary')
+  f.send('secret', 'mary', 'first')
+  f.send('general', 'joe', 'later')
+  return { ...takePeople(begin(f.sync('mary')), [f.people()]), online: { zoe: true as const } }
+}
+
+describe('lists', () => {
+  it('of rooms begin with the latest news', () => expect(sortedRooms(state()).rooms.map((r) => r.id)).toEqual(['general', 'secret']))
+  it('of people begin with those online, without oneself', () => expect(sortedPeople(state()).map((u) => u.id)).toEqual(['zoe', 'alex', 'joe']))
+  it('leave out who is disabled', () => {
+    const s = state()
+    expect(sortedPeople({ ...s, people: { ...s.people, joe: { ...s.people.joe!, disabled: true } } }).map((u) => u.id)).toEqual(['zoe', 'alex'])
+  })
+  it('count what is unread', () => expect(totalUnread(state())).toBe(1))
+})
+
+describe('what one may do', () => {
+  it('follows the role in the room, and in public rooms the rank', () => {
+    const s = state()
+    expect(mayModerate(s, s.rooms.secret!)).toBe(true)
+    expect(mayModerate(s, s.rooms.general!)).toBe(false)
+    const admin = { ...s, me: { ...s.me, role: 'admin' as const } }
+    expect(mayModerate(admin, s.rooms.general!)).toBe(true)
+    expect(mayModerate(admin, { ...s.rooms.secret!, role: 'member' })).toBe(false)
+    expect(mayModerate(admin, { ...s.rooms.general!, kind: 'direct' })).toBe(false)
+  })
+  it('nobody leaves General but guests', () => {
+    const s = state()
+    expect(mayLeave(s, s.rooms.general!)).toBe(false)
+    expect(mayLeave(s, s.rooms.secret!)).toBe(true)
+    expect(mayLeave({ ...s, me: { ...s.me, role: 'guest' } }, s.rooms.general!)).toBe(true)
+  })
+  it('guests are not told who is online', () => {
+    const s = state()
+    expect([presence(s, 'zoe'), presence(s, 'joe')]).toEqual([true, false])
+    expect(presence({ ...s, me: { ...s.me, role: 'guest' } }, 'zoe')).toBeUndefined()
+  })
+})
+
+describe('what one types', () => {
+  it.each([
+    ['General', 'general', 5],
+    ['General', 'gen', 4],
+    ['Ingrid Svensson', 'sven', 3],
+    ['General', 'era', 2],
+    ['General', 'gnl', 1],
+    ['General', 'x', 0],
+    ['Zoë', 'zoe', 5],
+    ['محمد', 'مح', 4],
+    ['anything', '', 1],
+  ])('%s and %j: %i', (name, typed, want) => expect(fit(name, typed)).toBe(want))
+})
