@@ -2,6 +2,7 @@ package ws
 
 import (
 	"context"
+	"runtime/debug"
 	"time"
 
 	"github.com/parley-chat/parley/internal/chat"
@@ -24,8 +25,15 @@ func (c *conn) handle(ctx context.Context, message []byte) {
 		c.reply(bad)
 		return
 	}
+	c.s.underWay.Add(1)
+	if c.s.leaving.Load() {
+		c.s.underWay.Add(-1)
+		c.reply(wire.Error(req.ID, hub.ErrStopping))
+		return
+	}
 	switch req.Method {
 	case "message.send", "ping":
+		defer c.s.underWay.Add(-1)
 		c.reply(c.answer(ctx, req))
 		return
 	}
@@ -35,10 +43,12 @@ func (c *conn) handle(ctx context.Context, message []byte) {
 	select {
 	case c.calls <- struct{}{}:
 	case <-ctx.Done():
+		c.s.underWay.Add(-1)
 		return
 	}
 	go func() { // waited for by run, through calls
 		defer func() { <-c.calls }()
+		defer c.s.underWay.Add(-1)
 		if frame := c.answer(ctx, req); frame != nil {
 			c.reply(frame)
 		}
@@ -48,9 +58,15 @@ func (c *conn) handle(ctx context.Context, message []byte) {
 func (c *conn) reply(frame []byte) { c.out.Send(seal(opText, frame)) }
 
 // answer returns the frame that answers, nil if the answer was sent already.
-func (c *conn) answer(ctx context.Context, req wire.Request) []byte {
+func (c *conn) answer(ctx context.Context, req wire.Request) (frame []byte) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
+	defer func() {
+		if p := recover(); p != nil { // one request's fault is not everybody's
+			c.s.cfg.Log.ErrorContext(ctx, "request panicked", "method", req.Method, "panic", p, "stack", string(debug.Stack()))
+			frame = wire.Error(req.ID, chat.ErrInternal)
+		}
+	}()
 	var out any
 	var err error
 	switch req.Method {

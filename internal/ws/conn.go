@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -30,10 +31,13 @@ type conn struct {
 	window  int64         // unix seconds
 	calls   chan struct{} // a place for each call under way; nil until the first
 
-	started int64        // unix seconds
-	seen    atomic.Int64 // unix seconds when something last came
-	partial atomic.Int64 // unix seconds since when a message is incomplete, 0 if none is
+	started int64        // unix nanoseconds, as all of these
+	seen    atomic.Int64 // when a frame last came
+	partial atomic.Int64 // since when a frame or message is incomplete, 0 if none is
 	pinged  atomic.Bool  // since it was last seen
+	proving atomic.Bool  // the session is being looked up again
+
+	stranger bool // guarded by the server's lock
 
 	mu   sync.Mutex
 	who  chat.Caller
@@ -44,7 +48,7 @@ type conn struct {
 }
 
 func newConn(s *Server, who chat.Caller) *conn {
-	now := time.Now().Unix()
+	now := time.Now().UnixNano()
 	c := &conn{s: s, started: now, who: chat.Caller{Addr: who.Addr, Agent: who.Agent}}
 	c.seen.Store(now)
 	c.out = hub.NewConn(encoder{}, s.cfg.Queue, s.dirty.add)
@@ -82,27 +86,48 @@ func (c *conn) end(code int, text string) {
 	c.out.Close(hub.Finished)
 }
 
-// look is the sweep's.
+// look is the sweep's. It never waits.
 func (c *conn) look(now time.Time) {
-	at := now.Unix()
+	at := now.UnixNano()
 	who := c.caller()
-	beat := int64(c.s.cfg.Heartbeat / time.Second)
-	patience := int64(c.s.cfg.AuthTimeout / time.Second)
+	beat, patience := int64(c.s.cfg.Heartbeat), int64(c.s.cfg.AuthTimeout)
 	idle := at - c.seen.Load()
 	partial := c.partial.Load()
 	switch {
 	case c.out.Closed() != hub.Open:
 	case who.Anonymous() && at-c.started >= patience:
-		c.end(closeNoAuth, "authenticate within 10 seconds")
+		c.end(closeNoAuth, "authenticate within "+c.s.cfg.AuthTimeout.String())
 	case !who.Anonymous() && !now.Before(who.ExpiresAt):
-		c.end(closePolicy, "the session has expired")
+		if !c.proving.Swap(true) {
+			c.s.workers.Go(func() { c.prove(who) })
+		}
 	case partial != 0 && at-partial >= patience:
-		c.end(closePolicy, "a message was begun and not finished")
+		c.end(closeRestart, "a message was begun and not finished")
 	case idle >= 2*beat:
-		c.end(closePolicy, "nothing came for too long")
+		c.end(closeRestart, "nothing came for too long")
 	case idle >= beat && !c.pinged.Swap(true):
 		c.out.Send(pingFrame)
 	}
+}
+
+// prove looks whether a session that seemed to expire was prolonged meanwhile, by use elsewhere.
+func (c *conn) prove(who chat.Caller) {
+	ctx, cancel := context.WithTimeout(c.s.ctx, callTimeout)
+	defer cancel()
+	defer c.proving.Store(false)
+	list, err := c.s.cfg.Service.ListSessions(ctx, who, chat.None{})
+	if err != nil {
+		c.s.asError(ctx, "session.list", err)
+		return // the sweep asks again
+	}
+	i := slices.IndexFunc(list.Sessions, func(x chat.Session) bool { return x.Current })
+	if i < 0 {
+		c.end(closePolicy, "the session has expired")
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.who.ExpiresAt = list.Sessions[i].ExpiresAt
 }
 
 // run reads until the connection ends. Early is what the upgrade had read already.
@@ -164,21 +189,20 @@ func (c *conn) read(ctx context.Context, early []byte) error {
 				return err
 			}
 			in.drop(used)
+			// Only whole frames count: a client that sends byte after byte is not alive.
+			now := time.Now().UnixNano()
+			c.seen.Store(now)
+			c.pinged.Store(false)
+			if !c.begun {
+				c.partial.Store(0)
+			}
 		}
-		c.markPartial(len(in.bytes()) > 0 || c.begun)
+		if (len(in.bytes()) > 0 || c.begun) && c.partial.Load() == 0 {
+			c.partial.Store(time.Now().UnixNano())
+		}
 		if err := in.fill(); err != nil {
 			return err
 		}
-		c.seen.Store(time.Now().Unix())
-		c.pinged.Store(false)
-	}
-}
-
-func (c *conn) markPartial(is bool) {
-	if !is {
-		c.partial.Store(0)
-	} else if c.partial.Load() == 0 {
-		c.partial.Store(time.Now().Unix())
 	}
 }
 

@@ -85,24 +85,30 @@ func (c *conn) drain(buf []byte) []byte {
 	for {
 		var why hub.Reason
 		buf, why = c.out.Take(buf[:0], writeMax)
+		last := false
 		if len(buf) == 0 {
-			if why != hub.Open && up {
-				c.sayClose(why)
+			if why == hub.Open || !up {
+				return buf
 			}
-			return buf
+			frame := c.lastWords(why)
+			if frame == nil {
+				return buf
+			}
+			buf, last = append(buf, frame...), true
 		}
 		if !up {
 			continue // before the upgrade or after the end: nobody is there
 		}
 		n, err := c.try(buf)
-		if err != nil {
+		switch {
+		case err != nil:
 			c.abort()
-			continue
-		}
-		if n < len(buf) {
+		case n < len(buf):
 			rest := append([]byte(nil), buf[n:]...)
-			c.s.workers.Go(func() { c.push(rest) })
+			c.s.workers.Go(func() { c.push(rest, last) })
 			return buf
+		case last:
+			c.hangUp()
 		}
 	}
 }
@@ -133,29 +139,42 @@ func (c *conn) try(b []byte) (n int, err error) {
 		}
 		return true
 	})
-	c.s.framesOut.Add(1)
+	c.s.writes.Add(1)
 	c.s.bytesOut.Add(int64(n))
 	return n, errors.Join(err, failure)
 }
 
-// push writes, waiting for the socket, and then whatever has come meanwhile.
-func (c *conn) push(b []byte) {
+// push writes, waiting for the socket, and then whatever has come meanwhile. With last, b is the last that is said.
+func (c *conn) push(b []byte, last bool) {
 	for {
-		c.nc.SetWriteDeadline(time.Now().Add(c.s.cfg.Heartbeat))
+		wait := c.s.cfg.Heartbeat
+		if last {
+			wait = lingerFor
+		}
+		c.nc.SetWriteDeadline(time.Now().Add(wait))
 		n, err := c.nc.Write(b)
-		c.s.framesOut.Add(1)
+		c.s.writes.Add(1)
 		c.s.bytesOut.Add(int64(n))
-		if err != nil {
+		switch {
+		case err != nil:
+			c.lastWords(hub.Finished) // nobody would hear them
 			c.abort()
+		case last:
+			c.hangUp()
 		}
 		c.nc.SetWriteDeadline(time.Time{}) // flushers write without one
 		var why hub.Reason
-		if b, why = c.out.Take(b[:0], writeMax); len(b) == 0 {
-			if why != hub.Open {
-				c.sayClose(why)
-			}
+		if b, why = c.out.Take(b[:0], writeMax); len(b) > 0 {
+			continue
+		}
+		if why == hub.Open {
 			return
 		}
+		frame := c.lastWords(why)
+		if frame == nil {
+			return
+		}
+		b, last = append(b, frame...), true
 	}
 }
 
@@ -165,15 +184,15 @@ func (c *conn) abort() {
 	c.nc.SetReadDeadline(time.Unix(1, 0))
 }
 
-// sayClose writes the close frame and has the reader end soon.
-func (c *conn) sayClose(why hub.Reason) {
+// lastWords returns the close frame, nil if it was returned before.
+func (c *conn) lastWords(why hub.Reason) []byte {
 	c.mu.Lock()
 	code, text := c.code, c.text
 	c.code, c.text = -1, ""
 	c.mu.Unlock()
 	switch {
 	case code < 0:
-		return // said already
+		return nil
 	case code > 0:
 	case why == hub.Slow:
 		c.s.slow.Add(1)
@@ -183,17 +202,15 @@ func (c *conn) sayClose(why hub.Reason) {
 	case why == hub.Restart, why == hub.Changed:
 		code, text = closeRestart, "come back"
 	default:
-		code, text = closeNormal, ""
+		code = closeNormal
 	}
-	frame := sealClose(code, text)
-	if code == closeNoStatus {
-		frame = seal(opClose, nil)
-	}
-	c.nc.SetWriteDeadline(time.Now().Add(time.Second))
-	if _, err := c.nc.Write(frame); err == nil {
-		if half, ok := c.nc.(interface{ CloseWrite() error }); ok {
-			half.CloseWrite()
-		}
+	return sealClose(code, text)
+}
+
+// hangUp says that nothing more comes, and has the reader wait for the client's own end, but not for long.
+func (c *conn) hangUp() {
+	if half, ok := c.nc.(interface{ CloseWrite() error }); ok {
+		half.CloseWrite()
 	}
 	c.nc.SetReadDeadline(time.Now().Add(lingerFor))
 }

@@ -28,7 +28,6 @@ const (
 	closeNormal      = 1000
 	closeProtocol    = 1002
 	closeUnsupported = 1003
-	closeNoStatus    = 1005 // never sent
 	closeInvalid     = 1007
 	closePolicy      = 1008
 	closeTooBig      = 1009

@@ -10,7 +10,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"net/http"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,11 +32,12 @@ type Config struct {
 	Hub     *hub.Hub
 	Visitor *visitor.Policy
 
-	Heartbeat   time.Duration // a client silent for so long is pinged, and closed after as long again; default 30 s
-	AuthTimeout time.Duration // to authenticate, and to finish a message once begun; default 10 s
-	MaxConns    int           // connections, logged in or not; default 100,000
-	MaxFrames   int           // frames that one connection may send in 10 seconds; default 2,000, -1 for no limit
-	Queue       int           // bytes that may wait for one connection; default 1 MiB
+	Heartbeat    time.Duration // a client silent for so long is pinged, and closed after as long again; default 30 s
+	AuthTimeout  time.Duration // to authenticate, and to finish a message once begun; default 10 s
+	MaxConns     int           // connections, logged in or not; default 100,000
+	MaxStrangers int           // connections that have not authenticated; default 1,000, and of one address a tenth of it
+	MaxFrames    int           // frames that one connection may send in 10 seconds; default 2,000, -1 for no limit
+	Queue        int           // bytes that may wait for one connection; default 1 MiB
 
 	Metrics prometheus.Registerer // nil for none
 	Log     *slog.Logger          // default slog.Default()
@@ -45,15 +49,20 @@ type Server struct {
 	actions map[string]chat.Action
 	ctx     context.Context // ends with Close
 	cancel  context.CancelFunc
-	readers sync.WaitGroup // one for each connection
+	readers sync.WaitGroup // one for each connection that is counted
 	workers sync.WaitGroup // flushers, the sweep
 	dirty   dirty
 
-	mu     sync.Mutex
-	conns  map[*conn]struct{}
-	closed bool
+	mu        sync.Mutex
+	conns     map[*conn]struct{}
+	strangers map[string]int // connections that have not authenticated, by address
+	strange   int            // all of them
+	closed    bool
 
-	framesIn, framesOut, bytesIn, bytesOut, slow atomic.Int64
+	leaving  atomic.Bool // requests are no longer taken
+	underWay atomic.Int64
+
+	framesIn, writes, bytesIn, bytesOut, slow atomic.Int64
 }
 
 // New returns a door. Close must be called.
@@ -67,6 +76,9 @@ func New(cfg Config) *Server {
 	if cfg.MaxConns == 0 {
 		cfg.MaxConns = 100_000
 	}
+	if cfg.MaxStrangers == 0 {
+		cfg.MaxStrangers = 1000
+	}
 	if cfg.MaxFrames == 0 {
 		cfg.MaxFrames = 2000
 	}
@@ -76,7 +88,7 @@ func New(cfg Config) *Server {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	s := &Server{cfg: cfg, actions: map[string]chat.Action{}, conns: map[*conn]struct{}{}}
+	s := &Server{cfg: cfg, actions: map[string]chat.Action{}, conns: map[*conn]struct{}{}, strangers: map[string]int{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	for _, a := range chat.Actions() {
 		s.actions[a.Name] = a
@@ -86,6 +98,7 @@ func New(cfg Config) *Server {
 		s.workers.Go(s.flush)
 	}
 	s.workers.Go(s.sweep)
+	cfg.Hub.BeforeClosing(s.finish)
 	if cfg.Metrics != nil {
 		s.register(cfg.Metrics)
 	}
@@ -125,16 +138,19 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	early := make([]byte, buffered.Reader.Buffered())
 	buffered.Reader.Read(early) // what is buffered is there at once
-	s.readers.Go(func() {
+	// The request's own goroutine ends, and gives its buffers and stack back. Counted by count, waited for by Close.
+	go func() {
+		defer s.drop(c)
 		c.run(nc, early)
-		s.drop(c)
-	})
+	}()
 }
 
 // admit judges a request, and counts a connection for it. A connection that is returned has to be dropped in the end,
 // also if there is an error.
 func (s *Server) admit(r *http.Request) (*conn, error) {
-	who := chat.Caller{Addr: s.cfg.Visitor.Addr(r), Agent: r.UserAgent()}
+	agent := r.UserAgent()
+	// Cloned: a part of a header keeps all of them in memory.
+	who := chat.Caller{Addr: s.cfg.Visitor.Addr(r), Agent: strings.Clone(agent[:min(len(agent), 200)])}
 	cred, err := s.cfg.Visitor.Credentials(r)
 	if err != nil {
 		return nil, err
@@ -151,18 +167,36 @@ func (s *Server) admit(r *http.Request) (*conn, error) {
 	return c, s.logIn(r.Context(), c, who, cred.Token)
 }
 
-// count takes a connection in, if there is room for it.
+// count takes a connection in as a stranger's, if there is room for it.
 func (s *Server) count(c *conn) error {
+	addr := c.caller().Addr
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case s.closed:
+	case s.closed || s.leaving.Load():
 		return hub.ErrStopping
-	case len(s.conns) >= s.cfg.MaxConns:
+	case len(s.conns) >= s.cfg.MaxConns, s.strange >= s.cfg.MaxStrangers, s.strangers[addr] >= max(1, s.cfg.MaxStrangers/10):
 		return hub.ErrFull
 	}
 	s.conns[c] = struct{}{}
+	s.readers.Add(1)
+	s.strange++
+	s.strangers[addr]++
+	c.stranger = true
 	return nil
+}
+
+// met takes a connection off the strangers. The lock is held.
+func (s *Server) met(c *conn) {
+	if !c.stranger {
+		return
+	}
+	c.stranger = false
+	s.strange--
+	addr := c.caller().Addr
+	if s.strangers[addr]--; s.strangers[addr] == 0 {
+		delete(s.strangers, addr)
+	}
 }
 
 // fromOurPage wants an Origin: browsers send one with every upgrade.
@@ -185,6 +219,9 @@ func (s *Server) logIn(ctx context.Context, c *conn, who chat.Caller, token stri
 		return err
 	}
 	c.setWho(who)
+	s.mu.Lock()
+	s.met(c)
+	s.mu.Unlock()
 	return nil
 }
 
@@ -194,8 +231,26 @@ func (s *Server) drop(c *conn) {
 		s.cfg.Hub.Unregister(c.out)
 	}
 	s.mu.Lock()
-	delete(s.conns, c)
+	if _, counted := s.conns[c]; counted {
+		delete(s.conns, c)
+		s.met(c)
+		s.readers.Done()
+	}
 	s.mu.Unlock()
+}
+
+// finish is the hub's call when it drains: new requests are refused, and those under way are answered.
+func (s *Server) finish(ctx context.Context) {
+	s.leaving.Store(true)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for s.underWay.Load() > 0 {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
 }
 
 // refuse answers a request that is not upgraded.
@@ -207,12 +262,16 @@ func refuse(w http.ResponseWriter, e *chat.Error) {
 	if status == 0 {
 		status = http.StatusInternalServerError
 	}
+	if e.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
+	}
 	http.Error(w, e.Message, status)
 }
 
-// sweep looks at every connection once a second.
+// sweep looks at every connection, often enough for the time-outs: once a second, unless they are shorter than usual.
 func (s *Server) sweep() {
-	tick := time.NewTicker(time.Second)
+	every := min(time.Second, max(5*time.Millisecond, min(s.cfg.Heartbeat, s.cfg.AuthTimeout)/8))
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
 		select {
@@ -244,7 +303,7 @@ func (s *Server) register(r prometheus.Registerer) {
 	counter("resumes_total", "Streams resumed after an absence.", func() int64 { return h.Stats().Resumes })
 	counter("resyncs_total", "Streams that clients had to fetch anew.", func() int64 { return h.Stats().Resyncs })
 	counter("socket_frames_in_total", "Frames from clients.", s.framesIn.Load)
-	counter("socket_writes_total", "Writes to sockets, of one or more frames.", s.framesOut.Load)
+	counter("socket_writes_total", "Writes to sockets, of one or more frames.", s.writes.Load)
 	counter("socket_bytes_in_total", "Bytes from clients.", s.bytesIn.Load)
 	counter("socket_bytes_out_total", "Bytes to clients.", s.bytesOut.Load)
 	counter("slow_closes_total", "Connections closed as too slow.", s.slow.Load)
@@ -253,7 +312,8 @@ func (s *Server) register(r prometheus.Registerer) {
 // asError tells apart what a client may see.
 func (s *Server) asError(ctx context.Context, method string, err error) *chat.Error {
 	e := chat.AsError(err)
-	if e.Code == chat.CodeInternal || e.Code == chat.CodeUnavailable && !errors.Is(err, hub.ErrStopping) {
+	gone := errors.Is(err, context.Canceled) // the client has hung up
+	if !gone && (e.Code == chat.CodeInternal || e.Code == chat.CodeUnavailable && !errors.Is(err, hub.ErrStopping)) {
 		s.cfg.Log.ErrorContext(ctx, "request failed", "method", method, "error", err)
 	}
 	return e
