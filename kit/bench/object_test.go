@@ -94,6 +94,32 @@ func BenchmarkObjectSave(b *testing.B) {
 	each("object, JSON, 3 indexes, one changes", func(i int) error { doc.Age = int64(i % 80); return docRepo.Save(ctx, doc) })
 }
 
+// BenchmarkObjectBesideOm takes turns with om, so that both meet the same machine, and reports
+// object's time as a share of om's.
+func BenchmarkObjectBesideOm(b *testing.B) {
+	client := redistest.Start(b).Client(b)
+	ctx := context.Background()
+	repo := got(object.NewRepository[plainUser](client, "plain", object.Options{}))
+	omRepo := om.NewHashRepository("om", omUser{}, client)
+	p, o := plainUser(*indexed(1)), omUser(*indexed(1))
+	var save, omSave, fetch, omFetch time.Duration
+	timed := func(sum *time.Duration, call func() error) {
+		begin := time.Now()
+		check(b, call())
+		*sum += time.Since(begin)
+	}
+	for b.Loop() {
+		p.Age++
+		o.Age++
+		timed(&save, func() error { return repo.Save(ctx, &p) })
+		timed(&omSave, func() error { return omRepo.Save(ctx, &o) })
+		timed(&fetch, func() error { _, err := repo.Fetch(ctx, "1"); return err })
+		timed(&omFetch, func() error { _, err := omRepo.Fetch(ctx, "1"); return err })
+	}
+	b.ReportMetric(float64(save)/float64(omSave), "save/om")
+	b.ReportMetric(float64(fetch)/float64(omFetch), "fetch/om")
+}
+
 // BenchmarkObjectSaveParallel saves new records from many goroutines: what the server can do.
 func BenchmarkObjectSaveParallel(b *testing.B) {
 	client := redistest.Start(b).Client(b)
