@@ -262,10 +262,20 @@ type watched struct {
 
 func (w *watched) Read(b []byte) (int, error) {
 	n, err := w.Conn.Read(b)
+	w.check(err)
+	return n, err
+}
+
+func (w *watched) Write(b []byte) (int, error) {
+	n, err := w.Conn.Write(b)
+	w.check(err)
+	return n, err
+}
+
+func (w *watched) check(err error) {
 	if timeout := net.Error(nil); err != nil && (!errors.As(err, &timeout) || !timeout.Timeout()) {
 		w.end(err)
 	}
-	return n, err
 }
 
 // errClosed is why a connection was lost that this side closed.
