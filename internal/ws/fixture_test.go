@@ -181,7 +181,7 @@ func (f *fixture) dial(token string) *client {
 		conn.Close()
 		f.t.Fatalf("the upgrade was answered with %s", res.Status)
 	}
-	c := &client{t: f.t, conn: conn, in: in}
+	c := &client{t: f.t, conn: conn, in: in, next: 100}
 	f.t.Cleanup(func() { conn.Close() })
 	return c
 }
@@ -397,3 +397,5 @@ func eventually(t testing.TB, what string, is func() bool) {
 		}
 	}
 }
+
+func newBuffered(conn net.Conn) *bufio.Reader { return bufio.NewReader(conn) }

@@ -161,28 +161,30 @@ func (s *Server) admit(r *http.Request) (*conn, error) {
 		return nil, &chat.Error{Code: chat.CodeForbidden, Message: "this does not come from a page of this server (see --public-url and --origins)"}
 	}
 	c := newConn(s, who)
-	if err := s.count(c); err != nil || cred.Token == "" {
+	if err := s.count(c, cred.Token == ""); err != nil || cred.Token == "" {
 		return c, err
 	}
 	return c, s.logIn(r.Context(), c, who, cred.Token)
 }
 
-// count takes a connection in as a stranger's, if there is room for it.
-func (s *Server) count(c *conn) error {
+// count takes a connection in, if there is room for it. Strangers, who bring no token, have less of it.
+func (s *Server) count(c *conn, stranger bool) error {
 	addr := c.caller().Addr
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.closed || s.leaving.Load():
 		return hub.ErrStopping
-	case len(s.conns) >= s.cfg.MaxConns, s.strange >= s.cfg.MaxStrangers, s.strangers[addr] >= max(1, s.cfg.MaxStrangers/10):
+	case len(s.conns) >= s.cfg.MaxConns, stranger && (s.strange >= s.cfg.MaxStrangers || s.strangers[addr] >= max(1, s.cfg.MaxStrangers/10)):
 		return hub.ErrFull
 	}
 	s.conns[c] = struct{}{}
 	s.readers.Add(1)
-	s.strange++
-	s.strangers[addr]++
-	c.stranger = true
+	if stranger {
+		s.strange++
+		s.strangers[addr]++
+		c.stranger = true
+	}
 	return nil
 }
 
