@@ -95,6 +95,25 @@ describe('a new server', { skip: missing() }, () => {
     await guest.sees('still here')
   })
 
+  it('lets the owner say who does what', async () => {
+    const { page } = owner
+    await page.getByRole('button', { name: /^People in this room/ }).click()
+    const gustav = page.locator('.member', { hasText: 'Gustav' })
+    await gustav.getByRole('button', { name: 'Change Gustav' }).click()
+    await page.getByRole('menuitem', { name: 'Make an admin' }).click()
+    await gustav.locator('.tag', { hasText: 'Admin' }).waitFor()
+    await guest.page.locator('.account-role', { hasText: 'admin' }).waitFor()
+    await gustav.getByRole('button', { name: 'Change Gustav' }).click()
+    await page.getByRole('menuitem', { name: 'Disable the account' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Disable' }).click()
+    await guest.page.getByText('Your session is over').waitFor()
+    await gustav.locator('.tag', { hasText: 'Disabled' }).waitFor()
+    await gustav.getByRole('button', { name: 'Change Gustav' }).click()
+    await page.getByRole('menuitem', { name: 'Enable the account' }).click()
+    await gustav.locator('.tag', { hasText: 'Admin' }).waitFor()
+    await guest.logIn('Gustav', 'other good words')
+  })
+
   it('logs out, and keeps nothing', async () => {
     const { page } = guest
     await page.getByRole('button', { name: /^Your account/ }).click()

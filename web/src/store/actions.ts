@@ -3,7 +3,7 @@
 import { ApiError, explain } from '../protocol/error'
 import { rest } from '../protocol/rest'
 import { roomStream } from '../protocol/position'
-import type { Event, Member, MemberPage, RoomKind, RoomRole, RoomView } from '../protocol/types'
+import type { Event, Member, MemberPage, RoomKind, RoomRole, RoomView, ServerRole } from '../protocol/types'
 import { Connection } from './connection'
 import { moveRead, takeMembers } from './reduce'
 import { adopt, takePage, type Where } from './room'
@@ -221,6 +221,7 @@ export const leaveRoom = (room: string) => call('room.leave', { room })
 export const updateRoom = (room: string, change: { name?: string; topic?: string }) => call('room.update', { room, ...change })
 export const addMember = (room: string, user: string) => call('member.add', { room, user })
 export const removeMember = (room: string, user: string) => call('member.remove', { room, user })
+export const updateUser = (user: string, change: { role?: ServerRole; disabled?: boolean }) => call('user.update', { user, ...change })
 export const updateMember = (room: string, user: string, role: RoomRole) => call('member.update', { room, user, role })
 
 /** Loads who is in a room; from then on its events keep the list. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { Fake } from './fake'
 import { begin, takePeople } from './reduce'
-import { fit, mayLeave, mayModerate, presence, sortedPeople, sortedRooms, totalUnread } from './select'
+import { fit, mayLeave, mayModerate, presence, rolesToGive, sortedPeople, sortedRooms, totalUnread } from './select'
 
 function state() {
   const f = new Fake()
@@ -33,6 +33,15 @@ describe('what one may do', () => {
     expect(mayModerate(admin, s.rooms.general!)).toBe(true)
     expect(mayModerate(admin, { ...s.rooms.secret!, role: 'member' })).toBe(false)
     expect(mayModerate(admin, { ...s.rooms.general!, kind: 'direct' })).toBe(false)
+  })
+  it('admins manage members and guests, owners everyone, nobody themselves', () => {
+    const user = (id: string, role: 'owner' | 'admin' | 'member') => ({ id, name: id, role, created_at: '' })
+    const [owner, admin, member] = [user('o', 'owner'), user('a', 'admin'), user('m', 'member')]
+    expect(rolesToGive(owner, admin)).toEqual(['owner', 'admin', 'member', 'guest'])
+    expect(rolesToGive(admin, member)).toEqual(['member', 'guest'])
+    for (const [me, other] of [[owner, owner], [admin, owner], [admin, user('b', 'admin')], [member, user('n', 'member')]] as const) {
+      expect(rolesToGive(me, other)).toEqual([])
+    }
   })
   it('nobody leaves General but guests', () => {
     const s = state()

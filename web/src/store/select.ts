@@ -41,6 +41,13 @@ export function mayModerate(s: State, r: RoomView): boolean {
   return r.role === 'moderator' || (r.kind === 'public' && atLeast(s.me, 'admin'))
 }
 
+/** Which roles on the server one may give to somebody: none if one may not manage them at all. */
+export function rolesToGive(me: User, other: User): User['role'][] {
+  if (me.id === other.id || !atLeast(me, 'admin')) return []
+  if (me.role === 'owner') return ['owner', 'admin', 'member', 'guest']
+  return atLeast(other, 'admin') ? [] : ['member', 'guest']
+}
+
 export const mayLeave = (s: State, r: RoomView): boolean => r.kind !== 'direct' && (r.id !== 'general' || s.me.role === 'guest')
 
 const fold = (text: string) => text.normalize('NFD').replace(/\p{M}/gu, '').toLocaleLowerCase()

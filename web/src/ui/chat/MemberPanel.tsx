@@ -1,14 +1,13 @@
-import { MoreHorizontal, ShieldCheck, ShieldOff, UserMinus, UserPlus, X } from 'lucide-react'
+import { UserPlus, X } from 'lucide-react'
 import { useEffect, useMemo, useState } from 'react'
 import { explain } from '../../protocol/error'
-import type { Member, RoomView } from '../../protocol/types'
-import { loadMembers, openDirect, removeMember, updateMember } from '../../store/actions'
-import { mayModerate, nameOf, presence } from '../../store/select'
-import { toast, useApp, useChat } from '../../store/store'
+import type { Member } from '../../protocol/types'
+import { loadMembers } from '../../store/actions'
+import { mayModerate, nameOf } from '../../store/select'
+import { useApp, useChat } from '../../store/store'
 import { openDialog } from '../dialogs/open'
-import { Avatar } from '../kit/Avatar'
 import { arrowKeys } from '../kit/hooks'
-import { Menu, MenuItem } from '../kit/Menu'
+import { MemberItem } from './MemberItem'
 
 /** Who is in the open room. */
 export function MemberPanel({ room, onClose }: { room: string; onClose: () => void }) {
@@ -55,50 +54,5 @@ export function MemberPanel({ room, onClose }: { room: string; onClose: () => vo
         ))}
       </ul>
     </aside>
-  )
-}
-
-function MemberItem({ member, room, moderate }: { member: Member; room: RoomView; moderate: boolean }) {
-  const name = useChat((s) => nameOf(s, member.user))
-  const me = useChat((s) => s.me)
-  const online = useChat((s) => presence(s, member.user))
-  const guest = useChat((s) => s.people[member.user]?.role === 'guest')
-  const self = member.user === me.id
-  const moderator = member.role === 'moderator'
-  const removable = room.id !== 'general' || guest
-  const run = (p: Promise<unknown>) => p.catch((err: unknown) => toast(explain(err)))
-  return (
-    <li className="member">
-      <button className="person-item" data-nav disabled={self || me.role === 'guest'} onClick={() => run(openDirect(member.user))}>
-        <Avatar id={member.user} name={name} size="small" online={online} />
-        <span className="person-name">
-          {name}
-          {self && <span className="muted"> (you)</span>}
-        </span>
-        <span className="visually-hidden">{online === undefined ? '' : online ? 'online' : 'offline'}</span>
-        {(moderator || guest) && <span className="tag">{moderator ? 'Moderator' : 'Guest'}</span>}
-      </button>
-      {moderate && !self && (
-        <Menu
-          trigger={
-            <button className="icon-button" aria-label={`Change ${name}`}>
-              <MoreHorizontal size={16} />
-            </button>
-          }
-        >
-          <MenuItem
-            icon={moderator ? <ShieldOff size={16} /> : <ShieldCheck size={16} />}
-            onSelect={() => run(updateMember(room.id, member.user, moderator ? 'member' : 'moderator'))}
-          >
-            {moderator ? 'No longer a moderator' : 'Make a moderator'}
-          </MenuItem>
-          {removable && (
-            <MenuItem icon={<UserMinus size={16} />} danger onSelect={() => run(removeMember(room.id, member.user))}>
-              Remove from the room
-            </MenuItem>
-          )}
-        </Menu>
-      )}
-    </li>
   )
 }
