@@ -20,6 +20,8 @@ export class Connection {
   readonly outbox: Outbox
   readonly drafts: ReturnType<typeof drafts>
   private readonly socket: Socket
+  /** One for the whole connection, even where storage does not keep it: with another one, repeated sends would be new ones. */
+  private readonly device = deviceID(localStorage)
   private syncing: Promise<void> | null = null
   private again: 'sync' | 'refresh' | null = null
   private listeners = new Set<(e: Event) => void>()
@@ -137,7 +139,7 @@ export class Connection {
 
   private async sync(how: 'sync' | 'refresh'): Promise<void> {
     const before = useApp.getState().chat
-    const device = deviceID(localStorage)
+    const { device } = this
     if (!before || how === 'refresh') {
       const result = whole(await this.socket.call('sync', { device }))
       useApp.setState({ chat: before ? refresh(before, result) : begin(result) })
