@@ -53,7 +53,24 @@ func (b *bench) report(name string, value float64, unit string, goal float64, at
 func main() {
 	only := flag.String("only", "", "measure only these, comma-separated: start, fanout, memory, sends, history")
 	seconds := flag.Int("seconds", 5, "seconds that each load lasts")
+	floor := flag.String("floor", "", "connections,rate,duration: be the server that only writes (used by the benchmark itself)")
 	flag.Parse()
+	if *floor != "" {
+		var conns, rate int
+		var lasts string
+		_, err := fmt.Sscanf(*floor, "%d,%d,%s", &conns, &rate, &lasts)
+		if err == nil {
+			var d time.Duration
+			if d, err = time.ParseDuration(lasts); err == nil {
+				err = serveFloor(conns, rate, d)
+			}
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if err := run(*only, time.Duration(*seconds)*time.Second); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
