@@ -19,7 +19,7 @@ const (
 
 // handle answers one request. Sends are done here, one after the other, so that a client's messages keep their order; the
 // group that commits together is made of many connections. Everything else runs beside, in any order.
-func (c *conn) handle(ctx context.Context, message []byte) {
+func (c *conn) handle(message []byte) {
 	req, bad := wire.ParseRequest(message)
 	if bad != nil {
 		c.reply(bad)
@@ -34,22 +34,17 @@ func (c *conn) handle(ctx context.Context, message []byte) {
 	switch req.Method {
 	case "message.send", "ping":
 		defer c.s.underWay.Add(-1)
-		c.reply(c.answer(ctx, req))
+		c.reply(c.answer(req))
 		return
 	}
 	if c.calls == nil {
 		c.calls = make(chan struct{}, maxCalls)
 	}
-	select {
-	case c.calls <- struct{}{}:
-	case <-ctx.Done():
-		c.s.underWay.Add(-1)
-		return
-	}
+	c.calls <- struct{}{}
 	go func() { // waited for by run, through calls
 		defer func() { <-c.calls }()
 		defer c.s.underWay.Add(-1)
-		if frame := c.answer(ctx, req); frame != nil {
+		if frame := c.answer(req); frame != nil {
 			c.reply(frame)
 		}
 	}()
@@ -58,8 +53,11 @@ func (c *conn) handle(ctx context.Context, message []byte) {
 func (c *conn) reply(frame []byte) { c.out.Send(seal(opText, frame)) }
 
 // answer returns the frame that answers, nil if the answer was sent already.
-func (c *conn) answer(ctx context.Context, req wire.Request) (frame []byte) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+//
+// A call is not cut short when its connection ends, only by callTimeout: a send may have been on its way to disk.
+// A context for each connection would also cost more memory than everything else about it (575 bytes).
+func (c *conn) answer(req wire.Request) (frame []byte) {
+	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
 	defer cancel()
 	defer func() {
 		if p := recover(); p != nil { // one request's fault is not everybody's

@@ -139,16 +139,13 @@ func (c *conn) run(nc net.Conn, early []byte) {
 	c.nc, c.up = nc, true
 	c.mu.Unlock()
 	c.out.Wake() // it may have been closed before
-	ctx, cancel := context.WithCancel(c.s.ctx)
-	defer cancel()
-	err := c.read(ctx, early)
+	err := c.read(early)
 	if e, ok := errors.AsType[*protocolError](err); ok {
 		c.end(e.code, e.text)
 		c.linger()
 	}
 	c.out.Close(hub.Finished)
-	cancel()
-	for range cap(c.calls) { // wait for calls under way
+	for range cap(c.calls) { // wait for calls under way: they end within callTimeout
 		c.calls <- struct{}{}
 	}
 	c.mu.Lock()
@@ -173,7 +170,7 @@ func (c *conn) linger() {
 }
 
 // read takes in frames until an error. An orderly end is io.EOF.
-func (c *conn) read(ctx context.Context, early []byte) error {
+func (c *conn) read(early []byte) error {
 	in := newInbox(c, early)
 	defer in.close()
 	for {
@@ -185,7 +182,7 @@ func (c *conn) read(ctx context.Context, early []byte) error {
 			if used == 0 {
 				break
 			}
-			if err := c.take(ctx, f); err != nil {
+			if err := c.take(f); err != nil {
 				return err
 			}
 			in.drop(used)
@@ -207,7 +204,7 @@ func (c *conn) read(ctx context.Context, early []byte) error {
 }
 
 // take handles one frame.
-func (c *conn) take(ctx context.Context, f inFrame) error {
+func (c *conn) take(f inFrame) error {
 	c.s.framesIn.Add(1)
 	if limit := c.s.cfg.MaxFrames; limit > 0 {
 		if now := time.Now().Unix(); now-c.window >= 10 {
@@ -236,7 +233,7 @@ func (c *conn) take(ctx context.Context, f inFrame) error {
 			return violation("a message begins inside another")
 		}
 		if f.fin {
-			return c.complete(ctx, f.payload)
+			return c.complete(f.payload)
 		}
 		c.begun = true
 		c.message = append(c.message[:0], f.payload...)
@@ -251,17 +248,17 @@ func (c *conn) take(ctx context.Context, f inFrame) error {
 		if f.fin {
 			message := c.message
 			c.message, c.begun = nil, false
-			return c.complete(ctx, message)
+			return c.complete(message)
 		}
 	}
 	return nil
 }
 
-func (c *conn) complete(ctx context.Context, message []byte) error {
+func (c *conn) complete(message []byte) error {
 	if !utf8.Valid(message) {
 		return &protocolError{closeInvalid, "text is UTF-8"}
 	}
-	c.handle(ctx, message)
+	c.handle(message)
 	return nil
 }
 
