@@ -59,7 +59,7 @@ func newHouse(t *testing.T) *house {
 	server := httptest.NewServer(New(Config{
 		Service: h.service, Visitor: &visitor.Policy{Origins: []string{"https://app.example"}},
 		Socket:       http.NotFoundHandler(),
-		Web:          fstest.MapFS{"index.html": {Data: []byte("<!doctype html>")}, "app.js": {Data: []byte("1")}},
+		Web:          fstest.MapFS{"index.html": {Data: []byte("<!doctype html>")}, "app.js": {Data: []byte("1")}, "style.css": {Data: []byte(strings.Repeat("a{}", 1000))}},
 		Metrics:      http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "parley_up 1\n") }),
 		MetricsToken: "metrics-secret", Version: "test",
 		Log: slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -284,6 +284,13 @@ func TestHeadersAndPages(t *testing.T) {
 	first := h.do("GET", "//app.js", "", nil)
 	if again := h.do("GET", "//app.js", "", map[string]string{"If-None-Match": first.Header.Get("ETag")}); again.StatusCode != 304 {
 		t.Errorf("an unchanged file: %s", again.Status)
+	}
+	// The transport asks for gzip by itself, and unpacks; asked by hand, it shows what is sent.
+	for encoding, zipped := range map[string]bool{"gzip, br": true, "br, gzip;q=0": false, "identity": false} {
+		a := h.do("GET", "//style.css", "", map[string]string{"Accept-Encoding": encoding})
+		if (a.Header.Get("Content-Encoding") == "gzip") != zipped || (len(a.body) < 1000) != zipped || a.Header.Get("Vary") != "Accept-Encoding" {
+			t.Errorf("%s: %d bytes, %v", encoding, len(a.body), a.Header)
+		}
 	}
 	for _, path := range []string{"//../rest.go", "//..%2f..%2fetc/passwd", "//nothing"} {
 		if a := h.do("GET", path, "", nil); a.StatusCode != 404 {

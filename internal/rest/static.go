@@ -1,6 +1,8 @@
 package rest
 
 import (
+	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"io/fs"
@@ -10,22 +12,27 @@ import (
 	"strings"
 )
 
+// file is one file of the web client, as it is and compressed.
+type file struct {
+	body, zipped []byte // zipped is nil where it would not be smaller
+	tag          string
+}
+
 // static serves the web client. File names stay the same between versions, so that every load asks whether the
-// file has changed, by its ETag.
+// file has changed, by its ETag. Files are compressed once, at the start.
 func static(files fs.FS) http.Handler {
-	type file struct {
-		body []byte
-		tag  string
-	}
 	all := map[string]file{}
 	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
 		body, err := fs.ReadFile(files, name)
+		if err != nil {
+			return err
+		}
 		sum := sha256.Sum256(body)
-		all["/"+name] = file{body, `"` + hex.EncodeToString(sum[:8]) + `"`}
-		return err
+		all["/"+name] = file{body, zip(body), hex.EncodeToString(sum[:8])}
+		return nil
 	})
 	if err != nil {
 		panic("rest: the web client is embedded and cannot be read: " + err.Error())
@@ -45,18 +52,50 @@ func static(files fs.FS) http.Handler {
 			http.Error(w, "there is nothing here; the chat is at /", http.StatusNotFound)
 			return
 		}
+		body, tag := f.body, `"`+f.tag+`"`
 		h := w.Header()
-		h.Set("ETag", f.tag)
+		if f.zipped != nil {
+			h.Set("Vary", "Accept-Encoding")
+			if acceptsGzip(r) {
+				body, tag = f.zipped, `"`+f.tag+`-gzip"`
+				h.Set("Content-Encoding", "gzip")
+			}
+		}
+		h.Set("ETag", tag)
 		h.Set("Cache-Control", "no-cache")
 		kind := mime.TypeByExtension(path.Ext(name))
 		if strings.HasSuffix(name, ".webmanifest") {
 			kind = "application/manifest+json"
 		}
 		h.Set("Content-Type", kind)
-		if r.Header.Get("If-None-Match") == f.tag {
+		if r.Header.Get("If-None-Match") == tag {
+			h.Del("Content-Encoding")
 			w.WriteHeader(http.StatusNotModified)
 			return
 		}
-		w.Write(f.body)
+		w.Write(body)
 	})
+}
+
+func zip(body []byte) []byte {
+	var b bytes.Buffer
+	w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // the level is a valid one
+	w.Write(body)
+	w.Close()
+	if b.Len() >= len(body) {
+		return nil
+	}
+	return b.Bytes()
+}
+
+// acceptsGzip reports whether the visitor takes gzip. One that says q=0 gets nothing compressed.
+func acceptsGzip(r *http.Request) bool {
+	for part := range strings.SplitSeq(strings.Join(r.Header.Values("Accept-Encoding"), ","), ",") {
+		name, quality, _ := strings.Cut(part, ";")
+		if strings.TrimSpace(name) == "gzip" {
+			q := strings.ReplaceAll(quality, " ", "")
+			return q != "q=0" && q != "q=0.0"
+		}
+	}
+	return false
 }
