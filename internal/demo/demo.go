@@ -26,7 +26,7 @@ var general = []struct {
 	{3, "I wrote while it was down. It went out by itself when it came back, once, in order."},
 	{2, "> A message that shows a tick is on disk.\n\nThat is all I ever wanted from a chat."},
 	{1, "Where do I find you all for a word in private?"},
-	{3, "Click on a name in the list of people."},
+	{3, "Click on a name on the left, or on anybody in the list of people of a room."},
 }
 
 // private is what the first of a pair, as numbered in people, says to the second.
