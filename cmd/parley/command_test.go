@@ -206,8 +206,9 @@ func TestOperator(t *testing.T) {
 	if err := os.RemoveAll(data); err != nil {
 		t.Fatal(err)
 	}
+	data = filepath.Join(data, strings.Repeat("long/", 30))
 	p := launch(t, data)
-	all() // through the running server
+	all() // through the running server, over a path too long for a socket
 	var out struct {
 		Token string `json:"token"`
 	}

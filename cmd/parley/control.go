@@ -18,7 +18,7 @@ import (
 )
 
 // The operator's commands reach a running server through a socket in its data directory, which
-// only the operator can open. Its path is relative where the directory's is too long for a socket.
+// only the operator can open.
 
 var errNoServer = errors.New("no server runs on this data")
 
@@ -31,11 +31,31 @@ func listenControl(data string) (net.Listener, error) {
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
-	l, err := net.Listen("unix", path)
+	short, done, err := shortPath(data)
 	if err != nil {
 		return nil, err
 	}
+	defer done()
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: short, Net: "unix"})
+	if err != nil {
+		return nil, err
+	}
+	l.SetUnlinkOnClose(false) // by then the short path is no more; the next start removes it
 	return l, os.Chmod(path, 0o600)
+}
+
+// shortPath is a path of the socket that fits into a socket's address, which has room for 107 bytes, until done is called. The
+// directory's own path may be longer.
+func shortPath(data string) (path string, done func(), err error) {
+	if path = controlPath(data); len(path) <= 100 {
+		return path, func() {}, nil
+	}
+	dir, err := os.Open(data)
+	if err != nil {
+		return "", nil, err
+	}
+	path = fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), filepath.Base(path))
+	return path, func() { dir.Close() }, nil
 }
 
 func controlServer(s *chat.Service) *http.Server {
@@ -66,7 +86,12 @@ func askServer(ctx context.Context, data string, o order) (string, error) {
 	client := &http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "unix", path)
+			short, done, err := shortPath(data)
+			if err != nil {
+				return nil, err
+			}
+			defer done()
+			return new(net.Dialer).DialContext(ctx, "unix", short)
 		},
 	}}
 	body, err := json.Marshal(o)
