@@ -150,15 +150,16 @@ func (c *conn) sync(ctx context.Context, req wire.Request) error {
 	if in.Device != "" {
 		c.setDevice(in.Device)
 	}
-	online, err := service.ListOnline(ctx, who, chat.None{})
-	if err != nil {
-		return err
-	}
+	var online chat.OnlineOutput
 	server := service.MayRead(ctx, who, chat.ServerStream) == nil
 	return c.s.cfg.Hub.Sync(ctx, c.out, hub.Sync{
 		Positions: in.Positions,
 		Server:    server,
-		Views: func(ctx context.Context) ([]chat.RoomView, error) {
+		// Read when the connection hears of changes already: who comes meanwhile is in the list, or signalled after it.
+		Views: func(ctx context.Context) (views []chat.RoomView, err error) {
+			if online, err = service.ListOnline(ctx, who, chat.None{}); err != nil {
+				return nil, err
+			}
 			list, err := service.ListRooms(ctx, who, chat.None{})
 			return list.Rooms, err
 		},
