@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -51,6 +52,7 @@ type fixture struct {
 	door  *ws.Server
 	http  *httptest.Server
 	bell  *hub.LocalBell
+	down  atomic.Pointer[func() error] // asked before every call to the store, if set
 }
 
 type settings struct {
@@ -65,6 +67,12 @@ func newFixture(t testing.TB, change func(*settings)) *fixture {
 	t.Helper()
 	f := &fixture{t: t, bell: hub.NewLocalBell()}
 	f.model = chattest.NewModel(f.bell.Ring)
+	f.model.Down = func() error {
+		if down := f.down.Load(); down != nil {
+			return (*down)()
+		}
+		return nil
+	}
 	roster := hub.NewLocalPresence(f.bell)
 	quiet := slog.New(slog.DiscardHandler)
 	none := chat.Rate{Limit: -1, Window: time.Second}
