@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"slices"
@@ -55,8 +56,26 @@ const defaultSentinelPort = "26379"
 // Parameters after a question mark: db, client_name, dial_timeout, start_timeout (as 5s, 500ms), sentinel_username,
 // sentinel_password, ca (a PEM file to trust), server_name. Errors name what is wrong, and never hold the password.
 func Parse(text string) (Config, error) {
+	c, err := parse(text)
+	if err != nil && atAfterAddress(text) {
+		// What seems to be a port, a path or a parameter may be a piece of a password with / or ? in it.
+		return Config{}, errors.New("redis URL: it cannot be read, and has an @ after the first / or ?: in a user or password write / as %2F, ? as %3F")
+	}
+	if err != nil {
+		return Config{}, err
+	}
+	return c, nil
+}
+
+func atAfterAddress(text string) bool {
+	_, rest, _ := strings.Cut(text, "://")
+	i := strings.IndexAny(rest, "/?")
+	return i >= 0 && strings.Contains(rest[i:], "@")
+}
+
+func parse(text string) (Config, error) {
 	scheme, rest, ok := strings.Cut(text, "://")
-	if !ok {
+	if !ok || strings.ContainsAny(scheme, ":@/") {
 		return Config{}, errors.New("redis URL: it begins with redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://")
 	}
 	var c Config
@@ -103,43 +122,58 @@ func Parse(text string) (Config, error) {
 	if secure {
 		c.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
-	if err := c.setPath(path); err != nil {
+	db, err := c.setPath(path)
+	if err != nil {
 		return Config{}, err
 	}
-	if err := c.setQuery(query); err != nil {
+	if err := c.setQuery(query, db); err != nil {
 		return Config{}, err
 	}
 	return c, c.check()
 }
 
+// address completes host, host:port or an IPv6 address with the port. Its errors do not repeat what stands after a colon: of
+// a URL without its @host, that is the password.
 func address(host, port string) (string, error) {
-	if h, p, err := net.SplitHostPort(host); err == nil {
-		if n, err := strconv.Atoi(p); err != nil || n < 1 || n > 65535 {
-			return "", fmt.Errorf("redis URL: %q is no port", p)
-		}
-		host, port = h, p
-	} else if strings.Count(host, ":") == 1 {
-		return "", fmt.Errorf("redis URL: %q is not host:port", host)
+	if ip, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
+		return net.JoinHostPort(ip.String(), port), nil
 	}
-	if host = strings.Trim(host, "[]"); host == "" {
+	if strings.Contains(host, ":") {
+		var err error
+		if host, port, err = net.SplitHostPort(host); err != nil {
+			return "", errors.New("redis URL: an address is neither host, host:port nor [IPv6]:port")
+		}
+		if !isPort(port) {
+			return "", fmt.Errorf("redis URL: after %q and a colon there is no port from 1 to 65535", host)
+		}
+	}
+	if host == "" {
 		host = "localhost"
 	}
 	return net.JoinHostPort(host, port), nil
 }
 
-// setPath takes /db, or /master/db with Sentinel.
-func (c *Config) setPath(path string) error {
+func isPort(text string) bool {
+	n, err := strconv.ParseUint(text, 10, 16)
+	return err == nil && n > 0
+}
+
+// setPath takes /db, or /master/db with Sentinel, and returns the text of db.
+func (c *Config) setPath(path string) (db string, err error) {
 	parts := strings.Split(strings.Trim(path, "/"), "/")
 	if c.Mode == Sentinel {
 		c.MasterSet, parts = parts[0], parts[1:]
+		if strings.Contains(c.MasterSet, "@") {
+			return "", errors.New("redis URL: the master's name has an @")
+		}
 	}
-	switch {
-	case len(parts) == 0 || len(parts) == 1 && parts[0] == "":
-		return nil
-	case len(parts) > 1:
-		return fmt.Errorf("redis URL: the path /%s is too long", path)
+	switch len(parts) {
+	case 0:
+		return "", nil
+	case 1:
+		return parts[0], nil
 	}
-	return c.setDB(parts[0])
+	return "", fmt.Errorf("redis URL: the path /%s is too long", path)
 }
 
 func (c *Config) setDB(text string) error {
@@ -147,30 +181,34 @@ func (c *Config) setDB(text string) error {
 	if err != nil || n < 0 {
 		return fmt.Errorf("redis: %q is no database number", text)
 	}
-	if c.DB != 0 && c.DB != n {
-		return fmt.Errorf("redis: two database numbers are given, %d and %d", c.DB, n)
-	}
 	c.DB = n
 	return nil
 }
 
-func (c *Config) setQuery(query string) error {
+// setQuery takes the parameters, and the database number that the path has, if any.
+func (c *Config) setQuery(query, db string) error {
 	values, err := url.ParseQuery(query)
 	if err != nil {
 		return errors.New("redis URL: what follows the question mark cannot be read")
 	}
 	for name, list := range values {
-		value := list[len(list)-1]
+		if len(list) > 1 {
+			return fmt.Errorf("redis URL: the parameter %q is given twice", name)
+		}
+		value := list[0]
 		var err error
 		switch name {
 		case "db":
-			err = c.setDB(value)
+			if db != "" && db != value {
+				return fmt.Errorf("redis URL: two database numbers are given, %s and %s", db, value)
+			}
+			db = value
 		case "client_name":
 			c.ClientName = value
 		case "dial_timeout":
-			c.DialTimeout, err = time.ParseDuration(value)
+			c.DialTimeout, err = timeout(value)
 		case "start_timeout":
-			c.StartTimeout, err = time.ParseDuration(value)
+			c.StartTimeout, err = timeout(value)
 		case "sentinel_username":
 			c.SentinelUsername = value
 		case "sentinel_password":
@@ -178,13 +216,24 @@ func (c *Config) setQuery(query string) error {
 		case "ca", "server_name":
 			err = c.setTLS(name, value)
 		default:
-			err = fmt.Errorf("redis URL: there is no parameter %q", name)
+			return fmt.Errorf("redis URL: there is no parameter %q", name)
 		}
 		if err != nil {
 			return fmt.Errorf("redis URL: %s: %w", name, err)
 		}
 	}
-	return nil
+	if db == "" {
+		return nil
+	}
+	return c.setDB(db)
+}
+
+func timeout(text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if err == nil && d <= 0 {
+		err = fmt.Errorf("%v is not above zero", d)
+	}
+	return d, err
 }
 
 func (c *Config) setTLS(name, value string) error {
@@ -251,17 +300,19 @@ func FromEnv(lookup func(string) (string, bool)) (Config, error) {
 		}
 		return c, nil
 	}
-	port := get("REDIS_PORT")
-	if port == "" {
+	port, host := get("REDIS_PORT"), get("REDIS_HOST")
+	switch {
+	case port == "":
 		port = defaultPort
+	case !isPort(port):
+		return Config{}, errors.New("REDIS_PORT is no port from 1 to 65535 (Kubernetes sets it to a URL for a service named redis: name yours otherwise, or use REDIS_URL)")
 	}
-	host := get("REDIS_HOST")
-	if strings.Contains(host, ":") && !strings.HasPrefix(host, "[") {
-		host = "[" + host + "]"
+	if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err != nil && strings.ContainsAny(host, ":/,@") {
+		return Config{}, errors.New("REDIS_HOST is not one name or address alone: a port belongs in REDIS_PORT, anything more in REDIS_URL")
 	}
-	addr, err := address(host+":"+port, port)
+	addr, err := address(host, port)
 	if err != nil {
-		return Config{}, fmt.Errorf("REDIS_HOST, REDIS_PORT: %w", err)
+		return Config{}, fmt.Errorf("REDIS_HOST: %w", err)
 	}
 	c := Config{Addrs: []string{addr}, Username: get("REDIS_USERNAME"), Password: get("REDIS_PASSWORD")}
 	if db := get("REDIS_DB"); db != "" {
@@ -279,7 +330,7 @@ func FromEnv(lookup func(string) (string, bool)) (Config, error) {
 	return c, nil
 }
 
-// String describes where Redis is, without secrets.
+// String describes where Redis is, without secrets. So do %#v and JSON, so that a Config can be logged.
 func (c Config) String() string {
 	where := strings.Join(c.Addrs, ", ")
 	switch c.Mode {
@@ -290,3 +341,9 @@ func (c Config) String() string {
 	}
 	return where
 }
+
+// GoString is String.
+func (c Config) GoString() string { return c.String() }
+
+// MarshalText is String.
+func (c Config) MarshalText() ([]byte, error) { return []byte(c.String()), nil }

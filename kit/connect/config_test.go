@@ -1,6 +1,8 @@
 package connect
 
 import (
+	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -42,9 +44,13 @@ func TestParseRefuses(t *testing.T) {
 		"http://localhost":              "http",
 		"redis://a,b":                   "several addresses",
 		"redis://h:port":                "port",
-		"redis://h:99999":               "99999",
+		"redis://h:99999":               "1 to 65535",
+		"redis://h:1:2":                 "host:port",
 		"redis://h/x":                   "database number",
 		"redis://h/1?db=2":              "two database numbers",
+		"redis://h/0?db=2":              "two database numbers",
+		"redis://h?db=1&db=2":           "twice",
+		"redis://h?start_timeout=-5s":   "above zero",
 		"redis://h/1/2":                 "too long",
 		"redis://h?dbb=2":               "dbb",
 		"redis://h?dial_timeout=5":      "dial_timeout",
@@ -56,6 +62,14 @@ func TestParseRefuses(t *testing.T) {
 		"rediss://h?ca=/does/not/exist": "/does/not/exist",
 		"redis://me:secret@h:bad?x=%zz": "port",
 		"redis://me:secret@h?x=%zz":     "question mark",
+		"redis://me:secret":             "port",
+		"redis://me:secret/x@h":         "%2F",
+		"redis://me:secret?x@h":         "%3F",
+		"redis://me:1/secret@h":         "%2F",
+		"redis://me:1?secret@h":         "%3F",
+		"redis://u:p@ss/secret@h":       "%2F",
+		"redis+sentinel://:1/secret@a":  "%2F",
+		"me:secret://x":                 "begins with",
 	} {
 		_, err := Parse(text)
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") {
@@ -79,6 +93,10 @@ func TestFromEnv(t *testing.T) {
 		{env{"REDIS_URL": "redis://:a@h", "REDIS_PASSWORD": "b"}, Config{}, "REDIS_PASSWORD"},
 		{env{"REDIS_URL": "redis:/h"}, Config{}, "REDIS_URL"},
 		{env{"REDIS_PORT": "many"}, Config{}, "REDIS_PORT"},
+		{env{"REDIS_PORT": "tcp://10.0.0.1:6379"}, Config{}, "Kubernetes"},
+		{env{"REDIS_HOST": "h:7"}, Config{}, "REDIS_PORT"},
+		{env{"REDIS_HOST": "redis://:secret@h"}, Config{}, "REDIS_URL"},
+		{env{"REDIS_HOST": "a,b"}, Config{}, "REDIS_URL"},
 		{env{"REDIS_DB": "-1"}, Config{}, "REDIS_DB"},
 		{env{"REDIS_TLS": "perhaps"}, Config{}, "REDIS_TLS"},
 	} {
@@ -92,6 +110,24 @@ func TestFromEnv(t *testing.T) {
 		if diff := cmp.Diff(c.want, got, cmpopts.IgnoreFields(Config{}, "TLS")); diff != "" || err != nil {
 			t.Errorf("%v: %v %s", c.env, err, diff)
 		}
+	}
+}
+
+// TestConfigHidesSecrets logs a configuration in every usual way.
+func TestConfigHidesSecrets(t *testing.T) {
+	c, err := Parse("redis+sentinel://me:secret@a,b/main?sentinel_password=secret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	for _, format := range []string{"%v ", "%+v ", "%#v ", "%s "} {
+		fmt.Fprintf(&out, format, c)
+		fmt.Fprintf(&out, format, &c)
+	}
+	slog.New(slog.NewJSONHandler(&out, nil)).Info("redis", "config", c)
+	slog.New(slog.NewTextHandler(&out, nil)).Info("redis", "config", c)
+	if text := out.String(); strings.Contains(text, "secret") || strings.Count(text, "a:26379, b:26379") != 10 {
+		t.Error(text)
 	}
 }
 
