@@ -27,13 +27,14 @@ func FuzzParseFrame(f *testing.F) {
 		if used > len(data) || len(got.payload) > maxMessage {
 			t.Fatalf("%d of %d bytes, payload of %d", used, len(data), len(got.payload))
 		}
-		want, err := gobwas.ReadFrame(bytes.NewReader(data))
+		header, err := gobwas.ReadHeader(bytes.NewReader(data))
 		if err != nil {
 			t.Fatalf("the other implementation: %v", err)
 		}
-		want = gobwas.UnmaskFrameInPlace(want)
-		if byte(want.Header.OpCode) != byte(got.op) || want.Header.Fin != got.fin || !bytes.Equal(want.Payload, got.payload) {
-			t.Errorf("%+v, the other implementation reads %+v", got, want)
+		payload := bytes.Clone(data[used-int(header.Length) : used])
+		gobwas.Cipher(payload, header.Mask, 0)
+		if byte(header.OpCode) != byte(got.op) || header.Fin != got.fin || !bytes.Equal(payload, got.payload) {
+			t.Errorf("%+v %q, the other implementation reads %+v %q", got, got.payload, header, payload)
 		}
 	})
 }
