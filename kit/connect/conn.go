@@ -138,7 +138,7 @@ func Open(ctx context.Context, cfg Config, opts ...Option) (*Conn, error) {
 func wait(ctx context.Context, cfg Config, s settings, subscriber bool) (rueidis.Client, error) {
 	var last error
 	for attempt := 1; ; attempt++ {
-		client, err := try(ctx, cfg.option(ctx, s, subscriber))
+		client, err := try(ctx, cfg, s, subscriber)
 		if err == nil {
 			return client, nil
 		}
@@ -156,28 +156,49 @@ func wait(ctx context.Context, cfg Config, s settings, subscriber bool) (rueidis
 	}
 }
 
-// try opens a client. A server that accepts and says nothing is given up with ctx; what it opened is closed when it ends.
-func try(ctx context.Context, o rueidis.ClientOption) (rueidis.Client, error) {
-	type result struct {
-		client rueidis.Client
-		err    error
+// try opens a client, without client-side caching where the server has none or denies it.
+func try(ctx context.Context, cfg Config, s settings, subscriber bool) (rueidis.Client, error) {
+	start := &opening{ctx: ctx}
+	o := cfg.option(start, s, subscriber)
+	client, err := rueidis.NewClient(o)
+	if errors.Is(err, rueidis.ErrNoCache) && !o.DisableCache {
+		o.DisableCache = true
+		client, err = rueidis.NewClient(o)
 	}
-	done := make(chan result, 1)
-	go func() { // ends within the dial time-out
-		client, err := rueidis.NewClient(o)
-		done <- result{client, err}
-	}()
-	select {
-	case r := <-done:
-		return r.client, r.err
-	case <-ctx.Done():
-		go func() {
-			if r := <-done; r.err == nil {
-				r.client.Close()
+	start.over.Store(true)
+	if ctx.Err() == nil {
+		return client, err
+	}
+	if err == nil { // it may have lost a connection to the end of ctx
+		client.Close()
+	}
+	return nil, fmt.Errorf("no answer: %w", ctx.Err())
+}
+
+// opening ends the connections of a client that is not open yet when ctx ends: rueidis takes no context to open one, and would wait
+// for a server that accepts and says nothing.
+type opening struct {
+	ctx  context.Context
+	over atomic.Bool // the client is open, or was given up
+}
+
+// dial runs dial under ctx and, while the client opens, under o's.
+func (o *opening) dial(ctx context.Context, dial func(context.Context) (net.Conn, error)) (net.Conn, error) {
+	if o.over.Load() {
+		return dial(ctx)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(o.ctx, cancel)()
+	conn, err := dial(ctx)
+	if err == nil {
+		context.AfterFunc(o.ctx, func() {
+			if !o.over.Load() {
+				conn.Close()
 			}
-		}()
-		return nil, errors.New("no answer")
+		})
 	}
+	return conn, err
 }
 
 // isFinal reports whether waiting cannot mend the error: Redis is there, and refuses.
@@ -189,12 +210,12 @@ func isFinal(err error) bool {
 			}
 		}
 	}
-	unknown := x509Error{}
-	return errors.As(err, &unknown.authority) || errors.As(err, &unknown.host)
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	return untrusted
 }
 
 // option is the configuration in rueidis' terms.
-func (c Config) option(ctx context.Context, s settings, subscriber bool) rueidis.ClientOption {
+func (c Config) option(start *opening, s settings, subscriber bool) rueidis.ClientOption {
 	if c.DialTimeout <= 0 {
 		c.DialTimeout = 5 * time.Second
 	}
@@ -214,7 +235,7 @@ func (c Config) option(ctx context.Context, s settings, subscriber bool) rueidis
 		Dialer:           net.Dialer{Timeout: c.DialTimeout, KeepAlive: c.KeepAlive},
 		ConnWriteTimeout: c.WriteTimeout,
 		RetryDelay:       func(attempts int, _ rueidis.Completed, _ error) time.Duration { return c.Backoff.Delay(attempts) },
-		DialCtxFn:        dialer(tell),
+		DialCtxFn:        dialer(start, tell),
 	}
 	switch c.Mode {
 	case Single:
@@ -230,25 +251,27 @@ func (c Config) option(ctx context.Context, s settings, subscriber bool) rueidis
 }
 
 // dialer opens connections and tells what becomes of them.
-func dialer(tell func(Kind, string, error)) func(context.Context, string, *net.Dialer, *tls.Config) (net.Conn, error) {
+func dialer(start *opening, tell func(Kind, string, error)) func(context.Context, string, *net.Dialer, *tls.Config) (net.Conn, error) {
 	return func(ctx context.Context, addr string, d *net.Dialer, cfg *tls.Config) (net.Conn, error) {
 		network := "tcp"
 		if strings.HasPrefix(addr, "/") {
 			network = "unix"
 		}
-		var conn net.Conn
-		var err error
-		if cfg != nil {
-			conn, err = (&tls.Dialer{NetDialer: d, Config: cfg}).DialContext(ctx, network, addr)
-		} else {
-			conn, err = d.DialContext(ctx, network, addr)
-		}
-		if err != nil {
-			tell(Failed, addr, err)
-			return nil, err
-		}
-		tell(Connected, addr, nil)
-		return &watched{Conn: conn, addr: addr, tell: tell}, nil
+		return start.dial(ctx, func(ctx context.Context) (net.Conn, error) {
+			var conn net.Conn
+			var err error
+			if cfg != nil {
+				conn, err = (&tls.Dialer{NetDialer: d, Config: cfg}).DialContext(ctx, network, addr)
+			} else {
+				conn, err = d.DialContext(ctx, network, addr)
+			}
+			if err != nil {
+				tell(Failed, addr, err)
+				return nil, err
+			}
+			tell(Connected, addr, nil)
+			return &watched{Conn: conn, addr: addr, tell: tell}, nil
+		})
 	}
 }
 

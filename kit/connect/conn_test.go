@@ -131,7 +131,10 @@ func TestErrorsSayWhy(t *testing.T) {
 		want []string
 	}{
 		"nobody there":   {"redis://" + closed + "?start_timeout=300ms", []string{closed, "refused", "gave up after 300ms"}},
-		"never answers":  {"redis://" + hole.Addr().String() + "?start_timeout=300ms&dial_timeout=500ms", []string{hole.Addr().String(), "gave up after 300ms"}},
+		"never answers":  {"redis://" + hole.Addr().String() + "?start_timeout=300ms&dial_timeout=1h", []string{hole.Addr().String(), "no answer", "gave up after 300ms"}},
+		"never encrypts": {"rediss://" + hole.Addr().String() + "?start_timeout=300ms&dial_timeout=1h", []string{hole.Addr().String(), "gave up after 300ms"}},
+		"dumb sentinel":  {"redis+sentinel://" + hole.Addr().String() + "/main?start_timeout=300ms&dial_timeout=1h", []string{"main", "gave up after 300ms"}},
+		"dumb cluster":   {"redis+cluster://" + hole.Addr().String() + "?start_timeout=300ms&dial_timeout=1h", []string{hole.Addr().String(), "gave up after 300ms"}},
 		"wrong password": {strings.Replace(locked.URL(), "redis://", "redis://:wrong@", 1) + "?start_timeout=1h", []string{"WRONGPASS"}},
 		"no password":    {locked.URL() + "?start_timeout=1h", []string{"NOAUTH"}},
 		"no such socket": {"unix:///does/not/exist?start_timeout=300ms", []string{"/does/not/exist", "no such file"}},
@@ -157,6 +160,24 @@ func TestErrorsSayWhy(t *testing.T) {
 	cancel()
 	if _, err := connect.Open(ctx, parse(t, "redis://"+closed)); err == nil || !strings.Contains(err.Error(), "canceled") {
 		t.Errorf("with a context that is done: %v", err)
+	}
+}
+
+// TestTrackingDenied has a user who may not ask for client-side caching.
+func TestTrackingDenied(t *testing.T) {
+	s := redistest.StartTCP(t, "--user", "me", "on", ">pw", "~*", "&*", "+@all", "-client|tracking")
+	conn := open(t, parse(t, strings.Replace(s.URL(), "redis://", "redis://me:pw@", 1)+"?start_timeout=1h"))
+	if err := set(t.Context(), conn.Client, "k"); err != nil {
+		t.Fatal(err)
+	}
+	c := conn.Client
+	for _, want := range []string{"v", "w"} { // read from Redis each time, as nothing would tell of a change
+		if err := c.Do(t.Context(), c.B().Set().Key("k").Value(want).Build()).Error(); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := c.DoCache(t.Context(), c.B().Get().Key("k").Cache(), time.Hour).ToString(); err != nil || got != want {
+			t.Errorf("%q, %v, want %q", got, err, want)
+		}
 	}
 }
 

@@ -1,16 +1,10 @@
 package connect
 
 import (
-	"crypto/x509"
 	"errors"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
-
-type x509Error struct {
-	authority x509.UnknownAuthorityError
-	host      x509.HostnameError
-}
 
 // newMetrics registers the metrics and returns what counts an event.
 func newMetrics(r prometheus.Registerer) (func(Event), error) {
