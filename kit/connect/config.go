@@ -274,8 +274,10 @@ func (c *Config) check() error {
 // and REDIS_PASSWORD may complete a URL without them; anything given twice differently is an error that names it.
 func FromEnv(lookup func(string) (string, bool)) (Config, error) {
 	get := func(name string) string {
-		value, _ := lookup(name)
-		return value
+		if value, ok := lookup(name); ok {
+			return value
+		}
+		return ""
 	}
 	if text := get("REDIS_URL"); text != "" {
 		for _, name := range []string{"REDIS_HOST", "REDIS_PORT", "REDIS_DB", "REDIS_TLS"} {

@@ -22,15 +22,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/redis/rueidis"
-	"go.uber.org/goleak"
 
 	"github.com/parley-chat/parley/kit/connect"
 	"github.com/parley-chat/parley/kit/redistest"
 )
-
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m)
-}
 
 func parse(t *testing.T, url string) connect.Config {
 	t.Helper()
