@@ -80,7 +80,7 @@ type settings struct {
 func OnEvent(f func(Event)) Option { return func(s *settings) { s.events = append(s.events, f) } }
 
 // WithMetrics registers redis_connections (gauge), redis_connections_opened_total, redis_connections_lost_total and
-// redis_connections_failed_total, labelled by use: commands or subscriptions.
+// redis_connections_failed_total, labelled by use: commands or subscriptions. They are unregistered by Close, and when Open fails.
 func WithMetrics(r prometheus.Registerer) Option { return func(s *settings) { s.metrics = r } }
 
 // With changes rueidis' own options last, for what Config does not have.
@@ -92,12 +92,15 @@ func With(change func(*rueidis.ClientOption)) Option {
 type Conn struct {
 	Client     rueidis.Client // for commands
 	Subscriber rueidis.Client // for subscriptions, on connections of its own
+
+	unregister func() // the metrics
 }
 
-// Close closes both clients.
+// Close closes both clients and unregisters the metrics.
 func (c *Conn) Close() {
 	c.Subscriber.Close()
 	c.Client.Close()
+	c.unregister()
 }
 
 // Open connects, and waits for Redis to be there: until ctx is done, or StartTimeout has passed. The error then says what was waited
@@ -110,12 +113,14 @@ func Open(ctx context.Context, cfg Config, opts ...Option) (*Conn, error) {
 	for _, o := range opts {
 		o(&s)
 	}
+	unregister := func() {}
 	if s.metrics != nil {
-		count, err := newMetrics(s.metrics)
+		count, remove, err := newMetrics(s.metrics)
 		if err != nil {
-			return nil, fmt.Errorf("redis metrics: %w", err)
+			return nil, err
 		}
 		s.events = append(s.events, count)
+		unregister = remove
 	}
 	if cfg.StartTimeout <= 0 {
 		cfg.StartTimeout = 10 * time.Second
@@ -124,14 +129,16 @@ func Open(ctx context.Context, cfg Config, opts ...Option) (*Conn, error) {
 	defer cancel()
 	client, err := wait(ctx, cfg, s, false)
 	if err != nil {
+		unregister()
 		return nil, err
 	}
 	subscriber, err := wait(ctx, cfg, s, true)
 	if err != nil {
 		client.Close()
+		unregister()
 		return nil, err
 	}
-	return &Conn{Client: client, Subscriber: subscriber}, nil
+	return &Conn{Client: client, Subscriber: subscriber, unregister: unregister}, nil
 }
 
 // wait opens one client, as often as it takes.
@@ -295,8 +302,12 @@ func (w *watched) Write(b []byte) (int, error) {
 	return n, err
 }
 
+// check tells of what a read or a write has met. A time-out is rueidis' to judge.
 func (w *watched) check(err error) {
-	if timeout := net.Error(nil); err != nil && (!errors.As(err, &timeout) || !timeout.Timeout()) {
+	if err == nil {
+		return
+	}
+	if e, ok := errors.AsType[net.Error](err); !ok || !e.Timeout() {
 		w.end(err)
 	}
 }

@@ -241,6 +241,38 @@ func TestEventsAndMetrics(t *testing.T) {
 	}
 }
 
+// TestMetricsOfOneThatDidNotOpen opens again with the same registry, after an Open that failed and after a Close.
+func TestMetricsOfOneThatDidNotOpen(t *testing.T) {
+	s := redistest.StartTCP(t)
+	registry := prometheus.NewRegistry()
+	s.Stop()
+	if conn, err := connect.Open(t.Context(), parse(t, s.URL()+"?start_timeout=200ms"), connect.WithMetrics(registry)); err == nil {
+		conn.Close()
+		t.Fatal("it opened")
+	}
+	s.Restart()
+	for range 2 {
+		conn, err := connect.Open(t.Context(), parse(t, s.URL()), connect.WithMetrics(registry))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, err := testutil.GatherAndCount(registry, "redis_connections"); err != nil || n != 2 {
+			t.Errorf("%d gauges, want one for each use: %v", n, err)
+		}
+		conn.Close()
+	}
+	// One of the four is taken: none of the others stays.
+	registry = prometheus.NewRegistry()
+	registry.MustRegister(prometheus.NewGauge(prometheus.GaugeOpts{Name: "redis_connections_failed_total"}))
+	if _, err := connect.Open(t.Context(), parse(t, s.URL()), connect.WithMetrics(registry)); err == nil || !strings.Contains(err.Error(), "metrics") {
+		t.Errorf("%v", err)
+	}
+	// A registry refuses a second one of the same name, help and labels.
+	if err := registry.Register(prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "redis_connections", Help: "Open connections to Redis."}, []string{"use"})); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestSlowHandlerDoesNotHoldUpCommands is why there is a Subscriber.
 func TestSlowHandlerDoesNotHoldUpCommands(t *testing.T) {
 	conn := open(t, parse(t, redistest.Start(t).URL()))

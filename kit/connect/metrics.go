@@ -1,13 +1,13 @@
 package connect
 
 import (
-	"errors"
+	"fmt"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// newMetrics registers the metrics and returns what counts an event.
-func newMetrics(r prometheus.Registerer) (func(Event), error) {
+// newMetrics registers the metrics, all or none, and returns what counts an event and what unregisters them.
+func newMetrics(r prometheus.Registerer) (count func(Event), remove func(), err error) {
 	labels := []string{"use"}
 	open := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "redis_connections", Help: "Open connections to Redis."}, labels)
 	counts := map[Kind]*prometheus.CounterVec{
@@ -15,11 +15,20 @@ func newMetrics(r prometheus.Registerer) (func(Event), error) {
 		Lost:      prometheus.NewCounterVec(prometheus.CounterOpts{Name: "redis_connections_lost_total", Help: "Connections to Redis that ended."}, labels),
 		Failed:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "redis_connections_failed_total", Help: "Connections to Redis that could not be opened."}, labels),
 	}
-	err := r.Register(open)
-	for _, c := range counts {
-		err = errors.Join(err, r.Register(c))
+	var registered []prometheus.Collector
+	remove = func() {
+		for _, c := range registered {
+			r.Unregister(c)
+		}
 	}
-	return func(e Event) {
+	for _, c := range []prometheus.Collector{open, counts[Connected], counts[Lost], counts[Failed]} {
+		if err := r.Register(c); err != nil {
+			remove()
+			return nil, nil, fmt.Errorf("redis metrics: %w", err)
+		}
+		registered = append(registered, c)
+	}
+	count = func(e Event) {
 		use := "commands"
 		if e.Subscriber {
 			use = "subscriptions"
@@ -31,5 +40,6 @@ func newMetrics(r prometheus.Registerer) (func(Event), error) {
 		case Lost:
 			open.WithLabelValues(use).Dec()
 		}
-	}, err
+	}
+	return count, remove, nil
 }
