@@ -37,6 +37,7 @@ var mayKnow = map[string][]string{
 // "a library that fits".
 var outside = map[string][]string{
 	"internal/chat": {},
+	"kit/redistest": {"github.com/redis/rueidis", "go.uber.org/goleak"},
 	"kit/":          {"github.com/redis/rueidis", "github.com/maypok86/otter/v2", "github.com/prometheus/client_golang", "github.com/oklog/ulid/v2", "golang.org/x/"},
 }
 

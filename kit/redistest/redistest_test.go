@@ -2,6 +2,9 @@ package redistest_test
 
 import (
 	"context"
+	"fmt"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +13,8 @@ import (
 
 	"github.com/parley-chat/parley/kit/redistest"
 )
+
+func TestMain(m *testing.M) { os.Exit(redistest.MainNoLeaks(m)) }
 
 func set(c rueidis.Client, key, value string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
@@ -75,11 +80,42 @@ func TestSentinel(t *testing.T) {
 	}
 }
 
-func TestCluster(t *testing.T) {
-	c := redistest.StartCluster(t).Client(t)
-	for _, key := range []string{"a", "b", "c", "d", "e", "f"} { // in all three
-		if err := set(c, key, "v"); err != nil {
-			t.Error(err)
-		}
+// Every test begins without the data of the one before it, wherever that left it.
+func TestEach(t *testing.T) {
+	var ran []string
+	before := map[string][]string{} // the addresses of a deployment
+	for range 2 {
+		redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
+			kind := t.Name()[strings.LastIndex(t.Name(), "/")+1:]
+			kind, _, _ = strings.Cut(kind, "#")
+			ran = append(ran, kind)
+			if a, ok := before[kind]; ok && !slices.Equal(a, d.Option().InitAddress) {
+				t.Errorf("the second test runs at %v, the first did at %v", d.Option().InitAddress, a)
+			}
+			before[kind] = d.Option().InitAddress
+			c := d.Client(t)
+			for _, key := range []string{"a", "b", "c", "d", "e", "f"} {
+				if n, err := c.Do(t.Context(), c.B().Exists().Key(key).Build()).AsInt64(); n != 0 || err != nil {
+					t.Errorf("%s was left: %d, %v", key, n, err)
+				}
+				if err := set(c, key, "v"); err != nil {
+					t.Error(err)
+				}
+			}
+		})
 	}
+	if want := []string{"single", "sentinel", "cluster", "single", "sentinel", "cluster"}; !testing.Short() && !slices.Equal(ran, want) {
+		t.Errorf("ran %v", ran)
+	}
+}
+
+func Example() {
+	client, stop := redistest.Example()
+	defer stop()
+	ctx := context.Background()
+	fmt.Println(client.Do(ctx, client.B().Set().Key("k").Value("v").Build()).ToString())
+	fmt.Println(client.Do(ctx, client.B().Get().Key("k").Build()).ToString())
+	// Output:
+	// OK <nil>
+	// v <nil>
 }

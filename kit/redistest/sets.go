@@ -28,8 +28,9 @@ type Sentinel struct {
 // StartSentinel starts such a set, in which a master that does not answer for a second is replaced.
 func StartSentinel(t testing.TB) *Sentinel {
 	t.Helper()
-	master := StartTCP(t)
-	replica := StartTCP(t, "--replicaof", "127.0.0.1 "+strconv.Itoa(master.port), "--repl-diskless-sync-delay", "0")
+	atOnce := []string{"--repl-diskless-sync-delay", "0"} // a master waits 5 s for more replicas otherwise
+	master := StartTCP(t, atOnce...)
+	replica := StartTCP(t, append(atOnce, "--replicaof", "127.0.0.1 "+strconv.Itoa(master.port))...)
 	set := &Sentinel{Servers: []*Server{master, replica}}
 	eventually(t, "the replica to follow its master", func() error {
 		out, err := replica.Do("INFO", "replication")
