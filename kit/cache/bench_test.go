@@ -8,11 +8,12 @@ import (
 	"time"
 
 	"github.com/parley-chat/parley/kit/cache"
+	"github.com/parley-chat/parley/kit/redistest"
 )
 
 // Benchmark sets the paths of Get beside a bare GET with the same decoding, in one run.
 func Benchmark(b *testing.B) {
-	client := newClient(b, sharedAddrs(b, "single")...)
+	client := redistest.Start(b).Client(b)
 	want := user{"Ada", 36}
 	load := func(context.Context, string) (user, error) { return want, nil }
 	plain := open(b, client, cache.Options[user]{Name: unique(b)})

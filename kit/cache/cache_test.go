@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -12,7 +11,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/rueidis"
-	"go.uber.org/goleak"
 
 	"github.com/parley-chat/parley/kit/cache"
 	"github.com/parley-chat/parley/kit/redistest"
@@ -117,11 +115,21 @@ func localServes(t *testing.T, c *cache.Cache[string], s *source, key string) {
 	})
 }
 
+// gets waits until a Get answers want, as it does once a push came.
+func gets(t *testing.T, c *cache.Cache[string], s *source, key, want string) {
+	t.Helper()
+	eventually(t, key+" is "+want, func() bool {
+		v, err := c.Get(t.Context(), key, s.load)
+		must(t, err)
+		return v == want
+	})
+}
+
 func TestGetLoadsOnce(t *testing.T) {
-	onEach(t, func(t *testing.T, addrs []string) {
+	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
 		name := unique(t)
-		a := open(t, newClient(t, addrs...), cache.Options[user]{Name: name})
-		b := open(t, newClient(t, addrs...), cache.Options[user]{Name: name})
+		a := open(t, d.Client(t), cache.Options[user]{Name: name})
+		b := open(t, d.Client(t), cache.Options[user]{Name: name})
 		want := user{"Ada", 36}
 		var loads atomic.Int64
 		load := func(context.Context, string) (user, error) {
@@ -152,8 +160,8 @@ func TestGetLoadsOnce(t *testing.T) {
 }
 
 func TestNegative(t *testing.T) {
-	onEach(t, func(t *testing.T, addrs []string) {
-		client := newClient(t, addrs...)
+	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
+		client := d.Client(t)
 		s := newSource()
 		c := open(t, client, cache.Options[string]{Name: unique(t), NegativeTTL: 200 * time.Millisecond})
 		for range 3 {
@@ -184,7 +192,7 @@ func TestNegative(t *testing.T) {
 }
 
 func TestTTLAndJitter(t *testing.T) {
-	client := newClient(t, sharedAddrs(t, "single")...)
+	client := redistest.Start(t).Client(t)
 	c := open(t, client, cache.Options[string]{TTL: 100 * time.Second, Jitter: 0.5, Stale: 10 * time.Second})
 	seen := map[int64]bool{}
 	for i := range 50 {
@@ -203,13 +211,13 @@ func TestTTLAndJitter(t *testing.T) {
 }
 
 func TestTagsAndNamespace(t *testing.T) {
-	onEach(t, func(t *testing.T, addrs []string) {
+	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
 		for _, local := range []int{0, 100} {
 			t.Run(fmt.Sprint("local", local), func(t *testing.T) {
 				opt := cache.Options[string]{Name: unique(t), LocalSize: local,
 					Tags: func(key string) []string { return []string{"all", "first:" + key[:1]} }}
-				a := open(t, newClient(t, addrs...), opt)
-				b := open(t, newClient(t, addrs...), opt)
+				a := open(t, d.Client(t), opt)
+				b := open(t, d.Client(t), opt)
 				s := newSource("a1", "1", "a2", "2", "b1", "3")
 				get := func(loads int64) {
 					t.Helper()
@@ -247,10 +255,10 @@ func TestTagsAndNamespace(t *testing.T) {
 }
 
 func TestGetMany(t *testing.T) {
-	onEach(t, func(t *testing.T, addrs []string) {
+	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
 		for _, local := range []int{0, 1000} {
 			t.Run(fmt.Sprint("local", local), func(t *testing.T) {
-				c := open(t, newClient(t, addrs...), cache.Options[string]{
+				c := open(t, d.Client(t), cache.Options[string]{
 					Name: unique(t), NegativeTTL: time.Minute, LocalSize: local})
 				s := newSource()
 				var keys []string
@@ -295,21 +303,4 @@ func TestGetMany(t *testing.T) {
 			})
 		}
 	})
-}
-
-func TestMain(m *testing.M) {
-	if child() {
-		return
-	}
-	code := redistest.Main(m)
-	stopShared()
-	if code == 0 {
-		if err := goleak.Find(
-			// The client closes a node that left the cluster five seconds later.
-			goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*clusterClient)._refresh.func2")); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
-		}
-	}
-	os.Exit(code)
 }

@@ -6,27 +6,13 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/redis/rueidis"
-
 	"github.com/parley-chat/parley/kit/cache"
+	"github.com/parley-chat/parley/kit/redistest"
 )
 
-// exampleClient stands for the client that a program has anyway.
-func exampleClient() rueidis.Client {
-	addrs, err := sharedSingle()
-	if err != nil {
-		panic(err)
-	}
-	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: addrs})
-	if err != nil {
-		panic(err)
-	}
-	return client
-}
-
 func ExampleCache_Get() {
-	client := exampleClient()
-	defer client.Close()
+	client, stop := redistest.Example() // a rueidis.Client
+	defer stop()
 	users, err := cache.New(client, cache.Options[user]{
 		Name:        unique(nil),
 		TTL:         time.Hour,
@@ -64,8 +50,8 @@ func ExampleCache_Get() {
 }
 
 func ExampleCache_GetMany() {
-	client := exampleClient()
-	defer client.Close()
+	client, stop := redistest.Example() // a rueidis.Client
+	defer stop()
 	squares, err := cache.New(client, cache.Options[int]{Name: unique(nil), TTL: time.Hour})
 	if err != nil {
 		panic(err)
@@ -91,8 +77,8 @@ func ExampleCache_GetMany() {
 }
 
 func ExampleCache_Update() {
-	client := exampleClient()
-	defer client.Close()
+	client, stop := redistest.Example() // a rueidis.Client
+	defer stop()
 	names, err := cache.New(client, cache.Options[string]{Name: unique(nil), TTL: time.Hour, Codec: cache.String{}})
 	if err != nil {
 		panic(err)
@@ -111,8 +97,8 @@ func ExampleCache_Update() {
 }
 
 func ExampleCache_InvalidateTag() {
-	client := exampleClient()
-	defer client.Close()
+	client, stop := redistest.Example() // a rueidis.Client
+	defer stop()
 	previews, err := cache.New(client, cache.Options[string]{
 		Name: unique(nil),
 		TTL:  time.Hour,
@@ -143,8 +129,8 @@ func ExampleCache_InvalidateTag() {
 // Serve what is there at once, refresh it behind the reader's back, and keep it in the
 // process as well.
 func ExampleOptions() {
-	client := exampleClient()
-	defer client.Close()
+	client, stop := redistest.Example() // a rueidis.Client
+	defer stop()
 	c, err := cache.New(client, cache.Options[string]{
 		Name:         unique(nil),
 		TTL:          time.Minute,

@@ -9,13 +9,13 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/redis/rueidis"
 
 	"github.com/parley-chat/parley/kit/cache"
+	"github.com/parley-chat/parley/kit/redistest"
 )
 
 // heard collects what OnError is told.
@@ -44,13 +44,14 @@ func (h *heard) has(part string) bool {
 // Without Redis the loader serves, once for all who ask at the same time; with it back the
 // cache works again.
 func TestRedisDown(t *testing.T) {
-	srv := startServer(t)
+	srv := redistest.Start(t)
 	var h heard
-	c := open(t, newClient(t, srv.addr), cache.Options[string]{LocalSize: 10, OnError: h.on, Heartbeat: 100 * time.Millisecond})
+	c := open(t, srv.Client(t), cache.Options[string]{LocalSize: 10, OnError: h.on, Heartbeat: 100 * time.Millisecond,
+		Timeout: 2 * time.Second}) // the client tries reads again until then
 	s := newSource("k", "v")
 	wantGet(t, c, s, "k", "v", 1)
 	localServes(t, c, s, "k")
-	srv.stop()
+	srv.Kill()
 
 	eventually(t, "the loss is noticed", func() bool { return h.has("track") })
 	g := newGate(t, s)
@@ -101,7 +102,7 @@ func TestRedisDown(t *testing.T) {
 		t.Error("Update hid that Redis is away")
 	}
 
-	srv.start(t)
+	srv.Restart()
 	eventually(t, "the cache caches again", func() bool {
 		before := s.loads.Load()
 		_, err := c.Get(t.Context(), "k", s.load)
@@ -113,12 +114,12 @@ func TestRedisDown(t *testing.T) {
 
 // A Redis that says nothing costs its time limit or the caller's deadline, not more.
 func TestRedisHangs(t *testing.T) {
-	srv := startServer(t)
-	c := open(t, newClient(t, srv.addr), cache.Options[string]{Timeout: 50 * time.Millisecond})
+	srv := redistest.Start(t)
+	c := open(t, srv.Client(t), cache.Options[string]{Timeout: 50 * time.Millisecond})
 	s := newSource("k", "v")
 	wantGet(t, c, s, "k", "v", 1)
-	must(t, srv.cmd.Process.Signal(syscall.SIGSTOP))
-	defer func() { _ = srv.cmd.Process.Signal(syscall.SIGCONT) }()
+	srv.Pause()
+	defer srv.Resume()
 	wantGet(t, c, s, "k", "v", 2)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
@@ -128,7 +129,7 @@ func TestRedisHangs(t *testing.T) {
 	}); !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("err = %v, want the caller's deadline", err)
 	}
-	must(t, srv.cmd.Process.Signal(syscall.SIGCONT))
+	srv.Resume()
 	eventually(t, "the cache caches again", func() bool {
 		before := s.loads.Load()
 		_, err := c.Get(t.Context(), "k", s.load)
@@ -139,8 +140,8 @@ func TestRedisHangs(t *testing.T) {
 
 // A process that dies while loading holds the key no longer than LoadTimeout.
 func TestDeadLoader(t *testing.T) {
-	onEach(t, func(t *testing.T, addrs []string) {
-		client := newClient(t, addrs...)
+	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
+		client := d.Client(t)
 		c := open(t, client, cache.Options[string]{Name: "dead", LoadTimeout: 200 * time.Millisecond})
 		must(t, client.Do(t.Context(), client.B().Set().Key("dead:e:k").
 			Value("p0123456789abcdef").Px(200*time.Millisecond).Build()).Error())
@@ -150,8 +151,8 @@ func TestDeadLoader(t *testing.T) {
 
 // The scripts are flushed between a lease and its store.
 func TestScriptFlush(t *testing.T) {
-	onEach(t, func(t *testing.T, addrs []string) {
-		client := newClient(t, addrs...)
+	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
+		client := d.Client(t)
 		c := open(t, client, cache.Options[string]{Name: unique(t)})
 		s := newSource("k", "v")
 		_, err := c.Get(t.Context(), "k", func(ctx context.Context, key string) (string, error) {
@@ -168,8 +169,8 @@ func TestScriptFlush(t *testing.T) {
 // What stands at the key is not ours, or not readable: the loader serves, and where it may
 // the cache heals itself.
 func TestForeignValue(t *testing.T) {
-	onEach(t, func(t *testing.T, addrs []string) {
-		client := newClient(t, addrs...)
+	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
+		client := d.Client(t)
 		for i, junk := range []string{"", "x", "junk", "v0123456789abcdef", strings.Repeat("v", 200), strings.Repeat("\xff", 200)} {
 			var h heard
 			c := open(t, client, cache.Options[string]{Name: unique(t), OnError: h.on})
@@ -195,8 +196,8 @@ func TestForeignValue(t *testing.T) {
 
 // A user who lacks a permission gets values all the same, at once, and someone is told.
 func TestDenied(t *testing.T) {
-	srv := startServer(t)
-	admin := newClient(t, srv.addr)
+	srv := redistest.Start(t)
+	admin := srv.Client(t)
 	for name, rule := range map[string][]string{
 		"no scripts":  {"+@all", "-@scripting"},
 		"read only":   {"+@read", "+@connection"},
@@ -206,8 +207,9 @@ func TestDenied(t *testing.T) {
 			user := strings.ReplaceAll(name, " ", "")
 			args := append([]string{"SETUSER", user, "on", ">pw", "~*", "&*"}, rule...)
 			must(t, admin.Do(t.Context(), admin.B().Arbitrary("ACL").Args(args...).Build()).Error())
-			client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{srv.addr}, ForceSingleClient: true,
-				Username: user, Password: "pw", DisableCache: name == "no tracking"})
+			option := srv.Option()
+			option.Username, option.Password, option.DisableCache = user, "pw", name == "no tracking"
+			client, err := rueidis.NewClient(option)
 			must(t, err)
 			t.Cleanup(client.Close)
 			var h heard
@@ -241,8 +243,8 @@ func TestDenied(t *testing.T) {
 // A full Redis serves what it has, the loader the rest; writes say so, and what must not
 // be served any more is gone.
 func TestFull(t *testing.T) {
-	srv := startServer(t, "--maxmemory-policy", "noeviction")
-	client := newClient(t, srv.addr)
+	srv := redistest.Start(t, "--maxmemory-policy", "noeviction")
+	client := srv.Client(t)
 	var h heard
 	c := open(t, client, cache.Options[string]{OnError: h.on})
 	s := newSource("k", "v", "other", "o")
@@ -272,8 +274,8 @@ func TestFull(t *testing.T) {
 
 // The local layer follows every way in which the entry may change, whoever changes it.
 func TestLocalFollows(t *testing.T) {
-	onEach(t, func(t *testing.T, addrs []string) {
-		ca, cb := newClient(t, addrs...), newClient(t, addrs...)
+	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
+		ca, cb := d.Client(t), d.Client(t)
 		opt := cache.Options[string]{Name: unique(t), LocalSize: 10, Tags: func(string) []string { return []string{"tag"} }}
 		a, b := open(t, ca, opt), open(t, cb, opt)
 		s := newSource("k", "0")
@@ -297,11 +299,7 @@ func TestLocalFollows(t *testing.T) {
 			want := fmt.Sprint(i + 1)
 			s.set("k", want)
 			must(t, change())
-			eventually(t, "the push arrives", func() bool {
-				v, err := a.Get(t.Context(), "k", s.load)
-				must(t, err)
-				return v == want
-			})
+			gets(t, a, s, "k", want)
 		}
 	})
 }
@@ -319,8 +317,8 @@ type tapped struct {
 	silent chan struct{} // closed: nothing arrives any more
 }
 
-func (w *wire) dial(ctx context.Context, addr string, d *net.Dialer, _ *tls.Config) (net.Conn, error) {
-	c, err := d.DialContext(ctx, "tcp", addr)
+func (w *wire) dial(ctx context.Context, addr string, d *net.Dialer, config *tls.Config) (net.Conn, error) {
+	c, err := dial(ctx, addr, d, config)
 	if err != nil {
 		return nil, err
 	}
@@ -351,9 +349,11 @@ func (c *tapped) Read(b []byte) (int, error) {
 	return n, err
 }
 
-func tapClient(t *testing.T, w *wire, addrs []string) rueidis.Client {
+func tapClient(t *testing.T, w *wire, d redistest.Deployment) rueidis.Client {
 	t.Helper()
-	c, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: addrs, DialCtxFn: w.dial})
+	option := d.Option()
+	option.DialCtxFn = w.dial
+	c, err := rueidis.NewClient(option)
 	must(t, err)
 	t.Cleanup(c.Close)
 	return c
@@ -363,14 +363,14 @@ func tapClient(t *testing.T, w *wire, addrs []string) rueidis.Client {
 // served: every Get shows what Redis has.
 func TestLocalAfterLoss(t *testing.T) {
 	for _, how := range []string{"broken", "silent"} {
-		onEach(t, func(t *testing.T, addrs []string) {
+		redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
 			t.Run(how, func(t *testing.T) {
 				w := &wire{}
-				client := tapClient(t, w, addrs)
+				client := tapClient(t, w, d)
 				var h heard
 				opt := cache.Options[string]{Name: unique(t), LocalSize: 10, Heartbeat: 50 * time.Millisecond, OnError: h.on}
 				a := open(t, client, opt)
-				b := open(t, newClient(t, addrs...), opt)
+				b := open(t, d.Client(t), opt)
 				s := newSource("k", "old")
 				localServes(t, a, s, "k")
 				w.refuse.Store(true)
@@ -413,7 +413,7 @@ func TestLocalAfterLoss(t *testing.T) {
 
 // Close waits for what it started, and ends what is under way.
 func TestClose(t *testing.T) {
-	client := newClient(t, sharedAddrs(t, "single")...)
+	client := redistest.Start(t).Client(t)
 	c, err := cache.New(client, cache.Options[string]{Name: unique(t), TTL: time.Minute})
 	must(t, err)
 	started := make(chan struct{})

@@ -15,6 +15,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"github.com/parley-chat/parley/kit/cache"
+	"github.com/parley-chat/parley/kit/redistest"
 )
 
 const childEnv = "PARLEY_CACHE_TEST_CHILD"
@@ -26,8 +27,9 @@ func child() bool {
 	if conf == "" {
 		return false
 	}
-	addrs := strings.Split(conf, ",")
-	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: addrs})
+	where := strings.Split(conf, ",")
+	client, err := rueidis.NewClient(rueidis.ClientOption{DialCtxFn: dial,
+		Sentinel: rueidis.SentinelOption{MasterSet: where[0]}, InitAddress: where[1:]})
 	if err != nil {
 		fmt.Println("client:", err)
 		os.Exit(1)
@@ -70,16 +72,17 @@ func child() bool {
 
 // 1,000 callers in four processes miss the same key at once: one of them loads.
 func TestHerd(t *testing.T) {
-	onEach(t, func(t *testing.T, addrs []string) {
+	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
 		type process struct {
 			cmd *exec.Cmd
 			in  interface{ Write([]byte) (int, error) }
 			out *bufio.Scanner
 		}
+		where := append([]string{d.Option().Sentinel.MasterSet}, d.Option().InitAddress...)
 		var procs []process
 		for range 4 {
 			cmd := exec.Command(os.Args[0])
-			cmd.Env = append(os.Environ(), childEnv+"="+strings.Join(addrs, ","))
+			cmd.Env = append(os.Environ(), childEnv+"="+strings.Join(where, ","))
 			in, err := cmd.StdinPipe()
 			must(t, err)
 			out, err := cmd.StdoutPipe()

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/parley-chat/parley/kit/cache"
+	"github.com/parley-chat/parley/kit/redistest"
 )
 
 // gate is a loader that tells when it has read the source and then waits.
@@ -52,8 +53,8 @@ func TestOldValueIsNotStored(t *testing.T) {
 		"InvalidateTag": func(ctx context.Context, c *cache.Cache[string]) error { return c.InvalidateTag(ctx, "tag") },
 		"InvalidateAll": func(ctx context.Context, c *cache.Cache[string]) error { return c.InvalidateAll(ctx) },
 	}
-	onEach(t, func(t *testing.T, addrs []string) {
-		ca, cb := newClient(t, addrs...), newClient(t, addrs...)
+	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
+		ca, cb := d.Client(t), d.Client(t)
 		for name, tell := range tell {
 			for _, batch := range []bool{false, true} {
 				for _, same := range []bool{false, true} {
@@ -123,7 +124,7 @@ func TestOldValueIsNotStored(t *testing.T) {
 // Readers and writers at random; a value that is older than what was told to the cache
 // before the read began is a lie.
 func TestNoReadIsOlderThanATellingBeforeIt(t *testing.T) {
-	onEach(t, func(t *testing.T, addrs []string) {
+	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
 		const keys = 3
 		var db, told [keys]atomic.Int64 // versions
 		var writing [keys]sync.Mutex    // the source has one order of writes for each key
@@ -151,14 +152,14 @@ func TestNoReadIsOlderThanATellingBeforeIt(t *testing.T) {
 		}
 		opt := cache.Options[int64]{Name: unique(t), TTL: 30 * time.Millisecond, Stale: 0,
 			Tags: func(k string) []string { return []string{"tag" + k} }}
-		flusher := newClient(t, addrs...)
+		flusher := d.Client(t)
 		var wg sync.WaitGroup
 		ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
 		defer cancel()
 		var failed atomic.Bool
 		var reads atomic.Int64
 		for range 2 {
-			c := open(t, newClient(t, addrs...), opt)
+			c := open(t, d.Client(t), opt)
 			for n := range 4 {
 				wg.Go(func() { // readers
 					for i := n; ctx.Err() == nil && !failed.Load(); i++ {
@@ -252,8 +253,8 @@ func TestBadLoader(t *testing.T) {
 				func(err error) bool { return errors.Is(err, cache.ErrLoadTimeout) }},
 		}
 	}
-	onEach(t, func(t *testing.T, addrs []string) {
-		ca, cb := newClient(t, addrs...), newClient(t, addrs...)
+	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
+		ca, cb := d.Client(t), d.Client(t)
 		for name := range bads(nil) {
 			for _, batch := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%s/batch=%v", name, batch), func(t *testing.T) {
@@ -288,8 +289,8 @@ func TestBadLoader(t *testing.T) {
 
 // Who gives up does not take the load with it that others wait for.
 func TestCallerGivesUp(t *testing.T) {
-	onEach(t, func(t *testing.T, addrs []string) {
-		c := open(t, newClient(t, addrs...), cache.Options[string]{Name: unique(t)})
+	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
+		c := open(t, d.Client(t), cache.Options[string]{Name: unique(t)})
 		g := newGate(t, newSource("k", "v"))
 		ctx, cancel := context.WithCancel(t.Context())
 		first := make(chan error, 1)
@@ -312,8 +313,8 @@ func TestCallerGivesUp(t *testing.T) {
 }
 
 func TestUpdate(t *testing.T) {
-	onEach(t, func(t *testing.T, addrs []string) {
-		a := open(t, newClient(t, addrs...), cache.Options[string]{Name: unique(t)})
+	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
+		a := open(t, d.Client(t), cache.Options[string]{Name: unique(t)})
 		s := newSource("k", "1")
 		wantGet(t, a, s, "k", "1", 1)
 		v, err := a.Update(t.Context(), "k", func(context.Context) (string, error) { s.set("k", "2"); return "2", nil })
@@ -348,8 +349,8 @@ func TestUpdate(t *testing.T) {
 }
 
 func TestRefresh(t *testing.T) {
-	onEach(t, func(t *testing.T, addrs []string) {
-		ca, cb := newClient(t, addrs...), newClient(t, addrs...)
+	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
+		ca, cb := d.Client(t), d.Client(t)
 		for _, local := range []int{0, 10} {
 			for name, opt := range map[string]cache.Options[string]{
 				"stale": {TTL: 50 * time.Millisecond, Stale: time.Minute},
