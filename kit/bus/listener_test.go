@@ -1,0 +1,305 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/parley-chat/parley/kit/redistest"
+)
+
+// heard remembers what a listener was told.
+type heard struct {
+	mu       sync.Mutex
+	messages []string // "channel payload"
+	gaps     []string
+	failed   []error
+}
+
+func (h *heard) handler() Handler {
+	return Handler{
+		Message: func(channel, payload string) { h.note(&h.messages, channel+" "+payload) },
+		Gap:     func(channel string) { h.note(&h.gaps, channel) },
+		Failed: func(err error) {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			h.failed = append(h.failed, err)
+		},
+	}
+}
+
+func (h *heard) note(in *[]string, what string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	*in = append(*in, what)
+}
+
+func (h *heard) has(t testing.TB, message string) {
+	t.Helper()
+	until(t, "message "+message, func() bool {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		return slices.Contains(h.messages, message)
+	})
+}
+
+func (h *heard) hasGap(t testing.TB, channel string) {
+	t.Helper()
+	until(t, "gap "+channel, func() bool {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		return slices.Contains(h.gaps, channel)
+	})
+}
+
+func listen(t testing.TB, client rueidis.Client, opt ListenOptions) (*Listener, *heard) {
+	t.Helper()
+	h := &heard{}
+	l, err := Listen(client, h.handler(), opt)
+	wantNoError(t, err)
+	t.Cleanup(l.Close)
+	return l, h
+}
+
+func publish(t testing.TB, c rueidis.Client, channel, payload string) {
+	t.Helper()
+	wantNoError(t, c.Do(t.Context(), c.B().Publish().Channel(channel).Message(payload).Build()).Error())
+}
+
+func spublish(t testing.TB, c rueidis.Client, channel, payload string) {
+	t.Helper()
+	wantNoError(t, c.Do(t.Context(), c.B().Spublish().Channel(channel).Message(payload).Build()).Error())
+}
+
+func TestListen(t *testing.T) {
+	eachRedis(t, func(t *testing.T, client rueidis.Client) {
+		l, h := listen(t, client, ListenOptions{})
+		wantNoError(t, l.Subscribe(t.Context(), "a", "b", "a"))
+		wantNoError(t, l.PSubscribe(t.Context(), "p.*"))
+		wantNoError(t, l.SSubscribe(t.Context(), "s1", "s2", "s3"))
+		wantNoError(t, l.Subscribe(t.Context()))
+		publish(t, client, "a", "1")
+		publish(t, client, "b", "2")
+		publish(t, client, "p.x", "3")
+		for _, s := range []string{"s1", "s2", "s3"} {
+			spublish(t, client, s, "4")
+		}
+		for _, m := range []string{"a 1", "b 2", "p.x 3", "s1 4", "s2 4", "s3 4"} {
+			h.has(t, m)
+		}
+
+		l.Unsubscribe("a", "unknown")
+		l.SUnsubscribe("s1")
+		l.PUnsubscribe("p.*")
+		publish(t, client, "a", "5")
+		publish(t, client, "p.x", "5")
+		spublish(t, client, "s1", "5")
+		wantNoError(t, l.Subscribe(t.Context(), "a"))
+		wantNoError(t, l.SSubscribe(t.Context(), "s1"))
+		publish(t, client, "a", "6")
+		spublish(t, client, "s1", "6")
+		h.has(t, "a 6")
+		h.has(t, "s1 6")
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		for _, m := range h.messages {
+			if strings.HasSuffix(m, " 5") {
+				t.Errorf("%q came after Unsubscribe", m)
+			}
+		}
+		if len(h.messages) != 8 || len(h.gaps) != 0 || len(h.failed) != 0 {
+			t.Errorf("messages %v, gaps %v, failed %v", h.messages, h.gaps, h.failed)
+		}
+	})
+}
+
+// Every channel's message that is published right after Subscribe returned arrives, while thousands come and go.
+func TestListenToThousands(t *testing.T) {
+	eachRedis(t, func(t *testing.T, client rueidis.Client) {
+		const channels, parts = 5000, 10
+		l, h := listen(t, client, ListenOptions{})
+		var all sync.WaitGroup
+		for part := range parts {
+			all.Go(func() {
+				var names []string
+				for i := part; i < channels; i += parts {
+					names = append(names, fmt.Sprint("room:", i))
+				}
+				if err := l.SSubscribe(t.Context(), names...); err != nil {
+					t.Error(err)
+				}
+				l.SUnsubscribe(names[:10]...)
+				if err := l.SSubscribe(t.Context(), names[:10]...); err != nil {
+					t.Error(err)
+				}
+				var cmds rueidis.Commands
+				for _, name := range names {
+					cmds = append(cmds, client.B().Spublish().Channel(name).Message("x").Build())
+				}
+				for _, resp := range client.DoMulti(t.Context(), cmds...) {
+					if err := resp.Error(); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		all.Wait()
+		until(t, "all messages", func() bool { h.mu.Lock(); defer h.mu.Unlock(); return len(h.messages) >= channels })
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		slices.Sort(h.messages)
+		if n := len(slices.Compact(h.messages)); n != channels || len(h.gaps) != 0 {
+			t.Errorf("%d different of %d messages, gaps %v, failed %v", n, len(h.messages), h.gaps, h.failed)
+		}
+	})
+}
+
+// A lost connection is a Gap for each channel, after which messages arrive.
+func TestListenerReconnects(t *testing.T) {
+	eachRedis(t, func(t *testing.T, client rueidis.Client) {
+		l, h := listen(t, client, ListenOptions{})
+		wantNoError(t, l.Subscribe(t.Context(), "a"))
+		wantNoError(t, l.PSubscribe(t.Context(), "p.*"))
+		wantNoError(t, l.SSubscribe(t.Context(), "s1", "s2", "s3"))
+		eachMaster(t, client, func(node rueidis.Client) { do(t, node, "CLIENT", "KILL", "TYPE", "pubsub") })
+		for _, name := range []string{"a", "p.*", "s1", "s2", "s3"} {
+			h.hasGap(t, name)
+		}
+		publish(t, client, "a", "1")
+		publish(t, client, "p.x", "1")
+		for _, s := range []string{"s1", "s2", "s3"} {
+			spublish(t, client, s, "1")
+			h.has(t, s+" 1")
+		}
+		h.has(t, "a 1")
+		h.has(t, "p.x 1")
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if len(h.gaps) != 5 || len(h.failed) == 0 {
+			t.Errorf("gaps %v, failed %v", h.gaps, h.failed)
+		}
+	})
+}
+
+// A server that goes silent is noticed although nobody uses the connection.
+func TestListenerNoticesSilence(t *testing.T) {
+	server := redistest.Start(t)
+	l, h := listen(t, server.Client(t), ListenOptions{Heartbeat: 50 * time.Millisecond, Timeout: 500 * time.Millisecond})
+	wantNoError(t, l.Subscribe(t.Context(), "a"))
+	server.Pause()
+	until(t, "a failure", func() bool { h.mu.Lock(); defer h.mu.Unlock(); return len(h.failed) > 0 })
+	if err := l.Subscribe(t.Context(), "b"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("subscribing to a silent server: %v", err)
+	}
+	server.Resume()
+	h.hasGap(t, "a")
+	publish(t, server.Client(t), "a", "1")
+	h.has(t, "a 1")
+}
+
+// A slow handler holds up neither other listeners nor commands; what does not fit is a Gap, in its place.
+func TestListenerQueue(t *testing.T) {
+	client := redistest.Start(t).Client(t)
+	release, gaps := make(chan bool), make(chan string, 10)
+	var mu sync.Mutex
+	var got []string
+	l, err := Listen(client, Handler{
+		Message: func(_, payload string) { <-release; mu.Lock(); defer mu.Unlock(); got = append(got, payload) },
+		Gap:     func(channel string) { gaps <- channel; mu.Lock(); defer mu.Unlock(); got = append(got, "gap") },
+	}, ListenOptions{Queue: 3})
+	wantNoError(t, err)
+	defer l.Close()
+	wantNoError(t, l.Subscribe(t.Context(), "a"))
+	other, h := listen(t, client, ListenOptions{})
+	wantNoError(t, other.Subscribe(t.Context(), "a"))
+	for i := range 10 {
+		publish(t, client, "a", fmt.Sprint(i))
+	}
+	h.has(t, "a 9")
+	wantNoError(t, l.Subscribe(t.Context(), "b")) // a fence: its connection has read all that went before
+	close(release)
+	if name := <-gaps; name != "a" {
+		t.Errorf("a gap in %q", name)
+	}
+	publish(t, client, "a", "last")
+	until(t, "the last", func() bool { mu.Lock(); defer mu.Unlock(); return slices.Contains(got, "last") })
+	mu.Lock()
+	defer mu.Unlock()
+	if want := []string{"0", "1", "2", "gap", "last"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestSubscribeDenied(t *testing.T) {
+	server := redistest.Start(t)
+	admin := server.Client(t)
+	do(t, admin, "ACL", "SETUSER", "low", "on", ">pw", "+@all", "~*", "&ok:*")
+	option := server.Option()
+	option.Username, option.Password = "low", "pw"
+	client, err := rueidis.NewClient(option)
+	wantNoError(t, err)
+	defer client.Close()
+	l, h := listen(t, client, ListenOptions{})
+	wantNoError(t, l.Subscribe(t.Context(), "ok:1"))
+	if err := l.Subscribe(t.Context(), "ok:2", "secret", "ok:3"); err == nil || !strings.Contains(err.Error(), "NOPERM") {
+		t.Errorf("a denied channel: %v", err)
+	}
+	wantNoError(t, l.Subscribe(t.Context(), "ok:4"))
+	for _, name := range []string{"ok:1", "ok:2", "ok:4"} {
+		publish(t, admin, name, "x")
+	}
+	h.has(t, "ok:4 x")
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if want := []string{"ok:1 x", "ok:4 x"}; !slices.Equal(h.messages, want) {
+		t.Errorf("got %v, want %v", h.messages, want)
+	}
+}
+
+func TestListenerCloses(t *testing.T) {
+	client := redistest.Start(t).Client(t)
+	l, _ := listen(t, client, ListenOptions{})
+	wantNoError(t, l.Subscribe(t.Context(), "a"))
+	l.Close()
+	l.Close()
+	if err := l.Subscribe(t.Context(), "b"); !errors.Is(err, ErrClosed) {
+		t.Error(err)
+	}
+	if _, err := Listen(client, Handler{}, ListenOptions{}); err == nil {
+		t.Error("a handler without Message")
+	}
+}
+
+func TestEnvelope(t *testing.T) {
+	client := redistest.Start(t).Client(t)
+	l, h := listen(t, client, ListenOptions{})
+	wantNoError(t, l.Subscribe(t.Context(), "a"))
+	wantNoError(t, l.SSubscribe(t.Context(), "s"))
+	e, err := NewEnvelope("renamed", "node-1", map[string]string{"name": "Ada"})
+	wantNoError(t, err)
+	wantNoError(t, Publish(t.Context(), client, "a", e))
+	wantNoError(t, SPublish(t.Context(), client, "s", e))
+	until(t, "both", func() bool { h.mu.Lock(); defer h.mu.Unlock(); return len(h.messages) == 2 })
+	for _, m := range h.messages {
+		_, payload, _ := strings.Cut(m, " ")
+		got, err := ParseEnvelope(payload)
+		wantNoError(t, err)
+		var data struct{ Name string }
+		wantNoError(t, got.Decode(&data))
+		if got.Type != "renamed" || got.Origin != "node-1" || got.ID != e.ID || !got.Time.Equal(e.Time) || data.Name != "Ada" {
+			t.Errorf("%+v with %+v", got, data)
+		}
+	}
+	for _, bad := range []string{"", "x", "{}", `{"type":3}`} {
+		if _, err := ParseEnvelope(bad); err == nil {
+			t.Errorf("%q is an envelope", bad)
+		}
+	}
+}
