@@ -119,7 +119,8 @@ func TestRedisHangs(t *testing.T) {
 }
 
 func TestScriptFlush(t *testing.T) {
-	eachRedis(t, func(t *testing.T, client rueidis.Client) {
+	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
+		client := d.Client(t)
 		m := newManager(t, client, Options[login]{})
 		s := mustCreate(t, m, "ada", login{})
 		flush := func() {

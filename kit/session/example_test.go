@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"sync"
 
+	"github.com/parley-chat/parley/kit/redistest"
 	"github.com/parley-chat/parley/kit/session"
 )
 
@@ -21,7 +22,7 @@ type Login struct {
 
 // A site where one logs in, is counted, and logs out.
 func Example() {
-	client, stop := session.RedisForExample() // a rueidis.Client
+	client, stop := redistest.Example() // a rueidis.Client
 	defer stop()
 	sessions, err := session.New(client, session.Options[Login]{
 		Cookie: session.Cookie{Plain: true}, // this example has no TLS
@@ -80,7 +81,7 @@ func Example() {
 
 // "Where am I logged in?", and "log me out everywhere else".
 func ExampleManager_RevokeAll() {
-	client, stop := session.RedisForExample()
+	client, stop := redistest.Example()
 	defer stop()
 	sessions, err := session.New(client, session.Options[Login]{})
 	if err != nil {
@@ -109,7 +110,7 @@ func ExampleManager_RevokeAll() {
 
 // Programs use the token as a bearer.
 func ExampleManager_Create() {
-	client, stop := session.RedisForExample()
+	client, stop := redistest.Example()
 	defer stop()
 	sessions, err := session.New(client, session.Options[map[string]any]{})
 	if err != nil {
@@ -131,7 +132,7 @@ func ExampleManager_Create() {
 
 // Two requests change the same session; neither loses its change.
 func ExampleOptions_merge() {
-	client, stop := session.RedisForExample()
+	client, stop := redistest.Example()
 	defer stop()
 	sessions, err := session.New(client, session.Options[Login]{
 		Merge: func(base, mine, theirs Login) (Login, error) {
@@ -157,7 +158,7 @@ func ExampleOptions_merge() {
 
 // A server that keeps sockets open closes those of sessions that are gone.
 func ExampleManager_Watch() {
-	client, stop := session.RedisForExample()
+	client, stop := redistest.Example()
 	defer stop()
 	sessions, err := session.New(client, session.Options[Login]{})
 	if err != nil {

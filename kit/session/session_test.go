@@ -75,8 +75,8 @@ func ids(t testing.TB, m *Manager[login], user string) []string {
 }
 
 func TestRoundTrip(t *testing.T) {
-	eachRedis(t, func(t *testing.T, client rueidis.Client) {
-		m := newManager(t, client, Options[login]{Idle: time.Hour, Absolute: 10 * time.Hour})
+	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
+		m := newManager(t, d.Client(t), Options[login]{Idle: time.Hour, Absolute: 10 * time.Hour})
 		s := mustCreate(t, m, "ada", login{Device: "laptop"})
 		got := mustLoad(t, m, s.Token())
 		if diff := cmp.Diff(login{Device: "laptop"}, got.Data); diff != "" {
@@ -152,8 +152,8 @@ func TestOneWrongSecretBitIsNotFound(t *testing.T) {
 }
 
 func TestConflict(t *testing.T) {
-	eachRedis(t, func(t *testing.T, client rueidis.Client) {
-		m := newManager(t, client, Options[login]{})
+	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
+		m := newManager(t, d.Client(t), Options[login]{})
 		tok := mustCreate(t, m, "ada", login{}).Token()
 		first, second := mustLoad(t, m, tok), mustLoad(t, m, tok)
 		first.Data.Device = "first"
@@ -215,8 +215,8 @@ func TestMergeRefusal(t *testing.T) {
 }
 
 func TestRenew(t *testing.T) {
-	eachRedis(t, func(t *testing.T, client rueidis.Client) {
-		m := newManager(t, client, Options[login]{})
+	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
+		m := newManager(t, d.Client(t), Options[login]{})
 		s := mustCreate(t, m, "ada", login{})
 		old := s.Token()
 		slow := mustLoad(t, m, old)

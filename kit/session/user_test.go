@@ -14,8 +14,8 @@ import (
 )
 
 func TestListAndRevoke(t *testing.T) {
-	eachRedis(t, func(t *testing.T, client rueidis.Client) {
-		m := newManager(t, client, Options[login]{})
+	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
+		m := newManager(t, d.Client(t), Options[login]{})
 		var mine []*Session[login]
 		for i := range 5 {
 			mine = append(mine, mustCreate(t, m, "ada", login{Device: fmt.Sprint(i)}))
@@ -111,7 +111,8 @@ func TestOthersDoNotSlowTheList(t *testing.T) {
 // Every point at which a process can die while creating or revoking leaves something that the next list or
 // revocation puts right.
 func TestCrashes(t *testing.T) {
-	eachRedis(t, func(t *testing.T, client rueidis.Client) {
+	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
+		client := d.Client(t)
 		m := newManager(t, client, Options[login]{})
 		entry := func(user, id string, score float64) {
 			t.Helper()
@@ -164,8 +165,8 @@ func TestCrashes(t *testing.T) {
 
 // Logins that race with a revocation of everything either die or begin after it; none works unlisted.
 func TestRevokeAllAgainstLogins(t *testing.T) {
-	eachRedis(t, func(t *testing.T, client rueidis.Client) {
-		m := newManager(t, client, Options[login]{})
+	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
+		m := newManager(t, d.Client(t), Options[login]{})
 		var mu sync.Mutex
 		var made []*Session[login]
 		var refused int

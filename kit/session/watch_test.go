@@ -73,8 +73,8 @@ func (w *watched) until(t *testing.T, what string, holds func() bool) {
 }
 
 func TestWatchHearsRevocations(t *testing.T) {
-	eachRedis(t, func(t *testing.T, client rueidis.Client) {
-		m := newManager(t, client, Options[login]{})
+	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
+		m := newManager(t, d.Client(t), Options[login]{})
 		w := watch(t, m, time.Hour)
 		w.until(t, "the first look", func() bool { return w.looks > 0 })
 
@@ -168,8 +168,8 @@ func TestWatchFlood(t *testing.T) {
 }
 
 func TestGone(t *testing.T) {
-	eachRedis(t, func(t *testing.T, client rueidis.Client) {
-		m := newManager(t, client, Options[login]{})
+	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
+		m := newManager(t, d.Client(t), Options[login]{})
 		var all, want []string
 		for i := range lookAtOnce + 10 {
 			if i%100 == 0 {
