@@ -116,7 +116,8 @@ func TestContext(t *testing.T) {
 }
 
 func TestScriptFlush(t *testing.T) {
-	eachRedis(t, func(t *testing.T, client rueidis.Client, _ func() rueidis.Client) {
+	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
+		client := d.Client(t)
 		l := newLimiter(t, client, Options{}, PerHour(100))
 		for i := range int64(10) {
 			if r := mustAllow(t, l, "k", 1); r.Limits[0].Remaining != 99-i {

@@ -10,10 +10,11 @@ import (
 	"time"
 
 	"github.com/parley-chat/parley/kit/ratelimit"
+	"github.com/parley-chat/parley/kit/redistest"
 )
 
 func Example() {
-	client, stop := ratelimit.RedisForExample() // a rueidis.Client
+	client, stop := redistest.Example() // a rueidis.Client
 	defer stop()
 
 	limiter, err := ratelimit.New(client, ratelimit.Options{},
@@ -38,7 +39,7 @@ func Example() {
 
 // Uploads are limited by their size. A quota this large is kept in two counters.
 func ExampleLimiter_AllowN() {
-	client, stop := ratelimit.RedisForExample()
+	client, stop := redistest.Example()
 	defer stop()
 	uploads, err := ratelimit.New(client, ratelimit.Options{Prefix: "uploads"},
 		ratelimit.Limit{Name: "bytes", Quota: 1 << 30, Window: 24 * time.Hour, Approximate: true})
@@ -57,7 +58,7 @@ func ExampleLimiter_AllowN() {
 
 // Failed logins count, a successful one forgets them.
 func ExampleLimiter_Reset() {
-	client, stop := ratelimit.RedisForExample()
+	client, stop := redistest.Example()
 	defer stop()
 	attempts, err := ratelimit.New(client, ratelimit.Options{Prefix: "login"}, ratelimit.PerMinute(3))
 	if err != nil {
@@ -82,7 +83,7 @@ func ExampleLimiter_Reset() {
 
 // Each client address gets 2 requests a minute. Behind a proxy at 10.0.0.0/8 its X-Forwarded-For is believed.
 func ExampleLimiter_Handler() {
-	client, stop := ratelimit.RedisForExample()
+	client, stop := redistest.Example()
 	defer stop()
 	limiter, err := ratelimit.New(client, ratelimit.Options{Away: ratelimit.AwayAllow, Timeout: 50 * time.Millisecond}, ratelimit.PerMinute(2))
 	if err != nil {

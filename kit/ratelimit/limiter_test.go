@@ -52,7 +52,7 @@ func fullest(calls []taken, window time.Duration) (most int64) {
 
 // Many clients at once, on the real clock: no window, wherever it begins, sees more than the quota, and none of it is wasted.
 func TestConcurrentClients(t *testing.T) {
-	eachRedis(t, func(t *testing.T, _ rueidis.Client, connect func() rueidis.Client) {
+	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
 		limits := []Limit{
 			{Name: "short", Quota: 7, Window: 40 * time.Millisecond},
 			{Name: "long", Quota: 50, Window: 400 * time.Millisecond},
@@ -63,7 +63,7 @@ func TestConcurrentClients(t *testing.T) {
 		var all sync.WaitGroup
 		stop := time.Now().Add(1500 * time.Millisecond)
 		for worker := range 8 {
-			l := newLimiter(t, connect(), Options{}, limits...)
+			l := newLimiter(t, d.Client(t), Options{}, limits...)
 			all.Go(func() {
 				random := rand.New(rand.NewPCG(uint64(worker), 1))
 				for time.Now().Before(stop) {
@@ -97,9 +97,9 @@ func TestConcurrentClients(t *testing.T) {
 
 // Each result says where the log stands, by the server's own time: recompute it from the admitted calls alone.
 func TestRealTimeAgainstLog(t *testing.T) {
-	eachRedis(t, func(t *testing.T, client rueidis.Client, _ func() rueidis.Client) {
+	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
 		limit := Limit{Name: "x", Quota: 20, Window: 30 * time.Millisecond}
-		l := newLimiter(t, client, Options{}, limit)
+		l := newLimiter(t, d.Client(t), Options{}, limit)
 		m := &logModel{window: limit.Window.Microseconds()}
 		for range 1500 {
 			count := 1 + rand.Int64N(4)
@@ -394,7 +394,8 @@ func TestClockGoesBack(t *testing.T) {
 
 // All limits or none, whatever characters a key has; different keys and limiters do not meet.
 func TestKeys(t *testing.T) {
-	eachRedis(t, func(t *testing.T, client rueidis.Client, _ func() rueidis.Client) {
+	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
+		client := d.Client(t)
 		l := newLimiter(t, client, Options{}, Limit{Name: "few", Quota: 1, Window: time.Hour}, Limit{Name: "many", Quota: 5, Window: time.Hour, Approximate: true})
 		keys := []string{
 			"a", "A", "a}", "}a", "}", "{", "{}", "{a}", "a:few", "a}:few", "\x00", "é", "a b", " ", "\r\n", strings.Repeat("x", 128),
