@@ -9,6 +9,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"github.com/parley-chat/parley/kit/object"
+	"github.com/parley-chat/parley/kit/redistest"
 )
 
 type User struct {
@@ -22,8 +23,8 @@ type User struct {
 }
 
 func Example() {
-	client, done := object.Connect()
-	defer done()
+	client, stop := redistest.Example()
+	defer stop()
 	ctx := context.Background()
 
 	users, err := object.NewRepository[User](client, "app:user", object.Options{})
@@ -45,8 +46,8 @@ func Example() {
 
 // Two people edit the same record; the second one learns of it.
 func ExampleRepository_Save() {
-	client, done := object.Connect()
-	defer done()
+	client, stop := redistest.Example()
+	defer stop()
 	ctx := context.Background()
 	users := repository(client)
 	_ = users.Save(ctx, &User{ID: "1", Name: "ada"})
@@ -69,8 +70,8 @@ func ExampleRepository_Save() {
 
 // What is nil is cleared.
 func ExampleRepository_Save_clear() {
-	client, done := object.Connect()
-	defer done()
+	client, stop := redistest.Example()
+	defer stop()
 	ctx := context.Background()
 	users := repository(client)
 	ada := &User{ID: "1", Name: "ada", Bio: new("wrote the first program")}
@@ -84,8 +85,8 @@ func ExampleRepository_Save_clear() {
 
 // A unique value belongs to one record.
 func ExampleRepository_FetchBy() {
-	client, done := object.Connect()
-	defer done()
+	client, stop := redistest.Example()
+	defer stop()
 	ctx := context.Background()
 	users := repository(client)
 	_ = users.Save(ctx, &User{ID: "1", Name: "ada"})
@@ -103,8 +104,8 @@ func ExampleRepository_FetchBy() {
 
 // Pages in the order of a field, newest first.
 func ExampleRepository_Find() {
-	client, done := object.Connect()
-	defer done()
+	client, stop := redistest.Example()
+	defer stop()
 	ctx := context.Background()
 	users := repository(client)
 	day := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -140,8 +141,8 @@ func ExampleRepository_Find() {
 
 // A document may hold what a hash cannot.
 func ExampleOptions_json() {
-	client, done := object.Connect()
-	defer done()
+	client, stop := redistest.Example()
+	defer stop()
 	ctx := context.Background()
 
 	type Line struct{ Product, Price string }
@@ -165,8 +166,8 @@ func ExampleOptions_json() {
 
 // A mistake in the tags shows at the start.
 func ExampleNewRepository() {
-	client, done := object.Connect()
-	defer done()
+	client, stop := redistest.Example()
+	defer stop()
 	type Task struct {
 		ID    string            `redis:",key"`
 		Notes map[string]string `redis:"notes"`
@@ -178,8 +179,8 @@ func ExampleNewRepository() {
 
 // The query engine combines conditions; values are escaped. Plain Redis has none.
 func ExampleRepository_Search() {
-	client, done := object.Connect()
-	defer done()
+	client, stop := redistest.Example()
+	defer stop()
 	ctx := context.Background()
 	users := repository(client)
 	if err := users.CreateSearchIndex(ctx); errors.Is(err, object.ErrNoQueryEngine) {
