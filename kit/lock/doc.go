@@ -1,0 +1,2 @@
+// Package lock has distributed locks on Redis.
+package lock

@@ -1,0 +1,179 @@
+package lock
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	mathrand "math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// A Lock is held. It is extended in the background until Unlock, and safe for concurrent use.
+type Lock struct {
+	locker *Locker
+	name   string
+	keys   keys
+	id     string
+	token  int64
+
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+
+	mu       sync.Mutex
+	deadline time.Time   // until when the lease is certain, by the local monotonic clock
+	timer    *time.Timer // of the next extension
+	ended    bool        // not to be extended any more
+
+	unlocking sync.Mutex
+	answered  bool // Redis has answered to Unlock; guarded by unlocking
+}
+
+// hold begins to guard a lock that was granted. Its context is parent's child.
+func (k *Locker) hold(parent context.Context, name string, keys keys, id string, token int64, deadline time.Time) (*Lock, error) {
+	l := &Lock{locker: k, name: name, keys: keys, id: id, token: token, deadline: deadline}
+	l.ctx, l.cancel = context.WithCancelCause(parent)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.closed {
+		l.cancel(ErrClosed)
+		k.forget(keys, id)
+		return nil, ErrClosed
+	}
+	k.held[l] = struct{}{}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.timer = time.AfterFunc(k.opt.Lease/3, l.extend)
+	return l, nil
+}
+
+// Context ends with Unlock, or with the cause [ErrLost] as soon as the lease cannot be guaranteed any more. That is measured on
+// the local monotonic clock from before the lease was asked for, so that it comes before another can have the lock. A process
+// that is stopped, or a machine that sleeps, learns of it when it goes on: what must never be overtaken needs [Lock.Token].
+func (l *Lock) Context() context.Context { return l.ctx }
+
+// Token is the fencing token: higher than that of every earlier holder of this name. Give it to what the lock protects, and
+// let that refuse any token lower than the highest it has seen.
+func (l *Lock) Token() int64 { return l.token }
+
+// Name is what the lock was asked for by.
+func (l *Lock) Name() string { return l.name }
+
+// Unlock ends the context, releases the lock and wakes one of those who wait. It is ErrLost if the lock was no longer the caller's;
+// then nothing is released, in particular not another's lock. Other errors mean that Redis gave no answer: Unlock can be called
+// again, and the lease ends in any case. A context that has ended already does not keep it from releasing.
+func (l *Lock) Unlock(ctx context.Context) error {
+	if err := l.locker.begin(l.name); err != nil {
+		l.end()
+		l.cancel(ErrClosed)
+		return fmt.Errorf("%w: unlock %q: %w", ErrLost, l.name, err) // Close released it
+	}
+	defer l.locker.work.Done()
+	return l.unlock(ctx, nil)
+}
+
+func (l *Lock) unlock(ctx context.Context, cause error) error {
+	k := l.locker
+	l.unlocking.Lock()
+	defer l.unlocking.Unlock()
+	l.end()
+	l.cancel(cause)
+	if l.answered {
+		return fmt.Errorf("%w: %q was unlocked before", ErrLost, l.name)
+	}
+	if ctx.Err() != nil {
+		ctx = context.WithoutCancel(ctx)
+	}
+	votes := k.ask(ctx, k.releaser(l.keys, l.id))
+	switch votes.verdict {
+	case granted, refused:
+		l.answered = true
+		k.drop(l)
+		if votes.verdict == granted {
+			return nil
+		}
+		if cause := context.Cause(l.ctx); errors.Is(cause, ErrLost) {
+			return fmt.Errorf("unlock: %w", cause)
+		}
+		return fmt.Errorf("%w: unlock %q: another has it, or Redis has forgotten it", ErrLost, l.name)
+	}
+	return fmt.Errorf("lock: unlock %q: %w", l.name, votes.err)
+}
+
+// extend runs from a third of a lease on, until the lease is a new one or the lock is lost.
+func (l *Lock) extend() {
+	k := l.locker
+	if k.begin(l.name) != nil {
+		return // Close releases it
+	}
+	defer k.work.Done()
+	l.mu.Lock()
+	deadline := l.deadline
+	l.mu.Unlock()
+
+	failure := errors.New("the process did not run in time to extend it")
+	guard := time.AfterFunc(time.Until(deadline), func() { l.lose(errors.New("the lease could not be extended in time")) })
+	defer guard.Stop()
+	for !l.over() {
+		start := time.Now()
+		if !start.Before(deadline) {
+			l.lose(failure)
+			return
+		}
+		ctx, cancel := context.WithDeadline(k.ctx, deadline)
+		votes := k.ask(ctx, func(ctx context.Context, master rueidis.Client) (int64, error) {
+			return k.extension.Exec(ctx, master, l.keys[1:2], []string{l.id, k.lease}).AsInt64()
+		})
+		cancel()
+		switch votes.verdict {
+		case granted:
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			if !l.ended {
+				l.deadline = start.Add(k.opt.Lease - k.opt.drift())
+				l.timer.Reset(k.opt.Lease/3 - time.Since(start))
+			}
+			return
+		case refused:
+			l.lose(errors.New("another has it, or Redis has forgotten it"))
+			return
+		}
+		if votes.err != nil {
+			failure = votes.err
+		}
+		if k.sleep(context.Background(), k.opt.Lease/40+mathrand.N(k.opt.Lease/40)) != nil {
+			return
+		}
+	}
+}
+
+func (l *Lock) over() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ended
+}
+
+// end stops extending, and says whether it is the first to do so.
+func (l *Lock) end() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	first := !l.ended
+	l.ended = true
+	l.timer.Stop()
+	return first
+}
+
+func (l *Lock) lose(why error) {
+	if l.end() {
+		l.cancel(fmt.Errorf("%w: %q: %w", ErrLost, l.name, why))
+		l.locker.drop(l)
+	}
+}
+
+func (k *Locker) drop(l *Lock) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.held, l)
+}

@@ -1,0 +1,265 @@
+package lock
+
+import (
+	"context"
+	"crypto/rand"
+	_ "embed"
+	"errors"
+	"fmt"
+	mathrand "math/rand/v2"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+var (
+	//go:embed acquire.lua
+	acquireSource string
+	//go:embed extend.lua
+	extendSource string
+	//go:embed release.lua
+	releaseSource string
+	//go:embed pass.lua
+	passSource string
+	//go:embed raise.lua
+	raiseSource string
+)
+
+// A Locker takes locks in one Redis, or in a quorum of several. It is safe for concurrent use. Close it.
+type Locker struct {
+	opt     Options
+	masters []rueidis.Client
+	quorum  int
+	id      string // begins the ids of its locks
+	serial  atomic.Uint64
+
+	acquisition, extension, releasing, passing, raising *rueidis.Lua
+
+	lease string // the scripts' argument, in milliseconds
+
+	ctx  context.Context // ends with Close
+	stop context.CancelFunc
+	work sync.WaitGroup // everything under way. Grows only while mu is held and closed is false, or from a member.
+
+	mu     sync.Mutex
+	closed bool
+	held   map[*Lock]struct{}
+	queues map[string]*queue
+}
+
+// New returns a locker on one Redis: a server, a set behind Sentinels or a cluster. The client stays the caller's and must outlive
+// the locker.
+func New(client rueidis.Client, opt Options) (*Locker, error) {
+	return newLocker([]rueidis.Client{client}, opt)
+}
+
+// NewQuorum returns a locker on several masters that know nothing of each other: a lock is held when more than half of them
+// grant it (Redlock). Three or five are sensible. All lockers must name the same masters, best in the same order, because
+// waiting callers are woken through the first. The clients stay the caller's and must outlive the locker.
+func NewQuorum(clients []rueidis.Client, opt Options) (*Locker, error) {
+	if len(clients) < 3 {
+		return nil, fmt.Errorf("lock: a quorum of %d masters survives the loss of none: at least 3 are needed", len(clients))
+	}
+	return newLocker(append([]rueidis.Client(nil), clients...), opt)
+}
+
+func newLocker(masters []rueidis.Client, opt Options) (*Locker, error) {
+	opt, err := opt.complete(len(masters))
+	if err != nil {
+		return nil, err
+	}
+	k := &Locker{
+		opt:         opt,
+		masters:     masters,
+		quorum:      len(masters)/2 + 1,
+		id:          rand.Text() + "-",
+		acquisition: rueidis.NewLuaScript(acquireSource),
+		extension:   rueidis.NewLuaScript(extendSource),
+		releasing:   rueidis.NewLuaScript(releaseSource),
+		passing:     rueidis.NewLuaScript(passSource),
+		raising:     rueidis.NewLuaScript(raiseSource),
+		lease:       milliseconds(opt.Lease),
+		held:        map[*Lock]struct{}{},
+		queues:      map[string]*queue{},
+	}
+	k.ctx, k.stop = context.WithCancel(context.Background())
+	return k, nil
+}
+
+// Lock takes the lock and waits for it while another has it. The context bounds the waiting, not the holding; its values
+// are those of [Lock.Context].
+//
+// Errors: ErrHeld after Options.Attempts; the context's error, together with ErrHeld if another had the lock; anything else means
+// that Redis gave no answer, or a refusal, and comes at once or within Options.Timeout. Whether an unanswered call took the lock
+// is unknown; if it did, it is released, or Redis forgets it after a lease.
+func (k *Locker) Lock(ctx context.Context, name string) (*Lock, error) {
+	return k.lock(ctx, context.WithoutCancel(ctx), name)
+}
+
+// TryLock is Lock without waiting: ErrHeld at once if another has it.
+func (k *Locker) TryLock(ctx context.Context, name string) (*Lock, error) {
+	if err := k.begin(name); err != nil {
+		return nil, err
+	}
+	defer k.work.Done()
+	l, _, err := k.try(ctx, context.WithoutCancel(ctx), name, k.keys(name), false)
+	if err == nil && l == nil {
+		err = fmt.Errorf("%w: %q", ErrHeld, name)
+	}
+	return l, err
+}
+
+// With runs work under the lock and releases it, also after a panic. Work's context ends with ctx, and with the cause ErrLost when the
+// lock is lost. The error is that of Lock, or work's joined with Unlock's: nil means that the lock was held throughout.
+func (k *Locker) With(ctx context.Context, name string, work func(ctx context.Context, token int64) error) (err error) {
+	l, err := k.lock(ctx, ctx, name)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.Unlock(ctx)) }()
+	return work(l.ctx, l.token)
+}
+
+// Close ends the waiting of all callers with ErrClosed, ends the contexts of the locks that are still held with that cause and
+// releases them, and returns when nothing of the locker runs any more: after twice Options.Timeout at the latest if Redis is
+// away. It does not close the clients.
+func (k *Locker) Close() {
+	k.mu.Lock()
+	if k.closed {
+		k.mu.Unlock()
+		k.work.Wait()
+		return
+	}
+	k.closed = true
+	var held []*Lock
+	for l := range k.held {
+		held = append(held, l)
+	}
+	for _, l := range held {
+		k.work.Go(func() {
+			_ = l.unlock(context.Background(), ErrClosed) // what cannot be released expires
+		})
+	}
+	k.mu.Unlock()
+	k.stop()
+	k.work.Wait()
+}
+
+// begin enters a caller into the work that Close waits for.
+func (k *Locker) begin(name string) error {
+	if name == "" {
+		return ErrName
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.closed {
+		return ErrClosed
+	}
+	k.work.Add(1)
+	return nil
+}
+
+func (k *Locker) lock(ctx, parent context.Context, name string) (*Lock, error) {
+	if err := k.begin(name); err != nil {
+		return nil, err
+	}
+	defer k.work.Done()
+	keys := k.keys(name)
+	for attempt := 1; ; attempt++ {
+		l, pause, err := k.try(ctx, parent, name, keys, true)
+		switch {
+		case l != nil:
+			return l, nil
+		case err != nil && ctx.Err() == nil:
+			k.fail(keys, err)
+			return nil, err
+		case err != nil:
+			if attempt > 1 {
+				k.handOn(keys) // was woken and has no use for it
+			}
+			return nil, err
+		case attempt == k.opt.Attempts:
+			return nil, fmt.Errorf("%w: %q, after %d attempts", ErrHeld, name, attempt)
+		}
+		if err := k.wait(ctx, keys, pause, attempt > 1); err != nil {
+			if ctx.Err() != nil {
+				err = fmt.Errorf("%w: %q: %w", ErrHeld, name, err)
+			}
+			return nil, err
+		}
+	}
+}
+
+// try asks once. With neither a lock nor an error another has it, and pause is how long to wait for a wake-up.
+func (k *Locker) try(ctx, parent context.Context, name string, keys keys, waiting bool) (l *Lock, pause time.Duration, err error) {
+	id := k.id + strconv.FormatUint(k.serial.Add(1), 36)
+	args := []string{id, k.lease, "0", "1"}
+	if waiting {
+		// Everyone who waits tries, and so notes it again, after Delay at the latest.
+		args[2] = milliseconds(2 * (k.opt.Delay + k.opt.Timeout))
+	}
+	if len(k.masters) > 1 {
+		args[3] = "0" // the counters of the masters shall agree
+	}
+	start := time.Now()
+	votes := k.ask(ctx, func(ctx context.Context, master rueidis.Client) (int64, error) {
+		return k.acquisition.Exec(ctx, master, keys[:3], args).AsInt64()
+	})
+	switch votes.verdict {
+	case granted:
+		token, err := k.agree(ctx, keys, id, votes)
+		deadline := start.Add(k.opt.Lease - k.opt.drift())
+		if err == nil && time.Now().Before(deadline) {
+			l, err := k.hold(parent, name, keys, id, token, deadline)
+			return l, 0, err
+		}
+		k.forget(keys, id)
+		if err == nil {
+			err = errors.New("the answer took as long as the lease")
+		}
+		return nil, 0, fmt.Errorf("lock: acquire %q: %w", name, err)
+	case failed:
+		k.forget(keys, id)
+		return nil, 0, fmt.Errorf("lock: acquire %q: %w", name, votes.err)
+	}
+	pause = k.opt.Delay - time.Duration(k.opt.Jitter*mathrand.Float64()*float64(k.opt.Delay))
+	if len(k.masters) > 1 {
+		// Some may have granted it. They are asked to forget before the next attempt, which they would be in the way of.
+		k.ask(context.WithoutCancel(ctx), k.releaser(keys, id))
+		if votes.verdict == split {
+			err = k.sleep(ctx, pause)
+		}
+		return nil, pause, err
+	}
+	left := time.Duration(-votes.highest) * time.Millisecond
+	return nil, min(pause, left+time.Millisecond+mathrand.N(k.opt.Lease/50)), nil
+}
+
+// forget releases, without waiting for it, what an attempt took or may have taken.
+func (k *Locker) forget(keys keys, id string) {
+	k.work.Go(func() { k.ask(context.Background(), k.releaser(keys, id)) })
+}
+
+func (k *Locker) releaser(keys keys, id string) func(context.Context, rueidis.Client) (int64, error) {
+	return func(ctx context.Context, master rueidis.Client) (int64, error) {
+		return k.releasing.Exec(ctx, master, keys[1:], []string{id}).AsInt64()
+	}
+}
+
+func (k *Locker) sleep(ctx context.Context, pause time.Duration) error {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-k.ctx.Done():
+		return ErrClosed
+	}
+}
+
+func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
