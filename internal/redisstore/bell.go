@@ -1,0 +1,113 @@
+package redisstore
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/redis/rueidis"
+
+	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/kit/bus"
+)
+
+// Bell is a [chat.Bell] on sharded pub/sub: a stream's channel lies in the stream's slot, so that the script that
+// appends an event rings it in the same step. What is rung is the event as JSON, just as clients get it (docs/protocol.md),
+// or a signal.
+//
+// What is lost on the way is told by [chat.Ear]'s Deaf once the channel is certain to be heard again.
+type Bell struct {
+	store    *Store
+	ear      atomic.Pointer[chat.Ear]
+	listener *bus.Listener
+
+	mu   sync.Mutex
+	refs map[chat.Stream]int // calls of Subscribe without their Unsubscribe
+}
+
+var _ chat.Bell = (*Bell)(nil)
+
+// NewBell returns a bell that nobody listens to yet. The client is for subscriptions and stays the caller's.
+func NewBell(s *Store, subscriber rueidis.Client) (*Bell, error) {
+	b := &Bell{store: s, refs: map[chat.Stream]int{}}
+	var err error
+	b.listener, err = bus.Listen(subscriber, bus.Handler{
+		Message: b.message,
+		Gap:     b.gap,
+		Failed:  func(err error) { s.log.Warn("redis subscription", "error", err) },
+	}, bus.ListenOptions{Queue: 1 << 16})
+	return b, err
+}
+
+// Close ends the connections.
+func (b *Bell) Close() { b.listener.Close() }
+
+// Listen sets who is called.
+func (b *Bell) Listen(ear chat.Ear) { b.ear.Store(&ear) }
+
+// Subscribe implements [chat.Bell].
+func (b *Bell) Subscribe(ctx context.Context, s chat.Stream) error {
+	b.mu.Lock()
+	b.refs[s]++
+	b.mu.Unlock()
+	if err := b.listener.SSubscribe(ctx, b.store.keys.channel(s)); err != nil {
+		b.Unsubscribe(s)
+		return failed("subscribe to "+string(s), err)
+	}
+	return nil
+}
+
+// Unsubscribe implements [chat.Bell].
+func (b *Bell) Unsubscribe(s chat.Stream) {
+	b.mu.Lock()
+	defer b.mu.Unlock() // held, so that a Subscribe from now on comes after
+	if b.refs[s]--; b.refs[s] <= 0 {
+		delete(b.refs, s)
+		b.listener.SUnsubscribe(b.store.keys.channel(s))
+	}
+}
+
+// Signal implements [chat.Bell].
+func (b *Bell) Signal(ctx context.Context, signal chat.Signal) {
+	text, err := json.Marshal(signal)
+	if err == nil {
+		c := b.store.client
+		err = c.Do(ctx, c.B().Spublish().Channel(b.store.keys.channel(signal.Stream)).Message(string(text)).Build()).Error()
+	}
+	if err != nil && ctx.Err() == nil {
+		b.store.log.Debug("signal is lost", "kind", signal.Kind, "error", err)
+	}
+}
+
+// stream is whose channel it is.
+func (b *Bell) stream(channel string) chat.Stream {
+	_, rest, _ := strings.Cut(channel, "{")
+	name, _, _ := strings.Cut(rest, "}")
+	return chat.Stream(name)
+}
+
+func (b *Bell) message(channel, payload string) {
+	ear := b.ear.Load()
+	if ear == nil {
+		return
+	}
+	e, err := b.store.decode(payload)
+	if err == nil && e.Seq > 0 {
+		(*ear).Ring(&e)
+		return
+	}
+	var signal chat.Signal
+	if err := json.Unmarshal([]byte(payload), &signal); err != nil || signal.Stream != b.stream(channel) {
+		b.store.log.Warn("nobody understands what was rung", "channel", channel)
+		return
+	}
+	(*ear).Signal(signal)
+}
+
+func (b *Bell) gap(channel string) {
+	if ear := b.ear.Load(); ear != nil {
+		(*ear).Deaf(b.stream(channel))
+	}
+}

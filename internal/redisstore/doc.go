@@ -1,0 +1,26 @@
+// Package redisstore keeps everything in Redis, so that any number of Parley processes form one chat: on one server, behind
+// Sentinel, or on a cluster.
+//
+// Slots. What must change in one step shares a hash tag: all of a room lies under {room:<id>}, all of a person
+// under {user:<id>}, and what everybody shares (names, the directory, invites) under {server}. A change to a stream
+// is one script in its slot, which judges, numbers, writes and rings; see the .lua files. docs/redis.md has the
+// table of keys.
+//
+// A message is one script and one round trip, whatever the number of members: the sends to be remembered, the numbers, the
+// message, the log's entry, the author's read position, and the bell.
+//
+// Crossing slots. Three changes concern two slots. Each is written so that whoever comes next can finish what a
+// crash left:
+//
+//   - An account: the server's slot takes the name, announces the person and keeps the whole account as
+//     "arriving" in one step; then it is moved to the person's slot. Who looks for an account and does not find it
+//     looks there and moves it.
+//   - A room on a person's list: the member's side counts, the list follows. Entering again heals it; see
+//     internal/chat.
+//   - A read position: moved in the room first and marked as announced by nobody yet, then announced in the person's
+//     stream. The same move again announces it if that is missing.
+//
+// Fsck finds and heals what nobody came back for.
+//
+// The bell is sharded pub/sub on the stream's slot; see bell.go. Who is online is a lease for each node; see presence.go.
+package redisstore

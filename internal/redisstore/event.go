@@ -1,0 +1,130 @@
+package redisstore
+
+import (
+	"encoding/json"
+	"strconv"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/parley-chat/parley/internal/chat"
+)
+
+// stub is the part of an event that is known before Redis numbers it.
+type stub struct {
+	Stream  chat.Stream  `json:"stream"`
+	Epoch   string       `json:"epoch"`
+	ID      string       `json:"id"`
+	Kind    chat.Kind    `json:"kind"`
+	At      time.Time    `json:"at"`
+	By      chat.UserID  `json:"by,omitempty"`
+	Message *messageStub `json:"message,omitempty"`
+}
+
+type messageStub struct {
+	Room     chat.RoomID `json:"room"`
+	ID       string      `json:"id"`
+	From     chat.UserID `json:"from"`
+	Text     string      `json:"text"`
+	ClientID string      `json:"client_id,omitempty"`
+	At       time.Time   `json:"at"`
+}
+
+// open returns the event as JSON without its end, for a script to go on.
+func (s *Store) open(c *chat.Change) (string, error) {
+	e := stub{Stream: c.Stream, Epoch: s.epoch, ID: c.ID, Kind: c.Kind, At: milli(c.At), By: c.By}
+	end := 1
+	if c.Kind == chat.MessageCreated {
+		room, _ := c.Stream.Room()
+		e.Message = &messageStub{Room: room, ID: c.ID, From: c.Message.From, Text: c.Message.Text, ClientID: c.Message.ClientID, At: e.At}
+		end = 2
+	}
+	b, err := json.Marshal(e)
+	if err != nil {
+		return "", err
+	}
+	return string(b[:len(b)-end]), nil
+}
+
+// decode reads an event as a script has finished it.
+func (s *Store) decode(text string) (chat.Event, error) {
+	var e chat.Event
+	if err := json.Unmarshal([]byte(text), &e); err != nil {
+		return chat.Event{}, err
+	}
+	e.Epoch = s.epoch
+	return e, nil
+}
+
+// stored is a message as it stands in Redis.
+type stored struct {
+	chat.Message
+	by   chat.UserID
+	prev string // id of the event before, empty if that is the message before
+}
+
+// scan reads the fields of a message's entry: i s f b t c a p with their values, in this order.
+func scan(room chat.RoomID, no int64, fields []rueidis.RedisMessage) (stored, error) {
+	var v [8]string
+	for i := range v {
+		if 2*i+1 >= len(fields) {
+			break
+		}
+		var err error
+		if v[i], err = fields[2*i+1].ToString(); err != nil {
+			return stored{}, err
+		}
+	}
+	seq, err := strconv.ParseInt(v[1], 10, 64)
+	if err != nil {
+		return stored{}, err
+	}
+	at, err := strconv.ParseInt(v[6], 10, 64)
+	if err != nil {
+		return stored{}, err
+	}
+	m := stored{
+		Message: chat.Message{Room: room, No: no, ID: v[0], Seq: seq, From: chat.UserID(v[2]), Text: v[4], ClientID: v[5], At: unmilli(at)},
+		by:      chat.UserID(v[3]), prev: v[7],
+	}
+	return m, nil
+}
+
+// scanRow reads an entry of a stream of messages.
+func scanRow(room chat.RoomID, row rueidis.RedisMessage) (stored, error) {
+	no, fields, err := entry(row)
+	if err != nil {
+		return stored{}, err
+	}
+	return scan(room, no, fields)
+}
+
+// entry takes a stream's entry apart: the first half of its id, and its fields.
+func entry(row rueidis.RedisMessage) (int64, []rueidis.RedisMessage, error) {
+	pair, err := row.ToArray()
+	if err != nil {
+		return 0, nil, err
+	}
+	id, err := pair[0].ToString()
+	if err != nil {
+		return 0, nil, err
+	}
+	n, err := strconv.ParseInt(id[:max(len(id)-2, 0)], 10, 64) // <n>-0
+	if err != nil {
+		return 0, nil, err
+	}
+	fields, err := pair[1].ToArray()
+	return n, fields, err
+}
+
+// event is the message's event.
+func (s *Store) event(m stored, prev string) chat.Event {
+	return chat.Event{
+		Stream: chat.RoomStream(m.Room), Epoch: s.epoch, Seq: m.Seq, ID: m.ID, Prev: prev,
+		Kind: chat.MessageCreated, At: m.At, By: m.by, Message: &m.Message,
+	}
+}
+
+func milli(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
+func unmilli(n int64) time.Time   { return time.UnixMilli(n).UTC() }
+func num(n int64) string          { return strconv.FormatInt(n, 10) }

@@ -1,0 +1,19 @@
+-- A page of messages. KEYS: head messages  ARGV: from no limit
+local h = redis.call('HMGET', KEYS[1], 'no', 'room')
+if not h[2] then return {-1} end
+local head, from, no, limit = tonumber(h[1] or 0), ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local first, last = 1, head
+if from == 'newest' then first = head - limit + 1
+elseif from == 'before' then
+  last = math.min(no - 1, head)
+  first = last - limit + 1
+elseif from == 'after' then
+  first = math.min(math.max(no, 0), head) + 1
+  last = first + limit - 1
+else
+  first = math.max(math.min(no, head + 1) - math.floor(limit / 2), 1)
+  last = first + limit - 1
+end
+first, last = math.max(first, 1), math.min(last, head)
+if first > last then return {} end
+return redis.call('XRANGE', KEYS[2], string.format('%.0f', first), string.format('%.0f', last))

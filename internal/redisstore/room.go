@@ -1,0 +1,223 @@
+package redisstore
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/parley-chat/parley/internal/chat"
+)
+
+// window is how many of a log's newest entries stay at least: one more than can be resumed, so that the id at the oldest
+// place can be compared.
+var window = strconv.Itoa(chat.Window + 1)
+
+var remember = strconv.Itoa(int(generationLife / time.Second))
+
+// commitRoom makes changes to a room in one step.
+func (s *Store) commitRoom(ctx context.Context, room chat.RoomID, changes []chat.Change) ([]chat.Result, error) {
+	k := func(what string) string { return s.keys.room(room, what) }
+	at := changes[0].At
+	keys := append([]string{k("head"), k("log"), k("messages"), k("members"), k("order"), k("reads")}, s.keys.sends(room, at)...)
+	args := []string{string(room), s.keys.channel(changes[0].Stream), window, remember}
+	var created []chat.Room
+	for i := range changes {
+		var err error
+		if args, err = s.roomArgs(args, &changes[i]); err != nil {
+			return nil, err
+		}
+		if changes[i].Kind == chat.RoomCreated {
+			created = append(created, *changes[i].Room)
+		}
+	}
+	if len(created) > 0 {
+		undo, err := s.list(ctx, created[0])
+		if err != nil {
+			return nil, err
+		}
+		results, err := s.runRoom(ctx, room, changes, keys, args)
+		if err != nil && isRefusal(err) {
+			undo()
+		}
+		return results, err
+	}
+	return s.runRoom(ctx, room, changes, keys, args)
+}
+
+// roomArgs adds a change as room.lua takes it.
+func (s *Store) roomArgs(args []string, c *chat.Change) ([]string, error) {
+	open, err := s.open(c)
+	if err != nil {
+		return nil, err
+	}
+	add := func(op string, more ...string) []string {
+		return append(append(args, op, c.ID, open, string(c.MustBeIn)), more...)
+	}
+	switch c.Kind {
+	case chat.MessageCreated:
+		m := c.Message
+		return add("message", string(m.From), string(c.By), m.Text, m.ClientID, num(c.At.UnixMilli()), sendHash(c)), nil
+	case chat.RoomCreated:
+		b, err := json.Marshal(c.Room)
+		return add("create", string(b)), err
+	case chat.RoomUpdated:
+		return add("update", c.Room.Name, c.Room.Topic), nil
+	case chat.MemberJoined:
+		return add("join", string(c.Member.User), string(c.Member.Role)+" "+c.Member.JoinedAt.UTC().Format(time.RFC3339Nano)), nil
+	case chat.MemberLeft:
+		return add("leave", string(c.Member.User)), nil
+	case chat.MemberUpdated:
+		return add("role", string(c.Member.User), string(c.Member.Role)), nil
+	}
+	return nil, fmt.Errorf("%w: no such change: %s", chat.ErrInvalid, c.Kind)
+}
+
+// sendHash makes the same send the same: 16 bytes of the hash of who, from where and the client's id. Empty where the client
+// gave no id.
+func sendHash(c *chat.Change) string {
+	if c.Message.ClientID == "" {
+		return ""
+	}
+	var b []byte
+	for _, part := range []string{string(c.By), c.Device, c.Message.ClientID} {
+		b = binary.AppendUvarint(b, uint64(len(part)))
+		b = append(b, part...)
+	}
+	sum := sha256.Sum256(b)
+	return string(sum[:16])
+}
+
+func (s *Store) runRoom(ctx context.Context, room chat.RoomID, changes []chat.Change, keys, args []string) ([]chat.Result, error) {
+	reply, err := s.run(ctx, &roomScript, keys, args)
+	if err != nil {
+		return nil, err
+	}
+	replies, err := reply.ToArray()
+	if err != nil {
+		return nil, err
+	}
+	if err := refusal(replies); err != nil {
+		return nil, err
+	}
+	if len(replies) != len(changes) {
+		return nil, fmt.Errorf("room.lua gave %d answers to %d changes", len(replies), len(changes))
+	}
+	results := make([]chat.Result, len(changes))
+	for i := range changes {
+		if results[i], err = s.roomResult(room, &changes[i], replies[i]); err != nil {
+			return nil, fmt.Errorf("answer of room.lua: %w", err)
+		}
+	}
+	return results, nil
+}
+
+func (s *Store) roomResult(room chat.RoomID, c *chat.Change, reply rueidis.RedisMessage) (chat.Result, error) {
+	r, err := reply.ToArray()
+	if err != nil {
+		return chat.Result{}, err
+	}
+	kind, err := r[0].AsInt64()
+	if err != nil {
+		return chat.Result{}, err
+	}
+	switch kind {
+	case 0:
+		return noOp, nil
+	case 1:
+		return s.sent(room, c, r)
+	case 2:
+		fields, err := r[1].ToArray()
+		if err != nil {
+			return chat.Result{}, err
+		}
+		no, err := r[3].AsInt64()
+		if err != nil {
+			return chat.Result{}, err
+		}
+		m, err := scan(room, no, fields)
+		if err != nil {
+			return chat.Result{}, err
+		}
+		prev, err := r[4].ToString()
+		return chat.Result{Event: s.event(m, prev), Duplicate: true}, err
+	}
+	return s.appended(r)
+}
+
+// sent makes the event of a message that room.lua has just numbered.
+func (s *Store) sent(room chat.RoomID, c *chat.Change, r []rueidis.RedisMessage) (chat.Result, error) {
+	seq, err := r[1].AsInt64()
+	if err != nil {
+		return chat.Result{}, err
+	}
+	no, err := r[2].AsInt64()
+	if err != nil {
+		return chat.Result{}, err
+	}
+	prev, err := r[3].ToString()
+	if err != nil {
+		return chat.Result{}, err
+	}
+	at := milli(c.At)
+	m := stored{Message: chat.Message{
+		Room: room, No: no, ID: c.ID, Seq: seq, From: c.Message.From, Text: c.Message.Text, ClientID: c.Message.ClientID, At: at,
+	}, by: c.By}
+	return chat.Result{Event: s.event(m, prev)}, nil
+}
+
+// appended reads {3, event}.
+func (s *Store) appended(r []rueidis.RedisMessage) (chat.Result, error) {
+	text, err := r[1].ToString()
+	if err != nil {
+		return chat.Result{}, err
+	}
+	e, err := s.decode(text)
+	return chat.Result{Event: e}, err
+}
+
+func isRefusal(err error) bool {
+	return err != nil && slices.Contains([]chat.Code{chat.CodeNotFound, chat.CodeConflict, chat.CodeInvalid}, chat.AsError(err).Code)
+}
+
+// list puts a room that is about to be made where rooms are looked for. It stands there before it exists rather than the
+// other way round: readers skip what is not there. undo takes back what was new.
+func (s *Store) list(ctx context.Context, r chat.Room) (undo func(), err error) {
+	created, all, public := s.keys.user(r.CreatedBy, "created"), s.keys.server("rooms"), s.keys.server("public")
+	b := s.client.B
+	commands := rueidis.Commands{
+		b().Sadd().Key(created).Member(string(r.ID)).Build(),
+		b().Zadd().Key(all).ScoreMember().ScoreMember(0, string(r.ID)).Build(),
+	}
+	undos := rueidis.Commands{
+		b().Srem().Key(created).Member(string(r.ID)).Build(),
+		b().Zrem().Key(all).Member(string(r.ID)).Build(),
+	}
+	if r.Kind == chat.Public {
+		commands = append(commands, b().Zadd().Key(public).ScoreMember().ScoreMember(0, string(r.ID)).Build())
+		undos = append(undos, b().Zrem().Key(public).Member(string(r.ID)).Build())
+	}
+	var added rueidis.Commands
+	for i, reply := range s.client.DoMulti(ctx, commands...) {
+		n, err := reply.AsInt64()
+		if err != nil {
+			return nil, err
+		}
+		if n > 0 {
+			added = append(added, undos[i])
+		}
+	}
+	return func() {
+		for _, r := range s.client.DoMulti(context.WithoutCancel(ctx), added...) {
+			if r.Error() != nil {
+				return // readers skip it, and fsck removes it
+			}
+		}
+	}, nil
+}

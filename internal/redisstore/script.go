@@ -1,0 +1,187 @@
+package redisstore
+
+import (
+	"context"
+	"crypto/sha1"
+	"embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/parley-chat/parley/internal/chat"
+)
+
+//go:embed *.lua
+var sources embed.FS
+
+// script is one atomic step.
+type script struct {
+	source, sha string
+	reads       bool // writes nothing: may be repeated
+}
+
+func load(name string) script {
+	b, err := sources.ReadFile(name + ".lua")
+	if err != nil {
+		panic(err) // not part of the program
+	}
+	sum := sha1.Sum(b)
+	return script{source: string(b), sha: hex.EncodeToString(sum[:])}
+}
+
+func loadReading(name string) script {
+	s := load(name)
+	s.reads = true
+	return s
+}
+
+var (
+	roomScript     = load("room")
+	userScript     = load("user")
+	serverScript   = load("server")
+	accountScript  = load("account")
+	arrivedScript  = load("arrived")
+	readScript     = load("read")
+	inviteScript   = load("invite")
+	sessionScript  = load("session")
+	viewScript     = loadReading("view")
+	eventsScript   = loadReading("events")
+	messagesScript = loadReading("messages")
+	pageScript     = loadReading("page")
+)
+
+// command is the script by its hash, or, where Redis has forgotten it, by its source.
+func (s *Store) command(sc *script, whole bool, keys, args []string) rueidis.Completed {
+	b := s.client.B()
+	switch n := int64(len(keys)); {
+	case sc.reads && whole:
+		return b.EvalRo().Script(sc.source).Numkeys(n).Key(keys...).Arg(args...).Build()
+	case sc.reads:
+		return b.EvalshaRo().Sha1(sc.sha).Numkeys(n).Key(keys...).Arg(args...).Build()
+	case whole:
+		return b.Eval().Script(sc.source).Numkeys(n).Key(keys...).Arg(args...).Build()
+	default:
+		return b.Evalsha().Sha1(sc.sha).Numkeys(n).Key(keys...).Arg(args...).Build()
+	}
+}
+
+// run runs a script. What it writes waits for the replicas that were asked for.
+func (s *Store) run(ctx context.Context, sc *script, keys, args []string) (rueidis.RedisMessage, error) {
+	reply, err := s.send(ctx, sc, false, keys, args)
+	if isNoScript(err) {
+		reply, err = s.send(ctx, sc, true, keys, args)
+	}
+	return reply, err
+}
+
+func (s *Store) send(ctx context.Context, sc *script, whole bool, keys, args []string) (rueidis.RedisMessage, error) {
+	cmd := s.command(sc, whole, keys, args)
+	if sc.reads || s.options.Replicas == 0 {
+		return s.client.Do(ctx, cmd).ToMessage()
+	}
+	// WAIT speaks of what its own connection has written: both must go there together.
+	wait := s.client.B().Arbitrary("WAIT").Args(strconv.Itoa(s.options.Replicas), strconv.FormatInt(s.options.ReplicaTimeout.Milliseconds(), 10)).Build()
+	replies := s.client.DoMulti(ctx, cmd, wait)
+	reply, err := replies[0].ToMessage()
+	if err != nil {
+		return reply, err
+	}
+	n, err := replies[1].AsInt64()
+	if err != nil {
+		return reply, fmt.Errorf("wait for replicas: %w", err)
+	}
+	if n < int64(s.options.Replicas) {
+		return reply, fmt.Errorf("%w: %d of %d replicas have it", chat.ErrUnavailable, n, s.options.Replicas)
+	}
+	return reply, nil
+}
+
+// runMany runs the same script on many sets of keys, in as few round trips as there are nodes. It must only read.
+func (s *Store) runMany(ctx context.Context, sc *script, keys [][]string, args []string) ([]rueidis.RedisResult, error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	commands := make([]rueidis.Completed, len(keys))
+	for i := range keys {
+		commands[i] = s.command(sc, false, keys[i], args)
+	}
+	replies := s.client.DoMulti(ctx, commands...)
+	for i := range replies {
+		if isNoScript(replies[i].Error()) {
+			replies[i] = s.client.Do(ctx, s.command(sc, true, keys[i], args))
+		}
+	}
+	return replies, nil
+}
+
+func isNoScript(err error) bool {
+	e, ok := errors.AsType[*rueidis.RedisError](err)
+	return ok && e.IsNoScript()
+}
+
+// refusal reads {-1, code}.
+func refusal(list []rueidis.RedisMessage) error {
+	if len(list) == 0 {
+		return nil
+	}
+	if n, err := list[0].AsInt64(); err != nil || n != -1 {
+		return nil
+	}
+	code := "not_found"
+	if len(list) > 1 {
+		code, _ = list[1].ToString()
+	}
+	switch code {
+	case "conflict":
+		return chat.ErrConflict
+	case "resync":
+		return chat.ErrResync
+	}
+	return chat.ErrNotFound
+}
+
+// away are the beginnings of Redis' errors that pass by themselves, or when its operator acts.
+var away = []string{"OOM", "LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY", "NOREPLICAS", "MISCONF", "UNKILLABLE", "NOAUTH", "WRONGPASS", "MOVED", "ASK"}
+
+// failed says what became of a call: a refusal stays, a Redis that is away is chat.ErrUnavailable, anything else is
+// our fault.
+func failed(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, ok := errors.AsType[*chat.Error](err); ok {
+		return fmt.Errorf("%s: %w", op, err)
+	}
+	if e, ok := errors.AsType[*rueidis.RedisError](err); ok {
+		for _, prefix := range away {
+			if strings.HasPrefix(e.Error(), prefix) {
+				return fmt.Errorf("%s: %w: %w", op, chat.ErrUnavailable, err)
+			}
+		}
+		return fmt.Errorf("%s: %w", op, err)
+	}
+	return fmt.Errorf("%s: %w: %w", op, chat.ErrUnavailable, err)
+}
+
+// patience is how long a call waits for Redis whose context has no deadline.
+const patience = 5 * time.Second
+
+// enter begins a call.
+func (s *Store) enter(ctx context.Context) (context.Context, context.CancelFunc, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, nil, fmt.Errorf("%w: %w", chat.ErrUnavailable, err)
+	}
+	if s.closed.Load() {
+		return nil, nil, fmt.Errorf("%w: the store is closed", chat.ErrUnavailable)
+	}
+	if _, ok := ctx.Deadline(); ok {
+		return ctx, func() {}, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	return ctx, cancel, nil
+}

@@ -1,0 +1,107 @@
+package redisstore
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/redis/rueidis"
+
+	"github.com/parley-chat/parley/internal/chat"
+)
+
+// keptAccount is an account on its way to the person's slot.
+type keptAccount struct {
+	User     chat.User `json:"user"`
+	Key      string    `json:"key"`
+	Password string    `json:"password"`
+}
+
+// commitServer makes changes to accounts in one step, and moves the accounts to their slots.
+func (s *Store) commitServer(ctx context.Context, changes []chat.Change) ([]chat.Result, error) {
+	args := []string{s.keys.channel(chat.ServerStream), window}
+	for i := range changes {
+		c := &changes[i]
+		if c.MustBeIn != "" {
+			return nil, chat.ErrNotFound
+		}
+		open, err := s.open(c)
+		if err != nil {
+			return nil, err
+		}
+		public, err := json.Marshal(c.User)
+		if err != nil {
+			return nil, err
+		}
+		account, err := json.Marshal(keptAccount{c.Account.User, c.Account.NameKey, c.Account.Password})
+		if err != nil {
+			return nil, err
+		}
+		op, invite := "create", c.Invite
+		if c.Kind == chat.UserUpdated {
+			op, invite = "update", ""
+		}
+		args = append(args, op, c.ID, open, string(c.Account.ID), c.Account.NameKey, string(public), string(account), num(c.At.UnixMilli()), invite)
+	}
+	var keys []string
+	for _, what := range []string{"head", "log", "names", "keys", "users", "order", "arriving", "invites", "codes", "recent", "due"} {
+		keys = append(keys, s.keys.server(what))
+	}
+	reply, err := s.run(ctx, &serverScript, keys, args)
+	if err != nil {
+		return nil, err
+	}
+	replies, err := reply.ToArray()
+	if err != nil {
+		return nil, err
+	}
+	if err := refusal(replies); err != nil {
+		return nil, err
+	}
+	results := make([]chat.Result, len(changes))
+	for i := range changes {
+		r, err := replies[i].ToArray()
+		if err != nil {
+			return nil, fmt.Errorf("answer of server.lua: %w", err)
+		}
+		if results[i], err = s.appended(r); err != nil {
+			return nil, fmt.Errorf("answer of server.lua: %w", err)
+		}
+	}
+	for i := range changes {
+		// Who is told of an error tries again, or finds the account where it is arriving.
+		if _, err := s.arrive(ctx, changes[i].Account.ID); err != nil && !errors.Is(err, chat.ErrNotFound) {
+			return nil, err
+		}
+	}
+	return results, nil
+}
+
+// arrive moves an account to the person's slot; chat.ErrNotFound if none is arriving.
+func (s *Store) arrive(ctx context.Context, user chat.UserID) (chat.Account, error) {
+	text, err := s.client.Do(ctx, s.client.B().Hget().Key(s.keys.server("arriving")).Field(string(user)).Build()).ToString()
+	if rueidis.IsRedisNil(err) {
+		return chat.Account{}, chat.ErrNotFound
+	}
+	if err != nil {
+		return chat.Account{}, err
+	}
+	version, body, _ := strings.Cut(text, " ")
+	var a keptAccount
+	if err := json.Unmarshal([]byte(body), &a); err != nil {
+		return chat.Account{}, fmt.Errorf("arriving account %s: %w", user, err)
+	}
+	public, err := json.Marshal(a.User)
+	if err != nil {
+		return chat.Account{}, err
+	}
+	if _, err := s.run(ctx, &accountScript, []string{s.keys.user(user, "account")}, []string{version, string(public), a.Key, a.Password}); err != nil {
+		return chat.Account{}, err
+	}
+	if _, err := s.run(ctx, &arrivedScript, []string{s.keys.server("arriving")}, []string{string(user), text}); err != nil {
+		return chat.Account{}, err
+	}
+	return chat.Account{User: a.User, NameKey: a.Key, Password: a.Password}, nil
+}

@@ -1,0 +1,70 @@
+-- Judges changes to accounts in order, then writes all of them with their events, or none.
+-- The whole account goes to "arriving", from where the caller moves it to the person's own slot.
+-- KEYS: head log names keys users order arriving invites codes recent due
+-- ARGV: channel window, then for each change: op id json user name-key public account, at and invite
+-- Returns {-1, code} or {3, event} for each change.
+local head, log, names, keys, users, order, arriving = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
+local invites, codes, recent, due = KEYS[8], KEYS[9], KEYS[10], KEYS[11]
+local h = redis.call('HMGET', head, 'seq', 'id')
+local seq, last = tonumber(h[1] or 0), h[2] or ''
+local writes, rings, replies = {}, {}, {}
+local holders, named, used = {}, {}, {} -- what earlier changes of this call did
+local function write(...) writes[#writes + 1] = {...} end
+local function holder(key)
+  if holders[key] == nil then holders[key] = redis.call('HGET', names, key) end
+  return holders[key]
+end
+local function keyOf(user)
+  if named[user] == nil then named[user] = redis.call('HGET', keys, user) end
+  return named[user]
+end
+
+for i = 3, #ARGV, 9 do
+  local op, id, json, user, key, public, account, at, invite = unpack(ARGV, i, i + 8)
+  local old = keyOf(user)
+  if op == 'create' then
+    if invite ~= '' then
+      local known = not used[invite] and redis.call('HGET', codes, invite)
+      if not known then return {-1, 'not_found'} end
+      local expires, which = string.match(known, '^(%S+) (.*)$')
+      if tonumber(at) >= tonumber(expires) then return {-1, 'not_found'} end
+      used[invite] = which
+    end
+    if old or holder(key) then return {-1, 'conflict'} end
+    if invite ~= '' then
+      local which = used[invite]
+      write('HDEL', invites, which)
+      write('HDEL', codes, invite)
+      write('ZREM', recent, which)
+      write('ZREM', due, which)
+    end
+    write('ZADD', order, 0, user)
+  else
+    if not old then return {-1, 'not_found'} end
+    if holder(key) and holder(key) ~= user then return {-1, 'conflict'} end
+    if old ~= key then
+      holders[old] = false
+      write('HDEL', names, old)
+    end
+  end
+  holders[key], named[user] = user, key
+  write('HSET', names, key, user)
+  write('HSET', keys, user, key)
+  write('HSET', users, user, public)
+  local prev = last
+  seq, last = seq + 1, id
+  local n = string.format('%.0f', seq)
+  write('HSET', arriving, user, n .. ' ' .. account)
+  json = json .. ',"user":' .. public .. ',"seq":' .. n
+  if prev ~= '' then json = json .. ',"prev":"' .. prev .. '"' end
+  json = json .. '}'
+  write('XADD', log, 'MAXLEN', '~', ARGV[2], n .. '-0', 'e', json)
+  rings[#rings + 1] = json
+  replies[#replies + 1] = {3, json, n}
+end
+
+-- The first write is refused by a Redis that is full: nothing is half done.
+redis.call('HSET', head, 'seq', string.format('%.0f', seq), 'id', last)
+for _, w in ipairs(writes) do redis.call(unpack(w)) end
+for _, r in ipairs(rings) do redis.pcall('SPUBLISH', ARGV[1], r) end
+return replies

@@ -1,0 +1,101 @@
+package redisstore
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/parley-chat/parley/internal/chat"
+)
+
+// Options say how a store behaves. The zero value is fine.
+type Options struct {
+	// Prefix begins every key; default "parley". Two chats can share a Redis under two prefixes.
+	Prefix string
+	// Replicas is how many replicas must have a change before it is acknowledged. A change that fewer have within
+	// ReplicaTimeout (default 1 s) is chat.ErrUnavailable: it may be lost, or not.
+	Replicas       int
+	ReplicaTimeout time.Duration
+	Log            *slog.Logger // default slog.Default()
+}
+
+// Store is a [chat.Store] in Redis. Its methods are safe for concurrent use, and any number of stores
+// work on the same data.
+type Store struct {
+	client  rueidis.Client
+	options Options
+	keys    keys
+	epoch   string
+	log     *slog.Logger
+	closed  atomic.Bool
+}
+
+var _ chat.Store = (*Store)(nil)
+
+// layout is the version of the keys' layout. A store refuses one that it does not know.
+const layout = 1
+
+// Open opens the data under the prefix, which are begun if there are none. The client stays the caller's.
+func Open(ctx context.Context, client rueidis.Client, o Options) (*Store, error) {
+	if o.Prefix == "" {
+		o.Prefix = "parley"
+	}
+	if strings.ContainsAny(o.Prefix, "{} \r\n") {
+		return nil, fmt.Errorf("the prefix %q must have neither braces nor spaces", o.Prefix)
+	}
+	if o.ReplicaTimeout == 0 {
+		o.ReplicaTimeout = time.Second
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	s := &Store{client: client, options: o, keys: keys{o.Prefix}, log: o.Log}
+	key := s.keys.server("about")
+	b := client.B()
+	for _, r := range client.DoMulti(ctx,
+		b.Hsetnx().Key(key).Field("epoch").Value(strings.ToLower(rand.Text())).Build(),
+		b.Hsetnx().Key(key).Field("layout").Value(strconv.Itoa(layout)).Build(),
+	) {
+		if err := r.Error(); err != nil {
+			return nil, failed("open the store", err)
+		}
+	}
+	about, err := client.Do(ctx, client.B().Hgetall().Key(key).Build()).AsStrMap()
+	if err != nil {
+		return nil, failed("open the store", err)
+	}
+	if n, err := strconv.Atoi(about["layout"]); err != nil || n > layout {
+		return nil, fmt.Errorf("the data under %q have layout %q, and this version knows %d: use a newer Parley", o.Prefix, about["layout"], layout)
+	}
+	s.epoch = about["epoch"]
+	return s, nil
+}
+
+// Close makes every later call fail with chat.ErrUnavailable.
+func (s *Store) Close() error {
+	s.closed.Store(true)
+	return nil
+}
+
+// Ping implements [chat.Store].
+func (s *Store) Ping(ctx context.Context) error {
+	ctx, cancel, err := s.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	// A node that answers may still have no part in a cluster that works: ask for a key.
+	_, err = s.client.Do(ctx, s.client.B().Hget().Key(s.keys.server("about")).Field("epoch").Build()).ToString()
+	if rueidis.IsRedisNil(err) {
+		return errors.New("redis has lost what says whose data these are")
+	}
+	return failed("ping", err)
+}

@@ -1,0 +1,114 @@
+package redisstore_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/redis/rueidis"
+
+	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/chat/chattest"
+	"github.com/parley-chat/parley/internal/redisstore"
+	"github.com/parley-chat/parley/kit/redistest"
+)
+
+func TestMain(m *testing.M) { os.Exit(redistest.MainNoLeaks(m)) }
+
+var prefixes atomic.Int64
+
+// node is a store with its bell, as a process has them.
+type node struct {
+	*redisstore.Store
+	bell *redisstore.Bell
+
+	mu   sync.Mutex
+	hear map[chat.Stream]bool
+}
+
+func openNode(t testing.TB, commands, subscriber rueidis.Client, o redisstore.Options, ring func(*chat.Event)) *node {
+	t.Helper()
+	o.Log = slog.New(slog.DiscardHandler)
+	s, err := redisstore.Open(t.Context(), commands, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bell, err := redisstore.NewBell(s, subscriber)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := &node{Store: s, bell: bell, hear: map[chat.Stream]bool{}}
+	bell.Listen(ear{ring: ring})
+	t.Cleanup(func() { n.Close() })
+	return n
+}
+
+// Commit makes sure first that the node hears the streams: the suite wants every ring.
+func (n *node) Commit(ctx context.Context, changes ...chat.Change) ([]chat.Result, error) {
+	if ctx.Err() == nil {
+		for _, c := range changes {
+			if c.Stream == "nowhere" {
+				continue
+			}
+			n.mu.Lock()
+			first := !n.hear[c.Stream]
+			n.hear[c.Stream] = true
+			n.mu.Unlock()
+			if first {
+				if err := n.bell.Subscribe(ctx, c.Stream); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	return n.Store.Commit(ctx, changes...)
+}
+
+func (n *node) Close() error {
+	n.bell.Close()
+	return n.Store.Close()
+}
+
+type ear struct {
+	ring   func(*chat.Event)
+	signal func(chat.Signal)
+	deaf   func(chat.Stream)
+}
+
+func (e ear) Ring(event *chat.Event) { e.ring(event) }
+func (e ear) Signal(s chat.Signal) {
+	if e.signal != nil {
+		e.signal(s)
+	}
+}
+func (e ear) Deaf(s chat.Stream) {
+	if e.deaf != nil {
+		e.deaf(s)
+	}
+}
+
+// TestStore is the suite for all stores, through two nodes on one log.
+func TestStore(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
+		commands, subscriber := d.Client(t), d.Client(t)
+		chattest.Run(t, func(t *testing.T, ring func(*chat.Event)) chattest.Harness {
+			o := redisstore.Options{Prefix: fmt.Sprint("p", prefixes.Add(1))}
+			open := func() *node { return openNode(t, commands, subscriber, o, ring) }
+			one, other := open(), open()
+			return chattest.Harness{
+				Store: one, Other: other,
+				Reopen: func() chat.Store {
+					one.Close()
+					other.Close()
+					one = open()
+					return one
+				},
+				Kept: chat.Window + 300,
+			}
+		})
+	})
+}

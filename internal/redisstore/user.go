@@ -1,0 +1,156 @@
+package redisstore
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/parley-chat/parley/internal/chat"
+)
+
+// commitUser makes changes to a person's stream, one after the other. What can be refused is judged before the first.
+func (s *Store) commitUser(ctx context.Context, user chat.UserID, changes []chat.Change) ([]chat.Result, error) {
+	if len(changes) > 1 {
+		for i := range changes {
+			if err := s.judgeUser(ctx, user, &changes[i]); err != nil {
+				return nil, err
+			}
+		}
+	}
+	results := make([]chat.Result, len(changes))
+	for i := range changes {
+		r, err := s.changeUser(ctx, user, &changes[i])
+		if err != nil {
+			return nil, err
+		}
+		results[i] = r
+	}
+	return results, nil
+}
+
+func (s *Store) judgeUser(ctx context.Context, user chat.UserID, c *chat.Change) (err error) {
+	switch c.Kind {
+	case chat.RoomJoined:
+		_, err = s.Member(ctx, c.View.ID, user)
+	case chat.ReadMoved:
+		_, err = s.Member(ctx, c.Read.Room, user)
+	case chat.SessionRevoked:
+		if c.Account != nil {
+			_, err = s.Account(ctx, user)
+		}
+	}
+	return err
+}
+
+func (s *Store) changeUser(ctx context.Context, user chat.UserID, c *chat.Change) (chat.Result, error) {
+	if c.MustBeIn != "" {
+		return chat.Result{}, chat.ErrNotFound // a person's stream has no members
+	}
+	switch c.Kind {
+	case chat.RoomJoined:
+		return s.enlist(ctx, user, c)
+	case chat.RoomLeft:
+		return s.runUser(ctx, user, c, "unlist", string(c.Left))
+	case chat.ReadMoved:
+		return s.moveRead(ctx, user, c)
+	}
+	password := ""
+	if c.Account != nil {
+		password = c.Account.Password
+		if _, err := s.account(ctx, user); err != nil { // which brings in one that is still arriving
+			return chat.Result{}, err
+		}
+	}
+	args := []string{password}
+	for _, id := range c.Sessions {
+		args = append(args, string(id))
+	}
+	return s.runUser(ctx, user, c, "revoke", args...)
+}
+
+// enlist puts a room on the person's list, as they see it now.
+func (s *Store) enlist(ctx context.Context, user chat.UserID, c *chat.Change) (chat.Result, error) {
+	view, err := s.View(ctx, c.View.ID, user)
+	if err != nil {
+		return chat.Result{}, err
+	}
+	b, err := json.Marshal(view)
+	if err != nil {
+		return chat.Result{}, err
+	}
+	r, err := s.runUser(ctx, user, c, "list", string(view.ID), string(b))
+	if err != nil || r.NoOp {
+		return r, err
+	}
+	// Somebody who was removed meanwhile was not on the list then: take the room off again.
+	if _, err := s.Member(ctx, view.ID, user); err != nil {
+		if isRefusal(err) {
+			undo := chat.Change{Stream: c.Stream, Kind: chat.RoomLeft, ID: c.ID + "-undo", At: c.At, By: c.By, Left: view.ID}
+			if _, undoErr := s.runUser(ctx, user, &undo, "unlist", string(view.ID)); undoErr != nil {
+				return chat.Result{}, undoErr
+			}
+		}
+		return chat.Result{}, err
+	}
+	return r, nil
+}
+
+// moveRead moves the position in the room, then says so in the person's stream.
+func (s *Store) moveRead(ctx context.Context, user chat.UserID, c *chat.Change) (chat.Result, error) {
+	room, no := c.Read.Room, num(c.Read.No)
+	reply, err := s.run(ctx, &readScript, []string{s.keys.room(room, "members"), s.keys.room(room, "reads")}, []string{string(user), no})
+	if err != nil {
+		return chat.Result{}, err
+	}
+	n, err := reply.AsInt64()
+	switch {
+	case err != nil:
+		return chat.Result{}, err
+	case n == -1:
+		return chat.Result{}, chat.ErrNotFound
+	case n == 0:
+		return noOp, nil
+	}
+	return s.runUser(ctx, user, c, "read", string(room), no)
+}
+
+func (s *Store) runUser(ctx context.Context, user chat.UserID, c *chat.Change, op string, more ...string) (chat.Result, error) {
+	open, err := s.open(c)
+	if err != nil {
+		return chat.Result{}, err
+	}
+	k := func(what string) string { return s.keys.user(user, what) }
+	reply, err := s.run(ctx, &userScript,
+		[]string{k("head"), k("log"), k("rooms"), k("reads"), k("sessions"), k("account")},
+		append([]string{s.keys.channel(c.Stream), window, op, c.ID, open}, more...))
+	if err != nil {
+		return chat.Result{}, err
+	}
+	r, err := reply.ToArray()
+	if err != nil {
+		return chat.Result{}, err
+	}
+	if err := refusal(r); err != nil {
+		return chat.Result{}, err
+	}
+	if n, err := r[0].AsInt64(); err != nil || n == 0 {
+		return noOp, err
+	}
+	var tokens []string
+	for _, m := range r[2:] {
+		token, err := m.ToString()
+		if err != nil {
+			return chat.Result{}, fmt.Errorf("answer of user.lua: %w", err)
+		}
+		tokens = append(tokens, token)
+	}
+	s.forget(ctx, tokens)
+	return s.appended(r)
+}
+
+// forget removes what leads from tokens to sessions that are gone. It leads nowhere already.
+func (s *Store) forget(ctx context.Context, tokens []string) {
+	for _, hash := range tokens {
+		s.client.Do(ctx, s.client.B().Del().Key(s.keys.token(hash)).Build())
+	}
+}

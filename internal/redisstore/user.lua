@@ -1,0 +1,52 @@
+-- Judges and writes one change to a person's stream, with its event.
+-- KEYS: head log rooms reads sessions account
+-- ARGV: channel window op id json, and what the op takes
+--   list room view | unlist room | read room no | revoke password-or-empty ids…
+-- Returns {-1, code}, {0}, or {3, event, hashes of the tokens of revoked sessions…}
+local head, log, rooms, reads, sessions, account = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local op, id, json, a, b = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+local reply, writes = {3, ''}, {}
+
+if op == 'list' then
+  if redis.call('HEXISTS', rooms, a) == 1 then return {0} end
+  writes = {{'HSET', rooms, a, '1'}}
+  json = json .. ',"view":' .. b
+elseif op == 'unlist' then
+  if redis.call('HEXISTS', rooms, a) == 0 then return {0} end
+  writes = {{'HDEL', rooms, a}, {'HDEL', reads, a}}
+  json = json .. ',"left":"' .. a .. '"'
+elseif op == 'read' then
+  -- The position has moved in the room; of racing devices the farthest may have announced it already.
+  if tonumber(redis.call('HGET', reads, a) or 0) >= tonumber(b) then return {0} end
+  writes = {{'HSET', reads, a, b}}
+  json = json .. ',"read":{"room":"' .. a .. '","no":' .. b .. '}'
+elseif op == 'revoke' then
+  if a ~= '' and redis.call('EXISTS', account) == 0 then return {-1, 'not_found'} end
+  local wanted, gone = {}, {}
+  for i = 7, #ARGV do wanted[ARGV[i]] = true end
+  local all = redis.call('HGETALL', sessions)
+  for i = 1, #all, 2 do
+    if #ARGV < 7 or wanted[all[i]] then
+      gone[#gone + 1] = all[i]
+      reply[#reply + 1] = cjson.decode(all[i + 1]).token
+    end
+  end
+  if #gone == 0 and a == '' then return {0} end
+  table.sort(gone)
+  for _, s in ipairs(gone) do writes[#writes + 1] = {'HDEL', sessions, s} end
+  if a ~= '' then writes[#writes + 1] = {'HSET', account, 'password', a} end
+  if #gone > 0 then json = json .. ',"sessions":' .. cjson.encode(gone) end
+end
+
+local h = redis.call('HMGET', head, 'seq', 'id')
+local seq = string.format('%.0f', tonumber(h[1] or 0) + 1)
+json = json .. ',"seq":' .. seq
+if h[2] then json = json .. ',"prev":"' .. h[2] .. '"' end
+json = json .. '}'
+-- The first write is refused by a Redis that is full: nothing is half done.
+redis.call('HSET', head, 'seq', seq, 'id', id)
+for _, w in ipairs(writes) do redis.call(unpack(w)) end
+redis.call('XADD', log, 'MAXLEN', '~', ARGV[2], seq .. '-0', 'e', json)
+redis.pcall('SPUBLISH', ARGV[1], json)
+reply[2] = json
+return reply
