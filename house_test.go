@@ -26,6 +26,7 @@ var mayKnow = map[string][]string{
 	"internal/wire":          {"internal/chat"},
 	"internal/hub":           {"internal/chat", "internal/wire"},
 	"internal/ws":            {"internal/chat", "internal/hub", "internal/wire", "internal/visitor"},
+	"internal/socketio/":     {"internal/socketio/"},
 	"internal/rest":          {"internal/chat", "internal/hub", "internal/wire", "internal/visitor"},
 	"cmd/parley":             {"internal/", "web"},
 	"bench":                  {"internal/", "cmd/"},
