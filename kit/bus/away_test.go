@@ -1,0 +1,202 @@
+package bus
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/parley-chat/parley/kit/redistest"
+)
+
+// afterGap publishes until a message arrives: what is published after the last gap does, and before it there may be several.
+func afterGap(t *testing.T, h *heard, channel string, publish func(payload string) error) {
+	t.Helper()
+	h.hasGap(t, channel)
+	n := 0
+	until(t, "a message in "+channel+" after the gap", func() bool {
+		n++
+		h.mu.Lock()
+		gaps := len(h.gaps)
+		h.mu.Unlock()
+		payload := fmt.Sprint("after ", n)
+		if publish(payload) != nil {
+			return false
+		}
+		for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+			h.mu.Lock()
+			heard, more := h.index(channel+" "+payload) >= 0, len(h.gaps) > gaps
+			h.mu.Unlock()
+			if heard || more {
+				return heard
+			}
+		}
+		t.Fatalf("%q was published after the gap and did not arrive; failed %v", payload, h.failed)
+		return false
+	})
+}
+
+func (h *heard) index(message string) int {
+	for i, m := range h.messages {
+		if m == message {
+			return i
+		}
+	}
+	return -1
+}
+
+func TestListenerFollowsSentinelFailover(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds to start")
+	}
+	set := redistest.StartSentinel(t)
+	client := set.Client(t)
+	l, h := listen(t, client, ListenOptions{Heartbeat: 200 * time.Millisecond, Timeout: 2 * time.Second})
+	wantNoError(t, l.Subscribe(t.Context(), "a"))
+	wantNoError(t, l.SSubscribe(t.Context(), "s"))
+	set.Servers[0].Pause() // its connections stay open
+	afterGap(t, h, "a", func(p string) error {
+		return client.Do(t.Context(), client.B().Publish().Channel("a").Message(p).Build()).Error()
+	})
+	afterGap(t, h, "s", func(p string) error {
+		return client.Do(t.Context(), client.B().Spublish().Channel("s").Message(p).Build()).Error()
+	})
+}
+
+// A slot that moves takes its channels along; all others hear nothing of it.
+func TestListenerFollowsSlot(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds to start")
+	}
+	set := redistest.StartCluster(t)
+	client := set.Client(t)
+	l, h := listen(t, client, ListenOptions{Heartbeat: time.Hour})
+	var names []string
+	for i := range 300 {
+		names = append(names, fmt.Sprint("room:", i))
+	}
+	wantNoError(t, l.SSubscribe(t.Context(), names...))
+	slot := slotOf(client, names[0])
+	to := (int(slot)*3/16384 + 1) % 3
+	moveSlot(t, set, slot, to)
+	h.hasGap(t, names[0])
+	for _, name := range names {
+		spublish(t, client, name, "moved")
+	}
+	for _, name := range names {
+		h.has(t, name+" moved")
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, name := range h.gaps {
+		if slotOf(client, name) != slot {
+			t.Errorf("a gap in %s, which did not move", name)
+		}
+	}
+}
+
+func slotOf(client rueidis.Client, name string) uint16 {
+	cmd := client.B().Ssubscribe().Channel(name).Build()
+	return cmd.Slot()
+}
+
+func moveSlot(t *testing.T, set *redistest.Cluster, slot uint16, to int) {
+	t.Helper()
+	id, err := set.Masters[to].Do("CLUSTER", "MYID")
+	wantNoError(t, err)
+	// The new owner first, as a tool that moves slots does.
+	for i := range set.Masters {
+		m := set.Masters[(to+i)%len(set.Masters)]
+		if out, err := m.Do("CLUSTER", "SETSLOT", strconv.Itoa(int(slot)), "NODE", id); err != nil || out != "OK" {
+			t.Fatal(out, err)
+		}
+	}
+}
+
+func TestListenerFollowsClusterFailover(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds to start")
+	}
+	set := redistest.StartCluster(t)
+	replica := joinReplica(t, set, 0)
+	client := set.Client(t)
+	l, h := listen(t, client, ListenOptions{Heartbeat: 200 * time.Millisecond, Timeout: 2 * time.Second})
+	name := ""
+	for i := 0; name == ""; i++ { // one of the first master's
+		if n := fmt.Sprint("room:", i); int(slotOf(client, n)) < 5000 {
+			name = n
+		}
+	}
+	wantNoError(t, l.SSubscribe(t.Context(), name))
+	wantNoError(t, l.Subscribe(t.Context(), "plain"))
+	set.Masters[0].Kill()
+	afterGap(t, h, name, func(p string) error {
+		return client.Do(t.Context(), client.B().Spublish().Channel(name).Message(p).Build()).Error()
+	})
+	publish(t, client, "plain", "x")
+	if out, err := replica.Do("ROLE"); err != nil || !strings.HasPrefix(out, "master") {
+		t.Errorf("the replica is %q, %v", out, err)
+	}
+}
+
+// joinReplica adds a replica of one master to the cluster.
+func joinReplica(t *testing.T, set *redistest.Cluster, of int) *redistest.Server {
+	t.Helper()
+	master := set.Masters[of]
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	wantNoError(t, err)
+	_, bus, _ := net.SplitHostPort(free.Addr().String())
+	free.Close()
+	replica := redistest.StartTCP(t, "--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-port", bus)
+	host, port, _ := strings.Cut(master.Addr(), ":")
+	p, _ := strconv.Atoi(port)
+	if out, err := replica.Do("CLUSTER", "MEET", host, port, strconv.Itoa(p+10000)); err != nil || out != "OK" {
+		t.Fatal(out, err)
+	}
+	id, err := master.Do("CLUSTER", "MYID")
+	wantNoError(t, err)
+	until(t, "the replica to follow", func() bool {
+		out, _ := replica.Do("CLUSTER", "REPLICATE", id)
+		return out == "OK"
+	})
+	until(t, "the cluster to know the replica", func() bool {
+		for _, m := range set.Masters {
+			out, _ := m.Do("CLUSTER", "NODES")
+			if !strings.Contains(out, "slave "+id) {
+				return false
+			}
+		}
+		info, _ := replica.Do("INFO", "replication")
+		return strings.Contains(info, "master_link_status:up")
+	})
+	return replica
+}
+
+// Without a replica the channels are back when their master is.
+func TestListenerWaitsForMaster(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds to start")
+	}
+	set := redistest.StartCluster(t)
+	client := set.Client(t)
+	l, h := listen(t, client, ListenOptions{Timeout: 2 * time.Second})
+	var names []string
+	for i := range 30 {
+		names = append(names, fmt.Sprint("room:", i))
+	}
+	wantNoError(t, l.SSubscribe(t.Context(), names...))
+	set.Masters[1].Kill()
+	until(t, "a failure", func() bool { h.mu.Lock(); defer h.mu.Unlock(); return len(h.failed) > 0 })
+	set.Masters[1].Restart()
+	for _, name := range names {
+		if slot := int(slotOf(client, name)); slot >= 16384/3 && slot < 16384*2/3 {
+			afterGap(t, h, name, func(p string) error {
+				return client.Do(t.Context(), client.B().Spublish().Channel(name).Message(p).Build()).Error()
+			})
+		}
+	}
+}
