@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -55,8 +54,11 @@ func (s serve) start(ctx context.Context, c console) (_ *app, err error) {
 			err = errors.Join(err, undo[i]())
 		}
 	}()
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	a.core, err = openCore(ctx, coreConfig{
-		Data: s.Data, Name: s.Name, SignUp: s.signUp(), SessionIdle: s.SessionIdle, SessionMax: s.SessionMax, Limits: s.limits(), Log: a.log,
+		where: s.where, Name: s.Name, SignUp: s.signUp(), SessionIdle: s.SessionIdle, SessionMax: s.SessionMax, Limits: s.limits(), Log: a.log,
+		Metrics: registry,
 	})
 	if err != nil {
 		return nil, err
@@ -76,24 +78,22 @@ func (s serve) start(ctx context.Context, c console) (_ *app, err error) {
 		}
 		listener = tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{pair}, NextProtos: []string{"http/1.1"}})
 	}
-	control, err := listenControl(s.Data)
-	if err != nil {
-		return nil, fmt.Errorf("listen for the operator's commands: %w", err)
+	var control net.Listener // with Redis, the operator's commands go there themselves
+	if !s.inRedis() {
+		if control, err = listenControl(s.Data); err != nil {
+			return nil, fmt.Errorf("listen for the operator's commands: %w", err)
+		}
+		undo = append(undo, control.Close)
 	}
-	undo = append(undo, control.Close)
 
-	where, err := filepath.Abs(s.Data)
-	if err != nil {
-		return nil, err
-	}
-	fmt.Fprintf(c.out, "Parley %s\n  open:  %s\n  data:  %s\n", version(), a.url, where)
+	fmt.Fprintf(c.out, "Parley %s\n  open:  %s\n  data:  %s\n", version(), a.url, a.core.place)
 	if err := s.prepare(ctx, a, c); err != nil {
 		return nil, err
 	}
 	if !strings.HasPrefix(a.url, "https:") {
 		fmt.Fprintln(c.out, "  note:  not encrypted, so cookies go without Secure. Put a TLS proxy in front (--public-url, --proxies) or use --tls-cert before strangers come.")
 	}
-	a.serve(s, listener, control)
+	a.serve(s, registry, listener, control)
 	return a, nil
 }
 
@@ -115,11 +115,9 @@ func (s serve) reachedAt(addr net.Addr) string {
 }
 
 // serve opens the doors.
-func (a *app) serve(s serve, listener, control net.Listener) {
+func (a *app) serve(s serve, registry *prometheus.Registry, listener, control net.Listener) {
 	ctx, cancel := context.WithCancel(context.Background())
 	a.cancel = cancel
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	visitors := s.visitors()
 	a.openDoors(s, registry, visitors)
 	a.http = &http.Server{
@@ -131,9 +129,11 @@ func (a *app) serve(s serve, listener, control net.Listener) {
 		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
 		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
 	}
-	a.control = controlServer(a.core.service)
 	a.wg.Go(func() { a.ended(a.http.Serve(listener)) })
-	a.wg.Go(func() { a.ended(a.control.Serve(control)) })
+	if control != nil {
+		a.control = controlServer(a.core.service)
+		a.wg.Go(func() { a.ended(a.control.Serve(control)) })
+	}
 	a.wg.Go(func() { a.tend(ctx) })
 }
 
@@ -148,7 +148,7 @@ func (a *app) tend(ctx context.Context) {
 	tick := time.NewTicker(tendEvery)
 	defer tick.Stop()
 	for {
-		if err := a.core.service.Tend(ctx); err != nil && ctx.Err() == nil {
+		if err := a.core.alone(ctx, "tend", a.core.service.Tend); err != nil && !errors.Is(err, errElsewhere) && ctx.Err() == nil {
 			a.log.Error("forgetting what is past its time", "error", err)
 		}
 		select {

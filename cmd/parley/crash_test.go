@@ -105,7 +105,7 @@ func (s *sender) retryUnanswered(t *testing.T, url, token string) {
 // check opens the data as the killed server left it and compares it with what was acknowledged.
 func (s *sender) check(t *testing.T, data string, round int) {
 	t.Helper()
-	c, err := openCore(t.Context(), coreConfig{Data: data})
+	c, err := openCore(t.Context(), coreConfig{where: where{Data: data}})
 	if err != nil {
 		t.Fatalf("after kill %d: %v", round, err)
 	}

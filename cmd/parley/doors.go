@@ -18,7 +18,7 @@ const comeBack = 2 * time.Second
 func (a *app) openDoors(s serve, metrics prometheus.Registerer, visitors *visitor.Policy) {
 	a.hub = hub.New(hub.Config{
 		Log: a.core.store, Bell: a.core.bell, Presence: a.core.roster,
-		Check:    -1, // the bell inside a process loses nothing
+		Check:    a.core.check,
 		MaxConns: s.MaxSockets, MaxUserConns: s.MaxUserSockets, Logger: a.log,
 	})
 	a.core.bell.Listen(a.hub)
@@ -33,9 +33,10 @@ func (a *app) closeDoors(ctx context.Context) error {
 	drained := a.hub.Drain(ctx, comeBack)
 	a.socket.Close()
 	a.hub.Close()
-	a.core.roster.Close()
-	if err := a.control.Shutdown(ctx); err != nil {
-		return err
+	if a.control != nil {
+		if err := a.control.Shutdown(ctx); err != nil {
+			return err
+		}
 	}
 	if err := a.http.Shutdown(ctx); err != nil {
 		return err

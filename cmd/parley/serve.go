@@ -19,8 +19,8 @@ import (
 // serve is the server's settings.
 type serve struct {
 	Listen string `help:"Address to listen on, host:port. \":8080\" means all of this machine's; port 0 takes a free one." default:"localhost:8080"`
-	Data   string `help:"Directory of the data; made if it is not there." default:"./data" placeholder:"DIR"`
-	Demo   bool   `help:"Fill an empty server with four people whose password everybody knows. Never on a server that strangers reach."`
+	where
+	Demo bool `help:"Fill an empty server with four people whose password everybody knows. Never on a server that strangers reach."`
 
 	Name      string   `help:"The server's name, as people see it." default:"Parley"`
 	SignUp    string   `help:"Who may sign up: open (anyone), invite (whoever has an invite), closed (nobody)." enum:"open,invite,closed" default:"invite"`
@@ -59,7 +59,7 @@ func (s serve) Run(ctx context.Context, c console) error {
 
 // check returns an error that names each setting that cannot be.
 func (s serve) check() error {
-	var bad []error
+	bad := []error{s.where.check()}
 	wrong := func(name, format string, args ...any) {
 		bad = append(bad, fmt.Errorf("--"+name+": "+format, args...))
 	}
@@ -146,6 +146,20 @@ func (s serve) logger(w io.Writer) *slog.Logger {
 
 // prepare makes what a server needs before people come: General, the demo's people, the owner's link.
 func (s serve) prepare(ctx context.Context, a *app, c console) error {
+	for { // nodes that start together do this one after the other
+		err := a.core.alone(ctx, "prepare", func(ctx context.Context) error { return s.fill(ctx, a, c) })
+		if !errors.Is(err, errElsewhere) {
+			return err
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (s serve) fill(ctx context.Context, a *app, c console) error {
 	service := a.core.service
 	if err := service.Setup(ctx); err != nil {
 		return fmt.Errorf("set up: %w", err)

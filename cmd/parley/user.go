@@ -18,7 +18,7 @@ import (
 
 // user is the group of the operator's commands about people.
 type user struct {
-	Data string `help:"Directory of the data." default:"./data" placeholder:"DIR" env:"PARLEY_DATA"`
+	where
 
 	Add     userAdd     `cmd:"" help:"Add a person. The password is asked for, or read from standard input."`
 	Passwd  userPasswd  `cmd:"" help:"Set a person's password and end all their sessions. The password is asked for, or read from standard input."`
@@ -59,7 +59,7 @@ func (u userAdd) Run(ctx context.Context, all *cli, c console) error {
 	if err != nil {
 		return err
 	}
-	return give(ctx, all.User.Data, c, order{Do: "add", Name: u.Name, Role: u.Role, Password: password})
+	return give(ctx, all.User.where, c, order{Do: "add", Name: u.Name, Role: u.Role, Password: password})
 }
 
 func (u userPasswd) Run(ctx context.Context, all *cli, c console) error {
@@ -67,30 +67,36 @@ func (u userPasswd) Run(ctx context.Context, all *cli, c console) error {
 	if err != nil {
 		return err
 	}
-	return give(ctx, all.User.Data, c, order{Do: "passwd", Name: u.Name, Password: password})
+	return give(ctx, all.User.where, c, order{Do: "passwd", Name: u.Name, Password: password})
 }
 
 func (u userList) Run(ctx context.Context, all *cli, c console) error {
-	return give(ctx, all.User.Data, c, order{Do: "list"})
+	return give(ctx, all.User.where, c, order{Do: "list"})
 }
 
 func (u userDisable) Run(ctx context.Context, all *cli, c console) error {
-	return give(ctx, all.User.Data, c, order{Do: "disable", Name: u.Name})
+	return give(ctx, all.User.where, c, order{Do: "disable", Name: u.Name})
 }
 
 func (u userEnable) Run(ctx context.Context, all *cli, c console) error {
-	return give(ctx, all.User.Data, c, order{Do: "enable", Name: u.Name})
+	return give(ctx, all.User.where, c, order{Do: "enable", Name: u.Name})
 }
 
-// give has an order carried out by the server that runs on the data, or here if none does.
-func give(ctx context.Context, data string, c console, o order) error {
-	text, err := askServer(ctx, data, o)
+// give has an order carried out by the server that runs on the directory, or here.
+func give(ctx context.Context, w where, c console, o order) error {
+	if err := w.check(); err != nil {
+		return err
+	}
+	text, err := "", errNoServer
+	if !w.inRedis() { // which can be shared with a running server
+		text, err = askServer(ctx, w.Data, o)
+	}
 	if errors.Is(err, errNoServer) {
-		if _, err := os.Stat(data); err != nil {
-			return fmt.Errorf("there is no data in %s: start the server once, or name its directory with --data", data)
+		if _, err := os.Stat(w.Data); err != nil && !w.inRedis() {
+			return fmt.Errorf("there is no data in %s: start the server once, or name its directory with --data", w.Data)
 		}
 		var s *core
-		if s, err = openCore(ctx, coreConfig{Data: data}); err != nil {
+		if s, err = openCore(ctx, coreConfig{where: w}); err != nil {
 			return err
 		}
 		text, err = obey(ctx, s.service, o)

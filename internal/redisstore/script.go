@@ -49,6 +49,8 @@ var (
 	readScript     = load("read")
 	inviteScript   = load("invite")
 	sessionScript  = load("session")
+	presenceScript = load("presence")
+	reapScript     = load("reap")
 	viewScript     = loadReading("view")
 	eventsScript   = loadReading("events")
 	messagesScript = loadReading("messages")
