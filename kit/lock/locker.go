@@ -222,7 +222,9 @@ func (k *Locker) try(ctx, parent context.Context, name string, keys keys, waitin
 		}
 		return nil, 0, fmt.Errorf("lock: acquire %q: %w", name, err)
 	case failed:
-		k.forget(keys, id)
+		if _, refusal := errors.AsType[*rueidis.RedisError](votes.err); !refusal || len(k.masters) > 1 {
+			k.forget(keys, id)
+		}
 		return nil, 0, fmt.Errorf("lock: acquire %q: %w", name, votes.err)
 	}
 	pause = k.opt.Delay - time.Duration(k.opt.Jitter*mathrand.Float64()*float64(k.opt.Delay))
@@ -235,12 +237,20 @@ func (k *Locker) try(ctx, parent context.Context, name string, keys keys, waitin
 		return nil, pause, err
 	}
 	left := time.Duration(-votes.highest) * time.Millisecond
-	return nil, min(pause, left+time.Millisecond+mathrand.N(k.opt.Lease/50)), nil
+	return nil, min(pause, left+time.Millisecond+mathrand.N(min(k.opt.Lease/50, 50*time.Millisecond))), nil
 }
 
-// forget releases, without waiting for it, what an attempt took or may have taken.
+// forget releases, without waiting for it, what an attempt may have taken whose answer nobody waited for. The attempt may still be under
+// way, on another connection, so a release that finds nothing is repeated.
 func (k *Locker) forget(keys keys, id string) {
-	k.work.Go(func() { k.ask(context.Background(), k.releaser(keys, id)) })
+	k.work.Go(func() {
+		for _, pause := range []time.Duration{5 * time.Millisecond, 50 * time.Millisecond, k.opt.Timeout, 0} {
+			votes := k.ask(context.Background(), k.releaser(keys, id))
+			if votes.yes == len(k.masters) || k.sleep(context.Background(), pause) != nil {
+				return
+			}
+		}
+	})
 }
 
 func (k *Locker) releaser(keys keys, id string) func(context.Context, rueidis.Client) (int64, error) {

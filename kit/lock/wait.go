@@ -112,10 +112,10 @@ func (k *Locker) listen(q *queue, keys keys) {
 			k.mu.Unlock()
 			return
 		}
-		pause := time.Until(q.due)
+		start, pause := time.Now(), time.Until(q.due)
 		k.mu.Unlock()
 
-		err := k.baton(keys[3], pause)
+		err := k.baton(keys, pause)
 		switch {
 		case err == nil || rueidis.IsRedisNil(err):
 			backoff = 0
@@ -123,29 +123,50 @@ func (k *Locker) listen(q *queue, keys keys) {
 				k.giveBack(keys)
 			}
 		case k.ctx.Err() != nil:
+			k.giveBack(keys) // it may have been on its way when the connection was cut
 		case len(k.masters) == 1 && !transient(err):
 			k.fail(keys, fmt.Errorf("lock: wait: %w", err))
 		default:
 			// Whoever tries now finds out what there is to know. In a quorum only the wake-up is missing.
-			if backoff = min(max(2*backoff, 50*time.Millisecond), time.Second); len(k.masters) > 1 {
-				backoff = max(time.Millisecond, pause)
+			backoff = min(max(2*backoff, 50*time.Millisecond), time.Second)
+			rest := backoff
+			if len(k.masters) > 1 {
+				rest = time.Until(start.Add(pause))
 			}
-			if k.sleep(context.Background(), backoff) == nil {
+			if k.sleep(context.Background(), rest) == nil {
 				k.wake(keys)
 			}
 		}
 	}
 }
 
+var errSilent = errors.New("lock: wait: no answer")
+
 // baton blocks on a connection of its own until a baton is there, or with rueidis.Nil when the pause is over.
-func (k *Locker) baton(key string, pause time.Duration) error {
+func (k *Locker) baton(keys keys, pause time.Duration) error {
 	pause = max(pause, time.Millisecond)
 	ctx, cancel := context.WithCancel(k.ctx)
-	defer cancel()
-	// Not a context with a deadline: the client would not hear Close then.
-	defer time.AfterFunc(pause+k.opt.Timeout, cancel).Stop()
-	master := k.masters[0]
-	return master.Do(ctx, master.B().Blpop().Key(key).Timeout(pause.Seconds()).Build()).Error()
+	answer := make(chan error, 1)
+	k.work.Go(func() {
+		defer cancel()
+		master := k.masters[0]
+		answer <- master.Do(ctx, master.B().Blpop().Key(keys[3]).Timeout(pause.Seconds()).Build()).Error()
+	})
+	// Not by a deadline of the context: connecting would not hear it, nor a command that has one hear Close.
+	guard := time.NewTimer(pause + k.opt.Timeout)
+	defer guard.Stop()
+	select {
+	case err := <-answer:
+		return err
+	case <-guard.C:
+		cancel()
+		k.work.Go(func() {
+			if <-answer == nil {
+				k.giveBack(keys)
+			}
+		})
+		return errSilent
+	}
 }
 
 // transient tells the errors that go by themselves, such as those of a failover, from those that come again.
