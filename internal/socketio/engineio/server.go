@@ -111,6 +111,7 @@ func (s *Server) Close() {
 	s.mu.Unlock()
 	for _, session := range all {
 		session.Close(ReasonShutdown)
+		session.stopLingering()
 	}
 	s.work.Wait()
 	s.dirty.close()

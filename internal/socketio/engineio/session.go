@@ -160,7 +160,7 @@ func (s *Session) Close(why Reason) {
 	}
 	if s.ws == nil && orderly && !stopping {
 		s.linger = true
-		s.timer = time.AfterFunc(lingerFor, func() { s.srv.forget(s) })
+		s.timer = time.AfterFunc(lingerFor, s.stopLingering)
 	}
 	if s.ws != nil {
 		s.ws.hurry()
@@ -176,6 +176,17 @@ func (s *Session) Close(why Reason) {
 	}
 	if recv != nil {
 		recv.Closed(why)
+	}
+}
+
+// stopLingering has a closed session wait for no further poll.
+func (s *Session) stopLingering() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.linger {
+		s.linger = false
+		s.timer.Stop()
+		s.srv.forget(s)
 	}
 }
 

@@ -1,0 +1,59 @@
+package engineio
+
+import (
+	"bytes"
+	"encoding/base64"
+	"testing"
+	"unicode/utf8"
+)
+
+// What is decoded encodes to the payload that it was decoded from.
+func FuzzDecodePayload(f *testing.F) {
+	for _, s := range []string{"4hello", "4a\x1ebAQIDBA==\x1e2", "3", "1", "", "\x1e\x1e", "b", "b====", "4\xff", "7", "b\nAQ=="} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		var out []byte
+		n := 0
+		err := decodePayload(bytes.Clone(payload), func(p incoming) error {
+			if n++; n > 1 {
+				out = append(out, separator)
+			}
+			if p.binary {
+				out = base64.StdEncoding.AppendEncode(append(out, 'b'), p.data)
+			} else {
+				out = append(append(out, p.kind), p.data...)
+			}
+			return nil
+		})
+		if err != nil {
+			return
+		}
+		if !utf8.Valid(payload) || n != bytes.Count(payload, []byte{separator})+1 {
+			t.Errorf("%q was taken as %d packets", payload, n)
+		}
+		if !bytes.ContainsAny(payload, "\r\nb") && !bytes.Equal(out, payload) { // base64 may have line ends and stray bits
+			t.Errorf("%q became %q", payload, out)
+		}
+	})
+}
+
+// A frame is taken only whole, and the same however often it is looked at before.
+func FuzzParse(f *testing.F) {
+	f.Add([]byte("\x81\x82\x00\x00\x00\x004x"), 2)
+	f.Add([]byte("\x82\xfe\x00\x7e\x01\x02\x03\x04"), 1)
+	f.Add([]byte("\x88\x80\x00\x00\x00\x00"), 5)
+	f.Fuzz(func(t *testing.T, b []byte, cut int) {
+		const max = 1000
+		whole, used, err := parse(bytes.Clone(b), max)
+		if used > len(b) || len(whole.payload) > max || err != nil && used != 0 {
+			t.Fatalf("%+v %d %v", whole, used, err)
+		}
+		if used == 0 || err != nil || cut < 0 || cut >= used {
+			return
+		}
+		if _, n, err := parse(bytes.Clone(b[:cut]), max); n != 0 || err != nil {
+			t.Errorf("%d of %d bytes: %d %v", cut, used, n, err)
+		}
+	})
+}
