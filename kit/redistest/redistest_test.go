@@ -69,13 +69,30 @@ func TestSentinel(t *testing.T) {
 	if err != nil || before != s.Servers[0].Addr() {
 		t.Fatalf("the master is %s, %v", before, err)
 	}
-	s.Servers[0].Kill()
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		if at, _ := s.Master(); at == s.Servers[1].Addr() && set(c, "k", "w") == nil {
-			return
+	for i := range 1000 {
+		if err := set(c, fmt.Sprint(i), "v"); err != nil {
+			t.Fatal(err)
 		}
+	}
+	replace := s.Lose(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if err := c.Do(ctx, c.B().Set().Key("k").Value("w").Build()).Error(); err == nil {
+		t.Error("the master that was lost answers")
+	}
+	if at, err := s.Master(); err != nil || at != before {
+		t.Errorf("it was replaced by %s, %v", at, err)
+	}
+	replace()
+	if n, err := s.Servers[1].Do("DBSIZE"); n != "1001" || err != nil {
+		t.Errorf("the new master has %s keys, %v", n, err)
+	}
+	if at, err := s.Master(); err != nil || at != s.Servers[1].Addr() {
+		t.Errorf("the master is %s, %v", at, err)
+	}
+	for deadline := time.Now().Add(30 * time.Second); set(c, "k", "w") != nil; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatal("the replica did not take over within 30 s")
+			t.Fatal("the client did not find the new master within 30 s")
 		}
 	}
 }

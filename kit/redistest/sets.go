@@ -106,6 +106,45 @@ func (s *Sentinel) Master() (string, error) {
 	return "", err
 }
 
+// Lose kills the master, once its replica has all that it has, and keeps the Sentinels from replacing it until replace is called,
+// which returns when they did.
+func (s *Sentinel) Lose(t testing.TB) (replace func()) {
+	t.Helper()
+	master, replica := s.Servers[0], s.Servers[1]
+	patience := func(ms string) {
+		for _, w := range s.Sentinels {
+			must(t, w, "SENTINEL", "SET", MasterSet, "down-after-milliseconds", ms)
+		}
+	}
+	patience("3600000")
+	eventually(t, "the replica to have everything", func() error {
+		has, want := offset(replica, "slave_repl_offset:"), offset(master, "master_repl_offset:")
+		if has != want || want == "" {
+			return fmt.Errorf("%s of %s", has, want)
+		}
+		return nil
+	})
+	master.Kill()
+	return func() {
+		t.Helper()
+		patience("1000")
+		eventually(t, "the replica to take over", func() error {
+			at, err := s.Master()
+			if err == nil && at != replica.Addr() {
+				err = fmt.Errorf("the master is %s", at)
+			}
+			return err
+		})
+	}
+}
+
+func offset(s *Server, name string) string {
+	out, _ := s.Do("INFO", "replication") // without an answer there is none
+	_, rest, _ := strings.Cut(out, name)
+	n, _, _ := strings.Cut(rest, "\n")
+	return strings.TrimSpace(n)
+}
+
 // Cluster is a cluster of three masters.
 type Cluster struct {
 	Masters []*Server
