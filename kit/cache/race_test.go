@@ -154,7 +154,7 @@ func TestNoReadIsOlderThanATellingBeforeIt(t *testing.T) {
 			Tags: func(k string) []string { return []string{"tag" + k} }}
 		flusher := d.Client(t)
 		var wg sync.WaitGroup
-		ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		var failed atomic.Bool
 		var reads atomic.Int64

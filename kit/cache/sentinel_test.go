@@ -10,6 +10,7 @@ import (
 
 // After a failover the cache works on the new master, and the local layer follows that one.
 func TestSentinelFailover(t *testing.T) {
+	t.Parallel()
 	set := redistest.StartSentinel(t)
 	opt := cache.Options[string]{LocalSize: 10, Heartbeat: 100 * time.Millisecond}
 	a, b := open(t, set.Client(t), opt), open(t, set.Client(t), opt)
