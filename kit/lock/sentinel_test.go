@@ -79,7 +79,7 @@ func TestFailoverThatForgets(t *testing.T) {
 		t.Skip("takes seconds")
 	}
 	set := redistest.StartSentinel(t)
-	k := openLocker(t, set.Client(t), Options{Lease: 30 * time.Second, Timeout: time.Second})
+	k := openLocker(t, set.Client(t), Options{Lease: 15 * time.Second, Timeout: time.Second})
 	rival := openLocker(t, set.Client(t), Options{Timeout: time.Second})
 	warm := mustLock(t, k, "warm") // draws the counter up to the replica
 	replicated(t, set, k, "warm")
@@ -103,7 +103,7 @@ func TestFailoverThatForgets(t *testing.T) {
 	if again := mustLock(t, rival, "warm"); again.Token() <= more.Token() {
 		t.Errorf("token %d after %d, which the new master never heard of", again.Token(), more.Token())
 	}
-	lost(t, l, 20*time.Second) // at the next extension, far from the lease's end
+	lost(t, l, 10*time.Second) // at the next extension, far from the lease's end
 	wantErr(t, "Unlock", l.Unlock(t.Context()), ErrLost)
 	if _, err := k.TryLock(t.Context(), "f"); !errors.Is(err, ErrHeld) {
 		t.Errorf("the old holder freed the new one's lock: %v", err)

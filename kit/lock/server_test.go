@@ -150,6 +150,15 @@ func RedisForExample() (client rueidis.Client, stop func()) {
 
 var exampleServer = sync.OnceValue(func() *redistest.Server { return redistest.Start(&shared) })
 
+// MasterForExample is a client of an empty Redis of its own.
+func MasterForExample() (client rueidis.Client, stop func()) {
+	client, err := rueidis.NewClient(redistest.Start(&shared).Option())
+	if err != nil {
+		panic(err)
+	}
+	return client, client.Close
+}
+
 // packageTB stands in for a test that lasts as long as all of them.
 type packageTB struct {
 	testing.TB
