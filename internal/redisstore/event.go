@@ -2,7 +2,9 @@ package redisstore
 
 import (
 	"encoding/json"
+	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -63,31 +65,38 @@ type stored struct {
 	prev string // id of the event before, empty if that is the message before
 }
 
-// scan reads the fields of a message's entry: i s f b t c a p with their values, in this order.
+// scan reads the fields of a message's entry: i, its id; d, "<seq> <at> <from> <by or => <id of the event before it, unless that
+// is the message before> <client id>"; t, its text.
 func scan(room chat.RoomID, no int64, fields []rueidis.RedisMessage) (stored, error) {
-	var v [8]string
+	if len(fields) != 6 {
+		return stored{}, fmt.Errorf("message %d of %s has %d fields", no, room, len(fields))
+	}
+	var v [3]string
 	for i := range v {
-		if 2*i+1 >= len(fields) {
-			break
-		}
 		var err error
 		if v[i], err = fields[2*i+1].ToString(); err != nil {
 			return stored{}, err
 		}
 	}
-	seq, err := strconv.ParseInt(v[1], 10, 64)
+	d := strings.SplitN(v[1], " ", 6)
+	if len(d) != 6 {
+		return stored{}, fmt.Errorf("message %d of %s: %q", no, room, v[1])
+	}
+	seq, err := strconv.ParseInt(d[0], 10, 64)
 	if err != nil {
 		return stored{}, err
 	}
-	at, err := strconv.ParseInt(v[6], 10, 64)
+	at, err := strconv.ParseInt(d[1], 10, 64)
 	if err != nil {
 		return stored{}, err
 	}
-	m := stored{
-		Message: chat.Message{Room: room, No: no, ID: v[0], Seq: seq, From: chat.UserID(v[2]), Text: v[4], ClientID: v[5], At: unmilli(at)},
-		by:      chat.UserID(v[3]), prev: v[7],
+	if d[3] == "=" {
+		d[3] = d[2]
 	}
-	return m, nil
+	return stored{
+		Message: chat.Message{Room: room, No: no, ID: v[0], Seq: seq, From: chat.UserID(d[2]), Text: v[2], ClientID: d[5], At: unmilli(at)},
+		by:      chat.UserID(d[3]), prev: d[4],
+	}, nil
 }
 
 // scanRow reads an entry of a stream of messages.

@@ -1,9 +1,9 @@
 -- The entries of a log from the place on, that one included, and the messages among them.
 -- KEYS: head log messages  ARGV: place count room?
 -- Returns {-1, code} or {seq, entries, messages}.
-local h = redis.call('HMGET', KEYS[1], 'seq', 'room')
-if ARGV[3] == '1' and not h[2] then return {-1, 'not_found'} end
-local seq, place = tonumber(h[1] or 0), tonumber(ARGV[1])
+local at = redis.call('HGET', KEYS[1], 'at')
+if ARGV[3] == '1' and not at then return {-1, 'not_found'} end
+local seq, place = tonumber(string.match(at or '0', '^%d+')), tonumber(ARGV[1])
 if place > seq then return {-1, 'resync'} end
 local rows = redis.call('XRANGE', KEYS[2], ARGV[1], '+', 'COUNT', ARGV[2])
 local low, high

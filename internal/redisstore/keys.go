@@ -32,12 +32,13 @@ const (
 	clockError = 2 * time.Hour
 )
 
+func day(t time.Time) int64 { return t.UnixMilli() / generation.Milliseconds() }
+
 // sends returns the generations in which a send of that time may stand, its own first.
 func (k keys) sends(id chat.RoomID, at time.Time) []string {
-	number := func(t time.Time) int64 { return t.UnixMilli() / generation.Milliseconds() }
-	own := number(at)
+	own := day(at)
 	names := []string{k.generation(id, own), k.generation(id, own-1)}
-	if number(at.Add(clockError)) != own {
+	if day(at.Add(clockError)) != own {
 		names = append(names, k.generation(id, own+1))
 	}
 	return names

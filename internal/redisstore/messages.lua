@@ -1,7 +1,7 @@
 -- A page of messages. KEYS: head messages  ARGV: from no limit
-local h = redis.call('HMGET', KEYS[1], 'no', 'room')
-if not h[2] then return {-1} end
-local head, from, no, limit = tonumber(h[1] or 0), ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local at = redis.call('HGET', KEYS[1], 'at')
+if not at then return {-1} end
+local head, from, no, limit = tonumber(string.match(at, '^%d+ (%d+)')), ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local first, last = 1, head
 if from == 'newest' then first = head - limit + 1
 elseif from == 'before' then
@@ -16,4 +16,4 @@ else
 end
 first, last = math.max(first, 1), math.min(last, head)
 if first > last then return {} end
-return redis.call('XRANGE', KEYS[2], string.format('%.0f', first), string.format('%.0f', last))
+return redis.call('XRANGE', KEYS[2], first, last)

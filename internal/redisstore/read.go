@@ -25,37 +25,38 @@ func (s *Store) Heads(ctx context.Context, streams ...chat.Stream) ([]chat.Head,
 	}
 	commands := make(rueidis.Commands, len(streams))
 	for i, stream := range streams {
-		commands[i] = s.client.B().Hmget().Key(s.keys.of(stream, "head")).Field("seq", "id", "no", "room").Build()
+		commands[i] = s.client.B().Hget().Key(s.keys.of(stream, "head")).Field("at").Build()
 	}
 	heads := make([]chat.Head, len(streams))
 	for i, reply := range s.client.DoMulti(ctx, commands...) {
-		fields, err := reply.ToArray()
-		if err != nil {
-			return nil, failed("heads", err)
-		}
-		if _, isRoom := streams[i].Room(); isRoom && fields[3].IsNil() {
+		at, err := reply.ToString()
+		if rueidis.IsRedisNil(err) {
+			if _, isRoom := streams[i].Room(); !isRoom {
+				heads[i].Epoch = s.epoch
+			}
 			continue
 		}
-		if heads[i], err = s.head(fields); err != nil {
+		if err == nil {
+			heads[i], err = s.head(at)
+		}
+		if err != nil {
 			return nil, failed("heads", err)
 		}
 	}
 	return heads, nil
 }
 
-// head reads seq, id and no, each of which may be missing.
-func (s *Store) head(fields []rueidis.RedisMessage) (h chat.Head, err error) {
-	h.Epoch = s.epoch
-	if fields[0].IsNil() {
-		return h, nil
+// head reads "<seq> <no> <whether the newest event is a message> <day of the newest send> <id>".
+func (s *Store) head(at string) (h chat.Head, err error) {
+	f := strings.SplitN(at, " ", 5)
+	if len(f) != 5 {
+		return h, fmt.Errorf("%q is no head", at)
 	}
-	if h.Seq, err = fields[0].AsInt64(); err != nil {
+	h.Epoch, h.ID = s.epoch, f[4]
+	if h.Seq, err = strconv.ParseInt(f[0], 10, 64); err != nil {
 		return h, err
 	}
-	if h.ID, err = fields[1].ToString(); err != nil || fields[2].IsNil() {
-		return h, err
-	}
-	h.No, err = fields[2].AsInt64()
+	h.No, err = strconv.ParseInt(f[1], 10, 64)
 	return h, err
 }
 
@@ -247,14 +248,18 @@ func (s *Store) scanView(id chat.RoomID, reply rueidis.RedisMessage) (v chat.Roo
 	if len(r) == 0 {
 		return v, chat.ErrNotFound
 	}
-	head, err := s.head(r)
+	at, err := r[0].ToString()
 	if err != nil {
 		return v, err
 	}
-	if err := r[3].DecodeJSON(&v.Room); err != nil {
+	head, err := s.head(at)
+	if err != nil {
 		return v, err
 	}
-	place, err := r[4].ToString()
+	if err := r[1].DecodeJSON(&v.Room); err != nil {
+		return v, err
+	}
+	place, err := r[2].ToString()
 	if err != nil {
 		return v, err
 	}
@@ -262,19 +267,19 @@ func (s *Store) scanView(id chat.RoomID, reply rueidis.RedisMessage) (v chat.Roo
 	if err != nil {
 		return v, err
 	}
-	read, err := r[5].ToString()
+	read, err := r[3].ToString()
 	if err != nil {
 		return v, err
 	}
 	if v.ReadNo, err = strconv.ParseInt(strings.TrimSuffix(read, "!"), 10, 64); err != nil {
 		return v, err
 	}
-	if v.Members, err = r[6].AsInt64(); err != nil {
+	if v.Members, err = r[4].AsInt64(); err != nil {
 		return v, err
 	}
 	v.Position, v.HeadNo, v.Unread, v.Role, v.JoinedAt = head.Position, head.No, max(head.No-v.ReadNo, 0), me.Role, me.JoinedAt
-	if len(r) > 7 && !r[7].IsNil() {
-		last, err := scanRow(id, r[7])
+	if len(r) > 5 && !r[5].IsNil() {
+		last, err := scanRow(id, r[5])
 		if err != nil {
 			return v, err
 		}

@@ -26,7 +26,7 @@ func (s *Store) commitRoom(ctx context.Context, room chat.RoomID, changes []chat
 	k := func(what string) string { return s.keys.room(room, what) }
 	at := changes[0].At
 	keys := append([]string{k("head"), k("log"), k("messages"), k("members"), k("order"), k("reads")}, s.keys.sends(room, at)...)
-	args := []string{string(room), s.keys.channel(changes[0].Stream), window, remember}
+	args := []string{string(room), s.keys.channel(changes[0].Stream), window, remember, num(day(at))}
 	var created []chat.Room
 	for i := range changes {
 		var err error
@@ -137,7 +137,7 @@ func (s *Store) roomResult(room chat.RoomID, c *chat.Change, reply rueidis.Redis
 		if err != nil {
 			return chat.Result{}, err
 		}
-		no, err := r[3].AsInt64()
+		no, err := r[2].AsInt64()
 		if err != nil {
 			return chat.Result{}, err
 		}
@@ -145,7 +145,7 @@ func (s *Store) roomResult(room chat.RoomID, c *chat.Change, reply rueidis.Redis
 		if err != nil {
 			return chat.Result{}, err
 		}
-		prev, err := r[4].ToString()
+		prev, err := r[3].ToString()
 		return chat.Result{Event: s.event(m, prev), Duplicate: true}, err
 	}
 	return s.appended(r)

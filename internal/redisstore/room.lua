@@ -1,17 +1,17 @@
 -- Judges changes to one room in order, then writes all of them with their events, or none.
 -- KEYS: head log messages members order reads, then the sends to look in, the one to write to first
--- ARGV: room channel window remember, then for each change: op id json must, and what the op takes
+-- ARGV: room channel window remember day, then for each change: op id json must, and what the op takes
 --   json is the event as JSON without its end: seq, prev and what only Redis knows are put behind it.
 -- Returns one list per change, or {-1, code}:
---   {0} nothing to change | {1, seq, no, prev} message | {2, fields of the first send, seq, no, prev} | {3, event}
+--   {0} nothing to change | {1, seq, no, prev} message | {2, fields of the first send, no, prev} | {3, event}
 local head, log, messages, members, order, reads = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local room, channel = ARGV[1], ARGV[2]
-local h = redis.call('HMGET', head, 'seq', 'id', 'no', 'said', 'room')
-local seq, last, no, said, info = tonumber(h[1] or 0), h[2] or '', tonumber(h[3] or 0), h[4] == '1', h[5]
+local seq, no, said, day, last = string.match(redis.call('HGET', head, 'at') or '0 0 0 0 ', '^(%d+) (%d+) (%d) (%d+) (.*)$')
+seq, no, said = tonumber(seq), tonumber(no), said == '1'
+local exists, info = seq > 0, nil
 
 local writes, rings, replies = {}, {}, {}
 local places, sent = {}, {} -- what earlier changes of this call did
-local function int(n) return string.format('%.0f', n) end
 local function write(...) writes[#writes + 1] = {...} end
 
 local function place(user)
@@ -28,16 +28,18 @@ end
 local function append(id, json)
   local prev = last
   seq, last = seq + 1, id
-  json = json .. ',"seq":' .. int(seq)
-  if prev ~= '' then json = json .. ',"prev":"' .. prev .. '"' end
-  rings[#rings + 1] = json .. '}'
+  if prev ~= '' then
+    rings[#rings + 1] = json .. ',"seq":' .. seq .. ',"prev":"' .. prev .. '"}'
+  else
+    rings[#rings + 1] = json .. ',"seq":' .. seq .. '}'
+  end
   return prev
 end
 
 local function other(id, json)
   append(id, json)
   said = false
-  write('XADD', log, 'MAXLEN', '~', ARGV[3], int(seq) .. '-0', 'e', rings[#rings])
+  write('XADD', log, 'MAXLEN', '~', ARGV[3], seq .. '-0', 'e', rings[#rings])
   replies[#replies + 1] = {3, rings[#rings]}
 end
 
@@ -53,17 +55,17 @@ local function first(hash)
   local row = redis.call('XRANGE', messages, n, n)[1]
   if not row then return nil end
   local f = row[2]
-  local prev = f[16]
-  if prev == '' then prev = redis.call('XRANGE', messages, int(n - 1), int(n - 1))[1][2][2] end
-  return {2, f, f[4], n, prev}
+  local prev = string.match(f[4], '^%S+ %S+ %S+ %S+ (%S*) ')
+  if prev == '' then prev = redis.call('XRANGE', messages, n - 1, n - 1)[1][2][2] end
+  return {2, f, n, prev}
 end
 
-local i = 5
+local i = 6
 while i <= #ARGV do
   local op, id, json, must = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
   i = i + 4
-  if not info and op ~= 'create' then return {-1, 'not_found'} end
-  if must ~= '' and not (info and place(must)) then return {-1, 'not_found'} end
+  if not exists and op ~= 'create' then return {-1, 'not_found'} end
+  if must ~= '' and not (exists and place(must)) then return {-1, 'not_found'} end
   if op == 'message' then
     local from, by, text, client, at, hash = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5]
     i = i + 6
@@ -72,28 +74,28 @@ while i <= #ARGV do
       replies[#replies + 1] = known
     else
       no = no + 1
+      local n, s = tostring(no), tostring(seq + 1)
       local was = said
-      local prev = append(id, json .. ',"no":' .. int(no) .. ',"seq":' .. int(seq + 1) .. '}')
+      local prev = append(id, json .. ',"no":' .. n .. ',"seq":' .. s .. '}')
       said = true
-      local n = int(no)
-      local fields = {'i', id, 's', int(seq), 'f', from, 'b', by, 't', text, 'c', client, 'a', at, 'p', was and '' or prev}
-      write('XADD', messages, n .. '-0', unpack(fields))
-      write('XADD', log, 'MAXLEN', '~', ARGV[3], int(seq) .. '-0', 'm', n)
+      local about = s .. ' ' .. at .. ' ' .. from .. ' ' .. (by == from and '=' or by) .. ' ' .. (was and '' or prev) .. ' ' .. client
+      write('XADD', messages, n .. '-0', 'i', id, 'd', about, 't', text)
+      write('XADD', log, 'MAXLEN', '~', ARGV[3], s .. '-0', 'm', n)
       if place(from) then write('HSET', reads, from, n) end
       if hash ~= '' then
         write('HSET', KEYS[7], hash, n)
-        sent[hash] = {2, fields, int(seq), n, prev}
+        sent[hash] = {2, {'i', id, 'd', about, 't', text}, n, prev}
       end
       replies[#replies + 1] = {1, seq, no, prev}
     end
   elseif op == 'create' then
-    if info then return {-1, 'conflict'} end
-    info = ARGV[i]
+    if exists then return {-1, 'conflict'} end
+    exists, info = true, ARGV[i]
     i = i + 1
     write('HSET', head, 'room', info)
     other(id, json .. ',"room":' .. info)
   elseif op == 'update' then
-    local r = cjson.decode(info)
+    local r = cjson.decode(info or redis.call('HGET', head, 'room'))
     r.name, r.topic = ARGV[i] ~= '' and ARGV[i] or nil, ARGV[i + 1] ~= '' and ARGV[i + 1] or nil
     i = i + 2
     info = cjson.encode(r)
@@ -108,7 +110,7 @@ while i <= #ARGV do
       places[user] = as
       write('HSET', members, user, as)
       write('ZADD', order, 0, user)
-      write('HSET', reads, user, int(no))
+      write('HSET', reads, user, no)
       other(id, json .. member(user))
     end
   elseif op == 'leave' then
@@ -136,8 +138,9 @@ end
 
 if #writes == 0 then return replies end
 -- The first write is refused by a Redis that is full: nothing is half done.
-redis.call('HSET', head, 'seq', int(seq), 'id', last, 'no', int(no), 'said', said and '1' or '0')
+local today = next(sent) and ARGV[5] or day
+redis.call('HSET', head, 'at', seq .. ' ' .. no .. (said and ' 1 ' or ' 0 ') .. today .. ' ' .. last)
 for _, w in ipairs(writes) do redis.call(unpack(w)) end
-if next(sent) and redis.call('TTL', KEYS[7]) < 0 then redis.call('EXPIRE', KEYS[7], ARGV[4]) end
+if today ~= day then redis.call('EXPIRE', KEYS[7], ARGV[4]) end -- the first of this day's
 for _, r in ipairs(rings) do redis.pcall('SPUBLISH', channel, r) end -- the bell may fail, the log has it
 return replies

@@ -5,8 +5,8 @@
 -- Returns {-1, code} or {3, event} for each change.
 local head, log, names, keys, users, order, arriving = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local invites, codes, recent, due = KEYS[8], KEYS[9], KEYS[10], KEYS[11]
-local h = redis.call('HMGET', head, 'seq', 'id')
-local seq, last = tonumber(h[1] or 0), h[2] or ''
+local seq, last = string.match(redis.call('HGET', head, 'at') or '0 0 0 0 ', '^(%d+) 0 0 0 (.*)$')
+seq = tonumber(seq)
 local writes, rings, replies = {}, {}, {}
 local holders, named, used = {}, {}, {} -- what earlier changes of this call did
 local function write(...) writes[#writes + 1] = {...} end
@@ -53,7 +53,7 @@ for i = 3, #ARGV, 9 do
   write('HSET', users, user, public)
   local prev = last
   seq, last = seq + 1, id
-  local n = string.format('%.0f', seq)
+  local n = tostring(seq)
   write('HSET', arriving, user, n .. ' ' .. account)
   json = json .. ',"user":' .. public .. ',"seq":' .. n
   if prev ~= '' then json = json .. ',"prev":"' .. prev .. '"' end
@@ -64,7 +64,7 @@ for i = 3, #ARGV, 9 do
 end
 
 -- The first write is refused by a Redis that is full: nothing is half done.
-redis.call('HSET', head, 'seq', string.format('%.0f', seq), 'id', last)
+redis.call('HSET', head, 'at', seq .. ' 0 0 0 ' .. last)
 for _, w in ipairs(writes) do redis.call(unpack(w)) end
 for _, r in ipairs(rings) do redis.pcall('SPUBLISH', ARGV[1], r) end
 return replies

@@ -38,13 +38,13 @@ elseif op == 'revoke' then
   if #gone > 0 then json = json .. ',"sessions":' .. cjson.encode(gone) end
 end
 
-local h = redis.call('HMGET', head, 'seq', 'id')
-local seq = string.format('%.0f', tonumber(h[1] or 0) + 1)
+local seq, prev = string.match(redis.call('HGET', head, 'at') or '0 0 0 0 ', '^(%d+) 0 0 0 (.*)$')
+seq = tostring(seq + 1)
 json = json .. ',"seq":' .. seq
-if h[2] then json = json .. ',"prev":"' .. h[2] .. '"' end
+if prev ~= '' then json = json .. ',"prev":"' .. prev .. '"' end
 json = json .. '}'
 -- The first write is refused by a Redis that is full: nothing is half done.
-redis.call('HSET', head, 'seq', seq, 'id', id)
+redis.call('HSET', head, 'at', seq .. ' 0 0 0 ' .. id)
 for _, w in ipairs(writes) do redis.call(unpack(w)) end
 redis.call('XADD', log, 'MAXLEN', '~', ARGV[2], seq .. '-0', 'e', json)
 redis.pcall('SPUBLISH', ARGV[1], json)
