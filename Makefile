@@ -19,11 +19,12 @@ bin/parley:
 	@$(GO) build -trimpath -ldflags '-s -w' -o $@ ./cmd/parley
 
 .PHONY: test
-test: needs web/node_modules ## Everything: Go with a real Redis, the client, the browser
+test: needs web/node_modules ## Everything: Go with a real Redis, the client, the browser on one node and on two
 	PARLEY_TEST_REDIS=require $(GO) test -race ./...
 	bash kit/copytest.sh
 	cd web && npm test
 	cd web && npm run e2e
+	cd web && npm run e2e:nodes
 
 .PHONY: quick
 quick: ## What needs nothing but Go; says what it leaves out

@@ -173,6 +173,10 @@ describe('two people', { skip: missing() }, () => {
     await until('the focus to be back', () => mary.box.evaluate((b) => b === document.activeElement))
   })
 
+  it('were at both nodes, where there are two', () => {
+    assert.ok((server.spread ?? [1]).every((sockets) => sockets > 0), `${server.spread}`)
+  })
+
   it('saw nothing that should never happen', () => {
     assert.deepEqual(mary.faults, [])
     assert.deepEqual(joe.faults, [])

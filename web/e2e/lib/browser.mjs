@@ -2,13 +2,17 @@
 
 import { existsSync } from 'node:fs'
 import { chromium } from 'playwright-core'
+import { missing as noRedis } from './redis.mjs'
+import { shared } from './server.mjs'
 
 const path = process.env.CHROMIUM ?? '/usr/bin/chromium'
 
 /** Why these tests cannot run here, or false. On CI that is a failure, not a reason to skip. */
 export function missing() {
-  if (existsSync(path)) return false
-  const say = `Chromium is not at ${path}: install it (Debian: apt-get install chromium), or set CHROMIUM to its path`
+  const say = !existsSync(path)
+    ? `Chromium is not at ${path}: install it (Debian: apt-get install chromium), or set CHROMIUM to its path`
+    : shared && noRedis()
+  if (!say) return false
   if (process.env.CI) throw new Error(say)
   return say
 }

@@ -1,13 +1,20 @@
-// The real server, as its own process.
+// The real server: one process on a store of its own, or, with PARLEY_E2E=redis, two nodes on one Redis behind a reverse proxy.
 
 import { execFileSync, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { Balancer } from './balancer.mjs'
+import { freePort, until } from './process.mjs'
+import { Redis } from './redis.mjs'
+
+export { until }
 
 const repository = fileURLToPath(new URL('../../..', import.meta.url))
+
+/** Whether the server is two nodes. */
+export const shared = process.env.PARLEY_E2E === 'redis'
 
 /** Path of the binary: PARLEY_BIN, or built once for this run. */
 export const binary = (() => {
@@ -24,41 +31,16 @@ export const binary = (() => {
   }
 })()
 
-async function freePort() {
-  const probe = createServer()
-  await new Promise((done) => probe.listen(0, '127.0.0.1', done))
-  const { port } = probe.address()
-  await new Promise((done) => probe.close(done))
-  return port
-}
-
-/** Polls until check returns something true, and returns it; fails after timeout with what it waited for. */
-export async function until(what, check, timeout = 10_000) {
-  const end = Date.now() + timeout
-  for (;;) {
-    const got = await check()
-    if (got) return got
-    if (Date.now() > end) throw new Error(`waited in vain for ${what}`)
-    await new Promise((done) => setTimeout(done, 25))
-  }
-}
-
-export class Server {
-  /** Starts a server with a data directory of its own, filled with the four people of the demo unless said otherwise. */
-  static async start({ demo = true, args = [] } = {}) {
-    const server = new Server()
-    server.data = mkdtempSync(join(tmpdir(), 'parley-e2e-'))
-    server.port = await freePort()
-    server.url = `http://127.0.0.1:${server.port}`
-    server.args = ['serve', '--listen', `127.0.0.1:${server.port}`, '--data', server.data, ...(demo ? ['--demo'] : []), '--max-logins=-1', ...args]
-    await server.launch()
-    return server
+/** One process, which can be started again after its end with the same port and data. */
+class Node {
+  constructor(port, args) {
+    this.port = port
+    this.args = ['serve', '--listen', `127.0.0.1:${port}`, '--max-logins=-1', ...args]
   }
 
-  /** Starts the process, again after kill with the same port and data. */
   async launch() {
     this.output = ''
-    const { PARLEY_BIN: _, ...env } = process.env // the server refuses settings that it does not know
+    const { PARLEY_BIN: _, PARLEY_E2E: __, ...env } = process.env // the server refuses settings that it does not know
     this.process = spawn(binary(), this.args, { stdio: ['ignore', 'pipe', 'pipe'], env })
     const keep = (chunk) => (this.output += chunk)
     this.process.stdout.on('data', keep)
@@ -66,11 +48,10 @@ export class Server {
     this.ended = new Promise((done) => this.process.once('exit', done))
     await until('the server to be ready', async () => {
       if (this.process.exitCode !== null) throw new Error(`the server ended:\n${this.output}`)
-      return fetch(`${this.url}/readyz`).then((r) => r.ok, () => false)
+      return fetch(`http://127.0.0.1:${this.port}/readyz`).then((r) => r.ok, () => false)
     })
   }
 
-  /** Pulls the plug. */
   async kill() {
     this.process.kill('SIGKILL')
     await this.ended
@@ -81,12 +62,58 @@ export class Server {
     const timer = setTimeout(() => this.process.kill('SIGKILL'), 15_000)
     await this.ended
     clearTimeout(timer)
-    rmSync(this.data, { recursive: true, force: true })
+  }
+}
+
+export class Server {
+  /** Starts a server with data of its own, filled with the four people of the demo unless said otherwise. */
+  static async start({ demo = true, args = [] } = {}) {
+    const server = new Server()
+    args = [...(demo ? ['--demo'] : []), ...args]
+    server.turn = 0 // the node that is killed next
+    if (shared) {
+      server.redis = await Redis.start()
+      const ports = [await freePort(), await freePort()]
+      server.balancer = await Balancer.before(ports)
+      server.port = server.balancer.port
+      server.url = `http://127.0.0.1:${server.port}`
+      server.nodes = ports.map((port) => new Node(port, ['--store', server.redis.url, '--public-url', server.url, '--proxies', '127.0.0.1', ...args]))
+    } else {
+      server.data = mkdtempSync(join(tmpdir(), 'parley-e2e-'))
+      server.port = await freePort()
+      server.url = `http://127.0.0.1:${server.port}`
+      server.nodes = [new Node(server.port, ['--data', server.data, ...args])]
+    }
+    for (const node of server.nodes) await node.launch()
+    return server
   }
 
-  /** The one-time link that makes the first owner. */
+  /** Pulls the plug; of two nodes, that of one. */
+  kill() {
+    return this.nodes[this.turn].kill()
+  }
+
+  /** Starts what was killed. The next kill is another node's. */
+  async launch() {
+    await this.nodes[this.turn].launch()
+    this.turn = (this.turn + 1) % this.nodes.length
+  }
+
+  /** How many sockets each node has had so far; undefined for one node. */
+  get spread() {
+    return this.balancer?.nodes.map((node) => node.sockets)
+  }
+
+  async stop() {
+    await Promise.all(this.nodes.map((node) => node.stop()))
+    await this.balancer?.close()
+    await this.redis?.stop()
+    if (this.data) rmSync(this.data, { recursive: true, force: true })
+  }
+
+  /** The one-time link that makes the first owner: each node that starts shows another, and the newest counts. */
   setupLink() {
-    return until('the set-up link', () => /https?:\/\/\S+\/#setup=\S+/.exec(this.output)?.[0])
+    return until('the set-up link', () => /https?:\/\/\S+\/#setup=\S+/.exec(this.nodes.at(-1).output)?.[0])
   }
 
   /** Logs somebody in over REST, for what a test needs beside the browser; returns a function that calls actions. */
