@@ -23,32 +23,28 @@ var remember = strconv.Itoa(int(generationLife / time.Second))
 
 // commitRoom makes changes to a room in one step.
 func (s *Store) commitRoom(ctx context.Context, room chat.RoomID, changes []chat.Change) ([]chat.Result, error) {
-	k := func(what string) string { return s.keys.room(room, what) }
-	at := changes[0].At
-	keys := append([]string{k("head"), k("log"), k("messages"), k("members"), k("order"), k("reads")}, s.keys.sends(room, at)...)
-	args := []string{string(room), s.keys.channel(changes[0].Stream), window, remember, num(day(at))}
-	var created []chat.Room
-	for i := range changes {
-		var err error
-		if args, err = s.roomArgs(args, &changes[i]); err != nil {
-			return nil, err
-		}
-		if changes[i].Kind == chat.RoomCreated {
-			created = append(created, *changes[i].Room)
-		}
-	}
-	if len(created) > 0 {
-		undo, err := s.list(ctx, created[0])
+	if len(changes) == 1 && changes[0].Kind == chat.MessageCreated {
+		r, err := s.commitMessage(ctx, room, &changes[0])
 		if err != nil {
 			return nil, err
 		}
-		results, err := s.runRoom(ctx, room, changes, keys, args)
-		if err != nil && isRefusal(err) {
-			undo()
-		}
-		return results, err
+		return []chat.Result{r}, nil
 	}
-	return s.runRoom(ctx, room, changes, keys, args)
+	undo := func() {}
+	for i := range changes {
+		if changes[i].Kind == chat.RoomCreated {
+			var err error
+			if undo, err = s.list(ctx, *changes[i].Room); err != nil {
+				return nil, err
+			}
+			break
+		}
+	}
+	results, _, err := s.runRoom(ctx, room, changes, false)
+	if err != nil && isRefusal(err) {
+		undo()
+	}
+	return results, err
 }
 
 // roomArgs adds a change as room.lua takes it.
@@ -94,35 +90,53 @@ func sendHash(c *chat.Change) string {
 	return string(sum[:16])
 }
 
-func (s *Store) runRoom(ctx context.Context, room chat.RoomID, changes []chat.Change, keys, args []string) ([]chat.Result, error) {
+// runRoom runs room.lua. If each change stands for itself, errs has the refusals.
+func (s *Store) runRoom(ctx context.Context, room chat.RoomID, changes []chat.Change, each bool) (results []chat.Result, errs []error, err error) {
+	k := func(what string) string { return s.keys.room(room, what) }
+	at := changes[0].At
+	keys := append([]string{k("head"), k("log"), k("messages"), k("members"), k("order"), k("reads")}, s.keys.sends(room, at)...)
+	mode := "all"
+	if each {
+		mode = "each"
+	}
+	args := make([]string, 0, 6+10*len(changes))
+	args = append(args, string(room), s.keys.channel(changes[0].Stream), window, remember, num(day(at)), mode)
+	for i := range changes {
+		if args, err = s.roomArgs(args, &changes[i]); err != nil {
+			return nil, nil, err
+		}
+	}
 	reply, err := s.run(ctx, &roomScript, keys, args)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	replies, err := reply.ToArray()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := refusal(replies); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(replies) != len(changes) {
-		return nil, fmt.Errorf("room.lua gave %d answers to %d changes", len(replies), len(changes))
+		return nil, nil, fmt.Errorf("room.lua gave %d answers to %d changes", len(replies), len(changes))
 	}
-	results := make([]chat.Result, len(changes))
+	results, errs = make([]chat.Result, len(changes)), make([]error, len(changes))
 	for i := range changes {
-		if results[i], err = s.roomResult(room, &changes[i], replies[i]); err != nil {
-			return nil, fmt.Errorf("answer of room.lua: %w", err)
+		r, err := replies[i].ToArray()
+		if err != nil {
+			return nil, nil, err
+		}
+		if errs[i] = refusal(r); errs[i] != nil {
+			continue
+		}
+		if results[i], err = s.roomResult(room, &changes[i], r); err != nil {
+			return nil, nil, fmt.Errorf("answer of room.lua: %w", err)
 		}
 	}
-	return results, nil
+	return results, errs, nil
 }
 
-func (s *Store) roomResult(room chat.RoomID, c *chat.Change, reply rueidis.RedisMessage) (chat.Result, error) {
-	r, err := reply.ToArray()
-	if err != nil {
-		return chat.Result{}, err
-	}
+func (s *Store) roomResult(room chat.RoomID, c *chat.Change, r []rueidis.RedisMessage) (chat.Result, error) {
 	kind, err := r[0].AsInt64()
 	if err != nil {
 		return chat.Result{}, err

@@ -1,8 +1,8 @@
 -- Judges changes to one room in order, then writes all of them with their events, or none.
 -- KEYS: head log messages members order reads, then the sends to look in, the one to write to first
--- ARGV: room channel window remember day, then for each change: op id json must, and what the op takes
+-- ARGV: room channel window remember day mode, then for each change: op id json must, and what the op takes
 --   json is the event as JSON without its end: seq, prev and what only Redis knows are put behind it.
--- Returns one list per change, or {-1, code}:
+-- Returns {-1, code} if one is refused, or for each change, of which with "each" some may be that:
 --   {0} nothing to change | {1, seq, no, prev} message | {2, fields of the first send, no, prev} | {3, event}
 local head, log, messages, members, order, reads = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local room, channel = ARGV[1], ARGV[2]
@@ -60,13 +60,17 @@ local function first(hash)
   return {2, f, n, prev}
 end
 
-local i = 6
+local each = ARGV[6] == 'each' -- only messages, each of which stands for itself
+local i = 7
 while i <= #ARGV do
   local op, id, json, must = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
   i = i + 4
-  if not exists and op ~= 'create' then return {-1, 'not_found'} end
-  if must ~= '' and not (exists and place(must)) then return {-1, 'not_found'} end
-  if op == 'message' then
+  local out = not exists and op ~= 'create' or must ~= '' and not (exists and place(must))
+  if out and not each then return {-1, 'not_found'} end
+  if out then
+    i = i + 6
+    replies[#replies + 1] = {-1, 'not_found'}
+  elseif op == 'message' then
     local from, by, text, client, at, hash = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5]
     i = i + 6
     local known = hash ~= '' and first(hash)

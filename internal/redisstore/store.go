@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -36,6 +37,12 @@ type Store struct {
 	epoch   string
 	log     *slog.Logger
 	closed  atomic.Bool
+
+	lanesMu sync.Mutex
+	lanes   map[chat.RoomID]*lane
+	ctx     context.Context // ends with Close
+	cancel  context.CancelFunc
+	running sync.WaitGroup // lanes
 }
 
 var _ chat.Store = (*Store)(nil)
@@ -57,7 +64,7 @@ func Open(ctx context.Context, client rueidis.Client, o Options) (*Store, error)
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	s := &Store{client: client, options: o, keys: keys{o.Prefix}, log: o.Log}
+	s := &Store{client: client, options: o, keys: keys{o.Prefix}, log: o.Log, lanes: map[chat.RoomID]*lane{}}
 	key := s.keys.server("about")
 	b := client.B()
 	for _, r := range client.DoMulti(ctx,
@@ -76,12 +83,17 @@ func Open(ctx context.Context, client rueidis.Client, o Options) (*Store, error)
 		return nil, fmt.Errorf("the data under %q have layout %q, and this version knows %d: use a newer Parley", o.Prefix, about["layout"], layout)
 	}
 	s.epoch = about["epoch"]
+	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s, nil
 }
 
 // Close makes every later call fail with chat.ErrUnavailable.
 func (s *Store) Close() error {
-	s.closed.Store(true)
+	s.lanesMu.Lock()
+	s.closed.Store(true) // from here on no lane begins
+	s.lanesMu.Unlock()
+	s.cancel()
+	s.running.Wait()
 	return nil
 }
 
