@@ -10,10 +10,11 @@ import (
 	"github.com/redis/rueidis"
 
 	"github.com/parley-chat/parley/kit/lock"
+	"github.com/parley-chat/parley/kit/redistest"
 )
 
 func Example() {
-	client, stop := lock.RedisForExample() // a rueidis.Client
+	client, stop := redistest.Example() // a rueidis.Client
 	defer stop()
 	locker, err := lock.New(client, lock.Options{Lease: 5 * time.Second})
 	if err != nil {
@@ -35,7 +36,7 @@ func Example() {
 
 // A job that one process at a time runs, and another takes over when that one ends.
 func ExampleLocker_Lock() {
-	client, stop := lock.RedisForExample()
+	client, stop := redistest.Example()
 	defer stop()
 	locker, err := lock.New(client, lock.Options{})
 	if err != nil {
@@ -71,7 +72,7 @@ func ExampleLocker_Lock() {
 
 // What the lock protects refuses whoever has been overtaken.
 func ExampleLock_Token() {
-	client, stop := lock.RedisForExample()
+	client, stop := redistest.Example()
 	defer stop()
 	locker, err := lock.New(client, lock.Options{})
 	if err != nil {
@@ -112,9 +113,12 @@ func ExampleLock_Token() {
 // Three masters that know nothing of each other. One of them may be away.
 func ExampleNewQuorum() {
 	var masters []rueidis.Client
-	for range 3 {
-		client, stop := lock.MasterForExample()
-		defer stop()
+	for _, address := range []string{"redis-a:6379", "redis-b:6379", "redis-c:6379"} {
+		client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{address}})
+		if err != nil {
+			log.Fatal(err)
+		}
+		defer client.Close()
 		masters = append(masters, client)
 	}
 	locker, err := lock.NewQuorum(masters, lock.Options{Lease: 10 * time.Second})
@@ -123,9 +127,14 @@ func ExampleNewQuorum() {
 	}
 	defer locker.Close()
 	l, err := locker.TryLock(context.Background(), "leader")
-	if err != nil {
-		log.Fatal(err)
+	if errors.Is(err, lock.ErrHeld) {
+		return // another leads
 	}
-	fmt.Println(l.Name(), l.Token(), l.Unlock(context.Background()))
-	// Output: leader 1 <nil>
+	if err != nil {
+		log.Fatal(err) // no majority can be reached
+	}
+	fmt.Println("leading, term", l.Token())
+	if err := l.Unlock(context.Background()); err != nil {
+		log.Print(err)
+	}
 }

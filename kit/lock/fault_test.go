@@ -87,7 +87,7 @@ func TestRefusals(t *testing.T) {
 // A full Redis can extend, release and hand over what it has.
 func TestFullGoesOn(t *testing.T) {
 	client := redistest.Start(t, "--maxmemory-policy", "noeviction").Client(t)
-	ours, theirs := openLocker(t, client, Options{Lease: 300 * time.Millisecond}), openLocker(t, client, patient)
+	ours, theirs := openLocker(t, client, Options{Lease: 600 * time.Millisecond}), openLocker(t, client, patient)
 	l := mustLock(t, ours, "f")
 	got := make(chan error, 1)
 	go func() {
@@ -100,7 +100,7 @@ func TestFullGoesOn(t *testing.T) {
 	select {
 	case <-l.Context().Done():
 		t.Fatal(context.Cause(l.Context()))
-	case <-time.After(600 * time.Millisecond):
+	case <-time.After(900 * time.Millisecond):
 	}
 	if err := l.Unlock(t.Context()); err != nil {
 		t.Fatal(err)
@@ -197,11 +197,11 @@ func TestLostInTime(t *testing.T) {
 // A short absence costs nothing.
 func TestHiccup(t *testing.T) {
 	srv := redistest.Start(t)
-	l := mustLock(t, openLocker(t, srv.Client(t), Options{Lease: time.Second, Timeout: 200 * time.Millisecond}), "l")
+	l := mustLock(t, openLocker(t, srv.Client(t), Options{Lease: 1500 * time.Millisecond, Timeout: 200 * time.Millisecond}), "l")
 	for range 3 {
-		time.Sleep(200 * time.Millisecond) // work
+		time.Sleep(300 * time.Millisecond) // work
 		srv.Pause()
-		time.Sleep(300 * time.Millisecond)
+		time.Sleep(400 * time.Millisecond)
 		srv.Resume()
 	}
 	if err := l.Context().Err(); err != nil {
@@ -235,7 +235,7 @@ func TestScriptFlush(t *testing.T) {
 				do(t, node, "SCRIPT", "FLUSH")
 			}
 		}
-		k := openLocker(t, client, Options{Prefix: t.Name(), Lease: 300 * time.Millisecond})
+		k := openLocker(t, client, Options{Prefix: t.Name(), Lease: 900 * time.Millisecond, Timeout: 500 * time.Millisecond})
 		for range 5 {
 			l := mustLock(t, k, "s")
 			flush()
@@ -248,7 +248,7 @@ func TestScriptFlush(t *testing.T) {
 		l := mustLock(t, k, "s")
 		for range 3 {
 			flush()
-			time.Sleep(150 * time.Millisecond) // an extension comes in between
+			time.Sleep(350 * time.Millisecond) // an extension comes in between
 		}
 		mustUnlock(t, l)
 	})

@@ -95,10 +95,10 @@ func TestExclusion(t *testing.T) {
 // A lock outlives its lease many times over while its holder lives.
 func TestExtend(t *testing.T) {
 	eachRedis(t, func(t *testing.T, client rueidis.Client) {
-		k := openLocker(t, client, Options{Prefix: t.Name(), Lease: 300 * time.Millisecond})
+		k := openLocker(t, client, Options{Prefix: t.Name(), Lease: 600 * time.Millisecond})
 		l := mustLock(t, k, "long")
-		rival := openLocker(t, client, Options{Prefix: t.Name(), Lease: 300 * time.Millisecond})
-		for end := time.Now().Add(1200 * time.Millisecond); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		rival := openLocker(t, client, Options{Prefix: t.Name(), Lease: 600 * time.Millisecond})
+		for end := time.Now().Add(1800 * time.Millisecond); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 			if _, err := rival.TryLock(t.Context(), "long"); !errors.Is(err, ErrHeld) {
 				t.Fatalf("a rival's TryLock: %v", err)
 			}

@@ -35,6 +35,7 @@ type Locker struct {
 	quorum  int
 	id      string // begins the ids of its locks
 	serial  atomic.Uint64
+	silent  atomic.Bool // the last that was asked gave no answer
 
 	acquisition, extension, releasing, passing, raising *rueidis.Lua
 
@@ -124,8 +125,8 @@ func (k *Locker) With(ctx context.Context, name string, work func(ctx context.Co
 }
 
 // Close ends the waiting of all callers with ErrClosed, ends the contexts of the locks that are still held with that cause and
-// releases them, and returns when nothing of the locker runs any more: after twice Options.Timeout at the latest if Redis is
-// away. It does not close the clients.
+// releases them, and returns when nothing of the locker runs any more. If Redis is away, that is when the clients have given up
+// what was asked of them. It does not close the clients.
 func (k *Locker) Close() {
 	k.mu.Lock()
 	if k.closed {

@@ -3,9 +3,11 @@ package lock
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"strconv"
@@ -22,7 +24,7 @@ import (
 
 // A process of its own holds locks: the test binary, run again with a role. It obeys lines on its input and answers each with one.
 const (
-	roleVariable  = "PARLEY_LOCK_TEST_ROLE" // where Redis is: kind, lease, addresses
+	roleVariable  = "PARLEY_LOCK_TEST_ROLE" // the master set or -, the lease, addresses
 	processPrefix = "process"
 )
 
@@ -33,8 +35,13 @@ func play(role string) int {
 		panic(err)
 	}
 	option := rueidis.ClientOption{InitAddress: fields[2:]}
-	if fields[0] == "sentinel" {
-		option.Sentinel.MasterSet = redistest.MasterSet
+	if fields[0] != "-" {
+		option.Sentinel.MasterSet = fields[0]
+	}
+	if strings.HasPrefix(option.InitAddress[0], "/") {
+		option.DialCtxFn = func(ctx context.Context, path string, dialer *net.Dialer, _ *tls.Config) (net.Conn, error) {
+			return dialer.DialContext(ctx, "unix", path)
+		}
 	}
 	client, err := rueidis.NewClient(option)
 	if err != nil {
@@ -164,29 +171,13 @@ func (f *fence) write(token int64) bool {
 
 // eachPlace runs a test on each kind of Redis, told where it is.
 func eachPlace(t *testing.T, lease time.Duration, test func(t *testing.T, where string, client rueidis.Client)) {
-	redistest.Need(t)
-	where := func(kind string, servers ...*redistest.Server) string {
-		where := kind + " " + lease.String()
-		for _, s := range servers {
-			where += " " + s.Addr()
+	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
+		opt := d.Option()
+		kind := "-"
+		if opt.Sentinel.MasterSet != "" {
+			kind = opt.Sentinel.MasterSet
 		}
-		return where
-	}
-	t.Run("single", func(t *testing.T) {
-		srv := redistest.StartTCP(t)
-		test(t, where("single", srv), srv.Client(t))
-	})
-	t.Run("sentinel", func(t *testing.T) {
-		if testing.Short() {
-			t.Skip("takes seconds to start")
-		}
-		test(t, where("sentinel", sentinel().Sentinels...), sentinel().Client(t))
-	})
-	t.Run("cluster", func(t *testing.T) {
-		if testing.Short() {
-			t.Skip("takes seconds to start")
-		}
-		test(t, where("cluster", cluster().Masters...), cluster().Client(t))
+		test(t, kind+" "+lease.String()+" "+strings.Join(opt.InitAddress, " "), d.Client(t))
 	})
 }
 

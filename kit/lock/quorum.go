@@ -74,10 +74,42 @@ func (k *Locker) ask(ctx context.Context, question func(context.Context, rueidis
 	return v
 }
 
+// askOne asks one master for Options.Timeout at most.
 func (k *Locker) askOne(ctx context.Context, master rueidis.Client, question func(context.Context, rueidis.Client) (int64, error)) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, k.opt.Timeout)
-	defer cancel()
-	return question(ctx, master)
+	if !k.silent.Load() {
+		defer cancel()
+		n, err := question(ctx, master)
+		k.heard(err)
+		return n, err
+	}
+	// The client may have to connect first, and hears no context while it does. The detour is for such times only: it would
+	// cost each call a switch of goroutines.
+	type answer struct {
+		n   int64
+		err error
+	}
+	answers := make(chan answer, 1)
+	k.work.Go(func() {
+		defer cancel()
+		n, err := question(ctx, master)
+		k.heard(err)
+		answers <- answer{n, err}
+	})
+	select {
+	case a := <-answers:
+		return a.n, a.err
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
+
+// heard notes whether Redis answers.
+func (k *Locker) heard(err error) {
+	_, refusal := errors.AsType[*rueidis.RedisError](err)
+	if silent := err != nil && !refusal; k.silent.Load() != silent {
+		k.silent.Store(silent)
+	}
 }
 
 func (k *Locker) judge(v *votes) verdict {
