@@ -31,6 +31,7 @@ var mayKnow = map[string][]string{
 	"cmd/parley":             {"internal/", "web"},
 	"bench":                  {"internal/", "cmd/"},
 	"kit/":                   {"kit/"},
+	"examples/":              {"kit/", "examples/internal/"},
 	"web":                    {},
 }
 
@@ -39,6 +40,7 @@ var mayKnow = map[string][]string{
 var outside = map[string][]string{
 	"internal/chat": {},
 	"kit/redistest": {"github.com/redis/rueidis", "go.uber.org/goleak"},
+	"examples/":     {},
 	"kit/":          {"github.com/redis/rueidis", "github.com/maypok86/otter/v2", "github.com/prometheus/client_golang", "github.com/oklog/ulid/v2", "golang.org/x/"},
 }
 

@@ -86,6 +86,11 @@ func (s *Sentinel) Option() rueidis.ClientOption {
 	return o
 }
 
+// URL is the Sentinels' addresses and the master's name: redis+sentinel://host:port,…/name.
+func (s *Sentinel) URL() string {
+	return "redis+sentinel://" + strings.Join(s.Option().InitAddress, ",") + "/" + MasterSet
+}
+
 // Client returns a client that is closed with the test.
 func (s *Sentinel) Client(t testing.TB) rueidis.Client {
 	t.Helper()
@@ -205,6 +210,9 @@ func (c *Cluster) Option() rueidis.ClientOption {
 	}
 	return o
 }
+
+// URL is the masters' addresses: redis+cluster://host:port,…
+func (c *Cluster) URL() string { return "redis+cluster://" + strings.Join(c.Option().InitAddress, ",") }
 
 // Client returns a client that is closed with the test.
 func (c *Cluster) Client(t testing.TB) rueidis.Client {

@@ -15,6 +15,8 @@ import (
 type Deployment interface {
 	// Option is what rueidis needs to connect.
 	Option() rueidis.ClientOption
+	// URL is the same for programs, as package connect reads it.
+	URL() string
 	// Client returns a client that is closed with the test.
 	Client(t testing.TB) rueidis.Client
 
