@@ -132,7 +132,7 @@ func (s *Session) farewell(b []byte) []byte {
 	return append(b, kindClose)
 }
 
-// servePost takes in what a POST has brought.
+// servePost answers a POST.
 func (s *Session) servePost(w http.ResponseWriter, r *http.Request) *refusal {
 	s.mu.Lock()
 	if s.ws != nil || s.over {
@@ -146,11 +146,18 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) *refusal {
 	}
 	s.posting = true
 	s.mu.Unlock()
-	defer func() {
-		s.mu.Lock()
-		s.posting = false
-		s.mu.Unlock()
-	}()
+	failed := s.takeIn(w, r)
+	s.mu.Lock()
+	s.posting = false // before the answer: the next request may come right after it
+	s.mu.Unlock()
+	if failed == nil {
+		s.srv.answer(w, "text/html", []byte("ok"))
+	}
+	return failed
+}
+
+// takeIn receives the packets of a request.
+func (s *Session) takeIn(w http.ResponseWriter, r *http.Request) *refusal {
 	max := int64(s.srv.cfg.MaxPayload)
 	if r.ContentLength > max {
 		s.Close(ReasonParse)
@@ -176,6 +183,5 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) *refusal {
 		s.Close(ReasonParse)
 		return errRequest
 	}
-	s.srv.answer(w, "text/html", []byte("ok"))
 	return nil
 }
