@@ -86,6 +86,7 @@ func TestRefusals(t *testing.T) {
 
 // A full Redis can extend, release and hand over what it has.
 func TestFullGoesOn(t *testing.T) {
+	t.Parallel()
 	client := redistest.Start(t, "--maxmemory-policy", "noeviction").Client(t)
 	ours, theirs := openLocker(t, client, Options{Lease: 600 * time.Millisecond}), openLocker(t, client, patient)
 	l := mustLock(t, ours, "f")
@@ -110,11 +111,13 @@ func TestFullGoesOn(t *testing.T) {
 
 // An absent Redis is an error within Options.Timeout, or within the caller's deadline.
 func TestAway(t *testing.T) {
+	t.Parallel()
 	for name, leave := range map[string]func(*redistest.Server){
 		"down":  (*redistest.Server).Kill,
 		"hangs": (*redistest.Server).Pause,
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			srv := redistest.Start(t)
 			k := openLocker(t, srv.Client(t), Options{Lease: 2 * time.Second, Timeout: 300 * time.Millisecond})
 			l := mustLock(t, k, "held")
@@ -159,12 +162,14 @@ func TestAway(t *testing.T) {
 
 // The context ends before the lease does, and not as soon as Redis hiccups.
 func TestLostInTime(t *testing.T) {
+	t.Parallel()
 	const lease = 1200 * time.Millisecond
 	for name, leave := range map[string]func(*redistest.Server){
 		"down":  (*redistest.Server).Kill,
 		"hangs": (*redistest.Server).Pause,
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			srv := redistest.Start(t)
 			l := mustLock(t, openLocker(t, srv.Client(t), Options{Lease: lease}), "l")
 			leave(srv)
@@ -196,6 +201,7 @@ func TestLostInTime(t *testing.T) {
 
 // A short absence costs nothing.
 func TestHiccup(t *testing.T) {
+	t.Parallel()
 	srv := redistest.Start(t)
 	l := mustLock(t, openLocker(t, srv.Client(t), Options{Lease: 1500 * time.Millisecond, Timeout: 200 * time.Millisecond}), "l")
 	for range 3 {
@@ -212,6 +218,7 @@ func TestHiccup(t *testing.T) {
 
 // Unlock can be repeated when Redis gave no answer.
 func TestUnlockAgain(t *testing.T) {
+	t.Parallel()
 	srv := redistest.Start(t)
 	k := openLocker(t, srv.Client(t), Options{Timeout: 200 * time.Millisecond})
 	l := mustLock(t, k, "u")
@@ -246,7 +253,7 @@ func TestScriptFlush(t *testing.T) {
 			mustUnlock(t, l)
 		}
 		l := mustLock(t, k, "s")
-		for range 3 {
+		for range 2 {
 			flush()
 			time.Sleep(350 * time.Millisecond) // an extension comes in between
 		}

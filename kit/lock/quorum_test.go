@@ -107,12 +107,14 @@ func TestQuorumExcludes(t *testing.T) {
 
 // One of three can be away, whichever it is, and however it is.
 func TestQuorumMinority(t *testing.T) {
+	t.Parallel()
 	for name, leave := range map[string]func(*redistest.Server){
 		"down":  (*redistest.Server).Kill,
 		"hangs": (*redistest.Server).Pause,
 	} {
-		t.Run(name, func(t *testing.T) {
-			for i := range 3 {
+		for i := range 3 {
+			t.Run(name+" "+strconv.Itoa(i), func(t *testing.T) {
+				t.Parallel()
 				servers := startMasters(t, 3)
 				opt := Options{Lease: 900 * time.Millisecond, Timeout: 250 * time.Millisecond}
 				ours, theirs := servers.locker(t, opt), servers.locker(t, opt)
@@ -148,18 +150,20 @@ func TestQuorumMinority(t *testing.T) {
 					}
 				}
 				mustUnlock(t, before)
-			}
-		})
+			})
+		}
 	}
 }
 
 // Without a majority there is no lock, an error in time, and what is held is lost in time.
 func TestQuorumMajority(t *testing.T) {
+	t.Parallel()
 	for name, leave := range map[string]func(*redistest.Server){
 		"down":  (*redistest.Server).Kill,
 		"hangs": (*redistest.Server).Pause,
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			servers := startMasters(t, 3)
 			const lease = 900 * time.Millisecond
 			k := servers.locker(t, Options{Lease: lease, Timeout: 200 * time.Millisecond})
@@ -188,6 +192,7 @@ func TestQuorumMajority(t *testing.T) {
 
 // A vote that is lost is taken back, and one master that forgets does not end a lock. Two do.
 func TestQuorumVotes(t *testing.T) {
+	t.Parallel()
 	servers := startMasters(t, 3)
 	const lease = 900 * time.Millisecond
 	k := servers.locker(t, Options{Lease: lease})

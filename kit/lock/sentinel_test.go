@@ -12,6 +12,7 @@ import (
 
 // In a failover in good order the holder keeps its lock, or is told. Nobody else has it as long as its context says that it has.
 func TestFailover(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes seconds")
 	}
@@ -75,11 +76,12 @@ func TestFailover(t *testing.T) {
 // A replica that had not heard of the lock becomes master: another can take it, with a newer token, and the holder is
 // told with its next extension.
 func TestFailoverThatForgets(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes seconds")
 	}
 	set := redistest.StartSentinel(t)
-	k := openLocker(t, set.Client(t), Options{Lease: 15 * time.Second, Timeout: time.Second})
+	k := openLocker(t, set.Client(t), Options{Lease: 12 * time.Second, Timeout: time.Second})
 	rival := openLocker(t, set.Client(t), Options{Timeout: time.Second})
 	warm := mustLock(t, k, "warm") // draws the counter up to the replica
 	replicated(t, set, k, "warm")
