@@ -17,6 +17,7 @@ type cli struct {
 	Config  kong.ConfigFlag `help:"Settings in a TOML file: the names of the flags, e.g. sign-up = \"open\"." placeholder:"FILE" env:"PARLEY_CONFIG"`
 	Serve   serve           `cmd:"" help:"Run the server."`
 	User    user            `cmd:"" help:"Add, list and disable people, and set passwords. Works beside a running server."`
+	Fsck    fsck            `cmd:"" help:"Find, and with --heal put right, what a crash can leave half done in Redis. Works beside running servers."`
 	Version showVersion     `cmd:"" help:"Print the version."`
 }
 
