@@ -167,7 +167,7 @@ func killSubscribers(t testing.TB, client rueidis.Client) {
 	eachMaster(t, client, func(node rueidis.Client) {
 		list, err := node.Do(t.Context(), node.B().ClientList().TypePubsub().Build()).ToString()
 		wantNoError(t, err)
-		for line := range strings.Lines(list) {
+		for line := range strings.Lines(strings.TrimPrefix(list, "txt:")) {
 			id, ok := strings.CutPrefix(strings.Fields(line + " x")[0], "id=")
 			if !ok {
 				continue
@@ -188,21 +188,22 @@ func TestListenerReconnects(t *testing.T) {
 		wantNoError(t, l.PSubscribe(t.Context(), "p.*"))
 		wantNoError(t, l.SSubscribe(t.Context(), "s1", "s2", "s3"))
 		killSubscribers(t, client)
-		for _, name := range []string{"a", "p.*", "s1", "s2", "s3"} {
+		names := []string{"a", "p.*", "s1", "s2", "s3"}
+		for _, name := range names {
 			h.hasGap(t, name)
 		}
-		publish(t, client, "a", "1")
-		publish(t, client, "p.x", "1")
-		for _, s := range []string{"s1", "s2", "s3"} {
-			spublish(t, client, s, "1")
-			h.has(t, s+" 1")
+		send := func(cmd rueidis.Completed) error { return client.Do(t.Context(), cmd).Error() }
+		afterGap(t, h, "a", func(p string) error { return send(client.B().Publish().Channel("a").Message(p).Build()) })
+		for _, s := range names[2:] {
+			afterGap(t, h, s, func(p string) error { return send(client.B().Spublish().Channel(s).Message(p).Build()) })
 		}
-		h.has(t, "a 1")
+		publish(t, client, "p.x", "1")
 		h.has(t, "p.x 1")
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		if len(h.gaps) != 5 || len(h.failed) == 0 {
-			t.Errorf("gaps %v, failed %v", h.gaps, h.failed)
+		slices.Sort(h.gaps)
+		if got := slices.Compact(h.gaps); !slices.Equal(got, names) || len(h.failed) == 0 {
+			t.Errorf("gaps %v, failed %v", got, h.failed)
 		}
 	})
 }
