@@ -53,6 +53,7 @@ func TestListenerFollowsSentinelFailover(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds to start")
 	}
+	t.Parallel()
 	set := redistest.StartSentinel(t)
 	client := set.Client(t)
 	l, h := listen(t, client, ListenOptions{Heartbeat: 200 * time.Millisecond, Timeout: 2 * time.Second})
@@ -72,6 +73,7 @@ func TestListenerFollowsSlot(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds to start")
 	}
+	t.Parallel()
 	set := redistest.StartCluster(t)
 	client := set.Client(t)
 	l, h := listen(t, client, ListenOptions{Heartbeat: time.Hour})
@@ -121,6 +123,7 @@ func TestListenerFollowsClusterFailover(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds to start")
 	}
+	t.Parallel()
 	set := redistest.StartCluster(t)
 	replica := joinReplica(t, set, 0)
 	client := set.Client(t)
@@ -181,6 +184,7 @@ func TestListenerWaitsForMaster(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds to start")
 	}
+	t.Parallel()
 	set := redistest.StartCluster(t)
 	client := set.Client(t)
 	l, h := listen(t, client, ListenOptions{Timeout: 2 * time.Second})
