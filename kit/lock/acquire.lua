@@ -14,29 +14,22 @@ if not redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then
 	return -left
 end
 
--- A lock without a token must not stay behind.
-local function draw(...)
-	local reply = redis.pcall(...)
-	if type(reply) == 'table' and reply.err then
-		redis.call('DEL', KEYS[2])
+local token, failure = redis.pcall('INCR', KEYS[1]), nil
+if type(token) == 'table' then
+	failure = token
+elseif ARGV[4] == '1' then
+	-- The clock in seconds, with room for a million tokens in each, carries the token over a loss of the counter.
+	local now = redis.pcall('TIME')
+	if now.err then
+		failure = now
+	elseif token < now[1] * 1000000 then
+		token = now[1] * 1000000
+		local set = redis.pcall('SET', KEYS[1], string.format('%.0f', token))
+		failure = set.err and set
 	end
-	return reply
 end
-local token = draw('INCR', KEYS[1])
-if type(token) == 'table' or ARGV[4] ~= '1' then
-	return token
-end
--- The clock in seconds, with room for a million tokens in each, carries the token over a loss of the counter.
-local now = draw('TIME')
-if now.err then
-	return now
-end
-local floor = tonumber(now[1]) * 1000000
-if token < floor then
-	token = floor
-	local set = draw('SET', KEYS[1], string.format('%.0f', token))
-	if set.err then
-		return set
-	end
+if failure then
+	redis.call('DEL', KEYS[2]) -- a lock without a token must not stay behind
+	return failure
 end
 return token

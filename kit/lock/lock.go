@@ -22,10 +22,11 @@ type Lock struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 
+	due time.Time // of the next extension; zero while one is under way. Guarded by the locker's mu.
+
 	mu       sync.Mutex
-	deadline time.Time   // until when the lease is certain, by the local monotonic clock
-	timer    *time.Timer // of the next extension
-	ended    bool        // not to be extended any more
+	deadline time.Time // until when the lease is certain, by the local monotonic clock
+	ended    bool      // not to be extended any more
 
 	unlocking sync.Mutex
 	answered  bool // Redis has answered to Unlock; guarded by unlocking
@@ -43,10 +44,49 @@ func (k *Locker) hold(parent context.Context, name string, keys keys, id string,
 		return nil, ErrClosed
 	}
 	k.held[l] = struct{}{}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.timer = time.AfterFunc(k.opt.Lease/3, l.extend)
+	k.schedule(l, deadline.Add(k.opt.drift()-k.opt.Lease*2/3))
 	return l, nil
+}
+
+// schedule has the lock extended at that time. One timer serves all locks, and is left to run out when they are released: most are
+// released long before, and starting and stopping a timer for each would cost more than the rest. mu is held.
+func (k *Locker) schedule(l *Lock, due time.Time) {
+	l.due = due
+	switch {
+	case k.timer == nil:
+		k.due, k.timer = due, time.AfterFunc(time.Until(due), k.extendDue)
+	case due.Before(k.due):
+		k.due = due
+		k.timer.Reset(time.Until(due))
+	}
+}
+
+// extendDue extends the locks whose time it is.
+func (k *Locker) extendDue() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.closed {
+		return // Close releases them
+	}
+	if k.timer != nil {
+		k.timer.Stop() // schedule may have wound it up again
+	}
+	k.timer = nil
+	now := time.Now()
+	var next time.Time
+	for l := range k.held {
+		switch {
+		case l.due.IsZero():
+		case !l.due.After(now):
+			l.due = time.Time{}
+			k.work.Go(l.extend)
+		case next.IsZero() || l.due.Before(next):
+			next = l.due
+		}
+	}
+	if !next.IsZero() {
+		k.due, k.timer = next, time.AfterFunc(next.Sub(now), k.extendDue)
+	}
 }
 
 // Context ends with Unlock, or with the cause [ErrLost] as soon as the lease cannot be guaranteed any more. That is measured on
@@ -105,10 +145,6 @@ func (l *Lock) unlock(ctx context.Context, cause error) error {
 // extend runs from a third of a lease on, until the lease is a new one or the lock is lost.
 func (l *Lock) extend() {
 	k := l.locker
-	if k.begin(l.name) != nil {
-		return // Close releases it
-	}
-	defer k.work.Done()
 	l.mu.Lock()
 	deadline := l.deadline
 	l.mu.Unlock()
@@ -130,10 +166,13 @@ func (l *Lock) extend() {
 		switch votes.verdict {
 		case granted:
 			l.mu.Lock()
-			defer l.mu.Unlock()
-			if !l.ended {
-				l.deadline = start.Add(k.opt.Lease - k.opt.drift())
-				l.timer.Reset(k.opt.Lease/3 - time.Since(start))
+			ended := l.ended
+			l.deadline = start.Add(k.opt.Lease - k.opt.drift())
+			l.mu.Unlock()
+			k.mu.Lock()
+			defer k.mu.Unlock()
+			if !ended && !k.closed {
+				k.schedule(l, start.Add(k.opt.Lease/3))
 			}
 			return
 		case refused:
@@ -161,7 +200,6 @@ func (l *Lock) end() bool {
 	defer l.mu.Unlock()
 	first := !l.ended
 	l.ended = true
-	l.timer.Stop()
 	return first
 }
 

@@ -48,6 +48,8 @@ type Locker struct {
 	mu     sync.Mutex
 	closed bool
 	held   map[*Lock]struct{}
+	timer  *time.Timer // of the next extension of any; nil while none is to come
+	due    time.Time   // when it fires
 	queues map[string]*queue
 }
 
@@ -135,6 +137,9 @@ func (k *Locker) Close() {
 		return
 	}
 	k.closed = true
+	if k.timer != nil {
+		k.timer.Stop()
+	}
 	var held []*Lock
 	for l := range k.held {
 		held = append(held, l)
