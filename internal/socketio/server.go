@@ -31,12 +31,13 @@ type Options struct {
 	UpgradeTimeout time.Duration // a client has to finish an upgrade to WebSocket; default 10 s
 	ConnectTimeout time.Duration // a session may be in no namespace; default 45 s
 	MaxPayload     int           // bytes of one event from a client with its attachments, and of one polling request; default 1,000,000
-	MaxQueue       int           // bytes that may wait for one client; more closes its session; default 1 MiB
+	MaxQueue       int           // bytes that may wait for one client; more closes its session; larger than any event; default 1 MiB
 	MaxSessions    int           // default 100,000
 	MaxNamespaces  int           // of one session; also how many CONNECTs in a row may be refused; default 16
 
 	// Allow judges the request that is to open a session, before there is one: its origin, its rate, who sends it. An error refuses it
-	// with 403 and the error's text, or as a *Refusal says. Nil allows all.
+	// with 403 and the error's text, or as a *Refusal says. Nil allows all. Later requests of a session are not judged: they bring its
+	// identifier, which only its client knows.
 	Allow func(r *http.Request) error
 }
 

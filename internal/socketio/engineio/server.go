@@ -26,11 +26,11 @@ type Config struct {
 	PingTimeout    time.Duration // a client has to answer a ping, and to finish a request's body; default 20 s
 	UpgradeTimeout time.Duration // a probe has to become an upgrade; default 10 s
 	MaxPayload     int           // bytes of one message, and of one polling request; default 1,000,000
-	MaxQueue       int           // bytes that may wait for one client; more closes the session as slow; default 1 MiB
+	MaxQueue       int           // bytes that may wait for one client; more closes the session as slow; larger than any packet; default 1 MiB
 	MaxSessions    int           // default 100,000
 
 	// Allow judges a handshake before there is a session. An error refuses it, with the error's text and 403, or as a
-	// *Refusal says. Nil allows all.
+	// *Refusal says. Nil allows all. Later requests are not judged: they bring the session's identifier, which only its client knows.
 	Allow func(r *http.Request) error
 
 	// Accept is called with every new session, before anything is read from it, and says who receives its messages.
@@ -63,7 +63,7 @@ type Server struct {
 	cfg   Config
 	dirty dirty
 	flush sync.WaitGroup // flushers, and writers that they start
-	work  sync.WaitGroup // readers; added to under mu while not closed
+	work  sync.WaitGroup // readers, and sessions whose receiver is not told of the end; added to under mu while not closed
 
 	mu       sync.Mutex
 	sessions map[string]*Session
@@ -99,8 +99,8 @@ func New(cfg Config) *Server {
 	return s
 }
 
-// Close closes all sessions and refuses new ones. It waits for every goroutine of WebSockets; requests under way are answered
-// soon, and waited for by the HTTP server.
+// Close closes all sessions and refuses new ones. It waits for every goroutine of WebSockets, and until Closed has returned for every
+// session; requests under way are answered soon, and waited for by the HTTP server.
 func (s *Server) Close() {
 	s.mu.Lock()
 	s.closed = true
@@ -235,7 +235,7 @@ func (s *Server) release() {
 	s.mu.Unlock()
 }
 
-// add makes the session known; false if the server is stopping.
+// add makes the session known, which is to end with finish; false if the server is stopping.
 func (s *Server) add(session *Session) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -244,6 +244,7 @@ func (s *Server) add(session *Session) bool {
 		return false
 	}
 	s.sessions[session.id] = session
+	s.work.Add(1)
 	return true
 }
 

@@ -91,8 +91,14 @@ func (s *Session) begin() {
 	over := s.over
 	s.mu.Unlock()
 	if over {
-		recv.Closed(s.reason)
+		s.finish(recv)
 	}
+}
+
+// finish tells the receiver of the end, once there are both.
+func (s *Session) finish(recv Receiver) {
+	defer s.srv.work.Done()
+	recv.Closed(s.reason)
 }
 
 // ID returns the session's identifier. Whoever knows it can speak for the client.
@@ -101,7 +107,7 @@ func (s *Session) ID() string { return s.id }
 // Request returns the request that opened the session, without its body and context.
 func (s *Session) Request() *http.Request { return s.request }
 
-// Send queues packets, one right after the other. It does not wait. What is sent to an empty queue may be larger than MaxQueue.
+// Send queues packets, one right after the other. It does not wait.
 func (s *Session) Send(packets ...*Packet) error {
 	s.mu.Lock()
 	if s.over {
@@ -175,7 +181,7 @@ func (s *Session) Close(why Reason) {
 		s.srv.forget(s)
 	}
 	if recv != nil {
-		recv.Closed(why)
+		s.finish(recv)
 	}
 }
 

@@ -62,8 +62,11 @@ func (s *Server) openWebSocket(w http.ResponseWriter, r *http.Request) *refusal 
 	session.queue = append(session.queue, s.hello(session.id))
 	session.size = session.queue[0].Size()
 	// The request's own goroutine ends, and gives its buffers and stack back.
-	if !s.add(session) || !s.start(func() { c.run(early, true) }) {
+	if !s.add(session) {
+		c.nc.Close()
+	} else if !s.start(func() { c.run(early, true) }) {
 		s.forget(session)
+		s.work.Done() // it has never begun
 		c.nc.Close()
 	}
 	return nil
