@@ -53,7 +53,7 @@ func want(t *testing.T, what string, got reply, status int) {
 func TestAPI(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
 		start := func() (*program.Program, string) {
-			p := program.Start(t, "REDIS_URL="+d.URL(), "USERS=ada:enchantress,bob:builder", "LISTEN=127.0.0.1:0")
+			p := program.Start(t, []string{"REDIS_URL=" + d.URL(), "USERS=ada:enchantress,bob:builder", "LISTEN=127.0.0.1:0"})
 			return p, p.Says("listening at ")
 		}
 		here, a := start()
@@ -111,7 +111,7 @@ func TestAPI(t *testing.T) {
 // Redis goes away: nobody is let in, and the program still ends when asked.
 func TestWithoutRedis(t *testing.T) {
 	srv := redistest.Start(t)
-	p := program.Start(t, "REDIS_URL="+srv.URL(), "USERS=ada:enchantress", "LISTEN=127.0.0.1:0")
+	p := program.Start(t, []string{"REDIS_URL=" + srv.URL(), "USERS=ada:enchantress", "LISTEN=127.0.0.1:0"})
 	at := p.Says("listening at ")
 	srv.Kill()
 	got := call(t, "POST", at+"/login", "", `{"user":"ada","password":"enchantress"}`)

@@ -42,7 +42,7 @@ func TestRepository(t *testing.T) {
 		var programs []*program.Program
 		var at []string
 		for range 2 {
-			p := program.Start(t, "REDIS_URL="+d.URL(), "LISTEN=127.0.0.1:0")
+			p := program.Start(t, []string{"REDIS_URL=" + d.URL(), "LISTEN=127.0.0.1:0"})
 			programs, at = append(programs, p), append(at, p.Says("listening at "))
 		}
 		a, b := at[0], at[1]

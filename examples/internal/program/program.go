@@ -30,10 +30,10 @@ type Program struct {
 	lines chan string // of its output; closed at its end
 }
 
-// Start runs the example with these settings ("NAME=value") in its environment. It ends with the test.
-func Start(t testing.TB, settings ...string) *Program {
+// Start runs the example with these settings ("NAME=value") in its environment, and arguments. It ends with the test.
+func Start(t testing.TB, settings []string, args ...string) *Program {
 	t.Helper()
-	p := &Program{t: t, cmd: exec.Command(os.Args[0]), lines: make(chan string, 1000)}
+	p := &Program{t: t, cmd: exec.Command(os.Args[0], args...), lines: make(chan string, 1000)}
 	p.cmd.Env = append(append(os.Environ(), running+"=1"), settings...)
 	p.cmd.Stderr = os.Stderr
 	out, err := p.cmd.StdoutPipe()
@@ -75,18 +75,23 @@ func (p *Program) Says(what string) string {
 	}
 }
 
-// Interrupt asks the program to end, as Ctrl-C does, and fails the test unless it ends well. It returns what
-// the program still said.
+// Interrupt asks the program to end, as Ctrl-C does, and is Ends otherwise.
 func (p *Program) Interrupt() string {
 	p.t.Helper()
 	if err := p.cmd.Process.Signal(os.Interrupt); err != nil {
 		p.t.Fatal(err)
 	}
+	return p.Ends()
+}
+
+// Ends waits for the program to end, fails the test unless it ends well, and returns what it still said.
+func (p *Program) Ends() string {
+	p.t.Helper()
 	killing := time.AfterFunc(30*time.Second, func() { _ = p.cmd.Process.Kill() })
 	defer killing.Stop()
 	said, err := p.end()
 	if err != nil {
-		p.t.Errorf("interrupted, the program ended with %v", err)
+		p.t.Errorf("the program ended with %v", err)
 	}
 	return said
 }
