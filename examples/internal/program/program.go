@@ -34,7 +34,8 @@ type Program struct {
 func Start(t testing.TB, settings []string, args ...string) *Program {
 	t.Helper()
 	p := &Program{t: t, cmd: exec.Command(os.Args[0], args...), lines: make(chan string, 1000)}
-	p.cmd.Env = append(append(os.Environ(), running+"=1"), settings...)
+	// The race detector lets each process sleep for a second at its end, if not told otherwise.
+	p.cmd.Env = append(append(os.Environ(), running+"=1", "GORACE=atexit_sleep_ms=10"), settings...)
 	p.cmd.Stderr = os.Stderr
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
