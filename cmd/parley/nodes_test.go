@@ -1,0 +1,262 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/kit/redistest"
+)
+
+// people logs in those of the demo: Pablo, the owner, then Joe, Mary and Alex.
+func (f *fleet) people() []string {
+	f.t.Helper()
+	var tokens []string
+	for _, name := range []string{"Pablo", "Joe", "Mary", "Alex"} {
+		tokens = append(tokens, f.node(len(tokens)).logIn(name))
+	}
+	return tokens
+}
+
+// senders brings eight clients to the nodes in turn.
+func (f *fleet) senders(tokens []string) []*client {
+	f.t.Helper()
+	var all []*client
+	for i := range 8 {
+		all = append(all, f.arrive(tokens[i%3], i)) // not Alex
+	}
+	return all
+}
+
+func chatterAll(clients []*client) (stop func()) {
+	var stops []func()
+	for _, c := range clients {
+		stops = append(stops, c.chatter(chat.GeneralID))
+	}
+	return func() {
+		for _, stop := range stops {
+			stop()
+		}
+	}
+}
+
+// more waits until each has had so many more messages acknowledged.
+func more(t *testing.T, clients []*client, n int) {
+	t.Helper()
+	var goals []int
+	for _, c := range clients {
+		goals = append(goals, c.count()+n)
+	}
+	for i, c := range clients {
+		soon(t, "more messages to be acknowledged", func() bool { return c.count() >= goals[i] })
+	}
+}
+
+// TestNodes has people on three nodes do what they would do on one.
+func TestNodes(t *testing.T) {
+	t.Parallel()
+	redis := redistest.StartTCP(t)
+	f := startFleet(t, 3, redis.URL())
+	tokens := f.people()
+	pablo, joe, mary := f.arrive(tokens[0], 0), f.arrive(tokens[1], 1), f.arrive(tokens[2], 2)
+	all := []*client{pablo, joe, mary}
+
+	for _, c := range all {
+		text := "hello from " + c.device
+		c.send(t.Context(), chat.GeneralID, "hello-"+c.device, text)
+		for _, other := range all {
+			soon(t, "everyone to hear "+text, other.heard(chat.GeneralID, text))
+		}
+	}
+	joe.must("typing.send", map[string]any{"room": chat.GeneralID}, nil)
+	for _, other := range []*client{pablo, mary} {
+		soon(t, "others to see who types", other.signalled(chat.Signal{Stream: chat.RoomStream(chat.GeneralID), Kind: chat.Typing, User: joe.me}))
+	}
+
+	alex := f.arrive(tokens[3], 1)
+	soon(t, "those who were there to be online", func() bool {
+		var now struct {
+			Online []chat.UserID `json:"online"`
+		}
+		alex.must("presence.list", map[string]any{}, &now)
+		return len(now.Online) == 4
+	})
+	for _, c := range all {
+		soon(t, "others to see who comes", c.signalled(chat.Signal{Stream: chat.ServerStream, Kind: chat.Presence, User: alex.me, Online: true}))
+	}
+	alex.leave()
+	for _, c := range all {
+		soon(t, "others to see who goes", c.signalled(chat.Signal{Stream: chat.ServerStream, Kind: chat.Presence, User: alex.me}))
+	}
+
+	var room chat.RoomView
+	pablo.must("room.create", map[string]any{"name": "Secret", "kind": "private", "users": []chat.UserID{mary.me}}, &room)
+	soon(t, "the new room to appear", func() bool {
+		mary.mu.Lock()
+		defer mary.mu.Unlock()
+		return slices.ContainsFunc(mary.events, func(e chat.Event) bool { return e.Kind == chat.RoomJoined && e.View.ID == room.ID })
+	})
+	pablo.send(t.Context(), room.ID, "s1", "between us")
+	soon(t, "the member to hear", mary.heard(room.ID, "between us"))
+	mary.send(t.Context(), room.ID, "s2", "of course")
+	soon(t, "the other member to hear", pablo.heard(room.ID, "of course"))
+	if joe.mu.Lock(); len(joe.messages[room.ID]) > 0 {
+		t.Error("Joe heard what is private")
+	}
+	joe.mu.Unlock()
+	f.check(all...)
+}
+
+// TestNodesObeyRevocation ends sessions on one node and looks at the sockets on all.
+func TestNodesObeyRevocation(t *testing.T) {
+	t.Parallel()
+	redis := redistest.StartTCP(t)
+	f := startFleet(t, 3, redis.URL())
+	tokens := f.people()
+	everywhere := func(token string) []*socket {
+		var all []*socket
+		for _, p := range f.nodes {
+			s, err := openSocket(t.Context(), p.url, token, func(string, jsonText) {})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(s.close)
+			if err := s.call(t.Context(), "sync", map[string]any{}, nil); err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, s)
+		}
+		return all
+	}
+	ended := func(what string, all []*socket) {
+		t.Helper()
+		for i, s := range all {
+			within(t, time.Second, fmt.Sprintf("the socket on node %d to end: %s", i, what), func() bool {
+				select {
+				case <-s.over:
+					return true
+				default:
+					return false
+				}
+			})
+			if why, ok := s.why.(closed); !ok || why.Code != 4001 {
+				t.Errorf("%s: the socket on node %d ended with %v", what, i, s.why)
+			}
+		}
+	}
+	pablo, joe, mary := everywhere(tokens[0]), everywhere(tokens[1]), everywhere(tokens[2])
+	if _, err := call(t.Context(), f.nodes[1].url, "DELETE", "/sessions/current", tokens[1], nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	ended("logged out", joe)
+	var me struct {
+		User chat.User `json:"user"`
+	}
+	if _, err := call(t.Context(), f.nodes[0].url, "GET", "/account", tokens[2], nil, &me); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := call(t.Context(), f.nodes[2].url, "PATCH", "/users/"+string(me.User.ID), tokens[0], map[string]any{"disabled": true}, nil); err != nil {
+		t.Fatal(err)
+	}
+	ended("disabled", mary)
+	for _, p := range f.nodes {
+		if status, err := call(t.Context(), p.url, "GET", "/account", tokens[2], nil, nil); status != 401 {
+			t.Errorf("who is disabled gets %d %v", status, err)
+		}
+	}
+	for _, s := range pablo {
+		if err := s.call(t.Context(), "ping", map[string]any{}, nil); err != nil {
+			t.Errorf("somebody else's socket: %v", err)
+		}
+	}
+}
+
+// TestNodeIsKilled pulls a node's plug under load.
+func TestNodeIsKilled(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for a lease to end")
+	}
+	t.Parallel()
+	redis := redistest.StartTCP(t)
+	f := startFleet(t, 2, redis.URL())
+	tokens := f.people()
+	senders := f.senders(tokens)
+	// Alex is only on the node that dies, and does not come back.
+	silent, err := openSocket(t.Context(), f.node(0).url, tokens[3], func(string, jsonText) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(silent.close)
+	var alex struct {
+		User chat.User `json:"user"`
+	}
+	if _, err := call(t.Context(), f.node(1).url, "GET", "/account", tokens[3], nil, &alex); err != nil {
+		t.Fatal(err)
+	}
+	watcher := f.arrive(tokens[0], 1)
+	soon(t, "Alex to be online", func() bool {
+		var now struct {
+			Online []chat.UserID `json:"online"`
+		}
+		watcher.must("presence.list", map[string]any{}, &now)
+		return slices.Contains(now.Online, alex.User.ID)
+	})
+
+	stop := chatterAll(senders)
+	more(t, senders, 20)
+	dead := f.node(0)
+	f.remove(dead)
+	dead.kill()
+	killed := time.Now()
+	more(t, senders, 20)
+	stop()
+	within(t, 20*time.Second-time.Since(killed), "Alex to be offline", watcher.signalled(chat.Signal{Stream: chat.ServerStream, Kind: chat.Presence, User: alex.User.ID}))
+	t.Logf("offline after %v", time.Since(killed))
+	var now struct {
+		Online []chat.UserID `json:"online"`
+	}
+	watcher.must("presence.list", map[string]any{}, &now)
+	if len(now.Online) != 3 || slices.Contains(now.Online, alex.User.ID) {
+		t.Errorf("online are %v", now.Online)
+	}
+	moved := 0
+	for _, c := range senders {
+		c.mu.Lock()
+		if c.synced > 1 {
+			moved++
+		}
+		c.mu.Unlock()
+	}
+	if moved == 0 {
+		t.Error("nobody had to move")
+	}
+	f.check(append(senders, watcher)...)
+}
+
+// TestRollingRestart replaces all nodes, one after the other, under load.
+func TestRollingRestart(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	t.Parallel()
+	redis := redistest.StartTCP(t)
+	f := startFleet(t, 3, redis.URL())
+	senders := f.senders(f.people())
+	stop := chatterAll(senders)
+	for _, old := range slices.Clone(f.nodes) {
+		more(t, senders, 10)
+		f.add()
+		f.remove(old)
+		old.cmd.Process.Signal(syscall.SIGTERM)
+		if err := <-old.ended; err != nil {
+			t.Errorf("a node ended with %v\n%s", err, old.output)
+		}
+		old.ended <- nil
+	}
+	more(t, senders, 10)
+	stop()
+	f.check(senders...)
+}
