@@ -91,7 +91,9 @@ type keys []string
 
 func (k *Locker) keys(name string) keys {
 	stem := k.opt.Prefix + ":{" + tag(name) + "}:"
-	return keys{stem + "token", stem + "owner", stem + "waiting", stem + "baton"}
+	all := stem + "token" + stem + "owner" + stem + "waiting" + stem + "baton" // one allocation
+	n := len(stem)
+	return keys{all[:n+5], all[n+5 : 2*n+10], all[2*n+10 : 3*n+17], all[3*n+17:]}
 }
 
 // hashedName begins the tag of a name that could not be one itself.
