@@ -58,6 +58,7 @@ func (s serve) start(ctx context.Context, c console) (_ *app, err error) {
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	a.core, err = openCore(ctx, coreConfig{
 		where: s.where, Name: s.Name, SignUp: s.signUp(), SessionIdle: s.SessionIdle, SessionMax: s.SessionMax, Limits: s.limits(), Log: a.log,
+		Retain:  time.Duration(s.Retain) * 24 * time.Hour,
 		Metrics: registry,
 	})
 	if err != nil {

@@ -27,6 +27,7 @@ type coreConfig struct {
 	Name                    string
 	SignUp                  chat.SignUp
 	SessionIdle, SessionMax time.Duration
+	Retain                  time.Duration
 	Limits                  chat.Limits
 	Log                     *slog.Logger
 	Metrics                 prometheus.Registerer // may be nil
@@ -81,7 +82,7 @@ func openCore(ctx context.Context, cfg coreConfig) (*core, error) {
 		Hasher: identity.NewHasher(runtime.GOMAXPROCS(0), 5*time.Second),
 		Names:  identity.Names{}, NewID: identity.NewID, NewToken: identity.NewToken,
 		Log: cfg.Log, Limits: cfg.Limits, SignUp: cfg.SignUp,
-		SessionIdle: cfg.SessionIdle, SessionMax: cfg.SessionMax,
+		SessionIdle: cfg.SessionIdle, SessionMax: cfg.SessionMax, Retain: cfg.Retain,
 		Version: version(), Name: cfg.Name,
 	})
 	return &core{service, *b}, nil

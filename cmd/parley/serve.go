@@ -33,6 +33,8 @@ type serve struct {
 	SessionIdle time.Duration `help:"A log-in ends when it is unused for so long." default:"720h"`
 	SessionMax  time.Duration `help:"A log-in ends after this in any case." default:"8760h"`
 
+	Retain int `help:"Days after which messages are deleted, in rooms that say nothing else; 0 keeps them for good." default:"0"`
+
 	MaxMessage      int `help:"Bytes of a message." default:"16384"`
 	MaxRooms        int `help:"Rooms that one person may create." default:"500"`
 	MaxSends        int `help:"Messages that one person may send in 10 seconds; -1 for no limit." default:"50"`
@@ -89,6 +91,9 @@ func (s serve) check() error {
 		if n < -1 || n == 0 {
 			wrong(name, "must be at least 1, or -1 for no limit")
 		}
+	}
+	if s.Retain < 0 || s.Retain > 36500 {
+		wrong("retain", "must be 0, or days up to 36500")
 	}
 	if s.MaxMessage > 32<<10 {
 		wrong("max-message", "is at most 32768: larger ones do not fit into a frame with everything around them")

@@ -7,12 +7,13 @@ type Kind string
 
 const (
 	// In a room's stream.
-	RoomCreated    Kind = "room.created"    // Room
-	RoomUpdated    Kind = "room.updated"    // Room, as it is now
-	MemberJoined   Kind = "member.joined"   // Member
-	MemberLeft     Kind = "member.left"     // Member; By differs from Member.User when removed
-	MemberUpdated  Kind = "member.updated"  // Member, as it is now (role)
-	MessageCreated Kind = "message.created" // Message
+	RoomCreated     Kind = "room.created"     // Room
+	RoomUpdated     Kind = "room.updated"     // Room, as it is now
+	MemberJoined    Kind = "member.joined"    // Member
+	MemberLeft      Kind = "member.left"      // Member; By differs from Member.User when removed
+	MemberUpdated   Kind = "member.updated"   // Member, as it is now (role)
+	MessageCreated  Kind = "message.created"  // Message
+	MessagesTrimmed Kind = "messages.trimmed" // Trimmed: the oldest messages, up to there, are gone
 
 	// In a person's stream.
 	RoomJoined     Kind = "room.joined"     // View: the room as this person first sees it
@@ -46,6 +47,7 @@ type Event struct {
 	By     UserID    `json:"by,omitempty" doc:"Who did it, empty for the server itself"`
 
 	Message  *Message    `json:"message,omitempty" doc:"message.created"`
+	Trimmed  int64       `json:"trimmed,omitempty" doc:"messages.trimmed: messages up to this number are gone"`
 	Member   *Member     `json:"member,omitempty" doc:"member.joined, member.left, member.updated"`
 	Room     *Room       `json:"room,omitempty" doc:"room.created, room.updated"`
 	View     *RoomView   `json:"view,omitempty" doc:"room.joined"`

@@ -140,9 +140,10 @@ type RoomInput struct {
 
 // UpdateRoomInput changes a room. What is not given stays.
 type UpdateRoomInput struct {
-	Room  RoomID  `json:"room" doc:"Id of the room"`
-	Name  *string `json:"name,omitempty" doc:"New name"`
-	Topic *string `json:"topic,omitempty" doc:"New topic, empty for none"`
+	Room   RoomID  `json:"room" doc:"Id of the room"`
+	Name   *string `json:"name,omitempty" doc:"New name"`
+	Topic  *string `json:"topic,omitempty" doc:"New topic, empty for none"`
+	Retain *int    `json:"retain,omitempty" doc:"Days after which messages are deleted; 0 as the server does, -1 never. For admins and owners"`
 }
 
 // MemberPageInput asks for a page of a room's people.

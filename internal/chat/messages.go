@@ -87,9 +87,9 @@ func (s *Service) ListMessages(ctx context.Context, who Caller, in MessageListIn
 	}
 	out := MessagePage{Messages: append([]Message{}, messages...)}
 	if n := len(messages); n > 0 {
-		out.MoreOlder, out.MoreNewer = messages[0].No > 1, messages[n-1].No < view.HeadNo
+		out.MoreOlder, out.MoreNewer = messages[0].No > view.Trimmed+1, messages[n-1].No < view.HeadNo
 	} else {
-		out.MoreOlder, out.MoreNewer = page.From == After && view.HeadNo > 0, page.From == Before && view.HeadNo > 0
+		out.MoreOlder, out.MoreNewer = page.From == After && view.HeadNo > view.Trimmed, page.From == Before && view.HeadNo > view.Trimmed
 	}
 	return out, nil
 }

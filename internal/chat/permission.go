@@ -33,6 +33,10 @@ func mayModerate(u User, r Room, as RoomRole) bool {
 	}
 }
 
+// mayRetain: who moderates a room decides what is said of it; that its history goes is for admins and owners, and only in rooms
+// that they moderate.
+func mayRetain(u User) bool { return u.Role.atLeast(RoleAdmin) }
+
 // mayLeave: General is where everyone but guests is found, and a pair's room is for good.
 func mayLeave(u User, r Room) bool {
 	return r.Kind != Direct && (r.ID != GeneralID || u.Role == RoleGuest)

@@ -28,6 +28,7 @@ type Room struct {
 	Pair      []UserID  `json:"pair,omitempty" doc:"Direct rooms: the two people, sorted"`
 	CreatedBy UserID    `json:"created_by,omitempty" doc:"Empty for the server itself"`
 	CreatedAt time.Time `json:"created_at" doc:"When it was made"`
+	Retain    int       `json:"retain,omitempty" doc:"Days after which messages are deleted; 0 as the server does, -1 never"`
 }
 
 // Member is one person's place in a room.
@@ -52,7 +53,8 @@ type RoomView struct {
 	Position Position  `json:"position" doc:"The place in the room's stream that this view shows"`
 	HeadNo   int64     `json:"head_no" doc:"Number of the newest message, 0 for none"`
 	ReadNo   int64     `json:"read_no" doc:"Number of the newest message that you have read"`
-	Unread   int64     `json:"unread" doc:"Messages after read_no"`
+	Trimmed  int64     `json:"trimmed,omitempty" doc:"Messages up to this number are gone"`
+	Unread   int64     `json:"unread" doc:"Messages after read_no and trimmed"`
 	Role     RoomRole  `json:"role" enum:"moderator,member" doc:"Your role in the room"`
 	JoinedAt time.Time `json:"joined_at" doc:"Since when you are in it"`
 	Members  int64     `json:"members" doc:"How many people are in it"`

@@ -161,7 +161,16 @@ func (s *Service) UpdateRoom(ctx context.Context, who Caller, in UpdateRoomInput
 			return RoomView{}, err
 		}
 	}
-	if room.Name == view.Name && room.Topic == view.Topic {
+	if in.Retain != nil {
+		if !mayRetain(who.User) {
+			return RoomView{}, ErrForbidden
+		}
+		if *in.Retain < -1 || *in.Retain > maxRetain {
+			return RoomView{}, invalid("retain", "give days up to %d, 0 for what the server does, or -1 for never", maxRetain)
+		}
+		room.Retain = *in.Retain
+	}
+	if room.Name == view.Name && room.Topic == view.Topic && room.Retain == view.Retain {
 		return view, nil
 	}
 	_, err = s.Store.Commit(ctx, s.change(who, Change{

@@ -44,8 +44,11 @@ func (s *Service) OwnerInvite(ctx context.Context) (string, error) {
 func (s *Service) Tend(ctx context.Context) error {
 	for {
 		more, err := s.Store.Prune(ctx, s.now())
-		if err != nil || !more {
+		if err != nil {
 			return err
+		}
+		if !more {
+			return s.retain(ctx)
 		}
 	}
 }

@@ -9,13 +9,15 @@ import (
 // copies them into the event it appends and applies the change to its own tables.
 //
 //	RoomCreated     Room                  inserts the room; ErrConflict if the id exists
-//	RoomUpdated     Room                  replaces name and topic
+//	RoomUpdated     Room                  replaces name, topic and retain
 //	MemberJoined    Member                inserts the member, read up to the room's newest message;
 //	                                      no-op if already a member
 //	MemberLeft      Member                deletes the member, whom the event shows as they were; no-op if not a member
 //	MemberUpdated   Member                replaces the role; ErrNotFound if not a member
 //	MessageCreated  Message (Text, From,  Message.Room follows from Stream; the store sets No and Seq, moves
 //	                ClientID), Device     the author's read position to No; duplicates see below
+//	MessagesTrimmed Trimmed               deletes the room's messages up to that number, or to the newest if that is less;
+//	                                      no-op if they are gone already
 //	RoomJoined      View.Room.ID          adds the room to the person's list and fills View: the room as that
 //	                                      person sees it now; no-op if listed, ErrNotFound if not a member
 //	RoomLeft        Left                  takes the room off the person's list; no-op if not listed
@@ -36,6 +38,7 @@ type Change struct {
 	By     UserID
 
 	Message  *Message
+	Trimmed  int64
 	Member   *Member
 	Room     *Room
 	View     *RoomView
@@ -87,7 +90,8 @@ type Store interface {
 	// Events returns up to limit events right after the position, ascending and without holes,
 	// none if the position is the head. ErrResync if they cannot be had: another epoch, a Seq beyond
 	// the head or older than the kept window (at least Window events), or an event at Seq whose
-	// id is not after.ID. ErrNotFound for an unknown room.
+	// id is not after.ID; also if the event at the position, or one of those asked for, is that of a message that is
+	// gone. ErrNotFound for an unknown room.
 	Events(ctx context.Context, s Stream, after Position, limit int) ([]Event, error)
 	// Messages returns a page of the room's messages, ascending by No.
 	Messages(ctx context.Context, room RoomID, page Page) ([]Message, error)
@@ -98,6 +102,8 @@ type Store interface {
 	// Views returns all rooms on the person's list that they are a member of, sorted by id, each at its
 	// position.
 	Views(ctx context.Context, user UserID) ([]RoomView, error)
+	// Rooms returns up to limit rooms of all kinds with id > after, sorted by id.
+	Rooms(ctx context.Context, after RoomID, limit int) ([]Room, error)
 	// PublicRooms returns up to limit public rooms with id > after, sorted by id.
 	PublicRooms(ctx context.Context, after RoomID, limit int) ([]Room, error)
 	// Member returns the person's place in the room; ErrNotFound if not a member.

@@ -63,6 +63,8 @@ func check(c *chat.Change) error {
 		known = inRoom && c.Member != nil
 	case chat.MessageCreated:
 		known = inRoom && c.Message != nil
+	case chat.MessagesTrimmed:
+		known = inRoom && c.Trimmed > 0
 	case chat.RoomJoined:
 		known = inUser && c.View != nil
 	case chat.RoomLeft:

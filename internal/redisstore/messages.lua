@@ -1,5 +1,6 @@
 -- A page of messages. KEYS: head messages  ARGV: from no limit
-local at = redis.call('HGET', KEYS[1], 'at')
+local h = redis.call('HMGET', KEYS[1], 'at', 'trimmed')
+local at, floor = h[1], tonumber(string.match(h[2] or '0', '^%d+'))
 if not at then return {-1} end
 local head, from, no, limit = tonumber(string.match(at, '^%d+ (%d+)')), ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local first, last = 1, head
@@ -8,12 +9,12 @@ elseif from == 'before' then
   last = math.min(no - 1, head)
   first = last - limit + 1
 elseif from == 'after' then
-  first = math.min(math.max(no, 0), head) + 1
+  first = math.min(math.max(no, floor), head) + 1
   last = first + limit - 1
 else
-  first = math.max(math.min(no, head + 1) - math.floor(limit / 2), 1)
+  first = math.max(math.min(no, head + 1) - math.floor(limit / 2), floor + 1)
   last = first + limit - 1
 end
-first, last = math.max(first, 1), math.min(last, head)
+first, last = math.max(first, floor + 1), math.min(last, head)
 if first > last then return {} end
 return redis.call('XRANGE', KEYS[2], first, last)

@@ -116,9 +116,12 @@ func (s *Store) events(ctx context.Context, stream chat.Stream, after chat.Posit
 		return nil, chat.ErrResync
 	}
 	all = all[:min(len(all), limit)]
+	if err := s.lastMessages(ctx, all); err != nil {
+		return nil, err
+	}
 	for i := range all {
 		if all[i].Seq != next {
-			return nil, chat.ErrResync // the oldest are gone
+			return nil, chat.ErrResync // the oldest are gone, or messages
 		}
 		all[i].Prev = prev
 		prev, next = all[i].ID, next+1
@@ -126,7 +129,34 @@ func (s *Store) events(ctx context.Context, stream chat.Stream, after chat.Posit
 	return all, nil
 }
 
-// scanEvents reads the entries of a log and the messages among them.
+// lastMessages has the views among events show their last message as it is now.
+func (s *Store) lastMessages(ctx context.Context, events []chat.Event) error {
+	var views []*chat.RoomView
+	var commands rueidis.Commands
+	for i := range events {
+		if v := events[i].View; v != nil && v.HeadNo > 0 {
+			views = append(views, v)
+			commands = append(commands, s.client.B().Xrange().Key(s.keys.room(v.ID, "messages")).Start(num(v.HeadNo)).End(num(v.HeadNo)).Build())
+		}
+	}
+	for i, reply := range s.client.DoMulti(ctx, commands...) {
+		rows, err := reply.ToArray()
+		if err != nil {
+			return err
+		}
+		views[i].Last = nil
+		if len(rows) > 0 {
+			m, err := scanRow(views[i].ID, rows[0])
+			if err != nil {
+				return err
+			}
+			views[i].Last = &m.Message
+		}
+	}
+	return nil
+}
+
+// scanEvents reads the entries of a log and the messages among them. The event of a message that is gone is empty.
 func (s *Store) scanEvents(room chat.RoomID, entries, messages rueidis.RedisMessage) ([]chat.Event, error) {
 	rows, err := entries.ToArray()
 	if err != nil {
@@ -157,16 +187,15 @@ func (s *Store) scanEvents(room chat.RoomID, entries, messages rueidis.RedisMess
 			continue
 		}
 		if len(said) == 0 {
-			return nil, fmt.Errorf("message %s of %s is missing", text, room)
+			continue // gone
 		}
 		m, err := scanRow(room, said[0])
 		if err != nil {
 			return nil, err
 		}
-		if num(m.No) != text {
-			return nil, fmt.Errorf("message %s of %s is missing", text, room)
+		if num(m.No) == text {
+			events[i], said = s.event(m, ""), said[1:]
 		}
-		events[i], said = s.event(m, ""), said[1:]
 	}
 	return events, nil
 }
@@ -259,7 +288,15 @@ func (s *Store) scanView(id chat.RoomID, reply rueidis.RedisMessage) (v chat.Roo
 	if err := r[1].DecodeJSON(&v.Room); err != nil {
 		return v, err
 	}
-	place, err := r[2].ToString()
+	text, err := r[2].ToString()
+	if err != nil {
+		return v, err
+	}
+	text, _, _ = strings.Cut(text, " ")
+	if v.Trimmed, err = strconv.ParseInt(text, 10, 64); err != nil {
+		return v, err
+	}
+	place, err := r[3].ToString()
 	if err != nil {
 		return v, err
 	}
@@ -267,19 +304,19 @@ func (s *Store) scanView(id chat.RoomID, reply rueidis.RedisMessage) (v chat.Roo
 	if err != nil {
 		return v, err
 	}
-	read, err := r[3].ToString()
+	read, err := r[4].ToString()
 	if err != nil {
 		return v, err
 	}
 	if v.ReadNo, err = strconv.ParseInt(strings.TrimSuffix(read, "!"), 10, 64); err != nil {
 		return v, err
 	}
-	if v.Members, err = r[4].AsInt64(); err != nil {
+	if v.Members, err = r[5].AsInt64(); err != nil {
 		return v, err
 	}
-	v.Position, v.HeadNo, v.Unread, v.Role, v.JoinedAt = head.Position, head.No, max(head.No-v.ReadNo, 0), me.Role, me.JoinedAt
-	if len(r) > 5 && !r[5].IsNil() {
-		last, err := scanRow(id, r[5])
+	v.Position, v.HeadNo, v.Unread, v.Role, v.JoinedAt = head.Position, head.No, max(head.No-max(v.ReadNo, v.Trimmed), 0), me.Role, me.JoinedAt
+	if len(r) > 6 && !r[6].IsNil() {
+		last, err := scanRow(id, r[6])
 		if err != nil {
 			return v, err
 		}
@@ -327,7 +364,16 @@ func (s *Store) Views(ctx context.Context, user chat.UserID) ([]chat.RoomView, e
 }
 
 // PublicRooms implements [chat.Store].
-func (s *Store) PublicRooms(ctx context.Context, after chat.RoomID, limit int) (rooms []chat.Room, err error) {
+func (s *Store) PublicRooms(ctx context.Context, after chat.RoomID, limit int) ([]chat.Room, error) {
+	return s.listedRooms(ctx, "public", after, limit)
+}
+
+// Rooms implements [chat.Store].
+func (s *Store) Rooms(ctx context.Context, after chat.RoomID, limit int) ([]chat.Room, error) {
+	return s.listedRooms(ctx, "rooms", after, limit)
+}
+
+func (s *Store) listedRooms(ctx context.Context, list string, after chat.RoomID, limit int) (rooms []chat.Room, err error) {
 	ctx, cancel, err := s.enter(ctx)
 	if err != nil {
 		return nil, err
@@ -339,9 +385,9 @@ func (s *Store) PublicRooms(ctx context.Context, after chat.RoomID, limit int) (
 			from = "(" + string(after)
 		}
 		want := int64(limit - len(rooms))
-		ids, err := s.client.Do(ctx, s.client.B().Zrange().Key(s.keys.server("public")).Min(from).Max("+").Bylex().Limit(0, want).Build()).AsStrSlice()
+		ids, err := s.client.Do(ctx, s.client.B().Zrange().Key(s.keys.server(list)).Min(from).Max("+").Bylex().Limit(0, want).Build()).AsStrSlice()
 		if err != nil {
-			return nil, failed("public rooms", err)
+			return nil, failed("rooms", err)
 		}
 		commands := make(rueidis.Commands, len(ids))
 		for i, id := range ids {
@@ -354,7 +400,7 @@ func (s *Store) PublicRooms(ctx context.Context, after chat.RoomID, limit int) (
 				continue // listed, and not made
 			}
 			if err != nil {
-				return nil, failed("public rooms", err)
+				return nil, failed("rooms", err)
 			}
 			rooms = append(rooms, r)
 		}

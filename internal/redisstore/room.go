@@ -64,7 +64,9 @@ func (s *Store) roomArgs(args []string, c *chat.Change) ([]string, error) {
 		b, err := json.Marshal(c.Room)
 		return add("create", string(b)), err
 	case chat.RoomUpdated:
-		return add("update", c.Room.Name, c.Room.Topic), nil
+		return add("update", c.Room.Name, c.Room.Topic, strconv.Itoa(c.Room.Retain)), nil
+	case chat.MessagesTrimmed:
+		return add("trim", num(c.Trimmed)), nil
 	case chat.MemberJoined:
 		return add("join", string(c.Member.User), string(c.Member.Role)+" "+c.Member.JoinedAt.UTC().Format(time.RFC3339Nano)), nil
 	case chat.MemberLeft:
@@ -75,14 +77,14 @@ func (s *Store) roomArgs(args []string, c *chat.Change) ([]string, error) {
 	return nil, fmt.Errorf("%w: no such change: %s", chat.ErrInvalid, c.Kind)
 }
 
-// sendHash makes the same send the same: 16 bytes of the hash of who, from where and the client's id. Empty where the client
-// gave no id.
+// sendHash makes the same send the same: 16 bytes of the hash of the room, who, from where and the client's id. Empty where the
+// client gave no id. The embedded store makes the same: a migration carries them over.
 func sendHash(c *chat.Change) string {
 	if c.Message.ClientID == "" {
 		return ""
 	}
 	var b []byte
-	for _, part := range []string{string(c.By), c.Device, c.Message.ClientID} {
+	for _, part := range []string{string(c.Stream), string(c.By), c.Device, c.Message.ClientID} {
 		b = binary.AppendUvarint(b, uint64(len(part)))
 		b = append(b, part...)
 	}

@@ -11,7 +11,8 @@ seq, no, said = tonumber(seq), tonumber(no), said == '1'
 local exists, info = seq > 0, nil
 
 local writes, rings, replies = {}, {}, {}
-local places, sent = {}, {} -- what earlier changes of this call did
+local places, sent, fresh = {}, {}, {} -- what earlier changes of this call did
+local trimmed, edge -- number and id of the newest message that is gone, where known
 local function write(...) writes[#writes + 1] = {...} end
 
 local function place(user)
@@ -43,6 +44,21 @@ local function other(id, json)
   replies[#replies + 1] = {3, rings[#rings]}
 end
 
+local function floor()
+  if not trimmed then
+    trimmed, edge = string.match(redis.call('HGET', head, 'trimmed') or '0 ', '^(%d+) (.*)$')
+    trimmed = tonumber(trimmed)
+  end
+  return trimmed
+end
+
+-- idOf returns the id of a message.
+local function idOf(n)
+  if fresh[n] then return fresh[n] end
+  if n == floor() then return edge end
+  return redis.call('XRANGE', messages, n, n)[1][2][2]
+end
+
 -- first returns what a send has become that is known by its hash.
 local function first(hash)
   local n = sent[hash]
@@ -51,12 +67,12 @@ local function first(hash)
     n = redis.call('HGET', KEYS[i], hash)
   end
   if not n then return nil end
-  if type(n) == 'table' then return n end
+  if type(n) == 'table' then return tonumber(n[3]) > floor() and n or nil end
   local row = redis.call('XRANGE', messages, n, n)[1]
   if not row then return nil end
   local f = row[2]
   local prev = string.match(f[4], '^%S+ %S+ %S+ %S+ (%S*) ')
-  if prev == '' then prev = redis.call('XRANGE', messages, n - 1, n - 1)[1][2][2] end
+  if prev == '' then prev = idOf(n - 1) end
   return {2, f, n, prev}
 end
 
@@ -85,6 +101,7 @@ while i <= #ARGV do
       local about = s .. ' ' .. at .. ' ' .. from .. ' ' .. (by == from and '=' or by) .. ' ' .. (was and '' or prev) .. ' ' .. client
       write('XADD', messages, n .. '-0', 'i', id, 'd', about, 't', text)
       write('XADD', log, 'MAXLEN', '~', ARGV[3], s .. '-0', 'm', n)
+      fresh[no] = id
       if place(from) then write('HSET', reads, from, n) end
       if hash ~= '' then
         write('HSET', KEYS[7], hash, n)
@@ -101,10 +118,23 @@ while i <= #ARGV do
   elseif op == 'update' then
     local r = cjson.decode(info or redis.call('HGET', head, 'room'))
     r.name, r.topic = ARGV[i] ~= '' and ARGV[i] or nil, ARGV[i + 1] ~= '' and ARGV[i + 1] or nil
-    i = i + 2
+    r.retain = ARGV[i + 2] ~= '0' and tonumber(ARGV[i + 2]) or nil
+    i = i + 3
     info = cjson.encode(r)
     write('HSET', head, 'room', info)
     other(id, json .. ',"room":' .. info)
+  elseif op == 'trim' then
+    local to = math.min(tonumber(ARGV[i]), no)
+    i = i + 1
+    if to <= floor() then
+      replies[#replies + 1] = {0}
+    else
+      local newest = idOf(to)
+      trimmed, edge = to, newest
+      write('XTRIM', messages, 'MINID', to + 1)
+      write('HSET', head, 'trimmed', to .. ' ' .. edge)
+      other(id, json .. ',"trimmed":' .. to)
+    end
   elseif op == 'join' then
     local user, as = ARGV[i], ARGV[i + 1]
     i = i + 2

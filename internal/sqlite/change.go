@@ -78,7 +78,7 @@ func (w *writer) stream(name chat.Stream) (*stream, error) {
 		}
 		if r != nil {
 			room := scanRoom(r)
-			s.room, s.members = &room, r.num(8)
+			s.room, s.trimmed, s.members = &room, r.num(9), r.num(10)
 		}
 	}
 	w.streams[name] = s
@@ -225,8 +225,8 @@ func (w *writer) createRoom(s *stream, c *chat.Change) (chat.Result, error) {
 	}
 	r := *c.Room
 	r.Pair = slices.Clone(r.Pair)
-	if _, err := w.exec("INSERT INTO rooms ("+roomColumns+", members) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)",
-		s.num, string(r.ID), string(r.Kind), r.Name, r.Topic, joinPair(r.Pair), string(r.CreatedBy), milli(r.CreatedAt)); err != nil {
+	if _, err := w.exec("INSERT INTO rooms ("+roomColumns+", members) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0)",
+		s.num, string(r.ID), string(r.Kind), r.Name, r.Topic, joinPair(r.Pair), string(r.CreatedBy), milli(r.CreatedAt), int64(r.Retain)); err != nil {
 		return chat.Result{}, err
 	}
 	s.room = &r
@@ -237,12 +237,14 @@ func (w *writer) inRoom(s *stream, c *chat.Change) (chat.Result, error) {
 	switch {
 	case c.Kind == chat.RoomUpdated && c.Room != nil:
 		r := *s.room
-		r.Name, r.Topic = c.Room.Name, c.Room.Topic
-		if _, err := w.exec("UPDATE rooms SET name = ?, topic = ? WHERE num = ?", r.Name, r.Topic, s.num); err != nil {
+		r.Name, r.Topic, r.Retain = c.Room.Name, c.Room.Topic, c.Room.Retain
+		if _, err := w.exec("UPDATE rooms SET name = ?, topic = ?, retain = ? WHERE num = ?", r.Name, r.Topic, int64(r.Retain), s.num); err != nil {
 			return chat.Result{}, err
 		}
 		s.room = &r
 		return w.append(s, c, chat.Event{Room: &r})
+	case c.Kind == chat.MessagesTrimmed && c.Trimmed > 0:
+		return w.trim(s, c)
 	case c.Member == nil:
 		return chat.Result{}, errChange(c)
 	}
@@ -282,6 +284,29 @@ func (w *writer) inRoom(s *stream, c *chat.Change) (chat.Result, error) {
 		return w.append(s, c, chat.Event{Member: &me.Member})
 	}
 	return chat.Result{}, errChange(c)
+}
+
+// trim deletes the room's oldest messages. The message that then is the oldest says by itself what stood before it.
+func (w *writer) trim(s *stream, c *chat.Change) (chat.Result, error) {
+	to := min(c.Trimmed, s.no)
+	if to <= s.trimmed {
+		return noOp, nil
+	}
+	for _, step := range []struct {
+		sql  string
+		args []any
+	}{
+		{"UPDATE messages SET prev = (SELECT event FROM messages WHERE id = ?1) WHERE id = ?1 + 1 AND prev IS NULL", []any{key(s.num, to)}},
+		{"DELETE FROM messages WHERE id BETWEEN ? AND ?", []any{key(s.num, s.trimmed+1), key(s.num, to)}},
+		{"UPDATE rooms SET trimmed = ? WHERE num = ?", []any{to, s.num}},
+	} {
+		if _, err := w.exec(step.sql, step.args...); err != nil {
+			return chat.Result{}, err
+		}
+	}
+	s.trimmed = to
+	w.rooms[s.num] = true // the index forgets them too
+	return w.append(s, c, chat.Event{Trimmed: to})
 }
 
 // countMember appends the coming or going of me.

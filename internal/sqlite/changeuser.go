@@ -73,10 +73,11 @@ func (w *writer) list(s *stream, user chat.UserID, c *chat.Change) (chat.Result,
 		return noOp, nil
 	}
 	v := chat.RoomView{
-		Room: *room.room, Position: room.position(w.epoch), HeadNo: room.no, ReadNo: me.readNo, Unread: max(room.no-me.readNo, 0),
+		Room: *room.room, Position: room.position(w.epoch), HeadNo: room.no, ReadNo: me.readNo,
+		Trimmed: room.trimmed, Unread: max(room.no-max(me.readNo, room.trimmed), 0),
 		Role: me.Role, JoinedAt: me.JoinedAt, Members: room.members,
 	}
-	if room.no > 0 {
+	if room.no > room.trimmed {
 		last, err := readMessage(w.conn, v.ID, key(room.num, room.no), w.epoch)
 		if err != nil {
 			return chat.Result{}, err

@@ -27,10 +27,11 @@ type body struct {
 	Read     *chat.Read       `json:"read,omitempty"`
 	Sessions []chat.SessionID `json:"sessions,omitempty"`
 	User     *chat.User       `json:"user,omitempty"`
+	Trimmed  int64            `json:"trimmed,omitempty"`
 }
 
 func encodeBody(e *chat.Event) ([]byte, error) {
-	b := body{Member: e.Member, Room: e.Room, View: e.View, Left: e.Left, Read: e.Read, Sessions: e.Sessions, User: e.User}
+	b := body{Member: e.Member, Room: e.Room, View: e.View, Left: e.Left, Read: e.Read, Sessions: e.Sessions, User: e.User, Trimmed: e.Trimmed}
 	if e.View != nil {
 		v := *e.View
 		v.Last = nil
@@ -127,7 +128,7 @@ func scanEvent(r row, s chat.Stream, epoch string) (chat.Event, error) {
 	return chat.Event{
 		Stream: s, Epoch: epoch, Seq: number(r.num(0)), ID: r.text(1), Prev: r.text(2),
 		Kind: chat.Kind(r.text(3)), At: unmilli(r.num(4)), By: chat.UserID(r.text(5)),
-		Member: b.Member, Room: b.Room, View: b.View, Left: b.Left, Read: b.Read, Sessions: b.Sessions, User: b.User,
+		Member: b.Member, Room: b.Room, View: b.View, Left: b.Left, Read: b.Read, Sessions: b.Sessions, User: b.User, Trimmed: b.Trimmed,
 	}, nil
 }
 
@@ -186,6 +187,17 @@ func (s *Store) events(c *conn, stream chat.Stream, after chat.Position, limit i
 		return nil, chat.ErrResync
 	}
 	no += after.Seq - seq
+	var trimmed int64
+	if isRoom {
+		r, err := c.one("SELECT trimmed FROM rooms WHERE num = ?", h.num)
+		if err != nil {
+			return nil, err
+		}
+		trimmed = r.first()
+	}
+	if after.Seq > seq && no <= trimmed { // the message at the place is gone
+		return nil, chat.ErrResync
+	}
 
 	others, err := s.otherEvents(c, stream, h.num, after.Seq, limit)
 	if err != nil {
@@ -211,7 +223,7 @@ func (s *Store) events(c *conn, stream chat.Stream, after chat.Position, limit i
 	events = events[:min(int64(len(events)), limit)]
 	for i := range events {
 		if events[i].Seq != after.Seq+int64(i)+1 {
-			if i == 0 { // the oldest events are gone
+			if i == 0 || trimmed > 0 { // the oldest events are gone, or messages
 				return nil, chat.ErrResync
 			}
 			return nil, fmt.Errorf("%s has a hole after %d: the database is damaged", stream, events[i-1].Seq)

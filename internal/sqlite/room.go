@@ -8,12 +8,13 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-const roomColumns = "num, id, kind, name, topic, pair, created_by, created_at"
+const roomColumns = "num, id, kind, name, topic, pair, created_by, created_at, retain, trimmed"
 
 func scanRoom(r row) chat.Room {
 	return chat.Room{
 		ID: chat.RoomID(r.text(1)), Kind: chat.RoomKind(r.text(2)), Name: r.text(3), Topic: r.text(4),
 		Pair: splitPair(r.text(5)), CreatedBy: chat.UserID(r.text(6)), CreatedAt: unmilli(r.num(7)),
+		Retain: int(r.num(8)),
 	}
 }
 
@@ -95,15 +96,15 @@ const viewColumns = roomColumns + ", members, m.role, m.joined_at, m.read_no"
 // view makes a view of a row of viewColumns and the person's moves.
 func (s *Store) view(c *conn, r row, moves map[int64]int64) (chat.RoomView, error) {
 	v := chat.RoomView{
-		Room: scanRoom(r), Members: r.num(8),
-		Role: chat.RoomRole(r.text(9)), JoinedAt: unmilli(r.num(10)), ReadNo: max(r.num(11), moves[r.num(0)]),
+		Room: scanRoom(r), Trimmed: r.num(9), Members: r.num(10),
+		Role: chat.RoomRole(r.text(11)), JoinedAt: unmilli(r.num(12)), ReadNo: max(r.num(13), moves[r.num(0)]),
 	}
 	h, err := readHeadOf(c, r.num(0))
 	if err != nil {
 		return chat.RoomView{}, err
 	}
-	v.Position, v.HeadNo, v.Unread = h.position(s.epoch), h.no, max(h.no-v.ReadNo, 0)
-	if h.no > 0 {
+	v.Position, v.HeadNo, v.Unread = h.position(s.epoch), h.no, max(h.no-max(v.ReadNo, v.Trimmed), 0)
+	if h.no > v.Trimmed {
 		last, err := c.one("SELECT "+messageColumns+" FROM messages WHERE id = ?", key(h.num, h.no))
 		if err != nil {
 			return chat.RoomView{}, err
@@ -160,9 +161,18 @@ func (s *Store) Views(ctx context.Context, user chat.UserID) (views []chat.RoomV
 }
 
 // PublicRooms implements [chat.Store].
-func (s *Store) PublicRooms(ctx context.Context, after chat.RoomID, limit int) (rooms []chat.Room, err error) {
+func (s *Store) PublicRooms(ctx context.Context, after chat.RoomID, limit int) ([]chat.Room, error) {
+	return s.rooms(ctx, "kind = 'public'", after, limit)
+}
+
+// Rooms implements [chat.Store].
+func (s *Store) Rooms(ctx context.Context, after chat.RoomID, limit int) ([]chat.Room, error) {
+	return s.rooms(ctx, "true", after, limit)
+}
+
+func (s *Store) rooms(ctx context.Context, which string, after chat.RoomID, limit int) (rooms []chat.Room, err error) {
 	err = s.read(ctx, func(c *conn) error {
-		rooms, err = many(c, scanRoom, "SELECT "+roomColumns+" FROM rooms WHERE kind = 'public' AND id > ? ORDER BY id LIMIT ?", string(after), int64(max(limit, 0)))
+		rooms, err = many(c, scanRoom, "SELECT "+roomColumns+" FROM rooms WHERE "+which+" AND id > ? ORDER BY id LIMIT ?", string(after), int64(max(limit, 0)))
 		return err
 	})
 	return rooms, err

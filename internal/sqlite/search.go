@@ -171,7 +171,8 @@ func (s *searcher) survey() error {
 	}
 	stale := false
 	err := s.store.read(context.Background(), func(c *conn) error {
-		rooms, err := many(c, func(r row) int64 { return r.num(0) }, "SELECT num FROM rooms")
+		trimmed := map[int64]int64{}
+		rooms, err := many(c, func(r row) int64 { trimmed[r.num(0)] = r.num(1); return r.num(0) }, "SELECT num, trimmed FROM rooms")
 		if err != nil {
 			return err
 		}
@@ -181,7 +182,7 @@ func (s *searcher) survey() error {
 				return err
 			}
 			m := marks[room]
-			if m.no > 0 {
+			if m.no > trimmed[room] {
 				r, err := c.one("SELECT event FROM messages WHERE id = ?", key(room, m.no))
 				if err != nil {
 					return err
@@ -254,13 +255,25 @@ func (s *searcher) chunk(room int64) (n int, err error) {
 		event, text string
 	}
 	var messages []message
+	var trimmed int64
 	err = s.store.read(context.Background(), func(c *conn) error {
 		messages, err = many(c, func(r row) message { return message{r.num(0), r.text(1), r.text(2)} },
 			"SELECT id, event, text FROM messages WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?", key(room, mark.first()+1), key(room+1, -1), int64(indexChunk))
+		if err != nil {
+			return err
+		}
+		r, err := c.one("SELECT trimmed FROM rooms WHERE num = ?", room)
+		trimmed = r.first()
 		return err
 	})
-	if err != nil || len(messages) == 0 {
+	if err != nil {
 		return 0, err
+	}
+	if _, err := s.index.exec("DELETE FROM words WHERE rowid BETWEEN ? AND ?", key(room, 1), key(room, trimmed)); err != nil {
+		return 0, err
+	}
+	if len(messages) == 0 {
+		return 0, nil
 	}
 	if _, err := s.index.exec("BEGIN IMMEDIATE"); err != nil {
 		return 0, err

@@ -56,6 +56,7 @@ type stream struct {
 	head
 	room    *chat.Room // nil if it is not a room's, or there is no such room
 	members int64
+	trimmed int64 // number of the newest message that is gone
 	pruned  int64 // seq at which old events were last looked at
 }
 

@@ -48,6 +48,7 @@ var events = []*chat.Event{
 	event("room:01R", chat.MemberLeft, func(e *chat.Event) { e.Member = &member }),
 	event("room:01R", chat.MemberUpdated, func(e *chat.Event) { m := member; m.Role = chat.RoomModerator; e.Member = &m }),
 	event("room:01R", chat.MessageCreated, func(e *chat.Event) { e.Message = &message }),
+	event("room:01R", chat.MessagesTrimmed, func(e *chat.Event) { e.Trimmed = 6 }),
 	event("user:01V", chat.RoomJoined, func(e *chat.Event) { e.View = &view }),
 	event("user:01V", chat.RoomLeft, func(e *chat.Event) { e.Left = "01R" }),
 	event("user:01V", chat.ReadMoved, func(e *chat.Event) { e.Read = &chat.Read{Room: "01R", No: 7} }),

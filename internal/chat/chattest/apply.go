@@ -26,13 +26,18 @@ func Apply(v chat.RoomView, me chat.UserID, e chat.Event) (chat.RoomView, bool) 
 		if e.Member.User == me {
 			v.Role = e.Member.Role
 		}
+	case chat.MessagesTrimmed:
+		v.Trimmed = e.Trimmed
+		if v.HeadNo <= v.Trimmed {
+			v.Last = nil
+		}
 	case chat.MessageCreated:
 		v.HeadNo, v.Last = e.Message.No, e.Message
 		if e.Message.From == me {
 			v.ReadNo = e.Message.No
 		}
 	}
-	v.Unread = max(v.HeadNo-v.ReadNo, 0)
+	v.Unread = max(v.HeadNo-max(v.ReadNo, v.Trimmed), 0)
 	return v, in
 }
 
@@ -80,7 +85,7 @@ func (st State) CatchUp(ctx context.Context, s chat.Store) (State, error) {
 		case chat.ReadMoved:
 			if v, ok := st.Views[e.Read.Room]; ok {
 				v.ReadNo = max(v.ReadNo, e.Read.No)
-				v.Unread = max(v.HeadNo-v.ReadNo, 0)
+				v.Unread = max(v.HeadNo-max(v.ReadNo, v.Trimmed), 0)
 				st.Views[e.Read.Room] = v
 			}
 		}

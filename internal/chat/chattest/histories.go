@@ -155,12 +155,12 @@ func (h *history) change() chat.Change {
 	c.Kind = draw(h, []chat.Kind{
 		chat.RoomCreated, chat.RoomUpdated, chat.MemberJoined, chat.MemberJoined, chat.MemberLeft, chat.MemberUpdated,
 		chat.MessageCreated, chat.MessageCreated, chat.MessageCreated, chat.MessageCreated,
-		chat.RoomJoined, chat.RoomJoined, chat.RoomLeft, chat.ReadMoved, chat.SessionRevoked, chat.UserCreated, chat.UserUpdated,
+		chat.MessagesTrimmed, chat.RoomJoined, chat.RoomJoined, chat.RoomLeft, chat.ReadMoved, chat.SessionRevoked, chat.UserCreated, chat.UserUpdated,
 	}, "kind")
 	c.Stream = chat.RoomStream(room)
 	switch c.Kind {
 	case chat.RoomCreated, chat.RoomUpdated:
-		c.Room = &chat.Room{ID: room, Kind: draw(h, []chat.RoomKind{chat.Public, chat.Private}, "kind"), Name: c.ID, CreatedBy: user, CreatedAt: c.At}
+		c.Room = &chat.Room{ID: room, Kind: draw(h, []chat.RoomKind{chat.Public, chat.Private}, "kind"), Name: c.ID, CreatedBy: user, CreatedAt: c.At, Retain: rapid.IntRange(-1, 2).Draw(h.T, "retain")}
 	case chat.MemberJoined, chat.MemberLeft, chat.MemberUpdated:
 		c.Member = &chat.Member{Room: room, User: user, Role: draw(h, someRoles, "role"), JoinedAt: c.At}
 		if m, err := h.model.Member(h.ctx, room, user); err == nil && c.Kind == chat.MemberLeft {
@@ -172,6 +172,8 @@ func (h *history) change() chat.Change {
 		if rapid.Bool().Draw(h.T, "must be in") {
 			c.MustBeIn = user
 		}
+	case chat.MessagesTrimmed:
+		c.Trimmed = rapid.Int64Range(1, 12).Draw(h.T, "trimmed")
 	case chat.RoomJoined:
 		c.Stream, c.View = chat.UserStream(user), &chat.RoomView{Room: chat.Room{ID: room}}
 	case chat.RoomLeft:
@@ -267,6 +269,7 @@ func (h *history) readAll() {
 		})
 	}
 	h.both("Users", func(s chat.Store) (any, error) { v, err := s.Users(ctx, "", 10); return v, err })
+	h.both("Rooms", func(s chat.Store) (any, error) { v, err := s.Rooms(ctx, "", 10); return v, err })
 	h.both("PublicRooms", func(s chat.Store) (any, error) { v, err := s.PublicRooms(ctx, "", 10); return v, err })
 	h.both("Invites", func(s chat.Store) (any, error) { v, err := s.Invites(ctx); return v, err })
 	h.both("Heads", func(s chat.Store) (any, error) {

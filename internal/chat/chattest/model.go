@@ -36,6 +36,7 @@ type state struct {
 	logs     map[chat.Stream]log
 	rooms    map[chat.RoomID]chat.Room
 	messages map[chat.RoomID][]chat.Message
+	trimmed  map[chat.RoomID]int64 // number of the newest message that is gone
 	members  map[place]member
 	listed   map[place]bool
 	sends    map[send]chat.Event
@@ -83,6 +84,7 @@ func NewModel(ring func(*chat.Event)) *Model {
 			logs:     map[chat.Stream]log{},
 			rooms:    map[chat.RoomID]chat.Room{},
 			messages: map[chat.RoomID][]chat.Message{},
+			trimmed:  map[chat.RoomID]int64{},
 			members:  map[place]member{},
 			listed:   map[place]bool{},
 			sends:    map[send]chat.Event{},
@@ -154,12 +156,27 @@ func (m *Model) Events(ctx context.Context, s chat.Stream, after chat.Position, 
 	if after.ID != "" && !l.holds(after) {
 		return nil, chat.ErrResync
 	}
+	if i := after.Seq - first; i >= 0 && m.gone(l.events[i]) {
+		return nil, chat.ErrResync
+	}
 	rest := l.events[after.Seq-first+1:]
 	var events []chat.Event
 	for _, e := range rest[:min(len(rest), max(limit, 0))] {
-		events = append(events, clone(e))
+		if m.gone(e) {
+			return nil, chat.ErrResync
+		}
+		e = clone(e)
+		if v := e.View; v != nil && v.HeadNo <= m.trimmed[v.ID] {
+			v.Last = nil
+		}
+		events = append(events, e)
 	}
 	return events, nil
+}
+
+// gone reports whether e is the event of a message that is gone.
+func (m *Model) gone(e chat.Event) bool {
+	return e.Message != nil && e.Message.No <= m.trimmed[e.Message.Room]
 }
 
 // holds reports whether p, which names an event, is that event's place. The oldest kept event
@@ -181,7 +198,7 @@ func (m *Model) Messages(ctx context.Context, room chat.RoomID, page chat.Page) 
 		return nil, chat.ErrNotFound
 	}
 	all := m.messages[room]
-	head, limit := int64(len(all)), int64(max(page.Limit, 0))
+	head, limit, floor := int64(len(all)), int64(max(page.Limit, 0)), m.trimmed[room]
 	var first, end int64 // messages with first <= No < end
 	switch page.From {
 	case chat.Newest:
@@ -191,13 +208,13 @@ func (m *Model) Messages(ctx context.Context, room chat.RoomID, page chat.Page) 
 		end = min(page.No, head+1)
 		first = end - limit
 	case chat.After:
-		first = min(max(page.No, 0), head) + 1
+		first = min(max(page.No, floor), head) + 1
 		end = first + limit
 	case chat.Around:
-		first = max(min(page.No, head+1)-limit/2, 1)
+		first = max(min(page.No, head+1)-limit/2, floor+1)
 		end = first + limit
 	}
-	first, end = max(first, 1), min(end, head+1)
+	first, end = max(first, floor+1), min(end, head+1)
 	if first >= end {
 		return nil, nil
 	}
@@ -233,7 +250,7 @@ func (m *Model) view(id chat.RoomID, user chat.UserID) (chat.RoomView, error) {
 	head := m.head(chat.RoomStream(id))
 	v := chat.RoomView{
 		Room: m.rooms[id], Position: head.Position, HeadNo: head.No, ReadNo: me.readNo,
-		Unread: max(head.No-me.readNo, 0), Role: me.Role, JoinedAt: me.JoinedAt,
+		Trimmed: m.trimmed[id], Unread: max(head.No-max(me.readNo, m.trimmed[id]), 0), Role: me.Role, JoinedAt: me.JoinedAt,
 	}
 	v.Pair = slices.Clone(v.Pair)
 	for p := range m.members {
@@ -241,7 +258,7 @@ func (m *Model) view(id chat.RoomID, user chat.UserID) (chat.RoomView, error) {
 			v.Members++
 		}
 	}
-	if head.No > 0 {
+	if head.No > v.Trimmed {
 		last := m.messages[id][head.No-1]
 		v.Last = &last
 	}
@@ -267,13 +284,21 @@ func (m *Model) Views(ctx context.Context, user chat.UserID) ([]chat.RoomView, e
 }
 
 func (m *Model) PublicRooms(ctx context.Context, after chat.RoomID, limit int) ([]chat.Room, error) {
+	return m.someRooms(ctx, after, limit, func(r chat.Room) bool { return r.Kind == chat.Public })
+}
+
+func (m *Model) Rooms(ctx context.Context, after chat.RoomID, limit int) ([]chat.Room, error) {
+	return m.someRooms(ctx, after, limit, func(chat.Room) bool { return true })
+}
+
+func (m *Model) someRooms(ctx context.Context, after chat.RoomID, limit int, which func(chat.Room) bool) ([]chat.Room, error) {
 	if err := m.enter(ctx); err != nil {
 		return nil, err
 	}
 	defer m.mu.Unlock()
 	var rooms []chat.Room
 	for _, id := range slices.Sorted(maps.Keys(m.rooms)) {
-		if r := m.rooms[id]; r.Kind == chat.Public && id > after && len(rooms) < limit {
+		if r := m.rooms[id]; which(r) && id > after && len(rooms) < limit {
 			r.Pair = slices.Clone(r.Pair)
 			rooms = append(rooms, r)
 		}

@@ -124,7 +124,7 @@ func (t *tx) append(c chat.Change, e chat.Event) (chat.Result, error) {
 
 func (t *tx) message(room chat.RoomID, c chat.Change) (chat.Result, error) {
 	key := send{room, c.By, c.Device, c.Message.ClientID}
-	if first, ok := t.sends[key]; ok && key.clientID != "" {
+	if first, ok := t.sends[key]; ok && key.clientID != "" && !t.gone(first) {
 		return chat.Result{Event: first, Duplicate: true}, nil
 	}
 	all := t.messages[room]
@@ -157,9 +157,17 @@ func (t *tx) inRoom(room chat.RoomID, c chat.Change) (chat.Result, error) {
 
 	case c.Kind == chat.RoomUpdated && c.Room != nil:
 		r := t.rooms[room]
-		r.Name, r.Topic = c.Room.Name, c.Room.Topic
+		r.Name, r.Topic, r.Retain = c.Room.Name, c.Room.Topic, c.Room.Retain
 		put(t, t.rooms, room, r)
 		return t.append(c, chat.Event{Room: &r})
+
+	case c.Kind == chat.MessagesTrimmed && c.Trimmed > 0:
+		to := min(c.Trimmed, int64(len(t.messages[room])))
+		if to <= t.trimmed[room] {
+			return noOp, nil
+		}
+		put(t, t.trimmed, room, to)
+		return t.append(c, chat.Event{Trimmed: to})
 
 	case c.Kind == chat.MemberJoined && c.Member != nil:
 		at := place{room, c.Member.User}

@@ -55,6 +55,7 @@ func Run(t *testing.T, open Open) {
 		{"Dedupe", testDedupe},
 		{"DedupeRace", testDedupeRace},
 		{"ConcurrentSends", testConcurrentSends},
+		{"Trim", testTrim},
 		{"Heads", testHeads},
 		{"Events", testEvents},
 		{"EventsMixed", testEventsMixed},

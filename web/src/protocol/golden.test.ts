@@ -53,6 +53,9 @@ describe('the server’s frames', () => {
     expect(r).toMatchObject({ head_no: 7, read_no: 5, unread: 2, position: { epoch: 'e1', seq: 9, id: '01E9' } })
     expect(r.last!.text).toBe('hi <b>&amp; "you"</b>\nline\u2028 🎉 \\o/')
   })
+  it('messages.trimmed takes the messages away', () => {
+    expect(after('messages.trimmed').rooms['01R']).toMatchObject({ trimmed: 6, head_no: 6, unread: 0, last: undefined })
+  })
   it('members coming and going are counted', () => {
     const before = state().rooms['01R']!.members
     expect(after('member.joined').rooms['01R']!.members).toBe(before + 1)

@@ -44,6 +44,7 @@ export interface Room {
   pair?: string[]
   created_by?: string
   created_at: string
+  retain?: number
 }
 
 export interface Message {
@@ -61,6 +62,7 @@ export interface RoomView extends Room {
   position: Position
   head_no: number
   read_no: number
+  trimmed?: number
   unread: number
   role: RoomRole
   joined_at: string
@@ -82,6 +84,7 @@ export type EventKind =
   | 'member.left'
   | 'member.updated'
   | 'message.created'
+  | 'messages.trimmed'
   | 'room.joined'
   | 'room.left'
   | 'read.moved'
@@ -99,6 +102,7 @@ export interface Event {
   at: string
   by?: string
   message?: Message
+  trimmed?: number
   member?: Member
   room?: Room
   view?: RoomView

@@ -1,6 +1,6 @@
 import { place, positionOf, roomOf, roomStream, serverStream, userStream } from '../protocol/position'
 import type { Event, Member, Position, Signal, SyncResult, User, UserPage } from '../protocol/types'
-import { adopt, addNotice, applyRoomEvent, distrust, removeRoom, setView } from './room'
+import { adopt, addNotice, applyRoomEvent, distrust, removeRoom, setView, unreadOf } from './room'
 import { type State, type Step, ok, without } from './state'
 
 /** The state right after the first sync. */
@@ -94,7 +94,7 @@ function applyUserEvent(state: State, e: Event): Step {
 export function moveRead(state: State, room: string, no: number): State {
   const view = state.rooms[room]
   if (!view || no <= view.read_no) return state
-  return { ...state, rooms: { ...state.rooms, [room]: { ...view, read_no: no, unread: Math.max(0, view.head_no - no) } } }
+  return { ...state, rooms: { ...state.rooms, [room]: { ...view, read_no: no, unread: unreadOf(view.head_no, no, view.trimmed) } } }
 }
 
 function applyServerEvent(state: State, e: Event): Step {

@@ -1,7 +1,7 @@
 import { place, positionOf } from '../protocol/position'
 import type { Event, MessagePage, RoomView } from '../protocol/types'
 import { type Notice, type State, type Step, ok, without } from './state'
-import { append, extend, fromPage, prepend } from './timeline'
+import { append, extend, fromPage, prepend, trim } from './timeline'
 
 const mostNotices = 100
 
@@ -89,6 +89,9 @@ export function applyRoomEvent(state: State, id: string, e: Event): Step {
   return ok(change(state, { ...view, position: positionOf(e) }, e))
 }
 
+/** How many messages are unread: those after what was read, of those that are left. */
+export const unreadOf = (head: number, read: number, trimmed = 0) => Math.max(0, head - Math.max(read, trimmed))
+
 function change(state: State, view: RoomView, e: Event): State {
   const put = (v: RoomView): State => ({ ...state, rooms: { ...state.rooms, [v.id]: v } })
   const note = (s: State, kind: Notice['kind'], user: string, text?: string) =>
@@ -97,11 +100,20 @@ function change(state: State, view: RoomView, e: Event): State {
   if (e.kind === 'message.created' && e.message) {
     const m = e.message
     const read = m.from === state.me.id ? Math.max(view.read_no, m.no) : view.read_no
-    const next = put({ ...view, head_no: m.no, last: m, read_no: read, unread: Math.max(0, m.no - read) })
+    const next = put({ ...view, head_no: m.no, last: m, read_no: read, unread: unreadOf(m.no, read, view.trimmed) })
     const timeline = state.timelines[view.id]
-    if (timeline) next.timelines = { ...state.timelines, [view.id]: append(timeline, m) }
+    if (timeline) next.timelines = { ...state.timelines, [view.id]: append(timeline, m, view.trimmed) }
     const typing = state.typing[view.id]
     if (typing?.[m.from]) next.typing = { ...state.typing, [view.id]: without(typing, m.from) }
+    return next
+  }
+  if (e.kind === 'messages.trimmed' && e.trimmed) {
+    const gone = e.trimmed
+    const next = put({
+      ...view, trimmed: gone, last: view.head_no > gone ? view.last : undefined, unread: unreadOf(view.head_no, view.read_no, gone),
+    })
+    const timeline = state.timelines[view.id]
+    if (timeline) next.timelines = { ...state.timelines, [view.id]: trim(timeline, gone) }
     return next
   }
   if ((e.kind === 'member.joined' || e.kind === 'member.left' || e.kind === 'member.updated') && e.member) {
@@ -122,8 +134,8 @@ function change(state: State, view: RoomView, e: Event): State {
     return next
   }
   if ((e.kind === 'room.updated' || e.kind === 'room.created') && e.room) {
-    const { name, topic } = e.room
-    const next = put({ ...view, name, topic })
+    const { name, topic, retain } = e.room
+    const next = put({ ...view, name, topic, retain })
     if (e.kind === 'room.created') return next
     if (name !== view.name) return note(next, 'renamed', e.by ?? '', name)
     return topic === view.topic ? next : note(next, 'topic', e.by ?? '', topic ?? '')

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Message, MessagePage } from '../protocol/types'
 import type { Timeline } from './state'
-import { append, emptyTimeline, extend, fromPage, most, prepend, rest, shrink } from './timeline'
+import { append, emptyTimeline, extend, fromPage, most, prepend, rest, shrink, trim } from './timeline'
 
 const message = (no: number, text = ''): Message => ({ room: 'r', no, id: `m${no}`, seq: no, from: 'joe', text, at: '2026-01-02T03:04:05Z' })
 const run = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => message(from + i))
@@ -37,6 +37,15 @@ describe('a timeline', () => {
       t = extend(t, page(from, Math.min(1000, from + 59), 1000), 1000)
     }
     expect(ends(t)).toEqual([701, 1000, true, false])
+  })
+  it('loses what is trimmed, and goes on after it', () => {
+    const t = fromPage(page(3, 6, 6), true)
+    expect(trim(t, 1)).toBe(t)
+    expect(trim(t, 4)).toMatchObject({ messages: [{ no: 5 }, { no: 6 }], moreOlder: false })
+    const none = trim(t, 6)
+    expect(none).toMatchObject({ messages: [], moreOlder: false })
+    expect(append(none, message(7), 6)).toMatchObject({ messages: [{ no: 7 }], moreNewer: false })
+    expect(append(none, message(8), 6).moreNewer).toBe(true)
   })
   it('does not double what two pages share', () => {
     const t = prepend(fromPage(page(50, 60, 60), true), page(40, 55, 60))

@@ -16,13 +16,20 @@ export function fromPage(page: MessagePage, following: boolean): Timeline {
   return { messages: page.messages, moreOlder: page.more_older, moreNewer: page.more_newer, following }
 }
 
+/** Drops the messages up to a number. */
+export function trim(t: Timeline, gone: number): Timeline {
+  const left = t.messages.filter((m) => m.no > gone)
+  if (left.length === t.messages.length && t.messages[0]?.no !== gone + 1) return t
+  return { ...t, messages: left, moreOlder: false }
+}
+
 /** Adds one new message at the end, or leaves it to be fetched when the end is not here or not looked at. */
-export function append(t: Timeline, m: Message): Timeline {
+export function append(t: Timeline, m: Message, trimmed = 0): Timeline {
   const end = last(t)
   if (end && m.no <= end.no) {
     return { ...t, messages: t.messages.map((x) => (x.no === m.no ? m : x)) }
   }
-  if (t.moreNewer || (end ? m.no !== end.no + 1 : m.no !== 1)) return { ...t, moreNewer: true }
+  if (t.moreNewer || m.no !== (end?.no ?? trimmed) + 1) return { ...t, moreNewer: true }
   if (t.messages.length < most) return { ...t, messages: [...t.messages, m] }
   if (!t.following) return { ...t, moreNewer: true }
   return { ...t, messages: [...t.messages.slice(most / 3), m], moreOlder: true }

@@ -1,0 +1,68 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+const (
+	// maxRetain is how many days a room's messages can be kept at most, other than for ever.
+	maxRetain = 36500
+	// trimStep is how many messages one change deletes at most, so that senders are not kept waiting.
+	trimStep = 1000
+)
+
+// retain deletes, in every room, the messages that are older than the room or the server keeps them.
+func (s *Service) retain(ctx context.Context) error {
+	for after := RoomID(""); ; {
+		rooms, err := s.Store.Rooms(ctx, after, s.Limits.PageMax)
+		if err != nil {
+			return fmt.Errorf("retention: %w", err)
+		}
+		for _, r := range rooms {
+			if keep := s.keeps(r); keep > 0 {
+				if err := s.trim(ctx, r.ID, s.now().Add(-keep)); err != nil && !errors.Is(err, ErrNotFound) {
+					return fmt.Errorf("retention in room %s: %w", r.ID, err)
+				}
+			}
+		}
+		if len(rooms) < s.Limits.PageMax {
+			return nil
+		}
+		after = rooms[len(rooms)-1].ID
+	}
+}
+
+// keeps is how long messages of a room are kept, 0 for ever.
+func (s *Service) keeps(r Room) time.Duration {
+	switch {
+	case r.Retain < 0:
+		return 0
+	case r.Retain > 0:
+		return time.Duration(r.Retain) * 24 * time.Hour
+	}
+	return s.Retain
+}
+
+// trim deletes the messages that were sent before a time, beginning with the oldest, until one is younger.
+func (s *Service) trim(ctx context.Context, room RoomID, before time.Time) error {
+	for {
+		page, err := s.Store.Messages(ctx, room, Page{From: After, Limit: trimStep})
+		if err != nil {
+			return err
+		}
+		old := 0
+		for old < len(page) && page[old].At.Before(before) {
+			old++
+		}
+		if old == 0 {
+			return nil
+		}
+		_, err = s.Store.Commit(ctx, s.change(Caller{}, Change{Stream: RoomStream(room), Kind: MessagesTrimmed, Trimmed: page[old-1].No}))
+		if err != nil || old < len(page) {
+			return err
+		}
+	}
+}
