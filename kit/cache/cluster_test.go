@@ -54,6 +54,9 @@ func caches(t *testing.T, c *cache.Cache[string], s *source, key, want string) {
 // A master goes and comes back empty: meanwhile the loaders serve what it had, or everything if it had the namespace's
 // generation, nothing old is served, and afterwards the cache and its local layer work as before.
 func TestClusterMasterRestart(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds to start")
+	}
 	t.Parallel()
 	cluster := redistest.StartCluster(t)
 	const name = "restart"
@@ -101,6 +104,9 @@ func TestClusterMasterRestart(t *testing.T) {
 
 // A slot moves to another master while its entries are read, loaded and deleted. In no phase is anything lost or old.
 func TestSlotMigration(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds to start")
+	}
 	t.Parallel()
 	cluster := redistest.StartCluster(t)
 	const name = "move"

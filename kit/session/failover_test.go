@@ -12,6 +12,9 @@ import (
 // The master behind Sentinels is lost: until it is replaced every call says that Redis gave no answer, and does nothing. With the
 // new master everything is as it was left, what was destroyed stays so, and revocations are heard again.
 func TestSentinelFailover(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds to start")
+	}
 	set := redistest.StartSentinel(t)
 	m := newManager(t, set.Client(t), Options[login]{Timeout: 100 * time.Millisecond})
 	ada, gone, bob := mustCreate(t, m, "ada", login{Views: 7}), mustCreate(t, m, "ada", login{}), mustCreate(t, m, "bob", login{})
