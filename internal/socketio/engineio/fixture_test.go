@@ -1,6 +1,7 @@
 package engineio_test
 
 import (
+	"net"
 	"net/http/httptest"
 	"sync"
 	"testing"
@@ -26,6 +27,19 @@ type fixture struct {
 
 func newFixture(t testing.TB, change func(*engineio.Config)) *fixture {
 	t.Helper()
+	return newFixtureOn(t, nil, change)
+}
+
+// hiding is a listener whose connections are not known to be TCP, as those of TLS.
+type hiding struct{ net.Listener }
+
+func (h hiding) Accept() (net.Conn, error) {
+	nc, err := h.Listener.Accept()
+	return struct{ net.Conn }{nc}, err
+}
+
+func newFixtureOn(t testing.TB, wrap func(net.Listener) net.Listener, change func(*engineio.Config)) *fixture {
+	t.Helper()
 	f := &fixture{}
 	cfg := engineio.Config{PingInterval: 300 * time.Millisecond, PingTimeout: 200 * time.Millisecond}
 	cfg.Accept = func(s *engineio.Session) engineio.Receiver {
@@ -38,7 +52,11 @@ func newFixture(t testing.TB, change func(*engineio.Config)) *fixture {
 		change(&cfg)
 	}
 	f.engine = engineio.New(cfg)
-	server := httptest.NewServer(f.engine)
+	server := httptest.NewUnstartedServer(f.engine)
+	if wrap != nil {
+		server.Listener = wrap(server.Listener)
+	}
+	server.Start()
 	t.Cleanup(func() {
 		f.engine.Close()
 		server.Close()

@@ -46,9 +46,9 @@ func (e *protocolError) Error() string { return fmt.Sprintf("%d %s", e.code, e.t
 
 func violation(text string) *protocolError { return &protocolError{closeProtocol, text} }
 
-// parse takes one frame of at most max bytes off the front of b. With used 0 and no error there is not yet a whole one. What
+// parse takes one frame of at most limit bytes off the front of b. With used 0 and no error there is not yet a whole one. What
 // RFC 6455 forbids is an error.
-func parse(b []byte, max int) (f inFrame, used int, err *protocolError) {
+func parse(b []byte, limit int) (f inFrame, used int, err *protocolError) {
 	if len(b) < 2 {
 		return f, 0, nil
 	}
@@ -82,8 +82,8 @@ func parse(b []byte, max int) (f inFrame, used int, err *protocolError) {
 			return f, 0, violation("a length is not in its shortest form")
 		}
 	}
-	if length > uint64(max) {
-		return f, 0, tooBig(max)
+	if length > uint64(limit) {
+		return f, 0, tooBig(limit)
 	}
 	end := at + 4 + int(length)
 	if len(b) < end {
@@ -94,8 +94,8 @@ func parse(b []byte, max int) (f inFrame, used int, err *protocolError) {
 	return f, end, nil
 }
 
-func tooBig(max int) *protocolError {
-	return &protocolError{closeTooBig, fmt.Sprintf("a message has at most %d bytes", max)}
+func tooBig(limit int) *protocolError {
+	return &protocolError{closeTooBig, fmt.Sprintf("a message has at most %d bytes", limit)}
 }
 
 // sealClose makes a close frame.

@@ -158,14 +158,14 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) *refusal {
 
 // takeIn receives the packets of a request.
 func (s *Session) takeIn(w http.ResponseWriter, r *http.Request) *refusal {
-	max := int64(s.srv.cfg.MaxPayload)
-	if r.ContentLength > max {
+	limit := int64(s.srv.cfg.MaxPayload)
+	if r.ContentLength > limit {
 		s.Close(ReasonParse)
 		return errTooBig
 	}
 	c := http.NewResponseController(w)
 	c.SetReadDeadline(time.Now().Add(s.srv.cfg.PingTimeout))
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, max))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	if err != nil {
 		if _, big := errors.AsType[*http.MaxBytesError](err); big {
 			s.Close(ReasonParse)

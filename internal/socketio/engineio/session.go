@@ -200,11 +200,11 @@ func (s *Session) empty() {
 	s.queue, s.size = nil, 0
 }
 
-// take removes packets from the front of the queue and returns what write makes of them, until that has about max bytes. The
+// take removes packets from the front of the queue and returns what write makes of them, until that has about enough bytes. The
 // lock is held.
-func (s *Session) take(b []byte, max int, write func(p *Packet, b []byte) []byte) []byte {
+func (s *Session) take(b []byte, enough int, write func(p *Packet, b []byte) []byte) []byte {
 	n := 0
-	for n < len(s.queue) && len(b) < max {
+	for n < len(s.queue) && len(b) < enough {
 		p := s.queue[n]
 		b = write(p, b)
 		s.size -= p.Size()

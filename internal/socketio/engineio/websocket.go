@@ -231,8 +231,8 @@ func (c *conn) take(f inFrame) error {
 		if c.begun == 0 {
 			return violation("a continuation without a beginning")
 		}
-		if max := c.s.srv.cfg.MaxPayload; len(c.message)+len(f.payload) > max {
-			return tooBig(max)
+		if limit := c.s.srv.cfg.MaxPayload; len(c.message)+len(f.payload) > limit {
+			return tooBig(limit)
 		}
 		c.message = append(c.message, f.payload...)
 		if !f.fin {
