@@ -10,7 +10,8 @@ import (
 
 // Args are the arguments that came with an event or an acknowledgement. They belong to whoever got them.
 type Args struct {
-	// JSON has one element for each argument. Where an argument is or contains bytes, there is a placeholder.
+	// JSON has one element for each argument, of which there may be none: Decode and Bytes look. Where an argument is or contains bytes,
+	// there is a placeholder.
 	JSON []json.RawMessage
 	// Attachments are the bytes, in order of their placeholders' numbers; each is used once.
 	Attachments [][]byte

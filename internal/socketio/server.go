@@ -1,10 +1,28 @@
 // Package socketio is a server of Socket.IO, protocol 5, which the official clients from version 3 on speak: events with
 // acknowledgements both ways, bytes, namespaces and rooms, over the sessions of package engineio.
 //
+//	server := socketio.New(socketio.Options{})
+//	server.OnConnect("/", func(s *socketio.Socket, auth json.RawMessage, r *http.Request) error {
+//		s.Join("lobby")
+//		s.On("say", func(e *socketio.Event) {
+//			var text string
+//			if err := e.Decode(0, &text); err != nil {
+//				e.Ack("say what?")
+//				return
+//			}
+//			server.To("/", "lobby").Except(s).Emit("said", text)
+//			e.Ack("done")
+//		})
+//		return nil // or an error, for a client that is not welcome
+//	})
+//	http.Handle("/socket.io/", server)
+//
 // A client's session carries a [Socket] for each namespace it is connected to. What a session has sent is acted upon in order, by one
 // goroutine at a time that exists only while there is something to do: the functions given to OnConnect, On, OnAny and OnDisconnect
 // run on it, never two at once for one session, and may wait. Meanwhile heartbeats and acknowledgements are still read, until as
-// much waits as a session may have waiting; then the client has to wait too. These functions must not panic.
+// much waits as a session may have waiting: 256 packets or MaxPayload bytes; then the client has to wait too, and for longer than its
+// heartbeat allows it is taken for dead. These functions heed [Socket.Context] if they wait, as Close waits for them, and must not
+// panic.
 //
 // Sending never waits: it queues, and whoever does not fetch what is queued for it is closed. An event for many is encoded once, see
 // [Encode] and [Server.To].
@@ -143,7 +161,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Sessions is how many there are, connected to a namespace or not.
 func (s *Server) Sessions() int { return s.engine.Sessions() }
 
-// Close closes all sessions with ReasonShutdown, and waits until every function of OnDisconnect has returned.
+// Close closes all sessions with ReasonShutdown, and waits until the functions of all sockets have returned, OnDisconnect's last.
 func (s *Server) Close() {
 	s.engine.Close()
 	s.workers.Wait()
