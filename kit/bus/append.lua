@@ -1,14 +1,17 @@
 -- Appends one event. It names the event before it, by which readers notice that events between were dropped.
 -- KEYS: the stream, what groups have lost. ARGV: payload, most events, most age in ms, whether to drop what groups need.
-local last, length, first = '0-0', 0, nil
-local info = redis.pcall('XINFO', 'STREAM', KEYS[1])
-if info.err then
-	if not string.find(info.err, 'no such key', 1, true) then return info end
+local last = '0-0'
+local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
+if newest then
+	last = newest[1]
 else
-	for i = 1, #info, 2 do
-		if info[i] == 'last-generated-id' then last = info[i + 1] end
-		if info[i] == 'length' then length = info[i + 1] end
-		if info[i] == 'first-entry' and info[i + 1] then first = info[i + 1][1] end
+	local info = redis.pcall('XINFO', 'STREAM', KEYS[1]) -- it may have had events
+	if info.err then
+		if not string.find(info.err, 'no such key', 1, true) then return info end
+	else
+		for i = 1, #info, 2 do
+			if info[i] == 'last-generated-id' then last = info[i + 1] end
+		end
 	end
 end
 
@@ -20,28 +23,9 @@ local function before(a, b)
 	return #as < #bs or #as == #bs and as < bs
 end
 
--- Trimming comes first: if it is denied, nothing was appended.
-local most, age, force = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == '1'
-local slack = math.min(math.floor(most / 10), 1000)
-local cut
-if most > 0 and length >= most + slack then
-	-- At most so many in one step, which must stay short.
-	local some = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', math.min(length + 1 - most, 1000) + 1)
-	cut = some[#some][1]
-end
-if age > 0 and first then
-	local now = redis.call('TIME')
-	local oldest = string.format('%.0f-0', tonumber(now[1]) * 1000 + math.floor(tonumber(now[2]) / 1000) - age)
-	if before(first, oldest) and (not cut or before(cut, oldest)) then
-		local some = redis.call('XRANGE', KEYS[1], '-', '(' .. oldest, 'COUNT', 1000)
-		local reached = #some > 0 and some[#some][1] or first
-		local after = redis.call('XRANGE', KEYS[1], '(' .. reached, '+', 'COUNT', 1)
-		reached = #after > 0 and after[1][1] or oldest
-		if not cut or before(cut, reached) then cut = reached end
-	end
-end
-if cut then
-	local cuts = {}
+-- trim drops what is before an id, as far as the groups let it.
+local function trim(cut)
+	local force, cuts = ARGV[4] == '1', {}
 	for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
 		local g = {}
 		for i = 1, #group, 2 do g[group[i]] = group[i + 1] end
@@ -53,14 +37,41 @@ if cut then
 		cuts[g['name']] = needs
 		if not force and before(needs, cut) then cut = needs end
 	end
-	if first and before(first, cut) then
-		if force then
-			local lastdropped = redis.call('XREVRANGE', KEYS[1], '(' .. cut, '-', 'COUNT', 1)
-			for name, needs in pairs(cuts) do
-				if #lastdropped > 0 and before(needs, lastdropped[1][1]) then redis.call('HSET', KEYS[2], name, lastdropped[1][1]) end
-			end
+	if force then
+		local dropped = redis.call('XREVRANGE', KEYS[1], '(' .. cut, '-', 'COUNT', 1)[1]
+		for name, needs in pairs(cuts) do
+			if dropped and before(needs, dropped[1]) then redis.call('HSET', KEYS[2], name, dropped[1]) end
 		end
-		redis.call('XTRIM', KEYS[1], 'MINID', '=', cut)
+	end
+	redis.call('XTRIM', KEYS[1], 'MINID', '=', cut)
+end
+
+-- Trimming comes first: if it is denied, nothing was appended. It takes at most so many in one step, which must stay short.
+local atonce = 1000
+local most, age = tonumber(ARGV[2]), tonumber(ARGV[3])
+local cut
+if most > 0 then
+	local excess = redis.call('XLEN', KEYS[1]) + 1 - most
+	if excess > math.min(math.floor(most / 10), 1000) then
+		local drop = math.min(excess, atonce)
+		local some = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', drop + 1)
+		if #some > drop then
+			cut = some[#some][1]
+		else -- none stays beside the new one
+			local ms, seq = string.match(last, '^(%d+)-(%d+)$')
+			cut = string.format('%s-%.0f', ms, tonumber(seq) + 1)
+		end
 	end
 end
+if age > 0 and newest then
+	local now = redis.call('TIME')
+	local oldest = string.format('%.0f-0', tonumber(now[1]) * 1000 + math.floor(tonumber(now[2]) / 1000) - age)
+	local some = redis.call('XRANGE', KEYS[1], '-', '(' .. oldest, 'COUNT', 1)
+	if #some > 0 then
+		some = redis.call('XRANGE', KEYS[1], '-', '(' .. oldest, 'COUNT', atonce + 1)
+		local reached = #some > atonce and some[#some][1] or oldest
+		if not cut or before(cut, reached) then cut = reached end
+	end
+end
+if cut then trim(cut) end
 return redis.call('XADD', KEYS[1], '*', 'prev', last, 'event', ARGV[1])

@@ -13,10 +13,9 @@ import (
 	"github.com/parley-chat/parley/kit/redistest"
 )
 
-// afterGap publishes until a message arrives: what is published after the last gap does, and before it there may be several.
+// afterGap publishes until a message arrives: what is published after the last gap does, and there may be several.
 func afterGap(t *testing.T, h *heard, channel string, publish func(payload string) error) {
 	t.Helper()
-	h.hasGap(t, channel)
 	n := 0
 	until(t, "a message in "+channel+" after the gap", func() bool {
 		n++
@@ -60,9 +59,11 @@ func TestListenerFollowsSentinelFailover(t *testing.T) {
 	wantNoError(t, l.Subscribe(t.Context(), "a"))
 	wantNoError(t, l.SSubscribe(t.Context(), "s"))
 	set.Servers[0].Pause() // its connections stay open
+	h.hasGap(t, "a")
 	afterGap(t, h, "a", func(p string) error {
 		return client.Do(t.Context(), client.B().Publish().Channel("a").Message(p).Build()).Error()
 	})
+	h.hasGap(t, "s")
 	afterGap(t, h, "s", func(p string) error {
 		return client.Do(t.Context(), client.B().Spublish().Channel("s").Message(p).Build()).Error()
 	})
@@ -137,6 +138,7 @@ func TestListenerFollowsClusterFailover(t *testing.T) {
 	wantNoError(t, l.SSubscribe(t.Context(), name))
 	wantNoError(t, l.Subscribe(t.Context(), "plain"))
 	set.Masters[0].Kill()
+	h.hasGap(t, name)
 	afterGap(t, h, name, func(p string) error {
 		return client.Do(t.Context(), client.B().Spublish().Channel(name).Message(p).Build()).Error()
 	})
@@ -198,9 +200,83 @@ func TestListenerWaitsForMaster(t *testing.T) {
 	set.Masters[1].Restart()
 	for _, name := range names {
 		if slot := int(slotOf(client, name)); slot >= 16384/3 && slot < 16384*2/3 {
+			h.hasGap(t, name)
 			afterGap(t, h, name, func(p string) error {
 				return client.Do(t.Context(), client.B().Spublish().Channel(name).Message(p).Build()).Error()
 			})
 		}
 	}
+}
+
+// A node that is cut off from the others goes on answering but may hear nothing: when it is back, that was a gap.
+func TestListenerCutOff(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds to start")
+	}
+	t.Parallel()
+	set := redistest.StartCluster(t)
+	client := set.Client(t)
+	l, h := listen(t, client, ListenOptions{Heartbeat: 100 * time.Millisecond, Timeout: 2 * time.Second})
+	name := ""
+	for i := 0; name == ""; i++ {
+		if n := fmt.Sprint("room:", i); int(slotOf(client, n)) < 5000 {
+			name = n
+		}
+	}
+	wantNoError(t, l.SSubscribe(t.Context(), name))
+	state := func(want string) {
+		t.Helper()
+		until(t, "the state "+want, func() bool {
+			info, _ := set.Masters[0].Do("CLUSTER", "INFO")
+			return strings.Contains(info, "cluster_state:"+want)
+		})
+	}
+	set.Masters[1].Pause()
+	set.Masters[2].Pause()
+	state("fail")
+	beats := func() int { return set.Masters[0].Commands()["cluster|info"] }
+	for seen := beats(); beats() < seen+3; {
+	}
+	h.mu.Lock()
+	if len(h.gaps) != 0 {
+		t.Errorf("gaps %v before it was over", h.gaps)
+	}
+	h.mu.Unlock()
+	set.Masters[1].Resume()
+	set.Masters[2].Resume()
+	h.hasGap(t, name)
+	state("ok")
+	afterGap(t, h, name, func(p string) error {
+		return client.Do(t.Context(), client.B().Spublish().Channel(name).Message(p).Build()).Error()
+	})
+}
+
+// RESP2 has a connection for subscriptions beside the one for commands.
+func TestListenerResp2(t *testing.T) {
+	server := redistest.Start(t)
+	option := server.Option()
+	option.AlwaysRESP2, option.DisableCache = true, true
+	client, err := rueidis.NewClient(option)
+	wantNoError(t, err)
+	defer client.Close()
+	l, h := listen(t, client, ListenOptions{Heartbeat: 20 * time.Millisecond})
+	wantNoError(t, l.Subscribe(t.Context(), "a", "b"))
+	wantNoError(t, l.SSubscribe(t.Context(), "s"))
+	wantNoError(t, l.PSubscribe(t.Context(), "p.*"))
+	l.Unsubscribe("b")
+	spublish(t, client, "s", "1")
+	h.has(t, "s 1")
+	killSubscribers(t, client)
+	h.hasGap(t, "a")
+	h.hasGap(t, "p.*")
+	publish(t, client, "a", "2")
+	publish(t, client, "p.x", "3")
+	h.has(t, "a 2")
+	h.has(t, "p.x 3")
+
+	topic := newTopic(t, client, TopicOptions{})
+	fill(t, topic, 1, 3)
+	wantInOrder(t, follow(t, topic, Beginning), 1, 3)
+	w, _ := work(t, topic, GroupOptions{}, fine)
+	w.has(t, numbers(1, 3)...)
 }

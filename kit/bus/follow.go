@@ -16,7 +16,7 @@ const (
 	// readAtOnce bounds the events of one read.
 	readAtOnce = 100
 	// longestBlock bounds how long a read waits on the server, after which its connection was alive.
-	longestBlock = 5 * time.Second
+	longestBlock = 2 * time.Second
 )
 
 // Following is what [Topic.Follow] may be told besides; the zero value is ready to use.

@@ -224,15 +224,15 @@ func (r *runner) serve(ctx context.Context) error {
 		if n == 0 {
 			return ctx.Err()
 		}
-		if now := t.home(); now != home {
-			r.give(n)
-			return fmt.Errorf("the server is now %s, no longer %s", now, home)
-		}
 		next = r.sooner(next)
 		var got []Delivery
 		var err error
 		if wait := time.Until(next); wait <= 0 {
 			now := time.Now()
+			if is := t.home(); is != home {
+				r.give(n)
+				return fmt.Errorf("the server is now %s, no longer %s", is, home)
+			}
 			if got, err = r.claim(ctx, n); len(got) < n {
 				r.looked(now)
 				next = now.Add(every)

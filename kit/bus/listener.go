@@ -358,7 +358,10 @@ func (l *Listener) keep(ctx context.Context) {
 				return
 			}
 		}
-		if l.cluster {
+		l.mu.Lock()
+		idle := len(l.channels) == 0
+		l.mu.Unlock()
+		if l.cluster && !idle {
 			views, err := l.look(ctx)
 			if err != nil {
 				if ctx.Err() == nil {

@@ -202,6 +202,25 @@ func TestTopicByAge(t *testing.T) {
 	}
 }
 
+func TestTopicByLength(t *testing.T) {
+	client := redistest.Start(t).Client(t)
+	for most, upTo := range map[int64]int64{1: 1, 2: 2, 50: 55} {
+		topic, err := NewTopic(client, fmt.Sprint("most", most), TopicOptions{MaxLength: most})
+		wantNoError(t, err)
+		r := follow(t, topic, Beginning)
+		for i := range 200 {
+			fill(t, topic, i, i)
+			n, err := client.Do(t.Context(), client.B().Xlen().Key(topic.stem).Build()).AsInt64()
+			wantNoError(t, err)
+			if n > upTo || int64(i) >= most && n < most {
+				t.Fatalf("%d events are kept of at most %d", n, most)
+			}
+			r.has(t, i+1)
+		}
+		wantInOrder(t, r, 0, 199)
+	}
+}
+
 func TestTopicOptions(t *testing.T) {
 	client := redistest.Start(t).Client(t)
 	for _, name := range []string{"", "a{b", "a}b"} {
