@@ -1,7 +1,7 @@
 // Command bench starts the real server and measures what the design promises: server CPU time per delivery,
 // memory per idle connection, durable sends per second, the cost of history, and the start.
 //
-//	go run ./bench [-only fanout,memory] [-seconds 5]
+//	go run ./bench [-only fanout,memory] [-store embedded,redis] [-seconds 5]
 //
 // It prints one JSON line per figure and a table at the end. Clients run in this process, on the same machine, so
 // that wall-clock figures include them; CPU and memory are the server's alone, read from /proc. Linux only.
@@ -37,10 +37,14 @@ type bench struct {
 	dir     string
 	seconds time.Duration
 	figures []figure
+	store   string // embedded or redis
 }
 
 // report keeps and prints a figure; the goal is an upper bound, or a lower one if atLeast.
 func (b *bench) report(name string, value float64, unit string, goal float64, atLeast bool) {
+	if b.store == "redis" {
+		name += ", Redis"
+	}
 	f := figure{Name: name, Value: value, Unit: unit, Goal: fmt.Sprintf("≤ %g", goal), Met: value <= goal}
 	if atLeast {
 		f.Goal, f.Met = fmt.Sprintf("≥ %g", goal), value >= goal
@@ -52,6 +56,7 @@ func (b *bench) report(name string, value float64, unit string, goal float64, at
 
 func main() {
 	only := flag.String("only", "", "measure only these, comma-separated: start, fanout, memory, sends, history")
+	stores := flag.String("store", "embedded,redis", "stores to measure, comma-separated")
 	seconds := flag.Int("seconds", 5, "seconds that each load lasts")
 	floor := flag.String("floor", "", "connections,rate,duration: be the server that only writes (used by the benchmark itself)")
 	flag.Parse()
@@ -71,13 +76,13 @@ func main() {
 		}
 		return
 	}
-	if err := run(*only, time.Duration(*seconds)*time.Second); err != nil {
+	if err := run(*only, *stores, time.Duration(*seconds)*time.Second); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(only string, seconds time.Duration) error {
+func run(only, stores string, seconds time.Duration) error {
 	dir, err := os.MkdirTemp("", "parley-bench")
 	if err != nil {
 		return err
@@ -90,16 +95,25 @@ func run(only string, seconds time.Duration) error {
 	if err := build.Run(); err != nil {
 		return fmt.Errorf("build: %w (run it from the root of the repository)", err)
 	}
-	for _, part := range []struct {
-		name string
-		run  func() error
-	}{{"start", b.start}, {"fanout", b.fanout}, {"memory", b.memory}, {"sends", b.sends}, {"history", b.history}} {
-		if only != "" && !slices.Contains(strings.Split(only, ","), part.name) {
+	for _, b.store = range strings.Split(stores, ",") {
+		if b.store != "embedded" && b.store != "redis" {
+			return fmt.Errorf("-store: %q is neither embedded nor redis", b.store)
+		}
+		if _, err := exec.LookPath("redis-server"); b.store == "redis" && err != nil {
+			fmt.Fprintln(os.Stderr, "there is no redis-server: its columns are left out (make needs installs it)")
 			continue
 		}
-		fmt.Fprintln(os.Stderr, "measuring", part.name)
-		if err := part.run(); err != nil {
-			return fmt.Errorf("%s: %w", part.name, err)
+		for _, part := range []struct {
+			name string
+			run  func() error
+		}{{"start", b.start}, {"fanout", b.fanout}, {"memory", b.memory}, {"sends", b.sends}, {"history", b.history}} {
+			if only != "" && !slices.Contains(strings.Split(only, ","), part.name) {
+				continue
+			}
+			fmt.Fprintln(os.Stderr, "measuring", part.name, "with the store:", b.store)
+			if err := part.run(); err != nil {
+				return fmt.Errorf("%s: %w", part.name, err)
+			}
 		}
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -26,9 +25,9 @@ type server struct {
 }
 
 // startServer starts one on a data directory, with limits off, and waits for its first answer.
-func (b *bench) startServer(data string, args ...string) (*server, error) {
-	cmd := exec.CommandContext(b.ctx, b.binary, append([]string{"serve", "--listen", "127.0.0.1:0", "--data", data, "--sign-up", "open",
-		"--max-sends=-1", "--max-calls=-1", "--max-logins=-1", "--max-socket-frames=-1", "--max-user-sockets=100000", "--log-level=warn"}, args...)...)
+func (b *bench) startServer(d data, args ...string) (*server, error) {
+	cmd := exec.CommandContext(b.ctx, b.binary, append(append([]string{"serve", "--listen", "127.0.0.1:0", "--sign-up", "open",
+		"--max-sends=-1", "--max-calls=-1", "--max-logins=-1", "--max-socket-frames=-1", "--max-user-sockets=100000", "--log-level=warn"}, d.args()...), args...)...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -170,5 +169,3 @@ func (s *server) settle() (float64, error) {
 	}
 	return last, err
 }
-
-func (b *bench) data(name string) string { return filepath.Join(b.dir, name) }
