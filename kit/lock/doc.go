@@ -19,7 +19,7 @@
 // Redis keeps a lock for [Options.Lease], so that a holder that dies does not keep it for ever. A holder that lives extends it in
 // the background. If that does not work, because Redis is away or has forgotten the lock, [Lock.Context] ends with the cause
 // [ErrLost]: before the lease can have ended in Redis, since it is measured by the local monotonic clock from before the lease was
-// asked for, less a hundredth of it for clocks of different speed.
+// asked for, less a twentieth of it for clocks of different speed and a busy machine.
 //
 // That reaches a process that runs. One that is stopped for longer than its lease, by a debugger, a hypervisor or a long
 // pause, goes on without knowing for a moment. For this there is [Lock.Token], a number that grows with every holder: hand it

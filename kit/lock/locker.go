@@ -60,8 +60,8 @@ func New(client rueidis.Client, opt Options) (*Locker, error) {
 }
 
 // NewQuorum returns a locker on several masters that know nothing of each other: a lock is held when more than half of them
-// grant it (Redlock). Three or five are sensible. All lockers must name the same masters, best in the same order, because
-// waiting callers are woken through the first. The clients stay the caller's and must outlive the locker.
+// grant it (Redlock). Three or five are sensible. All lockers must name the same masters, in the same order, because
+// waiting callers are woken through the first. ErrHeld then also says that nobody won the vote. The clients stay the caller's and must outlive the locker.
 func NewQuorum(clients []rueidis.Client, opt Options) (*Locker, error) {
 	if len(clients) < 3 {
 		return nil, fmt.Errorf("lock: a quorum of %d masters survives the loss of none: at least 3 are needed", len(clients))
@@ -174,8 +174,9 @@ func (k *Locker) lock(ctx, parent context.Context, name string) (*Lock, error) {
 	}
 	defer k.work.Done()
 	keys := k.keys(name)
+	woken := false
 	for attempt := 1; ; attempt++ {
-		l, pause, err := k.try(ctx, parent, name, keys, true)
+		l, next, err := k.try(ctx, parent, name, keys, true)
 		switch {
 		case l != nil:
 			return l, nil
@@ -190,7 +191,18 @@ func (k *Locker) lock(ctx, parent context.Context, name string) (*Lock, error) {
 		case attempt == k.opt.Attempts:
 			return nil, fmt.Errorf("%w: %q, after %d attempts", ErrHeld, name, attempt)
 		}
-		if err := k.wait(ctx, keys, pause, attempt > 1); err != nil {
+		switch {
+		case next.draw:
+			err = k.sleep(ctx, next.pause)
+		case woken && len(k.masters) > 1:
+			// The first master woke us, while the unlocker's word may still be on its way to the others.
+			woken = false
+			err = k.sleep(ctx, time.Millisecond+mathrand.N(20*time.Millisecond))
+		default:
+			woken = true
+			err = k.wait(ctx, keys, next.pause, attempt > 1)
+		}
+		if err != nil {
 			if ctx.Err() != nil {
 				err = fmt.Errorf("%w: %q: %w", ErrHeld, name, err)
 			}
@@ -199,8 +211,14 @@ func (k *Locker) lock(ctx, parent context.Context, name string) (*Lock, error) {
 	}
 }
 
-// try asks once. With neither a lock nor an error another has it, and pause is how long to wait for a wake-up.
-func (k *Locker) try(ctx, parent context.Context, name string, keys keys, waiting bool) (l *Lock, pause time.Duration, err error) {
+// refusal is what to do when another has the lock: wait for a wake-up, but not longer than the pause.
+type refusal struct {
+	pause time.Duration
+	draw  bool // nobody won the vote, and so nobody will wake
+}
+
+// try asks once. With neither a lock nor an error it was refused.
+func (k *Locker) try(ctx, parent context.Context, name string, keys keys, waiting bool) (*Lock, refusal, error) {
 	id := k.id + strconv.FormatUint(k.serial.Add(1), 36)
 	args := []string{id, k.lease, "0", "1"}
 	if waiting {
@@ -220,30 +238,28 @@ func (k *Locker) try(ctx, parent context.Context, name string, keys keys, waitin
 		deadline := start.Add(k.opt.Lease - k.opt.drift())
 		if err == nil && time.Now().Before(deadline) {
 			l, err := k.hold(parent, name, keys, id, token, deadline)
-			return l, 0, err
+			return l, refusal{}, err
 		}
 		k.forget(keys, id)
 		if err == nil {
 			err = errors.New("the answer took as long as the lease")
 		}
-		return nil, 0, fmt.Errorf("lock: acquire %q: %w", name, err)
+		return nil, refusal{}, fmt.Errorf("lock: acquire %q: %w", name, err)
 	case failed:
-		if _, refusal := errors.AsType[*rueidis.RedisError](votes.err); !refusal || len(k.masters) > 1 {
+		// A refusal in so many words took nothing.
+		if _, ok := errors.AsType[*rueidis.RedisError](votes.err); !ok || len(k.masters) > 1 {
 			k.forget(keys, id)
 		}
-		return nil, 0, fmt.Errorf("lock: acquire %q: %w", name, votes.err)
+		return nil, refusal{}, fmt.Errorf("lock: acquire %q: %w", name, votes.err)
 	}
-	pause = k.opt.Delay - time.Duration(k.opt.Jitter*mathrand.Float64()*float64(k.opt.Delay))
+	pause := k.opt.Delay - time.Duration(k.opt.Jitter*mathrand.Float64()*float64(k.opt.Delay))
 	if len(k.masters) > 1 {
 		// Some may have granted it. They are asked to forget before the next attempt, which they would be in the way of.
 		k.ask(context.WithoutCancel(ctx), k.releaser(keys, id))
-		if votes.verdict == split {
-			err = k.sleep(ctx, pause)
-		}
-		return nil, pause, err
+		return nil, refusal{pause, votes.verdict == split}, nil
 	}
 	left := time.Duration(-votes.highest) * time.Millisecond
-	return nil, min(pause, left+time.Millisecond+mathrand.N(min(k.opt.Lease/50, 50*time.Millisecond))), nil
+	return nil, refusal{pause: min(pause, left+time.Millisecond+mathrand.N(min(k.opt.Lease/50, 50*time.Millisecond)))}, nil
 }
 
 // forget releases, without waiting for it, what an attempt may have taken whose answer nobody waited for. The attempt may still be under

@@ -81,9 +81,10 @@ func (opt Options) complete(masters int) (Options, error) {
 	return opt, nil
 }
 
-// drift is by how much the local end of a lease comes before that in Redis, for clocks that run at different speeds.
+// drift is by how much the local end of a lease comes before that in Redis, for clocks that run at different speeds and for a busy
+// machine, that runs a goroutine late.
 func (opt Options) drift() time.Duration {
-	return opt.Lease/100 + 2*time.Millisecond
+	return opt.Lease/20 + 2*time.Millisecond
 }
 
 // A lock's keys: token, owner, waiting, baton. Each script takes a run of them.

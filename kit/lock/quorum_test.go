@@ -223,8 +223,12 @@ func TestQuorumVotes(t *testing.T) {
 // Those who wait are woken, not polled for.
 func TestQuorumWakeUp(t *testing.T) {
 	servers := startMasters(t, 3)
-	ours, theirs := servers.locker(t, patient), servers.locker(t, patient)
-	for range 5 {
+	opt := patient
+	opt.Delay = 2 * time.Second
+	ours, theirs := servers.locker(t, opt), servers.locker(t, opt)
+	const rounds = 10
+	start := time.Now()
+	for range rounds {
 		l := mustLock(t, ours, "w")
 		got := make(chan error, 1)
 		go func() {
@@ -239,5 +243,9 @@ func TestQuorumWakeUp(t *testing.T) {
 		if err := <-got; err != nil {
 			t.Fatal(err)
 		}
+	}
+	// A vote that comes between may cost a delay now and then.
+	if took := time.Since(start); took > rounds/2*opt.Delay {
+		t.Errorf("%d handovers took %s", rounds, took)
 	}
 }
