@@ -126,6 +126,10 @@ type kept struct {
 	Expires int64  `json:"expires"`
 }
 
+func keep(s chat.Session) kept {
+	return kept{s.TokenHash, s.Agent, s.Addr, s.CreatedAt.UnixMilli(), s.SeenAt.UnixMilli(), s.ExpiresAt.UnixMilli()}
+}
+
 func (k kept) session(id chat.SessionID, user chat.UserID) chat.Session {
 	return chat.Session{
 		ID: id, User: user, TokenHash: k.Token, Agent: k.Agent, Addr: k.Addr,
@@ -144,7 +148,7 @@ func (s *Store) CreateSession(ctx context.Context, n chat.Session) error {
 }
 
 func (s *Store) createSession(ctx context.Context, n chat.Session) error {
-	b, err := json.Marshal(kept{n.TokenHash, n.Agent, n.Addr, n.CreatedAt.UnixMilli(), n.SeenAt.UnixMilli(), n.ExpiresAt.UnixMilli()})
+	b, err := json.Marshal(keep(n))
 	if err != nil {
 		return err
 	}
@@ -256,16 +260,25 @@ func (s *Store) Sessions(ctx context.Context, user chat.UserID) ([]chat.Session,
 	if err != nil {
 		return nil, failed("sessions", err)
 	}
-	var sessions []chat.Session
-	for id, text := range all {
-		var k kept
-		if err := json.Unmarshal([]byte(text), &k); err != nil {
-			return nil, failed("session "+id, err)
-		}
-		sessions = append(sessions, k.session(chat.SessionID(id), user))
+	sessions, err := scanSessions(user, all)
+	if err != nil {
+		return nil, failed("sessions", err)
 	}
 	slices.SortFunc(sessions, func(a, b chat.Session) int {
 		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(b.ID, a.ID))
 	})
+	return sessions, nil
+}
+
+// scanSessions reads a person's sessions, in no order.
+func scanSessions(user chat.UserID, all map[string]string) ([]chat.Session, error) {
+	var sessions []chat.Session
+	for id, text := range all {
+		var k kept
+		if err := json.Unmarshal([]byte(text), &k); err != nil {
+			return nil, fmt.Errorf("session %s: %w", id, err)
+		}
+		sessions = append(sessions, k.session(chat.SessionID(id), user))
+	}
 	return sessions, nil
 }

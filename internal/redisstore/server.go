@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/redis/rueidis"
@@ -88,20 +89,30 @@ func (s *Store) arrive(ctx context.Context, user chat.UserID) (chat.Account, err
 	if err != nil {
 		return chat.Account{}, err
 	}
-	version, body, _ := strings.Cut(text, " ")
-	var a keptAccount
-	if err := json.Unmarshal([]byte(body), &a); err != nil {
+	version, a, err := scanArriving(text)
+	if err != nil {
 		return chat.Account{}, fmt.Errorf("arriving account %s: %w", user, err)
 	}
 	public, err := json.Marshal(a.User)
 	if err != nil {
 		return chat.Account{}, err
 	}
-	if _, err := s.run(ctx, &accountScript, []string{s.keys.user(user, "account")}, []string{version, string(public), a.Key, a.Password}); err != nil {
+	if _, err := s.run(ctx, &accountScript, []string{s.keys.user(user, "account")}, []string{num(version), string(public), a.NameKey, a.Password}); err != nil {
 		return chat.Account{}, err
 	}
 	if _, err := s.run(ctx, &arrivedScript, []string{s.keys.server("arriving")}, []string{string(user), text}); err != nil {
 		return chat.Account{}, err
 	}
-	return chat.Account{User: a.User, NameKey: a.Key, Password: a.Password}, nil
+	return a, nil
+}
+
+// scanArriving reads "<version> <account>": the version is the number of the event that announced it.
+func scanArriving(text string) (version int64, a chat.Account, err error) {
+	n, body, _ := strings.Cut(text, " ")
+	if version, err = strconv.ParseInt(n, 10, 64); err != nil {
+		return 0, a, err
+	}
+	var k keptAccount
+	err = json.Unmarshal([]byte(body), &k)
+	return version, chat.Account{User: k.User, NameKey: k.Key, Password: k.Password}, err
 }

@@ -55,8 +55,8 @@ func Open(ctx context.Context, client rueidis.Client, o Options) (*Store, error)
 	if o.Prefix == "" {
 		o.Prefix = "parley"
 	}
-	if strings.ContainsAny(o.Prefix, "{} \r\n") {
-		return nil, fmt.Errorf("the prefix %q must have neither braces nor spaces", o.Prefix)
+	if err := checkPrefix(o.Prefix); err != nil {
+		return nil, err
 	}
 	if o.ReplicaTimeout == 0 {
 		o.ReplicaTimeout = time.Second
@@ -82,9 +82,19 @@ func Open(ctx context.Context, client rueidis.Client, o Options) (*Store, error)
 	if n, err := strconv.Atoi(about["layout"]); err != nil || n > layout {
 		return nil, fmt.Errorf("the data under %q have layout %q, and this version knows %d: use a newer Parley", o.Prefix, about["layout"], layout)
 	}
+	if err := s.whole(about); err != nil {
+		return nil, err
+	}
 	s.epoch = about["epoch"]
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s, nil
+}
+
+func checkPrefix(prefix string) error {
+	if strings.ContainsAny(prefix, "{} \r\n") {
+		return fmt.Errorf("the prefix %q must have neither braces nor spaces", prefix)
+	}
+	return nil
 }
 
 // Close makes every later call fail with chat.ErrUnavailable.

@@ -75,6 +75,9 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 	}
 	s.writing = c
 	undo = append(undo, c.close)
+	if err = isWhole(c, dir); err != nil {
+		return nil, err
+	}
 	if s.epoch, err = ensureEpoch(c); err != nil {
 		return nil, err
 	}
@@ -119,7 +122,7 @@ func openWriter(path string) (*conn, error) {
 
 func migrateAfterPragmas(c *conn, path string) error {
 	if _, err := pragma(c, "user_version"); err != nil {
-		return migrate(c, path) // tells what is wrong
+		return upgrade(c, path) // tells what is wrong
 	}
 	for _, p := range []string{
 		"journal_mode = WAL",
@@ -133,7 +136,7 @@ func migrateAfterPragmas(c *conn, path string) error {
 			return fmt.Errorf("open %s: PRAGMA %s: %w", path, p, err)
 		}
 	}
-	return migrate(c, path)
+	return upgrade(c, path)
 }
 
 // Close finishes the calls that were taken and closes the database. Later calls fail with

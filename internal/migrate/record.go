@@ -1,0 +1,110 @@
+package migrate
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/parley-chat/parley/internal/chat"
+)
+
+// Head is the end of a log. The zero Head is that of an empty one.
+type Head struct {
+	Seq int64
+	ID  string
+	// Event is the newest event, nil if it is a message. What speaks of the source's epoch in it is to be
+	// replaced by the destination's.
+	Event *chat.Event
+}
+
+// Room is a room with the end of its log. No is the number of its newest message, 0 for none; messages up to Trimmed are gone.
+type Room struct {
+	Room    chat.Room
+	Head    Head
+	No      int64
+	Trimmed int64
+}
+
+// Member is a person's place in a room, and how far they have read it.
+type Member struct {
+	chat.Member
+	ReadNo int64
+}
+
+// Message is a message and what its event says beyond it.
+type Message struct {
+	chat.Message
+	By   chat.UserID
+	Prev string // id of the event before, empty if that is the message before, and it is there
+}
+
+// Person is an account and all that is that person's alone. A log, a list or a session without an account is nobody's,
+// and is left behind.
+type Person struct {
+	Account  chat.Account
+	Head     Head
+	Rooms    []chat.RoomID  // on their list, sorted
+	Sessions []chat.Session // sorted by id; expired ones too
+}
+
+// Send is one that is remembered, so that its repetition is recognised. All stores make the hash of the same: the stream,
+// who sends, the device and the client's id.
+type Send struct {
+	Room chat.RoomID
+	No   int64 // of the message that it became
+	Hash [16]byte
+	At   time.Time // of that message
+}
+
+// Batch is what is written together. Its parts are in the order of the fields: a message's room is in it or in one before.
+type Batch struct {
+	Rooms    []Room
+	Members  []Member
+	Messages []Message
+	Sends    []Send
+	People   []Person
+	Invites  []chat.Invite
+	Server   *Head
+}
+
+// Source gives what a store holds, which nobody changes meanwhile. A page that is empty is the end. What it
+// returns is the caller's. It is used by one goroutine at a time.
+type Source interface {
+	// Epoch names these data.
+	Epoch() string
+	// Rooms returns rooms with id > after, by id.
+	Rooms(ctx context.Context, after chat.RoomID, limit int) ([]Room, error)
+	// Members returns members with user id > after, by user id.
+	Members(ctx context.Context, room chat.RoomID, after chat.UserID, limit int) ([]Member, error)
+	// Messages returns messages with a number > after, by number.
+	Messages(ctx context.Context, room chat.RoomID, after int64, limit int) ([]Message, error)
+	// Sends gives those that became messages at since or later, some at a time and in any order; one may come twice.
+	Sends(ctx context.Context, since time.Time, give func([]Send) error) error
+	// People returns people with id > after, by id.
+	People(ctx context.Context, after chat.UserID, limit int) ([]Person, error)
+	// Invites returns unused invites, by time and id, after the given one; the zero Invite is before the first.
+	Invites(ctx context.Context, after chat.Invite, limit int) ([]chat.Invite, error)
+	// Server returns the end of the server's log.
+	Server(ctx context.Context) (Head, error)
+	// Forgotten counts those of the sends that a repetition would not be recognised for.
+	Forgotten(ctx context.Context, sends []Send) (int, error)
+}
+
+// Destination takes a migration. Until it is finished, the store refuses to be opened for anything else.
+type Destination interface {
+	// Unfinished returns what was last kept of a migration that was begun here, nil if the destination
+	// is empty. [ErrNotEmpty] if it holds anything else.
+	Unfinished(ctx context.Context) ([]byte, error)
+	// Begin keeps the state of a migration that is about to start.
+	Begin(ctx context.Context, state []byte) error
+	// Write writes a batch and keeps the state with it, or after it. What was written since the state that
+	// is kept may be written again.
+	Write(ctx context.Context, b *Batch, state []byte) error
+	// Source reads what was written.
+	Source() Source
+	// Finish makes the store usable and forgets the migration.
+	Finish(ctx context.Context) error
+}
+
+// ErrNotEmpty is what a destination says that holds something else than an unfinished migration.
+var ErrNotEmpty = errors.New("there are data already")
