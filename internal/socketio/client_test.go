@@ -16,20 +16,26 @@ import (
 	"github.com/parley-chat/parley/internal/socketio"
 )
 
-// needClients installs the official clients where they are not. Without Node.js the test is skipped, except in CI.
+// needClients installs the official clients if they are not there as the lock file says. Without Node.js the test is skipped, except
+// in CI.
 func needClients(t *testing.T) {
 	t.Helper()
-	if _, err := os.Stat(filepath.Join("testdata", "node_modules", ".package-lock.json")); err == nil {
-		return
+	for _, tool := range []string{"node", "npm"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			if os.Getenv("CI") == "true" {
+				t.Fatal(err)
+			}
+			t.Skip("the official clients need Node.js and npm, which are not here")
+		}
 	}
-	npm, err := exec.LookPath("npm")
-	if err != nil && os.Getenv("CI") != "true" {
-		t.Skip("the official clients need Node.js and npm, which are not here")
-	}
+	lock, err := os.Stat(filepath.Join("testdata", "package-lock.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), npm, "ci", "--no-fund", "--no-audit")
+	if there, err := os.Stat(filepath.Join("testdata", "node_modules", ".package-lock.json")); err == nil && there.ModTime().After(lock.ModTime()) {
+		return
+	}
+	cmd := exec.CommandContext(t.Context(), "npm", "ci", "--no-fund", "--no-audit")
 	cmd.Dir = "testdata"
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("npm ci: %v\n%s", err, out)

@@ -15,11 +15,13 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// suiteOptions are those of the official suites.
+func suiteOptions() socketio.Options {
+	return socketio.Options{PingInterval: 300 * time.Millisecond, PingTimeout: 200 * time.Millisecond, ConnectTimeout: time.Second}
+}
+
 // newSuiteServer is the server that the official suite is written for.
 func newSuiteServer(opt socketio.Options) *socketio.Server {
-	if opt.PingInterval == 0 {
-		opt.PingInterval, opt.PingTimeout, opt.ConnectTimeout = 300*time.Millisecond, 200*time.Millisecond, time.Second
-	}
 	server := socketio.New(opt)
 	greet := func(s *socketio.Socket, auth json.RawMessage) {
 		if auth == nil {

@@ -4,8 +4,8 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
-	"github.com/parley-chat/parley/internal/socketio"
 	"github.com/parley-chat/parley/internal/socketio/eiotest"
 )
 
@@ -201,7 +201,9 @@ func TestProtocol(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			c.run(serve(t, newSuiteServer(socketio.Options{})))
+			opt := suiteOptions()
+			opt.ConnectTimeout = 5 * time.Second // the suite's leaves a busy machine too little time for three pings
+			c.run(serve(t, newSuiteServer(opt)))
 		})
 	}
 }

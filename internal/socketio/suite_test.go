@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/parley-chat/parley/internal/socketio"
 	"github.com/parley-chat/parley/internal/socketio/engineio"
 )
 
@@ -28,7 +27,7 @@ func TestOfficialSuites(t *testing.T) {
 	engine := engineio.New(engineio.Config{PingInterval: 300 * time.Millisecond, PingTimeout: 200 * time.Millisecond,
 		Accept: func(s *engineio.Session) engineio.Receiver { return engineEcho{s} }})
 	defer engine.Close()
-	server := newSuiteServer(socketio.Options{})
+	server := newSuiteServer(suiteOptions())
 	defer server.Close()
 	mux := http.NewServeMux()
 	mux.Handle("/engine.io/", engine)
