@@ -18,6 +18,7 @@ type cli struct {
 	Serve   serve           `cmd:"" help:"Run the server."`
 	User    user            `cmd:"" help:"Add, list and disable people, and set passwords. Works beside a running server."`
 	Fsck    fsck            `cmd:"" help:"Find, and with --heal put right, what a crash can leave half done in Redis. Works beside running servers."`
+	Doctor  doctor          `cmd:"" help:"Look whether the data's place is fit: Redis' settings and what they risk, or the directory. Works beside running servers."`
 	Version showVersion     `cmd:"" help:"Print the version."`
 }
 

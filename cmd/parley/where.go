@@ -83,6 +83,10 @@ func (w where) openRedis(ctx context.Context, log *slog.Logger, metrics promethe
 	if err != nil {
 		return nil, err
 	}
+	if err := w.admit(ctx, conn, log); err != nil {
+		conn.Close()
+		return nil, err
+	}
 	store, err := redisstore.Open(ctx, conn.Client, redisstore.Options{Prefix: w.RedisPrefix, Replicas: w.RedisWait, Log: log})
 	if err != nil {
 		conn.Close()

@@ -1,0 +1,174 @@
+package redisstore
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// Level says how grave a finding is.
+type Level int
+
+const (
+	OK      Level = iota
+	Note          // to be known
+	Warning       // can lose something, or stop the chat
+	Refusal       // does not work, or must lose something: a server does not start
+)
+
+func (l Level) String() string { return [...]string{"ok", "note", "warning", "refusal"}[l] }
+
+// Finding is one thing that the doctor looked at.
+type Finding struct {
+	Level Level
+	Where string // address of the master; empty if it concerns no single one
+	About string // one word or two: "eviction"
+	Is    string // what is so
+	Risk  string // what it can cost; may be empty
+	Mend  string // what mends it; may be empty
+}
+
+// String is the finding in one line.
+func (f Finding) String() string {
+	s := f.About
+	if f.Where != "" {
+		s += " at " + f.Where
+	}
+	s += ": " + f.Is
+	if f.Risk != "" {
+		s += "; " + f.Risk
+	}
+	if f.Mend != "" {
+		s += ". To mend it: " + f.Mend
+	}
+	return s
+}
+
+// Doctor looks whether Redis is fit for Parley, and says what its settings risk. It changes nothing but a key of its own, for
+// some seconds.
+type Doctor struct {
+	Client, Subscriber rueidis.Client
+	Prefix             string // as in Options
+	Replicas           int    // as in Options
+	Eviction           bool   // allkeys-* is not refused
+}
+
+// examineTimeout is how long a master may take for all its answers.
+const examineTimeout = 10 * time.Second
+
+// Examine looks at each master, and returns what it found, by master. The error says why one could not be looked at.
+func (d Doctor) Examine(ctx context.Context) ([]Finding, error) {
+	d.Prefix = cmp.Or(d.Prefix, "parley")
+	nodes := d.Client.Nodes()
+	var findings []Finding
+	masters := 0
+	for _, addr := range slices.Sorted(maps.Keys(nodes)) {
+		some, isMaster, err := d.node(ctx, addr, nodes[addr])
+		if err != nil {
+			return nil, fmt.Errorf("examine redis at %s: %w", addr, err)
+		}
+		findings = append(findings, some...)
+		if isMaster {
+			masters++
+		}
+	}
+	if masters == 0 {
+		findings = append(findings, Finding{Refusal, "", "masters", "there is no master", "nothing can be written", "wait for the failover, or name another server"})
+	}
+	return findings, nil
+}
+
+func (d Doctor) node(ctx context.Context, addr string, node rueidis.Client) (findings []Finding, isMaster bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, examineTimeout)
+	defer cancel()
+	inCluster := d.Client.Mode() == rueidis.ClientModeCluster
+	f, err := look(ctx, node)
+	switch {
+	case err != nil && inCluster:
+		return []Finding{{Warning, addr, "answer", "does not answer: " + err.Error(), "if it is a master, its rooms are away; if it is a replica, nothing takes its master's place",
+			"start it, or take it out of the cluster"}}, false, nil
+	case err != nil:
+		return nil, false, err
+	case f.info["role"] == "slave" && inCluster:
+		return nil, false, nil
+	}
+	findings = f.judge(d, inCluster)
+	if f.info["role"] != "slave" && !slices.ContainsFunc(findings, func(f Finding) bool { return f.Level == Refusal && f.About == "version" }) {
+		more, err := d.try(ctx, node, f)
+		if err != nil {
+			return nil, true, err
+		}
+		findings = append(findings, more...)
+	}
+	for i := range findings {
+		findings[i].Where = addr
+	}
+	return findings, f.info["role"] != "slave", nil
+}
+
+// facts is what a server says of itself.
+type facts struct {
+	info, config, cluster       map[string]string // empty where they are denied
+	infoErr, configErr, timeErr error             // why, from Redis itself
+	trip                        time.Duration     // the shortest round trip
+	skew                        time.Duration     // how far Redis' clock is ahead of this process'
+}
+
+// looked are the settings that the doctor wants to know.
+var looked = []string{"maxmemory-policy", "maxmemory", "save", "appendonly", "appendfsync", "no-appendfsync-on-rewrite", "min-replicas-to-write", "min-replicas-max-lag", "timeout",
+	"client-output-buffer-limit", "cluster-require-full-coverage"}
+
+// trips is how often the doctor asks for the time.
+const trips = 5
+
+// look asks a server. The error is that it does not answer.
+func look(ctx context.Context, node rueidis.Client) (*facts, error) {
+	f := &facts{}
+	info, err := node.Do(ctx, node.B().Info().Build()).ToString()
+	if f.infoErr = refused(err); err != nil && f.infoErr == nil {
+		return nil, err
+	}
+	f.info = lines(info)
+	f.config, err = node.Do(ctx, node.B().Arbitrary("CONFIG", "GET").Args(looked...).Build()).AsStrMap()
+	if f.configErr = refused(err); err != nil && f.configErr == nil {
+		return nil, err
+	}
+	if f.info["cluster_enabled"] == "1" {
+		text, err := node.Do(ctx, node.B().ClusterInfo().Build()).ToString()
+		if err != nil && refused(err) == nil {
+			return nil, err
+		}
+		f.cluster = lines(text)
+	}
+	for range trips {
+		before := time.Now()
+		t, err := node.Do(ctx, node.B().Time().Build()).AsStrSlice()
+		if f.timeErr = refused(err); err != nil && f.timeErr == nil {
+			return nil, err
+		}
+		if err != nil || len(t) != 2 {
+			break
+		}
+		trip := time.Since(before)
+		if f.trip != 0 && trip >= f.trip {
+			continue
+		}
+		there := time.Unix(number(t[0]), number(t[1])*1000)
+		f.trip, f.skew = trip, there.Sub(before.Add(trip/2))
+	}
+	return f, nil
+}
+
+// refused returns the error if it is Redis' answer.
+func refused(err error) error {
+	if e, ok := errors.AsType[*rueidis.RedisError](err); ok {
+		return e
+	}
+	return nil
+}
