@@ -87,7 +87,7 @@ func (h *Hub) step(c *Conn, t *topic, from chat.Position, known int64, announce 
 		return older
 	}
 	for i := range records {
-		c.push(records[i].bytes(c.encoder), news)
+		c.push(records[i].frame(c.encoder), news)
 		if leaves(records[i].event, c, known) {
 			c.noteLeft(records[i].event)
 			return done

@@ -8,14 +8,25 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// Encoder turns what the hub says into bytes ready to be written to one kind of connection. Encoders are
+// Frame is what connections of one kind are sent, encoded once for all of them and never changed. Doors that write bytes use Bytes.
+type Frame interface {
+	Size() int // in bytes, in a connection's queue
+}
+
+// Bytes is a frame that is written as it is.
+type Bytes []byte
+
+// Size is how many there are.
+func (b Bytes) Size() int { return len(b) }
+
+// Encoder turns what the hub says into frames for one kind of connection. Encoders are
 // compared with ==; connections of a kind share one.
 type Encoder interface {
-	Event(*chat.Event) []byte
-	Signal(chat.Signal) []byte
-	Resumed(chat.Stream, chat.Position) []byte
-	Resync(chat.Stream, chat.Position) []byte
-	Goodbye(reason string, retry time.Duration) []byte
+	Event(*chat.Event) Frame
+	Signals([]chat.Signal) Frame
+	Resumed(chat.Stream, chat.Position) Frame
+	Resync(chat.Stream, chat.Position) Frame
+	Goodbye(reason string, retry time.Duration) Frame
 }
 
 // Reason says why the hub closes a connection. Each door has one table from reasons to its own codes.
@@ -43,11 +54,11 @@ type Conn struct {
 	turn sync.Mutex
 
 	mu     sync.Mutex // nothing is locked while it is held
-	queue  [][]byte
+	queue  []Frame
 	bytes  int
 	limit  int
-	burst  int      // of bytes, what a sync may have over the limit until it is written
-	held   [][]byte // what came while holding
+	burst  int     // of bytes, what a sync may have over the limit until it is written
+	held   []Frame // what came while holding
 	hold   bool
 	awake  bool // the door was woken and has not yet found the queue empty
 	reason Reason
@@ -66,8 +77,8 @@ func NewConn(encoder Encoder, limit int, wake func(*Conn)) *Conn {
 	return &Conn{encoder: encoder, limit: limit, wake: wake}
 }
 
-// Send queues a frame made by the door, such as the answer to a request. Frames are shared and not changed.
-func (c *Conn) Send(frame []byte) { c.push(frame, answer) }
+// Send queues a frame made by the door, such as the answer to a request.
+func (c *Conn) Send(frame Frame) { c.push(frame, answer) }
 
 // nature says how a frame is treated.
 type nature int
@@ -81,7 +92,8 @@ const (
 // maxHeld bounds what waits while a sync is being answered: a person's own stream and the server's, at most chat.Window events each.
 const maxHeld = 32 << 20
 
-func (c *Conn) push(frame []byte, is nature) {
+func (c *Conn) push(frame Frame, is nature) {
+	size := frame.Size()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.reason != Open {
@@ -94,13 +106,13 @@ func (c *Conn) push(frame []byte, is nature) {
 	if is == signal {
 		limit = c.limit / 4
 	}
-	if c.bytes > 0 && c.bytes+len(frame) > limit {
+	if c.bytes > 0 && c.bytes+size > limit {
 		if is != signal {
 			c.shut(Slow)
 		}
 		return
 	}
-	c.bytes += len(frame)
+	c.bytes += size
 	if c.hold && is != answer {
 		c.held = append(c.held, frame)
 		return
@@ -160,21 +172,36 @@ func (c *Conn) Closed() Reason {
 	return c.reason
 }
 
-// Take appends queued frames to buf, up to about max bytes and at least one, and returns it. If there is nothing
+// Take appends queued frames, which are Bytes, to buf, up to about max bytes and at least one, and returns it. If there is nothing
 // to take it reports why the connection is closed, and the door goes to sleep until it is woken again.
 func (c *Conn) Take(buf []byte, max int) ([]byte, Reason) {
+	why := c.take(max-len(buf), func(f Frame) { buf = append(buf, f.(Bytes)...) })
+	return buf, why
+}
+
+// TakeFrames is Take for frames of any kind.
+func (c *Conn) TakeFrames(list []Frame, max int) ([]Frame, Reason) {
+	why := c.take(max, func(f Frame) { list = append(list, f) })
+	return list, why
+}
+
+func (c *Conn) take(max int, each func(Frame)) Reason {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	n, before := 0, c.bytes
-	for n < len(c.queue) && (n == 0 || len(buf)+len(c.queue[n]) <= max) {
-		buf = append(buf, c.queue[n]...)
-		c.bytes -= len(c.queue[n])
-		n++
+	n, taken := 0, 0
+	for ; n < len(c.queue); n++ {
+		size := c.queue[n].Size()
+		if n > 0 && taken+size > max {
+			break
+		}
+		each(c.queue[n])
+		taken += size
 	}
-	c.burst -= min(c.burst, before-c.bytes)
+	c.bytes -= taken
+	c.burst -= min(c.burst, taken)
 	if n == 0 {
 		c.awake = false
-		return buf, c.reason
+		return c.reason
 	}
 	if n == len(c.queue) {
 		clear(c.queue)
@@ -187,7 +214,7 @@ func (c *Conn) Take(buf []byte, max int) ([]byte, Reason) {
 	if c.bytes <= c.limit/2 {
 		c.signalRoom()
 	}
-	return buf, Open
+	return Open
 }
 
 // waitRoom waits until less than half of the queue is taken, or the connection is closed. While a sync is being answered
@@ -217,11 +244,11 @@ func (c *Conn) startHold() {
 }
 
 // release queues the frame, and after it what was held back. However much that is, the connection is not slow for it.
-func (c *Conn) release(frame []byte) {
+func (c *Conn) release(frame Frame) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.hold = false; c.reason == Open || c.reason == Restart || c.reason == Changed {
-		c.bytes += len(frame)
+		c.bytes += frame.Size()
 		c.queue = append(append(c.queue, frame), c.held...)
 		c.burst = c.bytes
 		c.rouse()
@@ -234,7 +261,7 @@ func (c *Conn) forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, frame := range c.held {
-		c.bytes -= len(frame)
+		c.bytes -= frame.Size()
 	}
 	c.hold, c.held, c.bytes = false, nil, max(c.bytes, 0)
 }

@@ -40,7 +40,7 @@ type at struct {
 	Position chat.Position
 }
 
-func line(s said) []byte {
+func line(s said) hub.Bytes {
 	b, err := json.Marshal(s)
 	if err != nil {
 		panic(err)
@@ -48,15 +48,21 @@ func line(s said) []byte {
 	return append(b, '\n')
 }
 
-func (jsonEncoder) Event(e *chat.Event) []byte  { return line(said{Event: e}) }
-func (jsonEncoder) Signal(s chat.Signal) []byte { return line(said{Signal: &s}) }
-func (jsonEncoder) Resumed(s chat.Stream, p chat.Position) []byte {
+func (jsonEncoder) Event(e *chat.Event) hub.Frame { return line(said{Event: e}) }
+func (jsonEncoder) Signals(list []chat.Signal) hub.Frame {
+	var all hub.Bytes
+	for _, s := range list {
+		all = append(all, line(said{Signal: &s})...)
+	}
+	return all
+}
+func (jsonEncoder) Resumed(s chat.Stream, p chat.Position) hub.Frame {
 	return line(said{Resumed: &at{s, p}})
 }
-func (jsonEncoder) Resync(s chat.Stream, p chat.Position) []byte {
+func (jsonEncoder) Resync(s chat.Stream, p chat.Position) hub.Frame {
 	return line(said{Resync: &at{s, p}})
 }
-func (jsonEncoder) Goodbye(reason string, _ time.Duration) []byte {
+func (jsonEncoder) Goodbye(reason string, _ time.Duration) hub.Frame {
 	return line(said{Goodbye: reason})
 }
 
@@ -386,7 +392,7 @@ func (c *client) sync(positions map[chat.Stream]chat.Position) error {
 	return c.f.Sync(context.Background(), c.conn, hub.Sync{
 		Positions: positions, Server: true,
 		Views:  func(ctx context.Context) ([]chat.RoomView, error) { return c.f.model.Views(ctx, c.me) },
-		Answer: func(s hub.Synced) []byte { return line(said{Answer: &s, Given: positions}) },
+		Answer: func(s hub.Synced) hub.Frame { return line(said{Answer: &s, Given: positions}) },
 	})
 }
 

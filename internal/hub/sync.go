@@ -14,7 +14,7 @@ type Sync struct {
 	// Views returns the rooms that the person is in.
 	Views func(context.Context) ([]chat.RoomView, error)
 	// Answer makes the frame that answers; what happens follows it.
-	Answer func(Synced) []byte
+	Answer func(Synced) Frame
 }
 
 // Synced is what there is to answer. Its lists are never nil.
@@ -61,7 +61,7 @@ func (h *Hub) Sync(ctx context.Context, c *Conn, s Sync) error {
 }
 
 // state attaches the connection to the streams that are not rooms' and returns the person's rooms and the answer.
-func (h *Hub) state(ctx context.Context, c *Conn, s Sync) ([]chat.RoomView, []byte, error) {
+func (h *Hub) state(ctx context.Context, c *Conn, s Sync) ([]chat.RoomView, Frame, error) {
 	out := Synced{Rooms: []chat.RoomView{}, Gone: []chat.Stream{}}
 	own := chat.UserStream(c.who.User.ID)
 	var err error

@@ -33,12 +33,12 @@ type topic struct {
 // record is an event with its frames, one per encoder that was needed so far.
 type record struct {
 	event  *chat.Event
-	frames []frame
+	frames []encoded
 }
 
-type frame struct {
+type encoded struct {
 	encoder Encoder
-	bytes   []byte
+	frame   Frame
 }
 
 // The ring is bounded both ways; past it the store is asked.
@@ -47,23 +47,23 @@ const (
 	ringSize   = 256 << 10
 )
 
-// bytes returns the event as the encoder writes it, made once.
-func (r *record) bytes(e Encoder) []byte {
+// frame returns the event as the encoder writes it, made once.
+func (r *record) frame(e Encoder) Frame {
 	for _, f := range r.frames {
 		if f.encoder == e {
-			return f.bytes
+			return f.frame
 		}
 	}
-	b := e.Event(r.event)
-	r.frames = append(r.frames, frame{e, b})
-	return b
+	f := e.Event(r.event)
+	r.frames = append(r.frames, encoded{e, f})
+	return f
 }
 
 // advance moves the cursor by an event that follows it, and gives it to everyone attached. The lock is held.
 func (t *topic) advance(e *chat.Event) {
 	r := record{event: e}
 	for _, c := range t.conns {
-		c.push(r.bytes(c.encoder), news)
+		c.push(r.frame(c.encoder), news)
 	}
 	t.cursor = e.Position()
 	t.ring = append(t.ring, r)
@@ -80,18 +80,14 @@ func (t *topic) advance(e *chat.Event) {
 
 // signal tells everyone attached, in one frame for each encoder; who has much to read yet is spared. The lock is held.
 func (t *topic) signal(signals ...chat.Signal) {
-	var frames []frame
+	var frames []encoded
 	for _, c := range t.conns {
-		i := slices.IndexFunc(frames, func(f frame) bool { return f.encoder == c.encoder })
+		i := slices.IndexFunc(frames, func(f encoded) bool { return f.encoder == c.encoder })
 		if i < 0 {
 			i = len(frames)
-			var b []byte
-			for _, s := range signals {
-				b = append(b, c.encoder.Signal(s)...)
-			}
-			frames = append(frames, frame{c.encoder, b})
+			frames = append(frames, encoded{c.encoder, c.encoder.Signals(signals)})
 		}
-		c.push(frames[i].bytes, signal)
+		c.push(frames[i].frame, signal)
 	}
 }
 

@@ -163,7 +163,7 @@ func (c *conn) sync(ctx context.Context, req wire.Request) error {
 			list, err := service.ListRooms(ctx, who, chat.None{})
 			return list.Rooms, err
 		},
-		Answer: func(s hub.Synced) []byte {
+		Answer: func(s hub.Synced) hub.Frame {
 			state := wire.State{
 				User: who.User, Session: who.Session, UserPosition: s.User, Rooms: s.Rooms, Gone: s.Gone, Online: online.Online,
 				Limits: service.Limits, HeartbeatS: int(c.s.cfg.Heartbeat / time.Second),

@@ -8,6 +8,7 @@ import (
 	gobwas "github.com/gobwas/ws"
 
 	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/hub"
 	"github.com/parley-chat/parley/internal/wire"
 )
 
@@ -107,8 +108,8 @@ func parse(b []byte) (f inFrame, used int, err *protocolError) {
 }
 
 // seal puts a frame's header before its payload.
-func seal(op opcode, payload []byte) []byte {
-	b := make([]byte, 0, len(payload)+10)
+func seal(op opcode, payload []byte) hub.Bytes {
+	b := make(hub.Bytes, 0, len(payload)+10)
 	b = append(b, 0x80|byte(op))
 	switch n := len(payload); {
 	case n < 126:
@@ -133,14 +134,20 @@ var pingFrame = seal(opPing, nil)
 // encoder writes what the hub says as text frames.
 type encoder struct{}
 
-func (encoder) Event(e *chat.Event) []byte  { return seal(opText, wire.Event(e)) }
-func (encoder) Signal(s chat.Signal) []byte { return seal(opText, wire.Signal(s)) }
-func (encoder) Resumed(s chat.Stream, p chat.Position) []byte {
+func (encoder) Event(e *chat.Event) hub.Frame { return seal(opText, wire.Event(e)) }
+func (encoder) Signals(list []chat.Signal) hub.Frame {
+	var all hub.Bytes
+	for _, s := range list {
+		all = append(all, seal(opText, wire.Signal(s))...)
+	}
+	return all
+}
+func (encoder) Resumed(s chat.Stream, p chat.Position) hub.Frame {
 	return seal(opText, wire.Resumed(s, p))
 }
-func (encoder) Resync(s chat.Stream, p chat.Position) []byte {
+func (encoder) Resync(s chat.Stream, p chat.Position) hub.Frame {
 	return seal(opText, wire.Resync(s, p))
 }
-func (encoder) Goodbye(reason string, retry time.Duration) []byte {
+func (encoder) Goodbye(reason string, retry time.Duration) hub.Frame {
 	return seal(opText, wire.Goodbye(reason, retry))
 }
