@@ -5,7 +5,7 @@ for _, cmd in ipairs({ 'XADD', 'XACK' }) do
 	local args = cmd == 'XADD' and { KEYS[3], '*', 'x', 'y' } or { KEYS[1], ARGV[1], '1-1' }
 	if not redis.acl_check_cmd(cmd, unpack(args)) then return redis.error_reply('NOPERM the group needs ' .. cmd .. ' for its streams') end
 end
-local events, gone = {}, {}
+local events, gone, problem = {}, {}, ''
 local left = tonumber(ARGV[4])
 for which = 1, 2 do
 	local cursor = '0-0'
@@ -19,10 +19,15 @@ for which = 1, 2 do
 			for i = 1, #entry[2], 2 do f[entry[2][i]] = entry[2][i + 1] end
 			local times = redis.call('XPENDING', KEYS[which], ARGV[1], id, id, 1)[1][4]
 			if times > tonumber(ARGV[5]) then
-				redis.call('XADD', KEYS[3], '*', 'event', f['event'] or '', 'position', f['position'] or id, 'deliveries', times - 1,
+				-- An error, of a full Redis, must not keep from their handlers those that were claimed with it.
+				local added = redis.pcall('XADD', KEYS[3], '*', 'event', f['event'] or '', 'position', f['position'] or id, 'deliveries', times - 1,
 					'reason', 'nobody answered within the visibility time')
-				redis.call('XACK', KEYS[which], ARGV[1], id)
-				if which == 2 then redis.call('XDEL', KEYS[2], id) end
+				if type(added) == 'table' and added.err then
+					problem = added.err
+				else
+					redis.call('XACK', KEYS[which], ARGV[1], id)
+					if which == 2 then redis.call('XDEL', KEYS[2], id) end
+				end
 			else
 				events[#events + 1] = { which, id, times, f['event'] or '', f['position'] or id }
 				left = left - 1
@@ -41,4 +46,4 @@ if left > 0 then
 end
 local lost = redis.call('HGET', KEYS[4], ARGV[1])
 if lost then redis.call('HDEL', KEYS[4], ARGV[1]) end
-return { events, gone, lost or '' }
+return { events, gone, lost or '', problem }

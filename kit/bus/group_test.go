@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -117,7 +118,7 @@ func TestGroupDeadLetters(t *testing.T) {
 		topic := newTopic(t, client, TopicOptions{})
 		healed := false
 		var mu sync.Mutex
-		w, g := work(t, topic, GroupOptions{MaxDeliveries: 3, Visibility: 5 * time.Second, Backoff: func(int) time.Duration { return time.Millisecond }},
+		w, g := work(t, topic, GroupOptions{MaxDeliveries: 3, Visibility: 2 * time.Second, Backoff: func(int) time.Duration { return time.Millisecond }},
 			func(_ context.Context, d Delivery) error {
 				mu.Lock()
 				defer mu.Unlock()
@@ -127,6 +128,8 @@ func TestGroupDeadLetters(t *testing.T) {
 					return errors.New("cannot digest " + d.Payload)
 				case d.Payload == "3":
 					panic("choked")
+				case d.Payload == "4" && d.Deliveries == 1:
+					runtime.Goexit()
 				}
 				return nil
 			})
@@ -156,7 +159,7 @@ func TestGroupDeadLetters(t *testing.T) {
 				times = append(times, d.Deliveries)
 			}
 		}
-		if !slices.Equal(times, []int{1, 2, 3}) || len(w.failed) != 6 {
+		if !slices.Equal(times, []int{1, 2, 3}) || len(w.failed) != 7 {
 			t.Errorf("deliveries %v, failed %v", times, w.failed)
 		}
 		w.mu.Unlock()

@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"slices"
@@ -16,6 +17,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	// The tests that run beside each other wait for failovers most of the time.
+	flag.Parse()
+	flag.Set("test.parallel", "8")
 	code := redistest.Main(m)
 	shared.end()
 	err := goleak.Find(
