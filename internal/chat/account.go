@@ -158,7 +158,7 @@ func (s *Service) ChangePassword(ctx context.Context, who Caller, in PasswordInp
 	if !ok {
 		return LoggedInOutput{}, &Error{Code: CodeForbidden, Field: "old", Message: "this is not your password"}
 	}
-	if err := s.SetPassword(ctx, who, account, in.New); err != nil {
+	if err := s.setPassword(ctx, who, account, in.New, account.Password); err != nil {
 		return LoggedInOutput{}, err
 	}
 	return s.openSession(ctx, who, account.User)
@@ -166,13 +166,18 @@ func (s *Service) ChangePassword(ctx context.Context, who Caller, in PasswordInp
 
 // SetPassword gives an account a new password and ends all its sessions.
 func (s *Service) SetPassword(ctx context.Context, who Caller, account Account, password string) error {
+	return s.setPassword(ctx, who, account, password, "")
+}
+
+// setPassword is refused with ErrConflict if the hash kept is not was, unless that is empty.
+func (s *Service) setPassword(ctx context.Context, who Caller, account Account, password, was string) error {
 	hash, err := s.hash(ctx, password)
 	if err != nil {
 		return err
 	}
 	account.Password = hash
 	_, err = s.Store.Commit(ctx, s.change(who, Change{
-		Stream: UserStream(account.ID), Kind: SessionRevoked, Account: &account,
+		Stream: UserStream(account.ID), Kind: SessionRevoked, Account: &account, Was: was,
 	}))
 	return err
 }

@@ -346,3 +346,33 @@ func TestGuestsSeeOnlyTheirRooms(t *testing.T) {
 	refused(t, "the server's stream", f.MayRead(t.Context(), guest, chat.ServerStream), chat.ErrNotFound)
 	f.send(guest, room, "hello")
 }
+
+// TestRehash logs in with a hash of an older kind, once: then it is one of today's.
+func TestRehash(t *testing.T) {
+	f := newFixture(t, nil)
+	ada := f.person("ada", chat.RoleMember)
+	account, err := f.Store.Account(t.Context(), ada.User.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fresh := account.Password
+	account.Password = "old " + fresh
+	if _, err := f.Store.Commit(t.Context(), chat.Change{
+		Stream: chat.UserStream(ada.User.ID), Kind: chat.SessionRevoked, ID: "x1", At: f.Now(), Account: &account, Sessions: []chat.SessionID{"none"},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.LogIn(t.Context(), nobody, chat.LogInInput{Name: "ada", Password: "password124"})
+	refused(t, "a wrong password", err, chat.ErrUnauthenticated)
+	if a, _ := f.Store.Account(t.Context(), ada.User.ID); a.Password != account.Password {
+		t.Errorf("a wrong password changed the hash to %q", a.Password)
+	}
+	f.logIn("ada")
+	if a, _ := f.Store.Account(t.Context(), ada.User.ID); a.Password != fresh {
+		t.Errorf("hash %q, want %q", a.Password, fresh)
+	}
+	sessions, err := f.ListSessions(t.Context(), ada, chat.None{})
+	if err != nil || len(sessions.Sessions) != 2 {
+		t.Errorf("%d sessions, want the old and the new one: %v", len(sessions.Sessions), err)
+	}
+}

@@ -39,9 +39,10 @@ func (r roster) Online(context.Context) ([]chat.UserID, error) { return r.f.onli
 type plainHasher struct{ verified *int }
 
 func (plainHasher) Hash(_ context.Context, p string) (string, error) { return "hash of " + p, nil }
+func (plainHasher) Stale(e string) bool                              { return strings.HasPrefix(e, "old ") }
 func (h plainHasher) Verify(_ context.Context, e, p string) (bool, error) {
 	*h.verified++
-	return e == "hash of "+p, nil
+	return strings.TrimPrefix(e, "old ") == "hash of "+p, nil
 }
 
 var nobody = chat.Caller{Addr: "192.0.2.1"}

@@ -11,9 +11,9 @@ import (
 	"unicode/utf8"
 )
 
-// directID is the id of a pair's room. It follows from the two people, so that there cannot be
+// DirectID is the id of a pair's room. It follows from the two people, so that there cannot be
 // two such rooms, on whichever node each of them asks.
-func directID(a, b UserID) RoomID {
+func DirectID(a, b UserID) RoomID {
 	if b < a {
 		a, b = b, a
 	}
@@ -102,7 +102,7 @@ func (s *Service) OpenDirect(ctx context.Context, who Caller, in UserInput) (Roo
 	if in.User == who.User.ID {
 		return RoomView{}, invalid("user", "a direct room needs another person")
 	}
-	id := directID(who.User.ID, in.User)
+	id := DirectID(who.User.ID, in.User)
 	view, err := s.Store.View(ctx, id, who.User.ID)
 	if err == nil || !errors.Is(err, ErrNotFound) {
 		return view, err

@@ -39,6 +39,8 @@ type Hasher interface {
 	// Verify reports whether the password has that encoded hash. An empty hash does the same
 	// work and reports false.
 	Verify(ctx context.Context, encoded, password string) (bool, error)
+	// Stale reports whether a hash was made in an older way, and should be made anew when the password is known.
+	Stale(encoded string) bool
 }
 
 // NameFolder turns a name as typed into the form shown and the key under which look-alikes collide:

@@ -86,11 +86,36 @@ func (s *Service) LogIn(ctx context.Context, who Caller, in LogInInput) (LoggedI
 	if !ok || account.Disabled {
 		return LoggedInOutput{}, wrong
 	}
+	if s.Hasher.Stale(account.Password) {
+		if err := s.rehash(ctx, account, in.Password); err != nil {
+			return LoggedInOutput{}, err
+		}
+	}
 	if err := s.settle(ctx, account.User); err != nil {
 		return LoggedInOutput{}, err
 	}
 	return s.openSession(ctx, who, account.User)
 }
+
+// rehash keeps the same password in today's way. It ends no session, and gives way to whoever changes the password meanwhile.
+func (s *Service) rehash(ctx context.Context, account Account, password string) error {
+	hash, err := s.Hasher.Hash(ctx, password)
+	if err != nil {
+		return err
+	}
+	was := account.Password
+	account.Password = hash
+	_, err = s.Store.Commit(ctx, s.change(Caller{User: account.User}, Change{
+		Stream: UserStream(account.ID), Kind: SessionRevoked, Account: &account, Was: was, Sessions: []SessionID{noSession},
+	}))
+	if errors.Is(err, ErrConflict) {
+		return nil
+	}
+	return err
+}
+
+// noSession is nobody's.
+const noSession SessionID = "none"
 
 func (s *Service) openSession(ctx context.Context, who Caller, user User) (LoggedInOutput, error) {
 	now, token := s.now(), s.NewToken()

@@ -23,10 +23,11 @@ import (
 //	RoomLeft        Left                  takes the room off the person's list; no-op if not listed
 //	ReadMoved       Read                  moves the read position forward; no-op if it is there already
 //	SessionRevoked  Sessions              deletes them; an empty list deletes all of that person's. The event
-//	                                      lists those that were there, sorted; no-op if none was and no Account is given
+//	                                      lists those that were there, sorted; no-op if none was and no Account is given,
+//	                                      whose Password is then the new one
 //	UserCreated     User, Account, Invite inserts the account; ErrConflict if NameKey is taken;
 //	                                      uses up the invite if one is given, which is judged before the name
-//	UserUpdated     User, Account         replaces the account; ErrConflict if NameKey is taken
+//	UserUpdated     User, Account         replaces the account but for its password; ErrConflict if NameKey is taken
 //
 // A no-op appends no event. Changes to a room that is not there are ErrNotFound, and a Kind that does not
 // go with its stream or lacks its field is ErrInvalid.
@@ -46,7 +47,7 @@ type Change struct {
 	Read     *Read
 	Sessions []SessionID
 	User     *User
-	Account  *Account // with SessionRevoked too: replaces the account (a new password)
+	Account  *Account // with SessionRevoked too: a new password
 
 	// MustBeIn: if not empty, the change is refused with ErrNotFound unless this person is a
 	// member of the stream's room at the moment of writing.
@@ -54,6 +55,9 @@ type Change struct {
 	// Device and Message.ClientID, with By, make a send idempotent: the same three in the same
 	// room, within DedupeFor at least, give the event of the first send again. MustBeIn is judged first.
 	Device string
+	// Was: with SessionRevoked and an Account, the change is refused with ErrConflict unless the password kept is this one,
+	// if it is not empty.
+	Was string
 	// Invite is the hash of the code to be used up; ErrNotFound if it is unknown, used or
 	// expired at At. Nothing else is written then.
 	Invite string

@@ -5,11 +5,13 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"golang.org/x/crypto/argon2"
+	"golang.org/x/crypto/bcrypt"
 
 	"github.com/parley-chat/parley/internal/chat"
 )
@@ -46,8 +48,7 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, memoryKiB, passes, lanes,
-		encoding.EncodeToString(salt), encoding.EncodeToString(key)), nil
+	return current + encoding.EncodeToString(salt) + "$" + encoding.EncodeToString(key), nil
 }
 
 // Verify reports whether the password has that encoded hash, in constant time. An empty hash costs the same
@@ -56,6 +57,9 @@ func (h *Hasher) Verify(ctx context.Context, encoded, password string) (bool, er
 	if encoded == "" {
 		_, err := h.key(ctx, password, make([]byte, saltSize), passes, memoryKiB, lanes, keySize)
 		return false, err
+	}
+	if isBcrypt(encoded) {
+		return h.bcrypt(ctx, encoded, password)
 	}
 	var version, t, m int
 	var p uint8
@@ -82,15 +86,66 @@ func (h *Hasher) Verify(ctx context.Context, encoded, password string) (bool, er
 }
 
 func (h *Hasher) key(ctx context.Context, password string, salt []byte, t, m uint32, p uint8, n uint32) ([]byte, error) {
+	if err := h.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer h.leave()
+	return argon2.IDKey([]byte(password), salt, t, m, p, n), nil
+}
+
+// enter waits for a slot.
+func (h *Hasher) enter(ctx context.Context) error {
 	timer := time.NewTimer(h.wait)
 	defer timer.Stop()
 	select {
 	case h.slots <- struct{}{}:
+		return nil
 	case <-timer.C:
-		return nil, &chat.Error{Code: chat.CodeRateLimited, Message: "many people are logging in: try again in a moment", RetryAfter: h.wait}
+		return &chat.Error{Code: chat.CodeRateLimited, Message: "many people are logging in: try again in a moment", RetryAfter: h.wait}
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return ctx.Err()
 	}
-	defer func() { <-h.slots }()
-	return argon2.IDKey([]byte(password), salt, t, m, p, n), nil
+}
+
+func (h *Hasher) leave() { <-h.slots }
+
+// current is how hashes begin that are made today.
+var current = fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$", argon2.Version, memoryKiB, passes, lanes)
+
+// Stale reports whether a password should be hashed anew: its hash was made in another way than Hash does now.
+func (h *Hasher) Stale(encoded string) bool { return !strings.HasPrefix(encoded, current) }
+
+// Hashes of people who came from elsewhere are bcrypt's until their first log-in.
+func isBcrypt(encoded string) bool {
+	return strings.HasPrefix(encoded, "$2a$") || strings.HasPrefix(encoded, "$2b$") || strings.HasPrefix(encoded, "$2y$")
+}
+
+// maxBcryptCost is the highest cost that is verified: about a second of one core.
+const maxBcryptCost = 14
+
+// CheckBcrypt returns an error unless encoded is a bcrypt hash that Verify accepts.
+func CheckBcrypt(encoded string) error {
+	cost, err := bcrypt.Cost([]byte(encoded))
+	if err != nil || !isBcrypt(encoded) {
+		return errors.New("the password is not hashed with bcrypt")
+	}
+	if cost > maxBcryptCost {
+		return fmt.Errorf("the password's bcrypt cost of %d is above %d", cost, maxBcryptCost)
+	}
+	return nil
+}
+
+func (h *Hasher) bcrypt(ctx context.Context, encoded, password string) (bool, error) {
+	if err := CheckBcrypt(encoded); err != nil {
+		return false, err
+	}
+	if err := h.enter(ctx); err != nil {
+		return false, err
+	}
+	defer h.leave()
+	err := bcrypt.CompareHashAndPassword([]byte(encoded), []byte(password))
+	if errors.Is(err, bcrypt.ErrMismatchedHashAndPassword) || errors.Is(err, bcrypt.ErrPasswordTooLong) {
+		return false, nil
+	}
+	return err == nil, err
 }

@@ -1,5 +1,6 @@
 -- Puts an account where it belongs, unless a newer one is there.
 -- KEYS: account  ARGV: version user key password
 if tonumber(redis.call('HGET', KEYS[1], 'v') or 0) >= tonumber(ARGV[1]) then return 0 end
-redis.call('HSET', KEYS[1], 'v', ARGV[1], 'user', ARGV[2], 'key', ARGV[3], 'password', ARGV[4])
+redis.call('HSET', KEYS[1], 'v', ARGV[1], 'user', ARGV[2], 'key', ARGV[3])
+redis.call('HSETNX', KEYS[1], 'password', ARGV[4]) -- only a change of its own replaces one
 return 1

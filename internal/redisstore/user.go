@@ -54,14 +54,14 @@ func (s *Store) changeUser(ctx context.Context, user chat.UserID, c *chat.Change
 	case chat.ReadMoved:
 		return s.moveRead(ctx, user, c)
 	}
-	password := ""
+	password, was := "", ""
 	if c.Account != nil {
-		password = c.Account.Password
+		password, was = c.Account.Password, c.Was
 		if _, err := s.account(ctx, user); err != nil { // which brings in one that is still arriving
 			return chat.Result{}, err
 		}
 	}
-	args := []string{password}
+	args := []string{password, was}
 	for _, id := range c.Sessions {
 		args = append(args, string(id))
 	}

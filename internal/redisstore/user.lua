@@ -1,7 +1,7 @@
 -- Judges and writes one change to a person's stream, with its event.
 -- KEYS: head log rooms reads sessions account
 -- ARGV: channel window op id json, and what the op takes
---   list room view | unlist room | read room no | revoke password-or-empty ids…
+--   list room view | unlist room | read room no | revoke password-or-empty password-until-now-or-empty ids…
 -- Returns {-1, code}, {0}, or {3, event, hashes of the tokens of revoked sessions…}
 local head, log, rooms, reads, sessions, account = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local op, id, json, a, b = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
@@ -21,12 +21,14 @@ elseif op == 'read' then
   writes = {{'HSET', reads, a, b}}
   json = json .. ',"read":{"room":"' .. a .. '","no":' .. b .. '}'
 elseif op == 'revoke' then
-  if a ~= '' and redis.call('EXISTS', account) == 0 then return {-1, 'not_found'} end
+  local kept = a ~= '' and redis.call('HGET', account, 'password')
+  if a ~= '' and not kept then return {-1, 'not_found'} end
+  if b ~= '' and b ~= kept then return {-1, 'conflict'} end
   local wanted, gone = {}, {}
-  for i = 7, #ARGV do wanted[ARGV[i]] = true end
+  for i = 8, #ARGV do wanted[ARGV[i]] = true end
   local all = redis.call('HGETALL', sessions)
   for i = 1, #all, 2 do
-    if #ARGV < 7 or wanted[all[i]] then
+    if #ARGV < 8 or wanted[all[i]] then
       gone[#gone + 1] = all[i]
       reply[#reply + 1] = cjson.decode(all[i + 1]).token
     end

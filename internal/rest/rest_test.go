@@ -34,6 +34,8 @@ func (noRoster) Online(context.Context) ([]chat.UserID, error) { return nil, nil
 
 type plainHasher struct{}
 
+func (plainHasher) Stale(string) bool { return false }
+
 func (plainHasher) Hash(_ context.Context, p string) (string, error)    { return p, nil }
 func (plainHasher) Verify(_ context.Context, e, p string) (bool, error) { return e == p, nil }
 

@@ -90,7 +90,16 @@ func (w *writer) list(s *stream, user chat.UserID, c *chat.Change) (chat.Result,
 // revoke deletes sessions, and with an account sets the new password.
 func (w *writer) revoke(s *stream, user chat.UserID, c *chat.Change) (chat.Result, error) {
 	if c.Account != nil {
-		if err := w.replaceAccount(*c.Account); err != nil {
+		r, err := w.one("SELECT password FROM accounts WHERE id = ?", string(user))
+		switch {
+		case err != nil:
+			return chat.Result{}, err
+		case r == nil:
+			return chat.Result{}, chat.ErrNotFound
+		case c.Was != "" && c.Was != r.text(0):
+			return chat.Result{}, chat.ErrConflict
+		}
+		if _, err := w.exec("UPDATE accounts SET password = ? WHERE id = ?", c.Account.Password, string(user)); err != nil {
 			return chat.Result{}, err
 		}
 	}
@@ -172,8 +181,8 @@ func (w *writer) replaceAccount(a chat.Account) error {
 	case r.num(1) > 0:
 		return chat.ErrConflict
 	}
-	_, err = w.exec("UPDATE accounts SET name = ?2, role = ?3, disabled = ?4, created_at = ?5, name_key = ?6, password = ?7 WHERE id = ?1",
-		string(a.ID), a.Name, string(a.Role), flag(a.Disabled), milli(a.CreatedAt), a.NameKey, a.Password)
+	_, err = w.exec("UPDATE accounts SET name = ?2, role = ?3, disabled = ?4, created_at = ?5, name_key = ?6 WHERE id = ?1",
+		string(a.ID), a.Name, string(a.Role), flag(a.Disabled), milli(a.CreatedAt), a.NameKey)
 	return err
 }
 

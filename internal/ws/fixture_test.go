@@ -38,6 +38,8 @@ const patience = 20 * time.Second
 
 type plainHasher struct{}
 
+func (plainHasher) Stale(string) bool { return false }
+
 func (plainHasher) Hash(_ context.Context, p string) (string, error) { return "hash of " + p, nil }
 func (plainHasher) Verify(_ context.Context, e, p string) (bool, error) {
 	return e == "hash of "+p, nil

@@ -189,6 +189,9 @@ func (h *history) change() chat.Change {
 		if a, err := h.model.Account(h.ctx, user); err == nil && rapid.Bool().Draw(h.T, "password") {
 			a.Password = "password of " + c.ID
 			c.Account = &a
+			if rapid.Bool().Draw(h.T, "compare") {
+				c.Was = draw(h, []string{"password of e000001", "password of e000002", "password of e000003"}, "was")
+			}
 		}
 	case chat.UserCreated, chat.UserUpdated:
 		c.Stream = chat.ServerStream

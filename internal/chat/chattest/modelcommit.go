@@ -238,9 +238,15 @@ func (t *tx) inUser(user chat.UserID, c chat.Change) (chat.Result, error) {
 
 	case c.Kind == chat.SessionRevoked:
 		if c.Account != nil {
-			if err := t.replace(*c.Account); err != nil {
-				return chat.Result{}, err
+			a, ok := t.accounts[user]
+			if !ok {
+				return chat.Result{}, chat.ErrNotFound
 			}
+			if c.Was != "" && c.Was != a.Password {
+				return chat.Result{}, chat.ErrConflict
+			}
+			a.Password = c.Account.Password
+			put(t, t.accounts, user, a)
 		}
 		var gone []chat.SessionID
 		for id, s := range t.sessions {
@@ -285,7 +291,7 @@ func (t *tx) inServer(c chat.Change) (chat.Result, error) {
 	return chat.Result{}, errChange(c)
 }
 
-// replace puts a in the place of the account with its id.
+// replace puts a in the place of the account with its id, which keeps its password.
 func (t *tx) replace(a chat.Account) error {
 	old, ok := t.accounts[a.ID]
 	if !ok {
@@ -294,6 +300,7 @@ func (t *tx) replace(a chat.Account) error {
 	if holder, taken := t.names[a.NameKey]; taken && holder != a.ID {
 		return chat.ErrConflict
 	}
+	a.Password = old.Password
 	del(t, t.names, old.NameKey)
 	put(t, t.names, a.NameKey, a.ID)
 	put(t, t.accounts, a.ID, a)

@@ -57,9 +57,10 @@ func testAccounts(f *fixture) {
 	f.event(one)
 	up := f.change(chat.ServerStream, chat.UserUpdated)
 	changed := *c.Account
-	changed.Name, changed.NameKey, changed.Role, changed.Disabled, changed.Password = "Zwei", "key of Zwei", chat.RoleAdmin, true, "new hash"
+	changed.Name, changed.NameKey, changed.Role, changed.Disabled, changed.Password = "Zwei", "key of Zwei", chat.RoleAdmin, true, "not the way to a new password"
 	up.User, up.Account = &changed.User, &changed
 	f.same("user of the event", changed.User, *f.event(up).User)
+	changed.Password = "hash"
 	f.same("account", changed, need(f.Other.Account(f.ctx, "u2")).of(f))
 	f.same("account by its new name", changed, need(f.Other.AccountByName(f.ctx, "key of Zwei")).of(f))
 	_, err = f.Store.AccountByName(f.ctx, "key of Two")
@@ -209,7 +210,9 @@ func testRevoke(f *fixture) {
 	f.same("sessions of the event", []chat.SessionID{"s0", "s2", "s4"}, gone(f.event(withPassword)))
 	f.same("account", a, need(f.Other.Account(f.ctx, "u1")).of(f))
 	f.noOp(revoke())
-	withPassword.ID = f.id()
+	withPassword.ID, withPassword.Was = f.id(), "old"
+	f.refuse(chat.ErrConflict, withPassword)
+	withPassword.Was = "new"
 	f.same("sessions of the event", nil, asAny(gone(f.event(withPassword)))) // a new password is a change by itself
 	_, _, err := f.Other.Session(f.ctx, "hash of s0")
 	f.refused("a revoked session", chat.ErrNotFound, err)
