@@ -152,35 +152,42 @@ func notification(method string, params any) []byte {
 func Event(e *chat.Event) []byte { return notification("event", e) }
 
 // Signal is the notification of a signal.
-func Signal(s chat.Signal) []byte {
+func Signal(s chat.Signal) []byte { return notification("signal", SignalBody(s)) }
+
+// SignalBody is what is told of a signal.
+func SignalBody(s chat.Signal) any {
 	if s.Kind != chat.Presence {
-		return notification("signal", s)
+		return s
 	}
-	return notification("signal", struct { // online is told also where it is false
+	return struct { // online is told also where it is false
 		Stream chat.Stream     `json:"stream"`
 		Kind   chat.SignalKind `json:"kind"`
 		User   chat.UserID     `json:"user"`
 		Online bool            `json:"online"`
-	}{s.Stream, s.Kind, s.User, s.Online})
+	}{s.Stream, s.Kind, s.User, s.Online}
 }
 
-type place struct {
+// Place is what is told of a stream that is resumed, or has to be fetched again.
+type Place struct {
 	Stream   chat.Stream   `json:"stream"`
 	Position chat.Position `json:"position"`
 }
 
 // Resumed says that what was missed of a stream has been sent.
-func Resumed(s chat.Stream, p chat.Position) []byte { return notification("resumed", place{s, p}) }
+func Resumed(s chat.Stream, p chat.Position) []byte { return notification("resumed", Place{s, p}) }
 
 // Resync says that a stream has to be fetched again, and goes on after p.
-func Resync(s chat.Stream, p chat.Position) []byte { return notification("resync", place{s, p}) }
+func Resync(s chat.Stream, p chat.Position) []byte { return notification("resync", Place{s, p}) }
+
+// Farewell is what is told before the server closes.
+type Farewell struct {
+	Reason  string `json:"reason"`
+	RetryMS int64  `json:"retry_ms"`
+}
 
 // Goodbye says that the server closes soon, and when to come back.
 func Goodbye(reason string, retry time.Duration) []byte {
-	return notification("goodbye", struct {
-		Reason  string `json:"reason"`
-		RetryMS int64  `json:"retry_ms"`
-	}{reason, retry.Milliseconds()})
+	return notification("goodbye", Farewell{reason, retry.Milliseconds()})
 }
 
 // State answers sync.
@@ -200,6 +207,22 @@ type State struct {
 type SyncInput struct {
 	Device    string                        `json:"device"`
 	Positions map[chat.Stream]chat.Position `json:"positions"`
+}
+
+// Check judges the input; at most so many positions are taken.
+func (in SyncInput) Check(positions int) error {
+	switch {
+	case !chat.IsDevice(in.Device):
+		return &chat.Error{Code: chat.CodeInvalid, Field: "device", Message: "a device is at most 64 letters, digits and -_"}
+	case len(in.Positions) > positions:
+		return &chat.Error{Code: chat.CodeInvalid, Field: "positions", Message: "these are more positions than one person can have"}
+	}
+	for _, p := range in.Positions {
+		if p.Seq < 0 {
+			return &chat.Error{Code: chat.CodeInvalid, Field: "positions", Message: "a position's seq is not negative"}
+		}
+	}
+	return nil
 }
 
 // AuthenticateInput is what authenticate takes.

@@ -134,18 +134,11 @@ func (c *conn) sync(ctx context.Context, req wire.Request) error {
 	}
 	who := c.caller()
 	service := c.s.cfg.Service
-	switch {
-	case who.Anonymous():
+	if who.Anonymous() {
 		return chat.ErrUnauthenticated
-	case !chat.IsDevice(in.Device):
-		return &chat.Error{Code: chat.CodeInvalid, Field: "device", Message: "a device is at most 64 letters, digits and -_"}
-	case len(in.Positions) > service.Limits.RoomsJoined+2:
-		return &chat.Error{Code: chat.CodeInvalid, Field: "positions", Message: "these are more positions than one person can have"}
 	}
-	for _, p := range in.Positions {
-		if p.Seq < 0 {
-			return &chat.Error{Code: chat.CodeInvalid, Field: "positions", Message: "a position's seq is not negative"}
-		}
+	if err := in.Check(service.Limits.RoomsJoined + 2); err != nil {
+		return err
 	}
 	if in.Device != "" {
 		c.setDevice(in.Device)
