@@ -74,7 +74,7 @@ func (h *Hub) catchUp(ctx context.Context, t *topic) error {
 		at := t.cursor
 		t.mu.Unlock()
 		events, err := h.page(ctx, t.stream, at)
-		if errors.Is(err, chat.ErrResync) {
+		if errors.Is(err, chat.ErrResync) || errors.Is(err, chat.ErrNotFound) { // not found: rolled back to before there was the room
 			return h.restart(ctx, t, at)
 		}
 		if err != nil {
@@ -158,7 +158,7 @@ func (h *Hub) tend() {
 	}
 }
 
-// checkHeads repairs the topics whose streams have moved on without a ring.
+// checkHeads repairs the topics whose streams have moved on without a ring, or were rolled back.
 func (h *Hub) checkHeads() {
 	h.mu.Lock()
 	var open []*topic
@@ -167,9 +167,11 @@ func (h *Hub) checkHeads() {
 	}
 	h.mu.Unlock()
 	for part := range slices.Chunk(open, 500) {
-		streams := make([]chat.Stream, len(part))
+		streams, before := make([]chat.Stream, len(part)), make([]chat.Position, len(part))
 		for i, t := range part {
-			streams[i] = t.stream
+			t.mu.Lock()
+			streams[i], before[i] = t.stream, t.cursor
+			t.mu.Unlock()
 		}
 		ctx, cancel := context.WithTimeout(h.ctx, storeTimeout)
 		heads, err := h.cfg.Log.Heads(ctx, streams...)
@@ -182,8 +184,10 @@ func (h *Hub) checkHeads() {
 		}
 		for i, t := range part {
 			t.mu.Lock()
-			// A head behind the cursor was read before the event was rung.
-			if at := heads[i].Position; t.open && (at.Epoch != t.cursor.Epoch || at.Seq > t.cursor.Seq || at.Seq == t.cursor.Seq && at.ID != t.cursor.ID) {
+			// The cursor may have come past the head meanwhile. That the head is behind where the cursor was before is a
+			// roll-back: what was delivered had been written.
+			at := heads[i].Position
+			if t.open && (at.Epoch != t.cursor.Epoch || at.Seq > t.cursor.Seq || at.Seq == t.cursor.Seq && at.ID != t.cursor.ID || at.Seq < before[i].Seq) {
 				h.repair(t)
 			}
 			t.mu.Unlock()
