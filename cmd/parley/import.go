@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/parley-chat/parley/internal/demoimport"
+	"github.com/parley-chat/parley/kit/connect"
+)
+
+// imports is the group of commands that bring data from elsewhere.
+type imports struct {
+	RedisChatDemo importDemo `cmd:"" name:"redis-chat-demo" help:"People, private rooms and messages of the Redis chat demo for Node.js. Running it again adds what is new."`
+}
+
+type importDemo struct {
+	where
+	From string `arg:"" help:"The demo's Redis: redis://[user:password@]host[:port][/db], which is only read." placeholder:"URL"`
+}
+
+// Run imports a demo and prints a report.
+func (i importDemo) Run(ctx context.Context, c console) (err error) {
+	if err := i.check(); err != nil {
+		return err
+	}
+	cfg, err := connect.Parse(i.From)
+	if err != nil {
+		return err
+	}
+	from, err := connect.Open(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	to, err := openCore(ctx, coreConfig{where: i.where})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, to.Close()) }()
+	last := time.Now()
+	report, err := demoimport.Importer{From: from.Client, Service: to.service, Progress: func(r demoimport.Report) {
+		if time.Since(last) > 500*time.Millisecond {
+			last = time.Now()
+			fmt.Fprintf(c.err, "\r%d people, %d rooms, %d messages", r.People.Read, r.Rooms.Read, r.Messages.Read)
+		}
+	}}.Run(ctx)
+	fmt.Fprintln(c.err)
+	for _, line := range report.Skipped {
+		fmt.Fprintln(c.out, "  "+line)
+	}
+	if report.More > 0 {
+		fmt.Fprintf(c.out, "  and %d more\n", report.More)
+	}
+	for _, row := range []struct {
+		name  string
+		count demoimport.Count
+	}{{"people", report.People}, {"rooms", report.Rooms}, {"messages", report.Messages}} {
+		fmt.Fprintf(c.out, "%-9s %d read: %d new, %d there already, %d left out\n", row.name, row.count.Read, row.count.New, row.count.There, row.count.Skipped)
+	}
+	return err
+}

@@ -1,0 +1,335 @@
+package demoimport
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/redis/rueidis"
+
+	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/identity"
+)
+
+// Importer brings a demo into a chat.
+type Importer struct {
+	From    rueidis.Client
+	Service *chat.Service
+	// Progress, if set, is called now and then.
+	Progress func(Report)
+}
+
+// Report says what was done.
+type Report struct {
+	People, Rooms, Messages Count
+	Skipped                 []string // what was left out, and why, or taken in another way; the first hundred
+	More                    int      // how many more
+}
+
+// Count counts what was read.
+type Count struct{ Read, New, There, Skipped int }
+
+const mostSkipped = 100
+
+// run is one import.
+type run struct {
+	Importer
+	source
+	report Report
+	users  map[int64]chat.UserID // by the demo's numbers
+}
+
+// Run imports everything. It may be run again, and beside a server on the same store.
+func (i Importer) Run(ctx context.Context) (Report, error) {
+	r := &run{Importer: i, source: source{i.From}, users: map[int64]chat.UserID{}}
+	total, err := r.people(ctx)
+	if err != nil {
+		return r.report, err
+	}
+	if err := i.Service.Setup(ctx); err != nil {
+		return r.report, err
+	}
+	var all []*person
+	for n := int64(1); n <= total; n++ {
+		p, err := r.person(ctx, n)
+		if err != nil {
+			return r.report, err
+		}
+		if p == nil {
+			r.skip(&r.report.People, "user:%d is not there", n)
+			continue
+		}
+		if err := r.account(ctx, p); err != nil {
+			return r.report, fmt.Errorf("person %d (%s): %w", n, p.name, err)
+		}
+		all = append(all, p)
+		r.tick()
+	}
+	rooms := map[string]bool{"0": true}
+	for _, p := range all {
+		for _, room := range p.rooms {
+			rooms[room] = true
+		}
+	}
+	ids := make([]string, 0, len(rooms))
+	for id := range rooms {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	for _, id := range ids {
+		if err := r.room(ctx, id, all); err != nil {
+			return r.report, fmt.Errorf("room %s: %w", id, err)
+		}
+		r.tick()
+	}
+	return r.report, nil
+}
+
+func (r *run) tick() {
+	if r.Progress != nil {
+		r.Progress(r.report)
+	}
+}
+
+func (r *run) note(format string, args ...any) {
+	if len(r.report.Skipped) < mostSkipped {
+		r.report.Skipped = append(r.report.Skipped, fmt.Sprintf(format, args...))
+	} else {
+		r.report.More++
+	}
+}
+
+func (r *run) skip(c *Count, format string, args ...any) {
+	c.Read++
+	c.Skipped++
+	r.note(format, args...)
+}
+
+// UserID is the id of the demo's person n.
+func UserID(n int64) chat.UserID { return chat.UserID("demo-" + num(n)) }
+
+// account makes the person's account, if it is not there.
+func (r *run) account(ctx context.Context, p *person) error {
+	id := UserID(p.n)
+	_, err := r.Service.Store.Account(ctx, id)
+	if err == nil {
+		r.report.People.Read++
+		r.report.People.There++
+		r.users[p.n] = id
+		return nil
+	}
+	if !errors.Is(err, chat.ErrNotFound) {
+		return err
+	}
+	password := p.password
+	if err := identity.CheckBcrypt(password); err != nil {
+		password = "!" // matches nothing: the operator sets one
+		r.note("%s (user:%d) cannot log in until they are given a password (parley user passwd): %v", p.name, p.n, err)
+	}
+	for try := 1; try <= 100; try++ {
+		name := p.name
+		if try > 1 {
+			name = fmt.Sprintf("%s %d", p.name, try)
+		}
+		shown, key, err := r.Service.Names.Fold(name)
+		if err == nil && utf8.RuneCountInString(shown) > r.Service.Limits.Name {
+			err = fmt.Errorf("it has more than %d characters", r.Service.Limits.Name)
+		}
+		if err != nil {
+			if try == 1 {
+				r.note("user:%d is called %q here: %q cannot be a name (%v)", p.n, "user "+num(p.n), p.name, plain(err))
+				p.name = "user " + num(p.n)
+				continue
+			}
+			return err
+		}
+		user := chat.User{ID: id, Name: shown, Role: chat.RoleMember, CreatedAt: now()}
+		_, err = r.Service.Store.Commit(ctx, chat.Change{
+			Stream: chat.ServerStream, Kind: chat.UserCreated, ID: identity.NewID(), At: user.CreatedAt, By: id, User: &user,
+			Account: &chat.Account{User: user, NameKey: key, Password: password},
+		})
+		if errors.Is(err, chat.ErrConflict) {
+			continue // somebody has this name, or one that looks like it
+		}
+		if err != nil {
+			return err
+		}
+		if shown != p.name {
+			r.note("%q (user:%d) logs in as %q: somebody has a name that looks the same", p.name, p.n, shown)
+		}
+		r.report.People.Read++
+		r.report.People.New++
+		r.users[p.n] = id
+		return nil
+	}
+	r.skip(&r.report.People, "%q (user:%d): every name like it is taken", p.name, p.n)
+	return nil
+}
+
+// room brings over one room: itself, its messages, then its people, for whom it is so read as far as it goes.
+func (r *run) room(ctx context.Context, id string, all []*person) error {
+	room, members, err := r.target(ctx, id, all)
+	if err != nil || room == nil {
+		return err
+	}
+	_, err = r.Service.Store.Room(ctx, room.ID)
+	switch {
+	case err == nil:
+		r.report.Rooms.There++
+	case errors.Is(err, chat.ErrNotFound):
+		_, err = r.Service.Store.Commit(ctx, chat.Change{
+			Stream: chat.RoomStream(room.ID), Kind: chat.RoomCreated, ID: identity.NewID(), At: room.CreatedAt, By: room.CreatedBy, Room: room,
+		})
+		if err != nil && !errors.Is(err, chat.ErrConflict) {
+			return err
+		}
+		r.report.Rooms.New++
+	default:
+		return err
+	}
+	r.report.Rooms.Read++
+	if err := r.say(ctx, id, room.ID); err != nil {
+		return err
+	}
+	for _, user := range members {
+		at := now()
+		if _, err := r.Service.Store.Commit(ctx,
+			chat.Change{Stream: chat.RoomStream(room.ID), Kind: chat.MemberJoined, ID: identity.NewID(), At: at, By: user,
+				Member: &chat.Member{Room: room.ID, User: user, Role: chat.RoomMember, JoinedAt: at}},
+			chat.Change{Stream: chat.UserStream(user), Kind: chat.RoomJoined, ID: identity.NewID(), At: at, By: user,
+				View: &chat.RoomView{Room: chat.Room{ID: room.ID}}},
+		); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// target says which room the demo's becomes, and who is in it; nil if it is left out.
+func (r *run) target(ctx context.Context, id string, all []*person) (*chat.Room, []chat.UserID, error) {
+	var members []chat.UserID
+	for _, p := range all {
+		if user, ok := r.users[p.n]; ok && (id == "0" || slices.Contains(p.rooms, id)) {
+			members = append(members, user)
+		}
+	}
+	room := &chat.Room{CreatedAt: now()}
+	if id == "0" {
+		room.ID, room.Kind, room.Name = chat.GeneralID, chat.Public, "General"
+		return room, members, nil
+	}
+	if first, second, ok := strings.Cut(id, ":"); ok {
+		a, err1 := strconv.ParseInt(first, 10, 64)
+		b, err2 := strconv.ParseInt(second, 10, 64)
+		if err1 != nil || err2 != nil || a == b || r.users[a] == "" || r.users[b] == "" {
+			r.skip(&r.report.Rooms, "room %q: it is not the room of two people who are here", id)
+			return nil, nil, nil
+		}
+		room.Kind, room.Pair = chat.Direct, []chat.UserID{r.users[a], r.users[b]}
+		slices.Sort(room.Pair)
+		room.ID, room.CreatedBy = chat.DirectID(room.Pair[0], room.Pair[1]), r.users[a]
+		return room, room.Pair, nil
+	}
+	name, err := r.name(ctx, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	if name = strings.Join(strings.Fields(strings.ToValidUTF8(name, "")), " "); name == "" {
+		name = "Room " + id
+	}
+	if runes := []rune(name); len(runes) > r.Service.Limits.Name {
+		name = string(runes[:r.Service.Limits.Name])
+	}
+	sum := sha256.Sum256([]byte(id))
+	room.ID, room.Kind, room.Name = chat.RoomID("demo-"+hex.EncodeToString(sum[:13])), chat.Private, name
+	return room, members, nil
+}
+
+// say brings over the messages of a room that are not there yet.
+func (r *run) say(ctx context.Context, from string, to chat.RoomID) error {
+	there, err := r.known(ctx, to)
+	if err != nil {
+		return err
+	}
+	var batch []chat.Change
+	flush := func() error {
+		if len(batch) == 0 {
+			return nil
+		}
+		_, err := r.Service.Store.Commit(ctx, batch...)
+		r.report.Messages.New += len(batch)
+		batch = batch[:0]
+		r.tick()
+		return err
+	}
+	err = r.messages(ctx, from, func(m said, bad error) error {
+		author, ok := r.users[m.from]
+		if bad == nil && !ok {
+			bad = fmt.Errorf("its author %d is not there", m.from)
+		}
+		if bad == nil && len(m.text) > r.Service.Limits.Message {
+			bad = fmt.Errorf("it has more than %d bytes", r.Service.Limits.Message)
+		}
+		if bad != nil {
+			r.skip(&r.report.Messages, "a message of room %s: %v: %.60q", from, bad, m.member)
+			return nil
+		}
+		r.report.Messages.Read++
+		// A sorted set has each member once, so that this names the message.
+		sum := sha256.Sum256([]byte(from + "\x00" + m.member))
+		id := "demo-" + hex.EncodeToString(sum[:13])
+		if there[id] {
+			r.report.Messages.There++
+			return nil
+		}
+		batch = append(batch, chat.Change{
+			Stream: chat.RoomStream(to), Kind: chat.MessageCreated, ID: id, At: m.at, By: author,
+			Message: &chat.Message{From: author, Text: strings.ToValidUTF8(m.text, "\uFFFD")},
+		})
+		if len(batch) < 200 {
+			return nil
+		}
+		return flush()
+	})
+	if err != nil {
+		return err
+	}
+	return flush()
+}
+
+// known returns the ids of the messages of a room that came from a demo.
+func (r *run) known(ctx context.Context, room chat.RoomID) (map[string]bool, error) {
+	there := map[string]bool{}
+	for after := int64(0); ; {
+		messages, err := r.Service.Store.Messages(ctx, room, chat.Page{From: chat.After, No: after, Limit: page})
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range messages {
+			if strings.HasPrefix(m.ID, "demo-") {
+				there[m.ID] = true
+			}
+			after = m.No
+		}
+		if len(messages) < page {
+			return there, nil
+		}
+	}
+}
+
+func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
+
+// plain is an error in words for people.
+func plain(err error) string {
+	if e, ok := errors.AsType[*chat.Error](err); ok {
+		return e.Message
+	}
+	return err.Error()
+}

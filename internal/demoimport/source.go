@@ -1,0 +1,143 @@
+package demoimport
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// source reads a demo's database, and never writes.
+type source struct{ client rueidis.Client }
+
+// person is one of the demo's.
+type person struct {
+	n              int64
+	name, password string
+	rooms          []string
+}
+
+// ErrNoDemo is returned for a database without the demo's keys.
+var ErrNoDemo = errors.New("there is no redis-chat-demo in this database: it has no total_users")
+
+func (s source) people(ctx context.Context) (int64, error) {
+	n, err := s.client.Do(ctx, s.client.B().Get().Key("total_users").Build()).AsInt64()
+	if rueidis.IsRedisNil(err) {
+		return 0, ErrNoDemo
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read total_users: %w", err)
+	}
+	return n, nil
+}
+
+// person returns the person of that number, nil if there is none.
+func (s source) person(ctx context.Context, n int64) (*person, error) {
+	key := fmt.Sprintf("user:%d", n)
+	replies := s.client.DoMulti(ctx,
+		s.client.B().Hmget().Key(key).Field("username", "password").Build(),
+		s.client.B().Smembers().Key(key+":rooms").Build())
+	fields, err := replies[0].ToArray()
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", key, err)
+	}
+	if fields[0].IsNil() {
+		return nil, nil
+	}
+	p := &person{n: n}
+	if p.name, err = fields[0].ToString(); err != nil {
+		return nil, fmt.Errorf("read %s: %w", key, err)
+	}
+	if !fields[1].IsNil() {
+		if p.password, err = fields[1].ToString(); err != nil {
+			return nil, fmt.Errorf("read %s: %w", key, err)
+		}
+	}
+	if p.rooms, err = replies[1].AsStrSlice(); err != nil {
+		return nil, fmt.Errorf("read %s:rooms: %w", key, err)
+	}
+	slices.Sort(p.rooms)
+	return p, nil
+}
+
+// name returns a room's name, "" if it has none.
+func (s source) name(ctx context.Context, room string) (string, error) {
+	name, err := s.client.Do(ctx, s.client.B().Get().Key("room:"+room+":name").Build()).ToString()
+	if rueidis.IsRedisNil(err) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("read the name of room %s: %w", room, err)
+	}
+	return name, nil
+}
+
+// said is one message as it stands in the demo.
+type said struct {
+	member string // all of it, as it stands in the sorted set
+	from   int64
+	text   string
+	at     time.Time
+}
+
+const page = 500
+
+// messages calls visit with the room's messages, the oldest first. Bad says what a message lacks.
+func (s source) messages(ctx context.Context, room string, visit func(m said, bad error) error) error {
+	for start := int64(0); ; start += page {
+		rows, err := s.client.Do(ctx, s.client.B().Zrange().Key("room:"+room).Min(num(start)).Max(num(start+page-1)).Withscores().Build()).AsZScores()
+		if err != nil {
+			return fmt.Errorf("read the messages of room %s: %w", room, err)
+		}
+		for _, row := range rows {
+			m, bad := parse(row.Member, row.Score)
+			if err := visit(m, bad); err != nil {
+				return err
+			}
+		}
+		if len(rows) < page {
+			return nil
+		}
+	}
+}
+
+func parse(member string, score float64) (said, error) {
+	m := said{member: member}
+	var fields struct {
+		From    any     `json:"from"`
+		Message *string `json:"message"`
+	}
+	if err := json.Unmarshal([]byte(member), &fields); err != nil {
+		return m, errors.New("it is not JSON")
+	}
+	switch from := fields.From.(type) {
+	case string:
+		n, err := strconv.ParseInt(from, 10, 64)
+		if err != nil {
+			return m, fmt.Errorf("its author %q is no number", from)
+		}
+		m.from = n
+	case float64:
+		m.from = int64(from)
+	default:
+		return m, errors.New("it has no author")
+	}
+	if fields.Message == nil || strings.TrimSpace(*fields.Message) == "" {
+		return m, errors.New("it has no text")
+	}
+	m.text = *fields.Message
+	if math.IsNaN(score) || score < 0 || score > 253402300799 { // the year 9999
+		return m, fmt.Errorf("its time %g is none", score)
+	}
+	m.at = time.UnixMilli(int64(score * 1000)).UTC()
+	return m, nil
+}
+
+func num(n int64) string { return strconv.FormatInt(n, 10) }
