@@ -18,6 +18,7 @@ import (
 
 	"github.com/parley-chat/parley/internal/hub"
 	"github.com/parley-chat/parley/internal/rest"
+	"github.com/parley-chat/parley/internal/siodoor"
 	"github.com/parley-chat/parley/internal/ws"
 	"github.com/parley-chat/parley/web"
 )
@@ -29,6 +30,7 @@ type app struct {
 	core    *core
 	hub     *hub.Hub
 	socket  *ws.Server
+	io      *siodoor.Server
 	http    *http.Server
 	control *http.Server
 	drain   time.Duration
@@ -123,7 +125,7 @@ func (a *app) serve(s serve, registry *prometheus.Registry, listener, control ne
 	a.openDoors(s, registry, visitors)
 	a.http = &http.Server{
 		Handler: rest.New(rest.Config{
-			Service: a.core.service, Visitor: visitors, Socket: a.socket, Web: web.FS,
+			Service: a.core.service, Visitor: visitors, Socket: a.socket, IO: a.io, Web: web.FS,
 			Metrics:      promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 			MetricsToken: s.MetricsToken, Version: version(), Log: a.log,
 		}),

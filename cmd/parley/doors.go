@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/parley-chat/parley/internal/hub"
+	"github.com/parley-chat/parley/internal/siodoor"
 	"github.com/parley-chat/parley/internal/visitor"
 	"github.com/parley-chat/parley/internal/ws"
 )
@@ -14,7 +15,7 @@ import (
 // comeBack is about when clients of a stopping server try again.
 const comeBack = 2 * time.Second
 
-// openDoors makes the hub and the WebSocket door.
+// openDoors makes the hub and the doors for what happens live.
 func (a *app) openDoors(s serve, metrics prometheus.Registerer, visitors *visitor.Policy) {
 	a.hub = hub.New(hub.Config{
 		Log: a.core.store, Bell: a.core.bell, Presence: a.core.roster,
@@ -26,12 +27,17 @@ func (a *app) openDoors(s serve, metrics prometheus.Registerer, visitors *visito
 		Service: a.core.service, Hub: a.hub, Visitor: visitors,
 		MaxConns: s.MaxSockets, MaxFrames: s.MaxSocketFrames, Metrics: metrics, Log: a.log,
 	})
+	a.io = siodoor.New(siodoor.Config{
+		Service: a.core.service, Hub: a.hub, Visitor: visitors,
+		MaxConns: s.MaxSockets, MaxFrames: s.MaxSocketFrames, Metrics: metrics, Log: a.log,
+	})
 }
 
 // closeDoors lets nobody in any more, sends clients away, and finishes what is under way until ctx is done.
 func (a *app) closeDoors(ctx context.Context) error {
 	drained := a.hub.Drain(ctx, comeBack)
 	a.socket.Close()
+	a.io.Close()
 	a.hub.Close()
 	if a.control != nil {
 		if err := a.control.Shutdown(ctx); err != nil {

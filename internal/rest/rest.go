@@ -18,6 +18,7 @@ type Config struct {
 	Service *chat.Service
 	Visitor *visitor.Policy
 	Socket  http.Handler // serves /api/v1/ws
+	IO      http.Handler // serves /socket.io/; nil for none
 	Web     fs.FS        // the web client: index.html and what it loads
 	Metrics http.Handler // serves /metrics to those who may see it
 
@@ -53,6 +54,9 @@ func New(cfg Config) http.Handler {
 	mux.HandleFunc("GET "+prefix+"/docs", spec.servePage)
 	mux.HandleFunc("GET "+prefix+"/docs.css", serveStyle)
 	mux.Handle("GET "+prefix+"/ws", cfg.Socket)
+	if cfg.IO != nil {
+		mux.Handle("/socket.io/", cfg.IO)
+	}
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
 		d.refuse(w, r, &chat.Error{Code: chat.CodeNotFound, Message: "there is no such route: see " + prefix + "/docs"})
 	})

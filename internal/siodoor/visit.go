@@ -1,0 +1,188 @@
+package siodoor
+
+import (
+	"crypto/rand"
+	"math"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/hub"
+)
+
+// visit is what the request that opened a session has told.
+type visit struct {
+	key     string
+	who     chat.Caller // address and program
+	token   string      // "" if none was brought
+	owner   string      // whom it is counted for while nobody has authenticated with it, "" if it is not counted
+	since   time.Time
+	until   time.Time // when it is forgotten, while it is in the server's list
+	strange bool
+}
+
+// keyHeader says which visit a session began with. It is set here, never by a client.
+const keyHeader = "Parley-Visit"
+
+// maxPending bounds the sessions that one person has opened and not yet connected: as many as they may have sockets.
+const maxPending = 50
+
+// ServeHTTP judges each request, and has the session opened or go on.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Add("Vary", "Origin")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	token, err := s.judge(r)
+	if err != nil {
+		refuse(w, err)
+		return
+	}
+	if origin := r.Header.Get("Origin"); origin != "" { // it was found to be allowed
+		w.Header().Set("Access-Control-Allow-Origin", origin)
+		w.Header().Set("Access-Control-Allow-Credentials", "true")
+	}
+	if r.Method == http.MethodOptions {
+		w.Header().Set("Access-Control-Allow-Methods", "GET, POST")
+		w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
+		w.Header().Set("Access-Control-Max-Age", "600")
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	if q := r.URL.Query(); q.Get("sid") == "" {
+		v, err := s.admit(r, token)
+		if err != nil {
+			refuse(w, err)
+			return
+		}
+		r = opening(r, q, v.key)
+	}
+	s.io.ServeHTTP(w, r)
+}
+
+// judge tells whether a request may come from where it comes from, and returns the token it brings.
+//
+// Browsers send an Origin with every WebSocket and with every request to another origin, so that a foreign page is refused whatever
+// it brings. They send none when a page of ours is polling, but say same-origin then. Programs send neither, and bring no cookie.
+func (s *Server) judge(r *http.Request) (token string, err error) {
+	cred, err := s.cfg.Visitor.Credentials(r)
+	if err != nil {
+		return "", err
+	}
+	hasOrigin := len(r.Header.Values("Origin")) > 0
+	if cred.Cookie || hasOrigin {
+		polling := r.URL.Query().Get("transport") == "polling"
+		if !s.cfg.Visitor.FromOurPage(r) || !hasOrigin && !polling {
+			return "", &chat.Error{Code: chat.CodeForbidden, Message: "this does not come from a page of this server (see --public-url and --origins)"}
+		}
+	}
+	return cred.Token, nil
+}
+
+// admit takes a visit in, if there is room for it. Whoever brings a token is looked up before; others have less room.
+func (s *Server) admit(r *http.Request, token string) (*visit, error) {
+	agent := r.UserAgent()
+	// Cloned: a part of a header keeps all of it in memory.
+	who := chat.Caller{Addr: s.cfg.Visitor.Addr(r), Agent: strings.Clone(agent[:min(len(agent), 200)])}
+	now := time.Now()
+	v := &visit{key: rand.Text(), who: who, token: strings.Clone(token), owner: "address " + who.Addr, since: now, strange: true}
+	limit := max(1, s.cfg.MaxStrangers/10)
+	if token != "" {
+		known, err := s.cfg.Service.Authenticate(r.Context(), token, who)
+		if err != nil {
+			return nil, err
+		}
+		v.owner, v.strange, limit = ownerOf(known), false, maxPending
+	}
+	full := s.io.Sessions() >= s.cfg.MaxConns
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed || s.leaving.Load():
+		return nil, hub.ErrStopping
+	case full || s.pending[v.owner] >= limit || v.strange && s.strange >= s.cfg.MaxStrangers:
+		return nil, hub.ErrFull
+	}
+	s.count(v)
+	s.wait(v)
+	return v, nil
+}
+
+func ownerOf(who chat.Caller) string { return "person " + string(who.User.ID) }
+
+// count counts a visit for its owner. The lock is held.
+func (s *Server) count(v *visit) {
+	s.pending[v.owner]++
+	if v.strange {
+		s.strange++
+	}
+}
+
+// uncount is for a visit that has become somebody's connection, or has ended. The lock is held.
+func (s *Server) uncount(v *visit) {
+	if v.owner == "" {
+		return
+	}
+	if s.pending[v.owner]--; s.pending[v.owner] == 0 {
+		delete(s.pending, v.owner)
+	}
+	if v.strange {
+		s.strange--
+	}
+	v.owner, v.strange = "", false
+}
+
+// wait keeps a visit until its session connects, or has ended for not connecting. The lock is held.
+func (s *Server) wait(v *visit) {
+	v.until = time.Now().Add(s.cfg.AuthTimeout + time.Second)
+	s.visits[v.key] = v
+}
+
+// arrived takes the visit of a session that connects off the list; nil if there is none.
+func (s *Server) arrived(r *http.Request) *visit {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v := s.visits[r.Header.Get(keyHeader)]
+	if v != nil {
+		delete(s.visits, v.key)
+	}
+	return v
+}
+
+// opening is a request with what opens a session and no more: the session keeps it.
+func opening(r *http.Request, q url.Values, key string) *http.Request {
+	query := url.Values{}
+	for _, name := range []string{"EIO", "transport"} {
+		if q.Has(name) {
+			query.Set(name, q.Get(name))
+		}
+	}
+	h := http.Header{keyHeader: {key}}
+	for _, name := range []string{"Connection", "Upgrade", "Sec-Websocket-Key", "Sec-Websocket-Version"} {
+		if values := r.Header.Values(name); len(values) > 0 {
+			h[name] = values
+		}
+	}
+	out := &http.Request{
+		Method: r.Method, URL: &url.URL{Path: r.URL.Path, RawQuery: query.Encode()}, Proto: r.Proto, ProtoMajor: r.ProtoMajor, ProtoMinor: r.ProtoMinor,
+		Header: h, Host: r.Host, Body: http.NoBody,
+	}
+	return out.WithContext(r.Context())
+}
+
+// refuse answers a request that opens no session.
+func refuse(w http.ResponseWriter, err error) {
+	e := chat.AsError(err)
+	status := map[chat.Code]int{
+		chat.CodeInvalid: http.StatusBadRequest, chat.CodeUnauthenticated: http.StatusUnauthorized, chat.CodeForbidden: http.StatusForbidden,
+		chat.CodeRateLimited: http.StatusTooManyRequests, chat.CodeUnavailable: http.StatusServiceUnavailable,
+	}[e.Code]
+	if status == 0 {
+		status = http.StatusInternalServerError
+	}
+	if e.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
+	}
+	http.Error(w, e.Message, status)
+}
