@@ -19,6 +19,7 @@ type cli struct {
 	User    user            `cmd:"" help:"Add, list and disable people, and set passwords. Works beside a running server."`
 	Fsck    fsck            `cmd:"" help:"Find, and with --heal put right, what a crash can leave half done in Redis. Works beside running servers."`
 	Doctor  doctor          `cmd:"" help:"Look whether the data's place is fit: Redis' settings and what they risk, or the directory. Works beside running servers."`
+	Migrate migration       `cmd:"" help:"Move all data from a directory to Redis, or back, or to another place of the same kind."`
 	Import  imports         `cmd:"" help:"Bring data from another chat."`
 	Version showVersion     `cmd:"" help:"Print the version."`
 }
