@@ -441,7 +441,8 @@ func (c *client) must(method string, params, out any) {
 	}
 }
 
-// send keeps at it until the message is acknowledged, as a client's outbox does; false if ctx was done before.
+// send keeps at it until the message is acknowledged, as a client's outbox does; false if ctx was done before, or if it
+// was refused for good, which is a fault.
 func (c *client) send(ctx context.Context, room chat.RoomID, id, text string) bool {
 	for ctx.Err() == nil {
 		var m chat.Message
@@ -462,6 +463,8 @@ func (c *client) send(ctx context.Context, room chat.RoomID, id, text string) bo
 			c.slowest = max(c.slowest, time.Since(begin))
 		case !errors.Is(err, errOver) && c.t.Context().Err() == nil:
 			c.fault("send %s: %v", id, err)
+			c.mu.Unlock()
+			return false
 		}
 		c.mu.Unlock()
 		time.Sleep(20 * time.Millisecond) // between attempts
@@ -474,10 +477,10 @@ func (c *client) chatter(room chat.RoomID) (stop func()) {
 	ctx, cancel := context.WithCancel(c.t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		for ctx.Err() == nil {
+		for ok := true; ok && ctx.Err() == nil; {
 			n := c.count()
 			// What was begun is brought to its end, so that it is known what became of it.
-			c.send(c.t.Context(), room, fmt.Sprintf("%s-%d", c.device, n), fmt.Sprintf("%s says %d", c.device, n))
+			ok = c.send(c.t.Context(), room, fmt.Sprintf("%s-%d", c.device, n), fmt.Sprintf("%s says %d", c.device, n))
 		}
 	})
 	return func() {

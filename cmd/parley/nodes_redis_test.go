@@ -1,11 +1,13 @@
 package main
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/parley-chat/parley/internal/chat"
 	"github.com/parley-chat/parley/kit/redistest"
 )
 
@@ -118,5 +120,155 @@ func TestRedisGoesAndComes(t *testing.T) {
 				c.mu.Unlock()
 			}
 		})
+	}
+}
+
+// rollback is a Redis that comes back without the newest of what it has acknowledged.
+type rollback struct {
+	name string
+	// start starts one and returns its URL, and what makes it forget all from then on; that returns what takes it back to there.
+	start func(t *testing.T) (url string, remember func() (forget func()))
+}
+
+var rollbacks = []rollback{
+	{"older dump", func(t *testing.T) (string, func() func()) {
+		s := redistest.StartTCP(t)
+		return s.URL(), func() func() {
+			if out, err := s.Do("SAVE"); err != nil {
+				t.Fatal(out, err)
+			}
+			return func() {
+				s.Kill()
+				s.Restart()
+			}
+		}
+	}},
+	{"failover to a replica that was cut off", func(t *testing.T) (string, func() func()) {
+		set := redistest.StartSentinel(t)
+		return sentinelURL(set), func() func() {
+			master, replica := set.Servers[0], set.Servers[1]
+			soon(t, "the replica to have everything", func() bool { return replicated(t, master) == 1 })
+			if out, err := replica.Do("REPLICAOF", "127.0.0.1", "1"); err != nil {
+				t.Fatal(out, err)
+			}
+			return func() {
+				master.Kill()
+				soon(t, "the replica to take over", func() bool {
+					at, err := set.Master()
+					return err == nil && at == replica.Addr()
+				})
+			}
+		}
+	}},
+}
+
+// replicated returns how many replicas have all that was written so far.
+func replicated(t *testing.T, s *redistest.Server) int {
+	t.Helper()
+	out, err := s.Do("WAIT", "1", "1000")
+	n, err2 := strconv.Atoi(out)
+	if err != nil || err2 != nil {
+		t.Fatal(out, err, err2)
+	}
+	return n
+}
+
+// TestRedisForgets rolls the log back below people's feet: they are told to fetch anew, and then hear what the others hear.
+func TestRedisForgets(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	for _, r := range rollbacks {
+		t.Run(r.name, func(t *testing.T) {
+			t.Parallel()
+			url, remember := r.start(t)
+			f := startFleet(t, 2, url)
+			tokens := f.people()
+			writer, quiet := f.arrive(tokens[0], 0), f.arrive(tokens[1], 1)
+			general := chat.RoomStream(chat.GeneralID)
+			say := func(id string) {
+				t.Helper()
+				if !writer.send(t.Context(), chat.GeneralID, id, id) {
+					t.Fatal(writer.faults)
+				}
+				soon(t, "everyone to hear "+id, func() bool { return writer.heard(chat.GeneralID, id)() && quiet.heard(chat.GeneralID, id)() })
+			}
+			say("kept")
+			forget := remember()
+			for i := range 5 {
+				say("lost-" + strconv.Itoa(i))
+			}
+			forget()
+			for _, c := range []*client{writer, quiet} {
+				soon(t, "a resync", func() bool {
+					c.mu.Lock()
+					defer c.mu.Unlock()
+					return c.resyncs[general] > 0
+				})
+			}
+			for i := range 8 { // as many and more, so that numbers are used again
+				say("after-" + strconv.Itoa(i))
+			}
+			all := f.history(tokens[0], chat.GeneralID)
+			at := slices.IndexFunc(all, func(m chat.Message) bool { return m.Text == "kept" })
+			if at < 0 {
+				t.Fatal("what was kept is gone")
+			}
+			var texts []string
+			for _, m := range all[at+1:] {
+				texts = append(texts, m.Text)
+			}
+			if len(texts) != 8 || texts[0] != "after-0" || texts[7] != "after-7" {
+				t.Errorf("after what was kept come %q", texts)
+			}
+			for _, c := range []*client{writer, quiet} {
+				c.mu.Lock()
+				for i, m := range c.messages[chat.GeneralID] {
+					if want := all[len(all)-len(c.messages[chat.GeneralID])+i]; m.ID != want.ID {
+						t.Errorf("%s heard %q where %q is", c.device, m.Text, want.Text)
+					}
+				}
+				for _, fault := range c.faults {
+					t.Errorf("%s: %s", c.device, fault)
+				}
+				c.mu.Unlock()
+			}
+		})
+	}
+}
+
+// TestRedisForgetsAndGoesOn rolls the log back and has it grow past where people are before they can look: the numbers
+// follow, and only the ids tell.
+func TestRedisForgetsAndGoesOn(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	t.Parallel()
+	redis := redistest.StartTCP(t)
+	f := startFleet(t, 2, redis.URL())
+	tokens := f.people()
+	quiet := f.arrive(tokens[1], 1)
+	post := func(id string) error {
+		_, err := call(t.Context(), f.node(0).url, "POST", "/rooms/general/messages", tokens[0], map[string]string{"text": id, "client_id": id}, nil)
+		return err
+	}
+	if out, err := redis.Do("SAVE"); err != nil {
+		t.Fatal(out, err)
+	}
+	if err := post("lost"); err != nil {
+		t.Fatal(err)
+	}
+	soon(t, "the message that will be lost", quiet.heard(chat.GeneralID, "lost"))
+	redis.Kill()
+	redis.Restart()
+	for i := range 3 {
+		id := "after-" + strconv.Itoa(i)
+		soon(t, "a send to be acknowledged", func() bool { return post(id) == nil })
+	}
+	soon(t, "the newest", quiet.heard(chat.GeneralID, "after-2"))
+	quiet.mu.Lock()
+	defer quiet.mu.Unlock()
+	if quiet.resyncs[chat.RoomStream(chat.GeneralID)] == 0 || len(quiet.faults) > 0 {
+		t.Errorf("resyncs %v, faults %q", quiet.resyncs, quiet.faults)
 	}
 }
