@@ -198,9 +198,12 @@ func startFleet(t *testing.T, n int, store string, args ...string) *fleet {
 }
 
 // add starts one more.
-func (f *fleet) add() *process {
+func (f *fleet) add() *process { return f.addOn(f.store) }
+
+// addOn starts one that reaches the store in its own way.
+func (f *fleet) addOn(store string) *process {
 	f.t.Helper()
-	p := launch(f.t, f.t.TempDir(), append([]string{"--store", f.store}, f.args...)...)
+	p := launch(f.t, f.t.TempDir(), append([]string{"--store", store}, f.args...)...)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.nodes = append(f.nodes, p)

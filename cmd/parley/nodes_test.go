@@ -2,7 +2,11 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"net"
 	"slices"
+	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -259,4 +263,88 @@ func TestRollingRestart(t *testing.T) {
 	more(t, senders, 10)
 	stop()
 	f.check(senders...)
+}
+
+// tap passes connections on to addr, and keeps what comes back.
+type tap struct {
+	listener net.Listener
+	heard    lockedBuffer
+}
+
+func startTap(t *testing.T, addr string) *tap {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tap := &tap{listener: l}
+	var passing sync.WaitGroup
+	passing.Go(func() {
+		for {
+			near, err := l.Accept()
+			if err != nil {
+				return
+			}
+			far, err := net.Dial("tcp", addr)
+			if err != nil {
+				near.Close()
+				continue
+			}
+			pass := func(to io.Writer, from net.Conn) {
+				io.Copy(to, from)
+				near.Close()
+				far.Close()
+			}
+			passing.Go(func() { pass(far, near) })
+			passing.Go(func() { pass(io.MultiWriter(near, &tap.heard), far) })
+		}
+	})
+	t.Cleanup(func() { // after the node that connects here has ended
+		l.Close()
+		passing.Wait()
+	})
+	return tap
+}
+
+// TestPrivateMessagesStayAway listens to all that Redis tells a node on which no member of a private room is.
+func TestPrivateMessagesStayAway(t *testing.T) {
+	t.Parallel()
+	redis := redistest.StartTCP(t)
+	tap := startTap(t, redis.Addr())
+	f := startFleet(t, 2, redis.URL())
+	third := f.addOn("redis://" + tap.listener.Addr().String())
+	tokens := f.people()
+	pablo, joe, mary := f.arrive(tokens[0], 0), f.arrive(tokens[1], 1), f.arrive(tokens[2], 2)
+	var room chat.RoomView
+	pablo.must("room.create", map[string]any{"name": "Secret", "kind": "private", "users": []chat.UserID{joe.me}}, &room)
+	pablo.send(t.Context(), room.ID, "p1", "a-private-word")
+	soon(t, "the member to hear", joe.heard(room.ID, "a-private-word"))
+	joe.send(t.Context(), room.ID, "p2", "a-private-answer")
+	soon(t, "the other member to hear", pablo.heard(room.ID, "a-private-answer"))
+	pablo.send(t.Context(), chat.GeneralID, "g1", "a-public-word")
+	soon(t, "everyone to hear", mary.heard(chat.GeneralID, "a-public-word"))
+	if !strings.Contains(tap.heard.String(), "a-public-word") {
+		t.Fatal("nothing is heard of what the third node is told")
+	}
+	if strings.Contains(tap.heard.String(), "a-private") {
+		t.Error("the third node was told what is private")
+	}
+	numbers := func(room chat.RoomID) string {
+		out, err := redis.Do("PUBSUB", "SHARDNUMSUB", "parley:{room:"+string(room)+"}:bell")
+		if err != nil {
+			t.Fatal(out, err)
+		}
+		return strings.Fields(out)[1]
+	}
+	if got, all := numbers(room.ID), numbers(chat.GeneralID); got != "2" || all != "3" {
+		t.Errorf("%s nodes listen to the private room and %s to General, want 2 and 3", got, all)
+	}
+
+	// Once a member is there, it is told.
+	guest := f.arrive(tokens[1], slices.Index(f.nodes, third))
+	pablo.send(t.Context(), room.ID, "p3", "a-later-word")
+	soon(t, "the member on the third node to hear", guest.heard(room.ID, "a-later-word"))
+	if !strings.Contains(tap.heard.String(), "a-later-word") || numbers(room.ID) != "3" {
+		t.Error("the third node heard of it in another way")
+	}
 }
