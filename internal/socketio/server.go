@@ -44,7 +44,7 @@ import (
 // Options are what a server is made of. The zero value of each field is its default.
 type Options struct {
 	Path           string        // of all requests; default "/socket.io/"
-	PingInterval   time.Duration // default 25 s
+	PingInterval   time.Duration // between pings, if they are answered; default 25 s
 	PingTimeout    time.Duration // a client has to answer a ping; default 20 s
 	UpgradeTimeout time.Duration // a client has to finish an upgrade to WebSocket; default 10 s
 	ConnectTimeout time.Duration // a session may be in no namespace; default 45 s

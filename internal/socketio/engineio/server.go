@@ -22,7 +22,7 @@ import (
 
 // Config is what a server is made of.
 type Config struct {
-	PingInterval   time.Duration // after the last pong a client is pinged; default 25 s
+	PingInterval   time.Duration // between pings, if they are answered; default 25 s
 	PingTimeout    time.Duration // a client has to answer a ping, and to finish a request's body; default 20 s
 	UpgradeTimeout time.Duration // a probe has to become an upgrade; default 10 s
 	MaxPayload     int           // bytes of one message, and of one polling request; default 1,000,000

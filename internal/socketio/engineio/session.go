@@ -240,7 +240,9 @@ func (s *Session) expired(now time.Time) bool {
 	}
 	if !now.Before(s.due) && !s.pinged {
 		s.pinged = true
-		s.due = s.due.Add(s.srv.cfg.PingTimeout)
+		if s.due = s.due.Add(s.srv.cfg.PingTimeout); !now.Before(s.due) { // the server itself was away: that is not the client's fault
+			s.due = now.Add(s.srv.cfg.PingTimeout)
+		}
 		s.queue = append(s.queue, pingPacket)
 		s.size += pingPacket.Size()
 		s.wake()
@@ -252,14 +254,14 @@ func (s *Session) expired(now time.Time) bool {
 	return false
 }
 
-// pong puts off the next ping.
+// pong puts off the next ping, to an interval after the last.
 func (s *Session) pong() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.pinged && !s.over {
 		s.pinged = false
-		s.due = time.Now().Add(s.srv.cfg.PingInterval)
-		s.timer.Reset(s.srv.cfg.PingInterval)
+		s.due = s.due.Add(s.srv.cfg.PingInterval - s.srv.cfg.PingTimeout)
+		s.timer.Reset(time.Until(s.due))
 	}
 }
 
