@@ -125,7 +125,7 @@ func (c *conn) gone(why socketio.Reason) {
 	if why == socketio.ReasonSlow {
 		c.s.slow.Add(1)
 	}
-	c.out.Close(hub.Finished)
+	c.abandon()
 	for range cap(c.calls) {
 		c.calls <- struct{}{}
 	}
@@ -175,6 +175,14 @@ func (c *conn) end(code int, reason string) {
 			c.last.RetryMS = &minute
 		}
 	}
+	c.mu.Unlock()
+	c.out.Close(hub.Finished)
+}
+
+// abandon gives up what waits: there is no socket any more to say anything to.
+func (c *conn) abandon() {
+	c.mu.Lock()
+	c.said = true
 	c.mu.Unlock()
 	c.out.Close(hub.Finished)
 }

@@ -77,8 +77,8 @@ func (c *conn) drain(frames []hub.Frame) []hub.Frame {
 			return frames
 		}
 		for _, f := range frames {
-			if send(c.socket, f) != nil { // it is disconnected, and told so
-				c.out.Close(hub.Finished)
+			if send(c.socket, f) != nil { // it is disconnected
+				c.abandon()
 				break
 			}
 		}

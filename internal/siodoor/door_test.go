@@ -1,0 +1,455 @@
+package siodoor_test
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/parley-chat/parley/internal/chat"
+)
+
+// TestOrigins: which pages may use a person's cookie, polling and over WebSocket, for the first request and for later ones.
+func TestOrigins(t *testing.T) {
+	const allowed = "https://app.example.com"
+	f := newFixture(t, func(s *settings) { s.policy.Origins = []string{allowed} })
+	token := f.person("Pablo")
+	host := f.host()
+	_, port, _ := net.SplitHostPort(host)
+	_, hello := f.request("GET", polling, bearer(token), "")
+	sid := f.opened(hello)
+	for name, c := range map[string]struct {
+		origin []string // nil for none
+		cookie bool
+		ok     bool
+	}{
+		"our own":                      {[]string{"http://" + host}, true, true},
+		"an allowed one":               {[]string{allowed}, true, true},
+		"none":                         {nil, true, false},
+		"null":                         {[]string{"null"}, true, false},
+		"empty":                        {[]string{""}, true, false},
+		"empty, nothing brought":       {[]string{""}, false, false},
+		"foreign":                      {[]string{"http://evil.example"}, true, false},
+		"our host, another port":       {[]string{"http://127.0.0.1:1"}, true, false},
+		"our host, no port":            {[]string{"http://127.0.0.1"}, true, false},
+		"our host, another scheme":     {[]string{"https://" + host}, true, false},
+		"our host as a prefix":         {[]string{"http://" + host + ".evil.example"}, true, false},
+		"our host as a suffix":         {[]string{"http://evil" + host}, true, false},
+		"our host as a user":           {[]string{"http://" + host + "@evil.example"}, true, false},
+		"another name for our host":    {[]string{"http://localhost:" + port}, true, false},
+		"a path":                       {[]string{"http://" + host + "/"}, true, false},
+		"the allowed one, other case":  {[]string{"HTTPS://APP.EXAMPLE.COM"}, true, false},
+		"the allowed one, plain":       {[]string{"http://app.example.com"}, true, false},
+		"the allowed one as a prefix":  {[]string{allowed + ".evil.example"}, true, false},
+		"the allowed one, below it":    {[]string{"https://sub.app.example.com"}, true, false},
+		"two":                          {[]string{"http://" + host, "http://evil.example"}, true, false},
+		"two in one":                   {[]string{"http://" + host + ", http://evil.example"}, true, false},
+		"foreign, nothing brought":     {[]string{"http://evil.example"}, false, false},
+		"none, nothing brought":        {nil, false, true},
+		"our own, nothing brought yet": {[]string{"http://" + host}, false, true},
+	} {
+		h := http.Header{}
+		if c.origin != nil {
+			h["Origin"] = c.origin
+		}
+		if c.cookie {
+			h.Set("Cookie", "parley="+token)
+		}
+		res, body := f.request("GET", polling, h, "")
+		if c.ok != (res.StatusCode == 200) || !c.ok && res.StatusCode != 403 {
+			t.Errorf("origin %s, polling: %s %s", name, res.Status, body)
+		}
+		cors(t, name, res, c.ok && c.origin != nil, strings.Join(c.origin, ""))
+		if status, conn, _ := f.upgrade(websocket, h); c.ok != (status == 101) || !c.ok && status != 403 {
+			t.Errorf("origin %s, WebSocket: %d", name, status)
+		} else if conn != nil {
+			conn.Close()
+		}
+		if c.ok {
+			continue
+		}
+		// Nor may a session that is there be used from such a page.
+		for _, method := range []string{"GET", "POST"} {
+			if res, body := f.request(method, polling+"&sid="+sid, h, "40"); res.StatusCode != 403 {
+				t.Errorf("origin %s, %s of a session: %s %s", name, method, res.Status, body)
+			}
+		}
+		if status, _, _ := f.upgrade(websocket+"&sid="+sid, h); status != 403 {
+			t.Errorf("origin %s, upgrade of a session: %d", name, status)
+		}
+		if res, _ := f.request("OPTIONS", polling, h, ""); res.StatusCode != 403 {
+			t.Errorf("origin %s, preflight: %s", name, res.Status)
+		} else {
+			cors(t, name+", preflight", res, false, "")
+		}
+	}
+
+	// A page of ours that polls sends no origin, but says that it is ours; over WebSocket it would send one.
+	ours := http.Header{"Cookie": {"parley=" + token}, "Sec-Fetch-Site": {"same-origin"}}
+	if res, body := f.request("GET", polling, ours, ""); res.StatusCode != 200 {
+		t.Errorf("polling of our own page: %s %s", res.Status, body)
+	}
+	if status, _, _ := f.upgrade(websocket, ours); status != 403 {
+		t.Errorf("WebSocket without an origin, with Sec-Fetch-Site: %d", status)
+	}
+	for _, site := range []string{"same-site", "cross-site", "none"} {
+		h := http.Header{"Cookie": {"parley=" + token}, "Sec-Fetch-Site": {site}}
+		if res, _ := f.request("GET", polling, h, ""); res.StatusCode != 403 {
+			t.Errorf("polling with a cookie from %s: %s", site, res.Status)
+		}
+	}
+
+	// The preflight of an allowed page, and of nobody.
+	res, _ := f.request("OPTIONS", polling, http.Header{"Origin": {allowed}, "Access-Control-Request-Method": {"POST"}, "Access-Control-Request-Headers": {"authorization"}}, "")
+	cors(t, "preflight", res, true, allowed)
+	if res.StatusCode != 204 || !strings.Contains(res.Header.Get("Access-Control-Allow-Methods"), "POST") || !strings.Contains(res.Header.Get("Access-Control-Allow-Headers"), "Authorization") {
+		t.Errorf("preflight: %s %v", res.Status, res.Header)
+	}
+	res, _ = f.request("OPTIONS", polling, nil, "")
+	cors(t, "OPTIONS without an origin", res, false, "")
+}
+
+// cors wants the headers for one origin, or none.
+func cors(t *testing.T, name string, res *http.Response, want bool, origin string) {
+	t.Helper()
+	allow, cred := res.Header.Get("Access-Control-Allow-Origin"), res.Header.Get("Access-Control-Allow-Credentials")
+	if want && (allow != origin || cred != "true") || !want && (allow != "" || cred != "") {
+		t.Errorf("%s: allow-origin %q, credentials %q", name, allow, cred)
+	}
+	if res.Header.Get("Vary") != "Origin" {
+		t.Errorf("%s: Vary %q", name, res.Header.Get("Vary"))
+	}
+}
+
+func TestHandshakeRefuses(t *testing.T) {
+	f := newFixture(t, nil)
+	token := f.person("Pablo")
+	for name, c := range map[string]struct {
+		query  string
+		header http.Header
+		status int
+	}{
+		"a token in the URL":            {"&token=" + token, nil, 401},
+		"an access_token in the URL":    {"&access_token=" + token, bearer(token), 401},
+		"a ticket in the URL":           {"&ticket=x", nil, 401},
+		"TOKEN in the URL":              {"&TOKEN=" + token, nil, 401},
+		"auth in the URL":               {"&auth=" + url.QueryEscape(`{"token":"x"}`), nil, 401},
+		"a wrong token":                 {"", bearer("wrong"), 401},
+		"a wrong cookie":                {"", http.Header{"Cookie": {"parley=wrong"}, "Origin": {f.http.URL}}, 401},
+		"a long token":                  {"", bearer(strings.Repeat("x", 3000)), 401},
+		"Basic":                         {"", http.Header{"Authorization": {"Basic eDp5"}}, 401},
+		"another version":               {"&EIO=3", nil, 200}, // the first counts
+		"a session that is not there":   {"&sid=x", nil, 400},
+		"a session's visit in a header": {"", http.Header{"Parley-Visit": {"x"}}, 200},
+	} {
+		if res, body := f.request("GET", polling+c.query, c.header, ""); res.StatusCode != c.status {
+			t.Errorf("%s, polling: %s %s, want %d", name, res.Status, body, c.status)
+		}
+		want := c.status
+		if want == 200 {
+			want = 101
+		}
+		status, conn, _ := f.upgrade(websocket+c.query, c.header)
+		if status != want && !(want == 400 && status == 400) {
+			t.Errorf("%s, WebSocket: %d, want %d", name, status, want)
+		}
+		if conn != nil {
+			conn.Close()
+		}
+	}
+	for _, c := range []struct {
+		method, query string
+		status        int
+	}{{"GET", "EIO=3&transport=polling", 400}, {"GET", "EIO=4&transport=smoke", 400}, {"POST", polling, 400}, {"PUT", polling, 400}, {"GET", "", 400}} {
+		if res, body := f.request(c.method, c.query, nil, ""); res.StatusCode != c.status {
+			t.Errorf("%s ?%s: %s %s", c.method, c.query, res.Status, body)
+		}
+	}
+	res, err := http.Get(f.http.URL + "/socket.io/elsewhere?" + polling)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res.Body.Close(); res.StatusCode != 404 {
+		t.Errorf("another path: %s", res.Status)
+	}
+}
+
+// TestAuthenticate logs in: with a header, with a cookie, on connecting, after it, or even without an account before.
+func TestAuthenticate(t *testing.T) {
+	f := newFixture(t, nil)
+	token := f.person("Pablo")
+	for name, c := range map[string]*client{
+		"bearer": f.dial(token),
+		"auth":   f.connect(nil, `{"token":"`+token+`"}`),
+		"cookie": f.connect(http.Header{"Cookie": {"parley=" + token}, "Origin": {f.http.URL}}, ""),
+		"both":   f.connect(bearer(f.person("Mary")), `{"token":"`+token+`"}`),
+	} {
+		if me := decode[chat.MeOutput](t, c.call("account.get")); me.User.Name != "Pablo" || me.Session.ID == "" {
+			t.Errorf("%s: %+v", name, me)
+		}
+		if e := refusal(c.call("authenticate", map[string]any{"token": token})); e != chat.CodeConflict {
+			t.Errorf("%s, authenticate: %q", name, e)
+		}
+	}
+
+	// Refused on connecting, and then right, in the same session.
+	c := f.open(nil)
+	for auth, code := range map[string]chat.Code{
+		`{"token":"wrong"}`: chat.CodeUnauthenticated, `{"token":"x","more":1}`: chat.CodeInvalid, `{"token":1}`: chat.CodeInvalid,
+		`{"token":"` + strings.Repeat("x", 10000) + `"}`: chat.CodeUnauthenticated,
+	} {
+		got := c.join(auth)
+		var refused struct {
+			Message string
+			Data    struct{ Code chat.Code }
+		}
+		if !strings.HasPrefix(got, "44") || json.Unmarshal([]byte(got[2:]), &refused) != nil || refused.Message == "" || refused.Data.Code != code {
+			t.Errorf("auth %.40s: %s, want %s", auth, got, code)
+		}
+	}
+	if got := c.join(`{"token":"` + token + `"}`); !strings.HasPrefix(got, `40{"sid"`) {
+		t.Fatalf("the right token: %s", got)
+	}
+	c.lives("after refusals")
+	if got := f.open(nil); got.join("") != "" {
+		got.write(`40/admin,`)
+		if text, err := got.read(); err != nil || !strings.HasPrefix(text, "44/admin,") {
+			t.Errorf("another namespace: %q, %v", text, err)
+		}
+	}
+
+	// A stranger, who authenticates later.
+	c = f.dial("")
+	for _, action := range []string{"sync", "account.get", "message.send", "room.list"} {
+		if e := refusal(c.call(action, map[string]any{})); e != chat.CodeUnauthenticated {
+			t.Errorf("%s before logging in: %q", action, e)
+		}
+	}
+	if e := refusal(c.call("server.info")); e != "" {
+		t.Errorf("server.info: %q", e)
+	}
+	if e := refusal(c.call("authenticate", map[string]any{"token": "wrong"})); e != chat.CodeUnauthenticated {
+		t.Errorf("a wrong token: %q", e)
+	}
+	if e := refusal(c.call("authenticate", map[string]any{"token": token, "more": 1})); e != chat.CodeInvalid {
+		t.Errorf("an unknown field: %q", e)
+	}
+	out := decode[chat.LoggedInOutput](t, c.call("account.create", map[string]any{"name": "Olga", "password": "password123"}))
+	if me := decode[chat.MeOutput](t, c.call("authenticate", map[string]any{"token": out.Token})); me.User.Name != "Olga" {
+		t.Errorf("authenticate after account.create: %+v", me)
+	}
+	if e := refusal(c.call("sync")); e != "" {
+		t.Errorf("sync: %q", e)
+	}
+
+	// Leaving the namespace and coming back, in the same session, with what opened it.
+	c = f.dial(token)
+	c.write("41")
+	if got := c.join(""); !strings.HasPrefix(got, `40{"sid"`) {
+		t.Fatalf("coming back: %s", got)
+	}
+	if me := decode[chat.MeOutput](t, c.call("account.get")); me.User.Name != "Pablo" {
+		t.Errorf("back as %+v", me)
+	}
+}
+
+func TestAuthenticationTimeOut(t *testing.T) {
+	f := newFixture(t, func(s *settings) { s.door.AuthTimeout = 150 * time.Millisecond })
+	token := f.person("Pablo")
+	known := f.dial(token)
+	silent, connected, busy, idle := f.open(nil), f.dial(""), f.dial(""), f.open(bearer(token))
+	busy.lives("a stranger")
+	connected.closes("a silent stranger", 4002, true)
+	busy.closes("a stranger who only pings", 4002, true)
+	silent.closes("a stranger who does not connect", 0, false)
+	idle.closes("somebody who does not connect", 0, false)
+	known.lives("somebody who brought a token")
+
+	_, hello := f.request("GET", polling, nil, "")
+	sid := f.opened(hello)
+	eventually(t, "a stranger who polls to be closed", func() bool {
+		res, _ := f.request("POST", polling+"&sid="+sid, nil, "3")
+		return res.StatusCode == 400
+	})
+}
+
+// TestSessionExpires: who is not let in any more does not stay in.
+func TestSessionExpires(t *testing.T) {
+	f := newFixture(t, func(s *settings) {
+		s.chat.SessionIdle = 300 * time.Millisecond
+		s.door.AuthTimeout = 80 * time.Millisecond
+	})
+	f.synced(f.person("Pablo")).closes("an expired session", 1008, true)
+}
+
+// TestSessionProlonged: what was used elsewhere has not expired.
+func TestSessionProlonged(t *testing.T) {
+	f := newFixture(t, func(s *settings) {
+		s.chat.SessionIdle = 300 * time.Millisecond
+		s.door.AuthTimeout = 80 * time.Millisecond
+	})
+	token := f.person("Pablo")
+	who := f.who(token)
+	if err := f.model.TouchSession(t.Context(), who.Session, who.User.ID, time.Now(), time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	c := f.synced(token)
+	old := who.ExpiresAt
+	eventually(t, "the first expiry to pass", func() bool {
+		c.lives("a prolonged session")
+		return time.Now().After(old.Add(100 * time.Millisecond))
+	})
+}
+
+// TestSessionsEnd: every way of ending a session disconnects its sockets, at once, and no others.
+func TestSessionsEnd(t *testing.T) {
+	for name, c := range map[string]struct {
+		end  func(*fixture, chat.Caller) error
+		both bool // the person's other session ends too
+	}{
+		"log-out": {func(f *fixture, who chat.Caller) error {
+			_, err := f.LogOut(context.Background(), who, chat.None{})
+			return err
+		}, false},
+		"password": {func(f *fixture, who chat.Caller) error {
+			_, err := f.ChangePassword(context.Background(), who, chat.PasswordInput{Old: "password123", New: "another password"})
+			return err
+		}, true},
+		"disabled": {func(f *fixture, who chat.Caller) error {
+			a, err := f.UserNamed(context.Background(), who.User.Name)
+			if err != nil {
+				return err
+			}
+			return f.Disable(context.Background(), a, true)
+		}, true},
+	} {
+		f := newFixture(t, nil)
+		first := f.person("Pablo")
+		out, err := f.LogIn(t.Context(), chat.Caller{Addr: "192.0.2.2"}, chat.LogInInput{Name: "Pablo", Password: "password123"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, b, stranger := f.synced(first), f.synced(out.Token), f.synced(f.person("Mary"))
+		unsynced, unconnected := f.dial(first), f.open(bearer(first))
+		unsynced.lives("before")
+		if err := c.end(f, f.who(first)); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		a.closes(name, 4001, true)
+		unsynced.closes(name+", not synced", 4001, true)
+		if got := unconnected.join(""); !strings.HasPrefix(got, "44") {
+			t.Errorf("%s: connecting with the token that opened the session: %s", name, got)
+		}
+		if c.both {
+			b.closes(name+", the other session", 4001, true)
+		} else {
+			b.lives(name + ", the other session")
+		}
+		stranger.lives(name + ", another person")
+		if status, _, _ := f.upgrade(websocket, bearer(first)); status != 401 {
+			t.Errorf("%s: the token opens a socket: %d", name, status)
+		}
+	}
+}
+
+func TestTooMany(t *testing.T) {
+	f := newFixture(t, func(s *settings) {
+		s.hub.MaxUserConns = 3
+		s.door.MaxStrangers, s.door.MaxFrames, s.door.MaxConns = 50, 40, 13
+	})
+	pablo, mary := f.person("Pablo"), f.person("Mary")
+	var mine []*client
+	for range 3 {
+		c := f.dial(pablo)
+		c.lives("of three")
+		mine = append(mine, c)
+	}
+	fourth := f.open(bearer(pablo))
+	if got := fourth.join(""); !strings.HasPrefix(got, "44{") || !strings.Contains(got, `"rate_limited"`) || !strings.Contains(got, `"retry_after_ms":60000`) {
+		t.Errorf("a fourth socket of one person: %s", got)
+	}
+	fourth.conn.Close()
+	late := f.dial("")
+	if e := refusal(late.call("authenticate", map[string]any{"token": pablo})); e != chat.CodeRateLimited {
+		t.Errorf("a fourth socket that authenticates later: %q", e)
+	}
+	late.conn.Close()
+	other := f.dial(mary)
+	other.lives("another person")
+	mine[0].conn.Close()
+	eventually(t, "a place to come free", func() bool {
+		c := f.open(bearer(pablo))
+		if strings.HasPrefix(c.join(""), "40{") {
+			return true
+		}
+		c.conn.Close()
+		return false
+	})
+	// Strangers of one address have a bound of their own, whether they connect or not.
+	var strangers []*client
+	for i := range 5 {
+		eventually(t, "a stranger to be let in", func() bool {
+			status, conn, in := f.upgrade(websocket, nil)
+			if status == 101 {
+				strangers = append(strangers, &client{t: t, conn: conn, in: in})
+			}
+			return status == 101
+		})
+		if i%2 == 0 {
+			strangers[i].read()
+			strangers[i].join("")
+		}
+	}
+	if status, _, _ := f.upgrade(websocket, nil); status != 429 {
+		t.Errorf("a sixth stranger of one address: %d", status)
+	}
+	res, _ := f.request("GET", polling, nil, "")
+	if res.StatusCode != 429 || res.Header.Get("Retry-After") != "60" {
+		t.Errorf("a sixth stranger who polls: %s, retry after %q", res.Status, res.Header.Get("Retry-After"))
+	}
+	// Sessions in all.
+	full := false
+	for range 10 {
+		if res, _ := f.request("GET", polling, bearer(mary), ""); res.StatusCode == 429 {
+			full = true
+			break
+		}
+	}
+	if !full {
+		t.Error("there is no bound of all sessions")
+	}
+	for range 41 {
+		other.send("ping")
+	}
+	other.closes("too many events", 4003, true)
+	for _, c := range strangers {
+		c.conn.Close()
+	}
+}
+
+// TestPendingOfOnePerson: a token does not open sessions without end that are never connected.
+func TestPendingOfOnePerson(t *testing.T) {
+	f := newFixture(t, func(s *settings) { s.door.MaxStrangers = 10 })
+	token := f.person("Pablo")
+	status := 0
+	count := 0
+	for status == 0 || status == 200 {
+		res, _ := f.request("GET", polling, bearer(token), "")
+		if status = res.StatusCode; status == 200 {
+			count++
+		}
+		if count > 1000 {
+			break
+		}
+	}
+	if count != 50 || status != 429 {
+		t.Errorf("%d sessions, then %d", count, status)
+	}
+	if c := f.dial(f.person("Mary")); c != nil {
+		c.lives("another person")
+	}
+}
