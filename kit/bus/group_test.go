@@ -149,9 +149,7 @@ func TestGroupDeadLetters(t *testing.T) {
 				t.Errorf("%+v", l)
 			}
 		}
-		if n := pending(t, topic, topic.stem); n != 0 {
-			t.Errorf("%d are still pending", n)
-		}
+		until(t, "nothing to be pending", func() bool { return pending(t, topic, topic.stem) == 0 })
 		w.mu.Lock()
 		var times []int
 		for _, d := range w.got {

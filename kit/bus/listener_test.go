@@ -322,3 +322,70 @@ func TestEnvelope(t *testing.T) {
 		}
 	}
 }
+
+// While channels come and go and connections are cut, each message that is published after Subscribe returned is
+// either heard or covered by a gap.
+func TestListenerIsNeverSilent(t *testing.T) {
+	eachRedis(t, func(t *testing.T, client rueidis.Client) {
+		const workers, rounds = 8, 150
+		l, h := listen(t, client, ListenOptions{Timeout: 20 * time.Second})
+		done := make(chan bool)
+		var all, killer sync.WaitGroup
+		killer.Go(func() {
+			for cuts := 1; cuts <= 7; { // each makes the pause before the next connection longer
+				select {
+				case <-done:
+					return
+				case <-time.After(time.Millisecond):
+				}
+				h.mu.Lock()
+				heard := len(h.messages)
+				h.mu.Unlock()
+				if heard >= cuts*100 {
+					killSubscribers(t, client)
+					cuts++
+				}
+			}
+		})
+		covered := func(channel, message string, from int) bool {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			return slices.Contains(h.gaps[from:], channel) || slices.Contains(h.messages, message)
+		}
+		for w := range workers {
+			all.Go(func() {
+				for i := range rounds {
+					channel, payload := fmt.Sprintf("room:%d:%d", w, i%10), fmt.Sprint(i)
+					if err := l.SSubscribe(t.Context(), channel); err != nil {
+						t.Error(err)
+						return
+					}
+					h.mu.Lock()
+					from := len(h.gaps)
+					h.mu.Unlock()
+					if err := client.Do(t.Context(), client.B().Spublish().Channel(channel).Message(payload).Build()).Error(); err != nil {
+						t.Error(err)
+						return
+					}
+					for deadline := time.Now().Add(20 * time.Second); !covered(channel, channel+" "+payload, from); time.Sleep(100 * time.Microsecond) {
+						if time.Now().After(deadline) {
+							t.Errorf("%s %s was neither heard nor covered by a gap", channel, payload)
+							return
+						}
+					}
+					if i%3 > 0 {
+						l.SUnsubscribe(channel)
+					}
+				}
+			})
+		}
+		all.Wait()
+		close(done)
+		killer.Wait()
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if len(h.gaps) == 0 || len(h.messages) < workers*rounds/2 {
+			t.Errorf("%d gaps and %d messages prove nothing", len(h.gaps), len(h.messages))
+		}
+	})
+}
