@@ -118,10 +118,14 @@ func BenchmarkLockScripts(b *testing.B) {
 
 // BenchmarkLockContended has 4 callers, each with a client of its own, who want one lock for 1 ms of work and then have something else to
 // do for 1 ms, so that it is always wanted. ns/op is from one holder to the next, reads/op what Redis was asked for that, and
-// longest-ms how long the unluckiest waited.
+// longest-ms how long the unluckiest waited. rueidislock 1.0.79 is left out: in one run of
+// four all its callers ended up waiting for a lock that nobody had.
 func BenchmarkLockContended(b *testing.B) {
 	const callers = 4
 	for _, l := range locking {
+		if l.name == "rueidislock" {
+			continue
+		}
 		b.Run(l.name, func(b *testing.B) {
 			s := redistest.Start(b)
 			ctx := context.Background()
