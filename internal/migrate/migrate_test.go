@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -155,7 +156,7 @@ func TestRoundTrip(t *testing.T) {
 			closed(t, s)
 			places := []place{first, newPrefix(client), newPrefix(client), dir(t.TempDir()), dir(t.TempDir()), newPrefix(client)}
 			for i, from := range places[:len(places)-1] {
-				move(t, from, places[i+1], migrate.Options{Batch: []int{37, 3, 4000}[seed]})
+				move(t, from, places[i+1], migrate.Options{Batch: []int{37, 9, 4000}[seed]})
 			}
 			for _, p := range places {
 				s := p.store(t)
@@ -172,22 +173,102 @@ func TestRoundTrip(t *testing.T) {
 // TestFromRedis begins in Redis.
 func TestFromRedis(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
-		first, second := newPrefix(d.Client(t)), dir(t.TempDir())
+		client := d.Client(t)
+		first, second := newPrefix(client), dir(t.TempDir())
 		s := first.store(t)
 		w := fill(t, s, 7, 2500)
 		want := w.read(s)
 		move(t, first, second, migrate.Options{})
 		there := second.store(t)
-		defer closed(t, there)
 		if d := cmp.Diff(want, w.read(there), same); d != "" {
 			t.Fatalf("(-want +got):\n%s", d)
 		}
-		w.goesOn(there)
+		closed(t, there)
 		if d := cmp.Diff(want, w.read(s), same); d != "" {
 			t.Fatalf("the source has changed (-want +got):\n%s", d)
 		}
+		// What fsck has to say is the same too.
+		third := newPrefix(client)
+		move(t, second, third, migrate.Options{})
+		copied := third.store(t)
+		if d := cmp.Diff(findings(t, s), findings(t, copied), same); d != "" {
+			t.Fatalf("fsck (-source +copy):\n%s", d)
+		}
+		w.goesOn(copied)
+		closed(t, copied)
 		closed(t, s)
 	})
+}
+
+func findings(t *testing.T, s chat.Store) (found []string) {
+	t.Helper()
+	check := redisstore.Fsck{
+		Store: s.(*redisstore.Store), Found: func(what string) { found = append(found, what) },
+		NewID: func() string { return "" }, Now: time.Now, Settle: time.Millisecond,
+	}
+	if _, err := check.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(found)
+	return found
+}
+
+// TestArriving: an account that a crash has kept from its slot goes along.
+func TestArriving(t *testing.T) {
+	client := redistest.Start(t).Client(t)
+	from, to := newPrefix(client), dir(t.TempDir())
+	s := from.store(t)
+	w := fill(t, s, 2, 1500)
+	key := func(stream, what string) string { return from.name + ":{" + stream + "}:" + what }
+	arrive := func(user, name string) {
+		a := must2(s.Account(t.Context(), chat.UserID(user)))(t)
+		a.Name = name
+		text := fmt.Sprintf(`%d {"user":{"id":%q,"name":%q,"role":%q,"disabled":%v,"created_at":%q},"key":%q,"password":"arrived"}`,
+			1<<40, user, a.Name, a.Role, a.Disabled, a.CreatedAt.Format(time.RFC3339Nano), a.NameKey)
+		if err := client.Do(t.Context(), client.B().Hset().Key(key("server", "arriving")).FieldValue().FieldValue(user, text).Build()).Error(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	arrive("01USER0001", "new here")
+	arrive("01USER0002", "newer than what is there")
+	if err := client.Do(t.Context(), client.B().Del().Key(key("user:01USER0001", "account")).Build()).Error(); err != nil {
+		t.Fatal(err)
+	}
+	move(t, from, to, migrate.Options{})
+	closed(t, s)
+	there := to.store(t)
+	defer closed(t, there)
+	for _, user := range w.users[1:3] {
+		if a := must2(there.Account(t.Context(), user))(t); a.Password != "arrived" || !strings.HasPrefix(a.Name, "new") {
+			t.Errorf("the account is %+v", a)
+		}
+	}
+}
+
+// TestKilled moves what a server has left that was killed.
+func TestKilled(t *testing.T) {
+	client := redistest.Start(t).Client(t)
+	running, killed, to := dir(t.TempDir()), dir(t.TempDir()), newPrefix(client)
+	s := running.store(t)
+	w := fill(t, s, 9, 1500)
+	for _, name := range []string{"parley.db", "parley.db-wal"} {
+		b, err := os.ReadFile(filepath.Join(string(running), name))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(string(killed), name), b, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := w.read(s)
+	closed(t, s)
+	move(t, killed, to, migrate.Options{})
+	there := to.store(t)
+	if d := cmp.Diff(want, w.read(there), same); d != "" {
+		t.Fatalf("(-want +got):\n%s", d)
+	}
+	w.goesOn(there)
+	closed(t, there)
 }
 
 // interrupted is a destination that stops at random: before a batch is written, after it, or in the middle.
