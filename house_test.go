@@ -23,7 +23,7 @@ var mayKnow = map[string][]string{
 	"internal/demo":          {"internal/chat"},
 	"internal/migrate":       {"internal/chat"},
 	"internal/demoimport":    {"internal/chat", "internal/identity"},
-	"internal/verify":        {},
+	"internal/verify":        {"internal/chat"},
 	"internal/sqlite":        {"internal/chat", "internal/migrate"},
 	"internal/redisstore":    {"internal/chat", "internal/migrate", "kit/"},
 	"internal/visitor":       {"internal/chat"},

@@ -1,0 +1,481 @@
+package verify
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/parley-chat/parley/internal/chat"
+)
+
+// actor is a person's program: it follows everything, comes back on another node when its connection ends, and sends until it has
+// an answer.
+type actor struct {
+	n      int
+	user   chat.UserID
+	token  string
+	record *recorder
+	urls   func() []string // where the chat is, now
+
+	mu       sync.Mutex
+	socket   *socket // nil while none has synced
+	own      chat.Position
+	rooms    map[chat.RoomID]*followed
+	fetching int
+	joinable []chat.RoomID
+}
+
+// followed is a room as the actor follows it.
+type followed struct {
+	view  chat.RoomView
+	stale bool         // its state is being fetched: events wait
+	wait  []chat.Event // in the meantime
+}
+
+func (a *actor) note(r Record) {
+	r.Client, r.User = a.n, string(a.user)
+	a.record.add(r)
+}
+
+// connect keeps a connection until ctx is done.
+func (a *actor) connect(ctx context.Context) {
+	for try := 0; ctx.Err() == nil; try++ {
+		urls := a.urls()
+		if len(urls) > 0 {
+			began := time.Now()
+			a.visit(ctx, urls[rand.IntN(len(urls))])
+			if time.Since(began) > time.Second {
+				try = 0
+			}
+		}
+		// Full jitter, as clients are told to, but sooner: there is little time.
+		pause(ctx, time.Duration(rand.Int64N(int64(min(20*time.Millisecond<<min(try, 6), time.Second)))))
+	}
+}
+
+// visit is one connection, from its beginning to its end.
+func (a *actor) visit(ctx context.Context, url string) {
+	s, err := dial(ctx, url, a.token, a.hear)
+	if err != nil {
+		return
+	}
+	defer s.close()
+	asking, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	params := map[string]any{"device": fmt.Sprint("verify-", a.n), "positions": a.positions()}
+	if err := s.call(asking, "sync", params, func(result json.RawMessage) { a.synced(s, result) }); err != nil {
+		return
+	}
+	select {
+	case <-s.over:
+	case <-ctx.Done():
+	}
+	a.mu.Lock()
+	a.socket = nil
+	a.mu.Unlock()
+	a.note(Record{Kind: Dropped})
+}
+
+func (a *actor) positions() map[chat.Stream]chat.Position {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	p := map[chat.Stream]chat.Position{}
+	if a.own.Epoch != "" {
+		p[chat.UserStream(a.user)] = a.own
+	}
+	for id, r := range a.rooms {
+		if !r.stale {
+			p[chat.RoomStream(id)] = r.view.Position
+		}
+	}
+	return p
+}
+
+func (a *actor) synced(s *socket, result json.RawMessage) {
+	var r struct {
+		UserPosition chat.Position   `json:"user_position"`
+		Rooms        []chat.RoomView `json:"rooms"`
+		Gone         []chat.Stream   `json:"gone"`
+	}
+	if err := json.Unmarshal(result, &r); err != nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.own.Epoch == "" {
+		a.own = r.UserPosition
+	}
+	for _, stream := range r.Gone {
+		if id, ok := stream.Room(); ok {
+			a.forget(id)
+		}
+	}
+	a.socket = s
+	for _, v := range r.Rooms {
+		if old := a.rooms[v.ID]; old == nil {
+			a.adopt(v)
+		} else {
+			old.stale = true // it was, and its position was not given
+			a.fetch(s, v.ID)
+		}
+	}
+	// A stale room whose position was not given, and that is not in the answer, is one the person is no longer in.
+	for id, f := range a.rooms {
+		if f.stale && !slices.ContainsFunc(r.Rooms, func(v chat.RoomView) bool { return v.ID == id }) {
+			a.forget(id)
+		}
+	}
+}
+
+// adopt begins to follow a room. The lock is held.
+func (a *actor) adopt(v chat.RoomView) {
+	a.rooms[v.ID] = &followed{view: v}
+	a.note(Record{Kind: Base, Room: string(v.ID), Seq: v.Position.Seq, ID: v.Position.ID, No: v.HeadNo})
+}
+
+// forget ends to follow a room. The lock is held.
+func (a *actor) forget(id chat.RoomID) {
+	if a.rooms[id] != nil {
+		delete(a.rooms, id)
+		a.note(Record{Kind: Left, Room: string(id)})
+	}
+}
+
+func (a *actor) hear(method string, params json.RawMessage) {
+	switch method {
+	case "event":
+		var e chat.Event
+		if json.Unmarshal(params, &e) == nil {
+			a.event(e)
+		}
+	case "resumed":
+		a.note(Record{Kind: Resumed})
+	case "resync":
+		var r struct {
+			Stream   chat.Stream   `json:"stream"`
+			Position chat.Position `json:"position"`
+		}
+		if json.Unmarshal(params, &r) != nil {
+			return
+		}
+		a.note(Record{Kind: Resync, Room: string(r.Stream)})
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if id, ok := r.Stream.Room(); ok {
+			if f := a.rooms[id]; f != nil {
+				f.stale = true
+				a.fetch(a.socket, id)
+			}
+		} else if r.Stream == chat.UserStream(a.user) {
+			a.own = chat.Position{}
+			if s := a.socket; s != nil {
+				go s.close() // and sync without that position
+			}
+		}
+	}
+}
+
+func (a *actor) event(e chat.Event) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	id, inRoom := e.Stream.Room()
+	if !inRoom {
+		if e.Stream == chat.UserStream(a.user) && (a.own.Epoch == "" || e.Seq > a.own.Seq || e.Epoch != a.own.Epoch) {
+			a.own = e.Position()
+			a.mine(e)
+		}
+		return
+	}
+	f := a.rooms[id]
+	if f != nil && f.stale {
+		f.wait = append(f.wait, e)
+		return
+	}
+	a.got(id, e)
+	if f != nil {
+		f.apply(a.user, e)
+	}
+}
+
+// got records an event of a room.
+func (a *actor) got(id chat.RoomID, e chat.Event) {
+	r := Record{Kind: Got, Room: string(id), Seq: e.Seq, ID: e.ID, Prev: e.Prev, What: string(e.Kind)}
+	if e.Message != nil {
+		r.Message, r.No = e.Message.ID, e.Message.No
+	}
+	if e.Member != nil {
+		r.Member = string(e.Member.User)
+	}
+	a.note(r)
+}
+
+// mine takes an event of the person's own stream. The lock is held.
+func (a *actor) mine(e chat.Event) {
+	switch e.Kind {
+	case chat.RoomJoined:
+		if a.rooms[e.View.ID] == nil {
+			a.adopt(*e.View)
+		}
+	case chat.RoomLeft:
+		a.forget(e.Left)
+	case chat.ReadMoved:
+		if f := a.rooms[e.Read.Room]; f != nil {
+			f.view.ReadNo = max(f.view.ReadNo, e.Read.No)
+			f.count()
+		}
+	}
+}
+
+// apply takes a room's event into its view: the next one, or nothing.
+func (f *followed) apply(me chat.UserID, e chat.Event) {
+	if e.Epoch != f.view.Position.Epoch || e.Seq != f.view.Position.Seq+1 {
+		return
+	}
+	f.view.Position = e.Position()
+	switch e.Kind {
+	case chat.MemberJoined:
+		f.view.Members++
+	case chat.MemberLeft:
+		f.view.Members--
+	case chat.MessagesTrimmed:
+		f.view.Trimmed = e.Trimmed
+	case chat.MessageCreated:
+		f.view.HeadNo = e.Message.No
+		if e.Message.From == me {
+			f.view.ReadNo = e.Message.No
+		}
+	}
+	f.count()
+}
+
+func (f *followed) count() {
+	f.view.Unread = max(f.view.HeadNo-max(f.view.ReadNo, f.view.Trimmed), 0)
+}
+
+// fetch has a room's state fetched, and the messages that were missed. The lock is held.
+func (a *actor) fetch(s *socket, id chat.RoomID) {
+	if s == nil {
+		return // the next sync brings it
+	}
+	a.fetching++
+	go func() {
+		a.refetch(s, id)
+		a.mu.Lock()
+		a.fetching--
+		a.mu.Unlock()
+	}()
+}
+
+func (a *actor) refetch(s *socket, id chat.RoomID) {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	a.mu.Lock()
+	f := a.rooms[id]
+	a.mu.Unlock()
+	if f == nil {
+		return
+	}
+	have := f.view.HeadNo
+	var v chat.RoomView
+	err := s.call(ctx, "room.get", map[string]any{"room": id}, func(b json.RawMessage) { json.Unmarshal(b, &v) })
+	if no, ok := errors.AsType[refused](err); ok && no.Code == "not_found" {
+		a.mu.Lock()
+		a.forget(id)
+		a.mu.Unlock()
+		return
+	}
+	if err != nil {
+		return // it stays stale: the next sync brings it
+	}
+	var missed []chat.Message
+	for after := have; after < v.HeadNo; {
+		var page struct {
+			Messages []chat.Message `json:"messages"`
+		}
+		if err := s.call(ctx, "message.list", map[string]any{"room": id, "after": after, "limit": 200}, func(b json.RawMessage) { json.Unmarshal(b, &page) }); err != nil {
+			return
+		}
+		if len(page.Messages) == 0 {
+			break
+		}
+		for _, m := range page.Messages {
+			if after = m.No; m.No <= v.HeadNo {
+				missed = append(missed, m)
+			}
+		}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.rooms[id] != f {
+		return
+	}
+	a.note(Record{Kind: Base, Room: string(id), Seq: v.Position.Seq, ID: v.Position.ID, No: v.HeadNo})
+	for _, m := range missed {
+		a.note(Record{Kind: Fetched, Room: string(id), No: m.No, Message: m.ID})
+	}
+	f.view, f.stale = v, false
+	wait := f.wait
+	f.wait = nil
+	for _, e := range wait {
+		if e.Seq > v.Position.Seq || e.Epoch != v.Position.Epoch {
+			a.got(id, e)
+			f.apply(a.user, e)
+		}
+	}
+}
+
+// act does things until ctx is done: mostly it sends.
+func (a *actor) act(ctx context.Context, every time.Duration) {
+	for i := 0; ; i++ {
+		pause(ctx, time.Duration(rand.Int64N(int64(2*every))))
+		if ctx.Err() != nil {
+			return
+		}
+		switch rand.IntN(40) {
+		case 0:
+			a.drop()
+		case 1:
+			a.come(ctx)
+		case 2:
+			a.leave(ctx)
+		case 3, 4, 5:
+			a.read(ctx)
+		default:
+			a.send(ctx, fmt.Sprintf("%d-%d", a.n, i))
+		}
+	}
+}
+
+// some returns a room that the actor is in.
+func (a *actor) some() (chat.RoomView, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	ids := slices.Sorted(maps.Keys(a.rooms))
+	if len(ids) == 0 {
+		return chat.RoomView{}, false
+	}
+	return a.rooms[ids[rand.IntN(len(ids))]].view, true
+}
+
+func (a *actor) live() *socket {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.socket
+}
+
+func (a *actor) drop() {
+	if s := a.live(); s != nil {
+		s.close()
+	}
+}
+
+// send sends one message, until there is an answer.
+func (a *actor) send(ctx context.Context, key string) {
+	room, ok := a.some()
+	if !ok {
+		return
+	}
+	a.note(Record{Kind: Send, Room: string(room.ID), Key: key})
+	unknown := false
+	for try := 0; ctx.Err() == nil; try++ {
+		s := a.live()
+		if s == nil {
+			pause(ctx, 10*time.Millisecond)
+			continue
+		}
+		asking, cancel := context.WithTimeout(ctx, 5*time.Second)
+		var m chat.Message
+		err := s.call(asking, "message.send", map[string]any{"room": room.ID, "text": "message " + key, "client_id": key}, func(b json.RawMessage) { json.Unmarshal(b, &m) })
+		cancel()
+		if err == nil {
+			a.note(Record{Kind: Ack, Room: string(room.ID), Key: key, No: m.No, Message: m.ID})
+			return
+		}
+		no, isRefusal := errors.AsType[refused](err)
+		switch {
+		case isRefusal && (no.Code == "unavailable" || no.Code == "rate_limited" || no.Code == "internal"):
+			unknown = unknown || no.Code != "rate_limited"
+		case isRefusal:
+			if !unknown { // otherwise an earlier try may have come through
+				a.note(Record{Kind: Refuse, Room: string(room.ID), Key: key})
+			}
+			return
+		default:
+			unknown = true
+		}
+		pause(ctx, time.Duration(rand.Int64N(int64(50*time.Millisecond<<min(try, 4)))))
+	}
+}
+
+func (a *actor) read(ctx context.Context) {
+	if room, ok := a.some(); ok {
+		a.ask(ctx, "read.mark", map[string]any{"room": room.ID, "no": room.HeadNo})
+	}
+}
+
+// come joins one of the rooms that can be left.
+func (a *actor) come(ctx context.Context) {
+	if len(a.joinable) > 0 {
+		a.ask(ctx, "room.join", map[string]any{"room": a.joinable[rand.IntN(len(a.joinable))]})
+	}
+}
+
+// leave leaves one of them.
+func (a *actor) leave(ctx context.Context) {
+	if len(a.joinable) > 0 {
+		a.ask(ctx, "room.leave", map[string]any{"room": a.joinable[rand.IntN(len(a.joinable))]})
+	}
+}
+
+// ask calls an action whose outcome shows by itself.
+func (a *actor) ask(ctx context.Context, method string, params any) {
+	if s := a.live(); s != nil {
+		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		s.call(ctx, method, params, nil)
+	}
+}
+
+// calm reports whether the actor is connected and fetches nothing.
+func (a *actor) calm() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, f := range a.rooms {
+		if f.stale {
+			return false
+		}
+	}
+	return a.socket != nil && a.fetching == 0
+}
+
+// held returns what the actor holds of its rooms.
+func (a *actor) held() []Record {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var all []Record
+	for _, id := range slices.Sorted(maps.Keys(a.rooms)) {
+		all = append(all, viewRecord(Holds, a.rooms[id].view))
+	}
+	return all
+}
+
+func viewRecord(k Kind, v chat.RoomView) Record {
+	return Record{
+		Kind: k, Room: string(v.ID), Seq: v.Position.Seq, ID: v.Position.ID, No: v.HeadNo, Read: v.ReadNo, Trimmed: v.Trimmed, Unread: v.Unread, Members: v.Members,
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
