@@ -456,3 +456,8 @@ func decode[T any](t testing.TB, raw json.RawMessage) T {
 	}
 	return v
 }
+
+// writeBytes sends a binary frame.
+func writeBytes(c *client, b []byte) {
+	wsutil.WriteClientBinary(c.conn, b)
+}
