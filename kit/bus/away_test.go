@@ -109,13 +109,20 @@ func slotOf(client rueidis.Client, name string) uint16 {
 
 func moveSlot(t *testing.T, set *redistest.Cluster, slot uint16, to int) {
 	t.Helper()
-	id, err := set.Masters[to].Do("CLUSTER", "MYID")
-	wantNoError(t, err)
-	// The new owner first, as a tool that moves slots does.
+	at := func(node int, args ...string) string {
+		t.Helper()
+		out, err := set.Masters[node].Do(append([]string{"CLUSTER"}, args...)...)
+		wantNoError(t, err)
+		return out
+	}
+	n, from := strconv.Itoa(int(slot)), int(slot)*3/16384
+	id := at(to, "MYID")
+	// A node that was importing gets a newer epoch, without which the old owner's claim would win.
+	at(to, "SETSLOT", n, "IMPORTING", at(from, "MYID"))
+	at(from, "SETSLOT", n, "MIGRATING", id)
 	for i := range set.Masters {
-		m := set.Masters[(to+i)%len(set.Masters)]
-		if out, err := m.Do("CLUSTER", "SETSLOT", strconv.Itoa(int(slot)), "NODE", id); err != nil || out != "OK" {
-			t.Fatal(out, err)
+		if out := at((to+i)%len(set.Masters), "SETSLOT", n, "NODE", id); out != "OK" {
+			t.Fatal(out)
 		}
 	}
 }
