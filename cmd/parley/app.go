@@ -35,6 +35,7 @@ type app struct {
 	control *http.Server
 	drain   time.Duration
 	log     *slog.Logger
+	trouble *trouble // with the store; nil if it is this process' own
 
 	wg     sync.WaitGroup
 	cancel context.CancelFunc
@@ -56,6 +57,11 @@ func (s serve) start(ctx context.Context, c console) (_ *app, err error) {
 			err = errors.Join(err, undo[i]())
 		}
 	}()
+	if s.inRedis() {
+		o := newOutage(a.log.Handler())
+		a.log, a.trouble = slog.New(o), o.trouble
+		undo = append(undo, func() error { a.trouble.close(); return nil })
+	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	a.core, err = openCore(ctx, coreConfig{
@@ -67,6 +73,9 @@ func (s serve) start(ctx context.Context, c console) (_ *app, err error) {
 		return nil, err
 	}
 	undo = append(undo, a.core.Close)
+	if a.trouble != nil {
+		a.trouble.opened(a.core.store.Ping)
+	}
 
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", s.Listen)
 	if err != nil {
@@ -176,5 +185,8 @@ func (a *app) wait(ctx context.Context) error {
 	err := errors.Join(failure, a.closeDoors(ctx))
 	a.cancel()
 	a.wg.Wait()
+	if a.trouble != nil {
+		a.trouble.close()
+	}
 	return errors.Join(err, a.core.Close())
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -28,14 +29,14 @@ func clusterURL(c *redistest.Cluster) string {
 	return "redis+cluster://" + strings.Join(at, ",")
 }
 
-// outage is a Redis that goes away and comes back without losing what it has acknowledged.
-type outage struct {
+// absence is a Redis that goes away and comes back without losing what it has acknowledged.
+type absence struct {
 	name string
 	// start starts one and returns its URL, and what makes it go; that returns what brings it back.
 	start func(t *testing.T) (url string, leave func() (comeBack func()))
 }
 
-var outages = []outage{
+var absences = []absence{
 	{"restart", func(t *testing.T) (string, func() func()) {
 		s := redistest.StartTCP(t, "--appendonly", "yes", "--appendfsync", "always")
 		return s.URL(), func() func() { s.Kill(); return s.Restart }
@@ -81,7 +82,7 @@ func TestRedisGoesAndComes(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
 	}
-	for _, o := range outages {
+	for _, o := range absences {
 		t.Run(o.name, func(t *testing.T) {
 			t.Parallel()
 			url, leave := o.start(t)
@@ -118,6 +119,24 @@ func TestRedisGoesAndComes(t *testing.T) {
 					t.Errorf("%s had to fetch anew: %v", c.device, c.resyncs)
 				}
 				c.mu.Unlock()
+			}
+			for i, p := range f.nodes {
+				soon(t, "the trouble to be over", func() bool { return strings.Contains(p.output.String(), "redis works again") })
+				p.cmd.Process.Signal(syscall.SIGTERM)
+				if err := <-p.ended; err != nil {
+					t.Errorf("node %d ended with %v", i, err)
+				}
+				p.ended <- nil
+				var loud []string
+				for line := range strings.Lines(p.output.String()) {
+					advice := strings.Contains(line, " about=") // on Redis' settings
+					if !advice && (strings.Contains(line, "level=WARN") || strings.Contains(line, "level=ERROR")) {
+						loud = append(loud, line)
+					}
+				}
+				if len(loud) != 1 || !strings.Contains(loud[0], "trouble with redis") || strings.Count(p.output.String(), "redis works again") != 1 {
+					t.Errorf("node %d tells of one outage with\n%s", i, p.output)
+				}
 			}
 		})
 	}

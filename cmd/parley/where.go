@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/parley-chat/parley/internal/chat"
 	"github.com/parley-chat/parley/internal/redisstore"
 	"github.com/parley-chat/parley/kit/connect"
 )
@@ -70,10 +71,10 @@ func (w where) openRedis(ctx context.Context, log *slog.Logger, metrics promethe
 		return nil, err
 	}
 	options := []connect.Option{connect.OnEvent(func(e connect.Event) {
-		if e.Kind == connect.Connected {
+		if e.Kind == connect.Failed {
+			log.Warn("redis", "error", fmt.Errorf("%w: %v", chat.ErrUnavailable, e))
+		} else { // a connection that is lost is opened again with the next command
 			log.Debug("redis", "event", e.String())
-		} else {
-			log.Warn("redis", "event", e.String())
 		}
 	})}
 	if metrics != nil {

@@ -36,7 +36,7 @@ func NewBell(s *Store, subscriber rueidis.Client) (*Bell, error) {
 	b.listener, err = bus.Listen(subscriber, bus.Handler{
 		Message: b.message,
 		Gap:     b.gap,
-		Failed:  func(err error) { s.log.Warn("redis subscription", "error", err) },
+		Failed:  func(err error) { s.log.Warn("redis subscription", "error", failed("subscriptions", err)) },
 	}, bus.ListenOptions{Queue: 1 << 16})
 	return b, err
 }

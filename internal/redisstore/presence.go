@@ -188,7 +188,7 @@ func (p *Presence) send(ctx context.Context, changes map[chat.UserID]bool) {
 			}
 			p.mu.Unlock()
 			if ctx.Err() == nil {
-				p.store.log.Warn("presence could not be told", "error", err)
+				p.store.log.Warn("presence could not be told", "error", failed("presence", err))
 			}
 		}
 	}
@@ -223,8 +223,11 @@ func (p *Presence) heartbeat(ctx context.Context) {
 	told := int64(len(p.here))
 	p.mu.Unlock()
 	n, gone, err := p.renew(ctx, p.options.Lease, nil)
-	if err != nil {
-		return // the next one comes soon
+	if err != nil { // the next one comes soon
+		if ctx.Err() == nil {
+			p.store.log.Warn("the node's lease could not be renewed", "error", failed("presence", err))
+		}
+		return
 	}
 	if n != told && !missed {
 		known, err := p.store.client.Do(ctx, p.store.client.B().Smembers().Key(p.store.keys.server("node:"+p.node)).Build()).AsStrSlice()
