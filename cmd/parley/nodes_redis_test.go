@@ -284,10 +284,19 @@ func TestRedisForgetsAndGoesOn(t *testing.T) {
 		id := "after-" + strconv.Itoa(i)
 		soon(t, "a send to be acknowledged", func() bool { return post(id) == nil })
 	}
-	soon(t, "the newest", quiet.heard(chat.GeneralID, "after-2"))
+	var now chat.RoomView
+	if _, err := call(t.Context(), f.node(0).url, "GET", "/rooms/general", tokens[0], nil, &now); err != nil {
+		t.Fatal(err)
+	}
+	general := chat.RoomStream(chat.GeneralID)
+	soon(t, "the place of the others", func() bool {
+		quiet.mu.Lock()
+		defer quiet.mu.Unlock()
+		return quiet.positions[general] == now.Position
+	})
 	quiet.mu.Lock()
 	defer quiet.mu.Unlock()
-	if quiet.resyncs[chat.RoomStream(chat.GeneralID)] == 0 || len(quiet.faults) > 0 {
+	if quiet.resyncs[general] == 0 || len(quiet.faults) > 0 {
 		t.Errorf("resyncs %v, faults %q", quiet.resyncs, quiet.faults)
 	}
 }
