@@ -21,6 +21,7 @@ type client struct {
 	in     *bufio.Reader
 	events atomic.Int64 // message.created events seen
 	acks   chan struct{}
+	peer   bool // it speaks Socket.IO, to bench/peer
 }
 
 // dial opens and authenticates a connection, from one of several loopback addresses, as one of them has
@@ -125,6 +126,9 @@ func (c *client) read() {
 
 // send sends one message to General.
 func (c *client) send(n int, text string) error {
+	if c.peer {
+		return c.write(fmt.Appendf(nil, `42%d["message","%s"]`, n, text))
+	}
 	frame := fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%d,"method":"message.send","params":{"room":"general","text":"%s","client_id":"b%d"}}`, n, text, n)
 	return c.write(frame)
 }

@@ -49,13 +49,22 @@ func (b *bench) report(name string, value float64, unit string, goal float64, at
 	if atLeast {
 		f.Goal, f.Met = fmt.Sprintf("≥ %g", goal), value >= goal
 	}
+	b.keep(f)
+}
+
+// note keeps and prints a figure without a goal.
+func (b *bench) note(name string, value float64, unit string) {
+	b.keep(figure{Name: name, Value: value, Unit: unit, Met: true})
+}
+
+func (b *bench) keep(f figure) {
 	b.figures = append(b.figures, f)
 	line, _ := json.Marshal(f)
 	fmt.Println(string(line))
 }
 
 func main() {
-	only := flag.String("only", "", "measure only these, comma-separated: start, fanout, memory, sends, history")
+	only := flag.String("only", "", "measure only these, comma-separated: start, fanout, memory, sends, history, peer")
 	stores := flag.String("store", "embedded,redis", "stores to measure, comma-separated")
 	seconds := flag.Int("seconds", 5, "seconds that each load lasts")
 	floor := flag.String("floor", "", "connections,rate,duration: be the server that only writes (used by the benchmark itself)")
@@ -106,7 +115,7 @@ func run(only, stores string, seconds time.Duration) error {
 		for _, part := range []struct {
 			name string
 			run  func() error
-		}{{"start", b.start}, {"fanout", b.fanout}, {"memory", b.memory}, {"sends", b.sends}, {"history", b.history}} {
+		}{{"start", b.start}, {"fanout", b.fanout}, {"memory", b.memory}, {"sends", b.sends}, {"history", b.history}, {"peer", b.peer}} {
 			if only != "" && !slices.Contains(strings.Split(only, ","), part.name) {
 				continue
 			}
@@ -120,7 +129,10 @@ func run(only, stores string, seconds time.Duration) error {
 	fmt.Fprintln(w, "\nWHAT\tMEASURED\tGOAL\t")
 	for _, f := range b.figures {
 		verdict := "met"
-		if !f.Met {
+		if f.Goal == "" {
+			verdict = ""
+		}
+		if f.Goal != "" && !f.Met {
 			verdict = "not met"
 		}
 		fmt.Fprintf(w, "%s\t%.4g %s\t%s\t%s\n", f.Name, f.Value, f.Unit, f.Goal, verdict)

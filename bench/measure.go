@@ -116,24 +116,10 @@ func (b *bench) fanout() error {
 		{"200 members, as fast as they come", b.either(1.0, 1.6), false, func(stop time.Time) error { return flood(clients[:8], 32, stop) }},
 		{"200 members, 100 messages/s", 8, true, func(stop time.Time) error { return steady(clients[0], 100, stop) }},
 	} {
-		cpu0, err := s.cpu()
+		cost, err := b.delivery(s, clients, load.run)
 		if err != nil {
 			return err
 		}
-		seen0, begin := delivered(clients), time.Now()
-		if err := load.run(begin.Add(b.seconds)); err != nil {
-			return err
-		}
-		seen := quiet(clients) - seen0
-		took := time.Since(begin)
-		cpu1, err := s.cpu()
-		if err != nil {
-			return err
-		}
-		if seen == 0 {
-			return errors.New("nothing was delivered")
-		}
-		cost := float64((cpu1 - cpu0).Nanoseconds()) / 1e3 / float64(seen)
 		b.report("server CPU per delivery, "+load.name, cost, "µs", load.goal, false)
 		if load.floor {
 			floor, err := b.floor(len(clients), 100)
@@ -143,9 +129,31 @@ func (b *bench) fanout() error {
 			// 8 µs against 7.4 for a plain write, where the goal was set.
 			b.report("the same, against a plain write(2) per frame in the same run", cost/floor, "×", 8/7.4, false)
 		}
-		fmt.Fprintf(os.Stderr, "  %d deliveries, %.0f/s\n", seen, float64(seen)/took.Seconds())
 	}
 	return s.stop()
+}
+
+// delivery is what one delivery takes of the server's processor under a load, in microseconds.
+func (b *bench) delivery(s *server, clients []*client, load func(stop time.Time) error) (float64, error) {
+	cpu0, err := s.cpu()
+	if err != nil {
+		return 0, err
+	}
+	seen0, begin := delivered(clients), time.Now()
+	if err := load(begin.Add(b.seconds)); err != nil {
+		return 0, err
+	}
+	seen := quiet(clients) - seen0
+	took := time.Since(begin)
+	cpu1, err := s.cpu()
+	if err != nil {
+		return 0, err
+	}
+	if seen == 0 {
+		return 0, errors.New("nothing was delivered")
+	}
+	fmt.Fprintf(os.Stderr, "  %d deliveries, %.0f/s\n", seen, float64(seen)/took.Seconds())
+	return float64((cpu1 - cpu0).Nanoseconds()) / 1e3 / float64(seen), nil
 }
 
 // quiet waits until deliveries have stopped and returns how many there were.
