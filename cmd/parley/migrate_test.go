@@ -1,8 +1,13 @@
 package main
 
 import (
+	"bytes"
+	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
@@ -10,6 +15,7 @@ import (
 
 	"github.com/parley-chat/parley/internal/chat"
 	"github.com/parley-chat/parley/internal/migrate"
+	"github.com/parley-chat/parley/internal/sqlite"
 	"github.com/parley-chat/parley/kit/redistest"
 )
 
@@ -96,6 +102,77 @@ func TestMigrate(t *testing.T) {
 	}
 }
 
+// TestMigrateKilled kills the command again and again: the same one goes on, until it is through.
+func TestMigrateKilled(t *testing.T) {
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	redis := redistest.Start(t)
+	first, last := t.TempDir(), t.TempDir()
+	store, err := sqlite.Open(t.Context(), first, sqlite.Options{Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const messages = 30_000
+	now := time.Now()
+	stream := chat.RoomStream("general")
+	changes := []chat.Change{{Stream: stream, Kind: chat.RoomCreated, ID: "made", At: now, Room: &chat.Room{ID: "general", Kind: chat.Public, Name: "General", CreatedAt: now}}}
+	for i := range messages {
+		changes = append(changes, chat.Change{Stream: stream, Kind: chat.MessageCreated, ID: fmt.Sprint("m", i), At: now, By: "somebody",
+			Message: &chat.Message{From: "somebody", Text: strings.Repeat("text ", i%50), ClientID: fmt.Sprint(i)}})
+	}
+	_, err = store.Commit(t.Context(), changes...)
+	if err := errors.Join(err, store.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for _, places := range [][2]string{{first, redis.URL()}, {redis.URL(), last}} {
+		kills, resumed := 0, false
+		for patience := 60 * time.Millisecond; ; patience += patience / 5 {
+			var out bytes.Buffer
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			cmd := exec.CommandContext(ctx, path, "migrate", "--from", places[0], "--to", places[1]) // which is killed in the end
+			cmd.Stdout, cmd.Stderr = &out, &out
+			err := cmd.Run()
+			late := ctx.Err() != nil
+			cancel()
+			resumed = resumed || strings.Contains(out.String(), "going on with")
+			if err == nil {
+				break
+			}
+			// Killed after the end was written and before it said so, it finds its own work.
+			if strings.Contains(out.String(), "holds data already") && kills > 0 {
+				break
+			}
+			if !late {
+				t.Fatalf("%v\n%s", err, out.String())
+			}
+			kills++
+		}
+		t.Logf("%d kills", kills)
+		if kills < 2 || !resumed {
+			t.Errorf("it was killed %d times only, and went on: %v", kills, resumed)
+		}
+	}
+	store, err = sqlite.Open(t.Context(), last, sqlite.Options{Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	for after := int64(0); after < messages; {
+		page, err := store.Messages(t.Context(), "general", chat.Page{From: chat.After, No: after, Limit: 1000})
+		if err != nil || len(page) == 0 {
+			t.Fatalf("after %d there are %d messages: %v", after, len(page), err)
+		}
+		for _, m := range page {
+			if i := m.No - 1; m.No != after+1 || m.ID != fmt.Sprint("m", i) || m.Text != strings.Repeat("text ", int(i%50)) {
+				t.Fatalf("message %d is %+v", after+1, m)
+			}
+			after++
+		}
+	}
+}
+
 // stop ends the server in good order.
 func (p *process) stop() {
 	p.t.Helper()
@@ -130,9 +207,9 @@ func TestMeter(t *testing.T) {
 	m.compared(2000)
 	m.end()
 	want := `going on with what an earlier run has begun: 250 of 2,000 messages are there
-copying    62%  1,250 of 2,000 messages, 333/s, 1 rooms, 0 people
-copying    62%  1,250 of 2,000 messages, 166/s, 1 rooms, 0 people
-copying    62%  1,250 of 2,000 messages, 125/s, 1 rooms, 0 people
+copying    62%  1,250 of 2,000 messages, 333/s, 1 rooms, 0 sends, 0 people
+copying    62%  1,250 of 2,000 messages, 166/s, 1 rooms, 0 sends, 0 people
+copying    62%  1,250 of 2,000 messages, 125/s, 1 rooms, 0 sends, 0 people
 comparing 100%  2,000 of 2,000 messages, 200/s
 `
 	if out.String() != want {

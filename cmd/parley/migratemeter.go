@@ -47,7 +47,7 @@ func (m *meter) copied(p migrate.Progress) {
 			fmt.Fprintf(m.out, "going on with what an earlier run has begun: %s of %s messages are there\n", grouped(p.Done.Messages), grouped(p.Total.Messages))
 		}
 	}
-	m.show("copying", p.Done.Messages, fmt.Sprintf("%s rooms, %s people", grouped(p.Done.Rooms), grouped(p.Done.People)))
+	m.show("copying", p.Done.Messages, fmt.Sprintf("%s rooms, %s sends, %s people", grouped(p.Done.Rooms), grouped(p.Done.Sends), grouped(p.Done.People)))
 }
 
 // compared is told how many messages were read again.
@@ -67,7 +67,7 @@ func (m *meter) show(what string, messages int64, more string) {
 		rate = ", " + grouped(int64(float64(messages-m.at)/d)) + "/s"
 	}
 	m.last = fmt.Sprintf("%3.0f%%  %s of %s messages%s", 100*m.share, grouped(messages), grouped(m.total.Messages), rate)
-	if more != "" && !m.terminal {
+	if more != "" && (!m.terminal || m.share == 1) {
 		m.last += ", " + more
 	}
 	if now.Sub(m.shown) < m.every {

@@ -2,6 +2,7 @@ package migrate_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -520,5 +521,34 @@ func TestDifferences(t *testing.T) {
 		if all := strings.Join(r.Differences, "\n"); !strings.Contains(all, c.want) || r.OK() {
 			t.Errorf("the differences are\n%s\nwant %s", all, c.want)
 		}
+	}
+}
+
+// TestHalfMade: a directory in which a run was killed before there was a schema, or all of it, is empty.
+func TestHalfMade(t *testing.T) {
+	first := dir(t.TempDir())
+	s := first.store(t)
+	fill(t, s, 4, 1500)
+	closed(t, s)
+	whole := t.TempDir()
+	closed(t, dir(whole).store(t))
+	made := must2(os.ReadFile(filepath.Join(whole, "parley.db")))(t)
+	for name, db := range map[string][]byte{"no byte": {}, "no table": nil, "an empty store": made} {
+		to := dir(t.TempDir())
+		path := filepath.Join(string(to), "parley.db")
+		if err := os.WriteFile(path, db, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if db == nil { // what the switch to the write-ahead log leaves
+			c := must2(sql.Open("sqlite", path))(t)
+			if _, err := c.Exec("PRAGMA journal_mode = WAL"); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		t.Log(name)
+		move(t, first, to, migrate.Options{})
 	}
 }

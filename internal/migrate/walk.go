@@ -40,6 +40,7 @@ const (
 	invitePage  = 500
 	batchSize   = 4000
 	batchBytes  = 4 << 20
+	sendsFactor = 4 // sends are small, and in a batch of the embedded store stand together
 )
 
 // piece is a batch and the place that it reaches to.
@@ -159,7 +160,7 @@ func (w *walk) room(ctx context.Context, at mark) error {
 func (w *walk) sends(ctx context.Context, at mark) (mark, error) {
 	err := w.from.Sends(ctx, w.since, func(some []Send) error {
 		w.batch.Sends = append(w.batch.Sends, some...)
-		if len(w.batch.Sends) < w.full {
+		if len(w.batch.Sends) < sendsFactor*w.full {
 			return nil
 		}
 		return w.flush(at)

@@ -70,6 +70,8 @@ func (s *Source) prepare(path string) error {
 	})
 }
 
+var errOlder = errors.New("an older version of Parley")
+
 // isCurrent refuses a database that is not of this version's schema: to bring it there would change it.
 func isCurrent(c *conn, path string) error {
 	have, err := pragma(c, "user_version")
@@ -87,7 +89,7 @@ func isCurrent(c *conn, path string) error {
 	case id != applicationID:
 		return fmt.Errorf("%s belongs to another program", path)
 	case have < want:
-		return fmt.Errorf("%s was written by an older version of Parley: start this version's server on it once", path)
+		return fmt.Errorf("%s was written by %w: start this version's server on it once", path, errOlder)
 	case have > want:
 		return fmt.Errorf("%s was written by a newer version of Parley: use that one", path)
 	}

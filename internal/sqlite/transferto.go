@@ -85,7 +85,11 @@ func (d *Destination) look() (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.close()) }()
-	if err = isCurrent(c, d.path); err != nil {
+	if r, err := c.one("SELECT count(*) FROM sqlite_master"); err != nil || r.first() == 0 {
+		return err // a run that was killed had not come to the first table
+	}
+	// Of a run that was killed, or of an older version that nobody has used: openWriter brings it up to date.
+	if err = isCurrent(c, d.path); err != nil && !errors.Is(err, errOlder) {
 		return err
 	}
 	r, err := c.one("SELECT value FROM meta WHERE key = ?", migrationKey)
