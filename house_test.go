@@ -32,6 +32,7 @@ var mayKnow = map[string][]string{
 	"internal/ws":            {"internal/chat", "internal/hub", "internal/wire", "internal/visitor"},
 	"internal/socketio/":     {"internal/socketio/"},
 	"internal/siodoor":       {"internal/chat", "internal/hub", "internal/wire", "internal/visitor", "internal/socketio"},
+	"internal/compat":        {"internal/chat", "internal/hub", "internal/visitor", "internal/socketio"},
 	"internal/rest":          {"internal/chat", "internal/hub", "internal/wire", "internal/visitor"},
 	"cmd/parley":             {"internal/", "kit/", "web"},
 	"bench":                  {"internal/", "cmd/"},

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/parley-chat/parley/internal/compat"
 	"github.com/parley-chat/parley/internal/hub"
 	"github.com/parley-chat/parley/internal/rest"
 	"github.com/parley-chat/parley/internal/siodoor"
@@ -31,6 +32,7 @@ type app struct {
 	hub     *hub.Hub
 	socket  *ws.Server
 	io      *siodoor.Server
+	compat  *compat.Door // nil without --compat
 	http    *http.Server
 	control *http.Server
 	drain   time.Duration
@@ -132,12 +134,16 @@ func (a *app) serve(s serve, registry *prometheus.Registry, listener, control ne
 	a.cancel = cancel
 	visitors := s.visitors()
 	a.openDoors(s, registry, visitors)
+	handler := rest.New(rest.Config{
+		Service: a.core.service, Visitor: visitors, Socket: a.socket, IO: a.io, Web: web.FS,
+		Metrics:      promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
+		MetricsToken: s.MetricsToken, Version: version(), Log: a.log,
+	})
+	if a.compat != nil {
+		handler = a.compat.Handler(handler)
+	}
 	a.http = &http.Server{
-		Handler: rest.New(rest.Config{
-			Service: a.core.service, Visitor: visitors, Socket: a.socket, IO: a.io, Web: web.FS,
-			Metrics:      promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
-			MetricsToken: s.MetricsToken, Version: version(), Log: a.log,
-		}),
+		Handler:           handler,
 		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
 		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/parley-chat/parley/internal/compat"
 	"github.com/parley-chat/parley/internal/hub"
 	"github.com/parley-chat/parley/internal/siodoor"
 	"github.com/parley-chat/parley/internal/visitor"
@@ -27,10 +28,18 @@ func (a *app) openDoors(s serve, metrics prometheus.Registerer, visitors *visito
 		Service: a.core.service, Hub: a.hub, Visitor: visitors,
 		MaxConns: s.MaxSockets, MaxFrames: s.MaxSocketFrames, Metrics: metrics, Log: a.log,
 	})
-	a.io = siodoor.New(siodoor.Config{
+	io := siodoor.Config{
 		Service: a.core.service, Hub: a.hub, Visitor: visitors,
 		MaxConns: s.MaxSockets, MaxFrames: s.MaxSocketFrames, Metrics: metrics, Log: a.log,
-	})
+	}
+	if s.Compat == compat.Name {
+		a.compat = compat.New(compat.Config{
+			Service: a.core.service, Hub: a.hub, Visitor: visitors,
+			MaxEvents: s.MaxSocketFrames, Log: a.log,
+		})
+		io.Guests = a.compat
+	}
+	a.io = siodoor.New(io)
 }
 
 // closeDoors lets nobody in any more, sends clients away, and finishes what is under way until ctx is done.
@@ -38,6 +47,9 @@ func (a *app) closeDoors(ctx context.Context) error {
 	drained := a.hub.Drain(ctx, comeBack)
 	a.socket.Close()
 	a.io.Close()
+	if a.compat != nil {
+		a.compat.Close()
+	}
 	a.hub.Close()
 	if a.control != nil {
 		if err := a.control.Shutdown(ctx); err != nil {

@@ -30,6 +30,8 @@ type serve struct {
 	TLSCert   string   `help:"Certificate, PEM, with which the server encrypts by itself." placeholder:"FILE"`
 	TLSKey    string   `help:"Key of the certificate, PEM." placeholder:"FILE"`
 
+	Compat string `help:"Serve clients of another chat too: redis-chat-demo is the Redis chat demo for Node.js, see docs/compat.md." enum:",redis-chat-demo" default:"" placeholder:"NAME"`
+
 	SessionIdle time.Duration `help:"A log-in ends when it is unused for so long." default:"720h"`
 	SessionMax  time.Duration `help:"A log-in ends after this in any case." default:"8760h"`
 

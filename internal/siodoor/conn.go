@@ -59,6 +59,9 @@ func (s *Server) connect(socket *socketio.Socket, auth json.RawMessage, r *http.
 	if v == nil {
 		return connectError(&chat.Error{Code: chat.CodeUnavailable, Message: "this session is over: open another"})
 	}
+	if v.guest && auth == nil {
+		return s.connectGuest(socket, v)
+	}
 	c := &conn{s: s, socket: socket, visit: v, who: v.who}
 	c.out = hub.NewConn(encoder{}, s.cfg.Queue, s.dirty.add)
 	c.out.Door = c
@@ -74,6 +77,19 @@ func (s *Server) connect(socket *socketio.Socket, auth json.RawMessage, r *http.
 	s.conns[c] = struct{}{}
 	s.mu.Unlock()
 	return nil
+}
+
+// connectGuest hands a socket over, for good.
+func (s *Server) connectGuest(socket *socketio.Socket, v *visit) error {
+	err := s.cfg.Guests.Connect(socket, v.token, v.who)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil {
+		s.wait(v)
+	} else {
+		s.uncount(v)
+	}
+	return err
 }
 
 func (c *conn) begin(auth json.RawMessage) error {

@@ -37,8 +37,19 @@ type Config struct {
 	MaxFrames    int           // events that one client may send in 10 seconds; default 2,000, -1 for no limit
 	Queue        int           // bytes that may wait for one client; default 4 MiB
 
+	Guests Guests // clients that speak otherwise, on the same path; nil for none
+
 	Metrics prometheus.Registerer // nil for none
 	Log     *slog.Logger          // default slog.Default()
+}
+
+// Guests are clients of another contract, known by something that only their requests bring, and by bringing nothing in auth.
+type Guests interface {
+	// Claims reports whether a request is such a client's.
+	Claims(r *http.Request) bool
+	// Connect takes a socket of theirs, as socketio.ConnectFunc does; the token is the one that the session's first request has
+	// brought, "" if none, and who says from where.
+	Connect(s *socketio.Socket, token string, who chat.Caller) error
 }
 
 const (

@@ -22,6 +22,7 @@ type visit struct {
 	since   time.Time
 	until   time.Time // when it is forgotten, while it is in the server's list
 	strange bool
+	guest   bool // see Config.Guests
 }
 
 // keyHeader says which visit a session began with. It is set here, never by a client.
@@ -65,6 +66,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 //
 // Browsers send an Origin with every WebSocket and with every request to another origin, so that a foreign page is refused whatever
 // it brings. They send none when a page of ours is polling, but say same-origin then. Programs send neither, and bring no cookie.
+//
+// Guests have nothing but their cookie, and are programs too, or browsers that reach the server unencrypted by another name than
+// localhost, and say nothing then when they poll: that is let pass. A foreign page can neither read the answer, which has the
+// session's identifier, nor send anything without an Origin.
 func (s *Server) judge(r *http.Request) (token string, err error) {
 	cred, err := s.cfg.Visitor.Credentials(r)
 	if err != nil {
@@ -73,12 +78,15 @@ func (s *Server) judge(r *http.Request) (token string, err error) {
 	hasOrigin := len(r.Header.Values("Origin")) > 0
 	if cred.Cookie || hasOrigin {
 		polling := r.URL.Query().Get("transport") == "polling"
-		if !s.cfg.Visitor.FromOurPage(r) || !hasOrigin && !polling {
+		silent := !hasOrigin && len(r.Header.Values("Sec-Fetch-Site")) == 0
+		if (!s.cfg.Visitor.FromOurPage(r) || !hasOrigin && !polling) && !(silent && s.claimed(r)) {
 			return "", &chat.Error{Code: chat.CodeForbidden, Message: "this does not come from a page of this server (see --public-url and --origins)"}
 		}
 	}
 	return cred.Token, nil
 }
+
+func (s *Server) claimed(r *http.Request) bool { return s.cfg.Guests != nil && s.cfg.Guests.Claims(r) }
 
 // admit takes a visit in, if there is room for it. Whoever brings a token is looked up before; others have less room.
 func (s *Server) admit(r *http.Request, token string) (*visit, error) {
@@ -86,7 +94,7 @@ func (s *Server) admit(r *http.Request, token string) (*visit, error) {
 	// Cloned: a part of a header keeps all of it in memory.
 	who := chat.Caller{Addr: s.cfg.Visitor.Addr(r), Agent: strings.Clone(agent[:min(len(agent), 200)])}
 	now := time.Now()
-	v := &visit{key: rand.Text(), who: who, token: strings.Clone(token), owner: "address " + who.Addr, since: now, strange: true}
+	v := &visit{key: rand.Text(), who: who, token: strings.Clone(token), owner: "address " + who.Addr, since: now, strange: true, guest: s.claimed(r)}
 	limit := max(1, s.cfg.MaxStrangers/10)
 	if token != "" {
 		known, err := s.cfg.Service.Authenticate(r.Context(), token, who)

@@ -1,0 +1,191 @@
+package compat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"github.com/parley-chat/parley/internal/chat"
+)
+
+// person is somebody, as the demo tells it.
+type person struct {
+	ID       string `json:"id"`
+	Username string `json:"username"`
+}
+
+// presence is somebody and whether they are here.
+type presence struct {
+	person
+	Online bool `json:"online"`
+}
+
+func personOf(u chat.User) person { return person{userID(u.ID), u.Name} }
+
+func (d *Door) links(context.Context, *request) (int, any, error) {
+	return http.StatusOK, map[string]string{"github": "https://github.com/parley-chat/parley"}, nil
+}
+
+// firstNames are proposed, with a number, to who has no name yet.
+var firstNames = []string{"Ada", "Amir", "Bea", "Bruno", "Chloe", "Dina", "Elif", "Emil", "Fay", "Grace", "Hugo", "Ines", "Ivo", "Jun", "Kaya", "Lena", "Luca",
+	"Mika", "Nia", "Nils", "Olga", "Omar", "Pia", "Quinn", "Rosa", "Sami", "Tess", "Uma", "Vera", "Wim", "Yara", "Zoe"}
+
+func (d *Door) randomName(context.Context, *request) (int, any, error) {
+	return http.StatusOK, fmt.Sprintf("%s%d", firstNames[rand.N(len(firstNames))], 100+rand.N(9900)), nil
+}
+
+func (d *Door) me(_ context.Context, in *request) (int, any, error) {
+	if in.who.Anonymous() {
+		return http.StatusOK, nil, nil
+	}
+	return http.StatusOK, personOf(in.who.User), nil
+}
+
+// logIn opens a session, and makes the account first if nobody has the name and sign-up is open. That a name is not known is
+// told by that alone; else it is answered as a wrong password is, after the same work.
+func (d *Door) logIn(ctx context.Context, in *request) (int, any, error) {
+	var body struct {
+		Username string `json:"username"`
+		Password string `json:"password"`
+	}
+	if err := in.body(&body); err != nil {
+		return 0, nil, err
+	}
+	stranger := chat.Caller{Addr: in.who.Addr, Agent: in.who.Agent}
+	status, name := http.StatusOK, "session.create"
+	fill := with(chat.LogInInput{Name: body.Username, Password: body.Password})
+	if d.cfg.Service.SignUp == chat.SignUpOpen {
+		_, err := d.cfg.Service.UserNamed(ctx, body.Username)
+		switch {
+		case errors.Is(err, chat.ErrNotFound), errors.Is(err, chat.ErrInvalid):
+			status, name = http.StatusCreated, "account.create"
+			fill = with(chat.SignUpInput{Name: body.Username, Password: body.Password})
+		case err != nil:
+			return 0, nil, err
+		}
+	}
+	out, err := act[chat.LoggedInOutput](ctx, d, stranger, name, fill)
+	if errors.Is(err, chat.ErrUnauthenticated) || errors.Is(err, chat.ErrConflict) { // somebody has taken the name meanwhile
+		return http.StatusNotFound, refusal{"Invalid username or password"}, nil
+	}
+	if err != nil {
+		return 0, nil, err
+	}
+	d.cfg.Visitor.SetCookie(in.w, in.Request, out.Token, out.Session.ExpiresAt)
+	d.mark(in.w, in.Request, out.Session.ExpiresAt)
+	return status, personOf(out.User), nil
+}
+
+func (d *Door) logOut(ctx context.Context, in *request) (int, any, error) {
+	if _, err := act[chat.None](ctx, d, in.who, "session.delete", nil); err != nil {
+		return 0, nil, err
+	}
+	if in.cookie {
+		d.cfg.Visitor.SetCookie(in.w, in.Request, "", time.Time{})
+		d.mark(in.w, in.Request, time.Time{})
+	}
+	return http.StatusOK, "OK", nil
+}
+
+// users tells of the people whose numbers are asked for, of those that the caller may know of.
+func (d *Door) users(ctx context.Context, in *request) (int, any, error) {
+	online, err := act[chat.OnlineOutput](ctx, d, in.who, "presence.list", nil)
+	if err != nil {
+		return 0, nil, err
+	}
+	query := in.URL.Query()
+	ids := query["ids[]"]
+	if len(ids) == 0 && len(query["ids"]) > 1 {
+		ids = query["ids"]
+	}
+	if len(ids) == 0 {
+		return http.StatusNotFound, refusal{"give ids[]=1&ids[]=2"}, nil
+	}
+	if most := d.cfg.Service.Limits.PageMax; len(ids) > most {
+		return 0, nil, &chat.Error{Code: chat.CodeInvalid, Message: fmt.Sprintf("at most %d people can be asked for at once", most)}
+	}
+	known, err := d.known(ctx, in.who)
+	if err != nil {
+		return 0, nil, err
+	}
+	here := map[chat.UserID]bool{}
+	for _, id := range online.Online {
+		here[id] = true
+	}
+	out := map[string]presence{}
+	for _, text := range ids {
+		n, ok := parseNumber(text)
+		if !ok {
+			continue
+		}
+		id, name, err := known(n)
+		if errors.Is(err, chat.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return 0, nil, err
+		}
+		out[text] = presence{person{text, name}, here[id]}
+	}
+	return http.StatusOK, out, nil
+}
+
+// known returns a function that finds people by number: everyone, or for guests those in their rooms. People who are unknown cost one
+// look into the store together.
+func (d *Door) known(ctx context.Context, who chat.Caller) (func(n int64) (chat.UserID, string, error), error) {
+	if err := d.cfg.Service.MayRead(ctx, who, chat.ServerStream); err == nil {
+		missed := false
+		return func(n int64) (chat.UserID, string, error) {
+			if missed {
+				return d.people.remembered(n)
+			}
+			id, name, err := d.people.numbered(ctx, n)
+			missed = errors.Is(err, chat.ErrNotFound)
+			return id, name, err
+		}, nil
+	} else if !errors.Is(err, chat.ErrNotFound) {
+		return nil, err
+	}
+	near := map[int64]chat.User{}
+	for in := (chat.UserPageInput{}); ; {
+		list, err := d.cfg.Service.ListUsers(ctx, who, in)
+		if err != nil {
+			return nil, err
+		}
+		for _, u := range list.Users {
+			near[number(string(u.ID))] = u
+		}
+		if in.After = list.Next; in.After == "" {
+			break
+		}
+	}
+	return func(n int64) (chat.UserID, string, error) {
+		u, ok := near[n]
+		if !ok {
+			return "", "", chat.ErrNotFound
+		}
+		return u.ID, u.Name, nil
+	}, nil
+}
+
+func (d *Door) online(ctx context.Context, in *request) (int, any, error) {
+	list, err := act[chat.OnlineOutput](ctx, d, in.who, "presence.list", nil)
+	if err != nil {
+		return 0, nil, err
+	}
+	out := map[string]presence{}
+	for _, id := range list.Online {
+		name, err := d.people.name(ctx, id)
+		if errors.Is(err, chat.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return 0, nil, err
+		}
+		out[userID(id)] = presence{person{userID(id), name}, true}
+	}
+	return http.StatusOK, out, nil
+}

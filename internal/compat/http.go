@@ -1,0 +1,199 @@
+package compat
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"math"
+	"mime"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/parley-chat/parley/internal/chat"
+)
+
+// route is one of the demo's. Its result is sent as JSON, or as text if it is a text.
+type route struct {
+	method, path string
+	do           func(*Door, context.Context, *request) (status int, result any, err error)
+}
+
+func (d *Door) routes() []route {
+	return []route{
+		{"GET", "/links", (*Door).links},
+		{"GET", "/randomname", (*Door).randomName},
+		{"GET", "/me", (*Door).me},
+		{"POST", "/login", (*Door).logIn},
+		{"POST", "/logout", (*Door).logOut},
+		{"GET", "/users", (*Door).users},
+		{"GET", "/users/online", (*Door).online},
+		{"GET", "/rooms/{user}", (*Door).roomsOf},
+		{"POST", "/room", (*Door).openPair},
+		{"GET", "/room/{room}/messages", (*Door).messages},
+		{"GET", "/room/0/preload", (*Door).preload},
+	}
+}
+
+// request is one request, and who makes it: nobody, if there is no session.
+type request struct {
+	*http.Request
+	w      http.ResponseWriter
+	who    chat.Caller
+	cookie bool // the session came as a cookie
+}
+
+// statuses is the door's one table from the domain's refusals to HTTP. The demo says 403 to who has not logged in.
+var statuses = map[chat.Code]int{
+	chat.CodeInvalid:         http.StatusBadRequest,
+	chat.CodeUnauthenticated: http.StatusForbidden,
+	chat.CodeForbidden:       http.StatusForbidden,
+	chat.CodeNotFound:        http.StatusNotFound,
+	chat.CodeConflict:        http.StatusConflict,
+	chat.CodeResync:          http.StatusGone,
+	chat.CodeTooLarge:        http.StatusRequestEntityTooLarge,
+	chat.CodeRateLimited:     http.StatusTooManyRequests,
+	chat.CodeInternal:        http.StatusInternalServerError,
+	chat.CodeUnavailable:     http.StatusServiceUnavailable,
+}
+
+// refusal is how the demo tells what is wrong.
+type refusal struct {
+	Message string `json:"message"`
+}
+
+func (d *Door) serve(do func(*Door, context.Context, *request) (int, any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), callTimeout)
+		defer cancel()
+		d.headers(w, r)
+		in, err := d.caller(ctx, w, r)
+		var status int
+		var out any
+		if err == nil {
+			status, out, err = do(d, ctx, in)
+		}
+		if err != nil {
+			d.refuse(w, r, err)
+			return
+		}
+		reply(w, status, out)
+	}
+}
+
+func reply(w http.ResponseWriter, status int, out any) {
+	if text, ok := out.(string); ok {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.WriteHeader(status)
+		io.WriteString(w, text)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(status)
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.Encode(out)
+}
+
+// refuse answers with err. Errors that are not the domain's are logged here and nowhere else.
+func (d *Door) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	e := chat.AsError(err)
+	if e.Code == chat.CodeInternal || e.Code == chat.CodeUnavailable {
+		d.cfg.Log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", r.URL.Path, "error", err)
+	}
+	if e.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
+	}
+	reply(w, statuses[e.Code], refusal{e.Message})
+}
+
+// headers are those of every answer. Pages of allowed origins may read it with the person's cookie.
+func (d *Door) headers(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Add("Vary", "Origin")
+	if origin := r.Header.Get("Origin"); slices.Contains(d.cfg.Visitor.Origins, origin) {
+		h.Set("Access-Control-Allow-Origin", origin)
+		h.Set("Access-Control-Allow-Credentials", "true")
+	}
+}
+
+func (d *Door) preflight(w http.ResponseWriter, r *http.Request) {
+	d.headers(w, r)
+	h := w.Header()
+	if h.Get("Access-Control-Allow-Origin") == "" {
+		d.refuse(w, r, errForeign)
+		return
+	}
+	h.Set("Access-Control-Allow-Methods", "GET, POST")
+	h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
+	h.Set("Access-Control-Max-Age", "600")
+	w.WriteHeader(http.StatusNoContent)
+}
+
+var errForeign = &chat.Error{Code: chat.CodeForbidden, Message: "this does not come from a page of this server (see --public-url and --origins)"}
+
+// caller says who asks. What a browser says of where an unsafe request comes from has to be a page of ours; programs say
+// nothing of it. That is enough, as browsers always say it for a POST, and as bodies are JSON only and cookies SameSite.
+func (d *Door) caller(ctx context.Context, w http.ResponseWriter, r *http.Request) (*request, error) {
+	in := &request{Request: r, w: w, who: chat.Caller{Addr: d.cfg.Visitor.Addr(r), Agent: r.UserAgent()}}
+	cred, err := d.cfg.Visitor.Credentials(r)
+	if err != nil {
+		return nil, err
+	}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead && !silent(r) && !d.cfg.Visitor.FromOurPage(r) {
+		return nil, errForeign
+	}
+	if cred.Token == "" {
+		return in, nil
+	}
+	who, err := d.cfg.Service.Authenticate(ctx, cred.Token, in.who)
+	if errors.Is(err, chat.ErrUnauthenticated) {
+		return in, nil // the session is over
+	}
+	if err != nil {
+		return nil, err
+	}
+	in.who, in.cookie = who, cred.Cookie
+	if cred.Cookie && !d.Claims(r) { // logged in by another client of this server
+		d.mark(w, r, who.ExpiresAt)
+	}
+	return in, nil
+}
+
+// silent reports whether a request says nothing of the page it comes from.
+func silent(r *http.Request) bool {
+	return len(r.Header.Values("Origin")) == 0 && len(r.Header.Values("Sec-Fetch-Site")) == 0
+}
+
+// mark gives the browser the cookie by which its sockets are known; a zero time takes it back.
+func (d *Door) mark(w http.ResponseWriter, r *http.Request, until time.Time) {
+	c := &http.Cookie{Name: marker, Value: "1", Path: "/", Expires: until, HttpOnly: true, Secure: d.cfg.Visitor.Secure(r), SameSite: http.SameSiteLaxMode}
+	if until.IsZero() {
+		c.MaxAge = -1
+	}
+	http.SetCookie(w, c)
+}
+
+// body decodes a request's body. Unlike Parley's own routes, the demo passes over fields that it does not know.
+func (in *request) body(v any) error {
+	if media, _, err := mime.ParseMediaType(in.Header.Get("Content-Type")); err != nil || media != "application/json" {
+		return &chat.Error{Code: chat.CodeInvalid, Message: "a body is JSON: set Content-Type: application/json"}
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(in.w, in.Body, maxBody))
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		return &chat.Error{Code: chat.CodeTooLarge, Message: "a body has at most 65536 bytes"}
+	}
+	if err != nil {
+		return &chat.Error{Code: chat.CodeInvalid, Message: "the body did not arrive whole"}
+	}
+	if err := json.Unmarshal(body, v); err != nil {
+		return &chat.Error{Code: chat.CodeInvalid, Message: "the body is not the JSON object that is asked for"}
+	}
+	return nil
+}
