@@ -4,7 +4,6 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/parley-chat/parley/internal/socketio/eiotest"
 )
@@ -201,9 +200,7 @@ func TestProtocol(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			opt := suiteOptions()
-			opt.ConnectTimeout = 5 * time.Second // the suite's leaves a busy machine too little time for three pings
-			c.run(serve(t, newSuiteServer(opt)))
+			c.run(serve(t, newSuiteServer(suiteOptions())))
 		})
 	}
 }
