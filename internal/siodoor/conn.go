@@ -203,6 +203,10 @@ func (c *conn) abandon() {
 	c.out.Close(hub.Finished)
 }
 
+// closeAfter is how long a session goes on after the last words: official clients that poll drop what comes together with its
+// end.
+const closeAfter = 300 * time.Millisecond
+
 // lastWords says goodbye, once, and closes the session. A client that is to come back by itself is not disconnected from the
 // namespace: official clients take that as final.
 func (c *conn) lastWords(why hub.Reason) {
@@ -231,7 +235,13 @@ func (c *conn) lastWords(why hub.Reason) {
 	if final {
 		c.socket.Disconnect()
 	}
-	c.socket.CloseSession()
+	c.s.workers.Go(func() {
+		select {
+		case <-time.After(closeAfter):
+		case <-c.s.ctx.Done():
+		}
+		c.socket.CloseSession()
+	})
 }
 
 // look is the sweep's. It never waits.
