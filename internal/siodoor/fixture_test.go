@@ -47,12 +47,13 @@ func (plainHasher) Stale(string) bool { return false }
 type fixture struct {
 	t testing.TB
 	*chat.Service
-	model *chattest.Model
-	hub   *hub.Hub
-	door  *siodoor.Server
-	http  *httptest.Server
-	bell  *hub.LocalBell
-	down  atomic.Pointer[func() error] // asked before every call to the store, if set
+	model  *chattest.Model
+	hub    *hub.Hub
+	door   *siodoor.Server
+	http   *httptest.Server
+	bell   *hub.LocalBell
+	policy *visitor.Policy
+	down   atomic.Pointer[func() error] // asked before every call to the store, if set
 }
 
 type settings struct {
@@ -94,7 +95,8 @@ func newFixture(t testing.TB, change func(*settings)) *fixture {
 	}
 	f.hub = hub.New(s.hub)
 	f.bell.Listen(f.hub)
-	s.door.Service, s.door.Hub, s.door.Visitor = f.Service, f.hub, &s.policy
+	f.policy = &s.policy
+	s.door.Service, s.door.Hub, s.door.Visitor = f.Service, f.hub, f.policy
 	f.door = siodoor.New(s.door)
 	var handler http.Handler = f.door
 	if s.around != nil {
