@@ -230,6 +230,7 @@ func TestArriving(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	kept := must2(s.Account(t.Context(), "01USER0002"))(t).Password
 	arrive("01USER0001", "new here")
 	arrive("01USER0002", "newer than what is there")
 	if err := client.Do(t.Context(), client.B().Del().Key(key("user:01USER0001", "account")).Build()).Error(); err != nil {
@@ -239,8 +240,8 @@ func TestArriving(t *testing.T) {
 	closed(t, s)
 	there := to.store(t)
 	defer closed(t, there)
-	for _, user := range w.users[1:3] {
-		if a := must2(there.Account(t.Context(), user))(t); a.Password != "arrived" || !strings.HasPrefix(a.Name, "new") {
+	for i, password := range []string{"arrived", kept} {
+		if a := must2(there.Account(t.Context(), w.users[i+1]))(t); a.Password != password || !strings.HasPrefix(a.Name, "new") {
 			t.Errorf("the account is %+v", a)
 		}
 	}

@@ -296,6 +296,9 @@ func (s *Source) person(user chat.UserID, arriving rueidis.RedisMessage, r []rue
 		if err != nil {
 			return p, err
 		}
+		if ok {
+			a.Password = p.Account.Password // as account.lua: only a change of its own replaces one
+		}
 		if !ok || newer > version {
 			p.Account, ok = a, true
 		}
