@@ -300,3 +300,65 @@ func TestRedisForgetsAndGoesOn(t *testing.T) {
 		t.Errorf("resyncs %v, faults %q", quiet.resyncs, quiet.faults)
 	}
 }
+
+// TestSlotMoves moves General to another master, with everything in it, while people write.
+func TestSlotMoves(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	t.Parallel()
+	set := redistest.StartCluster(t)
+	f := startFleet(t, 2, clusterURL(set))
+	senders := f.senders(f.people())
+	stop := chatterAll(senders)
+	more(t, senders, 10)
+	moveGeneral(t, set)
+	more(t, senders, 10)
+	stop()
+	f.check(senders...)
+	for _, c := range senders {
+		c.mu.Lock()
+		if c.synced != 1 || len(c.resyncs) > 0 {
+			t.Errorf("%s had to connect %d times, and to fetch anew %v: %v", c.device, c.synced, c.resyncs, c.ends)
+		}
+		c.mu.Unlock()
+	}
+}
+
+func moveGeneral(t *testing.T, set *redistest.Cluster) {
+	t.Helper()
+	do := func(s *redistest.Server, args ...string) string {
+		t.Helper()
+		out, err := s.Do(args...)
+		if err != nil {
+			t.Fatal(args, out, err)
+		}
+		return out
+	}
+	slot := do(set.Masters[0], "CLUSTER", "KEYSLOT", "{room:general}")
+	n, err := strconv.Atoi(slot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	owner := n * 3 / 16384
+	from, to := set.Masters[owner], set.Masters[(owner+1)%3]
+	id := do(to, "CLUSTER", "MYID")
+	do(to, "CLUSTER", "SETSLOT", slot, "IMPORTING", do(from, "CLUSTER", "MYID"))
+	do(from, "CLUSTER", "SETSLOT", slot, "MIGRATING", id)
+	host, port, _ := strings.Cut(to.Addr(), ":")
+	moved := 0
+	for {
+		keys := strings.Fields(do(from, "CLUSTER", "GETKEYSINSLOT", slot, "1")) // one by one: the room is in two halves meanwhile
+		if len(keys) == 0 {
+			break
+		}
+		do(from, append([]string{"MIGRATE", host, port, "", "0", "5000", "KEYS"}, keys...)...)
+		moved++
+	}
+	for _, s := range []*redistest.Server{to, from, set.Masters[(owner+2)%3]} {
+		do(s, "CLUSTER", "SETSLOT", slot, "NODE", id)
+	}
+	if moved < 5 {
+		t.Fatalf("%d keys of General were moved", moved)
+	}
+}
