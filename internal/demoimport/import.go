@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/redis/rueidis"
@@ -67,7 +68,7 @@ func (i Importer) Run(ctx context.Context) (Report, error) {
 			continue
 		}
 		if err := r.account(ctx, p); err != nil {
-			return r.report, fmt.Errorf("person %d (%s): %w", n, p.name, err)
+			return r.report, fmt.Errorf("person %d (%q): %w", n, p.name, err)
 		}
 		all = append(all, p)
 		r.tick()
@@ -85,7 +86,7 @@ func (i Importer) Run(ctx context.Context) (Report, error) {
 	slices.Sort(ids)
 	for _, id := range ids {
 		if err := r.room(ctx, id, all); err != nil {
-			return r.report, fmt.Errorf("room %s: %w", id, err)
+			return r.report, fmt.Errorf("room %q: %w", id, err)
 		}
 		r.tick()
 	}
@@ -131,7 +132,7 @@ func (r *run) account(ctx context.Context, p *person) error {
 	password := p.password
 	if err := identity.CheckBcrypt(password); err != nil {
 		password = "!" // matches nothing: the operator sets one
-		r.note("%s (user:%d) cannot log in until they are given a password (parley user passwd): %v", p.name, p.n, err)
+		r.note("%q (user:%d) cannot log in until they are given a password (parley user passwd): %v", p.name, p.n, err)
 	}
 	for try := 1; try <= 100; try++ {
 		name := p.name
@@ -241,8 +242,8 @@ func (r *run) target(ctx context.Context, id string, all []*person) (*chat.Room,
 	if err != nil {
 		return nil, nil, err
 	}
-	if name = strings.Join(strings.Fields(strings.ToValidUTF8(name, "")), " "); name == "" {
-		name = "Room " + id
+	if name = title(name); name == "" {
+		name = title("Room " + id)
 	}
 	if runes := []rune(name); len(runes) > r.Service.Limits.Name {
 		name = string(runes[:r.Service.Limits.Name])
@@ -250,6 +251,17 @@ func (r *run) target(ctx context.Context, id string, all []*person) (*chat.Room,
 	sum := sha256.Sum256([]byte(id))
 	room.ID, room.Kind, room.Name = chat.RoomID("demo-"+hex.EncodeToString(sum[:13])), chat.Private, name
 	return room, members, nil
+}
+
+// title is a name as a room may have it: on one line, without control characters.
+func title(name string) string {
+	name = strings.Map(func(r rune) rune {
+		if !unicode.IsSpace(r) && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)) {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(name, ""))
+	return strings.Join(strings.Fields(name), " ")
 }
 
 // say brings over the messages of a room that are not there yet.
@@ -278,7 +290,7 @@ func (r *run) say(ctx context.Context, from string, to chat.RoomID) error {
 			bad = fmt.Errorf("it has more than %d bytes", r.Service.Limits.Message)
 		}
 		if bad != nil {
-			r.skip(&r.report.Messages, "a message of room %s: %v: %.60q", from, bad, m.member)
+			r.skip(&r.report.Messages, "a message of room %q: %v: %.60q", from, bad, m.member)
 			return nil
 		}
 		r.report.Messages.Read++

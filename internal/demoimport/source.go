@@ -27,6 +27,9 @@ type person struct {
 // ErrNoDemo is returned for a database without the demo's keys.
 var ErrNoDemo = errors.New("there is no redis-chat-demo in this database: it has no total_users")
 
+// mostPeople bounds how many people are looked for: one key may say any number.
+const mostPeople = 1_000_000
+
 func (s source) people(ctx context.Context) (int64, error) {
 	n, err := s.client.Do(ctx, s.client.B().Get().Key("total_users").Build()).AsInt64()
 	if rueidis.IsRedisNil(err) {
@@ -34,6 +37,9 @@ func (s source) people(ctx context.Context) (int64, error) {
 	}
 	if err != nil {
 		return 0, fmt.Errorf("read total_users: %w", err)
+	}
+	if n > mostPeople {
+		return 0, fmt.Errorf("total_users is %d: no demo has more than %d people", n, mostPeople)
 	}
 	return n, nil
 }
@@ -125,19 +131,34 @@ func parse(member string, score float64) (said, error) {
 		}
 		m.from = n
 	case float64:
+		if from != math.Trunc(from) || math.Abs(from) > 1<<53 {
+			return m, fmt.Errorf("its author %g is no number of a person", from)
+		}
 		m.from = int64(from)
 	default:
 		return m, errors.New("it has no author")
 	}
-	if fields.Message == nil || strings.TrimSpace(*fields.Message) == "" {
+	if fields.Message != nil {
+		m.text = shown(*fields.Message)
+	}
+	if strings.TrimSpace(m.text) == "" {
 		return m, errors.New("it has no text")
 	}
-	m.text = *fields.Message
 	if math.IsNaN(score) || score < 0 || score > 253402300799 { // the year 9999
 		return m, fmt.Errorf("its time %g is none", score)
 	}
 	m.at = time.UnixMilli(int64(score * 1000)).UTC()
 	return m, nil
+}
+
+// shown is a text as a message may have it: without control characters, of which the demo took all.
+func shown(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' && r != '\n' && r != '\t' || r == 0x7f {
+			return -1
+		}
+		return r
+	}, strings.ReplaceAll(text, "\r\n", "\n"))
 }
 
 func num(n int64) string { return strconv.FormatInt(n, 10) }
