@@ -118,7 +118,7 @@ func (f *frame) renderMessage(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		names, err := f.d.pairNames(ctx, room.Pair...)
+		names, err := f.d.pairNames(ctx, room.Pair)
 		if err != nil {
 			return err
 		}

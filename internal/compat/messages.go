@@ -46,7 +46,7 @@ func (d *Door) roomsOf(ctx context.Context, in *request) (int, any, error) {
 			if v.HeadNo == 0 {
 				continue
 			}
-			if room.Names, err = d.pairNames(ctx, v.Pair...); err != nil {
+			if room.Names, err = d.pairNames(ctx, v.Pair); err != nil {
 				return 0, nil, err
 			}
 		}

@@ -1,7 +1,9 @@
 package compat
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -100,10 +102,10 @@ func (d *Door) room(ctx context.Context, who chat.Caller, id string) (chat.RoomI
 	return "", chat.ErrNotFound
 }
 
-// pairNames are the names of two people, as the demo tells them: each in a list of its own.
-func (d *Door) pairNames(ctx context.Context, pair ...chat.UserID) ([]any, error) {
+// pairNames are the names of two people, as the demo tells them: each in a list of its own, in the order of the room's id.
+func (d *Door) pairNames(ctx context.Context, pair []chat.UserID) ([]any, error) {
 	names := []any{}
-	for _, id := range pair {
+	for _, id := range slices.SortedFunc(slices.Values(pair), func(a, b chat.UserID) int { return cmp.Compare(number(string(a)), number(string(b))) }) {
 		name, err := d.people.name(ctx, id)
 		if err != nil {
 			return nil, err
