@@ -1,0 +1,82 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// TestSocketIO chats with a real server over Socket.IO that polls, beside REST, until the server is told to stop.
+func TestSocketIO(t *testing.T) {
+	p := launch(t, t.TempDir(), "--demo")
+	token := p.logIn("Pablo")
+	ask := func(method, sid, body string, header http.Header) (*http.Response, string) {
+		t.Helper()
+		url := p.url + "/socket.io/?EIO=4&transport=polling"
+		if sid != "" {
+			url += "&sid=" + sid
+		}
+		req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if header != nil {
+			req.Header = header
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		all, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res, string(all)
+	}
+	if res, _ := ask("GET", "", "", http.Header{"Cookie": {"parley=" + token}, "Origin": {"http://evil.example"}}); res.StatusCode != 403 || res.Header.Get("Access-Control-Allow-Origin") != "" {
+		t.Errorf("a foreign page: %s %v", res.Status, res.Header)
+	}
+	res, hello := ask("GET", "", "", http.Header{"Authorization": {"Bearer " + token}})
+	if res.StatusCode != 200 || res.Header.Get("Content-Security-Policy") == "" || res.Header.Get("X-Content-Type-Options") != "nosniff" {
+		t.Errorf("opening: %s %s %v", res.Status, hello, res.Header)
+	}
+	_, sid, _ := strings.Cut(hello, `"sid":"`)
+	sid, _, _ = strings.Cut(sid, `"`)
+	if res, body := ask("POST", sid, "40\x1e421[\"sync\",{}]", nil); res.StatusCode != 200 {
+		t.Fatalf("connecting: %s %s", res.Status, body)
+	}
+	var all string
+	until := func(want string) {
+		t.Helper()
+		for !strings.Contains(all, want) {
+			res, body := ask("GET", sid, "", nil)
+			if res.StatusCode != 200 {
+				t.Fatalf("%s %s, waiting for %s; so far came %s", res.Status, body, want, all)
+			}
+			all += "\x1e" + body
+		}
+	}
+	until(`431[{"user":`)
+	if _, err := call(t.Context(), p.url, "POST", "/rooms/general/messages", token, map[string]string{"text": "over REST"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	until(`"text":"over REST"`)
+	ask("POST", sid, `422["message.send",{"room":"general","text":"over Socket.IO"}]`, nil)
+	until(`432[{"room":"general"`)
+	var list struct{ Messages []struct{ Text string } }
+	if _, err := call(t.Context(), p.url, "GET", "/rooms/general/messages", token, nil, &list); err != nil || list.Messages[len(list.Messages)-1].Text != "over Socket.IO" {
+		t.Errorf("the room has %+v, %v", list.Messages, err)
+	}
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	until(`"retry_ms":`)
+	until("\x1e1") // closed
+	err := <-p.ended
+	if p.ended <- err; err != nil {
+		t.Errorf("it ended with %v\n%s", err, p.output)
+	}
+}
