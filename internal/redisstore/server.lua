@@ -8,7 +8,7 @@ local invites, codes, recent, due = KEYS[8], KEYS[9], KEYS[10], KEYS[11]
 local seq, last = string.match(redis.call('HGET', head, 'at') or '0 0 0 0 ', '^(%d+) 0 0 0 (.*)$')
 seq = tonumber(seq)
 local writes, rings, replies = {}, {}, {}
-local holders, named, used = {}, {}, {} -- what earlier changes of this call did
+local holders, named, used, coming = {}, {}, {}, {} -- what earlier changes of this call did
 local function write(...) writes[#writes + 1] = {...} end
 local function holder(key)
   if holders[key] == nil then holders[key] = redis.call('HGET', names, key) end
@@ -54,7 +54,14 @@ for i = 3, #ARGV, 9 do
   local prev = last
   seq, last = seq + 1, id
   local n = tostring(seq)
-  write('HSET', arriving, user, n .. ' ' .. account)
+  local before = coming[user] or redis.call('HGET', arriving, user)
+  if op ~= 'create' and before then -- what arrives brings the password along, which only a change of its own replaces
+    local a = cjson.decode(account)
+    a.password = cjson.decode(string.match(before, ' (.*)$')).password
+    account = cjson.encode(a)
+  end
+  coming[user] = n .. ' ' .. account
+  write('HSET', arriving, user, coming[user])
   json = json .. ',"user":' .. public .. ',"seq":' .. n
   if prev ~= '' then json = json .. ',"prev":"' .. prev .. '"' end
   json = json .. '}'
