@@ -92,7 +92,7 @@ func listen(t *testing.T, room string, env ...string) *listener {
 // says waits for a line that contains this, and fails on one that came before it and has been there already.
 func (l *listener) says(what string) {
 	l.t.Helper()
-	timeout := time.After(time.Minute)
+	timeout := time.After(40 * time.Second)
 	for {
 		select {
 		case line, ok := <-l.lines:
@@ -120,6 +120,16 @@ func (l *listener) says(what string) {
 // while Redis has cut it off.
 func TestNodeListener(t *testing.T) {
 	needNode(t)
+	text, err := os.ReadFile("../../docs/redis.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, line, ok := strings.Cut(string(text), "`ACL SETUSER listener ")
+	line, _, _ = strings.Cut(line, "`")
+	rules := strings.Fields(line)
+	if !ok {
+		t.Fatal("docs/redis.md has no user for a listener")
+	}
 	for _, d := range []deployment{single(t), cluster(t)} {
 		t.Run(d.name, func(t *testing.T) {
 			p := launch(t, t.TempDir(), "--store", d.url, "--demo")
@@ -132,6 +142,12 @@ func TestNodeListener(t *testing.T) {
 				}
 				redis = strings.Join(nodes, ",")
 			}
+			for _, s := range d.servers {
+				if out, err := s.Do(append([]string{"ACL", "SETUSER", "listener"}, rules...)...); err != nil || out != "OK" {
+					t.Fatal(out, err)
+				}
+			}
+			redis = strings.ReplaceAll(redis, "://", "://listener:SECRET@")
 			l := listen(t, "general", "REDIS_URL="+redis, "PARLEY_URL="+p.url, "PARLEY_TOKEN="+token)
 			send := func(text string) {
 				t.Helper()

@@ -35,7 +35,7 @@ async function rest(method, path, body) {
   }
 }
 
-// The place in the room's log: everything up to it was printed. Redis' publish and subscribe may lose messages; numbers tell.
+// The place in the room's log: everything up to it was printed, or there before. Redis' publish and subscribe may lose messages; numbers tell.
 let position
 
 function print(event) {
@@ -75,16 +75,24 @@ let last = Promise.resolve()
 const then = (step) => (last = last.then(step).catch((error) => console.error(error.message)))
 
 const urls = REDIS_URL.split(',')
-const redis = urls.length > 1 ? new Cluster(urls, { shardedSubscribers: true }) : new Redis(urls[0], { retryStrategy: (n) => Math.min(n * 100, 2000) })
+const { username, password, protocol } = new URL(urls[0]) // a cluster's nodes name each other without them
+const redisOptions = { username, password: decodeURIComponent(password), tls: protocol === 'rediss:' ? {} : undefined }
+const redis = urls.length > 1 ? new Cluster(urls, { shardedSubscribers: true, slotsRefreshInterval: 1000, redisOptions }) : new Redis(urls[0], { retryStrategy: (n) => Math.min(n * 100, 2000) })
 redis.on('error', (error) => console.error(`redis: ${error.message}`))
 redis.on('smessage', (_, payload) => then(() => heard(payload)))
 
-// First subscribe, then read where the room is: what comes between is heard, and known.
-await redis.ssubscribe(channel)
-if (PARLEY_TOKEN) then(async () => (position ??= (await rest('GET', `/rooms/${room}`)).position))
-then(() => console.log(`listening to ${channel}`))
-// ioredis subscribes again by itself after a lost connection; what was rung meanwhile is in the log.
-redis.on('ready', () => PARLEY_TOKEN && then(repair))
+// First subscribe, and have it confirmed, then read where the room is: what comes between is heard, and known.
+async function attach() {
+  await redis.ssubscribe(channel)
+  if (!PARLEY_TOKEN) return
+  if (position) return repair()
+  position = (await rest('GET', `/rooms/${room}`)).position
+}
+await attach()
+console.log(`listening to ${channel}`)
+// ioredis comes back by itself after a lost connection (in a cluster when it next looks at the slots, and says so
+// otherwise). What was rung meanwhile is in the log.
+for (const name of ['ready', 'subscribersReady']) redis.on(name, () => then(attach))
 // A loss shows with the next event. This is for the last one before a quiet time.
 setInterval(() => PARLEY_TOKEN && then(repair), 30_000).unref()
 
