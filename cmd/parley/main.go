@@ -21,6 +21,7 @@ type cli struct {
 	Doctor  doctor          `cmd:"" help:"Look whether the data's place is fit: Redis' settings and what they risk, or the directory. Works beside running servers."`
 	Migrate migration       `cmd:"" help:"Move all data from a directory to Redis, or back, or to another place of the same kind."`
 	Import  imports         `cmd:"" help:"Bring data from another chat."`
+	Verify  verification    `cmd:"" help:"Have many clients send, drop and come back while nodes and Redis are killed, cut off and slowed down, and judge what they saw."`
 	Version showVersion     `cmd:"" help:"Print the version."`
 }
 

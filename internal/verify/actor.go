@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,14 +23,18 @@ type actor struct {
 	user   chat.UserID
 	token  string
 	record *recorder
-	urls   func() []string // where the chat is, now
+	urls   func() []string      // where the chat is, now
+	ours   map[chat.RoomID]bool // rooms that this is about; of others nothing is recorded
+	size   int                  // bytes of a message, besides what names it
+
+	joinable []chat.RoomID // rooms that it comes into and leaves
 
 	mu       sync.Mutex
 	socket   *socket // nil while none has synced
 	own      chat.Position
 	rooms    map[chat.RoomID]*followed
 	fetching int
-	joinable []chat.RoomID
+	fetches  sync.WaitGroup
 }
 
 // followed is a room as the actor follows it.
@@ -39,6 +45,9 @@ type followed struct {
 }
 
 func (a *actor) note(r Record) {
+	if r.Room != "" && r.Kind != Resync && !a.ours[chat.RoomID(r.Room)] {
+		return
+	}
 	r.Client, r.User = a.n, string(a.user)
 	a.record.add(r)
 }
@@ -174,8 +183,11 @@ func (a *actor) hear(method string, params json.RawMessage) {
 			}
 		} else if r.Stream == chat.UserStream(a.user) {
 			a.own = chat.Position{}
+			for _, f := range a.rooms { // how far they are read is not known either
+				f.stale = true
+			}
 			if s := a.socket; s != nil {
-				go s.close() // and sync without that position
+				a.fetches.Go(s.close) // and sync without that position
 			}
 		}
 	}
@@ -264,59 +276,69 @@ func (a *actor) fetch(s *socket, id chat.RoomID) {
 		return // the next sync brings it
 	}
 	a.fetching++
-	go func() {
+	a.fetches.Go(func() {
 		a.refetch(s, id)
 		a.mu.Lock()
 		a.fetching--
 		a.mu.Unlock()
-	}()
+	})
 }
 
+// refetch fetches until it has everything, or the connection is over: then the next sync brings it.
 func (a *actor) refetch(s *socket, id chat.RoomID) {
+	for try := 0; ; try++ {
+		err := a.fetchOnce(s, id)
+		if err == nil || a.live() != s {
+			return
+		}
+		time.Sleep(rand.N(50 * time.Millisecond << min(try, 4)))
+	}
+}
+
+func (a *actor) fetchOnce(s *socket, id chat.RoomID) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	a.mu.Lock()
 	f := a.rooms[id]
 	a.mu.Unlock()
 	if f == nil {
-		return
+		return nil
 	}
-	have := f.view.HeadNo
 	var v chat.RoomView
 	err := s.call(ctx, "room.get", map[string]any{"room": id}, func(b json.RawMessage) { json.Unmarshal(b, &v) })
 	if no, ok := errors.AsType[refused](err); ok && no.Code == "not_found" {
 		a.mu.Lock()
 		a.forget(id)
 		a.mu.Unlock()
-		return
+		return nil
 	}
 	if err != nil {
-		return // it stays stale: the next sync brings it
+		return err
 	}
-	var missed []chat.Message
-	for after := have; after < v.HeadNo; {
+	var all []chat.Message // nothing that it had is to be relied on
+	for after := int64(0); after < v.HeadNo && a.ours[id]; {
 		var page struct {
 			Messages []chat.Message `json:"messages"`
 		}
 		if err := s.call(ctx, "message.list", map[string]any{"room": id, "after": after, "limit": 200}, func(b json.RawMessage) { json.Unmarshal(b, &page) }); err != nil {
-			return
+			return err
 		}
 		if len(page.Messages) == 0 {
 			break
 		}
 		for _, m := range page.Messages {
 			if after = m.No; m.No <= v.HeadNo {
-				missed = append(missed, m)
+				all = append(all, m)
 			}
 		}
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.rooms[id] != f {
-		return
+	if a.rooms[id] != f || a.socket != s {
+		return errOver
 	}
 	a.note(Record{Kind: Base, Room: string(id), Seq: v.Position.Seq, ID: v.Position.ID, No: v.HeadNo})
-	for _, m := range missed {
+	for _, m := range all {
 		a.note(Record{Kind: Fetched, Room: string(id), No: m.No, Message: m.ID})
 	}
 	f.view, f.stale = v, false
@@ -328,13 +350,14 @@ func (a *actor) refetch(s *socket, id chat.RoomID) {
 			f.apply(a.user, e)
 		}
 	}
+	return nil
 }
 
-// act does things until ctx is done: mostly it sends.
-func (a *actor) act(ctx context.Context, every time.Duration) {
+// act does things until it is time: mostly it sends. What it has begun it ends, unless ctx is done.
+func (a *actor) act(ctx, until context.Context, every time.Duration) {
 	for i := 0; ; i++ {
-		pause(ctx, time.Duration(rand.Int64N(int64(2*every))))
-		if ctx.Err() != nil {
+		pause(until, rand.N(2*every))
+		if until.Err() != nil {
 			return
 		}
 		switch rand.IntN(40) {
@@ -357,6 +380,7 @@ func (a *actor) some() (chat.RoomView, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	ids := slices.Sorted(maps.Keys(a.rooms))
+	ids = slices.DeleteFunc(ids, func(id chat.RoomID) bool { return !a.ours[id] })
 	if len(ids) == 0 {
 		return chat.RoomView{}, false
 	}
@@ -382,16 +406,22 @@ func (a *actor) send(ctx context.Context, key string) {
 		return
 	}
 	a.note(Record{Kind: Send, Room: string(room.ID), Key: key})
+	text := "message " + key + strings.Repeat(" .", a.size/2)
+	patience := math.MaxInt // one in twenty is given up if it is not answered at once, as by somebody who closes the window
+	if rand.IntN(20) == 0 {
+		patience = 1
+	}
 	unknown := false
-	for try := 0; ctx.Err() == nil; try++ {
+	for try := 0; ctx.Err() == nil && try < patience; try++ {
 		s := a.live()
 		if s == nil {
 			pause(ctx, 10*time.Millisecond)
+			try--
 			continue
 		}
 		asking, cancel := context.WithTimeout(ctx, 5*time.Second)
 		var m chat.Message
-		err := s.call(asking, "message.send", map[string]any{"room": room.ID, "text": "message " + key, "client_id": key}, func(b json.RawMessage) { json.Unmarshal(b, &m) })
+		err := s.call(asking, "message.send", map[string]any{"room": room.ID, "text": text, "client_id": key}, func(b json.RawMessage) { json.Unmarshal(b, &m) })
 		cancel()
 		if err == nil {
 			a.note(Record{Kind: Ack, Room: string(room.ID), Key: key, No: m.No, Message: m.ID})
@@ -422,14 +452,18 @@ func (a *actor) read(ctx context.Context) {
 // come joins one of the rooms that can be left.
 func (a *actor) come(ctx context.Context) {
 	if len(a.joinable) > 0 {
-		a.ask(ctx, "room.join", map[string]any{"room": a.joinable[rand.IntN(len(a.joinable))]})
+		room := a.joinable[rand.IntN(len(a.joinable))]
+		a.note(Record{Kind: Join, Room: string(room)})
+		a.ask(ctx, "room.join", map[string]any{"room": room})
 	}
 }
 
 // leave leaves one of them.
 func (a *actor) leave(ctx context.Context) {
 	if len(a.joinable) > 0 {
-		a.ask(ctx, "room.leave", map[string]any{"room": a.joinable[rand.IntN(len(a.joinable))]})
+		room := a.joinable[rand.IntN(len(a.joinable))]
+		a.note(Record{Kind: Leave, Room: string(room)})
+		a.ask(ctx, "room.leave", map[string]any{"room": room})
 	}
 }
 

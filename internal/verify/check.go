@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/anishathalye/porcupine"
 )
@@ -12,8 +13,10 @@ import (
 // Verdict is what a history is worth.
 type Verdict struct {
 	Sent, Acknowledged, Unknown, Stored int // sends, each counted once; unknown are those without any answer
+	Forgotten                           int // acknowledged and not in history, where that is allowed
 	Delivered, Doubled                  int // events that came to clients; those that came again are dropped by them
 	Resumed, Resyncs, Drops, Fetched    int
+	Waits                               []time.Duration // from sending to acknowledgement, ascending
 
 	Violations []Violation
 }
@@ -32,6 +35,15 @@ const (
 	Count    Fault = "count"    // unread is not what follows from the rest
 	State    Fault = "state"    // state and events are not what a fetch shows
 	Realtime Fault = "realtime" // acknowledgements contradict real time
+)
+
+// Allow says what the place of the data may do to a history, because its settings promise no more.
+type Allow int
+
+const (
+	Nothing  Allow = iota
+	Rollback       // what was not acknowledged may vanish after clients saw it, and its numbers be given again; clients are told
+	Loss           // so may what was acknowledged
 )
 
 // Violation is one fault found.
@@ -62,24 +74,32 @@ type judge struct {
 	logs  map[string]map[int64]entry  // by room and seq
 	store map[string]map[int64]Record // by room and no
 	users map[int]string              // by client
+	begin map[string]int64            // by room: the event up to which its members were recorded
 	spans map[[2]string][]span        // by room and user
+	holes map[string][]int64          // by room: events before which some are known to nobody
+	wants map[[2]any]bool             // by client and room: whether it last asked to come in, or else to leave
 }
 
 // span is a stretch of a room's log during which somebody was in it.
 type span struct{ from, to int64 }
 
-// Check judges a history. It may leave out what is lost in a loss that was announced: forgiven are acknowledged messages
-// that history lacks where lossy is set, as after Redis lost what it had not synced.
-func Check(h History, lossy bool) Verdict {
-	j := &judge{h: h, sends: map[string]*sendState{}, logs: map[string]map[int64]entry{}, store: map[string]map[int64]Record{}, users: map[int]string{}, spans: map[[2]string][]span{}}
+// Check judges a history. What is allowed is not a violation, if clients were told.
+func Check(h History, allow Allow) Verdict {
+	j := &judge{
+		h: h, sends: map[string]*sendState{}, logs: map[string]map[int64]entry{}, store: map[string]map[int64]Record{}, users: map[int]string{},
+		begin: map[string]int64{}, spans: map[[2]string][]span{}, holes: map[string][]int64{}, wants: map[[2]any]bool{},
+	}
 	j.collect()
-	j.sentAndStored(lossy)
-	if !lossy { // numbers that were rolled back are given again: what clients saw of them before cannot be compared
+	j.sentAndStored(allow)
+	if allow == Nothing {
 		j.membership()
 		j.streams()
-		j.realtime()
+	} else {
+		j.alone()
 	}
+	j.realtime()
 	j.ends()
+	slices.Sort(j.Waits)
 	return j.Verdict
 }
 
@@ -109,11 +129,15 @@ func (j *judge) collect() {
 			case !s.acked:
 				s.acked, s.message, s.no, s.to = true, r.Message, r.No, int64(r.At)
 				j.Acknowledged++
+				j.Waits = append(j.Waits, r.At-time.Duration(s.from))
 			}
 		case Refuse:
 			if s := j.sends[r.Key]; s != nil && !s.acked {
 				s.refused = true
 			}
+		case Member:
+			j.begin[r.Room] = max(j.begin[r.Room], r.Seq)
+			j.spans[[2]string{r.Room, r.User}] = []span{{0, math.MaxInt64}}
 		case Got:
 			j.Delivered++
 			log := j.logs[r.Room]
@@ -146,7 +170,7 @@ func (j *judge) collect() {
 }
 
 // sentAndStored compares what was acknowledged with what is stored.
-func (j *judge) sentAndStored(lossy bool) {
+func (j *judge) sentAndStored(allow Allow) {
 	byKey := map[string][]Record{}
 	for room, messages := range j.store {
 		for no := int64(1); no <= int64(len(messages)); no++ {
@@ -165,9 +189,11 @@ func (j *judge) sentAndStored(lossy bool) {
 		switch {
 		case len(found) > 1:
 			j.fault(Twice, "%s is in history %d times, as %d and %d", key, len(found), found[0].No, found[1].No)
-		case len(found) == 0 && s.acked && !lossy:
+		case len(found) == 0 && s.acked && allow == Loss:
+			j.Forgotten++
+		case len(found) == 0 && s.acked:
 			j.fault(Lost, "%s was acknowledged as message %d of %s, and is not in history", key, s.no, s.room)
-		case len(found) == 1 && s.acked && !lossy && (found[0].Message != s.message || found[0].No != s.no):
+		case len(found) == 1 && s.acked && (found[0].Message != s.message || found[0].No != s.no):
 			j.fault(Changed, "%s was acknowledged as message %d (%s), and history has it as %d (%s)", key, s.no, s.message, found[0].No, found[0].Message)
 		case len(found) == 1 && s.refused && !s.acked:
 			j.fault(Changed, "%s was refused, and is message %d of %s", key, found[0].No, s.room)
@@ -176,124 +202,6 @@ func (j *judge) sentAndStored(lossy bool) {
 			j.Unknown++
 		}
 	}
-}
-
-// membership makes out from the events who was in which room from where to where.
-func (j *judge) membership() {
-	for room, log := range j.logs {
-		seqs := make([]int64, 0, len(log))
-		for seq := range log {
-			seqs = append(seqs, seq)
-		}
-		slices.Sort(seqs)
-		for _, seq := range seqs {
-			e := log[seq]
-			at := [2]string{room, e.member}
-			spans := j.spans[at]
-			switch e.what {
-			case "member.joined":
-				j.spans[at] = append(spans, span{seq, math.MaxInt64})
-			case "member.left":
-				if n := len(spans); n > 0 && spans[n-1].to == math.MaxInt64 {
-					spans[n-1].to = seq
-				} else { // in it before anything was recorded
-					j.spans[at] = append(spans, span{0, seq})
-				}
-			}
-		}
-	}
-}
-
-// follower is a client's place in a room.
-type follower struct {
-	seq  int64
-	id   string
-	have int64 // number of the newest message it has, without a hole since its first state; -1 for none yet
-}
-
-// streams follows each client through what it got.
-func (j *judge) streams() {
-	at := map[int]map[string]*follower{}
-	place := func(r Record) *follower {
-		if at[r.Client] == nil {
-			at[r.Client] = map[string]*follower{}
-		}
-		return at[r.Client][r.Room]
-	}
-	for _, r := range j.h {
-		f := place(r)
-		switch r.Kind {
-		case Base:
-			if f == nil {
-				at[r.Client][r.Room] = &follower{r.Seq, r.ID, r.No}
-				continue
-			}
-			f.seq, f.id = r.Seq, r.ID // what lies between is fetched
-		case Left:
-			delete(at[r.Client], r.Room)
-		case Fetched:
-			if f != nil && r.No == f.have+1 {
-				f.have = r.No
-			}
-			if m, ok := j.store[r.Room][r.No]; ok && m.Message != r.Message {
-				j.fault(Order, "client %d fetched message %d of %s as %s, and history has %s", r.Client, r.No, r.Room, r.Message, m.Message)
-			}
-		case Got:
-			j.got(r, f)
-		}
-	}
-	for client, rooms := range at {
-		for room, f := range rooms {
-			if head := int64(len(j.store[room])); f.have < head {
-				j.fault(Missing, "client %d has messages of %s up to %d of %d without a hole", client, room, f.have, head)
-			}
-		}
-	}
-}
-
-func (j *judge) got(r Record, f *follower) {
-	known := j.logs[r.Room][r.Seq]
-	if known.id != r.ID || known.message != r.Message {
-		j.fault(Order, "event %d of %s is %s to client %d, and %s to another", r.Seq, r.Room, r.ID, r.Client, known.id)
-	}
-	if r.Message != "" {
-		if m, ok := j.store[r.Room][r.No]; !ok || m.Message != r.Message {
-			j.fault(Order, "message %d of %s came to client %d as %s, and history has %q", r.No, r.Room, r.Client, r.Message, m.Message)
-		}
-	}
-	if !j.mayKnow(r.Room, j.users[r.Client], r.Seq) {
-		j.fault(Leaked, "event %d of %s came to client %d (%s), who was not in it", r.Seq, r.Room, r.Client, j.users[r.Client])
-	}
-	switch {
-	case f == nil:
-		return // of a room that the client holds no state of: not looked at, but not to be leaked either
-	case r.Seq <= f.seq:
-		j.Doubled++
-		return
-	case r.Seq != f.seq+1:
-		j.fault(Missing, "client %d got event %d of %s after %d", r.Client, r.Seq, r.Room, f.seq)
-	case f.id != "" && r.Prev != f.id:
-		j.fault(Order, "event %d of %s follows %s, and client %d had %s before it", r.Seq, r.Room, r.Prev, r.Client, f.id)
-	}
-	f.seq, f.id = r.Seq, r.ID
-	if r.Message != "" && r.No == f.have+1 {
-		f.have = r.No
-	}
-}
-
-// mayKnow reports whether the person was in the room at that event. Who was in it before the record began has no span.
-func (j *judge) mayKnow(room, user string, seq int64) bool {
-	spans := j.spans[[2]string{room, user}]
-	if len(spans) == 0 {
-		return true
-	}
-	for _, s := range spans {
-		if seq >= s.from && seq <= s.to {
-			return true
-		}
-	}
-	// Before the first that was recorded one may have been in it.
-	return false
 }
 
 // ends compares what clients hold at the end with what is fetched.

@@ -102,7 +102,7 @@ func good() History {
 
 func TestGood(t *testing.T) {
 	h := good()
-	v := Check(h, false)
+	v := Check(h, Nothing)
 	if len(v.Violations) > 0 {
 		t.Fatalf("%+v", v.Violations)
 	}
@@ -197,7 +197,7 @@ func TestPlanted(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			v := Check(plant.do(good()), false)
+			v := Check(plant.do(good()), Nothing)
 			if v.Counts()[plant.fault] == 0 {
 				t.Errorf("not found; found: %+v", v.Violations)
 			}

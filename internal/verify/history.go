@@ -12,6 +12,10 @@ import (
 type Kind string
 
 const (
+	Member Kind = "member" // at the start: somebody is in a room: User, Room, Seq (of the newest event that this is after)
+	Join   Kind = "join"   // a client asks to come into a room
+	Leave  Kind = "leave"  // a client asks to leave one
+
 	Send    Kind = "send"    // a client sends: Client, Room, Key
 	Ack     Kind = "ack"     // it has the answer: Client, Room, Key, No, ID
 	Refuse  Kind = "refuse"  // it was refused for good: nothing was written

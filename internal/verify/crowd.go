@@ -1,0 +1,328 @@
+package verify
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/parley-chat/parley/internal/chat"
+)
+
+// crowd is everybody who is there, and the rooms they are in.
+type crowd struct {
+	record *recorder
+	urls   func() []string
+	actors []*actor
+	ours   map[chat.RoomID]bool
+	keeper map[chat.RoomID]*actor // who made a room, and never leaves it
+
+	connected sync.WaitGroup
+	away      context.CancelFunc
+}
+
+// Rooms of each kind.
+const (
+	openRooms    = 2 // in which everybody is
+	passingRooms = 2 // into which people come, and leave
+	closedRooms  = 3 // of a few people each
+)
+
+// newCrowd signs people up and makes the rooms. Nobody is connected yet.
+func newCrowd(ctx context.Context, urls func() []string, n, size int) (*crowd, error) {
+	c := &crowd{record: newRecorder(), urls: urls, ours: map[chat.RoomID]bool{}, keeper: map[chat.RoomID]*actor{}}
+	run := strings.ToLower(fmt.Sprintf("%08x", rand.Uint32()))
+	for i := range n {
+		c.actors = append(c.actors, &actor{n: i + 1, record: c.record, urls: urls, ours: c.ours, size: size, rooms: map[chat.RoomID]*followed{}})
+	}
+	if err := c.each(4, func(_ int, a *actor) error {
+		var in chat.LoggedInOutput
+		name := fmt.Sprintf("verify-%s-%d", run, a.n)
+		if err := c.ask(ctx, a, "POST", "/accounts", map[string]string{"name": name, "password": "verify " + name}, &in); err != nil {
+			return fmt.Errorf("sign up: %w (the server must let anybody: --sign-up open --max-logins=-1 --max-calls=-1 --max-sends=-1)", err)
+		}
+		a.user, a.token = in.User.ID, in.Token
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	for i := range openRooms {
+		if err := c.room(ctx, c.actors[i%n], fmt.Sprintf("open %d %s", i, run), "public", c.actors); err != nil {
+			return nil, err
+		}
+	}
+	for i := range passingRooms {
+		keeper := c.actors[(openRooms+i)%n]
+		before := maps.Clone(c.ours)
+		if err := c.room(ctx, keeper, fmt.Sprintf("passing %d %s", i, run), "public", nil); err != nil {
+			return nil, err
+		}
+		for id := range c.ours {
+			for _, a := range c.actors {
+				if !before[id] && a != keeper {
+					a.joinable = append(a.joinable, id)
+				}
+			}
+		}
+	}
+	for i := range closedRooms {
+		var some []*actor
+		for j, a := range c.actors {
+			if j%closedRooms == i {
+				some = append(some, a)
+			}
+		}
+		if err := c.room(ctx, some0(some, c.actors), fmt.Sprintf("closed %d %s", i, run), "private", some); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+func some0(some, all []*actor) *actor {
+	if len(some) > 0 {
+		return some[0]
+	}
+	return all[0]
+}
+
+// room makes a room of these people and records who is in it.
+func (c *crowd) room(ctx context.Context, keeper *actor, name, kind string, people []*actor) error {
+	var others []chat.UserID
+	if kind == "private" {
+		for _, a := range people {
+			if a != keeper {
+				others = append(others, a.user)
+			}
+		}
+	}
+	var v chat.RoomView
+	if err := c.ask(ctx, keeper, "POST", "/rooms", map[string]any{"name": name, "kind": kind, "users": others}, &v); err != nil {
+		return fmt.Errorf("make a room: %w", err)
+	}
+	if kind == "public" {
+		for _, a := range people {
+			if a != keeper {
+				if err := c.ask(ctx, a, "POST", "/rooms/"+string(v.ID)+"/join", nil, nil); err != nil {
+					return fmt.Errorf("come into a room: %w", err)
+				}
+			}
+		}
+	}
+	c.ours[v.ID], c.keeper[v.ID] = true, keeper
+	if err := c.ask(ctx, keeper, "GET", "/rooms/"+string(v.ID), nil, &v); err != nil {
+		return fmt.Errorf("look at a room: %w", err)
+	}
+	for _, a := range c.actors {
+		if a == keeper || slices.Contains(people, a) {
+			a.note(Record{Kind: Member, Room: string(v.ID), Seq: v.Position.Seq})
+		}
+	}
+	return nil
+}
+
+// ask makes one request as somebody, at any of the nodes.
+func (c *crowd) ask(ctx context.Context, a *actor, method, path string, in, out any) error {
+	urls := c.urls()
+	if len(urls) == 0 {
+		return errors.New("no node runs")
+	}
+	return rest(ctx, method, urls[rand.IntN(len(urls))]+"/api/v1"+path, a.token, in, out)
+}
+
+// connect connects everybody, and waits until all are there.
+func (c *crowd) connect(ctx context.Context) error {
+	here, away := context.WithCancel(ctx)
+	c.away = away
+	for _, a := range c.actors {
+		c.connected.Go(func() { a.connect(here) })
+	}
+	return eventually(ctx, time.Minute, "everybody to connect", c.calm)
+}
+
+func (c *crowd) calm() bool {
+	return !slices.ContainsFunc(c.actors, func(a *actor) bool { return !a.calm() })
+}
+
+// leave ends every connection.
+func (c *crowd) leave() {
+	if c.away != nil {
+		c.away()
+		c.connected.Wait()
+		for _, a := range c.actors {
+			a.fetches.Wait()
+		}
+	}
+}
+
+// act has everybody do things until it is time, and returns when all have ended what they did.
+func (c *crowd) act(ctx, until context.Context, every time.Duration) {
+	var acting sync.WaitGroup
+	for _, a := range c.actors {
+		acting.Go(func() { a.act(ctx, until, every) })
+	}
+	acting.Wait()
+}
+
+// drop cuts everybody's connection at once.
+func (c *crowd) drop() {
+	var cutting sync.WaitGroup
+	for _, a := range c.actors {
+		cutting.Go(a.drop)
+	}
+	cutting.Wait()
+}
+
+// rest waits until everybody holds what is fetched, and records it; if they do not before ctx is done, it records what there is
+// and returns an error that says so: the judge will have more to say.
+func (c *crowd) rest(ctx context.Context) error {
+	fresh := make([][]Record, len(c.actors))
+	var unlike error
+	for {
+		unlike = errors.New("somebody is not connected, or still fetches")
+		if c.calm() {
+			if unlike = c.look(ctx, fresh); unlike == nil {
+				break
+			}
+		}
+		if ctx.Err() != nil {
+			break
+		}
+		pause(ctx, 50*time.Millisecond)
+	}
+	for i, a := range c.actors {
+		for _, r := range a.held() {
+			a.note(r)
+		}
+		for _, r := range fresh[i] {
+			a.note(r)
+		}
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	if err := c.store(last); err != nil {
+		return errors.Join(unlike, fmt.Errorf("read what is stored: %w", err))
+	}
+	return unlike
+}
+
+// look fetches everybody's rooms, and returns an error unless they are as they are held.
+func (c *crowd) look(ctx context.Context, fresh [][]Record) error {
+	return c.each(8, func(i int, a *actor) error {
+		var list chat.RoomList
+		if err := c.ask(ctx, a, "GET", "/rooms", nil, &list); err != nil {
+			return err
+		}
+		seen := map[Record]bool{}
+		fresh[i] = nil
+		for _, v := range list.Rooms {
+			if c.ours[v.ID] {
+				seen[viewRecord(Holds, v)] = true
+				fresh[i] = append(fresh[i], viewRecord(Fresh, v))
+			}
+		}
+		held := 0
+		for _, r := range a.held() {
+			if c.ours[chat.RoomID(r.Room)] {
+				if held++; !seen[r] {
+					return fmt.Errorf("client %d does not hold %s as it is fetched", a.n, r.Room)
+				}
+			}
+		}
+		if held != len(seen) {
+			return fmt.Errorf("client %d holds %d rooms and is in %d", a.n, held, len(seen))
+		}
+		return nil
+	})
+}
+
+// each does something for everybody, for a few at a time, and returns the first error.
+func (c *crowd) each(atOnce int, do func(i int, a *actor) error) error {
+	places := make(chan struct{}, atOnce)
+	bad := make([]error, len(c.actors))
+	var wg sync.WaitGroup
+	for i, a := range c.actors {
+		places <- struct{}{}
+		wg.Go(func() {
+			bad[i] = do(i, a)
+			<-places
+		})
+	}
+	wg.Wait()
+	for _, err := range bad {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// store records every message of every room.
+func (c *crowd) store(ctx context.Context) error {
+	for room, keeper := range c.keeper {
+		for after := int64(0); ; {
+			var page chat.MessagePage
+			query := url.Values{"after": {fmt.Sprint(after)}, "limit": {"200"}}
+			if err := c.ask(ctx, keeper, "GET", "/rooms/"+string(room)+"/messages?"+query.Encode(), nil, &page); err != nil {
+				return err
+			}
+			for _, m := range page.Messages {
+				after = m.No
+				key := ""
+				if words := strings.Fields(m.Text); len(words) > 1 && words[0] == "message" {
+					key = words[1]
+				}
+				c.record.add(Record{Kind: Stored, Room: string(room), No: m.No, Message: m.ID, Key: key, User: string(m.From)})
+			}
+			if len(page.Messages) == 0 {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// lazy is a connection of somebody that takes everything and reads nothing.
+type lazy struct {
+	s    *socket
+	gate chan struct{}
+}
+
+// laze opens one.
+func (c *crowd) laze(ctx context.Context, a *actor) (*lazy, error) {
+	urls := c.urls()
+	l := &lazy{gate: make(chan struct{})}
+	s, err := dial(ctx, urls[rand.IntN(len(urls))], a.token, func(string, json.RawMessage) { <-l.gate })
+	if err != nil {
+		return nil, err
+	}
+	l.s = s
+	if small, ok := s.conn.(interface{ SetReadBuffer(int) error }); ok {
+		small.SetReadBuffer(4 << 10)
+	}
+	if err := s.call(ctx, "sync", map[string]any{"device": fmt.Sprint("lazy-", a.n)}, nil); err != nil {
+		close(l.gate)
+		s.close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// wake reads again what waits, and reports whether the server had ended the connection.
+func (l *lazy) wake() (cut bool) {
+	close(l.gate)
+	select {
+	case <-l.s.over:
+		cut = true
+	case <-time.After(5 * time.Second):
+	}
+	l.s.close()
+	return cut
+}

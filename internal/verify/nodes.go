@@ -1,0 +1,151 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// nodes are the servers of one chat, as children.
+type nodes struct {
+	binary string
+	dir    string                  // of their output
+	data   func(slot int) []string // flags that say where the data is
+	proxy  bool                    // whether clients reach them through one
+
+	mu    sync.Mutex
+	all   []*node
+	count int // how many were ever started
+}
+
+// node is one server.
+type node struct {
+	process
+	slot int // which of the nodes it is: its successor has the same
+
+	mu  sync.Mutex
+	url string // once it has said where it listens
+	way *proxy // between clients and it; nil if there is none
+}
+
+// start starts another node in a slot and waits until it is ready.
+func (n *nodes) start(ctx context.Context, slot int) error {
+	n.mu.Lock()
+	n.count++
+	log := filepath.Join(n.dir, fmt.Sprintf("node-%d-%d.log", slot, n.count))
+	n.mu.Unlock()
+	s := &node{slot: slot}
+	args := []string{"serve", "--listen", "127.0.0.1:0", "--sign-up", "open", "--max-sends=-1", "--max-calls=-1", "--max-logins=-1", "--max-socket-frames=-1", "--log-level", "info"}
+	s.process = process{path: n.binary, args: append(args, n.data(slot)...), log: log, line: func(line string) {
+		if _, at, ok := strings.Cut(line, "open:"); ok {
+			s.mu.Lock()
+			s.url = strings.TrimSpace(at)
+			s.mu.Unlock()
+		}
+	}}
+	if err := s.process.start(); err != nil {
+		return err
+	}
+	ready := func() bool {
+		s.mu.Lock()
+		url := s.url
+		s.mu.Unlock()
+		if url == "" {
+			return false
+		}
+		ctx, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		req, err := http.NewRequestWithContext(ctx, "GET", url+"/readyz", nil)
+		if err != nil {
+			return false
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return false
+		}
+		res.Body.Close()
+		return res.StatusCode == http.StatusOK
+	}
+	if err := s.until(ctx, ready); err != nil {
+		s.kill()
+		return fmt.Errorf("node %d: %w", slot, err)
+	}
+	if n.proxy {
+		way, err := newProxy(strings.TrimPrefix(s.url, "http://"))
+		if err != nil {
+			s.kill()
+			return err
+		}
+		s.way = way
+	}
+	n.mu.Lock()
+	n.all = append(n.all, s)
+	n.mu.Unlock()
+	return nil
+}
+
+// take takes a node off the list, so that nobody comes to it any more.
+func (n *nodes) take(s *node) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.all = slices.DeleteFunc(n.all, func(x *node) bool { return x == s })
+}
+
+// list returns those that run.
+func (n *nodes) list() []*node {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.all)
+}
+
+// urls is where clients reach them.
+func (n *nodes) urls() []string {
+	var all []string
+	for _, s := range n.list() {
+		if s.way != nil {
+			all = append(all, "http://"+s.way.addr())
+		} else {
+			all = append(all, s.url)
+		}
+	}
+	return all
+}
+
+// kill kills a node.
+func (n *nodes) kill(s *node) {
+	n.take(s)
+	s.process.kill()
+	s.end()
+}
+
+// stop stops a node in good order.
+func (n *nodes) stop(s *node) error {
+	n.take(s)
+	err := s.process.stop()
+	s.end()
+	if err != nil {
+		return fmt.Errorf("node %d ended with %w: %s", s.slot, err, s.tail())
+	}
+	return nil
+}
+
+func (s *node) end() {
+	if s.way != nil {
+		s.way.close()
+	}
+}
+
+// close stops all, and says which did not end well.
+func (n *nodes) close() error {
+	var bad []error
+	for _, s := range n.list() {
+		bad = append(bad, n.stop(s))
+	}
+	return errors.Join(bad...)
+}

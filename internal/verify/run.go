@@ -1,0 +1,209 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+)
+
+// Store is where the nodes keep the data.
+type Store string
+
+const (
+	Embedded Store = "embedded" // in a directory, of one node
+	Redis    Store = "redis"    // one server
+	Sentinel Store = "sentinel" // a master, two replicas, three Sentinels
+	Cluster  Store = "cluster"  // three masters
+)
+
+// Stores are all of them.
+var Stores = []Store{Embedded, Redis, Sentinel, Cluster}
+
+// Options say how to run.
+type Options struct {
+	Binary  string   // of parley, for nodes
+	URLs    []string // of a running server; then nothing is started, and only scenarios that need no node of their own can be run
+	Nodes   int      // servers of one chat, unless the data is embedded
+	Clients int
+	For     time.Duration // how long clients act; a scenario may take longer to do what it must
+	Every   time.Duration // between two actions of one client, on average
+	Kills   int           // how often at least, where a scenario kills
+}
+
+// Result is what came of one scenario on one store.
+type Result struct {
+	Scenario string
+	Store    Store
+	Verdict
+	History History
+	Faults  int    // that were injected
+	Note    string // what else is to be said
+	Took    time.Duration
+	Broken  error // what went wrong besides: somebody did not come to rest, or a node did not end well
+}
+
+// OK reports whether every promise was kept.
+func (r *Result) OK() bool { return r.Broken == nil && len(r.Violations) == 0 }
+
+// ErrSkipped is returned for what cannot be run here; its text says why.
+var ErrSkipped = errors.New("skipped")
+
+// restWithin is how long everybody may take, once faults have ended, until all is as it should be.
+const restWithin = time.Minute
+
+// Run runs a scenario on a store. An error means that it could not be run: what is wrong with the chat is in the result.
+func Run(ctx context.Context, s Scenario, store Store, o Options) (_ *Result, err error) {
+	began := time.Now()
+	dir, err := os.MkdirTemp("", "parley-verify")
+	if err != nil {
+		return nil, err
+	}
+	t := &stage{options: o, scenario: s, store: store, dir: dir}
+	defer func() { err = errors.Join(err, t.close()) }()
+	if err := t.open(ctx); err != nil {
+		return nil, err
+	}
+	urls := func() []string { return o.URLs }
+	if t.nodes != nil {
+		urls = t.nodes.urls
+	}
+	every := o.Every
+	if s.Size > 0 {
+		every *= 2
+	}
+	if t.crowd, err = newCrowd(ctx, urls, o.Clients, s.Size); err != nil {
+		return nil, err
+	}
+	defer t.crowd.leave()
+	if err := t.crowd.connect(ctx); err != nil {
+		return nil, err
+	}
+
+	until, acted := context.WithCancel(ctx) // they act as long as faults come, and no shorter than they should
+	injecting, cancel := context.WithTimeout(ctx, o.For)
+	defer cancel()
+	deadline, giveUp := context.WithCancel(ctx)
+	defer giveUp()
+	ended := make(chan error, 1)
+	go func() {
+		err := s.faults(deadline, injecting, t)
+		<-injecting.Done()
+		acted()
+		time.AfterFunc(restWithin, giveUp)
+		ended <- err
+	}()
+	t.crowd.act(deadline, until, every)
+	if err := <-ended; err != nil {
+		return nil, fmt.Errorf("%s on %s: %w", s.Name, store, err)
+	}
+	broken := t.crowd.rest(deadline)
+	if broken != nil {
+		broken = fmt.Errorf("not at rest %v after the last fault: %w", restWithin, broken)
+	}
+	t.crowd.leave()
+	if t.nodes != nil {
+		broken = errors.Join(broken, t.nodes.close())
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	r := &Result{Scenario: s.Name, Store: store, History: t.crowd.record.all, Faults: t.faults, Note: t.note, Broken: broken}
+	r.Verdict = Check(r.History, s.Allow)
+	r.Took = time.Since(began)
+	return r, nil
+}
+
+// stage is what a scenario plays on.
+type stage struct {
+	options  Options
+	scenario Scenario
+	store    Store
+	dir      string
+	unmount  func() error
+
+	redis *redisData
+	ways  []*proxy // from each node to Redis, where the scenario is about that
+	nodes *nodes   // nil if the server runs elsewhere
+	crowd *crowd
+
+	faults int
+	note   string
+}
+
+// open starts what the scenario needs.
+func (t *stage) open(ctx context.Context) error {
+	if len(t.options.URLs) > 0 {
+		return nil
+	}
+	t.nodes = &nodes{binary: t.options.Binary, dir: t.dir, proxy: t.scenario.clientWays}
+	count := t.options.Nodes
+	if t.store == Embedded {
+		count = 1
+		data := filepath.Join(t.dir, "data")
+		if err := os.Mkdir(data, 0o700); err != nil {
+			return err
+		}
+		if t.scenario.small != "" {
+			unmount, err := mountSmall(data, t.scenario.small)
+			if err != nil {
+				return fmt.Errorf("%w: a small disk takes root on Linux: %w", ErrSkipped, err)
+			}
+			t.unmount = unmount
+		}
+		t.nodes.data = func(int) []string { return []string{"--data", data} }
+	} else {
+		if _, err := exec.LookPath("redis-server"); err != nil {
+			return fmt.Errorf("%w: redis-server is not installed", ErrSkipped)
+		}
+		var err error
+		if t.redis, err = startRedis(ctx, t.store, t.dir, t.scenario.settings...); err != nil {
+			return err
+		}
+		if t.scenario.redisWays {
+			for range count {
+				way, err := newProxy(t.redis.servers[0].addr())
+				if err != nil {
+					return err
+				}
+				t.ways = append(t.ways, way)
+			}
+		}
+		t.nodes.data = func(slot int) []string {
+			url := t.redis.url()
+			if t.ways != nil {
+				url = "redis://" + t.ways[slot].addr()
+			}
+			return append([]string{"--store", url}, t.scenario.flags...)
+		}
+	}
+	for slot := range count {
+		if err := t.nodes.start(ctx, slot); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// close ends what open started.
+func (t *stage) close() error {
+	if t.nodes != nil {
+		for _, s := range t.nodes.list() {
+			t.nodes.kill(s)
+		}
+	}
+	for _, w := range t.ways {
+		w.close()
+	}
+	if t.redis != nil {
+		t.redis.close()
+	}
+	var err error
+	if t.unmount != nil {
+		err = t.unmount()
+	}
+	return errors.Join(err, os.RemoveAll(t.dir))
+}
