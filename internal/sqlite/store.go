@@ -69,6 +69,9 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 	undo = append(undo, s.lock.Close)
 
 	path := filepath.Join(dir, "parley.db")
+	if err = isThere(dir); err != nil {
+		return nil, err
+	}
 	c, err := openWriter(path)
 	if err != nil {
 		return nil, err
@@ -105,6 +108,22 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 	})
 	s.run.Go(s.search.run)
 	return s, nil
+}
+
+// isThere refuses a directory whose database is gone or empty while what is kept beside it is not: SQLite would make a new one, and
+// people would find an empty server. The database has its first page before there is anything else.
+func isThere(dir string) error {
+	size := func(name string) int64 {
+		info, err := os.Stat(filepath.Join(dir, name))
+		if err != nil {
+			return 0
+		}
+		return info.Size()
+	}
+	if size("parley.db") == 0 && size("parley.db-wal")+size("search.db") > 0 {
+		return fmt.Errorf("%s has lost its parley.db: restore a backup, or empty the directory to begin anew", dir)
+	}
+	return nil
 }
 
 // openWriter opens the connection that writes, and brings the schema up to date.
