@@ -164,7 +164,8 @@ func examineDirectory(dir string) ([]redisstore.Finding, error) {
 	return findings, nil
 }
 
-// lockHeld reports whether a process has the lock. It does so by taking it for a moment, in a way that others can too.
+// lockHeld reports whether a process has the lock. It takes it for some microseconds, shared with other doctors; a server that
+// starts in just that moment is told that the directory is in use.
 func lockHeld(path string) (bool, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
