@@ -10,8 +10,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/parley-chat/parley/kit/redistest"
 )
 
 const listenerDir = "../../examples/node-listener"
