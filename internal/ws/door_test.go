@@ -1,8 +1,10 @@
 package ws_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -184,7 +186,7 @@ func TestAuthenticationTimeOut(t *testing.T) {
 func TestSessionExpires(t *testing.T) {
 	f := newFixture(t, func(s *settings) {
 		s.chat.SessionIdle = 300 * time.Millisecond
-		s.ws.Heartbeat = 80 * time.Millisecond
+		s.ws.AuthTimeout = 400 * time.Millisecond // the sweep comes eight times in it
 	})
 	c := f.synced(f.person("Pablo"))
 	c.closes("an expired session", 1008)
@@ -194,7 +196,7 @@ func TestSessionExpires(t *testing.T) {
 func TestSessionProlonged(t *testing.T) {
 	f := newFixture(t, func(s *settings) {
 		s.chat.SessionIdle = 300 * time.Millisecond
-		s.ws.Heartbeat = 80 * time.Millisecond
+		s.ws.AuthTimeout = 400 * time.Millisecond // the sweep comes eight times in it
 	})
 	token := f.person("Pablo")
 	who := f.who(token)
@@ -306,6 +308,9 @@ func TestTooMany(t *testing.T) {
 		flood.write(text(pingText))
 	}
 	flood.closes("too many frames", 4003)
+	empty := f.dial(mary)
+	empty.write(frame(1, nil), bytes.Repeat(frame(0, nil), 41))
+	empty.closes("too many empty fragments", 4003)
 }
 
 // TestSlowloris: who sends slowly does not stay.
@@ -328,6 +333,26 @@ func TestSlowloris(t *testing.T) {
 	half.write(text(pingText)[:9])
 	half.closes("a frame that is never finished", 1012)
 
+	bytewise := f.dial(token)
+	sent := make(chan struct{})
+	go func() { // never silent, and the frame is whole only after minutes
+		defer close(sent)
+		for _, b := range text(strings.Repeat(" ", 10_000)) {
+			if _, err := bytewise.conn.Write([]byte{b}); err != nil {
+				return
+			}
+			time.Sleep(10 * time.Millisecond) // the pace is what is tested
+		}
+	}()
+	_, _, err = bytewise.read()
+	for ; err == nil; _, _, err = bytewise.read() {
+	}
+	if e, ok := errors.AsType[*closeError](err); !ok || e.code != 1012 {
+		t.Errorf("a frame byte by byte: %v", err)
+	}
+	bytewise.conn.Close()
+	<-sent
+
 	drip := f.dial(token)
 	done := make(chan struct{})
 	go func() { // a fragment now and then: never silent, never done
@@ -336,10 +361,11 @@ func TestSlowloris(t *testing.T) {
 			_, err = drip.conn.Write(frame(0, nil))
 		}
 	}()
-	for {
-		if _, _, err := drip.read(); err != nil {
-			break
-		}
+	_, _, err = drip.read()
+	for ; err == nil; _, _, err = drip.read() {
+	}
+	if e, ok := errors.AsType[*closeError](err); !ok || e.code != 1012 {
+		t.Errorf("empty fragments without end: %v", err)
 	}
 	drip.conn.Close()
 	<-done

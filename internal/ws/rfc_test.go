@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 func closing(code int, reason string) []byte {
@@ -21,6 +22,20 @@ func TestRFC6455(t *testing.T) {
 	unmasked := func(first byte, payload string) []byte { return append([]byte{first, byte(len(payload))}, payload...) }
 	long := func(n int) []byte {
 		return []byte(`{"jsonrpc":"2.0","id":1,"method":"` + strings.Repeat("x", n-len(`{"jsonrpc":"2.0","id":1,"method":""}`)) + `"}`)
+	}
+	// one makes a text of one byte a fragment, with something after each.
+	one := func(payload []byte, between ...[]byte) (all [][]byte) {
+		for i, b := range payload {
+			first := byte(0)
+			if i == 0 {
+				first = 1
+			}
+			if i == len(payload)-1 {
+				return append(all, frame(fin|first, []byte{b}))
+			}
+			all = append(append(all, frame(first, []byte{b})), between...)
+		}
+		return all
 	}
 	type row struct {
 		name string
@@ -38,6 +53,12 @@ func TestRFC6455(t *testing.T) {
 		{"a message of 65,536 bytes in parts", [][]byte{frame(1, long(65536)[:40000]), frame(fin, long(65536)[40000:])}, 0},
 		{"no JSON", [][]byte{text("hello")}, 0},
 		{"an empty text", [][]byte{text("")}, 0},
+		{"a message of 126 bytes", [][]byte{frame(fin|1, long(126))}, 0},
+		{"a message of 65,535 bytes", [][]byte{frame(fin|1, long(65535))}, 0},
+		{"one byte a fragment, a ping after each", one(long(150), frame(fin|9, []byte("p"))), 0},
+		{"pings, pongs and an empty fragment between", one([]byte(pingText), frame(fin|10, nil), frame(fin|9, make([]byte, 125)), frame(0, nil)), 0},
+		{"a mask of zeros", [][]byte{append([]byte{fin | 1, 0x80 | byte(len(pingText)), 0, 0, 0, 0}, pingText...)}, 0},
+		{"two texts in fragments, one after the other", append(one([]byte(pingText)), one([]byte(pingText))...), 0},
 
 		{"unmasked", [][]byte{unmasked(fin|1, pingText)}, 1002},
 		{"an unmasked ping", [][]byte{unmasked(fin|9, "")}, 1002},
@@ -53,12 +74,30 @@ func TestRFC6455(t *testing.T) {
 		{"a text inside a text", [][]byte{frame(1, []byte("a")), text(pingText)}, 1002},
 		{"a length of 5 in 16 bits", [][]byte{append([]byte{fin | 1, 0x80 | 126, 0, 5, 0, 0, 0, 0}, "hello"...)}, 1002},
 		{"a length of 5 in 64 bits", [][]byte{append([]byte{fin | 1, 0x80 | 127, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0}, "hello"...)}, 1002},
+		{"a length of 125 in 16 bits", [][]byte{append([]byte{fin | 1, 0x80 | 126, 0, 125, 0, 0, 0, 0}, long(125)...)}, 1002},
+		{"a length of 126 in 64 bits", [][]byte{append([]byte{fin | 1, 0x80 | 127, 0, 0, 0, 0, 0, 0, 0, 126, 0, 0, 0, 0}, long(126)...)}, 1002},
+		{"a length of 65,535 in 64 bits", [][]byte{append([]byte{fin | 1, 0x80 | 127, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0}, long(65535)...)}, 1002},
+		{"a ping whose 5 bytes are told in 16 bits", [][]byte{append([]byte{fin | 9, 0x80 | 126, 0, 5, 0, 0, 0, 0}, "hello"...)}, 1002},
+		{"a close whose 2 bytes are told in 64 bits", [][]byte{append([]byte{fin | 8, 0x80 | 127, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0}, 3, 0xe8)}, 1002},
+		{"a pong of 126 bytes", [][]byte{frame(fin|10, make([]byte, 126))}, 1002},
+		{"a close of 126 bytes", [][]byte{closing(1000, strings.Repeat("x", 124))}, 1002},
+		{"a pong in fragments", [][]byte{frame(10, []byte("a")), frame(fin, []byte("b"))}, 1002},
+		{"a ping in fragments inside a message", [][]byte{frame(1, []byte("a")), frame(9, []byte("p"))}, 1002},
+		{"RSV1 on a continuation", [][]byte{frame(1, []byte("a")), frame(fin|0x40, []byte("b"))}, 1002},
+		{"RSV2 on a close", [][]byte{frame(fin|0x20|8, nil)}, 1002},
+		{"all bits reserved", [][]byte{frame(fin|0x70|1, []byte(pingText))}, 1002},
+		{"compressed, as nobody agreed", [][]byte{frame(fin|0x40|1, []byte{0xaa, 0x56, 0x2a, 0xcb, 0x4f, 0x02, 0x00})}, 1002},
+		{"an unmasked continuation", [][]byte{frame(1, []byte("a")), unmasked(fin, "b")}, 1002},
+		{"an unmasked close", [][]byte{unmasked(fin|8, "\x03\xe8")}, 1002},
+		{"a binary inside a text", [][]byte{frame(1, []byte("a")), frame(fin|2, []byte("b"))}, 1003},
 		{"a length with the highest bit", [][]byte{{fin | 1, 0x80 | 127, 0x80, 0, 0, 0, 0, 0, 0, 5}}, 1002},
 		{"binary", [][]byte{frame(fin|2, []byte(pingText))}, 1003},
 		{"binary in fragments", [][]byte{frame(2, []byte("a"))}, 1003},
 
 		{"65,537 bytes", [][]byte{frame(fin|1, long(65537))}, 1009},
 		{"2^62 bytes announced", [][]byte{{fin | 1, 0x80 | 127, 0x40, 0, 0, 0, 0, 0, 0, 0}}, 1009},
+		{"2^63-1 bytes announced", [][]byte{{fin | 1, 0x80 | 127, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}}, 1009},
+		{"2^32+5 bytes announced", [][]byte{append([]byte{fin | 1, 0x80 | 127, 0, 0, 0, 1, 0, 0, 0, 5, 0, 0, 0, 0}, "hello"...)}, 1009},
 		{"65,537 bytes in parts", [][]byte{frame(1, long(65536)), frame(fin, []byte("x"))}, 1009},
 		{"endless fragments", [][]byte{frame(1, make([]byte, 1000)), bytes.Repeat(frame(0, make([]byte, 1000)), 100)}, 1009},
 
@@ -67,7 +106,18 @@ func TestRFC6455(t *testing.T) {
 		{"a surrogate", [][]byte{text("\"\xed\xa0\x80\"")}, 1007},
 		{"past the last character", [][]byte{text("\"\xf4\x90\x80\x80\"")}, 1007},
 
+		{"UTF-8 that is wrong, across a ping", [][]byte{frame(1, []byte("\"\xe2\x82")), frame(fin|9, nil), frame(fin, []byte("\""))}, 1007},
+		{"UTF-8 that ends early", [][]byte{frame(1, []byte("\"\xf0\x9f\x8e")), frame(fin, nil)}, 1007},
+		{"a lone continuation byte in a fragment of its own", [][]byte{frame(1, []byte("\"")), frame(0, []byte("\x80")), frame(fin, []byte("\""))}, 1007},
+		{"two surrogates", [][]byte{text("\"\xed\xa0\xbc\xed\xbe\x89\"")}, 1007},
+		{"a byte that UTF-8 never has", [][]byte{text("\"\xfe\"")}, 1007},
+
 		{"close", [][]byte{frame(fin|8, nil)}, 1000},
+		{"close in the middle of a character", [][]byte{closing(1000, "\xe2\x82")}, 1007},
+		{"close with a surrogate", [][]byte{closing(1000, "\xed\xa0\x80")}, 1007},
+		{"close with a bad code and bad UTF-8", [][]byte{closing(1005, "\xff")}, 1007},
+		{"close with characters of every length", [][]byte{closing(1000, "aä€🎉")}, 1000},
+		{"two closes", [][]byte{closing(1001, ""), closing(1002, "")}, 1001},
 		{"close with half a code", [][]byte{frame(fin|8, []byte{3})}, 1002},
 		{"close with bad UTF-8", [][]byte{closing(1000, "\xff")}, 1007},
 		{"close with a long reason", [][]byte{closing(1000, strings.Repeat("x", 123))}, 1000},
@@ -124,6 +174,40 @@ func TestPong(t *testing.T) {
 	c.write(frame(fin|9, want))
 	if op, payload, err := c.read(); op != 10 || !bytes.Equal(payload, want) || err != nil {
 		t.Errorf("opcode %d, % x, %v", op, payload, err)
+	}
+}
+
+// TestReasonCutEverywhere: a close's reason that ends inside a character is none.
+func TestReasonCutEverywhere(t *testing.T) {
+	f := newFixture(t, nil)
+	token := f.person("Pablo")
+	const reason = "aä€🎉"
+	for cut := range len(reason) + 1 {
+		want := 1007
+		if utf8.ValidString(reason[:cut]) {
+			want = 1000
+		}
+		c := f.dial(token)
+		c.write(closing(1000, reason[:cut]))
+		c.closes(fmt.Sprintf("a reason of %d bytes", cut), want)
+		c.conn.Close()
+	}
+}
+
+// TestTextInThree cuts a text twice, at every two bytes, with a ping in between: it is one text.
+func TestTextInThree(t *testing.T) {
+	f := newFixture(t, nil)
+	c := f.dial(f.person("Pablo"))
+	good := []byte(`{"jsonrpc":"2.0","id":"ä€🎉","method":"ping"}`)
+	from := bytes.IndexByte(good, 0xc3) - 1
+	to := from + len(`"ä€🎉"`) + 1
+	for first := from; first < to; first++ {
+		for second := first; second < to; second++ {
+			c.write(frame(1, good[:first]), frame(fin|9, []byte("p")), frame(0, good[first:second]), frame(fin, good[second:]))
+			if r := c.must(); string(r.ID) != `"ä€🎉"` || r.Error != nil {
+				t.Fatalf("cut at %d and %d: %+v", first, second, r)
+			}
+		}
 	}
 }
 
