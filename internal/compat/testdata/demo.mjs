@@ -1,9 +1,11 @@
 // Does what the demo's React client does, twice, beside a WebSocket client of Parley's own, and prints a line of JSON for each scenario.
-// node demo.mjs URL TRANSPORTS, as in: node demo.mjs http://127.0.0.1:1234 polling,websocket
+// node demo.mjs URLS TRANSPORTS, as in: node demo.mjs http://127.0.0.1:1234 polling,websocket
+// With several URLs, of nodes that are one chat, each browser is at another one than the browser before.
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 
-const [url, transportList] = process.argv.slice(2);
+const [urlList, transportList] = process.argv.slice(2);
+const urls = urlList.split(",");
 const require = createRequire(new URL("../../socketio/testdata/package.json", import.meta.url));
 const { io } = require("socket.io-client-3");
 const WebSocket = require("ws");
@@ -21,9 +23,12 @@ async function until(what, is) {
   }
 }
 
+let browsers = 0;
+
 // Browser is a demo client with its cookies. All its tabs share them.
 class Browser {
   constructor() {
+    this.url = urls[browsers++ % urls.length];
     this.cookies = new Map();
   }
   get cookie() {
@@ -31,9 +36,9 @@ class Browser {
   }
   async request(method, path, body) {
     const headers = { cookie: this.cookie };
-    if (method === "POST") headers.origin = url;
+    if (method === "POST") headers.origin = this.url;
     if (body !== undefined) headers["content-type"] = "application/json";
-    const res = await fetch(url + path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+    const res = await fetch(this.url + path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
     for (const line of res.headers.getSetCookie()) {
       const [, name, value] = /^([^=]+)=([^;]*)/.exec(line);
       if (/Max-Age=0/.test(line)) this.cookies.delete(name);
@@ -53,7 +58,7 @@ class Browser {
   }
   // tab opens a socket, and keeps all that comes.
   async tab(options = {}) {
-    const s = io(url, { transports, forceNew: true, reconnectionDelay: 10, reconnectionDelayMax: 50, extraHeaders: { Cookie: this.cookie }, ...options });
+    const s = io(this.url, { transports, forceNew: true, reconnectionDelay: 10, reconnectionDelayMax: 50, extraHeaders: { Cookie: this.cookie }, ...options });
     opened.add(s);
     s.got = [];
     for (const event of ["message", "user.connected", "user.disconnected", "show.room", "event", "signal"]) s.on(event, (body) => s.got.push([event, body]));
@@ -71,7 +76,7 @@ const ack = (s, event, body) => new Promise((resolve) => s.emit(event, body, res
 
 // own opens a client of Parley's own, which keeps all events.
 async function own(token) {
-  const s = new WebSocket(`${url.replace("http", "ws")}/api/v1/ws`, { headers: { Authorization: `Bearer ${token}` } });
+  const s = new WebSocket(`${urls.at(-1).replace("http", "ws")}/api/v1/ws`, { headers: { Authorization: `Bearer ${token}` } });
   const waiting = new Map();
   const client = { events: [], signals: [], close: () => s.close() };
   let id = 0;
@@ -237,7 +242,7 @@ scenario("presence over two tabs", async () => {
 
 scenario("a token in auth is for Parley's own contract", async () => {
   const ada = await new Browser().logIn("Ada3");
-  const s = await ada.tab({ auth: { token: ada.cookies.get("parley") }, extraHeaders: { Cookie: ada.cookie, Origin: url } });
+  const s = await ada.tab({ auth: { token: ada.cookies.get("parley") }, extraHeaders: { Cookie: ada.cookie, Origin: ada.url } });
   const state = await ack(s, "sync", {});
   assert.equal(state.user.name, "Ada3");
   const sent = await ack(s, "message.send", { room: "general", text: "from Parley's own" });
@@ -261,7 +266,7 @@ scenario("a lost connection comes back by itself", async () => {
 });
 
 async function post(path, body) {
-  const res = await fetch(url + path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+  const res = await fetch(urls[0] + path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
   return res.json();
 }
 
