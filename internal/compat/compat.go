@@ -57,7 +57,7 @@ type Door struct {
 	ctx     context.Context // ends with Close
 	cancel  context.CancelFunc
 	workers sync.WaitGroup // what drains connections, the sweep and what it starts
-	leaving atomic.Bool    // events are no longer taken
+	leaving atomic.Bool    // nobody is let in any more
 
 	mu    sync.Mutex
 	conns map[*conn]struct{}
