@@ -31,7 +31,7 @@ type sent struct {
 	event  chat.Event
 }
 
-var texts = []string{"", "hello", "Grüße, 世界 👋🏽", "a\nb\tc \"quoted\" \\ {x}", "‮right to left‬", "zero\u200bwidth", "null \x00 byte", "<script>", " lead and trail ", "e\u0301"}
+var texts = []string{"", "hello", "Grüße, 世界 👋🏽", "a\nb\tc \"quoted\" \\ {x}", "\u202eright to left\u202c", "zero\u200bwidth", "null \x00 byte", "<script>", " lead and trail ", "e\u0301"}
 
 // fill makes a random history through a store: a day ago to now.
 func fill(t testing.TB, s chat.Store, seed uint64, steps int) *world {

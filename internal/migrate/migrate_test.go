@@ -276,10 +276,9 @@ func TestKilled(t *testing.T) {
 // interrupted is a destination that stops at random: before a batch is written, after it, or in the middle.
 type interrupted struct {
 	migrate.Destination
-	r     *rand.Rand
-	stop  context.CancelFunc
-	fuse  int
-	after error
+	r    *rand.Rand
+	stop context.CancelFunc
+	fuse int
 }
 
 var errKilled = errors.New("killed")
