@@ -431,6 +431,25 @@ func TestTooMany(t *testing.T) {
 	}
 }
 
+// TestComingAndGoing: a session does not connect and leave without end.
+func TestComingAndGoing(t *testing.T) {
+	f := newFixture(t, nil)
+	c := f.dial(f.person("Pablo"))
+	count := 1
+	for ; count < 100; count++ {
+		c.write("41")
+		if got := c.join(""); !strings.HasPrefix(got, "40{") {
+			if !strings.HasPrefix(got, "44{") || !strings.Contains(got, `"unavailable"`) {
+				t.Errorf("the %dth time: %s", count+1, got)
+			}
+			break
+		}
+	}
+	if count != 20 {
+		t.Errorf("connected %d times", count)
+	}
+}
+
 // TestPendingOfOnePerson: a token does not open sessions without end that are never connected.
 func TestPendingOfOnePerson(t *testing.T) {
 	f := newFixture(t, func(s *settings) { s.door.MaxStrangers = 10 })

@@ -22,6 +22,7 @@ type visit struct {
 	since   time.Time
 	until   time.Time // when it is forgotten, while it is in the server's list
 	strange bool
+	joins   int // how often the session has connected
 	guest   bool // see Config.Guests
 }
 
@@ -30,6 +31,9 @@ const keyHeader = "Parley-Visit"
 
 // maxPending bounds the sessions that one person has opened and not yet connected: as many as they may have sockets.
 const maxPending = 50
+
+// maxJoins bounds how often one session connects: a client that leaves and comes back asks more of the server than its events show.
+const maxJoins = 20
 
 // ServeHTTP judges each request, and has the session opened or go on.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -147,13 +151,19 @@ func (s *Server) wait(v *visit) {
 	s.visits[v.key] = v
 }
 
-// arrived takes the visit of a session that connects off the list; nil if there is none.
+// arrived takes the visit of a session that connects off the list; nil if there is none, or it did so too
+// often.
 func (s *Server) arrived(r *http.Request) *visit {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	v := s.visits[r.Header.Get(keyHeader)]
-	if v != nil {
-		delete(s.visits, v.key)
+	if v == nil {
+		return nil
+	}
+	delete(s.visits, v.key)
+	if v.joins++; v.joins > maxJoins {
+		s.uncount(v)
+		return nil
 	}
 	return v
 }
