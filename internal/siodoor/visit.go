@@ -22,7 +22,7 @@ type visit struct {
 	since   time.Time
 	until   time.Time // when it is forgotten, while it is in the server's list
 	strange bool
-	joins   int // how often the session has connected
+	joins   int  // how often the session has connected
 	guest   bool // see Config.Guests
 }
 
