@@ -72,7 +72,7 @@ func (s *Store) Events(ctx context.Context, stream chat.Stream, after chat.Posit
 }
 
 func (s *Store) events(ctx context.Context, stream chat.Stream, after chat.Position, limit int) ([]chat.Event, error) {
-	room, isRoom := stream.Room()
+	_, isRoom := stream.Room()
 	wrong := after.Epoch != s.epoch || after.Seq < 0 || after.Seq == 0 && after.ID != ""
 	first := after.Seq // the entry at the place comes along: its id is compared
 	if wrong {
@@ -97,7 +97,7 @@ func (s *Store) events(ctx context.Context, stream chat.Stream, after chat.Posit
 	if wrong {
 		return nil, chat.ErrResync
 	}
-	all, err := s.scanEvents(room, r[1], r[2])
+	all, err := s.scanEvents(stream, r[1], r[2])
 	if err != nil {
 		return nil, err
 	}
@@ -157,7 +157,7 @@ func (s *Store) lastMessages(ctx context.Context, events []chat.Event) error {
 }
 
 // scanEvents reads the entries of a log and the messages among them. The event of a message that is gone is empty.
-func (s *Store) scanEvents(room chat.RoomID, entries, messages rueidis.RedisMessage) ([]chat.Event, error) {
+func (s *Store) scanEvents(stream chat.Stream, entries, messages rueidis.RedisMessage) ([]chat.Event, error) {
 	rows, err := entries.ToArray()
 	if err != nil {
 		return nil, err
@@ -166,9 +166,10 @@ func (s *Store) scanEvents(room chat.RoomID, entries, messages rueidis.RedisMess
 	if err != nil {
 		return nil, err
 	}
+	room, _ := stream.Room()
 	events := make([]chat.Event, len(rows))
 	for i, row := range rows {
-		_, fields, err := entry(row)
+		seq, fields, err := entry(row)
 		if err != nil {
 			return nil, err
 		}
@@ -179,6 +180,12 @@ func (s *Store) scanEvents(room chat.RoomID, entries, messages rueidis.RedisMess
 		text, err := fields[1].ToString()
 		if err != nil {
 			return nil, err
+		}
+		if kind == "r" {
+			if events[i], err = s.readMoved(stream, seq, text); err != nil {
+				return nil, err
+			}
+			continue
 		}
 		if kind == "e" {
 			if events[i], err = s.decode(text); err != nil {
@@ -198,6 +205,26 @@ func (s *Store) scanEvents(room chat.RoomID, entries, messages rueidis.RedisMess
 		}
 	}
 	return events, nil
+}
+
+// readMoved reads "<id> <at> <by> <no> <room>", the entry of a read.moved.
+func (s *Store) readMoved(stream chat.Stream, seq int64, text string) (chat.Event, error) {
+	f := strings.SplitN(text, " ", 5)
+	if len(f) != 5 {
+		return chat.Event{}, fmt.Errorf("event %d of %s: %q", seq, stream, text)
+	}
+	at, err := strconv.ParseInt(f[1], 10, 64)
+	if err != nil {
+		return chat.Event{}, fmt.Errorf("event %d of %s: %w", seq, stream, err)
+	}
+	no, err := strconv.ParseInt(f[3], 10, 64)
+	if err != nil {
+		return chat.Event{}, fmt.Errorf("event %d of %s: %w", seq, stream, err)
+	}
+	return chat.Event{
+		Stream: stream, Epoch: s.epoch, Seq: seq, ID: f[0], Kind: chat.ReadMoved, At: unmilli(at), By: chat.UserID(f[2]),
+		Read: &chat.Read{Room: chat.RoomID(f[4]), No: no},
+	}, nil
 }
 
 // Messages implements [chat.Store].

@@ -111,7 +111,7 @@ func (s *Store) moveRead(ctx context.Context, user chat.UserID, c *chat.Change) 
 	case n == 0:
 		return noOp, nil
 	}
-	return s.runUser(ctx, user, c, "read", string(room), no)
+	return s.runUser(ctx, user, c, "read", string(room), no, num(c.At.UnixMilli()), string(c.By))
 }
 
 func (s *Store) runUser(ctx context.Context, user chat.UserID, c *chat.Change, op string, more ...string) (chat.Result, error) {
