@@ -164,6 +164,11 @@ var rollbacks = []rollback{
 	}},
 	{"failover to a replica that was cut off", func(t *testing.T) (string, func() func()) {
 		set := redistest.StartSentinel(t)
+		for _, w := range set.Sentinels { // they take no replica that was without its master for ten times as long
+			if out, err := w.Do("SENTINEL", "SET", redistest.MasterSet, "down-after-milliseconds", "3000"); err != nil || out != "OK" {
+				t.Fatal(out, err)
+			}
+		}
 		return sentinelURL(set), func() func() {
 			master, replica := set.Servers[0], set.Servers[1]
 			soon(t, "the replica to have everything", func() bool { return replicated(t, master) == 1 })
@@ -172,7 +177,7 @@ var rollbacks = []rollback{
 			}
 			return func() {
 				master.Kill()
-				soon(t, "the replica to take over", func() bool {
+				within(t, time.Minute, "the replica to take over", func() bool {
 					at, err := set.Master()
 					return err == nil && at == replica.Addr()
 				})
