@@ -77,6 +77,9 @@ func (h *Hub) state(ctx context.Context, c *Conn, s Sync) ([]chat.RoomView, Fram
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := h.abreast(ctx, own); err != nil {
+		return nil, nil, err
+	}
 	mine := map[chat.Stream]bool{own: true, chat.ServerStream: s.Server}
 	for i := range views {
 		stream := chat.RoomStream(views[i].ID)
@@ -92,6 +95,17 @@ func (h *Hub) state(ctx context.Context, c *Conn, s Sync) ([]chat.RoomView, Fram
 	}
 	slices.Sort(out.Gone)
 	return views, s.Answer(out), nil
+}
+
+// abreast brings a stream to where the store has it: the bell may be late. What the views show of having left and come back must be
+// heard before the rooms' events, as a client that hears it later forgets what it has got of the room by then.
+func (h *Hub) abreast(ctx context.Context, s chat.Stream) error {
+	t, err := h.open(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer h.leave(t)
+	return h.catchUp(ctx, t)
 }
 
 // begin attaches the connection to a stream that is not a room's: from its position, if it gave one, or from now on. It
