@@ -111,7 +111,8 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 }
 
 // isThere refuses a directory whose database is gone or empty while what is kept beside it is not: SQLite would make a new one, and
-// people would find an empty server. The database has its first page before there is anything else.
+// people would find an empty server. The database has its first page, of
+// 512 bytes or more, before there is anything else; a file of one byte counts as empty with SQLite.
 func isThere(dir string) error {
 	size := func(name string) int64 {
 		info, err := os.Stat(filepath.Join(dir, name))
@@ -120,7 +121,7 @@ func isThere(dir string) error {
 		}
 		return info.Size()
 	}
-	if size("parley.db") == 0 && size("parley.db-wal")+size("search.db") > 0 {
+	if size("parley.db") < 512 && size("parley.db-wal")+size("search.db") > 0 {
 		return fmt.Errorf("%s has lost its parley.db: restore a backup, or empty the directory to begin anew", dir)
 	}
 	return nil
