@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/parley-chat/parley/internal/chat"
@@ -16,7 +17,7 @@ const theWord = "sesame"
 // ever comes, nothing panics, and the socket lives on. $R, $E, $I and $M stand for that room, its epoch, the id of its last event
 // and the id of a member, which a forger may have seen.
 func FuzzPositions(f *testing.F) {
-	x := newFixture(f, nil)
+	x := newFixture(f, func(s *settings) { s.ws.Heartbeat = time.Hour }) // a fuzzer makes pauses
 	eve, mary := x.person("Eve"), x.who(x.person("Mary"))
 	view, err := x.CreateRoom(f.Context(), mary, chat.CreateRoomInput{Name: theWord, Topic: theWord, Kind: chat.Private})
 	if err != nil {
@@ -44,6 +45,7 @@ func FuzzPositions(f *testing.F) {
 		f.Add(uint8(i), "server", "GENERAL", "$E$E", "$M", int64(1)<<62, int64(1)<<40)
 	}
 	c := x.dial(eve)
+	c.conn.SetWriteDeadline(time.Time{})
 	f.Fuzz(func(t *testing.T, method uint8, stream, room, epoch, id string, seq, limit int64) {
 		name := methods[int(method)%len(methods)]
 		stream, room, epoch, id = fill(stream), fill(room), fill(epoch), fill(id)
