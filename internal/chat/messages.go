@@ -140,7 +140,7 @@ func (s *Service) MarkRead(ctx context.Context, who Caller, in ReadInput) (ReadO
 		return ReadOutput{}, invalid("no", "a message's number is not negative")
 	}
 	no := min(in.No, view.HeadNo)
-	if no > view.ReadNo {
+	if no > 0 && no >= view.ReadNo { // at the same place too: an attempt that failed may have moved it without telling the other devices
 		_, err := s.Store.Commit(ctx, s.change(who, Change{
 			Stream: UserStream(who.User.ID), Kind: ReadMoved, Read: &Read{Room: in.Room, No: no},
 		}))
