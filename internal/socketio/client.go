@@ -205,8 +205,8 @@ func (c *client) act(j job) error {
 }
 
 func (c *client) connect(p packet) error {
-	if c.socket(p.namespace) != nil {
-		return errFormat
+	if s := c.socket(p.namespace); s != nil {
+		return c.again(s)
 	}
 	ns := c.srv.namespace(p.namespace)
 	if ns == nil {
@@ -243,13 +243,27 @@ func (c *client) connect(p packet) error {
 	return nil
 }
 
+// again answers a CONNECT to a namespace that the session is connected to as the first was answered. The official library sends two, in
+// all its versions, if a program calls connect before the session is open.
+func (c *client) again(s *Socket) error {
+	if c.tooMany() {
+		return errFormat
+	}
+	c.session.Send(s.hello())
+	return nil
+}
+
+// tooMany counts a CONNECT that connects nothing, and reports whether there were too many in a row.
+func (c *client) tooMany() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refused++
+	return c.refused > c.srv.opt.MaxNamespaces
+}
+
 // refuse answers a CONNECT. It is an error if that happens too often.
 func (c *client) refuse(namespace string, e *ConnectError) error {
-	c.mu.Lock()
-	c.refused++
-	refused := c.refused
-	c.mu.Unlock()
-	if refused > c.srv.opt.MaxNamespaces {
+	if c.tooMany() {
 		return errFormat
 	}
 	packet, err := control(kindConnectError, namespace, e)

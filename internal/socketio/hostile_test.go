@@ -17,7 +17,6 @@ func TestBadPackets(t *testing.T) {
 		"nothing":                               "",
 		"unknown type":                          "7",
 		"an error for the server":               `4{"message":"x"}`,
-		"a second CONNECT":                      "0",
 		"CONNECT with an id":                    "0/custom,1",
 		"CONNECT with no object":                `0/custom,["x"]`,
 		"CONNECT with broken JSON":              `0/custom,{"x":`,

@@ -51,7 +51,7 @@ type Options struct {
 	MaxPayload     int           // bytes of one event from a client with its attachments, and of one polling request; default 1,000,000
 	MaxQueue       int           // bytes that may wait for one client; more closes its session; larger than any event; default 1 MiB
 	MaxSessions    int           // default 100,000
-	MaxNamespaces  int           // of one session; also how many CONNECTs in a row may be refused; default 16
+	MaxNamespaces  int           // of one session; also how many CONNECTs in a row may be in vain; default 16
 
 	// Allow judges the request that is to open a session, before there is one: its origin, its rate, who sends it. An error refuses it
 	// with 403 and the error's text, or as a *Refusal says. Nil allows all. Later requests of a session are not judged: they bring its

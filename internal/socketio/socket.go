@@ -188,7 +188,7 @@ func (s *Socket) forward(packets ...*engineio.Packet) error {
 
 // accepted tells the client that it is connected, and what was sent meanwhile.
 func (s *Socket) accepted() {
-	hello, _ := control(kindConnect, s.ns.name, map[string]string{"sid": s.id})
+	hello := s.hello()
 	s.ns.add(s) // before the lock, which broadcasts take inside of the namespace's
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -199,6 +199,12 @@ func (s *Socket) accepted() {
 		bye, _ := control(kindDisconnect, s.ns.name, nil)
 		s.forward(bye)
 	}
+}
+
+// hello is the packet that tells the client that it is connected.
+func (s *Socket) hello() *engineio.Packet {
+	p, _ := control(kindConnect, s.ns.name, map[string]string{"sid": s.id})
+	return p
 }
 
 // handle has an event handled, by the session's worker.

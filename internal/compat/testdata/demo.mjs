@@ -60,6 +60,7 @@ class Browser {
   async tab(options = {}) {
     const s = io(this.url, { transports, forceNew: true, reconnectionDelay: 10, reconnectionDelayMax: 50, extraHeaders: { Cookie: this.cookie }, ...options });
     opened.add(s);
+    s.io.once("open", () => s.connect()); // as the demo's client does, which sends a second CONNECT thereby
     s.got = [];
     for (const event of ["message", "user.connected", "user.disconnected", "show.room", "event", "signal"]) s.on(event, (body) => s.got.push([event, body]));
     s.heard = (event, is = () => true) => s.got.filter(([e, body]) => e === event && is(body)).map(([, body]) => body);
