@@ -182,9 +182,16 @@ func (s serve) fill(ctx context.Context, a *app, c console) error {
 			fmt.Fprintf(c.out, "  demo:  not filled, as there are people already\n")
 		}
 	}
-	code, err := service.OwnerInvite(ctx)
+	var fresh time.Duration
+	if s.inRedis() { // of nodes that start one after the other, the first one's link holds
+		fresh = 10 * time.Minute
+	}
+	code, pending, err := service.OwnerInvite(ctx, fresh)
 	if err != nil {
 		return fmt.Errorf("look for an owner: %w", err)
+	}
+	if pending {
+		fmt.Fprintln(c.out, "  owner: nobody yet. Another node has printed the link in the last minutes; parley user add --role owner does it too.")
 	}
 	if code != "" {
 		fmt.Fprintf(c.out, "  owner: nobody yet. Whoever opens this link first becomes it (once, within a day):\n         %s/#setup=%s\n", a.url, code)

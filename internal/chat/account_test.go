@@ -39,11 +39,14 @@ func TestSignUpModes(t *testing.T) {
 
 func TestFirstPersonBecomesOwner(t *testing.T) {
 	f := newFixture(t, func(cfg *chat.Config) { cfg.SignUp = chat.SignUpClosed })
-	before, err := f.OwnerInvite(t.Context())
+	before, _, err := f.OwnerInvite(t.Context(), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	code, err := f.OwnerInvite(t.Context())
+	if code, pending, err := f.OwnerInvite(t.Context(), time.Minute); code != "" || !pending || err != nil {
+		t.Fatalf("right after another node: %q, %v, %v", code, pending, err)
+	}
+	code, _, err := f.OwnerInvite(t.Context(), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +61,7 @@ func TestFirstPersonBecomesOwner(t *testing.T) {
 	}
 	_, err = f.SignUpAccount(t.Context(), nobody, chat.SignUpInput{Name: "Joe", Password: "password123", Invite: code})
 	refused(t, "the link used again", err, chat.ErrNotFound)
-	if again, err := f.OwnerInvite(t.Context()); again != "" || err != nil {
+	if again, _, err := f.OwnerInvite(t.Context(), 0); again != "" || err != nil {
 		t.Errorf("an owned server gives %q, %v", again, err)
 	}
 	if info, _ := f.Info(t.Context(), nobody, chat.None{}); info.NeedsSetup {

@@ -19,25 +19,30 @@ func (s *Service) Setup(ctx context.Context) error {
 }
 
 // OwnerInvite returns the code with which the first person becomes the owner, and withdraws the
-// earlier ones; "" once somebody owns the server.
-func (s *Service) OwnerInvite(ctx context.Context) (string, error) {
+// earlier ones; "" once somebody owns the server. One that is younger than fresh stays: then another node has just told its
+// code, pending is true, and there is no code.
+func (s *Service) OwnerInvite(ctx context.Context, fresh time.Duration) (code string, pending bool, err error) {
 	owned, err := s.Owned(ctx)
 	if err != nil || owned {
-		return "", err
+		return "", false, err
 	}
 	invites, err := s.Store.Invites(ctx)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	for _, i := range invites {
-		if i.Role == RoleOwner {
-			if err := s.Store.DeleteInvite(ctx, i.ID); err != nil && !errors.Is(err, ErrNotFound) {
-				return "", err
-			}
+		if i.Role != RoleOwner {
+			continue
+		}
+		if s.now().Sub(i.CreatedAt) < fresh {
+			return "", true, nil
+		}
+		if err := s.Store.DeleteInvite(ctx, i.ID); err != nil && !errors.Is(err, ErrNotFound) {
+			return "", false, err
 		}
 	}
 	out, err := s.newInvite(ctx, Caller{}, RoleOwner, 24*time.Hour)
-	return out.Code, err
+	return out.Code, false, err
 }
 
 // Tend forgets what is past its time. It is to be called now and then, on one node at a time.

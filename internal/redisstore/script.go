@@ -170,7 +170,7 @@ func failed(op string, err error) error {
 	return fmt.Errorf("%s: %w: %w", op, chat.ErrUnavailable, err)
 }
 
-// patience is how long a call waits for Redis whose context has no deadline.
+// patience is how long a call waits for Redis at most: whoever asked is told to try again while they still look.
 const patience = 5 * time.Second
 
 // enter begins a call.
@@ -180,9 +180,6 @@ func (s *Store) enter(ctx context.Context) (context.Context, context.CancelFunc,
 	}
 	if s.closed.Load() {
 		return nil, nil, fmt.Errorf("%w: the store is closed", chat.ErrUnavailable)
-	}
-	if _, ok := ctx.Deadline(); ok {
-		return ctx, func() {}, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	return ctx, cancel, nil

@@ -8,7 +8,6 @@ package siodoor
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -196,7 +195,7 @@ func (s *Server) register(r prometheus.Registerer) {
 // asError tells apart what a client may see.
 func (s *Server) asError(ctx context.Context, event string, err error) *chat.Error {
 	e := chat.AsError(err)
-	if e.Code == chat.CodeInternal || e.Code == chat.CodeUnavailable && !errors.Is(err, hub.ErrStopping) {
+	if e.Code == chat.CodeInternal || e.Code == chat.CodeUnavailable && e != hub.ErrStopping {
 		s.cfg.Log.ErrorContext(ctx, "request failed", "event", event, "error", err)
 	}
 	return e

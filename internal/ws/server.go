@@ -315,7 +315,7 @@ func (s *Server) register(r prometheus.Registerer) {
 func (s *Server) asError(ctx context.Context, method string, err error) *chat.Error {
 	e := chat.AsError(err)
 	gone := errors.Is(err, context.Canceled) // the client has hung up
-	if !gone && (e.Code == chat.CodeInternal || e.Code == chat.CodeUnavailable && !errors.Is(err, hub.ErrStopping)) {
+	if !gone && (e.Code == chat.CodeInternal || e.Code == chat.CodeUnavailable && e != hub.ErrStopping) {
 		s.cfg.Log.ErrorContext(ctx, "request failed", "method", method, "error", err)
 	}
 	return e
