@@ -127,6 +127,7 @@ func FuzzDamage(f *testing.F) {
 		f.Add(uint8(i), false, uint8(0), uint32(0), uint8(0)) // nothing is left of it
 		f.Add(uint8(i), true, uint8(0), uint32(4096), uint8(0))
 		f.Add(uint8(i), true, uint8(0), uint32(4097), uint8(0)) // one byte is
+		f.Add(uint8(i), false, uint8(2), uint32(4096), uint8(0))
 	}
 	f.Fuzz(func(t *testing.T, file uint8, wasKilled bool, how uint8, at uint32, with uint8) {
 		name, from := files[int(file)%len(files)], closed

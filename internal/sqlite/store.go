@@ -78,11 +78,11 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 	}
 	s.writing = c
 	undo = append(undo, c.close)
-	if err = isWhole(c, dir); err != nil {
-		return nil, err
+	if err = isWhole(c, dir); err == nil {
+		s.epoch, err = ensureEpoch(c)
 	}
-	if s.epoch, err = ensureEpoch(c); err != nil {
-		return nil, err
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	w, err := newWriter(c, s.epoch, o)
 	if err != nil {
