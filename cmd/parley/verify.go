@@ -26,6 +26,7 @@ type verification struct {
 	Every    int      `help:"Milliseconds between two actions of one client, on average." default:"40" env:"-"`
 	Kills    int      `help:"How often at least, where nodes are killed." default:"0" env:"-"`
 	History  string   `help:"File for all that happened, as JSON lines; with several scenarios one for each, with its name. Without it, only what breaks a promise is kept, in a temporary file." placeholder:"FILE" env:"-"`
+	Keep     bool     `help:"Keep the directories of the nodes and of Redis, with their logs." env:"-"`
 }
 
 // Run plays scenarios and prints a line for each. It fails if a promise was broken.
@@ -42,7 +43,7 @@ func (v verification) Run(ctx context.Context, c console) error {
 		return err
 	}
 	o := verify.Options{
-		Binary: binary, URLs: v.URL, Nodes: v.Nodes, Clients: v.Clients, Kills: v.Kills,
+		Binary: binary, URLs: v.URL, Nodes: v.Nodes, Clients: v.Clients, Kills: v.Kills, Keep: v.Keep,
 		For: time.Duration(v.Seconds) * time.Second, Every: time.Duration(v.Every) * time.Millisecond,
 	}
 	fmt.Fprintln(c.out, verifyHead)

@@ -429,7 +429,7 @@ func (a *actor) send(ctx context.Context, key string) {
 		}
 		no, isRefusal := errors.AsType[refused](err)
 		switch {
-		case isRefusal && (no.Code == "unavailable" || no.Code == "rate_limited" || no.Code == "internal"):
+		case isRefusal && no.passing():
 			unknown = unknown || no.Code != "rate_limited"
 		case isRefusal:
 			if !unknown { // otherwise an earlier try may have come through
@@ -467,12 +467,21 @@ func (a *actor) leave(ctx context.Context) {
 	}
 }
 
-// ask calls an action whose outcome shows by itself.
+// ask calls an action whose outcome shows by itself, until there is an answer: one that was cut off may be half done.
 func (a *actor) ask(ctx context.Context, method string, params any) {
-	if s := a.live(); s != nil {
-		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-		defer cancel()
-		s.call(ctx, method, params, nil)
+	for try := 0; ctx.Err() == nil; try++ {
+		s := a.live()
+		if s == nil {
+			pause(ctx, 10*time.Millisecond)
+			continue
+		}
+		asking, cancel := context.WithTimeout(ctx, 5*time.Second)
+		err := s.call(asking, method, params, nil)
+		cancel()
+		if no, isRefusal := errors.AsType[refused](err); err == nil || isRefusal && !no.passing() {
+			return
+		}
+		pause(ctx, rand.N(50*time.Millisecond<<min(try, 4)))
 	}
 }
 

@@ -40,6 +40,11 @@ type refused struct{ Code, Message string }
 
 func (r refused) Error() string { return r.Code + ": " + r.Message }
 
+// passing reports whether the same request may be answered later.
+func (r refused) passing() bool {
+	return r.Code == "unavailable" || r.Code == "rate_limited" || r.Code == "internal"
+}
+
 var errOver = errors.New("the connection is over")
 
 func dial(ctx context.Context, url, token string, hear func(string, json.RawMessage)) (*socket, error) {

@@ -186,13 +186,14 @@ func (c *crowd) rest(ctx context.Context) error {
 	fresh := make([][]Record, len(c.actors))
 	var unlike error
 	for {
-		unlike = errors.New("somebody is not connected, or still fetches")
+		now := errors.New("somebody is not connected, or still fetches")
 		if c.calm() {
-			if unlike = c.look(ctx, fresh); unlike == nil {
-				break
-			}
+			now = c.look(ctx, fresh)
 		}
-		if ctx.Err() != nil {
+		if now == nil || ctx.Err() == nil {
+			unlike = now
+		}
+		if now == nil || ctx.Err() != nil {
 			break
 		}
 		pause(ctx, 50*time.Millisecond)
@@ -317,11 +318,14 @@ func (c *crowd) laze(ctx context.Context, a *actor) (*lazy, error) {
 
 // wake reads again what waits, and reports whether the server had ended the connection.
 func (l *lazy) wake() (cut bool) {
+	if large, ok := l.s.conn.(interface{ SetReadBuffer(int) error }); ok {
+		large.SetReadBuffer(1 << 20)
+	}
 	close(l.gate)
 	select {
 	case <-l.s.over:
 		cut = true
-	case <-time.After(5 * time.Second):
+	case <-time.After(10 * time.Second):
 	}
 	l.s.close()
 	return cut

@@ -27,6 +27,8 @@ const (
 	Resync  Kind = "resync"  // a stream was not
 	Dropped Kind = "dropped" // a client's connection ended
 
+	Struck Kind = "fault" // a fault was injected or ended: What
+
 	Stored Kind = "stored" // at the end: a message as history has it: Room, No, Message, Key, User
 	Holds  Kind = "holds"  // at the end: a room as a client has followed it: Client, Room, Seq, No, Read, Unread, Members
 	Fresh  Kind = "fresh"  // at the end: the same room as it is fetched

@@ -32,6 +32,7 @@ type Options struct {
 	For     time.Duration // how long clients act; a scenario may take longer to do what it must
 	Every   time.Duration // between two actions of one client, on average
 	Kills   int           // how often at least, where a scenario kills
+	Keep    bool          // what the nodes and Redis wrote, in a temporary directory
 }
 
 // Result is what came of one scenario on one store.
@@ -64,6 +65,9 @@ func Run(ctx context.Context, s Scenario, store Store, o Options) (_ *Result, er
 	}
 	t := &stage{options: o, scenario: s, store: store, dir: dir}
 	defer func() { err = errors.Join(err, t.close()) }()
+	if o.Keep {
+		fmt.Fprintln(os.Stderr, s.Name, "on", store, "leaves what its processes wrote in", dir)
+	}
 	if err := t.open(ctx); err != nil {
 		return nil, err
 	}
@@ -133,6 +137,15 @@ type stage struct {
 	faults int
 	note   string
 }
+
+// fault counts and records a fault.
+func (t *stage) fault(what string) {
+	t.faults++
+	t.say(what)
+}
+
+// say records something for those who read the history.
+func (t *stage) say(what string) { t.crowd.record.add(Record{Kind: Struck, What: what}) }
 
 // open starts what the scenario needs.
 func (t *stage) open(ctx context.Context) error {
@@ -204,6 +217,9 @@ func (t *stage) close() error {
 	var err error
 	if t.unmount != nil {
 		err = t.unmount()
+	}
+	if t.options.Keep {
+		return err
 	}
 	return errors.Join(err, os.RemoveAll(t.dir))
 }

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/parley-chat/parley/internal/verify"
+	"github.com/parley-chat/parley/kit/redistest"
+)
+
+// TestVerify runs the command as people do, for a few seconds on each store; make verify runs everything.
+func TestVerify(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, store := range []verify.Store{verify.Embedded, verify.Redis} {
+		t.Run(string(store), func(t *testing.T) {
+			t.Parallel()
+			if store == verify.Redis {
+				redistest.Need(t)
+			}
+			history := filepath.Join(t.TempDir(), "h.jsonl")
+			out, err := exec.CommandContext(t.Context(), path, "verify", "--store", string(store), "--scenario", "calm,kill", "--seconds", "2", "--clients", "8", "--kills", "3", "--history", history).CombinedOutput()
+			t.Logf("%s", out)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, scenario := range []string{"calm", "kill"} {
+				f, err := os.Open(strings.TrimSuffix(history, ".jsonl") + "-" + scenario + "-" + string(store) + ".jsonl")
+				if err != nil {
+					t.Fatal(err)
+				}
+				h, err := verify.Read(f)
+				f.Close()
+				if err != nil {
+					t.Fatal(err)
+				}
+				v := verify.Check(h, verify.Nothing)
+				if len(v.Violations) > 0 {
+					t.Errorf("%s: judged again it breaks promises: %+v", scenario, v.First(3))
+				}
+				if v.Acknowledged < 20 || v.Delivered < v.Acknowledged {
+					t.Errorf("%s: hardly anything happened: %+v", scenario, v)
+				}
+			}
+		})
+	}
+}
+
+// TestVerifyRunning: a chat that runs already is verified without being touched otherwise.
+func TestVerifyRunning(t *testing.T) {
+	t.Parallel()
+	p := launch(t, t.TempDir(), "--sign-up", "open", "--max-sends=-1", "--max-calls=-1", "--max-logins=-1")
+	var out strings.Builder
+	err := run(t.Context(), []string{"verify", "--url", p.url + "/", "--seconds", "1", "--clients", "4"}, nil, console{out: &out, err: &out})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out.String())
+	}
+	if !strings.Contains(out.String(), "calm") || !strings.Contains(out.String(), "running") {
+		t.Errorf("it says:\n%s", out.String())
+	}
+}
+
+// TestVerifyRefuses what cannot be.
+func TestVerifyRefuses(t *testing.T) {
+	for _, c := range []struct{ args, want string }{
+		{"--scenario nothing", "there is no"},
+		{"--scenario kill --url http://localhost:1", "nodes of the verification's own"},
+		{"--scenario disk-full --store redis", "is for"},
+		{"--store floppy", "is none of"},
+		{"--clients 0", "at least 1"},
+		{"--store redis --url http://localhost:1", "not with --url"},
+	} {
+		var out strings.Builder
+		err := run(t.Context(), append([]string{"verify"}, strings.Fields(c.args)...), nil, console{out: &out, err: &out})
+		if err == nil || !strings.Contains(fmt.Sprint(err), c.want) {
+			t.Errorf("%s: %v", c.args, err)
+		}
+	}
+	var out strings.Builder
+	if err := run(t.Context(), []string{"verify", "--scenario", "list"}, nil, console{out: &out, err: &out}); err != nil || !strings.Contains(out.String(), "disk-full") {
+		t.Errorf("the list: %v\n%s", err, out.String())
+	}
+}
