@@ -62,7 +62,7 @@ func demo(t *testing.T, c rueidis.Client) {
 	for i := range 1200 { // several pages
 		say("0", 1_600_000_000+i/2, 1+i%2, fmt.Sprint("message ", i)) // two a second
 	}
-	do("ZADD", "room:0", "1600005000", `{"from":2,"date":1600005000,"message":"<b>a number as author</b>","roomId":"0"}`)
+	do("ZADD", "room:0", "1600005000", `{"from":2,"date":1600005000,"message":"&ltb&gta number &lt;as author&lt/b&gt","roomId":"0"}`)
 	say("0", 1_600_006_000, 77, "by nobody")
 	say("0", 1_600_006_001, 1, " ")
 	do("ZADD", "room:0", "1600006002", "not JSON")
@@ -188,7 +188,7 @@ func check(t *testing.T, s *chat.Service, report demoimport.Report) {
 		}
 	}
 	texts, times := read(who[0], chat.GeneralID)
-	if len(texts) != 1201 || texts[1200] != "<b>a number as author</b>" {
+	if len(texts) != 1201 || texts[1200] != "<b>a number &lt;as author</b>" {
 		t.Fatalf("General has %d messages, the last %q", len(texts), texts[len(texts)-1])
 	}
 	for i := 1; i < len(times); i++ {

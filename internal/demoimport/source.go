@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -139,7 +140,7 @@ func parse(member string, score float64) (said, error) {
 		return m, errors.New("it has no author")
 	}
 	if fields.Message != nil {
-		m.text = shown(*fields.Message)
+		m.text = unescape(shown(*fields.Message))
 	}
 	if strings.TrimSpace(m.text) == "" {
 		return m, errors.New("it has no text")
@@ -160,5 +161,20 @@ func shown(text string) string {
 		return r
 	}, strings.ReplaceAll(text, "\r\n", "\n"))
 }
+
+// unescape gives back what was written: the demo keeps < and > as &lt and &gt, without a semicolon. With one it is what somebody wrote.
+func unescape(text string) string {
+	return escaped.ReplaceAllStringFunc(text, func(s string) string {
+		switch s {
+		case "&lt":
+			return "<"
+		case "&gt":
+			return ">"
+		}
+		return s
+	})
+}
+
+var escaped = regexp.MustCompile("&(?:lt|gt);?")
 
 func num(n int64) string { return strconv.FormatInt(n, 10) }
