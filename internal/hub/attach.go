@@ -129,8 +129,12 @@ func (h *Hub) resync(ctx context.Context, c *Conn, t *topic) error {
 	t.mu.Unlock()
 	if room, ok := t.stream.Room(); ok {
 		is, err := h.isMember(ctx, room, c.who.User.ID)
-		if err != nil || !is {
+		if err != nil {
 			return err
+		}
+		if !is { // or so says a Redis that is just being replaced: the client finds out by syncing, rather than wait for ever
+			c.Close(Changed)
+			return nil
 		}
 	}
 	h.resyncs.Add(1)

@@ -112,3 +112,38 @@ func TestRollBackBeforeTheRoom(t *testing.T) {
 	<-c.done
 	eventually(t, "repairs to end", func() bool { return f.Stats().Topics == 0 })
 }
+
+// forgetful is a log that denies who is in a room, as a Redis that is just being replaced may.
+type forgetful struct {
+	*otherLog
+	denies atomic.Bool
+}
+
+func (l *forgetful) Member(ctx context.Context, room chat.RoomID, user chat.UserID) (chat.Member, error) {
+	if l.denies.Load() {
+		return chat.Member{}, chat.ErrNotFound
+	}
+	return l.otherLog.Member(ctx, room, user)
+}
+
+// TestRollBackWithoutTheMember: whose room was rolled back and who is said not to be in it any more has to sync. Nothing else would tell
+// them if they are, and they would hear nothing of the room for ever.
+func TestRollBackWithoutTheMember(t *testing.T) {
+	log := &forgetful{otherLog: &otherLog{}}
+	f := newFixture(t, 1, func(c *hub.Config) { c.Log = log })
+	f.bell.set(false, true)
+	old, newest := chattest.NewModel(nil), f.model
+	log.now.Store(newest)
+	f.create("a", "u")
+	f.model, f.n = old, 0
+	f.create("a", "u")
+	f.model = newest
+	c := f.connect("u", "s")
+	c.mustSync(nil)
+	f.send("a", "bot", "lost")
+	c.reaches("room:a")
+	log.denies.Store(true)
+	log.now.Store(old)
+	eventually(t, "the connection to be closed", func() bool { return c.conn.Closed() == hub.Changed })
+	<-c.done
+}
