@@ -3,6 +3,7 @@
 
 import DOMPurify from 'dompurify'
 import MarkdownIt from 'markdown-it'
+import { t, useLanguage } from '../i18n'
 
 const md = new MarkdownIt('default', { html: false, linkify: true, breaks: true, typographer: false, maxNesting: 20 })
 md.disable(['image', 'reference', 'html_block', 'html_inline', 'code'])
@@ -24,7 +25,7 @@ md.renderer.rules.link_open = (tokens, i, options, _env, self) => {
 const code = (text: string, language: string) => {
   const label = language ? `<span class="code-lang">${md.utils.escapeHtml(language)}</span>` : ''
   return (
-    `<div class="code-block"><div class="code-bar">${label}<button type="button" class="code-copy">Copy</button></div>` +
+    `<div class="code-block"><div class="code-bar">${label}<button type="button" class="code-copy">${md.utils.escapeHtml(t('app.copy'))}</button></div>` +
     `<pre tabindex="0"><code>${md.utils.escapeHtml(text)}</code></pre></div>`
   )
 }
@@ -55,6 +56,7 @@ const purify = {
 
 const cache = new Map<string, string>()
 const cacheSize = 1_000
+useLanguage.subscribe(() => cache.clear()) // the copy buttons have a text
 
 /** What the parser makes of a text: already without raw HTML. Only to be shown by renderMarkdown. */
 export const parse = (text: string): string => md.render(text)

@@ -90,7 +90,7 @@ describe('the outbox', () => {
   it('does not let a message overtake one that waits', async () => {
     const box = make()
     box.setOnline(true)
-    server.fail = (i) => (i.text === 'a' ? new ApiError('rate_limited', 'wait', undefined, 700) : undefined)
+    server.fail = (i) => (i.text === 'a' ? new ApiError('rate_limited', 'wait', { retryAfterMs: 700 }) : undefined)
     box.add('r', 'a')
     box.add('r', 'b')
     box.add('other', 'c')

@@ -1,3 +1,4 @@
+import { isKey, type Key, speaksEnglish, t } from '../i18n'
 export type Code =
   | 'invalid'
   | 'unauthenticated'
@@ -12,14 +13,21 @@ export type Code =
 
 /** A refusal by the server, or the lack of an answer (unavailable). The message is meant for people. */
 export class ApiError extends Error {
+  readonly field?: string
+  readonly retryAfterMs?: number
+  readonly text?: Key
+
   constructor(
     readonly code: Code,
     message: string,
-    readonly field?: string,
-    readonly retryAfterMs?: number,
+    /** The input at fault; how long to wait; and our own words for it where the server has said nothing better. */
+    more: { field?: string; retryAfterMs?: number; text?: Key } = {},
   ) {
     super(message)
     this.name = 'ApiError'
+    this.field = more.field
+    this.retryAfterMs = more.retryAfterMs
+    this.text = more.text
   }
 
   /** Whether the same request may succeed later, unchanged. */
@@ -28,8 +36,7 @@ export class ApiError extends Error {
   }
 }
 
-export const unavailable = (message = 'The server cannot be reached. Check your connection and try again.') =>
-  new ApiError('unavailable', message)
+export const unavailable = (text: Key = 'error.unreachable') => new ApiError('unavailable', '', { text })
 
 const codes = new Set<string>([
   'invalid', 'unauthenticated', 'forbidden', 'not_found', 'conflict', 'resync', 'too_large', 'rate_limited', 'internal', 'unavailable',
@@ -43,13 +50,16 @@ export function codeOf(value: unknown): Code {
 /** Makes a server's message fit to be shown: a capital letter and a full stop. */
 export function sentence(text: string): string {
   const trimmed = text.trim()
-  if (trimmed === '') return 'Something went wrong.'
   const first = trimmed[0]!.toUpperCase() + trimmed.slice(1)
   return /[.!?…]$/.test(first) ? first : first + '.'
 }
 
 /** What to tell a person about any error. */
 export function explain(err: unknown): string {
-  if (err instanceof ApiError) return sentence(err.message)
-  return 'Something went wrong here. Reload the page and try again.'
+  if (!(err instanceof ApiError)) return t('error.unknown')
+  if (err.text) return t(err.text)
+  // The server speaks English; its words are exact, and better than ours where they are understood.
+  if (err.message.trim() && speaksEnglish()) return sentence(err.message)
+  const exact = `refusal.${err.code}.${err.field}`
+  return isKey(exact) ? t(exact) : t(`refusal.${err.code}`)
 }

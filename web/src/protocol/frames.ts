@@ -25,7 +25,7 @@ export function decode(text: string): Frame {
   if (raw === null || typeof raw !== 'object' || raw.jsonrpc !== '2.0') throw new Error('not a JSON-RPC 2.0 frame')
   if (raw.error) {
     const { message, data } = raw.error
-    return { kind: 'error', id: raw.id ?? null, error: new ApiError(codeOf(data?.code), message, data?.field, data?.retry_after_ms) }
+    return { kind: 'error', id: raw.id ?? null, error: new ApiError(codeOf(data?.code), message, { field: data?.field, retryAfterMs: data?.retry_after_ms }) }
   }
   if (raw.method === undefined) {
     if (raw.id === undefined || raw.id === null) throw new Error('an answer without an id')

@@ -32,7 +32,10 @@ async function call<T>(method: string, path: string, body?: unknown): Promise<T>
   const problem = (answer ?? {}) as Problem
   const wait = Number(res.headers.get('Retry-After'))
   const code = problem.code ? codeOf(problem.code) : res.status === 401 ? 'unauthenticated' : res.status >= 502 ? 'unavailable' : 'internal'
-  throw new ApiError(code, problem.detail || problem.title || `The server answered ${res.status}`, problem.field, wait > 0 ? wait * 1000 : undefined)
+  throw new ApiError(code, problem.detail || problem.title || '', {
+    field: problem.field,
+    retryAfterMs: wait > 0 ? wait * 1000 : undefined,
+  })
 }
 
 interface LoggedIn {

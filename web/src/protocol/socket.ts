@@ -89,7 +89,7 @@ export class Socket {
     return new Promise<Actions[A][1]>((resolve, reject) => {
       const timer = setTimeout(() => {
         this.pending.delete(id)
-        reject(unavailable('The server did not answer in time. Try again.'))
+        reject(unavailable('error.late'))
         if (this.ws === ws) this.probe(5_000)
       }, timeout)
       this.pending.set(id, { resolve: resolve as (v: unknown) => void, reject, timer })
@@ -203,7 +203,7 @@ export class Socket {
     clearTimeout(this.idle)
     for (const p of this.pending.values()) {
       clearTimeout(p.timer)
-      p.reject(unavailable('The connection was lost before an answer came.'))
+      p.reject(unavailable('error.cut'))
     }
     this.pending.clear()
     if (ws) {

@@ -1,5 +1,6 @@
 // What the screens can ask for. Each returns when the server has agreed; errors are ApiError.
 
+import { t } from '../i18n'
 import { ApiError, explain } from '../protocol/error'
 import { rest } from '../protocol/rest'
 import { roomStream } from '../protocol/position'
@@ -14,7 +15,7 @@ import { without } from './state'
 let connection: Connection | null = null
 
 const live = (): Connection => {
-  if (!connection) throw new ApiError('unauthenticated', 'You are logged out')
+  if (!connection) throw new ApiError('unauthenticated', '', { text: 'error.loggedOut' })
   return connection
 }
 
@@ -35,7 +36,7 @@ function enter(user: string): void {
   connection?.stop()
   useApp.setState({ chat: null, outbox: [], reason: null, status: { kind: 'connecting' }, faults: {} })
   connection = new Connection(user, {
-    refused: () => exit('Your session is over. Log in to go on.'),
+    refused: () => exit(t('gate.over')),
     online: () => {
       useApp.setState({ faults: {} }) // what failed for want of a connection is tried again
       void tellReads()
@@ -54,8 +55,13 @@ function exit(reason: string | null): void {
 }
 
 export async function logIn(name: string, password: string): Promise<void> {
-  const { user } = await rest.logIn(name, password)
-  enter(user.id)
+  try {
+    const { user } = await rest.logIn(name, password)
+    enter(user.id)
+  } catch (err) {
+    if (err instanceof ApiError && err.code === 'unauthenticated') throw new ApiError(err.code, err.message, { text: 'refusal.unauthenticated.logIn' })
+    throw err
+  }
 }
 
 export async function signUp(name: string, password: string, invite?: string): Promise<void> {
@@ -81,7 +87,7 @@ export async function changePassword(old: string, next: string): Promise<void> {
 }
 
 export const call: Connection['call'] = (action, params) =>
-  connection ? connection.call(action, params) : Promise.reject(new ApiError('unauthenticated', 'You are logged out'))
+  connection ? connection.call(action, params) : Promise.reject(new ApiError('unauthenticated', '', { text: 'error.loggedOut' }))
 
 export const reconnect = () => connection?.wake()
 export const send = (room: string, text: string) => live().outbox.add(room, text)

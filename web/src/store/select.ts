@@ -1,12 +1,13 @@
 // What the screens show, derived from the state.
 
+import { t } from '../i18n'
 import type { RoomView, User } from '../protocol/types'
 import type { State } from './state'
 
 /** The other person of a direct room. */
 export const otherOf = (s: State, room: { pair?: string[] }): string => room.pair?.find((id) => id !== s.me.id) ?? ''
 
-export const nameOf = (s: State, user: string): string => s.people[user]?.name ?? (user ? 'Somebody' : 'The server')
+export const nameOf = (s: State, user: string): string => s.people[user]?.name ?? (user ? t('app.somebody') : t('app.server'))
 
 /** Whether somebody is online; undefined for guests, who are not told. */
 export const presence = (s: State, user: string): boolean | undefined => (s.me.role === 'guest' ? undefined : s.online[user] === true)

@@ -1,7 +1,7 @@
-import { useEffect } from 'react'
+import { Fragment, useEffect } from 'react'
+import { t, useLanguage } from '../i18n'
 import { boot } from '../store/actions'
 import { useApp } from '../store/store'
-import { blockedText } from './chat/ConnectionBar'
 import { Gate } from './auth/Gate'
 import { Shell } from './chat/Shell'
 import { Mark } from './kit/Mark'
@@ -11,12 +11,13 @@ import { Toast } from './kit/Toast'
 export function App() {
   const screen = useApp((a) => a.screen)
   const synced = useApp((a) => a.chat !== null)
+  const language = useLanguage((l) => l.language)
   useEffect(() => void boot(), [])
   return (
-    <>
+    <Fragment key={language}>
       {screen === 'signed-out' ? <Gate /> : screen === 'unreachable' ? <Unreachable /> : synced ? <Shell /> : <Splash />}
       <Toast />
-    </>
+    </Fragment>
   )
 }
 
@@ -26,7 +27,11 @@ function Splash() {
     <main className="splash">
       <Mark size={56} />
       <p role="status">
-        {status.kind === 'reconnecting' && status.blocked ? blockedText : status.kind === 'reconnecting' || status.kind === 'offline' ? 'Waiting for the server…' : 'Opening…'}
+        {status.kind === 'reconnecting' && status.blocked
+          ? t('app.blocked')
+          : status.kind === 'reconnecting' || status.kind === 'offline'
+            ? t('app.needsServer')
+            : t('app.opening')}
       </p>
     </main>
   )
@@ -41,10 +46,10 @@ function Unreachable() {
   return (
     <main className="splash">
       <Mark size={56} />
-      <h1>The server cannot be reached</h1>
+      <h1>{t('app.unreachable')}</h1>
       <p role="alert">{reason}</p>
       <button className="button primary" onClick={() => void boot()}>
-        Try again
+        {t('app.tryAgain')}
       </button>
     </main>
   )

@@ -1,4 +1,5 @@
 import { useEffect, useState } from 'react'
+import { t } from '../../i18n'
 import { logIn, signUp } from '../../store/actions'
 import { useApp } from '../../store/store'
 import { Fault, Field, useSubmit } from '../kit/Form'
@@ -28,7 +29,7 @@ export function Gate() {
   if (!info) return null
   const setup = code?.kind === 'setup'
   const needsLink = info.needs_setup && !code
-  const title = setup ? 'Set up your server' : mode === 'sign-up' ? `Join ${info.name}` : `Log in to ${info.name}`
+  const title = setup ? t('gate.setUp') : t(mode === 'sign-up' ? 'gate.join' : 'gate.logInTo', { server: info.name })
   return (
     <main className="gate">
       <div className="gate-card">
@@ -39,25 +40,25 @@ export function Gate() {
             {reason}
           </p>
         )}
-        {setup && <p className="gate-note">Choose a name and a password. You will be the owner: you invite people and decide who does what.</p>}
+        {setup && <p className="gate-note">{t('gate.setUpNote')}</p>}
         {needsLink && (
-          <p className="gate-note">Nobody owns this server yet. Its owner opens the one-time link that the server printed when it started.</p>
+          <p className="gate-note">{t('gate.needsLink')}</p>
         )}
         {mode === 'log-in' ? <LogIn /> : <SignUp code={code?.code} closed={!code && info.sign_up !== 'open'} setup={setup} />}
         <p className="gate-foot">
           {mode === 'log-in' ? (
             <>
-              New here?{' '}
+              {t('gate.newHere')}{' '}
               <button type="button" className="link" onClick={() => setMode('sign-up')}>
-                Create an account
+                {t('gate.createAccount')}
               </button>
             </>
           ) : (
             !setup && (
               <>
-                Have an account?{' '}
+                {t('gate.haveAccount')}{' '}
                 <button type="button" className="link" onClick={() => setMode('log-in')}>
-                  Log in
+                  {t('gate.logIn')}
                 </button>
               </>
             )
@@ -74,13 +75,13 @@ function LogIn() {
   const { busy, submit, at, elsewhere } = useSubmit(() => logIn(name, password))
   return (
     <form onSubmit={submit}>
-      <Field label="Name" autoComplete="username" autoCapitalize="none" spellCheck={false} required autoFocus value={name}
+      <Field label={t('gate.name')} autoComplete="username" autoCapitalize="none" spellCheck={false} required autoFocus value={name}
         onChange={(e) => setName(e.target.value)} error={at('name')} />
-      <Field label="Password" type="password" autoComplete="current-password" required value={password}
+      <Field label={t('gate.password')} type="password" autoComplete="current-password" required value={password}
         onChange={(e) => setPassword(e.target.value)} error={at('password')} />
       <Fault text={elsewhere('name', 'password')} />
       <button className="button primary full" disabled={busy}>
-        {busy ? 'Logging in…' : 'Log in'}
+        {busy ? t('gate.loggingIn') : t('gate.logIn')}
       </button>
     </form>
   )
@@ -96,21 +97,21 @@ function SignUp({ code, closed, setup }: { code?: string; closed: boolean; setup
     return (
       <p className="gate-note">
         {signUpBy === 'invite'
-          ? 'One joins this server by invite. Ask somebody there for a link.'
-          : 'Sign-up is closed on this server. Its operator adds people.'}
+          ? t('gate.byInvite')
+          : t('gate.closed')}
       </p>
     )
   }
   const short = password.length > 0 && Array.from(password).length < limits.password_min
   return (
     <form onSubmit={submit}>
-      <Field label="Name" autoComplete="username" spellCheck={false} required autoFocus maxLength={limits.name} value={name}
-        onChange={(e) => setName(e.target.value)} error={at('name')} hint="As others will see you." />
-      <Field label="Password" type="password" autoComplete="new-password" required value={password} onChange={(e) => setPassword(e.target.value)}
-        error={at('password')} hint={`At least ${limits.password_min} characters. A few words make a good one.`} />
+      <Field label={t('gate.name')} autoComplete="username" spellCheck={false} required autoFocus maxLength={limits.name} value={name}
+        onChange={(e) => setName(e.target.value)} error={at('name')} hint={t('gate.nameHint')} />
+      <Field label={t('gate.password')} type="password" autoComplete="new-password" required value={password} onChange={(e) => setPassword(e.target.value)}
+        error={at('password')} hint={t('gate.passwordHint', { count: limits.password_min })} />
       <Fault text={elsewhere('name', 'password')} />
       <button className="button primary full" disabled={busy || short}>
-        {busy ? 'One moment…' : setup ? 'Create the owner’s account' : 'Create account'}
+        {busy ? t('gate.wait') : setup ? t('gate.createOwner') : t('gate.create')}
       </button>
     </form>
   )

@@ -1,5 +1,6 @@
-import { ChevronsUpDown, Keyboard, KeyRound, LogOut, Monitor, MonitorSmartphone, Moon, Sun, UserPlus } from 'lucide-react'
+import { ChevronsUpDown, Keyboard, KeyRound, LogOut, Monitor, MonitorSmartphone, Moon, Settings2, Sun, UserPlus } from 'lucide-react'
 import { useState } from 'react'
+import { t } from '../../i18n'
 import { explain } from '../../protocol/error'
 import { logOut } from '../../store/actions'
 import { atLeast } from '../../store/select'
@@ -10,9 +11,9 @@ import { Menu, MenuChoice, MenuItem, MenuLine } from '../kit/Menu'
 import { setTheme, theme, type Theme } from '../kit/theme'
 
 const themes = [
-  { value: 'system', label: 'System', icon: <Monitor size={15} /> },
-  { value: 'light', label: 'Light', icon: <Sun size={15} /> },
-  { value: 'dark', label: 'Dark', icon: <Moon size={15} /> },
+  { value: 'system', label: 'account.themeSystem' as const, icon: <Monitor size={15} /> },
+  { value: 'light', label: 'account.themeLight' as const, icon: <Sun size={15} /> },
+  { value: 'dark', label: 'account.themeDark' as const, icon: <Moon size={15} /> },
 ]
 
 /** Oneself: at the foot of the list. */
@@ -25,35 +26,38 @@ export function AccountMenu() {
       <Menu
         align="start"
         trigger={
-          <button className="account-button" aria-label={`Your account, ${me.name}`}>
+          <button className="account-button" aria-label={t('account.menu', { name: me.name })}>
             <Avatar id={me.id} name={me.name} online={online} />
             <span className="account-lines">
               <span className="account-name">{me.name}</span>
-              <span className="account-role">{online ? me.role : 'not connected'}</span>
+              <span className="account-role">{online ? t(`role.${me.role}`) : t('account.notConnected')}</span>
             </span>
             <ChevronsUpDown size={15} aria-hidden />
           </button>
         }
       >
-        <MenuChoice label="Theme" value={chosen} options={themes} onChange={(v) => (setChosen(v as Theme), setTheme(v as Theme))} />
+        <MenuChoice label={t('account.theme')} value={chosen} options={themes.map((o) => ({ ...o, label: t(o.label) }))} onChange={(v) => (setChosen(v as Theme), setTheme(v as Theme))} />
         <MenuLine />
         {atLeast(me, 'admin') && (
           <MenuItem icon={<UserPlus size={16} />} onSelect={() => openDialog({ kind: 'invites' })}>
-            Invite people
+            {t('account.invite')}
           </MenuItem>
         )}
+        <MenuItem icon={<Settings2 size={16} />} onSelect={() => openDialog({ kind: 'preferences' })}>
+          {t('account.preferences')}
+        </MenuItem>
         <MenuItem icon={<MonitorSmartphone size={16} />} onSelect={() => openDialog({ kind: 'sessions' })}>
-          Sessions
+          {t('account.sessions')}
         </MenuItem>
         <MenuItem icon={<KeyRound size={16} />} onSelect={() => openDialog({ kind: 'password' })}>
-          Change password
+          {t('account.password')}
         </MenuItem>
         <MenuItem icon={<Keyboard size={16} />} onSelect={() => openDialog({ kind: 'keys' })}>
-          Keyboard and formatting
+          {t('account.keys')}
         </MenuItem>
         <MenuLine />
         <MenuItem icon={<LogOut size={16} />} danger onSelect={leave}>
-          Log out
+          {t('account.logOut')}
         </MenuItem>
       </Menu>
     </footer>
@@ -68,9 +72,9 @@ function leave(): void {
   }
   openDialog({
     kind: 'confirm',
-    title: 'Log out now?',
-    text: `${unsent === 1 ? 'A message has' : `${unsent} messages have`} not been sent yet and will be lost.`,
-    action: 'Log out',
+    title: t('account.logOutNow'),
+    text: t('account.unsent', { count: unsent }),
+    action: t('account.logOut'),
     danger: true,
     run: logOut,
   })

@@ -1,5 +1,6 @@
 import { SendHorizontal } from 'lucide-react'
 import { type ChangeEvent, type KeyboardEvent, useEffect, useLayoutEffect, useRef, useState } from 'react'
+import { formatNumber, t } from '../../i18n'
 import type { RoomView } from '../../protocol/types'
 import { draft, send, setDraft, stopTyping, typing } from '../../store/actions'
 import { nameOf, titleOf } from '../../store/select'
@@ -72,14 +73,14 @@ export function Composer({ room }: { room: RoomView }) {
           rows={1}
           dir="auto"
           value={text}
-          placeholder={`Message ${room.kind === 'direct' ? title : room.kind === 'public' ? `#${title}` : title}`}
-          aria-label={`Message to ${title}`}
+          placeholder={t('composer.placeholder', { room: room.kind === 'public' ? `#${title}` : title })}
+          aria-label={t('composer.label', { room: title })}
           aria-invalid={over > 0 ? true : undefined}
           onChange={change}
           onKeyDown={key}
           enterKeyHint={touch ? 'enter' : 'send'}
         />
-        <button className="send" disabled={!ready} aria-label="Send">
+        <button className="send" disabled={!ready} aria-label={t('composer.send')}>
           <SendHorizontal size={18} className="flip" />
         </button>
       </div>
@@ -87,7 +88,7 @@ export function Composer({ room }: { room: RoomView }) {
         <Typing room={room.id} />
         {size > limit * 0.8 && (
           <span className={over > 0 ? 'size over' : 'size'} role="status">
-            {over > 0 ? `${over.toLocaleString()} bytes too long` : `${(-over).toLocaleString()} bytes left`}
+            {t(over > 0 ? 'composer.tooLong' : 'composer.left', { count: Math.abs(over), number: formatNumber(Math.abs(over)) })}
           </span>
         )}
       </div>
@@ -99,9 +100,9 @@ function Typing({ room }: { room: string }) {
   const line = useChat((s) => {
     const names = Object.keys(s.typing[room] ?? {}).map((id) => nameOf(s, id))
     if (names.length === 0) return ''
-    if (names.length === 1) return `${names[0]} is typing…`
-    if (names.length === 2) return `${names[0]} and ${names[1]} are typing…`
-    return 'Several people are typing…'
+    if (names.length === 1) return t('typing.one', { a: names[0]! })
+    if (names.length === 2) return t('typing.two', { a: names[0]!, b: names[1]! })
+    return t('typing.many')
   })
   return (
     <span className="typing" aria-live="polite">

@@ -1,11 +1,9 @@
 import { CloudOff, LoaderCircle } from 'lucide-react'
 import { useEffect, useState } from 'react'
+import { formatNumber, t } from '../../i18n'
 import { reconnect } from '../../store/actions'
 import { useApp } from '../../store/store'
 import { useNow } from '../kit/hooks'
-
-export const blockedText =
-  'The server answers, but live connections do not get through. Behind a proxy, it has to pass WebSockets on and the server has to know its --public-url.'
 
 /** A connection that is back sooner than this was never missed, in ms. */
 const shortest = 1_000
@@ -29,12 +27,12 @@ export function ConnectionBar() {
         <div className="connection">
           {status.kind === 'offline' ? <CloudOff size={15} aria-hidden /> : <LoaderCircle size={15} className="spin" aria-hidden />}
           <span>
-            {status.kind === 'offline' ? 'You are offline.' : status.blocked ? blockedText : 'Connection lost.'}{' '}
-            {waiting ? 'Your messages are kept here and go out when it is back.' : 'You can go on writing.'}
+            {status.kind === 'offline' ? t('connection.offline') : status.blocked ? t('app.blocked') : t('connection.lost')}{' '}
+            {waiting ? t('connection.kept') : t('connection.goOn')}
           </span>
           {status.kind === 'reconnecting' && <Countdown at={status.at} />}
           <button className="link" onClick={reconnect}>
-            Try now
+            {t('connection.tryNow')}
           </button>
         </div>
       )}
@@ -45,5 +43,5 @@ export function ConnectionBar() {
 function Countdown({ at }: { at: number }) {
   const now = useNow(500)
   const seconds = Math.ceil((at - now) / 1000)
-  return <span className="connection-wait" aria-hidden>{seconds > 0 ? `Next try in ${seconds} s` : 'Trying…'}</span>
+  return <span className="connection-wait" aria-hidden>{seconds > 0 ? t('connection.next', { seconds: formatNumber(seconds) }) : t('connection.trying')}</span>
 }

@@ -1,4 +1,5 @@
 import { Ban, MoreHorizontal, ShieldCheck, ShieldOff, UserCheck, UserCog, UserMinus } from 'lucide-react'
+import { t } from '../../i18n'
 import { explain } from '../../protocol/error'
 import type { Member, RoomView, User } from '../../protocol/types'
 import { openDirect, removeMember, updateMember, updateUser } from '../../store/actions'
@@ -9,7 +10,7 @@ import { Avatar } from '../kit/Avatar'
 import { Menu, MenuItem, MenuLine, MenuText } from '../kit/Menu'
 
 const run = (p: Promise<unknown>) => p.catch((err: unknown) => toast(explain(err)))
-const roleName = { owner: 'an owner', admin: 'an admin', member: 'a member', guest: 'a guest' }
+const make = { owner: 'members.makeOwner', admin: 'members.makeAdmin', member: 'members.makeMember', guest: 'members.makeGuest' } as const
 
 /** One person in a room, and what one may do with them: in the room, and on the server. */
 export function MemberItem({ member, room, moderate }: { member: Member; room: RoomView; moderate: boolean }) {
@@ -26,15 +27,15 @@ export function MemberItem({ member, room, moderate }: { member: Member; room: R
         <Avatar id={member.user} name={name} size="small" online={online} />
         <span className="person-name">
           <bdi>{name}</bdi>
-          {self && <span className="muted"> (you)</span>}
+          {self && <span className="muted">{t('members.you')}</span>}
         </span>
-        <span className="visually-hidden">{online === undefined ? '' : online ? 'online' : 'offline'}</span>
+        <span className="visually-hidden">{online === undefined ? '' : online ? t('app.onlineInside') : t('app.offlineInside')}</span>
         {tag && <span className="tag">{tag}</span>}
       </button>
       {!self && (moderate || roles.length > 0) && (
         <Menu
           trigger={
-            <button className="icon-button" aria-label={`Change ${name}`}>
+            <button className="icon-button" aria-label={t('members.change', { name })}>
               <MoreHorizontal size={16} />
             </button>
           }
@@ -49,10 +50,9 @@ export function MemberItem({ member, room, moderate }: { member: Member; room: R
 }
 
 function tagOf(member: Member, person: User | undefined): string {
-  if (person?.disabled) return 'Disabled'
-  if (member.role === 'moderator') return 'Moderator'
-  const shown: Record<User['role'], string> = { owner: 'Owner', admin: 'Admin', member: '', guest: 'Guest' }
-  return person ? shown[person.role] : ''
+  if (person?.disabled) return t('members.disabledTag')
+  if (member.role === 'moderator') return t('members.moderatorTag')
+  return person && person.role !== 'member' ? t(`role.${person.role}`) : ''
 }
 
 function InRoom({ member, room, guest }: { member: Member; room: RoomView; guest: boolean }) {
@@ -63,11 +63,11 @@ function InRoom({ member, room, guest }: { member: Member; room: RoomView; guest
         icon={moderator ? <ShieldOff size={16} /> : <ShieldCheck size={16} />}
         onSelect={() => run(updateMember(room.id, member.user, moderator ? 'member' : 'moderator'))}
       >
-        {moderator ? 'No longer a moderator' : 'Make a moderator'}
+        {moderator ? t('members.demote') : t('members.promote')}
       </MenuItem>
       {(room.id !== 'general' || guest) && (
         <MenuItem icon={<UserMinus size={16} />} danger onSelect={() => run(removeMember(room.id, member.user))}>
-          Remove from the room
+          {t('members.remove')}
         </MenuItem>
       )}
     </>
@@ -78,29 +78,29 @@ function OnServer({ person, roles }: { person: User; roles: User['role'][] }) {
   const disable = () =>
     openDialog({
       kind: 'confirm',
-      title: `Disable ${person.name}?`,
-      text: 'They are logged out everywhere at once and cannot log in. What they wrote stays. You can enable them again.',
-      action: 'Disable',
+      title: t('members.disableTitle', { name: person.name }),
+      text: t('members.disableText'),
+      action: t('members.disableAction'),
       danger: true,
       run: async () => void (await updateUser(person.id, { disabled: true })),
     })
   return (
     <>
-      <MenuText>On this server</MenuText>
+      <MenuText>{t('members.onServer')}</MenuText>
       {roles
         .filter((r) => r !== person.role)
         .map((r) => (
           <MenuItem key={r} icon={<UserCog size={16} />} onSelect={() => run(updateUser(person.id, { role: r }))}>
-            Make {roleName[r]}
+            {t(make[r])}
           </MenuItem>
         ))}
       {person.disabled ? (
         <MenuItem icon={<UserCheck size={16} />} onSelect={() => run(updateUser(person.id, { disabled: false }))}>
-          Enable the account
+          {t('members.enable')}
         </MenuItem>
       ) : (
         <MenuItem icon={<Ban size={16} />} danger onSelect={disable}>
-          Disable the account
+          {t('members.disable')}
         </MenuItem>
       )}
     </>

@@ -1,5 +1,6 @@
 import { UserPlus, X } from 'lucide-react'
 import { useEffect, useMemo, useState } from 'react'
+import { formatNumber, t } from '../../i18n'
 import { explain } from '../../protocol/error'
 import type { Member } from '../../protocol/types'
 import { loadMembers } from '../../store/actions'
@@ -29,16 +30,16 @@ export function MemberPanel({ room, onClose }: { room: string; onClose: () => vo
   }, [members, chat.online, chat.people])
   if (!view) return null
   return (
-    <aside className="members" aria-label="People in this room">
+    <aside className="members" aria-label={t('members.label')}>
       <header className="members-head">
-        <h2>People</h2>
-        <span className="members-count">{view.members}</span>
+        <h2>{t('members.title')}</h2>
+        <span className="members-count">{formatNumber(view.members)}</span>
         {moderate && (
-          <button className="icon-button" aria-label="Add people" onClick={() => openDialog({ kind: 'add-people', room })}>
+          <button className="icon-button" aria-label={t('room.addPeople')} onClick={() => openDialog({ kind: 'add-people', room })}>
             <UserPlus size={17} />
           </button>
         )}
-        <button className="icon-button" aria-label="Close the list of people" onClick={onClose}>
+        <button className="icon-button" aria-label={t('members.close')} onClick={onClose}>
           <X size={18} />
         </button>
       </header>
@@ -47,7 +48,7 @@ export function MemberPanel({ room, onClose }: { room: string; onClose: () => vo
           {fault}
         </p>
       )}
-      {missing && !fault && <p className="list-empty">Loading…</p>}
+      {missing && !fault && <p className="list-empty">{t('app.loading')}</p>}
       <ul onKeyDown={arrowKeys}>
         {sorted.map((m) => (
           <MemberItem key={m.user} member={m} room={view} moderate={moderate} />

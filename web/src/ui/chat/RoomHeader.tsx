@@ -1,4 +1,5 @@
 import { ArrowLeft, Hash, Lock, LogOut, MoreHorizontal, Settings2, UserPlus, Users } from 'lucide-react'
+import { formatNumber, t } from '../../i18n'
 import type { RoomView } from '../../protocol/types'
 import { leaveRoom, openRoom } from '../../store/actions'
 import { mayLeave, mayModerate, otherOf, presence, titleOf } from '../../store/select'
@@ -23,7 +24,7 @@ export function RoomHeader({ room, members, onMembers }: Props) {
   const direct = room.kind === 'direct'
   return (
     <header className="room-head">
-      <button className="icon-button back" aria-label="Back to the list" onClick={() => openRoom(null)}>
+      <button className="icon-button back" aria-label={t('room.back')} onClick={() => openRoom(null)}>
         <ArrowLeft size={20} className="flip" />
       </button>
       {direct ? (
@@ -38,19 +39,19 @@ export function RoomHeader({ room, members, onMembers }: Props) {
           <bdi>{title}</bdi>
         </h1>
         <p>
-          <bdi>{direct ? (online === undefined ? 'Direct messages' : online ? 'Online' : 'Offline') : room.topic || (room.kind === 'private' ? 'Private room' : 'Public room')}</bdi>
+          <bdi>{direct ? (online === undefined ? t('room.direct') : online ? t('app.online') : t('app.offline')) : room.topic || (room.kind === 'private' ? t('room.private') : t('room.public'))}</bdi>
         </p>
       </div>
       {!direct && (
-        <button className="button quiet count-button" aria-pressed={members} aria-label={`People in this room: ${room.members}`} onClick={onMembers}>
+        <button className="button quiet count-button" aria-pressed={members} aria-label={t('room.peopleHere', { count: formatNumber(room.members) })} onClick={onMembers}>
           <Users size={16} aria-hidden />
-          {room.members}
+          {formatNumber(room.members)}
         </button>
       )}
       {(moderate || leave) && (
         <Menu
           trigger={
-            <button className="icon-button" aria-label="More about this room">
+            <button className="icon-button" aria-label={t('room.more')}>
               <MoreHorizontal size={18} />
             </button>
           }
@@ -58,16 +59,16 @@ export function RoomHeader({ room, members, onMembers }: Props) {
           {moderate && (
             <>
               <MenuItem icon={<UserPlus size={16} />} onSelect={() => openDialog({ kind: 'add-people', room: room.id })}>
-                Add people
+                {t('room.addPeople')}
               </MenuItem>
               <MenuItem icon={<Settings2 size={16} />} onSelect={() => openDialog({ kind: 'settings', room: room.id })}>
-                Name and topic
+                {t('room.nameAndTopic')}
               </MenuItem>
             </>
           )}
           {leave && (
             <MenuItem icon={<LogOut size={16} />} danger onSelect={() => confirmLeave(room, title)}>
-              Leave this room
+              {t('room.leave')}
             </MenuItem>
           )}
         </Menu>
@@ -79,9 +80,9 @@ export function RoomHeader({ room, members, onMembers }: Props) {
 function confirmLeave(room: RoomView, title: string): void {
   openDialog({
     kind: 'confirm',
-    title: `Leave ${title}?`,
-    text: room.kind === 'private' ? 'Only somebody who is in it can bring you back.' : 'You can join again whenever you like.',
-    action: 'Leave',
+    title: t('room.leaveTitle', { room: title }),
+    text: room.kind === 'private' ? t('room.leavePrivate') : t('room.leavePublic'),
+    action: t('room.leaveAction'),
     danger: true,
     run: async () => {
       await leaveRoom(room.id)

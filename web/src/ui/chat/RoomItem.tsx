@@ -1,5 +1,6 @@
 import { CircleAlert, Hash, Lock } from 'lucide-react'
 import { memo } from 'react'
+import { formatNumber, t } from '../../i18n'
 import { plainLine } from '../../markdown/render'
 import type { RoomView } from '../../protocol/types'
 import { openRoom } from '../../store/actions'
@@ -13,7 +14,7 @@ export const RoomItem = memo(function RoomItem({ room, open, now }: { room: Room
   const title = useChat((s) => titleOf(s, room))
   const other = useChat((s) => otherOf(s, room))
   const online = useChat((s) => presence(s, other))
-  const author = useChat((s) => (!room.last ? '' : room.last.from === s.me.id ? 'You' : room.kind === 'direct' ? '' : nameOf(s, room.last.from)))
+  const author = useChat((s) => (!room.last ? '' : room.last.from === s.me.id ? t('app.you') : room.kind === 'direct' ? '' : nameOf(s, room.last.from)))
   const typing = useChat((s) => Object.keys(s.typing[room.id] ?? {})[0])
   const typist = useChat((s) => (typing ? nameOf(s, typing) : ''))
   const failed = useApp((a) => a.outbox.some((i) => i.state === 'failed' && i.room === room.id))
@@ -42,7 +43,7 @@ export const RoomItem = memo(function RoomItem({ room, open, now }: { room: Room
               <bdi>{title}</bdi>
             </span>
             <span className="visually-hidden">
-              {room.kind === 'private' ? ', private' : room.kind === 'direct' ? `, direct${online === undefined ? '' : online ? ', online' : ', offline'}` : ''}
+              {room.kind === 'private' ? t('list.private') : room.kind === 'direct' ? t(online === undefined ? 'list.direct' : online ? 'list.directOnline' : 'list.directOffline') : ''}
             </span>
             {room.last && (
               <time className="room-time" dateTime={room.last.at}>
@@ -53,7 +54,7 @@ export const RoomItem = memo(function RoomItem({ room, open, now }: { room: Room
           <span className="room-line">
             <span className="room-preview">
               {typing ? (
-                <em>{room.kind === 'direct' ? 'typing…' : `${typist} is typing…`}</em>
+                <em>{room.kind === 'direct' ? t('list.typing') : t('typing.one', { a: typist })}</em>
               ) : room.last ? (
                 <>
                   {author && (
@@ -64,19 +65,19 @@ export const RoomItem = memo(function RoomItem({ room, open, now }: { room: Room
                   <bdi>{plainLine(room.last.text, 90)}</bdi>
                 </>
               ) : (
-                <bdi>{room.topic || 'No messages yet'}</bdi>
+                <bdi>{room.topic || t('list.noMessages')}</bdi>
               )}
             </span>
             {failed && (
-              <span className="room-failed" title="A message was not sent">
+              <span className="room-failed" title={t('list.failed')}>
                 <CircleAlert size={16} aria-hidden />
-                <span className="visually-hidden">a message was not sent</span>
+                <span className="visually-hidden">{t('list.failed')}</span>
               </span>
             )}
             {unread > 0 && (
               <span className="badge">
-                {unread > 99 ? '99+' : unread}
-                <span className="visually-hidden"> unread</span>
+                {unread > 99 ? `${formatNumber(99)}+` : formatNumber(unread)}
+                <span className="visually-hidden">{t('list.unread')}</span>
               </span>
             )}
           </span>

@@ -1,4 +1,5 @@
 import { useEffect, useState } from 'react'
+import { t } from '../../i18n'
 import { openRoom, roomInAddress, showRoom } from '../../store/actions'
 import { atLeast, sortedRooms, totalUnread } from '../../store/select'
 import { useApp, useChat } from '../../store/store'
@@ -31,14 +32,14 @@ export function Shell() {
     window.addEventListener('keydown', keys)
     return () => {
       window.removeEventListener('keydown', keys)
-      closeDialog() // not to be there for whoever logs in next
+      if (useApp.getState().screen !== 'chat') closeDialog() // not to be there for whoever logs in next
     }
   }, [])
   const open = room !== null && known
   return (
     <div className={`shell${open ? ' in-room' : ''}${members && open ? ' with-members' : ''}${away ? ' away' : ''}`}>
       <Sidebar />
-      <main className="main" aria-label={open ? undefined : 'Room'}>
+      <main className="main" aria-label={open ? undefined : t('room.label')}>
         <ConnectionBar />
         {open ? <Room key={room} id={room} members={members} onMembers={() => setMembers(!members)} /> : <NoRoom gone={room !== null} />}
       </main>
@@ -52,11 +53,11 @@ function NoRoom({ gone }: { gone: boolean }) {
   const member = useChat((s) => atLeast(s.me, 'member'))
   return (
     <div className="empty">
-      <h2>{gone ? 'This room is not here' : 'Choose a room'}</h2>
-      <p>{gone ? 'You are not in it, or it does not exist. Somebody who is in it can add you.' : 'Pick one from the list, or press Ctrl K to jump to one.'}</p>
+      <h2>{gone ? t('room.gone') : t('room.choose')}</h2>
+      <p>{gone ? t('room.goneText') : t('room.chooseText', { keys: `${t('keys.ctrl')} K` })}</p>
       {member && (
         <button className="button" onClick={() => openDialog({ kind: 'browse' })}>
-          Browse public rooms
+          {t('list.browse')}
         </button>
       )}
     </div>

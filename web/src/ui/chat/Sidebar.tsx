@@ -1,5 +1,6 @@
 import { CircleAlert, Compass, Plus, Search, Users } from 'lucide-react'
 import { useMemo } from 'react'
+import { t } from '../../i18n'
 import { openDirect } from '../../store/actions'
 import { explain } from '../../protocol/error'
 import { atLeast, presence, sortedPeople, sortedRooms } from '../../store/select'
@@ -23,7 +24,7 @@ export function Sidebar() {
   const member = useChat((s) => atLeast(s.me, 'member'))
   const unsent = useUnsent().length
   return (
-    <nav className="sidebar" aria-label="Rooms and people">
+    <nav className="sidebar" aria-label={t('list.label')}>
       <header className="sidebar-head">
         <Mark size={26} />
         <span className="sidebar-name">{name}</span>
@@ -31,27 +32,27 @@ export function Sidebar() {
           <Menu
             align="end"
             trigger={
-              <button className="icon-button" aria-label="New room">
+              <button className="icon-button" aria-label={t('list.new')}>
                 <Plus size={18} />
               </button>
             }
           >
             <MenuItem icon={<Plus size={16} />} onSelect={() => openDialog({ kind: 'create-room' })}>
-              Create a room
+              {t('list.create')}
             </MenuItem>
             <MenuItem icon={<Compass size={16} />} onSelect={() => openDialog({ kind: 'browse' })}>
-              Browse public rooms
+              {t('list.browse')}
             </MenuItem>
             <MenuItem icon={<Users size={16} />} onSelect={() => openDialog({ kind: 'people' })}>
-              Message a person
+              {t('list.message')}
             </MenuItem>
           </Menu>
         )}
       </header>
       <button className="jump" onClick={() => openDialog({ kind: 'switcher' })} aria-keyshortcuts="Control+K Meta+K">
         <Search size={15} aria-hidden />
-        <span>Jump to…</span>
-        <kbd>{mac ? '⌘K' : 'Ctrl K'}</kbd>
+        <span>{t('list.jump')}</span>
+        <kbd>{mac ? '⌘K' : `${t('keys.ctrl')} K`}</kbd>
       </button>
       <div className="sidebar-lists" onKeyDown={arrowKeys}>
         <Rooms />
@@ -60,7 +61,7 @@ export function Sidebar() {
       {unsent > 0 && (
         <button className="unsent-note" onClick={() => openDialog({ kind: 'unsent' })}>
           <CircleAlert size={16} aria-hidden />
-          {unsent === 1 ? 'A message was not sent' : `${unsent} messages were not sent`}
+          {t('list.unsent', { count: unsent })}
         </button>
       )}
       <AccountMenu />
@@ -77,19 +78,19 @@ function Rooms() {
     <>
       <section aria-labelledby="rooms-title">
         <h2 id="rooms-title" className="list-title">
-          Rooms
+          {t('list.rooms')}
         </h2>
         <ul>
           {rooms.map((r) => (
             <RoomItem key={r.id} room={r} open={r.id === open} now={now} />
           ))}
         </ul>
-        {rooms.length === 0 && <p className="list-empty">You are in no room yet.</p>}
+        {rooms.length === 0 && <p className="list-empty">{t('list.noRooms')}</p>}
       </section>
       {directs.length > 0 && (
         <section aria-labelledby="directs-title">
           <h2 id="directs-title" className="list-title">
-            Direct messages
+            {t('list.directs')}
           </h2>
           <ul>
             {directs.map((r) => (
@@ -112,22 +113,24 @@ function People() {
   return (
     <section aria-labelledby="people-title">
       <h2 id="people-title" className="list-title">
-        People
+        {t('list.people')}
       </h2>
       <ul>
         {people.slice(0, shownPeople).map((u) => (
           <li key={u.id}>
             <button className="person-item" data-nav onClick={() => openDirect(u.id).catch((err: unknown) => toast(explain(err)))}>
               <Avatar id={u.id} name={u.name} size="small" online={presence(chat, u.id)} />
-              <span className="person-name">{u.name}</span>
-              <span className="visually-hidden">{chat.online[u.id] ? 'online' : 'offline'}</span>
+              <span className="person-name">
+                <bdi>{u.name}</bdi>
+              </span>
+              <span className="visually-hidden">{t(chat.online[u.id] ? 'app.onlineInside' : 'app.offlineInside')}</span>
             </button>
           </li>
         ))}
       </ul>
       {people.length > shownPeople && (
         <button className="link list-more" onClick={() => openDialog({ kind: 'people' })}>
-          All {people.length} people
+          {t('list.allPeople', { count: people.length })}
         </button>
       )}
     </section>

@@ -1,4 +1,5 @@
 import { useEffect, useMemo, useState } from 'react'
+import { t } from '../../i18n'
 import { addMember, loadMembers } from '../../store/actions'
 import { titleOf } from '../../store/select'
 import { toast, useChat } from '../../store/store'
@@ -19,21 +20,21 @@ export function AddPeople({ room, onClose }: { room: string; onClose: () => void
       await addMember(room, user)
       setUsers((left) => left.filter((u) => u !== user))
     }
-    toast(users.length === 1 ? 'Added.' : `${users.length} people added.`)
+    toast(t('add.done', { count: users.length }))
     onClose()
   })
   return (
-    <Dialog title={`Add people to ${title}`} onClose={onClose}>
+    <Dialog title={t('add.title', { room: title })} onClose={onClose}>
       <form onSubmit={submit}>
-        <PeoplePicker label="People" chosen={users} onChange={setUsers} except={inside} most={50} />
-        <p className="field-hint">They will see everything that was written here before.</p>
+        <PeoplePicker label={t('people.label')} chosen={users} onChange={setUsers} except={inside} most={50} />
+        <p className="field-hint">{t('add.hint')}</p>
         <Fault text={elsewhere()} />
         <div className="dialog-actions">
           <button type="button" className="button" onClick={onClose}>
-            Cancel
+            {t('app.cancel')}
           </button>
           <button className="button primary" disabled={busy || users.length === 0}>
-            Add
+            {t('add.add')}
           </button>
         </div>
       </form>

@@ -1,5 +1,6 @@
 import { Hash } from 'lucide-react'
 import { useEffect, useState } from 'react'
+import { t } from '../../i18n'
 import { explain } from '../../protocol/error'
 import type { Room, RoomPage } from '../../protocol/types'
 import { call, joinRoom, openRoom } from '../../store/actions'
@@ -32,8 +33,8 @@ export function Browse({ onClose }: { onClose: () => void }) {
     .filter((r) => fit(`${r.name} ${r.topic ?? ''}`, typed) > (typed ? 1 : 0))
     .sort((a, b) => Number(!!mine[a.id]) - Number(!!mine[b.id]) || (a.name ?? '').localeCompare(b.name ?? ''))
   return (
-    <Dialog title="Public rooms" onClose={onClose} wide>
-      <input className="search" type="search" placeholder="Filter by name or topic" aria-label="Filter rooms" autoFocus value={typed} onChange={(e) => setTyped(e.target.value)} />
+    <Dialog title={t('browse.title')} onClose={onClose} wide>
+      <input className="search" type="search" placeholder={t('browse.filter')} aria-label={t('browse.filterLabel')} autoFocus value={typed} onChange={(e) => setTyped(e.target.value)} />
       <div role="alert">{fault && <p className="fault">{fault}</p>}</div>
       <ul className="browse" onKeyDown={arrowKeys}>
         {found.map((r) => (
@@ -45,18 +46,18 @@ export function Browse({ onClose }: { onClose: () => void }) {
               <b dir="auto">{r.name}</b>
               <small dir="auto">{r.topic}</small>
             </span>
-            <button className={mine[r.id] ? 'button' : 'button primary'} data-nav onClick={() => void go(r)} aria-label={`${mine[r.id] ? 'Open' : 'Join'} ${r.name}`}>
-              {mine[r.id] ? 'Open' : 'Join'}
+            <button className={mine[r.id] ? 'button' : 'button primary'} data-nav onClick={() => void go(r)} aria-label={t(mine[r.id] ? 'browse.openRoom' : 'browse.joinRoom', { room: r.name ?? '' })}>
+              {mine[r.id] ? t('browse.open') : t('browse.join')}
             </button>
           </li>
         ))}
       </ul>
-      {rooms === null && !fault && <p className="list-empty">Loading…</p>}
+      {rooms === null && !fault && <p className="list-empty">{t('app.loading')}</p>}
       {rooms !== null && found.length === 0 && (
         <p className="list-empty">
-          {typed ? 'No room fits.' : 'There is no public room yet.'}{' '}
+          {typed ? t('browse.nothing') : t('browse.none')}{' '}
           <button className="link" onClick={() => openDialog({ kind: 'create-room' })}>
-            Create one
+            {t('browse.create')}
           </button>
         </p>
       )}

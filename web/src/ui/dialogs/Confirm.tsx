@@ -1,3 +1,4 @@
+import { t } from '../../i18n'
 import { Dialog } from '../kit/Dialog'
 import { Fault, useSubmit } from '../kit/Form'
 
@@ -23,7 +24,7 @@ export function Confirm({ title, text, action, danger, run, onClose }: Props) {
         <Fault text={elsewhere()} />
         <div className="dialog-actions">
           <button type="button" className="button" onClick={onClose}>
-            Cancel
+            {t('app.cancel')}
           </button>
           <button className={danger ? 'button danger' : 'button primary'} disabled={busy} autoFocus>
             {action}

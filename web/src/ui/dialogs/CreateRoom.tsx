@@ -1,5 +1,6 @@
 import { Hash, Lock } from 'lucide-react'
 import { useState } from 'react'
+import { type Key, t } from '../../i18n'
 import type { RoomKind } from '../../protocol/types'
 import { createRoom, openRoom } from '../../store/actions'
 import { useChat } from '../../store/store'
@@ -7,9 +8,9 @@ import { Dialog } from '../kit/Dialog'
 import { Fault, Field, useSubmit } from '../kit/Form'
 import { PeoplePicker } from './PeoplePicker'
 
-const kinds: { value: RoomKind; label: string; hint: string; icon: typeof Hash }[] = [
-  { value: 'public', label: 'Public', hint: 'Everyone on this server can find and join it.', icon: Hash },
-  { value: 'private', label: 'Private', hint: 'Only people who are added know of it.', icon: Lock },
+const kinds: { value: RoomKind; label: Key; hint: Key; icon: typeof Hash }[] = [
+  { value: 'public', label: 'create.public', hint: 'create.publicHint', icon: Hash },
+  { value: 'private', label: 'create.private', hint: 'create.privateHint', icon: Lock },
 ]
 
 export function CreateRoom({ onClose }: { onClose: () => void }) {
@@ -24,31 +25,31 @@ export function CreateRoom({ onClose }: { onClose: () => void }) {
     openRoom(room.id)
   })
   return (
-    <Dialog title="Create a room" onClose={onClose}>
+    <Dialog title={t('create.title')} onClose={onClose}>
       <form onSubmit={submit}>
-        <Field label="Name" value={name} maxLength={limits.name} required autoFocus onChange={(e) => setName(e.target.value)} error={at('name')} />
-        <Field label="Topic" value={topic} maxLength={limits.topic} onChange={(e) => setTopic(e.target.value)} error={at('topic')} hint="What it is about. It can stay empty." />
+        <Field label={t('create.name')} value={name} maxLength={limits.name} required autoFocus onChange={(e) => setName(e.target.value)} error={at('name')} />
+        <Field label={t('create.topic')} value={topic} maxLength={limits.topic} onChange={(e) => setTopic(e.target.value)} error={at('topic')} hint={t('create.topicHint')} />
         <fieldset className="choices">
-          <legend>Who may come in</legend>
+          <legend>{t('create.who')}</legend>
           {kinds.map(({ value, label, hint, icon: Icon }) => (
             <label key={value} className="choice">
               <input type="radio" name="kind" value={value} checked={kind === value} onChange={() => setKind(value)} />
               <Icon size={17} aria-hidden />
               <span>
-                <b>{label}</b>
-                <small>{hint}</small>
+                <b>{t(label)}</b>
+                <small>{t(hint)}</small>
               </span>
             </label>
           ))}
         </fieldset>
-        <PeoplePicker label="Add people" chosen={users} onChange={setUsers} most={50} />
+        <PeoplePicker label={t('room.addPeople')} chosen={users} onChange={setUsers} most={50} />
         <Fault text={elsewhere('name', 'topic')} />
         <div className="dialog-actions">
           <button type="button" className="button" onClick={onClose}>
-            Cancel
+            {t('app.cancel')}
           </button>
           <button className="button primary" disabled={busy || name.trim() === ''}>
-            Create room
+            {t('create.create')}
           </button>
         </div>
       </form>

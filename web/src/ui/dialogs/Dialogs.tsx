@@ -5,6 +5,7 @@ import { CreateRoom } from './CreateRoom'
 import { Invites } from './Invites'
 import { Keys } from './Keys'
 import { Password } from './Password'
+import { Preferences } from './Preferences'
 import { Sessions } from './Sessions'
 import { Settings } from './Settings'
 import { Switcher } from './Switcher'
@@ -34,6 +35,8 @@ export function Dialogs() {
       return <Sessions onClose={closeDialog} />
     case 'password':
       return <Password onClose={closeDialog} />
+    case 'preferences':
+      return <Preferences onClose={closeDialog} />
     case 'keys':
       return <Keys onClose={closeDialog} />
     case 'unsent':

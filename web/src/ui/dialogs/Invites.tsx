@@ -1,5 +1,6 @@
 import { Check, Copy } from 'lucide-react'
 import { useEffect, useRef, useState } from 'react'
+import { type Key, t } from '../../i18n'
 import { explain } from '../../protocol/error'
 import type { Invite, ServerRole } from '../../protocol/types'
 import { call } from '../../store/actions'
@@ -9,16 +10,16 @@ import { Dialog } from '../kit/Dialog'
 import { Fault, useSubmit } from '../kit/Form'
 import { dateWithYear } from '../kit/time'
 
-const all: { value: ServerRole; label: string }[] = [
-  { value: 'member', label: 'Member' },
-  { value: 'guest', label: 'Guest: only rooms they are added to' },
-  { value: 'admin', label: 'Admin: people, invites, public rooms' },
-  { value: 'owner', label: 'Owner: everything' },
+const all: { value: ServerRole; label: Key }[] = [
+  { value: 'member', label: 'invites.member' },
+  { value: 'guest', label: 'invites.guest' },
+  { value: 'admin', label: 'invites.admin' },
+  { value: 'owner', label: 'invites.owner' },
 ]
-const lives = [
-  { hours: 24, label: 'A day' },
-  { hours: 168, label: 'A week' },
-  { hours: 720, label: '30 days' },
+const lives: { hours: number; label: Key }[] = [
+  { hours: 24, label: 'invites.day' },
+  { hours: 168, label: 'invites.week' },
+  { hours: 720, label: 'invites.month' },
 ]
 
 /** Makes links with which people sign up. */
@@ -40,26 +41,26 @@ export function Invites({ onClose }: { onClose: () => void }) {
   const withdraw = (id: string) =>
     call('invite.delete', { invite: id }).then(refresh, (err: unknown) => setFault(explain(err)))
   return (
-    <Dialog title="Invite people" onClose={onClose}>
+    <Dialog title={t('account.invite')} onClose={onClose}>
       <form onSubmit={submit}>
-        <p className="dialog-text">A link lets one person sign up.</p>
+        <p className="dialog-text">{t('invites.text')}</p>
         <div className="pair">
           <label className="field">
-            <span>As</span>
+            <span>{t('invites.as')}</span>
             <select value={role} onChange={(e) => setRole(e.target.value as ServerRole)}>
               {all.filter((r) => r.value !== 'owner' || me.role === 'owner').map((r) => (
                 <option key={r.value} value={r.value}>
-                  {r.label}
+                  {t(r.label)}
                 </option>
               ))}
             </select>
           </label>
           <label className="field">
-            <span>Valid for</span>
+            <span>{t('invites.valid')}</span>
             <select value={hours} onChange={(e) => setHours(Number(e.target.value))}>
               {lives.map((l) => (
                 <option key={l.hours} value={l.hours}>
-                  {l.label}
+                  {t(l.label)}
                 </option>
               ))}
             </select>
@@ -67,25 +68,25 @@ export function Invites({ onClose }: { onClose: () => void }) {
         </div>
         <Fault text={elsewhere()} />
         <button className="button primary full" disabled={busy}>
-          Create a link
+          {t('invites.create')}
         </button>
       </form>
       {link && <CopyLink link={link} />}
       <div role="alert">{fault && <p className="fault">{fault}</p>}</div>
       {open.length > 0 && (
         <>
-          <h3 className="list-title">Open invites</h3>
+          <h3 className="list-title">{t('invites.open')}</h3>
           <ul className="lines">
             {open.map((i) => (
               <li key={i.id}>
                 <span className="lines-text">
-                  <b>{i.role[0]!.toUpperCase() + i.role.slice(1)}</b>
+                  <b>{t(`role.${i.role}`)}</b>
                   <small>
-                    by {i.created_by === me.id ? 'you' : nameOf(chat, i.created_by ?? '')}, until {dateWithYear(i.expires_at)}
+                    {t(i.created_by === me.id ? 'invites.byYou' : 'invites.by', { name: nameOf(chat, i.created_by ?? ''), date: dateWithYear(i.expires_at) })}
                   </small>
                 </span>
                 <button className="button" onClick={() => void withdraw(i.id)}>
-                  Withdraw
+                  {t('invites.withdraw')}
                 </button>
               </li>
             ))}
@@ -110,12 +111,12 @@ function CopyLink({ link }: { link: string }) {
   }
   return (
     <div className="copy-link">
-      <input ref={input} readOnly value={link} aria-label="Invite link" onFocus={(e) => e.target.select()} />
-      <button type="button" className="button" onClick={copy} aria-label="Copy the link">
+      <input ref={input} readOnly value={link} aria-label={t('invites.link')} onFocus={(e) => e.target.select()} />
+      <button type="button" className="button" onClick={copy} aria-label={t('invites.copy')}>
         {copied ? <Check size={16} aria-hidden /> : <Copy size={16} aria-hidden />}
-        {copied ? 'Copied' : 'Copy'}
+        {copied ? t('app.copied') : t('app.copy')}
       </button>
-      <p className="field-hint">It is shown only this once.</p>
+      <p className="field-hint">{t('invites.once')}</p>
     </div>
   )
 }

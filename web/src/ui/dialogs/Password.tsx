@@ -1,4 +1,5 @@
 import { useState } from 'react'
+import { t } from '../../i18n'
 import { changePassword } from '../../store/actions'
 import { toast, useChat } from '../../store/store'
 import { Dialog } from '../kit/Dialog'
@@ -12,23 +13,23 @@ export function Password({ onClose }: { onClose: () => void }) {
   const { busy, submit, at, elsewhere } = useSubmit(async () => {
     await changePassword(old, next)
     onClose()
-    toast('Your password is changed. Everywhere else you are logged out.')
+    toast(t('password.done'))
   })
   return (
-    <Dialog title="Change password" onClose={onClose}>
+    <Dialog title={t('account.password')} onClose={onClose}>
       <form onSubmit={submit}>
         <input type="text" className="visually-hidden" autoComplete="username" value={me.name} readOnly tabIndex={-1} aria-hidden="true" />
-        <Field label="Password until now" type="password" autoComplete="current-password" required autoFocus value={old}
+        <Field label={t('password.old')} type="password" autoComplete="current-password" required autoFocus value={old}
           onChange={(e) => setOld(e.target.value)} error={at('old')} />
-        <Field label="New password" type="password" autoComplete="new-password" required value={next} onChange={(e) => setNext(e.target.value)}
-          error={at('new') ?? at('password')} hint={`At least ${limits.password_min} characters. All your other sessions end.`} />
+        <Field label={t('password.new')} type="password" autoComplete="new-password" required value={next} onChange={(e) => setNext(e.target.value)}
+          error={at('new') ?? at('password')} hint={t('password.hint', { count: limits.password_min })} />
         <Fault text={elsewhere('old', 'new', 'password')} />
         <div className="dialog-actions">
           <button type="button" className="button" onClick={onClose}>
-            Cancel
+            {t('app.cancel')}
           </button>
           <button className="button primary" disabled={busy || !old || Array.from(next).length < limits.password_min}>
-            Change password
+            {t('account.password')}
           </button>
         </div>
       </form>

@@ -1,5 +1,6 @@
 import { X } from 'lucide-react'
 import { type KeyboardEvent, useEffect, useId, useMemo, useRef, useState } from 'react'
+import { t } from '../../i18n'
 import { fit, nameOf, presence, sortedPeople } from '../../store/select'
 import { useChat } from '../../store/store'
 import { Avatar } from '../kit/Avatar'
@@ -65,7 +66,7 @@ export function PeoplePicker({ label, chosen, onChange, except, most }: Props) {
         {chosen.map((u) => (
           <span key={u} className="chip">
             {nameOf(chat, u)}
-            <button type="button" aria-label={`Remove ${nameOf(chat, u)}`} onClick={() => onChange(chosen.filter((c) => c !== u))}>
+            <button type="button" aria-label={t('people.remove', { name: nameOf(chat, u) })} onClick={() => onChange(chosen.filter((c) => c !== u))}>
               <X size={13} />
             </button>
           </span>
@@ -78,7 +79,7 @@ export function PeoplePicker({ label, chosen, onChange, except, most }: Props) {
           aria-activedescendant={open && found[at] ? `${id}-${found[at].id}` : undefined}
           aria-autocomplete="list"
           autoComplete="off"
-          placeholder={chosen.length ? '' : 'Type a name'}
+          placeholder={chosen.length ? '' : t('people.type')}
           value={typed}
           disabled={full}
           onChange={(e) => (setTyped(e.target.value), setAt(0), setOpen(true))}

@@ -1,4 +1,5 @@
 import { useEffect, useState } from 'react'
+import { t } from '../../i18n'
 import { explain } from '../../protocol/error'
 import type { Session } from '../../protocol/types'
 import { call, follow } from '../../store/actions'
@@ -8,12 +9,12 @@ import { ago } from '../kit/time'
 
 /** A browser's self-description in a few words. */
 export function deviceName(agent: string | undefined): string {
-  if (!agent) return 'Unknown program'
+  if (!agent) return t('sessions.unknown')
   const find = (table: [RegExp, string][]) => table.find(([re]) => re.test(agent))?.[1]
   const browser = find([[/Edg\//, 'Edge'], [/OPR\//, 'Opera'], [/Firefox\//, 'Firefox'], [/Chrom(e|ium)\//, 'Chrome'], [/Safari\//, 'Safari']])
   const system = find([[/iPhone|iPad/, 'iOS'], [/Android/, 'Android'], [/Windows/, 'Windows'], [/Mac OS X/, 'macOS'], [/CrOS/, 'ChromeOS'], [/Linux/, 'Linux']])
   if (!browser) return agent.split(/[\s/]/)[0]!.slice(0, 40)
-  return system ? `${browser} on ${system}` : browser
+  return system ? t('sessions.device', { browser, system }) : browser
 }
 
 /** Where one is logged in. */
@@ -28,25 +29,26 @@ export function Sessions({ onClose }: { onClose: () => void }) {
   }, [])
   const revoke = (session: string) => call('session.revoke', { session }).then(refresh, (err: unknown) => setFault(explain(err)))
   return (
-    <Dialog title="Sessions" onClose={onClose} wide>
-      <p className="dialog-text">Where you are logged in. End what you do not know, and change your password then.</p>
+    <Dialog title={t('account.sessions')} onClose={onClose} wide>
+      <p className="dialog-text">{t('sessions.text')}</p>
       <div role="alert">{fault && <p className="fault">{fault}</p>}</div>
-      {sessions === null && !fault && <p className="list-empty">Loading…</p>}
+      {sessions === null && !fault && <p className="list-empty">{t('app.loading')}</p>}
       <ul className="lines">
         {sessions?.map((s) => (
           <li key={s.id}>
             <span className="lines-text">
               <b>{deviceName(s.agent)}</b>
               <small>
-                {s.current ? 'This one' : `Used ${ago(s.seen_at, now)}`}
-                {s.addr && `, from ${s.addr}`}
+                {s.current
+                  ? t(s.addr ? 'sessions.thisFrom' : 'sessions.this', { address: s.addr ?? '' })
+                  : t(s.addr ? 'sessions.usedFrom' : 'sessions.used', { ago: ago(s.seen_at, now), address: s.addr ?? '' })}
               </small>
             </span>
             {s.current ? (
-              <span className="tag">Current</span>
+              <span className="tag">{t('sessions.current')}</span>
             ) : (
               <button className="button" onClick={() => void revoke(s.id)}>
-                End
+                {t('sessions.end')}
               </button>
             )}
           </li>

@@ -1,4 +1,5 @@
 import { useState } from 'react'
+import { t } from '../../i18n'
 import { updateRoom } from '../../store/actions'
 import { useChat } from '../../store/store'
 import { Dialog } from '../kit/Dialog'
@@ -14,17 +15,17 @@ export function Settings({ room, onClose }: { room: string; onClose: () => void 
     onClose()
   })
   return (
-    <Dialog title="Name and topic" onClose={onClose}>
+    <Dialog title={t('room.nameAndTopic')} onClose={onClose}>
       <form onSubmit={submit}>
-        <Field label="Name" value={name} maxLength={limits.name} required autoFocus onChange={(e) => setName(e.target.value)} error={at('name')} />
-        <Field label="Topic" value={topic} maxLength={limits.topic} onChange={(e) => setTopic(e.target.value)} error={at('topic')} hint="What it is about. It can stay empty." />
+        <Field label={t('create.name')} value={name} maxLength={limits.name} required autoFocus onChange={(e) => setName(e.target.value)} error={at('name')} />
+        <Field label={t('create.topic')} value={topic} maxLength={limits.topic} onChange={(e) => setTopic(e.target.value)} error={at('topic')} hint={t('create.topicHint')} />
         <Fault text={elsewhere('name', 'topic')} />
         <div className="dialog-actions">
           <button type="button" className="button" onClick={onClose}>
-            Cancel
+            {t('app.cancel')}
           </button>
           <button className="button primary" disabled={busy || name.trim() === ''}>
-            Save
+            {t('app.save')}
           </button>
         </div>
       </form>

@@ -1,5 +1,6 @@
 import { Hash, Lock } from 'lucide-react'
 import { type KeyboardEvent, useEffect, useId, useMemo, useRef, useState } from 'react'
+import { formatNumber, t } from '../../i18n'
 import { explain } from '../../protocol/error'
 import { openDirect, openRoom } from '../../store/actions'
 import { fit, otherOf, presence, sortedPeople, titleOf } from '../../store/select'
@@ -42,18 +43,18 @@ export function Switcher({ onClose, peopleOnly = false }: { onClose: () => void;
   const found = useMemo(
     () =>
       targets(chat, peopleOnly)
-        .map((t) => ({ t, score: fit(t.title, typed) }))
+        .map((to) => ({ to, score: fit(to.title, typed) }))
         .filter((f) => f.score > 0)
-        .sort((a, b) => b.score - a.score || Math.sign(b.t.unread) - Math.sign(a.t.unread) || (a.t.recent < b.t.recent ? 1 : -1))
+        .sort((a, b) => b.score - a.score || Math.sign(b.to.unread) - Math.sign(a.to.unread) || (a.to.recent < b.to.recent ? 1 : -1))
         .slice(0, peopleOnly ? 200 : 40)
-        .map((f) => f.t),
+        .map((f) => f.to),
     [chat, typed, peopleOnly],
   )
   useEffect(() => void list.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: 'nearest' }), [at])
-  const go = (t: Target | undefined) => {
-    if (!t) return
+  const go = (to: Target | undefined) => {
+    if (!to) return
     onClose()
-    t.go()
+    to.go()
   }
   const keys = (e: KeyboardEvent) => {
     if (e.key === 'ArrowDown') setAt((at + 1) % Math.max(1, found.length))
@@ -62,7 +63,7 @@ export function Switcher({ onClose, peopleOnly = false }: { onClose: () => void;
     else return
     e.preventDefault()
   }
-  const title = peopleOnly ? 'Message a person' : 'Jump to a room or person'
+  const title = peopleOnly ? t('switcher.people') : t('switcher.title')
   return (
     <Dialog title={title} onClose={onClose} bare>
       <input
@@ -72,7 +73,7 @@ export function Switcher({ onClose, peopleOnly = false }: { onClose: () => void;
         aria-controls={`${id}-list`}
         aria-activedescendant={found[at] ? `${id}-${found[at].key}` : undefined}
         aria-label={title}
-        placeholder={`${title}…`}
+        placeholder={peopleOnly ? t('switcher.peoplePlaceholder') : t('switcher.placeholder')}
         autoComplete="off"
         spellCheck={false}
         autoFocus
@@ -81,25 +82,25 @@ export function Switcher({ onClose, peopleOnly = false }: { onClose: () => void;
         onKeyDown={keys}
       />
       <ul ref={list} id={`${id}-list`} role="listbox" aria-label={title} className="switcher-list">
-        {found.map((t, i) => (
-          <li key={t.key} id={`${id}-${t.key}`} role="option" aria-selected={i === at} onClick={() => go(t)} onMouseMove={() => setAt(i)}>
-            {t.kind === 'public' || t.kind === 'private' ? (
+        {found.map((to, i) => (
+          <li key={to.key} id={`${id}-${to.key}`} role="option" aria-selected={i === at} onClick={() => go(to)} onMouseMove={() => setAt(i)}>
+            {to.kind === 'public' || to.kind === 'private' ? (
               <span className="room-sign small" aria-hidden="true">
-                {t.kind === 'private' ? <Lock size={14} /> : <Hash size={15} />}
+                {to.kind === 'private' ? <Lock size={14} /> : <Hash size={15} />}
               </span>
             ) : (
-              <Avatar id={t.user} name={t.title} size="small" online={presence(chat, t.user)} />
+              <Avatar id={to.user} name={to.title} size="small" online={presence(chat, to.user)} />
             )}
             <span className="switcher-title">
-              <bdi>{t.title}</bdi>
+              <bdi>{to.title}</bdi>
             </span>
-            {t.unread > 0 && <span className="badge">{t.unread > 99 ? '99+' : t.unread}</span>}
+            {to.unread > 0 && <span className="badge">{to.unread > 99 ? `${formatNumber(99)}+` : formatNumber(to.unread)}</span>}
           </li>
         ))}
       </ul>
-      {found.length === 0 && <p className="list-empty">Nothing fits.</p>}
+      {found.length === 0 && <p className="list-empty">{t('switcher.nothing')}</p>}
       <p className="switcher-foot" aria-hidden="true">
-        <kbd>↑</kbd> <kbd>↓</kbd> choose <kbd>Enter</kbd> open <kbd>Esc</kbd> close
+        <kbd>↑</kbd> <kbd>↓</kbd> {t('switcher.choose')} <kbd>{t('keys.enter')}</kbd> {t('switcher.open')} <kbd>{t('keys.esc')}</kbd> {t('switcher.close')}
       </p>
     </Dialog>
   )

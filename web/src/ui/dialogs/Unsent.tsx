@@ -1,4 +1,5 @@
 import { useMemo } from 'react'
+import { t } from '../../i18n'
 import { discard } from '../../store/actions'
 import { toast, useApp, useChat } from '../../store/store'
 import { Dialog } from '../kit/Dialog'
@@ -13,10 +14,10 @@ export function useUnsent() {
 export function Unsent({ onClose }: { onClose: () => void }) {
   const items = useUnsent()
   const copy = (text: string) =>
-    navigator.clipboard ? navigator.clipboard.writeText(text).then(() => toast('Copied.'), () => toast('Copying is not possible here.')) : toast('Copying is not possible here.')
+    navigator.clipboard ? navigator.clipboard.writeText(text).then(() => toast(t('unsent.copied')), () => toast(t('unsent.impossible'))) : toast(t('unsent.impossible'))
   return (
-    <Dialog title="Not sent" onClose={onClose} wide>
-      <p className="dialog-text">You wrote these in rooms that you are no longer in. They can be copied to another place.</p>
+    <Dialog title={t('unsent.title')} onClose={onClose} wide>
+      <p className="dialog-text">{t('unsent.text')}</p>
       <ul className="lines">
         {items.map((i) => (
           <li key={i.client_id}>
@@ -25,15 +26,15 @@ export function Unsent({ onClose }: { onClose: () => void }) {
               <small>{i.error}</small>
             </span>
             <button className="button" onClick={() => void copy(i.text)}>
-              Copy
+              {t('app.copy')}
             </button>
             <button className="button" onClick={() => discard(i.client_id)}>
-              Discard
+              {t('app.discard')}
             </button>
           </li>
         ))}
       </ul>
-      {items.length === 0 && <p className="list-empty">Nothing is left here.</p>}
+      {items.length === 0 && <p className="list-empty">{t('unsent.nothing')}</p>}
     </Dialog>
   )
 }

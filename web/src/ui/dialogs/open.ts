@@ -11,6 +11,7 @@ export type Open =
   | { kind: 'invites' }
   | { kind: 'sessions' }
   | { kind: 'password' }
+  | { kind: 'preferences' }
   | { kind: 'keys' }
   | { kind: 'unsent' }
   | { kind: 'confirm'; title: string; text: string; action: string; danger?: boolean; run: () => Promise<void> }

@@ -1,5 +1,6 @@
 import { X } from 'lucide-react'
 import { type ReactNode, useEffect, useId, useRef } from 'react'
+import { t } from '../../i18n'
 
 interface Props {
   title: string
@@ -44,7 +45,7 @@ export function Dialog({ title, onClose, children, wide, bare }: Props) {
         <header className={bare ? 'visually-hidden' : 'dialog-head'}>
           <h2 id={titleID}>{title}</h2>
           {!bare && (
-            <button type="button" className="icon-button" onClick={onClose} aria-label="Close">
+            <button type="button" className="icon-button" onClick={onClose} aria-label={t('app.close')}>
               <X size={18} />
             </button>
           )}

@@ -31,7 +31,7 @@ describe('how long ago', () => {
     [0, 'just now'],
     [5 * 60, 'just now'],
     [20 * 60, '20 minutes ago'],
-    [70 * 60, 'an hour ago'],
+    [70 * 60, '1 hour ago'],
     [5 * 3600, '5 hours ago'],
     [72 * 3600, '3 days ago'],
   ])('%i s is %s', (s, want) => expect(ago(new Date(now - s * 1000).toISOString(), now)).toBe(want))

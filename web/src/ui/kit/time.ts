@@ -1,46 +1,58 @@
-const clock = new Intl.DateTimeFormat(undefined, { hour: 'numeric', minute: '2-digit' })
-const weekday = new Intl.DateTimeFormat(undefined, { weekday: 'long' })
-const dayMonth = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric', month: 'long' })
-const withYear = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'long', year: 'numeric' })
-const short = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' })
-const numeric = new Intl.DateTimeFormat(undefined, { day: '2-digit', month: '2-digit', year: '2-digit' })
-const shortDay = new Intl.DateTimeFormat(undefined, { weekday: 'short' })
-const full = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'medium' })
+import { locale, t } from '../../i18n'
+
+/** Formats by the page's language: made when first needed, for making them is slow. */
+function format(options: Intl.DateTimeFormatOptions): (date: Date) => string {
+  const made = new Map<string, Intl.DateTimeFormat>()
+  return (date) => {
+    const l = locale()
+    let f = made.get(l)
+    if (!f) made.set(l, (f = new Intl.DateTimeFormat(l, options)))
+    return f.format(date)
+  }
+}
+const clock = format({ hour: 'numeric', minute: '2-digit' })
+const weekday = format({ weekday: 'long' })
+const dayMonth = format({ weekday: 'long', day: 'numeric', month: 'long' })
+const withYear = format({ day: 'numeric', month: 'long', year: 'numeric' })
+const short = format({ day: 'numeric', month: 'short' })
+const numeric = format({ day: '2-digit', month: '2-digit', year: '2-digit' })
+const shortDay = format({ weekday: 'short' })
+const full = format({ dateStyle: 'full', timeStyle: 'medium' })
 
 /** A number that is the same for all moments of one local day, and grows by 1 from day to day. */
 export function dayOf(at: Date): number {
   return Math.round(Date.UTC(at.getFullYear(), at.getMonth(), at.getDate()) / 86_400_000)
 }
 
-export const clockTime = (at: string) => clock.format(new Date(at))
-export const fullTime = (at: string) => full.format(new Date(at))
-export const dateWithYear = (at: string) => withYear.format(new Date(at))
+export const clockTime = (at: string) => clock(new Date(at))
+export const fullTime = (at: string) => full(new Date(at))
+export const dateWithYear = (at: string) => withYear(new Date(at))
 
 /** Over the first message of a day. */
 export function dayName(at: string, now: number): string {
   const date = new Date(at)
   const ago = dayOf(new Date(now)) - dayOf(date)
-  if (ago === 0) return 'Today'
-  if (ago === 1) return 'Yesterday'
-  if (ago > 0 && ago < 7) return weekday.format(date)
-  return date.getFullYear() === new Date(now).getFullYear() ? dayMonth.format(date) : withYear.format(date)
+  if (ago === 0) return t('app.today')
+  if (ago === 1) return t('app.yesterday')
+  if (ago > 0 && ago < 7) return weekday(date)
+  return date.getFullYear() === new Date(now).getFullYear() ? dayMonth(date) : withYear(date)
 }
 
 /** Beside a room in the list: as short as it is clear. */
 export function shortTime(at: string, now: number): string {
   const date = new Date(at)
   const ago = dayOf(new Date(now)) - dayOf(date)
-  if (ago <= 0) return clock.format(date)
-  if (ago === 1) return 'Yesterday'
-  if (ago < 7) return shortDay.format(date)
-  return date.getFullYear() === new Date(now).getFullYear() ? short.format(date) : numeric.format(date)
+  if (ago <= 0) return clock(date)
+  if (ago === 1) return t('app.yesterday')
+  if (ago < 7) return shortDay(date)
+  return date.getFullYear() === new Date(now).getFullYear() ? short(date) : numeric(date)
 }
 
 /** How long ago, roughly. */
 export function ago(at: string, now: number): string {
   const minutes = Math.round((now - Date.parse(at)) / 60_000)
-  if (minutes < 6) return 'just now'
-  if (minutes < 60) return `${minutes} minutes ago`
-  if (minutes < 48 * 60) return minutes < 90 ? 'an hour ago' : `${Math.round(minutes / 60)} hours ago`
-  return `${Math.round(minutes / 1440)} days ago`
+  if (minutes < 6) return t('app.justNow')
+  const say = (n: number, unit: 'minute' | 'hour' | 'day') => new Intl.RelativeTimeFormat(locale()).format(-n, unit)
+  if (minutes < 60) return say(minutes, 'minute')
+  return minutes < 48 * 60 ? say(Math.round(minutes / 60), 'hour') : say(Math.round(minutes / 1440), 'day')
 }

@@ -1,5 +1,6 @@
 import { Check } from 'lucide-react'
 import { memo } from 'react'
+import { t } from '../../i18n'
 import { renderMarkdown } from '../../markdown/render'
 import type { Message } from '../../protocol/types'
 import { nameOf } from '../../store/select'
@@ -42,9 +43,9 @@ export const MessageRow = memo(function MessageRow({ message, grouped, tick, row
         <Text text={message.text} />
       </div>
       {tick && (
-        <span className="tick" title="Sent and stored">
+        <span className="tick" title={t('timeline.stored')}>
           <Check size={14} aria-hidden />
-          <span className="visually-hidden">sent</span>
+          <span className="visually-hidden">{t('timeline.sent')}</span>
         </span>
       )}
     </article>

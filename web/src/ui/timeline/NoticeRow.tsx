@@ -1,6 +1,7 @@
 import { memo } from 'react'
 import type { Notice } from '../../store/state'
 import { nameOf } from '../../store/select'
+import { t } from '../../i18n'
 import { useApp } from '../../store/store'
 
 /** What happened beside the messages, in one quiet line. */
@@ -16,26 +17,18 @@ export const NoticeRow = memo(function NoticeRow({ notices, rowKey }: { notices:
 
 function say(n: Notice): string {
   const s = useApp.getState().chat!
-  const who = (id: string | undefined) => (id === s.me.id ? 'You' : nameOf(s, id ?? ''))
-  const whom = (id: string) => (id === s.me.id ? 'you' : nameOf(s, id))
+  const mine = (id: string | undefined) => id === s.me.id
+  const name = nameOf(s, n.user)
+  // One's own doings are said in a sentence of their own: in most languages the verb is another one.
   switch (n.kind) {
-    case 'connected':
-      return `${who(n.user)} connected`
-    case 'disconnected':
-      return `${who(n.user)} left` // as in: is no longer here
-    case 'joined':
-      return `${who(n.user)} joined the room`
-    case 'left':
-      return `${who(n.user)} left the room`
     case 'added':
-      return `${who(n.by)} added ${whom(n.user)}`
-    case 'removed':
-      return `${who(n.by)} removed ${whom(n.user)}`
-    case 'renamed':
-      return `${who(n.user)} renamed the room to ${n.text}`
+    case 'removed': {
+      const other = mine(n.user) ? t('app.youInside') : name
+      return t(mine(n.by) ? `notice.${n.kind}You` : `notice.${n.kind}`, { name: nameOf(s, n.by ?? ''), other })
+    }
     case 'topic':
-      return n.text ? `${who(n.user)} set the topic: ${n.text}` : `${who(n.user)} removed the topic`
-    case 'created':
-      return `${who(n.user)} created the room`
+      if (!n.text) return t(mine(n.user) ? 'notice.noTopicYou' : 'notice.noTopic', { name })
+      break
   }
+  return t(mine(n.user) ? `notice.${n.kind}You` : `notice.${n.kind}`, { name, text: n.text ?? '' })
 }

@@ -1,5 +1,6 @@
 import { CircleAlert, Clock3 } from 'lucide-react'
 import { memo } from 'react'
+import { t } from '../../i18n'
 import type { Item } from '../../outbox/outbox'
 import { discard, retry } from '../../store/actions'
 import { useApp, useChat } from '../../store/store'
@@ -19,7 +20,7 @@ export const PendingRow = memo(function PendingRow({ item, grouped, rowKey }: { 
       data-key={rowKey}
       data-client-id={item.client_id}
       data-state={item.state}
-      aria-label={`You, ${failed ? 'not sent' : 'being sent'}`}
+      aria-label={failed ? t('timeline.failedLabel') : t('timeline.pendingLabel')}
     >
       {grouped ? <span className="message-side" /> : <Avatar id={me.id} name={me.name} size="large" />}
       <div className="message-main">
@@ -35,19 +36,19 @@ export const PendingRow = memo(function PendingRow({ item, grouped, rowKey }: { 
         {failed ? (
           <p className="message-fault" role="alert">
             <CircleAlert size={15} aria-hidden />
-            <span>Not sent. {item.error}</span>
+            <span>{t('timeline.notSent', { reason: item.error ?? '' })}</span>
             <button className="link" onClick={() => retry(item.client_id)}>
-              Send again
+              {t('timeline.sendAgain')}
             </button>
             <button className="link" onClick={() => discard(item.client_id)}>
-              Discard
+              {t('app.discard')}
             </button>
           </p>
         ) : (
           item.state === 'pending' &&
           !online && (
             <p className="message-waits">
-              <Clock3 size={13} aria-hidden /> Waits for the connection
+              <Clock3 size={13} aria-hidden /> {t('timeline.waits')}
             </p>
           )
         )}

@@ -1,4 +1,5 @@
 import { memo } from 'react'
+import { t } from '../../i18n'
 import type { RoomView } from '../../protocol/types'
 import { titleOf } from '../../store/select'
 import { useChat } from '../../store/store'
@@ -22,7 +23,7 @@ export function RowView({ row, room, now }: { row: Row; room: RoomView; now: num
     case 'unread':
       return (
         <div className="unread-line" data-key={row.key} role="separator">
-          <span>New</span>
+          <span>{t('timeline.newLine')}</span>
         </div>
       )
     case 'message':
@@ -41,9 +42,9 @@ const Start = memo(function Start({ room }: { room: RoomView }) {
       <h2 dir="auto">{title}</h2>
       <p>
         {room.kind === 'direct'
-          ? `Only you and ${title} can read what is written here.`
-          : `${room.kind === 'private' ? 'A private room' : 'A public room'}, opened on ${dateWithYear(room.created_at)}.`}{' '}
-        {room.head_no === 0 && 'Write the first message.'}
+          ? t('timeline.startDirect', { name: title })
+          : t(room.kind === 'private' ? 'timeline.startPrivate' : 'timeline.startPublic', { date: dateWithYear(room.created_at) })}{' '}
+        {room.head_no === 0 && t('timeline.first')}
       </p>
     </div>
   )

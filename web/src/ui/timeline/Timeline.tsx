@@ -1,5 +1,6 @@
 import { ArrowDown } from 'lucide-react'
 import { type MouseEvent, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
+import { formatNumber, t } from '../../i18n'
 import type { RoomView } from '../../protocol/types'
 import { load, markRead, setFollowing } from '../../store/actions'
 import { titleOf } from '../../store/select'
@@ -95,7 +96,7 @@ export function Timeline({ room }: { room: RoomView }) {
   }
   return (
     <div className="timeline-wrap">
-      <div ref={box} className="timeline" role="log" aria-live="polite" aria-label={`Messages in ${title}`} tabIndex={0} onClick={copyCode}>
+      <div ref={box} className="timeline" role="log" aria-live="polite" aria-label={t('timeline.label', { room: title })} tabIndex={0} onClick={copyCode}>
         <div className="rows">
           {timeline?.moreOlder && <div className="edge">{fault ? <Retry fault={fault} room={id} where="older" /> : <Skeleton lines={3} />}</div>}
           {missing ? (
@@ -114,7 +115,7 @@ export function Timeline({ room }: { room: RoomView }) {
       </div>
       {!seesNewest && !missing && (
         <button className={room.unread > 0 ? 'to-newest news' : 'to-newest'} onClick={jump}>
-          {room.unread > 0 ? `${room.unread > 999 ? '999+' : room.unread} new` : 'Newest'}
+          {room.unread > 0 ? t('timeline.new', { number: room.unread > 999 ? `${formatNumber(999)}+` : formatNumber(room.unread) }) : t('timeline.newest')}
           <ArrowDown size={15} aria-hidden />
         </button>
       )}
@@ -127,7 +128,7 @@ function Retry({ fault, room, where }: { fault: string; room: string; where: 're
     <p className="edge-fault" role="alert">
       {fault}{' '}
       <button className="link" onClick={() => void load(room, where)}>
-        Try again
+        {t('app.tryAgain')}
       </button>
     </p>
   )
@@ -140,12 +141,12 @@ function copyCode(e: MouseEvent): void {
   if (!button || text == null) return
   const done = (label: string) => {
     button.textContent = label
-    setTimeout(() => (button.textContent = 'Copy'), 1_500)
+    setTimeout(() => (button.textContent = t('app.copy')), 1_500)
   }
   // Without TLS, browsers have no clipboard for us.
-  if (!navigator.clipboard) return done('Not possible')
+  if (!navigator.clipboard) return done(t('app.copyImpossible'))
   navigator.clipboard.writeText(text).then(
-    () => done('Copied'),
-    () => done('Not possible'),
+    () => done(t('app.copied')),
+    () => done(t('app.copyImpossible')),
   )
 }

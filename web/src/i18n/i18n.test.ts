@@ -1,0 +1,101 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, describe, expect, it } from 'vitest'
+import { ApiError, explain } from '../protocol/error'
+import { ago, dayName } from '../ui/kit/time'
+import { directionOf, formatNumber, fromBrowser, languages, setLanguage, t, useLanguage } from '.'
+import { de } from './de'
+import { en } from './en'
+
+const plural = /_(zero|one|two|few|many|other)$/
+const stem = (key: string) => key.replace(plural, '')
+const holes = (text: string) => [...text.matchAll(/{{(\w+)}}/g)].map((m) => m[1]).sort()
+const all: Record<string, Record<string, string>> = { en, de }
+
+const source = (readdirSync('src', { recursive: true, encoding: 'utf8' }) as string[])
+  .filter((f) => /\.tsx?$/.test(f) && !/\.test\.|i18n.(en|de)\.ts$/.test(f))
+  .map((f) => readFileSync(join('src', f), 'utf8'))
+  .join('\n')
+
+describe.each(Object.keys(languages))('the texts in %s', (language) => {
+  const texts = all[language]!
+  const singles = (of: Record<string, string>) => Object.keys(of).filter((k) => !plural.test(k)).sort()
+
+  it('are complete, and none is too many', () => {
+    expect(singles(texts)).toEqual(singles(en))
+    const stems = (of: Record<string, string>) => [...new Set(Object.keys(of).filter((k) => plural.test(k)).map(stem))].sort()
+    expect(stems(texts)).toEqual(stems(en))
+  })
+  it('have every plural form of the language', () => {
+    const forms = new Intl.PluralRules(language).resolvedOptions().pluralCategories
+    for (const s of new Set(Object.keys(texts).filter((k) => plural.test(k)).map(stem))) {
+      expect(Object.keys(texts).filter((k) => stem(k) === s).map((k) => k.slice(s.length + 1)).sort(), s).toEqual([...forms].sort())
+    }
+  })
+  it('say something, with the same holes as the English ones', () => {
+    for (const [key, text] of Object.entries(texts)) {
+      expect(text.trim(), key).not.toBe('')
+      // A plural form may say its number in words: "a message".
+      const want = holes((en as Record<string, string>)[key] ?? '')
+      expect(plural.test(key) ? holes(text).filter((h) => h !== 'count') : holes(text), key).toEqual(plural.test(key) ? want.filter((h) => h !== 'count') : want)
+    }
+  })
+})
+
+it('every text is used somewhere', () => {
+  const quoted = new Set([...source.matchAll(/'([a-z]\w*\.[\w.]+)'/g)].map((m) => m[1]!))
+  const patterns = [...source.matchAll(/`([a-z]\w*\.)((?:\w+\.)*)\${[^`]*`/g)].map(([whole]) => new RegExp('^' + whole.slice(1, -1).replace(/\./g, '\\.').replace(/\${[^}]*}/g, '\\w+') + '$'))
+  const unused = Object.keys(en).filter((k) => !quoted.has(stem(k)) && !patterns.some((p) => p.test(stem(k))))
+  expect(unused).toEqual([])
+})
+
+it('no screen has a text of its own', () => {
+  const screens = (readdirSync('src/ui', { recursive: true, encoding: 'utf8' }) as string[]).filter((f) => f.endsWith('.tsx'))
+  for (const file of screens) {
+    const code = readFileSync(join('src/ui', file), 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '')
+    expect(code.match(/(?:aria-label|title|placeholder|label|hint)="[^"]*[a-z][^"]*"/g), file).toBeNull()
+    expect(code.match(/>\s*[A-Z][a-z]+[ a-z,.’]*\s*<\//g)?.filter((m) => !/=>/.test(m)) ?? [], file).toEqual([])
+  }
+})
+
+describe('the language', () => {
+  afterEach(() => setLanguage(null))
+
+  it.each([
+    [['de-AT', 'en'], 'de'],
+    [['en-GB'], 'en'],
+    [['fr-FR', 'de'], 'de'],
+    [['fr', 'xx'], 'en'],
+    [[], 'en'],
+  ])('is the first that the browser wants and there is: %j', (wanted, want) => expect(fromBrowser(wanted)).toBe(want))
+
+  it('can be chosen, and stays', () => {
+    setLanguage('de')
+    expect([t('app.today'), document.documentElement.lang, document.documentElement.dir]).toEqual(['Heute', 'de', 'ltr'])
+    expect(localStorage.getItem('parley:language')).toBe('de')
+    expect(useLanguage.getState()).toEqual({ chosen: 'de', language: 'de' })
+    setLanguage(null)
+    expect([t('app.today'), localStorage.getItem('parley:language')]).toEqual(['Today', null])
+  })
+  it('counts', () => {
+    expect([1, 2].map((count) => t('list.unsent', { count }))).toEqual(['A message was not sent', '2 messages were not sent'])
+    setLanguage('de')
+    expect([1, 2].map((count) => t('list.unsent', { count }))).toEqual(['Eine Nachricht wurde nicht gesendet', '2 Nachrichten wurden nicht gesendet'])
+  })
+  it('writes numbers, days and spans of time its own way', () => {
+    const now = new Date(2026, 2, 30, 12).getTime()
+    const tuesday = new Date(2026, 2, 24).toISOString()
+    expect([formatNumber(12345.5), dayName(tuesday, now), ago(new Date(now - 20 * 60_000).toISOString(), now)]).toEqual(['12,345.5', 'Tuesday', '20 minutes ago'])
+    setLanguage('de')
+    expect([formatNumber(12345.5), dayName(tuesday, now), ago(new Date(now - 20 * 60_000).toISOString(), now)]).toEqual(['12.345,5', 'Dienstag', 'vor 20 Minuten'])
+  })
+  it('says what the server refuses, which speaks English only', () => {
+    const taken = new ApiError('conflict', 'this name is taken', { field: 'name' })
+    expect(explain(taken)).toBe('This name is taken.')
+    setLanguage('de')
+    expect([explain(taken), explain(new ApiError('forbidden', 'you may not do this')), explain(new ApiError('unavailable', '', { text: 'error.late' }))]).toEqual([
+      'Dieser Name ist vergeben.', 'Das darfst du nicht.', 'Der Server hat nicht rechtzeitig geantwortet. Versuche es noch einmal.',
+    ])
+  })
+  it('runs from right to left where it does', () => expect(['ar', 'he-IL', 'fa', 'de', 'en-US'].map(directionOf)).toEqual(['rtl', 'rtl', 'rtl', 'ltr', 'ltr']))
+})

@@ -1,0 +1,87 @@
+// The language of the page: which one, its texts, and how it writes numbers and dates.
+
+import i18next from 'i18next'
+import { create } from 'zustand'
+import { de } from './de'
+import { en } from './en'
+
+const texts = { en, de }
+export type Language = keyof typeof texts
+/** The languages there are, under their own names. */
+export const languages: Record<Language, string> = { en: 'English', de: 'Deutsch' }
+
+type Plural = `${string}_${'zero' | 'one' | 'two' | 'few' | 'many' | 'other'}`
+type Stem<K> = K extends `${infer S}_other` ? S : never
+/** The keys of all texts; of one with plural forms, what they begin with. */
+export type Key = Exclude<keyof typeof en, Plural> | Stem<keyof typeof en>
+
+const storageKey = 'parley:language'
+const isLanguage = (l: unknown): l is Language => typeof l === 'string' && Object.hasOwn(texts, l)
+
+/** The first of the browser's languages that there is, else English. */
+export function fromBrowser(wanted: readonly string[] = navigator.languages): Language {
+  return wanted.map((l) => l.toLowerCase().split('-')[0]).find(isLanguage) ?? 'en'
+}
+
+function stored(): Language | null {
+  try {
+    const l = localStorage.getItem(storageKey)
+    return isLanguage(l) ? l : null
+  } catch {
+    return null
+  }
+}
+
+/** What was chosen in this browser, null for what the browser says; and what follows from it. */
+export const useLanguage = create<{ chosen: Language | null; language: Language }>()(() => {
+  const chosen = stored()
+  return { chosen, language: chosen ?? fromBrowser() }
+})
+
+void i18next.init({
+  lng: useLanguage.getState().language,
+  fallbackLng: 'en',
+  resources: Object.fromEntries(Object.entries(texts).map(([l, translation]) => [l, { translation }])),
+  keySeparator: false,
+  nsSeparator: false,
+  initAsync: false,
+  showSupportNotice: false, // no advertising in people's consoles
+  interpolation: { escapeValue: false }, // React escapes
+})
+
+/** A text of the page's language. `count` chooses the plural form. */
+export const t = (key: Key, values?: Record<string, string | number>): string => i18next.t(key, values ?? {})
+
+export const isKey = (key: string): key is Key => Object.hasOwn(en, key)
+export const speaksEnglish = (): boolean => useLanguage.getState().language === 'en'
+
+const rightToLeft = new Set(['ar', 'dv', 'fa', 'he', 'ku', 'ps', 'sd', 'ug', 'ur', 'yi'])
+export const directionOf = (language: string): 'ltr' | 'rtl' => (rightToLeft.has(language.split('-')[0]!) ? 'rtl' : 'ltr')
+
+/** The page's language, in the region that the browser names where it is the same language: en-GB writes dates unlike en-US. */
+export function locale(): string {
+  const { language } = useLanguage.getState()
+  return navigator.languages.find((l) => l.toLowerCase().split('-')[0] === language) ?? language
+}
+
+export const formatNumber = (n: number): string => new Intl.NumberFormat(locale()).format(n)
+
+function apply(language: Language): void {
+  document.documentElement.lang = language
+  document.documentElement.dir = directionOf(language)
+}
+apply(useLanguage.getState().language)
+
+/** Changes the language at once, and for the next visits. Null: what the browser says. */
+export function setLanguage(chosen: Language | null): void {
+  try {
+    if (chosen) localStorage.setItem(storageKey, chosen)
+    else localStorage.removeItem(storageKey)
+  } catch {
+    // It holds until the page is closed.
+  }
+  const language = chosen ?? fromBrowser()
+  void i18next.changeLanguage(language)
+  apply(language)
+  useLanguage.setState({ chosen, language })
+}
