@@ -165,6 +165,13 @@ func (c *Conn) Wake() {
 	}
 }
 
+// Sleep is for a door that cannot take what there is for now: it is woken by what is queued next, by a Close, and by Wake.
+func (c *Conn) Sleep() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.awake = false
+}
+
 // Closed reports why the connection was closed, Open if it was not.
 func (c *Conn) Closed() Reason {
 	c.mu.Lock()

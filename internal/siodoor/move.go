@@ -9,8 +9,12 @@ import (
 // moveMax is about how many bytes of one connection are moved before it is another's turn.
 const moveMax = 64 << 10
 
-// dirty is the connections for which the hub has something, or that it has closed. A connection is in it at most once: the hub wakes
-// it only after it was found empty.
+// roomMax is how many bytes may wait in a session when more is moved there; what else there is waits in the hub's queue, which knows
+// what is too much.
+const roomMax = 4 * moveMax
+
+// dirty is the connections for which the hub has something, or that it has closed. A connection is seldom in it twice, which does no
+// harm.
 type dirty struct {
 	mu   sync.Mutex
 	cond sync.Cond
@@ -68,6 +72,12 @@ func (s *Server) move() {
 // drain moves what waits for the connection, and closes its socket after the last if the hub says so.
 func (c *conn) drain(frames []hub.Frame) []hub.Frame {
 	for {
+		if c.out.Closed() == hub.Open && !c.socket.Room(roomMax, nil) {
+			c.out.Sleep() // before asking again: what makes room from now on wakes it
+			if !c.socket.Room(roomMax, c.out.Wake) {
+				return frames
+			}
+		}
 		var why hub.Reason
 		frames, why = c.out.TakeFrames(frames[:0], moveMax)
 		if len(frames) == 0 {

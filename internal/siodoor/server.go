@@ -34,7 +34,7 @@ type Config struct {
 	MaxConns     int           // sessions, logged in or not; default 100,000
 	MaxStrangers int           // those that have not authenticated; default 1,000, and of one address a tenth of it
 	MaxFrames    int           // events that one client may send in 10 seconds; default 2,000, -1 for no limit
-	Queue        int           // bytes that may wait for one client; default 4 MiB
+	Queue        int           // bytes that may wait for one client; default 1 MiB
 
 	Guests Guests // clients that speak otherwise, on the same path; nil for none
 
@@ -60,6 +60,8 @@ const (
 	maxMessage = 64 << 10
 	// maxPayload bounds what comes at once: polling, a client sends many events in one request.
 	maxPayload = 4 * maxMessage
+	// maxQueue bounds what waits in a session, in bytes. It is for one large answer; the hub's queue bounds the rest.
+	maxQueue = 64 << 20
 )
 
 // Server is the door. It is an http.Handler for everything below Path.
@@ -106,7 +108,7 @@ func New(cfg Config) *Server {
 		cfg.MaxFrames = 2000
 	}
 	if cfg.Queue == 0 {
-		cfg.Queue = 4 << 20
+		cfg.Queue = 1 << 20
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
@@ -118,7 +120,7 @@ func New(cfg Config) *Server {
 	}
 	s.io = socketio.New(socketio.Options{
 		Path: Path, PingInterval: cfg.Heartbeat, PingTimeout: cfg.PongTimeout, UpgradeTimeout: cfg.AuthTimeout, ConnectTimeout: cfg.AuthTimeout,
-		MaxPayload: maxPayload, MaxQueue: cfg.Queue, MaxSessions: cfg.MaxConns,
+		MaxPayload: maxPayload, MaxQueue: maxQueue, MaxSessions: cfg.MaxConns,
 	})
 	s.io.OnConnect(namespace, s.connect)
 	s.dirty.init()

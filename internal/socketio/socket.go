@@ -90,6 +90,11 @@ func (s *Socket) Send(p *Packet) error {
 	return s.send(p)
 }
 
+// Room reports whether at most so many bytes wait for the client, over all namespaces. If not, f, unless nil, is called once when that
+// has become so, or the session has ended; another call of Room replaces it. It must not wait, nor use the socket. Who has much
+// to send need not have a client closed as slow that only takes its time.
+func (s *Socket) Room(bytes int, f func()) bool { return s.c.session.Room(bytes, f) }
+
 // EmitWithAck sends an event and waits for the client to acknowledge it, with arguments, or for ctx to end, or for the socket to be
 // disconnected, which is ErrDisconnected. An acknowledgement that comes after ctx has ended is dropped.
 func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) (Args, error) {

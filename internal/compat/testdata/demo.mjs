@@ -10,7 +10,7 @@ const require = createRequire(new URL("../../socketio/testdata/package.json", im
 const { io } = require("socket.io-client-3");
 const WebSocket = require("ws");
 const transports = transportList.split(",");
-const patience = 20_000;
+const patience = 60_000;
 const opened = new Set();
 
 // until waits for what is certain to come.

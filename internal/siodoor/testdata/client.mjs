@@ -7,7 +7,7 @@ const [url, version, transportList] = process.argv.slice(2);
 const require = createRequire(new URL("../../socketio/testdata/package.json", import.meta.url));
 const { io } = require(`socket.io-client-${version}`);
 const transports = transportList.split(",");
-const patience = 20_000;
+const patience = 60_000;
 
 const opened = new Set();
 

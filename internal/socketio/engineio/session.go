@@ -45,7 +45,9 @@ type Session struct {
 	size   int // bytes in queue
 	over   bool
 	reason Reason
-	linger bool // over, but one more poll is answered
+	linger bool   // over, but one more poll is answered
+	room   func() // to be called once size is at most roomAt; nil for none
+	roomAt int
 
 	// Heartbeat.
 	timer  *time.Timer
@@ -129,6 +131,28 @@ func (s *Session) Send(packets ...*Packet) error {
 	return nil
 }
 
+// Room reports whether at most so many bytes wait for the client. If not, f, unless nil, is called once when that has become so, or the
+// session has ended; another call of Room replaces it. It must not wait, nor use the session.
+func (s *Session) Room(bytes int, f func()) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.over || s.size <= bytes {
+		return true
+	}
+	if f != nil {
+		s.room, s.roomAt = f, bytes
+	}
+	return false
+}
+
+// tellRoom does what Room has promised. The lock is held.
+func (s *Session) tellRoom() {
+	if f := s.room; f != nil && (s.over || s.size <= s.roomAt) {
+		s.room = nil
+		f()
+	}
+}
+
 // wake has somebody look at the session who can write for it. The lock is held.
 func (s *Session) wake() {
 	switch {
@@ -155,6 +179,7 @@ func (s *Session) Close(why Reason) {
 		return
 	}
 	s.over, s.reason = true, why
+	s.tellRoom()
 	if s.timer != nil {
 		s.timer.Stop()
 	}
@@ -210,6 +235,7 @@ func (s *Session) take(b []byte, enough int, write func(p *Packet, b []byte) []b
 		s.size -= p.Size()
 		n++
 	}
+	s.tellRoom()
 	if n < len(s.queue) {
 		rest := copy(s.queue, s.queue[n:])
 		clear(s.queue[rest:])

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 const [url, version, transportList] = process.argv.slice(2);
 const { Manager } = await import(`socket.io-client-${version}`);
 const transports = transportList.split(",");
-const patience = 15_000;
+const patience = 60_000;
 const total = 3000;
 
 const opened = new Set();
