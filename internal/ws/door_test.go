@@ -101,9 +101,15 @@ func TestUpgradeRefuses(t *testing.T) {
 		"version 8":                  {"/api/v1/ws", http.Header{"Sec-Websocket-Version": {"8"}}, 426},
 		"no version":                 {"/api/v1/ws", http.Header{"Sec-Websocket-Version": nil}, 400},
 	} {
-		res, conn, _ := f.upgrade(c.path, c.header)
+		res, conn, in := f.upgrade(c.path, c.header)
 		if res.StatusCode != c.status {
 			t.Errorf("%s: %s, want %d", name, res.Status, c.status)
+		}
+		if c.status != 401 { // these are no requests that another could follow: the connection is not kept open
+			conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+			if _, err := io.Copy(io.Discard, in); err != nil {
+				t.Errorf("%s: the connection is kept: %v", name, err)
+			}
 		}
 		conn.Close()
 	}

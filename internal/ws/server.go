@@ -132,6 +132,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	up := gobwas.HTTPUpgrader{Protocol: func(p string) bool { return p == "parley.v1" }}
 	nc, buffered, _, err := up.Upgrade(r, w)
 	if err != nil {
+		if nc != nil { // it is ours since before the request was judged: nobody else closes it
+			nc.Close()
+		}
 		s.drop(c)
 		s.cfg.Log.Debug("upgrade", "error", err)
 		return
