@@ -170,7 +170,7 @@ func (d *redisData) watch(ctx context.Context, dir string) error {
 	return d.replicated(ctx)
 }
 
-// replicated waits until each replica follows.
+// replicated waits until each replica follows, and every Sentinel knows.
 func (d *redisData) replicated(ctx context.Context) error {
 	return eventually(ctx, startTimeout, "the replicas to follow", func() bool {
 		up := 0
@@ -179,8 +179,25 @@ func (d *redisData) replicated(ctx context.Context) error {
 				up++
 			}
 		}
+		for _, w := range d.sentinels {
+			out, err := w.do("SENTINEL", "replicas", masterSet)
+			if err != nil || strings.Count(out, "flags\nslave\n") != len(d.servers)-1 {
+				return false
+			}
+		}
 		return up == len(d.servers)-1
 	})
+}
+
+// decided reports whether every Sentinel has ended its failover to that master: they name it before.
+func (d *redisData) decided(now *redisServer) bool {
+	for _, w := range d.sentinels {
+		out, err := w.do("SENTINEL", "master", masterSet)
+		if err != nil || !strings.Contains(out, "port\n"+strconv.Itoa(now.port)+"\n") || !strings.Contains(out, "flags\nmaster\n") {
+			return false
+		}
+	}
+	return true
 }
 
 // master is the one that the Sentinels agree on.

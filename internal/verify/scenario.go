@@ -284,7 +284,7 @@ func failover(ctx, injecting context.Context, t *stage) error {
 		old.kill()
 		if err := eventually(ctx, startTimeout, "a replica to take over", func() bool {
 			now, err := t.redis.master()
-			return err == nil && now != old
+			return err == nil && now != old && t.redis.decided(now)
 		}); err != nil {
 			return err
 		}
