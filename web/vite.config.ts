@@ -1,10 +1,11 @@
 import react from '@vitejs/plugin-react'
 import { defineConfig } from 'vitest/config'
+import { emoji } from './scripts/emoji.mjs'
 
 // The built files keep their names from version to version: they are committed, embedded in the
 // server, and served with an ETag instead of a hash in the name.
 export default defineConfig({
-  plugins: [react()],
+  plugins: [react(), emoji()],
   server: {
     host: '127.0.0.1',
     proxy: { '/api': { target: process.env.PARLEY_URL ?? 'http://127.0.0.1:8080', ws: true } },
@@ -19,7 +20,8 @@ export default defineConfig({
       output: {
         entryFileNames: 'app.js',
         assetFileNames: (asset) => (asset.names.some((n) => n.endsWith('.css')) ? 'app.css' : '[name][extname]'),
-        codeSplitting: false,
+        // What is loaded later has its hash in its name: a page that is older than the server must not get a newer part.
+        chunkFileNames: '[name]-[hash].js',
       },
     },
   },

@@ -93,6 +93,7 @@ export const de: Record<keyof typeof en, string> = {
   'list.directOffline': ', direkt, offline',
   'list.typing': 'schreibt …',
   'list.noMessages': 'Noch keine Nachrichten',
+  'list.draft': 'Entwurf:',
   'list.failed': 'Eine Nachricht wurde nicht gesendet',
   'list.unread': ' ungelesen',
 
@@ -148,6 +149,13 @@ export const de: Record<keyof typeof en, string> = {
   'composer.tooLong_other': '{{number}} Bytes zu lang',
   'composer.left_one': 'Noch {{number}} Byte',
   'composer.left_other': 'Noch {{number}} Bytes',
+
+  'emoji.open': 'Emoji',
+  'emoji.search': 'Emoji suchen',
+  'emoji.none': 'Kein Emoji passt.',
+  'emoji.hint': 'Wähle mit den Pfeiltasten',
+  'emoji.failed': 'Die Emoji konnten nicht geladen werden. Prüfe deine Verbindung oder lade die Seite neu.',
+  'emoji.offers': 'Passende Emoji',
 
   'typing.one': '{{a}} schreibt …',
   'typing.two': '{{a}} und {{b}} schreiben …',
@@ -239,6 +247,7 @@ export const de: Record<keyof typeof en, string> = {
 
   'keys.jump': 'Zu einem Raum oder einer Person springen',
   'keys.send': 'Nachricht senden',
+  'keys.emoji': 'Emoji über seinen Kurznamen',
   'keys.newLine': 'Neue Zeile',
   'keys.move': 'Sich in einer Liste bewegen',
   'keys.close': 'Schließen, was offen ist',

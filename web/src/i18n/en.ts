@@ -93,6 +93,7 @@ export const en = {
   'list.directOffline': ', direct, offline',
   'list.typing': 'typing…',
   'list.noMessages': 'No messages yet',
+  'list.draft': 'Draft:',
   'list.failed': 'A message was not sent',
   'list.unread': ' unread',
 
@@ -148,6 +149,13 @@ export const en = {
   'composer.tooLong_other': '{{number}} bytes too long',
   'composer.left_one': '{{number}} byte left',
   'composer.left_other': '{{number}} bytes left',
+
+  'emoji.open': 'Emoji',
+  'emoji.search': 'Search emoji',
+  'emoji.none': 'No emoji fits.',
+  'emoji.hint': 'Choose with the arrow keys',
+  'emoji.failed': 'The emoji could not be loaded. Check your connection, or reload the page.',
+  'emoji.offers': 'Emoji that fit',
 
   'typing.one': '{{a}} is typing…',
   'typing.two': '{{a}} and {{b}} are typing…',
@@ -239,6 +247,7 @@ export const en = {
 
   'keys.jump': 'Jump to a room or person',
   'keys.send': 'Send the message',
+  'keys.emoji': 'Emoji by its short code',
   'keys.newLine': 'New line',
   'keys.move': 'Move in a list',
   'keys.close': 'Close what is open',

@@ -1,11 +1,13 @@
 import { SendHorizontal } from 'lucide-react'
-import { type ChangeEvent, type KeyboardEvent, useEffect, useLayoutEffect, useRef, useState } from 'react'
+import { type ChangeEvent, type KeyboardEvent, useEffect, useId, useLayoutEffect, useRef, useState } from 'react'
 import { formatNumber, t } from '../../i18n'
 import type { RoomView } from '../../protocol/types'
 import { draft, send, setDraft, stopTyping, typing } from '../../store/actions'
 import { nameOf, titleOf } from '../../store/select'
 import { useChat } from '../../store/store'
+import { EmojiButton } from '../emoji/EmojiButton'
 import { useMedia } from '../kit/hooks'
+import { useCompletion } from './useCompletion'
 
 const encoder = new TextEncoder()
 
@@ -16,6 +18,8 @@ export function Composer({ room }: { room: RoomView }) {
   const limit = useChat((s) => s.limits.message)
   const touch = useMedia('(pointer: coarse)')
   const area = useRef<HTMLTextAreaElement>(null)
+  const caret = useRef<number | null>(null) // where it goes once the text is in the field
+  const id = useId()
   const size = text.length * 3 < limit ? 0 : encoder.encode(text).length
   const over = size - limit
   const ready = text.trim() !== '' && over <= 0
@@ -39,10 +43,33 @@ export function Composer({ room }: { room: RoomView }) {
     a.style.height = `${Math.min(a.scrollHeight, window.innerHeight * 0.4)}px`
   }, [text])
 
+  const write = (value: string) => {
+    setText(value)
+    setDraft(room.id, value)
+    if (value.trim() !== '') typing(room.id)
+  }
+  /** Puts something in the place of a stretch of the text, and the caret behind it. */
+  const replace = (from: number, to: number, by: string) => {
+    const { value } = area.current!
+    write(value.slice(0, from) + by + value.slice(to))
+    caret.current = from + by.length
+  }
+  const completion = useCompletion(area, text, replace)
+  useLayoutEffect(() => {
+    if (caret.current === null) return
+    area.current!.setSelectionRange(caret.current, caret.current)
+    caret.current = null
+  }, [text])
+  useEffect(completion.look, [text])
+
   const change = (e: ChangeEvent<HTMLTextAreaElement>) => {
-    setText(e.target.value)
-    setDraft(room.id, e.target.value)
-    if (e.target.value.trim() !== '') typing(room.id)
+    write(e.target.value)
+    completion.ended(e.target.value, e.target.selectionStart)
+  }
+  const insert = (emoji: string | null) => {
+    const a = area.current!
+    a.focus()
+    if (emoji) replace(a.selectionStart, a.selectionEnd, emoji)
   }
   const submit = () => {
     if (!ready) return
@@ -54,11 +81,14 @@ export function Composer({ room }: { room: RoomView }) {
   }
   const key = (e: KeyboardEvent) => {
     // While an input method is composing, Enter chooses a word.
-    if (e.key !== 'Enter' || e.nativeEvent.isComposing || e.keyCode === 229) return
+    if (e.nativeEvent.isComposing || e.keyCode === 229) return
+    if (!e.shiftKey && !e.ctrlKey && !e.metaKey && !e.altKey && completion.key(e.key)) return e.preventDefault()
+    if (e.key !== 'Enter') return
     if (e.shiftKey || touch) return
     e.preventDefault()
     submit()
   }
+  const { found } = completion
   return (
     <form
       className="composer"
@@ -67,6 +97,24 @@ export function Composer({ room }: { room: RoomView }) {
         submit()
       }}
     >
+      {found.length > 0 && (
+        <ul id={`${id}-list`} role="listbox" aria-label={t('emoji.offers')} className="completion">
+          {found.map((e, i) => (
+            <li
+              key={e.emoji}
+              id={`${id}-${i}`}
+              role="option"
+              aria-selected={i === completion.at}
+              onMouseDown={(m) => (m.preventDefault(), completion.pick(e))}
+              onMouseMove={() => completion.setAt(i)}
+            >
+              <span aria-hidden="true">{e.emoji}</span>
+              <span>:{e.codes[0] ?? e.label}:</span>
+              <small>{e.label}</small>
+            </li>
+          ))}
+        </ul>
+      )}
       <div className="composer-box">
         <textarea
           ref={area}
@@ -76,10 +124,16 @@ export function Composer({ room }: { room: RoomView }) {
           placeholder={t('composer.placeholder', { room: room.kind === 'public' ? `#${title}` : title })}
           aria-label={t('composer.label', { room: title })}
           aria-invalid={over > 0 ? true : undefined}
+          aria-autocomplete="list"
+          aria-controls={found.length > 0 ? `${id}-list` : undefined}
+          aria-activedescendant={found.length > 0 ? `${id}-${completion.at}` : undefined}
           onChange={change}
+          onSelect={completion.look}
+          onBlur={completion.close}
           onKeyDown={key}
           enterKeyHint={touch ? 'enter' : 'send'}
         />
+        <EmojiButton onDone={insert} />
         <button className="send" disabled={!ready} aria-label={t('composer.send')}>
           <SendHorizontal size={18} className="flip" />
         </button>

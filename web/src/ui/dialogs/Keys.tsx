@@ -8,7 +8,7 @@ const keys: [(Key | '↑' | '↓' | 'K' | '/' | '?' | 'Alt')[], Key][] = [
   [['↑', '↓'], 'keys.move'],
   [['keys.esc'], 'keys.close'],
 ]
-const marks: [Key | '```', Key][] = [
+const marks: [Key | '```' | ':tada:', Key][] = [
   ['keys.sample.bold', 'keys.bold'],
   ['keys.sample.italics', 'keys.italics'],
   ['keys.sample.struck', 'keys.struck'],
@@ -17,6 +17,7 @@ const marks: [Key | '```', Key][] = [
   ['keys.sample.quote', 'keys.quote'],
   ['keys.sample.list', 'keys.list'],
   ['keys.sample.link', 'keys.link'],
+  [':tada:', 'keys.emoji'],
 ]
 /** A key's name, or a sign that is the same everywhere. */
 const name = (k: string): string => (isKey(k) ? t(k) : k)

@@ -1,0 +1,3 @@
+import type { Plugin } from 'vite'
+
+export function emoji(): Plugin & { generateBundle(): void }
