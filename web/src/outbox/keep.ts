@@ -34,27 +34,33 @@ export function localItems(user: string, store: globalThis.Storage): Storage {
   }
 }
 
-/** What was being written in each room. */
+/** What was being written in each room, kept for the next visit. */
 export function drafts(user: string, store: globalThis.Storage) {
-  const key = (room: string) => `parley:draft:${user}:${room}`
+  const prefix = `parley:draft:${user}:`
   return {
-    get: (room: string): string => {
+    /** Those of all rooms. */
+    all(): Record<string, string> {
+      const found: Record<string, string> = {}
       try {
-        return store.getItem(key(room)) ?? ''
+        for (const k of Object.keys(store)) {
+          const text = k.startsWith(prefix) ? store.getItem(k) : null
+          if (text) found[k.slice(prefix.length)] = text
+        }
       } catch {
-        return ''
+        // Storage is closed to us: there are none.
+      }
+      return found
+    },
+    set(room: string, text: string): void {
+      try {
+        if (text === '') store.removeItem(prefix + room)
+        else store.setItem(prefix + room, text)
+      } catch {
+        // A draft that cannot be stored lives as long as this page.
       }
     },
-    set: (room: string, text: string): void => {
-      try {
-        if (text === '') store.removeItem(key(room))
-        else store.setItem(key(room), text)
-      } catch {
-        // A draft that cannot be stored lives as long as its text field.
-      }
-    },
-    clear: (): void => {
-      for (const k of Object.keys(store)) if (k.startsWith(`parley:draft:${user}:`)) store.removeItem(k)
+    clear(): void {
+      for (const k of Object.keys(store)) if (k.startsWith(prefix)) store.removeItem(k)
     },
   }
 }

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { ApiError, unavailable } from '../protocol/error'
 import type { Message } from '../protocol/types'
-import { localItems, newClientID } from './keep'
+import { drafts, localItems, newClientID } from './keep'
 import { type Item, Outbox } from './outbox'
 
 /** A server that keeps each client id once, and whose answers the test gives. */
@@ -167,5 +167,19 @@ describe('client ids', () => {
     expect([...ids].sort()).toEqual(ids)
     expect(new Set(ids).size).toBe(100)
     for (const id of ids) expect(id).toMatch(/^[a-z0-9-]{1,64}$/)
+  })
+})
+
+describe('drafts', () => {
+  it('are kept by room and person', () => {
+    const mary = drafts('mary', localStorage)
+    mary.set('a', 'one')
+    mary.set('b', 'two')
+    drafts('joe', localStorage).set('a', 'not hers')
+    mary.set('b', '')
+    expect(drafts('mary', localStorage).all()).toEqual({ a: 'one' })
+    mary.clear()
+    expect([mary.all(), drafts('joe', localStorage).all()]).toEqual([{}, { a: 'not hers' }])
+    localStorage.clear()
   })
 })

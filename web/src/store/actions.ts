@@ -42,7 +42,7 @@ function enter(user: string): void {
       void tellReads()
     },
   })
-  useApp.setState({ screen: 'chat' })
+  useApp.setState({ screen: 'chat', drafts: connection.drafts.all() })
   connection.start()
 }
 
@@ -50,7 +50,7 @@ function exit(reason: string | null): void {
   connection?.stop()
   connection = null
   reads.clear()
-  useApp.setState({ screen: 'signed-out', reason, chat: null, outbox: [], room: null })
+  useApp.setState({ screen: 'signed-out', reason, chat: null, outbox: [], drafts: {}, room: null })
   document.title = 'Parley'
 }
 
@@ -72,11 +72,12 @@ export async function signUp(name: string, password: string, invite?: string): P
 
 /** Ends the session, and forgets what this browser kept for it. */
 export async function logOut(): Promise<void> {
+  const ending = connection // the socket may be closed, and all be over here, before the answer comes
   await rest.logOut().catch((err: unknown) => {
     if (!(err instanceof ApiError && err.code === 'unauthenticated')) throw err
   })
-  connection?.outbox.clear()
-  connection?.drafts.clear()
+  ending?.outbox.clear()
+  ending?.drafts.clear()
   exit(null)
   history.replaceState(null, '', location.pathname)
 }
@@ -93,8 +94,12 @@ export const reconnect = () => connection?.wake()
 export const send = (room: string, text: string) => live().outbox.add(room, text)
 export const retry = (clientID: string) => connection?.outbox.retry(clientID)
 export const discard = (clientID: string) => connection?.outbox.remove(clientID)
-export const draft = (room: string) => connection?.drafts.get(room) ?? ''
-export const setDraft = (room: string, text: string) => connection?.drafts.set(room, text)
+export const draft = (room: string) => useApp.getState().drafts[room] ?? ''
+export function setDraft(room: string, text: string): void {
+  if (!connection) return
+  connection.drafts.set(room, text)
+  useApp.setState((a) => ({ drafts: text.trim() ? { ...a.drafts, [room]: text } : without(a.drafts, room) }))
+}
 export const follow = (listener: (e: Event) => void) => connection?.listen(listener) ?? (() => {})
 
 /** Opens a room, or none. The address keeps it, so that back, reload and links work. */

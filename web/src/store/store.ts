@@ -15,6 +15,8 @@ export interface App {
   /** Null until the first sync. */
   chat: State | null
   outbox: readonly Item[]
+  /** What is being written, by room. */
+  drafts: Record<string, string>
   /** The room that is open. */
   room: string | null
   /** What could not be loaded, by room. */
@@ -29,6 +31,7 @@ export const useApp = create<App>()(() => ({
   status: { kind: 'connecting' },
   chat: null,
   outbox: [],
+  drafts: {},
   room: null,
   faults: {},
   toast: null,

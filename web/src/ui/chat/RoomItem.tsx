@@ -18,6 +18,7 @@ export const RoomItem = memo(function RoomItem({ room, open, now }: { room: Room
   const typing = useChat((s) => Object.keys(s.typing[room.id] ?? {})[0])
   const typist = useChat((s) => (typing ? nameOf(s, typing) : ''))
   const failed = useApp((a) => a.outbox.some((i) => i.state === 'failed' && i.room === room.id))
+  const draft = useApp((a) => (open ? undefined : a.drafts[room.id])) // of the open room it stands in the field
   const unread = room.unread
   return (
     <li>
@@ -55,6 +56,10 @@ export const RoomItem = memo(function RoomItem({ room, open, now }: { room: Room
             <span className="room-preview">
               {typing ? (
                 <em>{room.kind === 'direct' ? t('list.typing') : t('typing.one', { a: typist })}</em>
+              ) : draft ? (
+                <>
+                  <span className="room-draft">{t('list.draft')}</span> <bdi>{draft.replace(/\s+/g, ' ').slice(0, 90)}</bdi>
+                </>
               ) : room.last ? (
                 <>
                   {author && (
