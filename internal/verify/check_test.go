@@ -48,6 +48,10 @@ func good() History {
 		}
 	}
 	for client := 1; client <= 3; client++ {
+		add(Record{Kind: Member, Client: client, User: user[client], Room: "a"})
+	}
+	add(Record{Kind: Member, Client: 1, User: "ann", Room: "b"})
+	for client := 1; client <= 3; client++ {
 		base(client, "a")
 	}
 	base(1, "b")
@@ -178,6 +182,15 @@ func TestPlanted(t *testing.T) {
 			r.Client, r.User = 2, "bob"
 			return slices.Insert(h, find(h, is(Got, 1, "b", 4))+1, r)
 		}},
+		"an event reaches somebody who never was there": {Leaked, func(h History) History {
+			i := find(h, is(Got, 1, "b", 4))
+			r := h[i]
+			r.Client, r.User = 3, "cat"
+			return slices.Insert(h, i+1, r)
+		}},
+		"a room's state reaches somebody who never was there": {Leaked, func(h History) History {
+			return append(h, Record{Kind: Base, Client: 3, User: "cat", Room: "b", Seq: 4})
+		}},
 		"unread is miscounted": {Count, func(h History) History {
 			h[find(h, func(r Record) bool { return r.Kind == Fresh && r.Client == 2 })].Unread++
 			return h
@@ -205,5 +218,110 @@ func TestPlanted(t *testing.T) {
 				t.Errorf("told as %+v", first)
 			}
 		})
+	}
+}
+
+// TestComingBack: who comes back may be told of what was meanwhile, from when they asked to.
+func TestComingBack(t *testing.T) {
+	h := good()
+	i := slices.IndexFunc(h, func(r Record) bool { return r.Kind == Got && r.Client == 1 && r.Room == "b" && r.No == 4 })
+	meanwhile := h[i]
+	meanwhile.Client, meanwhile.User = 2, "bob"
+	joined := Record{Kind: Got, Client: 1, User: "ann", Room: "b", Seq: meanwhile.Seq + 1, ID: "again", Prev: meanwhile.ID, What: "member.joined", Member: "bob"}
+	asked := Record{Kind: Join, Client: 2, User: "bob", Room: "b"}
+	for name, c := range map[string]struct {
+		then   []Record
+		leaked int
+	}{
+		"asked before": {[]Record{asked, meanwhile, joined}, 0},
+		"asked after":  {[]Record{meanwhile, asked, joined}, 1},
+	} {
+		if v := Check(slices.Insert(slices.Clone(h), i+1, c.then...), Nothing); v.Counts()[Leaked] != c.leaked {
+			t.Errorf("%s: %+v", name, v.Violations)
+		}
+	}
+}
+
+// rolled is what two clients saw of a room whose last message was rolled back, and another given its number.
+func rolled() History {
+	var h History
+	add := func(r Record) {
+		r.At, r.Room = time.Duration(len(h)+1)*time.Millisecond, "a"
+		if r.Client > 0 {
+			r.User = []string{"ann", "bob"}[r.Client-1]
+		}
+		h = append(h, r)
+	}
+	both := func(r Record) {
+		for r.Client = 1; r.Client <= 2; r.Client++ {
+			add(r)
+		}
+	}
+	both(Record{Kind: Member})
+	both(Record{Kind: Base})
+	add(Record{Kind: Send, Client: 1, Key: "kept"})
+	both(Record{Kind: Got, Seq: 1, ID: "e1", What: "message.created", Message: "m1", No: 1})
+	add(Record{Kind: Ack, Client: 1, Key: "kept", Message: "m1", No: 1})
+	add(Record{Kind: Send, Client: 1, Key: "gone"})
+	both(Record{Kind: Got, Seq: 2, ID: "e2", Prev: "e1", What: "message.created", Message: "m2", No: 2})
+	add(Record{Kind: Struck, What: "failover"})
+	for client := 1; client <= 2; client++ {
+		add(Record{Kind: Resync, Client: client})
+		add(Record{Kind: Base, Client: client, Seq: 1, ID: "e1", No: 1})
+		add(Record{Kind: Fetched, Client: client, Message: "m1", No: 1})
+	}
+	add(Record{Kind: Send, Client: 2, Key: "new"})
+	both(Record{Kind: Got, Seq: 2, ID: "f2", Prev: "e1", What: "message.created", Message: "n2", No: 2})
+	add(Record{Kind: Ack, Client: 2, Key: "new", Message: "n2", No: 2})
+	both(Record{Kind: Got, Seq: 3, ID: "f3", Prev: "f2", What: "member.updated"})
+	add(Record{Kind: Stored, Message: "m1", No: 1, Key: "kept"})
+	add(Record{Kind: Stored, Message: "n2", No: 2, Key: "new"})
+	both(Record{Kind: Holds, Seq: 3, ID: "f3", No: 2, Read: 2})
+	both(Record{Kind: Fresh, Seq: 3, ID: "f3", No: 2, Read: 2})
+	return h
+}
+
+// TestRolledBack: what was not acknowledged may be rolled back, if every client is told.
+func TestRolledBack(t *testing.T) {
+	if v := Check(rolled(), Rollback); len(v.Violations) > 0 {
+		t.Errorf("%+v", v.Violations)
+	}
+	if v := Check(rolled(), Nothing); v.Counts()[Order] == 0 {
+		t.Error("where nothing may be rolled back, it is not found")
+	}
+	acked := slices.Insert(rolled(), 9, Record{Kind: Ack, At: 9 * time.Millisecond, Client: 1, User: "ann", Room: "a", Key: "gone", Message: "m2", No: 2})
+	if v := Check(acked, Rollback); v.Counts()[Lost] != 1 {
+		t.Errorf("what was acknowledged is lost, and that is not found: %+v", v.Violations)
+	}
+	if v := Check(acked, Loss); len(v.Violations) > 0 || v.Forgotten != 1 {
+		t.Errorf("where it may be lost: %d forgotten, %+v", v.Forgotten, v.Violations)
+	}
+	of := func(client int, kinds ...Kind) func(Record) bool {
+		return func(r Record) bool {
+			return r.Client == client && slices.Contains(kinds, r.Kind) && r.At > 10*time.Millisecond
+		}
+	}
+	for name, plant := range map[string]struct {
+		fault Fault
+		do    func(h History) History
+	}{
+		"a client is not told": {Order, func(h History) History { return slices.DeleteFunc(h, of(2, Resync, Base, Fetched)) }},
+		"a client that is not told gets only what follows": {Order, func(h History) History {
+			h = slices.DeleteFunc(h, of(2, Resync, Base, Fetched))
+			return slices.DeleteFunc(h, func(r Record) bool { return r.Client == 2 && r.ID == "f2" })
+		}},
+		"a client keeps what was rolled back": {Order, func(h History) History {
+			i := slices.IndexFunc(h, of(2, Fetched))
+			h[i].Message = "m0"
+			return h
+		}},
+		"a client does not fetch": {Missing, func(h History) History { return slices.DeleteFunc(h, of(2, Fetched)) }},
+		"a stranger is told": {Leaked, func(h History) History {
+			return append(h, Record{Kind: Got, Client: 3, User: "cat", Room: "a", Seq: 3, ID: "f3", Prev: "f2"})
+		}},
+	} {
+		if v := Check(plant.do(rolled()), Rollback); v.Counts()[plant.fault] == 0 {
+			t.Errorf("%s: not found; found: %+v", name, v.Violations)
+		}
 	}
 }

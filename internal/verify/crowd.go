@@ -306,7 +306,7 @@ func (c *crowd) laze(ctx context.Context, a *actor) (*lazy, error) {
 	}
 	l.s = s
 	if small, ok := s.conn.(interface{ SetReadBuffer(int) error }); ok {
-		small.SetReadBuffer(4 << 10)
+		small.SetReadBuffer(64 << 10) // with far less, the kernel takes long to go on when it is read again
 	}
 	if err := s.call(ctx, "sync", map[string]any{"device": fmt.Sprint("lazy-", a.n)}, nil); err != nil {
 		close(l.gate)
@@ -318,9 +318,6 @@ func (c *crowd) laze(ctx context.Context, a *actor) (*lazy, error) {
 
 // wake reads again what waits, and reports whether the server had ended the connection.
 func (l *lazy) wake() (cut bool) {
-	if large, ok := l.s.conn.(interface{ SetReadBuffer(int) error }); ok {
-		large.SetReadBuffer(1 << 20)
-	}
 	close(l.gate)
 	select {
 	case <-l.s.over:
