@@ -64,6 +64,11 @@ fuzz: ## Each fuzz target for FUZZTIME
 bench: ## The figures of the design, measured on the real server; JSON lines and a table
 	$(GO) run ./bench
 
+.PHONY: verify
+verify: bin/parley ## The promises, while nodes and Redis are killed, cut off and slowed down (minutes; see docs/reliability.md)
+	@bash scripts/need.sh redis-server
+	bin/parley verify --scenario all --kills 50 $(ARGS)
+
 .PHONY: screenshots
 screenshots: needs web/node_modules ## The README's pictures, from the real client
 	cd web && npm run screenshots
