@@ -40,6 +40,10 @@ func TestHasherBoundsParallelWork(t *testing.T) {
 		if _, err := h.Hash(t.Context(), "x"); !errors.Is(err, chat.ErrRateLimited) || time.Since(start) != time.Second {
 			t.Errorf("got %v after %v, want a refusal after 1s", err, time.Since(start))
 		}
+		// A name that nobody has is hashed for as well: what is answered in no time tells that.
+		if _, err := h.Verify(t.Context(), "", "x"); !errors.Is(err, chat.ErrRateLimited) {
+			t.Errorf("the hash of nobody needs no slot: %v", err)
+		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if _, err := h.Hash(ctx, "x"); !errors.Is(err, context.Canceled) {
