@@ -1,6 +1,9 @@
 package chat
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Kind says what an event tells, and which of its fields is set.
 type Kind string
@@ -13,6 +16,13 @@ const (
 	MemberLeft      Kind = "member.left"      // Member; By differs from Member.User when removed
 	MemberUpdated   Kind = "member.updated"   // Member, as it is now (role)
 	MessageCreated  Kind = "message.created"  // Message
+	MessageEdited   Kind = "message.edited"   // Message
+	MessageDeleted  Kind = "message.deleted"  // Message, of which only its place is left
+	MessagePinned   Kind = "message.pinned"   // Message
+	MessageUnpinned Kind = "message.unpinned" // Message
+	ThreadMoved     Kind = "thread.moved"     // Message, under which the thread is
+	ReactionAdded   Kind = "reaction.added"   // Reaction
+	ReactionRemoved Kind = "reaction.removed" // Reaction
 	MessagesTrimmed Kind = "messages.trimmed" // Trimmed: the oldest messages, up to there, are gone
 
 	// In a person's stream.
@@ -35,7 +45,8 @@ type Position struct {
 }
 
 // Event is one change in a stream. Events are immutable; Message shows the message as it is when the
-// event is read, so a replayed event may already carry a later text.
+// event is read, so a replayed event may already carry a later text: what was edited away or deleted is nowhere
+// in the log. Who takes Message for what it says, and applies reactions as to a set, ends at the same state.
 type Event struct {
 	Stream Stream    `json:"stream" doc:"Where it happened: room:<id>, user:<id> or server"`
 	Epoch  string    `json:"epoch" doc:"Epoch of the stream"`
@@ -46,7 +57,8 @@ type Event struct {
 	At     time.Time `json:"at" doc:"When, by the server's clock"`
 	By     UserID    `json:"by,omitempty" doc:"Who did it, empty for the server itself"`
 
-	Message  *Message    `json:"message,omitempty" doc:"message.created"`
+	Message  *Message    `json:"message,omitempty" doc:"message.created, edited, deleted, pinned, unpinned, thread.moved: the message as it is now"`
+	Reaction *Reaction   `json:"reaction,omitempty" doc:"reaction.added, reaction.removed"`
 	Trimmed  int64       `json:"trimmed,omitempty" doc:"messages.trimmed: messages up to this number are gone"`
 	Member   *Member     `json:"member,omitempty" doc:"member.joined, member.left, member.updated"`
 	Room     *Room       `json:"room,omitempty" doc:"room.created, room.updated"`
@@ -59,6 +71,27 @@ type Event struct {
 
 // Position is the place just after e.
 func (e *Event) Position() Position { return Position{Epoch: e.Epoch, Seq: e.Seq, ID: e.ID} }
+
+// Clone returns e with nothing shared.
+func (e Event) Clone() Event {
+	e.Message, e.Reaction, e.Member, e.Read, e.User = e.Message.Clone(), copied(e.Reaction), copied(e.Member), copied(e.Read), copied(e.User)
+	e.Sessions = slices.Clone(e.Sessions)
+	if e.Room = copied(e.Room); e.Room != nil {
+		e.Room.Pair = slices.Clone(e.Room.Pair)
+	}
+	if e.View = copied(e.View); e.View != nil {
+		*e.View = e.View.Clone()
+	}
+	return e
+}
+
+func copied[T any](p *T) *T {
+	if p == nil {
+		return nil
+	}
+	v := *p
+	return &v
+}
 
 // Follows reports whether e comes right after p: the next number of the same epoch, with the
 // same event before it (where p knows that event's id).

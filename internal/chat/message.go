@@ -1,8 +1,13 @@
 package chat
 
-import "time"
+import (
+	"slices"
+	"strings"
+	"time"
+)
 
-// Message is one message. Within a room, No is dense from 1 in the order of the room's stream.
+// Message is one message. Within a room, No is dense from 1 in the order of the room's stream. A deleted message keeps its
+// place: Room, No, ID, Seq, From, ClientID, At and Thread stay, all else is gone.
 type Message struct {
 	Room     RoomID    `json:"room" doc:"Room"`
 	No       int64     `json:"no" doc:"Dense number in the room, from 1"`
@@ -12,6 +17,89 @@ type Message struct {
 	Text     string    `json:"text" doc:"Markdown"`
 	ClientID string    `json:"client_id,omitempty" doc:"Id that the author's client gave it"`
 	At       time.Time `json:"at" doc:"When it was accepted, by the server's clock"`
+
+	Mentions  []UserID  `json:"mentions,omitempty" doc:"People whom the text calls by @name, sorted; * is everyone in the room"`
+	EditedAt  time.Time `json:"edited_at,omitzero" doc:"When the text was last changed"`
+	DeletedAt time.Time `json:"deleted_at,omitzero" doc:"When it was deleted; only its place is left"`
+	PinnedAt  time.Time `json:"pinned_at,omitzero" doc:"When it was pinned"`
+	PinnedBy  UserID    `json:"pinned_by,omitempty" doc:"By whom"`
+	Reactions []Reacted `json:"reactions,omitempty" doc:"Sorted by emoji"`
+	Thread    *Thread   `json:"thread,omitempty" doc:"The thread under it"`
+}
+
+// Clone returns m with nothing shared, nil for nil.
+func (m *Message) Clone() *Message {
+	m = copied(m)
+	if m == nil {
+		return nil
+	}
+	m.Mentions, m.Thread, m.Reactions = slices.Clone(m.Mentions), copied(m.Thread), slices.Clone(m.Reactions)
+	for i := range m.Reactions {
+		m.Reactions[i].Users = slices.Clone(m.Reactions[i].Users)
+	}
+	return m
+}
+
+// Deleted reports whether only the message's place is left.
+func (m *Message) Deleted() bool { return !m.DeletedAt.IsZero() }
+
+// Mentioning reports whether m calls that person, who did not write it.
+func (m *Message) Mentioning(u UserID) bool {
+	return m.From != u && (slices.Contains(m.Mentions, u) || slices.Contains(m.Mentions, MentionAll))
+}
+
+// React adds or takes away one person's reaction, and reports whether that changed anything.
+func (m *Message) React(r Reaction, add bool) bool {
+	i, found := slices.BinarySearchFunc(m.Reactions, r.Emoji, func(g Reacted, emoji string) int { return strings.Compare(g.Emoji, emoji) })
+	if !found {
+		if add {
+			m.Reactions = slices.Insert(m.Reactions, i, Reacted{Emoji: r.Emoji, Users: []UserID{r.User}})
+		}
+		return add
+	}
+	users := m.Reactions[i].Users
+	j, there := slices.BinarySearch(users, r.User)
+	switch {
+	case there == add:
+		return false
+	case add:
+		users = slices.Insert(users, j, r.User)
+	default:
+		users = slices.Delete(users, j, j+1)
+	}
+	if m.Reactions[i].Users = users; len(users) == 0 {
+		m.Reactions = slices.Delete(m.Reactions, i, i+1)
+	}
+	return true
+}
+
+// MentionAll in [Message].Mentions is everyone in the room.
+const MentionAll UserID = "*"
+
+// Reacted is who reacted with one emoji.
+type Reacted struct {
+	Emoji string   `json:"emoji" doc:"The emoji"`
+	Users []UserID `json:"users" doc:"Who, sorted"`
+}
+
+// Reaction is one person's reaction to a message.
+type Reaction struct {
+	No    int64  `json:"no" doc:"Number of the message"`
+	Emoji string `json:"emoji" doc:"The emoji"`
+	User  UserID `json:"user" doc:"Who"`
+}
+
+// Thread is what a message shows of the thread under it, which is a room of its own.
+type Thread struct {
+	Room    RoomID    `json:"room" doc:"Room of the thread"`
+	Replies int64     `json:"replies" doc:"Number of the newest message there"`
+	LastAt  time.Time `json:"last_at" doc:"When that was sent"`
+}
+
+// Edit is an earlier text of a message.
+type Edit struct {
+	Text string    `json:"text" doc:"Markdown"`
+	At   time.Time `json:"at" doc:"Since when the message had this text"`
 }
 
 // Page asks for at most Limit messages of a room by number, ascending.

@@ -15,7 +15,17 @@ import (
 //	MemberLeft      Member                deletes the member, whom the event shows as they were; no-op if not a member
 //	MemberUpdated   Member                replaces the role; ErrNotFound if not a member
 //	MessageCreated  Message (Text, From,  Message.Room follows from Stream; the store sets No and Seq, moves
-//	                ClientID), Device     the author's read position to No; duplicates see below
+//	                ClientID, Mentions),  the author's read position to No; duplicates see below: their event shows
+//	                Device                the message as it is now
+//	MessageEdited   Message (No, Text,    replaces text and mentions and sets EditedAt to At; the text until then is kept as an [Edit];
+//	                Mentions)             no-op if both are the same
+//	MessageDeleted  Message (No)          takes away all but the message's place, its edits too; no-op if deleted
+//	MessagePinned   Message (No)          sets PinnedAt and PinnedBy from At and By; no-op if pinned
+//	MessageUnpinned Message (No)          no-op if not pinned
+//	ReactionAdded   Reaction              no-op if there; also ReactionRemoved, if not there
+//	ThreadMoved     Message (No, Thread)  sets Thread, also of a deleted message; no-op unless Replies grows or there was none
+//	                                      these seven: ErrNotFound if there is no message of that number, or it is trimmed, or,
+//	                                      where not said otherwise, deleted
 //	MessagesTrimmed Trimmed               deletes the room's messages up to that number, or to the newest if that is less;
 //	                                      no-op if they are gone already
 //	RoomJoined      View.Room.ID          adds the room to the person's list and fills View: the room as that
@@ -39,6 +49,7 @@ type Change struct {
 	By     UserID
 
 	Message  *Message
+	Reaction *Reaction
 	Trimmed  int64
 	Member   *Member
 	Room     *Room
@@ -99,6 +110,10 @@ type Store interface {
 	Events(ctx context.Context, s Stream, after Position, limit int) ([]Event, error)
 	// Messages returns a page of the room's messages, ascending by No.
 	Messages(ctx context.Context, room RoomID, page Page) ([]Message, error)
+	// Edits returns the earlier texts of a message, oldest first; none if it was never edited, was deleted, or is not there.
+	Edits(ctx context.Context, room RoomID, no int64) ([]Edit, error)
+	// Pinned returns the room's pinned messages, last pinned first.
+	Pinned(ctx context.Context, room RoomID) ([]Message, error)
 
 	Room(ctx context.Context, id RoomID) (Room, error)
 	// View returns the room as that member sees it; ErrNotFound if not a member.
