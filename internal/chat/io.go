@@ -176,6 +176,7 @@ type UpdateMemberInput struct {
 type SendInput struct {
 	Room     RoomID `json:"room" doc:"Id of the room"`
 	Text     string `json:"text" doc:"Markdown"`
+	Thread   int64  `json:"thread,omitempty" doc:"Number of a message of the room: send it into the thread under that, which is made if it is not there"`
 	ClientID string `json:"client_id,omitempty" doc:"Your id for this message, at most 64 bytes; a retry with the same id is the same message"`
 }
 
@@ -199,6 +200,30 @@ type MessagePage struct {
 type MessageInput struct {
 	Room RoomID `json:"room" doc:"Id of the room"`
 	No   int64  `json:"no" doc:"Number of the message"`
+}
+
+// EditInput is another text for a message.
+type EditInput struct {
+	Room RoomID `json:"room" doc:"Id of the room"`
+	No   int64  `json:"no" doc:"Number of the message"`
+	Text string `json:"text" doc:"Markdown"`
+}
+
+// EditList is the earlier texts of a message.
+type EditList struct {
+	Edits []Edit `json:"edits" doc:"Oldest first"`
+}
+
+// MessageList is some messages.
+type MessageList struct {
+	Messages []Message `json:"messages" doc:"Messages"`
+}
+
+// ReactionInput is a reaction to a message.
+type ReactionInput struct {
+	Room  RoomID `json:"room" doc:"Id of the room"`
+	No    int64  `json:"no" doc:"Number of the message"`
+	Emoji string `json:"emoji" doc:"One emoji"`
 }
 
 // EventListInput asks for the events since a position.

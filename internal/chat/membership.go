@@ -21,7 +21,13 @@ func (s *Service) enter(ctx context.Context, who Caller, room RoomID, user UserI
 	return err
 }
 
+// exit takes a person out of a room, and first out of its threads.
 func (s *Service) exit(ctx context.Context, who Caller, room RoomID, user UserID) error {
+	if !isThread(room) {
+		if err := s.leaveThreads(ctx, who, room, user); err != nil {
+			return err
+		}
+	}
 	_, err := s.Store.Commit(ctx,
 		s.change(who, Change{Stream: RoomStream(room), Kind: MemberLeft, Member: &Member{Room: room, User: user}}),
 		s.change(who, Change{Stream: UserStream(user), Kind: RoomLeft, Left: room}))

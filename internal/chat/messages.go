@@ -19,15 +19,29 @@ func (s *Service) Send(ctx context.Context, who Caller, in SendInput) (Message, 
 	if err := s.limit(ctx, "send:"+string(who.User.ID), s.Limits.Sends); err != nil {
 		return Message{}, err
 	}
+	room := Room{ID: in.Room}
+	if in.Thread != 0 || isThread(in.Room) {
+		if room, err = s.answering(ctx, who, in); err != nil {
+			return Message{}, err
+		}
+	}
+	mentions, err := s.mentions(ctx, who, room.home(), text)
+	if err != nil {
+		return Message{}, err
+	}
 	change := s.change(who, Change{
-		Stream: RoomStream(in.Room), Kind: MessageCreated, MustBeIn: who.User.ID, Device: who.Device,
-		Message: &Message{From: who.User.ID, Text: text, ClientID: in.ClientID},
+		Stream: RoomStream(room.ID), Kind: MessageCreated, MustBeIn: who.User.ID, Device: who.Device,
+		Message: &Message{From: who.User.ID, Text: text, ClientID: in.ClientID, Mentions: mentions},
 	})
 	done, err := s.Store.Commit(ctx, change)
 	if err != nil {
 		return Message{}, err
 	}
-	return *done[0].Event.Message, nil
+	message := *done[0].Event.Message
+	if room.Kind == ThreadRoom {
+		err = s.answered(ctx, who, room, message)
+	}
+	return message, err
 }
 
 func (s *Service) messageText(text string) (string, error) {
@@ -77,7 +91,7 @@ func (s *Service) ListMessages(ctx context.Context, who Caller, in MessageListIn
 	if asked > 1 || page.No < 0 {
 		return MessagePage{}, invalid("before", "give one of before, after and around, and no negative number")
 	}
-	view, err := s.Store.View(ctx, in.Room, who.User.ID)
+	view, err := s.view(ctx, who, in.Room)
 	if err != nil {
 		return MessagePage{}, err
 	}
@@ -99,14 +113,7 @@ func (s *Service) GetMessage(ctx context.Context, who Caller, in MessageInput) (
 	if err := s.MayRead(ctx, who, RoomStream(in.Room)); err != nil {
 		return Message{}, err
 	}
-	messages, err := s.Store.Messages(ctx, in.Room, Page{From: After, No: in.No - 1, Limit: 1})
-	if err != nil {
-		return Message{}, err
-	}
-	if len(messages) == 0 || messages[0].No != in.No {
-		return Message{}, ErrNotFound
-	}
-	return messages[0], nil
+	return s.messageAt(ctx, in)
 }
 
 // ListEvents returns what happened in a room since a position.

@@ -21,7 +21,7 @@ func mayBrowse(u User) bool { return u.Role.atLeast(RoleMember) }
 func mayJoin(u User, r Room) bool { return r.Kind == Public && u.Role.atLeast(RoleMember) }
 
 // mayModerate: a room's moderators, and in public rooms also admins and owners who are in it.
-// Nobody moderates a direct room, and rank gives nobody a private one.
+// Nobody moderates a direct room, and rank gives nobody a private one. In threads, as is the role in their room.
 func mayModerate(u User, r Room, as RoomRole) bool {
 	switch r.Kind {
 	case Direct:
@@ -36,6 +36,12 @@ func mayModerate(u User, r Room, as RoomRole) bool {
 // mayRetain: who moderates a room decides what is said of it; that its history goes is for admins and owners, and only in rooms
 // that they moderate.
 func mayRetain(u User) bool { return u.Role.atLeast(RoleAdmin) }
+
+// mayPin: everyone in the room but guests.
+func mayPin(u User) bool { return u.Role.atLeast(RoleMember) }
+
+// mayCallAll: guests cannot call a whole room.
+func mayCallAll(u User) bool { return u.Role.atLeast(RoleMember) }
 
 // mayLeave: General is where everyone but guests is found, and a pair's room is for good.
 func mayLeave(u User, r Room) bool {

@@ -22,6 +22,13 @@ func (s *Service) retain(ctx context.Context) error {
 			return fmt.Errorf("retention: %w", err)
 		}
 		for _, r := range rooms {
+			if r.Kind == ThreadRoom {
+				parent, err := s.Store.Room(ctx, r.Parent)
+				if err != nil && !errors.Is(err, ErrNotFound) {
+					return fmt.Errorf("retention: %w", err)
+				}
+				r.Retain = parent.Retain
+			}
 			if keep := s.keeps(r); keep > 0 {
 				if err := s.trim(ctx, r.ID, s.now().Add(-keep)); err != nil && !errors.Is(err, ErrNotFound) {
 					return fmt.Errorf("retention in room %s: %w", r.ID, err)

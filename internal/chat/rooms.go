@@ -27,7 +27,12 @@ func (s *Service) ListRooms(ctx context.Context, who Caller, _ None) (RoomList, 
 	if views == nil {
 		views = []RoomView{}
 	}
-	return RoomList{Rooms: views}, err
+	in := map[RoomID]bool{}
+	for _, v := range views {
+		in[v.ID] = true
+	}
+	// A crash between leaving threads and leaving their room must show nobody a thread of a room that they are not in.
+	return RoomList{Rooms: slices.DeleteFunc(views, func(v RoomView) bool { return v.Kind == ThreadRoom && !in[v.Parent] })}, err
 }
 
 // Directory returns a page of the public rooms.
@@ -141,7 +146,7 @@ func (s *Service) create(ctx context.Context, who Caller, room Room, entering []
 
 // GetRoom returns one of the caller's rooms.
 func (s *Service) GetRoom(ctx context.Context, who Caller, in RoomInput) (RoomView, error) {
-	return s.Store.View(ctx, in.Room, who.User.ID)
+	return s.view(ctx, who, in.Room)
 }
 
 // UpdateRoom renames a room or sets its topic.

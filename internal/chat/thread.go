@@ -1,0 +1,166 @@
+package chat
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"strconv"
+	"strings"
+)
+
+const threadPrefix = "t-"
+
+// ThreadID is the id of the thread under a message. It follows from the message, so that there cannot be two.
+func ThreadID(room RoomID, no int64) RoomID {
+	sum := sha256.Sum256([]byte(string(room) + "\x00" + strconv.FormatInt(no, 10)))
+	return RoomID(threadPrefix + hex.EncodeToString(sum[:13]))
+}
+
+func isThread(id RoomID) bool { return strings.HasPrefix(string(id), threadPrefix) }
+
+// home is the room whose members may read this one: itself, or for a thread the room that it is in.
+func (r Room) home() RoomID {
+	if r.Kind == ThreadRoom {
+		return r.Parent
+	}
+	return r.ID
+}
+
+// view returns a room as the caller sees it. Threads are open to all members of the room that they are in, also to those who
+// do not follow them, for whom everything in it is read; nobody sees a thread who is not in that room.
+func (s *Service) view(ctx context.Context, who Caller, id RoomID) (RoomView, error) {
+	view, err := s.Store.View(ctx, id, who.User.ID)
+	if !isThread(id) || err != nil && !errors.Is(err, ErrNotFound) {
+		return view, err
+	}
+	follows := err == nil
+	if !follows {
+		if view.Room, err = s.Store.Room(ctx, id); err != nil {
+			return RoomView{}, err
+		}
+	}
+	parent, err := s.Store.Member(ctx, view.Parent, who.User.ID)
+	if err != nil || follows {
+		view.Role = parent.Role // who moderates a room moderates its threads
+		return view, err
+	}
+	heads, err := s.Store.Heads(ctx, RoomStream(id))
+	if err != nil {
+		return RoomView{}, err
+	}
+	view.Position, view.HeadNo, view.ReadNo, view.Role = heads[0].Position, heads[0].No, heads[0].No, parent.Role
+	return view, nil
+}
+
+// FollowThread puts the thread under a message on the caller's list, and makes it if nobody has yet.
+func (s *Service) FollowThread(ctx context.Context, who Caller, in MessageInput) (RoomView, error) {
+	id, err := s.thread(ctx, who, in)
+	if err != nil {
+		return RoomView{}, err
+	}
+	return s.view(ctx, who, id)
+}
+
+// thread makes the thread under a message, with its author and the caller in it, and returns its id.
+func (s *Service) thread(ctx context.Context, who Caller, in MessageInput) (RoomID, error) {
+	parent, err := s.Store.View(ctx, in.Room, who.User.ID)
+	if err != nil {
+		return "", err
+	}
+	if parent.Kind == ThreadRoom {
+		return "", invalid("thread", "a thread cannot have threads: answer in it")
+	}
+	id := ThreadID(in.Room, in.No)
+	if _, err := s.Store.Room(ctx, id); err == nil {
+		return id, s.follow(ctx, who, id, who.User.ID)
+	} else if !errors.Is(err, ErrNotFound) {
+		return "", err
+	}
+	root, err := s.messageAt(ctx, in)
+	if err == nil && root.Deleted() {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return "", err
+	}
+	first := s.change(who, Change{Stream: RoomStream(id), Kind: RoomCreated,
+		Room: &Room{ID: id, Kind: ThreadRoom, Parent: in.Room, Root: in.No, CreatedAt: s.now()}})
+	if _, err := s.Store.Commit(ctx, first); err != nil && !errors.Is(err, ErrConflict) {
+		return "", err
+	}
+	if err := s.follow(ctx, who, id, who.User.ID); err != nil {
+		return "", err
+	}
+	if _, err := s.Store.Member(ctx, in.Room, root.From); root.From != who.User.ID && err == nil {
+		err = s.follow(ctx, who, id, root.From)
+		return id, err
+	}
+	return id, nil
+}
+
+// answering returns the thread that a message goes into, with the caller in it.
+func (s *Service) answering(ctx context.Context, who Caller, in SendInput) (Room, error) {
+	id := in.Room
+	if in.Thread != 0 {
+		var err error
+		if id, err = s.thread(ctx, who, MessageInput{Room: in.Room, No: in.Thread}); err != nil {
+			return Room{}, err
+		}
+	}
+	room, err := s.Store.Room(ctx, id)
+	if err != nil {
+		return Room{}, err
+	}
+	if _, err := s.Store.Member(ctx, room.Parent, who.User.ID); err != nil {
+		return Room{}, err
+	}
+	return room, s.follow(ctx, who, id, who.User.ID)
+}
+
+// follow puts somebody who is in its room into a thread. Others than the caller are left out if they are in too many rooms.
+func (s *Service) follow(ctx context.Context, who Caller, thread RoomID, user UserID) error {
+	if _, err := s.Store.Member(ctx, thread, user); !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	if err := s.roomForOneMore(ctx, user); err != nil {
+		if user == who.User.ID {
+			return err
+		}
+		return nil
+	}
+	return s.enter(ctx, who, thread, user, RoomMember)
+}
+
+// answered tells the room of a thread how far it has come, and puts those into it whom the answer calls.
+func (s *Service) answered(ctx context.Context, who Caller, thread Room, m Message) error {
+	for _, u := range m.Mentions {
+		if u != MentionAll {
+			if err := s.follow(ctx, who, thread.ID, u); err != nil {
+				return err
+			}
+		}
+	}
+	_, err := s.Store.Commit(ctx, s.change(who, Change{Stream: RoomStream(thread.Parent), Kind: ThreadMoved,
+		Message: &Message{No: thread.Root, Thread: &Thread{Room: thread.ID, Replies: m.No, LastAt: m.At}}}))
+	if isGone(err) {
+		return nil // the message above the thread was deleted by age
+	}
+	return err
+}
+
+// leaveThreads takes a person out of all threads of a room that they are about to leave.
+func (s *Service) leaveThreads(ctx context.Context, who Caller, room RoomID, user UserID) error {
+	views, err := s.Store.Views(ctx, user)
+	if err != nil {
+		return err
+	}
+	for _, v := range views {
+		if v.Parent == room && v.Kind == ThreadRoom {
+			if err := s.exit(ctx, who, v.ID, user); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
