@@ -19,6 +19,7 @@ type Message struct {
 	At       time.Time `json:"at" doc:"When it was accepted, by the server's clock"`
 
 	Mentions  []UserID  `json:"mentions,omitempty" doc:"People whom the text calls by @name, sorted; * is everyone in the room"`
+	Files     []File    `json:"files,omitempty" doc:"What was sent with it"`
 	EditedAt  time.Time `json:"edited_at,omitzero" doc:"When the text was last changed"`
 	DeletedAt time.Time `json:"deleted_at,omitzero" doc:"When it was deleted; only its place is left"`
 	PinnedAt  time.Time `json:"pinned_at,omitzero" doc:"When it was pinned"`
@@ -33,7 +34,7 @@ func (m *Message) Clone() *Message {
 	if m == nil {
 		return nil
 	}
-	m.Mentions, m.Thread, m.Reactions = slices.Clone(m.Mentions), copied(m.Thread), slices.Clone(m.Reactions)
+	m.Mentions, m.Files, m.Thread, m.Reactions = slices.Clone(m.Mentions), slices.Clone(m.Files), copied(m.Thread), slices.Clone(m.Reactions)
 	for i := range m.Reactions {
 		m.Reactions[i].Users = slices.Clone(m.Reactions[i].Users)
 	}
@@ -75,6 +76,16 @@ func (m *Message) React(r Reaction, add bool) bool {
 
 // MentionAll in [Message].Mentions is everyone in the room.
 const MentionAll UserID = "*"
+
+// File is a file that was sent with a message. Its bytes are outside the store.
+type File struct {
+	ID     string `json:"id" doc:"Id"`
+	Name   string `json:"name" doc:"Name, as the sender called it"`
+	Type   string `json:"type" doc:"Media type, as the server sees it"`
+	Size   int64  `json:"size" doc:"Bytes"`
+	Width  int    `json:"width,omitempty" doc:"Pictures: pixels"`
+	Height int    `json:"height,omitempty" doc:"Pictures: pixels"`
+}
 
 // Reacted is who reacted with one emoji.
 type Reacted struct {

@@ -15,8 +15,8 @@ import (
 //	MemberLeft      Member                deletes the member, whom the event shows as they were; no-op if not a member
 //	MemberUpdated   Member                replaces the role; ErrNotFound if not a member
 //	MessageCreated  Message (Text, From,  Message.Room follows from Stream; the store sets No and Seq, moves
-//	                ClientID, Mentions),  the author's read position to No; duplicates see below: their event shows
-//	                Device                the message as it is now
+//	                ClientID, Mentions,   the author's read position to No; duplicates see below: their event shows
+//	                Files), Device        the message as it is now
 //	MessageEdited   Message (No, Text,    replaces text and mentions and sets EditedAt to At; the text until then is kept as an [Edit];
 //	                Mentions)             no-op if both are the same
 //	MessageDeleted  Message (No)          takes away all but the message's place, its edits too; no-op if deleted
@@ -79,7 +79,7 @@ const DedupeFor = 24 * time.Hour
 
 // Result is what became of one [Change].
 type Result struct {
-	Event     Event // the event that was appended, or that of the first send if Duplicate
+	Event     Event // the event that was appended, its Message as the change left it, or that of the first send if Duplicate
 	Duplicate bool  // a repeated send: nothing was written
 	NoOp      bool  // nothing to change: nothing was written, Event is empty
 }
@@ -105,14 +105,16 @@ type Store interface {
 	// Events returns up to limit events right after the position, ascending and without holes,
 	// none if the position is the head. ErrResync if they cannot be had: another epoch, a Seq beyond
 	// the head or older than the kept window (at least Window events), or an event at Seq whose
-	// id is not after.ID; also if the event at the position, or one of those asked for, is that of a message that is
-	// gone. ErrNotFound for an unknown room.
+	// id is not after.ID; also if the event at the position is the message.created of a message that is gone, or one of
+	// those asked for has a Message that is gone. ErrNotFound for an unknown room.
 	Events(ctx context.Context, s Stream, after Position, limit int) ([]Event, error)
 	// Messages returns a page of the room's messages, ascending by No.
 	Messages(ctx context.Context, room RoomID, page Page) ([]Message, error)
 	// Edits returns the earlier texts of a message, oldest first; none if it was never edited, was deleted, or is not there.
+	// ErrNotFound for an unknown room.
 	Edits(ctx context.Context, room RoomID, no int64) ([]Edit, error)
-	// Pinned returns the room's pinned messages, last pinned first.
+	// Pinned returns the room's pinned messages, last pinned first, and of one time the one with the higher number.
+	// ErrNotFound for an unknown room.
 	Pinned(ctx context.Context, room RoomID) ([]Message, error)
 
 	Room(ctx context.Context, id RoomID) (Room, error)
@@ -154,12 +156,29 @@ type Store interface {
 	// DeleteInvite forgets an invite; ErrNotFound if there is none.
 	DeleteInvite(ctx context.Context, id string) error
 
+	// PutRecord keeps a record if the one kept has version was (0: none is kept), gives it the next and returns that;
+	// ErrConflict otherwise.
+	PutRecord(ctx context.Context, kind, id string, was int64, value []byte) (version int64, err error)
+	// DeleteRecord forgets a record; ErrNotFound if there is none.
+	DeleteRecord(ctx context.Context, kind, id string) error
+	Record(ctx context.Context, kind, id string) (Record, error)
+	// Records returns up to limit records of a kind with id > after, sorted by id.
+	Records(ctx context.Context, kind, after string, limit int) ([]Record, error)
+
 	// Prune forgets what is past its time at now: sessions and invites that expired,
 	// client ids older than DedupeFor. Bounded work per call; more reports that some is left.
 	Prune(ctx context.Context, now time.Time) (more bool, err error)
 	// Ping reports whether the store can serve now.
 	Ping(ctx context.Context) error
 	Close() error
+}
+
+// Record is a small document, at most 64 KiB, that the service keeps without the store knowing what it says. Kind is lower-case
+// letters, ID at most 200 bytes; few kinds have more than some thousands.
+type Record struct {
+	ID      string
+	Version int64 // from 1, one more with each change; goes on from there when a deleted record is made anew, or starts at 1
+	Value   []byte
 }
 
 // Window is how many of a stream's newest events a store keeps at least, for resuming.

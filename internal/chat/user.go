@@ -18,6 +18,7 @@ type User struct {
 	Name      string    `json:"name" doc:"Unique name; no other name looks like it"`
 	Role      Role      `json:"role" enum:"owner,admin,member,guest" doc:"Role on the server"`
 	Disabled  bool      `json:"disabled,omitempty" doc:"May not log in"`
+	Bot       bool      `json:"bot,omitempty" doc:"A program: it has tokens, and no password"`
 	CreatedAt time.Time `json:"created_at" doc:"When the account was made"`
 }
 
@@ -28,11 +29,14 @@ type Account struct {
 	Password string // encoded hash
 }
 
-// Session is one log-in of one person on one device. The token itself is not kept, only its hash.
+// Session is one log-in of one person on one device, or a token that they made for a program. The token itself is not kept, only
+// its hash.
 type Session struct {
 	ID        SessionID `json:"id" doc:"Id, not the token"`
 	User      UserID    `json:"-"`
 	TokenHash string    `json:"-"` // lower-case hex SHA-256 of the token
+	Name      string    `json:"name,omitempty" doc:"Tokens for programs: what it is for; empty for log-ins"`
+	Scopes    []string  `json:"scopes,omitempty" doc:"Tokens for programs: what it may do; empty for log-ins, which may do all"`
 	Agent     string    `json:"agent,omitempty" doc:"User-Agent at log-in"`
 	Addr      string    `json:"addr,omitempty" doc:"Address at log-in"`
 	CreatedAt time.Time `json:"created_at" doc:"Log-in"`
