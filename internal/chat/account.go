@@ -92,19 +92,23 @@ func (s *Service) AddUser(ctx context.Context, name, password string, role Role,
 		return User{}, err
 	}
 	user := User{ID: UserID(s.NewID()), Name: shown, Role: role, CreatedAt: s.now()}
-	_, err = s.Store.Commit(ctx, s.change(Caller{User: user}, Change{
-		Stream: ServerStream, Kind: UserCreated, User: &user, Invite: invite,
-		Account: &Account{User: user, NameKey: key, Password: hash},
+	return user, s.insert(ctx, Caller{User: user}, Account{User: user, NameKey: key, Password: hash}, invite)
+}
+
+// insert makes an account.
+func (s *Service) insert(ctx context.Context, who Caller, account Account, invite string) error {
+	_, err := s.Store.Commit(ctx, s.change(who, Change{
+		Stream: ServerStream, Kind: UserCreated, User: &account.User, Invite: invite, Account: &account,
 	}))
 	switch {
 	case errors.Is(err, ErrConflict):
-		return User{}, &Error{Code: CodeConflict, Field: "name", Message: "somebody has this name, or one that looks like it: choose another"}
+		return &Error{Code: CodeConflict, Field: "name", Message: "somebody has this name, or one that looks like it: choose another"}
 	case errors.Is(err, ErrNotFound):
-		return User{}, &Error{Code: CodeNotFound, Field: "invite", Message: "this invite was used meanwhile: ask for a new one"}
+		return &Error{Code: CodeNotFound, Field: "invite", Message: "this invite was used meanwhile: ask for a new one"}
 	case err != nil:
-		return User{}, err
+		return err
 	}
-	return user, s.settle(ctx, user)
+	return s.settle(ctx, account.User)
 }
 
 // settle puts everyone but guests in General. It heals accounts that a crash left outside.

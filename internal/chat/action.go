@@ -24,6 +24,7 @@ type Action struct {
 	Summary string // one line
 	Doc     string // what a caller should know beyond it
 	Access  Access
+	Scope   string // what a token needs; empty for none
 
 	In, Out reflect.Type // structs with json and doc tags; with GET, In comes from path and query
 
@@ -38,12 +39,19 @@ type None struct{}
 // action declares one entry of the table.
 func action[In, Out any](name, method, path string, status int, access Access, summary, doc string,
 	do func(*Service, context.Context, Caller, In) (Out, error)) Action {
+	scope := ""
+	if access == LoggedIn {
+		scope = scopeOf(name, method)
+	}
 	return Action{
-		Name: name, Method: method, Path: path, Status: status, Access: access, Summary: summary, Doc: doc,
+		Name: name, Method: method, Path: path, Status: status, Access: access, Scope: scope, Summary: summary, Doc: doc,
 		In: reflect.TypeFor[In](), Out: reflect.TypeFor[Out](),
 		Call: func(ctx context.Context, s *Service, who Caller, decode func(any) error) (any, error) {
 			if access == LoggedIn && who.Anonymous() {
 				return nil, ErrUnauthenticated
+			}
+			if err := who.May(scope); err != nil {
+				return nil, err
 			}
 			var in In
 			if err := decode(&in); err != nil {
@@ -71,6 +79,12 @@ func Actions() []Action {
 			"Ends the session that asks. Its sockets close at once.", (*Service).LogOut),
 		action("session.list", "GET", "/sessions", 200, LoggedIn, "Your sessions", "", (*Service).ListSessions),
 		action("session.revoke", "DELETE", "/sessions/{session}", 200, LoggedIn, "End one of your sessions", "Its sockets close at once.", (*Service).RevokeSession),
+		action("token.create", "POST", "/tokens", 201, LoggedIn, "Make a token for a program",
+			"It is shown once. Give user for a bot's. Changing the password ends all of one's tokens too.", (*Service).CreateToken),
+		action("token.list", "GET", "/tokens", 200, LoggedIn, "Tokens for programs", "Newest first. Give user for a bot's.", (*Service).ListTokens),
+		action("token.revoke", "DELETE", "/tokens/{token}", 200, LoggedIn, "End a token", "Its sockets close at once.", (*Service).RevokeToken),
+		action("bot.create", "POST", "/bots", 201, LoggedIn, "Make an account for a program",
+			"For admins and owners. Make a token for it next.", (*Service).CreateBot),
 		action("account.get", "GET", "/account", 200, LoggedIn, "Who you are", "", (*Service).Me),
 		action("account.password", "PUT", "/account/password", 200, LoggedIn, "Change your password",
 			"Ends all your sessions, this one too, and gives a new one.", (*Service).ChangePassword),
@@ -100,6 +114,11 @@ func Actions() []Action {
 		action("member.add", "PUT", "/rooms/{room}/members/{user}", 200, LoggedIn, "Add a person to a room", "For its moderators; adding somebody twice changes nothing.", (*Service).AddMember),
 		action("member.update", "PATCH", "/rooms/{room}/members/{user}", 200, LoggedIn, "Change a person's role in a room", "For its moderators.", (*Service).UpdateMember),
 		action("member.remove", "DELETE", "/rooms/{room}/members/{user}", 200, LoggedIn, "Remove a person from a room", "For its moderators.", (*Service).RemoveMember),
+
+		action("hook.create", "POST", "/rooms/{room}/hooks", 201, LoggedIn, "Make an incoming webhook",
+			"For the room's moderators. Programs post to its address in Slack's format, see docs/integrations.md.", (*Service).CreateHook),
+		action("hook.list", "GET", "/rooms/{room}/hooks", 200, LoggedIn, "Incoming webhooks of a room", "For its moderators.", (*Service).ListHooks),
+		action("hook.delete", "DELETE", "/rooms/{room}/hooks/{bot}", 200, LoggedIn, "End an incoming webhook", "For the room's moderators. Its messages stay.", (*Service).DeleteHook),
 
 		action("message.send", "POST", "/rooms/{room}/messages", 201, LoggedIn, "Send a message",
 			"The answer means that the message is durable and has its place. Trying again with the same client_id from the same device gives the same message.", (*Service).Send),

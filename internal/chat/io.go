@@ -44,6 +44,68 @@ type SessionInput struct {
 	Session SessionID `json:"session" doc:"Id of the session"`
 }
 
+// TokenInput asks for a token.
+type TokenInput struct {
+	Name   string   `json:"name" doc:"What it is for"`
+	Scopes []string `json:"scopes" doc:"What it may do: read, send, manage"`
+	Days   int      `json:"days,omitempty" doc:"How long it is valid; 0 for ten years"`
+	User   UserID   `json:"user,omitempty" doc:"A bot whose token it is to be; default you"`
+}
+
+// TokenOutput is a new token.
+type TokenOutput struct {
+	Session Session `json:"session" doc:"What it may do, and until when"`
+	Token   string  `json:"token" doc:"Bearer token; keep it secret. It is not shown again"`
+}
+
+// TokenListInput asks for tokens.
+type TokenListInput struct {
+	User UserID `json:"user,omitempty" doc:"A bot; default you"`
+}
+
+// TokenIDInput names a token.
+type TokenIDInput struct {
+	Token SessionID `json:"token" doc:"Id of the token's session, not the token"`
+	User  UserID    `json:"user,omitempty" doc:"The bot whose it is; default you"`
+}
+
+// BotInput asks for a bot.
+type BotInput struct {
+	Name string `json:"name" doc:"Name that others will see"`
+	Role Role   `json:"role,omitempty" enum:"member,guest" doc:"A guest sees only the rooms that it is added to, a member also public ones; default guest"`
+}
+
+// Hook is an incoming webhook: an address at which a program posts into one room.
+type Hook struct {
+	Room      RoomID    `json:"room" doc:"Room"`
+	Bot       User      `json:"bot" doc:"As whom it posts"`
+	CreatedBy UserID    `json:"created_by" doc:"Who made it"`
+	CreatedAt time.Time `json:"created_at" doc:"When"`
+}
+
+// HookInput asks for an incoming webhook.
+type HookInput struct {
+	Room RoomID `json:"room" doc:"Id of the room"`
+	Name string `json:"name" doc:"Name under which it posts; nobody else may have it"`
+}
+
+// HookOutput is a new incoming webhook.
+type HookOutput struct {
+	Hook Hook   `json:"hook" doc:"The webhook"`
+	Path string `json:"path" doc:"Path of its address on this server; keep it secret. It is not shown again"`
+}
+
+// HookList is the incoming webhooks of a room.
+type HookList struct {
+	Hooks []Hook `json:"hooks" doc:"Sorted by the id of their bot"`
+}
+
+// HookIDInput names an incoming webhook.
+type HookIDInput struct {
+	Room RoomID `json:"room" doc:"Id of the room"`
+	Bot  UserID `json:"bot" doc:"Id of its bot"`
+}
+
 // MeOutput is who asks.
 type MeOutput struct {
 	User    User    `json:"user" doc:"You"`

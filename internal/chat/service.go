@@ -133,6 +133,7 @@ func isContextError(err error) bool {
 type Caller struct {
 	User    User
 	Session SessionID
+	Scopes  []string // of the token; empty for a log-in, which may do all
 	// Token expiry, so that a door can close what outlives it.
 	ExpiresAt time.Time
 	// Device names the client program on which the person works; stable over reconnects and log-ins. It

@@ -36,7 +36,9 @@ func (s *Service) Authenticate(ctx context.Context, token string, who Caller) (C
 		return Caller{}, ErrUnauthenticated
 	}
 	if now.Sub(session.SeenAt) >= touchEvery {
-		session.ExpiresAt = s.expiry(session.CreatedAt, now)
+		if session.Name == "" { // tokens end when they were said to
+			session.ExpiresAt = s.expiry(session.CreatedAt, now)
+		}
 		err := s.Store.TouchSession(ctx, session.ID, account.ID, now, session.ExpiresAt)
 		if errors.Is(err, ErrNotFound) {
 			return Caller{}, ErrUnauthenticated
@@ -45,7 +47,7 @@ func (s *Service) Authenticate(ctx context.Context, token string, who Caller) (C
 			return Caller{}, err
 		}
 	}
-	who.User, who.Session, who.ExpiresAt = account.User, session.ID, session.ExpiresAt
+	who.User, who.Session, who.ExpiresAt, who.Scopes = account.User, session.ID, session.ExpiresAt, session.Scopes
 	if who.Device == "" {
 		who.Device = string(session.ID)
 	}
