@@ -159,6 +159,9 @@ func (d *Door) caller(ctx context.Context, w http.ResponseWriter, r *http.Reques
 	if err != nil {
 		return nil, err
 	}
+	if err := who.May(chat.ScopeLogin); err != nil {
+		return nil, err // the demo knows no tokens for programs
+	}
 	in.who, in.cookie = who, cred.Cookie
 	if cred.Cookie && !d.Claims(r) { // logged in by another client of this server
 		d.mark(w, r, who.ExpiresAt)

@@ -134,6 +134,9 @@ func (h *Hub) Stats() Stats {
 // Register takes in a person's connection, which may then Sync. From its return on, an end of its session closes the
 // connection; whoever looked the session up before looks again after it. Unregister must follow a success.
 func (h *Hub) Register(ctx context.Context, c *Conn, who chat.Caller) error {
+	if err := who.May(chat.ScopeRead); err != nil {
+		return err
+	}
 	c.who = who
 	if err := h.admit(c); err != nil {
 		return err

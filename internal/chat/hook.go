@@ -1,0 +1,119 @@
+package chat
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// hookKind is the kind of record that stands for an incoming webhook, with the id "<room>/<bot>".
+const hookKind = "hook"
+
+// maxHooks is how many incoming webhooks a room may have.
+const maxHooks = 50
+
+// CreateHook makes an address at which programs can post into a room that the caller moderates: a bot of that name, in that room
+// only, with a token that can do nothing else.
+func (s *Service) CreateHook(ctx context.Context, who Caller, in HookInput) (HookOutput, error) {
+	if _, err := s.moderated(ctx, who, in.Room); err != nil {
+		return HookOutput{}, err
+	}
+	have, err := s.hooks(ctx, in.Room)
+	if err != nil {
+		return HookOutput{}, err
+	}
+	if len(have) >= maxHooks {
+		return HookOutput{}, &Error{Code: CodeConflict, Message: fmt.Sprintf("a room has at most %d webhooks: delete one first", maxHooks)}
+	}
+	bot, err := s.addBot(ctx, who, in.Name, RoleGuest)
+	if err != nil {
+		return HookOutput{}, err
+	}
+	if err := s.enter(ctx, who, in.Room, bot.ID, RoomMember); err != nil {
+		return HookOutput{}, err
+	}
+	hook := Hook{Room: in.Room, Bot: bot, CreatedBy: who.User.ID, CreatedAt: s.now()}
+	value, err := json.Marshal(hook)
+	if err != nil {
+		return HookOutput{}, err
+	}
+	if _, err := s.Store.PutRecord(ctx, hookKind, hookID(in.Room, bot.ID), 0, value); err != nil {
+		return HookOutput{}, err
+	}
+	out, err := s.openToken(ctx, who, bot.ID, "webhook", []string{hookScope + string(in.Room)}, maxTokenDays*24*time.Hour)
+	return HookOutput{Hook: hook, Path: "/hooks/" + out.Token}, err
+}
+
+func hookID(room RoomID, bot UserID) string { return string(room) + "/" + string(bot) }
+
+// hooks returns the incoming webhooks of a room.
+func (s *Service) hooks(ctx context.Context, room RoomID) ([]Hook, error) {
+	records, err := s.Store.Records(ctx, hookKind, string(room)+"/", maxHooks+1)
+	if err != nil {
+		return nil, err
+	}
+	hooks := []Hook{}
+	for _, r := range records {
+		if !strings.HasPrefix(r.ID, string(room)+"/") {
+			break
+		}
+		var h Hook
+		if err := json.Unmarshal(r.Value, &h); err != nil {
+			return nil, fmt.Errorf("webhook %s: %w", r.ID, err)
+		}
+		hooks = append(hooks, h)
+	}
+	return hooks, nil
+}
+
+// ListHooks returns the incoming webhooks of a room that the caller moderates.
+func (s *Service) ListHooks(ctx context.Context, who Caller, in RoomInput) (HookList, error) {
+	if _, err := s.moderated(ctx, who, in.Room); err != nil {
+		return HookList{}, err
+	}
+	hooks, err := s.hooks(ctx, in.Room)
+	return HookList{Hooks: hooks}, err
+}
+
+// DeleteHook ends an incoming webhook. What it has posted stays.
+func (s *Service) DeleteHook(ctx context.Context, who Caller, in HookIDInput) (None, error) {
+	if _, err := s.moderated(ctx, who, in.Room); err != nil {
+		return None{}, err
+	}
+	if _, err := s.Store.Record(ctx, hookKind, hookID(in.Room, in.Bot)); err != nil {
+		return None{}, err
+	}
+	account, err := s.Store.Account(ctx, in.Bot)
+	if err != nil {
+		return None{}, err
+	}
+	// The record goes last: until then it can be deleted again.
+	if err := s.Disable(ctx, account, true); err != nil {
+		return None{}, err
+	}
+	if err := s.exit(ctx, who, in.Room, in.Bot); err != nil {
+		return None{}, err
+	}
+	return None{}, s.Store.DeleteRecord(ctx, hookKind, hookID(in.Room, in.Bot))
+}
+
+// PostHook sends a message by the token of an incoming webhook.
+func (s *Service) PostHook(ctx context.Context, token string, who Caller, text string) (Message, error) {
+	who, err := s.Authenticate(ctx, token, who)
+	if err != nil {
+		return Message{}, err
+	}
+	i := slices.IndexFunc(who.Scopes, func(scope string) bool { return strings.HasPrefix(scope, hookScope) })
+	if i < 0 {
+		return Message{}, ErrUnauthenticated
+	}
+	m, err := s.Send(ctx, who, SendInput{Room: RoomID(strings.TrimPrefix(who.Scopes[i], hookScope)), Text: text})
+	if errors.Is(err, ErrNotFound) {
+		err = ErrUnauthenticated // it was taken out of its room
+	}
+	return m, err
+}

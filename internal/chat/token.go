@@ -1,0 +1,164 @@
+package chat
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+)
+
+// What a token may do. A session of a log-in may do all.
+const (
+	ScopeRead   = "read"   // all that reads, live too
+	ScopeSend   = "send"   // messages and what belongs to them: reactions, threads, read positions, typing
+	ScopeManage = "manage" // rooms, members, people, invites
+	// ScopeLogin is never a token's: passwords and tokens themselves.
+	ScopeLogin = "login"
+	// hookScope before a room's id lets nothing but an incoming webhook write to that room.
+	hookScope = "hook:"
+)
+
+// maxTokens is how many sessions and tokens somebody may have when they make another token.
+const maxTokens = 200
+
+// scopeOf says which scope an action needs.
+func scopeOf(name, method string) string {
+	switch noun, _, _ := strings.Cut(name, "."); {
+	case name == "session.delete": // a token can end itself
+		return ""
+	case noun == "session" || noun == "token" || noun == "bot" || name == "account.password":
+		return ScopeLogin
+	case method == "GET":
+		return ScopeRead
+	case slices.Contains([]string{"message", "reaction", "thread", "read", "typing"}, noun):
+		return ScopeSend
+	}
+	return ScopeManage
+}
+
+// May returns nil if the caller's session may do what needs that scope.
+func (c Caller) May(scope string) error {
+	if len(c.Scopes) == 0 || scope == "" || slices.Contains(c.Scopes, scope) {
+		return nil
+	}
+	if scope == ScopeLogin {
+		return &Error{Code: CodeForbidden, Message: "tokens cannot do this: log in with a password"}
+	}
+	return &Error{Code: CodeForbidden, Message: "this token lacks the scope " + scope}
+}
+
+// CreateToken makes a token for a program of the caller's, or for a bot that they manage.
+func (s *Service) CreateToken(ctx context.Context, who Caller, in TokenInput) (TokenOutput, error) {
+	name, err := line("name", in.Name, 1, s.Limits.Name)
+	if err != nil {
+		return TokenOutput{}, err
+	}
+	if len(in.Scopes) == 0 {
+		return TokenOutput{}, invalid("scopes", "give at least one scope: read, send, manage")
+	}
+	for _, scope := range in.Scopes {
+		if !slices.Contains([]string{ScopeRead, ScopeSend, ScopeManage}, scope) {
+			return TokenOutput{}, invalid("scopes", "a scope is read, send or manage")
+		}
+	}
+	if in.Days < 0 || in.Days > maxTokenDays {
+		return TokenOutput{}, invalid("days", "a token is valid for 1 to %d days, or with 0 for ten years", maxTokenDays)
+	}
+	if in.Days == 0 {
+		in.Days = maxTokenDays
+	}
+	user, err := s.tokenUser(ctx, who, in.User)
+	if err != nil {
+		return TokenOutput{}, err
+	}
+	scopes := slices.Compact(slices.Sorted(slices.Values(in.Scopes)))
+	return s.openToken(ctx, who, user, name, scopes, time.Duration(in.Days)*24*time.Hour)
+}
+
+const maxTokenDays = 3650
+
+func (s *Service) openToken(ctx context.Context, who Caller, user UserID, name string, scopes []string, age time.Duration) (TokenOutput, error) {
+	have, err := s.Store.Sessions(ctx, user)
+	if err != nil {
+		return TokenOutput{}, err
+	}
+	if len(have) >= maxTokens {
+		return TokenOutput{}, &Error{Code: CodeConflict, Message: "there are too many tokens and sessions: end some first"}
+	}
+	now, token := s.now(), s.NewToken()
+	session := Session{
+		ID: SessionID(s.NewID()), User: user, TokenHash: hashToken(token), Name: name, Scopes: scopes, Agent: shorten(who.Agent, 200), Addr: who.Addr,
+		CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(age),
+	}
+	return TokenOutput{Session: session, Token: token}, s.Store.CreateSession(ctx, session)
+}
+
+// tokenUser is whose tokens the caller means: their own, or those of a bot that they manage.
+func (s *Service) tokenUser(ctx context.Context, who Caller, user UserID) (UserID, error) {
+	if user == "" || user == who.User.ID {
+		return who.User.ID, nil
+	}
+	account, err := s.Store.Account(ctx, user)
+	if err != nil {
+		return "", err
+	}
+	if !account.Bot || !mayManage(who.User, account.User, account.Role) {
+		return "", ErrForbidden
+	}
+	return user, nil
+}
+
+// ListTokens returns the tokens of the caller, or of a bot that they manage.
+func (s *Service) ListTokens(ctx context.Context, who Caller, in TokenListInput) (SessionList, error) {
+	user, err := s.tokenUser(ctx, who, in.User)
+	if err != nil {
+		return SessionList{}, err
+	}
+	all, err := s.Store.Sessions(ctx, user)
+	if err != nil {
+		return SessionList{}, err
+	}
+	now, list := s.now(), SessionList{Sessions: []Session{}}
+	for _, x := range all {
+		if x.Name != "" && now.Before(x.ExpiresAt) {
+			list.Sessions = append(list.Sessions, x)
+		}
+	}
+	return list, nil
+}
+
+// RevokeToken ends a token of the caller's, or of a bot that they manage.
+func (s *Service) RevokeToken(ctx context.Context, who Caller, in TokenIDInput) (None, error) {
+	user, err := s.tokenUser(ctx, who, in.User)
+	if err != nil {
+		return None{}, err
+	}
+	done, err := s.Store.Commit(ctx, s.change(who, Change{Stream: UserStream(user), Kind: SessionRevoked, Sessions: []SessionID{in.Token}}))
+	if err == nil && done[0].NoOp {
+		err = ErrNotFound
+	}
+	return None{}, err
+}
+
+// CreateBot makes an account for a program. It sees only the rooms that it is added to, unless it is made a member.
+func (s *Service) CreateBot(ctx context.Context, who Caller, in BotInput) (User, error) {
+	if in.Role == "" {
+		in.Role = RoleGuest
+	}
+	if in.Role != RoleGuest && in.Role != RoleMember {
+		return User{}, invalid("role", "a bot is a guest or a member")
+	}
+	if !who.User.Role.atLeast(RoleAdmin) {
+		return User{}, ErrForbidden
+	}
+	return s.addBot(ctx, who, in.Name, in.Role)
+}
+
+func (s *Service) addBot(ctx context.Context, who Caller, name string, role Role) (User, error) {
+	shown, key, err := s.foldName(name)
+	if err != nil {
+		return User{}, err
+	}
+	bot := User{ID: UserID(s.NewID()), Name: shown, Role: role, Bot: true, CreatedAt: s.now()}
+	return bot, s.insert(ctx, who, Account{User: bot, NameKey: key}, "")
+}
