@@ -10,7 +10,11 @@ import (
 // Info tells anybody what this server is.
 func (s *Service) Info(ctx context.Context, _ Caller, _ None) (ServerInfo, error) {
 	owned, err := s.Owned(ctx)
-	return ServerInfo{Name: s.Name, Version: s.Version, SignUp: s.SignUp, NeedsSetup: !owned, Limits: s.Limits}, err
+	limits := s.Limits
+	if s.Files == nil {
+		limits.File = 0
+	}
+	return ServerInfo{Name: s.Name, Version: s.Version, SignUp: s.SignUp, NeedsSetup: !owned, Limits: limits}, err
 }
 
 // Owned reports whether somebody owns the server.

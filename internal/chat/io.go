@@ -236,10 +236,11 @@ type UpdateMemberInput struct {
 
 // SendInput is a message to be sent.
 type SendInput struct {
-	Room     RoomID `json:"room" doc:"Id of the room"`
-	Text     string `json:"text" doc:"Markdown"`
-	Thread   int64  `json:"thread,omitempty" doc:"Number of a message of the room: send it into the thread under that, which is made if it is not there"`
-	ClientID string `json:"client_id,omitempty" doc:"Your id for this message, at most 64 bytes; a retry with the same id is the same message"`
+	Room     RoomID   `json:"room" doc:"Id of the room"`
+	Text     string   `json:"text,omitempty" doc:"Markdown; may be empty if there are files"`
+	Files    []string `json:"files,omitempty" doc:"Ids of files that you have uploaded"`
+	Thread   int64    `json:"thread,omitempty" doc:"Number of a message of the room: send it into the thread under that, which is made if it is not there"`
+	ClientID string   `json:"client_id,omitempty" doc:"Your id for this message, at most 64 bytes; a retry with the same id is the same message"`
 }
 
 // MessageListInput asks for messages.
@@ -286,6 +287,14 @@ type ReactionInput struct {
 	Room  RoomID `json:"room" doc:"Id of the room"`
 	No    int64  `json:"no" doc:"Number of the message"`
 	Emoji string `json:"emoji" doc:"One emoji"`
+}
+
+// FileInput names a file of a message.
+type FileInput struct {
+	Room  RoomID `json:"room" doc:"Id of the room"`
+	No    int64  `json:"no" doc:"Number of the message"`
+	File  string `json:"file" doc:"Id of the file"`
+	Width int    `json:"width,omitempty" doc:"Pictures: the smaller picture that is at least so wide, if there is one"`
 }
 
 // EventListInput asks for the events since a position.

@@ -4,16 +4,18 @@ import "time"
 
 // Limits bounds what people may do. Sizes are in bytes unless said otherwise.
 type Limits struct {
-	Message      int `json:"message" doc:"Bytes of a message's text"`
-	Name         int `json:"name" doc:"Characters of a person's or a room's name"`
-	Topic        int `json:"topic" doc:"Characters of a topic"`
-	Password     int `json:"password" doc:"Most bytes of a password"`
-	PasswordMin  int `json:"password_min" doc:"Fewest characters of a password"`
-	RoomsCreated int `json:"rooms_created" doc:"Rooms that one person may create"`
-	RoomsJoined  int `json:"rooms_joined" doc:"Rooms that one person may be in"`
-	PageMax      int `json:"page_max" doc:"Most items of one page"`
+	Message      int   `json:"message" doc:"Bytes of a message's text"`
+	Name         int   `json:"name" doc:"Characters of a person's or a room's name"`
+	Topic        int   `json:"topic" doc:"Characters of a topic"`
+	Password     int   `json:"password" doc:"Most bytes of a password"`
+	PasswordMin  int   `json:"password_min" doc:"Fewest characters of a password"`
+	RoomsCreated int   `json:"rooms_created" doc:"Rooms that one person may create"`
+	RoomsJoined  int   `json:"rooms_joined" doc:"Rooms that one person may be in"`
+	File         int64 `json:"file" doc:"Bytes of a file; 0 if files are not taken"`
+	PageMax      int   `json:"page_max" doc:"Most items of one page"`
 
 	Sends   Rate `json:"-"` // messages per person
+	Uploads Rate `json:"-"` // files per person
 	Calls   Rate `json:"-"` // any action per person
 	Logins  Rate `json:"-"` // log-ins and sign-ups per address
 	Guesses Rate `json:"-"` // log-ins per account name
@@ -22,8 +24,9 @@ type Limits struct {
 // DefaultLimits are generous for people and tight for loops.
 var DefaultLimits = Limits{
 	Message: 16 << 10, Name: 64, Topic: 250, Password: 256, PasswordMin: 8,
-	RoomsCreated: 500, RoomsJoined: 2000, PageMax: 200,
+	RoomsCreated: 500, RoomsJoined: 2000, PageMax: 200, File: 50 << 20,
 	Sends:   Rate{Limit: 50, Window: 10 * time.Second},
+	Uploads: Rate{Limit: 60, Window: 10 * time.Minute},
 	Calls:   Rate{Limit: 600, Window: 10 * time.Second},
 	Logins:  Rate{Limit: 30, Window: time.Minute},
 	Guesses: Rate{Limit: 10, Window: time.Minute},
@@ -42,10 +45,13 @@ func (l Limits) withDefaults() Limits {
 			*f.v = f.d
 		}
 	}
+	if l.File == 0 {
+		l.File = d.File
+	}
 	for _, f := range []struct {
 		v *Rate
 		d Rate
-	}{{&l.Sends, d.Sends}, {&l.Calls, d.Calls}, {&l.Logins, d.Logins}, {&l.Guesses, d.Guesses}} {
+	}{{&l.Sends, d.Sends}, {&l.Uploads, d.Uploads}, {&l.Calls, d.Calls}, {&l.Logins, d.Logins}, {&l.Guesses, d.Guesses}} {
 		if *f.v == (Rate{}) {
 			*f.v = f.d
 		}

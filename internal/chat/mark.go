@@ -62,10 +62,6 @@ func (s *Service) mark(ctx context.Context, who Caller, in MessageInput, c Chang
 
 // EditMessage gives one of the caller's messages another text.
 func (s *Service) EditMessage(ctx context.Context, who Caller, in EditInput) (Message, error) {
-	text, err := s.messageText(in.Text)
-	if err != nil {
-		return Message{}, err
-	}
 	at := MessageInput{Room: in.Room, No: in.No}
 	m, view, err := s.message(ctx, who, at)
 	if err != nil {
@@ -73,6 +69,12 @@ func (s *Service) EditMessage(ctx context.Context, who Caller, in EditInput) (Me
 	}
 	if m.From != who.User.ID {
 		return Message{}, &Error{Code: CodeForbidden, Message: "only its author can edit a message"}
+	}
+	var text string
+	if in.Text != "" || len(m.Files) == 0 {
+		if text, err = s.messageText(in.Text); err != nil {
+			return Message{}, err
+		}
 	}
 	mentions, err := s.mentions(ctx, who, view.home(), text)
 	if err != nil {
@@ -94,7 +96,12 @@ func (s *Service) DeleteMessage(ctx context.Context, who Caller, in MessageInput
 	if m.From != who.User.ID && !mayModerate(who.User, view.Room, view.Role) {
 		return Message{}, &Error{Code: CodeForbidden, Message: "only its author and the room's moderators can delete a message"}
 	}
-	return s.mark(ctx, who, in, Change{Kind: MessageDeleted, Message: &Message{}})
+	var gone Message
+	err = s.discard(ctx, []Message{m}, func() error {
+		gone, err = s.mark(ctx, who, in, Change{Kind: MessageDeleted, Message: &Message{}})
+		return err
+	})
+	return gone, err
 }
 
 // PinMessage puts a message among the room's pinned ones.

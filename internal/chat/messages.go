@@ -9,9 +9,12 @@ import (
 
 // Send appends a message to a room. The message it returns is durable and has its place.
 func (s *Service) Send(ctx context.Context, who Caller, in SendInput) (Message, error) {
-	text, err := s.messageText(in.Text)
-	if err != nil {
-		return Message{}, err
+	var text string
+	var err error
+	if in.Text != "" || len(in.Files) == 0 {
+		if text, err = s.messageText(in.Text); err != nil {
+			return Message{}, err
+		}
 	}
 	if !isClientID(in.ClientID) {
 		return Message{}, invalid("client_id", "a client_id is at most 64 letters, digits and -_.:")
@@ -29,9 +32,13 @@ func (s *Service) Send(ctx context.Context, who Caller, in SendInput) (Message, 
 	if err != nil {
 		return Message{}, err
 	}
+	files, err := s.take(ctx, who, in)
+	if err != nil {
+		return Message{}, err
+	}
 	change := s.change(who, Change{
 		Stream: RoomStream(room.ID), Kind: MessageCreated, MustBeIn: who.User.ID, Device: who.Device,
-		Message: &Message{From: who.User.ID, Text: text, ClientID: in.ClientID, Mentions: mentions},
+		Message: &Message{From: who.User.ID, Text: text, ClientID: in.ClientID, Mentions: mentions, Files: files},
 	})
 	done, err := s.Store.Commit(ctx, change)
 	if err != nil {

@@ -67,7 +67,10 @@ func (s *Service) trim(ctx context.Context, room RoomID, before time.Time) error
 		if old == 0 {
 			return nil
 		}
-		_, err = s.Store.Commit(ctx, s.change(Caller{}, Change{Stream: RoomStream(room), Kind: MessagesTrimmed, Trimmed: page[old-1].No}))
+		err = s.discard(ctx, page[:old], func() error {
+			_, err := s.Store.Commit(ctx, s.change(Caller{}, Change{Stream: RoomStream(room), Kind: MessagesTrimmed, Trimmed: page[old-1].No}))
+			return err
+		})
 		if err != nil || old < len(page) {
 			return err
 		}

@@ -53,9 +53,13 @@ func (s *Service) Tend(ctx context.Context) error {
 			return err
 		}
 		if !more {
-			return s.retain(ctx)
+			break
 		}
 	}
+	if err := s.retain(ctx); err != nil {
+		return err
+	}
+	return s.tidyFiles(ctx)
 }
 
 // UserNamed returns the account with that name.

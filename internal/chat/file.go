@@ -1,0 +1,270 @@
+package chat
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Depot keeps the bytes of files, outside the store.
+type Depot interface {
+	// Take reads r to its end and keeps what it has read under the id, with smaller pictures where it is a picture. It returns the
+	// file without its name. ErrTooLarge over most bytes, ErrInvalid for a picture that cannot be shown safely; nothing is kept then.
+	Take(ctx context.Context, id string, r io.Reader, most int64) (File, error)
+	// Open returns the bytes, which the caller closes. Width asks for the smaller picture that is at least so wide, if there is one,
+	// or the file itself with 0. ErrNotFound if there is nothing.
+	Open(ctx context.Context, id string, width int) (Content, error)
+	// Remove forgets files with all that belongs to them. What is not there is no error.
+	Remove(ctx context.Context, ids ...string) error
+}
+
+// Content is the bytes of a file, and what they are.
+type Content struct {
+	io.ReadSeekCloser
+	Type string // media type
+	Size int64
+}
+
+const (
+	// uploadKind is the kind of record of a file that is not sent yet, or was sent lately.
+	uploadKind = "upload"
+	// trashKind is the kind of record of a file whose message is about to be deleted.
+	trashKind = "trash"
+
+	maxFiles = 20 // in a message
+	// uploadFor is how long a file may wait to be sent. It is longer than a send can be repeated.
+	uploadFor = DedupeFor + time.Hour
+)
+
+// upload is a file between its arrival and its message.
+type upload struct {
+	File File      `json:"file"`
+	User UserID    `json:"user"`
+	At   time.Time `json:"at"`
+	Sent string    `json:"sent,omitempty"` // which send took it
+}
+
+// Upload keeps a file that the caller is going to send into a room.
+func (s *Service) Upload(ctx context.Context, who Caller, name string, r io.Reader) (File, error) {
+	if who.Anonymous() {
+		return File{}, ErrUnauthenticated
+	}
+	if err := who.May(ScopeSend); err != nil {
+		return File{}, err
+	}
+	if s.Files == nil {
+		return File{}, &Error{Code: CodeForbidden, Message: "this server keeps no files: its operator can set --files"}
+	}
+	if err := s.limit(ctx, "send:"+string(who.User.ID), s.Limits.Sends); err != nil {
+		return File{}, err
+	}
+	if err := s.limit(ctx, "upload:"+string(who.User.ID), s.Limits.Uploads); err != nil {
+		return File{}, err
+	}
+	id := s.NewID()
+	file, err := s.Files.Take(ctx, id, r, s.Limits.File)
+	if err != nil {
+		return File{}, err
+	}
+	file.ID, file.Name = id, fileName(name)
+	if err := s.putUpload(ctx, 0, upload{File: file, User: who.User.ID, At: s.now()}); err != nil {
+		return File{}, errors.Join(err, s.Files.Remove(context.WithoutCancel(ctx), id))
+	}
+	return file, nil
+}
+
+func (s *Service) putUpload(ctx context.Context, was int64, u upload) error {
+	value, err := json.Marshal(u)
+	if err == nil {
+		_, err = s.Store.PutRecord(ctx, uploadKind, u.File.ID, was, value)
+	}
+	return err
+}
+
+// fileName is a name that is safe to show and to save under.
+func fileName(name string) string {
+	name = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || strings.ContainsRune(`/\:*?"<>|`, r) {
+			return '_'
+		}
+		return r
+	}, strings.ToValidUTF8(name, "_"))
+	name = strings.Trim(name, ". ")
+	for len(name) > 200 {
+		_, n := utf8.DecodeRuneInString(name)
+		name = name[n:] // the end tells what it is
+	}
+	if name == "" {
+		return "file"
+	}
+	return name
+}
+
+// take marks uploads as sent by one send, which may be repeated, and returns them.
+func (s *Service) take(ctx context.Context, who Caller, in SendInput) ([]File, error) {
+	if len(in.Files) > maxFiles {
+		return nil, invalid("files", "a message has at most %d files", maxFiles)
+	}
+	send := string(in.Room) + "/" + in.ClientID
+	if in.ClientID == "" {
+		send = s.NewID()
+	}
+	var files []File
+	for _, id := range in.Files {
+		var u upload
+		r, err := s.Store.Record(ctx, uploadKind, id)
+		if err == nil {
+			if err = json.Unmarshal(r.Value, &u); err == nil && u.User != who.User.ID {
+				err = ErrNotFound
+			}
+		}
+		if err == nil && u.Sent != "" && u.Sent != send {
+			return nil, &Error{Code: CodeConflict, Field: "files", Message: "this file was sent already: upload it again"}
+		}
+		if err == nil && u.Sent == "" {
+			u.Sent = send
+			err = s.putUpload(ctx, r.Version, u)
+		}
+		if errors.Is(err, ErrNotFound) {
+			err = &Error{Code: CodeNotFound, Field: "files", Message: "there is no such upload of yours, or it has waited too long: upload it again"}
+		}
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, u.File)
+	}
+	return files, nil
+}
+
+// OpenFile returns a file of a message that the caller may read.
+func (s *Service) OpenFile(ctx context.Context, who Caller, in FileInput) (File, Content, error) {
+	if who.Anonymous() {
+		return File{}, Content{}, ErrUnauthenticated
+	}
+	if err := who.May(ScopeRead); err != nil {
+		return File{}, Content{}, err
+	}
+	m, _, err := s.message(ctx, who, MessageInput{Room: in.Room, No: in.No})
+	if err != nil {
+		return File{}, Content{}, err
+	}
+	for _, f := range m.Files {
+		if f.ID == in.File && s.Files != nil {
+			content, err := s.Files.Open(ctx, f.ID, in.Width)
+			return f, content, err
+		}
+	}
+	return File{}, Content{}, ErrNotFound
+}
+
+// place is where a file that may have to go belongs.
+type place struct {
+	Room RoomID `json:"room"`
+	No   int64  `json:"no"`
+}
+
+// discard runs what takes messages away, and removes their files. If it is cut short, the files go with [Service.Tend].
+func (s *Service) discard(ctx context.Context, messages []Message, remove func() error) error {
+	var ids []string
+	for _, m := range messages {
+		for _, f := range m.Files {
+			value, err := json.Marshal(place{m.Room, m.No})
+			if err != nil {
+				return err
+			}
+			if _, err := s.Store.PutRecord(ctx, trashKind, f.ID, 0, value); err != nil && !errors.Is(err, ErrConflict) {
+				return err
+			}
+			ids = append(ids, f.ID)
+		}
+	}
+	if err := remove(); err != nil || len(ids) == 0 {
+		return err
+	}
+	if err := s.shred(ctx, ids...); err != nil {
+		s.Log.Error("files of deleted messages could not be removed; it is tried again", slog.Any("error", err))
+	}
+	return nil
+}
+
+// shred removes files, and then what says that they are to be removed.
+func (s *Service) shred(ctx context.Context, ids ...string) error {
+	if s.Files == nil {
+		return nil
+	}
+	if err := s.Files.Remove(ctx, ids...); err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if err := s.Store.DeleteRecord(ctx, trashKind, id); err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+	}
+	return nil
+}
+
+// tidyFiles removes files that were never sent, and those whose messages are gone.
+func (s *Service) tidyFiles(ctx context.Context) error {
+	if s.Files == nil {
+		return nil
+	}
+	err := s.eachRecord(ctx, uploadKind, func(r Record) error {
+		var u upload
+		if err := json.Unmarshal(r.Value, &u); err != nil || s.now().Sub(u.At) < uploadFor {
+			return err
+		}
+		if u.Sent == "" {
+			if err := s.Files.Remove(ctx, r.ID); err != nil {
+				return err
+			}
+		}
+		return s.Store.DeleteRecord(ctx, uploadKind, r.ID)
+	})
+	if err != nil {
+		return fmt.Errorf("uploads: %w", err)
+	}
+	err = s.eachRecord(ctx, trashKind, func(r Record) error {
+		var at place
+		if err := json.Unmarshal(r.Value, &at); err != nil {
+			return err
+		}
+		m, err := s.messageAt(ctx, MessageInput{Room: at.Room, No: at.No})
+		if err == nil && !m.Deleted() {
+			return s.Store.DeleteRecord(ctx, trashKind, r.ID) // its message stayed
+		}
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		return s.shred(ctx, r.ID)
+	})
+	if err != nil {
+		return fmt.Errorf("files of deleted messages: %w", err)
+	}
+	return nil
+}
+
+// eachRecord goes through the records of a kind. The records may be deleted on the way.
+func (s *Service) eachRecord(ctx context.Context, kind string, do func(Record) error) error {
+	for after := ""; ; {
+		page, err := s.Store.Records(ctx, kind, after, 100)
+		if err != nil {
+			return err
+		}
+		for _, r := range page {
+			if err := do(r); err != nil {
+				return err
+			}
+			after = r.ID
+		}
+		if len(page) < 100 {
+			return nil
+		}
+	}
+}
