@@ -10,14 +10,10 @@ import (
 	"github.com/parley-chat/parley/kit/connect"
 )
 
-// imports is the group of commands that bring data from elsewhere.
-type imports struct {
-	RedisChatDemo importDemo `cmd:"" name:"redis-chat-demo" help:"People, private rooms and messages of the Redis chat demo for Node.js. Running it again adds what is new."`
-}
-
+// importDemo brings what the Redis chat demo for Node.js has.
 type importDemo struct {
-	where
 	From string `arg:"" help:"The demo's Redis: redis://[user:password@]host[:port][/db], which is only read." placeholder:"URL"`
+	where
 }
 
 // Run imports a demo and prints a report.

@@ -10,20 +10,8 @@ import (
 	"runtime/debug"
 	"syscall"
 
-	"github.com/alecthomas/kong"
+	"github.com/spf13/cobra"
 )
-
-type cli struct {
-	Config  kong.ConfigFlag `help:"Settings in a TOML file: the names of the flags, e.g. sign-up = \"open\"." placeholder:"FILE" env:"PARLEY_CONFIG"`
-	Serve   serve           `cmd:"" help:"Run the server."`
-	User    user            `cmd:"" help:"Add, list and disable people, and set passwords. Works beside a running server."`
-	Fsck    fsck            `cmd:"" help:"Find, and with --heal put right, what a crash can leave half done in Redis. Works beside running servers."`
-	Doctor  doctor          `cmd:"" help:"Look whether the data's place is fit: Redis' settings and what they risk, or the directory. Works beside running servers."`
-	Migrate migration       `cmd:"" help:"Move all data from a directory to Redis, or back, or to another place of the same kind."`
-	Import  imports         `cmd:"" help:"Bring data from another chat."`
-	Verify  verification    `cmd:"" help:"Have many clients send, drop and come back while nodes and Redis are killed, cut off and slowed down, and judge what they saw."`
-	Version showVersion     `cmd:"" help:"Print the version."`
-}
 
 // console is where a command reads and writes; tests give their own.
 type console struct {
@@ -46,39 +34,36 @@ func main() {
 
 // run runs one command line to its end.
 func run(ctx context.Context, args, environ []string, c console) error {
-	exit := -1
-	var commands cli
-	parser, err := kong.New(&commands,
-		kong.Name("parley"),
-		kong.Description("A self-hosted real-time chat server. Every setting is a flag, an environment variable PARLEY_… and a line in a config file; "+
-			"flags come first, then the environment, then the file."),
-		kong.Configuration(settingsFile(environ)),
-		kong.Writers(c.out, c.err),
-		kong.Exit(func(code int) { exit = code }),
-		kong.DefaultEnvars("PARLEY"),
-		kong.UsageOnError(),
-		kong.BindTo(ctx, (*context.Context)(nil)),
-		kong.Bind(c),
+	b := builder{environ: environ, console: c, arguments: map[*cobra.Command][]*setting{}}
+	people := &where{}
+	all := b.group("parley", "A self-hosted real-time chat server. Every setting is a flag, an environment variable PARLEY_… and a line in a config file; "+
+		"flags come first, then the environment, then the file.", &b.everywhere,
+		b.command("serve", "Run the server.", &serve{}),
+		b.group("user", "Add, list and disable people, and set passwords. Works beside a running server.", people,
+			b.command("add", "Add a person. The password is asked for, or read from standard input.", &userAdd{in: people}),
+			b.command("passwd", "Set a person's password and end all their sessions. The password is asked for, or read from standard input.", &userPasswd{in: people}),
+			b.command("list", "List all people.", &userList{in: people}),
+			b.command("disable", "Keep a person from logging in, and end all their sessions.", &userDisable{in: people}),
+			b.command("enable", "Let a disabled person log in again.", &userEnable{in: people}),
+		),
+		b.command("fsck", "Find, and with --heal put right, what a crash can leave half done in Redis. Works beside running servers.", &fsck{}),
+		b.command("doctor", "Look whether the data's place is fit: Redis' settings and what they risk, or the directory. Works beside running servers.", &doctor{}),
+		b.command("migrate", "Move all data from a directory to Redis, or back, or to another place of the same kind.", &migration{}),
+		b.group("import", "Bring data from another chat.", nil,
+			b.command("redis-chat-demo", "People, private rooms and messages of the Redis chat demo for Node.js. Running it again adds what is new.", &importDemo{}),
+		),
+		b.command("verify", "Have many clients send, drop and come back while nodes and Redis are killed, cut off and slowed down, and judge what they saw.", &verification{}),
+		b.command("version", "Print the version.", &showVersion{}),
 	)
-	if err != nil {
+	if err := b.unknownEnvironment(); err != nil {
 		return err
 	}
-	if err := unknownEnvironment(parser.Model, environ); err != nil {
-		return err
-	}
-	parsed, err := parser.Parse(args)
-	if exit >= 0 {
-		return nil // --help
-	}
-	if err != nil {
-		return err
-	}
-	return parsed.Run()
+	return b.execute(ctx, all, args)
 }
 
 type showVersion struct{}
 
-func (showVersion) Run(c console) error {
+func (showVersion) Run(_ context.Context, c console) error {
 	_, err := fmt.Fprintln(c.out, "parley", version())
 	return err
 }

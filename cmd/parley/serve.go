@@ -143,7 +143,7 @@ func (s serve) limits() chat.Limits {
 
 func (s serve) logger(w io.Writer) *slog.Logger {
 	var level slog.Level
-	level.UnmarshalText([]byte(s.LogLevel)) // one of kong's enum
+	level.UnmarshalText([]byte(s.LogLevel)) // one of the enum
 	opts := &slog.HandlerOptions{Level: level}
 	if s.LogFormat == "json" {
 		return slog.New(slog.NewJSONHandler(w, opts))

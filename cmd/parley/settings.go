@@ -3,91 +3,260 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
+	"os"
+	"reflect"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
+	"unicode"
 
 	"github.com/BurntSushi/toml"
-	"github.com/alecthomas/kong"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
-// settingsFile loads a TOML file whose keys are the flags' names. It has its say only where neither a flag nor the
-// environment had theirs.
-func settingsFile(environ []string) kong.ConfigurationLoader {
-	return func(r io.Reader) (kong.Resolver, error) {
-		values := map[string]any{}
-		if _, err := toml.NewDecoder(r).Decode(&values); err != nil {
-			return nil, fmt.Errorf("config file: %w", err)
-		}
-		return file{values, environ}, nil
-	}
+// setting is a field of a command's struct: a string, bool, int, [time.Duration] or []string. Its name is the field's, or
+// what the tag name says. The tags help, placeholder, default, enum (values with commas between), env ("-" for none) and
+// required describe it; one with the tag arg is an argument instead of a flag. It implements [pflag.Value].
+type setting struct {
+	field                           reflect.Value
+	name, env                       string
+	text, placeholder, defaultValue string
+	enum                            []string
+	required                        bool
+	set                             bool // by Set, after which a list grows
 }
 
-type file struct {
-	values  map[string]any
-	environ []string
+// settingsOf reads the fields of the struct at a pointer, and of those embedded in it, gives them their defaults, and
+// returns them.
+func settingsOf(pointer any) (flags, arguments []*setting) {
+	return settingsIn(reflect.ValueOf(pointer).Elem())
 }
 
-// Validate refuses keys that are no setting, and names them.
-func (f file) Validate(app *kong.Application) error {
-	known := map[string]bool{}
-	eachFlag(app.Node, func(flag *kong.Flag) { known[flag.Name] = true })
-	for _, name := range []string{"help", "config"} {
-		delete(known, name)
-	}
-	var unknown []error
-	for key := range f.values {
-		if !known[key] {
-			unknown = append(unknown, fmt.Errorf("config file: there is no setting %q", key))
+func settingsIn(v reflect.Value) (flags, arguments []*setting) {
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		if f.Anonymous {
+			more, args := settingsIn(v.Field(i))
+			flags, arguments = append(flags, more...), append(arguments, args...)
+			continue
+		}
+		if !f.IsExported() {
+			continue
+		}
+		_, argument := f.Tag.Lookup("arg")
+		_, required := f.Tag.Lookup("required")
+		s := &setting{field: v.Field(i), name: dashed(f.Name), required: required,
+			text: f.Tag.Get("help"), placeholder: f.Tag.Get("placeholder"), defaultValue: f.Tag.Get("default")}
+		if f.Tag.Get("env") != "-" {
+			s.env = "PARLEY_" + strings.ToUpper(strings.ReplaceAll(s.name, "-", "_"))
+		}
+		if list := f.Tag.Get("enum"); list != "" {
+			s.enum = strings.Split(list, ",")
+		}
+		if s.defaultValue != "" {
+			if err := s.Set(s.defaultValue); err != nil {
+				panic(fmt.Sprintf("the default of --%s: %v", s.name, err))
+			}
+			s.set = false
+		}
+		if argument {
+			arguments = append(arguments, s)
+		} else {
+			flags = append(flags, s)
 		}
 	}
-	slices.SortFunc(unknown, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-	return errors.Join(unknown...)
+	return flags, arguments
 }
 
-// Resolve gives a flag its value from the file.
-func (f file) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-	for _, name := range flag.Envs {
-		if slices.ContainsFunc(f.environ, func(e string) bool { return strings.HasPrefix(e, name+"=") }) {
-			return nil, nil
+// dashed is a field's name as a flag: PublicURL is public-url, TLSCert is tls-cert.
+func dashed(name string) string {
+	var b strings.Builder
+	letters := []rune(name)
+	for i, r := range letters {
+		if i > 0 && unicode.IsUpper(r) && (unicode.IsLower(letters[i-1]) || i+1 < len(letters) && unicode.IsLower(letters[i+1])) {
+			b.WriteByte('-')
 		}
+		b.WriteRune(unicode.ToLower(r))
 	}
-	switch v := f.values[flag.Name].(type) {
-	case nil:
-		return nil, nil
-	case []any:
-		parts := make([]string, len(v))
-		for i, p := range v {
-			parts[i] = fmt.Sprint(p)
+	return b.String()
+}
+
+var duration = reflect.TypeFor[time.Duration]()
+
+// Set takes a value as people write it. The error goes on from the setting's name: "must be ...".
+func (s *setting) Set(text string) error {
+	if len(s.enum) > 0 && !slices.Contains(s.enum, text) {
+		return fmt.Errorf("must be %s, not %q", oneOf(s.enum), text)
+	}
+	switch f := s.field; {
+	case f.Type() == duration:
+		d, err := time.ParseDuration(text)
+		if err != nil {
+			return fmt.Errorf("must be a duration like 90s or 1h30m, not %q", text)
 		}
-		return strings.Join(parts, ","), nil
+		f.SetInt(int64(d))
+	case f.Kind() == reflect.Int:
+		n, err := strconv.ParseInt(text, 0, strconv.IntSize)
+		if err != nil {
+			return fmt.Errorf("must be a whole number, not %q", text)
+		}
+		f.SetInt(n)
+	case f.Kind() == reflect.Bool:
+		switch strings.ToLower(text) {
+		case "true", "1", "yes":
+			f.SetBool(true)
+		case "false", "0", "no":
+			f.SetBool(false)
+		default:
+			return fmt.Errorf("must be true or false, not %q", text)
+		}
+	case f.Kind() == reflect.Slice:
+		s.add(slices.DeleteFunc(strings.Split(text, ","), func(part string) bool { return part == "" })...)
 	default:
-		return fmt.Sprint(v), nil
+		f.SetString(text)
 	}
+	s.set = true
+	return nil
 }
 
-// unknownEnvironment refuses variables that look like settings and are none.
-func unknownEnvironment(app *kong.Application, environ []string) error {
-	known := map[string]bool{}
-	eachFlag(app.Node, func(flag *kong.Flag) {
-		for _, name := range flag.Envs {
-			known[name] = true
+// add puts values at the end of a list; the first ones replace the default.
+func (s *setting) add(values ...string) {
+	var before []string
+	if s.set {
+		before = s.field.Interface().([]string)
+	}
+	s.field.Set(reflect.ValueOf(slices.Concat(before, values)))
+	s.set = true
+}
+
+// String is the default, for the help.
+func (s *setting) String() string { return s.defaultValue }
+
+// Type is what the help shows for the value.
+func (s *setting) Type() string {
+	switch {
+	case s.placeholder != "" && s.field.Kind() == reflect.Slice:
+		return s.placeholder + ",..."
+	case s.placeholder != "":
+		return s.placeholder
+	case s.field.Type() == duration:
+		return "duration"
+	}
+	return s.field.Kind().String()
+}
+
+func (s *setting) isBool() bool { return s.field.Kind() == reflect.Bool }
+
+// usage is what the help says.
+func (s *setting) usage() string {
+	if s.env == "" {
+		return s.text
+	}
+	return fmt.Sprintf("%s [%s]", s.text, s.env)
+}
+
+// load gives the settings that no flag has set their values from the environment, and from the file what is left.
+func (b *builder) load(cmd *cobra.Command) error {
+	var settings []*setting
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if s, ok := f.Value.(*setting); ok {
+			settings = append(settings, s)
 		}
 	})
-	for _, entry := range environ {
-		name, _, _ := strings.Cut(entry, "=")
-		if strings.HasPrefix(name, "PARLEY_") && !strings.HasPrefix(name, "PARLEY_TEST_") && !known[name] {
-			return fmt.Errorf("there is no setting %s: see parley serve --help", name)
+	for _, s := range settings {
+		if value, ok := b.lookupEnv(s.env); ok && !s.set {
+			if err := s.Set(value); err != nil {
+				return fmt.Errorf("%s %w", s.env, err)
+			}
 		}
+	}
+	values, err := b.readFile()
+	if err != nil {
+		return err
+	}
+	var missing []string
+	for _, s := range settings {
+		if value, ok := values[s.name]; ok && !s.set {
+			if err := s.take(value); err != nil {
+				return fmt.Errorf("config file: %s %w", s.name, err)
+			}
+		}
+		if s.required && !s.set {
+			missing = append(missing, "--"+s.name)
+		}
+	}
+	if len(missing) > 0 {
+		return misused(cmd, errors.New("missing "+strings.Join(missing, " and ")))
 	}
 	return nil
 }
 
-func eachFlag(node *kong.Node, visit func(*kong.Flag)) {
-	for _, flag := range node.Flags {
-		visit(flag)
+// take sets what a TOML file says.
+func (s *setting) take(value any) error {
+	switch list, ok := value.([]any); {
+	case !ok:
+		return s.Set(fmt.Sprint(value))
+	case s.field.Kind() != reflect.Slice:
+		return errors.New("must be one value, not a list")
+	default:
+		for _, v := range list {
+			s.add(fmt.Sprint(v))
+		}
+		return nil
 	}
-	for _, child := range node.Children {
-		eachFlag(child, visit)
+}
+
+func (b *builder) lookupEnv(name string) (value string, ok bool) {
+	for _, entry := range b.environ {
+		if n, v, _ := strings.Cut(entry, "="); n == name && name != "" {
+			value, ok = v, true // the last one counts, as for a process
+		}
 	}
+	return value, ok
+}
+
+// readFile reads the TOML file whose keys are the flags' names, and refuses keys that are no setting of any command.
+func (b *builder) readFile() (map[string]any, error) {
+	if b.everywhere.Config == "" {
+		return nil, nil
+	}
+	values := map[string]any{}
+	text, err := os.ReadFile(b.everywhere.Config)
+	if err == nil {
+		_, err = toml.Decode(string(text), &values)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("config file: %w", err)
+	}
+	var known []string
+	for _, s := range b.settings {
+		if s.name != "config" {
+			known = append(known, s.name)
+		}
+	}
+	var unknown []error
+	for key := range values {
+		if !slices.Contains(known, key) {
+			unknown = append(unknown, fmt.Errorf("config file: there is no setting %q%s", key, didYouMean("", key, known)))
+		}
+	}
+	slices.SortFunc(unknown, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return values, errors.Join(unknown...)
+}
+
+// unknownEnvironment refuses variables that look like settings and are none.
+func (b *builder) unknownEnvironment() error {
+	var known []string
+	for _, s := range b.settings {
+		known = append(known, s.env)
+	}
+	for _, entry := range b.environ {
+		name, _, _ := strings.Cut(entry, "=")
+		if strings.HasPrefix(name, "PARLEY_") && !strings.HasPrefix(name, "PARLEY_TEST_") && !slices.Contains(known, name) {
+			return fmt.Errorf("there is no setting %s%s (see parley serve --help)", name, didYouMean("", name, known))
+		}
+	}
+	return nil
 }

@@ -16,33 +16,26 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// user is the group of the operator's commands about people.
-type user struct {
-	where
-
-	Add     userAdd     `cmd:"" help:"Add a person. The password is asked for, or read from standard input."`
-	Passwd  userPasswd  `cmd:"" help:"Set a person's password and end all their sessions. The password is asked for, or read from standard input."`
-	List    userList    `cmd:"" help:"List all people."`
-	Disable userDisable `cmd:"" help:"Keep a person from logging in, and end all their sessions."`
-	Enable  userEnable  `cmd:"" help:"Let a disabled person log in again."`
-}
-
 type userAdd struct {
+	in   *where
 	Name string `arg:"" help:"Name."`
 	Role string `help:"owner, admin, member or guest." enum:"owner,admin,member,guest" default:"member"`
 }
 
 type userPasswd struct {
+	in   *where
 	Name string `arg:"" help:"Name."`
 }
 
-type userList struct{}
+type userList struct{ in *where }
 
 type userDisable struct {
+	in   *where
 	Name string `arg:"" help:"Name."`
 }
 
 type userEnable struct {
+	in   *where
 	Name string `arg:"" help:"Name."`
 }
 
@@ -54,32 +47,32 @@ type order struct {
 	Password string `json:"password,omitempty"`
 }
 
-func (u userAdd) Run(ctx context.Context, all *cli, c console) error {
+func (u userAdd) Run(ctx context.Context, c console) error {
 	password, err := askPassword(c)
 	if err != nil {
 		return err
 	}
-	return give(ctx, all.User.where, c, order{Do: "add", Name: u.Name, Role: u.Role, Password: password})
+	return give(ctx, *u.in, c, order{Do: "add", Name: u.Name, Role: u.Role, Password: password})
 }
 
-func (u userPasswd) Run(ctx context.Context, all *cli, c console) error {
+func (u userPasswd) Run(ctx context.Context, c console) error {
 	password, err := askPassword(c)
 	if err != nil {
 		return err
 	}
-	return give(ctx, all.User.where, c, order{Do: "passwd", Name: u.Name, Password: password})
+	return give(ctx, *u.in, c, order{Do: "passwd", Name: u.Name, Password: password})
 }
 
-func (u userList) Run(ctx context.Context, all *cli, c console) error {
-	return give(ctx, all.User.where, c, order{Do: "list"})
+func (u userList) Run(ctx context.Context, c console) error {
+	return give(ctx, *u.in, c, order{Do: "list"})
 }
 
-func (u userDisable) Run(ctx context.Context, all *cli, c console) error {
-	return give(ctx, all.User.where, c, order{Do: "disable", Name: u.Name})
+func (u userDisable) Run(ctx context.Context, c console) error {
+	return give(ctx, *u.in, c, order{Do: "disable", Name: u.Name})
 }
 
-func (u userEnable) Run(ctx context.Context, all *cli, c console) error {
-	return give(ctx, all.User.where, c, order{Do: "enable", Name: u.Name})
+func (u userEnable) Run(ctx context.Context, c console) error {
+	return give(ctx, *u.in, c, order{Do: "enable", Name: u.Name})
 }
 
 // give has an order carried out by the server that runs on the directory, or here.

@@ -17,12 +17,12 @@ import (
 
 // where says where the data is: in a directory, or in Redis.
 type where struct {
-	Data  string `help:"Directory of the data; made if it is not there." default:"./data" placeholder:"DIR" env:"PARLEY_DATA"`
-	Store string `help:"Keep everything in Redis instead: redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://, or just \"redis\" for what REDIS_URL or REDIS_HOST, REDIS_PORT, REDIS_PASSWORD say." placeholder:"URL" env:"PARLEY_STORE"`
+	Data  string `help:"Directory of the data; made if it is not there." default:"./data" placeholder:"DIR"`
+	Store string `help:"Keep everything in Redis instead: redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://, or just \"redis\" for what REDIS_URL or REDIS_HOST, REDIS_PORT, REDIS_PASSWORD say." placeholder:"URL"`
 
-	RedisPrefix   string `help:"Beginning of every key in Redis: chats with different ones can share a Redis." default:"parley" env:"PARLEY_REDIS_PREFIX"`
-	RedisWait     int    `help:"How many replicas must have a change before it is acknowledged." default:"0" env:"PARLEY_REDIS_WAIT"`
-	RedisEviction bool   `help:"Start even if Redis is set to throw keys away when it is full (allkeys-*)." env:"PARLEY_REDIS_EVICTION"`
+	RedisPrefix   string `help:"Beginning of every key in Redis: chats with different ones can share a Redis." default:"parley"`
+	RedisWait     int    `help:"How many replicas must have a change before it is acknowledged." default:"0"`
+	RedisEviction bool   `help:"Start even if Redis is set to throw keys away when it is full (allkeys-*)."`
 }
 
 // inRedis reports whether the data is in Redis.

@@ -34,6 +34,16 @@ func (s *Service) exit(ctx context.Context, who Caller, room RoomID, user UserID
 	return err
 }
 
+// offList ends what a crash in the middle of exit left: a room that is on the list of a person who is not in it. It is ErrNotFound
+// if there is nothing to end, as leaving a room is for who was not there.
+func (s *Service) offList(ctx context.Context, who Caller, room RoomID, user UserID) error {
+	done, err := s.Store.Commit(ctx, s.change(who, Change{Stream: UserStream(user), Kind: RoomLeft, Left: room}))
+	if err == nil && done[0].NoOp {
+		return ErrNotFound
+	}
+	return err
+}
+
 // mayEnter returns nil if that person can be added to rooms.
 func (s *Service) mayEnter(ctx context.Context, user UserID) error {
 	account, err := s.Store.Account(ctx, user)
@@ -83,7 +93,11 @@ func (s *Service) JoinRoom(ctx context.Context, who Caller, in RoomInput) (RoomV
 	if err != nil {
 		return RoomView{}, err
 	}
-	if view, err := s.Store.View(ctx, in.Room, who.User.ID); err == nil || !errors.Is(err, ErrNotFound) {
+	view, err := s.Store.View(ctx, in.Room, who.User.ID)
+	if err == nil { // and on their list, unless a crash was in between
+		_, err = s.Store.Commit(ctx, s.entering(who, in.Room, who.User.ID, RoomMember)[1])
+	}
+	if !errors.Is(err, ErrNotFound) {
 		return view, err
 	}
 	if !mayJoin(who.User, room) {
@@ -101,6 +115,9 @@ func (s *Service) JoinRoom(ctx context.Context, who Caller, in RoomInput) (RoomV
 // LeaveRoom takes the caller out of a room.
 func (s *Service) LeaveRoom(ctx context.Context, who Caller, in RoomInput) (None, error) {
 	view, err := s.Store.View(ctx, in.Room, who.User.ID)
+	if errors.Is(err, ErrNotFound) {
+		return None{}, s.offList(ctx, who, in.Room, who.User.ID)
+	}
 	if err != nil {
 		return None{}, err
 	}
@@ -215,7 +232,9 @@ func (s *Service) RemoveMember(ctx context.Context, who Caller, in MemberInput) 
 	if err != nil {
 		return None{}, err
 	}
-	if _, err := s.Store.Member(ctx, in.Room, in.User); err != nil {
+	if _, err := s.Store.Member(ctx, in.Room, in.User); errors.Is(err, ErrNotFound) {
+		return None{}, s.offList(ctx, who, in.Room, in.User)
+	} else if err != nil {
 		return None{}, err
 	}
 	if !mayLeave(account.User, view.Room) {

@@ -1,9 +1,7 @@
 package rest
 
 import (
-	_ "embed"
 	"encoding/json"
-	"html/template"
 	"net/http"
 	"reflect"
 	"slices"
@@ -102,81 +100,4 @@ func (d *document) serveJSON(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/vnd.oai.openapi+json;version=3.1")
 	w.Header().Set("Cache-Control", "no-cache")
 	w.Write(d.json)
-}
-
-//go:embed docs.html
-var docsHTML string
-
-//go:embed docs.css
-var docsCSS []byte
-
-var docsPage = template.Must(template.New("docs").Funcs(template.FuncMap{
-	"join": strings.Join,
-	// ref is the name of the schema that s is, or lists, if it has a name.
-	"ref": func(s *huma.Schema) string {
-		if s.Items != nil {
-			s = s.Items
-		}
-		return strings.TrimPrefix(s.Ref, "#/components/schemas/")
-	},
-	// kind says in a word what s is.
-	"kind": func(s *huma.Schema) string {
-		name := strings.TrimPrefix(s.Ref, "#/components/schemas/")
-		switch {
-		case name != "":
-			return name
-		case s.Items != nil && s.Items.Ref != "":
-			return "list of " + strings.TrimPrefix(s.Items.Ref, "#/components/schemas/")
-		case s.Items != nil:
-			return "list of " + s.Items.Type
-		case s.Format != "":
-			return s.Type + ", " + s.Format
-		}
-		return s.Type
-	},
-	"schemas": func(c *huma.Components) map[string]*huma.Schema { return c.Schemas.Map() },
-	"has":     func(list []string, s string) bool { return slices.Contains(list, s) },
-}).Parse(docsHTML))
-
-// operation is one row of the page.
-type operation struct {
-	Method, Path string
-	*huma.Operation
-	Result *huma.Schema
-	Body   *huma.Schema
-}
-
-// servePage shows the document to people, without any script.
-func (d *document) servePage(w http.ResponseWriter, r *http.Request) {
-	type section struct {
-		Name       string
-		Operations []operation
-	}
-	var sections []section
-	for _, tag := range d.api.Tags {
-		s := section{Name: tag.Name}
-		for _, a := range chat.Actions() {
-			if !strings.HasPrefix(a.Name, tag.Name+".") {
-				continue
-			}
-			item := d.api.Paths[prefix+a.Path]
-			op := map[string]*huma.Operation{"GET": item.Get, "POST": item.Post, "PUT": item.Put, "PATCH": item.Patch, "DELETE": item.Delete}[a.Method]
-			row := operation{Method: a.Method, Path: prefix + a.Path, Operation: op,
-				Result: op.Responses[strconv.Itoa(a.Status)].Content["application/json"].Schema}
-			if op.RequestBody != nil {
-				row.Body = op.RequestBody.Content["application/json"].Schema
-			}
-			s.Operations = append(s.Operations, row)
-		}
-		sections = append(sections, s)
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	if err := docsPage.Execute(w, map[string]any{"API": d.api, "Sections": sections}); err != nil {
-		http.Error(w, "the page cannot be shown; openapi.json has the same", http.StatusInternalServerError)
-	}
-}
-
-func serveStyle(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/css; charset=utf-8")
-	w.Write(docsCSS)
 }

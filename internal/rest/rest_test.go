@@ -41,14 +41,14 @@ func (plainHasher) Verify(_ context.Context, e, p string) (bool, error) { return
 
 // house is a served service with two people.
 type house struct {
-	t       *testing.T
+	t       testing.TB
 	url     string
 	service *chat.Service
 	log     *strings.Builder
 	token   map[string]string
 }
 
-func newHouse(t *testing.T) *house {
+func newHouse(t testing.TB) *house {
 	t.Helper()
 	h := &house{t: t, log: &strings.Builder{}, token: map[string]string{}}
 	h.service = chat.New(chat.Config{

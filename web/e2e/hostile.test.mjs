@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { build } from 'vite'
 import { launch, missing, Person } from './lib/browser.mjs'
 import { Server } from './lib/server.mjs'
 
@@ -115,5 +117,58 @@ describe('hostile messages', { skip: missing() }, () => {
       return window.pwned
     })
     assert.equal(ran, undefined)
+  })
+})
+
+// What the page shows of random texts, judged by the browser's own reading of it: the second wall must find nothing to take away from
+// what the first one let through, so that each of them would do alone.
+describe('random texts', { skip: missing() }, () => {
+  let browser, page
+  before(async () => {
+    const entry = fileURLToPath(new URL('../src/markdown/fakePage.ts', import.meta.url))
+    const result = await build({
+      configFile: false,
+      logLevel: 'error',
+      define: { 'process.env.NODE_ENV': '"production"' },
+      build: { write: false, minify: false, lib: { entry, formats: ['iife'], name: 'tested' } },
+    })
+    browser = await launch()
+    page = await browser.newPage()
+    await page.goto('about:blank')
+    await page.addScriptTag({ content: [result].flat()[0].output[0].code })
+  })
+  after(() => browser?.close())
+
+  it('are inert, and the same after DOMPurify', { timeout: 120_000 }, async () => {
+    const found = await page.evaluate(async () => {
+      const { renderMarkdown, parse, hostileText } = window.tested
+      const allowed = new Set(['class', 'href', 'rel', 'target', 'type', 'tabindex', 'start'])
+      const bad = []
+      const judge = (what, text, root) => {
+        for (const el of root.querySelectorAll('*')) {
+          if (!/^(a|blockquote|br|button|code|div|em|h[1-6]|hr|li|ol|p|pre|s|span|strong|table|tbody|td|th|thead|tr|ul)$/.test(el.localName)) bad.push(`${what}: <${el.localName}> of ${text}`)
+          for (const a of el.attributes) if (!allowed.has(a.name)) bad.push(`${what}: ${a.name} of ${text}`)
+          if (el.localName === 'a' && el.getAttribute('href') !== '' && !['http:', 'https:', 'mailto:'].includes(el.protocol)) bad.push(`${what}: ${el.href} of ${text}`)
+        }
+      }
+      window.alert = () => bad.push('something ran')
+      const shown = document.body.appendChild(document.createElement('div'))
+      let changed = 0
+      for (let seed = 0; seed < 10_000 && bad.length < 10; seed++) {
+        const text = hostileText(seed)
+        const first = document.createElement('template')
+        first.innerHTML = parse(text)
+        const html = renderMarkdown(text)
+        if (first.innerHTML !== html) bad.push(`DOMPurify makes ${html} of ${first.innerHTML}`)
+        judge('the parser', text, first.content)
+        shown.innerHTML = html
+        judge('the page', text, shown)
+        if (html.includes('<')) changed++
+      }
+      await new Promise((done) => setTimeout(done, 50)) // what was to run would have begun
+      return { bad, changed }
+    })
+    assert.deepEqual(found.bad, [])
+    assert.ok(found.changed > 9_500, 'the texts make something')
   })
 })

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { hostileText } from './fakeTexts'
 import { parse, plainLine } from './render'
 
 // These look at the parser alone: DOMPurify, the second wall, needs a real browser. e2e/hostile.test.mjs repeats the
@@ -81,6 +82,52 @@ describe('markdown', () => {
     const began = performance.now()
     for (const text of ['>'.repeat(16_000), '['.repeat(16_000), '*'.repeat(16_000), '- '.repeat(8_000), '`'.repeat(16_000), '![]('.repeat(4_000)]) parse(text)
     expect(performance.now() - began).toBeLessThan(5_000)
+  })
+})
+
+describe('random texts', () => {
+  const tag = /<(\/?)([a-z][a-z0-9]*)((?: [a-z]+="[^"<>]*")*)( \/)?>/g
+  const tags = new Set(
+    'a blockquote br button code div em h1 h2 h3 h4 h5 h6 hr li ol p pre s span strong table tbody td th thead tr ul'.split(' '),
+  )
+  const attributes = new Set(['class', 'href', 'rel', 'start', 'tabindex', 'target', 'type'])
+
+  // Judged letter by letter, without a parser of HTML that might forgive: what is not one of our tags has no bracket.
+  const faults = (html: string) => {
+    const found: string[] = []
+    const rest = html.replace(tag, (whole, _end, name: string, list: string) => {
+      if (!tags.has(name)) found.push(whole)
+      for (const [, attribute, value] of list.matchAll(/ ([a-z]+)="([^"]*)"/g)) {
+        if (!attributes.has(attribute!)) found.push(whole)
+        // The empty address, of [x](), is the page itself.
+        if (attribute === 'href' && !/^$|^(https?:|mailto:)/i.test(value!)) found.push(whole)
+      }
+      return ''
+    })
+    if (/[<>]/.test(rest)) found.push(rest)
+    return found
+  }
+
+  it('are judged by something that judges', () => {
+    for (const bad of ['<script>', '<img src="x">', '<a href="javascript:x">', '<p onclick="x">', '<p onclick=x>', '<p', 'a > b', '<b\n>', '<a href="https://x" id="y">']) {
+      expect(faults(bad), bad).not.toEqual([])
+    }
+    expect(faults('<p>a <a href="https://x" rel="r">b</a><br>\n&lt;script&gt;</p>')).toEqual([])
+  })
+
+  it('become nothing but our own tags', () => {
+    for (let seed = 0; seed < 20_000; seed++) {
+      const text = hostileText(seed)
+      const bad = faults(parse(text))
+      if (bad.length > 0) expect.fail(`seed ${seed}, ${JSON.stringify(text)}: ${bad.join(' ')}`)
+    }
+  })
+
+  it('have previews on one line', () => {
+    for (let seed = 0; seed < 5_000; seed++) {
+      const line = plainLine(hostileText(seed), 50)
+      if (line.length > 50 || /[\n\r]/.test(line)) expect.fail(`seed ${seed}: ${JSON.stringify(line)}`)
+    }
   })
 })
 
