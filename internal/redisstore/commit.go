@@ -63,6 +63,12 @@ func check(c *chat.Change) error {
 		known = inRoom && c.Member != nil
 	case chat.MessageCreated:
 		known = inRoom && c.Message != nil
+	case chat.MessageEdited, chat.MessageDeleted, chat.MessagePinned, chat.MessageUnpinned:
+		known = inRoom && c.Message != nil
+	case chat.ThreadMoved:
+		known = inRoom && c.Message != nil && c.Message.Thread != nil
+	case chat.ReactionAdded, chat.ReactionRemoved:
+		known = inRoom && c.Reaction != nil
 	case chat.MessagesTrimmed:
 		known = inRoom && c.Trimmed > 0
 	case chat.RoomJoined:

@@ -21,6 +21,8 @@ type stub struct {
 	At      time.Time    `json:"at"`
 	By      chat.UserID  `json:"by,omitempty"`
 	Message *messageStub `json:"message,omitempty"`
+
+	Reaction *chat.Reaction `json:"reaction,omitempty"`
 }
 
 type messageStub struct {
@@ -30,6 +32,9 @@ type messageStub struct {
 	Text     string      `json:"text"`
 	ClientID string      `json:"client_id,omitempty"`
 	At       time.Time   `json:"at"`
+
+	Mentions []chat.UserID `json:"mentions,omitempty"`
+	Files    []chat.File   `json:"files,omitempty"`
 }
 
 // open returns the event as JSON without its end, for a script to go on.
@@ -38,8 +43,11 @@ func (s *Store) open(c *chat.Change) (string, error) {
 	end := 1
 	if c.Kind == chat.MessageCreated {
 		room, _ := c.Stream.Room()
-		e.Message = &messageStub{Room: room, ID: c.ID, From: c.Message.From, Text: c.Message.Text, ClientID: c.Message.ClientID, At: e.At}
+		e.Message = &messageStub{Room: room, ID: c.ID, From: c.Message.From, Text: c.Message.Text, ClientID: c.Message.ClientID, At: e.At, Mentions: c.Message.Mentions, Files: c.Message.Files}
 		end = 2
+	}
+	if c.Kind == chat.ReactionAdded || c.Kind == chat.ReactionRemoved {
+		e.Reaction = c.Reaction
 	}
 	b, err := json.Marshal(e)
 	if err != nil {
@@ -78,6 +86,11 @@ func scan(room chat.RoomID, no int64, fields []rueidis.RedisMessage) (stored, er
 			return stored{}, err
 		}
 	}
+	return scanStored(room, no, v)
+}
+
+// scanStored reads the values of a message's entry.
+func scanStored(room chat.RoomID, no int64, v [3]string) (stored, error) {
 	d := strings.SplitN(v[1], " ", 6)
 	if len(d) != 6 {
 		return stored{}, fmt.Errorf("message %d of %s: %q", no, room, v[1])

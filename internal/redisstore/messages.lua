@@ -1,5 +1,6 @@
--- A page of messages. KEYS: head messages  ARGV: from no limit
-local h = redis.call('HMGET', KEYS[1], 'at', 'trimmed')
+-- A page of messages. KEYS: head messages marks  ARGV: from no limit
+-- Returns {-1}, nothing, or {rows, marks}: of a message that was deleted there is a mark alone.
+local h = redis.call('HMGET', KEYS[1], 'at', 'trimmed', 'marked')
 local at, floor = h[1], tonumber(string.match(h[2] or '0', '^%d+'))
 if not at then return {-1} end
 local head, from, no, limit = tonumber(string.match(at, '^%d+ (%d+)')), ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -17,4 +18,8 @@ else
 end
 first, last = math.max(first, floor + 1), math.min(last, head)
 if first > last then return {} end
-return redis.call('XRANGE', KEYS[2], first, last)
+local rows = redis.call('XRANGE', KEYS[2], first, last)
+if not h[3] then return {rows} end
+local numbers = {}
+for n = first, last do numbers[#numbers + 1] = n end
+return {rows, overlay(KEYS[3], numbers)}

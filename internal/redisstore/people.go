@@ -118,21 +118,23 @@ func (s *Store) page(ctx context.Context, keys []string, after string, limit int
 
 // kept is a session as it stands in Redis; times in milliseconds. session.lua and user.lua read it too.
 type kept struct {
-	Token   string `json:"token"` // hash of the token
-	Agent   string `json:"agent"`
-	Addr    string `json:"addr"`
-	Created int64  `json:"created"`
-	Seen    int64  `json:"seen"`
-	Expires int64  `json:"expires"`
+	Token   string   `json:"token"` // hash of the token
+	Name    string   `json:"name,omitempty"`
+	Scopes  []string `json:"scopes,omitempty"`
+	Agent   string   `json:"agent"`
+	Addr    string   `json:"addr"`
+	Created int64    `json:"created"`
+	Seen    int64    `json:"seen"`
+	Expires int64    `json:"expires"`
 }
 
 func keep(s chat.Session) kept {
-	return kept{s.TokenHash, s.Agent, s.Addr, s.CreatedAt.UnixMilli(), s.SeenAt.UnixMilli(), s.ExpiresAt.UnixMilli()}
+	return kept{s.TokenHash, s.Name, s.Scopes, s.Agent, s.Addr, s.CreatedAt.UnixMilli(), s.SeenAt.UnixMilli(), s.ExpiresAt.UnixMilli()}
 }
 
 func (k kept) session(id chat.SessionID, user chat.UserID) chat.Session {
 	return chat.Session{
-		ID: id, User: user, TokenHash: k.Token, Agent: k.Agent, Addr: k.Addr,
+		ID: id, User: user, TokenHash: k.Token, Name: k.Name, Scopes: k.Scopes, Agent: k.Agent, Addr: k.Addr,
 		CreatedAt: unmilli(k.Created), SeenAt: unmilli(k.Seen), ExpiresAt: unmilli(k.Expires),
 	}
 }

@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -83,7 +84,7 @@ func (s *Store) events(ctx context.Context, stream chat.Stream, after chat.Posit
 		flag = "1"
 	}
 	k := func(what string) string { return s.keys.of(stream, what) }
-	reply, err := s.run(ctx, &eventsScript, []string{k("head"), k("log"), k("messages")}, []string{num(first), num(int64(limit) + 1), flag})
+	reply, err := s.run(ctx, &eventsScript, []string{k("head"), k("log"), k("messages"), k("marks")}, []string{num(first), num(int64(limit) + 1), flag})
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +98,7 @@ func (s *Store) events(ctx context.Context, stream chat.Stream, after chat.Posit
 	if wrong {
 		return nil, chat.ErrResync
 	}
-	all, err := s.scanEvents(stream, r[1], r[2])
+	all, err := s.scanEvents(stream, r[1], r[2], r[3])
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +121,7 @@ func (s *Store) events(ctx context.Context, stream chat.Stream, after chat.Posit
 		return nil, err
 	}
 	for i := range all {
-		if all[i].Seq != next {
+		if _, changed := becomes[all[i].Kind]; all[i].Seq != next || changed && all[i].Message == nil && all[i].Reaction == nil {
 			return nil, chat.ErrResync // the oldest are gone, or messages
 		}
 		all[i].Prev = prev
@@ -136,37 +137,73 @@ func (s *Store) lastMessages(ctx context.Context, events []chat.Event) error {
 	for i := range events {
 		if v := events[i].View; v != nil && v.HeadNo > 0 {
 			views = append(views, v)
-			commands = append(commands, s.client.B().Xrange().Key(s.keys.room(v.ID, "messages")).Start(num(v.HeadNo)).End(num(v.HeadNo)).Build())
+			// The mark is read after the message: one that is deleted between the two has it.
+			commands = append(commands,
+				s.client.B().Xrange().Key(s.keys.room(v.ID, "messages")).Start(num(v.HeadNo)).End(num(v.HeadNo)).Build(),
+				s.client.B().Hget().Key(s.keys.room(v.ID, "marks")).Field(num(v.HeadNo)).Build())
 		}
 	}
-	for i, reply := range s.client.DoMulti(ctx, commands...) {
-		rows, err := reply.ToArray()
+	replies := s.client.DoMulti(ctx, commands...)
+	for i, v := range views {
+		rows, err := replies[2*i].ToArray()
 		if err != nil {
 			return err
 		}
-		views[i].Last = nil
+		var row rueidis.RedisMessage
 		if len(rows) > 0 {
-			m, err := scanRow(views[i].ID, rows[0])
-			if err != nil {
-				return err
-			}
-			views[i].Last = &m.Message
+			row = rows[0]
+		}
+		mark, err := replies[2*i+1].ToMessage()
+		if err != nil && !rueidis.IsRedisNil(err) {
+			return err
+		}
+		if v.Last, err = scanLast(v.ID, v.HeadNo, row, mark); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// scanEvents reads the entries of a log and the messages among them. The event of a message that is gone is empty.
-func (s *Store) scanEvents(stream chat.Stream, entries, messages rueidis.RedisMessage) ([]chat.Event, error) {
+// scanLast reads a message and its mark, either of which may be nil.
+func scanLast(room chat.RoomID, no int64, row, mark rueidis.RedisMessage) (*chat.Message, error) {
+	k, err := scanMark(mark)
+	if err != nil {
+		return nil, err
+	}
+	var m stored
+	switch {
+	case row.IsArray():
+		m, err = scanRow(room, row)
+	case k != nil:
+		m, err = k.place(room, no)
+	default:
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if k != nil {
+		k.show(&m.Message)
+	}
+	return &m.Message, nil
+}
+
+// scanEvents reads the entries of a log and the messages among them. Where a message is gone, the event that made it is empty, and one
+// that changed it has none.
+func (s *Store) scanEvents(stream chat.Stream, entries, messages, marks rueidis.RedisMessage) ([]chat.Event, error) {
 	rows, err := entries.ToArray()
 	if err != nil {
 		return nil, err
 	}
-	said, err := messages.ToArray()
+	room, _ := stream.Room()
+	all, err := scanMarked(room, messages, marks)
 	if err != nil {
 		return nil, err
 	}
-	room, _ := stream.Room()
+	said := make(map[int64]*stored, len(all))
+	for i := range all {
+		said[all[i].No] = &all[i]
+	}
 	events := make([]chat.Event, len(rows))
 	for i, row := range rows {
 		seq, fields, err := entry(row)
@@ -193,15 +230,24 @@ func (s *Store) scanEvents(stream chat.Stream, entries, messages rueidis.RedisMe
 			}
 			continue
 		}
-		if len(said) == 0 {
-			continue // gone
+		if kind == "c" {
+			e, err := s.changed(stream, seq, text)
+			if err != nil {
+				return nil, err
+			}
+			m := said[e.Message.No]
+			if e.Message = nil; m != nil {
+				e.Message = m.Clone()
+			}
+			events[i] = e
+			continue
 		}
-		m, err := scanRow(room, said[0])
+		no, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("event %d of %s: %w", seq, stream, err)
 		}
-		if num(m.No) == text {
-			events[i], said = s.event(m, ""), said[1:]
+		if m := said[no]; m != nil {
+			events[i] = s.event(*m, "")
 		}
 	}
 	return events, nil
@@ -235,28 +281,122 @@ func (s *Store) Messages(ctx context.Context, room chat.RoomID, page chat.Page) 
 	}
 	defer cancel()
 	from := map[chat.PageFrom]string{chat.Newest: "newest", chat.Before: "before", chat.After: "after", chat.Around: "around"}[page.From]
-	reply, err := s.run(ctx, &messagesScript, []string{s.keys.room(room, "head"), s.keys.room(room, "messages")},
+	reply, err := s.run(ctx, &messagesScript, []string{s.keys.room(room, "head"), s.keys.room(room, "messages"), s.keys.room(room, "marks")},
 		[]string{from, num(page.No), num(int64(max(page.Limit, 0)))})
 	if err != nil {
 		return nil, failed("messages", err)
 	}
-	rows, err := reply.ToArray()
+	all, err := scanPage(room, reply)
 	if err != nil {
-		return nil, failed("messages", err)
-	}
-	if err := refusal(rows); err != nil {
 		return nil, failed("messages of "+string(room), err)
 	}
-	messages := make([]chat.Message, len(rows))
-	for i, row := range rows {
-		m, err := scanRow(room, row)
-		if err != nil {
-			return nil, failed("messages of "+string(room), err)
-		}
-		messages[i] = m.Message
+	messages := make([]chat.Message, len(all))
+	for i := range all {
+		messages[i] = all[i].Message
 	}
 	return messages, nil
 }
+
+// scanPage reads {-1}, nothing, or {rows} or {rows, marks}.
+func scanPage(room chat.RoomID, reply rueidis.RedisMessage) ([]stored, error) {
+	r, err := reply.ToArray()
+	if err != nil || len(r) == 0 {
+		return nil, err
+	}
+	if err := refusal(r); err != nil {
+		return nil, err
+	}
+	if len(r) > 1 {
+		return scanMarked(room, r[0], r[1])
+	}
+	rows, err := r[0].ToArray()
+	if err != nil {
+		return nil, err
+	}
+	all := make([]stored, len(rows))
+	for i, row := range rows {
+		if all[i], err = scanRow(room, row); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// Pinned implements [chat.Store].
+func (s *Store) Pinned(ctx context.Context, room chat.RoomID) ([]chat.Message, error) {
+	ctx, cancel, err := s.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer cancel()
+	k := func(what string) string { return s.keys.room(room, what) }
+	reply, err := s.run(ctx, &pinsScript, []string{k("head"), k("messages"), k("marks"), k("marked")}, nil)
+	if err != nil {
+		return nil, failed("pinned messages", err)
+	}
+	all, err := scanPage(room, reply)
+	if err != nil {
+		return nil, failed("pinned messages of "+string(room), err)
+	}
+	messages := make([]chat.Message, len(all))
+	for i := range all {
+		messages[i] = all[i].Message
+	}
+	slices.SortFunc(messages, func(a, b chat.Message) int { return cmp.Or(b.PinnedAt.Compare(a.PinnedAt), cmp.Compare(b.No, a.No)) })
+	return messages, nil
+}
+
+// Edits implements [chat.Store].
+func (s *Store) Edits(ctx context.Context, room chat.RoomID, no int64) ([]chat.Edit, error) {
+	ctx, cancel, err := s.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer cancel()
+	replies := s.client.DoMulti(ctx,
+		s.client.B().Hexists().Key(s.keys.room(room, "head")).Field("at").Build(),
+		s.client.B().Hget().Key(s.keys.room(room, "marks")).Field(num(no)).Build())
+	if there, err := replies[0].AsBool(); err != nil {
+		return nil, failed("edits", err)
+	} else if !there {
+		return nil, failed("edits in "+string(room), chat.ErrNotFound)
+	}
+	reply, err := replies[1].ToMessage()
+	if err != nil && !rueidis.IsRedisNil(err) {
+		return nil, failed("edits", err)
+	}
+	k, err := scanMark(reply)
+	if err != nil || k == nil || k.Edits == 0 {
+		return nil, failed("edits", err)
+	}
+	edits, err := s.edits(ctx, room, no, k.Edits)
+	return edits, failed("edits", err)
+}
+
+// edits reads as many earlier texts of a message.
+func (s *Store) edits(ctx context.Context, room chat.RoomID, no, n int64) (edits []chat.Edit, err error) {
+	fields := make([]string, n)
+	for i := range fields {
+		fields[i] = editField(no, int64(i)+1)
+	}
+	replies, err := s.client.Do(ctx, s.client.B().Hmget().Key(s.keys.room(room, "edits")).Field(fields...).Build()).ToArray()
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range replies {
+		if r.IsNil() {
+			return nil, nil // deleted meanwhile
+		}
+		e, err := scanEdit(r)
+		if err != nil {
+			return nil, err
+		}
+		edits = append(edits, e)
+	}
+	return edits, nil
+}
+
+func editField(no, n int64) string { return num(no) + " " + num(n) }
 
 // Room implements [chat.Store].
 func (s *Store) Room(ctx context.Context, id chat.RoomID) (r chat.Room, err error) {
@@ -278,7 +418,7 @@ func (s *Store) roomField(id chat.RoomID) rueidis.Completed {
 
 func (s *Store) viewKeys(id chat.RoomID) []string {
 	k := func(what string) string { return s.keys.room(id, what) }
-	return []string{k("head"), k("messages"), k("members"), k("order"), k("reads")}
+	return []string{k("head"), k("messages"), k("members"), k("order"), k("reads"), k("marks"), k("marked")}
 }
 
 // View implements [chat.Store].
@@ -292,11 +432,11 @@ func (s *Store) View(ctx context.Context, id chat.RoomID, user chat.UserID) (cha
 	if err != nil {
 		return chat.RoomView{}, failed("view", err)
 	}
-	v, err := s.scanView(id, reply)
+	v, err := s.scanView(id, user, reply)
 	return v, failed("view of "+string(id), err)
 }
 
-func (s *Store) scanView(id chat.RoomID, reply rueidis.RedisMessage) (v chat.RoomView, err error) {
+func (s *Store) scanView(id chat.RoomID, user chat.UserID, reply rueidis.RedisMessage) (v chat.RoomView, err error) {
 	r, err := reply.ToArray()
 	if err != nil {
 		return v, err
@@ -341,15 +481,26 @@ func (s *Store) scanView(id chat.RoomID, reply rueidis.RedisMessage) (v chat.Roo
 	if v.Members, err = r[5].AsInt64(); err != nil {
 		return v, err
 	}
-	v.Position, v.HeadNo, v.Unread, v.Role, v.JoinedAt = head.Position, head.No, max(head.No-max(v.ReadNo, v.Trimmed), 0), me.Role, me.JoinedAt
-	if len(r) > 6 && !r[6].IsNil() {
-		last, err := scanRow(id, r[6])
-		if err != nil {
+	v.Position, v.HeadNo, v.Role, v.JoinedAt = head.Position, head.No, me.Role, me.JoinedAt
+	var mark rueidis.RedisMessage
+	if len(r) > 10 {
+		mark = r[7]
+		if v.Deleted, err = scanFind(r[8], user); err != nil {
 			return v, err
 		}
-		v.Last = &last.Message
+		for _, found := range r[9:11] {
+			numbers, err := scanFind(found, user)
+			if err != nil {
+				return v, err
+			}
+			v.Mentions = append(v.Mentions, numbers...)
+		}
+		slices.Sort(v.Mentions)
+		v.Mentions = slices.Compact(v.Mentions)
 	}
-	return v, nil
+	v.Count()
+	v.Last, err = scanLast(id, v.HeadNo, r[6], mark)
+	return v, err
 }
 
 // Views implements [chat.Store].
@@ -378,7 +529,7 @@ func (s *Store) Views(ctx context.Context, user chat.UserID) ([]chat.RoomView, e
 		if err != nil {
 			return nil, failed("views", err)
 		}
-		v, err := s.scanView(chat.RoomID(ids[i]), m)
+		v, err := s.scanView(chat.RoomID(ids[i]), user, m)
 		if isRefusal(err) {
 			continue
 		}

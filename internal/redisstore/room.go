@@ -56,10 +56,21 @@ func (s *Store) roomArgs(args []string, c *chat.Change) ([]string, error) {
 	add := func(op string, more ...string) []string {
 		return append(append(args, op, c.ID, open, string(c.MustBeIn)), more...)
 	}
+	if op := becomes[c.Kind]; op != "" {
+		return add(op, becomeArgs(c)...), nil
+	}
 	switch c.Kind {
 	case chat.MessageCreated:
 		m := c.Message
-		return add("message", string(m.From), string(c.By), m.Text, m.ClientID, num(c.At.UnixMilli()), sendHash(c)), nil
+		files := ""
+		if len(m.Files) > 0 {
+			b, err := json.Marshal(m.Files)
+			if err != nil {
+				return nil, err
+			}
+			files = string(b)
+		}
+		return add("message", string(m.From), string(c.By), m.Text, m.ClientID, num(c.At.UnixMilli()), sendHash(c), words(m.Mentions), files), nil
 	case chat.RoomCreated:
 		b, err := json.Marshal(c.Room)
 		return add("create", string(b)), err
@@ -96,12 +107,12 @@ func sendHash(c *chat.Change) string {
 func (s *Store) runRoom(ctx context.Context, room chat.RoomID, changes []chat.Change, each bool) (results []chat.Result, errs []error, err error) {
 	k := func(what string) string { return s.keys.room(room, what) }
 	at := changes[0].At
-	keys := append([]string{k("head"), k("log"), k("messages"), k("members"), k("order"), k("reads")}, s.keys.sends(room, at)...)
+	keys := append([]string{k("head"), k("log"), k("messages"), k("members"), k("order"), k("reads"), k("marks"), k("marked"), k("edits")}, s.keys.sends(room, at)...)
 	mode := "all"
 	if each {
 		mode = "each"
 	}
-	args := make([]string, 0, 6+10*len(changes))
+	args := make([]string, 0, 6+12*len(changes))
 	args = append(args, string(room), s.keys.channel(changes[0].Stream), window, remember, num(day(at)), mode)
 	for i := range changes {
 		if args, err = s.roomArgs(args, &changes[i]); err != nil {
@@ -149,6 +160,9 @@ func (s *Store) roomResult(room chat.RoomID, c *chat.Change, r []rueidis.RedisMe
 	case 1:
 		return s.sent(room, c, r)
 	case 2:
+		if len(r) < 4 {
+			return chat.Result{}, fmt.Errorf("%d parts", len(r))
+		}
 		fields, err := r[1].ToArray()
 		if err != nil {
 			return chat.Result{}, err
@@ -160,6 +174,15 @@ func (s *Store) roomResult(room chat.RoomID, c *chat.Change, r []rueidis.RedisMe
 		m, err := scan(room, no, fields)
 		if err != nil {
 			return chat.Result{}, err
+		}
+		if len(r) > 4 {
+			k, err := scanMark(r[4])
+			if err != nil {
+				return chat.Result{}, err
+			}
+			if k != nil {
+				k.show(&m.Message)
+			}
 		}
 		prev, err := r[3].ToString()
 		return chat.Result{Event: s.event(m, prev), Duplicate: true}, err
@@ -184,6 +207,7 @@ func (s *Store) sent(room chat.RoomID, c *chat.Change, r []rueidis.RedisMessage)
 	at := milli(c.At)
 	m := stored{Message: chat.Message{
 		Room: room, No: no, ID: c.ID, Seq: seq, From: c.Message.From, Text: c.Message.Text, ClientID: c.Message.ClientID, At: at,
+		Mentions: slices.Clone(c.Message.Mentions), Files: slices.Clone(c.Message.Files),
 	}, by: c.By}
 	return chat.Result{Event: s.event(m, prev)}, nil
 }

@@ -1,18 +1,20 @@
--- Judges changes to one room in order, then writes all of them with their events, or none.
--- KEYS: head log messages members order reads, then the sends to look in, the one to write to first
+-- Judges changes to one room in order, then writes all of them with their events, or none. This is its first part: marks.lua
+-- and judge.lua follow.
+-- KEYS: head log messages members order reads marks marked edits, then the sends to look in, the one to write to first
 -- ARGV: room channel window remember day mode, then for each change: op id json must, and what the op takes
 --   json is the event as JSON without its end: seq, prev and what only Redis knows are put behind it.
 -- Returns {-1, code} if one is refused, or for each change, of which with "each" some may be that:
---   {0} nothing to change | {1, seq, no, prev} message | {2, fields of the first send, no, prev} | {3, event}
-local head, log, messages, members, order, reads = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+--   {0} nothing to change | {1, seq, no, prev} message | {2, fields of the first send, no, prev, its mark} | {3, event}
+local head, log, messages, members, order, reads, marks, marked, edits = unpack(KEYS, 1, 9)
 local room, channel = ARGV[1], ARGV[2]
 local seq, no, said, day, last = string.match(redis.call('HGET', head, 'at') or '0 0 0 0 ', '^(%d+) (%d+) (%d) (%d+) (.*)$')
 seq, no, said = tonumber(seq), tonumber(no), said == '1'
 local exists, info = seq > 0, nil
 
 local writes, rings, replies = {}, {}, {}
-local places, sent, fresh = {}, {}, {} -- what earlier changes of this call did
+local places, sent, fresh, beside = {}, {}, {}, {} -- what earlier changes of this call did
 local trimmed, edge -- number and id of the newest message that is gone, where known
+local hasMarks -- some were written now
 local function write(...) writes[#writes + 1] = {...} end
 
 local function place(user)
@@ -37,10 +39,11 @@ local function append(id, json)
   return prev
 end
 
-local function other(id, json)
+-- other appends an event that is no new message. The log has it as JSON, or as the short entry that is given.
+local function other(id, json, entry)
   append(id, json)
   said = false
-  write('XADD', log, 'MAXLEN', '~', ARGV[3], seq .. '-0', 'e', rings[#rings])
+  write('XADD', log, 'MAXLEN', '~', ARGV[3], seq .. '-0', entry and 'c' or 'e', entry or rings[#rings])
   replies[#replies + 1] = {3, rings[#rings]}
 end
 
@@ -52,129 +55,43 @@ local function floor()
   return trimmed
 end
 
+-- mark is what a message has become: a table that is this call's own.
+local function mark(n)
+  if not beside[n] then
+    local json = redis.call('HGET', marks, n)
+    beside[n] = json and cjson.decode(json) or {}
+  end
+  return beside[n]
+end
+
+-- fields are those of a message's entry, also if its place is all that is left. Nil if it is not there.
+local function fields(n)
+  if fresh[n] then return fresh[n] end
+  local row = redis.call('XRANGE', messages, n, n)[1]
+  if row then return row[2] end
+  local m = mark(n)
+  return m.i and {'i', m.i, 'd', m.d, 't', ''}
+end
+
 -- idOf returns the id of a message.
 local function idOf(n)
-  if fresh[n] then return fresh[n] end
   if n == floor() then return edge end
-  return redis.call('XRANGE', messages, n, n)[1][2][2]
+  return fields(n)[2]
 end
 
 -- first returns what a send has become that is known by its hash.
 local function first(hash)
-  local n = sent[hash]
-  for i = 7, #KEYS do
+  local known = sent[hash]
+  local n = known and known[1]
+  for i = 10, #KEYS do
     if n then break end
-    n = redis.call('HGET', KEYS[i], hash)
+    n = tonumber(redis.call('HGET', KEYS[i], hash) or nil)
   end
-  if not n then return nil end
-  if type(n) == 'table' then return tonumber(n[3]) > floor() and n or nil end
-  local row = redis.call('XRANGE', messages, n, n)[1]
-  if not row then return nil end
-  local f = row[2]
-  local prev = string.match(f[4], '^%S+ %S+ %S+ %S+ (%S*) ')
-  if prev == '' then prev = idOf(n - 1) end
-  return {2, f, n, prev}
+  if not n or n <= (known and floor() or trimmed or 0) then return nil end
+  local f = fields(n)
+  if not f then return nil end
+  local prev = known and known[2] or string.match(f[4], '^%S+ %S+ %S+ %S+ (%S*) ')
+  if prev == '' and n > 1 then prev = idOf(n - 1) end
+  local m = mark(n)
+  return {2, f, n, prev, next(m) and cjson.encode(m) or false}
 end
-
-local each = ARGV[6] == 'each' -- only messages, each of which stands for itself
-local i = 7
-while i <= #ARGV do
-  local op, id, json, must = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
-  i = i + 4
-  local out = not exists and op ~= 'create' or must ~= '' and not (exists and place(must))
-  if out and not each then return {-1, 'not_found'} end
-  if out then
-    i = i + 6
-    replies[#replies + 1] = {-1, 'not_found'}
-  elseif op == 'message' then
-    local from, by, text, client, at, hash = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5]
-    i = i + 6
-    local known = hash ~= '' and first(hash)
-    if known then
-      replies[#replies + 1] = known
-    else
-      no = no + 1
-      local n, s = tostring(no), tostring(seq + 1)
-      local was = said
-      local prev = append(id, json .. ',"no":' .. n .. ',"seq":' .. s .. '}')
-      said = true
-      local about = s .. ' ' .. at .. ' ' .. from .. ' ' .. (by == from and '=' or by) .. ' ' .. (was and '' or prev) .. ' ' .. client
-      write('XADD', messages, n .. '-0', 'i', id, 'd', about, 't', text)
-      write('XADD', log, 'MAXLEN', '~', ARGV[3], s .. '-0', 'm', n)
-      fresh[no] = id
-      if place(from) then write('HSET', reads, from, n) end
-      if hash ~= '' then
-        write('HSET', KEYS[7], hash, n)
-        sent[hash] = {2, {'i', id, 'd', about, 't', text}, n, prev}
-      end
-      replies[#replies + 1] = {1, seq, no, prev}
-    end
-  elseif op == 'create' then
-    if exists then return {-1, 'conflict'} end
-    exists, info = true, ARGV[i]
-    i = i + 1
-    write('HSET', head, 'room', info)
-    other(id, json .. ',"room":' .. info)
-  elseif op == 'update' then
-    local r = cjson.decode(info or redis.call('HGET', head, 'room'))
-    r.name, r.topic = ARGV[i] ~= '' and ARGV[i] or nil, ARGV[i + 1] ~= '' and ARGV[i + 1] or nil
-    r.retain = ARGV[i + 2] ~= '0' and tonumber(ARGV[i + 2]) or nil
-    i = i + 3
-    info = cjson.encode(r)
-    write('HSET', head, 'room', info)
-    other(id, json .. ',"room":' .. info)
-  elseif op == 'trim' then
-    local to = math.min(tonumber(ARGV[i]), no)
-    i = i + 1
-    if to <= floor() then
-      replies[#replies + 1] = {0}
-    else
-      local newest = idOf(to)
-      trimmed, edge = to, newest
-      write('XTRIM', messages, 'MINID', to + 1)
-      write('HSET', head, 'trimmed', to .. ' ' .. edge)
-      other(id, json .. ',"trimmed":' .. to)
-    end
-  elseif op == 'join' then
-    local user, as = ARGV[i], ARGV[i + 1]
-    i = i + 2
-    if place(user) then
-      replies[#replies + 1] = {0}
-    else
-      places[user] = as
-      write('HSET', members, user, as)
-      write('ZADD', order, 0, user)
-      write('HSET', reads, user, no)
-      other(id, json .. member(user))
-    end
-  elseif op == 'leave' then
-    local user = ARGV[i]
-    i = i + 1
-    if not place(user) then
-      replies[#replies + 1] = {0}
-    else
-      local as = member(user)
-      places[user] = false
-      write('HDEL', members, user)
-      write('ZREM', order, user)
-      write('HDEL', reads, user)
-      other(id, json .. as)
-    end
-  elseif op == 'role' then
-    local user, role = ARGV[i], ARGV[i + 1]
-    i = i + 2
-    if not place(user) then return {-1, 'not_found'} end
-    places[user] = string.gsub(place(user), '^%S+', role)
-    write('HSET', members, user, places[user])
-    other(id, json .. member(user))
-  end
-end
-
-if #writes == 0 then return replies end
--- The first write is refused by a Redis that is full: nothing is half done.
-local today = next(sent) and ARGV[5] or day
-redis.call('HSET', head, 'at', seq .. ' ' .. no .. (said and ' 1 ' or ' 0 ') .. today .. ' ' .. last)
-for _, w in ipairs(writes) do redis.call(unpack(w)) end
-if today ~= day then redis.call('EXPIRE', KEYS[7], ARGV[4]) end -- the first of this day's
-for _, r in ipairs(rings) do redis.pcall('SPUBLISH', channel, r) end -- the bell may fail, the log has it
-return replies

@@ -25,23 +25,28 @@ type script struct {
 	reads       bool // writes nothing: may be repeated
 }
 
-func load(name string) script {
-	b, err := sources.ReadFile(name + ".lua")
-	if err != nil {
-		panic(err) // not part of the program
+// load joins the parts of a script.
+func load(parts ...string) script {
+	var b []byte
+	for _, name := range parts {
+		part, err := sources.ReadFile(name + ".lua")
+		if err != nil {
+			panic(err) // not part of the program
+		}
+		b = append(b, part...)
 	}
 	sum := sha1.Sum(b)
 	return script{source: string(b), sha: hex.EncodeToString(sum[:])}
 }
 
-func loadReading(name string) script {
-	s := load(name)
+func loadReading(parts ...string) script {
+	s := load(parts...)
 	s.reads = true
 	return s
 }
 
 var (
-	roomScript     = load("room")
+	roomScript     = load("room", "marks", "judge")
 	userScript     = load("user")
 	serverScript   = load("server")
 	accountScript  = load("account")
@@ -50,11 +55,14 @@ var (
 	inviteScript   = load("invite")
 	sessionScript  = load("session")
 	presenceScript = load("presence")
+	recordScript   = load("record")
 	reapScript     = load("reap")
 	viewScript     = loadReading("view")
-	eventsScript   = loadReading("events")
-	messagesScript = loadReading("messages")
+	eventsScript   = loadReading("overlay", "events")
+	messagesScript = loadReading("overlay", "messages")
+	pinsScript     = loadReading("overlay", "pins")
 	pageScript     = loadReading("page")
+	recordsScript  = loadReading("records")
 )
 
 // command is the script by its hash, or, where Redis has forgotten it, by its source.

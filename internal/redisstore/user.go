@@ -74,11 +74,19 @@ func (s *Store) enlist(ctx context.Context, user chat.UserID, c *chat.Change) (c
 	if err != nil {
 		return chat.Result{}, err
 	}
+	last := ""
+	if view.Last != nil {
+		b, err := json.Marshal(view.Last)
+		if err != nil {
+			return chat.Result{}, err
+		}
+		last, view.Last = string(b), nil
+	}
 	b, err := json.Marshal(view)
 	if err != nil {
 		return chat.Result{}, err
 	}
-	r, err := s.runUser(ctx, user, c, "list", string(view.ID), string(b))
+	r, err := s.runUser(ctx, user, c, "list", string(view.ID), string(b), last)
 	if err != nil || r.NoOp {
 		return r, err
 	}

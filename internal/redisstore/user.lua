@@ -1,16 +1,19 @@
 -- Judges and writes one change to a person's stream, with its event.
 -- KEYS: head log rooms reads sessions account
 -- ARGV: channel window op id json, and what the op takes
---   list room view | unlist room | read room no at by | revoke password-or-empty password-until-now-or-empty ids…
+--   list room view newest-message-or-empty | unlist room | read room no at by | revoke password-or-empty password-until-now-or-empty ids…
 -- Returns {-1, code}, {0}, or {3, event, hashes of the tokens of revoked sessions…}
 local head, log, rooms, reads, sessions, account = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local op, id, json, a, b = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local reply, writes, short = {3, ''}, {}, nil
+local more = '' -- what is told and not kept
 
 if op == 'list' then
   if redis.call('HEXISTS', rooms, a) == 1 then return {0} end
   writes = {{'HSET', rooms, a, '1'}}
+  -- The log has no text of a message: it is shown as it is when the event is read.
   json = json .. ',"view":' .. b
+  if ARGV[8] ~= '' then more = ',"last":' .. ARGV[8] end
 elseif op == 'unlist' then
   if redis.call('HEXISTS', rooms, a) == 0 then return {0} end
   writes = {{'HDEL', rooms, a}, {'HDEL', reads, a}}
@@ -44,13 +47,14 @@ end
 
 local seq, prev = string.match(redis.call('HGET', head, 'at') or '0 0 0 0 ', '^(%d+) 0 0 0 (.*)$')
 seq = tostring(seq + 1)
-json = json .. ',"seq":' .. seq
-if prev ~= '' then json = json .. ',"prev":"' .. prev .. '"' end
-json = json .. '}'
+local tail = ',"seq":' .. seq
+if prev ~= '' then tail = tail .. ',"prev":"' .. prev .. '"' end
+local told = json .. tail .. '}'
+if more ~= '' then told = string.sub(json, 1, -2) .. more .. '}' .. tail .. '}' end
 -- The first write is refused by a Redis that is full: nothing is half done.
 redis.call('HSET', head, 'at', seq .. ' 0 0 0 ' .. id)
 for _, w in ipairs(writes) do redis.call(unpack(w)) end
-redis.call('XADD', log, 'MAXLEN', '~', ARGV[2], seq .. '-0', short and 'r' or 'e', short or json)
-redis.pcall('SPUBLISH', ARGV[1], json)
-reply[2] = json
+redis.call('XADD', log, 'MAXLEN', '~', ARGV[2], seq .. '-0', short and 'r' or 'e', short or json .. tail .. '}')
+redis.pcall('SPUBLISH', ARGV[1], told)
+reply[2] = told
 return reply

@@ -1,0 +1,122 @@
+-- The last part of room.lua: goes through the changes.
+local each = ARGV[6] == 'each' -- only messages, each of which stands for itself
+local i = 7
+while i <= #ARGV do
+  local op, id, json, must = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
+  i = i + 4
+  local out = not exists and op ~= 'create' or must ~= '' and not (exists and place(must))
+  if out and not each then return {-1, 'not_found'} end
+  if out then
+    i = i + 8
+    replies[#replies + 1] = {-1, 'not_found'}
+  elseif op == 'message' then
+    local from, by, text, client, at, hash, mentions, files = unpack(ARGV, i, i + 7)
+    i = i + 8
+    local known = hash ~= '' and first(hash)
+    if known then
+      replies[#replies + 1] = known
+    else
+      no = no + 1
+      local n, s = tostring(no), tostring(seq + 1)
+      local was = said
+      local prev = append(id, json .. ',"no":' .. n .. ',"seq":' .. s .. '}')
+      said = true
+      local about = s .. ' ' .. at .. ' ' .. from .. ' ' .. (by == from and '=' or by) .. ' ' .. (was and '' or prev) .. ' ' .. client
+      fresh[no] = {'i', id, 'd', about, 't', text}
+      write('XADD', messages, n .. '-0', unpack(fresh[no]))
+      write('XADD', log, 'MAXLEN', '~', ARGV[3], s .. '-0', 'm', n)
+      if mentions ~= '' or files ~= '' then
+        local m = {mentions = mentions ~= '' and words(mentions) or nil, files = files ~= '' and cjson.decode(files) or nil}
+        keep(no, m)
+        index(mentioned(no, about, m.mentions))
+      end
+      if place(from) then write('HSET', reads, from, n) end
+      if hash ~= '' then
+        write('HSET', KEYS[10], hash, n)
+        sent[hash] = {no, prev}
+      end
+      replies[#replies + 1] = {1, seq, no, prev}
+    end
+  elseif become[op] then
+    local n, entry, at, a, b, c = unpack(ARGV, i, i + 5)
+    i, n = i + 6, tonumber(n)
+    local f = n > 0 and n <= no and n > floor() and fields(n)
+    local m = f and mark(n)
+    if not f or m.deleted_at and op ~= 'delete' and op ~= 'thread' then return {-1, 'not_found'} end
+    if not become[op](n, f, m, at, a, b, c) then
+      replies[#replies + 1] = {0}
+    else
+      keep(n, m)
+      if entry == '' then other(id, json) else other(id, json .. ',"message":' .. shown(n, f, m), entry) end
+    end
+  elseif op == 'create' then
+    if exists then return {-1, 'conflict'} end
+    exists, info = true, ARGV[i]
+    i = i + 1
+    write('HSET', head, 'room', info)
+    other(id, json .. ',"room":' .. info)
+  elseif op == 'update' then
+    local r = cjson.decode(info or redis.call('HGET', head, 'room'))
+    r.name, r.topic = ARGV[i] ~= '' and ARGV[i] or nil, ARGV[i + 1] ~= '' and ARGV[i + 1] or nil
+    r.retain = ARGV[i + 2] ~= '0' and tonumber(ARGV[i + 2]) or nil
+    i = i + 3
+    info = cjson.encode(r)
+    write('HSET', head, 'room', info)
+    other(id, json .. ',"room":' .. info)
+  elseif op == 'trim' then
+    local to = math.min(tonumber(ARGV[i]), no)
+    i = i + 1
+    if to <= floor() then
+      replies[#replies + 1] = {0}
+    else
+      local newest = idOf(to)
+      if hasMarks or redis.call('HEXISTS', head, 'marked') == 1 then forgetUpTo(to) end
+      trimmed, edge = to, newest
+      write('XTRIM', messages, 'MINID', to + 1)
+      write('HSET', head, 'trimmed', to .. ' ' .. edge)
+      other(id, json .. ',"trimmed":' .. to)
+    end
+  elseif op == 'join' then
+    local user, as = ARGV[i], ARGV[i + 1]
+    i = i + 2
+    if place(user) then
+      replies[#replies + 1] = {0}
+    else
+      places[user] = as
+      write('HSET', members, user, as)
+      write('ZADD', order, 0, user)
+      write('HSET', reads, user, no)
+      other(id, json .. member(user))
+    end
+  elseif op == 'leave' then
+    local user = ARGV[i]
+    i = i + 1
+    if not place(user) then
+      replies[#replies + 1] = {0}
+    else
+      local as = member(user)
+      places[user] = false
+      write('HDEL', members, user)
+      write('ZREM', order, user)
+      write('HDEL', reads, user)
+      other(id, json .. as)
+    end
+  elseif op == 'role' then
+    local user, role = ARGV[i], ARGV[i + 1]
+    i = i + 2
+    if not place(user) then return {-1, 'not_found'} end
+    places[user] = string.gsub(place(user), '^%S+', role)
+    write('HSET', members, user, places[user])
+    other(id, json .. member(user))
+  end
+end
+
+if #writes == 0 then return replies end
+-- The first write is refused by a Redis that is full: nothing is half done.
+local today = next(sent) and ARGV[5] or day
+local at = seq .. ' ' .. no .. (said and ' 1 ' or ' 0 ') .. today .. ' ' .. last
+if hasMarks then redis.call('HSET', head, 'at', at, 'marked', '1') else redis.call('HSET', head, 'at', at) end
+for _, w in ipairs(writes) do redis.call(unpack(w)) end
+if today ~= day then redis.call('EXPIRE', KEYS[10], ARGV[4]) end -- the first of this day's
+for _, r in ipairs(rings) do redis.pcall('SPUBLISH', channel, r) end -- the bell may fail, the log has it
+return replies
