@@ -29,7 +29,8 @@ import (
 //	MessagesTrimmed Trimmed               deletes the room's messages up to that number, or to the newest if that is less;
 //	                                      no-op if they are gone already
 //	RoomJoined      View.Room.ID          adds the room to the person's list and fills View: the room as that
-//	                                      person sees it now; no-op if listed, ErrNotFound if not a member
+//	                                      person sees it now, but for Last, which is shown as it is when the event is read; no-op
+//	                                      if listed, ErrNotFound if not a member
 //	RoomLeft        Left                  takes the room off the person's list; no-op if not listed
 //	ReadMoved       Read                  moves the read position forward; no-op if it is there already
 //	SessionRevoked  Sessions              deletes them; an empty list deletes all of that person's. The event

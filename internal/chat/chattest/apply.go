@@ -12,6 +12,7 @@ import (
 // Apply returns v, me's view of a room, after the room's next event, and whether me is still in the
 // room. It is what every client does with an event. The event must follow v.Position.
 func Apply(v chat.RoomView, me chat.UserID, e chat.Event) (chat.RoomView, bool) {
+	v, e = v.Clone(), e.Clone()
 	v.Position = e.Position()
 	in := true
 	switch e.Kind {
@@ -32,13 +33,37 @@ func Apply(v chat.RoomView, me chat.UserID, e chat.Event) (chat.RoomView, bool) 
 			v.Last = nil
 		}
 	case chat.MessageCreated:
-		v.HeadNo, v.Last = e.Message.No, e.Message
+		v.HeadNo = e.Message.No
 		if e.Message.From == me {
-			v.ReadNo = e.Message.No
+			v.ReadNo = max(v.ReadNo, e.Message.No)
+		}
+	case chat.ReactionAdded, chat.ReactionRemoved:
+		if v.Last != nil && v.Last.No == e.Reaction.No {
+			v.Last.React(*e.Reaction, e.Kind == chat.ReactionAdded)
 		}
 	}
-	v.Unread = max(v.HeadNo-max(v.ReadNo, v.Trimmed), 0)
+	// Whatever happened to it, a message is taken for what it says.
+	if m := e.Message; m != nil {
+		if m.No == v.HeadNo {
+			v.Last = m
+		}
+		v.Deleted = with(v.Deleted, m.No, m.Deleted())
+		v.Mentions = with(v.Mentions, m.No, m.Mentioning(me))
+	}
+	v.Count()
 	return v, in
+}
+
+// with returns an ascending list with no in it, or without.
+func with(list []int64, no int64, in bool) []int64 {
+	i, found := slices.BinarySearch(list, no)
+	switch {
+	case in && !found:
+		return slices.Insert(list, i, no)
+	case found && !in:
+		return slices.Delete(list, i, i+1)
+	}
+	return list
 }
 
 // State is what a client of one person holds.
@@ -84,8 +109,9 @@ func (st State) CatchUp(ctx context.Context, s chat.Store) (State, error) {
 			delete(st.Views, e.Left)
 		case chat.ReadMoved:
 			if v, ok := st.Views[e.Read.Room]; ok {
+				v = v.Clone()
 				v.ReadNo = max(v.ReadNo, e.Read.No)
-				v.Unread = max(v.HeadNo-max(v.ReadNo, v.Trimmed), 0)
+				v.Count()
 				st.Views[e.Read.Room] = v
 			}
 		}

@@ -2,6 +2,7 @@ package chattest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -45,6 +46,13 @@ var (
 	someTokens  = []string{"t1", "t2", "t3", "t4"}
 	someCodes   = []string{"i1", "i2", "i3"}
 	someRoles   = []chat.RoomRole{chat.RoomMember, chat.RoomModerator}
+	someTexts   = []string{"", "one", "two", "a longer text that says no more"}
+	someEmojis  = []string{"👍", "🎉", "x"}
+	someCalls   = [][]chat.UserID{nil, nil, {"u1"}, {"u1", "u3"}, {"u2", "u3"}, {chat.MentionAll}, {chat.MentionAll, "u2"}, {"nobody"}}
+	someFiles   = [][]chat.File{nil, nil, nil, {{ID: "f1", Name: "a name", Type: "text/plain", Size: 3}}, {{ID: "f2", Width: 640, Height: 480}, {ID: "f3", Name: "日本"}}}
+	someScopes  = [][]string{nil, nil, {"read"}, {"read", "send"}}
+	someKinds   = []string{"hook", "hooks"}
+	someRecords = []string{"r1", "r2", "r2 ", "日本"}
 )
 
 func draw[T any](h *history, from []T, what string) T {
@@ -52,7 +60,7 @@ func draw[T any](h *history, from []T, what string) T {
 }
 
 func (h *history) run() {
-	ops := []string{"commit", "commit", "commit", "commit", "commit", "read", "session", "touch", "invite", "withdraw", "prune"}
+	ops := []string{"commit", "commit", "commit", "commit", "commit", "read", "session", "touch", "invite", "withdraw", "put", "forget", "prune"}
 	if h.Reopen != nil {
 		ops = append(ops, "reopen")
 	}
@@ -65,7 +73,7 @@ func (h *history) run() {
 		case "session":
 			token := draw(h, someTokens, "token")
 			s := chat.Session{
-				ID: chat.SessionID("s" + token), User: draw(h, someUsers, "user"), TokenHash: token, Agent: "agent",
+				ID: chat.SessionID("s" + token), User: draw(h, someUsers, "user"), TokenHash: token, Agent: "agent", Name: draw(h, someNames, "name"), Scopes: draw(h, someScopes, "scopes"),
 				CreatedAt: h.now(), SeenAt: h.now(), ExpiresAt: h.soon(),
 			}
 			h.both("CreateSession", func(st chat.Store) (any, error) { return nil, st.CreateSession(h.ctx, s) })
@@ -79,6 +87,11 @@ func (h *history) run() {
 		case "withdraw":
 			id := "id of " + draw(h, someCodes, "code")
 			h.both("DeleteInvite", func(st chat.Store) (any, error) { return nil, st.DeleteInvite(h.ctx, id) })
+		case "put":
+			h.put()
+		case "forget":
+			kind, id := draw(h, someKinds, "kind"), draw(h, someRecords, "id")
+			h.both("DeleteRecord", func(st chat.Store) (any, error) { return nil, st.DeleteRecord(h.ctx, kind, id) })
 		case "prune":
 			now := h.soon()
 			h.both("Prune", func(st chat.Store) (any, error) {
@@ -94,6 +107,39 @@ func (h *history) run() {
 		}
 	}
 	h.readAll()
+}
+
+// put writes a record over the version that is kept, or over another. Versions of records that were deleted may differ.
+func (h *history) put() {
+	h.n++
+	kind, id, value, stale := draw(h, someKinds, "kind"), draw(h, someRecords, "id"), fmt.Appendf(nil, "value %d", h.n), rapid.Bool().Draw(h.T, "stale")
+	h.both("PutRecord", func(st chat.Store) (any, error) {
+		r, err := st.Record(h.ctx, kind, id)
+		if err != nil && !errors.Is(err, chat.ErrNotFound) {
+			return nil, err
+		}
+		was := r.Version
+		if stale {
+			was++
+		}
+		v, err := st.PutRecord(h.ctx, kind, id, was, value)
+		return err == nil && (v == was+1 || was == 0 && v > 0), err
+	})
+}
+
+// records reads what is kept, without versions.
+func (h *history) records(kind string) {
+	h.both("Records", func(st chat.Store) (any, error) {
+		all, err := st.Records(h.ctx, kind, "", 10)
+		for i, r := range all {
+			one, err := st.Record(h.ctx, kind, r.ID)
+			if d := cmp.Diff(r, one); err != nil || d != "" {
+				return nil, fmt.Errorf("%w: record %s: %s", err, r.ID, d)
+			}
+			all[i].Version = 0
+		}
+		return all, err
+	})
 }
 
 // now is later with every change; a history takes less than an hour.
@@ -154,24 +200,37 @@ func (h *history) change() chat.Change {
 	c := chat.Change{ID: fmt.Sprintf("e%06d", h.n), At: h.now(), By: draw(h, someUsers, "by")}
 	c.Kind = draw(h, []chat.Kind{
 		chat.RoomCreated, chat.RoomUpdated, chat.MemberJoined, chat.MemberJoined, chat.MemberLeft, chat.MemberUpdated,
-		chat.MessageCreated, chat.MessageCreated, chat.MessageCreated, chat.MessageCreated,
+		chat.MessageCreated, chat.MessageCreated, chat.MessageCreated, chat.MessageCreated, chat.MessageCreated,
+		chat.MessageEdited, chat.MessageEdited, chat.MessageDeleted, chat.MessagePinned, chat.MessageUnpinned, chat.ThreadMoved,
+		chat.ReactionAdded, chat.ReactionAdded, chat.ReactionRemoved,
 		chat.MessagesTrimmed, chat.RoomJoined, chat.RoomJoined, chat.RoomLeft, chat.ReadMoved, chat.SessionRevoked, chat.UserCreated, chat.UserUpdated,
 	}, "kind")
 	c.Stream = chat.RoomStream(room)
 	switch c.Kind {
 	case chat.RoomCreated, chat.RoomUpdated:
-		c.Room = &chat.Room{ID: room, Kind: draw(h, []chat.RoomKind{chat.Public, chat.Private}, "kind"), Name: c.ID, CreatedBy: user, CreatedAt: c.At, Retain: rapid.IntRange(-1, 2).Draw(h.T, "retain")}
+		c.Room = &chat.Room{ID: room, Kind: draw(h, []chat.RoomKind{chat.Public, chat.Private, chat.ThreadRoom}, "kind"), Name: c.ID, CreatedBy: user, CreatedAt: c.At, Retain: rapid.IntRange(-1, 2).Draw(h.T, "retain")}
+		if c.Room.Kind == chat.ThreadRoom {
+			c.Room.Parent, c.Room.Root = draw(h, someRooms, "parent"), h.no()
+		}
 	case chat.MemberJoined, chat.MemberLeft, chat.MemberUpdated:
 		c.Member = &chat.Member{Room: room, User: user, Role: draw(h, someRoles, "role"), JoinedAt: c.At}
 		if m, err := h.model.Member(h.ctx, room, user); err == nil && c.Kind == chat.MemberLeft {
 			c.Member = &m
 		}
 	case chat.MessageCreated:
-		c.Message = &chat.Message{From: user, Text: "text of " + c.ID, ClientID: draw(h, someClients, "client id")}
+		c.Message = &chat.Message{From: user, Text: draw(h, someTexts, "text"), ClientID: draw(h, someClients, "client id"), Mentions: draw(h, someCalls, "mentions"), Files: draw(h, someFiles, "files")}
 		c.Device = draw(h, someDevices, "device")
 		if rapid.Bool().Draw(h.T, "must be in") {
 			c.MustBeIn = user
 		}
+	case chat.MessageEdited:
+		c.Message = &chat.Message{No: h.no(), Text: draw(h, someTexts, "text"), Mentions: draw(h, someCalls, "mentions")}
+	case chat.MessageDeleted, chat.MessagePinned, chat.MessageUnpinned:
+		c.Message = &chat.Message{No: h.no()}
+	case chat.ThreadMoved:
+		c.Message = &chat.Message{No: h.no(), Thread: &chat.Thread{Room: draw(h, someRooms, "thread"), Replies: rapid.Int64Range(0, 3).Draw(h.T, "replies"), LastAt: c.At}}
+	case chat.ReactionAdded, chat.ReactionRemoved:
+		c.Reaction = &chat.Reaction{No: h.no(), Emoji: draw(h, someEmojis, "emoji"), User: user}
 	case chat.MessagesTrimmed:
 		c.Trimmed = rapid.Int64Range(1, 12).Draw(h.T, "trimmed")
 	case chat.RoomJoined:
@@ -195,7 +254,7 @@ func (h *history) change() chat.Change {
 		}
 	case chat.UserCreated, chat.UserUpdated:
 		c.Stream = chat.ServerStream
-		c.User = &chat.User{ID: user, Name: draw(h, someNames, "name"), Role: chat.RoleMember, CreatedAt: c.At}
+		c.User = &chat.User{ID: user, Name: draw(h, someNames, "name"), Role: chat.RoleMember, Bot: rapid.Bool().Draw(h.T, "bot"), CreatedAt: c.At}
 		c.Account = &chat.Account{User: *c.User, NameKey: "key of " + c.User.Name, Password: "password of " + c.ID}
 		if c.Kind == chat.UserCreated && rapid.Bool().Draw(h.T, "with invite") {
 			c.Invite = draw(h, someCodes, "code")
@@ -204,9 +263,12 @@ func (h *history) change() chat.Change {
 	return c
 }
 
+// no is the number of a message that is there more often than not.
+func (h *history) no() int64 { return rapid.Int64Range(-1, 5).Draw(h.T, "no") }
+
 func (h *history) read() {
 	room, user := draw(h, someRooms, "room"), draw(h, someUsers, "user")
-	switch draw(h, []string{"events", "messages", "view", "all"}, "read") {
+	switch draw(h, []string{"events", "messages", "edits", "pinned", "view", "all"}, "read") {
 	case "events":
 		s := draw(h, []chat.Stream{chat.RoomStream(room), chat.UserStream(user), chat.ServerStream}, "stream")
 		h.events(s, rapid.Int64Range(-1, 12).Draw(h.T, "seq"), rapid.IntRange(0, 8).Draw(h.T, "limit"))
@@ -216,6 +278,11 @@ func (h *history) read() {
 			No:   rapid.Int64Range(-1, 12).Draw(h.T, "no"), Limit: rapid.IntRange(0, 8).Draw(h.T, "limit"),
 		}
 		h.both(fmt.Sprintf("Messages of %+v", p), func(s chat.Store) (any, error) { m, err := s.Messages(h.ctx, room, p); return m, err })
+	case "edits":
+		no := h.no()
+		h.both("Edits", func(s chat.Store) (any, error) { v, err := s.Edits(h.ctx, room, no); return v, err })
+	case "pinned":
+		h.both("Pinned", func(s chat.Store) (any, error) { v, err := s.Pinned(h.ctx, room); return v, err })
 	case "view":
 		h.both("View", func(s chat.Store) (any, error) { v, err := s.View(h.ctx, room, user); return v, err })
 	case "all":
@@ -249,6 +316,10 @@ func (h *history) readAll() {
 			v, err := s.Messages(ctx, room, chat.Page{Limit: 200})
 			return v, err
 		})
+		h.both("Pinned", func(s chat.Store) (any, error) { v, err := s.Pinned(ctx, room); return v, err })
+		for no := range int64(len(h.model.messages[room])) {
+			h.both("Edits", func(s chat.Store) (any, error) { v, err := s.Edits(ctx, room, no+1); return v, err })
+		}
 		h.events(chat.RoomStream(room), 0, 1000)
 		for _, user := range someUsers {
 			h.both("Member", func(s chat.Store) (any, error) { v, err := s.Member(ctx, room, user); return v, err })
@@ -274,6 +345,9 @@ func (h *history) readAll() {
 	h.both("Users", func(s chat.Store) (any, error) { v, err := s.Users(ctx, "", 10); return v, err })
 	h.both("Rooms", func(s chat.Store) (any, error) { v, err := s.Rooms(ctx, "", 10); return v, err })
 	h.both("PublicRooms", func(s chat.Store) (any, error) { v, err := s.PublicRooms(ctx, "", 10); return v, err })
+	for _, kind := range someKinds {
+		h.records(kind)
+	}
 	h.both("Invites", func(s chat.Store) (any, error) { v, err := s.Invites(ctx); return v, err })
 	h.both("Heads", func(s chat.Store) (any, error) {
 		v, err := s.Heads(ctx, chat.ServerStream, chat.RoomStream("a"), chat.RoomStream("b"), chat.UserStream("u1"))

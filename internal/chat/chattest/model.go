@@ -35,20 +35,22 @@ type state struct {
 	closed   bool
 	logs     map[chat.Stream]log
 	rooms    map[chat.RoomID]chat.Room
-	messages map[chat.RoomID][]chat.Message
+	messages map[chat.RoomID][]chat.Message // each is replaced, not changed
+	edits    map[spot][]chat.Edit
 	trimmed  map[chat.RoomID]int64 // number of the newest message that is gone
 	members  map[place]member
 	listed   map[place]bool
-	sends    map[send]chat.Event
+	sends    map[send]chat.Event // as in the log
 	accounts map[chat.UserID]chat.Account
 	names    map[string]chat.UserID
 	sessions map[chat.SessionID]chat.Session
 	invites  map[string]chat.Invite // by hash of the code
+	records  map[document]chat.Record
 }
 
 type log struct {
 	seq    int64        // of the newest event
-	events []chat.Event // the newest ones, ascending
+	events []chat.Event // the newest ones, ascending; messages are looked up when they are read
 }
 
 type place struct {
@@ -84,6 +86,7 @@ func NewModel(ring func(*chat.Event)) *Model {
 			logs:     map[chat.Stream]log{},
 			rooms:    map[chat.RoomID]chat.Room{},
 			messages: map[chat.RoomID][]chat.Message{},
+			edits:    map[spot][]chat.Edit{},
 			trimmed:  map[chat.RoomID]int64{},
 			members:  map[place]member{},
 			listed:   map[place]bool{},
@@ -92,6 +95,7 @@ func NewModel(ring func(*chat.Event)) *Model {
 			names:    map[string]chat.UserID{},
 			sessions: map[chat.SessionID]chat.Session{},
 			invites:  map[string]chat.Invite{},
+			records:  map[document]chat.Record{},
 		},
 	}
 }
@@ -156,7 +160,7 @@ func (m *Model) Events(ctx context.Context, s chat.Stream, after chat.Position, 
 	if after.ID != "" && !l.holds(after) {
 		return nil, chat.ErrResync
 	}
-	if i := after.Seq - first; i >= 0 && m.gone(l.events[i]) {
+	if i := after.Seq - first; i >= 0 && l.events[i].Kind == chat.MessageCreated && m.gone(l.events[i]) {
 		return nil, chat.ErrResync
 	}
 	rest := l.events[after.Seq-first+1:]
@@ -165,16 +169,44 @@ func (m *Model) Events(ctx context.Context, s chat.Stream, after chat.Position, 
 		if m.gone(e) {
 			return nil, chat.ErrResync
 		}
-		e = clone(e)
-		if v := e.View; v != nil && v.HeadNo <= m.trimmed[v.ID] {
-			v.Last = nil
-		}
-		events = append(events, e)
+		events = append(events, m.show(e))
 	}
 	return events, nil
 }
 
-// gone reports whether e is the event of a message that is gone.
+// bare is e as the log has it: of messages, only their places.
+func bare(e chat.Event) chat.Event {
+	e = e.Clone()
+	if e.Message != nil {
+		e.Message = &chat.Message{Room: e.Message.Room, No: e.Message.No}
+	}
+	if e.View != nil {
+		e.View.Last = nil
+	}
+	return e
+}
+
+// show is e with its messages as they are now.
+func (m *Model) show(e chat.Event) chat.Event {
+	e = e.Clone()
+	if e.Message != nil {
+		e.Message = m.at(e.Message.Room, e.Message.No)
+	}
+	if v := e.View; v != nil {
+		v.Last = m.at(v.ID, v.HeadNo)
+	}
+	return e
+}
+
+// at returns a message, nil if it is not there.
+func (m *Model) at(room chat.RoomID, no int64) *chat.Message {
+	if all := m.messages[room]; no > m.trimmed[room] && no <= int64(len(all)) {
+		return all[no-1].Clone()
+	}
+	return nil
+}
+
+// gone reports whether e shows a message that is gone.
 func (m *Model) gone(e chat.Event) bool {
 	return e.Message != nil && e.Message.No <= m.trimmed[e.Message.Room]
 }
@@ -218,7 +250,11 @@ func (m *Model) Messages(ctx context.Context, room chat.RoomID, page chat.Page) 
 	if first >= end {
 		return nil, nil
 	}
-	return slices.Clone(all[first-1 : end-1]), nil
+	var messages []chat.Message
+	for _, msg := range all[first-1 : end-1] {
+		messages = append(messages, *msg.Clone())
+	}
+	return messages, nil
 }
 
 func (m *Model) Room(ctx context.Context, id chat.RoomID) (chat.Room, error) {
@@ -250,17 +286,15 @@ func (m *Model) view(id chat.RoomID, user chat.UserID) (chat.RoomView, error) {
 	head := m.head(chat.RoomStream(id))
 	v := chat.RoomView{
 		Room: m.rooms[id], Position: head.Position, HeadNo: head.No, ReadNo: me.readNo,
-		Trimmed: m.trimmed[id], Unread: max(head.No-max(me.readNo, m.trimmed[id]), 0), Role: me.Role, JoinedAt: me.JoinedAt,
+		Trimmed: m.trimmed[id], Role: me.Role, JoinedAt: me.JoinedAt, Last: m.at(id, head.No),
 	}
+	v.Deleted, v.Mentions = m.unread(id, user, max(me.readNo, v.Trimmed))
+	v.Unread = max(head.No-max(me.readNo, v.Trimmed), 0) - int64(len(v.Deleted))
 	v.Pair = slices.Clone(v.Pair)
 	for p := range m.members {
 		if p.room == id {
 			v.Members++
 		}
-	}
-	if head.No > v.Trimmed {
-		last := m.messages[id][head.No-1]
-		v.Last = &last
 	}
 	return v, nil
 }

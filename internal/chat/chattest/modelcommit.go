@@ -18,7 +18,7 @@ func (m *Model) Commit(ctx context.Context, changes ...chat.Change) ([]chat.Resu
 	}
 	for i := range results {
 		if r := &results[i]; !r.NoOp && !r.Duplicate && m.ring != nil {
-			e := clone(r.Event)
+			e := r.Event.Clone()
 			m.ring(&e)
 		}
 	}
@@ -41,7 +41,6 @@ func (m *Model) apply(ctx context.Context, changes []chat.Change) ([]chat.Result
 			}
 			return nil, fmt.Errorf("change %d, %s in %s: %w", i, c.Kind, c.Stream, err)
 		}
-		r.Event = clone(r.Event)
 		results = append(results, r)
 	}
 	return results, nil
@@ -116,21 +115,22 @@ func (t *tx) append(c chat.Change, e chat.Event) (chat.Result, error) {
 	if n := len(l.events); n > 0 {
 		e.Prev = l.events[n-1].ID
 	}
-	e = clone(e)
+	e = bare(e)
 	kept := l.events[max(0, len(l.events)+1-max(t.Window, 1)):]
 	put(t, t.logs, c.Stream, log{seq: e.Seq, events: append(kept, e)})
-	return chat.Result{Event: e}, nil
+	return chat.Result{Event: t.show(e)}, nil
 }
 
 func (t *tx) message(room chat.RoomID, c chat.Change) (chat.Result, error) {
 	key := send{room, c.By, c.Device, c.Message.ClientID}
 	if first, ok := t.sends[key]; ok && key.clientID != "" && !t.gone(first) {
-		return chat.Result{Event: first, Duplicate: true}, nil
+		return chat.Result{Event: t.show(first), Duplicate: true}, nil
 	}
 	all := t.messages[room]
 	msg := chat.Message{
 		Room: room, No: int64(len(all)) + 1, ID: c.ID, Seq: t.logs[c.Stream].seq + 1,
 		From: c.Message.From, Text: c.Message.Text, ClientID: c.Message.ClientID, At: c.At,
+		Mentions: slices.Clone(c.Message.Mentions), Files: slices.Clone(c.Message.Files),
 	}
 	put(t, t.messages, room, append(all, msg))
 	if me, ok := t.members[place{room, msg.From}]; ok {
@@ -139,7 +139,7 @@ func (t *tx) message(room chat.RoomID, c chat.Change) (chat.Result, error) {
 	}
 	r, err := t.append(c, chat.Event{Message: &msg})
 	if key.clientID != "" {
-		put(t, t.sends, key, r.Event)
+		put(t, t.sends, key, bare(r.Event))
 	}
 	return r, err
 }
@@ -198,7 +198,7 @@ func (t *tx) inRoom(room chat.RoomID, c chat.Change) (chat.Result, error) {
 		put(t, t.members, at, me)
 		return t.append(c, chat.Event{Member: &me.Member})
 	}
-	return chat.Result{}, errChange(c)
+	return t.mark(room, c)
 }
 
 func (t *tx) inUser(user chat.UserID, c chat.Change) (chat.Result, error) {
@@ -305,25 +305,4 @@ func (t *tx) replace(a chat.Account) error {
 	put(t, t.names, a.NameKey, a.ID)
 	put(t, t.accounts, a.ID, a)
 	return nil
-}
-
-// clone returns e with nothing shared.
-func clone(e chat.Event) chat.Event {
-	e.Message, e.Member, e.Read, e.User = shallow(e.Message), shallow(e.Member), shallow(e.Read), shallow(e.User)
-	e.Sessions = slices.Clone(e.Sessions)
-	if e.Room = shallow(e.Room); e.Room != nil {
-		e.Room.Pair = slices.Clone(e.Room.Pair)
-	}
-	if e.View = shallow(e.View); e.View != nil {
-		e.View.Pair, e.View.Last = slices.Clone(e.View.Pair), shallow(e.View.Last)
-	}
-	return e
-}
-
-func shallow[T any](p *T) *T {
-	if p == nil {
-		return nil
-	}
-	v := *p
-	return &v
 }

@@ -58,7 +58,7 @@ func (m *Model) CreateSession(ctx context.Context, s chat.Session) error {
 			return chat.ErrConflict
 		}
 	}
-	s.Current = false
+	s.Current, s.Scopes = false, slices.Clone(s.Scopes)
 	m.sessions[s.ID] = s
 	return nil
 }
@@ -70,6 +70,7 @@ func (m *Model) Session(ctx context.Context, tokenHash string) (chat.Session, ch
 	defer m.mu.Unlock()
 	for _, s := range m.sessions {
 		if a, ok := m.accounts[s.User]; ok && s.TokenHash == tokenHash {
+			s.Scopes = slices.Clone(s.Scopes)
 			return s, a, nil
 		}
 	}
@@ -98,6 +99,7 @@ func (m *Model) Sessions(ctx context.Context, user chat.UserID) ([]chat.Session,
 	var sessions []chat.Session
 	for _, s := range m.sessions {
 		if s.User == user {
+			s.Scopes = slices.Clone(s.Scopes)
 			sessions = append(sessions, s)
 		}
 	}

@@ -56,6 +56,15 @@ func Run(t *testing.T, open Open) {
 		{"DedupeRace", testDedupeRace},
 		{"ConcurrentSends", testConcurrentSends},
 		{"Trim", testTrim},
+		{"Edits", testEdits},
+		{"Deletes", testDeletes},
+		{"Pins", testPins},
+		{"Reactions", testReactions},
+		{"Threads", testThreads},
+		{"Unread", testUnread},
+		{"Mentions", testMentions},
+		{"TrimMarks", testTrimMarks},
+		{"MarkRace", testMarkRace},
 		{"Heads", testHeads},
 		{"Events", testEvents},
 		{"EventsMixed", testEventsMixed},
@@ -70,6 +79,8 @@ func Run(t *testing.T, open Open) {
 		{"Revoke", testRevoke},
 		{"Invites", testInvites},
 		{"InviteRace", testInviteRace},
+		{"Records", testRecords},
+		{"RecordRace", testRecordRace},
 		{"Prune", testPrune},
 		{"Reopen", testReopen},
 		{"Ownership", testOwnership},
@@ -278,6 +289,12 @@ func (f *fixture) room(id chat.RoomID, users ...chat.UserID) {
 	for _, u := range users {
 		f.commit(f.join(id, u), f.list(id, u))
 	}
+}
+
+// view reads a view through the other handle.
+func (f *fixture) view(room chat.RoomID, user chat.UserID) chat.RoomView {
+	f.Helper()
+	return need(f.Other.View(f.ctx, room, user)).of(f)
 }
 
 // eventually waits until done reports true.

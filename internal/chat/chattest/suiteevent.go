@@ -297,10 +297,18 @@ func testStateAndEvents(f *fixture) {
 		defer working.Done()
 		r := rand.New(rand.NewPCG(uint64(i), 7))
 		me := users[i] // comes and goes by their own hand only, as each person's changes are in one order
-		for range 80 {
+		for range 120 {
 			room := rooms[r.IntN(len(rooms))]
 			var changes []chat.Change
-			switch r.IntN(8) {
+			no := func() int64 { // mostly one that is there
+				h, err := f.Store.Heads(f.ctx, chat.RoomStream(room))
+				if err != nil {
+					return 1
+				}
+				return max(1, h[0].No-r.Int64N(6))
+			}
+			emoji := []string{"👍", "🎉"}[r.IntN(2)]
+			switch r.IntN(15) {
 			case 0:
 				changes = []chat.Change{f.join(room, me), f.list(room, me)}
 			case 1:
@@ -317,6 +325,22 @@ func testStateAndEvents(f *fixture) {
 					return err
 				}
 				changes = []chat.Change{f.read(room, me, r.Int64N(h[0].No+1))}
+			case 5:
+				changes = []chat.Change{f.edit(room, no(), fmt.Sprint("text ", r.IntN(3)), users[r.IntN(len(users))])}
+			case 6:
+				changes = []chat.Change{f.delete(room, no())}
+			case 7:
+				changes = []chat.Change{f.pin(room, no()), f.unpin(room, no())}
+			case 8, 9:
+				changes = []chat.Change{f.react(chat.ReactionAdded, room, no(), emoji, me)}
+			case 10:
+				changes = []chat.Change{f.react(chat.ReactionRemoved, room, no(), emoji, me)}
+			case 11:
+				changes = []chat.Change{f.thread(room, no(), "t", int64(r.IntN(5)))}
+			case 12:
+				changes = []chat.Change{f.calling(room, me, chat.MentionAll)}
+			case 13:
+				changes = []chat.Change{f.calling(room, me, users[r.IntN(len(users))])}
 			default:
 				changes = []chat.Change{f.send(room, me, "text")}
 			}

@@ -49,11 +49,15 @@ func testOwnership(f *fixture) {
 	c := f.createRoom("a")
 	c.Room.Pair = []chat.UserID{"u1", "u2"}
 	join, list, send := f.join("a", "u1"), f.list("a", "u1"), f.sendAs("a", "u1", "d", "c1")
-	results := f.commit(c, join, list, send)
+	send.Message.Mentions, send.Message.Files = []chat.UserID{"u2"}, []chat.File{{ID: "f1", Name: "file"}}
+	edit := f.edit("a", 1, "edited", "u2", "u3")
+	react, pin, thread := f.react(chat.ReactionAdded, "a", 1, "x", "u2"), f.pin("a", 1), f.thread("a", 1, "t", 1)
+	results := f.commit(c, join, list, send, react, pin, thread, edit)
 	state := need(Fetch(f.ctx, f.Store, "u1")).of(f)
 	events := need(after(f.ctx, f.Store, chat.RoomStream("a"), chat.Position{Epoch: results[0].Event.Epoch})).of(f)
 
 	c.Room.Pair[0], c.Room.Name, join.Member.Role, send.Message.Text = "x", "x", "x", "x"
+	edit.Message.Mentions[0], react.Reaction.User, thread.Message.Thread.Replies, send.Message.Files[0].Name = "x", "x", 9, "x"
 	for _, r := range results {
 		e := r.Event
 		if e.Room != nil {
@@ -66,20 +70,47 @@ func testOwnership(f *fixture) {
 			e.View.Name, e.View.Pair[1] = "y", "y"
 		}
 		if e.Message != nil {
-			e.Message.Text = "y"
+			spoil(e.Message)
 		}
 	}
 	view := need(f.Store.View(f.ctx, "a", "u1")).of(f)
-	view.Pair[0], view.Last.Text = "z", "z"
+	view.Pair[0] = "z"
+	spoil(view.Last)
+	for _, m := range append(need(f.Store.Pinned(f.ctx, "a")).of(f), need(f.Store.Messages(f.ctx, "a", chat.Page{Limit: 1})).of(f)...) {
+		spoil(&m)
+	}
 	f.same("state", state, need(Fetch(f.ctx, f.Store, "u1")).of(f))
 	f.same("events", events, need(after(f.ctx, f.Store, chat.RoomStream("a"), chat.Position{Epoch: results[0].Event.Epoch})).of(f))
-	f.eventually("rings", func() bool { mu.Lock(); defer mu.Unlock(); return len(rung) >= 4 })
+	f.eventually("rings", func() bool { mu.Lock(); defer mu.Unlock(); return len(rung) >= len(results) })
 	mu.Lock()
 	defer mu.Unlock()
 	for _, e := range rung {
 		if e.Stream == chat.RoomStream("a") {
+			if e.Message != nil { // it shows an earlier state, and nothing else
+				same := e.Clone()
+				same.Message = events[e.Seq-1].Message
+				e = &same
+			}
 			f.same("event as rung", events[e.Seq-1], *e)
 		}
+	}
+}
+
+// spoil changes whatever a message has.
+func spoil(m *chat.Message) {
+	m.Text, m.From = "y", "y"
+	for i := range m.Mentions {
+		m.Mentions[i] = "y"
+	}
+	for i := range m.Files {
+		m.Files[i].Name = "y"
+	}
+	for i := range m.Reactions {
+		m.Reactions[i].Emoji = "y"
+		m.Reactions[i].Users[0] = "y"
+	}
+	if m.Thread != nil {
+		m.Thread.Replies = 99
 	}
 }
 

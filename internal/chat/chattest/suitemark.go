@@ -1,0 +1,334 @@
+package chattest
+
+import (
+	"fmt"
+
+	"github.com/parley-chat/parley/internal/chat"
+)
+
+// about is a change of one message.
+func (f *fixture) about(room chat.RoomID, k chat.Kind, no int64) chat.Change {
+	c := f.change(chat.RoomStream(room), k)
+	c.Message = &chat.Message{No: no}
+	return c
+}
+
+func (f *fixture) edit(room chat.RoomID, no int64, text string, mentions ...chat.UserID) chat.Change {
+	c := f.about(room, chat.MessageEdited, no)
+	c.Message.Text, c.Message.Mentions = text, mentions
+	return c
+}
+
+func (f *fixture) delete(room chat.RoomID, no int64) chat.Change {
+	return f.about(room, chat.MessageDeleted, no)
+}
+
+func (f *fixture) pin(room chat.RoomID, no int64) chat.Change {
+	return f.about(room, chat.MessagePinned, no)
+}
+
+func (f *fixture) unpin(room chat.RoomID, no int64) chat.Change {
+	return f.about(room, chat.MessageUnpinned, no)
+}
+
+func (f *fixture) thread(room chat.RoomID, no int64, in chat.RoomID, replies int64) chat.Change {
+	c := f.about(room, chat.ThreadMoved, no)
+	c.Message.Thread = &chat.Thread{Room: in, Replies: replies, LastAt: c.At}
+	return c
+}
+
+func (f *fixture) react(k chat.Kind, room chat.RoomID, no int64, emoji string, user chat.UserID) chat.Change {
+	c := f.change(chat.RoomStream(room), k)
+	c.By, c.Reaction = user, &chat.Reaction{No: no, Emoji: emoji, User: user}
+	return c
+}
+
+// calling is a send that mentions people.
+func (f *fixture) calling(room chat.RoomID, user chat.UserID, who ...chat.UserID) chat.Change {
+	c := f.send(room, user, fmt.Sprint("calls ", who))
+	c.Message.Mentions = who
+	return c
+}
+
+// message reads one message through the other handle.
+func (f *fixture) message(room chat.RoomID, no int64) chat.Message {
+	f.Helper()
+	page := need(f.Other.Messages(f.ctx, room, chat.Page{From: chat.After, No: no - 1, Limit: 1})).of(f)
+	if len(page) != 1 || page[0].No != no {
+		f.Fatalf("message %d of %s: %+v", no, room, page)
+	}
+	return page[0]
+}
+
+// becomes makes a change of a message that is to leave it as wanted, wherever it is shown.
+func (f *fixture) becomes(c chat.Change, want chat.Message) chat.Event {
+	f.Helper()
+	e := f.event(c)
+	if e.Reaction == nil {
+		f.same("message of "+string(c.Kind), &want, e.Message)
+	} else {
+		f.same("reaction", c.Reaction, e.Reaction)
+	}
+	f.same("message after "+string(c.Kind), want, f.message(want.Room, want.No))
+	return e
+}
+
+// testEdits changes texts, and reads what they were.
+func testEdits(f *fixture) {
+	f.refuse(chat.ErrNotFound, f.edit("none", 1, "text"))
+	_, err := f.Store.Edits(f.ctx, "none", 1)
+	f.refused("edits in an unknown room", chat.ErrNotFound, err)
+	f.room("a", "u1", "u2")
+	f.refuse(chat.ErrNotFound, f.edit("a", 1, "text"))
+	send := f.sendAs("a", "u1", "d", "c1")
+	send.Message.Mentions, send.Message.Files = []chat.UserID{"u2"}, []chat.File{{ID: "f1", Name: "日本.png", Type: "image/png", Size: 5 << 30, Width: 640, Height: 480}, {ID: "f2"}}
+	created := f.event(send)
+	m := *created.Message
+	f.same("files", send.Message.Files, m.Files)
+	f.same("mentions", []chat.UserID{"u2"}, m.Mentions)
+	f.event(f.send("a", "u1", "neighbour"))
+	f.refuse(chat.ErrInvalid, f.change(chat.RoomStream("a"), chat.MessageEdited))
+	for _, no := range []int64{-1, 0, 3, 1 << 40} {
+		f.refuse(chat.ErrNotFound, f.edit("a", no, "text"))
+	}
+	f.same("no edits", nil, asAny(need(f.Other.Edits(f.ctx, "a", 1)).of(f)))
+	f.same("no edits of what is not there", nil, asAny(need(f.Other.Edits(f.ctx, "a", 9)).of(f)))
+
+	f.noOp(f.edit("a", 1, m.Text, "u2"))
+	was := []chat.Edit{{Text: m.Text, At: m.At}}
+	c := f.edit("a", 1, "second", "u2")
+	m.Text, m.EditedAt = "second", c.At
+	edited := f.becomes(c, m)
+	if edited.Message.Seq != created.Seq || edited.ID == m.ID {
+		f.Fatalf("the edit %+v took the message's place in the log", edited)
+	}
+	f.same("edits", was, need(f.Other.Edits(f.ctx, "a", 1)).of(f))
+	f.noOp(f.edit("a", 1, "second", "u2"))
+
+	// The mentions alone, and all of them.
+	was = append(was, chat.Edit{Text: m.Text, At: m.EditedAt})
+	c = f.edit("a", 1, "second")
+	m.Mentions, m.EditedAt = nil, c.At
+	f.becomes(c, m)
+	was = append(was, chat.Edit{Text: m.Text, At: m.EditedAt})
+	c = f.edit("a", 1, "", "*", "u1")
+	m.Text, m.Mentions, m.EditedAt = "", []chat.UserID{"*", "u1"}, c.At
+	f.becomes(c, m)
+	f.same("edits", was, need(f.Other.Edits(f.ctx, "a", 1)).of(f))
+	f.same("edits of the neighbour", nil, asAny(need(f.Other.Edits(f.ctx, "a", 2)).of(f)))
+
+	// Who was there before sees the message as it is now, and so does who sends it again.
+	events := need(f.Other.Events(f.ctx, created.Stream, chat.Position{Epoch: created.Epoch, Seq: created.Seq - 1}, 10)).of(f)
+	for _, e := range events {
+		if e.Message.No == 1 {
+			f.same("message of an earlier event", &m, e.Message)
+		}
+	}
+	created.Message = &m
+	f.same("the event of the send", created, events[0])
+	f.unchanged(created.Stream, func() {
+		f.same("a repeated send", chat.Result{Event: created, Duplicate: true}, f.commit(send)[0])
+	})
+	// Each result shows the message as that change left it.
+	r := f.commit(f.send("a", "u1", "one"), f.edit("a", 3, "two"), f.edit("a", 3, "three"), f.delete("a", 3))
+	for i, want := range []string{"one", "two", "three", ""} {
+		f.same("text in the result", want, r[i].Event.Message.Text)
+	}
+	f.same("head", int64(3), f.view("a", "u1").HeadNo)
+}
+
+// testDeletes takes messages away: their places stay, and of the rest nothing is anywhere.
+func testDeletes(f *fixture) {
+	f.refuse(chat.ErrNotFound, f.delete("none", 1))
+	f.room("a", "u1", "u2", "u3")
+	f.refuse(chat.ErrNotFound, f.delete("a", 1))
+	f.refuse(chat.ErrInvalid, f.change(chat.RoomStream("a"), chat.MessageDeleted))
+	before := need(Fetch(f.ctx, f.Store, "u2")).of(f)
+	send := f.sendAs("a", "u1", "d", "c1")
+	send.Message.Mentions, send.Message.Files = []chat.UserID{"u2"}, []chat.File{{ID: "f1", Name: "secret.txt", Size: 5}}
+	created := f.event(send)
+	late := f.list("a", "u4")
+	f.commit(f.join("a", "u4"), late)
+	f.commit(f.edit("a", 1, "other secret", "u2", "u3"), f.pin("a", 1), f.react(chat.ReactionAdded, "a", 1, "👍", "u2"), f.react(chat.ReactionRemoved, "a", 1, "👍", "u2"),
+		f.react(chat.ReactionAdded, "a", 1, "🎉", "u3"), f.thread("a", 1, "t", 4))
+	full := f.message("a", 1)
+	c := f.delete("a", 1)
+	tomb := chat.Message{Room: "a", No: 1, ID: full.ID, Seq: full.Seq, From: "u1", ClientID: "c1", At: full.At, Thread: full.Thread, DeletedAt: c.At}
+	f.becomes(c, tomb)
+	f.noOp(f.delete("a", 1))
+	f.refuse(chat.ErrNotFound, f.edit("a", 1, "again"))
+	f.refuse(chat.ErrNotFound, f.pin("a", 1))
+	f.refuse(chat.ErrNotFound, f.unpin("a", 1))
+	f.refuse(chat.ErrNotFound, f.react(chat.ReactionAdded, "a", 1, "👍", "u2"))
+	f.refuse(chat.ErrNotFound, f.react(chat.ReactionRemoved, "a", 1, "🎉", "u3"))
+	f.same("edits", nil, asAny(need(f.Other.Edits(f.ctx, "a", 1)).of(f)))
+	f.same("pinned", nil, asAny(need(f.Other.Pinned(f.ctx, "a")).of(f)))
+	c = f.thread("a", 1, "t", 5)
+	tomb.Thread = c.Message.Thread
+	f.becomes(c, tomb)
+	f.noOp(f.thread("a", 1, "t", 5))
+
+	// Nothing in the log tells what it said.
+	events := need(after(f.ctx, f.Other, created.Stream, chat.Position{Epoch: created.Epoch})).of(f)
+	n := 0
+	for _, e := range events {
+		if e.Message != nil {
+			n++
+			f.same("message of "+string(e.Kind), &tomb, e.Message)
+		}
+	}
+	f.same("events of the message", 6, n)
+	for _, e := range need(f.Other.Events(f.ctx, late.Stream, chat.Position{Epoch: created.Epoch}, 5)).of(f) {
+		f.same("last of the view of one who came before", &tomb, e.View.Last)
+	}
+	for _, u := range []chat.UserID{"u1", "u2", "u3", "u4"} {
+		v := f.view("a", u)
+		f.same("last", &tomb, v.Last)
+		f.same("mentions of "+string(u), nil, asAny(v.Mentions))
+		f.same("unread of "+string(u), int64(0), v.Unread)
+	}
+	now := need(before.CatchUp(f.ctx, f.Store)).of(f)
+	f.same("state and events", need(f.Store.Views(f.ctx, "u2")).of(f), now.Sorted())
+	created.Message = &tomb
+	f.unchanged(created.Stream, func() {
+		f.same("a repeated send", chat.Result{Event: created, Duplicate: true}, f.commit(send)[0])
+	})
+	f.same("the next message", int64(2), f.event(f.send("a", "u1", "next")).Message.No)
+}
+
+// testPins pins messages.
+func testPins(f *fixture) {
+	f.refuse(chat.ErrNotFound, f.pin("none", 1))
+	_, err := f.Store.Pinned(f.ctx, "none")
+	f.refused("pins of an unknown room", chat.ErrNotFound, err)
+	f.room("a", "u1")
+	f.room("b", "u1")
+	f.same("no pins", nil, asAny(need(f.Store.Pinned(f.ctx, "a")).of(f)))
+	f.commit(f.send("a", "u1", "one"), f.send("a", "u1", "two"), f.send("a", "u1", "three"), f.send("b", "u1", "neighbour"))
+	f.refuse(chat.ErrInvalid, f.change(chat.RoomStream("a"), chat.MessagePinned))
+	f.refuse(chat.ErrInvalid, f.change(chat.RoomStream("a"), chat.MessageUnpinned))
+	for _, no := range []int64{-1, 0, 4} {
+		f.refuse(chat.ErrNotFound, f.pin("a", no))
+		f.refuse(chat.ErrNotFound, f.unpin("a", no))
+	}
+	f.noOp(f.unpin("a", 2))
+	pin := func(room chat.RoomID, no int64) chat.Message {
+		f.Helper()
+		c, m := f.pin(room, no), f.message(room, no)
+		m.PinnedAt, m.PinnedBy = c.At, c.By
+		f.becomes(c, m)
+		f.noOp(f.pin(room, no))
+		return m
+	}
+	two, three, one := pin("a", 2), pin("a", 3), pin("a", 1)
+	neighbour := pin("b", 1)
+	f.same("pinned", []chat.Message{one, three, two}, need(f.Other.Pinned(f.ctx, "a")).of(f))
+	three.PinnedAt, three.PinnedBy = chat.Message{}.PinnedAt, ""
+	f.becomes(f.unpin("a", 3), three)
+	f.noOp(f.unpin("a", 3))
+	f.same("pinned", []chat.Message{one, two}, need(f.Other.Pinned(f.ctx, "a")).of(f))
+	// A pinned message is edited as others are, and found by its pin as it is now.
+	c := f.edit("a", 1, "uno")
+	one.Text, one.EditedAt = "uno", c.At
+	f.becomes(c, one)
+	three = pin("a", 3)
+	f.same("pinned", []chat.Message{three, one, two}, need(f.Other.Pinned(f.ctx, "a")).of(f))
+	f.event(f.delete("a", 1))
+	f.event(f.trim("a", 2))
+	f.same("pinned", []chat.Message{three}, need(f.Other.Pinned(f.ctx, "a")).of(f))
+	f.same("pinned in the neighbour", []chat.Message{neighbour}, need(f.Other.Pinned(f.ctx, "b")).of(f))
+	// Two of one time.
+	f.commit(f.send("a", "u1", "four"))
+	c = f.pin("a", 4)
+	c.At = three.PinnedAt
+	f.event(c)
+	f.same("pinned at the same time", []chat.Message{f.message("a", 4), three}, need(f.Other.Pinned(f.ctx, "a")).of(f))
+}
+
+// testReactions reacts, with several emoji and as several people.
+func testReactions(f *fixture) {
+	f.refuse(chat.ErrNotFound, f.react(chat.ReactionAdded, "none", 1, "x", "u1"))
+	f.room("a", "u1", "u2")
+	f.commit(f.send("a", "u1", "one"), f.send("a", "u1", "two"))
+	for _, k := range []chat.Kind{chat.ReactionAdded, chat.ReactionRemoved} {
+		f.refuse(chat.ErrInvalid, f.change(chat.RoomStream("a"), k))
+		for _, no := range []int64{-1, 0, 3} {
+			f.refuse(chat.ErrNotFound, f.react(k, "a", no, "x", "u1"))
+		}
+	}
+	m := f.message("a", 2)
+	for _, step := range []struct {
+		kind  chat.Kind
+		emoji string
+		user  chat.UserID
+		want  []chat.Reacted // nil for a no-op
+	}{
+		{chat.ReactionRemoved, "👍", "u1", nil},
+		{chat.ReactionAdded, "👍", "u2", []chat.Reacted{{Emoji: "👍", Users: []chat.UserID{"u2"}}}},
+		{chat.ReactionAdded, "👍", "u2", nil},
+		{chat.ReactionAdded, "👍", "u1", []chat.Reacted{{Emoji: "👍", Users: []chat.UserID{"u1", "u2"}}}},
+		{chat.ReactionAdded, "🎉", "u3", []chat.Reacted{{Emoji: "🎉", Users: []chat.UserID{"u3"}}, {Emoji: "👍", Users: []chat.UserID{"u1", "u2"}}}},
+		{chat.ReactionRemoved, "🎉", "u1", nil},
+		{chat.ReactionAdded, "a'\"\\ b", "u1", []chat.Reacted{{Emoji: "a'\"\\ b", Users: []chat.UserID{"u1"}}, {Emoji: "🎉", Users: []chat.UserID{"u3"}}, {Emoji: "👍", Users: []chat.UserID{"u1", "u2"}}}},
+		{chat.ReactionRemoved, "🎉", "u3", []chat.Reacted{{Emoji: "a'\"\\ b", Users: []chat.UserID{"u1"}}, {Emoji: "👍", Users: []chat.UserID{"u1", "u2"}}}},
+		{chat.ReactionRemoved, "👍", "u1", []chat.Reacted{{Emoji: "a'\"\\ b", Users: []chat.UserID{"u1"}}, {Emoji: "👍", Users: []chat.UserID{"u2"}}}},
+	} {
+		c := f.react(step.kind, "a", 2, step.emoji, step.user)
+		if step.want == nil {
+			f.noOp(c)
+			continue
+		}
+		m.Reactions = step.want
+		f.becomes(c, m)
+		f.same("last", &m, f.view("a", "u2").Last)
+	}
+	f.same("reactions of the neighbour", nil, asAny(f.message("a", 1).Reactions))
+	// They outlive an edit.
+	c := f.edit("a", 2, "zwei")
+	m.Text, m.EditedAt = "zwei", c.At
+	f.becomes(c, m)
+}
+
+// testThreads shows threads under messages, and makes their rooms.
+func testThreads(f *fixture) {
+	f.refuse(chat.ErrNotFound, f.thread("none", 1, "t", 1))
+	f.room("a", "u1")
+	f.commit(f.send("a", "u1", "root"), f.send("a", "u1", "other"))
+	c := f.createRoom("t")
+	c.Room.Kind, c.Room.Parent, c.Room.Root = chat.ThreadRoom, "a", 1
+	e := f.event(c)
+	f.same("the thread's room", c.Room, e.Room)
+	f.same("the thread's room", *c.Room, need(f.Other.Room(f.ctx, "t")).of(f))
+	f.commit(f.join("t", "u1"), f.list("t", "u1"))
+	v := f.view("t", "u1")
+	f.same("view of the thread's room", *c.Room, v.Room)
+	all := need(f.Other.Rooms(f.ctx, "", 10)).of(f)
+	f.same("rooms", *c.Room, all[len(all)-1])
+	rename := f.change(chat.RoomStream("t"), chat.RoomUpdated)
+	rename.Room = &chat.Room{Name: "renamed"}
+	if e := f.event(rename); e.Room.Parent != "a" || e.Room.Root != 1 || e.Room.Kind != chat.ThreadRoom {
+		f.Fatalf("renamed: %+v", e.Room)
+	}
+
+	f.refuse(chat.ErrInvalid, f.about("a", chat.ThreadMoved, 1))
+	f.refuse(chat.ErrInvalid, f.change(chat.RoomStream("a"), chat.ThreadMoved))
+	for _, no := range []int64{-1, 0, 3} {
+		f.refuse(chat.ErrNotFound, f.thread("a", no, "t", 1))
+	}
+	m := f.message("a", 1)
+	move := func(replies int64) {
+		f.Helper()
+		c := f.thread("a", 1, "t", replies)
+		m.Thread = c.Message.Thread
+		f.becomes(c, m)
+		for no := range replies + 1 {
+			f.noOp(f.thread("a", 1, "t", no))
+		}
+	}
+	move(0)
+	move(1)
+	move(3)
+	if m := f.message("a", 2); m.Thread != nil {
+		f.Fatalf("the other message has the thread %+v", m.Thread)
+	}
+}
