@@ -24,6 +24,9 @@ func TestActionsAreDocumented(t *testing.T) {
 		if a.Access == chat.Anyone {
 			summary += " No log-in needed."
 		}
+		if a.Scope != "" {
+			summary += " Scope: " + a.Scope + "."
+		}
 		fmt.Fprintf(&b, "| `%s` | `%s %s` | %s | %s | %s |\n", a.Name, a.Method, a.Path, fields(a.In), typeName(a.Out), summary)
 	}
 	const path = "../../docs/protocol.md"

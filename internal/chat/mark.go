@@ -2,7 +2,6 @@ package chat
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -208,6 +207,3 @@ func isEmoji(text string) bool {
 	}
 	return pictures > 0
 }
-
-// isGone reports whether a change came too late for its message.
-func isGone(err error) bool { return errors.Is(err, ErrNotFound) }

@@ -33,7 +33,11 @@ func (s *Service) mentions(ctx context.Context, who Caller, room RoomID, text st
 			continue
 		}
 		for n := len(call); n > 0; n-- { // the longest name wins
-			user, err := s.named(ctx, room, strings.Join(call[:n], " "))
+			name := strings.Join(call[:n], " ")
+			user, err := s.named(ctx, room, name)
+			if base, whose := strings.CutSuffix(strings.ReplaceAll(name, "’", "'"), "'s"); whose && user == "" && err == nil {
+				user, err = s.named(ctx, room, base)
+			}
 			if err != nil {
 				return nil, err
 			}

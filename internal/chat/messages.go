@@ -32,6 +32,16 @@ func (s *Service) Send(ctx context.Context, who Caller, in SendInput) (Message, 
 	if err != nil {
 		return Message{}, err
 	}
+	if room.Kind == ThreadRoom {
+		for _, u := range mentions { // before it is sent, so that it is new to them
+			if u == MentionAll {
+				continue
+			}
+			if err := s.follow(ctx, who, room.ID, u); err != nil {
+				return Message{}, err
+			}
+		}
+	}
 	files, err := s.take(ctx, who, in)
 	if err != nil {
 		return Message{}, err

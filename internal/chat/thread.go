@@ -132,18 +132,11 @@ func (s *Service) follow(ctx context.Context, who Caller, thread RoomID, user Us
 	return s.enter(ctx, who, thread, user, RoomMember)
 }
 
-// answered tells the room of a thread how far it has come, and puts those into it whom the answer calls.
+// answered tells the room of a thread how far it has come.
 func (s *Service) answered(ctx context.Context, who Caller, thread Room, m Message) error {
-	for _, u := range m.Mentions {
-		if u != MentionAll {
-			if err := s.follow(ctx, who, thread.ID, u); err != nil {
-				return err
-			}
-		}
-	}
 	_, err := s.Store.Commit(ctx, s.change(who, Change{Stream: RoomStream(thread.Parent), Kind: ThreadMoved,
 		Message: &Message{No: thread.Root, Thread: &Thread{Room: thread.ID, Replies: m.No, LastAt: m.At}}}))
-	if isGone(err) {
+	if errors.Is(err, ErrNotFound) {
 		return nil // the message above the thread was deleted by age
 	}
 	return err

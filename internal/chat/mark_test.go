@@ -1,0 +1,155 @@
+package chat_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/parley-chat/parley/internal/chat"
+)
+
+func at(room chat.RoomID, no int64) chat.MessageInput { return chat.MessageInput{Room: room, No: no} }
+
+func TestEditing(t *testing.T) {
+	f := newFixture(t, nil)
+	ada, bob := f.person("Ada", chat.RoleMember), f.person("Bob", chat.RoleAdmin)
+	room := f.room(ada, chat.Private, bob)
+	f.send(ada, room, "one")
+	edit := func(who chat.Caller, text string) error {
+		_, err := f.EditMessage(t.Context(), who, chat.EditInput{Room: room, No: 1, Text: text})
+		return err
+	}
+	refused(t, "somebody else's message", edit(bob, "mine"), chat.ErrForbidden)
+	refused(t, "nothing", edit(ada, " "), chat.ErrInvalid)
+	refused(t, "an edit", edit(ada, "two @Bob"), nil)
+	refused(t, "the same again", edit(ada, "two @Bob"), nil)
+	m, err := f.GetMessage(t.Context(), bob, at(room, 1))
+	if err != nil || m.Text != "two @Bob" || m.EditedAt.IsZero() || !slices.Equal(m.Mentions, []chat.UserID{bob.User.ID}) {
+		t.Errorf("the message is %+v, %v", m, err)
+	}
+	edits, err := f.ListEdits(t.Context(), bob, at(room, 1))
+	if err != nil || len(edits.Edits) != 1 || edits.Edits[0].Text != "one" {
+		t.Errorf("the earlier texts are %+v, %v", edits, err)
+	}
+	refused(t, "no such message", errOf(f.EditMessage(t.Context(), ada, chat.EditInput{Room: room, No: 2, Text: "x"})), chat.ErrNotFound)
+}
+
+func errOf[T any](_ T, err error) error { return err }
+
+func TestDeleting(t *testing.T) {
+	f := newFixture(t, nil)
+	ada, bob, eve := f.person("Ada", chat.RoleMember), f.person("Bob", chat.RoleMember), f.person("Eve", chat.RoleMember)
+	room := f.room(ada, chat.Private, bob)
+	f.send(bob, room, "one")
+	f.send(ada, room, "two")
+	refused(t, "an outsider", errOf(f.DeleteMessage(t.Context(), eve, at(room, 1))), chat.ErrNotFound)
+	refused(t, "a member, a moderator's message", errOf(f.DeleteMessage(t.Context(), bob, at(room, 2))), chat.ErrForbidden)
+	refused(t, "the moderator, a member's", errOf(f.DeleteMessage(t.Context(), ada, at(room, 1))), nil)
+	refused(t, "twice", errOf(f.DeleteMessage(t.Context(), ada, at(room, 1))), nil)
+	m, err := f.GetMessage(t.Context(), bob, at(room, 1))
+	if err != nil || m.Text != "" || !m.Deleted() {
+		t.Errorf("what is left is %+v, %v", m, err)
+	}
+	for what, err := range map[string]error{
+		"edit":  errOf(f.EditMessage(t.Context(), bob, chat.EditInput{Room: room, No: 1, Text: "x"})),
+		"react": errOf(f.AddReaction(t.Context(), bob, chat.ReactionInput{Room: room, No: 1, Emoji: "👍"})),
+		"pin":   errOf(f.PinMessage(t.Context(), bob, at(room, 1))),
+		"edits": errOf(f.ListEdits(t.Context(), bob, at(room, 1))),
+	} {
+		refused(t, what+" of a deleted message", err, chat.ErrNotFound)
+	}
+	direct, err := f.OpenDirect(t.Context(), ada, chat.UserInput{User: bob.User.ID})
+	refused(t, "a direct room", err, nil)
+	f.send(ada, direct.ID, "between us")
+	refused(t, "the other's, in a direct room", errOf(f.DeleteMessage(t.Context(), bob, at(direct.ID, 1))), chat.ErrForbidden)
+}
+
+func TestReactions(t *testing.T) {
+	f := newFixture(t, nil)
+	ada, bob := f.person("Ada", chat.RoleMember), f.person("Bob", chat.RoleMember)
+	room := f.room(ada, chat.Private, bob)
+	f.send(ada, room, "one")
+	react := func(who chat.Caller, emoji string) error {
+		return errOf(f.AddReaction(t.Context(), who, chat.ReactionInput{Room: room, No: 1, Emoji: emoji}))
+	}
+	for _, good := range []string{"👍", "👍🏽", "❤️", "👩‍💻", "🇩🇪", "1️⃣", "🏴󠁧󠁢󠁳󠁣󠁴󠁿", "☕", "©️"} {
+		refused(t, good, react(bob, good), nil)
+	}
+	for _, bad := range []string{"", "a", "1", "<b>", "👍 ", "\u202e", "👍x", strings.Repeat("👍", 20), "\xff", "\u200d"} {
+		refused(t, bad, react(bob, bad), chat.ErrInvalid)
+	}
+	refused(t, "twice", react(bob, "👍"), nil)
+	refused(t, "another person", react(ada, "👍"), nil)
+	refused(t, "taken back", errOf(f.RemoveReaction(t.Context(), bob, chat.ReactionInput{Room: room, No: 1, Emoji: "👍"})), nil)
+	m, err := f.GetMessage(t.Context(), ada, at(room, 1))
+	refused(t, "get", err, nil)
+	i := slices.IndexFunc(m.Reactions, func(r chat.Reacted) bool { return r.Emoji == "👍" })
+	if i < 0 || !slices.Equal(m.Reactions[i].Users, []chat.UserID{ada.User.ID}) || len(m.Reactions) != 9 {
+		t.Errorf("the reactions are %+v", m.Reactions)
+	}
+}
+
+func TestPins(t *testing.T) {
+	f := newFixture(t, nil)
+	ada, guest := f.person("Ada", chat.RoleMember), f.person("Guest", chat.RoleGuest)
+	room := f.room(ada, chat.Private, guest)
+	f.send(ada, room, "one")
+	f.send(ada, room, "two")
+	refused(t, "a guest", errOf(f.PinMessage(t.Context(), guest, at(room, 1))), chat.ErrForbidden)
+	for no := range int64(2) {
+		f.wait(1e9)
+		refused(t, "a pin", errOf(f.PinMessage(t.Context(), ada, at(room, no+1))), nil)
+	}
+	pins, err := f.ListPins(t.Context(), guest, chat.RoomInput{Room: room})
+	if err != nil || len(pins.Messages) != 2 || pins.Messages[0].No != 2 || pins.Messages[0].PinnedBy != ada.User.ID {
+		t.Errorf("the pins are %+v, %v", pins, err)
+	}
+	refused(t, "unpin", errOf(f.UnpinMessage(t.Context(), ada, at(room, 2))), nil)
+	if pins, err = f.ListPins(t.Context(), ada, chat.RoomInput{Room: room}); err != nil || len(pins.Messages) != 1 {
+		t.Errorf("the pins are %+v, %v", pins, err)
+	}
+}
+
+func TestMentions(t *testing.T) {
+	f := newFixture(t, nil)
+	ada, lovelace, bob, guest := f.person("Ada", chat.RoleMember), f.person("Ada Lovelace", chat.RoleMember), f.person("Bob", chat.RoleMember), f.person("Guest", chat.RoleGuest)
+	f.person("Eve", chat.RoleMember)
+	room := f.room(ada, chat.Private, lovelace, bob, guest)
+	all, a, l, b := chat.MentionAll, ada.User.ID, lovelace.User.ID, bob.User.ID
+	for text, want := range map[string][]chat.UserID{
+		"hello":                              {},
+		"@Bob":                               {b},
+		"@bob, look":                         {b},
+		"so @Bob. And @Ada!":                 {a, b},
+		"@Ada Lovelace wrote it":             {l},
+		"@Ada lovelaces":                     {a},
+		"@ADA LOVELACE":                      {l},
+		"(@Bob's idea)":                      {b},
+		"@Bob’s":                             {b},
+		"mail bob@Bob.example":               {},
+		"@Eve is not here":                   {},
+		"@Nobody at all":                     {},
+		"`@Bob` and ```\n@Ada\n``` but @Bob": {b},
+		"``` @Bob":                           {},
+		"@Bob @Bob @bob":                     {b},
+		"@room everyone":                     {all},
+		"@here, @Everyone and @ALL and @channel @Bob": {all, b},
+		"@ Bob": {},
+		"@@Bob": {b},
+	} {
+		f.wait(1e10)
+		got := f.send(ada, room, text).Mentions
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Errorf("%q mentions %v, want %v", text, got, want)
+		}
+	}
+	if m := f.send(guest, room, "@room @Bob"); !slices.Equal(m.Mentions, []chat.UserID{b}) {
+		t.Errorf("a guest calls %v", m.Mentions)
+	}
+	view, err := f.GetRoom(t.Context(), bob, chat.RoomInput{Room: room})
+	refused(t, "get", err, nil)
+	if len(view.Mentions) != 11 {
+		t.Errorf("Bob is mentioned in %v", view.Mentions)
+	}
+}
