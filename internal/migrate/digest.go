@@ -29,6 +29,14 @@ func (d digest) num(n int64) {
 	d.Write(b[:])
 }
 
+func (d digest) flag(on bool) {
+	if on {
+		d.num(1)
+	} else {
+		d.num(0)
+	}
+}
+
 // time takes milliseconds for all of a time, as stores do.
 func (d digest) time(t time.Time) { d.num(t.UnixMilli()) }
 
@@ -53,6 +61,8 @@ func (d digest) room(r *Room) {
 	d.num(r.No)
 	d.num(r.Trimmed)
 	d.num(int64(r.Room.Retain))
+	d.text(string(r.Room.Parent))
+	d.num(r.Room.Root)
 }
 
 func (d digest) member(m *Member) {
@@ -65,20 +75,59 @@ func (d digest) message(m *Message) {
 	d.num(m.Seq)
 	d.time(m.At)
 	d.text(m.ID, string(m.From), string(m.By), m.Text, m.ClientID, m.Prev)
+	d.num(int64(len(m.Mentions)))
+	for _, u := range m.Mentions {
+		d.text(string(u))
+	}
+	d.num(int64(len(m.Files)))
+	for _, f := range m.Files {
+		d.text(f.ID, f.Name, f.Type)
+		d.num(f.Size)
+		d.num(int64(f.Width))
+		d.num(int64(f.Height))
+	}
+	d.time(m.EditedAt)
+	d.time(m.DeletedAt)
+	d.time(m.PinnedAt)
+	d.text(string(m.PinnedBy))
+	d.num(int64(len(m.Reactions)))
+	for _, r := range m.Reactions {
+		d.text(r.Emoji)
+		d.num(int64(len(r.Users)))
+		for _, u := range r.Users {
+			d.text(string(u))
+		}
+	}
+	if t := m.Thread; t != nil {
+		d.text(string(t.Room))
+		d.num(t.Replies)
+		d.time(t.LastAt)
+	} else {
+		d.text("")
+	}
+	d.num(int64(len(m.Edits)))
+	for _, e := range m.Edits {
+		d.text(e.Text)
+		d.time(e.At)
+	}
+}
+
+func (d digest) record(r *Record) {
+	d.text(r.Kind, r.ID, string(r.Value))
+	d.num(r.Version)
 }
 
 func (d digest) account(a *chat.Account) {
 	d.text(string(a.ID), a.Name, string(a.Role), a.NameKey, a.Password)
 	d.time(a.CreatedAt)
-	if a.Disabled {
-		d.num(1)
-	} else {
-		d.num(0)
-	}
+	d.flag(a.Disabled)
+	d.flag(a.Bot)
 }
 
 func (d digest) session(s *chat.Session) {
-	d.text(string(s.ID), string(s.User), s.TokenHash, s.Agent, s.Addr)
+	d.text(string(s.ID), string(s.User), s.TokenHash, s.Name, s.Agent, s.Addr)
+	d.num(int64(len(s.Scopes)))
+	d.text(s.Scopes...)
 	d.time(s.CreatedAt)
 	d.time(s.SeenAt)
 	d.time(s.ExpiresAt)

@@ -12,8 +12,8 @@ import (
 type Head struct {
 	Seq int64
 	ID  string
-	// Event is the newest event, nil if it is a message. What speaks of the source's epoch in it is to be
-	// replaced by the destination's.
+	// Event is the newest event, nil if it is a new message. What speaks of the source's epoch in it is to be
+	// replaced by the destination's. Of a Message in it only the number counts: it is shown as it is when the event is read.
 	Event *chat.Event
 }
 
@@ -36,6 +36,8 @@ type Message struct {
 	chat.Message
 	By   chat.UserID
 	Prev string // id of the event before, empty if that is the message before, and it is there
+
+	Edits []chat.Edit // earlier texts, oldest first
 }
 
 // Person is an account and all that is that person's alone. A log, a list or a session without an account is nobody's,
@@ -56,6 +58,12 @@ type Send struct {
 	At   time.Time // of that message
 }
 
+// Record is one of a kind.
+type Record struct {
+	Kind string
+	chat.Record
+}
+
 // Batch is what is written together. Its parts are in the order of the fields: a message's room is in it or in one before.
 type Batch struct {
 	Rooms    []Room
@@ -64,6 +72,7 @@ type Batch struct {
 	Sends    []Send
 	People   []Person
 	Invites  []chat.Invite
+	Records  []Record
 	Server   *Head
 }
 
