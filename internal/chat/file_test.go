@@ -1,0 +1,147 @@
+package chat_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/parley-chat/parley/internal/chat"
+)
+
+// shelf is a depot in memory.
+type shelf struct {
+	kept map[string][]byte
+	down error
+}
+
+func (s *shelf) Take(_ context.Context, id string, r io.Reader, most int64) (chat.File, error) {
+	b, err := io.ReadAll(io.LimitReader(r, most+1))
+	if int64(len(b)) > most {
+		return chat.File{}, chat.ErrTooLarge
+	}
+	s.kept[id] = b
+	return chat.File{Type: "text/plain", Size: int64(len(b))}, err
+}
+
+func (s *shelf) Open(_ context.Context, id string, _ int) (chat.Content, error) {
+	b, ok := s.kept[id]
+	if !ok {
+		return chat.Content{}, chat.ErrNotFound
+	}
+	return chat.Content{ReadSeekCloser: struct {
+		io.ReadSeeker
+		io.Closer
+	}{bytes.NewReader(b), io.NopCloser(nil)}, Type: "text/plain", Size: int64(len(b))}, nil
+}
+
+func (s *shelf) Remove(_ context.Context, ids ...string) error {
+	if s.down != nil {
+		return s.down
+	}
+	for _, id := range ids {
+		delete(s.kept, id)
+	}
+	return nil
+}
+
+func TestFiles(t *testing.T) {
+	depot := &shelf{kept: map[string][]byte{}}
+	f := newFixture(t, func(c *chat.Config) { c.Files = depot; c.Limits.File = 100 })
+	ada, bob, eve := f.person("Ada", chat.RoleMember), f.person("Bob", chat.RoleMember), f.person("Eve", chat.RoleMember)
+	room := f.room(ada, chat.Private, bob)
+	upload := func(name, text string) chat.File {
+		t.Helper()
+		file, err := f.Upload(t.Context(), ada, name, strings.NewReader(text))
+		refused(t, "upload", err, nil)
+		return file
+	}
+	refused(t, "too large", errOf(f.Upload(t.Context(), ada, "x", strings.NewReader(strings.Repeat("x", 101)))), chat.ErrTooLarge)
+	refused(t, "nobody's", errOf(f.Upload(t.Context(), nobody, "x", strings.NewReader("x"))), chat.ErrUnauthenticated)
+	for name, want := range map[string]string{
+		"a.txt": "a.txt", "": "file", "../../etc/passwd": "_.._etc_passwd", "a\u202etxt.exe": "a_txt.exe", "line\nbreak": "line_break", strings.Repeat("x", 300) + ".pdf": strings.Repeat("x", 196) + ".pdf",
+	} {
+		if got := upload(name, "x").Name; got != want {
+			t.Errorf("%q is called %q, want %q", name, got, want)
+		}
+	}
+
+	one := upload("one.txt", "the first")
+	in := chat.SendInput{Room: room, Files: []string{one.ID}, ClientID: "c1"}
+	refused(t, "somebody else's upload", errOf(f.Send(t.Context(), bob, in)), chat.ErrNotFound)
+	m, err := f.Send(t.Context(), ada, in)
+	if err != nil || m.Text != "" || len(m.Files) != 1 || m.Files[0] != one {
+		t.Fatalf("sent %+v, %v", m, err)
+	}
+	again, err := f.Send(t.Context(), ada, in)
+	if err != nil || again.ID != m.ID || len(again.Files) != 1 {
+		t.Errorf("sent again: %+v, %v", again, err)
+	}
+	in.ClientID = "c2"
+	refused(t, "in another message", errOf(f.Send(t.Context(), ada, in)), chat.ErrConflict)
+	refused(t, "nothing at all", errOf(f.Send(t.Context(), ada, chat.SendInput{Room: room})), chat.ErrInvalid)
+
+	open := func(who chat.Caller, no int64, id string) (string, error) {
+		_, content, err := f.OpenFile(t.Context(), who, chat.FileInput{Room: room, No: no, File: id})
+		if err != nil {
+			return "", err
+		}
+		b, err := io.ReadAll(content)
+		return string(b), errors.Join(err, content.Close())
+	}
+	if text, err := open(bob, m.No, one.ID); err != nil || text != "the first" {
+		t.Errorf("a member gets %q, %v", text, err)
+	}
+	refused(t, "an outsider", errOf(open(eve, m.No, one.ID)), chat.ErrNotFound)
+	other := upload("other.txt", "not sent")
+	refused(t, "a file that was not sent there", errOf(open(ada, m.No, other.ID)), chat.ErrNotFound)
+
+	// A message without text may lose it all the same, and an edit keeps its files.
+	edited, err := f.EditMessage(t.Context(), ada, chat.EditInput{Room: room, No: m.No, Text: "see there"})
+	if err != nil || len(edited.Files) != 1 {
+		t.Errorf("edited: %+v, %v", edited, err)
+	}
+
+	// Deletion takes the bytes, later if it has to.
+	depot.down = errors.New("the bucket is away")
+	refused(t, "delete", errOf(f.DeleteMessage(t.Context(), ada, at(room, m.No))), nil)
+	refused(t, "a deleted one", errOf(open(bob, m.No, one.ID)), chat.ErrNotFound)
+	if _, there := depot.kept[one.ID]; !there {
+		t.Error("removed by a depot that was away")
+	}
+	depot.down = nil
+	refused(t, "tend", f.Tend(t.Context()), nil)
+	if _, there := depot.kept[one.ID]; there {
+		t.Error("the bytes of a deleted message stay")
+	}
+
+	// What is never sent goes after a while; what was sent stays.
+	two := upload("two.txt", "the second")
+	f.wait(20 * time.Second)
+	refused(t, "send", errOf(f.Send(t.Context(), ada, chat.SendInput{Room: room, Files: []string{two.ID}})), nil)
+	f.wait(26 * time.Hour)
+	refused(t, "tend", f.Tend(t.Context()), nil)
+	if _, there := depot.kept[two.ID]; !there || len(depot.kept) != 1 {
+		t.Errorf("%d files are kept, the one that was sent: %v", len(depot.kept), there)
+	}
+	ada = f.logIn("Ada")
+	refused(t, "an upload that has gone", errOf(f.Send(t.Context(), ada, chat.SendInput{Room: room, Files: []string{other.ID}})), chat.ErrNotFound)
+}
+
+func TestFilesGoWithRetention(t *testing.T) {
+	depot := &shelf{kept: map[string][]byte{}}
+	f := newFixture(t, func(c *chat.Config) { c.Files, c.Retain = depot, 30*24*time.Hour })
+	ada := f.person("Ada", chat.RoleMember)
+	room := f.room(ada, chat.Private)
+	file, err := f.Upload(t.Context(), ada, "x", strings.NewReader("x"))
+	refused(t, "upload", err, nil)
+	refused(t, "send", errOf(f.Send(t.Context(), ada, chat.SendInput{Room: room, Files: []string{file.ID}})), nil)
+	f.wait(31 * 24 * time.Hour)
+	refused(t, "tend", f.Tend(t.Context()), nil)
+	if len(depot.kept) != 0 {
+		t.Error("the bytes outlive their message")
+	}
+}
