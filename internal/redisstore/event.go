@@ -71,6 +71,8 @@ type stored struct {
 	chat.Message
 	by   chat.UserID
 	prev string // id of the event before, empty if that is the message before
+
+	edits int64 // how many earlier texts there are
 }
 
 // scan reads the fields of a message's entry: i, its id; d, "<seq> <at> <from> <by or => <id of the event before it, unless that

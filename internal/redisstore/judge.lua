@@ -28,7 +28,7 @@ while i <= #ARGV do
       if mentions ~= '' or files ~= '' then
         local m = {mentions = mentions ~= '' and words(mentions) or nil, files = files ~= '' and cjson.decode(files) or nil}
         keep(no, m)
-        index(mentioned(no, about, m.mentions))
+        index(no, m.mentions)
       end
       if place(from) then write('HSET', reads, from, n) end
       if hash ~= '' then

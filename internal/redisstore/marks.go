@@ -85,6 +85,9 @@ func scanMarked(room chat.RoomID, rows, marks rueidis.RedisMessage) ([]stored, e
 			return nil, fmt.Errorf("mark of message %d of %s: %w", no, room, err)
 		}
 		j, there := at[no]
+		if !there && k.ID == "" {
+			continue // damage: the message is not there
+		}
 		if !there {
 			m, err := k.place(room, no)
 			if err != nil {
@@ -93,6 +96,7 @@ func scanMarked(room chat.RoomID, rows, marks rueidis.RedisMessage) ([]stored, e
 			j, all = len(all), append(all, m)
 		}
 		k.show(&all[j].Message)
+		all[j].edits = k.Edits
 	}
 	slices.SortFunc(all, func(a, b stored) int { return cmp.Compare(a.No, b.No) })
 	return all, nil
@@ -100,24 +104,17 @@ func scanMarked(room chat.RoomID, rows, marks rueidis.RedisMessage) ([]stored, e
 
 // place is what is left of a deleted message.
 func (k *mark) place(room chat.RoomID, no int64) (stored, error) {
-	if k.ID == "" {
-		return stored{}, fmt.Errorf("message %d of %s has a mark and is not there", no, room)
-	}
 	return scanStored(room, no, [3]string{k.ID, k.About, ""})
 }
 
-// scanFind reads numbers from members of marked, which end with it; with an author behind, those of others alone.
-func scanFind(reply rueidis.RedisMessage, me chat.UserID) (numbers []int64, err error) {
+// scanFind reads numbers from members of marked, which end with it.
+func scanFind(reply rueidis.RedisMessage) (numbers []int64, err error) {
 	members, err := reply.AsStrSlice()
 	if err != nil {
 		return nil, err
 	}
 	for _, m := range members {
-		what, rest, _ := strings.Cut(m, " ")
-		digits, author, _ := strings.Cut(rest, " ")
-		if what == "@*" && author == string(me) {
-			continue
-		}
+		_, digits, _ := strings.Cut(m, " ")
 		no, err := strconv.ParseInt(digits, 10, 64)
 		if err != nil {
 			return nil, err
@@ -128,7 +125,7 @@ func scanFind(reply rueidis.RedisMessage, me chat.UserID) (numbers []int64, err 
 }
 
 // find names what leads to a message with a mark, as marks.lua does.
-func (k *mark) find(no int64, from chat.UserID) []string {
+func (k *mark) find(no int64) []string {
 	pad := fmt.Sprintf("%016d", no)
 	list := []string{"k " + pad}
 	if !k.DeletedAt.IsZero() {
@@ -138,13 +135,7 @@ func (k *mark) find(no int64, from chat.UserID) []string {
 		list = append(list, "p "+pad)
 	}
 	for _, user := range k.Mentions {
-		switch user {
-		case chat.MentionAll:
-			list = append(list, "@* "+pad+" "+string(from))
-		case from:
-		default:
-			list = append(list, "@"+string(user)+" "+pad)
-		}
+		list = append(list, "@"+string(user)+" "+pad)
 	}
 	return list
 }
@@ -210,7 +201,7 @@ func (s *Store) changed(stream chat.Stream, seq int64, text string) (chat.Event,
 
 func jsonTime(t time.Time) string { return milli(t).Format(time.RFC3339Nano) }
 
-// edit reads an earlier text.
+// scanEdit reads an earlier text.
 func scanEdit(reply rueidis.RedisMessage) (e chat.Edit, err error) {
 	text, err := reply.ToString()
 	if err != nil {

@@ -1,6 +1,6 @@
 -- What becomes of messages. A plain message is its entry and nothing else: what it mentions, its files, an edited text, a deletion, a pin,
 -- reactions and a thread stand beside it, as JSON by number in marks. In marked, by number, 16 digits, is what must be found:
---   k no: has a mark | d no: deleted | p no: pinned | @user no: mentions them | @* no author: mentions everyone
+--   k no: has a mark | d no: deleted | p no: pinned | @user no: mentions them | @* no: mentions everyone
 
 local function pad(n) return string.format('%016d', n) end
 
@@ -46,22 +46,13 @@ local function words(text)
   return list
 end
 
--- mentioned are the members of marked for those whom a message mentions: its author is not called by themselves.
-local function mentioned(n, about, mentions)
-  local list, from = {}, string.match(about, '^%S+ %S+ (%S*)')
-  for _, user in ipairs(mentions or {}) do
-    if user == '*' then list[#list + 1] = '@* ' .. pad(n) .. ' ' .. from
-    elseif user ~= from then list[#list + 1] = '@' .. user .. ' ' .. pad(n) end
-  end
-  return list
+-- Those who are mentioned find the message by it: its author too, who has read it by writing it.
+local function index(n, mentions)
+  for _, user in ipairs(mentions or {}) do write('ZADD', marked, 0, '@' .. user .. ' ' .. pad(n)) end
 end
 
-local function index(list)
-  for _, m in ipairs(list) do write('ZADD', marked, 0, m) end
-end
-
-local function unindex(list)
-  for _, m in ipairs(list) do write('ZREM', marked, m) end
+local function unindex(n, mentions)
+  for _, user in ipairs(mentions or {}) do write('ZREM', marked, '@' .. user .. ' ' .. pad(n)) end
 end
 
 -- keep writes a message's mark.
@@ -80,7 +71,7 @@ end
 local function forget(n, m)
   for i = 1, m.edits or 0 do write('HDEL', edits, n .. ' ' .. i) end
   if m.pinned_at then write('ZREM', marked, 'p ' .. pad(n)) end
-  if m.mentions then unindex(mentioned(n, fields(n)[4], m.mentions)) end
+  unindex(n, m.mentions)
 end
 
 -- forgetUpTo forgets the marks of messages that are being trimmed.
@@ -116,9 +107,9 @@ function become.edit(n, f, m, at, text, mentions)
   m.edits = (m.edits or 0) + 1
   local since = m.edited_at or iso(tonumber(string.match(f[4], '^%S+ (%S+)')))
   write('HSET', edits, n .. ' ' .. m.edits, cjson.encode({text = now, at = since}))
-  unindex(mentioned(n, f[4], m.mentions))
+  unindex(n, m.mentions)
   m.text, m.mentions, m.edited_at = text, mentions ~= '' and words(mentions) or nil, at
-  index(mentioned(n, f[4], m.mentions))
+  index(n, m.mentions)
   return true
 end
 

@@ -174,7 +174,7 @@ func scanLast(room chat.RoomID, no int64, row, mark rueidis.RedisMessage) (*chat
 	switch {
 	case row.IsArray():
 		m, err = scanRow(room, row)
-	case k != nil:
+	case k != nil && k.ID != "":
 		m, err = k.place(room, no)
 	default:
 		return nil, nil
@@ -281,8 +281,7 @@ func (s *Store) Messages(ctx context.Context, room chat.RoomID, page chat.Page) 
 	}
 	defer cancel()
 	from := map[chat.PageFrom]string{chat.Newest: "newest", chat.Before: "before", chat.After: "after", chat.Around: "around"}[page.From]
-	reply, err := s.run(ctx, &messagesScript, []string{s.keys.room(room, "head"), s.keys.room(room, "messages"), s.keys.room(room, "marks")},
-		[]string{from, num(page.No), num(int64(max(page.Limit, 0)))})
+	reply, err := s.run(ctx, &messagesScript, s.pageKeys(room), []string{from, num(page.No), num(int64(max(page.Limit, 0)))})
 	if err != nil {
 		return nil, failed("messages", err)
 	}
@@ -295,6 +294,10 @@ func (s *Store) Messages(ctx context.Context, room chat.RoomID, page chat.Page) 
 		messages[i] = all[i].Message
 	}
 	return messages, nil
+}
+
+func (s *Store) pageKeys(room chat.RoomID) []string {
+	return []string{s.keys.room(room, "head"), s.keys.room(room, "messages"), s.keys.room(room, "marks")}
 }
 
 // scanPage reads {-1}, nothing, or {rows} or {rows, marks}.
@@ -432,11 +435,11 @@ func (s *Store) View(ctx context.Context, id chat.RoomID, user chat.UserID) (cha
 	if err != nil {
 		return chat.RoomView{}, failed("view", err)
 	}
-	v, err := s.scanView(id, user, reply)
+	v, err := s.scanView(id, reply)
 	return v, failed("view of "+string(id), err)
 }
 
-func (s *Store) scanView(id chat.RoomID, user chat.UserID, reply rueidis.RedisMessage) (v chat.RoomView, err error) {
+func (s *Store) scanView(id chat.RoomID, reply rueidis.RedisMessage) (v chat.RoomView, err error) {
 	r, err := reply.ToArray()
 	if err != nil {
 		return v, err
@@ -485,11 +488,11 @@ func (s *Store) scanView(id chat.RoomID, user chat.UserID, reply rueidis.RedisMe
 	var mark rueidis.RedisMessage
 	if len(r) > 10 {
 		mark = r[7]
-		if v.Deleted, err = scanFind(r[8], user); err != nil {
+		if v.Deleted, err = scanFind(r[8]); err != nil {
 			return v, err
 		}
 		for _, found := range r[9:11] {
-			numbers, err := scanFind(found, user)
+			numbers, err := scanFind(found)
 			if err != nil {
 				return v, err
 			}
@@ -529,7 +532,7 @@ func (s *Store) Views(ctx context.Context, user chat.UserID) ([]chat.RoomView, e
 		if err != nil {
 			return nil, failed("views", err)
 		}
-		v, err := s.scanView(chat.RoomID(ids[i]), user, m)
+		v, err := s.scanView(chat.RoomID(ids[i]), m)
 		if isRefusal(err) {
 			continue
 		}

@@ -116,6 +116,16 @@ func (s *Source) scanEnd(stream chat.Stream, fields []rueidis.RedisMessage, log 
 	if err != nil {
 		return h, no, err
 	}
+	switch kind {
+	case "c":
+		e, err := s.changed(stream, seq, text)
+		h.Event = &e
+		return h, no, err
+	case "r":
+		e, err := s.readMoved(stream, seq, text)
+		h.Event = &e
+		return h, no, err
+	}
 	e, err := s.decode(text)
 	h.Event = &e
 	return h, no, err
@@ -219,17 +229,22 @@ func (s *Source) Members(ctx context.Context, room chat.RoomID, after chat.UserI
 
 // Messages implements [migrate.Source].
 func (s *Source) Messages(ctx context.Context, room chat.RoomID, after int64, limit int) ([]migrate.Message, error) {
-	rows, err := s.client.Do(ctx, s.client.B().Xrange().Key(s.keys.room(room, "messages")).Start(num(after+1)).End("+").Count(int64(limit)).Build()).ToArray()
+	reply, err := s.run(ctx, &messagesScript, s.pageKeys(room), []string{"after", num(after), strconv.Itoa(limit)})
 	if err != nil {
 		return nil, failed("messages of "+string(room), err)
 	}
-	messages := make([]migrate.Message, len(rows))
-	for i, row := range rows {
-		m, err := scanRow(room, row)
-		if err != nil {
-			return nil, failed("messages of "+string(room), err)
-		}
+	all, err := scanPage(room, reply)
+	if err != nil {
+		return nil, failed("messages of "+string(room), err)
+	}
+	messages := make([]migrate.Message, len(all))
+	for i, m := range all {
 		messages[i] = migrate.Message{Message: m.Message, By: m.by, Prev: m.prev}
+		if m.edits > 0 {
+			if messages[i].Edits, err = s.edits(ctx, room, m.No, m.edits); err != nil {
+				return nil, failed("edits in "+string(room), err)
+			}
+		}
 	}
 	if after == 0 && len(messages) > 0 && messages[0].No > 1 && messages[0].Prev == "" {
 		// The message before is gone, and its id is to be had from the room only.

@@ -52,7 +52,7 @@ func (s *Source) Sends(ctx context.Context, since time.Time, give func([]migrate
 
 func (s *Source) generationSends(ctx context.Context, room chat.RoomID, key string, since time.Time, give func([]migrate.Send) error) error {
 	for cursor := "0"; ; {
-		reply, err := s.run(ctx, &transferSendsScript, []string{key, s.keys.room(room, "messages")}, []string{cursor, "2000"})
+		reply, err := s.run(ctx, &transferSendsScript, []string{key, s.keys.room(room, "messages"), s.keys.room(room, "marks")}, []string{cursor, "2000"})
 		if err != nil {
 			return failed("sends of "+string(room), err)
 		}

@@ -55,7 +55,7 @@ func (d *Destination) Unfinished(ctx context.Context) ([]byte, error) {
 		return []byte(state), nil
 	}
 	var keys []string
-	for _, what := range []string{"head", "log", "names", "keys", "users", "order", "arriving", "rooms", "public", "sessions", "invites", "codes", "recent", "due"} {
+	for _, what := range []string{"head", "log", "names", "keys", "users", "order", "arriving", "rooms", "public", "sessions", "invites", "codes", "recent", "due", "records", "ids"} {
 		keys = append(keys, d.keys.server(what))
 	}
 	n, err := d.client.Do(ctx, b().Exists().Key(keys...).Build()).AsInt64()
@@ -91,6 +91,7 @@ func (d *Destination) Write(ctx context.Context, b *migrate.Batch, state []byte)
 	}
 	p.members(b.Members)
 	p.messages(b.Messages)
+	p.marks(b.Messages)
 	p.sends(b.Sends)
 	for i := range b.People {
 		p.person(&b.People[i])
@@ -98,6 +99,7 @@ func (d *Destination) Write(ctx context.Context, b *migrate.Batch, state []byte)
 	for i := range b.Invites {
 		p.invite(b.Invites[i])
 	}
+	p.records(b.Records)
 	if b.Server != nil && b.Server.Seq > 0 {
 		p.head(chat.ServerStream, *b.Server, 0)
 	}
@@ -175,10 +177,12 @@ func (p *pipeline) head(stream chat.Stream, h migrate.Head, no int64, fields ...
 		e.Stream, e.Epoch, e.Seq, e.ID = stream, p.store.epoch, h.Seq, h.ID
 		if e.View != nil {
 			v := *e.View
-			v.Position.Epoch = p.store.epoch
+			v.Position.Epoch, v.Last = p.store.epoch, nil // as user.lua keeps it
 			e.View = &v
 		}
-		args[1], args[2] = "e", p.json(e)
+		if args[1], args[2] = "e", p.json(e); e.Message != nil {
+			args[1], args[2] = "c", changedEntry(e.ID, e.At, e.By, e.Kind, e.Message.No)
+		}
 	}
 	p.eval(&transferHeadScript, []string{k.of(stream, "head"), k.of(stream, "log")}, append(args, fields...))
 }
