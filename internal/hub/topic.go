@@ -61,6 +61,9 @@ func (r *record) frame(e Encoder) Frame {
 
 // advance moves the cursor by an event that follows it, and gives it to everyone attached. The lock is held.
 func (t *topic) advance(e *chat.Event) {
+	if e.Message != nil && e.Kind != chat.MessageCreated {
+		t.rewrite(e.Message)
+	}
 	r := record{event: e}
 	for _, c := range t.conns {
 		c.push(r.frame(c.encoder), news)
@@ -75,6 +78,21 @@ func (t *topic) advance(e *chat.Event) {
 	}
 	if drop > 0 {
 		t.ring = slices.Delete(t.ring, 0, drop)
+	}
+}
+
+// rewrite has the ring show a message as it is now, as the store does: what was edited away or deleted is not told to who comes back.
+func (t *topic) rewrite(m *chat.Message) {
+	for i := range t.ring {
+		r := &t.ring[i]
+		if r.event.Message == nil || r.event.Message.No != m.No {
+			continue
+		}
+		t.ringBytes -= r.size()
+		e := *r.event
+		e.Message = m
+		*r = record{event: &e}
+		t.ringBytes += r.size()
 	}
 }
 
