@@ -43,7 +43,7 @@ func (s *Service) mark(ctx context.Context, who Caller, in MessageInput, c Chang
 		return Message{}, err
 	}
 	c.Stream = RoomStream(in.Room)
-	if !isThread(in.Room) { // one need not follow a thread to react in it
+	if !IsThread(in.Room) { // one need not follow a thread to react in it
 		c.MustBeIn = who.User.ID
 	}
 	if c.Message != nil {

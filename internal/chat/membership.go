@@ -23,7 +23,7 @@ func (s *Service) enter(ctx context.Context, who Caller, room RoomID, user UserI
 
 // exit takes a person out of a room, and first out of its threads.
 func (s *Service) exit(ctx context.Context, who Caller, room RoomID, user UserID) error {
-	if !isThread(room) {
+	if !IsThread(room) {
 		if err := s.leaveThreads(ctx, who, room, user); err != nil {
 			return err
 		}

@@ -23,7 +23,7 @@ func (s *Service) Send(ctx context.Context, who Caller, in SendInput) (Message, 
 		return Message{}, err
 	}
 	room := Room{ID: in.Room}
-	if in.Thread != 0 || isThread(in.Room) {
+	if in.Thread != 0 || IsThread(in.Room) {
 		if room, err = s.answering(ctx, who, in); err != nil {
 			return Message{}, err
 		}

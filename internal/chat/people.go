@@ -102,7 +102,7 @@ func (s *Service) ListOnline(ctx context.Context, who Caller, _ None) (OnlineOut
 // MayRead returns nil if the caller may read the stream, ErrNotFound if not.
 func (s *Service) MayRead(ctx context.Context, who Caller, stream Stream) error {
 	if room, ok := stream.Room(); ok {
-		if isThread(room) {
+		if IsThread(room) {
 			_, err := s.view(ctx, who, room)
 			return err
 		}

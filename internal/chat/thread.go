@@ -17,7 +17,8 @@ func ThreadID(room RoomID, no int64) RoomID {
 	return RoomID(threadPrefix + hex.EncodeToString(sum[:13]))
 }
 
-func isThread(id RoomID) bool { return strings.HasPrefix(string(id), threadPrefix) }
+// IsThread reports whether that is the id of a thread.
+func IsThread(id RoomID) bool { return strings.HasPrefix(string(id), threadPrefix) }
 
 // home is the room whose members may read this one: itself, or for a thread the room that it is in.
 func (r Room) home() RoomID {
@@ -31,7 +32,7 @@ func (r Room) home() RoomID {
 // do not follow them, for whom everything in it is read; nobody sees a thread who is not in that room.
 func (s *Service) view(ctx context.Context, who Caller, id RoomID) (RoomView, error) {
 	view, err := s.Store.View(ctx, id, who.User.ID)
-	if !isThread(id) || err != nil && !errors.Is(err, ErrNotFound) {
+	if !IsThread(id) || err != nil && !errors.Is(err, ErrNotFound) {
 		return view, err
 	}
 	follows := err == nil
