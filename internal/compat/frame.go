@@ -22,9 +22,12 @@ func (silence) Size() int { return 1 }
 func (e encoder) Event(event *chat.Event) hub.Frame {
 	switch event.Kind {
 	case chat.MessageCreated:
+		if chat.IsThread(event.Message.Room) {
+			return silence{} // the demo's client knows no threads
+		}
 		return &frame{d: e.d, size: 256 + len(event.Message.Text), event: event}
 	case chat.RoomJoined:
-		if event.View.Kind != chat.Direct && event.View.ID != chat.GeneralID {
+		if event.View.Kind != chat.Direct && event.View.Kind != chat.ThreadRoom && event.View.ID != chat.GeneralID {
 			return &frame{d: e.d, size: 256, event: event}
 		}
 	}

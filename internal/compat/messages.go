@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/parley-chat/parley/internal/chat"
 )
@@ -21,7 +22,14 @@ type message struct {
 }
 
 func messageOf(m *chat.Message, room string) message {
-	return message{From: userID(m.From), Date: m.At.Unix(), Message: m.Text, RoomID: room}
+	text := m.Text
+	if m.Deleted() {
+		text = "(deleted)" // a place that is left out would shift the client's pages
+	}
+	for _, f := range m.Files {
+		text = strings.TrimPrefix(text+"\n["+f.Name+"]", "\n")
+	}
+	return message{From: userID(m.From), Date: m.At.Unix(), Message: text, RoomID: room}
 }
 
 // shownRoom is a room, as the demo tells it. Names has one text, or a pair's two, each in a list of its own.
@@ -41,6 +49,9 @@ func (d *Door) roomsOf(ctx context.Context, in *request) (int, any, error) {
 	}
 	out := []shownRoom{}
 	for _, v := range list.Rooms {
+		if v.Kind == chat.ThreadRoom {
+			continue
+		}
 		room := shownRoom{ID: d.rooms.learn(v.Room), Names: []any{v.Name}}
 		if v.Kind == chat.Direct {
 			if v.HeadNo == 0 {
