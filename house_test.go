@@ -20,6 +20,9 @@ var mayKnow = map[string][]string{
 	"internal/chat/chattest": {"internal/chat"},
 	"internal/identity":      {"internal/chat"},
 	"internal/limit":         {"internal/chat"},
+	"internal/blob":          {},
+	"internal/picture":       {},
+	"internal/preview":       {},
 	"internal/demo":          {"internal/chat"},
 	"internal/migrate":       {"internal/chat"},
 	"internal/demoimport":    {"internal/chat", "internal/identity"},
@@ -46,6 +49,9 @@ var mayKnow = map[string][]string{
 // "a library that fits".
 var outside = map[string][]string{
 	"internal/chat":      {},
+	"internal/blob":      {"github.com/minio/minio-go/v7"},
+	"internal/picture":   {"golang.org/x/image/", "golang.org/x/sync/"},
+	"internal/preview":   {"golang.org/x/net/html", "golang.org/x/sync/"},
 	"internal/socketio/": {"github.com/gobwas/ws", "golang.org/x/"},
 	"kit/redistest":      {"github.com/redis/rueidis", "go.uber.org/goleak"},
 	"examples/":          {},

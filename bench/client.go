@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 
 	"github.com/gobwas/ws"
+
+	"github.com/parley-chat/parley/internal/chat"
 )
 
 // client is one WebSocket connection, cheap enough to have thousands of.
@@ -46,8 +48,13 @@ func dial(ctx context.Context, s *server, token string, n int) (*client, error) 
 	return c, nil
 }
 
+// write sends a frame in one piece, as clients do: in two, the server would be woken for each.
 func (c *client) write(payload []byte) error {
-	return ws.WriteFrame(c.conn, ws.MaskFrameInPlace(ws.NewTextFrame(payload)))
+	frame, err := ws.CompileFrame(ws.MaskFrameInPlace(ws.NewTextFrame(payload)))
+	if err == nil {
+		_, err = c.conn.Write(frame)
+	}
+	return err
 }
 
 func request(id int, method string, params any) []byte {
@@ -129,6 +136,10 @@ func (c *client) send(n int, text string) error {
 	if c.peer {
 		return c.write(fmt.Appendf(nil, `42%d["message","%s"]`, n, text))
 	}
-	frame := fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%d,"method":"message.send","params":{"room":"general","text":"%s","client_id":"b%d"}}`, n, text, n)
-	return c.write(frame)
+	return c.say(chat.GeneralID, n, text)
+}
+
+// say sends one message to a room.
+func (c *client) say(room chat.RoomID, n int, text string) error {
+	return c.write(fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%d,"method":"message.send","params":{"room":"%s","text":"%s","client_id":"b%d"}}`, n, room, text, n))
 }

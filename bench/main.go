@@ -2,6 +2,11 @@
 // memory per idle connection, durable sends per second, the cost of history, and the start.
 //
 //	go run ./bench [-only fanout,memory] [-store embedded,redis] [-seconds 5]
+//	go run ./bench -grow [-only members,rooms,conns,stored,nodes,model] [-store embedded,redis] [-quick]
+//	go run ./bench -profile [-store embedded,redis] [-seconds 5]
+//
+// With -grow it asks how cost grows, and whether a model of it predicts what it has not seen; with -profile, where the
+// server's time goes.
 //
 // It prints one JSON line per figure and a table at the end. Clients run in this process, on the same machine, so
 // that wall-clock figures include them; CPU and memory are the server's alone, read from /proc. Linux only.
@@ -64,9 +69,12 @@ func (b *bench) keep(f figure) {
 }
 
 func main() {
-	only := flag.String("only", "", "measure only these, comma-separated: start, fanout, memory, sends, history, peer")
+	only := flag.String("only", "", "measure only these parts, comma-separated: start, fanout, memory, sends, history, peer; or those of -grow")
 	stores := flag.String("store", "embedded,redis", "stores to measure, comma-separated")
 	seconds := flag.Int("seconds", 5, "seconds that each load lasts")
+	growing := flag.Bool("grow", false, "measure how cost grows instead")
+	quick := flag.Bool("quick", false, "with -grow: small sizes, to see whether it works")
+	profiling := flag.Bool("profile", false, "measure where the server's time goes instead")
 	floor := flag.String("floor", "", "connections,rate,duration: be the server that only writes (used by the benchmark itself)")
 	flag.Parse()
 	if *floor != "" {
@@ -85,13 +93,23 @@ func main() {
 		}
 		return
 	}
-	if err := run(*only, *stores, time.Duration(*seconds)*time.Second); err != nil {
+	err := run(time.Duration(*seconds)*time.Second, *stores, func(b *bench, stores []string) error {
+		switch {
+		case *growing:
+			return b.grow(*only, stores, *quick)
+		case *profiling:
+			return b.profiles(stores)
+		}
+		return b.goals(*only, stores)
+	})
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(only, stores string, seconds time.Duration) error {
+// run builds the server, and has it measured with those of the stores that can be had here.
+func run(seconds time.Duration, stores string, measure func(b *bench, stores []string) error) error {
 	dir, err := os.MkdirTemp("", "parley-bench")
 	if err != nil {
 		return err
@@ -104,14 +122,23 @@ func run(only, stores string, seconds time.Duration) error {
 	if err := build.Run(); err != nil {
 		return fmt.Errorf("build: %w (run it from the root of the repository)", err)
 	}
-	for _, b.store = range strings.Split(stores, ",") {
-		if b.store != "embedded" && b.store != "redis" {
-			return fmt.Errorf("-store: %q is neither embedded nor redis", b.store)
+	var there []string
+	for store := range strings.SplitSeq(stores, ",") {
+		if store != "embedded" && store != "redis" {
+			return fmt.Errorf("-store: %q is neither embedded nor redis", store)
 		}
-		if _, err := exec.LookPath("redis-server"); b.store == "redis" && err != nil {
+		if _, err := exec.LookPath("redis-server"); store == "redis" && err != nil {
 			fmt.Fprintln(os.Stderr, "there is no redis-server: its columns are left out (make needs installs it)")
 			continue
 		}
+		there = append(there, store)
+	}
+	return measure(b, there)
+}
+
+// goals measures what the design promises.
+func (b *bench) goals(only string, stores []string) error {
+	for _, b.store = range stores {
 		for _, part := range []struct {
 			name string
 			run  func() error

@@ -53,14 +53,14 @@ func (b *bench) start() error {
 	return nil
 }
 
-// join opens one connection for each token, syncs, and reads.
-func (b *bench) join(s *server, tokens []string, each int) ([]*client, error) {
+// join opens so many connections for each token, syncs, and reads. The servers get them in turns.
+func (b *bench) join(servers []*server, tokens []string, each int) ([]*client, error) {
 	clients := make([]*client, len(tokens)*each)
 	errs := make(chan error, 8)
 	for part := range cap(errs) {
 		go func() {
 			for i := part; i < len(clients); i += cap(errs) {
-				c, err := dial(b.ctx, s, tokens[i/each], i)
+				c, err := dial(b.ctx, servers[i%len(servers)], tokens[i/each], i)
 				if err == nil {
 					err = c.sync()
 				}
@@ -103,7 +103,7 @@ func (b *bench) fanout() error {
 	if err != nil {
 		return err
 	}
-	clients, err := b.join(s, tokens, 1)
+	clients, err := b.join([]*server{s}, tokens, 1)
 	if err != nil {
 		return err
 	}
@@ -245,7 +245,7 @@ func (b *bench) memory() error {
 	if err != nil {
 		return err
 	}
-	clients, err := b.join(s, tokens, 10)
+	clients, err := b.join([]*server{s}, tokens, 10)
 	if err != nil {
 		return err
 	}

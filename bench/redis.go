@@ -86,6 +86,45 @@ func (r *redis) cpu(ctx context.Context) (time.Duration, error) {
 	return time.Duration(sum * float64(time.Second)), nil
 }
 
+var commandCalls = regexp.MustCompile(`cmdstat_([a-z|_]+):calls=([0-9]+)`)
+
+// commands is how many the clients have sent so far; those that scripts run, and those that bench itself asks with, do not count.
+func (r *redis) commands(ctx context.Context) (n int, err error) {
+	stats, err := r.client.Do(ctx, r.client.B().Info().Section("commandstats").Build()).ToString()
+	if err != nil {
+		return 0, err
+	}
+	for _, m := range commandCalls.FindAllStringSubmatch(stats, -1) {
+		if !sent[m[1]] {
+			continue
+		}
+		calls, err := strconv.Atoi(m[2])
+		if err != nil {
+			return 0, err
+		}
+		n += calls
+	}
+	return n, nil
+}
+
+// sent are commands that a client sends by itself while people talk; the rest are inside scripts.
+var sent = map[string]bool{"evalsha": true, "evalsha_ro": true, "eval": true, "get": true, "ping": true, "wait": true}
+
+var usedMemory = regexp.MustCompile(`used_memory_dataset:([0-9]+)`)
+
+// memory is how many bytes the data take.
+func (r *redis) memory(ctx context.Context) (float64, error) {
+	info, err := r.client.Do(ctx, r.client.B().Info().Section("memory").Build()).ToString()
+	if err != nil {
+		return 0, err
+	}
+	m := usedMemory.FindStringSubmatch(info)
+	if m == nil {
+		return 0, errors.New("INFO memory says nothing of used_memory_dataset")
+	}
+	return strconv.ParseFloat(m[1], 64)
+}
+
 // open opens the data as the server has them. The store is to be closed.
 func (d data) open(ctx context.Context) (chat.Store, error) {
 	if d.redis == nil {

@@ -64,9 +64,34 @@ func TestPageHasNothingInline(t *testing.T) {
 			t.Errorf("index.html contains %q", bad)
 		}
 	}
-	for _, name := range []string{"app.js", "app.css", "icon.svg", "manifest.webmanifest", "theme.js"} {
+	for _, name := range []string{"app.js", "app.css", "icon.svg", "manifest.webmanifest", "theme.js", "sw.js", "icon-192.png"} {
 		if _, err := fs.Stat(FS, name); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// TestOneVersion holds the page, the service worker and what pages ask for to one version: a page that finds
+// another one than its own tells its person that there is a newer client.
+func TestOneVersion(t *testing.T) {
+	version := regexp.MustCompile(`^[0-9a-f]{16}\n$`)
+	stamped, err := fs.ReadFile(FS, "version.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !version.Match(stamped) {
+		t.Fatalf("version.txt says %q", stamped)
+	}
+	for name, want := range map[string]string{
+		"index.html": `<meta name="version" content="` + strings.TrimSpace(string(stamped)) + `"`,
+		"sw.js":      `const version = '` + strings.TrimSpace(string(stamped)) + `'`,
+	} {
+		body, err := fs.ReadFile(FS, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(body), want) {
+			t.Errorf("%s does not contain %s", name, want)
 		}
 	}
 }

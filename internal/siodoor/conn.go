@@ -3,6 +3,7 @@ package siodoor
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 	"sync"
@@ -126,7 +127,10 @@ func (c *conn) logIn(ctx context.Context, token string) error {
 		return err
 	}
 	if _, err := service.Authenticate(ctx, token, chat.Caller{}); err != nil {
-		c.s.cfg.Hub.Unregister(c.out)
+		if errors.Is(err, chat.ErrUnauthenticated) {
+			c.end(codeRevoked, "the session was ended")
+		}
+		c.s.cfg.Hub.Unregister(c.out) // a connection is registered once: this one is over
 		return err
 	}
 	c.setWho(who)

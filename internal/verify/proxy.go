@@ -18,14 +18,23 @@ type proxy struct {
 	delay  time.Duration // at most, for what is read at once
 	conns  map[net.Conn]bool
 	closed bool
+
+	redis  bool    // the other end is a Redis: set before anybody comes
+	chance float64 // see garble
+	toll   toll
 }
 
-func newProxy(to string) (*proxy, error) {
+func newProxy(to string) (*proxy, error) { return openProxy(&proxy{to: to}) }
+
+// newBellProxy is one to Redis, whose published messages it can garble.
+func newBellProxy(to string) (*proxy, error) { return openProxy(&proxy{to: to, redis: true}) }
+
+func openProxy(p *proxy) (*proxy, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	p := &proxy{to: to, listen: l, conns: map[net.Conn]bool{}}
+	p.listen, p.conns = l, map[net.Conn]bool{}
 	p.wg.Go(p.accept)
 	return p, nil
 }
@@ -53,7 +62,11 @@ func (p *proxy) serve(near net.Conn) {
 	}
 	defer p.drop(far)
 	var back sync.WaitGroup
-	back.Go(func() { p.pass(near, far) })
+	answers := p.pass
+	if p.redis {
+		answers = p.passAnswers
+	}
+	back.Go(func() { answers(near, far) })
 	p.pass(far, near)
 	back.Wait()
 }

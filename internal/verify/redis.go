@@ -73,7 +73,7 @@ func startRedis(ctx context.Context, shape Store, dir string, settings ...string
 		}
 	case Cluster:
 		for range 3 {
-			if err = d.add(ctx, dir, append(settings, "--cluster-enabled", "yes", "--cluster-node-timeout", "2000")...); err != nil {
+			if err = d.add(ctx, dir, append(settings, "--cluster-enabled", "yes", "--cluster-node-timeout", "5000")...); err != nil {
 				return nil, err
 			}
 		}

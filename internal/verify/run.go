@@ -177,8 +177,12 @@ func (t *stage) open(ctx context.Context) error {
 			return err
 		}
 		if t.scenario.redisWays {
+			open := newProxy
+			if t.scenario.bell {
+				open = newBellProxy
+			}
 			for range count {
-				way, err := newProxy(t.redis.servers[0].addr())
+				way, err := open(t.redis.servers[0].addr())
 				if err != nil {
 					return err
 				}

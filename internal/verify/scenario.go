@@ -26,6 +26,7 @@ type Scenario struct {
 	settings   []string // of Redis
 	flags      []string // of the nodes
 	redisWays  bool     // nodes reach Redis through proxies
+	bell       bool     // which know what is published, and can garble it
 	clientWays bool     // clients reach nodes through proxies
 	small      string   // size of the disk
 
@@ -48,6 +49,7 @@ var Scenarios = []Scenario{
 	{Name: "kill", What: "kill -9 of a node, again and again", Stores: Stores, needsNodes: true, settings: always, faults: killNodes},
 	{Name: "restart", What: "every node is replaced in turn, in good order", Stores: []Store{Embedded, Redis}, needsNodes: true, faults: rolling},
 	{Name: "network", What: "latency and resets, of clients and of nodes to Redis", Stores: []Store{Embedded, Redis}, needsNodes: true, redisWays: true, clientWays: true, faults: network},
+	{Name: "bell", What: "what Redis publishes is dropped, doubled and reordered on its way to the nodes", Stores: []Store{Redis}, needsNodes: true, redisWays: true, bell: true, faults: garbleBell},
 	{Name: "partition", What: "nodes are cut off from Redis, one or all", Stores: []Store{Redis}, needsNodes: true, redisWays: true, faults: partition},
 	{Name: "pause", What: "SIGSTOP of a Redis server with data, up to 6 s", Stores: []Store{Redis, Cluster}, needsNodes: true, faults: pauseRedis},
 	{Name: "redis-kill", What: "kill -9 of Redis with AOF always, of one master of a cluster", Stores: []Store{Redis, Cluster}, needsNodes: true, settings: always, faults: killRedis},
@@ -166,6 +168,26 @@ func network(_, injecting context.Context, t *stage) error {
 		each(func(p *proxy) { p.reset(0.3) })
 	}
 	each(func(p *proxy) { p.slow(0) })
+	return nil
+}
+
+// garbleBell leaves fewer than half of the published messages as they are.
+func garbleBell(_, injecting context.Context, t *stage) error {
+	for _, w := range t.ways {
+		w.garble(0.2)
+	}
+	<-injecting.Done()
+	var all toll
+	for _, w := range t.ways {
+		w.garble(0)
+		x := w.tolled()
+		all.dropped, all.doubled, all.late, all.through = all.dropped+x.dropped, all.doubled+x.doubled, all.late+x.late, all.through+x.through
+	}
+	t.faults = all.bad()
+	t.note = fmt.Sprintf("of %d published messages %d were dropped, %d doubled and %d came late", all.bad()+all.through, all.dropped, all.doubled, all.late)
+	if all.bad() == 0 {
+		return errors.New("no message came by to be garbled")
+	}
 	return nil
 }
 

@@ -220,7 +220,12 @@ func (s *Server) logIn(ctx context.Context, c *conn, who chat.Caller, token stri
 		return err
 	}
 	if _, err := s.cfg.Service.Authenticate(ctx, token, chat.Caller{}); err != nil {
-		s.cfg.Hub.Unregister(c.out)
+		if errors.Is(err, chat.ErrUnauthenticated) {
+			c.end(closeRevoked, "the session was ended")
+		} else {
+			c.end(closeRestart, "come back")
+		}
+		s.cfg.Hub.Unregister(c.out) // a connection is registered once: this one is over
 		return err
 	}
 	c.setWho(who)

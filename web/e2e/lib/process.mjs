@@ -11,7 +11,7 @@ export async function freePort() {
 }
 
 /** Polls until check returns something true, and returns it; fails after timeout with what it waited for. */
-export async function until(what, check, timeout = 10_000) {
+export async function until(what, check, timeout = 30_000) {
   const end = Date.now() + timeout
   for (;;) {
     const got = await check()

@@ -6,6 +6,8 @@ export const de: Record<keyof typeof en, string> = {
   'app.unreachable': 'Der Server ist nicht erreichbar',
   'app.blocked':
     'Der Server antwortet, aber Live-Verbindungen kommen nicht durch. Ein Proxy davor muss WebSockets weiterleiten, und der Server muss seine --public-url kennen.',
+  'app.newer': 'Es gibt eine neue Version.',
+  'app.reload': 'Neu laden',
   'app.tryAgain': 'Erneut versuchen',
   'app.close': 'Schließen',
   'app.cancel': 'Abbrechen',
@@ -175,6 +177,7 @@ export const de: Record<keyof typeof en, string> = {
   'timeline.failedLabel': 'Du, nicht gesendet',
   'timeline.notSent': 'Nicht gesendet. {{reason}}',
   'timeline.sendAgain': 'Noch einmal senden',
+  'timeline.notKept': 'Die Nachrichten dieses Raums sind auf diesem Gerät nicht gespeichert. Sie kommen mit der Verbindung.',
   'timeline.waits': 'Wartet auf die Verbindung',
 
   'notice.connected': '{{name}} ist jetzt da',
@@ -307,6 +310,11 @@ export const de: Record<keyof typeof en, string> = {
   'unsent.impossible': 'Kopieren ist hier nicht möglich.',
   'unsent.nothing': 'Hier ist nichts mehr.',
 
+  'settings.notify': 'Benachrichtigungen',
+  'settings.notifyLabel': 'Bei Direktnachrichten und wenn mein Name fällt',
+  'settings.notifyHint': 'In diesem Browser, solange die Seite nicht zu sehen ist.',
+  'settings.notifyBlocked': 'Dieser Browser blockiert sie. Erlaube sie für diese Seite in seinen Einstellungen und komm dann zurück.',
+  'settings.notifyUnsupported': 'Dieser Browser zeigt hier keine. Sie brauchen eine sichere Adresse (https).',
   'settings.language': 'Sprache',
   'settings.languageBrowser': 'Wie im Browser ({{language}})',
 

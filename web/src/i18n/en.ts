@@ -6,6 +6,8 @@ export const en = {
   'app.unreachable': 'The server cannot be reached',
   'app.blocked':
     'The server answers, but live connections do not get through. Behind a proxy, it has to pass WebSockets on and the server has to know its --public-url.',
+  'app.newer': 'There is a new version.',
+  'app.reload': 'Reload',
   'app.tryAgain': 'Try again',
   'app.close': 'Close',
   'app.cancel': 'Cancel',
@@ -175,6 +177,7 @@ export const en = {
   'timeline.failedLabel': 'You, not sent',
   'timeline.notSent': 'Not sent. {{reason}}',
   'timeline.sendAgain': 'Send again',
+  'timeline.notKept': 'The messages of this room are not kept on this device. They come with the connection.',
   'timeline.waits': 'Waits for the connection',
 
   'notice.connected': '{{name}} connected',
@@ -307,6 +310,11 @@ export const en = {
   'unsent.impossible': 'Copying is not possible here.',
   'unsent.nothing': 'Nothing is left here.',
 
+  'settings.notify': 'Notifications',
+  'settings.notifyLabel': 'Tell me of direct messages and of my name',
+  'settings.notifyHint': 'In this browser, while this page is out of sight.',
+  'settings.notifyBlocked': 'This browser blocks them. Allow them for this site in its settings, then come back.',
+  'settings.notifyUnsupported': 'This browser shows none here. They need a secure address (https).',
   'settings.language': 'Language',
   'settings.languageBrowser': 'As the browser says ({{language}})',
 

@@ -44,11 +44,14 @@ export class Socket {
   private timer: ReturnType<typeof setTimeout> | undefined
   private idle: ReturnType<typeof setTimeout> | undefined
   private ended = false
-  private everOnline = false
   private online = false
   private blocked = false
 
-  constructor(private readonly s: Surroundings) {}
+  constructor(
+    private readonly s: Surroundings,
+    /** Whether there is something to be seen already, so that the first attempt's failure is a loss. */
+    private everOnline = false,
+  ) {}
 
   start(): void {
     this.s.onStatus({ kind: 'connecting' })

@@ -5,6 +5,8 @@ import { ApiError, explain } from '../protocol/error'
 import { rest } from '../protocol/rest'
 import { roomStream } from '../protocol/position'
 import type { Event, Member, MemberPage, RoomKind, RoomRole, RoomView, ServerRole } from '../protocol/types'
+import { dropSnapshot, Keeper, loadSnapshot, type Snapshot } from '../offline/snapshot'
+import { askForNewer } from '../offline/version'
 import { Connection } from './connection'
 import { moveRead, takeMembers } from './reduce'
 import { adopt, takePage, type Where } from './room'
@@ -13,13 +15,17 @@ import { pageSize, shrink } from './timeline'
 import { without } from './state'
 
 let connection: Connection | null = null
+let keeper: Keeper | null = null
+useApp.subscribe((now, before) => {
+  if (now.chat !== before.chat) keeper?.changed()
+})
 
 const live = (): Connection => {
   if (!connection) throw new ApiError('unauthenticated', '', { text: 'error.loggedOut' })
   return connection
 }
 
-/** Finds out who we are, and opens the chat or the log-in page. */
+/** Finds out who we are, and opens the chat or the log-in page. Without a connection, what was kept of the chat. */
 export async function boot(): Promise<void> {
   try {
     const info = await rest.info()
@@ -27,21 +33,31 @@ export async function boot(): Promise<void> {
     const me = await rest.me()
     enter(me.user.id)
   } catch (err) {
-    if (err instanceof ApiError && err.code === 'unauthenticated') useApp.setState({ screen: 'signed-out' })
-    else useApp.setState({ screen: 'unreachable', reason: explain(err) })
+    if (err instanceof ApiError && err.code === 'unauthenticated') {
+      void dropSnapshot() // the session was ended while this page was closed
+      useApp.setState({ screen: 'signed-out' })
+    } else {
+      const kept = await loadSnapshot()
+      if (kept) enter(kept.chat.me.id, kept)
+      else useApp.setState({ screen: 'unreachable', reason: explain(err) })
+    }
   }
 }
 
-function enter(user: string): void {
+function enter(user: string, kept?: Snapshot): void {
   connection?.stop()
-  useApp.setState({ chat: null, outbox: [], reason: null, status: { kind: 'connecting' }, faults: {} })
+  keeper?.stop(false)
+  if (kept) useApp.setState({ info: kept.info })
+  useApp.setState({ chat: kept?.chat ?? null, outbox: [], reason: null, status: { kind: 'connecting' }, faults: {} })
   connection = new Connection(user, {
     refused: () => exit(t('gate.over')),
     online: () => {
       useApp.setState({ faults: {} }) // what failed for want of a connection is tried again
       void tellReads()
+      void askForNewer()
     },
-  })
+  }, kept ? 'refresh' : 'sync')
+  keeper = new Keeper(() => useApp.getState())
   useApp.setState({ screen: 'chat', drafts: connection.drafts.all() })
   connection.start()
 }
@@ -49,6 +65,8 @@ function enter(user: string): void {
 function exit(reason: string | null): void {
   connection?.stop()
   connection = null
+  keeper?.stop(true)
+  keeper = null
   reads.clear()
   useApp.setState({ screen: 'signed-out', reason, chat: null, outbox: [], drafts: {}, room: null })
   document.title = 'Parley'

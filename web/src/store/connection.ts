@@ -31,11 +31,13 @@ export class Connection {
   constructor(
     user: string,
     on: { refused: () => void; online: () => void },
+    /** How to begin: anew, where there is only what was kept from an earlier visit. */
+    private begin: 'sync' | 'refresh' = 'sync',
   ) {
     this.drafts = drafts(user, localStorage)
     this.socket = new Socket({
       open: () => new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/api/v1/ws`, 'parley.v1'),
-      greet: () => this.sync('sync'),
+      greet: () => this.sync(this.begin).then(() => void (this.begin = 'sync')),
       onFrame: (f) => this.frame(f),
       onStatus: (status) => {
         useApp.setState({ status })
@@ -49,7 +51,7 @@ export class Connection {
           (e: unknown) => (e instanceof ApiError && e.code === 'unauthenticated' ? 'over' : 'silent'),
         ),
       isOffline: () => !navigator.onLine,
-    })
+    }, begin === 'refresh')
     this.outbox = new Outbox({
       storage: localItems(user, localStorage),
       send: (i) => this.socket.call('message.send', { room: i.room, text: i.text, client_id: i.client_id }),

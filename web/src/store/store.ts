@@ -21,6 +21,8 @@ export interface App {
   room: string | null
   /** What could not be loaded, by room. */
   faults: Record<string, string>
+  /** The server has a newer client than this page. */
+  newer: boolean
   toast: { id: number; text: string } | null
 }
 
@@ -34,6 +36,7 @@ export const useApp = create<App>()(() => ({
   drafts: {},
   room: null,
   faults: {},
+  newer: false,
   toast: null,
 }))
 

@@ -10,6 +10,8 @@ import { ConnectionBar } from './ConnectionBar'
 import { MemberPanel } from './MemberPanel'
 import { Room } from './Room'
 import { Sidebar } from './Sidebar'
+import { UpdateBar } from './UpdateBar'
+import { useNotify } from './useNotify'
 
 /** The chat: rooms beside the open one, or on a phone one after the other. */
 export function Shell() {
@@ -20,6 +22,7 @@ export function Shell() {
   const [members, setMembers] = useState(false)
   useAddress(phone)
   useTitle()
+  useNotify()
   useEffect(() => {
     const keys = (e: KeyboardEvent) => {
       if ((e.ctrlKey || e.metaKey) && !e.altKey && e.key.toLowerCase() === 'k') {
@@ -40,6 +43,7 @@ export function Shell() {
     <div className={`shell${open ? ' in-room' : ''}${members && open ? ' with-members' : ''}${away ? ' away' : ''}`}>
       <Sidebar />
       <main className="main" aria-label={open ? undefined : t('room.label')}>
+        <UpdateBar />
         <ConnectionBar />
         {open ? <Room key={room} id={room} members={members} onMembers={() => setMembers(!members)} /> : <NoRoom gone={room !== null} />}
       </main>
@@ -86,5 +90,10 @@ function useTitle(): void {
   const name = useApp((a) => a.info?.name ?? 'Parley')
   useEffect(() => {
     document.title = unread > 0 ? `(${unread > 99 ? '99+' : unread}) ${name}` : name
+    // The installed client has a badge on its icon.
+    if ('setAppBadge' in navigator) navigator.setAppBadge(unread).catch(() => {})
+    return () => {
+      if ('clearAppBadge' in navigator) navigator.clearAppBadge().catch(() => {})
+    }
   }, [unread, name])
 }

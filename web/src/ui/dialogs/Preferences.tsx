@@ -1,4 +1,6 @@
+import { useState } from 'react'
 import { fromBrowser, type Language, languages, setLanguage, t, useLanguage } from '../../i18n'
+import { permission, setNotify } from '../../notify/notify'
 import { Dialog } from '../kit/Dialog'
 
 /** What one person wants of this browser. */
@@ -17,6 +19,32 @@ export function Preferences({ onClose }: { onClose: () => void }) {
           ))}
         </select>
       </label>
+      <Notifications />
     </Dialog>
+  )
+}
+
+function Notifications() {
+  const [now, setNow] = useState(permission)
+  const able = now === 'on' || now === 'off'
+  return (
+    <fieldset className="choices">
+      <legend>{t('settings.notify')}</legend>
+      <label className="choice">
+        <input
+          type="checkbox"
+          checked={now === 'on'}
+          disabled={!able}
+          aria-describedby="notify-about"
+          onChange={(e) => void setNotify(e.target.checked).then(setNow)}
+        />
+        <span>
+          <b>{t('settings.notifyLabel')}</b>
+          <small id="notify-about" role="status">
+            {now === 'unsupported' ? t('settings.notifyUnsupported') : now === 'blocked' ? t('settings.notifyBlocked') : t('settings.notifyHint')}
+          </small>
+        </span>
+      </label>
+    </fieldset>
   )
 }

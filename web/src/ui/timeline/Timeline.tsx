@@ -20,6 +20,7 @@ export function Timeline({ room }: { room: RoomView }) {
   const outbox = useApp((a) => a.outbox)
   const fault = useApp((a) => a.faults[id])
   const online = useApp((a) => a.status.kind === 'online')
+  const away = useApp((a) => a.status.kind === 'offline' || a.status.kind === 'reconnecting')
   const me = useChat((s) => s.me.id)
   const title = useChat((s) => titleOf(s, room))
   const focused = useFocused()
@@ -104,6 +105,8 @@ export function Timeline({ room }: { room: RoomView }) {
               <div className="edge">
                 <Retry fault={fault} room={id} where="replace" />
               </div>
+            ) : away ? (
+              <p className="edge-fault">{t('timeline.notKept')}</p>
             ) : (
               <Skeleton lines={9} />
             )

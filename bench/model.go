@@ -1,0 +1,88 @@
+package main
+
+import "math"
+
+// cost is what something takes of a processor, in µs: when it comes alone, and when as much comes as can. Together it takes less, as what
+// is woken up for one thing then finds more to do.
+type cost struct{ alone, together float64 }
+
+func (c cost) plus(d cost, times float64) cost {
+	return cost{c.alone + d.alone*times, c.together + d.together*times}
+}
+
+// busy is how many µs of a second so many things take of so many processors. One that finds its processor busy, which is as likely as the
+// processor is, takes together; any other takes alone. So u = rate × (alone − u × (alone − together)), with u the busy part.
+func (c cost) busy(rate, processors float64) float64 {
+	return rate * c.alone / (1 + rate*max(0, c.alone-c.together)/(1e6*processors))
+}
+
+// model is what servers and Redis need for a load, in the fewest numbers that do. It is fitted to the small points of a run.
+//
+//	memory of a node           = base + conn × connections
+//	a message takes of servers = send + deliver × who hears it + hear × (nodes that hear it − 1)
+//	of Redis' thread           = thread + tell × (nodes that hear it − 1)
+//	a node takes, idle         = idle µs/s, lease µs/s of Redis' thread, and beats commands/s
+//	a message asks Redis       = ask commands
+type model struct {
+	base, conn   float64 // bytes
+	send         cost
+	deliver      cost
+	hear         cost
+	thread, tell cost
+	idle, lease  float64
+	ask, beats   float64
+}
+
+// line goes through two points: y = at0 + slope × x.
+func line(x0, y0, x1, y1 float64) (at0, slope float64) {
+	slope = (y1 - y0) / (x1 - x0)
+	return y0 - slope*x0, slope
+}
+
+// load is what people do.
+type load struct {
+	people   float64 // connections, one each
+	members  float64 // of a room, all online
+	messages float64 // per second, all rooms together
+}
+
+// hearing is on how many of n nodes somebody of a room is, if its members are anywhere.
+func hearing(n, members float64) float64 { return n * (1 - math.Pow(1-1/n, members)) }
+
+// need is what a load takes.
+type need struct {
+	memory         float64 // bytes, of all nodes
+	cpu, redis     float64 // µs/s: of all servers, of Redis' threads
+	commands       float64 // per second
+	nodes, masters float64
+}
+
+// need says what a load takes on so many nodes, which have so many processors all together, and so many masters of Redis.
+func (m model) need(l load, nodes, processors, masters float64) need {
+	further := hearing(nodes, l.members) - 1
+	return need{
+		memory:   m.base*nodes + m.conn*l.people,
+		cpu:      m.send.plus(m.deliver, l.members).plus(m.hear, further).busy(l.messages, processors) + m.idle*nodes,
+		redis:    m.thread.plus(m.tell, further).busy(l.messages, masters) + m.lease*nodes,
+		commands: l.messages*m.ask + m.beats*nodes,
+		nodes:    nodes, masters: masters,
+	}
+}
+
+// plan says how many nodes of so many processors, and how many masters, a load takes if none is more than half busy and a node has at
+// most so many connections.
+func (m model) plan(l load, processors, conns float64) need {
+	for nodes, masters := math.Ceil(l.people/conns), 1.0; ; {
+		n := m.need(l, nodes, nodes*processors, masters)
+		switch {
+		case nodes > 1e5 || masters > 1e5:
+			return n
+		case n.cpu > 0.5e6*processors*nodes:
+			nodes++
+		case n.redis > 0.5e6*masters:
+			masters++
+		default:
+			return n
+		}
+	}
+}

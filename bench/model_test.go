@@ -1,0 +1,57 @@
+package main
+
+import (
+	"math"
+	"testing"
+)
+
+func near(t *testing.T, what string, got, want float64) {
+	t.Helper()
+	if math.Abs(got-want) > 1e-6*math.Abs(want) {
+		t.Errorf("%s: %g, want %g", what, got, want)
+	}
+}
+
+func TestLineGoesThroughItsPoints(t *testing.T) {
+	at0, slope := line(10, 7, 30, 11)
+	near(t, "at 0", at0, 5)
+	near(t, "slope", slope, 0.2)
+}
+
+func TestBusyBetweenAloneAndTogether(t *testing.T) {
+	c := cost{alone: 100, together: 20}
+	near(t, "what is rare comes alone", c.busy(1, 1), 100/(1+80e-6))
+	near(t, "a full processor takes together", c.busy(1e6/20, 1), 1e6)
+	for _, rate := range []float64{10, 1e3, 1e4, 4e4} {
+		if u := c.busy(rate, 1); u > rate*c.alone || u < rate*c.together {
+			t.Errorf("%g a second: %g is not between %g and %g", rate, u, rate*c.together, rate*c.alone)
+		}
+		u := c.busy(rate, 1)
+		near(t, "the equation it solves", u, rate*(c.alone-u/1e6*(c.alone-c.together)))
+	}
+	near(t, "together cannot cost more", cost{alone: 5, together: 9}.busy(10, 1), 50)
+}
+
+func TestHearing(t *testing.T) {
+	near(t, "one node", hearing(1, 50), 1)
+	near(t, "one member", hearing(7, 1), 1)
+	near(t, "two on two", hearing(2, 2), 1.5)
+	if n := hearing(1000, 50); n > 50 || n < 48 {
+		t.Errorf("50 people on 1000 nodes are on %g", n)
+	}
+}
+
+func TestPlanLeavesHalf(t *testing.T) {
+	m := model{base: 30e6, conn: 10e3, send: cost{500, 30}, deliver: cost{10, 1}, hear: cost{200, 20}, thread: cost{200, 20}, tell: cost{20, 2}, idle: 2000, lease: 200, ask: 3, beats: 1}
+	l := load{people: 1e6, members: 50, messages: 8000}
+	n := m.plan(l, 4, 50_000)
+	if n.nodes < 20 {
+		t.Errorf("%g nodes hold more connections than they may", n.nodes)
+	}
+	if n.cpu > 0.5e6*4*n.nodes || n.redis > 0.5e6*n.masters {
+		t.Errorf("busier than half: %+v", n)
+	}
+	if smaller := m.need(l, n.nodes-1, 4*(n.nodes-1), n.masters); n.nodes > 20 && smaller.cpu <= 0.5e6*4*(n.nodes-1) {
+		t.Errorf("%g nodes would do, %g were planned", n.nodes-1, n.nodes)
+	}
+}

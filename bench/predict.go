@@ -1,0 +1,222 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"runtime"
+	"time"
+
+	"github.com/parley-chat/parley/internal/chat"
+)
+
+// fit takes the model from the two smallest points of each part.
+func (g *growth) fit() error {
+	two := func(part string, sizes []int, name string) (float64, float64) {
+		y0, err0 := g.figure(part, sizes[0], name)
+		y1, err1 := g.figure(part, sizes[1], name)
+		if err0 != nil || err1 != nil {
+			return math.NaN(), math.NaN()
+		}
+		return line(float64(sizes[0]), y0, float64(sizes[1]), y1)
+	}
+	both := func(part string, sizes []int, alone, together string) (at0, slope cost) {
+		at0.alone, slope.alone = two(part, sizes, alone)
+		at0.together, slope.together = two(part, sizes, together)
+		return at0, slope
+	}
+	m := &g.model
+	m.base, m.conn = two("conns", g.conns, residentMB)
+	m.base, m.conn = m.base*1e6, m.conn*1e6
+	m.send, m.deliver = both("members", g.members, cpuAlone, cpuTogether)
+	if g.store == "redis" {
+		_, m.hear = both("nodes", g.nodes, cpuAlone, cpuTogether)
+		m.thread, m.tell = both("nodes", g.nodes, redisAlone, redisTogether)
+		m.thread = m.thread.plus(m.tell, 1) // the line counts from no node, the model from one
+		_, m.idle = two("nodes", g.nodes, idleCPU)
+		_, m.lease = two("nodes", g.nodes, idleRedis)
+		_, m.beats = two("nodes", g.nodes, idleCommands)
+		m.ask, _ = g.figure("nodes", g.nodes[0], askMessage)
+	}
+	if sum := m.base + m.send.alone + m.hear.alone + m.thread.alone + m.idle + m.lease; math.IsNaN(sum) {
+		return fmt.Errorf("the model needs members, conns and nodes: leave out -only")
+	}
+	return nil
+}
+
+// predict fits the model and compares it with the larger points, which it has not seen, and with a mixed load.
+func (g *growth) predict() error {
+	if err := g.fit(); err != nil {
+		return err
+	}
+	m := g.model
+	p := g.point("model", "constants, this run", 0)
+	p.set("node, MB", m.base/1e6)
+	p.set("connection, kB", m.conn/1e3)
+	for _, c := range []struct {
+		name string
+		cost cost
+		both bool
+	}{{"send", m.send, true}, {"delivery", m.deliver, true}, {"further node", m.hear, false}, {"Redis' thread", m.thread, false}, {"its further node", m.tell, false}} {
+		if c.both || g.store == "redis" {
+			p.set(c.name+", µs", c.cost.alone)
+			p.set(c.name+" together, µs", c.cost.together)
+		}
+	}
+	if g.store == "redis" {
+		p.set("node's idling, µs/s", m.idle)
+		p.set("lease, µs/s of Redis' thread", m.lease)
+		p.set("commands per message", m.ask)
+		p.set("commands/s per node", m.beats)
+	}
+	g.keep(p)
+	for _, n := range g.members[2:] {
+		want := m.send.plus(m.deliver, float64(n))
+		if err := g.compareFigure("members", n, cpuAlone, want.alone); err != nil {
+			return err
+		}
+		if err := g.compareFigure("members", n, cpuTogether, want.together); err != nil {
+			return err
+		}
+	}
+	for _, n := range g.conns[2:] {
+		if err := g.compareFigure("conns", n, residentMB, (m.base+m.conn*float64(n))/1e6); err != nil {
+			return err
+		}
+	}
+	if g.store == "redis" {
+		for _, n := range g.nodes[2:] {
+			first, err := g.figure("nodes", g.nodes[0], cpuAlone)
+			if err != nil {
+				return err
+			}
+			if err := g.compareFigure("nodes", n, cpuAlone, first+m.hear.alone*float64(n-g.nodes[0])); err != nil {
+				return err
+			}
+			if err := g.compareFigure("nodes", n, redisAlone, m.thread.plus(m.tell, float64(n-1)).alone); err != nil {
+				return err
+			}
+		}
+	}
+	if err := g.mix(); err != nil {
+		return err
+	}
+	g.million()
+	return nil
+}
+
+// compareFigure compares a figure of this run with what was predicted.
+func (g *growth) compareFigure(part string, n int, name string, predicted float64) error {
+	if upto, err := upto([]int{n}); err != nil || len(upto) == 0 {
+		return err
+	}
+	measured, err := g.figure(part, n, name)
+	if err == nil {
+		g.compare(part+": "+name, n, predicted, measured)
+	}
+	return err
+}
+
+// compare keeps what was predicted and what was measured.
+func (g *growth) compare(what string, n int, predicted, measured float64) {
+	p := g.point("predicted", "what, at", n)
+	p.What = what
+	p.set("predicted", predicted)
+	p.set("measured", measured)
+	p.set("error, %", 100*(predicted-measured)/measured)
+	g.keep(p)
+}
+
+// mix is a load that resembles none of those that the model was fitted to.
+type mix struct {
+	people, members, nodes int
+	rates                  []int // messages per second
+}
+
+// mix measures it and compares.
+func (g *growth) mix() error {
+	x := g.mixed
+	if g.store != "redis" {
+		x.nodes = 1
+	}
+	speakers := make([]speaker, x.people/x.members)
+	f, c, err := g.launch("mix", x.nodes, x.people, func(s *chat.Service, c *crowd) error {
+		for i := range speakers {
+			members := numbers(x.members)
+			for k := range members {
+				members[k] += i * x.members
+			}
+			var err error
+			if speakers[i].room, err = c.room(g.ctx, s, fmt.Sprint("room ", i), members); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	clients, err := g.join(f.servers, c.tokens, 1)
+	defer hangUp(clients)
+	if err != nil {
+		return err
+	}
+	for i := range speakers {
+		speakers[i].c = clients[i*x.members]
+	}
+	quiet(clients)
+	if _, err := pace(speakers, x.rates[0], g.lasts/2); err != nil {
+		return err
+	}
+	quiet(clients)
+	for _, rate := range x.rates {
+		w, err := f.measure(g.ctx, clients, func() (int, error) { return pace(speakers, rate, g.lasts) })
+		if err != nil {
+			return err
+		}
+		if w.deliveries != w.messages*x.members {
+			return fmt.Errorf("%d messages to %d members were delivered %d times", w.messages, x.members, w.deliveries)
+		}
+		// The load lasted less than the measuring, which waits for quiet.
+		lasted := g.lasts.Seconds()
+		want := g.model.need(load{people: float64(x.people), members: float64(x.members), messages: float64(w.messages) / lasted},
+			float64(x.nodes), float64(runtime.NumCPU()), 1)
+		idle := w.took.Seconds()/lasted - 1
+		g.compare("mix: server CPU, ms/s", rate, want.cpu/1e3, us(w.cpu)/1e3/lasted-idle*g.model.idle*float64(x.nodes)/1e3)
+		if g.store == "redis" {
+			g.compare("mix: Redis' thread, ms/s", rate, want.redis/1e3, us(w.redis)/1e3/lasted-idle*g.model.lease*float64(x.nodes)/1e3)
+			g.compare("mix: commands/s", rate, want.commands, float64(w.commands)/lasted-idle*g.model.beats*float64(x.nodes))
+		}
+	}
+	var resident float64
+	for _, s := range f.servers {
+		r, err := s.settle()
+		if err != nil {
+			return err
+		}
+		resident += r
+	}
+	want := g.model.need(load{people: float64(x.people), members: float64(x.members)}, float64(x.nodes), 1, 1)
+	g.compare("mix: "+residentMB, x.people, want.memory/1e6, resident/1e6)
+	return g.end(f)
+}
+
+// million says what a million connections need: each person is in rooms where 50 are online, and says something every two minutes.
+func (g *growth) million() {
+	if g.store != "redis" {
+		return
+	}
+	const processors, conns = 4, 50_000
+	l := load{people: 1e6, members: 50, messages: 1e6 / 120}
+	n := g.model.plan(l, processors, conns)
+	p := g.point("a million connections", "connections", int(l.people))
+	p.set("messages/s", l.messages)
+	p.set("deliveries/s", l.messages*l.members)
+	p.set(fmt.Sprintf("nodes of %d processors", processors), n.nodes)
+	p.set("GB of a node", n.memory/n.nodes/1e9)
+	p.set("busy, % of a node", n.cpu/n.nodes/processors/1e4)
+	p.set("masters of Redis", n.masters)
+	p.set("commands/s", n.commands)
+	g.keep(p)
+	fmt.Fprintf(os.Stderr, "  %v of the servers' and %v of Redis' processors a second\n", time.Duration(n.cpu)*time.Microsecond, time.Duration(n.redis)*time.Microsecond)
+}

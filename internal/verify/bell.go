@@ -1,0 +1,140 @@
+package verify
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// toll is what a proxy did to the messages of Redis' publish and subscribe that came through it.
+type toll struct{ dropped, doubled, late, through int }
+
+func (t toll) bad() int { return t.dropped + t.doubled + t.late }
+
+// latest is how long a message is held back, so that later ones come before it.
+const latest = 300 * time.Millisecond
+
+// garble has each published message be dropped, doubled or held back with that chance each. Answers to commands are let through.
+func (p *proxy) garble(chance float64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.chance = chance
+}
+
+func (p *proxy) tolled() toll {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.toll
+}
+
+// passAnswers copies what Redis says, value by value, until an end is gone; then both are.
+func (p *proxy) passAnswers(to, from net.Conn) {
+	var writing sync.Mutex // what was late comes between values
+	var late sync.WaitGroup
+	defer late.Wait()
+	defer to.Close()
+	defer from.Close()
+	write := func(b []byte) error {
+		writing.Lock()
+		defer writing.Unlock()
+		_, err := to.Write(b)
+		return err
+	}
+	in := bufio.NewReaderSize(from, 32<<10)
+	for {
+		value, err := readValue(in)
+		if err != nil {
+			return
+		}
+		times, wait := 1, false
+		if isPublished(value) {
+			times, wait = p.fate()
+		}
+		if wait {
+			late.Go(func() {
+				time.Sleep(rand.N(latest))
+				write(value)
+			})
+			continue
+		}
+		for range times {
+			if write(value) != nil {
+				return
+			}
+		}
+	}
+}
+
+// fate decides about one message.
+func (p *proxy) fate() (times int, wait bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch die := rand.Float64(); {
+	case die < p.chance:
+		p.toll.dropped++
+		return 0, false
+	case die < 2*p.chance:
+		p.toll.doubled++
+		return 2, false
+	case die < 3*p.chance:
+		p.toll.late++
+		return 1, true
+	}
+	p.toll.through++
+	return 1, false
+}
+
+// isPublished reports whether a RESP value is a message that came to a subscriber.
+func isPublished(value []byte) bool {
+	if value[0] != '>' {
+		return false
+	}
+	_, first, _ := bytes.Cut(value, []byte("\r\n"))
+	return bytes.HasPrefix(first, []byte("$8\r\nsmessage\r\n")) || bytes.HasPrefix(first, []byte("$7\r\nmessage\r\n"))
+}
+
+// readValue reads one RESP value, as it is on the wire.
+func readValue(in *bufio.Reader) ([]byte, error) {
+	line, err := in.ReadBytes('\n')
+	if err != nil {
+		return nil, err
+	}
+	if len(line) < 3 {
+		return nil, errors.New("this is not RESP")
+	}
+	n, err := strconv.Atoi(string(bytes.TrimSpace(line[1:])))
+	switch line[0] {
+	case '$', '=', '!':
+		if err != nil || n < 0 {
+			return line, err
+		}
+		at := len(line)
+		line = append(line, make([]byte, n+2)...)
+		_, err := io.ReadFull(in, line[at:])
+		return line, err
+	case '%':
+		n *= 2
+	case '|': // says something about the value after it
+		n = 2*n + 1
+	case '*', '>', '~':
+	default:
+		return line, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for range n {
+		part, err := readValue(in)
+		if err != nil {
+			return nil, err
+		}
+		line = append(line, part...)
+	}
+	return line, nil
+}

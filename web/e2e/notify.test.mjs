@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { launch, missing, Person } from './lib/browser.mjs'
+import { Server, until } from './lib/server.mjs'
+
+/** The page is, or is no longer, behind another one. */
+const hide = (page, hidden) =>
+  page.evaluate((state) => {
+    Object.defineProperty(document, 'visibilityState', { configurable: true, get: () => state })
+    document.dispatchEvent(new Event('visibilitychange'))
+  }, hidden ? 'hidden' : 'visible')
+
+const shown = (page) =>
+  page.evaluate(async () => {
+    const list = await (await navigator.serviceWorker.ready).getNotifications()
+    return list.map(({ title, body, tag, data }) => ({ title, body, tag, data }))
+  })
+
+describe('notifications', { skip: missing() }, () => {
+  let server, browser, mary, joe
+  before(async () => {
+    server = await Server.start()
+    browser = await launch()
+    joe = await server.caller('Joe')
+    mary = await Person.arrive(browser, server.url, { permissions: ['notifications'] })
+    await mary.logIn('Mary')
+    await mary.page.evaluate(() => navigator.serviceWorker.ready)
+  })
+  after(async () => {
+    await browser?.close()
+    await server?.stop()
+  })
+
+  it('are off until one asks for them', async () => {
+    const { page } = mary
+    const item = page.locator('.room-item', { has: page.locator('.room-title', { hasText: /^Joe$/ }) })
+    await hide(page, true)
+    mary.direct = (await joe('POST', '/direct', { user: (await server.caller('Mary')).user.id })).id
+    await joe('POST', `/rooms/${mary.direct}/messages`, { text: 'not told' })
+    await item.locator('.badge').waitFor()
+    assert.match(await page.title(), /^\(\d+\) /)
+    assert.deepEqual(await shown(page), [])
+    await hide(page, false)
+    await page.getByRole('button', { name: /^Your account/ }).click()
+    await page.getByRole('menuitem', { name: 'Settings' }).click()
+    await page.getByRole('checkbox', { name: 'Tell me of direct messages and of my name' }).check()
+    await page.keyboard.press('Escape')
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+  })
+
+  it('tell of direct messages and of one’s name while the page is hidden, and of nothing else', async () => {
+    const { page } = mary
+    await hide(page, true)
+    await joe('POST', '/rooms/general/messages', { text: 'nobody in particular' })
+    await joe('POST', '/rooms/general/messages', { text: 'ask **Mary** about it' })
+    await joe('POST', `/rooms/${mary.direct}/messages`, { text: 'are *you* there?' })
+    await until('both notices', async () => (await shown(page)).length === 2)
+    const [named, direct] = (await shown(page)).sort((a) => (a.tag === 'general' ? -1 : 1))
+    assert.deepEqual([named.title, named.body], ['Joe · General', 'ask Mary about it'])
+    assert.deepEqual([direct.title, direct.body, direct.tag], ['Joe', 'are you there?', mary.direct])
+  })
+
+  it('open the room when clicked', async () => {
+    const { page } = mary
+    const [worker] = mary.context.serviceWorkers()
+    await worker.evaluate(async (tag) => {
+      const [notification] = await self.registration.getNotifications({ tag })
+      self.dispatchEvent(new NotificationEvent('notificationclick', { notification }))
+    }, mary.direct)
+    await page.getByRole('heading', { level: 1, name: 'Joe' }).waitFor()
+    await hide(page, false)
+    await until('the notices to go with the look', async () => (await shown(page)).length === 0)
+    await mary.sees('are you there?')
+  })
+
+  it('say nothing while one looks', async () => {
+    const { page } = mary
+    await joe('POST', `/rooms/${mary.direct}/messages`, { text: 'seen at once' })
+    await mary.sees('seen at once')
+    assert.deepEqual(await shown(page), [])
+    assert.deepEqual(mary.faults, [])
+  })
+})

@@ -1,0 +1,42 @@
+import { describe, expect, it } from 'vitest'
+import type { Event, Message, RoomView } from '../protocol/types'
+import type { State } from '../store/state'
+import { mentions, noticeOf } from './notify'
+
+describe('a name', () => {
+  it.each([
+    ['hi Mary!', 'Mary', true],
+    ['@mary look', 'Mary', true],
+    ['Rosemary grows', 'Mary', false],
+    ['marys', 'Mary', false],
+    ['ask Ann  Lee', 'Ann Lee', true],
+    ['Привет, Оля.', 'оля', true],
+    ['Zoë?', 'Zoë', true],
+    ['a+b', 'a+b', true],
+    ['anything', ' ', false],
+  ])('in %j, of %s: %s', (text, name, want) => expect(mentions(text, name)).toBe(want))
+})
+
+describe('what is told', () => {
+  const at = '2026-01-02T03:04:05Z'
+  const room = (id: string, kind: RoomView['kind'], more: Partial<RoomView> = {}): RoomView => ({
+    id, kind, name: id, created_at: at, position: { epoch: 'e', seq: 1 }, head_no: 9, read_no: 4, unread: 5, role: 'member', joined_at: at, members: 2, ...more,
+  })
+  const state = {
+    me: { id: 'mary', name: 'Mary', role: 'member', created_at: at },
+    rooms: { general: room('general', 'public'), direct: room('direct', 'direct', { pair: ['joe', 'mary'] }) },
+    people: { joe: { id: 'joe', name: 'Joe', role: 'member', created_at: at } },
+  } as unknown as State
+  const event = (more: Partial<Message>, kind = 'message.created'): Event => ({
+    stream: 's', epoch: 'e', seq: 1, id: 'i', kind, at, message: { room: 'general', no: 5, id: 'm', seq: 1, from: 'joe', text: 'for **Mary**', at, ...more },
+  })
+  it.each([
+    ['a mention', event({}), { room: 'general', title: 'Joe · general', body: 'for Mary' }],
+    ['a direct message', event({ room: 'direct', text: 'hi' }), { room: 'direct', title: 'Joe', body: 'hi' }],
+    ['nothing of other talk', event({ text: 'for Ann' }), null],
+    ['nothing of one’s own', event({ from: 'mary' }), null],
+    ['nothing that is read', event({ no: 4 }), null],
+    ['nothing of unknown rooms', event({ room: 'x' }), null],
+    ['nothing but messages', event({}, 'message.edited'), null],
+  ])('%s', (_, e, want) => expect(noticeOf(state, e)).toEqual(want))
+})

@@ -1,0 +1,75 @@
+// Notifications of the system, for what concerns this person while the page is hidden.
+
+import { plainLine } from '../markdown/render'
+import type { Event } from '../protocol/types'
+import { nameOf, titleOf } from '../store/select'
+import type { State } from '../store/state'
+
+export interface Notice {
+  room: string
+  title: string
+  body: string
+}
+
+/** Whether a text names somebody: the name as words of their own, with or without an @, in capitals or not. */
+export function mentions(text: string, name: string): boolean {
+  const escaped = name.trim().replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replace(/\s+/g, '\\s+')
+  return escaped !== '' && new RegExp(`(?<![\\p{L}\\p{N}_])${escaped}(?![\\p{L}\\p{N}_])`, 'iu').test(text)
+}
+
+/** What to tell of an event that is in the state already: a direct message, or one that names this person. */
+export function noticeOf(s: State, e: Event): Notice | null {
+  const m = e.kind === 'message.created' ? e.message : undefined
+  const room = m && s.rooms[m.room]
+  if (!m || !room || m.from === s.me.id || m.no <= room.read_no) return null
+  const name = nameOf(s, m.from)
+  if (room.kind === 'direct') return { room: room.id, title: name, body: plainLine(m.text) }
+  return mentions(m.text, s.me.name) ? { room: room.id, title: `${name} · ${titleOf(s, room)}`, body: plainLine(m.text) } : null
+}
+
+const key = 'parley:notify'
+
+export type Permission = 'unsupported' | 'blocked' | 'off' | 'on'
+
+/** Whether this browser shows notifications: it can, its person allowed it, and has not turned it off here. */
+export function permission(): Permission {
+  if (!('Notification' in window) || !window.isSecureContext) return 'unsupported'
+  if (Notification.permission === 'denied') return 'blocked'
+  try {
+    return Notification.permission === 'granted' && localStorage.getItem(key) === 'on' ? 'on' : 'off'
+  } catch {
+    return 'off'
+  }
+}
+
+/** Turns notifications on or off here; on asks the browser's question. Only to be called from a person's click. */
+export async function setNotify(on: boolean): Promise<Permission> {
+  if (on && Notification.permission === 'default') await Notification.requestPermission()
+  try {
+    if (on) localStorage.setItem(key, 'on')
+    else localStorage.removeItem(key)
+  } catch {
+    // Then it stays off.
+  }
+  return permission()
+}
+
+const registration = async () => (await navigator.serviceWorker?.getRegistration()) ?? null
+
+/** Shows a notice; a newer one of the same room takes its place, also where several pages are open. */
+export async function show(n: Notice, open: (room: string) => void): Promise<void> {
+  const options: NotificationOptions = { body: n.body, tag: n.room, icon: '/icon-192.png', data: { room: n.room } }
+  const worker = await registration()
+  if (worker?.active) return worker.showNotification(n.title, options) // a click on it is heard by sw.js
+  const shown = new Notification(n.title, options)
+  shown.onclick = () => {
+    window.focus()
+    open(n.room)
+    shown.close()
+  }
+}
+
+/** Takes away what was shown: the person is here. */
+export async function clear(): Promise<void> {
+  for (const n of (await (await registration())?.getNotifications()) ?? []) n.close()
+}

@@ -1,0 +1,30 @@
+import { useEffect } from 'react'
+import { clear, noticeOf, permission, show } from '../../notify/notify'
+import { follow, openRoom } from '../../store/actions'
+import { useApp } from '../../store/store'
+
+/** Tells this person of what concerns them while the page is hidden, and opens the room that they click on. */
+export function useNotify(): void {
+  useEffect(() => {
+    const stop = follow((e) => {
+      const { chat } = useApp.getState()
+      if (!chat || document.visibilityState === 'visible' || permission() !== 'on') return
+      const notice = noticeOf(chat, e)
+      if (notice) void show(notice, openRoom).catch(() => {}) // the permission may be gone since
+    })
+    const clicked = (e: MessageEvent) => {
+      const data = e.data as { kind?: string; room?: unknown } | null
+      if (data?.kind === 'open-room' && typeof data.room === 'string') openRoom(data.room)
+    }
+    const seen = () => {
+      if (document.visibilityState === 'visible') void clear()
+    }
+    navigator.serviceWorker?.addEventListener('message', clicked)
+    document.addEventListener('visibilitychange', seen)
+    return () => {
+      stop()
+      navigator.serviceWorker?.removeEventListener('message', clicked)
+      document.removeEventListener('visibilitychange', seen)
+    }
+  }, [])
+}
