@@ -78,6 +78,17 @@ func TestFsck(t *testing.T) {
 			c.Room = &chat.Room{ID: id, Kind: chat.Public, Name: string(id), CreatedBy: "u1", CreatedAt: at}
 			return []chat.Change{c}
 		}
+		thread := func() []chat.Change {
+			c := change(chat.RoomStream("a.2"), chat.RoomCreated)
+			c.Room = &chat.Room{ID: "a.2", Kind: chat.ThreadRoom, Parent: "a", Root: 2, CreatedAt: at}
+			return []chat.Change{c}
+		}
+		reply := func() []chat.Change {
+			said, moved := change(chat.RoomStream("a.2"), chat.MessageCreated), change(room, chat.ThreadMoved)
+			said.Message = &chat.Message{From: "u1", Text: "reply"}
+			moved.Message = &chat.Message{No: 2, Thread: &chat.Thread{Room: "a.2", Replies: 1, LastAt: at}}
+			return []chat.Change{said, moved}
+		}
 		session := func(s *redisstore.Store, id string) error {
 			return s.CreateSession(t.Context(), chat.Session{ID: chat.SessionID(id), User: "u2", TokenHash: "hash of " + id, CreatedAt: at, SeenAt: at, ExpiresAt: at.Add(time.Hour)})
 		}
@@ -95,6 +106,7 @@ func TestFsck(t *testing.T) {
 				c.Read = &chat.Read{Room: "a", No: 3}
 				return []chat.Change{c}
 			})},
+			"reply":  {commit(func() []chat.Change { return append(join(), thread()...) }), commit(reply)},
 			"log in": {nil, func(s *redisstore.Store) error { return session(s, "s1") }},
 			"log out": {func(s *redisstore.Store) error { return session(s, "s1") }, commit(func() []chat.Change {
 				return []chat.Change{change(me, chat.SessionRevoked)}
@@ -176,6 +188,12 @@ func TestFsck(t *testing.T) {
 					}
 					if d := cmp.Diff(views, now.Sorted()); d != "" && !(len(views) == 0 && len(now.Views) == 0) {
 						t.Fatalf("after %d calls, healed of %q: state and events differ from a fetch:\n%s", calls, first, d)
+					}
+					if replies, err := s.Messages(t.Context(), "a.2", chat.Page{Limit: 1}); err == nil && len(replies) == 1 {
+						above, err := s.Messages(t.Context(), "a", chat.Page{From: chat.After, No: 1, Limit: 1})
+						if err != nil || above[0].Thread == nil || above[0].Thread.Replies != 1 || !above[0].Thread.LastAt.Equal(at) {
+							t.Fatalf("after %d calls: %+v does not show the reply (%v)", calls, above, err)
+						}
 					}
 					for _, user := range []chat.UserID{"u1", "u2", "u3"} {
 						a, err := s.Account(t.Context(), user)
