@@ -141,6 +141,11 @@ func (f *Fsck) listedRoom(ctx context.Context, id chat.RoomID) error {
 // room compares a room's numbers with its messages, and its members with their lists.
 func (f *Fsck) room(ctx context.Context, room chat.Room) error {
 	s := f.Store
+	if room.Kind == chat.ThreadRoom {
+		if err := f.thread(ctx, room); err != nil {
+			return err
+		}
+	}
 	for after := chat.UserID(""); ; {
 		members, err := s.Members(ctx, room.ID, after, fsckPage)
 		if err != nil {
