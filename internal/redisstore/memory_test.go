@@ -72,6 +72,11 @@ func BenchmarkMemoryOf(b *testing.B) {
 				}
 			}
 		}},
+		{"mention", func(c *costly, n int) { c.become(n, "") }},
+		{"edited", func(c *costly, n int) { c.become(n, chat.MessageEdited) }},
+		{"pinned", func(c *costly, n int) { c.become(n, chat.MessagePinned) }},
+		{"reaction", func(c *costly, n int) { c.become(n, chat.ReactionAdded) }},
+		{"deleted", func(c *costly, n int) { c.become(n, chat.MessageDeleted) }},
 		{"account", func(c *costly, n int) {
 			for range n {
 				c.commit(c.person())
@@ -158,4 +163,24 @@ func BenchmarkMemoryOf(b *testing.B) {
 			b.ReportMetric((dataset(b, s)-before)/messages, "bytes/old-message")
 		}
 	})
+}
+
+// become sends messages of 100 bytes to one room, each of which mentions somebody or becomes what is asked for.
+func (c *costly) become(n int, kind chat.Kind) {
+	room, user := c.room(2)
+	for i := range int64(n) {
+		m := c.message(room, user)
+		if kind == "" {
+			m.Message.Mentions = []chat.UserID{chat.UserID(c.id())}
+		}
+		c.commit(m)
+		if kind == "" {
+			continue
+		}
+		then := chat.Change{Stream: m.Stream, Kind: kind, ID: c.id(), At: time.Now(), By: user, Message: &chat.Message{No: i + 1, Text: text100[10:] + "new words "}}
+		if kind == chat.ReactionAdded {
+			then.Reaction = &chat.Reaction{No: i + 1, Emoji: "👍", User: user}
+		}
+		c.commit(then)
+	}
 }

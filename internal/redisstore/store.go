@@ -47,8 +47,9 @@ type Store struct {
 
 var _ chat.Store = (*Store)(nil)
 
-// layout is the version of the keys' layout. A store refuses one that it does not know.
-const layout = 1
+// layout is the version of the keys' layout. A store refuses one that it does not know. 2 has what messages become beside them, and
+// records; data of 1 have none of these, and are at 2 once a store has opened them.
+const layout = 2
 
 // Open opens the data under the prefix, which are begun if there are none. The client stays the caller's.
 func Open(ctx context.Context, client rueidis.Client, o Options) (*Store, error) {
@@ -79,11 +80,17 @@ func Open(ctx context.Context, client rueidis.Client, o Options) (*Store, error)
 	if err != nil {
 		return nil, failed("open the store", err)
 	}
-	if n, err := strconv.Atoi(about["layout"]); err != nil || n > layout {
+	have, err := strconv.Atoi(about["layout"])
+	if err != nil || have > layout {
 		return nil, fmt.Errorf("the data under %q have layout %q, and this version knows %d: use a newer Parley", o.Prefix, about["layout"], layout)
 	}
 	if err := s.whole(about); err != nil {
 		return nil, err
+	}
+	if have < layout {
+		if err := client.Do(ctx, client.B().Hset().Key(key).FieldValue().FieldValue("layout", strconv.Itoa(layout)).Build()).Error(); err != nil {
+			return nil, failed("open the store", err)
+		}
 	}
 	s.epoch = about["epoch"]
 	s.ctx, s.cancel = context.WithCancel(context.Background())

@@ -112,3 +112,35 @@ func TestStore(t *testing.T) {
 		})
 	})
 }
+
+// TestLayout: data of an older layout are taken over, those of a newer one are refused.
+func TestLayout(t *testing.T) {
+	s := redistest.Start(t)
+	client := s.Client(t)
+	open := func() error {
+		store, err := redisstore.Open(t.Context(), client, redisstore.Options{})
+		if err == nil {
+			store.Close()
+		}
+		return err
+	}
+	if err := open(); err != nil {
+		t.Fatal(err)
+	}
+	const about = "parley:{server}:about"
+	current, err := s.Do("HGET", about, "layout")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for have, refused := range map[string]bool{"1": false, "99": true, "": true} {
+		if _, err := s.Do("HSET", about, "layout", have); err != nil {
+			t.Fatal(err)
+		}
+		if err := open(); (err != nil) != refused {
+			t.Errorf("layout %q: %v", have, err)
+		}
+		if now, err := s.Do("HGET", about, "layout"); err != nil || !refused && now != current || refused && now != have {
+			t.Errorf("layout %q became %q, not %q: %v", have, now, current, err)
+		}
+	}
+}

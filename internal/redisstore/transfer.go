@@ -37,7 +37,7 @@ func OpenSource(ctx context.Context, client rueidis.Client, prefix string) (*Sou
 	if about["epoch"] == "" {
 		return nil, fmt.Errorf("there is no data under %q", s.keys.prefix)
 	}
-	if n, err := strconv.Atoi(about["layout"]); err != nil || n != layout {
+	if n, err := strconv.Atoi(about["layout"]); err != nil || n > layout {
 		return nil, fmt.Errorf("the data under %q have layout %q, and this version knows %d", s.keys.prefix, about["layout"], layout)
 	}
 	if err := s.whole(about); err != nil {

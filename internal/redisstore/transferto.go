@@ -47,7 +47,7 @@ func (d *Destination) Unfinished(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, failed("look at the destination", err)
 	}
-	if n, err := strconv.Atoi(about["layout"]); about["layout"] != "" && (err != nil || n != layout) {
+	if n, err := strconv.Atoi(about["layout"]); about["layout"] != "" && (err != nil || n > layout) {
 		return nil, migrate.ErrNotEmpty
 	}
 	if state := about[migrationField]; state != "" {
