@@ -47,7 +47,8 @@ while i <= #ARGV do
       replies[#replies + 1] = {0}
     else
       keep(n, m)
-      if entry == '' then other(id, json) else other(id, json .. ',"message":' .. shown(n, f, m), entry) end
+      if op == 'react' or op == 'unreact' then other(id, json, 'x', entry)
+      else other(id, json .. ',"message":' .. shown(n, f, m), 'c', entry) end
     end
   elseif op == 'create' then
     if exists then return {-1, 'conflict'} end

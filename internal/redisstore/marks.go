@@ -158,7 +158,7 @@ var becomes = map[chat.Kind]string{
 func becomeArgs(c *chat.Change) []string {
 	at := jsonTime(c.At)
 	if r := c.Reaction; r != nil && (c.Kind == chat.ReactionAdded || c.Kind == chat.ReactionRemoved) {
-		return []string{num(r.No), "", at, r.Emoji, string(r.User), ""}
+		return []string{num(r.No), reactionEntry(c.ID, c.At, c.By, c.Kind, r), at, r.Emoji, string(r.User), ""}
 	}
 	m := c.Message
 	args := []string{num(m.No), changedEntry(c.ID, c.At, c.By, c.Kind, m.No), at, "", "", ""}
@@ -197,6 +197,25 @@ func (s *Store) changed(stream chat.Stream, seq int64, text string) (chat.Event,
 		Stream: stream, Epoch: s.epoch, Seq: seq, ID: f[0], Kind: chat.Kind(f[3]), At: unmilli(at), By: chat.UserID(f[2]),
 		Message: &chat.Message{Room: room, No: no},
 	}, nil
+}
+
+// reactionEntry is how a log has a reaction: "<id> <at> <by> <kind> <no> <user> <emoji>".
+func reactionEntry(id string, at time.Time, by chat.UserID, kind chat.Kind, r *chat.Reaction) string {
+	return changedEntry(id, at, by, kind, r.No) + " " + string(r.User) + " " + r.Emoji
+}
+
+// reacted reads what reactionEntry wrote.
+func (s *Store) reacted(stream chat.Stream, seq int64, text string) (chat.Event, error) {
+	f := strings.SplitN(text, " ", 7)
+	if len(f) != 7 {
+		return chat.Event{}, fmt.Errorf("event %d of %s: %q", seq, stream, text)
+	}
+	e, err := s.changed(stream, seq, strings.Join(f[:5], " "))
+	if err != nil {
+		return e, err
+	}
+	e.Reaction, e.Message = &chat.Reaction{No: e.Message.No, User: chat.UserID(f[5]), Emoji: f[6]}, nil
+	return e, nil
 }
 
 func jsonTime(t time.Time) string { return milli(t).Format(time.RFC3339Nano) }

@@ -230,6 +230,12 @@ func (s *Store) scanEvents(stream chat.Stream, entries, messages, marks rueidis.
 			}
 			continue
 		}
+		if kind == "x" {
+			if events[i], err = s.reacted(stream, seq, text); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		if kind == "c" {
 			e, err := s.changed(stream, seq, text)
 			if err != nil {

@@ -39,11 +39,11 @@ local function append(id, json)
   return prev
 end
 
--- other appends an event that is no new message. The log has it as JSON, or as the short entry that is given.
-local function other(id, json, entry)
+-- other appends an event that is no new message. The log has it as JSON, or as a short entry of the type that is given.
+local function other(id, json, type, entry)
   append(id, json)
   said = false
-  write('XADD', log, 'MAXLEN', '~', ARGV[3], seq .. '-0', entry and 'c' or 'e', entry or rings[#rings])
+  write('XADD', log, 'MAXLEN', '~', ARGV[3], seq .. '-0', type or 'e', entry or rings[#rings])
   replies[#replies + 1] = {3, rings[#rings]}
 end
 

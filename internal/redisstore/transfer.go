@@ -121,6 +121,10 @@ func (s *Source) scanEnd(stream chat.Stream, fields []rueidis.RedisMessage, log 
 		e, err := s.changed(stream, seq, text)
 		h.Event = &e
 		return h, no, err
+	case "x":
+		e, err := s.reacted(stream, seq, text)
+		h.Event = &e
+		return h, no, err
 	case "r":
 		e, err := s.readMoved(stream, seq, text)
 		h.Event = &e

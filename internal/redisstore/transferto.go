@@ -180,8 +180,11 @@ func (p *pipeline) head(stream chat.Stream, h migrate.Head, no int64, fields ...
 			v.Position.Epoch, v.Last = p.store.epoch, nil // as user.lua keeps it
 			e.View = &v
 		}
-		if args[1], args[2] = "e", p.json(e); e.Message != nil {
+		switch args[1], args[2] = "e", p.json(e); {
+		case e.Message != nil:
 			args[1], args[2] = "c", changedEntry(e.ID, e.At, e.By, e.Kind, e.Message.No)
+		case e.Reaction != nil:
+			args[1], args[2] = "x", reactionEntry(e.ID, e.At, e.By, e.Kind, e.Reaction)
 		}
 	}
 	p.eval(&transferHeadScript, []string{k.of(stream, "head"), k.of(stream, "log")}, append(args, fields...))
