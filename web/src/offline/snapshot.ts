@@ -36,7 +36,7 @@ export function snapshot(info: ServerInfo, s: State, before: Snapshot | null): S
     info,
     chat: {
       ...s, rooms: Object.fromEntries(newest.map((r) => [r.id, r])), timelines,
-      online: {}, members: {}, notices: {}, typing: {}, stale: {}, dropped: {},
+      online: {}, members: {}, notices: {}, typing: {}, changes: {}, stale: {}, dropped: {},
     },
   }
 }

@@ -2,7 +2,7 @@
 
 export type ServerRole = 'owner' | 'admin' | 'member' | 'guest'
 export type RoomRole = 'moderator' | 'member'
-export type RoomKind = 'public' | 'private' | 'direct'
+export type RoomKind = 'public' | 'private' | 'direct' | 'thread'
 
 export interface Position {
   epoch: string
@@ -15,11 +15,14 @@ export interface User {
   name: string
   role: ServerRole
   disabled?: boolean
+  bot?: boolean
   created_at: string
 }
 
 export interface Session {
   id: string
+  name?: string
+  scopes?: string[]
   agent?: string
   addr?: string
   created_at: string
@@ -44,7 +47,51 @@ export interface Room {
   pair?: string[]
   created_by?: string
   created_at: string
+  /** Threads: the room and the number of the message that they are under. */
+  parent?: string
+  root?: number
   retain?: number
+}
+
+/** Everyone in the room, in mentions. */
+export const everyone = '*'
+
+export interface File {
+  id: string
+  name: string
+  type: string
+  size: number
+  width?: number
+  height?: number
+}
+
+export interface Reacted {
+  emoji: string
+  users: string[]
+}
+
+export interface Reaction {
+  no: number
+  emoji: string
+  user: string
+}
+
+export interface Thread {
+  room: string
+  replies: number
+  last_at: string
+}
+
+export interface Edit {
+  text: string
+  at: string
+}
+
+export interface Hook {
+  room: string
+  bot: User
+  created_by: string
+  created_at: string
 }
 
 export interface Message {
@@ -56,6 +103,15 @@ export interface Message {
   text: string
   client_id?: string
   at: string
+  mentions?: string[]
+  files?: File[]
+  edited_at?: string
+  /** Only its place is left. */
+  deleted_at?: string
+  pinned_at?: string
+  pinned_by?: string
+  reactions?: Reacted[]
+  thread?: Thread
 }
 
 export interface RoomView extends Room {
@@ -64,6 +120,9 @@ export interface RoomView extends Room {
   read_no: number
   trimmed?: number
   unread: number
+  /** Numbers after read_no and trimmed, ascending. */
+  deleted?: number[]
+  mentions?: number[]
   role: RoomRole
   joined_at: string
   members: number
@@ -84,6 +143,13 @@ export type EventKind =
   | 'member.left'
   | 'member.updated'
   | 'message.created'
+  | 'message.edited'
+  | 'message.deleted'
+  | 'message.pinned'
+  | 'message.unpinned'
+  | 'thread.moved'
+  | 'reaction.added'
+  | 'reaction.removed'
   | 'messages.trimmed'
   | 'room.joined'
   | 'room.left'
@@ -102,6 +168,7 @@ export interface Event {
   at: string
   by?: string
   message?: Message
+  reaction?: Reaction
   trimmed?: number
   member?: Member
   room?: Room
@@ -128,6 +195,8 @@ export interface Limits {
   rooms_created: number
   rooms_joined: number
   page_max: number
+  /** Bytes of a file; 0 where files are not taken. */
+  file?: number
 }
 
 export interface ServerInfo {
@@ -199,7 +268,24 @@ export interface Actions {
   'member.add': [{ room: string; user: string }, Member]
   'member.update': [{ room: string; user: string; role: RoomRole }, Member]
   'member.remove': [{ room: string; user: string }, Record<string, never>]
-  'message.send': [{ room: string; text: string; client_id: string }, Message]
+  'message.send': [{ room: string; text?: string; files?: string[]; thread?: number; client_id: string }, Message]
+  'message.get': [{ room: string; no: number }, Message]
+  'message.edit': [{ room: string; no: number; text: string }, Message]
+  'message.delete': [{ room: string; no: number }, Message]
+  'message.edits': [{ room: string; no: number }, { edits: Edit[] }]
+  'message.pin': [{ room: string; no: number }, Message]
+  'message.unpin': [{ room: string; no: number }, Message]
+  'message.pins': [{ room: string }, { messages: Message[] }]
+  'reaction.add': [{ room: string; no: number; emoji: string }, Message]
+  'reaction.remove': [{ room: string; no: number; emoji: string }, Message]
+  'thread.follow': [{ room: string; no: number }, RoomView]
+  'token.create': [{ name: string; scopes: string[]; days?: number; user?: string }, { session: Session; token: string }]
+  'token.list': [{ user?: string }, { sessions: Session[] }]
+  'token.revoke': [{ token: string; user?: string }, Record<string, never>]
+  'bot.create': [{ name: string; role?: ServerRole }, User]
+  'hook.create': [{ room: string; name: string }, { hook: Hook; path: string }]
+  'hook.list': [{ room: string }, { hooks: Hook[] }]
+  'hook.delete': [{ room: string; bot: string }, Record<string, never>]
   'message.list': [{ room: string; before?: number; after?: number; around?: number; limit?: number }, MessagePage]
   'read.mark': [{ room: string; no: number }, { room: string; no: number; unread: number }]
   'typing.send': [{ room: string }, Record<string, never>]

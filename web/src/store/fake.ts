@@ -1,6 +1,7 @@
 // A small model of the server for tests: the streams, and what a fetch would show at any moment.
 
 import { positionOf, roomStream, serverStream, userStream } from '../protocol/position'
+import { mentioning, react } from './message'
 import type { Event, Member, Message, Position, Room, RoomView, SyncResult, User, UserPage } from '../protocol/types'
 
 const limits = { message: 16384, name: 64, topic: 250, password: 256, password_min: 8, rooms_created: 500, rooms_joined: 2000, page_max: 200 }
@@ -38,8 +39,10 @@ export class Fake {
     return last ? positionOf(last) : { epoch: this.epoch, seq: 0 }
   }
 
+  /** Events show the messages as they are now. */
   after(stream: string, p: Position): Event[] {
-    return (this.streams.get(stream) ?? []).slice(p.seq)
+    const messages = this.rooms.get(stream.slice(5))?.messages
+    return (this.streams.get(stream) ?? []).slice(p.seq).map((e) => (e.message && messages ? { ...e, message: messages[e.message.no - 1]! } : e))
   }
 
   addUser(id: string): User {
@@ -94,15 +97,40 @@ export class Fake {
     this.emit(roomStream(id), 'room.updated', kept.room.created_by!, { room: kept.room })
   }
 
-  send(id: string, from: string, text: string, clientID?: string): Message {
+  send(id: string, from: string, text: string, clientID?: string, mentions?: string[]): Message {
     const kept = this.rooms.get(id)!
     const no = kept.messages.length + 1
     const seq = (this.streams.get(roomStream(id)) ?? []).length + 1
-    const message: Message = { room: id, no, id: `msg${this.next}`, seq, from, text, client_id: clientID, at: new Date(this.clock).toISOString() }
+    const message: Message = { room: id, no, id: `msg${this.next}`, seq, from, text, client_id: clientID, mentions, at: new Date(this.clock).toISOString() }
     kept.messages.push(message)
     kept.read.set(from, Math.max(kept.read.get(from) ?? 0, no))
     this.emit(roomStream(id), 'message.created', from, { message })
     return message
+  }
+
+  private put(id: string, kind: Event['kind'], by: string, message: Message): void {
+    this.rooms.get(id)!.messages[message.no - 1] = message
+    this.emit(roomStream(id), kind, by, { message })
+  }
+
+  edit(id: string, no: number, text: string, mentions?: string[]): void {
+    const m = this.rooms.get(id)!.messages[no - 1]!
+    if (!m.deleted_at) this.put(id, 'message.edited', m.from, { ...m, text, mentions, edited_at: this.at() })
+  }
+
+  remove(id: string, no: number): void {
+    const m = this.rooms.get(id)!.messages[no - 1]!
+    if (m.deleted_at) return
+    this.put(id, 'message.deleted', m.from, { room: m.room, no, id: m.id, seq: m.seq, from: m.from, client_id: m.client_id, at: m.at, text: '', deleted_at: this.at() })
+  }
+
+  react(id: string, no: number, emoji: string, user: string, add: boolean): void {
+    const messages = this.rooms.get(id)!.messages
+    const m = messages[no - 1]!
+    const there = m.reactions?.some((r) => r.emoji === emoji && r.users.includes(user)) ?? false
+    if (m.deleted_at || there === add) return
+    messages[no - 1] = { ...m, reactions: react(m.reactions, emoji, user, add) }
+    this.emit(roomStream(id), add ? 'reaction.added' : 'reaction.removed', user, { reaction: { no, emoji, user } })
   }
 
   read(id: string, user: string, no: number): void {
@@ -117,12 +145,17 @@ export class Fake {
     const member = kept.members.get(user)!
     const head = kept.messages.length
     const read = kept.read.get(user) ?? 0
+    const unread = kept.messages.slice(read)
+    const numbers = (list: Message[]) => (list.length > 0 ? list.map((m) => m.no) : undefined)
+    const deleted = numbers(unread.filter((m) => m.deleted_at))
     return {
       ...kept.room,
       position: this.position(roomStream(id)),
       head_no: head,
       read_no: read,
-      unread: head - read,
+      unread: head - read - (deleted?.length ?? 0),
+      deleted,
+      mentions: numbers(unread.filter((m) => mentioning(m, user))),
       role: member.role,
       joined_at: member.joined_at,
       members: kept.members.size,

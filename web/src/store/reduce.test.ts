@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { roomStream, serverStream, userStream } from '../protocol/position'
-import type { Event, Position } from '../protocol/types'
+import { type Event, everyone, type Position } from '../protocol/types'
 import { Fake } from './fake'
 import { applyEvent, applyResync, applySignal, applySync, begin, forgetTyping, moveRead, positions, takeMembers, takePeople } from './reduce'
 import { adopt, distrust, setView, takePage } from './room'
@@ -70,11 +70,14 @@ function anything(f: Fake, pick: (n: number) => number): void {
   const users = [...f.users.keys()]
   const user = users[pick(users.length)]!
   const inside = f.rooms.get(room)!.members
-  switch (pick(9)) {
+  const no = 1 + pick(Math.max(1, f.rooms.get(room)!.messages.length))
+  const there = no <= f.rooms.get(room)!.messages.length
+  const called = [undefined, [me], [everyone], ['joe']][pick(4)]
+  switch (pick(13)) {
     case 0:
     case 1:
     case 2:
-      if (inside.has(user)) f.send(room, user, `text ${pick(1000)}`)
+      if (inside.has(user)) f.send(room, user, `text ${pick(1000)}`, undefined, called)
       break
     case 3:
       f.join(room, user, user)
@@ -94,6 +97,16 @@ function anything(f: Fake, pick: (n: number) => number): void {
     case 8:
       if (f.rooms.size < 6) f.createRoom(`r${f.rooms.size}`, user)
       else f.changeUser(user, { role: pick(2) ? 'admin' : 'member' })
+      break
+    case 9:
+      if (there) f.edit(room, no, `other ${pick(1000)}`, called)
+      break
+    case 10:
+      if (there) f.remove(room, no)
+      break
+    case 11:
+    case 12:
+      if (there) f.react(room, no, pick(2) ? '👍' : '🎉', user, pick(3) > 0)
   }
 }
 
@@ -124,6 +137,27 @@ describe('state and events', () => {
         s = resume(f, s)
         expect(truth(s), `seed ${seed}, round ${round}`).toEqual(truth(fresh(f)))
       }
+    }
+  })
+
+  it('keep what is shown of a room as it is', () => {
+    for (let seed = 1; seed <= 40; seed++) {
+      const pick = chance(seed * 104729)
+      const f = fake()
+      let s = fresh(f)
+      const seen: Record<string, Position> = {}
+      for (let i = 0; i < 20; i++) anything(f, pick)
+      s = resume(f, s)
+      for (const stream of [serverStream, userStream(me), ...[...f.rooms.keys()].map(roomStream)]) seen[stream] = f.position(stream)
+      const { messages } = f.rooms.get('general')!
+      const page = { messages: [...messages], more_older: false, more_newer: false }
+      for (let i = 0; i < 10; i++) anything(f, pick)
+      const late = pick(2) === 1 // the page was read before the events came, or is answered after them
+      if (!late) s = takePage(s, 'general', 'replace', page)
+      s = deliver(f, s, seen)
+      if (late) s = takePage(s, 'general', 'replace', page)
+      const kept = s.timelines.general!.messages
+      expect(kept, `seed ${seed}`).toEqual(messages.slice(0, kept.length))
     }
   })
 

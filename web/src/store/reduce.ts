@@ -1,6 +1,7 @@
 import { place, positionOf, roomOf, roomStream, serverStream, userStream } from '../protocol/position'
 import type { Event, Member, Position, Signal, SyncResult, User, UserPage } from '../protocol/types'
-import { adopt, addNotice, applyRoomEvent, distrust, removeRoom, setView, unreadOf } from './room'
+import { adopt, addNotice, applyRoomEvent, distrust, removeRoom, setView } from './room'
+import { count } from './message'
 import { type State, type Step, ok, without } from './state'
 
 /** The state right after the first sync. */
@@ -19,6 +20,7 @@ export function begin(r: SyncResult): State {
     members: {},
     notices: {},
     typing: {},
+    changes: {},
     stale: {},
     dropped: {},
   }
@@ -94,7 +96,7 @@ function applyUserEvent(state: State, e: Event): Step {
 export function moveRead(state: State, room: string, no: number): State {
   const view = state.rooms[room]
   if (!view || no <= view.read_no) return state
-  return { ...state, rooms: { ...state.rooms, [room]: { ...view, read_no: no, unread: unreadOf(view.head_no, no, view.trimmed) } } }
+  return { ...state, rooms: { ...state.rooms, [room]: count({ ...view, read_no: no }) } }
 }
 
 function applyServerEvent(state: State, e: Event): Step {

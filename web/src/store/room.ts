@@ -1,9 +1,11 @@
 import { place, positionOf } from '../protocol/position'
 import type { Event, MessagePage, RoomView } from '../protocol/types'
+import { changed, changeMessage, count, mentioning, withNo } from './message'
 import { type Notice, type State, type Step, ok, without } from './state'
 import { append, extend, fromPage, prepend, trim } from './timeline'
 
 const mostNotices = 100
+const mostChanges = 50
 
 /** Replaces a room's view by one that was fetched, and then applies the events that it does not include. */
 export function setView(state: State, view: RoomView): Step {
@@ -65,6 +67,7 @@ export function removeRoom(state: State, id: string): State {
     members: without(state.members, id),
     notices: without(state.notices, id),
     typing: without(state.typing, id),
+    changes: without(state.changes, id),
     stale: without(state.stale, id),
   }
 }
@@ -89,9 +92,6 @@ export function applyRoomEvent(state: State, id: string, e: Event): Step {
   return ok(change(state, { ...view, position: positionOf(e) }, e))
 }
 
-/** How many messages are unread: those after what was read, of those that are left. */
-export const unreadOf = (head: number, read: number, trimmed = 0) => Math.max(0, head - Math.max(read, trimmed))
-
 function change(state: State, view: RoomView, e: Event): State {
   const put = (v: RoomView): State => ({ ...state, rooms: { ...state.rooms, [v.id]: v } })
   const note = (s: State, kind: Notice['kind'], user: string, text?: string) =>
@@ -100,18 +100,23 @@ function change(state: State, view: RoomView, e: Event): State {
   if (e.kind === 'message.created' && e.message) {
     const m = e.message
     const read = m.from === state.me.id ? Math.max(view.read_no, m.no) : view.read_no
-    const next = put({ ...view, head_no: m.no, last: m, read_no: read, unread: unreadOf(m.no, read, view.trimmed) })
+    const next = put(count({ ...view, head_no: m.no, last: m, read_no: read, mentions: withNo(view.mentions, m.no, mentioning(m, state.me.id)) }))
     const timeline = state.timelines[view.id]
     if (timeline) next.timelines = { ...state.timelines, [view.id]: append(timeline, m, view.trimmed) }
     const typing = state.typing[view.id]
     if (typing?.[m.from]) next.typing = { ...state.typing, [view.id]: without(typing, m.from) }
     return next
   }
+  if (changed(e) !== null) {
+    const next = put(count({ ...view, ...counted(state, view, e), last: view.last && changeMessage(view.last, e) }))
+    const timeline = state.timelines[view.id]
+    if (timeline) next.timelines = { ...state.timelines, [view.id]: { ...timeline, messages: timeline.messages.map((m) => changeMessage(m, e)) } }
+    next.changes = { ...state.changes, [view.id]: [...(state.changes[view.id] ?? []), e].slice(-mostChanges) }
+    return next
+  }
   if (e.kind === 'messages.trimmed' && e.trimmed) {
     const gone = e.trimmed
-    const next = put({
-      ...view, trimmed: gone, last: view.head_no > gone ? view.last : undefined, unread: unreadOf(view.head_no, view.read_no, gone),
-    })
+    const next = put(count({ ...view, trimmed: gone, last: view.head_no > gone ? view.last : undefined }))
     const timeline = state.timelines[view.id]
     if (timeline) next.timelines = { ...state.timelines, [view.id]: trim(timeline, gone) }
     return next
@@ -143,12 +148,23 @@ function change(state: State, view: RoomView, e: Event): State {
   return put(view) // a kind from a later version: only its place counts
 }
 
+/** What a change of a message does to the numbers that are counted. */
+function counted(state: State, view: RoomView, e: Event): Partial<RoomView> {
+  const m = e.message
+  if (!m) return {}
+  if (e.kind === 'message.deleted') return { deleted: withNo(view.deleted, m.no, true), mentions: withNo(view.mentions, m.no, false) }
+  if (e.kind === 'message.edited') return { mentions: withNo(view.mentions, m.no, mentioning(m, state.me.id)) }
+  return {}
+}
+
 export type Where = 'replace' | 'older' | 'newer'
 
 /** Takes a page of messages into a room's timeline. A page of a room that is gone is dropped. */
-export function takePage(state: State, id: string, where: Where, page: MessagePage): State {
+export function takePage(state: State, id: string, where: Where, asked: MessagePage): State {
   const view = state.rooms[id]
   if (!view || state.stale[id]) return state
+  // A change may have come before the page, which was read before it.
+  const page = { ...asked, messages: asked.messages.map((m) => (state.changes[id] ?? []).reduce(changeMessage, m)) }
   const old = state.timelines[id]
   const newest = page.messages[page.messages.length - 1]?.no ?? 0
   let timeline

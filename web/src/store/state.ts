@@ -42,6 +42,8 @@ export interface State {
   notices: Record<string, Notice[]>
   /** Until when (ms since 1970) somebody types in a room. */
   typing: Record<string, Record<string, number>>
+  /** The latest changes of messages in each room, for pages that were asked for before them. */
+  changes: Record<string, Event[]>
   /** Rooms whose view is being fetched again, with the events that have come meanwhile. */
   stale: Record<string, Event[]>
   /** Rooms not (yet) on the list for which events were dropped. */

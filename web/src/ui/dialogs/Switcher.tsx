@@ -3,7 +3,7 @@ import { type KeyboardEvent, useEffect, useId, useMemo, useRef, useState } from 
 import { formatNumber, t } from '../../i18n'
 import { explain } from '../../protocol/error'
 import { openDirect, openRoom } from '../../store/actions'
-import { fit, otherOf, presence, sortedPeople, titleOf } from '../../store/select'
+import { fit, otherOf, presence, listed, sortedPeople, titleOf } from '../../store/select'
 import type { State } from '../../store/state'
 import { toast, useChat } from '../../store/store'
 import { Avatar } from '../kit/Avatar'
@@ -20,8 +20,8 @@ interface Target {
 }
 
 function targets(s: State, peopleOnly: boolean): Target[] {
-  const rooms = Object.values(s.rooms).map<Target>((r) => ({
-    key: r.id, title: titleOf(s, r), kind: r.kind, user: otherOf(s, r), unread: r.unread, recent: r.last?.at ?? r.joined_at, go: () => openRoom(r.id),
+  const rooms = listed(s).map<Target>((r) => ({
+    key: r.id, title: titleOf(s, r), kind: r.kind as Target['kind'], user: otherOf(s, r), unread: r.unread, recent: r.last?.at ?? r.joined_at, go: () => openRoom(r.id),
   }))
   const known = new Set(rooms.map((r) => (r.kind === 'direct' ? r.user : '')))
   const people = sortedPeople(s)
