@@ -22,10 +22,16 @@ var (
 	at      = time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC)
 	room    = chat.Room{ID: "01R", Kind: chat.Private, Name: "Plans", Topic: "Next year", CreatedBy: "01U", CreatedAt: at}
 	message = chat.Message{Room: "01R", No: 7, ID: "01E9", Seq: 9, From: "01U", Text: "hi <b>&amp; \"you\"</b>\nline\u2028 🎉 \\o/", ClientID: "c1", At: at}
-	member  = chat.Member{Room: "01R", User: "01V", Role: chat.RoomMember, JoinedAt: at}
-	user    = chat.User{ID: "01V", Name: "Zoë", Role: chat.RoleAdmin, CreatedAt: at}
-	place   = chat.Position{Epoch: "e1", Seq: 9, ID: "01E9"}
-	view    = chat.RoomView{
+	marked  = chat.Message{
+		Room: "01R", No: 6, ID: "01E7", Seq: 7, From: "01V", Text: "@Zoë and @room", At: at, Mentions: []chat.UserID{chat.MentionAll, "01V"},
+		Files:    []chat.File{{ID: "01F", Name: "a cat.png", Type: "image/png", Size: 12345, Width: 640, Height: 480}},
+		EditedAt: at.Add(time.Minute), PinnedAt: at.Add(time.Hour), PinnedBy: "01U",
+		Reactions: []chat.Reacted{{Emoji: "👍🏽", Users: []chat.UserID{"01U", "01V"}}}, Thread: &chat.Thread{Room: "t-1", Replies: 2, LastAt: at.Add(time.Hour)},
+	}
+	member = chat.Member{Room: "01R", User: "01V", Role: chat.RoomMember, JoinedAt: at}
+	user   = chat.User{ID: "01V", Name: "Zoë", Role: chat.RoleAdmin, CreatedAt: at}
+	place  = chat.Position{Epoch: "e1", Seq: 9, ID: "01E9"}
+	view   = chat.RoomView{
 		Room: room, Position: place, HeadNo: 7, ReadNo: 5, Unread: 2, Role: chat.RoomModerator, JoinedAt: at, Members: 3, Last: &message,
 	}
 )
@@ -48,6 +54,19 @@ var events = []*chat.Event{
 	event("room:01R", chat.MemberLeft, func(e *chat.Event) { e.Member = &member }),
 	event("room:01R", chat.MemberUpdated, func(e *chat.Event) { m := member; m.Role = chat.RoomModerator; e.Member = &m }),
 	event("room:01R", chat.MessageCreated, func(e *chat.Event) { e.Message = &message }),
+	event("room:01R", chat.MessageEdited, func(e *chat.Event) {
+		m := marked
+		m.Files, m.Thread, m.PinnedAt, m.PinnedBy, m.Reactions = nil, nil, time.Time{}, "", nil
+		e.Message = &m
+	}),
+	event("room:01R", chat.MessageDeleted, func(e *chat.Event) {
+		e.Message = &chat.Message{Room: "01R", No: 6, ID: "01E7", Seq: 7, From: "01V", At: at, DeletedAt: at.Add(time.Hour)}
+	}),
+	event("room:01R", chat.MessagePinned, func(e *chat.Event) { e.Message = &marked }),
+	event("room:01R", chat.MessageUnpinned, func(e *chat.Event) { m := marked; m.PinnedAt, m.PinnedBy = time.Time{}, ""; e.Message = &m }),
+	event("room:01R", chat.ThreadMoved, func(e *chat.Event) { e.Message = &marked }),
+	event("room:01R", chat.ReactionAdded, func(e *chat.Event) { e.Reaction = &chat.Reaction{No: 6, Emoji: "👍🏽", User: "01U"} }),
+	event("room:01R", chat.ReactionRemoved, func(e *chat.Event) { e.Reaction = &chat.Reaction{No: 6, Emoji: "👍🏽", User: "01U"} }),
 	event("room:01R", chat.MessagesTrimmed, func(e *chat.Event) { e.Trimmed = 6 }),
 	event("user:01V", chat.RoomJoined, func(e *chat.Event) { e.View = &view }),
 	event("user:01V", chat.RoomLeft, func(e *chat.Event) { e.Left = "01R" }),

@@ -53,6 +53,22 @@ describe('the server’s frames', () => {
     expect(r).toMatchObject({ head_no: 7, read_no: 5, unread: 2, position: { epoch: 'e1', seq: 9, id: '01E9' } })
     expect(r.last!.text).toBe('hi <b>&amp; "you"</b>\nline\u2028 🎉 \\o/')
   })
+  it('changes of messages are applied', () => {
+    const seen = (kind: string) => {
+      const s = state()
+      const first = { room: '01R', no: 6, id: '01E7', seq: 7, from: '01V', text: 'before', at: '2026-01-02T03:04:05.678Z', reactions: [{ emoji: '👍🏽', users: ['01V'] }] }
+      const timeline = { messages: [first], moreOlder: true, moreNewer: false, following: true }
+      const next = applyEvent({ ...s, me: { ...s.me, id: '01W' }, userPosition: s.userPosition, timelines: { '01R': timeline } }, event(kind)).state
+      return { message: next.timelines['01R']!.messages[0]!, view: next.rooms['01R']! }
+    }
+    expect(seen('message.edited')).toMatchObject({ message: { text: '@Zoë and @room', mentions: ['*', '01V'] }, view: { mentions: [6], unread: 1 } })
+    expect(seen('message.deleted')).toMatchObject({ message: { text: '', deleted_at: '2026-01-02T04:04:05.678Z' }, view: { unread: 0, deleted: [6] } })
+    expect(seen('message.pinned').message).toMatchObject({ pinned_by: '01U', files: [{ name: 'a cat.png', width: 640 }] })
+    expect(seen('message.unpinned').message.pinned_at).toBeUndefined()
+    expect(seen('thread.moved').message.thread).toMatchObject({ room: 't-1', replies: 2 })
+    expect(seen('reaction.added').message.reactions).toEqual([{ emoji: '👍🏽', users: ['01U', '01V'] }])
+    expect(seen('reaction.removed').message.reactions).toEqual([{ emoji: '👍🏽', users: ['01V'] }])
+  })
   it('messages.trimmed takes the messages away', () => {
     expect(after('messages.trimmed').rooms['01R']).toMatchObject({ trimmed: 6, head_no: 6, unread: 0, last: undefined })
   })
