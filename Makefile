@@ -64,6 +64,11 @@ fuzz: ## Each fuzz target for FUZZTIME
 bench: ## The figures of the design, measured on the real server; JSON lines and a table
 	$(GO) run ./bench
 
+.PHONY: bench-picture
+bench-picture: ## Measure, and draw the README's picture of it; the run is kept in tmp/bench.txt
+	mkdir -p tmp && set -o pipefail && $(GO) run ./bench | tee tmp/bench.txt
+	cd bench/picture && $(GO) run . ../../docs/images/bench.svg < ../../tmp/bench.txt
+
 .PHONY: verify
 verify: bin/parley ## The promises, while nodes and Redis are killed, cut off and slowed down (minutes; see docs/reliability.md)
 	@bash scripts/need.sh redis-server

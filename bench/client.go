@@ -26,16 +26,18 @@ type client struct {
 	peer   bool // it speaks Socket.IO, to bench/peer
 }
 
-// dial opens and authenticates a connection, from one of several loopback addresses, as one of them has
-// too few ports for thousands of connections and what is left over of earlier ones.
+// from dials from one of several loopback addresses, as one of them has too few ports for thousands of connections and what is left
+// over of earlier ones.
+func from(n int) func(ctx context.Context, network, addr string) (net.Conn, error) {
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, byte(1+n/250/250), byte(1+n/250%250))}}
+	return d.DialContext
+}
+
+// dial opens and authenticates a connection.
 func dial(ctx context.Context, s *server, token string, n int) (*client, error) {
-	from := &net.TCPAddr{IP: net.IPv4(127, 0, byte(1+n/250/250), byte(1+n/250%250))}
 	d := ws.Dialer{
 		Header:         ws.HandshakeHeaderHTTP(http.Header{"Authorization": {"Bearer " + token}}),
-		ReadBufferSize: 1 << 10, WriteBufferSize: 1 << 10,
-		NetDial: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			return (&net.Dialer{LocalAddr: from}).DialContext(ctx, network, addr)
-		},
+		ReadBufferSize: 1 << 10, WriteBufferSize: 1 << 10, NetDial: from(n),
 	}
 	conn, early, _, err := d.Dial(ctx, strings.Replace(s.url, "http", "ws", 1)+"/api/v1/ws")
 	if err != nil {

@@ -50,9 +50,9 @@ func (b *bench) report(name string, value float64, unit string, goal float64, at
 	if b.store == "redis" {
 		name += ", Redis"
 	}
-	f := figure{Name: name, Value: value, Unit: unit, Goal: fmt.Sprintf("≤ %g", goal), Met: value <= goal}
+	f := figure{Name: name, Value: value, Unit: unit, Goal: fmt.Sprintf("≤ %.4g", goal), Met: value <= goal}
 	if atLeast {
-		f.Goal, f.Met = fmt.Sprintf("≥ %g", goal), value >= goal
+		f.Goal, f.Met = fmt.Sprintf("≥ %.0f", goal), value >= goal
 	}
 	b.keep(f)
 }

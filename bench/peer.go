@@ -42,13 +42,9 @@ func (b *bench) peer() error {
 	if err != nil {
 		return err
 	}
-	defer s.stop()
-	clients := make([]*client, 200)
-	for i := range clients {
-		if clients[i], err = dialPeer(b.ctx, s); err != nil {
-			return err
-		}
-		go clients[i].readPeer()
+	clients, err := b.joinPeer(s, 200)
+	if err != nil {
+		return errors.Join(err, s.stop())
 	}
 	for _, load := range []struct {
 		name string
@@ -59,14 +55,55 @@ func (b *bench) peer() error {
 	} {
 		cost, err := b.delivery(s, clients, load.run)
 		if err != nil {
-			return err
+			return errors.Join(err, s.stop())
 		}
 		b.note("server CPU per delivery, "+load.name+", Node.js", cost, "µs")
 		if ours, ok := b.find("server CPU per delivery, " + load.name + ", Redis"); ok {
 			b.note("that of Node.js by Parley's on Redis, "+load.name, cost/ours, "×")
 		}
 	}
-	return nil
+	hangUp(clients)
+	if err := s.stop(); err != nil {
+		return err
+	}
+	return b.peerMemory(d)
+}
+
+// peerMemory is memory's, for the peer.
+func (b *bench) peerMemory(d data) error {
+	s, err := b.startPeer(d.redis.socket)
+	if err != nil {
+		return err
+	}
+	before, err := s.settle()
+	if err != nil {
+		return errors.Join(err, s.stop())
+	}
+	clients, err := b.joinPeer(s, 4000)
+	if err != nil {
+		return errors.Join(err, s.stop())
+	}
+	after, err := s.settle()
+	if err != nil {
+		return errors.Join(err, s.stop())
+	}
+	b.note("memory per joined idle connection, 4,000 of them, Node.js", (after-before)/float64(len(clients))/1e3, "kB")
+	hangUp(clients)
+	return s.stop()
+}
+
+// joinPeer opens connections, and reads.
+func (b *bench) joinPeer(s *server, n int) (clients []*client, err error) {
+	for i := range n {
+		c, err := dialPeer(b.ctx, s, i)
+		if err != nil {
+			hangUp(clients)
+			return nil, err
+		}
+		clients = append(clients, c)
+		go c.readPeer()
+	}
+	return clients, nil
 }
 
 // find returns a figure of this run.
@@ -100,8 +137,8 @@ func (b *bench) startPeer(socket string) (*server, error) {
 }
 
 // dialPeer opens a Socket.IO connection over WebSocket.
-func dialPeer(ctx context.Context, s *server) (*client, error) {
-	d := ws.Dialer{Header: ws.HandshakeHeaderHTTP(http.Header{}), ReadBufferSize: 1 << 10, WriteBufferSize: 1 << 10}
+func dialPeer(ctx context.Context, s *server, n int) (*client, error) {
+	d := ws.Dialer{Header: ws.HandshakeHeaderHTTP(http.Header{}), ReadBufferSize: 1 << 10, WriteBufferSize: 1 << 10, NetDial: from(n)}
 	conn, early, _, err := d.Dial(ctx, strings.Replace(s.url, "http", "ws", 1)+"/socket.io/?EIO=4&transport=websocket")
 	if err != nil {
 		return nil, err

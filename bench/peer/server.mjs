@@ -20,3 +20,4 @@ io.on('connection', (socket) => {
   })
 })
 http.listen(0, '127.0.0.1', () => console.log(`open: http://127.0.0.1:${http.address().port}`))
+process.on('SIGTERM', () => process.exit(0))

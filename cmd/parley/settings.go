@@ -201,9 +201,11 @@ func (s *setting) take(value any) error {
 	case s.field.Kind() != reflect.Slice:
 		return errors.New("must be one value, not a list")
 	default:
-		for _, v := range list {
-			s.add(fmt.Sprint(v))
+		values := make([]string, len(list))
+		for i, v := range list {
+			values[i] = fmt.Sprint(v)
 		}
+		s.add(values...)
 		return nil
 	}
 }

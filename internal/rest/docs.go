@@ -27,7 +27,7 @@ func serveStyle(w http.ResponseWriter, _ *http.Request) {
 // servePage shows the document to people, without any script.
 func (d *document) servePage(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	io.WriteString(w, d.page())
+	io.WriteString(w, d.page)
 }
 
 // markup is HTML that grows. Go's templates would do, but they call methods by name, with which the linker can leave out no
@@ -43,10 +43,10 @@ func (m *markup) put(format string, texts ...string) {
 	fmt.Fprintf(m, format, safe...)
 }
 
-// page is the whole page.
-func (d *document) page() string {
+// docsPage is the whole page.
+func docsPage(api *huma.OpenAPI) string {
 	m := &markup{}
-	info, types := d.api.Info, d.api.Components.Schemas.Map()
+	info, types := api.Info, api.Components.Schemas.Map()
 	m.put(`<!doctype html>
 <html lang="en">
 <head>
@@ -60,7 +60,7 @@ func (d *document) page() string {
 <nav aria-label="Contents">
 <h1>%s <small>%s</small></h1>
 `, info.Title, info.Title, info.Version)
-	for _, tag := range d.api.Tags {
+	for _, tag := range api.Tags {
 		m.put("<h2>%s</h2>\n<ul>", tag.Name)
 		for _, a := range actionsOf(tag.Name) {
 			m.put(`<li><a href="#%s">%s</a></li>`, a.Name, a.Name)
@@ -77,9 +77,9 @@ func (d *document) page() string {
 <main>
 <p class="lead">%s The same as <a href="openapi.json">openapi.json</a>.</p>
 `, info.Description)
-	for _, tag := range d.api.Tags {
+	for _, tag := range api.Tags {
 		for _, a := range actionsOf(tag.Name) {
-			m.operation(a, d.operation(a))
+			m.operation(a, operationOf(api, a))
 		}
 	}
 	for _, name := range names {
@@ -101,8 +101,8 @@ func actionsOf(noun string) []chat.Action {
 	return slices.DeleteFunc(slices.Clone(chat.Actions()), func(a chat.Action) bool { return !strings.HasPrefix(a.Name, noun+".") })
 }
 
-func (d *document) operation(a chat.Action) *huma.Operation {
-	item := d.api.Paths[prefix+a.Path]
+func operationOf(api *huma.OpenAPI, a chat.Action) *huma.Operation {
+	item := api.Paths[prefix+a.Path]
 	return map[string]*huma.Operation{"GET": item.Get, "POST": item.Post, "PUT": item.Put, "PATCH": item.Patch, "DELETE": item.Delete}[a.Method]
 }
 

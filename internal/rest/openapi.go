@@ -13,10 +13,10 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// document is the OpenAPI 3.1 description of the door, made once from the table of actions.
+// document is the OpenAPI 3.1 description of the door, made once from the table of actions: for programs and for people.
 type document struct {
-	api  *huma.OpenAPI
 	json []byte
+	page string
 }
 
 func openAPI(version string) *document {
@@ -62,7 +62,7 @@ func openAPI(version string) *document {
 	if err != nil {
 		panic("rest: the OpenAPI document cannot be written: " + err.Error())
 	}
-	return &document{api: api, json: data}
+	return &document{json: data, page: docsPage(api)}
 }
 
 // describeInput splits an action's input into parameters and body, as binding does.

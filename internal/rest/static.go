@@ -12,16 +12,18 @@ import (
 	"strings"
 )
 
-// file is one file of the web client, as it is and compressed.
+// file is one file of the web client.
 type file struct {
-	body, zipped []byte // zipped is nil where it would not be smaller
-	tag          string
+	zipped []byte // nil where it would not be smaller
+	tag    string
 }
 
 // static serves the web client. File names stay the same between versions, so that every load asks whether the
-// file has changed, by its ETag. Files are compressed once, at the start.
+// file has changed, by its ETag. Files are compressed once, at the start; uncompressed, which no browser asks for, they are
+// read from files again instead of being kept twice.
 func static(files fs.FS) http.Handler {
 	all := map[string]file{}
+	zip := zipper()
 	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
@@ -31,7 +33,7 @@ func static(files fs.FS) http.Handler {
 			return err
 		}
 		sum := sha256.Sum256(body)
-		all["/"+name] = file{body, zip(body), hex.EncodeToString(sum[:8])}
+		all["/"+name] = file{zip(body), hex.EncodeToString(sum[:8])}
 		return nil
 	})
 	if err != nil {
@@ -52,14 +54,14 @@ func static(files fs.FS) http.Handler {
 			http.Error(w, "there is nothing here; the chat is at /", http.StatusNotFound)
 			return
 		}
-		body, tag := f.body, `"`+f.tag+`"`
+		tag := `"` + f.tag + `"`
 		h := w.Header()
+		zipped := f.zipped != nil && acceptsGzip(r)
 		if f.zipped != nil {
 			h.Set("Vary", "Accept-Encoding")
-			if acceptsGzip(r) {
-				body, tag = f.zipped, `"`+f.tag+`-gzip"`
-				h.Set("Content-Encoding", "gzip")
-			}
+		}
+		if zipped {
+			tag = `"` + f.tag + `-gzip"`
 		}
 		h.Set("ETag", tag)
 		h.Set("Cache-Control", "no-cache")
@@ -69,23 +71,37 @@ func static(files fs.FS) http.Handler {
 		}
 		h.Set("Content-Type", kind)
 		if r.Header.Get("If-None-Match") == tag {
-			h.Del("Content-Encoding")
 			w.WriteHeader(http.StatusNotModified)
 			return
+		}
+		if zipped {
+			h.Set("Content-Encoding", "gzip")
+			w.Write(f.zipped)
+			return
+		}
+		body, err := fs.ReadFile(files, name[1:])
+		if err != nil { // they are embedded
+			panic(err)
 		}
 		w.Write(body)
 	})
 }
 
-func zip(body []byte) []byte {
+// zipper returns a function that compresses bodies, one after the other with the same tables, which are a megabyte. It
+// returns nil where the body would not get smaller.
+func zipper() func(body []byte) []byte {
 	var b bytes.Buffer
-	w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // the level is a valid one
-	w.Write(body)
-	w.Close()
-	if b.Len() >= len(body) {
-		return nil
+	w, _ := gzip.NewWriterLevel(nil, gzip.BestCompression) // the level is a valid one
+	return func(body []byte) []byte {
+		b.Reset()
+		w.Reset(&b)
+		w.Write(body)
+		w.Close()
+		if b.Len() >= len(body) {
+			return nil
+		}
+		return bytes.Clone(b.Bytes())
 	}
-	return b.Bytes()
 }
 
 // acceptsGzip reports whether the visitor takes gzip. One that says q=0 gets nothing compressed.

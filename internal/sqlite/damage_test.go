@@ -114,6 +114,21 @@ func copyFiles(t testing.TB, from, to string) {
 	}
 }
 
+// damaged is data after something has happened to it at i, in one of four ways. Data is changed.
+func damaged(data []byte, how uint8, i int, with uint8) []byte {
+	switch how % 4 {
+	case 0:
+		return data[:i]
+	case 1:
+		data[i] ^= with
+	case 2: // a sector that was never written
+		clear(data[i&^511 : min(len(data), i&^511+512)])
+	case 3: // garbage at the end
+		return append(data, strings.Repeat(string(rune(with)), 1+i%5000)...)
+	}
+	return data
+}
+
 // FuzzDamage cuts the files of a store, or changes bytes of them, and opens it. Nothing panics or hangs. What was cut off is
 // missing from the end, or the store says that it is damaged; so it is with the log when bytes of it were changed. Of bytes
 // changed inside the database itself SQLite keeps no checksum: that is said in docs/security.md.
@@ -142,17 +157,7 @@ func FuzzDamage(f *testing.F) {
 			t.Skip() // a closed store has no log
 		}
 		i, cut := int(at)%len(data), how%4 == 0
-		switch how % 4 {
-		case 0:
-			data = data[:i]
-		case 1:
-			data[i] ^= with
-		case 2: // a sector that was never written
-			clear(data[i&^511 : min(len(data), i&^511+512)])
-		case 3: // garbage at the end
-			data = append(data, strings.Repeat(string(rune(with)), 1+i%5000)...)
-		}
-		if err := os.WriteFile(path, data, 0o600); err != nil {
+		if err := os.WriteFile(path, damaged(data, how, i, with), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
