@@ -78,7 +78,7 @@ func (w *writer) stream(name chat.Stream) (*stream, error) {
 		}
 		if r != nil {
 			room := scanRoom(r)
-			s.room, s.trimmed, s.members = &room, r.num(9), r.num(10)
+			s.room, s.trimmed, s.members = &room, r.num(11), r.num(12)
 		}
 	}
 	w.streams[name] = s
@@ -128,7 +128,7 @@ func (w *writer) append(s *stream, c *chat.Change, e chat.Event) (chat.Result, e
 	if err := w.number(s, c.Stream); err != nil {
 		return chat.Result{}, err
 	}
-	e = clone(w.next(s, c, e))
+	e = w.next(s, c, e).Clone()
 	payload, err := encodeBody(&e)
 	if err != nil {
 		return chat.Result{}, err
@@ -176,6 +176,7 @@ func (w *writer) message(s *stream, c *chat.Change, h hash) (chat.Result, error)
 	m := &chat.Message{
 		Room: s.room.ID, No: s.no + 1, ID: c.ID,
 		From: c.Message.From, Text: c.Message.Text, ClientID: c.Message.ClientID,
+		Mentions: slices.Clone(c.Message.Mentions), Files: slices.Clone(c.Message.Files),
 	}
 	author, err := w.member(s, m.From)
 	if err != nil {
@@ -193,9 +194,16 @@ func (w *writer) message(s *stream, c *chat.Change, h hash) (chat.Result, error)
 	if h != (hash{}) {
 		send = h[:]
 	}
+	marks, err := encodeMarks(m)
+	if err != nil {
+		return chat.Result{}, err
+	}
 	id := key(s.num, m.No)
-	if _, err := w.exec("INSERT INTO messages ("+messageColumns+", send) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		id, m.Seq, m.ID, prev, string(m.From), by, m.Text, m.ClientID, milli(m.At), send); err != nil {
+	if _, err := w.exec("INSERT INTO messages ("+messageColumns+", send) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		id, m.Seq, m.ID, prev, string(m.From), by, m.Text, m.ClientID, milli(m.At), marks, send); err != nil {
+		return chat.Result{}, err
+	}
+	if err := w.mention(id, nil, m); err != nil {
 		return chat.Result{}, err
 	}
 	s.seq, s.id, s.no, s.lastIsMsg = m.Seq, m.ID, m.No, true
@@ -225,8 +233,8 @@ func (w *writer) createRoom(s *stream, c *chat.Change) (chat.Result, error) {
 	}
 	r := *c.Room
 	r.Pair = slices.Clone(r.Pair)
-	if _, err := w.exec("INSERT INTO rooms ("+roomColumns+", members) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0)",
-		s.num, string(r.ID), string(r.Kind), r.Name, r.Topic, joinPair(r.Pair), string(r.CreatedBy), milli(r.CreatedAt), int64(r.Retain)); err != nil {
+	if _, err := w.exec("INSERT INTO rooms ("+roomColumns+", members) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0)",
+		s.num, string(r.ID), string(r.Kind), r.Name, r.Topic, joinPair(r.Pair), string(r.CreatedBy), milli(r.CreatedAt), string(r.Parent), r.Root, int64(r.Retain)); err != nil {
 		return chat.Result{}, err
 	}
 	s.room = &r
@@ -245,6 +253,8 @@ func (w *writer) inRoom(s *stream, c *chat.Change) (chat.Result, error) {
 		return w.append(s, c, chat.Event{Room: &r})
 	case c.Kind == chat.MessagesTrimmed && c.Trimmed > 0:
 		return w.trim(s, c)
+	case c.Kind != chat.MemberJoined && c.Kind != chat.MemberLeft && c.Kind != chat.MemberUpdated:
+		return w.mark(s, c)
 	case c.Member == nil:
 		return chat.Result{}, errChange(c)
 	}
@@ -291,6 +301,9 @@ func (w *writer) trim(s *stream, c *chat.Change) (chat.Result, error) {
 	to := min(c.Trimmed, s.no)
 	if to <= s.trimmed {
 		return noOp, nil
+	}
+	if err := w.trimMarks(s, to); err != nil {
+		return chat.Result{}, err
 	}
 	for _, step := range []struct {
 		sql  string

@@ -74,15 +74,16 @@ func (w *writer) list(s *stream, user chat.UserID, c *chat.Change) (chat.Result,
 	}
 	v := chat.RoomView{
 		Room: *room.room, Position: room.position(w.epoch), HeadNo: room.no, ReadNo: me.readNo,
-		Trimmed: room.trimmed, Unread: max(room.no-max(me.readNo, room.trimmed), 0),
-		Role: me.Role, JoinedAt: me.JoinedAt, Members: room.members,
+		Trimmed: room.trimmed,
+		Role:    me.Role, JoinedAt: me.JoinedAt, Members: room.members,
 	}
 	if room.no > room.trimmed {
-		last, err := readMessage(w.conn, v.ID, key(room.num, room.no), w.epoch)
-		if err != nil {
+		if v.Last, err = messageAt(w.conn, v.ID, key(room.num, room.no)); err != nil {
 			return chat.Result{}, err
 		}
-		v.Last = last.Message
+	}
+	if err := unread(w.conn, &v, room.num, user); err != nil {
+		return chat.Result{}, err
 	}
 	return w.append(s, c, chat.Event{View: &v})
 }
@@ -156,8 +157,8 @@ func (w *writer) createAccount(c *chat.Change) error {
 	}
 	// The insert is the judge of both the id and the name; it comes before the invite is used up.
 	a := c.Account
-	n, err := w.exec("INSERT INTO accounts ("+accountColumns+") VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-		string(a.ID), a.Name, string(a.Role), flag(a.Disabled), milli(a.CreatedAt), a.NameKey, a.Password)
+	n, err := w.exec("INSERT INTO accounts ("+accountColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+		string(a.ID), a.Name, string(a.Role), flag(a.Disabled), flag(a.Bot), milli(a.CreatedAt), a.NameKey, a.Password)
 	if err != nil {
 		return err
 	}
@@ -181,8 +182,8 @@ func (w *writer) replaceAccount(a chat.Account) error {
 	case r.num(1) > 0:
 		return chat.ErrConflict
 	}
-	_, err = w.exec("UPDATE accounts SET name = ?2, role = ?3, disabled = ?4, created_at = ?5, name_key = ?6 WHERE id = ?1",
-		string(a.ID), a.Name, string(a.Role), flag(a.Disabled), milli(a.CreatedAt), a.NameKey)
+	_, err = w.exec("UPDATE accounts SET name = ?2, role = ?3, disabled = ?4, created_at = ?5, name_key = ?6, bot = ?7 WHERE id = ?1",
+		string(a.ID), a.Name, string(a.Role), flag(a.Disabled), milli(a.CreatedAt), a.NameKey, flag(a.Bot))
 	return err
 }
 

@@ -22,7 +22,9 @@ func number(key int64) int64    { return key & (1<<shift - 1) }
 type body struct {
 	Member   *chat.Member     `json:"member,omitempty"`
 	Room     *chat.Room       `json:"room,omitempty"`
-	View     *chat.RoomView   `json:"view,omitempty"` // without Last, which is the message numbered HeadNo
+	View     *chat.RoomView   `json:"view,omitempty"`    // without Last, which is the message numbered HeadNo
+	Message  int64            `json:"message,omitempty"` // its number: what it says stands in its row only
+	Reaction *chat.Reaction   `json:"reaction,omitempty"`
 	Left     chat.RoomID      `json:"left,omitempty"`
 	Read     *chat.Read       `json:"read,omitempty"`
 	Sessions []chat.SessionID `json:"sessions,omitempty"`
@@ -31,7 +33,10 @@ type body struct {
 }
 
 func encodeBody(e *chat.Event) ([]byte, error) {
-	b := body{Member: e.Member, Room: e.Room, View: e.View, Left: e.Left, Read: e.Read, Sessions: e.Sessions, User: e.User, Trimmed: e.Trimmed}
+	b := body{Member: e.Member, Room: e.Room, View: e.View, Left: e.Left, Read: e.Read, Sessions: e.Sessions, User: e.User, Trimmed: e.Trimmed, Reaction: e.Reaction}
+	if e.Message != nil {
+		b.Message = e.Message.No
+	}
 	if e.View != nil {
 		v := *e.View
 		v.Last = nil
@@ -81,15 +86,20 @@ func readHeadOf(c *conn, num int64) (head, error) {
 	return h, nil
 }
 
-const messageColumns = "id, seq, event, prev, author, by, text, client_id, at"
+const messageColumns = "id, seq, event, prev, author, by, text, client_id, at, marks"
 
 // scanMessage makes the event of a row of messageColumns. Prev is empty where the row leaves it to
 // the message before.
-func scanMessage(r row, room chat.RoomID, epoch string) chat.Event {
+func scanMessage(r row, room chat.RoomID, epoch string) (chat.Event, error) {
 	at := unmilli(r.num(8))
 	m := &chat.Message{
 		Room: room, No: number(r.num(0)), ID: r.text(2), Seq: r.num(1),
 		From: chat.UserID(r.text(4)), Text: r.text(6), ClientID: r.text(7), At: at,
+	}
+	if r[9] != nil {
+		if err := decodeMarks(m, r.text(9)); err != nil {
+			return chat.Event{}, err
+		}
 	}
 	by := m.From
 	if r[5] != nil {
@@ -98,17 +108,46 @@ func scanMessage(r row, room chat.RoomID, epoch string) chat.Event {
 	return chat.Event{
 		Stream: chat.RoomStream(room), Epoch: epoch, Seq: m.Seq, ID: m.ID, Prev: r.text(3),
 		Kind: chat.MessageCreated, At: at, By: by, Message: m,
+	}, nil
+}
+
+// messageEvents returns the events of the messages of a room that the rest of a query finds.
+func messageEvents(c *conn, room chat.RoomID, epoch, where string, args ...any) (events []chat.Event, err error) {
+	err = c.query(context.Background(), func(r row) error {
+		e, err := scanMessage(r, room, epoch)
+		events = append(events, e)
+		return err
+	}, "SELECT "+messageColumns+" FROM messages WHERE "+where, args...)
+	return events, err
+}
+
+// messagesWhere returns the messages alone.
+func messagesWhere(c *conn, room chat.RoomID, where string, args ...any) ([]chat.Message, error) {
+	events, err := messageEvents(c, room, "", where, args...)
+	messages := make([]chat.Message, len(events))
+	for i := range events {
+		messages[i] = *events[i].Message
 	}
+	return messages, err
+}
+
+// messageAt returns a message, nil if there is none.
+func messageAt(c *conn, room chat.RoomID, id int64) (*chat.Message, error) {
+	found, err := messagesWhere(c, room, "id = ?", id)
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return &found[0], nil
 }
 
 // readMessage returns the event of one message, nil if there is none.
 func readMessage(c *conn, room chat.RoomID, id int64, epoch string) (*chat.Event, error) {
-	r, err := c.one("SELECT "+messageColumns+" FROM messages WHERE id = ?", id)
-	if err != nil || r == nil {
+	found, err := messageEvents(c, room, epoch, "id = ?", id)
+	if err != nil || len(found) == 0 {
 		return nil, err
 	}
-	e := scanMessage(r, room, epoch)
-	if r[3] == nil {
+	e := found[0]
+	if e.Prev == "" {
 		before, err := c.one("SELECT event FROM messages WHERE id = ?", id-1)
 		if err != nil || before == nil {
 			return nil, err
@@ -120,14 +159,20 @@ func readMessage(c *conn, room chat.RoomID, id int64, epoch string) (*chat.Event
 
 const eventColumns = "id, event, prev, kind, at, by, body"
 
+// scanEvent makes an event of a row of eventColumns. Messages in it are only named, see show.
 func scanEvent(r row, s chat.Stream, epoch string) (chat.Event, error) {
 	var b body
 	if err := json.Unmarshal(r.blob(6), &b); err != nil {
 		return chat.Event{}, fmt.Errorf("event %s of %s: %w", r.text(1), s, err)
 	}
+	var message *chat.Message
+	if b.Message != 0 {
+		id, _ := s.Room()
+		message = &chat.Message{Room: id, No: b.Message}
+	}
 	return chat.Event{
 		Stream: s, Epoch: epoch, Seq: number(r.num(0)), ID: r.text(1), Prev: r.text(2),
-		Kind: chat.Kind(r.text(3)), At: unmilli(r.num(4)), By: chat.UserID(r.text(5)),
+		Kind: chat.Kind(r.text(3)), At: unmilli(r.num(4)), By: chat.UserID(r.text(5)), Message: message, Reaction: b.Reaction,
 		Member: b.Member, Room: b.Room, View: b.View, Left: b.Left, Read: b.Read, Sessions: b.Sessions, User: b.User, Trimmed: b.Trimmed,
 	}, nil
 }
@@ -204,8 +249,7 @@ func (s *Store) events(c *conn, stream chat.Stream, after chat.Position, limit i
 		return nil, err
 	}
 	// The message at the place itself comes along: its id is to be checked, and the next one follows it.
-	messages, err := many(c, func(r row) chat.Event { return scanMessage(r, room, s.epoch) },
-		"SELECT "+messageColumns+" FROM messages WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?", key(h.num, no), key(h.num+1, -1), limit+1)
+	messages, err := messageEvents(c, room, s.epoch, "id BETWEEN ? AND ? ORDER BY id LIMIT ?", key(h.num, no), key(h.num+1, -1), limit+1)
 	if err != nil {
 		return nil, err
 	}
@@ -232,11 +276,33 @@ func (s *Store) events(c *conn, stream chat.Stream, after chat.Position, limit i
 			events[i].Prev = id
 		}
 		id = events[i].ID
+		if err := show(c, &events[i], h.num); err != nil {
+			return nil, err
+		}
 	}
 	return events, nil
 }
 
-// otherEvents returns the events that are not messages.
+// show gives an event of the stream of that number the messages that it names, as they are now.
+func show(c *conn, e *chat.Event, num int64) (err error) {
+	if e.Message != nil && e.Kind != chat.MessageCreated {
+		if e.Message, err = messageAt(c, e.Message.Room, key(num, e.Message.No)); err == nil && e.Message == nil { // gone
+			err = chat.ErrResync
+		}
+		return err
+	}
+	if v := e.View; v != nil && v.HeadNo > 0 {
+		r, err := c.one("SELECT num FROM rooms WHERE id = ?", string(v.ID))
+		if err != nil || r == nil {
+			return err
+		}
+		v.Last, err = messageAt(c, v.ID, key(r.num(0), v.HeadNo))
+		return err
+	}
+	return nil
+}
+
+// otherEvents returns the events that are not messages, to be shown.
 func (s *Store) otherEvents(c *conn, stream chat.Stream, num, after, limit int64) ([]chat.Event, error) {
 	rows, err := many(c, func(r row) row { return slices.Clone(r) },
 		"SELECT "+eventColumns+" FROM events WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?", key(num, after+1), key(num+1, -1), limit)
@@ -248,47 +314,8 @@ func (s *Store) otherEvents(c *conn, stream chat.Stream, num, after, limit int64
 		if events[i], err = scanEvent(r, stream, s.epoch); err != nil {
 			return nil, err
 		}
-		if v := events[i].View; v != nil && v.HeadNo > 0 {
-			if v.Last, err = s.message(c, v.ID, v.HeadNo); err != nil {
-				return nil, err
-			}
-		}
 	}
 	return events, nil
-}
-
-// message returns a message by its number, nil if there is none.
-func (s *Store) message(c *conn, room chat.RoomID, no int64) (*chat.Message, error) {
-	r, err := c.one("SELECT num FROM rooms WHERE id = ?", string(room))
-	if err != nil || r == nil {
-		return nil, err
-	}
-	e, err := readMessage(c, room, key(r.num(0), no), s.epoch)
-	if err != nil || e == nil {
-		return nil, err
-	}
-	return e.Message, nil
-}
-
-// clone returns e with nothing shared.
-func clone(e chat.Event) chat.Event {
-	e.Message, e.Member, e.Read, e.User = copied(e.Message), copied(e.Member), copied(e.Read), copied(e.User)
-	e.Sessions = slices.Clone(e.Sessions)
-	if e.Room = copied(e.Room); e.Room != nil {
-		e.Room.Pair = slices.Clone(e.Room.Pair)
-	}
-	if e.View = copied(e.View); e.View != nil {
-		e.View.Pair, e.View.Last = slices.Clone(e.View.Pair), copied(e.View.Last)
-	}
-	return e
-}
-
-func copied[T any](p *T) *T {
-	if p == nil {
-		return nil
-	}
-	v := *p
-	return &v
 }
 
 func milli(t time.Time) int64   { return t.UnixMilli() }

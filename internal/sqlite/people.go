@@ -2,20 +2,21 @@ package sqlite
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-const accountColumns = "id, name, role, disabled, created_at, name_key, password"
+const accountColumns = "id, name, role, disabled, bot, created_at, name_key, password"
 
 // scanAccount reads accountColumns, beginning at column i.
 func scanAccount(r row, i int) chat.Account {
 	return chat.Account{
 		User: chat.User{
-			ID: chat.UserID(r.text(i)), Name: r.text(i + 1), Role: chat.Role(r.text(i + 2)), Disabled: r.num(i+3) != 0, CreatedAt: unmilli(r.num(i + 4)),
+			ID: chat.UserID(r.text(i)), Name: r.text(i + 1), Role: chat.Role(r.text(i + 2)), Disabled: r.num(i+3) != 0, Bot: r.num(i+4) != 0, CreatedAt: unmilli(r.num(i + 5)),
 		},
-		NameKey: r.text(i + 5), Password: r.text(i + 6),
+		NameKey: r.text(i + 6), Password: r.text(i + 7),
 	}
 }
 
@@ -54,20 +55,42 @@ func (s *Store) Users(ctx context.Context, after chat.UserID, limit int) (users 
 	return users, err
 }
 
-const sessionColumns = "s.id, s.user, s.token_hash, s.agent, s.addr, s.created_at, s.seen_at, s.expires_at"
+const sessionColumns = "s.id, s.user, s.token_hash, s.agent, s.addr, s.created_at, s.seen_at, s.expires_at, s.name, s.scopes"
 
 func scanSession(r row) chat.Session {
 	return chat.Session{
+		Name: r.text(8), Scopes: splitScopes(r.text(9)),
 		ID: chat.SessionID(r.text(0)), User: chat.UserID(r.text(1)), TokenHash: r.text(2), Agent: r.text(3), Addr: r.text(4),
 		CreatedAt: unmilli(r.num(5)), SeenAt: unmilli(r.num(6)), ExpiresAt: unmilli(r.num(7)),
 	}
 }
 
+func insertSession(c *conn, n *chat.Session, otherwise string) (int64, error) {
+	scopes := ""
+	if len(n.Scopes) > 0 {
+		b, err := json.Marshal(n.Scopes)
+		if err != nil {
+			return 0, err
+		}
+		scopes = string(b)
+	}
+	return c.exec("INSERT INTO sessions (id, user, token_hash, agent, addr, created_at, seen_at, expires_at, name, scopes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "+otherwise,
+		string(n.ID), string(n.User), n.TokenHash, n.Agent, n.Addr, milli(n.CreatedAt), milli(n.SeenAt), milli(n.ExpiresAt), n.Name, scopes)
+}
+
+// splitScopes reads the column scopes. One that cannot be read is a scope that allows nothing, so that damage does not make a token
+// one that may do everything.
+func splitScopes(column string) (scopes []string) {
+	if column != "" && json.Unmarshal([]byte(column), &scopes) != nil {
+		return []string{"unreadable"}
+	}
+	return scopes
+}
+
 // CreateSession implements [chat.Store].
 func (s *Store) CreateSession(ctx context.Context, n chat.Session) error {
 	return s.write(ctx, func(c *conn) error {
-		changed, err := c.exec("INSERT INTO sessions (id, user, token_hash, agent, addr, created_at, seen_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-			string(n.ID), string(n.User), n.TokenHash, n.Agent, n.Addr, milli(n.CreatedAt), milli(n.SeenAt), milli(n.ExpiresAt))
+		changed, err := insertSession(c, &n, "ON CONFLICT DO NOTHING")
 		return changedOr(chat.ErrConflict, changed, err)
 	})
 }
@@ -83,7 +106,7 @@ func changedOr(refusal error, changed int64, err error) error {
 // Session implements [chat.Store].
 func (s *Store) Session(ctx context.Context, tokenHash string) (session chat.Session, a chat.Account, err error) {
 	err = s.read(ctx, func(c *conn) error {
-		r, err := c.one("SELECT "+sessionColumns+", a.id, a.name, a.role, a.disabled, a.created_at, a.name_key, a.password"+
+		r, err := c.one("SELECT "+sessionColumns+", a.id, a.name, a.role, a.disabled, a.bot, a.created_at, a.name_key, a.password"+
 			" FROM sessions s JOIN accounts a ON a.id = s.user WHERE s.token_hash = ?", tokenHash)
 		if err != nil {
 			return err
@@ -91,7 +114,7 @@ func (s *Store) Session(ctx context.Context, tokenHash string) (session chat.Ses
 		if r == nil {
 			return chat.ErrNotFound
 		}
-		session, a = scanSession(r), scanAccount(r, 8)
+		session, a = scanSession(r), scanAccount(r, 10)
 		return nil
 	})
 	return session, a, err

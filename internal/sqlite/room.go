@@ -8,13 +8,13 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-const roomColumns = "num, id, kind, name, topic, pair, created_by, created_at, retain, trimmed"
+const roomColumns = "num, id, kind, name, topic, pair, created_by, created_at, parent, root, retain, trimmed"
 
 func scanRoom(r row) chat.Room {
 	return chat.Room{
 		ID: chat.RoomID(r.text(1)), Kind: chat.RoomKind(r.text(2)), Name: r.text(3), Topic: r.text(4),
 		Pair: splitPair(r.text(5)), CreatedBy: chat.UserID(r.text(6)), CreatedAt: unmilli(r.num(7)),
-		Retain: int(r.num(8)),
+		Parent: chat.RoomID(r.text(8)), Root: r.num(9), Retain: int(r.num(10)),
 	}
 }
 
@@ -43,17 +43,16 @@ func (s *Store) Messages(ctx context.Context, room chat.RoomID, page chat.Page) 
 		if err != nil {
 			return err
 		}
-		scan := func(r row) chat.Message { return *scanMessage(r, room, s.epoch).Message }
 		below := func(no, limit int64) error {
 			// Above every number there is no more than the end of the room's keys.
-			found, err := many(c, scan, "SELECT "+messageColumns+" FROM messages WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT ?",
+			found, err := messagesWhere(c, room, "id BETWEEN ? AND ? ORDER BY id DESC LIMIT ?",
 				key(num, 1), key(num, min(no, 1<<shift)-1), limit)
 			slices.Reverse(found)
 			messages = append(messages, found...)
 			return err
 		}
 		from := func(no, limit int64) error {
-			found, err := many(c, scan, "SELECT "+messageColumns+" FROM messages WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?",
+			found, err := messagesWhere(c, room, "id BETWEEN ? AND ? ORDER BY id LIMIT ?",
 				key(num, min(max(no, 1), 1<<shift)), key(num+1, -1), limit)
 			messages = append(messages, found...)
 			return err
@@ -93,25 +92,23 @@ func (s *Store) Room(ctx context.Context, id chat.RoomID) (room chat.Room, err e
 
 const viewColumns = roomColumns + ", members, m.role, m.joined_at, m.read_no"
 
-// view makes a view of a row of viewColumns and the person's moves.
-func (s *Store) view(c *conn, r row, moves map[int64]int64) (chat.RoomView, error) {
+// view makes a person's view of a row of viewColumns and their moves.
+func (s *Store) view(c *conn, r row, user chat.UserID, moves map[int64]int64) (chat.RoomView, error) {
 	v := chat.RoomView{
-		Room: scanRoom(r), Trimmed: r.num(9), Members: r.num(10),
-		Role: chat.RoomRole(r.text(11)), JoinedAt: unmilli(r.num(12)), ReadNo: max(r.num(13), moves[r.num(0)]),
+		Room: scanRoom(r), Trimmed: r.num(11), Members: r.num(12),
+		Role: chat.RoomRole(r.text(13)), JoinedAt: unmilli(r.num(14)), ReadNo: max(r.num(15), moves[r.num(0)]),
 	}
 	h, err := readHeadOf(c, r.num(0))
 	if err != nil {
 		return chat.RoomView{}, err
 	}
-	v.Position, v.HeadNo, v.Unread = h.position(s.epoch), h.no, max(h.no-max(v.ReadNo, v.Trimmed), 0)
+	v.Position, v.HeadNo = h.position(s.epoch), h.no
 	if h.no > v.Trimmed {
-		last, err := c.one("SELECT "+messageColumns+" FROM messages WHERE id = ?", key(h.num, h.no))
-		if err != nil {
+		if v.Last, err = messageAt(c, v.ID, key(h.num, h.no)); err != nil {
 			return chat.RoomView{}, err
 		}
-		v.Last = scanMessage(last, v.ID, s.epoch).Message
 	}
-	return v, nil
+	return v, unread(c, &v, h.num, user)
 }
 
 // View implements [chat.Store].
@@ -128,7 +125,7 @@ func (s *Store) View(ctx context.Context, id chat.RoomID, user chat.UserID) (v c
 		if err != nil {
 			return err
 		}
-		v, err = s.view(c, r, moves)
+		v, err = s.view(c, r, user, moves)
 		return err
 	})
 	return v, err
@@ -148,7 +145,7 @@ func (s *Store) Views(ctx context.Context, user chat.UserID) (views []chat.RoomV
 			return err
 		}
 		for _, r := range rows {
-			v, err := s.view(c, r, moves)
+			v, err := s.view(c, r, user, moves)
 			if err != nil {
 				return err
 			}

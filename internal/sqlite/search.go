@@ -1,17 +1,14 @@
 package sqlite
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
-	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
-
-	"github.com/parley-chat/parley/internal/chat"
 )
 
 // searcher keeps the index of messages, in a database of its own: indexing takes nothing from the path
@@ -28,18 +25,22 @@ type searcher struct {
 	quit  chan struct{}
 	wake  chan struct{} // holds one token while rooms may have news
 
+	done atomic.Int64 // rows of the store's table reindex up to this one are in the index
+
 	mu    sync.Mutex // guards dirty
 	dirty map[int64]bool
 }
 
 const (
-	searchVersion = 1
+	searchVersion = 2
 	searchSchema  = `
 		CREATE TABLE indexed (
 			room  INTEGER PRIMARY KEY,
 			no    INTEGER NOT NULL, -- the newest message that the index knows
 			event TEXT NOT NULL     -- its id
 		);
+		CREATE TABLE reindexed (seq INTEGER NOT NULL); -- the newest change of an older message that the index knows
+		INSERT INTO reindexed VALUES (0);
 		CREATE VIRTUAL TABLE words USING fts5 (text, content = '', contentless_delete = 1, tokenize = 'ascii');`
 
 	indexDelay = 200 * time.Millisecond // from a message to its indexing, so that many go together
@@ -92,7 +93,7 @@ func (s *searcher) reset() error {
 	return s.open()
 }
 
-// touch notes that a room has new messages.
+// touch notes that a room has new messages, or changed ones.
 func (s *searcher) touch(room int64) {
 	s.mu.Lock()
 	s.dirty[room] = true
@@ -156,7 +157,7 @@ func (s *searcher) rest(d time.Duration) bool {
 }
 
 // survey finds the rooms that were written after they were indexed. An index that knows what is
-// not there is thrown away.
+// not there, or that cannot tell what has changed, is thrown away.
 func (s *searcher) survey() error {
 	type mark struct {
 		no    int64
@@ -169,8 +170,23 @@ func (s *searcher) survey() error {
 	}, "SELECT room, no, event FROM indexed"); err != nil {
 		return err
 	}
+	done, err := s.index.one("SELECT seq FROM reindexed")
+	if err != nil {
+		return err
+	}
+	known := len(marks) > 0
 	stale := false
-	err := s.store.read(context.Background(), func(c *conn) error {
+	var newest int64 // change of an older message
+	err = s.store.read(context.Background(), func(c *conn) error {
+		// Changes are numbered without holes, and the oldest are forgotten once they are in the index.
+		r, err := c.one("SELECT (SELECT seq FROM sqlite_sequence WHERE name = 'reindex'), (SELECT min(seq) FROM reindex)")
+		if err != nil {
+			return err
+		}
+		newest = r.num(0)
+		if oldest := r.num(1); done.first() > newest || done.first() < newest && (oldest == 0 || oldest > done.first()+1) {
+			stale = true
+		}
 		trimmed := map[int64]int64{}
 		rooms, err := many(c, func(r row) int64 { trimmed[r.num(0)] = r.num(1); return r.num(0) }, "SELECT num, trimmed FROM rooms")
 		if err != nil {
@@ -200,23 +216,31 @@ func (s *searcher) survey() error {
 		return err
 	}
 	if stale || len(marks) > 0 {
-		s.log.Info("the search index is built again", "reason", "it knows messages that the store does not have")
-		return s.again()
+		if known {
+			s.log.Info("the search index is built again", "reason", "it knows what the store does not have")
+		}
+		return s.again(newest)
 	}
+	s.done.Store(done.first())
+	s.wakeUp()
 	return nil
 }
 
-// again empties the index and has all rooms indexed.
-func (s *searcher) again() error {
-	if err := s.index.script("BEGIN; DROP TABLE words; DROP TABLE indexed;" + searchSchema + "; COMMIT"); err != nil {
+// again empties the index and has all rooms indexed, as they are after the newest change of an older message.
+func (s *searcher) again(newest int64) error {
+	if err := s.index.script(fmt.Sprintf("BEGIN; DROP TABLE words; DROP TABLE indexed; DROP TABLE reindexed; %s; UPDATE reindexed SET seq = %d; COMMIT", searchSchema, newest)); err != nil {
 		return err
 	}
 	return s.survey()
 }
 
-// work indexes all rooms that have news. It rests in between, so that senders keep most of the machine.
+// work indexes all changes, and all rooms that have news. It rests in between, so that senders keep most of the machine.
 func (s *searcher) work() error {
-	for {
+	for !s.stopping() {
+		if err := s.paced(s.changes); err != nil {
+			s.wakeUp()
+			return err
+		}
 		s.mu.Lock()
 		var room int64
 		for room = range s.dirty {
@@ -227,21 +251,89 @@ func (s *searcher) work() error {
 		if room == 0 {
 			return nil
 		}
-		for {
-			began := time.Now()
-			n, err := s.chunk(room)
-			if err != nil {
-				s.touch(room)
-				return err
-			}
-			if !s.rest(indexShare * time.Since(began)) {
-				return nil
-			}
-			if n < indexChunk {
-				break
-			}
+		if err := s.paced(func() (int, error) { return s.chunk(room) }); err != nil {
+			s.touch(room)
+			return err
 		}
 	}
+	return nil
+}
+
+// paced calls do, which indexes some messages and returns how many, until there are no more or stop is called.
+func (s *searcher) paced(do func() (int, error)) error {
+	for {
+		began := time.Now()
+		n, err := do()
+		if err != nil || n == 0 || !s.rest(indexShare*time.Since(began)) || n < indexChunk {
+			return err
+		}
+	}
+}
+
+// changes indexes the next messages that have changed after they were indexed, and returns how many.
+func (s *searcher) changes() (n int, err error) {
+	type change struct {
+		id   int64
+		text string // empty for one that is gone or deleted
+	}
+	var changes []change
+	seq := s.done.Load()
+	err = s.store.read(context.Background(), func(c *conn) error {
+		return c.query(context.Background(), func(r row) error {
+			seq = r.num(0)
+			changes = append(changes, change{r.num(1), r.text(2)})
+			return nil
+		}, "SELECT r.seq, r.message, m.text FROM reindex r LEFT JOIN messages m ON m.id = r.message WHERE r.seq > ? ORDER BY r.seq LIMIT ?", seq, int64(indexChunk))
+	})
+	if err != nil || len(changes) == 0 {
+		return 0, err
+	}
+	err = s.write(func() error {
+		known := map[int64]int64{}
+		for _, m := range changes {
+			room := m.id >> shift
+			if _, ok := known[room]; !ok {
+				mark, err := s.index.one("SELECT no FROM indexed WHERE room = ?", room)
+				if err != nil {
+					return err
+				}
+				known[room] = mark.first()
+			}
+			if number(m.id) > known[room] { // its turn comes
+				continue
+			}
+			if _, err := s.index.exec("DELETE FROM words WHERE rowid = ?", m.id); err != nil {
+				return err
+			}
+			if m.text == "" {
+				continue
+			}
+			if _, err := s.index.exec("INSERT INTO words (rowid, text) VALUES (?, ?)", m.id, document(m.text)); err != nil {
+				return err
+			}
+		}
+		_, err := s.index.exec("UPDATE reindexed SET seq = ?", seq)
+		return err
+	})
+	if err == nil {
+		s.done.Store(seq)
+	}
+	return len(changes), err
+}
+
+// write runs f in a transaction of the index.
+func (s *searcher) write(f func() error) error {
+	_, err := s.index.exec("BEGIN IMMEDIATE")
+	if err == nil {
+		err = f()
+	}
+	if err == nil {
+		_, err = s.index.exec("COMMIT")
+	}
+	if err != nil {
+		s.index.exec("ROLLBACK") // fails where SQLite has rolled back by itself
+	}
+	return err
 }
 
 // chunk indexes the next messages of a room and returns how many.
@@ -275,68 +367,18 @@ func (s *searcher) chunk(room int64) (n int, err error) {
 	if len(messages) == 0 {
 		return 0, nil
 	}
-	if _, err := s.index.exec("BEGIN IMMEDIATE"); err != nil {
-		return 0, err
-	}
-	defer func() {
-		if err != nil {
-			s.index.exec("ROLLBACK")
-		}
-	}()
-	for _, m := range messages {
-		if _, err := s.index.exec("INSERT INTO words (rowid, text) VALUES (?, ?)", m.id, document(m.text)); err != nil {
-			return 0, err
-		}
-	}
-	last := messages[len(messages)-1]
-	if _, err := s.index.exec("INSERT INTO indexed VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET no = ?2, event = ?3", room, number(last.id), last.event); err != nil {
-		return 0, err
-	}
-	_, err = s.index.exec("COMMIT")
-	return len(messages), err
-}
-
-// Search returns up to limit messages of the rooms that hold all words of the query, newest first.
-// Words match by their beginning, writing without spaces anywhere; see terms.go. A message is found some
-// moments after it was sent. Rooms that are not there are skipped.
-func (s *Store) Search(ctx context.Context, rooms []chat.RoomID, query string, limit int) ([]chat.Message, error) {
-	match := expression(query)
-	if match == "" || limit <= 0 {
-		return nil, nil
-	}
-	var found []chat.Message
-	err := s.read(ctx, func(c *conn) error {
-		for _, room := range rooms {
-			num, err := roomNum(c, room)
-			if errors.Is(err, chat.ErrNotFound) {
+	err = s.write(func() error {
+		for _, m := range messages {
+			if m.text == "" {
 				continue
 			}
-			if err != nil {
+			if _, err := s.index.exec("INSERT INTO words (rowid, text) VALUES (?, ?)", m.id, document(m.text)); err != nil {
 				return err
-			}
-			var ids []int64
-			if err := s.search.find.read(ctx, func(c *conn) error {
-				return c.query(ctx, func(r row) error { ids = append(ids, r.num(0)); return nil },
-					"SELECT rowid FROM words WHERE words MATCH ? AND rowid BETWEEN ? AND ? ORDER BY rowid DESC LIMIT ?",
-					match, key(num, 1), key(num+1, -1), int64(limit))
-			}); err != nil {
-				return err
-			}
-			for _, id := range ids {
-				e, err := readMessage(c, room, id, s.epoch)
-				if err != nil {
-					return err
-				}
-				if e != nil {
-					found = append(found, *e.Message)
-				}
 			}
 		}
-		return nil
+		last := messages[len(messages)-1]
+		_, err := s.index.exec("INSERT INTO indexed VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET no = ?2, event = ?3", room, number(last.id), last.event)
+		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	slices.SortStableFunc(found, func(a, b chat.Message) int { return cmp.Or(b.At.Compare(a.At), cmp.Compare(b.ID, a.ID)) })
-	return found[:min(len(found), limit)], nil
+	return len(messages), err
 }

@@ -98,7 +98,7 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 	}
 
 	durable := make(chan []*call, 2)
-	w.calls, w.quit, w.done, w.touched = s.calls, s.quit, durable, s.search.touch
+	w.calls, w.quit, w.done, w.touched, w.reindexed = s.calls, s.quit, durable, s.search.touch, s.search.done.Load
 	s.run.Go(w.run)
 	s.run.Go(func() {
 		defer close(s.stopped)
@@ -187,7 +187,7 @@ func (s *Store) Commit(ctx context.Context, changes ...chat.Change) ([]chat.Resu
 	// The bell shares the events with whoever listens: the caller gets his own.
 	results := make([]chat.Result, len(changes))
 	for i, r := range c.results {
-		r.Event = clone(r.Event)
+		r.Event = r.Event.Clone()
 		results[i] = r
 	}
 	return results, nil

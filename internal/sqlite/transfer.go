@@ -141,7 +141,7 @@ func (s *Source) Rooms(ctx context.Context, after chat.RoomID, limit int) (rooms
 			chat.Room
 			num, trimmed int64
 		}
-		all, err := many(c, func(r row) numbered { return numbered{scanRoom(r), r.num(0), r.num(9)} },
+		all, err := many(c, func(r row) numbered { return numbered{scanRoom(r), r.num(0), r.num(11)} },
 			"SELECT "+roomColumns+" FROM rooms WHERE id > ? ORDER BY id LIMIT ?", string(after), int64(limit))
 		if err != nil {
 			return err
@@ -185,11 +185,14 @@ func (s *Source) Messages(ctx context.Context, room chat.RoomID, after int64, li
 		if err != nil {
 			return err
 		}
-		messages, err = many(c, func(r row) migrate.Message {
-			e := scanMessage(r, room, "")
-			return migrate.Message{Message: *e.Message, By: e.By, Prev: e.Prev}
-		}, "SELECT "+messageColumns+" FROM messages WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?", key(num, after+1), key(num+1, -1), int64(limit))
-		return err
+		events, err := messageEvents(c, room, "", "id BETWEEN ? AND ? ORDER BY id LIMIT ?", key(num, after+1), key(num+1, -1), int64(limit))
+		if err != nil {
+			return err
+		}
+		for _, e := range events {
+			messages = append(messages, migrate.Message{Message: *e.Message, By: e.By, Prev: e.Prev})
+		}
+		return nil
 	})
 	return messages, err
 }

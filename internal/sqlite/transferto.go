@@ -187,7 +187,7 @@ func (d *Destination) stream(name chat.Stream, h migrate.Head, no int64) (int64,
 	}
 	e, payload := chat.Event{Kind: chat.MessageCreated}, []byte("{}")
 	if h.Event != nil {
-		e = clone(*h.Event)
+		e = h.Event.Clone()
 		if e.View != nil {
 			e.View.Position.Epoch = d.epoch
 		}
@@ -207,8 +207,8 @@ func (d *Destination) rooms(b *migrate.Batch) error {
 		if err != nil {
 			return err
 		}
-		if _, err := d.conn.exec("INSERT INTO rooms ("+roomColumns+", members) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
-			num, string(r.ID), string(r.Kind), r.Name, r.Topic, joinPair(r.Pair), string(r.CreatedBy), milli(r.CreatedAt), int64(r.Retain), b.Rooms[i].Trimmed); err != nil {
+		if _, err := d.conn.exec("INSERT INTO rooms ("+roomColumns+", members) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+			num, string(r.ID), string(r.Kind), r.Name, r.Topic, joinPair(r.Pair), string(r.CreatedBy), milli(r.CreatedAt), string(r.Parent), r.Root, int64(r.Retain), b.Rooms[i].Trimmed); err != nil {
 			return err
 		}
 	}
@@ -257,8 +257,34 @@ func (d *Destination) messages(b *migrate.Batch) error {
 		if m.By != m.From {
 			by = string(m.By)
 		}
-		if _, err := d.conn.exec("INSERT INTO messages ("+messageColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-			key(num, m.No), m.Seq, m.ID, prev, string(m.From), by, m.Text, m.ClientID, milli(m.At)); err != nil {
+		column, err := encodeMarks(&m.Message)
+		if err != nil {
+			return err
+		}
+		id := key(num, m.No)
+		if _, err := d.conn.exec("INSERT INTO messages ("+messageColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			id, m.Seq, m.ID, prev, string(m.From), by, m.Text, m.ClientID, milli(m.At), column); err != nil {
+			return err
+		}
+		if err := d.marks(id, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// marks writes what stands beside a message.
+func (d *Destination) marks(id int64, m *migrate.Message) error {
+	if err := d.writer.mention(id, nil, &m.Message); err != nil {
+		return err
+	}
+	if !m.PinnedAt.IsZero() {
+		if _, err := d.conn.exec("INSERT INTO pins (message) VALUES (?)", id); err != nil {
+			return err
+		}
+	}
+	if m.Deleted() {
+		if _, err := d.conn.exec("INSERT INTO deleted (message) VALUES (?)", id); err != nil {
 			return err
 		}
 	}
@@ -291,8 +317,8 @@ func (d *Destination) people(b *migrate.Batch) error {
 	for i := range b.People {
 		p := &b.People[i]
 		a := &p.Account
-		if _, err := d.conn.exec("INSERT INTO accounts ("+accountColumns+") VALUES (?, ?, ?, ?, ?, ?, ?)",
-			string(a.ID), a.Name, string(a.Role), flag(a.Disabled), milli(a.CreatedAt), a.NameKey, a.Password); err != nil {
+		if _, err := d.conn.exec("INSERT INTO accounts ("+accountColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+			string(a.ID), a.Name, string(a.Role), flag(a.Disabled), flag(a.Bot), milli(a.CreatedAt), a.NameKey, a.Password); err != nil {
 			return fmt.Errorf("account %s: %w", a.ID, err)
 		}
 		if _, err := d.stream(chat.UserStream(a.ID), p.Head, 0); err != nil {
@@ -309,8 +335,7 @@ func (d *Destination) people(b *migrate.Batch) error {
 		}
 		for j := range p.Sessions {
 			s := &p.Sessions[j]
-			if _, err := d.conn.exec("INSERT INTO sessions (id, user, token_hash, agent, addr, created_at, seen_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-				string(s.ID), string(s.User), s.TokenHash, s.Agent, s.Addr, milli(s.CreatedAt), milli(s.SeenAt), milli(s.ExpiresAt)); err != nil {
+			if _, err := insertSession(d.conn, s, ""); err != nil {
 				return fmt.Errorf("session %s: %w", s.ID, err)
 			}
 		}

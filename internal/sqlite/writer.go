@@ -40,6 +40,8 @@ type writer struct {
 	quit    <-chan struct{}
 	done    chan<- []*call
 	touched func(room int64) // told of rooms with new messages, after they are durable
+	// reindexed says up to which row of the table reindex the index for search has come; nil where there is none.
+	reindexed func() int64
 
 	// What the database holds, as far as it has been asked for.
 	streams map[chat.Stream]*stream
@@ -47,7 +49,7 @@ type writer struct {
 	sends   *dedupe
 	reads   *reads
 
-	rooms  map[int64]bool // with messages in this batch
+	rooms  map[int64]bool // with new texts in this batch
 	failed bool           // whether the last transaction did
 }
 

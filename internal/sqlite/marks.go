@@ -1,0 +1,274 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/parley-chat/parley/internal/chat"
+)
+
+// marks are what a message may have beyond its text. They stand in the message's row, so that a page of messages is one
+// read; what is asked for without knowing the message stands in a small table beside it: mentions, pins, deleted.
+type marks struct {
+	Mentions  []chat.UserID  `json:"mentions,omitempty"`
+	Files     []chat.File    `json:"files,omitempty"`
+	EditedAt  time.Time      `json:"edited_at,omitzero"`
+	DeletedAt time.Time      `json:"deleted_at,omitzero"`
+	PinnedAt  time.Time      `json:"pinned_at,omitzero"`
+	PinnedBy  chat.UserID    `json:"pinned_by,omitempty"`
+	Reactions []chat.Reacted `json:"reactions,omitempty"`
+	Thread    *chat.Thread   `json:"thread,omitempty"`
+}
+
+// encodeMarks returns the column marks of m: nil if it has none.
+func encodeMarks(m *chat.Message) (any, error) {
+	if len(m.Mentions) == 0 && len(m.Files) == 0 && m.EditedAt.IsZero() && m.DeletedAt.IsZero() && m.PinnedAt.IsZero() && len(m.Reactions) == 0 && m.Thread == nil {
+		return nil, nil
+	}
+	b, err := json.Marshal(marks{m.Mentions, m.Files, m.EditedAt, m.DeletedAt, m.PinnedAt, m.PinnedBy, m.Reactions, m.Thread})
+	return string(b), err
+}
+
+// decodeMarks gives m the marks of its row.
+func decodeMarks(m *chat.Message, column string) error {
+	var k marks
+	if err := json.Unmarshal([]byte(column), &k); err != nil {
+		return fmt.Errorf("marks of message %s: %w", m.ID, err)
+	}
+	m.Mentions, m.Files, m.EditedAt, m.DeletedAt, m.PinnedAt, m.PinnedBy, m.Reactions, m.Thread =
+		k.Mentions, k.Files, k.EditedAt, k.DeletedAt, k.PinnedAt, k.PinnedBy, k.Reactions, k.Thread
+	return nil
+}
+
+// mark judges and writes a change of a message that is there.
+func (w *writer) mark(s *stream, c *chat.Change) (chat.Result, error) {
+	var no int64
+	switch c.Kind {
+	case chat.ReactionAdded, chat.ReactionRemoved:
+		if c.Reaction == nil {
+			return chat.Result{}, errChange(c)
+		}
+		no = c.Reaction.No
+	case chat.MessageEdited, chat.MessageDeleted, chat.MessagePinned, chat.MessageUnpinned, chat.ThreadMoved:
+		if c.Message == nil || c.Kind == chat.ThreadMoved && c.Message.Thread == nil {
+			return chat.Result{}, errChange(c)
+		}
+		no = c.Message.No
+	default:
+		return chat.Result{}, errChange(c)
+	}
+	if no <= s.trimmed || no > s.no {
+		return chat.Result{}, chat.ErrNotFound
+	}
+	id := key(s.num, no)
+	m, err := messageAt(w.conn, s.room.ID, id)
+	if err != nil {
+		return chat.Result{}, err
+	}
+	if m == nil {
+		return chat.Result{}, fmt.Errorf("message %d of %s is not there: the database is damaged", no, s.room.ID)
+	}
+	if m.Deleted() && c.Kind != chat.MessageDeleted && c.Kind != chat.ThreadMoved {
+		return chat.Result{}, chat.ErrNotFound
+	}
+	old := *m.Clone()
+	if !become(m, c) {
+		return noOp, nil
+	}
+	column, err := encodeMarks(m)
+	if err != nil {
+		return chat.Result{}, err
+	}
+	if _, err := w.exec("UPDATE messages SET text = ?, marks = ? WHERE id = ?", m.Text, column, id); err != nil {
+		return chat.Result{}, err
+	}
+	if err := w.beside(s, id, &old, m, c.Kind); err != nil {
+		return chat.Result{}, err
+	}
+	if c.Reaction != nil {
+		return w.append(s, c, chat.Event{Reaction: c.Reaction})
+	}
+	return w.append(s, c, chat.Event{Message: m})
+}
+
+// become makes m what it is after c, and reports whether that is something else.
+func become(m *chat.Message, c *chat.Change) bool {
+	at := c.At.UTC().Truncate(time.Millisecond)
+	switch c.Kind {
+	case chat.MessageEdited:
+		if m.Text == c.Message.Text && slices.Equal(m.Mentions, c.Message.Mentions) {
+			return false
+		}
+		m.Text, m.Mentions, m.EditedAt = c.Message.Text, slices.Clone(c.Message.Mentions), at
+	case chat.MessageDeleted:
+		if m.Deleted() {
+			return false
+		}
+		*m = chat.Message{Room: m.Room, No: m.No, ID: m.ID, Seq: m.Seq, From: m.From, ClientID: m.ClientID, At: m.At, Thread: m.Thread, DeletedAt: at}
+	case chat.MessagePinned:
+		if !m.PinnedAt.IsZero() {
+			return false
+		}
+		m.PinnedAt, m.PinnedBy = at, c.By
+	case chat.MessageUnpinned:
+		if m.PinnedAt.IsZero() {
+			return false
+		}
+		m.PinnedAt, m.PinnedBy = time.Time{}, ""
+	case chat.ThreadMoved:
+		if m.Thread != nil && c.Message.Thread.Replies <= m.Thread.Replies {
+			return false
+		}
+		th := *c.Message.Thread
+		th.LastAt = th.LastAt.UTC().Truncate(time.Millisecond)
+		m.Thread = &th
+	default:
+		return m.React(*c.Reaction, c.Kind == chat.ReactionAdded)
+	}
+	return true
+}
+
+// beside writes what a change of a message changes in other tables.
+func (w *writer) beside(s *stream, id int64, old, m *chat.Message, k chat.Kind) error {
+	var sql string
+	switch k {
+	case chat.MessageEdited:
+		since := old.At
+		if !old.EditedAt.IsZero() {
+			since = old.EditedAt
+		}
+		if _, err := w.exec("INSERT INTO edits (message, text, at) VALUES (?, ?, ?)", id, old.Text, milli(since)); err != nil {
+			return err
+		}
+	case chat.MessageDeleted:
+		if _, err := w.exec("DELETE FROM edits WHERE message = ?", id); err != nil {
+			return err
+		}
+		if _, err := w.exec("DELETE FROM pins WHERE message = ?", id); err != nil {
+			return err
+		}
+		sql = "INSERT INTO deleted (message) VALUES (?)"
+	case chat.MessagePinned:
+		sql = "INSERT INTO pins (message) VALUES (?)"
+	case chat.MessageUnpinned:
+		sql = "DELETE FROM pins WHERE message = ?"
+	}
+	if sql != "" {
+		if _, err := w.exec(sql, id); err != nil {
+			return err
+		}
+	}
+	if k == chat.MessageEdited || k == chat.MessageDeleted {
+		if err := w.mention(id, old, m); err != nil {
+			return err
+		}
+		return w.reindex(s, id)
+	}
+	return nil
+}
+
+// mention makes the table mentions say of a message what m says, where it said what old says; old is nil for a new message. Authors
+// are left out: whom everyone is called by is not called themselves, which needs no note, because nobody has unread
+// messages of their own.
+func (w *writer) mention(id int64, old, m *chat.Message) error {
+	var was []chat.UserID
+	if old != nil {
+		was = old.Mentions
+	}
+	for _, u := range was {
+		if !slices.Contains(m.Mentions, u) {
+			if _, err := w.exec("DELETE FROM mentions WHERE user = ? AND message = ?", string(u), id); err != nil {
+				return err
+			}
+		}
+	}
+	for _, u := range m.Mentions {
+		if u != m.From && !slices.Contains(was, u) {
+			if _, err := w.exec("INSERT INTO mentions (user, message) VALUES (?, ?) ON CONFLICT DO NOTHING", string(u), id); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// reindex notes that the text of a message has changed.
+func (w *writer) reindex(s *stream, id int64) error {
+	if _, err := w.exec("INSERT INTO reindex (message) VALUES (?)", id); err != nil {
+		return err
+	}
+	w.rooms[s.num] = true
+	if w.reindexed == nil {
+		return nil
+	}
+	_, err := w.exec("DELETE FROM reindex WHERE seq <= ?", w.reindexed())
+	return err
+}
+
+// trimMarks forgets what the tables beside know of messages up to a number. It needs the messages.
+func (w *writer) trimMarks(s *stream, to int64) error {
+	first, last := key(s.num, s.trimmed+1), key(s.num, to)
+	if _, err := w.exec(`DELETE FROM mentions WHERE (user, message) IN (
+		SELECT j.value, m.id FROM messages m, json_each(m.marks, '$.mentions') j WHERE m.id BETWEEN ? AND ? AND m.marks IS NOT NULL)`, first, last); err != nil {
+		return err
+	}
+	for _, table := range []string{"edits", "pins", "deleted"} {
+		if _, err := w.exec("DELETE FROM "+table+" WHERE message BETWEEN ? AND ?", first, last); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unread gives v, the view of the room of that number, what is deleted in it and who was mentioned, and counts.
+func unread(c *conn, v *chat.RoomView, num int64, user chat.UserID) (err error) {
+	if floor := max(v.ReadNo, v.Trimmed); floor < v.HeadNo {
+		first, last := key(num, max(floor, 0)+1), key(num+1, -1)
+		scan := func(r row) int64 { return number(r.num(0)) }
+		if v.Deleted, err = many(c, scan, "SELECT message FROM deleted WHERE message BETWEEN ? AND ? ORDER BY message", first, last); err != nil {
+			return err
+		}
+		if v.Mentions, err = many(c, scan, "SELECT message FROM mentions WHERE user IN (?1, ?2) AND message BETWEEN ?3 AND ?4", string(user), string(chat.MentionAll), first, last); err != nil {
+			return err
+		}
+		slices.Sort(v.Mentions)
+		v.Mentions = slices.Compact(v.Mentions)
+	}
+	v.Count()
+	return nil
+}
+
+// Edits implements [chat.Store].
+func (s *Store) Edits(ctx context.Context, room chat.RoomID, no int64) (edits []chat.Edit, err error) {
+	err = s.read(ctx, func(c *conn) error {
+		num, err := roomNum(c, room)
+		if err != nil || no <= 0 || no >= 1<<shift {
+			return err
+		}
+		edits, err = editsOf(c, key(num, no))
+		return err
+	})
+	return edits, err
+}
+
+func editsOf(c *conn, message int64) ([]chat.Edit, error) {
+	return many(c, func(r row) chat.Edit { return chat.Edit{Text: r.text(0), At: unmilli(r.num(1))} },
+		"SELECT text, at FROM edits WHERE message = ? ORDER BY id", message)
+}
+
+// Pinned implements [chat.Store].
+func (s *Store) Pinned(ctx context.Context, room chat.RoomID) (pinned []chat.Message, err error) {
+	err = s.read(ctx, func(c *conn) error {
+		num, err := roomNum(c, room)
+		if err != nil {
+			return err
+		}
+		pinned, err = messagesWhere(c, room, "id IN (SELECT message FROM pins WHERE message BETWEEN ? AND ?) ORDER BY id DESC", key(num, 1), key(num+1, -1))
+		return err
+	})
+	slices.SortStableFunc(pinned, func(a, b chat.Message) int { return b.PinnedAt.Compare(a.PinnedAt) })
+	return pinned, err
+}
