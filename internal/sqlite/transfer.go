@@ -190,7 +190,13 @@ func (s *Source) Messages(ctx context.Context, room chat.RoomID, after int64, li
 			return err
 		}
 		for _, e := range events {
-			messages = append(messages, migrate.Message{Message: *e.Message, By: e.By, Prev: e.Prev})
+			m := migrate.Message{Message: *e.Message, By: e.By, Prev: e.Prev}
+			if !m.EditedAt.IsZero() {
+				if m.Edits, err = editsOf(c, key(num, m.No)); err != nil {
+					return err
+				}
+			}
+			messages = append(messages, m)
 		}
 		return nil
 	})
@@ -240,6 +246,16 @@ func (s *Source) Invites(ctx context.Context, after chat.Invite, limit int) (inv
 		return err
 	})
 	return invites, err
+}
+
+// Records implements [migrate.Source].
+func (s *Source) Records(ctx context.Context, after migrate.Record, limit int) (records []migrate.Record, err error) {
+	err = s.store.read(ctx, func(c *conn) error {
+		records, err = many(c, func(r row) migrate.Record { return migrate.Record{Kind: r.text(3), Record: scanRecord(r)} },
+			"SELECT "+recordColumns+", kind FROM records WHERE (kind, id) > (?, ?) ORDER BY kind, id LIMIT ?", after.Kind, after.ID, int64(limit))
+		return err
+	})
+	return records, err
 }
 
 // Server implements [migrate.Source].

@@ -142,7 +142,7 @@ func (d *Destination) Write(ctx context.Context, b *migrate.Batch, state []byte)
 		return err
 	}
 	return d.writer.transaction(func() error {
-		for _, write := range []func(*migrate.Batch) error{d.rooms, d.members, d.messages, d.sends, d.people, d.invites} {
+		for _, write := range []func(*migrate.Batch) error{d.rooms, d.members, d.messages, d.sends, d.people, d.invites, d.records} {
 			if err := write(b); err != nil {
 				return err
 			}
@@ -278,6 +278,11 @@ func (d *Destination) marks(id int64, m *migrate.Message) error {
 	if err := d.writer.mention(id, nil, &m.Message); err != nil {
 		return err
 	}
+	for _, e := range m.Edits {
+		if _, err := d.conn.exec("INSERT INTO edits (message, text, at) VALUES (?, ?, ?)", id, e.Text, milli(e.At)); err != nil {
+			return err
+		}
+	}
 	if !m.PinnedAt.IsZero() {
 		if _, err := d.conn.exec("INSERT INTO pins (message) VALUES (?)", id); err != nil {
 			return err
@@ -349,6 +354,16 @@ func (d *Destination) invites(b *migrate.Batch) error {
 		if _, err := d.conn.exec("INSERT INTO invites ("+inviteColumns+") VALUES (?, ?, ?, ?, ?, ?)",
 			v.ID, v.CodeHash, string(v.Role), string(v.CreatedBy), milli(v.CreatedAt), milli(v.ExpiresAt)); err != nil {
 			return fmt.Errorf("invite %s: %w", v.ID, err)
+		}
+	}
+	return nil
+}
+
+func (d *Destination) records(b *migrate.Batch) error {
+	for i := range b.Records {
+		r := &b.Records[i]
+		if _, err := d.conn.exec("INSERT INTO records (kind, id, version, value) VALUES (?, ?, ?, ?)", r.Kind, r.ID, r.Version, append([]byte{}, r.Value...)); err != nil {
+			return fmt.Errorf("record %s %s: %w", r.Kind, r.ID, err)
 		}
 	}
 	return nil
