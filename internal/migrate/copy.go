@@ -21,6 +21,7 @@ type Counts struct {
 	Sends    int64 `json:"sends"`
 	People   int64 `json:"people"`
 	Invites  int64 `json:"invites"`
+	Records  int64 `json:"records"`
 }
 
 func (c *Counts) add(b *Batch) {
@@ -30,6 +31,7 @@ func (c *Counts) add(b *Batch) {
 	c.Sends += int64(len(b.Sends))
 	c.People += int64(len(b.People))
 	c.Invites += int64(len(b.Invites))
+	c.Records += int64(len(b.Records))
 }
 
 // Progress is how far a migration is. Total knows of rooms and messages only.
@@ -47,7 +49,7 @@ type state struct {
 	Done        Counts `json:"done"`
 }
 
-const stateVersion = 1
+const stateVersion = 2
 
 // Options of [Copy].
 type Options struct {

@@ -105,6 +105,13 @@ func (d digest) message(m *Message) {
 	} else {
 		d.text("")
 	}
+}
+
+func (d digest) edits(m *Message) {
+	if len(m.Edits) == 0 {
+		return
+	}
+	d.num(m.No)
 	d.num(int64(len(m.Edits)))
 	for _, e := range m.Edits {
 		d.text(e.Text)

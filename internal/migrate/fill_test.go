@@ -21,6 +21,7 @@ type world struct {
 	start  time.Time
 	users  []chat.UserID
 	rooms  []chat.RoomID
+	said   map[chat.RoomID]int64 // number of the newest message
 	tokens []string
 	names  []string
 	sends  []sent // lately, with a client id
@@ -35,7 +36,8 @@ var texts = []string{"", "hello", "Grüße, 世界 👋🏽", "a\nb\tc \"quoted\
 
 // fill makes a random history through a store: a day ago to now.
 func fill(t testing.TB, s chat.Store, seed uint64, steps int) *world {
-	w := &world{t: t, ctx: t.Context(), s: s, r: rand.New(rand.NewPCG(seed, 1)), start: time.Now().UTC().Truncate(time.Millisecond).Add(-20 * time.Hour)}
+	w := &world{t: t, ctx: t.Context(), s: s, r: rand.New(rand.NewPCG(seed, 1)), start: time.Now().UTC().Truncate(time.Millisecond).Add(-20 * time.Hour),
+		said: map[chat.RoomID]int64{}}
 	for i := range 9 {
 		w.user(i)
 	}
@@ -49,10 +51,12 @@ func fill(t testing.TB, s chat.Store, seed uint64, steps int) *world {
 		w.commit(chat.Change{Stream: chat.RoomStream(id), Kind: chat.RoomCreated, Room: &room})
 	}
 	w.commit(chat.Change{Stream: chat.RoomStream("general"), Kind: chat.RoomCreated, Room: &chat.Room{ID: "general", Kind: chat.Public, Name: "General", CreatedAt: w.now()}})
-	w.rooms = append(w.rooms, "general")
+	w.rooms = append(w.rooms, "general", "general.3")
+	w.commit(chat.Change{Stream: chat.RoomStream("general.3"), Kind: chat.RoomCreated, Room: &chat.Room{ID: "general.3", Kind: chat.ThreadRoom, Parent: "general", Root: 3, CreatedAt: w.now()}})
 	for range steps {
 		w.step()
 	}
+	w.ends()
 	return w
 }
 
@@ -78,7 +82,7 @@ func (w *world) commit(c chat.Change) (chat.Result, bool) {
 func (w *world) account(i int, name string) chat.Account {
 	id := chat.UserID(fmt.Sprintf("01USER%04d", i))
 	return chat.Account{
-		User:    chat.User{ID: id, Name: name, Role: pick(w, []chat.Role{chat.RoleMember, chat.RoleAdmin, chat.RoleGuest}), Disabled: i%4 == 3, CreatedAt: w.now()},
+		User:    chat.User{ID: id, Name: name, Role: pick(w, []chat.Role{chat.RoleMember, chat.RoleAdmin, chat.RoleGuest}), Disabled: i%4 == 3, Bot: i%5 == 2, CreatedAt: w.now()},
 		NameKey: "key of " + name, Password: fmt.Sprintf("$argon2id$%d$%d", i, w.n),
 	}
 }
@@ -94,6 +98,10 @@ func (w *world) step() {
 	room, i := pick(w, w.rooms), w.r.IntN(len(w.users))
 	user := w.users[i]
 	stream := chat.RoomStream(room)
+	if w.r.IntN(5) == 0 && w.said[room] > 0 {
+		w.become(room, user, 1+w.r.Int64N(w.said[room]))
+		return
+	}
 	switch k := w.r.IntN(100); {
 	case k < 50:
 		c := chat.Change{Stream: stream, Kind: chat.MessageCreated, By: user, Message: &chat.Message{From: user, Text: pick(w, texts) + fmt.Sprint(w.n)}}
@@ -106,7 +114,17 @@ func (w *world) step() {
 		if w.r.IntN(3) > 0 {
 			c.Device, c.Message.ClientID = pick(w, []string{"", "phone", "desk"}), fmt.Sprintf("client %d", w.r.IntN(1<<30))
 		}
-		if r, ok := w.commit(c); ok && c.Message.ClientID != "" && !r.Duplicate {
+		if w.r.IntN(5) == 0 {
+			c.Message.Mentions = [][]chat.UserID{{"*"}, {user}, {"*", w.users[1], w.users[2]}, w.users[3:5]}[w.r.IntN(4)]
+		}
+		if w.r.IntN(10) == 0 {
+			c.Message.Files = []chat.File{{ID: fmt.Sprint("file", w.n), Name: pick(w, texts), Type: "image/png", Size: 1 << 33, Width: 3, Height: 4}, {ID: "other", Name: "a/b"}}
+		}
+		r, ok := w.commit(c)
+		if ok {
+			w.said[room] = r.Event.Message.No
+		}
+		if ok && c.Message.ClientID != "" && !r.Duplicate {
 			c.ID, c.At = r.Event.ID, r.Event.At
 			w.sends = append(w.sends, sent{c, r.Event})
 		}
@@ -142,6 +160,7 @@ func (w *world) step() {
 		err := w.s.CreateSession(w.ctx, chat.Session{
 			ID: chat.SessionID(fmt.Sprintf("session%d", w.n)), User: user, TokenHash: token, Agent: pick(w, texts), Addr: "::1",
 			CreatedAt: w.now(), SeenAt: w.now(), ExpiresAt: w.now().Add(time.Duration(w.r.IntN(100)-50) * time.Hour),
+			Name: pick(w, texts), Scopes: [][]string{nil, {"read"}, {"read", "send"}}[w.r.IntN(3)],
 		})
 		if err != nil {
 			w.t.Fatal(err)
@@ -168,7 +187,55 @@ func (w *world) step() {
 				w.t.Fatal(err)
 			}
 		}
+	case k < 100 && w.r.IntN(2) == 0:
+		kind, id := pick(w, []string{"hook", "emoji", "set"}), fmt.Sprint("id ", w.r.IntN(6))
+		r, err := w.s.Record(w.ctx, kind, id)
+		if err != nil && !errors.Is(err, chat.ErrNotFound) {
+			w.t.Fatal(err)
+		}
+		if _, err := w.s.PutRecord(w.ctx, kind, id, r.Version, []byte(pick(w, texts)+"\xff\x00")); err != nil {
+			w.t.Fatal(err)
+		}
 	default:
 		w.commit(chat.Change{Stream: stream, Kind: chat.MessagesTrimmed, Trimmed: 1 + w.r.Int64N(20)})
+	}
+}
+
+// become makes something of a message.
+func (w *world) become(room chat.RoomID, user chat.UserID, no int64) {
+	c := chat.Change{Stream: chat.RoomStream(room), By: user, Message: &chat.Message{No: no}, Reaction: &chat.Reaction{No: no, Emoji: pick(w, []string{"👍", "❤️", "tada", "a b"}), User: user}}
+	switch c.Kind = pick(w, []chat.Kind{chat.MessageEdited, chat.MessageEdited, chat.MessageDeleted, chat.MessagePinned, chat.MessagePinned, chat.MessageUnpinned,
+		chat.ReactionAdded, chat.ReactionAdded, chat.ReactionAdded, chat.ReactionRemoved, chat.ThreadMoved}); c.Kind {
+	case chat.MessageEdited:
+		c.Message.Text = pick(w, texts) + fmt.Sprint(w.n)
+		c.Message.Mentions = [][]chat.UserID{nil, {w.users[5]}, {"*"}}[w.r.IntN(3)]
+	case chat.ThreadMoved:
+		c.Message.Thread = &chat.Thread{Room: chat.RoomID(fmt.Sprint(room, ".", no)), Replies: 1 + w.r.Int64N(9), LastAt: w.now()}
+	}
+	w.commit(c)
+}
+
+// ends has each log end with another kind of event, and people's with each of theirs.
+func (w *world) ends() {
+	for i, kind := range []chat.Kind{chat.MessageEdited, chat.MessageDeleted, chat.MessagePinned, chat.ReactionAdded, chat.ThreadMoved} {
+		room := w.rooms[i]
+		r, _ := w.commit(chat.Change{Stream: chat.RoomStream(room), Kind: chat.MessageCreated, By: w.users[0], Message: &chat.Message{From: w.users[0], Text: "the last"}})
+		no := r.Event.Message.No
+		_, ok := w.commit(chat.Change{Stream: chat.RoomStream(room), Kind: kind, By: w.users[0], Reaction: &chat.Reaction{No: no, Emoji: "end", User: w.users[0]},
+			Message: &chat.Message{No: no, Text: "the very last", Thread: &chat.Thread{Room: "x", Replies: 1, LastAt: w.now()}}})
+		if !ok {
+			w.t.Fatalf("%s is not the last of %s", kind, room)
+		}
+	}
+	user := w.users[1]
+	w.commit(chat.Change{Stream: chat.RoomStream("general"), Kind: chat.MessageCreated, By: w.users[0], Message: &chat.Message{From: w.users[0], Text: "for all"}})
+	w.commit(chat.Change{Stream: chat.RoomStream("general"), Kind: chat.MemberJoined, By: user, Member: &chat.Member{Room: "general", User: user, Role: chat.RoomMember, JoinedAt: w.now()}})
+	w.commit(chat.Change{Stream: chat.RoomStream("general"), Kind: chat.MessageCreated, By: w.users[0], Message: &chat.Message{From: w.users[0], Text: "to be read"}})
+	heads, err := w.s.Heads(w.ctx, chat.RoomStream("general"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if _, ok := w.commit(chat.Change{Stream: chat.UserStream(user), Kind: chat.ReadMoved, By: user, Read: &chat.Read{Room: "general", No: heads[0].No}}); !ok {
+		w.t.Fatal("nothing was read")
 	}
 }

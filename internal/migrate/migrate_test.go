@@ -108,7 +108,7 @@ func move(t testing.TB, from, to place, o migrate.Options) {
 	if err := migrate.Copy(t.Context(), source, destination, o); err != nil {
 		t.Fatalf("%s to %s: %v", from, to, err)
 	}
-	if n := verified(t, source, destination); n != 11 {
+	if n := verified(t, source, destination); n != 13 {
 		t.Fatalf("%d kinds of records only were compared", n)
 	}
 	if err := destination.Finish(t.Context()); err != nil {

@@ -23,6 +23,9 @@ type snapshot struct {
 	Public   []chat.Room
 	Members  [][]chat.Member
 	Messages [][]chat.Message
+	Pinned   [][]chat.Message
+	Edits    map[string][]chat.Edit
+	Records  [][]chat.Record
 	Heads    []chat.Head
 	Invites  []chat.Invite
 }
@@ -50,6 +53,7 @@ func must[T any](t testing.TB, v T, err error) T {
 func (w *world) read(s chat.Store) (all snapshot) {
 	t, ctx := w.t, w.ctx
 	t.Helper()
+	all.Edits = map[string][]chat.Edit{}
 	users, err := s.Users(ctx, "", 1000)
 	all.Users = must(t, users, err)
 	for _, u := range w.users {
@@ -104,6 +108,19 @@ func (w *world) read(s chat.Store) (all snapshot) {
 			after = page[len(page)-1].No
 		}
 		all.Messages = append(all.Messages, messages)
+		for _, m := range messages {
+			if m.EditedAt.IsZero() {
+				continue
+			}
+			edits, err := s.Edits(ctx, id, m.No)
+			all.Edits[fmt.Sprint(id, " ", m.No)] = must(t, edits, err)
+		}
+		pinned, err := s.Pinned(ctx, id)
+		all.Pinned = append(all.Pinned, must(t, pinned, err))
+	}
+	for _, kind := range []string{"emoji", "hook", "set"} {
+		records, err := s.Records(ctx, kind, "", 1000)
+		all.Records = append(all.Records, must(t, records, err))
 	}
 	heads, err := s.Heads(ctx, w.streams()...)
 	for i := range must(t, heads, err) {

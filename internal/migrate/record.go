@@ -93,6 +93,8 @@ type Source interface {
 	People(ctx context.Context, after chat.UserID, limit int) ([]Person, error)
 	// Invites returns unused invites, by time and id, after the given one; the zero Invite is before the first.
 	Invites(ctx context.Context, after chat.Invite, limit int) ([]chat.Invite, error)
+	// Records returns records after the given one, by kind and id; the zero Record is before the first.
+	Records(ctx context.Context, after Record, limit int) ([]Record, error)
 	// Server returns the end of the server's log.
 	Server(ctx context.Context) (Head, error)
 	// Forgotten counts those of the sends that a repetition would not be recognised for.

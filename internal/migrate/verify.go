@@ -39,20 +39,22 @@ const (
 	members
 	reads
 	messages
+	edits
 	people
 	personal
 	sessions
 	lists
 	invites
+	records
 	server
 	kinds
 )
 
-var kindNames = [kinds]string{"rooms", "members", "read positions", "messages", "accounts", "people's logs", "sessions", "rooms on people's lists", "invites", "server's log"}
+var kindNames = [kinds]string{"rooms", "members", "read positions", "messages", "earlier texts", "accounts", "people's logs", "sessions", "rooms on people's lists", "invites", "records", "server's log"}
 
-// item is what both sides are compared by: one room, person or invite, or the server's log.
+// item is what both sides are compared by: one room, person, invite or record, or the server's log.
 type item struct {
-	part int // rooms, people, invites or server
+	part int // rooms, people, invites, records or server
 	key  string
 	sums [kinds][]byte // nil where it has none
 	n    [kinds]int64
@@ -66,6 +68,8 @@ func (i *item) name() string {
 		return "person " + i.key
 	case invites:
 		return "invite " + i.key
+	case records:
+		return "record " + i.key
 	}
 	return "server"
 }
@@ -268,6 +272,25 @@ func eachItem(ctx context.Context, from Source, give func(*item) error) error {
 		}
 		after = page[len(page)-1]
 	}
+	for after := (Record{}); ; {
+		page, err := from.Records(ctx, after, recordPage)
+		if err != nil {
+			return err
+		}
+		if len(page) == 0 {
+			break
+		}
+		for i := range page {
+			d := newDigest()
+			d.record(&page[i])
+			it := &item{part: records, key: page[i].Kind + " " + page[i].ID}
+			it.sums[records], it.n[records] = d.Sum(nil), 1
+			if err := give(it); err != nil {
+				return err
+			}
+		}
+		after = page[len(page)-1]
+	}
 	head, err := from.Server(ctx)
 	if err != nil {
 		return err
@@ -285,7 +308,7 @@ func roomItem(ctx context.Context, from Source, r *Room) (*item, error) {
 	d := newDigest()
 	d.room(r)
 	it.sums[rooms], it.n[rooms] = d.Sum(nil), 1
-	who, read, said := newDigest(), newDigest(), newDigest()
+	who, read, said, earlier := newDigest(), newDigest(), newDigest(), newDigest()
 	for after := chat.UserID(""); ; {
 		page, err := from.Members(ctx, r.Room.ID, after, memberPage)
 		if err != nil {
@@ -316,11 +339,13 @@ func roomItem(ctx context.Context, from Source, r *Room) (*item, error) {
 		}
 		for i := range page {
 			said.message(&page[i])
+			earlier.edits(&page[i])
+			it.n[edits] += int64(len(page[i].Edits))
 		}
 		it.n[messages] += int64(len(page))
 		after = page[len(page)-1].No
 	}
-	it.sums[members], it.sums[reads], it.sums[messages] = who.Sum(nil), read.Sum(nil), said.Sum(nil)
+	it.sums[members], it.sums[reads], it.sums[messages], it.sums[edits] = who.Sum(nil), read.Sum(nil), said.Sum(nil), earlier.Sum(nil)
 	return it, nil
 }
 

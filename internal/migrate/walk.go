@@ -17,6 +17,9 @@ type mark struct {
 	Whole bool        `json:"whole,omitempty"`
 	// The last invite.
 	Invite chat.Invite `json:"invite,omitzero"`
+	// Kind and ID of the last record.
+	Kind string `json:"kind,omitempty"`
+	ID   string `json:"id,omitempty"`
 }
 
 // stage is a part of the walk. Stages come in this order.
@@ -27,6 +30,7 @@ const (
 	inSends
 	inPeople
 	inInvites
+	inRecords
 	inServer
 	atEnd
 )
@@ -38,6 +42,7 @@ const (
 	messagePage = 2000
 	peoplePage  = 500
 	invitePage  = 500
+	recordPage  = 200
 	batchSize   = 4000
 	batchBytes  = 4 << 20
 	sendsFactor = 4 // sends are small, and in a batch of the embedded store stand together
@@ -63,7 +68,7 @@ type walk struct {
 
 func (w *walk) run(ctx context.Context, at mark) error {
 	w.batch = &Batch{}
-	for _, s := range []func(context.Context, mark) (mark, error){inRooms: w.rooms, inSends: w.sends, inPeople: w.people, inInvites: w.invites, inServer: w.server}[at.Stage:] {
+	for _, s := range []func(context.Context, mark) (mark, error){inRooms: w.rooms, inSends: w.sends, inPeople: w.people, inInvites: w.invites, inRecords: w.records, inServer: w.server}[at.Stage:] {
 		next, err := s(ctx, at)
 		if err != nil {
 			return err
@@ -148,6 +153,9 @@ func (w *walk) room(ctx context.Context, at mark) error {
 		bytes := 0
 		for i := range messages {
 			bytes += len(messages[i].Text)
+			for _, e := range messages[i].Edits {
+				bytes += len(e.Text)
+			}
 		}
 		at.No = messages[len(messages)-1].No
 		if err := w.put(len(messages), bytes, at); err != nil {
@@ -190,11 +198,29 @@ func (w *walk) invites(ctx context.Context, at mark) (mark, error) {
 	for {
 		invites, err := w.from.Invites(ctx, at.Invite, min(invitePage, w.full))
 		if err != nil || len(invites) == 0 {
-			return mark{Stage: inServer}, err
+			return mark{Stage: inRecords}, err
 		}
 		w.batch.Invites = append(w.batch.Invites, invites...)
 		at.Invite = invites[len(invites)-1]
 		if err := w.put(len(invites), 0, at); err != nil {
+			return at, err
+		}
+	}
+}
+
+func (w *walk) records(ctx context.Context, at mark) (mark, error) {
+	for {
+		records, err := w.from.Records(ctx, Record{Kind: at.Kind, Record: chat.Record{ID: at.ID}}, min(recordPage, w.full))
+		if err != nil || len(records) == 0 {
+			return mark{Stage: inServer}, err
+		}
+		w.batch.Records = append(w.batch.Records, records...)
+		bytes := 0
+		for i := range records {
+			bytes += len(records[i].Value)
+		}
+		at.Kind, at.ID = records[len(records)-1].Kind, records[len(records)-1].ID
+		if err := w.put(len(records), bytes, at); err != nil {
 			return at, err
 		}
 	}

@@ -59,7 +59,7 @@ func (p *pipeline) records(records []migrate.Record) {
 	}
 }
 
-// Records returns records after the given one, by kind and id; the zero Record is before the first.
+// Records implements [migrate.Source].
 func (s *Source) Records(ctx context.Context, after migrate.Record, limit int) ([]migrate.Record, error) {
 	from := "-"
 	if after.Kind != "" {
