@@ -1,0 +1,376 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/migrate"
+)
+
+// marked is a store in which messages are changed.
+type marked struct {
+	testing.TB
+	*Store
+	n int
+}
+
+// change is one of a room, with what every change has.
+func (x *marked) change(room chat.RoomID, k chat.Kind) chat.Change {
+	x.n++
+	return chat.Change{Stream: chat.RoomStream(room), Kind: k, ID: fmt.Sprintf("change %06d", x.n), At: benchTime.AddDate(0, 0, x.n), By: "u1"}
+}
+
+func (x *marked) about(room chat.RoomID, k chat.Kind, m chat.Message) chat.Change {
+	c := x.change(room, k)
+	c.Message = &m
+	return c
+}
+
+func (x *marked) commit(changes ...chat.Change) {
+	x.Helper()
+	if _, err := x.Commit(x.Context(), changes...); err != nil {
+		x.Fatal(err)
+	}
+}
+
+// fill makes a room with members u1 and u2 and four messages, of which the first has everything, the second was edited, and the third is deleted.
+func (x *marked) fill(room chat.RoomID) {
+	x.Helper()
+	create := x.change(room, chat.RoomCreated)
+	create.Room = &chat.Room{ID: room, Kind: chat.ThreadRoom, Parent: "parent", Root: 7, CreatedAt: create.At}
+	x.commit(create)
+	for _, u := range []chat.UserID{"u1", "u2"} {
+		join := x.change(room, chat.MemberJoined)
+		join.Member = &chat.Member{Room: room, User: u, Role: chat.RoomMember, JoinedAt: join.At}
+		list := chat.Change{Stream: chat.UserStream(u), Kind: chat.RoomJoined, ID: join.ID + " listed", At: join.At, View: &chat.RoomView{Room: chat.Room{ID: room}}}
+		x.commit(join, list)
+	}
+	react := x.change(room, chat.ReactionAdded)
+	react.Reaction = &chat.Reaction{No: 1, Emoji: "🎉", User: "u2"}
+	x.commit(
+		x.about(room, chat.MessageCreated, chat.Message{From: "u1", Text: "first text", ClientID: "c1", Mentions: []chat.UserID{"u2"}, Files: []chat.File{{ID: "f1", Name: "file.txt", Size: 3}}}),
+		x.about(room, chat.MessageCreated, chat.Message{From: "u1", Text: "second text", Mentions: []chat.UserID{chat.MentionAll, "u2"}}),
+		x.about(room, chat.MessageCreated, chat.Message{From: "u1", Text: "third text", Mentions: []chat.UserID{"u2"}}),
+		x.about(room, chat.MessageCreated, chat.Message{From: "u1", Text: "fourth text"}),
+		x.about(room, chat.MessageEdited, chat.Message{No: 1, Text: "first again", Mentions: []chat.UserID{"u2"}}),
+		x.about(room, chat.MessageEdited, chat.Message{No: 1, Text: "first at last", Mentions: []chat.UserID{"u2", "u3"}}),
+		x.about(room, chat.MessagePinned, chat.Message{No: 1}), react,
+		x.about(room, chat.ThreadMoved, chat.Message{No: 1, Thread: &chat.Thread{Room: "t", Replies: 2, LastAt: create.At}}),
+		x.about(room, chat.MessageEdited, chat.Message{No: 2, Text: "second again", Mentions: []chat.UserID{chat.MentionAll}}),
+		x.about(room, chat.MessageDeleted, chat.Message{No: 3}),
+	)
+}
+
+// beside counts the rows of the tables that stand beside messages.
+func (x *marked) beside() (n [4]int64) {
+	x.Helper()
+	if err := x.read(x.Context(), func(c *conn) error {
+		for i, table := range []string{"edits", "mentions", "pins", "deleted"} {
+			r, err := c.one("SELECT count(*) FROM " + table)
+			if err != nil {
+				return err
+			}
+			n[i] = r.num(0)
+		}
+		return nil
+	}); err != nil {
+		x.Fatal(err)
+	}
+	return n
+}
+
+// What stands beside a message goes with it.
+func TestMarksGo(t *testing.T) {
+	x := &marked{TB: t, Store: openTest(t, t.TempDir(), Options{})}
+	x.fill("a")
+	one := x.beside()
+	if want := [4]int64{3, 3, 1, 1}; one != want {
+		t.Fatalf("beside the messages of one room: %v, want %v", one, want)
+	}
+	x.fill("b")
+	trim := x.change("a", chat.MessagesTrimmed)
+	trim.Trimmed = 3
+	x.commit(trim)
+	if got := x.beside(); got != one {
+		t.Fatalf("after one of two rooms was trimmed: %v, want %v", got, one)
+	}
+	for no := range int64(2) {
+		x.commit(x.about("b", chat.MessageDeleted, chat.Message{No: no + 1}))
+	}
+	if got, want := x.beside(), [4]int64{0, 0, 0, 3}; got != want {
+		t.Fatalf("after the other's were deleted: %v, want %v", got, want)
+	}
+}
+
+// A room is trimmed, and a view is read, without going through what other rooms and people have.
+func TestMarksPlans(t *testing.T) {
+	x := &marked{TB: t, Store: openTest(t, t.TempDir(), Options{})}
+	for _, sql := range []string{
+		`DELETE FROM mentions WHERE (user, message) IN (
+			SELECT j.value, m.id FROM messages m, json_each(m.marks, '$.mentions') j WHERE m.id BETWEEN 1 AND 2 AND m.marks IS NOT NULL)`,
+		"SELECT message FROM mentions WHERE user IN ('a', 'b') AND message BETWEEN 1 AND 2",
+		"SELECT message FROM deleted WHERE message BETWEEN 1 AND 2 ORDER BY message",
+		"DELETE FROM edits WHERE message BETWEEN 1 AND 2",
+		"SELECT " + messageColumns + " FROM messages WHERE id IN (SELECT message FROM pins WHERE message BETWEEN 1 AND 2) ORDER BY id DESC",
+	} {
+		if err := x.read(t.Context(), func(c *conn) error {
+			return c.query(t.Context(), func(r row) error {
+				if step := r.text(3); strings.HasPrefix(step, "SCAN") && !strings.HasPrefix(step, "SCAN j ") {
+					t.Errorf("%s\n%s", sql, step)
+				}
+				return nil
+			}, "EXPLAIN QUERY PLAN "+sql)
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// state is all that is known of some rooms.
+type state struct {
+	Rooms    []chat.Room
+	Messages map[chat.RoomID][]chat.Message
+	Pinned   map[chat.RoomID][]chat.Message
+	Edits    map[string][]chat.Edit
+	Views    map[chat.UserID][]chat.RoomView
+	Records  []chat.Record
+}
+
+func (x *marked) state() (st state) {
+	x.Helper()
+	ctx := x.Context()
+	st = state{Messages: map[chat.RoomID][]chat.Message{}, Pinned: map[chat.RoomID][]chat.Message{}, Edits: map[string][]chat.Edit{}, Views: map[chat.UserID][]chat.RoomView{}}
+	var errs []error
+	note := func(err error) { errs = append(errs, err) }
+	var err error
+	st.Rooms, err = x.Rooms(ctx, "", 10)
+	note(err)
+	st.Records, err = x.Records(ctx, "hook", "", 10)
+	note(err)
+	for _, r := range st.Rooms {
+		st.Messages[r.ID], err = x.Messages(ctx, r.ID, chat.Page{Limit: 10})
+		note(err)
+		st.Pinned[r.ID], err = x.Pinned(ctx, r.ID)
+		note(err)
+		for _, m := range st.Messages[r.ID] {
+			st.Edits[m.ID], err = x.Edits(ctx, r.ID, m.No)
+			note(err)
+		}
+	}
+	for _, u := range []chat.UserID{"u1", "u2"} {
+		st.Views[u], err = x.Views(ctx, u)
+		note(err)
+		for i := range st.Views[u] {
+			st.Views[u][i].Position.Epoch = ""
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		x.Fatal(err)
+	}
+	return st
+}
+
+// A migration leaves nothing behind of what messages have become.
+func TestMarksMigrate(t *testing.T) {
+	from, to := t.TempDir(), t.TempDir()
+	x := &marked{TB: t, Store: openTest(t, from, Options{})}
+	x.fill("a")
+	x.fill("b")
+	x.commit(x.about("b", chat.MessageEdited, chat.Message{No: 4, Text: "the newest event is an edit"}))
+	for _, u := range []chat.UserID{"u1", "u2"} {
+		name := "name of " + string(u)
+		x.commit(chat.Change{Stream: chat.ServerStream, Kind: chat.UserCreated, ID: "account " + string(u), At: benchTime,
+			User: &chat.User{ID: u, Name: name, Bot: true}, Account: &chat.Account{User: chat.User{ID: u, Name: name, Bot: true}, NameKey: name}})
+	}
+	session := chat.Session{ID: "s1", User: "u1", TokenHash: "hash", Name: "a token", Scopes: []string{"read", "send it"}, CreatedAt: benchTime, SeenAt: benchTime, ExpiresAt: benchTime}
+	if err := x.CreateSession(t.Context(), session); err != nil {
+		t.Fatal(err)
+	}
+	for i := range int64(3) {
+		if _, err := x.PutRecord(t.Context(), "hook", "id", i, fmt.Append(nil, "value ", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := x.state()
+	if err := x.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := copyStore(t.Context(), from, to); err != nil {
+		t.Fatal(err)
+	}
+	y := &marked{TB: t, Store: openTest(t, to, Options{}), n: x.n}
+	if d := cmp.Diff(want, y.state(), cmpopts.EquateEmpty()); d != "" {
+		t.Fatalf("after the migration (-want +got):\n%s", d)
+	}
+	if got, a, err := y.Session(t.Context(), "hash"); err != nil || !cmp.Equal(session, got) || !a.Bot {
+		t.Errorf("session %+v of %+v, %v", got, a, err)
+	}
+	y.commit(y.about("b", chat.MessageEdited, chat.Message{No: 4, Text: "goes on"}), y.about("b", chat.MessageUnpinned, chat.Message{No: 1}))
+	if pinned, err := y.Pinned(t.Context(), "b"); err != nil || len(pinned) != 0 {
+		t.Errorf("pinned: %+v, %v", pinned, err)
+	}
+}
+
+func copyStore(ctx context.Context, from, to string) (err error) {
+	source, err := OpenSource(from)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, source.Close()) }()
+	destination, err := OpenDestination(to)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, destination.Close()) }()
+	if err := migrate.Copy(ctx, source, destination, migrate.Options{Batch: 3}); err != nil {
+		return err
+	}
+	return destination.Finish(ctx)
+}
+
+// A database of version 2 is brought up to date, and reads as it was.
+func TestUpgrade(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "parley.db")
+	c, err := open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"001", "002"} {
+		sql, err := migrations.ReadFile("migrations/" + name + ".sql")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.script(string(sql)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	at := milli(benchTime)
+	if err := c.script(fmt.Sprintf(`
+		PRAGMA application_id = %d;
+		PRAGMA user_version = 2;
+		INSERT INTO streams VALUES (1, 'room:a'), (2, 'user:u1'), (3, 'server');
+		INSERT INTO rooms (num, id, kind, name, topic, pair, created_by, created_at, members, retain, trimmed) VALUES (1, 'a', 'public', 'Room', 'Topic', '', 'u1', %[2]d, 1, 7, 1);
+		INSERT INTO members VALUES (1, 'u1', 'moderator', %[2]d, 1);
+		INSERT INTO lists VALUES ('u1', 1);
+		INSERT INTO events VALUES ((1 << 36) + 1, 0, 'e1', '', 'room.created', %[2]d, 'u1', '{"room":{"id":"a","kind":"public"}}'),
+			((1 << 36) + 2, 0, 'e2', 'e1', 'member.joined', %[2]d, 'u1', '{"member":{"room":"a","user":"u1","role":"moderator"}}');
+		INSERT INTO messages VALUES ((1 << 36) + 2, 4, 'm2', 'm1', 'u1', NULL, 'two words', 'c2', NULL, %[2]d), ((1 << 36) + 3, 5, 'm3', NULL, 'u2', 'bot', 'three words', '', NULL, %[2]d);
+		INSERT INTO accounts VALUES ('u1', 'One', 'owner', 0, %[2]d, 'one', 'password');
+		INSERT INTO sessions VALUES ('s1', 'u1', 'hash', 'agent', 'addr', %[2]d, %[2]d, %[2]d);`, applicationID, at)); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.close(); err != nil {
+		t.Fatal(err)
+	}
+	// A search index of that version, too.
+	if err := script(filepath.Join(dir, "search.db"), "CREATE TABLE indexed (x); PRAGMA user_version = 1"); err != nil {
+		t.Fatal(err)
+	}
+	ctx := t.Context()
+	for range 2 {
+		s := openTest(t, dir, Options{})
+		two := chat.Message{Room: "a", No: 2, ID: "m2", Seq: 4, From: "u1", Text: "two words", ClientID: "c2", At: benchTime}
+		three := chat.Message{Room: "a", No: 3, ID: "m3", Seq: 5, From: "u2", Text: "three words", At: benchTime}
+		room := chat.Room{ID: "a", Kind: chat.Public, Name: "Room", Topic: "Topic", CreatedBy: "u1", CreatedAt: benchTime, Retain: 7}
+		messages, err := s.Messages(ctx, "a", chat.Page{Limit: 10})
+		if d := cmp.Diff([]chat.Message{two, three}, messages); err != nil || d != "" {
+			t.Fatal(err, d)
+		}
+		v, err := s.View(ctx, "a", "u1")
+		want := chat.RoomView{Room: room, Position: chat.Position{Epoch: s.epoch, Seq: 5, ID: "m3"}, HeadNo: 3, ReadNo: 1, Trimmed: 1, Unread: 2,
+			Role: chat.RoomModerator, JoinedAt: benchTime, Members: 1, Last: &three}
+		if d := cmp.Diff(want, v); err != nil || d != "" {
+			t.Fatal(err, d)
+		}
+		session, a, err := s.Session(ctx, "hash")
+		if err != nil || a.Name != "One" || a.Bot || session.Agent != "agent" || session.Scopes != nil {
+			t.Fatal(session, a, err)
+		}
+		x := &searchTest{T: t, Store: s, dir: dir}
+		x.eventually("words", []chat.RoomID{"a"}, "three words", "two words")
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := openTest(t, dir, Options{})
+	x := &marked{TB: t, Store: s}
+	x.commit(x.about("a", chat.MessageEdited, chat.Message{No: 2, Text: "2", Mentions: []chat.UserID{"u1", "u2"}}), x.about("a", chat.MessageDeleted, chat.Message{No: 3}))
+	v, err := s.View(ctx, "a", "u1")
+	if err != nil || v.Unread != 1 || !cmp.Equal(v.Deleted, []int64{3}) || v.Mentions != nil {
+		t.Fatal(v, err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The index for search follows what becomes of messages, also where it was not running or has lost its place.
+func TestSearchFollows(t *testing.T) {
+	x := &searchTest{T: t, dir: t.TempDir()}
+	x.reopen()
+	a := []chat.RoomID{"a"}
+	y := &marked{TB: t}
+	change := func(changes ...chat.Change) {
+		t.Helper()
+		y.Store = x.Store
+		y.commit(changes...)
+	}
+	edit := func(no int64, text string) chat.Change {
+		return y.about("a", chat.MessageEdited, chat.Message{No: no, Text: text})
+	}
+	remove := func(no int64) chat.Change { return y.about("a", chat.MessageDeleted, chat.Message{No: no}) }
+	x.send("a", "apple one", "banana two", "cherry three", "date four", "elder five")
+	x.eventually("elder", a, "elder five")
+	change(edit(1, "apricot one"), edit(2, "banana zwei"), remove(3), edit(4, ""), edit(4, "fig four"))
+	x.eventually("fig", a, "fig four")
+	none := func(queries ...string) {
+		t.Helper()
+		for _, q := range queries {
+			if got := x.found(q, "a"); got != nil {
+				t.Errorf("%q finds %q", q, got)
+			}
+		}
+	}
+	none("apple", "two", "cherry", "three", "date")
+	x.eventually("banana", a, "banana zwei")
+	x.eventually("one", a, "apricot one")
+	// Written while the index does not come to it: edits of messages that it knows, and of some that it does not.
+	x.send("a", "grape six")
+	change(edit(6, "honeydew six"), edit(1, "apple again"), remove(2))
+	x.reopen()
+	x.eventually("honeydew", a, "honeydew six")
+	x.eventually("apple", a, "apple again")
+	none("grape", "banana", "apricot")
+
+	index := filepath.Join(x.dir, "search.db")
+	for what, harm := range map[string]func() error{
+		"gone":   func() error { return os.Remove(index) },
+		"ahead":  func() error { return script(index, "UPDATE reindexed SET seq = seq + 100; DELETE FROM words") },
+		"behind": func() error { return script(index, "UPDATE reindexed SET seq = 1; DELETE FROM words") },
+	} {
+		change(edit(5, "elder "+what), edit(5, "elder six"))
+		x.eventually("elder", a, "elder six")
+		change(edit(5, "elder "+what+" again"), edit(5, "elder five")) // the changes before are forgotten
+		if err := x.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := harm(); err != nil {
+			t.Fatal(err)
+		}
+		x.reopen()
+		for query, text := range map[string]string{"elder": "elder five", "apple": "apple again", "fig": "fig four", "honeydew": "honeydew six"} {
+			x.eventually(query, a, text)
+		}
+		none("banana", "cherry", what)
+	}
+}
