@@ -237,7 +237,8 @@ export function typing(room: string): void {
 /** The next keystroke tells it again: a message was sent, which ended the last one. */
 export const stopTyping = () => void (lastTyping = 0)
 
-const opened = (view: RoomView): RoomView => {
+/** Takes a room that an answer has brought. */
+export const opened = (view: RoomView): RoomView => {
   connection?.step((s) => adopt(s, view))
   return view
 }

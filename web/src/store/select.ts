@@ -13,6 +13,7 @@ export const nameOf = (s: State, user: string): string => s.people[user]?.name ?
 export const presence = (s: State, user: string): boolean | undefined => (s.me.role === 'guest' ? undefined : s.online[user] === true)
 
 export function titleOf(s: State, room: RoomView): string {
+  if (room.kind === 'thread') return t('thread.of', { room: s.rooms[room.parent!] ? titleOf(s, s.rooms[room.parent!]!) : '' })
   return room.kind === 'direct' ? nameOf(s, otherOf(s, room)) : (room.name ?? '')
 }
 

@@ -3,6 +3,7 @@ import { type ChangeEvent, type KeyboardEvent, useEffect, useId, useLayoutEffect
 import { formatNumber, t } from '../../i18n'
 import type { RoomView } from '../../protocol/types'
 import { draft, send, setDraft, stopTyping, typing } from '../../store/actions'
+import { lastOwn, startEdit } from '../../store/marks'
 import { nameOf, titleOf } from '../../store/select'
 import { useChat } from '../../store/store'
 import { EmojiButton } from '../emoji/EmojiButton'
@@ -83,6 +84,12 @@ export function Composer({ room }: { room: RoomView }) {
     // While an input method is composing, Enter chooses a word.
     if (e.nativeEvent.isComposing || e.keyCode === 229) return
     if (!e.shiftKey && !e.ctrlKey && !e.metaKey && !e.altKey && completion.key(e.key)) return e.preventDefault()
+    if (e.key === 'ArrowUp' && text === '') {
+      const own = lastOwn(room.id)
+      if (!own) return
+      e.preventDefault()
+      return startEdit(own)
+    }
     if (e.key !== 'Enter') return
     if (e.shiftKey || touch) return
     e.preventDefault()
@@ -121,7 +128,7 @@ export function Composer({ room }: { room: RoomView }) {
           rows={1}
           dir="auto"
           value={text}
-          placeholder={t('composer.placeholder', { room: room.kind === 'public' ? `#${title}` : title })}
+          placeholder={room.kind === 'thread' ? t('thread.placeholder') : t('composer.placeholder', { room: room.kind === 'public' ? `#${title}` : title })}
           aria-label={t('composer.label', { room: title })}
           aria-invalid={over > 0 ? true : undefined}
           aria-autocomplete="list"

@@ -1,4 +1,4 @@
-import { ArrowLeft, Hash, Lock, LogOut, MoreHorizontal, Settings2, UserPlus, Users } from 'lucide-react'
+import { ArrowLeft, Hash, Lock, LogOut, MoreHorizontal, Pin, Settings2, UserPlus, Users } from 'lucide-react'
 import { formatNumber, t } from '../../i18n'
 import type { RoomView } from '../../protocol/types'
 import { leaveRoom, openRoom } from '../../store/actions'
@@ -48,14 +48,16 @@ export function RoomHeader({ room, members, onMembers }: Props) {
           {formatNumber(room.members)}
         </button>
       )}
-      {(moderate || leave) && (
-        <Menu
+      <Menu
           trigger={
             <button className="icon-button" aria-label={t('room.more')}>
               <MoreHorizontal size={18} />
             </button>
           }
         >
+          <MenuItem icon={<Pin size={16} />} onSelect={() => openDialog({ kind: 'pins', room: room.id })}>
+            {t('pins.title')}
+          </MenuItem>
           {moderate && (
             <>
               <MenuItem icon={<UserPlus size={16} />} onSelect={() => openDialog({ kind: 'add-people', room: room.id })}>
@@ -71,8 +73,7 @@ export function RoomHeader({ room, members, onMembers }: Props) {
               {t('room.leave')}
             </MenuItem>
           )}
-        </Menu>
-      )}
+      </Menu>
     </header>
   )
 }

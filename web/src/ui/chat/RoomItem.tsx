@@ -67,7 +67,7 @@ export const RoomItem = memo(function RoomItem({ room, open, now }: { room: Room
                       <bdi>{author}</bdi>:{' '}
                     </>
                   )}
-                  <bdi>{plainLine(room.last.text, 90)}</bdi>
+                  <bdi>{room.last.deleted_at ? t('message.deleted') : plainLine(room.last.text, 90) || room.last.files?.map((f) => f.name).join(', ')}</bdi>
                 </>
               ) : (
                 <bdi>{room.topic || t('list.noMessages')}</bdi>
@@ -80,7 +80,8 @@ export const RoomItem = memo(function RoomItem({ room, open, now }: { room: Room
               </span>
             )}
             {unread > 0 && (
-              <span className="badge">
+              <span className={room.mentions ? 'badge called' : 'badge'}>
+                {room.mentions && (room.kind === 'direct' ? '' : '@ ')}
                 {unread > 99 ? `${formatNumber(99)}+` : formatNumber(unread)}
                 <span className="visually-hidden">{t('list.unread')}</span>
               </span>

@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'react'
 import { t } from '../../i18n'
 import { openRoom, roomInAddress, showRoom } from '../../store/actions'
+import { closeThread, useMarks } from '../../store/marks'
 import { atLeast, sortedRooms, totalUnread } from '../../store/select'
 import { useApp, useChat } from '../../store/store'
 import { Dialogs } from '../dialogs/Dialogs'
@@ -10,6 +11,7 @@ import { ConnectionBar } from './ConnectionBar'
 import { MemberPanel } from './MemberPanel'
 import { Room } from './Room'
 import { Sidebar } from './Sidebar'
+import { ThreadPane } from './ThreadPane'
 import { UpdateBar } from './UpdateBar'
 import { useNotify } from './useNotify'
 
@@ -20,6 +22,10 @@ export function Shell() {
   const phone = useMedia('(max-width: 719px)')
   const away = useApp((a) => a.status.kind !== 'online')
   const [members, setMembers] = useState(false)
+  const thread = useMarks((m) => (m.thread && m.thread.room === room ? m.thread : null))
+  useEffect(() => {
+    if (useMarks.getState().thread?.room !== room) closeThread()
+  }, [room])
   useAddress(phone)
   useTitle()
   useNotify()
@@ -29,7 +35,8 @@ export function Shell() {
         e.preventDefault()
         openDialog({ kind: 'switcher' })
       } else if (e.key === 'Escape' && !e.defaultPrevented && useOpen.getState().open === null) {
-        setMembers(false)
+        if (useMarks.getState().thread) closeThread()
+        else setMembers(false)
       }
     }
     window.addEventListener('keydown', keys)
@@ -40,14 +47,15 @@ export function Shell() {
   }, [])
   const open = room !== null && known
   return (
-    <div className={`shell${open ? ' in-room' : ''}${members && open ? ' with-members' : ''}${away ? ' away' : ''}`}>
+    <div className={`shell${open ? ' in-room' : ''}${thread && open ? ' with-thread' : members && open ? ' with-members' : ''}${away ? ' away' : ''}`}>
       <Sidebar />
       <main className="main" aria-label={open ? undefined : t('room.label')}>
         <UpdateBar />
         <ConnectionBar />
         {open ? <Room key={room} id={room} members={members} onMembers={() => setMembers(!members)} /> : <NoRoom gone={room !== null} />}
       </main>
-      {members && open && <MemberPanel key={room} room={room} onClose={() => setMembers(false)} />}
+      {thread && open && <ThreadPane key={`${thread.room}/${thread.no}`} place={thread} />}
+      {members && open && !thread && <MemberPanel key={room} room={room} onClose={() => setMembers(false)} />}
       <Dialogs />
     </div>
   )

@@ -2,9 +2,11 @@ import { AddPeople } from './AddPeople'
 import { Browse } from './Browse'
 import { Confirm } from './Confirm'
 import { CreateRoom } from './CreateRoom'
+import { Edits } from './Edits'
 import { Invites } from './Invites'
 import { Keys } from './Keys'
 import { Password } from './Password'
+import { Pins } from './Pins'
 import { Preferences } from './Preferences'
 import { Sessions } from './Sessions'
 import { Settings } from './Settings'
@@ -41,6 +43,10 @@ export function Dialogs() {
       return <Keys onClose={closeDialog} />
     case 'unsent':
       return <Unsent onClose={closeDialog} />
+    case 'edits':
+      return <Edits room={open.room} no={open.no} onClose={closeDialog} />
+    case 'pins':
+      return <Pins room={open.room} onClose={closeDialog} />
     case 'confirm':
       return <Confirm {...open} onClose={closeDialog} />
   }

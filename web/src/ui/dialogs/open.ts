@@ -14,6 +14,8 @@ export type Open =
   | { kind: 'preferences' }
   | { kind: 'keys' }
   | { kind: 'unsent' }
+  | { kind: 'edits'; room: string; no: number }
+  | { kind: 'pins'; room: string }
   | { kind: 'confirm'; title: string; text: string; action: string; danger?: boolean; run: () => Promise<void> }
 
 export const useOpen = create<{ open: Open | null }>()(() => ({ open: null }))

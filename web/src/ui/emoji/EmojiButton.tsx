@@ -6,7 +6,7 @@ import { toast } from '../../store/store'
 type Picker = ComponentType<{ onPick: (emoji: string) => void }>
 
 /** Opens the picker over the composer. `onDone` gets the emoji, or null when none was chosen: time to give the focus back. */
-export function EmojiButton({ onDone }: { onDone: (emoji: string | null) => void }) {
+export function EmojiButton({ label = t('emoji.open'), onDone }: { label?: string; onDone: (emoji: string | null) => void }) {
   const [Picker, setPicker] = useState<Picker | null>(null)
   const [open, setOpen] = useState(false)
   const box = useRef<HTMLDivElement>(null)
@@ -45,11 +45,11 @@ export function EmojiButton({ onDone }: { onDone: (emoji: string | null) => void
         close(null)
       }}
     >
-      <button type="button" className="icon-button" aria-label={t('emoji.open')} aria-haspopup="dialog" aria-expanded={open} onClick={toggle}>
+      <button type="button" className="icon-button" aria-label={label} aria-haspopup="dialog" aria-expanded={open} onClick={toggle}>
         <Smile size={19} />
       </button>
       {open && Picker && (
-        <div className="emoji-pop" role="dialog" aria-label={t('emoji.open')}>
+        <div className="emoji-pop" role="dialog" aria-label={label}>
           <Picker onPick={close} />
         </div>
       )}

@@ -1,12 +1,19 @@
-import { Check } from 'lucide-react'
+import { Check, MessageSquare, Pin } from 'lucide-react'
 import { memo } from 'react'
 import { t } from '../../i18n'
 import { renderMarkdown } from '../../markdown/render'
 import type { Message } from '../../protocol/types'
+import { mentioning } from '../../store/message'
+import { openThread, point, useMarks } from '../../store/marks'
 import { nameOf } from '../../store/select'
 import { useChat } from '../../store/store'
+import { openDialog } from '../dialogs/open'
 import { Avatar } from '../kit/Avatar'
-import { clockTime, fullTime } from '../kit/time'
+import { useNow } from '../kit/hooks'
+import { clockTime, fullTime, shortTime } from '../kit/time'
+import { EditBox } from './EditBox'
+import { MessageActions } from './MessageActions'
+import { Reactions } from './Reactions'
 
 interface Props {
   message: Message
@@ -20,8 +27,14 @@ interface Props {
 export const MessageRow = memo(function MessageRow({ message, grouped, tick, rowKey }: Props) {
   const name = useChat((s) => nameOf(s, message.from))
   const time = clockTime(message.at)
+  const called = useChat((s) => mentioning(message, s.me.id))
+  const editing = useMarks((m) => m.editing?.room === message.room && m.editing.no === message.no)
+  const key = `${message.room}/${message.no}`
+  const active = useMarks((m) => m.active === key)
+  const deleted = message.deleted_at !== undefined
+  const classes = ['message', grouped && 'grouped', called && 'called', editing && 'editing', deleted && 'deleted'].filter(Boolean).join(' ')
   return (
-    <article className={grouped ? 'message grouped' : 'message'} data-key={rowKey} data-no={message.no} aria-label={`${name}, ${time}`}>
+    <article className={classes} tabIndex={-1} onPointerEnter={() => point(key)} onFocus={() => point(key)} data-key={rowKey} data-no={message.no} aria-label={`${name}, ${time}`}>
       {grouped ? (
         <time className="message-side" dateTime={message.at} title={fullTime(message.at)}>
           {time}
@@ -38,10 +51,30 @@ export const MessageRow = memo(function MessageRow({ message, grouped, tick, row
             <time dateTime={message.at} title={fullTime(message.at)}>
               {time}
             </time>
+            {message.pinned_at && (
+              <span className="message-pin" title={t('message.pinned')}>
+                <Pin size={12} aria-hidden />
+                <span className="visually-hidden">{t('message.pinned')}</span>
+              </span>
+            )}
           </header>
         )}
-        <Text text={message.text} />
+        {deleted ? (
+          <p className="message-gone">{t('message.deleted')}</p>
+        ) : editing ? (
+          <EditBox message={message} />
+        ) : (
+          message.text && <Text text={message.text} />
+        )}
+        {message.edited_at && !editing && (
+          <button className="message-edited" title={fullTime(message.edited_at)} onClick={() => openDialog({ kind: 'edits', room: message.room, no: message.no })}>
+            {t('message.edited')}
+          </button>
+        )}
+        {message.reactions && <Reactions message={message} />}
+        {message.thread && <ThreadLine message={message} />}
       </div>
+      {active && !deleted && !editing && <MessageActions message={message} />}
       {tick && (
         <span className="tick" title={t('timeline.stored')}>
           <Check size={14} aria-hidden />
@@ -51,6 +84,21 @@ export const MessageRow = memo(function MessageRow({ message, grouped, tick, row
     </article>
   )
 })
+
+/** How many answers there are under a message. */
+function ThreadLine({ message }: { message: Message }) {
+  const { room, replies, last_at } = message.thread!
+  const unread = useChat((s) => s.rooms[room]?.unread ?? 0)
+  const now = useNow(60_000)
+  return (
+    <button className={unread > 0 ? 'thread-line news' : 'thread-line'} onClick={() => void openThread(message)}>
+      <MessageSquare size={14} aria-hidden />
+      <span>{t('thread.replies', { count: replies })}</span>
+      <time dateTime={last_at}>{shortTime(last_at, now)}</time>
+      {unread > 0 && <span className="badge">{unread}</span>}
+    </button>
+  )
+}
 
 /** A message's text. What comes out of renderMarkdown is safe to be put into the page. */
 export const Text = memo(function Text({ text }: { text: string }) {

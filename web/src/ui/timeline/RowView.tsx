@@ -37,6 +37,7 @@ export function RowView({ row, room, now }: { row: Row; room: RoomView; now: num
 
 const Start = memo(function Start({ room }: { room: RoomView }) {
   const title = useChat((s) => titleOf(s, room))
+  if (room.kind === 'thread') return <p className="thread-start" data-key="start">{t('thread.start')}</p>
   return (
     <div className="start" data-key="start">
       <h2 dir="auto">{title}</h2>

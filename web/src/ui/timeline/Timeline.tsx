@@ -1,5 +1,5 @@
 import { ArrowDown } from 'lucide-react'
-import { type MouseEvent, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
+import { type KeyboardEvent, type MouseEvent, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import { formatNumber, t } from '../../i18n'
 import type { RoomView } from '../../protocol/types'
 import { load, markRead, setFollowing } from '../../store/actions'
@@ -97,7 +97,7 @@ export function Timeline({ room }: { room: RoomView }) {
   }
   return (
     <div className="timeline-wrap">
-      <div ref={box} className="timeline" role="log" aria-live="polite" aria-label={t('timeline.label', { room: title })} tabIndex={0} onClick={copyCode}>
+      <div ref={box} className="timeline" role="log" aria-live="polite" aria-label={t('timeline.label', { room: title })} tabIndex={0} onClick={copyCode} onKeyDown={walk}>
         <div className="rows">
           {timeline?.moreOlder && <div className="edge">{fault ? <Retry fault={fault} room={id} where="older" /> : <Skeleton lines={3} />}</div>}
           {missing ? (
@@ -135,6 +135,21 @@ function Retry({ fault, room, where }: { fault: string; room: string; where: 're
       </button>
     </p>
   )
+}
+
+/** The arrow keys go from message to message; Tab then goes to what one can do with it. */
+function walk(e: KeyboardEvent<HTMLElement>): void {
+  const up = e.key === 'ArrowUp'
+  const at = document.activeElement
+  if ((!up && e.key !== 'ArrowDown') || !(at === e.currentTarget || at?.matches('article.message'))) return
+  const rows = [...e.currentTarget.querySelectorAll<HTMLElement>('article.message[data-no]')]
+  const bottom = e.currentTarget.getBoundingClientRect().bottom
+  const i = at === e.currentTarget ? rows.findLastIndex((r) => r.getBoundingClientRect().top < bottom - 20) + (up ? 1 : 0) : rows.indexOf(at as HTMLElement)
+  const next = rows[up ? i - 1 : at === e.currentTarget ? i : i + 1]
+  if (!next) return
+  e.preventDefault()
+  next.focus({ preventScroll: true })
+  next.scrollIntoView({ block: 'nearest' })
 }
 
 /** The copy buttons stand in the messages' HTML, so they are heard here. */

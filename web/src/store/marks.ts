@@ -1,0 +1,81 @@
+// What one does with a message that is there: change it, react to it, answer it.
+
+import { create } from 'zustand'
+import { t } from '../i18n'
+import { explain } from '../protocol/error'
+import type { Message } from '../protocol/types'
+import { call, leaveRoom, opened } from './actions'
+import { threadUnder } from './select'
+import { toast, useApp } from './store'
+
+/** A message, by its place. */
+export interface Place {
+  room: string
+  no: number
+}
+
+/** The message whose thread is open, the one whose text is being changed, and the one that one points at. */
+export const useMarks = create<{ thread: Place | null; editing: Place | null; active: string | null }>()(() => ({ thread: null, editing: null, active: null }))
+
+/** Says which message one points at, unless a menu of another one is open. */
+export function point(key: string): void {
+  if (useMarks.getState().active !== key && !document.querySelector('.message-actions [aria-expanded="true"]')) useMarks.setState({ active: key })
+}
+
+const told = (run: Promise<unknown>): Promise<boolean> =>
+  run.then(
+    () => true,
+    (err: unknown) => {
+      toast(explain(err))
+      return false
+    },
+  )
+
+export const startEdit = (m: Place) => useMarks.setState({ editing: { room: m.room, no: m.no } })
+export const stopEdit = () => useMarks.setState({ editing: null })
+export const saveEdit = (m: Place, text: string) => told(call('message.edit', { room: m.room, no: m.no, text }))
+export const deleteMessage = (m: Place) => call('message.delete', { room: m.room, no: m.no })
+export const pinMessage = (m: Message) => told(call(m.pinned_at ? 'message.unpin' : 'message.pin', { room: m.room, no: m.no }))
+
+export function toggleReaction(m: Message, emoji: string): Promise<boolean> {
+  const me = useApp.getState().chat!.me.id
+  const mine = m.reactions?.some((r) => r.emoji === emoji && r.users.includes(me)) ?? false
+  return told(call(mine ? 'reaction.remove' : 'reaction.add', { room: m.room, no: m.no, emoji }))
+}
+
+/** Opens the thread under a message, follows it, and makes it if nobody has answered yet. */
+export async function openThread(m: Place): Promise<void> {
+  const { chat } = useApp.getState()
+  closeThread()
+  if (chat && !threadUnder(chat, m.room, m.no)) {
+    if (!(await told(call('thread.follow', { room: m.room, no: m.no }).then(opened)))) return
+  }
+  useMarks.setState({ thread: { room: m.room, no: m.no } })
+}
+
+/** Closes the thread that is open. One in which nobody has written is not followed any longer. */
+export function closeThread(): void {
+  const { thread } = useMarks.getState()
+  const { chat } = useApp.getState()
+  useMarks.setState({ thread: null })
+  const view = thread && chat && threadUnder(chat, thread.room, thread.no)
+  if (view && view.head_no === 0 && !useApp.getState().drafts[view.id]) leaveRoom(view.id).catch(() => {}) // then it stays on the list, which shows only those with answers
+}
+
+/** The address of a message. */
+export const linkTo = (m: Place): string => `${location.origin}${location.pathname}#/r/${encodeURIComponent(m.room)}/${m.no}`
+
+export async function copyLink(m: Place): Promise<void> {
+  try {
+    await navigator.clipboard.writeText(linkTo(m))
+    toast(t('message.linkCopied'))
+  } catch {
+    toast(t('app.copyImpossible'))
+  }
+}
+
+/** The newest message of one's own in a room that can be edited. */
+export function lastOwn(room: string): Message | undefined {
+  const { chat } = useApp.getState()
+  return chat?.timelines[room]?.messages.findLast((m) => m.from === chat.me.id && !m.deleted_at)
+}

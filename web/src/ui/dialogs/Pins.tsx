@@ -1,0 +1,59 @@
+import { useEffect, useState } from 'react'
+import { t } from '../../i18n'
+import { explain } from '../../protocol/error'
+import type { Message } from '../../protocol/types'
+import { call, load, openRoom } from '../../store/actions'
+import { pinMessage } from '../../store/marks'
+import { nameOf } from '../../store/select'
+import { useChat } from '../../store/store'
+import { Dialog } from '../kit/Dialog'
+import { fullTime } from '../kit/time'
+import { Text } from '../timeline/MessageRow'
+
+/** The pinned messages of a room, the last pinned first. */
+export function Pins({ room, onClose }: { room: string; onClose: () => void }) {
+  const chat = useChat((s) => s)
+  const changes = useChat((s) => s.changes[room])
+  const [pins, setPins] = useState<Message[] | null>(null)
+  const [fault, setFault] = useState('')
+  useEffect(() => {
+    call('message.pins', { room }).then(
+      (r) => setPins(r.messages),
+      (err: unknown) => setFault(explain(err)),
+    )
+  }, [room, changes])
+  const go = (m: Message) => {
+    onClose()
+    openRoom(room)
+    void load(room, 'replace', m.no)
+  }
+  return (
+    <Dialog title={t('pins.title')} onClose={onClose}>
+      {fault && (
+        <p className="fault" role="alert">
+          {fault}
+        </p>
+      )}
+      {!pins && !fault && <p className="list-empty">{t('app.loading')}</p>}
+      {pins?.length === 0 && <p className="list-empty">{t('pins.none')}</p>}
+      <ul className="pins">
+        {pins?.map((m) => (
+          <li key={m.no}>
+            <header>
+              <bdi>{nameOf(chat, m.from)}</bdi> <time dateTime={m.at}>{fullTime(m.at)}</time>
+            </header>
+            <Text text={m.text} />
+            <div className="pin-actions">
+              <button className="link" onClick={() => go(m)}>
+                {t('pins.go')}
+              </button>
+              <button className="link" onClick={() => void pinMessage(m)}>
+                {t('message.unpin')}
+              </button>
+            </div>
+          </li>
+        ))}
+      </ul>
+    </Dialog>
+  )
+}

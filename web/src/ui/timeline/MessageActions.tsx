@@ -1,0 +1,64 @@
+import { Copy, MessageSquareReply, MoreHorizontal, Pencil, Pin, PinOff, Trash2 } from 'lucide-react'
+import { t } from '../../i18n'
+import type { Message } from '../../protocol/types'
+import { copyLink, deleteMessage, openThread, pinMessage, startEdit, toggleReaction } from '../../store/marks'
+import { atLeast, mayModerate } from '../../store/select'
+import { useChat } from '../../store/store'
+import { openDialog } from '../dialogs/open'
+import { EmojiButton } from '../emoji/EmojiButton'
+import { Menu, MenuItem } from '../kit/Menu'
+
+/** What one can do with a message: shown beside it while one points at it or has the focus in it. */
+export function MessageActions({ message }: { message: Message }) {
+  const mine = useChat((s) => message.from === s.me.id)
+  const member = useChat((s) => atLeast(s.me, 'member'))
+  const inThread = useChat((s) => s.rooms[message.room]?.kind === 'thread')
+  const moderate = useChat((s) => {
+    const room = s.rooms[message.room]
+    const home = room?.kind === 'thread' ? s.rooms[room.parent ?? ''] : room
+    return home ? mayModerate(s, home) : false
+  })
+  return (
+    <div className="message-actions" role="toolbar" aria-label={t('message.actions')}>
+      <EmojiButton label={t('message.react')} onDone={(emoji) => emoji && void toggleReaction(message, emoji)} />
+      {!inThread && (
+        <button className="icon-button" aria-label={t('message.reply')} title={t('message.reply')} onClick={() => void openThread(message)}>
+          <MessageSquareReply size={17} />
+        </button>
+      )}
+      {mine && (
+        <button className="icon-button" aria-label={t('message.edit')} title={t('message.edit')} onClick={() => startEdit(message)}>
+          <Pencil size={16} />
+        </button>
+      )}
+      <Menu
+        trigger={
+          <button className="icon-button" aria-label={t('message.more')}>
+            <MoreHorizontal size={17} />
+          </button>
+        }
+      >
+        <MenuItem icon={<Copy size={16} />} onSelect={() => void copyLink(message)}>
+          {t('message.copyLink')}
+        </MenuItem>
+        {member && (
+          <MenuItem icon={message.pinned_at ? <PinOff size={16} /> : <Pin size={16} />} onSelect={() => void pinMessage(message)}>
+            {t(message.pinned_at ? 'message.unpin' : 'message.pin')}
+          </MenuItem>
+        )}
+        {(mine || moderate) && (
+          <MenuItem icon={<Trash2 size={16} />} danger onSelect={() => confirmDelete(message)}>
+            {t('message.delete')}
+          </MenuItem>
+        )}
+      </Menu>
+    </div>
+  )
+}
+
+function confirmDelete(message: Message): void {
+  openDialog({
+    kind: 'confirm', title: t('message.deleteTitle'), text: t('message.deleteText'), action: t('message.delete'), danger: true,
+    run: async () => void (await deleteMessage(message)),
+  })
+}

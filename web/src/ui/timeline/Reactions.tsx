@@ -1,0 +1,32 @@
+import { t } from '../../i18n'
+import type { Message } from '../../protocol/types'
+import { toggleReaction } from '../../store/marks'
+import { nameOf } from '../../store/select'
+import { useChat } from '../../store/store'
+
+/** Who reacted, and how: each is a switch for one's own. */
+export function Reactions({ message }: { message: Message }) {
+  const chat = useChat((s) => s)
+  const most = 12
+  return (
+    <div className="reactions">
+      {message.reactions!.map(({ emoji, users }) => {
+        const names = users.slice(0, most).map((id) => nameOf(chat, id))
+        const who = users.length > most ? t('message.reactedMore', { names: names.join(', '), count: users.length - most }) : names.join(', ')
+        return (
+          <button
+            key={emoji}
+            className="reaction"
+            aria-pressed={users.includes(chat.me.id)}
+            aria-label={t('message.reacted', { emoji, names: who })}
+            title={who}
+            onClick={() => void toggleReaction(message, emoji)}
+          >
+            <span aria-hidden="true">{emoji}</span>
+            <span aria-hidden="true">{users.length}</span>
+          </button>
+        )
+      })}
+    </div>
+  )
+}
