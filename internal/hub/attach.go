@@ -114,7 +114,7 @@ func (h *Hub) read(ctx context.Context, s chat.Stream, from chat.Position) ([]ch
 
 // leaves reports whether with e the connection's person left the room, after the position known.
 func leaves(e *chat.Event, c *Conn, known int64) bool {
-	return e.Kind == chat.MemberLeft && e.Member.User == c.who.User.ID && e.Seq > known
+	return e.Kind == chat.MemberLeft && e.Member.User == c.user && e.Seq > known
 }
 
 // resync tells the connection to fetch a stream anew, and attaches it at the cursor, if it may still read it. The position is
@@ -128,7 +128,7 @@ func (h *Hub) resync(ctx context.Context, c *Conn, t *topic) error {
 	at := t.cursor
 	t.mu.Unlock()
 	if room, ok := t.stream.Room(); ok {
-		is, err := h.isMember(ctx, room, c.who.User.ID)
+		is, err := h.isMember(ctx, room, c.user)
 		if err != nil {
 			return err
 		}
@@ -192,6 +192,6 @@ func (h *Hub) settle(c *Conn, err error) {
 	if err == nil || h.ctx.Err() != nil {
 		return
 	}
-	h.cfg.Logger.Warn("attaching a connection", "user", c.who.User.ID, "error", err)
+	h.cfg.Logger.Warn("attaching a connection", "user", c.user, "error", err)
 	c.Close(Changed)
 }

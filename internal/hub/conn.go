@@ -43,7 +43,11 @@ const (
 
 // Conn is one live connection of one person. A door makes it, drains it and closes it.
 type Conn struct {
-	who     chat.Caller // set by Register
+	// Set by Register. The whole caller is the door's: of thousands of connections each byte counts.
+	user    chat.UserID
+	session chat.SessionID
+	role    chat.Role
+
 	encoder Encoder
 	wake    func(*Conn)
 	// Door is the door's own part of the connection; the hub does not look at it.

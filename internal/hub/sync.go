@@ -63,7 +63,7 @@ func (h *Hub) Sync(ctx context.Context, c *Conn, s Sync) error {
 // state attaches the connection to the streams that are not rooms' and returns the person's rooms and the answer.
 func (h *Hub) state(ctx context.Context, c *Conn, s Sync) ([]chat.RoomView, Frame, error) {
 	out := Synced{Rooms: []chat.RoomView{}, Gone: []chat.Stream{}}
-	own := chat.UserStream(c.who.User.ID)
+	own := chat.UserStream(c.user)
 	var err error
 	if out.User, err = h.begin(ctx, c, own, s.Positions); err != nil {
 		return nil, nil, err
