@@ -3,7 +3,6 @@ package ws
 import (
 	"errors"
 	"io"
-	"net"
 	"sync"
 	"syscall"
 )
@@ -12,8 +11,6 @@ import (
 // the socket to become readable first, and then takes one from the pool.
 type inbox struct {
 	c   *conn
-	nc  net.Conn
-	raw syscall.RawConn // nil if the socket cannot be read directly (TLS)
 	try func(fd uintptr) bool
 	b   *[]byte // nil while empty
 	at  int     // what lies before is parsed
@@ -29,7 +26,7 @@ const chunk = 4 << 10
 var buffers = sync.Pool{New: func() any { b := make([]byte, 0, chunk); return &b }}
 
 func newInbox(c *conn, early []byte) *inbox {
-	in := &inbox{c: c, nc: c.nc, raw: c.raw}
+	in := &inbox{c: c}
 	in.try = in.readable
 	if len(early) > 0 {
 		in.hold()
@@ -73,7 +70,7 @@ func (in *inbox) empty() bool { return in.b == nil }
 // has to wait makes its stack grow, which taking a buffer does.
 func (in *inbox) fillFresh() error {
 	in.err, in.fresh = nil, true
-	if err := in.raw.Read(in.try); err != nil {
+	if err := in.c.raw.Read(in.try); err != nil {
 		return err
 	}
 	return in.err
@@ -90,14 +87,14 @@ func (in *inbox) fill() error {
 			in.b = &larger
 		}
 	}
-	if in.raw != nil {
+	if in.c.raw != nil {
 		in.err = nil
-		err := in.raw.Read(in.try)
+		err := in.c.raw.Read(in.try)
 		return errors.Join(err, in.err)
 	}
 	in.hold()
 	b := *in.b
-	n, err := in.nc.Read(b[len(b):cap(b)])
+	n, err := in.c.nc.Read(b[len(b):cap(b)])
 	in.got(n)
 	if n > 0 {
 		return nil
