@@ -19,7 +19,7 @@ export function titleOf(s: State, room: RoomView): string {
 const activity = (r: RoomView) => r.last?.at ?? r.joined_at
 
 /** Rooms, those with the latest news first. */
-export function sortedRooms(s: State): { rooms: RoomView[]; directs: RoomView[] } {
+export function sortedRooms(s: Pick<State, 'rooms'>): { rooms: RoomView[]; directs: RoomView[] } {
   const all = Object.values(s.rooms).sort((a, b) => (activity(a) < activity(b) ? 1 : activity(a) > activity(b) ? -1 : a.id < b.id ? -1 : 1))
   return { rooms: all.filter((r) => r.kind !== 'direct'), directs: all.filter((r) => r.kind === 'direct') }
 }

@@ -4,13 +4,14 @@ import { openRoom, roomInAddress, showRoom } from '../../store/actions'
 import { atLeast, sortedRooms, totalUnread } from '../../store/select'
 import { useApp, useChat } from '../../store/store'
 import { Dialogs } from '../dialogs/Dialogs'
-import { closeDialog, openDialog, useOpen } from '../dialogs/open'
+import { closeDialog, openDialog } from '../dialogs/open'
 import { useMedia } from '../kit/hooks'
 import { ConnectionBar } from './ConnectionBar'
 import { MemberPanel } from './MemberPanel'
 import { Room } from './Room'
 import { Sidebar } from './Sidebar'
 import { UpdateBar } from './UpdateBar'
+import { useKeys } from './useKeys'
 import { useNotify } from './useNotify'
 
 /** The chat: rooms beside the open one, or on a phone one after the other. */
@@ -23,21 +24,13 @@ export function Shell() {
   useAddress(phone)
   useTitle()
   useNotify()
-  useEffect(() => {
-    const keys = (e: KeyboardEvent) => {
-      if ((e.ctrlKey || e.metaKey) && !e.altKey && e.key.toLowerCase() === 'k') {
-        e.preventDefault()
-        openDialog({ kind: 'switcher' })
-      } else if (e.key === 'Escape' && !e.defaultPrevented && useOpen.getState().open === null) {
-        setMembers(false)
-      }
-    }
-    window.addEventListener('keydown', keys)
-    return () => {
-      window.removeEventListener('keydown', keys)
+  useKeys(() => setMembers(false))
+  useEffect(
+    () => () => {
       if (useApp.getState().screen !== 'chat') closeDialog() // not to be there for whoever logs in next
-    }
-  }, [])
+    },
+    [],
+  )
   const open = room !== null && known
   return (
     <div className={`shell${open ? ' in-room' : ''}${members && open ? ' with-members' : ''}${away ? ' away' : ''}`}>
@@ -57,7 +50,7 @@ function NoRoom({ gone }: { gone: boolean }) {
   const member = useChat((s) => atLeast(s.me, 'member'))
   return (
     <div className="empty">
-      <h2>{gone ? t('room.gone') : t('room.choose')}</h2>
+      <h1>{gone ? t('room.gone') : t('room.choose')}</h1>
       <p>{gone ? t('room.goneText') : t('room.chooseText', { keys: `${t('keys.ctrl')} K` })}</p>
       {member && (
         <button className="button" onClick={() => openDialog({ kind: 'browse' })}>

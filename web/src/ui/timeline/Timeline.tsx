@@ -1,5 +1,5 @@
 import { ArrowDown } from 'lucide-react'
-import { type MouseEvent, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
+import { type KeyboardEvent, type MouseEvent, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import { formatNumber, t } from '../../i18n'
 import type { RoomView } from '../../protocol/types'
 import { load, markRead, setFollowing } from '../../store/actions'
@@ -91,13 +91,32 @@ export function Timeline({ room }: { room: RoomView }) {
     if (focused && seesNewest && room.unread > 0) markRead(id)
   }, [focused, seesNewest, room.unread, id])
 
-  const jump = () => {
+  const toNewest = () => {
     if (timeline?.moreNewer) void load(id, 'replace').then(toEnd)
     else toEnd()
   }
+  // Where to go once it is there.
+  const target = useRef<string | null>(null)
+  useLayoutEffect(() => {
+    if (target.current !== null && toRow(target.current, 0)) target.current = null
+  }, [rows, toRow])
+  const toFirst = () => {
+    if (!timeline) return
+    if (timeline.moreOlder) {
+      target.current = 'start'
+      void load(id, 'replace', (room.trimmed ?? 0) + 1)
+    } else toRow('start', 0)
+  }
+  const keys = (e: KeyboardEvent) => {
+    if (e.ctrlKey || e.metaKey || e.altKey || e.shiftKey || e.target !== box.current) return
+    if (e.key === 'Home') toFirst()
+    else if (e.key === 'End') toNewest()
+    else return
+    e.preventDefault()
+  }
   return (
     <div className="timeline-wrap">
-      <div ref={box} className="timeline" role="log" aria-live="polite" aria-label={t('timeline.label', { room: title })} tabIndex={0} onClick={copyCode}>
+      <div ref={box} className="timeline" role="log" aria-live="polite" aria-label={t('timeline.label', { room: title })} tabIndex={0} onClick={copyCode} onKeyDown={keys}>
         <div className="rows">
           {timeline?.moreOlder && <div className="edge">{fault ? <Retry fault={fault} room={id} where="older" /> : <Skeleton lines={3} />}</div>}
           {missing ? (
@@ -117,7 +136,7 @@ export function Timeline({ room }: { room: RoomView }) {
         </div>
       </div>
       {!seesNewest && !missing && (
-        <button className={room.unread > 0 ? 'to-newest news' : 'to-newest'} onClick={jump}>
+        <button className={room.unread > 0 ? 'to-newest news' : 'to-newest'} onClick={toNewest}>
           {room.unread > 0 ? t('timeline.new', { number: room.unread > 999 ? `${formatNumber(999)}+` : formatNumber(room.unread) }) : t('timeline.newest')}
           <ArrowDown size={15} aria-hidden />
         </button>
