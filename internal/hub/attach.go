@@ -32,6 +32,7 @@ func (h *Hub) attach(ctx context.Context, c *Conn, s chat.Stream, from chat.Posi
 		}
 		for i := range events {
 			c.waitRoom(ctx.Done())
+			c.noteJoined(&events[i])
 			c.push(c.encoder.Event(&events[i]), news)
 			if leaves(&events[i], c, known) {
 				c.noteLeft(&events[i])
@@ -87,6 +88,7 @@ func (h *Hub) step(c *Conn, t *topic, from chat.Position, known int64, announce 
 		return older
 	}
 	for i := range records {
+		c.noteJoined(records[i].event)
 		c.push(records[i].frame(c.encoder), news)
 		if leaves(records[i].event, c, known) {
 			c.noteLeft(records[i].event)
@@ -154,6 +156,7 @@ func (h *Hub) isMember(ctx context.Context, room chat.RoomID, user chat.UserID) 
 
 // follow has a connection attached to a room that its person has joined, when it is its turn. A topic is locked.
 func (h *Hub) follow(c *Conn, e *chat.Event) {
+	c.noteJoined(e)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.reason != Open {
