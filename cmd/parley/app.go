@@ -142,11 +142,7 @@ func (a *app) serve(s serve, registry *prometheus.Registry, listener, control ne
 	if a.compat != nil {
 		handler = a.compat.Handler(handler)
 	}
-	a.http = &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
-		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
-	}
+	a.http = webServer(handler, a.log, usual)
 	a.wg.Go(func() { a.ended(a.http.Serve(listener)) })
 	if control != nil {
 		a.control = controlServer(a.core.service)
@@ -195,4 +191,18 @@ func (a *app) wait(ctx context.Context) error {
 		a.trouble.close()
 	}
 	return errors.Join(err, a.core.Close())
+}
+
+// timeouts say how slow a visitor may be: to send a request's head, all of it, and to take the answer; and to ask again.
+type timeouts struct{ head, request, answer, idle time.Duration }
+
+// usual is for slow phones. WebSockets and polls have their own.
+var usual = timeouts{10 * time.Second, 30 * time.Second, 2 * time.Minute, 2 * time.Minute}
+
+func webServer(handler http.Handler, log *slog.Logger, t timeouts) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: t.head, ReadTimeout: t.request, WriteTimeout: t.answer, IdleTimeout: t.idle, MaxHeaderBytes: 32 << 10,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
 }

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/parley-chat/parley/kit/redistest"
 )
 
 // binary builds the real command once and returns its path.
@@ -23,6 +25,7 @@ var binary = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	binaryDir = dir
 	path := filepath.Join(dir, "parley")
 	out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput()
 	if err != nil {
@@ -31,11 +34,12 @@ var binary = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
+// binaryDir is where binary has put it, empty if no test has asked.
+var binaryDir string
+
 func TestMain(m *testing.M) {
-	code := m.Run()
-	if path, err := binary(); err == nil {
-		os.RemoveAll(filepath.Dir(path))
-	}
+	code := redistest.MainNoLeaks(m)
+	os.RemoveAll(binaryDir)
 	os.Exit(code)
 }
 

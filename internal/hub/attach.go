@@ -32,6 +32,7 @@ func (h *Hub) attach(ctx context.Context, c *Conn, s chat.Stream, from chat.Posi
 		}
 		for i := range events {
 			c.waitRoom(ctx.Done())
+			c.noteJoined(&events[i])
 			c.push(c.encoder.Event(&events[i]), news)
 			if leaves(&events[i], c, known) {
 				c.noteLeft(&events[i])
@@ -87,6 +88,7 @@ func (h *Hub) step(c *Conn, t *topic, from chat.Position, known int64, announce 
 		return older
 	}
 	for i := range records {
+		c.noteJoined(records[i].event)
 		c.push(records[i].frame(c.encoder), news)
 		if leaves(records[i].event, c, known) {
 			c.noteLeft(records[i].event)
@@ -114,7 +116,7 @@ func (h *Hub) read(ctx context.Context, s chat.Stream, from chat.Position) ([]ch
 
 // leaves reports whether with e the connection's person left the room, after the position known.
 func leaves(e *chat.Event, c *Conn, known int64) bool {
-	return e.Kind == chat.MemberLeft && e.Member.User == c.who.User.ID && e.Seq > known
+	return e.Kind == chat.MemberLeft && e.Member.User == c.user && e.Seq > known
 }
 
 // resync tells the connection to fetch a stream anew, and attaches it at the cursor, if it may still read it. The position is
@@ -128,7 +130,7 @@ func (h *Hub) resync(ctx context.Context, c *Conn, t *topic) error {
 	at := t.cursor
 	t.mu.Unlock()
 	if room, ok := t.stream.Room(); ok {
-		is, err := h.isMember(ctx, room, c.who.User.ID)
+		is, err := h.isMember(ctx, room, c.user)
 		if err != nil {
 			return err
 		}
@@ -154,6 +156,7 @@ func (h *Hub) isMember(ctx context.Context, room chat.RoomID, user chat.UserID) 
 
 // follow has a connection attached to a room that its person has joined, when it is its turn. A topic is locked.
 func (h *Hub) follow(c *Conn, e *chat.Event) {
+	c.noteJoined(e)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.reason != Open {
@@ -192,6 +195,6 @@ func (h *Hub) settle(c *Conn, err error) {
 	if err == nil || h.ctx.Err() != nil {
 		return
 	}
-	h.cfg.Logger.Warn("attaching a connection", "user", c.who.User.ID, "error", err)
+	h.cfg.Logger.Warn("attaching a connection", "user", c.user, "error", err)
 	c.Close(Changed)
 }

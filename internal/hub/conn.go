@@ -43,7 +43,11 @@ const (
 
 // Conn is one live connection of one person. A door makes it, drains it and closes it.
 type Conn struct {
-	who     chat.Caller // set by Register
+	// Set by Register. The whole caller is the door's: of thousands of connections each byte counts.
+	user    chat.UserID
+	session chat.SessionID
+	role    chat.Role
+
 	encoder Encoder
 	wake    func(*Conn)
 	// Door is the door's own part of the connection; the hub does not look at it.
@@ -64,11 +68,12 @@ type Conn struct {
 	reason Reason
 	room   chan struct{} // closed when the queue was drained, for who waits to add to it
 
-	topics  []*topic              // attached to
-	watched []*topic              // kept open so that the hub hears of ended sessions, attached or not
-	joins   []*chat.Event         // room.joined whose rooms are still to be attached
-	joining bool                  // somebody sees to them
-	left    map[chat.Stream]int64 // seq at which the person was seen to leave rooms, since the last sync
+	topics  []*topic                      // attached to
+	watched []*topic                      // kept open so that the hub hears of ended sessions, attached or not
+	joins   []*chat.Event                 // room.joined whose rooms are still to be attached
+	joining bool                          // somebody sees to them
+	joined  map[chat.RoomID]chat.Position // where room.joined had them, that the sync under way told of; nil if none is
+	left    map[chat.Stream]int64         // seq at which the person was seen to leave rooms, since the last sync
 }
 
 // NewConn returns a connection that is not yet registered. Wake is called, from any goroutine and never
@@ -281,6 +286,33 @@ func (c *Conn) noteLeft(e *chat.Event) {
 		c.left = map[chat.Stream]int64{}
 	}
 	c.left[e.Stream] = max(c.left[e.Stream], e.Seq)
+}
+
+// noteJoined remembers a room.joined that the connection is told of.
+func (c *Conn) noteJoined(e *chat.Event) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.joined != nil && e.Kind == chat.RoomJoined {
+		c.joined[e.View.ID] = e.View.Position
+	}
+}
+
+// startJoined begins or ends to note.
+func (c *Conn) startJoined(begin bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.joined = nil
+	if begin {
+		c.joined = map[chat.RoomID]chat.Position{}
+	}
+}
+
+// joinedAt returns the place that the connection was told of last with a room.joined of that room, if it was.
+func (c *Conn) joinedAt(room chat.RoomID) (chat.Position, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p, ok := c.joined[room]
+	return p, ok
 }
 
 // leftSince reports whether the connection was told of its person's leaving after that place.

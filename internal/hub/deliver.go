@@ -83,7 +83,7 @@ func (h *Hub) deliver(t *topic, e *chat.Event) {
 	case chat.SessionRevoked:
 		user, _ := t.stream.User()
 		for _, c := range h.conns(user) {
-			if len(e.Sessions) == 0 || slices.Contains(e.Sessions, c.who.Session) {
+			if len(e.Sessions) == 0 || slices.Contains(e.Sessions, c.session) {
 				c.Close(Revoked)
 			}
 		}
@@ -91,7 +91,7 @@ func (h *Hub) deliver(t *topic, e *chat.Event) {
 		for _, c := range h.conns(e.User.ID) {
 			if e.User.Disabled {
 				c.Close(Revoked)
-			} else if e.User.Role != c.who.User.Role {
+			} else if e.User.Role != c.role {
 				c.Close(Changed)
 			}
 		}
@@ -102,7 +102,7 @@ func (h *Hub) deliver(t *topic, e *chat.Event) {
 func (h *Hub) expel(t *topic, e *chat.Event) {
 	now := h.cfg.Now()
 	for i := len(t.conns) - 1; i >= 0; i-- {
-		if c := t.conns[i]; c.who.User.ID == e.Member.User {
+		if c := t.conns[i]; c.user == e.Member.User {
 			t.remove(c, now)
 			c.noteLeft(e)
 		}

@@ -137,11 +137,11 @@ func (h *Hub) Register(ctx context.Context, c *Conn, who chat.Caller) error {
 	if err := who.May(chat.ScopeRead); err != nil {
 		return err
 	}
-	c.who = who
+	c.user, c.session, c.role = who.User.ID, who.Session, who.User.Role
 	if err := h.admit(c); err != nil {
 		return err
 	}
-	for _, s := range []chat.Stream{chat.UserStream(c.who.User.ID), chat.ServerStream} {
+	for _, s := range []chat.Stream{chat.UserStream(c.user), chat.ServerStream} {
 		t, err := h.open(ctx, s)
 		if err != nil {
 			h.Unregister(c)
@@ -153,7 +153,7 @@ func (h *Hub) Register(ctx context.Context, c *Conn, who chat.Caller) error {
 }
 
 func (h *Hub) admit(c *Conn) error {
-	user := c.who.User.ID
+	user := c.user
 	h.usersMu.Lock()
 	switch {
 	case h.draining:
@@ -183,7 +183,7 @@ func (h *Hub) Unregister(c *Conn) {
 		h.leave(t)
 	}
 	c.watched = nil
-	user := c.who.User.ID
+	user := c.user
 	h.usersMu.Lock()
 	i := slices.Index(h.users[user], c)
 	if i < 0 {

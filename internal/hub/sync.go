@@ -38,6 +38,8 @@ func (h *Hub) Sync(ctx context.Context, c *Conn, s Sync) error {
 	c.joins, c.left = nil, nil // the views will show them
 	c.mu.Unlock()
 	c.startHold()
+	c.startJoined(true)
+	defer c.startJoined(false)
 	views, answer, err := h.state(ctx, c, s)
 	if err != nil {
 		h.detachAll(c)
@@ -52,6 +54,7 @@ func (h *Hub) Sync(ctx context.Context, c *Conn, s Sync) error {
 		if !given {
 			from = known
 		}
+		from = c.startsAt(views[i].ID, from, known)
 		if err := h.attach(h.ctx, c, stream, from, known.Seq, given); err != nil {
 			h.settle(c, err)
 			break
@@ -60,10 +63,22 @@ func (h *Hub) Sync(ctx context.Context, c *Conn, s Sync) error {
 	return nil
 }
 
+// startsAt returns the place after which a room's events are to begin, where the client gave from, or is given the view at known. If
+// it is told in the same breath that its person had left and come back, it forgets the room and takes the view of that
+// room.joined, which may be older: its events then begin there, and another client drops what it has. Of another epoch, it is told to fetch.
+func (c *Conn) startsAt(room chat.RoomID, from, known chat.Position) chat.Position {
+	at, told := c.joinedAt(room)
+	older := at.Epoch == from.Epoch && at.Seq < from.Seq || at.Epoch != from.Epoch && from.Epoch == known.Epoch
+	if told && older {
+		return at
+	}
+	return from
+}
+
 // state attaches the connection to the streams that are not rooms' and returns the person's rooms and the answer.
 func (h *Hub) state(ctx context.Context, c *Conn, s Sync) ([]chat.RoomView, Frame, error) {
 	out := Synced{Rooms: []chat.RoomView{}, Gone: []chat.Stream{}}
-	own := chat.UserStream(c.who.User.ID)
+	own := chat.UserStream(c.user)
 	var err error
 	if out.User, err = h.begin(ctx, c, own, s.Positions); err != nil {
 		return nil, nil, err

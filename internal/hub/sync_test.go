@@ -51,3 +51,88 @@ func TestOwnNewsBeforeTheRooms(t *testing.T) {
 	back.close()
 	stays.close()
 }
+
+// obeys follows one room as docs/protocol.md says, through all that was said to a client: it forgets the room when it hears room.left,
+// takes the view of room.joined if it does not hold the room, and drops what it has. It returns where it is.
+func (c *client) obeys(room chat.RoomID, at *chat.Position) chat.Position {
+	c.f.t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range c.frames {
+		switch {
+		case s.Answer != nil:
+			for _, v := range s.Answer.Rooms {
+				if v.ID == room {
+					at = &v.Position
+				}
+			}
+		case s.Event == nil:
+		case s.Event.Kind == chat.RoomLeft && s.Event.Left == room:
+			at = nil
+		case s.Event.Kind == chat.RoomJoined && s.Event.View.ID == room && at == nil:
+			at = &s.Event.View.Position
+		case s.Event.Stream == chat.RoomStream(room) && at != nil && s.Event.Seq > at.Seq:
+			if !s.Event.Follows(*at) {
+				c.f.t.Errorf("%s: event %d comes after %d", c.me, s.Event.Seq, at.Seq)
+			}
+			p := s.Event.Position()
+			at = &p
+		}
+	}
+	if at == nil {
+		return chat.Position{}
+	}
+	return *at
+}
+
+// TestComesBackToRoomJoinedMeanwhile: the view in the answer, or the position that the client gave, is ahead of the room.joined that
+// follows in its own stream. What follows that must follow.
+func TestComesBackToRoomJoinedMeanwhile(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		listened bool // the node has the own stream, and its bell is late
+		room     bool // the client gives a position for the room, that is ahead
+	}{{"of a view", false, false}, {"of a view, the bell late", true, false}, {"of a position", false, true}, {"of a position, the bell late", true, true}} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFixture(t, 1, func(c *hub.Config) { c.Check, c.Linger = -1, time.Hour })
+			f.bell.set(false, true)
+			f.create("a", "u")
+			var stays *client
+			if c.listened {
+				stays = f.connect("u", "s1")
+				stays.mustSync(nil)
+			}
+			head := func(s chat.Stream) chat.Position {
+				heads, err := f.model.Heads(t.Context(), s)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return heads[0].Position
+			}
+			given := map[chat.Stream]chat.Position{chat.UserStream("u"): head(chat.UserStream("u"))}
+			f.bell.set(true, false)
+			f.exit("a", "u")
+			f.enter("a", "u")
+			for range 3 {
+				f.send("a", "bot", "after")
+			}
+			var at *chat.Position
+			if c.room {
+				p := head(chat.RoomStream("a"))
+				at, given[chat.RoomStream("a")] = &p, p
+			}
+			f.bell.set(false, true)
+			back := f.connect("u", "s2")
+			back.mustSync(given)
+			last := f.send("a", "bot", "last")
+			back.reaches("room:a")
+			if p := back.obeys("a", at); p.Seq != last.Seq {
+				t.Errorf("it is at %d of %d", p.Seq, last.Seq)
+			}
+			back.close()
+			if stays != nil {
+				stays.close()
+			}
+		})
+	}
+}

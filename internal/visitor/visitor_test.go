@@ -121,3 +121,19 @@ func TestCookieFlags(t *testing.T) {
 		}
 	}
 }
+
+// TestForgedProto: that a connection is encrypted is believed of those who encrypt.
+func TestForgedProto(t *testing.T) {
+	for peer, want := range map[string]bool{"10.1.1.1:5": true, "192.0.2.1:5": false} {
+		r := httptest.NewRequest("GET", "http://chat.example/", nil)
+		r.RemoteAddr = peer
+		r.Header.Set("X-Forwarded-Proto", "https")
+		r.Header.Set("Origin", "https://chat.example")
+		if got := policy().Secure(r); got != want {
+			t.Errorf("from %s: %v", peer, got)
+		}
+		if got := policy().FromOurPage(r); got != want {
+			t.Errorf("an encrypted page, from %s: %v", peer, got)
+		}
+	}
+}

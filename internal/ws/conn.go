@@ -27,6 +27,7 @@ type conn struct {
 
 	message []byte        // fragments of a message so far
 	begun   bool          // a fragmented message is under way
+	quick   int           // frames that came soon after the one before, up to many
 	frames  int           // since window
 	window  int64         // unix seconds
 	calls   chan struct{} // a place for each call under way; nil until the first
@@ -130,7 +131,7 @@ func (c *conn) prove(who chat.Caller) {
 	c.who.ExpiresAt = list.Sessions[i].ExpiresAt
 }
 
-// run reads until the connection ends. Early is what the upgrade had read already.
+// run reads until the connection ends, and drops it then; it may return before. Early is what the upgrade had read already.
 func (c *conn) run(nc net.Conn, early []byte) {
 	if tcp, ok := nc.(*net.TCPConn); ok {
 		c.raw, _ = tcp.SyscallConn()
@@ -139,7 +140,33 @@ func (c *conn) run(nc net.Conn, early []byte) {
 	c.nc, c.up = nc, true
 	c.mu.Unlock()
 	c.out.Wake() // it may have been closed before
-	err := c.read(early)
+	c.serve(newInbox(c, early))
+}
+
+// serve reads until the connection ends, or is quiet. Then another goroutine waits for it: a stack that has grown does not become smaller
+// while its goroutine waits, and most of what an idle connection takes is the stack.
+func (c *conn) serve(in *inbox) {
+	err := c.read(in)
+	if err == errQuiet {
+		go c.await(in) // it, or who comes after it, ends with over
+		return
+	}
+	c.over(in, err)
+}
+
+// await waits until something comes, on a stack that is still small, and goes on.
+func (c *conn) await(in *inbox) {
+	if err := in.fillFresh(); err != nil {
+		c.over(in, err)
+		return
+	}
+	c.serve(in)
+}
+
+// over ends the connection, for a reason.
+func (c *conn) over(in *inbox, err error) {
+	defer c.s.drop(c)
+	in.close()
 	if e, ok := errors.AsType[*protocolError](err); ok {
 		c.end(e.code, e.text)
 		c.linger()
@@ -151,7 +178,7 @@ func (c *conn) run(nc net.Conn, early []byte) {
 	c.mu.Lock()
 	c.up = false
 	c.mu.Unlock()
-	nc.Close()
+	c.nc.Close()
 }
 
 // lingerFor bounds how long a closed connection waits for the client to close too.
@@ -169,10 +196,17 @@ func (c *conn) linger() {
 	}
 }
 
+// errQuiet is read's when nothing has come and little did before.
+var errQuiet = errors.New("quiet")
+
+// A client that sends often keeps its goroutine: changing it costs about a microsecond.
+const (
+	often = 100 * time.Millisecond // between two frames
+	many  = 8                      // such frames, one after the other
+)
+
 // read takes in frames until an error. An orderly end is io.EOF.
-func (c *conn) read(early []byte) error {
-	in := newInbox(c, early)
-	defer in.close()
+func (c *conn) read(in *inbox) error {
 	for {
 		for {
 			f, used, bad := parse(in.bytes())
@@ -188,7 +222,11 @@ func (c *conn) read(early []byte) error {
 			in.drop(used)
 			// Only whole frames count: a client that sends byte after byte is not alive.
 			now := time.Now().UnixNano()
-			c.seen.Store(now)
+			if now-c.seen.Swap(now) >= int64(often) {
+				c.quick = 0
+			} else if c.quick < many {
+				c.quick++
+			}
 			c.pinged.Store(false)
 			if !c.begun {
 				c.partial.Store(0)
@@ -196,6 +234,9 @@ func (c *conn) read(early []byte) error {
 		}
 		if (len(in.bytes()) > 0 || c.begun) && c.partial.Load() == 0 {
 			c.partial.Store(time.Now().UnixNano())
+		}
+		if c.quick < many && in.empty() && c.raw != nil {
+			return errQuiet
 		}
 		if err := in.fill(); err != nil {
 			return err

@@ -142,10 +142,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	early := make([]byte, buffered.Reader.Buffered())
 	buffered.Reader.Read(early) // what is buffered is there at once
 	// The request's own goroutine ends, and gives its buffers and stack back. Counted by count, waited for by Close.
-	go func() {
-		defer s.drop(c)
-		c.run(nc, early)
-	}()
+	go c.run(nc, early)
 }
 
 // admit judges a request, and counts a connection for it. A connection that is returned has to be dropped in the end,

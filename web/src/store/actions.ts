@@ -130,13 +130,13 @@ export function openRoom(id: string | null, replace = false): void {
   showRoom(id)
 }
 
-/** Shows the room that the address names. */
-export function roomInAddress(): string | null {
-  const match = /^#\/r\/(.+)$/.exec(location.hash)
+/** The room that the address names, and the message of it. */
+export function inAddress(): { room: string | null; no: number | null } {
+  const match = /^#\/r\/([^/]+)(?:\/(\d{1,15}))?$/.exec(location.hash)
   try {
-    return match ? decodeURIComponent(match[1]!) : null
+    return { room: match ? decodeURIComponent(match[1]!) : null, no: match?.[2] ? Number(match[2]) : null }
   } catch {
-    return null
+    return { room: null, no: null }
   }
 }
 

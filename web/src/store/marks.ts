@@ -4,7 +4,7 @@ import { create } from 'zustand'
 import { t } from '../i18n'
 import { explain } from '../protocol/error'
 import type { Message } from '../protocol/types'
-import { call, leaveRoom, opened } from './actions'
+import { call, leaveRoom, opened, openRoom } from './actions'
 import { threadUnder } from './select'
 import { toast, useApp } from './store'
 
@@ -14,8 +14,10 @@ export interface Place {
   no: number
 }
 
-/** The message whose thread is open, the one whose text is being changed, and the one that one points at. */
-export const useMarks = create<{ thread: Place | null; editing: Place | null; active: string | null }>()(() => ({ thread: null, editing: null, active: null }))
+/** The message whose thread is open, the one whose text is being changed, the one that one points at, and the one to be shown. */
+export const useMarks = create<{ thread: Place | null; editing: Place | null; active: string | null; goal: Place | null }>()(() => ({
+  thread: null, editing: null, active: null, goal: null,
+}))
 
 /** Says which message one points at, unless a menu of another one is open. */
 export function point(key: string): void {
@@ -60,6 +62,12 @@ export function closeThread(): void {
   useMarks.setState({ thread: null })
   const view = thread && chat && threadUnder(chat, thread.room, thread.no)
   if (view && view.head_no === 0 && !useApp.getState().drafts[view.id]) leaveRoom(view.id).catch(() => {}) // then it stays on the list, which shows only those with answers
+}
+
+/** Opens a room at one of its messages. */
+export function goTo(m: Place): void {
+  useMarks.setState({ goal: { room: m.room, no: m.no } })
+  openRoom(m.room)
 }
 
 /** The address of a message. */

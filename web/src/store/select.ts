@@ -20,7 +20,7 @@ export function titleOf(s: State, room: RoomView): string {
 const activity = (r: RoomView) => r.last?.at ?? r.joined_at
 
 /** Rooms that stand in the list: all but threads, which are reached by the message that they are under. */
-export const listed = (s: State): RoomView[] => Object.values(s.rooms).filter((r) => r.kind !== 'thread')
+export const listed = (s: Pick<State, 'rooms'>): RoomView[] => Object.values(s.rooms).filter((r) => r.kind !== 'thread')
 
 /** Threads that one follows, those with the latest news first. */
 export const threads = (s: State): RoomView[] =>
@@ -31,7 +31,7 @@ export const threadUnder = (s: State, room: string, no: number): RoomView | unde
   Object.values(s.rooms).find((r) => r.parent === room && r.root === no)
 
 /** Rooms, those with the latest news first. */
-export function sortedRooms(s: State): { rooms: RoomView[]; directs: RoomView[] } {
+export function sortedRooms(s: Pick<State, 'rooms'>): { rooms: RoomView[]; directs: RoomView[] } {
   const all = listed(s).sort((a, b) => (activity(a) < activity(b) ? 1 : activity(a) > activity(b) ? -1 : a.id < b.id ? -1 : 1))
   return { rooms: all.filter((r) => r.kind !== 'direct'), directs: all.filter((r) => r.kind === 'direct') }
 }

@@ -26,7 +26,8 @@ export function AccountMenu() {
       <Menu
         align="start"
         trigger={
-          <button className="account-button" aria-label={t('account.menu', { name: me.name })}>
+          <button className="account-button">
+            <span className="visually-hidden">{t('account.menu')}</span>
             <Avatar id={me.id} name={me.name} online={online} />
             <span className="account-lines">
               <span className="account-name">{me.name}</span>

@@ -33,7 +33,7 @@ export function Composer({ room }: { room: RoomView }) {
     const keys = (e: globalThis.KeyboardEvent) => {
       const { activeElement } = document
       const nowhere = activeElement === document.body || activeElement?.classList.contains('timeline')
-      if (nowhere && e.key.length === 1 && e.key !== ' ' && !e.ctrlKey && !e.metaKey && !e.altKey) area.current?.focus()
+      if (nowhere && e.key.length === 1 && !' ?'.includes(e.key) && !e.ctrlKey && !e.metaKey && !e.altKey) area.current?.focus()
     }
     window.addEventListener('keydown', keys)
     return () => window.removeEventListener('keydown', keys)
@@ -89,6 +89,12 @@ export function Composer({ room }: { room: RoomView }) {
       if (!own) return
       e.preventDefault()
       return startEdit(own)
+    }
+    if (e.key === 'PageUp' || e.key === 'PageDown') {
+      // Reading back without leaving the field.
+      const box = document.querySelector('.timeline')
+      box?.scrollBy(0, box.clientHeight * (e.key === 'PageUp' ? -0.85 : 0.85))
+      return e.preventDefault()
     }
     if (e.key !== 'Enter') return
     if (e.shiftKey || touch) return

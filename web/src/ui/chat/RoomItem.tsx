@@ -1,5 +1,5 @@
 import { CircleAlert, Hash, Lock } from 'lucide-react'
-import { memo } from 'react'
+import { type CSSProperties, memo } from 'react'
 import { formatNumber, t } from '../../i18n'
 import { plainLine } from '../../markdown/render'
 import type { RoomView } from '../../protocol/types'
@@ -9,8 +9,20 @@ import { useApp, useChat } from '../../store/store'
 import { Avatar } from '../kit/Avatar'
 import { shortTime } from '../kit/time'
 
+interface Props {
+  room: RoomView
+  open: boolean
+  now: number
+  /** Whether the Tab key stops here. */
+  tab: boolean
+  /** Which of how many in its list it is, from 1. */
+  place: number
+  of: number
+  style?: CSSProperties
+}
+
 /** One room in the list: what it is, its last message, and what is unread. */
-export const RoomItem = memo(function RoomItem({ room, open, now }: { room: RoomView; open: boolean; now: number }) {
+export const RoomItem = memo(function RoomItem({ room, open, now, tab, place, of, style }: Props) {
   const title = useChat((s) => titleOf(s, room))
   const other = useChat((s) => otherOf(s, room))
   const online = useChat((s) => presence(s, other))
@@ -21,10 +33,11 @@ export const RoomItem = memo(function RoomItem({ room, open, now }: { room: Room
   const draft = useApp((a) => (open ? undefined : a.drafts[room.id])) // of the open room it stands in the field
   const unread = room.unread
   return (
-    <li>
+    <li aria-posinset={place} aria-setsize={of} style={style}>
       <button
         className={`room-item${open ? ' open' : ''}${unread ? ' unread' : ''}`}
         data-nav
+        tabIndex={tab ? 0 : -1}
         data-room={room.id}
         aria-current={open ? 'page' : undefined}
         onClick={() => openRoom(room.id)}

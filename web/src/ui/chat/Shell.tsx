@@ -1,11 +1,11 @@
 import { useEffect, useState } from 'react'
 import { t } from '../../i18n'
-import { openRoom, roomInAddress, showRoom } from '../../store/actions'
+import { openRoom, inAddress, showRoom } from '../../store/actions'
 import { closeThread, useMarks } from '../../store/marks'
 import { atLeast, sortedRooms, totalUnread } from '../../store/select'
 import { useApp, useChat } from '../../store/store'
 import { Dialogs } from '../dialogs/Dialogs'
-import { closeDialog, openDialog, useOpen } from '../dialogs/open'
+import { closeDialog, openDialog } from '../dialogs/open'
 import { useMedia } from '../kit/hooks'
 import { ConnectionBar } from './ConnectionBar'
 import { MemberPanel } from './MemberPanel'
@@ -13,6 +13,7 @@ import { Room } from './Room'
 import { Sidebar } from './Sidebar'
 import { ThreadPane } from './ThreadPane'
 import { UpdateBar } from './UpdateBar'
+import { useKeys } from './useKeys'
 import { useNotify } from './useNotify'
 
 /** The chat: rooms beside the open one, or on a phone one after the other. */
@@ -29,22 +30,16 @@ export function Shell() {
   useAddress(phone)
   useTitle()
   useNotify()
-  useEffect(() => {
-    const keys = (e: KeyboardEvent) => {
-      if ((e.ctrlKey || e.metaKey) && !e.altKey && e.key.toLowerCase() === 'k') {
-        e.preventDefault()
-        openDialog({ kind: 'switcher' })
-      } else if (e.key === 'Escape' && !e.defaultPrevented && useOpen.getState().open === null) {
-        if (useMarks.getState().thread) closeThread()
-        else setMembers(false)
-      }
-    }
-    window.addEventListener('keydown', keys)
-    return () => {
-      window.removeEventListener('keydown', keys)
+  useKeys(() => {
+    if (useMarks.getState().thread) closeThread()
+    else setMembers(false)
+  })
+  useEffect(
+    () => () => {
       if (useApp.getState().screen !== 'chat') closeDialog() // not to be there for whoever logs in next
-    }
-  }, [])
+    },
+    [],
+  )
   const open = room !== null && known
   return (
     <div className={`shell${open ? ' in-room' : ''}${thread && open ? ' with-thread' : members && open ? ' with-members' : ''}${away ? ' away' : ''}`}>
@@ -65,7 +60,7 @@ function NoRoom({ gone }: { gone: boolean }) {
   const member = useChat((s) => atLeast(s.me, 'member'))
   return (
     <div className="empty">
-      <h2>{gone ? t('room.gone') : t('room.choose')}</h2>
+      <h1>{gone ? t('room.gone') : t('room.choose')}</h1>
       <p>{gone ? t('room.goneText') : t('room.chooseText', { keys: `${t('keys.ctrl')} K` })}</p>
       {member && (
         <button className="button" onClick={() => openDialog({ kind: 'browse' })}>
@@ -79,7 +74,11 @@ function NoRoom({ gone }: { gone: boolean }) {
 /** Keeps the address and the open room together, and opens one at the start where there is place for it. */
 function useAddress(phone: boolean): void {
   useEffect(() => {
-    const read = () => showRoom(roomInAddress())
+    const read = () => {
+      const { room, no } = inAddress()
+      if (room !== null && no !== null) useMarks.setState({ goal: { room, no } })
+      showRoom(room)
+    }
     read()
     window.addEventListener('popstate', read)
     return () => window.removeEventListener('popstate', read)
@@ -87,7 +86,7 @@ function useAddress(phone: boolean): void {
   const room = useApp((a) => a.room)
   useEffect(() => {
     const { chat } = useApp.getState()
-    if (room !== null || phone || !chat || roomInAddress() !== null) return
+    if (room !== null || phone || !chat || inAddress().room !== null) return
     const first = chat.rooms.general ?? sortedRooms(chat).rooms[0]
     if (first) openRoom(first.id, true)
   }, [room, phone])

@@ -1,20 +1,20 @@
 import { CircleAlert, Compass, Plus, Search, Users } from 'lucide-react'
-import { useMemo } from 'react'
+import { useMemo, useRef } from 'react'
 import { t } from '../../i18n'
 import { openDirect } from '../../store/actions'
 import { explain } from '../../protocol/error'
-import { atLeast, presence, sortedPeople, sortedRooms } from '../../store/select'
+import { atLeast, presence, sortedPeople } from '../../store/select'
 import { toast, useApp, useChat } from '../../store/store'
 import { openDialog } from '../dialogs/open'
 import { useUnsent } from '../dialogs/Unsent'
 import { Avatar } from '../kit/Avatar'
-import { arrowKeys, useNow } from '../kit/hooks'
+import { arrowKeys, mac, useMedia } from '../kit/hooks'
 import { Mark } from '../kit/Mark'
 import { Menu, MenuItem } from '../kit/Menu'
 import { AccountMenu } from './AccountMenu'
-import { RoomItem } from './RoomItem'
+import { Threads } from './Threads'
+import { RoomList } from './RoomList'
 
-const mac = /Mac|iPhone|iPad/.test(navigator.platform)
 /** So many people are shown in the list itself; the others are found by name. */
 const shownPeople = 30
 
@@ -23,11 +23,13 @@ export function Sidebar() {
   const name = useApp((a) => a.info?.name ?? 'Parley')
   const member = useChat((s) => atLeast(s.me, 'member'))
   const unsent = useUnsent().length
+  const Title = useMedia('(max-width: 719px)') ? 'h1' : 'span' // on a phone, the list is a screen of its own
+  const lists = useRef<HTMLDivElement>(null)
   return (
     <nav className="sidebar" aria-label={t('list.label')}>
       <header className="sidebar-head">
         <Mark size={26} />
-        <span className="sidebar-name">{name}</span>
+        <Title className="sidebar-name">{name}</Title>
         {member && (
           <Menu
             align="end"
@@ -54,8 +56,9 @@ export function Sidebar() {
         <span>{t('list.jump')}</span>
         <kbd>{mac ? '⌘K' : `${t('keys.ctrl')} K`}</kbd>
       </button>
-      <div className="sidebar-lists" onKeyDown={arrowKeys}>
-        <Rooms />
+      <div ref={lists} className="sidebar-lists" onKeyDown={arrowKeys}>
+        <RoomList box={lists} />
+        <Threads />
         {member && <People />}
       </div>
       {unsent > 0 && (
@@ -66,40 +69,6 @@ export function Sidebar() {
       )}
       <AccountMenu />
     </nav>
-  )
-}
-
-function Rooms() {
-  const chat = useChat((s) => s)
-  const open = useApp((a) => a.room)
-  const now = useNow(60_000)
-  const { rooms, directs } = useMemo(() => sortedRooms(chat), [chat.rooms])
-  return (
-    <>
-      <section aria-labelledby="rooms-title">
-        <h2 id="rooms-title" className="list-title">
-          {t('list.rooms')}
-        </h2>
-        <ul>
-          {rooms.map((r) => (
-            <RoomItem key={r.id} room={r} open={r.id === open} now={now} />
-          ))}
-        </ul>
-        {rooms.length === 0 && <p className="list-empty">{t('list.noRooms')}</p>}
-      </section>
-      {directs.length > 0 && (
-        <section aria-labelledby="directs-title">
-          <h2 id="directs-title" className="list-title">
-            {t('list.directs')}
-          </h2>
-          <ul>
-            {directs.map((r) => (
-              <RoomItem key={r.id} room={r} open={r.id === open} now={now} />
-            ))}
-          </ul>
-        </section>
-      )}
-    </>
   )
 }
 
@@ -116,9 +85,9 @@ function People() {
         {t('list.people')}
       </h2>
       <ul>
-        {people.slice(0, shownPeople).map((u) => (
+        {people.slice(0, shownPeople).map((u, i) => (
           <li key={u.id}>
-            <button className="person-item" data-nav onClick={() => openDirect(u.id).catch((err: unknown) => toast(explain(err)))}>
+            <button className="person-item" data-nav tabIndex={i === 0 ? 0 : -1} onClick={() => openDirect(u.id).catch((err: unknown) => toast(explain(err)))}>
               <Avatar id={u.id} name={u.name} size="small" online={presence(chat, u.id)} />
               <span className="person-name">
                 <bdi>{u.name}</bdi>

@@ -1,12 +1,39 @@
+import { Fragment } from 'react'
 import { isKey, type Key, t } from '../../i18n'
 import { Dialog } from '../kit/Dialog'
+import { mac } from '../kit/hooks'
 
-const keys: [(Key | '↑' | '↓' | 'K' | '/' | '?' | 'Alt')[], Key][] = [
-  [['keys.ctrl', 'K'], 'keys.jump'],
-  [['keys.enter'], 'keys.send'],
-  [['keys.shift', 'keys.enter'], 'keys.newLine'],
-  [['↑', '↓'], 'keys.move'],
-  [['keys.esc'], 'keys.close'],
+type Combo = (Key | '↑' | '↓' | 'K' | '/' | '?' | 'F6' | 'Alt')[]
+
+/** What can be done with which keys: each of the combinations does it. */
+const groups: [Key, [Combo[], Key][]][] = [
+  [
+    'keys.everywhere',
+    [
+      [[['keys.ctrl', 'K']], 'keys.jump'],
+      [[['Alt', '↑'], ['Alt', '↓']], 'keys.neighbour'],
+      [[['Alt', 'keys.shift', '↑'], ['Alt', 'keys.shift', '↓']], 'keys.unread'],
+      [[['F6']], 'keys.part'],
+      [[['keys.esc']], 'keys.close'],
+      [[['keys.ctrl', '/'], ['?']], 'keys.help'],
+    ],
+  ],
+  [
+    'keys.writing',
+    [
+      [[['keys.enter']], 'keys.send'],
+      [[['keys.shift', 'keys.enter']], 'keys.newLine'],
+      [[['keys.pageUp'], ['keys.pageDown']], 'keys.scroll'],
+    ],
+  ],
+  [
+    'keys.reading',
+    [
+      [[['↑'], ['↓']], 'keys.move'],
+      [[['keys.home']], 'keys.first'],
+      [[['keys.end']], 'keys.newest'],
+    ],
+  ],
 ]
 const marks: [Key | '```' | ':tada:', Key][] = [
   ['keys.sample.bold', 'keys.bold'],
@@ -20,23 +47,33 @@ const marks: [Key | '```' | ':tada:', Key][] = [
   [':tada:', 'keys.emoji'],
 ]
 /** A key's name, or a sign that is the same everywhere. */
-const name = (k: string): string => (isKey(k) ? t(k) : k)
+const name = (k: string): string => (k === 'keys.ctrl' && mac ? '⌘' : isKey(k) ? t(k) : k)
 
 export function Keys({ onClose }: { onClose: () => void }) {
   return (
-    <Dialog title={t('account.keys')} onClose={onClose}>
-      <dl className="keys">
-        {keys.map(([combo, what]) => (
-          <div key={what}>
-            <dt>
-              {combo.map((k) => (
-                <kbd key={k}>{name(k)}</kbd>
-              ))}
-            </dt>
-            <dd>{t(what)}</dd>
-          </div>
-        ))}
-      </dl>
+    <Dialog title={t('account.keys')} onClose={onClose} wide>
+      {groups.map(([title, list]) => (
+        <Fragment key={title}>
+          <h3 className="list-title">{t(title)}</h3>
+          <dl className="keys">
+            {list.map(([combos, what]) => (
+              <div key={what}>
+                <dt>
+                  {combos.map((combo, i) => (
+                    <span key={combo.join()}>
+                      {i > 0 && <span className="keys-or"> {t('keys.or')} </span>}
+                      {combo.map((k) => (
+                        <kbd key={k}>{name(k)}</kbd>
+                      ))}
+                    </span>
+                  ))}
+                </dt>
+                <dd>{t(what)}</dd>
+              </div>
+            ))}
+          </dl>
+        </Fragment>
+      ))}
       <h3 className="list-title">{t('keys.formatting')}</h3>
       <dl className="keys">
         {marks.map(([mark, what]) => (

@@ -2,8 +2,8 @@ import { useEffect, useState } from 'react'
 import { t } from '../../i18n'
 import { explain } from '../../protocol/error'
 import type { Message } from '../../protocol/types'
-import { call, load, openRoom } from '../../store/actions'
-import { pinMessage } from '../../store/marks'
+import { call } from '../../store/actions'
+import { goTo, pinMessage } from '../../store/marks'
 import { nameOf } from '../../store/select'
 import { useChat } from '../../store/store'
 import { Dialog } from '../kit/Dialog'
@@ -24,8 +24,7 @@ export function Pins({ room, onClose }: { room: string; onClose: () => void }) {
   }, [room, changes])
   const go = (m: Message) => {
     onClose()
-    openRoom(room)
-    void load(room, 'replace', m.no)
+    goTo(m)
   }
   return (
     <Dialog title={t('pins.title')} onClose={onClose}>

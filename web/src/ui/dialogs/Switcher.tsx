@@ -40,6 +40,7 @@ export function Switcher({ onClose, peopleOnly = false }: { onClose: () => void;
   const [typed, setTyped] = useState('')
   const [at, setAt] = useState(0)
   const list = useRef<HTMLUListElement>(null)
+  const left = useRef(false)
   const found = useMemo(
     () =>
       targets(chat, peopleOnly)
@@ -53,6 +54,7 @@ export function Switcher({ onClose, peopleOnly = false }: { onClose: () => void;
   useEffect(() => void list.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: 'nearest' }), [at])
   const go = (to: Target | undefined) => {
     if (!to) return
+    left.current = true
     onClose()
     to.go()
   }
@@ -65,7 +67,7 @@ export function Switcher({ onClose, peopleOnly = false }: { onClose: () => void;
   }
   const title = peopleOnly ? t('switcher.people') : t('switcher.title')
   return (
-    <Dialog title={title} onClose={onClose} bare>
+    <Dialog title={title} onClose={onClose} bare left={left}>
       <input
         className="switcher-input"
         role="combobox"

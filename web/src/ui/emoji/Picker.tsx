@@ -20,12 +20,12 @@ export function Picker({ onPick }: { onPick: (emoji: string) => void }) {
               </div>
             ),
             Row: ({ children, ...props }) => (
-              <div {...props} className="emoji-row">
+              <div {...props} {...fromOne(props)} className="emoji-row">
                 {children}
               </div>
             ),
             Emoji: ({ emoji, ...props }) => (
-              <button {...props} type="button" className="emoji-cell" title={emoji.label}>
+              <button {...props} {...fromOne(props)} type="button" className="emoji-cell" title={emoji.label}>
                 {emoji.emoji}
               </button>
             ),
@@ -38,6 +38,12 @@ export function Picker({ onPick }: { onPick: (emoji: string) => void }) {
     </EmojiPicker.Root>
   )
 }
+
+/** Places in a grid count from one; the library's count from nought. */
+const fromOne = (p: { 'aria-rowindex'?: number; 'aria-colindex'?: number }) => ({
+  ...(p['aria-rowindex'] === undefined ? {} : { 'aria-rowindex': p['aria-rowindex'] + 1 }),
+  ...(p['aria-colindex'] === undefined ? {} : { 'aria-colindex': p['aria-colindex'] + 1 }),
+})
 
 const resolve = async (locale: string) => {
   const { groups, all } = await loadEmojis(locale)

@@ -1,5 +1,5 @@
 import { X } from 'lucide-react'
-import { type ReactNode, useEffect, useId, useRef } from 'react'
+import { type ReactNode, type RefObject, useEffect, useId, useRef } from 'react'
 import { t } from '../../i18n'
 
 interface Props {
@@ -9,10 +9,12 @@ interface Props {
   wide?: boolean
   /** Without a visible title and frame: the quick switcher. */
   bare?: boolean
+  /** True when the dialog led elsewhere: the focus then goes to where one writes, not back. */
+  left?: RefObject<boolean>
 }
 
 /** A modal dialog on the browser's own: it keeps the focus inside, closes on Escape, and gives the focus back. */
-export function Dialog({ title, onClose, children, wide, bare }: Props) {
+export function Dialog({ title, onClose, children, wide, bare, left }: Props) {
   const ref = useRef<HTMLDialogElement>(null)
   const titleID = useId()
   useEffect(() => {
@@ -24,7 +26,10 @@ export function Dialog({ title, onClose, children, wide, bare }: Props) {
     ;(first ?? dialog).focus()
     return () => {
       dialog.close()
-      if (before instanceof HTMLElement && before.isConnected) before.focus()
+      // What had the focus may be gone with what the dialog was about.
+      const back = before instanceof HTMLElement && before !== document.body && before.isConnected && !left?.current ? before : null
+      const field = window.matchMedia('(pointer: coarse)').matches ? null : document.querySelector<HTMLElement>('.composer textarea')
+      ;(back ?? field)?.focus()
     }
   }, [])
   return (

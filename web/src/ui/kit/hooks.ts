@@ -1,5 +1,8 @@
 import { type KeyboardEvent, useEffect, useState, useSyncExternalStore } from 'react'
 
+/** Whether this is one of Apple's, where commands are given with ⌘. */
+export const mac = /Mac|iPhone|iPad/.test(navigator.platform)
+
 const onFocusChange = (f: () => void) => {
   window.addEventListener('focus', f)
   window.addEventListener('blur', f)

@@ -3,6 +3,7 @@ import { type KeyboardEvent, type MouseEvent, useCallback, useEffect, useLayoutE
 import { formatNumber, t } from '../../i18n'
 import type { RoomView } from '../../protocol/types'
 import { load, markRead, setFollowing } from '../../store/actions'
+import { useMarks } from '../../store/marks'
 import { titleOf } from '../../store/select'
 import { useApp, useChat } from '../../store/store'
 import { emptyTimeline, pageSize } from '../../store/timeline'
@@ -27,6 +28,8 @@ export function Timeline({ room }: { room: RoomView }) {
   const now = useNow(60_000)
   const box = useRef<HTMLDivElement>(null)
 
+  const goal = useMarks((m) => m.goal)
+  const [flash, setFlash] = useState<number | null>(null)
   const items = useMemo(() => outbox.filter((i) => i.room === id), [outbox, id])
   const [line, setLine] = useState<number | null>(() => (room.unread > 0 ? room.read_no : null))
   const rows = useMemo(
@@ -51,6 +54,8 @@ export function Timeline({ room }: { room: RoomView }) {
   useEffect(() => {
     if (!missing || stale || !online || fault) return
     const seen = /^m(\d+)$/.exec(current() ?? '')?.[1]
+    const wanted = useMarks.getState().goal
+    if (wanted?.room === id) return // loads around that
     const far = room.unread > pageSize / 2 ? room.read_no + 1 : undefined
     void load(id, 'replace', seen && !atEnd ? Number(seen) : far)
   }, [missing, stale, online, fault, id])
@@ -63,6 +68,7 @@ export function Timeline({ room }: { room: RoomView }) {
   useLayoutEffect(() => {
     if (missing || placed.current) return
     placed.current = true
+    if (goal?.room === id) return
     if (line === null || !toRow('unread', 0.2)) toEnd()
   }, [missing, line, toRow, toEnd])
 
@@ -91,13 +97,53 @@ export function Timeline({ room }: { room: RoomView }) {
     if (focused && seesNewest && room.unread > 0) markRead(id)
   }, [focused, seesNewest, room.unread, id])
 
-  const jump = () => {
+  const toNewest = () => {
     if (timeline?.moreNewer) void load(id, 'replace').then(toEnd)
     else toEnd()
   }
+  // Where to go once it is there.
+  const target = useRef<string | null>(null)
+  useLayoutEffect(() => {
+    if (target.current !== null && toRow(target.current, target.current === 'start' ? 0 : 0.35)) target.current = null
+  }, [rows, toRow])
+  // A message that one has asked for, by its address or from a list.
+  const wanted = goal?.room === id ? goal.no : null
+  useEffect(() => {
+    if (wanted === null || !online || stale) return
+    useMarks.setState({ goal: null })
+    target.current = `m${wanted}`
+    setFlash(wanted)
+    const there = ends.current?.messages.some((m) => m.no === wanted)
+    if (there && toRow(target.current, 0.35)) target.current = null
+    else void load(id, 'replace', wanted)
+  }, [wanted, online, stale, id, toRow])
+  useEffect(() => {
+    const row = flash === null ? null : box.current?.querySelector(`article[data-no="${flash}"]`)
+    if (!row) return
+    row.classList.add('wanted')
+    const timer = setTimeout(() => {
+      row.classList.remove('wanted')
+      setFlash(null)
+    }, 2_500)
+    return () => clearTimeout(timer)
+  }, [flash, rows])
+  const toFirst = () => {
+    if (!timeline) return
+    if (timeline.moreOlder) {
+      target.current = 'start'
+      void load(id, 'replace', (room.trimmed ?? 0) + 1)
+    } else toRow('start', 0)
+  }
+  const keys = (e: KeyboardEvent) => {
+    if (e.ctrlKey || e.metaKey || e.altKey || e.shiftKey || e.target !== box.current) return
+    if (e.key === 'Home') toFirst()
+    else if (e.key === 'End') toNewest()
+    else return
+    e.preventDefault()
+  }
   return (
     <div className="timeline-wrap">
-      <div ref={box} className="timeline" role="log" aria-live="polite" aria-label={t('timeline.label', { room: title })} tabIndex={0} onClick={copyCode} onKeyDown={walk}>
+      <div ref={box} className="timeline" role="log" aria-live="polite" aria-label={t('timeline.label', { room: title })} tabIndex={0} onClick={copyCode} onKeyDown={(e) => (keys(e), walk(e))}>
         <div className="rows">
           {timeline?.moreOlder && <div className="edge">{fault ? <Retry fault={fault} room={id} where="older" /> : <Skeleton lines={3} />}</div>}
           {missing ? (
@@ -117,7 +163,7 @@ export function Timeline({ room }: { room: RoomView }) {
         </div>
       </div>
       {!seesNewest && !missing && (
-        <button className={room.unread > 0 ? 'to-newest news' : 'to-newest'} onClick={jump}>
+        <button className={room.unread > 0 ? 'to-newest news' : 'to-newest'} onClick={toNewest}>
           {room.unread > 0 ? t('timeline.new', { number: room.unread > 999 ? `${formatNumber(999)}+` : formatNumber(room.unread) }) : t('timeline.newest')}
           <ArrowDown size={15} aria-hidden />
         </button>

@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { axe } from './lib/axe.mjs'
+import { launch, missing, Person } from './lib/browser.mjs'
+import { Wire } from './lib/proxy.mjs'
+import { Server } from './lib/server.mjs'
+
+describe('axe', { skip: missing() }, () => {
+  let server, wire, browser
+  before(async () => {
+    server = await Server.start({ args: ['--max-sends=-1'] })
+    wire = await Wire.to(server.port)
+    browser = await launch()
+    const [joe, mary] = [await server.caller('Joe'), await server.caller('Mary')]
+    const room = await joe('POST', '/rooms', { name: 'Design', topic: 'How it looks', users: [mary.user.id] })
+    await joe('POST', `/rooms/${room.id}/messages`, { text: '# A title\n\nwith `code`, a [link](https://example.org), ~~this~~ and\n\n```go\nfmt.Println(1)\n```\n\n| a | b |\n|---|--:|\n| 1 | 2 |\n\n> said\n\n- one\n- two' })
+    await joe('POST', '/rooms', { name: 'Empty', users: [mary.user.id] })
+  })
+  after(async () => {
+    await browser?.close()
+    await wire?.close()
+    await server?.stop()
+  })
+
+  it('finds nothing on any screen, light and dark', async () => {
+    const found = []
+    const mary = await Person.arrive(browser, wire.url, { colorScheme: 'light', reducedMotion: 'reduce' })
+    const { page } = mary
+    const look = async (screen, part = 'html') => {
+      for (const colorScheme of ['light', 'dark']) {
+        await page.emulateMedia({ colorScheme })
+        await page.evaluate(async () => {
+          for (let i = 0; i < 2; i++) await new Promise((done) => requestAnimationFrame(done))
+          await Promise.all(document.getAnimations().map((a) => a.finished.catch(() => {})))
+        })
+        // What is not about colours is the same in both.
+        found.push(...(await axe(page, part, colorScheme === 'dark' ? ['color-contrast'] : undefined)).map((f) => `${screen}, ${colorScheme}: ${f}`))
+      }
+    }
+    const menu = async (button, item) => {
+      await page.getByRole('button', { name: button }).click()
+      await page.getByRole('menuitem', { name: item }).click()
+      await page.getByRole('dialog').waitFor()
+    }
+    const close = async () => {
+      await page.keyboard.press('Escape')
+      await page.getByRole('dialog').waitFor({ state: 'detached' })
+    }
+    await page.goto(wire.url)
+    await page.getByRole('button', { name: 'Log in' }).waitFor()
+    await look('log in')
+    await page.getByLabel('Name').fill('Mary')
+    await page.getByLabel('Password').fill('wrong password')
+    await page.getByRole('button', { name: 'Log in' }).click()
+    await page.getByRole('alert').filter({ hasText: /./ }).waitFor()
+    await look('log in, refused')
+    await mary.logIn('Mary')
+    await mary.say('from Mary')
+    await mary.sees('from Mary')
+    await look('chat')
+    await mary.open('Design')
+    await page.locator('.message[data-no]').first().waitFor()
+    await look('chat with formatting')
+    await mary.open('Empty')
+    await look('empty room')
+    await page.getByRole('button', { name: /^People in this room/ }).click()
+    await page.locator('.member').first().waitFor()
+    await look('members', '.members')
+    await page.getByRole('button', { name: 'More about this room' }).click()
+    await page.getByRole('menu').waitFor()
+    await look('menu', '[role=menu]')
+    await page.keyboard.press('Escape')
+    await page.keyboard.press('Escape')
+    await page.keyboard.press('Control+k')
+    await page.getByRole('option').first().waitFor()
+    await look('switcher', 'dialog')
+    await close()
+    await page.keyboard.press('Control+/')
+    await look('keys', 'dialog')
+    await close()
+    for (const item of ['Settings', 'Sessions', 'Change password']) {
+      await menu(/^Your account/, item)
+      await look(item, 'dialog')
+      await close()
+    }
+    for (const item of ['Create a room', 'Browse public rooms', 'Message']) {
+      await menu('New room', new RegExp(`^${item}`))
+      await look(item, 'dialog')
+      await close()
+    }
+    await page.getByRole('button', { name: 'Emoji' }).click()
+    await page.locator('.emoji-pop input').waitFor()
+    await page.locator('.emoji-pop button:visible').first().waitFor()
+    await look('emoji', '.emoji-pop')
+    await page.keyboard.press('Escape')
+    await page.goto(`${wire.url}/#/r/nowhere`)
+    await page.getByText('This room is not here').waitFor()
+    await look('no room')
+    wire.cut()
+    await page.reload()
+    await page.locator('.connection').waitFor()
+    await look('offline')
+    wire.mend()
+    await page.setViewportSize({ width: 390, height: 844 })
+    await page.goto(`${wire.url}/#/r/general`)
+    await page.reload()
+    await mary.box.waitFor()
+    await look('phone, room')
+    await page.getByRole('button', { name: 'Back to the list' }).click()
+    await page.locator('.sidebar').waitFor()
+    await look('phone, list')
+    await mary.context.close()
+    assert.equal([...new Set(found)].join('\n'), '')
+  })
+
+  it('finds faults where there are some', async () => {
+    const page = await browser.newPage()
+    await page.setContent('<html><body><input><p style="color:#ccc;background:#fff">pale</p></body></html>')
+    const found = (await axe(page)).join('\n')
+    assert.match(found, /label/)
+    assert.match(found, /color-contrast/)
+    await page.close()
+  })
+})

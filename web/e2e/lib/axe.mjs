@@ -1,0 +1,23 @@
+// What axe finds wrong on a screen, beside what no program can see.
+
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+
+const source = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+
+/**
+ * The faults of a part of a page as lines of text, by all rules or by those that are named. The script is evaluated by
+ * the debugger: the page's own policy would not, and shall not, let it in.
+ */
+export async function axe(page, part = 'html', rules) {
+  await page.evaluate(`window.axe ?? (() => { ${source} })()`)
+  return page.evaluate(async ([part, rules]) => {
+    const { violations } = await window.axe.run(part, {
+      resultTypes: ['violations'],
+      // Menus stand at the end of the page, where no landmark is; on a phone the list is all there is.
+      rules: { region: { enabled: false }, 'landmark-one-main': { enabled: false } },
+      runOnly: rules ?? ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+    })
+    return violations.flatMap((v) => v.nodes.map((n) => `${v.impact} ${v.id}: ${n.html.slice(0, 140)} — ${n.failureSummary.replace(/\s+/g, ' ').slice(0, 200)}`))
+  }, [part, rules])
+}

@@ -1,0 +1,60 @@
+import { MessageSquare } from 'lucide-react'
+import { useMemo } from 'react'
+import { formatNumber, t } from '../../i18n'
+import { plainLine } from '../../markdown/render'
+import type { RoomView } from '../../protocol/types'
+import { openRoom } from '../../store/actions'
+import { openThread, useMarks } from '../../store/marks'
+import { threads, titleOf } from '../../store/select'
+import { useChat } from '../../store/store'
+
+/** So many threads are shown when nothing in them is unread. */
+const shown = 3
+
+/** The threads that one follows: all with something unread, and the latest. */
+export function Threads() {
+  const chat = useChat((s) => s)
+  const list = useMemo(() => {
+    const answered = threads(chat).filter((r) => r.head_no > 0)
+    return answered.filter((r, i) => r.unread > 0 || i < shown)
+  }, [chat.rooms])
+  if (list.length === 0) return null
+  return (
+    <section aria-labelledby="threads-title">
+      <h2 id="threads-title" className="list-title">
+        {t('list.threads')}
+      </h2>
+      <ul>
+        {list.map((r, i) => (
+          <ThreadItem key={r.id} thread={r} first={i === 0} />
+        ))}
+      </ul>
+    </section>
+  )
+}
+
+function ThreadItem({ thread, first }: { thread: RoomView; first: boolean }) {
+  const parent = useChat((s) => (s.rooms[thread.parent!] ? titleOf(s, s.rooms[thread.parent!]!) : ''))
+  const open = useMarks((m) => m.thread?.room === thread.parent && m.thread?.no === thread.root)
+  const go = () => {
+    openRoom(thread.parent!)
+    void openThread({ room: thread.parent!, no: thread.root! })
+  }
+  return (
+    <li>
+      <button className={`person-item thread-item${thread.unread > 0 ? ' unread' : ''}`} data-nav tabIndex={first ? 0 : -1} aria-current={open ? 'true' : undefined} onClick={go}>
+        <MessageSquare size={16} aria-hidden />
+        <span className="person-name">
+          <bdi>{parent}</bdi>
+          {thread.last && <small dir="auto">{thread.last.deleted_at ? t('message.deleted') : plainLine(thread.last.text, 60)}</small>}
+        </span>
+        {thread.unread > 0 && (
+          <span className={thread.mentions ? 'badge called' : 'badge'}>
+            {formatNumber(Math.min(thread.unread, 99))}
+            <span className="visually-hidden">{t('list.unread')}</span>
+          </span>
+        )}
+      </button>
+    </li>
+  )
+}

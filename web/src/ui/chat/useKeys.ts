@@ -1,0 +1,68 @@
+import { useEffect, useRef } from 'react'
+import { openRoom } from '../../store/actions'
+import { sortedRooms } from '../../store/select'
+import { useApp } from '../../store/store'
+import { closeDialog, openDialog, useOpen } from '../dialogs/open'
+
+/** Where F6 goes, one after the other: what of each part of the screen takes the focus. */
+const parts = [
+  ['.sidebar', '[data-nav][tabindex="0"]'],
+  ['.timeline-wrap', '.timeline'],
+  ['.composer', 'textarea'],
+  ['.members', '[data-nav]:not(:disabled)'],
+] as const
+
+/** The keys that work everywhere in the chat. dialogs/Keys.tsx lists them. */
+export function useKeys(closePanel: () => void): void {
+  const close = useRef(closePanel)
+  close.current = closePanel
+  useEffect(() => {
+    const keys = (e: KeyboardEvent) => {
+      if (e.defaultPrevented || e.isComposing) return
+      const command = (e.ctrlKey || e.metaKey) && !e.altKey
+      const { open } = useOpen.getState()
+      if (command && e.key.toLowerCase() === 'k') openDialog({ kind: 'switcher' })
+      else if ((command && e.key === '/') || (e.key === '?' && !writes(e.target))) {
+        if (open?.kind === 'keys') closeDialog()
+        else if (!open) openDialog({ kind: 'keys' })
+        else return
+      } else if (open) return
+      else if (e.altKey && !command && (e.key === 'ArrowUp' || e.key === 'ArrowDown')) neighbour(e.key === 'ArrowUp' ? -1 : 1, e.shiftKey)
+      else if (e.key === 'F6' && !command && !e.altKey) nextPart(e.shiftKey ? -1 : 1)
+      else if (e.key === 'Escape') return close.current()
+      else return
+      e.preventDefault()
+    }
+    window.addEventListener('keydown', keys)
+    return () => window.removeEventListener('keydown', keys)
+  }, [])
+}
+
+const writes = (target: EventTarget | null) =>
+  target instanceof HTMLElement && (target.isContentEditable || /^(TEXTAREA|SELECT)$/.test(target.tagName) || (target instanceof HTMLInputElement && !/^(checkbox|radio|button)$/.test(target.type)))
+
+/** Opens the room before or after the open one on the list, or the next one with something unread. */
+function neighbour(step: 1 | -1, unread: boolean): void {
+  const { chat, room } = useApp.getState()
+  if (!chat) return
+  const { rooms, directs } = sortedRooms(chat)
+  const all = [...rooms, ...directs]
+  const at = all.findIndex((r) => r.id === room)
+  for (let i = 1; i <= all.length; i++) {
+    // Among all it stops at the ends; what is unread is looked for all around.
+    const to = at < 0 ? (step > 0 ? i - 1 : all.length - i) : at + i * step
+    const next = unread ? all[(to + all.length) % all.length] : all[to]
+    if (!next) return
+    if (next.id !== room && (!unread || next.unread > 0)) return openRoom(next.id)
+  }
+}
+
+function nextPart(step: 1 | -1): void {
+  const here = parts.map(([part]) => document.querySelector<HTMLElement>(part))
+  const at = here.findIndex((el) => el?.contains(document.activeElement))
+  for (let i = 1; i <= parts.length; i++) {
+    const next = (Math.max(at, step > 0 ? -1 : 0) + i * step + parts.length) % parts.length
+    const target = here[next]?.checkVisibility() ? here[next].querySelector<HTMLElement>(parts[next]![1]) : null
+    if (target) return target.focus()
+  }
+}
