@@ -136,6 +136,8 @@ func Actions() []Action {
 		action("reaction.remove", "DELETE", "/rooms/{room}/messages/{no}/reactions/{emoji}", 200, LoggedIn, "Take your reaction back", "", (*Service).RemoveReaction),
 		action("thread.follow", "PUT", "/rooms/{room}/messages/{no}/thread", 200, LoggedIn, "Follow the thread under a message",
 			"It is a room of its own, made if it is not there. To stop, leave it. Whoever answers follows it, and whoever is called by name in it. Everybody in the message's room may read it.", (*Service).FollowThread),
+		action("message.search", "GET", "/search", 200, LoggedIn, "Find messages",
+			"In your rooms and the threads there, newest first. All fields that are given apply. The answer says with until how far back it looked: a server without an index of words, and a search without words, looks at some thousands of messages at a time, and not into threads that you do not follow.", (*Service).Search),
 		action("event.list", "GET", "/rooms/{room}/events", 200, LoggedIn, "What happened in a room since a position",
 			"Ascending, without holes. An answer of resync means: fetch the room again.", (*Service).ListEvents),
 		action("read.mark", "PUT", "/rooms/{room}/read", 200, LoggedIn, "Mark a room as read up to a message", "Only moves forward.", (*Service).MarkRead),

@@ -1,55 +1,159 @@
 package sqlite
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"slices"
+	"sort"
+	"time"
 
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// Search returns up to limit messages of the rooms that hold all words of the query, newest first.
-// Words match by their beginning, writing without spaces anywhere; see terms.go. A message is found some
-// moments after it was sent. Rooms that are not there are skipped.
-func (s *Store) Search(ctx context.Context, rooms []chat.RoomID, query string, limit int) ([]chat.Message, error) {
-	match := expression(query)
+const (
+	// findMost is how many messages that hold the words are looked at for the rest of a query.
+	findMost = 20_000
+	// clockSlack is by how much a message may be older than the one before it in its room: the clock was set.
+	clockSlack = time.Minute
+)
+
+var _ chat.Finder = (*Store)(nil)
+
+// Search implements [chat.Finder]. Words match by their beginning, writing without spaces anywhere; see terms.go.
+func (s *Store) Search(ctx context.Context, rooms []chat.RoomID, q chat.Query, before chat.Place, limit int) (chat.Found, error) {
+	match := expression(q.Text)
 	if match == "" || limit <= 0 {
-		return nil, nil
+		return chat.Found{}, nil
 	}
-	var found []chat.Message
+	f := &find{q: &q, begin: q.Start(before), match: match, limit: limit}
 	err := s.read(ctx, func(c *conn) error {
-		for _, room := range rooms {
-			num, err := roomNum(c, room)
-			if errors.Is(err, chat.ErrNotFound) {
-				continue
-			}
-			if err != nil {
-				return err
-			}
-			var ids []int64
-			if err := s.search.find.read(ctx, func(c *conn) error {
-				return c.query(ctx, func(r row) error { ids = append(ids, r.num(0)); return nil },
-					"SELECT rowid FROM words WHERE words MATCH ? AND rowid BETWEEN ? AND ? ORDER BY rowid DESC LIMIT ?",
-					match, key(num, 1), key(num+1, -1), int64(limit))
-			}); err != nil {
-				return err
-			}
-			for _, id := range ids {
-				m, err := messageAt(c, room, id)
-				if err != nil {
+		all, err := withThreads(c, rooms)
+		if err != nil {
+			return err
+		}
+		f.c = c
+		return s.search.find.read(ctx, func(index *conn) error {
+			for _, r := range all {
+				if err := f.room(ctx, index, r); err != nil {
 					return err
 				}
-				if m != nil && !m.Deleted() {
-					found = append(found, *m)
-				}
 			}
-		}
-		return nil
+			return nil
+		})
 	})
 	if err != nil {
-		return nil, err
+		return chat.Found{}, err
 	}
-	slices.SortStableFunc(found, func(a, b chat.Message) int { return cmp.Or(b.At.Compare(a.At), cmp.Compare(b.ID, a.ID)) })
-	return found[:min(len(found), limit)], nil
+	return f.result(), nil
+}
+
+// searched is a room that is looked through.
+type searched struct {
+	num int64
+	id  chat.RoomID
+}
+
+// withThreads returns the rooms that are there, each once, and the threads in them.
+func withThreads(c *conn, rooms []chat.RoomID) (all []searched, err error) {
+	seen := map[int64]bool{}
+	for _, id := range rooms {
+		some, err := many(c, func(r row) searched { return searched{r.num(0), chat.RoomID(r.text(1))} },
+			"SELECT num, id FROM rooms WHERE id = ?1 UNION ALL SELECT num, id FROM rooms WHERE parent = ?1 AND parent <> ''", string(id))
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range some {
+			if !seen[r.num] {
+				all = append(all, r)
+			}
+			seen[r.num] = true
+		}
+	}
+	return all, nil
+}
+
+// find gathers what a search finds in one room after the other.
+type find struct {
+	c      *conn // of the store
+	q      *chat.Query
+	begin  chat.Place
+	match  string
+	limit  int
+	looked int
+
+	found []chat.Message // newest first
+	until chat.Place     // not zero: what is older was not all looked at
+}
+
+var errEnough = errors.New("enough")
+
+// room looks through one room, newest first.
+func (f *find) room(ctx context.Context, index *conn, in searched) error {
+	first, last := key(in.num, 1), key(in.num+1, -1)
+	var err error
+	if f.begin != (chat.Place{}) {
+		if last, err = f.seek(in.num, f.begin.At.Add(clockSlack)); err != nil {
+			return err
+		}
+	}
+	if !f.q.After.IsZero() {
+		if first, err = f.seek(in.num, f.q.After.Add(-clockSlack)); err != nil {
+			return err
+		}
+	}
+	err = index.query(ctx, func(r row) error {
+		m, err := messageAt(f.c, in.id, r.num(0))
+		if err != nil || m == nil {
+			return err
+		}
+		// Older than all that is wanted: so is what comes after it, but for a clock that was set.
+		if n := len(f.found); n > f.limit && m.At.Before(f.found[f.limit].At.Add(-clockSlack)) || m.At.Before(f.until.At) {
+			return errEnough
+		}
+		if f.looked++; f.looked > findMost {
+			f.until = m.Place()
+			return errEnough
+		}
+		if f.begin.Holds(m) && f.q.Wants(m) {
+			i, _ := slices.BinarySearchFunc(f.found, *m, func(a, b chat.Message) int { return b.Place().Compare(a.Place()) })
+			f.found = slices.Insert(f.found, i, *m)
+			f.found = f.found[:min(len(f.found), f.limit+1)]
+		}
+		return nil
+	}, "SELECT rowid FROM words WHERE words MATCH ? AND rowid BETWEEN ? AND ? ORDER BY rowid DESC", f.match, first, last)
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return err
+}
+
+// seek returns the id of the last message of a room that was sent at a time or before, or one that is close to it.
+func (f *find) seek(room int64, at time.Time) (int64, error) {
+	r, err := f.c.one("SELECT (SELECT min(id) FROM messages WHERE id BETWEEN ?1 AND ?2), (SELECT max(id) FROM messages WHERE id BETWEEN ?1 AND ?2)", key(room, 1), key(room+1, -1))
+	if err != nil || r[0] == nil {
+		return key(room, 0), err
+	}
+	first, last := r.num(0), r.num(1)
+	n := sort.Search(int(last-first)+1, func(i int) bool {
+		if err != nil {
+			return true
+		}
+		var r row
+		r, err = f.c.one("SELECT at FROM messages WHERE id = ?", first+int64(i))
+		return r.first() > milli(at)
+	})
+	return first + int64(n) - 1, err
+}
+
+// result is what was found in all rooms.
+func (f *find) result() chat.Found {
+	out := chat.Found{Messages: f.found, Until: f.until}
+	if f.until != (chat.Place{}) {
+		out.Messages = slices.DeleteFunc(out.Messages, func(m chat.Message) bool { return m.Place().Compare(f.until) < 0 })
+	}
+	if len(out.Messages) > f.limit {
+		out.Messages = out.Messages[:f.limit]
+		out.Until = out.Messages[f.limit-1].Place()
+	}
+	return out
 }

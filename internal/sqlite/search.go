@@ -43,6 +43,9 @@ const (
 		INSERT INTO reindexed VALUES (0);
 		CREATE VIRTUAL TABLE words USING fts5 (text, content = '', contentless_delete = 1, tokenize = 'ascii');`
 
+	// wordsOf is what is indexed of a message m: its text and the names of its files.
+	wordsOf = `m.text || coalesce((SELECT ' ' || group_concat(j.value ->> 'name', ' ') FROM json_each(m.marks, '$.files') j WHERE m.marks IS NOT NULL), '')`
+
 	indexDelay = 200 * time.Millisecond // from a message to its indexing, so that many go together
 	indexChunk = 256                    // messages in one transaction
 	indexShare = 9                      // rest so many times as long as was worked
@@ -283,7 +286,7 @@ func (s *searcher) changes() (n int, err error) {
 			seq = r.num(0)
 			changes = append(changes, change{r.num(1), r.text(2)})
 			return nil
-		}, "SELECT r.seq, r.message, m.text FROM reindex r LEFT JOIN messages m ON m.id = r.message WHERE r.seq > ? ORDER BY r.seq LIMIT ?", seq, int64(indexChunk))
+		}, "SELECT r.seq, r.message, "+wordsOf+" FROM reindex r LEFT JOIN messages m ON m.id = r.message WHERE r.seq > ? ORDER BY r.seq LIMIT ?", seq, int64(indexChunk))
 	})
 	if err != nil || len(changes) == 0 {
 		return 0, err
@@ -350,7 +353,7 @@ func (s *searcher) chunk(room int64) (n int, err error) {
 	var trimmed int64
 	err = s.store.read(context.Background(), func(c *conn) error {
 		messages, err = many(c, func(r row) message { return message{r.num(0), r.text(1), r.text(2)} },
-			"SELECT id, event, text FROM messages WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?", key(room, mark.first()+1), key(room+1, -1), int64(indexChunk))
+			"SELECT id, event, "+wordsOf+" FROM messages m WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?", key(room, mark.first()+1), key(room+1, -1), int64(indexChunk))
 		if err != nil {
 			return err
 		}

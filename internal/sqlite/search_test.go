@@ -92,11 +92,11 @@ func (x *searchTest) send(room chat.RoomID, texts ...string) {
 
 func (x *searchTest) found(query string, rooms ...chat.RoomID) (texts []string) {
 	x.Helper()
-	messages, err := x.Search(x.Context(), rooms, query, 5)
+	found, err := x.Search(x.Context(), rooms, chat.Query{Text: query}, chat.Place{}, 5)
 	if err != nil {
 		x.Fatalf("search for %q: %v", query, err)
 	}
-	for _, m := range messages {
+	for _, m := range found.Messages {
 		texts = append(texts, m.Text)
 	}
 	return texts

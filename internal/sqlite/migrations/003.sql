@@ -28,6 +28,7 @@ CREATE TABLE reindex (
 -- Threads are rooms.
 ALTER TABLE rooms ADD COLUMN parent TEXT NOT NULL DEFAULT '';
 ALTER TABLE rooms ADD COLUMN root INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX rooms_parent ON rooms (parent) WHERE parent <> '';
 
 -- Programs, and their tokens.
 ALTER TABLE accounts ADD COLUMN bot INTEGER NOT NULL DEFAULT 0;

@@ -1,0 +1,171 @@
+package chat
+
+import (
+	"container/heap"
+	"context"
+	"sort"
+	"strings"
+	"time"
+	"unicode"
+)
+
+const (
+	// lookBackMost is how many messages a search without an index looks at.
+	lookBackMost = 10_000
+	// lookBackPage is how many it reads at once.
+	lookBackPage = 200
+	// clockSlack is by how much a message may be older than the one before it in its room: the clock was set.
+	clockSlack = time.Minute
+)
+
+// lookBack searches by reading: the messages of all rooms, newest first, until there are enough or it has looked at lookBackMost.
+func lookBack(ctx context.Context, store Store, views []RoomView, q Query, before Place, limit int) (Found, error) {
+	var found Found
+	matches := matcher(q.Text)
+	begin := q.Start(before)
+	var rooms trails
+	for _, v := range views {
+		if v.HeadNo <= v.Trimmed {
+			continue
+		}
+		t := &trail{store: store, room: v.ID, next: v.HeadNo + 1, floor: v.Trimmed, at: Place{At: farFuture}}
+		if v.Last != nil {
+			t.at = v.Last.Place()
+		}
+		if begin != (Place{}) && t.at.Compare(begin) >= 0 {
+			if err := t.seek(ctx, begin.At); err != nil {
+				return Found{}, err
+			}
+		}
+		rooms = append(rooms, t)
+	}
+	heap.Init(&rooms)
+	for looked := 0; len(rooms) > 0; {
+		t := rooms[0]
+		if len(t.page) == 0 {
+			n, err := t.read(ctx)
+			looked += n
+			if err != nil {
+				return Found{}, err
+			}
+			if n == 0 {
+				heap.Pop(&rooms)
+			} else {
+				heap.Fix(&rooms, 0)
+			}
+			continue
+		}
+		m := t.page[len(t.page)-1]
+		if m.At.Before(q.After.Add(-clockSlack)) {
+			heap.Pop(&rooms)
+			continue
+		}
+		t.page = t.page[:len(t.page)-1]
+		if n := len(t.page); n > 0 {
+			t.at = t.page[n-1].Place()
+		} else {
+			t.at = m.Place() // what comes next is older, or nearly
+		}
+		heap.Fix(&rooms, 0)
+		if begin.Holds(&m) && q.Wants(&m) && matches(m.Words()) {
+			found.Messages = append(found.Messages, m)
+		}
+		if len(found.Messages) == limit || looked >= lookBackMost && begin.Holds(&m) {
+			found.Until = m.Place()
+			return found, nil
+		}
+	}
+	return found, nil
+}
+
+var farFuture = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// trail is a way back through one room.
+type trail struct {
+	store Store
+	room  RoomID
+	next  int64     // messages with smaller numbers were not read yet
+	floor int64     // those up to here are gone
+	page  []Message // read, ascending
+	at    Place     // of the last of page, or later than all that is to come
+}
+
+// read reads the next page and returns how many messages it has.
+func (t *trail) read(ctx context.Context) (n int, err error) {
+	if t.next <= t.floor+1 {
+		return 0, nil
+	}
+	t.page, err = t.store.Messages(ctx, t.room, Page{From: Before, No: t.next, Limit: lookBackPage})
+	if n = len(t.page); n > 0 {
+		t.next, t.at = t.page[0].No, t.page[n-1].Place()
+	}
+	return n, err
+}
+
+// seek goes to just after the last message that was sent at a time, or a little later.
+func (t *trail) seek(ctx context.Context, at time.Time) (err error) {
+	first := t.floor + 1
+	later := sort.Search(int(t.next-first), func(i int) bool {
+		if err != nil {
+			return true
+		}
+		var one []Message
+		one, err = t.store.Messages(ctx, t.room, Page{From: After, No: first + int64(i) - 1, Limit: 1})
+		return len(one) == 0 || one[0].At.After(at.Add(clockSlack))
+	})
+	t.next = first + int64(later)
+	t.at = Place{At: at.Add(clockSlack), ID: "\U0010ffff"}
+	return err
+}
+
+// trails is a heap: the newest first.
+type trails []*trail
+
+func (t trails) Len() int           { return len(t) }
+func (t trails) Less(i, j int) bool { return t[i].at.Compare(t[j].at) > 0 }
+func (t trails) Swap(i, j int)      { t[i], t[j] = t[j], t[i] }
+func (t *trails) Push(x any)        { *t = append(*t, x.(*trail)) }
+func (t *trails) Pop() any {
+	last := len(*t) - 1
+	x := (*t)[last]
+	*t = (*t)[:last]
+	return x
+}
+
+// words returns the words of a text in lower case: runs of letters, digits and marks.
+func words(text string) []string {
+	return strings.FieldsFunc(strings.ToLower(text), func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r)
+	})
+}
+
+// unspaced are scripts that are written without spaces between words, and Hangul, whose words carry endings.
+var unspaced = []*unicode.RangeTable{
+	unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar, unicode.Bopomofo,
+}
+
+// matcher returns what reports whether a text has all words of the query: by their beginning, and anywhere if they are written in a
+// script without spaces.
+func matcher(query string) func(text string) bool {
+	wanted := words(query)
+	return func(text string) bool {
+		if len(wanted) == 0 {
+			return true
+		}
+		there := words(text)
+		for _, w := range wanted {
+			has := strings.HasPrefix
+			if strings.ContainsFunc(w, func(r rune) bool { return unicode.In(r, unspaced...) }) {
+				has = strings.Contains
+			}
+			found := false
+			for _, t := range there {
+				found = found || has(t, w)
+			}
+			if !found {
+				return false
+			}
+		}
+		return true
+	}
+}

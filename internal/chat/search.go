@@ -1,0 +1,192 @@
+package chat
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Finder finds messages by their words. A [Store] that keeps an index of words is one, too; without it, a search goes back
+// through the rooms' messages, and not far.
+type Finder interface {
+	// Search returns up to limit messages of the rooms, and of the threads in them, that the query wants and that stand before the
+	// place, newest first. Rooms that are not there are skipped. A message may be found, or found changed, only some moments after
+	// it was sent or changed; what is deleted is not found.
+	Search(ctx context.Context, rooms []RoomID, q Query, before Place, limit int) (Found, error)
+}
+
+// Query says which messages are looked for: those to which all of it applies. Zero fields apply to all.
+type Query struct {
+	Text          string // words, in any order; the beginning of a word is enough
+	From          UserID
+	After, Before time.Time // sent at After or later, and before Before
+	Link, File    bool      // with a link in its text, with a file
+}
+
+// Wants reports whether all of q but its text applies to m, which is not deleted.
+func (q *Query) Wants(m *Message) bool {
+	return !m.Deleted() &&
+		(q.From == "" || m.From == q.From) &&
+		!m.At.Before(q.After) &&
+		(q.Before.IsZero() || m.At.Before(q.Before)) &&
+		(!q.Link || strings.Contains(m.Text, "http://") || strings.Contains(m.Text, "https://")) &&
+		(!q.File || len(m.Files) > 0)
+}
+
+// Words are what a search sees of m: its text and the names of its files.
+func (m *Message) Words() string {
+	text := m.Text
+	for _, f := range m.Files {
+		text += " " + f.Name
+	}
+	return text
+}
+
+// Place is a place in a search's order, by time and then by id: that of the message with that id. The zero Place is the one before
+// which all are.
+type Place struct {
+	At time.Time
+	ID string
+}
+
+// Place is m's place.
+func (m *Message) Place() Place { return Place{At: m.At, ID: m.ID} }
+
+// Start is the place before which the query's answer begins, if it is to begin before a place.
+func (q *Query) Start(before Place) Place {
+	if end := (Place{At: q.Before}); !q.Before.IsZero() && (before == (Place{}) || end.Compare(before) < 0) {
+		return end
+	}
+	return before
+}
+
+// Compare is negative if p is older than o, and 0 if they are the same. It takes the zero Place as it stands: older than all.
+func (p Place) Compare(o Place) int { return cmp.Or(p.At.Compare(o.At), strings.Compare(p.ID, o.ID)) }
+
+// Holds reports whether a message stands before p.
+func (p Place) Holds(m *Message) bool { return p == (Place{}) || m.Place().Compare(p) < 0 }
+
+// Found is what a search has found, and how far back it has looked: every message before which it was to begin, down to the
+// place Until, is in Messages if it is wanted. The zero Until is the end: there are no more.
+type Found struct {
+	Messages []Message // newest first
+	Until    Place
+}
+
+// SearchInput says what to look for.
+type SearchInput struct {
+	Text   string `json:"q,omitempty" doc:"Words that are all in the message or in the names of its files, by their beginning"`
+	Room   RoomID `json:"room,omitempty" doc:"Only in this room, or this thread; without it in all your rooms"`
+	From   UserID `json:"from,omitempty" doc:"Only from this person"`
+	After  string `json:"after,omitempty" doc:"Only sent at this time or later: RFC 3339, or a day in UTC"`
+	Before string `json:"before,omitempty" doc:"Only sent before this time: RFC 3339, or a day in UTC"`
+	Has    string `json:"has,omitempty" enum:"link,file" doc:"Only with a link, or with a file"`
+	Cursor string `json:"cursor,omitempty" doc:"next of the answer before"`
+	Limit  int    `json:"limit,omitempty" doc:"At most so many; default 20"`
+}
+
+// SearchResult is what was found.
+type SearchResult struct {
+	Messages []Message `json:"messages" doc:"Newest first"`
+	Next     string    `json:"next,omitempty" doc:"Cursor for older ones; empty if there are none"`
+	Until    time.Time `json:"until,omitzero" doc:"With next: so far back all is in this answer and those before"`
+}
+
+// Search looks for messages in the caller's rooms and in the threads there.
+func (s *Service) Search(ctx context.Context, who Caller, in SearchInput) (SearchResult, error) {
+	q, before, err := in.query()
+	if err != nil {
+		return SearchResult{}, err
+	}
+	limit, err := s.pageLimit(in.Limit, 20)
+	if err != nil {
+		return SearchResult{}, err
+	}
+	if err := s.limit(ctx, "search:"+string(who.User.ID), s.Limits.Sends); err != nil {
+		return SearchResult{}, err
+	}
+	views, err := s.searchable(ctx, who, in.Room)
+	if err != nil {
+		return SearchResult{}, err
+	}
+	var found Found
+	if finder, ok := s.Store.(Finder); ok && q.Text != "" {
+		rooms := make([]RoomID, len(views))
+		for i := range views {
+			rooms[i] = views[i].ID
+		}
+		found, err = finder.Search(ctx, rooms, q, before, limit)
+	} else {
+		found, err = lookBack(ctx, s.Store, views, q, before, limit)
+	}
+	if err != nil {
+		return SearchResult{}, err
+	}
+	out := SearchResult{Messages: append([]Message{}, found.Messages...)}
+	if found.Until != (Place{}) {
+		out.Next, out.Until = strconv.FormatInt(found.Until.At.UnixMilli(), 10)+"."+found.Until.ID, found.Until.At
+	}
+	return out, nil
+}
+
+// searchable returns the rooms that a search of the caller's goes through: one, if given, or all that they are in. A thread is
+// nobody's who is not in the room above it.
+func (s *Service) searchable(ctx context.Context, who Caller, room RoomID) ([]RoomView, error) {
+	if room != "" {
+		view, err := s.view(ctx, who, room)
+		return []RoomView{view}, err
+	}
+	views, err := s.Store.Views(ctx, who.User.ID)
+	if err != nil {
+		return nil, err
+	}
+	in := map[RoomID]bool{}
+	for i := range views {
+		in[views[i].ID] = true
+	}
+	return slices.DeleteFunc(views, func(v RoomView) bool { return !in[v.home()] }), nil
+}
+
+func (in *SearchInput) query() (q Query, before Place, err error) {
+	if !utf8.ValidString(in.Text) || len(in.Text) > 1000 {
+		return q, before, invalid("q", "what is looked for is at most 1000 bytes of text")
+	}
+	q = Query{Text: strings.TrimSpace(in.Text), From: in.From, Link: in.Has == "link", File: in.Has == "file"}
+	if q.Text != "" && len(words(q.Text)) == 0 || q.Text == "" && q.From == "" && in.Has == "" {
+		return q, before, invalid("q", "give words to look for, or from, or has")
+	}
+	if in.Has != "" && !q.Link && !q.File {
+		return q, before, invalid("has", "has is link or file")
+	}
+	if q.After, err = searchTime("after", in.After); err != nil {
+		return q, before, err
+	}
+	if q.Before, err = searchTime("before", in.Before); err != nil {
+		return q, before, err
+	}
+	if in.Cursor != "" {
+		at, id, _ := strings.Cut(in.Cursor, ".")
+		ms, err := strconv.ParseInt(at, 10, 64)
+		if err != nil || len(id) > 200 {
+			return q, before, invalid("cursor", "a cursor is what next was in an answer")
+		}
+		before = Place{At: time.UnixMilli(ms).UTC(), ID: id}
+	}
+	return q, before, nil
+}
+
+func searchTime(field, text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t.UTC(), nil
+		}
+	}
+	return time.Time{}, invalid(field, "a time is written as 2026-03-01T12:00:00Z, or a day as 2026-03-01")
+}
