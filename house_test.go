@@ -37,6 +37,8 @@ var mayKnow = map[string][]string{
 	"internal/siodoor":       {"internal/chat", "internal/hub", "internal/wire", "internal/visitor", "internal/socketio"},
 	"internal/compat":        {"internal/chat", "internal/hub", "internal/visitor", "internal/socketio"},
 	"internal/rest":          {"internal/chat", "internal/hub", "internal/wire", "internal/visitor"},
+	"internal/incoming":      {"internal/chat", "internal/visitor"},
+	"internal/outgoing":      {"internal/chat"},
 	"cmd/parley":             {"internal/", "kit/", "web"},
 	"bench":                  {"internal/", "cmd/"},
 	"bench/picture":          {},

@@ -18,6 +18,7 @@ import (
 
 	"github.com/parley-chat/parley/internal/compat"
 	"github.com/parley-chat/parley/internal/hub"
+	"github.com/parley-chat/parley/internal/incoming"
 	"github.com/parley-chat/parley/internal/rest"
 	"github.com/parley-chat/parley/internal/siodoor"
 	"github.com/parley-chat/parley/internal/ws"
@@ -139,6 +140,10 @@ func (a *app) serve(s serve, registry *prometheus.Registry, listener, control ne
 		Metrics:      promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 		MetricsToken: s.MetricsToken, Version: version(), Log: a.log,
 	})
+	root := http.NewServeMux()
+	root.Handle("/", handler)
+	root.Handle("/hooks/", incoming.New(incoming.Config{Service: a.core.service, Visitor: visitors, Log: a.log}))
+	handler = root
 	if a.compat != nil {
 		handler = a.compat.Handler(handler)
 	}

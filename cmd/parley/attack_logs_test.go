@@ -73,6 +73,9 @@ func TestAttackLogs(t *testing.T) {
 				{"GET", "/nothing%0d%0alevel=INFO%20msg=forged", ""},
 				{"DELETE", "/api/v1/sessions/" + planted, ""},
 				{"DELETE", "/api/v1/invites/" + planted, ""},
+				{"POST", "/hooks/" + planted, `{"text":"` + text + `"}`},
+				{"POST", "/hooks/" + planted, `payload=` + text},
+				{"GET", "/hooks/" + planted, ""},
 				{"GET", "/metrics", ""},
 			} {
 				do(i, a.method, a.path, a.body)

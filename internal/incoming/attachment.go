@@ -1,0 +1,104 @@
+package incoming
+
+import "strings"
+
+// render returns the message of a payload, in markdown; "" if it says nothing.
+func render(p object) string {
+	var parts []string
+	blocks := blocks(p.objects("blocks"))
+	if blocks == "" { // beside blocks, the text is for where those cannot be shown
+		parts = append(parts, mrkdwn(p.text("text")))
+	}
+	parts = append(parts, blocks)
+	for _, a := range p.objects("attachments") {
+		parts = append(parts, attachment(a))
+	}
+	return join("\n\n", parts...)
+}
+
+// attachment is one of Slack's older attachments: what leads to it, and the rest as a quotation.
+func attachment(a object) string {
+	inside := []string{
+		link(unescape(a.text("author_name")), a.text("author_link")),
+		bold(link(unescape(a.text("title")), a.text("title_link"))),
+		mrkdwn(a.text("text")),
+		blocks(a.objects("blocks")),
+	}
+	for _, f := range a.objects("fields") {
+		inside = append(inside, field(f))
+	}
+	inside = append(inside,
+		buttons(a.objects("actions")),
+		image(a.text("image_url"), ""),
+		image(a.text("thumb_url"), ""),
+		italic(unescape(a.text("footer"))),
+	)
+	lead, body := mrkdwn(a.text("pretext")), join("\n", inside...)
+	if lead == "" && body == "" {
+		return quote(mrkdwn(a.text("fallback")))
+	}
+	return join("\n", lead, quote(body))
+}
+
+// field is a title with its value, on one line if that has one.
+func field(f object) string {
+	title, value := bold(literal(unescape(f.text("title")))), mrkdwn(f.text("value"))
+	if title != "" && !strings.Contains(value, "\n") {
+		return strings.TrimSpace(title + " " + value)
+	}
+	return join("\n", title, value)
+}
+
+func quote(text string) string {
+	if text == "" {
+		return ""
+	}
+	return "> " + strings.ReplaceAll(text, "\n", "\n> ")
+}
+
+// bold and italic mark one line of markdown.
+func bold(md string) string  { return around("**", md) }
+func italic(s string) string { return around("_", literal(strings.Join(strings.Fields(s), " "))) }
+func around(mark, md string) string {
+	if md = strings.TrimSpace(md); md == "" {
+		return ""
+	}
+	return mark + strings.ReplaceAll(md, "\n", " ") + mark
+}
+
+// image is a link to a picture: other servers are not asked for it when people read.
+func image(url, title string) string {
+	if !isLink(url) {
+		return literal(title)
+	}
+	if title == "" {
+		title, _, _ = strings.Cut(url, "?")
+		title = title[strings.LastIndexByte(title, '/')+1:]
+	}
+	if title == "" {
+		title = url
+	}
+	return "🖼 " + link(title, url)
+}
+
+// buttons are those that lead somewhere, as links. Others would act in Slack only.
+func buttons(all []object) string {
+	var links []string
+	for _, b := range all {
+		if url := b.text("url"); isLink(url) {
+			links = append(links, link(plainText(b, "text"), url))
+		}
+	}
+	return join(" · ", links...)
+}
+
+// join puts what is not empty together.
+func join(between string, parts ...string) string {
+	var full []string
+	for _, p := range parts {
+		if p = strings.Trim(p, "\n"); strings.TrimSpace(p) != "" {
+			full = append(full, p)
+		}
+	}
+	return strings.Join(full, between)
+}

@@ -1,0 +1,199 @@
+package incoming
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/chat/chattest"
+	"github.com/parley-chat/parley/internal/identity"
+	"github.com/parley-chat/parley/internal/limit"
+	"github.com/parley-chat/parley/internal/visitor"
+)
+
+type stillBell struct{}
+
+func (stillBell) Subscribe(context.Context, chat.Stream) error { return nil }
+func (stillBell) Unsubscribe(chat.Stream)                      {}
+func (stillBell) Signal(context.Context, chat.Signal)          {}
+
+type noRoster struct{}
+
+func (noRoster) Online(context.Context) ([]chat.UserID, error) { return nil, nil }
+
+type plainHasher struct{}
+
+func (plainHasher) Stale(string) bool                                   { return false }
+func (plainHasher) Hash(_ context.Context, p string) (string, error)    { return p, nil }
+func (plainHasher) Verify(_ context.Context, e, p string) (bool, error) { return e == p, nil }
+
+// lame is a store that fails when told to.
+type lame struct {
+	chat.Store
+	err error
+}
+
+func (l *lame) Commit(ctx context.Context, changes ...chat.Change) ([]chat.Result, error) {
+	if l.err != nil {
+		return nil, l.err
+	}
+	return l.Store.Commit(ctx, changes...)
+}
+
+// house is a served hook into General.
+type house struct {
+	t       *testing.T
+	url     string // of the hook
+	hook    chat.Hook
+	owner   chat.Caller
+	service *chat.Service
+	store   *lame
+	log     strings.Builder
+}
+
+func newHouse(t *testing.T) *house {
+	h := &house{t: t, store: &lame{Store: chattest.NewModel(nil)}}
+	h.service = chat.New(chat.Config{
+		Store: h.store, Bell: stillBell{}, Presence: noRoster{}, Limiter: limit.New(time.Now), Hasher: plainHasher{},
+		Names: identity.Names{}, NewID: identity.NewID, NewToken: identity.NewToken,
+	})
+	if err := h.service.Setup(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	user, err := h.service.AddUser(t.Context(), "Pablo", "password123", chat.RoleOwner, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.owner = chat.Caller{User: user}
+	out, err := h.service.CreateHook(t.Context(), h.owner, chat.HookInput{Room: chat.GeneralID, Name: "Alarms"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(New(Config{Service: h.service, Visitor: &visitor.Policy{}, Log: slog.New(slog.NewTextHandler(&h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))}))
+	t.Cleanup(server.Close)
+	h.hook, h.url = out.Hook, server.URL+out.Path
+	return h
+}
+
+// post sends a body and expects that answer.
+func (h *house) post(url, kind, body string, status int, want string) *http.Response {
+	h.t.Helper()
+	req, err := http.NewRequestWithContext(h.t.Context(), http.MethodPost, url, strings.NewReader(body))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", kind)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	got, err := io.ReadAll(res.Body)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if res.StatusCode != status || string(got) != want || !strings.HasPrefix(res.Header.Get("Content-Type"), "text/plain") {
+		h.t.Errorf("%.60s: %d %q %s, want %d %q", body, res.StatusCode, got, res.Header.Get("Content-Type"), status, want)
+	}
+	return res
+}
+
+func (h *house) newest() chat.Message {
+	h.t.Helper()
+	page, err := h.service.ListMessages(h.t.Context(), h.owner, chat.MessageListInput{Room: chat.GeneralID, Limit: 1})
+	if err != nil || len(page.Messages) != 1 {
+		h.t.Fatalf("%d messages, %v", len(page.Messages), err)
+	}
+	return page.Messages[0]
+}
+
+func TestDoor(t *testing.T) {
+	h := newHouse(t)
+	h.post(h.url, "application/json", `{"text":"*hello*","username":"Owner"}`, 200, "ok")
+	if m := h.newest(); m.Text != "**hello**" || m.From != h.hook.Bot.ID {
+		t.Errorf("%s wrote %q", m.From, m.Text)
+	}
+	h.post(h.url, "application/x-www-form-urlencoded", url.Values{"payload": {`{"text":"by form"}`}}.Encode(), 200, "ok")
+	if m := h.newest(); m.Text != "by form" {
+		t.Errorf("wrote %q", m.Text)
+	}
+	h.post(h.url, "application/json", fmt.Sprintf(`{"text":%q}`, strings.Repeat("long ", 10_000)), 200, "ok")
+	if m := h.newest(); len(m.Text) > h.service.Limits.Message || !strings.HasSuffix(m.Text, "…") || !strings.HasPrefix(m.Text, "long long") {
+		t.Errorf("wrote %d bytes", len(m.Text))
+	}
+	last := h.newest().No
+
+	h.post(h.url, "application/json", `{"text":""}`, 400, "no_text")
+	h.post(h.url, "application/json", `{"text":" ","blocks":[{"type":"strange"}]}`, 400, "no_text")
+	h.post(h.url, "application/json", `{"text":`, 400, "invalid_payload")
+	h.post(h.url, "application/json", `{"text":"`+strings.Repeat("x", maxBody)+`"}`, 413, "too_large")
+	h.post(h.url+"x", "application/json", `{"text":"x"}`, 404, "no_service")
+	h.post(h.url[:strings.LastIndexByte(h.url, '/')]+"/"+strings.Repeat("x", 3000), "application/json", `{"text":"x"}`, 404, "no_service")
+	if m := h.newest(); m.No != last {
+		t.Errorf("a refused request wrote %q", m.Text)
+	}
+	res, err := http.Get(h.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if res.StatusCode != http.StatusMethodNotAllowed {
+		t.Errorf("GET: %s", res.Status)
+	}
+
+	if _, err := h.service.DeleteHook(t.Context(), h.owner, chat.HookIDInput{Room: chat.GeneralID, Bot: h.hook.Bot.ID}); err != nil {
+		t.Fatal(err)
+	}
+	h.post(h.url, "application/json", `{"text":"after the end"}`, 404, "no_service")
+}
+
+func TestTokensOfPeopleAreNoHooks(t *testing.T) {
+	h := newHouse(t)
+	in, err := h.service.LogIn(t.Context(), chat.Caller{Addr: "192.0.2.1"}, chat.LogInInput{Name: "Pablo", Password: "password123"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := h.service.CreateToken(t.Context(), h.owner, chat.TokenInput{Name: "x", Scopes: []string{chat.ScopeSend}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, secret := range []string{in.Token, token.Token} {
+		h.post(h.url[:strings.LastIndexByte(h.url, '/')+1]+secret, "application/json", `{"text":"x"}`, 404, "no_service")
+	}
+}
+
+func TestTooOften(t *testing.T) {
+	h := newHouse(t)
+	h.service.Limits.Sends = chat.Rate{Limit: 1, Window: time.Hour}
+	h.post(h.url, "application/json", `{"text":"x"}`, 200, "ok")
+	if res := h.post(h.url, "application/json", `{"text":"x"}`, 429, "rate_limited"); res.Header.Get("Retry-After") == "" {
+		t.Error("no Retry-After")
+	}
+	h.service.Limits.Calls = chat.Rate{Limit: 1, Window: time.Hour}
+	wrong := h.url + "x"
+	h.service.Limiter = limit.New(time.Now)
+	h.post(wrong, "application/json", `{"text":"x"}`, 404, "no_service")
+	if res := h.post(wrong, "application/json", `{"text":"x"}`, 429, "rate_limited"); res.Header.Get("Retry-After") == "" {
+		t.Error("no Retry-After for who guesses")
+	}
+}
+
+func TestFailuresAreLoggedWithoutTheToken(t *testing.T) {
+	h := newHouse(t)
+	h.store.err = chat.ErrUnavailable
+	h.post(h.url, "application/json", `{"text":"a-secret-text"}`, 503, "service_unavailable")
+	h.store.err = io.ErrUnexpectedEOF
+	h.post(h.url, "application/json", `{"text":"a-secret-text"}`, 500, "server_error")
+	log, token := h.log.String(), h.url[strings.LastIndexByte(h.url, '/')+1:]
+	if strings.Count(log, "incoming webhook failed") != 2 || strings.Contains(log, token) || strings.Contains(log, "a-secret-text") {
+		t.Errorf("the log:\n%s", log)
+	}
+}

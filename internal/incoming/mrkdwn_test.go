@@ -1,0 +1,103 @@
+package incoming
+
+import (
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+)
+
+func TestMrkdwn(t *testing.T) {
+	for _, c := range []struct{ in, want string }{
+		{"plain words", "plain words"},
+		{"*bold* and *two words*.", "**bold** and **two words**."},
+		{"_italic_ ~struck~ *~both~*", "_italic_ ~~struck~~ **~~both~~**"},
+		{"*not bold * 2*3*4 a*b", `*not bold * 2\*3\*4 a\*b`},
+		{"**markdown** ~~is kept~~ [x](https://a.example)", "**markdown** ~~is kept~~ [x](https://a.example)"},
+		{"* an item\n* another", "* an item\n* another"},
+		{"<https://a.example/x?y=1&amp;z=2>", "<https://a.example/x?y=1&z=2>"},
+		{"<https://a.example/x?y=1&z=2|the *page*>", `[the \*page\*](https://a.example/x?y=1&z=2)`},
+		{"*<https://a.example|bold link>*", "**[bold link](https://a.example)**"},
+		{"<https://a.example/a_(b)_c|x [1]>", `[x \[1\]](https://a.example/a_%28b%29_c)`},
+		{"<https://a.example/*x*> and *y*", "<https://a.example/*x*> and **y**"},
+		{"<mailto:a@b.example|a@b.example> <mailto:a@b.example>", "[a@b.example](mailto:a@b.example) [a@b.example](mailto:a@b.example)"},
+		{"<!here> <!channel> <!everyone|everyone>: look", "@room @room @room: look"},
+		{"<!subteam^S1|@ops> <!date^1392734382^{date}^https://a.example|Feb 18> <!unknown>", "@ops Feb 18 "},
+		{"<@U123> <@U123|joe> <#C1|general>", "@U123 @joe #general"},
+		{"<javascript:alert(1)|x> <b>", `\<javascript:alert(1)|x> \<b>`},
+		{"1 &lt; 2 &amp;&amp; 3 &gt; 2, &amp;lt; stays", `1 < 2 && 3 > 2, \&lt; stays`},
+		{"&gt; quoted", "> quoted"},
+		{"`a *b* <https://a.example|c> &lt;d&gt;` *e*", "`a *b* c <d>` **e**"},
+		{"see ```x := *p\ny &amp;&amp; z```done", "see \n```\nx := *p\ny && z\n```\ndone"},
+		{"```json\n{}\n```", "```json\n{}\n```"},
+		{"``` open *b*", "\\`\\`\\` open **b**"},
+		{"it`s\nhers", "it\\`s\nhers"},
+		{"*über* (*x*) „*y*“", "**über** (**x**) „**y**“"},
+		{"a\U000F0041b \U000F0100", "ab "},
+	} {
+		if got := mrkdwn(c.in); got != c.want {
+			t.Errorf("mrkdwn(%q)\n got %q\nwant %q", c.in, got, c.want)
+		}
+	}
+}
+
+func TestLinksThatAreNone(t *testing.T) {
+	for _, url := range []string{"", "javascript:alert(1)", "data:text/html,x", "JavaScript:x", "//a.example", "https:", "https://", "ftp://a.example", "\x00javascript:x"} {
+		if got := link("x", url); got != "x" {
+			t.Errorf("link to %q: %q", url, got)
+		}
+	}
+}
+
+func TestManyMarksAreLittleWork(t *testing.T) {
+	for _, unit := range []string{" *a", "~a ", "`", "<", "<a", "```", "&", "_", "*", "\n> ", "<https://a|", "[", "`a\n"} {
+		begin := time.Now()
+		mrkdwn(strings.Repeat(unit, maxBody/len(unit)))
+		if d := time.Since(begin); d > 20*time.Second { // quadratic work takes minutes
+			t.Errorf("%q: %v", unit, d)
+		}
+	}
+}
+
+func TestCut(t *testing.T) {
+	long := strings.Repeat("é", 100)
+	for _, c := range []struct{ in, wantEnd string }{
+		{long, "é…"},
+		{"> ```\n" + long, "é\n```\n…"},
+		{"```\nx\n```\n" + long, "é…"},
+	} {
+		got := cut(c.in, 80)
+		if len(got) > 80 || len(got) < 70 || !utf8.ValidString(got) || !strings.HasSuffix(got, c.wantEnd) {
+			t.Errorf("cut to %d bytes: %q", len(got), got)
+		}
+	}
+	if got := cut(long, 200); got != long {
+		t.Errorf("a text that fits became %q", got)
+	}
+}
+
+func FuzzRender(f *testing.F) {
+	for _, c := range payloads {
+		f.Add([]byte(c.body))
+	}
+	f.Add([]byte("payload=%7B%22text%22%3A%22x%22%7D"))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		p, err := decode("", body)
+		if err != nil {
+			return
+		}
+		text := cut(render(p), 1000)
+		if len(text) > 1000 || !utf8.ValidString(text) {
+			t.Errorf("%d bytes: %q", len(text), text)
+		}
+		if i := strings.IndexFunc(text, func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' || r == 0x7f }); i >= 0 {
+			t.Errorf("a control character at %d of %q", i, text)
+		}
+		// A link is made of http, https and mailto only.
+		for _, bad := range []string{"](javascript:", "](data:", "](vbscript:"} {
+			if strings.Contains(strings.ToLower(text), bad) && !strings.Contains(strings.ToLower(string(body)), "](") && !strings.Contains(string(body), `\u`) {
+				t.Errorf("made %q", text)
+			}
+		}
+	})
+}
