@@ -26,9 +26,10 @@ while i <= #ARGV do
       write('XADD', messages, n .. '-0', unpack(fresh[no]))
       write('XADD', log, 'MAXLEN', '~', ARGV[3], s .. '-0', 'm', n)
       if mentions ~= '' or files ~= '' then
-        local m = {mentions = mentions ~= '' and words(mentions) or nil, files = files ~= '' and cjson.decode(files) or nil}
-        keep(no, m)
-        index(no, m.mentions)
+        local b = becoming()
+        local m = {mentions = mentions ~= '' and b.words(mentions) or nil, files = files ~= '' and cjson.decode(files) or nil}
+        b.keep(no, m)
+        b.index(no, m.mentions)
       end
       if place(from) then write('HSET', reads, from, n) end
       if hash ~= '' then
@@ -36,19 +37,6 @@ while i <= #ARGV do
         sent[hash] = {no, prev}
       end
       replies[#replies + 1] = {1, seq, no, prev}
-    end
-  elseif become[op] then
-    local n, entry, at, a, b, c = unpack(ARGV, i, i + 5)
-    i, n = i + 6, tonumber(n)
-    local f = n > 0 and n <= no and n > floor() and fields(n)
-    local m = f and mark(n)
-    if not f or m.deleted_at and op ~= 'delete' and op ~= 'thread' then return {-1, 'not_found'} end
-    if not become[op](n, f, m, at, a, b, c) then
-      replies[#replies + 1] = {0}
-    else
-      keep(n, m)
-      if op == 'react' or op == 'unreact' then other(id, json, 'x', entry)
-      else other(id, json .. ',"message":' .. shown(n, f, m), 'c', entry) end
     end
   elseif op == 'create' then
     if exists then return {-1, 'conflict'} end
@@ -71,7 +59,7 @@ while i <= #ARGV do
       replies[#replies + 1] = {0}
     else
       local newest = idOf(to)
-      if hasMarks or redis.call('HEXISTS', head, 'marked') == 1 then forgetUpTo(to) end
+      if hasMarks or redis.call('HEXISTS', head, 'marked') == 1 then becoming().forgetUpTo(to) end
       trimmed, edge = to, newest
       write('XTRIM', messages, 'MINID', to + 1)
       write('HSET', head, 'trimmed', to .. ' ' .. edge)
@@ -109,6 +97,20 @@ while i <= #ARGV do
     places[user] = string.gsub(place(user), '^%S+', role)
     write('HSET', members, user, places[user])
     other(id, json .. member(user))
+  else
+    local b = becoming()
+    local n, entry, at, x, y, z = unpack(ARGV, i, i + 5)
+    i, n = i + 6, tonumber(n)
+    local f = n > 0 and n <= no and n > floor() and fields(n)
+    local m = f and mark(n)
+    if not f or m.deleted_at and op ~= 'delete' and op ~= 'thread' then return {-1, 'not_found'} end
+    if not b.change[op](n, f, m, at, x, y, z) then
+      replies[#replies + 1] = {0}
+    else
+      b.keep(n, m)
+      if op == 'react' or op == 'unreact' then other(id, json, 'x', entry)
+      else other(id, json .. ',"message":' .. b.shown(n, f, m), 'c', entry) end
+    end
   end
 end
 

@@ -25,12 +25,33 @@ var prefixes atomic.Int64
 type node struct {
 	*redisstore.Store
 	bell *redisstore.Bell
-
-	mu   sync.Mutex
-	hear map[chat.Stream]bool
+	all  *nodes
 }
 
-func openNode(t testing.TB, commands, subscriber rueidis.Client, o redisstore.Options, ring func(*chat.Event)) *node {
+// nodes hear the same streams, all from the first change on that one of them makes: one that began later would hear an event before another has told
+// the one before it.
+type nodes struct {
+	mu    sync.Mutex
+	bells []*redisstore.Bell
+	hear  map[chat.Stream]bool
+}
+
+func (n *nodes) subscribe(ctx context.Context, stream chat.Stream) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.hear[stream] {
+		return nil
+	}
+	for _, bell := range n.bells {
+		if err := bell.Subscribe(ctx, stream); err != nil {
+			return err
+		}
+	}
+	n.hear[stream] = true
+	return nil
+}
+
+func openNode(t testing.TB, commands, subscriber rueidis.Client, o redisstore.Options, all *nodes, ring func(*chat.Event)) *node {
 	t.Helper()
 	o.Log = slog.New(slog.DiscardHandler)
 	s, err := redisstore.Open(t.Context(), commands, o)
@@ -41,27 +62,22 @@ func openNode(t testing.TB, commands, subscriber rueidis.Client, o redisstore.Op
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := &node{Store: s, bell: bell, hear: map[chat.Stream]bool{}}
+	n := &node{Store: s, bell: bell, all: all}
+	all.bells = append(all.bells, bell)
 	bell.Listen(ear{ring: ring})
 	t.Cleanup(func() { n.Close() })
 	return n
 }
 
-// Commit makes sure first that the node hears the streams: the suite wants every ring.
+// Commit makes sure first that the nodes hear the streams: the suite wants every ring.
 func (n *node) Commit(ctx context.Context, changes ...chat.Change) ([]chat.Result, error) {
 	if ctx.Err() == nil {
 		for _, c := range changes {
 			if c.Stream == "nowhere" {
 				continue
 			}
-			n.mu.Lock()
-			first := !n.hear[c.Stream]
-			n.hear[c.Stream] = true
-			n.mu.Unlock()
-			if first {
-				if err := n.bell.Subscribe(ctx, c.Stream); err != nil {
-					return nil, err
-				}
+			if err := n.all.subscribe(ctx, c.Stream); err != nil {
+				return nil, err
 			}
 		}
 	}
@@ -97,14 +113,15 @@ func TestStore(t *testing.T) {
 		commands, subscriber := d.Client(t), d.Client(t)
 		chattest.Run(t, func(t *testing.T, ring func(*chat.Event)) chattest.Harness {
 			o := redisstore.Options{Prefix: fmt.Sprint("p", prefixes.Add(1))}
-			open := func() *node { return openNode(t, commands, subscriber, o, ring) }
-			one, other := open(), open()
+			open := func(all *nodes) *node { return openNode(t, commands, subscriber, o, all, ring) }
+			all := &nodes{hear: map[chat.Stream]bool{}}
+			one, other := open(all), open(all)
 			return chattest.Harness{
 				Store: one, Other: other,
 				Reopen: func() chat.Store {
 					one.Close()
 					other.Close()
-					one = open()
+					one = open(&nodes{hear: map[chat.Stream]bool{}})
 					return one
 				},
 				Kept: chat.Window + 300,
