@@ -1,5 +1,4 @@
 -- The last part of room.lua: goes through the changes.
-local each = ARGV[6] == 'each' -- only messages, each of which stands for itself
 local i = 7
 while i <= #ARGV do
   local op, id, json, must = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
@@ -31,9 +30,15 @@ while i <= #ARGV do
         b.keep(no, m)
         b.index(no, m.mentions)
       end
-      if place(from) then write('HSET', reads, from, n) end
+      if place(from) then
+        if each then
+          read[#read + 1], read[#read + 2] = from, n
+        else
+          write('HSET', reads, from, n)
+        end
+      end
       if hash ~= '' then
-        write('HSET', KEYS[10], hash, n)
+        remembered[#remembered + 1], remembered[#remembered + 2] = hash, n
         sent[hash] = {no, prev}
       end
       replies[#replies + 1] = {1, seq, no, prev}
@@ -120,6 +125,8 @@ local today = next(sent) and ARGV[5] or day
 local at = seq .. ' ' .. no .. (said and ' 1 ' or ' 0 ') .. today .. ' ' .. last
 if hasMarks then redis.call('HSET', head, 'at', at, 'marked', '1') else redis.call('HSET', head, 'at', at) end
 for _, w in ipairs(writes) do redis.call(unpack(w)) end
+if #read > 2 then redis.call(unpack(read)) end
+if #remembered > 2 then redis.call(unpack(remembered)) end
 if today ~= day then redis.call('EXPIRE', KEYS[10], ARGV[4]) end -- the first of this day's
 for _, r in ipairs(rings) do redis.pcall('SPUBLISH', channel, r) end -- the bell may fail, the log has it
 return replies

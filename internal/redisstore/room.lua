@@ -17,6 +17,26 @@ local trimmed, edge -- number and id of the newest message that is gone, where k
 local hasMarks -- some were written now
 local function write(...) writes[#writes + 1] = {...} end
 
+-- Many sends together are looked up and written with as few commands as one: a command costs Redis more than what it does.
+local each = ARGV[6] == 'each' -- only messages, each of which stands for itself
+local had, read, remembered = {}, {'HSET', reads}, {'HSET', KEYS[10]}
+if each and #ARGV > 18 then
+  local users, hashes = {}, {}
+  for i = 7, #ARGV, 12 do
+    for _, user in ipairs({ARGV[i + 3], ARGV[i + 4]}) do
+      if places[user] == nil then users[#users + 1], places[user] = user, false end
+    end
+    if ARGV[i + 9] ~= '' then hashes[#hashes + 1] = ARGV[i + 9] end
+  end
+  for i, as in ipairs(redis.call('HMGET', members, unpack(users))) do places[users[i]] = as end
+  for i = 10, #KEYS do
+    had[i] = {}
+    if #hashes > 0 then
+      for k, n in ipairs(redis.call('HMGET', KEYS[i], unpack(hashes))) do had[i][hashes[k]] = n end
+    end
+  end
+end
+
 local function place(user)
   if places[user] == nil then places[user] = redis.call('HGET', members, user) end
   return places[user]
@@ -58,7 +78,7 @@ end
 -- mark is what a message has become: a table that is this call's own.
 local function mark(n)
   if not beside[n] then
-    local json = redis.call('HGET', marks, n)
+    local json = not fresh[n] and redis.call('HGET', marks, n)
     beside[n] = json and cjson.decode(json) or {}
   end
   return beside[n]
@@ -85,7 +105,9 @@ local function first(hash)
   local n = known and known[1]
   for i = 10, #KEYS do
     if n then break end
-    n = tonumber(redis.call('HGET', KEYS[i], hash) or nil)
+    local found
+    if had[i] then found = had[i][hash] else found = redis.call('HGET', KEYS[i], hash) end
+    n = found and tonumber(found)
   end
   if not n or n <= (known and floor() or trimmed or 0) then return nil end
   local f = fields(n)
