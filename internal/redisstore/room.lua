@@ -15,6 +15,26 @@ local places, sent, fresh = {}, {}, {} -- what earlier changes of this call did
 local trimmed, edge -- number and id of the newest message that is gone, where known
 local function write(...) writes[#writes + 1] = {...} end
 
+-- Many sends together are looked up and written with as few commands as one: a command costs Redis more than what it does.
+local each = ARGV[6] == 'each' -- only messages, each of which stands for itself
+local had, read, remembered = {}, {'HSET', reads}, {'HSET', KEYS[7]}
+if each and #ARGV > 16 then
+  local users, hashes = {}, {}
+  for i = 7, #ARGV, 10 do
+    for _, user in ipairs({ARGV[i + 3], ARGV[i + 4]}) do
+      if places[user] == nil then users[#users + 1], places[user] = user, false end
+    end
+    if ARGV[i + 9] ~= '' then hashes[#hashes + 1] = ARGV[i + 9] end
+  end
+  for i, as in ipairs(redis.call('HMGET', members, unpack(users))) do places[users[i]] = as end
+  for i = 7, #KEYS do
+    had[i] = {}
+    if #hashes > 0 then
+      for k, n in ipairs(redis.call('HMGET', KEYS[i], unpack(hashes))) do had[i][hashes[k]] = n end
+    end
+  end
+end
+
 local function place(user)
   if places[user] == nil then places[user] = redis.call('HGET', members, user) end
   return places[user]
@@ -64,7 +84,7 @@ local function first(hash)
   local n = sent[hash]
   for i = 7, #KEYS do
     if n then break end
-    n = redis.call('HGET', KEYS[i], hash)
+    if had[i] then n = had[i][hash] else n = redis.call('HGET', KEYS[i], hash) end
   end
   if not n then return nil end
   if type(n) == 'table' then return tonumber(n[3]) > floor() and n or nil end
@@ -76,7 +96,6 @@ local function first(hash)
   return {2, f, n, prev}
 end
 
-local each = ARGV[6] == 'each' -- only messages, each of which stands for itself
 local i = 7
 while i <= #ARGV do
   local op, id, json, must = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
@@ -102,9 +121,15 @@ while i <= #ARGV do
       write('XADD', messages, n .. '-0', 'i', id, 'd', about, 't', text)
       write('XADD', log, 'MAXLEN', '~', ARGV[3], s .. '-0', 'm', n)
       fresh[no] = id
-      if place(from) then write('HSET', reads, from, n) end
+      if place(from) then
+        if each then
+          read[#read + 1], read[#read + 2] = from, n
+        else
+          write('HSET', reads, from, n)
+        end
+      end
       if hash ~= '' then
-        write('HSET', KEYS[7], hash, n)
+        remembered[#remembered + 1], remembered[#remembered + 2] = hash, n
         sent[hash] = {2, {'i', id, 'd', about, 't', text}, n, prev}
       end
       replies[#replies + 1] = {1, seq, no, prev}
@@ -175,6 +200,8 @@ if #writes == 0 then return replies end
 local today = next(sent) and ARGV[5] or day
 redis.call('HSET', head, 'at', seq .. ' ' .. no .. (said and ' 1 ' or ' 0 ') .. today .. ' ' .. last)
 for _, w in ipairs(writes) do redis.call(unpack(w)) end
+if #read > 2 then redis.call(unpack(read)) end
+if #remembered > 2 then redis.call(unpack(remembered)) end
 if today ~= day then redis.call('EXPIRE', KEYS[7], ARGV[4]) end -- the first of this day's
 for _, r in ipairs(rings) do redis.pcall('SPUBLISH', channel, r) end -- the bell may fail, the log has it
 return replies
