@@ -53,7 +53,7 @@ var outside = map[string][]string{
 	"internal/chat":      {},
 	"internal/blob":      {"github.com/minio/minio-go/v7"},
 	"internal/picture":   {"golang.org/x/image/", "golang.org/x/sync/"},
-	"internal/preview":   {"golang.org/x/net/html", "golang.org/x/sync/"},
+	"internal/preview":   {"golang.org/x/net/html"},
 	"internal/socketio/": {"github.com/gobwas/ws", "golang.org/x/"},
 	"kit/redistest":      {"github.com/redis/rueidis", "go.uber.org/goleak"},
 	"examples/":          {},

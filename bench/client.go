@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/gobwas/ws"
 
@@ -143,5 +144,43 @@ func (c *client) send(n int, text string) error {
 
 // say sends one message to a room.
 func (c *client) say(room chat.RoomID, n int, text string) error {
-	return c.write(fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%d,"method":"message.send","params":{"room":"%s","text":"%s","client_id":"b%d"}}`, n, room, text, n))
+	return c.write(message(room, n, text))
+}
+
+func message(room chat.RoomID, n int, text string) []byte {
+	return fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%d,"method":"message.send","params":{"room":"%s","text":"%s","client_id":"b%d"}}`, n, room, text, n)
+}
+
+// talk keeps so many sends to General under way until stop, and waits for their answers.
+func (c *client) talk(n, window int, stop time.Time) error {
+	var out bytes.Buffer
+	var in []byte
+	for more, left := window, 0; ; {
+		for ; more > 0; more-- {
+			n++
+			left++
+			if err := ws.WriteFrame(&out, ws.MaskFrameInPlace(ws.NewTextFrame(message(chat.GeneralID, n, text)))); err != nil {
+				return err
+			}
+		}
+		if out.Len() > 0 && c.in.Buffered() == 0 {
+			if _, err := c.conn.Write(out.Bytes()); err != nil {
+				return err
+			}
+			out.Reset()
+		}
+		if left == 0 {
+			return nil
+		}
+		var err error
+		if in, err = c.next(in); err != nil {
+			return err
+		}
+		if !bytes.Contains(in, []byte(`"result"`)) {
+			return fmt.Errorf("a send was answered with %s", in)
+		}
+		if left--; time.Now().Before(stop) {
+			more = 1
+		}
+	}
 }

@@ -1,6 +1,8 @@
 package web
 
 import (
+	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"io/fs"
@@ -94,4 +96,54 @@ func TestOneVersion(t *testing.T) {
 			t.Errorf("%s does not contain %s", name, want)
 		}
 	}
+}
+
+// mostScript is how much script the first load may cost, compressed, in bytes.
+const mostScript = 250_000
+
+var (
+	scriptTag    = regexp.MustCompile(`<script[^>]* src="/([^"]+)"`)
+	staticImport = regexp.MustCompile(`(?:from|import) ?"\./([\w.-]+\.js)"`)
+)
+
+// TestFirstLoadIsSmall sums up what the page loads before it can show anything: its scripts and what they import, but
+// not what they load later when it is needed.
+func TestFirstLoadIsSmall(t *testing.T) {
+	page, err := fs.ReadFile(FS, "index.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var waiting []string
+	for _, m := range scriptTag.FindAllSubmatch(page, -1) {
+		waiting = append(waiting, string(m[1]))
+	}
+	sizes := map[string]int{}
+	total := 0
+	for len(waiting) > 0 {
+		name := waiting[0]
+		waiting = waiting[1:]
+		if _, seen := sizes[name]; seen {
+			continue
+		}
+		body, err := fs.ReadFile(FS, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b bytes.Buffer
+		w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // as the server does
+		w.Write(body)
+		w.Close()
+		sizes[name] = b.Len()
+		total += b.Len()
+		for _, m := range staticImport.FindAllSubmatch(body, -1) {
+			waiting = append(waiting, string(m[1]))
+		}
+	}
+	if sizes["app.js"] == 0 || len(sizes) < 2 {
+		t.Fatalf("the page's scripts are not found: %v", sizes)
+	}
+	if total > mostScript {
+		t.Errorf("the first load has %d bytes of script, more than %d: %v", total, mostScript, sizes)
+	}
+	t.Logf("%d bytes of script: %v", total, sizes)
 }

@@ -14,38 +14,47 @@ import (
 	"github.com/parley-chat/parley/kit/redistest"
 )
 
-// addWrong starts a node in this process, whose clock is wrong by so much.
-func (f *fleet) addWrong(by time.Duration) *process {
-	f.t.Helper()
+// serveByClock serves in this process, by a clock that is off by what off says, until the test has ended. It returns where.
+func serveByClock(t *testing.T, w where, off func() time.Duration) (url string) {
+	t.Helper()
+	w.RedisPrefix = "parley"
 	s := serve{
-		where: where{Store: f.store, RedisPrefix: "parley"}, SignUp: "invite", SessionIdle: 24 * time.Hour, SessionMax: 48 * time.Hour,
+		where: w, SignUp: "open", SessionIdle: 24 * time.Hour, SessionMax: 48 * time.Hour,
 		MaxMessage: 1 << 10, MaxRooms: 100, MaxSends: -1, MaxCalls: -1, MaxLogins: -1, MaxSockets: 100, MaxUserSockets: 50, MaxSocketFrames: -1,
 		LogLevel: "error", Drain: 5 * time.Second,
 	}
 	a := &app{log: s.logger(io.Discard), drain: s.Drain, failed: make(chan error, 2)}
 	var err error
-	a.core, err = openCore(f.t.Context(), coreConfig{where: s.where, SignUp: s.signUp(), SessionIdle: s.SessionIdle, SessionMax: s.SessionMax, Limits: s.limits(), Log: a.log})
+	a.core, err = openCore(t.Context(), coreConfig{where: s.where, SignUp: s.signUp(), SessionIdle: s.SessionIdle, SessionMax: s.SessionMax, Limits: s.limits(), Log: a.log})
 	if err != nil {
-		f.t.Fatal(err)
+		t.Fatal(err)
 	}
-	a.core.service.Now = func() time.Time { return time.Now().Add(by) }
+	a.core.service.Now = func() time.Time { return time.Now().Add(off()) }
+	if err := a.core.service.Setup(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		f.t.Fatal(err)
+		t.Fatal(err)
 	}
 	a.serve(s, prometheus.NewRegistry(), listener, nil)
-	f.t.Cleanup(func() {
+	t.Cleanup(func() {
 		stopped, stop := context.WithCancel(context.Background())
 		stop()
 		if err := a.wait(stopped); err != nil {
-			f.t.Error(err)
+			t.Error(err)
 		}
 	})
-	p := &process{t: f.t, url: "http://" + listener.Addr().String()}
+	return "http://" + listener.Addr().String()
+}
+
+// addWrong starts a node in this process, whose clock is wrong by so much.
+func (f *fleet) addWrong(by time.Duration) {
+	f.t.Helper()
+	p := &process{t: f.t, url: serveByClock(f.t, where{Store: f.store}, func() time.Duration { return by })}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.nodes = append(f.nodes, p)
-	return p
 }
 
 // TestWrongClocks has two nodes whose clocks are an hour off beside one whose clock is right.

@@ -17,16 +17,17 @@ import (
 
 // verification has clients do all they can while things go wrong, and judges what they saw.
 type verification struct {
-	URL      []string `help:"Verify a running chat instead, at these addresses of its nodes. It must let people sign up and set no limits. It is left with the people and rooms of the verification." placeholder:"URL" env:"-"`
-	Nodes    int      `help:"Servers of one chat, unless the data is embedded." default:"2" env:"-"`
-	Store    string   `help:"Where they keep the data: embedded, redis, sentinel, cluster; otherwise on each that the scenario is about." placeholder:"KIND" env:"-"`
-	Scenario []string `help:"What goes wrong: names, or all. \"list\" lists them." default:"calm" placeholder:"NAME" env:"-"`
-	Seconds  int      `help:"How long clients act in each scenario." default:"10" env:"-"`
-	Clients  int      `help:"How many people." default:"16" env:"-"`
-	Every    int      `help:"Milliseconds between two actions of one client, on average." default:"40" env:"-"`
-	Kills    int      `help:"How often at least, where nodes are killed." default:"0" env:"-"`
-	History  string   `help:"File for all that happened, as JSON lines; with several scenarios one for each, with its name. Without it, only what breaks a promise is kept, in a temporary file." placeholder:"FILE" env:"-"`
-	Keep     bool     `help:"Keep the directories of the nodes and of Redis, with their logs." env:"-"`
+	URL       []string `help:"Verify a running chat instead, at these addresses of its nodes. It must let people sign up and set no limits. It is left with the people and rooms of the verification." placeholder:"URL" env:"-"`
+	Nodes     int      `help:"Servers of one chat, unless the data is embedded." default:"2" env:"-"`
+	Store     string   `help:"Where they keep the data: embedded, redis, sentinel, cluster; otherwise on each that the scenario is about." placeholder:"KIND" env:"-"`
+	Scenario  []string `help:"What goes wrong: names, or all. \"list\" lists them." default:"calm" placeholder:"NAME" env:"-"`
+	Seconds   int      `help:"How long clients act in each scenario." default:"10" env:"-"`
+	Clients   int      `help:"How many people." default:"16" env:"-"`
+	Listeners int      `help:"How many connections, where a scenario is about thousands." default:"10000" env:"-"`
+	Every     int      `help:"Milliseconds between two actions of one client, on average." default:"40" env:"-"`
+	Kills     int      `help:"How often at least, where nodes are killed." default:"0" env:"-"`
+	History   string   `help:"File for all that happened, as JSON lines; with several scenarios one for each, with its name. Without it, only what breaks a promise is kept, in a temporary file." placeholder:"FILE" env:"-"`
+	Keep      bool     `help:"Keep the directories of the nodes and of Redis, with their logs." env:"-"`
 }
 
 // Run plays scenarios and prints a line for each. It fails if a promise was broken.
@@ -43,7 +44,7 @@ func (v verification) Run(ctx context.Context, c console) error {
 		return err
 	}
 	o := verify.Options{
-		Binary: binary, URLs: v.URL, Nodes: v.Nodes, Clients: v.Clients, Kills: v.Kills, Keep: v.Keep,
+		Binary: binary, URLs: v.URL, Nodes: v.Nodes, Clients: v.Clients, Listeners: v.Listeners, Kills: v.Kills, Keep: v.Keep,
 		For: time.Duration(v.Seconds) * time.Second, Every: time.Duration(v.Every) * time.Millisecond,
 	}
 	fmt.Fprintln(c.out, verifyHead)
@@ -81,8 +82,8 @@ type play struct {
 
 // plays are what is to be run.
 func (v verification) plays() ([]play, error) {
-	if v.Nodes < 1 || v.Clients < 1 || v.Seconds < 1 || v.Every < 1 || v.Kills < 0 {
-		return nil, errors.New("--nodes, --clients, --seconds and --every must be at least 1, and --kills 0")
+	if v.Nodes < 1 || v.Clients < 1 || v.Seconds < 1 || v.Every < 1 || v.Listeners < 1 || v.Kills < 0 {
+		return nil, errors.New("--nodes, --clients, --listeners, --seconds and --every must be at least 1, and --kills 0")
 	}
 	if v.Store != "" && !slices.Contains(verify.Stores, verify.Store(v.Store)) {
 		return nil, fmt.Errorf("--store: %q is none of %v", v.Store, verify.Stores)

@@ -111,6 +111,42 @@ func TestMarksGo(t *testing.T) {
 	}
 }
 
+// Neither a deleted message's text nor its earlier ones are left in the database's file.
+func TestDeletedIsGone(t *testing.T) {
+	dir := t.TempDir()
+	x := &marked{TB: t, Store: openTest(t, dir, Options{})}
+	x.fill("a")
+	for i := range 50 { // so that the row's page is one of several
+		x.commit(x.about("a", chat.MessageCreated, chat.Message{From: "u1", Text: strings.Repeat(fmt.Sprint("filling ", i), 20)}))
+	}
+	x.commit(x.about("a", chat.MessageCreated, chat.Message{From: "u1", Text: "the secret 8861"}), x.about("a", chat.MessageEdited, chat.Message{No: 55, Text: "the secret 8862"}),
+		x.about("a", chat.MessageEdited, chat.Message{No: 55, Text: "a text 8863"}))
+	holds := func() (found []string) {
+		t.Helper()
+		if err := x.Close(); err != nil {
+			t.Fatal(err)
+		}
+		b, err := os.ReadFile(filepath.Join(dir, "parley.db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range []string{"8861", "8862", "8863"} {
+			if strings.Contains(string(b), text) {
+				found = append(found, text)
+			}
+		}
+		x.Store = openTest(t, dir, Options{})
+		return found
+	}
+	if got := holds(); len(got) != 3 {
+		t.Fatalf("before it was deleted the file holds %q", got)
+	}
+	x.commit(x.about("a", chat.MessageDeleted, chat.Message{No: 55}))
+	if got := holds(); got != nil {
+		t.Fatalf("the file holds %q of a deleted message", got)
+	}
+}
+
 // A room is trimmed, and a view is read, without going through what other rooms and people have.
 func TestMarksPlans(t *testing.T) {
 	x := &marked{TB: t, Store: openTest(t, t.TempDir(), Options{})}

@@ -151,6 +151,7 @@ func migrateAfterPragmas(c *conn, path string) error {
 		"journal_size_limit = 67108864", // of the log's file, should it ever have grown beyond
 		"cache_size = -8000",            // 8 MB
 		"temp_store = MEMORY",
+		"secure_delete = FAST", // a deleted text is overwritten in its page
 	} {
 		if err := c.script("PRAGMA " + p); err != nil {
 			return fmt.Errorf("open %s: PRAGMA %s: %w", path, p, err)

@@ -40,8 +40,10 @@ type actor struct {
 // followed is a room as the actor follows it.
 type followed struct {
 	view  chat.RoomView
-	stale bool         // its state is being fetched: events wait
+	stale bool         // its state is being fetched, or will be with the next sync: events wait
 	wait  []chat.Event // in the meantime
+	read  int64        // how far the person was said to have read in the meantime
+	fetch int          // counts fetches: only the last one counts, as an earlier one may be answered later
 }
 
 func (a *actor) note(r Record) {
@@ -130,7 +132,7 @@ func (a *actor) synced(s *socket, result json.RawMessage) {
 		if old := a.rooms[v.ID]; old == nil {
 			a.adopt(v)
 		} else {
-			old.stale = true // it was, and its position was not given
+			old.stale, old.wait, old.read = true, nil, 0 // it was, and its position was not given
 			a.fetch(s, v.ID)
 		}
 	}
@@ -178,7 +180,7 @@ func (a *actor) hear(method string, params json.RawMessage) {
 		defer a.mu.Unlock()
 		if id, ok := r.Stream.Room(); ok {
 			if f := a.rooms[id]; f != nil {
-				f.stale = true
+				f.stale, f.wait, f.read = true, nil, 0 // what came before is not to be relied on either
 				a.fetch(a.socket, id)
 			}
 		} else if r.Stream == chat.UserStream(a.user) {
@@ -238,7 +240,7 @@ func (a *actor) mine(e chat.Event) {
 		a.forget(e.Left)
 	case chat.ReadMoved:
 		if f := a.rooms[e.Read.Room]; f != nil {
-			f.view.ReadNo = max(f.view.ReadNo, e.Read.No)
+			f.view.ReadNo, f.read = max(f.view.ReadNo, e.Read.No), max(f.read, e.Read.No)
 			f.count()
 		}
 	}
@@ -275,9 +277,12 @@ func (a *actor) fetch(s *socket, id chat.RoomID) {
 	if s == nil {
 		return // the next sync brings it
 	}
+	f := a.rooms[id]
+	f.fetch++
+	this := f.fetch
 	a.fetching++
 	a.fetches.Go(func() {
-		a.refetch(s, id)
+		a.refetch(s, id, f, this)
 		a.mu.Lock()
 		a.fetching--
 		a.mu.Unlock()
@@ -285,9 +290,9 @@ func (a *actor) fetch(s *socket, id chat.RoomID) {
 }
 
 // refetch fetches until it has everything, or the connection is over: then the next sync brings it.
-func (a *actor) refetch(s *socket, id chat.RoomID) {
+func (a *actor) refetch(s *socket, id chat.RoomID, f *followed, this int) {
 	for try := 0; ; try++ {
-		err := a.fetchOnce(s, id)
+		err := a.fetchOnce(s, id, f, this)
 		if err == nil || a.live() != s {
 			return
 		}
@@ -295,21 +300,18 @@ func (a *actor) refetch(s *socket, id chat.RoomID) {
 	}
 }
 
-func (a *actor) fetchOnce(s *socket, id chat.RoomID) error {
+func (a *actor) fetchOnce(s *socket, id chat.RoomID, f *followed, this int) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	a.mu.Lock()
-	f := a.rooms[id]
-	a.mu.Unlock()
-	if f == nil {
-		return nil
-	}
+	overtaken := func() bool { return a.rooms[id] != f || a.socket != s || f.fetch != this } // the lock is held
 	var v chat.RoomView
 	err := s.call(ctx, "room.get", map[string]any{"room": id}, func(b json.RawMessage) { json.Unmarshal(b, &v) })
 	if no, ok := errors.AsType[refused](err); ok && no.Code == "not_found" {
 		a.mu.Lock()
-		a.forget(id)
-		a.mu.Unlock()
+		defer a.mu.Unlock()
+		if !overtaken() {
+			a.forget(id)
+		}
 		return nil
 	}
 	if err != nil {
@@ -334,14 +336,16 @@ func (a *actor) fetchOnce(s *socket, id chat.RoomID) error {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.rooms[id] != f || a.socket != s {
-		return errOver
+	if overtaken() {
+		return nil
 	}
 	a.note(Record{Kind: Base, Room: string(id), Seq: v.Position.Seq, ID: v.Position.ID, No: v.HeadNo})
 	for _, m := range all {
 		a.note(Record{Kind: Fetched, Room: string(id), No: m.No, Message: m.ID})
 	}
 	f.view, f.stale = v, false
+	f.view.ReadNo = max(v.ReadNo, f.read)
+	f.count()
 	wait := f.wait
 	f.wait = nil
 	for _, e := range wait {

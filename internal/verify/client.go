@@ -47,17 +47,28 @@ func (r refused) passing() bool {
 
 var errOver = errors.New("the connection is over")
 
+// dial opens a connection, and reads it from then on.
 func dial(ctx context.Context, url, token string, hear func(string, json.RawMessage)) (*socket, error) {
-	d := ws.Dialer{Header: ws.HandshakeHeaderHTTP(http.Header{"Authorization": {"Bearer " + token}}), Timeout: 10 * time.Second}
+	s, err := connect(ctx, url, token, 4<<10)
+	if err != nil {
+		return nil, err
+	}
+	s.hear, s.over = hear, make(chan struct{})
+	go s.read()
+	return s, nil
+}
+
+// connect opens a connection that nobody reads yet.
+func connect(ctx context.Context, url, token string, buffer int) (*socket, error) {
+	d := ws.Dialer{Header: ws.HandshakeHeaderHTTP(http.Header{"Authorization": {"Bearer " + token}}), Timeout: 10 * time.Second, ReadBufferSize: buffer}
 	conn, early, _, err := d.Dial(ctx, strings.Replace(url, "http", "ws", 1)+"/api/v1/ws")
 	if err != nil {
 		return nil, err
 	}
-	s := &socket{conn: conn, in: early, hear: hear, over: make(chan struct{}), calls: map[int64]*pending{}}
+	s := &socket{conn: conn, in: early, calls: map[int64]*pending{}}
 	if early == nil {
-		s.in = bufio.NewReader(conn)
+		s.in = bufio.NewReaderSize(conn, buffer)
 	}
-	go s.read()
 	return s, nil
 }
 
@@ -144,6 +155,19 @@ func (s *socket) frame() error {
 // call asks, and returns when the answer was taken. An error that is not refused leaves open what happened.
 func (s *socket) call(ctx context.Context, method string, params any, take func(json.RawMessage)) error {
 	p := &pending{take: take, done: make(chan error, 1)}
+	if err := s.ask(method, params, p); err != nil {
+		return err
+	}
+	select {
+	case err := <-p.done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// ask asks, and returns before there is an answer.
+func (s *socket) ask(method string, params any, p *pending) error {
 	s.mu.Lock()
 	if s.calls == nil {
 		s.mu.Unlock()
@@ -160,12 +184,7 @@ func (s *socket) call(ctx context.Context, method string, params any, take func(
 	if err := s.write(ws.NewTextFrame(frame)); err != nil {
 		return errOver
 	}
-	select {
-	case err := <-p.done:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return nil
 }
 
 // rest makes one REST request.

@@ -22,6 +22,7 @@ type crowd struct {
 	urls   func() []string
 	actors []*actor
 	ours   map[chat.RoomID]bool
+	open   []chat.RoomID          // rooms in which everybody is, and stays
 	keeper map[chat.RoomID]*actor // who made a room, and never leaves it
 
 	connected sync.WaitGroup
@@ -58,6 +59,7 @@ func newCrowd(ctx context.Context, urls func() []string, n, size int) (*crowd, e
 			return nil, err
 		}
 	}
+	c.open = slices.Collect(maps.Keys(c.ours))
 	for i := range passingRooms {
 		keeper := c.actors[(openRooms+i)%n]
 		before := maps.Clone(c.ours)

@@ -25,14 +25,15 @@ var Stores = []Store{Embedded, Redis, Sentinel, Cluster}
 
 // Options say how to run.
 type Options struct {
-	Binary  string   // of parley, for nodes
-	URLs    []string // of a running server; then nothing is started, and only scenarios that need no node of their own can be run
-	Nodes   int      // servers of one chat, unless the data is embedded
-	Clients int
-	For     time.Duration // how long clients act; a scenario may take longer to do what it must
-	Every   time.Duration // between two actions of one client, on average
-	Kills   int           // how often at least, where a scenario kills
-	Keep    bool          // what the nodes and Redis wrote, in a temporary directory
+	Binary    string   // of parley, for nodes
+	URLs      []string // of a running server; then nothing is started, and only scenarios that need no node of their own can be run
+	Nodes     int      // servers of one chat, unless the data is embedded
+	Clients   int
+	Listeners int           // where a scenario has thousands
+	For       time.Duration // how long clients act; a scenario may take longer to do what it must
+	Every     time.Duration // between two actions of one client, on average
+	Kills     int           // how often at least, where a scenario kills
+	Keep      bool          // what the nodes and Redis wrote, in a temporary directory
 }
 
 // Result is what came of one scenario on one store.
@@ -79,12 +80,21 @@ func Run(ctx context.Context, s Scenario, store Store, o Options) (_ *Result, er
 	if s.Size > 0 {
 		every *= 2
 	}
+	if s.audience {
+		every *= 60
+	}
 	if t.crowd, err = newCrowd(ctx, urls, o.Clients, s.Size); err != nil {
 		return nil, err
 	}
 	defer t.crowd.leave()
 	if err := t.crowd.connect(ctx); err != nil {
 		return nil, err
+	}
+	if s.audience {
+		if t.audience, err = newAudience(ctx, t.crowd, o.Listeners); err != nil {
+			return nil, err
+		}
+		defer t.audience.leave()
 	}
 
 	until, acted := context.WithCancel(ctx) // they act as long as faults come, and no shorter than they should
@@ -108,6 +118,10 @@ func Run(ctx context.Context, s Scenario, store Store, o Options) (_ *Result, er
 	if broken != nil {
 		broken = fmt.Errorf("not at rest %v after the last fault: %w", restWithin, broken)
 	}
+	if t.audience != nil {
+		broken = errors.Join(broken, t.audience.rest(ctx))
+		t.audience.leave()
+	}
 	t.crowd.leave()
 	if t.nodes != nil {
 		broken = errors.Join(broken, t.nodes.close())
@@ -117,6 +131,9 @@ func Run(ctx context.Context, s Scenario, store Store, o Options) (_ *Result, er
 	}
 	r := &Result{Scenario: s.Name, Store: store, History: t.crowd.record.all, Faults: t.faults, Note: t.note, Broken: broken}
 	r.Verdict = Check(r.History, s.Allow)
+	if t.audience != nil {
+		t.audience.judge(&r.Verdict)
+	}
 	r.Took = time.Since(began)
 	return r, nil
 }
@@ -129,10 +146,11 @@ type stage struct {
 	dir      string
 	unmount  func() error
 
-	redis *redisData
-	ways  []*proxy // from each node to Redis, where the scenario is about that
-	nodes *nodes   // nil if the server runs elsewhere
-	crowd *crowd
+	redis    *redisData
+	ways     []*proxy // from each node to Redis, where the scenario is about that
+	nodes    *nodes   // nil if the server runs elsewhere
+	crowd    *crowd
+	audience *audience // nil where there is none
 
 	faults int
 	note   string
@@ -149,6 +167,11 @@ func (t *stage) say(what string) { t.crowd.record.add(Record{Kind: Struck, What:
 
 // open starts what the scenario needs.
 func (t *stage) open(ctx context.Context) error {
+	if t.scenario.audience {
+		if err := enoughFiles(t.options.Listeners + 1000); err != nil {
+			return fmt.Errorf("%w: %w", ErrSkipped, err)
+		}
+	}
 	if len(t.options.URLs) > 0 {
 		return nil
 	}

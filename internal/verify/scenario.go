@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,6 +30,7 @@ type Scenario struct {
 	bell       bool     // which know what is published, and can garble it
 	clientWays bool     // clients reach nodes through proxies
 	small      string   // size of the disk
+	audience   bool     // thousands listen
 
 	// faults injects until injecting is done, and returns when all is well again.
 	faults func(ctx, injecting context.Context, t *stage) error
@@ -46,6 +48,7 @@ var Scenarios = []Scenario{
 	{Name: "calm", What: "nothing but clients that drop", Stores: Stores, faults: calm},
 	{Name: "storm", What: "every client is cut off at once, again and again", Stores: []Store{Embedded, Redis}, faults: storm},
 	{Name: "slow", What: "clients that stop reading, beside others", Stores: []Store{Embedded, Redis}, Size: 8 << 10, faults: slow},
+	{Name: "thousands", What: "10,000 connections that listen, all cut off at once, again and again", Stores: []Store{Embedded, Redis}, needsNodes: true, audience: true, faults: cutThousands},
 	{Name: "kill", What: "kill -9 of a node, again and again", Stores: Stores, needsNodes: true, settings: always, faults: killNodes},
 	{Name: "restart", What: "every node is replaced in turn, in good order", Stores: []Store{Embedded, Redis}, needsNodes: true, faults: rolling},
 	{Name: "network", What: "latency and resets, of clients and of nodes to Redis", Stores: []Store{Embedded, Redis}, needsNodes: true, redisWays: true, clientWays: true, faults: network},
@@ -83,6 +86,25 @@ func storm(_, injecting context.Context, t *stage) error {
 		t.crowd.drop()
 		pause(injecting, 200*time.Millisecond+rand.N(time.Second))
 	}
+	return nil
+}
+
+func cutThousands(ctx, injecting context.Context, t *stage) error {
+	var back []string
+	for {
+		pause(injecting, time.Second+rand.N(2*time.Second))
+		if injecting.Err() != nil {
+			break
+		}
+		t.fault("all listeners are cut off")
+		began := time.Now()
+		t.audience.cut()
+		if err := t.audience.assemble(ctx); err != nil {
+			return err
+		}
+		back = append(back, fmt.Sprintf("%.1f", time.Since(began).Seconds()))
+	}
+	t.note = fmt.Sprintf("%d listeners, all back and with everything after %s s", t.options.Listeners, strings.Join(back, ", "))
 	return nil
 }
 

@@ -18,3 +18,10 @@ func mountSmall(dir string, size string) (unmount func() error, err error) {
 	}
 	return func() error { return os.NewSyscallError("unmount", syscall.Unmount(dir, 0)) }, nil
 }
+
+// mostFiles is how many files a process may open, if it asks.
+func mostFiles() (uint64, error) {
+	var l syscall.Rlimit
+	err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l)
+	return l.Max, err
+}

@@ -15,3 +15,5 @@ func pauseProcess(*os.Process) error  { return errors.ErrUnsupported }
 func resumeProcess(*os.Process) error { return errors.ErrUnsupported }
 
 func mountSmall(string, string) (func() error, error) { return nil, errors.ErrUnsupported }
+
+func mostFiles() (uint64, error) { return 0, errors.ErrUnsupported }

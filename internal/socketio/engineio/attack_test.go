@@ -1,9 +1,13 @@
 package engineio_test
 
 import (
+	"io"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
+	"github.com/parley-chat/parley/internal/socketio/eiotest"
 	"github.com/parley-chat/parley/internal/socketio/engineio"
 )
 
@@ -18,5 +22,35 @@ func TestBodyOfUnknownLength(t *testing.T) {
 		t.Errorf("%d %s", status, answer)
 	}
 	f.ended(engineio.ReasonParse)
+	f.MustBeGone(id)
+}
+
+// TestTwoPosts sends a second payload while a first is on its way, and will be for longer than the test waits.
+func TestTwoPosts(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, patient)
+	id := f.Open()
+	stop := make(chan struct{})
+	begun := false
+	var first sync.WaitGroup
+	first.Go(func() {
+		f.Do(t.Context(), "POST", "EIO=4&transport=polling&sid="+id, readerFunc(func(b []byte) (int, error) {
+			if !begun {
+				begun = true
+				return copy(b, "4"), nil
+			}
+			<-stop
+			return 0, io.EOF
+		}))
+	})
+	status := 0
+	for end := time.Now().Add(eiotest.Patience / 2); status != 400 && time.Now().Before(end); { // the first may not have arrived
+		status, _ = f.Post(id, "4")
+	}
+	if status != 400 {
+		t.Errorf("a second payload beside the first: %d", status)
+	}
+	close(stop)
+	first.Wait()
 	f.MustBeGone(id)
 }

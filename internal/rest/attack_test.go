@@ -1,0 +1,31 @@
+package rest
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"testing/fstest"
+
+	"github.com/parley-chat/parley/internal/visitor"
+)
+
+// TestMetricsWithoutToken: where no token is set, the empty one is not it.
+func TestMetricsWithoutToken(t *testing.T) {
+	h := newHouse(t)
+	door := New(Config{
+		Service: h.service, Visitor: &visitor.Policy{}, Socket: http.NotFoundHandler(), Web: fstest.MapFS{},
+		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "parley_up 1\n") }),
+	})
+	for header, want := range map[string]int{"": 401, "Bearer ": 401, "Bearer  ": 401, "Bearer metrics-secret": 401, "Bearer " + h.token["Joe"]: 403, "Bearer " + h.token["Pablo"]: 200} {
+		r := httptest.NewRequest("GET", "/metrics", nil)
+		if header != "" {
+			r.Header.Set("Authorization", header)
+		}
+		w := httptest.NewRecorder()
+		door.ServeHTTP(w, r)
+		if w.Code != want {
+			t.Errorf("%.10q: %d, want %d", header, w.Code, want)
+		}
+	}
+}

@@ -1,0 +1,305 @@
+package verify
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/parley-chat/parley/internal/chat"
+)
+
+// audience is thousands of connections that only listen, to the rooms that everybody is in. Of what comes nothing is recorded: each checks
+// for itself that every event follows the one before it, and at the end that it has come to the head.
+type audience struct {
+	crowd     *crowd
+	rooms     map[chat.Stream]bool
+	listeners []*listener
+	here      sync.WaitGroup
+	away      context.CancelFunc
+
+	delivered, doubled, resumed, resyncs, drops atomic.Int64
+
+	places chan struct{} // for those who are coming
+
+	mu  sync.Mutex
+	bad []Violation
+}
+
+// comingAtOnce is how many come at the same time: with ten thousand, a busy machine serves none within the time that each has.
+const comingAtOnce = 1000
+
+// listener is one of them. Its fields are its goroutine's but for what is under mu.
+type listener struct {
+	n     int
+	a     *actor // whose person it is another program of
+	all   *audience
+	place map[chat.Stream]chat.Position
+	wants map[chat.Stream]bool // streams that are still to be resumed
+
+	mu    sync.Mutex
+	conn  net.Conn                      // nil if it was cut
+	there bool                          // it has everything that it had missed
+	at    map[chat.Stream]chat.Position // place, for others to look at
+}
+
+// newAudience connects n listeners, and waits until all are there.
+func newAudience(ctx context.Context, c *crowd, n int) (*audience, error) {
+	all := &audience{crowd: c, rooms: map[chat.Stream]bool{}, places: make(chan struct{}, comingAtOnce)}
+	for _, id := range c.open {
+		all.rooms[chat.RoomStream(id)] = true
+	}
+	here, away := context.WithCancel(ctx)
+	all.away = away
+	for i := range n {
+		l := &listener{n: i + 1, a: c.actors[i%len(c.actors)], all: all, place: map[chat.Stream]chat.Position{}}
+		all.listeners = append(all.listeners, l)
+		all.here.Go(func() { l.stay(here) })
+	}
+	if err := all.assemble(ctx); err != nil {
+		all.leave()
+		return nil, err
+	}
+	return all, nil
+}
+
+// assembleWithin is how long thousands may take to come, on a machine that has other things to do.
+const assembleWithin = 10 * time.Minute
+
+func (all *audience) assemble(ctx context.Context) error {
+	return eventually(ctx, assembleWithin, fmt.Sprintf("%d listeners to be there", len(all.listeners)), func() bool {
+		for _, l := range all.listeners {
+			l.mu.Lock()
+			there := l.there
+			l.mu.Unlock()
+			if !there {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// cut resets every connection.
+func (all *audience) cut() {
+	for _, l := range all.listeners {
+		l.mu.Lock()
+		if tcp, ok := l.conn.(*net.TCPConn); ok {
+			tcp.SetLinger(0) // no port is kept waiting
+			tcp.Close()
+		}
+		l.conn, l.there = nil, false
+		l.mu.Unlock()
+	}
+}
+
+// leave ends every connection.
+func (all *audience) leave() {
+	all.away()
+	all.cut()
+	all.here.Wait()
+}
+
+// rest waits until each has come to the head of each room, and judges those that do not.
+func (all *audience) rest(ctx context.Context) error {
+	heads := map[chat.Stream]chat.Position{}
+	for stream := range all.rooms {
+		id, _ := stream.Room()
+		var v chat.RoomView
+		if err := all.crowd.ask(ctx, all.crowd.keeper[id], "GET", "/rooms/"+string(id), nil, &v); err != nil {
+			return err
+		}
+		heads[stream] = v.Position
+	}
+	late := eventually(ctx, restWithin, "all listeners to have everything", func() bool {
+		for _, l := range all.listeners {
+			if l.behind(heads) != "" {
+				return false
+			}
+		}
+		return true
+	})
+	for _, l := range all.listeners {
+		if what := l.behind(heads); what != "" {
+			all.fault("listener %d %s", l.n, what)
+		}
+	}
+	return late
+}
+
+func (all *audience) fault(format string, args ...any) {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	all.bad = append(all.bad, Violation{Missing, fmt.Sprintf(format, args...)})
+}
+
+// judge adds what they saw to a verdict.
+func (all *audience) judge(v *Verdict) {
+	v.Delivered += int(all.delivered.Load())
+	v.Doubled += int(all.doubled.Load())
+	v.Resumed += int(all.resumed.Load())
+	v.Resyncs += int(all.resyncs.Load())
+	v.Drops += int(all.drops.Load())
+	v.Violations = append(v.Violations, all.bad...)
+}
+
+// behind says where it is, if that is not where it should be.
+func (l *listener) behind(heads map[chat.Stream]chat.Position) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for stream, head := range heads {
+		if at := l.at[stream]; at.Seq != head.Seq || at.ID != head.ID {
+			return fmt.Sprintf("is at event %d (%s) of %s, and its head is %d (%s)", at.Seq, at.ID, stream, head.Seq, head.ID)
+		}
+	}
+	return ""
+}
+
+// stay keeps a connection until ctx is done.
+func (l *listener) stay(ctx context.Context) {
+	for try := 0; ctx.Err() == nil; try++ {
+		if urls := l.a.urls(); len(urls) > 0 {
+			began := time.Now()
+			if l.visit(ctx, urls[rand.IntN(len(urls))]); time.Since(began) > time.Second {
+				try = 0
+			}
+		}
+		pause(ctx, time.Duration(rand.Int64N(int64(min(100*time.Millisecond<<min(try, 5), 3*time.Second)))))
+	}
+}
+
+// visit is one connection, from its beginning to its end.
+func (l *listener) visit(ctx context.Context, url string) {
+	select {
+	case l.all.places <- struct{}{}:
+	case <-ctx.Done():
+		return
+	}
+	arrived := sync.OnceFunc(func() { <-l.all.places })
+	defer arrived()
+	s, err := connect(ctx, url, l.a.token, 1<<10)
+	if err != nil {
+		return
+	}
+	l.mu.Lock()
+	l.conn = s.conn
+	l.mu.Unlock()
+	if ctx.Err() != nil { // cut may have been called before
+		s.conn.Close()
+		return
+	}
+	defer s.conn.Close()
+	l.wants = map[chat.Stream]bool{}
+	for stream := range l.place {
+		l.wants[stream] = true
+	}
+	s.hear = l.hear
+	params := map[string]any{"device": fmt.Sprint("listener-", l.n), "positions": l.place}
+	answer := &pending{done: make(chan error, 1), take: l.synced}
+	if err := s.ask("sync", params, answer); err != nil {
+		return
+	}
+	for answered, there := false, false; s.frame() == nil; {
+		select {
+		case err := <-answer.done:
+			if answered = err == nil; !answered {
+				return // it comes back
+			}
+		default:
+		}
+		if !there && answered && len(l.wants) == 0 {
+			there = true
+			arrived()
+			l.is(s, true)
+		}
+	}
+	l.is(s, false)
+	l.all.drops.Add(1)
+}
+
+// is says whether it is there, unless that connection was cut off.
+func (l *listener) is(s *socket, there bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.conn == s.conn {
+		l.there = there
+	}
+}
+
+func (l *listener) synced(answer json.RawMessage) {
+	var r struct {
+		Rooms []chat.RoomView `json:"rooms"`
+	}
+	if err := json.Unmarshal(answer, &r); err != nil {
+		l.all.fault("listener %d cannot read the answer to sync: %v", l.n, err)
+		return
+	}
+	for _, v := range r.Rooms {
+		if stream := chat.RoomStream(v.ID); l.all.rooms[stream] {
+			l.move(stream, v.Position)
+		}
+	}
+}
+
+func (l *listener) move(stream chat.Stream, to chat.Position) {
+	l.place[stream] = to
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.at == nil {
+		l.at = map[chat.Stream]chat.Position{}
+	}
+	l.at[stream] = to
+}
+
+func (l *listener) hear(method string, params json.RawMessage) {
+	var e struct {
+		chat.Position
+		Stream chat.Stream   `json:"stream"`
+		Prev   string        `json:"prev"`
+		At     chat.Position `json:"position"`
+	}
+	if method == "signal" {
+		return
+	}
+	if err := json.Unmarshal(params, &e); err != nil {
+		if method == "event" || method == "resync" {
+			l.all.fault("listener %d cannot read %s: %v", l.n, method, err)
+		}
+		return
+	}
+	if !l.all.rooms[e.Stream] {
+		return
+	}
+	at := l.place[e.Stream]
+	switch method {
+	case "resumed":
+		l.all.resumed.Add(1)
+		delete(l.wants, e.Stream)
+	case "resync":
+		l.all.resyncs.Add(1)
+		delete(l.wants, e.Stream)
+		l.move(e.Stream, e.At)
+	case "event":
+		l.all.delivered.Add(1)
+		switch {
+		case e.Seq <= at.Seq && e.Epoch == at.Epoch:
+			l.all.doubled.Add(1)
+			return
+		case e.Seq != at.Seq+1 || e.Prev != at.ID || e.Epoch != at.Epoch:
+			l.all.fault("listener %d got event %d of %s after %d", l.n, e.Seq, e.Stream, at.Seq)
+		}
+		l.move(e.Stream, e.Position)
+	}
+}
+
+// enoughFiles returns an error if this process, or one that it starts, may not open so many files.
+func enoughFiles(n int) error {
+	if most, err := mostFiles(); err == nil && most < uint64(n) {
+		return fmt.Errorf("%d open files are needed, and the limit is %d: raise it (ulimit -Hn), or ask for fewer with --listeners", n, most)
+	}
+	return nil
+}
