@@ -16,10 +16,15 @@
 // at any place in a stream is found by arithmetic from the event before it, and neither a head
 // nor a number of events has to be written along with each message.
 //
+// What becomes of messages. Whatever a message has beyond its text stands in its row, and events name
+// the message without repeating it: an edit or a deletion changes one row, and no log tells what it said. What is
+// asked for without knowing the message, such as whom it mentions, stands in small tables beside it, which a message
+// without such things does not touch. See marks.go.
+//
 // What is kept back. Two things that every send changes lie far apart in the database and would
 // dirty a page each: the sends to be remembered and the authors' read positions. They are written in
 // bulk, and what a crash would lose is found again from what was written: see dedupe.go, reads.go.
 //
 // Search lives in a second database, which a background goroutine keeps up to date and which may be
-// deleted while the server is stopped: it is built again. See search.go and terms.go.
+// deleted while the server is stopped: it is built again. See search.go, find.go and terms.go.
 package sqlite
