@@ -120,6 +120,14 @@ func Actions() []Action {
 		action("hook.list", "GET", "/rooms/{room}/hooks", 200, LoggedIn, "Incoming webhooks of a room", "For its moderators.", (*Service).ListHooks),
 		action("hook.delete", "DELETE", "/rooms/{room}/hooks/{bot}", 200, LoggedIn, "End an incoming webhook", "For the room's moderators. Its messages stay.", (*Service).DeleteHook),
 
+		action("outgoing.create", "POST", "/rooms/{room}/outgoing", 201, LoggedIn, "Have a room's events sent to an address",
+			"For the room's moderators. Events are posted there, signed, from now on and in order, see docs/integrations.md.", (*Service).CreateOutgoing),
+		action("outgoing.list", "GET", "/rooms/{room}/outgoing", 200, LoggedIn, "Outgoing webhooks of a room", "For its moderators. Says how far each is, and why it is not further.", (*Service).ListOutgoing),
+		action("outgoing.delete", "DELETE", "/rooms/{room}/outgoing/{webhook}", 200, LoggedIn, "End an outgoing webhook", "For the room's moderators.", (*Service).DeleteOutgoing),
+		action("outgoing.dead", "GET", "/rooms/{room}/outgoing/{webhook}/dead", 200, LoggedIn, "Events that a webhook gave up", "For the room's moderators. Oldest first.", (*Service).ListDead),
+		action("outgoing.retry", "POST", "/rooms/{room}/outgoing/{webhook}/retry", 200, LoggedIn, "Try events again that a webhook gave up",
+			"For the room's moderators. All of them, or the one given as dead; what waits for its next attempt is tried at once.", (*Service).RetryDead),
+
 		action("message.send", "POST", "/rooms/{room}/messages", 201, LoggedIn, "Send a message",
 			"The answer means that the message is durable and has its place. Trying again with the same client_id from the same device gives the same message.", (*Service).Send),
 		action("message.list", "GET", "/rooms/{room}/messages", 200, LoggedIn, "Messages of a room",

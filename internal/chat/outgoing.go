@@ -1,0 +1,218 @@
+package chat
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	// outgoingKind is the kind of record of an outgoing webhook, with the id "<room>/<webhook>".
+	outgoingKind = "outgoing"
+	// maxOutgoing is how many outgoing webhooks a room may have.
+	maxOutgoing = 20
+	// maxURL is how many bytes the address of one may have.
+	maxURL = 2048
+)
+
+// Outgoing is an outgoing webhook: an address that is told what happens in one room. The room's log is its queue: it holds a
+// position there, so nothing is lost and the order is kept while the receiver, or the server, is down.
+type Outgoing struct {
+	ID        string    `json:"id" doc:"Id"`
+	Room      RoomID    `json:"room" doc:"Room"`
+	URL       string    `json:"url" doc:"Where events are posted to"`
+	Kinds     []Kind    `json:"kinds,omitempty" doc:"Kinds of events that are sent; empty for all"`
+	CreatedBy UserID    `json:"created_by" doc:"Who made it"`
+	CreatedAt time.Time `json:"created_at" doc:"When"`
+
+	Position  Position  `json:"position" doc:"Place in the room's stream: every event up to it was accepted, given up or not wanted"`
+	Attempts  int       `json:"attempts,omitempty" doc:"How often the event after it was tried in vain"`
+	NextAt    time.Time `json:"next_at,omitzero" doc:"When it is tried again"`
+	Error     string    `json:"error,omitempty" doc:"What the last attempt failed with; empty if it did not"`
+	SentAt    time.Time `json:"sent_at,omitzero" doc:"When an event was last accepted"`
+	Dead      int       `json:"dead,omitempty" doc:"How many events were given up so far"`
+	SkippedAt time.Time `json:"skipped_at,omitzero" doc:"When events were last left out, as the receiver was behind for longer than the log reaches back"`
+	Skipped   int64     `json:"skipped,omitempty" doc:"How many were left out, as far as that is known"`
+	EndedAt   time.Time `json:"ended_at,omitzero" doc:"When the receiver said that it is gone (410): nothing is sent any more"`
+}
+
+// OutgoingInput asks for an outgoing webhook.
+type OutgoingInput struct {
+	Room  RoomID `json:"room" doc:"Id of the room"`
+	URL   string `json:"url" doc:"Where events are to be posted to, http or https"`
+	Kinds []Kind `json:"kinds,omitempty" doc:"Kinds of events that are sent, e.g. message.created; empty for all"`
+}
+
+// OutgoingOutput is a new outgoing webhook.
+type OutgoingOutput struct {
+	Webhook Outgoing `json:"webhook" doc:"The webhook"`
+	Secret  string   `json:"secret" doc:"Key of the signatures; keep it secret. It is not shown again"`
+}
+
+// OutgoingList is the outgoing webhooks of a room.
+type OutgoingList struct {
+	Webhooks []Outgoing `json:"webhooks" doc:"Oldest first"`
+}
+
+// OutgoingIDInput names an outgoing webhook.
+type OutgoingIDInput struct {
+	Room    RoomID `json:"room" doc:"Id of the room"`
+	Webhook string `json:"webhook" doc:"Id of the webhook"`
+}
+
+// roomKinds are the kinds of events of a room's stream.
+var roomKinds = []Kind{
+	RoomCreated, RoomUpdated, MemberJoined, MemberLeft, MemberUpdated, MessageCreated, MessageEdited, MessageDeleted, MessagePinned, MessageUnpinned,
+	ThreadMoved, ReactionAdded, ReactionRemoved, MessagesTrimmed,
+}
+
+// outgoing is what is kept of a webhook.
+type outgoing struct {
+	Outgoing
+	Secret string   `json:"secret"`
+	Again  []string `json:"again,omitempty"` // dead letters that are to be tried once more
+}
+
+func outgoingID(room RoomID, webhook string) string { return string(room) + "/" + webhook }
+
+// CreateOutgoing makes an outgoing webhook of a room that the caller moderates. It is told of what happens from now on.
+func (s *Service) CreateOutgoing(ctx context.Context, who Caller, in OutgoingInput) (OutgoingOutput, error) {
+	if _, err := s.moderated(ctx, who, in.Room); err != nil {
+		return OutgoingOutput{}, err
+	}
+	if err := judgeURL(in.URL); err != nil {
+		return OutgoingOutput{}, err
+	}
+	for _, k := range in.Kinds {
+		if !slices.Contains(roomKinds, k) {
+			return OutgoingOutput{}, invalid("kinds", "there is no such kind of event in a room")
+		}
+	}
+	have, err := s.outgoings(ctx, in.Room)
+	if err != nil {
+		return OutgoingOutput{}, err
+	}
+	if len(have) >= maxOutgoing {
+		return OutgoingOutput{}, &Error{Code: CodeConflict, Message: fmt.Sprintf("a room has at most %d outgoing webhooks: delete one first", maxOutgoing)}
+	}
+	heads, err := s.Store.Heads(ctx, RoomStream(in.Room))
+	if err != nil {
+		return OutgoingOutput{}, err
+	}
+	o := outgoing{Secret: s.NewToken(), Outgoing: Outgoing{
+		ID: s.NewID(), Room: in.Room, URL: in.URL, Kinds: slices.Compact(slices.Sorted(slices.Values(in.Kinds))),
+		CreatedBy: who.User.ID, CreatedAt: s.now(), Position: heads[0].Position,
+	}}
+	value, err := json.Marshal(o)
+	if err != nil {
+		return OutgoingOutput{}, err
+	}
+	_, err = s.Store.PutRecord(ctx, outgoingKind, outgoingID(o.Room, o.ID), 0, value)
+	return OutgoingOutput{Webhook: o.Outgoing, Secret: o.Secret}, err
+}
+
+// judgeURL refuses what can be told from the letters of an address. What it leads to is judged when it is reached.
+func judgeURL(link string) error {
+	u, err := url.Parse(link)
+	if err != nil || len(link) > maxURL || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.Opaque != "" || u.Fragment != "" {
+		return invalid("url", "an address is like https://example.org/path, without a name or password in it, and has at most %d bytes", maxURL)
+	}
+	return nil
+}
+
+// ListOutgoing returns the outgoing webhooks of a room that the caller moderates.
+func (s *Service) ListOutgoing(ctx context.Context, who Caller, in RoomInput) (OutgoingList, error) {
+	if _, err := s.moderated(ctx, who, in.Room); err != nil {
+		return OutgoingList{}, err
+	}
+	all, err := s.outgoings(ctx, in.Room)
+	list := OutgoingList{Webhooks: []Outgoing{}}
+	for _, o := range all {
+		list.Webhooks = append(list.Webhooks, o.Outgoing)
+	}
+	return list, err
+}
+
+// DeleteOutgoing ends an outgoing webhook, with its dead letters.
+func (s *Service) DeleteOutgoing(ctx context.Context, who Caller, in OutgoingIDInput) (None, error) {
+	if _, err := s.moderated(ctx, who, in.Room); err != nil {
+		return None{}, err
+	}
+	if _, _, err := s.outgoing(ctx, in.Room, in.Webhook); err != nil {
+		return None{}, err
+	}
+	letters, err := s.deadLetters(ctx, in.Room, in.Webhook)
+	if err != nil {
+		return None{}, err
+	}
+	for _, l := range letters { // the webhook goes last: until then it can be deleted again
+		if err := s.forgetDead(ctx, in.Room, in.Webhook, l.ID); err != nil {
+			return None{}, err
+		}
+	}
+	return None{}, s.Store.DeleteRecord(ctx, outgoingKind, outgoingID(in.Room, in.Webhook))
+}
+
+// outgoing returns a webhook and the version of its record. Ids with a slash name no webhook, so that nobody reaches another
+// room's through their own.
+func (s *Service) outgoing(ctx context.Context, room RoomID, webhook string) (outgoing, int64, error) {
+	if webhook == "" || strings.Contains(webhook, "/") {
+		return outgoing{}, 0, ErrNotFound
+	}
+	r, err := s.Store.Record(ctx, outgoingKind, outgoingID(room, webhook))
+	if err != nil {
+		return outgoing{}, 0, err
+	}
+	o, err := readOutgoing(r)
+	return o, r.Version, err
+}
+
+func readOutgoing(r Record) (outgoing, error) {
+	var o outgoing
+	if err := json.Unmarshal(r.Value, &o); err != nil {
+		return outgoing{}, fmt.Errorf("outgoing webhook %s: %w", r.ID, err)
+	}
+	return o, nil
+}
+
+func (s *Service) outgoings(ctx context.Context, room RoomID) ([]outgoing, error) {
+	records, err := s.Store.Records(ctx, outgoingKind, string(room)+"/", maxOutgoing+1)
+	if err != nil {
+		return nil, err
+	}
+	var all []outgoing
+	for _, r := range records {
+		if !strings.HasPrefix(r.ID, string(room)+"/") {
+			break
+		}
+		o, err := readOutgoing(r)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, o)
+	}
+	return all, nil
+}
+
+// changeOutgoing applies a change to a webhook as it is now, also while others change it. ErrNotFound if it is deleted.
+func (s *Service) changeOutgoing(ctx context.Context, room RoomID, webhook string, change func(*outgoing)) (outgoing, error) {
+	for {
+		o, version, err := s.outgoing(ctx, room, webhook)
+		if err != nil {
+			return outgoing{}, err
+		}
+		change(&o)
+		value, err := json.Marshal(o)
+		if err != nil {
+			return outgoing{}, err
+		}
+		if _, err = s.Store.PutRecord(ctx, outgoingKind, outgoingID(room, webhook), version, value); !errors.Is(err, ErrConflict) {
+			return o, err
+		}
+	}
+}

@@ -1,0 +1,329 @@
+package chat_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/parley-chat/parley/internal/chat"
+)
+
+// receiver takes parcels, or fails.
+type receiver struct {
+	f    *fixture
+	room chat.RoomID
+	got  []chat.Parcel
+	fail error
+}
+
+var patience = chat.Patience{Attempts: 3, First: time.Minute, Longest: time.Hour}
+
+// run delivers what is due.
+func (r *receiver) run() {
+	r.f.t.Helper()
+	due, err := r.f.DueOutgoing(r.f.t.Context())
+	if err != nil {
+		r.f.t.Fatal(err)
+	}
+	for _, w := range due {
+		if err := r.f.Deliver(r.f.t.Context(), w, patience, r.take); err != nil {
+			r.f.t.Fatal(err)
+		}
+	}
+}
+
+func (r *receiver) take(_ context.Context, p chat.Parcel) error {
+	if r.fail == nil {
+		r.got = append(r.got, p)
+	}
+	return r.fail
+}
+
+// took returns what was received since the last call: the texts of messages, the kinds of other events.
+func (r *receiver) took() string {
+	var all []string
+	for _, p := range r.got {
+		switch {
+		case p.Event.Message == nil:
+			all = append(all, string(p.Event.Kind))
+		case p.Event.Message.Deleted():
+			all = append(all, "(deleted)")
+		default:
+			all = append(all, p.Event.Message.Text)
+		}
+	}
+	r.got = nil
+	return strings.Join(all, " ")
+}
+
+func (r *receiver) state(who chat.Caller) chat.Outgoing {
+	r.f.t.Helper()
+	list, err := r.f.ListOutgoing(r.f.t.Context(), who, chat.RoomInput{Room: r.room})
+	if err != nil || len(list.Webhooks) != 1 {
+		r.f.t.Fatalf("%d webhooks, %v", len(list.Webhooks), err)
+	}
+	return list.Webhooks[0]
+}
+
+func (r *receiver) expect(what, want string) {
+	r.f.t.Helper()
+	r.run()
+	if got := r.took(); got != want {
+		r.f.t.Errorf("%s: received %q, want %q", what, got, want)
+	}
+}
+
+func newReceiver(t *testing.T, kinds ...chat.Kind) (*receiver, chat.Caller, chat.OutgoingOutput) {
+	t.Helper()
+	f := newFixture(t, nil)
+	owner := f.person("Pablo", chat.RoleOwner)
+	r := &receiver{f: f, room: f.room(owner, chat.Private)}
+	f.send(owner, r.room, "before")
+	out, err := f.CreateOutgoing(t.Context(), owner, chat.OutgoingInput{Room: r.room, URL: "https://hooks.example/x", Kinds: kinds})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r, owner, out
+}
+
+func TestOutgoingKeepsTheOrder(t *testing.T) {
+	r, owner, out := newReceiver(t)
+	r.expect("what was before", "")
+	r.f.send(owner, r.room, "one")
+	second := r.f.send(owner, r.room, "two")
+	r.f.send(owner, r.room, "three")
+	r.fail = &chat.DeliveryError{Reason: "broken"}
+	r.expect("while it fails", "")
+	if s := r.state(owner); s.Attempts != 1 || s.Error != "broken" || s.Position != out.Webhook.Position || s.NextAt.Before(r.f.at.Add(30*time.Second)) || s.NextAt.After(r.f.at.Add(time.Minute)) {
+		t.Errorf("after the first failure: %+v", s)
+	}
+	r.fail = nil
+	r.expect("before its time", "")
+	if _, err := r.f.DeleteMessage(t.Context(), owner, chat.MessageInput{Room: r.room, No: second.No}); err != nil {
+		t.Fatal(err)
+	}
+	r.f.wait(time.Minute)
+	r.expect("when it works again", "one (deleted) three (deleted)")
+	r.expect("twice", "")
+	if s := r.state(owner); s.Attempts != 0 || s.Error != "" || !s.NextAt.IsZero() || s.SentAt.IsZero() || s.Position.Seq != out.Webhook.Position.Seq+4 {
+		t.Errorf("afterwards: %+v", s)
+	}
+}
+
+func TestOutgoingDeadLetters(t *testing.T) {
+	r, owner, out := newReceiver(t, chat.MessageCreated)
+	poison := r.f.send(owner, r.room, "poison")
+	r.f.send(owner, r.room, "good")
+	for range patience.Attempts {
+		r.fail = &chat.DeliveryError{Reason: "the receiver answered 500"}
+		due, err := r.f.DueOutgoing(t.Context())
+		if err != nil || len(due) != 1 {
+			t.Fatalf("%d due, %v", len(due), err)
+		}
+		err = r.f.Deliver(t.Context(), due[0], patience, func(ctx context.Context, p chat.Parcel) error {
+			if p.Event.ID != poison.ID {
+				r.fail = nil
+			}
+			return r.take(ctx, p)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.f.wait(2 * time.Hour)
+	}
+	if got := r.took(); got != "good" {
+		t.Errorf("received %q", got)
+	}
+	id := chat.OutgoingIDInput{Room: r.room, Webhook: out.Webhook.ID}
+	dead, err := r.f.ListDead(t.Context(), owner, id)
+	if err != nil || len(dead.Dead) != 1 || dead.Dead[0].Event != poison.ID || dead.Dead[0].Attempts != 3 || dead.Dead[0].Error == "" || r.state(owner).Dead != 1 {
+		t.Fatalf("dead letters: %+v, %v", dead, err)
+	}
+
+	again := func(want *chat.Error, letter string) {
+		t.Helper()
+		_, err := r.f.RetryDead(t.Context(), owner, chat.RetryInput{Room: r.room, Webhook: out.Webhook.ID, Dead: letter})
+		refused(t, "retry", err, want)
+	}
+	again(chat.ErrNotFound, "another")
+	r.fail = &chat.DeliveryError{Reason: "still broken"}
+	again(nil, "")
+	r.expect("still broken", "")
+	if dead, err := r.f.ListDead(t.Context(), owner, id); err != nil || len(dead.Dead) != 1 || dead.Dead[0].Attempts != 4 || dead.Dead[0].Error != "still broken" {
+		t.Errorf("after another failure: %+v, %v", dead, err)
+	}
+	r.fail = nil
+	r.expect("without being asked", "")
+	again(nil, dead.Dead[0].ID)
+	if _, err := r.f.EditMessage(t.Context(), owner, chat.EditInput{Room: r.room, No: poison.No, Text: "harmless"}); err != nil {
+		t.Fatal(err)
+	}
+	r.expect("again", "harmless")
+	if dead, err := r.f.ListDead(t.Context(), owner, id); err != nil || len(dead.Dead) != 0 {
+		t.Errorf("afterwards: %+v, %v", dead, err)
+	}
+}
+
+func TestOutgoingDeadLettersAreBounded(t *testing.T) {
+	r, owner, out := newReceiver(t, chat.MessageCreated)
+	r.f.Limits.Sends = chat.Rate{Limit: -1}
+	r.fail = &chat.DeliveryError{Reason: "no"}
+	const sent = 130
+	for i := range sent {
+		r.f.send(owner, r.room, fmt.Sprint(i))
+	}
+	for i := 0; r.state(owner).Dead < sent; i++ {
+		if i > 10*sent {
+			t.Fatalf("only %d dead", r.state(owner).Dead)
+		}
+		r.run()
+		r.f.wait(2 * time.Hour)
+	}
+	dead, err := r.f.ListDead(t.Context(), owner, chat.OutgoingIDInput{Room: r.room, Webhook: out.Webhook.ID})
+	if err != nil || len(dead.Dead) != 100 {
+		t.Fatalf("%d dead letters, %v", len(dead.Dead), err)
+	}
+	r.fail = nil
+	if _, err := r.f.RetryDead(t.Context(), owner, chat.RetryInput{Room: r.room, Webhook: out.Webhook.ID}); err != nil {
+		t.Fatal(err)
+	}
+	r.run()
+	if got := strings.Fields(r.took()); len(got) != 100 || got[0] != "30" || got[99] != "129" {
+		t.Errorf("received %v", got)
+	}
+	if _, err := r.f.DeleteOutgoing(t.Context(), owner, chat.OutgoingIDInput{Room: r.room, Webhook: out.Webhook.ID}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestOutgoingKinds(t *testing.T) {
+	r, owner, _ := newReceiver(t, chat.MessageDeleted, chat.RoomUpdated)
+	m := r.f.send(owner, r.room, "unwanted")
+	topic := "new"
+	if _, err := r.f.UpdateRoom(t.Context(), owner, chat.UpdateRoomInput{Room: r.room, Topic: &topic}); err != nil {
+		t.Fatal(err)
+	}
+	r.expect("a kind", "room.updated")
+	before := r.state(owner).Position.Seq
+	r.f.send(owner, r.room, "unwanted")
+	r.expect("no kind", "")
+	if s := r.state(owner); s.Position.Seq != before+1 {
+		t.Errorf("what is not wanted is not passed over: %+v", s)
+	}
+	if _, err := r.f.DeleteMessage(t.Context(), owner, chat.MessageInput{Room: r.room, No: m.No}); err != nil {
+		t.Fatal(err)
+	}
+	r.expect("another", "(deleted)")
+}
+
+func TestOutgoingGone(t *testing.T) {
+	r, owner, out := newReceiver(t)
+	r.f.send(owner, r.room, "one")
+	r.fail = &chat.DeliveryError{Reason: "410", Gone: true}
+	r.run()
+	r.fail = nil
+	r.f.send(owner, r.room, "two")
+	r.f.wait(time.Hour)
+	r.expect("after 410", "")
+	if s := r.state(owner); s.EndedAt.IsZero() || s.Error != "410" {
+		t.Errorf("state: %+v", s)
+	}
+	_, err := r.f.RetryDead(t.Context(), owner, chat.RetryInput{Room: r.room, Webhook: out.Webhook.ID})
+	refused(t, "retry after the end", err, chat.ErrConflict)
+}
+
+func TestOutgoingIsStopped(t *testing.T) {
+	r, owner, out := newReceiver(t)
+	r.f.send(owner, r.room, "one")
+	ctx, cancel := context.WithCancel(t.Context())
+	err := r.f.Deliver(ctx, out.Webhook, patience, func(ctx context.Context, _ chat.Parcel) error {
+		cancel()
+		return &chat.DeliveryError{Reason: "cut off"}
+	})
+	if s := r.state(owner); !errors.Is(err, context.Canceled) || s.Attempts != 0 || s.Error != "" {
+		t.Errorf("%v, then %+v", err, s)
+	}
+	r.expect("after a start", "one")
+
+	// Deleted while an event is under way: nothing comes back.
+	r.f.send(owner, r.room, "two")
+	err = r.f.Deliver(t.Context(), out.Webhook, patience, func(ctx context.Context, _ chat.Parcel) error {
+		_, err := r.f.DeleteOutgoing(ctx, owner, chat.OutgoingIDInput{Room: r.room, Webhook: out.Webhook.ID})
+		return err
+	})
+	list, _ := r.f.ListOutgoing(t.Context(), owner, chat.RoomInput{Room: r.room})
+	if err != nil || len(list.Webhooks) != 0 {
+		t.Errorf("%v, then %+v", err, list)
+	}
+	r.expect("after its end", "")
+}
+
+func TestOutgoingBehindTheLog(t *testing.T) {
+	r, owner, out := newReceiver(t)
+	r.f.Limits.Sends = chat.Rate{Limit: -1}
+	for i := range 20 {
+		r.f.send(owner, r.room, fmt.Sprint(i))
+	}
+	// Its messages up to the tenth are gone, and with them their events.
+	_, err := r.f.Store.Commit(t.Context(), chat.Change{Stream: chat.RoomStream(r.room), Kind: chat.MessagesTrimmed, ID: "trim", At: r.f.at, Trimmed: 11})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.run()
+	got := strings.Fields(r.took())
+	if want := []string{"18", "19", "messages.trimmed"}; len(got) < 3 || !slices.Equal(got[len(got)-3:], want) {
+		t.Errorf("received %v", got)
+	}
+	s := r.state(owner)
+	if s.SkippedAt.IsZero() || s.Skipped+int64(len(got)) != 21 || s.Skipped > 11+1 {
+		t.Errorf("received %d, state %+v", len(got), s)
+	}
+	if s.Position.Seq != out.Webhook.Position.Seq+21 {
+		t.Errorf("state %+v", s)
+	}
+}
+
+func TestOutgoingIsForModerators(t *testing.T) {
+	r, owner, out := newReceiver(t)
+	joe, eve := r.f.person("Joe", chat.RoleMember), r.f.person("Eve", chat.RoleAdmin)
+	if _, err := r.f.AddMember(t.Context(), owner, chat.MemberInput{Room: r.room, User: joe.User.ID}); err != nil {
+		t.Fatal(err)
+	}
+	for who, want := range map[*chat.Caller]*chat.Error{&joe: chat.ErrForbidden, &eve: chat.ErrNotFound} {
+		id := chat.OutgoingIDInput{Room: r.room, Webhook: out.Webhook.ID}
+		_, err := r.f.CreateOutgoing(t.Context(), *who, chat.OutgoingInput{Room: r.room, URL: "https://a.example"})
+		refused(t, "create", err, want)
+		_, err = r.f.ListOutgoing(t.Context(), *who, chat.RoomInput{Room: r.room})
+		refused(t, "list", err, want)
+		_, err = r.f.ListDead(t.Context(), *who, id)
+		refused(t, "dead", err, want)
+		_, err = r.f.RetryDead(t.Context(), *who, chat.RetryInput{Room: r.room, Webhook: out.Webhook.ID})
+		refused(t, "retry", err, want)
+		_, err = r.f.DeleteOutgoing(t.Context(), *who, id)
+		refused(t, "delete", err, want)
+	}
+	// Nor does a moderator reach another room's through their own.
+	own := r.f.room(eve, chat.Private)
+	for _, id := range []string{out.Webhook.ID, "../" + out.Webhook.ID, "", string(r.room) + "/" + out.Webhook.ID} {
+		_, err := r.f.DeleteOutgoing(t.Context(), eve, chat.OutgoingIDInput{Room: own, Webhook: id})
+		refused(t, "delete "+id, err, chat.ErrNotFound)
+	}
+
+	for _, url := range []string{"", "x", "ftp://a.example", "javascript:x", "http://", "https://u:p@a.example", "https://a.example/" + strings.Repeat("x", 3000), "//a.example", "http:a.example", "https://a.example/#x", "https://a .example"} {
+		_, err := r.f.CreateOutgoing(t.Context(), owner, chat.OutgoingInput{Room: r.room, URL: url})
+		refused(t, "url "+url, err, chat.ErrInvalid)
+	}
+	_, err := r.f.CreateOutgoing(t.Context(), owner, chat.OutgoingInput{Room: r.room, URL: "https://a.example", Kinds: []chat.Kind{chat.ReadMoved}})
+	refused(t, "a kind of another stream", err, chat.ErrInvalid)
+	for range 19 {
+		if _, err := r.f.CreateOutgoing(t.Context(), owner, chat.OutgoingInput{Room: r.room, URL: "https://a.example"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err = r.f.CreateOutgoing(t.Context(), owner, chat.OutgoingInput{Room: r.room, URL: "https://a.example"})
+	refused(t, "too many", err, chat.ErrConflict)
+}
