@@ -84,7 +84,7 @@ export function Composer({ room }: { room: RoomView }) {
     // While an input method is composing, Enter chooses a word.
     if (e.nativeEvent.isComposing || e.keyCode === 229) return
     if (!e.shiftKey && !e.ctrlKey && !e.metaKey && !e.altKey && completion.key(e.key)) return e.preventDefault()
-    if (e.key === 'ArrowUp' && text === '') {
+    if (e.key === 'ArrowUp' && text === '' && !e.altKey && !e.ctrlKey && !e.metaKey && !e.shiftKey) {
       const own = lastOwn(room.id)
       if (!own) return
       e.preventDefault()

@@ -187,7 +187,7 @@ function Retry({ fault, room, where }: { fault: string; room: string; where: 're
 function walk(e: KeyboardEvent<HTMLElement>): void {
   const up = e.key === 'ArrowUp'
   const at = document.activeElement
-  if ((!up && e.key !== 'ArrowDown') || !(at === e.currentTarget || at?.matches('article.message'))) return
+  if (e.altKey || e.ctrlKey || e.metaKey || e.shiftKey || (!up && e.key !== 'ArrowDown') || !(at === e.currentTarget || at?.matches('article.message'))) return
   const rows = [...e.currentTarget.querySelectorAll<HTMLElement>('article.message[data-no]')]
   const bottom = e.currentTarget.getBoundingClientRect().bottom
   const i = at === e.currentTarget ? rows.findLastIndex((r) => r.getBoundingClientRect().top < bottom - 20) + (up ? 1 : 0) : rows.indexOf(at as HTMLElement)
