@@ -216,6 +216,18 @@ export const de: Record<keyof typeof en, string> = {
   'pins.go': 'Im Raum zeigen',
   'list.threads': 'Threads',
 
+  'upload.label': 'Dateien, die gesendet werden',
+  'upload.attach': 'Dateien anhängen',
+  'upload.drop': 'Dateien hier ablegen, um sie zu senden',
+  'upload.pasted': 'bild.png',
+  'upload.remove': '{{name}} entfernen',
+  'upload.progress': '{{percent}} %',
+  'upload.off': 'Dieser Server nimmt keine Dateien an.',
+  'upload.tooLarge': 'Zu groß: höchstens {{size}}.',
+  'upload.tooMany': 'Höchstens {{count}} Dateien in einer Nachricht.',
+  'file.show': '{{name}} zeigen',
+  'file.download': 'Herunterladen ({{size}})',
+
   'notice.connected': '{{name}} ist jetzt da',
   'notice.connectedYou': 'Du bist jetzt da',
   'notice.disconnected': '{{name}} ist gegangen',

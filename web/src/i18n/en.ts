@@ -216,6 +216,18 @@ export const en = {
   'pins.go': 'Show in the room',
   'list.threads': 'Threads',
 
+  'upload.label': 'Files to be sent',
+  'upload.attach': 'Attach files',
+  'upload.drop': 'Drop files here to send them',
+  'upload.pasted': 'picture.png',
+  'upload.remove': 'Remove {{name}}',
+  'upload.progress': '{{percent}} %',
+  'upload.off': 'This server takes no files.',
+  'upload.tooLarge': 'Too large: at most {{size}}.',
+  'upload.tooMany': 'At most {{count}} files in one message.',
+  'file.show': 'Show {{name}}',
+  'file.download': 'Download ({{size}})',
+
   'notice.connected': '{{name}} connected',
   'notice.connectedYou': 'You connected',
   'notice.disconnected': '{{name}} left',

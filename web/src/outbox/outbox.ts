@@ -3,12 +3,14 @@
 // other, and again with the same client id, so that they keep their order and are never doubled.
 
 import { ApiError, explain } from '../protocol/error'
-import type { Message } from '../protocol/types'
+import type { File, Message } from '../protocol/types'
 
 export interface Item {
   client_id: string
   room: string
   text: string
+  /** Files that are on the server already. */
+  files?: File[]
   at: number // ms since 1970
   state: 'pending' | 'failed' | 'sent'
   /** It has been handed to the network at least once: the server may know it. */
@@ -62,8 +64,8 @@ export class Outbox {
   }
 
   /** Takes a message to be sent. It is stored before this returns. */
-  add(room: string, text: string): Item {
-    const item: Item = { client_id: this.p.newID(), room, text, at: this.p.now(), state: 'pending', tried: false }
+  add(room: string, text: string, files: File[] = []): Item {
+    const item: Item = { client_id: this.p.newID(), room, text, ...(files.length > 0 ? { files } : {}), at: this.p.now(), state: 'pending', tried: false }
     this.p.storage.put(item)
     this.set([...this.items, item])
     this.flush()

@@ -4,7 +4,7 @@ import { t } from '../i18n'
 import { ApiError, explain } from '../protocol/error'
 import { rest } from '../protocol/rest'
 import { roomStream } from '../protocol/position'
-import type { Event, Member, MemberPage, RoomKind, RoomRole, RoomView, ServerRole } from '../protocol/types'
+import type { Event, File, Member, MemberPage, RoomKind, RoomRole, RoomView, ServerRole } from '../protocol/types'
 import { dropSnapshot, Keeper, loadSnapshot, type Snapshot } from '../offline/snapshot'
 import { askForNewer } from '../offline/version'
 import { Connection } from './connection'
@@ -109,7 +109,7 @@ export const call: Connection['call'] = (action, params) =>
   connection ? connection.call(action, params) : Promise.reject(new ApiError('unauthenticated', '', { text: 'error.loggedOut' }))
 
 export const reconnect = () => connection?.wake()
-export const send = (room: string, text: string) => live().outbox.add(room, text)
+export const send = (room: string, text: string, files: File[] = []) => live().outbox.add(room, text, files)
 export const retry = (clientID: string) => connection?.outbox.retry(clientID)
 export const discard = (clientID: string) => connection?.outbox.remove(clientID)
 export const draft = (room: string) => useApp.getState().drafts[room] ?? ''

@@ -54,7 +54,7 @@ export class Connection {
     }, begin === 'refresh')
     this.outbox = new Outbox({
       storage: localItems(user, localStorage),
-      send: (i) => this.socket.call('message.send', { room: i.room, text: i.text, client_id: i.client_id }),
+      send: (i) => this.socket.call('message.send', { room: i.room, text: i.text, ...(i.files ? { files: i.files.map((f) => f.id) } : {}), client_id: i.client_id }),
       newID: newClientID,
       now: Date.now,
       onChange: (outbox) => useApp.setState({ outbox }),

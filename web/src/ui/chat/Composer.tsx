@@ -7,10 +7,13 @@ import { lastOwn, startEdit } from '../../store/marks'
 import { nameOf, titleOf } from '../../store/select'
 import { useChat } from '../../store/store'
 import { EmojiButton } from '../emoji/EmojiButton'
+import { taken, type Upload, useUploads } from '../../store/uploads'
 import { useMedia } from '../kit/hooks'
+import { Attach, Uploads } from './Uploads'
 import { useCompletion } from './useCompletion'
 
 const encoder = new TextEncoder()
+const none: Upload[] = []
 
 /** Where one writes. What is written stays with the room until it is sent. */
 export function Composer({ room }: { room: RoomView }) {
@@ -23,7 +26,9 @@ export function Composer({ room }: { room: RoomView }) {
   const id = useId()
   const size = text.length * 3 < limit ? 0 : encoder.encode(text).length
   const over = size - limit
-  const ready = text.trim() !== '' && over <= 0
+  const uploads = useUploads((u) => u[room.id]) ?? none
+  const waiting = uploads.some((u) => !u.file && !u.error)
+  const ready = (text.trim() !== '' || uploads.some((u) => u.file)) && over <= 0 && !waiting
 
   useEffect(() => {
     if (!touch) area.current?.focus()
@@ -74,7 +79,7 @@ export function Composer({ room }: { room: RoomView }) {
   }
   const submit = () => {
     if (!ready) return
-    send(room.id, text.trim().replace(/\r\n?/g, '\n'))
+    send(room.id, text.trim().replace(/\r\n?/g, '\n'), taken(room.id))
     setText('')
     setDraft(room.id, '')
     stopTyping()
@@ -128,7 +133,9 @@ export function Composer({ room }: { room: RoomView }) {
           ))}
         </ul>
       )}
+      <Uploads room={room.id} />
       <div className="composer-box">
+        <Attach room={room.id} area={area} />
         <textarea
           ref={area}
           rows={1}

@@ -6,6 +6,7 @@ import { Edits } from './Edits'
 import { Invites } from './Invites'
 import { Keys } from './Keys'
 import { Password } from './Password'
+import { Picture } from './Picture'
 import { Pins } from './Pins'
 import { Preferences } from './Preferences'
 import { Sessions } from './Sessions'
@@ -43,6 +44,8 @@ export function Dialogs() {
       return <Keys onClose={closeDialog} />
     case 'unsent':
       return <Unsent onClose={closeDialog} />
+    case 'picture':
+      return <Picture {...open} onClose={closeDialog} />
     case 'edits':
       return <Edits room={open.room} no={open.no} onClose={closeDialog} />
     case 'pins':

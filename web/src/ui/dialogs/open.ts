@@ -1,4 +1,5 @@
 import { create } from 'zustand'
+import type { File } from '../../protocol/types'
 
 /** Which dialog is open, if any. */
 export type Open =
@@ -14,6 +15,7 @@ export type Open =
   | { kind: 'preferences' }
   | { kind: 'keys' }
   | { kind: 'unsent' }
+  | { kind: 'picture'; room: string; no: number; file: File }
   | { kind: 'edits'; room: string; no: number }
   | { kind: 'pins'; room: string }
   | { kind: 'confirm'; title: string; text: string; action: string; danger?: boolean; run: () => Promise<void> }

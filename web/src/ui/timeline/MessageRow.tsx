@@ -11,6 +11,7 @@ import { openDialog } from '../dialogs/open'
 import { Avatar } from '../kit/Avatar'
 import { useNow } from '../kit/hooks'
 import { clockTime, fullTime, shortTime } from '../kit/time'
+import { Attachments } from './Attachments'
 import { EditBox } from './EditBox'
 import { MessageActions } from './MessageActions'
 import { Reactions } from './Reactions'
@@ -66,6 +67,7 @@ export const MessageRow = memo(function MessageRow({ message, grouped, tick, row
         ) : (
           message.text && <Text text={message.text} />
         )}
+        {message.files && <Attachments message={message} />}
         {message.edited_at && !editing && (
           <button className="message-edited" title={fullTime(message.edited_at)} onClick={() => openDialog({ kind: 'edits', room: message.room, no: message.no })}>
             {t('message.edited')}

@@ -32,7 +32,8 @@ export const PendingRow = memo(function PendingRow({ item, grouped, rowKey }: { 
             <time>{time}</time>
           </header>
         )}
-        <Text text={item.text} />
+        {item.text && <Text text={item.text} />}
+        {item.files && <p className="message-waits">{item.files.map((f) => f.name).join(', ')}</p>}
         {failed ? (
           <p className="message-fault" role="alert">
             <CircleAlert size={15} aria-hidden />

@@ -1,0 +1,92 @@
+// Files on their way to the server, before the message that they go with is sent.
+
+import { create } from 'zustand'
+import { formatNumber, t } from '../i18n'
+import { ApiError, codeOf, explain, unavailable } from '../protocol/error'
+import type { File as Sent } from '../protocol/types'
+import { useApp } from './store'
+
+export interface Upload {
+  id: string
+  name: string
+  size: number
+  /** 0 to 1. */
+  progress: number
+  /** What the server made of it, once it is there. */
+  file?: Sent
+  error?: string
+}
+
+/** By room, in the order in which they were chosen. */
+export const useUploads = create<Record<string, Upload[]>>()(() => ({}))
+
+const running = new Map<string, XMLHttpRequest>()
+const most = 20
+let next = 1
+
+const list = (room: string): Upload[] => useUploads.getState()[room] ?? []
+const put = (room: string, uploads: Upload[]) => useUploads.setState({ [room]: uploads })
+const change = (room: string, id: string, to: Partial<Upload>) => put(room, list(room).map((u) => (u.id === id ? { ...u, ...to } : u)))
+
+/** Sends files to the server; what is too large or too much is said at once. */
+export function upload(room: string, files: Iterable<File>): void {
+  const limit = useApp.getState().chat?.limits.file ?? useApp.getState().info?.limits.file ?? 0
+  for (const file of files) {
+    const id = `u${next++}`
+    const item: Upload = { id, name: file.name || t('upload.pasted'), size: file.size, progress: 0 }
+    if (limit === 0) item.error = t('upload.off')
+    else if (file.size > limit) item.error = t('upload.tooLarge', { size: readableSize(limit) })
+    else if (list(room).length >= most) item.error = t('upload.tooMany', { count: most })
+    put(room, [...list(room), item])
+    if (!item.error) void post(id, item.name, file, (progress) => change(room, id, { progress })).then(
+      (sent) => change(room, id, { file: sent, progress: 1 }),
+      (err: unknown) => change(room, id, { error: explain(err) }),
+    )
+  }
+}
+
+function post(id: string, name: string, body: File, onProgress: (part: number) => void): Promise<Sent> {
+  return new Promise((resolve, reject) => {
+    const xhr = new XMLHttpRequest() // fetch does not tell how far it is
+    running.set(id, xhr)
+    xhr.open('POST', `/api/v1/files?name=${encodeURIComponent(name)}`)
+    xhr.responseType = 'json'
+    xhr.setRequestHeader('Content-Type', 'application/octet-stream')
+    xhr.upload.onprogress = (e) => e.lengthComputable && onProgress(e.loaded / e.total)
+    xhr.onerror = xhr.ontimeout = xhr.onabort = () => reject(unavailable())
+    xhr.onloadend = () => running.delete(id)
+    xhr.onload = () => {
+      const answer = xhr.response as (Sent & { code?: string; detail?: string; field?: string }) | null
+      if (xhr.status === 201 && answer?.id) resolve(answer)
+      else reject(new ApiError(answer?.code ? codeOf(answer.code) : xhr.status === 413 ? 'too_large' : 'unavailable', answer?.detail ?? '', { field: answer?.field }))
+    }
+    xhr.send(body)
+  })
+}
+
+/** Takes a file back before it is sent. */
+export function cancel(room: string, id: string): void {
+  put(room, list(room).filter((u) => u.id !== id))
+  running.get(id)?.abort()
+  running.delete(id)
+}
+
+/** Takes the files that are there out of the list, to be sent with a message. */
+export function taken(room: string): Sent[] {
+  const files = list(room).flatMap((u) => (u.file ? [u.file] : []))
+  put(room, [])
+  return files
+}
+
+/** A number of bytes as people say it. */
+export function readableSize(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB']
+  let n = bytes
+  let i = 0
+  for (; n >= 1000 && i < units.length - 1; i++) n /= 1000
+  return `${formatNumber(n < 10 && i > 0 ? Math.round(n * 10) / 10 : Math.round(n))} ${units[i]!}`
+}
+
+/** The address of a file of a message; width asks for the smaller picture that is at least so wide. */
+export const fileURL = (room: string, no: number, file: string, width?: number): string =>
+  `/api/v1/rooms/${encodeURIComponent(room)}/messages/${no}/files/${encodeURIComponent(file)}${width ? `?width=${width}` : ''}`
