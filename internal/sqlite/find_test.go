@@ -3,6 +3,8 @@ package sqlite
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -12,6 +14,67 @@ import (
 
 	"github.com/parley-chat/parley/internal/chat"
 )
+
+// The index for search follows what becomes of messages, also where it was not running or has lost its place.
+func TestSearchFollows(t *testing.T) {
+	x := &searchTest{T: t, dir: t.TempDir()}
+	x.reopen()
+	a := []chat.RoomID{"a"}
+	y := &marked{TB: t}
+	change := func(changes ...chat.Change) {
+		t.Helper()
+		y.Store = x.Store
+		y.commit(changes...)
+	}
+	edit := func(no int64, text string) chat.Change {
+		return y.about("a", chat.MessageEdited, chat.Message{No: no, Text: text})
+	}
+	remove := func(no int64) chat.Change { return y.about("a", chat.MessageDeleted, chat.Message{No: no}) }
+	x.send("a", "apple one", "banana two", "cherry three", "date four", "elder five")
+	x.eventually("elder", a, "elder five")
+	change(edit(1, "apricot one"), edit(2, "banana zwei"), remove(3), edit(4, ""), edit(4, "fig four"))
+	x.eventually("fig", a, "fig four")
+	none := func(queries ...string) {
+		t.Helper()
+		for _, q := range queries {
+			if got := x.found(q, "a"); got != nil {
+				t.Errorf("%q finds %q", q, got)
+			}
+		}
+	}
+	none("apple", "two", "cherry", "three", "date")
+	x.eventually("banana", a, "banana zwei")
+	x.eventually("one", a, "apricot one")
+	// Written while the index does not come to it: edits of messages that it knows, and of some that it does not.
+	x.send("a", "grape six")
+	change(edit(6, "honeydew six"), edit(1, "apple again"), remove(2))
+	x.reopen()
+	x.eventually("honeydew", a, "honeydew six")
+	x.eventually("apple", a, "apple again")
+	none("grape", "banana", "apricot")
+
+	index := filepath.Join(x.dir, "search.db")
+	for what, harm := range map[string]func() error{
+		"gone":   func() error { return os.Remove(index) },
+		"ahead":  func() error { return script(index, "UPDATE reindexed SET seq = seq + 100; DELETE FROM words") },
+		"behind": func() error { return script(index, "UPDATE reindexed SET seq = 1; DELETE FROM words") },
+	} {
+		change(edit(5, "elder "+what), edit(5, "elder six"))
+		x.eventually("elder", a, "elder six")
+		change(edit(5, "elder "+what+" again"), edit(5, "elder five")) // the changes before are forgotten
+		if err := x.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := harm(); err != nil {
+			t.Fatal(err)
+		}
+		x.reopen()
+		for query, text := range map[string]string{"elder": "elder five", "apple": "apple again", "fig": "fig four", "honeydew": "honeydew six"} {
+			x.eventually(query, a, text)
+		}
+		none("banana", "cherry", what)
+	}
+}
 
 // Searches with every filter, page by page, find what a look at all messages finds.
 func TestSearchFilters(t *testing.T) {

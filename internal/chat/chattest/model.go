@@ -174,43 +174,6 @@ func (m *Model) Events(ctx context.Context, s chat.Stream, after chat.Position, 
 	return events, nil
 }
 
-// bare is e as the log has it: of messages, only their places.
-func bare(e chat.Event) chat.Event {
-	e = e.Clone()
-	if e.Message != nil {
-		e.Message = &chat.Message{Room: e.Message.Room, No: e.Message.No}
-	}
-	if e.View != nil {
-		e.View.Last = nil
-	}
-	return e
-}
-
-// show is e with its messages as they are now.
-func (m *Model) show(e chat.Event) chat.Event {
-	e = e.Clone()
-	if e.Message != nil {
-		e.Message = m.at(e.Message.Room, e.Message.No)
-	}
-	if v := e.View; v != nil {
-		v.Last = m.at(v.ID, v.HeadNo)
-	}
-	return e
-}
-
-// at returns a message, nil if it is not there.
-func (m *Model) at(room chat.RoomID, no int64) *chat.Message {
-	if all := m.messages[room]; no > m.trimmed[room] && no <= int64(len(all)) {
-		return all[no-1].Clone()
-	}
-	return nil
-}
-
-// gone reports whether e shows a message that is gone.
-func (m *Model) gone(e chat.Event) bool {
-	return e.Message != nil && e.Message.No <= m.trimmed[e.Message.Room]
-}
-
 // holds reports whether p, which names an event, is that event's place. The oldest kept event
 // still tells the id of the one before it.
 func (l log) holds(p chat.Position) bool {

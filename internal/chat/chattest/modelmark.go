@@ -142,3 +142,40 @@ func (m *Model) Pinned(ctx context.Context, room chat.RoomID) ([]chat.Message, e
 	slices.SortFunc(pinned, func(a, b chat.Message) int { return cmp.Or(b.PinnedAt.Compare(a.PinnedAt), cmp.Compare(b.No, a.No)) })
 	return pinned, nil
 }
+
+// bare is e as the log has it: of messages, only their places.
+func bare(e chat.Event) chat.Event {
+	e = e.Clone()
+	if e.Message != nil {
+		e.Message = &chat.Message{Room: e.Message.Room, No: e.Message.No}
+	}
+	if e.View != nil {
+		e.View.Last = nil
+	}
+	return e
+}
+
+// show is e with its messages as they are now.
+func (m *Model) show(e chat.Event) chat.Event {
+	e = e.Clone()
+	if e.Message != nil {
+		e.Message = m.at(e.Message.Room, e.Message.No)
+	}
+	if v := e.View; v != nil {
+		v.Last = m.at(v.ID, v.HeadNo)
+	}
+	return e
+}
+
+// at returns a message, nil if it is not there.
+func (m *Model) at(room chat.RoomID, no int64) *chat.Message {
+	if all := m.messages[room]; no > m.trimmed[room] && no <= int64(len(all)) {
+		return all[no-1].Clone()
+	}
+	return nil
+}
+
+// gone reports whether e shows a message that is gone.
+func (m *Model) gone(e chat.Event) bool {
+	return e.Message != nil && e.Message.No <= m.trimmed[e.Message.Room]
+}
