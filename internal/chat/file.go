@@ -18,8 +18,8 @@ type Depot interface {
 	// Take reads r to its end and keeps what it has read under the id, with smaller pictures where it is a picture. It returns the
 	// file without its name. ErrTooLarge over most bytes, ErrInvalid for a picture that cannot be shown safely; nothing is kept then.
 	Take(ctx context.Context, id string, r io.Reader, most int64) (File, error)
-	// Open returns the bytes, which the caller closes. Width asks for the smaller picture that is at least so wide, if there is one,
-	// or the file itself with 0. ErrNotFound if there is nothing.
+	// Open returns the bytes, which the caller closes, and which the context bounds. Width asks for the smallest picture whose longer
+	// side is at least so long, if there is one, or the file itself with 0. ErrNotFound if there is nothing.
 	Open(ctx context.Context, id string, width int) (Content, error)
 	// Remove forgets files with all that belongs to them. What is not there is no error.
 	Remove(ctx context.Context, ids ...string) error
@@ -39,11 +39,11 @@ const (
 	trashKind = "trash"
 
 	maxFiles = 20 // in a message
-	// uploadFor is how long a file may wait to be sent. It is longer than a send can be repeated.
+	// uploadFor is how long an upload is remembered. It is longer than a send can be repeated, and than a file may wait to be sent.
 	uploadFor = DedupeFor + time.Hour
 )
 
-// upload is a file between its arrival and its message.
+// upload is a file between its arrival and its message. It has no type while it arrives.
 type upload struct {
 	File File      `json:"file"`
 	User UserID    `json:"user"`
@@ -62,22 +62,35 @@ func (s *Service) Upload(ctx context.Context, who Caller, name string, r io.Read
 	if s.Files == nil {
 		return File{}, &Error{Code: CodeForbidden, Message: "this server keeps no files: its operator can set --files"}
 	}
-	if err := s.limit(ctx, "send:"+string(who.User.ID), s.Limits.Sends); err != nil {
+	if err := s.admit(ctx, who); err != nil {
 		return File{}, err
 	}
 	if err := s.limit(ctx, "upload:"+string(who.User.ID), s.Limits.Uploads); err != nil {
 		return File{}, err
 	}
 	id := s.NewID()
-	file, err := s.Files.Take(ctx, id, r, s.Limits.File)
-	if err != nil {
+	// It is known before it is kept, so that nothing stays of an upload that is cut short.
+	u := upload{File: File{ID: id, Name: fileName(name)}, User: who.User.ID, At: s.now()}
+	if err := s.putUpload(ctx, 0, u); err != nil {
 		return File{}, err
 	}
-	file.ID, file.Name = id, fileName(name)
-	if err := s.putUpload(ctx, 0, upload{File: file, User: who.User.ID, At: s.now()}); err != nil {
-		return File{}, errors.Join(err, s.Files.Remove(context.WithoutCancel(ctx), id))
+	file, err := s.Files.Take(ctx, id, r, s.Limits.File)
+	if err == nil {
+		file.ID, file.Name = id, u.File.Name
+		u.File, u.At = file, s.now()
+		if err = s.putUpload(ctx, 1, u); err == nil {
+			return file, nil
+		}
 	}
-	return file, nil
+	ctx = context.WithoutCancel(ctx)
+	gone := s.Files.Remove(ctx, id)
+	if gone == nil {
+		gone = s.Store.DeleteRecord(ctx, uploadKind, id)
+	}
+	if gone != nil && !errors.Is(gone, ErrNotFound) {
+		s.Log.Error("what is left of an upload that failed could not be removed; it is tried again", slog.Any("error", gone))
+	}
+	return File{}, err
 }
 
 func (s *Service) putUpload(ctx context.Context, was int64, u upload) error {
@@ -121,7 +134,10 @@ func (s *Service) take(ctx context.Context, who Caller, in SendInput) ([]File, e
 		var u upload
 		r, err := s.Store.Record(ctx, uploadKind, id)
 		if err == nil {
-			if err = json.Unmarshal(r.Value, &u); err == nil && u.User != who.User.ID {
+			err = json.Unmarshal(r.Value, &u)
+			// One that is about to be removed is not taken any more, and one that is still arriving not yet.
+			late := u.Sent == "" && s.now().Sub(u.At) > DedupeFor
+			if err == nil && (u.User != who.User.ID || u.File.Type == "" || late) {
 				err = ErrNotFound
 			}
 		}
@@ -149,6 +165,9 @@ func (s *Service) OpenFile(ctx context.Context, who Caller, in FileInput) (File,
 		return File{}, Content{}, ErrUnauthenticated
 	}
 	if err := who.May(ScopeRead); err != nil {
+		return File{}, Content{}, err
+	}
+	if err := s.admit(ctx, who); err != nil {
 		return File{}, Content{}, err
 	}
 	m, _, err := s.message(ctx, who, MessageInput{Room: in.Room, No: in.No})

@@ -14,8 +14,10 @@ import (
 
 // shelf is a depot in memory.
 type shelf struct {
-	kept map[string][]byte
-	down error
+	kept     map[string][]byte
+	down     error
+	last     func() // called when all has arrived
+	arriving string
 }
 
 func (s *shelf) Take(_ context.Context, id string, r io.Reader, most int64) (chat.File, error) {
@@ -23,7 +25,10 @@ func (s *shelf) Take(_ context.Context, id string, r io.Reader, most int64) (cha
 	if int64(len(b)) > most {
 		return chat.File{}, chat.ErrTooLarge
 	}
-	s.kept[id] = b
+	s.kept[id], s.arriving = b, id
+	if s.last != nil {
+		s.last()
+	}
 	return chat.File{Type: "text/plain", Size: int64(len(b))}, err
 }
 
@@ -60,6 +65,14 @@ func TestFiles(t *testing.T) {
 		return file
 	}
 	refused(t, "too large", errOf(f.Upload(t.Context(), ada, "x", strings.NewReader(strings.Repeat("x", 101)))), chat.ErrTooLarge)
+	if left, err := f.Store.Records(t.Context(), "upload", "", 10); err != nil || len(left) != 0 || len(depot.kept) != 0 {
+		t.Errorf("left of one too large: %v, %d files, %v", left, len(depot.kept), err)
+	}
+	depot.last = func() {
+		refused(t, "sent while it arrives", errOf(f.Send(t.Context(), ada, chat.SendInput{Room: room, Files: []string{depot.arriving}})), chat.ErrNotFound)
+	}
+	upload("first", "x")
+	depot.last = nil
 	refused(t, "nobody's", errOf(f.Upload(t.Context(), nobody, "x", strings.NewReader("x"))), chat.ErrUnauthenticated)
 	for name, want := range map[string]string{
 		"a.txt": "a.txt", "": "file", "../../etc/passwd": "_.._etc_passwd", "a\u202etxt.exe": "a_txt.exe", "line\nbreak": "line_break", strings.Repeat("x", 300) + ".pdf": strings.Repeat("x", 196) + ".pdf",
@@ -97,6 +110,9 @@ func TestFiles(t *testing.T) {
 	}
 	refused(t, "an outsider", errOf(open(eve, m.No, one.ID)), chat.ErrNotFound)
 	other := upload("other.txt", "not sent")
+	if len(depot.kept) != 9 { // six names, and three more
+		t.Errorf("%d files are kept", len(depot.kept))
+	}
 	refused(t, "a file that was not sent there", errOf(open(ada, m.No, other.ID)), chat.ErrNotFound)
 
 	// A message without text may lose it all the same, and an edit keeps its files.

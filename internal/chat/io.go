@@ -294,7 +294,7 @@ type FileInput struct {
 	Room  RoomID `json:"room" doc:"Id of the room"`
 	No    int64  `json:"no" doc:"Number of the message"`
 	File  string `json:"file" doc:"Id of the file"`
-	Width int    `json:"width,omitempty" doc:"Pictures: the smaller picture that is at least so wide, if there is one"`
+	Width int    `json:"width,omitempty" doc:"Pictures: the smallest one whose longer side has at least so many pixels, if it is smaller than the file"`
 }
 
 // EventListInput asks for the events since a position.
