@@ -23,6 +23,7 @@ var mayKnow = map[string][]string{
 	"internal/blob":          {},
 	"internal/picture":       {},
 	"internal/preview":       {},
+	"internal/depot":         {"internal/chat", "internal/blob", "internal/picture"},
 	"internal/demo":          {"internal/chat"},
 	"internal/migrate":       {"internal/chat"},
 	"internal/demoimport":    {"internal/chat", "internal/identity"},
