@@ -19,6 +19,7 @@ import (
 	"github.com/parley-chat/parley/internal/compat"
 	"github.com/parley-chat/parley/internal/hub"
 	"github.com/parley-chat/parley/internal/incoming"
+	"github.com/parley-chat/parley/internal/outgoing"
 	"github.com/parley-chat/parley/internal/rest"
 	"github.com/parley-chat/parley/internal/siodoor"
 	"github.com/parley-chat/parley/internal/ws"
@@ -47,6 +48,9 @@ type app struct {
 
 // tendEvery is how often what is past its time is forgotten.
 const tendEvery = 10 * time.Minute
+
+// takeOver is how often a node looks whether it is to serve the outgoing webhooks.
+const takeOver = 5 * time.Second
 
 // start brings a server up and returns when it answers. Its wait must be called.
 func (s serve) start(ctx context.Context, c console) (_ *app, err error) {
@@ -154,6 +158,7 @@ func (a *app) serve(s serve, registry *prometheus.Registry, listener, control ne
 		a.wg.Go(func() { a.ended(a.control.Serve(control)) })
 	}
 	a.wg.Go(func() { a.tend(ctx) })
+	a.wg.Go(func() { a.sendOut(ctx, s.OutgoingAllow) })
 }
 
 func (a *app) ended(err error) {
@@ -169,6 +174,23 @@ func (a *app) tend(ctx context.Context) {
 	for {
 		if err := a.core.alone(ctx, "tend", a.core.service.Tend); err != nil && !errors.Is(err, errElsewhere) && ctx.Err() == nil {
 			a.log.Error("forgetting what is past its time", "error", err)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// sendOut posts what outgoing webhooks are due, on one node at a time.
+func (a *app) sendOut(ctx context.Context, allow []string) {
+	runner := outgoing.New(outgoing.Config{Service: a.core.service, Allow: allow, Version: version(), Log: a.log})
+	tick := time.NewTicker(takeOver)
+	defer tick.Stop()
+	for {
+		if err := a.core.alone(ctx, "outgoing", runner.Run); err != nil && !errors.Is(err, errElsewhere) && ctx.Err() == nil {
+			a.log.Error("serving outgoing webhooks", "error", err)
 		}
 		select {
 		case <-tick.C:

@@ -47,6 +47,8 @@ type serve struct {
 	MaxUserSockets  int `help:"Open connections of one person." default:"50"`
 	MaxSocketFrames int `help:"Frames that one connection may send in 10 seconds; -1 for no limit." default:"2000"`
 
+	OutgoingAllow []string `help:"Hosts, each with or without a port, to which outgoing webhooks may post although their address is private." placeholder:"HOST"`
+
 	MetricsToken string        `help:"Bearer token for /metrics; without it, only admins see them." placeholder:"TOKEN"`
 	LogLevel     string        `help:"debug, info, warn or error." enum:"debug,info,warn,error" default:"info"`
 	LogFormat    string        `help:"text or json." enum:"text,json" default:"text"`
@@ -94,6 +96,11 @@ func (s serve) check() error {
 	for name, n := range map[string]int{"max-sends": s.MaxSends, "max-calls": s.MaxCalls, "max-logins": s.MaxLogins, "max-socket-frames": s.MaxSocketFrames} {
 		if n < -1 || n == 0 {
 			wrong(name, "must be at least 1, or -1 for no limit")
+		}
+	}
+	for _, h := range s.OutgoingAllow {
+		if u, err := url.Parse("//" + h); err != nil || u.Host != h || u.Hostname() == "" {
+			wrong("outgoing-allow", "%q is not a host like hooks.internal or 10.0.0.7:8080", h)
 		}
 	}
 	if s.Retain < 0 || s.Retain > 36500 {

@@ -20,11 +20,16 @@ import (
 	"time"
 
 	"github.com/parley-chat/parley/internal/chat"
-	"github.com/parley-chat/parley/internal/hub"
+	"github.com/parley-chat/parley/internal/chat/chattest"
 	"github.com/parley-chat/parley/internal/identity"
 	"github.com/parley-chat/parley/internal/limit"
-	"github.com/parley-chat/parley/internal/sqlite"
 )
+
+type stillBell struct{}
+
+func (stillBell) Subscribe(context.Context, chat.Stream) error { return nil }
+func (stillBell) Unsubscribe(chat.Stream)                      {}
+func (stillBell) Signal(context.Context, chat.Signal)          {}
 
 type noRoster struct{}
 
@@ -90,7 +95,7 @@ func (r *receiver) texts() []string {
 	return all
 }
 
-// house is a service on a real store, which can be started again.
+// house is a service with a runner that can be started again. cmd/parley tests the same on both stores.
 type house struct {
 	t       *testing.T
 	service *chat.Service
@@ -101,19 +106,9 @@ type house struct {
 
 func newHouse(t *testing.T) *house {
 	h := &house{t: t, stop: func() {}}
-	bell := hub.NewLocalBell()
-	store, err := sqlite.Open(t.Context(), t.TempDir(), sqlite.Options{Ring: bell.Ring})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		h.stop()
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(func() { h.stop() })
 	h.service = chat.New(chat.Config{
-		Store: store, Bell: bell, Presence: noRoster{}, Limiter: limit.New(time.Now), Hasher: plainHasher{},
+		Store: chattest.NewModel(nil), Bell: stillBell{}, Presence: noRoster{}, Limiter: limit.New(time.Now), Hasher: plainHasher{},
 		Names: identity.Names{}, NewID: identity.NewID, NewToken: identity.NewToken,
 	})
 	if err := h.service.Setup(t.Context()); err != nil {

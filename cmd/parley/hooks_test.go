@@ -1,0 +1,77 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/parley-chat/parley/internal/chat"
+)
+
+// TestHooks sends a monitor's alarm in through one node, and expects the room's outgoing webhook to tell of it once, also after
+// the node that served the webhooks has stopped.
+func TestHooks(t *testing.T) {
+	var mu sync.Mutex
+	var bodies []string
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		mu.Lock()
+		defer mu.Unlock()
+		bodies = append(bodies, string(body))
+	}))
+	t.Cleanup(receiver.Close)
+	received := func(text string) (n int) {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, b := range bodies {
+			n += strings.Count(b, text)
+		}
+		return n
+	}
+	until := func(t *testing.T, what string, ok func() bool) {
+		t.Helper()
+		for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(20 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("still not: %s", what)
+			}
+		}
+	}
+	onStores(t, func(t *testing.T, at func(int) *process) {
+		token, store := at(0).logIn("Pablo"), strings.ReplaceAll(t.Name(), "/", "-")
+		do := func(i int, method, path string, in, out any) {
+			t.Helper()
+			if _, err := call(t.Context(), at(i).url, method, path, token, in, out); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var in chat.HookOutput
+		do(0, "POST", "/rooms/general/hooks", map[string]any{"name": "Alarms"}, &in)
+		var out chat.OutgoingOutput
+		do(0, "POST", "/rooms/general/outgoing", map[string]any{"url": receiver.URL, "kinds": []string{"message.created"}}, &out)
+		alarm := func(i int, text string) {
+			t.Helper()
+			body := fmt.Sprintf(`{"attachments":[{"title":"[FIRING:1] %s","title_link":"https://alerts.example","text":"*disk* full"}]}`, text)
+			if a := ask(t, at(i), "POST", in.Path, body); a.status != 200 || a.body != "ok" {
+				t.Fatalf("%d %s", a.status, a.body)
+			}
+		}
+		first, second := store+"-first", store+"-second"
+		alarm(1, first)
+		until(t, "the first alarm is told of", func() bool { return received(first) > 0 })
+		if n := received(first); n != 1 {
+			t.Errorf("told of %d times", n)
+		}
+		if at(0) != at(1) {
+			at(0).cmd.Process.Signal(syscall.SIGTERM) // it served the webhooks, or the other does
+			at(0).ended <- <-at(0).ended
+			alarm(1, second)
+			until(t, "the second alarm is told of", func() bool { return received(second) > 0 })
+		}
+	}, "--outgoing-allow=127.0.0.1")
+}
