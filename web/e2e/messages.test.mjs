@@ -99,12 +99,23 @@ describe('what becomes of messages', { skip: missing() }, () => {
   it('call people, who see it', async () => {
     await mary.page.locator('.person-item, .room-item', { hasText: 'Alex' }).first().click()
     await mary.page.getByRole('heading', { level: 1, name: 'Alex' }).waitFor()
+    await joe.box.fill('does @ma')
+    await joe.page.getByRole('option', { name: /Mary/ }).waitFor()
+    await joe.box.press('Enter')
+    assert.equal(await joe.box.inputValue(), 'does @Mary ')
     await joe.say('does @Mary know?')
     const item = mary.page.locator('.room-item', { has: mary.page.locator('.room-title', { hasText: /^General$/ }) })
     await item.locator('.badge.called').waitFor()
     await mary.open('General')
     await mary.page.locator('.message.called', { hasText: 'does @Mary know?' }).waitFor()
     await item.locator('.badge').waitFor({ state: 'detached' })
+  })
+
+  it('have an address, which leads to them', async () => {
+    const no = await row(mary, 'hello everybody').getAttribute('data-no')
+    await joe.page.goto(`${joe.url}#/r/general/${no}`)
+    await joe.page.reload()
+    await joe.page.locator(`.message.wanted[data-no="${no}"]`).waitFor()
   })
 
   it('are deleted, and nothing is left of them', async () => {

@@ -216,6 +216,8 @@ export const de: Record<keyof typeof en, string> = {
   'pins.go': 'Im Raum zeigen',
   'list.threads': 'Threads',
 
+  'call.offers': 'Passende Personen',
+  'call.everyone': 'alle in diesem Raum',
   'upload.label': 'Dateien, die gesendet werden',
   'upload.attach': 'Dateien anhängen',
   'upload.drop': 'Dateien hier ablegen, um sie zu senden',

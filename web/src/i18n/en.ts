@@ -216,6 +216,8 @@ export const en = {
   'pins.go': 'Show in the room',
   'list.threads': 'Threads',
 
+  'call.offers': 'People who fit',
+  'call.everyone': 'everybody in this room',
   'upload.label': 'Files to be sent',
   'upload.attach': 'Attach files',
   'upload.drop': 'Drop files here to send them',

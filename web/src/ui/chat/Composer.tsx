@@ -60,7 +60,7 @@ export function Composer({ room }: { room: RoomView }) {
     write(value.slice(0, from) + by + value.slice(to))
     caret.current = from + by.length
   }
-  const completion = useCompletion(area, text, replace)
+  const completion = useCompletion(room.id, area, text, replace)
   useLayoutEffect(() => {
     if (caret.current === null) return
     area.current!.setSelectionRange(caret.current, caret.current)
@@ -116,19 +116,19 @@ export function Composer({ room }: { room: RoomView }) {
       }}
     >
       {found.length > 0 && (
-        <ul id={`${id}-list`} role="listbox" aria-label={t('emoji.offers')} className="completion">
+        <ul id={`${id}-list`} role="listbox" aria-label={t(found[0]!.sign === '@' ? 'call.offers' : 'emoji.offers')} className="completion">
           {found.map((e, i) => (
             <li
-              key={e.emoji}
+              key={e.key}
               id={`${id}-${i}`}
               role="option"
               aria-selected={i === completion.at}
               onMouseDown={(m) => (m.preventDefault(), completion.pick(e))}
               onMouseMove={() => completion.setAt(i)}
             >
-              <span aria-hidden="true">{e.emoji}</span>
-              <span>:{e.codes[0] ?? e.label}:</span>
-              <small>{e.label}</small>
+              <span aria-hidden="true">{e.sign}</span>
+              <span>{e.text}</span>
+              <small>{e.hint}</small>
             </li>
           ))}
         </ul>

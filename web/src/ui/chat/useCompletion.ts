@@ -1,11 +1,32 @@
 import { type RefObject, useEffect, useState } from 'react'
-import { type Emoji, type Emojis, endedCode, loadEmojis, suggest, type Typed, typedCode } from '../../emoji/emoji'
-import { useLanguage } from '../../i18n'
+import { type Emojis, endedCode, loadEmojis, suggest, typedCode } from '../../emoji/emoji'
+import { t, useLanguage } from '../../i18n'
+import { calledWords, typedCall } from '../../store/call'
+import { fit, sortedPeople } from '../../store/select'
+import { useApp } from '../../store/store'
 
 const shown = 8
 
-/** Offers emoji for the short code at the caret of a text field, and puts the chosen one in its place. */
-export function useCompletion(area: RefObject<HTMLTextAreaElement | null>, text: string, replace: (from: number, to: number, by: string) => void) {
+/** Something to put in the place of what is being written. */
+export interface Offer {
+  key: string
+  sign: string
+  text: string
+  hint: string
+  insert: string
+}
+
+interface Typed {
+  from: number
+  to: number
+  kind: 'emoji' | 'person'
+  text: string
+}
+
+/** Offers emoji for the short code, and people for the @ at the caret of a text field, and puts what is chosen in its place. */
+export function useCompletion(
+  room: string, area: RefObject<HTMLTextAreaElement | null>, text: string, replace: (from: number, to: number, by: string) => void,
+) {
   const language = useLanguage((l) => l.language)
   const [emojis, setEmojis] = useState<Emojis | null>(null)
   const [typed, setTyped] = useState<Typed | null>(null)
@@ -16,14 +37,14 @@ export function useCompletion(area: RefObject<HTMLTextAreaElement | null>, text:
     // Without the file there are no offers; the next colon asks again.
     if (wanted) loadEmojis(language).then(setEmojis, () => {})
   }, [wanted, language])
-  const found = typed && emojis && typed.from !== closed ? suggest(emojis, typed.code, shown) : []
+  const found: Offer[] = !typed || typed.from === closed ? [] : typed.kind === 'person' ? people(room, typed.text) : emojis ? offers(emojis, typed.text) : []
 
   /** To be called whenever the text or the caret has changed. */
   const look = () => {
     const el = area.current
     if (!el) return
-    const now = el.selectionStart === el.selectionEnd ? typedCode(el.value, el.selectionStart) : null
-    if (now?.from !== typed?.from || now?.code !== typed?.code) {
+    const now = el.selectionStart === el.selectionEnd ? written(el.value, el.selectionStart) : null
+    if (now?.from !== typed?.from || now?.text !== typed?.text) {
       setTyped(now)
       setAt(0)
       if (now?.from !== closed) setClosed(null)
@@ -35,9 +56,9 @@ export function useCompletion(area: RefObject<HTMLTextAreaElement | null>, text:
     const emoji = code && emojis?.byCode.get(code.code)
     if (emoji) replace(code.from, caret, emoji.emoji)
   }
-  const pick = (emoji: Emoji) => {
+  const pick = (offer: Offer) => {
     if (!typed) return
-    replace(typed.from, typed.from + 1 + typed.code.length, `${emoji.emoji} `)
+    replace(typed.from, typed.to, offer.insert)
     setTyped(null)
   }
   /** True if the key was meant for the list. */
@@ -51,4 +72,33 @@ export function useCompletion(area: RefObject<HTMLTextAreaElement | null>, text:
     return true
   }
   return { found, at, setAt, pick, key, look, ended, close: () => setTyped(null) }
+}
+
+/** What is being written at the caret. */
+function written(value: string, caret: number): Typed | null {
+  const call = typedCall(value, caret)
+  if (call) return { from: call.from, to: caret, kind: 'person', text: call.name }
+  const code = typedCode(value, caret)
+  return code && { from: code.from, to: caret, kind: 'emoji', text: code.code }
+}
+
+const offers = (emojis: Emojis, code: string): Offer[] =>
+  suggest(emojis, code, shown).map((e) => ({ key: e.emoji, sign: e.emoji, text: `:${e.codes[0] ?? e.label}:`, hint: e.label, insert: `${e.emoji} ` }))
+
+/** People of the room whose name fits, those first who fit best; and the word for all of them. */
+function people(room: string, typed: string): Offer[] {
+  const { chat } = useApp.getState()
+  if (!chat) return []
+  const view = chat.rooms[room]
+  const home = view?.kind === 'thread' ? chat.rooms[view.parent!] : view
+  const members = home && chat.members[home.id] // where they are not loaded, everybody is offered
+  const inside = (id: string) => (home?.kind === 'direct' ? (home.pair ?? []).includes(id) : !members || members[id] !== undefined)
+  const named = sortedPeople(chat)
+    .filter((u) => inside(u.id))
+    .map((u) => ({ u, score: fit(u.name, typed) }))
+    .filter((x) => x.score > (typed ? 1 : 0))
+    .sort((a, b) => b.score - a.score)
+    .map<Offer>(({ u }) => ({ key: u.id, sign: '@', text: u.name, hint: chat.online[u.id] ? t('app.online') : '', insert: `@${u.name} ` }))
+  const all = home?.kind === 'direct' || chat.me.role === 'guest' ? [] : calledWords.filter((w) => typed && w.startsWith(typed.toLowerCase()))
+  return [...named, ...all.map((w) => ({ key: w, sign: '@', text: w, hint: t('call.everyone'), insert: `@${w} ` }))].slice(0, shown)
 }
