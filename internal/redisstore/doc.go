@@ -9,7 +9,11 @@
 // A message is one script and one round trip, whatever the number of members: the sends to be remembered, the numbers, the
 // message, the log's entry, the author's read position, and the bell.
 //
-// Crossing slots. Three changes concern two slots. Each is written so that whoever comes next can finish what a
+// What messages become. A plain message is an entry of a stream, which nothing can change. What it mentions, its files, a new text,
+// a deletion, a pin, reactions and a thread stand beside it, in its mark, and are laid over it when it is read; see marks.lua. A room
+// without marks pays nothing for them. Logs have messages by number alone, so that what was deleted is in none.
+//
+// Crossing slots. Some changes concern two slots. Each is written so that whoever comes next can finish what a
 // crash left:
 //
 //   - An account: the server's slot takes the name, announces the person and keeps the whole account as
@@ -19,6 +23,8 @@
 //     internal/chat.
 //   - A read position: moved in the room first and marked as announced by nobody yet, then announced in the person's
 //     stream. The same move again announces it if that is missing.
+//   - A reply in a thread, which is a room with a slot of its own: then the room above is told how far the thread has
+//     come. The next reply tells it too.
 //
 // Fsck finds and heals what nobody came back for.
 //
