@@ -28,8 +28,9 @@ type Depot interface {
 // Content is the bytes of a file, and what they are.
 type Content struct {
 	io.ReadSeekCloser
-	Type string // media type
-	Size int64
+	Type   string // media type
+	Size   int64
+	Inline bool // a browser may show it in place; all else is for saving
 }
 
 const (

@@ -212,7 +212,8 @@ func (d *Depot) Open(ctx context.Context, id string, width int) (chat.Content, e
 	if err != nil {
 		return chat.Content{}, fmt.Errorf("%w: %w", &chat.Error{Code: chat.CodeUnavailable, Message: "the file cannot be reached: try again"}, err)
 	}
-	return chat.Content{ReadSeekCloser: p, Type: picture.Type(p.head), Size: b.Size}, nil
+	kind := picture.Type(p.head)
+	return chat.Content{ReadSeekCloser: p, Type: kind, Size: b.Size, Inline: picture.Inline(kind)}, nil
 }
 
 // Remove implements [chat.Depot]. The file itself goes last, so that what is left of a try is found by the next one.

@@ -98,7 +98,7 @@ func docsPage(api *huma.OpenAPI) string {
 }
 
 func actionsOf(noun string) []chat.Action {
-	return slices.DeleteFunc(slices.Clone(chat.Actions()), func(a chat.Action) bool { return !strings.HasPrefix(a.Name, noun+".") })
+	return slices.DeleteFunc(routes(), func(a chat.Action) bool { return !strings.HasPrefix(a.Name, noun+".") })
 }
 
 func operationOf(api *huma.OpenAPI, a chat.Action) *huma.Operation {
@@ -117,7 +117,7 @@ func (m *markup) operation(a chat.Action, op *huma.Operation) {
 	m.put("</p>\n<p>%s</p>\n", strings.TrimSpace(op.Summary+". "+op.Description))
 	body := &huma.Schema{}
 	if op.RequestBody != nil {
-		body = op.RequestBody.Content["application/json"].Schema
+		body = schemaOf(op.RequestBody.Content)
 	}
 	if len(op.Parameters)+len(body.Properties) > 0 {
 		m.put("<table>\n<thead><tr><th>field</th><th>in</th><th>type</th><th></th></tr></thead>\n<tbody>\n")
@@ -132,8 +132,16 @@ func (m *markup) operation(a chat.Action, op *huma.Operation) {
 		m.put("</tbody>\n</table>")
 	}
 	m.put("\n" + `<p class="result">Result: `)
-	m.kind(op.Responses[strconv.Itoa(a.Status)].Content["application/json"].Schema)
+	m.kind(schemaOf(op.Responses[strconv.Itoa(a.Status)].Content))
 	m.put("</p>\n</article>\n")
+}
+
+// schemaOf is what a body is, which has one type here.
+func schemaOf(content map[string]*huma.MediaType) *huma.Schema {
+	for _, c := range content {
+		return c.Schema
+	}
+	return &huma.Schema{}
 }
 
 // field begins the row of an input's field.

@@ -37,22 +37,22 @@ func openAPI(version string) *document {
 		Description: "Refused",
 		Content:     map[string]*huma.MediaType{"application/problem+json": {Schema: registry.Schema(reflect.TypeFor[Problem](), true, "")}},
 	}
-	for _, a := range chat.Actions() {
+	for _, a := range routes() {
 		noun, _, _ := strings.Cut(a.Name, ".")
 		op := &huma.Operation{
 			OperationID: a.Name, Method: a.Method, Path: prefix + a.Path, Summary: a.Summary, Description: a.Doc, Tags: []string{noun},
-			Responses: map[string]*huma.Response{
-				strconv.Itoa(a.Status): {
-					Description: "Done",
-					Content:     map[string]*huma.MediaType{"application/json": {Schema: registry.Schema(a.Out, true, "")}},
-				},
-				"default": problem,
-			},
+			Responses: map[string]*huma.Response{strconv.Itoa(a.Status): {Description: "Done"}, "default": problem},
+		}
+		if a.Out != nil {
+			op.Responses[strconv.Itoa(a.Status)].Content = map[string]*huma.MediaType{"application/json": {Schema: registry.Schema(a.Out, true, "")}}
 		}
 		if a.Access == chat.LoggedIn {
 			op.Security = []map[string][]string{{"bearer": {}}, {"cookie": {}}}
 		}
 		describeInput(registry, a, op)
+		if a.Call == nil {
+			describeFiles(a, op)
+		}
 		if !slices.ContainsFunc(api.Tags, func(t *huma.Tag) bool { return t.Name == noun }) {
 			api.Tags = append(api.Tags, &huma.Tag{Name: noun})
 		}
@@ -65,12 +65,15 @@ func openAPI(version string) *document {
 	return &document{json: data, page: docsPage(api)}
 }
 
+// routes is everything that the document describes.
+func routes() []chat.Action { return slices.Concat(chat.Actions(), fileRoutes) }
+
 // describeInput splits an action's input into parameters and body, as binding does.
 func describeInput(registry huma.Registry, a chat.Action, op *huma.Operation) {
 	all := huma.SchemaFromType(registry, a.In)
 	bind := newBinding(a)
 	in := "query"
-	if bind.body {
+	if bind.body && a.Call != nil { // the body of an upload is no JSON
 		in = ""
 	}
 	body := &huma.Schema{Type: "object", AdditionalProperties: false, Properties: map[string]*huma.Schema{}}

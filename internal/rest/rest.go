@@ -37,6 +37,7 @@ const (
 
 type door struct {
 	Config
+	uploads uploads
 }
 
 // New returns the handler of everything that is served over HTTP.
@@ -44,10 +45,13 @@ func New(cfg Config) http.Handler {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	d := &door{cfg}
+	d := &door{Config: cfg}
 	mux := http.NewServeMux()
 	for _, a := range chat.Actions() {
 		mux.Handle(a.Method+" "+prefix+a.Path, d.route(a))
+	}
+	for _, a := range fileRoutes {
+		mux.HandleFunc(a.Method+" "+prefix+a.Path, map[string]http.HandlerFunc{http.MethodPost: d.upload, http.MethodGet: d.file}[a.Method])
 	}
 	spec := openAPI(cfg.Version)
 	mux.HandleFunc("GET "+prefix+"/openapi.json", spec.serveJSON)
@@ -71,7 +75,7 @@ func New(cfg Config) http.Handler {
 func secure(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "+
+		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self'; font-src 'self'; "+
 			"connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("X-Frame-Options", "DENY")

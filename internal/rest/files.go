@@ -1,0 +1,239 @@
+package rest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"reflect"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/parley-chat/parley/internal/chat"
+)
+
+const (
+	// patience is how long nothing may move in a body or in an answer that carries a file.
+	patience = 30 * time.Second
+	// slowest is how many bytes a second an upload has to make on average, once patience is over: who sends less keeps others out.
+	slowest = 4 << 10
+	// maxUploads bounds the uploads of one person at a time, on this node.
+	maxUploads = 8
+)
+
+// fileRoutes are the routes of files. They are no actions, as bytes do not go over a WebSocket.
+var fileRoutes = []chat.Action{
+	{
+		Name: "file.upload", Method: http.MethodPost, Path: "/files", Status: http.StatusCreated, Access: chat.LoggedIn, Scope: chat.ScopeSend,
+		Summary: "Upload a file",
+		Doc: "The body is the file, as it is, with or without a Content-Length. Its id then goes into files of message.send, within a day, by whoever has uploaded it. " +
+			"Pictures lose what they tell of their place and camera.",
+		In: reflect.TypeFor[uploadInput](), Out: reflect.TypeFor[chat.File](),
+	},
+	{
+		Name: "file.open", Method: http.MethodGet, Path: "/rooms/{room}/messages/{no}/files/{file}", Status: http.StatusOK, Access: chat.LoggedIn, Scope: chat.ScopeRead,
+		Summary: "A file of a message",
+		Doc:     "Its bytes, or a range of them. Only pictures, sound and video are for showing in place; the others come as attachments.",
+		In:      reflect.TypeFor[chat.FileInput](),
+	},
+}
+
+// uploadInput is the query of an upload.
+type uploadInput struct {
+	Name string `json:"name,omitempty" doc:"What the file is called"`
+}
+
+// describeFiles says of the routes of files what is not JSON.
+func describeFiles(a chat.Action, op *huma.Operation) {
+	binary := map[string]*huma.MediaType{"application/octet-stream": {Schema: &huma.Schema{Type: "string", Format: "binary"}}}
+	if a.Method == http.MethodPost {
+		op.RequestBody = &huma.RequestBody{Required: true, Content: binary, Description: "The file"}
+	} else {
+		op.Responses[strconv.Itoa(a.Status)].Content = binary
+	}
+}
+
+// uploads counts what arrives.
+type uploads struct {
+	mu sync.Mutex
+	by map[chat.UserID]int
+}
+
+// begin counts one more upload of a person, until end is called; false if there are enough.
+func (u *uploads) begin(who chat.UserID) (end func(), ok bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.by[who] >= maxUploads {
+		return nil, false
+	}
+	if u.by == nil {
+		u.by = map[chat.UserID]int{}
+	}
+	u.by[who]++
+	return func() {
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		if u.by[who]--; u.by[who] == 0 {
+			delete(u.by, who)
+		}
+	}, true
+}
+
+// upload serves POST /files: the body is the file.
+func (d *door) upload(w http.ResponseWriter, r *http.Request) {
+	file, err := d.takeFile(w, r)
+	if err != nil {
+		d.refuse(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusCreated)
+	json.NewEncoder(w).Encode(file)
+}
+
+func (d *door) takeFile(w http.ResponseWriter, r *http.Request) (chat.File, error) {
+	who, err := d.identify(r)
+	if err != nil {
+		return chat.File{}, err
+	}
+	query, err := queryOf(r, "name")
+	if err != nil {
+		return chat.File{}, err
+	}
+	if enc := r.Header.Get("Content-Encoding"); enc != "" && enc != "identity" {
+		return chat.File{}, &chat.Error{Code: chat.CodeInvalid, Message: "compressed bodies are not accepted"}
+	}
+	if most := d.Service.Limits.File; d.Service.Files != nil && r.ContentLength > most {
+		return chat.File{}, &chat.Error{Code: chat.CodeTooLarge, Message: fmt.Sprintf("a file has at most %d bytes", most)}
+	}
+	if !who.Anonymous() {
+		end, ok := d.uploads.begin(who.User.ID)
+		if !ok {
+			return chat.File{}, &chat.Error{Code: chat.CodeRateLimited, RetryAfter: time.Second, Message: fmt.Sprintf("you may send %d files at a time: wait for one of them", maxUploads)}
+		}
+		defer end()
+	}
+	body := &patient{Reader: r.Body, control: http.NewResponseController(w), began: time.Now()}
+	file, err := d.Service.Upload(r.Context(), who, query.Get("name"), body)
+	body.control.SetWriteDeadline(time.Now().Add(patience)) // the usual one counts from the request
+	return file, err
+}
+
+// patient reads a body of any length, as long as it moves.
+type patient struct {
+	io.Reader
+	control *http.ResponseController
+	began   time.Time
+	n       int64
+}
+
+func (p *patient) Read(into []byte) (int, error) {
+	until := time.Now().Add(patience)
+	if last := p.began.Add(patience + time.Duration(p.n/slowest)*time.Second); last.Before(until) {
+		until = last
+	}
+	p.control.SetReadDeadline(until) // where that cannot be set, the server's own holds
+	n, err := p.Reader.Read(into)
+	p.n += int64(n)
+	if err != nil && err != io.EOF {
+		err = &chat.Error{Code: chat.CodeInvalid, Message: "the body did not arrive whole, or too slowly"}
+	}
+	return n, err
+}
+
+// file serves a file of a message.
+func (d *door) file(w http.ResponseWriter, r *http.Request) {
+	file, content, err := d.openFile(r)
+	if err != nil {
+		d.refuse(w, r, err)
+		return
+	}
+	defer content.Close()
+	h := w.Header()
+	h.Set("Content-Type", content.Type)
+	h.Set("Content-Disposition", disposition(file.Name, content.Inline))
+	h.Set("Content-Security-Policy", "sandbox; default-src 'none'")
+	// Asked for each time, as a message may be deleted, or its reader leave; what has not changed is not sent again.
+	h.Set("Cache-Control", "private, no-cache")
+	h.Set("Vary", "Cookie, Authorization")
+	h.Set("ETag", strconv.Quote(file.ID+"-"+r.URL.Query().Get("width")))
+	http.ServeContent(&moving{w, http.NewResponseController(w)}, r, "", time.Time{}, content)
+}
+
+func (d *door) openFile(r *http.Request) (chat.File, chat.Content, error) {
+	who, err := d.identify(r)
+	if err != nil {
+		return chat.File{}, chat.Content{}, err
+	}
+	query, err := queryOf(r, "width")
+	if err != nil {
+		return chat.File{}, chat.Content{}, err
+	}
+	in := chat.FileInput{Room: chat.RoomID(r.PathValue("room")), File: r.PathValue("file")}
+	if in.No, err = strconv.ParseInt(r.PathValue("no"), 10, 64); err != nil {
+		return chat.File{}, chat.Content{}, &chat.Error{Code: chat.CodeInvalid, Field: "no", Message: `"no" is a whole number`}
+	}
+	if text := query.Get("width"); text != "" {
+		if in.Width, err = strconv.Atoi(text); err != nil || in.Width < 1 || strconv.Itoa(in.Width) != text {
+			return chat.File{}, chat.Content{}, &chat.Error{Code: chat.CodeInvalid, Field: "width", Message: `"width" is a whole number of pixels`}
+		}
+	}
+	return d.Service.OpenFile(r.Context(), who, in)
+}
+
+// identify says who asks, in bounded time, for work that takes as long as its bytes.
+func (d *door) identify(r *http.Request) (chat.Caller, error) {
+	ctx, cancel := context.WithTimeout(r.Context(), callTimeout)
+	defer cancel()
+	who, _, err := d.caller(ctx, r)
+	return who, err
+}
+
+// queryOf returns the query of a request, which has none but the fields.
+func queryOf(r *http.Request, fields ...string) (url.Values, error) {
+	query := r.URL.Query()
+	for name, values := range query {
+		if !slices.Contains(fields, name) {
+			return nil, &chat.Error{Code: chat.CodeInvalid, Field: name, Message: fmt.Sprintf("there is no field %q", name)}
+		}
+		if len(values) != 1 {
+			return nil, &chat.Error{Code: chat.CodeInvalid, Field: name, Message: fmt.Sprintf("%q is given %d times", name, len(values))}
+		}
+	}
+	return query, nil
+}
+
+// disposition tells a browser to show a file, or to save it under its name.
+func disposition(name string, inline bool) string {
+	kind := "attachment"
+	if inline {
+		kind = "inline"
+	}
+	// Letters that are not ASCII go as filename*, which is what RFC 6266 has for them.
+	if value := mime.FormatMediaType(kind, map[string]string{"filename": name}); value != "" {
+		return value
+	}
+	return kind
+}
+
+// moving writes an answer of any length, as long as it moves.
+type moving struct {
+	http.ResponseWriter
+	control *http.ResponseController
+}
+
+func (m *moving) Write(p []byte) (int, error) {
+	if err := m.control.SetWriteDeadline(time.Now().Add(patience)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return 0, err
+	}
+	return m.ResponseWriter.Write(p)
+}
