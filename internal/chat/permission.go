@@ -40,8 +40,8 @@ func mayRetain(u User) bool { return u.Role.atLeast(RoleAdmin) }
 // mayPin: everyone in the room but guests.
 func mayPin(u User) bool { return u.Role.atLeast(RoleMember) }
 
-// mayCallAll: guests cannot call a whole room.
-func mayCallAll(u User) bool { return u.Role.atLeast(RoleMember) }
+// mayCallAll: guests cannot call a whole room. Programs can, as whoever let them into it decided.
+func mayCallAll(u User) bool { return u.Bot || u.Role.atLeast(RoleMember) }
 
 // mayLeave: General is where everyone but guests is found, and a pair's room is for good.
 func mayLeave(u User, r Room) bool {

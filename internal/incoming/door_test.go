@@ -129,6 +129,10 @@ func TestDoor(t *testing.T) {
 	if m := h.newest(); len(m.Text) > h.service.Limits.Message || !strings.HasSuffix(m.Text, "…") || !strings.HasPrefix(m.Text, "long long") {
 		t.Errorf("wrote %d bytes", len(m.Text))
 	}
+	h.post(h.url, "application/json", `{"text":"<!channel> fire"}`, 200, "ok")
+	if m := h.newest(); m.Text != "@room fire" || len(m.Mentions) != 1 || m.Mentions[0] != chat.MentionAll {
+		t.Errorf("wrote %q, which calls %v", m.Text, m.Mentions)
+	}
 	last := h.newest().No
 
 	h.post(h.url, "application/json", `{"text":""}`, 400, "no_text")
