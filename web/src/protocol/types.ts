@@ -276,6 +276,10 @@ export interface Actions {
   'message.pin': [{ room: string; no: number }, Message]
   'message.unpin': [{ room: string; no: number }, Message]
   'message.pins': [{ room: string }, { messages: Message[] }]
+  'message.search': [
+    { q?: string; room?: string; from?: string; after?: string; before?: string; has?: 'link' | 'file'; cursor?: string; limit?: number },
+    { messages: Message[]; next?: string; until?: string },
+  ]
   'reaction.add': [{ room: string; no: number; emoji: string }, Message]
   'reaction.remove': [{ room: string; no: number; emoji: string }, Message]
   'thread.follow': [{ room: string; no: number }, RoomView]

@@ -14,9 +14,9 @@ export interface Place {
   no: number
 }
 
-/** The message whose thread is open, the one whose text is being changed, the one that one points at, and the one to be shown. */
-export const useMarks = create<{ thread: Place | null; editing: Place | null; active: string | null; goal: Place | null }>()(() => ({
-  thread: null, editing: null, active: null, goal: null,
+/** The message whose thread is open, the one whose text is being changed, the one that one points at, and the one to be shown; and whether one searches. */
+export const useMarks = create<{ thread: Place | null; editing: Place | null; active: string | null; goal: Place | null; searching: boolean }>()(() => ({
+  thread: null, editing: null, active: null, goal: null, searching: false,
 }))
 
 /** Says which message one points at, unless a menu of another one is open. */

@@ -1,7 +1,8 @@
-import { ArrowLeft, Hash, Lock, LogOut, MoreHorizontal, Pin, Settings2, UserPlus, Users } from 'lucide-react'
+import { ArrowLeft, Hash, Lock, LogOut, MoreHorizontal, Pin, Search, Settings2, UserPlus, Users } from 'lucide-react'
 import { formatNumber, t } from '../../i18n'
 import type { RoomView } from '../../protocol/types'
 import { leaveRoom, openRoom } from '../../store/actions'
+import { useMarks } from '../../store/marks'
 import { mayLeave, mayModerate, otherOf, presence, titleOf } from '../../store/select'
 import { useChat } from '../../store/store'
 import { openDialog } from '../dialogs/open'
@@ -21,6 +22,7 @@ export function RoomHeader({ room, members, onMembers }: Props) {
   const online = useChat((s) => presence(s, other))
   const moderate = useChat((s) => mayModerate(s, room))
   const leave = useChat((s) => mayLeave(s, room))
+  const searching = useMarks((m) => m.searching)
   const direct = room.kind === 'direct'
   return (
     <header className="room-head">
@@ -42,6 +44,9 @@ export function RoomHeader({ room, members, onMembers }: Props) {
           <bdi>{direct ? (online === undefined ? t('room.direct') : online ? t('app.online') : t('app.offline')) : room.topic || (room.kind === 'private' ? t('room.private') : t('room.public'))}</bdi>
         </p>
       </div>
+      <button className="icon-button" aria-label={t('search.title')} title={t('search.title')} aria-pressed={searching} onClick={() => useMarks.setState({ searching: !searching })}>
+        <Search size={18} />
+      </button>
       {!direct && (
         <button className="button quiet count-button" aria-pressed={members} aria-label={t('room.peopleHere', { count: formatNumber(room.members) })} onClick={onMembers}>
           <Users size={16} aria-hidden />

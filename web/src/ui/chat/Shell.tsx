@@ -10,6 +10,7 @@ import { useMedia } from '../kit/hooks'
 import { ConnectionBar } from './ConnectionBar'
 import { MemberPanel } from './MemberPanel'
 import { Room } from './Room'
+import { SearchPane } from './SearchPane'
 import { Sidebar } from './Sidebar'
 import { ThreadPane } from './ThreadPane'
 import { UpdateBar } from './UpdateBar'
@@ -30,8 +31,10 @@ export function Shell() {
   useAddress(phone)
   useTitle()
   useNotify()
+  const searching = useMarks((m) => m.searching)
   useKeys(() => {
     if (useMarks.getState().thread) closeThread()
+    else if (useMarks.getState().searching) useMarks.setState({ searching: false })
     else setMembers(false)
   })
   useEffect(
@@ -42,7 +45,7 @@ export function Shell() {
   )
   const open = room !== null && known
   return (
-    <div className={`shell${open ? ' in-room' : ''}${thread && open ? ' with-thread' : members && open ? ' with-members' : ''}${away ? ' away' : ''}`}>
+    <div className={`shell${open ? ' in-room' : ''}${(thread && open) || searching ? ' with-thread' : members && open ? ' with-members' : ''}${away ? ' away' : ''}`}>
       <Sidebar />
       <main className="main" aria-label={open ? undefined : t('room.label')}>
         <UpdateBar />
@@ -50,7 +53,8 @@ export function Shell() {
         {open ? <Room key={room} id={room} members={members} onMembers={() => setMembers(!members)} /> : <NoRoom gone={room !== null} />}
       </main>
       {thread && open && <ThreadPane key={`${thread.room}/${thread.no}`} place={thread} />}
-      {members && open && !thread && <MemberPanel key={room} room={room} onClose={() => setMembers(false)} />}
+      {searching && !thread && <SearchPane />}
+      {members && open && !thread && !searching && <MemberPanel key={room} room={room} onClose={() => setMembers(false)} />}
       <Dialogs />
     </div>
   )

@@ -1,5 +1,6 @@
 import { useEffect, useRef } from 'react'
 import { openRoom } from '../../store/actions'
+import { useMarks } from '../../store/marks'
 import { sortedRooms } from '../../store/select'
 import { useApp } from '../../store/store'
 import { closeDialog, openDialog, useOpen } from '../dialogs/open'
@@ -22,6 +23,7 @@ export function useKeys(closePanel: () => void): void {
       const command = (e.ctrlKey || e.metaKey) && !e.altKey
       const { open } = useOpen.getState()
       if (command && e.key.toLowerCase() === 'k') openDialog({ kind: 'switcher' })
+      else if (command && e.shiftKey && e.key.toLowerCase() === 'f') useMarks.setState({ searching: true })
       else if ((command && e.key === '/') || (e.key === '?' && !writes(e.target))) {
         if (open?.kind === 'keys') closeDialog()
         else if (!open) openDialog({ kind: 'keys' })

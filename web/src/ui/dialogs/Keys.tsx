@@ -3,7 +3,7 @@ import { isKey, type Key, t } from '../../i18n'
 import { Dialog } from '../kit/Dialog'
 import { mac } from '../kit/hooks'
 
-type Combo = (Key | '↑' | '↓' | 'K' | '/' | '?' | 'F6' | 'Alt')[]
+type Combo = (Key | '↑' | '↓' | 'K' | 'F' | '/' | '?' | 'F6' | 'Alt')[]
 
 /** What can be done with which keys: each of the combinations does it. */
 const groups: [Key, [Combo[], Key][]][] = [
@@ -11,6 +11,7 @@ const groups: [Key, [Combo[], Key][]][] = [
     'keys.everywhere',
     [
       [[['keys.ctrl', 'K']], 'keys.jump'],
+      [[['keys.ctrl', 'keys.shift', 'F']], 'keys.search'],
       [[['Alt', '↑'], ['Alt', '↓']], 'keys.neighbour'],
       [[['Alt', 'keys.shift', '↑'], ['Alt', 'keys.shift', '↓']], 'keys.unread'],
       [[['F6']], 'keys.part'],
@@ -23,6 +24,7 @@ const groups: [Key, [Combo[], Key][]][] = [
     [
       [[['keys.enter']], 'keys.send'],
       [[['keys.shift', 'keys.enter']], 'keys.newLine'],
+      [[['↑']], 'keys.editLast'],
       [[['keys.pageUp'], ['keys.pageDown']], 'keys.scroll'],
     ],
   ],
