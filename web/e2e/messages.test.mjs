@@ -118,6 +118,28 @@ describe('what becomes of messages', { skip: missing() }, () => {
     await joe.page.locator(`.message.wanted[data-no="${no}"]`).waitFor()
   })
 
+  it('are found by their words, and by filters', async () => {
+    await mary.page.getByRole('button', { name: 'Search', exact: true }).click()
+    const pane = mary.page.getByRole('complementary', { name: 'Search' })
+    const field = pane.getByRole('searchbox')
+    await until('an answer that was just sent to be found', async () => {
+      await field.fill('welcome from:Joe')
+      await field.press('Enter')
+      return pane.locator('.hit', { hasText: 'welcome back' }).waitFor({ timeout: 1_000 }).then(() => true, () => false)
+    })
+    await pane.locator('.hit', { hasText: 'welcome back' }).getByRole('button').click()
+    await mary.page.getByRole('complementary', { name: 'Thread' }).locator('.message.wanted', { hasText: 'welcome back' }).waitFor()
+    await mary.page.getByRole('button', { name: 'Close the thread' }).click()
+    await field.fill('from:nobody')
+    await field.press('Enter')
+    await pane.getByText('from:nobody means nothing here.').waitFor()
+    await field.fill('nothing-like-this')
+    await field.press('Enter')
+    await pane.getByText('Nothing was found.').waitFor()
+    await mary.page.keyboard.press('Escape')
+    await pane.waitFor({ state: 'detached' })
+  })
+
   it('are deleted, and nothing is left of them', async () => {
     await joe.say('a secret that slipped')
     await mary.sees('a secret that slipped')
