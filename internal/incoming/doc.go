@@ -5,5 +5,7 @@
 // a monitor's alarm that lost its button is better than no alarm. username, channel and icons are left out too: a hook
 // posts under its own name into its own room. Texts that already are markdown stay what they are, which is what Mattermost's senders write.
 //
+// What comes with the header X-GitHub-Event and is none of Slack's is what GitHub, Gitea and Forgejo send by themselves: see github.go.
+//
 // Answers are Slack's: 200 and "ok", or a short word as plain text.
 package incoming

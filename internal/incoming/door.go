@@ -79,8 +79,16 @@ func (d *door) post(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	text := render(payload)
+	event := r.Header.Get("X-GitHub-Event")
+	if text == "" && event != "" { // Gitea sends it with Slack's format too
+		text = github(event, payload)
+	}
 	if strings.TrimSpace(text) == "" {
-		return errNoText
+		if event == "" {
+			return errNoText
+		}
+		_, err = d.Service.Authenticate(ctx, r.PathValue("token"), who) // nothing to tell is no mistake of the sender
+		return err
 	}
 	_, err = d.Service.PostHook(ctx, r.PathValue("token"), who, cut(text, d.Service.Limits.Message))
 	return err
@@ -123,17 +131,25 @@ func answer(w http.ResponseWriter, status int, text string) {
 	io.WriteString(w, text)
 }
 
-// cut shortens a text to limit bytes. It closes the block of code that it cuts through, if that has no more than three marks.
+// cut shortens a text to limit bytes.
 func cut(text string, limit int) string {
 	if len(text) <= limit {
 		return text
 	}
-	const end = "\n```\n…"
-	n := max(limit-len(end), 0)
+	n := max(limit-len(fenceEnd)-len(ellipsis), 0)
 	for n > 0 && !utf8.RuneStart(text[n]) {
 		n--
 	}
-	text = text[:n]
+	return broken(text[:n])
+}
+
+const (
+	fenceEnd = "\n```\n"
+	ellipsis = "…"
+)
+
+// broken ends a text that does not end there. It closes the block of code that is open, if that has no more than three marks.
+func broken(text string) string {
 	open := false
 	for line := range strings.Lines(text) {
 		if strings.HasPrefix(strings.TrimLeft(line, "> "), "```") {
@@ -141,7 +157,7 @@ func cut(text string, limit int) string {
 		}
 	}
 	if open {
-		return text + end
+		return text + fenceEnd + ellipsis
 	}
-	return text + "…"
+	return text + ellipsis
 }

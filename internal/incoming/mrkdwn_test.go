@@ -91,6 +91,9 @@ func FuzzRender(f *testing.F) {
 	for _, c := range payloads {
 		f.Add([]byte(c.body))
 	}
+	for _, c := range githubPayloads {
+		f.Add([]byte(c.body))
+	}
 	f.Add([]byte("payload=%7B%22text%22%3A%22x%22%7D"))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		p, err := decode("", body)
@@ -98,6 +101,11 @@ func FuzzRender(f *testing.F) {
 			return
 		}
 		text := cut(render(p), 1000)
+		for _, c := range githubPayloads {
+			if said := github(c.event, p); !utf8.ValidString(said) {
+				t.Errorf("%s: %q", c.event, said)
+			}
+		}
 		if len(text) > 1000 || !utf8.ValidString(text) {
 			t.Errorf("%d bytes: %q", len(text), text)
 		}
