@@ -50,26 +50,37 @@ func (g *growth) predict() error {
 		return err
 	}
 	m := g.model
-	p := g.point("model", "constants, this run", 0)
-	p.set("node, MB", m.base/1e6)
-	p.set("connection, kB", m.conn/1e3)
 	for _, c := range []struct {
-		name string
+		what string
 		cost cost
 		both bool
-	}{{"send", m.send, true}, {"delivery", m.deliver, true}, {"further node", m.hear, false}, {"Redis' thread", m.thread, false}, {"its further node", m.tell, false}} {
+	}{
+		{"a message sent, of a server", m.send, true}, {"each delivery", m.deliver, true}, {"each further node that hears it", m.hear, false},
+		{"a message, of Redis' thread", m.thread, false}, {"each further node, of Redis' thread", m.tell, false},
+	} {
 		if c.both || g.store == "redis" {
-			p.set(c.name+", µs", c.cost.alone)
-			p.set(c.name+" together, µs", c.cost.together)
+			p := g.point("the model's constants", "µs", 0)
+			p.What = c.what
+			p.set("alone", c.cost.alone)
+			p.set("as fast as they come", c.cost.together)
+			g.keep(p)
 		}
 	}
-	if g.store == "redis" {
-		p.set("node's idling, µs/s", m.idle)
-		p.set("lease, µs/s of Redis' thread", m.lease)
-		p.set("commands per message", m.ask)
-		p.set("commands/s per node", m.beats)
+	for _, c := range []struct {
+		what  string
+		value float64
+		both  bool
+	}{
+		{"memory of a node, MB", m.base / 1e6, true}, {"of each connection, kB", m.conn / 1e3, true}, {"a node that idles, µs of its processors a second", m.idle, false},
+		{"µs of Redis' thread a second", m.lease, false}, {"commands a second", m.beats, false}, {"commands for a message", m.ask, false},
+	} {
+		if c.both || g.store == "redis" {
+			p := g.point("the model's other constants", "", 0)
+			p.What = c.what
+			p.set("", c.value)
+			g.keep(p)
+		}
 	}
-	g.keep(p)
 	for _, n := range g.members[2:] {
 		want := m.send.plus(m.deliver, float64(n))
 		if err := g.compareFigure("members", n, cpuAlone, want.alone); err != nil {
