@@ -41,7 +41,7 @@ type sizes struct {
 var fullSizes = sizes{
 	members: []int{10, 100, 1_000, 10_000}, rooms: []int{1, 10, 100, 1_000}, conns: []int{1_000, 2_000, 8_000},
 	stored: []int{1_000, 10_000, 100_000, 1_000_000}, nodes: []int{1, 2, 3}, lasts: 3 * time.Second, idle: 2 * time.Second,
-	mixed: mix{people: 2_000, members: 20, nodes: 3, rates: []int{200, 1_000}},
+	mixed: mix{people: 2_000, members: 20, nodes: 3, rates: []int{100, 1_000}},
 }
 
 var quickSizes = sizes{

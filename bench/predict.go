@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"math"
 	"os"
 	"runtime"
 	"time"
@@ -10,38 +9,43 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// fit takes the model from the two smallest points of each part.
+// fit takes the model from all but the largest points of members, and the two smallest of conns and nodes.
 func (g *growth) fit() error {
-	two := func(part string, sizes []int, name string) (float64, float64) {
-		y0, err0 := g.figure(part, sizes[0], name)
-		y1, err1 := g.figure(part, sizes[1], name)
-		if err0 != nil || err1 != nil {
-			return math.NaN(), math.NaN()
+	var missing error
+	through := func(part string, sizes []int, name string) (at0, slope float64) {
+		var x, y []float64
+		for _, n := range sizes {
+			v, err := g.figure(part, n, name)
+			if err != nil {
+				missing = err
+				return 0, 0
+			}
+			x, y = append(x, float64(n)), append(y, v)
 		}
-		return line(float64(sizes[0]), y0, float64(sizes[1]), y1)
+		return line(x, y)
 	}
 	both := func(part string, sizes []int, alone, together string) (at0, slope cost) {
-		at0.alone, slope.alone = two(part, sizes, alone)
-		at0.together, slope.together = two(part, sizes, together)
+		at0.alone, slope.alone = through(part, sizes, alone)
+		at0.together, slope.together = through(part, sizes, together)
 		return at0, slope
 	}
+	known := g.members[:len(g.members)-1]
 	m := &g.model
-	m.base, m.conn = two("conns", g.conns, residentMB)
+	m.base, m.conn = through("conns", g.conns[:2], residentMB)
 	m.base, m.conn = m.base*1e6, m.conn*1e6
-	m.send, m.deliver = both("members", g.members, cpuAlone, cpuTogether)
+	m.send, m.deliver = both("members", known, cpuAlone, cpuTogether)
 	if g.store == "redis" {
-		_, m.hear = both("nodes", g.nodes, cpuAlone, cpuTogether)
-		m.thread, m.tell = both("nodes", g.nodes, redisAlone, redisTogether)
+		_, m.hear = both("nodes", g.nodes[:2], cpuAlone, cpuTogether)
+		m.thread, m.tell = both("nodes", g.nodes[:2], redisAlone, redisTogether)
 		m.thread = m.thread.plus(m.tell, 1) // the line counts from no node, the model from one
-		_, m.idle = two("nodes", g.nodes, idleCPU)
-		_, m.lease = two("nodes", g.nodes, idleRedis)
-		_, m.beats = two("nodes", g.nodes, idleCommands)
-		m.ask, _ = g.figure("nodes", g.nodes[0], askMessage)
+		_, m.idle = through("nodes", g.nodes[:2], idleCPU)
+		_, m.lease = through("nodes", g.nodes[:2], idleRedis)
+		_, m.beats = through("nodes", g.nodes[:2], idleCommands)
+		if missing == nil {
+			m.ask, missing = g.figure("nodes", g.nodes[0], askMessage)
+		}
 	}
-	if sum := m.base + m.send.alone + m.hear.alone + m.thread.alone + m.idle + m.lease; math.IsNaN(sum) {
-		return fmt.Errorf("the model needs members, conns and nodes: leave out -only")
-	}
-	return nil
+	return missing
 }
 
 // predict fits the model and compares it with the larger points, which it has not seen, and with a mixed load.
@@ -81,7 +85,7 @@ func (g *growth) predict() error {
 			g.keep(p)
 		}
 	}
-	for _, n := range g.members[2:] {
+	for _, n := range g.members[len(g.members)-1:] {
 		want := m.send.plus(m.deliver, float64(n))
 		if err := g.compareFigure("members", n, cpuAlone, want.alone); err != nil {
 			return err
