@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -149,7 +150,7 @@ type mix struct {
 }
 
 // mix measures it and compares.
-func (g *growth) mix() error {
+func (g *growth) mix() (err error) {
 	x := g.mixed
 	if g.store != "redis" {
 		x.nodes = 1
@@ -171,6 +172,7 @@ func (g *growth) mix() error {
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, g.end(f)) }()
 	clients, err := g.join(f.servers, c.tokens, 1)
 	defer hangUp(clients)
 	if err != nil {
@@ -180,10 +182,21 @@ func (g *growth) mix() error {
 		speakers[i].c = clients[i*x.members]
 	}
 	quiet(clients)
+	var resident float64
+	for _, s := range f.servers {
+		r, err := s.settle()
+		if err != nil {
+			return err
+		}
+		resident += r
+	}
+	quietly := g.model.need(load{people: float64(x.people), members: float64(x.members)}, float64(x.nodes), 1, 1)
+	g.compare("mix: "+residentMB+", before anything is said", x.people, quietly.memory/1e6, resident/1e6)
 	if _, err := pace(speakers, x.rates[0], g.lasts/2); err != nil {
 		return err
 	}
 	quiet(clients)
+	processors := max(1, float64(runtime.NumCPU())/2) // the clients, and Redis, have the others
 	for _, rate := range x.rates {
 		w, err := f.measure(g.ctx, clients, func() (int, error) { return pace(speakers, rate, g.lasts) })
 		if err != nil {
@@ -195,7 +208,7 @@ func (g *growth) mix() error {
 		// The load lasted less than the measuring, which waits for quiet.
 		lasted := g.lasts.Seconds()
 		want := g.model.need(load{people: float64(x.people), members: float64(x.members), messages: float64(w.messages) / lasted},
-			float64(x.nodes), float64(runtime.NumCPU()), 1)
+			float64(x.nodes), processors, 1)
 		idle := w.took.Seconds()/lasted - 1
 		g.compare("mix: server CPU, ms/s", rate, want.cpu/1e3, us(w.cpu)/1e3/lasted-idle*g.model.idle*float64(x.nodes)/1e3)
 		if g.store == "redis" {
@@ -203,17 +216,7 @@ func (g *growth) mix() error {
 			g.compare("mix: commands/s", rate, want.commands, float64(w.commands)/lasted-idle*g.model.beats*float64(x.nodes))
 		}
 	}
-	var resident float64
-	for _, s := range f.servers {
-		r, err := s.settle()
-		if err != nil {
-			return err
-		}
-		resident += r
-	}
-	want := g.model.need(load{people: float64(x.people), members: float64(x.members)}, float64(x.nodes), 1, 1)
-	g.compare("mix: "+residentMB, x.people, want.memory/1e6, resident/1e6)
-	return g.end(f)
+	return nil
 }
 
 // million says what a million connections need: each person is in rooms where 50 are online, and says something every two minutes.
