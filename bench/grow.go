@@ -95,15 +95,17 @@ func (g *growth) point(part, of string, n int) *point {
 	return &point{Part: part, Store: g.store, Of: of, N: n}
 }
 
+// parts is the order of the tables.
+var parts = []string{"arrivals", "members", "rooms", "conns", "stored", "nodes", constants, otherConstants, "predicted", "a million connections"}
+
+const (
+	constants      = "the model's constants"
+	otherConstants = "the model's other constants"
+)
+
 // table makes the points tables in Markdown, one for each part and store.
 func (g *growth) table() error {
-	order := map[string]int{} // parts as they came first, so that the stores' stand one below the other
-	for _, p := range g.points {
-		if _, ok := order[p.Part]; !ok {
-			order[p.Part] = len(order)
-		}
-	}
-	slices.SortStableFunc(g.points, func(a, b *point) int { return order[a.Part] - order[b.Part] })
+	slices.SortStableFunc(g.points, func(a, b *point) int { return slices.Index(parts, a.Part) - slices.Index(parts, b.Part) })
 	var out strings.Builder
 	var last *point
 	for _, p := range g.points {

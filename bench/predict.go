@@ -28,6 +28,7 @@ func (g *growth) fit() error {
 	both := func(part string, sizes []int, alone, together string) (at0, slope cost) {
 		at0.alone, slope.alone = through(part, sizes, alone)
 		at0.together, slope.together = through(part, sizes, together)
+		slope.alone, slope.together = max(0, slope.alone), max(0, slope.together) // below nothing is noise
 		return at0, slope
 	}
 	known := g.members[:len(g.members)-1]
@@ -64,7 +65,7 @@ func (g *growth) predict() error {
 		{"a message, of Redis' thread", m.thread, false}, {"each further node, of Redis' thread", m.tell, false},
 	} {
 		if c.both || g.store == "redis" {
-			p := g.point("the model's constants", "µs", 0)
+			p := g.point(constants, "µs", 0)
 			p.What = c.what
 			p.set("alone", c.cost.alone)
 			p.set("as fast as they come", c.cost.together)
@@ -80,7 +81,7 @@ func (g *growth) predict() error {
 		{"µs of Redis' thread a second", m.lease, false}, {"commands a second", m.beats, false}, {"commands for a message", m.ask, false},
 	} {
 		if c.both || g.store == "redis" {
-			p := g.point("the model's other constants", "", 0)
+			p := g.point(otherConstants, "", 0)
 			p.What = c.what
 			p.set("", c.value)
 			g.keep(p)
