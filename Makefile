@@ -72,7 +72,8 @@ bench-picture: ## Measure, and draw the README's picture of it; the run is kept 
 .PHONY: verify
 verify: bin/parley ## The promises, while nodes and Redis are killed, cut off and slowed down (minutes; see docs/reliability.md)
 	@bash scripts/need.sh redis-server
-	bin/parley verify --scenario all --kills 50 $(ARGS)
+	bin/parley verify --scenario all --seconds 5 --kills 50 $(ARGS)
+	$(GO) test -count=1 ./internal/sqlite -run PowerLoss -powercuts 300
 
 .PHONY: screenshots
 screenshots: needs web/node_modules ## The README's pictures, from the real client

@@ -7,7 +7,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 )
 
@@ -40,9 +39,9 @@ type sizes struct {
 }
 
 var fullSizes = sizes{
-	members: []int{10, 100, 1_000, 8_000}, rooms: []int{1, 10, 100, 1_000}, conns: []int{1_000, 2_000, 4_000, 8_000},
-	stored: []int{1_000, 10_000, 100_000, 1_000_000}, nodes: []int{1, 2, 3}, lasts: 4 * time.Second, idle: 2 * time.Second,
-	mixed: mix{people: 2_000, members: 20, nodes: 3, rates: []int{200, 1_000}},
+	members: []int{10, 100, 1_000, 10_000}, rooms: []int{1, 10, 100, 1_000}, conns: []int{1_000, 2_000, 8_000},
+	stored: []int{1_000, 10_000, 100_000, 1_000_000}, nodes: []int{1, 2, 3}, lasts: 3 * time.Second, idle: 2 * time.Second,
+	mixed: mix{people: 2_000, members: 20, nodes: 3, rates: []int{100, 1_000}},
 }
 
 var quickSizes = sizes{
@@ -96,25 +95,38 @@ func (g *growth) point(part, of string, n int) *point {
 	return &point{Part: part, Store: g.store, Of: of, N: n}
 }
 
-// table prints the points as tables in Markdown, one for each part and store.
+// parts is the order of the tables.
+var parts = []string{"arrivals", "members", "rooms", "conns", "stored", "nodes", constants, otherConstants, "predicted", "a million connections"}
+
+const (
+	constants      = "the model's constants"
+	otherConstants = "the model's other constants"
+)
+
+// table makes the points tables in Markdown, one for each part and store.
 func (g *growth) table() error {
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 1, ' ', 0)
+	slices.SortStableFunc(g.points, func(a, b *point) int { return slices.Index(parts, a.Part) - slices.Index(parts, b.Part) })
+	var out strings.Builder
 	var last *point
 	for _, p := range g.points {
 		if last == nil || last.Part != p.Part || last.Store != p.Store || !slices.Equal(last.columns, p.columns) {
-			fmt.Fprintf(w, "\n%s, %s:\n\n| %s\t| %s\t|\n|---\t%s|\n", p.Part, p.Store, p.Of, strings.Join(p.columns, "\t| "), strings.Repeat("|---:\t", len(p.columns)))
+			fmt.Fprintf(&out, "\n%s, %s:\n\n| %s | %s |\n|---%s|\n", strings.ToUpper(p.Part[:1])+p.Part[1:], p.Store, p.Of, strings.Join(p.columns, " | "), strings.Repeat("|---:", len(p.columns)))
 		}
 		last = p
-		fmt.Fprintf(w, "| %s\t", strings.TrimPrefix(p.What+", "+thousands(p.N), ", "))
-		for _, c := range p.columns {
-			fmt.Fprintf(w, "| %s\t", digits(p.Figures[c]))
+		label := p.What
+		if p.N > 0 {
+			label = strings.TrimPrefix(label+", "+thousands(p.N), ", ")
 		}
-		fmt.Fprintln(w, "|")
+		fmt.Fprintf(&out, "| %s", label)
+		for _, c := range p.columns {
+			fmt.Fprintf(&out, " | %s", digits(p.Figures[c]))
+		}
+		fmt.Fprintln(&out, " |")
 	}
-	return w.Flush()
+	return g.publish("growth", out.String())
 }
 
-// find returns a figure at a size of this store.
+// figure returns one at a size, of this store.
 func (g *growth) figure(part string, n int, name string) (float64, error) {
 	for _, p := range g.points {
 		if p.Part == part && p.Store == g.store && p.N == n {

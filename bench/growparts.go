@@ -130,9 +130,9 @@ func (g *growth) growMembers() error {
 // What a message takes if it comes alone, and if as many come as can.
 const (
 	cpuAlone      = "server CPU per message, µs"
-	cpuTogether   = "the same, as fast as they come"
+	cpuTogether   = "server CPU, as fast as they come, µs"
 	redisAlone    = "Redis' thread per message, µs"
-	redisTogether = "that, as fast as they come"
+	redisTogether = "Redis' thread, as fast as they come, µs"
 	sendsTogether = "messages/s, as fast as they come"
 	askMessage    = "commands per message"
 )
@@ -311,7 +311,7 @@ func (g *growth) growNodes() error {
 		if err != nil {
 			return errors.Join(err, g.end(f))
 		}
-		w, err := f.measure(g.ctx, clients, func() (int, error) { return pace([]speaker{{clients[0], chat.GeneralID}}, 100, g.lasts) })
+		w, err := f.measure(g.ctx, clients, func() (int, error) { return pace([]speaker{{clients[0], chat.GeneralID}}, 100, 2*g.lasts) })
 		if err != nil {
 			return errors.Join(err, g.end(f))
 		}

@@ -1,9 +1,9 @@
 // Command bench starts the real server and measures what the design promises: server CPU time per delivery,
 // memory per idle connection, durable sends per second, the cost of history, and the start.
 //
-//	go run ./bench [-only fanout,memory] [-store embedded,redis] [-seconds 5]
-//	go run ./bench -grow [-only members,rooms,conns,stored,nodes,model] [-store embedded,redis] [-quick]
-//	go run ./bench -profile [-store embedded,redis] [-seconds 5]
+//	go run ./bench [-only fanout,memory] [-store embedded,redis] [-seconds 5] [-into page]
+//	go run ./bench -grow [-only members,rooms,conns,stored,nodes,model] [-store embedded,redis] [-quick] [-into page]
+//	go run ./bench -profile [-store embedded,redis] [-seconds 5] [-into page]
 //
 // With -grow it asks how cost grows, and whether a model of it predicts what it has not seen; with -profile, where the
 // server's time goes.
@@ -22,7 +22,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 )
 
@@ -43,6 +42,7 @@ type bench struct {
 	seconds time.Duration
 	figures []figure
 	store   string // embedded or redis
+	page    string // where results are put, if anywhere
 }
 
 // report keeps and prints a figure; the goal is an upper bound, or a lower one if atLeast.
@@ -75,6 +75,7 @@ func main() {
 	growing := flag.Bool("grow", false, "measure how cost grows instead")
 	quick := flag.Bool("quick", false, "with -grow: small sizes, to see whether it works")
 	profiling := flag.Bool("profile", false, "measure where the server's time goes instead")
+	page := flag.String("into", "", "put the results into this page too, in place of those of an earlier run (docs/performance.md)")
 	floor := flag.String("floor", "", "connections,rate,duration: be the server that only writes (used by the benchmark itself)")
 	flag.Parse()
 	if *floor != "" {
@@ -94,6 +95,7 @@ func main() {
 		return
 	}
 	err := run(time.Duration(*seconds)*time.Second, *stores, func(b *bench, stores []string) error {
+		b.page = *page
 		switch {
 		case *growing:
 			return b.grow(*only, stores, *quick)
@@ -152,8 +154,8 @@ func (b *bench) goals(only string, stores []string) error {
 			}
 		}
 	}
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "\nWHAT\tMEASURED\tGOAL\t")
+	var table strings.Builder
+	fmt.Fprint(&table, "| what | measured | goal | |\n|---|---:|---|---|\n")
 	for _, f := range b.figures {
 		verdict := "met"
 		if f.Goal == "" {
@@ -162,7 +164,26 @@ func (b *bench) goals(only string, stores []string) error {
 		if f.Goal != "" && !f.Met {
 			verdict = "not met"
 		}
-		fmt.Fprintf(w, "%s\t%.4g %s\t%s\t%s\n", f.Name, f.Value, f.Unit, f.Goal, verdict)
+		fmt.Fprintf(&table, "| %s | %s %s | %s | %s |\n", f.Name, digits(f.Value), f.Unit, f.Goal, verdict)
 	}
-	return w.Flush()
+	return b.publish("goals", table.String())
+}
+
+// publish prints a result, and puts it into the page, if one was named, between the lines that are marked for it.
+func (b *bench) publish(what, text string) error {
+	fmt.Print("\n" + text)
+	if b.page == "" {
+		return nil
+	}
+	page, err := os.ReadFile(b.page)
+	if err != nil {
+		return err
+	}
+	begin, end := "<!-- bench: "+what+" -->\n", "<!-- end -->\n"
+	before, rest, ok := strings.Cut(string(page), begin)
+	_, after, closed := strings.Cut(rest, end)
+	if !ok || !closed {
+		return fmt.Errorf("%s has no lines %q and %q", b.page, strings.TrimSpace(begin), strings.TrimSpace(end))
+	}
+	return os.WriteFile(b.page, []byte(before+begin+"\n"+strings.TrimSpace(text)+"\n\n"+end+after), 0o644)
 }

@@ -33,10 +33,16 @@ type model struct {
 	ask, beats   float64
 }
 
-// line goes through two points: y = at0 + slope × x.
-func line(x0, y0, x1, y1 float64) (at0, slope float64) {
-	slope = (y1 - y0) / (x1 - x0)
-	return y0 - slope*x0, slope
+// line returns y = at0 + slope × x, nearest to the points in parts of y: half of a small figure is as wrong as half of a large one. Two points it
+// goes through.
+func line(x, y []float64) (at0, slope float64) {
+	var w, wx, wxx, wy, wxy float64
+	for i := range x {
+		of := 1 / (y[i] * y[i])
+		w, wx, wxx, wy, wxy = w+of, wx+of*x[i], wxx+of*x[i]*x[i], wy+of*y[i], wxy+of*x[i]*y[i]
+	}
+	slope = (w*wxy - wx*wy) / (w*wxx - wx*wx)
+	return (wy - slope*wx) / w, slope
 }
 
 // load is what people do.

@@ -12,10 +12,19 @@ func near(t *testing.T, what string, got, want float64) {
 	}
 }
 
-func TestLineGoesThroughItsPoints(t *testing.T) {
-	at0, slope := line(10, 7, 30, 11)
-	near(t, "at 0", at0, 5)
+func TestLine(t *testing.T) {
+	at0, slope := line([]float64{10, 30}, []float64{7, 11})
+	near(t, "through two points, at 0", at0, 5)
 	near(t, "slope", slope, 0.2)
+	at0, slope = line([]float64{10, 100, 1000}, []float64{150, 600, 5100})
+	near(t, "through three on a line, at 0", at0, 100)
+	near(t, "slope", slope, 5)
+	at0, slope = line([]float64{10, 100, 1000}, []float64{150, 600, 6000})
+	for x, y := range map[float64]float64{10: 150, 100: 600, 1000: 6000} {
+		if got := at0 + slope*x; math.Abs(got-y) > 0.15*y {
+			t.Errorf("near three: %g at %g, want about %g", got, x, y)
+		}
+	}
 }
 
 func TestBusyBetweenAloneAndTogether(t *testing.T) {

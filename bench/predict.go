@@ -1,8 +1,8 @@
 package main
 
 import (
+	"errors"
 	"fmt"
-	"math"
 	"os"
 	"runtime"
 	"time"
@@ -10,38 +10,44 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// fit takes the model from the two smallest points of each part.
+// fit takes the model from all but the largest points of members, and the two smallest of conns and nodes.
 func (g *growth) fit() error {
-	two := func(part string, sizes []int, name string) (float64, float64) {
-		y0, err0 := g.figure(part, sizes[0], name)
-		y1, err1 := g.figure(part, sizes[1], name)
-		if err0 != nil || err1 != nil {
-			return math.NaN(), math.NaN()
+	var missing error
+	through := func(part string, sizes []int, name string) (at0, slope float64) {
+		var x, y []float64
+		for _, n := range sizes {
+			v, err := g.figure(part, n, name)
+			if err != nil {
+				missing = err
+				return 0, 0
+			}
+			x, y = append(x, float64(n)), append(y, v)
 		}
-		return line(float64(sizes[0]), y0, float64(sizes[1]), y1)
+		return line(x, y)
 	}
 	both := func(part string, sizes []int, alone, together string) (at0, slope cost) {
-		at0.alone, slope.alone = two(part, sizes, alone)
-		at0.together, slope.together = two(part, sizes, together)
+		at0.alone, slope.alone = through(part, sizes, alone)
+		at0.together, slope.together = through(part, sizes, together)
+		slope.alone, slope.together = max(0, slope.alone), max(0, slope.together) // below nothing is noise
 		return at0, slope
 	}
+	known := g.members[:len(g.members)-1]
 	m := &g.model
-	m.base, m.conn = two("conns", g.conns, residentMB)
+	m.base, m.conn = through("conns", g.conns[:2], residentMB)
 	m.base, m.conn = m.base*1e6, m.conn*1e6
-	m.send, m.deliver = both("members", g.members, cpuAlone, cpuTogether)
+	m.send, m.deliver = both("members", known, cpuAlone, cpuTogether)
 	if g.store == "redis" {
-		_, m.hear = both("nodes", g.nodes, cpuAlone, cpuTogether)
-		m.thread, m.tell = both("nodes", g.nodes, redisAlone, redisTogether)
+		_, m.hear = both("nodes", g.nodes[:2], cpuAlone, cpuTogether)
+		m.thread, m.tell = both("nodes", g.nodes[:2], redisAlone, redisTogether)
 		m.thread = m.thread.plus(m.tell, 1) // the line counts from no node, the model from one
-		_, m.idle = two("nodes", g.nodes, idleCPU)
-		_, m.lease = two("nodes", g.nodes, idleRedis)
-		_, m.beats = two("nodes", g.nodes, idleCommands)
-		m.ask, _ = g.figure("nodes", g.nodes[0], askMessage)
+		_, m.idle = through("nodes", g.nodes[:2], idleCPU)
+		_, m.lease = through("nodes", g.nodes[:2], idleRedis)
+		_, m.beats = through("nodes", g.nodes[:2], idleCommands)
+		if missing == nil {
+			m.ask, missing = g.figure("nodes", g.nodes[0], askMessage)
+		}
 	}
-	if sum := m.base + m.send.alone + m.hear.alone + m.thread.alone + m.idle + m.lease; math.IsNaN(sum) {
-		return fmt.Errorf("the model needs members, conns and nodes: leave out -only")
-	}
-	return nil
+	return missing
 }
 
 // predict fits the model and compares it with the larger points, which it has not seen, and with a mixed load.
@@ -50,27 +56,38 @@ func (g *growth) predict() error {
 		return err
 	}
 	m := g.model
-	p := g.point("model", "constants, this run", 0)
-	p.set("node, MB", m.base/1e6)
-	p.set("connection, kB", m.conn/1e3)
 	for _, c := range []struct {
-		name string
+		what string
 		cost cost
 		both bool
-	}{{"send", m.send, true}, {"delivery", m.deliver, true}, {"further node", m.hear, false}, {"Redis' thread", m.thread, false}, {"its further node", m.tell, false}} {
+	}{
+		{"a message sent, of a server", m.send, true}, {"each delivery", m.deliver, true}, {"each further node that hears it", m.hear, false},
+		{"a message, of Redis' thread", m.thread, false}, {"each further node, of Redis' thread", m.tell, false},
+	} {
 		if c.both || g.store == "redis" {
-			p.set(c.name+", µs", c.cost.alone)
-			p.set(c.name+" together, µs", c.cost.together)
+			p := g.point(constants, "µs", 0)
+			p.What = c.what
+			p.set("alone", c.cost.alone)
+			p.set("as fast as they come", c.cost.together)
+			g.keep(p)
 		}
 	}
-	if g.store == "redis" {
-		p.set("node's idling, µs/s", m.idle)
-		p.set("lease, µs/s of Redis' thread", m.lease)
-		p.set("commands per message", m.ask)
-		p.set("commands/s per node", m.beats)
+	for _, c := range []struct {
+		what  string
+		value float64
+		both  bool
+	}{
+		{"memory of a node, MB", m.base / 1e6, true}, {"of each connection, kB", m.conn / 1e3, true}, {"a node that idles, µs of its processors a second", m.idle, false},
+		{"µs of Redis' thread a second", m.lease, false}, {"commands a second", m.beats, false}, {"commands for a message", m.ask, false},
+	} {
+		if c.both || g.store == "redis" {
+			p := g.point(otherConstants, "", 0)
+			p.What = c.what
+			p.set("", c.value)
+			g.keep(p)
+		}
 	}
-	g.keep(p)
-	for _, n := range g.members[2:] {
+	for _, n := range g.members[len(g.members)-1:] {
 		want := m.send.plus(m.deliver, float64(n))
 		if err := g.compareFigure("members", n, cpuAlone, want.alone); err != nil {
 			return err
@@ -134,7 +151,7 @@ type mix struct {
 }
 
 // mix measures it and compares.
-func (g *growth) mix() error {
+func (g *growth) mix() (err error) {
 	x := g.mixed
 	if g.store != "redis" {
 		x.nodes = 1
@@ -156,6 +173,7 @@ func (g *growth) mix() error {
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, g.end(f)) }()
 	clients, err := g.join(f.servers, c.tokens, 1)
 	defer hangUp(clients)
 	if err != nil {
@@ -165,10 +183,21 @@ func (g *growth) mix() error {
 		speakers[i].c = clients[i*x.members]
 	}
 	quiet(clients)
+	var resident float64
+	for _, s := range f.servers {
+		r, err := s.settle()
+		if err != nil {
+			return err
+		}
+		resident += r
+	}
+	quietly := g.model.need(load{people: float64(x.people), members: float64(x.members)}, float64(x.nodes), 1, 1)
+	g.compare("mix: "+residentMB+", before anything is said", x.people, quietly.memory/1e6, resident/1e6)
 	if _, err := pace(speakers, x.rates[0], g.lasts/2); err != nil {
 		return err
 	}
 	quiet(clients)
+	processors := max(1, float64(runtime.NumCPU())/2) // the clients, and Redis, have the others
 	for _, rate := range x.rates {
 		w, err := f.measure(g.ctx, clients, func() (int, error) { return pace(speakers, rate, g.lasts) })
 		if err != nil {
@@ -180,7 +209,7 @@ func (g *growth) mix() error {
 		// The load lasted less than the measuring, which waits for quiet.
 		lasted := g.lasts.Seconds()
 		want := g.model.need(load{people: float64(x.people), members: float64(x.members), messages: float64(w.messages) / lasted},
-			float64(x.nodes), float64(runtime.NumCPU()), 1)
+			float64(x.nodes), processors, 1)
 		idle := w.took.Seconds()/lasted - 1
 		g.compare("mix: server CPU, ms/s", rate, want.cpu/1e3, us(w.cpu)/1e3/lasted-idle*g.model.idle*float64(x.nodes)/1e3)
 		if g.store == "redis" {
@@ -188,17 +217,7 @@ func (g *growth) mix() error {
 			g.compare("mix: commands/s", rate, want.commands, float64(w.commands)/lasted-idle*g.model.beats*float64(x.nodes))
 		}
 	}
-	var resident float64
-	for _, s := range f.servers {
-		r, err := s.settle()
-		if err != nil {
-			return err
-		}
-		resident += r
-	}
-	want := g.model.need(load{people: float64(x.people), members: float64(x.members)}, float64(x.nodes), 1, 1)
-	g.compare("mix: "+residentMB, x.people, want.memory/1e6, resident/1e6)
-	return g.end(f)
+	return nil
 }
 
 // million says what a million connections need: each person is in rooms where 50 are online, and says something every two minutes.

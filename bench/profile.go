@@ -53,18 +53,19 @@ func (b *bench) profiles(stores []string) error {
 			}
 		}
 	}
-	fmt.Printf("\n| %% of the server's CPU | %s |\n|---|%s\n", strings.Join(columns, " | "), strings.Repeat("---:|", len(columns)))
+	var table strings.Builder
+	fmt.Fprintf(&table, "| %% of the server's CPU | %s |\n|---|%s\n", strings.Join(columns, " | "), strings.Repeat("---:|", len(columns)))
 	for _, part := range slices.SortedFunc(maps.Keys(shares), func(a, b string) int { return int(1e3 * (slices.Max(shares[b]) - slices.Max(shares[a]))) }) {
 		if slices.Max(shares[part]) < 1 {
 			continue
 		}
-		fmt.Printf("| %s |", part)
+		fmt.Fprintf(&table, "| %s |", part)
 		for _, v := range shares[part] {
-			fmt.Printf(" %.0f |", v)
+			fmt.Fprintf(&table, " %.0f |", v)
 		}
-		fmt.Println()
+		fmt.Fprintln(&table)
 	}
-	return nil
+	return b.publish("profile", table.String())
 }
 
 // buildProfiled builds the server with one file more.

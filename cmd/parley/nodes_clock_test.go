@@ -21,7 +21,7 @@ func serveByClock(t *testing.T, w where, off func() time.Duration) (url string) 
 	s := serve{
 		where: w, SignUp: "open", SessionIdle: 24 * time.Hour, SessionMax: 48 * time.Hour,
 		MaxMessage: 1 << 10, MaxRooms: 100, MaxSends: -1, MaxCalls: -1, MaxLogins: -1, MaxSockets: 100, MaxUserSockets: 50, MaxSocketFrames: -1,
-		LogLevel: "error", Drain: 5 * time.Second,
+		LogLevel: "error", Drain: 30 * time.Second, // a connection that a client opened and has not used yet takes 5 s
 	}
 	a := &app{log: s.logger(io.Discard), drain: s.Drain, failed: make(chan error, 2)}
 	var err error

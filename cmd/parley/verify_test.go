@@ -21,19 +21,19 @@ func TestVerify(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, store := range []verify.Store{verify.Embedded, verify.Redis} {
+	for store, scenarios := range map[verify.Store][]string{verify.Embedded: {"calm", "kill"}, verify.Redis: {"calm", "kill", "bell"}} {
 		t.Run(string(store), func(t *testing.T) {
 			t.Parallel()
 			if store == verify.Redis {
 				redistest.Need(t)
 			}
 			history := filepath.Join(t.TempDir(), "h.jsonl")
-			out, err := exec.CommandContext(t.Context(), path, "verify", "--store", string(store), "--scenario", "calm,kill", "--seconds", "2", "--clients", "8", "--kills", "3", "--history", history).CombinedOutput()
+			out, err := exec.CommandContext(t.Context(), path, "verify", "--store", string(store), "--scenario", strings.Join(scenarios, ","), "--seconds", "2", "--clients", "8", "--kills", "3", "--history", history).CombinedOutput()
 			t.Logf("%s", out)
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, scenario := range []string{"calm", "kill"} {
+			for _, scenario := range scenarios {
 				f, err := os.Open(strings.TrimSuffix(history, ".jsonl") + "-" + scenario + "-" + string(store) + ".jsonl")
 				if err != nil {
 					t.Fatal(err)
@@ -52,6 +52,25 @@ func TestVerify(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestVerifyThousands: with few of them, as the rest of the tests run beside it; and what is said where too few files may be open.
+func TestVerifyThousands(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	t.Parallel()
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ listeners, want string }{{"150", "150 listeners, all back"}, {"100000000", "ulimit"}} {
+		out, err := exec.CommandContext(t.Context(), path, "verify", "--store", "embedded", "--scenario", "thousands", "--seconds", "4", "--clients", "4", "--listeners", c.listeners).CombinedOutput()
+		t.Logf("%s", out)
+		if err != nil || !strings.Contains(string(out), c.want) {
+			t.Errorf("%s listeners: %v", c.listeners, err)
+		}
 	}
 }
 

@@ -30,7 +30,7 @@ type Encoder interface {
 }
 
 // Reason says why the hub closes a connection. Each door has one table from reasons to its own codes.
-type Reason int
+type Reason uint8
 
 const (
 	Open     Reason = iota // not closed
@@ -57,23 +57,25 @@ type Conn struct {
 	// before everything else.
 	turn sync.Mutex
 
-	mu     sync.Mutex // nothing is locked while it is held
-	queue  []Frame
-	bytes  int
-	limit  int
-	burst  int     // of bytes, what a sync may have over the limit until it is written
-	held   []Frame // what came while holding
-	hold   bool
-	awake  bool // the door was woken and has not yet found the queue empty
-	reason Reason
-	room   chan struct{} // closed when the queue was drained, for who waits to add to it
+	mu    sync.Mutex // nothing is locked while it is held
+	queue []Frame
+	bytes int
+	limit int
+	burst int           // of bytes, what a sync may have over the limit until it is written
+	held  []Frame       // what came while holding
+	room  chan struct{} // closed when the queue was drained, for who waits to add to it
 
 	topics  []*topic                      // attached to
 	watched []*topic                      // kept open so that the hub hears of ended sessions, attached or not
 	joins   []*chat.Event                 // room.joined whose rooms are still to be attached
-	joining bool                          // somebody sees to them
 	joined  map[chat.RoomID]chat.Position // where room.joined had them, that the sync under way told of; nil if none is
 	left    map[chat.Stream]int64         // seq at which the person was seen to leave rooms, since the last sync
+
+	// Side by side they take no more than one of them.
+	hold    bool
+	awake   bool // the door was woken and has not yet found the queue empty
+	reason  Reason
+	joining bool // somebody sees to joins
 }
 
 // NewConn returns a connection that is not yet registered. Wake is called, from any goroutine and never

@@ -47,18 +47,23 @@ func (h *Hub) Signal(s chat.Signal) {
 		return
 	}
 	if len(t.gathered) == 0 {
-		h.spawn(func() { h.tellGathered(t) })
+		wait := max(gatherFor, time.Duration(len(t.conns))*gatherEach)
+		h.spawn(func() { h.tellGathered(t, wait) })
 	}
 	t.gathered = slices.DeleteFunc(t.gathered, func(o chat.Signal) bool { return o.User == s.User })
 	t.gathered = append(t.gathered, s)
 }
 
-// gatherFor is how long news of people who come and go wait for company.
-const gatherFor = 100 * time.Millisecond
+// gatherFor is how long news of people who come and go wait for company. Telling costs some 10 µs for each who is told: where thousands are,
+// who all come at once after a restart, it waits longer, so that it takes a fifth of a processor at most.
+const (
+	gatherFor  = 100 * time.Millisecond
+	gatherEach = 50 * time.Microsecond
+)
 
-func (h *Hub) tellGathered(t *topic) {
+func (h *Hub) tellGathered(t *topic, wait time.Duration) {
 	select {
-	case <-time.After(gatherFor):
+	case <-time.After(wait):
 	case <-h.ctx.Done():
 	}
 	t.mu.Lock()

@@ -81,7 +81,7 @@ func Run(ctx context.Context, s Scenario, store Store, o Options) (_ *Result, er
 		every *= 2
 	}
 	if s.audience {
-		every *= 60
+		every *= 120
 	}
 	if t.crowd, err = newCrowd(ctx, urls, o.Clients, s.Size); err != nil {
 		return nil, err

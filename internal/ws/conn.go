@@ -27,8 +27,8 @@ type conn struct {
 
 	message []byte        // fragments of a message so far
 	begun   bool          // a fragmented message is under way
-	quick   int           // frames that came soon after the one before, up to many
-	frames  int           // since window
+	quick   uint8         // frames that came soon after the one before, up to many
+	frames  int32         // since window
 	window  int64         // unix seconds
 	calls   chan struct{} // a place for each call under way; nil until the first
 
@@ -251,7 +251,7 @@ func (c *conn) take(f inFrame) error {
 		if now := time.Now().Unix(); now-c.window >= 10 {
 			c.window, c.frames = now, 0
 		}
-		if c.frames++; c.frames > limit {
+		if c.frames++; int(c.frames) > limit {
 			return &protocolError{closeTooMany, "too many frames: send fewer"}
 		}
 	}

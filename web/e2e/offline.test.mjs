@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { launch, missing, Person } from './lib/browser.mjs'
+import { overlaps } from './lib/overlap.mjs'
 import { Newer } from './lib/newer.mjs'
 import { Wire } from './lib/proxy.mjs'
 import { Server, until } from './lib/server.mjs'
@@ -56,6 +57,7 @@ describe('without a connection', { skip: missing() }, () => {
     await mary.sees('to be read again')
     await page.locator('.connection').waitFor()
     assert.ok((await page.locator('.room-item').count()) > 1)
+    assert.deepEqual(await overlaps(page), [])
     await mary.say('written in the tunnel')
     await page.locator('.message[data-state=pending]', { hasText: 'written in the tunnel' }).waitFor()
     // A room that was never opened says so; it does not load for ever.

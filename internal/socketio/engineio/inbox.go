@@ -3,7 +3,6 @@ package engineio
 import (
 	"errors"
 	"io"
-	"net"
 	"sync"
 	"syscall"
 )
@@ -11,12 +10,14 @@ import (
 // inbox is what came from a socket and was not yet parsed. It holds a buffer only while there is something in it: it waits for
 // the socket to become readable first, and then takes one from the pool.
 type inbox struct {
-	nc  net.Conn
-	raw syscall.RawConn // nil if the socket cannot be read directly (TLS)
+	c   *conn
 	try func(fd uintptr) bool
 	b   *[]byte // nil while empty
 	at  int     // what lies before is parsed
 	err error
+
+	fresh bool // the next look at the socket is to take little of the stack
+	one   [1]byte
 }
 
 // chunk is the size of a pooled buffer, in bytes.
@@ -24,14 +25,13 @@ const chunk = 4 << 10
 
 var buffers = sync.Pool{New: func() any { b := make([]byte, 0, chunk); return &b }}
 
-func newInbox(c *conn, early []byte) *inbox {
-	in := &inbox{nc: c.nc, raw: c.raw}
-	in.try = in.readable
+// init readies an inbox with what has come already.
+func (in *inbox) init(c *conn, early []byte) {
+	in.c, in.try = c, in.readable
 	if len(early) > 0 {
 		in.hold()
 		*in.b = append(*in.b, early...)
 	}
-	return in
 }
 
 func (in *inbox) hold() {
@@ -62,6 +62,19 @@ func (in *inbox) close() {
 	in.b, in.at = nil, 0
 }
 
+// empty reports whether everything that came is parsed.
+func (in *inbox) empty() bool { return in.b == nil }
+
+// fillFresh is fill for a goroutine that has only just started, with a socket that can be read directly: nothing that it calls before it
+// has to wait makes its stack grow, which taking a buffer does.
+func (in *inbox) fillFresh() error {
+	in.err, in.fresh = nil, true
+	if err := in.c.raw.Read(in.try); err != nil {
+		return err
+	}
+	return in.err
+}
+
 // fill waits until more has come.
 func (in *inbox) fill() error {
 	if in.b != nil { // a part of a frame: make room behind it
@@ -73,14 +86,14 @@ func (in *inbox) fill() error {
 			in.b = &larger
 		}
 	}
-	if in.raw != nil {
+	if in.c.raw != nil {
 		in.err = nil
-		err := in.raw.Read(in.try)
+		err := in.c.raw.Read(in.try)
 		return errors.Join(err, in.err)
 	}
 	in.hold()
 	b := *in.b
-	n, err := in.nc.Read(b[len(b):cap(b)])
+	n, err := in.c.nc.Read(b[len(b):cap(b)])
 	*in.b = b[:len(b)+n]
 	if n > 0 {
 		return nil
@@ -90,6 +103,13 @@ func (in *inbox) fill() error {
 
 // readable is called when the socket may have something. It reports false to wait.
 func (in *inbox) readable(fd uintptr) bool {
+	begun := false
+	if in.fresh {
+		in.fresh = false
+		if begun = in.first(fd); !begun || in.err != nil {
+			return begun
+		}
+	}
 	empty := in.b == nil
 	in.hold()
 	b := *in.b
@@ -102,13 +122,34 @@ func (in *inbox) readable(fd uintptr) bool {
 			if empty {
 				in.close()
 			}
-			return false
+			return begun
 		case err != nil:
 			in.err = err
 		case n == 0:
 			in.err = io.EOF
 		default:
 			*in.b = b[:len(b)+n]
+		}
+		return true
+	}
+}
+
+// first reads one byte, if there is one. Without the attempt the socket would not be waited for: it says only once that it has something.
+func (in *inbox) first(fd uintptr) bool {
+	for {
+		n, err := syscall.Read(int(fd), in.one[:])
+		switch {
+		case err == syscall.EINTR:
+			continue
+		case err == syscall.EAGAIN:
+			return false
+		case err != nil:
+			in.err = err
+		case n == 0:
+			in.err = io.EOF
+		default:
+			in.hold()
+			*in.b = append(*in.b, in.one[0])
 		}
 		return true
 	}

@@ -270,14 +270,16 @@ func (s *Server) stopping() bool {
 	return s.closed
 }
 
-// start runs a goroutine that Close waits for; false if the server is stopping.
+// start runs a connection's first goroutine; false if the server is stopping. Close waits for it and those that come after it: the
+// last calls work.Done.
 func (s *Server) start(f func()) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return false
 	}
-	s.work.Go(f)
+	s.work.Add(1)
+	go f()
 	return true
 }
 

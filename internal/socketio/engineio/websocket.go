@@ -13,14 +13,17 @@ import (
 	gobwas "github.com/gobwas/ws"
 )
 
-// conn is a session's WebSocket. Its reader goroutine owns the fields without a lock.
+// conn is a session's WebSocket. Its reader, one goroutine at a time, owns the fields without a lock.
 type conn struct {
 	s   *Session
 	nc  net.Conn        // nil until the upgrade; then not changed
 	raw syscall.RawConn // nil if the socket cannot be read and written directly (TLS)
 
+	in      inbox
+	seen    int64  // unix nanoseconds: when a frame last came
 	message []byte // fragments of a message so far
 	begun   opcode // of a fragmented message under way, 0 if none is
+	quick   uint8  // frames that came soon after the one before, up to many
 	probing bool   // not yet the session's transport
 
 	code int // to close with; guarded by the session's lock
@@ -115,17 +118,45 @@ func (s *Session) unprobe(c *conn) {
 	}
 }
 
-// run reads until the connection ends. With first, the session begins with it.
+// run reads until the connection ends; it may return before. With first, the session begins with it.
 func (c *conn) run(early []byte, first bool) {
 	s := c.s
-	defer c.nc.Close()
 	if first {
 		s.mu.Lock()
 		s.wake()
 		s.mu.Unlock()
 		s.begin()
 	}
-	err := c.read(early)
+	c.in.init(c, early)
+	c.serve()
+}
+
+// serve reads until the connection ends, or is quiet. Then another goroutine waits for it: a stack that has grown does not become smaller
+// while its goroutine waits, and much of what an idle connection takes is the stack.
+func (c *conn) serve() {
+	err := c.read()
+	if err == errQuiet {
+		go c.await() // it, or who comes after it, ends with over
+		return
+	}
+	c.over(err)
+}
+
+// await waits until something comes, on a stack that is still small, and goes on.
+func (c *conn) await() {
+	if err := c.in.fillFresh(); err != nil {
+		c.over(err)
+		return
+	}
+	c.serve()
+}
+
+// over ends the connection, for a reason.
+func (c *conn) over(err error) {
+	s := c.s
+	defer s.srv.work.Done()
+	defer c.nc.Close()
+	c.in.close()
 	if c.probing {
 		s.unprobe(c)
 		return
@@ -194,10 +225,18 @@ func (c *conn) linger() {
 	}
 }
 
+// errQuiet is read's when nothing has come and little did before.
+var errQuiet = errors.New("quiet")
+
+// A client that sends often keeps its goroutine: changing it costs about a microsecond.
+const (
+	often = 100 * time.Millisecond // between two frames
+	many  = 8                      // such frames, one after the other
+)
+
 // read takes in frames until an error.
-func (c *conn) read(early []byte) error {
-	in := newInbox(c, early)
-	defer in.close()
+func (c *conn) read() error {
+	in := &c.in
 	for {
 		for {
 			f, used, bad := parse(in.bytes(), c.s.srv.cfg.MaxPayload)
@@ -211,6 +250,16 @@ func (c *conn) read(early []byte) error {
 				return err
 			}
 			in.drop(used)
+			now := time.Now().UnixNano()
+			if now-c.seen >= int64(often) {
+				c.quick = 0
+			} else if c.quick < many {
+				c.quick++
+			}
+			c.seen = now
+		}
+		if c.quick < many && in.empty() && c.raw != nil {
+			return errQuiet
 		}
 		if err := in.fill(); err != nil {
 			return err

@@ -272,6 +272,8 @@ export const de: Record<keyof typeof en, string> = {
   'add.done_one': 'Hinzugefügt.',
   'add.done_other': '{{count}} Personen hinzugefügt.',
 
+  'browse.more_one': 'Und noch einer: Tippe einen Teil seines Namens.',
+  'browse.more_other': 'Und {{count}} weitere: Tippe einen Teil des Namens.',
   'browse.title': 'Öffentliche Räume',
   'browse.filter': 'Nach Name oder Thema filtern',
   'browse.filterLabel': 'Räume filtern',

@@ -272,6 +272,8 @@ export const en = {
   'add.done_one': 'Added.',
   'add.done_other': '{{count}} people added.',
 
+  'browse.more_one': 'And one more: type a part of its name.',
+  'browse.more_other': 'And {{count}} more: type a part of the name.',
   'browse.title': 'Public rooms',
   'browse.filter': 'Filter by name or topic',
   'browse.filterLabel': 'Filter rooms',

@@ -8,7 +8,7 @@ import { goTo, openThread, useMarks } from '../../store/marks'
 import { parseSearch } from '../../store/search'
 import { nameOf, titleOf } from '../../store/select'
 import { useApp, useChat } from '../../store/store'
-import { dateWithYear, fullTime } from '../kit/time'
+import { clockTime, dateWithYear, fullTime } from '../kit/time'
 import { Text } from '../timeline/MessageRow'
 
 interface Found {
@@ -126,7 +126,7 @@ function Hit({ message }: { message: Message }) {
         <span className="hit-head">
           <bdi>{name}</bdi>
           <small>
-            <bdi>{title}</bdi> · <time dateTime={message.at}>{fullTime(message.at)}</time>
+            <bdi>{title}</bdi> · <time dateTime={message.at} title={fullTime(message.at)}>{`${dateWithYear(message.at)}, ${clockTime(message.at)}`}</time>
           </small>
         </span>
       </button>

@@ -10,6 +10,9 @@ import { Dialog } from '../kit/Dialog'
 import { arrowKeys } from '../kit/hooks'
 import { openDialog } from './open'
 
+/** So many are shown at once; the others are found by name. */
+const shown = 100
+
 /** The public rooms of the server. */
 export function Browse({ onClose }: { onClose: () => void }) {
   const mine = useChat((s) => s.rooms)
@@ -37,7 +40,7 @@ export function Browse({ onClose }: { onClose: () => void }) {
       <input className="search" type="search" placeholder={t('browse.filter')} aria-label={t('browse.filterLabel')} autoFocus value={typed} onChange={(e) => setTyped(e.target.value)} />
       <div role="alert">{fault && <p className="fault">{fault}</p>}</div>
       <ul className="browse" onKeyDown={arrowKeys}>
-        {found.map((r) => (
+        {found.slice(0, shown).map((r) => (
           <li key={r.id}>
             <span className="room-sign" aria-hidden="true">
               <Hash size={17} />
@@ -52,6 +55,7 @@ export function Browse({ onClose }: { onClose: () => void }) {
           </li>
         ))}
       </ul>
+      {found.length > shown && <p className="list-empty">{t('browse.more', { count: found.length - shown })}</p>}
       {rooms === null && !fault && <p className="list-empty">{t('app.loading')}</p>}
       {rooms !== null && found.length === 0 && (
         <p className="list-empty">

@@ -104,5 +104,6 @@ function ThreadLine({ message }: { message: Message }) {
 
 /** A message's text. What comes out of renderMarkdown is safe to be put into the page. */
 export const Text = memo(function Text({ text }: { text: string }) {
-  return <div className="markdown" dir="auto" dangerouslySetInnerHTML={{ __html: renderMarkdown(text) }} />
+  // Where there is no letter, such as in a single emoji, the page's direction holds.
+  return <div className="markdown" dir={/\p{L}/u.test(text) ? 'auto' : undefined} dangerouslySetInnerHTML={{ __html: renderMarkdown(text) }} />
 })
