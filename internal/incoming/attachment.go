@@ -18,22 +18,27 @@ func render(p object) string {
 
 // attachment is one of Slack's older attachments: what leads to it, and the rest as a quotation.
 func attachment(a object) string {
-	inside := []string{
-		link(unescape(a.text("author_name")), a.text("author_link")),
-		bold(link(unescape(a.text("title")), a.text("title_link"))),
-		mrkdwn(a.text("text")),
+	var fields []string
+	between := "\n"
+	for _, o := range a.objects("fields") {
+		f := field(o)
+		if strings.Contains(f, "\n") {
+			between = "\n\n"
+		}
+		fields = append(fields, f)
+	}
+	inside := []string{ // paragraphs, as a list at the end of one would take in the next line
+		join("\n",
+			link(unescape(a.text("author_name")), a.text("author_link")),
+			bold(link(unescape(a.text("title")), a.text("title_link"))),
+			mrkdwn(a.text("text"))),
 		blocks(a.objects("blocks")),
-	}
-	for _, f := range a.objects("fields") {
-		inside = append(inside, field(f))
-	}
-	inside = append(inside,
+		join(between, fields...),
 		buttons(a.objects("actions")),
-		image(a.text("image_url"), ""),
-		image(a.text("thumb_url"), ""),
+		join("\n", image(a.text("image_url"), ""), image(a.text("thumb_url"), "")),
 		italic(unescape(a.text("footer"))),
-	)
-	lead, body := mrkdwn(a.text("pretext")), join("\n", inside...)
+	}
+	lead, body := mrkdwn(a.text("pretext")), join("\n\n", inside...)
 	if lead == "" && body == "" {
 		return quote(mrkdwn(a.text("fallback")))
 	}

@@ -14,12 +14,12 @@ var payloads = []struct{ name, body, want string }{
 		"fallback":"[FIRING:2] HighLatency | http://alertmanager.example:9093/#/alerts?receiver=slack","callback_id":"","footer":"","color":"danger","mrkdwn_in":["fallback","pretext","text"],
 		"fields":[{"title":"Severity","value":"critical","short":true}],"actions":[{"type":"button","text":"Runbook","url":"https://runbooks.example/latency"},{"type":"button","text":"Silence","url":""}]}]}`,
 		"> **[\\[FIRING:2\\] HighLatency (api prod)](http://alertmanager.example:9093/#/alerts?receiver=slack)**\n" +
-			"> **Alert:** p99 > 2s - `critical`\n> **Details:**\n>   • **instance:** `api-1`\n> **Severity** critical\n> [Runbook](https://runbooks.example/latency)"},
+			"> **Alert:** p99 > 2s - `critical`\n> **Details:**\n>   • **instance:** `api-1`\n> \n> **Severity** critical\n> \n> [Runbook](https://runbooks.example/latency)"},
 	{"Grafana's Slack contact point", `{"channel":"x","text":"","attachments":[{"color":"#D63232","title":"[FIRING:1] DatasourceNoData (Ops)","title_link":"https://grafana.example/alerting/list",
 		"fallback":"[FIRING:1] DatasourceNoData","text":"**Firing**\n\nValue: A=1.5\nLabels:\n - alertname = disk_full\nSource: https://grafana.example/alerting/grafana/x/view?orgId=1\n",
 		"fields":null,"footer":"Grafana v11.2.0","footer_icon":"https://grafana.com/static/assets/img/fav32.png","ts":1725000000,"image_url":"https://grafana.example/render/d_1.png?x=1"}]}`,
 		"> **[\\[FIRING:1\\] DatasourceNoData (Ops)](https://grafana.example/alerting/list)**\n> **Firing**\n> \n> Value: A=1.5\n> Labels:\n>  - alertname = disk_full\n" +
-			"> Source: https://grafana.example/alerting/grafana/x/view?orgId=1\n> 🖼 [d\\_1.png](https://grafana.example/render/d_1.png?x=1)\n> _Grafana v11.2.0_"},
+			"> Source: https://grafana.example/alerting/grafana/x/view?orgId=1\n> \n> 🖼 [d\\_1.png](https://grafana.example/render/d_1.png?x=1)\n> \n> _Grafana v11.2.0_"},
 	{"Gitea's push", `{"channel":"","text":"[<https://git.example/a/b|a/b>:<https://git.example/a/b/src/branch/main|main>] 1 new commit pushed by joe","username":"","icon_url":"","unfurl_links":0,"link_names":0,
 		"attachments":[{"fallback":"","color":"#10B981","title":"","title_link":"","text":"<https://git.example/a/b/commit/1|1a2b3c>: fix_all the *things* - joe","fields":null}]}`,
 		"[[a/b](https://git.example/a/b):[main](https://git.example/a/b/src/branch/main)] 1 new commit pushed by joe\n\n> [1a2b3c](https://git.example/a/b/commit/1): fix_all the **things** - joe"},
@@ -43,7 +43,7 @@ var payloads = []struct{ name, body, want string }{
 	{"an attachment with nothing but a fallback", `{"attachments":[{"fallback":"it *broke*","color":"danger"}]}`, "> it **broke**"},
 	{"an attachment with all", `{"attachments":[{"pretext":"before","author_name":"Ann_B","author_link":"https://a.example/ann","title":"T","text":"x","footer":"f_g","thumb_url":"https://a.example/t/",
 		"fields":[{"title":"many","value":"1\n2"},{"title":"n","value":7},{"value":"alone"}],"blocks":[{"type":"section","text":{"type":"mrkdwn","text":"in a block"}}]}]}`,
-		"before\n> [Ann\\_B](https://a.example/ann)\n> **T**\n> x\n> in a block\n> **many**\n> 1\n> 2\n> **n** 7\n> alone\n> 🖼 <https://a.example/t/>\n> _f\\_g_"},
+		"before\n> [Ann\\_B](https://a.example/ann)\n> **T**\n> x\n> \n> in a block\n> \n> **many**\n> 1\n> 2\n> \n> **n** 7\n> \n> alone\n> \n> 🖼 <https://a.example/t/>\n> \n> _f\\_g_"},
 	{"wrong types everywhere", `{"text":7,"attachments":[3,null,{"title":["x"],"text":{"a":1},"fields":{"title":1},"fallback":true}],"blocks":"no"}`, "7"},
 	{"control characters", "{\"text\":\"a\\u0000b\\u001b[31m\\r\\nc\\u007f\"}", "ab[31m\nc"},
 }
