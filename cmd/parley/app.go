@@ -80,6 +80,10 @@ func (s serve) start(ctx context.Context, c console) (_ *app, err error) {
 		return nil, err
 	}
 	undo = append(undo, a.core.Close)
+	files, err := a.core.keepFiles(ctx, s.shelf, s.where)
+	if err != nil {
+		return nil, err
+	}
 	if a.trouble != nil {
 		a.trouble.opened(a.core.store.Ping)
 	}
@@ -105,7 +109,7 @@ func (s serve) start(ctx context.Context, c console) (_ *app, err error) {
 		undo = append(undo, control.Close)
 	}
 
-	fmt.Fprintf(c.out, "Parley %s\n  open:  %s\n  data:  %s\n", version(), a.url, a.core.place)
+	fmt.Fprintf(c.out, "Parley %s\n  open:  %s\n  data:  %s\n  files: %s\n", version(), a.url, a.core.place, files)
 	if err := s.prepare(ctx, a, c); err != nil {
 		return nil, err
 	}

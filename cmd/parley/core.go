@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -36,6 +37,7 @@ type coreConfig struct {
 // core is the domain on its store, without any door.
 type core struct {
 	service *chat.Service
+	files   io.Closer // nil without files
 	backend
 }
 
@@ -85,7 +87,7 @@ func openCore(ctx context.Context, cfg coreConfig) (*core, error) {
 		SessionIdle: cfg.SessionIdle, SessionMax: cfg.SessionMax, Retain: cfg.Retain,
 		Version: version(), Name: cfg.Name,
 	})
-	return &core{service, *b}, nil
+	return &core{service: service, backend: *b}, nil
 }
 
 // openEmbedded opens data in a directory, which is this process' alone.
@@ -153,8 +155,12 @@ func nodeName() string {
 	return fmt.Sprintf("%s-%d-%s", host, os.Getpid(), identity.NewID())
 }
 
-// Close closes the store, and the presence before it.
+// Close closes the store, and the presence and the place for files before it.
 func (c *core) Close() error {
 	c.roster.Close()
-	return c.close()
+	var err error
+	if c.files != nil {
+		err = c.files.Close()
+	}
+	return errors.Join(err, c.close())
 }

@@ -1,0 +1,193 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/parley-chat/parley/internal/chat"
+)
+
+// request does a REST request whose body and answer are bytes.
+func (p *process) request(method, path, token string, body io.Reader) (status int, answer []byte) {
+	p.t.Helper()
+	req, err := http.NewRequestWithContext(p.t.Context(), method, p.url+"/api/v1"+path, body)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if answer, err = io.ReadAll(res.Body); err != nil {
+		p.t.Fatal(err)
+	}
+	return res.StatusCode, answer
+}
+
+func (p *process) uploadFile(token, name string, data []byte) chat.File {
+	p.t.Helper()
+	status, answer := p.request("POST", "/files?name="+name, token, bytes.NewReader(data))
+	var f chat.File
+	if err := json.Unmarshal(answer, &f); err != nil || status != 201 {
+		p.t.Fatalf("upload: %d %s", status, answer)
+	}
+	return f
+}
+
+// sendFile sends an uploaded file into General, and returns its path.
+func (p *process) sendFile(token string, f chat.File) string {
+	p.t.Helper()
+	var m chat.Message
+	in := map[string]any{"files": []string{f.ID}, "client_id": "c-" + f.ID}
+	if _, err := call(p.t.Context(), p.url, "POST", "/rooms/general/messages", token, in, &m); err != nil || len(m.Files) != 1 || m.Files[0] != f {
+		p.t.Fatalf("send: %+v, %v", m, err)
+	}
+	return fmt.Sprintf("/rooms/general/messages/%d/files/%s", m.No, f.ID)
+}
+
+func filesBelow(t *testing.T, dir string) (paths []string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err == nil && !e.IsDir() {
+			paths = append(paths, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return paths
+}
+
+// TestFilesOutliveKill kills the real server between an upload and its message, and in the middle of another upload.
+func TestFilesOutliveKill(t *testing.T) {
+	data := t.TempDir()
+	p := launch(t, data, "--demo", "--log-level=error")
+	kept := filepath.Join(data, "files")
+	if !strings.Contains(p.output.String(), "files: "+kept+", at most 50 MiB each") {
+		t.Errorf("the server does not say where files are:\n%s", p.output)
+	}
+	pablo, joe := p.logIn("Pablo"), p.logIn("Joe")
+	content := bytes.Repeat([]byte("0123456789abcdef"), 200_000) // 3.2 MB
+	file := p.uploadFile(pablo, "data.txt", content)
+
+	rest, half := io.Pipe()
+	sent := make(chan error, 1)
+	go func() {
+		req, err := http.NewRequest("POST", p.url+"/api/v1/files?name=half", rest)
+		if err == nil {
+			req.Header.Set("Authorization", "Bearer "+pablo)
+			var res *http.Response
+			if res, err = http.DefaultClient.Do(req); err == nil {
+				res.Body.Close()
+				err = fmt.Errorf("half an upload is answered: %s", res.Status)
+			} else {
+				err = nil
+			}
+		}
+		sent <- err
+	}()
+	if _, err := half.Write(content[:100_000]); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(time.Minute); len(filesBelow(t, kept)) != 2; {
+		if time.Now().After(deadline) {
+			t.Fatalf("the second upload does not begin: %v", filesBelow(t, kept))
+		}
+		time.Sleep(time.Millisecond) // paces the look; nothing is asserted about time
+	}
+	p.kill()
+	half.Close()
+	if err := <-sent; err != nil {
+		t.Error(err)
+	}
+
+	p = launch(t, data, "--demo", "--log-level=error")
+	if left := filesBelow(t, kept); len(left) != 1 {
+		t.Errorf("after the start: %v", left)
+	}
+	path := p.sendFile(pablo, file)
+	if again := p.sendFile(pablo, file); again != path {
+		t.Errorf("the same send again is at %s, after %s", again, path)
+	}
+	p.kill()
+	p = launch(t, data, "--demo", "--log-level=error")
+	if status, answer := p.request("GET", path, joe, nil); status != 200 || !bytes.Equal(answer, content) {
+		t.Errorf("%d, %d bytes", status, len(answer))
+	}
+	if status, _ := p.request("GET", path, "", nil); status != 401 {
+		t.Errorf("without a log-in: %d", status)
+	}
+	message, _, _ := strings.Cut(path, "/files/")
+	if status, answer := p.request("DELETE", message, pablo, nil); status != 200 {
+		t.Fatalf("%d %s", status, answer)
+	}
+	if status, _ := p.request("GET", path, joe, nil); status != 404 {
+		t.Errorf("of a deleted message: %d", status)
+	}
+	if left := filesBelow(t, kept); len(left) != 0 {
+		t.Errorf("after deletion: %v", left)
+	}
+}
+
+func TestFilesSettings(t *testing.T) {
+	good := shelf{FileSize: 1}
+	for _, c := range []struct {
+		change func(*shelf)
+		want   string
+	}{
+		{func(s *shelf) {}, ""},
+		{func(s *shelf) { s.Files = "off" }, ""},
+		{func(s *shelf) { s.Files = "/var/files" }, ""},
+		{func(s *shelf) { s.Files, s.S3Key, s.S3Secret = "s3://h:9000/b/p/q?region=r", "k", "s" }, ""},
+		{func(s *shelf) { s.Files, s.S3Key = "s3://h/b", "k" }, "PARLEY_S3_SECRET"},
+		{func(s *shelf) { s.S3Key = "k" }, "need --files=s3://"},
+		{func(s *shelf) { s.Files = "s3://h" }, "which bucket?"},
+		{func(s *shelf) { s.Files = "s3://key:secret@h/b" }, "its keys are --s3-key"},
+		{func(s *shelf) { s.Files = "https://h/b" }, "a bucket is like s3://"},
+		{func(s *shelf) { s.Files = "s3://h/b?ssl=no" }, "no other parameter"},
+		{func(s *shelf) { s.FileSize = 0 }, "--file-size: must be from 1"},
+	} {
+		s := good
+		c.change(&s)
+		if err := s.check(); (err == nil) != (c.want == "") || err != nil && (!strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "secret@")) {
+			t.Errorf("%+v: %v", s, err)
+		}
+	}
+	s := good
+	s.Files, s.S3Key, s.S3Secret = "s3+http://h:9000/b/p/q/?region=r", "k", "s"
+	if b, err := s.bucket(); err != nil || b.Endpoint != "http://h:9000" || b.Name != "b" || b.Prefix != "p/q/" || b.Region != "r" || b.Key != "k" || b.Secret != "s" {
+		t.Errorf("%+v, %v", b, err)
+	}
+	if d, place, err := good.open(t.Context(), where{Store: "redis"}); d != nil || err != nil || !strings.HasPrefix(place, "off.") {
+		t.Errorf("on Redis: %v, %q, %v", d, place, err)
+	}
+	dir := filepath.Join(t.TempDir(), "f")
+	s.Files, s.S3Key, s.S3Secret = dir, "", ""
+	d, place, err := s.open(t.Context(), where{Store: "redis"})
+	if err != nil || !strings.HasPrefix(place, dir+", ") || !strings.Contains(place, "share") {
+		t.Fatalf("on Redis: %q, %v", place, err)
+	}
+	if err := d.Close(); err != nil {
+		t.Error(err)
+	}
+	blocked := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(blocked, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.Files = blocked
+	if _, _, err := s.open(t.Context(), where{}); err == nil || !strings.HasPrefix(err.Error(), "--files: ") {
+		t.Errorf("a file as the directory: %v", err)
+	}
+}
