@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/kit/redistest"
 )
 
 // request does a REST request whose body and answer are bytes.
@@ -189,5 +190,26 @@ func TestFilesSettings(t *testing.T) {
 	s.Files = blocked
 	if _, _, err := s.open(t.Context(), where{}); err == nil || !strings.HasPrefix(err.Error(), "--files: ") {
 		t.Errorf("a file as the directory: %v", err)
+	}
+}
+
+// TestFilesOfTwoNodes has two nodes on one Redis that share a directory.
+func TestFilesOfTwoNodes(t *testing.T) {
+	redis, dir := redistest.StartTCP(t), t.TempDir()
+	start := func(args ...string) *process {
+		return launch(t, t.TempDir(), append([]string{"--demo", "--log-level=error", "--store", redis.URL()}, args...)...)
+	}
+	one, two := start("--files", dir), start("--files", dir)
+	pablo := one.logIn("Pablo")
+	file := one.uploadFile(pablo, "x.txt", []byte("on both"))
+	path := two.sendFile(pablo, file)
+	for _, p := range []*process{one, two} {
+		if status, answer := p.request("GET", path, pablo, nil); status != 200 || string(answer) != "on both" {
+			t.Errorf("%d %s", status, answer)
+		}
+	}
+	without := start()
+	if status, answer := without.request("POST", "/files", pablo, strings.NewReader("x")); status != 403 || !strings.Contains(without.output.String(), "files: off. To take some") {
+		t.Errorf("%d %s\n%s", status, answer, without.output)
 	}
 }
