@@ -1,4 +1,4 @@
-import { ChevronsUpDown, Keyboard, KeyRound, LogOut, Monitor, MonitorSmartphone, Moon, Settings2, Sun, UserPlus } from 'lucide-react'
+import { Bot, ChevronsUpDown, Keyboard, KeyRound, LogOut, Monitor, MonitorSmartphone, Moon, Settings2, Sun, Terminal, UserPlus } from 'lucide-react'
 import { useState } from 'react'
 import { t } from '../../i18n'
 import { explain } from '../../protocol/error'
@@ -44,11 +44,19 @@ export function AccountMenu() {
             {t('account.invite')}
           </MenuItem>
         )}
+        {atLeast(me, 'admin') && (
+          <MenuItem icon={<Bot size={16} />} onSelect={() => openDialog({ kind: 'bots' })}>
+            {t('account.bots')}
+          </MenuItem>
+        )}
         <MenuItem icon={<Settings2 size={16} />} onSelect={() => openDialog({ kind: 'preferences' })}>
           {t('account.preferences')}
         </MenuItem>
         <MenuItem icon={<MonitorSmartphone size={16} />} onSelect={() => openDialog({ kind: 'sessions' })}>
           {t('account.sessions')}
+        </MenuItem>
+        <MenuItem icon={<Terminal size={16} />} onSelect={() => openDialog({ kind: 'tokens' })}>
+          {t('account.tokens')}
         </MenuItem>
         <MenuItem icon={<KeyRound size={16} />} onSelect={() => openDialog({ kind: 'password' })}>
           {t('account.password')}

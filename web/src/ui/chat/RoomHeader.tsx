@@ -1,4 +1,4 @@
-import { ArrowLeft, Hash, Lock, LogOut, MoreHorizontal, Pin, Search, Settings2, UserPlus, Users } from 'lucide-react'
+import { ArrowLeft, Hash, Lock, LogOut, MoreHorizontal, Pin, Search, Settings2, UserPlus, Users, Webhook } from 'lucide-react'
 import { formatNumber, t } from '../../i18n'
 import type { RoomView } from '../../protocol/types'
 import { leaveRoom, openRoom } from '../../store/actions'
@@ -70,6 +70,9 @@ export function RoomHeader({ room, members, onMembers }: Props) {
               </MenuItem>
               <MenuItem icon={<Settings2 size={16} />} onSelect={() => openDialog({ kind: 'settings', room: room.id })}>
                 {t('room.nameAndTopic')}
+              </MenuItem>
+              <MenuItem icon={<Webhook size={16} />} onSelect={() => openDialog({ kind: 'webhooks', room: room.id })}>
+                {t('room.webhooks')}
               </MenuItem>
             </>
           )}

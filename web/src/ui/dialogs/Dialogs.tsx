@@ -1,4 +1,5 @@
 import { AddPeople } from './AddPeople'
+import { Bots } from './Bots'
 import { Browse } from './Browse'
 import { Confirm } from './Confirm'
 import { CreateRoom } from './CreateRoom'
@@ -12,7 +13,9 @@ import { Preferences } from './Preferences'
 import { Sessions } from './Sessions'
 import { Settings } from './Settings'
 import { Switcher } from './Switcher'
+import { Tokens } from './Tokens'
 import { Unsent } from './Unsent'
+import { Webhooks } from './Webhooks'
 import { closeDialog, useOpen } from './open'
 
 /** The dialog that is open. */
@@ -36,6 +39,12 @@ export function Dialogs() {
       return <Invites onClose={closeDialog} />
     case 'sessions':
       return <Sessions onClose={closeDialog} />
+    case 'tokens':
+      return <Tokens onClose={closeDialog} />
+    case 'bots':
+      return <Bots onClose={closeDialog} />
+    case 'webhooks':
+      return <Webhooks room={open.room} onClose={closeDialog} />
     case 'password':
       return <Password onClose={closeDialog} />
     case 'preferences':

@@ -11,6 +11,9 @@ export type Open =
   | { kind: 'add-people'; room: string }
   | { kind: 'invites' }
   | { kind: 'sessions' }
+  | { kind: 'tokens' }
+  | { kind: 'bots' }
+  | { kind: 'webhooks'; room: string }
   | { kind: 'password' }
   | { kind: 'preferences' }
   | { kind: 'keys' }

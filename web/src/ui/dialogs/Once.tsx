@@ -1,0 +1,38 @@
+import { Check, Copy } from 'lucide-react'
+import { useEffect, useRef, useState } from 'react'
+import { t } from '../../i18n'
+
+interface Props {
+  value: string
+  label: string
+  /** The name of the button that copies it. */
+  copy: string
+  hint: string
+  /** It has just come, and takes the focus. */
+  fresh?: boolean
+}
+
+/** A line to be copied, which is selected when it has the focus. */
+export function Once({ value, label, copy, hint, fresh }: Props) {
+  const input = useRef<HTMLInputElement>(null)
+  const [copied, setCopied] = useState(false)
+  useEffect(() => {
+    setCopied(false)
+    if (fresh) input.current?.focus()
+  }, [value])
+  const run = () => {
+    input.current?.select()
+    // Without TLS there is no clipboard for pages: then the selected text is copied by hand.
+    navigator.clipboard?.writeText(value).then(() => setCopied(true), () => {})
+  }
+  return (
+    <div className="copy-link">
+      <input ref={input} readOnly value={value} aria-label={label} dir="ltr" onFocus={(e) => e.target.select()} />
+      <button type="button" className="button" onClick={run} aria-label={copy}>
+        {copied ? <Check size={16} aria-hidden /> : <Copy size={16} aria-hidden />}
+        {copied ? t('app.copied') : t('app.copy')}
+      </button>
+      <p className="field-hint">{hint}</p>
+    </div>
+  )
+}
