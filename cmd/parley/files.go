@@ -35,7 +35,7 @@ func (s shelf) check() error {
 	case err != nil:
 		bad = append(bad, err)
 	case bucket == nil && (s.S3Key != "" || s.S3Secret != ""):
-		bad = append(bad, errors.New("--s3-key, --s3-secret: need --files=s3://..."))
+		bad = append(bad, errors.New("--s3-key, --s3-secret: need a bucket in --files"))
 	case bucket != nil && (s.S3Key == "" || s.S3Secret == ""):
 		bad = append(bad, errors.New("--files: a bucket needs --s3-key and --s3-secret, best as PARLEY_S3_KEY and PARLEY_S3_SECRET"))
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/depot"
 	"github.com/parley-chat/parley/kit/redistest"
 )
 
@@ -153,7 +154,7 @@ func TestFilesSettings(t *testing.T) {
 		{func(s *shelf) { s.Files = "/var/files" }, ""},
 		{func(s *shelf) { s.Files, s.S3Key, s.S3Secret = "s3://h:9000/b/p/q?region=r", "k", "s" }, ""},
 		{func(s *shelf) { s.Files, s.S3Key = "s3://h/b", "k" }, "PARLEY_S3_SECRET"},
-		{func(s *shelf) { s.S3Key = "k" }, "need --files=s3://"},
+		{func(s *shelf) { s.S3Key = "k" }, "need a bucket"},
 		{func(s *shelf) { s.Files = "s3://h" }, "which bucket?"},
 		{func(s *shelf) { s.Files = "s3://key:secret@h/b" }, "its keys are --s3-key"},
 		{func(s *shelf) { s.Files = "https://h/b" }, "a bucket is like s3://"},
@@ -211,5 +212,12 @@ func TestFilesOfTwoNodes(t *testing.T) {
 	without := start()
 	if status, answer := without.request("POST", "/files", pablo, strings.NewReader("x")); status != 403 || !strings.Contains(without.output.String(), "files: off. To take some") {
 		t.Errorf("%d %s\n%s", status, answer, without.output)
+	}
+}
+
+// TestFullDiskIsNoTroubleWithRedis is about what the log says.
+func TestFullDiskIsNoTroubleWithRedis(t *testing.T) {
+	if err := fmt.Errorf("%w: %w", chat.ErrUnavailable, depot.ErrPlace); isAway(err) || !isAway(chat.ErrUnavailable) {
+		t.Error("a place for files is taken for Redis, or Redis for one")
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/depot"
 	"github.com/parley-chat/parley/internal/hub"
 )
 
@@ -73,10 +74,10 @@ func (o *outage) WithGroup(name string) slog.Handler {
 	return &outage{o.Handler.WithGroup(name), o.trouble}
 }
 
-// isAway reports whether the store was the reason, not a client that hung up, nor this server's own end.
+// isAway reports whether the store was the reason, not a client that hung up, nor the place for files, nor this server's own end.
 func isAway(err error) bool {
 	e, ok := errors.AsType[*chat.Error](err)
-	return ok && e.Code == chat.CodeUnavailable && e != hub.ErrStopping && !errors.Is(err, context.Canceled)
+	return ok && e.Code == chat.CodeUnavailable && e != hub.ErrStopping && !errors.Is(err, context.Canceled) && !errors.Is(err, depot.ErrPlace)
 }
 
 // opened says how to ask whether the store is there.

@@ -255,7 +255,7 @@ func (s *Service) tidyFiles(ctx context.Context) error {
 		if err := json.Unmarshal(r.Value, &at); err != nil {
 			return err
 		}
-		m, err := s.messageAt(ctx, MessageInput{Room: at.Room, No: at.No})
+		m, err := s.messageAt(ctx, MessageInput(at))
 		if err == nil && !m.Deleted() {
 			return s.Store.DeleteRecord(ctx, trashKind, r.ID) // its message stayed
 		}

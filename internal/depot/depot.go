@@ -67,7 +67,10 @@ func (d *Depot) Close() error { return d.blobs.Close() }
 
 var _ chat.Depot = (*Depot)(nil)
 
-var errBusy = &chat.Error{Code: chat.CodeUnavailable, RetryAfter: tryAgain, Message: "too many files arrive at the moment: try again in a few seconds"}
+// ErrPlace is in every error for which the place for bytes is the reason, besides what people are told.
+var ErrPlace = errors.New("files cannot be kept or read")
+
+var errBusy = &chat.Error{Code: chat.CodeRateLimited, RetryAfter: tryAgain, Message: "too many files arrive at the moment: try again in a few seconds"}
 
 // Take implements [chat.Depot].
 func (d *Depot) Take(ctx context.Context, id string, r io.Reader, most int64) (chat.File, error) {
@@ -164,12 +167,16 @@ func judged(err error, most int64) error {
 	case errors.Is(err, blob.ErrTooLarge):
 		return &chat.Error{Code: chat.CodeTooLarge, Message: "a file has at most " + inUnits(most)}
 	case errors.Is(err, blob.ErrFull):
-		return fmt.Errorf("%w: %w", &chat.Error{Code: chat.CodeUnavailable, Message: "there is no space for files: tell whoever runs this server"}, err)
+		return failed("there is no space for files: tell whoever runs this server", err)
 	}
 	if _, ours := errors.AsType[*chat.Error](err); ours {
 		return err
 	}
-	return fmt.Errorf("%w: %w", &chat.Error{Code: chat.CodeUnavailable, Message: "the file could not be kept: try again"}, err)
+	return failed("the file could not be kept: try again", err)
+}
+
+func failed(message string, err error) error {
+	return fmt.Errorf("%w: %w: %w", &chat.Error{Code: chat.CodeUnavailable, Message: message}, ErrPlace, err)
 }
 
 // refusal is what people are told of a picture that is not safe to show.
@@ -210,7 +217,7 @@ func (d *Depot) Open(ctx context.Context, id string, width int) (chat.Content, e
 		}
 	}
 	if err != nil {
-		return chat.Content{}, fmt.Errorf("%w: %w", &chat.Error{Code: chat.CodeUnavailable, Message: "the file cannot be reached: try again"}, err)
+		return chat.Content{}, failed("the file cannot be reached: try again", err)
 	}
 	kind := picture.Type(p.head)
 	return chat.Content{ReadSeekCloser: p, Type: kind, Size: b.Size, Inline: picture.Inline(kind)}, nil

@@ -191,14 +191,14 @@ func TestWhatIsRefusedLeavesNothing(t *testing.T) {
 func TestNoRoom(t *testing.T) {
 	d, _ := open(t)
 	d.memory.TryAcquire(maxReading)
-	if _, err := d.Take(t.Context(), "p", bytes.NewReader(photo(t, 30, 30)), 1<<20); !errors.Is(err, chat.ErrUnavailable) || chat.AsError(err).RetryAfter == 0 {
+	if _, err := d.Take(t.Context(), "p", bytes.NewReader(photo(t, 30, 30)), 1<<20); !errors.Is(err, chat.ErrRateLimited) || chat.AsError(err).RetryAfter == 0 {
 		t.Errorf("a picture without memory for it: %v", err)
 	}
 	if _, err := d.Take(t.Context(), "a", strings.NewReader("text needs none"), 1<<20); err != nil {
 		t.Error(err)
 	}
 	d.taking.TryAcquire(maxTaking)
-	if _, err := d.Take(t.Context(), "b", strings.NewReader("x"), 1<<20); !errors.Is(err, chat.ErrUnavailable) || chat.AsError(err).RetryAfter == 0 {
+	if _, err := d.Take(t.Context(), "b", strings.NewReader("x"), 1<<20); !errors.Is(err, chat.ErrRateLimited) || chat.AsError(err).RetryAfter == 0 {
 		t.Errorf("one too many: %v", err)
 	}
 }
@@ -221,7 +221,7 @@ func TestFullDisk(t *testing.T) {
 	place := &full{Blobs: d.blobs, room: 2}
 	d.blobs = place
 	_, err := d.Take(t.Context(), "p", bytes.NewReader(photo(t, 1600, 1000)), 50<<20) // three blobs
-	if !errors.Is(err, chat.ErrUnavailable) || !errors.Is(err, blob.ErrFull) || !strings.Contains(chat.AsError(err).Message, "no space") {
+	if !errors.Is(err, chat.ErrUnavailable) || !errors.Is(err, ErrPlace) || !errors.Is(err, blob.ErrFull) || !strings.Contains(chat.AsError(err).Message, "no space") {
 		t.Errorf("%v", err)
 	}
 	if left := files(t, dir); len(left) != 0 {

@@ -3,6 +3,7 @@ package rest
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"image"
@@ -367,5 +368,22 @@ func TestDocumentDescribesFiles(t *testing.T) {
 		if !strings.Contains(page, `id="`+a.Name+`"`) || !strings.Contains(page, prefix+a.Path) {
 			t.Errorf("%s is not on the page", a.Name)
 		}
+	}
+}
+
+// fullDisk is a place for files without space.
+type fullDisk struct{ depot.Blobs }
+
+func (fullDisk) Put(context.Context, string, io.Reader, int64) (int64, error) {
+	return 0, fmt.Errorf("store blob: %w", blob.ErrFull)
+}
+func (fullDisk) Delete(context.Context, string) error { return nil }
+
+func TestFullDisk(t *testing.T) {
+	h := newHouse(t)
+	h.service.Files = depot.New(fullDisk{})
+	a := h.do("POST", "/files?name=a", "x", h.as("Pablo"))
+	if a.StatusCode != 503 || !strings.Contains(a.field("detail"), "no space") || !strings.Contains(h.log.String(), blob.ErrFull.Error()) {
+		t.Errorf("%s %s\n%s", a.Status, a.body, h.log)
 	}
 }
