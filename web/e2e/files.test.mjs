@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { launch, missing, Person } from './lib/browser.mjs'
+import { Server, until } from './lib/server.mjs'
+
+describe('files', { skip: missing() }, () => {
+  let server, browser, mary, joe, picture
+  before(async () => {
+    server = await Server.start()
+    browser = await launch()
+    mary = await Person.arrive(browser, server.url)
+    joe = await Person.arrive(browser, server.url)
+    await mary.logIn('Mary')
+    await joe.logIn('Joe')
+    picture = Buffer.from(
+      await mary.page.evaluate(async () => {
+        const canvas = document.createElement('canvas')
+        canvas.width = 900
+        canvas.height = 600
+        const c = canvas.getContext('2d')
+        for (let i = 0; i < 90; i++) {
+          c.fillStyle = `hsl(${i * 4} 70% 50%)`
+          c.fillRect(i * 10, 0, 10, 600)
+        }
+        return canvas.toDataURL('image/png').split(',')[1]
+      }),
+      'base64',
+    )
+  })
+  after(async () => {
+    await browser?.close()
+    await server?.stop()
+  })
+
+  const chosen = (person) => person.page.locator('main .upload')
+
+  it('are chosen, shown on their way, and sent with a message', async () => {
+    await mary.page.locator('main input[type=file]').setInputFiles([
+      { name: 'stripes.png', mimeType: 'image/png', buffer: picture },
+      { name: 'notes.txt', mimeType: 'text/plain', buffer: Buffer.from('what was said') },
+      { name: 'wrong.txt', mimeType: 'text/plain', buffer: Buffer.from('not this one') },
+    ])
+    await until('all to be there', async () => (await chosen(mary).allInnerTexts()).every((t) => /B$/.test(t.trim())))
+    await mary.page.getByRole('button', { name: 'Remove wrong.txt' }).click()
+    await mary.say('two files')
+    await joe.sees('two files')
+    const row = joe.page.locator('main .message[data-no]', { hasText: 'two files' })
+    await until('the picture to be loaded', () => row.locator('.picture img').evaluate((i) => i.complete && i.naturalWidth > 0))
+    assert.equal(await row.locator('.picture img').evaluate((i) => i.naturalWidth), 480, 'the small one is shown')
+    assert.equal(await row.locator('.file').count(), 1)
+    const [download] = await Promise.all([joe.page.waitForEvent('download'), row.locator('.file').click()])
+    assert.equal(download.suggestedFilename(), 'notes.txt')
+    await row.locator('.picture').click()
+    const dialog = joe.page.getByRole('dialog', { name: 'stripes.png' })
+    await until('the large one', () => dialog.locator('img').evaluate((i) => i.complete && i.naturalWidth > 480))
+    await joe.page.keyboard.press('Escape')
+  })
+
+  it('are pasted and dropped, and sent without a word', async () => {
+    for (const kind of ['paste', 'drop']) {
+      await mary.page.evaluate(
+        ([kind, bytes]) => {
+          const data = new DataTransfer()
+          data.items.add(new File([Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0))], `${kind}.png`, { type: 'image/png' }))
+          const to = document.querySelector('main textarea')
+          const event = kind === 'paste' ? new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }) : new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true })
+          to.dispatchEvent(event)
+        },
+        [kind, picture.toString('base64')],
+      )
+      await until('it to be there', async () => (await chosen(mary).allInnerTexts()).some((t) => t.includes(`${kind}.png`) && /B$/.test(t.trim())))
+      await mary.page.locator('main').getByRole('button', { name: 'Send' }).click()
+      await joe.page.locator(`main .picture img[alt="${kind}.png"]`).waitFor()
+    }
+  })
+
+  it('that cannot be sent say why', async () => {
+    await mary.page.locator('main input[type=file]').setInputFiles([{ name: 'broken.png', mimeType: 'image/png', buffer: Buffer.concat([picture.subarray(0, 200)]) }])
+    await chosen(mary).locator('[role=alert]').waitFor()
+    await mary.page.getByRole('button', { name: 'Remove broken.png' }).click()
+  })
+
+  it('go with their message', async () => {
+    const row = mary.page.locator('main .message[data-no]', { hasText: 'two files' })
+    const address = await row.locator('.picture img').getAttribute('src')
+    const get = (person) => person.page.evaluate((a) => fetch(a).then((r) => r.status), address)
+    assert.equal(await get(joe), 200)
+    const stranger = await Person.arrive(browser, server.url)
+    await stranger.page.goto(server.url)
+    assert.equal(await get(stranger), 401)
+    await row.hover()
+    await row.getByRole('button', { name: 'More', exact: true }).click()
+    await mary.page.getByRole('menuitem', { name: 'Delete' }).click()
+    await mary.page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click()
+    await row.waitFor({ state: 'detached' })
+    assert.equal(await get(joe), 404)
+  })
+
+  it('broke nothing', () => assert.deepEqual([...mary.faults, ...joe.faults], []))
+})
