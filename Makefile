@@ -65,8 +65,8 @@ bench: ## The figures of the design, measured on the real server; JSON lines and
 	$(GO) run ./bench
 
 .PHONY: bench-picture
-bench-picture: ## Measure, and draw the README's picture of it; the run is kept in tmp/bench.txt
-	mkdir -p tmp && set -o pipefail && $(GO) run ./bench | tee tmp/bench.txt
+bench-picture: ## Measure, put the figures into docs/performance.md, and draw the README's picture; the run is kept in tmp/bench.txt
+	mkdir -p tmp && set -o pipefail && $(GO) run ./bench -into docs/performance.md | tee tmp/bench.txt
 	cd bench/picture && $(GO) run . ../../docs/images/bench.svg < ../../tmp/bench.txt
 
 .PHONY: verify

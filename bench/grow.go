@@ -33,19 +33,19 @@ func (p *point) set(name string, value float64) {
 
 // sizes is what grows, and how far.
 type sizes struct {
-	members, rooms, conns, stored, nodes []int
-	lasts, idle                          time.Duration // of each load
-	mixed                                mix
+	members, rates, rooms, conns, stored, nodes []int
+	lasts, idle                                 time.Duration // of each load
+	mixed                                       mix
 }
 
 var fullSizes = sizes{
-	members: []int{10, 100, 1_000, 10_000}, rooms: []int{1, 10, 100, 1_000}, conns: []int{1_000, 2_000, 8_000},
+	members: []int{10, 100, 1_000, 10_000}, rates: []int{400, 1_600}, rooms: []int{1, 10, 100, 1_000}, conns: []int{1_000, 2_000, 8_000},
 	stored: []int{1_000, 10_000, 100_000, 1_000_000}, nodes: []int{1, 2, 3}, lasts: 3 * time.Second, idle: 2 * time.Second,
 	mixed: mix{people: 2_000, members: 20, nodes: 3, rates: []int{100, 1_000}},
 }
 
 var quickSizes = sizes{
-	members: []int{10, 50, 100}, rooms: []int{1, 10}, conns: []int{50, 100, 200}, stored: []int{1_000, 5_000}, nodes: []int{1, 2, 3},
+	members: []int{10, 50, 100}, rates: []int{300, 600}, rooms: []int{1, 10}, conns: []int{50, 100, 200}, stored: []int{1_000, 5_000}, nodes: []int{1, 2, 3},
 	lasts: time.Second, idle: time.Second, mixed: mix{people: 200, members: 10, nodes: 3, rates: []int{100, 300}},
 }
 
@@ -96,7 +96,7 @@ func (g *growth) point(part, of string, n int) *point {
 }
 
 // parts is the order of the tables.
-var parts = []string{"arrivals", "members", "rooms", "conns", "stored", "nodes", constants, otherConstants, "predicted", "a million connections"}
+var parts = []string{"arrivals", "members", "rates", "rooms", "conns", "stored", "nodes", constants, otherConstants, "predicted", "a million connections"}
 
 const (
 	constants      = "the model's constants"

@@ -124,6 +124,19 @@ func (g *growth) growMembers() error {
 		}
 		g.keep(p)
 	}
+	for _, rate := range g.rates { // between alone and as fast as they come
+		var talkers []speaker
+		for _, c := range clients[:sizes[0]] {
+			talkers = append(talkers, speaker{c, rooms[sizes[0]]})
+		}
+		w, err := f.measure(g.ctx, clients, func() (int, error) { return pace(talkers, rate, g.lasts) })
+		if err != nil {
+			return errors.Join(err, g.end(f))
+		}
+		p := g.point("rates", "messages a second, room of ten", rate)
+		g.alone(p, w.less(idle))
+		g.keep(p)
+	}
 	return g.end(f)
 }
 

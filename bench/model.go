@@ -10,10 +10,17 @@ func (c cost) plus(d cost, times float64) cost {
 	return cost{c.alone + d.alone*times, c.together + d.together*times}
 }
 
-// busy is how many µs of a second so many things take of so many processors. One that finds its processor busy, which is as likely as the
-// processor is, takes together; any other takes alone. So u = rate × (alone − u × (alone − together)), with u the busy part.
-func (c cost) busy(rate, processors float64) float64 {
-	return rate * c.alone / (1 + rate*max(0, c.alone-c.together)/(1e6*processors))
+// at is what one takes when so many come each second: alone where they are rare, together where they are many, and half way at the rate half.
+func (c cost) at(rate, half float64) float64 {
+	return c.together + (c.alone-c.together)/(1+rate/half)
+}
+
+// halfWay returns the rate half that makes one of so many a second take that. If they take no less than alone, it is never.
+func halfWay(c cost, rate, takes float64) float64 {
+	if takes >= c.alone || c.together >= c.alone {
+		return math.Inf(1)
+	}
+	return rate * max(takes-c.together, 0.01*c.alone) / (c.alone - takes)
 }
 
 // model is what servers and Redis need for a load, in the fewest numbers that do. It is fitted to the small points of a run.
@@ -30,7 +37,10 @@ type model struct {
 	hear         cost
 	thread, tell cost
 	idle, lease  float64
-	ask, beats   float64
+	rest         float64 // µs/s that Redis takes of its thread for itself
+
+	half, halfRedis float64 // messages per second: of a node that hears them, of a master
+	ask, beats      float64
 }
 
 // line returns y = at0 + slope × x, nearest to the points in parts of y: half of a small figure is as wrong as half of a large one. Two points it
@@ -63,13 +73,16 @@ type need struct {
 	nodes, masters float64
 }
 
-// need says what a load takes on so many nodes, which have so many processors all together, and so many masters of Redis.
-func (m model) need(l load, nodes, processors, masters float64) need {
-	further := hearing(nodes, l.members) - 1
+// need says what a load takes on so many nodes and masters of Redis.
+func (m model) need(l load, nodes, masters float64) need {
+	hear := hearing(nodes, l.members)
+	message := m.send.plus(m.hear, hear-1)
+	each := m.deliver.at(l.messages*l.members/l.people, m.half) // only what goes to the same connection goes together
+	thread := m.thread.plus(m.tell, hear-1)
 	return need{
 		memory:   m.base*nodes + m.conn*l.people,
-		cpu:      m.send.plus(m.deliver, l.members).plus(m.hear, further).busy(l.messages, processors) + m.idle*nodes,
-		redis:    m.thread.plus(m.tell, further).busy(l.messages, masters) + m.lease*nodes,
+		cpu:      l.messages*(message.at(l.messages*hear/nodes, m.half)+l.members*each) + m.idle*nodes,
+		redis:    l.messages*thread.at(l.messages/masters, m.halfRedis) + m.lease*nodes + m.rest*masters,
 		commands: l.messages*m.ask + m.beats*nodes,
 		nodes:    nodes, masters: masters,
 	}
@@ -79,7 +92,7 @@ func (m model) need(l load, nodes, processors, masters float64) need {
 // most so many connections.
 func (m model) plan(l load, processors, conns float64) need {
 	for nodes, masters := math.Ceil(l.people/conns), 1.0; ; {
-		n := m.need(l, nodes, nodes*processors, masters)
+		n := m.need(l, nodes, masters)
 		switch {
 		case nodes > 1e5 || masters > 1e5:
 			return n

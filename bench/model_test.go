@@ -27,18 +27,18 @@ func TestLine(t *testing.T) {
 	}
 }
 
-func TestBusyBetweenAloneAndTogether(t *testing.T) {
+func TestCostBetweenAloneAndTogether(t *testing.T) {
 	c := cost{alone: 100, together: 20}
-	near(t, "what is rare comes alone", c.busy(1, 1), 100/(1+80e-6))
-	near(t, "a full processor takes together", c.busy(1e6/20, 1), 1e6)
-	for _, rate := range []float64{10, 1e3, 1e4, 4e4} {
-		if u := c.busy(rate, 1); u > rate*c.alone || u < rate*c.together {
-			t.Errorf("%g a second: %g is not between %g and %g", rate, u, rate*c.together, rate*c.alone)
-		}
-		u := c.busy(rate, 1)
-		near(t, "the equation it solves", u, rate*(c.alone-u/1e6*(c.alone-c.together)))
+	near(t, "what is rare comes alone", c.at(1e-9, 400), 100)
+	near(t, "half way", c.at(400, 400), 60)
+	near(t, "what never comes together", c.at(1e6, math.Inf(1)), 100)
+	near(t, "half way, found from what 100 a second take", halfWay(c, 100, c.at(100, 400)), 400)
+	if !math.IsInf(halfWay(c, 100, 101), 1) {
+		t.Error("what takes more than alone never comes together")
 	}
-	near(t, "together cannot cost more", cost{alone: 5, together: 9}.busy(10, 1), 50)
+	if h := halfWay(c, 100, 15); h <= 0 || h > 100 {
+		t.Errorf("half way of what takes less than together: %g", h)
+	}
 }
 
 func TestHearing(t *testing.T) {
@@ -51,7 +51,7 @@ func TestHearing(t *testing.T) {
 }
 
 func TestPlanLeavesHalf(t *testing.T) {
-	m := model{base: 30e6, conn: 10e3, send: cost{500, 30}, deliver: cost{10, 1}, hear: cost{200, 20}, thread: cost{200, 20}, tell: cost{20, 2}, idle: 2000, lease: 200, ask: 3, beats: 1}
+	m := model{base: 30e6, conn: 10e3, send: cost{500, 30}, deliver: cost{10, 1}, hear: cost{200, 20}, thread: cost{200, 20}, tell: cost{20, 2}, idle: 2000, lease: 200, rest: 1500, ask: 3, beats: 1, half: 400, halfRedis: 400}
 	l := load{people: 1e6, members: 50, messages: 8000}
 	n := m.plan(l, 4, 50_000)
 	if n.nodes < 20 {
@@ -60,7 +60,7 @@ func TestPlanLeavesHalf(t *testing.T) {
 	if n.cpu > 0.5e6*4*n.nodes || n.redis > 0.5e6*n.masters {
 		t.Errorf("busier than half: %+v", n)
 	}
-	if smaller := m.need(l, n.nodes-1, 4*(n.nodes-1), n.masters); n.nodes > 20 && smaller.cpu <= 0.5e6*4*(n.nodes-1) {
+	if smaller := m.need(l, n.nodes-1, n.masters); n.nodes > 20 && smaller.cpu <= 0.5e6*4*(n.nodes-1) {
 		t.Errorf("%g nodes would do, %g were planned", n.nodes-1, n.nodes)
 	}
 }

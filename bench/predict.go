@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 	"time"
 
 	"github.com/parley-chat/parley/internal/chat"
@@ -36,12 +35,23 @@ func (g *growth) fit() error {
 	m.base, m.conn = through("conns", g.conns[:2], residentMB)
 	m.base, m.conn = m.base*1e6, m.conn*1e6
 	m.send, m.deliver = both("members", known, cpuAlone, cpuTogether)
+	halfway := func(alone, together string) float64 {
+		a, err0 := g.figure("members", g.members[0], alone)
+		t, err1 := g.figure("members", g.members[0], together)
+		c, err2 := g.figure("rates", g.rates[0], alone)
+		if err := errors.Join(err0, err1, err2); err != nil {
+			missing = err
+		}
+		return min(1e9, halfWay(cost{a, t}, float64(g.rates[0]), c)) // JSON knows no infinity
+	}
+	m.half, m.halfRedis = halfway(cpuAlone, cpuTogether), 1e9
 	if g.store == "redis" {
+		m.halfRedis = halfway(redisAlone, redisTogether)
 		_, m.hear = both("nodes", g.nodes[:2], cpuAlone, cpuTogether)
 		m.thread, m.tell = both("nodes", g.nodes[:2], redisAlone, redisTogether)
 		m.thread = m.thread.plus(m.tell, 1) // the line counts from no node, the model from one
 		_, m.idle = through("nodes", g.nodes[:2], idleCPU)
-		_, m.lease = through("nodes", g.nodes[:2], idleRedis)
+		m.rest, m.lease = through("nodes", g.nodes[:2], idleRedis)
 		_, m.beats = through("nodes", g.nodes[:2], idleCommands)
 		if missing == nil {
 			m.ask, missing = g.figure("nodes", g.nodes[0], askMessage)
@@ -77,8 +87,9 @@ func (g *growth) predict() error {
 		value float64
 		both  bool
 	}{
-		{"memory of a node, MB", m.base / 1e6, true}, {"of each connection, kB", m.conn / 1e3, true}, {"a node that idles, µs of its processors a second", m.idle, false},
-		{"µs of Redis' thread a second", m.lease, false}, {"commands a second", m.beats, false}, {"commands for a message", m.ask, false},
+		{"memory of a node, MB", m.base / 1e6, true}, {"of each connection, kB", m.conn / 1e3, true},
+		{"messages a second at which a node takes half way between alone and as fast as they come", m.half, true}, {"the same of Redis' thread", m.halfRedis, false}, {"a node that idles, µs of its processors a second", m.idle, false},
+		{"for it, µs of Redis' thread a second", m.lease, false}, {"Redis for itself, µs of its thread a second", m.rest, false}, {"for it, commands a second", m.beats, false}, {"commands for a message", m.ask, false},
 	} {
 		if c.both || g.store == "redis" {
 			p := g.point(otherConstants, "", 0)
@@ -93,6 +104,11 @@ func (g *growth) predict() error {
 			return err
 		}
 		if err := g.compareFigure("members", n, cpuTogether, want.together); err != nil {
+			return err
+		}
+	}
+	for _, n := range g.rates[1:] {
+		if err := g.compareFigure("rates", n, cpuAlone, m.send.plus(m.deliver, float64(g.members[0])).at(float64(n), m.half)); err != nil {
 			return err
 		}
 	}
@@ -191,13 +207,12 @@ func (g *growth) mix() (err error) {
 		}
 		resident += r
 	}
-	quietly := g.model.need(load{people: float64(x.people), members: float64(x.members)}, float64(x.nodes), 1, 1)
+	quietly := g.model.need(load{people: float64(x.people), members: float64(x.members)}, float64(x.nodes), 1)
 	g.compare("mix: "+residentMB+", before anything is said", x.people, quietly.memory/1e6, resident/1e6)
 	if _, err := pace(speakers, x.rates[0], g.lasts/2); err != nil {
 		return err
 	}
 	quiet(clients)
-	processors := max(1, float64(runtime.NumCPU())/2) // the clients, and Redis, have the others
 	for _, rate := range x.rates {
 		w, err := f.measure(g.ctx, clients, func() (int, error) { return pace(speakers, rate, g.lasts) })
 		if err != nil {
@@ -209,7 +224,7 @@ func (g *growth) mix() (err error) {
 		// The load lasted less than the measuring, which waits for quiet.
 		lasted := g.lasts.Seconds()
 		want := g.model.need(load{people: float64(x.people), members: float64(x.members), messages: float64(w.messages) / lasted},
-			float64(x.nodes), processors, 1)
+			float64(x.nodes), 1)
 		idle := w.took.Seconds()/lasted - 1
 		g.compare("mix: server CPU, ms/s", rate, want.cpu/1e3, us(w.cpu)/1e3/lasted-idle*g.model.idle*float64(x.nodes)/1e3)
 		if g.store == "redis" {

@@ -55,15 +55,15 @@ type farewell struct {
 
 // connect is the server's function for a client that connects. With a token in auth, that counts; else what the session's first
 // request has brought; else the client has to authenticate.
-func (s *Server) connect(socket *socketio.Socket, auth json.RawMessage, r *http.Request) error {
-	v := s.arrived(r)
-	if v == nil {
+func (s *Server) connect(socket *socketio.Socket, auth json.RawMessage, _ *http.Request) error {
+	v := socket.Kept().(*visit)
+	if !s.arrived(v) {
 		return connectError(&chat.Error{Code: chat.CodeUnavailable, Message: "this session is over: open another"})
 	}
 	if v.guest && auth == nil {
 		return s.connectGuest(socket, v)
 	}
-	c := &conn{s: s, socket: socket, visit: v, who: v.who}
+	c := &conn{s: s, socket: socket, visit: v, who: v.caller()}
 	c.out = hub.NewConn(encoder{}, s.cfg.Queue, s.dirty.add)
 	c.out.Door = c
 	if err := c.begin(auth); err != nil {
@@ -82,7 +82,7 @@ func (s *Server) connect(socket *socketio.Socket, auth json.RawMessage, r *http.
 
 // connectGuest hands a socket over, for good.
 func (s *Server) connectGuest(socket *socketio.Socket, v *visit) error {
-	err := s.cfg.Guests.Connect(socket, v.token, v.who)
+	err := s.cfg.Guests.Connect(socket, v.token, v.caller())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {

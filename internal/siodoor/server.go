@@ -75,7 +75,7 @@ type Server struct {
 	dirty   dirty
 
 	mu      sync.Mutex
-	visits  map[string]*visit // of sessions that are not connected, by key
+	visits  map[*visit]struct{} // of sessions that are not connected
 	conns   map[*conn]struct{}
 	pending map[string]int // visits that have not authenticated as a conn, by owner
 	strange int            // those of strangers
@@ -113,7 +113,7 @@ func New(cfg Config) *Server {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	s := &Server{cfg: cfg, actions: map[string]chat.Action{}, visits: map[string]*visit{}, conns: map[*conn]struct{}{}, pending: map[string]int{}}
+	s := &Server{cfg: cfg, actions: map[string]chat.Action{}, visits: map[*visit]struct{}{}, conns: map[*conn]struct{}{}, pending: map[string]int{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	for _, a := range chat.Actions() {
 		s.actions[a.Name] = a
@@ -121,6 +121,7 @@ func New(cfg Config) *Server {
 	s.io = socketio.New(socketio.Options{
 		Path: Path, PingInterval: cfg.Heartbeat, PingTimeout: cfg.PongTimeout, UpgradeTimeout: cfg.AuthTimeout, ConnectTimeout: cfg.AuthTimeout,
 		MaxPayload: maxPayload, MaxQueue: maxQueue, MaxSessions: cfg.MaxConns,
+		Keep: func(r *http.Request) any { return r.Context().Value(visitKey{}) },
 	})
 	s.io.OnConnect(namespace, s.connect)
 	s.dirty.init()
@@ -171,9 +172,9 @@ func (s *Server) sweep() {
 			for c := range s.conns {
 				c.look(now)
 			}
-			for key, v := range s.visits {
+			for v := range s.visits {
 				if now.After(v.until) {
-					delete(s.visits, key)
+					delete(s.visits, v)
 					s.uncount(v)
 				}
 			}

@@ -1,10 +1,9 @@
 package siodoor
 
 import (
-	"crypto/rand"
+	"context"
 	"math"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -15,19 +14,21 @@ import (
 
 // visit is what the request that opened a session has told.
 type visit struct {
-	key     string
-	who     chat.Caller // address and program
-	token   string      // "" if none was brought
-	owner   string      // whom it is counted for while nobody has authenticated with it, "" if it is not counted
+	addr    string
+	agent   string // the client's program
+	token   string // "" if none was brought
+	owner   string // whom it is counted for while nobody has authenticated with it, "" if it is not counted
 	since   time.Time
 	until   time.Time // when it is forgotten, while it is in the server's list
 	strange bool
-	joins   int  // how often the session has connected
-	guest   bool // see Config.Guests
+	guest   bool  // see Config.Guests
+	joins   uint8 // how often the session has connected
 }
 
-// keyHeader says which visit a session began with. It is set here, never by a client.
-const keyHeader = "Parley-Visit"
+func (v *visit) caller() chat.Caller { return chat.Caller{Addr: v.addr, Agent: v.agent} }
+
+// visitKey is the key, in the context of a request that is to open a session, of its visit.
+type visitKey struct{}
 
 // maxPending bounds the sessions that one person has opened and not yet connected: as many as they may have sockets.
 const maxPending = 50
@@ -55,13 +56,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
-	if q := r.URL.Query(); q.Get("sid") == "" {
+	if r.URL.Query().Get("sid") == "" {
 		v, err := s.admit(r, token)
 		if err != nil {
 			refuse(w, err)
 			return
 		}
-		r = opening(r, q, v.key)
+		r = r.WithContext(context.WithValue(r.Context(), visitKey{}, v))
 	}
 	s.io.ServeHTTP(w, r)
 }
@@ -98,7 +99,7 @@ func (s *Server) admit(r *http.Request, token string) (*visit, error) {
 	// Cloned: a part of a header keeps all of it in memory.
 	who := chat.Caller{Addr: s.cfg.Visitor.Addr(r), Agent: strings.Clone(agent[:min(len(agent), 200)])}
 	now := time.Now()
-	v := &visit{key: rand.Text(), who: who, token: strings.Clone(token), owner: "address " + who.Addr, since: now, strange: true, guest: s.claimed(r)}
+	v := &visit{addr: who.Addr, agent: who.Agent, token: strings.Clone(token), owner: "address " + who.Addr, since: now, strange: true, guest: s.claimed(r)}
 	limit := max(1, s.cfg.MaxStrangers/10)
 	if token != "" {
 		known, err := s.cfg.Service.Authenticate(r.Context(), token, who)
@@ -148,45 +149,22 @@ func (s *Server) uncount(v *visit) {
 // wait keeps a visit until its session connects, or has ended for not connecting. The lock is held.
 func (s *Server) wait(v *visit) {
 	v.until = time.Now().Add(s.cfg.AuthTimeout + time.Second)
-	s.visits[v.key] = v
+	s.visits[v] = struct{}{}
 }
 
-// arrived takes the visit of a session that connects off the list; nil if there is none, or it did so too
-// often.
-func (s *Server) arrived(r *http.Request) *visit {
+// arrived takes the visit of a session that connects off the list; false if it is not there, or the session did so too often.
+func (s *Server) arrived(v *visit) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	v := s.visits[r.Header.Get(keyHeader)]
-	if v == nil {
-		return nil
+	if _, ok := s.visits[v]; !ok {
+		return false
 	}
-	delete(s.visits, v.key)
+	delete(s.visits, v)
 	if v.joins++; v.joins > maxJoins {
 		s.uncount(v)
-		return nil
+		return false
 	}
-	return v
-}
-
-// opening is a request with what opens a session and no more: the session keeps it.
-func opening(r *http.Request, q url.Values, key string) *http.Request {
-	query := url.Values{}
-	for _, name := range []string{"EIO", "transport"} {
-		if q.Has(name) {
-			query.Set(name, q.Get(name))
-		}
-	}
-	h := http.Header{keyHeader: {key}}
-	for _, name := range []string{"Connection", "Upgrade", "Sec-Websocket-Key", "Sec-Websocket-Version"} {
-		if values := r.Header.Values(name); len(values) > 0 {
-			h[name] = values
-		}
-	}
-	out := &http.Request{
-		Method: r.Method, URL: &url.URL{Path: r.URL.Path, RawQuery: query.Encode()}, Proto: r.Proto, ProtoMajor: r.ProtoMajor, ProtoMinor: r.ProtoMinor,
-		Header: h, Host: r.Host, Body: http.NoBody,
-	}
-	return out.WithContext(r.Context())
+	return true
 }
 
 // refuse answers a request that opens no session.

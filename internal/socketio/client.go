@@ -3,6 +3,7 @@ package socketio
 import (
 	"bytes"
 	"errors"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -225,7 +226,8 @@ func (c *client) connect(p packet) error {
 	c.sockets = append(c.sockets, s)
 	c.left = slices.DeleteFunc(c.left, func(name string) bool { return name == ns.name })
 	c.mu.Unlock()
-	if err := ns.connect(s, p.auth, c.session.Request()); err != nil {
+	r, _ := c.session.Kept().(*http.Request)
+	if err := ns.connect(s, p.auth, r); err != nil {
 		s.bye = nil // it was never there
 		c.remove(s)
 		s.gone(ReasonServerLeft)

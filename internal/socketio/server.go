@@ -57,6 +57,10 @@ type Options struct {
 	// with 403 and the error's text, or as a *Refusal says. Nil allows all. Later requests of a session are not judged: they bring its
 	// identifier, which only its client knows.
 	Allow func(r *http.Request) error
+
+	// Keep returns what a session keeps of the request that opens it, for Socket.Kept. Nil keeps a copy of the request, for
+	// ConnectFunc.
+	Keep func(r *http.Request) any
 }
 
 // Refusal is an error of Options.Allow that says how a request is answered.
@@ -90,7 +94,7 @@ type Server struct {
 }
 
 // ConnectFunc judges a client that connects to a namespace. Auth is the JSON object that it has sent for that, nil if none, and r the
-// request that opened its session, without body and context; both may be kept. With an error the client gets a
+// request that opened its session, without body and context, nil with Options.Keep; both may be kept. With an error the client gets a
 // CONNECT_ERROR of its text, or of what a *ConnectError says. With nil it is connected, and what was sent to s
 // meanwhile follows. This is the place for s.On, s.OnAny, s.OnDisconnect and s.Join.
 type ConnectFunc func(s *Socket, auth json.RawMessage, r *http.Request) error
@@ -123,7 +127,7 @@ func New(opt Options) *Server {
 	s := &Server{opt: opt, namespaces: map[string]*namespace{}}
 	s.engine = engineio.New(engineio.Config{
 		PingInterval: opt.PingInterval, PingTimeout: opt.PingTimeout, UpgradeTimeout: opt.UpgradeTimeout,
-		MaxPayload: opt.MaxPayload, MaxQueue: opt.MaxQueue, MaxSessions: opt.MaxSessions, Allow: opt.Allow,
+		MaxPayload: opt.MaxPayload, MaxQueue: opt.MaxQueue, MaxSessions: opt.MaxSessions, Allow: opt.Allow, Keep: opt.Keep,
 		Accept: func(session *engineio.Session) engineio.Receiver { return newClient(s, session) },
 	})
 	return s

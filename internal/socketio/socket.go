@@ -52,6 +52,9 @@ func newSocket(c *client, ns *namespace) *Socket {
 // ID returns the socket's identifier, which its client knows too. It is no secret, and differs from the session's.
 func (s *Socket) ID() string { return s.id }
 
+// Kept returns what Options.Keep has kept of the request that opened the socket's session.
+func (s *Socket) Kept() any { return s.c.session.Kept() }
+
 // Namespace returns the name of the socket's namespace.
 func (s *Socket) Namespace() string { return s.ns.name }
 

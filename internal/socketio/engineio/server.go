@@ -33,6 +33,10 @@ type Config struct {
 	// *Refusal says. Nil allows all. Later requests are not judged: they bring the session's identifier, which only its client knows.
 	Allow func(r *http.Request) error
 
+	// Keep returns what a session keeps of the request that opens it, see Session.Kept. Nil keeps a copy, an *http.Request without body and
+	// context, which takes about a kilobyte.
+	Keep func(r *http.Request) any
+
 	// Accept is called with every new session, before anything is read from it, and says who receives its messages.
 	// It must not wait. Sending and closing is possible in it.
 	Accept func(s *Session) Receiver
@@ -90,6 +94,9 @@ func New(cfg Config) *Server {
 	}
 	if cfg.MaxSessions == 0 {
 		cfg.MaxSessions = 100_000
+	}
+	if cfg.Keep == nil {
+		cfg.Keep = keep
 	}
 	s := &Server{cfg: cfg, sessions: map[string]*Session{}}
 	s.dirty.init()

@@ -33,9 +33,9 @@ const lingerFor = 2 * time.Second
 
 // Session is one client's. Its methods may be called at any time, from any goroutine.
 type Session struct {
-	srv     *Server
-	id      string
-	request *http.Request
+	srv  *Server
+	id   string
+	kept any // of the request that opened it
 
 	in sync.Mutex // held while the receiver has a message
 
@@ -67,11 +67,11 @@ type Session struct {
 
 // newSession makes a session, which is to be added and begun.
 func newSession(srv *Server, r *http.Request) *Session {
-	return &Session{srv: srv, id: NewID(), request: keep(r)}
+	return &Session{srv: srv, id: NewID(), kept: srv.cfg.Keep(r)}
 }
 
 // keep copies of a request what does not hold on to its connection.
-func keep(r *http.Request) *http.Request {
+func keep(r *http.Request) any {
 	u := *r.URL
 	return &http.Request{
 		Method: r.Method, URL: &u, Proto: r.Proto, ProtoMajor: r.ProtoMajor, ProtoMinor: r.ProtoMinor,
@@ -106,8 +106,8 @@ func (s *Session) finish(recv Receiver) {
 // ID returns the session's identifier. Whoever knows it can speak for the client.
 func (s *Session) ID() string { return s.id }
 
-// Request returns the request that opened the session, without its body and context.
-func (s *Session) Request() *http.Request { return s.request }
+// Kept returns what Config.Keep has kept of the request that opened the session.
+func (s *Session) Kept() any { return s.kept }
 
 // Send queues packets, one right after the other. It does not wait.
 func (s *Session) Send(packets ...*Packet) error {

@@ -79,7 +79,7 @@ export const RoomItem = memo(function RoomItem({ room, open, now, tab, place, of
                     <span className="room-author">
                       <bdi>{author}</bdi>:
                     </span>
-                  )}
+                  )}{' '}
                   <bdi>{room.last.deleted_at ? t('message.deleted') : plainLine(room.last.text, 90) || room.last.files?.map((f) => f.name).join(', ')}</bdi>
                 </>
               ) : (

@@ -104,6 +104,9 @@ function firstVisible(el: HTMLElement): Place | null {
     if (rows[mid]!.getBoundingClientRect().bottom > top) high = mid
     else low = mid + 1
   }
-  const row = rows[low]
+  // Lines between days and the like go when more comes before them: a place among messages stays.
+  const passes = /^(d\d|start$|unread$)/
+  let row = rows[low]
+  while (row && passes.test(row.dataset.key!) && rows[low + 1]) row = rows[++low]
   return row ? { key: row.dataset.key!, offset: row.getBoundingClientRect().top - top } : null
 }
