@@ -12,7 +12,7 @@ interface Props {
   fresh?: boolean
 }
 
-/** A line to be copied, which is selected when it has the focus. */
+/** A line to be copied, which is selected when it has the focus, and then shows its beginning. */
 export function Once({ value, label, copy, hint, fresh }: Props) {
   const input = useRef<HTMLInputElement>(null)
   const [copied, setCopied] = useState(false)
@@ -21,13 +21,13 @@ export function Once({ value, label, copy, hint, fresh }: Props) {
     if (fresh) input.current?.focus()
   }, [value])
   const run = () => {
-    input.current?.select()
+    input.current?.focus()
     // Without TLS there is no clipboard for pages: then the selected text is copied by hand.
     navigator.clipboard?.writeText(value).then(() => setCopied(true), () => {})
   }
   return (
     <div className="copy-link">
-      <input ref={input} readOnly value={value} aria-label={label} dir="ltr" onFocus={(e) => e.target.select()} />
+      <input ref={input} readOnly value={value} aria-label={label} dir="ltr" onFocus={(e) => e.target.setSelectionRange(0, value.length, 'backward')} />
       <button type="button" className="button" onClick={run} aria-label={copy}>
         {copied ? <Check size={16} aria-hidden /> : <Copy size={16} aria-hidden />}
         {copied ? t('app.copied') : t('app.copy')}

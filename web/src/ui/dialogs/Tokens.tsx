@@ -123,7 +123,7 @@ function Create({ onCreate }: { onCreate: (input: Input) => Promise<void> }) {
   const toggle = (scope: string, on: boolean) => setChosen(on ? [...chosen, scope] : chosen.filter((s) => s !== scope))
   return (
     <form onSubmit={submit}>
-      <Field label={t('tokens.name')} value={name} maxLength={limits.name} required autoComplete="off" hint={t('tokens.nameHint')}
+      <Field label={t('tokens.name')} value={name} maxLength={limits.name} required autoFocus autoComplete="off" hint={t('tokens.nameHint')}
         onChange={(e) => setName(e.target.value)} error={at('name')} />
       <fieldset className="choices">
         <legend>{t('tokens.may')}</legend>
