@@ -74,7 +74,9 @@ describe('programs', { skip: missing() }, () => {
     await page.keyboard.press('Space')
     assert.ok(await box.getByRole('button', { name: 'Create a token' }).isDisabled(), 'a token that may do nothing')
     await page.keyboard.press('Space')
-    await box.getByLabel('Valid for').selectOption({ label: '30 days' })
+    await tabTo(mary, box.getByLabel('Valid for'))
+    await page.keyboard.press('3') // 30 days
+    assert.equal(await box.getByLabel('Valid for').inputValue(), '30')
     await tabTo(mary, box.getByRole('button', { name: 'Create a token' }))
     await page.keyboard.press('Enter')
     const field = box.getByLabel('Token', { exact: true })
