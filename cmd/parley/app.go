@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/parley-chat/parley/internal/chat"
 	"github.com/parley-chat/parley/internal/compat"
 	"github.com/parley-chat/parley/internal/hub"
 	"github.com/parley-chat/parley/internal/incoming"
@@ -192,9 +193,15 @@ func (a *app) sendOut(ctx context.Context, allow []string) {
 	runner := outgoing.New(outgoing.Config{Service: a.core.service, Allow: allow, Version: version(), Log: a.log})
 	tick := time.NewTicker(takeOver)
 	defer tick.Stop()
+	run := func(held context.Context) error { // which ends when the lock is lost, but not with ctx
+		both, cancel := context.WithCancel(held)
+		defer cancel()
+		defer context.AfterFunc(ctx, cancel)()
+		return runner.Run(both)
+	}
 	for {
-		if err := a.core.alone(ctx, "outgoing", runner.Run); err != nil && !errors.Is(err, errElsewhere) && ctx.Err() == nil {
-			a.log.Error("serving outgoing webhooks", "error", err)
+		if err := a.core.alone(ctx, "outgoing", run); err != nil && !errors.Is(err, errElsewhere) && ctx.Err() == nil {
+			a.log.Error("serving outgoing webhooks", "error", fmt.Errorf("%w: %w", chat.ErrUnavailable, err)) // of the lock: the store is away
 		}
 		select {
 		case <-tick.C:
