@@ -31,19 +31,17 @@ export function Bots({ onClose }: { onClose: () => void }) {
       <Dialog title={t('account.bots')} onClose={onClose} wide>
         <p className="dialog-text">{t('bots.text')}</p>
         <form onSubmit={submit}>
-          <div className="pair">
-            <Field label={t('bots.name')} value={name} maxLength={limits.name} required autoComplete="off" onChange={(e) => setName(e.target.value)} error={at('name')} />
-            <label className="field">
-              <span>{t('bots.sees')}</span>
-              <select value={role} onChange={(e) => setRole(e.target.value as ServerRole)}>
-                {roles.map((r) => (
-                  <option key={r.value} value={r.value}>
-                    {t(r.label)}
-                  </option>
-                ))}
-              </select>
-            </label>
-          </div>
+          <Field label={t('bots.name')} value={name} maxLength={limits.name} required autoComplete="off" onChange={(e) => setName(e.target.value)} error={at('name')} />
+          <label className="field">
+            <span>{t('bots.sees')}</span>
+            <select value={role} onChange={(e) => setRole(e.target.value as ServerRole)}>
+              {roles.map((r) => (
+                <option key={r.value} value={r.value}>
+                  {t(r.label)}
+                </option>
+              ))}
+            </select>
+          </label>
           <Fault text={elsewhere('name')} />
           <button className="button primary full" disabled={busy || name.trim() === ''}>
             {t('bots.create')}
@@ -54,7 +52,7 @@ export function Bots({ onClose }: { onClose: () => void }) {
         <ul className="lines">
           {bots.map((u) => (
             <li key={u.id}>
-              <span className="lines-text">
+              <span className="lines-text" style={{ overflowWrap: 'anywhere' }}>
                 <b>
                   <bdi>{u.name}</bdi>
                 </b>

@@ -63,7 +63,7 @@ export function Tokens({ bot, onClose }: { bot?: User; onClose: () => void }) {
         <ul className="lines">
           {tokens?.map((s) => (
             <li key={s.id}>
-              <span className="lines-text">
+              <span className="lines-text" style={{ overflowWrap: 'anywhere' }}>
                 <b>
                   <bdi>{s.name}</bdi>
                 </b>

@@ -57,7 +57,7 @@ export function Webhooks({ room, onClose }: { room: string; onClose: () => void 
         <ul className="lines">
           {hooks?.map((h) => (
             <li key={h.bot.id}>
-              <span className="lines-text">
+              <span className="lines-text" style={{ overflowWrap: 'anywhere' }}>
                 <b>
                   <bdi>{h.bot.name}</bdi>
                 </b>
