@@ -15,7 +15,7 @@ import (
 
 // shelf says where the files are that people send.
 type shelf struct {
-	Files    string `help:"Where files that people send are kept: a directory, a bucket as s3://HOST[:PORT]/BUCKET[/PREFIX][?region=R] (s3+http:// where it is not encrypted), or off. Default the folder files in --data; with --store, off." placeholder:"PLACE"`
+	Files    string `help:"Where files that people send are kept: a directory, off, or a bucket: s3://HOST/BUCKET/PREFIX?region=R (s3+http:// is not encrypted). Default the folder files in --data; with --store, off." placeholder:"PLACE"`
 	FileSize int    `help:"Bytes of a file." default:"52428800"`
 	S3Key    string `help:"Access key id for the bucket of --files." placeholder:"ID"`
 	S3Secret string `help:"Secret access key for the bucket of --files. Others on this machine see a flag, not a variable." placeholder:"SECRET"`
