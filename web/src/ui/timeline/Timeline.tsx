@@ -159,6 +159,7 @@ export function Timeline({ room }: { room: RoomView }) {
           ) : (
             rows.map((row) => <RowView key={row.key} row={row} room={room} now={now} />)
           )}
+          {missing && rows.filter((r) => r.kind === 'pending').map((row) => <RowView key={row.key} row={row} room={room} now={now} />)}
           {timeline?.moreNewer && <div className="edge">{fault ? <Retry fault={fault} room={id} where="newer" /> : <Skeleton lines={3} />}</div>}
         </div>
       </div>
