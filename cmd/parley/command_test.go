@@ -126,8 +126,10 @@ func TestStartTellsWhatOneNeeds(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), data) {
 		t.Errorf("a second server: %v", err)
 	}
-	if res, err := http.Get(p.url + "/readyz"); err != nil || res.StatusCode != 200 {
+	if res, err := http.Get(p.url + "/readyz"); err != nil {
 		t.Errorf("the first server: %v", err)
+	} else if res.Body.Close(); res.StatusCode != 200 {
+		t.Errorf("the first server: %s", res.Status)
 	}
 	// The link works once.
 	_, code, _ := strings.Cut(p.output.String(), "/#setup=")

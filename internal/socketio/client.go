@@ -30,10 +30,10 @@ type client struct {
 	working bool // a worker is there
 	over    bool
 	reason  Reason
-	sockets []*Socket // connected, or about to be, one for each namespace
-	left    []string  // namespaces that the server has disconnected it from: it may not know yet
-	refused int       // CONNECTs in a row
-	timer   *time.Timer
+	sockets []*Socket   // connected, or about to be, one for each namespace
+	left    []string    // namespaces that the server has disconnected it from: it may not know yet
+	refused int         // CONNECTs in a row
+	timer   *time.Timer // runs while it is in no namespace; nil while it is in one
 }
 
 // job is one thing for a worker to do: act upon a packet or, if socket is set, say goodbye to it.
@@ -140,7 +140,9 @@ func (c *client) Closed(why engineio.Reason) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.over, c.reason = true, why
-	c.timer.Stop()
+	if c.timer != nil {
+		c.timer.Stop()
+	}
 	for _, s := range c.sockets {
 		s.cancel()
 	}
@@ -239,7 +241,10 @@ func (c *client) connect(p packet) error {
 	}
 	c.mu.Lock()
 	c.refused = 0
-	c.timer.Stop()
+	if c.timer != nil && len(c.sockets) > 0 { // it may have been disconnected meanwhile
+		c.timer.Stop()
+		c.timer = nil
+	}
 	c.mu.Unlock()
 	s.accepted()
 	return nil
@@ -309,7 +314,11 @@ func (c *client) take(s *Socket) bool {
 	}
 	c.sockets = slices.Delete(c.sockets, i, i+1)
 	if len(c.sockets) == 0 && !c.over {
-		c.timer.Reset(c.srv.opt.ConnectTimeout)
+		if c.timer == nil {
+			c.timer = time.AfterFunc(c.srv.opt.ConnectTimeout, c.timeout)
+		} else {
+			c.timer.Reset(c.srv.opt.ConnectTimeout)
+		}
 	}
 	return true
 }

@@ -180,6 +180,8 @@ func TestTooManyNamespaces(t *testing.T) {
 func TestConnectTimeout(t *testing.T) {
 	opt := patient()
 	opt.ConnectTimeout = 50 * time.Millisecond
+	later := patient() // for who has to connect in time
+	later.ConnectTimeout = time.Second
 	t.Run("WebSocket", func(t *testing.T) {
 		t.Parallel()
 		f := serve(t, newSuiteServer(opt))
@@ -202,14 +204,24 @@ func TestConnectTimeout(t *testing.T) {
 	})
 	t.Run("after leaving", func(t *testing.T) {
 		t.Parallel()
-		f := serve(t, newSuiteServer(opt))
+		f := serve(t, newSuiteServer(later))
 		s, _ := f.connect("/", "")
 		s.Send("41")
 		s.ExpectClose()
 	})
+	t.Run("disconnected while it connects", func(t *testing.T) {
+		t.Parallel()
+		server := socketio.New(later)
+		server.OnConnect("/", func(s *socketio.Socket, _ json.RawMessage, _ *http.Request) error {
+			s.Disconnect()
+			return nil
+		})
+		s, _ := serve(t, server).connect("/", "")
+		s.ExpectClose()
+	})
 	t.Run("connected", func(t *testing.T) {
 		t.Parallel()
-		f := serve(t, newSuiteServer(opt))
+		f := serve(t, newSuiteServer(later))
 		s, _ := f.connect("/", "")
 		other, _ := f.OpenWebSocket() // which times out, later than the first would
 		other.ExpectClose()

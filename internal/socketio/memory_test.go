@@ -20,7 +20,7 @@ import (
 
 const (
 	idleCount = 2000
-	idleMax   = 20_000 // bytes
+	idleMax   = 12_000 // bytes; it is about 7,400
 )
 
 // TestIdleMemory measures what an idle client costs the server: heap and stacks, of a client over WebSocket that is connected and in a
