@@ -64,6 +64,7 @@ describe('programs', { skip: missing() }, () => {
     await page.keyboard.press('Enter')
     await page.getByRole('menuitem', { name: 'Tokens for programs' }).waitFor()
     await page.keyboard.type('tok') // menus go by letters
+    await page.locator('[role=menuitem]:focus', { hasText: 'Tokens for programs' }).waitFor() // in a moment
     await page.keyboard.press('Enter')
     const box = dialog(mary, 'Tokens for programs')
     await box.getByText('None yet.').waitFor()
