@@ -22,7 +22,7 @@ export function Sessions({ onClose }: { onClose: () => void }) {
   const [sessions, setSessions] = useState<Session[] | null>(null)
   const [fault, setFault] = useState<string | null>(null)
   const now = useNow(60_000)
-  const refresh = () => call('session.list', {}).then((r) => setSessions(r.sessions), (err: unknown) => setFault(explain(err)))
+  const refresh = () => call('session.list', {}).then((r) => setSessions(r.sessions.filter((s) => !s.name)), (err: unknown) => setFault(explain(err)))
   useEffect(() => {
     void refresh()
     return follow((e) => void (e.kind === 'session.revoked' && refresh()))
