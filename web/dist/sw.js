@@ -1,7 +1,7 @@
 // Opens the client where there is no connection, and shows notifications. What is served comes from the server whenever
 // it answers: the kept copy is only for when it does not. So nobody runs old code because of this worker.
 
-const version = '6584a0a40bceb7e9' // scripts/stamp.mjs writes what was built
+const version = '549a48173f5cdea5' // scripts/stamp.mjs writes what was built
 const shell = ["/Picker-DijOJHaC.js","/app.css","/app.js","/icon-192.png","/icon-512.png","/icon-maskable-512.png","/icon-touch-180.png","/icon.svg","/","/manifest.webmanifest","/theme.js"]
 const mine = `shell-${version}`
 
