@@ -44,7 +44,8 @@ func TestSessionEndsMeanwhile(t *testing.T) {
 	}
 	store.then.Store(&out)
 	p.send("40")
-	if got := p.next(); !strings.HasPrefix(got, "44{") {
+	// Refused, or closed by the hub, which may have heard of it meanwhile.
+	if got := p.next(); !strings.HasPrefix(got, "44{") && got != "1" {
 		t.Errorf("connecting is answered with %s", got)
 	}
 	eventually(t, "the connection to be forgotten", func() bool { return f.hub.Stats().Conns == 0 })

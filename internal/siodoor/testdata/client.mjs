@@ -44,9 +44,9 @@ let people = 0;
 async function person() {
   const s = await open();
   const name = `${version} ${transports.join(" ")} ${people++}`;
-  const { token } = await must(s, "account.create", { name, password: "password123" });
+  const { token, user } = await must(s, "account.create", { name, password: "password123" });
   s.disconnect();
-  return { name, token };
+  return { name, token, id: user.id };
 }
 
 // Follower keeps positions as docs/protocol.md says, and fails where something is missing.
@@ -138,11 +138,9 @@ const scenarios = {
 
   async "two people"() {
     const a = await follower((await person()).token);
-    const p = await person();
-    const b0 = await open({ auth: { token: p.token } });
-    const id = (await must(b0, "account.get")).user.id;
-    const online = signal(a.s, (x) => x.kind === "presence" && x.user === id && x.online === true);
-    const b = new Follower(b0);
+    const { id, token } = await person();
+    const online = signal(a.s, (x) => x.kind === "presence" && x.user === id && x.online === true); // told as soon as they are connected
+    const b = new Follower(await open({ auth: { token } }));
     await b.sync();
     await online;
     const typing = signal(a.s, (x) => x.kind === "typing" && x.user === id && x.stream === "room:general");
