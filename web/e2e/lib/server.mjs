@@ -71,15 +71,15 @@ export class Server {
     const server = new Server()
     args = [...(demo ? ['--demo'] : []), ...args]
     server.turn = 0 // the node that is killed next
+    server.data = mkdtempSync(join(tmpdir(), 'parley-e2e-'))
     if (shared) {
       server.redis = await Redis.start()
       const ports = [await freePort(), await freePort()]
       server.balancer = await Balancer.before(ports)
       server.port = server.balancer.port
       server.url = `http://127.0.0.1:${server.port}`
-      server.nodes = ports.map((port) => new Node(port, ['--store', server.redis.url, '--public-url', server.url, '--proxies', '127.0.0.1', ...args]))
+      server.nodes = ports.map((port) => new Node(port, ['--store', server.redis.url, '--files', server.data, '--public-url', server.url, '--proxies', '127.0.0.1', ...args]))
     } else {
-      server.data = mkdtempSync(join(tmpdir(), 'parley-e2e-'))
       server.port = await freePort()
       server.url = `http://127.0.0.1:${server.port}`
       server.nodes = [new Node(server.port, ['--data', server.data, ...args])]
@@ -111,9 +111,9 @@ export class Server {
     if (this.data) rmSync(this.data, { recursive: true, force: true })
   }
 
-  /** The one-time link that makes the first owner: each node that starts shows another, and the newest counts. */
+  /** The one-time link that makes the first owner: of nodes that start together, the first shows it. */
   setupLink() {
-    return until('the set-up link', () => /https?:\/\/\S+\/#setup=\S+/.exec(this.nodes.at(-1).output)?.[0])
+    return until('the set-up link', () => /https?:\/\/\S+\/#setup=\S+/.exec(this.nodes.map((node) => node.output).join(''))?.[0])
   }
 
   /** Logs somebody in over REST, for what a test needs beside the browser; returns a function that calls actions. */
