@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/server"
 )
 
 // crashes is how often the server is killed.
@@ -105,14 +106,14 @@ func (s *sender) retryUnanswered(t *testing.T, url, token string) {
 // check opens the data as the killed server left it and compares it with what was acknowledged.
 func (s *sender) check(t *testing.T, data string, round int) {
 	t.Helper()
-	c, err := openCore(t.Context(), coreConfig{where: where{Data: data}})
+	c, err := server.OpenCore(t.Context(), server.CoreConfig{Place: server.Place{Data: data}})
 	if err != nil {
 		t.Fatalf("after kill %d: %v", round, err)
 	}
 	defer c.Close()
 	seen := map[string]int64{}
 	for last := int64(0); ; {
-		page, err := c.store.Messages(t.Context(), chat.GeneralID, chat.Page{From: chat.After, No: last, Limit: 200})
+		page, err := c.Service.Store.Messages(t.Context(), chat.GeneralID, chat.Page{From: chat.After, No: last, Limit: 200})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -135,13 +136,13 @@ func (s *sender) check(t *testing.T, data string, round int) {
 			t.Errorf("after kill %d: %s was acknowledged as %d and is at %d", round, id, no, seen[id])
 		}
 	}
-	heads, err := c.store.Heads(t.Context(), chat.RoomStream(chat.GeneralID))
+	heads, err := c.Service.Store.Heads(t.Context(), chat.RoomStream(chat.GeneralID))
 	if err != nil {
 		t.Fatal(err)
 	}
 	from := chat.Position{Epoch: heads[0].Epoch, Seq: max(0, heads[0].Seq-chat.Window)}
 	for {
-		events, err := c.store.Events(t.Context(), chat.RoomStream(chat.GeneralID), from, 200)
+		events, err := c.Service.Store.Events(t.Context(), chat.RoomStream(chat.GeneralID), from, 200)
 		if err != nil {
 			t.Fatal(err)
 		}

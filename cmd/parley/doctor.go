@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -26,20 +25,20 @@ func (d doctor) Run(ctx context.Context, c console) error {
 		return err
 	}
 	var findings []redisstore.Finding
-	if d.inRedis() {
-		cfg, err := d.redis()
+	if d.place().InRedis() {
+		cfg, err := d.place().Redis()
 		if err != nil {
-			return err
+			return flagged(err)
 		}
 		conn, err := connect.Open(ctx, cfg)
 		if err != nil {
 			return err
 		}
 		defer conn.Close()
-		if findings, err = d.consult(ctx, conn); err != nil {
+		if findings, err = d.place().Consult(ctx, conn); err != nil {
 			return err
 		}
-		fmt.Fprintln(c.out, "data:", d.reach())
+		fmt.Fprintln(c.out, "data:", d.place().Reach())
 	} else {
 		var err error
 		if findings, err = examineDirectory(d.Data); err != nil {
@@ -73,34 +72,6 @@ func show(out io.Writer, findings []redisstore.Finding) (refusals int) {
 		}
 	}
 	return refusals
-}
-
-// consult asks the doctor about Redis.
-func (w where) consult(ctx context.Context, conn *connect.Conn) ([]redisstore.Finding, error) {
-	return redisstore.Doctor{
-		Client: conn.Client, Subscriber: conn.Subscriber, Prefix: w.RedisPrefix, Replicas: w.RedisWait, Eviction: w.RedisEviction,
-	}.Examine(ctx)
-}
-
-// admit logs what is wrong with Redis, and returns an error if nothing should be kept there.
-func (w where) admit(ctx context.Context, conn *connect.Conn, log *slog.Logger) error {
-	findings, err := w.consult(ctx, conn)
-	if err != nil {
-		return err
-	}
-	var refused error
-	for _, f := range findings {
-		switch f.Level {
-		case redisstore.Refusal:
-			refused = errors.Join(refused, errors.New(f.String()))
-		case redisstore.Warning:
-			log.Warn("redis: "+f.Is, "about", f.About, "at", f.Where, "risk", f.Risk, "mend", f.Mend)
-		}
-	}
-	if refused != nil {
-		return fmt.Errorf("redis is not fit for the data (parley doctor shows everything):\n%w", refused)
-	}
-	return nil
 }
 
 // Less room than that on the disk is worth telling.

@@ -7,14 +7,12 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/parley-chat/parley/internal/chat"
-	"github.com/parley-chat/parley/internal/depot"
 	"github.com/parley-chat/parley/kit/redistest"
 )
 
@@ -167,31 +165,6 @@ func TestFilesSettings(t *testing.T) {
 			t.Errorf("%+v: %v", s, err)
 		}
 	}
-	s := good
-	s.Files, s.S3Key, s.S3Secret = "s3+http://h:9000/b/p/q/?region=r", "k", "s"
-	if b, err := s.bucket(); err != nil || b.Endpoint != "http://h:9000" || b.Name != "b" || b.Prefix != "p/q/" || b.Region != "r" || b.Key != "k" || b.Secret != "s" {
-		t.Errorf("%+v, %v", b, err)
-	}
-	if d, place, err := good.open(t.Context(), where{Store: "redis"}); d != nil || err != nil || !strings.HasPrefix(place, "off.") {
-		t.Errorf("on Redis: %v, %q, %v", d, place, err)
-	}
-	dir := filepath.Join(t.TempDir(), "f")
-	s.Files, s.S3Key, s.S3Secret = dir, "", ""
-	d, place, err := s.open(t.Context(), where{Store: "redis"})
-	if err != nil || !strings.HasPrefix(place, dir+", ") || !strings.Contains(place, "share") {
-		t.Fatalf("on Redis: %q, %v", place, err)
-	}
-	if err := d.Close(); err != nil {
-		t.Error(err)
-	}
-	blocked := filepath.Join(t.TempDir(), "file")
-	if err := os.WriteFile(blocked, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	s.Files = blocked
-	if _, _, err := s.open(t.Context(), where{}); err == nil || !strings.HasPrefix(err.Error(), "--files: ") {
-		t.Errorf("a file as the directory: %v", err)
-	}
 }
 
 // TestFilesOfTwoNodes has two nodes on one Redis that share a directory.
@@ -212,12 +185,5 @@ func TestFilesOfTwoNodes(t *testing.T) {
 	without := start()
 	if status, answer := without.request("POST", "/files", pablo, strings.NewReader("x")); status != 403 || !strings.Contains(without.output.String(), "files: off. To take some") {
 		t.Errorf("%d %s\n%s", status, answer, without.output)
-	}
-}
-
-// TestFullDiskIsNoTroubleWithRedis is about what the log says.
-func TestFullDiskIsNoTroubleWithRedis(t *testing.T) {
-	if err := fmt.Errorf("%w: %w", chat.ErrUnavailable, depot.ErrPlace); isAway(err) || !isAway(chat.ErrUnavailable) {
-		t.Error("a place for files is taken for Redis, or Redis for one")
 	}
 }

@@ -21,11 +21,11 @@ func (f fsck) Run(ctx context.Context, c console) error {
 	if err := f.check(); err != nil {
 		return err
 	}
-	if !f.inRedis() {
+	if !f.place().InRedis() {
 		fmt.Fprintln(c.out, "The embedded store changes everything in one step: a crash leaves nothing half done, and nothing to heal.")
 		return nil
 	}
-	data, err := f.openRedis(ctx, slog.New(slog.DiscardHandler), nil)
+	data, err := f.place().OpenRedis(ctx, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		return err
 	}

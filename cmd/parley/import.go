@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/parley-chat/parley/internal/demoimport"
+	"github.com/parley-chat/parley/internal/server"
 	"github.com/parley-chat/parley/kit/connect"
 )
 
@@ -30,13 +31,13 @@ func (i importDemo) Run(ctx context.Context, c console) (err error) {
 		return err
 	}
 	defer from.Close()
-	to, err := openCore(ctx, coreConfig{where: i.where})
+	to, err := server.OpenCore(ctx, server.CoreConfig{Place: i.place()})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, to.Close()) }()
 	last := time.Now()
-	report, err := demoimport.Importer{From: from.Client, Service: to.service, Progress: func(r demoimport.Report) {
+	report, err := demoimport.Importer{From: from.Client, Service: to.Service, Progress: func(r demoimport.Report) {
 		if time.Since(last) > 500*time.Millisecond {
 			last = time.Now()
 			fmt.Fprintf(c.err, "\r%d people, %d rooms, %d messages", r.People.Read, r.Rooms.Read, r.Messages.Read)

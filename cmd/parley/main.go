@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/parley-chat/parley/internal/server"
 )
 
 // console is where a command reads and writes; tests give their own.
@@ -64,15 +66,6 @@ func run(ctx context.Context, args, environ []string, c console) error {
 type showVersion struct{}
 
 func (showVersion) Run(_ context.Context, c console) error {
-	_, err := fmt.Fprintln(c.out, "parley", version())
+	_, err := fmt.Fprintln(c.out, "parley", server.Version())
 	return err
-}
-
-// version is the module's, as the Go tool stamped it.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
-		return "devel"
-	}
-	return info.Main.Version
 }

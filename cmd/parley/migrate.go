@@ -13,6 +13,7 @@ import (
 
 	"github.com/parley-chat/parley/internal/migrate"
 	"github.com/parley-chat/parley/internal/redisstore"
+	"github.com/parley-chat/parley/internal/server"
 	"github.com/parley-chat/parley/internal/sqlite"
 	"github.com/parley-chat/parley/kit/connect"
 )
@@ -111,7 +112,7 @@ func (m migration) name(place string) string {
 	if !inRedis(place) {
 		return place
 	}
-	return where{Store: place, RedisPrefix: m.ToPrefix}.reach()
+	return server.Place{Store: place, RedisPrefix: m.ToPrefix}.Reach()
 }
 
 // serve is how a server is started on the destination.
@@ -164,7 +165,7 @@ func (m migration) openDestination(ctx context.Context) (migrate.Destination, fu
 	if err != nil {
 		return nil, nil, fmt.Errorf("--to: %w", err)
 	}
-	err = where{Store: m.To, RedisEviction: m.RedisEviction}.admit(ctx, conn, slog.New(slog.DiscardHandler))
+	err = server.Place{Store: m.To, RedisEviction: m.RedisEviction}.Admit(ctx, conn, slog.New(slog.DiscardHandler))
 	var d *redisstore.Destination
 	if err == nil {
 		d, err = redisstore.OpenDestination(conn.Client, m.ToPrefix)
@@ -180,9 +181,12 @@ func (m migration) openDestination(ctx context.Context) (migrate.Destination, fu
 }
 
 func dialRedis(ctx context.Context, place string) (*connect.Conn, error) {
-	cfg, err := (where{Store: place}).redis()
+	cfg, err := server.Place{Store: place}.Redis()
+	if wrong := (*server.SettingError)(nil); errors.As(err, &wrong) {
+		return nil, wrong.Err
+	}
 	if err != nil {
-		return nil, errors.New(strings.TrimPrefix(err.Error(), "--store: "))
+		return nil, err
 	}
 	return connect.Open(ctx, cfg, connect.OnEvent(func(e connect.Event) {
 		if e.Kind != connect.Connected {

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/server"
 	"github.com/parley-chat/parley/kit/redistest"
 )
 
@@ -25,12 +26,12 @@ func serveByClock(t *testing.T, w where, off func() time.Duration) (url string) 
 	}
 	a := &app{log: s.logger(io.Discard), drain: s.Drain, failed: make(chan error, 2)}
 	var err error
-	a.core, err = openCore(t.Context(), coreConfig{where: s.where, SignUp: s.signUp(), SessionIdle: s.SessionIdle, SessionMax: s.SessionMax, Limits: s.limits(), Log: a.log})
+	a.core, err = server.OpenCore(t.Context(), server.CoreConfig{Place: s.place(), SignUp: s.signUp(), SessionIdle: s.SessionIdle, SessionMax: s.SessionMax, Limits: s.limits(), Log: a.log})
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.core.service.Now = func() time.Time { return time.Now().Add(off()) }
-	if err := a.core.service.Setup(t.Context()); err != nil {
+	a.core.Service.Now = func() time.Time { return time.Now().Add(off()) }
+	if err := a.core.Service.Setup(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -161,23 +161,9 @@ func (s serve) logger(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, opts))
 }
 
-// prepare makes what a server needs before people come: General, the demo's people, the owner's link.
-func (s serve) prepare(ctx context.Context, a *app, c console) error {
-	for { // nodes that start together do this one after the other
-		err := a.core.alone(ctx, "prepare", func(ctx context.Context) error { return s.fill(ctx, a, c) })
-		if !errors.Is(err, errElsewhere) {
-			return err
-		}
-		select {
-		case <-time.After(100 * time.Millisecond):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
-
+// fill makes what a server needs before people come: General, the demo's people, the owner's link.
 func (s serve) fill(ctx context.Context, a *app, c console) error {
-	service := a.core.service
+	service := a.core.Service
 	if err := service.Setup(ctx); err != nil {
 		return fmt.Errorf("set up: %w", err)
 	}
@@ -193,7 +179,7 @@ func (s serve) fill(ctx context.Context, a *app, c console) error {
 		}
 	}
 	var fresh time.Duration
-	if s.inRedis() { // of nodes that start one after the other, the first one's link holds
+	if s.place().InRedis() { // of nodes that start one after the other, the first one's link holds
 		fresh = 10 * time.Minute
 	}
 	code, pending, err := service.OwnerInvite(ctx, fresh)

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/server"
 )
 
 type userAdd struct {
@@ -81,18 +82,18 @@ func give(ctx context.Context, w where, c console, o order) error {
 		return err
 	}
 	text, err := "", errNoServer
-	if !w.inRedis() { // which can be shared with a running server
+	if !w.place().InRedis() { // which can be shared with a running server
 		text, err = askServer(ctx, w.Data, o)
 	}
 	if errors.Is(err, errNoServer) {
-		if _, err := os.Stat(w.Data); err != nil && !w.inRedis() {
+		if _, err := os.Stat(w.Data); err != nil && !w.place().InRedis() {
 			return fmt.Errorf("there is no data in %s: start the server once, or name its directory with --data", w.Data)
 		}
-		var s *core
-		if s, err = openCore(ctx, coreConfig{where: w}); err != nil {
+		var s *server.Core
+		if s, err = server.OpenCore(ctx, server.CoreConfig{Place: w.place()}); err != nil {
 			return err
 		}
-		text, err = obey(ctx, s.service, o)
+		text, err = obey(ctx, s.Service, o)
 		err = errors.Join(err, s.Close())
 	}
 	if err != nil {

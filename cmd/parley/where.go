@@ -1,21 +1,14 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"os"
 	"strings"
 
-	"github.com/prometheus/client_golang/prometheus"
-
-	"github.com/parley-chat/parley/internal/chat"
-	"github.com/parley-chat/parley/internal/redisstore"
-	"github.com/parley-chat/parley/kit/connect"
+	"github.com/parley-chat/parley/internal/server"
 )
 
-// where says where the data is: in a directory, or in Redis.
+// where says where the data is: in a directory, or in Redis. It is a [server.Place] for people to set.
 type where struct {
 	Data  string `help:"Directory of the data; made if it is not there." default:"./data" placeholder:"DIR"`
 	Store string `help:"Keep everything in Redis instead: redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://, or just \"redis\" for what REDIS_URL or REDIS_HOST, REDIS_PORT, REDIS_PASSWORD say." placeholder:"URL"`
@@ -25,89 +18,51 @@ type where struct {
 	RedisEviction bool   `help:"Start even if Redis is set to throw keys away when it is full (allkeys-*)."`
 }
 
-// inRedis reports whether the data is in Redis.
-func (w where) inRedis() bool { return w.Store != "" }
+func (w where) place() server.Place { return server.Place(w) }
 
 // check returns an error that names each setting that cannot be.
-func (w where) check() error {
-	if !w.inRedis() {
-		if w.RedisWait != 0 {
-			return errors.New("--redis-wait: needs --store")
-		}
-		return nil
+func (w where) check() error { return flagged(w.place().Check()) }
+
+// shelf says where the files are that people send. It is a [server.Shelf] for people to set.
+type shelf struct {
+	Files    string `help:"Where files that people send are kept: a directory, off, or a bucket: s3://HOST/BUCKET/PREFIX?region=R (s3+http:// is not encrypted). Default the folder files in --data; with --store, off." placeholder:"PLACE"`
+	FileSize int    `help:"Bytes of a file." default:"52428800"`
+	S3Key    string `help:"Access key id for the bucket of --files." placeholder:"ID"`
+	S3Secret string `help:"Secret access key for the bucket of --files. Others on this machine see a flag, not a variable." placeholder:"SECRET"`
+}
+
+// check returns an error that names each setting that cannot be.
+func (s shelf) check() error {
+	err := flagged(server.Shelf(s).Check())
+	if errors.Is(err, server.ErrNoKey) {
+		err = fmt.Errorf("%w: --s3-key and --s3-secret, best as PARLEY_S3_KEY and PARLEY_S3_SECRET", err)
 	}
-	if w.RedisWait < 0 {
-		return errors.New("--redis-wait: must be at least 0")
-	}
-	_, err := w.redis()
 	return err
 }
 
-// redis is how Redis is reached.
-func (w where) redis() (connect.Config, error) {
-	var cfg connect.Config
-	var err error
-	if w.Store == "redis" {
-		cfg, err = connect.FromEnv(os.LookupEnv)
-	} else {
-		cfg, err = connect.Parse(w.Store)
-	}
-	if err != nil {
-		return cfg, fmt.Errorf("--store: %w", err)
-	}
-	return cfg, nil
-}
+// asFlags are names of settings in texts.
+var asFlags = strings.NewReplacer("S3Secret", "--s3-secret", "S3Key", "--s3-key")
 
-// redisData is what a process has of data in Redis.
-type redisData struct {
-	*redisstore.Store
-	conn *connect.Conn
-}
-
-// openRedis waits for Redis and opens the data there.
-func (w where) openRedis(ctx context.Context, log *slog.Logger, metrics prometheus.Registerer) (*redisData, error) {
-	cfg, err := w.redis()
-	if err != nil {
-		return nil, err
-	}
-	options := []connect.Option{connect.OnEvent(func(e connect.Event) {
-		if e.Kind == connect.Failed {
-			log.Warn("redis", "error", fmt.Errorf("%w: %v", chat.ErrUnavailable, e))
-		} else { // a connection that is lost is opened again with the next command
-			log.Debug("redis", "event", e.String())
+// flagged names settings in an error, which may be joined of several, as the operator gives them.
+func flagged(err error) error {
+	switch e := err.(type) {
+	case interface{ Unwrap() []error }:
+		var all []error
+		for _, one := range e.Unwrap() {
+			all = append(all, flagged(one))
 		}
-	})}
-	if metrics != nil {
-		options = append(options, connect.WithMetrics(metrics))
+		return errors.Join(all...)
+	case *server.SettingError:
+		return &flagError{"--" + dashed(e.Setting) + ": " + asFlags.Replace(e.Err.Error()), e}
 	}
-	conn, err := connect.Open(ctx, cfg, options...)
-	if err != nil {
-		return nil, err
-	}
-	if err := w.admit(ctx, conn, log); err != nil {
-		conn.Close()
-		return nil, err
-	}
-	store, err := redisstore.Open(ctx, conn.Client, redisstore.Options{Prefix: w.RedisPrefix, Replicas: w.RedisWait, Log: log})
-	if err != nil {
-		conn.Close()
-		return nil, err
-	}
-	return &redisData{store, conn}, nil
-}
-
-// Close closes the connections.
-func (r *redisData) Close() error {
-	err := r.Store.Close()
-	r.conn.Close()
 	return err
 }
 
-// reach is the data's place, without secrets, for people to read.
-func (w where) reach() string {
-	cfg, err := w.redis()
-	if err != nil {
-		return "redis"
-	}
-	return fmt.Sprintf("%s, keys %s:*", strings.TrimSpace(cfg.String()), w.RedisPrefix)
+// flagError is an error in the operator's words.
+type flagError struct {
+	text string
+	err  error
 }
+
+func (e *flagError) Error() string { return e.text }
+func (e *flagError) Unwrap() error { return e.err }

@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -22,22 +23,27 @@ import (
 	"github.com/parley-chat/parley/kit/lock"
 )
 
-// coreConfig says where the data is and what the domain allows.
-type coreConfig struct {
-	where
+// CoreConfig says where the data is and what the domain allows.
+type CoreConfig struct {
+	Place
 	Name                    string
 	SignUp                  chat.SignUp
 	SessionIdle, SessionMax time.Duration
 	Retain                  time.Duration
 	Limits                  chat.Limits
-	Log                     *slog.Logger
+	Log                     *slog.Logger          // nil for none
 	Metrics                 prometheus.Registerer // may be nil
 }
 
-// core is the domain on its store, without any door.
-type core struct {
-	service *chat.Service
+// Core is the domain on its store, without any door.
+type Core struct {
+	Service *chat.Service
+	Where   string       // the data's place, for people to read
+	Log     *slog.Logger // that tells of the store's outages once
+
+	place   Place
 	files   io.Closer // nil without files
+	trouble *trouble  // with the store; nil if it is this process' own
 	backend
 }
 
@@ -47,7 +53,7 @@ type backend struct {
 	bell    bell
 	roster  roster
 	limiter chat.Limiter
-	place   string        // where the data is, for people to read
+	where   string        // see Core
 	check   time.Duration // see hub.Config
 	// alone does a job unless another node does it now; then it returns errElsewhere.
 	alone func(ctx context.Context, job string, do func(context.Context) error) error
@@ -66,18 +72,27 @@ type roster interface {
 
 var errElsewhere = errors.New("another node does it")
 
-// openCore opens the data and the domain on it.
-func openCore(ctx context.Context, cfg coreConfig) (*core, error) {
+// OpenCore opens the data and the domain on it. Close must be called.
+func OpenCore(ctx context.Context, cfg CoreConfig) (*Core, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	open := openEmbedded
-	if cfg.inRedis() {
+	var t *trouble
+	if cfg.InRedis() {
 		open = openShared
+		o := newOutage(cfg.Log.Handler())
+		cfg.Log, t = slog.New(o), o.trouble
 	}
 	b, err := open(ctx, cfg)
 	if err != nil {
+		if t != nil {
+			t.close()
+		}
 		return nil, err
+	}
+	if t != nil {
+		t.opened(b.store.Ping)
 	}
 	service := chat.New(chat.Config{
 		Store: b.store, Bell: b.bell, Presence: b.roster, Limiter: b.limiter,
@@ -85,13 +100,13 @@ func openCore(ctx context.Context, cfg coreConfig) (*core, error) {
 		Names:  identity.Names{}, NewID: identity.NewID, NewToken: identity.NewToken,
 		Log: cfg.Log, Limits: cfg.Limits, SignUp: cfg.SignUp,
 		SessionIdle: cfg.SessionIdle, SessionMax: cfg.SessionMax, Retain: cfg.Retain,
-		Version: version(), Name: cfg.Name,
+		Version: Version(), Name: cfg.Name,
 	})
-	return &core{service: service, backend: *b}, nil
+	return &Core{Service: service, Where: b.where, Log: cfg.Log, place: cfg.Place, trouble: t, backend: *b}, nil
 }
 
 // openEmbedded opens data in a directory, which is this process' alone.
-func openEmbedded(ctx context.Context, cfg coreConfig) (*backend, error) {
+func openEmbedded(ctx context.Context, cfg CoreConfig) (*backend, error) {
 	bell := hub.NewLocalBell()
 	store, err := sqlite.Open(ctx, cfg.Data, sqlite.Options{Ring: bell.Ring, Log: cfg.Log})
 	if err != nil {
@@ -102,7 +117,7 @@ func openEmbedded(ctx context.Context, cfg coreConfig) (*backend, error) {
 		return nil, errors.Join(err, store.Close())
 	}
 	return &backend{
-		store: store, bell: bell, roster: hub.NewLocalPresence(bell), limiter: limit.New(time.Now), place: place,
+		store: store, bell: bell, roster: hub.NewLocalPresence(bell), limiter: limit.New(time.Now), where: place,
 		check: -1, // the bell inside a process loses nothing
 		alone: func(ctx context.Context, _ string, do func(context.Context) error) error { return do(ctx) },
 		close: store.Close,
@@ -110,8 +125,8 @@ func openEmbedded(ctx context.Context, cfg coreConfig) (*backend, error) {
 }
 
 // openShared opens data in Redis, which any number of processes share.
-func openShared(ctx context.Context, cfg coreConfig) (*backend, error) {
-	data, err := cfg.openRedis(ctx, cfg.Log, cfg.Metrics)
+func openShared(ctx context.Context, cfg CoreConfig) (*backend, error) {
+	data, err := cfg.OpenRedis(ctx, cfg.Log, cfg.Metrics)
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +140,7 @@ func openShared(ctx context.Context, cfg coreConfig) (*backend, error) {
 	}
 	return &backend{
 		store: data.Store, bell: bell, roster: redisstore.NewPresence(data.Store, nodeName(), redisstore.PresenceOptions{}),
-		limiter: redisstore.NewLimiter(data.Store), place: cfg.reach(),
+		limiter: redisstore.NewLimiter(data.Store), where: cfg.Reach(),
 		check: 3 * time.Second, // what is lost of Redis' pub/sub is told; this is for what is lost without
 		alone: func(ctx context.Context, job string, do func(context.Context) error) error {
 			l, err := locker.TryLock(ctx, job)
@@ -155,12 +170,48 @@ func nodeName() string {
 	return fmt.Sprintf("%s-%d-%s", host, os.Getpid(), identity.NewID())
 }
 
+// Prepare has fill make what a server needs before people come, on one node after the other where several start together.
+func (c *Core) Prepare(ctx context.Context, fill func(context.Context) error) error {
+	for {
+		err := c.alone(ctx, "prepare", fill)
+		if !errors.Is(err, errElsewhere) {
+			return err
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
 // Close closes the store, and the presence and the place for files before it.
-func (c *core) Close() error {
+func (c *Core) Close() error {
+	if c.trouble != nil {
+		c.trouble.close()
+	}
 	c.roster.Close()
 	var err error
 	if c.files != nil {
 		err = c.files.Close()
 	}
 	return errors.Join(err, c.close())
+}
+
+// Version is the module's, as the Go tool stamped it into the program.
+func Version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "devel"
+	}
+	m := info.Main
+	for _, d := range info.Deps { // of a program that this one is a part of
+		if d.Path == "github.com/parley-chat/parley" {
+			m = *d
+		}
+	}
+	if m.Path != "github.com/parley-chat/parley" || m.Version == "" || m.Version == "(devel)" {
+		return "devel"
+	}
+	return m.Version
 }

@@ -1,0 +1,56 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/outgoing"
+)
+
+// tendEvery is how often what is past its time is forgotten.
+const tendEvery = 10 * time.Minute
+
+// takeOver is how often a node looks whether it is to serve the outgoing webhooks.
+const takeOver = 5 * time.Second
+
+// tend forgets, now and then, what is past its time.
+func (c *Core) tend(ctx context.Context) {
+	tick := time.NewTicker(tendEvery)
+	defer tick.Stop()
+	for {
+		if err := c.alone(ctx, "tend", c.Service.Tend); err != nil && !errors.Is(err, errElsewhere) && ctx.Err() == nil {
+			c.Log.Error("forgetting what is past its time", "error", err)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// sendOut posts what outgoing webhooks are due, on one node at a time.
+func (c *Core) sendOut(ctx context.Context, allow []string) {
+	runner := outgoing.New(outgoing.Config{Service: c.Service, Allow: allow, Version: Version(), Log: c.Log})
+	tick := time.NewTicker(takeOver)
+	defer tick.Stop()
+	run := func(held context.Context) error { // which ends when the lock is lost, but not with ctx
+		both, cancel := context.WithCancel(held)
+		defer cancel()
+		defer context.AfterFunc(ctx, cancel)()
+		return runner.Run(both)
+	}
+	for {
+		if err := c.alone(ctx, "outgoing", run); err != nil && !errors.Is(err, errElsewhere) && ctx.Err() == nil {
+			c.Log.Error("serving outgoing webhooks", "error", fmt.Errorf("%w: %w", chat.ErrUnavailable, err)) // of the lock: the store is away
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}

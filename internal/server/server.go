@@ -1,0 +1,185 @@
+// Package server puts a chat together: the domain on its store, the hub, every door, and the jobs beside them. Programs that
+// serve chat differ in where they listen and what they tell people; what they serve is made here, once.
+//
+// A program opens a [Core], prepares it, and makes a [Server] of it, which is an [http.Handler]. In the end it drains the server, stops
+// listening, and closes it. Nothing is global: a process can have several.
+package server
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/parley-chat/parley/internal/compat"
+	"github.com/parley-chat/parley/internal/hub"
+	"github.com/parley-chat/parley/internal/incoming"
+	"github.com/parley-chat/parley/internal/rest"
+	"github.com/parley-chat/parley/internal/siodoor"
+	"github.com/parley-chat/parley/internal/visitor"
+	"github.com/parley-chat/parley/internal/ws"
+	"github.com/parley-chat/parley/web"
+)
+
+// Config is what doors are made of.
+type Config struct {
+	Visitors        *visitor.Policy
+	MaxSockets      int    // open connections in all
+	MaxUserSockets  int    // of one person
+	MaxSocketFrames int    // that one connection may send in 10 seconds; -1 for no limit
+	Compat          string // clients of which other chat are served too; "" for none
+	OutgoingAllow   []string
+	Metrics         *prometheus.Registry
+	MetricsToken    string // bearer token for /metrics, besides the sessions of admins; "" for none
+}
+
+// comeBack is about when clients of a stopping server try again.
+const comeBack = 2 * time.Second
+
+// Server is the doors of a core, and the jobs beside them. It is an http.Handler for the root of a host.
+type Server struct {
+	core    *Core
+	handler http.Handler
+	hub     *hub.Hub
+	socket  *ws.Server
+	io      *siodoor.Server
+	compat  *compat.Door // nil without
+
+	requests turnstile
+	jobs     sync.WaitGroup
+	stopJobs context.CancelFunc
+}
+
+// New opens the doors of a core, which is the server's from then on. Drain and Close must be called.
+func New(core *Core, cfg Config) *Server {
+	s := &Server{core: core}
+	s.open(cfg)
+	handler := rest.New(rest.Config{
+		Service: core.Service, Visitor: cfg.Visitors, Socket: s.socket, IO: s.io, Web: web.FS,
+		Metrics:      promhttp.HandlerFor(cfg.Metrics, promhttp.HandlerOpts{}),
+		MetricsToken: cfg.MetricsToken, Version: Version(), Log: core.Log,
+	})
+	root := http.NewServeMux()
+	root.Handle("/", handler)
+	root.Handle("/hooks/", incoming.New(incoming.Config{Service: core.Service, Visitor: cfg.Visitors, Log: core.Log}))
+	s.handler = root
+	if s.compat != nil {
+		s.handler = s.compat.Handler(root)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s.stopJobs = cancel
+	s.jobs.Go(func() { core.tend(ctx) })
+	s.jobs.Go(func() { core.sendOut(ctx, cfg.OutgoingAllow) })
+	return s
+}
+
+// open makes the hub and the doors for what happens live.
+func (s *Server) open(cfg Config) {
+	core := s.core
+	s.hub = hub.New(hub.Config{
+		Log: core.store, Bell: core.bell, Presence: core.roster,
+		Check:    core.check,
+		MaxConns: cfg.MaxSockets, MaxUserConns: cfg.MaxUserSockets, Logger: core.Log,
+	})
+	core.bell.Listen(s.hub)
+	s.socket = ws.New(ws.Config{
+		Service: core.Service, Hub: s.hub, Visitor: cfg.Visitors,
+		MaxConns: cfg.MaxSockets, MaxFrames: cfg.MaxSocketFrames, Metrics: cfg.Metrics, Log: core.Log,
+	})
+	io := siodoor.Config{
+		Service: core.Service, Hub: s.hub, Visitor: cfg.Visitors,
+		MaxConns: cfg.MaxSockets, MaxFrames: cfg.MaxSocketFrames, Metrics: cfg.Metrics, Log: core.Log,
+	}
+	if cfg.Compat == compat.Name {
+		s.compat = compat.New(compat.Config{
+			Service: core.Service, Hub: s.hub, Visitor: cfg.Visitors,
+			MaxEvents: cfg.MaxSocketFrames, Log: core.Log,
+		})
+		io.Guests = s.compat
+	}
+	s.io = siodoor.New(io)
+}
+
+// ServeHTTP serves a request. Once the server is closed, it answers 503.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !s.requests.enter() {
+		w.Header().Set("Retry-After", "2")
+		http.Error(w, "the server is stopping: come back in a moment", http.StatusServiceUnavailable)
+		return
+	}
+	defer s.requests.leave()
+	s.handler.ServeHTTP(w, r)
+}
+
+// Drain lets no connection in any more, sends clients away, and finishes what is under way there until ctx is done. Requests
+// are still served.
+func (s *Server) Drain(ctx context.Context) error {
+	err := s.hub.Drain(ctx, comeBack)
+	s.socket.Close()
+	s.io.Close()
+	if s.compat != nil {
+		s.compat.Close()
+	}
+	s.hub.Close()
+	return err
+}
+
+// Close takes no request any more, waits for those under way until ctx is done, ends the jobs and closes the core.
+func (s *Server) Close(ctx context.Context) error {
+	err := s.requests.close(ctx)
+	s.stopJobs()
+	s.jobs.Wait()
+	return errors.Join(err, s.core.Close())
+}
+
+// turnstile counts who is inside.
+type turnstile struct {
+	mu     sync.Mutex
+	inside int
+	closed bool
+	empty  chan struct{} // made by close if somebody is inside
+}
+
+func (t *turnstile) enter() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return false
+	}
+	t.inside++
+	return true
+}
+
+func (t *turnstile) leave() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.inside--; t.inside == 0 && t.empty != nil {
+		close(t.empty)
+		t.empty = nil
+	}
+}
+
+// close lets nobody in any more, and returns when all are out or ctx is done. It is to be called once.
+func (t *turnstile) close(ctx context.Context) error {
+	t.mu.Lock()
+	t.closed = true
+	var empty chan struct{}
+	if t.inside > 0 {
+		empty = make(chan struct{})
+		t.empty = empty
+	}
+	t.mu.Unlock()
+	if empty == nil {
+		return nil
+	}
+	select {
+	case <-empty:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
