@@ -100,7 +100,7 @@ func (c *conn) look(now time.Time) {
 		c.end(closeNoAuth, "authenticate within "+c.s.cfg.AuthTimeout.String())
 	case !who.Anonymous() && !now.Before(who.ExpiresAt):
 		if !c.proving.Swap(true) {
-			c.s.workers.Go(func() { c.prove(who) })
+			c.s.workers.Go(c.prove) // not with who, which would be on the heap at each look
 		}
 	case partial != 0 && at-partial >= patience:
 		c.end(closeRestart, "a message was begun and not finished")
@@ -112,7 +112,8 @@ func (c *conn) look(now time.Time) {
 }
 
 // prove looks whether a session that seemed to expire was prolonged meanwhile, by use elsewhere.
-func (c *conn) prove(who chat.Caller) {
+func (c *conn) prove() {
+	who := c.caller()
 	ctx, cancel := context.WithTimeout(c.s.ctx, callTimeout)
 	defer cancel()
 	defer c.proving.Store(false)
