@@ -133,18 +133,17 @@ func TestHandshakeRefuses(t *testing.T) {
 		header http.Header
 		status int
 	}{
-		"a token in the URL":            {"&token=" + token, nil, 401},
-		"an access_token in the URL":    {"&access_token=" + token, bearer(token), 401},
-		"a ticket in the URL":           {"&ticket=x", nil, 401},
-		"TOKEN in the URL":              {"&TOKEN=" + token, nil, 401},
-		"auth in the URL":               {"&auth=" + url.QueryEscape(`{"token":"x"}`), nil, 401},
-		"a wrong token":                 {"", bearer("wrong"), 401},
-		"a wrong cookie":                {"", http.Header{"Cookie": {"parley=wrong"}, "Origin": {f.http.URL}}, 401},
-		"a long token":                  {"", bearer(strings.Repeat("x", 3000)), 401},
-		"Basic":                         {"", http.Header{"Authorization": {"Basic eDp5"}}, 401},
-		"another version":               {"&EIO=3", nil, 200}, // the first counts
-		"a session that is not there":   {"&sid=x", nil, 400},
-		"a session's visit in a header": {"", http.Header{"Parley-Visit": {"x"}}, 200},
+		"a token in the URL":          {"&token=" + token, nil, 401},
+		"an access_token in the URL":  {"&access_token=" + token, bearer(token), 401},
+		"a ticket in the URL":         {"&ticket=x", nil, 401},
+		"TOKEN in the URL":            {"&TOKEN=" + token, nil, 401},
+		"auth in the URL":             {"&auth=" + url.QueryEscape(`{"token":"x"}`), nil, 401},
+		"a wrong token":               {"", bearer("wrong"), 401},
+		"a wrong cookie":              {"", http.Header{"Cookie": {"parley=wrong"}, "Origin": {f.http.URL}}, 401},
+		"a long token":                {"", bearer(strings.Repeat("x", 3000)), 401},
+		"Basic":                       {"", http.Header{"Authorization": {"Basic eDp5"}}, 401},
+		"another version":             {"&EIO=3", nil, 200}, // the first counts
+		"a session that is not there": {"&sid=x", nil, 400},
 	} {
 		if res, body := f.request("GET", polling+c.query, c.header, ""); res.StatusCode != c.status {
 			t.Errorf("%s, polling: %s %s, want %d", name, res.Status, body, c.status)
