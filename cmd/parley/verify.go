@@ -130,7 +130,7 @@ func (v verification) plays() ([]play, error) {
 	return plays, nil
 }
 
-const verifyHead = "scenario             store     faults  sent acknowledged unknown delivered resumed resynced drops   p50    p99    max  lost doubled leaked other     s"
+const verifyHead = "scenario             store     faults  sent acknowledged unknown changes delivered resumed resynced drops   p50    p99    max  lost doubled leaked other     s"
 
 // verifyLine is a result in one line of the table.
 func verifyLine(r *verify.Result) string {
@@ -146,8 +146,8 @@ func verifyLine(r *verify.Result) string {
 		}
 		return fmt.Sprintf("%.1fs", d.Seconds())
 	}
-	line := fmt.Sprintf("%-20s %-9s %6d %5d %12d %7d %9d %7d %8d %5d %6s %6s %6s %5d %7d %6d %5d %5.1f", r.Scenario, r.Store, r.Faults,
-		r.Sent, r.Acknowledged, r.Unknown, r.Delivered, r.Resumed, r.Resyncs, r.Drops, wait(0.5), wait(0.99), wait(1),
+	line := fmt.Sprintf("%-20s %-9s %6d %5d %12d %7d %7d %9d %7d %8d %5d %6s %6s %6s %5d %7d %6d %5d %5.1f", r.Scenario, r.Store, r.Faults,
+		r.Sent, r.Acknowledged, r.Unknown, r.Changes, r.Delivered, r.Resumed, r.Resyncs, r.Drops, wait(0.5), wait(0.99), wait(1),
 		n[verify.Lost], n[verify.Twice], n[verify.Leaked], other, r.Took.Seconds())
 	if r.Forgotten > 0 {
 		line += fmt.Sprintf("  %d acknowledged ones are gone, as these settings allow, and clients were told", r.Forgotten)

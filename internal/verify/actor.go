@@ -9,7 +9,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -28,6 +27,10 @@ type actor struct {
 	size   int                  // bytes of a message, besides what names it
 
 	joinable []chat.RoomID // rooms that it comes into and leaves
+
+	sent    []ownMessage       // that may be edited and deleted
+	reacted map[reactedTo]bool // whether it last reacted, or took it back
+	doubts  map[reactedTo]bool // of which it is not known what became
 
 	mu       sync.Mutex
 	socket   *socket // nil while none has synced
@@ -144,10 +147,10 @@ func (a *actor) synced(s *socket, result json.RawMessage) {
 	}
 }
 
-// adopt begins to follow a room. The lock is held.
+// adopt begins to follow a room: its messages are fetched. The lock is held.
 func (a *actor) adopt(v chat.RoomView) {
-	a.rooms[v.ID] = &followed{view: v}
-	a.note(Record{Kind: Base, Room: string(v.ID), Seq: v.Position.Seq, ID: v.Position.ID, No: v.HeadNo})
+	a.rooms[v.ID] = &followed{view: v, stale: true}
+	a.fetch(a.socket, v.ID)
 }
 
 // forget ends to follow a room. The lock is held.
@@ -221,10 +224,13 @@ func (a *actor) event(e chat.Event) {
 func (a *actor) got(id chat.RoomID, e chat.Event) {
 	r := Record{Kind: Got, Room: string(id), Seq: e.Seq, ID: e.ID, Prev: e.Prev, What: string(e.Kind)}
 	if e.Message != nil {
-		r.Message, r.No = e.Message.ID, e.Message.No
+		r.show(e.Message)
 	}
 	if e.Member != nil {
 		r.Member = string(e.Member.User)
+	}
+	if e.Reaction != nil {
+		r.No, r.Emoji, r.Member = e.Reaction.No, e.Reaction.Emoji, string(e.Reaction.User)
 	}
 	a.note(r)
 }
@@ -241,7 +247,7 @@ func (a *actor) mine(e chat.Event) {
 	case chat.ReadMoved:
 		if f := a.rooms[e.Read.Room]; f != nil {
 			f.view.ReadNo, f.read = max(f.view.ReadNo, e.Read.No), max(f.read, e.Read.No)
-			f.count()
+			f.view.Count()
 		}
 	}
 }
@@ -265,11 +271,12 @@ func (f *followed) apply(me chat.UserID, e chat.Event) {
 			f.view.ReadNo = e.Message.No
 		}
 	}
-	f.count()
-}
-
-func (f *followed) count() {
-	f.view.Unread = max(f.view.HeadNo-max(f.view.ReadNo, f.view.Trimmed), 0)
+	if e.Message != nil && e.Message.Deleted() {
+		if i, found := slices.BinarySearch(f.view.Deleted, e.Message.No); !found {
+			f.view.Deleted = slices.Insert(f.view.Deleted, i, e.Message.No)
+		}
+	}
+	f.view.Count()
 }
 
 // fetch has a room's state fetched, and the messages that were missed. The lock is held.
@@ -341,11 +348,13 @@ func (a *actor) fetchOnce(s *socket, id chat.RoomID, f *followed, this int) erro
 	}
 	a.note(Record{Kind: Base, Room: string(id), Seq: v.Position.Seq, ID: v.Position.ID, No: v.HeadNo})
 	for _, m := range all {
-		a.note(Record{Kind: Fetched, Room: string(id), No: m.No, Message: m.ID})
+		r := Record{Kind: Fetched, Room: string(id)}
+		r.show(&m)
+		a.note(r)
 	}
 	f.view, f.stale = v, false
 	f.view.ReadNo = max(v.ReadNo, f.read)
-	f.count()
+	f.view.Count()
 	wait := f.wait
 	f.wait = nil
 	for _, e := range wait {
@@ -364,6 +373,7 @@ func (a *actor) act(ctx, until context.Context, every time.Duration) {
 		if until.Err() != nil {
 			return
 		}
+		key := fmt.Sprintf("%d-%d", a.n, i)
 		switch rand.IntN(40) {
 		case 0:
 			a.drop()
@@ -373,8 +383,14 @@ func (a *actor) act(ctx, until context.Context, every time.Duration) {
 			a.leave(ctx)
 		case 3, 4, 5:
 			a.read(ctx)
+		case 6, 7, 8:
+			a.edit(ctx, key)
+		case 9:
+			a.remove(ctx, key)
+		case 10, 11, 12, 13:
+			a.react(ctx, key)
 		default:
-			a.send(ctx, fmt.Sprintf("%d-%d", a.n, i))
+			a.send(ctx, key)
 		}
 	}
 }
@@ -410,7 +426,28 @@ func (a *actor) send(ctx context.Context, key string) {
 		return
 	}
 	a.note(Record{Kind: Send, Room: string(room.ID), Key: key})
-	text := "message " + key + strings.Repeat(" .", a.size/2)
+	m, said := a.insist(ctx, "message.send", map[string]any{"room": room.ID, "text": textOf(key, 0, a.size), "client_id": key})
+	switch said {
+	case yes, yesAfterAll:
+		a.note(Record{Kind: Ack, Room: string(room.ID), Key: key, No: m.No, Message: m.ID})
+		a.remember(ownMessage{room: room.ID, no: m.No, id: m.ID, key: key})
+	case no:
+		a.note(Record{Kind: Refuse, Room: string(room.ID), Key: key})
+	}
+}
+
+// answer is what one who insists has been told.
+type answer int
+
+const (
+	nothing     answer = iota // that counts: any of the attempts may have come through, or may yet
+	yes                       // at the first attempt that came through
+	yesAfterAll               // an earlier one may have come through too, or may yet
+	no                        // for good, and nothing was written
+)
+
+// insist asks for something that gives a message, until there is an answer.
+func (a *actor) insist(ctx context.Context, method string, params any) (m chat.Message, said answer) {
 	patience := math.MaxInt // one in twenty is given up if it is not answered at once, as by somebody who closes the window
 	if rand.IntN(20) == 0 {
 		patience = 1
@@ -424,27 +461,27 @@ func (a *actor) send(ctx context.Context, key string) {
 			continue
 		}
 		asking, cancel := context.WithTimeout(ctx, 5*time.Second)
-		var m chat.Message
-		err := s.call(asking, "message.send", map[string]any{"room": room.ID, "text": text, "client_id": key}, func(b json.RawMessage) { json.Unmarshal(b, &m) })
+		m = chat.Message{}
+		err := s.call(asking, method, params, func(b json.RawMessage) { json.Unmarshal(b, &m) })
 		cancel()
-		if err == nil {
-			a.note(Record{Kind: Ack, Room: string(room.ID), Key: key, No: m.No, Message: m.ID})
-			return
-		}
-		no, isRefusal := errors.AsType[refused](err)
+		refusal, isRefusal := errors.AsType[refused](err)
 		switch {
-		case isRefusal && no.passing():
-			unknown = unknown || no.Code != "rate_limited"
+		case err == nil && unknown:
+			return m, yesAfterAll
+		case err == nil:
+			return m, yes
+		case isRefusal && refusal.passing():
+			unknown = unknown || refusal.Code != "rate_limited"
+		case isRefusal && unknown: // an earlier attempt may have come through
+			return m, nothing
 		case isRefusal:
-			if !unknown { // otherwise an earlier try may have come through
-				a.note(Record{Kind: Refuse, Room: string(room.ID), Key: key})
-			}
-			return
+			return m, no
 		default:
 			unknown = true
 		}
 		pause(ctx, time.Duration(rand.Int64N(int64(50*time.Millisecond<<min(try, 4)))))
 	}
+	return m, nothing
 }
 
 func (a *actor) read(ctx context.Context) {

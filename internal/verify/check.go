@@ -14,6 +14,7 @@ import (
 type Verdict struct {
 	Sent, Acknowledged, Unknown, Stored int // sends, each counted once; unknown are those without any answer
 	Forgotten                           int // acknowledged and not in history, where that is allowed
+	Changes                             int // acknowledged edits, deletions and reactions
 	Delivered, Doubled                  int // events that came to clients; those that came again are dropped by them
 	Resumed, Resyncs, Drops, Fetched    int
 	Waits                               []time.Duration // from sending to acknowledgement, ascending
@@ -33,6 +34,7 @@ const (
 	Missing  Fault = "missing"  // a client lacks what it should have
 	Leaked   Fault = "leaked"   // a client got what it should not
 	Count    Fault = "count"    // unread is not what follows from the rest
+	Undone   Fault = "undone"   // a message came as it was before what had been done with it
 	State    Fault = "state"    // state and events are not what a fetch shows
 	Realtime Fault = "realtime" // acknowledgements contradict real time
 )
@@ -69,15 +71,18 @@ type sendState struct {
 
 type judge struct {
 	Verdict
-	h     History
-	sends map[string]*sendState
-	logs  map[string]map[int64]entry  // by room and seq
-	store map[string]map[int64]Record // by room and no
-	users map[int]string              // by client
-	begin map[string]int64            // by room: the event up to which its members were recorded
-	spans map[[2]string][]span        // by room and user
-	holes map[string][]int64          // by room: events before which some are known to nobody
-	wants map[[2]any]bool             // by client and room: whether it last asked to come in, or else to leave
+	h      History
+	sends  map[string]*sendState
+	logs   map[string]map[int64]entry  // by room and seq
+	store  map[string]map[int64]Record // by room and no
+	users  map[int]string              // by client
+	begin  map[string]int64            // by room: the event up to which its members were recorded
+	spans  map[[2]string][]span        // by room and user
+	holes  map[string][]int64          // by room: events before which some are known to nobody
+	marks  map[string]*markState
+	marked map[at][]*markState // in the order in which they were asked for
+	turns  map[at]*turns       // where nothing may be rolled back
+	wants  map[[2]any]bool     // by client and room: whether it last asked to come in, or else to leave
 }
 
 // span is a stretch of a room's log during which somebody was in it.
@@ -88,11 +93,14 @@ func Check(h History, allow Allow) Verdict {
 	j := &judge{
 		h: h, sends: map[string]*sendState{}, logs: map[string]map[int64]entry{}, store: map[string]map[int64]Record{}, users: map[int]string{},
 		begin: map[string]int64{}, spans: map[[2]string][]span{}, holes: map[string][]int64{}, wants: map[[2]any]bool{},
+		marks: map[string]*markState{}, marked: map[at][]*markState{}, turns: map[at]*turns{},
 	}
 	j.collect()
 	j.sentAndStored(allow)
+	j.changes(allow)
 	if allow == Nothing {
 		j.membership()
+		j.turning()
 		j.streams()
 	} else {
 		j.alone()
@@ -135,6 +143,8 @@ func (j *judge) collect() {
 			if s := j.sends[r.Key]; s != nil && !s.acked {
 				s.refused = true
 			}
+		case Mark, Marked, Spurned:
+			j.marking(r)
 		case Member:
 			j.begin[r.Room] = max(j.begin[r.Room], r.Seq)
 			j.spans[[2]string{r.Room, r.User}] = []span{{0, math.MaxInt64}}
@@ -219,8 +229,13 @@ func (j *judge) ends() {
 		at := [2]any{fresh.Client, fresh.Room}
 		held, ok := holds[at]
 		delete(holds, at)
-		if want := max(0, fresh.No-max(fresh.Read, fresh.Trimmed)); fresh.Unread != want {
-			j.fault(Count, "%s tells client %d of %d unread, and %d − max(%d, %d) is %d", fresh.Room, fresh.Client, fresh.Unread, fresh.No, fresh.Read, fresh.Trimmed, want)
+		floor := max(fresh.Read, fresh.Trimmed)
+		deleted := int64(0)
+		for no := floor + 1; no <= fresh.No; no++ {
+			deleted += b2i(j.store[fresh.Room][no].Gone)
+		}
+		if want := max(0, fresh.No-floor) - deleted; fresh.Unread != want {
+			j.fault(Count, "%s tells client %d of %d unread, and %d − max(%d, %d) − %d deleted is %d", fresh.Room, fresh.Client, fresh.Unread, fresh.No, fresh.Read, fresh.Trimmed, deleted, want)
 		}
 		switch {
 		case !ok:
@@ -302,7 +317,9 @@ func (v Verdict) Counts() map[Fault]int {
 
 // First returns up to n violations, the gravest kinds first.
 func (v Verdict) First(n int) []Violation {
-	rank := func(f Fault) int { return slices.Index([]Fault{Lost, Twice, Leaked, Changed, Order, Hole, Missing}, f) }
+	rank := func(f Fault) int {
+		return slices.Index([]Fault{Lost, Twice, Leaked, Undone, Changed, Order, Hole, Missing}, f)
+	}
 	some := slices.Clone(v.Violations)
 	slices.SortStableFunc(some, func(a, b Violation) int {
 		ra, rb := rank(a.Fault), rank(b.Fault)

@@ -26,7 +26,7 @@ func good() History {
 		ids[room] = fmt.Sprint(room, seq[room])
 		r := Record{Kind: Got, Room: room, Seq: seq[room], ID: ids[room], Prev: prev, What: what, Member: member, Message: message}
 		if message != "" {
-			r.No = no[room]
+			r.No, r.Text = no[room], strings.TrimPrefix(message, "m-")+".0"
 		}
 		for client := 1; client <= 3; client++ {
 			if in[room][client] {
@@ -58,7 +58,7 @@ func good() History {
 	var stored []Record
 	say := func(client int, room, key string, tries int) {
 		send(client, room, key, tries)
-		stored = append(stored, Record{Kind: Stored, Room: room, No: no[room], Message: "m-" + key, Key: key, User: user[client]})
+		stored = append(stored, Record{Kind: Stored, Room: room, No: no[room], Message: "m-" + key, Text: key + ".0", Key: key, User: user[client]})
 	}
 	say(3, "a", "c1", 1)
 	say(1, "b", "a1", 2)
@@ -84,7 +84,7 @@ func good() History {
 	base(3, "a")
 	for _, s := range stored {
 		if s.Room == "a" && s.No >= 2 {
-			add(Record{Kind: Fetched, Client: 3, User: "cat", Room: "a", No: s.No, Message: s.Message})
+			add(Record{Kind: Fetched, Client: 3, User: "cat", Room: "a", No: s.No, Message: s.Message, Text: s.Text})
 		}
 	}
 	say(3, "a", "c2", 1)
@@ -260,22 +260,22 @@ func rolled() History {
 	both(Record{Kind: Member})
 	both(Record{Kind: Base})
 	add(Record{Kind: Send, Client: 1, Key: "kept"})
-	both(Record{Kind: Got, Seq: 1, ID: "e1", What: "message.created", Message: "m1", No: 1})
+	both(Record{Kind: Got, Seq: 1, ID: "e1", What: "message.created", Message: "m1", No: 1, Text: "kept.0"})
 	add(Record{Kind: Ack, Client: 1, Key: "kept", Message: "m1", No: 1})
 	add(Record{Kind: Send, Client: 1, Key: "gone"})
-	both(Record{Kind: Got, Seq: 2, ID: "e2", Prev: "e1", What: "message.created", Message: "m2", No: 2})
+	both(Record{Kind: Got, Seq: 2, ID: "e2", Prev: "e1", What: "message.created", Message: "m2", No: 2, Text: "gone.0"})
 	add(Record{Kind: Struck, What: "failover"})
 	for client := 1; client <= 2; client++ {
 		add(Record{Kind: Resync, Client: client})
 		add(Record{Kind: Base, Client: client, Seq: 1, ID: "e1", No: 1})
-		add(Record{Kind: Fetched, Client: client, Message: "m1", No: 1})
+		add(Record{Kind: Fetched, Client: client, Message: "m1", No: 1, Text: "kept.0"})
 	}
 	add(Record{Kind: Send, Client: 2, Key: "new"})
-	both(Record{Kind: Got, Seq: 2, ID: "f2", Prev: "e1", What: "message.created", Message: "n2", No: 2})
+	both(Record{Kind: Got, Seq: 2, ID: "f2", Prev: "e1", What: "message.created", Message: "n2", No: 2, Text: "new.0"})
 	add(Record{Kind: Ack, Client: 2, Key: "new", Message: "n2", No: 2})
 	both(Record{Kind: Got, Seq: 3, ID: "f3", Prev: "f2", What: "member.updated"})
-	add(Record{Kind: Stored, Message: "m1", No: 1, Key: "kept"})
-	add(Record{Kind: Stored, Message: "n2", No: 2, Key: "new"})
+	add(Record{Kind: Stored, Message: "m1", No: 1, Key: "kept", Text: "kept.0"})
+	add(Record{Kind: Stored, Message: "n2", No: 2, Key: "new", Text: "new.0"})
 	both(Record{Kind: Holds, Seq: 3, ID: "f3", No: 2, Read: 2})
 	both(Record{Kind: Fresh, Seq: 3, ID: "f3", No: 2, Read: 2})
 	return h

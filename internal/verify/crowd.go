@@ -41,7 +41,7 @@ func newCrowd(ctx context.Context, urls func() []string, n, size int) (*crowd, e
 	c := &crowd{record: newRecorder(), urls: urls, ours: map[chat.RoomID]bool{}, keeper: map[chat.RoomID]*actor{}}
 	run := strings.ToLower(fmt.Sprintf("%08x", rand.Uint32()))
 	for i := range n {
-		c.actors = append(c.actors, &actor{n: i + 1, record: c.record, urls: urls, ours: c.ours, size: size, rooms: map[chat.RoomID]*followed{}})
+		c.actors = append(c.actors, &actor{n: i + 1, record: c.record, urls: urls, ours: c.ours, size: size, rooms: map[chat.RoomID]*followed{}, reacted: map[reactedTo]bool{}, doubts: map[reactedTo]bool{}})
 	}
 	if err := c.each(4, func(_ int, a *actor) error {
 		var in chat.LoggedInOutput
@@ -278,11 +278,9 @@ func (c *crowd) store(ctx context.Context) error {
 			}
 			for _, m := range page.Messages {
 				after = m.No
-				key := ""
-				if words := strings.Fields(m.Text); len(words) > 1 && words[0] == "message" {
-					key = words[1]
-				}
-				c.record.add(Record{Kind: Stored, Room: string(room), No: m.No, Message: m.ID, Key: key, User: string(m.From)})
+				r := Record{Kind: Stored, Room: string(room), Key: m.ClientID, User: string(m.From)}
+				r.show(&m)
+				c.record.add(r)
 			}
 			if len(page.Messages) == 0 {
 				break

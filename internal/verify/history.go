@@ -3,9 +3,13 @@ package verify
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
+
+	"github.com/parley-chat/parley/internal/chat"
 )
 
 // Kind says what a Record tells.
@@ -19,9 +23,12 @@ const (
 	Send    Kind = "send"    // a client sends: Client, Room, Key
 	Ack     Kind = "ack"     // it has the answer: Client, Room, Key, No, ID
 	Refuse  Kind = "refuse"  // it was refused for good: nothing was written
+	Mark    Kind = "mark"    // a client asks for a change of a message: Client, Room, No, Key, What (the action), Text or Emoji
+	Marked  Kind = "marked"  // it has the answer: Key, and the message as that shows it
+	Spurned Kind = "spurned" // it was refused for good: Key
 	Base    Kind = "base"    // a client takes a room's state at a place: Client, Room, Seq, ID, No (the newest message)
-	Got     Kind = "got"     // an event came to a client: Client, Room, Seq, ID, Prev, What; for messages Message and No
-	Fetched Kind = "fetched" // a client has fetched a message that it had missed: Client, Room, No, Message
+	Got     Kind = "got"     // an event came to a client: Client, Room, Seq, ID, Prev, What; for messages as it shows them; for reactions No, Emoji and Member
+	Fetched Kind = "fetched" // a client has fetched a message: Client, Room, and the message as it is shown
 	Left    Kind = "left"    // a client forgets a room
 	Resumed Kind = "resumed" // a stream was resumed
 	Resync  Kind = "resync"  // a stream was not
@@ -29,7 +36,7 @@ const (
 
 	Struck Kind = "fault" // a fault was injected or ended: What
 
-	Stored Kind = "stored" // at the end: a message as history has it: Room, No, Message, Key, User
+	Stored Kind = "stored" // at the end: a message as history has it: Room, Key, User, and as it is shown
 	Holds  Kind = "holds"  // at the end: a room as a client has followed it: Client, Room, Seq, No, Read, Unread, Members
 	Fresh  Kind = "fresh"  // at the end: the same room as it is fetched
 )
@@ -42,7 +49,7 @@ type Record struct {
 	User   string        `json:"user,omitempty"`
 	Room   string        `json:"room,omitempty"`
 
-	Key string `json:"key,omitempty"` // what makes a send the same send
+	Key string `json:"key,omitempty"` // what makes a send the same send, and a change the same change
 
 	Seq     int64  `json:"seq,omitempty"`
 	ID      string `json:"id,omitempty"` // of the event
@@ -52,6 +59,11 @@ type Record struct {
 	Message string `json:"message,omitempty"` // id of the message
 	No      int64  `json:"no,omitempty"`
 
+	Text      string `json:"text,omitempty"`      // what names a message's text: the key of its sending, a point, and how often it was edited
+	Gone      bool   `json:"gone,omitempty"`      // only its place is left
+	Reactions string `json:"reactions,omitempty"` // emoji:person, each with a space after it
+	Emoji     string `json:"emoji,omitempty"`
+
 	Read    int64 `json:"read,omitempty"`
 	Trimmed int64 `json:"trimmed,omitempty"`
 	Unread  int64 `json:"unread,omitempty"`
@@ -60,6 +72,35 @@ type Record struct {
 
 // History is what happened, in the order of its recording.
 type History []Record
+
+// show has a record tell how a message is shown.
+func (r *Record) show(m *chat.Message) {
+	r.Message, r.No, r.Gone, r.Text = m.ID, m.No, m.Deleted(), nameOf(m.Text)
+	var b strings.Builder
+	for _, reacted := range m.Reactions {
+		for _, u := range reacted.Users {
+			b.WriteString(reaction(reacted.Emoji, string(u)))
+		}
+	}
+	r.Reactions = b.String()
+}
+
+// reaction is one reaction in [Record].Reactions.
+func reaction(emoji, user string) string { return emoji + ":" + user + " " }
+
+// textOf is the text of the message that was sent with a key, after so many edits. It is about so many bytes longer than its name.
+func textOf(key string, edits, size int) string {
+	return fmt.Sprintf("message %s.%d%s", key, edits, strings.Repeat(" .", size/2))
+}
+
+// nameOf returns what names a text, which is all of it if it is not one of ours.
+func nameOf(text string) string {
+	if rest, ok := strings.CutPrefix(text, "message "); ok {
+		name, _, _ := strings.Cut(rest, " ")
+		return name
+	}
+	return text
+}
 
 // recorder records from many goroutines.
 type recorder struct {

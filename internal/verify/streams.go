@@ -64,6 +64,8 @@ type follower struct {
 	id   string
 	have int64 // number of the newest message it has, without a hole since its first state
 
+	holds map[int64]*content // messages, by number
+
 	// only where history may be rolled back
 	ids      map[int64]string // of the events it holds, by seq
 	messages map[int64]string // ids of the messages it holds, by number
@@ -96,15 +98,18 @@ func (j *judge) streams() {
 				j.fault(Leaked, "the state of %s at event %d came to client %d (%s), who was not in it", r.Room, r.Seq, r.Client, j.users[r.Client])
 			}
 			if f == nil {
-				at.put(r, &follower{seq: r.Seq, id: r.ID, have: r.No})
+				at.put(r, &follower{seq: r.Seq, id: r.ID, have: r.No, holds: map[int64]*content{}})
 				continue
 			}
 			f.seq, f.id = r.Seq, r.ID // what lies between is fetched
+			clear(f.holds)            // and everything again
 		case Left:
 			delete(at[r.Client], r.Room)
 		case Fetched:
-			if f != nil && r.No == f.have+1 {
-				f.have = r.No
+			if f != nil {
+				f.have += b2i(r.No == f.have+1)
+				f.take(r)
+				j.shown(r, f.seq)
 			}
 			if m, ok := j.store[r.Room][r.No]; ok && m.Message != r.Message {
 				j.fault(Order, "client %d fetched message %d of %s as %s, and history has %s", r.Client, r.No, r.Room, r.Message, m.Message)
@@ -114,6 +119,7 @@ func (j *judge) streams() {
 		}
 	}
 	j.complete(at)
+	j.contents(at)
 }
 
 // complete looks whether each client has every message to the end.
@@ -140,6 +146,7 @@ func (j *judge) got(r Record, f *follower) {
 	if !j.mayKnow(r) {
 		j.fault(Leaked, "event %d of %s came to client %d (%s), who was not in it", r.Seq, r.Room, r.Client, j.users[r.Client])
 	}
+	j.shown(r, r.Seq)
 	switch {
 	case f == nil: // of a room that the client holds no state of: not looked at, but not to be leaked either
 	case r.Seq <= f.seq:
@@ -158,9 +165,8 @@ func (j *judge) follow(r Record, f *follower) {
 		j.fault(Order, "event %d of %s follows %s, and client %d had %s before it", r.Seq, r.Room, r.Prev, r.Client, f.id)
 	}
 	f.seq, f.id = r.Seq, r.ID
-	if r.Message != "" && r.No == f.have+1 {
-		f.have = r.No
-	}
+	f.have += b2i(r.What == "message.created" && r.No == f.have+1)
+	f.take(r)
 }
 
 // alone follows each client where history may have been rolled back: what another saw says nothing then. But a client that was
@@ -187,19 +193,21 @@ func (j *judge) alone() {
 			if f != nil {
 				have = 0 // it fetches everything
 			}
-			at.put(r, &follower{seq: r.Seq, id: r.ID, have: have, ids: map[int64]string{r.Seq: r.ID}, messages: map[int64]string{}})
+			at.put(r, &follower{seq: r.Seq, id: r.ID, have: have, holds: map[int64]*content{}, ids: map[int64]string{r.Seq: r.ID}, messages: map[int64]string{}})
 		case Left:
 			delete(at[r.Client], r.Room)
 		case Fetched:
 			if f != nil {
 				f.messages[r.No] = r.Message
 				f.have += b2i(r.No == f.have+1)
+				f.take(r)
 			}
 		case Got:
 			j.gotAlone(r, f)
 		}
 	}
 	j.complete(at)
+	j.contents(at)
 	for client, rooms := range at {
 		for room, f := range rooms {
 			for no, message := range f.messages {

@@ -1,0 +1,245 @@
+package verify
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// markState is one change of a message, asked for and perhaps answered.
+type markState struct {
+	Record
+	acked, refused bool
+	message        string // id of the one that was changed, as the answer says
+}
+
+// at is a message's place.
+type at struct {
+	room string
+	no   int64
+}
+
+// turns are the events at which a message changed.
+type turns struct {
+	edits   []int64 // ascending
+	deleted int64   // 0 if it was not
+}
+
+// content is a message as somebody holds it.
+type content struct {
+	text      string
+	gone      bool
+	reactions string // sorted
+}
+
+func contentOf(r Record) *content { return &content{r.Text, r.Gone, sorted(r.Reactions)} }
+
+func (c content) String() string {
+	if c.gone {
+		return "deleted" + strings.TrimSuffix(" and yet "+c.text+c.reactions, " and yet ")
+	}
+	return strings.TrimSpace(fmt.Sprintf("%q %s", c.text, c.reactions))
+}
+
+// react adds a reaction, or takes it away.
+func (c *content) react(r Record) {
+	one := strings.TrimSpace(reaction(r.Emoji, r.Member))
+	all := slices.DeleteFunc(strings.Fields(c.reactions), func(s string) bool { return s == one })
+	if r.What == "reaction.added" {
+		all = append(all, one)
+	}
+	c.reactions = sorted(strings.Join(all, " "))
+}
+
+func sorted(reactions string) string {
+	all := strings.Fields(reactions)
+	slices.Sort(all)
+	return strings.Join(all, " ")
+}
+
+// marking takes what was asked for and answered. It is part of collect.
+func (j *judge) marking(r Record) {
+	m := j.marks[r.Key]
+	switch {
+	case r.Kind == Mark && m == nil:
+		m = &markState{Record: r}
+		j.marks[r.Key] = m
+		j.marked[at{r.Room, r.No}] = append(j.marked[at{r.Room, r.No}], m)
+	case r.Kind == Mark:
+	case m == nil:
+		j.fault(Changed, "%s: an answer to what was never asked", r.Key)
+	case r.Kind == Spurned:
+		m.refused = true
+	default:
+		m.acked, m.message = true, r.Message
+		j.Changes++
+		if m.What == "message.edit" && m.Message == r.Message && r.Text != m.Text {
+			j.fault(Changed, "message %d of %s was edited to %q, and the answer shows %q", m.No, m.Room, m.Text, r.Text)
+		}
+	}
+}
+
+// changes compares what was asked and acknowledged with what is stored.
+func (j *judge) changes(allow Allow) {
+	lost := func(format string, args ...any) {
+		if allow == Loss {
+			j.Forgotten++
+		} else {
+			j.fault(Lost, format, args...)
+		}
+	}
+	for room, messages := range j.store {
+		for no, r := range messages {
+			j.changed(r, j.marked[at{room, no}], lost)
+		}
+	}
+	for _, r := range j.h {
+		if r.Kind != Got && r.Kind != Fetched && r.Kind != Stored {
+			continue
+		}
+		all := strings.Fields(sorted(r.Reactions))
+		if twice := len(all) - len(slices.Compact(slices.Clone(all))); twice > 0 {
+			j.fault(Twice, "message %d of %s has a reaction twice (%s): %s", r.No, r.Room, r.Kind, r.Reactions)
+		}
+		if r.Gone && (r.Text != "" || r.Reactions != "") {
+			j.fault(Leaked, "message %d of %s is deleted, and shows %q %s (%s, client %d)", r.No, r.Room, r.Text, r.Reactions, r.Kind, r.Client)
+		}
+	}
+}
+
+// changed judges a stored message by what was asked to be done with it.
+func (j *judge) changed(r Record, asked []*markState, lost func(string, ...any)) {
+	text, maybe := r.Key+".0", map[string]bool{}
+	if r.Key == "" || j.sends[r.Key] == nil {
+		text = r.Text
+	}
+	gone, perhapsGone := false, false
+	there := map[string]bool{}   // reactions, as the last answer says
+	perhaps := map[string]bool{} // those of which the last has no answer
+	for _, m := range asked {
+		counts := m.acked && m.message == r.Message
+		unknown := !m.acked && !m.refused
+		one := strings.TrimSpace(reaction(m.Emoji, m.User))
+		switch m.What {
+		case "message.edit":
+			if counts {
+				text, maybe = m.Text, map[string]bool{}
+			}
+			maybe[m.Text] = maybe[m.Text] || unknown
+		case "message.delete":
+			gone, perhapsGone = gone || counts, perhapsGone || unknown
+		default:
+			if counts {
+				there[one], perhaps[one] = m.What == "reaction.add", false
+			}
+			perhaps[one] = perhaps[one] || unknown
+		}
+	}
+	switch {
+	case r.Gone && !gone && !perhapsGone:
+		j.fault(Changed, "message %d of %s is deleted in history, and nobody deleted it", r.No, r.Room)
+		return
+	case r.Gone:
+		return
+	case gone:
+		lost("the deletion of message %d of %s was acknowledged, and history shows %q", r.No, r.Room, r.Text)
+		return
+	case r.Text != text && !maybe[r.Text]:
+		lost("message %d of %s was acknowledged as %q, and history shows %q", r.No, r.Room, text, r.Text)
+	}
+	has := map[string]bool{}
+	for _, one := range strings.Fields(r.Reactions) {
+		has[one] = true
+		if _, known := there[one]; !known && !perhaps[one] {
+			j.fault(Changed, "message %d of %s has a reaction that nobody added: %s", r.No, r.Room, one)
+		}
+	}
+	for one, want := range there {
+		if has[one] != want && !perhaps[one] {
+			lost("message %d of %s: of %s it was acknowledged that it is there: %v, and in history it is: %v", r.No, r.Room, one, want, has[one])
+		}
+	}
+}
+
+// turning makes out from the events when messages changed.
+func (j *judge) turning() {
+	for room, log := range j.logs {
+		for _, seq := range slices.Sorted(maps.Keys(log)) {
+			e := log[seq]
+			if e.what != "message.edited" && e.what != "message.deleted" {
+				continue
+			}
+			t := j.turns[at{room, e.no}]
+			if t == nil {
+				t = &turns{}
+				j.turns[at{room, e.no}] = t
+			}
+			if e.what == "message.deleted" {
+				t.deleted = seq
+			} else {
+				t.edits = append(t.edits, seq)
+			}
+		}
+	}
+}
+
+// shown looks whether a message, as it came to a client with an event or a state, shows all that was done with it until then. Each
+// edit of a message has a greater number than the one before, so that after n edits its text's number is n at least.
+func (j *judge) shown(r Record, seq int64) {
+	t := j.turns[at{r.Room, r.No}]
+	if t == nil || r.Message == "" || r.Gone {
+		return
+	}
+	if t.deleted > 0 && (seq >= t.deleted || j.cameAfter(r, t.deleted)) {
+		j.fault(Leaked, "message %d of %s was deleted at event %d, and came to client %d at event %d as %q", r.No, r.Room, t.deleted, r.Client, seq, r.Text)
+		return
+	}
+	_, number, ok := strings.Cut(r.Text, ".")
+	n, err := strconv.Atoi(number)
+	if !ok || err != nil {
+		return
+	}
+	if least := upTo(t.edits, seq); n < least {
+		j.fault(Undone, "message %d of %s was edited %d times by event %d, and came to client %d with it as %q", r.No, r.Room, least, seq, r.Client, r.Text)
+	}
+}
+
+// upTo counts what is no greater than seq.
+func upTo(list []int64, seq int64) int {
+	n, _ := slices.BinarySearch(list, seq+1)
+	return n
+}
+
+// cameAfter reports whether a client's person first came into the room after that event.
+func (j *judge) cameAfter(r Record, seq int64) bool {
+	spans := j.spans[[2]string{r.Room, j.users[r.Client]}]
+	return len(spans) > 0 && spans[0].from > seq && len(j.holes[r.Room]) == 0
+}
+
+// take has a client hold what came.
+func (f *follower) take(r Record) {
+	switch {
+	case r.Message != "":
+		f.holds[r.No] = contentOf(r)
+	case r.Emoji != "":
+		if c := f.holds[r.No]; c != nil && !c.gone {
+			c.react(r)
+		}
+	}
+}
+
+// contents compares what each client holds at the end with what is stored.
+func (j *judge) contents(all places) {
+	for client, rooms := range all {
+		for room, f := range rooms {
+			for no, c := range f.holds {
+				r, ok := j.store[room][no]
+				if want := contentOf(r); ok && *c != *want {
+					j.fault(State, "client %d holds message %d of %s as %v, and history has it as %v", client, no, room, c, want)
+				}
+			}
+		}
+	}
+}
