@@ -101,6 +101,9 @@ func Actions() []Action {
 		action("invite.list", "GET", "/invites", 200, LoggedIn, "Open invites", "For admins and owners.", (*Service).ListInvites),
 		action("invite.delete", "DELETE", "/invites/{invite}", 200, LoggedIn, "Withdraw an invite", "For admins and owners.", (*Service).DeleteInvite),
 
+		action("audit.list", "GET", "/audit", 200, LoggedIn, "What people in charge have done",
+			"Newest first, for a year. For admins and owners; with room, also for its moderators.", (*Service).ListAudit),
+
 		action("room.list", "GET", "/rooms", 200, LoggedIn, "Your rooms", "Each as you see it, at its position.", (*Service).ListRooms),
 		action("room.directory", "GET", "/directory", 200, LoggedIn, "Public rooms", "Sorted by id. Not for guests.", (*Service).Directory),
 		action("room.create", "POST", "/rooms", 201, LoggedIn, "Create a room", "You become its moderator.", (*Service).CreateRoom),

@@ -59,6 +59,9 @@ func (s *Service) Tend(ctx context.Context) error {
 	if err := s.retain(ctx); err != nil {
 		return err
 	}
+	if err := s.tidyAudit(ctx); err != nil {
+		return err
+	}
 	return s.tidyFiles(ctx)
 }
 
