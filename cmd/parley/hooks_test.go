@@ -73,5 +73,12 @@ func TestHooks(t *testing.T) {
 			alarm(1, second)
 			until(t, "the second alarm is told of", func() bool { return received(second) > 0 })
 		}
+		// Whose webhook is gone may have another of the same name, and what the first posted still shows it.
+		do(1, "DELETE", "/rooms/general/hooks/"+string(in.Hook.Bot.ID), nil, nil)
+		do(1, "POST", "/rooms/general/hooks", map[string]any{"name": "Alarms"}, &chat.HookOutput{})
+		var gone chat.User
+		if do(1, "GET", "/users/"+string(in.Hook.Bot.ID), nil, &gone); gone.Name != "Alarms" || !gone.Disabled {
+			t.Errorf("who posted the first alarm is %+v", gone)
+		}
 	}, "--outgoing-allow=127.0.0.1")
 }

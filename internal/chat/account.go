@@ -215,14 +215,28 @@ func (s *Service) UpdateUser(ctx context.Context, who Caller, in UpdateUserInput
 	return to, s.putUser(ctx, who, account, to)
 }
 
-// putUser writes a person's new role or state.
+// freedKey is the NameKey of an account whose name others may have. It is nobody's: keys of names have no slash.
+func freedKey(id UserID) string { return "/" + string(id) }
+
+// putUser writes a person's new role or state. Who comes back has their name again, unless somebody else has taken it.
 func (s *Service) putUser(ctx context.Context, who Caller, account Account, to User) error {
+	if !to.Disabled && account.NameKey == freedKey(to.ID) {
+		_, key, err := s.foldName(to.Name)
+		if err != nil {
+			return err
+		}
+		account.NameKey = key
+	}
 	account.User = to
 	changes := []Change{s.change(who, Change{Stream: ServerStream, Kind: UserUpdated, User: &to, Account: &account})}
 	if to.Disabled {
 		changes = append(changes, s.change(who, Change{Stream: UserStream(to.ID), Kind: SessionRevoked}))
 	}
-	if _, err := s.Store.Commit(ctx, changes...); err != nil {
+	_, err := s.Store.Commit(ctx, changes...)
+	if errors.Is(err, ErrConflict) {
+		return &Error{Code: CodeConflict, Message: "somebody else has taken this name meanwhile"}
+	}
+	if err != nil {
 		return err
 	}
 	return s.settle(ctx, to)

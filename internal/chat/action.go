@@ -121,7 +121,7 @@ func Actions() []Action {
 		action("hook.create", "POST", "/rooms/{room}/hooks", 201, LoggedIn, "Make an incoming webhook",
 			"For the room's moderators. Programs post to its address in Slack's format, see docs/integrations.md.", (*Service).CreateHook),
 		action("hook.list", "GET", "/rooms/{room}/hooks", 200, LoggedIn, "Incoming webhooks of a room", "For its moderators.", (*Service).ListHooks),
-		action("hook.delete", "DELETE", "/rooms/{room}/hooks/{bot}", 200, LoggedIn, "End an incoming webhook", "For the room's moderators. Its messages stay.", (*Service).DeleteHook),
+		action("hook.delete", "DELETE", "/rooms/{room}/hooks/{bot}", 200, LoggedIn, "End an incoming webhook", "For the room's moderators. Its messages stay, and its name is free again.", (*Service).DeleteHook),
 
 		action("outgoing.create", "POST", "/rooms/{room}/outgoing", 201, LoggedIn, "Have a room's events sent to an address",
 			"For the room's moderators. Events are posted there, signed, from now on and in order, see docs/integrations.md.", (*Service).CreateOutgoing),

@@ -79,7 +79,7 @@ func (s *Service) ListHooks(ctx context.Context, who Caller, in RoomInput) (Hook
 	return HookList{Hooks: hooks}, err
 }
 
-// DeleteHook ends an incoming webhook. What it has posted stays.
+// DeleteHook ends an incoming webhook. What it has posted stays, under its name, which others may have from then on.
 func (s *Service) DeleteHook(ctx context.Context, who Caller, in HookIDInput) (None, error) {
 	if _, err := s.moderated(ctx, who, in.Room); err != nil {
 		return None{}, err
@@ -92,7 +92,9 @@ func (s *Service) DeleteHook(ctx context.Context, who Caller, in HookIDInput) (N
 		return None{}, err
 	}
 	// The record goes last: until then it can be deleted again.
-	if err := s.Disable(ctx, account, true); err != nil {
+	gone := account.User
+	gone.Disabled, account.NameKey = true, freedKey(gone.ID)
+	if err := s.putUser(ctx, Caller{}, account, gone); err != nil {
 		return None{}, err
 	}
 	if err := s.exit(ctx, who, in.Room, in.Bot); err != nil {

@@ -131,4 +131,19 @@ func TestHooks(t *testing.T) {
 	if list, err = f.ListHooks(t.Context(), ada, chat.RoomInput{Room: room}); err != nil || len(list.Hooks) != 0 {
 		t.Errorf("the webhooks are %+v, %v", list, err)
 	}
+	// Its name is free, and its messages still show it.
+	old, err := f.GetUser(t.Context(), ada, chat.UserInput{User: out.Hook.Bot.ID})
+	if err != nil || old.Name != "Grafana" || !old.Disabled {
+		t.Errorf("who has posted is %+v, %v", old, err)
+	}
+	again, err := f.CreateHook(t.Context(), ada, chat.HookInput{Room: room, Name: "Grafana"})
+	if err != nil || again.Hook.Bot.ID == old.ID {
+		t.Errorf("made again: %+v, %v", again, err)
+	}
+	account, err := f.Store.Account(t.Context(), old.ID)
+	refused(t, "its account", err, nil)
+	refused(t, "brought back beside the other", f.Disable(t.Context(), account, false), chat.ErrConflict)
+	refused(t, "end the other", errOf(f.DeleteHook(t.Context(), ada, chat.HookIDInput{Room: room, Bot: again.Hook.Bot.ID})), nil)
+	refused(t, "brought back", f.Disable(t.Context(), account, false), nil)
+	refused(t, "a third", errOf(f.CreateHook(t.Context(), ada, chat.HookInput{Room: room, Name: "grafana"})), chat.ErrConflict)
 }

@@ -15,7 +15,7 @@ const (
 // User is a person as others see them.
 type User struct {
 	ID        UserID    `json:"id" doc:"Id"`
-	Name      string    `json:"name" doc:"Unique name; no other name looks like it"`
+	Name      string    `json:"name" doc:"Unique name; no other name looks like it, but for those of deleted webhooks"`
 	Role      Role      `json:"role" enum:"owner,admin,member,guest" doc:"Role on the server"`
 	Disabled  bool      `json:"disabled,omitempty" doc:"May not log in"`
 	Bot       bool      `json:"bot,omitempty" doc:"A program: it has tokens, and no password"`
