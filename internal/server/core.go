@@ -55,7 +55,8 @@ type backend struct {
 	limiter chat.Limiter
 	where   string        // see Core
 	check   time.Duration // see hub.Config
-	// alone does a job unless another node does it now; then it returns errElsewhere.
+	// alone does a job unless another node does it now; then it returns errElsewhere. The job's context ends with ctx, and when
+	// another node may begin with it.
 	alone func(ctx context.Context, job string, do func(context.Context) error) error
 	close func() error
 }
@@ -150,7 +151,10 @@ func openShared(ctx context.Context, cfg CoreConfig) (*backend, error) {
 			if err != nil {
 				return fmt.Errorf("lock %q: %w", job, err)
 			}
-			err = do(l.Context())
+			both, cancel := context.WithCancel(l.Context())
+			defer cancel()
+			defer context.AfterFunc(ctx, cancel)()
+			err = do(both)
 			return errors.Join(err, l.Unlock(ctx))
 		},
 		close: func() error {

@@ -37,14 +37,8 @@ func (c *Core) sendOut(ctx context.Context, allow []string) {
 	runner := outgoing.New(outgoing.Config{Service: c.Service, Allow: allow, Version: Version(), Log: c.Log})
 	tick := time.NewTicker(takeOver)
 	defer tick.Stop()
-	run := func(held context.Context) error { // which ends when the lock is lost, but not with ctx
-		both, cancel := context.WithCancel(held)
-		defer cancel()
-		defer context.AfterFunc(ctx, cancel)()
-		return runner.Run(both)
-	}
 	for {
-		if err := c.alone(ctx, "outgoing", run); err != nil && !errors.Is(err, errElsewhere) && ctx.Err() == nil {
+		if err := c.alone(ctx, "outgoing", runner.Run); err != nil && !errors.Is(err, errElsewhere) && ctx.Err() == nil {
 			c.Log.Error("serving outgoing webhooks", "error", fmt.Errorf("%w: %w", chat.ErrUnavailable, err)) // of the lock: the store is away
 		}
 		select {
