@@ -124,7 +124,7 @@ func obey(ctx context.Context, s *chat.Service, o order) (string, error) {
 	}
 	switch o.Do {
 	case "passwd":
-		err = s.SetPassword(ctx, chat.Caller{}, account, o.Password)
+		err = s.SetPassword(ctx, account, o.Password)
 		return fmt.Sprintf("%s has a new password; all their sessions ended\n", account.Name), plainly(err)
 	case "disable":
 		return fmt.Sprintf("%s can no longer log in\n", account.Name), plainly(s.Disable(ctx, account, true))

@@ -3,6 +3,9 @@ package chat
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -49,7 +52,7 @@ func (s *Service) SignUpAccount(ctx context.Context, who Caller, in SignUpInput)
 	if err != nil {
 		return LoggedInOutput{}, err
 	}
-	user, err := s.AddUser(ctx, in.Name, in.Password, role, code)
+	user, err := s.addUser(ctx, in.Name, in.Password, role, code, func(User) error { return nil })
 	if err != nil {
 		return LoggedInOutput{}, err
 	}
@@ -81,9 +84,16 @@ func (s *Service) invited(ctx context.Context, code string) (Role, string, error
 	return invite.Role, invite.CodeHash, nil
 }
 
-// AddUser makes an account, in General unless it is a guest's. Invite, if not empty, is the hash
+// AddUser makes an account on behalf of the operator, in General unless it is a guest's. Invite, if not empty, is the hash
 // of the code that is used up with it.
 func (s *Service) AddUser(ctx context.Context, name, password string, role Role, invite string) (User, error) {
+	return s.addUser(ctx, name, password, role, invite, func(u User) error {
+		return s.audit(ctx, Caller{}, AuditEntry{Action: "account.create", User: u.ID, Detail: string(u.Role)})
+	})
+}
+
+// addUser makes an account, just after before.
+func (s *Service) addUser(ctx context.Context, name, password string, role Role, invite string, before func(User) error) (User, error) {
 	shown, key, err := s.foldName(name)
 	if err != nil {
 		return User{}, err
@@ -96,6 +106,9 @@ func (s *Service) AddUser(ctx context.Context, name, password string, role Role,
 		return User{}, err
 	}
 	user := User{ID: UserID(s.NewID()), Name: shown, Role: role, CreatedAt: s.now()}
+	if err := before(user); err != nil {
+		return User{}, err
+	}
 	return user, s.insert(ctx, Caller{User: user}, Account{User: user, NameKey: key, Password: hash}, invite)
 }
 
@@ -172,15 +185,18 @@ func (s *Service) ChangePassword(ctx context.Context, who Caller, in PasswordInp
 	return s.openSession(ctx, who, account.User)
 }
 
-// SetPassword gives an account a new password and ends all its sessions.
-func (s *Service) SetPassword(ctx context.Context, who Caller, account Account, password string) error {
-	return s.setPassword(ctx, who, account, password, "")
+// SetPassword gives an account a new password and ends all its sessions, on behalf of the operator.
+func (s *Service) SetPassword(ctx context.Context, account Account, password string) error {
+	return s.setPassword(ctx, Caller{}, account, password, "")
 }
 
 // setPassword is refused with ErrConflict if the hash kept is not was, unless that is empty.
 func (s *Service) setPassword(ctx context.Context, who Caller, account Account, password, was string) error {
 	hash, err := s.hash(ctx, password)
 	if err != nil {
+		return err
+	}
+	if err := s.audit(ctx, who, AuditEntry{Action: "account.password", User: account.ID}); err != nil {
 		return err
 	}
 	account.Password = hash
@@ -212,11 +228,26 @@ func (s *Service) UpdateUser(ctx context.Context, who Caller, in UpdateUserInput
 	if to == account.User {
 		return to, nil
 	}
+	if err := s.audit(ctx, who, AuditEntry{Action: "user.update", User: to.ID, Detail: changed(account.User, to)}); err != nil {
+		return User{}, err
+	}
 	return to, s.putUser(ctx, who, account, to)
 }
 
 // freedKey is the NameKey of an account whose name others may have. It is nobody's: keys of names have no slash.
 func freedKey(id UserID) string { return "/" + string(id) }
+
+// changed says in words what becomes of a person's role and state.
+func changed(from, to User) string {
+	var what []string
+	if from.Role != to.Role {
+		what = append(what, fmt.Sprintf("%s, was %s", to.Role, from.Role))
+	}
+	if from.Disabled != to.Disabled {
+		what = append(what, map[bool]string{true: "disabled", false: "enabled"}[to.Disabled])
+	}
+	return strings.Join(what, "; ")
+}
 
 // putUser writes a person's new role or state. Who comes back has their name again, unless somebody else has taken it.
 func (s *Service) putUser(ctx context.Context, who Caller, account Account, to User) error {
@@ -265,6 +296,12 @@ func (s *Service) CreateInvite(ctx context.Context, who Caller, in InviteInput) 
 func (s *Service) newInvite(ctx context.Context, who Caller, role Role, age time.Duration) (InviteOutput, error) {
 	now, code := s.now(), s.NewToken()
 	invite := Invite{ID: s.NewID(), CodeHash: hashToken(code), Role: role, CreatedBy: who.User.ID, CreatedAt: now, ExpiresAt: now.Add(age)}
+	if !who.Anonymous() { // the owner's is the server's own
+		err := s.audit(ctx, who, AuditEntry{Action: "invite.create", Detail: fmt.Sprintf("%s, for a %s, valid for %s", invite.ID, role, age)})
+		if err != nil {
+			return InviteOutput{}, err
+		}
+	}
 	if err := s.Store.CreateInvite(ctx, invite); err != nil {
 		return InviteOutput{}, err
 	}
@@ -293,6 +330,17 @@ func (s *Service) ListInvites(ctx context.Context, who Caller, _ None) (InviteLi
 func (s *Service) DeleteInvite(ctx context.Context, who Caller, in InviteIDInput) (None, error) {
 	if !mayInvite(who.User, RoleGuest) {
 		return None{}, ErrForbidden
+	}
+	all, err := s.Store.Invites(ctx)
+	if err != nil {
+		return None{}, err
+	}
+	i := slices.IndexFunc(all, func(i Invite) bool { return i.ID == in.Invite })
+	if i < 0 {
+		return None{}, ErrNotFound
+	}
+	if err := s.audit(ctx, who, AuditEntry{Action: "invite.delete", Detail: fmt.Sprintf("%s, for a %s", in.Invite, all[i].Role)}); err != nil {
+		return None{}, err
 	}
 	return None{}, s.Store.DeleteInvite(ctx, in.Invite)
 }

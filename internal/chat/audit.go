@@ -19,6 +19,8 @@ const (
 	auditAll  = "*"
 	// auditFor is how long entries are kept.
 	auditFor = 366 * 24 * time.Hour
+	// auditStep is how many entries one call of [Service.Tend] forgets at most.
+	auditStep = 10_000
 	// maxReason bounds what is given as a reason, in characters.
 	maxReason = 250
 )
@@ -49,13 +51,18 @@ type AuditPage struct {
 }
 
 // audit writes down what is about to be done. If that fails it must not be done. ID, At and By are filled in. What one does to oneself
-// is nobody's business and is not written.
+// is nobody's business and is not written. What it says is read by people who may not be in the room: never the text of a message, nor the name or topic of a room.
 func (s *Service) audit(ctx context.Context, who Caller, e AuditEntry) error {
 	if e.User != "" && e.User == who.User.ID {
 		return nil
 	}
+	if !who.Anonymous() {
+		if err := s.limit(ctx, "audit:"+string(who.User.ID), s.Limits.Audits); err != nil {
+			return err
+		}
+	}
 	e.At, e.By = s.now(), who.User.ID
-	e.ID = auditID(e.At) + s.NewID()
+	e.ID = auditID(e.At) + falling(s.NewID())
 	value, err := json.Marshal(e)
 	if err != nil {
 		return err
@@ -74,6 +81,18 @@ func (s *Service) audit(ctx context.Context, who Caller, e AuditEntry) error {
 
 // auditID begins the ids of entries of a time: what is left from then until the year 10889, as 12 digits.
 func auditID(at time.Time) string { return fmt.Sprintf("%012x", 1<<48-1-at.UnixMilli()) }
+
+// falling turns ids that rise with time into ids of the same length that fall.
+func falling(id string) string {
+	const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	b := []byte(id)
+	for i, c := range b {
+		if at := strings.IndexByte(digits, c); at >= 0 {
+			b[i] = digits[len(digits)-1-at]
+		}
+	}
+	return string(b)
+}
 
 // reason checks what was given as one.
 func reason(text string) (string, error) { return line("reason", text, 0, maxReason) }
@@ -131,10 +150,10 @@ func (s *Service) auditEntries(ctx context.Context, scope, after string, limit i
 	return entries, nil
 }
 
-// tidyAudit forgets entries that are past their time.
+// tidyAudit forgets entries that are past their time, some at a time: what is left waits for the next call.
 func (s *Service) tidyAudit(ctx context.Context) error {
 	old := auditID(s.now().Add(-auditFor))
-	for {
+	for range max(1, auditStep/s.Limits.PageMax) {
 		entries, err := s.auditEntries(ctx, auditAll, old, s.Limits.PageMax)
 		if err != nil {
 			return fmt.Errorf("audit log: %w", err)
@@ -154,4 +173,5 @@ func (s *Service) tidyAudit(ctx context.Context) error {
 			return nil
 		}
 	}
+	return nil
 }

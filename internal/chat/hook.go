@@ -29,7 +29,7 @@ func (s *Service) CreateHook(ctx context.Context, who Caller, in HookInput) (Hoo
 	if len(have) >= maxHooks {
 		return HookOutput{}, &Error{Code: CodeConflict, Message: fmt.Sprintf("a room has at most %d webhooks: delete one first", maxHooks)}
 	}
-	bot, err := s.addBot(ctx, who, in.Name, RoleGuest)
+	bot, err := s.addBot(ctx, who, in.Name, RoleGuest, AuditEntry{Action: "hook.create", Room: in.Room})
 	if err != nil {
 		return HookOutput{}, err
 	}
@@ -89,6 +89,9 @@ func (s *Service) DeleteHook(ctx context.Context, who Caller, in HookIDInput) (N
 	}
 	account, err := s.Store.Account(ctx, in.Bot)
 	if err != nil {
+		return None{}, err
+	}
+	if err := s.audit(ctx, who, AuditEntry{Action: "hook.delete", User: in.Bot, Room: in.Room}); err != nil {
 		return None{}, err
 	}
 	// The record goes last: until then it can be deleted again.

@@ -19,6 +19,7 @@ type Limits struct {
 	Calls   Rate `json:"-"` // any action per person
 	Logins  Rate `json:"-"` // log-ins and sign-ups per address
 	Guesses Rate `json:"-"` // log-ins per account name
+	Audits  Rate `json:"-"` // acts per person that the audit log tells of
 }
 
 // DefaultLimits are generous for people and tight for loops.
@@ -30,6 +31,7 @@ var DefaultLimits = Limits{
 	Calls:   Rate{Limit: 600, Window: 10 * time.Second},
 	Logins:  Rate{Limit: 30, Window: time.Minute},
 	Guesses: Rate{Limit: 10, Window: time.Minute},
+	Audits:  Rate{Limit: 3000, Window: time.Hour},
 }
 
 func (l Limits) withDefaults() Limits {
@@ -51,7 +53,7 @@ func (l Limits) withDefaults() Limits {
 	for _, f := range []struct {
 		v *Rate
 		d Rate
-	}{{&l.Sends, d.Sends}, {&l.Uploads, d.Uploads}, {&l.Calls, d.Calls}, {&l.Logins, d.Logins}, {&l.Guesses, d.Guesses}} {
+	}{{&l.Sends, d.Sends}, {&l.Uploads, d.Uploads}, {&l.Calls, d.Calls}, {&l.Logins, d.Logins}, {&l.Guesses, d.Guesses}, {&l.Audits, d.Audits}} {
 		if *f.v == (Rate{}) {
 			*f.v = f.d
 		}

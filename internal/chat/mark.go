@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -95,12 +96,24 @@ func (s *Service) DeleteMessage(ctx context.Context, who Caller, in MessageInput
 	if m.From != who.User.ID && !mayModerate(who.User, view.Room, view.Role) {
 		return Message{}, &Error{Code: CodeForbidden, Message: "only its author and the room's moderators can delete a message"}
 	}
+	err = s.audit(ctx, who, AuditEntry{Action: "message.delete", User: m.From, Room: view.home(), Detail: placed(view.Room, m.No)})
+	if err != nil {
+		return Message{}, err
+	}
 	var gone Message
 	err = s.discard(ctx, []Message{m}, func() error {
 		gone, err = s.mark(ctx, who, in, Change{Kind: MessageDeleted, Message: &Message{}})
 		return err
 	})
 	return gone, err
+}
+
+// placed says in words which message of a room is meant.
+func placed(r Room, no int64) string {
+	if r.Kind == ThreadRoom {
+		return fmt.Sprintf("message %d in the thread %s", no, r.ID)
+	}
+	return fmt.Sprintf("message %d", no)
 }
 
 // PinMessage puts a message among the room's pinned ones.

@@ -189,6 +189,9 @@ func (s *Service) AddMember(ctx context.Context, who Caller, in MemberInput) (Me
 		if err := s.roomForOneMore(ctx, in.User); err != nil {
 			return Member{}, err
 		}
+		if err := s.audit(ctx, who, AuditEntry{Action: "member.add", User: in.User, Room: in.Room}); err != nil {
+			return Member{}, err
+		}
 	}
 	if err := s.enter(ctx, who, in.Room, in.User, RoomMember); err != nil {
 		return Member{}, err
@@ -210,6 +213,9 @@ func (s *Service) UpdateMember(ctx context.Context, who Caller, in UpdateMemberI
 		return member, err
 	}
 	if err := s.keepsModerator(ctx, view.Room, in.User); err != nil && in.Role != RoomModerator {
+		return Member{}, err
+	}
+	if err := s.audit(ctx, who, AuditEntry{Action: "member.update", User: in.User, Room: in.Room, Detail: string(in.Role)}); err != nil {
 		return Member{}, err
 	}
 	member.Role = in.Role
@@ -239,6 +245,9 @@ func (s *Service) RemoveMember(ctx context.Context, who Caller, in MemberInput) 
 	}
 	if !mayLeave(account.User, view.Room) {
 		return None{}, &Error{Code: CodeForbidden, Message: "nobody but guests can be removed from General: disable the account instead"}
+	}
+	if err := s.audit(ctx, who, AuditEntry{Action: "member.remove", User: in.User, Room: in.Room}); err != nil {
+		return None{}, err
 	}
 	return None{}, s.exit(ctx, who, in.Room, in.User)
 }

@@ -112,6 +112,9 @@ func (s *Service) CreateOutgoing(ctx context.Context, who Caller, in OutgoingInp
 	if err != nil {
 		return OutgoingOutput{}, err
 	}
+	if err := s.audit(ctx, who, AuditEntry{Action: "outgoing.create", Room: o.Room, Detail: o.ID + ", to " + host(o.URL)}); err != nil {
+		return OutgoingOutput{}, err
+	}
 	_, err = s.Store.PutRecord(ctx, outgoingKind, outgoingID(o.Room, o.ID), 0, value)
 	return OutgoingOutput{Webhook: o.Outgoing, Secret: o.Secret}, err
 }
@@ -123,6 +126,15 @@ func judgeURL(link string) error {
 		return invalid("url", "an address is like https://example.org/path, without a name or password in it, and has at most %d bytes", maxURL)
 	}
 	return nil
+}
+
+// host is whom an address leads to; its path may be a secret.
+func host(link string) string {
+	u, err := url.Parse(link)
+	if err != nil {
+		return ""
+	}
+	return u.Host
 }
 
 // ListOutgoing returns the outgoing webhooks of a room that the caller moderates.
@@ -148,6 +160,9 @@ func (s *Service) DeleteOutgoing(ctx context.Context, who Caller, in OutgoingIDI
 	}
 	letters, err := s.deadLetters(ctx, in.Room, in.Webhook)
 	if err != nil {
+		return None{}, err
+	}
+	if err := s.audit(ctx, who, AuditEntry{Action: "outgoing.delete", Room: in.Room, Detail: in.Webhook}); err != nil {
 		return None{}, err
 	}
 	for _, l := range letters { // the webhook goes last: until then it can be deleted again

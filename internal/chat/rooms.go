@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"unicode"
@@ -178,6 +179,9 @@ func (s *Service) UpdateRoom(ctx context.Context, who Caller, in UpdateRoomInput
 	if room.Name == view.Name && room.Topic == view.Topic && room.Retain == view.Retain {
 		return view, nil
 	}
+	if err := s.audit(ctx, who, AuditEntry{Action: "room.update", Room: in.Room, Detail: settings(view.Room, room)}); err != nil {
+		return RoomView{}, err
+	}
 	_, err = s.Store.Commit(ctx, s.change(who, Change{
 		Stream: RoomStream(in.Room), Kind: RoomUpdated, Room: &room, MustBeIn: who.User.ID,
 	}))
@@ -185,6 +189,21 @@ func (s *Service) UpdateRoom(ctx context.Context, who Caller, in UpdateRoomInput
 		return RoomView{}, err
 	}
 	return s.Store.View(ctx, in.Room, who.User.ID)
+}
+
+// settings says in words what is changed of a room. Names and topics stay out: who reads the audit log need not be in the room.
+func settings(from, to Room) string {
+	var what []string
+	if from.Name != to.Name {
+		what = append(what, "name")
+	}
+	if from.Topic != to.Topic {
+		what = append(what, "topic")
+	}
+	if from.Retain != to.Retain {
+		what = append(what, fmt.Sprintf("retain %d, was %d", to.Retain, from.Retain))
+	}
+	return strings.Join(what, "; ")
 }
 
 // moderated returns the caller's view of a room that they may moderate.

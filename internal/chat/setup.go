@@ -76,10 +76,13 @@ func (s *Service) UserNamed(ctx context.Context, name string) (Account, error) {
 
 // Disable sets whether a person may log in, on behalf of the operator.
 func (s *Service) Disable(ctx context.Context, account Account, disabled bool) error {
+	if account.Disabled == disabled {
+		return nil
+	}
 	to := account.User
 	to.Disabled = disabled
-	if to == account.User {
-		return nil
+	if err := s.audit(ctx, Caller{}, AuditEntry{Action: "user.update", User: to.ID, Detail: changed(account.User, to)}); err != nil {
+		return err
 	}
 	return s.putUser(ctx, Caller{}, account, to)
 }

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -72,6 +73,10 @@ func (s *Service) CreateToken(ctx context.Context, who Caller, in TokenInput) (T
 		return TokenOutput{}, err
 	}
 	scopes := slices.Compact(slices.Sorted(slices.Values(in.Scopes)))
+	err = s.audit(ctx, who, AuditEntry{Action: "token.create", User: user, Detail: fmt.Sprintf("%s: %s, for %d days", name, strings.Join(scopes, ", "), in.Days)})
+	if err != nil {
+		return TokenOutput{}, err
+	}
 	return s.openToken(ctx, who, user, name, scopes, time.Duration(in.Days)*24*time.Hour)
 }
 
@@ -133,6 +138,19 @@ func (s *Service) RevokeToken(ctx context.Context, who Caller, in TokenIDInput) 
 	if err != nil {
 		return None{}, err
 	}
+	if user != who.User.ID {
+		all, err := s.Store.Sessions(ctx, user)
+		if err != nil {
+			return None{}, err
+		}
+		i := slices.IndexFunc(all, func(x Session) bool { return x.ID == in.Token })
+		if i < 0 {
+			return None{}, ErrNotFound
+		}
+		if err := s.audit(ctx, who, AuditEntry{Action: "token.revoke", User: user, Detail: all[i].Name}); err != nil {
+			return None{}, err
+		}
+	}
 	done, err := s.Store.Commit(ctx, s.change(who, Change{Stream: UserStream(user), Kind: SessionRevoked, Sessions: []SessionID{in.Token}}))
 	if err == nil && done[0].NoOp {
 		err = ErrNotFound
@@ -151,14 +169,19 @@ func (s *Service) CreateBot(ctx context.Context, who Caller, in BotInput) (User,
 	if !who.User.Role.atLeast(RoleAdmin) {
 		return User{}, ErrForbidden
 	}
-	return s.addBot(ctx, who, in.Name, in.Role)
+	return s.addBot(ctx, who, in.Name, in.Role, AuditEntry{Action: "bot.create"})
 }
 
-func (s *Service) addBot(ctx context.Context, who Caller, name string, role Role) (User, error) {
+// addBot makes an account for a program, and tells of it as the entry says.
+func (s *Service) addBot(ctx context.Context, who Caller, name string, role Role, e AuditEntry) (User, error) {
 	shown, key, err := s.foldName(name)
 	if err != nil {
 		return User{}, err
 	}
 	bot := User{ID: UserID(s.NewID()), Name: shown, Role: role, Bot: true, CreatedAt: s.now()}
+	e.User, e.Detail = bot.ID, string(role)
+	if err := s.audit(ctx, who, e); err != nil {
+		return User{}, err
+	}
 	return bot, s.insert(ctx, who, Account{User: bot, NameKey: key}, "")
 }
