@@ -120,7 +120,7 @@ func run(seconds time.Duration, stores string, measure func(b *bench, stores []s
 	b := &bench{ctx: context.Background(), dir: dir, binary: filepath.Join(dir, "parley"), seconds: seconds}
 	fmt.Fprintln(os.Stderr, "building the server")
 	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", b.binary, "./cmd/parley")
-	build.Stderr = os.Stderr
+	build.Env, build.Stderr = append(os.Environ(), "CGO_ENABLED=0"), os.Stderr // as make builds it
 	if err := build.Run(); err != nil {
 		return fmt.Errorf("build: %w (run it from the root of the repository)", err)
 	}

@@ -87,7 +87,7 @@ func (b *bench) buildProfiled() error {
 		return err
 	}
 	build := exec.Command("go", "build", "-overlay", overlay, "-o", b.binary, "./cmd/parley")
-	build.Stderr = os.Stderr
+	build.Env, build.Stderr = append(os.Environ(), "CGO_ENABLED=0"), os.Stderr
 	return build.Run()
 }
 
