@@ -47,7 +47,7 @@ describe('a new server', { skip: missing() }, () => {
     await owner.page.getByRole('button', { name: 'Create a link' }).click()
     invite = await owner.page.getByLabel('Invite link').inputValue()
     assert.ok(invite.startsWith(`${server.url}/#invite=`))
-    await owner.page.keyboard.press('Escape')
+    await owner.page.getByRole('button', { name: 'Back to the chat' }).click()
     const { page } = guest
     await page.goto(invite)
     await page.getByRole('heading', { name: 'Join Parley' }).waitFor()

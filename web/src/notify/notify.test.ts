@@ -19,12 +19,16 @@ describe('a name', () => {
 
 describe('what is told', () => {
   const at = '2026-01-02T03:04:05Z'
+  const now = Date.parse(at)
   const room = (id: string, kind: RoomView['kind'], more: Partial<RoomView> = {}): RoomView => ({
     id, kind, name: id, created_at: at, position: { epoch: 'e', seq: 1 }, head_no: 9, read_no: 4, unread: 5, role: 'member', joined_at: at, members: 2, ...more,
   })
   const state = {
     me: { id: 'mary', name: 'Mary', role: 'member', created_at: at },
-    rooms: { general: room('general', 'public'), direct: room('direct', 'direct', { pair: ['joe', 'mary'] }) },
+    rooms: {
+      general: room('general', 'public'), loud: room('loud', 'private', { notify: 'all' }), silent: room('silent', 'public', { notify: 'none' }),
+      calls: room('calls', 'direct', { notify: 'mentions', pair: ['joe', 'mary'] }), direct: room('direct', 'direct', { pair: ['joe', 'mary'] }),
+    },
     people: { joe: { id: 'joe', name: 'Joe', role: 'member', created_at: at } },
   } as unknown as State
   const event = (more: Partial<Message>, kind = 'message.created'): Event => ({
@@ -38,5 +42,16 @@ describe('what is told', () => {
     ['nothing that is read', event({ no: 4 }), null],
     ['nothing of unknown rooms', event({ room: 'x' }), null],
     ['nothing but messages', event({}, 'message.edited'), null],
-  ])('%s', (_, e, want) => expect(noticeOf(state, e)).toEqual(want))
+    ['a call of everybody', event({ text: '@room', mentions: ['*'] }), { room: 'general', title: 'Joe · general', body: '@room' }],
+    ['all of a room that one wants all of', event({ room: 'loud', text: 'for Ann' }), { room: 'loud', title: 'Joe · loud', body: 'for Ann' }],
+    ['nothing of a silenced room', event({ room: 'silent' }), null],
+    ['a mention in a direct room of mentions only', event({ room: 'calls' }), { room: 'calls', title: 'Joe', body: 'for Mary' }],
+    ['nothing else there', event({ room: 'calls', text: 'hi' }), null],
+  ])('%s', (_, e, want) => expect(noticeOf(state, e, now)).toEqual(want))
+
+  it('is nothing while one does not want to be disturbed', () => {
+    const quiet = { ...state, me: { ...state.me, quiet_until: new Date(now + 1000).toISOString() } }
+    expect(noticeOf(quiet, event({}), now)).toBeNull()
+    expect(noticeOf(quiet, event({}), now + 1000)).not.toBeNull()
+  })
 })

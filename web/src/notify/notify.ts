@@ -2,7 +2,9 @@
 
 import { plainLine } from '../markdown/render'
 import type { Event } from '../protocol/types'
-import { nameOf, titleOf } from '../store/select'
+import { mentioning } from '../store/message'
+import { before } from '../store/person'
+import { levelOf, nameOf, titleOf } from '../store/select'
 import type { State } from '../store/state'
 
 export interface Notice {
@@ -17,14 +19,19 @@ export function mentions(text: string, name: string): boolean {
   return escaped !== '' && new RegExp(`(?<![\\p{L}\\p{N}_])${escaped}(?![\\p{L}\\p{N}_])`, 'iu').test(text)
 }
 
-/** What to tell of an event that is in the state already: a direct message, or one that names this person. */
-export function noticeOf(s: State, e: Event): Notice | null {
+/**
+ * What to tell of an event that is in the state already: a message in a room that tells of all, or one that names this
+ * person where only mentions are told of. Nothing while they do not want to be disturbed.
+ */
+export function noticeOf(s: State, e: Event, now: number): Notice | null {
   const m = e.kind === 'message.created' ? e.message : undefined
   const room = m && s.rooms[m.room]
   if (!m || !room || m.from === s.me.id || m.no <= room.read_no) return null
+  if (before(s.me.quiet_until, now)) return null
+  const level = levelOf(s, room)
+  if (level === 'none' || (level === 'mentions' && !mentioning(m, s.me.id) && !mentions(m.text, s.me.name))) return null
   const name = nameOf(s, m.from)
-  if (room.kind === 'direct') return { room: room.id, title: name, body: plainLine(m.text) }
-  return mentions(m.text, s.me.name) ? { room: room.id, title: `${name} · ${titleOf(s, room)}`, body: plainLine(m.text) } : null
+  return { room: room.id, title: room.kind === 'direct' ? name : `${name} · ${titleOf(s, room)}`, body: plainLine(m.text) }
 }
 
 const key = 'parley:notify'

@@ -50,6 +50,7 @@ export const rest = {
   signUp: (name: string, password: string, invite?: string) =>
     call<LoggedIn>('POST', '/accounts', invite ? { name, password, invite } : { name, password }),
   logOut: () => call<unknown>('DELETE', '/sessions/current'),
+  removePicture: () => call<User>('DELETE', '/account/picture'),
   changePassword: (old: string, next: string) => call<LoggedIn>('PUT', '/account/password', { old, new: next }),
 }
 

@@ -10,12 +10,27 @@ export interface Position {
   id?: string
 }
 
+/** What somebody says of themselves for a while; nothing once `until` is over. */
+export interface UserStatus {
+  emoji?: string
+  text?: string
+  until?: string
+}
+
 export interface User {
   id: string
   name: string
   role: ServerRole
   disabled?: boolean
+  /** Without it, somebody who is disabled is so until an admin says otherwise. */
+  disabled_until?: string
   bot?: boolean
+  status?: UserStatus
+  /** They do not want to be disturbed until then. */
+  quiet_until?: string
+  about?: string
+  /** Changes with each picture; none where there is no picture. */
+  picture?: string
   created_at: string
 }
 
@@ -50,8 +65,15 @@ export interface Room {
   /** Threads: the room and the number of the message that they are under. */
   parent?: string
   root?: number
+  /** Days; 0 as the server does, -1 for ever. */
   retain?: number
+  archived?: boolean
+  /** Seconds between two messages of one person; 0 is off. */
+  slow?: number
 }
+
+/** What a person is told of in a room; empty is as usual: in direct rooms all, in others mentions. */
+export type NotifyLevel = 'all' | 'mentions' | 'none' | ''
 
 /** Everyone in the room, in mentions. */
 export const everyone = '*'
@@ -126,6 +148,7 @@ export interface RoomView extends Room {
   role: RoomRole
   joined_at: string
   members: number
+  notify?: NotifyLevel
   last?: Message
 }
 
@@ -154,6 +177,7 @@ export type EventKind =
   | 'room.joined'
   | 'room.left'
   | 'read.moved'
+  | 'notify.changed'
   | 'session.revoked'
   | 'user.created'
   | 'user.updated'
@@ -175,6 +199,7 @@ export interface Event {
   view?: RoomView
   left?: string
   read?: { room: string; no: number }
+  notify?: { room: string; level?: NotifyLevel }
   sessions?: string[]
   user?: User
 }
@@ -241,6 +266,24 @@ export interface MessagePage {
   more_newer: boolean
 }
 
+/** Something that an admin, a moderator or the operator did. */
+export interface AuditEntry {
+  id: string
+  at: string
+  /** Nobody: the operator, at the command line. */
+  by?: string
+  action: string
+  user?: string
+  room?: string
+  detail?: string
+  reason?: string
+}
+
+export interface AuditPage {
+  entries: AuditEntry[]
+  next?: string
+}
+
 export interface Me {
   user: User
   session: Session
@@ -253,7 +296,9 @@ export interface Actions {
   'session.revoke': [{ session: string }, Record<string, never>]
   'user.list': [{ after?: string; limit?: number }, UserPage]
   'user.get': [{ user: string }, User]
-  'user.update': [{ user: string; role?: ServerRole; disabled?: boolean }, User]
+  'account.update': [{ status?: UserStatus; quiet_until?: string; about?: string }, User]
+  'user.update': [{ user: string; role?: ServerRole; disabled?: boolean; reason?: string; seconds?: number }, User]
+  'audit.list': [{ after?: string; limit?: number; room?: string }, AuditPage]
   'invite.create': [{ role?: ServerRole; hours?: number }, { invite: Invite; code: string }]
   'invite.list': [Record<string, never>, { invites: Invite[] }]
   'invite.delete': [{ invite: string }, Record<string, never>]
@@ -262,6 +307,7 @@ export interface Actions {
   'direct.open': [{ user: string }, RoomView]
   'room.get': [{ room: string }, RoomView]
   'room.update': [{ room: string; name?: string; topic?: string }, RoomView]
+  'room.notify': [{ room: string; level: NotifyLevel }, unknown]
   'room.join': [{ room: string }, RoomView]
   'room.leave': [{ room: string }, Record<string, never>]
   'member.list': [{ room: string; after?: string; limit?: number }, MemberPage]

@@ -4,15 +4,15 @@ import { t } from '../i18n'
 import { ApiError, explain } from '../protocol/error'
 import { rest } from '../protocol/rest'
 import { roomStream } from '../protocol/position'
-import type { Event, File, Member, MemberPage, RoomKind, RoomRole, RoomView, ServerRole } from '../protocol/types'
+import type { Event, File, Member, MemberPage, Room, RoomPage, RoomKind, RoomRole, RoomView } from '../protocol/types'
 import { dropSnapshot, Keeper, loadSnapshot, type Snapshot } from '../offline/snapshot'
 import { askForNewer } from '../offline/version'
 import { Connection } from './connection'
 import { moveRead, takeMembers } from './reduce'
 import { adopt, takePage, type Where } from './room'
-import { useApp } from './store'
+import { type AdminPage, adminPages, useApp } from './store'
 import { pageSize, shrink } from './timeline'
-import { without } from './state'
+import { type State, without } from './state'
 
 let connection: Connection | null = null
 let keeper: Keeper | null = null
@@ -68,7 +68,7 @@ function exit(reason: string | null): void {
   keeper?.stop(true)
   keeper = null
   reads.clear()
-  useApp.setState({ screen: 'signed-out', reason, chat: null, outbox: [], drafts: {}, room: null })
+  useApp.setState({ screen: 'signed-out', reason, chat: null, outbox: [], drafts: {}, room: null, admin: null })
   document.title = 'Parley'
 }
 
@@ -108,6 +108,9 @@ export async function changePassword(old: string, next: string): Promise<void> {
 export const call: Connection['call'] = (action, params) =>
   connection ? connection.call(action, params) : Promise.reject(new ApiError('unauthenticated', '', { text: 'error.loggedOut' }))
 
+/** Changes the state, where there is one. */
+export const change = (to: (s: State) => State) => connection?.update(to)
+
 export const reconnect = () => connection?.wake()
 export const send = (room: string, text: string, files: File[] = []) => live().outbox.add(room, text, files)
 export const retry = (clientID: string) => connection?.outbox.retry(clientID)
@@ -122,21 +125,31 @@ export const follow = (listener: (e: Event) => void) => connection?.listen(liste
 
 /** Opens a room, or none. The address keeps it, so that back, reload and links work. */
 export function openRoom(id: string | null, replace = false): void {
-  const hash = id ? `#/r/${encodeURIComponent(id)}` : '#/'
-  if (location.hash !== hash) {
-    if (replace) history.replaceState(null, '', hash)
-    else history.pushState(null, '', hash)
-  }
+  address(id ? `#/r/${encodeURIComponent(id)}` : '#/', replace)
+  useApp.setState({ admin: null })
   showRoom(id)
 }
 
-/** The room that the address names, and the message of it. */
-export function inAddress(): { room: string | null; no: number | null } {
+/** Opens one of the admin pages, over the room that is open. */
+export function openAdmin(page: AdminPage): void {
+  address(`#/admin/${page}`, false)
+  useApp.setState({ admin: page })
+}
+
+function address(hash: string, replace: boolean): void {
+  if (location.hash === hash) return
+  if (replace) history.replaceState(null, '', hash)
+  else history.pushState(null, '', hash)
+}
+
+/** What the address names: an admin page, or a room and a message of it. */
+export function inAddress(): { room: string | null; no: number | null; admin: AdminPage | null } {
   const match = /^#\/r\/([^/]+)(?:\/(\d{1,15}))?$/.exec(location.hash)
+  const admin = adminPages.find((p) => location.hash === `#/admin/${p}`) ?? null
   try {
-    return { room: match ? decodeURIComponent(match[1]!) : null, no: match?.[2] ? Number(match[2]) : null }
+    return { room: match ? decodeURIComponent(match[1]!) : null, no: match?.[2] ? Number(match[2]) : null, admin }
   } catch {
-    return { room: null, no: null }
+    return { room: null, no: null, admin }
   }
 }
 
@@ -251,8 +264,18 @@ export const leaveRoom = (room: string) => call('room.leave', { room })
 export const updateRoom = (room: string, change: { name?: string; topic?: string }) => call('room.update', { room, ...change })
 export const addMember = (room: string, user: string) => call('member.add', { room, user })
 export const removeMember = (room: string, user: string) => call('member.remove', { room, user })
-export const updateUser = (user: string, change: { role?: ServerRole; disabled?: boolean }) => call('user.update', { user, ...change })
 export const updateMember = (room: string, user: string, role: RoomRole) => call('member.update', { room, user, role })
+
+/** All public rooms. */
+export async function directory(): Promise<Room[]> {
+  const rooms: Room[] = []
+  for (let after: string | undefined; ; ) {
+    const page: RoomPage = await call('room.directory', { limit: 200, ...(after ? { after } : {}) })
+    rooms.push(...page.rooms)
+    after = page.next
+    if (!after) return rooms
+  }
+}
 
 /** Loads who is in a room; from then on its events keep the list. */
 export async function loadMembers(room: string): Promise<void> {

@@ -14,9 +14,9 @@ export interface Place {
   no: number
 }
 
-/** The message whose thread is open, the one whose text is being changed, the one that one points at, and the one to be shown; and whether one searches. */
-export const useMarks = create<{ thread: Place | null; editing: Place | null; active: string | null; goal: Place | null; searching: boolean }>()(() => ({
-  thread: null, editing: null, active: null, goal: null, searching: false,
+/** The message whose thread is open, the one whose text is being changed, the one that one points at, and the one to be shown; whether one searches; and what is to be put into a text field. */
+export const useMarks = create<{ thread: Place | null; editing: Place | null; active: string | null; goal: Place | null; searching: boolean; insert: { room: string; text: string } | null }>()(() => ({
+  thread: null, editing: null, active: null, goal: null, searching: false, insert: null,
 }))
 
 /** Says which message one points at, unless a menu of another one is open. */
@@ -63,6 +63,9 @@ export function closeThread(): void {
   const view = thread && chat && threadUnder(chat, thread.room, thread.no)
   if (view && view.head_no === 0 && !useApp.getState().drafts[view.id]) leaveRoom(view.id).catch(() => {}) // then it stays on the list, which shows only those with answers
 }
+
+/** Puts something into what is being written in a room, at the caret. */
+export const writeTo = (room: string, text: string) => useMarks.setState({ insert: { room, text } })
 
 /** Opens a room at one of its messages. */
 export function goTo(m: Place): void {

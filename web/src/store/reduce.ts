@@ -1,5 +1,5 @@
 import { place, positionOf, roomOf, roomStream, serverStream, userStream } from '../protocol/position'
-import type { Event, Member, Position, Signal, SyncResult, User, UserPage } from '../protocol/types'
+import type { Event, Member, NotifyLevel, Position, Signal, SyncResult, User, UserPage } from '../protocol/types'
 import { adopt, addNotice, applyRoomEvent, distrust, removeRoom, setView } from './room'
 import { count } from './message'
 import { type State, type Step, ok, without } from './state'
@@ -86,7 +86,14 @@ function applyUserEvent(state: State, e: Event): Step {
   if (e.kind === 'room.joined' && e.view) return adopt(next, e.view)
   if (e.kind === 'room.left' && e.left) return ok(removeRoom(next, e.left))
   if (e.kind === 'read.moved' && e.read) return ok(moveRead(next, e.read.room, e.read.no))
+  if (e.kind === 'notify.changed' && e.notify) return ok(setLevel(next, e.notify.room, e.notify.level ?? ''))
   return ok(next)
+}
+
+/** Says what one is told of in a room. */
+export function setLevel(state: State, room: string, level: NotifyLevel): State {
+  const view = state.rooms[room]
+  return view ? { ...state, rooms: { ...state.rooms, [room]: { ...view, notify: level } } } : state
 }
 
 /**
@@ -137,7 +144,7 @@ export function takePeople(state: State, pages: UserPage[]): State {
 
 /** Adds people who were asked for one by one. */
 export function takePerson(state: State, user: User): State {
-  return { ...state, people: { ...state.people, [user.id]: user } }
+  return { ...state, people: { ...state.people, [user.id]: user }, me: user.id === state.me.id ? user : state.me }
 }
 
 /** Takes the people in a room; later are the events of its stream that came while they were asked for. */

@@ -1,13 +1,16 @@
 // What the screens show, derived from the state.
 
 import { t } from '../i18n'
-import type { RoomView, User } from '../protocol/types'
+import type { NotifyLevel, RoomView, User } from '../protocol/types'
 import type { State } from './state'
 
 /** The other person of a direct room. */
 export const otherOf = (s: State, room: { pair?: string[] }): string => room.pair?.find((id) => id !== s.me.id) ?? ''
 
 export const nameOf = (s: State, user: string): string => s.people[user]?.name ?? (user ? t('app.somebody') : t('app.server'))
+
+/** Somebody as far as they are known here. */
+export const personOf = (s: State, user: string): User | undefined => s.people[user] ?? (user === s.me.id ? s.me : undefined)
 
 /** Whether somebody is online; undefined for guests, who are not told. */
 export const presence = (s: State, user: string): boolean | undefined => (s.me.role === 'guest' ? undefined : s.online[user] === true)
@@ -43,7 +46,17 @@ export function sortedPeople(s: State): User[] {
     .sort((a, b) => Number(!!s.online[b.id]) - Number(!!s.online[a.id]) || a.name.localeCompare(b.name))
 }
 
-export const totalUnread = (s: State): number => Object.values(s.rooms).reduce((sum, r) => sum + r.unread, 0)
+/** What one is told of in a room. A thread of a room that tells nothing tells nothing, unless it was chosen for it. */
+export function levelOf(s: Pick<State, 'rooms'>, r: RoomView): Exclude<NotifyLevel, ''> {
+  if (r.notify) return r.notify
+  if (r.kind === 'thread' && s.rooms[r.parent ?? '']?.notify === 'none') return 'none'
+  return r.kind === 'direct' ? 'all' : 'mentions'
+}
+
+/** How much is shown as unread: of a room that tells nothing, only what calls this person. */
+export const shownUnread = (s: Pick<State, 'rooms'>, r: RoomView): number => (levelOf(s, r) === 'none' ? (r.mentions?.length ?? 0) : r.unread)
+
+export const totalUnread = (s: State): number => Object.values(s.rooms).reduce((sum, r) => sum + shownUnread(s, r), 0)
 
 const rank = { guest: 1, member: 2, admin: 3, owner: 4 }
 export const atLeast = (u: User, role: User['role']): boolean => rank[u.role] >= rank[role]

@@ -6,6 +6,10 @@ import type { State } from './state'
 
 export type Screen = 'loading' | 'unreachable' | 'signed-out' | 'chat'
 
+/** The pages for admins. */
+export const adminPages = ['people', 'rooms', 'invites', 'audit'] as const
+export type AdminPage = (typeof adminPages)[number]
+
 export interface App {
   screen: Screen
   info: ServerInfo | null
@@ -19,6 +23,8 @@ export interface App {
   drafts: Record<string, string>
   /** The room that is open. */
   room: string | null
+  /** The admin page that is open, over the room. */
+  admin: AdminPage | null
   /** What could not be loaded, by room. */
   faults: Record<string, string>
   /** The server has a newer client than this page. */
@@ -35,6 +41,7 @@ export const useApp = create<App>()(() => ({
   outbox: [],
   drafts: {},
   room: null,
+  admin: null,
   faults: {},
   newer: false,
   toast: null,

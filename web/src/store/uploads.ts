@@ -2,7 +2,8 @@
 
 import { create } from 'zustand'
 import { formatNumber, t } from '../i18n'
-import { ApiError, codeOf, explain, unavailable } from '../protocol/error'
+import { explain } from '../protocol/error'
+import { post } from '../protocol/post'
 import type { File as Sent } from '../protocol/types'
 import { useApp } from './store'
 
@@ -20,7 +21,7 @@ export interface Upload {
 /** By room, in the order in which they were chosen. */
 export const useUploads = create<Record<string, Upload[]>>()(() => ({}))
 
-const running = new Map<string, XMLHttpRequest>()
+const running = new Map<string, () => void>()
 const most = 20
 let next = 1
 
@@ -38,37 +39,22 @@ export function upload(room: string, files: Iterable<File>): void {
     else if (file.size > limit) item.error = t('upload.tooLarge', { size: readableSize(limit) })
     else if (list(room).length >= most) item.error = t('upload.tooMany', { count: most })
     put(room, [...list(room), item])
-    if (!item.error) void post(id, item.name, file, (progress) => change(room, id, { progress })).then(
-      (sent) => change(room, id, { file: sent, progress: 1 }),
-      (err: unknown) => change(room, id, { error: explain(err) }),
-    )
+    if (item.error) continue
+    const { done, abort } = post<Sent>(`/files?name=${encodeURIComponent(item.name)}`, file, (progress) => change(room, id, { progress }))
+    running.set(id, abort)
+    void done
+      .then(
+        (sent) => change(room, id, { file: sent, progress: 1 }),
+        (err: unknown) => change(room, id, { error: explain(err) }),
+      )
+      .finally(() => running.delete(id))
   }
-}
-
-function post(id: string, name: string, body: File, onProgress: (part: number) => void): Promise<Sent> {
-  return new Promise((resolve, reject) => {
-    const xhr = new XMLHttpRequest() // fetch does not tell how far it is
-    running.set(id, xhr)
-    xhr.open('POST', `/api/v1/files?name=${encodeURIComponent(name)}`)
-    xhr.responseType = 'json'
-    xhr.setRequestHeader('Content-Type', 'application/octet-stream')
-    xhr.upload.onprogress = (e) => e.lengthComputable && onProgress(e.loaded / e.total)
-    xhr.onerror = xhr.ontimeout = xhr.onabort = () => reject(unavailable())
-    xhr.onloadend = () => running.delete(id)
-    xhr.onload = () => {
-      const answer = xhr.response as (Sent & { code?: string; detail?: string; field?: string }) | null
-      if (xhr.status === 201 && answer?.id) resolve(answer)
-      else reject(new ApiError(answer?.code ? codeOf(answer.code) : xhr.status === 413 ? 'too_large' : 'unavailable', answer?.detail ?? '', { field: answer?.field }))
-    }
-    xhr.send(body)
-  })
 }
 
 /** Takes a file back before it is sent. */
 export function cancel(room: string, id: string): void {
   put(room, list(room).filter((u) => u.id !== id))
-  running.get(id)?.abort()
-  running.delete(id)
+  running.get(id)?.()
 }
 
 /** Takes the files that are there out of the list, to be sent with a message. */

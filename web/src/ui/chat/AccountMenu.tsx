@@ -1,13 +1,15 @@
-import { Bot, ChevronsUpDown, Keyboard, KeyRound, LogOut, Monitor, MonitorSmartphone, Moon, Settings2, Sun, Terminal, UserPlus } from 'lucide-react'
+import { ChevronsUpDown, CircleUser, Keyboard, KeyRound, LogOut, Monitor, MonitorSmartphone, Moon, Settings2, ShieldCheck, Smile, Sun, Terminal, UserPlus } from 'lucide-react'
 import { useState } from 'react'
 import { t } from '../../i18n'
 import { explain } from '../../protocol/error'
-import { logOut } from '../../store/actions'
+import { logOut, openAdmin } from '../../store/actions'
 import { atLeast } from '../../store/select'
 import { toast, useApp, useChat } from '../../store/store'
 import { openDialog } from '../dialogs/open'
 import { Avatar } from '../kit/Avatar'
 import { Menu, MenuChoice, MenuItem, MenuLine } from '../kit/Menu'
+import { momentName } from '../kit/time'
+import { StatusMark, useQuiet, useStatus } from '../people/Status'
 import { setTheme, theme, type Theme } from '../kit/theme'
 
 const themes = [
@@ -20,6 +22,8 @@ const themes = [
 export function AccountMenu() {
   const me = useChat((s) => s.me)
   const online = useApp((a) => a.status.kind === 'online')
+  const status = useStatus(me.id)
+  const quiet = useQuiet(me.id)
   const [chosen, setChosen] = useState<Theme>(theme)
   return (
     <footer className="account">
@@ -30,7 +34,9 @@ export function AccountMenu() {
             <span className="visually-hidden">{t('account.menu')}</span>
             <Avatar id={me.id} name={me.name} online={online} />
             <span className="account-lines">
-              <span className="account-name">{me.name}</span>
+              <span className="account-name">
+                <bdi>{me.name}</bdi> <StatusMark user={me.id} />
+              </span>
               <span className="account-role">{online ? t(`role.${me.role}`) : t('account.notConnected')}</span>
             </span>
             <ChevronsUpDown size={15} aria-hidden />
@@ -39,15 +45,26 @@ export function AccountMenu() {
       >
         <MenuChoice label={t('account.theme')} value={chosen} options={themes.map((o) => ({ ...o, label: t(o.label) }))} onChange={(v) => (setChosen(v as Theme), setTheme(v as Theme))} />
         <MenuLine />
+        <MenuItem icon={<CircleUser size={16} />} onSelect={() => openDialog({ kind: 'profile', user: me.id })}>
+          {t('profile.yours')}
+        </MenuItem>
+        <MenuItem icon={status?.emoji ? <span className="menu-emoji">{status.emoji}</span> : <Smile size={16} />} onSelect={() => openDialog({ kind: 'status' })}>
+          {status?.text || t('status.title')}
+        </MenuItem>
+        <MenuItem icon={<Moon size={16} />} onSelect={() => openDialog({ kind: 'quiet' })}>
+          {quiet ? t('quiet.until', { time: momentName(quiet, Date.now()) }) : t('quiet.title')}
+        </MenuItem>
+        <MenuLine />
         {atLeast(me, 'admin') && (
-          <MenuItem icon={<UserPlus size={16} />} onSelect={() => openDialog({ kind: 'invites' })}>
-            {t('account.invite')}
-          </MenuItem>
-        )}
-        {atLeast(me, 'admin') && (
-          <MenuItem icon={<Bot size={16} />} onSelect={() => openDialog({ kind: 'bots' })}>
-            {t('account.bots')}
-          </MenuItem>
+          <>
+            <MenuItem icon={<UserPlus size={16} />} onSelect={() => openAdmin('invites')}>
+              {t('account.invite')}
+            </MenuItem>
+            <MenuItem icon={<ShieldCheck size={16} />} onSelect={() => openAdmin('people')}>
+              {t('admin.title')}
+            </MenuItem>
+            <MenuLine />
+          </>
         )}
         <MenuItem icon={<Settings2 size={16} />} onSelect={() => openDialog({ kind: 'preferences' })}>
           {t('account.preferences')}

@@ -3,7 +3,7 @@ import { type ChangeEvent, type KeyboardEvent, useEffect, useId, useLayoutEffect
 import { formatNumber, t } from '../../i18n'
 import type { RoomView } from '../../protocol/types'
 import { draft, send, setDraft, stopTyping, typing } from '../../store/actions'
-import { lastOwn, startEdit } from '../../store/marks'
+import { lastOwn, startEdit, useMarks } from '../../store/marks'
 import { nameOf, titleOf } from '../../store/select'
 import { useChat } from '../../store/store'
 import { EmojiButton } from '../emoji/EmojiButton'
@@ -60,6 +60,14 @@ export function Composer({ room }: { room: RoomView }) {
     write(value.slice(0, from) + by + value.slice(to))
     caret.current = from + by.length
   }
+  const wanted = useMarks((m) => (m.insert?.room === room.id ? m.insert : null))
+  useEffect(() => {
+    if (!wanted) return
+    useMarks.setState({ insert: null })
+    const a = area.current!
+    const space = a.selectionStart > 0 && !/\s/.test(a.value[a.selectionStart - 1]!) ? ' ' : ''
+    replace(a.selectionStart, a.selectionEnd, space + wanted.text)
+  }, [wanted])
   const completion = useCompletion(room.id, area, text, replace)
   useLayoutEffect(() => {
     if (caret.current === null) return

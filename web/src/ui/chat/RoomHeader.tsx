@@ -1,4 +1,4 @@
-import { ArrowLeft, Hash, Lock, LogOut, MoreHorizontal, Pin, Search, Settings2, UserPlus, Users, Webhook } from 'lucide-react'
+import { ArrowLeft, Bell, Hash, Lock, LogOut, MoreHorizontal, Pin, Search, Settings2, UserPlus, Users, Webhook } from 'lucide-react'
 import { formatNumber, t } from '../../i18n'
 import type { RoomView } from '../../protocol/types'
 import { leaveRoom, openRoom } from '../../store/actions'
@@ -8,6 +8,7 @@ import { useChat } from '../../store/store'
 import { openDialog } from '../dialogs/open'
 import { Avatar } from '../kit/Avatar'
 import { Menu, MenuItem } from '../kit/Menu'
+import { StatusLine, useQuiet } from '../people/Status'
 
 interface Props {
   room: RoomView
@@ -30,7 +31,9 @@ export function RoomHeader({ room, members, onMembers }: Props) {
         <ArrowLeft size={20} className="flip" />
       </button>
       {direct ? (
-        <Avatar id={other} name={title} online={online} />
+        <button className="face" aria-label={t('profile.of', { name: title })} onClick={() => openDialog({ kind: 'profile', user: other })}>
+          <Avatar id={other} name={title} online={online} />
+        </button>
       ) : (
         <span className="room-sign" aria-hidden="true">
           {room.kind === 'private' ? <Lock size={16} /> : <Hash size={18} />}
@@ -41,7 +44,13 @@ export function RoomHeader({ room, members, onMembers }: Props) {
           <bdi>{title}</bdi>
         </h1>
         <p>
-          <bdi>{direct ? (online === undefined ? t('room.direct') : online ? t('app.online') : t('app.offline')) : room.topic || (room.kind === 'private' ? t('room.private') : t('room.public'))}</bdi>
+          {direct && (
+            <>
+              <Presence user={other} online={online} />
+              <StatusLine user={other} />
+            </>
+          )}
+          {!direct && <bdi>{room.topic || (room.kind === 'private' ? t('room.private') : t('room.public'))}</bdi>}
         </p>
       </div>
       <button className="icon-button" aria-label={t('search.title')} title={t('search.title')} aria-pressed={searching} onClick={() => useMarks.setState({ searching: !searching })}>
@@ -60,6 +69,9 @@ export function RoomHeader({ room, members, onMembers }: Props) {
             </button>
           }
         >
+          <MenuItem icon={<Bell size={16} />} onSelect={() => openDialog({ kind: 'level', room: room.id })}>
+            {t('settings.notify')}
+          </MenuItem>
           <MenuItem icon={<Pin size={16} />} onSelect={() => openDialog({ kind: 'pins', room: room.id })}>
             {t('pins.title')}
           </MenuItem>
@@ -84,6 +96,13 @@ export function RoomHeader({ room, members, onMembers }: Props) {
       </Menu>
     </header>
   )
+}
+
+/** Whether the other person of a direct room is there, and may be disturbed. */
+function Presence({ user, online }: { user: string; online: boolean | undefined }) {
+  const quiet = useQuiet(user)
+  const said = online === undefined ? t('room.direct') : online ? t('app.online') : t('app.offline')
+  return <span>{quiet ? `${said}, ${t('quiet.inside')}` : said}</span>
 }
 
 function confirmLeave(room: RoomView, title: string): void {

@@ -1,13 +1,14 @@
-import { CircleAlert, Hash, Lock } from 'lucide-react'
+import { BellOff, CircleAlert, Hash, Lock } from 'lucide-react'
 import { type CSSProperties, memo } from 'react'
 import { formatNumber, t } from '../../i18n'
 import { plainLine } from '../../markdown/render'
 import type { RoomView } from '../../protocol/types'
 import { openRoom } from '../../store/actions'
-import { nameOf, otherOf, presence, titleOf } from '../../store/select'
+import { levelOf, nameOf, otherOf, presence, shownUnread, titleOf } from '../../store/select'
 import { useApp, useChat } from '../../store/store'
 import { Avatar } from '../kit/Avatar'
 import { shortTime } from '../kit/time'
+import { StatusMark } from '../people/Status'
 
 interface Props {
   room: RoomView
@@ -31,11 +32,12 @@ export const RoomItem = memo(function RoomItem({ room, open, now, tab, place, of
   const typist = useChat((s) => (typing ? nameOf(s, typing) : ''))
   const failed = useApp((a) => a.outbox.some((i) => i.state === 'failed' && i.room === room.id))
   const draft = useApp((a) => (open ? undefined : a.drafts[room.id])) // of the open room it stands in the field
-  const unread = room.unread
+  const unread = useChat((s) => shownUnread(s, room))
+  const silent = useChat((s) => levelOf(s, room) === 'none')
   return (
     <li aria-posinset={place} aria-setsize={of} style={style}>
       <button
-        className={`room-item${open ? ' open' : ''}${unread ? ' unread' : ''}`}
+        className={`room-item${open ? ' open' : ''}${unread ? ' unread' : ''}${silent ? ' silent' : ''}`}
         data-nav
         tabIndex={tab ? 0 : -1}
         data-room={room.id}
@@ -54,8 +56,14 @@ export const RoomItem = memo(function RoomItem({ room, open, now, tab, place, of
         <span className="room-lines">
           <span className="room-line">
             <span className="room-title">
-              <bdi>{title}</bdi>
+              <bdi>{title}</bdi> {room.kind === 'direct' && <StatusMark user={other} />}
             </span>
+            {silent && (
+              <span className="room-silent" title={t('level.silent')}>
+                <BellOff size={13} aria-hidden />
+                <span className="visually-hidden">{t('level.silent')}</span>
+              </span>
+            )}
             <span className="visually-hidden">
               {room.kind === 'private' ? t('list.private') : room.kind === 'direct' ? t(online === undefined ? 'list.direct' : online ? 'list.directOnline' : 'list.directOffline') : ''}
             </span>

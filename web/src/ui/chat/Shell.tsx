@@ -4,6 +4,7 @@ import { openRoom, inAddress, showRoom } from '../../store/actions'
 import { closeThread, useMarks } from '../../store/marks'
 import { atLeast, sortedRooms, totalUnread } from '../../store/select'
 import { useApp, useChat } from '../../store/store'
+import { AdminPart } from '../admin/AdminPart'
 import { Dialogs } from '../dialogs/Dialogs'
 import { closeDialog, openDialog } from '../dialogs/open'
 import { useMedia } from '../kit/hooks'
@@ -43,7 +44,18 @@ export function Shell() {
     },
     [],
   )
+  const admin = useApp((a) => a.admin)
   const open = room !== null && known
+  if (admin) {
+    return (
+      <div className={`shell-admin${away ? ' away' : ''}`}>
+        <UpdateBar />
+        <ConnectionBar />
+        <AdminPart page={admin} />
+        <Dialogs />
+      </div>
+    )
+  }
   return (
     <div className={`shell${open ? ' in-room' : ''}${(thread && open) || searching ? ' with-thread' : members && open ? ' with-members' : ''}${away ? ' away' : ''}`}>
       <Sidebar />
@@ -79,7 +91,9 @@ function NoRoom({ gone }: { gone: boolean }) {
 function useAddress(phone: boolean): void {
   useEffect(() => {
     const read = () => {
-      const { room, no } = inAddress()
+      const { room, no, admin } = inAddress()
+      useApp.setState({ admin })
+      if (admin) return // the room stays open under it
       if (room !== null && no !== null) useMarks.setState({ goal: { room, no } })
       showRoom(room)
     }
@@ -90,7 +104,7 @@ function useAddress(phone: boolean): void {
   const room = useApp((a) => a.room)
   useEffect(() => {
     const { chat } = useApp.getState()
-    if (room !== null || phone || !chat || inAddress().room !== null) return
+    if (room !== null || phone || !chat || inAddress().room !== null || inAddress().admin !== null) return
     const first = chat.rooms.general ?? sortedRooms(chat).rooms[0]
     if (first) openRoom(first.id, true)
   }, [room, phone])

@@ -11,6 +11,7 @@ import { Avatar } from '../kit/Avatar'
 import { arrowKeys, mac, useMedia } from '../kit/hooks'
 import { Mark } from '../kit/Mark'
 import { Menu, MenuItem } from '../kit/Menu'
+import { StatusMark } from '../people/Status'
 import { AccountMenu } from './AccountMenu'
 import { Threads } from './Threads'
 import { RoomList } from './RoomList'
@@ -90,7 +91,7 @@ function People() {
             <button className="person-item" data-nav tabIndex={i === 0 ? 0 : -1} onClick={() => openDirect(u.id).catch((err: unknown) => toast(explain(err)))}>
               <Avatar id={u.id} name={u.name} size="small" online={presence(chat, u.id)} />
               <span className="person-name">
-                <bdi>{u.name}</bdi>
+                <bdi>{u.name}</bdi> <StatusMark user={u.id} />
               </span>
               <span className="visually-hidden">{t(chat.online[u.id] ? 'app.onlineInside' : 'app.offlineInside')}</span>
             </button>

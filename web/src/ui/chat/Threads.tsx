@@ -5,7 +5,7 @@ import { plainLine } from '../../markdown/render'
 import type { RoomView } from '../../protocol/types'
 import { openRoom } from '../../store/actions'
 import { openThread, useMarks } from '../../store/marks'
-import { threads, titleOf } from '../../store/select'
+import { shownUnread, threads, titleOf } from '../../store/select'
 import { useChat } from '../../store/store'
 
 /** So many threads are shown when nothing in them is unread. */
@@ -16,7 +16,7 @@ export function Threads() {
   const chat = useChat((s) => s)
   const list = useMemo(() => {
     const answered = threads(chat).filter((r) => r.head_no > 0)
-    return answered.filter((r, i) => r.unread > 0 || i < shown)
+    return answered.filter((r, i) => shownUnread(chat, r) > 0 || i < shown)
   }, [chat.rooms])
   if (list.length === 0) return null
   return (
@@ -36,21 +36,22 @@ export function Threads() {
 function ThreadItem({ thread, first }: { thread: RoomView; first: boolean }) {
   const parent = useChat((s) => (s.rooms[thread.parent!] ? titleOf(s, s.rooms[thread.parent!]!) : ''))
   const open = useMarks((m) => m.thread?.room === thread.parent && m.thread?.no === thread.root)
+  const unread = useChat((s) => shownUnread(s, thread))
   const go = () => {
     openRoom(thread.parent!)
     void openThread({ room: thread.parent!, no: thread.root! })
   }
   return (
     <li>
-      <button className={`person-item thread-item${thread.unread > 0 ? ' unread' : ''}`} data-nav tabIndex={first ? 0 : -1} aria-current={open ? 'true' : undefined} onClick={go}>
+      <button className={`person-item thread-item${unread > 0 ? ' unread' : ''}`} data-nav tabIndex={first ? 0 : -1} aria-current={open ? 'true' : undefined} onClick={go}>
         <MessageSquare size={16} aria-hidden />
         <span className="person-name">
           <bdi>{parent}</bdi>
           {thread.last && <small dir="auto">{thread.last.deleted_at ? t('message.deleted') : plainLine(thread.last.text, 60)}</small>}
         </span>
-        {thread.unread > 0 && (
+        {unread > 0 && (
           <span className={thread.mentions ? 'badge called' : 'badge'}>
-            {formatNumber(Math.min(thread.unread, 99))}
+            {formatNumber(Math.min(unread, 99))}
             <span className="visually-hidden">{t('list.unread')}</span>
           </span>
         )}

@@ -1,7 +1,7 @@
 import { useEffect, useRef } from 'react'
 import { openRoom } from '../../store/actions'
 import { useMarks } from '../../store/marks'
-import { sortedRooms } from '../../store/select'
+import { shownUnread, sortedRooms } from '../../store/select'
 import { useApp } from '../../store/store'
 import { closeDialog, openDialog, useOpen } from '../dialogs/open'
 
@@ -55,7 +55,7 @@ function neighbour(step: 1 | -1, unread: boolean): void {
     const to = at < 0 ? (step > 0 ? i - 1 : all.length - i) : at + i * step
     const next = unread ? all[(to + all.length) % all.length] : all[to]
     if (!next) return
-    if (next.id !== room && (!unread || next.unread > 0)) return openRoom(next.id)
+    if (next.id !== room && (!unread || shownUnread(chat, next) > 0)) return openRoom(next.id)
   }
 }
 

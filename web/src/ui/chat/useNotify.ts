@@ -9,7 +9,7 @@ export function useNotify(): void {
     const stop = follow((e) => {
       const { chat } = useApp.getState()
       if (!chat || document.visibilityState === 'visible' || permission() !== 'on') return
-      const notice = noticeOf(chat, e)
+      const notice = noticeOf(chat, e, Date.now())
       if (notice) void show(notice, openRoom).catch(() => {}) // the permission may be gone since
     })
     const clicked = (e: MessageEvent) => {

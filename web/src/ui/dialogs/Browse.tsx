@@ -2,8 +2,8 @@ import { Hash } from 'lucide-react'
 import { useEffect, useState } from 'react'
 import { t } from '../../i18n'
 import { explain } from '../../protocol/error'
-import type { Room, RoomPage } from '../../protocol/types'
-import { call, joinRoom, openRoom } from '../../store/actions'
+import type { Room } from '../../protocol/types'
+import { directory, joinRoom, openRoom } from '../../store/actions'
 import { fit } from '../../store/select'
 import { useChat } from '../../store/store'
 import { Dialog } from '../kit/Dialog'
@@ -67,14 +67,4 @@ export function Browse({ onClose }: { onClose: () => void }) {
       )}
     </Dialog>
   )
-}
-
-async function directory(): Promise<Room[]> {
-  const rooms: Room[] = []
-  for (let after: string | undefined; ; ) {
-    const page: RoomPage = await call('room.directory', { limit: 200, ...(after ? { after } : {}) })
-    rooms.push(...page.rooms)
-    after = page.next
-    if (!after) return rooms
-  }
 }

@@ -1,10 +1,8 @@
 import { AddPeople } from './AddPeople'
-import { Bots } from './Bots'
 import { Browse } from './Browse'
 import { Confirm } from './Confirm'
 import { CreateRoom } from './CreateRoom'
 import { Edits } from './Edits'
-import { Invites } from './Invites'
 import { Keys } from './Keys'
 import { Password } from './Password'
 import { Picture } from './Picture'
@@ -16,6 +14,13 @@ import { Switcher } from './Switcher'
 import { Tokens } from './Tokens'
 import { Unsent } from './Unsent'
 import { Webhooks } from './Webhooks'
+import { Disable } from '../people/Disable'
+import { EditProfile } from '../people/EditProfile'
+import { Level } from '../people/Level'
+import { Profile } from '../people/Profile'
+import { Quiet } from '../people/Quiet'
+import { SetStatus } from '../people/SetStatus'
+import { CreateBot } from './CreateBot'
 import { closeDialog, useOpen } from './open'
 
 /** The dialog that is open. */
@@ -35,14 +40,24 @@ export function Dialogs() {
       return <Settings room={open.room} onClose={closeDialog} />
     case 'add-people':
       return <AddPeople room={open.room} onClose={closeDialog} />
-    case 'invites':
-      return <Invites onClose={closeDialog} />
     case 'sessions':
       return <Sessions onClose={closeDialog} />
     case 'tokens':
-      return <Tokens onClose={closeDialog} />
-    case 'bots':
-      return <Bots onClose={closeDialog} />
+      return <Tokens key={open.bot?.id} bot={open.bot} onClose={closeDialog} />
+    case 'create-bot':
+      return <CreateBot onClose={closeDialog} />
+    case 'profile':
+      return <Profile key={open.user} user={open.user} onClose={closeDialog} />
+    case 'edit-profile':
+      return <EditProfile onClose={closeDialog} />
+    case 'status':
+      return <SetStatus onClose={closeDialog} />
+    case 'quiet':
+      return <Quiet onClose={closeDialog} />
+    case 'level':
+      return <Level room={open.room} onClose={closeDialog} />
+    case 'disable':
+      return <Disable user={open.user} onClose={closeDialog} />
     case 'webhooks':
       return <Webhooks room={open.room} onClose={closeDialog} />
     case 'password':

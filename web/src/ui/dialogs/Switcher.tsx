@@ -3,11 +3,12 @@ import { type KeyboardEvent, useEffect, useId, useMemo, useRef, useState } from 
 import { formatNumber, t } from '../../i18n'
 import { explain } from '../../protocol/error'
 import { openDirect, openRoom } from '../../store/actions'
-import { fit, otherOf, presence, listed, sortedPeople, titleOf } from '../../store/select'
+import { fit, otherOf, presence, listed, shownUnread, sortedPeople, titleOf } from '../../store/select'
 import type { State } from '../../store/state'
 import { toast, useChat } from '../../store/store'
 import { Avatar } from '../kit/Avatar'
 import { Dialog } from '../kit/Dialog'
+import { StatusMark } from '../people/Status'
 
 interface Target {
   key: string
@@ -21,7 +22,7 @@ interface Target {
 
 function targets(s: State, peopleOnly: boolean): Target[] {
   const rooms = listed(s).map<Target>((r) => ({
-    key: r.id, title: titleOf(s, r), kind: r.kind as Target['kind'], user: otherOf(s, r), unread: r.unread, recent: r.last?.at ?? r.joined_at, go: () => openRoom(r.id),
+    key: r.id, title: titleOf(s, r), kind: r.kind as Target['kind'], user: otherOf(s, r), unread: shownUnread(s, r), recent: r.last?.at ?? r.joined_at, go: () => openRoom(r.id),
   }))
   const known = new Set(rooms.map((r) => (r.kind === 'direct' ? r.user : '')))
   const people = sortedPeople(s)
@@ -94,7 +95,7 @@ export function Switcher({ onClose, peopleOnly = false }: { onClose: () => void;
               <Avatar id={to.user} name={to.title} size="small" online={presence(chat, to.user)} />
             )}
             <span className="switcher-title">
-              <bdi>{to.title}</bdi>
+              <bdi>{to.title}</bdi> {to.user && <StatusMark user={to.user} />}
             </span>
             {to.unread > 0 && <span className="badge">{to.unread > 99 ? `${formatNumber(99)}+` : formatNumber(to.unread)}</span>}
           </li>

@@ -1,5 +1,5 @@
 import { create } from 'zustand'
-import type { File } from '../../protocol/types'
+import type { File, User } from '../../protocol/types'
 
 /** Which dialog is open, if any. */
 export type Open =
@@ -9,10 +9,15 @@ export type Open =
   | { kind: 'people' }
   | { kind: 'settings'; room: string }
   | { kind: 'add-people'; room: string }
-  | { kind: 'invites' }
   | { kind: 'sessions' }
-  | { kind: 'tokens' }
-  | { kind: 'bots' }
+  | { kind: 'tokens'; bot?: User }
+  | { kind: 'create-bot' }
+  | { kind: 'profile'; user: string }
+  | { kind: 'edit-profile' }
+  | { kind: 'status' }
+  | { kind: 'quiet' }
+  | { kind: 'level'; room: string }
+  | { kind: 'disable'; user: User }
   | { kind: 'webhooks'; room: string }
   | { kind: 'password' }
   | { kind: 'preferences' }

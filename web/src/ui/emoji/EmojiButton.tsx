@@ -6,7 +6,7 @@ import { toast } from '../../store/store'
 type Picker = ComponentType<{ onPick: (emoji: string) => void }>
 
 /** Opens the picker over the composer. `onDone` gets the emoji, or null when none was chosen: time to give the focus back. */
-export function EmojiButton({ label = t('emoji.open'), onDone }: { label?: string; onDone: (emoji: string | null) => void }) {
+export function EmojiButton({ label = t('emoji.open'), sign, onDone }: { label?: string; sign?: string; onDone: (emoji: string | null) => void }) {
   const [Picker, setPicker] = useState<Picker | null>(null)
   const [open, setOpen] = useState(false)
   const box = useRef<HTMLDivElement>(null)
@@ -46,7 +46,7 @@ export function EmojiButton({ label = t('emoji.open'), onDone }: { label?: strin
       }}
     >
       <button type="button" className="icon-button" aria-label={label} aria-haspopup="dialog" aria-expanded={open} onClick={toggle}>
-        <Smile size={19} />
+        {sign ? <span aria-hidden="true">{sign}</span> : <Smile size={19} />}
       </button>
       {open && Picker && (
         <div className="emoji-pop" role="dialog" aria-label={label}>

@@ -1,4 +1,5 @@
-import { type KeyboardEvent, useEffect, useState, useSyncExternalStore } from 'react'
+import { type KeyboardEvent, useEffect, useReducer, useState, useSyncExternalStore } from 'react'
+import { before } from '../../store/person'
 
 /** Whether this is one of Apple's, where commands are given with ⌘. */
 export const mac = /Mac|iPhone|iPad/.test(navigator.platform)
@@ -39,6 +40,20 @@ export function useNow(every: number): number {
     return () => clearInterval(timer)
   }, [every])
   return now
+}
+
+const longest = 2 ** 31 - 1 // ms that a timer can wait
+
+/** Whether a moment is still to come. What is drawn with it is drawn again when it is over. */
+export function useBefore(moment: string | undefined): boolean {
+  const [turn, again] = useReducer((n: number) => n + 1, 0)
+  useEffect(() => {
+    const left = moment ? Date.parse(moment) - Date.now() : 0
+    if (!(left > 0)) return
+    const timer = setTimeout(again, Math.min(left, longest))
+    return () => clearTimeout(timer)
+  }, [moment, turn])
+  return before(moment, Date.now())
 }
 
 /** Arrow keys, Home and End move the focus among the [data-nav] elements inside. */

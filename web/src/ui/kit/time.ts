@@ -48,6 +48,15 @@ export function shortTime(at: string, now: number): string {
   return date.getFullYear() === new Date(now).getFullYear() ? short(date) : numeric(date)
 }
 
+/** A moment to come: the time alone if it is today, else with the day. */
+export function momentName(at: string, now: number): string {
+  const date = new Date(at)
+  const days = dayOf(date) - dayOf(new Date(now))
+  if (days === 0) return clock(date)
+  if (days === 1) return t('app.tomorrowAt', { time: clock(date) })
+  return `${date.getFullYear() === new Date(now).getFullYear() ? dayMonth(date) : withYear(date)}, ${clock(date)}`
+}
+
 /** How long ago, roughly. */
 export function ago(at: string, now: number): string {
   const minutes = Math.round((now - Date.parse(at)) / 60_000)

@@ -11,6 +11,7 @@ import { openDialog } from '../dialogs/open'
 import { Avatar } from '../kit/Avatar'
 import { useNow } from '../kit/hooks'
 import { clockTime, fullTime, shortTime } from '../kit/time'
+import { StatusMark } from '../people/Status'
 import { Attachments } from './Attachments'
 import { EditBox } from './EditBox'
 import { MessageActions } from './MessageActions'
@@ -33,6 +34,7 @@ export const MessageRow = memo(function MessageRow({ message, grouped, tick, row
   const key = `${message.room}/${message.no}`
   const active = useMarks((m) => m.active === key)
   const deleted = message.deleted_at !== undefined
+  const profile = () => openDialog({ kind: 'profile', user: message.from })
   const classes = ['message', grouped && 'grouped', called && 'called', editing && 'editing', deleted && 'deleted'].filter(Boolean).join(' ')
   return (
     <article className={classes} tabIndex={-1} onPointerEnter={() => point(key)} onFocus={() => point(key)} data-key={rowKey} data-no={message.no} aria-label={`${name}, ${time}`}>
@@ -41,14 +43,17 @@ export const MessageRow = memo(function MessageRow({ message, grouped, tick, row
           {time}
         </time>
       ) : (
-        <Avatar id={message.from} name={name} size="large" />
+        <button className="face" tabIndex={-1} aria-hidden="true" onClick={profile}>
+          <Avatar id={message.from} name={name} size="large" />
+        </button>
       )}
       <div className="message-main">
         {!grouped && (
           <header>
-            <span className="message-author">
+            <button className="message-author" tabIndex={-1} title={t('profile.of', { name })} onClick={profile}>
               <bdi>{name}</bdi>
-            </span>
+            </button>
+            <StatusMark user={message.from} />
             <time dateTime={message.at} title={fullTime(message.at)}>
               {time}
             </time>

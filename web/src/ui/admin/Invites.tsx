@@ -1,14 +1,15 @@
-import { Check, Copy } from 'lucide-react'
-import { useEffect, useRef, useState } from 'react'
+import { Ticket } from 'lucide-react'
+import { useEffect, useState } from 'react'
 import { type Key, t } from '../../i18n'
 import { explain } from '../../protocol/error'
 import type { Invite, ServerRole } from '../../protocol/types'
 import { call } from '../../store/actions'
 import { nameOf } from '../../store/select'
 import { useChat } from '../../store/store'
-import { Dialog } from '../kit/Dialog'
 import { Fault, useSubmit } from '../kit/Form'
 import { dateWithYear } from '../kit/time'
+import { Once } from '../dialogs/Once'
+import { Nothing } from './Nothing'
 
 const all: { value: ServerRole; label: Key }[] = [
   { value: 'member', label: 'invites.member' },
@@ -23,13 +24,13 @@ const lives: { hours: number; label: Key }[] = [
 ]
 
 /** Makes links with which people sign up. */
-export function Invites({ onClose }: { onClose: () => void }) {
+export function Invites() {
   const me = useChat((s) => s.me)
   const chat = useChat((s) => s)
   const [role, setRole] = useState<ServerRole>('member')
   const [hours, setHours] = useState(168)
   const [link, setLink] = useState<string | null>(null)
-  const [open, setOpen] = useState<Invite[]>([])
+  const [open, setOpen] = useState<Invite[] | null>(null)
   const [fault, setFault] = useState<string | null>(null)
   const refresh = () => call('invite.list', {}).then((r) => setOpen(r.invites), (err: unknown) => setFault(explain(err)))
   useEffect(() => void refresh(), [])
@@ -41,8 +42,8 @@ export function Invites({ onClose }: { onClose: () => void }) {
   const withdraw = (id: string) =>
     call('invite.delete', { invite: id }).then(refresh, (err: unknown) => setFault(explain(err)))
   return (
-    <Dialog title={t('account.invite')} onClose={onClose}>
-      <form onSubmit={submit}>
+    <>
+      <form className="admin-form" onSubmit={submit}>
         <p className="dialog-text">{t('invites.text')}</p>
         <div className="pair">
           <label className="field">
@@ -67,56 +68,28 @@ export function Invites({ onClose }: { onClose: () => void }) {
           </label>
         </div>
         <Fault text={elsewhere()} />
-        <button className="button primary full" disabled={busy}>
+        <button className="button primary" disabled={busy}>
           {t('invites.create')}
         </button>
       </form>
-      {link && <CopyLink link={link} />}
+      {link && <Once fresh value={link} label={t('invites.link')} copy={t('invites.copy')} hint={t('invites.once')} />}
       <div role="alert">{fault && <p className="fault">{fault}</p>}</div>
-      {open.length > 0 && (
-        <>
-          <h3 className="list-title">{t('invites.open')}</h3>
-          <ul className="lines">
-            {open.map((i) => (
-              <li key={i.id}>
-                <span className="lines-text">
-                  <b>{t(`role.${i.role}`)}</b>
-                  <small>
-                    {t(i.created_by === me.id ? 'invites.byYou' : 'invites.by', { name: nameOf(chat, i.created_by ?? ''), date: dateWithYear(i.expires_at) })}
-                  </small>
-                </span>
-                <button className="button" onClick={() => void withdraw(i.id)}>
-                  {t('invites.withdraw')}
-                </button>
-              </li>
-            ))}
-          </ul>
-        </>
-      )}
-    </Dialog>
-  )
-}
-
-function CopyLink({ link }: { link: string }) {
-  const input = useRef<HTMLInputElement>(null)
-  const [copied, setCopied] = useState(false)
-  useEffect(() => {
-    setCopied(false)
-    input.current?.select()
-  }, [link])
-  const copy = () => {
-    input.current?.select()
-    // Without TLS there is no clipboard for pages: then the selected text is copied by hand.
-    navigator.clipboard?.writeText(link).then(() => setCopied(true), () => {})
-  }
-  return (
-    <div className="copy-link">
-      <input ref={input} readOnly value={link} aria-label={t('invites.link')} onFocus={(e) => e.target.select()} />
-      <button type="button" className="button" onClick={copy} aria-label={t('invites.copy')}>
-        {copied ? <Check size={16} aria-hidden /> : <Copy size={16} aria-hidden />}
-        {copied ? t('app.copied') : t('app.copy')}
-      </button>
-      <p className="field-hint">{t('invites.once')}</p>
-    </div>
+      <h2 className="list-title">{t('invites.open')}</h2>
+      {open === null && !fault && <p className="list-empty">{t('app.loading')}</p>}
+      {open?.length === 0 && <Nothing icon={<Ticket size={28} />} text={t('invites.none')} />}
+      <ul className="lines">
+        {open?.map((i) => (
+          <li key={i.id}>
+            <span className="lines-text">
+              <b>{t(`role.${i.role}`)}</b>
+              <small>{t(i.created_by === me.id ? 'invites.byYou' : 'invites.by', { name: nameOf(chat, i.created_by ?? ''), date: dateWithYear(i.expires_at) })}</small>
+            </span>
+            <button className="button" onClick={() => void withdraw(i.id)}>
+              {t('invites.withdraw')}
+            </button>
+          </li>
+        ))}
+      </ul>
+    </>
   )
 }

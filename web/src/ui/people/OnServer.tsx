@@ -1,0 +1,41 @@
+import { Ban, KeyRound, UserCheck, UserCog } from 'lucide-react'
+import { t } from '../../i18n'
+import { explain } from '../../protocol/error'
+import type { User } from '../../protocol/types'
+import { updateUser } from '../../store/people'
+import { toast } from '../../store/store'
+import { openDialog } from '../dialogs/open'
+import { MenuItem, MenuText } from '../kit/Menu'
+
+const run = (p: Promise<unknown>) => p.catch((err: unknown) => toast(explain(err)))
+const make = { owner: 'members.makeOwner', admin: 'members.makeAdmin', member: 'members.makeMember', guest: 'members.makeGuest' } as const
+
+/** What an admin may do with somebody's account, as items of a menu. */
+export function OnServer({ person, roles }: { person: User; roles: User['role'][] }) {
+  return (
+    <>
+      <MenuText>{t('members.onServer')}</MenuText>
+      {roles
+        .filter((r) => r !== person.role)
+        .map((r) => (
+          <MenuItem key={r} icon={<UserCog size={16} />} onSelect={() => void run(updateUser(person.id, { role: r }))}>
+            {t(make[r])}
+          </MenuItem>
+        ))}
+      {person.bot && (
+        <MenuItem icon={<KeyRound size={16} />} onSelect={() => openDialog({ kind: 'tokens', bot: person })}>
+          {t('account.tokens')}
+        </MenuItem>
+      )}
+      {person.disabled ? (
+        <MenuItem icon={<UserCheck size={16} />} onSelect={() => void run(updateUser(person.id, { disabled: false }))}>
+          {t('members.enable')}
+        </MenuItem>
+      ) : (
+        <MenuItem icon={<Ban size={16} />} danger onSelect={() => openDialog({ kind: 'disable', user: person })}>
+          {t('members.disable')}
+        </MenuItem>
+      )}
+    </>
+  )
+}

@@ -1,0 +1,139 @@
+import { AtSign, MessageSquare, Moon, Pencil, Smile, UserCog } from 'lucide-react'
+import { useEffect, useRef, useState } from 'react'
+import { t } from '../../i18n'
+import { explain } from '../../protocol/error'
+import type { User } from '../../protocol/types'
+import { openDirect } from '../../store/actions'
+import { writeTo } from '../../store/marks'
+import { loadPerson } from '../../store/people'
+import { nameOf, personOf, presence, rolesToGive } from '../../store/select'
+import { useApp, useChat } from '../../store/store'
+import { openDialog } from '../dialogs/open'
+import { Avatar } from '../kit/Avatar'
+import { Dialog } from '../kit/Dialog'
+import { Fault, useSubmit } from '../kit/Form'
+import { Menu } from '../kit/Menu'
+import { dateWithYear, momentName } from '../kit/time'
+import { OnServer } from './OnServer'
+import { StatusLine, useQuiet } from './Status'
+
+/** Who somebody is, and what one can do with them. */
+export function Profile({ user, onClose }: { user: string; onClose: () => void }) {
+  const person = useChat((s) => personOf(s, user))
+  const name = useChat((s) => nameOf(s, user))
+  const online = useChat((s) => presence(s, user))
+  const quiet = useQuiet(user)
+  const self = useChat((s) => s.me.id === user)
+  const [fault, setFault] = useState('')
+  const left = useRef(false)
+  useEffect(() => {
+    if (!person) loadPerson(user).catch((err: unknown) => setFault(explain(err)))
+  }, [user])
+  return (
+    <Dialog title={t(self ? 'profile.yours' : 'profile.title')} onClose={onClose} left={left}>
+      <div className="profile">
+        <Avatar id={user} name={name} size="huge" online={person?.bot ? undefined : online} />
+        <div className="profile-text">
+          <p className="profile-name">
+            <bdi>{name}</bdi>
+          </p>
+          {person && <Tags person={person} />}
+          {!person?.bot && online !== undefined && <p className="muted">{t(online ? 'app.online' : 'app.offline')}</p>}
+        </div>
+      </div>
+      {quiet && (
+        <p className="profile-quiet">
+          <Moon size={15} aria-hidden />
+          {t(self ? 'quiet.now' : 'quiet.other', { time: momentName(quiet, Date.now()) })}
+        </p>
+      )}
+      <StatusLine user={user} until />
+      {person?.about && (
+        <p className="profile-about" dir="auto">
+          {person.about}
+        </p>
+      )}
+      {!person && !fault && <p className="list-empty">{t('app.loading')}</p>}
+      <Fault text={fault} />
+      {person && <p className="muted profile-since">{t('profile.since', { date: dateWithYear(person.created_at) })}</p>}
+      {person && (self ? <Own /> : <Others person={person} left={left} onClose={onClose} />)}
+    </Dialog>
+  )
+}
+
+function Tags({ person }: { person: User }) {
+  const tags = [
+    person.bot ? t('people.bot') : t(`role.${person.role}`),
+    ...(person.disabled ? [person.disabled_until ? t('people.disabledUntil', { time: momentName(person.disabled_until, Date.now()) }) : t('members.disabledTag')] : []),
+  ]
+  return (
+    <p className="profile-tags">
+      {tags.map((tag) => (
+        <span key={tag} className="tag">
+          {tag}
+        </span>
+      ))}
+    </p>
+  )
+}
+
+function Own() {
+  return (
+    <div className="dialog-actions wrap">
+      <button className="button" onClick={() => openDialog({ kind: 'quiet' })}>
+        <Moon size={16} aria-hidden /> {t('quiet.title')}
+      </button>
+      <button className="button" onClick={() => openDialog({ kind: 'status' })}>
+        <Smile size={16} aria-hidden /> {t('status.title')}
+      </button>
+      <button className="button primary" onClick={() => openDialog({ kind: 'edit-profile' })}>
+        <Pencil size={15} aria-hidden /> {t('profile.edit')}
+      </button>
+    </div>
+  )
+}
+
+function Others({ person, left, onClose }: { person: User; left: { current: boolean }; onClose: () => void }) {
+  const me = useChat((s) => s.me)
+  const room = useApp((a) => (a.admin === null && a.room !== null && a.chat?.rooms[a.room] ? a.room : null))
+  const roles = rolesToGive(me, person)
+  const message = useSubmit(async () => {
+    await openDirect(person.id)
+    left.current = true
+    onClose()
+  })
+  const mention = () => {
+    writeTo(room!, `@${person.name} `)
+    left.current = true
+    onClose()
+  }
+  return (
+    <>
+      <Fault text={message.elsewhere()} />
+      <div className="dialog-actions wrap">
+        {roles.length > 0 && (
+          <Menu
+            align="start"
+            trigger={
+              <button className="button start">
+                <UserCog size={16} aria-hidden /> {t('profile.manage')}
+              </button>
+            }
+          >
+            <OnServer person={person} roles={roles} />
+          </Menu>
+        )}
+        {room && !person.disabled && (
+          <button className="button" onClick={mention}>
+            <AtSign size={16} aria-hidden /> {t('profile.mention')}
+          </button>
+        )}
+        {me.role !== 'guest' && !person.disabled && (
+          <button className="button primary" disabled={message.busy} onClick={() => void message.submit()}>
+            <MessageSquare size={16} aria-hidden /> {t('profile.message')}
+          </button>
+        )}
+      </div>
+    </>
+  )
+}
