@@ -174,7 +174,6 @@ describe('programs', { skip: missing() }, () => {
     await tokens.getByRole('listitem').filter({ hasText: 'everything' }).getByText('Read, Send').waitFor()
     await page.keyboard.press('Escape')
     await tokens.waitFor({ state: 'detached' })
-    await look(pablo, 'bots')
     await page.getByRole('button', { name: 'Back to the chat' }).click()
     const me = await fetch(`${server.url}/api/v1/account`, { headers: { Authorization: `Bearer ${token}` } })
     assert.deepEqual(await me.json().then(({ user }) => [user.name, user.role, user.bot]), ['Helper', 'member', true])

@@ -526,7 +526,7 @@ export const en = {
   'level.noneHint': 'The room stands back in the list. Mentions are still counted.',
   'level.silent': 'notifications off',
   'disable.for': 'For how long',
-  'disable.forGood': 'Until they are enabled again',
+  'disable.forGood': 'Until the account is enabled',
   'disable.hour': 'An hour',
   'disable.day': 'A day',
   'disable.week': 'A week',

@@ -57,16 +57,18 @@ export function People() {
             </option>
           ))}
         </select>
+      </div>
+      <div className="admin-line">
+        <p className="admin-count" role="status">
+          {known ? t('people.count', { count: list.length }) : t('app.loading')}
+        </p>
         <button className="button" onClick={() => openDialog({ kind: 'create-bot' })}>
           <Bot size={16} aria-hidden /> {t('bots.create')}
         </button>
-        <button className="button primary" onClick={() => openAdmin('invites')}>
+        <button className="button" onClick={() => openAdmin('invites')}>
           <UserPlus size={16} aria-hidden /> {t('account.invite')}
         </button>
       </div>
-      <p className="admin-count" role="status">
-        {known ? t('people.count', { count: list.length }) : t('app.loading')}
-      </p>
       {known && list.length === 0 && <Nothing icon={<Users size={28} />} text={t('people.none')} />}
       <List key={`${which} ${order}`} people={list} />
     </>

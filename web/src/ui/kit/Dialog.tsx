@@ -22,7 +22,7 @@ export function Dialog({ title, onClose, children, wide, bare, left }: Props) {
     const before = document.activeElement
     dialog.showModal()
     // The first thing to fill in, else what the dialog is for; not the button that closes it.
-    const first = dialog.querySelector<HTMLElement>('input:not([type=radio], [readonly]), select, textarea, .dialog-actions button:last-child')
+    const first = dialog.querySelector<HTMLElement>('input:not([type=radio], [hidden], [readonly]), select, textarea, .dialog-actions button:last-child')
     ;(first ?? dialog).focus()
     return () => {
       dialog.close()
