@@ -103,7 +103,8 @@ function Item({ person, place, of }: { person: User; place: number; of: number }
         <span className="person-lines">
           <span className="person-name">
             <bdi>{person.name}</bdi>
-            {person.id === me.id && <span className="muted">{t('members.you')}</span>} <StatusMark user={person.id} />
+            {person.id === me.id && <span className="muted">{t('members.you')}</span>}
+            <StatusMark user={person.id} />
           </span>
           <small>{person.disabled ? disabledText(person) : t('profile.since', { date: dateWithYear(person.created_at) })}</small>
         </span>

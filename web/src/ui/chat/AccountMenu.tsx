@@ -35,7 +35,8 @@ export function AccountMenu() {
             <Avatar id={me.id} name={me.name} online={online} />
             <span className="account-lines">
               <span className="account-name">
-                <bdi>{me.name}</bdi> <StatusMark user={me.id} />
+                <bdi>{me.name}</bdi>
+                <StatusMark user={me.id} />
               </span>
               <span className="account-role">{online ? t(`role.${me.role}`) : t('account.notConnected')}</span>
             </span>

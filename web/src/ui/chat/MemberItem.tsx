@@ -28,7 +28,8 @@ export function MemberItem({ member, room, moderate }: { member: Member; room: R
         <Avatar id={member.user} name={name} size="small" online={online} />
         <span className="person-name">
           <bdi>{name}</bdi>
-          {self && <span className="muted">{t('members.you')}</span>} <StatusMark user={member.user} />
+          {self && <span className="muted">{t('members.you')}</span>}
+          <StatusMark user={member.user} />
         </span>
         <span className="visually-hidden">{online === undefined ? '' : online ? t('app.onlineInside') : t('app.offlineInside')}</span>
         {tag && <span className="tag">{tag}</span>}

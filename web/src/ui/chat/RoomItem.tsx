@@ -56,7 +56,8 @@ export const RoomItem = memo(function RoomItem({ room, open, now, tab, place, of
         <span className="room-lines">
           <span className="room-line">
             <span className="room-title">
-              <bdi>{title}</bdi> {room.kind === 'direct' && <StatusMark user={other} />}
+              <bdi>{title}</bdi>
+              {room.kind === 'direct' && <StatusMark user={other} />}
             </span>
             {silent && (
               <span className="room-silent" title={t('level.silent')}>

@@ -91,7 +91,8 @@ function People() {
             <button className="person-item" data-nav tabIndex={i === 0 ? 0 : -1} onClick={() => openDirect(u.id).catch((err: unknown) => toast(explain(err)))}>
               <Avatar id={u.id} name={u.name} size="small" online={presence(chat, u.id)} />
               <span className="person-name">
-                <bdi>{u.name}</bdi> <StatusMark user={u.id} />
+                <bdi>{u.name}</bdi>
+                <StatusMark user={u.id} />
               </span>
               <span className="visually-hidden">{t(chat.online[u.id] ? 'app.onlineInside' : 'app.offlineInside')}</span>
             </button>

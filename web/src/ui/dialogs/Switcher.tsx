@@ -95,7 +95,8 @@ export function Switcher({ onClose, peopleOnly = false }: { onClose: () => void;
               <Avatar id={to.user} name={to.title} size="small" online={presence(chat, to.user)} />
             )}
             <span className="switcher-title">
-              <bdi>{to.title}</bdi> {to.user && <StatusMark user={to.user} />}
+              <bdi>{to.title}</bdi>
+              {to.user && <StatusMark user={to.user} />}
             </span>
             {to.unread > 0 && <span className="badge">{to.unread > 99 ? `${formatNumber(99)}+` : formatNumber(to.unread)}</span>}
           </li>

@@ -28,6 +28,7 @@ export function StatusMark({ user }: { user: string }) {
   if (!status && !quiet) return null
   return (
     <>
+      {' ' /* between the name and it */}
       {status && (
         <span className="status-mark" title={status.text} aria-hidden="true">
           {status.emoji || plain}
