@@ -9,44 +9,13 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/parley-chat/parley/internal/public"
 )
 
 // Web permits the ports of the web, 80 and 443, on public addresses.
 func Web(to netip.AddrPort) bool {
-	return (to.Port() == 80 || to.Port() == 443) && Public(to.Addr())
-}
-
-// notPublic are the blocks that IANA's registries of special-purpose addresses do not call globally
-// reachable, or that carry another address inside. Of IPv6 only 2000::/3 is given out at all.
-var notPublic = prefixes(
-	"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
-	"192.0.0.0/24", "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.168.0.0/16", "192.175.48.0/24",
-	"198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
-	"2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20",
-)
-
-var givenOut = netip.MustParsePrefix("2000::/3")
-
-func prefixes(all ...string) []netip.Prefix {
-	list := make([]netip.Prefix, len(all))
-	for i, p := range all {
-		list[i] = netip.MustParsePrefix(p)
-	}
-	return list
-}
-
-// Public reports whether an address is one that anybody on the Internet can reach: not of this machine, a private
-// network, a link, a provider's inside, a group, documentation, nor one that stands for an IPv4 address.
-func Public(a netip.Addr) bool {
-	if !a.IsValid() || a.Is4In6() || a.Zone() != "" || a.Is6() && !givenOut.Contains(a) {
-		return false
-	}
-	for _, p := range notPublic {
-		if p.Contains(a) {
-			return false
-		}
-	}
-	return true
+	return (to.Port() == 80 || to.Port() == 443) && public.Address(to.Addr())
 }
 
 // longest is the most bytes of a link.
