@@ -24,6 +24,7 @@ var mayKnow = map[string][]string{
 	"internal/picture":       {},
 	"internal/public":        {},
 	"internal/preview":       {"internal/public"},
+	"internal/links":         {"internal/chat", "internal/picture", "internal/preview", "kit/cache"},
 	"internal/depot":         {"internal/chat", "internal/blob", "internal/picture"},
 	"internal/demo":          {"internal/chat"},
 	"internal/migrate":       {"internal/chat"},

@@ -17,7 +17,7 @@ func (s *Service) Info(ctx context.Context, _ Caller, _ None) (ServerInfo, error
 	if s.Files == nil {
 		limits.File = 0
 	}
-	return ServerInfo{Name: s.Name, Version: s.Version, SignUp: s.SignUp, NeedsSetup: !owned, Limits: limits}, err
+	return ServerInfo{Name: s.Name, Version: s.Version, SignUp: s.SignUp, NeedsSetup: !owned, Limits: limits, Previews: s.Looker != nil}, err
 }
 
 // Owned reports whether somebody owns the server.

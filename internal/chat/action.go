@@ -145,6 +145,8 @@ func Actions() []Action {
 		action("message.pins", "GET", "/rooms/{room}/pins", 200, LoggedIn, "Pinned messages of a room", "Last pinned first.", (*Service).ListPins),
 		action("reaction.add", "PUT", "/rooms/{room}/messages/{no}/reactions/{emoji}", 200, LoggedIn, "React to a message", "Adding it twice changes nothing.", (*Service).AddReaction),
 		action("reaction.remove", "DELETE", "/rooms/{room}/messages/{no}/reactions/{emoji}", 200, LoggedIn, "Take your reaction back", "", (*Service).RemoveReaction),
+		action("link.previews", "GET", "/rooms/{room}/messages/{no}/previews", 200, LoggedIn, "What the links of a message lead to",
+			"The title of each page, a few words and a picture, of the first three links. Not of links in code, nor of those written between < and >. Pages that the server has not seen lately it fetches first, which may take seconds.", (*Service).ListPreviews),
 		action("thread.follow", "PUT", "/rooms/{room}/messages/{no}/thread", 200, LoggedIn, "Follow the thread under a message",
 			"It is a room of its own, made if it is not there. To stop, leave it. Whoever answers follows it, and whoever is called by name in it. Everybody in the message's room may read it.", (*Service).FollowThread),
 		action("message.search", "GET", "/search", 200, LoggedIn, "Find messages",

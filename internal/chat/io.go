@@ -12,6 +12,7 @@ type ServerInfo struct {
 	SignUp     SignUp `json:"sign_up" enum:"open,invite,closed" doc:"Who may sign up"`
 	NeedsSetup bool   `json:"needs_setup" doc:"Nobody owns the server yet: use the link that it printed at its start"`
 	Limits     Limits `json:"limits" doc:"What it allows"`
+	Previews   bool   `json:"previews" doc:"It shows what links lead to, see link.previews"`
 }
 
 // SignUpInput asks for an account.
@@ -295,6 +296,27 @@ type FileInput struct {
 	No    int64  `json:"no" doc:"Number of the message"`
 	File  string `json:"file" doc:"Id of the file"`
 	Width int    `json:"width,omitempty" doc:"Pictures: the smallest one whose longer side has at least so many pixels, if it is smaller than the file"`
+}
+
+// Preview is what can be shown of a link. Its texts are a stranger's: one line each, to be shown as text.
+type Preview struct {
+	URL         string `json:"url" doc:"The link, as it stands in the message"`
+	Title       string `json:"title" doc:"Title; may be empty if there is an image"`
+	Description string `json:"description,omitempty" doc:"What it is about"`
+	Site        string `json:"site,omitempty" doc:"The site's name for itself"`
+	Image       string `json:"image,omitempty" doc:"Path on this server of a small picture, which may turn out not to be there"`
+}
+
+// PreviewList is what can be shown of a message's links.
+type PreviewList struct {
+	Previews []Preview `json:"previews" doc:"In the order of the text; links of which there is nothing to show are not there"`
+}
+
+// PreviewInput names the picture of a link in a message.
+type PreviewInput struct {
+	Room    RoomID `json:"room" doc:"Id of the room"`
+	No      int64  `json:"no" doc:"Number of the message"`
+	Preview string `json:"preview" doc:"Id of the link, as in image of link.previews"`
 }
 
 // EventListInput asks for the events since a position.

@@ -16,6 +16,7 @@ type Limits struct {
 
 	Sends   Rate `json:"-"` // messages per person
 	Uploads Rate `json:"-"` // files per person
+	Looks   Rate `json:"-"` // links per person that are not known yet
 	Calls   Rate `json:"-"` // any action per person
 	Logins  Rate `json:"-"` // log-ins and sign-ups per address
 	Guesses Rate `json:"-"` // log-ins per account name
@@ -28,6 +29,7 @@ var DefaultLimits = Limits{
 	RoomsCreated: 500, RoomsJoined: 2000, PageMax: 200, File: 50 << 20,
 	Sends:   Rate{Limit: 50, Window: 10 * time.Second},
 	Uploads: Rate{Limit: 60, Window: 10 * time.Minute},
+	Looks:   Rate{Limit: 60, Window: time.Minute},
 	Calls:   Rate{Limit: 600, Window: 10 * time.Second},
 	Logins:  Rate{Limit: 30, Window: time.Minute},
 	Guesses: Rate{Limit: 10, Window: time.Minute},
@@ -53,7 +55,7 @@ func (l Limits) withDefaults() Limits {
 	for _, f := range []struct {
 		v *Rate
 		d Rate
-	}{{&l.Sends, d.Sends}, {&l.Uploads, d.Uploads}, {&l.Calls, d.Calls}, {&l.Logins, d.Logins}, {&l.Guesses, d.Guesses}, {&l.Audits, d.Audits}} {
+	}{{&l.Sends, d.Sends}, {&l.Uploads, d.Uploads}, {&l.Looks, d.Looks}, {&l.Calls, d.Calls}, {&l.Logins, d.Logins}, {&l.Guesses, d.Guesses}, {&l.Audits, d.Audits}} {
 		if *f.v == (Rate{}) {
 			*f.v = f.d
 		}

@@ -16,7 +16,8 @@ type Config struct {
 	Limiter  Limiter
 	Hasher   Hasher
 	Names    NameFolder
-	Files    Depot // nil: no files are taken
+	Files    Depot  // nil: no files are taken
+	Looker   Looker // nil: links are not looked at
 
 	NewID    func() string    // unique, sortable by time, at most 64 letters and digits
 	NewToken func() string    // at least 128 bits of randomness, URL-safe

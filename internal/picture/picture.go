@@ -46,6 +46,7 @@ type Options struct {
 	Memory   int64 // bytes that all decoding may take at a time [256 MiB]
 	Parallel int   // pictures decoded at a time [half the processors]
 	Sizes    []int // longer sides of the thumbnails, ascending [480, 1280]
+	Anew     bool  // every picture has a thumbnail, if need be as large as itself
 }
 
 // Maker makes pictures. Safe for concurrent use.
@@ -62,7 +63,7 @@ type Picture struct {
 	Animated      bool
 	Data          []byte // the whole picture, without metadata
 	// Thumbnails are smaller copies, ascending: one for each size that the picture is larger than. An animation always has
-	// at least one, at most as large as itself, of its first frame.
+	// at least one, at most as large as itself, of its first frame; with Options.Anew every picture has.
 	Thumbnails []Thumbnail
 }
 
@@ -210,7 +211,7 @@ func (m *Maker) thumbnails(img image.Image, w *walked) ([]Thumbnail, error) {
 			sizes = append(sizes, size)
 		}
 	}
-	if w.frames > 1 && len(sizes) == 0 {
+	if (w.frames > 1 || m.opt.Anew) && len(sizes) == 0 {
 		sizes = append(sizes, long)
 	}
 	all := make([]Thumbnail, len(sizes))

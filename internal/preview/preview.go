@@ -135,6 +135,21 @@ func (f *Fetcher) Close() {
 	f.transport.CloseIdleConnections()
 }
 
+// Known returns what the cache holds of the link, as Preview would; known is false if it holds nothing.
+func (f *Fetcher) Known(ctx context.Context, link string) (p Preview, known bool, err error) {
+	u, err := f.judge(link)
+	if err != nil {
+		return Preview{}, true, err
+	}
+	p, err, known = f.cached(ctx, keyOf(u))
+	return p, known, err
+}
+
+func keyOf(u *url.URL) string {
+	sum := sha256.Sum256([]byte(u.String()))
+	return hex.EncodeToString(sum[:])
+}
+
 // Preview returns what can be shown of the link, from the cache or by fetching it. Those who ask for the same
 // link at the same time share one fetch, which goes on if some of them leave. The errors are ErrRefused,
 // ErrNone, ErrBusy (they may be wrapped) and that of ctx.
@@ -143,8 +158,7 @@ func (f *Fetcher) Preview(ctx context.Context, link string) (Preview, error) {
 	if err != nil {
 		return Preview{}, err
 	}
-	sum := sha256.Sum256([]byte(u.String()))
-	key := hex.EncodeToString(sum[:])
+	key := keyOf(u)
 	if p, err, ok := f.cached(ctx, key); ok {
 		return p, err
 	}
