@@ -75,6 +75,9 @@ func (s serve) start(ctx context.Context, c console) (_ *app, err error) {
 		}
 		listener = tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{pair}, NextProtos: []string{"http/1.1"}})
 	}
+	if err := a.core.LookAtLinks(server.Links(s.sight), a.url); err != nil {
+		return nil, flagged(err)
+	}
 	var control net.Listener // with Redis, the operator's commands go there themselves
 	if !s.place().InRedis() {
 		if control, err = listenControl(s.Data); err != nil {

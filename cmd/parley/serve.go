@@ -22,6 +22,7 @@ type serve struct {
 	Listen string `help:"Address to listen on, host:port. \":8080\" means all of this machine's; port 0 takes a free one." default:"localhost:8080"`
 	where
 	shelf
+	sight
 	Demo bool `help:"Fill an empty server with four people whose password everybody knows. Never on a server that strangers reach."`
 
 	Name      string   `help:"The server's name, as people see it." default:"Parley"`
@@ -68,7 +69,7 @@ func (s serve) Run(ctx context.Context, c console) error {
 
 // check returns an error that names each setting that cannot be.
 func (s serve) check() error {
-	bad := []error{s.where.check(), s.shelf.check()}
+	bad := []error{s.where.check(), s.shelf.check(), s.sight.check()}
 	wrong := func(name, format string, args ...any) {
 		bad = append(bad, fmt.Errorf("--"+name+": "+format, args...))
 	}

@@ -40,6 +40,15 @@ func (s shelf) check() error {
 	return err
 }
 
+// sight says whether the server looks at what links lead to. It is [server.Links] for people to set.
+type sight struct {
+	LinkPreviews string   `help:"Show what links in messages lead to: on or off. The server asks the linked pages itself, wherever on the public web they are." enum:"on,off" default:"on"`
+	LinkAllow    []string `help:"Addresses or networks, each with or without a port, whose pages are shown too although they are not public, e.g. 10.0.0.0/8 or 10.0.0.7:8080." placeholder:"CIDR"`
+}
+
+// check returns an error that names each setting that cannot be.
+func (s sight) check() error { return flagged(server.Links(s).Check()) }
+
 // asFlags are names of settings in texts.
 var asFlags = strings.NewReplacer("S3Secret", "--s3-secret", "S3Key", "--s3-key")
 

@@ -9,7 +9,6 @@ import (
 	"github.com/maypok86/otter/v2"
 	"github.com/redis/rueidis"
 
-	"github.com/parley-chat/parley/internal/preview"
 	"github.com/parley-chat/parley/kit/cache"
 )
 
@@ -19,8 +18,7 @@ const memoryWeight = 8 << 20
 // memory keeps what pages say in this process.
 type memory struct{ entries *otter.Cache[string, []byte] }
 
-// NewMemory returns a cache in the memory of this process, of 8 MiB at most.
-func NewMemory() preview.Cache {
+func newMemory() memory {
 	return memory{otter.Must(&otter.Options[string, []byte]{
 		MaximumWeight:    memoryWeight,
 		Weigher:          func(key string, value []byte) uint32 { return uint32(len(key) + len(value) + 100) },
@@ -28,13 +26,13 @@ func NewMemory() preview.Cache {
 	})}
 }
 
-// Get implements [preview.Cache].
+// Get implements preview.Cache.
 func (m memory) Get(_ context.Context, key string) ([]byte, bool, error) {
 	value, ok := m.entries.GetIfPresent(key)
 	return value, ok, nil
 }
 
-// Set implements [preview.Cache].
+// Set implements preview.Cache.
 func (m memory) Set(_ context.Context, key string, value []byte, ttl time.Duration) error {
 	m.entries.Set(key, value)
 	m.entries.SetExpiresAfter(key, ttl)
@@ -53,7 +51,7 @@ func NewShared(client rueidis.Client, name string) (*Shared, error) {
 	return &Shared{entries}, nil
 }
 
-// Get implements [preview.Cache].
+// Get implements preview.Cache.
 func (s *Shared) Get(ctx context.Context, key string) ([]byte, bool, error) {
 	value, ok, err := s.entries.Peek(ctx, key)
 	if errors.Is(err, cache.ErrNotFound) {
@@ -62,7 +60,7 @@ func (s *Shared) Get(ctx context.Context, key string) ([]byte, bool, error) {
 	return value, ok, err
 }
 
-// Set implements [preview.Cache]. Redis keeps a value as long as any other; that it is over sooner is said in it.
+// Set implements preview.Cache. Redis keeps a value as long as any other; that it is over sooner is said in it.
 func (s *Shared) Set(ctx context.Context, key string, value []byte, _ time.Duration) error {
 	return s.entries.Set(ctx, key, value)
 }

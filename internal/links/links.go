@@ -42,7 +42,7 @@ const (
 
 // Config is what a [Looker] is made of.
 type Config struct {
-	Cache    preview.Cache // where it is kept what pages say; default this process' memory, see [NewMemory]
+	Cache    preview.Cache // where it is kept what pages say; default 8 MiB of this process' memory
 	Allow    Allow         // what may be looked at besides the public web
 	Own      []string      // hosts of this server, each with or without a port: its pages have nothing to show
 	Resolver *net.Resolver // default the system's
@@ -57,6 +57,7 @@ type Looker struct {
 	own      []string
 	pictures *otter.Cache[string, small] // by their address
 	slots    chan struct{}
+	end      func() // of the cache, if it is ours
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -86,8 +87,10 @@ func New(cfg Config) *Looker {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
+	end := func() {}
 	if cfg.Cache == nil {
-		cfg.Cache = NewMemory()
+		m := newMemory()
+		cfg.Cache, end = m, func() { m.entries.StopAllGoroutines() }
 	}
 	agent := "Parley link preview"
 	if cfg.Version != "" {
@@ -100,7 +103,7 @@ func New(cfg Config) *Looker {
 		}),
 		// An ordinary page's picture has one or two million pixels.
 		maker: picture.New(picture.Options{Pixels: 16 << 20, Memory: 96 << 20, Frames: 200, Sizes: []int{size}, Anew: true}),
-		own:   cfg.Own, slots: make(chan struct{}, maxMaking), making: map[string]*making{},
+		own:   cfg.Own, end: end, slots: make(chan struct{}, maxMaking), making: map[string]*making{},
 		pictures: otter.Must(&otter.Options[string, small]{
 			MaximumWeight: picturesWeight,
 			Weigher:       func(address string, s small) uint32 { return uint32(len(address) + len(s.data) + 200) },
@@ -122,6 +125,7 @@ func (l *Looker) Close() {
 	l.wg.Wait()
 	l.fetcher.Close()
 	l.pictures.StopAllGoroutines()
+	l.end()
 }
 
 // Known implements [chat.Looker].

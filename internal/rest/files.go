@@ -44,6 +44,12 @@ var fileRoutes = []chat.Action{
 		Doc:     "Its bytes, or a range of them. Only pictures, sound and video are for showing in place; the others come as attachments.",
 		In:      reflect.TypeFor[chat.FileInput](),
 	},
+	{
+		Name: "link.image", Method: http.MethodGet, Path: "/rooms/{room}/messages/{no}/previews/{preview}/image", Status: http.StatusOK, Access: chat.LoggedIn, Scope: chat.ScopeRead,
+		Summary: "The picture of a link in a message",
+		Doc:     "As link.previews says: a JPEG or PNG of at most 400 pixels on its longer side. The server fetches it when it is first asked for.",
+		In:      reflect.TypeFor[chat.PreviewInput](),
+	},
 }
 
 // uploadInput is the query of an upload.
@@ -157,15 +163,20 @@ func (d *door) file(w http.ResponseWriter, r *http.Request) {
 		d.refuse(w, r, err)
 		return
 	}
+	serve(w, r, content, disposition(file.Name, content.Inline), file.ID+"-"+r.URL.Query().Get("width"))
+}
+
+// serve answers with what belongs to a message. The tag changes with it.
+func serve(w http.ResponseWriter, r *http.Request, content chat.Content, disposition, tag string) {
 	defer content.Close()
 	h := w.Header()
 	h.Set("Content-Type", content.Type)
-	h.Set("Content-Disposition", disposition(file.Name, content.Inline))
+	h.Set("Content-Disposition", disposition)
 	h.Set("Content-Security-Policy", "sandbox; default-src 'none'")
 	// Asked for each time, as a message may be deleted, or its reader leave; what has not changed is not sent again.
 	h.Set("Cache-Control", "private, no-cache")
 	h.Set("Vary", "Cookie, Authorization")
-	h.Set("ETag", strconv.Quote(file.ID+"-"+r.URL.Query().Get("width")))
+	h.Set("ETag", strconv.Quote(tag))
 	http.ServeContent(&moving{w, http.NewResponseController(w)}, r, "", time.Time{}, content)
 }
 
@@ -179,8 +190,8 @@ func (d *door) openFile(r *http.Request) (chat.File, chat.Content, error) {
 		return chat.File{}, chat.Content{}, err
 	}
 	in := chat.FileInput{Room: chat.RoomID(r.PathValue("room")), File: r.PathValue("file")}
-	if in.No, err = strconv.ParseInt(r.PathValue("no"), 10, 64); err != nil {
-		return chat.File{}, chat.Content{}, &chat.Error{Code: chat.CodeInvalid, Field: "no", Message: `"no" is a whole number`}
+	if in.No, err = numberOf(r); err != nil {
+		return chat.File{}, chat.Content{}, err
 	}
 	if text := query.Get("width"); text != "" {
 		if in.Width, err = strconv.Atoi(text); err != nil || in.Width < 1 || strconv.Itoa(in.Width) != text {

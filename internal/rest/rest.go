@@ -51,7 +51,7 @@ func New(cfg Config) http.Handler {
 		mux.Handle(a.Method+" "+prefix+a.Path, d.route(a))
 	}
 	for _, a := range fileRoutes {
-		mux.HandleFunc(a.Method+" "+prefix+a.Path, map[string]http.HandlerFunc{http.MethodPost: d.upload, http.MethodGet: d.file}[a.Method])
+		mux.HandleFunc(a.Method+" "+prefix+a.Path, map[string]http.HandlerFunc{"file.upload": d.upload, "file.open": d.file, "link.image": d.image}[a.Name])
 	}
 	spec := openAPI(cfg.Version)
 	mux.HandleFunc("GET "+prefix+"/openapi.json", spec.serveJSON)

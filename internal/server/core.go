@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/rueidis"
 
 	"github.com/parley-chat/parley/internal/chat"
 	"github.com/parley-chat/parley/internal/hub"
@@ -43,6 +44,7 @@ type Core struct {
 
 	place   Place
 	files   io.Closer // nil without files
+	looks   func()    // ends what looks at links; nil without
 	trouble *trouble  // with the store; nil if it is this process' own
 	backend
 }
@@ -53,8 +55,9 @@ type backend struct {
 	bell    bell
 	roster  roster
 	limiter chat.Limiter
-	where   string        // see Core
-	check   time.Duration // see hub.Config
+	where   string         // see Core
+	check   time.Duration  // see hub.Config
+	redis   rueidis.Client // nil without
 	// alone does a job unless another node does it now; then it returns errElsewhere. The job's context ends with ctx, and when
 	// another node may begin with it.
 	alone func(ctx context.Context, job string, do func(context.Context) error) error
@@ -142,6 +145,7 @@ func openShared(ctx context.Context, cfg CoreConfig) (*backend, error) {
 	return &backend{
 		store: data.Store, bell: bell, roster: redisstore.NewPresence(data.Store, nodeName(), redisstore.PresenceOptions{}),
 		limiter: redisstore.NewLimiter(data.Store), where: cfg.Reach(),
+		redis: data.conn.Client,
 		check: 3 * time.Second, // what is lost of Redis' pub/sub is told; this is for what is lost without
 		alone: func(ctx context.Context, job string, do func(context.Context) error) error {
 			l, err := locker.TryLock(ctx, job)
@@ -189,12 +193,15 @@ func (c *Core) Prepare(ctx context.Context, fill func(context.Context) error) er
 	}
 }
 
-// Close closes the store, and the presence and the place for files before it.
+// Close closes the store, and before it the presence, the place for files and what looks at links.
 func (c *Core) Close() error {
 	if c.trouble != nil {
 		c.trouble.close()
 	}
 	c.roster.Close()
+	if c.looks != nil {
+		c.looks()
+	}
 	var err error
 	if c.files != nil {
 		err = c.files.Close()
