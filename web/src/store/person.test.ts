@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { before, endOf, fromField, pictureURL, statusOf, toField } from './person'
+import { before, endOf, fromField, pictureURL, shutOut, statusOf, toField } from './person'
 
 const now = new Date(2026, 10, 21, 23, 30, 15).getTime() // late in the evening, by this device's clock
 const iso = (ms: number) => new Date(ms).toISOString()
@@ -15,6 +15,13 @@ describe('a status', () => {
   ])('%s', (_, status, shown) => expect(statusOf({ status }, now)).toBe(shown ? status : undefined))
   it('of nobody is none', () => expect(statusOf(undefined, now)).toBeUndefined())
 })
+
+it.each([
+  ['is in', {}, false],
+  ['is shut out', { disabled: true }, true],
+  ['is shut out for a while', { disabled: true, disabled_until: iso(now + 1) }, true],
+  ['was shut out', { disabled: true, disabled_until: iso(now) }, false],
+])('who %s', (_, user, out) => expect(shutOut(user, now)).toBe(out))
 
 describe('a span', () => {
   it.each([

@@ -5,6 +5,10 @@ import type { User, UserStatus } from '../protocol/types'
 /** Whether a moment is still to come; none is not. */
 export const before = (moment: string | undefined, now: number): boolean => moment !== undefined && Date.parse(moment) > now
 
+/** Whether somebody is shut out: for good, or until a moment. The server lets them in again when they come after it. */
+export const shutOut = (user: Pick<User, 'disabled' | 'disabled_until'>, now: number): boolean =>
+  user.disabled === true && (user.disabled_until === undefined || before(user.disabled_until, now))
+
 /** The status that is to be shown of somebody: one that says something and is not over. */
 export function statusOf(user: Pick<User, 'status'> | undefined, now: number): UserStatus | undefined {
   const status = user?.status

@@ -3,6 +3,7 @@ import { useMemo, useRef, useState } from 'react'
 import { type Key, t } from '../../i18n'
 import type { User } from '../../protocol/types'
 import { openAdmin } from '../../store/actions'
+import { shutOut } from '../../store/person'
 import { presence, rolesToGive } from '../../store/select'
 import { useChat } from '../../store/store'
 import { openDialog } from '../dialogs/open'
@@ -96,8 +97,9 @@ function Item({ person, place, of }: { person: User; place: number; of: number }
   const me = useChat((s) => s.me)
   const online = useChat((s) => presence(s, person.id))
   const roles = rolesToGive(me, person)
+  const out = shutOut(person, Date.now())
   return (
-    <li aria-posinset={place} aria-setsize={of} className={person.disabled ? 'person off' : 'person'}>
+    <li aria-posinset={place} aria-setsize={of} className={out ? 'person off' : 'person'}>
       <button className="person-item" onClick={() => openDialog({ kind: 'profile', user: person.id })}>
         <Avatar id={person.id} name={person.name} online={person.bot ? undefined : online} />
         <span className="person-lines">
@@ -106,7 +108,7 @@ function Item({ person, place, of }: { person: User; place: number; of: number }
             {person.id === me.id && <span className="muted">{t('members.you')}</span>}
             <StatusMark user={person.id} />
           </span>
-          <small>{person.disabled ? disabledText(person) : t('profile.since', { date: dateWithYear(person.created_at) })}</small>
+          <small>{out ? disabledText(person) : t('profile.since', { date: dateWithYear(person.created_at) })}</small>
         </span>
       </button>
       {person.bot && <span className="tag">{t('people.bot')}</span>}

@@ -8,6 +8,7 @@ import { fit, listed } from '../../store/select'
 import { toast, useChat } from '../../store/store'
 import { dateWithYear } from '../kit/time'
 import { Nothing } from './Nothing'
+import { keeping } from './say'
 
 /** So many are shown at once; the others are found by name. */
 const shown = 200
@@ -91,10 +92,4 @@ function Item({ room, view }: { room: Room; view?: RoomView }) {
       </button>
     </li>
   )
-}
-
-/** For how long a room keeps its messages. */
-export function keeping(days: number | undefined): string {
-  if (days === undefined || days === 0) return t('rooms.keepsAsServer')
-  return days < 0 ? t('rooms.keepsForGood') : t('rooms.keepsDays', { count: days })
 }

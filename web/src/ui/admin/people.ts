@@ -1,6 +1,7 @@
 // Which of the people on a server an admin looks at, and in what order.
 
 import type { User } from '../../protocol/types'
+import { shutOut } from '../../store/person'
 import { fit } from '../../store/select'
 
 export type Which = 'all' | 'admins' | 'members' | 'guests' | 'bots' | 'disabled'
@@ -14,7 +15,7 @@ const belongs: Record<Which, (u: User) => boolean> = {
   members: (u) => !u.bot && u.role === 'member',
   guests: (u) => !u.bot && u.role === 'guest',
   bots: (u) => u.bot === true,
-  disabled: (u) => u.disabled === true,
+  disabled: (u) => shutOut(u, Date.now()),
 }
 
 export function found(people: User[], online: Record<string, true>, by: { typed: string; which: Which; order: Order }): User[] {

@@ -1,26 +1,98 @@
-// An entry of the audit log as a sentence.
+// An entry of the audit log as a sentence. What a later version of the server writes is shown as it is.
 
-import { isKey, type Key, t } from '../../i18n'
+import { isKey, t } from '../../i18n'
 import type { AuditEntry } from '../../protocol/types'
 import { personOf, titleOf } from '../../store/select'
 import type { State } from '../../store/state'
+import { momentName } from '../kit/time'
 
 /** How people and rooms are called. */
 export interface Names {
-  person: (id: string | undefined) => string
-  room: (id: string | undefined) => string
+  person: (id: string) => string
+  room: (id: string) => string
 }
 
 export const namesFrom = (s: State, rooms: ReadonlyMap<string, string>): Names => ({
-  person: (id) => (id ? (personOf(s, id)?.name ?? t('app.somebody')) : ''),
-  room: (id) => (id ? ((s.rooms[id] ? titleOf(s, s.rooms[id]) : rooms.get(id)) ?? t('audit.someRoom')) : ''),
+  person: (id) => personOf(s, id)?.name ?? t('app.somebody'),
+  room: (id) => (s.rooms[id] ? titleOf(s, s.rooms[id]) : rooms.get(id)) ?? t('audit.someRoom'),
 })
 
-/** Who did what to whom, where. What a later version of the server does is said by its name. */
+/** Who did what to whom, where. */
 export function say(e: AuditEntry, names: Names): string {
-  const key = `audit.do.${e.action}`
   const values = {
-    by: e.by ? names.person(e.by) : t('audit.operator'), user: names.person(e.user), room: names.room(e.room), detail: e.detail ?? '', action: e.action,
+    by: e.by ? names.person(e.by) : t('audit.operator'),
+    user: e.user ? names.person(e.user) : '',
+    room: e.room ? names.room(e.room) : '',
+    detail: details(e),
+    action: e.action,
   }
-  return t(isKey(key) ? key : ('audit.other' satisfies Key), values)
+  if (e.action === 'user.update') return account(e.detail ?? '', values)
+  const key = `audit.do.${e.action.replace('.', '_')}`
+  if (isKey(key)) return t(key, values)
+  return t('audit.other', { ...values, detail: [e.action, values.user, values.room, values.detail].filter(Boolean).join(', ') })
+}
+
+const parts = (detail: string) => detail.split('; ').filter(Boolean)
+
+/** The name of a role, or what is none as it is. */
+function roleName(role: string): string {
+  const key = `role.${role}`
+  return isKey(key) ? t(key) : role
+}
+
+/** What became of somebody's account: one sentence for each change of it. */
+function account(detail: string, values: Record<string, string>): string {
+  const sentences = parts(detail).map((part) => {
+    const role = /^(\w+), was (\w+)$/.exec(part)
+    if (role) return t('audit.role', { ...values, to: roleName(role[1]!), from: roleName(role[2]!) })
+    const until = /^disabled until (.+)$/.exec(part)
+    if (until) return t('audit.disabledUntil', { ...values, time: momentName(until[1]!, Date.now()) })
+    if (part === 'disabled') return t('audit.disabled', values)
+    return part === 'enabled' ? t('audit.enabled', values) : t('audit.other', { ...values, detail: `${values.user}: ${part}` })
+  })
+  return sentences.join(' ') || t('audit.other', { ...values, detail: values.user ?? '' })
+}
+
+/** The detail of an entry in the words of the page. */
+function details(e: AuditEntry): string {
+  const detail = e.detail ?? ''
+  switch (e.action) {
+    case 'account.create':
+    case 'bot.create':
+    case 'member.update':
+      return roleName(detail)
+    case 'invite.create':
+    case 'invite.delete':
+      return roleName(/, for an? (\w+)/.exec(detail)?.[1] ?? detail)
+    case 'room.update':
+      return parts(detail).map(setting).join(', ')
+    case 'outgoing.create':
+      return /, to (.+)$/.exec(detail)?.[1] ?? detail
+    case 'message.delete':
+      return /^message (\d+)$/.exec(detail)?.[1] ?? detail
+    case 'member.mute':
+    case 'member.ban': {
+      const until = /(\d{4}-\d\d-\d\dT\S+)/.exec(detail)?.[1]
+      return until && !Number.isNaN(Date.parse(until)) ? t('status.until', { time: momentName(until, Date.now()) }) : detail
+    }
+  }
+  return detail
+}
+
+/** What was changed of a room. */
+function setting(part: string): string {
+  if (part === 'name') return t('create.name')
+  if (part === 'topic') return t('create.topic')
+  const retain = /^retain (-?\d+)/.exec(part)
+  if (retain) return keeping(Number(retain[1]))
+  const slow = /^slow (\d+)/.exec(part)
+  if (slow) return slow[1] === '0' ? t('audit.notSlow') : t('audit.slow', { count: Number(slow[1]) })
+  if (part === 'archived true') return t('audit.archived')
+  return part === 'archived false' ? t('audit.unarchived') : part
+}
+
+/** For how long a room keeps its messages. */
+export function keeping(days: number | undefined): string {
+  if (days === undefined || days === 0) return t('rooms.keepsAsServer')
+  return days < 0 ? t('rooms.keepsForGood') : t('rooms.keepsDays', { count: days })
 }

@@ -3,6 +3,7 @@ import { t } from '../../i18n'
 import { explain } from '../../protocol/error'
 import type { Member, RoomView, User } from '../../protocol/types'
 import { removeMember, updateMember } from '../../store/actions'
+import { shutOut } from '../../store/person'
 import { nameOf, presence, rolesToGive } from '../../store/select'
 import { toast, useChat } from '../../store/store'
 import { openDialog } from '../dialogs/open'
@@ -52,7 +53,7 @@ export function MemberItem({ member, room, moderate }: { member: Member; room: R
 }
 
 function tagOf(member: Member, person: User | undefined): string {
-  if (person?.disabled) return t('members.disabledTag')
+  if (person && shutOut(person, Date.now())) return t('members.disabledTag')
   if (member.role === 'moderator') return t('members.moderatorTag')
   return person && person.role !== 'member' ? t(`role.${person.role}`) : ''
 }

@@ -3,6 +3,7 @@ import { t } from '../../i18n'
 import { explain } from '../../protocol/error'
 import type { User } from '../../protocol/types'
 import { updateUser } from '../../store/people'
+import { shutOut } from '../../store/person'
 import { toast } from '../../store/store'
 import { openDialog } from '../dialogs/open'
 import { MenuItem, MenuText } from '../kit/Menu'
@@ -27,7 +28,7 @@ export function OnServer({ person, roles }: { person: User; roles: User['role'][
           {t('account.tokens')}
         </MenuItem>
       )}
-      {person.disabled ? (
+      {shutOut(person, Date.now()) ? (
         <MenuItem icon={<UserCheck size={16} />} onSelect={() => void run(updateUser(person.id, { disabled: false }))}>
           {t('members.enable')}
         </MenuItem>

@@ -6,6 +6,7 @@ import type { User } from '../../protocol/types'
 import { openDirect } from '../../store/actions'
 import { writeTo } from '../../store/marks'
 import { loadPerson } from '../../store/people'
+import { shutOut } from '../../store/person'
 import { nameOf, personOf, presence, rolesToGive } from '../../store/select'
 import { useApp, useChat } from '../../store/store'
 import { openDialog } from '../dialogs/open'
@@ -64,7 +65,7 @@ export function Profile({ user, onClose }: { user: string; onClose: () => void }
 function Tags({ person }: { person: User }) {
   const tags = [
     person.bot ? t('people.bot') : t(`role.${person.role}`),
-    ...(person.disabled ? [person.disabled_until ? t('people.disabledUntil', { time: momentName(person.disabled_until, Date.now()) }) : t('members.disabledTag')] : []),
+    ...(shutOut(person, Date.now()) ? [person.disabled_until ? t('people.disabledUntil', { time: momentName(person.disabled_until, Date.now()) }) : t('members.disabledTag')] : []),
   ]
   return (
     <p className="profile-tags">
@@ -97,6 +98,7 @@ function Others({ person, left, onClose }: { person: User; left: { current: bool
   const me = useChat((s) => s.me)
   const room = useApp((a) => (a.admin === null && a.room !== null && a.chat?.rooms[a.room] ? a.room : null))
   const roles = rolesToGive(me, person)
+  const out = shutOut(person, Date.now())
   const message = useSubmit(async () => {
     await openDirect(person.id)
     left.current = true
@@ -123,12 +125,12 @@ function Others({ person, left, onClose }: { person: User; left: { current: bool
             <OnServer person={person} roles={roles} />
           </Menu>
         )}
-        {room && !person.disabled && (
+        {room && !out && (
           <button className="button" onClick={mention}>
             <AtSign size={16} aria-hidden /> {t('profile.mention')}
           </button>
         )}
-        {me.role !== 'guest' && !person.disabled && (
+        {me.role !== 'guest' && !out && (
           <button className="button primary" disabled={message.busy} onClick={() => void message.submit()}>
             <MessageSquare size={16} aria-hidden /> {t('profile.message')}
           </button>

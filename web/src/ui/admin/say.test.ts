@@ -1,0 +1,36 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import { setLanguage } from '../../i18n'
+import type { AuditEntry } from '../../protocol/types'
+import { say } from './say'
+
+const names = { person: (id: string) => id[0]!.toUpperCase() + id.slice(1), room: (id: string) => `#${id}` }
+const entry = (action: string, more: Partial<AuditEntry> = {}): AuditEntry => ({ id: 'e1', at: '2026-01-02T03:04:05Z', by: 'mary', action, ...more })
+
+describe('the audit log says', () => {
+  afterEach(() => setLanguage(null))
+
+  it.each([
+    [entry('user.update', { user: 'joe', detail: 'admin, was member' }), 'Mary gave Joe the role Admin, until then Member.'],
+    [entry('user.update', { user: 'joe', detail: 'guest, was admin; disabled' }), 'Mary gave Joe the role Guest, until then Admin. Mary disabled the account of Joe.'],
+    [entry('user.update', { by: undefined, user: 'joe', detail: 'enabled' }), 'The operator enabled the account of Joe.'],
+    [entry('user.update', { user: 'joe', detail: 'something new' }), 'Mary: Joe: something new'],
+    [entry('account.create', { by: undefined, user: 'joe', detail: 'owner' }), 'The operator made the account of Joe (Owner).'],
+    [entry('bot.create', { user: 'helper', detail: 'guest' }), 'Mary made the bot Helper (Guest).'],
+    [entry('invite.create', { detail: '01ABC, for an admin, valid for 168h0m0s' }), 'Mary made an invite (Admin).'],
+    [entry('invite.delete', { detail: '01ABC, for a guest' }), 'Mary withdrew an invite (Guest).'],
+    [entry('room.update', { room: 'design', detail: 'name; topic; retain 30, was 0; archived true; slow 10, was 0' }),
+      'Mary changed #design: Name, Topic, keeps messages for 30 days, archived, one message in 10 seconds.'],
+    [entry('room.update', { room: 'design', detail: 'archived false; slow 0, was 10' }), 'Mary changed #design: no longer archived, no longer slow.'],
+    [entry('member.update', { user: 'joe', room: 'design', detail: 'moderator' }), 'Mary gave Joe the role Moderator in #design.'],
+    [entry('message.delete', { user: 'joe', room: 'design', detail: 'message 7' }), 'Mary deleted message 7 of Joe in #design.'],
+    [entry('outgoing.create', { room: 'design', detail: '01ABC, to example.org' }), 'Mary has events of #design sent to example.org.'],
+    [entry('member.ban', { user: 'joe', room: 'design' }), 'Mary banned Joe from #design.'],
+    [entry('thing.done', { user: 'joe', room: 'design', detail: 'so' }), 'Mary: thing.done, Joe, #design, so'],
+  ])('%j', (e, want) => expect(say(e, names)).toBe(want))
+
+  it('the same in the page’s language', () => {
+    setLanguage('de')
+    expect(say(entry('user.update', { user: 'joe', detail: 'admin, was member' }), names)).toBe('Mary hat Joe die Rolle Admin gegeben, vorher Mitglied.')
+    expect(say(entry('room.update', { room: 'design', detail: 'retain -1, was 0' }), names)).toBe('Mary hat #design geändert: bewahrt Nachrichten für immer auf.')
+  })
+})
