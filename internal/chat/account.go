@@ -17,7 +17,11 @@ func (s *Service) Info(ctx context.Context, _ Caller, _ None) (ServerInfo, error
 	if s.Files == nil {
 		limits.File = 0
 	}
-	return ServerInfo{Name: s.Name, Version: s.Version, SignUp: s.SignUp, NeedsSetup: !owned, Limits: limits, Previews: s.Looker != nil}, err
+	info := ServerInfo{Name: s.Name, Version: s.Version, SignUp: s.SignUp, NeedsSetup: !owned, Limits: limits, Previews: s.Looker != nil}
+	if x := s.External; x != nil {
+		info.SignUp, info.NeedsSetup, info.External, info.LogIn, info.LogOut = SignUpClosed, false, true, x.LogIn, x.LogOut
+	}
+	return info, err
 }
 
 // Owned reports whether somebody owns the server.
@@ -45,6 +49,9 @@ func (s *Service) Owned(ctx context.Context) (bool, error) {
 
 // SignUpAccount makes an account for whoever asks, and logs them in.
 func (s *Service) SignUpAccount(ctx context.Context, who Caller, in SignUpInput) (LoggedInOutput, error) {
+	if s.External != nil {
+		return LoggedInOutput{}, errElsewhere
+	}
 	if err := s.limit(ctx, "login:"+who.Addr, s.Limits.Logins); err != nil {
 		return LoggedInOutput{}, err
 	}

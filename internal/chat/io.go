@@ -11,6 +11,9 @@ type ServerInfo struct {
 	Version    string `json:"version" doc:"Its version"`
 	SignUp     SignUp `json:"sign_up" enum:"open,invite,closed" doc:"Who may sign up"`
 	NeedsSetup bool   `json:"needs_setup" doc:"Nobody owns the server yet: use the link that it printed at its start"`
+	External   bool   `json:"external,omitempty" doc:"Another program logs people in: there are no passwords, and nobody signs up"`
+	LogIn      string `json:"log_in,omitempty" doc:"With external: address of its page for logging in"`
+	LogOut     string `json:"log_out,omitempty" doc:"With external: address of its page for logging out"`
 	Limits     Limits `json:"limits" doc:"What it allows"`
 	Previews   bool   `json:"previews" doc:"It shows what links lead to, see link.previews"`
 }

@@ -27,9 +27,12 @@ type Config struct {
 	SessionIdle time.Duration // a session ends when unused for so long; default 30 days
 	SessionMax  time.Duration // and after this in any case; default a year
 
-	Retain  time.Duration // messages are deleted after it, unless their room says otherwise; 0 for never
-	Limits  Limits        // zero fields take those of DefaultLimits
-	SignUp  SignUp        // default SignUpInvite
+	Retain time.Duration // messages are deleted after it, unless their room says otherwise; 0 for never
+	Limits Limits        // zero fields take those of DefaultLimits
+	SignUp SignUp        // default SignUpInvite
+
+	External *External // another program logs people in; nil for none
+
 	Version string
 	Name    string // the server's name, as shown to people; default "Parley"
 }

@@ -62,8 +62,13 @@ func (s *Service) expiry(created, now time.Time) time.Time {
 	return idle
 }
 
+var errElsewhere = &Error{Code: CodeForbidden, Message: "this server knows no passwords: people log in to the program that it is a part of"}
+
 // LogIn opens a session. A wrong name and a wrong password get the same answer after the same work.
 func (s *Service) LogIn(ctx context.Context, who Caller, in LogInInput) (LoggedInOutput, error) {
+	if s.External != nil {
+		return LoggedInOutput{}, errElsewhere
+	}
 	if len(in.Password) > s.Limits.Password {
 		return LoggedInOutput{}, invalid("password", "a password has at most %d bytes", s.Limits.Password)
 	}

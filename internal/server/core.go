@@ -29,6 +29,7 @@ type CoreConfig struct {
 	Place
 	Name                    string
 	SignUp                  chat.SignUp
+	External                *chat.External // another program logs people in; nil for none
 	SessionIdle, SessionMax time.Duration
 	Retain                  time.Duration
 	Limits                  chat.Limits
@@ -102,7 +103,7 @@ func OpenCore(ctx context.Context, cfg CoreConfig) (*Core, error) {
 		Store: b.store, Bell: b.bell, Presence: b.roster, Limiter: b.limiter,
 		Hasher: identity.NewHasher(runtime.GOMAXPROCS(0), 5*time.Second),
 		Names:  identity.Names{}, NewID: identity.NewID, NewToken: identity.NewToken,
-		Log: cfg.Log, Limits: cfg.Limits, SignUp: cfg.SignUp,
+		Log: cfg.Log, Limits: cfg.Limits, SignUp: cfg.SignUp, External: cfg.External,
 		SessionIdle: cfg.SessionIdle, SessionMax: cfg.SessionMax, Retain: cfg.Retain,
 		Version: Version(), Name: cfg.Name,
 	})

@@ -3,6 +3,7 @@
 package visitor
 
 import (
+	"context"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -34,6 +35,15 @@ const (
 	plainCookie  = "parley"
 )
 
+// Vouch returns the request with the credentials that a program which serves us has found out by itself: the token of a session,
+// or "" for nobody. What the request brings of its own does not count then. It is judged as one with a cookie, as a
+// browser sends by itself whatever that program knows people by.
+func Vouch(r *http.Request, token string) *http.Request {
+	return r.WithContext(context.WithValue(r.Context(), vouched{}, token))
+}
+
+type vouched struct{}
+
 // Credentials returns the request's token, "" if there is none. A token in the URL is refused with
 // chat.ErrUnauthenticated: URLs end up in logs and histories.
 func (p *Policy) Credentials(r *http.Request) (Credentials, error) {
@@ -43,6 +53,9 @@ func (p *Policy) Credentials(r *http.Request) (Credentials, error) {
 				return Credentials{}, &chat.Error{Code: chat.CodeUnauthenticated, Message: "a token in the URL is refused: send it as Authorization: Bearer"}
 			}
 		}
+	}
+	if token, ok := r.Context().Value(vouched{}).(string); ok {
+		return Credentials{Token: token, Cookie: token != ""}, nil
 	}
 	if header := r.Header.Get("Authorization"); header != "" {
 		scheme, token, _ := strings.Cut(header, " ")
@@ -61,8 +74,11 @@ func (p *Policy) Credentials(r *http.Request) (Credentials, error) {
 	return Credentials{}, nil
 }
 
-// SetCookie gives the browser a session's token until expires; an empty token takes it back.
+// SetCookie gives the browser a session's token until expires; an empty token takes it back. One who is vouched for needs none.
 func (p *Policy) SetCookie(w http.ResponseWriter, r *http.Request, token string, expires time.Time) {
+	if _, ok := r.Context().Value(vouched{}).(string); ok {
+		return
+	}
 	c := &http.Cookie{Name: plainCookie, Value: token, Path: "/", Expires: expires, HttpOnly: true, SameSite: http.SameSiteLaxMode}
 	if p.Secure(r) {
 		c.Name, c.Secure = secureCookie, true

@@ -137,3 +137,21 @@ func TestForgedProto(t *testing.T) {
 		}
 	}
 }
+
+// TestVouched: who serves us says who it is, whatever the request brings.
+func TestVouched(t *testing.T) {
+	r := httptest.NewRequest("GET", "/", nil)
+	r.Header.Set("Authorization", "Basic abc")
+	r.AddCookie(&http.Cookie{Name: "parley", Value: "own"})
+	for token, want := range map[string]Credentials{"abc": {Token: "abc", Cookie: true}, "": {}} {
+		v := Vouch(r, token)
+		if got, err := policy().Credentials(v); err != nil || got != want {
+			t.Errorf("%q: %+v, %v", token, got, err)
+		}
+		w := httptest.NewRecorder()
+		policy().SetCookie(w, v, "abc", time.Now().Add(time.Hour))
+		if len(w.Result().Cookies()) != 0 {
+			t.Errorf("%q: a cookie was set", token)
+		}
+	}
+}
