@@ -115,6 +115,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.handler.ServeHTTP(w, r)
 }
 
+// Hub is where what happens can be listened to, until Drain.
+func (s *Server) Hub() *hub.Hub { return s.hub }
+
 // Drain lets no connection in any more, sends clients away, and finishes what is under way there until ctx is done. Requests
 // are still served.
 func (s *Server) Drain(ctx context.Context) error {
