@@ -187,12 +187,16 @@ func (p *program) call(conn net.Conn, method string) string {
 func closed(t *testing.T, conn net.Conn) ws.StatusCode {
 	t.Helper()
 	for {
-		frame, err := ws.ReadFrame(conn)
+		header, err := ws.ReadHeader(conn)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if frame.Header.OpCode == ws.OpClose {
-			code, _ := ws.ParseCloseFrameData(frame.Payload)
+		payload := make([]byte, header.Length)
+		if _, err := io.ReadFull(conn, payload); err != nil {
+			t.Fatal(err)
+		}
+		if header.OpCode == ws.OpClose {
+			code, _ := ws.ParseCloseFrameData(payload)
 			return code
 		}
 	}

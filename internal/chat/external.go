@@ -53,6 +53,11 @@ func (s *Service) Receive(ctx context.Context, n Newcomer) (User, error) {
 	}
 	to := account.User
 	to.Role = cmp.Or(n.Role, to.Role)
+	if to.Role != account.Role {
+		if err := s.audit(ctx, Caller{}, AuditEntry{Action: "user.update", User: id, Detail: changed(account.User, to)}); err != nil {
+			return User{}, err
+		}
+	}
 	near := s.nearest(n.Name, id)
 	if !slices.ContainsFunc(near, func(name folded) bool { return name.shown == account.Name }) {
 		return s.rename(ctx, account, to, near)
@@ -213,9 +218,15 @@ func (s *Service) PutMember(ctx context.Context, room RoomID, user UserID, as Ro
 		if err := s.roomForOneMore(ctx, user); err != nil {
 			return err
 		}
+		if err := s.audit(ctx, Caller{}, AuditEntry{Action: "member.add", User: user, Room: room, Detail: string(as)}); err != nil {
+			return err
+		}
 		return s.enter(ctx, Caller{}, room, user, as)
 	}
 	if err != nil || member.Role == as {
+		return err
+	}
+	if err := s.audit(ctx, Caller{}, AuditEntry{Action: "member.update", User: user, Room: room, Detail: string(as)}); err != nil {
 		return err
 	}
 	member.Role = as
@@ -226,6 +237,13 @@ func (s *Service) PutMember(ctx context.Context, room RoomID, user UserID, as Ro
 // DropMember takes somebody out of a room, on behalf of another program.
 func (s *Service) DropMember(ctx context.Context, room RoomID, user UserID) error {
 	if err := s.kept(ctx, room); err != nil {
+		return err
+	}
+	if _, err := s.Store.Member(ctx, room, user); err == nil {
+		if err := s.audit(ctx, Caller{}, AuditEntry{Action: "member.remove", User: user, Room: room}); err != nil {
+			return err
+		}
+	} else if !errors.Is(err, ErrNotFound) {
 		return err
 	}
 	return s.exit(ctx, Caller{}, room, user)
