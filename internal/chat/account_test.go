@@ -344,7 +344,7 @@ func TestGuestsSeeOnlyTheirRooms(t *testing.T) {
 	refused(t, "joining General", err, chat.ErrNotFound)
 	_, err = f.CreateRoom(t.Context(), guest, chat.CreateRoomInput{Name: "x"})
 	refused(t, "creating a room", err, chat.ErrForbidden)
-	_, err = f.OpenDirect(t.Context(), guest, chat.UserInput{User: owner.User.ID})
+	_, err = f.OpenDirect(t.Context(), guest, chat.OpenDirectInput{User: owner.User.ID})
 	refused(t, "opening a direct room", err, chat.ErrForbidden)
 	refused(t, "the server's stream", f.MayRead(t.Context(), guest, chat.ServerStream), chat.ErrNotFound)
 	f.send(guest, room, "hello")

@@ -40,7 +40,8 @@ func (e *Error) Is(target error) bool {
 	return ok && t.Code == e.Code
 }
 
-// One value per code, for errors.Is and for stores, whose refusals carry no more than the code.
+// One value per code, for errors.Is and for stores, whose refusals carry no more than the code but for [ErrArchived], [Muted] and
+// [TooSoon].
 var (
 	ErrInvalid         = &Error{Code: CodeInvalid, Message: "this request is not valid"}
 	ErrUnauthenticated = &Error{Code: CodeUnauthenticated, Message: "log in first"}
@@ -53,6 +54,19 @@ var (
 	ErrResync          = &Error{Code: CodeResync, Message: "this position cannot be resumed: fetch the state again"}
 	ErrInternal        = &Error{Code: CodeInternal, Message: "something went wrong on the server"}
 )
+
+// ErrArchived refuses what nobody can do in an archived room.
+var ErrArchived = &Error{Code: CodeForbidden, Message: "this room is archived: it can only be read"}
+
+// Muted refuses what somebody cannot do who is muted until then.
+func Muted(until time.Time) *Error {
+	return &Error{Code: CodeForbidden, Message: "you are muted in this room until " + until.UTC().Format("2006-01-02 15:04 MST") + ": you can only read it"}
+}
+
+// TooSoon refuses a message in a slow room.
+func TooSoon(wait time.Duration) *Error {
+	return &Error{Code: CodeRateLimited, Message: "this room is slow: wait before you send the next message", RetryAfter: wait}
+}
 
 func invalid(field, format string, args ...any) *Error {
 	return &Error{Code: CodeInvalid, Field: field, Message: fmt.Sprintf(format, args...)}

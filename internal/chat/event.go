@@ -14,7 +14,7 @@ const (
 	RoomUpdated     Kind = "room.updated"     // Room, as it is now
 	MemberJoined    Kind = "member.joined"    // Member
 	MemberLeft      Kind = "member.left"      // Member; By differs from Member.User when removed
-	MemberUpdated   Kind = "member.updated"   // Member, as it is now (role)
+	MemberUpdated   Kind = "member.updated"   // Member, as it is now (role, mute)
 	MessageCreated  Kind = "message.created"  // Message
 	MessageEdited   Kind = "message.edited"   // Message
 	MessageDeleted  Kind = "message.deleted"  // Message, of which only its place is left
@@ -29,6 +29,7 @@ const (
 	RoomJoined     Kind = "room.joined"     // View: the room as this person first sees it
 	RoomLeft       Kind = "room.left"       // Left
 	ReadMoved      Kind = "read.moved"      // Read
+	NotifyChanged  Kind = "notify.changed"  // Notify
 	SessionRevoked Kind = "session.revoked" // Sessions
 
 	// In the server's stream.
@@ -65,6 +66,7 @@ type Event struct {
 	View     *RoomView   `json:"view,omitempty" doc:"room.joined"`
 	Left     RoomID      `json:"left,omitempty" doc:"room.left"`
 	Read     *Read       `json:"read,omitempty" doc:"read.moved"`
+	Notify   *Notify     `json:"notify,omitempty" doc:"notify.changed"`
 	Sessions []SessionID `json:"sessions,omitempty" doc:"session.revoked"`
 	User     *User       `json:"user,omitempty" doc:"user.created, user.updated"`
 }
@@ -75,9 +77,9 @@ func (e *Event) Position() Position { return Position{Epoch: e.Epoch, Seq: e.Seq
 // Clone returns e with nothing shared.
 func (e Event) Clone() Event {
 	e.Message, e.Reaction, e.Member, e.Read, e.User = e.Message.Clone(), copied(e.Reaction), copied(e.Member), copied(e.Read), copied(e.User)
-	e.Sessions = slices.Clone(e.Sessions)
+	e.Sessions, e.Notify = slices.Clone(e.Sessions), copied(e.Notify)
 	if e.Room = copied(e.Room); e.Room != nil {
-		e.Room.Pair = slices.Clone(e.Room.Pair)
+		*e.Room = e.Room.Clone()
 	}
 	if e.View = copied(e.View); e.View != nil {
 		*e.View = e.View.Clone()

@@ -19,8 +19,12 @@ const maxHooks = 50
 // CreateHook makes an address at which programs can post into a room that the caller moderates: a bot of that name, in that room
 // only, with a token that can do nothing else.
 func (s *Service) CreateHook(ctx context.Context, who Caller, in HookInput) (HookOutput, error) {
-	if _, err := s.moderated(ctx, who, in.Room); err != nil {
+	view, err := s.moderated(ctx, who, in.Room)
+	if err != nil {
 		return HookOutput{}, err
+	}
+	if view.Archived {
+		return HookOutput{}, ErrArchived
 	}
 	have, err := s.hooks(ctx, in.Room)
 	if err != nil {

@@ -199,6 +199,12 @@ type CreateRoomInput struct {
 	Users []UserID `json:"users,omitempty" doc:"People to add at once, at most 50"`
 }
 
+// OpenDirectInput asks for a direct room.
+type OpenDirectInput struct {
+	User  UserID   `json:"user,omitempty" doc:"Id of another person"`
+	Users []UserID `json:"users,omitempty" doc:"Ids of one to eight others; instead of user, or beside it"`
+}
+
 // RoomInput names a room.
 type RoomInput struct {
 	Room RoomID `json:"room" doc:"Id of the room"`
@@ -210,6 +216,8 @@ type UpdateRoomInput struct {
 	Name   *string `json:"name,omitempty" doc:"New name"`
 	Topic  *string `json:"topic,omitempty" doc:"New topic, empty for none"`
 	Retain *int    `json:"retain,omitempty" doc:"Days after which messages are deleted; 0 as the server does, -1 never. For admins and owners"`
+	Archived *bool `json:"archived,omitempty" doc:"Whether it can only be read and left. Not General"`
+	Slow     *int  `json:"slow,omitempty" doc:"Seconds from one message of a member to the next, up to 21600; 0 for none. Not for its moderators, and not in threads"`
 }
 
 // MemberPageInput asks for a page of a room's people.
@@ -236,6 +244,34 @@ type UpdateMemberInput struct {
 	Room RoomID   `json:"room" doc:"Id of the room"`
 	User UserID   `json:"user" doc:"Id of the person"`
 	Role RoomRole `json:"role" enum:"moderator,member" doc:"New role"`
+}
+
+// RemoveMemberInput takes a person out of a room.
+type RemoveMemberInput struct {
+	Room   RoomID `json:"room" doc:"Id of the room"`
+	User   UserID `json:"user" doc:"Id of the person"`
+	Reason string `json:"reason,omitempty" doc:"Why; kept in the record of what was done"`
+}
+
+// MuteInput keeps a member from writing.
+type MuteInput struct {
+	Room    RoomID `json:"room" doc:"Id of the room"`
+	User    UserID `json:"user" doc:"Id of the person"`
+	Seconds int64  `json:"seconds" doc:"For how long from now"`
+	Reason  string `json:"reason,omitempty" doc:"Why; they see it"`
+}
+
+// BanInput keeps a person out of a room.
+type BanInput struct {
+	Room    RoomID `json:"room" doc:"Id of the room"`
+	User    UserID `json:"user" doc:"Id of the person"`
+	Seconds int64  `json:"seconds,omitempty" doc:"For how long from now; 0 for good"`
+	Reason  string `json:"reason,omitempty" doc:"Why; they see it when they try to come in"`
+}
+
+// BanList is who is kept out of a room.
+type BanList struct {
+	Bans []Ban `json:"bans" doc:"Sorted by user id"`
 }
 
 // SendInput is a message to be sent.

@@ -38,14 +38,23 @@ func (s *Service) messageAt(ctx context.Context, in MessageInput) (Message, erro
 	return messages[0], nil
 }
 
-// mark commits a change to one message, and returns the message as it is then.
+// writable is message, if the caller may write in the room. Of rooms that are no threads the store judges that.
+func (s *Service) writable(ctx context.Context, who Caller, in MessageInput) (Message, RoomView, error) {
+	m, view, err := s.message(ctx, who, in)
+	if err == nil && view.Kind == ThreadRoom {
+		err = s.mayWrite(ctx, who, view.Room)
+	}
+	return m, view, err
+}
+
+// mark commits a change to one message, and returns the message as it is then. Who may not write in the room can only delete.
 func (s *Service) mark(ctx context.Context, who Caller, in MessageInput, c Change) (Message, error) {
 	if err := s.limit(ctx, "mark:"+string(who.User.ID), s.Limits.Sends); err != nil {
 		return Message{}, err
 	}
 	c.Stream = RoomStream(in.Room)
 	if !IsThread(in.Room) { // one need not follow a thread to react in it
-		c.MustBeIn = who.User.ID
+		c.MustBeIn, c.MustSpeak = who.User.ID, c.Kind != MessageDeleted
 	}
 	if c.Message != nil {
 		c.Message.No = in.No
@@ -63,7 +72,7 @@ func (s *Service) mark(ctx context.Context, who Caller, in MessageInput, c Chang
 // EditMessage gives one of the caller's messages another text.
 func (s *Service) EditMessage(ctx context.Context, who Caller, in EditInput) (Message, error) {
 	at := MessageInput{Room: in.Room, No: in.No}
-	m, view, err := s.message(ctx, who, at)
+	m, view, err := s.writable(ctx, who, at)
 	if err != nil {
 		return Message{}, err
 	}
@@ -93,16 +102,30 @@ func (s *Service) DeleteMessage(ctx context.Context, who Caller, in MessageInput
 	if err != nil || m.Deleted() {
 		return m, err
 	}
-	if m.From != who.User.ID && !mayModerate(who.User, view.Room, view.Role) {
+	if mayModerate(who.User, view.Room, view.Role) {
+		return s.remove(ctx, who, view, m)
+	}
+	if m.From != who.User.ID {
 		return Message{}, &Error{Code: CodeForbidden, Message: "only its author and the room's moderators can delete a message"}
 	}
-	err = s.audit(ctx, who, AuditEntry{Action: "message.delete", User: m.From, Room: view.home(), Detail: placed(view.Room, m.No)})
-	if err != nil {
+	home := view.Room
+	if home.Kind == ThreadRoom {
+		if home, err = s.Store.Room(ctx, home.Parent); err != nil {
+			return Message{}, err
+		}
+	}
+	if home.Archived {
+		return Message{}, ErrArchived
+	}
+	return s.remove(ctx, who, view, m)
+}
+
+func (s *Service) remove(ctx context.Context, who Caller, in RoomView, m Message) (gone Message, err error) {
+	if err := s.audit(ctx, who, AuditEntry{Action: "message.delete", User: m.From, Room: in.home(), Detail: placed(in.Room, m.No)}); err != nil {
 		return Message{}, err
 	}
-	var gone Message
 	err = s.discard(ctx, []Message{m}, func() error {
-		gone, err = s.mark(ctx, who, in, Change{Kind: MessageDeleted, Message: &Message{}})
+		gone, err = s.mark(ctx, who, MessageInput{Room: m.Room, No: m.No}, Change{Kind: MessageDeleted, Message: &Message{}})
 		return err
 	})
 	return gone, err
@@ -140,7 +163,7 @@ func (s *Service) UnpinMessage(ctx context.Context, who Caller, in MessageInput)
 }
 
 func (s *Service) mayPin(ctx context.Context, who Caller, in MessageInput) error {
-	if _, _, err := s.message(ctx, who, in); err != nil {
+	if _, _, err := s.writable(ctx, who, in); err != nil {
 		return err
 	}
 	if !mayPin(who.User) {
@@ -173,7 +196,7 @@ func (s *Service) AddReaction(ctx context.Context, who Caller, in ReactionInput)
 		return Message{}, invalid("emoji", "a reaction is one emoji")
 	}
 	at := MessageInput{Room: in.Room, No: in.No}
-	m, _, err := s.message(ctx, who, at)
+	m, _, err := s.writable(ctx, who, at)
 	if err != nil {
 		return Message{}, err
 	}
@@ -191,7 +214,7 @@ func (s *Service) AddReaction(ctx context.Context, who Caller, in ReactionInput)
 // RemoveReaction takes the caller's reaction back.
 func (s *Service) RemoveReaction(ctx context.Context, who Caller, in ReactionInput) (Message, error) {
 	at := MessageInput{Room: in.Room, No: in.No}
-	if _, _, err := s.message(ctx, who, at); err != nil {
+	if _, _, err := s.writable(ctx, who, at); err != nil {
 		return Message{}, err
 	}
 	return s.mark(ctx, who, at, Change{Kind: ReactionRemoved, Reaction: &Reaction{No: in.No, Emoji: in.Emoji, User: who.User.ID}})

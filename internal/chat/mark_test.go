@@ -58,7 +58,7 @@ func TestDeleting(t *testing.T) {
 	} {
 		refused(t, what+" of a deleted message", err, chat.ErrNotFound)
 	}
-	direct, err := f.OpenDirect(t.Context(), ada, chat.UserInput{User: bob.User.ID})
+	direct, err := f.OpenDirect(t.Context(), ada, chat.OpenDirectInput{User: bob.User.ID})
 	refused(t, "a direct room", err, nil)
 	f.send(ada, direct.ID, "between us")
 	refused(t, "the other's, in a direct room", errOf(f.DeleteMessage(t.Context(), bob, at(direct.ID, 1))), chat.ErrForbidden)

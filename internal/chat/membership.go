@@ -10,7 +10,7 @@ import (
 // then the person's list. Doing it again changes nothing and heals what a crash left half done.
 func (s *Service) entering(who Caller, room RoomID, user UserID, as RoomRole) []Change {
 	return []Change{
-		s.change(who, Change{Stream: RoomStream(room), Kind: MemberJoined,
+		s.change(who, Change{Stream: RoomStream(room), Kind: MemberJoined, MustSpeak: true, // nobody comes into an archived room
 			Member: &Member{Room: room, User: user, Role: as, JoinedAt: s.now()}}),
 		s.change(who, Change{Stream: UserStream(user), Kind: RoomJoined, View: &RoomView{Room: Room{ID: room}}}),
 	}
@@ -106,7 +106,7 @@ func (s *Service) JoinRoom(ctx context.Context, who Caller, in RoomInput) (RoomV
 	if err := s.roomForOneMore(ctx, who.User.ID); err != nil {
 		return RoomView{}, err
 	}
-	if err := s.enter(ctx, who, in.Room, who.User.ID, RoomMember); err != nil {
+	if err := s.admitTo(ctx, who, in.Room, who.User.ID); err != nil {
 		return RoomView{}, err
 	}
 	return s.Store.View(ctx, in.Room, who.User.ID)
@@ -193,7 +193,7 @@ func (s *Service) AddMember(ctx context.Context, who Caller, in MemberInput) (Me
 			return Member{}, err
 		}
 	}
-	if err := s.enter(ctx, who, in.Room, in.User, RoomMember); err != nil {
+	if err := s.admitTo(ctx, who, in.Room, in.User); err != nil {
 		return Member{}, err
 	}
 	return s.Store.Member(ctx, in.Room, in.User)
@@ -218,15 +218,19 @@ func (s *Service) UpdateMember(ctx context.Context, who Caller, in UpdateMemberI
 	if err := s.audit(ctx, who, AuditEntry{Action: "member.update", User: in.User, Room: in.Room, Detail: string(in.Role)}); err != nil {
 		return Member{}, err
 	}
-	member.Role = in.Role
-	_, err = s.Store.Commit(ctx, s.change(who, Change{
-		Stream: RoomStream(in.Room), Kind: MemberUpdated, Member: &member, MustBeIn: who.User.ID,
+	done, err := s.Store.Commit(ctx, s.change(who, Change{
+		Stream: RoomStream(in.Room), Kind: MemberUpdated, Member: &Member{Room: in.Room, User: in.User, Role: in.Role}, MustBeIn: who.User.ID,
 	}))
-	return member, err
+	if err != nil {
+		return Member{}, err
+	}
+	return *done[0].Event.Member, nil
 }
 
+var errStays = &Error{Code: CodeForbidden, Message: "nobody but guests can be removed from General: disable the account instead"}
+
 // RemoveMember takes a person out of a room that the caller moderates.
-func (s *Service) RemoveMember(ctx context.Context, who Caller, in MemberInput) (None, error) {
+func (s *Service) RemoveMember(ctx context.Context, who Caller, in RemoveMemberInput) (None, error) {
 	if in.User == who.User.ID {
 		return s.LeaveRoom(ctx, who, RoomInput{Room: in.Room})
 	}
@@ -244,7 +248,7 @@ func (s *Service) RemoveMember(ctx context.Context, who Caller, in MemberInput) 
 		return None{}, err
 	}
 	if !mayLeave(account.User, view.Room) {
-		return None{}, &Error{Code: CodeForbidden, Message: "nobody but guests can be removed from General: disable the account instead"}
+		return None{}, errStays
 	}
 	if err := s.audit(ctx, who, AuditEntry{Action: "member.remove", User: in.User, Room: in.Room}); err != nil {
 		return None{}, err

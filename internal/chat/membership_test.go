@@ -50,7 +50,7 @@ func TestTriedAgainIsWhole(t *testing.T) {
 	join := func() error { _, err := f.JoinRoom(t.Context(), guest, in); return err }
 	leave := func() error { _, err := f.LeaveRoom(t.Context(), guest, in); return err }
 	remove := func() error {
-		_, err := f.RemoveMember(t.Context(), keeper, chat.MemberInput{Room: room, User: guest.User.ID})
+		_, err := f.RemoveMember(t.Context(), keeper, chat.RemoveMemberInput{Room: room, User: guest.User.ID})
 		return err
 	}
 	for _, c := range []struct {

@@ -43,7 +43,7 @@ func mayPin(u User) bool { return u.Role.atLeast(RoleMember) }
 // mayCallAll: guests cannot call a whole room. Programs can, as whoever let them into it decided.
 func mayCallAll(u User) bool { return u.Bot || u.Role.atLeast(RoleMember) }
 
-// mayLeave: General is where everyone but guests is found, and a pair's room is for good.
+// mayLeave: General is where everyone but guests is found, and a direct room is for good.
 func mayLeave(u User, r Room) bool {
 	return r.Kind != Direct && (r.ID != GeneralID || u.Role == RoleGuest)
 }

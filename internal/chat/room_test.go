@@ -36,7 +36,7 @@ func TestDirectRoomIsOnePerPair(t *testing.T) {
 			if i%2 == 1 {
 				who, whom = b, a
 			}
-			view, err := f.OpenDirect(t.Context(), who, chat.UserInput{User: whom.User.ID})
+			view, err := f.OpenDirect(t.Context(), who, chat.OpenDirectInput{User: whom.User.ID})
 			if err != nil {
 				t.Error(err)
 			}
@@ -59,9 +59,9 @@ func TestDirectRoomIsOnePerPair(t *testing.T) {
 	if len(members.Members) != 2 {
 		t.Errorf("members: %+v", members)
 	}
-	_, err := f.OpenDirect(t.Context(), a, chat.UserInput{User: a.User.ID})
+	_, err := f.OpenDirect(t.Context(), a, chat.OpenDirectInput{User: a.User.ID})
 	refused(t, "with oneself", err, chat.ErrInvalid)
-	_, err = f.OpenDirect(t.Context(), a, chat.UserInput{User: "nobody"})
+	_, err = f.OpenDirect(t.Context(), a, chat.OpenDirectInput{User: "nobody"})
 	refused(t, "with nobody", err, chat.ErrNotFound)
 	_, err = f.GetRoom(t.Context(), c, chat.RoomInput{Room: ids[0]})
 	refused(t, "looking into a pair's room", err, chat.ErrNotFound)
@@ -140,7 +140,7 @@ func TestAccess(t *testing.T) {
 				return second(f.UpdateMember(t.Context(), w, chat.UpdateMemberInput{Room: room, User: victim, Role: chat.RoomMember}))
 			},
 			"remove": func(w chat.Caller) error {
-				return second(f.RemoveMember(t.Context(), w, chat.MemberInput{Room: room, User: victim}))
+				return second(f.RemoveMember(t.Context(), w, chat.RemoveMemberInput{Room: room, User: victim}))
 			},
 		}
 		for _, what := range []string{"read", "send", "typing", "rename", "add", "role", "remove", "join"} {
@@ -191,7 +191,7 @@ func TestRoomLimitsAndNames(t *testing.T) {
 	if _, err := f.JoinRoom(t.Context(), b, chat.RoomInput{Room: second}); err != nil {
 		t.Fatal(err)
 	}
-	_, err = f.OpenDirect(t.Context(), a, chat.UserInput{User: b.User.ID})
+	_, err = f.OpenDirect(t.Context(), a, chat.OpenDirectInput{User: b.User.ID})
 	refused(t, "in one room too many", err, chat.ErrForbidden)
 }
 
@@ -199,7 +199,7 @@ func TestRemovedPeopleSeeNothing(t *testing.T) {
 	f := newFixture(t, nil)
 	a, b := f.person("Pablo", chat.RoleOwner), f.person("Joe", chat.RoleMember)
 	room := f.room(a, chat.Private, b)
-	if _, err := f.RemoveMember(t.Context(), a, chat.MemberInput{Room: room, User: b.User.ID}); err != nil {
+	if _, err := f.RemoveMember(t.Context(), a, chat.RemoveMemberInput{Room: room, User: b.User.ID}); err != nil {
 		t.Fatal(err)
 	}
 	refused(t, "after removal", f.MayRead(t.Context(), b, chat.RoomStream(room)), chat.ErrNotFound)

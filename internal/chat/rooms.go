@@ -12,13 +12,18 @@ import (
 	"unicode/utf8"
 )
 
-// DirectID is the id of a pair's room. It follows from the two people, so that there cannot be
+// maxDirect is how many people a direct room has at most.
+const maxDirect = 9
+
+// DirectID is the id of the direct room of some people, in any order. It follows from who they are, so that there cannot be
 // two such rooms, on whichever node each of them asks.
-func DirectID(a, b UserID) RoomID {
-	if b < a {
-		a, b = b, a
+func DirectID(people ...UserID) RoomID {
+	ids := make([]string, len(people))
+	for i, id := range people {
+		ids[i] = string(id)
 	}
-	sum := sha256.Sum256([]byte(string(a) + "\x00" + string(b)))
+	slices.Sort(ids)
+	sum := sha256.Sum256([]byte(strings.Join(ids, "\x00")))
 	return RoomID("d-" + hex.EncodeToString(sum[:13]))
 }
 
@@ -87,12 +92,8 @@ func (s *Service) CreateRoom(ctx context.Context, who Caller, in CreateRoomInput
 	if err := s.roomForOneMore(ctx, who.User.ID); err != nil {
 		return RoomView{}, err
 	}
-	created, err := s.Store.CountRooms(ctx, who.User.ID)
-	if err != nil {
+	if err := s.mayCreateOneMore(ctx, who); err != nil {
 		return RoomView{}, err
-	}
-	if created >= s.Limits.RoomsCreated {
-		return RoomView{}, &Error{Code: CodeForbidden, Message: "you have created as many rooms as one person may"}
 	}
 	changes := s.entering(who, room.ID, who.User.ID, RoomModerator)
 	for _, u := range in.Users {
@@ -103,12 +104,18 @@ func (s *Service) CreateRoom(ctx context.Context, who Caller, in CreateRoomInput
 	return s.create(ctx, who, room, changes)
 }
 
-// OpenDirect returns the room of the caller and another person, and makes it if it is not there.
-func (s *Service) OpenDirect(ctx context.Context, who Caller, in UserInput) (RoomView, error) {
-	if in.User == who.User.ID {
-		return RoomView{}, invalid("user", "a direct room needs another person")
+// OpenDirect returns the room of the caller and some others, and makes it if it is not there.
+func (s *Service) OpenDirect(ctx context.Context, who Caller, in OpenDirectInput) (RoomView, error) {
+	people := append([]UserID{who.User.ID}, in.Users...)
+	if in.User != "" {
+		people = append(people, in.User)
 	}
-	id := DirectID(who.User.ID, in.User)
+	slices.Sort(people)
+	people = slices.Compact(people)
+	if len(people) < 2 || len(people) > maxDirect {
+		return RoomView{}, invalid("users", "a direct room is with one to %d other people", maxDirect-1)
+	}
+	id := DirectID(people...)
 	view, err := s.Store.View(ctx, id, who.User.ID)
 	if err == nil || !errors.Is(err, ErrNotFound) {
 		return view, err
@@ -116,23 +123,40 @@ func (s *Service) OpenDirect(ctx context.Context, who Caller, in UserInput) (Roo
 	if !mayCreateRooms(who.User) {
 		return RoomView{}, ErrForbidden
 	}
-	if err := s.mayEnter(ctx, in.User); err != nil {
-		return RoomView{}, err
-	}
-	for _, u := range []UserID{who.User.ID, in.User} {
-		if err := s.roomForOneMore(ctx, u); err != nil {
+	if len(people) > 2 { // there are more sets of people than people
+		if err := s.mayCreateOneMore(ctx, who); err != nil {
 			return RoomView{}, err
 		}
 	}
-	pair := []UserID{who.User.ID, in.User}
-	slices.Sort(pair)
-	room := Room{ID: id, Kind: Direct, Pair: pair, CreatedBy: who.User.ID, CreatedAt: s.now()}
-	return s.create(ctx, who, room, slices.Concat(
-		s.entering(who, id, who.User.ID, RoomMember), s.entering(who, id, in.User, RoomMember)))
+	for _, u := range people {
+		if u == who.User.ID {
+			continue
+		}
+		if err := s.mayEnter(ctx, u); err != nil {
+			return RoomView{}, err
+		}
+	}
+	var entering []Change
+	for _, u := range people {
+		if err := s.roomForOneMore(ctx, u); err != nil {
+			return RoomView{}, err
+		}
+		entering = append(entering, s.entering(who, id, u, RoomMember)...)
+	}
+	return s.create(ctx, who, Room{ID: id, Kind: Direct, People: people, CreatedBy: who.User.ID, CreatedAt: s.now()}, entering)
 }
 
-// create commits a new room and those who enter it. If the room is there already (a pair's, made
-// by the other at the same moment, or left by a crash) the rest is done all the same.
+// mayCreateOneMore returns nil if the caller has not created as many rooms as one may.
+func (s *Service) mayCreateOneMore(ctx context.Context, who Caller) error {
+	created, err := s.Store.CountRooms(ctx, who.User.ID)
+	if err == nil && created >= s.Limits.RoomsCreated {
+		return &Error{Code: CodeForbidden, Message: "you have created as many rooms as one person may"}
+	}
+	return err
+}
+
+// create commits a new room and those who enter it. If the room is there already (a direct one, made
+// by another at the same moment, or left by a crash) the rest is done all the same.
 func (s *Service) create(ctx context.Context, who Caller, room Room, entering []Change) (RoomView, error) {
 	first := s.change(who, Change{Stream: RoomStream(room.ID), Kind: RoomCreated, Room: &room})
 	_, err := s.Store.Commit(ctx, append([]Change{first}, entering...)...)
@@ -150,7 +174,10 @@ func (s *Service) GetRoom(ctx context.Context, who Caller, in RoomInput) (RoomVi
 	return s.view(ctx, who, in.Room)
 }
 
-// UpdateRoom renames a room or sets its topic.
+// maxSlow is how many seconds a slow room keeps its members waiting at most.
+const maxSlow = 6 * 3600
+
+// UpdateRoom renames a room, sets its topic or how long it keeps messages, archives it or slows it down.
 func (s *Service) UpdateRoom(ctx context.Context, who Caller, in UpdateRoomInput) (RoomView, error) {
 	view, err := s.moderated(ctx, who, in.Room)
 	if err != nil {
@@ -176,7 +203,19 @@ func (s *Service) UpdateRoom(ctx context.Context, who Caller, in UpdateRoomInput
 		}
 		room.Retain = *in.Retain
 	}
-	if room.Name == view.Name && room.Topic == view.Topic && room.Retain == view.Retain {
+	if in.Archived != nil {
+		if room.ID == GeneralID && *in.Archived {
+			return RoomView{}, &Error{Code: CodeForbidden, Field: "archived", Message: "General cannot be archived"}
+		}
+		room.Archived = *in.Archived
+	}
+	if in.Slow != nil {
+		if *in.Slow < 0 || *in.Slow > maxSlow {
+			return RoomView{}, invalid("slow", "give seconds up to %d, 0 for none", maxSlow)
+		}
+		room.Slow = *in.Slow
+	}
+	if room.Name == view.Name && room.Topic == view.Topic && room.Retain == view.Retain && room.Archived == view.Archived && room.Slow == view.Slow {
 		return view, nil
 	}
 	if err := s.audit(ctx, who, AuditEntry{Action: "room.update", Room: in.Room, Detail: settings(view.Room, room)}); err != nil {
@@ -203,7 +242,22 @@ func settings(from, to Room) string {
 	if from.Retain != to.Retain {
 		what = append(what, fmt.Sprintf("retain %d, was %d", to.Retain, from.Retain))
 	}
+	if from.Archived != to.Archived {
+		what = append(what, fmt.Sprintf("archived %t", to.Archived))
+	}
+	if from.Slow != to.Slow {
+		what = append(what, fmt.Sprintf("slow %d, was %d", to.Slow, from.Slow))
+	}
 	return strings.Join(what, "; ")
+}
+
+// SetNotify sets of which messages of a room the caller is told.
+func (s *Service) SetNotify(ctx context.Context, who Caller, in Notify) (Notify, error) {
+	if !in.Level.valid() {
+		return Notify{}, invalid("level", "a level is all, mentions or none, or empty for as usual")
+	}
+	_, err := s.Store.Commit(ctx, s.change(who, Change{Stream: UserStream(who.User.ID), Kind: NotifyChanged, Notify: &in}))
+	return in, err
 }
 
 // moderated returns the caller's view of a room that they may moderate.

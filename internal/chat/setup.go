@@ -62,6 +62,9 @@ func (s *Service) Tend(ctx context.Context) error {
 	if err := s.tidyAudit(ctx); err != nil {
 		return err
 	}
+	if err := s.tidyBans(ctx); err != nil {
+		return err
+	}
 	return s.tidyFiles(ctx)
 }
 

@@ -9,11 +9,12 @@ import (
 // copies them into the event it appends and applies the change to its own tables.
 //
 //	RoomCreated     Room                  inserts the room; ErrConflict if the id exists
-//	RoomUpdated     Room                  replaces name, topic and retain
-//	MemberJoined    Member                inserts the member, read up to the room's newest message;
+//	RoomUpdated     Room                  replaces name, topic, retain, archived and slow
+//	MemberJoined    Member                inserts the member with their mute, read up to the room's newest message;
 //	                                      no-op if already a member
 //	MemberLeft      Member                deletes the member, whom the event shows as they were; no-op if not a member
-//	MemberUpdated   Member                replaces the role; ErrNotFound if not a member
+//	MemberUpdated   Member, Mute          replaces the role, if it is not empty, and the mute, if Mute is given: the zero Mute takes
+//	                                      it away; ErrNotFound if not a member
 //	MessageCreated  Message (Text, From,  Message.Room follows from Stream; the store sets No and Seq, moves
 //	                ClientID, Mentions,   the author's read position to No; duplicates see below: their event shows
 //	                Files), Device        the message as it is now
@@ -33,6 +34,8 @@ import (
 //	                                      if listed, ErrNotFound if not a member
 //	RoomLeft        Left                  takes the room off the person's list; no-op if not listed
 //	ReadMoved       Read                  moves the read position forward; no-op if it is there already
+//	NotifyChanged   Notify                sets the level of a room on the person's list, from which it goes with the room;
+//	                                      no-op if it is that already, ErrNotFound if the room is not listed
 //	SessionRevoked  Sessions              deletes them; an empty list deletes all of that person's. The event
 //	                                      lists those that were there, sorted; no-op if none was and no Account is given,
 //	                                      whose Password is then the new one
@@ -53,10 +56,12 @@ type Change struct {
 	Reaction *Reaction
 	Trimmed  int64
 	Member   *Member
+	Mute     *Mute
 	Room     *Room
 	View     *RoomView
 	Left     RoomID
 	Read     *Read
+	Notify   *Notify
 	Sessions []SessionID
 	User     *User
 	Account  *Account // with SessionRevoked too: a new password
@@ -64,6 +69,12 @@ type Change struct {
 	// MustBeIn: if not empty, the change is refused with ErrNotFound unless this person is a
 	// member of the stream's room at the moment of writing.
 	MustBeIn UserID
+	// MustSpeak: the change is refused with [ErrArchived] if the room is archived, and, where MustBeIn says who speaks, with [Muted] if
+	// they are muted at At. A message is refused with [TooSoon] as well, if the room is slow and they, no moderator there, sent
+	// one with MustSpeak less than Slow seconds before At while it was slow. A message that was sent already is never refused so.
+	MustSpeak bool
+	// Unslowed: with MustSpeak, it does not matter that the room is slow.
+	Unslowed bool
 	// Device and Message.ClientID, with By, make a send idempotent: the same three in the same
 	// room, within DedupeFor at least, give the event of the first send again. MustBeIn is judged first.
 	Device string

@@ -56,15 +56,36 @@ func (s *Service) view(ctx context.Context, who Caller, id RoomID) (RoomView, er
 
 // FollowThread puts the thread under a message on the caller's list, and makes it if nobody has yet.
 func (s *Service) FollowThread(ctx context.Context, who Caller, in MessageInput) (RoomView, error) {
-	id, err := s.thread(ctx, who, in)
+	id, err := s.thread(ctx, who, in, false)
 	if err != nil {
 		return RoomView{}, err
 	}
 	return s.view(ctx, who, id)
 }
 
-// thread makes the thread under a message, with its author and the caller in it, and returns its id.
-func (s *Service) thread(ctx context.Context, who Caller, in MessageInput) (RoomID, error) {
+// mayWrite returns nil if the caller, who is to be in a room or in that of a thread, may write there.
+func (s *Service) mayWrite(ctx context.Context, who Caller, room Room) error {
+	view, err := s.Store.View(ctx, room.home(), who.User.ID)
+	if err != nil {
+		return err
+	}
+	return s.judge(view)
+}
+
+// judge is what stores judge with [Change].MustSpeak, for those who write in threads.
+func (s *Service) judge(home RoomView) error {
+	switch {
+	case home.Archived:
+		return ErrArchived
+	case home.Mute.holds(s.now()):
+		return Muted(home.Mute.Until)
+	}
+	return nil
+}
+
+// thread makes the thread under a message, with its author and the caller in it, and returns its id. Writes is whether they are to
+// write in it: to make one is to write.
+func (s *Service) thread(ctx context.Context, who Caller, in MessageInput, writes bool) (RoomID, error) {
 	parent, err := s.Store.View(ctx, in.Room, who.User.ID)
 	if err != nil {
 		return "", err
@@ -72,11 +93,18 @@ func (s *Service) thread(ctx context.Context, who Caller, in MessageInput) (Room
 	if parent.Kind == ThreadRoom {
 		return "", invalid("thread", "a thread cannot have threads: answer in it")
 	}
+	mayNot := s.judge(parent)
+	if writes && mayNot != nil {
+		return "", mayNot
+	}
 	id := ThreadID(in.Room, in.No)
 	if _, err := s.Store.Room(ctx, id); err == nil {
 		return id, s.follow(ctx, who, id, who.User.ID)
 	} else if !errors.Is(err, ErrNotFound) {
 		return "", err
+	}
+	if mayNot != nil {
+		return "", mayNot
 	}
 	root, err := s.messageAt(ctx, in)
 	if err == nil && root.Deleted() {
@@ -105,7 +133,7 @@ func (s *Service) answering(ctx context.Context, who Caller, in SendInput) (Room
 	id := in.Room
 	if in.Thread != 0 {
 		var err error
-		if id, err = s.thread(ctx, who, MessageInput{Room: in.Room, No: in.Thread}); err != nil {
+		if id, err = s.thread(ctx, who, MessageInput{Room: in.Room, No: in.Thread}, true); err != nil {
 			return Room{}, err
 		}
 	}
@@ -113,8 +141,10 @@ func (s *Service) answering(ctx context.Context, who Caller, in SendInput) (Room
 	if err != nil {
 		return Room{}, err
 	}
-	if _, err := s.Store.Member(ctx, room.Parent, who.User.ID); err != nil {
-		return Room{}, err
+	if in.Thread == 0 {
+		if err := s.mayWrite(ctx, who, room); err != nil {
+			return Room{}, err
+		}
 	}
 	return room, s.follow(ctx, who, id, who.User.ID)
 }

@@ -70,7 +70,7 @@ func TestThreads(t *testing.T) {
 	refused(t, "a moderator of the room deletes in its threads", errOf(f.DeleteMessage(t.Context(), ada, at(thread, 1))), nil)
 
 	// Who leaves the room is out of its threads.
-	refused(t, "remove", errOf(f.RemoveMember(t.Context(), ada, chat.MemberInput{Room: room, User: bob.User.ID})), nil)
+	refused(t, "remove", errOf(f.RemoveMember(t.Context(), ada, chat.RemoveMemberInput{Room: room, User: bob.User.ID})), nil)
 	refused(t, "a removed person's reading", errOf(f.ListMessages(t.Context(), bob, chat.MessageListInput{Room: thread})), chat.ErrNotFound)
 	refused(t, "a removed person's sending", errOf(f.Send(t.Context(), bob, chat.SendInput{Room: thread, Text: "x"})), chat.ErrNotFound)
 	refused(t, "a removed person's events", f.MayRead(t.Context(), bob, chat.RoomStream(thread)), chat.ErrNotFound)

@@ -27,7 +27,7 @@ func (e encoder) Event(event *chat.Event) hub.Frame {
 		}
 		return &frame{d: e.d, size: 256 + len(event.Message.Text), event: event}
 	case chat.RoomJoined:
-		if event.View.Kind != chat.Direct && event.View.Kind != chat.ThreadRoom && event.View.ID != chat.GeneralID {
+		if !isPair(event.View.Room) && event.View.Kind != chat.ThreadRoom && event.View.ID != chat.GeneralID {
 			return &frame{d: e.d, size: 256, event: event}
 		}
 	}
@@ -100,7 +100,10 @@ func (f *frame) render() {
 		err = f.renderPresence(ctx)
 	case f.event.Kind == chat.RoomJoined:
 		v := f.event.View
-		f.tell("show.room", shownRoom{f.d.rooms.learn(v.Room), []any{v.Name}}, telling{})
+		var name string
+		if name, err = f.d.shownName(ctx, v.Room); err == nil {
+			f.tell("show.room", shownRoom{f.d.rooms.learn(v.Room), []any{name}}, telling{})
+		}
 	default:
 		err = f.renderMessage(ctx)
 	}
@@ -121,7 +124,7 @@ func (f *frame) renderMessage(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		names, err := f.d.pairNames(ctx, room.Pair)
+		names, err := f.d.pairNames(ctx, room.People)
 		if err != nil {
 			return err
 		}

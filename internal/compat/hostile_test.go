@@ -163,7 +163,7 @@ func TestRemoved(t *testing.T) {
 	p := bob.poll()
 	ada.says(room.ID, "while you are here")
 	p.until(`42["message",{"from":"1","date":`)
-	if _, err := f.RemoveMember(t.Context(), ada.who(), chat.MemberInput{Room: room.ID, User: "demo-2"}); err != nil {
+	if _, err := f.RemoveMember(t.Context(), ada.who(), chat.RemoveMemberInput{Room: room.ID, User: "demo-2"}); err != nil {
 		t.Fatal(err)
 	}
 	ada.says(room.ID, "now that you are gone")
@@ -189,7 +189,7 @@ func TestForgedClientID(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	room, err := f.OpenDirect(t.Context(), ada.who(), chat.UserInput{User: "demo-2"})
+	room, err := f.OpenDirect(t.Context(), ada.who(), chat.OpenDirectInput{User: "demo-2"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,14 +52,19 @@ func (d *Door) roomsOf(ctx context.Context, in *request) (int, any, error) {
 		if v.Kind == chat.ThreadRoom {
 			continue
 		}
-		room := shownRoom{ID: d.rooms.learn(v.Room), Names: []any{v.Name}}
-		if v.Kind == chat.Direct {
-			if v.HeadNo == 0 {
-				continue
-			}
-			if room.Names, err = d.pairNames(ctx, v.Pair); err != nil {
-				return 0, nil, err
-			}
+		if isPair(v.Room) && v.HeadNo == 0 {
+			continue
+		}
+		room := shownRoom{ID: d.rooms.learn(v.Room)}
+		if isPair(v.Room) {
+			room.Names, err = d.pairNames(ctx, v.People)
+		} else {
+			var name string
+			name, err = d.shownName(ctx, v.Room)
+			room.Names = []any{name}
+		}
+		if err != nil {
+			return 0, nil, err
 		}
 		out = append(out, room)
 	}
@@ -99,7 +104,7 @@ func (d *Door) openPair(ctx context.Context, in *request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	view, err := act[chat.RoomView](ctx, d, in.who, "direct.open", with(chat.UserInput{User: id}))
+	view, err := act[chat.RoomView](ctx, d, in.who, "direct.open", with(chat.OpenDirectInput{User: id}))
 	if err != nil {
 		return 0, nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/parley-chat/parley/internal/chat"
@@ -46,14 +47,18 @@ func (r *rooms) learn(room chat.Room) string {
 		r.forget()
 	}
 	var id string
-	if room.Kind == chat.Direct {
-		id = pairID(room.Pair[0], room.Pair[1])
+	if isPair(room) {
+		id = pairID(room.People[0], room.People[1])
 	} else {
 		id = strconv.FormatInt(number(string(room.ID)), 10)
 	}
 	r.shown[room.ID], r.meant[id] = id, room.ID
 	return id
 }
+
+// isPair reports whether a room is one of those that the demo has for two people. Direct rooms of more are shown as rooms whose name
+// are their people.
+func isPair(room chat.Room) bool { return room.Kind == chat.Direct && len(room.People) == 2 }
 
 // id returns a room's id in the demo.
 func (r *rooms) id(ctx context.Context, id chat.RoomID) (string, error) {
@@ -100,6 +105,23 @@ func (d *Door) room(ctx context.Context, who chat.Caller, id string) (chat.RoomI
 		}
 	}
 	return "", chat.ErrNotFound
+}
+
+// shownName is what a room that is no pair's is called.
+func (d *Door) shownName(ctx context.Context, room chat.Room) (string, error) {
+	if room.Kind != chat.Direct {
+		return room.Name, nil
+	}
+	var names []string
+	for _, id := range room.People {
+		name, err := d.people.name(ctx, id)
+		if err != nil {
+			return "", err
+		}
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", "), nil
 }
 
 // pairNames are the names of two people, as the demo tells them: each in a list of its own, in the order of the room's id.

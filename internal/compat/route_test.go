@@ -47,11 +47,11 @@ func TestRoutes(t *testing.T) {
 	if ada.user != "3" || bob.user != "12" || len(eve.user) != 16 {
 		t.Fatalf("the numbers are %s, %s and %s", ada.user, bob.user, eve.user)
 	}
-	pair, err := f.OpenDirect(t.Context(), ada.who(), chat.UserInput{User: "demo-12"})
+	pair, err := f.OpenDirect(t.Context(), ada.who(), chat.OpenDirectInput{User: "demo-12"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	empty, err := f.OpenDirect(t.Context(), ada.who(), chat.UserInput{User: eve.who().User.ID})
+	empty, err := f.OpenDirect(t.Context(), ada.who(), chat.OpenDirectInput{User: eve.who().User.ID})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -65,7 +65,7 @@ func Fill(ctx context.Context, s *chat.Service) (bool, error) {
 	}
 	for i := range people {
 		for j := i + 1; j < len(people); j++ {
-			room, err := s.OpenDirect(ctx, who[i], chat.UserInput{User: who[j].User.ID})
+			room, err := s.OpenDirect(ctx, who[i], chat.OpenDirectInput{User: who[j].User.ID})
 			if err != nil {
 				return false, fmt.Errorf("open the room of %s and %s: %w", people[i], people[j], err)
 			}

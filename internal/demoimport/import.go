@@ -233,10 +233,10 @@ func (r *run) target(ctx context.Context, id string, all []*person) (*chat.Room,
 			r.skip(&r.report.Rooms, "room %q: it is not the room of two people who are here", id)
 			return nil, nil, nil
 		}
-		room.Kind, room.Pair = chat.Direct, []chat.UserID{r.users[a], r.users[b]}
-		slices.Sort(room.Pair)
-		room.ID, room.CreatedBy = chat.DirectID(room.Pair[0], room.Pair[1]), r.users[a]
-		return room, room.Pair, nil
+		room.Kind, room.People = chat.Direct, []chat.UserID{r.users[a], r.users[b]}
+		slices.Sort(room.People)
+		room.ID, room.CreatedBy = chat.DirectID(room.People[0], room.People[1]), r.users[a]
+		return room, room.People, nil
 	}
 	name, err := r.name(ctx, id)
 	if err != nil {

@@ -49,7 +49,7 @@ type state struct {
 	Done        Counts `json:"done"`
 }
 
-const stateVersion = 2
+const stateVersion = 3
 
 // Options of [Copy].
 type Options struct {

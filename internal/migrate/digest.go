@@ -53,8 +53,8 @@ func (d digest) head(h Head) {
 func (d digest) room(r *Room) {
 	d.text(string(r.Room.ID), string(r.Room.Kind), r.Room.Name, r.Room.Topic, string(r.Room.CreatedBy))
 	d.time(r.Room.CreatedAt)
-	d.num(int64(len(r.Room.Pair)))
-	for _, u := range r.Room.Pair {
+	d.num(int64(len(r.Room.People)))
+	for _, u := range r.Room.People {
 		d.text(string(u))
 	}
 	d.head(r.Head)
@@ -63,11 +63,16 @@ func (d digest) room(r *Room) {
 	d.num(int64(r.Room.Retain))
 	d.text(string(r.Room.Parent))
 	d.num(r.Room.Root)
+	d.flag(r.Room.Archived)
+	d.num(int64(r.Room.Slow))
 }
 
 func (d digest) member(m *Member) {
 	d.text(string(m.User), string(m.Role))
 	d.time(m.JoinedAt)
+	d.num(m.Spoke)
+	d.time(m.Mute.Until)
+	d.text(m.Mute.Reason, string(m.Mute.By))
 }
 
 func (d digest) message(m *Message) {

@@ -46,7 +46,7 @@ func fill(t testing.TB, s chat.Store, seed uint64, steps int) *world {
 		w.rooms = append(w.rooms, id)
 		room := chat.Room{ID: id, Kind: kind, Name: "Räume " + string(id), CreatedBy: w.users[i%3], CreatedAt: w.now(), Topic: pick(w, texts)}
 		if kind == chat.Direct {
-			room.Name, room.Pair = "", []chat.UserID{w.users[0], w.users[1]}
+			room.Name, room.People = "", []chat.UserID{w.users[0], w.users[1]}
 		}
 		w.commit(chat.Change{Stream: chat.RoomStream(id), Kind: chat.RoomCreated, Room: &room})
 	}

@@ -29,6 +29,7 @@ type Room struct {
 type Member struct {
 	chat.Member
 	ReadNo int64
+	Spoke  int64 // when they sent their last message while the room was slow, in milliseconds since 1970; 0 for never
 }
 
 // Message is a message and what its event says beyond it.
@@ -45,8 +46,14 @@ type Message struct {
 type Person struct {
 	Account  chat.Account
 	Head     Head
-	Rooms    []chat.RoomID  // on their list, sorted
+	Rooms    []Listed       // on their list, sorted by id
 	Sessions []chat.Session // sorted by id; expired ones too
+}
+
+// Listed is a room on a person's list.
+type Listed struct {
+	Room   chat.RoomID
+	Notify chat.NotifyLevel
 }
 
 // Send is one that is remembered, so that its repetition is recognised. All stores make the hash of the same: the stream,

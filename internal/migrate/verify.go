@@ -358,7 +358,7 @@ func personItem(p *Person) *item {
 		session.session(&p.Sessions[i])
 	}
 	for _, r := range p.Rooms {
-		list.text(string(r))
+		list.text(string(r.Room), string(r.Notify))
 	}
 	it.sums[people], it.n[people] = account.Sum(nil), 1
 	it.sums[personal], it.n[personal] = log.Sum(nil), min(p.Head.Seq, 1)

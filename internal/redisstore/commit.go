@@ -77,6 +77,8 @@ func check(c *chat.Change) error {
 		known = inUser && c.Left != ""
 	case chat.ReadMoved:
 		known = inUser && c.Read != nil
+	case chat.NotifyChanged:
+		known = inUser && c.Notify != nil
 	case chat.SessionRevoked:
 		known = inUser
 	case chat.UserCreated, chat.UserUpdated:

@@ -59,7 +59,7 @@ func (s *Store) open(c *chat.Change) (string, error) {
 // decode reads an event as a script has finished it.
 func (s *Store) decode(text string) (chat.Event, error) {
 	var e chat.Event
-	if err := json.Unmarshal([]byte(text), &e); err != nil {
+	if err := json.Unmarshal([]byte(renamed(text)), &e); err != nil {
 		return chat.Event{}, err
 	}
 	e.Epoch = s.epoch

@@ -1,10 +1,12 @@
 -- The last part of room.lua: goes through the changes.
 local i = 7
 while i <= #ARGV do
-  local op, id, json, must = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
-  i = i + 4
+  local op, id, json, must, speak = unpack(ARGV, i, i + 4)
+  i = i + 5
   local out = not exists and op ~= 'create' or must ~= '' and not (exists and place(must))
   if out and not each then return {-1, 'not_found'} end
+  local silent = op ~= 'message' and silence(must, speak)
+  if silent then return silent end
   if out then
     i = i + 8
     replies[#replies + 1] = {-1, 'not_found'}
@@ -12,8 +14,10 @@ while i <= #ARGV do
     local from, by, text, client, at, hash, mentions, files = unpack(ARGV, i, i + 7)
     i = i + 8
     local known = hash ~= '' and first(hash)
-    if known then
-      replies[#replies + 1] = known
+    silent = not known and silence(must, speak, true)
+    if silent and not each then return silent end
+    if known or silent then
+      replies[#replies + 1] = known or silent
     else
       no = no + 1
       local n, s = tostring(no), tostring(seq + 1)
@@ -29,6 +33,10 @@ while i <= #ARGV do
         local m = {mentions = mentions ~= '' and b.words(mentions) or nil, files = files ~= '' and cjson.decode(files) or nil}
         b.keep(no, m)
         b.index(no, m.mentions)
+      end
+      if slow > 0 and must ~= '' and speak ~= '' then
+        local role, joined, _, till, mute = parts(must)
+        settle(must, role, joined, at, till, mute)
       end
       if place(from) then
         if each then
@@ -46,16 +54,22 @@ while i <= #ARGV do
   elseif op == 'create' then
     if exists then return {-1, 'conflict'} end
     exists, info = true, ARGV[i]
-    i = i + 1
+    archived, slow = ARGV[i + 1] == '1', tonumber(ARGV[i + 2])
+    if archived or slow > 0 then write('HSET', head, 'gate', ARGV[i + 1] .. ' ' .. slow) end
+    i, slow = i + 3, slow * 1000
     write('HSET', head, 'room', info)
     other(id, json .. ',"room":' .. info)
   elseif op == 'update' then
     local r = cjson.decode(info or redis.call('HGET', head, 'room'))
     r.name, r.topic = ARGV[i] ~= '' and ARGV[i] or nil, ARGV[i + 1] ~= '' and ARGV[i + 1] or nil
     r.retain = ARGV[i + 2] ~= '0' and tonumber(ARGV[i + 2]) or nil
-    i = i + 3
+    archived, slow = ARGV[i + 3] == '1', tonumber(ARGV[i + 4])
+    r.archived, r.slow = archived or nil, slow > 0 and slow or nil
     info = cjson.encode(r)
     write('HSET', head, 'room', info)
+    -- The gate says again what sends must know of it.
+    if archived or slow > 0 then write('HSET', head, 'gate', ARGV[i + 3] .. ' ' .. slow) else write('HDEL', head, 'gate') end
+    i, slow = i + 5, slow * 1000
     other(id, json .. ',"room":' .. info)
   elseif op == 'trim' then
     local to = math.min(tonumber(ARGV[i]), no)
@@ -96,11 +110,13 @@ while i <= #ARGV do
       other(id, json .. as)
     end
   elseif op == 'role' then
-    local user, role = ARGV[i], ARGV[i + 1]
-    i = i + 2
+    local user, role, mute = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+    i = i + 3
     if not place(user) then return {-1, 'not_found'} end
-    places[user] = string.gsub(place(user), '^%S+', role)
-    write('HSET', members, user, places[user])
+    local as, joined, spoke, till, muted = parts(user)
+    if role ~= '' then as = role end
+    if mute ~= '-' then till, muted = string.match(mute, '^(%d+) (.*)$') end
+    settle(user, as, joined, spoke, till, muted)
     other(id, json .. member(user))
   else
     local b = becoming()

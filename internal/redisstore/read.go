@@ -2,11 +2,10 @@ package redisstore
 
 import (
 	"context"
-	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/redis/rueidis"
 
@@ -20,7 +19,7 @@ func (s *Store) Room(ctx context.Context, id chat.RoomID) (r chat.Room, err erro
 		return chat.Room{}, err
 	}
 	defer cancel()
-	err = s.client.Do(ctx, s.roomField(id)).DecodeJSON(&r)
+	r, err = scanRoom(s.client.Do(ctx, s.roomField(id)).ToMessage())
 	if rueidis.IsRedisNil(err) {
 		return chat.Room{}, chat.ErrNotFound
 	}
@@ -43,12 +42,31 @@ func (s *Store) View(ctx context.Context, id chat.RoomID, user chat.UserID) (cha
 		return chat.RoomView{}, err
 	}
 	defer cancel()
-	reply, err := s.run(ctx, &viewScript, s.viewKeys(id), []string{string(user)})
-	if err != nil {
-		return chat.RoomView{}, failed("view", err)
-	}
-	v, err := s.scanView(id, reply)
+	v, err := s.view(ctx, id, user)
 	return v, failed("view of "+string(id), err)
+}
+
+// view reads a room as the person sees it, and from their own slot, at the same time, of what they are told there.
+func (s *Store) view(ctx context.Context, id chat.RoomID, user chat.UserID) (v chat.RoomView, err error) {
+	keys, args := s.viewKeys(id), []string{string(user)}
+	level := s.client.B().Hget().Key(s.keys.user(user, "rooms")).Field(string(id)).Build()
+	replies := s.client.DoMulti(ctx, s.command(&viewScript, false, keys, args), level)
+	reply, err := replies[0].ToMessage()
+	if isNoScript(err) {
+		reply, err = s.send(ctx, &viewScript, true, keys, args)
+	}
+	if err != nil {
+		return v, err
+	}
+	if v, err = s.scanView(id, reply); err != nil {
+		return v, err
+	}
+	listed, err := replies[1].ToString()
+	if err != nil && !rueidis.IsRedisNil(err) {
+		return v, err
+	}
+	v.Notify = levelOf(listed)
+	return v, nil
 }
 
 func (s *Store) scanView(id chat.RoomID, reply rueidis.RedisMessage) (v chat.RoomView, err error) {
@@ -67,7 +85,7 @@ func (s *Store) scanView(id chat.RoomID, reply rueidis.RedisMessage) (v chat.Roo
 	if err != nil {
 		return v, err
 	}
-	if err := r[1].DecodeJSON(&v.Room); err != nil {
+	if v.Room, err = scanRoom(r[1], nil); err != nil {
 		return v, err
 	}
 	text, err := r[2].ToString()
@@ -82,7 +100,7 @@ func (s *Store) scanView(id chat.RoomID, reply rueidis.RedisMessage) (v chat.Roo
 	if err != nil {
 		return v, err
 	}
-	me, err := scanMember(id, "", place)
+	me, _, err := scanMember(id, "", place)
 	if err != nil {
 		return v, err
 	}
@@ -96,7 +114,7 @@ func (s *Store) scanView(id chat.RoomID, reply rueidis.RedisMessage) (v chat.Roo
 	if v.Members, err = r[5].AsInt64(); err != nil {
 		return v, err
 	}
-	v.Position, v.HeadNo, v.Role, v.JoinedAt = head.Position, head.No, me.Role, me.JoinedAt
+	v.Position, v.HeadNo, v.Role, v.JoinedAt, v.Mute = head.Position, head.No, me.Role, me.JoinedAt, me.Mute
 	var mark rueidis.RedisMessage
 	if len(r) > 10 {
 		mark = r[7]
@@ -125,11 +143,11 @@ func (s *Store) Views(ctx context.Context, user chat.UserID) ([]chat.RoomView, e
 		return nil, err
 	}
 	defer cancel()
-	ids, err := s.client.Do(ctx, s.client.B().Hkeys().Key(s.keys.user(user, "rooms")).Build()).AsStrSlice()
+	listed, err := s.client.Do(ctx, s.client.B().Hgetall().Key(s.keys.user(user, "rooms")).Build()).AsStrMap()
 	if err != nil {
 		return nil, failed("views", err)
 	}
-	slices.Sort(ids)
+	ids := slices.Sorted(maps.Keys(listed))
 	keys := make([][]string, len(ids))
 	for i, id := range ids {
 		keys[i] = s.viewKeys(chat.RoomID(id))
@@ -151,6 +169,7 @@ func (s *Store) Views(ctx context.Context, user chat.UserID) ([]chat.RoomView, e
 		if err != nil {
 			return nil, failed("view of "+ids[i], err)
 		}
+		v.Notify = levelOf(listed[ids[i]])
 		views = append(views, v)
 	}
 	return views, nil
@@ -187,8 +206,7 @@ func (s *Store) listedRooms(ctx context.Context, list string, after chat.RoomID,
 			commands[i] = s.roomField(chat.RoomID(id))
 		}
 		for _, reply := range s.client.DoMulti(ctx, commands...) {
-			var r chat.Room
-			err := reply.DecodeJSON(&r)
+			r, err := scanRoom(reply.ToMessage())
 			if rueidis.IsRedisNil(err) {
 				continue // listed, and not made
 			}
@@ -230,18 +248,8 @@ func (s *Store) Member(ctx context.Context, room chat.RoomID, user chat.UserID) 
 	if err != nil {
 		return chat.Member{}, failed("member", err)
 	}
-	m, err := scanMember(room, user, place)
+	m, _, err := scanMember(room, user, place)
 	return m, failed("member", err)
-}
-
-// scanMember reads "<role> <time of joining>".
-func scanMember(room chat.RoomID, user chat.UserID, place string) (chat.Member, error) {
-	role, joined, _ := strings.Cut(place, " ")
-	at, err := time.Parse(time.RFC3339Nano, joined)
-	if err != nil {
-		return chat.Member{}, fmt.Errorf("member %s of %s: %w", user, room, err)
-	}
-	return chat.Member{Room: room, User: user, Role: chat.RoomRole(role), JoinedAt: at.UTC()}, nil
 }
 
 // Members implements [chat.Store].
@@ -262,7 +270,7 @@ func (s *Store) Members(ctx context.Context, room chat.RoomID, after chat.UserID
 		if err != nil {
 			return nil, failed("members of "+string(room), err)
 		}
-		if members[i], err = scanMember(room, chat.UserID(id), place); err != nil {
+		if members[i], _, err = scanMember(room, chat.UserID(id), place); err != nil {
 			return nil, err
 		}
 	}

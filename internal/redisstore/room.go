@@ -53,8 +53,15 @@ func (s *Store) roomArgs(args []string, c *chat.Change) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	speak := ""
+	if c.MustSpeak {
+		speak = num(c.At.UnixMilli())
+		if c.Unslowed {
+			speak += "!"
+		}
+	}
 	add := func(op string, more ...string) []string {
-		return append(append(args, op, c.ID, open, string(c.MustBeIn)), more...)
+		return append(append(args, op, c.ID, open, string(c.MustBeIn), speak), more...)
 	}
 	if op := becomes[c.Kind]; op != "" {
 		return add(op, becomeArgs(c)...), nil
@@ -73,17 +80,25 @@ func (s *Store) roomArgs(args []string, c *chat.Change) ([]string, error) {
 		return add("message", string(m.From), string(c.By), m.Text, m.ClientID, num(c.At.UnixMilli()), sendHash(c), words(m.Mentions), files), nil
 	case chat.RoomCreated:
 		b, err := json.Marshal(c.Room)
-		return add("create", string(b)), err
+		return add("create", string(b), flag(c.Room.Archived), strconv.Itoa(c.Room.Slow)), err
 	case chat.RoomUpdated:
-		return add("update", c.Room.Name, c.Room.Topic, strconv.Itoa(c.Room.Retain)), nil
+		r := c.Room
+		return add("update", r.Name, r.Topic, strconv.Itoa(r.Retain), flag(r.Archived), strconv.Itoa(r.Slow)), nil
 	case chat.MessagesTrimmed:
 		return add("trim", num(c.Trimmed)), nil
 	case chat.MemberJoined:
-		return add("join", string(c.Member.User), string(c.Member.Role)+" "+c.Member.JoinedAt.UTC().Format(time.RFC3339Nano)), nil
+		place, err := placeOf(c.Member, 0)
+		return add("join", string(c.Member.User), place), err
 	case chat.MemberLeft:
 		return add("leave", string(c.Member.User)), nil
 	case chat.MemberUpdated:
-		return add("role", string(c.Member.User), string(c.Member.Role)), nil
+		mute := "-"
+		if c.Mute != nil {
+			if mute, err = muteOf(*c.Mute); err != nil {
+				return nil, err
+			}
+		}
+		return add("role", string(c.Member.User), string(c.Member.Role), mute), nil
 	}
 	return nil, fmt.Errorf("%w: no such change: %s", chat.ErrInvalid, c.Kind)
 }
@@ -112,7 +127,7 @@ func (s *Store) runRoom(ctx context.Context, room chat.RoomID, changes []chat.Ch
 	if each {
 		mode = "each"
 	}
-	args := make([]string, 0, 6+12*len(changes))
+	args := make([]string, 0, 6+13*len(changes))
 	args = append(args, string(room), s.keys.channel(changes[0].Stream), window, remember, num(day(at)), mode)
 	for i := range changes {
 		if args, err = s.roomArgs(args, &changes[i]); err != nil {
@@ -224,6 +239,13 @@ func (s *Store) appended(r []rueidis.RedisMessage) (chat.Result, error) {
 
 func isRefusal(err error) bool {
 	return err != nil && slices.Contains([]chat.Code{chat.CodeNotFound, chat.CodeConflict, chat.CodeInvalid}, chat.AsError(err).Code)
+}
+
+func flag(on bool) string {
+	if on {
+		return "1"
+	}
+	return "0"
 }
 
 // list puts a room that is about to be made where rooms are looked for. It stands there before it exists rather than the

@@ -1,13 +1,17 @@
 -- Judges changes to one room in order, then writes all of them with their events, or none. This is its first part: marks.lua
 -- and judge.lua follow.
 -- KEYS: head log messages members order reads marks marked edits, then the sends to look in, the one to write to first
--- ARGV: room channel window remember day mode, then for each change: op id json must, and what the op takes
+-- ARGV: room channel window remember day mode, then for each change: op id json must speak, and what the op takes
+--   speak is empty, or, of what only those may do who may write in the room, its time, with ! if it does not matter that it is slow.
 --   json is the event as JSON without its end: seq, prev and what only Redis knows are put behind it.
--- Returns {-1, code} if one is refused, or for each change, of which with "each" some may be that:
+-- Returns {-1, code}, {-1, muted, until} or {-1, slow, for how long} if one is refused, or for each change, of which with "each" some may be that:
 --   {0} nothing to change | {1, seq, no, prev} message | {2, fields of the first send, no, prev, its mark} | {3, event}
 local head, log, messages, members, order, reads, marks, marked, edits = unpack(KEYS, 1, 9)
 local room, channel = ARGV[1], ARGV[2]
-local seq, no, said, day, last = string.match(redis.call('HGET', head, 'at') or '0 0 0 0 ', '^(%d+) (%d+) (%d) (%d+) (.*)$')
+local h = redis.call('HMGET', head, 'at', 'gate')
+local seq, no, said, day, last = string.match(h[1] or '0 0 0 0 ', '^(%d+) (%d+) (%d) (%d+) (.*)$')
+local archived, slow = string.match(h[2] or '0 0', '^(%d) (%d+)$')
+archived, slow = archived == '1', tonumber(slow) * 1000
 seq, no, said = tonumber(seq), tonumber(no), said == '1'
 local exists, info = seq > 0, nil
 
@@ -20,13 +24,13 @@ local function write(...) writes[#writes + 1] = {...} end
 -- Many sends together are looked up and written with as few commands as one: a command costs Redis more than what it does.
 local each = ARGV[6] == 'each' -- only messages, each of which stands for itself
 local had, read, remembered = {}, {'HSET', reads}, {'HSET', KEYS[10]}
-if each and #ARGV > 18 then
+if each and #ARGV > 19 then
   local users, hashes = {}, {}
-  for i = 7, #ARGV, 12 do
-    for _, user in ipairs({ARGV[i + 3], ARGV[i + 4]}) do
+  for i = 7, #ARGV, 13 do
+    for _, user in ipairs({ARGV[i + 3], ARGV[i + 5]}) do
       if places[user] == nil then users[#users + 1], places[user] = user, false end
     end
-    if ARGV[i + 9] ~= '' then hashes[#hashes + 1] = ARGV[i + 9] end
+    if ARGV[i + 10] ~= '' then hashes[#hashes + 1] = ARGV[i + 10] end
   end
   for i, as in ipairs(redis.call('HMGET', members, unpack(users))) do places[users[i]] = as end
   for i = 10, #KEYS do
@@ -42,9 +46,38 @@ local function place(user)
   return places[user]
 end
 
+-- A place is "<role> <joined>", and where they were muted or have spoken in a slow room
+-- "<role> <joined> <spoke> <muted until> <mute as JSON or empty>", with times in milliseconds, 0 for none.
+local function parts(user)
+  local role, joined, spoke, till, mute = string.match(places[user], '^(%S+) (%S+) (%d+) (%d+) (.*)$')
+  if role then return role, joined, spoke, till, mute end
+  role, joined = string.match(places[user], '^(%S+) (.*)$')
+  return role, joined, '0', '0', ''
+end
+
+local function settle(user, role, joined, spoke, till, mute)
+  places[user] = role .. ' ' .. joined
+  if spoke ~= '0' or mute ~= '' then places[user] = places[user] .. ' ' .. spoke .. ' ' .. till .. ' ' .. mute end
+  write('HSET', members, user, places[user])
+end
+
 local function member(user)
-  local role, joined = string.match(places[user], '^(%S+) (.*)$')
-  return ',"member":{"room":"' .. room .. '","user":"' .. user .. '","role":"' .. role .. '","joined_at":"' .. joined .. '"}'
+  local role, joined, _, _, mute = parts(user)
+  if mute ~= '' then mute = ',"mute":' .. mute end
+  return ',"member":{"room":"' .. room .. '","user":"' .. user .. '","role":"' .. role .. '","joined_at":"' .. joined .. '"' .. mute .. '}'
+end
+
+-- silence says why who must be in the room may not write there, nil if they may. Says is whether it is a new message.
+local function silence(must, speak, says)
+  if speak == '' then return nil end
+  if archived then return {-1, 'archived'} end
+  if must == '' then return nil end
+  local role, spoke, till = string.match(places[must], '^(%S+) %S+ (%d+) (%d+) ')
+  if not role then return nil end
+  local at, free = string.match(speak, '^(%d+)(!?)$')
+  if tonumber(at) < tonumber(till) then return {-1, 'muted', till} end
+  local wait = tonumber(spoke) + slow - tonumber(at)
+  if says and slow > 0 and wait > 0 and role ~= 'moderator' and free == '' then return {-1, 'slow', wait} end
 end
 
 -- append numbers the event and returns the id of the one before it.

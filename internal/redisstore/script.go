@@ -146,7 +146,22 @@ func refusal(list []rueidis.RedisMessage) error {
 	if len(list) > 1 {
 		code, _ = list[1].ToString()
 	}
+	more := func() int64 {
+		if len(list) < 3 {
+			return 0
+		}
+		if n, err := list[2].AsInt64(); err == nil {
+			return n
+		}
+		return 0
+	}
 	switch code {
+	case "archived":
+		return chat.ErrArchived
+	case "muted":
+		return chat.Muted(unmilli(more()))
+	case "slow":
+		return chat.TooSoon(time.Duration(more()) * time.Millisecond)
 	case "conflict":
 		return chat.ErrConflict
 	case "resync":

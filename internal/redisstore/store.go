@@ -48,8 +48,9 @@ type Store struct {
 var _ chat.Store = (*Store)(nil)
 
 // layout is the version of the keys' layout. A store refuses one that it does not know. 2 has what messages become beside them, and
-// records; data of 1 have none of these, and are at 2 once a store has opened them.
-const layout = 2
+// records; 3 has direct rooms of more than two (see renamed), and of members when they have spoken and their mutes. Data of an older one
+// have none of these, and are at the newest once a store has opened them.
+const layout = 3
 
 // Open opens the data under the prefix, which are begun if there are none. The client stays the caller's.
 func Open(ctx context.Context, client rueidis.Client, o Options) (*Store, error) {

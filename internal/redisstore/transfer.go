@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -171,7 +172,7 @@ func (s *Source) Rooms(ctx context.Context, after chat.RoomID, limit int) ([]mig
 				continue // listed, and not made
 			}
 			var r migrate.Room
-			if err := fields[1].DecodeJSON(&r.Room); err != nil {
+			if r.Room, err = scanRoom(fields[1], nil); err != nil {
 				return nil, failed("room "+id, err)
 			}
 			if r.Head, r.No, err = s.scanEnd(chat.RoomStream(r.Room.ID), fields, replies[2*i+1]); err != nil {
@@ -212,11 +213,9 @@ func (s *Source) Members(ctx context.Context, room chat.RoomID, after chat.UserI
 		if err != nil {
 			return nil, failed("member "+id+" of "+string(room), err)
 		}
-		m, err := scanMember(room, chat.UserID(id), place)
-		if err != nil {
+		if members[i].Member, members[i].Spoke, err = scanMember(room, chat.UserID(id), place); err != nil {
 			return nil, err
 		}
-		members[i].Member = m
 		if reads[i].IsNil() {
 			continue
 		}
@@ -278,7 +277,7 @@ func (s *Source) People(ctx context.Context, after chat.UserID, limit int) ([]mi
 		user := chat.UserID(id)
 		commands = append(commands, s.accountFields(user),
 			s.client.B().Hget().Key(s.keys.user(user, "account")).Field("v").Build(),
-			s.client.B().Hkeys().Key(s.keys.user(user, "rooms")).Build(),
+			s.client.B().Hgetall().Key(s.keys.user(user, "rooms")).Build(),
 			s.client.B().Hgetall().Key(s.keys.user(user, "sessions")).Build())
 		commands = append(commands, s.headCommands(chat.UserStream(user))...)
 	}
@@ -325,13 +324,12 @@ func (s *Source) person(user chat.UserID, arriving rueidis.RedisMessage, r []rue
 	if !ok {
 		return p, errors.New("the account is neither in its place nor arriving")
 	}
-	rooms, err := r[2].AsStrSlice()
+	listed, err := r[2].AsStrMap()
 	if err != nil {
 		return p, err
 	}
-	slices.Sort(rooms)
-	for _, room := range rooms {
-		p.Rooms = append(p.Rooms, chat.RoomID(room))
+	for _, room := range slices.Sorted(maps.Keys(listed)) {
+		p.Rooms = append(p.Rooms, migrate.Listed{Room: chat.RoomID(room), Notify: levelOf(listed[room])})
 	}
 	sessions, err := r[3].AsStrMap()
 	if err != nil {

@@ -201,6 +201,9 @@ func (p *pipeline) room(r *migrate.Room) {
 	if r.Trimmed > 0 { // the id of that message is asked for by the next one alone, which has it
 		fields = append(fields, "trimmed", num(r.Trimmed)+" ")
 	}
+	if r.Room.Archived || r.Room.Slow > 0 {
+		fields = append(fields, "gate", flag(r.Room.Archived)+" "+strconv.Itoa(r.Room.Slow))
+	}
 	p.head(chat.RoomStream(r.Room.ID), r.Head, r.No, fields...)
 }
 
@@ -222,7 +225,11 @@ func (p *pipeline) members(members []migrate.Member) {
 		places, order, reads := b().Hset().Key(k.room(room, "members")).FieldValue(), b().Zadd().Key(k.room(room, "order")).ScoreMember(), b().Hset().Key(k.room(room, "reads")).FieldValue()
 		for _, m := range some {
 			user := string(m.User)
-			places = places.FieldValue(user, string(m.Role)+" "+m.JoinedAt.UTC().Format(time.RFC3339Nano))
+			place, err := placeOf(&m.Member, m.Spoke)
+			if err != nil && p.err == nil {
+				p.err = err
+			}
+			places = places.FieldValue(user, place)
 			order = order.ScoreMember(0, user)
 			reads = reads.FieldValue(user, num(m.ReadNo))
 		}
@@ -290,7 +297,7 @@ func (p *pipeline) person(v *migrate.Person) {
 	if len(v.Rooms) > 0 {
 		list := b().Hset().Key(k.user(a.ID, "rooms")).FieldValue()
 		for _, room := range v.Rooms {
-			list = list.FieldValue(string(room), "1")
+			list = list.FieldValue(string(room.Room), listedAs(room.Notify))
 		}
 		p.do(list.Build())
 	}

@@ -34,6 +34,12 @@ func (s *Store) judgeUser(ctx context.Context, user chat.UserID, c *chat.Change)
 		_, err = s.Member(ctx, c.View.ID, user)
 	case chat.ReadMoved:
 		_, err = s.Member(ctx, c.Read.Room, user)
+	case chat.NotifyChanged:
+		var listed bool
+		listed, err = s.client.Do(ctx, s.client.B().Hexists().Key(s.keys.user(user, "rooms")).Field(string(c.Notify.Room)).Build()).AsBool()
+		if err == nil && !listed {
+			err = chat.ErrNotFound
+		}
 	case chat.SessionRevoked:
 		if c.Account != nil {
 			_, err = s.Account(ctx, user)
@@ -53,6 +59,8 @@ func (s *Store) changeUser(ctx context.Context, user chat.UserID, c *chat.Change
 		return s.runUser(ctx, user, c, "unlist", string(c.Left))
 	case chat.ReadMoved:
 		return s.moveRead(ctx, user, c)
+	case chat.NotifyChanged:
+		return s.runUser(ctx, user, c, "notify", string(c.Notify.Room), listedAs(c.Notify.Level), string(c.Notify.Level))
 	}
 	password, was := "", ""
 	if c.Account != nil {
@@ -70,7 +78,11 @@ func (s *Store) changeUser(ctx context.Context, user chat.UserID, c *chat.Change
 
 // enlist puts a room on the person's list, as they see it now.
 func (s *Store) enlist(ctx context.Context, user chat.UserID, c *chat.Change) (chat.Result, error) {
-	view, err := s.View(ctx, c.View.ID, user)
+	reply, err := s.run(ctx, &viewScript, s.viewKeys(c.View.ID), []string{string(user)})
+	if err != nil {
+		return chat.Result{}, err
+	}
+	view, err := s.scanView(c.View.ID, reply)
 	if err != nil {
 		return chat.Result{}, err
 	}

@@ -1,7 +1,7 @@
 -- Judges and writes one change to a person's stream, with its event.
 -- KEYS: head log rooms reads sessions account
 -- ARGV: channel window op id json, and what the op takes
---   list room view newest-message-or-empty | unlist room | read room no at by | revoke password-or-empty password-until-now-or-empty ids…
+--   list room view newest-message-or-empty | unlist room | read room no at by | notify room what-to-keep level | revoke password-or-empty password-until-now-or-empty ids…
 -- Returns {-1, code}, {0}, or {3, event, hashes of the tokens of revoked sessions…}
 local head, log, rooms, reads, sessions, account = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local op, id, json, a, b = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
@@ -25,6 +25,12 @@ elseif op == 'read' then
   json = json .. ',"read":{"room":"' .. a .. '","no":' .. b .. '}'
   -- A person's log is mostly these: as JSON they would take four times as much.
   short = id .. ' ' .. ARGV[8] .. ' ' .. ARGV[9] .. ' ' .. b .. ' ' .. a
+elseif op == 'notify' then
+  local kept = redis.call('HGET', rooms, a)
+  if not kept then return {-1, 'not_found'} end
+  if kept == b then return {0} end
+  writes = {{'HSET', rooms, a, b}}
+  json = json .. ',"notify":{"room":"' .. a .. '","level":"' .. ARGV[8] .. '"}'
 elseif op == 'revoke' then
   local kept = a ~= '' and redis.call('HGET', account, 'password')
   if a ~= '' and not kept then return {-1, 'not_found'} end

@@ -330,7 +330,7 @@ func TestRemovedMember(t *testing.T) {
 		if e := c.event(chat.MessageCreated); e.Message.Text != "inside" {
 			t.Fatalf("came %q", e.Message.Text)
 		}
-		if _, err := f.RemoveMember(t.Context(), mary, chat.MemberInput{Room: view.ID, User: me.User.ID}); err != nil {
+		if _, err := f.RemoveMember(t.Context(), mary, chat.RemoveMemberInput{Room: view.ID, User: me.User.ID}); err != nil {
 			t.Fatal(err)
 		}
 		send("secret")

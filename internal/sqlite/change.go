@@ -29,21 +29,27 @@ func (w *writer) judge(c *chat.Change, h hash) (chat.Result, error) {
 	if inRoom && s.room == nil && c.Kind != chat.RoomCreated {
 		return chat.Result{}, chat.ErrNotFound
 	}
+	var speaker *member // who must be in the room
 	if c.MustBeIn != "" {
 		if s.room == nil {
 			return chat.Result{}, chat.ErrNotFound
 		}
-		me, err := w.member(s, c.MustBeIn)
-		if err != nil {
+		if speaker, err = w.member(s, c.MustBeIn); err != nil {
 			return chat.Result{}, err
 		}
-		if !me.in {
+		if !speaker.in {
 			return chat.Result{}, chat.ErrNotFound
 		}
 	}
+	switch isSend := inRoom && c.Kind == chat.MessageCreated && c.Message != nil; {
+	case isSend:
+		return w.message(s, speaker, c, h)
+	case c.MustSpeak && s.room != nil:
+		if err := mayWrite(s.room, speaker, c); err != nil {
+			return chat.Result{}, err
+		}
+	}
 	switch {
-	case inRoom && c.Kind == chat.MessageCreated && c.Message != nil:
-		return w.message(s, c, h)
 	case inRoom && c.Kind == chat.RoomCreated && c.Room != nil && c.Room.ID == roomID:
 		return w.createRoom(s, c)
 	case inRoom:
@@ -78,7 +84,7 @@ func (w *writer) stream(name chat.Stream) (*stream, error) {
 		}
 		if r != nil {
 			room := scanRoom(r)
-			s.room, s.trimmed, s.members = &room, r.num(11), r.num(12)
+			s.room, s.trimmed, s.members = &room, r.num(11), r.num(14)
 		}
 	}
 	w.streams[name] = s
@@ -91,13 +97,16 @@ func (w *writer) member(s *stream, user chat.UserID) (*member, error) {
 	if me, ok := w.members[at]; ok {
 		return me, nil
 	}
-	r, err := w.one("SELECT user, role, joined_at, read_no FROM members WHERE room = ? AND user = ?", s.num, string(user))
+	r, err := w.one("SELECT "+memberColumns+", read_no, spoke FROM members WHERE room = ? AND user = ?", s.num, string(user))
 	if err != nil {
 		return nil, err
 	}
 	me := &member{}
 	if r != nil {
-		me = &member{Member: scanMember(r, s.room.ID), in: true, readNo: max(r.num(3), w.reads.pending[at])}
+		me = &member{in: true, readNo: max(r.num(4), w.reads.pending[at]), spoke: r.num(5)}
+		if me.Member, err = scanMember(r, s.room.ID); err != nil {
+			return nil, err
+		}
 	}
 	w.members[at] = me
 	return me, nil
@@ -157,7 +166,32 @@ func (w *writer) pruneEvents(s *stream) error {
 	return err
 }
 
-func (w *writer) message(s *stream, c *chat.Change, h hash) (chat.Result, error) {
+// mayWrite judges MustSpeak, but for how soon a message comes. The speaker is nil if nobody must be in the room.
+func mayWrite(room *chat.Room, speaker *member, c *chat.Change) error {
+	if room.Archived {
+		return chat.ErrArchived
+	}
+	if speaker != nil && milli(c.At) < milli(speaker.Mute.Until) {
+		return chat.Muted(speaker.Mute.Until)
+	}
+	return nil
+}
+
+// maySpeak judges MustSpeak of a message.
+func maySpeak(room *chat.Room, speaker *member, c *chat.Change) error {
+	if err := mayWrite(room, speaker, c); err != nil {
+		return err
+	}
+	if speaker == nil || speaker.Role == chat.RoomModerator || c.Unslowed {
+		return nil
+	}
+	if wait := speaker.spoke + 1000*int64(room.Slow) - milli(c.At); room.Slow > 0 && wait > 0 {
+		return chat.TooSoon(time.Duration(wait) * time.Millisecond)
+	}
+	return nil
+}
+
+func (w *writer) message(s *stream, speaker *member, c *chat.Change, h hash) (chat.Result, error) {
 	if h != (hash{}) {
 		first, err := w.sends.find(h)
 		if err != nil {
@@ -171,6 +205,11 @@ func (w *writer) message(s *stream, c *chat.Change, h hash) (chat.Result, error)
 			if e != nil {
 				return chat.Result{Event: *e, Duplicate: true}, nil
 			}
+		}
+	}
+	if c.MustSpeak {
+		if err := maySpeak(s.room, speaker, c); err != nil {
+			return chat.Result{}, err
 		}
 	}
 	m := &chat.Message{
@@ -211,6 +250,12 @@ func (w *writer) message(s *stream, c *chat.Change, h hash) (chat.Result, error)
 	if author.in && author.readNo < m.No {
 		w.setRead(s, author, m.No)
 	}
+	if c.MustSpeak && s.room.Slow > 0 && speaker != nil {
+		speaker.spoke = milli(c.At)
+		if _, err := w.exec("UPDATE members SET spoke = ? WHERE room = ? AND user = ?", speaker.spoke, s.num, string(speaker.User)); err != nil {
+			return chat.Result{}, err
+		}
+	}
 	if h != (hash{}) {
 		if err := w.sends.add(h, s.num, m.No, milli(m.At)); err != nil {
 			return chat.Result{}, err
@@ -231,10 +276,8 @@ func (w *writer) createRoom(s *stream, c *chat.Change) (chat.Result, error) {
 	if err := w.number(s, c.Stream); err != nil {
 		return chat.Result{}, err
 	}
-	r := *c.Room
-	r.Pair = slices.Clone(r.Pair)
-	if _, err := w.exec("INSERT INTO rooms ("+roomColumns+", members) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0)",
-		s.num, string(r.ID), string(r.Kind), r.Name, r.Topic, joinPair(r.Pair), string(r.CreatedBy), milli(r.CreatedAt), string(r.Parent), r.Root, int64(r.Retain)); err != nil {
+	r := c.Room.Clone()
+	if err := insertRoom(w.conn, s.num, &r, 0); err != nil {
 		return chat.Result{}, err
 	}
 	s.room = &r
@@ -245,8 +288,9 @@ func (w *writer) inRoom(s *stream, c *chat.Change) (chat.Result, error) {
 	switch {
 	case c.Kind == chat.RoomUpdated && c.Room != nil:
 		r := *s.room
-		r.Name, r.Topic, r.Retain = c.Room.Name, c.Room.Topic, c.Room.Retain
-		if _, err := w.exec("UPDATE rooms SET name = ?, topic = ?, retain = ? WHERE num = ?", r.Name, r.Topic, int64(r.Retain), s.num); err != nil {
+		r.Name, r.Topic, r.Retain, r.Archived, r.Slow = c.Room.Name, c.Room.Topic, c.Room.Retain, c.Room.Archived, c.Room.Slow
+		if _, err := w.exec("UPDATE rooms SET name = ?, topic = ?, retain = ?, archived = ?, slow = ? WHERE num = ?",
+			r.Name, r.Topic, int64(r.Retain), flag(r.Archived), int64(r.Slow), s.num); err != nil {
 			return chat.Result{}, err
 		}
 		s.room = &r
@@ -268,9 +312,8 @@ func (w *writer) inRoom(s *stream, c *chat.Change) (chat.Result, error) {
 			return noOp, nil
 		}
 		*me = member{Member: *c.Member, in: true, readNo: s.no}
-		me.Room = s.room.ID
-		if _, err := w.exec("INSERT INTO members (room, user, role, joined_at, read_no) VALUES (?, ?, ?, ?, ?)",
-			s.num, string(me.User), string(me.Role), milli(me.JoinedAt), me.readNo); err != nil {
+		me.Room, me.Mute.Until = s.room.ID, me.Mute.Until.UTC().Truncate(time.Millisecond)
+		if err := insertMember(w.conn, s.num, &me.Member, me.readNo, 0); err != nil {
 			return chat.Result{}, err
 		}
 		return w.countMember(s, c, me, +1)
@@ -287,10 +330,20 @@ func (w *writer) inRoom(s *stream, c *chat.Change) (chat.Result, error) {
 		if !me.in {
 			return chat.Result{}, chat.ErrNotFound
 		}
-		if _, err := w.exec("UPDATE members SET role = ? WHERE room = ? AND user = ?", string(c.Member.Role), s.num, string(me.User)); err != nil {
+		if c.Member.Role != "" {
+			me.Role = c.Member.Role
+		}
+		if c.Mute != nil {
+			me.Mute = *c.Mute
+			me.Mute.Until = me.Mute.Until.UTC().Truncate(time.Millisecond)
+		}
+		mute, err := encodeMute(me.Mute)
+		if err != nil {
 			return chat.Result{}, err
 		}
-		me.Role = c.Member.Role
+		if _, err := w.exec("UPDATE members SET role = ?, mute = ? WHERE room = ? AND user = ?", string(me.Role), mute, s.num, string(me.User)); err != nil {
+			return chat.Result{}, err
+		}
 		return w.append(s, c, chat.Event{Member: &me.Member})
 	}
 	return chat.Result{}, errChange(c)

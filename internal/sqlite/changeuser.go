@@ -34,6 +34,8 @@ func (w *writer) inUser(s *stream, user chat.UserID, c *chat.Change) (chat.Resul
 		}
 		w.setRead(room, me, c.Read.No)
 		return w.append(s, c, chat.Event{Read: c.Read})
+	case c.Kind == chat.NotifyChanged && c.Notify != nil:
+		return w.setNotify(s, user, c)
 	case c.Kind == chat.SessionRevoked:
 		return w.revoke(s, user, c)
 	}
@@ -75,7 +77,7 @@ func (w *writer) list(s *stream, user chat.UserID, c *chat.Change) (chat.Result,
 	v := chat.RoomView{
 		Room: *room.room, Position: room.position(w.epoch), HeadNo: room.no, ReadNo: me.readNo,
 		Trimmed: room.trimmed,
-		Role:    me.Role, JoinedAt: me.JoinedAt, Members: room.members,
+		Role:    me.Role, JoinedAt: me.JoinedAt, Members: room.members, Mute: me.Mute,
 	}
 	if room.no > room.trimmed {
 		if v.Last, err = messageAt(w.conn, v.ID, key(room.num, room.no)); err != nil {
@@ -86,6 +88,27 @@ func (w *writer) list(s *stream, user chat.UserID, c *chat.Change) (chat.Result,
 		return chat.Result{}, err
 	}
 	return w.append(s, c, chat.Event{View: &v})
+}
+
+// setNotify sets the level of a room on the person's list.
+func (w *writer) setNotify(s *stream, user chat.UserID, c *chat.Change) (chat.Result, error) {
+	room, err := w.stream(chat.RoomStream(c.Notify.Room))
+	if err != nil {
+		return chat.Result{}, err
+	}
+	r, err := w.one("SELECT notify FROM lists WHERE user = ? AND room = ?", string(user), room.num)
+	switch {
+	case err != nil:
+		return chat.Result{}, err
+	case r == nil:
+		return chat.Result{}, chat.ErrNotFound
+	case r.text(0) == string(c.Notify.Level):
+		return noOp, nil
+	}
+	if _, err := w.exec("UPDATE lists SET notify = ? WHERE user = ? AND room = ?", string(c.Notify.Level), string(user), room.num); err != nil {
+		return chat.Result{}, err
+	}
+	return w.append(s, c, chat.Event{Notify: c.Notify})
 }
 
 // revoke deletes sessions, and with an account sets the new password.

@@ -27,13 +27,14 @@ type body struct {
 	Reaction *chat.Reaction   `json:"reaction,omitempty"`
 	Left     chat.RoomID      `json:"left,omitempty"`
 	Read     *chat.Read       `json:"read,omitempty"`
+	Notify   *chat.Notify     `json:"notify,omitempty"`
 	Sessions []chat.SessionID `json:"sessions,omitempty"`
 	User     *chat.User       `json:"user,omitempty"`
 	Trimmed  int64            `json:"trimmed,omitempty"`
 }
 
 func encodeBody(e *chat.Event) ([]byte, error) {
-	b := body{Member: e.Member, Room: e.Room, View: e.View, Left: e.Left, Read: e.Read, Sessions: e.Sessions, User: e.User, Trimmed: e.Trimmed, Reaction: e.Reaction}
+	b := body{Member: e.Member, Room: e.Room, View: e.View, Left: e.Left, Read: e.Read, Notify: e.Notify, Sessions: e.Sessions, User: e.User, Trimmed: e.Trimmed, Reaction: e.Reaction}
 	if e.Message != nil {
 		b.Message = e.Message.No
 	}
@@ -173,7 +174,7 @@ func scanEvent(r row, s chat.Stream, epoch string) (chat.Event, error) {
 	return chat.Event{
 		Stream: s, Epoch: epoch, Seq: number(r.num(0)), ID: r.text(1), Prev: r.text(2),
 		Kind: chat.Kind(r.text(3)), At: unmilli(r.num(4)), By: chat.UserID(r.text(5)), Message: message, Reaction: b.Reaction,
-		Member: b.Member, Room: b.Room, View: b.View, Left: b.Left, Read: b.Read, Sessions: b.Sessions, User: b.User, Trimmed: b.Trimmed,
+		Member: b.Member, Room: b.Room, View: b.View, Left: b.Left, Read: b.Read, Notify: b.Notify, Sessions: b.Sessions, User: b.User, Trimmed: b.Trimmed,
 	}, nil
 }
 
@@ -321,9 +322,9 @@ func (s *Store) otherEvents(c *conn, stream chat.Stream, num, after, limit int64
 func milli(t time.Time) int64   { return t.UnixMilli() }
 func unmilli(n int64) time.Time { return time.UnixMilli(n).UTC() }
 
-func joinPair(pair []chat.UserID) string {
+func joinPeople(people []chat.UserID) string {
 	var b strings.Builder
-	for i, u := range pair {
+	for i, u := range people {
 		if i > 0 {
 			b.WriteByte(' ')
 		}
@@ -332,10 +333,10 @@ func joinPair(pair []chat.UserID) string {
 	return b.String()
 }
 
-func splitPair(s string) []chat.UserID {
-	var pair []chat.UserID
+func splitPeople(s string) []chat.UserID {
+	var people []chat.UserID
 	for u := range strings.FieldsSeq(s) {
-		pair = append(pair, chat.UserID(u))
+		people = append(people, chat.UserID(u))
 	}
-	return pair
+	return people
 }

@@ -3,24 +3,73 @@ package sqlite
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"slices"
 
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-const roomColumns = "num, id, kind, name, topic, pair, created_by, created_at, parent, root, retain, trimmed"
+const roomColumns = "num, id, kind, name, topic, people, created_by, created_at, parent, root, retain, trimmed, archived, slow"
 
 func scanRoom(r row) chat.Room {
 	return chat.Room{
 		ID: chat.RoomID(r.text(1)), Kind: chat.RoomKind(r.text(2)), Name: r.text(3), Topic: r.text(4),
-		Pair: splitPair(r.text(5)), CreatedBy: chat.UserID(r.text(6)), CreatedAt: unmilli(r.num(7)),
-		Parent: chat.RoomID(r.text(8)), Root: r.num(9), Retain: int(r.num(10)),
+		People: splitPeople(r.text(5)), CreatedBy: chat.UserID(r.text(6)), CreatedAt: unmilli(r.num(7)),
+		Parent: chat.RoomID(r.text(8)), Root: r.num(9), Retain: int(r.num(10)), Archived: r.num(12) != 0, Slow: int(r.num(13)),
 	}
 }
 
-// scanMember reads user, role, joined_at.
-func scanMember(r row, room chat.RoomID) chat.Member {
-	return chat.Member{Room: room, User: chat.UserID(r.text(0)), Role: chat.RoomRole(r.text(1)), JoinedAt: unmilli(r.num(2))}
+// insertRoom writes a room under the number of its stream.
+func insertRoom(c *conn, num int64, r *chat.Room, trimmed int64) error {
+	_, err := c.exec("INSERT INTO rooms ("+roomColumns+", members) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+		num, string(r.ID), string(r.Kind), r.Name, r.Topic, joinPeople(r.People), string(r.CreatedBy), milli(r.CreatedAt), string(r.Parent), r.Root,
+		int64(r.Retain), trimmed, flag(r.Archived), int64(r.Slow))
+	return err
+}
+
+const memberColumns = "user, role, joined_at, mute"
+
+// scanMember reads memberColumns.
+func scanMember(r row, room chat.RoomID) (m chat.Member, err error) {
+	m = chat.Member{Room: room, User: chat.UserID(r.text(0)), Role: chat.RoomRole(r.text(1)), JoinedAt: unmilli(r.num(2))}
+	m.Mute, err = decodeMute(r, 3)
+	return m, err
+}
+
+func insertMember(c *conn, room int64, m *chat.Member, readNo, spoke int64) error {
+	mute, err := encodeMute(m.Mute)
+	if err != nil {
+		return err
+	}
+	_, err = c.exec("INSERT INTO members (room, "+memberColumns+", read_no, spoke) VALUES (?, ?, ?, ?, ?, ?, ?)",
+		room, string(m.User), string(m.Role), milli(m.JoinedAt), mute, readNo, spoke)
+	return err
+}
+
+// encodeMute makes what stands in the column mute.
+func encodeMute(m chat.Mute) (any, error) {
+	if m == (chat.Mute{}) {
+		return nil, nil
+	}
+	text, err := json.Marshal(m)
+	return string(text), err
+}
+
+func decodeMute(r row, column int) (m chat.Mute, err error) {
+	if r[column] != nil {
+		err = json.Unmarshal([]byte(r.text(column)), &m)
+	}
+	return m, err
+}
+
+// manyScanned is many for a scan that can fail.
+func manyScanned[T any](c *conn, scan func(row) (T, error), query string, args ...any) (all []T, err error) {
+	err = c.query(context.Background(), func(r row) error {
+		m, err := scan(r)
+		all = append(all, m)
+		return err
+	}, query, args...)
+	return all, err
 }
 
 // roomNum returns the number of a room, ErrNotFound if there is none.
@@ -90,13 +139,20 @@ func (s *Store) Room(ctx context.Context, id chat.RoomID) (room chat.Room, err e
 	return room, err
 }
 
-const viewColumns = roomColumns + ", members, m.role, m.joined_at, m.read_no"
+const viewColumns = roomColumns + ", members, m.role, m.joined_at, m.read_no, m.mute, l.notify"
 
 // view makes a person's view of a row of viewColumns and their moves.
 func (s *Store) view(c *conn, r row, user chat.UserID, moves map[int64]int64) (chat.RoomView, error) {
 	v := chat.RoomView{
-		Room: scanRoom(r), Trimmed: r.num(11), Members: r.num(12),
-		Role: chat.RoomRole(r.text(13)), JoinedAt: unmilli(r.num(14)), ReadNo: max(r.num(15), moves[r.num(0)]),
+		Room: scanRoom(r), Trimmed: r.num(11), Members: r.num(14),
+		Role: chat.RoomRole(r.text(15)), JoinedAt: unmilli(r.num(16)), ReadNo: max(r.num(17), moves[r.num(0)]),
+	}
+	var err error
+	if v.Mute, err = decodeMute(r, 18); err != nil {
+		return chat.RoomView{}, err
+	}
+	if r[19] != nil { // it is on their list
+		v.Notify = chat.NotifyLevel(r.text(19))
 	}
 	h, err := readHeadOf(c, r.num(0))
 	if err != nil {
@@ -114,7 +170,7 @@ func (s *Store) view(c *conn, r row, user chat.UserID, moves map[int64]int64) (c
 // View implements [chat.Store].
 func (s *Store) View(ctx context.Context, id chat.RoomID, user chat.UserID) (v chat.RoomView, err error) {
 	err = s.read(ctx, func(c *conn) error {
-		r, err := c.one("SELECT "+viewColumns+" FROM rooms JOIN members m ON m.room = num WHERE id = ? AND m.user = ?", string(id), string(user))
+		r, err := c.one("SELECT "+viewColumns+" FROM rooms JOIN members m ON m.room = num LEFT JOIN lists l ON l.user = m.user AND l.room = num WHERE id = ? AND m.user = ?", string(id), string(user))
 		if err != nil {
 			return err
 		}
@@ -178,31 +234,31 @@ func (s *Store) rooms(ctx context.Context, which string, after chat.RoomID, limi
 // Member implements [chat.Store].
 func (s *Store) Member(ctx context.Context, room chat.RoomID, user chat.UserID) (m chat.Member, err error) {
 	err = s.read(ctx, func(c *conn) error {
-		r, err := c.one("SELECT user, role, joined_at FROM members WHERE room = (SELECT num FROM rooms WHERE id = ?) AND user = ?", string(room), string(user))
+		r, err := c.one("SELECT "+memberColumns+" FROM members WHERE room = (SELECT num FROM rooms WHERE id = ?) AND user = ?", string(room), string(user))
 		if err != nil {
 			return err
 		}
 		if r == nil {
 			return chat.ErrNotFound
 		}
-		m = scanMember(r, room)
-		return nil
+		m, err = scanMember(r, room)
+		return err
 	})
 	return m, err
 }
 
 // Members implements [chat.Store].
-func (s *Store) Members(ctx context.Context, room chat.RoomID, after chat.UserID, limit int) (members []chat.Member, err error) {
+func (s *Store) Members(ctx context.Context, room chat.RoomID, after chat.UserID, limit int) (all []chat.Member, err error) {
 	err = s.read(ctx, func(c *conn) error {
 		num, err := roomNum(c, room)
 		if err != nil {
 			return err
 		}
-		members, err = many(c, func(r row) chat.Member { return scanMember(r, room) },
-			"SELECT user, role, joined_at FROM members WHERE room = ? AND user > ? ORDER BY user LIMIT ?", num, string(after), int64(max(limit, 0)))
+		all, err = manyScanned(c, func(r row) (chat.Member, error) { return scanMember(r, room) },
+			"SELECT "+memberColumns+" FROM members WHERE room = ? AND user > ? ORDER BY user LIMIT ?", num, string(after), int64(max(limit, 0)))
 		return err
 	})
-	return members, err
+	return all, err
 }
 
 // CountRooms implements [chat.Store].

@@ -169,10 +169,10 @@ func (s *Source) Members(ctx context.Context, room chat.RoomID, after chat.UserI
 		if err != nil {
 			return err
 		}
-		members, err = many(c, func(r row) migrate.Member {
-			m := scanMember(r, room)
-			return migrate.Member{Member: m, ReadNo: max(r.num(3), s.moves[place{num, m.User}])}
-		}, "SELECT user, role, joined_at, read_no FROM members WHERE room = ? AND user > ? ORDER BY user LIMIT ?", num, string(after), int64(limit))
+		members, err = manyScanned(c, func(r row) (migrate.Member, error) {
+			m, err := scanMember(r, room)
+			return migrate.Member{Member: m, ReadNo: max(r.num(4), s.moves[place{num, m.User}]), Spoke: r.num(5)}, err
+		}, "SELECT "+memberColumns+", read_no, spoke FROM members WHERE room = ? AND user > ? ORDER BY user LIMIT ?", num, string(after), int64(limit))
 		return err
 	})
 	return members, err
@@ -220,8 +220,8 @@ func (s *Source) People(ctx context.Context, after chat.UserID, limit int) (peop
 			if p.Head, err = s.head(c, chat.UserStream(a.ID), h); err != nil {
 				return err
 			}
-			if p.Rooms, err = many(c, func(r row) chat.RoomID { return chat.RoomID(r.text(0)) },
-				"SELECT id FROM lists JOIN rooms ON num = room WHERE user = ? ORDER BY id", string(a.ID)); err != nil {
+			if p.Rooms, err = many(c, func(r row) migrate.Listed { return migrate.Listed{Room: chat.RoomID(r.text(0)), Notify: chat.NotifyLevel(r.text(1))} },
+				"SELECT id, notify FROM lists JOIN rooms ON num = room WHERE user = ? ORDER BY id", string(a.ID)); err != nil {
 				return err
 			}
 			if p.Sessions, err = many(c, scanSession, "SELECT "+sessionColumns+" FROM sessions s WHERE s.user = ? ORDER BY s.id", string(a.ID)); err != nil {

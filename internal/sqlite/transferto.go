@@ -207,8 +207,7 @@ func (d *Destination) rooms(b *migrate.Batch) error {
 		if err != nil {
 			return err
 		}
-		if _, err := d.conn.exec("INSERT INTO rooms ("+roomColumns+", members) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
-			num, string(r.ID), string(r.Kind), r.Name, r.Topic, joinPair(r.Pair), string(r.CreatedBy), milli(r.CreatedAt), string(r.Parent), r.Root, int64(r.Retain), b.Rooms[i].Trimmed); err != nil {
+		if err := insertRoom(d.conn, num, r, b.Rooms[i].Trimmed); err != nil {
 			return err
 		}
 	}
@@ -235,8 +234,7 @@ func (d *Destination) members(b *migrate.Batch) error {
 		if err != nil {
 			return err
 		}
-		if _, err := d.conn.exec("INSERT INTO members (room, user, role, joined_at, read_no) VALUES (?, ?, ?, ?, ?)",
-			num, string(m.User), string(m.Role), milli(m.JoinedAt), m.ReadNo); err != nil {
+		if err := insertMember(d.conn, num, &m.Member, m.ReadNo, m.Spoke); err != nil {
 			return err
 		}
 	}
@@ -330,11 +328,11 @@ func (d *Destination) people(b *migrate.Batch) error {
 			return err
 		}
 		for _, room := range p.Rooms {
-			num, err := d.numOf(room)
+			num, err := d.numOf(room.Room)
 			if err != nil {
 				return err
 			}
-			if _, err := d.conn.exec("INSERT INTO lists (user, room) VALUES (?, ?)", string(a.ID), num); err != nil {
+			if _, err := d.conn.exec("INSERT INTO lists (user, room, notify) VALUES (?, ?, ?)", string(a.ID), num, string(room.Notify)); err != nil {
 				return err
 			}
 		}

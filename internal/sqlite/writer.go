@@ -72,6 +72,7 @@ type member struct {
 	chat.Member
 	in     bool
 	readNo int64
+	spoke  int64 // when they sent their last message while the room was slow
 }
 
 // The caches hold no more entries than this each; past it they start anew.

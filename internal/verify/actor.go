@@ -244,6 +244,10 @@ func (a *actor) mine(e chat.Event) {
 		}
 	case chat.RoomLeft:
 		a.forget(e.Left)
+	case chat.NotifyChanged:
+		if f := a.rooms[e.Notify.Room]; f != nil {
+			f.view.Notify = e.Notify.Level
+		}
 	case chat.ReadMoved:
 		if f := a.rooms[e.Read.Room]; f != nil {
 			f.view.ReadNo, f.read = max(f.view.ReadNo, e.Read.No), max(f.read, e.Read.No)

@@ -46,7 +46,7 @@ var events = []*chat.Event{
 	event("room:01R", chat.RoomCreated, func(e *chat.Event) {
 		e.Seq, e.Prev = 1, ""
 		r := room
-		r.Kind, r.Name, r.Topic, r.Pair = chat.Direct, "", "", []chat.UserID{"01U", "01V"}
+		r.Kind, r.Name, r.Topic, r.People = chat.Direct, "", "", []chat.UserID{"01U", "01V"}
 		e.Room = &r
 	}),
 	event("room:01R", chat.RoomUpdated, func(e *chat.Event) { e.Room = &room }),

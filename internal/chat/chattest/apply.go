@@ -25,7 +25,7 @@ func Apply(v chat.RoomView, me chat.UserID, e chat.Event) (chat.RoomView, bool) 
 		in = e.Member.User != me
 	case chat.MemberUpdated:
 		if e.Member.User == me {
-			v.Role = e.Member.Role
+			v.Role, v.Mute = e.Member.Role, e.Member.Mute
 		}
 	case chat.MessagesTrimmed:
 		v.Trimmed = e.Trimmed
@@ -107,6 +107,11 @@ func (st State) CatchUp(ctx context.Context, s chat.Store) (State, error) {
 			}
 		case chat.RoomLeft:
 			delete(st.Views, e.Left)
+		case chat.NotifyChanged:
+			if v, ok := st.Views[e.Notify.Room]; ok {
+				v.Notify = e.Notify.Level
+				st.Views[e.Notify.Room] = v
+			}
 		case chat.ReadMoved:
 			if v, ok := st.Views[e.Read.Room]; ok {
 				v = v.Clone()

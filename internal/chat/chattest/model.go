@@ -40,7 +40,8 @@ type state struct {
 	trimmed  map[chat.RoomID]int64 // number of the newest message that is gone
 	members  map[place]member
 	listed   map[place]bool
-	sends    map[send]chat.Event // as in the log
+	notify   map[place]chat.NotifyLevel // of rooms that are listed
+	sends    map[send]chat.Event        // as in the log
 	accounts map[chat.UserID]chat.Account
 	names    map[string]chat.UserID
 	sessions map[chat.SessionID]chat.Session
@@ -61,6 +62,7 @@ type place struct {
 type member struct {
 	chat.Member
 	readNo int64
+	spoke  time.Time // when they sent their last message while the room was slow
 }
 
 // send is what makes a send the same send.
@@ -90,6 +92,7 @@ func NewModel(ring func(*chat.Event)) *Model {
 			trimmed:  map[chat.RoomID]int64{},
 			members:  map[place]member{},
 			listed:   map[place]bool{},
+			notify:   map[place]chat.NotifyLevel{},
 			sends:    map[send]chat.Event{},
 			accounts: map[chat.UserID]chat.Account{},
 			names:    map[string]chat.UserID{},
@@ -229,8 +232,7 @@ func (m *Model) Room(ctx context.Context, id chat.RoomID) (chat.Room, error) {
 	if !ok {
 		return chat.Room{}, chat.ErrNotFound
 	}
-	room.Pair = slices.Clone(room.Pair)
-	return room, nil
+	return room.Clone(), nil
 }
 
 func (m *Model) View(ctx context.Context, id chat.RoomID, user chat.UserID) (chat.RoomView, error) {
@@ -250,10 +252,11 @@ func (m *Model) view(id chat.RoomID, user chat.UserID) (chat.RoomView, error) {
 	v := chat.RoomView{
 		Room: m.rooms[id], Position: head.Position, HeadNo: head.No, ReadNo: me.readNo,
 		Trimmed: m.trimmed[id], Role: me.Role, JoinedAt: me.JoinedAt, Last: m.at(id, head.No),
+		Mute: me.Mute, Notify: m.notify[place{id, user}],
 	}
 	v.Deleted, v.Mentions = m.unread(id, user, max(me.readNo, v.Trimmed))
 	v.Unread = max(head.No-max(me.readNo, v.Trimmed), 0) - int64(len(v.Deleted))
-	v.Pair = slices.Clone(v.Pair)
+	v.Room = v.Room.Clone()
 	for p := range m.members {
 		if p.room == id {
 			v.Members++
@@ -296,7 +299,7 @@ func (m *Model) someRooms(ctx context.Context, after chat.RoomID, limit int, whi
 	var rooms []chat.Room
 	for _, id := range slices.Sorted(maps.Keys(m.rooms)) {
 		if r := m.rooms[id]; which(r) && id > after && len(rooms) < limit {
-			r.Pair = slices.Clone(r.Pair)
+			r = r.Clone()
 			rooms = append(rooms, r)
 		}
 	}

@@ -93,6 +93,9 @@ func (t *tx) change(c chat.Change) (chat.Result, error) {
 	case inRoom && c.Kind == chat.MessageCreated && c.Message != nil:
 		return t.message(room, c)
 	case inRoom:
+		if err := t.mute(room, c); err != nil {
+			return chat.Result{}, err
+		}
 		return t.inRoom(room, c)
 	case inUser:
 		return t.inUser(user, c)
@@ -121,10 +124,46 @@ func (t *tx) append(c chat.Change, e chat.Event) (chat.Result, error) {
 	return chat.Result{Event: t.show(e)}, nil
 }
 
+// mute judges MustSpeak of all that is not a new message, and what holds for those too.
+func (t *tx) mute(room chat.RoomID, c chat.Change) error {
+	if !c.MustSpeak {
+		return nil
+	}
+	if t.rooms[room].Archived {
+		return chat.ErrArchived
+	}
+	if until := t.members[place{room, c.MustBeIn}].Mute.Until; c.At.Before(until) {
+		return chat.Muted(until)
+	}
+	return nil
+}
+
+// speak judges MustSpeak of a new message, and notes that it was sent.
+func (t *tx) speak(room chat.RoomID, c chat.Change) error {
+	if err := t.mute(room, c); err != nil {
+		return err
+	}
+	at := place{room, c.MustBeIn}
+	me, in := t.members[at]
+	slow := time.Duration(t.rooms[room].Slow) * time.Second
+	if !c.MustSpeak || !in || slow == 0 {
+		return nil
+	}
+	if next := me.spoke.Add(slow); c.At.Before(next) && me.Role != chat.RoomModerator && !c.Unslowed {
+		return chat.TooSoon(next.Sub(c.At))
+	}
+	me.spoke = c.At
+	put(t, t.members, at, me)
+	return nil
+}
+
 func (t *tx) message(room chat.RoomID, c chat.Change) (chat.Result, error) {
 	key := send{room, c.By, c.Device, c.Message.ClientID}
 	if first, ok := t.sends[key]; ok && key.clientID != "" && !t.gone(first) {
 		return chat.Result{Event: t.show(first), Duplicate: true}, nil
+	}
+	if err := t.speak(room, c); err != nil {
+		return chat.Result{}, err
 	}
 	all := t.messages[room]
 	msg := chat.Message{
@@ -151,13 +190,13 @@ func (t *tx) inRoom(room chat.RoomID, c chat.Change) (chat.Result, error) {
 			return chat.Result{}, chat.ErrConflict
 		}
 		r := *c.Room
-		r.Pair = slices.Clone(r.Pair)
+		r = r.Clone()
 		put(t, t.rooms, room, r)
 		return t.append(c, chat.Event{Room: &r})
 
 	case c.Kind == chat.RoomUpdated && c.Room != nil:
 		r := t.rooms[room]
-		r.Name, r.Topic, r.Retain = c.Room.Name, c.Room.Topic, c.Room.Retain
+		r.Name, r.Topic, r.Retain, r.Archived, r.Slow = c.Room.Name, c.Room.Topic, c.Room.Retain, c.Room.Archived, c.Room.Slow
 		put(t, t.rooms, room, r)
 		return t.append(c, chat.Event{Room: &r})
 
@@ -175,7 +214,7 @@ func (t *tx) inRoom(room chat.RoomID, c chat.Change) (chat.Result, error) {
 			return noOp, nil
 		}
 		me := *c.Member
-		me.Room = room
+		me.Room, me.Mute = room, milli(me.Mute)
 		put(t, t.members, at, member{Member: me, readNo: int64(len(t.messages[room]))})
 		return t.append(c, chat.Event{Member: &me})
 
@@ -194,7 +233,12 @@ func (t *tx) inRoom(room chat.RoomID, c chat.Change) (chat.Result, error) {
 		if !ok {
 			return chat.Result{}, chat.ErrNotFound
 		}
-		me.Role = c.Member.Role
+		if c.Member.Role != "" {
+			me.Role = c.Member.Role
+		}
+		if c.Mute != nil {
+			me.Mute = milli(*c.Mute)
+		}
 		put(t, t.members, at, me)
 		return t.append(c, chat.Event{Member: &me.Member})
 	}
@@ -221,6 +265,7 @@ func (t *tx) inUser(user chat.UserID, c chat.Change) (chat.Result, error) {
 			return noOp, nil
 		}
 		del(t, t.listed, at)
+		del(t, t.notify, at)
 		return t.append(c, chat.Event{Left: c.Left})
 
 	case c.Kind == chat.ReadMoved && c.Read != nil:
@@ -235,6 +280,17 @@ func (t *tx) inUser(user chat.UserID, c chat.Change) (chat.Result, error) {
 		me.readNo = c.Read.No
 		put(t, t.members, at, me)
 		return t.append(c, chat.Event{Read: c.Read})
+
+	case c.Kind == chat.NotifyChanged && c.Notify != nil:
+		at := place{c.Notify.Room, user}
+		if !t.listed[at] {
+			return chat.Result{}, chat.ErrNotFound
+		}
+		if t.notify[at] == c.Notify.Level {
+			return noOp, nil
+		}
+		put(t, t.notify, at, c.Notify.Level)
+		return t.append(c, chat.Event{Notify: c.Notify})
 
 	case c.Kind == chat.SessionRevoked:
 		if c.Account != nil {
@@ -262,6 +318,11 @@ func (t *tx) inUser(user chat.UserID, c chat.Change) (chat.Result, error) {
 		return t.append(c, chat.Event{Sessions: gone})
 	}
 	return chat.Result{}, errChange(c)
+}
+
+func milli(m chat.Mute) chat.Mute {
+	m.Until = m.Until.UTC().Truncate(time.Millisecond)
+	return m
 }
 
 func (t *tx) inServer(c chat.Change) (chat.Result, error) {

@@ -47,7 +47,7 @@ func testOwnership(f *fixture) {
 	hear := func(e *chat.Event) { mu.Lock(); rung = append(rung, e); mu.Unlock() }
 	f.rung.Store(&hear)
 	c := f.createRoom("a")
-	c.Room.Pair = []chat.UserID{"u1", "u2"}
+	c.Room.People = []chat.UserID{"u1", "u2"}
 	join, list, send := f.join("a", "u1"), f.list("a", "u1"), f.sendAs("a", "u1", "d", "c1")
 	send.Message.Mentions, send.Message.Files = []chat.UserID{"u2"}, []chat.File{{ID: "f1", Name: "file"}}
 	edit := f.edit("a", 1, "edited", "u2", "u3")
@@ -56,25 +56,25 @@ func testOwnership(f *fixture) {
 	state := need(Fetch(f.ctx, f.Store, "u1")).of(f)
 	events := need(after(f.ctx, f.Store, chat.RoomStream("a"), chat.Position{Epoch: results[0].Event.Epoch})).of(f)
 
-	c.Room.Pair[0], c.Room.Name, join.Member.Role, send.Message.Text = "x", "x", "x", "x"
+	c.Room.People[0], c.Room.Name, join.Member.Role, send.Message.Text = "x", "x", "x", "x"
 	edit.Message.Mentions[0], react.Reaction.User, thread.Message.Thread.Replies, send.Message.Files[0].Name = "x", "x", 9, "x"
 	for _, r := range results {
 		e := r.Event
 		if e.Room != nil {
-			e.Room.Name, e.Room.Pair[1] = "y", "y"
+			e.Room.Name, e.Room.People[1] = "y", "y"
 		}
 		if e.Member != nil {
 			e.Member.Role = "y"
 		}
 		if e.View != nil {
-			e.View.Name, e.View.Pair[1] = "y", "y"
+			e.View.Name, e.View.People[1] = "y", "y"
 		}
 		if e.Message != nil {
 			spoil(e.Message)
 		}
 	}
 	view := need(f.Store.View(f.ctx, "a", "u1")).of(f)
-	view.Pair[0] = "z"
+	view.People[0] = "z"
 	spoil(view.Last)
 	for _, m := range append(need(f.Store.Pinned(f.ctx, "a")).of(f), need(f.Store.Messages(f.ctx, "a", chat.Page{Limit: 1})).of(f)...) {
 		spoil(&m)

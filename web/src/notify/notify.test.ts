@@ -27,7 +27,7 @@ describe('what is told', () => {
     me: { id: 'mary', name: 'Mary', role: 'member', created_at: at },
     rooms: {
       general: room('general', 'public'), loud: room('loud', 'private', { notify: 'all' }), silent: room('silent', 'public', { notify: 'none' }),
-      calls: room('calls', 'direct', { notify: 'mentions', pair: ['joe', 'mary'] }), direct: room('direct', 'direct', { pair: ['joe', 'mary'] }),
+      calls: room('calls', 'direct', { notify: 'mentions', people: ['joe', 'mary'] }), direct: room('direct', 'direct', { people: ['joe', 'mary'] }),
     },
     people: { joe: { id: 'joe', name: 'Joe', role: 'member', created_at: at } },
   } as unknown as State

@@ -59,7 +59,7 @@ export interface Room {
   kind: RoomKind
   name?: string
   topic?: string
-  pair?: string[]
+  people?: string[]
   created_by?: string
   created_at: string
   /** Threads: the room and the number of the message that they are under. */

@@ -180,7 +180,7 @@ export function applySignal(state: State, s: Signal, now: number): State {
   let next: State = { ...state, online: is ? { ...state.online, [s.user]: true } : without(state.online, s.user) }
   if (was === is || s.user === state.me.id) return next
   for (const view of Object.values(state.rooms)) {
-    const concerned = view.kind === 'direct' ? view.pair?.includes(s.user) : view.id === 'general' || state.members[view.id]?.[s.user]
+    const concerned = view.kind === 'direct' ? view.people?.includes(s.user) : view.id === 'general' || state.members[view.id]?.[s.user]
     if (!concerned) continue
     next = addNotice(next, view.id, {
       id: `${s.user}-${now}`, after: view.head_no, at: new Date(now).toISOString(), kind: is ? 'connected' : 'disconnected', user: s.user,

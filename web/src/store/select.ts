@@ -5,7 +5,7 @@ import type { NotifyLevel, RoomView, User } from '../protocol/types'
 import type { State } from './state'
 
 /** The other person of a direct room. */
-export const otherOf = (s: State, room: { pair?: string[] }): string => room.pair?.find((id) => id !== s.me.id) ?? ''
+export const otherOf = (s: State, room: { people?: string[] }): string => room.people?.find((id) => id !== s.me.id) ?? ''
 
 export const nameOf = (s: State, user: string): string => s.people[user]?.name ?? (user ? t('app.somebody') : t('app.server'))
 

@@ -76,7 +76,7 @@ export function Sidebar() {
 function People() {
   const chat = useChat((s) => s)
   const people = useMemo(() => {
-    const talkedTo = new Set(Object.values(chat.rooms).flatMap((r) => (r.kind === 'direct' ? (r.pair ?? []) : [])))
+    const talkedTo = new Set(Object.values(chat.rooms).flatMap((r) => (r.kind === 'direct' ? (r.people ?? []) : [])))
     return sortedPeople(chat).filter((u) => !talkedTo.has(u.id))
   }, [chat.people, chat.online, chat.rooms])
   if (people.length === 0) return null

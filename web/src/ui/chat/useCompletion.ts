@@ -92,7 +92,7 @@ function people(room: string, typed: string): Offer[] {
   const view = chat.rooms[room]
   const home = view?.kind === 'thread' ? chat.rooms[view.parent!] : view
   const members = home && chat.members[home.id] // where they are not loaded, everybody is offered
-  const inside = (id: string) => (home?.kind === 'direct' ? (home.pair ?? []).includes(id) : !members || members[id] !== undefined)
+  const inside = (id: string) => (home?.kind === 'direct' ? (home.people ?? []).includes(id) : !members || members[id] !== undefined)
   const named = sortedPeople(chat)
     .filter((u) => inside(u.id))
     .map((u) => ({ u, score: fit(u.name, typed) }))
