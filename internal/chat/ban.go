@@ -33,7 +33,9 @@ type Ban struct {
 	Reason string    `json:"reason,omitempty" doc:"Why"`
 }
 
-func (b Ban) holds(at time.Time) bool { return !b.At.IsZero() && (b.Until.IsZero() || at.Before(b.Until)) }
+func (b Ban) holds(at time.Time) bool {
+	return !b.At.IsZero() && (b.Until.IsZero() || at.Before(b.Until))
+}
 
 // refusal says to whoever would bring that person in why they cannot come.
 func (b Ban) refusal(who Caller) *Error {

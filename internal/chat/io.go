@@ -212,12 +212,12 @@ type RoomInput struct {
 
 // UpdateRoomInput changes a room. What is not given stays.
 type UpdateRoomInput struct {
-	Room   RoomID  `json:"room" doc:"Id of the room"`
-	Name   *string `json:"name,omitempty" doc:"New name"`
-	Topic  *string `json:"topic,omitempty" doc:"New topic, empty for none"`
-	Retain *int    `json:"retain,omitempty" doc:"Days after which messages are deleted; 0 as the server does, -1 never. For admins and owners"`
-	Archived *bool `json:"archived,omitempty" doc:"Whether it can only be read and left. Not General"`
-	Slow     *int  `json:"slow,omitempty" doc:"Seconds from one message of a member to the next, up to 21600; 0 for none. Not for its moderators, and not in threads"`
+	Room     RoomID  `json:"room" doc:"Id of the room"`
+	Name     *string `json:"name,omitempty" doc:"New name"`
+	Topic    *string `json:"topic,omitempty" doc:"New topic, empty for none"`
+	Retain   *int    `json:"retain,omitempty" doc:"Days after which messages are deleted; 0 as the server does, -1 never. For admins and owners"`
+	Archived *bool   `json:"archived,omitempty" doc:"Whether it can only be read and left. Not General"`
+	Slow     *int    `json:"slow,omitempty" doc:"Seconds from one message of a member to the next, up to 21600; 0 for none. Not for its moderators, and not in threads"`
 }
 
 // MemberPageInput asks for a page of a room's people.

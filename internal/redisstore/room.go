@@ -238,7 +238,7 @@ func (s *Store) appended(r []rueidis.RedisMessage) (chat.Result, error) {
 }
 
 func isRefusal(err error) bool {
-	return err != nil && slices.Contains([]chat.Code{chat.CodeNotFound, chat.CodeConflict, chat.CodeInvalid}, chat.AsError(err).Code)
+	return err != nil && slices.Contains([]chat.Code{chat.CodeNotFound, chat.CodeConflict, chat.CodeInvalid, chat.CodeForbidden, chat.CodeRateLimited}, chat.AsError(err).Code)
 }
 
 func flag(on bool) string {

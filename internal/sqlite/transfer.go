@@ -220,7 +220,9 @@ func (s *Source) People(ctx context.Context, after chat.UserID, limit int) (peop
 			if p.Head, err = s.head(c, chat.UserStream(a.ID), h); err != nil {
 				return err
 			}
-			if p.Rooms, err = many(c, func(r row) migrate.Listed { return migrate.Listed{Room: chat.RoomID(r.text(0)), Notify: chat.NotifyLevel(r.text(1))} },
+			if p.Rooms, err = many(c, func(r row) migrate.Listed {
+				return migrate.Listed{Room: chat.RoomID(r.text(0)), Notify: chat.NotifyLevel(r.text(1))}
+			},
 				"SELECT id, notify FROM lists JOIN rooms ON num = room WHERE user = ? ORDER BY id", string(a.ID)); err != nil {
 				return err
 			}

@@ -29,6 +29,7 @@ var (
 		Reactions: []chat.Reacted{{Emoji: "👍🏽", Users: []chat.UserID{"01U", "01V"}}}, Thread: &chat.Thread{Room: "t-1", Replies: 2, LastAt: at.Add(time.Hour)},
 	}
 	member = chat.Member{Room: "01R", User: "01V", Role: chat.RoomMember, JoinedAt: at}
+	mute   = chat.Mute{Until: at.Add(time.Hour), Reason: "calm down", By: "01U"}
 	user   = chat.User{ID: "01V", Name: "Zoë", Role: chat.RoleAdmin, CreatedAt: at}
 	place  = chat.Position{Epoch: "e1", Seq: 9, ID: "01E9"}
 	view   = chat.RoomView{
@@ -49,10 +50,10 @@ var events = []*chat.Event{
 		r.Kind, r.Name, r.Topic, r.People = chat.Direct, "", "", []chat.UserID{"01U", "01V"}
 		e.Room = &r
 	}),
-	event("room:01R", chat.RoomUpdated, func(e *chat.Event) { e.Room = &room }),
+	event("room:01R", chat.RoomUpdated, func(e *chat.Event) { r := room; r.Archived, r.Slow = true, 30; e.Room = &r }),
 	event("room:01R", chat.MemberJoined, func(e *chat.Event) { e.Member = &member }),
 	event("room:01R", chat.MemberLeft, func(e *chat.Event) { e.Member = &member }),
-	event("room:01R", chat.MemberUpdated, func(e *chat.Event) { m := member; m.Role = chat.RoomModerator; e.Member = &m }),
+	event("room:01R", chat.MemberUpdated, func(e *chat.Event) { m := member; m.Mute = mute; e.Member = &m }),
 	event("room:01R", chat.MessageCreated, func(e *chat.Event) { e.Message = &message }),
 	event("room:01R", chat.MessageEdited, func(e *chat.Event) {
 		m := marked
@@ -68,9 +69,10 @@ var events = []*chat.Event{
 	event("room:01R", chat.ReactionAdded, func(e *chat.Event) { e.Reaction = &chat.Reaction{No: 6, Emoji: "👍🏽", User: "01U"} }),
 	event("room:01R", chat.ReactionRemoved, func(e *chat.Event) { e.Reaction = &chat.Reaction{No: 6, Emoji: "👍🏽", User: "01U"} }),
 	event("room:01R", chat.MessagesTrimmed, func(e *chat.Event) { e.Trimmed = 6 }),
-	event("user:01V", chat.RoomJoined, func(e *chat.Event) { e.View = &view }),
+	event("user:01V", chat.RoomJoined, func(e *chat.Event) { v := view; v.Mute = mute; e.View = &v }),
 	event("user:01V", chat.RoomLeft, func(e *chat.Event) { e.Left = "01R" }),
 	event("user:01V", chat.ReadMoved, func(e *chat.Event) { e.Read = &chat.Read{Room: "01R", No: 7} }),
+	event("user:01V", chat.NotifyChanged, func(e *chat.Event) { e.Notify = &chat.Notify{Room: "01R", Level: chat.NotifyMentions} }),
 	event("user:01V", chat.SessionRevoked, func(e *chat.Event) { e.Sessions = []chat.SessionID{"01S", "01T"} }),
 	event("server", chat.UserCreated, func(e *chat.Event) { e.By = ""; e.User = &user }),
 	event("server", chat.UserUpdated, func(e *chat.Event) { u := user; u.Disabled = true; e.User = &u }),

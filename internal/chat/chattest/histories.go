@@ -51,6 +51,7 @@ var (
 	someCalls   = [][]chat.UserID{nil, nil, {"u1"}, {"u1", "u3"}, {"u2", "u3"}, {chat.MentionAll}, {chat.MentionAll, "u2"}, {"nobody"}}
 	someFiles   = [][]chat.File{nil, nil, nil, {{ID: "f1", Name: "a name", Type: "text/plain", Size: 3}}, {{ID: "f2", Width: 640, Height: 480}, {ID: "f3", Name: "日本"}}}
 	someScopes  = [][]string{nil, nil, {"read"}, {"read", "send"}}
+	someLevels  = []chat.NotifyLevel{chat.NotifyUsual, chat.NotifyAll, chat.NotifyNone}
 	someKinds   = []string{"hook", "hooks"}
 	someRecords = []string{"r1", "r2", "r2 ", "日本"}
 )
@@ -159,12 +160,17 @@ func (h *history) both(what string, call func(chat.Store) (any, error)) {
 		store = h.Other
 	}
 	got, err := call(store)
-	if (wantErr == nil) != (err == nil) || err != nil && chat.AsError(err).Code != chat.AsError(wantErr).Code {
+	if (wantErr == nil) != (err == nil) || err != nil && !sameRefusal(chat.AsError(err), chat.AsError(wantErr)) {
 		h.Fatalf("%s: got error %v, want %v", what, err, wantErr)
 	}
 	if d := cmp.Diff(want, got, cmpopts.EquateEmpty(), sameEpoch); d != "" {
 		h.Fatalf("%s (-want +got):\n%s", what, d)
 	}
+}
+
+// sameRefusal compares codes, and what some of them say beyond that.
+func sameRefusal(a, b *chat.Error) bool {
+	return a.Code == b.Code && a.RetryAfter == b.RetryAfter && (a.Code != chat.CodeForbidden || a.Message == b.Message)
 }
 
 // sameEpoch takes all epochs for the same, but not for none.
@@ -199,11 +205,11 @@ func (h *history) change() chat.Change {
 	room, user := draw(h, someRooms, "room"), draw(h, someUsers, "user")
 	c := chat.Change{ID: fmt.Sprintf("e%06d", h.n), At: h.now(), By: draw(h, someUsers, "by")}
 	c.Kind = draw(h, []chat.Kind{
-		chat.RoomCreated, chat.RoomUpdated, chat.MemberJoined, chat.MemberJoined, chat.MemberLeft, chat.MemberUpdated,
+		chat.RoomCreated, chat.RoomUpdated, chat.MemberJoined, chat.MemberJoined, chat.MemberLeft, chat.MemberUpdated, chat.MemberUpdated,
 		chat.MessageCreated, chat.MessageCreated, chat.MessageCreated, chat.MessageCreated, chat.MessageCreated,
 		chat.MessageEdited, chat.MessageEdited, chat.MessageDeleted, chat.MessagePinned, chat.MessageUnpinned, chat.ThreadMoved,
 		chat.ReactionAdded, chat.ReactionAdded, chat.ReactionRemoved,
-		chat.MessagesTrimmed, chat.RoomJoined, chat.RoomJoined, chat.RoomLeft, chat.ReadMoved, chat.SessionRevoked, chat.UserCreated, chat.UserUpdated,
+		chat.MessagesTrimmed, chat.RoomJoined, chat.RoomJoined, chat.RoomLeft, chat.ReadMoved, chat.NotifyChanged, chat.SessionRevoked, chat.UserCreated, chat.UserUpdated,
 	}, "kind")
 	c.Stream = chat.RoomStream(room)
 	switch c.Kind {
@@ -212,10 +218,23 @@ func (h *history) change() chat.Change {
 		if c.Room.Kind == chat.ThreadRoom {
 			c.Room.Parent, c.Room.Root = draw(h, someRooms, "parent"), h.no()
 		}
+		if rapid.IntRange(0, 2).Draw(h.T, "strict") == 0 {
+			c.Room.Archived, c.Room.Slow = rapid.Bool().Draw(h.T, "archived"), draw(h, []int{0, 2, 5, 30}, "slow")
+		}
 	case chat.MemberJoined, chat.MemberLeft, chat.MemberUpdated:
 		c.Member = &chat.Member{Room: room, User: user, Role: draw(h, someRoles, "role"), JoinedAt: c.At}
 		if m, err := h.model.Member(h.ctx, room, user); err == nil && c.Kind == chat.MemberLeft {
 			c.Member = &m
+		}
+		if c.Kind == chat.MemberJoined {
+			c.MustSpeak = rapid.Bool().Draw(h.T, "must speak")
+			if rapid.IntRange(0, 3).Draw(h.T, "mute") == 0 {
+				c.Member.Mute = *h.mute()
+			}
+		}
+		if c.Kind == chat.MemberUpdated && rapid.Bool().Draw(h.T, "mute") {
+			c.Member.Role = draw(h, append([]chat.RoomRole{""}, someRoles...), "role")
+			c.Mute = h.mute()
 		}
 	case chat.MessageCreated:
 		c.Message = &chat.Message{From: user, Text: draw(h, someTexts, "text"), ClientID: draw(h, someClients, "client id"), Mentions: draw(h, someCalls, "mentions"), Files: draw(h, someFiles, "files")}
@@ -223,14 +242,19 @@ func (h *history) change() chat.Change {
 		if rapid.Bool().Draw(h.T, "must be in") {
 			c.MustBeIn = user
 		}
+		c.Unslowed = rapid.IntRange(0, 4).Draw(h.T, "unslowed") == 0
+		h.mustSpeak(&c)
 	case chat.MessageEdited:
 		c.Message = &chat.Message{No: h.no(), Text: draw(h, someTexts, "text"), Mentions: draw(h, someCalls, "mentions")}
+		c.MustBeIn = user
+		h.mustSpeak(&c)
 	case chat.MessageDeleted, chat.MessagePinned, chat.MessageUnpinned:
 		c.Message = &chat.Message{No: h.no()}
 	case chat.ThreadMoved:
 		c.Message = &chat.Message{No: h.no(), Thread: &chat.Thread{Room: draw(h, someRooms, "thread"), Replies: rapid.Int64Range(0, 3).Draw(h.T, "replies"), LastAt: c.At}}
 	case chat.ReactionAdded, chat.ReactionRemoved:
 		c.Reaction = &chat.Reaction{No: h.no(), Emoji: draw(h, someEmojis, "emoji"), User: user}
+		h.mustSpeak(&c)
 	case chat.MessagesTrimmed:
 		c.Trimmed = rapid.Int64Range(1, 12).Draw(h.T, "trimmed")
 	case chat.RoomJoined:
@@ -240,6 +264,8 @@ func (h *history) change() chat.Change {
 	case chat.ReadMoved:
 		head, _ := h.model.Heads(h.ctx, chat.RoomStream(room))
 		c.Stream, c.Read = chat.UserStream(user), &chat.Read{Room: room, No: rapid.Int64Range(0, head[0].No).Draw(h.T, "no")}
+	case chat.NotifyChanged:
+		c.Stream, c.Notify = chat.UserStream(user), &chat.Notify{Room: room, Level: draw(h, someLevels, "level")}
 	case chat.SessionRevoked:
 		c.Stream = chat.UserStream(user)
 		for range rapid.IntRange(0, 2).Draw(h.T, "sessions") {
@@ -261,6 +287,18 @@ func (h *history) change() chat.Change {
 		}
 	}
 	return c
+}
+
+func (h *history) mustSpeak(c *chat.Change) {
+	c.MustSpeak = rapid.Bool().Draw(h.T, "must speak")
+}
+
+// mute is one that may be over, or none.
+func (h *history) mute() *chat.Mute {
+	if rapid.IntRange(0, 2).Draw(h.T, "none") == 0 {
+		return &chat.Mute{}
+	}
+	return &chat.Mute{Until: h.soon(), By: "u1", Reason: draw(h, []string{"", "a reason", `with "quotes" and 日本`}, "reason")}
 }
 
 // no is the number of a message that is there more often than not.
