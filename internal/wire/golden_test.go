@@ -53,7 +53,7 @@ var events = []*chat.Event{
 	event("room:01R", chat.RoomUpdated, func(e *chat.Event) { r := room; r.Archived, r.Slow = true, 30; e.Room = &r }),
 	event("room:01R", chat.MemberJoined, func(e *chat.Event) { e.Member = &member }),
 	event("room:01R", chat.MemberLeft, func(e *chat.Event) { e.Member = &member }),
-	event("room:01R", chat.MemberUpdated, func(e *chat.Event) { m := member; m.Mute = mute; e.Member = &m }),
+	event("room:01R", chat.MemberUpdated, func(e *chat.Event) { m := member; m.Role, m.Mute = chat.RoomModerator, mute; e.Member = &m }),
 	event("room:01R", chat.MessageCreated, func(e *chat.Event) { e.Message = &message }),
 	event("room:01R", chat.MessageEdited, func(e *chat.Event) {
 		m := marked
