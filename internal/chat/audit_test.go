@@ -110,7 +110,7 @@ func TestActsAreAudited(t *testing.T) {
 			return errOf(f.UpdateMember(ctx, ada, chat.UpdateMemberInput{Room: room, User: owner.User.ID, Role: chat.RoomModerator}))
 		}, chat.AuditEntry{By: ada.User.ID, Action: "member.update", Room: room, User: owner.User.ID, Detail: "moderator"}},
 		{func() error {
-			return errOf(f.RemoveMember(ctx, ada, chat.MemberInput{Room: room, User: owner.User.ID}))
+			return errOf(f.RemoveMember(ctx, ada, chat.RemoveMemberInput{Room: room, User: owner.User.ID}))
 		},
 			chat.AuditEntry{By: ada.User.ID, Action: "member.remove", Room: room, User: owner.User.ID}},
 		{func() error { return errOf(f.DeleteMessage(ctx, ada, chat.MessageInput{Room: room, No: said.No})) },
@@ -171,7 +171,7 @@ func TestOnesOwnActsAreNotAudited(t *testing.T) {
 	for what, err := range map[string]error{
 		"one's own token's end":   errOf(f.RevokeToken(ctx, ada, chat.TokenIDInput{Token: token.Session.ID})),
 		"deleting one's own":      errOf(f.DeleteMessage(ctx, ada, chat.MessageInput{Room: room, No: f.send(ada, room, "x").No})),
-		"leaving":                 errOf(f.RemoveMember(ctx, ben, chat.MemberInput{Room: room, User: ben.User.ID})),
+		"leaving":                 errOf(f.RemoveMember(ctx, ben, chat.RemoveMemberInput{Room: room, User: ben.User.ID})),
 		"coming":                  errOf(f.JoinRoom(ctx, ben, chat.RoomInput{Room: room})),
 		"adding who is there":     errOf(f.AddMember(ctx, ada, chat.MemberInput{Room: room, User: ben.User.ID})),
 		"the same settings":       errOf(f.UpdateRoom(ctx, ada, chat.UpdateRoomInput{Room: room, Name: &name})),

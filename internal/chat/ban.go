@@ -108,16 +108,6 @@ func (s *Service) punish(ctx context.Context, kind string, room RoomID, user Use
 	return s.forgetRecords(ctx, kind, ids...)
 }
 
-// pardon forgets the penalties of a kind, and reports whether there were any.
-func (s *Service) pardon(ctx context.Context, kind string, room RoomID, user UserID) (bool, error) {
-	var before json.RawMessage
-	ids, err := s.penalty(ctx, kind, room, user, &before)
-	if err != nil {
-		return false, err
-	}
-	return len(ids) > 0, s.forgetRecords(ctx, kind, ids...)
-}
-
 func (s *Service) forgetRecords(ctx context.Context, kind string, ids ...string) error {
 	for _, id := range ids {
 		if err := s.Store.DeleteRecord(ctx, kind, id); err != nil && !errors.Is(err, ErrNotFound) {
@@ -208,6 +198,14 @@ func (s *Service) punished(ctx context.Context, who Caller, id RoomID, user User
 	return view.Room, because, until, nil
 }
 
+// lasting says in words for how long something holds.
+func lasting(seconds int64) string {
+	if seconds == 0 {
+		return "for good"
+	}
+	return "for " + (time.Duration(seconds) * time.Second).String()
+}
+
 func (s *Service) muting(who Caller, room RoomID, user UserID, m Mute) Change {
 	return s.change(who, Change{Stream: RoomStream(room), Kind: MemberUpdated, Member: &Member{Room: room, User: user}, Mute: &m})
 }
@@ -222,6 +220,9 @@ func (s *Service) MuteMember(ctx context.Context, who Caller, in MuteInput) (Mem
 		return Member{}, invalid("seconds", "give 1 to %d seconds", maxPenalty)
 	}
 	if _, err := s.Store.Member(ctx, in.Room, in.User); err != nil {
+		return Member{}, err
+	}
+	if err := s.audit(ctx, who, AuditEntry{Action: "member.mute", User: in.User, Room: in.Room, Detail: lasting(in.Seconds), Reason: because}); err != nil {
 		return Member{}, err
 	}
 	mute := Mute{Until: until, Reason: because, By: who.User.ID}
@@ -240,7 +241,15 @@ func (s *Service) UnmuteMember(ctx context.Context, who Caller, in MemberInput) 
 	if err != nil {
 		return Member{}, err
 	}
-	if _, err := s.pardon(ctx, muteKind, in.Room, in.User); err != nil {
+	if err := s.audit(ctx, who, AuditEntry{Action: "member.unmute", User: in.User, Room: in.Room}); err != nil {
+		return Member{}, err
+	}
+	var mute Mute
+	ids, err := s.penalty(ctx, muteKind, in.Room, in.User, &mute)
+	if err == nil {
+		err = s.forgetRecords(ctx, muteKind, ids...)
+	}
+	if err != nil {
 		return Member{}, err
 	}
 	if member.Mute == (Mute{}) {
@@ -276,6 +285,9 @@ func (s *Service) BanMember(ctx context.Context, who Caller, in BanInput) (Ban, 
 	}
 	if len(bans) >= maxBans && !slices.ContainsFunc(bans, func(b Ban) bool { return b.User == in.User }) {
 		return Ban{}, &Error{Code: CodeConflict, Message: fmt.Sprintf("a room has at most %d bans: lift one first", maxBans)}
+	}
+	if err := s.audit(ctx, who, AuditEntry{Action: "member.ban", User: in.User, Room: in.Room, Detail: lasting(in.Seconds), Reason: because}); err != nil {
+		return Ban{}, err
 	}
 	ban := Ban{Room: in.Room, User: in.User, By: who.User.ID, At: s.now(), Until: until, Reason: because}
 	if err := s.punish(ctx, banKind, in.Room, in.User, ban); err != nil {
@@ -317,11 +329,18 @@ func (s *Service) LiftBan(ctx context.Context, who Caller, in MemberInput) (None
 	if _, err := s.moderated(ctx, who, in.Room); err != nil {
 		return None{}, err
 	}
-	there, err := s.pardon(ctx, banKind, in.Room, in.User)
-	if err == nil && !there {
-		err = ErrNotFound
+	var ban Ban
+	ids, err := s.penalty(ctx, banKind, in.Room, in.User, &ban)
+	if err != nil {
+		return None{}, err
 	}
-	return None{}, err
+	if len(ids) == 0 {
+		return None{}, ErrNotFound
+	}
+	if err := s.audit(ctx, who, AuditEntry{Action: "ban.lift", User: in.User, Room: in.Room}); err != nil {
+		return None{}, err
+	}
+	return None{}, s.forgetRecords(ctx, banKind, ids...)
 }
 
 // tidyBans forgets bans and mutes that are over.

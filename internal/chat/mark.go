@@ -120,8 +120,8 @@ func (s *Service) DeleteMessage(ctx context.Context, who Caller, in MessageInput
 	return s.remove(ctx, who, view, m)
 }
 
-func (s *Service) remove(ctx context.Context, who Caller, in RoomView, m Message) (gone Message, err error) {
-	if err := s.audit(ctx, who, AuditEntry{Action: "message.delete", User: m.From, Room: in.home(), Detail: placed(in.Room, m.No)}); err != nil {
+func (s *Service) remove(ctx context.Context, who Caller, view RoomView, m Message) (gone Message, err error) {
+	if err := s.audit(ctx, who, AuditEntry{Action: "message.delete", User: m.From, Room: view.home(), Detail: placed(view.Room, m.No)}); err != nil {
 		return Message{}, err
 	}
 	err = s.discard(ctx, []Message{m}, func() error {

@@ -238,6 +238,10 @@ func (s *Service) RemoveMember(ctx context.Context, who Caller, in RemoveMemberI
 	if err != nil {
 		return None{}, err
 	}
+	because, err := reason(in.Reason)
+	if err != nil {
+		return None{}, err
+	}
 	account, err := s.Store.Account(ctx, in.User)
 	if err != nil {
 		return None{}, err
@@ -250,7 +254,7 @@ func (s *Service) RemoveMember(ctx context.Context, who Caller, in RemoveMemberI
 	if !mayLeave(account.User, view.Room) {
 		return None{}, errStays
 	}
-	if err := s.audit(ctx, who, AuditEntry{Action: "member.remove", User: in.User, Room: in.Room}); err != nil {
+	if err := s.audit(ctx, who, AuditEntry{Action: "member.remove", User: in.User, Room: in.Room, Reason: because}); err != nil {
 		return None{}, err
 	}
 	return None{}, s.exit(ctx, who, in.Room, in.User)
