@@ -148,7 +148,7 @@ func Actions() []Action {
 		action("message.edit", "PATCH", "/rooms/{room}/messages/{no}", 200, LoggedIn, "Change the text of your message", "The text until then is kept, see message.edits.", (*Service).EditMessage),
 		action("message.delete", "DELETE", "/rooms/{room}/messages/{no}", 200, LoggedIn, "Delete a message",
 			"Yours, or as a moderator of the room any. Its place stays; its text is gone from everywhere.", (*Service).DeleteMessage),
-		action("message.edits", "GET", "/rooms/{room}/messages/{no}/edits", 200, LoggedIn, "Earlier texts of a message", "Oldest first.", (*Service).ListEdits),
+		action("message.edits", "GET", "/rooms/{room}/messages/{no}/edits", 200, LoggedIn, "Earlier texts of a message", "The newest 100 of them, oldest first.", (*Service).ListEdits),
 		action("message.pin", "PUT", "/rooms/{room}/messages/{no}/pin", 200, LoggedIn, "Pin a message", "At most 100 in a room. Not for guests.", (*Service).PinMessage),
 		action("message.unpin", "DELETE", "/rooms/{room}/messages/{no}/pin", 200, LoggedIn, "Unpin a message", "Not for guests.", (*Service).UnpinMessage),
 		action("message.pins", "GET", "/rooms/{room}/pins", 200, LoggedIn, "Pinned messages of a room", "Last pinned first.", (*Service).ListPins),

@@ -312,7 +312,7 @@ type EditInput struct {
 	Text string `json:"text" doc:"Markdown"`
 }
 
-// EditList is the earlier texts of a message.
+// EditList is the earlier texts of a message, of which [MaxEdits] are kept.
 type EditList struct {
 	Edits []Edit `json:"edits" doc:"Oldest first"`
 }

@@ -18,8 +18,8 @@ import (
 //	MessageCreated  Message (Text, From,  Message.Room follows from Stream; the store sets No and Seq, moves
 //	                ClientID, Mentions,   the author's read position to No; duplicates see below: their event shows
 //	                Files), Device        the message as it is now
-//	MessageEdited   Message (No, Text,    replaces text and mentions and sets EditedAt to At; the text until then is kept as an [Edit];
-//	                Mentions)             no-op if both are the same
+//	MessageEdited   Message (No, Text,    replaces text and mentions and sets EditedAt to At; the text until then is kept as an [Edit],
+//	                Mentions)             of which only the newest MaxEdits are; no-op if both are the same
 //	MessageDeleted  Message (No)          takes away all but the message's place, its edits too; no-op if deleted
 //	MessagePinned   Message (No)          sets PinnedAt and PinnedBy from At and By; no-op if pinned
 //	MessageUnpinned Message (No)          no-op if not pinned
@@ -122,7 +122,7 @@ type Store interface {
 	Events(ctx context.Context, s Stream, after Position, limit int) ([]Event, error)
 	// Messages returns a page of the room's messages, ascending by No.
 	Messages(ctx context.Context, room RoomID, page Page) ([]Message, error)
-	// Edits returns the earlier texts of a message, oldest first; none if it was never edited, was deleted, or is not there.
+	// Edits returns the earlier texts of a message that are kept, oldest first; none if it was never edited, was deleted, or is not there.
 	// ErrNotFound for an unknown room.
 	Edits(ctx context.Context, room RoomID, no int64) ([]Edit, error)
 	// Pinned returns the room's pinned messages, last pinned first, and of one time the one with the higher number.
@@ -192,6 +192,9 @@ type Record struct {
 	Version int64 // from 1, one more with each change; goes on from there when a deleted record is made anew, or starts at 1
 	Value   []byte
 }
+
+// MaxEdits is how many earlier texts of a message a store keeps.
+const MaxEdits = 100
 
 // Window is how many of a stream's newest events a store keeps at least, for resuming.
 const Window = 1000

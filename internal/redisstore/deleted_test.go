@@ -1,6 +1,7 @@
 package redisstore_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -44,6 +45,14 @@ func TestDeletedIsNowhere(t *testing.T) {
 	}
 	if !strings.Contains(found(), "canary-first") {
 		t.Fatal("the test does not see what is there")
+	}
+	for range chat.MaxEdits + 20 {
+		c.commit(become(chat.MessageEdited, &chat.Message{No: 1, Text: "canary-" + c.id()}))
+	}
+	key, err := c.server.Do("KEYS", "*:edits")
+	c.must(err)
+	if n, err := c.server.Do("HLEN", strings.TrimSpace(key)); err != nil || strings.TrimSpace(n) != fmt.Sprint(chat.MaxEdits) {
+		t.Errorf("in %q are %s earlier texts, %v", key, n, err)
 	}
 	c.commit(become(chat.MessageDeleted, &chat.Message{No: 1}))
 	if left := found(); left != "" {

@@ -7,6 +7,8 @@ local made
 local function becoming()
   if made then return made end
 
+  local maxEdits = 100 -- chat.MaxEdits
+
   local function pad(n) return string.format('%016d', n) end
 
   -- iso writes milliseconds since 1970 as JSON has times.
@@ -72,9 +74,19 @@ local function becoming()
     end
   end
 
+  -- drop takes away the i-th earlier text and those before it, most of which are gone already.
+  local function drop(n, i)
+    while i > 0 and redis.call('HEXISTS', edits, n .. ' ' .. i) == 1 do
+      write('HDEL', edits, n .. ' ' .. i)
+      i = i - 1
+    end
+  end
+
   -- forget takes away what a mark has elsewhere.
   local function forget(n, m)
-    for i = 1, m.edits or 0 do write('HDEL', edits, n .. ' ' .. i) end
+    local last = m.edits or 0
+    for i = math.max(1, last - maxEdits + 1), last do write('HDEL', edits, n .. ' ' .. i) end
+    drop(n, last - maxEdits)
     if m.pinned_at then write('ZREM', marked, 'p ' .. pad(n)) end
     unindex(n, m.mentions)
   end
@@ -112,6 +124,7 @@ local function becoming()
     m.edits = (m.edits or 0) + 1
     local since = m.edited_at or iso(tonumber(string.match(f[4], '^%S+ (%S+)')))
     write('HSET', edits, n .. ' ' .. m.edits, cjson.encode({text = now, at = since}))
+    drop(n, m.edits - maxEdits)
     unindex(n, m.mentions)
     m.text, m.mentions, m.edited_at = text, mentions ~= '' and words(mentions) or nil, at
     index(n, m.mentions)

@@ -113,11 +113,11 @@ func (s *Store) Edits(ctx context.Context, room chat.RoomID, no int64) ([]chat.E
 	return edits, failed("edits", err)
 }
 
-// edits reads as many earlier texts of a message.
+// edits reads the earlier texts of a message that has had n.
 func (s *Store) edits(ctx context.Context, room chat.RoomID, no, n int64) (edits []chat.Edit, err error) {
-	fields := make([]string, n)
-	for i := range fields {
-		fields[i] = editField(no, int64(i)+1)
+	var fields []string
+	for i := max(1, n-chat.MaxEdits+1); i <= n; i++ {
+		fields = append(fields, editField(no, i))
 	}
 	replies, err := s.client.Do(ctx, s.client.B().Hmget().Key(s.keys.room(room, "edits")).Field(fields...).Build()).ToArray()
 	if err != nil {
@@ -125,7 +125,7 @@ func (s *Store) edits(ctx context.Context, room chat.RoomID, no, n int64) (edits
 	}
 	for _, r := range replies {
 		if r.IsNil() {
-			return nil, nil // deleted meanwhile
+			continue // deleted meanwhile, or it is one too many by now
 		}
 		e, err := scanEdit(r)
 		if err != nil {

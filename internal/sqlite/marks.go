@@ -143,6 +143,9 @@ func (w *writer) beside(s *stream, id int64, old, m *chat.Message, k chat.Kind) 
 		if _, err := w.exec("INSERT INTO edits (message, text, at) VALUES (?, ?, ?)", id, old.Text, milli(since)); err != nil {
 			return err
 		}
+		if _, err := w.exec("DELETE FROM edits WHERE message = ?1 AND id <= (SELECT id FROM edits WHERE message = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)", id, int64(chat.MaxEdits)); err != nil {
+			return err
+		}
 	case chat.MessageDeleted:
 		if _, err := w.exec("DELETE FROM edits WHERE message = ?", id); err != nil {
 			return err

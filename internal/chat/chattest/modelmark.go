@@ -64,7 +64,8 @@ func (t *tx) marked(m *chat.Message, c chat.Change) bool {
 		if !m.EditedAt.IsZero() {
 			since = m.EditedAt
 		}
-		put(t, t.edits, at, append(slices.Clone(t.edits[at]), chat.Edit{Text: m.Text, At: since}))
+		edits := append(slices.Clone(t.edits[at]), chat.Edit{Text: m.Text, At: since})
+		put(t, t.edits, at, edits[max(0, len(edits)-chat.MaxEdits):])
 		m.Text, m.Mentions, m.EditedAt = c.Message.Text, slices.Clone(c.Message.Mentions), c.At
 	case chat.MessageDeleted:
 		if m.Deleted() {

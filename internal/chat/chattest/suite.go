@@ -57,6 +57,7 @@ func Run(t *testing.T, open Open) {
 		{"ConcurrentSends", testConcurrentSends},
 		{"Trim", testTrim},
 		{"Edits", testEdits},
+		{"ManyEdits", testManyEdits},
 		{"Deletes", testDeletes},
 		{"Pins", testPins},
 		{"Reactions", testReactions},

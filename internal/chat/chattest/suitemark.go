@@ -137,6 +137,33 @@ func testEdits(f *fixture) {
 	f.same("head", int64(3), f.view("a", "u1").HeadNo)
 }
 
+// testManyEdits: of a message that is edited again and again the newest texts are kept, and nothing when it is deleted.
+func testManyEdits(f *fixture) {
+	f.room("a", "u1")
+	f.event(f.send("a", "u1", "c1"))
+	var was []chat.Edit
+	for n := 1; n <= chat.MaxEdits+3; n++ {
+		m := f.message("a", 1)
+		at := m.At
+		if n > 1 {
+			at = m.EditedAt
+		}
+		was = append(was, chat.Edit{Text: m.Text, At: at})
+		f.event(f.edit("a", 1, fmt.Sprint(n)))
+		if n == chat.MaxEdits {
+			f.same("as many as are kept", was, need(f.Other.Edits(f.ctx, "a", 1)).of(f))
+		}
+	}
+	f.same("edits", was[3:], need(f.Other.Edits(f.ctx, "a", 1)).of(f))
+	last := f.edit("a", 1, "last")
+	f.same("two changes at once", 2, len(need(f.Store.Commit(f.ctx, last, f.edit("a", 1, "very last"))).of(f)))
+	if edits := need(f.Other.Edits(f.ctx, "a", 1)).of(f); len(edits) != chat.MaxEdits || edits[0] != was[5] || edits[chat.MaxEdits-1].Text != "last" {
+		f.Fatalf("%d edits: %+v", len(edits), edits)
+	}
+	f.event(f.delete("a", 1))
+	f.same("edits of what was deleted", nil, asAny(need(f.Other.Edits(f.ctx, "a", 1)).of(f)))
+}
+
 // testDeletes takes messages away: their places stay, and of the rest nothing is anywhere.
 func testDeletes(f *fixture) {
 	f.refuse(chat.ErrNotFound, f.delete("none", 1))
