@@ -62,6 +62,9 @@ type Options struct {
 	Name   string        // the chat's name, as people see it; default "Parley"
 	Retain time.Duration // messages are deleted after it, in rooms that say nothing else; 0 keeps them for good
 
+	// LinkPreviews has the chat look at the pages that people link to, on the public web only, and show what they are.
+	LinkPreviews bool
+
 	// Authenticate says who a request is from: the zero Visitor if nobody is logged in. After an error the request is answered
 	// with 503, and the error logged. It is called from many goroutines, often: with every request but those for the client's own
 	// files, and sometimes twice. It must not read the body.
@@ -156,6 +159,11 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 func (s *Server) furnish(ctx context.Context, o Options) error {
 	if _, err := s.core.KeepFiles(ctx, o.shelf()); err != nil {
 		return err
+	}
+	if o.LinkPreviews {
+		if err := s.core.LookAtLinks(server.Links{LinkPreviews: "on"}, o.PublicURL); err != nil {
+			return err
+		}
 	}
 	return s.core.Prepare(ctx, s.core.Service.Setup)
 }

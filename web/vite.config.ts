@@ -5,6 +5,7 @@ import { emoji } from './scripts/emoji.mjs'
 // The built files keep their names from version to version: they are committed, embedded in the
 // server, and served with an ETag instead of a hash in the name.
 export default defineConfig({
+  base: './', // the server may be below a path
   plugins: [react(), emoji()],
   server: {
     host: '127.0.0.1',

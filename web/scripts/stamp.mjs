@@ -15,7 +15,7 @@ const built = inOrder(readdirSync(dist('')).filter((f) => f !== 'source.sha256' 
 const all = createHash('sha256')
 for (const file of built) all.update(file).update('\0').update(readFileSync(dist(file))).update('\0')
 const version = all.digest('hex').slice(0, 16)
-const shell = built.filter((f) => f !== 'sw.js' && !f.startsWith('emoji-')).map((f) => (f === 'index.html' ? '/' : `/${f}`))
+const shell = built.filter((f) => f !== 'sw.js' && !f.startsWith('emoji-')).map((f) => (f === 'index.html' ? './' : f))
 const worker = readFileSync(dist('sw.js'), 'utf8').replace("'__VERSION__'", `'${version}'`).replace("['__SHELL__']", JSON.stringify(shell))
 writeFileSync(dist('sw.js'), worker)
 writeFileSync(dist('index.html'), readFileSync(dist('index.html'), 'utf8').replace('__VERSION__', version))

@@ -1,5 +1,7 @@
 // Emoji by their short codes: the data of one language, loaded when first needed, and what is found in it.
 
+import { at } from '../protocol/base'
+
 /** One emoji: itself, its name, its short codes, its group, and other words that it is found by. */
 export interface Emoji {
   emoji: string
@@ -37,7 +39,7 @@ const loads = new Map<string, Promise<Emojis>>()
 export function loadEmojis(language: string): Promise<Emojis> {
   const known = loads.get(language)
   if (known) return known
-  const load = fetch(`/emoji-${language}.json`)
+  const load = fetch(at(`/emoji-${language}.json`))
     .then((res) => (res.ok ? (res.json() as Promise<File>) : Promise.reject(new Error(`the emoji: ${res.status}`))))
     .then(read)
   load.catch(() => loads.delete(language))

@@ -1,6 +1,7 @@
 // Notifications of the system, for what concerns this person while the page is hidden.
 
 import { plainLine } from '../markdown/render'
+import { at } from '../protocol/base'
 import type { Event } from '../protocol/types'
 import { mentioning } from '../store/message'
 import { before } from '../store/person'
@@ -65,7 +66,7 @@ const registration = async () => (await navigator.serviceWorker?.getRegistration
 
 /** Shows a notice; a newer one of the same room takes its place, also where several pages are open. */
 export async function show(n: Notice, open: (room: string) => void): Promise<void> {
-  const options: NotificationOptions = { body: n.body, tag: n.room, icon: '/icon-192.png', data: { room: n.room } }
+  const options: NotificationOptions = { body: n.body, tag: n.room, icon: at('/icon-192.png'), data: { room: n.room } }
   const worker = await registration()
   if (worker?.active) return worker.showNotification(n.title, options) // a click on it is heard by sw.js
   const shown = new Notification(n.title, options)

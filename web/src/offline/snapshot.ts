@@ -1,6 +1,7 @@
 // What is kept of the chat to be read without a connection: the newest rooms with their last messages.
 
 import type { State, Timeline } from '../store/state'
+import { kept } from '../protocol/base'
 import type { ServerInfo } from '../protocol/types'
 
 export interface Snapshot {
@@ -44,7 +45,7 @@ export function snapshot(info: ServerInfo, s: State, before: Snapshot | null): S
 /** Opens this browser's small store. */
 function open(): Promise<IDBDatabase> {
   return new Promise((resolve, reject) => {
-    const req = indexedDB.open('parley', 1)
+    const req = indexedDB.open(kept('parley'), 1)
     req.onupgradeneeded = () => req.result.createObjectStore('kept')
     req.onsuccess = () => resolve(req.result)
     req.onerror = () => reject(req.error ?? new Error('no storage'))

@@ -1,5 +1,6 @@
 // Whether the server has a newer client than this page.
 
+import { at } from '../protocol/base'
 import { useApp } from '../store/store'
 
 const own = document.querySelector<HTMLMetaElement>('meta[name="version"]')?.content ?? ''
@@ -7,14 +8,14 @@ const own = document.querySelector<HTMLMetaElement>('meta[name="version"]')?.con
 /** Keeps the client for when there is no connection, and lets notifications be shown. Only where the page is secure. */
 export function registerWorker(): void {
   if (!import.meta.env.PROD || !('serviceWorker' in navigator)) return
-  navigator.serviceWorker.register('/sw.js').catch(() => {}) // private windows and odd proxies: all works without
+  navigator.serviceWorker.register(at('/sw.js')).catch(() => {}) // private windows and odd proxies: all works without
 }
 
 /** Asks the server which client it has; a page that is older is told so. */
 export async function askForNewer(): Promise<void> {
   if (!import.meta.env.PROD || own === '' || useApp.getState().newer) return
   try {
-    const res = await fetch('/version.txt', { cache: 'no-store' })
+    const res = await fetch(at('/version.txt'), { cache: 'no-store' })
     const version = (await res.text()).trim()
     if (!res.ok || !/^[0-9a-f]{16}$/.test(version) || version === own) return
     useApp.setState({ newer: true })

@@ -1,5 +1,6 @@
 // Bytes on their way to the server, with how far they are.
 
+import { at } from './base'
 import { ApiError, codeOf, unavailable } from './error'
 
 export interface Posted<T> {
@@ -12,7 +13,7 @@ export interface Posted<T> {
 export function post<T>(path: string, body: Blob, onProgress: (part: number) => void): Posted<T> {
   const xhr = new XMLHttpRequest() // fetch does not tell how far it is
   const done = new Promise<T>((resolve, reject) => {
-    xhr.open('POST', `/api/v1${path}`)
+    xhr.open('POST', at(`/api/v1${path}`))
     xhr.responseType = 'json'
     xhr.setRequestHeader('Content-Type', 'application/octet-stream')
     xhr.upload.onprogress = (e) => e.lengthComputable && onProgress(e.loaded / e.total)

@@ -1,7 +1,8 @@
+import { at } from './base'
 import { ApiError, codeOf, unavailable } from './error'
 import type { Me, ServerInfo, Session, User } from './types'
 
-const base = '/api/v1'
+const api = at('/api/v1')
 
 interface Problem {
   code?: string
@@ -14,7 +15,7 @@ interface Problem {
 async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
   let res: Response
   try {
-    res = await fetch(base + path, {
+    res = await fetch(api + path, {
       method,
       // The cookie is asked for only where a session begins: elsewhere the server would want to know the page's origin,
       // which browsers do not tell it with a plain GET.

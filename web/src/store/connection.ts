@@ -2,6 +2,7 @@
 
 import { deviceID, drafts, localItems, newClientID } from '../outbox/keep'
 import { Outbox } from '../outbox/outbox'
+import { at, kept } from '../protocol/base'
 import { ApiError } from '../protocol/error'
 import type { Frame } from '../protocol/frames'
 import { roomOf, roomStream, serverStream } from '../protocol/position'
@@ -34,9 +35,9 @@ export class Connection {
     /** How to begin: anew, where there is only what was kept from an earlier visit. */
     private begin: 'sync' | 'refresh' = 'sync',
   ) {
-    this.drafts = drafts(user, localStorage)
+    this.drafts = drafts(kept(user), localStorage)
     this.socket = new Socket({
-      open: () => new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/api/v1/ws`, 'parley.v1'),
+      open: () => new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}${at('/api/v1/ws')}`, 'parley.v1'),
       greet: () => this.sync(this.begin).then(() => void (this.begin = 'sync')),
       onFrame: (f) => this.frame(f),
       onStatus: (status) => {
@@ -53,7 +54,7 @@ export class Connection {
       isOffline: () => !navigator.onLine,
     }, begin === 'refresh')
     this.outbox = new Outbox({
-      storage: localItems(user, localStorage),
+      storage: localItems(kept(user), localStorage),
       send: (i) => this.socket.call('message.send', { room: i.room, text: i.text, ...(i.files ? { files: i.files.map((f) => f.id) } : {}), client_id: i.client_id }),
       newID: newClientID,
       now: Date.now,

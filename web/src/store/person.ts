@@ -1,5 +1,6 @@
 // What people say of themselves: their status, and that they do not want to be disturbed. Both end by themselves.
 
+import { at } from '../protocol/base'
 import type { User, UserStatus } from '../protocol/types'
 
 /** Whether a moment is still to come; none is not. */
@@ -44,4 +45,5 @@ export function fromField(value: string, now: number): Date | null {
 }
 
 /** The address of somebody's picture. It changes with the picture, so that what it gives may be kept for good. */
-export const pictureURL = (user: string, picture: string): string => `/api/v1/users/${encodeURIComponent(user)}/picture?v=${encodeURIComponent(picture)}`
+export const pictureURL = (user: string, picture: string): string =>
+  at(`/api/v1/users/${encodeURIComponent(user)}/picture?v=${encodeURIComponent(picture)}`)

@@ -1,5 +1,6 @@
 // Files on their way to the server, before the message that they go with is sent.
 
+import { at } from '../protocol/base'
 import { create } from 'zustand'
 import { formatNumber, t } from '../i18n'
 import { explain } from '../protocol/error'
@@ -75,4 +76,4 @@ export function readableSize(bytes: number): string {
 
 /** The address of a file of a message; width asks for the smaller picture that is at least so wide. */
 export const fileURL = (room: string, no: number, file: string, width?: number): string =>
-  `/api/v1/rooms/${encodeURIComponent(room)}/messages/${no}/files/${encodeURIComponent(file)}${width ? `?width=${width}` : ''}`
+  at(`/api/v1/rooms/${encodeURIComponent(room)}/messages/${no}/files/${encodeURIComponent(file)}${width ? `?width=${width}` : ''}`)

@@ -1,3 +1,4 @@
+import { fullAt } from '../../protocol/base'
 import { Ticket } from 'lucide-react'
 import { useEffect, useState } from 'react'
 import { type Key, t } from '../../i18n'
@@ -36,7 +37,7 @@ export function Invites() {
   useEffect(() => void refresh(), [])
   const { busy, submit, elsewhere } = useSubmit(async () => {
     const { code } = await call('invite.create', { role, hours })
-    setLink(`${location.origin}/#invite=${encodeURIComponent(code)}`)
+    setLink(fullAt(`#invite=${encodeURIComponent(code)}`))
     await refresh()
   })
   const withdraw = (id: string) =>

@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from 'react'
 import { isKey, type Key, t } from '../../i18n'
+import { fullAt } from '../../protocol/base'
 import { explain } from '../../protocol/error'
 import type { Session, User } from '../../protocol/types'
 import { call } from '../../store/actions'
@@ -178,6 +179,6 @@ function Made({ session, token, onMore }: { session: Session; token: string; onM
 }
 
 function curl(token: string, path: string, body?: object): string {
-  const auth = `curl ${location.origin}/api/v1${path} -H 'Authorization: Bearer ${token}'`
+  const auth = `curl ${fullAt(`/api/v1${path}`)} -H 'Authorization: Bearer ${token}'`
   return body ? `${auth} -H 'Content-Type: application/json' -d '${JSON.stringify(body)}'` : auth
 }

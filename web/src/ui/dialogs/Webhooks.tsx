@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from 'react'
 import { t } from '../../i18n'
+import { fullAt } from '../../protocol/base'
 import { explain } from '../../protocol/error'
 import type { Hook } from '../../protocol/types'
 import { call } from '../../store/actions'
@@ -44,7 +45,7 @@ export function Webhooks({ room, onClose }: { room: string; onClose: () => void 
           </button>
         </form>
         {made && (
-          <Once fresh value={location.origin + made.path} label={t('hooks.address', { name: made.hook.bot.name })} copy={t('hooks.copy')} hint={t('hooks.once', { name: made.hook.bot.name })} />
+          <Once fresh value={fullAt(made.path)} label={t('hooks.address', { name: made.hook.bot.name })} copy={t('hooks.copy')} hint={t('hooks.once', { name: made.hook.bot.name })} />
         )}
         <div role="alert">{fault && <p className="fault">{fault}</p>}</div>
         {hooks && (

@@ -1,0 +1,13 @@
+// Where the server is: at the root of a host, or below a path of another program's site.
+
+/** The path of this page, and of all that the server serves: it begins and ends with a slash. */
+export const base = location.pathname.replace(/[^/]*$/, '') || '/'
+
+/** The address of a path of the server. */
+export const at = (path: string): string => base + path.replace(/^\//, '')
+
+/** The same with the host, for other programs. */
+export const fullAt = (path: string): string => location.origin + at(path)
+
+/** What is kept in this browser under a name: several servers of one host must not find each other's. */
+export const kept = (name: string): string => (base === '/' ? name : name + base)
