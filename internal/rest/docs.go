@@ -53,7 +53,7 @@ func docsPage(api *huma.OpenAPI) string {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>%s API</title>
-<link rel="icon" href="/icon.svg">
+<link rel="icon" href="../../icon.svg">
 <link rel="stylesheet" href="docs.css">
 </head>
 <body>

@@ -50,6 +50,7 @@ export const de: Record<keyof typeof en, string> = {
   'gate.createOwner': 'Konto des Eigentümers erstellen',
   'gate.create': 'Konto erstellen',
   'gate.over': 'Deine Sitzung ist beendet. Melde dich an, um weiterzumachen.',
+  'gate.elsewhere': 'Bei diesem Chat meldest du dich dort an, wo du dich bei der Website anmeldest, zu der er gehört.',
 
   'account.menu': 'Dein Konto:',
   'account.notConnected': 'nicht verbunden',

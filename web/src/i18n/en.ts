@@ -50,6 +50,7 @@ export const en = {
   'gate.createOwner': 'Create the owner’s account',
   'gate.create': 'Create account',
   'gate.over': 'Your session is over. Log in to go on.',
+  'gate.elsewhere': 'You log in to this chat where you log in to the site that it is a part of.',
 
   'account.menu': 'Your account:',
   'account.notConnected': 'not connected',

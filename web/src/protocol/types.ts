@@ -229,6 +229,10 @@ export interface ServerInfo {
   version: string
   sign_up: 'open' | 'invite' | 'closed'
   needs_setup: boolean
+  /** Another program logs people in, at these pages. */
+  external?: boolean
+  log_in?: string
+  log_out?: string
   limits: Limits
 }
 

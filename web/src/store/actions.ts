@@ -50,7 +50,7 @@ function enter(user: string, kept?: Snapshot): void {
   if (kept) useApp.setState({ info: kept.info })
   useApp.setState({ chat: kept?.chat ?? null, outbox: [], reason: null, status: { kind: 'connecting' }, faults: {} })
   connection = new Connection(user, {
-    refused: () => exit(t('gate.over')),
+    refused: () => void over(user),
     online: () => {
       useApp.setState({ faults: {} }) // what failed for want of a connection is tried again
       void tellReads()
@@ -60,6 +60,21 @@ function enter(user: string, kept?: Snapshot): void {
   keeper = new Keeper(() => useApp.getState())
   useApp.setState({ screen: 'chat', drafts: connection.drafts.all() })
   connection.start()
+}
+
+let cameBack = 0
+
+/** The session is over. Where another program logs people in, it may know them still: then a new one has begun. */
+async function over(user: string): Promise<void> {
+  const ending = connection
+  const { info, chat } = useApp.getState()
+  if (info?.external && chat && Date.now() - cameBack > 10_000) {
+    cameBack = Date.now()
+    const me = await rest.me().catch(() => null)
+    if (connection !== ending) return
+    if (me?.user.id === user) return enter(user, { format: 1, info, chat })
+  }
+  exit(t('gate.over'))
 }
 
 function exit(reason: string | null): void {
@@ -90,6 +105,14 @@ export async function signUp(name: string, password: string, invite?: string): P
 
 /** Ends the session, and forgets what this browser kept for it. */
 export async function logOut(): Promise<void> {
+  const { info } = useApp.getState()
+  if (info?.external) {
+    connection?.outbox.clear()
+    connection?.drafts.clear()
+    exit(null)
+    if (info.log_out) location.assign(info.log_out)
+    return
+  }
   const ending = connection // the socket may be closed, and all be over here, before the answer comes
   await rest.logOut().catch((err: unknown) => {
     if (!(err instanceof ApiError && err.code === 'unauthenticated')) throw err

@@ -27,6 +27,7 @@ export function Gate() {
     return () => window.removeEventListener('hashchange', read)
   }, [])
   if (!info) return null
+  if (info.external) return <Elsewhere name={info.name} page={info.log_in} reason={reason} />
   const setup = code?.kind === 'setup'
   const needsLink = info.needs_setup && !code
   const title = setup ? t('gate.setUp') : t(mode === 'sign-up' ? 'gate.join' : 'gate.logInTo', { server: info.name })
@@ -64,6 +65,30 @@ export function Gate() {
             )
           )}
         </p>
+      </div>
+    </main>
+  )
+}
+
+/** Where another program logs people in. */
+function Elsewhere({ name, page, reason }: { name: string; page?: string; reason: string | null }) {
+  return (
+    <main className="gate">
+      <div className="gate-card">
+        <Mark size={48} />
+        <h1>{t('gate.logInTo', { server: name })}</h1>
+        {reason && (
+          <p className="gate-note" role="status">
+            {reason}
+          </p>
+        )}
+        {page ? (
+          <a className="button primary full" href={page}>
+            {t('gate.logIn')}
+          </a>
+        ) : (
+          <p className="gate-note">{t('gate.elsewhere')}</p>
+        )}
       </div>
     </main>
   )

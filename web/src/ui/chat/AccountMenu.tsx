@@ -22,6 +22,8 @@ const themes = [
 export function AccountMenu() {
   const me = useChat((s) => s.me)
   const online = useApp((a) => a.status.kind === 'online')
+  const external = useApp((a) => a.info?.external)
+  const canLeave = useApp((a) => a.info?.log_out)
   const status = useStatus(me.id)
   const quiet = useQuiet(me.id)
   const [chosen, setChosen] = useState<Theme>(theme)
@@ -58,9 +60,11 @@ export function AccountMenu() {
         <MenuLine />
         {atLeast(me, 'admin') && (
           <>
-            <MenuItem icon={<UserPlus size={16} />} onSelect={() => openAdmin('invites')}>
-              {t('account.invite')}
-            </MenuItem>
+            {!external && (
+              <MenuItem icon={<UserPlus size={16} />} onSelect={() => openAdmin('invites')}>
+                {t('account.invite')}
+              </MenuItem>
+            )}
             <MenuItem icon={<ShieldCheck size={16} />} onSelect={() => openAdmin('people')}>
               {t('admin.title')}
             </MenuItem>
@@ -76,16 +80,22 @@ export function AccountMenu() {
         <MenuItem icon={<Terminal size={16} />} onSelect={() => openDialog({ kind: 'tokens' })}>
           {t('account.tokens')}
         </MenuItem>
-        <MenuItem icon={<KeyRound size={16} />} onSelect={() => openDialog({ kind: 'password' })}>
-          {t('account.password')}
-        </MenuItem>
+        {!external && (
+          <MenuItem icon={<KeyRound size={16} />} onSelect={() => openDialog({ kind: 'password' })}>
+            {t('account.password')}
+          </MenuItem>
+        )}
         <MenuItem icon={<Keyboard size={16} />} onSelect={() => openDialog({ kind: 'keys' })}>
           {t('account.keys')}
         </MenuItem>
-        <MenuLine />
-        <MenuItem icon={<LogOut size={16} />} danger onSelect={leave}>
-          {t('account.logOut')}
-        </MenuItem>
+        {(!external || canLeave) && (
+          <>
+            <MenuLine />
+            <MenuItem icon={<LogOut size={16} />} danger onSelect={leave}>
+              {t('account.logOut')}
+            </MenuItem>
+          </>
+        )}
       </Menu>
     </footer>
   )
