@@ -102,6 +102,14 @@ export class Outbox {
     this.set(this.items.filter((i) => i.client_id !== clientID))
   }
 
+  /** Takes back what was removed, as it was. */
+  restore(item: Item): void {
+    if (this.items.some((i) => i.client_id === item.client_id)) return
+    this.p.storage.put(item)
+    this.set([...this.items, item].sort((a, b) => (a.client_id < b.client_id ? -1 : 1)))
+    this.flush()
+  }
+
   /** Says that a room is known up to a message: what was sent up to there is in the room now. */
   settle(room: string, headNo: number): void {
     if (this.items.some((i) => i.room === room && i.state === 'sent' && i.no! <= headNo)) {

@@ -10,7 +10,7 @@ import { askForNewer } from '../offline/version'
 import { Connection } from './connection'
 import { moveRead, takeMembers } from './reduce'
 import { adopt, takePage, type Where } from './room'
-import { type AdminPage, adminPages, useApp } from './store'
+import { type AdminPage, adminPages, toast, useApp } from './store'
 import { pageSize, shrink } from './timeline'
 import { type State, without } from './state'
 
@@ -137,7 +137,14 @@ export const change = (to: (s: State) => State) => connection?.update(to)
 export const reconnect = () => connection?.wake()
 export const send = (room: string, text: string, files: File[] = []) => live().outbox.add(room, text, files)
 export const retry = (clientID: string) => connection?.outbox.retry(clientID)
-export const discard = (clientID: string) => connection?.outbox.remove(clientID)
+/** Forgets a message that was not sent, unless that is taken back. */
+export function discard(clientID: string): void {
+  const to = connection
+  const item = to?.outbox.list.find((i) => i.client_id === clientID)
+  if (!to || !item) return
+  to.outbox.remove(clientID)
+  toast(t('undo.discarded'), { undo: () => to === connection && to.outbox.restore(item) })
+}
 export const draft = (room: string) => useApp.getState().drafts[room] ?? ''
 export function setDraft(room: string, text: string): void {
   if (!connection) return

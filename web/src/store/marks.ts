@@ -15,7 +15,7 @@ export interface Place {
 }
 
 /** The message whose thread is open, the one whose text is being changed, the one that one points at, and the one to be shown; whether one searches; and what is to be put into a text field. */
-export const useMarks = create<{ thread: Place | null; editing: Place | null; active: string | null; goal: Place | null; searching: boolean; insert: { room: string; text: string } | null }>()(() => ({
+export const useMarks = create<{ thread: Place | null; editing: Place | null; active: string | null; goal: (Place & { focus?: boolean }) | null; searching: boolean; insert: { room: string; text: string } | null }>()(() => ({
   thread: null, editing: null, active: null, goal: null, searching: false, insert: null,
 }))
 
@@ -36,8 +36,14 @@ const told = (run: Promise<unknown>): Promise<boolean> =>
 export const startEdit = (m: Place) => useMarks.setState({ editing: { room: m.room, no: m.no } })
 export const stopEdit = () => useMarks.setState({ editing: null })
 export const saveEdit = (m: Place, text: string) => told(call('message.edit', { room: m.room, no: m.no, text }))
+/** Deletes somebody's message, for good. One's own can be taken back for a while: deletions.ts. */
 export const deleteMessage = (m: Place) => call('message.delete', { room: m.room, no: m.no })
-export const pinMessage = (m: Message) => told(call(m.pinned_at ? 'message.unpin' : 'message.pin', { room: m.room, no: m.no }))
+export async function pinMessage(m: Message): Promise<boolean> {
+  const place = { room: m.room, no: m.no }
+  const done = await told(call(m.pinned_at ? 'message.unpin' : 'message.pin', place))
+  if (done && m.pinned_at) toast(t('undo.unpinned'), { undo: () => void told(call('message.pin', place)) })
+  return done
+}
 
 export function toggleReaction(m: Message, emoji: string): Promise<boolean> {
   const me = useApp.getState().chat!.me.id
@@ -55,6 +61,12 @@ export async function openThread(m: Place): Promise<void> {
   useMarks.setState({ thread: { room: m.room, no: m.no } })
 }
 
+/** Stops following a thread. */
+export async function unfollow(m: Place, thread: string): Promise<void> {
+  closeThread()
+  if (await told(leaveRoom(thread))) toast(t('undo.unfollowed'), { undo: () => void openThread(m) })
+}
+
 /** Closes the thread that is open. One in which nobody has written is not followed any longer. */
 export function closeThread(): void {
   const { thread } = useMarks.getState()
@@ -67,9 +79,9 @@ export function closeThread(): void {
 /** Puts something into what is being written in a room, at the caret. */
 export const writeTo = (room: string, text: string) => useMarks.setState({ insert: { room, text } })
 
-/** Opens a room at one of its messages. */
-export function goTo(m: Place): void {
-  useMarks.setState({ goal: { room: m.room, no: m.no } })
+/** Opens a room at one of its messages, and gives it the focus if that was asked for. */
+export function goTo(m: Place, focus = false): void {
+  useMarks.setState({ goal: { room: m.room, no: m.no, focus } })
   openRoom(m.room)
 }
 

@@ -29,7 +29,6 @@ export interface App {
   faults: Record<string, string>
   /** The server has a newer client than this page. */
   newer: boolean
-  toast: { id: number; text: string } | null
 }
 
 export const useApp = create<App>()(() => ({
@@ -44,7 +43,6 @@ export const useApp = create<App>()(() => ({
   admin: null,
   faults: {},
   newer: false,
-  toast: null,
 }))
 
 /** Selects from the chat's state; only to be used where the chat is shown. */
@@ -52,9 +50,4 @@ export function useChat<T>(select: (s: State) => T): T {
   return useApp((a) => select(a.chat!))
 }
 
-let nextToast = 1
-
-/** Shows a short message for a few seconds. */
-export function toast(text: string): void {
-  useApp.setState({ toast: { id: nextToast++, text } })
-}
+export { toast } from './toasts'

@@ -5,7 +5,7 @@ import { useApp } from '../store/store'
 import { Gate } from './auth/Gate'
 import { Shell } from './chat/Shell'
 import { Mark } from './kit/Mark'
-import { Toast } from './kit/Toast'
+import { Toasts } from './kit/Toast'
 
 /** The whole client: one of four screens. */
 export function App() {
@@ -16,7 +16,7 @@ export function App() {
   return (
     <Fragment key={language}>
       {screen === 'signed-out' ? <Gate /> : screen === 'unreachable' ? <Unreachable /> : synced ? <Shell /> : <Splash />}
-      <Toast />
+      <Toasts />
     </Fragment>
   )
 }

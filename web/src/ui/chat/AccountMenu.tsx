@@ -4,6 +4,7 @@ import { t } from '../../i18n'
 import { explain } from '../../protocol/error'
 import { logOut, openAdmin } from '../../store/actions'
 import { atLeast } from '../../store/select'
+import { deleteNow } from '../../store/deletions'
 import { toast, useApp, useChat } from '../../store/store'
 import { openDialog } from '../dialogs/open'
 import { Avatar } from '../kit/Avatar'
@@ -104,7 +105,9 @@ export function AccountMenu() {
 function leave(): void {
   const unsent = useApp.getState().outbox.filter((i) => i.state !== 'sent').length
   if (unsent === 0) {
-    logOut().catch((err: unknown) => toast(explain(err)))
+    deleteNow()
+      .then(logOut)
+      .catch((err: unknown) => toast(explain(err)))
     return
   }
   openDialog({

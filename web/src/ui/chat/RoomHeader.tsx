@@ -1,7 +1,7 @@
-import { ArrowLeft, Bell, Hash, Lock, LogOut, MoreHorizontal, Pin, Search, Settings2, UserPlus, Users, Webhook } from 'lucide-react'
+import { ArrowLeft, Bell, CalendarDays, Hash, Lock, LogOut, MoreHorizontal, Pin, Search, Settings2, UserPlus, Users, Webhook } from 'lucide-react'
 import { formatNumber, t } from '../../i18n'
 import type { RoomView } from '../../protocol/types'
-import { leaveRoom, openRoom } from '../../store/actions'
+import { openRoom } from '../../store/actions'
 import { useMarks } from '../../store/marks'
 import { mayLeave, mayModerate, otherOf, presence, titleOf } from '../../store/select'
 import { useChat } from '../../store/store'
@@ -9,6 +9,7 @@ import { openDialog } from '../dialogs/open'
 import { Avatar } from '../kit/Avatar'
 import { Menu, MenuItem } from '../kit/Menu'
 import { StatusLine, useQuiet } from '../people/Status'
+import { leave } from './leave'
 
 interface Props {
   room: RoomView
@@ -22,7 +23,7 @@ export function RoomHeader({ room, members, onMembers }: Props) {
   const other = useChat((s) => otherOf(s, room))
   const online = useChat((s) => presence(s, other))
   const moderate = useChat((s) => mayModerate(s, room))
-  const leave = useChat((s) => mayLeave(s, room))
+  const leavable = useChat((s) => mayLeave(s, room))
   const searching = useMarks((m) => m.searching)
   const direct = room.kind === 'direct'
   return (
@@ -75,6 +76,9 @@ export function RoomHeader({ room, members, onMembers }: Props) {
           <MenuItem icon={<Pin size={16} />} onSelect={() => openDialog({ kind: 'pins', room: room.id })}>
             {t('pins.title')}
           </MenuItem>
+          <MenuItem icon={<CalendarDays size={16} />} onSelect={() => openDialog({ kind: 'jump', room: room.id })}>
+            {t('jump.title')}
+          </MenuItem>
           {moderate && (
             <>
               <MenuItem icon={<UserPlus size={16} />} onSelect={() => openDialog({ kind: 'add-people', room: room.id })}>
@@ -88,8 +92,8 @@ export function RoomHeader({ room, members, onMembers }: Props) {
               </MenuItem>
             </>
           )}
-          {leave && (
-            <MenuItem icon={<LogOut size={16} />} danger onSelect={() => confirmLeave(room, title)}>
+          {leavable && (
+            <MenuItem icon={<LogOut size={16} />} danger onSelect={() => void leave(room)}>
               {t('room.leave')}
             </MenuItem>
           )}
@@ -103,18 +107,4 @@ function Presence({ user, online }: { user: string; online: boolean | undefined 
   const quiet = useQuiet(user)
   const said = online === undefined ? t('room.direct') : online ? t('app.online') : t('app.offline')
   return <span>{quiet ? `${said}, ${t('quiet.inside')}` : said}</span>
-}
-
-function confirmLeave(room: RoomView, title: string): void {
-  openDialog({
-    kind: 'confirm',
-    title: t('room.leaveTitle', { room: title }),
-    text: room.kind === 'private' ? t('room.leavePrivate') : t('room.leavePublic'),
-    action: t('room.leaveAction'),
-    danger: true,
-    run: async () => {
-      await leaveRoom(room.id)
-      openRoom(null, true)
-    },
-  })
 }

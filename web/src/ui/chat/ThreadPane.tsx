@@ -2,9 +2,9 @@ import { MoreHorizontal, Star, X } from 'lucide-react'
 import { useEffect, useState } from 'react'
 import { t } from '../../i18n'
 import type { Message } from '../../protocol/types'
-import { call, leaveRoom } from '../../store/actions'
+import { call } from '../../store/actions'
 import { changeMessage } from '../../store/message'
-import { closeThread, type Place } from '../../store/marks'
+import { closeThread, type Place, unfollow } from '../../store/marks'
 import { threadUnder, titleOf } from '../../store/select'
 import { useChat } from '../../store/store'
 import { Menu, MenuItem } from '../kit/Menu'
@@ -34,13 +34,7 @@ export function ThreadPane({ place }: { place: Place }) {
             </button>
           }
         >
-          <MenuItem
-            icon={<Star size={16} />}
-            onSelect={() => {
-              closeThread()
-              leaveRoom(view.id).catch(() => {}) // it may be left already
-            }}
-          >
+          <MenuItem icon={<Star size={16} />} onSelect={() => void unfollow(place, view.id)}>
             {t('thread.unfollow')}
           </MenuItem>
         </Menu>

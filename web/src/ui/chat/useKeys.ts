@@ -3,6 +3,7 @@ import { openRoom } from '../../store/actions'
 import { useMarks } from '../../store/marks'
 import { shownUnread, sortedRooms } from '../../store/select'
 import { useApp } from '../../store/store'
+import { undo, useToasts } from '../../store/toasts'
 import { closeDialog, openDialog, useOpen } from '../dialogs/open'
 
 /** Where F6 goes, one after the other: what of each part of the screen takes the focus. */
@@ -11,6 +12,7 @@ const parts = [
   ['.timeline-wrap', '.timeline'],
   ['.composer', 'textarea'],
   ['.members', '[data-nav]:not(:disabled)'],
+  ['.toasts', '.toast-undo'],
 ] as const
 
 /** The keys that work everywhere in the chat. dialogs/Keys.tsx lists them. */
@@ -30,7 +32,11 @@ export function useKeys(closePanel: () => void): void {
         else return
       } else if (open) return
       else if (e.altKey && !command && (e.key === 'ArrowUp' || e.key === 'ArrowDown')) neighbour(e.key === 'ArrowUp' ? -1 : 1, e.shiftKey)
-      else if (e.key === 'F6' && !command && !e.altKey) nextPart(e.shiftKey ? -1 : 1)
+      else if (command && !e.shiftKey && e.key.toLowerCase() === 'z' && !writes(e.target)) {
+        const last = useToasts.getState().list.findLast((x) => x.undo)
+        if (!last) return
+        undo(last.id)
+      } else if (e.key === 'F6' && !command && !e.altKey) nextPart(e.shiftKey ? -1 : 1)
       else if (e.key === 'Escape') return close.current()
       else return
       e.preventDefault()

@@ -3,6 +3,7 @@ import { Browse } from './Browse'
 import { Confirm } from './Confirm'
 import { CreateRoom } from './CreateRoom'
 import { Edits } from './Edits'
+import { JumpTo } from './JumpTo'
 import { Keys } from './Keys'
 import { Password } from './Password'
 import { Picture } from './Picture'
@@ -74,6 +75,8 @@ export function Dialogs() {
       return <Edits room={open.room} no={open.no} onClose={closeDialog} />
     case 'pins':
       return <Pins room={open.room} onClose={closeDialog} />
+    case 'jump':
+      return <JumpTo room={open.room} at={open.at} onClose={closeDialog} />
     case 'confirm':
       return <Confirm {...open} onClose={closeDialog} />
   }

@@ -3,7 +3,7 @@ import { isKey, type Key, t } from '../../i18n'
 import { Dialog } from '../kit/Dialog'
 import { mac } from '../kit/hooks'
 
-type Combo = (Key | '↑' | '↓' | 'K' | 'F' | '/' | '?' | 'F6' | 'Alt')[]
+type Combo = (Key | '↑' | '↓' | 'K' | 'F' | 'Z' | '/' | '?' | 'F6' | 'Alt')[]
 
 /** What can be done with which keys: each of the combinations does it. */
 const groups: [Key, [Combo[], Key][]][] = [
@@ -15,6 +15,7 @@ const groups: [Key, [Combo[], Key][]][] = [
       [[['Alt', '↑'], ['Alt', '↓']], 'keys.neighbour'],
       [[['Alt', 'keys.shift', '↑'], ['Alt', 'keys.shift', '↓']], 'keys.unread'],
       [[['F6']], 'keys.part'],
+      [[['keys.ctrl', 'Z']], 'keys.toasts'],
       [[['keys.esc']], 'keys.close'],
       [[['keys.ctrl', '/'], ['?']], 'keys.help'],
     ],

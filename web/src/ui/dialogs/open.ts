@@ -26,6 +26,7 @@ export type Open =
   | { kind: 'picture'; room: string; no: number; file: File }
   | { kind: 'edits'; room: string; no: number }
   | { kind: 'pins'; room: string }
+  | { kind: 'jump'; room: string; at?: string }
   | { kind: 'confirm'; title: string; text: string; action: string; danger?: boolean; run: () => Promise<void> }
 
 export const useOpen = create<{ open: Open | null }>()(() => ({ open: null }))

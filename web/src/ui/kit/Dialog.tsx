@@ -1,6 +1,8 @@
 import { X } from 'lucide-react'
-import { type ReactNode, type RefObject, useEffect, useId, useRef } from 'react'
+import { type ReactNode, type RefObject, useEffect, useId, useRef, useState } from 'react'
 import { t } from '../../i18n'
+import { useToasts } from '../../store/toasts'
+import { Toasts } from './Toast'
 
 interface Props {
   title: string
@@ -17,15 +19,21 @@ interface Props {
 export function Dialog({ title, onClose, children, wide, bare, left }: Props) {
   const ref = useRef<HTMLDialogElement>(null)
   const titleID = useId()
+  const [level, setLevel] = useState(0)
   useEffect(() => {
     const dialog = ref.current!
     const before = document.activeElement
     dialog.showModal()
+    // All else is out of reach now, so the toasts are shown in here.
+    const dialogs = useToasts.getState().dialogs + 1
+    useToasts.setState({ dialogs })
+    setLevel(dialogs)
     // The first thing to fill in, else what the dialog is for; not the button that closes it.
     const first = dialog.querySelector<HTMLElement>('input:not([type=radio], [hidden], [readonly]), select, textarea, .dialog-actions button:last-child')
     ;(first ?? dialog).focus()
     return () => {
       dialog.close()
+      useToasts.setState((s) => ({ dialogs: s.dialogs - 1 }))
       // What had the focus may be gone with what the dialog was about.
       const back = before instanceof HTMLElement && before !== document.body && before.isConnected && !left?.current ? before : null
       const field = window.matchMedia('(pointer: coarse)').matches ? null : document.querySelector<HTMLElement>('.composer textarea')
@@ -57,6 +65,7 @@ export function Dialog({ title, onClose, children, wide, bare, left }: Props) {
         </header>
         {children}
       </div>
+      {level > 0 && <Toasts dialog={level} />}
     </dialog>
   )
 }

@@ -1,6 +1,7 @@
 import { Copy, MessageSquareReply, MoreHorizontal, Pencil, Pin, PinOff, Trash2 } from 'lucide-react'
 import { t } from '../../i18n'
 import type { Message } from '../../protocol/types'
+import { deleteSoon } from '../../store/deletions'
 import { copyLink, deleteMessage, openThread, pinMessage, startEdit, toggleReaction } from '../../store/marks'
 import { atLeast, mayModerate } from '../../store/select'
 import { useChat } from '../../store/store'
@@ -47,7 +48,7 @@ export function MessageActions({ message }: { message: Message }) {
           </MenuItem>
         )}
         {(mine || moderate) && (
-          <MenuItem icon={<Trash2 size={16} />} danger onSelect={() => confirmDelete(message)}>
+          <MenuItem icon={<Trash2 size={16} />} danger onSelect={() => (mine ? deleteSoon(message) : confirmDelete(message))}>
             {t('message.delete')}
           </MenuItem>
         )}

@@ -1,12 +1,13 @@
-import { Check, MessageSquare, Pin } from 'lucide-react'
-import { memo } from 'react'
+import { Check, MessageSquare, Pin, Trash2 } from 'lucide-react'
+import { memo, useLayoutEffect, useRef } from 'react'
 import { t } from '../../i18n'
 import { renderMarkdown } from '../../markdown/render'
 import type { Message } from '../../protocol/types'
+import { release, useDeletions } from '../../store/deletions'
 import { mentioning } from '../../store/message'
 import { openThread, point, useMarks } from '../../store/marks'
 import { nameOf } from '../../store/select'
-import { useChat } from '../../store/store'
+import { useApp, useChat } from '../../store/store'
 import { openDialog } from '../dialogs/open'
 import { Avatar } from '../kit/Avatar'
 import { useNow } from '../kit/hooks'
@@ -32,12 +33,19 @@ export const MessageRow = memo(function MessageRow({ message, grouped, tick, row
   const called = useChat((s) => mentioning(message, s.me.id))
   const editing = useMarks((m) => m.editing?.room === message.room && m.editing.no === message.no)
   const key = `${message.room}/${message.no}`
+  const online = useApp((a) => a.status.kind === 'online')
   const active = useMarks((m) => m.active === key)
   const deleted = message.deleted_at !== undefined
   const profile = () => openDialog({ kind: 'profile', user: message.from })
-  const classes = ['message', grouped && 'grouped', called && 'called', editing && 'editing', deleted && 'deleted'].filter(Boolean).join(' ')
+  const going = useDeletions((d) => (deleted ? undefined : d[key]))
+  const ref = useRef<HTMLElement>(null)
+  useLayoutEffect(() => {
+    // What had the focus was among the actions, which are gone.
+    if (going && document.activeElement === document.body) ref.current?.focus({ preventScroll: true })
+  }, [going])
+  const classes = ['message', grouped && 'grouped', called && 'called', editing && 'editing', deleted && 'deleted', going && 'going'].filter(Boolean).join(' ')
   return (
-    <article className={classes} tabIndex={-1} onPointerEnter={() => point(key)} onFocus={() => point(key)} data-key={rowKey} data-no={message.no} aria-label={`${name}, ${time}`}>
+    <article ref={ref} className={classes} tabIndex={-1} onPointerEnter={() => point(key)} onFocus={() => point(key)} data-key={rowKey} data-no={message.no} aria-label={`${name}, ${time}`}>
       {grouped ? (
         <time className="message-side" dateTime={message.at} title={fullTime(message.at)}>
           {time}
@@ -73,6 +81,17 @@ export const MessageRow = memo(function MessageRow({ message, grouped, tick, row
           message.text && <Text text={message.text} />
         )}
         {message.files && <Attachments message={message} />}
+        {going && (
+          <p className="message-waits">
+            <Trash2 size={13} aria-hidden />
+            {going === 'sent' ? t(online ? 'undo.goingNow' : 'undo.goingLater') : t('undo.going')}
+            {going === 'held' && (
+              <button className="link" onClick={() => (release(message), ref.current?.focus({ preventScroll: true }))}>
+                {t('undo.undo')}
+              </button>
+            )}
+          </p>
+        )}
         {message.edited_at && !editing && (
           <button className="message-edited" title={fullTime(message.edited_at)} onClick={() => openDialog({ kind: 'edits', room: message.room, no: message.no })}>
             {t('message.edited')}
@@ -81,7 +100,7 @@ export const MessageRow = memo(function MessageRow({ message, grouped, tick, row
         {message.reactions && <Reactions message={message} />}
         {message.thread && <ThreadLine message={message} />}
       </div>
-      {active && !deleted && !editing && <MessageActions message={message} />}
+      {active && !deleted && !going && !editing && <MessageActions message={message} />}
       {tick && (
         <span className="tick" title={t('timeline.stored')}>
           <Check size={14} aria-hidden />

@@ -3,6 +3,7 @@ import { t } from '../../i18n'
 import type { RoomView } from '../../protocol/types'
 import { titleOf } from '../../store/select'
 import { useChat } from '../../store/store'
+import { openDialog } from '../dialogs/open'
 import { dateWithYear, dayName } from '../kit/time'
 import { MessageRow } from './MessageRow'
 import { NoticeRow } from './NoticeRow'
@@ -16,8 +17,8 @@ export function RowView({ row, room, now }: { row: Row; room: RoomView; now: num
       return <Start room={room} />
     case 'day':
       return (
-        <div className="day" data-key={row.key} role="separator">
-          <span>{dayName(row.at, now)}</span>
+        <div className="day" data-key={row.key} role={room.kind === 'thread' ? 'separator' : undefined}>
+          {room.kind === 'thread' ? <span>{dayName(row.at, now)}</span> : <Day room={room.id} at={row.at} name={dayName(row.at, now)} />}
         </div>
       )
     case 'unread':
@@ -33,6 +34,15 @@ export function RowView({ row, room, now }: { row: Row; room: RoomView; now: num
     case 'notices':
       return <NoticeRow notices={row.notices} rowKey={row.key} />
   }
+}
+
+/** Leads from one day to another. */
+function Day({ room, at, name }: { room: string; at: string; name: string }) {
+  return (
+    <button aria-haspopup="dialog" aria-label={t('jump.from', { day: name })} title={t('jump.title')} onClick={() => openDialog({ kind: 'jump', room, at })}>
+      {name}
+    </button>
+  )
 }
 
 const Start = memo(function Start({ room }: { room: RoomView }) {

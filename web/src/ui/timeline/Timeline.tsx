@@ -30,6 +30,7 @@ export function Timeline({ room }: { room: RoomView }) {
 
   const goal = useMarks((m) => m.goal)
   const [flash, setFlash] = useState<number | null>(null)
+  const focus = useRef(false) // the message to be shown takes it
   const items = useMemo(() => outbox.filter((i) => i.room === id), [outbox, id])
   const [line, setLine] = useState<number | null>(() => (room.unread > 0 ? room.read_no : null))
   const rows = useMemo(
@@ -110,6 +111,7 @@ export function Timeline({ room }: { room: RoomView }) {
   const wanted = goal?.room === id ? goal.no : null
   useEffect(() => {
     if (wanted === null || !online || stale) return
+    focus.current = useMarks.getState().goal?.focus ?? false
     useMarks.setState({ goal: null })
     target.current = `m${wanted}`
     setFlash(wanted)
@@ -118,9 +120,11 @@ export function Timeline({ room }: { room: RoomView }) {
     else void load(id, 'replace', wanted)
   }, [wanted, online, stale, id, toRow])
   useEffect(() => {
-    const row = flash === null ? null : box.current?.querySelector(`article[data-no="${flash}"]`)
+    const row = flash === null ? null : box.current?.querySelector<HTMLElement>(`article[data-no="${flash}"]`)
     if (!row) return
     row.classList.add('wanted')
+    if (focus.current) row.focus({ preventScroll: true })
+    focus.current = false
     const timer = setTimeout(() => {
       row.classList.remove('wanted')
       setFlash(null)
