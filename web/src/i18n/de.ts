@@ -384,6 +384,7 @@ export const de: Record<keyof typeof en, string> = {
   'undo.discarded': 'Die Nachricht ist verworfen.',
   'undo.left': 'Du hast {{room}} verlassen.',
   'undo.leaveModerator': 'Du kannst jederzeit wieder beitreten, aber ohne die Rechte der Moderation.',
+  'code.wrap': 'Umbrechen',
   'keys.toasts': 'Rückgängig, solange es angeboten wird',
 
   'password.old': 'Bisheriges Passwort',

@@ -384,6 +384,7 @@ export const en = {
   'undo.discarded': 'The message is discarded.',
   'undo.left': 'You left {{room}}.',
   'undo.leaveModerator': 'You can join again whenever you like, but no longer as a moderator.',
+  'code.wrap': 'Wrap lines',
   'keys.toasts': 'Undo, while it is offered',
 
   'password.old': 'Password until now',

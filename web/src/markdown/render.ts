@@ -4,9 +4,12 @@
 import DOMPurify from 'dompurify'
 import MarkdownIt from 'markdown-it'
 import { t, useLanguage } from '../i18n'
+import { type Called, markCalls } from './calls'
+import { coloured, useHighlighter } from './highlight'
 
 const md = new MarkdownIt('default', { html: false, linkify: true, breaks: true, typographer: false, maxNesting: 20 })
 md.disable(['image', 'reference', 'html_block', 'html_inline', 'code'])
+markCalls(md)
 md.linkify.set({ fuzzyLink: false, fuzzyIP: false, fuzzyEmail: false })
 
 const safeLink = /^(https?:|mailto:)/i
@@ -23,10 +26,12 @@ md.renderer.rules.link_open = (tokens, i, options, _env, self) => {
 }
 
 const code = (text: string, language: string) => {
-  const label = language ? `<span class="code-lang">${md.utils.escapeHtml(language)}</span>` : ''
+  const button = (name: string, label: string) => `<button type="button" class="code-button ${name}">${md.utils.escapeHtml(label)}</button>`
+  const wraps = text.split('\n').some((line) => line.length > 60) // shorter lines fit nearly everywhere
   return (
-    `<div class="code-block"><div class="code-bar">${label}<button type="button" class="code-copy">${md.utils.escapeHtml(t('app.copy'))}</button></div>` +
-    `<pre tabindex="0"><code>${md.utils.escapeHtml(text)}</code></pre></div>`
+    `<div class="code-block${language || wraps ? '' : ' plain'}"><div class="code-bar"><span class="code-lang">${md.utils.escapeHtml(language)}</span>` +
+    `${wraps ? button('code-wrap', t('code.wrap')) : ''}${button('code-copy', t('app.copy'))}</div>` +
+    `<pre tabindex="0"><code>${coloured(text, language) ?? md.utils.escapeHtml(text)}</code></pre></div>`
   )
 }
 md.renderer.rules.fence = (tokens, i) => code(tokens[i]!.content, tokens[i]!.info.trim().split(/\s+/)[0]!.slice(0, 20))
@@ -46,10 +51,10 @@ const purify = {
     'a', 'b', 'blockquote', 'br', 'button', 'code', 'div', 'em', 'h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'hr', 'li', 'ol', 'p', 'pre', 's', 'span',
     'strong', 'table', 'tbody', 'td', 'th', 'thead', 'tr', 'ul',
   ],
-  ALLOWED_ATTR: ['class', 'href', 'rel', 'start', 'tabindex', 'target', 'type'],
+  ALLOWED_ATTR: ['class', 'href', 'rel', 'start', 'tabindex', 'target', 'type', 'value'],
   ALLOWED_URI_REGEXP: safeLink,
   // Not addresses, so that the line above does not judge them.
-  ADD_URI_SAFE_ATTR: ['rel', 'start', 'tabindex', 'target', 'type'],
+  ADD_URI_SAFE_ATTR: ['rel', 'start', 'tabindex', 'target', 'type', 'value'],
   ALLOW_DATA_ATTR: false,
   ALLOW_ARIA_ATTR: false,
 }
@@ -57,17 +62,19 @@ const purify = {
 const cache = new Map<string, string>()
 const cacheSize = 1_000
 useLanguage.subscribe(() => cache.clear()) // the copy buttons have a text
+useHighlighter.subscribe(() => cache.clear())
 
 /** What the parser makes of a text: already without raw HTML. Only to be shown by renderMarkdown. */
-export const parse = (text: string): string => md.render(text)
+export const parse = (text: string, called: readonly Called[] = []): string => md.render(text, { called })
 
-/** HTML of a message. The result may be put into the page as it is. */
-export function renderMarkdown(text: string): string {
-  const known = cache.get(text)
+/** HTML of a message, with those marked whom it calls. The result may be put into the page as it is. */
+export function renderMarkdown(text: string, called: readonly Called[] = []): string {
+  const key = called.length === 0 ? text : JSON.stringify([text, called])
+  const known = cache.get(key)
   if (known !== undefined) return known
-  const html = DOMPurify.sanitize(parse(text), purify)
+  const html = DOMPurify.sanitize(parse(text, called), purify)
   if (cache.size >= cacheSize) cache.delete(cache.keys().next().value!)
-  cache.set(text, html)
+  cache.set(key, html)
   return html
 }
 

@@ -7,6 +7,7 @@ import type { Message } from '../protocol/types'
 import { call, leaveRoom, opened, openRoom } from './actions'
 import { threadUnder } from './select'
 import { toast, useApp } from './store'
+import { copyText } from './copy'
 
 /** A message, by its place. */
 export interface Place {
@@ -89,12 +90,7 @@ export function goTo(m: Place, focus = false): void {
 export const linkTo = (m: Place): string => `${location.origin}${location.pathname}#/r/${encodeURIComponent(m.room)}/${m.no}`
 
 export async function copyLink(m: Place): Promise<void> {
-  try {
-    await navigator.clipboard.writeText(linkTo(m))
-    toast(t('message.linkCopied'))
-  } catch {
-    toast(t('app.copyImpossible'))
-  }
+  toast(t((await copyText(linkTo(m))) ? 'message.linkCopied' : 'app.copyImpossible'))
 }
 
 /** The newest message of one's own in a room that can be edited. */

@@ -9,7 +9,7 @@ import { parseSearch } from '../../store/search'
 import { nameOf, titleOf } from '../../store/select'
 import { useApp, useChat } from '../../store/store'
 import { clockTime, dateWithYear, fullTime } from '../kit/time'
-import { Text } from '../timeline/MessageRow'
+import { Text } from '../timeline/Text'
 
 interface Found {
   asked: string
@@ -130,7 +130,7 @@ function Hit({ message }: { message: Message }) {
           </small>
         </span>
       </button>
-      <Text text={message.text || (message.files ?? []).map((f) => f.name).join(', ')} />
+      <Text mentions={message.mentions} text={message.text || (message.files ?? []).map((f) => f.name).join(', ')} />
     </li>
   )
 }

@@ -5,7 +5,7 @@ import type { Edit } from '../../protocol/types'
 import { call } from '../../store/actions'
 import { Dialog } from '../kit/Dialog'
 import { fullTime } from '../kit/time'
-import { Text } from '../timeline/MessageRow'
+import { Text } from '../timeline/Text'
 
 /** The earlier texts of a message, the last first. */
 export function Edits({ room, no, onClose }: { room: string; no: number; onClose: () => void }) {

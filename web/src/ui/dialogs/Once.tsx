@@ -1,6 +1,7 @@
 import { Check, Copy } from 'lucide-react'
 import { useEffect, useRef, useState } from 'react'
 import { t } from '../../i18n'
+import { copyText } from '../../store/copy'
 
 interface Props {
   value: string
@@ -22,8 +23,7 @@ export function Once({ value, label, copy, hint, fresh }: Props) {
   }, [value])
   const run = () => {
     input.current?.focus()
-    // Without TLS there is no clipboard for pages: then the selected text is copied by hand.
-    navigator.clipboard?.writeText(value).then(() => setCopied(true), () => {})
+    void copyText(value).then(setCopied)
   }
   return (
     <div className="copy-link">

@@ -8,7 +8,7 @@ import { nameOf } from '../../store/select'
 import { useChat } from '../../store/store'
 import { Dialog } from '../kit/Dialog'
 import { fullTime } from '../kit/time'
-import { Text } from '../timeline/MessageRow'
+import { Text } from '../timeline/Text'
 
 /** The pinned messages of a room, the last pinned first. */
 export function Pins({ room, onClose }: { room: string; onClose: () => void }) {
@@ -41,7 +41,7 @@ export function Pins({ room, onClose }: { room: string; onClose: () => void }) {
             <header>
               <bdi>{nameOf(chat, m.from)}</bdi> <time dateTime={m.at}>{fullTime(m.at)}</time>
             </header>
-            <Text text={m.text} />
+            <Text text={m.text} mentions={m.mentions} />
             <div className="pin-actions">
               <button className="link" onClick={() => go(m)}>
                 {t('pins.go')}

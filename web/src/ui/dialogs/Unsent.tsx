@@ -2,6 +2,7 @@ import { useMemo } from 'react'
 import { t } from '../../i18n'
 import { discard } from '../../store/actions'
 import { toast, useApp, useChat } from '../../store/store'
+import { copyText } from '../../store/copy'
 import { Dialog } from '../kit/Dialog'
 
 /** Messages that were refused in rooms which are no longer on the list: they have no other place to be seen. */
@@ -14,7 +15,7 @@ export function useUnsent() {
 export function Unsent({ onClose }: { onClose: () => void }) {
   const items = useUnsent()
   const copy = (text: string) =>
-    navigator.clipboard ? navigator.clipboard.writeText(text).then(() => toast(t('unsent.copied')), () => toast(t('unsent.impossible'))) : toast(t('unsent.impossible'))
+    copyText(text).then((done) => toast(t(done ? 'unsent.copied' : 'unsent.impossible')))
   return (
     <Dialog title={t('unsent.title')} onClose={onClose} wide>
       <p className="dialog-text">{t('unsent.text')}</p>

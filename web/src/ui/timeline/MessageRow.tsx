@@ -1,7 +1,6 @@
 import { Check, MessageSquare, Pin, Trash2 } from 'lucide-react'
 import { memo, useLayoutEffect, useRef } from 'react'
 import { t } from '../../i18n'
-import { renderMarkdown } from '../../markdown/render'
 import type { Message } from '../../protocol/types'
 import { release, useDeletions } from '../../store/deletions'
 import { mentioning } from '../../store/message'
@@ -17,6 +16,7 @@ import { Attachments } from './Attachments'
 import { EditBox } from './EditBox'
 import { MessageActions } from './MessageActions'
 import { Reactions } from './Reactions'
+import { Text } from './Text'
 
 interface Props {
   message: Message
@@ -78,7 +78,7 @@ export const MessageRow = memo(function MessageRow({ message, grouped, tick, row
         ) : editing ? (
           <EditBox message={message} />
         ) : (
-          message.text && <Text text={message.text} />
+          message.text && <Text text={message.text} mentions={message.mentions} />
         )}
         {message.files && <Attachments message={message} />}
         {going && (
@@ -125,9 +125,3 @@ function ThreadLine({ message }: { message: Message }) {
     </button>
   )
 }
-
-/** A message's text. What comes out of renderMarkdown is safe to be put into the page. */
-export const Text = memo(function Text({ text }: { text: string }) {
-  // Where there is no letter, such as in a single emoji, the page's direction holds.
-  return <div className="markdown" dir={/\p{L}/u.test(text) ? 'auto' : undefined} dangerouslySetInnerHTML={{ __html: renderMarkdown(text) }} />
-})

@@ -6,7 +6,7 @@ import { discard, retry } from '../../store/actions'
 import { useApp, useChat } from '../../store/store'
 import { Avatar } from '../kit/Avatar'
 import { clockTime } from '../kit/time'
-import { Text } from './MessageRow'
+import { Text } from './Text'
 
 /** One's own message that has no place in the room yet. */
 export const PendingRow = memo(function PendingRow({ item, grouped, rowKey }: { item: Item; grouped: boolean; rowKey: string }) {

@@ -1,5 +1,5 @@
 import { ArrowDown } from 'lucide-react'
-import { type KeyboardEvent, type MouseEvent, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
+import { type KeyboardEvent, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import { formatNumber, t } from '../../i18n'
 import type { RoomView } from '../../protocol/types'
 import { load, markRead, setFollowing } from '../../store/actions'
@@ -147,7 +147,7 @@ export function Timeline({ room }: { room: RoomView }) {
   }
   return (
     <div className="timeline-wrap">
-      <div ref={box} className="timeline" role="log" aria-live="polite" aria-label={t('timeline.label', { room: title })} tabIndex={0} onClick={copyCode} onKeyDown={(e) => (keys(e), walk(e))}>
+      <div ref={box} className="timeline" role="log" aria-live="polite" aria-label={t('timeline.label', { room: title })} tabIndex={0} onKeyDown={(e) => (keys(e), walk(e))}>
         <div className="rows">
           {timeline?.moreOlder && <div className="edge">{fault ? <Retry fault={fault} room={id} where="older" /> : <Skeleton lines={3} />}</div>}
           {missing ? (
@@ -201,21 +201,4 @@ function walk(e: KeyboardEvent<HTMLElement>): void {
   e.preventDefault()
   next.focus({ preventScroll: true })
   next.scrollIntoView({ block: 'nearest' })
-}
-
-/** The copy buttons stand in the messages' HTML, so they are heard here. */
-function copyCode(e: MouseEvent): void {
-  const button = e.target instanceof Element ? e.target.closest('.code-copy') : null
-  const text = button?.closest('.code-block')?.querySelector('code')?.textContent
-  if (!button || text == null) return
-  const done = (label: string) => {
-    button.textContent = label
-    setTimeout(() => (button.textContent = t('app.copy')), 1_500)
-  }
-  // Without TLS, browsers have no clipboard for us.
-  if (!navigator.clipboard) return done(t('app.copyImpossible'))
-  navigator.clipboard.writeText(text).then(
-    () => done(t('app.copied')),
-    () => done(t('app.copyImpossible')),
-  )
 }
