@@ -181,7 +181,7 @@ describe('random texts', { skip: missing() }, () => {
 
   it('are inert after DOMPurify alone', { timeout: 120_000 }, async () => {
     // A parser that parses nothing: the text is its HTML.
-    const nothing = 'export default class { utils = {}; renderer = { rules: {} }; linkify = { set() {} }; disable() {} render(text) { return text } }'
+    const nothing = 'export default class { utils = {}; core = { ruler: { push() {} } }; renderer = { rules: {} }; linkify = { set() {} }; disable() {} render(text) { return text } }'
     const page = await opened([{ name: 'no parser', enforce: 'pre', resolveId: (id) => (id === 'markdown-it' ? '\0nothing' : undefined), load: (id) => (id === '\0nothing' ? nothing : undefined) }])
     const found = await page.evaluate(async () => {
       const { renderMarkdown, parse, hostileText } = window.tested

@@ -5,15 +5,24 @@ import type { RoomView } from '../../protocol/types'
 import { draft, send, setDraft, stopTyping, typing } from '../../store/actions'
 import { lastOwn, startEdit, useMarks } from '../../store/marks'
 import { nameOf, titleOf } from '../../store/select'
-import { useChat } from '../../store/store'
+import { useApp, useChat } from '../../store/store'
 import { EmojiButton } from '../emoji/EmojiButton'
+import { explain } from '../../protocol/error'
 import { taken, type Upload, useUploads } from '../../store/uploads'
+import { readText } from '../commands/read'
+import { type Command, commands, possible, Refusal } from '../commands/table'
 import { useMedia } from '../kit/hooks'
 import { Attach, Uploads } from './Uploads'
 import { useCompletion } from './useCompletion'
 
 const encoder = new TextEncoder()
 const none: Upload[] = []
+
+/** Why what was written has not been sent; unknown: it may be meant as it is. */
+interface Note {
+  text: string
+  unknown?: boolean
+}
 
 /** Where one writes. What is written stays with the room until it is sent. */
 export function Composer({ room }: { room: RoomView }) {
@@ -22,6 +31,8 @@ export function Composer({ room }: { room: RoomView }) {
   const limit = useChat((s) => s.limits.message)
   const touch = useMedia('(pointer: coarse)')
   const area = useRef<HTMLTextAreaElement>(null)
+  const [note, setNote] = useState<Note | null>(null)
+  const busy = useRef(false)
   const caret = useRef<number | null>(null) // where it goes once the text is in the field
   const id = useId()
   const size = text.length * 3 < limit ? 0 : encoder.encode(text).length
@@ -52,7 +63,8 @@ export function Composer({ room }: { room: RoomView }) {
   const write = (value: string) => {
     setText(value)
     setDraft(room.id, value)
-    if (value.trim() !== '') typing(room.id)
+    setNote(null)
+    if (value.trim() !== '' && !value.startsWith('/')) typing(room.id)
   }
   /** Puts something in the place of a stretch of the text, and the caret behind it. */
   const replace = (from: number, to: number, by: string) => {
@@ -85,13 +97,43 @@ export function Composer({ room }: { room: RoomView }) {
     a.focus()
     if (emoji) replace(a.selectionStart, a.selectionEnd, emoji)
   }
-  const submit = () => {
-    if (!ready) return
-    send(room.id, text.trim().replace(/\r\n?/g, '\n'), taken(room.id))
+  const empty = () => {
     setText('')
     setDraft(room.id, '')
+    setNote(null)
     stopTyping()
     area.current?.focus()
+  }
+  const say = (what: string) => void send(room.id, what.replace(/\r\n?/g, '\n'), taken(room.id))
+  /** Sends what was written, or does what it says. As it is: even if it looks like a command. */
+  const submit = (asItIs = false) => {
+    if (!ready || busy.current) return
+    const whole = text.trim()
+    const read = asItIs ? { send: whole } : readText(whole, (name) => commands.some((c) => c.name === name))
+    if ('unknown' in read) {
+      if (note?.unknown) return submit(true)
+      return setNote({ text: t('command.unknown', { name: read.unknown }), unknown: true })
+    }
+    if ('name' in read) return void run(commands.find((c) => c.name === read.name)!, read.rest)
+    say(read.send)
+    empty()
+  }
+  const run = async (command: Command, rest: string) => {
+    const { chat } = useApp.getState()
+    if (!chat || busy.current) return
+    if (!possible(chat, room).includes(command)) return setNote({ text: t('command.notHere', { name: command.name }) })
+    const before = text
+    busy.current = true
+    empty() // first, for it may lead elsewhere
+    try {
+      await command.run({ chat, room, rest, say })
+    } catch (err) {
+      setText(before)
+      setDraft(room.id, before)
+      setNote({ text: err instanceof Refusal ? err.message : explain(err) })
+    } finally {
+      busy.current = false
+    }
   }
   const key = (e: KeyboardEvent) => {
     // While an input method is composing, Enter chooses a word.
@@ -115,6 +157,8 @@ export function Composer({ room }: { room: RoomView }) {
     submit()
   }
   const { found } = completion
+  const list = useRef<HTMLUListElement>(null)
+  useEffect(() => list.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: 'nearest' }), [completion.at])
   return (
     <form
       className="composer"
@@ -124,7 +168,7 @@ export function Composer({ room }: { room: RoomView }) {
       }}
     >
       {found.length > 0 && (
-        <ul id={`${id}-list`} role="listbox" aria-label={t(found[0]!.sign === '@' ? 'call.offers' : 'emoji.offers')} className="completion">
+        <ul ref={list} id={`${id}-list`} role="listbox" aria-label={t(found[0]!.sign === '@' ? 'call.offers' : found[0]!.sign === '/' ? 'command.offers' : 'emoji.offers')} className="completion">
           {found.map((e, i) => (
             <li
               key={e.key}
@@ -135,11 +179,24 @@ export function Composer({ room }: { room: RoomView }) {
               onMouseMove={() => completion.setAt(i)}
             >
               <span aria-hidden="true">{e.sign}</span>
-              <span>{e.text}</span>
+              <span>
+                {e.text}
+                {e.args && <span className="muted"> {e.args}</span>}
+              </span>
               <small>{e.hint}</small>
             </li>
           ))}
         </ul>
+      )}
+      {note && (
+        <p className="composer-note" role="alert">
+          <span>{note.text}</span>
+          {note.unknown && (
+            <button type="button" className="link" onClick={() => submit(true)}>
+              {t('command.sendAsIs')}
+            </button>
+          )}
+        </p>
       )}
       <Uploads room={room.id} />
       <div className="composer-box">

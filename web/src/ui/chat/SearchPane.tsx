@@ -28,6 +28,13 @@ export function SearchPane() {
   const [busy, setBusy] = useState(false)
   const field = useRef<HTMLInputElement>(null)
   useEffect(() => field.current?.focus(), [])
+  const query = useMarks((m) => m.query)
+  useEffect(() => {
+    if (!query) return
+    useMarks.setState({ query: '' })
+    setText(query)
+    void run(query)
+  }, [query])
 
   const run = async (asked: string, cursor?: string) => {
     const { chat } = useApp.getState()

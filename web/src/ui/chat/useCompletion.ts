@@ -4,6 +4,8 @@ import { t, useLanguage } from '../../i18n'
 import { calledWords, typedCall } from '../../store/call'
 import { fit, sortedPeople } from '../../store/select'
 import { useApp } from '../../store/store'
+import { commands, possible } from '../commands/table'
+import { typedCommand } from '../commands/read'
 
 const shown = 8
 
@@ -13,17 +15,19 @@ export interface Offer {
   sign: string
   text: string
   hint: string
+  /** Of a command: what is to be written behind it. */
+  args?: string
   insert: string
 }
 
 interface Typed {
   from: number
   to: number
-  kind: 'emoji' | 'person'
+  kind: 'emoji' | 'person' | 'command'
   text: string
 }
 
-/** Offers emoji for the short code, and people for the @ at the caret of a text field, and puts what is chosen in its place. */
+/** Offers emoji for the short code, people for the @ at the caret of a text field, and commands for a slash at its beginning, and puts what is chosen in its place. */
 export function useCompletion(
   room: string, area: RefObject<HTMLTextAreaElement | null>, text: string, replace: (from: number, to: number, by: string) => void,
 ) {
@@ -37,7 +41,7 @@ export function useCompletion(
     // Without the file there are no offers; the next colon asks again.
     if (wanted) loadEmojis(language).then(setEmojis, () => {})
   }, [wanted, language])
-  const found: Offer[] = !typed || typed.from === closed ? [] : typed.kind === 'person' ? people(room, typed.text) : emojis ? offers(emojis, typed.text) : []
+  const found: Offer[] = !typed || typed.from === closed ? [] : typed.kind === 'command' ? orders(room, typed.text) : typed.kind === 'person' ? people(room, typed.text, text) : emojis ? offers(emojis, typed.text) : []
 
   /** To be called whenever the text or the caret has changed. */
   const look = () => {
@@ -66,6 +70,7 @@ export function useCompletion(
     if (found.length === 0) return false
     if (k === 'ArrowDown') setAt((at + 1) % found.length)
     else if (k === 'ArrowUp') setAt((at + found.length - 1) % found.length)
+    else if (k === 'Enter' && typed?.kind === 'command' && found[at]!.text === `/${typed.text}`) return false // it is all there: Enter runs it
     else if (k === 'Enter' || k === 'Tab') pick(found[at]!)
     else if (k === 'Escape') setClosed(typed!.from)
     else return false
@@ -76,6 +81,8 @@ export function useCompletion(
 
 /** What is being written at the caret. */
 function written(value: string, caret: number): Typed | null {
+  const order = typedCommand(value.slice(0, caret))
+  if (order !== null) return { from: 0, to: caret, kind: 'command', text: order }
   const call = typedCall(value, caret)
   if (call) return { from: call.from, to: caret, kind: 'person', text: call.name }
   const code = typedCode(value, caret)
@@ -85,20 +92,34 @@ function written(value: string, caret: number): Typed | null {
 const offers = (emojis: Emojis, code: string): Offer[] =>
   suggest(emojis, code, shown).map((e) => ({ key: e.emoji, sign: e.emoji, text: `:${e.codes[0] ?? e.label}:`, hint: e.label, insert: `${e.emoji} ` }))
 
+/** Commands that begin so, and then those in which it stands elsewhere. */
+function orders(room: string, typed: string): Offer[] {
+  const { chat } = useApp.getState()
+  const view = chat?.rooms[room]
+  if (!chat || !view) return []
+  return possible(chat, view)
+    .map((c) => ({ c, at: c.name.indexOf(typed) }))
+    .filter(({ at }) => at >= 0)
+    .sort((a, b) => Math.sign(a.at) - Math.sign(b.at))
+    .map(({ c }) => ({ key: c.name, sign: '/', text: `/${c.name}`, hint: t(c.hint), args: c.args && t(c.args), insert: c.args ? `/${c.name} ` : `/${c.name}` }))
+}
+
 /** People of the room whose name fits, those first who fit best; and the word for all of them. */
-function people(room: string, typed: string): Offer[] {
+function people(room: string, typed: string, text: string): Offer[] {
   const { chat } = useApp.getState()
   if (!chat) return []
   const view = chat.rooms[room]
   const home = view?.kind === 'thread' ? chat.rooms[view.parent!] : view
   const members = home && chat.members[home.id] // where they are not loaded, everybody is offered
-  const inside = (id: string) => (home?.kind === 'direct' ? (home.people ?? []).includes(id) : !members || members[id] !== undefined)
+  const scope = commands.find((c) => text.startsWith(`/${c.name} `))?.people
+  const inside = (id: string) =>
+    scope ? scope === 'all' || !members?.[id] : home?.kind === 'direct' ? (home.people ?? []).includes(id) : !members || members[id] !== undefined
   const named = sortedPeople(chat)
     .filter((u) => inside(u.id))
     .map((u) => ({ u, score: fit(u.name, typed) }))
     .filter((x) => x.score > (typed ? 1 : 0))
     .sort((a, b) => b.score - a.score)
     .map<Offer>(({ u }) => ({ key: u.id, sign: '@', text: u.name, hint: chat.online[u.id] ? t('app.online') : '', insert: `@${u.name} ` }))
-  const all = home?.kind === 'direct' || chat.me.role === 'guest' ? [] : calledWords.filter((w) => typed && w.startsWith(typed.toLowerCase()))
+  const all = scope || home?.kind === 'direct' || chat.me.role === 'guest' ? [] : calledWords.filter((w) => typed && w.startsWith(typed.toLowerCase()))
   return [...named, ...all.map((w) => ({ key: w, sign: '@', text: w, hint: t('call.everyone'), insert: `@${w} ` }))].slice(0, shown)
 }

@@ -1,5 +1,6 @@
 import { Fragment } from 'react'
 import { isKey, type Key, t } from '../../i18n'
+import { commands } from '../commands/table'
 import { Dialog } from '../kit/Dialog'
 import { mac } from '../kit/hooks'
 
@@ -77,6 +78,18 @@ export function Keys({ onClose }: { onClose: () => void }) {
           </dl>
         </Fragment>
       ))}
+      <h3 className="list-title">{t('command.title')}</h3>
+      <dl className="keys">
+        {commands.map((c) => (
+          <div key={c.name}>
+            <dt>
+              <code>/{c.name}</code> {c.args && <span className="muted">{t(c.args)}</span>}
+            </dt>
+            <dd>{t(c.hint)}</dd>
+          </div>
+        ))}
+      </dl>
+      <p className="dialog-text">{t('command.escape')}</p>
       <h3 className="list-title">{t('keys.formatting')}</h3>
       <dl className="keys">
         {marks.map(([mark, what]) => (

@@ -45,7 +45,7 @@ export const MessageRow = memo(function MessageRow({ message, grouped, tick, row
   }, [going])
   const classes = ['message', grouped && 'grouped', called && 'called', editing && 'editing', deleted && 'deleted', going && 'going'].filter(Boolean).join(' ')
   return (
-    <article ref={ref} className={classes} tabIndex={-1} onPointerEnter={() => point(key)} onFocus={() => point(key)} data-key={rowKey} data-no={message.no} aria-label={`${name}, ${time}`}>
+    <article ref={ref} className={classes} tabIndex={-1} onPointerOver={() => point(key)} onFocus={() => point(key)} data-key={rowKey} data-no={message.no} aria-label={`${name}, ${time}`}>
       {grouped ? (
         <time className="message-side" dateTime={message.at} title={fullTime(message.at)}>
           {time}
@@ -65,13 +65,13 @@ export const MessageRow = memo(function MessageRow({ message, grouped, tick, row
             <time dateTime={message.at} title={fullTime(message.at)}>
               {time}
             </time>
-            {message.pinned_at && (
-              <span className="message-pin" title={t('message.pinned')}>
-                <Pin size={12} aria-hidden />
-                <span className="visually-hidden">{t('message.pinned')}</span>
-              </span>
-            )}
           </header>
+        )}
+        {message.pinned_at && (
+          <p className="message-pin">
+            <Pin size={12} aria-hidden />
+            {t('message.pinned')}
+          </p>
         )}
         {deleted ? (
           <p className="message-gone">{t('message.deleted')}</p>
