@@ -256,8 +256,8 @@ describe('what one does', { skip: missing() }, () => {
       await mary.say('@Joe: yes')
       await row(joe, '@Joe: yes').locator('button.mention.me').waitFor()
       await row(mary, '@Joe: yes').locator('button.mention').click()
-      await mary.page.getByRole('heading', { level: 1, name: 'Joe' }).waitFor()
-      await mary.open('General')
+      await mary.page.getByRole('dialog', { name: 'Joe' }).waitFor()
+      await mary.page.keyboard.press('Escape')
     })
 
     it('sees code in colours, copies it, and wraps its lines', async () => {

@@ -1,10 +1,7 @@
-import { explain } from '../../protocol/error'
-import { openDirect } from '../../store/actions'
-import { toast, useApp } from '../../store/store'
+import { useApp } from '../../store/store'
+import { openDialog } from '../dialogs/open'
 
-/** Goes to a person: to the direct messages with them. */
+/** Shows who somebody is. */
 export function openPerson(user: string): void {
-  const { chat } = useApp.getState()
-  if (!chat || user === chat.me.id || chat.me.role === 'guest') return
-  openDirect(user).catch((err: unknown) => toast(explain(err)))
+  if (useApp.getState().chat?.people[user]) openDialog({ kind: 'profile', user })
 }
