@@ -256,7 +256,7 @@ describe('what one does', { skip: missing() }, () => {
       await mary.say('@Joe: yes')
       await row(joe, '@Joe: yes').locator('button.mention.me').waitFor()
       await row(mary, '@Joe: yes').locator('button.mention').click()
-      await mary.page.getByRole('dialog', { name: 'Joe' }).waitFor()
+      await mary.page.getByRole('dialog', { name: 'Profile' }).getByText('Joe').first().waitFor()
       await mary.page.keyboard.press('Escape')
     })
 
