@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"golang.org/x/term"
 
@@ -147,6 +148,9 @@ func listPeople(ctx context.Context, s *chat.Service) (string, error) {
 			state := ""
 			if u.Disabled {
 				state = "disabled"
+				if !u.DisabledUntil.IsZero() {
+					state += " until " + u.DisabledUntil.Format(time.RFC3339)
+				}
 			}
 			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", u.Name, u.Role, u.CreatedAt.Format("2006-01-02"), u.ID, state)
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -211,73 +210,6 @@ func (s *Service) setPassword(ctx context.Context, who Caller, account Account, 
 		Stream: UserStream(account.ID), Kind: SessionRevoked, Account: &account, Was: was,
 	}))
 	return err
-}
-
-// UpdateUser changes a person's role or disables them; disabling ends their sessions.
-func (s *Service) UpdateUser(ctx context.Context, who Caller, in UpdateUserInput) (User, error) {
-	account, err := s.Store.Account(ctx, in.User)
-	if err != nil {
-		return User{}, err
-	}
-	to := account.User
-	if in.Role != nil {
-		to.Role = *in.Role
-	}
-	if in.Disabled != nil {
-		to.Disabled = *in.Disabled
-	}
-	if !to.Role.valid() {
-		return User{}, invalid("role", "a role is owner, admin, member or guest")
-	}
-	if !mayManage(who.User, account.User, to.Role) {
-		return User{}, ErrForbidden
-	}
-	if to == account.User {
-		return to, nil
-	}
-	if err := s.audit(ctx, who, AuditEntry{Action: "user.update", User: to.ID, Detail: changed(account.User, to)}); err != nil {
-		return User{}, err
-	}
-	return to, s.putUser(ctx, who, account, to)
-}
-
-// freedKey is the NameKey of an account whose name others may have. It is nobody's: keys of names have no slash.
-func freedKey(id UserID) string { return "/" + string(id) }
-
-// changed says in words what becomes of a person's role and state.
-func changed(from, to User) string {
-	var what []string
-	if from.Role != to.Role {
-		what = append(what, fmt.Sprintf("%s, was %s", to.Role, from.Role))
-	}
-	if from.Disabled != to.Disabled {
-		what = append(what, map[bool]string{true: "disabled", false: "enabled"}[to.Disabled])
-	}
-	return strings.Join(what, "; ")
-}
-
-// putUser writes a person's new role or state. Who comes back has their name again, unless somebody else has taken it.
-func (s *Service) putUser(ctx context.Context, who Caller, account Account, to User) error {
-	if !to.Disabled && account.NameKey == freedKey(to.ID) {
-		_, key, err := s.foldName(to.Name)
-		if err != nil {
-			return err
-		}
-		account.NameKey = key
-	}
-	account.User = to
-	changes := []Change{s.change(who, Change{Stream: ServerStream, Kind: UserUpdated, User: &to, Account: &account})}
-	if to.Disabled {
-		changes = append(changes, s.change(who, Change{Stream: UserStream(to.ID), Kind: SessionRevoked}))
-	}
-	_, err := s.Store.Commit(ctx, changes...)
-	if errors.Is(err, ErrConflict) {
-		return &Error{Code: CodeConflict, Message: "somebody else has taken this name meanwhile"}
-	}
-	if err != nil {
-		return err
-	}
-	return s.settle(ctx, to)
 }
 
 // CreateInvite makes an invite; its code is shown this once.

@@ -86,6 +86,8 @@ func Actions() []Action {
 		action("bot.create", "POST", "/bots", 201, LoggedIn, "Make an account for a program",
 			"For admins and owners. Make a token for it next.", (*Service).CreateBot),
 		action("account.get", "GET", "/account", 200, LoggedIn, "Who you are", "", (*Service).Me),
+		action("account.update", "PATCH", "/account", 200, LoggedIn, "Set your status, quiet times and profile",
+			"What is given replaces; an empty status or time takes it away. A status whose until is over is shown by nobody.", (*Service).UpdateAccount),
 		action("account.password", "PUT", "/account/password", 200, LoggedIn, "Change your password",
 			"Ends all your sessions, this one too, and gives a new one.", (*Service).ChangePassword),
 
@@ -93,7 +95,7 @@ func Actions() []Action {
 			"Sorted by id. Guests see only the people in their rooms.", (*Service).ListUsers),
 		action("user.get", "GET", "/users/{user}", 200, LoggedIn, "One person", "", (*Service).GetUser),
 		action("user.update", "PATCH", "/users/{user}", 200, LoggedIn, "Change a person's role, or disable them",
-			"For admins and owners. Disabling ends all their sessions at once.", (*Service).UpdateUser),
+			"For admins and owners. Disabling ends all their sessions at once; with seconds, they may log in again after that.", (*Service).UpdateUser),
 		action("presence.list", "GET", "/presence", 200, LoggedIn, "Who is online", "", (*Service).ListOnline),
 
 		action("invite.create", "POST", "/invites", 201, LoggedIn, "Invite somebody",

@@ -43,6 +43,14 @@ func (s *Service) Receive(ctx context.Context, n Newcomer) (User, error) {
 	if n.Role != "" && !n.Role.valid() {
 		return User{}, invalid("role", "a role is owner, admin, member or guest")
 	}
+	user, err := s.receive(ctx, n)
+	for tries := 1; tries < 5 && errors.Is(err, ErrConflict); tries++ { // they have changed meanwhile
+		user, err = s.receive(ctx, n)
+	}
+	return user, err
+}
+
+func (s *Service) receive(ctx context.Context, n Newcomer) (User, error) {
 	id := UserID(ExternalID("person", n.ID))
 	account, err := s.Store.Account(ctx, id)
 	if errors.Is(err, ErrNotFound) {
@@ -50,6 +58,11 @@ func (s *Service) Receive(ctx context.Context, n Newcomer) (User, error) {
 	}
 	if err != nil {
 		return User{}, err
+	}
+	if account.Disabled && !account.barred(s.now()) {
+		if account.User, err = s.enable(ctx, id); err != nil {
+			return User{}, err
+		}
 	}
 	to := account.User
 	to.Role = cmp.Or(n.Role, to.Role)
@@ -151,7 +164,7 @@ func (s *Service) As(ctx context.Context, user UserID) (Caller, error) {
 	if err != nil {
 		return Caller{}, err
 	}
-	if account.Disabled {
+	if account.barred(s.now()) {
 		return Caller{}, &Error{Code: CodeForbidden, Message: "this account is disabled"}
 	}
 	return Caller{User: account.User, Device: "program"}, nil

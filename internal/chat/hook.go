@@ -100,7 +100,7 @@ func (s *Service) DeleteHook(ctx context.Context, who Caller, in HookIDInput) (N
 	}
 	// The record goes last: until then it can be deleted again.
 	gone := account.User
-	gone.Disabled, account.NameKey = true, freedKey(gone.ID)
+	gone.Disabled, gone.DisabledUntil, account.NameKey = true, time.Time{}, freedKey(gone.ID)
 	if err := s.putUser(ctx, Caller{}, account, gone); err != nil {
 		return None{}, err
 	}

@@ -144,7 +144,23 @@ type UserInput struct {
 type UpdateUserInput struct {
 	User     UserID `json:"user" doc:"Id of the person"`
 	Role     *Role  `json:"role,omitempty" enum:"owner,admin,member,guest" doc:"New role"`
-	Disabled *bool  `json:"disabled,omitempty" doc:"Whether they may log in"`
+	Disabled *bool  `json:"disabled,omitempty" doc:"Whether they may not log in"`
+	Seconds  int    `json:"seconds,omitempty" doc:"With disabled: for how long; default for good"`
+	Reason   string `json:"reason,omitempty" doc:"Why, for the audit log; at most 250 characters"`
+}
+
+// UpdateAccountInput changes what one says of oneself. What is not given stays, what is given empty is taken away.
+type UpdateAccountInput struct {
+	Status     *StatusInput `json:"status,omitempty" doc:"New status"`
+	QuietUntil *string      `json:"quiet_until,omitempty" doc:"You do not want to be disturbed until then: a time as in RFC 3339, or empty"`
+	About      *string      `json:"about,omitempty" doc:"What you say of yourself: one line of at most 250 characters"`
+}
+
+// StatusInput is a new status.
+type StatusInput struct {
+	Emoji string `json:"emoji,omitempty" doc:"One emoji"`
+	Text  string `json:"text,omitempty" doc:"At most 100 characters; a status without both is none"`
+	Until string `json:"until,omitempty" doc:"Shown until then: a time as in RFC 3339; default until it is taken away"`
 }
 
 // OnlineOutput is who is online.

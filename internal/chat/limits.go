@@ -14,26 +14,28 @@ type Limits struct {
 	File         int64 `json:"file" doc:"Bytes of a file; 0 if files are not taken"`
 	PageMax      int   `json:"page_max" doc:"Most items of one page"`
 
-	Sends   Rate `json:"-"` // messages per person
-	Uploads Rate `json:"-"` // files per person
-	Looks   Rate `json:"-"` // links per person that are not known yet
-	Calls   Rate `json:"-"` // any action per person
-	Logins  Rate `json:"-"` // log-ins and sign-ups per address
-	Guesses Rate `json:"-"` // log-ins per account name
-	Audits  Rate `json:"-"` // acts per person that the audit log tells of
+	Sends    Rate `json:"-"` // messages per person
+	Uploads  Rate `json:"-"` // files per person
+	Looks    Rate `json:"-"` // links per person that are not known yet
+	Calls    Rate `json:"-"` // any action per person
+	Logins   Rate `json:"-"` // log-ins and sign-ups per address
+	Guesses  Rate `json:"-"` // log-ins per account name
+	Profiles Rate `json:"-"` // changes of one's own status and profile per person
+	Audits   Rate `json:"-"` // acts per person that the audit log tells of
 }
 
 // DefaultLimits are generous for people and tight for loops.
 var DefaultLimits = Limits{
 	Message: 16 << 10, Name: 64, Topic: 250, Password: 256, PasswordMin: 8,
 	RoomsCreated: 500, RoomsJoined: 2000, PageMax: 200, File: 50 << 20,
-	Sends:   Rate{Limit: 50, Window: 10 * time.Second},
-	Uploads: Rate{Limit: 60, Window: 10 * time.Minute},
-	Looks:   Rate{Limit: 60, Window: time.Minute},
-	Calls:   Rate{Limit: 600, Window: 10 * time.Second},
-	Logins:  Rate{Limit: 30, Window: time.Minute},
-	Guesses: Rate{Limit: 10, Window: time.Minute},
-	Audits:  Rate{Limit: 3000, Window: time.Hour},
+	Sends:    Rate{Limit: 50, Window: 10 * time.Second},
+	Uploads:  Rate{Limit: 60, Window: 10 * time.Minute},
+	Looks:    Rate{Limit: 60, Window: time.Minute},
+	Calls:    Rate{Limit: 600, Window: 10 * time.Second},
+	Logins:   Rate{Limit: 30, Window: time.Minute},
+	Guesses:  Rate{Limit: 10, Window: time.Minute},
+	Profiles: Rate{Limit: 60, Window: 10 * time.Minute},
+	Audits:   Rate{Limit: 3000, Window: time.Hour},
 }
 
 func (l Limits) withDefaults() Limits {
@@ -55,7 +57,7 @@ func (l Limits) withDefaults() Limits {
 	for _, f := range []struct {
 		v *Rate
 		d Rate
-	}{{&l.Sends, d.Sends}, {&l.Uploads, d.Uploads}, {&l.Looks, d.Looks}, {&l.Calls, d.Calls}, {&l.Logins, d.Logins}, {&l.Guesses, d.Guesses}, {&l.Audits, d.Audits}} {
+	}{{&l.Sends, d.Sends}, {&l.Uploads, d.Uploads}, {&l.Looks, d.Looks}, {&l.Calls, d.Calls}, {&l.Logins, d.Logins}, {&l.Guesses, d.Guesses}, {&l.Profiles, d.Profiles}, {&l.Audits, d.Audits}} {
 		if *f.v == (Rate{}) {
 			*f.v = f.d
 		}

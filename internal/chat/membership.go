@@ -50,7 +50,7 @@ func (s *Service) mayEnter(ctx context.Context, user UserID) error {
 	if errors.Is(err, ErrNotFound) {
 		return &Error{Code: CodeNotFound, Field: "user", Message: "there is no such person"}
 	}
-	if err == nil && account.Disabled {
+	if err == nil && account.barred(s.now()) {
 		return &Error{Code: CodeConflict, Field: "user", Message: "this person's account is disabled"}
 	}
 	return err

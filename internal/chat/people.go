@@ -75,14 +75,16 @@ func (s *Service) GetUser(ctx context.Context, who Caller, in UserInput) (User, 
 	if mayBrowse(who.User) || in.User == who.User.ID {
 		return account.User, nil
 	}
-	known, err := s.companions(ctx, who.User.ID, "")
+	views, err := s.Store.Views(ctx, who.User.ID)
 	if err != nil {
 		return User{}, err
 	}
-	if !slices.ContainsFunc(known, func(u User) bool { return u.ID == in.User }) {
-		return User{}, ErrNotFound
+	for _, v := range views {
+		if _, err := s.Store.Member(ctx, v.ID, in.User); !errors.Is(err, ErrNotFound) {
+			return account.User, err
+		}
 	}
-	return account.User, nil
+	return User{}, ErrNotFound
 }
 
 // ListOnline returns who is online; guests are told nothing.

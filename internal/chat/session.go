@@ -90,8 +90,16 @@ func (s *Service) LogIn(ctx context.Context, who Caller, in LogInInput) (LoggedI
 	if err != nil {
 		return LoggedInOutput{}, err
 	}
-	if !ok || account.Disabled {
+	if !ok || account.barred(s.now()) {
 		return LoggedInOutput{}, wrong
+	}
+	if account.Disabled { // not any more
+		if account.User, err = s.enable(ctx, account.ID); errors.Is(err, ErrUnauthenticated) {
+			err = wrong // disabled again meanwhile
+		}
+		if err != nil {
+			return LoggedInOutput{}, err
+		}
 	}
 	if s.Hasher.Stale(account.Password) {
 		if err := s.rehash(ctx, account, in.Password); err != nil {
@@ -176,7 +184,8 @@ func (s *Service) Me(ctx context.Context, who Caller, _ None) (MeOutput, error) 
 	if i < 0 {
 		return MeOutput{}, ErrUnauthenticated
 	}
-	return MeOutput{User: who.User, Session: all.Sessions[i]}, nil
+	account, err := s.Store.Account(ctx, who.User.ID) // a connection's caller is as they were when it began
+	return MeOutput{User: account.User, Session: all.Sessions[i]}, err
 }
 
 // change completes a change by the caller.

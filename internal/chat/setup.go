@@ -59,6 +59,9 @@ func (s *Service) Tend(ctx context.Context) error {
 	if err := s.retain(ctx); err != nil {
 		return err
 	}
+	if err := s.tidyPeople(ctx); err != nil {
+		return err
+	}
 	if err := s.tidyAudit(ctx); err != nil {
 		return err
 	}
@@ -75,17 +78,4 @@ func (s *Service) UserNamed(ctx context.Context, name string) (Account, error) {
 		return Account{}, err
 	}
 	return s.Store.AccountByName(ctx, key)
-}
-
-// Disable sets whether a person may log in, on behalf of the operator.
-func (s *Service) Disable(ctx context.Context, account Account, disabled bool) error {
-	if account.Disabled == disabled {
-		return nil
-	}
-	to := account.User
-	to.Disabled = disabled
-	if err := s.audit(ctx, Caller{}, AuditEntry{Action: "user.update", User: to.ID, Detail: changed(account.User, to)}); err != nil {
-		return err
-	}
-	return s.putUser(ctx, Caller{}, account, to)
 }

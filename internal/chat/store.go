@@ -41,7 +41,8 @@ import (
 //	                                      whose Password is then the new one
 //	UserCreated     User, Account, Invite inserts the account; ErrConflict if NameKey is taken;
 //	                                      uses up the invite if one is given, which is judged before the name
-//	UserUpdated     User, Account         replaces the account but for its password; ErrConflict if NameKey is taken
+//	UserUpdated     User, Account,        replaces the account but for its password; ErrConflict if NameKey is taken, or
+//	                WasUser               the person is not WasUser, if one is given
 //
 // A no-op appends no event. Changes to a room that is not there are ErrNotFound, and a Kind that does not
 // go with its stream or lacks its field is ErrInvalid.
@@ -81,6 +82,9 @@ type Change struct {
 	// Was: with SessionRevoked and an Account, the change is refused with ErrConflict unless the password kept is this one,
 	// if it is not empty.
 	Was string
+	// WasUser: with UserUpdated, the change is refused with ErrConflict unless the person kept is this one, so that of two who change
+	// somebody at once neither undoes what the other did. It is judged before the name.
+	WasUser *User
 	// Invite is the hash of the code to be used up; ErrNotFound if it is unknown, used or
 	// expired at At. Nothing else is written then.
 	Invite string

@@ -12,7 +12,7 @@ const (
 	RoleGuest  Role = "guest"  // only the rooms that they were added to
 )
 
-// User is a person as others see them.
+// User is a person as others see them. Users can be compared with ==: their times are in UTC, to the millisecond.
 type User struct {
 	ID        UserID    `json:"id" doc:"Id"`
 	Name      string    `json:"name" doc:"Unique name; no other name looks like it, but for those of deleted webhooks"`
@@ -20,6 +20,25 @@ type User struct {
 	Disabled  bool      `json:"disabled,omitempty" doc:"May not log in"`
 	Bot       bool      `json:"bot,omitempty" doc:"A program: it has tokens, and no password"`
 	CreatedAt time.Time `json:"created_at" doc:"When the account was made"`
+
+	// What follows is left out where it is empty.
+	Status        Status    `json:"status,omitzero" doc:"What they say of themselves for now"`
+	QuietUntil    time.Time `json:"quiet_until,omitzero" doc:"They do not want to be disturbed until then"`
+	About         string    `json:"about,omitempty" doc:"What they say of themselves, one line"`
+	Picture       string    `json:"picture,omitempty" doc:"Id of their picture, see picture.open; another with each picture"`
+	DisabledUntil time.Time `json:"disabled_until,omitzero" doc:"With disabled: until then; without it, for good"`
+}
+
+// Status is what somebody says of themselves for a while. The zero Status is none.
+type Status struct {
+	Emoji string    `json:"emoji,omitempty" doc:"One emoji"`
+	Text  string    `json:"text,omitempty" doc:"A few words"`
+	Until time.Time `json:"until,omitzero" doc:"Shown until then; without it, until it is taken away"`
+}
+
+// barred reports whether a person may not log in at that time.
+func (u User) barred(now time.Time) bool {
+	return u.Disabled && (u.DisabledUntil.IsZero() || now.Before(u.DisabledUntil))
 }
 
 // Account is a person as the server keeps them. Password never leaves it.

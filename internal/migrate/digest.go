@@ -134,6 +134,10 @@ func (d digest) account(a *chat.Account) {
 	d.time(a.CreatedAt)
 	d.flag(a.Disabled)
 	d.flag(a.Bot)
+	d.text(a.Status.Emoji, a.Status.Text, a.About, a.Picture)
+	d.time(a.Status.Until)
+	d.time(a.QuietUntil)
+	d.time(a.DisabledUntil)
 }
 
 func (d digest) session(s *chat.Session) {

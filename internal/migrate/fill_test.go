@@ -81,10 +81,14 @@ func (w *world) commit(c chat.Change) (chat.Result, bool) {
 
 func (w *world) account(i int, name string) chat.Account {
 	id := chat.UserID(fmt.Sprintf("01USER%04d", i))
-	return chat.Account{
-		User:    chat.User{ID: id, Name: name, Role: pick(w, []chat.Role{chat.RoleMember, chat.RoleAdmin, chat.RoleGuest}), Disabled: i%4 == 3, Bot: i%5 == 2, CreatedAt: w.now()},
-		NameKey: "key of " + name, Password: fmt.Sprintf("$argon2id$%d$%d", i, w.n),
+	u := chat.User{ID: id, Name: name, Role: pick(w, []chat.Role{chat.RoleMember, chat.RoleAdmin, chat.RoleGuest}), Disabled: i%4 == 3, Bot: i%5 == 2, CreatedAt: w.now()}
+	if i%3 == 1 {
+		u.Status, u.QuietUntil, u.About, u.Picture = chat.Status{Emoji: "🌴", Text: pick(w, texts), Until: w.now()}, w.now(), pick(w, texts), fmt.Sprint("picture", w.n)
 	}
+	if u.Disabled {
+		u.DisabledUntil = w.now()
+	}
+	return chat.Account{User: u, NameKey: "key of " + name, Password: fmt.Sprintf("$argon2id$%d$%d", i, w.n)}
 }
 
 func (w *world) user(i int) {

@@ -40,11 +40,16 @@ func (s *Store) commitServer(ctx context.Context, changes []chat.Change) ([]chat
 		if err != nil {
 			return nil, err
 		}
-		op, invite := "create", c.Invite
+		op, more := "create", []byte(c.Invite)
 		if c.Kind == chat.UserUpdated {
-			op, invite = "update", ""
+			op, more = "update", nil
+			if c.WasUser != nil {
+				if more, err = json.Marshal(c.WasUser); err != nil {
+					return nil, err
+				}
+			}
 		}
-		args = append(args, op, c.ID, open, string(c.Account.ID), c.Account.NameKey, string(public), string(account), num(c.At.UnixMilli()), invite)
+		args = append(args, op, c.ID, open, string(c.Account.ID), c.Account.NameKey, string(public), string(account), num(c.At.UnixMilli()), string(more))
 	}
 	var keys []string
 	for _, what := range []string{"head", "log", "names", "keys", "users", "order", "arriving", "invites", "codes", "recent", "due"} {
@@ -59,6 +64,14 @@ func (s *Store) commitServer(ctx context.Context, changes []chat.Change) ([]chat
 		return nil, err
 	}
 	if err := refusal(replies); err != nil {
+		if errors.Is(err, chat.ErrConflict) {
+			// Who has compared with an account in its slot, while a newer one was still arriving, finds that now.
+			for i := range changes {
+				if _, err := s.arrive(ctx, changes[i].Account.ID); err != nil && !errors.Is(err, chat.ErrNotFound) {
+					return nil, err
+				}
+			}
+		}
 		return nil, err
 	}
 	results := make([]chat.Result, len(changes))

@@ -1,14 +1,15 @@
 -- Judges changes to accounts in order, then writes all of them with their events, or none.
 -- The whole account goes to "arriving", from where the caller moves it to the person's own slot.
 -- KEYS: head log names keys users order arriving invites codes recent due
--- ARGV: channel window, then for each change: op id json user name-key public account, at and invite
+-- ARGV: channel window, then for each change: op id json user name-key public account at, and the invite of a
+--   new account, or for another what is public of it until now, or empty
 -- Returns {-1, code} or {3, event} for each change.
 local head, log, names, keys, users, order, arriving = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local invites, codes, recent, due = KEYS[8], KEYS[9], KEYS[10], KEYS[11]
 local seq, last = string.match(redis.call('HGET', head, 'at') or '0 0 0 0 ', '^(%d+) 0 0 0 (.*)$')
 seq = tonumber(seq)
 local writes, rings, replies = {}, {}, {}
-local holders, named, used, coming = {}, {}, {}, {} -- what earlier changes of this call did
+local holders, named, used, coming, shown = {}, {}, {}, {}, {} -- what earlier changes of this call did
 local function write(...) writes[#writes + 1] = {...} end
 local function holder(key)
   if holders[key] == nil then holders[key] = redis.call('HGET', names, key) end
@@ -20,27 +21,28 @@ local function keyOf(user)
 end
 
 for i = 3, #ARGV, 9 do
-  local op, id, json, user, key, public, account, at, invite = unpack(ARGV, i, i + 8)
+  local op, id, json, user, key, public, account, at, more = unpack(ARGV, i, i + 8)
   local old = keyOf(user)
   if op == 'create' then
-    if invite ~= '' then
-      local known = not used[invite] and redis.call('HGET', codes, invite)
+    if more ~= '' then
+      local known = not used[more] and redis.call('HGET', codes, more)
       if not known then return {-1, 'not_found'} end
       local expires, which = string.match(known, '^(%S+) (.*)$')
       if tonumber(at) >= tonumber(expires) then return {-1, 'not_found'} end
-      used[invite] = which
+      used[more] = which
     end
     if old or holder(key) then return {-1, 'conflict'} end
-    if invite ~= '' then
-      local which = used[invite]
+    if more ~= '' then
+      local which = used[more]
       write('HDEL', invites, which)
-      write('HDEL', codes, invite)
+      write('HDEL', codes, more)
       write('ZREM', recent, which)
       write('ZREM', due, which)
     end
     write('ZADD', order, 0, user)
   else
     if not old then return {-1, 'not_found'} end
+    if more ~= '' and more ~= (shown[user] or redis.call('HGET', users, user)) then return {-1, 'conflict'} end
     if holder(key) and holder(key) ~= user then return {-1, 'conflict'} end
     if old ~= key then
       holders[old] = false
@@ -51,6 +53,7 @@ for i = 3, #ARGV, 9 do
   write('HSET', names, key, user)
   write('HSET', keys, user, key)
   write('HSET', users, user, public)
+  shown[user] = public
   local prev = last
   seq, last = seq + 1, id
   local n = tostring(seq)

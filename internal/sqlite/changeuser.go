@@ -159,7 +159,7 @@ func (w *writer) inServer(s *stream, c *chat.Change) (chat.Result, error) {
 			return chat.Result{}, err
 		}
 	case chat.UserUpdated:
-		if err := w.replaceAccount(*c.Account); err != nil {
+		if err := w.replaceAccount(c); err != nil {
 			return chat.Result{}, err
 		}
 	default:
@@ -179,9 +179,7 @@ func (w *writer) createAccount(c *chat.Change) error {
 		}
 	}
 	// The insert is the judge of both the id and the name; it comes before the invite is used up.
-	a := c.Account
-	n, err := w.exec("INSERT INTO accounts ("+accountColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-		string(a.ID), a.Name, string(a.Role), flag(a.Disabled), flag(a.Bot), milli(a.CreatedAt), a.NameKey, a.Password)
+	n, err := insertAccount(w.conn, c.Account, "ON CONFLICT DO NOTHING")
 	if err != nil {
 		return err
 	}
@@ -194,7 +192,28 @@ func (w *writer) createAccount(c *chat.Change) error {
 	return err
 }
 
-func (w *writer) replaceAccount(a chat.Account) error {
+func insertAccount(c *conn, a *chat.Account, otherwise string) (int64, error) {
+	profile, err := profileOf(&a.User)
+	if err != nil {
+		return 0, err
+	}
+	return c.exec("INSERT INTO accounts ("+accountColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) "+otherwise,
+		string(a.ID), a.Name, string(a.Role), flag(a.Disabled), flag(a.Bot), milli(a.CreatedAt), a.NameKey, a.Password, profile)
+}
+
+func (w *writer) replaceAccount(c *chat.Change) error {
+	a := c.Account
+	if c.WasUser != nil {
+		r, err := w.one("SELECT "+accountColumns+" FROM accounts WHERE id = ?", string(a.ID))
+		switch {
+		case err != nil:
+			return err
+		case r == nil:
+			return chat.ErrNotFound
+		case scanAccount(r, 0).User != *c.WasUser:
+			return chat.ErrConflict
+		}
+	}
 	r, err := w.one("SELECT (SELECT count(*) FROM accounts WHERE id = ?1), (SELECT count(*) FROM accounts WHERE name_key = ?2 AND id <> ?1)",
 		string(a.ID), a.NameKey)
 	switch {
@@ -205,8 +224,12 @@ func (w *writer) replaceAccount(a chat.Account) error {
 	case r.num(1) > 0:
 		return chat.ErrConflict
 	}
-	_, err = w.exec("UPDATE accounts SET name = ?2, role = ?3, disabled = ?4, created_at = ?5, name_key = ?6, bot = ?7 WHERE id = ?1",
-		string(a.ID), a.Name, string(a.Role), flag(a.Disabled), milli(a.CreatedAt), a.NameKey, flag(a.Bot))
+	profile, err := profileOf(&a.User)
+	if err != nil {
+		return err
+	}
+	_, err = w.exec("UPDATE accounts SET name = ?2, role = ?3, disabled = ?4, created_at = ?5, name_key = ?6, bot = ?7, profile = ?8 WHERE id = ?1",
+		string(a.ID), a.Name, string(a.Role), flag(a.Disabled), milli(a.CreatedAt), a.NameKey, flag(a.Bot), profile)
 	return err
 }
 

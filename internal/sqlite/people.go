@@ -8,16 +8,18 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-const accountColumns = "id, name, role, disabled, bot, created_at, name_key, password"
+const accountColumns = "id, name, role, disabled, bot, created_at, name_key, password, profile"
 
 // scanAccount reads accountColumns, beginning at column i.
 func scanAccount(r row, i int) chat.Account {
-	return chat.Account{
+	a := chat.Account{
 		User: chat.User{
 			ID: chat.UserID(r.text(i)), Name: r.text(i + 1), Role: chat.Role(r.text(i + 2)), Disabled: r.num(i+3) != 0, Bot: r.num(i+4) != 0, CreatedAt: unmilli(r.num(i + 5)),
 		},
 		NameKey: r.text(i + 6), Password: r.text(i + 7),
 	}
+	readProfile(r.text(i+8), &a.User)
+	return a
 }
 
 func (s *Store) account(ctx context.Context, where, arg string) (a chat.Account, err error) {
@@ -106,7 +108,7 @@ func changedOr(refusal error, changed int64, err error) error {
 // Session implements [chat.Store].
 func (s *Store) Session(ctx context.Context, tokenHash string) (session chat.Session, a chat.Account, err error) {
 	err = s.read(ctx, func(c *conn) error {
-		r, err := c.one("SELECT "+sessionColumns+", a.id, a.name, a.role, a.disabled, a.bot, a.created_at, a.name_key, a.password"+
+		r, err := c.one("SELECT "+sessionColumns+", a.id, a.name, a.role, a.disabled, a.bot, a.created_at, a.name_key, a.password, a.profile"+
 			" FROM sessions s JOIN accounts a ON a.id = s.user WHERE s.token_hash = ?", tokenHash)
 		if err != nil {
 			return err

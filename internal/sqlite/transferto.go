@@ -320,8 +320,7 @@ func (d *Destination) people(b *migrate.Batch) error {
 	for i := range b.People {
 		p := &b.People[i]
 		a := &p.Account
-		if _, err := d.conn.exec("INSERT INTO accounts ("+accountColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-			string(a.ID), a.Name, string(a.Role), flag(a.Disabled), flag(a.Bot), milli(a.CreatedAt), a.NameKey, a.Password); err != nil {
+		if _, err := insertAccount(d.conn, a, ""); err != nil {
 			return fmt.Errorf("account %s: %w", a.ID, err)
 		}
 		if _, err := d.stream(chat.UserStream(a.ID), p.Head, 0); err != nil {

@@ -281,6 +281,14 @@ func (h *history) change() chat.Change {
 	case chat.UserCreated, chat.UserUpdated:
 		c.Stream = chat.ServerStream
 		c.User = &chat.User{ID: user, Name: draw(h, someNames, "name"), Role: chat.RoleMember, Bot: rapid.Bool().Draw(h.T, "bot"), CreatedAt: c.At}
+		if rapid.Bool().Draw(h.T, "profile") {
+			c.User.Status, c.User.QuietUntil, c.User.Picture = chat.Status{Emoji: "🌴", Text: c.ID, Until: c.At}, c.At, "picture of "+c.ID
+		}
+		if a, err := h.model.Account(h.ctx, user); err == nil && c.Kind == chat.UserUpdated && rapid.Bool().Draw(h.T, "compare") {
+			if c.WasUser = &a.User; rapid.Bool().Draw(h.T, "outdated") {
+				c.WasUser.About = "something else"
+			}
+		}
 		c.Account = &chat.Account{User: *c.User, NameKey: "key of " + c.User.Name, Password: "password of " + c.ID}
 		if c.Kind == chat.UserCreated && rapid.Bool().Draw(h.T, "with invite") {
 			c.Invite = draw(h, someCodes, "code")

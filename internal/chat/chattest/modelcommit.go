@@ -344,7 +344,7 @@ func (t *tx) inServer(c chat.Change) (chat.Result, error) {
 		return t.append(c, chat.Event{User: c.User})
 
 	case c.Kind == chat.UserUpdated && c.User != nil && c.Account != nil:
-		if err := t.replace(*c.Account); err != nil {
+		if err := t.replace(*c.Account, c.WasUser); err != nil {
 			return chat.Result{}, err
 		}
 		return t.append(c, chat.Event{User: c.User})
@@ -352,11 +352,14 @@ func (t *tx) inServer(c chat.Change) (chat.Result, error) {
 	return chat.Result{}, errChange(c)
 }
 
-// replace puts a in the place of the account with its id, which keeps its password.
-func (t *tx) replace(a chat.Account) error {
+// replace puts a in the place of the account with its id, which keeps its password, if the person is as they were said to be.
+func (t *tx) replace(a chat.Account, was *chat.User) error {
 	old, ok := t.accounts[a.ID]
 	if !ok {
 		return chat.ErrNotFound
+	}
+	if was != nil && *was != old.User {
+		return chat.ErrConflict
 	}
 	if holder, taken := t.names[a.NameKey]; taken && holder != a.ID {
 		return chat.ErrConflict

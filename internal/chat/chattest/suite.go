@@ -75,6 +75,7 @@ func Run(t *testing.T, open Open) {
 		{"StateAndEvents", testStateAndEvents},
 		{"Accounts", testAccounts},
 		{"NameRace", testNameRace},
+		{"Compared", testCompared},
 		{"Sessions", testSessions},
 		{"TouchRace", testTouchRace},
 		{"Revoke", testRevoke},

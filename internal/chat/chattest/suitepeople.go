@@ -58,6 +58,8 @@ func testAccounts(f *fixture) {
 	up := f.change(chat.ServerStream, chat.UserUpdated)
 	changed := *c.Account
 	changed.Name, changed.NameKey, changed.Role, changed.Disabled, changed.Password = "Zwei", "key of Zwei", chat.RoleAdmin, true, "not the way to a new password"
+	changed.Status = chat.Status{Emoji: "🌴", Text: "\"away\" </&> \u2028", Until: f.now()}
+	changed.QuietUntil, changed.About, changed.Picture, changed.DisabledUntil = f.now(), "Zeile", "01PICTURE", f.now()
 	up.User, up.Account = &changed.User, &changed
 	f.same("user of the event", changed.User, *f.event(up).User)
 	changed.Password = "hash"
@@ -83,12 +85,71 @@ func testAccounts(f *fixture) {
 	up.User, up.Account = &same.User, &same
 	f.event(up)
 
+	f.same("profile", same.User, need(f.Other.Users(f.ctx, "u1", 1)).of(f)[0])
+	same.Status, same.QuietUntil, same.About, same.Picture, same.DisabledUntil = chat.Status{}, time.Time{}, "", "", time.Time{}
+	up = f.change(chat.ServerStream, chat.UserUpdated)
+	up.User, up.Account = &same.User, &same
+	f.event(up)
+	if kept := need(f.Other.Account(f.ctx, "u2")).of(f); kept.User != same.User {
+		f.Fatalf("kept %+v, want %+v", kept.User, same.User) // also by ==
+	}
+
 	users := need(f.Other.Users(f.ctx, "", 100)).of(f)
 	if len(users) != 3 || users[0].ID != "u1" || users[1].ID != "u2" || users[2].ID != "u4" {
 		f.Fatalf("users: %+v", users)
 	}
 	f.same("a page", users[1:2], need(f.Store.Users(f.ctx, "u1", 1)).of(f))
 	f.same("the end", nil, asAny(need(f.Store.Users(f.ctx, "u4", 1)).of(f)))
+}
+
+// testCompared: of those who change what they have read, nobody undoes what another did.
+func testCompared(f *fixture) {
+	c := f.account("u1", "One <&>", "")
+	f.event(c)
+	was := c.Account.User
+	update := func(to chat.User, was *chat.User) chat.Change {
+		up := f.change(chat.ServerStream, chat.UserUpdated)
+		up.User, up.Account, up.WasUser = &to, &chat.Account{User: to, NameKey: "key of " + to.Name}, was
+		return up
+	}
+	first, second := was, was
+	first.Disabled, first.DisabledUntil = true, f.now()
+	second.Status = chat.Status{Text: "at work", Until: f.now()}
+	f.event(update(first, &was))
+	f.refuse(chat.ErrConflict, update(second, &was))
+	f.same("account", first, need(f.Other.Account(f.ctx, "u1")).of(f).User)
+	second.Disabled = true
+	f.event(update(second, &first))
+	f.same("account", second, need(f.Other.Account(f.ctx, "u1")).of(f).User)
+	nobody := second
+	nobody.ID = "u9"
+	f.refuse(chat.ErrNotFound, update(nobody, &nobody))
+	third := second
+	third.About = "in one call"
+	if r, err := f.Store.Commit(f.ctx, update(third, &second), update(second, &third)); err != nil || len(r) != 2 {
+		f.Fatalf("two in a row: %v, %v", r, err)
+	}
+	_, err := f.Store.Commit(f.ctx, update(third, &second), update(first, &second))
+	f.refused("the second of two", chat.ErrConflict, err)
+	f.same("account", second, need(f.Other.Account(f.ctx, "u1")).of(f).User)
+
+	const racers = 6
+	f.parallel(racers, func(i int) error {
+		for {
+			a, err := f.handle(i).Account(f.ctx, "u1")
+			if err != nil {
+				return err
+			}
+			to := a.User
+			to.About += "x"
+			if _, err = f.handle(i).Commit(f.ctx, update(to, &a.User)); !errors.Is(err, chat.ErrConflict) {
+				return err
+			}
+		}
+	})
+	if about := need(f.Other.Account(f.ctx, "u1")).of(f).About; about != "xxxxxx" {
+		f.Fatalf("of %d who added a letter, some were lost: %q", racers, about)
+	}
 }
 
 func testNameRace(f *fixture) {

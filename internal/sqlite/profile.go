@@ -1,0 +1,36 @@
+package sqlite
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/parley-chat/parley/internal/chat"
+)
+
+// profile is the column of that name: what few people have all of.
+type profile struct {
+	Status        chat.Status `json:"status,omitzero"`
+	QuietUntil    time.Time   `json:"quiet_until,omitzero"`
+	About         string      `json:"about,omitempty"`
+	Picture       string      `json:"picture,omitempty"`
+	DisabledUntil time.Time   `json:"disabled_until,omitzero"`
+}
+
+// profileOf returns the column of a person, "" for one who has nothing in it.
+func profileOf(u *chat.User) (string, error) {
+	p := profile{u.Status, u.QuietUntil, u.About, u.Picture, u.DisabledUntil}
+	if p == (profile{}) {
+		return "", nil
+	}
+	b, err := json.Marshal(p)
+	return string(b), err
+}
+
+// readProfile fills in what the column says. One that cannot be read is lost, and who was disabled until a time is so for good.
+func readProfile(column string, u *chat.User) {
+	var p profile
+	if column == "" || json.Unmarshal([]byte(column), &p) != nil {
+		return
+	}
+	u.Status, u.QuietUntil, u.About, u.Picture, u.DisabledUntil = p.Status, p.QuietUntil, p.About, p.Picture, p.DisabledUntil
+}
