@@ -16,6 +16,9 @@ const hookKind = "hook"
 // maxHooks is how many incoming webhooks a room may have.
 const maxHooks = 50
 
+// hooksMade bounds how often one person makes a webhook: each is an account, which stays when it is deleted.
+var hooksMade = Rate{Limit: 30, Window: time.Hour}
+
 // CreateHook makes an address at which programs can post into a room that the caller moderates: a bot of that name, in that room
 // only, with a token that can do nothing else.
 func (s *Service) CreateHook(ctx context.Context, who Caller, in HookInput) (HookOutput, error) {
@@ -25,6 +28,9 @@ func (s *Service) CreateHook(ctx context.Context, who Caller, in HookInput) (Hoo
 	}
 	if view.Archived {
 		return HookOutput{}, ErrArchived
+	}
+	if err := s.limit(ctx, "hook:"+string(who.User.ID), hooksMade); err != nil {
+		return HookOutput{}, err
 	}
 	have, err := s.hooks(ctx, in.Room)
 	if err != nil {

@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -148,7 +149,8 @@ func (s *Service) PinMessage(ctx context.Context, who Caller, in MessageInput) (
 	if err != nil {
 		return Message{}, err
 	}
-	if len(pinned) >= maxPins {
+	again := slices.ContainsFunc(pinned, func(m Message) bool { return m.No == in.No })
+	if len(pinned) >= maxPins && !again {
 		return Message{}, &Error{Code: CodeConflict, Message: "this room has as many pinned messages as it can have: unpin one first"}
 	}
 	return s.mark(ctx, who, in, Change{Kind: MessagePinned, Message: &Message{}})
@@ -200,12 +202,14 @@ func (s *Service) AddReaction(ctx context.Context, who Caller, in ReactionInput)
 	if err != nil {
 		return Message{}, err
 	}
-	reactions, known := 0, false
+	reactions, known, again := 0, false, false
 	for _, r := range m.Reactions {
 		reactions += len(r.Users)
-		known = known || r.Emoji == in.Emoji
+		if r.Emoji == in.Emoji {
+			known, again = true, slices.Contains(r.Users, who.User.ID)
+		}
 	}
-	if reactions >= maxReactions || !known && len(m.Reactions) >= maxEmojis {
+	if !again && (reactions >= maxReactions || !known && len(m.Reactions) >= maxEmojis) {
 		return Message{}, &Error{Code: CodeConflict, Message: "this message has as many reactions as it can have"}
 	}
 	return s.mark(ctx, who, at, Change{Kind: ReactionAdded, Reaction: &Reaction{No: in.No, Emoji: in.Emoji, User: who.User.ID}})

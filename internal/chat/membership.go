@@ -58,8 +58,12 @@ func (s *Service) mayEnter(ctx context.Context, user UserID) error {
 
 // roomForOneMore returns nil if that person may be in one more room.
 func (s *Service) roomForOneMore(ctx context.Context, user UserID) error {
+	return s.roomUpTo(ctx, user, s.Limits.RoomsJoined)
+}
+
+func (s *Service) roomUpTo(ctx context.Context, user UserID, most int) error {
 	views, err := s.Store.Views(ctx, user)
-	if err == nil && len(views) >= s.Limits.RoomsJoined {
+	if err == nil && len(views) >= most {
 		return &Error{Code: CodeForbidden, Field: "user", Message: "this person is in as many rooms as one may be"}
 	}
 	return err

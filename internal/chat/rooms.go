@@ -88,6 +88,9 @@ func (s *Service) CreateRoom(ctx context.Context, who Caller, in CreateRoomInput
 		if err := s.mayEnter(ctx, u); err != nil {
 			return RoomView{}, err
 		}
+		if err := s.roomForOneMore(ctx, u); err != nil {
+			return RoomView{}, err
+		}
 	}
 	if err := s.roomForOneMore(ctx, who.User.ID); err != nil {
 		return RoomView{}, err

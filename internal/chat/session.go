@@ -138,10 +138,39 @@ func (s *Service) openSession(ctx context.Context, who Caller, user User) (Logge
 		ID: SessionID(s.NewID()), User: user.ID, TokenHash: hashToken(token), Agent: shorten(who.Agent, 200), Addr: who.Addr,
 		CreatedAt: now, SeenAt: now, ExpiresAt: s.expiry(now, now), Current: true,
 	}
+	if err := s.endOldest(ctx, user.ID); err != nil {
+		return LoggedInOutput{}, err
+	}
 	if err := s.Store.CreateSession(ctx, session); err != nil {
 		return LoggedInOutput{}, err
 	}
 	return LoggedInOutput{User: user, Session: session, Token: token}, nil
+}
+
+// maxLogIns is how many log-ins of one person are remembered at a time. It leaves some of maxTokens.
+const maxLogIns = 100
+
+// endOldest makes place for one more log-in: nobody is kept out because they have logged in too often.
+func (s *Service) endOldest(ctx context.Context, user UserID) error {
+	all, err := s.Store.Sessions(ctx, user)
+	if err != nil {
+		return err
+	}
+	var old []SessionID
+	n := 0
+	for _, x := range all { // newest first
+		if len(x.Scopes) > 0 {
+			continue
+		}
+		if n++; n >= maxLogIns {
+			old = append(old, x.ID)
+		}
+	}
+	if len(old) == 0 {
+		return nil
+	}
+	_, err = s.Store.Commit(ctx, s.change(Caller{}, Change{Stream: UserStream(user), Kind: SessionRevoked, Sessions: old}))
+	return err
 }
 
 // LogOut ends the session that asks.

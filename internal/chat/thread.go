@@ -56,6 +56,9 @@ func (s *Service) view(ctx context.Context, who Caller, id RoomID) (RoomView, er
 
 // FollowThread puts the thread under a message on the caller's list, and makes it if nobody has yet.
 func (s *Service) FollowThread(ctx context.Context, who Caller, in MessageInput) (RoomView, error) {
+	if err := s.limit(ctx, "mark:"+string(who.User.ID), s.Limits.Sends); err != nil {
+		return RoomView{}, err
+	}
 	id, err := s.thread(ctx, who, in, false)
 	if err != nil {
 		return RoomView{}, err
@@ -149,16 +152,22 @@ func (s *Service) answering(ctx context.Context, who Caller, in SendInput) (Room
 	return room, s.follow(ctx, who, id, who.User.ID)
 }
 
-// follow puts somebody who is in its room into a thread. Others than the caller are left out if they are in too many rooms.
+// follow puts somebody who is in its room into a thread. Others than the caller are left out if they are in half as many rooms as one
+// may be: who answers many messages of theirs, or calls them in many threads, leaves them the other half.
 func (s *Service) follow(ctx context.Context, who Caller, thread RoomID, user UserID) error {
 	if _, err := s.Store.Member(ctx, thread, user); !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	if err := s.roomForOneMore(ctx, user); err != nil {
-		if user == who.User.ID {
-			return err
-		}
+	most := s.Limits.RoomsJoined
+	if user != who.User.ID {
+		most /= 2
+	}
+	err := s.roomUpTo(ctx, user, most)
+	if errors.Is(err, ErrForbidden) && user != who.User.ID {
 		return nil
+	}
+	if err != nil {
+		return err
 	}
 	return s.enter(ctx, who, thread, user, RoomMember)
 }
