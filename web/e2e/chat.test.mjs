@@ -74,13 +74,14 @@ describe('two people', { skip: missing() }, () => {
 
   it('are told when one renames a room, and removes the other', async () => {
     await mary.page.getByRole('button', { name: 'More about this room' }).click()
-    await mary.page.getByRole('menuitem', { name: 'Name and topic' }).click()
+    await mary.page.getByRole('menuitem', { name: 'Room settings' }).click()
     await mary.page.getByRole('dialog').getByLabel('Topic').fill('Roses')
     await mary.page.getByRole('button', { name: 'Save' }).click()
     await joe.page.locator('.notice', { hasText: 'Mary set the topic: Roses' }).waitFor()
     await mary.page.getByRole('button', { name: /^People in this room/ }).click()
     await mary.page.getByRole('button', { name: 'Change Joe' }).click()
-    await mary.page.getByRole('menuitem', { name: 'Remove from the room' }).click()
+    await mary.page.getByRole('menuitem', { name: 'Remove from the room…' }).click()
+    await mary.page.getByRole('dialog', { name: 'Remove Joe?' }).getByRole('button', { name: 'Remove' }).click()
     await joe.page.getByText('This room is not here').waitFor()
     await mary.page.locator('.notice', { hasText: 'You removed Joe' }).waitFor()
     await mary.page.keyboard.press('Escape')

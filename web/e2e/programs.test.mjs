@@ -122,8 +122,10 @@ describe('programs', { skip: missing() }, () => {
   it('post by a webhook, until it is deleted', async () => {
     const { page } = pablo
     await page.getByRole('button', { name: 'More about this room' }).click()
-    await page.getByRole('menuitem', { name: 'Webhooks' }).click()
-    const box = dialog(pablo, 'Webhooks')
+    await page.getByRole('menuitem', { name: 'Room settings' }).click()
+    const settings = dialog(pablo, 'Settings of General')
+    await settings.getByRole('tab', { name: 'Integrations' }).click()
+    const box = settings.getByRole('region', { name: 'Programs write here' })
     await box.getByLabel('Name', { exact: true }).fill('Mary')
     await box.getByRole('button', { name: 'Create a webhook' }).click()
     await box.locator('.field-error').waitFor()
@@ -189,7 +191,7 @@ describe('programs', { skip: missing() }, () => {
     await page.keyboard.press('Escape')
     await page.getByRole('button', { name: 'More about this room' }).click()
     await page.getByRole('menuitem').first().waitFor()
-    assert.equal(await page.getByRole('menuitem', { name: 'Webhooks' }).count(), 0)
+    assert.equal(await page.getByRole('menuitem', { name: 'Room settings' }).count(), 0)
     await page.keyboard.press('Escape')
     assert.deepEqual([...mary.faults, ...pablo.faults], [])
   })

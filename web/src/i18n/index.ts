@@ -66,6 +66,15 @@ export function locale(): string {
 
 export const formatNumber = (n: number): string => new Intl.NumberFormat(locale()).format(n)
 
+const lists = new Map<string, Intl.ListFormat>()
+/** Names in a row: “Anna, Ben and Cleo”. */
+export function formatList(names: string[]): string {
+  const l = locale()
+  let f = lists.get(l)
+  if (!f) lists.set(l, (f = new Intl.ListFormat(l)))
+  return f.format(names)
+}
+
 function apply(language: Language): void {
   document.documentElement.lang = language
   document.documentElement.dir = directionOf(language)

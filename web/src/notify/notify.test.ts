@@ -28,8 +28,9 @@ describe('what is told', () => {
     rooms: {
       general: room('general', 'public'), loud: room('loud', 'private', { notify: 'all' }), silent: room('silent', 'public', { notify: 'none' }),
       calls: room('calls', 'direct', { notify: 'mentions', people: ['joe', 'mary'] }), direct: room('direct', 'direct', { people: ['joe', 'mary'] }),
+      group: room('group', 'direct', { people: ['ann', 'joe', 'mary'] }),
     },
-    people: { joe: { id: 'joe', name: 'Joe', role: 'member', created_at: at } },
+    people: { joe: { id: 'joe', name: 'Joe', role: 'member', created_at: at }, ann: { id: 'ann', name: 'Ann', role: 'member', created_at: at } },
   } as unknown as State
   const event = (more: Partial<Message>, kind = 'message.created'): Event => ({
     stream: 's', epoch: 'e', seq: 1, id: 'i', kind, at, message: { room: 'general', no: 5, id: 'm', seq: 1, from: 'joe', text: 'for **Mary**', at, ...more },
@@ -37,6 +38,7 @@ describe('what is told', () => {
   it.each([
     ['a mention', event({}), { room: 'general', title: 'Joe · general', body: 'for Mary' }],
     ['a direct message', event({ room: 'direct', text: 'hi' }), { room: 'direct', title: 'Joe', body: 'hi' }],
+    ['a message to several', event({ room: 'group', text: 'hi' }), { room: 'group', title: 'Joe · Ann and Joe', body: 'hi' }],
     ['nothing of other talk', event({ text: 'for Ann' }), null],
     ['nothing of one’s own', event({ from: 'mary' }), null],
     ['nothing that is read', event({ no: 4 }), null],

@@ -5,7 +5,7 @@ import { at } from '../protocol/base'
 import type { Event } from '../protocol/types'
 import { mentioning } from '../store/message'
 import { before } from '../store/person'
-import { levelOf, nameOf, titleOf } from '../store/select'
+import { isGroup, levelOf, nameOf, titleOf } from '../store/select'
 import type { State } from '../store/state'
 
 export interface Notice {
@@ -32,7 +32,7 @@ export function noticeOf(s: State, e: Event, now: number): Notice | null {
   const level = levelOf(s, room)
   if (level === 'none' || (level === 'mentions' && !mentioning(m, s.me.id) && !mentions(m.text, s.me.name))) return null
   const name = nameOf(s, m.from)
-  return { room: room.id, title: room.kind === 'direct' ? name : `${name} · ${titleOf(s, room)}`, body: plainLine(m.text) }
+  return { room: room.id, title: room.kind === 'direct' && !isGroup(room) ? name : `${name} · ${titleOf(s, room)}`, body: plainLine(m.text) }
 }
 
 const key = 'parley:notify'

@@ -71,6 +71,25 @@ describe('the outbox', () => {
     expect(server.messages.map((m) => m.text)).toEqual(['a', 'b'])
   })
 
+  it('waits as long as a slow room asks, and goes by itself, or when that is over', async () => {
+    const box = make()
+    box.setOnline(true)
+    server.fail = () => new ApiError('rate_limited', 'slow', { retryAfterMs: 20_000 })
+    const { client_id } = box.add('r', 'a')
+    box.add('other', 'b')
+    await settled()
+    expect(box.list[0]).toMatchObject({ client_id, state: 'pending', waits: now + 20_000 })
+    expect(timers.map((t) => t.ms)).toEqual([20_000, 20_000])
+    server.fail = null
+    box.hurry('r') // slow mode was turned off
+    await settled()
+    expect(box.list.map((i) => [i.state, i.waits])).toEqual([['sent', undefined], ['pending', now + 20_000]])
+    for (const t of timers) t.f()
+    await settled()
+    expect(server.messages.map((m) => m.text)).toEqual(['a', 'b'])
+    expect(server.calls).toHaveLength(4) // each once in vain and once more, with the same id
+  })
+
   it('sends again with the same client id when the answer was lost', async () => {
     const box = make()
     server.loseAnswers = true

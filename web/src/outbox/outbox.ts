@@ -16,6 +16,8 @@ export interface Item {
   /** It has been handed to the network at least once: the server may know it. */
   tried: boolean
   error?: string
+  /** With pending: the server wants it to wait until then (ms since 1970). */
+  waits?: number
   /** With sent: its number in the room, which has not come back as an event yet. */
   no?: number
 }
@@ -81,6 +83,11 @@ export class Outbox {
     }
   }
 
+  /** What a room was told to wait for may be over: it tries at once. */
+  hurry(room: string): void {
+    if (this.waiting.delete(room)) void this.run(room)
+  }
+
   /** Sends a failed message again; one that is too old to be recognised gets a new client id. */
   retry(clientID: string): void {
     const item = this.items.find((i) => i.client_id === clientID)
@@ -139,7 +146,7 @@ export class Outbox {
           const message = await this.p.send(item)
           this.p.storage.delete(item.client_id)
           this.faults.delete(item.client_id)
-          this.set(this.items.map((i) => (i.client_id === item.client_id ? { ...i, state: 'sent', no: message.no } : i)))
+          this.set(this.items.map((i) => (i.client_id === item.client_id ? { ...i, state: 'sent', waits: undefined, no: message.no } : i)))
         } catch (err) {
           if (!this.failed(item, err)) return
         }
@@ -159,6 +166,7 @@ export class Outbox {
     if (code === 'unauthenticated') return false // the log-in page is next; it is sent after that
     if (passing && faults < patience) {
       const asked = err instanceof ApiError ? err.retryAfterMs : undefined
+      if (code === 'rate_limited' && asked) this.change(item.client_id, { waits: this.p.now() + asked })
       this.wait(item.room, Math.max(250, asked ?? 1000 * 2 ** faults))
       return false
     }

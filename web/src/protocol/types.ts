@@ -59,6 +59,7 @@ export interface Room {
   kind: RoomKind
   name?: string
   topic?: string
+  /** Direct rooms: those in it, sorted. */
   people?: string[]
   created_by?: string
   created_at: string
@@ -70,6 +71,24 @@ export interface Room {
   archived?: boolean
   /** Seconds between two messages of one person; 0 is off. */
   slow?: number
+}
+
+/** Somebody may not write in a room. */
+export interface Mute {
+  until: string
+  reason?: string
+  by?: string
+}
+
+/** Somebody may not come into a room. */
+export interface Ban {
+  room: string
+  user: string
+  by: string
+  at: string
+  /** Without it, for good. */
+  until?: string
+  reason?: string
 }
 
 /** What a person is told of in a room; empty is as usual: in direct rooms all, in others mentions. */
@@ -116,6 +135,37 @@ export interface Hook {
   created_at: string
 }
 
+/** An address that a room's events are posted to, and how far that is. */
+export interface Outgoing {
+  id: string
+  room: string
+  url: string
+  /** None for all. */
+  kinds?: string[]
+  created_by: string
+  created_at: string
+  position: Position
+  attempts?: number
+  next_at?: string
+  error?: string
+  sent_at?: string
+  dead?: number
+  skipped_at?: string
+  skipped?: number
+  ended_at?: string
+}
+
+/** An event that the receiver of a webhook did not accept. */
+export interface DeadLetter {
+  id: string
+  event: string
+  kind: string
+  after: Position
+  error: string
+  attempts: number
+  at: string
+}
+
 export interface Message {
   room: string
   no: number
@@ -146,6 +196,8 @@ export interface RoomView extends Room {
   deleted?: number[]
   mentions?: number[]
   role: RoomRole
+  /** One's own. */
+  mute?: Mute
   joined_at: string
   members: number
   notify?: NotifyLevel
@@ -157,6 +209,7 @@ export interface Member {
   user: string
   role: RoomRole
   joined_at: string
+  mute?: Mute
 }
 
 export type EventKind =
@@ -293,6 +346,14 @@ export interface Me {
   session: Session
 }
 
+export interface RoomChange {
+  name?: string
+  topic?: string
+  retain?: number
+  archived?: boolean
+  slow?: number
+}
+
 /** What each action takes and gives. */
 export interface Actions {
   'session.delete': [Record<string, never>, Record<string, never>]
@@ -308,16 +369,21 @@ export interface Actions {
   'invite.delete': [{ invite: string }, Record<string, never>]
   'room.directory': [{ after?: string; limit?: number }, RoomPage]
   'room.create': [{ name: string; topic?: string; kind?: RoomKind; users?: string[] }, RoomView]
-  'direct.open': [{ user: string }, RoomView]
+  'direct.open': [{ user: string } | { users: string[] }, RoomView]
   'room.get': [{ room: string }, RoomView]
-  'room.update': [{ room: string; name?: string; topic?: string }, RoomView]
+  'room.update': [{ room: string } & RoomChange, RoomView]
   'room.notify': [{ room: string; level: NotifyLevel }, unknown]
   'room.join': [{ room: string }, RoomView]
   'room.leave': [{ room: string }, Record<string, never>]
   'member.list': [{ room: string; after?: string; limit?: number }, MemberPage]
   'member.add': [{ room: string; user: string }, Member]
   'member.update': [{ room: string; user: string; role: RoomRole }, Member]
-  'member.remove': [{ room: string; user: string }, Record<string, never>]
+  'member.remove': [{ room: string; user: string; reason?: string }, Record<string, never>]
+  'member.mute': [{ room: string; user: string; seconds: number; reason?: string }, Member]
+  'member.unmute': [{ room: string; user: string }, Member]
+  'member.ban': [{ room: string; user: string; seconds?: number; reason?: string }, Ban]
+  'ban.list': [{ room: string }, { bans: Ban[] }]
+  'ban.lift': [{ room: string; user: string }, Record<string, never>]
   'message.send': [{ room: string; text?: string; files?: string[]; thread?: number; client_id: string }, Message]
   'message.get': [{ room: string; no: number }, Message]
   'message.edit': [{ room: string; no: number; text: string }, Message]
@@ -340,6 +406,11 @@ export interface Actions {
   'hook.create': [{ room: string; name: string }, { hook: Hook; path: string }]
   'hook.list': [{ room: string }, { hooks: Hook[] }]
   'hook.delete': [{ room: string; bot: string }, Record<string, never>]
+  'outgoing.create': [{ room: string; url: string; kinds?: string[] }, { webhook: Outgoing; secret: string }]
+  'outgoing.list': [{ room: string }, { webhooks: Outgoing[] }]
+  'outgoing.delete': [{ room: string; webhook: string }, Record<string, never>]
+  'outgoing.dead': [{ room: string; webhook: string }, { dead: DeadLetter[] }]
+  'outgoing.retry': [{ room: string; webhook: string; dead?: string }, Record<string, never>]
   'message.list': [{ room: string; before?: number; after?: number; around?: number; limit?: number }, MessagePage]
   'read.mark': [{ room: string; no: number }, { room: string; no: number; unread: number }]
   'typing.send': [{ room: string }, Record<string, never>]

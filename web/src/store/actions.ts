@@ -4,7 +4,7 @@ import { t } from '../i18n'
 import { ApiError, explain } from '../protocol/error'
 import { rest } from '../protocol/rest'
 import { roomStream } from '../protocol/position'
-import type { Event, File, Member, MemberPage, Room, RoomPage, RoomKind, RoomRole, RoomView } from '../protocol/types'
+import type { Event, File, Member, MemberPage, Room, RoomChange, RoomPage, RoomKind, RoomRole, RoomView } from '../protocol/types'
 import { dropSnapshot, Keeper, loadSnapshot, type Snapshot } from '../offline/snapshot'
 import { askForNewer } from '../offline/version'
 import { Connection } from './connection'
@@ -289,11 +289,16 @@ export const opened = (view: RoomView): RoomView => {
 export const createRoom = async (name: string, topic: string, kind: RoomKind, users: string[]) =>
   opened(await call('room.create', { name, kind, ...(topic ? { topic } : {}), ...(users.length ? { users } : {}) }))
 export const joinRoom = async (room: string) => opened(await call('room.join', { room }))
-export const openDirect = async (user: string) => openRoom(opened(await call('direct.open', { user })).id)
+/** Opens the direct room with some others. */
+export const openDirect = async (users: string[]) => openRoom(opened(await call('direct.open', users.length === 1 ? { user: users[0]! } : { users })).id)
 export const leaveRoom = (room: string) => call('room.leave', { room })
-export const updateRoom = (room: string, change: { name?: string; topic?: string }) => call('room.update', { room, ...change })
+export const updateRoom = (room: string, change: RoomChange) => call('room.update', { room, ...change })
 export const addMember = (room: string, user: string) => call('member.add', { room, user })
-export const removeMember = (room: string, user: string) => call('member.remove', { room, user })
+export const removeMember = (room: string, user: string, reason: string) => call('member.remove', { room, user, ...(reason ? { reason } : {}) })
+export const mute = (room: string, user: string, seconds: number, reason: string) => call('member.mute', { room, user, seconds, ...(reason ? { reason } : {}) })
+export const unmute = (room: string, user: string) => call('member.unmute', { room, user })
+/** Keeps somebody out of a room, for good with 0 seconds. */
+export const ban = (room: string, user: string, seconds: number, reason: string) => call('member.ban', { room, user, ...(seconds ? { seconds } : {}), ...(reason ? { reason } : {}) })
 export const updateMember = (room: string, user: string, role: RoomRole) => call('member.update', { room, user, role })
 
 /** All public rooms. */
@@ -305,6 +310,11 @@ export async function directory(): Promise<Room[]> {
     after = page.next
     if (!after) return rooms
   }
+}
+
+/** Loads who is in a room unless that is known. Nothing is said if it fails: what needs it does without. */
+export function loadMembersOnce(room: string): void {
+  if (useApp.getState().chat?.members[room] === undefined) loadMembers(room).catch(() => {})
 }
 
 /** Loads who is in a room; from then on its events keep the list. */

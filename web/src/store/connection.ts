@@ -1,18 +1,19 @@
 // The living connection of this page: it feeds the state from the socket and the outbox to it.
 
 import { deviceID, drafts, localItems, newClientID } from '../outbox/keep'
-import { Outbox } from '../outbox/outbox'
+import { type Item, Outbox } from '../outbox/outbox'
 import { at, kept } from '../protocol/base'
 import { ApiError } from '../protocol/error'
 import type { Frame } from '../protocol/frames'
 import { roomOf, roomStream, serverStream } from '../protocol/position'
 import { rest } from '../protocol/rest'
 import { Socket } from '../protocol/socket'
-import type { ActionName, Actions, Event, SyncResult, UserPage } from '../protocol/types'
+import type { ActionName, Actions, Event, Message, SyncResult, UserPage } from '../protocol/types'
 import { applyEvent, applyResync, applySignal, applySync, begin, forgetTyping, positions, refresh, takePeople } from './reduce'
 import { setView } from './room'
 import type { State, Step } from './state'
-import { useApp } from './store'
+import { partedBy } from './parted'
+import { toast, useApp } from './store'
 
 /** Servers may leave out, or give as null, lists that are empty. */
 const whole = (r: SyncResult): SyncResult => ({ ...r, rooms: r.rooms ?? [], gone: r.gone ?? [], online: r.online ?? [] })
@@ -55,7 +56,7 @@ export class Connection {
     }, begin === 'refresh')
     this.outbox = new Outbox({
       storage: localItems(kept(user), localStorage),
-      send: (i) => this.socket.call('message.send', { room: i.room, text: i.text, ...(i.files ? { files: i.files.map((f) => f.id) } : {}), client_id: i.client_id }),
+      send: (i) => this.send(i),
       newID: newClientID,
       now: Date.now,
       onChange: (outbox) => useApp.setState({ outbox }),
@@ -95,6 +96,12 @@ export class Connection {
   /** Calls an action over the socket. */
   call<A extends ActionName>(action: A, params: Actions[A][0]): Promise<Actions[A][1]> {
     return this.socket.call(action, params)
+  }
+
+  private async send(i: Item): Promise<Message> {
+    const message = await this.socket.call('message.send', { room: i.room, text: i.text, ...(i.files ? { files: i.files.map((f) => f.id) } : {}), client_id: i.client_id })
+    useApp.setState({ ahead: Date.now() - Date.parse(message.at) })
+    return message
   }
 
   /** Runs f for every event until the returned function is called. */
@@ -164,10 +171,17 @@ export class Connection {
   private frame(f: Exclude<Frame, { kind: 'result' | 'error' }>): void {
     if (f.kind === 'event') {
       const mine = f.event.message
+      const parted = partedBy(useApp.getState().chat, f.event)
+      if (parted) {
+        useApp.setState({ parted })
+        toast(parted.text)
+      }
       this.step((s) => applyEvent(s, f.event))
       if (mine?.client_id && mine.from === useApp.getState().chat?.me.id) this.outbox.remove(mine.client_id)
       const room = roomOf(f.event.stream)
       if (room !== null) this.settle(room)
+      // What held messages back may be over.
+      if (room !== null && (f.event.kind === 'room.updated' || f.event.kind === 'member.updated')) this.outbox.hurry(room)
       for (const l of this.listeners) l(f.event)
     } else if (f.kind === 'signal') {
       this.update((s) => applySignal(s, f.signal, Date.now()))

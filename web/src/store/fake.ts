@@ -91,6 +91,14 @@ export class Fake {
     this.emit(roomStream(id), 'member.updated', user, { member })
   }
 
+  /** Keeps somebody from writing until then, or lets them again. */
+  mute(id: string, user: string, by: string, until?: string): void {
+    const kept = this.rooms.get(id)!
+    const member = { ...kept.members.get(user)!, mute: until ? { until, by } : undefined }
+    kept.members.set(user, member)
+    this.emit(roomStream(id), 'member.updated', by, { member })
+  }
+
   rename(id: string, change: Partial<Room>): void {
     const kept = this.rooms.get(id)!
     kept.room = { ...kept.room, ...change }
@@ -157,6 +165,7 @@ export class Fake {
       deleted,
       mentions: numbers(unread.filter((m) => mentioning(m, user))),
       role: member.role,
+      mute: member.mute,
       joined_at: member.joined_at,
       members: kept.members.size,
       last: kept.messages[head - 1],

@@ -73,7 +73,7 @@ function anything(f: Fake, pick: (n: number) => number): void {
   const no = 1 + pick(Math.max(1, f.rooms.get(room)!.messages.length))
   const there = no <= f.rooms.get(room)!.messages.length
   const called = [undefined, [me], [everyone], ['joe']][pick(4)]
-  switch (pick(13)) {
+  switch (pick(15)) {
     case 0:
     case 1:
     case 2:
@@ -107,6 +107,12 @@ function anything(f: Fake, pick: (n: number) => number): void {
     case 11:
     case 12:
       if (there) f.react(room, no, pick(2) ? '👍' : '🎉', user, pick(3) > 0)
+      break
+    case 13:
+      if (inside.has(user)) f.mute(room, user, 'joe', pick(2) ? '2026-01-02T09:00:00Z' : undefined)
+      break
+    case 14:
+      f.rename(room, pick(2) ? { archived: pick(2) === 1 } : { slow: pick(3) * 30 })
   }
 }
 
@@ -228,6 +234,39 @@ describe('an event', () => {
     const dropped = f.after(roomStream('secret'), joined.view!.position)[0]!
     const early = applyEvent(s, dropped).state
     expect(applyEvent(early, joined).then).toBe('sync')
+  })
+})
+
+describe('what moderators do', () => {
+  const setup = () => {
+    const f = fake()
+    const s = fresh(f)
+    const told = () => resume(f, s).notices.general!.map((n) => [n.kind, n.by, n.text])
+    return { f, s, told }
+  }
+  it('is told where it concerns all', () => {
+    const { f, told } = setup()
+    f.rename('general', { archived: true })
+    f.rename('general', { archived: false, slow: 30 })
+    f.rename('general', { slow: 0 })
+    expect(told()).toEqual([['archived', 'joe', undefined], ['unarchived', 'joe', undefined], ['slow', 'joe', '30'], ['fast', 'joe', '']])
+  })
+  it('to the room and its topic in one step is told once each', () => {
+    const { f, told } = setup()
+    f.rename('general', { topic: 'new', slow: 5 })
+    expect(told().map(([kind]) => kind)).toEqual(['topic', 'slow'])
+  })
+  it('holds for the person it is about, and is known of the others', () => {
+    const { f, s } = setup()
+    f.join('general', 'joe', 'joe')
+    const until = '2026-01-02T09:00:00Z'
+    f.mute('general', 'joe', 'alex', until)
+    const others = resume(f, takeMembers(s, 'general', [...f.rooms.get('general')!.members.values()], []))
+    expect([others.rooms.general!.mute, others.members.general!.joe!.mute]).toEqual([undefined, { until, by: 'alex' }])
+    f.mute('general', me, 'joe', until)
+    expect(resume(f, s).rooms.general!.mute).toEqual({ until, by: 'joe' })
+    f.mute('general', me, 'joe')
+    expect(resume(f, s).rooms.general!.mute).toBeUndefined()
   })
 })
 

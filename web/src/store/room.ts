@@ -95,7 +95,7 @@ export function applyRoomEvent(state: State, id: string, e: Event): Step {
 function change(state: State, view: RoomView, e: Event): State {
   const put = (v: RoomView): State => ({ ...state, rooms: { ...state.rooms, [v.id]: v } })
   const note = (s: State, kind: Notice['kind'], user: string, text?: string) =>
-    addNotice(s, view.id, { id: e.id, after: s.rooms[view.id]?.head_no ?? 0, at: e.at, kind, user, by: e.by, text })
+    addNotice(s, view.id, { id: `${e.id}-${kind}`, after: s.rooms[view.id]?.head_no ?? 0, at: e.at, kind, user, by: e.by, text })
 
   if (e.kind === 'message.created' && e.message) {
     const m = e.message
@@ -126,8 +126,8 @@ function change(state: State, view: RoomView, e: Event): State {
     const members = state.members[view.id]
     const joined = e.kind === 'member.joined'
     const left = e.kind === 'member.left'
-    const role = e.kind === 'member.updated' && user === state.me.id ? e.member.role : view.role
-    let next = put({ ...view, role, members: view.members + (joined ? 1 : left ? -1 : 0) })
+    const own = e.kind === 'member.updated' && user === state.me.id ? { role: e.member.role, mute: e.member.mute } : {}
+    let next = put({ ...view, ...own, members: view.members + (joined ? 1 : left ? -1 : 0) })
     if (members) {
       const changed = left ? without(members, user) : { ...members, [user]: e.member }
       next.members = { ...state.members, [view.id]: changed }
@@ -139,11 +139,15 @@ function change(state: State, view: RoomView, e: Event): State {
     return next
   }
   if ((e.kind === 'room.updated' || e.kind === 'room.created') && e.room) {
-    const { name, topic, retain } = e.room
-    const next = put({ ...view, name, topic, retain })
+    const { name, topic, retain, archived, slow } = e.room
+    let next = put({ ...view, name, topic, retain, archived, slow })
     if (e.kind === 'room.created') return next
-    if (name !== view.name) return note(next, 'renamed', e.by ?? '', name)
-    return topic === view.topic ? next : note(next, 'topic', e.by ?? '', topic ?? '')
+    const by = e.by ?? ''
+    if (name !== view.name) next = note(next, 'renamed', by, name)
+    else if (topic !== view.topic) next = note(next, 'topic', by, topic ?? '')
+    if (!archived !== !view.archived) next = note(next, archived ? 'archived' : 'unarchived', by)
+    if ((slow ?? 0) !== (view.slow ?? 0)) next = note(next, slow ? 'slow' : 'fast', by, slow ? String(slow) : '')
+    return next
   }
   return put(view) // a kind from a later version: only its place counts
 }

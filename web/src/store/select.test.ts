@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { Fake } from './fake'
 import { begin, takePeople } from './reduce'
-import { fit, mayLeave, mayModerate, presence, rolesToGive, sortedPeople, sortedRooms, totalUnread } from './select'
+import { setLanguage } from '../i18n'
+import { fit, isGroup, mayLeave, mayModerate, presence, rolesToGive, sortedPeople, otherOf, sortedRooms, titleOf, totalUnread } from './select'
 
 function state() {
   const f = new Fake()
@@ -16,12 +17,36 @@ function state() {
 
 describe('lists', () => {
   it('of rooms begin with the latest news', () => expect(sortedRooms(state()).rooms.map((r) => r.id)).toEqual(['general', 'secret']))
+  it('of rooms have the archived ones apart', () => {
+    const s = state()
+    const sorted = sortedRooms({ rooms: { ...s.rooms, secret: { ...s.rooms.secret!, archived: true } } })
+    expect([sorted.rooms.map((r) => r.id), sorted.archived.map((r) => r.id)]).toEqual([['general'], ['secret']])
+  })
   it('of people begin with those online, without oneself', () => expect(sortedPeople(state()).map((u) => u.id)).toEqual(['zoe', 'alex', 'joe']))
   it('leave out who is disabled', () => {
     const s = state()
     expect(sortedPeople({ ...s, people: { ...s.people, joe: { ...s.people.joe!, disabled: true } } }).map((u) => u.id)).toEqual(['zoe', 'alex'])
   })
   it('count what is unread', () => expect(totalUnread(state())).toBe(1))
+})
+
+describe('direct rooms', () => {
+  const room = (...people: string[]) => ({ ...state().rooms.general!, kind: 'direct' as const, name: undefined, people })
+  it('are named after the others', () => {
+    setLanguage('en')
+    const s = state()
+    expect(titleOf(s, room('joe', 'mary'))).toBe('joe')
+    expect(titleOf(s, room('joe', 'mary', 'zoe'))).toBe('joe and zoe')
+    expect(titleOf(s, room('alex', 'joe', 'mary', 'zoe'))).toBe('alex, joe, and zoe')
+    setLanguage('de')
+    expect(titleOf(s, room('zoe', 'joe', 'mary', 'alex'))).toBe('alex, joe und zoe')
+    setLanguage(null)
+  })
+  it('have another person only if they are two', () => {
+    const s = state()
+    expect([otherOf(s, room('joe', 'mary')), isGroup(room('joe', 'mary'))]).toEqual(['joe', false])
+    expect([otherOf(s, room('joe', 'mary', 'zoe')), isGroup(room('joe', 'mary', 'zoe'))]).toEqual(['', true])
+  })
 })
 
 describe('what one may do', () => {

@@ -1,11 +1,15 @@
 // What the screens show, derived from the state.
 
-import { t } from '../i18n'
+import { formatList, t } from '../i18n'
 import type { NotifyLevel, RoomView, User } from '../protocol/types'
 import type { State } from './state'
 
-/** The other person of a direct room. */
-export const otherOf = (s: State, room: { people?: string[] }): string => room.people?.find((id) => id !== s.me.id) ?? ''
+/** Those in a direct room but oneself. */
+export const othersOf = (me: string, room: { people?: string[] }): string[] => room.people?.filter((id) => id !== me) ?? []
+/** The other person of a direct room with one. */
+export const otherOf = (s: State, room: { people?: string[] }): string => (isGroup(room) ? '' : (othersOf(s.me.id, room)[0] ?? ''))
+/** Whether a direct room is with more than one. */
+export const isGroup = (room: { people?: string[] }): boolean => (room.people?.length ?? 0) > 2
 
 export const nameOf = (s: State, user: string): string => s.people[user]?.name ?? (user ? t('app.somebody') : t('app.server'))
 
@@ -17,7 +21,9 @@ export const presence = (s: State, user: string): boolean | undefined => (s.me.r
 
 export function titleOf(s: State, room: RoomView): string {
   if (room.kind === 'thread') return t('thread.of', { room: s.rooms[room.parent!] ? titleOf(s, s.rooms[room.parent!]!) : '' })
-  return room.kind === 'direct' ? nameOf(s, otherOf(s, room)) : (room.name ?? '')
+  if (room.kind !== 'direct') return room.name ?? ''
+  if (!isGroup(room)) return nameOf(s, otherOf(s, room))
+  return formatList(othersOf(s.me.id, room).map((id) => nameOf(s, id)).sort((a, b) => a.localeCompare(b)))
 }
 
 const activity = (r: RoomView) => r.last?.at ?? r.joined_at
@@ -33,10 +39,10 @@ export const threads = (s: State): RoomView[] =>
 export const threadUnder = (s: State, room: string, no: number): RoomView | undefined =>
   Object.values(s.rooms).find((r) => r.parent === room && r.root === no)
 
-/** Rooms, those with the latest news first. */
-export function sortedRooms(s: Pick<State, 'rooms'>): { rooms: RoomView[]; directs: RoomView[] } {
+/** Rooms, those with the latest news first; archived ones by themselves. */
+export function sortedRooms(s: Pick<State, 'rooms'>): { rooms: RoomView[]; directs: RoomView[]; archived: RoomView[] } {
   const all = listed(s).sort((a, b) => (activity(a) < activity(b) ? 1 : activity(a) > activity(b) ? -1 : a.id < b.id ? -1 : 1))
-  return { rooms: all.filter((r) => r.kind !== 'direct'), directs: all.filter((r) => r.kind === 'direct') }
+  return { rooms: all.filter((r) => r.kind !== 'direct' && !r.archived), directs: all.filter((r) => r.kind === 'direct'), archived: all.filter((r) => r.archived) }
 }
 
 /** People but oneself, those online first, then by name. */

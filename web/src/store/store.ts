@@ -27,6 +27,10 @@ export interface App {
   admin: AdminPage | null
   /** What could not be loaded, by room. */
   faults: Record<string, string>
+  /** By how many ms the clock of this device is before the server's, as far as one's own messages told. */
+  ahead: number
+  /** The room that somebody has taken this person out of, and what there is to say of it. */
+  parted: { room: string; text: string } | null
   /** The server has a newer client than this page. */
   newer: boolean
 }
@@ -42,6 +46,8 @@ export const useApp = create<App>()(() => ({
   room: null,
   admin: null,
   faults: {},
+  ahead: 0,
+  parted: null,
   newer: false,
 }))
 

@@ -12,8 +12,10 @@ import { taken, type Upload, useUploads } from '../../store/uploads'
 import { readText } from '../commands/read'
 import { type Command, commands, possible, Refusal } from '../commands/table'
 import { useMedia } from '../kit/hooks'
+import { SlowNote, SlowSend } from './Slow'
 import { Attach, Uploads } from './Uploads'
 import { useCompletion } from './useCompletion'
+import { useGate } from './useGate'
 
 const encoder = new TextEncoder()
 const none: Upload[] = []
@@ -39,7 +41,9 @@ export function Composer({ room }: { room: RoomView }) {
   const over = size - limit
   const uploads = useUploads((u) => u[room.id]) ?? none
   const waiting = uploads.some((u) => !u.file && !u.error)
-  const ready = (text.trim() !== '' || uploads.some((u) => u.file)) && over <= 0 && !waiting
+  const gate = useGate(room)
+  const slow = gate.kind === 'slow' ? gate.until : null
+  const ready = slow === null && (text.trim() !== '' || uploads.some((u) => u.file)) && over <= 0 && !waiting
 
   useEffect(() => {
     if (!touch) area.current?.focus()
@@ -219,12 +223,17 @@ export function Composer({ room }: { room: RoomView }) {
           enterKeyHint={touch ? 'enter' : 'send'}
         />
         <EmojiButton onDone={insert} />
-        <button className="send" disabled={!ready} aria-label={t('composer.send')}>
-          <SendHorizontal size={18} className="flip" />
-        </button>
+        {slow === null ? (
+          <button className="send" disabled={!ready} aria-label={t('composer.send')}>
+            <SendHorizontal size={18} className="flip" />
+          </button>
+        ) : (
+          <SlowSend until={slow} />
+        )}
       </div>
       <div className="composer-foot">
         <Typing room={room.id} />
+        <SlowNote room={room} waiting={slow !== null} />
         {size > limit * 0.8 && (
           <span className={over > 0 ? 'size over' : 'size'} role="status">
             {t(over > 0 ? 'composer.tooLong' : 'composer.left', { count: Math.abs(over), number: formatNumber(Math.abs(over)) })}

@@ -1,21 +1,20 @@
-import { MoreHorizontal, ShieldCheck, ShieldOff, UserMinus } from 'lucide-react'
+import { MicOff, MoreHorizontal } from 'lucide-react'
 import { t } from '../../i18n'
-import { explain } from '../../protocol/error'
 import type { Member, RoomView, User } from '../../protocol/types'
-import { removeMember, updateMember } from '../../store/actions'
 import { shutOut } from '../../store/person'
 import { nameOf, presence, rolesToGive } from '../../store/select'
-import { toast, useChat } from '../../store/store'
-import { openDialog } from '../dialogs/open'
+import { useChat } from '../../store/store'
+import { openOver } from '../dialogs/open'
 import { Avatar } from '../kit/Avatar'
-import { Menu, MenuItem, MenuLine } from '../kit/Menu'
+import { useBefore } from '../kit/hooks'
+import { Menu, MenuLine } from '../kit/Menu'
+import { momentName } from '../kit/time'
 import { OnServer } from '../people/OnServer'
 import { StatusMark } from '../people/Status'
-
-const run = (p: Promise<unknown>) => p.catch((err: unknown) => toast(explain(err)))
+import { InRoom, useModerates } from './InRoom'
 
 /** One person in a room, and what one may do with them: in the room, and on the server. */
-export function MemberItem({ member, room, moderate }: { member: Member; room: RoomView; moderate: boolean }) {
+export function MemberItem({ member, room }: { member: Member; room: RoomView }) {
   const name = useChat((s) => nameOf(s, member.user))
   const me = useChat((s) => s.me)
   const person = useChat((s) => s.people[member.user])
@@ -23,9 +22,11 @@ export function MemberItem({ member, room, moderate }: { member: Member; room: R
   const self = member.user === me.id
   const roles = person ? rolesToGive(me, person) : []
   const tag = tagOf(member, person)
+  const moderate = useModerates(room.id, member.user)
+  const muted = useBefore(member.mute?.until) ? t('moderate.mutedUntil', { time: momentName(member.mute!.until, Date.now()) }) : ''
   return (
     <li className="member">
-      <button className="person-item" data-nav onClick={() => openDialog({ kind: 'profile', user: member.user })}>
+      <button className="person-item" data-nav onClick={() => openOver({ kind: 'profile', user: member.user })}>
         <Avatar id={member.user} name={name} size="small" online={online} />
         <span className="person-name">
           <bdi>{name}</bdi>
@@ -33,9 +34,15 @@ export function MemberItem({ member, room, moderate }: { member: Member; room: R
           <StatusMark user={member.user} />
         </span>
         <span className="visually-hidden">{online === undefined ? '' : online ? t('app.onlineInside') : t('app.offlineInside')}</span>
+        {muted && (
+          <span className="muted-mark" title={muted}>
+            <MicOff size={14} aria-hidden />
+            <span className="visually-hidden">{muted}</span>
+          </span>
+        )}
         {tag && <span className="tag">{tag}</span>}
       </button>
-      {!self && (moderate || roles.length > 0) && (
+      {(moderate || roles.length > 0) && (
         <Menu
           trigger={
             <button className="icon-button" aria-label={t('members.change', { name })}>
@@ -43,7 +50,7 @@ export function MemberItem({ member, room, moderate }: { member: Member; room: R
             </button>
           }
         >
-          {moderate && <InRoom member={member} room={room} guest={person?.role === 'guest'} />}
+          {moderate && <InRoom room={room.id} user={member.user} />}
           {moderate && roles.length > 0 && <MenuLine />}
           {person && roles.length > 0 && <OnServer person={person} roles={roles} />}
         </Menu>
@@ -56,23 +63,4 @@ function tagOf(member: Member, person: User | undefined): string {
   if (person && shutOut(person, Date.now())) return t('members.disabledTag')
   if (member.role === 'moderator') return t('members.moderatorTag')
   return person && person.role !== 'member' ? t(`role.${person.role}`) : ''
-}
-
-function InRoom({ member, room, guest }: { member: Member; room: RoomView; guest: boolean }) {
-  const moderator = member.role === 'moderator'
-  return (
-    <>
-      <MenuItem
-        icon={moderator ? <ShieldOff size={16} /> : <ShieldCheck size={16} />}
-        onSelect={() => run(updateMember(room.id, member.user, moderator ? 'member' : 'moderator'))}
-      >
-        {moderator ? t('members.demote') : t('members.promote')}
-      </MenuItem>
-      {(room.id !== 'general' || guest) && (
-        <MenuItem icon={<UserMinus size={16} />} danger onSelect={() => run(removeMember(room.id, member.user))}>
-          {t('members.remove')}
-        </MenuItem>
-      )}
-    </>
-  )
 }

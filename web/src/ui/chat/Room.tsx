@@ -1,6 +1,6 @@
 import { useApp, useChat } from '../../store/store'
 import { Timeline } from '../timeline/Timeline'
-import { Composer } from './Composer'
+import { Writing } from './Writing'
 import { RoomHeader } from './RoomHeader'
 
 interface Props {
@@ -18,7 +18,7 @@ export function Room({ id, members, onMembers }: Props) {
     <div className="room">
       <RoomHeader room={room} members={members} onMembers={onMembers} />
       <Timeline room={room} />
-      <Composer room={room} />
+      <Writing room={room} />
     </div>
   )
 }

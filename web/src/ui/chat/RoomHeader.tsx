@@ -1,15 +1,15 @@
-import { ArrowLeft, Bell, CalendarDays, Hash, Lock, LogOut, MoreHorizontal, Pin, Search, Settings2, UserPlus, Users, Webhook } from 'lucide-react'
+import { ArrowLeft, Bell, CalendarDays, LogOut, MoreHorizontal, Pin, Search, Settings2, UserPlus, Users } from 'lucide-react'
 import { formatNumber, t } from '../../i18n'
 import type { RoomView } from '../../protocol/types'
 import { openRoom } from '../../store/actions'
 import { useMarks } from '../../store/marks'
-import { mayLeave, mayModerate, otherOf, presence, titleOf } from '../../store/select'
+import { isGroup, mayLeave, mayModerate, otherOf, presence, titleOf } from '../../store/select'
 import { useChat } from '../../store/store'
 import { openDialog } from '../dialogs/open'
-import { Avatar } from '../kit/Avatar'
 import { Menu, MenuItem } from '../kit/Menu'
 import { StatusLine, useQuiet } from '../people/Status'
 import { leave } from './leave'
+import { RoomFace } from './RoomFace'
 
 interface Props {
   room: RoomView
@@ -26,38 +26,38 @@ export function RoomHeader({ room, members, onMembers }: Props) {
   const leavable = useChat((s) => mayLeave(s, room))
   const searching = useMarks((m) => m.searching)
   const direct = room.kind === 'direct'
+  const group = isGroup(room)
   return (
     <header className="room-head">
       <button className="icon-button back" aria-label={t('room.back')} onClick={() => openRoom(null)}>
         <ArrowLeft size={20} className="flip" />
       </button>
-      {direct ? (
+      {other ? (
         <button className="face" aria-label={t('profile.of', { name: title })} onClick={() => openDialog({ kind: 'profile', user: other })}>
-          <Avatar id={other} name={title} online={online} />
+          <RoomFace room={room} />
         </button>
       ) : (
-        <span className="room-sign" aria-hidden="true">
-          {room.kind === 'private' ? <Lock size={16} /> : <Hash size={18} />}
-        </span>
+        <RoomFace room={room} />
       )}
       <div className="room-head-text">
         <h1>
           <bdi>{title}</bdi>
+          {room.archived && <span className="tag">{t('archive.tag')}</span>}
         </h1>
         <p>
-          {direct && (
+          {other && (
             <>
               <Presence user={other} online={online} />
               <StatusLine user={other} />
             </>
           )}
-          {!direct && <bdi>{room.topic || (room.kind === 'private' ? t('room.private') : t('room.public'))}</bdi>}
+          {!other && <bdi>{group ? t('group.people', { count: room.members }) : room.topic || (room.kind === 'private' ? t('room.private') : t('room.public'))}</bdi>}
         </p>
       </div>
       <button className="icon-button" aria-label={t('search.title')} title={t('search.title')} aria-pressed={searching} onClick={() => useMarks.setState({ searching: !searching })}>
         <Search size={18} />
       </button>
-      {!direct && (
+      {(!direct || group) && (
         <button className="button quiet count-button" aria-pressed={members} aria-label={t('room.peopleHere', { count: formatNumber(room.members) })} onClick={onMembers}>
           <Users size={16} aria-hidden />
           {formatNumber(room.members)}
@@ -81,14 +81,13 @@ export function RoomHeader({ room, members, onMembers }: Props) {
           </MenuItem>
           {moderate && (
             <>
-              <MenuItem icon={<UserPlus size={16} />} onSelect={() => openDialog({ kind: 'add-people', room: room.id })}>
-                {t('room.addPeople')}
-              </MenuItem>
+              {!room.archived && (
+                <MenuItem icon={<UserPlus size={16} />} onSelect={() => openDialog({ kind: 'settings', room: room.id, tab: 'people' })}>
+                  {t('room.addPeople')}
+                </MenuItem>
+              )}
               <MenuItem icon={<Settings2 size={16} />} onSelect={() => openDialog({ kind: 'settings', room: room.id })}>
-                {t('room.nameAndTopic')}
-              </MenuItem>
-              <MenuItem icon={<Webhook size={16} />} onSelect={() => openDialog({ kind: 'webhooks', room: room.id })}>
-                {t('room.webhooks')}
+                {t('room.settings')}
               </MenuItem>
             </>
           )}

@@ -1,14 +1,14 @@
-import { BellOff, CircleAlert, Hash, Lock } from 'lucide-react'
+import { BellOff, CircleAlert } from 'lucide-react'
 import { type CSSProperties, memo } from 'react'
 import { formatNumber, t } from '../../i18n'
 import { plainLine } from '../../markdown/render'
 import type { RoomView } from '../../protocol/types'
 import { openRoom } from '../../store/actions'
-import { levelOf, nameOf, otherOf, presence, shownUnread, titleOf } from '../../store/select'
+import { isGroup, levelOf, nameOf, otherOf, presence, shownUnread, titleOf } from '../../store/select'
 import { useApp, useChat } from '../../store/store'
-import { Avatar } from '../kit/Avatar'
 import { shortTime } from '../kit/time'
 import { StatusMark } from '../people/Status'
+import { RoomFace } from './RoomFace'
 
 interface Props {
   room: RoomView
@@ -25,9 +25,10 @@ interface Props {
 /** One room in the list: what it is, its last message, and what is unread. */
 export const RoomItem = memo(function RoomItem({ room, open, now, tab, place, of, style }: Props) {
   const title = useChat((s) => titleOf(s, room))
+  const pair = room.kind === 'direct' && !isGroup(room)
   const other = useChat((s) => otherOf(s, room))
   const online = useChat((s) => presence(s, other))
-  const author = useChat((s) => (!room.last ? '' : room.last.from === s.me.id ? t('app.you') : room.kind === 'direct' ? '' : nameOf(s, room.last.from)))
+  const author = useChat((s) => (!room.last ? '' : room.last.from === s.me.id ? t('app.you') : pair ? '' : nameOf(s, room.last.from)))
   const typing = useChat((s) => Object.keys(s.typing[room.id] ?? {})[0])
   const typist = useChat((s) => (typing ? nameOf(s, typing) : ''))
   const failed = useApp((a) => a.outbox.some((i) => i.state === 'failed' && i.room === room.id))
@@ -45,19 +46,13 @@ export const RoomItem = memo(function RoomItem({ room, open, now, tab, place, of
         onClick={() => openRoom(room.id)}
       >
         <span className="room-icon">
-          {room.kind === 'direct' ? (
-            <Avatar id={other} name={title} online={online} />
-          ) : (
-            <span className="room-sign" aria-hidden="true">
-              {room.kind === 'private' ? <Lock size={16} /> : <Hash size={17} />}
-            </span>
-          )}
+          <RoomFace room={room} />
         </span>
         <span className="room-lines">
           <span className="room-line">
             <span className="room-title">
               <bdi>{title}</bdi>
-              {room.kind === 'direct' && <StatusMark user={other} />}
+              {other && <StatusMark user={other} />}
             </span>
             {silent && (
               <span className="room-silent" title={t('level.silent')}>
@@ -66,7 +61,8 @@ export const RoomItem = memo(function RoomItem({ room, open, now, tab, place, of
               </span>
             )}
             <span className="visually-hidden">
-              {room.kind === 'private' ? t('list.private') : room.kind === 'direct' ? t(online === undefined ? 'list.direct' : online ? 'list.directOnline' : 'list.directOffline') : ''}
+              {room.kind === 'private' ? t('list.private') : isGroup(room) ? t('group.inside') : pair ? t(online === undefined ? 'list.direct' : online ? 'list.directOnline' : 'list.directOffline') : ''}
+              {room.archived && t('archive.inside')}
             </span>
             {room.last && (
               <time className="room-time" dateTime={room.last.at}>
@@ -77,7 +73,7 @@ export const RoomItem = memo(function RoomItem({ room, open, now, tab, place, of
           <span className="room-line">
             <span className="room-preview">
               {typing ? (
-                <em>{room.kind === 'direct' ? t('list.typing') : t('typing.one', { a: typist })}</em>
+                <em>{pair ? t('list.typing') : t('typing.one', { a: typist })}</em>
               ) : draft ? (
                 <>
                   <span className="room-draft">{t('list.draft')}</span> <bdi>{draft.replace(/\s+/g, ' ').slice(0, 90)}</bdi>
@@ -103,7 +99,7 @@ export const RoomItem = memo(function RoomItem({ room, open, now, tab, place, of
             )}
             {unread > 0 && (
               <span className={room.mentions ? 'badge called' : 'badge'}>
-                {room.mentions && (room.kind === 'direct' ? '' : '@ ')}
+                {room.mentions && (pair ? '' : '@ ')}
                 {unread > 99 ? `${formatNumber(99)}+` : formatNumber(unread)}
                 <span className="visually-hidden">{t('list.unread')}</span>
               </span>

@@ -1,5 +1,6 @@
+import { ChevronRight } from 'lucide-react'
 import { type CSSProperties, type KeyboardEvent, type RefObject, useEffect, useMemo, useRef, useState } from 'react'
-import { t } from '../../i18n'
+import { formatNumber, t } from '../../i18n'
 import type { RoomView } from '../../protocol/types'
 import { sortedRooms } from '../../store/select'
 import { useApp, useChat } from '../../store/store'
@@ -15,6 +16,32 @@ export function RoomList({ box }: { box: RefObject<HTMLElement | null> }) {
     <>
       <Section id="rooms" title={t('list.rooms')} rooms={sorted.rooms} box={box} empty={t('list.noRooms')} />
       {sorted.directs.length > 0 && <Section id="directs" title={t('list.directs')} rooms={sorted.directs} box={box} />}
+      {sorted.archived.length > 0 && <Archived rooms={sorted.archived} box={box} />}
+    </>
+  )
+}
+
+/** Archived rooms, folded away unless one of them is open. */
+function Archived({ rooms, box }: { rooms: RoomView[]; box: RefObject<HTMLElement | null> }) {
+  const here = useApp((a) => rooms.some((r) => r.id === a.room))
+  const [unfolded, unfold] = useState(here)
+  useEffect(() => {
+    if (here) unfold(true)
+  }, [here])
+  const unread = rooms.reduce((sum, r) => sum + r.unread, 0)
+  return (
+    <>
+      <button className="fold" data-nav tabIndex={0} aria-expanded={unfolded} onClick={() => unfold(!unfolded)}>
+        <ChevronRight size={15} aria-hidden className="flip" />
+        <span>{t('archive.fold', { count: rooms.length })}</span>
+        {!unfolded && unread > 0 && (
+          <span className="badge">
+            {unread > 99 ? `${formatNumber(99)}+` : formatNumber(unread)}
+            <span className="visually-hidden">{t('list.unread')}</span>
+          </span>
+        )}
+      </button>
+      {unfolded && <Section id="archived" title={t('archive.list')} rooms={rooms} box={box} />}
     </>
   )
 }

@@ -74,10 +74,11 @@ export function Shell() {
 
 function NoRoom({ gone }: { gone: boolean }) {
   const member = useChat((s) => atLeast(s.me, 'member'))
+  const parted = useApp((a) => (a.parted && a.parted.room === a.room ? a.parted.text : null))
   return (
     <div className="empty">
       <h1>{gone ? t('room.gone') : t('room.choose')}</h1>
-      <p>{gone ? t('room.goneText') : t('room.chooseText', { keys: `${t('keys.ctrl')} K` })}</p>
+      <p>{parted ?? (gone ? t('room.goneText') : t('room.chooseText', { keys: `${t('keys.ctrl')} K` }))}</p>
       {member && (
         <button className="button" onClick={() => openDialog({ kind: 'browse' })}>
           {t('list.browse')}

@@ -3,7 +3,7 @@ import { useMemo, useRef } from 'react'
 import { t } from '../../i18n'
 import { openDirect } from '../../store/actions'
 import { explain } from '../../protocol/error'
-import { atLeast, presence, sortedPeople } from '../../store/select'
+import { atLeast, otherOf, presence, sortedPeople } from '../../store/select'
 import { toast, useApp, useChat } from '../../store/store'
 import { openDialog } from '../dialogs/open'
 import { useUnsent } from '../dialogs/Unsent'
@@ -76,7 +76,7 @@ export function Sidebar() {
 function People() {
   const chat = useChat((s) => s)
   const people = useMemo(() => {
-    const talkedTo = new Set(Object.values(chat.rooms).flatMap((r) => (r.kind === 'direct' ? (r.people ?? []) : [])))
+    const talkedTo = new Set(Object.values(chat.rooms).map((r) => otherOf(chat, r)))
     return sortedPeople(chat).filter((u) => !talkedTo.has(u.id))
   }, [chat.people, chat.online, chat.rooms])
   if (people.length === 0) return null
@@ -88,7 +88,7 @@ function People() {
       <ul>
         {people.slice(0, shownPeople).map((u, i) => (
           <li key={u.id}>
-            <button className="person-item" data-nav tabIndex={i === 0 ? 0 : -1} onClick={() => openDirect(u.id).catch((err: unknown) => toast(explain(err)))}>
+            <button className="person-item" data-nav tabIndex={i === 0 ? 0 : -1} onClick={() => openDirect([u.id]).catch((err: unknown) => toast(explain(err)))}>
               <Avatar id={u.id} name={u.name} size="small" online={presence(chat, u.id)} />
               <span className="person-name">
                 <bdi>{u.name}</bdi>

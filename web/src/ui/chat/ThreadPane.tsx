@@ -10,7 +10,7 @@ import { useChat } from '../../store/store'
 import { Menu, MenuItem } from '../kit/Menu'
 import { MessageRow } from '../timeline/MessageRow'
 import { Timeline } from '../timeline/Timeline'
-import { Composer } from './Composer'
+import { Writing } from './Writing'
 
 /** The thread under a message, beside its room. */
 export function ThreadPane({ place }: { place: Place }) {
@@ -48,7 +48,7 @@ export function ThreadPane({ place }: { place: Place }) {
         </div>
       )}
       <Timeline key={view.id} room={view} />
-      <Composer key={`c${view.id}`} room={view} />
+      <Writing key={`c${view.id}`} room={view} />
     </aside>
   )
 }

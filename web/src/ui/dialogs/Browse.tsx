@@ -1,4 +1,3 @@
-import { Hash } from 'lucide-react'
 import { useEffect, useState } from 'react'
 import { t } from '../../i18n'
 import { explain } from '../../protocol/error'
@@ -6,6 +5,7 @@ import type { Room } from '../../protocol/types'
 import { directory, joinRoom, openRoom } from '../../store/actions'
 import { fit } from '../../store/select'
 import { useChat } from '../../store/store'
+import { RoomFace } from '../chat/RoomFace'
 import { Dialog } from '../kit/Dialog'
 import { arrowKeys } from '../kit/hooks'
 import { openDialog } from './open'
@@ -34,7 +34,7 @@ export function Browse({ onClose }: { onClose: () => void }) {
   }
   const found = (rooms ?? [])
     .filter((r) => fit(`${r.name} ${r.topic ?? ''}`, typed) > (typed ? 1 : 0))
-    .sort((a, b) => Number(!!mine[a.id]) - Number(!!mine[b.id]) || (a.name ?? '').localeCompare(b.name ?? ''))
+    .sort((a, b) => Number(!!a.archived) - Number(!!b.archived) || Number(!!mine[a.id]) - Number(!!mine[b.id]) || (a.name ?? '').localeCompare(b.name ?? ''))
   return (
     <Dialog title={t('browse.title')} onClose={onClose} wide>
       <input className="search" type="search" placeholder={t('browse.filter')} aria-label={t('browse.filterLabel')} autoFocus value={typed} onChange={(e) => setTyped(e.target.value)} />
@@ -42,16 +42,17 @@ export function Browse({ onClose }: { onClose: () => void }) {
       <ul className="browse" onKeyDown={arrowKeys}>
         {found.slice(0, shown).map((r) => (
           <li key={r.id}>
-            <span className="room-sign" aria-hidden="true">
-              <Hash size={17} />
-            </span>
+            <RoomFace room={r} />
             <span className="browse-text">
               <b dir="auto">{r.name}</b>
               <small dir="auto">{r.topic}</small>
             </span>
+            {r.archived && <span className="tag">{t('archive.tag')}</span>}
+            {(mine[r.id] || !r.archived) && (
             <button className={mine[r.id] ? 'button' : 'button primary'} data-nav onClick={() => void go(r)} aria-label={t(mine[r.id] ? 'browse.openRoom' : 'browse.joinRoom', { room: r.name ?? '' })}>
               {mine[r.id] ? t('browse.open') : t('browse.join')}
             </button>
+            )}
           </li>
         ))}
       </ul>

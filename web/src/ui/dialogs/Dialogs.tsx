@@ -1,20 +1,20 @@
-import { AddPeople } from './AddPeople'
 import { Browse } from './Browse'
 import { Confirm } from './Confirm'
 import { CreateRoom } from './CreateRoom'
 import { Edits } from './Edits'
 import { JumpTo } from './JumpTo'
 import { Keys } from './Keys'
+import { Moderate } from './Moderate'
+import { NewMessage } from './NewMessage'
 import { Password } from './Password'
 import { Picture } from './Picture'
 import { Pins } from './Pins'
 import { Preferences } from './Preferences'
 import { Sessions } from './Sessions'
-import { Settings } from './Settings'
 import { Switcher } from './Switcher'
 import { Tokens } from './Tokens'
+import { RoomSettings } from './room/RoomSettings'
 import { Unsent } from './Unsent'
-import { Webhooks } from './Webhooks'
 import { Disable } from '../people/Disable'
 import { EditProfile } from '../people/EditProfile'
 import { Level } from '../people/Level'
@@ -22,25 +22,33 @@ import { Profile } from '../people/Profile'
 import { Quiet } from '../people/Quiet'
 import { SetStatus } from '../people/SetStatus'
 import { CreateBot } from './CreateBot'
-import { closeDialog, useOpen } from './open'
+import { closeDialog, type Open, useOpen } from './open'
 
-/** The dialog that is open. */
+/** What is open. */
 export function Dialogs() {
-  const open = useOpen((o) => o.open)
-  if (!open) return null
+  const { open, over } = useOpen()
+  return (
+    <>
+      {open && <One open={open} />}
+      {over && <One open={over} />}
+    </>
+  )
+}
+
+function One({ open }: { open: Open }) {
   switch (open.kind) {
     case 'switcher':
       return <Switcher onClose={closeDialog} />
     case 'people':
-      return <Switcher onClose={closeDialog} peopleOnly />
+      return <NewMessage onClose={closeDialog} />
     case 'create-room':
       return <CreateRoom onClose={closeDialog} />
     case 'browse':
       return <Browse onClose={closeDialog} />
     case 'settings':
-      return <Settings room={open.room} onClose={closeDialog} />
-    case 'add-people':
-      return <AddPeople room={open.room} onClose={closeDialog} />
+      return <RoomSettings {...open} onClose={closeDialog} />
+    case 'moderate':
+      return <Moderate {...open} onClose={closeDialog} />
     case 'sessions':
       return <Sessions onClose={closeDialog} />
     case 'tokens':
@@ -59,8 +67,6 @@ export function Dialogs() {
       return <Level room={open.room} onClose={closeDialog} />
     case 'disable':
       return <Disable user={open.user} onClose={closeDialog} />
-    case 'webhooks':
-      return <Webhooks room={open.room} onClose={closeDialog} />
     case 'password':
       return <Password onClose={closeDialog} />
     case 'preferences':

@@ -12,14 +12,16 @@ interface Props {
   /** People who are not offered. */
   except?: ReadonlySet<string>
   most: number
+  /** How many are offered at once. */
+  shown?: number
 }
 
 /** A field in which one chooses people by name. */
-export function PeoplePicker({ label, chosen, onChange, except, most }: Props) {
+export function PeoplePicker({ label, chosen, onChange, except, most, shown = 6 }: Props) {
   const chat = useChat((s) => s)
   const id = useId()
   const [typed, setTyped] = useState('')
-  const [at, setAt] = useState(0)
+  const [at, setAt] = useState(0) // -1: none, so that Enter goes on to what the form does
   const [open, setOpen] = useState(false)
   const field = useRef<HTMLDivElement>(null)
   useEffect(() => {
@@ -37,16 +39,18 @@ export function PeoplePicker({ label, chosen, onChange, except, most }: Props) {
         .map((u) => ({ user: u, score: fit(u.name, typed) }))
         .filter((f) => f.score > 0)
         .sort((a, b) => b.score - a.score)
-        .slice(0, 6)
+        .slice(0, shown)
         .map((f) => f.user),
-    [chat.people, chat.online, chosen, except, typed],
+    [chat.people, chat.online, chosen, except, typed, shown],
   )
   const full = chosen.length >= most
+  const list = useRef<HTMLUListElement>(null)
+  useEffect(() => void list.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: 'nearest' }), [at])
   const pick = (user: string | undefined) => {
     if (!user || full) return
     onChange([...chosen, user])
     setTyped('')
-    setAt(0)
+    setAt(-1)
   }
   const keys = (e: KeyboardEvent) => {
     if (e.key === 'ArrowDown') setAt(Math.min(at + 1, found.length - 1))
@@ -87,7 +91,7 @@ export function PeoplePicker({ label, chosen, onChange, except, most }: Props) {
           onKeyDown={keys}
         />
       </div>
-      <ul id={`${id}-list`} role="listbox" aria-label={label} className="picker-list" hidden={!open || found.length === 0}>
+      <ul ref={list} id={`${id}-list`} role="listbox" aria-label={label} className="picker-list" hidden={!open || found.length === 0}>
         {found.map((u, i) => (
           <li
             key={u.id}

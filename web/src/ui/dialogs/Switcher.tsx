@@ -1,41 +1,41 @@
-import { Hash, Lock } from 'lucide-react'
 import { type KeyboardEvent, useEffect, useId, useMemo, useRef, useState } from 'react'
 import { formatNumber, t } from '../../i18n'
 import { explain } from '../../protocol/error'
+import type { RoomView } from '../../protocol/types'
 import { openDirect, openRoom } from '../../store/actions'
-import { fit, otherOf, presence, listed, shownUnread, sortedPeople, titleOf } from '../../store/select'
+import { fit, otherOf, listed, shownUnread, sortedPeople, titleOf } from '../../store/select'
 import type { State } from '../../store/state'
 import { toast, useChat } from '../../store/store'
-import { Avatar } from '../kit/Avatar'
+import { RoomFace } from '../chat/RoomFace'
 import { Dialog } from '../kit/Dialog'
 import { StatusMark } from '../people/Status'
 
 interface Target {
   key: string
   title: string
-  kind: 'public' | 'private' | 'direct' | 'person'
+  room?: RoomView
   user: string
   unread: number
   recent: string
   go: () => void
 }
 
-function targets(s: State, peopleOnly: boolean): Target[] {
+function targets(s: State): Target[] {
   const rooms = listed(s).map<Target>((r) => ({
-    key: r.id, title: titleOf(s, r), kind: r.kind as Target['kind'], user: otherOf(s, r), unread: shownUnread(s, r), recent: r.last?.at ?? r.joined_at, go: () => openRoom(r.id),
+    key: r.id, title: titleOf(s, r), room: r, user: otherOf(s, r), unread: shownUnread(s, r), recent: r.last?.at ?? r.joined_at, go: () => openRoom(r.id),
   }))
-  const known = new Set(rooms.map((r) => (r.kind === 'direct' ? r.user : '')))
+  const known = new Set(rooms.map((r) => r.user))
   const people = sortedPeople(s)
     .filter((u) => !known.has(u.id))
     .map<Target>((u) => ({
-      key: u.id, title: u.name, kind: 'person', user: u.id, unread: 0, recent: '',
-      go: () => void openDirect(u.id).catch((err: unknown) => toast(explain(err))),
+      key: u.id, title: u.name, user: u.id, unread: 0, recent: '',
+      go: () => void openDirect([u.id]).catch((err: unknown) => toast(explain(err))),
     }))
-  return [...rooms.filter((r) => !peopleOnly || r.kind === 'direct'), ...people]
+  return [...rooms, ...people]
 }
 
 /** Type a few letters, press Enter, and be there. */
-export function Switcher({ onClose, peopleOnly = false }: { onClose: () => void; peopleOnly?: boolean }) {
+export function Switcher({ onClose }: { onClose: () => void }) {
   const chat = useChat((s) => s)
   const id = useId()
   const [typed, setTyped] = useState('')
@@ -44,13 +44,13 @@ export function Switcher({ onClose, peopleOnly = false }: { onClose: () => void;
   const left = useRef(false)
   const found = useMemo(
     () =>
-      targets(chat, peopleOnly)
+      targets(chat)
         .map((to) => ({ to, score: fit(to.title, typed) }))
         .filter((f) => f.score > 0)
-        .sort((a, b) => b.score - a.score || Math.sign(b.to.unread) - Math.sign(a.to.unread) || (a.to.recent < b.to.recent ? 1 : -1))
-        .slice(0, peopleOnly ? 200 : 40)
+        .sort((a, b) => b.score - a.score || Number(a.to.room?.archived ?? false) - Number(b.to.room?.archived ?? false) || Math.sign(b.to.unread) - Math.sign(a.to.unread) || (a.to.recent < b.to.recent ? 1 : -1))
+        .slice(0, 40)
         .map((f) => f.to),
-    [chat, typed, peopleOnly],
+    [chat, typed],
   )
   useEffect(() => void list.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: 'nearest' }), [at])
   const go = (to: Target | undefined) => {
@@ -66,7 +66,7 @@ export function Switcher({ onClose, peopleOnly = false }: { onClose: () => void;
     else return
     e.preventDefault()
   }
-  const title = peopleOnly ? t('switcher.people') : t('switcher.title')
+  const title = t('switcher.title')
   return (
     <Dialog title={title} onClose={onClose} bare left={left}>
       <input
@@ -76,7 +76,7 @@ export function Switcher({ onClose, peopleOnly = false }: { onClose: () => void;
         aria-controls={`${id}-list`}
         aria-activedescendant={found[at] ? `${id}-${found[at].key}` : undefined}
         aria-label={title}
-        placeholder={peopleOnly ? t('switcher.peoplePlaceholder') : t('switcher.placeholder')}
+        placeholder={t('switcher.placeholder')}
         autoComplete="off"
         spellCheck={false}
         autoFocus
@@ -87,17 +87,12 @@ export function Switcher({ onClose, peopleOnly = false }: { onClose: () => void;
       <ul ref={list} id={`${id}-list`} role="listbox" aria-label={title} className="switcher-list">
         {found.map((to, i) => (
           <li key={to.key} id={`${id}-${to.key}`} role="option" aria-selected={i === at} onClick={() => go(to)} onMouseMove={() => setAt(i)}>
-            {to.kind === 'public' || to.kind === 'private' ? (
-              <span className="room-sign small" aria-hidden="true">
-                {to.kind === 'private' ? <Lock size={14} /> : <Hash size={15} />}
-              </span>
-            ) : (
-              <Avatar id={to.user} name={to.title} size="small" online={presence(chat, to.user)} />
-            )}
+            <RoomFace room={to.room ?? { kind: 'direct', people: [to.user] }} size="small" />
             <span className="switcher-title">
               <bdi>{to.title}</bdi>
               {to.user && <StatusMark user={to.user} />}
             </span>
+            {to.room?.archived && <span className="tag">{t('archive.tag')}</span>}
             {to.unread > 0 && <span className="badge">{to.unread > 99 ? `${formatNumber(99)}+` : formatNumber(to.unread)}</span>}
           </li>
         ))}

@@ -7,8 +7,8 @@ export type Open =
   | { kind: 'create-room' }
   | { kind: 'browse' }
   | { kind: 'people' }
-  | { kind: 'settings'; room: string }
-  | { kind: 'add-people'; room: string }
+  | { kind: 'settings'; room: string; tab?: 'about' | 'people' | 'banned' | 'integrations' }
+  | { kind: 'moderate'; act: 'mute' | 'remove' | 'ban'; room: string; user: string }
   | { kind: 'sessions' }
   | { kind: 'tokens'; bot?: User }
   | { kind: 'create-bot' }
@@ -18,7 +18,6 @@ export type Open =
   | { kind: 'quiet' }
   | { kind: 'level'; room: string }
   | { kind: 'disable'; user: User }
-  | { kind: 'webhooks'; room: string }
   | { kind: 'password' }
   | { kind: 'preferences' }
   | { kind: 'keys' }
@@ -29,7 +28,10 @@ export type Open =
   | { kind: 'jump'; room: string; at?: string }
   | { kind: 'confirm'; title: string; text: string; action: string; danger?: boolean; run: () => Promise<void> }
 
-export const useOpen = create<{ open: Open | null }>()(() => ({ open: null }))
+/** The dialog that is open, and one over it that asks something of it. */
+export const useOpen = create<{ open: Open | null; over: Open | null }>()(() => ({ open: null, over: null }))
 
-export const openDialog = (open: Open) => useOpen.setState({ open })
-export const closeDialog = () => useOpen.setState({ open: null })
+export const openDialog = (open: Open) => useOpen.setState({ open, over: null })
+/** Opens a dialog over the one that is open, if any: that is there again when it is closed. */
+export const openOver = (over: Open) => useOpen.setState(({ open }) => (open ? { over } : { open: over }))
+export const closeDialog = () => useOpen.setState(({ over }) => (over ? { over: null } : { open: null }))

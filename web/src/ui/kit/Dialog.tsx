@@ -1,8 +1,11 @@
 import { X } from 'lucide-react'
-import { type ReactNode, type RefObject, useEffect, useId, useRef, useState } from 'react'
+import { createContext, type ReactNode, type RefObject, useEffect, useId, useRef, useState } from 'react'
 import { t } from '../../i18n'
 import { useToasts } from '../../store/toasts'
 import { Toasts } from './Toast'
+
+/** The dialog that something is in: what floats above the page has to be in it too, or it would be behind it. */
+export const InDialog = createContext<HTMLElement | null>(null)
 
 interface Props {
   title: string
@@ -20,9 +23,11 @@ export function Dialog({ title, onClose, children, wide, bare, left }: Props) {
   const ref = useRef<HTMLDialogElement>(null)
   const titleID = useId()
   const [level, setLevel] = useState(0)
+  const [element, setElement] = useState<HTMLElement | null>(null)
   useEffect(() => {
     const dialog = ref.current!
     const before = document.activeElement
+    setElement(dialog)
     dialog.showModal()
     // All else is out of reach now, so the toasts are shown in here.
     const dialogs = useToasts.getState().dialogs + 1
@@ -63,7 +68,7 @@ export function Dialog({ title, onClose, children, wide, bare, left }: Props) {
             </button>
           )}
         </header>
-        {children}
+        <InDialog value={element}>{children}</InDialog>
       </div>
       {level > 0 && <Toasts dialog={level} />}
     </dialog>

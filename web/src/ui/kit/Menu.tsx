@@ -1,19 +1,22 @@
 import * as Radix from '@radix-ui/react-dropdown-menu'
-import type { ReactElement, ReactNode } from 'react'
+import { type ReactElement, type ReactNode, useContext } from 'react'
+import { InDialog } from './Dialog'
 
 interface Props {
   /** The button that opens it. */
   trigger: ReactElement
   children: ReactNode
   align?: 'start' | 'end'
+  onOpen?: () => void
 }
 
 /** A menu under a button. Not modal: the modal kind writes style tags, which the page's policy forbids. */
-export function Menu({ trigger, children, align = 'end' }: Props) {
+export function Menu({ trigger, children, align = 'end', onOpen }: Props) {
+  const dialog = useContext(InDialog)
   return (
-    <Radix.Root modal={false}>
+    <Radix.Root modal={false} onOpenChange={(open) => open && onOpen?.()}>
       <Radix.Trigger asChild>{trigger}</Radix.Trigger>
-      <Radix.Portal>
+      <Radix.Portal container={dialog}>
         <Radix.Content className="menu" align={align} sideOffset={6} collisionPadding={8} loop>
           {children}
         </Radix.Content>

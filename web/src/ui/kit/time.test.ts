@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { deviceName } from '../dialogs/Sessions'
-import { ago, dayName, dayOf, shortTime } from './time'
+import { ago, countdown, dayName, dayOf, momentName, shortTime, span } from './time'
 
 const local = (y: number, m: number, d: number, h = 12) => new Date(y, m - 1, d, h)
 const now = local(2026, 3, 30).getTime()
@@ -47,4 +47,26 @@ describe('a device', () => {
     ['curl/8.5.0', 'curl'],
     [undefined, 'Unknown program'],
   ])('%s is %s', (agent, want) => expect(deviceName(agent)).toBe(want))
+})
+
+describe('times to come', () => {
+  it('are named by the clock, and by their day if it is another one', () => {
+    expect(momentName(iso(local(2026, 3, 30, 17)), now)).toBe('5:00 PM')
+    expect(momentName(iso(local(2026, 3, 31, 17)), now)).toBe('tomorrow at 5:00 PM')
+    expect(momentName(iso(local(2026, 4, 9, 17)), now)).toBe('Thursday, April 9, 5:00 PM')
+    expect(momentName(iso(local(2027, 4, 9, 17)), now)).toBe('April 9, 2027, 5:00 PM')
+  })
+  it.each([
+    [5, '5 seconds'],
+    [60, '1 minute'],
+    [90, '90 seconds'],
+    [6 * 3600, '6 hours'],
+    [30 * 86_400, '30 days'],
+  ])('that last %i s are %s', (seconds, want) => expect(span(seconds)).toBe(want))
+  it.each([
+    [-5, '0:00'],
+    [8_001, '0:09'],
+    [270_000, '4:30'],
+    [3_723_000, '1:02:03'],
+  ])('of %i ms count down as %s', (ms, want) => expect(countdown(ms)).toBe(want))
 })

@@ -57,6 +57,27 @@ export function momentName(at: string, now: number): string {
   return `${date.getFullYear() === new Date(now).getFullYear() ? dayMonth(date) : withYear(date)}, ${clock(date)}`
 }
 
+const units = [
+  ['day', 86_400],
+  ['hour', 3_600],
+  ['minute', 60],
+  ['second', 1],
+] as const
+
+/** A length of time in its largest whole unit: 90 s are 90 seconds, 120 s two minutes. */
+export function span(seconds: number): string {
+  const [unit, length] = units.find(([, length]) => seconds >= length && seconds % length === 0) ?? units[3]
+  return new Intl.NumberFormat(locale(), { style: 'unit', unit, unitDisplay: 'long' }).format(seconds / length)
+}
+
+/** Time left, in ms, as one reads it counting down: 0:09, 4:30, 1:02:03. */
+export function countdown(ms: number): string {
+  const s = Math.max(0, Math.ceil(ms / 1000))
+  const two = (n: number) => String(n).padStart(2, '0')
+  const [h, m] = [Math.floor(s / 3600), Math.floor(s / 60) % 60]
+  return h > 0 ? `${h}:${two(m)}:${two(s % 60)}` : `${m}:${two(s % 60)}`
+}
+
 /** How long ago, roughly. */
 export function ago(at: string, now: number): string {
   const minutes = Math.round((now - Date.parse(at)) / 60_000)

@@ -3,17 +3,18 @@ import { useEffect, useRef, useState } from 'react'
 import { t } from '../../i18n'
 import { explain } from '../../protocol/error'
 import type { User } from '../../protocol/types'
-import { openDirect } from '../../store/actions'
+import { loadMembersOnce, openDirect } from '../../store/actions'
 import { writeTo } from '../../store/marks'
 import { loadPerson } from '../../store/people'
 import { shutOut } from '../../store/person'
 import { nameOf, personOf, presence, rolesToGive } from '../../store/select'
 import { useApp, useChat } from '../../store/store'
+import { InRoom, useModerates } from '../chat/InRoom'
 import { openDialog } from '../dialogs/open'
 import { Avatar } from '../kit/Avatar'
 import { Dialog } from '../kit/Dialog'
 import { Fault, useSubmit } from '../kit/Form'
-import { Menu } from '../kit/Menu'
+import { Menu, MenuLine } from '../kit/Menu'
 import { dateWithYear, momentName } from '../kit/time'
 import { OnServer } from './OnServer'
 import { StatusLine, useQuiet } from './Status'
@@ -99,8 +100,9 @@ function Others({ person, left, onClose }: { person: User; left: { current: bool
   const room = useApp((a) => (a.admin === null && a.room !== null && a.chat?.rooms[a.room] ? a.room : null))
   const roles = rolesToGive(me, person)
   const out = shutOut(person, Date.now())
+  const moderates = useModerates(room ?? '', person.id)
   const message = useSubmit(async () => {
-    await openDirect(person.id)
+    await openDirect([person.id])
     left.current = true
     onClose()
   })
@@ -113,16 +115,19 @@ function Others({ person, left, onClose }: { person: User; left: { current: bool
     <>
       <Fault text={message.elsewhere()} />
       <div className="dialog-actions wrap">
-        {roles.length > 0 && (
+        {(moderates || roles.length > 0) && (
           <Menu
             align="start"
+            onOpen={() => moderates && loadMembersOnce(room!)}
             trigger={
               <button className="button start">
                 <UserCog size={16} aria-hidden /> {t('profile.manage')}
               </button>
             }
           >
-            <OnServer person={person} roles={roles} />
+            {moderates && <InRoom room={room!} user={person.id} />}
+            {moderates && roles.length > 0 && <MenuLine />}
+            {roles.length > 0 && <OnServer person={person} roles={roles} />}
           </Menu>
         )}
         {room && !out && (

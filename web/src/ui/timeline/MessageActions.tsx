@@ -1,38 +1,43 @@
 import { Copy, MessageSquareReply, MoreHorizontal, Pencil, Pin, PinOff, Trash2 } from 'lucide-react'
 import { t } from '../../i18n'
 import type { Message } from '../../protocol/types'
+import { loadMembersOnce } from '../../store/actions'
 import { deleteSoon } from '../../store/deletions'
 import { copyLink, deleteMessage, openThread, pinMessage, startEdit, toggleReaction } from '../../store/marks'
-import { atLeast, mayModerate } from '../../store/select'
+import { homeOf } from '../../store/gate'
+import { atLeast, mayModerate, nameOf } from '../../store/select'
 import { useChat } from '../../store/store'
 import { openDialog } from '../dialogs/open'
 import { EmojiButton } from '../emoji/EmojiButton'
-import { Menu, MenuItem } from '../kit/Menu'
+import { InRoom, useModerates } from '../chat/InRoom'
+import { useMayWrite } from '../chat/useGate'
+import { Menu, MenuItem, MenuLine, MenuText } from '../kit/Menu'
 
 /** What one can do with a message: shown beside it while one points at it or has the focus in it. */
 export function MessageActions({ message }: { message: Message }) {
   const mine = useChat((s) => message.from === s.me.id)
   const member = useChat((s) => atLeast(s.me, 'member'))
   const inThread = useChat((s) => s.rooms[message.room]?.kind === 'thread')
-  const moderate = useChat((s) => {
-    const room = s.rooms[message.room]
-    const home = room?.kind === 'thread' ? s.rooms[room.parent ?? ''] : room
-    return home ? mayModerate(s, home) : false
-  })
+  const write = useMayWrite(message.room)
+  const home = useChat((s) => s.rooms[message.room] && homeOf(s, s.rooms[message.room]!))
+  const moderate = useChat((s) => home !== undefined && mayModerate(s, home))
+  const author = useChat((s) => nameOf(s, message.from))
+  const moderates = useModerates(home?.id ?? '', message.from)
   return (
     <div className="message-actions" role="toolbar" aria-label={t('message.actions')}>
-      <EmojiButton label={t('message.react')} onDone={(emoji) => emoji && void toggleReaction(message, emoji)} />
-      {!inThread && (
+      {write && <EmojiButton label={t('message.react')} onDone={(emoji) => emoji && void toggleReaction(message, emoji)} />}
+      {!inThread && (write || message.thread) && (
         <button className="icon-button" aria-label={t('message.reply')} title={t('message.reply')} onClick={() => void openThread(message)}>
           <MessageSquareReply size={17} />
         </button>
       )}
-      {mine && (
+      {mine && write && (
         <button className="icon-button" aria-label={t('message.edit')} title={t('message.edit')} onClick={() => startEdit(message)}>
           <Pencil size={16} />
         </button>
       )}
       <Menu
+        onOpen={() => moderates && loadMembersOnce(home!.id)}
         trigger={
           <button className="icon-button" aria-label={t('message.more')}>
             <MoreHorizontal size={17} />
@@ -42,15 +47,22 @@ export function MessageActions({ message }: { message: Message }) {
         <MenuItem icon={<Copy size={16} />} onSelect={() => void copyLink(message)}>
           {t('message.copyLink')}
         </MenuItem>
-        {member && (
+        {member && write && (
           <MenuItem icon={message.pinned_at ? <PinOff size={16} /> : <Pin size={16} />} onSelect={() => void pinMessage(message)}>
             {t(message.pinned_at ? 'message.unpin' : 'message.pin')}
           </MenuItem>
         )}
-        {(mine || moderate) && (
+        {((mine && write) || moderate) && (
           <MenuItem icon={<Trash2 size={16} />} danger onSelect={() => (mine ? deleteSoon(message) : confirmDelete(message))}>
             {t('message.delete')}
           </MenuItem>
+        )}
+        {moderates && (
+          <>
+            <MenuLine />
+            <MenuText>{author}</MenuText>
+            <InRoom room={home!.id} user={message.from} />
+          </>
         )}
       </Menu>
     </div>

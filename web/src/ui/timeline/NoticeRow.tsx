@@ -2,6 +2,7 @@ import { memo } from 'react'
 import type { Notice } from '../../store/state'
 import { nameOf } from '../../store/select'
 import { t } from '../../i18n'
+import { span } from '../kit/time'
 import { useApp } from '../../store/store'
 
 /** What happened beside the messages, in one quiet line. */
@@ -29,6 +30,8 @@ function say(n: Notice): string {
     case 'topic':
       if (!n.text) return t(mine(n.user) ? 'notice.noTopicYou' : 'notice.noTopic', { name })
       break
+    case 'slow':
+      return t(mine(n.user) ? 'notice.slowYou' : 'notice.slow', { name, text: span(Number(n.text)) })
   }
   return t(mine(n.user) ? `notice.${n.kind}You` : `notice.${n.kind}`, { name, text: n.text ?? '' })
 }

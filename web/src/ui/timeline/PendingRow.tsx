@@ -5,7 +5,8 @@ import type { Item } from '../../outbox/outbox'
 import { discard, retry } from '../../store/actions'
 import { useApp, useChat } from '../../store/store'
 import { Avatar } from '../kit/Avatar'
-import { clockTime } from '../kit/time'
+import { useNow } from '../kit/hooks'
+import { clockTime, countdown } from '../kit/time'
 import { Text } from './Text'
 
 /** One's own message that has no place in the room yet. */
@@ -47,13 +48,26 @@ export const PendingRow = memo(function PendingRow({ item, grouped, rowKey }: { 
           </p>
         ) : (
           item.state === 'pending' &&
-          !online && (
+          (!online ? (
             <p className="message-waits">
               <Clock3 size={13} aria-hidden /> {t('timeline.waits')}
             </p>
-          )
+          ) : (
+            item.waits !== undefined && <Slow until={item.waits} />
+          ))
         )}
       </div>
     </article>
   )
 })
+
+/** Says when a message goes that the server wants to wait. */
+function Slow({ until }: { until: number }) {
+  const left = until - useNow(1_000)
+  if (left <= 0) return null
+  return (
+    <p className="message-waits">
+      <Clock3 size={13} aria-hidden /> {t('slow.goes', { time: countdown(left) })}
+    </p>
+  )
+}

@@ -3,10 +3,12 @@ import type { Message } from '../../protocol/types'
 import { toggleReaction } from '../../store/marks'
 import { nameOf } from '../../store/select'
 import { useChat } from '../../store/store'
+import { useMayWrite } from '../chat/useGate'
 
 /** Who reacted, and how: each is a switch for one's own. */
 export function Reactions({ message }: { message: Message }) {
   const chat = useChat((s) => s)
+  const write = useMayWrite(message.room)
   const most = 12
   return (
     <div className="reactions">
@@ -20,7 +22,8 @@ export function Reactions({ message }: { message: Message }) {
             aria-pressed={users.includes(chat.me.id)}
             aria-label={t('message.reacted', { emoji, names: who })}
             title={who}
-            onClick={() => void toggleReaction(message, emoji)}
+            aria-disabled={!write || undefined}
+            onClick={() => void (write && toggleReaction(message, emoji))}
           >
             <span aria-hidden="true">{emoji}</span>
             <span aria-hidden="true">{users.length}</span>

@@ -1,7 +1,7 @@
 import { memo } from 'react'
 import { t } from '../../i18n'
 import type { RoomView } from '../../protocol/types'
-import { titleOf } from '../../store/select'
+import { isGroup, titleOf } from '../../store/select'
 import { useChat } from '../../store/store'
 import { openDialog } from '../dialogs/open'
 import { dateWithYear, dayName } from '../kit/time'
@@ -52,7 +52,9 @@ const Start = memo(function Start({ room }: { room: RoomView }) {
     <div className="start" data-key="start">
       <h2 dir="auto">{title}</h2>
       <p>
-        {room.kind === 'direct'
+        {isGroup(room)
+          ? t('group.start')
+          : room.kind === 'direct'
           ? t('timeline.startDirect', { name: title })
           : t(room.kind === 'private' ? 'timeline.startPrivate' : 'timeline.startPublic', { date: dateWithYear(room.created_at) })}{' '}
         {room.head_no === 0 && t('timeline.first')}
