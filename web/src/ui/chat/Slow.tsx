@@ -8,8 +8,9 @@ import { countdown, span } from '../kit/time'
 export function SlowSend({ until }: { until: number }) {
   const left = until - useNow(500)
   return (
-    <button className="send slow" disabled aria-label={t('slow.send', { time: span(Math.max(1, Math.ceil(left / 1000))) })}>
-      {countdown(left)}
+    <button className="send slow" disabled>
+      <span aria-hidden="true">{countdown(left)}</span>
+      <span className="visually-hidden">{t('slow.send', { time: span(Math.max(1, Math.ceil(left / 1000))) })}</span>
     </button>
   )
 }

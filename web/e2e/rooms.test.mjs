@@ -1,0 +1,288 @@
+import assert from 'node:assert/strict'
+import { createServer } from 'node:http'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { axe } from './lib/axe.mjs'
+import { launch, missing, Person } from './lib/browser.mjs'
+import { Wire } from './lib/proxy.mjs'
+import { Server } from './lib/server.mjs'
+
+describe('rooms', { skip: missing() }, () => {
+  let server, wire, browser, mary, joe, as, garden, receiver
+  const found = []
+  before(async () => {
+    server = await Server.start({ args: ['--max-sends=-1', '--outgoing-allow=127.0.0.1'] })
+    wire = await Wire.to(server.port)
+    browser = await launch()
+    as = { mary: await server.caller('Mary'), joe: await server.caller('Joe') }
+    garden = await as.mary('POST', '/rooms', { name: 'Garden', topic: 'What grows', users: [as.joe.user.id] })
+    await as.joe('POST', `/rooms/${garden.id}/messages`, { text: 'the roses are mine' })
+    const options = { colorScheme: 'light', reducedMotion: 'reduce' }
+    mary = await Person.arrive(browser, server.url, options)
+    joe = await Person.arrive(browser, wire.url, options)
+    await mary.logIn('Mary')
+    await joe.logIn('Joe')
+    await mary.open('Garden')
+    await joe.open('Garden')
+  })
+  after(async () => {
+    await browser?.close()
+    await wire?.close()
+    await server?.stop()
+    receiver?.close()
+  })
+
+  const dialog = (person, name) => person.page.getByRole('dialog', { name, exact: true })
+  const settings = async (person, tab) => {
+    await person.page.getByRole('button', { name: 'More about this room' }).click()
+    await person.page.getByRole('menuitem', { name: 'Room settings' }).click()
+    const box = dialog(person, 'Settings of Garden')
+    await box.waitFor()
+    if (tab) await box.getByRole('tab', { name: tab }).click()
+    return box
+  }
+  const gone = async (box) => {
+    await box.page().keyboard.press('Escape')
+    await box.waitFor({ state: 'detached' })
+  }
+  /** Asks axe about a screen, light and dark, and with SHOTS keeps pictures of it. */
+  const look = async (person, name, part = 'html') => {
+    const { page } = person
+    for (const colorScheme of ['dark', 'light']) {
+      await page.emulateMedia({ colorScheme })
+      await page.evaluate(async () => {
+        for (let i = 0; i < 2; i++) await new Promise((done) => requestAnimationFrame(done))
+        await Promise.all(document.getAnimations().map((a) => a.finished.catch(() => {})))
+      })
+      found.push(...(await axe(page, part, colorScheme === 'dark' ? ['color-contrast'] : undefined)).map((f) => `${name}, ${colorScheme}: ${f}`))
+      if (!process.env.SHOTS) continue
+      mkdirSync(process.env.SHOTS, { recursive: true })
+      for (const width of colorScheme === 'dark' ? [390] : [390, 820, 1440]) {
+        await page.setViewportSize({ width, height: 844 })
+        await page.screenshot({ path: join(process.env.SHOTS, `${name}-${colorScheme}-${width}.png`) })
+      }
+      await page.setViewportSize({ width: 1280, height: 800 })
+    }
+  }
+  /** Opens the menu of a message and chooses from it. */
+  const choose = async (person, text, item) => {
+    const row = person.page.locator('.message[data-no]', { hasText: text })
+    await row.hover()
+    await row.getByRole('button', { name: 'More' }).click()
+    await person.page.getByRole('menuitem', { name: item }).click()
+  }
+
+  it('with several people are opened by keyboard, and named after them', async () => {
+    const { page } = mary
+    await page.getByRole('button', { name: 'New room' }).focus()
+    await page.keyboard.press('Enter')
+    await page.getByRole('menuitem', { name: 'Message' }).waitFor()
+    await page.keyboard.press('End')
+    await page.locator('[role=menuitem]:focus', { hasText: 'Message' }).waitFor()
+    await page.keyboard.press('Enter')
+    const box = page.getByRole('dialog')
+    await box.waitFor()
+    for (const name of ['Joe', 'Alex']) {
+      await page.keyboard.type(name.slice(0, 2))
+      await box.getByRole('option', { name }).waitFor()
+      await page.keyboard.press('Enter')
+      await box.getByRole('button', { name: `Remove ${name}` }).waitFor()
+    }
+    await look(mary, 'group-new', 'dialog')
+    await page.keyboard.press('Enter')
+    await page.getByRole('heading', { level: 1, name: 'Alex and Joe' }).waitFor()
+    await page.locator('.composer textarea:focus').waitFor()
+    await mary.say('just the three of us')
+    const item = joe.page.locator('.room-item', { hasText: 'Alex and Mary' })
+    await item.getByText('just the three of us').waitFor()
+    assert.match(await item.innerText(), /Mary:/)
+    await joe.page.keyboard.press('Control+k')
+    await joe.page.keyboard.type('alex and')
+    await joe.page.getByRole('option', { name: 'Alex and Mary' }).waitFor()
+    await look(joe, 'group-switcher', 'dialog')
+    await joe.page.keyboard.press('Enter')
+    await joe.sees('just the three of us')
+    await look(joe, 'group')
+    await joe.open('Garden')
+    await mary.open('Garden')
+  })
+
+  it('are slowed down: what one writes stays, and what was refused goes by itself', async () => {
+    const box = await settings(mary)
+    await look(mary, 'settings-about', 'dialog')
+    await box.getByLabel('Slow mode').selectOption({ label: 'One message every 5 seconds' })
+    await box.getByRole('button', { name: 'Save' }).click()
+    await box.waitFor({ state: 'detached' })
+    await joe.page.locator('.notice', { hasText: 'Mary turned on slow mode: one message every 5 seconds' }).waitFor()
+    await joe.page.locator('.slow-note').waitFor()
+    await joe.say('first')
+    await joe.page.getByRole('button', { name: /^Send, possible in/ }).waitFor()
+    await joe.say('second') // Enter sends nothing
+    assert.equal(await joe.box.inputValue(), 'second')
+    await joe.page.locator('.slow-note [role=status]', { hasText: 'you can send again soon' }).waitFor()
+    await look(joe, 'slow')
+    await joe.page.getByRole('button', { name: 'Send', exact: true }).click()
+    await mary.sees('second')
+    assert.equal(await joe.box.inputValue(), '')
+    // Two that were written without a connection: the second has to wait.
+    wire.cut()
+    await joe.page.locator('.connection').waitFor()
+    await joe.page.getByRole('button', { name: 'Send', exact: true }).waitFor()
+    await joe.say('third')
+    await joe.say('fourth')
+    await joe.page.locator('.message[data-state=pending]', { hasText: 'fourth' }).waitFor()
+    wire.mend()
+    await joe.page.locator('.message[data-state=pending]', { hasText: 'Slow mode: goes by itself in' }).waitFor()
+    await look(joe, 'slow-waiting')
+    await mary.sees('fourth')
+    assert.deepEqual((await mary.texts()).slice(-4), ['first', 'second', 'third', 'fourth'])
+    await as.mary('PATCH', `/rooms/${garden.id}`, { slow: 0 })
+    await joe.page.locator('.slow-note').waitFor({ state: 'detached' })
+  })
+
+  it('have people who are muted: they see until when and why', async () => {
+    await joe.box.fill('half a thought')
+    await choose(mary, 'the roses are mine', 'Mute…')
+    const ask = dialog(mary, 'Mute Joe?')
+    await ask.getByLabel('For how long').selectOption({ label: '1 hour' })
+    await ask.getByLabel('Reason').fill('Roses belong to all')
+    await look(mary, 'mute', 'dialog')
+    await ask.getByRole('button', { name: 'Mute', exact: true }).click()
+    await ask.waitFor({ state: 'detached' })
+    const bar = joe.page.getByRole('status').filter({ hasText: 'Mary muted you in this room until' })
+    await bar.waitFor()
+    assert.match(await bar.innerText(), /Reason: Roses belong to all[\s\S]*What you have written here is kept/)
+    assert.equal(await joe.box.count(), 0)
+    assert.ok(await joe.page.locator('.writing').evaluate((e) => e.contains(document.activeElement)), 'the focus is where the field was')
+    await joe.page.locator('.message[data-no]', { hasText: 'the roses are mine' }).hover()
+    await joe.page.getByRole('toolbar').waitFor()
+    assert.equal(await joe.page.getByRole('toolbar').getByRole('button', { name: /^(React|Edit)$/ }).count(), 0)
+    await look(joe, 'muted')
+    await mary.page.getByRole('button', { name: /^People in this room/ }).click()
+    await mary.page.locator('.member', { hasText: 'Joe' }).getByText('Muted until').waitFor({ state: 'attached' })
+    await mary.page.getByRole('button', { name: 'Change Joe' }).click()
+    await mary.page.getByRole('menu').waitFor()
+    await look(mary, 'members')
+    await mary.page.getByRole('menuitem', { name: 'Unmute' }).click()
+    await joe.box.waitFor()
+    assert.equal(await joe.box.inputValue(), 'half a thought')
+    await joe.box.fill('')
+    await mary.page.keyboard.press('Escape')
+  })
+
+  it('are archived, and opened again', async () => {
+    const box = await settings(mary)
+    await box.getByRole('button', { name: 'Archive this room' }).click()
+    await dialog(mary, 'Archive Garden?').waitFor()
+    await look(mary, 'archive', 'dialog')
+    await dialog(mary, 'Archive Garden?').getByRole('button', { name: 'Archive this room' }).click()
+    await box.getByRole('button', { name: 'Open it again' }).waitFor()
+    await gone(box)
+    await joe.page.getByRole('status').filter({ hasText: 'This room is archived' }).waitFor()
+    assert.equal(await joe.box.count(), 0)
+    assert.equal(await joe.page.getByRole('button', { name: 'Open it again' }).count(), 0)
+    const fold = joe.page.getByRole('button', { name: '1 archived room' })
+    assert.equal(await fold.getAttribute('aria-expanded'), 'true') // it is open
+    await look(joe, 'archived')
+    await joe.open('General')
+    await fold.click()
+    await joe.page.locator('.room-item', { hasText: 'Garden' }).waitFor({ state: 'detached' })
+    await joe.page.getByRole('button', { name: 'New room' }).click()
+    await joe.page.getByRole('menuitem', { name: 'Browse public rooms' }).click()
+    const rooms = joe.page.getByRole('dialog').getByRole('listitem')
+    await rooms.filter({ hasText: 'Garden' }).getByText('Archived').waitFor()
+    assert.match(await rooms.last().innerText(), /Garden/)
+    await look(joe, 'directory', 'dialog')
+    await joe.page.keyboard.press('Escape')
+    await mary.page.getByRole('button', { name: 'Open it again' }).click()
+    await mary.box.waitFor()
+    await joe.open('Garden')
+    await joe.say('it grows again')
+    await mary.sees('it grows again')
+  })
+
+  it('are left by those who are removed or banned, who are told', async () => {
+    await mary.page.getByRole('button', { name: /^People in this room/ }).click()
+    await mary.page.getByRole('button', { name: 'Change Joe' }).click()
+    await mary.page.getByRole('menuitem', { name: 'Ban from the room…' }).click()
+    const ask = dialog(mary, 'Ban Joe?')
+    await ask.getByLabel('For how long').selectOption({ label: 'Another time…' })
+    await ask.getByLabel('Number').fill('3')
+    await ask.getByLabel('Unit').selectOption({ label: 'days' })
+    await ask.getByLabel('Reason').fill('Still the roses')
+    await look(mary, 'ban', 'dialog')
+    await ask.getByRole('button', { name: 'Ban', exact: true }).click()
+    await joe.page.getByText('This room is not here').waitFor()
+    await joe.page.locator('.empty', { hasText: 'Mary removed you from Garden.' }).waitFor()
+    await joe.page.locator('.toast', { hasText: 'Mary removed you from Garden.' }).waitFor()
+    await look(joe, 'parted')
+    await joe.page.getByRole('button', { name: 'Browse public rooms' }).click()
+    await joe.page.getByRole('button', { name: 'Join Garden' }).click()
+    await joe.page.getByRole('alert').filter({ hasText: /banned.*Still the roses/ }).waitFor()
+    const box = await settings(mary, 'Banned')
+    const line = box.getByRole('listitem').filter({ hasText: 'Joe' })
+    await line.getByText('Still the roses').waitFor()
+    await look(mary, 'banned', 'dialog')
+    await line.getByRole('button', { name: 'Lift the ban of Joe' }).click()
+    await box.getByText('Nobody is banned.').waitFor()
+    assert.ok(await box.evaluate((e) => e.contains(document.activeElement)))
+    await box.getByRole('tab', { name: 'People' }).click()
+    await box.locator('.member', { hasText: 'Mary' }).waitFor()
+    await look(mary, 'settings-people', 'dialog')
+    await gone(box)
+    await joe.page.getByRole('button', { name: 'Join Garden' }).click()
+    await joe.page.getByRole('heading', { level: 1, name: 'Garden' }).waitFor()
+  })
+
+  it('tell programs what happens in them, and say how that fares', async () => {
+    const got = []
+    let answer = 200
+    receiver = createServer((req, res) => {
+      let body = ''
+      req.on('data', (chunk) => (body += chunk))
+      req.on('end', () => {
+        got.push(JSON.parse(body))
+        res.writeHead(answer).end()
+      })
+    })
+    await new Promise((done) => receiver.listen(0, '127.0.0.1', done))
+    const address = `http://127.0.0.1:${receiver.address().port}/events`
+    const box = await settings(mary, 'Integrations')
+    const part = box.getByRole('region', { name: 'Programs hear of this room' })
+    await part.getByText('None yet.').waitFor()
+    await part.getByLabel('Address').fill('https://user@example.org')
+    await part.getByRole('button', { name: 'Create an outgoing webhook' }).click()
+    await part.locator('.field-error').waitFor()
+    await part.getByLabel('Address').fill(address)
+    await part.getByLabel('What is sent').selectOption({ label: 'New messages only' })
+    await part.getByLabel('What is sent').focus()
+    await mary.page.keyboard.press('Tab')
+    await mary.page.keyboard.press('Enter')
+    const key = part.getByLabel('Key of the signatures')
+    await key.waitFor()
+    assert.ok(await key.evaluate((e) => e === document.activeElement))
+    assert.ok((await key.inputValue()).length > 20)
+    const line = part.getByRole('listitem').filter({ hasText: '127.0.0.1' })
+    await line.getByText('Nothing was sent yet.').waitFor()
+    await as.joe('POST', `/rooms/${garden.id}/messages`, { text: 'for the program' })
+    await line.getByText('Works').waitFor()
+    assert.deepEqual(got.map((e) => e.message?.text ?? e.event?.message?.text), ['for the program'])
+    await look(mary, 'integrations', 'dialog')
+    answer = 500
+    await as.joe('POST', `/rooms/${garden.id}/messages`, { text: 'refused' })
+    await line.getByText('Fails').waitFor()
+    await line.locator('.outgoing-fault', { hasText: 'again at' }).waitFor()
+    await look(mary, 'integrations-fail', 'dialog')
+    await line.getByRole('button', { name: /^Delete / }).click()
+    await mary.page.getByRole('dialog', { name: /^Delete 127/ }).getByRole('button', { name: 'Delete', exact: true }).click()
+    await part.getByText('None yet.').waitFor()
+    assert.equal(await key.count(), 0)
+    await gone(box)
+  })
+
+  it('are without a fault on any screen', () => {
+    assert.deepEqual([...mary.faults, ...joe.faults], [])
+    assert.equal([...new Set(found)].join('\n'), '')
+  })
+})
