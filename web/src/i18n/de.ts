@@ -81,7 +81,7 @@ export const de: Record<keyof typeof en, string> = {
   'list.new': 'Neuer Raum',
   'list.create': 'Raum erstellen',
   'list.browse': 'Öffentliche Räume',
-  'list.message': 'Jemandem schreiben',
+  'list.message': 'Direktnachricht schreiben',
   'list.jump': 'Springe zu …',
   'list.rooms': 'Räume',
   'list.directs': 'Direktnachrichten',

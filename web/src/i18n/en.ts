@@ -81,7 +81,7 @@ export const en = {
   'list.new': 'New room',
   'list.create': 'Create a room',
   'list.browse': 'Browse public rooms',
-  'list.message': 'Message a person',
+  'list.message': 'Message people',
   'list.jump': 'Jump to…',
   'list.rooms': 'Rooms',
   'list.directs': 'Direct messages',
