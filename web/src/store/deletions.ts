@@ -3,6 +3,7 @@
 
 import { create } from 'zustand'
 import { t } from '../i18n'
+import { at } from '../protocol/base'
 import { ApiError, explain } from '../protocol/error'
 import { call } from './actions'
 import type { Place } from './marks'
@@ -135,7 +136,7 @@ window.addEventListener('pagehide', () => {
     withdraw(one.toast)
     keep(one.user, one.message, 0)
     useDeletions.setState({ [key]: 'sent' })
-    const path = `/api/v1/rooms/${encodeURIComponent(one.message.room)}/messages/${one.message.no}`
+    const path = at(`/api/v1/rooms/${encodeURIComponent(one.message.room)}/messages/${one.message.no}`)
     void fetch(path, { method: 'DELETE', credentials: 'same-origin', keepalive: true }).catch(() => {}) // the next page asks again
   }
 })
