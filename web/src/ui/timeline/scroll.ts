@@ -25,6 +25,7 @@ export function useScrollPlace(box: RefObject<HTMLElement | null>, { rows, moreN
   const [atEnd, setAtEnd] = useState(true)
   const stick = useRef(true)
   const place = useRef<Place | null>(null)
+  const seen = useRef({ height: 0, top: 0 }) // of all rows, and scrolled, when last looked
   const near = useRef(onNear)
   const newer = useRef(moreNewer)
   near.current = onNear
@@ -37,6 +38,7 @@ export function useScrollPlace(box: RefObject<HTMLElement | null>, { rows, moreN
     stick.current = left <= slack && !newer.current
     setAtEnd(stick.current)
     place.current = firstVisible(el)
+    seen.current = { height: el.scrollHeight, top: el.scrollTop }
     if (el.scrollTop < el.clientHeight * nearScreens) near.current('older')
     if (left < el.clientHeight * nearScreens) near.current('newer')
   }, [box])
@@ -53,6 +55,18 @@ export function useScrollPlace(box: RefObject<HTMLElement | null>, { rows, moreN
     look()
   }, [box, look])
 
+  // Rows may have grown since the last look, which the observer tells only after the scrolling of the same frame: the place is
+  // then where it would be without that, and is restored in a moment.
+  const scrolled = useCallback(() => {
+    const el = box.current
+    if (!el) return
+    const { height, top } = seen.current
+    if (el.scrollHeight === height) return look()
+    stick.current = Math.min(height, el.scrollHeight) - el.clientHeight - el.scrollTop <= slack && !newer.current
+    if (place.current) place.current.offset -= el.scrollTop - top
+    seen.current = { height, top: el.scrollTop }
+  }, [box, look])
+
   useLayoutEffect(restore, [rows, moreNewer, restore])
 
   useEffect(() => {
@@ -61,12 +75,12 @@ export function useScrollPlace(box: RefObject<HTMLElement | null>, { rows, moreN
     const observer = new ResizeObserver(restore)
     observer.observe(el)
     if (el.firstElementChild) observer.observe(el.firstElementChild)
-    el.addEventListener('scroll', look, { passive: true })
+    el.addEventListener('scroll', scrolled, { passive: true })
     return () => {
       observer.disconnect()
-      el.removeEventListener('scroll', look)
+      el.removeEventListener('scroll', scrolled)
     }
-  }, [box, look, restore])
+  }, [box, scrolled, restore])
 
   const toEnd = useCallback(() => {
     stick.current = true
