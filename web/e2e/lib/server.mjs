@@ -37,7 +37,8 @@ export const binary = (() => {
 class Node {
   constructor(port, args) {
     this.port = port
-    this.args = ['serve', '--listen', `127.0.0.1:${port}`, '--max-logins=-1', ...args]
+    // Links are not looked at unless a test asks for it: nothing here talks to other hosts.
+    this.args = ['serve', '--listen', `127.0.0.1:${port}`, '--max-logins=-1', '--link-previews=off', ...args]
   }
 
   async launch() {

@@ -640,6 +640,12 @@ export const de: Record<keyof typeof en, string> = {
   'settings.language': 'Sprache',
   'settings.languageBrowser': 'Wie im Browser ({{language}})',
 
+  // What links lead to.
+  'link.list': 'Wohin die Links führen',
+  'link.legend': 'Links',
+  'link.show': 'Zeigen, wohin Links führen',
+  'link.hint': 'Titel, ein paar Worte und ein kleines Bild. Dieser Server fragt die Seite danach, nicht dein Browser.',
+
   // People: profiles, status, notifications, and the pages for admins.
   'profile.title': 'Profil',
   'profile.yours': 'Dein Profil',

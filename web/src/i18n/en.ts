@@ -640,6 +640,12 @@ export const en = {
   'settings.language': 'Language',
   'settings.languageBrowser': 'As the browser says ({{language}})',
 
+  // What links lead to.
+  'link.list': 'What links lead to',
+  'link.legend': 'Links',
+  'link.show': 'Show what links lead to',
+  'link.hint': 'Title, a few words and a small picture. This server asks the linked page for it, not your browser.',
+
   // People: profiles, status, notifications, and the pages for admins.
   'profile.title': 'Profile',
   'profile.yours': 'Your profile',

@@ -123,6 +123,15 @@ export interface Thread {
   last_at: string
 }
 
+/** What can be shown of a link. Its texts are a stranger's. */
+export interface Preview {
+  url: string
+  title: string
+  description?: string
+  site?: string
+  image?: string
+}
+
 export interface Edit {
   text: string
   at: string
@@ -287,6 +296,7 @@ export interface ServerInfo {
   log_in?: string
   log_out?: string
   limits: Limits
+  previews?: boolean
 }
 
 export interface SyncResult {
@@ -398,6 +408,7 @@ export interface Actions {
   ]
   'reaction.add': [{ room: string; no: number; emoji: string }, Message]
   'reaction.remove': [{ room: string; no: number; emoji: string }, Message]
+  'link.previews': [{ room: string; no: number }, { previews: Preview[] }]
   'thread.follow': [{ room: string; no: number }, RoomView]
   'token.create': [{ name: string; scopes: string[]; days?: number; user?: string }, { session: Session; token: string }]
   'token.list': [{ user?: string }, { sessions: Session[] }]

@@ -1,6 +1,8 @@
 import { useState } from 'react'
 import { fromBrowser, type Language, languages, setLanguage, t, useLanguage } from '../../i18n'
 import { permission, setNotify } from '../../notify/notify'
+import { showLinks, useLinks } from '../../store/links'
+import { useApp } from '../../store/store'
 import { Dialog } from '../kit/Dialog'
 
 /** What one person wants of this browser. */
@@ -20,6 +22,7 @@ export function Preferences({ onClose }: { onClose: () => void }) {
         </select>
       </label>
       <Notifications />
+      <LinkPreviews />
     </Dialog>
   )
 }
@@ -43,6 +46,25 @@ function Notifications() {
           <small id="notify-about" role="status">
             {now === 'unsupported' ? t('settings.notifyUnsupported') : now === 'blocked' ? t('settings.notifyBlocked') : t('settings.notifyHint')}
           </small>
+        </span>
+      </label>
+    </fieldset>
+  )
+}
+
+/** Only where the server looks at links at all. */
+function LinkPreviews() {
+  const able = useApp((a) => a.info?.previews === true)
+  const on = useLinks((l) => l.on)
+  if (!able) return null
+  return (
+    <fieldset className="choices">
+      <legend>{t('link.legend')}</legend>
+      <label className="choice">
+        <input type="checkbox" checked={on} aria-describedby="links-about" onChange={(e) => showLinks(e.target.checked)} />
+        <span>
+          <b>{t('link.show')}</b>
+          <small id="links-about">{t('link.hint')}</small>
         </span>
       </label>
     </fieldset>

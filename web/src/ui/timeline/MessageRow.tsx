@@ -14,6 +14,7 @@ import { clockTime, fullTime, shortTime } from '../kit/time'
 import { StatusMark } from '../people/Status'
 import { Attachments } from './Attachments'
 import { EditBox } from './EditBox'
+import { Links } from './Links'
 import { MessageActions } from './MessageActions'
 import { Reactions } from './Reactions'
 import { Text } from './Text'
@@ -81,6 +82,7 @@ export const MessageRow = memo(function MessageRow({ message, grouped, tick, row
           message.text && <Text text={message.text} mentions={message.mentions} />
         )}
         {message.files && <Attachments message={message} />}
+        {!deleted && <Links message={message} />}
         {going && (
           <p className="message-waits">
             <Trash2 size={13} aria-hidden />
