@@ -102,7 +102,7 @@ func TestOneVersion(t *testing.T) {
 const mostScript = 250_000
 
 var (
-	scriptTag    = regexp.MustCompile(`<script[^>]* src="/([^"]+)"`)
+	scriptTag    = regexp.MustCompile(`<script[^>]* src="(?:/|\./)([^"]+)"`)
 	staticImport = regexp.MustCompile(`(?:from|import) ?"\./([\w.-]+\.js)"`)
 )
 

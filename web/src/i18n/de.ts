@@ -16,6 +16,7 @@ export const de: Record<keyof typeof en, string> = {
   'app.copyImpossible': 'Nicht möglich',
   'app.discard': 'Verwerfen',
   'app.loading': 'Lädt …',
+  'app.partFailed': 'Das konnte nicht geladen werden. Prüfe deine Verbindung oder lade die Seite neu.',
   'app.save': 'Speichern',
   'app.you': 'Du',
   'app.youInside': 'dich',

@@ -16,6 +16,7 @@ export const en = {
   'app.copyImpossible': 'Not possible',
   'app.discard': 'Discard',
   'app.loading': 'Loading…',
+  'app.partFailed': 'This could not be loaded. Check your connection, or reload the page.',
   'app.save': 'Save',
   'app.you': 'You',
   'app.youInside': 'you',

@@ -1,32 +1,21 @@
-import { Browse } from './Browse'
+import { type ComponentProps, type ComponentType, useEffect, useState } from 'react'
+import { t } from '../../i18n'
+import { toast } from '../../store/toasts'
 import { Confirm } from './Confirm'
-import { CreateRoom } from './CreateRoom'
-import { Edits } from './Edits'
-import { JumpTo } from './JumpTo'
-import { Keys } from './Keys'
-import { Moderate } from './Moderate'
-import { NewMessage } from './NewMessage'
-import { Password } from './Password'
-import { Picture } from './Picture'
-import { Pins } from './Pins'
-import { Preferences } from './Preferences'
-import { Sessions } from './Sessions'
-import { Switcher } from './Switcher'
-import { Tokens } from './Tokens'
-import { RoomSettings } from './room/RoomSettings'
-import { Unsent } from './Unsent'
-import { Disable } from '../people/Disable'
-import { EditProfile } from '../people/EditProfile'
-import { Level } from '../people/Level'
-import { Profile } from '../people/Profile'
-import { Quiet } from '../people/Quiet'
-import { SetStatus } from '../people/SetStatus'
-import { CreateBot } from './CreateBot'
+import type { More } from './More'
 import { closeDialog, type Open, useOpen } from './open'
+import { Switcher } from './Switcher'
+
+type Rest = ComponentProps<typeof More>
 
 /** What is open. */
 export function Dialogs() {
   const { open, over } = useOpen()
+  useEffect(() => {
+    // Most are loaded when there is time for it, so that they are there at once, also without a connection.
+    const timer = setTimeout(() => void import('./More').catch(() => {}), 3000)
+    return () => clearTimeout(timer)
+  }, [])
   return (
     <>
       {open && <One open={open} />}
@@ -39,51 +28,29 @@ function One({ open }: { open: Open }) {
   switch (open.kind) {
     case 'switcher':
       return <Switcher onClose={closeDialog} />
-    case 'people':
-      return <NewMessage onClose={closeDialog} />
-    case 'create-room':
-      return <CreateRoom onClose={closeDialog} />
-    case 'browse':
-      return <Browse onClose={closeDialog} />
-    case 'settings':
-      return <RoomSettings {...open} onClose={closeDialog} />
-    case 'moderate':
-      return <Moderate {...open} onClose={closeDialog} />
-    case 'sessions':
-      return <Sessions onClose={closeDialog} />
-    case 'tokens':
-      return <Tokens key={open.bot?.id} bot={open.bot} onClose={closeDialog} />
-    case 'create-bot':
-      return <CreateBot onClose={closeDialog} />
-    case 'profile':
-      return <Profile key={open.user} user={open.user} onClose={closeDialog} />
-    case 'edit-profile':
-      return <EditProfile onClose={closeDialog} />
-    case 'status':
-      return <SetStatus onClose={closeDialog} />
-    case 'quiet':
-      return <Quiet onClose={closeDialog} />
-    case 'level':
-      return <Level room={open.room} onClose={closeDialog} />
-    case 'disable':
-      return <Disable user={open.user} onClose={closeDialog} />
-    case 'password':
-      return <Password onClose={closeDialog} />
-    case 'preferences':
-      return <Preferences onClose={closeDialog} />
-    case 'keys':
-      return <Keys onClose={closeDialog} />
-    case 'unsent':
-      return <Unsent onClose={closeDialog} />
-    case 'picture':
-      return <Picture {...open} onClose={closeDialog} />
-    case 'edits':
-      return <Edits room={open.room} no={open.no} onClose={closeDialog} />
-    case 'pins':
-      return <Pins room={open.room} onClose={closeDialog} />
-    case 'jump':
-      return <JumpTo room={open.room} at={open.at} onClose={closeDialog} />
     case 'confirm':
       return <Confirm {...open} onClose={closeDialog} />
+    default:
+      return <Later open={open} />
   }
+}
+
+function Later({ open }: Rest) {
+  const [Part, setPart] = useState<ComponentType<Rest> | null>(null)
+  useEffect(() => {
+    let gone = false
+    import('./More').then(
+      (m) => !gone && setPart(() => m.More),
+      () => {
+        // No connection, or the server has a newer client.
+        if (gone) return
+        closeDialog()
+        toast(t('app.partFailed'))
+      },
+    )
+    return () => {
+      gone = true
+    }
+  }, [])
+  return Part && <Part open={open} />
 }

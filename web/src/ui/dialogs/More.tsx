@@ -1,0 +1,73 @@
+import { Browse } from './Browse'
+import { CreateRoom } from './CreateRoom'
+import { Edits } from './Edits'
+import { JumpTo } from './JumpTo'
+import { Keys } from './Keys'
+import { Moderate } from './Moderate'
+import { NewMessage } from './NewMessage'
+import { Password } from './Password'
+import { Picture } from './Picture'
+import { Pins } from './Pins'
+import { Preferences } from './Preferences'
+import { Sessions } from './Sessions'
+import { Tokens } from './Tokens'
+import { RoomSettings } from './room/RoomSettings'
+import { Unsent } from './Unsent'
+import { Disable } from '../people/Disable'
+import { EditProfile } from '../people/EditProfile'
+import { Level } from '../people/Level'
+import { Profile } from '../people/Profile'
+import { Quiet } from '../people/Quiet'
+import { SetStatus } from '../people/SetStatus'
+import { CreateBot } from './CreateBot'
+import { closeDialog, type Open } from './open'
+
+/** The dialogs that the first load does without. */
+export function More({ open }: { open: Exclude<Open, { kind: 'switcher' | 'confirm' }> }) {
+  switch (open.kind) {
+    case 'people':
+      return <NewMessage onClose={closeDialog} />
+    case 'create-room':
+      return <CreateRoom onClose={closeDialog} />
+    case 'browse':
+      return <Browse onClose={closeDialog} />
+    case 'settings':
+      return <RoomSettings {...open} onClose={closeDialog} />
+    case 'moderate':
+      return <Moderate {...open} onClose={closeDialog} />
+    case 'sessions':
+      return <Sessions onClose={closeDialog} />
+    case 'tokens':
+      return <Tokens key={open.bot?.id} bot={open.bot} onClose={closeDialog} />
+    case 'create-bot':
+      return <CreateBot onClose={closeDialog} />
+    case 'profile':
+      return <Profile key={open.user} user={open.user} onClose={closeDialog} />
+    case 'edit-profile':
+      return <EditProfile onClose={closeDialog} />
+    case 'status':
+      return <SetStatus onClose={closeDialog} />
+    case 'quiet':
+      return <Quiet onClose={closeDialog} />
+    case 'level':
+      return <Level room={open.room} onClose={closeDialog} />
+    case 'disable':
+      return <Disable user={open.user} onClose={closeDialog} />
+    case 'password':
+      return <Password onClose={closeDialog} />
+    case 'preferences':
+      return <Preferences onClose={closeDialog} />
+    case 'keys':
+      return <Keys onClose={closeDialog} />
+    case 'unsent':
+      return <Unsent onClose={closeDialog} />
+    case 'picture':
+      return <Picture {...open} onClose={closeDialog} />
+    case 'edits':
+      return <Edits room={open.room} no={open.no} onClose={closeDialog} />
+    case 'pins':
+      return <Pins room={open.room} onClose={closeDialog} />
+    case 'jump':
+      return <JumpTo room={open.room} at={open.at} onClose={closeDialog} />
+  }
+}
