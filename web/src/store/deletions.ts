@@ -3,7 +3,7 @@
 
 import { create } from 'zustand'
 import { t } from '../i18n'
-import { at } from '../protocol/base'
+import { at, kept } from '../protocol/base'
 import { ApiError, explain } from '../protocol/error'
 import { call } from './actions'
 import type { Place } from './marks'
@@ -24,7 +24,7 @@ const lease = 15_000
 const again = 5_000 // after a refusal that may pass
 const running = new Set<string>()
 const held = new Map<string, { message: Place; toast: number; user: string }>()
-const prefix = (user: string) => `parley:delete:${user}:`
+const prefix = (user: string) => `parley:delete:${kept(user)}:`
 
 /** What is kept of a person's, read anew: other pages write there too. */
 export function keptDeletions(user: string, store: Storage): Kept[] {
