@@ -1,12 +1,17 @@
 package parley_test
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/gobwas/ws"
 
 	"github.com/parley-chat/parley"
 	"github.com/parley-chat/parley/kit/redistest"
@@ -264,5 +269,51 @@ func TestPages(t *testing.T) {
 	got := p.do("GET", "/api/v1/server", "", "")
 	if got.status != 200 || !strings.Contains(got.body, `"external":true,"log_in":"/login"`) {
 		t.Errorf("%+v", got)
+	}
+}
+
+// TestEncrypted has the chat behind a server that speaks HTTP/2, as one that encrypts does by itself.
+func TestEncrypted(t *testing.T) {
+	p := embed(t, parley.Options{})
+	p.logIn("a", parley.Visitor{ID: "1", Name: "Ada"})
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p.http.Config.Handler.ServeHTTP(w, r)
+	}))
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	defer server.Close()
+	send := func(origin string) *http.Response {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), "POST", server.URL+below+"/api/v1/rooms/general/messages", strings.NewReader(`{"text":"hello"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Origin", origin)
+		req.Header.Set("Cookie", "program=a")
+		res, err := server.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		return res
+	}
+	if res := send(server.URL); res.StatusCode != 201 || res.ProtoMajor != 2 {
+		t.Errorf("%s %s", res.Proto, res.Status)
+	}
+	if res := send(strings.Replace(server.URL, "https", "http", 1)); res.StatusCode != 403 {
+		t.Errorf("from a page that is not encrypted: %s", res.Status)
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(server.Certificate())
+	d := ws.Dialer{TLSConfig: &tls.Config{RootCAs: roots}, Header: ws.HandshakeHeaderHTTP{"Cookie": {"program=a"}, "Origin": {server.URL}}}
+	conn, _, _, err := d.Dial(t.Context(), strings.Replace(server.URL, "https", "wss", 1)+below+"/api/v1/ws")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(30 * time.Second))
+	if got := p.call(conn, "account.get"); !strings.Contains(got, string(parley.PersonOf("1"))) {
+		t.Error(got)
 	}
 }
