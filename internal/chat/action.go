@@ -88,6 +88,7 @@ func Actions() []Action {
 		action("account.get", "GET", "/account", 200, LoggedIn, "Who you are", "", (*Service).Me),
 		action("account.update", "PATCH", "/account", 200, LoggedIn, "Set your status, quiet times and profile",
 			"What is given replaces; an empty status or time takes it away. A status whose until is over is shown by nobody.", (*Service).UpdateAccount),
+		action("picture.delete", "DELETE", "/account/picture", 200, LoggedIn, "Take your picture away", "It is gone for everybody.", (*Service).DeletePicture),
 		action("account.password", "PUT", "/account/password", 200, LoggedIn, "Change your password",
 			"Ends all your sessions, this one too, and gives a new one.", (*Service).ChangePassword),
 

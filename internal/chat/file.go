@@ -18,6 +18,9 @@ type Depot interface {
 	// Take reads r to its end and keeps what it has read under the id, with smaller pictures where it is a picture. It returns the
 	// file without its name. ErrTooLarge over most bytes, ErrInvalid for a picture that cannot be shown safely; nothing is kept then.
 	Take(ctx context.Context, id string, r io.Reader, most int64) (File, error)
+	// TakeFace reads a picture to its end and keeps the middle of it under the id, as a small square that is safe to show. Errors are
+	// those of Take, and ErrInvalid for what is no picture.
+	TakeFace(ctx context.Context, id string, r io.Reader, most int64) error
 	// Open returns the bytes, which the caller closes, and which the context bounds. Width asks for the smallest picture whose longer
 	// side is at least so long, if there is one, or the file itself with 0. ErrNotFound if there is nothing.
 	Open(ctx context.Context, id string, width int) (Content, error)
@@ -54,19 +57,7 @@ type upload struct {
 
 // Upload keeps a file that the caller is going to send into a room.
 func (s *Service) Upload(ctx context.Context, who Caller, name string, r io.Reader) (File, error) {
-	if who.Anonymous() {
-		return File{}, ErrUnauthenticated
-	}
-	if err := who.May(ScopeSend); err != nil {
-		return File{}, err
-	}
-	if s.Files == nil {
-		return File{}, &Error{Code: CodeForbidden, Message: "this server keeps no files: its operator can set --files"}
-	}
-	if err := s.admit(ctx, who); err != nil {
-		return File{}, err
-	}
-	if err := s.limit(ctx, "upload:"+string(who.User.ID), s.Limits.Uploads); err != nil {
+	if err := s.mayUpload(ctx, who, ScopeSend); err != nil {
 		return File{}, err
 	}
 	id := s.NewID()
@@ -92,6 +83,23 @@ func (s *Service) Upload(ctx context.Context, who Caller, name string, r io.Read
 		s.Log.Error("what is left of an upload that failed could not be removed; it is tried again", slog.Any("error", gone))
 	}
 	return File{}, err
+}
+
+// mayUpload returns nil if the caller may send bytes now.
+func (s *Service) mayUpload(ctx context.Context, who Caller, scope string) error {
+	if who.Anonymous() {
+		return ErrUnauthenticated
+	}
+	if err := who.May(scope); err != nil {
+		return err
+	}
+	if s.Files == nil {
+		return &Error{Code: CodeForbidden, Message: "this server keeps no files: its operator can set --files"}
+	}
+	if err := s.admit(ctx, who); err != nil {
+		return err
+	}
+	return s.limit(ctx, "upload:"+string(who.User.ID), s.Limits.Uploads)
 }
 
 func (s *Service) putUpload(ctx context.Context, was int64, u upload) error {
@@ -267,7 +275,7 @@ func (s *Service) tidyFiles(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("files of deleted messages: %w", err)
 	}
-	return nil
+	return s.tidyFaces(ctx)
 }
 
 // eachRecord goes through the records of a kind. The records may be deleted on the way.

@@ -149,6 +149,12 @@ type UpdateUserInput struct {
 	Reason   string `json:"reason,omitempty" doc:"Why, for the audit log; at most 250 characters"`
 }
 
+// PictureInput names a person's picture.
+type PictureInput struct {
+	User UserID `json:"user" doc:"Id of the person"`
+	V    string `json:"v,omitempty" doc:"Id of the picture, as the person has it: what comes may be kept for good then"`
+}
+
 // UpdateAccountInput changes what one says of oneself. What is not given stays, what is given empty is taken away.
 type UpdateAccountInput struct {
 	Status     *StatusInput `json:"status,omitempty" doc:"New status"`

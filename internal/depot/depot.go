@@ -37,6 +37,8 @@ const (
 	maxReading = 256 << 20
 	// maxTaking bounds how many files arrive at a time. One on its way into a bucket takes 5 MiB.
 	maxTaking = 64
+	// faceSide is the side of pictures of people, in pixels.
+	faceSide = 256
 	// headSize is how many bytes tell what a file is.
 	headSize = 512
 	// tryAgain is when somebody who found no room may come back.
@@ -113,6 +115,32 @@ func (d *Depot) takePicture(ctx context.Context, id string, r io.Reader, most in
 		return chat.File{}, errors.Join(judged(err, most), d.Remove(context.WithoutCancel(ctx), id))
 	}
 	return chat.File{Type: p.Type, Size: int64(len(p.Data)), Width: p.Width, Height: p.Height}, nil
+}
+
+// TakeFace implements [chat.Depot].
+func (d *Depot) TakeFace(ctx context.Context, id string, r io.Reader, most int64) error {
+	if !d.taking.TryAcquire(1) {
+		return errBusy
+	}
+	defer d.taking.Release(1)
+	most = min(most, maxPicture)
+	data, held, err := d.read(r, most)
+	defer func() { d.memory.Release(held) }()
+	if err != nil {
+		return judged(err, most)
+	}
+	face, err := d.maker.Square(ctx, data, faceSide)
+	if errors.Is(err, picture.ErrNotPicture) {
+		return &chat.Error{Code: chat.CodeInvalid, Message: "a picture is a JPEG, PNG, GIF or WebP"}
+	}
+	if err != nil {
+		return refusal(err)
+	}
+	_, err = d.blobs.Put(ctx, id, bytes.NewReader(face.Data), int64(len(face.Data)))
+	if err != nil {
+		return errors.Join(judged(err, most), d.Remove(context.WithoutCancel(ctx), id))
+	}
+	return nil
 }
 
 func (d *Depot) keep(ctx context.Context, id string, p *picture.Picture) error {

@@ -126,27 +126,67 @@ var walks = map[string]struct {
 // Make returns the picture that data holds, cleaned, upright and with its thumbnails. It waits until
 // there is memory and a processor for it, or ctx ends. The errors are ErrNotPicture, ErrTooLarge,
 // ErrBroken (they may be wrapped) and that of ctx. It does not change data, nor keep it.
-func (m *Maker) Make(ctx context.Context, data []byte) (*Picture, error) {
-	kind := Type(data)
-	way, ok := walks[kind]
-	if !ok {
-		return nil, ErrNotPicture
-	}
-	w, err := way.walk(data, limits{m.opt.Pixels, m.opt.Frames})
+func (m *Maker) Make(ctx context.Context, data []byte) (p *Picture, err error) {
+	err = m.decoded(ctx, data, m.opt.Sizes, func(kind string, img image.Image, w *walked) (err error) {
+		p = &Picture{Type: kind, Width: w.width, Height: w.height, Animated: w.frames > 1, Data: w.clean}
+		if w.orientation >= 5 {
+			p.Width, p.Height = p.Height, p.Width
+		}
+		if p.Thumbnails, err = m.thumbnails(img, w); err != nil {
+			return err
+		}
+		if w.orientation > 1 {
+			p.Type, p.Data, err = encode(turned(img, w.orientation), kind == "image/png", turnedQuality)
+		}
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	cost := w.cost(m.opt.Sizes)
+	return p, nil
+}
+
+// Square returns what is in the middle of the picture that data holds, upright, as a square of side pixels, or smaller if the picture
+// is: of an animation its first frame. It waits, and fails, as Make does.
+func (m *Maker) Square(ctx context.Context, data []byte, side int) (t Thumbnail, err error) {
+	err = m.decoded(ctx, data, []int{side}, func(_ string, img image.Image, w *walked) error {
+		if part, ok := img.(interface {
+			SubImage(r image.Rectangle) image.Image
+		}); ok { // as all that the decoders give
+			short := min(w.width, w.height)
+			at := image.Pt((w.width-short)/2, (w.height-short)/2)
+			img = part.SubImage(image.Rectangle{Min: at, Max: at.Add(image.Pt(short, short))})
+		}
+		side = min(side, img.Bounds().Dx(), img.Bounds().Dy())
+		kind, data, err := encode(turned(shrink(img, side, side), w.orientation), false, thumbnailQuality)
+		t = Thumbnail{kind, side, side, data}
+		return err
+	})
+	return t, err
+}
+
+// decoded runs what uses a decoded picture and makes smaller ones of those sizes, while there is memory and a processor for it.
+func (m *Maker) decoded(ctx context.Context, data []byte, sizes []int, use func(kind string, img image.Image, w *walked) error) error {
+	kind := Type(data)
+	way, ok := walks[kind]
+	if !ok {
+		return ErrNotPicture
+	}
+	w, err := way.walk(data, limits{m.opt.Pixels, m.opt.Frames})
+	if err != nil {
+		return err
+	}
+	cost := w.cost(sizes)
 	if cost > m.opt.Memory {
-		return nil, ErrTooLarge
+		return ErrTooLarge
 	}
 	// Memory first: a slot that waits for memory would keep smaller pictures from theirs.
 	if err := m.memory.Acquire(ctx, cost); err != nil {
-		return nil, err
+		return err
 	}
 	defer m.memory.Release(cost)
 	if err := m.slots.Acquire(ctx, 1); err != nil {
-		return nil, err
+		return err
 	}
 	defer m.slots.Release(1)
 
@@ -156,27 +196,15 @@ func (m *Maker) Make(ctx context.Context, data []byte) (*Picture, error) {
 	}
 	img, err := way.decode(still)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrBroken, err)
+		return fmt.Errorf("%w: %w", ErrBroken, err)
 	}
 	if w.frames > 1 || kind == "image/gif" {
 		img = onCanvas(img, w)
 	}
 	if img.Bounds() != image.Rect(0, 0, w.width, w.height) {
-		return nil, fmt.Errorf("%w: its size is not what it says", ErrBroken)
+		return fmt.Errorf("%w: its size is not what it says", ErrBroken)
 	}
-	p := &Picture{Type: kind, Width: w.width, Height: w.height, Animated: w.frames > 1, Data: w.clean}
-	if w.orientation >= 5 {
-		p.Width, p.Height = p.Height, p.Width
-	}
-	if p.Thumbnails, err = m.thumbnails(img, w); err != nil {
-		return nil, err
-	}
-	if w.orientation > 1 {
-		if p.Type, p.Data, err = encode(turned(img, w.orientation), kind == "image/png", turnedQuality); err != nil {
-			return nil, err
-		}
-	}
-	return p, nil
+	return use(kind, img, w)
 }
 
 // cost is the memory that making takes, at most: the decoded picture, the same turned, and thumbnails.

@@ -100,38 +100,51 @@ func (d *door) upload(w http.ResponseWriter, r *http.Request) {
 		d.refuse(w, r, err)
 		return
 	}
+	created(w, file)
+}
+
+func created(w http.ResponseWriter, what any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusCreated)
-	json.NewEncoder(w).Encode(file)
+	json.NewEncoder(w).Encode(what)
 }
 
-func (d *door) takeFile(w http.ResponseWriter, r *http.Request) (chat.File, error) {
+func (d *door) takeFile(w http.ResponseWriter, r *http.Request) (file chat.File, err error) {
+	err = d.takeBody(w, r, []string{"name"}, func(who chat.Caller, query url.Values, body io.Reader) (err error) {
+		file, err = d.Service.Upload(r.Context(), who, query.Get("name"), body)
+		return err
+	})
+	return file, err
+}
+
+// takeBody runs what takes a body of any length, with the query's fields.
+func (d *door) takeBody(w http.ResponseWriter, r *http.Request, fields []string, take func(who chat.Caller, query url.Values, body io.Reader) error) error {
 	who, err := d.identify(r)
 	if err != nil {
-		return chat.File{}, err
+		return err
 	}
-	query, err := queryOf(r, "name")
+	query, err := queryOf(r, fields...)
 	if err != nil {
-		return chat.File{}, err
+		return err
 	}
 	if enc := r.Header.Get("Content-Encoding"); enc != "" && enc != "identity" {
-		return chat.File{}, &chat.Error{Code: chat.CodeInvalid, Message: "compressed bodies are not accepted"}
+		return &chat.Error{Code: chat.CodeInvalid, Message: "compressed bodies are not accepted"}
 	}
 	if most := d.Service.Limits.File; d.Service.Files != nil && r.ContentLength > most {
-		return chat.File{}, &chat.Error{Code: chat.CodeTooLarge, Message: fmt.Sprintf("a file has at most %d bytes", most)}
+		return &chat.Error{Code: chat.CodeTooLarge, Message: fmt.Sprintf("a file has at most %d bytes", most)}
 	}
 	if !who.Anonymous() {
 		end, ok := d.uploads.begin(who.User.ID)
 		if !ok {
-			return chat.File{}, &chat.Error{Code: chat.CodeRateLimited, RetryAfter: time.Second, Message: fmt.Sprintf("you may send %d files at a time: wait for one of them", maxUploads)}
+			return &chat.Error{Code: chat.CodeRateLimited, RetryAfter: time.Second, Message: fmt.Sprintf("you may send %d files at a time: wait for one of them", maxUploads)}
 		}
 		defer end()
 	}
 	body := &patient{Reader: r.Body, control: http.NewResponseController(w), began: time.Now()}
-	file, err := d.Service.Upload(r.Context(), who, query.Get("name"), body)
+	err = take(who, query, body)
 	body.control.SetWriteDeadline(time.Now().Add(patience)) // the usual one counts from the request
-	return file, err
+	return err
 }
 
 // patient reads a body of any length, as long as it moves.

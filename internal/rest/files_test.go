@@ -364,7 +364,7 @@ func TestDocumentDescribesFiles(t *testing.T) {
 		t.Errorf("%+v", open)
 	}
 	page := string(h.do("GET", "/docs", "", nil).body)
-	for _, a := range fileRoutes {
+	for _, a := range byteRoutes() {
 		if !strings.Contains(page, `id="`+a.Name+`"`) || !strings.Contains(page, prefix+a.Path) {
 			t.Errorf("%s is not on the page", a.Name)
 		}

@@ -66,7 +66,10 @@ func openAPI(version string) *document {
 }
 
 // routes is everything that the document describes.
-func routes() []chat.Action { return slices.Concat(chat.Actions(), fileRoutes) }
+func routes() []chat.Action { return slices.Concat(chat.Actions(), byteRoutes()) }
+
+// byteRoutes are the routes whose bodies are no JSON.
+func byteRoutes() []chat.Action { return slices.Concat(fileRoutes, pictureRoutes) }
 
 // describeInput splits an action's input into parameters and body, as binding does.
 func describeInput(registry huma.Registry, a chat.Action, op *huma.Operation) {

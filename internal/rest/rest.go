@@ -50,8 +50,8 @@ func New(cfg Config) http.Handler {
 	for _, a := range chat.Actions() {
 		mux.Handle(a.Method+" "+prefix+a.Path, d.route(a))
 	}
-	for _, a := range fileRoutes {
-		mux.HandleFunc(a.Method+" "+prefix+a.Path, map[string]http.HandlerFunc{"file.upload": d.upload, "file.open": d.file, "link.image": d.image}[a.Name])
+	for _, a := range byteRoutes() {
+		mux.HandleFunc(a.Method+" "+prefix+a.Path, map[string]http.HandlerFunc{"file.upload": d.upload, "file.open": d.file, "link.image": d.image, "picture.set": d.setPicture, "picture.open": d.picture}[a.Name])
 	}
 	spec := openAPI(cfg.Version)
 	mux.HandleFunc("GET "+prefix+"/openapi.json", spec.serveJSON)

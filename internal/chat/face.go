@@ -1,0 +1,153 @@
+package chat
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+)
+
+const (
+	// faceKind is the kind of record of a picture of a person that is being set, or is about to be replaced. Whether its bytes stay
+	// is for the account to say.
+	faceKind = "face"
+	// faceFor is how long such a record is left alone: longer than setting a picture can take.
+	faceFor = 3 * time.Hour
+)
+
+// face is a picture of a person whose bytes may have to go.
+type face struct {
+	User UserID    `json:"user"`
+	At   time.Time `json:"at"`
+}
+
+// SetPicture gives the caller the picture that r holds.
+func (s *Service) SetPicture(ctx context.Context, who Caller, r io.Reader) (User, error) {
+	if err := s.mayUpload(ctx, who, ScopeManage); err != nil {
+		return User{}, err
+	}
+	id := s.NewID()
+	// It is known before it is kept, so that nothing stays of one that is cut short.
+	if err := s.putFace(ctx, who.User.ID, id); err != nil {
+		return User{}, err
+	}
+	if err := s.Files.TakeFace(ctx, id, r, s.Limits.File); err != nil {
+		s.dropFace(ctx, id)
+		return User{}, err
+	}
+	return s.changePicture(ctx, who, id)
+}
+
+// DeletePicture takes the caller's picture away.
+func (s *Service) DeletePicture(ctx context.Context, who Caller, _ None) (User, error) {
+	if err := s.limit(ctx, "account:"+string(who.User.ID), s.Limits.Profiles); err != nil {
+		return User{}, err
+	}
+	return s.changePicture(ctx, who, "")
+}
+
+// changePicture replaces the id of the caller's picture, and removes the old one. If it is cut short, what is not the picture goes
+// with [Service.Tend].
+func (s *Service) changePicture(ctx context.Context, who Caller, id string) (User, error) {
+	old := ""
+	user, err := s.changeUser(ctx, who, who.User.ID, func(a Account) (User, error) {
+		to := a.User
+		if to.Picture = id; a.Picture == "" {
+			return to, nil
+		}
+		old = a.Picture
+		return to, s.putFace(ctx, a.ID, old)
+	})
+	if err == nil && old != "" {
+		s.dropFace(ctx, old)
+	}
+	return user, err
+}
+
+// putFace remembers that the bytes of a picture may have to go, from now on.
+func (s *Service) putFace(ctx context.Context, user UserID, id string) error {
+	value, err := json.Marshal(face{User: user, At: s.now()})
+	if err != nil {
+		return err
+	}
+	for {
+		r, err := s.Store.Record(ctx, faceKind, id)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		if _, err = s.Store.PutRecord(ctx, faceKind, id, r.Version, value); !errors.Is(err, ErrConflict) {
+			return err
+		}
+	}
+}
+
+// dropFace removes a picture that is nobody's any more, now or, if that fails, with [Service.Tend].
+func (s *Service) dropFace(ctx context.Context, id string) {
+	ctx = context.WithoutCancel(ctx)
+	if err := s.shredFace(ctx, id); err != nil {
+		s.Log.Error("a picture of a person could not be removed; it is tried again", slog.Any("error", err))
+	}
+}
+
+func (s *Service) shredFace(ctx context.Context, id string) error {
+	if s.Files == nil { // its bytes lie where this server has no access now
+		return nil
+	}
+	if err := s.Files.Remove(ctx, id); err != nil {
+		return err
+	}
+	if err := s.Store.DeleteRecord(ctx, faceKind, id); err != nil && !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	return nil
+}
+
+// tidyFaces removes pictures that are nobody's.
+func (s *Service) tidyFaces(ctx context.Context) error {
+	err := s.eachRecord(ctx, faceKind, func(r Record) error {
+		var f face
+		if err := json.Unmarshal(r.Value, &f); err != nil || s.now().Sub(f.At) < faceFor {
+			return err
+		}
+		account, err := s.Store.Account(ctx, f.User)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		if err == nil && account.Picture == r.ID { // it stays
+			if err = s.Store.DeleteRecord(ctx, faceKind, r.ID); errors.Is(err, ErrNotFound) {
+				err = nil
+			}
+			return err
+		}
+		return s.shredFace(ctx, r.ID)
+	})
+	if err != nil {
+		return fmt.Errorf("pictures of people: %w", err)
+	}
+	return nil
+}
+
+// OpenPicture returns the picture of a person that the caller may know of, and its id.
+func (s *Service) OpenPicture(ctx context.Context, who Caller, in PictureInput) (id string, c Content, err error) {
+	if who.Anonymous() {
+		return "", Content{}, ErrUnauthenticated
+	}
+	if err := who.May(ScopeRead); err != nil {
+		return "", Content{}, err
+	}
+	if err := s.admit(ctx, who); err != nil {
+		return "", Content{}, err
+	}
+	u, err := s.GetUser(ctx, who, UserInput{User: in.User})
+	if err != nil {
+		return "", Content{}, err
+	}
+	if u.Picture == "" || in.V != "" && in.V != u.Picture || s.Files == nil {
+		return "", Content{}, ErrNotFound
+	}
+	c, err = s.Files.Open(ctx, u.Picture, 0)
+	return u.Picture, c, err
+}
