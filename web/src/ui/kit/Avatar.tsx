@@ -8,9 +8,9 @@ import { useBefore } from './hooks'
 const hues = 8
 
 function hue(id: string): number {
-  let h = 0
-  for (const c of id) h = (h * 31 + c.codePointAt(0)!) >>> 0
-  return h % hues
+  let h = 0x811c9dc5 // FNV-1a, whose upper bits depend on all letters
+  for (const c of id) h = Math.imul(h ^ c.codePointAt(0)!, 0x01000193)
+  return (h >>> 16) % hues
 }
 
 function initials(name: string): string {
