@@ -1,6 +1,6 @@
 import { Bot, MoreHorizontal, UserPlus, Users } from 'lucide-react'
 import { useMemo, useRef, useState } from 'react'
-import { type Key, t } from '../../i18n'
+import { formatNumber, type Key, t } from '../../i18n'
 import type { User } from '../../protocol/types'
 import { openAdmin } from '../../store/actions'
 import { shutOut } from '../../store/person'
@@ -61,7 +61,7 @@ export function People() {
       </div>
       <div className="admin-line">
         <p className="admin-count" role="status">
-          {known ? t('people.count', { count: list.length }) : t('app.loading')}
+          {known ? t('people.count', { count: list.length, number: formatNumber(list.length) }) : t('app.loading')}
         </p>
         <button className="button" onClick={() => openDialog({ kind: 'create-bot' })}>
           <Bot size={16} aria-hidden /> {t('bots.create')}

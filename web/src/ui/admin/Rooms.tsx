@@ -46,7 +46,7 @@ export function Rooms() {
         </p>
       )}
       <p className="admin-count" role="status">
-        {open || fault ? t('rooms.count', { count: found.length }) : t('app.loading')}
+        {open || fault ? t('rooms.count', { count: found.length, number: formatNumber(found.length) }) : t('app.loading')}
       </p>
       {(open || fault) && found.length === 0 && <Nothing icon={<Hash size={28} />} text={t('browse.nothing')} />}
       <ul className="lines">
