@@ -4,7 +4,7 @@ import { isKey, t } from '../../i18n'
 import type { AuditEntry } from '../../protocol/types'
 import { personOf, titleOf } from '../../store/select'
 import type { State } from '../../store/state'
-import { momentName } from '../kit/time'
+import { momentName, span } from '../kit/time'
 
 /** How people and rooms are called. */
 export interface Names {
@@ -72,8 +72,10 @@ function details(e: AuditEntry): string {
       return /^message (\d+)$/.exec(detail)?.[1] ?? detail
     case 'member.mute':
     case 'member.ban': {
-      const until = /(\d{4}-\d\d-\d\dT\S+)/.exec(detail)?.[1]
-      return until && !Number.isNaN(Date.parse(until)) ? t('status.until', { time: momentName(until, Date.now()) }) : detail
+      const time = /^for (?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$/.exec(detail)
+      if (!time) return t('audit.forGood')
+      const [hours, minutes, seconds] = time.slice(1).map((n) => Number(n ?? 0)) as [number, number, number]
+      return t('audit.for', { span: span(hours * 3_600 + minutes * 60 + seconds) })
     }
   }
   return detail
