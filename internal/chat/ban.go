@@ -156,7 +156,7 @@ func (s *Service) admitTo(ctx context.Context, who Caller, room RoomID, user Use
 		return err
 	}
 	if ban.holds(s.now()) {
-		if err := s.exit(ctx, who, room, user); err != nil {
+		if err := s.exit(ctx, who, room, user, ban.Reason); err != nil {
 			return err
 		}
 		return ban.refusal(who)
@@ -293,7 +293,7 @@ func (s *Service) BanMember(ctx context.Context, who Caller, in BanInput) (Ban, 
 	if err := s.punish(ctx, banKind, in.Room, in.User, ban); err != nil {
 		return Ban{}, err
 	}
-	return ban, s.exit(ctx, who, in.Room, in.User)
+	return ban, s.exit(ctx, who, in.Room, in.User, ban.Reason)
 }
 
 // ListBans returns who is kept out of a room that the caller moderates.

@@ -27,7 +27,7 @@ const (
 
 	// In a person's stream.
 	RoomJoined     Kind = "room.joined"     // View: the room as this person first sees it
-	RoomLeft       Kind = "room.left"       // Left
+	RoomLeft       Kind = "room.left"       // Left, and Reason if somebody else did it and gave one
 	ReadMoved      Kind = "read.moved"      // Read
 	NotifyChanged  Kind = "notify.changed"  // Notify
 	SessionRevoked Kind = "session.revoked" // Sessions
@@ -65,6 +65,7 @@ type Event struct {
 	Room     *Room       `json:"room,omitempty" doc:"room.created, room.updated"`
 	View     *RoomView   `json:"view,omitempty" doc:"room.joined"`
 	Left     RoomID      `json:"left,omitempty" doc:"room.left"`
+	Reason   string      `json:"reason,omitempty" doc:"room.left: why somebody took you out of the room, if they said it"`
 	Read     *Read       `json:"read,omitempty" doc:"read.moved"`
 	Notify   *Notify     `json:"notify,omitempty" doc:"notify.changed"`
 	Sessions []SessionID `json:"sessions,omitempty" doc:"session.revoked"`

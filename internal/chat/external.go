@@ -259,7 +259,7 @@ func (s *Service) DropMember(ctx context.Context, room RoomID, user UserID) erro
 	} else if !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	return s.exit(ctx, Caller{}, room, user)
+	return s.exit(ctx, Caller{}, room, user, "")
 }
 
 // kept refuses rooms whose members nobody chooses.

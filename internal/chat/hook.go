@@ -110,7 +110,7 @@ func (s *Service) DeleteHook(ctx context.Context, who Caller, in HookIDInput) (N
 	if err := s.putUser(ctx, Caller{}, account, gone); err != nil {
 		return None{}, err
 	}
-	if err := s.exit(ctx, who, in.Room, in.Bot); err != nil {
+	if err := s.exit(ctx, who, in.Room, in.Bot, ""); err != nil {
 		return None{}, err
 	}
 	return None{}, s.Store.DeleteRecord(ctx, hookKind, hookID(in.Room, in.Bot))

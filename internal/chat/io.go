@@ -272,7 +272,7 @@ type UpdateMemberInput struct {
 type RemoveMemberInput struct {
 	Room   RoomID `json:"room" doc:"Id of the room"`
 	User   UserID `json:"user" doc:"Id of the person"`
-	Reason string `json:"reason,omitempty" doc:"Why; kept in the record of what was done"`
+	Reason string `json:"reason,omitempty" doc:"Why; they see it, and it is kept in the record of what was done"`
 }
 
 // MuteInput keeps a member from writing.

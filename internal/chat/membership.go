@@ -21,8 +21,8 @@ func (s *Service) enter(ctx context.Context, who Caller, room RoomID, user UserI
 	return err
 }
 
-// exit takes a person out of a room, and first out of its threads.
-func (s *Service) exit(ctx context.Context, who Caller, room RoomID, user UserID) error {
+// exit takes a person out of a room, and first out of its threads. They are told why, if a reason is given.
+func (s *Service) exit(ctx context.Context, who Caller, room RoomID, user UserID, because string) error {
 	if !IsThread(room) {
 		if err := s.leaveThreads(ctx, who, room, user); err != nil {
 			return err
@@ -30,7 +30,7 @@ func (s *Service) exit(ctx context.Context, who Caller, room RoomID, user UserID
 	}
 	_, err := s.Store.Commit(ctx,
 		s.change(who, Change{Stream: RoomStream(room), Kind: MemberLeft, Member: &Member{Room: room, User: user}}),
-		s.change(who, Change{Stream: UserStream(user), Kind: RoomLeft, Left: room}))
+		s.change(who, Change{Stream: UserStream(user), Kind: RoomLeft, Left: room, Reason: because}))
 	return err
 }
 
@@ -131,7 +131,7 @@ func (s *Service) LeaveRoom(ctx context.Context, who Caller, in RoomInput) (None
 	if err := s.keepsModerator(ctx, view.Room, who.User.ID); err != nil {
 		return None{}, err
 	}
-	return None{}, s.exit(ctx, who, in.Room, who.User.ID)
+	return None{}, s.exit(ctx, who, in.Room, who.User.ID, "")
 }
 
 // keepsModerator returns nil if a private room without that person is empty or still has a moderator: nobody else
@@ -261,5 +261,5 @@ func (s *Service) RemoveMember(ctx context.Context, who Caller, in RemoveMemberI
 	if err := s.audit(ctx, who, AuditEntry{Action: "member.remove", User: in.User, Room: in.Room, Reason: because}); err != nil {
 		return None{}, err
 	}
-	return None{}, s.exit(ctx, who, in.Room, in.User)
+	return None{}, s.exit(ctx, who, in.Room, in.User, because)
 }

@@ -32,7 +32,7 @@ import (
 //	RoomJoined      View.Room.ID          adds the room to the person's list and fills View: the room as that
 //	                                      person sees it now, but for Last, which is shown as it is when the event is read; no-op
 //	                                      if listed, ErrNotFound if not a member
-//	RoomLeft        Left                  takes the room off the person's list; no-op if not listed
+//	RoomLeft        Left, Reason          takes the room off the person's list; no-op if not listed
 //	ReadMoved       Read                  moves the read position forward; no-op if it is there already
 //	NotifyChanged   Notify                sets the level of a room on the person's list, from which it goes with the room;
 //	                                      no-op if it is that already, ErrNotFound if the room is not listed
@@ -61,6 +61,7 @@ type Change struct {
 	Room     *Room
 	View     *RoomView
 	Left     RoomID
+	Reason   string
 	Read     *Read
 	Notify   *Notify
 	Sessions []SessionID

@@ -190,7 +190,7 @@ func (s *Service) leaveThreads(ctx context.Context, who Caller, room RoomID, use
 	}
 	for _, v := range views {
 		if v.Parent == room && v.Kind == ThreadRoom {
-			if err := s.exit(ctx, who, v.ID, user); err != nil {
+			if err := s.exit(ctx, who, v.ID, user, ""); err != nil {
 				return err
 			}
 		}

@@ -56,7 +56,15 @@ func (s *Store) changeUser(ctx context.Context, user chat.UserID, c *chat.Change
 	case chat.RoomJoined:
 		return s.enlist(ctx, user, c)
 	case chat.RoomLeft:
-		return s.runUser(ctx, user, c, "unlist", string(c.Left))
+		reason := ""
+		if c.Reason != "" {
+			b, err := json.Marshal(c.Reason)
+			if err != nil {
+				return chat.Result{}, err
+			}
+			reason = string(b)
+		}
+		return s.runUser(ctx, user, c, "unlist", string(c.Left), reason)
 	case chat.ReadMoved:
 		return s.moveRead(ctx, user, c)
 	case chat.NotifyChanged:
@@ -106,7 +114,7 @@ func (s *Store) enlist(ctx context.Context, user chat.UserID, c *chat.Change) (c
 	if _, err := s.Member(ctx, view.ID, user); err != nil {
 		if isRefusal(err) {
 			undo := chat.Change{Stream: c.Stream, Kind: chat.RoomLeft, ID: c.ID + "-undo", At: c.At, By: c.By, Left: view.ID}
-			if _, undoErr := s.runUser(ctx, user, &undo, "unlist", string(view.ID)); undoErr != nil {
+			if _, undoErr := s.runUser(ctx, user, &undo, "unlist", string(view.ID), ""); undoErr != nil {
 				return chat.Result{}, undoErr
 			}
 		}

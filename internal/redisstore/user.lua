@@ -1,7 +1,7 @@
 -- Judges and writes one change to a person's stream, with its event.
 -- KEYS: head log rooms reads sessions account
 -- ARGV: channel window op id json, and what the op takes
---   list room view newest-message-or-empty | unlist room | read room no at by | notify room what-to-keep level | revoke password-or-empty password-until-now-or-empty ids…
+--   list room view newest-message-or-empty | unlist room reason-as-json-or-empty | read room no at by | notify room what-to-keep level | revoke password-or-empty password-until-now-or-empty ids…
 -- Returns {-1, code}, {0}, or {3, event, hashes of the tokens of revoked sessions…}
 local head, log, rooms, reads, sessions, account = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local op, id, json, a, b = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
@@ -18,6 +18,7 @@ elseif op == 'unlist' then
   if redis.call('HEXISTS', rooms, a) == 0 then return {0} end
   writes = {{'HDEL', rooms, a}, {'HDEL', reads, a}}
   json = json .. ',"left":"' .. a .. '"'
+  if b ~= '' then json = json .. ',"reason":' .. b end
 elseif op == 'read' then
   -- The position has moved in the room; of racing devices the farthest may have announced it already.
   if tonumber(redis.call('HGET', reads, a) or 0) >= tonumber(b) then return {0} end

@@ -23,7 +23,7 @@ func (w *writer) inUser(s *stream, user chat.UserID, c *chat.Change) (chat.Resul
 		if n == 0 {
 			return noOp, nil
 		}
-		return w.append(s, c, chat.Event{Left: c.Left})
+		return w.append(s, c, chat.Event{Left: c.Left, Reason: c.Reason})
 	case c.Kind == chat.ReadMoved && c.Read != nil:
 		room, me, err := w.placeOf(user, c.Read.Room)
 		if err != nil {

@@ -26,6 +26,7 @@ type body struct {
 	Message  int64            `json:"message,omitempty"` // its number: what it says stands in its row only
 	Reaction *chat.Reaction   `json:"reaction,omitempty"`
 	Left     chat.RoomID      `json:"left,omitempty"`
+	Reason   string           `json:"reason,omitempty"`
 	Read     *chat.Read       `json:"read,omitempty"`
 	Notify   *chat.Notify     `json:"notify,omitempty"`
 	Sessions []chat.SessionID `json:"sessions,omitempty"`
@@ -34,7 +35,7 @@ type body struct {
 }
 
 func encodeBody(e *chat.Event) ([]byte, error) {
-	b := body{Member: e.Member, Room: e.Room, View: e.View, Left: e.Left, Read: e.Read, Notify: e.Notify, Sessions: e.Sessions, User: e.User, Trimmed: e.Trimmed, Reaction: e.Reaction}
+	b := body{Member: e.Member, Room: e.Room, View: e.View, Left: e.Left, Reason: e.Reason, Read: e.Read, Notify: e.Notify, Sessions: e.Sessions, User: e.User, Trimmed: e.Trimmed, Reaction: e.Reaction}
 	if e.Message != nil {
 		b.Message = e.Message.No
 	}
@@ -174,7 +175,7 @@ func scanEvent(r row, s chat.Stream, epoch string) (chat.Event, error) {
 	return chat.Event{
 		Stream: s, Epoch: epoch, Seq: number(r.num(0)), ID: r.text(1), Prev: r.text(2),
 		Kind: chat.Kind(r.text(3)), At: unmilli(r.num(4)), By: chat.UserID(r.text(5)), Message: message, Reaction: b.Reaction,
-		Member: b.Member, Room: b.Room, View: b.View, Left: b.Left, Read: b.Read, Notify: b.Notify, Sessions: b.Sessions, User: b.User, Trimmed: b.Trimmed,
+		Member: b.Member, Room: b.Room, View: b.View, Left: b.Left, Reason: b.Reason, Read: b.Read, Notify: b.Notify, Sessions: b.Sessions, User: b.User, Trimmed: b.Trimmed,
 	}, nil
 }
 

@@ -70,7 +70,7 @@ var events = []*chat.Event{
 	event("room:01R", chat.ReactionRemoved, func(e *chat.Event) { e.Reaction = &chat.Reaction{No: 6, Emoji: "👍🏽", User: "01U"} }),
 	event("room:01R", chat.MessagesTrimmed, func(e *chat.Event) { e.Trimmed = 6 }),
 	event("user:01V", chat.RoomJoined, func(e *chat.Event) { v := view; v.Mute = mute; e.View = &v }),
-	event("user:01V", chat.RoomLeft, func(e *chat.Event) { e.Left = "01R" }),
+	event("user:01V", chat.RoomLeft, func(e *chat.Event) { e.Left, e.Reason = "01R", "off topic" }),
 	event("user:01V", chat.ReadMoved, func(e *chat.Event) { e.Read = &chat.Read{Room: "01R", No: 7} }),
 	event("user:01V", chat.NotifyChanged, func(e *chat.Event) { e.Notify = &chat.Notify{Room: "01R", Level: chat.NotifyMentions} }),
 	event("user:01V", chat.SessionRevoked, func(e *chat.Event) { e.Sessions = []chat.SessionID{"01S", "01T"} }),

@@ -260,7 +260,7 @@ func (h *history) change() chat.Change {
 	case chat.RoomJoined:
 		c.Stream, c.View = chat.UserStream(user), &chat.RoomView{Room: chat.Room{ID: room}}
 	case chat.RoomLeft:
-		c.Stream, c.Left = chat.UserStream(user), room
+		c.Stream, c.Left, c.Reason = chat.UserStream(user), room, draw(h, []string{"", `a "reason"`}, "reason")
 	case chat.ReadMoved:
 		head, _ := h.model.Heads(h.ctx, chat.RoomStream(room))
 		c.Stream, c.Read = chat.UserStream(user), &chat.Read{Room: room, No: rapid.Int64Range(0, head[0].No).Draw(h.T, "no")}

@@ -266,7 +266,7 @@ func (t *tx) inUser(user chat.UserID, c chat.Change) (chat.Result, error) {
 		}
 		del(t, t.listed, at)
 		del(t, t.notify, at)
-		return t.append(c, chat.Event{Left: c.Left})
+		return t.append(c, chat.Event{Left: c.Left, Reason: c.Reason})
 
 	case c.Kind == chat.ReadMoved && c.Read != nil:
 		at := place{c.Read.Room, user}

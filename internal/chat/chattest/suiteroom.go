@@ -120,8 +120,10 @@ func testLists(f *fixture) {
 	f.noOp(f.unlist("a", "u2"))
 	f.noOp(f.unlist("none", "u1"))
 	f.commit(f.leave("a", "u1"))
-	if e := f.event(f.unlist("a", "u1")); e.Left != "a" {
-		f.Fatalf("room.left of %q", e.Left)
+	unlist := f.unlist("a", "u1")
+	unlist.Reason = "said \"so\"\\"
+	if e := f.event(unlist); e.Left != "a" || e.Reason != unlist.Reason {
+		f.Fatalf("room.left of %q because of %q", e.Left, e.Reason)
 	}
 	f.noOp(f.unlist("a", "u1"))
 	f.same("views", views[1:], need(f.Other.Views(f.ctx, "u1")).of(f))
