@@ -214,7 +214,7 @@ describe('rooms', { skip: missing() }, () => {
     await look(mary, 'ban', 'dialog')
     await ask.getByRole('button', { name: 'Ban', exact: true }).click()
     await joe.page.getByText('This room is not here').waitFor()
-    await joe.page.locator('.empty', { hasText: 'Mary removed you from Garden.' }).waitFor()
+    await joe.page.locator('.empty', { hasText: 'Mary removed you from Garden. Reason: Still the roses' }).waitFor()
     await joe.page.locator('.toast', { hasText: 'Mary removed you from Garden.' }).waitFor()
     await look(joe, 'parted')
     await joe.page.getByRole('button', { name: 'Browse public rooms' }).click()

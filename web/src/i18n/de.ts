@@ -554,7 +554,7 @@ export const de: Record<keyof typeof en, string> = {
   'moderate.reason': 'Grund',
   'moderate.reasonHint.mute': 'Die Person sieht ihn. Er kann leer bleiben.',
   'moderate.reasonHint.remove': 'Die Person sieht ihn. Er kann leer bleiben.',
-  'moderate.reasonHint.ban': 'Die Person sieht ihn, wenn sie zurückkommen will. Er kann leer bleiben.',
+  'moderate.reasonHint.ban': 'Die Person sieht ihn, auch wenn sie zurückkommen will. Er kann leer bleiben.',
   'moderate.mute': 'Stummschalten',
   'moderate.remove': 'Entfernen',
   'moderate.ban': 'Verbannen',

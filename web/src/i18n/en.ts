@@ -554,7 +554,7 @@ export const en = {
   'moderate.reason': 'Reason',
   'moderate.reasonHint.mute': 'They see it. It can stay empty.',
   'moderate.reasonHint.remove': 'They see it. It can stay empty.',
-  'moderate.reasonHint.ban': 'They see it when they try to come back. It can stay empty.',
+  'moderate.reasonHint.ban': 'They see it, also when they try to come back. It can stay empty.',
   'moderate.mute': 'Mute',
   'moderate.remove': 'Remove',
   'moderate.ban': 'Ban',

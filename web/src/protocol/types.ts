@@ -260,6 +260,8 @@ export interface Event {
   room?: Room
   view?: RoomView
   left?: string
+  /** With left: why somebody else did it. */
+  reason?: string
   read?: { room: string; no: number }
   notify?: { room: string; level?: NotifyLevel }
   sessions?: string[]

@@ -18,6 +18,7 @@ describe('one is told of leaving a room', () => {
   it('if somebody else did it', () => {
     const { s, left, inRoom } = leave('joe')
     expect(partedBy(s, left)).toEqual({ room: 'garden', text: 'joe removed you from garden.' })
+    expect(partedBy(s, { ...left, reason: 'off topic' })?.text).toBe('joe removed you from garden. Reason: off topic')
     expect(partedBy(s, inRoom)).toBeNull() // once
     expect(partedBy(null, left)).toBeNull()
     expect(partedBy({ ...s, rooms: { garden: { ...s.rooms.garden!, kind: 'thread' } } }, left)).toBeNull()

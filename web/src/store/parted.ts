@@ -7,5 +7,6 @@ import type { State } from './state'
 export function partedBy(s: State | null, e: Event): { room: string; text: string } | null {
   const room = e.kind === 'room.left' && e.left ? s?.rooms[e.left] : undefined
   if (!s || !room || room.kind === 'thread' || !e.by || e.by === s.me.id) return null
-  return { room: room.id, text: t('parted.removed', { name: nameOf(s, e.by), room: titleOf(s, room) }) }
+  const text = t('parted.removed', { name: nameOf(s, e.by), room: titleOf(s, room) })
+  return { room: room.id, text: e.reason ? `${text} ${t('barred.reason', { reason: e.reason })}` : text }
 }
