@@ -94,8 +94,8 @@ func TestProfilesAreLimited(t *testing.T) {
 	}
 }
 
-// TestNobodyUndoesTheirOwnDisabling: who changes their status while an admin changes their role keeps neither the old role nor loses the status.
-func TestNobodyUndoesTheirOwnDisabling(t *testing.T) {
+// TestNobodyUndoesWhatAdminsDo: who changes their status while an admin changes their role keeps neither the old role nor loses the status.
+func TestNobodyUndoesWhatAdminsDo(t *testing.T) {
 	f := newFixture(t, func(c *chat.Config) { c.Limits.Profiles = chat.Rate{Limit: -1} })
 	owner, ben := f.person("Owner", chat.RoleOwner), f.person("Ben", chat.RoleMember)
 	var wg sync.WaitGroup
@@ -154,9 +154,15 @@ func TestDisabledForATime(t *testing.T) {
 	refused(t, "too early", logIn("Ben"), chat.ErrUnauthenticated)
 	room := f.room(owner, chat.Private)
 	refused(t, "adding somebody who is disabled", errOf(f.AddMember(ctx, owner, chat.MemberInput{Room: room, User: ben.User.ID})), chat.ErrConflict)
+	// One that a crash has left must not come back.
+	left := chat.Session{ID: "left", User: ben.User.ID, TokenHash: "hash", CreatedAt: f.at, SeenAt: f.at, ExpiresAt: f.at.Add(time.Hour)}
+	refused(t, "session", f.Store.CreateSession(ctx, left), nil)
 	f.wait(time.Millisecond)
 	refused(t, "adding somebody whose time is over", errOf(f.AddMember(ctx, owner, chat.MemberInput{Room: room, User: ben.User.ID})), nil)
 	refused(t, "after it", logIn("Ben"), nil)
+	if sessions, err := f.Store.Sessions(ctx, ben.User.ID); err != nil || len(sessions) != 1 || sessions[0].ID == "left" {
+		t.Errorf("sessions %v, %v", sessions, err)
+	}
 	if u := state(ben); u != ben.User {
 		t.Errorf("after logging in again: %+v", u)
 	}

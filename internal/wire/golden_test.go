@@ -75,7 +75,12 @@ var events = []*chat.Event{
 	event("user:01V", chat.NotifyChanged, func(e *chat.Event) { e.Notify = &chat.Notify{Room: "01R", Level: chat.NotifyMentions} }),
 	event("user:01V", chat.SessionRevoked, func(e *chat.Event) { e.Sessions = []chat.SessionID{"01S", "01T"} }),
 	event("server", chat.UserCreated, func(e *chat.Event) { e.By = ""; e.User = &user }),
-	event("server", chat.UserUpdated, func(e *chat.Event) { u := user; u.Disabled = true; e.User = &u }),
+	event("server", chat.UserUpdated, func(e *chat.Event) {
+		u := user
+		u.Disabled, u.DisabledUntil, u.QuietUntil, u.About, u.Picture = true, at.Add(time.Hour), at.Add(2*time.Hour), "Brücken", "01P"
+		u.Status = chat.Status{Emoji: "🌴", Text: "at the sea", Until: at.Add(3 * time.Hour)}
+		e.User = &u
+	}),
 }
 
 // golden returns what the file of that name holds, which has to be the frame.
