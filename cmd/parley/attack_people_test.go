@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/parley-chat/parley/internal/chat"
 )
@@ -76,7 +75,7 @@ func TestAttackPeople(t *testing.T) {
 		if status := do(0, "PATCH", "/users/"+string(user.ID), pablo, map[string]any{"disabled": true, "seconds": 3600, "reason": "spam"}, nil); status != 200 {
 			t.Errorf("disabling: %d", status)
 		}
-		within(t, time.Second, "the socket of who is disabled to end", func() bool {
+		soon(t, "the socket of who is disabled to end", func() bool {
 			select {
 			case <-mine.over:
 				return true
