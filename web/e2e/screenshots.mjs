@@ -65,11 +65,11 @@ async function prepare() {
 /** The rest of the talk: it follows Alex's picture, which comes from the page. */
 async function goOn({ release, people, react }, alex) {
   const chart = await alex.context.newPage()
-  await chart.setViewportSize({ width: 880, height: 260 })
+  await chart.setViewportSize({ width: 880, height: 300 })
   const bars = [[38, 41], [40, 44], [41, 39], [7, 8], [6, 7], [7, 6], [7, 7]]
-  const bar = ([a, b], i) => `<rect x="${70 + i * 112}" y="${200 - a * 3.6}" width="38" height="${a * 3.6}" rx="4" fill="${i < 3 ? '#c9624a' : '#0d6b60'}"/><rect x="${112 + i * 112}" y="${200 - b * 3.6}" width="38" height="${b * 3.6}" rx="4" fill="${i < 3 ? '#e5a596' : '#7cc0b4'}"/><text x="${92 + i * 112}" y="222">${['Fri', 'Sat', 'Sun', 'Mon', 'Tue', 'Wed', 'Thu'][i]}</text>`
-  const lines = [0, 10, 20, 30, 40].map((y) => `<path d="M60 ${200 - y * 3.6}H850" stroke="#e3e3dd"/><text x="20" y="${204 - y * 3.6}">${y} ms</text>`).join('')
-  await chart.setContent(`<body style="margin:0"><svg width="880" height="260" font-family="sans-serif" font-size="13" fill="#626a67"><rect width="880" height="260" fill="#fff"/>${lines}${bars.map(bar).join('')}<text x="70" y="248">Dashboard, p50 and p99</text></svg></body>`)
+  const bar = ([a, b], i) => `<rect x="${70 + i * 112}" y="${200 - a * 3.6}" width="38" height="${a * 3.6}" rx="4" fill="${i < 3 ? '#c9624a' : '#0d6b60'}"/><rect x="${112 + i * 112}" y="${200 - b * 3.6}" width="38" height="${b * 3.6}" rx="4" fill="${i < 3 ? '#e5a596' : '#7cc0b4'}"/><text x="${92 + i * 112}" y="232">${['Fri', 'Sat', 'Sun', 'Mon', 'Tue', 'Wed', 'Thu'][i]}</text>`
+  const lines = [0, 10, 20, 30, 40].map((y) => `<path d="M66 ${200 - y * 3.6}H850" stroke="#e3e3dd"/><text x="4" y="${206 - y * 3.6}">${y} ms</text>`).join('')
+  await chart.setContent(`<body style="margin:0"><svg width="880" height="300" font-family="sans-serif" font-size="20" fill="#3d4543"><rect width="880" height="300" fill="#fff"/>${lines}${bars.map(bar).join('')}<text x="70" y="276">Dashboard, p50 and p99</text></svg></body>`)
   const picture = await chart.screenshot()
   await chart.close()
   await alex.open('Release 2.4')

@@ -1,5 +1,5 @@
 import { SendHorizontal } from 'lucide-react'
-import { type ChangeEvent, type KeyboardEvent, useEffect, useId, useLayoutEffect, useRef, useState } from 'react'
+import { type ChangeEvent, type ClipboardEvent, type KeyboardEvent, useEffect, useId, useLayoutEffect, useRef, useState } from 'react'
 import { formatNumber, t } from '../../i18n'
 import type { RoomView } from '../../protocol/types'
 import { draft, send, setDraft, stopTyping, typing } from '../../store/actions'
@@ -14,11 +14,14 @@ import { type Command, commands, possible, Refusal } from '../commands/table'
 import { useMedia } from '../kit/hooks'
 import { SlowNote, SlowSend } from './Slow'
 import { Attach, Uploads } from './Uploads'
+import { linkOf, toggleMark } from './marks'
 import { useCompletion } from './useCompletion'
 import { useGate } from './useGate'
 
 const encoder = new TextEncoder()
 const none: Upload[] = []
+/** What is put around the selection, with Ctrl or ⌘ and a key. */
+const marks: Record<string, string> = { b: '**', i: '*', e: '`' }
 
 /** Why what was written has not been sent; unknown: it may be meant as it is. */
 interface Note {
@@ -35,7 +38,7 @@ export function Composer({ room }: { room: RoomView }) {
   const area = useRef<HTMLTextAreaElement>(null)
   const [note, setNote] = useState<Note | null>(null)
   const busy = useRef(false)
-  const caret = useRef<number | null>(null) // where it goes once the text is in the field
+  const caret = useRef<[number, number] | null>(null) // where it goes once the text is in the field
   const id = useId()
   const size = text.length * 3 < limit ? 0 : encoder.encode(text).length
   const over = size - limit
@@ -74,7 +77,7 @@ export function Composer({ room }: { room: RoomView }) {
   const replace = (from: number, to: number, by: string) => {
     const { value } = area.current!
     write(value.slice(0, from) + by + value.slice(to))
-    caret.current = from + by.length
+    caret.current = [from + by.length, from + by.length]
   }
   const wanted = useMarks((m) => (m.insert?.room === room.id ? m.insert : null))
   useEffect(() => {
@@ -87,7 +90,7 @@ export function Composer({ room }: { room: RoomView }) {
   const completion = useCompletion(room.id, area, text, replace)
   useLayoutEffect(() => {
     if (caret.current === null) return
-    area.current!.setSelectionRange(caret.current, caret.current)
+    area.current!.setSelectionRange(...caret.current)
     caret.current = null
   }, [text])
   useEffect(completion.look, [text])
@@ -132,8 +135,10 @@ export function Composer({ room }: { room: RoomView }) {
     try {
       await command.run({ chat, room, rest, say })
     } catch (err) {
-      setText(before)
-      setDraft(room.id, before)
+      if (!draft(room.id)) {
+        setText(before)
+        setDraft(room.id, before)
+      }
       setNote({ text: err instanceof Refusal ? err.message : explain(err) })
     } finally {
       busy.current = false
@@ -149,6 +154,13 @@ export function Composer({ room }: { room: RoomView }) {
       e.preventDefault()
       return startEdit(own)
     }
+    const mark = (e.ctrlKey || e.metaKey) && !e.shiftKey && !e.altKey && marks[e.key.toLowerCase()]
+    if (mark) {
+      const marked = toggleMark({ text, from: area.current!.selectionStart, to: area.current!.selectionEnd }, mark)
+      caret.current = [marked.from, marked.to]
+      write(marked.text)
+      return e.preventDefault()
+    }
     if (e.key === 'PageUp' || e.key === 'PageDown') {
       // Reading back without leaving the field.
       const box = document.querySelector('.timeline')
@@ -159,6 +171,13 @@ export function Composer({ room }: { room: RoomView }) {
     if (e.shiftKey || touch) return
     e.preventDefault()
     submit()
+  }
+  const paste = (e: ClipboardEvent<HTMLTextAreaElement>) => {
+    const { selectionStart: from, selectionEnd: to } = e.currentTarget
+    const link = linkOf({ text, from, to }, e.clipboardData.getData('text/plain'))
+    if (!link) return
+    e.preventDefault()
+    replace(from, to, link)
   }
   const { found } = completion
   const list = useRef<HTMLUListElement>(null)
@@ -220,6 +239,7 @@ export function Composer({ room }: { room: RoomView }) {
           onSelect={completion.look}
           onBlur={completion.close}
           onKeyDown={key}
+          onPaste={paste}
           enterKeyHint={touch ? 'enter' : 'send'}
         />
         <EmojiButton onDone={insert} />

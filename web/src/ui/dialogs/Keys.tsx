@@ -4,7 +4,7 @@ import { commands } from '../commands/table'
 import { Dialog } from '../kit/Dialog'
 import { mac } from '../kit/hooks'
 
-type Combo = (Key | '↑' | '↓' | 'K' | 'F' | 'Z' | '/' | '?' | 'F6' | 'Alt')[]
+type Combo = (Key | '↑' | '↓' | 'K' | 'F' | 'Z' | 'B' | 'I' | 'E' | '/' | '?' | 'F6' | 'Alt')[]
 
 /** What can be done with which keys: each of the combinations does it. */
 const groups: [Key, [Combo[], Key][]][] = [
@@ -27,6 +27,9 @@ const groups: [Key, [Combo[], Key][]][] = [
       [[['keys.enter']], 'keys.send'],
       [[['keys.shift', 'keys.enter']], 'keys.newLine'],
       [[['↑']], 'keys.editLast'],
+      [[['keys.ctrl', 'B']], 'keys.bold'],
+      [[['keys.ctrl', 'I']], 'keys.italics'],
+      [[['keys.ctrl', 'E']], 'keys.code'],
       [[['keys.pageUp'], ['keys.pageDown']], 'keys.scroll'],
     ],
   ],

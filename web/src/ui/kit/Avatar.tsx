@@ -5,7 +5,7 @@ import { pictureURL } from '../../store/person'
 import { useApp, useChat } from '../../store/store'
 import { useBefore } from './hooks'
 
-const hues = 8
+const hues = 12
 
 function hue(id: string): number {
   let h = 0x811c9dc5 // FNV-1a, whose upper bits depend on all letters
