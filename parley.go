@@ -58,6 +58,7 @@ type Options struct {
 	Files                 string
 	FilesKey, FilesSecret string
 	FileSize              int // bytes of a file; default 50 MiB
+	FilesTotal            int // bytes of all files together; 0 for no limit
 
 	Name   string        // the chat's name, as people see it; default "Parley"
 	Retain time.Duration // messages are deleted after it, in rooms that say nothing else; 0 keeps them for good
@@ -173,7 +174,7 @@ func (o *Options) place() server.Place {
 }
 
 func (o *Options) shelf() server.Shelf {
-	return server.Shelf{Files: o.Files, FileSize: o.FileSize, S3Key: o.FilesKey, S3Secret: o.FilesSecret}
+	return server.Shelf{Files: o.Files, FileSize: o.FileSize, FilesTotal: o.FilesTotal, S3Key: o.FilesKey, S3Secret: o.FilesSecret}
 }
 
 // check fills in what is not given, and returns an error that names each option that cannot be.

@@ -158,6 +158,7 @@ func TestFilesSettings(t *testing.T) {
 		{func(s *shelf) { s.Files = "https://h/b" }, "a bucket is like s3://"},
 		{func(s *shelf) { s.Files = "s3://h/b?ssl=no" }, "no other parameter"},
 		{func(s *shelf) { s.FileSize = 0 }, "--file-size: must be from 1"},
+		{func(s *shelf) { s.FilesTotal = -1 }, "--files-total: must be at least 0"},
 	} {
 		s := good
 		c.change(&s)

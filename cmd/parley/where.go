@@ -29,6 +29,8 @@ type shelf struct {
 	FileSize int    `help:"Bytes of a file." default:"52428800"`
 	S3Key    string `help:"Access key id for the bucket of --files." placeholder:"ID"`
 	S3Secret string `help:"Secret access key for the bucket of --files. Others on this machine see a flag, not a variable." placeholder:"SECRET"`
+
+	FilesTotal int `help:"Bytes of all files together; then uploads are refused. 0 for no limit." default:"0"`
 }
 
 // check returns an error that names each setting that cannot be.

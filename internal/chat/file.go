@@ -26,6 +26,8 @@ type Depot interface {
 	Open(ctx context.Context, id string, width int) (Content, error)
 	// Remove forgets files with all that belongs to them. What is not there is no error.
 	Remove(ctx context.Context, ids ...string) error
+	// Weigh returns the bytes of all that is kept. It takes long where that is much.
+	Weigh(ctx context.Context) (int64, error)
 }
 
 // Content is the bytes of a file, and what they are.
@@ -66,13 +68,17 @@ func (s *Service) Upload(ctx context.Context, who Caller, name string, r io.Read
 	if err := s.putUpload(ctx, 0, u); err != nil {
 		return File{}, err
 	}
-	file, err := s.Files.Take(ctx, id, r, s.Limits.File)
+	file, err := s.fits(ctx, id, func(most int64) (File, error) { return s.Files.Take(ctx, id, r, most) })
 	if err == nil {
 		file.ID, file.Name = id, u.File.Name
 		u.File, u.At = file, s.now()
-		if err = s.putUpload(ctx, 1, u); err == nil {
-			return file, nil
-		}
+		err = s.putUpload(ctx, 1, u)
+	}
+	if err == nil {
+		err = s.stillFits(ctx, file)
+	}
+	if err == nil {
+		return file, nil
 	}
 	ctx = context.WithoutCancel(ctx)
 	gone := s.Files.Remove(ctx, id)
@@ -280,7 +286,12 @@ func (s *Service) tidyFiles(ctx context.Context) error {
 
 // eachRecord goes through the records of a kind. The records may be deleted on the way.
 func (s *Service) eachRecord(ctx context.Context, kind string, do func(Record) error) error {
-	for after := ""; ; {
+	return s.recordsAfter(ctx, kind, "", do)
+}
+
+// recordsAfter goes through those with greater ids.
+func (s *Service) recordsAfter(ctx context.Context, kind, after string, do func(Record) error) error {
+	for {
 		page, err := s.Store.Records(ctx, kind, after, 100)
 		if err != nil {
 			return err

@@ -53,6 +53,13 @@ func (s *shelf) Remove(_ context.Context, ids ...string) error {
 	return nil
 }
 
+func (s *shelf) Weigh(context.Context) (total int64, err error) {
+	for _, b := range s.kept {
+		total += int64(len(b))
+	}
+	return total, s.down
+}
+
 func TestFiles(t *testing.T) {
 	depot := &shelf{kept: map[string][]byte{}}
 	f := newFixture(t, func(c *chat.Config) { c.Files = depot; c.Limits.File = 100 })

@@ -13,6 +13,7 @@ type Limits struct {
 	RoomsJoined  int   `json:"rooms_joined" doc:"Rooms that one person may be in"`
 	File         int64 `json:"file" doc:"Bytes of a file; 0 if files are not taken"`
 	PageMax      int   `json:"page_max" doc:"Most items of one page"`
+	Files        int64 `json:"-"` // bytes of all files together; 0 for no limit
 
 	Sends    Rate `json:"-"` // messages per person
 	Uploads  Rate `json:"-"` // files per person

@@ -68,7 +68,10 @@ func (s *Service) Tend(ctx context.Context) error {
 	if err := s.tidyBans(ctx); err != nil {
 		return err
 	}
-	return s.tidyFiles(ctx)
+	if err := s.tidyFiles(ctx); err != nil {
+		return err
+	}
+	return s.weighFiles(ctx)
 }
 
 // UserNamed returns the account with that name.

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -27,6 +28,7 @@ type Blobs interface {
 	Put(ctx context.Context, id string, r io.Reader, limit int64) (int64, error)
 	Open(ctx context.Context, id string) (*blob.Blob, error)
 	Delete(ctx context.Context, id string) error
+	Old(ctx context.Context, before time.Time) iter.Seq2[blob.Info, error]
 	Close() error
 }
 
@@ -264,4 +266,15 @@ func (d *Depot) Remove(ctx context.Context, ids ...string) error {
 		}
 	}
 	return nil
+}
+
+// Weigh implements [chat.Depot].
+func (d *Depot) Weigh(ctx context.Context) (total int64, err error) {
+	for info, err := range d.blobs.Old(ctx, time.Now().Add(24*time.Hour)) { // all of them, whatever the clock of their place says
+		if err != nil {
+			return 0, failed("the files cannot be reached: try again", err)
+		}
+		total += info.Size
+	}
+	return total, nil
 }

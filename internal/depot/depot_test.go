@@ -124,6 +124,33 @@ func TestAnyFilePassesThrough(t *testing.T) {
 	}
 }
 
+// TestWeigh: all that lies there counts, smaller pictures too.
+func TestWeigh(t *testing.T) {
+	d, dir := open(t)
+	if n, err := d.Weigh(t.Context()); err != nil || n != 0 {
+		t.Fatalf("nothing weighs %d, %v", n, err)
+	}
+	for id, body := range map[string][]byte{"a": []byte("text"), "b": photo(t, 2000, 1000)} {
+		if _, err := d.Take(t.Context(), id, bytes.NewReader(body), 1<<20); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var want int64
+	err := filepath.WalkDir(dir, func(_ string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		info, err := e.Info()
+		if err == nil {
+			want += info.Size()
+		}
+		return err
+	})
+	if n, bad := d.Weigh(t.Context()); err != nil || bad != nil || n != want || n < 1000 {
+		t.Errorf("it weighs %d, %v; on the disk it is %d, %v", n, bad, want, err)
+	}
+}
+
 func TestPicturesAreMadeSafe(t *testing.T) {
 	d, dir := open(t)
 	data := photo(t, 1600, 1000)

@@ -19,6 +19,8 @@ type Shelf struct {
 	FileSize int    // bytes of a file
 	S3Key    string
 	S3Secret string
+
+	FilesTotal int // bytes of all files together; 0 for no limit
 }
 
 // maxFileSize is what a bucket takes in parts, and more than anybody should send through a chat.
@@ -29,6 +31,9 @@ func (s Shelf) Check() error {
 	var bad []error
 	if s.FileSize < 1 || s.FileSize > maxFileSize {
 		bad = append(bad, &SettingError{"FileSize", fmt.Errorf("must be from 1 to %d", int64(maxFileSize))})
+	}
+	if s.FilesTotal < 0 {
+		bad = append(bad, &SettingError{"FilesTotal", errors.New("must be at least 0")})
 	}
 	bucket, err := s.bucket()
 	switch {
@@ -74,6 +79,9 @@ func (s Shelf) bucket() (*blob.BucketOptions, error) {
 // open opens the place for files, and says where it is. It is nil if there is none.
 func (s Shelf) open(ctx context.Context, p Place) (*depot.Depot, string, error) {
 	most := fmt.Sprintf(", at most %.4g MiB each", float64(s.FileSize)/(1<<20))
+	if s.FilesTotal > 0 {
+		most += fmt.Sprintf(" and %.4g MiB in all", float64(s.FilesTotal)/(1<<20))
+	}
 	bucket, err := s.bucket()
 	if err != nil {
 		return nil, "", err
@@ -112,7 +120,7 @@ func (s Shelf) open(ctx context.Context, p Place) (*depot.Depot, string, error) 
 func (c *Core) KeepFiles(ctx context.Context, s Shelf) (string, error) {
 	d, place, err := s.open(ctx, c.place)
 	if d != nil {
-		c.Service.Files, c.Service.Limits.File = chat.Depot(d), int64(s.FileSize)
+		c.Service.Files, c.Service.Limits.File, c.Service.Limits.Files = chat.Depot(d), int64(s.FileSize), int64(s.FilesTotal)
 		c.files = d
 	}
 	return place, err
