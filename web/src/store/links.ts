@@ -47,7 +47,7 @@ export const hasLinks = (text: string): boolean =>
 
 /** Only what a message may carry goes into the page: web links, and pictures of this server. */
 const fit = (p: Preview): boolean => /^https?:\/\//i.test(p.url)
-const ours = (p: Preview): Preview => (p.image?.startsWith('/api/') ? p : { ...p, image: undefined })
+const ours = (p: Preview): Preview => (/^\/api\//.test(p.image ?? '') ? p : { ...p, image: undefined })
 
 const seen = new Set<Linked>()
 const running = new Set<string>()

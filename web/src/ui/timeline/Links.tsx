@@ -1,6 +1,7 @@
 import { Globe } from 'lucide-react'
 import { memo, useEffect, useRef, useState } from 'react'
 import { t } from '../../i18n'
+import { at } from '../../protocol/base'
 import type { Message, Preview } from '../../protocol/types'
 import { hasLinks, keyOf, lookAt, useLinks } from '../../store/links'
 import { useApp } from '../../store/store'
@@ -74,7 +75,7 @@ function Picture({ path }: { path: string }) {
   const [gone, setGone] = useState(false)
   return (
     <span className="link-picture">
-      {gone ? <Globe size={24} aria-hidden /> : <img src={path} alt="" width={88} height={88} loading="lazy" decoding="async" onError={() => setGone(true)} />}
+      {gone ? <Globe size={24} aria-hidden /> : <img src={at(path)} alt="" width={88} height={88} loading="lazy" decoding="async" onError={() => setGone(true)} />}
     </span>
   )
 }
