@@ -308,16 +308,20 @@ func testStateAndEvents(f *fixture) {
 				return max(1, h[0].No-r.Int64N(6))
 			}
 			emoji := []string{"👍", "🎉"}[r.IntN(2)]
-			switch r.IntN(15) {
+			switch r.IntN(17) {
 			case 0:
 				changes = []chat.Change{f.join(room, me), f.list(room, me)}
 			case 1:
 				changes = []chat.Change{f.leave(room, me), f.unlist(room, me)}
 			case 2:
 				changes = []chat.Change{f.role(room, users[r.IntN(len(users))], []chat.RoomRole{chat.RoomMember, chat.RoomModerator}[r.IntN(2)])}
+			case 15:
+				changes = []chat.Change{f.mute(room, users[r.IntN(len(users))], chat.Mute{Until: f.now(), By: me, Reason: fmt.Sprint(r.IntN(3))})}
+			case 16:
+				changes = []chat.Change{f.notify(room, me, []chat.NotifyLevel{chat.NotifyUsual, chat.NotifyAll, chat.NotifyNone}[r.IntN(3)])}
 			case 3:
 				c := f.change(chat.RoomStream(room), chat.RoomUpdated)
-				c.Room = &chat.Room{Name: "Renamed " + c.ID, Topic: c.ID}
+				c.Room = &chat.Room{Name: "Renamed " + c.ID, Topic: c.ID, Archived: r.IntN(2) == 0, Slow: r.IntN(3)}
 				changes = []chat.Change{c}
 			case 4:
 				h, err := f.Store.Heads(f.ctx, chat.RoomStream(room))

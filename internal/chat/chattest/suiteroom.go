@@ -9,7 +9,7 @@ import (
 
 func testRooms(f *fixture) {
 	c := f.createRoom("a")
-	c.Room.Kind, c.Room.People = chat.Direct, []chat.UserID{"u1", "u2"}
+	c.Room.Kind, c.Room.People = chat.Direct, []chat.UserID{"u1", "u2", "u3", "u4", "u5", "u6", "u7", "u8", "u9"}
 	want := *c.Room
 	e := f.event(c)
 	f.same("room of the event", want, *e.Room)
