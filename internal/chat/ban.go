@@ -125,6 +125,15 @@ func (s *Service) banned(ctx context.Context, room RoomID, user UserID) (b Ban, 
 	return b, nil
 }
 
+// notBanned returns nil if that person may come into a room.
+func (s *Service) notBanned(ctx context.Context, who Caller, room RoomID, user UserID) error {
+	ban, err := s.banned(ctx, room, user)
+	if err == nil && !ban.At.IsZero() {
+		err = ban.refusal(who)
+	}
+	return err
+}
+
 // muted returns the mute that waits for a person in a room, the zero Mute if none holds.
 func (s *Service) muted(ctx context.Context, room RoomID, user UserID) (m Mute, err error) {
 	if _, err = s.penalty(ctx, muteKind, room, user, &m); err != nil || !m.holds(s.now()) {
@@ -135,12 +144,8 @@ func (s *Service) muted(ctx context.Context, room RoomID, user UserID) (m Mute, 
 
 // admitTo puts a person into a room that is there, unless they are banned from it.
 func (s *Service) admitTo(ctx context.Context, who Caller, room RoomID, user UserID) error {
-	ban, err := s.banned(ctx, room, user)
-	if err != nil {
+	if err := s.notBanned(ctx, who, room, user); err != nil {
 		return err
-	}
-	if ban.holds(s.now()) {
-		return ban.refusal(who)
 	}
 	mute, err := s.muted(ctx, room, user)
 	if err != nil {
@@ -152,10 +157,11 @@ func (s *Service) admitTo(ctx context.Context, who Caller, room RoomID, user Use
 		return err
 	}
 	// Bans and mutes are recorded before they are carried out: who has come in between the two is found here.
-	if ban, err = s.banned(ctx, room, user); err != nil {
+	ban, err := s.banned(ctx, room, user)
+	if err != nil {
 		return err
 	}
-	if ban.holds(s.now()) {
+	if !ban.At.IsZero() {
 		if err := s.exit(ctx, who, room, user, ban.Reason); err != nil {
 			return err
 		}

@@ -183,13 +183,20 @@ func (s *Service) ListMembers(ctx context.Context, who Caller, in MemberPageInpu
 
 // AddMember puts a person into a room that the caller moderates.
 func (s *Service) AddMember(ctx context.Context, who Caller, in MemberInput) (Member, error) {
-	if _, err := s.moderated(ctx, who, in.Room); err != nil {
+	view, err := s.moderated(ctx, who, in.Room)
+	if err != nil {
 		return Member{}, err
 	}
 	if err := s.mayEnter(ctx, in.User); err != nil {
 		return Member{}, err
 	}
 	if _, err := s.Store.Member(ctx, in.Room, in.User); errors.Is(err, ErrNotFound) {
+		if view.Archived {
+			return Member{}, ErrArchived
+		}
+		if err := s.notBanned(ctx, who, in.Room, in.User); err != nil {
+			return Member{}, err
+		}
 		if err := s.roomForOneMore(ctx, in.User); err != nil {
 			return Member{}, err
 		}

@@ -1,0 +1,421 @@
+package chat_test
+
+import (
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/parley-chat/parley/internal/chat"
+)
+
+// says fails the test unless err is the refusal, and names what the person should know.
+func says(t *testing.T, what string, err error, want *chat.Error, parts ...string) {
+	t.Helper()
+	refused(t, what, err, want)
+	for _, part := range parts {
+		if !strings.Contains(chat.AsError(err).Message, part) {
+			t.Errorf("%s: %v does not say %q", what, err, part)
+		}
+	}
+}
+
+func TestArchivedRoom(t *testing.T) {
+	f := newFixture(t, nil)
+	ctx := t.Context()
+	owner, joe, mary, zoe := f.person("Pablo", chat.RoleOwner), f.person("Joe", chat.RoleMember), f.person("Mary", chat.RoleMember), f.person("Zoe", chat.RoleMember)
+	room := f.room(joe, chat.Public, mary)
+	first := f.send(mary, room, "first")
+	if _, err := f.Send(ctx, mary, chat.SendInput{Room: room, Thread: first.No, Text: "answer"}); err != nil {
+		t.Fatal(err)
+	}
+	thread := chat.ThreadID(room, first.No)
+	second := f.send(joe, room, "second")
+	yes, no := true, false
+	_, err := f.UpdateRoom(ctx, mary, chat.UpdateRoomInput{Room: room, Archived: &yes})
+	refused(t, "archiving as a member", err, chat.ErrForbidden)
+	_, err = f.UpdateRoom(ctx, owner, chat.UpdateRoomInput{Room: chat.GeneralID, Archived: &yes})
+	refused(t, "archiving General", err, chat.ErrForbidden)
+	view, err := f.UpdateRoom(ctx, joe, chat.UpdateRoomInput{Room: room, Archived: &yes})
+	if err != nil || !view.Archived {
+		t.Fatalf("%+v, %v", view, err)
+	}
+	at := chat.MessageInput{Room: room, No: first.No}
+	for what, try := range map[string]func(chat.Caller) error{
+		"sending": func(w chat.Caller) error { _, err := f.Send(ctx, w, chat.SendInput{Room: room, Text: "x"}); return err },
+		"answering": func(w chat.Caller) error {
+			_, err := f.Send(ctx, w, chat.SendInput{Room: thread, Text: "x"})
+			return err
+		},
+		"answering a message": func(w chat.Caller) error {
+			_, err := f.Send(ctx, w, chat.SendInput{Room: room, Thread: first.No, Text: "x"})
+			return err
+		},
+		"starting a thread": func(w chat.Caller) error {
+			_, err := f.FollowThread(ctx, w, chat.MessageInput{Room: room, No: second.No})
+			return err
+		},
+		"pinning": func(w chat.Caller) error { _, err := f.PinMessage(ctx, w, at); return err },
+		"reacting": func(w chat.Caller) error {
+			_, err := f.AddReaction(ctx, w, chat.ReactionInput{Room: room, No: first.No, Emoji: "👍"})
+			return err
+		},
+		"reacting in a thread": func(w chat.Caller) error {
+			_, err := f.AddReaction(ctx, w, chat.ReactionInput{Room: thread, No: 1, Emoji: "👍"})
+			return err
+		},
+	} {
+		for _, who := range []chat.Caller{joe, mary} {
+			says(t, what+" as "+who.User.Name, try(who), chat.ErrForbidden, "archived")
+		}
+	}
+	_, err = f.EditMessage(ctx, mary, chat.EditInput{Room: room, No: first.No, Text: "other"})
+	says(t, "editing", err, chat.ErrForbidden, "archived")
+	_, err = f.EditMessage(ctx, mary, chat.EditInput{Room: thread, No: 1, Text: "other"})
+	says(t, "editing in a thread", err, chat.ErrForbidden, "archived")
+	_, err = f.DeleteMessage(ctx, mary, at)
+	says(t, "deleting one's own", err, chat.ErrForbidden, "archived")
+	_, err = f.DeleteMessage(ctx, mary, chat.MessageInput{Room: thread, No: 1})
+	says(t, "deleting one's own in a thread", err, chat.ErrForbidden, "archived")
+	_, err = f.JoinRoom(ctx, zoe, chat.RoomInput{Room: room})
+	says(t, "joining", err, chat.ErrForbidden, "archived")
+	_, err = f.AddMember(ctx, joe, chat.MemberInput{Room: room, User: zoe.User.ID})
+	says(t, "adding somebody", err, chat.ErrForbidden, "archived")
+	_, err = f.CreateHook(ctx, joe, chat.HookInput{Room: room, Name: "Hook"})
+	says(t, "making a webhook", err, chat.ErrForbidden, "archived")
+
+	if page, err := f.ListMessages(ctx, mary, chat.MessageListInput{Room: room}); err != nil || len(page.Messages) != 2 {
+		t.Errorf("reading: %+v, %v", page, err)
+	}
+	if _, err := f.FollowThread(ctx, joe, at); err != nil {
+		t.Errorf("following a thread that is there: %v", err)
+	}
+	if _, err := f.MarkRead(ctx, mary, chat.ReadInput{Room: room, No: 2}); err != nil {
+		t.Errorf("marking as read: %v", err)
+	}
+	if _, err := f.DeleteMessage(ctx, joe, at); err != nil {
+		t.Errorf("deleting as a moderator: %v", err)
+	}
+	if _, err := f.LeaveRoom(ctx, mary, chat.RoomInput{Room: room}); err != nil {
+		t.Errorf("leaving: %v", err)
+	}
+	if _, err := f.UpdateRoom(ctx, joe, chat.UpdateRoomInput{Room: room, Archived: &no}); err != nil {
+		t.Fatal(err)
+	}
+	f.send(joe, room, "back")
+	direct, err := f.OpenDirect(ctx, joe, chat.OpenDirectInput{User: mary.User.ID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.UpdateRoom(ctx, joe, chat.UpdateRoomInput{Room: direct.ID, Archived: &yes})
+	refused(t, "archiving a direct room", err, chat.ErrForbidden)
+	_, err = f.UpdateRoom(ctx, joe, chat.UpdateRoomInput{Room: thread, Archived: &yes})
+	refused(t, "archiving a thread", err, chat.ErrForbidden)
+}
+
+func TestSlowRoom(t *testing.T) {
+	f := newFixture(t, nil)
+	ctx := t.Context()
+	owner, joe, mary := f.person("Pablo", chat.RoleOwner), f.person("Joe", chat.RoleMember), f.person("Mary", chat.RoleMember)
+	open, closed := f.room(joe, chat.Public, owner, mary), f.room(joe, chat.Private, owner, mary)
+	for _, slow := range []int{-1, 21601} {
+		_, err := f.UpdateRoom(ctx, joe, chat.UpdateRoomInput{Room: open, Slow: &slow})
+		refused(t, "too slow", err, chat.ErrInvalid)
+	}
+	slow := 30
+	for _, room := range []chat.RoomID{open, closed} {
+		if view, err := f.UpdateRoom(ctx, joe, chat.UpdateRoomInput{Room: room, Slow: &slow}); err != nil || view.Slow != 30 {
+			t.Fatalf("%+v, %v", view, err)
+		}
+	}
+	in := chat.SendInput{Room: open, Text: "one", ClientID: "c1"}
+	first, err := f.Send(ctx, mary, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.wait(10 * time.Second)
+	_, err = f.Send(ctx, mary, chat.SendInput{Room: open, Text: "two"})
+	says(t, "the next too soon", err, chat.ErrRateLimited, "slow")
+	if wait := chat.AsError(err).RetryAfter; wait != 20*time.Second {
+		t.Errorf("retry after %s", wait)
+	}
+	if again, err := f.Send(ctx, mary, in); err != nil || again.No != first.No {
+		t.Errorf("a retry: %+v, %v", again, err)
+	}
+	if _, err := f.Send(ctx, mary, chat.SendInput{Room: open, Thread: first.No, Text: "answers are not slow"}); err != nil {
+		t.Error(err)
+	}
+	f.send(joe, open, "a moderator")
+	f.send(joe, open, "does not wait")
+	f.send(owner, open, "nor does an owner")
+	f.send(owner, open, "in a public room")
+	f.send(owner, closed, "but does")
+	_, err = f.Send(ctx, owner, chat.SendInput{Room: closed, Text: "in a private one"})
+	refused(t, "an owner in a private room", err, chat.ErrRateLimited)
+	f.wait(20 * time.Second)
+	f.send(mary, open, "two")
+}
+
+func TestMute(t *testing.T) {
+	f := newFixture(t, nil)
+	ctx := t.Context()
+	owner, joe, mary, zoe := f.person("Pablo", chat.RoleOwner), f.person("Joe", chat.RoleMember), f.person("Mary", chat.RoleMember), f.person("Zoe", chat.RoleMember)
+	room := f.room(joe, chat.Public, owner, mary, zoe)
+	m := f.send(mary, room, "first")
+	thread, err := f.FollowThread(ctx, mary, chat.MessageInput{Room: room, No: m.No})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := chat.MuteInput{Room: room, User: mary.User.ID, Seconds: 3600, Reason: " too  loud "}
+	_, err = f.MuteMember(ctx, zoe, in)
+	refused(t, "as a member", err, chat.ErrForbidden)
+	for what, bad := range map[string]chat.MuteInput{
+		"no time": {Room: room, User: mary.User.ID}, "a time before": {Room: room, User: mary.User.ID, Seconds: -1},
+		"for ever": {Room: room, User: mary.User.ID, Seconds: 1 << 40}, "a long reason": {Room: room, User: mary.User.ID, Seconds: 1, Reason: strings.Repeat("x", 251)},
+	} {
+		_, err = f.MuteMember(ctx, joe, bad)
+		refused(t, what, err, chat.ErrInvalid)
+	}
+	for what, whom := range map[string]chat.Caller{"oneself": joe, "an owner": owner} {
+		_, err = f.MuteMember(ctx, joe, chat.MuteInput{Room: room, User: whom.User.ID, Seconds: 60})
+		refused(t, what, err, chat.ErrForbidden)
+	}
+	member, err := f.MuteMember(ctx, joe, in)
+	if err != nil || member.Role != chat.RoomMember || member.Mute.Reason != "too loud" || member.Mute.By != joe.User.ID || member.Mute.Until.IsZero() {
+		t.Fatalf("%+v, %v", member, err)
+	}
+	silent := func(what string) {
+		t.Helper()
+		for what2, try := range map[string]func() error{
+			"sending":   func() error { _, err := f.Send(ctx, mary, chat.SendInput{Room: room, Text: "x"}); return err },
+			"answering": func() error { _, err := f.Send(ctx, mary, chat.SendInput{Room: thread.ID, Text: "x"}); return err },
+			"answering a message": func() error {
+				_, err := f.Send(ctx, mary, chat.SendInput{Room: room, Thread: m.No, Text: "x"})
+				return err
+			},
+			"editing": func() error {
+				_, err := f.EditMessage(ctx, mary, chat.EditInput{Room: room, No: m.No, Text: "y"})
+				return err
+			},
+			"reacting": func() error {
+				_, err := f.AddReaction(ctx, mary, chat.ReactionInput{Room: room, No: m.No, Emoji: "👍"})
+				return err
+			},
+			"pinning":              func() error { _, err := f.PinMessage(ctx, mary, chat.MessageInput{Room: room, No: m.No}); return err },
+			"typing":               func() error { _, err := f.SendTyping(ctx, mary, chat.RoomInput{Room: room}); return err },
+			"typing in the thread": func() error { _, err := f.SendTyping(ctx, mary, chat.RoomInput{Room: thread.ID}); return err },
+		} {
+			says(t, what+": "+what2, try(), chat.ErrForbidden, "muted")
+		}
+	}
+	silent("muted")
+	f.send(zoe, room, "others are not")
+	view, err := f.GetRoom(ctx, mary, chat.RoomInput{Room: room})
+	if err != nil || view.Mute != member.Mute {
+		t.Errorf("what she sees: %+v, %v", view.Mute, err)
+	}
+	// Leaving and coming back, by herself or added, is no way out.
+	for _, back := range []func() error{
+		func() error { _, err := f.JoinRoom(ctx, mary, chat.RoomInput{Room: room}); return err },
+		func() error {
+			_, err := f.AddMember(ctx, joe, chat.MemberInput{Room: room, User: mary.User.ID})
+			return err
+		},
+	} {
+		if _, err := f.LeaveRoom(ctx, mary, chat.RoomInput{Room: room}); err != nil {
+			t.Fatal(err)
+		}
+		if err := back(); err != nil {
+			t.Fatal(err)
+		}
+		silent("after leaving")
+	}
+	if _, err := f.DeleteMessage(ctx, mary, chat.MessageInput{Room: room, No: m.No}); err != nil {
+		t.Errorf("deleting her own: %v", err)
+	}
+	m = f.send(zoe, room, "another")
+	if member, err = f.UnmuteMember(ctx, joe, chat.MemberInput{Room: room, User: mary.User.ID}); err != nil || member.Mute != (chat.Mute{}) {
+		t.Fatalf("%+v, %v", member, err)
+	}
+	f.send(mary, room, "free")
+	if _, err := f.MuteMember(ctx, joe, chat.MuteInput{Room: room, User: mary.User.ID, Seconds: 60}); err != nil {
+		t.Fatal(err)
+	}
+	f.wait(time.Minute)
+	f.send(mary, room, "free again")
+	_, err = f.MuteMember(ctx, joe, chat.MuteInput{Room: room, User: "nobody", Seconds: 60})
+	refused(t, "nobody", err, chat.ErrNotFound)
+	_, err = f.UnmuteMember(ctx, zoe, chat.MemberInput{Room: room, User: mary.User.ID})
+	refused(t, "unmuting as a member", err, chat.ErrForbidden)
+	if err := f.Tend(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := f.Store.Records(ctx, "mute", "", 10); err != nil || len(left) != 0 {
+		t.Errorf("mutes that are over: %v, %v", left, err)
+	}
+}
+
+func TestBan(t *testing.T) {
+	f := newFixture(t, nil)
+	ctx := t.Context()
+	owner, joe, mary, zoe, guest := f.person("Pablo", chat.RoleOwner), f.person("Joe", chat.RoleMember), f.person("Mary", chat.RoleMember), f.person("Zoe", chat.RoleMember), f.person("Gus", chat.RoleGuest)
+	room := f.room(joe, chat.Public, owner, mary, zoe)
+	m := f.send(mary, room, "first")
+	thread, err := f.FollowThread(ctx, mary, chat.MessageInput{Room: room, No: m.No})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := chat.BanInput{Room: room, User: mary.User.ID, Seconds: 3600, Reason: "spam"}
+	_, err = f.BanMember(ctx, zoe, in)
+	refused(t, "as a member", err, chat.ErrForbidden)
+	_, err = f.ListBans(ctx, zoe, chat.RoomInput{Room: room})
+	refused(t, "listing as a member", err, chat.ErrForbidden)
+	for what, whom := range map[string]chat.Caller{"oneself": joe, "an owner": owner} {
+		_, err = f.BanMember(ctx, joe, chat.BanInput{Room: room, User: whom.User.ID})
+		refused(t, what, err, chat.ErrForbidden)
+	}
+	_, err = f.BanMember(ctx, joe, chat.BanInput{Room: room, User: "nobody"})
+	refused(t, "nobody", err, chat.ErrNotFound)
+	_, err = f.BanMember(ctx, owner, chat.BanInput{Room: chat.GeneralID, User: mary.User.ID})
+	refused(t, "a member from General", err, chat.ErrForbidden)
+	ban, err := f.BanMember(ctx, joe, in)
+	if err != nil || ban.Until.IsZero() || ban.By != joe.User.ID || ban.Reason != "spam" {
+		t.Fatalf("%+v, %v", ban, err)
+	}
+	gone := func() {
+		t.Helper()
+		rooms, err := f.ListRooms(ctx, mary, chat.None{})
+		if err != nil || len(rooms.Rooms) != 1 {
+			t.Fatalf("her rooms: %+v, %v", rooms, err)
+		}
+		for what, id := range map[string]chat.RoomID{"room": room, "thread": thread.ID} {
+			_, err = f.Send(ctx, mary, chat.SendInput{Room: id, Text: "x"})
+			refused(t, "sending to the "+what, err, chat.ErrNotFound)
+		}
+		_, err = f.JoinRoom(ctx, mary, chat.RoomInput{Room: room})
+		says(t, "joining", err, chat.ErrForbidden, "banned", "spam")
+		_, err = f.AddMember(ctx, joe, chat.MemberInput{Room: room, User: mary.User.ID})
+		says(t, "being added", err, chat.ErrForbidden, "banned", "spam")
+	}
+	gone()
+	// Again, for good: the last word counts, and there is one of it.
+	if _, err = f.BanMember(ctx, joe, chat.BanInput{Room: room, User: mary.User.ID, Reason: "more spam"}); err != nil {
+		t.Fatal(err)
+	}
+	f.wait(2 * time.Hour)
+	gone()
+	list, err := f.ListBans(ctx, owner, chat.RoomInput{Room: room})
+	if err != nil || len(list.Bans) != 1 || list.Bans[0].Reason != "more spam" || !list.Bans[0].Until.IsZero() {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	if err := f.Tend(ctx); err != nil {
+		t.Fatal(err)
+	}
+	gone()
+	_, err = f.LiftBan(ctx, zoe, chat.MemberInput{Room: room, User: mary.User.ID})
+	refused(t, "lifting as a member", err, chat.ErrForbidden)
+	if _, err = f.LiftBan(ctx, joe, chat.MemberInput{Room: room, User: mary.User.ID}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.LiftBan(ctx, joe, chat.MemberInput{Room: room, User: mary.User.ID})
+	refused(t, "lifting what is not there", err, chat.ErrNotFound)
+	if _, err = f.JoinRoom(ctx, mary, chat.RoomInput{Room: room}); err != nil {
+		t.Fatal(err)
+	}
+	// One that is over, and one of somebody who is not there.
+	for _, u := range []chat.Caller{mary, guest} {
+		if _, err = f.BanMember(ctx, joe, chat.BanInput{Room: room, User: u.User.ID, Seconds: 60}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.wait(time.Minute)
+	if list, err := f.ListBans(ctx, joe, chat.RoomInput{Room: room}); err != nil || len(list.Bans) != 0 {
+		t.Errorf("bans that are over: %+v, %v", list, err)
+	}
+	if err := f.Tend(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := f.Store.Records(ctx, "ban", "", 10); err != nil || len(left) != 0 {
+		t.Errorf("bans that are over: %v, %v", left, err)
+	}
+	if _, err = f.JoinRoom(ctx, mary, chat.RoomInput{Room: room}); err != nil {
+		t.Error(err)
+	}
+	entries, err := f.ListAudit(ctx, joe, chat.AuditInput{Room: room})
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := ""
+	for _, e := range entries.Entries {
+		told = e.Action + " " + e.Detail + " " + e.Reason + "\n" + told
+	}
+	if want := "member.ban for 1h0m0s spam\nmember.ban for good more spam\nban.lift"; !strings.Contains(told, want) {
+		t.Errorf("the audit log:\n%s", told)
+	}
+}
+
+// TestBanRace has people come in while they are banned: in the end nobody is in.
+func TestBanRace(t *testing.T) {
+	f := newFixture(t, nil)
+	ctx := t.Context()
+	joe, mary := f.person("Joe", chat.RoleOwner), f.person("Mary", chat.RoleMember)
+	for range 50 {
+		room := f.room(joe, chat.Public)
+		var wg sync.WaitGroup
+		for _, try := range []func() error{
+			func() error { _, err := f.JoinRoom(ctx, mary, chat.RoomInput{Room: room}); return err },
+			func() error {
+				_, err := f.AddMember(ctx, joe, chat.MemberInput{Room: room, User: mary.User.ID})
+				return err
+			},
+			func() error {
+				_, err := f.BanMember(ctx, joe, chat.BanInput{Room: room, User: mary.User.ID})
+				return err
+			},
+		} {
+			wg.Go(func() {
+				if err := try(); err != nil && !errors.Is(err, chat.ErrForbidden) && !errors.Is(err, chat.ErrNotFound) {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if _, err := f.Store.Member(ctx, room, mary.User.ID); !errors.Is(err, chat.ErrNotFound) {
+			t.Fatalf("she is in: %v", err)
+		}
+		if rooms, err := f.ListRooms(ctx, mary, chat.None{}); err != nil || len(rooms.Rooms) != 1 {
+			t.Fatalf("her rooms: %+v, %v", rooms, err)
+		}
+	}
+}
+
+// TestMuteRace has somebody come in again while they are muted: in the end they are muted.
+func TestMuteRace(t *testing.T) {
+	f := newFixture(t, nil)
+	ctx := t.Context()
+	joe, mary := f.person("Joe", chat.RoleOwner), f.person("Mary", chat.RoleMember)
+	for range 50 {
+		room := f.room(joe, chat.Public, mary)
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if _, err := f.LeaveRoom(ctx, mary, chat.RoomInput{Room: room}); err != nil {
+				t.Error(err)
+			}
+			if _, err := f.JoinRoom(ctx, mary, chat.RoomInput{Room: room}); err != nil {
+				t.Error(err)
+			}
+		})
+		muted := false
+		wg.Go(func() {
+			_, err := f.MuteMember(ctx, joe, chat.MuteInput{Room: room, User: mary.User.ID, Seconds: 60})
+			if muted = err == nil; err != nil && !errors.Is(err, chat.ErrNotFound) {
+				t.Error(err)
+			}
+		})
+		wg.Wait()
+		if _, err := f.Send(ctx, mary, chat.SendInput{Room: room, Text: "x"}); muted && !errors.Is(err, chat.ErrForbidden) {
+			t.Fatalf("she can send: %v", err)
+		}
+	}
+}
