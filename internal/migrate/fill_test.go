@@ -70,7 +70,7 @@ func (w *world) commit(c chat.Change) (chat.Result, bool) {
 	w.n++
 	c.ID, c.At = fmt.Sprintf("01EVENT%08d", w.n), w.now()
 	r, err := w.s.Commit(w.ctx, c)
-	if errors.Is(err, chat.ErrNotFound) || errors.Is(err, chat.ErrConflict) {
+	if errors.Is(err, chat.ErrNotFound) || errors.Is(err, chat.ErrConflict) || errors.Is(err, chat.ErrForbidden) || errors.Is(err, chat.ErrRateLimited) {
 		return chat.Result{}, false
 	}
 	if err != nil {
@@ -124,12 +124,15 @@ func (w *world) step() {
 		if w.r.IntN(10) == 0 {
 			c.Message.Files = []chat.File{{ID: fmt.Sprint("file", w.n), Name: pick(w, texts), Type: "image/png", Size: 1 << 33, Width: 3, Height: 4}, {ID: "other", Name: "a/b"}}
 		}
+		if w.r.IntN(4) == 0 {
+			c.MustBeIn, c.MustSpeak = user, true
+		}
 		r, ok := w.commit(c)
 		if ok {
 			w.said[room] = r.Event.Message.No
 		}
 		if ok && c.Message.ClientID != "" && !r.Duplicate {
-			c.ID, c.At = r.Event.ID, r.Event.At
+			c.ID, c.At, c.MustBeIn = r.Event.ID, r.Event.At, "" // who may have left meanwhile
 			w.sends = append(w.sends, sent{c, r.Event})
 		}
 	case k < 65:
@@ -139,8 +142,13 @@ func (w *world) step() {
 		w.commit(chat.Change{Stream: stream, Kind: chat.MemberLeft, By: user, Member: &chat.Member{Room: room, User: user}})
 	case k < 73:
 		w.commit(chat.Change{Stream: stream, Kind: chat.MemberUpdated, By: user, Member: &chat.Member{Room: room, User: user, Role: chat.RoomModerator}})
+		until := w.now().Add(time.Duration(w.r.IntN(40)-20) * time.Millisecond)
+		w.commit(chat.Change{Stream: stream, Kind: chat.MemberUpdated, By: user, Member: &chat.Member{Room: room, User: pick(w, w.users)},
+			Mute: &chat.Mute{Until: until, Reason: pick(w, texts), By: user}})
 	case k < 80:
 		w.commit(chat.Change{Stream: chat.UserStream(user), Kind: chat.RoomJoined, By: user, View: &chat.RoomView{Room: chat.Room{ID: room}}})
+		w.commit(chat.Change{Stream: chat.UserStream(user), Kind: chat.NotifyChanged, By: user,
+			Notify: &chat.Notify{Room: pick(w, w.rooms), Level: pick(w, []chat.NotifyLevel{chat.NotifyAll, chat.NotifyMentions, chat.NotifyNone, chat.NotifyUsual})}})
 	case k < 82:
 		w.commit(chat.Change{Stream: chat.UserStream(user), Kind: chat.RoomLeft, Left: room})
 	case k < 88:
@@ -152,7 +160,7 @@ func (w *world) step() {
 			w.commit(chat.Change{Stream: chat.UserStream(user), Kind: chat.ReadMoved, By: user, Read: &chat.Read{Room: room, No: 1 + w.r.Int64N(heads[0].No)}})
 		}
 	case k < 90:
-		w.commit(chat.Change{Stream: stream, Kind: chat.RoomUpdated, Room: &chat.Room{ID: room, Name: pick(w, texts), Topic: pick(w, texts), Retain: w.r.IntN(3) - 1}})
+		w.commit(chat.Change{Stream: stream, Kind: chat.RoomUpdated, Room: &chat.Room{ID: room, Name: pick(w, texts), Topic: pick(w, texts), Retain: w.r.IntN(3) - 1, Archived: w.r.IntN(4) == 0, Slow: w.r.IntN(2)}})
 	case k < 92:
 		a := w.account(i, fmt.Sprintf("%s again %d", pick(w, texts), w.n))
 		if _, ok := w.commit(chat.Change{Stream: chat.ServerStream, Kind: chat.UserUpdated, User: &a.User, Account: &a}); ok {

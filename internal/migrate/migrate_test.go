@@ -501,12 +501,15 @@ func TestDifferences(t *testing.T) {
 	key := func(stream, what string) string { return to.name + ":{" + stream + "}:" + what }
 	members := must2(source.Members(t.Context(), "room-3", "", 100))(t)
 	sends := must2(client.Do(t.Context(), client.B().Keys().Pattern(key("room:general", "sends:*")).Build()).AsStrSlice())(t)
+	lists := must2(source.People(t.Context(), "01USER0000", 1))(t)[0].Rooms
 	for _, c := range []struct {
 		damage rueidis.Completed
 		want   string
 	}{
 		{client.B().Xtrim().Key(key("room:room-1", "messages")).Maxlen().Threshold("10").Build(), "room room-1: 10 messages"},
 		{client.B().Hset().Key(key("room:room-3", "reads")).FieldValue().FieldValue(string(members[0].User), "999").Build(), "room room-3: "},
+		{client.B().Hset().Key(key("room:room-3", "members")).FieldValue().FieldValue(string(members[0].User), "member 2026-01-01T00:00:00Z 0 9 {}").Build(), "room room-3: other members"},
+		{client.B().Hset().Key(key("user:01USER0001", "rooms")).FieldValue().FieldValue(string(lists[0].Room), "other").Build(), "person 01USER0001: other rooms on people's lists"},
 		{client.B().Hset().Key(key("user:01USER0004", "account")).FieldValue().FieldValue("password", "x").Build(), "person 01USER0004: other accounts"},
 		{client.B().Zrem().Key(key("server", "order")).Member("01USER0002").Build(), "person 01USER0002 is missing"},
 		{client.B().Del().Key(sends...).Build(), "sends are not remembered"},

@@ -2,13 +2,18 @@ package redisstore_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/redis/rueidis"
 
 	"github.com/parley-chat/parley/internal/chat"
@@ -160,4 +165,78 @@ func TestLayout(t *testing.T) {
 			t.Errorf("layout %q became %q, not %q: %v", have, now, current, err)
 		}
 	}
+}
+
+// TestOldNames: what a store of layout 2 has written of a direct room is read as it was meant, and so is a place of a member.
+func TestOldNames(t *testing.T) {
+	s := redistest.Start(t)
+	store, err := redisstore.Open(t.Context(), s.Client(t), redisstore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	pair := []chat.UserID{"u1", "u2"}
+	room := chat.Room{ID: "d", Kind: chat.Direct, Name: `"people":[`, People: pair, CreatedBy: "u1", CreatedAt: at}
+	join := func(user chat.UserID) chat.Change {
+		return chat.Change{Stream: "room:d", Kind: chat.MemberJoined, ID: "joined " + string(user), At: at, Member: &chat.Member{Room: "d", User: user, Role: chat.RoomMember, JoinedAt: at}}
+	}
+	made := chat.Change{Stream: "room:d", Kind: chat.RoomCreated, ID: "made", At: at, Room: &room}
+	listed := chat.Change{Stream: "user:u1", Kind: chat.RoomJoined, ID: "listed", At: at, View: &chat.RoomView{Room: room}}
+	if _, err := store.Commit(t.Context(), made, join("u1"), join("u2"), listed); err != nil {
+		t.Fatal(err)
+	}
+	do := func(args ...string) string {
+		t.Helper()
+		out, err := s.Do(args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	older := func(text string) string { return strings.ReplaceAll(text, `"people":[`, `"pair":[`) }
+	if place := do("HGET", "parley:{room:d}:members", "u1"); place != "member 2026-01-02T03:04:05Z" {
+		t.Errorf("a place is %q", place)
+	}
+	do("HSET", "parley:{room:d}:head", "room", older(do("HGET", "parley:{room:d}:head", "room")))
+	for _, stream := range []string{"room:d", "user:u1"} {
+		events, err := store.Events(t.Context(), chat.Stream(stream), chat.Position{Epoch: epochOf(t, store, stream)}, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		do("DEL", "parley:{"+stream+"}:log")
+		for _, e := range events {
+			text, err := json.Marshal(e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			do("XADD", "parley:{"+stream+"}:log", fmt.Sprint(e.Seq, "-0"), "e", older(string(text)))
+		}
+	}
+	got, err := store.Room(t.Context(), "d")
+	if d := cmp.Diff(room, got); err != nil || d != "" {
+		t.Errorf("%v %s", err, d)
+	}
+	for _, stream := range []string{"room:d", "user:u1"} {
+		events, err := store.Events(t.Context(), chat.Stream(stream), chat.Position{Epoch: epochOf(t, store, stream)}, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e := events[0]; e.Room != nil && !slices.Equal(e.Room.People, pair) || e.View != nil && !slices.Equal(e.View.People, pair) {
+			t.Errorf("%+v of %s", e, stream)
+		}
+	}
+	views, err := store.Views(t.Context(), "u1")
+	if err != nil || len(views) != 1 || !slices.Equal(views[0].People, pair) {
+		t.Errorf("%+v, %v", views, err)
+	}
+}
+
+func epochOf(t *testing.T, store *redisstore.Store, stream string) string {
+	t.Helper()
+	heads, err := store.Heads(t.Context(), chat.Stream(stream))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return heads[0].Epoch
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -294,12 +295,15 @@ func TestUpgrade(t *testing.T) {
 	if err := c.script(fmt.Sprintf(`
 		PRAGMA application_id = %d;
 		PRAGMA user_version = 2;
-		INSERT INTO streams VALUES (1, 'room:a'), (2, 'user:u1'), (3, 'server');
+		INSERT INTO streams VALUES (1, 'room:a'), (2, 'user:u1'), (3, 'server'), (4, 'room:d');
 		INSERT INTO rooms (num, id, kind, name, topic, pair, created_by, created_at, members, retain, trimmed) VALUES (1, 'a', 'public', 'Room', 'Topic', '', 'u1', %[2]d, 1, 7, 1);
+		INSERT INTO rooms (num, id, kind, name, topic, pair, created_by, created_at, members, retain, trimmed) VALUES (4, 'd', 'direct', '', '', 'u1 u2', 'u1', %[2]d, 0, 0, 0);
 		INSERT INTO members VALUES (1, 'u1', 'moderator', %[2]d, 1);
 		INSERT INTO lists VALUES ('u1', 1);
 		INSERT INTO events VALUES ((1 << 36) + 1, 0, 'e1', '', 'room.created', %[2]d, 'u1', '{"room":{"id":"a","kind":"public"}}'),
-			((1 << 36) + 2, 0, 'e2', 'e1', 'member.joined', %[2]d, 'u1', '{"member":{"room":"a","user":"u1","role":"moderator"}}');
+			((1 << 36) + 2, 0, 'e2', 'e1', 'member.joined', %[2]d, 'u1', '{"member":{"room":"a","user":"u1","role":"moderator"}}'),
+			((4 << 36) + 1, 0, 'd1', '', 'room.created', %[2]d, 'u1', '{"room":{"id":"d","kind":"direct","name":"\"pair\":[","pair":["u1","u2"]}}'),
+			((2 << 36) + 1, 0, 'j1', '', 'room.joined', %[2]d, 'u1', CAST('{"view":{"id":"d","kind":"direct","pair":["u1","u2"]}}' AS BLOB));
 		INSERT INTO messages VALUES ((1 << 36) + 2, 4, 'm2', 'm1', 'u1', NULL, 'two words', 'c2', NULL, %[2]d), ((1 << 36) + 3, 5, 'm3', NULL, 'u2', 'bot', 'three words', '', NULL, %[2]d);
 		INSERT INTO accounts VALUES ('u1', 'One', 'owner', 0, %[2]d, 'one', 'password');
 		INSERT INTO sessions VALUES ('s1', 'u1', 'hash', 'agent', 'addr', %[2]d, %[2]d, %[2]d);`, applicationID, at)); err != nil {
@@ -321,6 +325,19 @@ func TestUpgrade(t *testing.T) {
 		messages, err := s.Messages(ctx, "a", chat.Page{Limit: 10})
 		if d := cmp.Diff([]chat.Message{two, three}, messages); err != nil || d != "" {
 			t.Fatal(err, d)
+		}
+		pair := []chat.UserID{"u1", "u2"}
+		direct, err := s.Room(ctx, "d")
+		if err != nil || !slices.Equal(direct.People, pair) {
+			t.Fatalf("a direct room: %+v, %v", direct, err)
+		}
+		made, err := s.Events(ctx, "room:d", chat.Position{Epoch: s.epoch}, 1)
+		if err != nil || !slices.Equal(made[0].Room.People, pair) || made[0].Room.Name != `"pair":[` {
+			t.Fatalf("the event of a direct room: %+v, %v", made, err)
+		}
+		listed, err := s.Events(ctx, "user:u1", chat.Position{Epoch: s.epoch}, 1)
+		if err != nil || !slices.Equal(listed[0].View.People, pair) {
+			t.Fatalf("the view of a direct room: %+v, %v", listed, err)
 		}
 		v, err := s.View(ctx, "a", "u1")
 		want := chat.RoomView{Room: room, Position: chat.Position{Epoch: s.epoch, Seq: 5, ID: "m3"}, HeadNo: 3, ReadNo: 1, Trimmed: 1, Unread: 2,
