@@ -227,7 +227,7 @@ func TestAttackForeignRoom(t *testing.T) {
 				}
 				var rest, socket [2]string
 				for n, room := range []string{string(secret.ID), none} {
-					in := inputFor(a, map[string]any{"room": room, "no": 1, "text": "x", "seq": 0, "epoch": secret.Position.Epoch, "id": secret.Position.ID, "user": said.From, "name": "y", "role": chat.RoomMember, "emoji": "👍", "q": "words"})
+					in := inputFor(a, map[string]any{"room": room, "no": 1, "text": "x", "seq": 0, "epoch": secret.Position.Epoch, "id": secret.Position.ID, "user": said.From, "name": "y", "role": chat.RoomMember, "emoji": "👍", "q": "words", "level": "none", "seconds": 60})
 					path, body := a.Path, map[string]any{}
 					for name, value := range in {
 						if strings.Contains(path, "{"+name+"}") {
