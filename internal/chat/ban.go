@@ -143,7 +143,7 @@ func (s *Service) muted(ctx context.Context, room RoomID, user UserID) (m Mute, 
 }
 
 // admitTo puts a person into a room that is there, unless they are banned from it.
-func (s *Service) admitTo(ctx context.Context, who Caller, room RoomID, user UserID) error {
+func (s *Service) admitTo(ctx context.Context, who Caller, room RoomID, user UserID, as RoomRole) error {
 	if err := s.notBanned(ctx, who, room, user); err != nil {
 		return err
 	}
@@ -151,7 +151,7 @@ func (s *Service) admitTo(ctx context.Context, who Caller, room RoomID, user Use
 	if err != nil {
 		return err
 	}
-	changes := s.entering(who, room, user, RoomMember)
+	changes := s.entering(who, room, user, as)
 	changes[0].Member.Mute = mute
 	if _, err := s.Store.Commit(ctx, changes...); err != nil {
 		return err
