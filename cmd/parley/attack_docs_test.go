@@ -29,6 +29,13 @@ func TestSecurityNamesItsTests(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	root, err := filepath.Glob("../../*_test.go") // the chat inside another program
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range root {
+		tests["parley"] += read(path)
+	}
 	stores := read("../../internal/chat/chattest/suite.go")
 	browser := read("../../web/e2e/hostile.test.mjs")
 	name, quoted := regexp.MustCompile("`([a-z]+)\\.((?:Test|Fuzz)[A-Za-z0-9_]+)(?:/([A-Za-z0-9]+))?`"), regexp.MustCompile(`"([^"]+)"`)

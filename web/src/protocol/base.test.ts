@@ -11,7 +11,7 @@ test('no address of the server is written without its place', () => {
     if (!entry.isFile() || !/\.tsx?$/.test(path) || /\.test\.tsx?$|\/fake/.test(path)) continue
     readFileSync(path, 'utf8').split('\n').forEach((line, i) => {
       for (const m of line.matchAll(/(\w+\()?['"`]\/(api\/|hooks\/|sw\.js|version\.txt|icon|emoji-)/g)) {
-        if (m[1] !== 'at(' && m[1] !== 'fullAt(') wrong.push(`${path}:${i + 1}: ${line.trim()}`)
+        if (!['at(', 'fullAt(', 'startsWith('].includes(m[1] ?? '')) wrong.push(`${path}:${i + 1}: ${line.trim()}`)
       }
       if (/location\.origin/.test(line) && !/base\.ts$/.test(path) && !/location\.pathname/.test(line)) wrong.push(`${path}:${i + 1}: ${line.trim()}`)
     })
