@@ -1,9 +1,11 @@
 // Opens the client where there is no connection, and shows notifications. What is served comes from the server whenever
 // it answers: the kept copy is only for when it does not. So nobody runs old code because of this worker.
 
-const version = '549a48173f5cdea5' // scripts/stamp.mjs writes what was built
-const shell = ["/Picker-DijOJHaC.js","/app.css","/app.js","/icon-192.png","/icon-512.png","/icon-maskable-512.png","/icon-touch-180.png","/icon.svg","/","/manifest.webmanifest","/theme.js"]
-const mine = `shell-${version}`
+const version = '9dc2f615d32ba588' // scripts/stamp.mjs writes what was built
+const shell = ["Admin-CWnztueB.js","More-ClUyi5J0.js","Once-86I65Ot_.js","Picker-BzjtsnnQ.js","app.css","app.js","icon-192.png","icon-512.png","icon-maskable-512.png","icon-touch-180.png","icon.svg","./","jsx-runtime-C7mS10An.js","languages-Cl88eGoh.js","manifest.webmanifest","rolldown-runtime-XKyaHtl9.js","theme.js"]
+const root = new URL('./', location.href).pathname // the server may be below a path
+const family = root === '/' ? 'shell-' : `shell:${root}:`
+const mine = family + version
 
 self.addEventListener('install', (e) => {
   const fresh = shell.map((url) => new Request(url, { cache: 'reload' }))
@@ -14,7 +16,7 @@ self.addEventListener('activate', (e) => {
   e.waitUntil(
     (async () => {
       // The version before this one stays: open pages may still ask for a part of it that the server has no more.
-      const others = (await caches.keys()).filter((k) => k.startsWith('shell-') && k !== mine)
+      const others = (await caches.keys()).filter((k) => k.startsWith(family) && k !== mine)
       await Promise.all(others.slice(0, -1).map((k) => caches.delete(k)))
       await self.clients.claim()
     })(),
@@ -25,18 +27,21 @@ self.addEventListener('fetch', (e) => {
   const { request } = e
   const url = new URL(request.url)
   if (request.method !== 'GET' || url.origin !== location.origin) return
-  const page = request.mode === 'navigate' && url.pathname === '/'
-  const part = /^\/[\w.-]+\.(js|css|json|svg|png|webmanifest)$/.test(url.pathname)
-  if (page || part) e.respondWith(serve(request, page ? '/' : url.pathname))
+  const name = url.pathname.startsWith(root) ? url.pathname.slice(root.length) : '/'
+  const page = request.mode === 'navigate' && name === ''
+  const part = /^[\w.-]+\.(js|css|json|svg|png|webmanifest)$/.test(name)
+  if (page || part) e.respondWith(serve(request, name))
 })
 
-async function serve(request, path) {
+async function serve(request, name) {
+  const path = root + name
   let answer
   try {
     answer = await fetch(request)
+    if (answer.type === 'opaqueredirect') return answer // to a page for logging in
     if (answer.ok) {
       // The emoji are not in the shell: they are kept once they have been asked for.
-      if (/^\/emoji-/.test(path)) (await caches.open(mine)).put(path, answer.clone())
+      if (/^emoji-/.test(name)) (await caches.open(mine)).put(path, answer.clone())
       return answer
     }
   } catch {
@@ -51,8 +56,9 @@ self.addEventListener('notificationclick', (e) => {
   const { room } = e.notification.data ?? {}
   e.waitUntil(
     (async () => {
-      const [open] = await self.clients.matchAll({ type: 'window', includeUncontrolled: true })
-      if (!open) return void (await self.clients.openWindow(room ? `/#/r/${encodeURIComponent(room)}` : '/'))
+      const windows = await self.clients.matchAll({ type: 'window', includeUncontrolled: true })
+      const open = windows.find((w) => new URL(w.url).pathname === root)
+      if (!open) return void (await self.clients.openWindow(root + (room ? `#/r/${encodeURIComponent(room)}` : '')))
       if (room) open.postMessage({ kind: 'open-room', room })
       await open.focus().catch(() => {}) // some systems do not let us
     })(),
