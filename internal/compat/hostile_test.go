@@ -3,6 +3,7 @@ package compat_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -212,6 +213,48 @@ func TestNumbers(t *testing.T) {
 	} {
 		if got := f.person("Person "+id, id).user; got != want {
 			t.Errorf("%s has the number %s, want %s", id, got, want)
+		}
+	}
+}
+
+// TestGroup has the demo's client show a direct room of three, which the demo does not know, as one with a name.
+func TestGroup(t *testing.T) {
+	f := newFixture(t, nil)
+	ada, bob, cleo := f.person("Ada", "demo-1"), f.person("Bob", "demo-2"), f.person("Cleo", "demo-3")
+	p := bob.poll()
+	room, err := f.OpenDirect(t.Context(), cleo.who(), chat.OpenDirectInput{Users: []chat.UserID{"demo-1", "demo-2"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.until(`42["show.room",{"id":"`)
+	said := ada.says(room.ID, "to both")
+	p.until(`42["message",{"from":"1"`)
+	type shown struct {
+		ID    string `json:"id"`
+		Names []any  `json:"names"`
+	}
+	var rooms []shown
+	bob.want("GET", "/rooms/2", nil, 200, &rooms)
+	i := slices.IndexFunc(rooms, func(r shown) bool { return len(r.Names) == 1 && r.Names[0] == "Ada, Bob, Cleo" })
+	if i < 0 || len(rooms) != 2 {
+		t.Fatalf("the rooms are %+v", rooms)
+	}
+	var got []message
+	bob.want("GET", "/room/"+rooms[i].ID+"/messages?offset=0&size=5", nil, 200, &got)
+	if want := (message{"1", said.At.Unix(), "to both", rooms[i].ID}); len(got) != 1 || got[0] != want {
+		t.Errorf("the messages are %+v", got)
+	}
+	p.send(`42["message",{"roomId":"` + rooms[i].ID + `","message":"from the demo"}]`)
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		page, err := f.ListMessages(t.Context(), ada.who(), chat.MessageListInput{Room: room.ID})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := len(page.Messages); n == 2 && page.Messages[1].Text == "from the demo" {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("nothing is heard from the demo's client")
 		}
 	}
 }
