@@ -750,6 +750,7 @@ export const de: Record<keyof typeof en, string> = {
   'rooms.members_one': '{{number}} Person',
   'rooms.members_other': '{{number}} Personen',
   'rooms.notIn': 'du bist nicht darin',
+  'rooms.settings': 'Einstellungen von {{room}}',
   'rooms.since': 'seit {{date}}',
   'rooms.archived': 'Archiviert',
   'rooms.keepsAsServer': 'bewahrt Nachrichten wie der Server auf',

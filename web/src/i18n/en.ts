@@ -750,6 +750,7 @@ export const en = {
   'rooms.members_one': '{{number}} person',
   'rooms.members_other': '{{number}} people',
   'rooms.notIn': 'you are not in it',
+  'rooms.settings': 'Settings of {{room}}',
   'rooms.since': 'since {{date}}',
   'rooms.archived': 'Archived',
   'rooms.keepsAsServer': 'keeps messages as the server does',

@@ -71,7 +71,7 @@ export function Audit() {
                   {clockTime(e.at)}
                 </time>
                 <div>
-                  <p dir="auto">{text}</p>
+                  <p>{text}</p>
                   {e.reason && <p className="audit-reason">{t('audit.reason', { reason: e.reason })}</p>}
                 </div>
               </div>

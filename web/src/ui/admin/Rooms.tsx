@@ -1,11 +1,12 @@
-import { Hash, Lock } from 'lucide-react'
+import { Hash, Lock, Settings2 } from 'lucide-react'
 import { useEffect, useMemo, useState } from 'react'
 import { formatNumber, t } from '../../i18n'
 import { explain } from '../../protocol/error'
 import type { Room, RoomView } from '../../protocol/types'
 import { directory, joinRoom, openRoom } from '../../store/actions'
-import { fit, listed } from '../../store/select'
+import { fit, listed, mayModerate } from '../../store/select'
 import { toast, useChat } from '../../store/store'
+import { openDialog } from '../dialogs/open'
 import { dateWithYear } from '../kit/time'
 import { Nothing } from './Nothing'
 import { keeping } from './say'
@@ -60,6 +61,7 @@ export function Rooms() {
 }
 
 function Item({ room, view }: { room: Room; view?: RoomView }) {
+  const moderate = useChat((s) => (view ? mayModerate(s, view) : false))
   const go = async () => {
     try {
       if (!view) await joinRoom(room.id)
@@ -87,6 +89,11 @@ function Item({ room, view }: { room: Room; view?: RoomView }) {
       </span>
       {room.archived && <span className="tag">{t('rooms.archived')}</span>}
       <span className="tag">{t(room.kind === 'private' ? 'create.private' : 'create.public')}</span>
+      {moderate && (
+        <button className="icon-button" aria-label={t('rooms.settings', { room: room.name ?? '' })} title={t('room.settings')} onClick={() => openDialog({ kind: 'settings', room: room.id })}>
+          <Settings2 size={17} />
+        </button>
+      )}
       <button className="button" onClick={() => void go()} aria-label={t(view ? 'browse.openRoom' : 'browse.joinRoom', { room: room.name ?? '' })}>
         {t(view ? 'browse.open' : 'browse.join')}
       </button>

@@ -120,7 +120,7 @@ function Others({ person, left, onClose }: { person: User; left: { current: bool
             align="start"
             onOpen={() => moderates && loadMembersOnce(room!)}
             trigger={
-              <button className="button start">
+              <button className="button apart">
                 <UserCog size={16} aria-hidden /> {t('profile.manage')}
               </button>
             }

@@ -28,7 +28,7 @@ export function Quiet({ onClose }: { onClose: () => void }) {
         <Fault text={pause.elsewhere() ?? end.elsewhere()} />
         <div className="dialog-actions">
           {until && (
-            <button type="button" className="button start" disabled={end.busy} onClick={() => void end.submit()}>
+            <button type="button" className="button apart" disabled={end.busy} onClick={() => void end.submit()}>
               {t('quiet.resume')}
             </button>
           )}

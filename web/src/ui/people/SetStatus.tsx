@@ -65,7 +65,7 @@ export function SetStatus({ onClose }: { onClose: () => void }) {
         <Fault text={save.elsewhere('text', 'status') ?? clear.elsewhere()} />
         <div className="dialog-actions">
           {old && (
-            <button type="button" className="button start" disabled={clear.busy} onClick={() => void clear.submit()}>
+            <button type="button" className="button apart" disabled={clear.busy} onClick={() => void clear.submit()}>
               {t('status.clear')}
             </button>
           )}

@@ -1,4 +1,4 @@
-import { Copy, MessageSquareReply, MoreHorizontal, Pencil, Pin, PinOff, Trash2 } from 'lucide-react'
+import { CircleUser, Copy, MessageSquareReply, MoreHorizontal, Pencil, Pin, PinOff, Trash2 } from 'lucide-react'
 import { t } from '../../i18n'
 import type { Message } from '../../protocol/types'
 import { loadMembersOnce } from '../../store/actions'
@@ -10,6 +10,7 @@ import { useChat } from '../../store/store'
 import { openDialog } from '../dialogs/open'
 import { EmojiButton } from '../emoji/EmojiButton'
 import { InRoom, useModerates } from '../chat/InRoom'
+import { openPerson } from '../chat/person'
 import { useMayWrite } from '../chat/useGate'
 import { Menu, MenuItem, MenuLine, MenuText } from '../kit/Menu'
 
@@ -46,6 +47,9 @@ export function MessageActions({ message }: { message: Message }) {
       >
         <MenuItem icon={<Copy size={16} />} onSelect={() => void copyLink(message)}>
           {t('message.copyLink')}
+        </MenuItem>
+        <MenuItem icon={<CircleUser size={16} />} onSelect={() => openPerson(message.from)}>
+          {mine ? t('profile.yours') : t('profile.of', { name: author })}
         </MenuItem>
         {member && write && (
           <MenuItem icon={message.pinned_at ? <PinOff size={16} /> : <Pin size={16} />} onSelect={() => void pinMessage(message)}>
