@@ -362,6 +362,16 @@ func TestUpgrade(t *testing.T) {
 	if err != nil || v.Unread != 1 || !cmp.Equal(v.Deleted, []int64{3}) || v.Mentions != nil {
 		t.Fatal(v, err)
 	}
+	old, err := s.Account(ctx, "u1")
+	if want := (chat.User{ID: "u1", Name: "One", Role: chat.RoleOwner, CreatedAt: benchTime}); err != nil || old.User != want {
+		t.Fatal(old, err)
+	}
+	to := old
+	to.Status, to.Picture = chat.Status{Text: "back"}, "01P"
+	x.commit(chat.Change{Stream: chat.ServerStream, Kind: chat.UserUpdated, User: &to.User, Account: &to, WasUser: &old.User})
+	if now, err := s.Account(ctx, "u1"); err != nil || now != to {
+		t.Fatal(now, err)
+	}
 	if _, err := os.Stat(path); err != nil {
 		t.Fatal(err)
 	}
