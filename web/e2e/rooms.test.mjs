@@ -281,6 +281,48 @@ describe('rooms', { skip: missing() }, () => {
     await gone(box)
   })
 
+  it('show what a program did not take, which can be sent again', async () => {
+    // It takes a server hours to give up: here its answers are given.
+    const person = await Person.arrive(browser, server.url, { colorScheme: 'light', reducedMotion: 'reduce' })
+    const at = '2026-01-02T03:04:05Z'
+    const asked = []
+    const hook = { id: 'w1', room: garden.id, url: 'https://ci.example.org/x', created_by: as.mary.user.id, created_at: at, position: { epoch: 'e', seq: 9 }, sent_at: at, dead: 2 }
+    let letters = ['d1', 'd2'].map((id, i) => ({ id, event: `e${i}`, kind: 'message.created', after: { epoch: 'e', seq: i }, error: 'answered 500', attempts: 15, at }))
+    const answers = {
+      'outgoing.list': () => ({ webhooks: [hook] }),
+      'outgoing.dead': () => ({ dead: letters }),
+      'outgoing.retry': ({ dead }) => {
+        asked.push(dead)
+        if (dead) letters = letters.map((l) => (l.id === dead ? { ...l, error: 'answered 502', attempts: 16 } : l))
+        else letters = []
+        return {}
+      },
+    }
+    await person.page.routeWebSocket(/api.v1.ws/, (socket) => {
+      const real = socket.connectToServer()
+      socket.onMessage((text) => {
+        const { id, method, params } = JSON.parse(text)
+        if (answers[method]) socket.send(JSON.stringify({ jsonrpc: '2.0', id, result: answers[method](params) }))
+        else real.send(text)
+      })
+    })
+    await person.logIn('Mary')
+    await person.open('Garden')
+    const box = await settings(person, 'Integrations')
+    const line = box.getByRole('listitem').filter({ hasText: 'ci.example.org' })
+    await line.getByRole('button', { name: '2 events were given up' }).click()
+    const dead = line.getByRole('group', { name: 'Events that were given up' })
+    await dead.getByRole('listitem').nth(1).waitFor()
+    await look(person, 'dead', 'dialog')
+    await dead.getByRole('button', { name: /^Try again: message.created of/ }).first().click()
+    await dead.getByText('answered 502').waitFor()
+    await dead.getByRole('button', { name: 'Try all again' }).click()
+    await dead.getByText('None is left.').waitFor()
+    assert.deepEqual(asked, ['d1', undefined])
+    assert.ok(await box.evaluate((e) => e.contains(document.activeElement)), 'the focus stays in the dialog')
+    await person.context.close()
+  })
+
   it('are without a fault on any screen', () => {
     assert.deepEqual([...mary.faults, ...joe.faults], [])
     assert.equal([...new Set(found)].join('\n'), '')

@@ -597,7 +597,7 @@ export const de: Record<keyof typeof en, string> = {
   'outgoing.deadLabel': 'Aufgegebene Ereignisse',
   'outgoing.deadNone': 'Es ist keines mehr da.',
   'outgoing.retry': 'Noch einmal',
-  'outgoing.retryOne': '{{kind}} vom {{time}} noch einmal versuchen',
+  'outgoing.retryOne': 'Noch einmal: {{kind}} vom {{time}}',
   'outgoing.retryAll': 'Alle noch einmal versuchen',
   'outgoing.asked': 'wird noch einmal versucht',
   'outgoing.deleteText': 'Es wird nichts mehr dorthin gesendet, und was aufgegeben wurde, wird vergessen.',

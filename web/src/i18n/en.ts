@@ -597,7 +597,7 @@ export const en = {
   'outgoing.deadLabel': 'Events that were given up',
   'outgoing.deadNone': 'None is left.',
   'outgoing.retry': 'Try again',
-  'outgoing.retryOne': 'Try {{kind}} of {{time}} again',
+  'outgoing.retryOne': 'Try again: {{kind}} of {{time}}',
   'outgoing.retryAll': 'Try all again',
   'outgoing.asked': 'is tried again',
   'outgoing.deleteText': 'Nothing is sent there any more, and what was given up is forgotten.',

@@ -46,7 +46,7 @@ export function Composer({ room }: { room: RoomView }) {
   const waiting = uploads.some((u) => !u.file && !u.error)
   const gate = useGate(room)
   const slow = gate.kind === 'slow' ? gate.until : null
-  const ready = slow === null && (text.trim() !== '' || uploads.some((u) => u.file)) && over <= 0 && !waiting
+  const ready = (text.trim() !== '' || uploads.some((u) => u.file)) && over <= 0 && !waiting
 
   useEffect(() => {
     if (!touch) area.current?.focus()
@@ -122,6 +122,7 @@ export function Composer({ room }: { room: RoomView }) {
       return setNote({ text: t('command.unknown', { name: read.unknown }), unknown: true })
     }
     if ('name' in read) return void run(commands.find((c) => c.name === read.name)!, read.rest)
+    if (slow !== null) return // it stays; commands are not messages
     say(read.send)
     empty()
   }

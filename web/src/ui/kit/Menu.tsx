@@ -14,7 +14,7 @@ interface Props {
 export function Menu({ trigger, children, align = 'end', onOpen }: Props) {
   const dialog = useContext(InDialog)
   return (
-    <Radix.Root modal={false} onOpenChange={(open) => open && onOpen?.()}>
+    <Radix.Root modal={false} dir={document.documentElement.dir === 'rtl' ? 'rtl' : 'ltr'} onOpenChange={(open) => open && onOpen?.()}>
       <Radix.Trigger asChild>{trigger}</Radix.Trigger>
       <Radix.Portal container={dialog}>
         <Radix.Content className="menu" align={align} sideOffset={6} collisionPadding={8} loop>
