@@ -6,7 +6,7 @@ import { after, before, describe, it } from 'node:test'
 import { axe } from './lib/axe.mjs'
 import { launch, missing, Person } from './lib/browser.mjs'
 import { Wire } from './lib/proxy.mjs'
-import { Server } from './lib/server.mjs'
+import { Server, until } from './lib/server.mjs'
 
 describe('rooms', { skip: missing() }, () => {
   let server, wire, browser, mary, joe, as, garden, receiver
@@ -103,7 +103,11 @@ describe('rooms', { skip: missing() }, () => {
     await look(joe, 'group-switcher', 'dialog')
     await joe.page.keyboard.press('Enter')
     await joe.sees('just the three of us')
+    await joe.page.getByRole('button', { name: 'People in this room: 3' }).click()
+    await until('all to be on the list', async () => (await joe.page.locator('.member .person-name').allInnerTexts()).map((n) => n.split(' ')[0]).sort().join() === 'Alex,Joe,Mary')
+    assert.equal(await joe.page.getByRole('button', { name: /^Change / }).count(), 0, 'nobody moderates it')
     await look(joe, 'group')
+    await joe.page.keyboard.press('Escape')
     await joe.open('Garden')
     await mary.open('Garden')
   })
@@ -158,6 +162,9 @@ describe('rooms', { skip: missing() }, () => {
     await joe.page.locator('.message[data-no]', { hasText: 'the roses are mine' }).hover()
     await joe.page.getByRole('toolbar').waitFor()
     assert.equal(await joe.page.getByRole('toolbar').getByRole('button', { name: /^(React|Edit)$/ }).count(), 0)
+    await joe.page.getByRole('toolbar').getByRole('button', { name: 'More' }).click()
+    await joe.page.getByRole('menuitem', { name: 'Delete' }).waitFor() // one's own can be taken back
+    await joe.page.keyboard.press('Escape')
     await look(joe, 'muted')
     await mary.page.getByRole('button', { name: /^People in this room/ }).click()
     await mary.page.locator('.member', { hasText: 'Joe' }).getByText('Muted until').waitFor({ state: 'attached' })

@@ -56,7 +56,7 @@ export function MessageActions({ message }: { message: Message }) {
             {t(message.pinned_at ? 'message.unpin' : 'message.pin')}
           </MenuItem>
         )}
-        {((mine && write) || moderate) && (
+        {((mine && !home?.archived) || moderate) && (
           <MenuItem icon={<Trash2 size={16} />} danger onSelect={() => (mine ? deleteSoon(message) : confirmDelete(message))}>
             {t('message.delete')}
           </MenuItem>
