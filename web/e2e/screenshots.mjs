@@ -13,7 +13,15 @@ const dir = process.argv[2] ?? mkdtempSync(join(tmpdir(), 'parley-screens-'))
 mkdirSync(dir, { recursive: true })
 mkdirSync(images, { recursive: true })
 
-const server = await Server.start()
+/** Whether the client gives four people four colours: it does by their ids, which are by chance. */
+async function colourful(server) {
+  const ids = await Promise.all(['Pablo', 'Joe', 'Mary', 'Alex'].map(async (n) => (await server.caller(n)).user.id))
+  const hue = (id) => ([...id].reduce((h, c) => Math.imul(h ^ c.codePointAt(0), 0x01000193), 0x811c9dc5) >>> 16) % 12
+  return new Set(ids.map(hue)).size === ids.length
+}
+
+let server = await Server.start()
+for (; !(await colourful(server)); server = await Server.start()) await server.stop()
 const browser = await launch()
 const shoot = async (person, name) => {
   await person.page.waitForTimeout(250) // transitions

@@ -414,6 +414,13 @@ export const de: Record<keyof typeof en, string> = {
   'command.me': 'Sagen, was du tust',
   'command.shrug': 'Mit Schulterzucken',
   'command.help': 'Tasten, Befehle und Formatierung zeigen',
+  'command.args.status': '[🍜 Text]',
+  'command.args.person': '@Name',
+  'command.status': 'Deinen Status setzen',
+  'command.quiet': 'Eine Weile nicht gestört werden',
+  'command.mute': 'Jemanden hier stummschalten',
+  'command.remove': 'Jemanden aus diesem Raum entfernen',
+  'command.ban': 'Jemanden aus diesem Raum verbannen',
   'code.wrap': 'Umbrechen',
   'keys.toasts': 'Rückgängig, solange es angeboten wird',
 

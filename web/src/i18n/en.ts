@@ -414,6 +414,13 @@ export const en = {
   'command.me': 'Say what you are doing',
   'command.shrug': 'Add a shrug',
   'command.help': 'Show keys, commands and formatting',
+  'command.args.status': '[🍜 text]',
+  'command.args.person': '@name',
+  'command.status': 'Set your status',
+  'command.quiet': 'Do not be disturbed for a while',
+  'command.mute': 'Mute somebody in this room',
+  'command.remove': 'Take somebody out of this room',
+  'command.ban': 'Ban somebody from this room',
   'code.wrap': 'Wrap lines',
   'keys.toasts': 'Undo, while it is offered',
 

@@ -20,6 +20,8 @@ import { useGate } from './useGate'
 
 const encoder = new TextEncoder()
 const none: Upload[] = []
+/** So many offers are shown at once. */
+const mostOffers = 10
 /** What is put around the selection, with Ctrl or ⌘ and a key. */
 const marks: Record<string, string> = { b: '**', i: '*', e: '`' }
 
@@ -181,8 +183,7 @@ export function Composer({ room }: { room: RoomView }) {
     replace(from, to, link)
   }
   const { found } = completion
-  const list = useRef<HTMLUListElement>(null)
-  useEffect(() => list.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: 'nearest' }), [completion.at])
+  const begin = Math.max(0, completion.at - mostOffers + 1) // the list moves along instead of scrolling
   return (
     <form
       className="composer"
@@ -192,17 +193,19 @@ export function Composer({ room }: { room: RoomView }) {
       }}
     >
       {found.length > 0 && (
-        <ul ref={list} id={`${id}-list`} role="listbox" aria-label={t(found[0]!.sign === '@' ? 'call.offers' : found[0]!.sign === '/' ? 'command.offers' : 'emoji.offers')} className="completion">
-          {found.map((e, i) => (
+        <ul id={`${id}-list`} role="listbox" aria-label={t(found[0]!.sign === '@' ? 'call.offers' : found[0]!.sign === '/' ? 'command.offers' : 'emoji.offers')} className="completion">
+          {found.map((e, i) => i >= begin && i < begin + mostOffers && (
             <li
               key={e.key}
               id={`${id}-${i}`}
               role="option"
+              aria-posinset={i + 1}
+              aria-setsize={found.length}
               aria-selected={i === completion.at}
               onMouseDown={(m) => (m.preventDefault(), completion.pick(e))}
               onMouseMove={() => completion.setAt(i)}
             >
-              <span aria-hidden="true">{e.sign}</span>
+              {e.sign !== '/' && <span aria-hidden="true">{e.sign}</span>}
               <span>
                 {e.text}
                 {e.args && <span className="muted"> {e.args}</span>}

@@ -2,9 +2,10 @@
 
 import { type Key, t } from '../../i18n'
 import { findCalls } from '../../markdown/calls'
-import type { RoomView, User } from '../../protocol/types'
+import type { RoomView, User, UserStatus } from '../../protocol/types'
 import { addMember, call, joinRoom, openRoom, opened, send, updateRoom } from '../../store/actions'
 import { jumpTo } from '../../store/jump'
+import { updateAccount } from '../../store/people'
 import { closeThread, openThread, useMarks } from '../../store/marks'
 import { atLeast, mayLeave, mayModerate, sortedPeople, threadUnder, titleOf } from '../../store/select'
 import type { State } from '../../store/state'
@@ -88,6 +89,11 @@ export const commands: Command[] = [
   },
   { name: 'me', args: 'command.args.text', hint: 'command.me', run: ({ rest, say }) => say(`_${needed(rest, 'command.needsText')}_`) },
   { name: 'shrug', args: 'command.args.maybeText', hint: 'command.shrug', run: ({ rest, say }) => say(`${rest.trim()} ¯\\\\\\_(ツ)\\_/¯`.trim()) },
+  { name: 'status', args: 'command.args.status', hint: 'command.status', run: ({ rest }) => (rest.trim() ? updateAccount({ status: readStatus(rest) }) : openDialog({ kind: 'status' })) },
+  { name: 'quiet', hint: 'command.quiet', run: () => openDialog({ kind: 'quiet' }) },
+  { name: 'mute', args: 'command.args.person', hint: 'command.mute', may: moderates, run: moderate('mute') },
+  { name: 'remove', args: 'command.args.person', hint: 'command.remove', may: moderates, run: moderate('remove') },
+  { name: 'ban', args: 'command.args.person', hint: 'command.ban', may: moderates, run: moderate('ban') },
   { name: 'help', hint: 'command.help', run: () => openDialog({ kind: 'keys' }) },
 ]
 
@@ -125,6 +131,21 @@ export function readPerson(chat: State, text: string): { user: User; rest: strin
 function search({ rest }: Given): void {
   closeThread()
   useMarks.setState({ searching: true, query: rest.trim() })
+}
+
+/** An emoji at the beginning, and the text behind it. */
+export function readStatus(text: string): UserStatus {
+  const match = /^(\p{Extended_Pictographic}[\p{M}\p{Emoji_Modifier}\u200d\ufe0f\p{Extended_Pictographic}]*)?\s*(.*)$/su.exec(text.trim())
+  return { ...(match?.[1] ? { emoji: match[1] } : {}), ...(match?.[2] ? { text: match[2].replace(/\s+/g, ' ') } : {}) }
+}
+
+/** Asks for how long, and why, where that is to be known. */
+function moderate(act: 'mute' | 'remove' | 'ban') {
+  return ({ chat, room, rest }: Given) => {
+    const { user } = readPerson(chat, rest)
+    if (user.id === chat.me.id) throw new Refusal(t('command.oneself'))
+    openDialog({ kind: 'moderate', act, room: room.id, user: user.id })
+  }
 }
 
 async function direct({ chat, rest: text }: Given): Promise<void> {

@@ -50,7 +50,7 @@ export function JumpTo({ room, at, onClose }: { room: string; at?: string; onClo
   return (
     <Dialog title={t('jump.title')} onClose={onClose} left={left}>
       <form
-        className="jump"
+        className="jump-form"
         onSubmit={(e) => {
           e.preventDefault()
           const to = parseDay(typed)

@@ -57,7 +57,7 @@ export function PeoplePicker({ label, chosen, onChange, except, most, shown = 6 
     else if (e.key === 'ArrowUp') setAt(Math.max(at - 1, 0))
     else if (e.key === 'Enter' && (typed || open) && found[at]) pick(found[at].id)
     else if (e.key === 'Backspace' && typed === '' && chosen.length) onChange(chosen.slice(0, -1))
-    else if (e.key === 'Escape' && open) setOpen(false)
+    else if (e.key === 'Escape' && open && typed) setOpen(false) // one that came with the focus goes with the dialog
     else if (e.key === 'Tab') return setOpen(false)
     else return
     if (e.key !== 'Backspace') e.preventDefault()
