@@ -2,7 +2,7 @@
 
 import { positionOf, roomStream, serverStream, userStream } from '../protocol/position'
 import { mentioning, react } from './message'
-import type { Event, Member, Message, Position, Room, RoomView, SyncResult, User, UserPage } from '../protocol/types'
+import type { Event, Member, Message, NotifyLevel, Position, Room, RoomView, SyncResult, User, UserPage } from '../protocol/types'
 
 const limits = { message: 16384, name: 64, topic: 250, password: 256, password_min: 8, rooms_created: 500, rooms_joined: 2000, page_max: 200 }
 
@@ -11,6 +11,7 @@ interface Kept {
   members: Map<string, Member>
   messages: Message[]
   read: Map<string, number>
+  levels: Map<string, NotifyLevel>
 }
 
 export class Fake {
@@ -60,7 +61,7 @@ export class Fake {
 
   createRoom(id: string, by: string, kind: Room['kind'] = 'public'): void {
     const room: Room = { id, kind, name: id, created_by: by, created_at: this.at() }
-    this.rooms.set(id, { room, members: new Map(), messages: [], read: new Map() })
+    this.rooms.set(id, { room, members: new Map(), messages: [], read: new Map(), levels: new Map() })
     this.emit(roomStream(id), 'room.created', by, { room })
     this.join(id, by, by, 'moderator')
   }
@@ -80,6 +81,7 @@ export class Fake {
     const member = kept.members.get(user)
     if (!member) return
     kept.members.delete(user)
+    kept.levels.delete(user)
     this.emit(roomStream(id), 'member.left', by, { member })
     this.emit(userStream(user), 'room.left', by, { left: id })
   }
@@ -148,6 +150,11 @@ export class Fake {
     this.emit(userStream(user), 'read.moved', user, { read: { room: id, no } })
   }
 
+  level(id: string, user: string, level: NotifyLevel): void {
+    this.rooms.get(id)!.levels.set(user, level)
+    this.emit(userStream(user), 'notify.changed', user, { notify: { room: id, level } })
+  }
+
   view(id: string, user: string): RoomView {
     const kept = this.rooms.get(id)!
     const member = kept.members.get(user)!
@@ -166,6 +173,7 @@ export class Fake {
       mentions: numbers(unread.filter((m) => mentioning(m, user))),
       role: member.role,
       mute: member.mute,
+      notify: kept.levels.get(user) || undefined,
       joined_at: member.joined_at,
       members: kept.members.size,
       last: kept.messages[head - 1],

@@ -73,7 +73,7 @@ function anything(f: Fake, pick: (n: number) => number): void {
   const no = 1 + pick(Math.max(1, f.rooms.get(room)!.messages.length))
   const there = no <= f.rooms.get(room)!.messages.length
   const called = [undefined, [me], [everyone], ['joe']][pick(4)]
-  switch (pick(15)) {
+  switch (pick(17)) {
     case 0:
     case 1:
     case 2:
@@ -113,6 +113,12 @@ function anything(f: Fake, pick: (n: number) => number): void {
       break
     case 14:
       f.rename(room, pick(2) ? { archived: pick(2) === 1 } : { slow: pick(3) * 30 })
+      break
+    case 15:
+      if (inside.has(user)) f.level(room, user, (['', 'all', 'mentions', 'none'] as const)[pick(4)]!)
+      break
+    case 16:
+      f.changeUser(user, pick(2) ? { status: pick(2) ? { emoji: '🌴', text: `away ${pick(9)}` } : undefined } : { picture: pick(2) ? `p${pick(9)}` : undefined, quiet_until: '2026-01-02T09:00:00Z' })
   }
 }
 

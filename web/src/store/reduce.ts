@@ -93,7 +93,7 @@ function applyUserEvent(state: State, e: Event): Step {
 /** Says what one is told of in a room. */
 export function setLevel(state: State, room: string, level: NotifyLevel): State {
   const view = state.rooms[room]
-  return view ? { ...state, rooms: { ...state.rooms, [room]: { ...view, notify: level } } } : state
+  return view ? { ...state, rooms: { ...state.rooms, [room]: { ...view, notify: level || undefined } } } : state
 }
 
 /**

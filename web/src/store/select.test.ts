@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { Fake } from './fake'
 import { begin, takePeople } from './reduce'
 import { setLanguage } from '../i18n'
-import { fit, isGroup, mayLeave, mayModerate, presence, rolesToGive, sortedPeople, otherOf, sortedRooms, titleOf, totalUnread } from './select'
+import { fit, isGroup, levelOf, mayLeave, mayModerate, presence, rolesToGive, sortedPeople, otherOf, sortedRooms, titleOf, totalUnread } from './select'
 
 function state() {
   const f = new Fake()
@@ -28,6 +28,26 @@ describe('lists', () => {
     expect(sortedPeople({ ...s, people: { ...s.people, joe: { ...s.people.joe!, disabled: true } } }).map((u) => u.id)).toEqual(['zoe', 'alex'])
   })
   it('count what is unread', () => expect(totalUnread(state())).toBe(1))
+  it('count in a silenced room only what calls one', () => {
+    const s = state()
+    const silent = { ...s.rooms.general!, unread: 5, notify: 'none' as const }
+    const rooms = (more: object) => ({ ...s, rooms: { ...s.rooms, general: { ...silent, ...more } } })
+    expect([totalUnread(rooms({})), totalUnread(rooms({ mentions: [3, 4] })), totalUnread(rooms({ notify: 'mentions' }))]).toEqual([0, 2, 5])
+  })
+})
+
+describe('what one is told of', () => {
+  const s = state()
+  const general = s.rooms.general!
+  const thread = { ...general, id: 't', kind: 'thread' as const, parent: 'general', root: 1 }
+  it.each([
+    ['a room, as usual', {}, general, 'mentions'],
+    ['a direct room, as usual', {}, { ...general, kind: 'direct' as const }, 'all'],
+    ['what was chosen', {}, { ...general, notify: 'all' as const }, 'all'],
+    ['a thread', {}, thread, 'mentions'],
+    ['a thread of a silenced room', { notify: 'none' as const }, thread, 'none'],
+    ['a thread that was chosen there', { notify: 'none' as const }, { ...thread, notify: 'all' as const }, 'all'],
+  ])('%s', (_, of, room, want) => expect(levelOf({ rooms: { general: { ...general, ...of } } }, room)).toBe(want))
 })
 
 describe('direct rooms', () => {

@@ -2,6 +2,7 @@
 
 import { formatList, t } from '../i18n'
 import type { NotifyLevel, RoomView, User } from '../protocol/types'
+import { shutOut } from './person'
 import type { State } from './state'
 
 /** Those in a direct room but oneself. */
@@ -48,7 +49,7 @@ export function sortedRooms(s: Pick<State, 'rooms'>): { rooms: RoomView[]; direc
 /** People but oneself, those online first, then by name. */
 export function sortedPeople(s: State): User[] {
   return Object.values(s.people)
-    .filter((u) => u.id !== s.me.id && !u.disabled)
+    .filter((u) => u.id !== s.me.id && !shutOut(u, Date.now()))
     .sort((a, b) => Number(!!s.online[b.id]) - Number(!!s.online[a.id]) || a.name.localeCompare(b.name))
 }
 
