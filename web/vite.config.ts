@@ -13,7 +13,7 @@ export default defineConfig({
   },
   build: {
     target: 'es2022',
-    modulePreload: false,
+    modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
     cssCodeSplit: false,
     reportCompressedSize: true,
