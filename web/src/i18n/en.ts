@@ -248,8 +248,8 @@ export const en = {
 
   'notice.connected': '{{name}} connected',
   'notice.connectedYou': 'You connected',
-  'notice.disconnected': '{{name}} left',
-  'notice.disconnectedYou': 'You left',
+  'notice.disconnected': '{{name}} went offline',
+  'notice.disconnectedYou': 'You went offline',
   'notice.joined': '{{name}} joined the room',
   'notice.joinedYou': 'You joined the room',
   'notice.left': '{{name}} left the room',
