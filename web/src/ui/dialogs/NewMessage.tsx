@@ -21,7 +21,7 @@ export function NewMessage({ onClose }: { onClose: () => void }) {
   return (
     <Dialog title={t('list.message')} onClose={onClose} left={left}>
       <form onSubmit={submit}>
-        <PeoplePicker label={t('group.to')} chosen={users} onChange={setUsers} most={most} shown={200} />
+        <PeoplePicker label={t('group.to')} chosen={users} onChange={setUsers} most={most} whole />
         <p className="field-hint">{t('group.hint', { count: most })}</p>
         <Fault text={elsewhere()} />
         <div className="dialog-actions">

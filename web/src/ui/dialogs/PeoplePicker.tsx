@@ -12,17 +12,18 @@ interface Props {
   /** People who are not offered. */
   except?: ReadonlySet<string>
   most: number
-  /** How many are offered at once. */
-  shown?: number
+  /** The list is not folded away, and offers many: choosing is all there is to do. */
+  whole?: boolean
 }
 
 /** A field in which one chooses people by name. */
-export function PeoplePicker({ label, chosen, onChange, except, most, shown = 6 }: Props) {
+export function PeoplePicker({ label, chosen, onChange, except, most, whole = false }: Props) {
   const chat = useChat((s) => s)
   const id = useId()
   const [typed, setTyped] = useState('')
   const [at, setAt] = useState(0) // -1: none, so that Enter goes on to what the form does
-  const [open, setOpen] = useState(false)
+  const [unfolded, setOpen] = useState(false)
+  const open = whole || unfolded
   const field = useRef<HTMLDivElement>(null)
   useEffect(() => {
     // Not on blur: the list would go while a button below is being pressed, and the button would move from under the pointer.
@@ -39,9 +40,9 @@ export function PeoplePicker({ label, chosen, onChange, except, most, shown = 6 
         .map((u) => ({ user: u, score: fit(u.name, typed) }))
         .filter((f) => f.score > 0)
         .sort((a, b) => b.score - a.score)
-        .slice(0, shown)
+        .slice(0, whole ? 200 : 6)
         .map((f) => f.user),
-    [chat.people, chat.online, chosen, except, typed, shown],
+    [chat.people, chat.online, chosen, except, typed, whole],
   )
   const full = chosen.length >= most
   const list = useRef<HTMLUListElement>(null)
@@ -57,7 +58,7 @@ export function PeoplePicker({ label, chosen, onChange, except, most, shown = 6 
     else if (e.key === 'ArrowUp') setAt(Math.max(at - 1, 0))
     else if (e.key === 'Enter' && (typed || open) && found[at]) pick(found[at].id)
     else if (e.key === 'Backspace' && typed === '' && chosen.length) onChange(chosen.slice(0, -1))
-    else if (e.key === 'Escape' && open && typed) setOpen(false) // one that came with the focus goes with the dialog
+    else if (e.key === 'Escape' && unfolded && !whole && typed) setOpen(false) // one that came with the focus goes with the dialog
     else if (e.key === 'Tab') return setOpen(false)
     else return
     if (e.key !== 'Backspace') e.preventDefault()
