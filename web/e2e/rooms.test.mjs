@@ -221,6 +221,7 @@ describe('rooms', { skip: missing() }, () => {
     await look(mary, 'ban', 'dialog')
     await ask.getByRole('button', { name: 'Ban', exact: true }).click()
     await joe.page.getByText('This room is not here').waitFor()
+    await until('the focus to be where that stands', () => joe.page.getByRole('heading', { name: 'This room is not here' }).evaluate((el) => el === document.activeElement))
     await joe.page.locator('.empty', { hasText: 'Mary removed you from Garden. Reason: Still the roses' }).waitFor()
     await joe.page.locator('.toast', { hasText: 'Mary removed you from Garden.' }).waitFor()
     await look(joe, 'parted')

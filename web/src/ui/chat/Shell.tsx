@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'react'
+import { useEffect, useRef, useState } from 'react'
 import { t } from '../../i18n'
 import { openRoom, inAddress, showRoom } from '../../store/actions'
 import { closeThread, useMarks } from '../../store/marks'
@@ -73,11 +73,16 @@ export function Shell() {
 }
 
 function NoRoom({ gone }: { gone: boolean }) {
+  const title = useRef<HTMLHeadingElement>(null)
+  useEffect(() => {
+    // What had the focus may have gone with the room.
+    if (gone && document.activeElement === document.body) title.current?.focus()
+  }, [gone])
   const member = useChat((s) => atLeast(s.me, 'member'))
   const parted = useApp((a) => (a.parted && a.parted.room === a.room ? a.parted.text : null))
   return (
     <div className="empty">
-      <h1>{gone ? t('room.gone') : t('room.choose')}</h1>
+      <h1 ref={title} tabIndex={-1}>{gone ? t('room.gone') : t('room.choose')}</h1>
       <p>{parted ?? (gone ? t('room.goneText') : t('room.chooseText', { keys: `${t('keys.ctrl')} K` }))}</p>
       {member && (
         <button className="button" onClick={() => openDialog({ kind: 'browse' })}>
