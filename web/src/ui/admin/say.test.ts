@@ -21,6 +21,7 @@ describe('the audit log says', () => {
     [entry('room.update', { room: 'design', detail: 'name; topic; retain 30, was 0; archived true; slow 10, was 0' }),
       'Mary changed #design: Name, Topic, keeps messages for 30 days, archived, one message in 10 seconds.'],
     [entry('room.update', { room: 'design', detail: 'archived false; slow 0, was 10' }), 'Mary changed #design: no longer archived, no longer slow.'],
+    [entry('room.update', { room: 'design', detail: 'slow 300, was 0' }), 'Mary changed #design: one message in 5 minutes.'],
     [entry('member.update', { user: 'joe', room: 'design', detail: 'moderator' }), 'Mary gave Joe the role Moderator in #design.'],
     [entry('message.delete', { user: 'joe', room: 'design', detail: 'message 7' }), 'Mary deleted message 7 of Joe in #design.'],
     [entry('outgoing.create', { room: 'design', detail: '01ABC, to example.org' }), 'Mary has events of #design sent to example.org.'],

@@ -88,7 +88,7 @@ function setting(part: string): string {
   const retain = /^retain (-?\d+)/.exec(part)
   if (retain) return keeping(Number(retain[1]))
   const slow = /^slow (\d+)/.exec(part)
-  if (slow) return slow[1] === '0' ? t('audit.notSlow') : t('audit.slow', { count: Number(slow[1]) })
+  if (slow) return slow[1] === '0' ? t('audit.notSlow') : t('audit.slow', { time: span(Number(slow[1])) })
   if (part === 'archived true') return t('audit.archived')
   return part === 'archived false' ? t('audit.unarchived') : part
 }
