@@ -39,7 +39,7 @@ export function Avatar({ id, name, size = 'medium', online }: Props) {
       {initials(name)}
       {picture && <Face key={picture} src={pictureURL(id, picture)} />}
       {quiet ? (
-        <span className={online === false ? 'dot quiet' : 'dot quiet on'}>
+        <span className={online ? 'dot quiet on' : 'dot quiet'}>
           <Moon size={9} strokeWidth={3} />
         </span>
       ) : (
