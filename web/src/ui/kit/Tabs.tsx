@@ -43,7 +43,7 @@ export function Tabs<T extends string>({ label, tabs, value, onChange, children 
             aria-selected={t.value === value}
             aria-controls={t.value === value ? `${id}-panel` : undefined}
             tabIndex={t.value === value ? 0 : -1}
-            onClick={() => onChange(t.value)}
+            onClick={(e) => (onChange(t.value), e.currentTarget.scrollIntoView({ block: 'nearest', inline: 'nearest' }))}
           >
             {t.icon}
             {t.label}

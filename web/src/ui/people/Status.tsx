@@ -46,7 +46,7 @@ export function StatusLine({ user, until = false }: { user: string; until?: bool
   const status = useStatus(user)
   if (!status) return null
   return (
-    <span className="status-line">
+    <span className={until ? 'status-line whole' : 'status-line'}>
       {status.emoji && <span className="status-mark">{status.emoji}</span>}
       <bdi>{status.text}</bdi>
       {until && status.until && <small>{t('status.until', { time: momentName(status.until, Date.now()) })}</small>}
