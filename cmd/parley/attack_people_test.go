@@ -90,7 +90,7 @@ func TestAttackPeople(t *testing.T) {
 			if status := do(i, "GET", "/account", joe, nil, nil); status != 401 {
 				t.Errorf("their session works on node %d: %d", i, status)
 			}
-			if status := do(i, "POST", "/sessions", "", map[string]string{"name": "Joe", "password": "password123"}, nil); status != 401 {
+			if status := do(i, "POST", "/sessions", "", map[string]string{"name": "Joe", "password": "password123"}, nil); status != 403 {
 				t.Errorf("they log in on node %d: %d", i, status)
 			}
 			do(i, "GET", "/users/"+string(user.ID), pablo, nil, &user)

@@ -146,14 +146,13 @@ func TestLogInTellsNothing(t *testing.T) {
 	verified := 0
 	f := newFixture(t, func(cfg *chat.Config) { cfg.Hasher = plainHasher{&verified} })
 	f.person("Pablo", chat.RoleOwner)
-	disabled := f.person("Joe", chat.RoleMember)
+	f.person("Joe", chat.RoleMember)
 	account, _ := f.UserNamed(t.Context(), "joe")
 	if err := f.Disable(t.Context(), account, true); err != nil {
 		t.Fatal(err)
 	}
-	_ = disabled
 	var answers []string
-	for _, in := range []chat.LogInInput{{Name: "Pablo", Password: "wrong"}, {Name: "Nobody", Password: "wrong"}, {Name: "Joe", Password: "password123"}, {Name: "\x00", Password: "x"}} {
+	for _, in := range []chat.LogInInput{{Name: "Pablo", Password: "wrong"}, {Name: "Nobody", Password: "wrong"}, {Name: "Joe", Password: "wrong"}, {Name: "\x00", Password: "x"}} {
 		before := verified
 		_, err := f.LogIn(t.Context(), nobody, in)
 		refused(t, in.Name, err, chat.ErrUnauthenticated)
@@ -166,6 +165,11 @@ func TestLogInTellsNothing(t *testing.T) {
 		if a != answers[0] {
 			t.Errorf("answers differ: %q", answers)
 		}
+	}
+	_, err := f.LogIn(t.Context(), nobody, chat.LogInInput{Name: "Joe", Password: "password123"})
+	refused(t, "who is disabled and knows the password", err, chat.ErrForbidden)
+	if because := chat.AsError(err).Because; because == nil || because.Kind != chat.IsDisabled {
+		t.Errorf("because of %+v", because)
 	}
 }
 

@@ -39,18 +39,18 @@ func (b Ban) holds(at time.Time) bool {
 
 // refusal says to whoever would bring that person in why they cannot come.
 func (b Ban) refusal(who Caller) *Error {
-	text := "this person is"
+	text, because := "this person is", (*Because)(nil)
 	if b.User == who.User.ID {
-		text = "you are"
+		text, because = "you are", &Because{Kind: IsBanned, Until: b.Until, Reason: b.Reason}
 	}
 	text += " banned from this room"
 	if !b.Until.IsZero() {
-		text += " until " + b.Until.UTC().Format("2006-01-02 15:04 MST")
+		text += " until " + minute(b.Until)
 	}
 	if b.Reason != "" {
 		text += ": " + b.Reason
 	}
-	return &Error{Code: CodeForbidden, Message: text}
+	return &Error{Code: CodeForbidden, Message: text, Because: because}
 }
 
 // prefixed goes through the records of a kind whose id begins so.

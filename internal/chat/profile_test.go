@@ -149,9 +149,9 @@ func TestDisabledForATime(t *testing.T) {
 		t.Errorf("sessions are left: %v, %v", sessions, err)
 	}
 	f.wait(time.Hour - time.Millisecond)
-	refused(t, "too early", logIn("Ben"), chat.ErrUnauthenticated)
+	refused(t, "too early", logIn("Ben"), chat.ErrForbidden)
 	refused(t, "tend", f.Tend(ctx), nil)
-	refused(t, "too early", logIn("Ben"), chat.ErrUnauthenticated)
+	refused(t, "too early", logIn("Ben"), chat.ErrForbidden)
 	room := f.room(owner, chat.Private)
 	refused(t, "adding somebody who is disabled", errOf(f.AddMember(ctx, owner, chat.MemberInput{Room: room, User: ben.User.ID})), chat.ErrConflict)
 	// One that a crash has left must not come back.

@@ -90,8 +90,11 @@ func (s *Service) LogIn(ctx context.Context, who Caller, in LogInInput) (LoggedI
 	if err != nil {
 		return LoggedInOutput{}, err
 	}
-	if !ok || account.barred(s.now()) {
+	if !ok {
 		return LoggedInOutput{}, wrong
+	}
+	if account.barred(s.now()) { // which is told only to who knows the password
+		return LoggedInOutput{}, disabled(account.User)
 	}
 	if account.Disabled { // not any more
 		if account.User, err = s.enable(ctx, account.ID); errors.Is(err, ErrUnauthenticated) {

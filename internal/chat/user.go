@@ -36,6 +36,16 @@ type Status struct {
 	Until time.Time `json:"until,omitzero" doc:"Shown until then; without it, until it is taken away"`
 }
 
+// disabled refuses a log-in.
+func disabled(u User) *Error {
+	e := &Error{Code: CodeForbidden, Message: "this account is disabled", Because: &Because{Kind: IsDisabled, Until: u.DisabledUntil}}
+	if !u.DisabledUntil.IsZero() {
+		e.Message += " until " + minute(u.DisabledUntil)
+	}
+	e.Message += ": ask who runs this server"
+	return e
+}
+
 // barred reports whether a person may not log in at that time.
 func (u User) barred(now time.Time) bool {
 	return u.Disabled && (u.DisabledUntil.IsZero() || now.Before(u.DisabledUntil))

@@ -31,6 +31,8 @@ type Problem struct {
 	Detail string    `json:"detail" doc:"What is wrong and what to do"`
 	Code   chat.Code `json:"code" enum:"invalid,unauthenticated,forbidden,not_found,conflict,resync,too_large,rate_limited,internal,unavailable" doc:"The kind of refusal, the same over both doors"`
 	Field  string    `json:"field,omitempty" doc:"Field of the input at fault"`
+
+	Because *chat.Because `json:"because,omitempty" doc:"What stands in the way, where a client can make something of it"`
 }
 
 // refuse answers with err as a problem. Errors that are not the domain's are logged here and nowhere else.
@@ -50,5 +52,5 @@ func (d *door) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: e.Message, Code: e.Code, Field: e.Field})
+	json.NewEncoder(w).Encode(Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: e.Message, Code: e.Code, Field: e.Field, Because: e.Because})
 }

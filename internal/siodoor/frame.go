@@ -79,14 +79,15 @@ type failed struct {
 
 // failure is how a refusal is told.
 type failure struct {
-	Code         chat.Code `json:"code"`
-	Message      string    `json:"message"`
-	Field        string    `json:"field,omitempty"`
-	RetryAfterMS int64     `json:"retry_after_ms,omitempty"`
+	Code         chat.Code     `json:"code"`
+	Message      string        `json:"message"`
+	Field        string        `json:"field,omitempty"`
+	RetryAfterMS int64         `json:"retry_after_ms,omitempty"`
+	Because      *chat.Because `json:"because,omitempty"`
 }
 
 func newFailure(e *chat.Error) failure {
-	return failure{e.Code, e.Message, e.Field, e.RetryAfter.Milliseconds()}
+	return failure{e.Code, e.Message, e.Field, e.RetryAfter.Milliseconds(), e.Because}
 }
 
 // connectError is how a client that connects is refused.

@@ -164,6 +164,7 @@ func TestGoldenAnswers(t *testing.T) {
 	}))
 	golden(t, "error", wire.Error(jsontext.Value("3"), &chat.Error{Code: chat.CodeInvalid, Field: "text", Message: "a message is not empty"}))
 	golden(t, "error.wait", wire.Error(jsontext.Value("4"), &chat.Error{Code: chat.CodeRateLimited, Message: "too many requests: wait and try again", RetryAfter: 2500 * time.Millisecond}))
+	golden(t, "error.because", wire.Error(jsontext.Value("6"), chat.Muted(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))))
 	golden(t, "error.method", wire.UnknownMethod(jsontext.Value("5"), "room.explode\n"))
 	for name, frame := range map[string]string{"error.parse": "{", "error.request": `{"jsonrpc":"2.0","method":"ping"}`} {
 		_, bad := wire.ParseRequest([]byte(frame))

@@ -814,6 +814,16 @@ export const de: Record<keyof typeof en, string> = {
   'error.loggedOut': 'Du bist abgemeldet.',
   'error.unknown': 'Hier ist etwas schiefgegangen. Lade die Seite neu und versuche es noch einmal.',
 
+  'hindered.archived': 'Dieser Raum ist archiviert: Er kann nur gelesen werden.',
+  'hindered.muted': 'Du bist in diesem Raum stummgeschaltet.',
+  'hindered.until.muted': 'Du bist in diesem Raum stummgeschaltet bis {{time}}.',
+  'hindered.banned': 'Du bist aus diesem Raum verbannt.',
+  'hindered.until.banned': 'Du bist aus diesem Raum verbannt bis {{time}}.',
+  'hindered.slow': 'Dieser Raum ist langsam: Warte, bevor du die nächste Nachricht sendest.',
+  'hindered.disabled': 'Dieses Konto ist gesperrt. Wende dich an den Betreiber des Servers.',
+  'hindered.until.disabled': 'Dieses Konto ist gesperrt bis {{time}}. Wende dich an den Betreiber des Servers.',
+  'hindered.reason': 'Grund: {{reason}}',
+
   'refusal.invalid': 'So, wie es eingegeben ist, geht es nicht.',
   'refusal.invalid.name': 'Dieser Name geht nicht: Prüfe, was er enthält und wie lang er ist.',
   'refusal.invalid.password': 'Dieses Passwort ist zu kurz oder zu lang.',

@@ -815,6 +815,16 @@ export const en = {
   'error.unknown': 'Something went wrong here. Reload the page and try again.',
 
   // What the server says no with, for languages that it does not speak itself.
+  'hindered.archived': 'This room is archived: it can only be read.',
+  'hindered.muted': 'You are muted in this room.',
+  'hindered.until.muted': 'You are muted in this room until {{time}}.',
+  'hindered.banned': 'You are banned from this room.',
+  'hindered.until.banned': 'You are banned from this room until {{time}}.',
+  'hindered.slow': 'This room is slow: wait before you send the next message.',
+  'hindered.disabled': 'This account is disabled. Ask whoever runs this server.',
+  'hindered.until.disabled': 'This account is disabled until {{time}}. Ask whoever runs this server.',
+  'hindered.reason': 'Reason: {{reason}}',
+
   'refusal.invalid': 'This is not possible as it was entered.',
   'refusal.invalid.name': 'This name is not possible: check what it contains and how long it is.',
   'refusal.invalid.password': 'This password is too short or too long.',

@@ -97,5 +97,13 @@ describe('the language', () => {
       'Dieser Name ist vergeben.', 'Das darfst du nicht.', 'Der Server hat nicht rechtzeitig geantwortet. Versuche es noch einmal.',
     ])
   })
+  it('says what stands in the way, in local time, whatever the server says', () => {
+    const until = new Date(2031, 2, 1, 12, 30).toISOString()
+    const banned = new ApiError('forbidden', 'you are banned', { because: { kind: 'banned', until, reason: 'spam' } })
+    expect(explain(banned)).toMatch(/^You are banned from this room until .*2031.*12:30.PM\. Reason: Spam\.$/)
+    setLanguage('de')
+    expect(explain(banned)).toMatch(/^Du bist aus diesem Raum verbannt bis .*2031.*12:30\. Grund: Spam\.$/)
+    expect(explain(new ApiError('forbidden', 'you may not', { because: { kind: 'eclipse' } }))).toBe('Das darfst du nicht.')
+  })
   it('runs from right to left where it does', () => expect(['ar', 'he-IL', 'fa', 'de', 'en-US'].map(directionOf)).toEqual(['rtl', 'rtl', 'rtl', 'ltr', 'ltr']))
 })

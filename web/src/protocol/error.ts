@@ -1,4 +1,6 @@
 import { isKey, type Key, speaksEnglish, t } from '../i18n'
+import { momentName } from '../ui/kit/time'
+
 export type Code =
   | 'invalid'
   | 'unauthenticated'
@@ -12,22 +14,31 @@ export type Code =
   | 'unavailable'
 
 /** A refusal by the server, or the lack of an answer (unavailable). The message is meant for people. */
+/** What stands in the way of somebody whose request was refused. */
+export interface Because {
+  kind: 'archived' | 'muted' | 'banned' | 'slow' | 'disabled' | (string & {})
+  until?: string
+  reason?: string
+}
+
 export class ApiError extends Error {
   readonly field?: string
   readonly retryAfterMs?: number
   readonly text?: Key
+  readonly because?: Because
 
   constructor(
     readonly code: Code,
     message: string,
     /** The input at fault; how long to wait; and our own words for it where the server has said nothing better. */
-    more: { field?: string; retryAfterMs?: number; text?: Key } = {},
+    more: { field?: string; retryAfterMs?: number; text?: Key; because?: Because } = {},
   ) {
     super(message)
     this.name = 'ApiError'
     this.field = more.field
     this.retryAfterMs = more.retryAfterMs
     this.text = more.text
+    this.because = more.because
   }
 
   /** Whether the same request may succeed later, unchanged. */
@@ -54,10 +65,21 @@ export function sentence(text: string): string {
   return /[.!?…]$/.test(first) ? first : first + '.'
 }
 
+/** What stands in the way, with times as people here write them; nothing where that is from a later version. */
+function hindered({ kind, until, reason }: Because): string | undefined {
+  const key = `hindered.${kind}`
+  const timed = `hindered.until.${kind}`
+  if (!isKey(key)) return undefined
+  const text = until && isKey(timed) ? t(timed, { time: momentName(until, Date.now()) }) : t(key)
+  return reason ? `${text} ${t('hindered.reason', { reason: sentence(reason) })}` : text
+}
+
 /** What to tell a person about any error. */
 export function explain(err: unknown): string {
   if (!(err instanceof ApiError)) return t('error.unknown')
   if (err.text) return t(err.text)
+  const hindrance = err.because && hindered(err.because)
+  if (hindrance) return hindrance
   // The server speaks English; its words are exact, and better than ours where they are understood.
   if (err.message.trim() && speaksEnglish()) return sentence(err.message)
   const exact = `refusal.${err.code}.${err.field}`

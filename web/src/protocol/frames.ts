@@ -1,4 +1,4 @@
-import { ApiError, codeOf } from './error'
+import { ApiError, type Because, codeOf } from './error'
 import type { Event, Position, Signal } from './types'
 
 /** Everything that a server may send. */
@@ -16,7 +16,7 @@ interface Raw {
   method?: string
   params?: Record<string, unknown>
   result?: unknown
-  error?: { code: number; message: string; data?: { code?: string; field?: string; retry_after_ms?: number } }
+  error?: { code: number; message: string; data?: { code?: string; field?: string; retry_after_ms?: number; because?: Because } }
 }
 
 /** Decodes one text frame; throws on what is no JSON-RPC 2.0. What is new to us becomes "unknown". */
@@ -25,7 +25,7 @@ export function decode(text: string): Frame {
   if (raw === null || typeof raw !== 'object' || raw.jsonrpc !== '2.0') throw new Error('not a JSON-RPC 2.0 frame')
   if (raw.error) {
     const { message, data } = raw.error
-    return { kind: 'error', id: raw.id ?? null, error: new ApiError(codeOf(data?.code), message, { field: data?.field, retryAfterMs: data?.retry_after_ms }) }
+    return { kind: 'error', id: raw.id ?? null, error: new ApiError(codeOf(data?.code), message, { field: data?.field, retryAfterMs: data?.retry_after_ms, because: data?.because }) }
   }
   if (raw.method === undefined) {
     if (raw.id === undefined || raw.id === null) throw new Error('an answer without an id')

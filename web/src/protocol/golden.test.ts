@@ -113,5 +113,8 @@ describe('the server’s frames', () => {
     expect(frame('error.json')).toMatchObject({ kind: 'error', id: 3, error: { code: 'invalid', field: 'text' } })
     expect(frame('error.wait.json')).toMatchObject({ error: { code: 'rate_limited', retryAfterMs: 2500 } })
   })
+  it('errors say what stands in the way', () => {
+    expect(frame('error.because.json')).toMatchObject({ error: { code: 'forbidden', because: { kind: 'muted', until: '2026-03-01T12:00:00Z' } } })
+  })
   it('goodbye carries its hint', () => expect(frame('goodbye.json')).toMatchObject({ retryMs: 1500 }))
 })

@@ -1,5 +1,5 @@
 import { at } from './base'
-import { ApiError, codeOf, unavailable } from './error'
+import { ApiError, type Because, codeOf, unavailable } from './error'
 import type { Me, ServerInfo, Session, User } from './types'
 
 const api = at('/api/v1')
@@ -9,6 +9,7 @@ interface Problem {
   detail?: string
   title?: string
   field?: string
+  because?: Because
 }
 
 /** One call through the REST door; the session is the browser's cookie. */
@@ -36,6 +37,7 @@ async function call<T>(method: string, path: string, body?: unknown): Promise<T>
   throw new ApiError(code, problem.detail || problem.title || '', {
     field: problem.field,
     retryAfterMs: wait > 0 ? wait * 1000 : undefined,
+    because: problem.because,
   })
 }
 
