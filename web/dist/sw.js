@@ -1,8 +1,8 @@
 // Opens the client where there is no connection, and shows notifications. What is served comes from the server whenever
 // it answers: the kept copy is only for when it does not. So nobody runs old code because of this worker.
 
-const version = '19517d282cb573dc' // scripts/stamp.mjs writes what was built
-const shell = ["Admin-CAfgqtic.js","More-D1VE17rw.js","Once-Ce4OJiXk.js","Picker-OLa2vhH_.js","app.css","app.js","icon-192.png","icon-512.png","icon-maskable-512.png","icon-touch-180.png","icon.svg","./","jsx-runtime-DRRhlXOZ.js","languages-Cl88eGoh.js","manifest.webmanifest","rolldown-runtime-XKyaHtl9.js","theme.js"]
+const version = '46ea0564c8002d7b' // scripts/stamp.mjs writes what was built
+const shell = ["Admin-CHRrxnO-.js","More-B38cKKQh.js","Once-D_qQBQrg.js","Picker-DY_E5Lfx.js","app.css","app.js","icon-192.png","icon-512.png","icon-maskable-512.png","icon-touch-180.png","icon.svg","./","jsx-runtime-BipEQNx4.js","languages-Cl88eGoh.js","manifest.webmanifest","rolldown-runtime-XKyaHtl9.js","theme.js"]
 const root = new URL('./', location.href).pathname // the server may be below a path
 const family = root === '/' ? 'shell-' : `shell:${root}:`
 const mine = family + version
