@@ -34,7 +34,8 @@ func TestAuthenticate(t *testing.T) {
 		if id, name, role := p.me("a"); id != parley.PersonOf("1") || name != "Ada" || role != parley.Owner {
 			t.Errorf("%s %q %s", id, name, role)
 		}
-		if id, name, role := p.me("b"); id != parley.PersonOf("2") || name != "Ada-2" || role != parley.Member {
+		if id, name, role := p.me("b"); id != parley.PersonOf("2") || name != "Ada-2" ||
+			role != parley.Member {
 			t.Errorf("%s %q %s", id, name, role)
 		}
 		sent := p.do("POST", "/api/v1/rooms/general/messages", "a", `{"text":"hello"}`)
@@ -49,9 +50,11 @@ func TestAuthenticate(t *testing.T) {
 			t.Errorf("over the socket: %s", got)
 		}
 
-		// What the program says counts with the next request: a new name, another role, somebody else in the same browser, nobody.
+		// What the program says counts with the next request: a new name,
+		// another role, somebody else in the same browser, nobody.
 		p.logIn("a", parley.Visitor{ID: "1", Name: "Ada Lovelace", Role: parley.Guest})
-		if id, name, role := p.me("a"); id != parley.PersonOf("1") || name != "Ada Lovelace" || role != parley.Guest {
+		if id, name, role := p.me("a"); id != parley.PersonOf("1") || name != "Ada Lovelace" ||
+			role != parley.Guest {
 			t.Errorf("%s %q %s", id, name, role)
 		}
 		p.logIn("a", parley.Visitor{ID: "3", Name: "Bob"})
@@ -65,14 +68,16 @@ func TestAuthenticate(t *testing.T) {
 	})
 }
 
-// TestForeignPages: the program's cookie is sent by browsers wherever a request comes from.
+// TestForeignPages: the program's cookie is sent by browsers wherever a request
+// comes from.
 func TestForeignPages(t *testing.T) {
 	p := embed(t, parley.Options{Origins: []string{"https://friend.example"}})
 	p.logIn("a", parley.Visitor{ID: "1", Name: "Ada"})
 	send := func(headers ...string) int {
 		return p.do("POST", "/api/v1/rooms/general/messages", "a", `{"text":"hello"}`, headers...).status
 	}
-	for origin, want := range map[string]int{"https://evil.example": 403, "null": 403, "": 403, p.http.URL: 201, "https://friend.example": 201} {
+	for origin, want := range map[string]int{"https://evil.example": 403, "null": 403, "": 403,
+		p.http.URL: 201, "https://friend.example": 201} {
 		if got := send("Origin", origin); got != want {
 			t.Errorf("sending from %q: %d", origin, got)
 		}
@@ -83,7 +88,8 @@ func TestForeignPages(t *testing.T) {
 			t.Errorf("a socket from %q: %d", origin, got)
 		}
 		// The door of Socket.IO.
-		if got := p.do("GET", "/socket.io/?EIO=4&transport=polling", "a", "", "Origin", origin).status; (got == 200) != (want == 201) {
+		if got := p.do("GET", "/socket.io/?EIO=4&transport=polling", "a", "", "Origin",
+			origin).status; (got == 200) != (want == 201) {
 			t.Errorf("Socket.IO from %q: %d", origin, got)
 		}
 	}
@@ -181,7 +187,8 @@ func TestRevoke(t *testing.T) {
 	})
 }
 
-// TestLogOutInBetween has somebody log out after the program was asked, and before the session was there that Revoke would end.
+// TestLogOutInBetween has somebody log out after the program was asked, and
+// before the session was there that Revoke would end.
 func TestLogOutInBetween(t *testing.T) {
 	p := embed(t, parley.Options{})
 	p.logIn("a", parley.Visitor{ID: "1", Name: "Ada"})
@@ -207,7 +214,8 @@ func TestDisable(t *testing.T) {
 	if err := p.chat.Disable(t.Context(), ada); !errors.Is(err, parley.ErrNotFound) {
 		t.Errorf("who was never here: %v", err)
 	}
-	if got, err := p.chat.Receive(t.Context(), parley.Visitor{ID: "1", Name: "Ada"}); err != nil || got != ada {
+	if got, err := p.chat.Receive(t.Context(), parley.Visitor{ID: "1", Name: "Ada"}); err != nil ||
+		got != ada {
 		t.Fatalf("%s, %v", got, err)
 	}
 	p.logIn("a", parley.Visitor{ID: "1", Name: "Ada"})
@@ -219,7 +227,8 @@ func TestDisable(t *testing.T) {
 	if code := closed(t, conn); code != 4001 {
 		t.Errorf("closed with %d", code)
 	}
-	if got := p.do("GET", "/api/v1/account", "a", ""); got.status != 403 || !strings.Contains(got.body, "disabled") {
+	if got := p.do("GET", "/api/v1/account", "a", ""); got.status != 403 ||
+		!strings.Contains(got.body, "disabled") {
 		t.Errorf("%+v", got)
 	}
 	if _, status := p.dial("a", p.http.URL); status != 403 {
@@ -249,7 +258,8 @@ func TestProgramInTrouble(t *testing.T) {
 	}
 }
 
-// TestRecheck has a session end by itself: its socket closes, and the next one asks the program.
+// TestRecheck has a session end by itself: its socket closes, and the next one
+// asks the program.
 func TestRecheck(t *testing.T) {
 	p := embed(t, parley.Options{Recheck: 2 * time.Second})
 	p.logIn("a", parley.Visitor{ID: "1", Name: "Ada"})
@@ -263,7 +273,8 @@ func TestRecheck(t *testing.T) {
 func TestPages(t *testing.T) {
 	p := embed(t, parley.Options{})
 	for _, path := range []string{"/", "/index.html"} {
-		if got := p.do("GET", path, "", ""); got.status != http.StatusSeeOther || got.header.Get("Location") != "/login" || got.header.Get("Cache-Control") != "no-store" {
+		if got := p.do("GET", path, "", ""); got.status != http.StatusSeeOther ||
+			got.header.Get("Location") != "/login" || got.header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%s for nobody: %+v", path, got)
 		}
 	}
@@ -277,7 +288,8 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// TestEncrypted has the chat behind a server that speaks HTTP/2, as one that encrypts does by itself.
+// TestEncrypted has the chat behind a server that speaks HTTP/2, as one that
+// encrypts does by itself.
 func TestEncrypted(t *testing.T) {
 	p := embed(t, parley.Options{})
 	p.logIn("a", parley.Visitor{ID: "1", Name: "Ada"})
@@ -289,7 +301,8 @@ func TestEncrypted(t *testing.T) {
 	defer server.Close()
 	send := func(origin string) *http.Response {
 		t.Helper()
-		req, err := http.NewRequestWithContext(t.Context(), "POST", server.URL+below+"/api/v1/rooms/general/messages", strings.NewReader(`{"text":"hello"}`))
+		req, err := http.NewRequestWithContext(t.Context(), "POST",
+			server.URL+below+"/api/v1/rooms/general/messages", strings.NewReader(`{"text":"hello"}`))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -311,7 +324,8 @@ func TestEncrypted(t *testing.T) {
 	}
 	roots := x509.NewCertPool()
 	roots.AddCert(server.Certificate())
-	d := ws.Dialer{TLSConfig: &tls.Config{RootCAs: roots}, Header: ws.HandshakeHeaderHTTP{"Cookie": {"program=a"}, "Origin": {server.URL}}}
+	d := ws.Dialer{TLSConfig: &tls.Config{RootCAs: roots},
+		Header: ws.HandshakeHeaderHTTP{"Cookie": {"program=a"}, "Origin": {server.URL}}}
 	conn, _, _, err := d.Dial(t.Context(), strings.Replace(server.URL, "https", "wss", 1)+below+"/api/v1/ws")
 	if err != nil {
 		t.Fatal(err)

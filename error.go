@@ -7,9 +7,12 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// Error is a refusal. Compare with [errors.Is]: errors of one Code are the same.
+// Error is a refusal. Compare with [errors.Is]: errors of one Code are the
+// same.
 type Error struct {
-	Code       string        // invalid, forbidden, not_found, conflict, too_large, rate_limited or unavailable
+	// invalid, forbidden, not_found, conflict, too_large, rate_limited or
+	// unavailable
+	Code       string
 	Message    string        // what is wrong and what to do
 	Field      string        // at fault, if it is one
 	RetryAfter time.Duration // with rate_limited and unavailable, if known
@@ -25,7 +28,8 @@ var (
 	ErrConflict    = &Error{Code: string(chat.CodeConflict), Message: "it is there already"}
 	ErrTooLarge    = &Error{Code: string(chat.CodeTooLarge), Message: "too large"}
 	ErrRateLimited = &Error{Code: string(chat.CodeRateLimited), Message: "too many"}
-	ErrUnavailable = &Error{Code: string(chat.CodeUnavailable), Message: "the data cannot be reached: try again"}
+	ErrUnavailable = &Error{Code: string(chat.CodeUnavailable),
+		Message: "the data cannot be reached: try again"}
 )
 
 // Error says what is wrong.
@@ -46,5 +50,6 @@ func public(err error) error {
 	if !ok {
 		return err
 	}
-	return &Error{Code: string(e.Code), Message: e.Message, Field: e.Field, RetryAfter: e.RetryAfter, err: err}
+	return &Error{Code: string(e.Code), Message: e.Message, Field: e.Field,
+		RetryAfter: e.RetryAfter, err: err}
 }

@@ -109,7 +109,8 @@ func ExampleServer_Listen() {
 		if e.Kind != parley.MessageSent || e.By == bot {
 			return nil
 		}
-		_, err := chat.Send(ctx, parley.Post{Room: e.Room, From: bot, Text: "> " + e.Message.Text, Key: fmt.Sprint("echo-", e.Message.No)})
+		_, err := chat.Send(ctx, parley.Post{Room: e.Room, From: bot, Text: "> " + e.Message.Text,
+			Key: fmt.Sprint("echo-", e.Message.No)})
 		return err
 	})
 	log.Print(err)

@@ -82,7 +82,8 @@ func (p *program) who(r *http.Request) (parley.Visitor, error) {
 	return v, fault
 }
 
-// logIn has the program know somebody by a cookie; the zero Visitor logs them out.
+// logIn has the program know somebody by a cookie; the zero Visitor logs them
+// out.
 func (p *program) logIn(cookie string, v parley.Visitor) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -96,10 +97,12 @@ type answer struct {
 	body   string
 }
 
-// do does a request as a browser on the program's own page does, with the program's cookie. Headers are pairs of name and value.
+// do does a request as a browser on the program's own page does, with the
+// program's cookie. Headers are pairs of name and value.
 func (p *program) do(method, path, cookie, body string, headers ...string) answer {
 	p.t.Helper()
-	req, err := http.NewRequestWithContext(p.t.Context(), method, p.http.URL+below+path, strings.NewReader(body))
+	req, err := http.NewRequestWithContext(p.t.Context(), method, p.http.URL+below+path,
+		strings.NewReader(body))
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -130,7 +133,8 @@ func (p *program) do(method, path, cookie, body string, headers ...string) answe
 	return answer{res.StatusCode, res.Header, string(text)}
 }
 
-// me is who the chat takes the one with that cookie for; nobody if it asks for a log-in.
+// me is who the chat takes the one with that cookie for; nobody if it asks for
+// a log-in.
 func (p *program) me(cookie string) (id parley.PersonID, name string, role parley.Role) {
 	p.t.Helper()
 	got := p.do("GET", "/api/v1/account", cookie, "")
@@ -169,7 +173,8 @@ func (p *program) dial(cookie, origin string) (net.Conn, int) {
 // call asks over a socket and returns the answer.
 func (p *program) call(conn net.Conn, method string) string {
 	p.t.Helper()
-	if err := wsutil.WriteClientText(conn, []byte(`{"jsonrpc":"2.0","id":1,"method":"`+method+`","params":{}}`)); err != nil {
+	if err := wsutil.WriteClientText(conn,
+		[]byte(`{"jsonrpc":"2.0","id":1,"method":"`+method+`","params":{}}`)); err != nil {
 		p.t.Fatal(err)
 	}
 	for {
@@ -183,7 +188,8 @@ func (p *program) call(conn net.Conn, method string) string {
 	}
 }
 
-// closed reads a socket to its end and returns the code with which it was closed.
+// closed reads a socket to its end and returns the code with which it was
+// closed.
 func closed(t *testing.T, conn net.Conn) ws.StatusCode {
 	t.Helper()
 	for {

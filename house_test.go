@@ -13,8 +13,9 @@ import (
 
 const module = "github.com/parley-chat/parley/"
 
-// mayKnow says which packages of this module each one may import, besides the standard library. A
-// name ending in / stands for everything below it. See ARCHITECTURE.md.
+// mayKnow says which packages of this module each one may import, besides the
+// standard library. A name ending in / stands for everything below it. See
+// ARCHITECTURE.md.
 var mayKnow = map[string][]string{
 	"internal/chat":          {},
 	"internal/chat/chattest": {"internal/chat"},
@@ -37,24 +38,25 @@ var mayKnow = map[string][]string{
 	"internal/hub":           {"internal/chat", "internal/wire"},
 	"internal/ws":            {"internal/chat", "internal/hub", "internal/wire", "internal/visitor"},
 	"internal/socketio/":     {"internal/socketio/"},
-	"internal/siodoor":       {"internal/chat", "internal/hub", "internal/wire", "internal/visitor", "internal/socketio"},
-	"internal/compat":        {"internal/chat", "internal/hub", "internal/visitor", "internal/socketio"},
-	"internal/rest":          {"internal/chat", "internal/hub", "internal/wire", "internal/visitor"},
-	"internal/incoming":      {"internal/chat", "internal/visitor"},
-	"internal/outgoing":      {"internal/chat", "internal/public"},
-	"internal/server":        {"internal/", "kit/", "web"},
-	".":                      {"internal/chat", "internal/hub", "internal/server", "internal/visitor"},
-	"cmd/parley":             {"internal/", "kit/"},
-	"examples/embed":         {"."},
-	"bench":                  {"internal/", "cmd/"},
-	"bench/picture":          {},
-	"kit/":                   {"kit/"},
-	"examples/":              {"kit/", "examples/internal/"},
-	"web":                    {},
+	"internal/siodoor": {"internal/chat", "internal/hub", "internal/wire", "internal/visitor",
+		"internal/socketio"},
+	"internal/compat":   {"internal/chat", "internal/hub", "internal/visitor", "internal/socketio"},
+	"internal/rest":     {"internal/chat", "internal/hub", "internal/wire", "internal/visitor"},
+	"internal/incoming": {"internal/chat", "internal/visitor"},
+	"internal/outgoing": {"internal/chat", "internal/public"},
+	"internal/server":   {"internal/", "kit/", "web"},
+	".":                 {"internal/chat", "internal/hub", "internal/server", "internal/visitor"},
+	"cmd/parley":        {"internal/", "kit/"},
+	"examples/embed":    {"."},
+	"bench":             {"internal/", "cmd/"},
+	"bench/picture":     {},
+	"kit/":              {"kit/"},
+	"examples/":         {"kit/", "examples/internal/"},
+	"web":               {},
 }
 
-// outside says which packages may import what beyond the standard library, for those that are bound to less than
-// "a library that fits".
+// outside says which packages may import what beyond the standard library, for
+// those that are bound to less than "a library that fits".
 var outside = map[string][]string{
 	".":                  {"github.com/prometheus/client_golang"},
 	"internal/chat":      {},
@@ -64,7 +66,8 @@ var outside = map[string][]string{
 	"internal/socketio/": {"github.com/gobwas/ws", "golang.org/x/"},
 	"kit/redistest":      {"github.com/redis/rueidis", "go.uber.org/goleak"},
 	"examples/":          {},
-	"kit/":               {"github.com/redis/rueidis", "github.com/maypok86/otter/v2", "github.com/prometheus/client_golang", "github.com/oklog/ulid/v2", "golang.org/x/"},
+	"kit/": {"github.com/redis/rueidis", "github.com/maypok86/otter/v2",
+		"github.com/prometheus/client_golang", "github.com/oklog/ulid/v2", "golang.org/x/"},
 }
 
 func TestWhoMayKnowWhom(t *testing.T) {
@@ -73,7 +76,8 @@ func TestWhoMayKnowWhom(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		if entry.IsDir() && (entry.Name() == "node_modules" || entry.Name() == "testdata" || path != "." && strings.HasPrefix(entry.Name(), ".") || path == filepath.Join("kit", "bench")) {
+		if entry.IsDir() && (entry.Name() == "node_modules" || entry.Name() == "testdata" ||
+			path != "." && strings.HasPrefix(entry.Name(), ".") || path == filepath.Join("kit", "bench")) {
 			return filepath.SkipDir
 		}
 		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
@@ -106,7 +110,8 @@ func TestWhoMayKnowWhom(t *testing.T) {
 				continue
 			}
 			first, _, _ := strings.Cut(name, "/")
-			if libs, bound := rule(outside, dir); bound && strings.Contains(first, ".") && !slices.ContainsFunc(libs, func(l string) bool { return strings.HasPrefix(name, l) }) {
+			if libs, bound := rule(outside, dir); bound && strings.Contains(first, ".") &&
+				!slices.ContainsFunc(libs, func(l string) bool { return strings.HasPrefix(name, l) }) {
 				t.Errorf("%s imports %s, which %s may not know", path, name, dir)
 			}
 		}
@@ -120,7 +125,8 @@ func TestWhoMayKnowWhom(t *testing.T) {
 	}
 }
 
-// rule finds the table's entry for a folder: its own, or that of a folder above it that ends in /.
+// rule finds the table's entry for a folder: its own, or that of a folder above
+// it that ends in /.
 func rule(table map[string][]string, dir string) ([]string, bool) {
 	if r, ok := table[dir]; ok {
 		return r, true

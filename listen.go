@@ -20,7 +20,8 @@ const (
 	MessageDeleted Kind = "message.deleted"
 	MemberJoined   Kind = "member.joined" // Member
 	MemberLeft     Kind = "member.left"   // Member
-	// Missed says that there was more in the room, or with no Room in any of them, than could be had again.
+	// Missed says that there was more in the room, or with no Room in any of
+	// them, than could be had again.
 	Missed Kind = "missed"
 )
 
@@ -37,12 +38,15 @@ type Event struct {
 // ErrClosed is what Listen returns once the server is closed.
 var ErrClosed = errors.New("parley: the server is closed")
 
-// Listen calls hear with what happens from now on in the rooms that a bot, or a person, is in, also in those that it is put into
-// later: one event after the other, those of a room in their order, none twice. Its own messages are among them. What happens
-// while hear works waits, in memory or in the log. The bot is shown as online meanwhile.
+// Listen calls hear with what happens from now on in the rooms that a bot, or a
+// person, is in, also in those that it is put into later: one event after the
+// other, those of a room in their order, none twice. Its own messages are among
+// them. What happens while hear works waits, in memory or in the log. The bot
+// is shown as online meanwhile.
 //
-// Listen returns with ctx's error, with hear's, with [ErrClosed], or with [ErrForbidden] if the account is disabled; else it goes on. On
-// several nodes each listener hears everything. Hear must not call Close.
+// Listen returns with ctx's error, with hear's, with [ErrClosed], or with
+// [ErrForbidden] if the account is disabled; else it goes on. On several nodes
+// each listener hears everything. Hear must not call Close.
 func (s *Server) Listen(ctx context.Context, as PersonID, hear func(context.Context, Event) error) error {
 	s.closeMu.Lock()
 	if s.closing.Err() != nil {
@@ -97,10 +101,12 @@ type listener struct {
 // refused is an error of hear's, which ends the listening whatever it is.
 type refused struct{ error }
 
-// queue is how many bytes of events wait in memory; what is more is read again from the log.
+// queue is how many bytes of events wait in memory; what is more is read again
+// from the log.
 const queue = 4 << 20
 
-// attend listens with one connection until that ends. It returns nil if another is to go on.
+// attend listens with one connection until that ends. It returns nil if another
+// is to go on.
 func (l *listener) attend(ctx context.Context) error {
 	service, h := l.server.core.Service, l.server.inner.Hub()
 	who, err := service.As(ctx, l.as)
@@ -117,7 +123,8 @@ func (l *listener) attend(ctx context.Context) error {
 	if err := h.Register(ctx, conn, who); err != nil {
 		return err
 	}
-	// What was missed is read by another goroutine, which waits where this one is slow.
+	// What was missed is read by another goroutine, which waits where this one
+	// is slow.
 	var wg sync.WaitGroup
 	failed := make(chan error, 1)
 	given := make(map[chat.Stream]chat.Position, len(l.at))

@@ -1,5 +1,6 @@
-// Package parley is the chat server as a part of another Go program: an [http.Handler] with the web client, REST, WebSocket and
-// Socket.IO, on data in a directory or in Redis.
+// Package parley is the chat server as a part of another Go program: an
+// [http.Handler] with the web client, REST, WebSocket and Socket.IO, on data in
+// a directory or in Redis.
 //
 //	srv, err := parley.Open(ctx, parley.Options{Data: "./chat", Authenticate: whoIs, LogIn: "/login"})
 //	...
@@ -8,22 +9,27 @@
 //
 // # People
 //
-// A program that has people of its own says with [Options.Authenticate] who a request is from. Accounts are made at first sight,
-// and there are no passwords. The function is asked with every request, and with every new connection; [Server.Revoke] ends
-// the connections that are open, as at a log-out. Without it the chat has accounts, passwords and invites of its own, as the command
-// parley has; [Server.OwnerCode] makes the first owner.
+// A program that has people of its own says with [Options.Authenticate] who a
+// request is from. Accounts are made at first sight, and there are no
+// passwords. The function is asked with every request, and with every new
+// connection; [Server.Revoke] ends the connections that are open, as at a
+// log-out. Without it the chat has accounts, passwords and invites of its own,
+// as the command parley has; [Server.OwnerCode] makes the first owner.
 //
 // # From Go
 //
-// The program can make rooms ([Server.Room]), put people into them, send messages, as a bot or as a person ([Server.Send]), and
-// hear what happens ([Server.Listen]). The rules of the chat hold for it too: who sends must be in the room, and is limited in
-// how much.
+// The program can make rooms ([Server.Room]), put people into them, send
+// messages, as a bot or as a person ([Server.Send]), and hear what happens
+// ([Server.Listen]). The rules of the chat hold for it too: who sends must be
+// in the room, and is limited in how much.
 //
-// Ids of people and rooms follow from the program's own: [PersonOf] and [RoomOf] need no look-up.
+// Ids of people and rooms follow from the program's own: [PersonOf] and
+// [RoomOf] need no look-up.
 //
 // # Several
 //
-// Nothing is global. A process can open several chats, each on data of its own. Processes share one that is in Redis.
+// Nothing is global. A process can open several chats, each on data of its own.
+// Processes share one that is in Redis.
 package parley
 
 import (
@@ -53,42 +59,53 @@ type Options struct {
 	RedisPrefix string // beginning of every key; default "parley"
 	RedisWait   int    // how many replicas must have a change before it is acknowledged
 
-	// Files is where files are kept that people send: a directory, a bucket (s3://HOST/BUCKET/PREFIX?region=R, with FilesKey and
-	// FilesSecret), or "off". Default the folder files in Data; with Store, off.
+	// Files is where files are kept that people send: a directory, a bucket
+	// (s3://HOST/BUCKET/PREFIX?region=R, with FilesKey and FilesSecret), or
+	// "off". Default the folder files in Data; with Store, off.
 	Files                 string
 	FilesKey, FilesSecret string
 	FileSize              int // bytes of a file; default 50 MiB
 	FilesTotal            int // bytes of all files together; 0 for no limit
 
-	Name   string        // the chat's name, as people see it; default "Parley"
-	Retain time.Duration // messages are deleted after it, in rooms that say nothing else; 0 keeps them for good
+	Name string // the chat's name, as people see it; default "Parley"
+	// messages are deleted after it, in rooms that say nothing else; 0 keeps
+	// them for good
+	Retain time.Duration
 
-	// LinkPreviews has the chat look at the pages that people link to, on the public web only, and show what they are.
+	// LinkPreviews has the chat look at the pages that people link to, on the
+	// public web only, and show what they are.
 	LinkPreviews bool
 
-	// Authenticate says who a request is from: the zero Visitor if nobody is logged in. After an error the request is answered
-	// with 503, and the error logged. It is called from many goroutines, often: with every request but those for the client's own
-	// files, and sometimes twice. It must not read the body.
+	// Authenticate says who a request is from: the zero Visitor if nobody is
+	// logged in. After an error the request is answered with 503, and the error
+	// logged. It is called from many goroutines, often: with every request but
+	// those for the client's own files, and sometimes twice. It must not read
+	// the body.
 	Authenticate func(*http.Request) (Visitor, error)
-	// LogIn and LogOut are addresses of the program's pages for it, which the client shows. Who opens the client and is not
-	// logged in is sent to LogIn.
+	// LogIn and LogOut are addresses of the program's pages for it, which the
+	// client shows. Who opens the client and is not logged in is sent to LogIn.
 	LogIn, LogOut string
-	// Recheck is how long a connection lasts at most until Authenticate is asked again, and at least half as long. The client comes back
-	// by itself. Default an hour.
+	// Recheck is how long a connection lasts at most until Authenticate is
+	// asked again, and at least half as long. The client comes back by itself.
+	// Default an hour.
 	Recheck time.Duration
 
-	// SignUp says who may sign up, without Authenticate: "open", "invite" or "closed". Default "invite".
+	// SignUp says who may sign up, without Authenticate: "open", "invite" or
+	// "closed". Default "invite".
 	SignUp string
 
-	// PublicURL is the address under which people reach the program, like https://example.com, if a proxy changes what a request says of
-	// it. Scripts of pages from there, and from Origins, may use a person's log-in.
+	// PublicURL is the address under which people reach the program, like
+	// https://example.com, if a proxy changes what a request says of it.
+	// Scripts of pages from there, and from Origins, may use a person's log-in.
 	PublicURL string
 	Origins   []string
-	// Proxies are reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.
+	// Proxies are reverse proxies whose X-Forwarded-For and X-Forwarded-Proto
+	// are believed.
 	Proxies []netip.Prefix
 
 	Log *slog.Logger // default slog.Default()
-	// Metrics is where the chat's metrics are registered until Close. Several chats in one process need different labels:
+	// Metrics is where the chat's metrics are registered until Close. Several
+	// chats in one process need different labels:
 	// prometheus.WrapRegistererWith. Default none.
 	Metrics prometheus.Registerer
 }
@@ -111,8 +128,8 @@ type Server struct {
 	endErr    error
 }
 
-// Open opens a chat on its data, and makes them if there are none. Ctx bounds the opening: in Redis, it waits for that to be
-// there. Close must be called.
+// Open opens a chat on its data, and makes them if there are none. Ctx bounds
+// the opening: in Redis, it waits for that to be there. Close must be called.
 func Open(ctx context.Context, o Options) (_ *Server, err error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -122,7 +139,8 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 		s.log = slog.Default()
 	}
 	cfg := server.CoreConfig{
-		Place: o.place(), Name: o.Name, SignUp: chat.SignUp(o.SignUp), Retain: o.Retain, Log: s.log, Metrics: s.registry,
+		Place: o.place(), Name: o.Name, SignUp: chat.SignUp(o.SignUp), Retain: o.Retain, Log: s.log,
+		Metrics: s.registry,
 	}
 	if o.Authenticate != nil {
 		cfg.SignUp, cfg.External = chat.SignUpClosed, &chat.External{LogIn: o.LogIn, LogOut: o.LogOut}
@@ -137,7 +155,8 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 	s.log = s.core.Log
 	policy := &visitor.Policy{Proxies: o.Proxies, Origins: o.Origins}
 	if o.PublicURL != "" {
-		policy.Origins = append(policy.Origins[:len(policy.Origins):len(policy.Origins)], strings.TrimRight(o.PublicURL, "/"))
+		policy.Origins = append(policy.Origins[:len(policy.Origins):len(policy.Origins)],
+			strings.TrimRight(o.PublicURL, "/"))
 	}
 	s.inner = server.New(s.core, server.Config{
 		Visitors: policy, MaxSockets: 100_000, MaxUserSockets: 50, MaxSocketFrames: 2000, Metrics: s.registry,
@@ -174,10 +193,12 @@ func (o *Options) place() server.Place {
 }
 
 func (o *Options) shelf() server.Shelf {
-	return server.Shelf{Files: o.Files, FileSize: o.FileSize, FilesTotal: o.FilesTotal, S3Key: o.FilesKey, S3Secret: o.FilesSecret}
+	return server.Shelf{Files: o.Files, FileSize: o.FileSize, FilesTotal: o.FilesTotal,
+		S3Key: o.FilesKey, S3Secret: o.FilesSecret}
 }
 
-// check fills in what is not given, and returns an error that names each option that cannot be.
+// check fills in what is not given, and returns an error that names each option
+// that cannot be.
 func (o *Options) check() error {
 	o.RedisPrefix = cmp.Or(o.RedisPrefix, "parley")
 	o.FileSize = cmp.Or(o.FileSize, 50<<20)
@@ -197,7 +218,8 @@ func (o *Options) check() error {
 		wrong("LogIn", "needs Authenticate")
 	}
 	for name, page := range map[string]string{"LogIn": o.LogIn, "LogOut": o.LogOut} {
-		if u, err := url.Parse(page); err != nil || u.Scheme != "" && u.Scheme != "http" && u.Scheme != "https" || u.Scheme == "" && page != "" && !strings.HasPrefix(page, "/") {
+		if u, err := url.Parse(page); err != nil || u.Scheme != "" && u.Scheme != "http" &&
+			u.Scheme != "https" || u.Scheme == "" && page != "" && !strings.HasPrefix(page, "/") {
 			wrong(name, "is an address like /login or https://example.com/login")
 		}
 	}
@@ -237,13 +259,16 @@ func named(err error) error {
 	return err
 }
 
-// ServeHTTP serves the chat at the root of what it sees: use [http.StripPrefix] to have it below a path. Middleware around it must let
-// connections be hijacked, or there are no WebSockets.
+// ServeHTTP serves the chat at the root of what it sees: use [http.StripPrefix]
+// to have it below a path. Middleware around it must let connections be
+// hijacked, or there are no WebSockets.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
-// OwnerCode returns the code with which the first person signs up as the owner, at the client's address with #setup= and the code behind
-// it. It works once, within a day, and withdraws earlier ones. It is "" once somebody owns the chat, and with
-// Options.Authenticate, whose visitors have the roles that it says.
+// OwnerCode returns the code with which the first person signs up as the owner,
+// at the client's address with #setup= and the code behind it. It works once,
+// within a day, and withdraws earlier ones. It is "" once somebody owns the
+// chat, and with Options.Authenticate, whose visitors have the roles that it
+// says.
 func (s *Server) OwnerCode(ctx context.Context) (string, error) {
 	if s.core.Service.External != nil {
 		return "", nil
@@ -252,9 +277,11 @@ func (s *Server) OwnerCode(ctx context.Context) (string, error) {
 	return code, public(err)
 }
 
-// Close tells clients to come back later, closes their connections, finishes the requests that are under way until ctx is done, and
-// closes the data. What comes afterwards is answered with 503. Call it before or after [http.Server.Shutdown], which knows nothing of
-// connections. It may be called again.
+// Close tells clients to come back later, closes their connections, finishes
+// the requests that are under way until ctx is done, and closes the data. What
+// comes afterwards is answered with 503. Call it before or after
+// [http.Server.Shutdown], which knows nothing of connections. It may be called
+// again.
 func (s *Server) Close(ctx context.Context) error {
 	s.end.Do(func() {
 		s.closeMu.Lock()

@@ -21,11 +21,13 @@ import (
 func TestSend(t *testing.T) {
 	p := embed(t, parley.Options{})
 	ctx := t.Context()
-	room, err := p.chat.Room(ctx, parley.Room{Key: "project-7", Name: "Project 7", Topic: "all about it", Private: true})
+	room, err := p.chat.Room(ctx, parley.Room{Key: "project-7", Name: "Project 7",
+		Topic: "all about it", Private: true})
 	if err != nil || room != parley.RoomOf("project-7") {
 		t.Fatalf("%s, %v", room, err)
 	}
-	if again, err := p.chat.Room(ctx, parley.Room{Key: "project-7", Name: "Another"}); err != nil || again != room {
+	if again, err := p.chat.Room(ctx, parley.Room{Key: "project-7", Name: "Another"}); err != nil ||
+		again != room {
 		t.Errorf("%s, %v", again, err)
 	}
 	bot, err := p.chat.Bot(ctx, "Deploys")
@@ -53,7 +55,8 @@ func TestSend(t *testing.T) {
 		t.Errorf("%+v, %v", again, err)
 	}
 	p.logIn("a", parley.Visitor{ID: "1", Name: "Ada"})
-	if got := p.do("GET", "/api/v1/rooms/"+string(room)+"/messages", "a", ""); got.status != 200 || strings.Count(got.body, "v1.2** is out") != 1 {
+	if got := p.do("GET", "/api/v1/rooms/"+string(room)+"/messages", "a", ""); got.status != 200 ||
+		strings.Count(got.body, "v1.2** is out") != 1 {
 		t.Errorf("%+v", got)
 	}
 	if err := p.chat.AddModerator(ctx, room, ada); err != nil {
@@ -74,7 +77,8 @@ func TestSend(t *testing.T) {
 		"no name":   second(p.chat.Room(ctx, parley.Room{Key: "x"})),
 		"no id":     second(p.chat.Receive(ctx, parley.Visitor{Name: "x"})),
 	} {
-		if e, ok := errors.AsType[*parley.Error](err); !ok || !errors.Is(err, parley.ErrInvalid) || e.Message == "" {
+		if e, ok := errors.AsType[*parley.Error](err); !ok || !errors.Is(err, parley.ErrInvalid) ||
+			e.Message == "" {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -143,7 +147,10 @@ func TestListen(t *testing.T) {
 		}
 		// From when it listens is seen by its being there.
 		p.logIn("a", parley.Visitor{ID: "1", Name: "Ada", Role: parley.Owner})
-		soon(t, func() bool { return strings.Contains(p.do("GET", "/api/v1/presence", "a", "").body, string(bot)) })
+		soon(t, func() bool {
+			return strings.Contains(p.do("GET", "/api/v1/presence", "a", "").body,
+				string(bot))
+		})
 		heardFirst := false
 		for i := 0; !heardFirst; i++ { // online is a moment before it hears
 			send(rooms[0], fmt.Sprint("knock ", i))
@@ -159,10 +166,12 @@ func TestListen(t *testing.T) {
 				break
 			}
 		}
-		if got := p.do("PATCH", "/api/v1/rooms/"+string(rooms[0])+"/messages/1", "a", `{"text":"edited"}`); got.status != 200 {
+		if got := p.do("PATCH", "/api/v1/rooms/"+string(rooms[0])+"/messages/1", "a",
+			`{"text":"edited"}`); got.status != 200 {
 			t.Fatalf("%+v", got)
 		}
-		if e := next(parley.MessageEdited); e.Message.Text != "edited" || e.By != ada || e.Room != rooms[0] || e.Message.No != 1 {
+		if e := next(parley.MessageEdited); e.Message.Text != "edited" || e.By != ada ||
+			e.Room != rooms[0] || e.Message.No != 1 {
 			t.Errorf("%+v", e)
 		}
 		// Into another room, of which it hears what comes after.
@@ -180,7 +189,8 @@ func TestListen(t *testing.T) {
 				t.Fatalf("%d: %+v", i, e)
 			}
 			if i == 10 { // its connection is closed, and it goes on from where it was
-				if got := p.do("PATCH", "/api/v1/users/"+string(bot), "a", `{"role":"member"}`); got.status != 200 {
+				if got := p.do("PATCH", "/api/v1/users/"+string(bot), "a",
+					`{"role":"member"}`); got.status != 200 {
 					t.Fatalf("%+v", got)
 				}
 			}
@@ -211,7 +221,8 @@ func TestListenEnds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.chat.AddMember(ctx, must(p.chat.Room(ctx, parley.Room{Key: "r", Name: "R"}))(t), bot); err != nil {
+	if err := p.chat.AddMember(ctx, must(p.chat.Room(ctx, parley.Room{Key: "r", Name: "R"}))(t),
+		bot); err != nil {
 		t.Fatal(err)
 	}
 	mine := fmt.Errorf("enough: %w", parley.ErrUnavailable)
@@ -220,7 +231,8 @@ func TestListenEnds(t *testing.T) {
 		ended <- p.chat.Listen(ctx, bot, func(context.Context, parley.Event) error { return mine })
 	}()
 	for i := 0; ; i++ {
-		if _, err := p.chat.Send(ctx, parley.Post{Room: parley.RoomOf("r"), From: bot, Text: fmt.Sprint(i)}); err != nil && !errors.Is(err, parley.ErrRateLimited) {
+		if _, err := p.chat.Send(ctx, parley.Post{Room: parley.RoomOf("r"), From: bot,
+			Text: fmt.Sprint(i)}); err != nil && !errors.Is(err, parley.ErrRateLimited) {
 			t.Fatal(err)
 		}
 		select {
@@ -277,7 +289,8 @@ func TestClose(t *testing.T) {
 	}
 }
 
-// TestSeveral has two chats in one process, each with people and metrics of its own, and one that takes over the data of another.
+// TestSeveral has two chats in one process, each with people and metrics of its
+// own, and one that takes over the data of another.
 func TestSeveral(t *testing.T) {
 	registry, data := prometheus.NewRegistry(), t.TempDir()
 	open := func(name string) *parley.Server {
@@ -316,7 +329,8 @@ func TestSeveral(t *testing.T) {
 	}
 	signUp := func(s *parley.Server) int {
 		w := httptest.NewRecorder()
-		r := httptest.NewRequest("POST", "/api/v1/accounts", strings.NewReader(`{"name":"Ada","password":"password123"}`))
+		r := httptest.NewRequest("POST", "/api/v1/accounts",
+			strings.NewReader(`{"name":"Ada","password":"password123"}`))
 		r.Header.Set("Content-Type", "application/json")
 		s.ServeHTTP(w, r)
 		return w.Code
@@ -353,7 +367,8 @@ func TestOwnAccounts(t *testing.T) {
 		t.Fatalf("%q, %v", code, err)
 	}
 	w := httptest.NewRecorder()
-	r := httptest.NewRequest("POST", "/api/v1/accounts", strings.NewReader(`{"name":"Ada","password":"password123","invite":"`+code+`"}`))
+	r := httptest.NewRequest("POST", "/api/v1/accounts",
+		strings.NewReader(`{"name":"Ada","password":"password123","invite":"`+code+`"}`))
 	r.Header.Set("Content-Type", "application/json")
 	s.ServeHTTP(w, r)
 	if w.Code != http.StatusCreated || !strings.Contains(w.Body.String(), `"role":"owner"`) {
@@ -384,7 +399,8 @@ func TestOptions(t *testing.T) {
 		{parley.Options{Data: "x", Origins: []string{"example.com"}}, "Options.Origins"},
 		{parley.Options{Data: "x", PublicURL: "https://example.com/path"}, "Options.Origins"},
 	} {
-		if _, err := parley.Open(t.Context(), c.options); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := parley.Open(t.Context(), c.options); err == nil ||
+			!strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: %v", c.options, err)
 		}
 	}

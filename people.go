@@ -9,7 +9,8 @@ import (
 // PersonID is somebody's id in the chat.
 type PersonID string
 
-// PersonOf is the id of the program's visitor with that id. It needs no look-up, and is the same for ever.
+// PersonOf is the id of the program's visitor with that id. It needs no
+// look-up, and is the same for ever.
 func PersonOf(visitor string) PersonID { return PersonID(chat.ExternalID("person", visitor)) }
 
 // Role is what a person may do in the chat.
@@ -30,7 +31,8 @@ type Visitor struct {
 	Role Role   // empty for a member at first, and later as it is
 }
 
-// Receive makes a visitor's account before they come, or brings its name and role up to date.
+// Receive makes a visitor's account before they come, or brings its name and
+// role up to date.
 func (s *Server) Receive(ctx context.Context, v Visitor) (PersonID, error) {
 	u, err := s.core.Service.Receive(ctx, v.newcomer())
 	return PersonID(u.ID), public(err)
@@ -40,21 +42,24 @@ func (v Visitor) newcomer() chat.Newcomer {
 	return chat.Newcomer{ID: v.ID, Name: v.Name, Role: chat.Role(v.Role)}
 }
 
-// Bot makes an account for the program itself to send with, if there is none of that name. It is in the rooms that it is put into, and
-// nobody can log in as it.
+// Bot makes an account for the program itself to send with, if there is none of
+// that name. It is in the rooms that it is put into, and nobody can log in as
+// it.
 func (s *Server) Bot(ctx context.Context, name string) (PersonID, error) {
 	u, err := s.core.Service.Bot(ctx, name)
 	return PersonID(u.ID), public(err)
 }
 
-// Revoke closes a person's connections, on all nodes, within a second. To be called when they have logged out, once Authenticate knows of
-// it: their clients ask again at once. Tokens that they made for programs stay. It is no error if nobody is there.
+// Revoke closes a person's connections, on all nodes, within a second. To be
+// called when they have logged out, once Authenticate knows of it: their
+// clients ask again at once. Tokens that they made for programs stay. It is no
+// error if nobody is there.
 func (s *Server) Revoke(ctx context.Context, p PersonID) error {
 	return public(s.core.Service.EndSessions(ctx, chat.UserID(p), ""))
 }
 
-// Disable keeps a person out, whatever Authenticate says, until Enable. It ends their connections and their tokens for
-// programs.
+// Disable keeps a person out, whatever Authenticate says, until Enable. It ends
+// their connections and their tokens for programs.
 func (s *Server) Disable(ctx context.Context, p PersonID) error { return s.disable(ctx, p, true) }
 
 // Enable takes Disable back.

@@ -16,8 +16,10 @@ import (
 
 // usher finds out who a request is from, and leads it in as them.
 //
-// Each person has one session on a node, whose token stays in the process: there is no cookie of the chat that could outlive the
-// program's own log-in, or be somebody else's in the same browser. What a request may do is judged anew with each.
+// Each person has one session on a node, whose token stays in the process:
+// there is no cookie of the chat that could outlive the program's own log-in,
+// or be somebody else's in the same browser. What a request may do is judged
+// anew with each.
 type usher struct {
 	ask    func(*http.Request) (Visitor, error)
 	logIn  string
@@ -42,9 +44,11 @@ type guest struct {
 	expires time.Time
 }
 
-func newUsher(o Options, service *chat.Service, policy *visitor.Policy, log *slog.Logger, next http.Handler) *usher {
+func newUsher(o Options, service *chat.Service, policy *visitor.Policy, log *slog.Logger,
+	next http.Handler) *usher {
 	return &usher{
-		ask: o.Authenticate, logIn: o.LogIn, renew: o.Recheck / 2, chat: service, policy: policy, log: log, next: next,
+		ask: o.Authenticate, logIn: o.LogIn, renew: o.Recheck / 2, chat: service, policy: policy,
+		log: log, next: next,
 		guests: map[string]*guest{}, sweep: 1024,
 	}
 }
@@ -71,12 +75,14 @@ func (u *usher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// judged reports whether what is served at a path depends on who asks. The other paths are the client's files.
+// judged reports whether what is served at a path depends on who asks. The
+// other paths are the client's files.
 func judged(path string) bool {
 	return strings.HasPrefix(path, "/api/") || strings.HasPrefix(path, "/socket.io/") || path == "/metrics"
 }
 
-// admit returns the token of the session of whoever the request is from, "" for nobody.
+// admit returns the token of the session of whoever the request is from, "" for
+// nobody.
 func (u *usher) admit(r *http.Request) (string, error) {
 	v, err := u.who(r)
 	if err != nil || v.ID == "" {
@@ -136,7 +142,8 @@ func (u *usher) guest(id string) *guest {
 	return g
 }
 
-// current returns the token of a guest's session that new connections can use, "" if there is none, and as whom the account is known.
+// current returns the token of a guest's session that new connections can use,
+// "" if there is none, and as whom the account is known.
 func (u *usher) current(ctx context.Context, g *guest) (string, Visitor, error) {
 	g.mu.Lock()
 	token, as := g.token, g.as
@@ -154,7 +161,8 @@ func (u *usher) current(ctx context.Context, g *guest) (string, Visitor, error) 
 	return token, as, err
 }
 
-// open makes the account what the visitor is, and opens a session unless there is one.
+// open makes the account what the visitor is, and opens a session unless there
+// is one.
 func (u *usher) open(r *http.Request, g *guest, v Visitor, token string) (string, error) {
 	ctx := r.Context()
 	user, err := u.chat.Receive(ctx, v.newcomer())
@@ -174,8 +182,9 @@ func (u *usher) open(r *http.Request, g *guest, v Visitor, token string) (string
 	if err != nil {
 		return "", err
 	}
-	// Who has logged out between the first answer and here was not found by Revoke, which ends the sessions that there are. The
-	// second answer comes after the session was there: either Revoke has ended it, or this says so.
+	// Who has logged out between the first answer and here was not found by
+	// Revoke, which ends the sessions that there are. The second answer comes
+	// after the session was there: either Revoke has ended it, or this says so.
 	again, err := u.who(r)
 	if err != nil || again.ID != v.ID {
 		return "", errors.Join(err, u.chat.EndSessions(context.WithoutCancel(ctx), user.ID, out.Session.ID))
@@ -188,7 +197,8 @@ func (u *usher) open(r *http.Request, g *guest, v Visitor, token string) (string
 
 // refuse answers a request that is not let in.
 func (u *usher) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	e := &chat.Error{Code: chat.CodeUnavailable, Message: "who you are cannot be found out now: try again in a moment"}
+	e := &chat.Error{Code: chat.CodeUnavailable,
+		Message: "who you are cannot be found out now: try again in a moment"}
 	status := http.StatusServiceUnavailable
 	if _, theirs := errors.AsType[*unknown](err); !theirs {
 		if e = chat.AsError(err); e.Code == chat.CodeForbidden {
@@ -198,7 +208,8 @@ func (u *usher) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		}
 	}
 	if status != http.StatusForbidden && !errors.Is(err, context.Canceled) {
-		u.log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", r.URL.Path, "error", err)
+		u.log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", r.URL.Path,
+			"error", err)
 	}
 	if status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "2")
@@ -207,5 +218,6 @@ func (u *usher) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(map[string]any{"type": "about:blank", "title": http.StatusText(status), "status": status, "detail": e.Message, "code": e.Code})
+	json.NewEncoder(w).Encode(map[string]any{"type": "about:blank",
+		"title": http.StatusText(status), "status": status, "detail": e.Message, "code": e.Code})
 }

@@ -27,8 +27,8 @@ type client struct {
 	peer   bool // it speaks Socket.IO, to bench/peer
 }
 
-// from dials from one of several loopback addresses, as one of them has too few ports for thousands of connections and what is left
-// over of earlier ones.
+// from dials from one of several loopback addresses, as one of them has too few
+// ports for thousands of connections and what is left over of earlier ones.
 func from(n int) func(ctx context.Context, network, addr string) (net.Conn, error) {
 	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, byte(1+n/250/250), byte(1+n/250%250))}}
 	return d.DialContext
@@ -51,7 +51,8 @@ func dial(ctx context.Context, s *server, token string, n int) (*client, error) 
 	return c, nil
 }
 
-// write sends a frame in one piece, as clients do: in two, the server would be woken for each.
+// write sends a frame in one piece, as clients do: in two, the server would be
+// woken for each.
 func (c *client) write(payload []byte) error {
 	frame, err := ws.CompileFrame(ws.MaskFrameInPlace(ws.NewTextFrame(payload)))
 	if err == nil {
@@ -151,7 +152,8 @@ func message(room chat.RoomID, n int, text string) []byte {
 	return fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%d,"method":"message.send","params":{"room":"%s","text":"%s","client_id":"b%d"}}`, n, room, text, n)
 }
 
-// talk keeps so many sends to General under way until stop, and waits for their answers.
+// talk keeps so many sends to General under way until stop, and waits for their
+// answers.
 func (c *client) talk(n, window int, stop time.Time) error {
 	var out bytes.Buffer
 	var in []byte
@@ -159,7 +161,8 @@ func (c *client) talk(n, window int, stop time.Time) error {
 		for ; more > 0; more-- {
 			n++
 			left++
-			if err := ws.WriteFrame(&out, ws.MaskFrameInPlace(ws.NewTextFrame(message(chat.GeneralID, n, text)))); err != nil {
+			if err := ws.WriteFrame(&out, ws.MaskFrameInPlace(
+				ws.NewTextFrame(message(chat.GeneralID, n, text)))); err != nil {
 				return err
 			}
 		}

@@ -14,14 +14,16 @@ import (
 	"github.com/parley-chat/parley/internal/limit"
 )
 
-// unhashed saves what hashing passwords costs, which is slow on purpose. Nobody logs in with one here.
+// unhashed saves what hashing passwords costs, which is slow on purpose. Nobody
+// logs in with one here.
 type unhashed struct{}
 
 func (unhashed) Hash(context.Context, string) (string, error)         { return "none", nil }
 func (unhashed) Verify(context.Context, string, string) (bool, error) { return false, nil }
 func (unhashed) Stale(string) bool                                    { return false }
 
-// crowd is people, made through the domain itself while no server has the data open.
+// crowd is people, made through the domain itself while no server has the data
+// open.
 type crowd struct {
 	tokens []string
 	who    []chat.Caller
@@ -38,7 +40,8 @@ func (d data) withService(ctx context.Context, use func(*chat.Service) error) er
 	limits := chat.DefaultLimits
 	limits.Sends, limits.Calls, limits.Logins, limits.Guesses, limits.RoomsCreated = off, off, off, off, 1e6
 	service := chat.New(chat.Config{
-		Store: store, Bell: bell, Presence: hub.NewLocalPresence(bell), Limiter: limit.New(time.Now), Hasher: unhashed{}, Names: identity.Names{},
+		Store: store, Bell: bell, Presence: hub.NewLocalPresence(bell),
+		Limiter: limit.New(time.Now), Hasher: unhashed{}, Names: identity.Names{},
 		NewID: identity.NewID, NewToken: identity.NewToken, SignUp: chat.SignUpOpen, Limits: limits,
 	})
 	err = service.Setup(ctx)
@@ -52,14 +55,16 @@ func (d data) withService(ctx context.Context, use func(*chat.Service) error) er
 func people(ctx context.Context, service *chat.Service, n int) (*crowd, error) {
 	c := &crowd{tokens: make([]string, n), who: make([]chat.Caller, n)}
 	return c, each(n, func(i int) error {
-		out, err := service.SignUpAccount(ctx, chat.Caller{Addr: "127.0.0.1"}, chat.SignUpInput{Name: fmt.Sprintf("user %d", i), Password: "password123"})
+		out, err := service.SignUpAccount(ctx, chat.Caller{Addr: "127.0.0.1"},
+			chat.SignUpInput{Name: fmt.Sprintf("user %d", i), Password: "password123"})
 		c.tokens[i], c.who[i] = out.Token, chat.Caller{User: out.User, Session: out.Session.ID}
 		return err
 	})
 }
 
 // room makes a room of the people with these numbers.
-func (c *crowd) room(ctx context.Context, service *chat.Service, name string, members []int) (chat.RoomID, error) {
+func (c *crowd) room(ctx context.Context, service *chat.Service, name string,
+	members []int) (chat.RoomID, error) {
 	room, err := service.CreateRoom(ctx, c.who[members[0]], chat.CreateRoomInput{Name: name})
 	if err != nil {
 		return "", err
@@ -102,7 +107,8 @@ type speaker struct {
 
 var spoken atomic.Int64 // so that no client id comes twice
 
-// pace has the speakers talk in turns, at a rate per second, and returns how many messages there were.
+// pace has the speakers talk in turns, at a rate per second, and returns how
+// many messages there were.
 func pace(speakers []speaker, rate int, lasts time.Duration) (int, error) {
 	total := max(1, int(float64(rate)*lasts.Seconds()))
 	begin := time.Now()
@@ -198,7 +204,8 @@ func (f fleet) idle(ctx context.Context, lasts time.Duration) (work, error) {
 	})
 }
 
-// rush has each speaker talk again as soon as it was acknowledged, and returns how many messages were.
+// rush has each speaker talk again as soon as it was acknowledged, and returns
+// how many messages were.
 func rush(speakers []speaker, lasts time.Duration) (int, error) {
 	for _, s := range speakers {
 		for range len(s.c.acks) {

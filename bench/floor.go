@@ -11,8 +11,9 @@ import (
 // floorFrame is as long as a message.created event with a text of 100 bytes.
 const floorFrame = 480
 
-// serveFloor is the least that any server does to deliver: one write(2) a connection and message, and nothing else. It
-// runs in a process of its own, so that its processor time can be read like the server's.
+// serveFloor is the least that any server does to deliver: one write(2) a
+// connection and message, and nothing else. It runs in a process of its own, so
+// that its processor time can be read like the server's.
 func serveFloor(conns, rate int, lasts time.Duration) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -39,7 +40,8 @@ func serveFloor(conns, rate int, lasts time.Duration) error {
 	return nil
 }
 
-// floor measures that, for the ratio: processor time per write, in microseconds.
+// floor measures that, for the ratio: processor time per write, in
+// microseconds.
 func (b *bench) floor(conns, rate int) (float64, error) {
 	self, err := os.Executable()
 	if err != nil {

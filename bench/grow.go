@@ -39,14 +39,18 @@ type sizes struct {
 }
 
 var fullSizes = sizes{
-	members: []int{10, 100, 1_000, 10_000}, rates: []int{400, 1_600}, rooms: []int{1, 10, 100, 1_000}, conns: []int{1_000, 2_000, 8_000},
-	stored: []int{1_000, 10_000, 100_000, 1_000_000}, nodes: []int{1, 2, 3}, lasts: 3 * time.Second, idle: 2 * time.Second,
+	members: []int{10, 100, 1_000, 10_000}, rates: []int{400, 1_600},
+	rooms: []int{1, 10, 100, 1_000}, conns: []int{1_000, 2_000, 8_000},
+	stored: []int{1_000, 10_000, 100_000, 1_000_000}, nodes: []int{1, 2, 3}, lasts: 3 * time.Second,
+	idle:  2 * time.Second,
 	mixed: mix{people: 2_000, members: 20, nodes: 3, rates: []int{100, 1_000}},
 }
 
 var quickSizes = sizes{
-	members: []int{10, 50, 100}, rates: []int{300, 600}, rooms: []int{1, 10}, conns: []int{50, 100, 200}, stored: []int{1_000, 5_000}, nodes: []int{1, 2, 3},
-	lasts: time.Second, idle: time.Second, mixed: mix{people: 200, members: 10, nodes: 3, rates: []int{100, 300}},
+	members: []int{10, 50, 100}, rates: []int{300, 600}, rooms: []int{1, 10},
+	conns: []int{50, 100, 200}, stored: []int{1_000, 5_000}, nodes: []int{1, 2, 3},
+	lasts: time.Second, idle: time.Second,
+	mixed: mix{people: 200, members: 10, nodes: 3, rates: []int{100, 300}},
 }
 
 // growth is a run that asks how cost grows.
@@ -57,7 +61,8 @@ type growth struct {
 	model  model
 }
 
-// grow measures how cost grows, fits a model to the small points, and compares it with the big ones.
+// grow measures how cost grows, fits a model to the small points, and compares
+// it with the big ones.
 func (b *bench) grow(only string, stores []string, quick bool) error {
 	g := &growth{bench: b, sizes: fullSizes}
 	if quick {
@@ -69,11 +74,13 @@ func (b *bench) grow(only string, stores []string, quick bool) error {
 		for _, part := range []struct {
 			name string
 			run  func() error
-		}{{"members", g.growMembers}, {"rooms", g.growRooms}, {"conns", g.growConns}, {"stored", g.growStored}, {"nodes", g.growNodes}, {"model", g.predict}} {
+		}{{"members", g.growMembers}, {"rooms", g.growRooms}, {"conns", g.growConns},
+			{"stored", g.growStored}, {"nodes", g.growNodes}, {"model", g.predict}} {
 			if only != "" && !slices.Contains(strings.Split(only, ","), part.name) {
 				continue
 			}
-			fmt.Fprintf(os.Stderr, "%3.0f s: growing %s, %s\n", time.Since(begin).Seconds(), part.name, b.store)
+			fmt.Fprintf(os.Stderr, "%3.0f s: growing %s, %s\n", time.Since(begin).Seconds(),
+				part.name, b.store)
 			if err := part.run(); err != nil {
 				return fmt.Errorf("%s: %w", part.name, err)
 			}
@@ -96,7 +103,8 @@ func (g *growth) point(part, of string, n int) *point {
 }
 
 // parts is the order of the tables.
-var parts = []string{"arrivals", "members", "rates", "rooms", "conns", "stored", "nodes", constants, otherConstants, "predicted", "a million connections"}
+var parts = []string{"arrivals", "members", "rates", "rooms", "conns", "stored", "nodes", constants,
+	otherConstants, "predicted", "a million connections"}
 
 const (
 	constants      = "the model's constants"
@@ -105,12 +113,16 @@ const (
 
 // table makes the points tables in Markdown, one for each part and store.
 func (g *growth) table() error {
-	slices.SortStableFunc(g.points, func(a, b *point) int { return slices.Index(parts, a.Part) - slices.Index(parts, b.Part) })
+	slices.SortStableFunc(g.points,
+		func(a, b *point) int { return slices.Index(parts, a.Part) - slices.Index(parts, b.Part) })
 	var out strings.Builder
 	var last *point
 	for _, p := range g.points {
-		if last == nil || last.Part != p.Part || last.Store != p.Store || !slices.Equal(last.columns, p.columns) {
-			fmt.Fprintf(&out, "\n%s, %s:\n\n| %s | %s |\n|---%s|\n", strings.ToUpper(p.Part[:1])+p.Part[1:], p.Store, p.Of, strings.Join(p.columns, " | "), strings.Repeat("|---:", len(p.columns)))
+		if last == nil || last.Part != p.Part || last.Store != p.Store ||
+			!slices.Equal(last.columns, p.columns) {
+			fmt.Fprintf(&out, "\n%s, %s:\n\n| %s | %s |\n|---%s|\n",
+				strings.ToUpper(p.Part[:1])+p.Part[1:], p.Store, p.Of,
+				strings.Join(p.columns, " | "), strings.Repeat("|---:", len(p.columns)))
 		}
 		last = p
 		label := p.What
@@ -133,7 +145,8 @@ func (g *growth) figure(part string, n int, name string) (float64, error) {
 			if v, ok := p.Figures[name]; ok {
 				return v, nil
 			}
-			return 0, fmt.Errorf("%s: there is no figure %q among %v", part, name, slices.Sorted(maps.Keys(p.Figures)))
+			return 0, fmt.Errorf("%s: there is no figure %q among %v", part, name,
+				slices.Sorted(maps.Keys(p.Figures)))
 		}
 	}
 	return 0, fmt.Errorf("the model needs %s at %d: measure it in the same run", part, n)

@@ -11,11 +11,13 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// wide are limits that are there, and cost what they cost, but that nobody here meets.
+// wide are limits that are there, and cost what they cost, but that nobody here
+// meets.
 var wide = []string{"--max-sends=10000000", "--max-calls=10000000"}
 
 // launch makes people and rooms and starts so many servers on them.
-func (g *growth) launch(name string, nodes, n int, rooms func(*chat.Service, *crowd) error) (fleet, *crowd, error) {
+func (g *growth) launch(name string, nodes, n int, rooms func(*chat.Service, *crowd) error) (fleet,
+	*crowd, error) {
 	d, err := g.data(name)
 	if err != nil {
 		return fleet{}, nil, err
@@ -54,20 +56,23 @@ func hangUp(clients []*client) {
 	}
 }
 
-// fits is how many connections this process may open, with room for its other files.
+// fits is how many connections this process may open, with room for its other
+// files.
 func fits() (int, error) {
 	var limit syscall.Rlimit
 	err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit)
 	return int(limit.Cur) - 500, err
 }
 
-// upto is n with each size that does not fit into the limit of open files left out.
+// upto is n with each size that does not fit into the limit of open files left
+// out.
 func upto(sizes []int) ([]int, error) {
 	most, err := fits()
 	return slices.DeleteFunc(slices.Clone(sizes), func(n int) bool { return n > most }), err
 }
 
-// growMembers: everybody is connected, and messages go to rooms of different sizes, each by itself.
+// growMembers: everybody is connected, and messages go to rooms of different
+// sizes, each by itself.
 func (g *growth) growMembers() error {
 	sizes, err := upto(g.members)
 	if err != nil {
@@ -112,7 +117,8 @@ func (g *growth) growMembers() error {
 			return errors.Join(err, g.end(f))
 		}
 		if w.deliveries != w.messages*n {
-			return errors.Join(fmt.Errorf("%d messages to %d members were delivered %d times", w.messages, n, w.deliveries), g.end(f))
+			return errors.Join(fmt.Errorf("%d messages to %d members were delivered %d times",
+				w.messages, n, w.deliveries), g.end(f))
 		}
 		p := g.point("members", "members, all online", n)
 		p.set("messages/s", float64(w.messages)/g.lasts.Seconds())
@@ -160,7 +166,8 @@ func (g *growth) alone(p *point, w work) {
 	}
 }
 
-// together measures and sets what a message takes when 64 senders say something to the room whenever they can.
+// together measures and sets what a message takes when 64 senders say something
+// to the room whenever they can.
 func (g *growth) together(p *point, f fleet, clients, from []*client, room chat.RoomID) error {
 	busy := make([]speaker, 64)
 	for i := range busy {
@@ -191,23 +198,25 @@ func numbers(n int) []int {
 	return list
 }
 
-// growRooms: 200 people, rooms of ten of them each; as many messages as before are spread over more rooms.
+// growRooms: 200 people, rooms of ten of them each; as many messages as before
+// are spread over more rooms.
 func (g *growth) growRooms() error {
 	for _, n := range g.rooms {
 		const persons, each = 200, 10
 		speakers := make([]speaker, n)
-		f, c, err := g.launch(fmt.Sprint("rooms", n), 1, persons, func(s *chat.Service, c *crowd) (err error) {
-			for i := range speakers {
-				members := make([]int, each)
-				for k := range members {
-					members[k] = (i*each + k) % persons
+		f, c, err := g.launch(fmt.Sprint("rooms", n), 1, persons,
+			func(s *chat.Service, c *crowd) (err error) {
+				for i := range speakers {
+					members := make([]int, each)
+					for k := range members {
+						members[k] = (i*each + k) % persons
+					}
+					if speakers[i].room, err = c.room(g.ctx, s, fmt.Sprint("room ", i), members); err != nil {
+						return err
+					}
 				}
-				if speakers[i].room, err = c.room(g.ctx, s, fmt.Sprint("room ", i), members); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+				return nil
+			})
 		if err != nil {
 			return err
 		}
@@ -219,7 +228,8 @@ func (g *growth) growRooms() error {
 			speakers[i].c = clients[i*each%persons]
 		}
 		quiet(clients)
-		if _, err := pace(speakers, 1000, time.Duration(n)*time.Millisecond); err != nil { // each is opened once
+		// each is opened once
+		if _, err := pace(speakers, 1000, time.Duration(n)*time.Millisecond); err != nil {
 			return errors.Join(err, g.end(f))
 		}
 		quiet(clients)
@@ -324,7 +334,8 @@ func (g *growth) growNodes() error {
 		if err != nil {
 			return errors.Join(err, g.end(f))
 		}
-		w, err := f.measure(g.ctx, clients, func() (int, error) { return pace([]speaker{{clients[0], chat.GeneralID}}, 100, 2*g.lasts) })
+		w, err := f.measure(g.ctx, clients,
+			func() (int, error) { return pace([]speaker{{clients[0], chat.GeneralID}}, 100, 2*g.lasts) })
 		if err != nil {
 			return errors.Join(err, g.end(f))
 		}

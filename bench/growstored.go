@@ -39,12 +39,16 @@ func (g *growth) growStored() error {
 		}
 		slices.Sort(starts)
 		s := f.servers[0]
-		page, err := median(1000, func(int) error { return s.call(g.ctx, "GET", "/rooms/general/messages", c.tokens[0], nil, nil) })
+		page, err := median(1000, func(int) error {
+			return s.call(g.ctx, "GET",
+				"/rooms/general/messages", c.tokens[0], nil, nil)
+		})
 		if err != nil {
 			return errors.Join(err, g.end(f))
 		}
 		old, err := median(1000, func(i int) error {
-			return s.call(g.ctx, "GET", fmt.Sprintf("/rooms/general/messages?before=%d", 60+i*7%(n-60)), c.tokens[0], nil, nil)
+			return s.call(g.ctx, "GET", fmt.Sprintf("/rooms/general/messages?before=%d",
+				60+i*7%(n-60)), c.tokens[0], nil, nil)
 		})
 		if err != nil {
 			return errors.Join(err, g.end(f))

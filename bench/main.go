@@ -1,15 +1,17 @@
-// Command bench starts the real server and measures what the design promises: server CPU time per delivery,
-// memory per idle connection, durable sends per second, the cost of history, and the start.
+// Command bench starts the real server and measures what the design promises:
+// server CPU time per delivery, memory per idle connection, durable sends per
+// second, the cost of history, and the start.
 //
 //	go run ./bench [-only fanout,memory] [-store embedded,redis] [-seconds 5] [-into page]
 //	go run ./bench -grow [-only members,rooms,conns,stored,nodes,model] [-store embedded,redis] [-quick] [-into page]
 //	go run ./bench -profile [-store embedded,redis] [-seconds 5] [-into page]
 //
-// With -grow it asks how cost grows, and whether a model of it predicts what it has not seen; with -profile, where the
-// server's time goes.
+// With -grow it asks how cost grows, and whether a model of it predicts what it
+// has not seen; with -profile, where the server's time goes.
 //
-// It prints one JSON line per figure and a table at the end. Clients run in this process, on the same machine, so
-// that wall-clock figures include them; CPU and memory are the server's alone, read from /proc. Linux only.
+// It prints one JSON line per figure and a table at the end. Clients run in
+// this process, on the same machine, so that wall-clock figures include them;
+// CPU and memory are the server's alone, read from /proc. Linux only.
 package main
 
 import (
@@ -45,7 +47,8 @@ type bench struct {
 	page    string // where results are put, if anywhere
 }
 
-// report keeps and prints a figure; the goal is an upper bound, or a lower one if atLeast.
+// report keeps and prints a figure; the goal is an upper bound, or a lower one
+// if atLeast.
 func (b *bench) report(name string, value float64, unit string, goal float64, atLeast bool) {
 	if b.store == "redis" {
 		name += ", Redis"
@@ -69,14 +72,17 @@ func (b *bench) keep(f figure) {
 }
 
 func main() {
-	only := flag.String("only", "", "measure only these parts, comma-separated: start, fanout, memory, sends, history, peer; or those of -grow")
+	only := flag.String("only", "",
+		"measure only these parts, comma-separated: start, fanout, memory, sends, history, peer; or those of -grow")
 	stores := flag.String("store", "embedded,redis", "stores to measure, comma-separated")
 	seconds := flag.Int("seconds", 5, "seconds that each load lasts")
 	growing := flag.Bool("grow", false, "measure how cost grows instead")
 	quick := flag.Bool("quick", false, "with -grow: small sizes, to see whether it works")
 	profiling := flag.Bool("profile", false, "measure where the server's time goes instead")
-	page := flag.String("into", "", "put the results into this page too, in place of those of an earlier run (docs/performance.md)")
-	floor := flag.String("floor", "", "connections,rate,duration: be the server that only writes (used by the benchmark itself)")
+	page := flag.String("into", "",
+		"put the results into this page too, in place of those of an earlier run (docs/performance.md)")
+	floor := flag.String("floor", "",
+		"connections,rate,duration: be the server that only writes (used by the benchmark itself)")
 	flag.Parse()
 	if *floor != "" {
 		var conns, rate int
@@ -110,7 +116,8 @@ func main() {
 	}
 }
 
-// run builds the server, and has it measured with those of the stores that can be had here.
+// run builds the server, and has it measured with those of the stores that can
+// be had here.
 func run(seconds time.Duration, stores string, measure func(b *bench, stores []string) error) error {
 	dir, err := os.MkdirTemp("", "parley-bench")
 	if err != nil {
@@ -144,7 +151,8 @@ func (b *bench) goals(only string, stores []string) error {
 		for _, part := range []struct {
 			name string
 			run  func() error
-		}{{"start", b.start}, {"fanout", b.fanout}, {"memory", b.memory}, {"sends", b.sends}, {"history", b.history}, {"peer", b.peer}} {
+		}{{"start", b.start}, {"fanout", b.fanout}, {"memory", b.memory}, {"sends", b.sends},
+			{"history", b.history}, {"peer", b.peer}} {
 			if only != "" && !slices.Contains(strings.Split(only, ","), part.name) {
 				continue
 			}
@@ -169,7 +177,8 @@ func (b *bench) goals(only string, stores []string) error {
 	return b.publish("goals", table.String())
 }
 
-// publish prints a result, and puts it into the page, if one was named, between the lines that are marked for it.
+// publish prints a result, and puts it into the page, if one was named, between
+// the lines that are marked for it.
 func (b *bench) publish(what, text string) error {
 	fmt.Print("\n" + text)
 	if b.page == "" {
@@ -183,7 +192,8 @@ func (b *bench) publish(what, text string) error {
 	before, rest, ok := strings.Cut(string(page), begin)
 	_, after, closed := strings.Cut(rest, end)
 	if !ok || !closed {
-		return fmt.Errorf("%s has no lines %q and %q", b.page, strings.TrimSpace(begin), strings.TrimSpace(end))
+		return fmt.Errorf("%s has no lines %q and %q", b.page, strings.TrimSpace(begin),
+			strings.TrimSpace(end))
 	}
 	return os.WriteFile(b.page, []byte(before+begin+"\n"+strings.TrimSpace(text)+"\n\n"+end+after), 0o644)
 }

@@ -54,7 +54,8 @@ func (b *bench) start() error {
 	return nil
 }
 
-// join opens so many connections for each token, syncs, and reads. The servers get them in turns.
+// join opens so many connections for each token, syncs, and reads. The servers
+// get them in turns.
 func (b *bench) join(servers []*server, tokens []string, each int) ([]*client, error) {
 	clients := make([]*client, len(tokens)*each)
 	errs := make(chan error, 8)
@@ -114,8 +115,10 @@ func (b *bench) fanout() error {
 		floor bool
 		run   func(stop time.Time) error
 	}{
-		{"200 members, as fast as they come", b.either(1.0, 1.6), false, func(stop time.Time) error { return flood(clients[:8], 32, stop) }},
-		{"200 members, 100 messages/s", 8, true, func(stop time.Time) error { return steady(clients[0], 100, stop) }},
+		{"200 members, as fast as they come", b.either(1.0, 1.6), false,
+			func(stop time.Time) error { return flood(clients[:8], 32, stop) }},
+		{"200 members, 100 messages/s", 8, true,
+			func(stop time.Time) error { return steady(clients[0], 100, stop) }},
 	} {
 		cost, err := b.delivery(s, clients, load.run)
 		if err != nil {
@@ -128,13 +131,15 @@ func (b *bench) fanout() error {
 				return fmt.Errorf("measure the floor: %w", err)
 			}
 			// 8 µs against 7.4 for a plain write, where the goal was set.
-			b.report("the same, against a plain write(2) per frame in the same run", cost/floor, "×", 8/7.4, false)
+			b.report("the same, against a plain write(2) per frame in the same run", cost/floor,
+				"×", 8/7.4, false)
 		}
 	}
 	return s.stop()
 }
 
-// delivery is what one delivery takes of the server's processor under a load, in microseconds.
+// delivery is what one delivery takes of the server's processor under a load,
+// in microseconds.
 func (b *bench) delivery(s *server, clients []*client, load func(stop time.Time) error) (float64, error) {
 	cpu0, err := s.cpu()
 	if err != nil {
@@ -213,8 +218,9 @@ func ownCPU() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// talk is flood for clients that nobody reads: each does everything on one goroutine, so that little of the machine goes to them. What
-// answers that came together ask for goes together too.
+// talk is flood for clients that nobody reads: each does everything on one
+// goroutine, so that little of the machine goes to them. What answers that came
+// together ask for goes together too.
 func talk(clients []*client, window int, stop time.Time) error {
 	var wg sync.WaitGroup
 	errs := make(chan error, len(clients))
@@ -247,7 +253,8 @@ func steady(c *client, rate int, stop time.Time) error {
 	return nil
 }
 
-// memory measures what 4,000 joined idle connections cost: 400 people with ten each.
+// memory measures what 4,000 joined idle connections cost: 400 people with ten
+// each.
 func (b *bench) memory() error {
 	d, err := b.data("memory")
 	if err != nil {
@@ -280,11 +287,13 @@ func (b *bench) memory() error {
 	if err != nil {
 		return err
 	}
-	b.report("memory per joined idle connection, 4,000 of them", (after-before)/float64(len(clients))/1e3, "kB", 8, false)
+	b.report("memory per joined idle connection, 4,000 of them",
+		(after-before)/float64(len(clients))/1e3, "kB", 8, false)
 	return s.stop()
 }
 
-// sends measures durable, acknowledged sends from 64 people at once: one at a time each, and 16 at a time.
+// sends measures durable, acknowledged sends from 64 people at once: one at a
+// time each, and 16 at a time.
 func (b *bench) sends() error {
 	for _, c := range []struct {
 		name   string
@@ -339,7 +348,8 @@ func (b *bench) sends() error {
 	return nil
 }
 
-// history measures the newest 50 messages over REST with 1,000 and 1,000,000 messages in the room.
+// history measures the newest 50 messages over REST with 1,000 and 1,000,000
+// messages in the room.
 func (b *bench) history() error {
 	var cost [2]time.Duration
 	for i, n := range []int{1_000, 1_000_000} {
@@ -388,7 +398,8 @@ func (b *bench) history() error {
 			return err
 		}
 	}
-	b.report("newest 50 messages, 1,000,000 against 1,000 in the room", float64(cost[1])/float64(cost[0]), "×", 1.2, false)
+	b.report("newest 50 messages, 1,000,000 against 1,000 in the room",
+		float64(cost[1])/float64(cost[0]), "×", 1.2, false)
 	return nil
 }
 
@@ -408,7 +419,8 @@ func fill(ctx context.Context, d data, n int) error {
 		wg.Go(func() {
 			for next.Add(1) <= int64(n) {
 				_, err := store.Commit(ctx, chat.Change{
-					Stream: chat.RoomStream(chat.GeneralID), Kind: chat.MessageCreated, ID: identity.NewID(), At: time.Now().UTC().Truncate(time.Millisecond),
+					Stream: chat.RoomStream(chat.GeneralID), Kind: chat.MessageCreated,
+					ID: identity.NewID(), At: time.Now().UTC().Truncate(time.Millisecond),
 					By: users[0].ID, Message: &chat.Message{From: users[0].ID, Text: text},
 				})
 				if err != nil {

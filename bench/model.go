@@ -2,20 +2,23 @@ package main
 
 import "math"
 
-// cost is what something takes of a processor, in µs: when it comes alone, and when as much comes as can. Together it takes less, as what
-// is woken up for one thing then finds more to do.
+// cost is what something takes of a processor, in µs: when it comes alone, and
+// when as much comes as can. Together it takes less, as what is woken up for
+// one thing then finds more to do.
 type cost struct{ alone, together float64 }
 
 func (c cost) plus(d cost, times float64) cost {
 	return cost{c.alone + d.alone*times, c.together + d.together*times}
 }
 
-// at is what one takes when so many come each second: alone where they are rare, together where they are many, and half way at the rate half.
+// at is what one takes when so many come each second: alone where they are
+// rare, together where they are many, and half way at the rate half.
 func (c cost) at(rate, half float64) float64 {
 	return c.together + (c.alone-c.together)/(1+rate/half)
 }
 
-// halfWay returns the rate half that makes one of so many a second take that. If they take no less than alone, it is never.
+// halfWay returns the rate half that makes one of so many a second take that.
+// If they take no less than alone, it is never.
 func halfWay(c cost, rate, takes float64) float64 {
 	if takes >= c.alone || c.together >= c.alone {
 		return math.Inf(1)
@@ -23,7 +26,8 @@ func halfWay(c cost, rate, takes float64) float64 {
 	return rate * max(takes-c.together, 0.01*c.alone) / (c.alone - takes)
 }
 
-// model is what servers and Redis need for a load, in the fewest numbers that do. It is fitted to the small points of a run.
+// model is what servers and Redis need for a load, in the fewest numbers that
+// do. It is fitted to the small points of a run.
 //
 //	memory of a node           = base + conn × connections
 //	a message takes of servers = send + deliver × who hears it + hear × (nodes that hear it − 1)
@@ -43,8 +47,9 @@ type model struct {
 	ask, beats      float64
 }
 
-// line returns y = at0 + slope × x, nearest to the points in parts of y: half of a small figure is as wrong as half of a large one. Two points it
-// goes through.
+// line returns y = at0 + slope × x, nearest to the points in parts of y: half
+// of a small figure is as wrong as half of a large one. Two points it goes
+// through.
 func line(x, y []float64) (at0, slope float64) {
 	var w, wx, wxx, wy, wxy float64
 	for i := range x {
@@ -62,7 +67,8 @@ type load struct {
 	messages float64 // per second, all rooms together
 }
 
-// hearing is on how many of n nodes somebody of a room is, if its members are anywhere.
+// hearing is on how many of n nodes somebody of a room is, if its members are
+// anywhere.
 func hearing(n, members float64) float64 { return n * (1 - math.Pow(1-1/n, members)) }
 
 // need is what a load takes.
@@ -77,7 +83,8 @@ type need struct {
 func (m model) need(l load, nodes, masters float64) need {
 	hear := hearing(nodes, l.members)
 	message := m.send.plus(m.hear, hear-1)
-	each := m.deliver.at(l.messages*l.members/l.people, m.half) // only what goes to the same connection goes together
+	// only what goes to the same connection goes together
+	each := m.deliver.at(l.messages*l.members/l.people, m.half)
 	thread := m.thread.plus(m.tell, hear-1)
 	return need{
 		memory:   m.base*nodes + m.conn*l.people,
@@ -88,8 +95,9 @@ func (m model) need(l load, nodes, masters float64) need {
 	}
 }
 
-// plan says how many nodes of so many processors, and how many masters, a load takes if none is more than half busy and a node has at
-// most so many connections.
+// plan says how many nodes of so many processors, and how many masters, a load
+// takes if none is more than half busy and a node has at most so many
+// connections.
 func (m model) plan(l load, processors, conns float64) need {
 	for nodes, masters := math.Ceil(l.people/conns), 1.0; ; {
 		n := m.need(l, nodes, masters)

@@ -51,7 +51,9 @@ func TestHearing(t *testing.T) {
 }
 
 func TestPlanLeavesHalf(t *testing.T) {
-	m := model{base: 30e6, conn: 10e3, send: cost{500, 30}, deliver: cost{10, 1}, hear: cost{200, 20}, thread: cost{200, 20}, tell: cost{20, 2}, idle: 2000, lease: 200, rest: 1500, ask: 3, beats: 1, half: 400, halfRedis: 400}
+	m := model{base: 30e6, conn: 10e3, send: cost{500, 30}, deliver: cost{10, 1},
+		hear: cost{200, 20}, thread: cost{200, 20}, tell: cost{20, 2}, idle: 2000, lease: 200,
+		rest: 1500, ask: 3, beats: 1, half: 400, halfRedis: 400}
 	l := load{people: 1e6, members: 50, messages: 8000}
 	n := m.plan(l, 4, 50_000)
 	if n.nodes < 20 {

@@ -16,8 +16,10 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// peer measures, in the same run, what many would write instead: Node.js with Socket.IO, its Redis adapter and every message stored
-// in Redis (peer/server.mjs), under the loads of fanout. It reports how many times as much of the server's processor that takes.
+// peer measures, in the same run, what many would write instead: Node.js with
+// Socket.IO, its Redis adapter and every message stored in Redis
+// (peer/server.mjs), under the loads of fanout. It reports how many times as
+// much of the server's processor that takes.
 func (b *bench) peer() error {
 	if b.store != "redis" {
 		return nil // it needs Redis, as its peer does
@@ -50,7 +52,8 @@ func (b *bench) peer() error {
 		name string
 		run  func(stop time.Time) error
 	}{
-		{"200 members, as fast as they come", func(stop time.Time) error { return flood(clients[:8], 32, stop) }},
+		{"200 members, as fast as they come",
+			func(stop time.Time) error { return flood(clients[:8], 32, stop) }},
 		{"200 members, 100 messages/s", func(stop time.Time) error { return steady(clients[0], 100, stop) }},
 	} {
 		cost, err := b.delivery(s, clients, load.run)
@@ -87,7 +90,8 @@ func (b *bench) peerMemory(d data) error {
 	if err != nil {
 		return errors.Join(err, s.stop())
 	}
-	b.note("memory per joined idle connection, 4,000 of them, Node.js", (after-before)/float64(len(clients))/1e3, "kB")
+	b.note("memory per joined idle connection, 4,000 of them, Node.js",
+		(after-before)/float64(len(clients))/1e3, "kB")
 	hangUp(clients)
 	return s.stop()
 }
@@ -138,12 +142,15 @@ func (b *bench) startPeer(socket string) (*server, error) {
 
 // dialPeer opens a Socket.IO connection over WebSocket.
 func dialPeer(ctx context.Context, s *server, n int) (*client, error) {
-	d := ws.Dialer{Header: ws.HandshakeHeaderHTTP(http.Header{}), ReadBufferSize: 1 << 10, WriteBufferSize: 1 << 10, NetDial: from(n)}
-	conn, early, _, err := d.Dial(ctx, strings.Replace(s.url, "http", "ws", 1)+"/socket.io/?EIO=4&transport=websocket")
+	d := ws.Dialer{Header: ws.HandshakeHeaderHTTP(http.Header{}), ReadBufferSize: 1 << 10,
+		WriteBufferSize: 1 << 10, NetDial: from(n)}
+	conn, early, _, err := d.Dial(ctx,
+		strings.Replace(s.url, "http", "ws", 1)+"/socket.io/?EIO=4&transport=websocket")
 	if err != nil {
 		return nil, err
 	}
-	c := &client{conn: conn, in: bufio.NewReaderSize(conn, 4<<10), acks: make(chan struct{}, 1<<16), peer: true}
+	c := &client{conn: conn, in: bufio.NewReaderSize(conn, 4<<10), acks: make(chan struct{}, 1<<16),
+		peer: true}
 	if early != nil {
 		c.in = early
 	}

@@ -9,7 +9,8 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// fit takes the model from all but the largest points of members, and the two smallest of conns and nodes.
+// fit takes the model from all but the largest points of members, and the two
+// smallest of conns and nodes.
 func (g *growth) fit() error {
 	var missing error
 	through := func(part string, sizes []int, name string) (at0, slope float64) {
@@ -60,7 +61,8 @@ func (g *growth) fit() error {
 	return missing
 }
 
-// predict fits the model and compares it with the larger points, which it has not seen, and with a mixed load.
+// predict fits the model and compares it with the larger points, which it has
+// not seen, and with a mixed load.
 func (g *growth) predict() error {
 	if err := g.fit(); err != nil {
 		return err
@@ -71,8 +73,10 @@ func (g *growth) predict() error {
 		cost cost
 		both bool
 	}{
-		{"a message sent, of a server", m.send, true}, {"each delivery", m.deliver, true}, {"each further node that hears it", m.hear, false},
-		{"a message, of Redis' thread", m.thread, false}, {"each further node, of Redis' thread", m.tell, false},
+		{"a message sent, of a server", m.send, true}, {"each delivery", m.deliver, true},
+		{"each further node that hears it", m.hear, false},
+		{"a message, of Redis' thread", m.thread, false},
+		{"each further node, of Redis' thread", m.tell, false},
 	} {
 		if c.both || g.store == "redis" {
 			p := g.point(constants, "µs", 0)
@@ -88,8 +92,12 @@ func (g *growth) predict() error {
 		both  bool
 	}{
 		{"memory of a node, MB", m.base / 1e6, true}, {"of each connection, kB", m.conn / 1e3, true},
-		{"messages a second at which a node takes half way between alone and as fast as they come", m.half, true}, {"the same of Redis' thread", m.halfRedis, false}, {"a node that idles, µs of its processors a second", m.idle, false},
-		{"for it, µs of Redis' thread a second", m.lease, false}, {"Redis for itself, µs of its thread a second", m.rest, false}, {"for it, commands a second", m.beats, false}, {"commands for a message", m.ask, false},
+		{"messages a second at which a node takes half way between alone and as fast as they come",
+			m.half, true}, {"the same of Redis' thread", m.halfRedis, false},
+		{"a node that idles, µs of its processors a second", m.idle, false},
+		{"for it, µs of Redis' thread a second", m.lease, false},
+		{"Redis for itself, µs of its thread a second", m.rest, false},
+		{"for it, commands a second", m.beats, false}, {"commands for a message", m.ask, false},
 	} {
 		if c.both || g.store == "redis" {
 			p := g.point(otherConstants, "", 0)
@@ -108,7 +116,8 @@ func (g *growth) predict() error {
 		}
 	}
 	for _, n := range g.rates[1:] {
-		if err := g.compareFigure("rates", n, cpuAlone, m.send.plus(m.deliver, float64(g.members[0])).at(float64(n), m.half)); err != nil {
+		if err := g.compareFigure("rates", n, cpuAlone,
+			m.send.plus(m.deliver, float64(g.members[0])).at(float64(n), m.half)); err != nil {
 			return err
 		}
 	}
@@ -123,10 +132,12 @@ func (g *growth) predict() error {
 			if err != nil {
 				return err
 			}
-			if err := g.compareFigure("nodes", n, cpuAlone, first+m.hear.alone*float64(n-g.nodes[0])); err != nil {
+			if err := g.compareFigure("nodes", n, cpuAlone,
+				first+m.hear.alone*float64(n-g.nodes[0])); err != nil {
 				return err
 			}
-			if err := g.compareFigure("nodes", n, redisAlone, m.thread.plus(m.tell, float64(n-1)).alone); err != nil {
+			if err := g.compareFigure("nodes", n, redisAlone,
+				m.thread.plus(m.tell, float64(n-1)).alone); err != nil {
 				return err
 			}
 		}
@@ -219,23 +230,29 @@ func (g *growth) mix() (err error) {
 			return err
 		}
 		if w.deliveries != w.messages*x.members {
-			return fmt.Errorf("%d messages to %d members were delivered %d times", w.messages, x.members, w.deliveries)
+			return fmt.Errorf("%d messages to %d members were delivered %d times", w.messages,
+				x.members, w.deliveries)
 		}
 		// The load lasted less than the measuring, which waits for quiet.
 		lasted := g.lasts.Seconds()
-		want := g.model.need(load{people: float64(x.people), members: float64(x.members), messages: float64(w.messages) / lasted},
+		want := g.model.need(load{people: float64(x.people), members: float64(x.members),
+			messages: float64(w.messages) / lasted},
 			float64(x.nodes), 1)
 		idle := w.took.Seconds()/lasted - 1
-		g.compare("mix: server CPU, ms/s", rate, want.cpu/1e3, us(w.cpu)/1e3/lasted-idle*g.model.idle*float64(x.nodes)/1e3)
+		g.compare("mix: server CPU, ms/s", rate, want.cpu/1e3,
+			us(w.cpu)/1e3/lasted-idle*g.model.idle*float64(x.nodes)/1e3)
 		if g.store == "redis" {
-			g.compare("mix: Redis' thread, ms/s", rate, want.redis/1e3, us(w.redis)/1e3/lasted-idle*g.model.lease*float64(x.nodes)/1e3)
-			g.compare("mix: commands/s", rate, want.commands, float64(w.commands)/lasted-idle*g.model.beats*float64(x.nodes))
+			g.compare("mix: Redis' thread, ms/s", rate, want.redis/1e3,
+				us(w.redis)/1e3/lasted-idle*g.model.lease*float64(x.nodes)/1e3)
+			g.compare("mix: commands/s", rate, want.commands,
+				float64(w.commands)/lasted-idle*g.model.beats*float64(x.nodes))
 		}
 	}
 	return nil
 }
 
-// million says what a million connections need: each person is in rooms where 50 are online, and says something every two minutes.
+// million says what a million connections need: each person is in rooms where
+// 50 are online, and says something every two minutes.
 func (g *growth) million() {
 	if g.store != "redis" {
 		return
@@ -252,5 +269,6 @@ func (g *growth) million() {
 	p.set("masters of Redis", n.masters)
 	p.set("commands/s", n.commands)
 	g.keep(p)
-	fmt.Fprintf(os.Stderr, "  %v of the servers' and %v of Redis' processors a second\n", time.Duration(n.cpu)*time.Microsecond, time.Duration(n.redis)*time.Microsecond)
+	fmt.Fprintf(os.Stderr, "  %v of the servers' and %v of Redis' processors a second\n",
+		time.Duration(n.cpu)*time.Microsecond, time.Duration(n.redis)*time.Microsecond)
 }

@@ -17,12 +17,14 @@ import (
 	"time"
 )
 
-// inside is compiled into the server that is profiled, and into no other: it writes a profile between two signals.
+// inside is compiled into the server that is profiled, and into no other: it
+// writes a profile between two signals.
 //
 //go:embed testdata/inside.go
 var inside []byte
 
-// profiles says where the server's time goes, in shares, under the loads of fanout and sends.
+// profiles says where the server's time goes, in shares, under the loads of
+// fanout and sends.
 func (b *bench) profiles(stores []string) error {
 	if err := b.buildProfiled(); err != nil {
 		return err
@@ -35,9 +37,12 @@ func (b *bench) profiles(stores []string) error {
 			people int
 			run    func(clients []*client, stop time.Time) error
 		}{
-			{"200 members, 100 messages/s", 200, func(clients []*client, stop time.Time) error { return steady(clients[0], 100, stop) }},
-			{"200 members, as fast as they come", 200, func(clients []*client, stop time.Time) error { return flood(clients[:8], 32, stop) }},
-			{"64 senders, nobody listens", 64, func(clients []*client, stop time.Time) error { return flood(clients, 1, stop) }},
+			{"200 members, 100 messages/s", 200,
+				func(clients []*client, stop time.Time) error { return steady(clients[0], 100, stop) }},
+			{"200 members, as fast as they come", 200,
+				func(clients []*client, stop time.Time) error { return flood(clients[:8], 32, stop) }},
+			{"64 senders, nobody listens", 64,
+				func(clients []*client, stop time.Time) error { return flood(clients, 1, stop) }},
 		} {
 			fmt.Fprintln(os.Stderr, "profiling", load.name, "with the store:", b.store)
 			total, parts, err := b.profile(load.people, !strings.Contains(load.name, "nobody"), load.run)
@@ -54,8 +59,10 @@ func (b *bench) profiles(stores []string) error {
 		}
 	}
 	var table strings.Builder
-	fmt.Fprintf(&table, "| %% of the server's CPU | %s |\n|---|%s\n", strings.Join(columns, " | "), strings.Repeat("---:|", len(columns)))
-	for _, part := range slices.SortedFunc(maps.Keys(shares), func(a, b string) int { return int(1e3 * (slices.Max(shares[b]) - slices.Max(shares[a]))) }) {
+	fmt.Fprintf(&table, "| %% of the server's CPU | %s |\n|---|%s\n", strings.Join(columns, " | "),
+		strings.Repeat("---:|", len(columns)))
+	for _, part := range slices.SortedFunc(maps.Keys(shares),
+		func(a, b string) int { return int(1e3 * (slices.Max(shares[b]) - slices.Max(shares[a]))) }) {
 		if slices.Max(shares[part]) < 1 {
 			continue
 		}
@@ -91,8 +98,10 @@ func (b *bench) buildProfiled() error {
 	return build.Run()
 }
 
-// profile returns how much of the server's time under a load went to what, in nanoseconds.
-func (b *bench) profile(people int, listen bool, run func(clients []*client, stop time.Time) error) (total int64, parts map[string]int64, err error) {
+// profile returns how much of the server's time under a load went to what, in
+// nanoseconds.
+func (b *bench) profile(people int, listen bool,
+	run func(clients []*client, stop time.Time) error) (total int64, parts map[string]int64, err error) {
 	d, err := b.data(fmt.Sprint("profile", time.Now().UnixNano()))
 	if err != nil {
 		return 0, nil, err

@@ -20,7 +20,8 @@ import (
 	"github.com/parley-chat/parley/internal/sqlite"
 )
 
-// redis is a redis-server as one is run for a chat: appendonly, synced every second.
+// redis is a redis-server as one is run for a chat: appendonly, synced every
+// second.
 type redis struct {
 	cmd    *exec.Cmd
 	client rueidis.Client
@@ -88,7 +89,8 @@ func (r *redis) cpu(ctx context.Context) (time.Duration, error) {
 
 var commandCalls = regexp.MustCompile(`cmdstat_([a-z|_]+):calls=([0-9]+)`)
 
-// commands is how many the clients have sent so far; those that scripts run, and those that bench itself asks with, do not count.
+// commands is how many the clients have sent so far; those that scripts run,
+// and those that bench itself asks with, do not count.
 func (r *redis) commands(ctx context.Context) (n int, err error) {
 	stats, err := r.client.Do(ctx, r.client.B().Info().Section("commandstats").Build()).ToString()
 	if err != nil {
@@ -107,8 +109,10 @@ func (r *redis) commands(ctx context.Context) (n int, err error) {
 	return n, nil
 }
 
-// sent are commands that a client sends by itself while people talk; the rest are inside scripts.
-var sent = map[string]bool{"evalsha": true, "evalsha_ro": true, "eval": true, "get": true, "ping": true, "wait": true}
+// sent are commands that a client sends by itself while people talk; the rest
+// are inside scripts.
+var sent = map[string]bool{"evalsha": true, "evalsha_ro": true, "eval": true, "get": true,
+	"ping": true, "wait": true}
 
 var usedMemory = regexp.MustCompile(`used_memory_dataset:([0-9]+)`)
 

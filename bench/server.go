@@ -25,10 +25,13 @@ type server struct {
 	took time.Duration
 }
 
-// startServer starts one on a data directory, with limits off, and waits for its first answer.
+// startServer starts one on a data directory, with limits off, and waits for
+// its first answer.
 func (b *bench) startServer(d data, args ...string) (*server, error) {
-	cmd := exec.CommandContext(b.ctx, b.binary, append(append([]string{"serve", "--listen", "127.0.0.1:0", "--sign-up", "open",
-		"--max-sends=-1", "--max-calls=-1", "--max-logins=-1", "--max-socket-frames=-1", "--max-user-sockets=100000", "--log-level=warn"}, d.args()...), args...)...)
+	cmd := exec.CommandContext(b.ctx, b.binary,
+		append(append([]string{"serve", "--listen", "127.0.0.1:0", "--sign-up", "open",
+			"--max-sends=-1", "--max-calls=-1", "--max-logins=-1", "--max-socket-frames=-1",
+			"--max-user-sockets=100000", "--log-level=warn"}, d.args()...), args...)...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -115,7 +118,8 @@ func (s *server) people(ctx context.Context, n int) ([]string, error) {
 				var out struct {
 					Token string `json:"token"`
 				}
-				err := s.call(ctx, "POST", "/accounts", "", map[string]string{"name": fmt.Sprintf("user %d", i), "password": "password123"}, &out)
+				err := s.call(ctx, "POST", "/accounts", "",
+					map[string]string{"name": fmt.Sprintf("user %d", i), "password": "password123"}, &out)
 				if err != nil {
 					errs <- err
 					return
@@ -128,7 +132,8 @@ func (s *server) people(ctx context.Context, n int) ([]string, error) {
 	return tokens, errors.Join(<-errs, <-errs)
 }
 
-// cpu returns the processor time that the server has used, of all its threads: in /proc/PID/stat it would be in steps of 10 ms.
+// cpu returns the processor time that the server has used, of all its threads:
+// in /proc/PID/stat it would be in steps of 10 ms.
 func (s *server) cpu() (total time.Duration, err error) {
 	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", s.cmd.Process.Pid))
 	if err != nil || len(threads) == 0 {
@@ -162,7 +167,8 @@ func (s *server) resident() (float64, error) {
 	return pages * float64(os.Getpagesize()), err
 }
 
-// settle waits until the resident memory has stopped changing: collected garbage goes back to the system slowly.
+// settle waits until the resident memory has stopped changing: collected
+// garbage goes back to the system slowly.
 func (s *server) settle() (float64, error) {
 	last, err := s.resident()
 	same := 0

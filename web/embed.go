@@ -1,5 +1,6 @@
-// Package web holds the web client, built and ready to be served. Its sources are in src;
-// `npm run build` writes dist, which is committed so that nobody needs Node to build the server.
+// Package web holds the web client, built and ready to be served. Its sources
+// are in src; `npm run build` writes dist, which is committed so that nobody
+// needs Node to build the server.
 package web
 
 import (

@@ -17,8 +17,8 @@ import (
 // notShipped are sources that dist does not depend on.
 var notShipped = regexp.MustCompile(`\.test\.tsx?$|/fake[^/]*\.tsx?$`)
 
-// TestDistIsBuiltFromTheseSources fails when somebody changed the client and did not build it.
-// It hashes what scripts/stamp.mjs hashes.
+// TestDistIsBuiltFromTheseSources fails when somebody changed the client and
+// did not build it. It hashes what scripts/stamp.mjs hashes.
 func TestDistIsBuiltFromTheseSources(t *testing.T) {
 	files := []string{"index.html", "package.json", "package-lock.json", "tsconfig.json", "vite.config.ts"}
 	for _, dir := range []string{"src", "public"} {
@@ -55,26 +55,30 @@ func TestDistIsBuiltFromTheseSources(t *testing.T) {
 	}
 }
 
-// TestPageHasNothingInline holds the page to the policy that the server sends with it.
+// TestPageHasNothingInline holds the page to the policy that the server sends
+// with it.
 func TestPageHasNothingInline(t *testing.T) {
 	page, err := fs.ReadFile(FS, "index.html")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, bad := range []string{`<style`, `style="`, `<script>`, `javascript:`, `http://`, `https://`, ` onload=`} {
+	for _, bad := range []string{`<style`, `style="`, `<script>`, `javascript:`, `http://`,
+		`https://`, ` onload=`} {
 		if strings.Contains(string(page), bad) {
 			t.Errorf("index.html contains %q", bad)
 		}
 	}
-	for _, name := range []string{"app.js", "app.css", "icon.svg", "manifest.webmanifest", "theme.js", "sw.js", "icon-192.png"} {
+	for _, name := range []string{"app.js", "app.css", "icon.svg", "manifest.webmanifest",
+		"theme.js", "sw.js", "icon-192.png"} {
 		if _, err := fs.Stat(FS, name); err != nil {
 			t.Error(err)
 		}
 	}
 }
 
-// TestOneVersion holds the page, the service worker and what pages ask for to one version: a page that finds
-// another one than its own tells its person that there is a newer client.
+// TestOneVersion holds the page, the service worker and what pages ask for to
+// one version: a page that finds another one than its own tells its person that
+// there is a newer client.
 func TestOneVersion(t *testing.T) {
 	version := regexp.MustCompile(`^[0-9a-f]{16}\n$`)
 	stamped, err := fs.ReadFile(FS, "version.txt")
@@ -106,8 +110,9 @@ var (
 	staticImport = regexp.MustCompile(`(?:from|import) ?"\./([\w.-]+\.js)"`)
 )
 
-// TestFirstLoadIsSmall sums up what the page loads before it can show anything: its scripts and what they import, but
-// not what they load later when it is needed.
+// TestFirstLoadIsSmall sums up what the page loads before it can show anything:
+// its scripts and what they import, but not what they load later when it is
+// needed.
 func TestFirstLoadIsSmall(t *testing.T) {
 	page, err := fs.ReadFile(FS, "index.html")
 	if err != nil {

@@ -1,8 +1,10 @@
-// Command picture draws what bench has measured, for the README: it reads the figures as JSON lines and writes an SVG.
+// Command picture draws what bench has measured, for the README: it reads the
+// figures as JSON lines and writes an SVG.
 //
 //	go run ./bench > figures && (cd bench/picture && go run . ../../docs/images/bench.svg < ../../figures)
 //
-// It is a module of its own, so that the plotting library is no dependency of Parley.
+// It is a module of its own, so that the plotting library is no dependency of
+// Parley.
 package main
 
 import (
@@ -21,7 +23,8 @@ import (
 	"gonum.org/v1/plot/vg/vgsvg"
 )
 
-// The picture has no background: it stands on a light page or a dark one, and its colours are legible on both.
+// The picture has no background: it stands on a light page or a dark one, and
+// its colours are legible on both.
 var (
 	ours = color.RGBA{0x4f, 0x6b, 0xed, 0xff}
 	peer = color.RGBA{0x9a, 0xa0, 0xa6, 0xff}
@@ -43,13 +46,17 @@ type bar struct {
 func charts() []chart {
 	three := func(figure string) []bar {
 		return []bar{
-			{"Parley, embedded", figure, ours}, {"Parley, Redis", figure + ", Redis", ours}, {"Node.js, Socket.IO, Redis", figure + ", Node.js", peer},
+			{"Parley, embedded", figure, ours}, {"Parley, Redis", figure + ", Redis", ours},
+			{"Node.js, Socket.IO, Redis", figure + ", Node.js", peer},
 		}
 	}
 	return []chart{
-		{"Server CPU per delivery, 200 people in a room, messages as fast as they come", "µs", three("server CPU per delivery, 200 members, as fast as they come")},
-		{"Server CPU per delivery, 200 people in a room, 100 messages a second", "µs", three("server CPU per delivery, 200 members, 100 messages/s")},
-		{"Memory per idle connection, 4,000 of them", "kB", three("memory per joined idle connection, 4,000 of them")},
+		{"Server CPU per delivery, 200 people in a room, messages as fast as they come", "µs",
+			three("server CPU per delivery, 200 members, as fast as they come")},
+		{"Server CPU per delivery, 200 people in a room, 100 messages a second", "µs",
+			three("server CPU per delivery, 200 members, 100 messages/s")},
+		{"Memory per idle connection, 4,000 of them", "kB",
+			three("memory per joined idle connection, 4,000 of them")},
 	}
 }
 
@@ -77,7 +84,8 @@ func run() error {
 		rows = append(rows, []*plot.Plot{p})
 	}
 	canvas := vgsvg.New(20*vg.Centimeter, vg.Length(len(rows))*2.9*vg.Centimeter)
-	tiles := draw.Tiles{Rows: len(rows), Cols: 1, PadY: 0.5 * vg.Centimeter, PadX: 0.3 * vg.Centimeter, PadRight: 0.4 * vg.Centimeter}
+	tiles := draw.Tiles{Rows: len(rows), Cols: 1, PadY: 0.5 * vg.Centimeter,
+		PadX: 0.3 * vg.Centimeter, PadRight: 0.4 * vg.Centimeter}
 	for i, row := range plot.Align(rows, tiles, draw.New(canvas)) {
 		rows[i][0].Draw(row[0])
 	}
@@ -91,7 +99,8 @@ func run() error {
 	return f.Close()
 }
 
-// read takes the figures from the standard input; whatever else a run has printed is passed over.
+// read takes the figures from the standard input; whatever else a run has
+// printed is passed over.
 func read() (map[string]float64, error) {
 	figures := map[string]float64{}
 	lines := bufio.NewScanner(os.Stdin)
@@ -139,7 +148,8 @@ func (c chart) plot(figures map[string]float64) (*plot.Plot, error) {
 
 func style(size float64, x text.XAlignment, y text.YAlignment) text.Style {
 	return text.Style{
-		Color: ink, Font: font.From(font.Font{Typeface: "Liberation", Variant: "Sans"}, vg.Length(size)), XAlign: x, YAlign: y, Handler: plot.DefaultTextHandler,
+		Color: ink, Font: font.From(font.Font{Typeface: "Liberation", Variant: "Sans"},
+			vg.Length(size)), XAlign: x, YAlign: y, Handler: plot.DefaultTextHandler,
 	}
 }
 

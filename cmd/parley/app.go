@@ -33,7 +33,8 @@ type app struct {
 	failed chan error // an error with which serving ended by itself
 }
 
-// start brings a server up and returns when it answers. Its wait must be called.
+// start brings a server up and returns when it answers. Its wait must be
+// called.
 func (s serve) start(ctx context.Context, c console) (_ *app, err error) {
 	if err := s.check(); err != nil {
 		return nil, err
@@ -46,9 +47,11 @@ func (s serve) start(ctx context.Context, c console) (_ *app, err error) {
 		}
 	}()
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	a.core, err = server.OpenCore(ctx, server.CoreConfig{
-		Place: s.place(), Name: s.Name, SignUp: s.signUp(), SessionIdle: s.SessionIdle, SessionMax: s.SessionMax, Limits: s.limits(), Log: a.log,
+		Place: s.place(), Name: s.Name, SignUp: s.signUp(), SessionIdle: s.SessionIdle,
+		SessionMax: s.SessionMax, Limits: s.limits(), Log: a.log,
 		Retain:  time.Duration(s.Retain) * 24 * time.Hour,
 		Metrics: registry,
 	})
@@ -73,7 +76,8 @@ func (s serve) start(ctx context.Context, c console) (_ *app, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("--tls-cert, --tls-key: %w", err)
 		}
-		listener = tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{pair}, NextProtos: []string{"http/1.1"}})
+		listener = tls.NewListener(listener,
+			&tls.Config{Certificates: []tls.Certificate{pair}, NextProtos: []string{"http/1.1"}})
 	}
 	if err := a.core.LookAtLinks(server.Links(s.sight), a.url); err != nil {
 		return nil, flagged(err)
@@ -86,7 +90,8 @@ func (s serve) start(ctx context.Context, c console) (_ *app, err error) {
 		undo = append(undo, control.Close)
 	}
 
-	fmt.Fprintf(c.out, "Parley %s\n  open:  %s\n  data:  %s\n  files: %s\n", server.Version(), a.url, a.core.Where, strings.Replace(files, "the same Files", "the same --files", 1))
+	fmt.Fprintf(c.out, "Parley %s\n  open:  %s\n  data:  %s\n  files: %s\n", server.Version(),
+		a.url, a.core.Where, strings.Replace(files, "the same Files", "the same --files", 1))
 	if err := a.core.Prepare(ctx, func(ctx context.Context) error { return s.fill(ctx, a, c) }); err != nil {
 		return nil, err
 	}
@@ -117,8 +122,10 @@ func (s serve) reachedAt(addr net.Addr) string {
 // serve opens the doors.
 func (a *app) serve(s serve, registry *prometheus.Registry, listener, control net.Listener) {
 	a.server = server.New(a.core, server.Config{
-		Visitors: s.visitors(), MaxSockets: s.MaxSockets, MaxUserSockets: s.MaxUserSockets, MaxSocketFrames: s.MaxSocketFrames,
-		Compat: s.Compat, OutgoingAllow: s.OutgoingAllow, Metrics: registry, MetricsToken: s.MetricsToken,
+		Visitors: s.visitors(), MaxSockets: s.MaxSockets, MaxUserSockets: s.MaxUserSockets,
+		MaxSocketFrames: s.MaxSocketFrames,
+		Compat:          s.Compat, OutgoingAllow: s.OutgoingAllow, Metrics: registry,
+		MetricsToken: s.MetricsToken,
 	})
 	a.http = webServer(a.server, a.log, usual)
 	a.wg.Go(func() { a.ended(a.http.Serve(listener)) })
@@ -134,8 +141,9 @@ func (a *app) ended(err error) {
 	}
 }
 
-// wait serves until ctx is done or serving fails, then stops in order: no new visitors, clients told to come
-// back, what is under way finished, the store closed.
+// wait serves until ctx is done or serving fails, then stops in order: no new
+// visitors, clients told to come back, what is under way finished, the store
+// closed.
 func (a *app) wait(ctx context.Context) error {
 	var failure error
 	select {
@@ -150,7 +158,8 @@ func (a *app) wait(ctx context.Context) error {
 	return errors.Join(err, a.server.Close(ctx))
 }
 
-// stopServing lets nobody in any more, sends clients away, and finishes what is under way until ctx is done.
+// stopServing lets nobody in any more, sends clients away, and finishes what is
+// under way until ctx is done.
 func (a *app) stopServing(ctx context.Context) error {
 	drained := a.server.Drain(ctx)
 	if a.control != nil {
@@ -164,7 +173,8 @@ func (a *app) stopServing(ctx context.Context) error {
 	return drained
 }
 
-// timeouts say how slow a visitor may be: to send a request's head, all of it, and to take the answer; and to ask again.
+// timeouts say how slow a visitor may be: to send a request's head, all of it,
+// and to take the answer; and to ask again.
 type timeouts struct{ head, request, answer, idle time.Duration }
 
 // usual is for slow phones. WebSockets and polls have their own.
@@ -173,7 +183,8 @@ var usual = timeouts{10 * time.Second, 30 * time.Second, 2 * time.Minute, 2 * ti
 func webServer(handler http.Handler, log *slog.Logger, t timeouts) *http.Server {
 	return &http.Server{
 		Handler:           handler,
-		ReadHeaderTimeout: t.head, ReadTimeout: t.request, WriteTimeout: t.answer, IdleTimeout: t.idle, MaxHeaderBytes: 32 << 10,
+		ReadHeaderTimeout: t.head, ReadTimeout: t.request, WriteTimeout: t.answer,
+		IdleTimeout: t.idle, MaxHeaderBytes: 32 << 10,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 }

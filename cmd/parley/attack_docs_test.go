@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// TestSecurityNamesItsTests: each row of docs/security.md names tests, and all that it names are there.
+// TestSecurityNamesItsTests: each row of docs/security.md names tests, and all
+// that it names are there.
 func TestSecurityNamesItsTests(t *testing.T) {
 	read := func(path string) string {
 		b, err := os.ReadFile(path)
@@ -38,7 +39,8 @@ func TestSecurityNamesItsTests(t *testing.T) {
 	}
 	stores := read("../../internal/chat/chattest/suite.go")
 	browser := read("../../web/e2e/hostile.test.mjs")
-	name, quoted := regexp.MustCompile("`([a-z]+)\\.((?:Test|Fuzz)[A-Za-z0-9_]+)(?:/([A-Za-z0-9]+))?`"), regexp.MustCompile(`"([^"]+)"`)
+	name, quoted := regexp.MustCompile(
+		"`([a-z]+)\\.((?:Test|Fuzz)[A-Za-z0-9_]+)(?:/([A-Za-z0-9]+))?`"), regexp.MustCompile(`"([^"]+)"`)
 	rows, named := 0, 0
 	for line := range strings.Lines(read("../../docs/security.md")) {
 		isRow := strings.HasPrefix(line, "| ") && !strings.HasPrefix(line, "| attack")

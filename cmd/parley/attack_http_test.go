@@ -11,27 +11,33 @@ import (
 	"time"
 )
 
-// TestAttackHeaders: whatever is asked for, found or not, the answer tells browsers what not to do with it.
+// TestAttackHeaders: whatever is asked for, found or not, the answer tells
+// browsers what not to do with it.
 func TestAttackHeaders(t *testing.T) {
 	t.Parallel()
 	p := launch(t, t.TempDir(), "--demo", "--compat=redis-chat-demo")
-	for _, path := range []string{"/", "/app.js", "/nothing", "/api/v1/server", "/api/v1/account", "/api/v1/nothing", "/api/v1/docs", "/metrics", "/healthz", "/socket.io/?EIO=4&transport=polling", "/socket.io/?EIO=3", "/me", "/links"} {
+	for _, path := range []string{"/", "/app.js", "/nothing", "/api/v1/server", "/api/v1/account",
+		"/api/v1/nothing", "/api/v1/docs", "/metrics", "/healthz",
+		"/socket.io/?EIO=4&transport=polling", "/socket.io/?EIO=3", "/me", "/links"} {
 		h := ask(t, p, "GET", path, "").header
 		policy := h.Get("Content-Security-Policy")
-		if !strings.Contains(policy, "default-src 'none'") || !strings.Contains(policy, "frame-ancestors 'none'") || strings.Contains(policy, "unsafe") {
+		if !strings.Contains(policy, "default-src 'none'") ||
+			!strings.Contains(policy, "frame-ancestors 'none'") || strings.Contains(policy, "unsafe") {
 			t.Errorf("%s: the policy is %q", path, policy)
 		}
-		if h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Referrer-Policy") != "no-referrer" || h.Get("Content-Type") == "" {
+		if h.Get("X-Content-Type-Options") != "nosniff" ||
+			h.Get("Referrer-Policy") != "no-referrer" || h.Get("Content-Type") == "" {
 			t.Errorf("%s: %v", path, h)
 		}
-		if strings.Contains(policy, "script-src") && h.Get("X-Frame-Options") != "DENY" { // for browsers that do not know the policy
+		// for browsers that do not know the policy
+		if strings.Contains(policy, "script-src") && h.Get("X-Frame-Options") != "DENY" {
 			t.Errorf("%s may be framed", path)
 		}
 	}
 }
 
-// TestAttackSlowHTTP: who is slow to send a request, to take its answer, or to ask again does not stay, and who sends a head without
-// end is not listened to.
+// TestAttackSlowHTTP: who is slow to send a request, to take its answer, or to
+// ask again does not stay, and who sends a head without end is not listened to.
 func TestAttackSlowHTTP(t *testing.T) {
 	t.Parallel()
 	const short, long = 100 * time.Millisecond, time.Hour

@@ -12,16 +12,20 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// TestAttackLogs does, with the log at its most talkative, everything that brings a secret along, well and badly, and then reads the log:
-// no token, cookie, password, invite or text of people is in it, and nobody's line break makes a line of its own.
+// TestAttackLogs does, with the log at its most talkative, everything that
+// brings a secret along, well and badly, and then reads the log: no token,
+// cookie, password, invite or text of people is in it, and nobody's line break
+// makes a line of its own.
 func TestAttackLogs(t *testing.T) {
 	onStores(t, func(t *testing.T, at func(int) *process) {
 		const (
-			text, wrong, planted, operator = "a-secret-text", "a-wrong-password", "a-planted-token", "the-operators-token"
-			password                       = "a-new-password"
+			text, wrong, planted, operator = "a-secret-text", "a-wrong-password", "a-planted-token",
+				"the-operators-token"
+			password = "a-new-password"
 		)
 		secrets := map[string]string{
-			"a text": text, "a wrong password": wrong, "a wrong token": planted, "the metrics' token": operator, "a password": password, "the demo's password": `=password123`,
+			"a text": text, "a wrong password": wrong, "a wrong token": planted,
+			"the metrics' token": operator, "a password": password, "the demo's password": `=password123`,
 		}
 		keep := func(what, secret string) string {
 			if len(secret) < 20 {
@@ -36,16 +40,20 @@ func TestAttackLogs(t *testing.T) {
 
 		var invite chat.InviteOutput
 		pablo := keep("Pablo's token", at(0).logIn("Pablo"))
-		if _, err := call(t.Context(), at(0).url, "POST", "/invites", pablo, map[string]any{}, &invite); err != nil {
+		if _, err := call(t.Context(), at(0).url, "POST", "/invites", pablo, map[string]any{},
+			&invite); err != nil {
 			t.Fatal(err)
 		}
 		keep("an invite", invite.Code)
 		var eve chat.LoggedInOutput
-		if _, err := call(t.Context(), at(1).url, "POST", "/accounts", "", map[string]string{"name": "Eve", "password": password, "invite": invite.Code}, &eve); err != nil {
+		if _, err := call(t.Context(), at(1).url, "POST", "/accounts", "",
+			map[string]string{"name": "Eve", "password": password, "invite": invite.Code}, &eve); err != nil {
 			t.Fatal(err)
 		}
 		bearer := "Bearer " + keep("Eve's token", eve.Token)
-		in := do(0, "POST", "/api/v1/sessions", fmt.Sprintf(`{"name":"Eve","password":%q}`, password), "Parley-Cookie", "set", "Origin", at(0).url)
+		in := do(0, "POST", "/api/v1/sessions",
+			fmt.Sprintf(`{"name":"Eve","password":%q}`, password), "Parley-Cookie", "set", "Origin",
+			at(0).url)
 		cookie, err := http.ParseSetCookie(in.header.Get("Set-Cookie"))
 		if err != nil {
 			t.Fatal(in.body, err)
@@ -57,10 +65,12 @@ func TestAttackLogs(t *testing.T) {
 			p := at(i)
 			for _, a := range []struct{ method, path, body string }{
 				{"POST", "/api/v1/sessions", `{"name":"Eve","password":"` + wrong + `"}`},
-				{"POST", "/api/v1/sessions", `{"name":"` + wrong + `\r\nlevel=INFO msg=forged","password":"` + wrong + `"}`},
+				{"POST", "/api/v1/sessions", `{"name":"` + wrong +
+					`\r\nlevel=INFO msg=forged","password":"` + wrong + `"}`},
 				{"POST", "/api/v1/sessions", `{"password":"` + password + `","` + text + `":1}`},
 				{"POST", "/api/v1/sessions", `{"password":"` + password},
-				{"POST", "/api/v1/accounts", `{"name":"X","password":"` + password + `","invite":"` + planted + `"}`},
+				{"POST", "/api/v1/accounts", `{"name":"X","password":"` + password +
+					`","invite":"` + planted + `"}`},
 				{"POST", "/api/v1/rooms/general/messages", `{"text":"` + text + `","role":"owner"}`},
 				{"POST", "/api/v1/rooms/general/messages", `{"text":"` + text + `"}`},
 				{"POST", "/api/v1/rooms/" + text + "/messages", `{"text":"` + text + `"}`},
@@ -88,11 +98,15 @@ func TestAttackLogs(t *testing.T) {
 			s, _ := open(t, p, eve.Token)
 			for _, a := range chat.Actions() {
 				if a.Name != "session.delete" && a.Name != "account.password" && a.Name != "session.create" {
-					s.call(t.Context(), a.Name, inputFor(a, map[string]any{"room": "general", "no": 1, "text": text, "user": eve.User.ID, "name": text, "topic": text, "password": password, "invite": planted, "session": planted}), nil)
+					s.call(t.Context(), a.Name, inputFor(a,
+						map[string]any{"room": "general", "no": 1, "text": text,
+							"user": eve.User.ID, "name": text, "topic": text, "password": password,
+							"invite": planted, "session": planted}), nil)
 				}
 			}
 			s.call(t.Context(), "authenticate", map[string]any{"token": planted}, nil)
-			s.call(t.Context(), "message.send", map[string]any{"room": "general", "text": text, "role": text}, nil)
+			s.call(t.Context(), "message.send",
+				map[string]any{"room": "general", "text": text, "role": text}, nil)
 			s.call(t.Context(), text, map[string]any{text: text}, nil)
 			polling(t, p, eve.Token, text)
 			broken(t, p, planted, text)
@@ -113,7 +127,8 @@ func TestAttackLogs(t *testing.T) {
 			}
 			for what, secret := range secrets {
 				if strings.Contains(log, secret) {
-					t.Errorf("the log of node %d holds %s: …%s", i, what, log[max(0, strings.Index(log, secret)-200):strings.Index(log, secret)])
+					t.Errorf("the log of node %d holds %s: …%s", i, what,
+						log[max(0, strings.Index(log, secret)-200):strings.Index(log, secret)])
 				}
 			}
 			for line := range strings.SplitSeq(log, "\n") {
@@ -125,17 +140,21 @@ func TestAttackLogs(t *testing.T) {
 	}, "--log-level=debug", "--max-logins=-1", "--metrics-token=the-operators-token")
 }
 
-// polling speaks Socket.IO over polling, with a token where it belongs, and says the text.
+// polling speaks Socket.IO over polling, with a token where it belongs, and
+// says the text.
 func polling(t *testing.T, p *process, token, text string) {
 	t.Helper()
 	const path = "/socket.io/?EIO=4&transport=polling"
 	hello := ask(t, p, "GET", path, "")
 	var session struct{ SID string }
-	if err := json.Unmarshal([]byte(strings.TrimPrefix(hello.body, "0")), &session); err != nil || session.SID == "" {
+	if err := json.Unmarshal([]byte(strings.TrimPrefix(hello.body, "0")), &session); err != nil ||
+		session.SID == "" {
 		t.Fatalf("%d %s", hello.status, hello.body)
 	}
 	for _, packet := range []string{
-		fmt.Sprintf(`40{"token":%q}`, token), fmt.Sprintf(`421["message.send",{"room":"general","text":%q}]`, text), fmt.Sprintf(`422["message.send",{"%s":%q}]`, text, text), "4" + text,
+		fmt.Sprintf(`40{"token":%q}`, token),
+		fmt.Sprintf(`421["message.send",{"room":"general","text":%q}]`, text),
+		fmt.Sprintf(`422["message.send",{"%s":%q}]`, text, text), "4" + text,
 	} {
 		ask(t, p, "POST", path+"&sid="+session.SID, packet, "Content-Type", "text/plain")
 	}

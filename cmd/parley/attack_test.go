@@ -18,10 +18,12 @@ import (
 	"github.com/parley-chat/parley/kit/redistest"
 )
 
-// These are the requests of docs/security.md that need the whole server: each is made on the embedded store and on Redis, where
-// what is done on one node has to hold on the other.
+// These are the requests of docs/security.md that need the whole server: each
+// is made on the embedded store and on Redis, where what is done on one node
+// has to hold on the other.
 
-// onStores runs do on a server with the embedded store and on two nodes with Redis; at(i) is any of the nodes in turn.
+// onStores runs do on a server with the embedded store and on two nodes with
+// Redis; at(i) is any of the nodes in turn.
 func onStores(t *testing.T, do func(t *testing.T, at func(i int) *process), args ...string) {
 	t.Parallel()
 	args = append([]string{"--demo"}, args...)
@@ -77,7 +79,8 @@ func ask(t *testing.T, p *process, method, path, body string, header ...string) 
 func open(t *testing.T, p *process, token string) (*socket, *lockedBuffer) {
 	t.Helper()
 	heard := &lockedBuffer{}
-	s, err := openSocket(t.Context(), p.url, token, func(method string, params json.RawMessage) { fmt.Fprintf(heard, "%s %s\n", method, params) })
+	s, err := openSocket(t.Context(), p.url, token,
+		func(method string, params json.RawMessage) { fmt.Fprintf(heard, "%s %s\n", method, params) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,11 +91,13 @@ func open(t *testing.T, p *process, token string) (*socket, *lockedBuffer) {
 	return s, heard
 }
 
-// TestAttackEndedSession: whatever ends a session ends its sockets on every node within a second, and no others.
+// TestAttackEndedSession: whatever ends a session ends its sockets on every
+// node within a second, and no others.
 func TestAttackEndedSession(t *testing.T) {
 	onStores(t, func(t *testing.T, at func(int) *process) {
 		owner := at(0).logIn("Pablo")
-		for name, end := range map[string]func(me chat.MeOutput, mine string) (method, path, token string, in any){
+		for name, end := range map[string]func(me chat.MeOutput, mine string) (method, path,
+			token string, in any){
 			"logged out": func(_ chat.MeOutput, mine string) (string, string, string, any) {
 				return "DELETE", "/sessions/current", mine, nil
 			},
@@ -100,13 +105,15 @@ func TestAttackEndedSession(t *testing.T) {
 				return "DELETE", "/sessions/" + string(me.Session.ID), "other", nil
 			},
 			"password changed": func(_ chat.MeOutput, mine string) (string, string, string, any) {
-				return "PUT", "/account/password", "other", map[string]string{"old": "password123", "new": "password123 "}
+				return "PUT", "/account/password", "other",
+					map[string]string{"old": "password123", "new": "password123 "}
 			},
 			"disabled": func(me chat.MeOutput, _ string) (string, string, string, any) {
 				return "PATCH", "/users/" + string(me.User.ID), owner, map[string]any{"disabled": true}
 			},
 		} {
-			who := map[string]string{"logged out": "Joe", "session revoked": "Joe", "password changed": "Mary", "disabled": "Alex"}[name]
+			who := map[string]string{"logged out": "Joe", "session revoked": "Joe",
+				"password changed": "Mary", "disabled": "Alex"}[name]
 			mine, other := at(0).logIn(who), at(1).logIn(who)
 			var me chat.MeOutput
 			if _, err := call(t.Context(), at(1).url, "GET", "/account", mine, nil, &me); err != nil {
@@ -137,7 +144,8 @@ func TestAttackEndedSession(t *testing.T) {
 				if why, ok := s.why.(closed); !ok || why.Code != 4001 {
 					t.Errorf("%s: the socket on node %d ended with %v", name, i, s.why)
 				}
-				if status, _ := call(t.Context(), at(i).url, "GET", "/account", mine, nil, nil); status != 401 {
+				if status, _ := call(t.Context(), at(i).url, "GET", "/account", mine, nil,
+					nil); status != 401 {
 					t.Errorf("%s: the token still works on node %d: %d", name, i, status)
 				}
 				if _, err := openSocket(t.Context(), at(i).url, mine, nil); err == nil {
@@ -152,7 +160,8 @@ func TestAttackEndedSession(t *testing.T) {
 	}, "--max-logins=-1")
 }
 
-// TestAttackRemovedMember: who is removed hears nothing more on any of their sockets.
+// TestAttackRemovedMember: who is removed hears nothing more on any of their
+// sockets.
 func TestAttackRemovedMember(t *testing.T) {
 	onStores(t, func(t *testing.T, at func(int) *process) {
 		pablo, joe := at(0).logIn("Pablo"), at(1).logIn("Joe")
@@ -161,12 +170,15 @@ func TestAttackRemovedMember(t *testing.T) {
 			t.Fatal(err)
 		}
 		var room chat.RoomView
-		if _, err := call(t.Context(), at(0).url, "POST", "/rooms", pablo, map[string]any{"name": "Board", "kind": "private", "users": []chat.UserID{me.User.ID}}, &room); err != nil {
+		if _, err := call(t.Context(), at(0).url, "POST", "/rooms", pablo,
+			map[string]any{"name": "Board", "kind": "private", "users": []chat.UserID{me.User.ID}},
+			&room); err != nil {
 			t.Fatal(err)
 		}
 		say := func(i int, room chat.RoomID, text string) {
 			t.Helper()
-			if _, err := call(t.Context(), at(i).url, "POST", "/rooms/"+string(room)+"/messages", pablo, map[string]string{"text": text}, nil); err != nil {
+			if _, err := call(t.Context(), at(i).url, "POST", "/rooms/"+string(room)+"/messages",
+				pablo, map[string]string{"text": text}, nil); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -177,44 +189,55 @@ func TestAttackRemovedMember(t *testing.T) {
 		}
 		say(1, room.ID, "while he is in it")
 		for _, heard := range all {
-			soon(t, "a member to hear", func() bool { return strings.Contains(heard.String(), "while he is in it") })
+			soon(t, "a member to hear", func() bool {
+				return strings.Contains(heard.String(),
+					"while he is in it")
+			})
 		}
-		if _, err := call(t.Context(), at(0).url, "DELETE", "/rooms/"+string(room.ID)+"/members/"+string(me.User.ID), pablo, nil, nil); err != nil {
+		if _, err := call(t.Context(), at(0).url, "DELETE",
+			"/rooms/"+string(room.ID)+"/members/"+string(me.User.ID), pablo, nil, nil); err != nil {
 			t.Fatal(err)
 		}
 		for i := range 10 {
 			say(i, room.ID, fmt.Sprint("among ourselves ", i))
 		}
 		for _, heard := range all {
-			soon(t, "the removal to arrive", func() bool { return strings.Contains(heard.String(), string(chat.RoomLeft)) })
+			soon(t, "the removal to arrive",
+				func() bool { return strings.Contains(heard.String(), string(chat.RoomLeft)) })
 		}
 		say(0, room.ID, "after the removal has arrived")
 		say(1, chat.GeneralID, "the fence")
 		for i, heard := range all {
 			soon(t, "the fence", func() bool { return strings.Contains(heard.String(), "the fence") })
-			if got := heard.String(); strings.Contains(got, "among ourselves") || strings.Contains(got, "after the removal") {
+			if got := heard.String(); strings.Contains(got, "among ourselves") ||
+				strings.Contains(got, "after the removal") {
 				t.Errorf("socket %d of the removed heard %s", i, got)
 			}
 		}
 		for i := range 2 {
-			if status, err := call(t.Context(), at(i).url, "POST", "/rooms/"+string(room.ID)+"/messages", joe, map[string]string{"text": "still here"}, nil); status != 404 {
+			if status, err := call(t.Context(), at(i).url, "POST",
+				"/rooms/"+string(room.ID)+"/messages", joe, map[string]string{"text": "still here"},
+				nil); status != 404 {
 				t.Errorf("the removed sends on node %d: %d %v", i, status, err)
 			}
 		}
 	}, "--max-sends=-1")
 }
 
-// TestAttackForeignRoom does everything that takes a room with one that the asker is not in: the answer is that of a room that does
-// not exist, letter by letter, over both doors and on every node.
+// TestAttackForeignRoom does everything that takes a room with one that the
+// asker is not in: the answer is that of a room that does not exist, letter by
+// letter, over both doors and on every node.
 func TestAttackForeignRoom(t *testing.T) {
 	onStores(t, func(t *testing.T, at func(int) *process) {
 		pablo, joe := at(0).logIn("Pablo"), at(1).logIn("Joe")
 		var secret chat.RoomView
-		if _, err := call(t.Context(), at(0).url, "POST", "/rooms", pablo, map[string]any{"name": "Board", "kind": "private"}, &secret); err != nil {
+		if _, err := call(t.Context(), at(0).url, "POST", "/rooms", pablo,
+			map[string]any{"name": "Board", "kind": "private"}, &secret); err != nil {
 			t.Fatal(err)
 		}
 		var said chat.Message
-		if _, err := call(t.Context(), at(0).url, "POST", "/rooms/"+string(secret.ID)+"/messages", pablo, map[string]string{"text": "sesame"}, &said); err != nil {
+		if _, err := call(t.Context(), at(0).url, "POST", "/rooms/"+string(secret.ID)+"/messages",
+			pablo, map[string]string{"text": "sesame"}, &said); err != nil {
 			t.Fatal(err)
 		}
 		none := "01" + strings.Repeat("0", len(secret.ID)-2)
@@ -227,7 +250,10 @@ func TestAttackForeignRoom(t *testing.T) {
 				}
 				var rest, socket [2]string
 				for n, room := range []string{string(secret.ID), none} {
-					in := inputFor(a, map[string]any{"room": room, "no": 1, "text": "x", "seq": 0, "epoch": secret.Position.Epoch, "id": secret.Position.ID, "user": said.From, "name": "y", "role": chat.RoomMember, "emoji": "👍", "q": "words", "level": "none", "seconds": 60})
+					in := inputFor(a, map[string]any{"room": room, "no": 1, "text": "x", "seq": 0,
+						"epoch": secret.Position.Epoch, "id": secret.Position.ID, "user": said.From,
+						"name": "y", "role": chat.RoomMember, "emoji": "👍", "q": "words",
+						"level": "none", "seconds": 60})
 					path, body := a.Path, map[string]any{}
 					for name, value := range in {
 						if strings.Contains(path, "{"+name+"}") {
@@ -252,13 +278,15 @@ func TestAttackForeignRoom(t *testing.T) {
 					}
 					got := ask(t, at(i), a.Method, "/api/v1"+path, data, "Authorization", "Bearer "+joe)
 					rest[n] = fmt.Sprint(got.status, " ", strings.ReplaceAll(got.body, room, "ROOM"))
-					socket[n] = strings.ReplaceAll(fmt.Sprint(s.call(t.Context(), a.Name, in, nil)), room, "ROOM")
+					socket[n] = strings.ReplaceAll(fmt.Sprint(s.call(t.Context(), a.Name, in, nil)),
+						room, "ROOM")
 				}
 				if rest[0] != rest[1] || !strings.HasPrefix(rest[0], "404 ") {
 					t.Errorf("%s over REST: %s; of a room that does not exist: %s", a.Name, rest[0], rest[1])
 				}
 				if socket[0] != socket[1] || !strings.HasPrefix(socket[0], "not_found") {
-					t.Errorf("%s over WebSocket: %s; of a room that does not exist: %s", a.Name, socket[0], socket[1])
+					t.Errorf("%s over WebSocket: %s; of a room that does not exist: %s", a.Name,
+						socket[0], socket[1])
 				}
 				tried++
 			}
@@ -281,15 +309,18 @@ func inputFor(a chat.Action, values map[string]any) map[string]any {
 	return in
 }
 
-// TestAttackInvite: an invite is used once, wherever people run to with it, and cannot be guessed.
+// TestAttackInvite: an invite is used once, wherever people run to with it, and
+// cannot be guessed.
 func TestAttackInvite(t *testing.T) {
 	onStores(t, func(t *testing.T, at func(int) *process) {
 		var invite chat.InviteOutput
-		if _, err := call(t.Context(), at(0).url, "POST", "/invites", at(0).logIn("Pablo"), map[string]any{}, &invite); err != nil {
+		if _, err := call(t.Context(), at(0).url, "POST", "/invites", at(0).logIn("Pablo"),
+			map[string]any{}, &invite); err != nil {
 			t.Fatal(err)
 		}
 		signUp := func(i int, name, code string) (int, error) {
-			return call(t.Context(), at(i).url, "POST", "/accounts", "", map[string]string{"name": name, "password": "password123", "invite": code}, nil)
+			return call(t.Context(), at(i).url, "POST", "/accounts", "",
+				map[string]string{"name": name, "password": "password123", "invite": code}, nil)
 		}
 		var in, refused atomic.Int32
 		var wg sync.WaitGroup
@@ -325,16 +356,19 @@ func TestAttackInvite(t *testing.T) {
 	})
 }
 
-// TestAttackStartSaysWhatIsOpen: cookies without Secure have a reason, which is told to the operator.
+// TestAttackStartSaysWhatIsOpen: cookies without Secure have a reason, which is
+// told to the operator.
 func TestAttackStartSaysWhatIsOpen(t *testing.T) {
 	t.Parallel()
 	p := launch(t, t.TempDir(), "--demo")
-	if out := p.output.String(); !strings.Contains(out, "cookies go without Secure") || !strings.Contains(out, "Everybody knows it") {
+	if out := p.output.String(); !strings.Contains(out, "cookies go without Secure") ||
+		!strings.Contains(out, "Everybody knows it") {
 		t.Errorf("the start says only\n%s", out)
 	}
 	proxied := launch(t, t.TempDir(), "--demo", "--proxies=127.0.0.1")
 	got := ask(t, proxied, "POST", "/api/v1/sessions", `{"name":"Pablo","password":"password123"}`,
-		"Parley-Cookie", "set", "Origin", "https"+strings.TrimPrefix(proxied.url, "http"), "X-Forwarded-Proto", "https")
+		"Parley-Cookie", "set", "Origin", "https"+strings.TrimPrefix(proxied.url, "http"),
+		"X-Forwarded-Proto", "https")
 	cookie := got.header.Get("Set-Cookie")
 	for _, part := range []string{"__Host-parley=", "; Secure", "; HttpOnly", "; SameSite=Lax", "; Path=/"} {
 		if !strings.Contains(cookie, part) {
@@ -358,7 +392,8 @@ func (a *attackers) add(status int) {
 	a.statuses = append(a.statuses, status)
 }
 
-// TestAttackParallelLogins: hashing has bounded slots; who finds none is told to come back, and the server goes on answering.
+// TestAttackParallelLogins: hashing has bounded slots; who finds none is told
+// to come back, and the server goes on answering.
 func TestAttackParallelLogins(t *testing.T) {
 	if testing.Short() {
 		t.Skip("hashes for seconds")
@@ -371,7 +406,8 @@ func TestAttackParallelLogins(t *testing.T) {
 	defer cancel()
 	for i := range 400 {
 		wg.Go(func() {
-			status, _ := call(ctx, p.url, "POST", "/sessions", "", map[string]string{"name": fmt.Sprint("nobody ", i), "password": "password123"}, nil)
+			status, _ := call(ctx, p.url, "POST", "/sessions", "",
+				map[string]string{"name": fmt.Sprint("nobody ", i), "password": "password123"}, nil)
 			got.add(status)
 		})
 	}

@@ -10,7 +10,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// runner is a command: a pointer to a struct whose fields are its settings and arguments.
+// runner is a command: a pointer to a struct whose fields are its settings and
+// arguments.
 type runner interface {
 	Run(ctx context.Context, c console) error
 }
@@ -55,7 +56,8 @@ func (b *builder) command(name, help string, r runner) *cobra.Command {
 	return cmd
 }
 
-// group makes a command that only has others below it, for all of which the fields of shared are settings.
+// group makes a command that only has others below it, for all of which the
+// fields of shared are settings.
 func (b *builder) group(name, help string, shared any, below ...*cobra.Command) *cobra.Command {
 	cmd := &cobra.Command{Use: name, Short: help, Args: cobra.ArbitraryArgs}
 	cmd.AddCommand(below...)
@@ -81,7 +83,8 @@ func (b *builder) declare(cmd *cobra.Command, flags *pflag.FlagSet, settings []*
 			f.NoOptDefVal = "true"
 		}
 		if len(s.enum) > 0 {
-			if err := cmd.RegisterFlagCompletionFunc(s.name, cobra.FixedCompletions(s.enum, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+			if err := cmd.RegisterFlagCompletionFunc(s.name,
+				cobra.FixedCompletions(s.enum, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 				panic(err)
 			}
 		}
@@ -91,10 +94,12 @@ func (b *builder) declare(cmd *cobra.Command, flags *pflag.FlagSet, settings []*
 
 func init() { cobra.EnableCommandSorting = false }
 
-// execute runs the command that args name. It returns what is wrong with them, or the command's own error.
+// execute runs the command that args name. It returns what is wrong with them,
+// or the command's own error.
 func (b *builder) execute(ctx context.Context, all *cobra.Command, args []string) error {
 	all.SilenceErrors, all.SilenceUsage = true, true
-	// Cobra's own texts come from templates, of which nothing must be linked; see docs/adr/0006-no-reflected-methods.md.
+	// Cobra's own texts come from templates, of which nothing must be linked;
+	// see docs/adr/0006-no-reflected-methods.md.
 	all.SetHelpFunc(func(cmd *cobra.Command, _ []string) { b.help(cmd) })
 	all.SetUsageFunc(func(cmd *cobra.Command) error { b.help(cmd); return nil })
 	all.SetFlagErrorFunc(wrongFlag)
@@ -108,13 +113,15 @@ func (b *builder) execute(ctx context.Context, all *cobra.Command, args []string
 
 // wrongFlag says plainly what the library says about a flag.
 func wrongFlag(cmd *cobra.Command, err error) error {
-	if args := cmd.Flags().Args(); cmd.HasSubCommands() && len(args) > 0 { // that command's flags are as unknown as itself
+	// that command's flags are as unknown as itself
+	if args := cmd.Flags().Args(); cmd.HasSubCommands() && len(args) > 0 {
 		return noSuchCommand(cmd, args[0])
 	}
 	if e, ok := errors.AsType[*pflag.NotExistError](err); ok && len(e.GetSpecifiedName()) > 1 {
 		var names []string
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-		err = fmt.Errorf("there is no flag --%s%s", e.GetSpecifiedName(), didYouMean("--", e.GetSpecifiedName(), names))
+		err = fmt.Errorf("there is no flag --%s%s", e.GetSpecifiedName(),
+			didYouMean("--", e.GetSpecifiedName(), names))
 	} else if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 		err = fmt.Errorf("--%s %w", e.GetFlag().Name, e.Unwrap())
 	}

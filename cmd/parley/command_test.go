@@ -42,14 +42,18 @@ func TestSettingsAreRefusedByName(t *testing.T) {
 		{"no such file", nil, []string{"serve", "--config", filepath.Join(dir, "none")}, "none"},
 		{"not one of", nil, []string{"serve", "--sign-up", "maybe"}, "sign-up"},
 		{"certificate without key", nil, []string{"serve", "--tls-cert", "x"}, "--tls-cert"},
-		{"plain address with certificate", nil, []string{"serve", "--tls-cert", "x", "--tls-key", "y", "--public-url", "http://x"}, "--public-url"},
+		{"plain address with certificate", nil,
+			[]string{"serve", "--tls-cert", "x", "--tls-key", "y", "--public-url", "http://x"},
+			"--public-url"},
 		{"address with a path", nil, []string{"serve", "--public-url", "https://x/chat"}, "--public-url"},
 		{"bad proxy", nil, []string{"serve", "--proxies", "everyone"}, "--proxies"},
 		{"bad origin", nil, []string{"serve", "--origins", "example.com"}, "--origins"},
 		{"no messages at all", nil, []string{"serve", "--max-message", "0"}, "--max-message"},
-		{"sessions that end before they are idle", nil, []string{"serve", "--session-idle", "2h", "--session-max", "1h"}, "--session-idle"},
+		{"sessions that end before they are idle", nil,
+			[]string{"serve", "--session-idle", "2h", "--session-max", "1h"}, "--session-idle"},
 		{"number that is none", nil, []string{"serve", "--max-sends", "many"}, "max-sends"},
-		{"port in use by its name", nil, []string{"serve", "--listen", "localhost:nothing", "--data", dir}, "--listen"},
+		{"port in use by its name", nil,
+			[]string{"serve", "--listen", "localhost:nothing", "--data", dir}, "--listen"},
 	} {
 		_, err := try(t, c.environ, "", c.args...)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
@@ -58,7 +62,8 @@ func TestSettingsAreRefusedByName(t *testing.T) {
 	}
 }
 
-// TestSettingsAgree gives one setting in all three ways, fewer and fewer, and asks the running server.
+// TestSettingsAgree gives one setting in all three ways, fewer and fewer, and
+// asks the running server.
 func TestSettingsAgree(t *testing.T) {
 	dir := t.TempDir()
 	config := filepath.Join(dir, "parley.toml")
@@ -70,7 +75,8 @@ func TestSettingsAgree(t *testing.T) {
 		args    []string
 		want    string
 	}{
-		{[]string{"PARLEY_NAME=from the environment"}, []string{"--config", config, "--name", "from a flag"}, "from a flag"},
+		{[]string{"PARLEY_NAME=from the environment"},
+			[]string{"--config", config, "--name", "from a flag"}, "from a flag"},
 		{[]string{"PARLEY_NAME=from the environment"}, []string{"--config", config}, "from the environment"},
 		{[]string{"PARLEY_CONFIG=" + config}, nil, "from the file"},
 		{nil, nil, "Parley"},
@@ -83,7 +89,8 @@ func TestSettingsAgree(t *testing.T) {
 		var info struct {
 			Name string `json:"name"`
 		}
-		if _, err := call(t.Context(), p.url, "GET", "/server", "", nil, &info); err != nil || info.Name != c.want {
+		if _, err := call(t.Context(), p.url, "GET", "/server", "", nil, &info); err != nil ||
+			info.Name != c.want {
 			t.Errorf("%v %v: %q, %v, want %q", c.environ, c.args, info.Name, err, c.want)
 		}
 		p.kill()
@@ -99,7 +106,8 @@ func TestHelpExplainsEverySetting(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"--listen", "--data", "--demo", "--sign-up", "PARLEY_SIGN_UP", "--public-url", "--proxies", "--config"} {
+	for _, want := range []string{"--listen", "--data", "--demo", "--sign-up", "PARLEY_SIGN_UP",
+		"--public-url", "--proxies", "--config"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the help does not speak of %s:\n%s", want, out)
 		}
@@ -121,7 +129,8 @@ func TestStartTellsWhatOneNeeds(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("the data directory: %v, %v", info.Mode(), err)
 	}
-	// A second server on the same data is refused, and says why; the first goes on.
+	// A second server on the same data is refused, and says why; the first goes
+	// on.
 	_, err = try(t, nil, "", "serve", "--listen", "127.0.0.1:0", "--data", data)
 	if err == nil || !strings.Contains(err.Error(), data) {
 		t.Errorf("a second server: %v", err)
@@ -135,7 +144,8 @@ func TestStartTellsWhatOneNeeds(t *testing.T) {
 	_, code, _ := strings.Cut(p.output.String(), "/#setup=")
 	code, _, _ = strings.Cut(code, "\n")
 	sign := func(name string) (int, error) {
-		return call(t.Context(), p.url, "POST", "/accounts", "", map[string]string{"name": name, "password": "password123", "invite": code}, nil)
+		return call(t.Context(), p.url, "POST", "/accounts", "",
+			map[string]string{"name": name, "password": "password123", "invite": code}, nil)
 	}
 	if status, err := sign("Pablo"); status != 201 {
 		t.Errorf("the first person: %d, %v", status, err)
@@ -163,12 +173,14 @@ func TestStopsInOrder(t *testing.T) {
 	if _, err := net.DialTimeout("tcp", strings.TrimPrefix(p.url, "http://"), time.Second); err == nil {
 		t.Error("it still listens")
 	}
-	// Sessions and messages are there after a restart, and the demo is not filled in twice.
+	// Sessions and messages are there after a restart, and the demo is not
+	// filled in twice.
 	q := launch(t, data, "--demo")
 	var page struct {
 		Messages []struct{ Text string } `json:"messages"`
 	}
-	if _, err := call(t.Context(), q.url, "GET", "/rooms/general/messages", token, nil, &page); err != nil || len(page.Messages) != 9 {
+	if _, err := call(t.Context(), q.url, "GET", "/rooms/general/messages", token, nil,
+		&page); err != nil || len(page.Messages) != 9 {
 		t.Errorf("%d messages, %v", len(page.Messages), err)
 	}
 	if !strings.Contains(q.output.String(), "not filled") {
@@ -178,7 +190,8 @@ func TestStopsInOrder(t *testing.T) {
 
 func TestOperator(t *testing.T) {
 	data := t.TempDir()
-	if _, err := try(t, nil, "", "user", "list", "--data", filepath.Join(data, "none")); err == nil || !strings.Contains(err.Error(), "--data") {
+	if _, err := try(t, nil, "", "user", "list", "--data",
+		filepath.Join(data, "none")); err == nil || !strings.Contains(err.Error(), "--data") {
 		t.Errorf("without data: %v", err)
 	}
 	operate := func(want, input string, args ...string) {
@@ -214,7 +227,8 @@ func TestOperator(t *testing.T) {
 	var out struct {
 		Token string `json:"token"`
 	}
-	if _, err := call(t.Context(), p.url, "POST", "/sessions", "", map[string]string{"name": "Joe", "password": "password456"}, &out); err != nil {
+	if _, err := call(t.Context(), p.url, "POST", "/sessions", "",
+		map[string]string{"name": "Joe", "password": "password456"}, &out); err != nil {
 		t.Errorf("with the new password: %v", err)
 	}
 	operate("can no longer log in", "", "disable", "Joe")

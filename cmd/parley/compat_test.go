@@ -11,16 +11,19 @@ import (
 	"github.com/parley-chat/parley/kit/redistest"
 )
 
-// TestNodesServeTheDemosClients has clients of the Redis chat demo on two nodes do what they do on one.
+// TestNodesServeTheDemosClients has clients of the Redis chat demo on two nodes
+// do what they do on one.
 func TestNodesServeTheDemosClients(t *testing.T) {
 	t.Parallel()
-	if _, err := os.Stat(filepath.Join("..", "..", "internal", "socketio", "testdata", "node_modules")); err != nil && os.Getenv("CI") != "true" {
+	if _, err := os.Stat(filepath.Join("..", "..", "internal", "socketio", "testdata",
+		"node_modules")); err != nil && os.Getenv("CI") != "true" {
 		t.Skip("the official clients of Socket.IO are not installed: the tests of internal/socketio do that")
 	}
 	redis := redistest.StartTCP(t)
 	f := startFleet(t, 2, redis.URL(), "--compat=redis-chat-demo", "--sign-up=open")
 	urls := f.node(0).url + "," + f.node(1).url
-	cmd := exec.CommandContext(t.Context(), "node", filepath.Join("..", "..", "internal", "compat", "testdata", "demo.mjs"), urls, "polling,websocket")
+	cmd := exec.CommandContext(t.Context(), "node",
+		filepath.Join("..", "..", "internal", "compat", "testdata", "demo.mjs"), urls, "polling,websocket")
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {

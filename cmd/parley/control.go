@@ -17,15 +17,15 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// The operator's commands reach a running server through a socket in its data directory, which
-// only the operator can open.
+// The operator's commands reach a running server through a socket in its data
+// directory, which only the operator can open.
 
 var errNoServer = errors.New("no server runs on this data")
 
 func controlPath(data string) string { return filepath.Join(data, "control.sock") }
 
-// listenControl serves orders until the listener is closed. The data directory's lock makes
-// sure that a socket found there is a left-over.
+// listenControl serves orders until the listener is closed. The data
+// directory's lock makes sure that a socket found there is a left-over.
 func listenControl(data string) (net.Listener, error) {
 	path := controlPath(data)
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -44,8 +44,9 @@ func listenControl(data string) (net.Listener, error) {
 	return l, os.Chmod(path, 0o600)
 }
 
-// shortPath is a path of the socket that fits into a socket's address, which has room for 107 bytes, until done is called. The
-// directory's own path may be longer.
+// shortPath is a path of the socket that fits into a socket's address, which
+// has room for 107 bytes, until done is called. The directory's own path may be
+// longer.
 func shortPath(data string) (path string, done func(), err error) {
 	if path = controlPath(data); len(path) <= 100 {
 		return path, func() {}, nil
@@ -77,7 +78,8 @@ func controlServer(s *chat.Service) *http.Server {
 	}
 }
 
-// askServer has an order carried out by the server that runs on the data; errNoServer if none does.
+// askServer has an order carried out by the server that runs on the data;
+// errNoServer if none does.
 func askServer(ctx context.Context, data string, o order) (string, error) {
 	path := controlPath(data)
 	if _, err := os.Stat(path); err != nil {

@@ -16,13 +16,15 @@ import (
 // crashes is how often the server is killed.
 const crashes = 20
 
-// TestCrash kills the real server in the middle of concurrent sends, again and again, and looks for every
-// acknowledged message: exactly once, in the order of its sender, without a hole in the numbers.
+// TestCrash kills the real server in the middle of concurrent sends, again and
+// again, and looks for every acknowledged message: exactly once, in the order
+// of its sender, without a hole in the numbers.
 func TestCrash(t *testing.T) {
 	data := t.TempDir()
 	var log sender
 	for round := range crashes {
-		p := launch(t, data, "--demo", "--max-sends=-1", "--max-calls=-1", "--max-logins=-1", "--log-level=error")
+		p := launch(t, data, "--demo", "--max-sends=-1", "--max-calls=-1", "--max-logins=-1",
+			"--log-level=error")
 		token := p.logIn("Pablo")
 		if round > 0 {
 			log.retryUnanswered(t, p.url, token)
@@ -33,7 +35,8 @@ func TestCrash(t *testing.T) {
 		for range 16 {
 			wg.Go(func() { log.run(ctx, p.url, token) })
 		}
-		// Kill it after a number of acknowledgements, so that it is always in the middle of something.
+		// Kill it after a number of acknowledgements, so that it is always in
+		// the middle of something.
 		for target := before + 20 + rand.Int64N(200); log.acked.Load() < target; {
 			time.Sleep(time.Millisecond) // paces the look at a counter; nothing is asserted about time
 		}
@@ -75,7 +78,8 @@ func (s *sender) run(ctx context.Context, url, token string) {
 
 func (s *sender) send(ctx context.Context, url, token, id string) error {
 	var m chat.Message
-	_, err := call(ctx, url, "POST", "/rooms/general/messages", token, map[string]string{"text": "message " + id, "client_id": id}, &m)
+	_, err := call(ctx, url, "POST", "/rooms/general/messages", token,
+		map[string]string{"text": "message " + id, "client_id": id}, &m)
 	if err != nil {
 		return err
 	}
@@ -87,8 +91,9 @@ func (s *sender) send(ctx context.Context, url, token, id string) error {
 	return nil
 }
 
-// retryUnanswered does what a client does after a restart: it sends again, with the same client ids, what was not
-// answered, whether or not it had been stored.
+// retryUnanswered does what a client does after a restart: it sends again, with
+// the same client ids, what was not answered, whether or not it had been
+// stored.
 func (s *sender) retryUnanswered(t *testing.T, url, token string) {
 	s.mu.Lock()
 	var ids []string
@@ -103,7 +108,8 @@ func (s *sender) retryUnanswered(t *testing.T, url, token string) {
 	}
 }
 
-// check opens the data as the killed server left it and compares it with what was acknowledged.
+// check opens the data as the killed server left it and compares it with what
+// was acknowledged.
 func (s *sender) check(t *testing.T, data string, round int) {
 	t.Helper()
 	c, err := server.OpenCore(t.Context(), server.CoreConfig{Place: server.Place{Data: data}})
@@ -113,7 +119,8 @@ func (s *sender) check(t *testing.T, data string, round int) {
 	defer c.Close()
 	seen := map[string]int64{}
 	for last := int64(0); ; {
-		page, err := c.Service.Store.Messages(t.Context(), chat.GeneralID, chat.Page{From: chat.After, No: last, Limit: 200})
+		page, err := c.Service.Store.Messages(t.Context(), chat.GeneralID,
+			chat.Page{From: chat.After, No: last, Limit: 200})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -89,15 +89,19 @@ func examineDirectory(dir string) ([]redisstore.Finding, error) {
 	info, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return []redisstore.Finding{{Level: redisstore.Note, About: "data", Is: "there are none in " + place, Mend: "the first parley serve makes them; --data names another directory"}}, nil
+		return []redisstore.Finding{{Level: redisstore.Note, About: "data",
+			Is:   "there are none in " + place,
+			Mend: "the first parley serve makes them; --data names another directory"}}, nil
 	case err != nil:
 		return nil, err
 	case !info.IsDir():
-		return []redisstore.Finding{{Level: redisstore.Refusal, About: "data", Is: place + " is no directory", Mend: "--data"}}, nil
+		return []redisstore.Finding{{Level: redisstore.Refusal, About: "data",
+			Is: place + " is no directory", Mend: "--data"}}, nil
 	}
 	var findings []redisstore.Finding
 	add := func(level redisstore.Level, about, is, risk, mend string) {
-		findings = append(findings, redisstore.Finding{Level: level, About: about, Is: is, Risk: risk, Mend: mend})
+		findings = append(findings, redisstore.Finding{Level: level, About: about, Is: is,
+			Risk: risk, Mend: mend})
 	}
 	if db, err := os.Stat(filepath.Join(dir, "parley.db")); err == nil {
 		add(redisstore.OK, "data", fmt.Sprintf("in %s, %s", place, megabytes(uint64(db.Size()))), "", "")
@@ -105,18 +109,22 @@ func examineDirectory(dir string) ([]redisstore.Finding, error) {
 		add(redisstore.Note, "data", "none yet in "+place, "", "")
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		add(redisstore.Warning, "rights", fmt.Sprintf("others may look into the directory (%v)", info.Mode().Perm()), "they can read everything", "chmod 700 "+place)
+		add(redisstore.Warning, "rights",
+			fmt.Sprintf("others may look into the directory (%v)", info.Mode().Perm()),
+			"they can read everything", "chmod 700 "+place)
 	} else {
 		add(redisstore.OK, "rights", "for this account alone", "", "")
 	}
 	if err := syscall.Access(dir, 2); err != nil { // W_OK
-		add(redisstore.Refusal, "rights", "this account may not write there", "", "run as the owner of "+place)
+		add(redisstore.Refusal, "rights", "this account may not write there", "",
+			"run as the owner of "+place)
 	}
 	if free, err := diskFree(dir); err == nil {
 		is := megabytes(free) + " free"
 		switch {
 		case free < freeLeast:
-			add(redisstore.Warning, "disk", is, "when it is full, people can read and not send", "make room now")
+			add(redisstore.Warning, "disk", is, "when it is full, people can read and not send",
+				"make room now")
 		case free < freeGood:
 			add(redisstore.Note, "disk", is, "when it is full, people can read and not send", "")
 		default:
@@ -135,8 +143,9 @@ func examineDirectory(dir string) ([]redisstore.Finding, error) {
 	return findings, nil
 }
 
-// lockHeld reports whether a process has the lock. It takes it for some microseconds, shared with other doctors; a server that
-// starts in just that moment is told that the directory is in use.
+// lockHeld reports whether a process has the lock. It takes it for some
+// microseconds, shared with other doctors; a server that starts in just that
+// moment is told that the directory is in use.
 func lockHeld(path string) (bool, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -4,7 +4,8 @@ package main
 
 import "syscall"
 
-// diskFree is how many bytes this account can still write to the disk of a directory.
+// diskFree is how many bytes this account can still write to the disk of a
+// directory.
 func diskFree(dir string) (uint64, error) {
 	var s syscall.Statfs_t
 	if err := syscall.Statfs(dir, &s); err != nil {

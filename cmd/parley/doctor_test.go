@@ -20,7 +20,8 @@ func TestDoctorOfADirectory(t *testing.T) {
 	}
 	p := launch(t, data)
 	out, err = try(t, nil, "", "doctor", "--data", data)
-	if err != nil || !strings.Contains(out, "held: a server runs") || !strings.Contains(out, "free\n") || !strings.Contains(out, "in "+data) {
+	if err != nil || !strings.Contains(out, "held: a server runs") ||
+		!strings.Contains(out, "free\n") || !strings.Contains(out, "in "+data) {
 		t.Errorf("beside a server: %v\n%s", err, out)
 	}
 	p.kill()
@@ -31,20 +32,25 @@ func TestDoctorOfADirectory(t *testing.T) {
 	if err != nil || !strings.Contains(out, "no server runs") || !strings.Contains(out, "chmod 700 "+data) {
 		t.Errorf("after the server: %v\n%s", err, out)
 	}
-	if out, err := try(t, nil, "", "doctor", "--data", filepath.Join(data, "parley.db")); err == nil || !strings.Contains(out, "no directory") {
+	if out, err := try(t, nil, "", "doctor", "--data",
+		filepath.Join(data, "parley.db")); err == nil || !strings.Contains(out, "no directory") {
 		t.Errorf("a file: %v\n%s", err, out)
 	}
 }
 
-// TestServeObeysTheDoctor starts servers where the doctor refuses, warns and is overruled.
+// TestServeObeysTheDoctor starts servers where the doctor refuses, warns and is
+// overruled.
 func TestServeObeysTheDoctor(t *testing.T) {
 	s := redistest.Start(t, "--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru")
 	out, err := try(t, nil, "", "doctor", "--store", s.URL())
-	if err == nil || !strings.Contains(err.Error(), "does not start") || !strings.Contains(out, "refusal  eviction") || !strings.Contains(out, "mend: CONFIG SET maxmemory-policy noeviction") {
+	if err == nil || !strings.Contains(err.Error(), "does not start") ||
+		!strings.Contains(out, "refusal  eviction") ||
+		!strings.Contains(out, "mend: CONFIG SET maxmemory-policy noeviction") {
 		t.Errorf("doctor: %v\n%s", err, out)
 	}
 	out, err = try(t, nil, "", "serve", "--listen", "127.0.0.1:0", "--store", s.URL())
-	if err == nil || !strings.Contains(err.Error(), "allkeys-lru") || !strings.Contains(err.Error(), "--redis-eviction") {
+	if err == nil || !strings.Contains(err.Error(), "allkeys-lru") ||
+		!strings.Contains(err.Error(), "--redis-eviction") {
 		t.Errorf("serve: %v\n%s", err, out)
 	}
 	if n, err := s.Do("DBSIZE"); err != nil || n != "0" {
@@ -54,12 +60,14 @@ func TestServeObeysTheDoctor(t *testing.T) {
 		t.Errorf("doctor, overruled: %v\n%s", err, out)
 	}
 	p := launch(t, t.TempDir(), "--store", s.URL(), "--redis-eviction")
-	if log := p.output.String(); !strings.Contains(log, "allkeys-lru") || !strings.Contains(log, "nothing is written to disk") {
+	if log := p.output.String(); !strings.Contains(log, "allkeys-lru") ||
+		!strings.Contains(log, "nothing is written to disk") {
 		t.Errorf("the server's log does not warn:\n%s", log)
 	}
 }
 
-// TestServeAsAUserOfItsOwn starts a server as the user that docs/operations.md tells to make, and uses it.
+// TestServeAsAUserOfItsOwn starts a server as the user that docs/operations.md
+// tells to make, and uses it.
 func TestServeAsAUserOfItsOwn(t *testing.T) {
 	text, err := os.ReadFile("../../docs/operations.md")
 	if err != nil {
@@ -73,7 +81,8 @@ func TestServeAsAUserOfItsOwn(t *testing.T) {
 	for _, d := range []deployment{single(t), sentinel(t), cluster(t)} {
 		t.Run(d.name, func(t *testing.T) {
 			for _, s := range d.servers {
-				if out, err := s.Do(append([]string{"ACL", "SETUSER", "parley"}, strings.Fields(line)...)...); err != nil || out != "OK" {
+				if out, err := s.Do(append([]string{"ACL", "SETUSER", "parley"},
+					strings.Fields(line)...)...); err != nil || out != "OK" {
 					t.Fatal(out, err)
 				}
 			}
@@ -87,7 +96,8 @@ func TestServeAsAUserOfItsOwn(t *testing.T) {
 			}
 			p := launch(t, t.TempDir(), "--store", url, "--demo")
 			token := p.logIn("Joe")
-			if _, err := call(t.Context(), p.url, "POST", "/rooms/general/messages", token, map[string]string{"text": "hi", "client_id": "1"}, nil); err != nil {
+			if _, err := call(t.Context(), p.url, "POST", "/rooms/general/messages", token,
+				map[string]string{"text": "hi", "client_id": "1"}, nil); err != nil {
 				t.Error(err)
 			}
 			if out := p.output.String(); strings.Contains(out, "NOPERM") {

@@ -50,7 +50,8 @@ func (p *process) sendFile(token string, f chat.File) string {
 	p.t.Helper()
 	var m chat.Message
 	in := map[string]any{"files": []string{f.ID}, "client_id": "c-" + f.ID}
-	if _, err := call(p.t.Context(), p.url, "POST", "/rooms/general/messages", token, in, &m); err != nil || len(m.Files) != 1 || m.Files[0] != f {
+	if _, err := call(p.t.Context(), p.url, "POST", "/rooms/general/messages", token, in,
+		&m); err != nil || len(m.Files) != 1 || m.Files[0] != f {
 		p.t.Fatalf("send: %+v, %v", m, err)
 	}
 	return fmt.Sprintf("/rooms/general/messages/%d/files/%s", m.No, f.ID)
@@ -70,7 +71,8 @@ func filesBelow(t *testing.T, dir string) (paths []string) {
 	return paths
 }
 
-// TestFilesOutliveKill kills the real server between an upload and its message, and in the middle of another upload.
+// TestFilesOutliveKill kills the real server between an upload and its message,
+// and in the middle of another upload.
 func TestFilesOutliveKill(t *testing.T) {
 	data := t.TempDir()
 	p := launch(t, data, "--demo", "--log-level=error")
@@ -162,7 +164,8 @@ func TestFilesSettings(t *testing.T) {
 	} {
 		s := good
 		c.change(&s)
-		if err := s.check(); (err == nil) != (c.want == "") || err != nil && (!strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "secret@")) {
+		if err := s.check(); (err == nil) != (c.want == "") || err != nil &&
+			(!strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "secret@")) {
 			t.Errorf("%+v: %v", s, err)
 		}
 	}
@@ -172,19 +175,23 @@ func TestFilesSettings(t *testing.T) {
 func TestFilesOfTwoNodes(t *testing.T) {
 	redis, dir := redistest.StartTCP(t), t.TempDir()
 	start := func(args ...string) *process {
-		return launch(t, t.TempDir(), append([]string{"--demo", "--log-level=error", "--store", redis.URL()}, args...)...)
+		return launch(t, t.TempDir(), append([]string{"--demo", "--log-level=error", "--store",
+			redis.URL()}, args...)...)
 	}
 	one, two := start("--files", dir), start("--files", dir)
 	pablo := one.logIn("Pablo")
 	file := one.uploadFile(pablo, "x.txt", []byte("on both"))
 	path := two.sendFile(pablo, file)
 	for _, p := range []*process{one, two} {
-		if status, answer := p.request("GET", path, pablo, nil); status != 200 || string(answer) != "on both" {
+		if status, answer := p.request("GET", path, pablo, nil); status != 200 ||
+			string(answer) != "on both" {
 			t.Errorf("%d %s", status, answer)
 		}
 	}
 	without := start()
-	if status, answer := without.request("POST", "/files", pablo, strings.NewReader("x")); status != 403 || !strings.Contains(without.output.String(), "files: off. To take some") {
+	if status, answer := without.request("POST", "/files", pablo,
+		strings.NewReader("x")); status != 403 ||
+		!strings.Contains(without.output.String(), "files: off. To take some") {
 		t.Errorf("%d %s\n%s", status, answer, without.output)
 	}
 }

@@ -64,7 +64,8 @@ func section(title string, rows [][2]string) string {
 	return b.String()
 }
 
-// wrap breaks a text into lines that all but the first begin with so many blanks.
+// wrap breaks a text into lines that all but the first begin with so many
+// blanks.
 func wrap(text string, indent int) string {
 	var b strings.Builder
 	column := indent
@@ -84,7 +85,8 @@ func wrap(text string, indent int) string {
 	return b.String()
 }
 
-// oneOf lists values of which there may be one; the empty one is not worth a word.
+// oneOf lists values of which there may be one; the empty one is not worth a
+// word.
 func oneOf(values []string) string {
 	var named []string
 	for _, v := range values {
@@ -98,7 +100,8 @@ func oneOf(values []string) string {
 	return strings.Join(named, "")
 }
 
-// didYouMean is a question for the name that is nearest to one that does not exist, if one is near.
+// didYouMean is a question for the name that is nearest to one that does not
+// exist, if one is near.
 func didYouMean(prefix, name string, known []string) string {
 	best, least := "", len(name)/3+2
 	for _, k := range known {
@@ -112,7 +115,8 @@ func didYouMean(prefix, name string, known []string) string {
 	return fmt.Sprintf(", did you mean %s%s?", prefix, best)
 }
 
-// distance is how many letters are to be put in, left out or replaced to make b of a.
+// distance is how many letters are to be put in, left out or replaced to make b
+// of a.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

@@ -14,8 +14,9 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// TestHooks sends a monitor's alarm in through one node, and expects the room's outgoing webhook to tell of it once, also after
-// the node that served the webhooks has stopped.
+// TestHooks sends a monitor's alarm in through one node, and expects the room's
+// outgoing webhook to tell of it once, also after the node that served the
+// webhooks has stopped.
 func TestHooks(t *testing.T) {
 	var mu sync.Mutex
 	var bodies []string
@@ -53,7 +54,8 @@ func TestHooks(t *testing.T) {
 		var in chat.HookOutput
 		do(0, "POST", "/rooms/general/hooks", map[string]any{"name": "Alarms"}, &in)
 		var out chat.OutgoingOutput
-		do(0, "POST", "/rooms/general/outgoing", map[string]any{"url": receiver.URL, "kinds": []string{"message.created"}}, &out)
+		do(0, "POST", "/rooms/general/outgoing",
+			map[string]any{"url": receiver.URL, "kinds": []string{"message.created"}}, &out)
 		alarm := func(i int, text string) {
 			t.Helper()
 			body := fmt.Sprintf(`{"attachments":[{"title":"[FIRING:1] %s","title_link":"https://alerts.example","text":"*disk* full"}]}`, text)
@@ -73,11 +75,13 @@ func TestHooks(t *testing.T) {
 			alarm(1, second)
 			until(t, "the second alarm is told of", func() bool { return received(second) > 0 })
 		}
-		// Whose webhook is gone may have another of the same name, and what the first posted still shows it.
+		// Whose webhook is gone may have another of the same name, and what the
+		// first posted still shows it.
 		do(1, "DELETE", "/rooms/general/hooks/"+string(in.Hook.Bot.ID), nil, nil)
 		do(1, "POST", "/rooms/general/hooks", map[string]any{"name": "Alarms"}, &chat.HookOutput{})
 		var gone chat.User
-		if do(1, "GET", "/users/"+string(in.Hook.Bot.ID), nil, &gone); gone.Name != "Alarms" || !gone.Disabled {
+		if do(1, "GET", "/users/"+string(in.Hook.Bot.ID), nil, &gone); gone.Name != "Alarms" ||
+			!gone.Disabled {
 			t.Errorf("who posted the first alarm is %+v", gone)
 		}
 	}, "--outgoing-allow=127.0.0.1")

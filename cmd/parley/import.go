@@ -37,12 +37,14 @@ func (i importDemo) Run(ctx context.Context, c console) (err error) {
 	}
 	defer func() { err = errors.Join(err, to.Close()) }()
 	last := time.Now()
-	report, err := demoimport.Importer{From: from.Client, Service: to.Service, Progress: func(r demoimport.Report) {
-		if time.Since(last) > 500*time.Millisecond {
-			last = time.Now()
-			fmt.Fprintf(c.err, "\r%d people, %d rooms, %d messages", r.People.Read, r.Rooms.Read, r.Messages.Read)
-		}
-	}}.Run(ctx)
+	report, err := demoimport.Importer{From: from.Client, Service: to.Service,
+		Progress: func(r demoimport.Report) {
+			if time.Since(last) > 500*time.Millisecond {
+				last = time.Now()
+				fmt.Fprintf(c.err, "\r%d people, %d rooms, %d messages", r.People.Read, r.Rooms.Read,
+					r.Messages.Read)
+			}
+		}}.Run(ctx)
 	fmt.Fprintln(c.err)
 	for _, line := range report.Skipped {
 		fmt.Fprintln(c.out, "  "+line)
@@ -54,7 +56,8 @@ func (i importDemo) Run(ctx context.Context, c console) (err error) {
 		name  string
 		count demoimport.Count
 	}{{"people", report.People}, {"rooms", report.Rooms}, {"messages", report.Messages}} {
-		fmt.Fprintf(c.out, "%-9s %d read: %d new, %d there already, %d left out\n", row.name, row.count.Read, row.count.New, row.count.There, row.count.Skipped)
+		fmt.Fprintf(c.out, "%-9s %d read: %d new, %d there already, %d left out\n", row.name,
+			row.count.Read, row.count.New, row.count.There, row.count.Skipped)
 	}
 	return err
 }

@@ -64,7 +64,8 @@ func aPicture(t *testing.T) string {
 	return b.String()
 }
 
-// reader sends messages as one person and reads their previews as another, at different nodes.
+// reader sends messages as one person and reads their previews as another, at
+// different nodes.
 type reader struct {
 	t      *testing.T
 	at     func(int) *process
@@ -77,7 +78,8 @@ type reader struct {
 func (r *reader) send(text string) int64 {
 	r.t.Helper()
 	var m chat.Message
-	if _, err := call(r.t.Context(), r.at(0).url, "POST", "/rooms/"+string(r.room)+"/messages", r.writes, map[string]string{"text": text}, &m); err != nil {
+	if _, err := call(r.t.Context(), r.at(0).url, "POST", "/rooms/"+string(r.room)+"/messages",
+		r.writes, map[string]string{"text": text}, &m); err != nil {
 		r.t.Fatal(err)
 	}
 	return m.No
@@ -89,7 +91,8 @@ func (r *reader) previews(no int64) []chat.Preview {
 	r.t.Helper()
 	var out chat.PreviewList
 	r.turn++
-	if _, err := call(r.t.Context(), r.at(int(r.turn)).url, "GET", r.path(no)+"/previews", r.reads, nil, &out); err != nil {
+	if _, err := call(r.t.Context(), r.at(int(r.turn)).url, "GET", r.path(no)+"/previews", r.reads,
+		nil, &out); err != nil {
 		r.t.Fatal(err)
 	}
 	return out.Previews
@@ -103,14 +106,17 @@ func newReader(t *testing.T, at func(int) *process) *reader {
 		t.Fatal(err)
 	}
 	var room chat.RoomView
-	if _, err := call(t.Context(), at(0).url, "POST", "/rooms", r.writes, map[string]any{"name": "Links", "kind": "private", "users": []chat.UserID{joe.User.ID}}, &room); err != nil {
+	if _, err := call(t.Context(), at(0).url, "POST", "/rooms", r.writes,
+		map[string]any{"name": "Links", "kind": "private", "users": []chat.UserID{joe.User.ID}},
+		&room); err != nil {
 		t.Fatal(err)
 	}
 	r.room = room.ID
 	return r
 }
 
-// TestLinks shows a page with its picture to those in the room, and to nobody else, as long as the message says so.
+// TestLinks shows a page with its picture to those in the room, and to nobody
+// else, as long as the message says so.
 func TestLinks(t *testing.T) {
 	pages := webSite(t, map[string]http.HandlerFunc{
 		"/a":     serves("text/html", `<title>Plain</title><meta property="og:title" content="A page"><meta property="og:description" content="of words"><meta property="og:site_name" content="Site"><meta property="og:image" content="/p.png">`),
@@ -126,7 +132,8 @@ func TestLinks(t *testing.T) {
 			if len(got) != 1 || got[0].Image == "" {
 				t.Fatalf("%+v", got)
 			}
-			want := chat.Preview{URL: a, Title: "A page", Description: "of words", Site: "Site", Image: got[0].Image}
+			want := chat.Preview{URL: a, Title: "A page", Description: "of words", Site: "Site",
+				Image: got[0].Image}
 			if got[0] != want || !strings.HasPrefix(want.Image, "/api/v1"+r.path(no)+"/previews/") {
 				t.Fatalf("%+v", got[0])
 			}
@@ -135,18 +142,22 @@ func TestLinks(t *testing.T) {
 		for i := range 2 {
 			res := ask(t, at(i), "GET", picture, "", "Authorization", "Bearer "+r.reads)
 			shown, kind, err := image.DecodeConfig(strings.NewReader(res.body))
-			if res.status != 200 || err != nil || kind != "jpeg" || shown.Width != 400 || shown.Height != 300 {
+			if res.status != 200 || err != nil || kind != "jpeg" || shown.Width != 400 ||
+				shown.Height != 300 {
 				t.Fatalf("%d, a %s of %d by %d, %v", res.status, kind, shown.Width, shown.Height, err)
 			}
 			for name, value := range map[string]string{
-				"Content-Type": "image/jpeg", "X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox; default-src 'none'",
-				"Cache-Control": "private, no-cache", "Content-Disposition": "inline", "Cross-Origin-Resource-Policy": "same-origin",
+				"Content-Type": "image/jpeg", "X-Content-Type-Options": "nosniff",
+				"Content-Security-Policy": "sandbox; default-src 'none'",
+				"Cache-Control":           "private, no-cache", "Content-Disposition": "inline",
+				"Cross-Origin-Resource-Policy": "same-origin",
 			} {
 				if got := res.header.Get(name); got != value {
 					t.Errorf("%s: %q", name, got)
 				}
 			}
-			if again := ask(t, at(i), "GET", picture, "", "Authorization", "Bearer "+r.reads, "If-None-Match", res.header.Get("ETag")); again.status != 304 {
+			if again := ask(t, at(i), "GET", picture, "", "Authorization", "Bearer "+r.reads,
+				"If-None-Match", res.header.Get("ETag")); again.status != 304 {
 				t.Errorf("asked again: %d", again.status)
 			}
 		}
@@ -155,7 +166,8 @@ func TestLinks(t *testing.T) {
 		}
 
 		var other chat.Message
-		if _, err := call(t.Context(), at(1).url, "PATCH", r.path(no), r.writes, map[string]string{"text": pages.URL + "/b"}, &other); err != nil {
+		if _, err := call(t.Context(), at(1).url, "PATCH", r.path(no), r.writes,
+			map[string]string{"text": pages.URL + "/b"}, &other); err != nil {
 			t.Fatal(err)
 		}
 		if got := r.previews(no); len(got) != 1 || got[0].Title != "B" {
@@ -167,7 +179,8 @@ func TestLinks(t *testing.T) {
 		if _, err := call(t.Context(), at(0).url, "DELETE", r.path(no), r.writes, nil, nil); err != nil {
 			t.Fatal(err)
 		}
-		if res := ask(t, at(1), "GET", "/api/v1"+r.path(no)+"/previews", "", "Authorization", "Bearer "+r.reads); res.status != 404 {
+		if res := ask(t, at(1), "GET", "/api/v1"+r.path(no)+"/previews", "", "Authorization",
+			"Bearer "+r.reads); res.status != 404 {
 			t.Errorf("of a deleted message: %d", res.status)
 		}
 		if pages.count("/code")+pages.count("/quiet") != 0 {
@@ -176,9 +189,11 @@ func TestLinks(t *testing.T) {
 	}, "--link-allow="+pages.addr())
 }
 
-// TestAttackLinks has the server look at what it must not: nothing of it gets inside, takes long or says more than text.
+// TestAttackLinks has the server look at what it must not: nothing of it gets
+// inside, takes long or says more than text.
 func TestAttackLinks(t *testing.T) {
-	inside := webSite(t, map[string]http.HandlerFunc{"/": serves("text/html", "<title>inside</title>"), "/p.png": serves("image/png", aPicture(t))})
+	inside := webSite(t, map[string]http.HandlerFunc{"/": serves("text/html",
+		"<title>inside</title>"), "/p.png": serves("image/png", aPicture(t))})
 	var bomb bytes.Buffer
 	z := gzip.NewWriter(&bomb)
 	fmt.Fprint(z, "<title>bomb</title><!--")
@@ -188,16 +203,24 @@ func TestAttackLinks(t *testing.T) {
 	z.Close()
 	title := "<script>alert(1)</script>\u202etxt.exe\u0000\nx"
 	pages := webSite(t, map[string]http.HandlerFunc{
-		"/to": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, inside.URL, http.StatusFound) },
+		"/to": func(w http.ResponseWriter,
+			r *http.Request) {
+			http.Redirect(w, r, inside.URL, http.StatusFound)
+		},
 		"/to-file": func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Location", "file:///etc/passwd")
 			w.WriteHeader(302)
 		},
-		"/picture": serves("text/html", `<title>P</title><meta property="og:image" content="`+inside.URL+`/p.png">`),
-		"/svg":     serves("text/html", `<title>S</title><meta property="og:image" content="/s.svg">`),
-		"/s.svg":   serves("image/svg+xml", `<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>`),
-		"/script":  serves("text/html", `<title>J</title><meta property="og:image" content="javascript:alert(1)">`),
-		"/hostile": serves("text/html; charset=utf-8", "<title>"+strings.ReplaceAll(title, "<", "&lt;")+"</title>"+`<meta property="og:description" content="`+strings.Repeat("long ", 1000)+`">`),
+		"/picture": serves("text/html",
+			`<title>P</title><meta property="og:image" content="`+inside.URL+`/p.png">`),
+		"/svg": serves("text/html", `<title>S</title><meta property="og:image" content="/s.svg">`),
+		"/s.svg": serves("image/svg+xml",
+			`<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>`),
+		"/script": serves("text/html",
+			`<title>J</title><meta property="og:image" content="javascript:alert(1)">`),
+		"/hostile": serves("text/html; charset=utf-8",
+			"<title>"+strings.ReplaceAll(title, "<", "&lt;")+"</title>"+
+				`<meta property="og:description" content="`+strings.Repeat("long ", 1000)+`">`),
 		"/charset": serves("text/html; charset=x-no-such", "<title>Gr\xfcezi</title>"),
 		"/bomb": func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "text/html")
@@ -218,10 +241,13 @@ func TestAttackLinks(t *testing.T) {
 		r := newReader(t, at)
 		port := inside.addr()[strings.LastIndex(inside.addr(), ":")+1:]
 		links := []string{pages.URL + "/to", pages.URL + "/to-file"}
-		for _, host := range []string{"127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[64:ff9b::7f00:1]", "0.0.0.0", "2130706433", "0x7f000001", "127.1", "[::]"} {
+		for _, host := range []string{"127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]",
+			"[::ffff:7f00:1]", "[64:ff9b::7f00:1]", "0.0.0.0", "2130706433", "0x7f000001", "127.1", "[::]"} {
 			links = append(links, "http://"+host+":"+port+"/")
 		}
-		links = append(links, "http://169.254.169.254/latest/meta-data/", "http://10.0.0.1/", "http://192.168.0.1:443/", "http://[fd00::1]/", "http://[fe80::1%25lo]/", "http://u:p@"+pages.addr()+"/svg", pages.URL+"/slow")
+		links = append(links, "http://169.254.169.254/latest/meta-data/", "http://10.0.0.1/",
+			"http://192.168.0.1:443/", "http://[fd00::1]/", "http://[fe80::1%25lo]/",
+			"http://u:p@"+pages.addr()+"/svg", pages.URL+"/slow")
 		for len(links) > 0 {
 			n := min(3, len(links))
 			if got := r.previews(r.send(strings.Join(links[:n], " "))); len(got) != 0 {
@@ -229,15 +255,18 @@ func TestAttackLinks(t *testing.T) {
 			}
 			links = links[n:]
 		}
-		got := r.previews(r.send(strings.Join([]string{pages.URL + "/picture", pages.URL + "/script", pages.URL + "/svg"}, " ")))
+		got := r.previews(r.send(strings.Join([]string{pages.URL + "/picture",
+			pages.URL + "/script", pages.URL + "/svg"}, " ")))
 		if len(got) != 3 || got[0].Image != "" || got[1].Image != "" || got[2].Image == "" {
 			t.Fatalf("%+v", got)
 		}
-		if res := ask(t, at(0), "GET", got[2].Image, "", "Authorization", "Bearer "+r.reads); res.status != 404 {
+		if res := ask(t, at(0), "GET", got[2].Image, "", "Authorization",
+			"Bearer "+r.reads); res.status != 404 {
 			t.Errorf("an SVG: %d %s", res.status, res.body)
 		}
 		got = r.previews(r.send(strings.Join([]string{pages.URL + "/hostile", pages.URL + "/charset"}, " ")))
-		if len(got) != 2 || got[0].Title != "<script>alert(1)</script>txt.exe\ufffd x" || len(got[0].Description) > 500 || !strings.HasPrefix(got[1].Title, "Gr") {
+		if len(got) != 2 || got[0].Title != "<script>alert(1)</script>txt.exe\ufffd x" ||
+			len(got[0].Description) > 500 || !strings.HasPrefix(got[1].Title, "Gr") {
 			t.Errorf("%+q", got)
 		}
 		got = r.previews(r.send(strings.Join([]string{pages.URL + "/bomb", pages.URL + "/endless"}, " ")))
@@ -250,13 +279,15 @@ func TestAttackLinks(t *testing.T) {
 		}
 		inside.mu.Unlock()
 
-		// Somebody who is not in the room has nothing looked at, and sees no picture.
+		// Somebody who is not in the room has nothing looked at, and sees no
+		// picture.
 		mary, unseen := at(0).logIn("Mary"), strings.ReplaceAll("/unseen/"+t.Name(), " ", "")
 		no := r.send(pages.URL + unseen)
 		for i := range 2 {
 			for _, path := range []string{"/previews", "/previews/0123456789abcdef/image"} {
 				res := ask(t, at(i), "GET", "/api/v1"+r.path(no)+path, "", "Authorization", "Bearer "+mary)
-				foreign := ask(t, at(i), "GET", "/api/v1/rooms/01xxxx/messages/1"+path, "", "Authorization", "Bearer "+mary)
+				foreign := ask(t, at(i), "GET", "/api/v1/rooms/01xxxx/messages/1"+path, "",
+					"Authorization", "Bearer "+mary)
 				if res.status != 404 || res.body != foreign.body {
 					t.Errorf("%s: %d %s, %s", path, res.status, res.body, foreign.body)
 				}
@@ -270,7 +301,8 @@ func TestAttackLinks(t *testing.T) {
 		limited := 0
 		for i := range 30 {
 			no := r.send(fmt.Sprintf("%[1]s/%[2]d %[1]s/%[2]d?a %[1]s/%[2]d?b", pages.URL, i))
-			res := ask(t, at(i), "GET", "/api/v1"+r.path(no)+"/previews", "", "Authorization", "Bearer "+r.reads)
+			res := ask(t, at(i), "GET", "/api/v1"+r.path(no)+"/previews", "", "Authorization",
+				"Bearer "+r.reads)
 			if res.status == 429 && res.header.Get("Retry-After") != "" {
 				limited++
 			} else if res.status != 200 {

@@ -14,7 +14,8 @@ import (
 
 const listenerDir = "../../examples/node-listener"
 
-// needNode skips the test, saying so, where there is no Node.js or Redis; with CI=true that is a failure.
+// needNode skips the test, saying so, where there is no Node.js or Redis; with
+// CI=true that is a failure.
 func needNode(t *testing.T) {
 	t.Helper()
 	for _, name := range []string{"redis-server", "node", "npm"} {
@@ -86,7 +87,8 @@ func listen(t *testing.T, room string, env ...string) *listener {
 	return l
 }
 
-// says waits for a line that contains this, and fails on one that came before it and has been there already.
+// says waits for a line that contains this, and fails on one that came before
+// it and has been there already.
 func (l *listener) says(what string) {
 	l.t.Helper()
 	timeout := time.After(40 * time.Second)
@@ -113,8 +115,9 @@ func (l *listener) says(what string) {
 	}
 }
 
-// TestNodeListener runs the example beside a server: it prints what is sent over REST, posts what it is given, and misses nothing
-// while Redis has cut it off.
+// TestNodeListener runs the example beside a server: it prints what is sent
+// over REST, posts what it is given, and misses nothing while Redis has cut it
+// off.
 func TestNodeListener(t *testing.T) {
 	needNode(t)
 	text, err := os.ReadFile("../../docs/redis.md")
@@ -140,7 +143,8 @@ func TestNodeListener(t *testing.T) {
 				redis = strings.Join(nodes, ",")
 			}
 			for _, s := range d.servers {
-				if out, err := s.Do(append([]string{"ACL", "SETUSER", "listener"}, rules...)...); err != nil || out != "OK" {
+				if out, err := s.Do(append([]string{"ACL", "SETUSER", "listener"},
+					rules...)...); err != nil || out != "OK" {
 					t.Fatal(out, err)
 				}
 			}
@@ -148,13 +152,15 @@ func TestNodeListener(t *testing.T) {
 			l := listen(t, "general", "REDIS_URL="+redis, "PARLEY_URL="+p.url, "PARLEY_TOKEN="+token)
 			send := func(text string) {
 				t.Helper()
-				if _, err := call(t.Context(), p.url, "POST", "/rooms/general/messages", token, map[string]string{"text": text, "client_id": text}, nil); err != nil {
+				if _, err := call(t.Context(), p.url, "POST", "/rooms/general/messages", token,
+					map[string]string{"text": text, "client_id": text}, nil); err != nil {
 					t.Fatal(err)
 				}
 			}
 			send("over-REST")
 			l.says(": over-REST")
-			if _, err := call(t.Context(), p.url, "POST", "/rooms/general/typing", token, nil, nil); err != nil {
+			if _, err := call(t.Context(), p.url, "POST", "/rooms/general/typing", token, nil,
+				nil); err != nil {
 				t.Fatal(err)
 			}
 			l.says("(typing ")
@@ -164,7 +170,8 @@ func TestNodeListener(t *testing.T) {
 			var page struct {
 				Messages []struct{ Text string }
 			}
-			if _, err := call(t.Context(), p.url, "GET", "/rooms/general/messages?limit=1", token, nil, &page); err != nil {
+			if _, err := call(t.Context(), p.url, "GET", "/rooms/general/messages?limit=1", token,
+				nil, &page); err != nil {
 				t.Fatal(err)
 			}
 			if len(page.Messages) != 1 || page.Messages[0].Text != "from the example" {

@@ -23,7 +23,9 @@ type console struct {
 
 func main() {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(50) // idle connections are most of the heap: a collection costs little, and halves what lies around
+		// idle connections are most of the heap: a collection costs little, and
+		// halves what lies around
+		debug.SetGCPercent(50)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	err := run(ctx, os.Args[1:], os.Environ(), console{os.Stdin, os.Stdout, os.Stderr})
@@ -45,7 +47,8 @@ func run(ctx context.Context, args, environ []string, c console) error {
 			b.command("add", "Add a person. The password is asked for, or read from standard input.", &userAdd{in: people}),
 			b.command("passwd", "Set a person's password and end all their sessions. The password is asked for, or read from standard input.", &userPasswd{in: people}),
 			b.command("list", "List all people.", &userList{in: people}),
-			b.command("disable", "Keep a person from logging in, and end all their sessions.", &userDisable{in: people}),
+			b.command("disable", "Keep a person from logging in, and end all their sessions.",
+				&userDisable{in: people}),
 			b.command("enable", "Let a disabled person log in again.", &userEnable{in: people}),
 		),
 		b.command("fsck", "Find, and with --heal put right, what a crash can leave half done in Redis. Works beside running servers.", &fsck{}),

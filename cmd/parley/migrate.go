@@ -25,7 +25,8 @@ type migration struct {
 
 	FromPrefix string `help:"Beginning of the keys of data in Redis." default:"parley"`
 	ToPrefix   string `help:"Beginning that the keys are to have in Redis." default:"parley"`
-	// Of the settings of Redis that it is refused for, this one alone may be overruled.
+	// Of the settings of Redis that it is refused for, this one alone may be
+	// overruled.
 	RedisEviction bool `help:"Move to a Redis even if it is set to throw keys away when it is full (allkeys-*)."`
 	Force         bool `help:"Read from Redis although a server uses the data. What changes meanwhile may be missing; then the comparison at the end fails."`
 }
@@ -165,7 +166,8 @@ func (m migration) openDestination(ctx context.Context) (migrate.Destination, fu
 	if err != nil {
 		return nil, nil, fmt.Errorf("--to: %w", err)
 	}
-	err = server.Place{Store: m.To, RedisEviction: m.RedisEviction}.Admit(ctx, conn, slog.New(slog.DiscardHandler))
+	err = server.Place{Store: m.To, RedisEviction: m.RedisEviction}.Admit(ctx, conn,
+		slog.New(slog.DiscardHandler))
 	var d *redisstore.Destination
 	if err == nil {
 		d, err = redisstore.OpenDestination(conn.Client, m.ToPrefix)

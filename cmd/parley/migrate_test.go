@@ -19,8 +19,8 @@ import (
 	"github.com/parley-chat/parley/kit/redistest"
 )
 
-// TestMigrate moves the data of a server to Redis and back. Whoever was logged in stays so, and a send whose answer was lost is
-// not doubled.
+// TestMigrate moves the data of a server to Redis and back. Whoever was logged
+// in stays so, and a send whose answer was lost is not doubled.
 func TestMigrate(t *testing.T) {
 	redis := redistest.Start(t)
 	first, last := t.TempDir(), t.TempDir()
@@ -28,13 +28,15 @@ func TestMigrate(t *testing.T) {
 	token := p.logIn("Pablo")
 	send := func(p *process, text, id string) (m chat.Message) {
 		t.Helper()
-		if _, err := call(t.Context(), p.url, "POST", "/rooms/general/messages", token, map[string]string{"text": text, "client_id": id}, &m); err != nil {
+		if _, err := call(t.Context(), p.url, "POST", "/rooms/general/messages", token,
+			map[string]string{"text": text, "client_id": id}, &m); err != nil {
 			t.Fatal(err)
 		}
 		return m
 	}
 	before := send(p, "before the move 👋", "one")
-	if out, err := try(t, nil, "", "migrate", "--from", first, "--to", redis.URL()); err == nil || !strings.Contains(err.Error(), "in use by process") {
+	if out, err := try(t, nil, "", "migrate", "--from", first, "--to", redis.URL()); err == nil ||
+		!strings.Contains(err.Error(), "in use by process") {
 		t.Fatalf("from a directory with a server: %v\n%s", err, out)
 	}
 	p.stop()
@@ -65,11 +67,13 @@ func TestMigrate(t *testing.T) {
 	}
 	p = launch(t, t.TempDir(), "--store", redis.URL())
 	goesOn(p, before.No+1)
-	if _, err := try(t, nil, "", "migrate", "--from", redis.URL(), "--to", last); err == nil || !strings.Contains(err.Error(), "a server uses these data") {
+	if _, err := try(t, nil, "", "migrate", "--from", redis.URL(), "--to", last); err == nil ||
+		!strings.Contains(err.Error(), "a server uses these data") {
 		t.Fatalf("from a Redis with a server: %v", err)
 	}
 	p.stop()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) { // its lease ends with the grace
+	// its lease ends with the grace
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		_, err := try(t, nil, "", "migrate", "--from", redis.URL(), "--to", last)
 		if err == nil {
 			break
@@ -82,11 +86,13 @@ func TestMigrate(t *testing.T) {
 	goesOn(p, before.No+2)
 	p.stop()
 
-	if _, err := try(t, nil, "", "migrate", "--from", last, "--to", redis.URL()); err == nil || !strings.Contains(err.Error(), "holds data already") {
+	if _, err := try(t, nil, "", "migrate", "--from", last, "--to", redis.URL()); err == nil ||
+		!strings.Contains(err.Error(), "holds data already") {
 		t.Fatalf("to a place that is full: %v", err)
 	}
 	move(redis.URL(), redis.URL(), "--to-prefix", "other") // and from one prefix to another
-	if out, err := try(t, nil, "", "user", "list", "--store", redis.URL(), "--redis-prefix", "other"); err != nil || !strings.Contains(out, "Pablo") {
+	if out, err := try(t, nil, "", "user", "list", "--store", redis.URL(), "--redis-prefix",
+		"other"); err != nil || !strings.Contains(out, "Pablo") {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	for _, c := range []struct {
@@ -96,13 +102,15 @@ func TestMigrate(t *testing.T) {
 		{last, "redis://nowhere:port", "--to"},
 		{"redis://nowhere:port", last, "--from"},
 	} {
-		if _, err := try(t, nil, "", "migrate", "--from", c.from, "--to", c.to); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := try(t, nil, "", "migrate", "--from", c.from, "--to", c.to); err == nil ||
+			!strings.Contains(err.Error(), c.want) {
 			t.Errorf("from %s to %s: %v, want something about %s", c.from, c.to, err, c.want)
 		}
 	}
 }
 
-// TestMigrateKilled kills the command again and again: the same one goes on, until it is through.
+// TestMigrateKilled kills the command again and again: the same one goes on,
+// until it is through.
 func TestMigrateKilled(t *testing.T) {
 	path, err := binary()
 	if err != nil {
@@ -117,10 +125,13 @@ func TestMigrateKilled(t *testing.T) {
 	const messages = 30_000
 	now := time.Now()
 	stream := chat.RoomStream("general")
-	changes := []chat.Change{{Stream: stream, Kind: chat.RoomCreated, ID: "made", At: now, Room: &chat.Room{ID: "general", Kind: chat.Public, Name: "General", CreatedAt: now}}}
+	changes := []chat.Change{{Stream: stream, Kind: chat.RoomCreated, ID: "made", At: now,
+		Room: &chat.Room{ID: "general", Kind: chat.Public, Name: "General", CreatedAt: now}}}
 	for i := range messages {
-		changes = append(changes, chat.Change{Stream: stream, Kind: chat.MessageCreated, ID: fmt.Sprint("m", i), At: now, By: "somebody",
-			Message: &chat.Message{From: "somebody", Text: strings.Repeat("text ", i%50), ClientID: fmt.Sprint(i)}})
+		changes = append(changes, chat.Change{Stream: stream, Kind: chat.MessageCreated,
+			ID: fmt.Sprint("m", i), At: now, By: "somebody",
+			Message: &chat.Message{From: "somebody", Text: strings.Repeat("text ", i%50),
+				ClientID: fmt.Sprint(i)}})
 	}
 	_, err = store.Commit(t.Context(), changes...)
 	if err := errors.Join(err, store.Close()); err != nil {
@@ -131,7 +142,8 @@ func TestMigrateKilled(t *testing.T) {
 		for patience := 60 * time.Millisecond; ; patience += patience / 5 {
 			var out bytes.Buffer
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
-			cmd := exec.CommandContext(ctx, path, "migrate", "--from", places[0], "--to", places[1]) // which is killed in the end
+			// which is killed in the end
+			cmd := exec.CommandContext(ctx, path, "migrate", "--from", places[0], "--to", places[1])
 			cmd.Stdout, cmd.Stderr = &out, &out
 			err := cmd.Run()
 			late := ctx.Err() != nil
@@ -140,7 +152,8 @@ func TestMigrateKilled(t *testing.T) {
 			if err == nil {
 				break
 			}
-			// Killed after the end was written and before it said so, it finds its own work.
+			// Killed after the end was written and before it said so, it finds
+			// its own work.
 			if strings.Contains(out.String(), "holds data already") && kills > 0 {
 				break
 			}
@@ -160,12 +173,14 @@ func TestMigrateKilled(t *testing.T) {
 	}
 	defer store.Close()
 	for after := int64(0); after < messages; {
-		page, err := store.Messages(t.Context(), "general", chat.Page{From: chat.After, No: after, Limit: 1000})
+		page, err := store.Messages(t.Context(), "general",
+			chat.Page{From: chat.After, No: after, Limit: 1000})
 		if err != nil || len(page) == 0 {
 			t.Fatalf("after %d there are %d messages: %v", after, len(page), err)
 		}
 		for _, m := range page {
-			if i := m.No - 1; m.No != after+1 || m.ID != fmt.Sprint("m", i) || m.Text != strings.Repeat("text ", int(i%50)) {
+			if i := m.No - 1; m.No != after+1 || m.ID != fmt.Sprint("m", i) ||
+				m.Text != strings.Repeat("text ", int(i%50)) {
 				t.Fatalf("message %d is %+v", after+1, m)
 			}
 			after++
@@ -194,7 +209,8 @@ func TestMeter(t *testing.T) {
 	m := newMeter(&out)
 	m.now = func() time.Time { return now }
 	progress := func(messages int64) {
-		m.copied(migrate.Progress{Done: migrate.Counts{Rooms: 1, Messages: messages}, Total: migrate.Counts{Messages: 2000}, Resumed: true})
+		m.copied(migrate.Progress{Done: migrate.Counts{Rooms: 1, Messages: messages},
+			Total: migrate.Counts{Messages: 2000}, Resumed: true})
 	}
 	progress(250)
 	for range 8 { // a line every three seconds
@@ -215,7 +231,8 @@ comparing 100%  2,000 of 2,000 messages, 200/s
 	if out.String() != want {
 		t.Errorf("it shows\n%s\nwant\n%s", out.String(), want)
 	}
-	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1000: "-1,000", -100: "-100"} {
+	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567",
+		-1000: "-1,000", -100: "-100"} {
 		if got := grouped(n); got != want {
 			t.Errorf("grouped(%d) is %s", n, got)
 		}

@@ -13,7 +13,8 @@ import (
 	"github.com/parley-chat/parley/internal/migrate"
 )
 
-// meter shows how far a migration is: as a bar on a terminal, elsewhere as a line now and then.
+// meter shows how far a migration is: as a bar on a terminal, elsewhere as a
+// line now and then.
 type meter struct {
 	out      io.Writer
 	terminal bool
@@ -47,7 +48,9 @@ func (m *meter) copied(p migrate.Progress) {
 			fmt.Fprintf(m.out, "going on with what an earlier run has begun: %s of %s messages are there\n", grouped(p.Done.Messages), grouped(p.Total.Messages))
 		}
 	}
-	m.show("copying", p.Done.Messages, fmt.Sprintf("%s rooms, %s sends, %s people", grouped(p.Done.Rooms), grouped(p.Done.Sends), grouped(p.Done.People)))
+	m.show("copying", p.Done.Messages,
+		fmt.Sprintf("%s rooms, %s sends, %s people", grouped(p.Done.Rooms), grouped(p.Done.Sends),
+			grouped(p.Done.People)))
 }
 
 // compared is told how many messages were read again.
@@ -66,7 +69,8 @@ func (m *meter) show(what string, messages int64, more string) {
 	if d := now.Sub(m.began).Seconds(); d > 0.5 {
 		rate = ", " + grouped(int64(float64(messages-m.at)/d)) + "/s"
 	}
-	m.last = fmt.Sprintf("%3.0f%%  %s of %s messages%s", 100*m.share, grouped(messages), grouped(m.total.Messages), rate)
+	m.last = fmt.Sprintf("%3.0f%%  %s of %s messages%s", 100*m.share, grouped(messages),
+		grouped(m.total.Messages), rate)
 	if more != "" && (!m.terminal || m.share == 1) {
 		m.last += ", " + more
 	}
@@ -87,7 +91,8 @@ func (m *meter) print(end string) {
 	}
 	const width = 20
 	full := int(m.share * width)
-	fmt.Fprintf(m.out, "\r%-9s %s%s %s\x1b[K%s", m.what, strings.Repeat("█", full), strings.Repeat("░", width-full), m.last, end)
+	fmt.Fprintf(m.out, "\r%-9s %s%s %s\x1b[K%s", m.what, strings.Repeat("█", full),
+		strings.Repeat("░", width-full), m.last, end)
 }
 
 // end shows the last state of what was done.

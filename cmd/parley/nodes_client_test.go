@@ -13,8 +13,8 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// client is a program of a person: it follows everything, goes on at another node when its socket ends, and
-// checks that each stream comes without a gap.
+// client is a program of a person: it follows everything, goes on at another
+// node when its socket ends, and checks that each stream comes without a gap.
 type client struct {
 	t             *testing.T
 	f             *fleet
@@ -44,14 +44,16 @@ var devices struct {
 	n int
 }
 
-// arrive brings a client to the node, from where it goes on to the next when it must, and waits until it has synced.
+// arrive brings a client to the node, from where it goes on to the next when it
+// must, and waits until it has synced.
 func (f *fleet) arrive(token string, node int) *client {
 	f.t.Helper()
 	devices.Lock()
 	devices.n++
 	c := &client{
 		t: f.t, f: f, token: token, device: fmt.Sprintf("device%d", devices.n),
-		positions: map[chat.Stream]chat.Position{}, messages: map[chat.RoomID][]chat.Message{}, resyncs: map[chat.Stream]int{},
+		positions: map[chat.Stream]chat.Position{}, messages: map[chat.RoomID][]chat.Message{},
+		resyncs: map[chat.Stream]int{},
 	}
 	devices.Unlock()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -136,7 +138,8 @@ func (c *client) take(result json.RawMessage) {
 		return
 	}
 	c.me, c.online = r.User.ID, r.Online
-	for stream, p := range map[chat.Stream]chat.Position{chat.UserStream(c.me): r.UserPosition, chat.ServerStream: r.ServerPosition} {
+	for stream, p := range map[chat.Stream]chat.Position{chat.UserStream(c.me): r.UserPosition,
+		chat.ServerStream: r.ServerPosition} {
 		if _, ok := c.positions[stream]; !ok {
 			c.positions[stream] = p
 		}
@@ -234,8 +237,9 @@ func (c *client) must(method string, params, out any) {
 	}
 }
 
-// send keeps at it until the message is acknowledged, as a client's outbox does; false if ctx was done before, or if it
-// was refused for good, which is a fault.
+// send keeps at it until the message is acknowledged, as a client's outbox
+// does; false if ctx was done before, or if it was refused for good, which is a
+// fault.
 func (c *client) send(ctx context.Context, room chat.RoomID, id, text string) bool {
 	for ctx.Err() == nil {
 		var m chat.Message
@@ -265,15 +269,18 @@ func (c *client) send(ctx context.Context, room chat.RoomID, id, text string) bo
 	return false
 }
 
-// chatter has the client send one message after the other, each until it is acknowledged, and returns what stops it.
+// chatter has the client send one message after the other, each until it is
+// acknowledged, and returns what stops it.
 func (c *client) chatter(room chat.RoomID) (stop func()) {
 	ctx, cancel := context.WithCancel(c.t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for ok := true; ok && ctx.Err() == nil; {
 			n := c.count()
-			// What was begun is brought to its end, so that it is known what became of it.
-			ok = c.send(c.t.Context(), room, fmt.Sprintf("%s-%d", c.device, n), fmt.Sprintf("%s says %d", c.device, n))
+			// What was begun is brought to its end, so that it is known what
+			// became of it.
+			ok = c.send(c.t.Context(), room, fmt.Sprintf("%s-%d", c.device, n),
+				fmt.Sprintf("%s says %d", c.device, n))
 		}
 	})
 	return func() {

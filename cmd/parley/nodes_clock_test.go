@@ -15,18 +15,23 @@ import (
 	"github.com/parley-chat/parley/kit/redistest"
 )
 
-// serveByClock serves in this process, by a clock that is off by what off says, until the test has ended. It returns where.
+// serveByClock serves in this process, by a clock that is off by what off says,
+// until the test has ended. It returns where.
 func serveByClock(t *testing.T, w where, off func() time.Duration) (url string) {
 	t.Helper()
 	w.RedisPrefix = "parley"
 	s := serve{
 		where: w, SignUp: "open", SessionIdle: 24 * time.Hour, SessionMax: 48 * time.Hour,
-		MaxMessage: 1 << 10, MaxRooms: 100, MaxSends: -1, MaxCalls: -1, MaxLogins: -1, MaxSockets: 100, MaxUserSockets: 50, MaxSocketFrames: -1,
-		LogLevel: "error", Drain: 30 * time.Second, // a connection that a client opened and has not used yet takes 5 s
+		MaxMessage: 1 << 10, MaxRooms: 100, MaxSends: -1, MaxCalls: -1, MaxLogins: -1,
+		MaxSockets: 100, MaxUserSockets: 50, MaxSocketFrames: -1,
+		// a connection that a client opened and has not used yet takes 5 s
+		LogLevel: "error", Drain: 30 * time.Second,
 	}
 	a := &app{log: s.logger(io.Discard), drain: s.Drain, failed: make(chan error, 2)}
 	var err error
-	a.core, err = server.OpenCore(t.Context(), server.CoreConfig{Place: s.place(), SignUp: s.signUp(), SessionIdle: s.SessionIdle, SessionMax: s.SessionMax, Limits: s.limits(), Log: a.log})
+	a.core, err = server.OpenCore(t.Context(),
+		server.CoreConfig{Place: s.place(), SignUp: s.signUp(), SessionIdle: s.SessionIdle,
+			SessionMax: s.SessionMax, Limits: s.limits(), Log: a.log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +63,8 @@ func (f *fleet) addWrong(by time.Duration) {
 	f.nodes = append(f.nodes, p)
 }
 
-// TestWrongClocks has two nodes whose clocks are an hour off beside one whose clock is right.
+// TestWrongClocks has two nodes whose clocks are an hour off beside one whose
+// clock is right.
 func TestWrongClocks(t *testing.T) {
 	if testing.Short() {
 		t.Skip("waits for a lease to end")
@@ -83,19 +89,22 @@ func TestWrongClocks(t *testing.T) {
 		for i := range f.nodes {
 			var m chat.Message
 			p := f.node(first + i)
-			if _, err := call(t.Context(), p.url, "POST", "/rooms/general/messages", tokens[0], map[string]string{"text": id, "client_id": id}, &m); err != nil {
+			if _, err := call(t.Context(), p.url, "POST", "/rooms/general/messages", tokens[0],
+				map[string]string{"text": id, "client_id": id}, &m); err != nil {
 				t.Fatal(err)
 			}
 			got = append(got, m)
 		}
 		for _, m := range got {
 			if m.ID != got[0].ID || m.No != got[0].No {
-				t.Errorf("the send through node %d is at %d, and through another at %d", first, got[0].No, m.No)
+				t.Errorf("the send through node %d is at %d, and through another at %d", first,
+					got[0].No, m.No)
 			}
 		}
 	}
 
-	// Nobody is taken for gone, nor stays for ever: a lease is over, by the right clock.
+	// Nobody is taken for gone, nor stays for ever: a lease is over, by the
+	// right clock.
 	want := []chat.UserID{senders[0].me, senders[1].me, senders[2].me}
 	slices.Sort(want)
 	for time.Since(begin) < 11*time.Second {
@@ -119,7 +128,8 @@ func TestWrongClocks(t *testing.T) {
 		}
 	}
 	gone := chat.Signal{Stream: chat.ServerStream, Kind: chat.Presence, User: senders[2].me}
-	soon(t, "the others to see who goes", func() bool { return senders[0].signalled(gone)() && senders[1].signalled(gone)() })
+	soon(t, "the others to see who goes",
+		func() bool { return senders[0].signalled(gone)() && senders[1].signalled(gone)() })
 	senders[0].mu.Lock()
 	defer senders[0].mu.Unlock()
 	for _, s := range senders[0].signals {

@@ -22,7 +22,9 @@ type fleet struct {
 
 func startFleet(t *testing.T, n int, store string, args ...string) *fleet {
 	t.Helper()
-	f := &fleet{t: t, store: store, args: append([]string{"--demo", "--max-sends=-1", "--max-calls=-1", "--max-logins=-1", "--drain=20s"}, args...)}
+	f := &fleet{t: t, store: store,
+		args: append([]string{"--demo", "--max-sends=-1", "--max-calls=-1", "--max-logins=-1",
+			"--drain=20s"}, args...)}
 	for range n {
 		f.add()
 	}
@@ -55,7 +57,8 @@ func (f *fleet) node(i int) *process {
 	return f.nodes[i%len(f.nodes)]
 }
 
-// history reads all messages of a room, and checks that their numbers are dense.
+// history reads all messages of a room, and checks that their numbers are
+// dense.
 func (f *fleet) history(token string, room chat.RoomID) []chat.Message {
 	f.t.Helper()
 	var all []chat.Message
@@ -78,8 +81,9 @@ func (f *fleet) history(token string, room chat.RoomID) []chat.Message {
 	}
 }
 
-// check compares what the clients sent and heard in General with its history: each acknowledged message is there once, where it
-// was acknowledged to be, in its sender's order, and everyone heard all of them.
+// check compares what the clients sent and heard in General with its history:
+// each acknowledged message is there once, where it was acknowledged to be, in
+// its sender's order, and everyone heard all of them.
 func (f *fleet) check(clients ...*client) {
 	f.t.Helper()
 	all := f.history(clients[0].token, chat.GeneralID)
@@ -97,7 +101,8 @@ func (f *fleet) check(clients ...*client) {
 			c.mu.Lock()
 			defer c.mu.Unlock()
 			said := c.messages[chat.GeneralID]
-			return len(said) == 0 && len(c.sent) == 0 || len(said) > 0 && said[len(said)-1].No >= all[len(all)-1].No
+			return len(said) == 0 && len(c.sent) == 0 || len(said) > 0 &&
+				said[len(said)-1].No >= all[len(all)-1].No
 		})
 		c.mu.Lock()
 		var last int64
@@ -106,7 +111,8 @@ func (f *fleet) check(clients ...*client) {
 				f.t.Errorf("%s: %d comes after %d", c.device, m.No, last)
 			}
 			if last = m.No; m.No > int64(len(all)) || all[m.No-1].ID != m.ID {
-				f.t.Errorf("%s: %s was acknowledged as %d, which is another or none", c.device, m.ClientID, m.No)
+				f.t.Errorf("%s: %s was acknowledged as %d, which is another or none", c.device,
+					m.ClientID, m.No)
 			}
 		}
 		for i, m := range c.messages[chat.GeneralID] {

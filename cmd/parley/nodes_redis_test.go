@@ -29,10 +29,12 @@ func clusterURL(c *redistest.Cluster) string {
 	return "redis+cluster://" + strings.Join(at, ",")
 }
 
-// absence is a Redis that goes away and comes back without losing what it has acknowledged.
+// absence is a Redis that goes away and comes back without losing what it has
+// acknowledged.
 type absence struct {
 	name string
-	// start starts one and returns its URL, and what makes it go; that returns what brings it back.
+	// start starts one and returns its URL, and what makes it go; that returns
+	// what brings it back.
 	start func(t *testing.T) (url string, leave func() (comeBack func()))
 }
 
@@ -121,7 +123,8 @@ func TestRedisGoesAndComes(t *testing.T) {
 				c.mu.Unlock()
 			}
 			for i, p := range f.nodes {
-				soon(t, "the trouble to be over", func() bool { return strings.Contains(p.output.String(), "redis works again") })
+				soon(t, "the trouble to be over",
+					func() bool { return strings.Contains(p.output.String(), "redis works again") })
 				p.cmd.Process.Signal(syscall.SIGTERM)
 				if err := <-p.ended; err != nil {
 					t.Errorf("node %d ended with %v", i, err)
@@ -130,11 +133,13 @@ func TestRedisGoesAndComes(t *testing.T) {
 				var loud []string
 				for line := range strings.Lines(p.output.String()) {
 					advice := strings.Contains(line, " about=") // on Redis' settings
-					if !advice && (strings.Contains(line, "level=WARN") || strings.Contains(line, "level=ERROR")) {
+					if !advice && (strings.Contains(line, "level=WARN") ||
+						strings.Contains(line, "level=ERROR")) {
 						loud = append(loud, line)
 					}
 				}
-				if len(loud) != 1 || !strings.Contains(loud[0], "trouble with redis") || strings.Count(p.output.String(), "redis works again") != 1 {
+				if len(loud) != 1 || !strings.Contains(loud[0], "trouble with redis") ||
+					strings.Count(p.output.String(), "redis works again") != 1 {
 					t.Errorf("node %d tells of one outage with\n%s", i, p.output)
 				}
 			}
@@ -142,10 +147,12 @@ func TestRedisGoesAndComes(t *testing.T) {
 	}
 }
 
-// rollback is a Redis that comes back without the newest of what it has acknowledged.
+// rollback is a Redis that comes back without the newest of what it has
+// acknowledged.
 type rollback struct {
 	name string
-	// start starts one and returns its URL, and what makes it forget all from then on; that returns what takes it back to there.
+	// start starts one and returns its URL, and what makes it forget all from
+	// then on; that returns what takes it back to there.
 	start func(t *testing.T) (url string, remember func() (forget func()))
 }
 
@@ -164,8 +171,11 @@ var rollbacks = []rollback{
 	}},
 	{"failover to a replica that was cut off", func(t *testing.T) (string, func() func()) {
 		set := redistest.StartSentinel(t)
-		for _, w := range set.Sentinels { // they take no replica that was without its master for ten times as long
-			if out, err := w.Do("SENTINEL", "SET", redistest.MasterSet, "down-after-milliseconds", "3000"); err != nil || out != "OK" {
+		// they take no replica that was without its master for ten times as
+		// long
+		for _, w := range set.Sentinels {
+			if out, err := w.Do("SENTINEL", "SET", redistest.MasterSet, "down-after-milliseconds",
+				"3000"); err != nil || out != "OK" {
 				t.Fatal(out, err)
 			}
 		}
@@ -197,7 +207,8 @@ func replicated(t *testing.T, s *redistest.Server) int {
 	return n
 }
 
-// TestRedisForgets rolls the log back below people's feet: they are told to fetch anew, and then hear what the others hear.
+// TestRedisForgets rolls the log back below people's feet: they are told to
+// fetch anew, and then hear what the others hear.
 func TestRedisForgets(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
@@ -215,7 +226,11 @@ func TestRedisForgets(t *testing.T) {
 				if !writer.send(t.Context(), chat.GeneralID, id, id) {
 					t.Fatal(writer.faults)
 				}
-				soon(t, "everyone to hear "+id, func() bool { return writer.heard(chat.GeneralID, id)() && quiet.heard(chat.GeneralID, id)() })
+				soon(t, "everyone to hear "+id,
+					func() bool {
+						return writer.heard(chat.GeneralID, id)() &&
+							quiet.heard(chat.GeneralID, id)()
+					})
 			}
 			say("kept")
 			forget := remember()
@@ -261,8 +276,8 @@ func TestRedisForgets(t *testing.T) {
 	}
 }
 
-// TestRedisForgetsAndGoesOn rolls the log back and has it grow past where people are before they can look: the numbers
-// follow, and only the ids tell.
+// TestRedisForgetsAndGoesOn rolls the log back and has it grow past where
+// people are before they can look: the numbers follow, and only the ids tell.
 func TestRedisForgetsAndGoesOn(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
@@ -273,7 +288,8 @@ func TestRedisForgetsAndGoesOn(t *testing.T) {
 	tokens := f.people()
 	quiet := f.arrive(tokens[1], 1)
 	post := func(id string) error {
-		_, err := call(t.Context(), f.node(0).url, "POST", "/rooms/general/messages", tokens[0], map[string]string{"text": id, "client_id": id}, nil)
+		_, err := call(t.Context(), f.node(0).url, "POST", "/rooms/general/messages", tokens[0],
+			map[string]string{"text": id, "client_id": id}, nil)
 		return err
 	}
 	if out, err := redis.Do("SAVE"); err != nil {
@@ -306,7 +322,8 @@ func TestRedisForgetsAndGoesOn(t *testing.T) {
 	}
 }
 
-// TestSlotMoves moves General to another master, with everything in it, while people write.
+// TestSlotMoves moves General to another master, with everything in it, while
+// people write.
 func TestSlotMoves(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
@@ -324,7 +341,8 @@ func TestSlotMoves(t *testing.T) {
 	for _, c := range senders {
 		c.mu.Lock()
 		if c.synced != 1 || len(c.resyncs) > 0 {
-			t.Errorf("%s had to connect %d times, and to fetch anew %v: %v", c.device, c.synced, c.resyncs, c.ends)
+			t.Errorf("%s had to connect %d times, and to fetch anew %v: %v", c.device, c.synced,
+				c.resyncs, c.ends)
 		}
 		c.mu.Unlock()
 	}
@@ -353,7 +371,8 @@ func moveGeneral(t *testing.T, set *redistest.Cluster) {
 	host, port, _ := strings.Cut(to.Addr(), ":")
 	moved := 0
 	for {
-		keys := strings.Fields(do(from, "CLUSTER", "GETKEYSINSLOT", slot, "1")) // one by one: the room is in two halves meanwhile
+		// one by one: the room is in two halves meanwhile
+		keys := strings.Fields(do(from, "CLUSTER", "GETKEYSINSLOT", slot, "1"))
 		if len(keys) == 0 {
 			break
 		}

@@ -53,7 +53,8 @@ func (c closed) Error() string { return fmt.Sprintf("closed with %d %s", c.Code,
 var errOver = errors.New("the socket is over")
 
 func openSocket(ctx context.Context, url, token string, hear func(string, json.RawMessage)) (*socket, error) {
-	d := ws.Dialer{Header: ws.HandshakeHeaderHTTP(http.Header{"Authorization": {"Bearer " + token}}), Timeout: 10 * time.Second}
+	d := ws.Dialer{Header: ws.HandshakeHeaderHTTP(
+		http.Header{"Authorization": {"Bearer " + token}}), Timeout: 10 * time.Second}
 	conn, early, _, err := d.Dial(ctx, strings.Replace(url, "http", "ws", 1)+"/api/v1/ws")
 	if err != nil {
 		return nil, err

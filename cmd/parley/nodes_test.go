@@ -77,7 +77,9 @@ func TestNodes(t *testing.T) {
 	}
 	joe.must("typing.send", map[string]any{"room": chat.GeneralID}, nil)
 	for _, other := range []*client{pablo, mary} {
-		soon(t, "others to see who types", other.signalled(chat.Signal{Stream: chat.RoomStream(chat.GeneralID), Kind: chat.Typing, User: joe.me}))
+		soon(t, "others to see who types",
+			other.signalled(chat.Signal{Stream: chat.RoomStream(chat.GeneralID), Kind: chat.Typing,
+				User: joe.me}))
 	}
 
 	alex := f.arrive(tokens[3], 1)
@@ -89,19 +91,24 @@ func TestNodes(t *testing.T) {
 		return len(now.Online) == 4
 	})
 	for _, c := range all {
-		soon(t, "others to see who comes", c.signalled(chat.Signal{Stream: chat.ServerStream, Kind: chat.Presence, User: alex.me, Online: true}))
+		soon(t, "others to see who comes",
+			c.signalled(chat.Signal{Stream: chat.ServerStream, Kind: chat.Presence, User: alex.me,
+				Online: true}))
 	}
 	alex.leave()
 	for _, c := range all {
-		soon(t, "others to see who goes", c.signalled(chat.Signal{Stream: chat.ServerStream, Kind: chat.Presence, User: alex.me}))
+		soon(t, "others to see who goes",
+			c.signalled(chat.Signal{Stream: chat.ServerStream, Kind: chat.Presence, User: alex.me}))
 	}
 
 	var room chat.RoomView
-	pablo.must("room.create", map[string]any{"name": "Secret", "kind": "private", "users": []chat.UserID{mary.me}}, &room)
+	pablo.must("room.create", map[string]any{"name": "Secret", "kind": "private",
+		"users": []chat.UserID{mary.me}}, &room)
 	soon(t, "the new room to appear", func() bool {
 		mary.mu.Lock()
 		defer mary.mu.Unlock()
-		return slices.ContainsFunc(mary.events, func(e chat.Event) bool { return e.Kind == chat.RoomJoined && e.View.ID == room.ID })
+		return slices.ContainsFunc(mary.events,
+			func(e chat.Event) bool { return e.Kind == chat.RoomJoined && e.View.ID == room.ID })
 	})
 	pablo.send(t.Context(), room.ID, "s1", "between us")
 	soon(t, "the member to hear", mary.heard(room.ID, "between us"))
@@ -114,7 +121,8 @@ func TestNodes(t *testing.T) {
 	f.check(all...)
 }
 
-// TestNodesObeyRevocation ends sessions on one node and looks at the sockets on all.
+// TestNodesObeyRevocation ends sessions on one node and looks at the sockets on
+// all.
 func TestNodesObeyRevocation(t *testing.T) {
 	t.Parallel()
 	redis := redistest.StartTCP(t)
@@ -152,7 +160,8 @@ func TestNodesObeyRevocation(t *testing.T) {
 		}
 	}
 	pablo, joe, mary := everywhere(tokens[0]), everywhere(tokens[1]), everywhere(tokens[2])
-	if _, err := call(t.Context(), f.nodes[1].url, "DELETE", "/sessions/current", tokens[1], nil, nil); err != nil {
+	if _, err := call(t.Context(), f.nodes[1].url, "DELETE", "/sessions/current", tokens[1], nil,
+		nil); err != nil {
 		t.Fatal(err)
 	}
 	ended("logged out", joe)
@@ -162,7 +171,8 @@ func TestNodesObeyRevocation(t *testing.T) {
 	if _, err := call(t.Context(), f.nodes[0].url, "GET", "/account", tokens[2], nil, &me); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := call(t.Context(), f.nodes[2].url, "PATCH", "/users/"+string(me.User.ID), tokens[0], map[string]any{"disabled": true}, nil); err != nil {
+	if _, err := call(t.Context(), f.nodes[2].url, "PATCH", "/users/"+string(me.User.ID), tokens[0],
+		map[string]any{"disabled": true}, nil); err != nil {
 		t.Fatal(err)
 	}
 	ended("disabled", mary)
@@ -217,7 +227,8 @@ func TestNodeIsKilled(t *testing.T) {
 	killed := time.Now()
 	more(t, senders, 20)
 	stop()
-	within(t, 20*time.Second-time.Since(killed), "Alex to be offline", watcher.signalled(chat.Signal{Stream: chat.ServerStream, Kind: chat.Presence, User: alex.User.ID}))
+	within(t, 20*time.Second-time.Since(killed), "Alex to be offline",
+		watcher.signalled(chat.Signal{Stream: chat.ServerStream, Kind: chat.Presence, User: alex.User.ID}))
 	t.Logf("offline after %v", time.Since(killed))
 	var now struct {
 		Online []chat.UserID `json:"online"`
@@ -306,7 +317,8 @@ func startTap(t *testing.T, addr string) *tap {
 	return tap
 }
 
-// TestPrivateMessagesStayAway listens to all that Redis tells a node on which no member of a private room is.
+// TestPrivateMessagesStayAway listens to all that Redis tells a node on which
+// no member of a private room is.
 func TestPrivateMessagesStayAway(t *testing.T) {
 	t.Parallel()
 	redis := redistest.StartTCP(t)
@@ -316,7 +328,8 @@ func TestPrivateMessagesStayAway(t *testing.T) {
 	tokens := f.people()
 	pablo, joe, mary := f.arrive(tokens[0], 0), f.arrive(tokens[1], 1), f.arrive(tokens[2], 2)
 	var room chat.RoomView
-	pablo.must("room.create", map[string]any{"name": "Secret", "kind": "private", "users": []chat.UserID{joe.me}}, &room)
+	pablo.must("room.create", map[string]any{"name": "Secret", "kind": "private",
+		"users": []chat.UserID{joe.me}}, &room)
 	pablo.send(t.Context(), room.ID, "p1", "a-private-word")
 	soon(t, "the member to hear", joe.heard(room.ID, "a-private-word"))
 	joe.send(t.Context(), room.ID, "p2", "a-private-answer")

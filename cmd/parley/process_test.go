@@ -79,7 +79,8 @@ func launch(t *testing.T, data string, args ...string) *process {
 		t.Fatal(err)
 	}
 	p := &process{t: t, output: &lockedBuffer{}, ended: make(chan error, 1)}
-	p.cmd = exec.Command(path, append([]string{"serve", "--listen", "127.0.0.1:0", "--data", data}, args...)...)
+	p.cmd = exec.Command(path, append([]string{"serve", "--listen", "127.0.0.1:0", "--data", data},
+		args...)...)
 	p.cmd.Stderr = p.output
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
@@ -170,7 +171,8 @@ func (p *process) logIn(name string) string {
 	var out struct {
 		Token string `json:"token"`
 	}
-	if _, err := call(p.t.Context(), p.url, "POST", "/sessions", "", map[string]string{"name": name, "password": "password123"}, &out); err != nil {
+	if _, err := call(p.t.Context(), p.url, "POST", "/sessions", "",
+		map[string]string{"name": name, "password": "password123"}, &out); err != nil {
 		p.t.Fatal(err)
 	}
 	return out.Token

@@ -79,7 +79,8 @@ func (s serve) check() error {
 	if s.PublicURL != "" {
 		u, err := url.Parse(s.PublicURL)
 		switch {
-		case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil:
+		case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" ||
+			strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil:
 			wrong("public-url", "%q is not like https://chat.example.com", s.PublicURL)
 		case s.TLSCert != "" && u.Scheme == "http":
 			wrong("public-url", "is http:// although --tls-cert encrypts")
@@ -90,12 +91,14 @@ func (s serve) check() error {
 			wrong("origins", "%q is not like https://app.example.com", o)
 		}
 	}
-	for name, n := range map[string]int{"max-message": s.MaxMessage, "max-rooms": s.MaxRooms, "max-sockets": s.MaxSockets, "max-user-sockets": s.MaxUserSockets} {
+	for name, n := range map[string]int{"max-message": s.MaxMessage, "max-rooms": s.MaxRooms,
+		"max-sockets": s.MaxSockets, "max-user-sockets": s.MaxUserSockets} {
 		if n < 1 {
 			wrong(name, "must be at least 1")
 		}
 	}
-	for name, n := range map[string]int{"max-sends": s.MaxSends, "max-calls": s.MaxCalls, "max-logins": s.MaxLogins, "max-socket-frames": s.MaxSocketFrames} {
+	for name, n := range map[string]int{"max-sends": s.MaxSends, "max-calls": s.MaxCalls,
+		"max-logins": s.MaxLogins, "max-socket-frames": s.MaxSocketFrames} {
 		if n < -1 || n == 0 {
 			wrong(name, "must be at least 1, or -1 for no limit")
 		}
@@ -162,7 +165,8 @@ func (s serve) logger(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, opts))
 }
 
-// fill makes what a server needs before people come: General, the demo's people, the owner's link.
+// fill makes what a server needs before people come: General, the demo's
+// people, the owner's link.
 func (s serve) fill(ctx context.Context, a *app, c console) error {
 	service := a.core.Service
 	if err := service.Setup(ctx); err != nil {

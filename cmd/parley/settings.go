@@ -16,9 +16,11 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// setting is a field of a command's struct: a string, bool, int, [time.Duration] or []string. Its name is the field's, or
-// what the tag name says. The tags help, placeholder, default, enum (values with commas between), env ("-" for none) and
-// required describe it; one with the tag arg is an argument instead of a flag. It implements [pflag.Value].
+// setting is a field of a command's struct: a string, bool, int,
+// [time.Duration] or []string. Its name is the field's, or what the tag name
+// says. The tags help, placeholder, default, enum (values with commas between),
+// env ("-" for none) and required describe it; one with the tag arg is an
+// argument instead of a flag. It implements [pflag.Value].
 type setting struct {
 	field                           reflect.Value
 	name, env                       string
@@ -28,8 +30,8 @@ type setting struct {
 	set                             bool // by Set, after which a list grows
 }
 
-// settingsOf reads the fields of the struct at a pointer, and of those embedded in it, gives them their defaults, and
-// returns them.
+// settingsOf reads the fields of the struct at a pointer, and of those embedded
+// in it, gives them their defaults, and returns them.
 func settingsOf(pointer any) (flags, arguments []*setting) {
 	return settingsIn(reflect.ValueOf(pointer).Elem())
 }
@@ -48,7 +50,8 @@ func settingsIn(v reflect.Value) (flags, arguments []*setting) {
 		_, argument := f.Tag.Lookup("arg")
 		_, required := f.Tag.Lookup("required")
 		s := &setting{field: v.Field(i), name: dashed(f.Name), required: required,
-			text: f.Tag.Get("help"), placeholder: f.Tag.Get("placeholder"), defaultValue: f.Tag.Get("default")}
+			text: f.Tag.Get("help"), placeholder: f.Tag.Get("placeholder"),
+			defaultValue: f.Tag.Get("default")}
 		if f.Tag.Get("env") != "-" {
 			s.env = "PARLEY_" + strings.ToUpper(strings.ReplaceAll(s.name, "-", "_"))
 		}
@@ -70,12 +73,14 @@ func settingsIn(v reflect.Value) (flags, arguments []*setting) {
 	return flags, arguments
 }
 
-// dashed is a field's name as a flag: PublicURL is public-url, TLSCert is tls-cert.
+// dashed is a field's name as a flag: PublicURL is public-url, TLSCert is
+// tls-cert.
 func dashed(name string) string {
 	var b strings.Builder
 	letters := []rune(name)
 	for i, r := range letters {
-		if i > 0 && unicode.IsUpper(r) && (unicode.IsLower(letters[i-1]) || i+1 < len(letters) && unicode.IsLower(letters[i+1])) {
+		if i > 0 && unicode.IsUpper(r) &&
+			(unicode.IsLower(letters[i-1]) || i+1 < len(letters) && unicode.IsLower(letters[i+1])) {
 			b.WriteByte('-')
 		}
 		b.WriteRune(unicode.ToLower(r))
@@ -85,7 +90,8 @@ func dashed(name string) string {
 
 var duration = reflect.TypeFor[time.Duration]()
 
-// Set takes a value as people write it. The error goes on from the setting's name: "must be ...".
+// Set takes a value as people write it. The error goes on from the setting's
+// name: "must be ...".
 func (s *setting) Set(text string) error {
 	if len(s.enum) > 0 && !slices.Contains(s.enum, text) {
 		return fmt.Errorf("must be %s, not %q", oneOf(s.enum), text)
@@ -157,7 +163,8 @@ func (s *setting) usage() string {
 	return fmt.Sprintf("%s [%s]", s.text, s.env)
 }
 
-// load gives the settings that no flag has set their values from the environment, and from the file what is left.
+// load gives the settings that no flag has set their values from the
+// environment, and from the file what is left.
 func (b *builder) load(cmd *cobra.Command) error {
 	var settings []*setting
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
@@ -219,7 +226,8 @@ func (b *builder) lookupEnv(name string) (value string, ok bool) {
 	return value, ok
 }
 
-// readFile reads the TOML file whose keys are the flags' names, and refuses keys that are no setting of any command.
+// readFile reads the TOML file whose keys are the flags' names, and refuses
+// keys that are no setting of any command.
 func (b *builder) readFile() (map[string]any, error) {
 	if b.everywhere.Config == "" {
 		return nil, nil
@@ -241,7 +249,8 @@ func (b *builder) readFile() (map[string]any, error) {
 	var unknown []error
 	for key := range values {
 		if !slices.Contains(known, key) {
-			unknown = append(unknown, fmt.Errorf("config file: there is no setting %q%s", key, didYouMean("", key, known)))
+			unknown = append(unknown, fmt.Errorf("config file: there is no setting %q%s", key,
+				didYouMean("", key, known)))
 		}
 	}
 	slices.SortFunc(unknown, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
@@ -256,8 +265,10 @@ func (b *builder) unknownEnvironment() error {
 	}
 	for _, entry := range b.environ {
 		name, _, _ := strings.Cut(entry, "=")
-		if strings.HasPrefix(name, "PARLEY_") && !strings.HasPrefix(name, "PARLEY_TEST_") && !slices.Contains(known, name) {
-			return fmt.Errorf("there is no setting %s%s (see parley serve --help)", name, didYouMean("", name, known))
+		if strings.HasPrefix(name, "PARLEY_") && !strings.HasPrefix(name, "PARLEY_TEST_") &&
+			!slices.Contains(known, name) {
+			return fmt.Errorf("there is no setting %s%s (see parley serve --help)", name,
+				didYouMean("", name, known))
 		}
 	}
 	return nil

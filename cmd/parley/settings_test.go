@@ -36,7 +36,8 @@ func (s *sample) Run(context.Context, console) error {
 	return nil
 }
 
-// trySample runs "x do" with settings from everywhere, and returns what the command got.
+// trySample runs "x do" with settings from everywhere, and returns what the
+// command got.
 func trySample(t *testing.T, file string, environ []string, args ...string) (sample, string, error) {
 	t.Helper()
 	if file != "" {
@@ -48,7 +49,8 @@ func trySample(t *testing.T, file string, environ []string, args ...string) (sam
 	}
 	var got sample
 	var out bytes.Buffer
-	b := builder{environ: environ, console: console{strings.NewReader(""), &out, &out}, arguments: map[*cobra.Command][]*setting{}}
+	b := builder{environ: environ, console: console{strings.NewReader(""), &out, &out},
+		arguments: map[*cobra.Command][]*setting{}}
 	all := b.group("x", "Tries.", &b.everywhere, b.command("do", "Does.", &sample{ran: &got}))
 	err := b.execute(t.Context(), all, append([]string{"do"}, args...))
 	got.ran = nil
@@ -70,22 +72,29 @@ func TestSettingsComeFromEverywhere(t *testing.T) {
 	}{
 		{"nowhere", "", nil, nil, base(func(*sample) {})},
 		{"flags", "", nil,
-			[]string{"--text", "c", "--mode=fast", "--max-rows", "-1", "--wait", "1h30m", "--keep", "--names", "a,b", "--names=c", "--public-url", "u", "--tls-key", "k"},
+			[]string{"--text", "c", "--mode=fast", "--max-rows", "-1", "--wait", "1h30m", "--keep",
+				"--names", "a,b", "--names=c", "--public-url", "u", "--tls-key", "k"},
 			base(func(s *sample) {
-				s.Text, s.Mode, s.MaxRows, s.Wait, s.Keep, s.Names, s.PublicURL, s.TLSKey = "c", "fast", -1, 90*time.Minute, true, []string{"a", "b", "c"}, "u", "k"
+				s.Text, s.Mode, s.MaxRows, s.Wait, s.Keep, s.Names, s.PublicURL, s.TLSKey = "c",
+					"fast", -1, 90*time.Minute, true, []string{"a", "b", "c"}, "u", "k"
 			})},
-		{"environment", "", []string{"PARLEY_TEXT=c", "PARLEY_MODE=fast", "PARLEY_MAX_ROWS=100_000", "PARLEY_WAIT=5s", "PARLEY_KEEP=yes", "PARLEY_NAMES=a,b", "PARLEY_PUBLIC_URL=a=b"}, nil,
+		{"environment", "", []string{"PARLEY_TEXT=c", "PARLEY_MODE=fast", "PARLEY_MAX_ROWS=100_000",
+			"PARLEY_WAIT=5s", "PARLEY_KEEP=yes", "PARLEY_NAMES=a,b", "PARLEY_PUBLIC_URL=a=b"}, nil,
 			base(func(s *sample) {
-				s.Text, s.Mode, s.MaxRows, s.Wait, s.Keep, s.Names, s.PublicURL = "c", "fast", 100_000, 5*time.Second, true, []string{"a", "b"}, "a=b"
+				s.Text, s.Mode, s.MaxRows, s.Wait, s.Keep, s.Names, s.PublicURL = "c", "fast",
+					100_000, 5*time.Second, true, []string{"a", "b"}, "a=b"
 			})},
 		{"file", "text = \"c\"\nmode = \"fast\"\nmax-rows = -1\nwait = \"5s\"\nkeep = true\nnames = [\"a,b\", \"c\"]\ntls-key = \"k\"", nil, nil,
 			base(func(s *sample) {
-				s.Text, s.Mode, s.MaxRows, s.Wait, s.Keep, s.Names, s.TLSKey = "c", "fast", -1, 5*time.Second, true, []string{"a,b", "c"}, "k"
+				s.Text, s.Mode, s.MaxRows, s.Wait, s.Keep, s.Names, s.TLSKey = "c", "fast", -1,
+					5*time.Second, true, []string{"a,b", "c"}, "k"
 			})},
-		{"flag before environment before file", "text = \"file\"\nmax-rows = 1\nmode = \"fast\"", []string{"PARLEY_TEXT=environment", "PARLEY_MAX_ROWS=2"}, []string{"--text", "flag"},
+		{"flag before environment before file", "text = \"file\"\nmax-rows = 1\nmode = \"fast\"",
+			[]string{"PARLEY_TEXT=environment", "PARLEY_MAX_ROWS=2"}, []string{"--text", "flag"},
 			base(func(s *sample) { s.Text, s.MaxRows, s.Mode = "flag", 2, "fast" })},
 		{"a switch turned off again", "keep = true", nil, []string{"--keep=false"}, base(func(*sample) {})},
-		{"empty where it is a value", "text = \"file\"\nnames = []", []string{"PARLEY_TEXT="}, nil, base(func(s *sample) { s.Text, s.Names = "", nil })},
+		{"empty where it is a value", "text = \"file\"\nnames = []", []string{"PARLEY_TEXT="}, nil,
+			base(func(s *sample) { s.Text, s.Names = "", nil })},
 	} {
 		got, out, err := trySample(t, c.file, c.environ, append(c.args, "here")...)
 		if err != nil {
@@ -96,7 +105,8 @@ func TestSettingsComeFromEverywhere(t *testing.T) {
 	}
 }
 
-// TestSettingsThatAreWrong wants it said which setting, where it comes from, and what would be right.
+// TestSettingsThatAreWrong wants it said which setting, where it comes from,
+// and what would be right.
 func TestSettingsThatAreWrong(t *testing.T) {
 	for _, c := range []struct {
 		file    string
@@ -104,23 +114,31 @@ func TestSettingsThatAreWrong(t *testing.T) {
 		args    []string
 		want    string
 	}{
-		{args: []string{"here", "--max-rows", "many"}, want: `--max-rows must be a whole number, not "many" (see x do --help)`},
+		{args: []string{"here", "--max-rows", "many"},
+			want: `--max-rows must be a whole number, not "many" (see x do --help)`},
 		{args: []string{"here", "--mode", "best"}, want: `--mode must be slow or fast, not "best"`},
 		{args: []string{"here", "--wait", "5"}, want: `--wait must be a duration like 90s or 1h30m, not "5"`},
 		{args: []string{"here", "--keep=perhaps"}, want: `--keep must be true or false, not "perhaps"`},
-		{args: []string{"here", "--max-row", "5"}, want: "there is no flag --max-row, did you mean --max-rows?"},
+		{args: []string{"here", "--max-row", "5"},
+			want: "there is no flag --max-row, did you mean --max-rows?"},
 		{args: []string{"here", "--text"}, want: "--text"},
 		{args: nil, want: "expected <from>"},
 		{args: []string{"here", "there"}, want: "unexpected argument there"},
-		{environ: []string{"PARLEY_MAX_ROWS=many"}, args: []string{"here"}, want: `PARLEY_MAX_ROWS must be a whole number, not "many"`},
-		{environ: []string{"PARLEY_MODE="}, args: []string{"here"}, want: `PARLEY_MODE must be slow or fast, not ""`},
-		{file: `max-rows = "many"`, args: []string{"here"}, want: `config file: max-rows must be a whole number, not "many"`},
-		{file: `max-rows = [1, 2]`, args: []string{"here"}, want: "config file: max-rows must be one value, not a list"},
-		{file: `max-row = 1`, args: []string{"here"}, want: `config file: there is no setting "max-row", did you mean max-rows?`},
+		{environ: []string{"PARLEY_MAX_ROWS=many"}, args: []string{"here"},
+			want: `PARLEY_MAX_ROWS must be a whole number, not "many"`},
+		{environ: []string{"PARLEY_MODE="}, args: []string{"here"},
+			want: `PARLEY_MODE must be slow or fast, not ""`},
+		{file: `max-rows = "many"`, args: []string{"here"},
+			want: `config file: max-rows must be a whole number, not "many"`},
+		{file: `max-rows = [1, 2]`, args: []string{"here"},
+			want: "config file: max-rows must be one value, not a list"},
+		{file: `max-row = 1`, args: []string{"here"},
+			want: `config file: there is no setting "max-row", did you mean max-rows?`},
 		{file: `config = "other"`, args: []string{"here"}, want: `config file: there is no setting "config"`},
 		{file: `max-rows = `, args: []string{"here"}, want: "config file: toml: line 1"},
 	} {
-		if _, _, err := trySample(t, c.file, c.environ, c.args...); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, _, err := trySample(t, c.file, c.environ, c.args...); err == nil ||
+			!strings.Contains(err.Error(), c.want) {
 			t.Errorf("%q %v %v: %v, want %s", c.file, c.environ, c.args, err, c.want)
 		}
 	}
@@ -131,7 +149,8 @@ func TestHelp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"Usage: x do <from> [flags]\n\nDoes.\n", "  <from>  Where from.\n", "--text TEXT", "[PARLEY_TEXT] (default a, b)", "--names NAME,...",
+	for _, want := range []string{"Usage: x do <from> [flags]\n\nDoes.\n",
+		"  <from>  Where from.\n", "--text TEXT", "[PARLEY_TEXT] (default a, b)", "--names NAME,...",
 		"A number. [PARLEY_MAX_ROWS] (default 50)", "Not from the environment.\n", "--config FILE"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("there is no %q in\n%s", want, out)
@@ -154,23 +173,28 @@ func TestCommandsAreFound(t *testing.T) {
 		{"migrate --from x", "missing --to (see parley migrate --help)"},
 		{"serve --max-sends -2", "--max-sends: must be at least 1, or -1 for no limit"},
 	} {
-		if _, err := try(t, nil, "", strings.Fields(c.line)...); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := try(t, nil, "", strings.Fields(c.line)...); err == nil ||
+			!strings.Contains(err.Error(), c.want) {
 			t.Errorf("parley %s: %v, want %s", c.line, err, c.want)
 		}
 	}
-	if out, err := try(t, nil, "", "user", "add", "-h"); err != nil || !strings.Contains(out, "--role") || !strings.Contains(out, "--data DIR") {
+	if out, err := try(t, nil, "", "user", "add", "-h"); err != nil ||
+		!strings.Contains(out, "--role") || !strings.Contains(out, "--data DIR") {
 		t.Errorf("%v\n%s", err, out)
 	}
-	if out, err := try(t, nil, "", "__complete", "serve", "--sign-up", ""); err != nil || !strings.HasPrefix(out, "open\ninvite\nclosed\n") {
+	if out, err := try(t, nil, "", "__complete", "serve", "--sign-up", ""); err != nil ||
+		!strings.HasPrefix(out, "open\ninvite\nclosed\n") {
 		t.Errorf("completion: %v\n%s", err, out)
 	}
-	if out, err := try(t, nil, "", "completion", "bash"); err != nil || !strings.Contains(out, "__start_parley") {
+	if out, err := try(t, nil, "", "completion", "bash"); err != nil ||
+		!strings.Contains(out, "__start_parley") {
 		t.Errorf("completion: %v\n%.200s", err, out)
 	}
 }
 
 func TestDashed(t *testing.T) {
-	for name, want := range map[string]string{"Listen": "listen", "PublicURL": "public-url", "TLSCert": "tls-cert", "MaxUserSockets": "max-user-sockets", "URL": "url"} {
+	for name, want := range map[string]string{"Listen": "listen", "PublicURL": "public-url",
+		"TLSCert": "tls-cert", "MaxUserSockets": "max-user-sockets", "URL": "url"} {
 		if got := dashed(name); got != want {
 			t.Errorf("%s: %s, want %s", name, got, want)
 		}

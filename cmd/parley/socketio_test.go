@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// TestSocketIO chats with a real server over Socket.IO that polls, beside REST, until the server is told to stop.
+// TestSocketIO chats with a real server over Socket.IO that polls, beside REST,
+// until the server is told to stop.
 func TestSocketIO(t *testing.T) {
 	p := launch(t, t.TempDir(), "--demo")
 	token := p.logIn("Pablo")
@@ -36,11 +37,15 @@ func TestSocketIO(t *testing.T) {
 		}
 		return res, string(all)
 	}
-	if res, _ := ask("GET", "", "", http.Header{"Cookie": {"parley=" + token}, "Origin": {"http://evil.example"}}); res.StatusCode != 403 || res.Header.Get("Access-Control-Allow-Origin") != "" {
+	if res, _ := ask("GET", "", "",
+		http.Header{"Cookie": {"parley=" + token},
+			"Origin": {"http://evil.example"}}); res.StatusCode != 403 ||
+		res.Header.Get("Access-Control-Allow-Origin") != "" {
 		t.Errorf("a foreign page: %s %v", res.Status, res.Header)
 	}
 	res, hello := ask("GET", "", "", http.Header{"Authorization": {"Bearer " + token}})
-	if res.StatusCode != 200 || res.Header.Get("Content-Security-Policy") == "" || res.Header.Get("X-Content-Type-Options") != "nosniff" {
+	if res.StatusCode != 200 || res.Header.Get("Content-Security-Policy") == "" ||
+		res.Header.Get("X-Content-Type-Options") != "nosniff" {
 		t.Errorf("opening: %s %s %v", res.Status, hello, res.Header)
 	}
 	_, sid, _ := strings.Cut(hello, `"sid":"`)
@@ -60,14 +65,16 @@ func TestSocketIO(t *testing.T) {
 		}
 	}
 	until(`431[{"user":`)
-	if _, err := call(t.Context(), p.url, "POST", "/rooms/general/messages", token, map[string]string{"text": "over REST"}, nil); err != nil {
+	if _, err := call(t.Context(), p.url, "POST", "/rooms/general/messages", token,
+		map[string]string{"text": "over REST"}, nil); err != nil {
 		t.Fatal(err)
 	}
 	until(`"text":"over REST"`)
 	ask("POST", sid, `422["message.send",{"room":"general","text":"over Socket.IO"}]`, nil)
 	until(`432[{"room":"general"`)
 	var list struct{ Messages []struct{ Text string } }
-	if _, err := call(t.Context(), p.url, "GET", "/rooms/general/messages", token, nil, &list); err != nil || list.Messages[len(list.Messages)-1].Text != "over Socket.IO" {
+	if _, err := call(t.Context(), p.url, "GET", "/rooms/general/messages", token, nil,
+		&list); err != nil || list.Messages[len(list.Messages)-1].Text != "over Socket.IO" {
 		t.Errorf("the room has %+v, %v", list.Messages, err)
 	}
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {

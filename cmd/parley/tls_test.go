@@ -20,8 +20,9 @@ import (
 	"github.com/gobwas/ws/wsutil"
 )
 
-// TestEncrypted goes through both doors of a server that encrypts by itself: the cookie is a __Host- one, and
-// the socket, which cannot be read and written directly then, works all the same.
+// TestEncrypted goes through both doors of a server that encrypts by itself:
+// the cookie is a __Host- one, and the socket, which cannot be read and written
+// directly then, works all the same.
 func TestEncrypted(t *testing.T) {
 	cert, key, roots := certificate(t)
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
@@ -32,11 +33,13 @@ func TestEncrypted(t *testing.T) {
 	if !strings.HasPrefix(p.url, "https://") {
 		t.Fatalf("it is at %s", p.url)
 	}
-	req, err := http.NewRequest("POST", p.url+"/api/v1/sessions", strings.NewReader(`{"name":"Pablo","password":"password123"}`))
+	req, err := http.NewRequest("POST", p.url+"/api/v1/sessions",
+		strings.NewReader(`{"name":"Pablo","password":"password123"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Header = http.Header{"Content-Type": {"application/json"}, "Origin": {p.url}, "Parley-Cookie": {"set"}}
+	req.Header = http.Header{"Content-Type": {"application/json"}, "Origin": {p.url},
+		"Parley-Cookie": {"set"}}
 	res, err := client.Do(req)
 	if err != nil {
 		t.Fatal(err)
@@ -47,7 +50,8 @@ func TestEncrypted(t *testing.T) {
 	}
 	cookie := res.Cookies()[0]
 
-	dialer := gobwas.Dialer{TLSConfig: &tls.Config{RootCAs: roots}, Header: gobwas.HandshakeHeaderHTTP{"Origin": {p.url}, "Cookie": {cookie.Name + "=" + cookie.Value}}}
+	dialer := gobwas.Dialer{TLSConfig: &tls.Config{RootCAs: roots},
+		Header: gobwas.HandshakeHeaderHTTP{"Origin": {p.url}, "Cookie": {cookie.Name + "=" + cookie.Value}}}
 	conn, _, _, err := dialer.Dial(t.Context(), strings.Replace(p.url, "https", "wss", 1)+"/api/v1/ws")
 	if err != nil {
 		t.Fatal(err)
@@ -57,7 +61,8 @@ func TestEncrypted(t *testing.T) {
 	long := strings.Repeat("x", 15_000) // more than one record and one buffer
 	for _, frame := range []string{
 		`{"jsonrpc":"2.0","id":1,"method":"sync"}`,
-		`{"jsonrpc":"2.0","id":2,"method":"message.send","params":{"room":"general","text":"` + long + `","client_id":"1"}}`,
+		`{"jsonrpc":"2.0","id":2,"method":"message.send","params":{"room":"general","text":"` +
+			long + `","client_id":"1"}}`,
 	} {
 		if err := wsutil.WriteClientText(conn, []byte(frame)); err != nil {
 			t.Fatal(err)
@@ -84,8 +89,10 @@ func certificate(t *testing.T) (cert, key string, roots *x509.CertPool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		IsCA:        true, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
 	if err != nil {
 		t.Fatal(err)
@@ -97,7 +104,8 @@ func certificate(t *testing.T) (cert, key string, roots *x509.CertPool) {
 	dir := t.TempDir()
 	write := func(name, kind string, data []byte) string {
 		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: data}), 0o600); err != nil {
+		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: data}),
+			0o600); err != nil {
 			t.Fatal(err)
 		}
 		return path

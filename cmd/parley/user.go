@@ -77,7 +77,8 @@ func (u userEnable) Run(ctx context.Context, c console) error {
 	return give(ctx, *u.in, c, order{Do: "enable", Name: u.Name})
 }
 
-// give has an order carried out by the server that runs on the directory, or here.
+// give has an order carried out by the server that runs on the directory, or
+// here.
 func give(ctx context.Context, w where, c console, o order) error {
 	if err := w.check(); err != nil {
 		return err
@@ -152,7 +153,8 @@ func listPeople(ctx context.Context, s *chat.Service) (string, error) {
 					state += " until " + u.DisabledUntil.Format(time.RFC3339)
 				}
 			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", u.Name, u.Role, u.CreatedAt.Format("2006-01-02"), u.ID, state)
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", u.Name, u.Role, u.CreatedAt.Format("2006-01-02"),
+				u.ID, state)
 		}
 		if len(people) < 200 {
 			err := w.Flush()
@@ -170,7 +172,8 @@ func plainly(err error) error {
 	return err
 }
 
-// askPassword asks for a new password twice on a terminal, and otherwise reads it from the first line of the input.
+// askPassword asks for a new password twice on a terminal, and otherwise reads
+// it from the first line of the input.
 func askPassword(c console) (string, error) {
 	if f, ok := c.in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		first, err := secretly(f, c, "Password: ")

@@ -15,7 +15,8 @@ import (
 	"github.com/parley-chat/parley/internal/verify"
 )
 
-// verification has clients do all they can while things go wrong, and judges what they saw.
+// verification has clients do all they can while things go wrong, and judges
+// what they saw.
 type verification struct {
 	URL       []string `help:"Verify a running chat instead, at these addresses of its nodes. It must let people sign up and set no limits. It is left with the people and rooms of the verification." placeholder:"URL" env:"-"`
 	Nodes     int      `help:"Servers of one chat, unless the data is embedded." default:"2" env:"-"`
@@ -30,7 +31,8 @@ type verification struct {
 	Keep      bool     `help:"Keep the directories of the nodes and of Redis, with their logs." env:"-"`
 }
 
-// Run plays scenarios and prints a line for each. It fails if a promise was broken.
+// Run plays scenarios and prints a line for each. It fails if a promise was
+// broken.
 func (v verification) Run(ctx context.Context, c console) error {
 	if slices.Contains(v.Scenario, "list") {
 		return listScenarios(c.out)
@@ -44,7 +46,8 @@ func (v verification) Run(ctx context.Context, c console) error {
 		return err
 	}
 	o := verify.Options{
-		Binary: binary, URLs: v.URL, Nodes: v.Nodes, Clients: v.Clients, Listeners: v.Listeners, Kills: v.Kills, Keep: v.Keep,
+		Binary: binary, URLs: v.URL, Nodes: v.Nodes, Clients: v.Clients, Listeners: v.Listeners,
+		Kills: v.Kills, Keep: v.Keep,
 		For: time.Duration(v.Seconds) * time.Second, Every: time.Duration(v.Every) * time.Millisecond,
 	}
 	fmt.Fprintln(c.out, verifyHead)
@@ -147,7 +150,8 @@ func verifyLine(r *verify.Result) string {
 		return fmt.Sprintf("%.1fs", d.Seconds())
 	}
 	line := fmt.Sprintf("%-20s %-9s %6d %5d %12d %7d %7d %9d %7d %8d %5d %6s %6s %6s %5d %7d %6d %5d %5.1f", r.Scenario, r.Store, r.Faults,
-		r.Sent, r.Acknowledged, r.Unknown, r.Changes, r.Delivered, r.Resumed, r.Resyncs, r.Drops, wait(0.5), wait(0.99), wait(1),
+		r.Sent, r.Acknowledged, r.Unknown, r.Changes, r.Delivered, r.Resumed, r.Resyncs, r.Drops,
+		wait(0.5), wait(0.99), wait(1),
 		n[verify.Lost], n[verify.Twice], n[verify.Leaked], other, r.Took.Seconds())
 	if r.Forgotten > 0 {
 		line += fmt.Sprintf("  %d acknowledged ones are gone, as these settings allow, and clients were told", r.Forgotten)

@@ -10,7 +10,8 @@ import (
 	"github.com/parley-chat/parley/kit/redistest"
 )
 
-// TestVerifyWhileClocksJump verifies chats whose nodes' clocks are set an hour forward and back all the time, each for itself.
+// TestVerifyWhileClocksJump verifies chats whose nodes' clocks are set an hour
+// forward and back all the time, each for itself.
 func TestVerifyWhileClocksJump(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
@@ -28,7 +29,8 @@ func TestVerifyWhileClocksJump(t *testing.T) {
 				var off, until atomic.Int64
 				args = append(args, "--url", serveByClock(t, w, func() time.Duration {
 					now := time.Now().UnixNano()
-					if end := until.Load(); now > end && until.CompareAndSwap(end, now+int64(rand.N(200*time.Millisecond))) {
+					if end := until.Load(); now > end &&
+						until.CompareAndSwap(end, now+int64(rand.N(200*time.Millisecond))) {
 						off.Store(int64(rand.N(2*time.Hour)) - int64(time.Hour))
 						jumps.Add(1)
 					}

@@ -12,7 +12,8 @@ import (
 	"github.com/parley-chat/parley/kit/redistest"
 )
 
-// TestVerify runs the command as people do, for a few seconds on each store; make verify runs everything.
+// TestVerify runs the command as people do, for a few seconds on each store;
+// make verify runs everything.
 func TestVerify(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
@@ -21,20 +22,24 @@ func TestVerify(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for store, scenarios := range map[verify.Store][]string{verify.Embedded: {"calm", "kill"}, verify.Redis: {"calm", "kill", "bell"}} {
+	for store, scenarios := range map[verify.Store][]string{verify.Embedded: {"calm", "kill"},
+		verify.Redis: {"calm", "kill", "bell"}} {
 		t.Run(string(store), func(t *testing.T) {
 			t.Parallel()
 			if store == verify.Redis {
 				redistest.Need(t)
 			}
 			history := filepath.Join(t.TempDir(), "h.jsonl")
-			out, err := exec.CommandContext(t.Context(), path, "verify", "--store", string(store), "--scenario", strings.Join(scenarios, ","), "--seconds", "2", "--clients", "8", "--kills", "3", "--history", history).CombinedOutput()
+			out, err := exec.CommandContext(t.Context(), path, "verify", "--store", string(store),
+				"--scenario", strings.Join(scenarios, ","), "--seconds", "2", "--clients", "8",
+				"--kills", "3", "--history", history).CombinedOutput()
 			t.Logf("%s", out)
 			if err != nil {
 				t.Fatal(err)
 			}
 			for _, scenario := range scenarios {
-				f, err := os.Open(strings.TrimSuffix(history, ".jsonl") + "-" + scenario + "-" + string(store) + ".jsonl")
+				f, err := os.Open(strings.TrimSuffix(history, ".jsonl") + "-" + scenario + "-" +
+					string(store) + ".jsonl")
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -55,7 +60,8 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-// TestVerifyThousands: with few of them, as the rest of the tests run beside it; and what is said where too few files may be open.
+// TestVerifyThousands: with few of them, as the rest of the tests run beside
+// it; and what is said where too few files may be open.
 func TestVerifyThousands(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
@@ -65,8 +71,11 @@ func TestVerifyThousands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range []struct{ listeners, want string }{{"150", "150 listeners, all back"}, {"100000000", "ulimit"}} {
-		out, err := exec.CommandContext(t.Context(), path, "verify", "--store", "embedded", "--scenario", "thousands", "--seconds", "4", "--clients", "4", "--listeners", c.listeners).CombinedOutput()
+	for _, c := range []struct{ listeners, want string }{{"150", "150 listeners, all back"},
+		{"100000000", "ulimit"}} {
+		out, err := exec.CommandContext(t.Context(), path, "verify", "--store", "embedded",
+			"--scenario", "thousands", "--seconds", "4", "--clients", "4", "--listeners",
+			c.listeners).CombinedOutput()
 		t.Logf("%s", out)
 		if err != nil || !strings.Contains(string(out), c.want) {
 			t.Errorf("%s listeners: %v", c.listeners, err)
@@ -74,12 +83,14 @@ func TestVerifyThousands(t *testing.T) {
 	}
 }
 
-// TestVerifyRunning: a chat that runs already is verified without being touched otherwise.
+// TestVerifyRunning: a chat that runs already is verified without being touched
+// otherwise.
 func TestVerifyRunning(t *testing.T) {
 	t.Parallel()
 	p := launch(t, t.TempDir(), "--sign-up", "open", "--max-sends=-1", "--max-calls=-1", "--max-logins=-1")
 	var out strings.Builder
-	err := run(t.Context(), []string{"verify", "--url", p.url + "/", "--seconds", "1", "--clients", "4"}, nil, console{out: &out, err: &out})
+	err := run(t.Context(), []string{"verify", "--url", p.url + "/", "--seconds", "1", "--clients",
+		"4"}, nil, console{out: &out, err: &out})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
@@ -99,13 +110,15 @@ func TestVerifyRefuses(t *testing.T) {
 		{"--store redis --url http://localhost:1", "not with --url"},
 	} {
 		var out strings.Builder
-		err := run(t.Context(), append([]string{"verify"}, strings.Fields(c.args)...), nil, console{out: &out, err: &out})
+		err := run(t.Context(), append([]string{"verify"}, strings.Fields(c.args)...), nil,
+			console{out: &out, err: &out})
 		if err == nil || !strings.Contains(fmt.Sprint(err), c.want) {
 			t.Errorf("%s: %v", c.args, err)
 		}
 	}
 	var out strings.Builder
-	if err := run(t.Context(), []string{"verify", "--scenario", "list"}, nil, console{out: &out, err: &out}); err != nil || !strings.Contains(out.String(), "disk-full") {
+	if err := run(t.Context(), []string{"verify", "--scenario", "list"}, nil,
+		console{out: &out, err: &out}); err != nil || !strings.Contains(out.String(), "disk-full") {
 		t.Errorf("the list: %v\n%s", err, out.String())
 	}
 }

@@ -8,7 +8,8 @@ import (
 	"github.com/parley-chat/parley/internal/server"
 )
 
-// where says where the data is: in a directory, or in Redis. It is a [server.Place] for people to set.
+// where says where the data is: in a directory, or in Redis. It is a
+// [server.Place] for people to set.
 type where struct {
 	Data  string `help:"Directory of the data; made if it is not there." default:"./data" placeholder:"DIR"`
 	Store string `help:"Keep everything in Redis instead: redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://, or just \"redis\" for what REDIS_URL or REDIS_HOST, REDIS_PORT, REDIS_PASSWORD say." placeholder:"URL"`
@@ -23,7 +24,8 @@ func (w where) place() server.Place { return server.Place(w) }
 // check returns an error that names each setting that cannot be.
 func (w where) check() error { return flagged(w.place().Check()) }
 
-// shelf says where the files are that people send. It is a [server.Shelf] for people to set.
+// shelf says where the files are that people send. It is a [server.Shelf] for
+// people to set.
 type shelf struct {
 	Files    string `help:"Where files that people send are kept: a directory, off, or a bucket: s3://HOST/BUCKET/PREFIX?region=R (s3+http:// is not encrypted). Default the folder files in --data; with --store, off." placeholder:"PLACE"`
 	FileSize int    `help:"Bytes of a file." default:"52428800"`
@@ -42,7 +44,8 @@ func (s shelf) check() error {
 	return err
 }
 
-// sight says whether the server looks at what links lead to. It is [server.Links] for people to set.
+// sight says whether the server looks at what links lead to. It is
+// [server.Links] for people to set.
 type sight struct {
 	LinkPreviews string   `help:"Show what links in messages lead to: on or off. The server asks the linked pages itself, wherever on the public web they are." enum:"on,off" default:"on"`
 	LinkAllow    []string `help:"Addresses or networks, each with or without a port, whose pages are shown too although they are not public, e.g. 10.0.0.0/8 or 10.0.0.7:8080." placeholder:"CIDR"`
@@ -54,7 +57,8 @@ func (s sight) check() error { return flagged(server.Links(s).Check()) }
 // asFlags are names of settings in texts.
 var asFlags = strings.NewReplacer("S3Secret", "--s3-secret", "S3Key", "--s3-key")
 
-// flagged names settings in an error, which may be joined of several, as the operator gives them.
+// flagged names settings in an error, which may be joined of several, as the
+// operator gives them.
 func flagged(err error) error {
 	switch e := err.(type) {
 	case interface{ Unwrap() []error }:

@@ -28,7 +28,8 @@ func newAPI(conn *connect.Conn, users map[string]string) (http.Handler, error) {
 	sessions, err := session.New(conn.Client, session.Options[login]{
 		Prefix: "api:session",
 		Idle:   24 * time.Hour,
-		// Two requests of one session at once: none is answered with a conflict, both are counted.
+		// Two requests of one session at once: none is answered with a
+		// conflict, both are counted.
 		Merge: func(base, mine, theirs login) (login, error) {
 			theirs.Calls += mine.Calls - base.Calls
 			return theirs, nil
@@ -37,11 +38,13 @@ func newAPI(conn *connect.Conn, users map[string]string) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	guesses, err := ratelimit.New(conn.Client, ratelimit.Options{Prefix: "api:guesses"}, ratelimit.PerMinute(5))
+	guesses, err := ratelimit.New(conn.Client, ratelimit.Options{Prefix: "api:guesses"},
+		ratelimit.PerMinute(5))
 	if err != nil {
 		return nil, err
 	}
-	calls, err := ratelimit.New(conn.Client, ratelimit.Options{Prefix: "api:calls"}, ratelimit.PerSecond(20), ratelimit.PerMinute(300))
+	calls, err := ratelimit.New(conn.Client, ratelimit.Options{Prefix: "api:calls"},
+		ratelimit.PerSecond(20), ratelimit.PerMinute(300))
 	if err != nil {
 		return nil, err
 	}
@@ -50,13 +53,15 @@ func newAPI(conn *connect.Conn, users map[string]string) (http.Handler, error) {
 	mux.HandleFunc("POST /login", a.login)
 	mux.HandleFunc("GET /me", a.me)
 	mux.HandleFunc("POST /logout", a.logout)
-	// Counted by address before anything else is done. Behind a proxy, name it in Clients.Trusted.
+	// Counted by address before anything else is done. Behind a proxy, name it
+	// in Clients.Trusted.
 	return calls.Handler(ratelimit.HTTP{Key: ratelimit.Clients{}.Key}, sessions.Handler(mux)), nil
 }
 
 func (a *api) login(w http.ResponseWriter, r *http.Request) {
 	var given struct{ User, Password string }
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<10)).Decode(&given); err != nil || given.User == "" {
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<10)).Decode(&given); err != nil ||
+		given.User == "" {
 		http.Error(w, `send {"user": …, "password": …}`, http.StatusBadRequest)
 		return
 	}
@@ -75,7 +80,8 @@ func (a *api) login(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "no such user and password", http.StatusUnauthorized)
 		return
 	}
-	// A bearer token, which browsers do not send by themselves: nothing to forge. For a cookie call sessions.Login.
+	// A bearer token, which browsers do not send by themselves: nothing to
+	// forge. For a cookie call sessions.Login.
 	s, err := a.sessions.Create(r.Context(), given.User, login{Device: r.UserAgent()})
 	if err != nil {
 		unavailable(w)

@@ -1,5 +1,6 @@
-// Command api is an HTTP API that knows who asks, and lets nobody ask too often: sessions from kit/session, limits from
-// kit/ratelimit. Any number of processes share both through Redis.
+// Command api is an HTTP API that knows who asks, and lets nobody ask too
+// often: sessions from kit/session, limits from kit/ratelimit. Any number of
+// processes share both through Redis.
 //
 //	USERS=ada:enchantress REDIS_URL=redis://localhost:6379 go run ./examples/api
 //	curl -i localhost:8080/login -d '{"user":"ada","password":"enchantress"}'

@@ -53,7 +53,8 @@ func want(t *testing.T, what string, got reply, status int) {
 func TestAPI(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
 		start := func() (*program.Program, string) {
-			p := program.Start(t, []string{"REDIS_URL=" + d.URL(), "USERS=ada:enchantress,bob:builder", "LISTEN=127.0.0.1:0"})
+			p := program.Start(t, []string{"REDIS_URL=" + d.URL(),
+				"USERS=ada:enchantress,bob:builder", "LISTEN=127.0.0.1:0"})
 			return p, p.Says("listening at ")
 		}
 		here, a := start()
@@ -62,7 +63,8 @@ func TestAPI(t *testing.T) {
 		want(t, "me as a stranger", call(t, "GET", a+"/me", "", ""), 401)
 		want(t, "me with a token that nobody gave", call(t, "GET", a+"/me", "made-up", ""), 401)
 		want(t, "login without a body", call(t, "POST", a+"/login", "", ""), 400)
-		want(t, "login with another's password", call(t, "POST", a+"/login", "", `{"user":"ada","password":"builder"}`), 401)
+		want(t, "login with another's password",
+			call(t, "POST", a+"/login", "", `{"user":"ada","password":"builder"}`), 401)
 		want(t, "login as nobody", call(t, "POST", a+"/login", "", `{"user":"eve","password":""}`), 401)
 
 		in := call(t, "POST", a+"/login", "", `{"user":"ada","password":"enchantress"}`)
@@ -75,14 +77,16 @@ func TestAPI(t *testing.T) {
 			if me.body["user"] != "ada" || login["calls"] != float64(i+1) {
 				t.Errorf("call %d: %v", i+1, me.body)
 			}
-			if left := me.Header.Get("X-RateLimit-Remaining"); left == "" || me.Header.Get("RateLimit") == "" {
+			if left := me.Header.Get("X-RateLimit-Remaining"); left == "" ||
+				me.Header.Get("RateLimit") == "" {
 				t.Errorf("header %v", me.Header)
 			}
 		}
 		want(t, "logout", call(t, "POST", b+"/logout", token, ""), 204)
 		want(t, "me after logout", call(t, "GET", a+"/me", token, ""), 401)
 
-		// Five guesses a minute at one user's password, however many processes are asked.
+		// Five guesses a minute at one user's password, however many processes
+		// are asked.
 		for i := range 7 {
 			at := []string{a, b}[i%2]
 			got := call(t, "POST", at+"/login", "", `{"user":"bob","password":"guess"}`)
@@ -92,13 +96,16 @@ func TestAPI(t *testing.T) {
 			}
 			want(t, "a guess too many", got, 429)
 			after, err := strconv.Atoi(got.Header.Get("Retry-After"))
-			if err != nil || after < 1 || after > 60 || !strings.Contains(got.Header.Get("RateLimit"), `"minute";r=0`) ||
+			if err != nil || after < 1 || after > 60 ||
+				!strings.Contains(got.Header.Get("RateLimit"), `"minute";r=0`) ||
 				got.Header.Get("Content-Type") != "application/problem+json" {
 				t.Errorf("%v %v", got.Header, got.body)
 			}
 		}
-		want(t, "the right password after too many", call(t, "POST", b+"/login", "", `{"user":"bob","password":"builder"}`), 429)
-		want(t, "another user", call(t, "POST", b+"/login", "", `{"user":"ada","password":"enchantress"}`), 200)
+		want(t, "the right password after too many",
+			call(t, "POST", b+"/login", "", `{"user":"bob","password":"builder"}`), 429)
+		want(t, "another user", call(t, "POST", b+"/login", "",
+			`{"user":"ada","password":"enchantress"}`), 200)
 
 		for _, p := range []*program.Program{here, there} {
 			if said := p.Interrupt(); !strings.Contains(said, "finishing") {

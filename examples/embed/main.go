@@ -1,9 +1,11 @@
-// Command embed is a small shop's office with people and log-ins of its own, and with the chat inside, at /chat/.
+// Command embed is a small shop's office with people and log-ins of its own,
+// and with the chat inside, at /chat/.
 //
 //	go run ./examples/embed
 //
-// Then open http://localhost:8080 and choose who you are. In the chat you are the same person; when you log out here you are out there too.
-// An order that is shipped here is told of there, in the room Orders.
+// Then open http://localhost:8080 and choose who you are. In the chat you are
+// the same person; when you log out here you are out there too. An order that
+// is shipped here is told of there, in the room Orders.
 package main
 
 import (
@@ -55,6 +57,7 @@ func run(ctx context.Context) (err error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	// First the chat, which tells its clients to come back: the server knows nothing of their connections.
+	// First the chat, which tells its clients to come back: the server knows
+	// nothing of their connections.
 	return errors.Join(err, office.chat.Close(ctx), server.Shutdown(ctx))
 }

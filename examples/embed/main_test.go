@@ -68,32 +68,37 @@ func TestOffice(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return &browser{t, http.Client{Jar: jar, Transport: &http.Transport{DisableKeepAlives: true}}, server.URL}
+		return &browser{t, http.Client{Jar: jar,
+			Transport: &http.Transport{DisableKeepAlives: true}}, server.URL}
 	}
 	ada, ben := newBrowser(), newBrowser()
 	if status, at, _ := ada.get("/chat/"); status != 200 || at != "/login" {
 		t.Errorf("nobody's chat: %d at %s", status, at)
 	}
-	if status, at, body := ada.post("/login", url.Values{"id": {"demo-1"}}); status != 200 || at != "/" || !strings.Contains(body, "You are Ada.") {
+	if status, at, body := ada.post("/login", url.Values{"id": {"demo-1"}}); status != 200 ||
+		at != "/" || !strings.Contains(body, "You are Ada.") {
 		t.Errorf("logging in: %d at %s: %s", status, at, body)
 	}
 	ben.post("/login", url.Values{"id": {"demo-2"}})
 	if _, _, body := ben.get("/chat/api/v1/account"); !strings.Contains(body, `"name":"Ben"`) {
 		t.Errorf("Ben in the chat: %s", body)
 	}
-	if status, at, body := ada.get("/chat/"); status != 200 || at != "/chat/" || !strings.Contains(body, "<title>Parley</title>") {
+	if status, at, body := ada.get("/chat/"); status != 200 || at != "/chat/" ||
+		!strings.Contains(body, "<title>Parley</title>") {
 		t.Errorf("Ada's chat: %d at %s", status, at)
 	}
 	if status, at, body := ada.post("/ship", nil); status != 200 || at != "/" {
 		t.Errorf("shipping: %d at %s: %s", status, at, body)
 	}
-	if _, _, body := ben.get("/chat/api/v1/rooms/" + string(o.orders) + "/messages"); !strings.Contains(body, "Ada has shipped order **1**.") {
+	if _, _, body := ben.get("/chat/api/v1/rooms/" + string(o.orders) +
+		"/messages"); !strings.Contains(body, "Ada has shipped order **1**.") {
 		t.Errorf("in Orders: %s", body)
 	}
 	if status, _, _ := ada.get("/chat/api/v1/account"); status != 200 {
 		t.Errorf("before the log-out: %d", status)
 	}
-	if status, at, body := ada.post("/logout", nil); status != 200 || at != "/" || !strings.Contains(body, "Log in") {
+	if status, at, body := ada.post("/logout", nil); status != 200 || at != "/" ||
+		!strings.Contains(body, "Log in") {
 		t.Errorf("logging out: %d at %s: %s", status, at, body)
 	}
 	if status, _, _ := ada.get("/chat/api/v1/account"); status != 401 {

@@ -12,13 +12,15 @@ import (
 	"github.com/parley-chat/parley"
 )
 
-// demoPeople are everybody who can log in, by choosing: a real program has a database of people, and asks for proof.
+// demoPeople are everybody who can log in, by choosing: a real program has a
+// database of people, and asks for proof.
 var demoPeople = []parley.Visitor{
 	{ID: "demo-1", Name: "Ada", Role: parley.Owner},
 	{ID: "demo-2", Name: "Ben"},
 }
 
-// office is the program. Its sessions are in memory, which is what it would have without a chat too.
+// office is the program. Its sessions are in memory, which is what it would
+// have without a chat too.
 type office struct {
 	chat   *parley.Server
 	orders parley.RoomID
@@ -29,7 +31,8 @@ type office struct {
 	shipped  int
 }
 
-// open opens the chat, with people from here, and makes the room that the office tells of its orders in.
+// open opens the chat, with people from here, and makes the room that the
+// office tells of its orders in.
 func open(ctx context.Context, options parley.Options) (*office, error) {
 	o := &office{sessions: map[string]parley.Visitor{}}
 	options.Name = "Office"
@@ -50,7 +53,8 @@ func open(ctx context.Context, options parley.Options) (*office, error) {
 }
 
 func (o *office) furnish(ctx context.Context) (err error) {
-	if o.orders, err = o.chat.Room(ctx, parley.Room{Key: "orders", Name: "Orders", Topic: "What was shipped"}); err != nil {
+	if o.orders, err = o.chat.Room(ctx,
+		parley.Room{Key: "orders", Name: "Orders", Topic: "What was shipped"}); err != nil {
 		return err
 	}
 	if o.bot, err = o.chat.Bot(ctx, "Shipping"); err != nil {
@@ -73,7 +77,8 @@ func (o *office) furnish(ctx context.Context) (err error) {
 
 const cookie = "office"
 
-// who is the person that a request is from; the zero Visitor if nobody is logged in.
+// who is the person that a request is from; the zero Visitor if nobody is
+// logged in.
 func (o *office) who(r *http.Request) parley.Visitor {
 	c, err := r.Cookie(cookie)
 	if err != nil {
@@ -145,7 +150,8 @@ func (o *office) logIn(w http.ResponseWriter, r *http.Request) {
 		o.mu.Lock()
 		o.sessions[id] = v
 		o.mu.Unlock()
-		http.SetCookie(w, &http.Cookie{Name: cookie, Value: id, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: r.TLS != nil})
+		http.SetCookie(w, &http.Cookie{Name: cookie, Value: id, Path: "/", HttpOnly: true,
+			SameSite: http.SameSiteLaxMode, Secure: r.TLS != nil})
 		http.Redirect(w, r, "/", http.StatusSeeOther)
 		return
 	}

@@ -1,5 +1,7 @@
-// Command jobs is a queue of web hooks on kit/bus: any number of processes add them, any number work them off. What fails is tried again with a growing pause; what
-// keeps failing becomes a dead letter, to be looked at, tried again or dropped.
+// Command jobs is a queue of web hooks on kit/bus: any number of processes add
+// them, any number work them off. What fails is tried again with a growing
+// pause; what keeps failing becomes a dead letter, to be looked at, tried again
+// or dropped.
 //
 //	export REDIS_URL=redis://localhost:6379
 //	go run ./examples/jobs work                                      # until Ctrl-C
@@ -52,7 +54,8 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	defer conn.Close()
-	hooks, err := bus.NewTopic(conn.Client, "hooks", bus.TopicOptions{Prefix: "jobs", MaxAge: 7 * 24 * time.Hour})
+	hooks, err := bus.NewTopic(conn.Client, "hooks",
+		bus.TopicOptions{Prefix: "jobs", MaxAge: 7 * 24 * time.Hour})
 	if err != nil {
 		return err
 	}
@@ -92,7 +95,8 @@ func run(ctx context.Context, args []string) error {
 		for after := ""; ; {
 			letters, err := workers.DeadLetters(ctx, after, 100)
 			for _, l := range letters {
-				fmt.Printf("%s\tdied %s after %d attempts: %s\t%s\n", l.ID, l.Died.Format(time.DateTime), l.Deliveries, l.Reason, l.Payload)
+				fmt.Printf("%s\tdied %s after %d attempts: %s\t%s\n", l.ID,
+					l.Died.Format(time.DateTime), l.Deliveries, l.Reason, l.Payload)
 				after = l.ID
 			}
 			if err != nil || len(letters) == 0 {
@@ -112,8 +116,8 @@ func run(ctx context.Context, args []string) error {
 	}
 }
 
-// post does one job. It may come twice, if a process dies between the post and its acknowledgement: the receiver can
-// tell by Delivery-ID.
+// post does one job. It may come twice, if a process dies between the post and
+// its acknowledgement: the receiver can tell by Delivery-ID.
 func post(ctx context.Context, d bus.Delivery) error {
 	var job hook
 	if err := json.Unmarshal([]byte(d.Payload), &job); err != nil {

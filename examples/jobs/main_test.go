@@ -16,7 +16,8 @@ import (
 
 func TestMain(m *testing.M) { program.Main(m, main) }
 
-// receiver is whom the hooks go to. It refuses the first posts to /flaky, and those to /broken until it is mended.
+// receiver is whom the hooks go to. It refuses the first posts to /flaky, and
+// those to /broken until it is mended.
 type receiver struct {
 	mu     sync.Mutex
 	got    map[string][]string // bodies that were taken, by path
@@ -96,7 +97,8 @@ func TestJobs(t *testing.T) {
 			}
 		}
 		id, rest, _ := strings.Cut(letter, "\t")
-		if strings.Count(letter, "\n") != 1 || !strings.Contains(rest, "after 4 attempts") || !strings.Contains(rest, "500 Internal Server Error") {
+		if strings.Count(letter, "\n") != 1 || !strings.Contains(rest, "after 4 attempts") ||
+			!strings.Contains(rest, "500 Internal Server Error") {
 			t.Errorf("dead letters: %s", letter)
 		}
 		r.mu.Lock()

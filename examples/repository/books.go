@@ -48,8 +48,8 @@ func NewBooks(conn *connect.Conn, onError func(op string, err error)) (*Books, e
 // Close ends the cache.
 func (b *Books) Close() { b.cached.Close() }
 
-// Get returns a book: from this process if it was read lately and not changed since by any process. It is
-// cache.ErrNotFound when there is none.
+// Get returns a book: from this process if it was read lately and not changed
+// since by any process. It is cache.ErrNotFound when there is none.
 func (b *Books) Get(ctx context.Context, id string) (Book, error) {
 	return b.cached.Get(ctx, id, func(ctx context.Context, id string) (Book, error) {
 		book, err := b.stored.Fetch(ctx, id)
@@ -60,8 +60,9 @@ func (b *Books) Get(ctx context.Context, id string) (Book, error) {
 	})
 }
 
-// Save writes a book over the version that it holds, and returns it with the next one. It is object.ErrConflict when
-// somebody else was first, and cache.ErrNotFound when the book is gone.
+// Save writes a book over the version that it holds, and returns it with the
+// next one. It is object.ErrConflict when somebody else was first, and
+// cache.ErrNotFound when the book is gone.
 func (b *Books) Save(ctx context.Context, book Book) (Book, error) {
 	return b.cached.Update(ctx, book.ID, func(ctx context.Context) (Book, error) {
 		err := b.stored.Save(ctx, &book)
@@ -91,7 +92,8 @@ func (b *Books) By(ctx context.Context, author, after string) (object.Found[Book
 // Stats says how the cache did.
 func (b *Books) Stats() cache.Stats { return b.cached.Stats() }
 
-// notFound lets the cache understand that there is no such record, and remember it.
+// notFound lets the cache understand that there is no such record, and remember
+// it.
 func notFound(err error) error {
 	if errors.Is(err, object.ErrNotFound) {
 		return errors.Join(cache.ErrNotFound, err)

@@ -1,5 +1,6 @@
-// Command repository serves a library: books are records of kit/object, read through kit/cache. A book that was read once is served from the
-// process, without asking Redis, until any process changes it.
+// Command repository serves a library: books are records of kit/object, read
+// through kit/cache. A book that was read once is served from the process,
+// without asking Redis, until any process changes it.
 //
 //	REDIS_URL=redis://localhost:6379 go run ./examples/repository
 //	curl -X PUT localhost:8080/books/emma -d '{"title":"Emma","author":"Jane Austen","year":1815}'
@@ -7,7 +8,8 @@
 //	curl -G localhost:8080/books --data-urlencode 'author=Jane Austen'
 //	curl -X DELETE localhost:8080/books/emma
 //
-// To change a book, PUT it with the version that was read: of two who do that one gets 409.
+// To change a book, PUT it with the version that was read: of two who do that
+// one gets 409.
 package main
 
 import (
@@ -45,7 +47,10 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close()
-	books, err := NewBooks(conn, func(op string, err error) { log.Printf("repository: cache: %s: %v", op, err) })
+	books, err := NewBooks(conn, func(op string,
+		err error) {
+		log.Printf("repository: cache: %s: %v", op, err)
+	})
 	if err != nil {
 		return err
 	}

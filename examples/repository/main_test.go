@@ -36,7 +36,8 @@ func call(t *testing.T, method, at, body string, out any) int {
 	return w.StatusCode
 }
 
-// Two processes: each sees what the other changed, though both keep what they read.
+// Two processes: each sees what the other changed, though both keep what they
+// read.
 func TestRepository(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
 		var programs []*program.Program
@@ -46,7 +47,8 @@ func TestRepository(t *testing.T) {
 			programs, at = append(programs, p), append(at, p.Says("listening at "))
 		}
 		a, b := at[0], at[1]
-		// sees waits until a process, which may not yet have heard of a change, answers that title; "" is none.
+		// sees waits until a process, which may not yet have heard of a change,
+		// answers that title; "" is none.
 		sees := func(at, title string) (book Book) {
 			t.Helper()
 			for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
@@ -65,7 +67,9 @@ func TestRepository(t *testing.T) {
 		sees(a, "")
 		sees(b, "")
 		var first Book
-		if status := call(t, "PUT", a+"/books/emma", `{"title":"Emma","author":"Jane Austen","year":1815}`, &first); status != 200 || first.Version == 0 {
+		if status := call(t, "PUT", a+"/books/emma",
+			`{"title":"Emma","author":"Jane Austen","year":1815}`, &first); status != 200 ||
+			first.Version == 0 {
 			t.Fatalf("PUT: %d %+v", status, first)
 		}
 		if got := sees(b, "Emma"); got != first {
@@ -89,7 +93,8 @@ func TestRepository(t *testing.T) {
 
 		for i := range 24 {
 			var book Book
-			if status := call(t, "PUT", fmt.Sprintf("%s/books/%d", a, i), `{"title":"x","author":"Jane Austen"}`, &book); status != 200 {
+			if status := call(t, "PUT", fmt.Sprintf("%s/books/%d", a, i),
+				`{"title":"x","author":"Jane Austen"}`, &book); status != 200 {
 				t.Fatalf("PUT: %d", status)
 			}
 		}
@@ -99,7 +104,8 @@ func TestRepository(t *testing.T) {
 				Books []Book
 				After string
 			}
-			if status := call(t, "GET", b+"/books?"+url.Values{"author": {"Jane Austen"}, "after": {after}}.Encode(), "", &page); status != 200 {
+			if status := call(t, "GET", b+"/books?"+url.Values{"author": {"Jane Austen"},
+				"after": {after}}.Encode(), "", &page); status != 200 {
 				t.Fatalf("list: %d", status)
 			}
 			for _, book := range page.Books {

@@ -1,12 +1,15 @@
-// Package blob keeps the bytes of uploads: in a directory ([Dir]) or in an S3-compatible bucket
-// ([Bucket]). Both hold the same contract and pass the same suite.
+// Package blob keeps the bytes of uploads: in a directory ([Dir]) or in an
+// S3-compatible bucket ([Bucket]). Both hold the same contract and pass the
+// same suite.
 //
-// A blob is written once, under an id that the server made, and is there whole or not at all: a
-// Put that fails, for whatever reason, leaves nothing behind under that id. What a process that
-// died in the middle left elsewhere is removed when the store is opened next.
+// A blob is written once, under an id that the server made, and is there whole
+// or not at all: a Put that fails, for whatever reason, leaves nothing behind
+// under that id. What a process that died in the middle left elsewhere is
+// removed when the store is opened next.
 //
-// The package knows nothing of who may read a blob or what it is called: a name that a person gave
-// never reaches it. Blobs that no message speaks of are found with Old, by whoever knows the messages.
+// The package knows nothing of who may read a blob or what it is called: a name
+// that a person gave never reaches it. Blobs that no message speaks of are
+// found with Old, by whoever knows the messages.
 //
 //	size, err := store.Put(ctx, id, body, 25<<20)
 //	blob, err := store.Open(ctx, id)
@@ -25,13 +28,16 @@ import (
 )
 
 var (
-	// ErrNotFound is returned for an id under which nothing is stored. It is an fs.ErrNotExist.
+	// ErrNotFound is returned for an id under which nothing is stored. It is an
+	// fs.ErrNotExist.
 	ErrNotFound = fmt.Errorf("no such blob: %w", fs.ErrNotExist)
 	// ErrTooLarge is returned by Put for more bytes than the limit.
 	ErrTooLarge = errors.New("the blob is larger than allowed")
-	// ErrFull is returned by Put where there is no room left: the disk, a quota.
+	// ErrFull is returned by Put where there is no room left: the disk, a
+	// quota.
 	ErrFull = errors.New("there is no space left to store the blob")
-	// ErrID is returned for an id that is not 1 to 80 ASCII letters, digits, dashes and underscores.
+	// ErrID is returned for an id that is not 1 to 80 ASCII letters, digits,
+	// dashes and underscores.
 	ErrID = errors.New("not the id of a blob")
 )
 
@@ -42,14 +48,15 @@ type Info struct {
 	Modified time.Time // when it was stored, by the store's clock
 }
 
-// Blob is an open blob. Reading and seeking are for one goroutine at a time; Close must be called.
-// The context that it was opened with bounds reading too.
+// Blob is an open blob. Reading and seeking are for one goroutine at a time;
+// Close must be called. The context that it was opened with bounds reading too.
 type Blob struct {
 	Info
 	io.ReadSeekCloser
 }
 
-// checkID keeps anything that could be a path, a hidden file or a query out of the stores.
+// checkID keeps anything that could be a path, a hidden file or a query out of
+// the stores.
 func checkID(id string) error {
 	if len(id) == 0 || len(id) > 80 {
 		return ErrID
@@ -63,8 +70,8 @@ func checkID(id string) error {
 	return nil
 }
 
-// source reads what is to be stored: at most limit bytes, after which it fails with ErrTooLarge, and
-// nothing once ctx has ended.
+// source reads what is to be stored: at most limit bytes, after which it fails
+// with ErrTooLarge, and nothing once ctx has ended.
 type source struct {
 	ctx  context.Context
 	r    io.Reader
@@ -75,7 +82,8 @@ func (s *source) Read(p []byte) (int, error) {
 	if err := s.ctx.Err(); err != nil {
 		return 0, err
 	}
-	// One byte more than allowed is asked for, so that exactly the limit still ends with io.EOF.
+	// One byte more than allowed is asked for, so that exactly the limit still
+	// ends with io.EOF.
 	if int64(len(p)) > s.left+1 {
 		p = p[:s.left+1]
 	}

@@ -94,7 +94,8 @@ func stored(t *testing.T, s store) map[string]int64 {
 	return all
 }
 
-// noise returns n bytes that repeat only after a prime number of them. They may not be changed.
+// noise returns n bytes that repeat only after a prime number of them. They may
+// not be changed.
 func noise(n int) []byte { return allNoise()[:n:n] }
 
 var allNoise = sync.OnceValue(func() []byte {
@@ -112,7 +113,8 @@ func TestWhatIsPutIsRead(t *testing.T) {
 				t.Errorf("%d bytes came back as %d others", size, len(got))
 			}
 			info, err := s.Stat(t.Context(), "one")
-			if err != nil || info.Size != int64(size) || info.ID != "one" || time.Since(info.Modified).Abs() > time.Minute {
+			if err != nil || info.Size != int64(size) || info.ID != "one" ||
+				time.Since(info.Modified).Abs() > time.Minute {
 				t.Errorf("Stat of %d bytes: %+v, %v", size, info, err)
 			}
 		}
@@ -234,17 +236,19 @@ func TestAFailedPutChangesNothing(t *testing.T) {
 		put(t, s, "kept", []byte("as it was"))
 		for _, size := range []int{10, 2*partSize + 5} {
 			for _, id := range []string{"kept", "new"} {
-				_, err := s.Put(t.Context(), id, io.MultiReader(bytes.NewReader(noise(size)), iotest.ErrReader(broken)), 100<<20)
+				_, err := s.Put(t.Context(), id,
+					io.MultiReader(bytes.NewReader(noise(size)), iotest.ErrReader(broken)), 100<<20)
 				if !errors.Is(err, broken) {
 					t.Errorf("a source that broke after %d bytes: %v", size, err)
 				}
 			}
 		}
 		ctx, cancel := context.WithCancel(t.Context())
-		_, err := s.Put(ctx, "new", io.MultiReader(bytes.NewReader(noise(partSize+10)), readerFunc(func([]byte) (int, error) {
-			cancel()
-			return 0, nil
-		}), bytes.NewReader(noise(10))), 100<<20)
+		_, err := s.Put(ctx, "new", io.MultiReader(bytes.NewReader(noise(partSize+10)),
+			readerFunc(func([]byte) (int, error) {
+				cancel()
+				return 0, nil
+			}), bytes.NewReader(noise(10))), 100<<20)
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("a context that ended on the way: %v", err)
 		}
@@ -263,7 +267,8 @@ func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 func TestNothingThere(t *testing.T) {
 	both(t, func(t *testing.T, s store) {
-		if _, err := s.Open(t.Context(), "nobody"); !errors.Is(err, ErrNotFound) || !errors.Is(err, fs.ErrNotExist) {
+		if _, err := s.Open(t.Context(), "nobody"); !errors.Is(err, ErrNotFound) ||
+			!errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("Open: %v", err)
 		}
 		if _, err := s.Stat(t.Context(), "nobody"); !errors.Is(err, ErrNotFound) {
@@ -287,7 +292,8 @@ func TestNothingThere(t *testing.T) {
 
 func TestIDsAreNoPaths(t *testing.T) {
 	both(t, func(t *testing.T, s store) {
-		for _, id := range []string{"", ".", "..", "../x", "a/b", `a\b`, "/etc/passwd", "a.b", "a b", "a%2fb", "é", "a\x00", "a\n", "~", "a?b", strings.Repeat("a", 81)} {
+		for _, id := range []string{"", ".", "..", "../x", "a/b", `a\b`, "/etc/passwd", "a.b",
+			"a b", "a%2fb", "é", "a\x00", "a\n", "~", "a?b", strings.Repeat("a", 81)} {
 			if _, err := s.Put(t.Context(), id, strings.NewReader("x"), 10); err != ErrID {
 				t.Errorf("Put %q: %v", id, err)
 			}
@@ -371,7 +377,8 @@ func TestReadersSeeWholeBlobs(t *testing.T) {
 					}
 					data, err := io.ReadAll(b)
 					b.Close()
-					// A bucket may say that the object was replaced after it was opened.
+					// A bucket may say that the object was replaced after it
+					// was opened.
 					if err == nil && (len(data) != 50_000 || bytes.Count(data, data[:1]) != 50_000) {
 						t.Errorf("%d bytes of several writings", len(data))
 					}

@@ -17,7 +17,8 @@ import (
 	"github.com/minio/minio-go/v7/pkg/credentials"
 )
 
-// BucketOptions say where a bucket is. Endpoint, Name, Key and Secret are required.
+// BucketOptions say where a bucket is. Endpoint, Name, Key and Secret are
+// required.
 type BucketOptions struct {
 	Endpoint string // https://host[:port], or http:// for one on the same machine or network
 	Region   string // "" asks the server
@@ -27,8 +28,9 @@ type BucketOptions struct {
 	Secret   string // secret access key
 }
 
-// Bucket keeps blobs as objects of an S3-compatible bucket. Safe for concurrent use, also by many
-// processes. A Put in flight holds up to 5 MiB of memory: bound how many there are.
+// Bucket keeps blobs as objects of an S3-compatible bucket. Safe for concurrent
+// use, also by many processes. A Put in flight holds up to 5 MiB of memory:
+// bound how many there are.
 type Bucket struct {
 	core      minio.Core
 	transport *http.Transport
@@ -41,15 +43,18 @@ const (
 	partSize = 5 << 20
 	// abandoned is the age at which an upload in parts is nobody's any more.
 	abandoned = 24 * time.Hour
-	// patience is how long the server may take to begin its answer, and cleaning up after a failure.
+	// patience is how long the server may take to begin its answer, and
+	// cleaning up after a failure.
 	patience = 20 * time.Second
 )
 
-// OpenBucket checks that the bucket is there and may be used, and drops uploads in parts that were
-// begun over a day ago and never finished, if the key may do that.
+// OpenBucket checks that the bucket is there and may be used, and drops uploads
+// in parts that were begun over a day ago and never finished, if the key may do
+// that.
 func OpenBucket(ctx context.Context, opt BucketOptions) (*Bucket, error) {
 	u, err := url.Parse(opt.Endpoint)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.Path != "" && u.Path != "/" || u.RawQuery != "" {
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil ||
+		u.Path != "" && u.Path != "/" || u.RawQuery != "" {
 		return nil, fmt.Errorf("open bucket %s: the endpoint must be https://host[:port]", opt.Name)
 	}
 	if opt.Key == "" || opt.Secret == "" {
@@ -107,7 +112,8 @@ func (b *Bucket) clean(ctx context.Context, before time.Time) error {
 			if !u.Initiated.Before(before) {
 				continue
 			}
-			if err := b.core.AbortMultipartUpload(ctx, b.name, u.Key, u.UploadID); err != nil && !isGone(err) {
+			if err := b.core.AbortMultipartUpload(ctx, b.name, u.Key, u.UploadID); err != nil &&
+				!isGone(err) {
 				return fmt.Errorf("drop an unfinished upload: %w", err)
 			}
 		}
@@ -124,9 +130,10 @@ func (b *Bucket) Close() error {
 	return nil
 }
 
-// Put stores what r gives under the id, in place of what stood there, and returns its size. It is
-// durable when Put returns. More than limit bytes is ErrTooLarge, no room is ErrFull; an error of r
-// is wrapped. A Put that failed changed nothing, unless the server's answer was lost.
+// Put stores what r gives under the id, in place of what stood there, and
+// returns its size. It is durable when Put returns. More than limit bytes is
+// ErrTooLarge, no room is ErrFull; an error of r is wrapped. A Put that failed
+// changed nothing, unless the server's answer was lost.
 func (b *Bucket) Put(ctx context.Context, id string, r io.Reader, limit int64) (int64, error) {
 	if err := checkID(id); err != nil {
 		return 0, err
@@ -149,7 +156,8 @@ func (b *Bucket) put(ctx context.Context, key string, r io.Reader) (int64, error
 	if err != nil {
 		return 0, err
 	}
-	upload, err := b.core.NewMultipartUpload(ctx, b.name, key, minio.PutObjectOptions{ContentType: "application/octet-stream"})
+	upload, err := b.core.NewMultipartUpload(ctx, b.name, key,
+		minio.PutObjectOptions{ContentType: "application/octet-stream"})
 	if err != nil {
 		return 0, err
 	}
@@ -166,12 +174,15 @@ func (b *Bucket) put(ctx context.Context, key string, r io.Reader) (int64, error
 	return size, nil
 }
 
-// putParts sends part, and then r in parts. Nothing of it can be seen before the last call.
-func (b *Bucket) putParts(ctx context.Context, key, upload string, part *bytes.Buffer, r io.Reader) (int64, error) {
+// putParts sends part, and then r in parts. Nothing of it can be seen before
+// the last call.
+func (b *Bucket) putParts(ctx context.Context, key, upload string, part *bytes.Buffer,
+	r io.Reader) (int64, error) {
 	var size int64
 	var parts []minio.CompletePart
 	for n := int64(part.Len()); n > 0; {
-		done, err := b.core.PutObjectPart(ctx, b.name, key, upload, len(parts)+1, bytes.NewReader(part.Bytes()), n,
+		done, err := b.core.PutObjectPart(ctx, b.name, key, upload, len(parts)+1,
+			bytes.NewReader(part.Bytes()), n,
 			minio.PutObjectPartOptions{Sha256Hex: sum(part), DisableContentSha256: true})
 		if err != nil {
 			return 0, err
@@ -187,8 +198,9 @@ func (b *Bucket) putParts(ctx context.Context, key, upload string, part *bytes.B
 	return size, err
 }
 
-// sum is what a request is signed with, so that the server refuses bytes that changed on the way. The
-// client would rather sign an HTTP body piece by piece, which not every server understands.
+// sum is what a request is signed with, so that the server refuses bytes that
+// changed on the way. The client would rather sign an HTTP body piece by piece,
+// which not every server understands.
 func sum(part *bytes.Buffer) string {
 	hash := sha256.Sum256(part.Bytes())
 	return hex.EncodeToString(hash[:])
@@ -203,7 +215,8 @@ func (b *Bucket) Open(ctx context.Context, id string) (*Blob, error) {
 	if err != nil {
 		return nil, failed("open", id, judged(err))
 	}
-	return &Blob{Info{id, o.Size, o.LastModified}, &object{ctx: ctx, bucket: b, key: o.Key, etag: o.ETag, size: o.Size}}, nil
+	return &Blob{Info{id, o.Size, o.LastModified},
+		&object{ctx: ctx, bucket: b, key: o.Key, etag: o.ETag, size: o.Size}}, nil
 }
 
 // Stat returns what is known of a blob, or ErrNotFound.
@@ -223,19 +236,21 @@ func (b *Bucket) Delete(ctx context.Context, id string) error {
 	if err := checkID(id); err != nil {
 		return err
 	}
-	if err := b.core.RemoveObject(ctx, b.name, b.prefix+id, minio.RemoveObjectOptions{}); err != nil && !isGone(err) {
+	if err := b.core.RemoveObject(ctx, b.name, b.prefix+id,
+		minio.RemoveObjectOptions{}); err != nil && !isGone(err) {
 		return failed("delete", id, judged(err))
 	}
 	return nil
 }
 
-// Old walks over the blobs that were stored before the time, in no particular order. They may be
-// deleted on the way. An error ends the walk.
+// Old walks over the blobs that were stored before the time, in no particular
+// order. They may be deleted on the way. An error ends the walk.
 func (b *Bucket) Old(ctx context.Context, before time.Time) iter.Seq2[Info, error] {
 	return func(yield func(Info, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel() // ends the client's walk too
-		for o := range b.core.ListObjectsIter(ctx, b.name, minio.ListObjectsOptions{Prefix: b.prefix, Recursive: true}) {
+		for o := range b.core.ListObjectsIter(ctx, b.name,
+			minio.ListObjectsOptions{Prefix: b.prefix, Recursive: true}) {
 			if o.Err != nil {
 				yield(Info{}, fmt.Errorf("list blobs: %w", judged(o.Err)))
 				return
@@ -268,7 +283,8 @@ func judged(err error) error {
 	if isGone(err) {
 		return ErrNotFound
 	}
-	if r := minio.ToErrorResponse(err); r.StatusCode == http.StatusInsufficientStorage || r.Code == "QuotaExceeded" || r.Code == "XMinioStorageFull" {
+	if r := minio.ToErrorResponse(err); r.StatusCode == http.StatusInsufficientStorage ||
+		r.Code == "QuotaExceeded" || r.Code == "XMinioStorageFull" {
 		return fmt.Errorf("%w (%w)", ErrFull, err)
 	}
 	return err

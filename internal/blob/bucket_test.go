@@ -16,7 +16,8 @@ import (
 	"github.com/minio/minio-go/v7"
 )
 
-// server stands in for an S3 service. before, if set, answers requests in its place by returning true.
+// server stands in for an S3 service. before, if set, answers requests in its
+// place by returning true.
 type server struct {
 	url    string
 	mu     sync.Mutex
@@ -54,7 +55,9 @@ func (s *server) answer(f func(w http.ResponseWriter, r *http.Request) bool) {
 
 func (s *server) open(t *testing.T, prefix string) *Bucket {
 	t.Helper()
-	b, err := OpenBucket(t.Context(), BucketOptions{Endpoint: s.url, Region: "eu-1", Name: "files", Prefix: prefix, Key: "key", Secret: "secret"})
+	b, err := OpenBucket(t.Context(),
+		BucketOptions{Endpoint: s.url, Region: "eu-1", Name: "files", Prefix: prefix, Key: "key",
+			Secret: "secret"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +91,8 @@ func TestOpenBucketSaysWhatIsWrong(t *testing.T) {
 		opt := good
 		change(&opt)
 		_, err := OpenBucket(t.Context(), opt)
-		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "open bucket") {
+		if err == nil || !strings.Contains(err.Error(), want) ||
+			!strings.Contains(err.Error(), "open bucket") {
 			t.Errorf("want %q, got: %v", want, err)
 		}
 		if err != nil && (strings.Contains(err.Error(), "sesame") || strings.Contains(err.Error(), "pass@")) {
@@ -104,7 +108,8 @@ func TestOpenBucketSaysWhatIsWrong(t *testing.T) {
 func TestAFullBucketSaysSo(t *testing.T) {
 	s := startServer(t)
 	b := s.open(t, "")
-	for code, status := range map[string]int{"XMinioStorageFull": http.StatusInsufficientStorage, "QuotaExceeded": http.StatusForbidden} {
+	for code, status := range map[string]int{"XMinioStorageFull": http.StatusInsufficientStorage,
+		"QuotaExceeded": http.StatusForbidden} {
 		for _, size := range []int{10, 2 * partSize} {
 			s.answer(func(w http.ResponseWriter, r *http.Request) bool {
 				if r.Method == "PUT" {
@@ -112,7 +117,8 @@ func TestAFullBucketSaysSo(t *testing.T) {
 				}
 				return false
 			})
-			if _, err := b.Put(t.Context(), "one", bytes.NewReader(noise(size)), 1<<30); !errors.Is(err, ErrFull) {
+			if _, err := b.Put(t.Context(), "one", bytes.NewReader(noise(size)),
+				1<<30); !errors.Is(err, ErrFull) {
 				t.Errorf("%s for %d bytes: %v", code, size, err)
 			}
 		}
@@ -134,7 +140,8 @@ func expectNoUploads(t *testing.T, b *Bucket) {
 
 func TestBrokenUploadsLeaveNoParts(t *testing.T) {
 	b := startServer(t).open(t, "")
-	if _, err := b.Put(t.Context(), "one", bytes.NewReader(noise(2*partSize+1)), 2*partSize); !errors.Is(err, ErrTooLarge) {
+	if _, err := b.Put(t.Context(), "one", bytes.NewReader(noise(2*partSize+1)),
+		2*partSize); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("too large in the last part: %v", err)
 	}
 	expectNoUploads(t, b)
@@ -143,7 +150,8 @@ func TestBrokenUploadsLeaveNoParts(t *testing.T) {
 func TestWhatACrashLeftInTheBucketGoesAfterADay(t *testing.T) {
 	b := startServer(t).open(t, "p/")
 	for range 3 {
-		if _, err := b.core.NewMultipartUpload(t.Context(), b.name, "p/one", minio.PutObjectOptions{}); err != nil {
+		if _, err := b.core.NewMultipartUpload(t.Context(), b.name, "p/one",
+			minio.PutObjectOptions{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -173,7 +181,8 @@ func TestPrefixesKeepBlobsApart(t *testing.T) {
 	}
 }
 
-// A connection that breaks in the middle of a blob is an error, never a short blob.
+// A connection that breaks in the middle of a blob is an error, never a short
+// blob.
 func TestAShortAnswerIsAnError(t *testing.T) {
 	s := startServer(t)
 	b := s.open(t, "")

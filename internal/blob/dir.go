@@ -14,18 +14,19 @@ import (
 	"time"
 )
 
-// Dir keeps blobs as files in a directory, spread over 256 folders. Safe for concurrent use, and
-// for several processes on one machine.
+// Dir keeps blobs as files in a directory, spread over 256 folders. Safe for
+// concurrent use, and for several processes on one machine.
 type Dir struct {
 	root *os.Root
 }
 
-// unfinished is the folder of files that are being written. It lies beside the folders of blobs, so
-// that finishing one is a rename within a file system.
+// unfinished is the folder of files that are being written. It lies beside the
+// folders of blobs, so that finishing one is a rename within a file system.
 const unfinished = "unfinished"
 
-// OpenDir opens the directory, made if it is not there, and removes what processes that died were
-// writing. Files that another process writes right now are left alone.
+// OpenDir opens the directory, made if it is not there, and removes what
+// processes that died were writing. Files that another process writes right now
+// are left alone.
 func OpenDir(path string) (*Dir, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("open the directory of blobs: %w", err)
@@ -61,7 +62,8 @@ func (d *Dir) clean() error {
 		if err != nil {
 			return err
 		}
-		// Who writes holds the lock; the kernel lets go of it when a process dies.
+		// Who writes holds the lock; the kernel lets go of it when a process
+		// dies.
 		if syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
 			err = d.root.Remove(name)
 		}
@@ -73,9 +75,10 @@ func (d *Dir) clean() error {
 	return nil
 }
 
-// Put stores what r gives under the id, in place of what stood there, and returns its size. It is
-// durable when Put returns. More than limit bytes is ErrTooLarge, no room is ErrFull; an error of r
-// is wrapped. A Put that failed changed nothing.
+// Put stores what r gives under the id, in place of what stood there, and
+// returns its size. It is durable when Put returns. More than limit bytes is
+// ErrTooLarge, no room is ErrFull; an error of r is wrapped. A Put that failed
+// changed nothing.
 func (d *Dir) Put(ctx context.Context, id string, r io.Reader, limit int64) (int64, error) {
 	if err := checkID(id); err != nil {
 		return 0, err
@@ -94,7 +97,8 @@ func (d *Dir) Put(ctx context.Context, id string, r io.Reader, limit int64) (int
 	if err != nil {
 		d.root.Remove(temporary)
 	}
-	// The lock is held until the file has its place, and everything was synced before.
+	// The lock is held until the file has its place, and everything was synced
+	// before.
 	f.Close()
 	if err != nil {
 		return 0, failed("store", id, err)
@@ -115,7 +119,8 @@ func (d *Dir) create() (*os.File, string, error) {
 			f.Close()
 			return nil, "", err
 		}
-		// A process that was just starting may have taken the file for a leftover before it was locked.
+		// A process that was just starting may have taken the file for a
+		// leftover before it was locked.
 		if _, err := d.root.Lstat(name); err == nil {
 			return f, name, nil
 		}
@@ -188,7 +193,8 @@ func (d *Dir) Stat(_ context.Context, id string) (Info, error) {
 	return Info{id, info.Size(), info.ModTime()}, nil
 }
 
-// Delete removes a blob. It is no error if there is none. Who has it open can still read it.
+// Delete removes a blob. It is no error if there is none. Who has it open can
+// still read it.
 func (d *Dir) Delete(_ context.Context, id string) error {
 	if err := checkID(id); err != nil {
 		return err
@@ -206,8 +212,8 @@ func (d *Dir) Delete(_ context.Context, id string) error {
 	return nil
 }
 
-// Old walks over the blobs that were stored before the time, in no particular order. They may be
-// deleted on the way. An error ends the walk.
+// Old walks over the blobs that were stored before the time, in no particular
+// order. They may be deleted on the way. An error ends the walk.
 func (d *Dir) Old(ctx context.Context, before time.Time) iter.Seq2[Info, error] {
 	return func(yield func(Info, error) bool) {
 		for i := range 256 {
@@ -228,7 +234,8 @@ func (d *Dir) Old(ctx context.Context, before time.Time) iter.Seq2[Info, error] 
 					yield(Info{}, fmt.Errorf("list blobs: %w", err))
 					return
 				}
-				if checkID(entry.Name()) != nil || !info.Mode().IsRegular() || !info.ModTime().Before(before) {
+				if checkID(entry.Name()) != nil || !info.Mode().IsRegular() ||
+					!info.ModTime().Before(before) {
 					continue
 				}
 				if !yield(Info{entry.Name(), info.Size(), info.ModTime()}, nil) {
@@ -269,7 +276,8 @@ func (d *Dir) entries(folder string) iter.Seq2[fs.DirEntry, error] {
 	}
 }
 
-// folderOf spreads ids by their hash, as those that are made of the time all begin alike.
+// folderOf spreads ids by their hash, as those that are made of the time all
+// begin alike.
 func folderOf(id string) string {
 	sum := sha256.Sum256([]byte(id))
 	return fmt.Sprintf("%02x", sum[0])

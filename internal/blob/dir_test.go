@@ -39,8 +39,8 @@ func files(t *testing.T, path string) []string {
 	return all
 }
 
-// A process that is killed in the middle of a Put leaves a file; the next one to open the
-// directory removes it, and no file that is still being written.
+// A process that is killed in the middle of a Put leaves a file; the next one
+// to open the directory removes it, and no file that is still being written.
 func TestWhatACrashLeftIsCleaned(t *testing.T) {
 	if path := os.Getenv("BLOB_TEST_CRASH"); path != "" {
 		d := openDir(t, path)
@@ -96,7 +96,8 @@ func TestAFullDiskSaysSo(t *testing.T) {
 		d := openDir(t, path)
 		put(t, d, "small", noise(50_000))
 		_, err := d.Put(t.Context(), "large", bytes.NewReader(noise(500_000)), 1<<20)
-		if !errors.Is(err, ErrFull) || !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "no space left") {
+		if !errors.Is(err, ErrFull) || !errors.Is(err, syscall.ENOSPC) ||
+			!strings.Contains(err.Error(), "no space left") {
 			t.Errorf("on a full disk: %v", err)
 		}
 		if left := files(t, path); len(left) != 1 {
@@ -134,7 +135,8 @@ func TestDirIsForItsOwnerOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := OpenDir(filepath.Join(files(t, path)[0], "x")); err == nil || !strings.Contains(err.Error(), "directory of blobs") {
+	if _, err := OpenDir(filepath.Join(files(t, path)[0], "x")); err == nil ||
+		!strings.Contains(err.Error(), "directory of blobs") {
 		t.Errorf("a file in place of the directory: %v", err)
 	}
 }

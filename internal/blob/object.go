@@ -9,8 +9,9 @@ import (
 	"github.com/minio/minio-go/v7"
 )
 
-// object reads an object of a bucket. It asks for bytes only when they are read, and from where the
-// last Seek left off, so that a range costs what it holds.
+// object reads an object of a bucket. It asks for bytes only when they are
+// read, and from where the last Seek left off, so that a range costs what it
+// holds.
 type object struct {
 	ctx    context.Context
 	bucket *Bucket

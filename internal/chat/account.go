@@ -16,9 +16,11 @@ func (s *Service) Info(ctx context.Context, _ Caller, _ None) (ServerInfo, error
 	if s.Files == nil {
 		limits.File = 0
 	}
-	info := ServerInfo{Name: s.Name, Version: s.Version, SignUp: s.SignUp, NeedsSetup: !owned, Limits: limits, Previews: s.Looker != nil}
+	info := ServerInfo{Name: s.Name, Version: s.Version, SignUp: s.SignUp, NeedsSetup: !owned,
+		Limits: limits, Previews: s.Looker != nil}
 	if x := s.External; x != nil {
-		info.SignUp, info.NeedsSetup, info.External, info.LogIn, info.LogOut = SignUpClosed, false, true, x.LogIn, x.LogOut
+		info.SignUp, info.NeedsSetup, info.External, info.LogIn, info.LogOut = SignUpClosed, false,
+			true, x.LogIn, x.LogOut
 	}
 	return info, err
 }
@@ -71,9 +73,11 @@ func (s *Service) invited(ctx context.Context, code string) (Role, string, error
 		if s.SignUp == SignUpOpen {
 			return RoleMember, "", nil
 		}
-		return "", "", &Error{Code: CodeForbidden, Message: "one joins this server by invite: ask somebody there for a link"}
+		return "", "", &Error{Code: CodeForbidden,
+			Message: "one joins this server by invite: ask somebody there for a link"}
 	}
-	no := &Error{Code: CodeNotFound, Field: "invite", Message: "this invite does not exist, was used, or has expired: ask for a new one"}
+	no := &Error{Code: CodeNotFound, Field: "invite",
+		Message: "this invite does not exist, was used, or has expired: ask for a new one"}
 	if len(code) > 256 {
 		return "", "", no
 	}
@@ -85,21 +89,26 @@ func (s *Service) invited(ctx context.Context, code string) (Role, string, error
 		return "", "", err
 	}
 	if s.SignUp == SignUpClosed && invite.Role != RoleOwner {
-		return "", "", &Error{Code: CodeForbidden, Message: "sign-up is closed on this server: its operator adds people"}
+		return "", "", &Error{Code: CodeForbidden,
+			Message: "sign-up is closed on this server: its operator adds people"}
 	}
 	return invite.Role, invite.CodeHash, nil
 }
 
-// AddUser makes an account on behalf of the operator, in General unless it is a guest's. Invite, if not empty, is the hash
-// of the code that is used up with it.
-func (s *Service) AddUser(ctx context.Context, name, password string, role Role, invite string) (User, error) {
+// AddUser makes an account on behalf of the operator, in General unless it is a
+// guest's. Invite, if not empty, is the hash of the code that is used up with
+// it.
+func (s *Service) AddUser(ctx context.Context, name, password string, role Role,
+	invite string) (User, error) {
 	return s.addUser(ctx, name, password, role, invite, func(u User) error {
-		return s.audit(ctx, Caller{}, AuditEntry{Action: "account.create", User: u.ID, Detail: string(u.Role)})
+		return s.audit(ctx, Caller{}, AuditEntry{Action: "account.create", User: u.ID,
+			Detail: string(u.Role)})
 	})
 }
 
 // addUser makes an account, just after before.
-func (s *Service) addUser(ctx context.Context, name, password string, role Role, invite string, before func(User) error) (User, error) {
+func (s *Service) addUser(ctx context.Context, name, password string, role Role, invite string,
+	before func(User) error) (User, error) {
 	shown, key, err := s.foldName(name)
 	if err != nil {
 		return User{}, err
@@ -125,16 +134,19 @@ func (s *Service) insert(ctx context.Context, who Caller, account Account, invit
 	}))
 	switch {
 	case errors.Is(err, ErrConflict):
-		return &Error{Code: CodeConflict, Field: "name", Message: "somebody has this name, or one that looks like it: choose another"}
+		return &Error{Code: CodeConflict, Field: "name",
+			Message: "somebody has this name, or one that looks like it: choose another"}
 	case errors.Is(err, ErrNotFound):
-		return &Error{Code: CodeNotFound, Field: "invite", Message: "this invite was used meanwhile: ask for a new one"}
+		return &Error{Code: CodeNotFound, Field: "invite",
+			Message: "this invite was used meanwhile: ask for a new one"}
 	case err != nil:
 		return err
 	}
 	return s.settle(ctx, account.User)
 }
 
-// settle puts everyone but guests in General. It heals accounts that a crash left outside.
+// settle puts everyone but guests in General. It heals accounts that a crash
+// left outside.
 func (s *Service) settle(ctx context.Context, u User) error {
 	if u.Role == RoleGuest {
 		return nil
@@ -166,7 +178,8 @@ func (s *Service) hash(ctx context.Context, password string) (string, error) {
 	return s.Hasher.Hash(ctx, password)
 }
 
-// ChangePassword replaces the caller's password, ends all their sessions and opens a new one.
+// ChangePassword replaces the caller's password, ends all their sessions and
+// opens a new one.
 func (s *Service) ChangePassword(ctx context.Context, who Caller, in PasswordInput) (LoggedInOutput, error) {
 	if err := s.limit(ctx, "password:"+string(who.User.ID), s.Limits.Guesses); err != nil {
 		return LoggedInOutput{}, err
@@ -183,7 +196,8 @@ func (s *Service) ChangePassword(ctx context.Context, who Caller, in PasswordInp
 		return LoggedInOutput{}, err
 	}
 	if !ok {
-		return LoggedInOutput{}, &Error{Code: CodeForbidden, Field: "old", Message: "this is not your password"}
+		return LoggedInOutput{}, &Error{Code: CodeForbidden, Field: "old",
+			Message: "this is not your password"}
 	}
 	if err := s.setPassword(ctx, who, account, in.New, account.Password); err != nil {
 		return LoggedInOutput{}, err
@@ -191,12 +205,14 @@ func (s *Service) ChangePassword(ctx context.Context, who Caller, in PasswordInp
 	return s.openSession(ctx, who, account.User)
 }
 
-// SetPassword gives an account a new password and ends all its sessions, on behalf of the operator.
+// SetPassword gives an account a new password and ends all its sessions, on
+// behalf of the operator.
 func (s *Service) SetPassword(ctx context.Context, account Account, password string) error {
 	return s.setPassword(ctx, Caller{}, account, password, "")
 }
 
-// setPassword is refused with ErrConflict if the hash kept is not was, unless that is empty.
+// setPassword is refused with ErrConflict if the hash kept is not was, unless
+// that is empty.
 func (s *Service) setPassword(ctx context.Context, who Caller, account Account, password, was string) error {
 	hash, err := s.hash(ctx, password)
 	if err != nil {
@@ -224,7 +240,8 @@ func (s *Service) CreateInvite(ctx context.Context, who Caller, in InviteInput) 
 		return InviteOutput{}, invalid("role", "a role is owner, admin, member or guest")
 	}
 	if in.Hours < 0 || in.Hours > int(maxInviteAge/time.Hour) {
-		return InviteOutput{}, invalid("hours", "an invite is valid for 1 to %d hours", int(maxInviteAge/time.Hour))
+		return InviteOutput{}, invalid("hours", "an invite is valid for 1 to %d hours",
+			int(maxInviteAge/time.Hour))
 	}
 	if !mayInvite(who.User, in.Role) {
 		return InviteOutput{}, ErrForbidden
@@ -232,11 +249,14 @@ func (s *Service) CreateInvite(ctx context.Context, who Caller, in InviteInput) 
 	return s.newInvite(ctx, who, in.Role, time.Duration(in.Hours)*time.Hour)
 }
 
-func (s *Service) newInvite(ctx context.Context, who Caller, role Role, age time.Duration) (InviteOutput, error) {
+func (s *Service) newInvite(ctx context.Context, who Caller, role Role,
+	age time.Duration) (InviteOutput, error) {
 	now, code := s.now(), s.NewToken()
-	invite := Invite{ID: s.NewID(), CodeHash: hashToken(code), Role: role, CreatedBy: who.User.ID, CreatedAt: now, ExpiresAt: now.Add(age)}
+	invite := Invite{ID: s.NewID(), CodeHash: hashToken(code), Role: role, CreatedBy: who.User.ID,
+		CreatedAt: now, ExpiresAt: now.Add(age)}
 	if !who.Anonymous() { // the owner's is the server's own
-		err := s.audit(ctx, who, AuditEntry{Action: "invite.create", Detail: fmt.Sprintf("%s, for a %s, valid for %s", invite.ID, role, age)})
+		err := s.audit(ctx, who, AuditEntry{Action: "invite.create",
+			Detail: fmt.Sprintf("%s, for a %s, valid for %s", invite.ID, role, age)})
 		if err != nil {
 			return InviteOutput{}, err
 		}
@@ -278,7 +298,8 @@ func (s *Service) DeleteInvite(ctx context.Context, who Caller, in InviteIDInput
 	if i < 0 {
 		return None{}, ErrNotFound
 	}
-	if err := s.audit(ctx, who, AuditEntry{Action: "invite.delete", Detail: fmt.Sprintf("%s, for a %s", in.Invite, all[i].Role)}); err != nil {
+	if err := s.audit(ctx, who, AuditEntry{Action: "invite.delete",
+		Detail: fmt.Sprintf("%s, for a %s", in.Invite, all[i].Role)}); err != nil {
 		return None{}, err
 	}
 	return None{}, s.Store.DeleteInvite(ctx, in.Invite)

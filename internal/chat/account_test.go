@@ -29,7 +29,8 @@ func TestSignUpModes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out, err := f.SignUpAccount(t.Context(), nobody, chat.SignUpInput{Name: "Mary", Password: "password123", Invite: invite.Code})
+		out, err := f.SignUpAccount(t.Context(), nobody,
+			chat.SignUpInput{Name: "Mary", Password: "password123", Invite: invite.Code})
 		refused(t, string(c.mode)+" with invite", err, c.invite)
 		if err == nil && out.User.Role != chat.RoleAdmin {
 			t.Errorf("the invite gave the role %s", out.User.Role)
@@ -53,13 +54,16 @@ func TestFirstPersonBecomesOwner(t *testing.T) {
 	if info, _ := f.Info(t.Context(), nobody, chat.None{}); !info.NeedsSetup {
 		t.Error("a server without owner does not need setting up")
 	}
-	_, err = f.SignUpAccount(t.Context(), nobody, chat.SignUpInput{Name: "Eve", Password: "password123", Invite: before})
+	_, err = f.SignUpAccount(t.Context(), nobody,
+		chat.SignUpInput{Name: "Eve", Password: "password123", Invite: before})
 	refused(t, "a link printed at an earlier start", err, chat.ErrNotFound)
-	out, err := f.SignUpAccount(t.Context(), nobody, chat.SignUpInput{Name: "Pablo", Password: "password123", Invite: code})
+	out, err := f.SignUpAccount(t.Context(), nobody,
+		chat.SignUpInput{Name: "Pablo", Password: "password123", Invite: code})
 	if err != nil || out.User.Role != chat.RoleOwner {
 		t.Fatalf("%+v, %v", out, err)
 	}
-	_, err = f.SignUpAccount(t.Context(), nobody, chat.SignUpInput{Name: "Joe", Password: "password123", Invite: code})
+	_, err = f.SignUpAccount(t.Context(), nobody,
+		chat.SignUpInput{Name: "Joe", Password: "password123", Invite: code})
 	refused(t, "the link used again", err, chat.ErrNotFound)
 	if again, _, err := f.OwnerInvite(t.Context(), 0); again != "" || err != nil {
 		t.Errorf("an owned server gives %q, %v", again, err)
@@ -84,7 +88,9 @@ func TestInviteIsUsedOnceInARace(t *testing.T) {
 	in := 0
 	for i := range 16 {
 		wg.Go(func() {
-			_, err := f.SignUpAccount(t.Context(), nobody, chat.SignUpInput{Name: "Guest " + string(rune('A'+i)), Password: "password123", Invite: invite.Code})
+			_, err := f.SignUpAccount(t.Context(), nobody,
+				chat.SignUpInput{Name: "Guest " + string(rune('A'+i)), Password: "password123",
+					Invite: invite.Code})
 			if err == nil {
 				mu.Lock()
 				in++
@@ -105,16 +111,19 @@ func TestInvitesExpireAndAreWithdrawn(t *testing.T) {
 	owner := f.person("Pablo", chat.RoleOwner)
 	late, _ := f.CreateInvite(t.Context(), owner, chat.InviteInput{Hours: 1})
 	f.wait(time.Hour)
-	_, err := f.SignUpAccount(t.Context(), nobody, chat.SignUpInput{Name: "Joe", Password: "password123", Invite: late.Code})
+	_, err := f.SignUpAccount(t.Context(), nobody,
+		chat.SignUpInput{Name: "Joe", Password: "password123", Invite: late.Code})
 	refused(t, "an expired invite", err, chat.ErrNotFound)
 	gone, _ := f.CreateInvite(t.Context(), owner, chat.InviteInput{})
-	if list, _ := f.ListInvites(t.Context(), owner, chat.None{}); len(list.Invites) != 1 || list.Invites[0].ID != gone.Invite.ID {
+	if list, _ := f.ListInvites(t.Context(), owner, chat.None{}); len(list.Invites) != 1 ||
+		list.Invites[0].ID != gone.Invite.ID {
 		t.Errorf("open invites: %+v", list)
 	}
 	if _, err := f.DeleteInvite(t.Context(), owner, chat.InviteIDInput{Invite: gone.Invite.ID}); err != nil {
 		t.Fatal(err)
 	}
-	_, err = f.SignUpAccount(t.Context(), nobody, chat.SignUpInput{Name: "Joe", Password: "password123", Invite: gone.Code})
+	_, err = f.SignUpAccount(t.Context(), nobody,
+		chat.SignUpInput{Name: "Joe", Password: "password123", Invite: gone.Code})
 	refused(t, "a withdrawn invite", err, chat.ErrNotFound)
 	_, err = f.CreateInvite(t.Context(), owner, chat.InviteInput{Hours: 10_000})
 	refused(t, "an invite for years", err, chat.ErrInvalid)
@@ -152,7 +161,9 @@ func TestLogInTellsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	var answers []string
-	for _, in := range []chat.LogInInput{{Name: "Pablo", Password: "wrong"}, {Name: "Nobody", Password: "wrong"}, {Name: "Joe", Password: "wrong"}, {Name: "\x00", Password: "x"}} {
+	for _, in := range []chat.LogInInput{{Name: "Pablo", Password: "wrong"},
+		{Name: "Nobody", Password: "wrong"}, {Name: "Joe", Password: "wrong"},
+		{Name: "\x00", Password: "x"}} {
 		before := verified
 		_, err := f.LogIn(t.Context(), nobody, in)
 		refused(t, in.Name, err, chat.ErrUnauthenticated)
@@ -178,7 +189,8 @@ func TestLogInIsLimited(t *testing.T) {
 	f.person("Pablo", chat.RoleOwner)
 	f.wait(time.Hour)
 	attempt := func(addr, name string) error {
-		_, err := f.LogIn(t.Context(), chat.Caller{Addr: addr}, chat.LogInInput{Name: name, Password: "wrong"})
+		_, err := f.LogIn(t.Context(), chat.Caller{Addr: addr},
+			chat.LogInInput{Name: name, Password: "wrong"})
 		return err
 	}
 	for i := range chat.DefaultLimits.Guesses.Limit {
@@ -200,7 +212,8 @@ func TestLogInIsLimited(t *testing.T) {
 func TestSessions(t *testing.T) {
 	f := newFixture(t, func(cfg *chat.Config) { cfg.SessionIdle, cfg.SessionMax = time.Hour, 3*time.Hour })
 	f.person("Pablo", chat.RoleOwner)
-	in, err := f.LogIn(t.Context(), chat.Caller{Addr: "192.0.2.9", Agent: "curl\r\nX: y"}, chat.LogInInput{Name: "Pablo", Password: "password123"})
+	in, err := f.LogIn(t.Context(), chat.Caller{Addr: "192.0.2.9", Agent: "curl\r\nX: y"},
+		chat.LogInInput{Name: "Pablo", Password: "password123"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,7 +222,8 @@ func TestSessions(t *testing.T) {
 		t.Fatal(err)
 	}
 	list, err := f.ListSessions(t.Context(), who, chat.None{})
-	if err != nil || len(list.Sessions) != 2 || !list.Sessions[0].Current || list.Sessions[1].Current || list.Sessions[0].Agent != "curlX: y" {
+	if err != nil || len(list.Sessions) != 2 || !list.Sessions[0].Current ||
+		list.Sessions[1].Current || list.Sessions[0].Agent != "curlX: y" {
 		t.Errorf("sessions: %+v, %v", list, err)
 	}
 	// Used often enough it lives on, until it is too old.
@@ -269,7 +283,8 @@ func TestChangePasswordEndsEverySession(t *testing.T) {
 		t.Errorf("the new session: %v", err)
 	}
 	heads, _ := f.Store.Heads(t.Context(), chat.UserStream(who.User.ID))
-	events, err := f.Store.Events(t.Context(), chat.UserStream(who.User.ID), chat.Position{Epoch: heads[0].Epoch}, 100)
+	events, err := f.Store.Events(t.Context(), chat.UserStream(who.User.ID),
+		chat.Position{Epoch: heads[0].Epoch}, 100)
 	if err != nil || len(events) == 0 {
 		t.Fatal(events, err)
 	}
@@ -281,7 +296,9 @@ func TestChangePasswordEndsEverySession(t *testing.T) {
 func TestManagingPeople(t *testing.T) {
 	f := newFixture(t, func(cfg *chat.Config) { cfg.Limits.Logins.Limit = -1 })
 	who := map[string]chat.Caller{}
-	for name, role := range map[string]chat.Role{"owner": chat.RoleOwner, "owner2": chat.RoleOwner, "admin": chat.RoleAdmin, "admin2": chat.RoleAdmin, "member": chat.RoleMember, "member2": chat.RoleMember, "guest": chat.RoleGuest} {
+	for name, role := range map[string]chat.Role{"owner": chat.RoleOwner, "owner2": chat.RoleOwner,
+		"admin": chat.RoleAdmin, "admin2": chat.RoleAdmin, "member": chat.RoleMember,
+		"member2": chat.RoleMember, "guest": chat.RoleGuest} {
 		who[name] = f.person("p "+name, role)
 	}
 	role := func(r chat.Role) *chat.Role { return &r }
@@ -306,7 +323,8 @@ func TestManagingPeople(t *testing.T) {
 		{"owner", "member", role("king"), nil, chat.ErrInvalid},
 		{"admin", "member", nil, &off, nil},
 	} {
-		_, err := f.UpdateUser(t.Context(), who[c.as], chat.UpdateUserInput{User: who[c.whom].User.ID, Role: c.to, Disabled: c.disabled})
+		_, err := f.UpdateUser(t.Context(), who[c.as],
+			chat.UpdateUserInput{User: who[c.whom].User.ID, Role: c.to, Disabled: c.disabled})
 		refused(t, c.as+" changes "+c.whom, err, c.want)
 	}
 	if sessions, _ := f.Store.Sessions(t.Context(), who["member"].User.ID); len(sessions) != 0 {
@@ -354,7 +372,8 @@ func TestGuestsSeeOnlyTheirRooms(t *testing.T) {
 	f.send(guest, room, "hello")
 }
 
-// TestRehash logs in with a hash of an older kind, once: then it is one of today's.
+// TestRehash logs in with a hash of an older kind, once: then it is one of
+// today's.
 func TestRehash(t *testing.T) {
 	f := newFixture(t, nil)
 	ada := f.person("ada", chat.RoleMember)
@@ -365,7 +384,8 @@ func TestRehash(t *testing.T) {
 	fresh := account.Password
 	account.Password = "old " + fresh
 	if _, err := f.Store.Commit(t.Context(), chat.Change{
-		Stream: chat.UserStream(ada.User.ID), Kind: chat.SessionRevoked, ID: "x1", At: f.Now(), Account: &account, Sessions: []chat.SessionID{"none"},
+		Stream: chat.UserStream(ada.User.ID), Kind: chat.SessionRevoked, ID: "x1", At: f.Now(),
+		Account: &account, Sessions: []chat.SessionID{"none"},
 	}); err != nil {
 		t.Fatal(err)
 	}

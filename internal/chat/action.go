@@ -5,8 +5,8 @@ import (
 	"reflect"
 )
 
-// Access says who may call an action at all. What a person may do to a given room or person is
-// judged inside it.
+// Access says who may call an action at all. What a person may do to a given
+// room or person is judged inside it.
 type Access string
 
 const (
@@ -14,8 +14,8 @@ const (
 	LoggedIn Access = "loggedin" // every person with a session
 )
 
-// Action is one thing that people and programs can ask for. Both doors offer every action under
-// the same name with the same input and output.
+// Action is one thing that people and programs can ask for. Both doors offer
+// every action under the same name with the same input and output.
 type Action struct {
 	Name    string // WebSocket method and OpenAPI operation id, e.g. "message.send"
 	Method  string // HTTP method
@@ -28,8 +28,8 @@ type Action struct {
 
 	In, Out reflect.Type // structs with json and doc tags; with GET, In comes from path and query
 
-	// Call decodes the input with the given function, which fills a pointer to In, and runs the action.
-	// The result is a value of type Out.
+	// Call decodes the input with the given function, which fills a pointer to
+	// In, and runs the action. The result is a value of type Out.
 	Call func(ctx context.Context, s *Service, who Caller, decode func(in any) error) (any, error)
 }
 
@@ -44,7 +44,8 @@ func action[In, Out any](name, method, path string, status int, access Access, s
 		scope = scopeOf(name, method)
 	}
 	return Action{
-		Name: name, Method: method, Path: path, Status: status, Access: access, Scope: scope, Summary: summary, Doc: doc,
+		Name: name, Method: method, Path: path, Status: status, Access: access, Scope: scope,
+		Summary: summary, Doc: doc,
 		In: reflect.TypeFor[In](), Out: reflect.TypeFor[Out](),
 		Call: func(ctx context.Context, s *Service, who Caller, decode func(any) error) (any, error) {
 			if access == LoggedIn && who.Anonymous() {
@@ -77,95 +78,152 @@ func Actions() []Action {
 			"A wrong name and a wrong password are answered alike.", (*Service).LogIn),
 		action("session.delete", "DELETE", "/sessions/current", 200, LoggedIn, "Log out",
 			"Ends the session that asks. Its sockets close at once.", (*Service).LogOut),
-		action("session.list", "GET", "/sessions", 200, LoggedIn, "Your sessions", "", (*Service).ListSessions),
-		action("session.revoke", "DELETE", "/sessions/{session}", 200, LoggedIn, "End one of your sessions", "Its sockets close at once.", (*Service).RevokeSession),
+		action("session.list", "GET", "/sessions", 200, LoggedIn, "Your sessions", "",
+			(*Service).ListSessions),
+		action("session.revoke", "DELETE", "/sessions/{session}", 200, LoggedIn,
+			"End one of your sessions", "Its sockets close at once.", (*Service).RevokeSession),
 		action("token.create", "POST", "/tokens", 201, LoggedIn, "Make a token for a program",
 			"It is shown once. Give user for a bot's. Changing the password ends all of one's tokens too.", (*Service).CreateToken),
-		action("token.list", "GET", "/tokens", 200, LoggedIn, "Tokens for programs", "Newest first. Give user for a bot's.", (*Service).ListTokens),
-		action("token.revoke", "DELETE", "/tokens/{token}", 200, LoggedIn, "End a token", "Its sockets close at once.", (*Service).RevokeToken),
+		action("token.list", "GET", "/tokens", 200, LoggedIn, "Tokens for programs",
+			"Newest first. Give user for a bot's.", (*Service).ListTokens),
+		action("token.revoke", "DELETE", "/tokens/{token}", 200, LoggedIn, "End a token",
+			"Its sockets close at once.", (*Service).RevokeToken),
 		action("bot.create", "POST", "/bots", 201, LoggedIn, "Make an account for a program",
 			"For admins and owners. Make a token for it next.", (*Service).CreateBot),
 		action("account.get", "GET", "/account", 200, LoggedIn, "Who you are", "", (*Service).Me),
-		action("account.update", "PATCH", "/account", 200, LoggedIn, "Set your status, quiet times and profile",
+		action("account.update", "PATCH", "/account", 200, LoggedIn,
+			"Set your status, quiet times and profile",
 			"What is given replaces; an empty status or time takes it away. A status whose until is over is shown by nobody.", (*Service).UpdateAccount),
-		action("picture.delete", "DELETE", "/account/picture", 200, LoggedIn, "Take your picture away", "It is gone for everybody.", (*Service).DeletePicture),
+		action("picture.delete", "DELETE", "/account/picture", 200, LoggedIn,
+			"Take your picture away", "It is gone for everybody.", (*Service).DeletePicture),
 		action("account.password", "PUT", "/account/password", 200, LoggedIn, "Change your password",
 			"Ends all your sessions, this one too, and gives a new one.", (*Service).ChangePassword),
 
 		action("user.list", "GET", "/users", 200, LoggedIn, "People",
 			"Sorted by id. Guests see only the people in their rooms.", (*Service).ListUsers),
 		action("user.get", "GET", "/users/{user}", 200, LoggedIn, "One person", "", (*Service).GetUser),
-		action("user.update", "PATCH", "/users/{user}", 200, LoggedIn, "Change a person's role, or disable them",
+		action("user.update", "PATCH", "/users/{user}", 200, LoggedIn,
+			"Change a person's role, or disable them",
 			"For admins and owners. Disabling ends all their sessions at once; with seconds, they may log in again after that.", (*Service).UpdateUser),
-		action("presence.list", "GET", "/presence", 200, LoggedIn, "Who is online", "", (*Service).ListOnline),
+		action("presence.list", "GET", "/presence", 200, LoggedIn, "Who is online", "",
+			(*Service).ListOnline),
 
 		action("invite.create", "POST", "/invites", 201, LoggedIn, "Invite somebody",
 			"The code is shown once. It lets one person sign up.", (*Service).CreateInvite),
-		action("invite.list", "GET", "/invites", 200, LoggedIn, "Open invites", "For admins and owners.", (*Service).ListInvites),
-		action("invite.delete", "DELETE", "/invites/{invite}", 200, LoggedIn, "Withdraw an invite", "For admins and owners.", (*Service).DeleteInvite),
+		action("invite.list", "GET", "/invites", 200, LoggedIn, "Open invites",
+			"For admins and owners.", (*Service).ListInvites),
+		action("invite.delete", "DELETE", "/invites/{invite}", 200, LoggedIn, "Withdraw an invite",
+			"For admins and owners.", (*Service).DeleteInvite),
 
 		action("audit.list", "GET", "/audit", 200, LoggedIn, "What people in charge have done",
-			"Newest first, for a year. For admins and owners; with room, also for its moderators.", (*Service).ListAudit),
+			"Newest first, for a year. For admins and owners; with room, also for its moderators.",
+			(*Service).ListAudit),
 
-		action("room.list", "GET", "/rooms", 200, LoggedIn, "Your rooms", "Each as you see it, at its position.", (*Service).ListRooms),
-		action("room.directory", "GET", "/directory", 200, LoggedIn, "Public rooms", "Sorted by id. Not for guests.", (*Service).Directory),
-		action("room.create", "POST", "/rooms", 201, LoggedIn, "Create a room", "You become its moderator.", (*Service).CreateRoom),
-		action("direct.open", "POST", "/direct", 200, LoggedIn, "Open the direct room with one to eight people",
+		action("room.list", "GET", "/rooms", 200, LoggedIn, "Your rooms",
+			"Each as you see it, at its position.", (*Service).ListRooms),
+		action("room.directory", "GET", "/directory", 200, LoggedIn, "Public rooms",
+			"Sorted by id. Not for guests.", (*Service).Directory),
+		action("room.create", "POST", "/rooms", 201, LoggedIn, "Create a room",
+			"You become its moderator.", (*Service).CreateRoom),
+		action("direct.open", "POST", "/direct", 200, LoggedIn,
+			"Open the direct room with one to eight people",
 			"There is one per set of people: asking again gives the same room.", (*Service).OpenDirect),
-		action("room.get", "GET", "/rooms/{room}", 200, LoggedIn, "One of your rooms", "", (*Service).GetRoom),
-		action("room.update", "PATCH", "/rooms/{room}", 200, LoggedIn, "Rename a room, set its topic, archive it or slow it down",
-			"For its moderators. In an archived room nobody can write, react, pin or come in.", (*Service).UpdateRoom),
-		action("room.join", "POST", "/rooms/{room}/join", 200, LoggedIn, "Join a public room", "", (*Service).JoinRoom),
-		action("room.leave", "POST", "/rooms/{room}/leave", 200, LoggedIn, "Leave a room", "", (*Service).LeaveRoom),
-		action("room.notify", "PUT", "/rooms/{room}/notify", 200, LoggedIn, "Choose of which messages of a room you are told", "", (*Service).SetNotify),
-		action("member.list", "GET", "/rooms/{room}/members", 200, LoggedIn, "People in a room", "Sorted by user id.", (*Service).ListMembers),
-		action("member.add", "PUT", "/rooms/{room}/members/{user}", 200, LoggedIn, "Add a person to a room", "For its moderators; adding somebody twice changes nothing.", (*Service).AddMember),
-		action("member.update", "PATCH", "/rooms/{room}/members/{user}", 200, LoggedIn, "Change a person's role in a room", "For its moderators.", (*Service).UpdateMember),
-		action("member.remove", "DELETE", "/rooms/{room}/members/{user}", 200, LoggedIn, "Remove a person from a room", "For its moderators.", (*Service).RemoveMember),
-		action("member.mute", "PUT", "/rooms/{room}/members/{user}/mute", 200, LoggedIn, "Keep a member from writing in a room and its threads",
+		action("room.get", "GET", "/rooms/{room}", 200, LoggedIn, "One of your rooms", "",
+			(*Service).GetRoom),
+		action("room.update", "PATCH", "/rooms/{room}", 200, LoggedIn,
+			"Rename a room, set its topic, archive it or slow it down",
+			"For its moderators. In an archived room nobody can write, react, pin or come in.",
+			(*Service).UpdateRoom),
+		action("room.join", "POST", "/rooms/{room}/join", 200, LoggedIn, "Join a public room", "",
+			(*Service).JoinRoom),
+		action("room.leave", "POST", "/rooms/{room}/leave", 200, LoggedIn, "Leave a room", "",
+			(*Service).LeaveRoom),
+		action("room.notify", "PUT", "/rooms/{room}/notify", 200, LoggedIn,
+			"Choose of which messages of a room you are told", "", (*Service).SetNotify),
+		action("member.list", "GET", "/rooms/{room}/members", 200, LoggedIn, "People in a room",
+			"Sorted by user id.", (*Service).ListMembers),
+		action("member.add", "PUT", "/rooms/{room}/members/{user}", 200, LoggedIn,
+			"Add a person to a room", "For its moderators; adding somebody twice changes nothing.",
+			(*Service).AddMember),
+		action("member.update", "PATCH", "/rooms/{room}/members/{user}", 200, LoggedIn,
+			"Change a person's role in a room", "For its moderators.", (*Service).UpdateMember),
+		action("member.remove", "DELETE", "/rooms/{room}/members/{user}", 200, LoggedIn,
+			"Remove a person from a room", "For its moderators.", (*Service).RemoveMember),
+		action("member.mute", "PUT", "/rooms/{room}/members/{user}/mute", 200, LoggedIn,
+			"Keep a member from writing in a room and its threads",
 			"For its moderators, who cannot be muted themselves. It holds also for who leaves and comes back.", (*Service).MuteMember),
-		action("member.unmute", "DELETE", "/rooms/{room}/members/{user}/mute", 200, LoggedIn, "Let a member write again", "For the room's moderators.", (*Service).UnmuteMember),
-		action("member.ban", "PUT", "/rooms/{room}/bans/{user}", 200, LoggedIn, "Remove a person from a room and keep them out",
-			"For its moderators, who cannot be banned themselves. From General only guests.", (*Service).BanMember),
-		action("ban.list", "GET", "/rooms/{room}/bans", 200, LoggedIn, "Who is kept out of a room", "For its moderators.", (*Service).ListBans),
-		action("ban.lift", "DELETE", "/rooms/{room}/bans/{user}", 200, LoggedIn, "Let a person come back into a room", "For its moderators. They have to join or be added.", (*Service).LiftBan),
+		action("member.unmute", "DELETE", "/rooms/{room}/members/{user}/mute", 200, LoggedIn,
+			"Let a member write again", "For the room's moderators.", (*Service).UnmuteMember),
+		action("member.ban", "PUT", "/rooms/{room}/bans/{user}", 200, LoggedIn,
+			"Remove a person from a room and keep them out",
+			"For its moderators, who cannot be banned themselves. From General only guests.",
+			(*Service).BanMember),
+		action("ban.list", "GET", "/rooms/{room}/bans", 200, LoggedIn, "Who is kept out of a room",
+			"For its moderators.", (*Service).ListBans),
+		action("ban.lift", "DELETE", "/rooms/{room}/bans/{user}", 200, LoggedIn,
+			"Let a person come back into a room",
+			"For its moderators. They have to join or be added.", (*Service).LiftBan),
 
 		action("hook.create", "POST", "/rooms/{room}/hooks", 201, LoggedIn, "Make an incoming webhook",
 			"For the room's moderators. Programs post to its address in Slack's format, see docs/integrations.md.", (*Service).CreateHook),
-		action("hook.list", "GET", "/rooms/{room}/hooks", 200, LoggedIn, "Incoming webhooks of a room", "For its moderators.", (*Service).ListHooks),
-		action("hook.delete", "DELETE", "/rooms/{room}/hooks/{bot}", 200, LoggedIn, "End an incoming webhook", "For the room's moderators. Its messages stay, and its name is free again.", (*Service).DeleteHook),
+		action("hook.list", "GET", "/rooms/{room}/hooks", 200, LoggedIn,
+			"Incoming webhooks of a room", "For its moderators.", (*Service).ListHooks),
+		action("hook.delete", "DELETE", "/rooms/{room}/hooks/{bot}", 200, LoggedIn,
+			"End an incoming webhook", "For the room's moderators. Its messages stay, and its name is free again.", (*Service).DeleteHook),
 
-		action("outgoing.create", "POST", "/rooms/{room}/outgoing", 201, LoggedIn, "Have a room's events sent to an address",
+		action("outgoing.create", "POST", "/rooms/{room}/outgoing", 201, LoggedIn,
+			"Have a room's events sent to an address",
 			"For the room's moderators. Events are posted there, signed, from now on and in order, see docs/integrations.md.", (*Service).CreateOutgoing),
-		action("outgoing.list", "GET", "/rooms/{room}/outgoing", 200, LoggedIn, "Outgoing webhooks of a room", "For its moderators. Says how far each is, and why it is not further.", (*Service).ListOutgoing),
-		action("outgoing.delete", "DELETE", "/rooms/{room}/outgoing/{webhook}", 200, LoggedIn, "End an outgoing webhook", "For the room's moderators.", (*Service).DeleteOutgoing),
-		action("outgoing.dead", "GET", "/rooms/{room}/outgoing/{webhook}/dead", 200, LoggedIn, "Events that a webhook gave up", "For the room's moderators. Oldest first.", (*Service).ListDead),
-		action("outgoing.retry", "POST", "/rooms/{room}/outgoing/{webhook}/retry", 200, LoggedIn, "Try events again that a webhook gave up",
+		action("outgoing.list", "GET", "/rooms/{room}/outgoing", 200, LoggedIn,
+			"Outgoing webhooks of a room",
+			"For its moderators. Says how far each is, and why it is not further.", (*Service).ListOutgoing),
+		action("outgoing.delete", "DELETE", "/rooms/{room}/outgoing/{webhook}", 200, LoggedIn,
+			"End an outgoing webhook", "For the room's moderators.", (*Service).DeleteOutgoing),
+		action("outgoing.dead", "GET", "/rooms/{room}/outgoing/{webhook}/dead", 200, LoggedIn,
+			"Events that a webhook gave up", "For the room's moderators. Oldest first.", (*Service).ListDead),
+		action("outgoing.retry", "POST", "/rooms/{room}/outgoing/{webhook}/retry", 200, LoggedIn,
+			"Try events again that a webhook gave up",
 			"For the room's moderators. All of them, or the one given as dead; what waits for its next attempt is tried at once.", (*Service).RetryDead),
 
 		action("message.send", "POST", "/rooms/{room}/messages", 201, LoggedIn, "Send a message",
 			"The answer means that the message is durable and has its place. Trying again with the same client_id from the same device gives the same message.", (*Service).Send),
 		action("message.list", "GET", "/rooms/{room}/messages", 200, LoggedIn, "Messages of a room",
-			"Ascending by no. Give one of before, after and around; without any, the newest.", (*Service).ListMessages),
-		action("message.get", "GET", "/rooms/{room}/messages/{no}", 200, LoggedIn, "One message", "", (*Service).GetMessage),
-		action("message.edit", "PATCH", "/rooms/{room}/messages/{no}", 200, LoggedIn, "Change the text of your message", "The text until then is kept, see message.edits.", (*Service).EditMessage),
+			"Ascending by no. Give one of before, after and around; without any, the newest.",
+			(*Service).ListMessages),
+		action("message.get", "GET", "/rooms/{room}/messages/{no}", 200, LoggedIn, "One message",
+			"", (*Service).GetMessage),
+		action("message.edit", "PATCH", "/rooms/{room}/messages/{no}", 200, LoggedIn,
+			"Change the text of your message", "The text until then is kept, see message.edits.",
+			(*Service).EditMessage),
 		action("message.delete", "DELETE", "/rooms/{room}/messages/{no}", 200, LoggedIn, "Delete a message",
 			"Yours, or as a moderator of the room any. Its place stays; its text is gone from everywhere.", (*Service).DeleteMessage),
-		action("message.edits", "GET", "/rooms/{room}/messages/{no}/edits", 200, LoggedIn, "Earlier texts of a message", "The newest 100 of them, oldest first.", (*Service).ListEdits),
-		action("message.pin", "PUT", "/rooms/{room}/messages/{no}/pin", 200, LoggedIn, "Pin a message", "At most 100 in a room. Not for guests.", (*Service).PinMessage),
-		action("message.unpin", "DELETE", "/rooms/{room}/messages/{no}/pin", 200, LoggedIn, "Unpin a message", "Not for guests.", (*Service).UnpinMessage),
-		action("message.pins", "GET", "/rooms/{room}/pins", 200, LoggedIn, "Pinned messages of a room", "Last pinned first.", (*Service).ListPins),
-		action("reaction.add", "PUT", "/rooms/{room}/messages/{no}/reactions/{emoji}", 200, LoggedIn, "React to a message", "Adding it twice changes nothing.", (*Service).AddReaction),
-		action("reaction.remove", "DELETE", "/rooms/{room}/messages/{no}/reactions/{emoji}", 200, LoggedIn, "Take your reaction back", "", (*Service).RemoveReaction),
-		action("link.previews", "GET", "/rooms/{room}/messages/{no}/previews", 200, LoggedIn, "What the links of a message lead to",
+		action("message.edits", "GET", "/rooms/{room}/messages/{no}/edits", 200, LoggedIn,
+			"Earlier texts of a message", "The newest 100 of them, oldest first.", (*Service).ListEdits),
+		action("message.pin", "PUT", "/rooms/{room}/messages/{no}/pin", 200, LoggedIn,
+			"Pin a message", "At most 100 in a room. Not for guests.", (*Service).PinMessage),
+		action("message.unpin", "DELETE", "/rooms/{room}/messages/{no}/pin", 200, LoggedIn,
+			"Unpin a message", "Not for guests.", (*Service).UnpinMessage),
+		action("message.pins", "GET", "/rooms/{room}/pins", 200, LoggedIn,
+			"Pinned messages of a room", "Last pinned first.", (*Service).ListPins),
+		action("reaction.add", "PUT", "/rooms/{room}/messages/{no}/reactions/{emoji}", 200,
+			LoggedIn, "React to a message", "Adding it twice changes nothing.", (*Service).AddReaction),
+		action("reaction.remove", "DELETE", "/rooms/{room}/messages/{no}/reactions/{emoji}", 200,
+			LoggedIn, "Take your reaction back", "", (*Service).RemoveReaction),
+		action("link.previews", "GET", "/rooms/{room}/messages/{no}/previews", 200, LoggedIn,
+			"What the links of a message lead to",
 			"The title of each page, a few words and a picture, of the first three links. Not of links in code, nor of those written between < and >. Pages that the server has not seen lately it fetches first, which may take seconds.", (*Service).ListPreviews),
-		action("thread.follow", "PUT", "/rooms/{room}/messages/{no}/thread", 200, LoggedIn, "Follow the thread under a message",
+		action("thread.follow", "PUT", "/rooms/{room}/messages/{no}/thread", 200, LoggedIn,
+			"Follow the thread under a message",
 			"It is a room of its own, made if it is not there. To stop, leave it. Whoever answers follows it, and whoever is called by name in it. Everybody in the message's room may read it.", (*Service).FollowThread),
 		action("message.search", "GET", "/search", 200, LoggedIn, "Find messages",
 			"In your rooms and the threads there, newest first. All fields that are given apply. The answer says with until how far back it looked: a server without an index of words, and a search without words, looks at some thousands of messages at a time, and not into threads that you do not follow.", (*Service).Search),
-		action("event.list", "GET", "/rooms/{room}/events", 200, LoggedIn, "What happened in a room since a position",
-			"Ascending, without holes. An answer of resync means: fetch the room again.", (*Service).ListEvents),
-		action("read.mark", "PUT", "/rooms/{room}/read", 200, LoggedIn, "Mark a room as read up to a message", "Only moves forward.", (*Service).MarkRead),
-		action("typing.send", "POST", "/rooms/{room}/typing", 200, LoggedIn, "Say that you are typing", "Holds for 5 seconds. May be lost.", (*Service).SendTyping),
+		action("event.list", "GET", "/rooms/{room}/events", 200, LoggedIn,
+			"What happened in a room since a position",
+			"Ascending, without holes. An answer of resync means: fetch the room again.",
+			(*Service).ListEvents),
+		action("read.mark", "PUT", "/rooms/{room}/read", 200, LoggedIn,
+			"Mark a room as read up to a message", "Only moves forward.", (*Service).MarkRead),
+		action("typing.send", "POST", "/rooms/{room}/typing", 200, LoggedIn,
+			"Say that you are typing", "Holds for 5 seconds. May be lost.", (*Service).SendTyping),
 	}
 }

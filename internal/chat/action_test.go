@@ -14,7 +14,8 @@ import (
 
 var update = flag.Bool("update", false, "write the table of actions into docs/protocol.md")
 
-// TestActionsAreDocumented keeps the table at the end of docs/protocol.md as the code has it.
+// TestActionsAreDocumented keeps the table at the end of docs/protocol.md as
+// the code has it.
 func TestActionsAreDocumented(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("## Actions\n\nFields marked * must be given; a field in the path is taken from there over REST. A running server describes every type at `/api/v1/docs`.\n\n")
@@ -27,7 +28,8 @@ func TestActionsAreDocumented(t *testing.T) {
 		if a.Scope != "" {
 			summary += " Scope: " + a.Scope + "."
 		}
-		fmt.Fprintf(&b, "| `%s` | `%s %s` | %s | %s | %s |\n", a.Name, a.Method, a.Path, fields(a.In), typeName(a.Out), summary)
+		fmt.Fprintf(&b, "| `%s` | `%s %s` | %s | %s | %s |\n", a.Name, a.Method, a.Path,
+			fields(a.In), typeName(a.Out), summary)
 	}
 	const path = "../../docs/protocol.md"
 	page, err := os.ReadFile(path)

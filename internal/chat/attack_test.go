@@ -8,7 +8,8 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// late is a store that is asked for a new session when something has happened meanwhile.
+// late is a store that is asked for a new session when something has happened
+// meanwhile.
 type late struct {
 	chat.Store
 	before func()
@@ -21,8 +22,9 @@ func (s *late) CreateSession(ctx context.Context, x chat.Session) error {
 	return s.Store.CreateSession(ctx, x)
 }
 
-// TestDisabledWhileLoggingIn: who is disabled after their password was found right has a session, of which nobody was told that it
-// ended. It opens nothing.
+// TestDisabledWhileLoggingIn: who is disabled after their password was found
+// right has a session, of which nobody was told that it ended. It opens
+// nothing.
 func TestDisabledWhileLoggingIn(t *testing.T) {
 	store := &late{}
 	f := newFixture(t, func(cfg *chat.Config) { store.Store = cfg.Store; cfg.Store = store })
@@ -64,12 +66,14 @@ func TestHugePasswordsAreNotHashed(t *testing.T) {
 	refused(t, "as the new password", err, chat.ErrInvalid)
 }
 
-// TestPasswordGuessesOfAThief: a stolen session does not serve to find the password out.
+// TestPasswordGuessesOfAThief: a stolen session does not serve to find the
+// password out.
 func TestPasswordGuessesOfAThief(t *testing.T) {
 	f := newFixture(t, nil)
 	joe := f.person("Joe", chat.RoleMember)
 	guess := func(as chat.Caller) error {
-		_, err := f.ChangePassword(t.Context(), as, chat.PasswordInput{Old: "wrong password", New: "password1234"})
+		_, err := f.ChangePassword(t.Context(), as,
+			chat.PasswordInput{Old: "wrong password", New: "password1234"})
 		return err
 	}
 	for range chat.DefaultLimits.Guesses.Limit {

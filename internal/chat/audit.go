@@ -9,10 +9,12 @@ import (
 	"time"
 )
 
-// The audit log has what people in charge do to others, to rooms and to the server. An entry is written before what it tells of, so that
-// nothing is done untraced; what failed afterwards has one too.
+// The audit log has what people in charge do to others, to rooms and to the
+// server. An entry is written before what it tells of, so that nothing is done
+// untraced; what failed afterwards has one too.
 //
-// Entries are records, under "*/<id>", and those of a room under "<room>/<id>" as well. Ids fall with time, so that the newest comes first.
+// Entries are records, under "*/<id>", and those of a room under "<room>/<id>"
+// as well. Ids fall with time, so that the newest comes first.
 
 const (
 	auditKind = "audit"
@@ -50,8 +52,10 @@ type AuditPage struct {
 	Next    string       `json:"next,omitempty" doc:"Give it as after for the next page; empty at the end"`
 }
 
-// audit writes down what is about to be done. If that fails it must not be done. ID, At and By are filled in. What one does to oneself
-// is nobody's business and is not written. What it says is read by people who may not be in the room: never the text of a message, nor the name or topic of a room.
+// audit writes down what is about to be done. If that fails it must not be
+// done. ID, At and By are filled in. What one does to oneself is nobody's
+// business and is not written. What it says is read by people who may not be in
+// the room: never the text of a message, nor the name or topic of a room.
 func (s *Service) audit(ctx context.Context, who Caller, e AuditEntry) error {
 	if e.User != "" && e.User == who.User.ID {
 		return nil
@@ -79,7 +83,8 @@ func (s *Service) audit(ctx context.Context, who Caller, e AuditEntry) error {
 	return nil
 }
 
-// auditID begins the ids of entries of a time: what is left from then until the year 10889, as 12 digits.
+// auditID begins the ids of entries of a time: what is left from then until the
+// year 10889, as 12 digits.
 func auditID(at time.Time) string { return fmt.Sprintf("%012x", 1<<48-1-at.UnixMilli()) }
 
 // falling turns ids that rise with time into ids of the same length that fall.
@@ -97,7 +102,8 @@ func falling(id string) string {
 // reason checks what was given as one.
 func reason(text string) (string, error) { return line("reason", text, 0, maxReason) }
 
-// ListAudit returns a page of the audit log: all of it to admins and owners, that of a room also to its moderators.
+// ListAudit returns a page of the audit log: all of it to admins and owners,
+// that of a room also to its moderators.
 func (s *Service) ListAudit(ctx context.Context, who Caller, in AuditInput) (AuditPage, error) {
 	limit, err := s.pageLimit(in.Limit, 50)
 	if err != nil {
@@ -150,7 +156,8 @@ func (s *Service) auditEntries(ctx context.Context, scope, after string, limit i
 	return entries, nil
 }
 
-// tidyAudit forgets entries that are past their time, some at a time: what is left waits for the next call.
+// tidyAudit forgets entries that are past their time, some at a time: what is
+// left waits for the next call.
 func (s *Service) tidyAudit(ctx context.Context) error {
 	old := auditID(s.now().Add(-auditFor))
 	for range max(1, auditStep/s.Limits.PageMax) {
@@ -164,7 +171,8 @@ func (s *Service) tidyAudit(ctx context.Context) error {
 				scopes = []string{string(e.Room), auditAll}
 			}
 			for _, scope := range scopes {
-				if err := s.Store.DeleteRecord(ctx, auditKind, scope+"/"+e.ID); err != nil && !errors.Is(err, ErrNotFound) {
+				if err := s.Store.DeleteRecord(ctx, auditKind, scope+"/"+e.ID); err != nil &&
+					!errors.Is(err, ErrNotFound) {
 					return fmt.Errorf("audit log: %w", err)
 				}
 			}

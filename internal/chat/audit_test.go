@@ -35,13 +35,15 @@ func (f *fixture) audited(who chat.Caller, in chat.AuditInput) []chat.AuditEntry
 	return page.Entries
 }
 
-// TestActsAreAudited does everything that people in charge can do to others, to rooms and to the server, first without being able to
-// write it down: then it is not done.
+// TestActsAreAudited does everything that people in charge can do to others, to
+// rooms and to the server, first without being able to write it down: then it
+// is not done.
 func TestActsAreAudited(t *testing.T) {
 	store := &deafStore{Store: chattest.NewModel(nil)}
 	f := newFixture(t, func(c *chat.Config) { c.Store = store })
 	ctx := t.Context()
-	owner, ada, ben := f.person("Owner", chat.RoleOwner), f.person("Ada", chat.RoleAdmin), f.person("Ben", chat.RoleMember)
+	owner, ada, ben := f.person("Owner", chat.RoleOwner), f.person("Ada", chat.RoleAdmin),
+		f.person("Ben", chat.RoleMember)
 	room := f.room(ada, chat.Private, ben)
 	thread, err := f.FollowThread(ctx, ben, chat.MessageInput{Room: room, No: f.send(ben, room, "root").No})
 	refused(t, "thread", err, nil)
@@ -64,19 +66,29 @@ func TestActsAreAudited(t *testing.T) {
 		{func() error {
 			return errOf(f.UpdateUser(ctx, owner, chat.UpdateUserInput{User: ben.User.ID, Role: &admin}))
 		},
-			chat.AuditEntry{By: owner.User.ID, Action: "user.update", User: ben.User.ID, Detail: "admin, was member"}},
-		{func() error { return f.Disable(ctx, account(ben), yes) }, chat.AuditEntry{Action: "user.update", User: ben.User.ID, Detail: "disabled"}},
-		{func() error { return f.Disable(ctx, account(ben), no) }, chat.AuditEntry{Action: "user.update", User: ben.User.ID, Detail: "enabled"}},
-		{func() error { return f.SetPassword(ctx, account(ben), "password456") }, chat.AuditEntry{Action: "account.password", User: ben.User.ID}},
-		{func() error { return errOf(f.AddUser(ctx, "Cleo", "password123", chat.RoleGuest, "")) }, chat.AuditEntry{Action: "account.create", Detail: "guest"}},
+			chat.AuditEntry{By: owner.User.ID, Action: "user.update", User: ben.User.ID,
+				Detail: "admin, was member"}},
+		{func() error { return f.Disable(ctx, account(ben), yes) },
+			chat.AuditEntry{Action: "user.update", User: ben.User.ID, Detail: "disabled"}},
+		{func() error { return f.Disable(ctx, account(ben), no) },
+			chat.AuditEntry{Action: "user.update", User: ben.User.ID, Detail: "enabled"}},
+		{func() error { return f.SetPassword(ctx, account(ben), "password456") },
+			chat.AuditEntry{Action: "account.password", User: ben.User.ID}},
+		{func() error { return errOf(f.AddUser(ctx, "Cleo", "password123", chat.RoleGuest, "")) },
+			chat.AuditEntry{Action: "account.create", Detail: "guest"}},
 		{func() (err error) { invite, err = f.CreateInvite(ctx, ada, chat.InviteInput{}); return err },
-			chat.AuditEntry{By: ada.User.ID, Action: "invite.create", Detail: "…for a member, valid for 168h0m0s"}},
-		{func() error { return errOf(f.DeleteInvite(ctx, ada, chat.InviteIDInput{Invite: invite.Invite.ID})) },
+			chat.AuditEntry{By: ada.User.ID, Action: "invite.create",
+				Detail: "…for a member, valid for 168h0m0s"}},
+		{func() error {
+			return errOf(f.DeleteInvite(ctx, ada,
+				chat.InviteIDInput{Invite: invite.Invite.ID}))
+		},
 			chat.AuditEntry{By: ada.User.ID, Action: "invite.delete", Detail: "…for a member"}},
 		{func() (err error) { bot, err = f.CreateBot(ctx, ada, chat.BotInput{Name: "Robot"}); return err },
 			chat.AuditEntry{By: ada.User.ID, Action: "bot.create", Detail: "guest"}},
 		{func() (err error) {
-			token, err = f.CreateToken(ctx, ada, chat.TokenInput{User: bot.ID, Name: "ci", Scopes: []string{"send", "read"}, Days: 3})
+			token, err = f.CreateToken(ctx, ada,
+				chat.TokenInput{User: bot.ID, Name: "ci", Scopes: []string{"send", "read"}, Days: 3})
 			return err
 		}, chat.AuditEntry{By: ada.User.ID, Action: "token.create", Detail: "ci: read, send, for 3 days"}},
 		{func() error {
@@ -93,32 +105,42 @@ func TestActsAreAudited(t *testing.T) {
 		},
 			chat.AuditEntry{By: ada.User.ID, Action: "hook.delete", Room: room}},
 		{func() (err error) {
-			outgoing, err = f.CreateOutgoing(ctx, ada, chat.OutgoingInput{Room: room, URL: "https://example.org/secret"})
+			outgoing, err = f.CreateOutgoing(ctx, ada,
+				chat.OutgoingInput{Room: room, URL: "https://example.org/secret"})
 			return err
-		}, chat.AuditEntry{By: ada.User.ID, Action: "outgoing.create", Room: room, Detail: "…, to example.org"}},
+		}, chat.AuditEntry{By: ada.User.ID, Action: "outgoing.create", Room: room,
+			Detail: "…, to example.org"}},
 		{func() error {
-			return errOf(f.DeleteOutgoing(ctx, ada, chat.OutgoingIDInput{Room: room, Webhook: outgoing.Webhook.ID}))
+			return errOf(f.DeleteOutgoing(ctx, ada,
+				chat.OutgoingIDInput{Room: room, Webhook: outgoing.Webhook.ID}))
 		}, chat.AuditEntry{By: ada.User.ID, Action: "outgoing.delete", Room: room, Detail: "…"}},
 		{func() error {
-			return errOf(f.UpdateRoom(ctx, ada, chat.UpdateRoomInput{Room: room, Name: &name, Topic: &name, Retain: &days}))
-		}, chat.AuditEntry{By: ada.User.ID, Action: "room.update", Room: room, Detail: "name; topic; retain 30, was 0"}},
+			return errOf(f.UpdateRoom(ctx, ada,
+				chat.UpdateRoomInput{Room: room, Name: &name, Topic: &name, Retain: &days}))
+		}, chat.AuditEntry{By: ada.User.ID, Action: "room.update", Room: room,
+			Detail: "name; topic; retain 30, was 0"}},
 		{func() error {
 			return errOf(f.AddMember(ctx, ada, chat.MemberInput{Room: room, User: owner.User.ID}))
 		},
 			chat.AuditEntry{By: ada.User.ID, Action: "member.add", Room: room, User: owner.User.ID}},
 		{func() error {
-			return errOf(f.UpdateMember(ctx, ada, chat.UpdateMemberInput{Room: room, User: owner.User.ID, Role: chat.RoomModerator}))
-		}, chat.AuditEntry{By: ada.User.ID, Action: "member.update", Room: room, User: owner.User.ID, Detail: "moderator"}},
+			return errOf(f.UpdateMember(ctx, ada,
+				chat.UpdateMemberInput{Room: room, User: owner.User.ID, Role: chat.RoomModerator}))
+		}, chat.AuditEntry{By: ada.User.ID, Action: "member.update", Room: room,
+			User: owner.User.ID, Detail: "moderator"}},
 		{func() error {
 			return errOf(f.RemoveMember(ctx, ada, chat.RemoveMemberInput{Room: room, User: owner.User.ID}))
 		},
 			chat.AuditEntry{By: ada.User.ID, Action: "member.remove", Room: room, User: owner.User.ID}},
 		{func() error { return errOf(f.DeleteMessage(ctx, ada, chat.MessageInput{Room: room, No: said.No})) },
-			chat.AuditEntry{By: ada.User.ID, Action: "message.delete", Room: room, User: ben.User.ID, Detail: fmt.Sprint("message ", said.No)}},
+			chat.AuditEntry{By: ada.User.ID, Action: "message.delete", Room: room,
+				User: ben.User.ID, Detail: fmt.Sprint("message ", said.No)}},
 		{func() error {
 			return errOf(f.DeleteMessage(ctx, ada, chat.MessageInput{Room: thread.ID, No: answered.No}))
 		},
-			chat.AuditEntry{By: ada.User.ID, Action: "message.delete", Room: room, User: ben.User.ID, Detail: fmt.Sprintf("message %d in the thread %s", answered.No, thread.ID)}},
+			chat.AuditEntry{By: ada.User.ID, Action: "message.delete", Room: room,
+				User: ben.User.ID, Detail: fmt.Sprintf("message %d in the thread %s", answered.No,
+					thread.ID)}},
 	} {
 		before := f.audited(owner, chat.AuditInput{})
 		store.deaf = true
@@ -139,7 +161,9 @@ func TestActsAreAudited(t *testing.T) {
 		if detail, ok := strings.CutPrefix(act.want.Detail, "…"); ok && strings.HasSuffix(e.Detail, detail) {
 			act.want.Detail = e.Detail
 		}
-		if act.want.User == "" && (e.Action == "account.create" || strings.HasPrefix(e.Action, "bot.") || strings.HasPrefix(e.Action, "token.") || strings.HasPrefix(e.Action, "hook.")) {
+		if act.want.User == "" && (e.Action == "account.create" ||
+			strings.HasPrefix(e.Action, "bot.") || strings.HasPrefix(e.Action, "token.") ||
+			strings.HasPrefix(e.Action, "hook.")) {
 			if e.User == "" {
 				t.Errorf("%s does not say whose account it is about", e.Action)
 			}
@@ -149,7 +173,8 @@ func TestActsAreAudited(t *testing.T) {
 		if e != act.want {
 			t.Errorf("entry %+v, want %+v", e, act.want)
 		}
-		if in := f.audited(owner, chat.AuditInput{Room: room}); e.Room == room && (len(in) == 0 || in[0] != e) || e.Room == "" && slices.Contains(in, e) {
+		if in := f.audited(owner, chat.AuditInput{Room: room}); e.Room == room &&
+			(len(in) == 0 || in[0] != e) || e.Room == "" && slices.Contains(in, e) {
 			t.Errorf("%s: the room's entries are %+v", e.Action, in)
 		}
 		if text := fmt.Sprint(e); strings.Contains(text, "secret") {
@@ -169,19 +194,27 @@ func TestOnesOwnActsAreNotAudited(t *testing.T) {
 	token, err := f.CreateToken(ctx, ada, chat.TokenInput{Name: "mine", Scopes: []string{"read"}})
 	refused(t, "token", err, nil)
 	for what, err := range map[string]error{
-		"one's own token's end":   errOf(f.RevokeToken(ctx, ada, chat.TokenIDInput{Token: token.Session.ID})),
-		"deleting one's own":      errOf(f.DeleteMessage(ctx, ada, chat.MessageInput{Room: room, No: f.send(ada, room, "x").No})),
-		"leaving":                 errOf(f.RemoveMember(ctx, ben, chat.RemoveMemberInput{Room: room, User: ben.User.ID})),
-		"coming":                  errOf(f.JoinRoom(ctx, ben, chat.RoomInput{Room: room})),
-		"adding who is there":     errOf(f.AddMember(ctx, ada, chat.MemberInput{Room: room, User: ben.User.ID})),
-		"the same settings":       errOf(f.UpdateRoom(ctx, ada, chat.UpdateRoomInput{Room: room, Name: &name})),
-		"the same state":          errOf(f.UpdateUser(ctx, ada, chat.UpdateUserInput{User: ben.User.ID, Role: &member, Disabled: &no})),
-		"a password of one's own": errOf(f.ChangePassword(ctx, ben, chat.PasswordInput{Old: "password123", New: "password456"})),
+		"one's own token's end": errOf(f.RevokeToken(ctx, ada, chat.TokenIDInput{Token: token.Session.ID})),
+		"deleting one's own": errOf(f.DeleteMessage(ctx, ada,
+			chat.MessageInput{Room: room, No: f.send(ada, room, "x").No})),
+		"leaving": errOf(f.RemoveMember(ctx, ben,
+			chat.RemoveMemberInput{Room: room, User: ben.User.ID})),
+		"coming": errOf(f.JoinRoom(ctx, ben, chat.RoomInput{Room: room})),
+		"adding who is there": errOf(f.AddMember(ctx, ada,
+			chat.MemberInput{Room: room, User: ben.User.ID})),
+		"the same settings": errOf(f.UpdateRoom(ctx, ada,
+			chat.UpdateRoomInput{Room: room, Name: &name})),
+		"the same state": errOf(f.UpdateUser(ctx, ada,
+			chat.UpdateUserInput{User: ben.User.ID, Role: &member, Disabled: &no})),
+		"a password of one's own": errOf(f.ChangePassword(ctx, ben,
+			chat.PasswordInput{Old: "password123", New: "password456"})),
 	} {
 		refused(t, what, err, nil)
 	}
-	refused(t, "renaming as a member", errOf(f.UpdateRoom(ctx, ben, chat.UpdateRoomInput{Room: room, Topic: &name})), chat.ErrForbidden)
-	refused(t, "no such invite", errOf(f.DeleteInvite(ctx, ada, chat.InviteIDInput{Invite: "none"})), chat.ErrNotFound)
+	refused(t, "renaming as a member",
+		errOf(f.UpdateRoom(ctx, ben, chat.UpdateRoomInput{Room: room, Topic: &name})), chat.ErrForbidden)
+	refused(t, "no such invite", errOf(f.DeleteInvite(ctx, ada,
+		chat.InviteIDInput{Invite: "none"})), chat.ErrNotFound)
 	if got := f.audited(ada, chat.AuditInput{}); len(got) != before {
 		t.Errorf("entries %+v", got[:len(got)-before])
 	}
@@ -189,7 +222,8 @@ func TestOnesOwnActsAreNotAudited(t *testing.T) {
 
 func TestWhoReadsTheAuditLog(t *testing.T) {
 	f := newFixture(t, nil)
-	owner, ada, ben, cleo := f.person("Owner", chat.RoleOwner), f.person("Ada", chat.RoleAdmin), f.person("Ben", chat.RoleMember), f.person("Cleo", chat.RoleMember)
+	owner, ada, ben, cleo := f.person("Owner", chat.RoleOwner), f.person("Ada", chat.RoleAdmin),
+		f.person("Ben", chat.RoleMember), f.person("Cleo", chat.RoleMember)
 	room, other := f.room(ben, chat.Private, cleo), f.room(cleo, chat.Private, ben)
 	for _, c := range []struct {
 		who  chat.Caller
@@ -198,12 +232,17 @@ func TestWhoReadsTheAuditLog(t *testing.T) {
 	}{
 		{owner, "", nil}, {ada, "", nil}, {ada, room, nil}, {ben, room, nil}, {cleo, other, nil},
 		{ben, "", chat.ErrForbidden}, {cleo, room, chat.ErrForbidden}, {ben, other, chat.ErrForbidden},
-		{ben, "none", chat.ErrNotFound}, {ben, "*", chat.ErrNotFound}, {ben, f.room(ada, chat.Private), chat.ErrNotFound}, {ben, chat.GeneralID, chat.ErrForbidden},
+		{ben, "none", chat.ErrNotFound}, {ben, "*", chat.ErrNotFound},
+		{ben, f.room(ada, chat.Private), chat.ErrNotFound}, {ben, chat.GeneralID, chat.ErrForbidden},
 	} {
-		refused(t, fmt.Sprintf("%s asks for %q", c.who.User.Name, c.room), errOf(f.ListAudit(t.Context(), c.who, chat.AuditInput{Room: c.room})), c.want)
+		refused(t, fmt.Sprintf("%s asks for %q", c.who.User.Name, c.room),
+			errOf(f.ListAudit(t.Context(), c.who, chat.AuditInput{Room: c.room})), c.want)
 	}
-	refused(t, "a cursor that is none", errOf(f.ListAudit(t.Context(), ada, chat.AuditInput{After: strings.Repeat("0", 101)})), chat.ErrInvalid)
-	refused(t, "too large a page", errOf(f.ListAudit(t.Context(), ada, chat.AuditInput{Limit: 100_000})), chat.ErrInvalid)
+	refused(t, "a cursor that is none",
+		errOf(f.ListAudit(t.Context(), ada, chat.AuditInput{After: strings.Repeat("0", 101)})),
+		chat.ErrInvalid)
+	refused(t, "too large a page",
+		errOf(f.ListAudit(t.Context(), ada, chat.AuditInput{Limit: 100_000})), chat.ErrInvalid)
 }
 
 func TestAuditPages(t *testing.T) {
@@ -212,7 +251,8 @@ func TestAuditPages(t *testing.T) {
 	rooms := []chat.RoomID{f.room(ada, chat.Private), f.room(ada, chat.Private)}
 	for i := range 23 {
 		topic := fmt.Sprint("topic ", i)
-		refused(t, topic, errOf(f.UpdateRoom(t.Context(), ada, chat.UpdateRoomInput{Room: rooms[i%2], Topic: &topic})), nil)
+		refused(t, topic, errOf(f.UpdateRoom(t.Context(), ada,
+			chat.UpdateRoomInput{Room: rooms[i%2], Topic: &topic})), nil)
 		f.wait(time.Duration(i%3) * time.Millisecond) // some in the same one
 	}
 	for _, room := range []chat.RoomID{"", rooms[0], rooms[1]} {
@@ -234,8 +274,10 @@ func TestAuditPages(t *testing.T) {
 		}
 	}
 	topic := "one more"
-	refused(t, topic, errOf(f.UpdateRoom(t.Context(), ada, chat.UpdateRoomInput{Room: rooms[1], Topic: &topic})), nil)
-	refused(t, topic, errOf(f.UpdateRoom(t.Context(), ada, chat.UpdateRoomInput{Room: rooms[0], Topic: &topic})), nil)
+	refused(t, topic, errOf(f.UpdateRoom(t.Context(), ada,
+		chat.UpdateRoomInput{Room: rooms[1], Topic: &topic})), nil)
+	refused(t, topic, errOf(f.UpdateRoom(t.Context(), ada,
+		chat.UpdateRoomInput{Room: rooms[0], Topic: &topic})), nil)
 	if got := f.audited(ada, chat.AuditInput{}); got[0].Room != rooms[0] || got[1].Room != rooms[1] {
 		t.Errorf("of one millisecond, the last is not first: %+v", got[:2])
 	}
@@ -246,7 +288,8 @@ func TestAuditIsForgottenAfterAYear(t *testing.T) {
 	ada := f.person("Ada", chat.RoleAdmin)
 	room := f.room(ada, chat.Private)
 	set := func(topic string) {
-		refused(t, topic, errOf(f.UpdateRoom(t.Context(), ada, chat.UpdateRoomInput{Room: room, Topic: &topic})), nil)
+		refused(t, topic, errOf(f.UpdateRoom(t.Context(), ada,
+			chat.UpdateRoomInput{Room: room, Topic: &topic})), nil)
 	}
 	set("old")
 	f.wait(200 * 24 * time.Hour)
@@ -277,6 +320,7 @@ func TestAuditedActsAreLimited(t *testing.T) {
 	room := f.room(ada, chat.Private)
 	for i, want := range []*chat.Error{nil, nil, chat.ErrRateLimited} {
 		topic := fmt.Sprint(i)
-		refused(t, topic, errOf(f.UpdateRoom(t.Context(), ada, chat.UpdateRoomInput{Room: room, Topic: &topic})), want)
+		refused(t, topic, errOf(f.UpdateRoom(t.Context(), ada,
+			chat.UpdateRoomInput{Room: room, Topic: &topic})), want)
 	}
 }

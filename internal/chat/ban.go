@@ -11,8 +11,9 @@ import (
 	"time"
 )
 
-// Kinds of records with the id "<room>/<user>/<id>", of which the newest counts. They hold also while that person is not in the room.
-// A record is never changed, so that what is over can be forgotten at any time.
+// Kinds of records with the id "<room>/<user>/<id>", of which the newest
+// counts. They hold also while that person is not in the room. A record is
+// never changed, so that what is over can be forgotten at any time.
 const (
 	banKind  = "ban"  // a Ban
 	muteKind = "mute" // a Mute, as the member has it: who leaves and comes back is still muted
@@ -75,9 +76,10 @@ func (s *Service) prefixed(ctx context.Context, kind, prefix string) iter.Seq2[R
 	}
 }
 
-// penalty reads the newest record of a kind about a person in a room into value, which stays as it is if there is none, and
-// returns the ids of all.
-func (s *Service) penalty(ctx context.Context, kind string, room RoomID, user UserID, value any) (ids []string, err error) {
+// penalty reads the newest record of a kind about a person in a room into
+// value, which stays as it is if there is none, and returns the ids of all.
+func (s *Service) penalty(ctx context.Context, kind string, room RoomID, user UserID,
+	value any) (ids []string, err error) {
 	var newest Record
 	for r, err := range s.prefixed(ctx, kind, string(room)+"/"+string(user)+"/") {
 		if err != nil {
@@ -102,7 +104,8 @@ func (s *Service) punish(ctx context.Context, kind string, room RoomID, user Use
 	if err != nil {
 		return err
 	}
-	if _, err := s.Store.PutRecord(ctx, kind, string(room)+"/"+string(user)+"/"+s.NewID(), 0, text); err != nil {
+	if _, err := s.Store.PutRecord(ctx, kind, string(room)+"/"+string(user)+"/"+s.NewID(), 0,
+		text); err != nil {
 		return err
 	}
 	return s.forgetRecords(ctx, kind, ids...)
@@ -134,7 +137,8 @@ func (s *Service) notBanned(ctx context.Context, who Caller, room RoomID, user U
 	return err
 }
 
-// muted returns the mute that waits for a person in a room, the zero Mute if none holds.
+// muted returns the mute that waits for a person in a room, the zero Mute if
+// none holds.
 func (s *Service) muted(ctx context.Context, room RoomID, user UserID) (m Mute, err error) {
 	if _, err = s.penalty(ctx, muteKind, room, user, &m); err != nil || !m.holds(s.now()) {
 		return Mute{}, err
@@ -142,7 +146,8 @@ func (s *Service) muted(ctx context.Context, room RoomID, user UserID) (m Mute, 
 	return m, nil
 }
 
-// admitTo puts a person into a room that is there, unless they are banned from it.
+// admitTo puts a person into a room that is there, unless they are banned from
+// it.
 func (s *Service) admitTo(ctx context.Context, who Caller, room RoomID, user UserID, as RoomRole) error {
 	if err := s.notBanned(ctx, who, room, user); err != nil {
 		return err
@@ -156,7 +161,8 @@ func (s *Service) admitTo(ctx context.Context, who Caller, room RoomID, user Use
 	if _, err := s.Store.Commit(ctx, changes...); err != nil {
 		return err
 	}
-	// Bans and mutes are recorded before they are carried out: who has come in between the two is found here.
+	// Bans and mutes are recorded before they are carried out: who has come in
+	// between the two is found here.
 	ban, err := s.banned(ctx, room, user)
 	if err != nil {
 		return err
@@ -175,8 +181,10 @@ func (s *Service) admitTo(ctx context.Context, who Caller, room RoomID, user Use
 	return err
 }
 
-// punished checks what is to be done to a person by a moderator of a room, and says until when it is to hold: never is the zero time.
-func (s *Service) punished(ctx context.Context, who Caller, id RoomID, user UserID, seconds int64, why string) (room Room, because string, until time.Time, err error) {
+// punished checks what is to be done to a person by a moderator of a room, and
+// says until when it is to hold: never is the zero time.
+func (s *Service) punished(ctx context.Context, who Caller, id RoomID, user UserID, seconds int64,
+	why string) (room Room, because string, until time.Time, err error) {
 	view, err := s.moderated(ctx, who, id)
 	if err != nil {
 		return Room{}, "", time.Time{}, err
@@ -196,7 +204,9 @@ func (s *Service) punished(ctx context.Context, who Caller, id RoomID, user User
 		return Room{}, "", time.Time{}, err
 	}
 	if user == who.User.ID || mayModerate(account.User, view.Room, member.Role) {
-		return Room{}, "", time.Time{}, &Error{Code: CodeForbidden, Field: "user", Message: "those who moderate a room cannot be muted or banned there: take that role from them first"}
+		return Room{}, "", time.Time{},
+			&Error{Code: CodeForbidden, Field: "user",
+				Message: "those who moderate a room cannot be muted or banned there: take that role from them first"}
 	}
 	if seconds > 0 {
 		until = s.now().Add(time.Duration(seconds) * time.Second)
@@ -213,10 +223,12 @@ func lasting(seconds int64) string {
 }
 
 func (s *Service) muting(who Caller, room RoomID, user UserID, m Mute) Change {
-	return s.change(who, Change{Stream: RoomStream(room), Kind: MemberUpdated, Member: &Member{Room: room, User: user}, Mute: &m})
+	return s.change(who, Change{Stream: RoomStream(room), Kind: MemberUpdated,
+		Member: &Member{Room: room, User: user}, Mute: &m})
 }
 
-// MuteMember keeps a member of a room that the caller moderates from writing there for a time.
+// MuteMember keeps a member of a room that the caller moderates from writing
+// there for a time.
 func (s *Service) MuteMember(ctx context.Context, who Caller, in MuteInput) (Member, error) {
 	_, because, until, err := s.punished(ctx, who, in.Room, in.User, in.Seconds, in.Reason)
 	if err != nil {
@@ -228,7 +240,8 @@ func (s *Service) MuteMember(ctx context.Context, who Caller, in MuteInput) (Mem
 	if _, err := s.Store.Member(ctx, in.Room, in.User); err != nil {
 		return Member{}, err
 	}
-	if err := s.audit(ctx, who, AuditEntry{Action: "member.mute", User: in.User, Room: in.Room, Detail: lasting(in.Seconds), Reason: because}); err != nil {
+	if err := s.audit(ctx, who, AuditEntry{Action: "member.mute", User: in.User, Room: in.Room,
+		Detail: lasting(in.Seconds), Reason: because}); err != nil {
 		return Member{}, err
 	}
 	mute := Mute{Until: until, Reason: because, By: who.User.ID}
@@ -247,7 +260,8 @@ func (s *Service) UnmuteMember(ctx context.Context, who Caller, in MemberInput) 
 	if err != nil {
 		return Member{}, err
 	}
-	if err := s.audit(ctx, who, AuditEntry{Action: "member.unmute", User: in.User, Room: in.Room}); err != nil {
+	if err := s.audit(ctx, who, AuditEntry{Action: "member.unmute", User: in.User,
+		Room: in.Room}); err != nil {
 		return Member{}, err
 	}
 	var mute Mute
@@ -272,7 +286,8 @@ func (s *Service) setMute(ctx context.Context, who Caller, room RoomID, user Use
 	return *done[0].Event.Member, nil
 }
 
-// BanMember removes a person from a room that the caller moderates, and keeps them out for a time or for good.
+// BanMember removes a person from a room that the caller moderates, and keeps
+// them out for a time or for good.
 func (s *Service) BanMember(ctx context.Context, who Caller, in BanInput) (Ban, error) {
 	room, because, until, err := s.punished(ctx, who, in.Room, in.User, in.Seconds, in.Reason)
 	if err != nil {
@@ -290,9 +305,11 @@ func (s *Service) BanMember(ctx context.Context, who Caller, in BanInput) (Ban, 
 		return Ban{}, err
 	}
 	if len(bans) >= maxBans && !slices.ContainsFunc(bans, func(b Ban) bool { return b.User == in.User }) {
-		return Ban{}, &Error{Code: CodeConflict, Message: fmt.Sprintf("a room has at most %d bans: lift one first", maxBans)}
+		return Ban{}, &Error{Code: CodeConflict,
+			Message: fmt.Sprintf("a room has at most %d bans: lift one first", maxBans)}
 	}
-	if err := s.audit(ctx, who, AuditEntry{Action: "member.ban", User: in.User, Room: in.Room, Detail: lasting(in.Seconds), Reason: because}); err != nil {
+	if err := s.audit(ctx, who, AuditEntry{Action: "member.ban", User: in.User, Room: in.Room,
+		Detail: lasting(in.Seconds), Reason: because}); err != nil {
 		return Ban{}, err
 	}
 	ban := Ban{Room: in.Room, User: in.User, By: who.User.ID, At: s.now(), Until: until, Reason: because}

@@ -10,7 +10,8 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// says fails the test unless err is the refusal, and names what the person should know.
+// says fails the test unless err is the refusal, and names what the person
+// should know.
 func says(t *testing.T, what string, err error, want *chat.Error, parts ...string) {
 	t.Helper()
 	refused(t, what, err, want)
@@ -24,7 +25,8 @@ func says(t *testing.T, what string, err error, want *chat.Error, parts ...strin
 func TestArchivedRoom(t *testing.T) {
 	f := newFixture(t, nil)
 	ctx := t.Context()
-	owner, joe, mary, zoe := f.person("Pablo", chat.RoleOwner), f.person("Joe", chat.RoleMember), f.person("Mary", chat.RoleMember), f.person("Zoe", chat.RoleMember)
+	owner, joe, mary, zoe := f.person("Pablo", chat.RoleOwner), f.person("Joe", chat.RoleMember),
+		f.person("Mary", chat.RoleMember), f.person("Zoe", chat.RoleMember)
 	room := f.room(joe, chat.Public, mary)
 	first := f.send(mary, room, "first")
 	if _, err := f.Send(ctx, mary, chat.SendInput{Room: room, Thread: first.No, Text: "answer"}); err != nil {
@@ -43,7 +45,11 @@ func TestArchivedRoom(t *testing.T) {
 	}
 	at := chat.MessageInput{Room: room, No: first.No}
 	for what, try := range map[string]func(chat.Caller) error{
-		"sending": func(w chat.Caller) error { _, err := f.Send(ctx, w, chat.SendInput{Room: room, Text: "x"}); return err },
+		"sending": func(w chat.Caller) error {
+			_,
+				err := f.Send(ctx, w, chat.SendInput{Room: room, Text: "x"})
+			return err
+		},
 		"answering": func(w chat.Caller) error {
 			_, err := f.Send(ctx, w, chat.SendInput{Room: thread, Text: "x"})
 			return err
@@ -85,7 +91,8 @@ func TestArchivedRoom(t *testing.T) {
 	_, err = f.CreateHook(ctx, joe, chat.HookInput{Room: room, Name: "Hook"})
 	says(t, "making a webhook", err, chat.ErrForbidden, "archived")
 
-	if page, err := f.ListMessages(ctx, mary, chat.MessageListInput{Room: room}); err != nil || len(page.Messages) != 2 {
+	if page, err := f.ListMessages(ctx, mary, chat.MessageListInput{Room: room}); err != nil ||
+		len(page.Messages) != 2 {
 		t.Errorf("reading: %+v, %v", page, err)
 	}
 	if _, err := f.FollowThread(ctx, joe, at); err != nil {
@@ -117,7 +124,8 @@ func TestArchivedRoom(t *testing.T) {
 func TestSlowRoom(t *testing.T) {
 	f := newFixture(t, nil)
 	ctx := t.Context()
-	owner, joe, mary := f.person("Pablo", chat.RoleOwner), f.person("Joe", chat.RoleMember), f.person("Mary", chat.RoleMember)
+	owner, joe, mary := f.person("Pablo", chat.RoleOwner), f.person("Joe", chat.RoleMember),
+		f.person("Mary", chat.RoleMember)
 	open, closed := f.room(joe, chat.Public, owner, mary), f.room(joe, chat.Private, owner, mary)
 	for _, slow := range []int{-1, 21601} {
 		_, err := f.UpdateRoom(ctx, joe, chat.UpdateRoomInput{Room: open, Slow: &slow})
@@ -125,7 +133,8 @@ func TestSlowRoom(t *testing.T) {
 	}
 	slow := 30
 	for _, room := range []chat.RoomID{open, closed} {
-		if view, err := f.UpdateRoom(ctx, joe, chat.UpdateRoomInput{Room: room, Slow: &slow}); err != nil || view.Slow != 30 {
+		if view, err := f.UpdateRoom(ctx, joe,
+			chat.UpdateRoomInput{Room: room, Slow: &slow}); err != nil || view.Slow != 30 {
 			t.Fatalf("%+v, %v", view, err)
 		}
 	}
@@ -143,7 +152,8 @@ func TestSlowRoom(t *testing.T) {
 	if again, err := f.Send(ctx, mary, in); err != nil || again.No != first.No {
 		t.Errorf("a retry: %+v, %v", again, err)
 	}
-	if _, err := f.Send(ctx, mary, chat.SendInput{Room: open, Thread: first.No, Text: "answers are not slow"}); err != nil {
+	if _, err := f.Send(ctx, mary,
+		chat.SendInput{Room: open, Thread: first.No, Text: "answers are not slow"}); err != nil {
 		t.Error(err)
 	}
 	f.send(joe, open, "a moderator")
@@ -160,7 +170,8 @@ func TestSlowRoom(t *testing.T) {
 func TestMute(t *testing.T) {
 	f := newFixture(t, nil)
 	ctx := t.Context()
-	owner, joe, mary, zoe := f.person("Pablo", chat.RoleOwner), f.person("Joe", chat.RoleMember), f.person("Mary", chat.RoleMember), f.person("Zoe", chat.RoleMember)
+	owner, joe, mary, zoe := f.person("Pablo", chat.RoleOwner), f.person("Joe", chat.RoleMember),
+		f.person("Mary", chat.RoleMember), f.person("Zoe", chat.RoleMember)
 	room := f.room(joe, chat.Public, owner, mary, zoe)
 	m := f.send(mary, room, "first")
 	thread, err := f.FollowThread(ctx, mary, chat.MessageInput{Room: room, No: m.No})
@@ -171,8 +182,10 @@ func TestMute(t *testing.T) {
 	_, err = f.MuteMember(ctx, zoe, in)
 	refused(t, "as a member", err, chat.ErrForbidden)
 	for what, bad := range map[string]chat.MuteInput{
-		"no time": {Room: room, User: mary.User.ID}, "a time before": {Room: room, User: mary.User.ID, Seconds: -1},
-		"for ever": {Room: room, User: mary.User.ID, Seconds: 1 << 40}, "a long reason": {Room: room, User: mary.User.ID, Seconds: 1, Reason: strings.Repeat("x", 251)},
+		"no time":       {Room: room, User: mary.User.ID},
+		"a time before": {Room: room, User: mary.User.ID, Seconds: -1},
+		"for ever":      {Room: room, User: mary.User.ID, Seconds: 1 << 40},
+		"a long reason": {Room: room, User: mary.User.ID, Seconds: 1, Reason: strings.Repeat("x", 251)},
 	} {
 		_, err = f.MuteMember(ctx, joe, bad)
 		refused(t, what, err, chat.ErrInvalid)
@@ -182,14 +195,23 @@ func TestMute(t *testing.T) {
 		refused(t, what, err, chat.ErrForbidden)
 	}
 	member, err := f.MuteMember(ctx, joe, in)
-	if err != nil || member.Role != chat.RoomMember || member.Mute.Reason != "too loud" || member.Mute.By != joe.User.ID || member.Mute.Until.IsZero() {
+	if err != nil || member.Role != chat.RoomMember || member.Mute.Reason != "too loud" ||
+		member.Mute.By != joe.User.ID || member.Mute.Until.IsZero() {
 		t.Fatalf("%+v, %v", member, err)
 	}
 	silent := func(what string) {
 		t.Helper()
 		for what2, try := range map[string]func() error{
-			"sending":   func() error { _, err := f.Send(ctx, mary, chat.SendInput{Room: room, Text: "x"}); return err },
-			"answering": func() error { _, err := f.Send(ctx, mary, chat.SendInput{Room: thread.ID, Text: "x"}); return err },
+			"sending": func() error {
+				_,
+					err := f.Send(ctx, mary, chat.SendInput{Room: room, Text: "x"})
+				return err
+			},
+			"answering": func() error {
+				_,
+					err := f.Send(ctx, mary, chat.SendInput{Room: thread.ID, Text: "x"})
+				return err
+			},
 			"answering a message": func() error {
 				_, err := f.Send(ctx, mary, chat.SendInput{Room: room, Thread: m.No, Text: "x"})
 				return err
@@ -202,9 +224,21 @@ func TestMute(t *testing.T) {
 				_, err := f.AddReaction(ctx, mary, chat.ReactionInput{Room: room, No: m.No, Emoji: "👍"})
 				return err
 			},
-			"pinning":              func() error { _, err := f.PinMessage(ctx, mary, chat.MessageInput{Room: room, No: m.No}); return err },
-			"typing":               func() error { _, err := f.SendTyping(ctx, mary, chat.RoomInput{Room: room}); return err },
-			"typing in the thread": func() error { _, err := f.SendTyping(ctx, mary, chat.RoomInput{Room: thread.ID}); return err },
+			"pinning": func() error {
+				_,
+					err := f.PinMessage(ctx, mary, chat.MessageInput{Room: room, No: m.No})
+				return err
+			},
+			"typing": func() error {
+				_,
+					err := f.SendTyping(ctx, mary, chat.RoomInput{Room: room})
+				return err
+			},
+			"typing in the thread": func() error {
+				_,
+					err := f.SendTyping(ctx, mary, chat.RoomInput{Room: thread.ID})
+				return err
+			},
 		} {
 			says(t, what+": "+what2, try(), chat.ErrForbidden, "muted")
 		}
@@ -235,11 +269,13 @@ func TestMute(t *testing.T) {
 		t.Errorf("deleting her own: %v", err)
 	}
 	m = f.send(zoe, room, "another")
-	if member, err = f.UnmuteMember(ctx, joe, chat.MemberInput{Room: room, User: mary.User.ID}); err != nil || member.Mute != (chat.Mute{}) {
+	if member, err = f.UnmuteMember(ctx, joe,
+		chat.MemberInput{Room: room, User: mary.User.ID}); err != nil || member.Mute != (chat.Mute{}) {
 		t.Fatalf("%+v, %v", member, err)
 	}
 	f.send(mary, room, "free")
-	if _, err := f.MuteMember(ctx, joe, chat.MuteInput{Room: room, User: mary.User.ID, Seconds: 60}); err != nil {
+	if _, err := f.MuteMember(ctx, joe,
+		chat.MuteInput{Room: room, User: mary.User.ID, Seconds: 60}); err != nil {
 		t.Fatal(err)
 	}
 	f.wait(time.Minute)
@@ -259,7 +295,9 @@ func TestMute(t *testing.T) {
 func TestBan(t *testing.T) {
 	f := newFixture(t, nil)
 	ctx := t.Context()
-	owner, joe, mary, zoe, guest := f.person("Pablo", chat.RoleOwner), f.person("Joe", chat.RoleMember), f.person("Mary", chat.RoleMember), f.person("Zoe", chat.RoleMember), f.person("Gus", chat.RoleGuest)
+	owner, joe, mary, zoe, guest := f.person("Pablo", chat.RoleOwner),
+		f.person("Joe", chat.RoleMember), f.person("Mary", chat.RoleMember),
+		f.person("Zoe", chat.RoleMember), f.person("Gus", chat.RoleGuest)
 	room := f.room(joe, chat.Public, owner, mary, zoe)
 	m := f.send(mary, room, "first")
 	thread, err := f.FollowThread(ctx, mary, chat.MessageInput{Room: room, No: m.No})
@@ -300,13 +338,15 @@ func TestBan(t *testing.T) {
 	}
 	gone()
 	// Again, for good: the last word counts, and there is one of it.
-	if _, err = f.BanMember(ctx, joe, chat.BanInput{Room: room, User: mary.User.ID, Reason: "more spam"}); err != nil {
+	if _, err = f.BanMember(ctx, joe,
+		chat.BanInput{Room: room, User: mary.User.ID, Reason: "more spam"}); err != nil {
 		t.Fatal(err)
 	}
 	f.wait(2 * time.Hour)
 	gone()
 	list, err := f.ListBans(ctx, owner, chat.RoomInput{Room: room})
-	if err != nil || len(list.Bans) != 1 || list.Bans[0].Reason != "more spam" || !list.Bans[0].Until.IsZero() {
+	if err != nil || len(list.Bans) != 1 || list.Bans[0].Reason != "more spam" ||
+		!list.Bans[0].Until.IsZero() {
 		t.Fatalf("%+v, %v", list, err)
 	}
 	if err := f.Tend(ctx); err != nil {
@@ -325,7 +365,8 @@ func TestBan(t *testing.T) {
 	}
 	// One that is over, and one of somebody who is not there.
 	for _, u := range []chat.Caller{mary, guest} {
-		if _, err = f.BanMember(ctx, joe, chat.BanInput{Room: room, User: u.User.ID, Seconds: 60}); err != nil {
+		if _, err = f.BanMember(ctx, joe,
+			chat.BanInput{Room: room, User: u.User.ID, Seconds: 60}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -355,7 +396,8 @@ func TestBan(t *testing.T) {
 	}
 }
 
-// TestBanRace has people come in while they are banned: in the end nobody is in.
+// TestBanRace has people come in while they are banned: in the end nobody is
+// in.
 func TestBanRace(t *testing.T) {
 	f := newFixture(t, nil)
 	ctx := t.Context()
@@ -375,7 +417,8 @@ func TestBanRace(t *testing.T) {
 			},
 		} {
 			wg.Go(func() {
-				if err := try(); err != nil && !errors.Is(err, chat.ErrForbidden) && !errors.Is(err, chat.ErrNotFound) {
+				if err := try(); err != nil && !errors.Is(err, chat.ErrForbidden) &&
+					!errors.Is(err, chat.ErrNotFound) {
 					t.Error(err)
 				}
 			})
@@ -390,7 +433,8 @@ func TestBanRace(t *testing.T) {
 	}
 }
 
-// TestMuteRace has somebody come in again while they are muted: in the end they are muted.
+// TestMuteRace has somebody come in again while they are muted: in the end they
+// are muted.
 func TestMuteRace(t *testing.T) {
 	f := newFixture(t, nil)
 	ctx := t.Context()
@@ -414,7 +458,8 @@ func TestMuteRace(t *testing.T) {
 			}
 		})
 		wg.Wait()
-		if _, err := f.Send(ctx, mary, chat.SendInput{Room: room, Text: "x"}); muted && !errors.Is(err, chat.ErrForbidden) {
+		if _, err := f.Send(ctx, mary, chat.SendInput{Room: room, Text: "x"}); muted &&
+			!errors.Is(err, chat.ErrForbidden) {
 			t.Fatalf("she can send: %v", err)
 		}
 	}

@@ -8,7 +8,8 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// boundless is a fixture without limits by time: what is bounded is bounded for good.
+// boundless is a fixture without limits by time: what is bounded is bounded for
+// good.
 func boundless(t *testing.T, change func(*chat.Limits)) *fixture {
 	return newFixture(t, func(cfg *chat.Config) {
 		none := chat.Rate{Limit: -1}
@@ -19,7 +20,8 @@ func boundless(t *testing.T, change func(*chat.Limits)) *fixture {
 	})
 }
 
-// TestMarksAreBounded: what stands on one message, and what is pinned in one room. Who repeats what they have done is not refused.
+// TestMarksAreBounded: what stands on one message, and what is pinned in one
+// room. Who repeats what they have done is not refused.
 func TestMarksAreBounded(t *testing.T) {
 	f := boundless(t, nil)
 	ada, bob := f.person("Ada", chat.RoleMember), f.person("Bob", chat.RoleMember)
@@ -46,18 +48,22 @@ func TestMarksAreBounded(t *testing.T) {
 	refused(t, "an emoji again", react(ada, 1, "😀"), nil)
 	refused(t, "an emoji that is there", react(bob, 1, "😀"), nil)
 	for i := range 2000 {
-		_, err := f.Store.Commit(t.Context(), chat.Change{Stream: chat.RoomStream(room), Kind: chat.ReactionAdded, ID: fmt.Sprint("r", i), At: time.Now(),
-			Reaction: &chat.Reaction{No: 2, Emoji: "👍", User: chat.UserID(fmt.Sprint("u", i))}})
+		_, err := f.Store.Commit(t.Context(),
+			chat.Change{Stream: chat.RoomStream(room), Kind: chat.ReactionAdded,
+				ID: fmt.Sprint("r", i), At: time.Now(),
+				Reaction: &chat.Reaction{No: 2, Emoji: "👍", User: chat.UserID(fmt.Sprint("u", i))}})
 		refused(t, "a crowd", err, nil)
 	}
 	refused(t, "a reaction too many", react(ada, 2, "👍"), chat.ErrConflict)
-	refused(t, "taken back", errOf(f.RemoveReaction(t.Context(), ada, chat.ReactionInput{Room: room, No: 2, Emoji: "👍"})), nil)
+	refused(t, "taken back", errOf(f.RemoveReaction(t.Context(), ada,
+		chat.ReactionInput{Room: room, No: 2, Emoji: "👍"})), nil)
 	for _, emoji := range []string{"", "a", "x👍", "👍 ", "\x00", "👍👍👍👍👍👍👍👍👍👍👍👍👍👍👍👍👍"} {
 		refused(t, fmt.Sprintf("%q as an emoji", emoji), react(ada, 3, emoji), chat.ErrInvalid)
 	}
 
 	for i := range 150 {
-		refused(t, "an edit", errOf(f.EditMessage(t.Context(), ada, chat.EditInput{Room: room, No: 4, Text: fmt.Sprint("edit ", i)})), nil)
+		refused(t, "an edit", errOf(f.EditMessage(t.Context(), ada,
+			chat.EditInput{Room: room, No: 4, Text: fmt.Sprint("edit ", i)})), nil)
 	}
 	edits, err := f.ListEdits(t.Context(), bob, at(room, 4))
 	if err != nil || len(edits.Edits) != chat.MaxEdits || edits.Edits[chat.MaxEdits-1].Text != "edit 148" {
@@ -65,10 +71,12 @@ func TestMarksAreBounded(t *testing.T) {
 	}
 }
 
-// TestListsAreNotFilledByOthers: who answers all that somebody says leaves them rooms to go to.
+// TestListsAreNotFilledByOthers: who answers all that somebody says leaves them
+// rooms to go to.
 func TestListsAreNotFilledByOthers(t *testing.T) {
 	f := boundless(t, func(l *chat.Limits) { l.RoomsJoined = 10 })
-	victim, eve, bob := f.person("Victim", chat.RoleMember), f.person("Eve", chat.RoleMember), f.person("Bob", chat.RoleMember)
+	victim, eve, bob := f.person("Victim", chat.RoleMember), f.person("Eve", chat.RoleMember),
+		f.person("Bob", chat.RoleMember)
 	room := f.room(victim, chat.Public, eve, bob)
 	lists := func(who chat.Caller) int {
 		list, err := f.ListRooms(t.Context(), who, chat.None{})
@@ -93,7 +101,9 @@ func TestListsAreNotFilledByOthers(t *testing.T) {
 	if own != 5 {
 		t.Errorf("who is called made %d rooms", own)
 	}
-	refused(t, "a room with somebody who is in enough", errOf(f.CreateRoom(t.Context(), victim, chat.CreateRoomInput{Name: "x", Users: []chat.UserID{bob.User.ID}})), chat.ErrForbidden)
+	refused(t, "a room with somebody who is in enough",
+		errOf(f.CreateRoom(t.Context(), victim,
+			chat.CreateRoomInput{Name: "x", Users: []chat.UserID{bob.User.ID}})), chat.ErrForbidden)
 	m := f.send(eve, room, "more")
 	refused(t, "one thread more", errOf(f.FollowThread(t.Context(), eve, at(room, m.No))), nil)
 	m = f.send(eve, room, "and more")
@@ -122,7 +132,8 @@ func TestLogInsAreBounded(t *testing.T) {
 		there[x.ID] = true
 	}
 	if there[first.Session] || !there[second.Session] || !there[last.Session] || !there[token.Session.ID] {
-		t.Errorf("the first is there: %v, the second: %v, the last: %v, the token: %v", there[first.Session], there[second.Session], there[last.Session], there[token.Session.ID])
+		t.Errorf("the first is there: %v, the second: %v, the last: %v, the token: %v",
+			there[first.Session], there[second.Session], there[last.Session], there[token.Session.ID])
 	}
 }
 
@@ -143,7 +154,10 @@ func TestFastMaking(t *testing.T) {
 			n++
 		}
 	}
-	threads := made(func(i int) error { return errOf(f.FollowThread(t.Context(), eve, at(room, int64(i%50)+1))) })
+	threads := made(func(i int) error {
+		return errOf(f.FollowThread(t.Context(), eve,
+			at(room, int64(i%50)+1)))
+	})
 	hooks := made(func(i int) error {
 		out, err := f.CreateHook(t.Context(), ada, chat.HookInput{Room: room, Name: "Robot"})
 		if err == nil {

@@ -11,13 +11,15 @@ import (
 )
 
 const (
-	// deadKind is the kind of record of an event that an outgoing webhook gave up, with the id "<room>/<webhook>/<letter>".
+	// deadKind is the kind of record of an event that an outgoing webhook gave
+	// up, with the id "<room>/<webhook>/<letter>".
 	deadKind = "deadletter"
 	// maxDead is how many of them a webhook keeps: the newest.
 	maxDead = 100
 )
 
-// DeadLetter is an event that a webhook's receiver did not accept. It holds no text: that is read again, as it is then.
+// DeadLetter is an event that a webhook's receiver did not accept. It holds no
+// text: that is read again, as it is then.
 type DeadLetter struct {
 	ID       string    `json:"id" doc:"Id"`
 	Event    string    `json:"event" doc:"Id of the event"`
@@ -52,7 +54,8 @@ func (s *Service) ListDead(ctx context.Context, who Caller, in OutgoingIDInput) 
 	return DeadList{Dead: append([]DeadLetter{}, letters...)}, err
 }
 
-// RetryDead has dead letters tried once more, soon, and the webhook's next event too if that is waiting.
+// RetryDead has dead letters tried once more, soon, and the webhook's next
+// event too if that is waiting.
 func (s *Service) RetryDead(ctx context.Context, who Caller, in RetryInput) (None, error) {
 	if _, err := s.moderated(ctx, who, in.Room); err != nil {
 		return None{}, err
@@ -62,7 +65,8 @@ func (s *Service) RetryDead(ctx context.Context, who Caller, in RetryInput) (Non
 		return None{}, err
 	}
 	if !o.EndedAt.IsZero() {
-		return None{}, &Error{Code: CodeConflict, Message: "the receiver has ended this webhook: make another"}
+		return None{}, &Error{Code: CodeConflict,
+			Message: "the receiver has ended this webhook: make another"}
 	}
 	letters, err := s.deadLetters(ctx, in.Room, in.Webhook)
 	if err != nil {
@@ -115,7 +119,8 @@ func (s *Service) deadLetters(ctx context.Context, room RoomID, webhook string) 
 	return letters, nil
 }
 
-// bury keeps what is known of an event that is given up, and forgets the oldest letters if there are too many.
+// bury keeps what is known of an event that is given up, and forgets the oldest
+// letters if there are too many.
 func (s *Service) bury(ctx context.Context, room RoomID, webhook string, l DeadLetter) error {
 	letters, err := s.deadLetters(ctx, room, webhook)
 	if err != nil {
@@ -140,7 +145,8 @@ func (s *Service) putDead(ctx context.Context, room RoomID, webhook string, l De
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return err
 		}
-		if _, err = s.Store.PutRecord(ctx, deadKind, deadID(room, webhook, l.ID), r.Version, value); !errors.Is(err, ErrConflict) {
+		if _, err = s.Store.PutRecord(ctx, deadKind, deadID(room, webhook, l.ID), r.Version,
+			value); !errors.Is(err, ErrConflict) {
 			return err
 		}
 	}

@@ -17,7 +17,8 @@ type Parcel struct {
 	Event   Event
 }
 
-// DeliveryError says why a receiver did not accept an event, in words that may be shown to people.
+// DeliveryError says why a receiver did not accept an event, in words that may
+// be shown to people.
 type DeliveryError struct {
 	Reason     string
 	Gone       bool          // the receiver wants nothing any more
@@ -32,7 +33,8 @@ type Patience struct {
 	First, Longest time.Duration // the wait after the first failure doubles with each, up to the longest
 }
 
-// after is how long to wait after that many failures: somewhere in the upper half, so that not all come back at once.
+// after is how long to wait after that many failures: somewhere in the upper
+// half, so that not all come back at once.
 func (p Patience) after(failures int, asked time.Duration) time.Duration {
 	wait := p.Longest
 	if n := failures - 1; n < 30 && p.First<<n < p.Longest {
@@ -43,9 +45,11 @@ func (p Patience) after(failures int, asked time.Duration) time.Duration {
 }
 
 const (
-	// maxPass is how many events one webhook is given before others have their turn.
+	// maxPass is how many events one webhook is given before others have their
+	// turn.
 	maxPass = 100
-	// maxUnwanted is how many events that it does not want are passed over at once.
+	// maxUnwanted is how many events that it does not want are passed over at
+	// once.
 	maxUnwanted = 1000
 )
 
@@ -77,18 +81,22 @@ func (s *Service) DueOutgoing(ctx context.Context) ([]Outgoing, error) {
 			return nil, err
 		}
 		for i, o := range waiting {
-			if h := heads[i]; h.Epoch != "" && (h.Seq != o.Position.Seq || h.Epoch != o.Position.Epoch) || len(o.Again) > 0 {
+			if h := heads[i]; h.Epoch != "" &&
+				(h.Seq != o.Position.Seq || h.Epoch != o.Position.Epoch) || len(o.Again) > 0 {
 				due = append(due, o.Outgoing)
 			}
 		}
 	}
 }
 
-// Deliver hands the events that a webhook has not had yet to deliver, in the order of the room and one after the other,
-// until one fails, none is left or others should have their turn. Each is shown as it is at that moment. It may be handed over again if
-// the server stops before it has kept that it was accepted. deliver returns nil if the event was accepted, otherwise a
+// Deliver hands the events that a webhook has not had yet to deliver, in the
+// order of the room and one after the other, until one fails, none is left or
+// others should have their turn. Each is shown as it is at that moment. It may
+// be handed over again if the server stops before it has kept that it was
+// accepted. deliver returns nil if the event was accepted, otherwise a
 // [DeliveryError]. Deliver is to be called by one node at a time.
-func (s *Service) Deliver(ctx context.Context, webhook Outgoing, p Patience, deliver func(context.Context, Parcel) error) error {
+func (s *Service) Deliver(ctx context.Context, webhook Outgoing, p Patience,
+	deliver func(context.Context, Parcel) error) error {
 	err := s.deliverAgain(ctx, webhook, deliver)
 	for n := 0; err == nil && n < maxPass; n++ {
 		var more bool
@@ -103,7 +111,8 @@ func (s *Service) Deliver(ctx context.Context, webhook Outgoing, p Patience, del
 }
 
 // deliverNext hands over one event, and reports whether there may be another.
-func (s *Service) deliverNext(ctx context.Context, webhook Outgoing, p Patience, deliver func(context.Context, Parcel) error) (more bool, err error) {
+func (s *Service) deliverNext(ctx context.Context, webhook Outgoing, p Patience,
+	deliver func(context.Context, Parcel) error) (more bool, err error) {
 	o, _, err := s.outgoing(ctx, webhook.Room, webhook.ID)
 	if err != nil || !o.EndedAt.IsZero() || s.now().Before(o.NextAt) {
 		return false, err
@@ -124,12 +133,14 @@ func (s *Service) deliverNext(ctx context.Context, webhook Outgoing, p Patience,
 		}
 		switch {
 		case failure == nil:
-			o.Position, o.Attempts, o.NextAt, o.Error, o.SentAt = event.Position(), 0, time.Time{}, "", s.now()
+			o.Position, o.Attempts, o.NextAt, o.Error, o.SentAt = event.Position(), 0, time.Time{},
+				"", s.now()
 		case failure.Gone:
 			o.EndedAt, o.Error = s.now(), failure.Reason
 		case o.Attempts+1 >= p.Attempts:
 			letter := DeadLetter{
-				ID: fmt.Sprintf("%019d-%s", event.Seq, event.ID), Event: event.ID, Kind: event.Kind, After: Position{Epoch: event.Epoch, Seq: event.Seq - 1, ID: event.Prev},
+				ID: fmt.Sprintf("%019d-%s", event.Seq, event.ID), Event: event.ID, Kind: event.Kind,
+				After: Position{Epoch: event.Epoch, Seq: event.Seq - 1, ID: event.Prev},
 				Error: failure.Reason, Attempts: o.Attempts + 1, At: s.now(),
 			}
 			if err := s.bury(ctx, o.Room, o.ID, letter); err != nil {
@@ -165,7 +176,8 @@ func asDelivery(err error) (*DeliveryError, error) {
 	return nil, err
 }
 
-// nextFor finds the next event that the webhook wants, and moves its position up to it.
+// nextFor finds the next event that the webhook wants, and moves its position
+// up to it.
 func (s *Service) nextFor(ctx context.Context, o *outgoing) (Event, bool, error) {
 	for range maxUnwanted {
 		events, err := s.Store.Events(ctx, RoomStream(o.Room), o.Position, 1)
@@ -186,8 +198,9 @@ func (s *Service) nextFor(ctx context.Context, o *outgoing) (Event, bool, error)
 	return Event{}, false, nil
 }
 
-// skip moves a webhook, whose position the log does not reach back to, as little as is needed for going on. What the
-// log has lost is its oldest part, mostly, so that the place is found by halving.
+// skip moves a webhook, whose position the log does not reach back to, as
+// little as is needed for going on. What the log has lost is its oldest part,
+// mostly, so that the place is found by halving.
 func (s *Service) skip(ctx context.Context, o *outgoing) error {
 	heads, err := s.Store.Heads(ctx, RoomStream(o.Room))
 	if err != nil {
@@ -218,7 +231,8 @@ func (s *Service) skip(ctx context.Context, o *outgoing) error {
 }
 
 // deliverAgain tries the dead letters once more that somebody asked for.
-func (s *Service) deliverAgain(ctx context.Context, webhook Outgoing, deliver func(context.Context, Parcel) error) error {
+func (s *Service) deliverAgain(ctx context.Context, webhook Outgoing,
+	deliver func(context.Context, Parcel) error) error {
 	o, _, err := s.outgoing(ctx, webhook.Room, webhook.ID)
 	if err != nil || len(o.Again) == 0 || !o.EndedAt.IsZero() {
 		return err
@@ -263,7 +277,8 @@ func (s *Service) deliverAgain(ctx context.Context, webhook Outgoing, deliver fu
 	return err
 }
 
-func (s *Service) redeliver(ctx context.Context, o outgoing, l DeadLetter, deliver func(context.Context, Parcel) error) (*DeliveryError, error) {
+func (s *Service) redeliver(ctx context.Context, o outgoing, l DeadLetter,
+	deliver func(context.Context, Parcel) error) (*DeliveryError, error) {
 	events, err := s.Store.Events(ctx, RoomStream(o.Room), l.After, 1)
 	if errors.Is(err, ErrResync) || err == nil && (len(events) == 0 || events[0].ID != l.Event) {
 		return &DeliveryError{Reason: "the log does not reach back to this event any more"}, nil

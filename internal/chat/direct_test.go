@@ -10,10 +10,12 @@ import (
 
 func TestDirectID(t *testing.T) {
 	// What rooms were called from the beginning.
-	if id := chat.DirectID("01B", "01A"); id != "d-4aed601217b23975d3a6a02a7f" || id != chat.DirectID("01A", "01B") {
+	if id := chat.DirectID("01B", "01A"); id != "d-4aed601217b23975d3a6a02a7f" ||
+		id != chat.DirectID("01A", "01B") {
 		t.Errorf("a pair's room is %s", id)
 	}
-	if a, b := chat.DirectID("01A", "01B", "01C"), chat.DirectID("01C", "01A", "01B"); a != b || a == chat.DirectID("01A", "01B") {
+	if a, b := chat.DirectID("01A", "01B", "01C"), chat.DirectID("01C", "01A", "01B"); a != b ||
+		a == chat.DirectID("01A", "01B") {
 		t.Errorf("%s, %s", a, b)
 	}
 }
@@ -32,19 +34,23 @@ func TestDirectRoomOfMany(t *testing.T) {
 		return users
 	}
 	view, err := f.OpenDirect(ctx, all[0], chat.OpenDirectInput{Users: ids(all[2], all[1], all[2], all[0])})
-	if err != nil || view.Members != 3 || !slices.Equal(view.People, ids(all[:3]...)) || view.Kind != chat.Direct || view.Name != "" {
+	if err != nil || view.Members != 3 || !slices.Equal(view.People, ids(all[:3]...)) ||
+		view.Kind != chat.Direct || view.Name != "" {
 		t.Fatalf("%+v, %v", view, err)
 	}
-	for _, in := range []chat.OpenDirectInput{{Users: ids(all[0], all[2])}, {User: all[0].User.ID, Users: ids(all[2])}} {
+	for _, in := range []chat.OpenDirectInput{{Users: ids(all[0], all[2])},
+		{User: all[0].User.ID, Users: ids(all[2])}} {
 		if again, err := f.OpenDirect(ctx, all[1], in); err != nil || again.ID != view.ID {
 			t.Errorf("another asks: %+v, %v", again, err)
 		}
 	}
 	pair, err := f.OpenDirect(ctx, all[0], chat.OpenDirectInput{Users: ids(all[1])})
-	if err != nil || pair.ID != chat.DirectID(ids(all[:2]...)...) || pair.ID == view.ID || len(pair.People) != 2 {
+	if err != nil || pair.ID != chat.DirectID(ids(all[:2]...)...) || pair.ID == view.ID ||
+		len(pair.People) != 2 {
 		t.Errorf("a pair of them: %+v, %v", pair, err)
 	}
-	if nine, err := f.OpenDirect(ctx, all[0], chat.OpenDirectInput{Users: ids(all[1:9]...)}); err != nil || len(nine.People) != 9 {
+	if nine, err := f.OpenDirect(ctx, all[0],
+		chat.OpenDirectInput{Users: ids(all[1:9]...)}); err != nil || len(nine.People) != 9 {
 		t.Errorf("nine: %+v, %v", nine, err)
 	}
 	_, err = f.OpenDirect(ctx, all[0], chat.OpenDirectInput{Users: ids(all[1:10]...)})
@@ -76,7 +82,8 @@ func TestNotify(t *testing.T) {
 	if _, err := f.SetNotify(ctx, joe, chat.Notify{Room: room, Level: chat.NotifyNone}); err != nil {
 		t.Fatal(err)
 	}
-	if view, err := f.GetRoom(ctx, joe, chat.RoomInput{Room: room}); err != nil || view.Notify != chat.NotifyNone {
+	if view, err := f.GetRoom(ctx, joe, chat.RoomInput{Room: room}); err != nil ||
+		view.Notify != chat.NotifyNone {
 		t.Errorf("%+v, %v", view, err)
 	}
 	_, err := f.SetNotify(ctx, joe, chat.Notify{Room: room, Level: "loud"})

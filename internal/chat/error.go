@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Code says what kind of refusal an [Error] is. Each door has one table from codes to its own
-// statuses.
+// Code says what kind of refusal an [Error] is. Each door has one table from
+// codes to its own statuses.
 type Code string
 
 const (
@@ -23,8 +23,8 @@ const (
 	CodeInternal        Code = "internal"        // our fault; details are in the server's log
 )
 
-// Error is a refusal meant for the person or program that asked: Message says what to do.
-// Internals never stand in it.
+// Error is a refusal meant for the person or program that asked: Message says
+// what to do. Internals never stand in it.
 type Error struct {
 	Code       Code
 	Message    string
@@ -33,7 +33,8 @@ type Error struct {
 	Because    *Because      // what stands in the way, where programs can make something of it; nil otherwise
 }
 
-// Because says in a refusal what stands in the way, so that a client can say it in its own words.
+// Because says in a refusal what stands in the way, so that a client can say it
+// in its own words.
 type Because struct {
 	Kind   Hindrance `json:"kind" enum:"archived,muted,banned,slow,disabled" doc:"What stands in the way"`
 	Until  time.Time `json:"until,omitzero" doc:"Until when, if that is known"`
@@ -59,8 +60,8 @@ func (e *Error) Is(target error) bool {
 	return ok && t.Code == e.Code
 }
 
-// One value per code, for errors.Is and for stores, whose refusals carry no more than the code but for [ErrArchived], [Muted] and
-// [TooSoon].
+// One value per code, for errors.Is and for stores, whose refusals carry no
+// more than the code but for [ErrArchived], [Muted] and [TooSoon].
 var (
 	ErrInvalid         = &Error{Code: CodeInvalid, Message: "this request is not valid"}
 	ErrUnauthenticated = &Error{Code: CodeUnauthenticated, Message: "log in first"}
@@ -69,23 +70,29 @@ var (
 	ErrConflict        = &Error{Code: CodeConflict, Message: "this is taken or has changed meanwhile"}
 	ErrTooLarge        = &Error{Code: CodeTooLarge, Message: "this is too large"}
 	ErrRateLimited     = &Error{Code: CodeRateLimited, Message: "too many requests: wait and try again"}
-	ErrUnavailable     = &Error{Code: CodeUnavailable, Message: "this could not be confirmed: try again with the same client id"}
-	ErrResync          = &Error{Code: CodeResync, Message: "this position cannot be resumed: fetch the state again"}
-	ErrInternal        = &Error{Code: CodeInternal, Message: "something went wrong on the server"}
+	ErrUnavailable     = &Error{Code: CodeUnavailable,
+		Message: "this could not be confirmed: try again with the same client id"}
+	ErrResync = &Error{Code: CodeResync,
+		Message: "this position cannot be resumed: fetch the state again"}
+	ErrInternal = &Error{Code: CodeInternal, Message: "something went wrong on the server"}
 )
 
 // ErrArchived refuses what nobody can do in an archived room.
-var ErrArchived = &Error{Code: CodeForbidden, Message: "this room is archived: it can only be read", Because: &Because{Kind: IsArchived}}
+var ErrArchived = &Error{Code: CodeForbidden, Message: "this room is archived: it can only be read",
+	Because: &Because{Kind: IsArchived}}
 
 // Muted refuses what somebody cannot do who is muted until then.
 func Muted(until time.Time) *Error {
-	return &Error{Code: CodeForbidden, Message: "you are muted in this room until " + minute(until) + ": you can only read it",
+	return &Error{Code: CodeForbidden,
+		Message: "you are muted in this room until " + minute(until) + ": you can only read it",
 		Because: &Because{Kind: IsMuted, Until: until.UTC()}}
 }
 
 // TooSoon refuses a message in a slow room.
 func TooSoon(wait time.Duration) *Error {
-	return &Error{Code: CodeRateLimited, Message: "this room is slow: wait before you send the next message", RetryAfter: wait, Because: &Because{Kind: IsSlow}}
+	return &Error{Code: CodeRateLimited,
+		Message: "this room is slow: wait before you send the next message", RetryAfter: wait,
+		Because: &Because{Kind: IsSlow}}
 }
 
 // minute writes a time in a refusal.
@@ -95,9 +102,9 @@ func invalid(field, format string, args ...any) *Error {
 	return &Error{Code: CodeInvalid, Field: field, Message: fmt.Sprintf(format, args...)}
 }
 
-// AsError returns err as an *Error that may be shown to whoever asked. Errors that are not
-// ours become [ErrInternal], or [ErrUnavailable] where a deadline passed; the caller logs the
-// original.
+// AsError returns err as an *Error that may be shown to whoever asked. Errors
+// that are not ours become [ErrInternal], or [ErrUnavailable] where a deadline
+// passed; the caller logs the original.
 func AsError(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e

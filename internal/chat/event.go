@@ -45,9 +45,11 @@ type Position struct {
 	ID    string `json:"id,omitempty" doc:"Id of that event, if known: lets the server notice a log that was rolled back"`
 }
 
-// Event is one change in a stream. Events are immutable; Message shows the message as it is when the
-// event is read, so a replayed event may already carry a later text: what was edited away or deleted is nowhere
-// in the log. Who takes Message for what it says, and applies reactions as to a set, ends at the same state.
+// Event is one change in a stream. Events are immutable; Message shows the
+// message as it is when the event is read, so a replayed event may already
+// carry a later text: what was edited away or deleted is nowhere in the log.
+// Who takes Message for what it says, and applies reactions as to a set, ends
+// at the same state.
 type Event struct {
 	Stream Stream    `json:"stream" doc:"Where it happened: room:<id>, user:<id> or server"`
 	Epoch  string    `json:"epoch" doc:"Epoch of the stream"`
@@ -77,7 +79,8 @@ func (e *Event) Position() Position { return Position{Epoch: e.Epoch, Seq: e.Seq
 
 // Clone returns e with nothing shared.
 func (e Event) Clone() Event {
-	e.Message, e.Reaction, e.Member, e.Read, e.User = e.Message.Clone(), copied(e.Reaction), copied(e.Member), copied(e.Read), copied(e.User)
+	e.Message, e.Reaction, e.Member, e.Read, e.User = e.Message.Clone(), copied(e.Reaction),
+		copied(e.Member), copied(e.Read), copied(e.User)
 	e.Sessions, e.Notify = slices.Clone(e.Sessions), copied(e.Notify)
 	if e.Room = copied(e.Room); e.Room != nil {
 		*e.Room = e.Room.Clone()
@@ -96,13 +99,14 @@ func copied[T any](p *T) *T {
 	return &v
 }
 
-// Follows reports whether e comes right after p: the next number of the same epoch, with the
-// same event before it (where p knows that event's id).
+// Follows reports whether e comes right after p: the next number of the same
+// epoch, with the same event before it (where p knows that event's id).
 func (e *Event) Follows(p Position) bool {
 	return e.Epoch == p.Epoch && e.Seq == p.Seq+1 && (p.ID == "" || e.Prev == p.ID)
 }
 
-// Signal is news that has no number and may be dropped: who types, who came and went.
+// Signal is news that has no number and may be dropped: who types, who came and
+// went.
 type Signal struct {
 	Stream Stream     `json:"stream" doc:"room:<id> for typing, server for presence"`
 	Kind   SignalKind `json:"kind" doc:"typing or presence"`

@@ -14,14 +14,16 @@ import (
 
 // What a program does that has the chat inside, and people of its own.
 
-// External says that another program logs people in. Nobody has a password here then, and nobody signs up.
+// External says that another program logs people in. Nobody has a password here
+// then, and nobody signs up.
 type External struct {
 	LogIn  string // address of its page for logging in; "" for none
 	LogOut string // and out
 }
 
-// ExternalID is the id of what another program knows under an id of its own: a "person", a "bot", a "room". It follows from the
-// two, so that nothing has to be looked up, and there is one of each however many nodes make it at once.
+// ExternalID is the id of what another program knows under an id of its own: a
+// "person", a "bot", a "room". It follows from the two, so that nothing has to
+// be looked up, and there is one of each however many nodes make it at once.
 func ExternalID(kind, id string) string {
 	sum := sha256.Sum256([]byte("parley\x00" + kind + "\x00" + id))
 	return "x-" + hex.EncodeToString(sum[:20])
@@ -34,8 +36,9 @@ type Newcomer struct {
 	Role Role   // "" for a member at first, and later as it is
 }
 
-// Receive returns the account of somebody whom another program knows, made at first sight, and with the name and role that it says
-// now. A name that cannot be shown or that somebody has gets the nearest that can be had.
+// Receive returns the account of somebody whom another program knows, made at
+// first sight, and with the name and role that it says now. A name that cannot
+// be shown or that somebody has gets the nearest that can be had.
 func (s *Service) Receive(ctx context.Context, n Newcomer) (User, error) {
 	if n.ID == "" {
 		return User{}, invalid("id", "an id is not empty")
@@ -67,7 +70,8 @@ func (s *Service) receive(ctx context.Context, n Newcomer) (User, error) {
 	to := account.User
 	to.Role = cmp.Or(n.Role, to.Role)
 	if to.Role != account.Role {
-		if err := s.audit(ctx, Caller{}, AuditEntry{Action: "user.update", User: id, Detail: changed(account.User, to)}); err != nil {
+		if err := s.audit(ctx, Caller{},
+			AuditEntry{Action: "user.update", User: id, Detail: changed(account.User, to)}); err != nil {
 			return User{}, err
 		}
 	}
@@ -81,7 +85,8 @@ func (s *Service) receive(ctx context.Context, n Newcomer) (User, error) {
 	return to, s.putUser(ctx, Caller{}, account, to)
 }
 
-// rename gives an account the first name that nobody else has, and what else is new.
+// rename gives an account the first name that nobody else has, and what else is
+// new.
 func (s *Service) rename(ctx context.Context, account Account, to User, names []folded) (User, error) {
 	var err error
 	for _, name := range names {
@@ -99,7 +104,8 @@ func (s *Service) arrive(ctx context.Context, user User, name string) (User, err
 	var err error
 	for _, near := range s.nearest(name, user.ID) {
 		user.Name = near.shown
-		if err = s.insert(ctx, Caller{User: user}, Account{User: user, NameKey: near.key}, ""); !errors.Is(err, ErrConflict) {
+		if err = s.insert(ctx, Caller{User: user}, Account{User: user, NameKey: near.key},
+			""); !errors.Is(err, ErrConflict) {
 			return user, err
 		}
 		account, there := s.Store.Account(ctx, user.ID)
@@ -115,8 +121,9 @@ func (s *Service) arrive(ctx context.Context, user User, name string) (User, err
 
 type folded struct{ shown, key string }
 
-// nearest returns names that can be shown, the best first: the one that is wished for, with a number, and last one with a part of the
-// id, which nobody else has.
+// nearest returns names that can be shown, the best first: the one that is
+// wished for, with a number, and last one with a part of the id, which nobody
+// else has.
 func (s *Service) nearest(wish string, id UserID) []folded {
 	shown, _, err := s.Names.Fold(wish)
 	if err != nil {
@@ -148,7 +155,8 @@ func (s *Service) nearest(wish string, id UserID) []folded {
 	return all
 }
 
-// Bot returns the account of another program itself, made at first sight: a guest, who is in the rooms that it is put into.
+// Bot returns the account of another program itself, made at first sight: a
+// guest, who is in the rooms that it is put into.
 func (s *Service) Bot(ctx context.Context, name string) (User, error) {
 	id := UserID(ExternalID("bot", name))
 	account, err := s.Store.Account(ctx, id)
@@ -175,7 +183,8 @@ func (s *Service) OpenSession(ctx context.Context, who Caller, user User) (Logge
 	return s.openSession(ctx, who, user)
 }
 
-// EndSessions ends a person's log-ins, or only the one given. Tokens for programs stay.
+// EndSessions ends a person's log-ins, or only the one given. Tokens for
+// programs stay.
 func (s *Service) EndSessions(ctx context.Context, user UserID, only SessionID) error {
 	all, err := s.Store.Sessions(ctx, user)
 	if err != nil {
@@ -190,11 +199,13 @@ func (s *Service) EndSessions(ctx context.Context, user UserID, only SessionID) 
 	if len(ids) == 0 { // which would mean all
 		return nil
 	}
-	_, err = s.Store.Commit(ctx, s.change(Caller{}, Change{Stream: UserStream(user), Kind: SessionRevoked, Sessions: ids}))
+	_, err = s.Store.Commit(ctx, s.change(Caller{},
+		Change{Stream: UserStream(user), Kind: SessionRevoked, Sessions: ids}))
 	return err
 }
 
-// KeyedRoom returns the room of another program's key, made at first sight, with nobody in it.
+// KeyedRoom returns the room of another program's key, made at first sight,
+// with nobody in it.
 func (s *Service) KeyedRoom(ctx context.Context, key string, in CreateRoomInput) (Room, error) {
 	id := RoomID(ExternalID("room", key))
 	room, err := s.Store.Room(ctx, id)
@@ -211,14 +222,16 @@ func (s *Service) KeyedRoom(ctx context.Context, key string, in CreateRoomInput)
 	if room.Topic, err = line("topic", in.Topic, 0, s.Limits.Topic); err != nil {
 		return Room{}, err
 	}
-	_, err = s.Store.Commit(ctx, s.change(Caller{}, Change{Stream: RoomStream(id), Kind: RoomCreated, Room: &room}))
+	_, err = s.Store.Commit(ctx, s.change(Caller{},
+		Change{Stream: RoomStream(id), Kind: RoomCreated, Room: &room}))
 	if errors.Is(err, ErrConflict) { // another was faster
 		return s.Store.Room(ctx, id)
 	}
 	return room, err
 }
 
-// PutMember puts somebody into a room, as a moderator or not, on behalf of another program.
+// PutMember puts somebody into a room, as a moderator or not, on behalf of
+// another program.
 func (s *Service) PutMember(ctx context.Context, room RoomID, user UserID, as RoomRole) error {
 	if err := s.mayEnter(ctx, user); err != nil {
 		return err
@@ -231,7 +244,8 @@ func (s *Service) PutMember(ctx context.Context, room RoomID, user UserID, as Ro
 		if err := s.roomForOneMore(ctx, user); err != nil {
 			return err
 		}
-		if err := s.audit(ctx, Caller{}, AuditEntry{Action: "member.add", User: user, Room: room, Detail: string(as)}); err != nil {
+		if err := s.audit(ctx, Caller{},
+			AuditEntry{Action: "member.add", User: user, Room: room, Detail: string(as)}); err != nil {
 			return err
 		}
 		return s.admitTo(ctx, Caller{}, room, user, as)
@@ -239,11 +253,13 @@ func (s *Service) PutMember(ctx context.Context, room RoomID, user UserID, as Ro
 	if err != nil || member.Role == as {
 		return err
 	}
-	if err := s.audit(ctx, Caller{}, AuditEntry{Action: "member.update", User: user, Room: room, Detail: string(as)}); err != nil {
+	if err := s.audit(ctx, Caller{},
+		AuditEntry{Action: "member.update", User: user, Room: room, Detail: string(as)}); err != nil {
 		return err
 	}
 	member.Role = as
-	_, err = s.Store.Commit(ctx, s.change(Caller{}, Change{Stream: RoomStream(room), Kind: MemberUpdated, Member: &member}))
+	_, err = s.Store.Commit(ctx, s.change(Caller{},
+		Change{Stream: RoomStream(room), Kind: MemberUpdated, Member: &member}))
 	return err
 }
 
@@ -253,7 +269,8 @@ func (s *Service) DropMember(ctx context.Context, room RoomID, user UserID) erro
 		return err
 	}
 	if _, err := s.Store.Member(ctx, room, user); err == nil {
-		if err := s.audit(ctx, Caller{}, AuditEntry{Action: "member.remove", User: user, Room: room}); err != nil {
+		if err := s.audit(ctx, Caller{},
+			AuditEntry{Action: "member.remove", User: user, Room: room}); err != nil {
 			return err
 		}
 	} else if !errors.Is(err, ErrNotFound) {
@@ -269,7 +286,8 @@ func (s *Service) kept(ctx context.Context, id RoomID) error {
 		return err
 	}
 	if id == GeneralID || room.Kind != Public && room.Kind != Private {
-		return &Error{Code: CodeForbidden, Field: "room", Message: "who is in this room is not for programs to choose"}
+		return &Error{Code: CodeForbidden, Field: "room",
+			Message: "who is in this room is not for programs to choose"}
 	}
 	return nil
 }

@@ -36,15 +36,20 @@ func TestReceive(t *testing.T) {
 	if again := receive("1", "Ada", ""); again != ada {
 		t.Errorf("%+v then %+v", ada, again)
 	}
-	// Of one name, and of one that only looks like it, each is told from the others, and stays so.
-	for _, c := range []struct{ id, name, want string }{{"2", "Ada", "Ada-2"}, {"3", "ADA", "ADA-3"}, {"2", "Ada", "Ada-2"}, {"1", "Ada", "Ada"}, {"1", "Ada Lovelace", "Ada Lovelace"}, {"2", "Ada", "Ada-2"}} {
+	// Of one name, and of one that only looks like it, each is told from the
+	// others, and stays so.
+	for _, c := range []struct{ id, name, want string }{{"2", "Ada", "Ada-2"},
+		{"3", "ADA", "ADA-3"}, {"2", "Ada", "Ada-2"}, {"1", "Ada", "Ada"},
+		{"1", "Ada Lovelace", "Ada Lovelace"}, {"2", "Ada", "Ada-2"}} {
 		if u := receive(c.id, c.name, ""); u.Name != c.want {
 			t.Errorf("%s as %q is %q, want %q", c.id, c.name, u.Name, c.want)
 		}
 	}
 	// Names that cannot be shown.
-	for id, name := range map[string]string{"a": "", "b": "everyone", "c": "\u202e\x00", "d": strings.Repeat("long ", 400), "e": "Ada <b>", "f": "Аda mixed", "g": strings.Repeat("é", 3000)} {
-		if u := receive(id, name, ""); u.Name == "" || len([]rune(u.Name)) > f.Limits.Name || strings.ContainsAny(u.Name, "<>\x00") {
+	for id, name := range map[string]string{"a": "", "b": "everyone", "c": "\u202e\x00",
+		"d": strings.Repeat("long ", 400), "e": "Ada <b>", "f": "Аda mixed", "g": strings.Repeat("é", 3000)} {
+		if u := receive(id, name, ""); u.Name == "" || len([]rune(u.Name)) > f.Limits.Name ||
+			strings.ContainsAny(u.Name, "<>\x00") {
 			t.Errorf("%q became %q", name, u.Name)
 		}
 	}
@@ -89,16 +94,19 @@ func TestExternalLogIn(t *testing.T) {
 		c.External, c.SignUp = &chat.External{LogIn: "/login", LogOut: "/logout"}, chat.SignUpOpen
 	})
 	info, err := f.Info(t.Context(), nobody, chat.None{})
-	if err != nil || !info.External || info.LogIn != "/login" || info.LogOut != "/logout" || info.NeedsSetup || info.SignUp != chat.SignUpClosed {
+	if err != nil || !info.External || info.LogIn != "/login" || info.LogOut != "/logout" ||
+		info.NeedsSetup || info.SignUp != chat.SignUpClosed {
 		t.Errorf("%+v, %v", info, err)
 	}
 	if _, err := f.AddUser(t.Context(), "Bob", "a long password", chat.RoleMember, ""); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.LogIn(t.Context(), nobody, chat.LogInInput{Name: "Bob", Password: "a long password"}); !errors.Is(err, chat.ErrForbidden) {
+	if _, err := f.LogIn(t.Context(), nobody,
+		chat.LogInInput{Name: "Bob", Password: "a long password"}); !errors.Is(err, chat.ErrForbidden) {
 		t.Errorf("with a password: %v", err)
 	}
-	if _, err := f.SignUpAccount(t.Context(), nobody, chat.SignUpInput{Name: "Eve", Password: "a long password"}); !errors.Is(err, chat.ErrForbidden) {
+	if _, err := f.SignUpAccount(t.Context(), nobody,
+		chat.SignUpInput{Name: "Eve", Password: "a long password"}); !errors.Is(err, chat.ErrForbidden) {
 		t.Errorf("signing up: %v", err)
 	}
 }
@@ -133,14 +141,17 @@ func TestEndSessions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	program, err := f.CreateToken(t.Context(), who, chat.TokenInput{Name: "p", Scopes: []string{chat.ScopeRead}})
+	program, err := f.CreateToken(t.Context(), who,
+		chat.TokenInput{Name: "p", Scopes: []string{chat.ScopeRead}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := f.EndSessions(t.Context(), u.ID, one.Session.ID); err != nil || alive(one.Token) || !alive(two.Token) {
+	if err := f.EndSessions(t.Context(), u.ID, one.Session.ID); err != nil || alive(one.Token) ||
+		!alive(two.Token) {
 		t.Errorf("one: %v", err)
 	}
-	if err := f.EndSessions(t.Context(), u.ID, one.Session.ID); err != nil || !alive(two.Token) || !alive(program.Token) {
+	if err := f.EndSessions(t.Context(), u.ID, one.Session.ID); err != nil || !alive(two.Token) ||
+		!alive(program.Token) {
 		t.Errorf("one that is over: %v", err)
 	}
 	if err := f.EndSessions(t.Context(), u.ID, ""); err != nil || alive(two.Token) || !alive(program.Token) {
@@ -153,14 +164,17 @@ func TestRoomsOfAProgram(t *testing.T) {
 	if err := f.Setup(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	room, err := f.KeyedRoom(t.Context(), "project 7", chat.CreateRoomInput{Name: "Seven", Kind: chat.Private})
+	room, err := f.KeyedRoom(t.Context(), "project 7",
+		chat.CreateRoomInput{Name: "Seven", Kind: chat.Private})
 	if err != nil || room.Kind != chat.Private || room.Name != "Seven" {
 		t.Fatalf("%+v, %v", room, err)
 	}
-	if again, err := f.KeyedRoom(t.Context(), "project 7", chat.CreateRoomInput{Name: "Other"}); err != nil || again.ID != room.ID || again.Name != "Seven" {
+	if again, err := f.KeyedRoom(t.Context(), "project 7",
+		chat.CreateRoomInput{Name: "Other"}); err != nil || again.ID != room.ID || again.Name != "Seven" {
 		t.Errorf("%+v, %v", again, err)
 	}
-	if _, err := f.KeyedRoom(t.Context(), "x", chat.CreateRoomInput{Name: ""}); !errors.Is(err, chat.ErrInvalid) {
+	if _, err := f.KeyedRoom(t.Context(), "x", chat.CreateRoomInput{Name: ""}); !errors.Is(err,
+		chat.ErrInvalid) {
 		t.Errorf("without a name: %v", err)
 	}
 	ada, err := f.Receive(t.Context(), chat.Newcomer{ID: "1", Name: "Ada"})
@@ -168,7 +182,8 @@ func TestRoomsOfAProgram(t *testing.T) {
 		t.Fatal(err)
 	}
 	bot, err := f.Bot(t.Context(), "Deploys")
-	if again, err2 := f.Bot(t.Context(), "Deploys"); err != nil || err2 != nil || bot != again || !bot.Bot || bot.Role != chat.RoleGuest {
+	if again, err2 := f.Bot(t.Context(), "Deploys"); err != nil || err2 != nil || bot != again ||
+		!bot.Bot || bot.Role != chat.RoleGuest {
 		t.Errorf("%+v, %+v, %v, %v", bot, again, err, err2)
 	}
 	for _, u := range []chat.UserID{ada.ID, bot.ID, ada.ID} {
@@ -180,11 +195,14 @@ func TestRoomsOfAProgram(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	first, err := f.Send(t.Context(), who, chat.SendInput{Room: room.ID, Text: "shipped", ClientID: "order-1"})
+	first, err := f.Send(t.Context(), who,
+		chat.SendInput{Room: room.ID, Text: "shipped", ClientID: "order-1"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again, err := f.Send(t.Context(), who, chat.SendInput{Room: room.ID, Text: "shipped", ClientID: "order-1"}); err != nil || again.ID != first.ID {
+	if again, err := f.Send(t.Context(), who,
+		chat.SendInput{Room: room.ID, Text: "shipped", ClientID: "order-1"}); err != nil ||
+		again.ID != first.ID {
 		t.Errorf("%+v, %v", again, err)
 	}
 	if err := f.PutMember(t.Context(), room.ID, ada.ID, chat.RoomModerator); err != nil {

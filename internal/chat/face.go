@@ -11,10 +11,12 @@ import (
 )
 
 const (
-	// faceKind is the kind of record of a picture of a person that is being set, or is about to be replaced. Whether its bytes stay
-	// is for the account to say.
+	// faceKind is the kind of record of a picture of a person that is being
+	// set, or is about to be replaced. Whether its bytes stay is for the
+	// account to say.
 	faceKind = "face"
-	// faceFor is how long such a record is left alone: longer than setting a picture can take.
+	// faceFor is how long such a record is left alone: longer than setting a
+	// picture can take.
 	faceFor = 3 * time.Hour
 )
 
@@ -30,7 +32,8 @@ func (s *Service) SetPicture(ctx context.Context, who Caller, r io.Reader) (User
 		return User{}, err
 	}
 	id := s.NewID()
-	// It is known before it is kept, so that nothing stays of one that is cut short.
+	// It is known before it is kept, so that nothing stays of one that is cut
+	// short.
 	if err := s.putFace(ctx, who.User.ID, id); err != nil {
 		return User{}, err
 	}
@@ -49,8 +52,8 @@ func (s *Service) DeletePicture(ctx context.Context, who Caller, _ None) (User, 
 	return s.changePicture(ctx, who, "")
 }
 
-// changePicture replaces the id of the caller's picture, and removes the old one. If it is cut short, what is not the picture goes
-// with [Service.Tend].
+// changePicture replaces the id of the caller's picture, and removes the old
+// one. If it is cut short, what is not the picture goes with [Service.Tend].
 func (s *Service) changePicture(ctx context.Context, who Caller, id string) (User, error) {
 	old := ""
 	user, err := s.changeUser(ctx, who, who.User.ID, func(a Account) (User, error) {
@@ -84,7 +87,8 @@ func (s *Service) putFace(ctx context.Context, user UserID, id string) error {
 	}
 }
 
-// dropFace removes a picture that is nobody's any more, now or, if that fails, with [Service.Tend].
+// dropFace removes a picture that is nobody's any more, now or, if that fails,
+// with [Service.Tend].
 func (s *Service) dropFace(ctx context.Context, id string) {
 	ctx = context.WithoutCancel(ctx)
 	if err := s.shredFace(ctx, id); err != nil {
@@ -130,8 +134,10 @@ func (s *Service) tidyFaces(ctx context.Context) error {
 	return nil
 }
 
-// OpenPicture returns the picture of a person that the caller may know of, and its id.
-func (s *Service) OpenPicture(ctx context.Context, who Caller, in PictureInput) (id string, c Content, err error) {
+// OpenPicture returns the picture of a person that the caller may know of, and
+// its id.
+func (s *Service) OpenPicture(ctx context.Context, who Caller, in PictureInput) (id string,
+	c Content, err error) {
 	if who.Anonymous() {
 		return "", Content{}, ErrUnauthenticated
 	}

@@ -17,7 +17,8 @@ func (s *shelf) TakeFace(ctx context.Context, id string, r io.Reader, most int64
 	return err
 }
 
-// crashingStore refuses changes to accounts while it is down, before or after it has made them.
+// crashingStore refuses changes to accounts while it is down, before or after
+// it has made them.
 type crashingStore struct {
 	chat.Store
 	before, after bool
@@ -38,7 +39,8 @@ func TestPicturesOfPeople(t *testing.T) {
 	depot, store := &shelf{kept: map[string][]byte{}}, &crashingStore{Store: chattest.NewModel(nil)}
 	f := newFixture(t, func(c *chat.Config) { c.Files, c.Store, c.Limits.File = depot, store, 100 })
 	ctx := t.Context()
-	ada, ben, gus := f.person("Ada", chat.RoleMember), f.person("Ben", chat.RoleMember), f.person("Gus", chat.RoleGuest)
+	ada, ben, gus := f.person("Ada", chat.RoleMember), f.person("Ben", chat.RoleMember),
+		f.person("Gus", chat.RoleGuest)
 	open := func(who chat.Caller, v string) (string, error) {
 		id, content, err := f.OpenPicture(ctx, who, chat.PictureInput{User: ada.User.ID, V: v})
 		if err != nil {
@@ -58,7 +60,8 @@ func TestPicturesOfPeople(t *testing.T) {
 		}
 		return u
 	}
-	// Nothing is kept but the picture, and nothing says that more is, but lately.
+	// Nothing is kept but the picture, and nothing says that more is, but
+	// lately.
 	tidy := func(what string, want ...string) {
 		t.Helper()
 		f.wait(4 * time.Hour)
@@ -95,14 +98,17 @@ func TestPicturesOfPeople(t *testing.T) {
 	tidy("the second", second.Picture)
 
 	// What is refused, leaves nothing.
-	refused(t, "too large", errOf(f.SetPicture(ctx, ada, strings.NewReader(strings.Repeat("x", 101)))), chat.ErrTooLarge)
+	refused(t, "too large", errOf(f.SetPicture(ctx, ada,
+		strings.NewReader(strings.Repeat("x", 101)))), chat.ErrTooLarge)
 	refused(t, "nobody's", errOf(f.SetPicture(ctx, nobody, strings.NewReader("x"))), chat.ErrUnauthenticated)
 	sender := ada
 	sender.Scopes = []string{chat.ScopeSend, chat.ScopeRead}
-	refused(t, "by a token that may only send", errOf(f.SetPicture(ctx, sender, strings.NewReader("x"))), chat.ErrForbidden)
+	refused(t, "by a token that may only send",
+		errOf(f.SetPicture(ctx, sender, strings.NewReader("x"))), chat.ErrForbidden)
 	tidy("after refusals", second.Picture)
 
-	// Cut short: before the account has it, after, and with the bytes out of reach.
+	// Cut short: before the account has it, after, and with the bytes out of
+	// reach.
 	store.before = true
 	refused(t, "cut short before", errOf(f.SetPicture(ctx, ada, strings.NewReader("x"))), chat.ErrUnavailable)
 	store.before = false
@@ -111,7 +117,8 @@ func TestPicturesOfPeople(t *testing.T) {
 	}
 	tidy("cut short before", second.Picture)
 	store.after = true
-	refused(t, "cut short after", errOf(f.SetPicture(ctx, ada, strings.NewReader("three"))), chat.ErrUnavailable)
+	refused(t, "cut short after", errOf(f.SetPicture(ctx, ada, strings.NewReader("three"))),
+		chat.ErrUnavailable)
 	store.after = false
 	third := f.update(ada, chat.UpdateAccountInput{})
 	tidy("cut short after", third.Picture)
@@ -135,13 +142,15 @@ func TestPicturesOfPeople(t *testing.T) {
 	tidy("none")
 
 	f.Files = nil
-	refused(t, "a server without files", errOf(f.SetPicture(ctx, ada, strings.NewReader("x"))), chat.ErrForbidden)
+	refused(t, "a server without files", errOf(f.SetPicture(ctx, ada, strings.NewReader("x"))),
+		chat.ErrForbidden)
 }
 
 // TestPicturesCountAsUploads: they share their limit.
 func TestPicturesCountAsUploads(t *testing.T) {
 	f := newFixture(t, func(c *chat.Config) {
-		c.Files, c.Limits.Uploads = &shelf{kept: map[string][]byte{}}, chat.Rate{Limit: 2, Window: time.Minute}
+		c.Files, c.Limits.Uploads = &shelf{kept: map[string][]byte{}},
+			chat.Rate{Limit: 2, Window: time.Minute}
 	})
 	ada := f.person("Ada", chat.RoleMember)
 	refused(t, "a file", errOf(f.Upload(t.Context(), ada, "x", strings.NewReader("x"))), nil)

@@ -15,18 +15,25 @@ import (
 
 // Depot keeps the bytes of files, outside the store.
 type Depot interface {
-	// Take reads r to its end and keeps what it has read under the id, with smaller pictures where it is a picture. It returns the
-	// file without its name. ErrTooLarge over most bytes, ErrInvalid for a picture that cannot be shown safely; nothing is kept then.
+	// Take reads r to its end and keeps what it has read under the id, with
+	// smaller pictures where it is a picture. It returns the file without its
+	// name. ErrTooLarge over most bytes, ErrInvalid for a picture that cannot
+	// be shown safely; nothing is kept then.
 	Take(ctx context.Context, id string, r io.Reader, most int64) (File, error)
-	// TakeFace reads a picture to its end and keeps the middle of it under the id, as a small square that is safe to show. Errors are
-	// those of Take, and ErrInvalid for what is no picture.
+	// TakeFace reads a picture to its end and keeps the middle of it under the
+	// id, as a small square that is safe to show. Errors are those of Take, and
+	// ErrInvalid for what is no picture.
 	TakeFace(ctx context.Context, id string, r io.Reader, most int64) error
-	// Open returns the bytes, which the caller closes, and which the context bounds. Width asks for the smallest picture whose longer
-	// side is at least so long, if there is one, or the file itself with 0. ErrNotFound if there is nothing.
+	// Open returns the bytes, which the caller closes, and which the context
+	// bounds. Width asks for the smallest picture whose longer side is at least
+	// so long, if there is one, or the file itself with 0. ErrNotFound if there
+	// is nothing.
 	Open(ctx context.Context, id string, width int) (Content, error)
-	// Remove forgets files with all that belongs to them. What is not there is no error.
+	// Remove forgets files with all that belongs to them. What is not there is
+	// no error.
 	Remove(ctx context.Context, ids ...string) error
-	// Weigh returns the bytes of all that is kept. It takes long where that is much.
+	// Weigh returns the bytes of all that is kept. It takes long where that is
+	// much.
 	Weigh(ctx context.Context) (int64, error)
 }
 
@@ -39,17 +46,21 @@ type Content struct {
 }
 
 const (
-	// uploadKind is the kind of record of a file that is not sent yet, or was sent lately.
+	// uploadKind is the kind of record of a file that is not sent yet, or was
+	// sent lately.
 	uploadKind = "upload"
-	// trashKind is the kind of record of a file whose message is about to be deleted.
+	// trashKind is the kind of record of a file whose message is about to be
+	// deleted.
 	trashKind = "trash"
 
 	maxFiles = 20 // in a message
-	// uploadFor is how long an upload is remembered. It is longer than a send can be repeated, and than a file may wait to be sent.
+	// uploadFor is how long an upload is remembered. It is longer than a send
+	// can be repeated, and than a file may wait to be sent.
 	uploadFor = DedupeFor + time.Hour
 )
 
-// upload is a file between its arrival and its message. It has no type while it arrives.
+// upload is a file between its arrival and its message. It has no type while it
+// arrives.
 type upload struct {
 	File File      `json:"file"`
 	User UserID    `json:"user"`
@@ -63,7 +74,8 @@ func (s *Service) Upload(ctx context.Context, who Caller, name string, r io.Read
 		return File{}, err
 	}
 	id := s.NewID()
-	// It is known before it is kept, so that nothing stays of an upload that is cut short.
+	// It is known before it is kept, so that nothing stays of an upload that is
+	// cut short.
 	u := upload{File: File{ID: id, Name: fileName(name)}, User: who.User.ID, At: s.now()}
 	if err := s.putUpload(ctx, 0, u); err != nil {
 		return File{}, err
@@ -86,7 +98,8 @@ func (s *Service) Upload(ctx context.Context, who Caller, name string, r io.Read
 		gone = s.Store.DeleteRecord(ctx, uploadKind, id)
 	}
 	if gone != nil && !errors.Is(gone, ErrNotFound) {
-		s.Log.Error("what is left of an upload that failed could not be removed; it is tried again", slog.Any("error", gone))
+		s.Log.Error("what is left of an upload that failed could not be removed; it is tried again",
+			slog.Any("error", gone))
 	}
 	return File{}, err
 }
@@ -100,7 +113,8 @@ func (s *Service) mayUpload(ctx context.Context, who Caller, scope string) error
 		return err
 	}
 	if s.Files == nil {
-		return &Error{Code: CodeForbidden, Message: "this server keeps no files: its operator can set --files"}
+		return &Error{Code: CodeForbidden,
+			Message: "this server keeps no files: its operator can set --files"}
 	}
 	if err := s.admit(ctx, who); err != nil {
 		return err
@@ -119,7 +133,8 @@ func (s *Service) putUpload(ctx context.Context, was int64, u upload) error {
 // fileName is a name that is safe to show and to save under.
 func fileName(name string) string {
 	name = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || strings.ContainsRune(`/\:*?"<>|`, r) {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) ||
+			strings.ContainsRune(`/\:*?"<>|`, r) {
 			return '_'
 		}
 		return r
@@ -135,7 +150,8 @@ func fileName(name string) string {
 	return name
 }
 
-// take marks uploads as sent by one send, which may be repeated, and returns them.
+// take marks uploads as sent by one send, which may be repeated, and returns
+// them.
 func (s *Service) take(ctx context.Context, who Caller, in SendInput) ([]File, error) {
 	if len(in.Files) > maxFiles {
 		return nil, invalid("files", "a message has at most %d files", maxFiles)
@@ -150,21 +166,24 @@ func (s *Service) take(ctx context.Context, who Caller, in SendInput) ([]File, e
 		r, err := s.Store.Record(ctx, uploadKind, id)
 		if err == nil {
 			err = json.Unmarshal(r.Value, &u)
-			// One that is about to be removed is not taken any more, and one that is still arriving not yet.
+			// One that is about to be removed is not taken any more, and one
+			// that is still arriving not yet.
 			late := u.Sent == "" && s.now().Sub(u.At) > DedupeFor
 			if err == nil && (u.User != who.User.ID || u.File.Type == "" || late) {
 				err = ErrNotFound
 			}
 		}
 		if err == nil && u.Sent != "" && u.Sent != send {
-			return nil, &Error{Code: CodeConflict, Field: "files", Message: "this file was sent already: upload it again"}
+			return nil, &Error{Code: CodeConflict, Field: "files",
+				Message: "this file was sent already: upload it again"}
 		}
 		if err == nil && u.Sent == "" {
 			u.Sent = send
 			err = s.putUpload(ctx, r.Version, u)
 		}
 		if errors.Is(err, ErrNotFound) {
-			err = &Error{Code: CodeNotFound, Field: "files", Message: "there is no such upload of yours, or it has waited too long: upload it again"}
+			err = &Error{Code: CodeNotFound, Field: "files",
+				Message: "there is no such upload of yours, or it has waited too long: upload it again"}
 		}
 		if err != nil {
 			return nil, err
@@ -204,7 +223,8 @@ type place struct {
 	No   int64  `json:"no"`
 }
 
-// discard runs what takes messages away, and removes their files. If it is cut short, the files go with [Service.Tend].
+// discard runs what takes messages away, and removes their files. If it is cut
+// short, the files go with [Service.Tend].
 func (s *Service) discard(ctx context.Context, messages []Message, remove func() error) error {
 	var ids []string
 	for _, m := range messages {
@@ -213,7 +233,8 @@ func (s *Service) discard(ctx context.Context, messages []Message, remove func()
 			if err != nil {
 				return err
 			}
-			if _, err := s.Store.PutRecord(ctx, trashKind, f.ID, 0, value); err != nil && !errors.Is(err, ErrConflict) {
+			if _, err := s.Store.PutRecord(ctx, trashKind, f.ID, 0, value); err != nil &&
+				!errors.Is(err, ErrConflict) {
 				return err
 			}
 			ids = append(ids, f.ID)
@@ -223,7 +244,8 @@ func (s *Service) discard(ctx context.Context, messages []Message, remove func()
 		return err
 	}
 	if err := s.shred(ctx, ids...); err != nil {
-		s.Log.Error("files of deleted messages could not be removed; it is tried again", slog.Any("error", err))
+		s.Log.Error("files of deleted messages could not be removed; it is tried again",
+			slog.Any("error", err))
 	}
 	return nil
 }
@@ -244,7 +266,8 @@ func (s *Service) shred(ctx context.Context, ids ...string) error {
 	return nil
 }
 
-// tidyFiles removes files that were never sent, and those whose messages are gone.
+// tidyFiles removes files that were never sent, and those whose messages are
+// gone.
 func (s *Service) tidyFiles(ctx context.Context) error {
 	if s.Files == nil {
 		return nil
@@ -284,7 +307,8 @@ func (s *Service) tidyFiles(ctx context.Context) error {
 	return s.tidyFaces(ctx)
 }
 
-// eachRecord goes through the records of a kind. The records may be deleted on the way.
+// eachRecord goes through the records of a kind. The records may be deleted on
+// the way.
 func (s *Service) eachRecord(ctx context.Context, kind string, do func(Record) error) error {
 	return s.recordsAfter(ctx, kind, "", do)
 }

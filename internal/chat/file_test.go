@@ -63,7 +63,8 @@ func (s *shelf) Weigh(context.Context) (total int64, err error) {
 func TestFiles(t *testing.T) {
 	depot := &shelf{kept: map[string][]byte{}}
 	f := newFixture(t, func(c *chat.Config) { c.Files = depot; c.Limits.File = 100 })
-	ada, bob, eve := f.person("Ada", chat.RoleMember), f.person("Bob", chat.RoleMember), f.person("Eve", chat.RoleMember)
+	ada, bob, eve := f.person("Ada", chat.RoleMember), f.person("Bob", chat.RoleMember),
+		f.person("Eve", chat.RoleMember)
 	room := f.room(ada, chat.Private, bob)
 	upload := func(name, text string) chat.File {
 		t.Helper()
@@ -71,18 +72,25 @@ func TestFiles(t *testing.T) {
 		refused(t, "upload", err, nil)
 		return file
 	}
-	refused(t, "too large", errOf(f.Upload(t.Context(), ada, "x", strings.NewReader(strings.Repeat("x", 101)))), chat.ErrTooLarge)
-	if left, err := f.Store.Records(t.Context(), "upload", "", 10); err != nil || len(left) != 0 || len(depot.kept) != 0 {
+	refused(t, "too large", errOf(f.Upload(t.Context(), ada, "x",
+		strings.NewReader(strings.Repeat("x", 101)))), chat.ErrTooLarge)
+	if left, err := f.Store.Records(t.Context(), "upload", "", 10); err != nil || len(left) != 0 ||
+		len(depot.kept) != 0 {
 		t.Errorf("left of one too large: %v, %d files, %v", left, len(depot.kept), err)
 	}
 	depot.last = func() {
-		refused(t, "sent while it arrives", errOf(f.Send(t.Context(), ada, chat.SendInput{Room: room, Files: []string{depot.arriving}})), chat.ErrNotFound)
+		refused(t, "sent while it arrives",
+			errOf(f.Send(t.Context(), ada,
+				chat.SendInput{Room: room, Files: []string{depot.arriving}})), chat.ErrNotFound)
 	}
 	upload("first", "x")
 	depot.last = nil
-	refused(t, "nobody's", errOf(f.Upload(t.Context(), nobody, "x", strings.NewReader("x"))), chat.ErrUnauthenticated)
+	refused(t, "nobody's", errOf(f.Upload(t.Context(), nobody, "x", strings.NewReader("x"))),
+		chat.ErrUnauthenticated)
 	for name, want := range map[string]string{
-		"a.txt": "a.txt", "": "file", "../../etc/passwd": "_.._etc_passwd", "a\u202etxt.exe": "a_txt.exe", "line\nbreak": "line_break", strings.Repeat("x", 300) + ".pdf": strings.Repeat("x", 196) + ".pdf",
+		"a.txt": "a.txt", "": "file", "../../etc/passwd": "_.._etc_passwd",
+		"a\u202etxt.exe": "a_txt.exe", "line\nbreak": "line_break",
+		strings.Repeat("x", 300) + ".pdf": strings.Repeat("x", 196) + ".pdf",
 	} {
 		if got := upload(name, "x").Name; got != want {
 			t.Errorf("%q is called %q, want %q", name, got, want)
@@ -122,7 +130,8 @@ func TestFiles(t *testing.T) {
 	}
 	refused(t, "a file that was not sent there", errOf(open(ada, m.No, other.ID)), chat.ErrNotFound)
 
-	// A message without text may lose it all the same, and an edit keeps its files.
+	// A message without text may lose it all the same, and an edit keeps its
+	// files.
 	edited, err := f.EditMessage(t.Context(), ada, chat.EditInput{Room: room, No: m.No, Text: "see there"})
 	if err != nil || len(edited.Files) != 1 {
 		t.Errorf("edited: %+v, %v", edited, err)
@@ -144,14 +153,17 @@ func TestFiles(t *testing.T) {
 	// What is never sent goes after a while; what was sent stays.
 	two := upload("two.txt", "the second")
 	f.wait(20 * time.Second)
-	refused(t, "send", errOf(f.Send(t.Context(), ada, chat.SendInput{Room: room, Files: []string{two.ID}})), nil)
+	refused(t, "send", errOf(f.Send(t.Context(), ada,
+		chat.SendInput{Room: room, Files: []string{two.ID}})), nil)
 	f.wait(26 * time.Hour)
 	refused(t, "tend", f.Tend(t.Context()), nil)
 	if _, there := depot.kept[two.ID]; !there || len(depot.kept) != 1 {
 		t.Errorf("%d files are kept, the one that was sent: %v", len(depot.kept), there)
 	}
 	ada = f.logIn("Ada")
-	refused(t, "an upload that has gone", errOf(f.Send(t.Context(), ada, chat.SendInput{Room: room, Files: []string{other.ID}})), chat.ErrNotFound)
+	refused(t, "an upload that has gone",
+		errOf(f.Send(t.Context(), ada, chat.SendInput{Room: room, Files: []string{other.ID}})),
+		chat.ErrNotFound)
 }
 
 func TestFilesGoWithRetention(t *testing.T) {
@@ -161,7 +173,8 @@ func TestFilesGoWithRetention(t *testing.T) {
 	room := f.room(ada, chat.Private)
 	file, err := f.Upload(t.Context(), ada, "x", strings.NewReader("x"))
 	refused(t, "upload", err, nil)
-	refused(t, "send", errOf(f.Send(t.Context(), ada, chat.SendInput{Room: room, Files: []string{file.ID}})), nil)
+	refused(t, "send", errOf(f.Send(t.Context(), ada,
+		chat.SendInput{Room: room, Files: []string{file.ID}})), nil)
 	f.wait(31 * 24 * time.Hour)
 	refused(t, "tend", f.Tend(t.Context()), nil)
 	if len(depot.kept) != 0 {

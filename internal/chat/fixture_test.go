@@ -56,7 +56,8 @@ func newFixture(t *testing.T, change func(*chat.Config)) *fixture {
 		return f.at
 	}
 	cfg := chat.Config{
-		Store: chattest.NewModel(nil), Bell: silentBell{f}, Presence: roster{f}, Limiter: limit.New(now), Hasher: plainHasher{new(int)},
+		Store: chattest.NewModel(nil), Bell: silentBell{f}, Presence: roster{f},
+		Limiter: limit.New(now), Hasher: plainHasher{new(int)},
 		Names: identity.Names{}, NewID: identity.NewID, NewToken: identity.NewToken, Now: now,
 	}
 	if change != nil {
@@ -86,7 +87,8 @@ func (f *fixture) person(name string, role chat.Role) chat.Caller {
 
 func (f *fixture) logIn(name string) chat.Caller {
 	f.t.Helper()
-	in, err := f.LogIn(f.t.Context(), chat.Caller{Addr: "192.0.2." + name}, chat.LogInInput{Name: name, Password: "password123"})
+	in, err := f.LogIn(f.t.Context(), chat.Caller{Addr: "192.0.2." + name},
+		chat.LogInInput{Name: name, Password: "password123"})
 	if err != nil {
 		f.t.Fatalf("log in as %s: %v", name, err)
 	}

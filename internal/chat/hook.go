@@ -10,17 +10,20 @@ import (
 	"time"
 )
 
-// hookKind is the kind of record that stands for an incoming webhook, with the id "<room>/<bot>".
+// hookKind is the kind of record that stands for an incoming webhook, with the
+// id "<room>/<bot>".
 const hookKind = "hook"
 
 // maxHooks is how many incoming webhooks a room may have.
 const maxHooks = 50
 
-// hooksMade bounds how often one person makes a webhook: each is an account, which stays when it is deleted.
+// hooksMade bounds how often one person makes a webhook: each is an account,
+// which stays when it is deleted.
 var hooksMade = Rate{Limit: 30, Window: time.Hour}
 
-// CreateHook makes an address at which programs can post into a room that the caller moderates: a bot of that name, in that room
-// only, with a token that can do nothing else.
+// CreateHook makes an address at which programs can post into a room that the
+// caller moderates: a bot of that name, in that room only, with a token that
+// can do nothing else.
 func (s *Service) CreateHook(ctx context.Context, who Caller, in HookInput) (HookOutput, error) {
 	view, err := s.moderated(ctx, who, in.Room)
 	if err != nil {
@@ -37,7 +40,8 @@ func (s *Service) CreateHook(ctx context.Context, who Caller, in HookInput) (Hoo
 		return HookOutput{}, err
 	}
 	if len(have) >= maxHooks {
-		return HookOutput{}, &Error{Code: CodeConflict, Message: fmt.Sprintf("a room has at most %d webhooks: delete one first", maxHooks)}
+		return HookOutput{}, &Error{Code: CodeConflict,
+			Message: fmt.Sprintf("a room has at most %d webhooks: delete one first", maxHooks)}
 	}
 	bot, err := s.addBot(ctx, who, in.Name, RoleGuest, AuditEntry{Action: "hook.create", Room: in.Room})
 	if err != nil {
@@ -54,7 +58,8 @@ func (s *Service) CreateHook(ctx context.Context, who Caller, in HookInput) (Hoo
 	if _, err := s.Store.PutRecord(ctx, hookKind, hookID(in.Room, bot.ID), 0, value); err != nil {
 		return HookOutput{}, err
 	}
-	out, err := s.openToken(ctx, who, bot.ID, "webhook", []string{hookScope + string(in.Room)}, maxTokenDays*24*time.Hour)
+	out, err := s.openToken(ctx, who, bot.ID, "webhook", []string{hookScope + string(in.Room)},
+		maxTokenDays*24*time.Hour)
 	return HookOutput{Hook: hook, Path: "/hooks/" + out.Token}, err
 }
 
@@ -89,7 +94,8 @@ func (s *Service) ListHooks(ctx context.Context, who Caller, in RoomInput) (Hook
 	return HookList{Hooks: hooks}, err
 }
 
-// DeleteHook ends an incoming webhook. What it has posted stays, under its name, which others may have from then on.
+// DeleteHook ends an incoming webhook. What it has posted stays, under its
+// name, which others may have from then on.
 func (s *Service) DeleteHook(ctx context.Context, who Caller, in HookIDInput) (None, error) {
 	if _, err := s.moderated(ctx, who, in.Room); err != nil {
 		return None{}, err
@@ -126,7 +132,8 @@ func (s *Service) PostHook(ctx context.Context, token string, who Caller, text s
 	if i < 0 {
 		return Message{}, ErrUnauthenticated
 	}
-	m, err := s.Send(ctx, who, SendInput{Room: RoomID(strings.TrimPrefix(who.Scopes[i], hookScope)), Text: text})
+	m, err := s.Send(ctx, who, SendInput{Room: RoomID(strings.TrimPrefix(who.Scopes[i], hookScope)),
+		Text: text})
 	if errors.Is(err, ErrNotFound) {
 		err = ErrUnauthenticated // it was taken out of its room
 	}

@@ -2,7 +2,8 @@ package chat
 
 import "strings"
 
-// UserID, RoomID and SessionID are opaque, at most 64 ASCII letters, digits and dashes.
+// UserID, RoomID and SessionID are opaque, at most 64 ASCII letters, digits and
+// dashes.
 type (
 	UserID    string
 	RoomID    string
@@ -21,8 +22,8 @@ const ServerStream Stream = "server"
 // RoomStream is the log of a room. Its members may read it.
 func RoomStream(id RoomID) Stream { return Stream("room:" + id) }
 
-// UserStream is the log of one person: rooms joined and left, read positions, sessions that
-// ended. Only that person may read it.
+// UserStream is the log of one person: rooms joined and left, read positions,
+// sessions that ended. Only that person may read it.
 func UserStream(id UserID) Stream { return Stream("user:" + id) }
 
 // Room returns the room that s is the log of.

@@ -2,8 +2,8 @@ package chat
 
 import "time"
 
-// Inputs and outputs of the actions, in the order of the table. Their json tags are the names
-// on the wire, their doc tags the reference.
+// Inputs and outputs of the actions, in the order of the table. Their json tags
+// are the names on the wire, their doc tags the reference.
 
 // ServerInfo is what anybody may know of the server.
 type ServerInfo struct {
@@ -79,7 +79,8 @@ type BotInput struct {
 	Role Role   `json:"role,omitempty" enum:"member,guest" doc:"A guest sees only the rooms that it is added to, a member also public ones; default guest"`
 }
 
-// Hook is an incoming webhook: an address at which a program posts into one room.
+// Hook is an incoming webhook: an address at which a program posts into one
+// room.
 type Hook struct {
 	Room      RoomID    `json:"room" doc:"Room"`
 	Bot       User      `json:"bot" doc:"As whom it posts"`
@@ -155,7 +156,8 @@ type PictureInput struct {
 	V    string `json:"v,omitempty" doc:"Id of the picture, as the person has it: what comes may be kept for good then"`
 }
 
-// UpdateAccountInput changes what one says of oneself. What is not given stays, what is given empty is taken away.
+// UpdateAccountInput changes what one says of oneself. What is not given stays,
+// what is given empty is taken away.
 type UpdateAccountInput struct {
 	Status     *StatusInput `json:"status,omitempty" doc:"New status"`
 	QuietUntil *string      `json:"quiet_until,omitempty" doc:"You do not want to be disturbed until then: a time as in RFC 3339, or empty"`
@@ -314,7 +316,8 @@ type MessageListInput struct {
 	Limit  int    `json:"limit,omitempty" doc:"At most so many; default 50"`
 }
 
-// MessagePage is a page of messages. No runs without holes, so first and last are the cursors.
+// MessagePage is a page of messages. No runs without holes, so first and last
+// are the cursors.
 type MessagePage struct {
 	Messages  []Message `json:"messages" doc:"Ascending by no"`
 	MoreOlder bool      `json:"more_older" doc:"There are messages before the first"`
@@ -359,7 +362,8 @@ type FileInput struct {
 	Width int    `json:"width,omitempty" doc:"Pictures: the smallest one whose longer side has at least so many pixels, if it is smaller than the file"`
 }
 
-// Preview is what can be shown of a link. Its texts are a stranger's: one line each, to be shown as text.
+// Preview is what can be shown of a link. Its texts are a stranger's: one line
+// each, to be shown as text.
 type Preview struct {
 	URL         string `json:"url" doc:"The link, as it stands in the message"`
 	Title       string `json:"title" doc:"Title; may be empty if there is an image"`

@@ -45,7 +45,8 @@ func (l Limits) withDefaults() Limits {
 		v *int
 		d int
 	}{
-		{&l.Message, d.Message}, {&l.Name, d.Name}, {&l.Topic, d.Topic}, {&l.Password, d.Password}, {&l.PasswordMin, d.PasswordMin},
+		{&l.Message, d.Message}, {&l.Name, d.Name}, {&l.Topic, d.Topic}, {&l.Password, d.Password},
+		{&l.PasswordMin, d.PasswordMin},
 		{&l.RoomsCreated, d.RoomsCreated}, {&l.RoomsJoined, d.RoomsJoined}, {&l.PageMax, d.PageMax},
 	} {
 		if *f.v == 0 {
@@ -58,7 +59,8 @@ func (l Limits) withDefaults() Limits {
 	for _, f := range []struct {
 		v *Rate
 		d Rate
-	}{{&l.Sends, d.Sends}, {&l.Uploads, d.Uploads}, {&l.Looks, d.Looks}, {&l.Calls, d.Calls}, {&l.Logins, d.Logins}, {&l.Guesses, d.Guesses}, {&l.Profiles, d.Profiles}, {&l.Audits, d.Audits}} {
+	}{{&l.Sends, d.Sends}, {&l.Uploads, d.Uploads}, {&l.Looks, d.Looks}, {&l.Calls, d.Calls},
+		{&l.Logins, d.Logins}, {&l.Guesses, d.Guesses}, {&l.Profiles, d.Profiles}, {&l.Audits, d.Audits}} {
 		if *f.v == (Rate{}) {
 			*f.v = f.d
 		}

@@ -15,13 +15,17 @@ import (
 
 // Looker looks at web pages on behalf of people.
 type Looker interface {
-	// Known is Look without asking anybody but what is remembered. Known is false if nothing is remembered of the link, also not
-	// that there is nothing to show.
+	// Known is Look without asking anybody but what is remembered. Known is
+	// false if nothing is remembered of the link, also not that there is
+	// nothing to show.
 	Known(ctx context.Context, link string) (p Preview, known bool, err error)
-	// Look returns what can be shown of the page that a link leads to. Image is its picture's address there, "" for none. ErrNotFound
-	// if there is nothing to show, or the link must not be followed; ErrRateLimited if too much is being looked at.
+	// Look returns what can be shown of the page that a link leads to. Image is
+	// its picture's address there, "" for none. ErrNotFound if there is nothing
+	// to show, or the link must not be followed; ErrRateLimited if too much is
+	// being looked at.
 	Look(ctx context.Context, link string) (Preview, error)
-	// Picture returns the picture of that page, small and safe to show, which the caller closes. ErrNotFound if there is none.
+	// Picture returns the picture of that page, small and safe to show, which
+	// the caller closes. ErrNotFound if there is none.
 	Picture(ctx context.Context, link string) (Content, error)
 }
 
@@ -32,7 +36,8 @@ const (
 	longestLink = 2048
 )
 
-// ListPreviews returns what can be shown of the links in a message's text, as the text is now.
+// ListPreviews returns what can be shown of the links in a message's text, as
+// the text is now.
 func (s *Service) ListPreviews(ctx context.Context, who Caller, in MessageInput) (PreviewList, error) {
 	m, _, err := s.message(ctx, who, in)
 	if err != nil || s.Looker == nil {
@@ -54,14 +59,16 @@ func (s *Service) ListPreviews(ctx context.Context, who Caller, in MessageInput)
 			return PreviewList{}, errs[i]
 		}
 		if p.URL = all[i]; p.Image != "" {
-			p.Image = fmt.Sprintf("/api/v1/rooms/%s/messages/%d/previews/%s/image", in.Room, in.No, linkID(all[i]))
+			p.Image = fmt.Sprintf("/api/v1/rooms/%s/messages/%d/previews/%s/image", in.Room, in.No,
+				linkID(all[i]))
 		}
 		out.Previews = append(out.Previews, p)
 	}
 	return out, nil
 }
 
-// look returns a link's preview. Only what is not known yet counts against the caller's limit.
+// look returns a link's preview. Only what is not known yet counts against the
+// caller's limit.
 func (s *Service) look(ctx context.Context, who Caller, link string) (Preview, error) {
 	p, known, err := s.Looker.Known(ctx, link)
 	if known || err != nil {
@@ -73,7 +80,8 @@ func (s *Service) look(ctx context.Context, who Caller, link string) (Preview, e
 	return s.Looker.Look(ctx, link)
 }
 
-// OpenPreview returns the picture of a link in a message that the caller may read.
+// OpenPreview returns the picture of a link in a message that the caller may
+// read.
 func (s *Service) OpenPreview(ctx context.Context, who Caller, in PreviewInput) (Content, error) {
 	if who.Anonymous() {
 		return Content{}, ErrUnauthenticated
@@ -104,14 +112,16 @@ func (s *Service) OpenPreview(ctx context.Context, who Caller, in PreviewInput) 
 	return Content{}, ErrNotFound
 }
 
-// linkID names a link of a message, so that another text does not put another picture under the same address.
+// linkID names a link of a message, so that another text does not put another
+// picture under the same address.
 func linkID(link string) string {
 	sum := sha256.Sum256([]byte(link))
 	return hex.EncodeToString(sum[:8])
 }
 
-// links returns the first few web links of a markdown text, each once, as they stand there. Links in code are none, and neither
-// are those between < and >, with which an author says that they want no preview.
+// links returns the first few web links of a markdown text, each once, as they
+// stand there. Links in code are none, and neither are those between < and >,
+// with which an author says that they want no preview.
 func links(text string) []string {
 	var all []string
 	for _, part := range prose(text) {
@@ -131,7 +141,8 @@ func links(text string) []string {
 	return all
 }
 
-// nextLink returns where the text next says http:// or https:// at the beginning of a word, and how long that is; -1 for nowhere.
+// nextLink returns where the text next says http:// or https:// at the
+// beginning of a word, and how long that is; -1 for nowhere.
 func nextLink(text string) (at, scheme int) {
 	for from := 0; ; {
 		i := strings.Index(text[from:], "://")
@@ -153,18 +164,20 @@ func nextLink(text string) (at, scheme int) {
 	}
 }
 
-// linkAt returns the link that begins there, as a reader would see it: without the full stop of the sentence around it. Bracketed
-// is one between < and >.
+// linkAt returns the link that begins there, as a reader would see it: without
+// the full stop of the sentence around it. Bracketed is one between < and >.
 func linkAt(text string, at, scheme int) (link string, bracketed bool) {
 	link = text[at:]
-	if end := strings.IndexFunc(link, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune("<>\"|\\^{}", r) }); end >= 0 {
+	if end := strings.IndexFunc(link,
+		func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune("<>\"|\\^{}", r) }); end >= 0 {
 		bracketed = at > 0 && text[at-1] == '<' && link[end] == '>'
 		link = link[:end]
 	}
 	if bracketed {
 		return link, true
 	}
-	// A bracket that the link does not open belongs to what stands around it, as in [a text](the link).
+	// A bracket that the link does not open belongs to what stands around it,
+	// as in [a text](the link).
 	open := map[rune]int{}
 	for i, r := range link {
 		switch r {

@@ -52,7 +52,8 @@ func (w *web) Picture(_ context.Context, link string) (chat.Content, error) {
 	return chat.Content{ReadSeekCloser: struct {
 		io.ReadSeeker
 		io.Closer
-	}{strings.NewReader("picture of " + link), io.NopCloser(&bytes.Buffer{})}, Type: "image/jpeg", Inline: true}, nil
+	}{strings.NewReader("picture of " + link), io.NopCloser(&bytes.Buffer{})}, Type: "image/jpeg",
+		Inline: true}, nil
 }
 
 func TestPreviews(t *testing.T) {
@@ -60,8 +61,13 @@ func TestPreviews(t *testing.T) {
 		"https://a.test/": {URL: "https://a.test/led/here", Title: "A", Image: "https://cdn.test/a.png"},
 		"https://b.test/": {Title: "B", Description: "of b"},
 	}}
-	f := newFixture(t, func(c *chat.Config) { c.Looker = pages; c.Limits.Looks = chat.Rate{Limit: 5, Window: time.Minute} })
-	ada, bob, eve := f.person("Ada", chat.RoleMember), f.person("Bob", chat.RoleMember), f.person("Eve", chat.RoleOwner)
+	f := newFixture(t, func(c *chat.Config) {
+		c.Looker = pages
+		c.Limits.Looks = chat.Rate{Limit: 5,
+			Window: time.Minute}
+	})
+	ada, bob, eve := f.person("Ada", chat.RoleMember), f.person("Bob", chat.RoleMember),
+		f.person("Eve", chat.RoleOwner)
 	room := f.room(ada, chat.Private, bob)
 	m := f.send(ada, room, "https://b.test/ https://none.test/ [a](https://a.test/)")
 	in := chat.MessageInput{Room: room, No: m.No}
@@ -72,11 +78,13 @@ func TestPreviews(t *testing.T) {
 		return out.Previews
 	}
 	got := list(bob)
-	if len(got) != 2 || got[0] != (chat.Preview{URL: "https://b.test/", Title: "B", Description: "of b"}) || got[1].URL != "https://a.test/" || got[1].Title != "A" {
+	if len(got) != 2 || got[0] != (chat.Preview{URL: "https://b.test/", Title: "B",
+		Description: "of b"}) || got[1].URL != "https://a.test/" || got[1].Title != "A" {
 		t.Fatalf("%+v", got)
 	}
 	where := strings.Split(got[1].Image, "/")
-	if !strings.HasPrefix(got[1].Image, "/api/v1/rooms/"+string(room)+"/messages/1/previews/") || len(where) != 10 {
+	if !strings.HasPrefix(got[1].Image, "/api/v1/rooms/"+string(room)+"/messages/1/previews/") ||
+		len(where) != 10 {
 		t.Fatalf("the picture is at %q", got[1].Image)
 	}
 	image := chat.PreviewInput{Room: room, No: m.No, Preview: where[8]}
@@ -98,7 +106,8 @@ func TestPreviews(t *testing.T) {
 	other := bob
 	other.Scopes = []string{chat.ScopeSend}
 	refused(t, "a token that may not read", errOf(open(other, image)), chat.ErrForbidden)
-	refused(t, "no such link", errOf(open(bob, chat.PreviewInput{Room: room, No: m.No, Preview: "0123456789abcdef"})), chat.ErrNotFound)
+	refused(t, "no such link", errOf(open(bob,
+		chat.PreviewInput{Room: room, No: m.No, Preview: "0123456789abcdef"})), chat.ErrNotFound)
 
 	// Those that are known cost nobody anything; of Bob's five, three are gone.
 	for range 10 {
@@ -109,7 +118,8 @@ func TestPreviews(t *testing.T) {
 	}
 	edit := func(text string) {
 		t.Helper()
-		refused(t, "edit", errOf(f.EditMessage(t.Context(), ada, chat.EditInput{Room: room, No: m.No, Text: text})), nil)
+		refused(t, "edit", errOf(f.EditMessage(t.Context(), ada,
+			chat.EditInput{Room: room, No: m.No, Text: text})), nil)
 	}
 	edit("https://1.test https://2.test https://3.test")
 	refused(t, "too much", errOf(f.ListPreviews(t.Context(), bob, in)), chat.ErrRateLimited)

@@ -14,12 +14,15 @@ const (
 	lookBackMost = 10_000
 	// lookBackPage is how many it reads at once.
 	lookBackPage = 200
-	// clockSlack is by how much a message may be older than the one before it in its room: the clock was set.
+	// clockSlack is by how much a message may be older than the one before it
+	// in its room: the clock was set.
 	clockSlack = time.Minute
 )
 
-// lookBack searches by reading: the messages of all rooms, newest first, until there are enough or it has looked at lookBackMost.
-func lookBack(ctx context.Context, store Store, views []RoomView, q Query, before Place, limit int) (Found, error) {
+// lookBack searches by reading: the messages of all rooms, newest first, until
+// there are enough or it has looked at lookBackMost.
+func lookBack(ctx context.Context, store Store, views []RoomView, q Query, before Place,
+	limit int) (Found, error) {
 	var found Found
 	matches := matcher(q.Text)
 	begin := q.Start(before)
@@ -102,7 +105,8 @@ func (t *trail) read(ctx context.Context) (n int, err error) {
 	return n, err
 }
 
-// seek goes to just after the last message that was sent at a time, or a little later.
+// seek goes to just after the last message that was sent at a time, or a little
+// later.
 func (t *trail) seek(ctx context.Context, at time.Time) (err error) {
 	first := t.floor + 1
 	later := sort.Search(int(t.next-first), func(i int) bool {
@@ -132,20 +136,23 @@ func (t *trails) Pop() any {
 	return x
 }
 
-// words returns the words of a text in lower case: runs of letters, digits and marks.
+// words returns the words of a text in lower case: runs of letters, digits and
+// marks.
 func words(text string) []string {
 	return strings.FieldsFunc(strings.ToLower(text), func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r)
 	})
 }
 
-// unspaced are scripts that are written without spaces between words, and Hangul, whose words carry endings.
+// unspaced are scripts that are written without spaces between words, and
+// Hangul, whose words carry endings.
 var unspaced = []*unicode.RangeTable{
-	unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar, unicode.Bopomofo,
+	unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul, unicode.Thai, unicode.Lao,
+	unicode.Khmer, unicode.Myanmar, unicode.Bopomofo,
 }
 
-// matcher returns what reports whether a text has all words of the query: by their beginning, and anywhere if they are written in a
-// script without spaces.
+// matcher returns what reports whether a text has all words of the query: by
+// their beginning, and anywhere if they are written in a script without spaces.
 func matcher(query string) func(text string) bool {
 	wanted := words(query)
 	return func(text string) bool {

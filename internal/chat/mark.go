@@ -15,7 +15,8 @@ const (
 	maxReactions = 2_000 // on a message
 )
 
-// message returns a message of a room that the caller is in, and the room as they see it. Deleted ones are not found.
+// message returns a message of a room that the caller is in, and the room as
+// they see it. Deleted ones are not found.
 func (s *Service) message(ctx context.Context, who Caller, in MessageInput) (Message, RoomView, error) {
 	view, err := s.view(ctx, who, in.Room)
 	if err != nil {
@@ -39,7 +40,8 @@ func (s *Service) messageAt(ctx context.Context, in MessageInput) (Message, erro
 	return messages[0], nil
 }
 
-// writable is message, if the caller may write in the room. Of rooms that are no threads the store judges that.
+// writable is message, if the caller may write in the room. Of rooms that are
+// no threads the store judges that.
 func (s *Service) writable(ctx context.Context, who Caller, in MessageInput) (Message, RoomView, error) {
 	m, view, err := s.message(ctx, who, in)
 	if err == nil && view.Kind == ThreadRoom {
@@ -48,7 +50,8 @@ func (s *Service) writable(ctx context.Context, who Caller, in MessageInput) (Me
 	return m, view, err
 }
 
-// mark commits a change to one message, and returns the message as it is then. Who may not write in the room can only delete.
+// mark commits a change to one message, and returns the message as it is then.
+// Who may not write in the room can only delete.
 func (s *Service) mark(ctx context.Context, who Caller, in MessageInput, c Change) (Message, error) {
 	if err := s.limit(ctx, "mark:"+string(who.User.ID), s.Limits.Sends); err != nil {
 		return Message{}, err
@@ -90,7 +93,8 @@ func (s *Service) EditMessage(ctx context.Context, who Caller, in EditInput) (Me
 	if err != nil {
 		return Message{}, err
 	}
-	return s.mark(ctx, who, at, Change{Kind: MessageEdited, Message: &Message{Text: text, Mentions: mentions}})
+	return s.mark(ctx, who, at, Change{Kind: MessageEdited,
+		Message: &Message{Text: text, Mentions: mentions}})
 }
 
 // DeleteMessage leaves nothing of a message but its place.
@@ -107,7 +111,8 @@ func (s *Service) DeleteMessage(ctx context.Context, who Caller, in MessageInput
 		return s.remove(ctx, who, view, m)
 	}
 	if m.From != who.User.ID {
-		return Message{}, &Error{Code: CodeForbidden, Message: "only its author and the room's moderators can delete a message"}
+		return Message{}, &Error{Code: CodeForbidden,
+			Message: "only its author and the room's moderators can delete a message"}
 	}
 	home := view.Room
 	if home.Kind == ThreadRoom {
@@ -121,12 +126,15 @@ func (s *Service) DeleteMessage(ctx context.Context, who Caller, in MessageInput
 	return s.remove(ctx, who, view, m)
 }
 
-func (s *Service) remove(ctx context.Context, who Caller, view RoomView, m Message) (gone Message, err error) {
-	if err := s.audit(ctx, who, AuditEntry{Action: "message.delete", User: m.From, Room: view.home(), Detail: placed(view.Room, m.No)}); err != nil {
+func (s *Service) remove(ctx context.Context, who Caller, view RoomView, m Message) (gone Message,
+	err error) {
+	if err := s.audit(ctx, who, AuditEntry{Action: "message.delete", User: m.From,
+		Room: view.home(), Detail: placed(view.Room, m.No)}); err != nil {
 		return Message{}, err
 	}
 	err = s.discard(ctx, []Message{m}, func() error {
-		gone, err = s.mark(ctx, who, MessageInput{Room: m.Room, No: m.No}, Change{Kind: MessageDeleted, Message: &Message{}})
+		gone, err = s.mark(ctx, who, MessageInput{Room: m.Room, No: m.No},
+			Change{Kind: MessageDeleted, Message: &Message{}})
 		return err
 	})
 	return gone, err
@@ -151,7 +159,8 @@ func (s *Service) PinMessage(ctx context.Context, who Caller, in MessageInput) (
 	}
 	again := slices.ContainsFunc(pinned, func(m Message) bool { return m.No == in.No })
 	if len(pinned) >= maxPins && !again {
-		return Message{}, &Error{Code: CodeConflict, Message: "this room has as many pinned messages as it can have: unpin one first"}
+		return Message{}, &Error{Code: CodeConflict,
+			Message: "this room has as many pinned messages as it can have: unpin one first"}
 	}
 	return s.mark(ctx, who, in, Change{Kind: MessagePinned, Message: &Message{}})
 }
@@ -210,9 +219,11 @@ func (s *Service) AddReaction(ctx context.Context, who Caller, in ReactionInput)
 		}
 	}
 	if !again && (reactions >= maxReactions || !known && len(m.Reactions) >= maxEmojis) {
-		return Message{}, &Error{Code: CodeConflict, Message: "this message has as many reactions as it can have"}
+		return Message{}, &Error{Code: CodeConflict,
+			Message: "this message has as many reactions as it can have"}
 	}
-	return s.mark(ctx, who, at, Change{Kind: ReactionAdded, Reaction: &Reaction{No: in.No, Emoji: in.Emoji, User: who.User.ID}})
+	return s.mark(ctx, who, at, Change{Kind: ReactionAdded,
+		Reaction: &Reaction{No: in.No, Emoji: in.Emoji, User: who.User.ID}})
 }
 
 // RemoveReaction takes the caller's reaction back.
@@ -221,11 +232,13 @@ func (s *Service) RemoveReaction(ctx context.Context, who Caller, in ReactionInp
 	if _, _, err := s.writable(ctx, who, at); err != nil {
 		return Message{}, err
 	}
-	return s.mark(ctx, who, at, Change{Kind: ReactionRemoved, Reaction: &Reaction{No: in.No, Emoji: in.Emoji, User: who.User.ID}})
+	return s.mark(ctx, who, at, Change{Kind: ReactionRemoved,
+		Reaction: &Reaction{No: in.No, Emoji: in.Emoji, User: who.User.ID}})
 }
 
-// isEmoji reports whether the text is made of what emoji are made of. Which sequences are shown as one picture changes every
-// year and is the clients' to know.
+// isEmoji reports whether the text is made of what emoji are made of. Which
+// sequences are shown as one picture changes every year and is the clients' to
+// know.
 func isEmoji(text string) bool {
 	if text == "" || len(text) > 64 || !utf8.ValidString(text) {
 		return false
@@ -233,13 +246,15 @@ func isEmoji(text string) bool {
 	pictures := 0
 	for _, r := range text {
 		switch {
-		case r == 0x200d, r == 0xfe0f, r == 0x20e3, 0xe0020 <= r && r <= 0xe007f: // joiner, variation, keycap, tags of flags
+		// joiner, variation, keycap, tags of flags
+		case r == 0x200d, r == 0xfe0f, r == 0x20e3, 0xe0020 <= r && r <= 0xe007f:
 		case strings.ContainsRune("#*0123456789", r):
 			if !strings.ContainsRune(text, 0x20e3) {
 				return false
 			}
 			pictures++
-		case unicode.Is(unicode.So, r), unicode.Is(unicode.Sk, r) && r >= 0x1f000, strings.ContainsRune("‼⁉〰〽↔↕↖↗↘↙↩↪▪▫▶◀◻◼◽◾⤴⤵⬅⬆⬇", r):
+		case unicode.Is(unicode.So, r), unicode.Is(unicode.Sk, r) && r >= 0x1f000,
+			strings.ContainsRune("‼⁉〰〽↔↕↖↗↘↙↩↪▪▫▶◀◻◼◽◾⤴⤵⬅⬆⬇", r):
 			pictures++
 		default:
 			return false

@@ -24,26 +24,30 @@ func TestEditing(t *testing.T) {
 	refused(t, "an edit", edit(ada, "two @Bob"), nil)
 	refused(t, "the same again", edit(ada, "two @Bob"), nil)
 	m, err := f.GetMessage(t.Context(), bob, at(room, 1))
-	if err != nil || m.Text != "two @Bob" || m.EditedAt.IsZero() || !slices.Equal(m.Mentions, []chat.UserID{bob.User.ID}) {
+	if err != nil || m.Text != "two @Bob" || m.EditedAt.IsZero() ||
+		!slices.Equal(m.Mentions, []chat.UserID{bob.User.ID}) {
 		t.Errorf("the message is %+v, %v", m, err)
 	}
 	edits, err := f.ListEdits(t.Context(), bob, at(room, 1))
 	if err != nil || len(edits.Edits) != 1 || edits.Edits[0].Text != "one" {
 		t.Errorf("the earlier texts are %+v, %v", edits, err)
 	}
-	refused(t, "no such message", errOf(f.EditMessage(t.Context(), ada, chat.EditInput{Room: room, No: 2, Text: "x"})), chat.ErrNotFound)
+	refused(t, "no such message", errOf(f.EditMessage(t.Context(), ada,
+		chat.EditInput{Room: room, No: 2, Text: "x"})), chat.ErrNotFound)
 }
 
 func errOf[T any](_ T, err error) error { return err }
 
 func TestDeleting(t *testing.T) {
 	f := newFixture(t, nil)
-	ada, bob, eve := f.person("Ada", chat.RoleMember), f.person("Bob", chat.RoleMember), f.person("Eve", chat.RoleMember)
+	ada, bob, eve := f.person("Ada", chat.RoleMember), f.person("Bob", chat.RoleMember),
+		f.person("Eve", chat.RoleMember)
 	room := f.room(ada, chat.Private, bob)
 	f.send(bob, room, "one")
 	f.send(ada, room, "two")
 	refused(t, "an outsider", errOf(f.DeleteMessage(t.Context(), eve, at(room, 1))), chat.ErrNotFound)
-	refused(t, "a member, a moderator's message", errOf(f.DeleteMessage(t.Context(), bob, at(room, 2))), chat.ErrForbidden)
+	refused(t, "a member, a moderator's message",
+		errOf(f.DeleteMessage(t.Context(), bob, at(room, 2))), chat.ErrForbidden)
 	refused(t, "the moderator, a member's", errOf(f.DeleteMessage(t.Context(), ada, at(room, 1))), nil)
 	refused(t, "twice", errOf(f.DeleteMessage(t.Context(), ada, at(room, 1))), nil)
 	m, err := f.GetMessage(t.Context(), bob, at(room, 1))
@@ -61,7 +65,8 @@ func TestDeleting(t *testing.T) {
 	direct, err := f.OpenDirect(t.Context(), ada, chat.OpenDirectInput{User: bob.User.ID})
 	refused(t, "a direct room", err, nil)
 	f.send(ada, direct.ID, "between us")
-	refused(t, "the other's, in a direct room", errOf(f.DeleteMessage(t.Context(), bob, at(direct.ID, 1))), chat.ErrForbidden)
+	refused(t, "the other's, in a direct room",
+		errOf(f.DeleteMessage(t.Context(), bob, at(direct.ID, 1))), chat.ErrForbidden)
 }
 
 func TestReactions(t *testing.T) {
@@ -75,12 +80,14 @@ func TestReactions(t *testing.T) {
 	for _, good := range []string{"👍", "👍🏽", "❤️", "👩‍💻", "🇩🇪", "1️⃣", "🏴󠁧󠁢󠁳󠁣󠁴󠁿", "☕", "©️"} {
 		refused(t, good, react(bob, good), nil)
 	}
-	for _, bad := range []string{"", "a", "1", "<b>", "👍 ", "\u202e", "👍x", strings.Repeat("👍", 20), "\xff", "\u200d"} {
+	for _, bad := range []string{"", "a", "1", "<b>", "👍 ", "\u202e", "👍x", strings.Repeat("👍", 20),
+		"\xff", "\u200d"} {
 		refused(t, bad, react(bob, bad), chat.ErrInvalid)
 	}
 	refused(t, "twice", react(bob, "👍"), nil)
 	refused(t, "another person", react(ada, "👍"), nil)
-	refused(t, "taken back", errOf(f.RemoveReaction(t.Context(), bob, chat.ReactionInput{Room: room, No: 1, Emoji: "👍"})), nil)
+	refused(t, "taken back", errOf(f.RemoveReaction(t.Context(), bob,
+		chat.ReactionInput{Room: room, No: 1, Emoji: "👍"})), nil)
 	m, err := f.GetMessage(t.Context(), ada, at(room, 1))
 	refused(t, "get", err, nil)
 	i := slices.IndexFunc(m.Reactions, func(r chat.Reacted) bool { return r.Emoji == "👍" })
@@ -101,18 +108,22 @@ func TestPins(t *testing.T) {
 		refused(t, "a pin", errOf(f.PinMessage(t.Context(), ada, at(room, no+1))), nil)
 	}
 	pins, err := f.ListPins(t.Context(), guest, chat.RoomInput{Room: room})
-	if err != nil || len(pins.Messages) != 2 || pins.Messages[0].No != 2 || pins.Messages[0].PinnedBy != ada.User.ID {
+	if err != nil || len(pins.Messages) != 2 || pins.Messages[0].No != 2 ||
+		pins.Messages[0].PinnedBy != ada.User.ID {
 		t.Errorf("the pins are %+v, %v", pins, err)
 	}
 	refused(t, "unpin", errOf(f.UnpinMessage(t.Context(), ada, at(room, 2))), nil)
-	if pins, err = f.ListPins(t.Context(), ada, chat.RoomInput{Room: room}); err != nil || len(pins.Messages) != 1 {
+	if pins, err = f.ListPins(t.Context(), ada, chat.RoomInput{Room: room}); err != nil ||
+		len(pins.Messages) != 1 {
 		t.Errorf("the pins are %+v, %v", pins, err)
 	}
 }
 
 func TestMentions(t *testing.T) {
 	f := newFixture(t, nil)
-	ada, lovelace, bob, guest := f.person("Ada", chat.RoleMember), f.person("Ada Lovelace", chat.RoleMember), f.person("Bob", chat.RoleMember), f.person("Guest", chat.RoleGuest)
+	ada, lovelace, bob, guest := f.person("Ada", chat.RoleMember),
+		f.person("Ada Lovelace", chat.RoleMember), f.person("Bob", chat.RoleMember),
+		f.person("Guest", chat.RoleGuest)
 	f.person("Eve", chat.RoleMember)
 	room := f.room(ada, chat.Private, lovelace, bob, guest)
 	all, a, l, b := chat.MentionAll, ada.User.ID, lovelace.User.ID, bob.User.ID

@@ -6,13 +6,16 @@ import (
 	"iter"
 )
 
-// entering is what it takes to put a person into a room: first the room's side, which counts,
-// then the person's list. Doing it again changes nothing and heals what a crash left half done.
+// entering is what it takes to put a person into a room: first the room's side,
+// which counts, then the person's list. Doing it again changes nothing and
+// heals what a crash left half done.
 func (s *Service) entering(who Caller, room RoomID, user UserID, as RoomRole) []Change {
 	return []Change{
-		s.change(who, Change{Stream: RoomStream(room), Kind: MemberJoined, MustSpeak: true, // nobody comes into an archived room
+		// nobody comes into an archived room
+		s.change(who, Change{Stream: RoomStream(room), Kind: MemberJoined, MustSpeak: true,
 			Member: &Member{Room: room, User: user, Role: as, JoinedAt: s.now()}}),
-		s.change(who, Change{Stream: UserStream(user), Kind: RoomJoined, View: &RoomView{Room: Room{ID: room}}}),
+		s.change(who, Change{Stream: UserStream(user), Kind: RoomJoined,
+			View: &RoomView{Room: Room{ID: room}}}),
 	}
 }
 
@@ -21,7 +24,8 @@ func (s *Service) enter(ctx context.Context, who Caller, room RoomID, user UserI
 	return err
 }
 
-// exit takes a person out of a room, and first out of its threads. They are told why, if a reason is given.
+// exit takes a person out of a room, and first out of its threads. They are
+// told why, if a reason is given.
 func (s *Service) exit(ctx context.Context, who Caller, room RoomID, user UserID, because string) error {
 	if !IsThread(room) {
 		if err := s.leaveThreads(ctx, who, room, user); err != nil {
@@ -29,15 +33,18 @@ func (s *Service) exit(ctx context.Context, who Caller, room RoomID, user UserID
 		}
 	}
 	_, err := s.Store.Commit(ctx,
-		s.change(who, Change{Stream: RoomStream(room), Kind: MemberLeft, Member: &Member{Room: room, User: user}}),
+		s.change(who, Change{Stream: RoomStream(room), Kind: MemberLeft,
+			Member: &Member{Room: room, User: user}}),
 		s.change(who, Change{Stream: UserStream(user), Kind: RoomLeft, Left: room, Reason: because}))
 	return err
 }
 
-// offList ends what a crash in the middle of exit left: a room that is on the list of a person who is not in it. It is ErrNotFound
-// if there is nothing to end, as leaving a room is for who was not there.
+// offList ends what a crash in the middle of exit left: a room that is on the
+// list of a person who is not in it. It is ErrNotFound if there is nothing to
+// end, as leaving a room is for who was not there.
 func (s *Service) offList(ctx context.Context, who Caller, room RoomID, user UserID) error {
-	done, err := s.Store.Commit(ctx, s.change(who, Change{Stream: UserStream(user), Kind: RoomLeft, Left: room}))
+	done, err := s.Store.Commit(ctx,
+		s.change(who, Change{Stream: UserStream(user), Kind: RoomLeft, Left: room}))
 	if err == nil && done[0].NoOp {
 		return ErrNotFound
 	}
@@ -64,7 +71,8 @@ func (s *Service) roomForOneMore(ctx context.Context, user UserID) error {
 func (s *Service) roomUpTo(ctx context.Context, user UserID, most int) error {
 	views, err := s.Store.Views(ctx, user)
 	if err == nil && len(views) >= most {
-		return &Error{Code: CodeForbidden, Field: "user", Message: "this person is in as many rooms as one may be"}
+		return &Error{Code: CodeForbidden, Field: "user",
+			Message: "this person is in as many rooms as one may be"}
 	}
 	return err
 }
@@ -134,8 +142,9 @@ func (s *Service) LeaveRoom(ctx context.Context, who Caller, in RoomInput) (None
 	return None{}, s.exit(ctx, who, in.Room, who.User.ID, "")
 }
 
-// keepsModerator returns nil if a private room without that person is empty or still has a moderator: nobody else
-// could ever become one. Public rooms have the admins.
+// keepsModerator returns nil if a private room without that person is empty or
+// still has a moderator: nobody else could ever become one. Public rooms have
+// the admins.
 func (s *Service) keepsModerator(ctx context.Context, room Room, without UserID) error {
 	if room.Kind != Private {
 		return nil
@@ -200,7 +209,8 @@ func (s *Service) AddMember(ctx context.Context, who Caller, in MemberInput) (Me
 		if err := s.roomForOneMore(ctx, in.User); err != nil {
 			return Member{}, err
 		}
-		if err := s.audit(ctx, who, AuditEntry{Action: "member.add", User: in.User, Room: in.Room}); err != nil {
+		if err := s.audit(ctx, who, AuditEntry{Action: "member.add", User: in.User,
+			Room: in.Room}); err != nil {
 			return Member{}, err
 		}
 	}
@@ -226,11 +236,13 @@ func (s *Service) UpdateMember(ctx context.Context, who Caller, in UpdateMemberI
 	if err := s.keepsModerator(ctx, view.Room, in.User); err != nil && in.Role != RoomModerator {
 		return Member{}, err
 	}
-	if err := s.audit(ctx, who, AuditEntry{Action: "member.update", User: in.User, Room: in.Room, Detail: string(in.Role)}); err != nil {
+	if err := s.audit(ctx, who, AuditEntry{Action: "member.update", User: in.User, Room: in.Room,
+		Detail: string(in.Role)}); err != nil {
 		return Member{}, err
 	}
 	done, err := s.Store.Commit(ctx, s.change(who, Change{
-		Stream: RoomStream(in.Room), Kind: MemberUpdated, Member: &Member{Room: in.Room, User: in.User, Role: in.Role}, MustBeIn: who.User.ID,
+		Stream: RoomStream(in.Room), Kind: MemberUpdated,
+		Member: &Member{Room: in.Room, User: in.User, Role: in.Role}, MustBeIn: who.User.ID,
 	}))
 	if err != nil {
 		return Member{}, err
@@ -238,7 +250,8 @@ func (s *Service) UpdateMember(ctx context.Context, who Caller, in UpdateMemberI
 	return *done[0].Event.Member, nil
 }
 
-var errStays = &Error{Code: CodeForbidden, Message: "nobody but guests can be removed from General: disable the account instead"}
+var errStays = &Error{Code: CodeForbidden,
+	Message: "nobody but guests can be removed from General: disable the account instead"}
 
 // RemoveMember takes a person out of a room that the caller moderates.
 func (s *Service) RemoveMember(ctx context.Context, who Caller, in RemoveMemberInput) (None, error) {
@@ -265,7 +278,8 @@ func (s *Service) RemoveMember(ctx context.Context, who Caller, in RemoveMemberI
 	if !mayLeave(account.User, view.Room) {
 		return None{}, errStays
 	}
-	if err := s.audit(ctx, who, AuditEntry{Action: "member.remove", User: in.User, Room: in.Room, Reason: because}); err != nil {
+	if err := s.audit(ctx, who, AuditEntry{Action: "member.remove", User: in.User, Room: in.Room,
+		Reason: because}); err != nil {
 		return None{}, err
 	}
 	return None{}, s.exit(ctx, who, in.Room, in.User, because)

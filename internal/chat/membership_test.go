@@ -10,7 +10,8 @@ import (
 	"github.com/parley-chat/parley/internal/chat/chattest"
 )
 
-// cutOff is a store that, when told to, dies between the two places that one action writes.
+// cutOff is a store that, when told to, dies between the two places that one
+// action writes.
 type cutOff struct {
 	chat.Store
 	dies atomic.Bool
@@ -39,8 +40,8 @@ func heard(t *testing.T, s chat.Store, who chat.Caller, after chat.Position) (ki
 	return kinds
 }
 
-// TestTriedAgainIsWhole: what was cut off between a room and a person's list is done when it is tried again, and the person's other
-// devices are told.
+// TestTriedAgainIsWhole: what was cut off between a room and a person's list is
+// done when it is tried again, and the person's other devices are told.
 func TestTriedAgainIsWhole(t *testing.T) {
 	store := &cutOff{Store: chattest.NewModel(nil)}
 	f := newFixture(t, func(c *chat.Config) { c.Store = store })

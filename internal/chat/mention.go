@@ -19,7 +19,8 @@ const (
 // everyone are the words that call a whole room. They are reserved as names.
 var everyone = []string{"room", "all", "channel", "everyone", "here"}
 
-// mentions returns whom a text calls by @name, of those who are in the room, sorted; [MentionAll] for a whole room.
+// mentions returns whom a text calls by @name, of those who are in the room,
+// sorted; [MentionAll] for a whole room.
 func (s *Service) mentions(ctx context.Context, who Caller, room RoomID, text string) ([]UserID, error) {
 	var found []UserID
 	for _, call := range calls(text) {
@@ -35,7 +36,8 @@ func (s *Service) mentions(ctx context.Context, who Caller, room RoomID, text st
 		for n := len(call); n > 0; n-- { // the longest name wins
 			name := strings.Join(call[:n], " ")
 			user, err := s.named(ctx, room, name)
-			if base, whose := strings.CutSuffix(strings.ReplaceAll(name, "’", "'"), "'s"); whose && user == "" && err == nil {
+			if base, whose := strings.CutSuffix(strings.ReplaceAll(name, "’", "'"), "'s"); whose &&
+				user == "" && err == nil {
 				user, err = s.named(ctx, room, base)
 			}
 			if err != nil {
@@ -70,7 +72,8 @@ func (s *Service) named(ctx context.Context, room RoomID, name string) (UserID, 
 	return account.ID, err
 }
 
-// calls returns, for each @ in the text that calls somebody, the words behind it that may be their name.
+// calls returns, for each @ in the text that calls somebody, the words behind
+// it that may be their name.
 func calls(text string) [][]string {
 	var all [][]string
 	for _, part := range prose(text) {
@@ -85,10 +88,12 @@ func calls(text string) [][]string {
 	return all
 }
 
-// nameWords returns the words at the beginning of the text that a name may consist of, without the full stop that ends a sentence.
+// nameWords returns the words at the beginning of the text that a name may
+// consist of, without the full stop that ends a sentence.
 func nameWords(text string) []string {
 	end := strings.IndexFunc(text, func(r rune) bool {
-		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.Is(unicode.M, r) && !strings.ContainsRune(" -_.'’", r)
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.Is(unicode.M, r) &&
+			!strings.ContainsRune(" -_.'’", r)
 	})
 	if end >= 0 {
 		text = text[:end]
@@ -131,7 +136,8 @@ func prose(text string) []string {
 	}
 }
 
-// closing returns where the text goes on after a run of exactly n backticks, -1 if there is none.
+// closing returns where the text goes on after a run of exactly n backticks, -1
+// if there is none.
 func closing(text string, n int) int {
 	for i := 0; i < len(text); {
 		at := strings.IndexByte(text[i:], '`')

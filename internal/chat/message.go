@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// Message is one message. Within a room, No is dense from 1 in the order of the room's stream. A deleted message keeps its
-// place: Room, No, ID, Seq, From, ClientID, At and Thread stay, all else is gone.
+// Message is one message. Within a room, No is dense from 1 in the order of the
+// room's stream. A deleted message keeps its place: Room, No, ID, Seq, From,
+// ClientID, At and Thread stay, all else is gone.
 type Message struct {
 	Room     RoomID    `json:"room" doc:"Room"`
 	No       int64     `json:"no" doc:"Dense number in the room, from 1"`
@@ -34,7 +35,8 @@ func (m *Message) Clone() *Message {
 	if m == nil {
 		return nil
 	}
-	m.Mentions, m.Files, m.Thread, m.Reactions = slices.Clone(m.Mentions), slices.Clone(m.Files), copied(m.Thread), slices.Clone(m.Reactions)
+	m.Mentions, m.Files, m.Thread, m.Reactions = slices.Clone(m.Mentions), slices.Clone(m.Files),
+		copied(m.Thread), slices.Clone(m.Reactions)
 	for i := range m.Reactions {
 		m.Reactions[i].Users = slices.Clone(m.Reactions[i].Users)
 	}
@@ -49,9 +51,11 @@ func (m *Message) Mentioning(u UserID) bool {
 	return m.From != u && (slices.Contains(m.Mentions, u) || slices.Contains(m.Mentions, MentionAll))
 }
 
-// React adds or takes away one person's reaction, and reports whether that changed anything.
+// React adds or takes away one person's reaction, and reports whether that
+// changed anything.
 func (m *Message) React(r Reaction, add bool) bool {
-	i, found := slices.BinarySearchFunc(m.Reactions, r.Emoji, func(g Reacted, emoji string) int { return strings.Compare(g.Emoji, emoji) })
+	i, found := slices.BinarySearchFunc(m.Reactions, r.Emoji,
+		func(g Reacted, emoji string) int { return strings.Compare(g.Emoji, emoji) })
 	if !found {
 		if add {
 			m.Reactions = slices.Insert(m.Reactions, i, Reacted{Emoji: r.Emoji, Users: []UserID{r.User}})
@@ -100,7 +104,8 @@ type Reaction struct {
 	User  UserID `json:"user" doc:"Who"`
 }
 
-// Thread is what a message shows of the thread under it, which is a room of its own.
+// Thread is what a message shows of the thread under it, which is a room of its
+// own.
 type Thread struct {
 	Room    RoomID    `json:"room" doc:"Room of the thread"`
 	Replies int64     `json:"replies" doc:"Number of the newest message there"`

@@ -8,7 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// Send appends a message to a room. The message it returns is durable and has its place.
+// Send appends a message to a room. The message it returns is durable and has
+// its place.
 func (s *Service) Send(ctx context.Context, who Caller, in SendInput) (Message, error) {
 	var text string
 	var err error
@@ -48,12 +49,15 @@ func (s *Service) Send(ctx context.Context, who Caller, in SendInput) (Message, 
 		return Message{}, err
 	}
 	change := s.change(who, Change{
-		Stream: RoomStream(room.ID), Kind: MessageCreated, MustBeIn: who.User.ID, MustSpeak: room.Kind != ThreadRoom, Device: who.Device,
-		Message: &Message{From: who.User.ID, Text: text, ClientID: in.ClientID, Mentions: mentions, Files: files},
+		Stream: RoomStream(room.ID), Kind: MessageCreated, MustBeIn: who.User.ID,
+		MustSpeak: room.Kind != ThreadRoom, Device: who.Device,
+		Message: &Message{From: who.User.ID, Text: text, ClientID: in.ClientID, Mentions: mentions,
+			Files: files},
 	})
 	done, err := s.Store.Commit(ctx, change)
 	if errors.Is(err, ErrRateLimited) && who.User.Role.atLeast(RoleAdmin) {
-		// The store knows the room's moderators; who is one by rank is asked for only when it matters.
+		// The store knows the room's moderators; who is one by rank is asked
+		// for only when it matters.
 		home, homeErr := s.Store.Room(ctx, room.ID)
 		if homeErr == nil && mayModerate(who.User, home, RoomMember) {
 			change.Unslowed = true
@@ -79,7 +83,10 @@ func (s *Service) messageText(text string) (string, error) {
 		return "", invalid("text", "a message is UTF-8 text")
 	}
 	text = strings.ReplaceAll(text, "\r\n", "\n")
-	if strings.ContainsFunc(text, func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' || r == 0x7f }) {
+	if strings.ContainsFunc(text, func(r rune) bool {
+		return r < ' ' && r != '\n' && r != '\t' ||
+			r == 0x7f
+	}) {
 		return "", invalid("text", "a message has no control characters but line breaks and tabs")
 	}
 	if strings.TrimSpace(text) == "" {
@@ -90,7 +97,8 @@ func (s *Service) messageText(text string) (string, error) {
 
 func isClientID(id string) bool {
 	return len(id) <= 64 && !strings.ContainsFunc(id, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_.:", r))
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' ||
+			strings.ContainsRune("-_.:", r))
 	})
 }
 
@@ -115,7 +123,8 @@ func (s *Service) ListMessages(ctx context.Context, who Caller, in MessageListIn
 		page.From, page.No, asked = Around, in.Around, asked+1
 	}
 	if asked > 1 || page.No < 0 {
-		return MessagePage{}, invalid("before", "give one of before, after and around, and no negative number")
+		return MessagePage{}, invalid("before",
+			"give one of before, after and around, and no negative number")
 	}
 	view, err := s.view(ctx, who, in.Room)
 	if err != nil {
@@ -129,7 +138,8 @@ func (s *Service) ListMessages(ctx context.Context, who Caller, in MessageListIn
 	if n := len(messages); n > 0 {
 		out.MoreOlder, out.MoreNewer = messages[0].No > view.Trimmed+1, messages[n-1].No < view.HeadNo
 	} else {
-		out.MoreOlder, out.MoreNewer = page.From == After && view.HeadNo > view.Trimmed, page.From == Before && view.HeadNo > view.Trimmed
+		out.MoreOlder, out.MoreNewer = page.From == After && view.HeadNo > view.Trimmed,
+			page.From == Before && view.HeadNo > view.Trimmed
 	}
 	return out, nil
 }
@@ -163,7 +173,8 @@ func (s *Service) ListEvents(ctx context.Context, who Caller, in EventListInput)
 	return EventList{Events: append([]Event{}, events[:min(limit, len(events))]...), More: more}, nil
 }
 
-// MarkRead moves the caller's read position forward, and no further than the newest message.
+// MarkRead moves the caller's read position forward, and no further than the
+// newest message.
 func (s *Service) MarkRead(ctx context.Context, who Caller, in ReadInput) (ReadOutput, error) {
 	view, err := s.Store.View(ctx, in.Room, who.User.ID)
 	if err != nil {
@@ -173,7 +184,9 @@ func (s *Service) MarkRead(ctx context.Context, who Caller, in ReadInput) (ReadO
 		return ReadOutput{}, invalid("no", "a message's number is not negative")
 	}
 	no := min(in.No, view.HeadNo)
-	if no > 0 && no >= view.ReadNo { // at the same place too: an attempt that failed may have moved it without telling the other devices
+	// at the same place too: an attempt that failed may have moved it without
+	// telling the other devices
+	if no > 0 && no >= view.ReadNo {
 		_, err := s.Store.Commit(ctx, s.change(who, Change{
 			Stream: UserStream(who.User.ID), Kind: ReadMoved, Read: &Read{Room: in.Room, No: no},
 		}))
@@ -196,8 +209,9 @@ func (s *Service) SendTyping(ctx context.Context, who Caller, in RoomInput) (Non
 	return None{}, nil
 }
 
-// mayType returns nil if the caller may say that they type in a room: who is muted does not. It is asked often, and whether a room is
-// archived is not worth the asking.
+// mayType returns nil if the caller may say that they type in a room: who is
+// muted does not. It is asked often, and whether a room is archived is not
+// worth the asking.
 func (s *Service) mayType(ctx context.Context, who Caller, id RoomID) error {
 	if IsThread(id) {
 		view, err := s.view(ctx, who, id)

@@ -12,7 +12,8 @@ import (
 )
 
 const (
-	// outgoingKind is the kind of record of an outgoing webhook, with the id "<room>/<webhook>".
+	// outgoingKind is the kind of record of an outgoing webhook, with the id
+	// "<room>/<webhook>".
 	outgoingKind = "outgoing"
 	// maxOutgoing is how many outgoing webhooks a room may have.
 	maxOutgoing = 20
@@ -20,8 +21,9 @@ const (
 	maxURL = 2048
 )
 
-// Outgoing is an outgoing webhook: an address that is told what happens in one room. The room's log is its queue: it holds a
-// position there, so nothing is lost and the order is kept while the receiver, or the server, is down.
+// Outgoing is an outgoing webhook: an address that is told what happens in one
+// room. The room's log is its queue: it holds a position there, so nothing is
+// lost and the order is kept while the receiver, or the server, is down.
 type Outgoing struct {
 	ID        string    `json:"id" doc:"Id"`
 	Room      RoomID    `json:"room" doc:"Room"`
@@ -67,7 +69,8 @@ type OutgoingIDInput struct {
 
 // roomKinds are the kinds of events of a room's stream.
 var roomKinds = []Kind{
-	RoomCreated, RoomUpdated, MemberJoined, MemberLeft, MemberUpdated, MessageCreated, MessageEdited, MessageDeleted, MessagePinned, MessageUnpinned,
+	RoomCreated, RoomUpdated, MemberJoined, MemberLeft, MemberUpdated, MessageCreated,
+	MessageEdited, MessageDeleted, MessagePinned, MessageUnpinned,
 	ThreadMoved, ReactionAdded, ReactionRemoved, MessagesTrimmed,
 }
 
@@ -80,7 +83,8 @@ type outgoing struct {
 
 func outgoingID(room RoomID, webhook string) string { return string(room) + "/" + webhook }
 
-// CreateOutgoing makes an outgoing webhook of a room that the caller moderates. It is told of what happens from now on.
+// CreateOutgoing makes an outgoing webhook of a room that the caller moderates.
+// It is told of what happens from now on.
 func (s *Service) CreateOutgoing(ctx context.Context, who Caller, in OutgoingInput) (OutgoingOutput, error) {
 	if _, err := s.moderated(ctx, who, in.Room); err != nil {
 		return OutgoingOutput{}, err
@@ -98,31 +102,36 @@ func (s *Service) CreateOutgoing(ctx context.Context, who Caller, in OutgoingInp
 		return OutgoingOutput{}, err
 	}
 	if len(have) >= maxOutgoing {
-		return OutgoingOutput{}, &Error{Code: CodeConflict, Message: fmt.Sprintf("a room has at most %d outgoing webhooks: delete one first", maxOutgoing)}
+		return OutgoingOutput{}, &Error{Code: CodeConflict,
+			Message: fmt.Sprintf("a room has at most %d outgoing webhooks: delete one first", maxOutgoing)}
 	}
 	heads, err := s.Store.Heads(ctx, RoomStream(in.Room))
 	if err != nil {
 		return OutgoingOutput{}, err
 	}
 	o := outgoing{Secret: s.NewToken(), Outgoing: Outgoing{
-		ID: s.NewID(), Room: in.Room, URL: in.URL, Kinds: slices.Compact(slices.Sorted(slices.Values(in.Kinds))),
+		ID: s.NewID(), Room: in.Room, URL: in.URL,
+		Kinds:     slices.Compact(slices.Sorted(slices.Values(in.Kinds))),
 		CreatedBy: who.User.ID, CreatedAt: s.now(), Position: heads[0].Position,
 	}}
 	value, err := json.Marshal(o)
 	if err != nil {
 		return OutgoingOutput{}, err
 	}
-	if err := s.audit(ctx, who, AuditEntry{Action: "outgoing.create", Room: o.Room, Detail: o.ID + ", to " + host(o.URL)}); err != nil {
+	if err := s.audit(ctx, who, AuditEntry{Action: "outgoing.create", Room: o.Room,
+		Detail: o.ID + ", to " + host(o.URL)}); err != nil {
 		return OutgoingOutput{}, err
 	}
 	_, err = s.Store.PutRecord(ctx, outgoingKind, outgoingID(o.Room, o.ID), 0, value)
 	return OutgoingOutput{Webhook: o.Outgoing, Secret: o.Secret}, err
 }
 
-// judgeURL refuses what can be told from the letters of an address. What it leads to is judged when it is reached.
+// judgeURL refuses what can be told from the letters of an address. What it
+// leads to is judged when it is reached.
 func judgeURL(link string) error {
 	u, err := url.Parse(link)
-	if err != nil || len(link) > maxURL || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.Opaque != "" || u.Fragment != "" {
+	if err != nil || len(link) > maxURL || u.Scheme != "http" && u.Scheme != "https" ||
+		u.Hostname() == "" || u.User != nil || u.Opaque != "" || u.Fragment != "" {
 		return invalid("url", "an address is like https://example.org/path, without a name or password in it, and has at most %d bytes", maxURL)
 	}
 	return nil
@@ -137,7 +146,8 @@ func host(link string) string {
 	return u.Host
 }
 
-// ListOutgoing returns the outgoing webhooks of a room that the caller moderates.
+// ListOutgoing returns the outgoing webhooks of a room that the caller
+// moderates.
 func (s *Service) ListOutgoing(ctx context.Context, who Caller, in RoomInput) (OutgoingList, error) {
 	if _, err := s.moderated(ctx, who, in.Room); err != nil {
 		return OutgoingList{}, err
@@ -162,7 +172,8 @@ func (s *Service) DeleteOutgoing(ctx context.Context, who Caller, in OutgoingIDI
 	if err != nil {
 		return None{}, err
 	}
-	if err := s.audit(ctx, who, AuditEntry{Action: "outgoing.delete", Room: in.Room, Detail: in.Webhook}); err != nil {
+	if err := s.audit(ctx, who, AuditEntry{Action: "outgoing.delete", Room: in.Room,
+		Detail: in.Webhook}); err != nil {
 		return None{}, err
 	}
 	for _, l := range letters { // the webhook goes last: until then it can be deleted again
@@ -173,8 +184,8 @@ func (s *Service) DeleteOutgoing(ctx context.Context, who Caller, in OutgoingIDI
 	return None{}, s.Store.DeleteRecord(ctx, outgoingKind, outgoingID(in.Room, in.Webhook))
 }
 
-// outgoing returns a webhook and the version of its record. Ids with a slash name no webhook, so that nobody reaches another
-// room's through their own.
+// outgoing returns a webhook and the version of its record. Ids with a slash
+// name no webhook, so that nobody reaches another room's through their own.
 func (s *Service) outgoing(ctx context.Context, room RoomID, webhook string) (outgoing, int64, error) {
 	if webhook == "" || strings.Contains(webhook, "/") {
 		return outgoing{}, 0, ErrNotFound
@@ -214,8 +225,10 @@ func (s *Service) outgoings(ctx context.Context, room RoomID) ([]outgoing, error
 	return all, nil
 }
 
-// changeOutgoing applies a change to a webhook as it is now, also while others change it. ErrNotFound if it is deleted.
-func (s *Service) changeOutgoing(ctx context.Context, room RoomID, webhook string, change func(*outgoing)) (outgoing, error) {
+// changeOutgoing applies a change to a webhook as it is now, also while others
+// change it. ErrNotFound if it is deleted.
+func (s *Service) changeOutgoing(ctx context.Context, room RoomID, webhook string,
+	change func(*outgoing)) (outgoing, error) {
 	for {
 		o, version, err := s.outgoing(ctx, room, webhook)
 		if err != nil {
@@ -226,7 +239,8 @@ func (s *Service) changeOutgoing(ctx context.Context, room RoomID, webhook strin
 		if err != nil {
 			return outgoing{}, err
 		}
-		if _, err = s.Store.PutRecord(ctx, outgoingKind, outgoingID(room, webhook), version, value); !errors.Is(err, ErrConflict) {
+		if _, err = s.Store.PutRecord(ctx, outgoingKind, outgoingID(room, webhook), version,
+			value); !errors.Is(err, ErrConflict) {
 			return o, err
 		}
 	}

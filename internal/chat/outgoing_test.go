@@ -43,7 +43,8 @@ func (r *receiver) take(_ context.Context, p chat.Parcel) error {
 	return r.fail
 }
 
-// took returns what was received since the last call: the texts of messages, the kinds of other events.
+// took returns what was received since the last call: the texts of messages,
+// the kinds of other events.
 func (r *receiver) took() string {
 	var all []string
 	for _, p := range r.got {
@@ -83,7 +84,8 @@ func newReceiver(t *testing.T, kinds ...chat.Kind) (*receiver, chat.Caller, chat
 	owner := f.person("Pablo", chat.RoleOwner)
 	r := &receiver{f: f, room: f.room(owner, chat.Private)}
 	f.send(owner, r.room, "before")
-	out, err := f.CreateOutgoing(t.Context(), owner, chat.OutgoingInput{Room: r.room, URL: "https://hooks.example/x", Kinds: kinds})
+	out, err := f.CreateOutgoing(t.Context(), owner,
+		chat.OutgoingInput{Room: r.room, URL: "https://hooks.example/x", Kinds: kinds})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,18 +100,22 @@ func TestOutgoingKeepsTheOrder(t *testing.T) {
 	r.f.send(owner, r.room, "three")
 	r.fail = &chat.DeliveryError{Reason: "broken"}
 	r.expect("while it fails", "")
-	if s := r.state(owner); s.Attempts != 1 || s.Error != "broken" || s.Position != out.Webhook.Position || s.NextAt.Before(r.f.at.Add(30*time.Second)) || s.NextAt.After(r.f.at.Add(time.Minute)) {
+	if s := r.state(owner); s.Attempts != 1 || s.Error != "broken" ||
+		s.Position != out.Webhook.Position || s.NextAt.Before(r.f.at.Add(30*time.Second)) ||
+		s.NextAt.After(r.f.at.Add(time.Minute)) {
 		t.Errorf("after the first failure: %+v", s)
 	}
 	r.fail = nil
 	r.expect("before its time", "")
-	if _, err := r.f.DeleteMessage(t.Context(), owner, chat.MessageInput{Room: r.room, No: second.No}); err != nil {
+	if _, err := r.f.DeleteMessage(t.Context(), owner,
+		chat.MessageInput{Room: r.room, No: second.No}); err != nil {
 		t.Fatal(err)
 	}
 	r.f.wait(time.Minute)
 	r.expect("when it works again", "one (deleted) three (deleted)")
 	r.expect("twice", "")
-	if s := r.state(owner); s.Attempts != 0 || s.Error != "" || !s.NextAt.IsZero() || s.SentAt.IsZero() || s.Position.Seq != out.Webhook.Position.Seq+4 {
+	if s := r.state(owner); s.Attempts != 0 || s.Error != "" || !s.NextAt.IsZero() ||
+		s.SentAt.IsZero() || s.Position.Seq != out.Webhook.Position.Seq+4 {
 		t.Errorf("afterwards: %+v", s)
 	}
 }
@@ -140,26 +146,30 @@ func TestOutgoingDeadLetters(t *testing.T) {
 	}
 	id := chat.OutgoingIDInput{Room: r.room, Webhook: out.Webhook.ID}
 	dead, err := r.f.ListDead(t.Context(), owner, id)
-	if err != nil || len(dead.Dead) != 1 || dead.Dead[0].Event != poison.ID || dead.Dead[0].Attempts != 3 || dead.Dead[0].Error == "" || r.state(owner).Dead != 1 {
+	if err != nil || len(dead.Dead) != 1 || dead.Dead[0].Event != poison.ID ||
+		dead.Dead[0].Attempts != 3 || dead.Dead[0].Error == "" || r.state(owner).Dead != 1 {
 		t.Fatalf("dead letters: %+v, %v", dead, err)
 	}
 
 	again := func(want *chat.Error, letter string) {
 		t.Helper()
-		_, err := r.f.RetryDead(t.Context(), owner, chat.RetryInput{Room: r.room, Webhook: out.Webhook.ID, Dead: letter})
+		_, err := r.f.RetryDead(t.Context(), owner,
+			chat.RetryInput{Room: r.room, Webhook: out.Webhook.ID, Dead: letter})
 		refused(t, "retry", err, want)
 	}
 	again(chat.ErrNotFound, "another")
 	r.fail = &chat.DeliveryError{Reason: "still broken"}
 	again(nil, "")
 	r.expect("still broken", "")
-	if dead, err := r.f.ListDead(t.Context(), owner, id); err != nil || len(dead.Dead) != 1 || dead.Dead[0].Attempts != 4 || dead.Dead[0].Error != "still broken" {
+	if dead, err := r.f.ListDead(t.Context(), owner, id); err != nil || len(dead.Dead) != 1 ||
+		dead.Dead[0].Attempts != 4 || dead.Dead[0].Error != "still broken" {
 		t.Errorf("after another failure: %+v, %v", dead, err)
 	}
 	r.fail = nil
 	r.expect("without being asked", "")
 	again(nil, dead.Dead[0].ID)
-	if _, err := r.f.EditMessage(t.Context(), owner, chat.EditInput{Room: r.room, No: poison.No, Text: "harmless"}); err != nil {
+	if _, err := r.f.EditMessage(t.Context(), owner,
+		chat.EditInput{Room: r.room, No: poison.No, Text: "harmless"}); err != nil {
 		t.Fatal(err)
 	}
 	r.expect("again", "harmless")
@@ -188,14 +198,16 @@ func TestOutgoingDeadLettersAreBounded(t *testing.T) {
 		t.Fatalf("%d dead letters, %v", len(dead.Dead), err)
 	}
 	r.fail = nil
-	if _, err := r.f.RetryDead(t.Context(), owner, chat.RetryInput{Room: r.room, Webhook: out.Webhook.ID}); err != nil {
+	if _, err := r.f.RetryDead(t.Context(), owner,
+		chat.RetryInput{Room: r.room, Webhook: out.Webhook.ID}); err != nil {
 		t.Fatal(err)
 	}
 	r.run()
 	if got := strings.Fields(r.took()); len(got) != 100 || got[0] != "30" || got[99] != "129" {
 		t.Errorf("received %v", got)
 	}
-	if _, err := r.f.DeleteOutgoing(t.Context(), owner, chat.OutgoingIDInput{Room: r.room, Webhook: out.Webhook.ID}); err != nil {
+	if _, err := r.f.DeleteOutgoing(t.Context(), owner,
+		chat.OutgoingIDInput{Room: r.room, Webhook: out.Webhook.ID}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -204,7 +216,8 @@ func TestOutgoingKinds(t *testing.T) {
 	r, owner, _ := newReceiver(t, chat.MessageDeleted, chat.RoomUpdated)
 	m := r.f.send(owner, r.room, "unwanted")
 	topic := "new"
-	if _, err := r.f.UpdateRoom(t.Context(), owner, chat.UpdateRoomInput{Room: r.room, Topic: &topic}); err != nil {
+	if _, err := r.f.UpdateRoom(t.Context(), owner,
+		chat.UpdateRoomInput{Room: r.room, Topic: &topic}); err != nil {
 		t.Fatal(err)
 	}
 	r.expect("a kind", "room.updated")
@@ -214,7 +227,8 @@ func TestOutgoingKinds(t *testing.T) {
 	if s := r.state(owner); s.Position.Seq != before+1 {
 		t.Errorf("what is not wanted is not passed over: %+v", s)
 	}
-	if _, err := r.f.DeleteMessage(t.Context(), owner, chat.MessageInput{Room: r.room, No: m.No}); err != nil {
+	if _, err := r.f.DeleteMessage(t.Context(), owner,
+		chat.MessageInput{Room: r.room, No: m.No}); err != nil {
 		t.Fatal(err)
 	}
 	r.expect("another", "(deleted)")
@@ -269,13 +283,16 @@ func TestOutgoingBehindTheLog(t *testing.T) {
 		r.f.send(owner, r.room, fmt.Sprint(i))
 	}
 	// Its messages up to the tenth are gone, and with them their events.
-	_, err := r.f.Store.Commit(t.Context(), chat.Change{Stream: chat.RoomStream(r.room), Kind: chat.MessagesTrimmed, ID: "trim", At: r.f.at, Trimmed: 11})
+	_, err := r.f.Store.Commit(t.Context(),
+		chat.Change{Stream: chat.RoomStream(r.room), Kind: chat.MessagesTrimmed, ID: "trim",
+			At: r.f.at, Trimmed: 11})
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.run()
 	got := strings.Fields(r.took())
-	if want := []string{"18", "19", "messages.trimmed"}; len(got) < 3 || !slices.Equal(got[len(got)-3:], want) {
+	if want := []string{"18", "19", "messages.trimmed"}; len(got) < 3 ||
+		!slices.Equal(got[len(got)-3:], want) {
 		t.Errorf("received %v", got)
 	}
 	s := r.state(owner)
@@ -290,12 +307,14 @@ func TestOutgoingBehindTheLog(t *testing.T) {
 func TestOutgoingIsForModerators(t *testing.T) {
 	r, owner, out := newReceiver(t)
 	joe, eve := r.f.person("Joe", chat.RoleMember), r.f.person("Eve", chat.RoleAdmin)
-	if _, err := r.f.AddMember(t.Context(), owner, chat.MemberInput{Room: r.room, User: joe.User.ID}); err != nil {
+	if _, err := r.f.AddMember(t.Context(), owner,
+		chat.MemberInput{Room: r.room, User: joe.User.ID}); err != nil {
 		t.Fatal(err)
 	}
 	for who, want := range map[*chat.Caller]*chat.Error{&joe: chat.ErrForbidden, &eve: chat.ErrNotFound} {
 		id := chat.OutgoingIDInput{Room: r.room, Webhook: out.Webhook.ID}
-		_, err := r.f.CreateOutgoing(t.Context(), *who, chat.OutgoingInput{Room: r.room, URL: "https://a.example"})
+		_, err := r.f.CreateOutgoing(t.Context(), *who,
+			chat.OutgoingInput{Room: r.room, URL: "https://a.example"})
 		refused(t, "create", err, want)
 		_, err = r.f.ListOutgoing(t.Context(), *who, chat.RoomInput{Room: r.room})
 		refused(t, "list", err, want)
@@ -308,22 +327,28 @@ func TestOutgoingIsForModerators(t *testing.T) {
 	}
 	// Nor does a moderator reach another room's through their own.
 	own := r.f.room(eve, chat.Private)
-	for _, id := range []string{out.Webhook.ID, "../" + out.Webhook.ID, "", string(r.room) + "/" + out.Webhook.ID} {
+	for _, id := range []string{out.Webhook.ID, "../" + out.Webhook.ID, "",
+		string(r.room) + "/" + out.Webhook.ID} {
 		_, err := r.f.DeleteOutgoing(t.Context(), eve, chat.OutgoingIDInput{Room: own, Webhook: id})
 		refused(t, "delete "+id, err, chat.ErrNotFound)
 	}
 
-	for _, url := range []string{"", "x", "ftp://a.example", "javascript:x", "http://", "https://u:p@a.example", "https://a.example/" + strings.Repeat("x", 3000), "//a.example", "http:a.example", "https://a.example/#x", "https://a .example"} {
+	for _, url := range []string{"", "x", "ftp://a.example", "javascript:x", "http://",
+		"https://u:p@a.example", "https://a.example/" + strings.Repeat("x", 3000), "//a.example",
+		"http:a.example", "https://a.example/#x", "https://a .example"} {
 		_, err := r.f.CreateOutgoing(t.Context(), owner, chat.OutgoingInput{Room: r.room, URL: url})
 		refused(t, "url "+url, err, chat.ErrInvalid)
 	}
-	_, err := r.f.CreateOutgoing(t.Context(), owner, chat.OutgoingInput{Room: r.room, URL: "https://a.example", Kinds: []chat.Kind{chat.ReadMoved}})
+	_, err := r.f.CreateOutgoing(t.Context(), owner,
+		chat.OutgoingInput{Room: r.room, URL: "https://a.example", Kinds: []chat.Kind{chat.ReadMoved}})
 	refused(t, "a kind of another stream", err, chat.ErrInvalid)
 	for range 19 {
-		if _, err := r.f.CreateOutgoing(t.Context(), owner, chat.OutgoingInput{Room: r.room, URL: "https://a.example"}); err != nil {
+		if _, err := r.f.CreateOutgoing(t.Context(), owner,
+			chat.OutgoingInput{Room: r.room, URL: "https://a.example"}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	_, err = r.f.CreateOutgoing(t.Context(), owner, chat.OutgoingInput{Room: r.room, URL: "https://a.example"})
+	_, err = r.f.CreateOutgoing(t.Context(), owner,
+		chat.OutgoingInput{Room: r.room, URL: "https://a.example"})
 	refused(t, "too many", err, chat.ErrConflict)
 }

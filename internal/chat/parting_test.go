@@ -21,7 +21,8 @@ func TestWhoIsTakenOutIsToldWhy(t *testing.T) {
 		}
 	}
 	join()
-	if _, err := f.RemoveMember(t.Context(), owner, chat.RemoveMemberInput{Room: room, User: mary.User.ID, Reason: "off topic"}); err != nil {
+	if _, err := f.RemoveMember(t.Context(), owner,
+		chat.RemoveMemberInput{Room: room, User: mary.User.ID, Reason: "off topic"}); err != nil {
 		t.Fatal(err)
 	}
 	join()
@@ -29,7 +30,8 @@ func TestWhoIsTakenOutIsToldWhy(t *testing.T) {
 		t.Fatal(err)
 	}
 	join()
-	if _, err := f.BanMember(t.Context(), owner, chat.BanInput{Room: room, User: mary.User.ID, Seconds: 60, Reason: "again"}); err != nil {
+	if _, err := f.BanMember(t.Context(), owner,
+		chat.BanInput{Room: room, User: mary.User.ID, Seconds: 60, Reason: "again"}); err != nil {
 		t.Fatal(err)
 	}
 	events, err := f.Store.Events(t.Context(), chat.UserStream(mary.User.ID), heads[0].Position, 100)

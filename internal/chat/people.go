@@ -13,7 +13,8 @@ func (s *Service) ListUsers(ctx context.Context, who Caller, in UserPageInput) (
 	if err != nil {
 		return UserPage{}, err
 	}
-	// The position is read first, so that the page shows at least every event up to it.
+	// The position is read first, so that the page shows at least every event
+	// up to it.
 	heads, err := s.Store.Heads(ctx, ServerStream)
 	if err != nil {
 		return UserPage{}, err
@@ -34,7 +35,8 @@ func (s *Service) ListUsers(ctx context.Context, who Caller, in UserPageInput) (
 	return page, nil
 }
 
-// companions returns the people with id > after who share a room with user, sorted by id.
+// companions returns the people with id > after who share a room with user,
+// sorted by id.
 func (s *Service) companions(ctx context.Context, user, after UserID) ([]User, error) {
 	views, err := s.Store.Views(ctx, user)
 	if err != nil {

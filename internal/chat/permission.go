@@ -17,11 +17,13 @@ func mayCreateRooms(u User) bool { return u.Role.atLeast(RoleMember) }
 // mayBrowse: guests see neither the directory nor people outside their rooms.
 func mayBrowse(u User) bool { return u.Role.atLeast(RoleMember) }
 
-// mayJoin: public rooms are open to everyone but guests; the others are joined by being added.
+// mayJoin: public rooms are open to everyone but guests; the others are joined
+// by being added.
 func mayJoin(u User, r Room) bool { return r.Kind == Public && u.Role.atLeast(RoleMember) }
 
-// mayModerate: a room's moderators, and in public rooms also admins and owners who are in it.
-// Nobody moderates a direct room, and rank gives nobody a private one. In threads, as is the role in their room.
+// mayModerate: a room's moderators, and in public rooms also admins and owners
+// who are in it. Nobody moderates a direct room, and rank gives nobody a
+// private one. In threads, as is the role in their room.
 func mayModerate(u User, r Room, as RoomRole) bool {
 	switch r.Kind {
 	case Direct:
@@ -33,28 +35,32 @@ func mayModerate(u User, r Room, as RoomRole) bool {
 	}
 }
 
-// mayRetain: who moderates a room decides what is said of it; that its history goes is for admins and owners, and only in rooms
-// that they moderate.
+// mayRetain: who moderates a room decides what is said of it; that its history
+// goes is for admins and owners, and only in rooms that they moderate.
 func mayRetain(u User) bool { return u.Role.atLeast(RoleAdmin) }
 
 // mayPin: everyone in the room but guests.
 func mayPin(u User) bool { return u.Role.atLeast(RoleMember) }
 
-// mayCallAll: guests cannot call a whole room. Programs can, as whoever let them into it decided.
+// mayCallAll: guests cannot call a whole room. Programs can, as whoever let
+// them into it decided.
 func mayCallAll(u User) bool { return u.Bot || u.Role.atLeast(RoleMember) }
 
-// mayLeave: General is where everyone but guests is found, and a direct room is for good.
+// mayLeave: General is where everyone but guests is found, and a direct room is
+// for good.
 func mayLeave(u User, r Room) bool {
 	return r.Kind != Direct && (r.ID != GeneralID || u.Role == RoleGuest)
 }
 
-// mayInvite: one gives at most one's own role, and only admins and owners make others.
+// mayInvite: one gives at most one's own role, and only admins and owners make
+// others.
 func mayInvite(u User, role Role) bool {
 	return u.Role.atLeast(RoleAdmin) && u.Role.atLeast(role)
 }
 
-// mayManage: admins manage members and guests, owners everyone, nobody themselves, so that an
-// owner always remains. To is the role the other would have then.
+// mayManage: admins manage members and guests, owners everyone, nobody
+// themselves, so that an owner always remains. To is the role the other would
+// have then.
 func mayManage(u, other User, to Role) bool {
 	if u.ID == other.ID {
 		return false

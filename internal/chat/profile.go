@@ -11,7 +11,8 @@ import (
 const (
 	maxAbout  = 250 // characters
 	maxStatus = 100 // characters of its text
-	// maxSpan is how far away the end of a status, of quiet, or of being disabled can be.
+	// maxSpan is how far away the end of a status, of quiet, or of being
+	// disabled can be.
 	maxSpan = 10 * 365 * 24 * time.Hour
 )
 
@@ -97,15 +98,18 @@ func (s *Service) until(field, text string) (time.Time, error) {
 	return t, nil
 }
 
-// UpdateUser changes a person's role or disables them; disabling ends their sessions.
+// UpdateUser changes a person's role or disables them; disabling ends their
+// sessions.
 func (s *Service) UpdateUser(ctx context.Context, who Caller, in UpdateUserInput) (User, error) {
 	why, err := reason(in.Reason)
 	if err != nil {
 		return User{}, err
 	}
 	span := time.Duration(in.Seconds) * time.Second
-	if in.Seconds < 0 || in.Seconds > int(maxSpan/time.Second) || in.Seconds != 0 && (in.Disabled == nil || !*in.Disabled) {
-		return User{}, invalid("seconds", "seconds go with disabled, 1 to %d, or none for good", int(maxSpan/time.Second))
+	if in.Seconds < 0 || in.Seconds > int(maxSpan/time.Second) || in.Seconds != 0 &&
+		(in.Disabled == nil || !*in.Disabled) {
+		return User{}, invalid("seconds", "seconds go with disabled, 1 to %d, or none for good",
+			int(maxSpan/time.Second))
 	}
 	now := s.now()
 	return s.changeUser(ctx, who, in.User, func(a Account) (User, error) {
@@ -127,7 +131,8 @@ func (s *Service) UpdateUser(ctx context.Context, who Caller, in UpdateUserInput
 		if to == a.User {
 			return to, nil
 		}
-		return to, s.audit(ctx, who, AuditEntry{Action: "user.update", User: to.ID, Detail: changed(a.User, to), Reason: why})
+		return to, s.audit(ctx, who, AuditEntry{Action: "user.update", User: to.ID,
+			Detail: changed(a.User, to), Reason: why})
 	})
 }
 
@@ -139,7 +144,8 @@ func (s *Service) Disable(ctx context.Context, account Account, disabled bool) e
 		if to == a.User {
 			return to, nil
 		}
-		return to, s.audit(ctx, Caller{}, AuditEntry{Action: "user.update", User: to.ID, Detail: changed(a.User, to)})
+		return to, s.audit(ctx, Caller{},
+			AuditEntry{Action: "user.update", User: to.ID, Detail: changed(a.User, to)})
 	})
 	return err
 }
@@ -161,7 +167,8 @@ func changed(from, to User) string {
 	return strings.Join(what, "; ")
 }
 
-// enable ends what has ended by itself: that somebody was disabled until a time. ErrUnauthenticated if it has not.
+// enable ends what has ended by itself: that somebody was disabled until a
+// time. ErrUnauthenticated if it has not.
 func (s *Service) enable(ctx context.Context, id UserID) (User, error) {
 	return s.changeUser(ctx, Caller{}, id, func(a Account) (User, error) {
 		if a.barred(s.now()) {
@@ -173,7 +180,8 @@ func (s *Service) enable(ctx context.Context, id UserID) (User, error) {
 	})
 }
 
-// tidyPeople enables whose time is over. Who logs in before that is enabled then.
+// tidyPeople enables whose time is over. Who logs in before that is enabled
+// then.
 func (s *Service) tidyPeople(ctx context.Context) error {
 	for after := UserID(""); ; {
 		users, err := s.Store.Users(ctx, after, s.Limits.PageMax)
@@ -196,9 +204,11 @@ func (s *Service) tidyPeople(ctx context.Context) error {
 	}
 }
 
-// changeUser applies a change to a person as they are now, also while others change them: it may be asked more than once. What it
-// returns is written if it is another User.
-func (s *Service) changeUser(ctx context.Context, who Caller, id UserID, change func(Account) (User, error)) (User, error) {
+// changeUser applies a change to a person as they are now, also while others
+// change them: it may be asked more than once. What it returns is written if it
+// is another User.
+func (s *Service) changeUser(ctx context.Context, who Caller, id UserID,
+	change func(Account) (User, error)) (User, error) {
 	account, err := s.Store.Account(ctx, id)
 	if err != nil {
 		return User{}, err
@@ -223,11 +233,13 @@ func (s *Service) changeUser(ctx context.Context, who Caller, id UserID, change 
 	}
 }
 
-// freedKey is the NameKey of an account whose name others may have. It is nobody's: keys of names have no slash.
+// freedKey is the NameKey of an account whose name others may have. It is
+// nobody's: keys of names have no slash.
 func freedKey(id UserID) string { return "/" + string(id) }
 
-// putUser writes what becomes of a person, unless they are not as in account any more: ErrConflict. Who comes back has their name
-// again, unless somebody else has taken it, which is ErrConflict too.
+// putUser writes what becomes of a person, unless they are not as in account
+// any more: ErrConflict. Who comes back has their name again, unless somebody
+// else has taken it, which is ErrConflict too.
 func (s *Service) putUser(ctx context.Context, who Caller, account Account, to User) error {
 	if !to.Disabled && account.NameKey == freedKey(to.ID) {
 		_, key, err := s.foldName(to.Name)
@@ -238,7 +250,8 @@ func (s *Service) putUser(ctx context.Context, who Caller, account Account, to U
 	}
 	was := account.User
 	account.User = to
-	changes := []Change{s.change(who, Change{Stream: ServerStream, Kind: UserUpdated, User: &to, Account: &account, WasUser: &was})}
+	changes := []Change{s.change(who,
+		Change{Stream: ServerStream, Kind: UserUpdated, User: &to, Account: &account, WasUser: &was})}
 	revoke := s.change(who, Change{Stream: UserStream(to.ID), Kind: SessionRevoked})
 	switch {
 	case to.Disabled:

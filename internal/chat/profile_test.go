@@ -12,7 +12,8 @@ import (
 
 func ptr[T any](v T) *T { return &v }
 
-// update changes what somebody says of themselves, and checks that everybody is shown it, at once and by the event.
+// update changes what somebody says of themselves, and checks that everybody is
+// shown it, at once and by the event.
 func (f *fixture) update(who chat.Caller, in chat.UpdateAccountInput) chat.User {
 	f.t.Helper()
 	ctx := f.t.Context()
@@ -41,21 +42,26 @@ func TestPeopleSayWhatTheyDo(t *testing.T) {
 	plain := ada.User
 	later := f.at.Add(time.Hour)
 
-	u := f.update(ada, chat.UpdateAccountInput{Status: &chat.StatusInput{Emoji: "🌴", Text: "  at   the sea ", Until: later.In(time.FixedZone("", 3600)).Format(time.RFC3339)}})
+	u := f.update(ada, chat.UpdateAccountInput{Status: &chat.StatusInput{Emoji: "🌴",
+		Text: "  at   the sea ", Until: later.In(time.FixedZone("", 3600)).Format(time.RFC3339)}})
 	if u.Status != (chat.Status{Emoji: "🌴", Text: "at the sea", Until: later}) {
 		t.Errorf("status %+v", u.Status)
 	}
-	u = f.update(ada, chat.UpdateAccountInput{QuietUntil: ptr(later.Format(time.RFC3339)), About: ptr("I build bridges")})
+	u = f.update(ada, chat.UpdateAccountInput{QuietUntil: ptr(later.Format(time.RFC3339)),
+		About: ptr("I build bridges")})
 	if u.QuietUntil != later || u.About != "I build bridges" || u.Status.Emoji == "" {
 		t.Errorf("what was not given changed: %+v", u)
 	}
-	if u = f.update(ada, chat.UpdateAccountInput{Status: &chat.StatusInput{Text: "for good"}}); u.Status != (chat.Status{Text: "for good"}) {
+	u = f.update(ada, chat.UpdateAccountInput{Status: &chat.StatusInput{Text: "for good"}})
+	if u.Status != (chat.Status{Text: "for good"}) {
 		t.Errorf("a status is replaced as a whole: %+v", u.Status)
 	}
-	if u = f.update(ada, chat.UpdateAccountInput{QuietUntil: ptr(f.at.Format(time.RFC3339))}); !u.QuietUntil.IsZero() {
+	if u = f.update(ada, chat.UpdateAccountInput{QuietUntil: ptr(
+		f.at.Format(time.RFC3339))}); !u.QuietUntil.IsZero() {
 		t.Errorf("quiet until now: %+v", u)
 	}
-	u = f.update(ada, chat.UpdateAccountInput{Status: &chat.StatusInput{Until: later.Format(time.RFC3339)}, QuietUntil: ptr(""), About: ptr("")})
+	u = f.update(ada, chat.UpdateAccountInput{Status: &chat.StatusInput{Until: later.Format(
+		time.RFC3339)}, QuietUntil: ptr(""), About: ptr("")})
 	if u != plain {
 		t.Errorf("taken away: %+v, want %+v", u, plain)
 	}
@@ -81,7 +87,8 @@ func TestPeopleSayWhatTheyDo(t *testing.T) {
 	} {
 		refused(t, what, errOf(f.UpdateAccount(t.Context(), ada, in)), chat.ErrInvalid)
 	}
-	if got := f.update(ada, chat.UpdateAccountInput{About: ptr(strings.Repeat("ä", 250) + "\n")}); len(got.About) != 500 {
+	if got := f.update(ada, chat.UpdateAccountInput{About: ptr(strings.Repeat("ä", 250) +
+		"\n")}); len(got.About) != 500 {
 		t.Errorf("about has %d bytes", len(got.About))
 	}
 }
@@ -90,11 +97,13 @@ func TestProfilesAreLimited(t *testing.T) {
 	f := newFixture(t, func(c *chat.Config) { c.Limits.Profiles = chat.Rate{Limit: 2, Window: time.Minute} })
 	ada := f.person("Ada", chat.RoleMember)
 	for i, want := range []*chat.Error{nil, nil, chat.ErrRateLimited} {
-		refused(t, fmt.Sprint(i), errOf(f.UpdateAccount(t.Context(), ada, chat.UpdateAccountInput{About: ptr(fmt.Sprint(i))})), want)
+		refused(t, fmt.Sprint(i), errOf(f.UpdateAccount(t.Context(), ada,
+			chat.UpdateAccountInput{About: ptr(fmt.Sprint(i))})), want)
 	}
 }
 
-// TestNobodyUndoesWhatAdminsDo: who changes their status while an admin changes their role keeps neither the old role nor loses the status.
+// TestNobodyUndoesWhatAdminsDo: who changes their status while an admin changes
+// their role keeps neither the old role nor loses the status.
 func TestNobodyUndoesWhatAdminsDo(t *testing.T) {
 	f := newFixture(t, func(c *chat.Config) { c.Limits.Profiles = chat.Rate{Limit: -1} })
 	owner, ben := f.person("Owner", chat.RoleOwner), f.person("Ben", chat.RoleMember)
@@ -102,18 +111,21 @@ func TestNobodyUndoesWhatAdminsDo(t *testing.T) {
 	for i := range 20 {
 		about := fmt.Sprint("about ", i)
 		wg.Go(func() {
-			if _, err := f.UpdateAccount(t.Context(), ben, chat.UpdateAccountInput{About: &about}); err != nil {
+			if _, err := f.UpdateAccount(t.Context(), ben,
+				chat.UpdateAccountInput{About: &about}); err != nil {
 				t.Error(err)
 			}
 		})
 		role := []chat.Role{chat.RoleAdmin, chat.RoleGuest}[i%2]
 		wg.Go(func() {
-			if _, err := f.UpdateUser(t.Context(), owner, chat.UpdateUserInput{User: ben.User.ID, Role: &role}); err != nil {
+			if _, err := f.UpdateUser(t.Context(), owner,
+				chat.UpdateUserInput{User: ben.User.ID, Role: &role}); err != nil {
 				t.Error(err)
 			}
 		})
 		wg.Wait()
-		if u, err := f.GetUser(t.Context(), owner, chat.UserInput{User: ben.User.ID}); err != nil || u.Role != role || u.About != about {
+		if u, err := f.GetUser(t.Context(), owner, chat.UserInput{User: ben.User.ID}); err != nil ||
+			u.Role != role || u.About != about {
 			t.Fatalf("round %d left %+v, %v", i, u, err)
 		}
 	}
@@ -122,15 +134,18 @@ func TestNobodyUndoesWhatAdminsDo(t *testing.T) {
 func TestDisabledForATime(t *testing.T) {
 	f := newFixture(t, nil)
 	ctx := t.Context()
-	owner, ada, ben := f.person("Owner", chat.RoleOwner), f.person("Ada", chat.RoleAdmin), f.person("Ben", chat.RoleMember)
+	owner, ada, ben := f.person("Owner", chat.RoleOwner), f.person("Ada", chat.RoleAdmin),
+		f.person("Ben", chat.RoleMember)
 	disable := func(who chat.Caller, seconds int) chat.User {
 		t.Helper()
-		u, err := f.UpdateUser(ctx, ada, chat.UpdateUserInput{User: who.User.ID, Disabled: ptr(true), Seconds: seconds, Reason: "spam"})
+		u, err := f.UpdateUser(ctx, ada,
+			chat.UpdateUserInput{User: who.User.ID, Disabled: ptr(true), Seconds: seconds, Reason: "spam"})
 		refused(t, "disable", err, nil)
 		return u
 	}
 	logIn := func(name string) error {
-		return errOf(f.LogIn(ctx, chat.Caller{Addr: "192.0.2.9"}, chat.LogInInput{Name: name, Password: "password123"}))
+		return errOf(f.LogIn(ctx, chat.Caller{Addr: "192.0.2.9"},
+			chat.LogInInput{Name: name, Password: "password123"}))
 	}
 	state := func(who chat.Caller) chat.User {
 		t.Helper()
@@ -153,14 +168,18 @@ func TestDisabledForATime(t *testing.T) {
 	refused(t, "tend", f.Tend(ctx), nil)
 	refused(t, "too early", logIn("Ben"), chat.ErrForbidden)
 	room := f.room(owner, chat.Private)
-	refused(t, "adding somebody who is disabled", errOf(f.AddMember(ctx, owner, chat.MemberInput{Room: room, User: ben.User.ID})), chat.ErrConflict)
+	refused(t, "adding somebody who is disabled",
+		errOf(f.AddMember(ctx, owner, chat.MemberInput{Room: room, User: ben.User.ID})), chat.ErrConflict)
 	// One that a crash has left must not come back.
-	left := chat.Session{ID: "left", User: ben.User.ID, TokenHash: "hash", CreatedAt: f.at, SeenAt: f.at, ExpiresAt: f.at.Add(time.Hour)}
+	left := chat.Session{ID: "left", User: ben.User.ID, TokenHash: "hash", CreatedAt: f.at,
+		SeenAt: f.at, ExpiresAt: f.at.Add(time.Hour)}
 	refused(t, "session", f.Store.CreateSession(ctx, left), nil)
 	f.wait(time.Millisecond)
-	refused(t, "adding somebody whose time is over", errOf(f.AddMember(ctx, owner, chat.MemberInput{Room: room, User: ben.User.ID})), nil)
+	refused(t, "adding somebody whose time is over",
+		errOf(f.AddMember(ctx, owner, chat.MemberInput{Room: room, User: ben.User.ID})), nil)
 	refused(t, "after it", logIn("Ben"), nil)
-	if sessions, err := f.Store.Sessions(ctx, ben.User.ID); err != nil || len(sessions) != 1 || sessions[0].ID == "left" {
+	if sessions, err := f.Store.Sessions(ctx, ben.User.ID); err != nil || len(sessions) != 1 ||
+		sessions[0].ID == "left" {
 		t.Errorf("sessions %v, %v", sessions, err)
 	}
 	if u := state(ben); u != ben.User {
@@ -179,7 +198,8 @@ func TestDisabledForATime(t *testing.T) {
 	refused(t, "heads", err, nil)
 	refused(t, "tend", f.Tend(ctx), nil)
 	events, err := f.Store.Events(ctx, chat.ServerStream, heads[0].Position, 10)
-	if err != nil || len(events) != 1 || events[0].Kind != chat.UserUpdated || *events[0].User != cleo.User || events[0].By != "" {
+	if err != nil || len(events) != 1 || events[0].Kind != chat.UserUpdated ||
+		*events[0].User != cleo.User || events[0].By != "" {
 		t.Errorf("told %+v, %v", events, err)
 	}
 	if u := state(ben); !u.Disabled || !u.DisabledUntil.IsZero() {
@@ -200,12 +220,16 @@ func TestDisabledForATime(t *testing.T) {
 	if err != nil || !u.Disabled || u.DisabledUntil.IsZero() {
 		t.Errorf("another role: %+v, %v", u, err)
 	}
-	if u, err = f.UpdateUser(ctx, ada, chat.UpdateUserInput{User: cleo.User.ID, Disabled: ptr(false)}); err != nil || u.Disabled || !u.DisabledUntil.IsZero() {
+	if u, err = f.UpdateUser(ctx, ada,
+		chat.UpdateUserInput{User: cleo.User.ID, Disabled: ptr(false)}); err != nil || u.Disabled ||
+		!u.DisabledUntil.IsZero() {
 		t.Errorf("enabled: %+v, %v", u, err)
 	}
 	for what, in := range map[string]chat.UpdateUserInput{
-		"seconds alone": {Seconds: 60}, "enabled for a time": {Disabled: ptr(false), Seconds: 60}, "negative": {Disabled: ptr(true), Seconds: -1},
-		"for a thousand years": {Disabled: ptr(true), Seconds: 1e11}, "a long reason": {Disabled: ptr(true), Reason: strings.Repeat("x", 251)},
+		"seconds alone": {Seconds: 60}, "enabled for a time": {Disabled: ptr(false), Seconds: 60},
+		"negative":             {Disabled: ptr(true), Seconds: -1},
+		"for a thousand years": {Disabled: ptr(true), Seconds: 1e11},
+		"a long reason":        {Disabled: ptr(true), Reason: strings.Repeat("x", 251)},
 	} {
 		in.User = ben.User.ID
 		refused(t, what, errOf(f.UpdateUser(ctx, ada, in)), chat.ErrInvalid)
@@ -215,9 +239,11 @@ func TestDisabledForATime(t *testing.T) {
 // TestGuestsKnowWhomTheyMeet: one person, as in the list of people.
 func TestGuestsKnowWhomTheyMeet(t *testing.T) {
 	f := newFixture(t, nil)
-	ada, ben, gus := f.person("Ada", chat.RoleMember), f.person("Ben", chat.RoleMember), f.person("Gus", chat.RoleGuest)
+	ada, ben, gus := f.person("Ada", chat.RoleMember), f.person("Ben", chat.RoleMember),
+		f.person("Gus", chat.RoleGuest)
 	f.room(ada, chat.Private, gus)
-	for who, want := range map[chat.UserID]*chat.Error{ada.User.ID: nil, gus.User.ID: nil, ben.User.ID: chat.ErrNotFound, "nobody": chat.ErrNotFound} {
+	for who, want := range map[chat.UserID]*chat.Error{ada.User.ID: nil, gus.User.ID: nil,
+		ben.User.ID: chat.ErrNotFound, "nobody": chat.ErrNotFound} {
 		refused(t, string(who), errOf(f.GetUser(t.Context(), gus, chat.UserInput{User: who})), want)
 	}
 }

@@ -8,22 +8,28 @@ import (
 	"time"
 )
 
-// weightKind is the kind of record of what all files weighed when they were last looked at. There is one, weightID.
+// weightKind is the kind of record of what all files weighed when they were
+// last looked at. There is one, weightID.
 const (
 	weightKind = "weight"
 	weightID   = "files"
 )
 
-// weight is how much all files take. Nothing is added up over time: it is what is there, read from the depot again and again,
-// and since then the uploads that are remembered. What was removed since then still counts until it is read anew.
+// weight is how much all files take. Nothing is added up over time: it is what
+// is there, read from the depot again and again, and since then the uploads
+// that are remembered. What was removed since then still counts until it is
+// read anew.
 type weight struct {
 	Bytes int64     `json:"bytes"`
-	At    time.Time `json:"at"`             // when reading began
-	Next  string    `json:"next"`           // an id made then
-	From  string    `json:"from,omitempty"` // one made when reading began the time before: an upload of that age may have ended since
+	At    time.Time `json:"at"`   // when reading began
+	Next  string    `json:"next"` // an id made then
+	// one made when reading began the time before: an upload of that age may
+	// have ended since
+	From string `json:"from,omitempty"`
 }
 
-// skew is how much the clocks of nodes may differ for an upload not to be overlooked until files are weighed again.
+// skew is how much the clocks of nodes may differ for an upload not to be
+// overlooked until files are weighed again.
 const skew = time.Minute
 
 // weighFiles reads what all files take, if that is limited.
@@ -82,8 +88,10 @@ func (s *Service) spaceFor(ctx context.Context, id string) (int64, error) {
 	return left, err
 }
 
-// fits takes a file from r, or refuses it where all files together are limited and it does not fit beside the others. Of files
-// that arrive at the same time none goes over the limit: each is judged again once it has arrived, and whoever comes last sees all.
+// fits takes a file from r, or refuses it where all files together are limited
+// and it does not fit beside the others. Of files that arrive at the same time
+// none goes over the limit: each is judged again once it has arrived, and
+// whoever comes last sees all.
 func (s *Service) fits(ctx context.Context, id string, take func(most int64) (File, error)) (File, error) {
 	most := s.Limits.File
 	if s.Limits.Files == 0 {
@@ -116,6 +124,7 @@ func (s *Service) stillFits(ctx context.Context, file File) error {
 }
 
 func (s *Service) noSpace() error {
-	return &Error{Code: CodeTooLarge, Message: fmt.Sprintf("there is no space left for this file: all files together have at most %.4g MiB here. Delete some and wait ten minutes, or tell whoever runs this server",
-		float64(s.Limits.Files)/(1<<20))}
+	return &Error{Code: CodeTooLarge,
+		Message: fmt.Sprintf("there is no space left for this file: all files together have at most %.4g MiB here. Delete some and wait ten minutes, or tell whoever runs this server",
+			float64(s.Limits.Files)/(1<<20))}
 }

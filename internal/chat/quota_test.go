@@ -8,8 +8,9 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// TestAllFilesAreLimited: what is there and what has come since count together; nothing is kept of what does not fit, and what is
-// deleted counts no more once files are weighed again.
+// TestAllFilesAreLimited: what is there and what has come since count together;
+// nothing is kept of what does not fit, and what is deleted counts no more once
+// files are weighed again.
 func TestAllFilesAreLimited(t *testing.T) {
 	depot := &shelf{kept: map[string][]byte{"from before": make([]byte, 400)}}
 	f := newFixture(t, func(c *chat.Config) { c.Files = depot; c.Limits.File, c.Limits.Files = 500, 1000 })

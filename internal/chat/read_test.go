@@ -9,8 +9,8 @@ import (
 	"github.com/parley-chat/parley/internal/chat/chattest"
 )
 
-// halfway is a store of two places, as Redis is: the first time, it moves a read position in the room and fails before it says so in
-// the person's stream.
+// halfway is a store of two places, as Redis is: the first time, it moves a
+// read position in the room and fails before it says so in the person's stream.
 type halfway struct {
 	chat.Store
 	moved int64
@@ -34,7 +34,8 @@ func (h *halfway) View(ctx context.Context, room chat.RoomID, user chat.UserID) 
 	return v, err
 }
 
-// TestMarkReadAgain: who is told that marking failed, and marks again, has it told to their other devices.
+// TestMarkReadAgain: who is told that marking failed, and marks again, has it
+// told to their other devices.
 func TestMarkReadAgain(t *testing.T) {
 	store := &halfway{Store: chattest.NewModel(nil)}
 	f := newFixture(t, func(c *chat.Config) { c.Store = store })

@@ -8,13 +8,16 @@ import (
 )
 
 const (
-	// maxRetain is how many days a room's messages can be kept at most, other than for ever.
+	// maxRetain is how many days a room's messages can be kept at most, other
+	// than for ever.
 	maxRetain = 36500
-	// trimStep is how many messages one change deletes at most, so that senders are not kept waiting.
+	// trimStep is how many messages one change deletes at most, so that senders
+	// are not kept waiting.
 	trimStep = 1000
 )
 
-// retain deletes, in every room, the messages that are older than the room or the server keeps them.
+// retain deletes, in every room, the messages that are older than the room or
+// the server keeps them.
 func (s *Service) retain(ctx context.Context) error {
 	for after := RoomID(""); ; {
 		rooms, err := s.Store.Rooms(ctx, after, s.Limits.PageMax)
@@ -53,7 +56,8 @@ func (s *Service) keeps(r Room) time.Duration {
 	return s.Retain
 }
 
-// trim deletes the messages that were sent before a time, beginning with the oldest, until one is younger.
+// trim deletes the messages that were sent before a time, beginning with the
+// oldest, until one is younger.
 func (s *Service) trim(ctx context.Context, room RoomID, before time.Time) error {
 	for {
 		page, err := s.Store.Messages(ctx, room, Page{From: After, Limit: trimStep})
@@ -68,7 +72,8 @@ func (s *Service) trim(ctx context.Context, room RoomID, before time.Time) error
 			return nil
 		}
 		err = s.discard(ctx, page[:old], func() error {
-			_, err := s.Store.Commit(ctx, s.change(Caller{}, Change{Stream: RoomStream(room), Kind: MessagesTrimmed, Trimmed: page[old-1].No}))
+			_, err := s.Store.Commit(ctx, s.change(Caller{},
+				Change{Stream: RoomStream(room), Kind: MessagesTrimmed, Trimmed: page[old-1].No}))
 			return err
 		})
 		if err != nil || old < len(page) {

@@ -15,7 +15,8 @@ func TestRetain(t *testing.T) {
 	rooms := map[string]chat.RoomID{}
 	for name, days := range map[string]int{"as the server does": 0, "for ever": -1, "a week": 7} {
 		rooms[name] = f.room(owner, chat.Public, ada)
-		if _, err := f.UpdateRoom(t.Context(), owner, chat.UpdateRoomInput{Room: rooms[name], Retain: &days}); err != nil {
+		if _, err := f.UpdateRoom(t.Context(), owner,
+			chat.UpdateRoomInput{Room: rooms[name], Retain: &days}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -34,7 +35,8 @@ func TestRetain(t *testing.T) {
 			t.Fatal(err)
 		}
 		for after := int64(0); ; {
-			page, err := f.ListMessages(t.Context(), ada, chat.MessageListInput{Room: room, After: &after, Limit: 200})
+			page, err := f.ListMessages(t.Context(), ada,
+				chat.MessageListInput{Room: room, After: &after, Limit: 200})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -84,15 +84,15 @@ type Notify struct {
 	Level NotifyLevel `json:"level" enum:"all,mentions,none," doc:"Of which messages you want to be told; empty: as usual, which is all in direct rooms and mentions in others"`
 }
 
-// Head is where a stream ends. No is the number of the newest message, 0 for none or for a
-// stream that is not a room's.
+// Head is where a stream ends. No is the number of the newest message, 0 for
+// none or for a stream that is not a room's.
 type Head struct {
 	Position
 	No int64
 }
 
-// RoomView is a room as one member sees it, all of it at Position: applying the stream's later
-// events to a view gives the view that a later fetch would show.
+// RoomView is a room as one member sees it, all of it at Position: applying the
+// stream's later events to a view gives the view that a later fetch would show.
 type RoomView struct {
 	Room
 	Position Position  `json:"position" doc:"The place in the room's stream that this view shows"`
@@ -113,11 +113,13 @@ type RoomView struct {
 
 // Clone returns v with nothing shared.
 func (v RoomView) Clone() RoomView {
-	v.Room, v.Deleted, v.Mentions, v.Last = v.Room.Clone(), slices.Clone(v.Deleted), slices.Clone(v.Mentions), v.Last.Clone()
+	v.Room, v.Deleted, v.Mentions, v.Last = v.Room.Clone(), slices.Clone(v.Deleted),
+		slices.Clone(v.Mentions), v.Last.Clone()
 	return v
 }
 
-// Count makes v.Unread, v.Deleted and v.Mentions follow from the other fields, after those have changed.
+// Count makes v.Unread, v.Deleted and v.Mentions follow from the other fields,
+// after those have changed.
 func (v *RoomView) Count() {
 	floor := max(v.ReadNo, v.Trimmed)
 	seen := func(no int64) bool { return no <= floor }

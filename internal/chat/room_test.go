@@ -15,7 +15,8 @@ func TestEveryoneIsInGeneral(t *testing.T) {
 	f := newFixture(t, nil)
 	pablo := f.person("Pablo", chat.RoleOwner)
 	rooms, err := f.ListRooms(t.Context(), pablo, chat.None{})
-	if err != nil || len(rooms.Rooms) != 1 || rooms.Rooms[0].ID != chat.GeneralID || rooms.Rooms[0].Name != "General" {
+	if err != nil || len(rooms.Rooms) != 1 || rooms.Rooms[0].ID != chat.GeneralID ||
+		rooms.Rooms[0].Name != "General" {
 		t.Fatalf("%+v, %v", rooms, err)
 	}
 	_, err = f.LeaveRoom(t.Context(), pablo, chat.RoomInput{Room: chat.GeneralID})
@@ -27,7 +28,8 @@ func TestEveryoneIsInGeneral(t *testing.T) {
 
 func TestDirectRoomIsOnePerPair(t *testing.T) {
 	f := newFixture(t, nil)
-	a, b, c := f.person("Pablo", chat.RoleOwner), f.person("Joe", chat.RoleMember), f.person("Mary", chat.RoleMember)
+	a, b, c := f.person("Pablo", chat.RoleOwner), f.person("Joe", chat.RoleMember),
+		f.person("Mary", chat.RoleMember)
 	ids := make([]chat.RoomID, 16)
 	var wg sync.WaitGroup
 	for i := range ids {
@@ -74,7 +76,8 @@ func TestDirectRoomIsOnePerPair(t *testing.T) {
 	refused(t, "renaming", err, chat.ErrForbidden)
 }
 
-// TestAccess asks for everything in a room, as people with every kind of right to it.
+// TestAccess asks for everything in a room, as people with every kind of right
+// to it.
 func TestAccess(t *testing.T) {
 	type outcome = map[string]*chat.Error
 	no, hidden := chat.ErrForbidden, chat.ErrNotFound
@@ -87,8 +90,10 @@ func TestAccess(t *testing.T) {
 			"send":   {"moderator": nil, "member": nil, "owner outside": hidden, "outsider": hidden},
 			"typing": {"moderator": nil, "member": nil, "owner outside": hidden, "outsider": hidden},
 			"join":   {"owner outside": hidden, "outsider": hidden},
-			"rename": {"moderator": nil, "member": no, "admin inside": no, "owner outside": hidden, "outsider": hidden},
-			"add":    {"moderator": nil, "member": no, "admin inside": no, "owner outside": hidden, "outsider": hidden},
+			"rename": {"moderator": nil, "member": no, "admin inside": no, "owner outside": hidden,
+				"outsider": hidden},
+			"add": {"moderator": nil, "member": no, "admin inside": no, "owner outside": hidden,
+				"outsider": hidden},
 			"role":   {"moderator": nil, "member": no, "admin inside": no, "outsider": hidden},
 			"remove": {"member": no, "admin inside": no, "outsider": hidden, "moderator": nil},
 		}},
@@ -103,8 +108,12 @@ func TestAccess(t *testing.T) {
 	} {
 		f := newFixture(t, func(cfg *chat.Config) { cfg.Limits.Logins.Limit = -1 })
 		who := map[string]chat.Caller{
-			"moderator": f.person("moderator", chat.RoleMember), "member": f.person("member", chat.RoleMember), "admin inside": f.person("admin", chat.RoleAdmin),
-			"owner outside": f.person("owner", chat.RoleOwner), "outsider": f.person("outsider", chat.RoleMember), "victim": f.person("victim", chat.RoleMember),
+			"moderator":     f.person("moderator", chat.RoleMember),
+			"member":        f.person("member", chat.RoleMember),
+			"admin inside":  f.person("admin", chat.RoleAdmin),
+			"owner outside": f.person("owner", chat.RoleOwner),
+			"outsider":      f.person("outsider", chat.RoleMember),
+			"victim":        f.person("victim", chat.RoleMember),
 		}
 		room := f.room(who["moderator"], c.kind, who["member"], who["admin inside"], who["victim"])
 		f.send(who["member"], room, "first")
@@ -128,8 +137,14 @@ func TestAccess(t *testing.T) {
 			"send": func(w chat.Caller) error {
 				return second(f.Send(t.Context(), w, chat.SendInput{Room: room, Text: "x"}))
 			},
-			"typing": func(w chat.Caller) error { return second(f.SendTyping(t.Context(), w, chat.RoomInput{Room: room})) },
-			"join":   func(w chat.Caller) error { return second(f.JoinRoom(t.Context(), w, chat.RoomInput{Room: room})) },
+			"typing": func(w chat.Caller) error {
+				return second(f.SendTyping(t.Context(), w,
+					chat.RoomInput{Room: room}))
+			},
+			"join": func(w chat.Caller) error {
+				return second(f.JoinRoom(t.Context(), w,
+					chat.RoomInput{Room: room}))
+			},
 			"rename": func(w chat.Caller) error {
 				return second(f.UpdateRoom(t.Context(), w, chat.UpdateRoomInput{Room: room, Name: &name}))
 			},
@@ -137,10 +152,12 @@ func TestAccess(t *testing.T) {
 				return second(f.AddMember(t.Context(), w, chat.MemberInput{Room: room, User: victim}))
 			},
 			"role": func(w chat.Caller) error {
-				return second(f.UpdateMember(t.Context(), w, chat.UpdateMemberInput{Room: room, User: victim, Role: chat.RoomMember}))
+				return second(f.UpdateMember(t.Context(), w,
+					chat.UpdateMemberInput{Room: room, User: victim, Role: chat.RoomMember}))
 			},
 			"remove": func(w chat.Caller) error {
-				return second(f.RemoveMember(t.Context(), w, chat.RemoveMemberInput{Room: room, User: victim}))
+				return second(f.RemoveMember(t.Context(), w,
+					chat.RemoveMemberInput{Room: room, User: victim}))
 			},
 		}
 		for _, what := range []string{"read", "send", "typing", "rename", "add", "role", "remove", "join"} {
@@ -159,9 +176,11 @@ func TestPrivateRoomKeepsAModerator(t *testing.T) {
 	room := f.room(a, chat.Private, b)
 	_, err := f.LeaveRoom(t.Context(), a, chat.RoomInput{Room: room})
 	refused(t, "the only moderator leaves", err, chat.ErrConflict)
-	_, err = f.UpdateMember(t.Context(), a, chat.UpdateMemberInput{Room: room, User: a.User.ID, Role: chat.RoomMember})
+	_, err = f.UpdateMember(t.Context(), a,
+		chat.UpdateMemberInput{Room: room, User: a.User.ID, Role: chat.RoomMember})
 	refused(t, "the only moderator steps down", err, chat.ErrConflict)
-	if _, err := f.UpdateMember(t.Context(), a, chat.UpdateMemberInput{Room: room, User: b.User.ID, Role: chat.RoomModerator}); err != nil {
+	if _, err := f.UpdateMember(t.Context(), a,
+		chat.UpdateMemberInput{Room: room, User: b.User.ID, Role: chat.RoomModerator}); err != nil {
 		t.Fatal(err)
 	}
 	for _, who := range []chat.Caller{a, b} {
@@ -174,7 +193,8 @@ func TestPrivateRoomKeepsAModerator(t *testing.T) {
 func TestRoomLimitsAndNames(t *testing.T) {
 	f := newFixture(t, func(cfg *chat.Config) { cfg.Limits.RoomsCreated, cfg.Limits.RoomsJoined = 2, 4 })
 	a, b := f.person("Pablo", chat.RoleOwner), f.person("Joe", chat.RoleMember)
-	for name, want := range map[string]*chat.Error{"": chat.ErrInvalid, "   ": chat.ErrInvalid, strings.Repeat("x", 65): chat.ErrInvalid, "a\u202eb": chat.ErrInvalid, "a\x00b": chat.ErrInvalid} {
+	for name, want := range map[string]*chat.Error{"": chat.ErrInvalid, "   ": chat.ErrInvalid,
+		strings.Repeat("x", 65): chat.ErrInvalid, "a\u202eb": chat.ErrInvalid, "a\x00b": chat.ErrInvalid} {
 		_, err := f.CreateRoom(t.Context(), a, chat.CreateRoomInput{Name: name})
 		refused(t, "name "+name, err, want)
 	}
@@ -199,7 +219,8 @@ func TestRemovedPeopleSeeNothing(t *testing.T) {
 	f := newFixture(t, nil)
 	a, b := f.person("Pablo", chat.RoleOwner), f.person("Joe", chat.RoleMember)
 	room := f.room(a, chat.Private, b)
-	if _, err := f.RemoveMember(t.Context(), a, chat.RemoveMemberInput{Room: room, User: b.User.ID}); err != nil {
+	if _, err := f.RemoveMember(t.Context(), a,
+		chat.RemoveMemberInput{Room: room, User: b.User.ID}); err != nil {
 		t.Fatal(err)
 	}
 	refused(t, "after removal", f.MayRead(t.Context(), b, chat.RoomStream(room)), chat.ErrNotFound)
@@ -224,10 +245,13 @@ func TestMessages(t *testing.T) {
 	}
 	otherDevice := a
 	otherDevice.Device = "phone"
-	if m, err := f.Send(t.Context(), otherDevice, chat.SendInput{Room: chat.GeneralID, Text: "x", ClientID: "c1"}); err != nil || m.No != 2 {
+	if m, err := f.Send(t.Context(), otherDevice,
+		chat.SendInput{Room: chat.GeneralID, Text: "x", ClientID: "c1"}); err != nil || m.No != 2 {
 		t.Errorf("the same client id on another device: %+v, %v", m, err)
 	}
-	for text, want := range map[string]*chat.Error{"": chat.ErrInvalid, " \n\t ": chat.ErrInvalid, strings.Repeat("x", 16<<10+1): chat.ErrTooLarge, "a\x00": chat.ErrInvalid, "\xff": chat.ErrInvalid, "\x1b[31m": chat.ErrInvalid} {
+	for text, want := range map[string]*chat.Error{"": chat.ErrInvalid, " \n\t ": chat.ErrInvalid,
+		strings.Repeat("x", 16<<10+1): chat.ErrTooLarge, "a\x00": chat.ErrInvalid,
+		"\xff": chat.ErrInvalid, "\x1b[31m": chat.ErrInvalid} {
 		_, err := f.Send(t.Context(), a, chat.SendInput{Room: chat.GeneralID, Text: text})
 		refused(t, "text "+shortly(text), err, want)
 	}
@@ -257,11 +281,14 @@ func TestMessages(t *testing.T) {
 			t.Fatal(page, err)
 		}
 		n := len(page.Messages)
-		if page.Messages[0].No != c.from || page.Messages[n-1].No != c.to || page.MoreOlder != c.older || page.MoreNewer != c.newer {
-			t.Errorf("%+v: %d to %d, older %v, newer %v", c.in, page.Messages[0].No, page.Messages[n-1].No, page.MoreOlder, page.MoreNewer)
+		if page.Messages[0].No != c.from || page.Messages[n-1].No != c.to ||
+			page.MoreOlder != c.older || page.MoreNewer != c.newer {
+			t.Errorf("%+v: %d to %d, older %v, newer %v", c.in, page.Messages[0].No,
+				page.Messages[n-1].No, page.MoreOlder, page.MoreNewer)
 		}
 	}
-	for _, in := range []chat.MessageListInput{{Before: -1}, {Limit: -1}, {Limit: 201}, {Before: 3, Around: 4}} {
+	for _, in := range []chat.MessageListInput{{Before: -1}, {Limit: -1}, {Limit: 201},
+		{Before: 3, Around: 4}} {
 		in.Room = chat.GeneralID
 		_, err := f.ListMessages(t.Context(), a, in)
 		refused(t, "a bad page", err, chat.ErrInvalid)
@@ -309,7 +336,8 @@ func TestEventsAndLimits(t *testing.T) {
 	for range 5 {
 		f.send(a, chat.GeneralID, "x")
 	}
-	in := chat.EventListInput{Room: chat.GeneralID, Epoch: view.Position.Epoch, Seq: view.Position.Seq, ID: view.Position.ID, Limit: 3}
+	in := chat.EventListInput{Room: chat.GeneralID, Epoch: view.Position.Epoch,
+		Seq: view.Position.Seq, ID: view.Position.ID, Limit: 3}
 	list, err := f.ListEvents(t.Context(), a, in)
 	if err != nil || len(list.Events) != 3 || !list.More || !list.Events[0].Follows(view.Position) {
 		t.Errorf("%+v, %v", list, err)
@@ -328,7 +356,8 @@ func TestEventsAndLimits(t *testing.T) {
 	refused(t, "sending too often", err, chat.ErrRateLimited)
 	f.wait(10 * time.Second)
 	f.send(a, chat.GeneralID, "x")
-	if _, err := f.SendTyping(t.Context(), a, chat.RoomInput{Room: chat.GeneralID}); err != nil || len(f.signals) != 1 || f.signals[0].User != a.User.ID {
+	if _, err := f.SendTyping(t.Context(), a, chat.RoomInput{Room: chat.GeneralID}); err != nil ||
+		len(f.signals) != 1 || f.signals[0].User != a.User.ID {
 		t.Errorf("%v, signals %+v", err, f.signals)
 	}
 }

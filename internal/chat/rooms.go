@@ -15,8 +15,9 @@ import (
 // maxDirect is how many people a direct room has at most.
 const maxDirect = 9
 
-// DirectID is the id of the direct room of some people, in any order. It follows from who they are, so that there cannot be
-// two such rooms, on whichever node each of them asks.
+// DirectID is the id of the direct room of some people, in any order. It
+// follows from who they are, so that there cannot be two such rooms, on
+// whichever node each of them asks.
 func DirectID(people ...UserID) RoomID {
 	ids := make([]string, len(people))
 	for i, id := range people {
@@ -37,8 +38,10 @@ func (s *Service) ListRooms(ctx context.Context, who Caller, _ None) (RoomList, 
 	for _, v := range views {
 		in[v.ID] = true
 	}
-	// A crash between leaving threads and leaving their room must show nobody a thread of a room that they are not in.
-	return RoomList{Rooms: slices.DeleteFunc(views, func(v RoomView) bool { return v.Kind == ThreadRoom && !in[v.Parent] })}, err
+	// A crash between leaving threads and leaving their room must show nobody a
+	// thread of a room that they are not in.
+	return RoomList{Rooms: slices.DeleteFunc(views,
+		func(v RoomView) bool { return v.Kind == ThreadRoom && !in[v.Parent] })}, err
 }
 
 // Directory returns a page of the public rooms.
@@ -107,7 +110,8 @@ func (s *Service) CreateRoom(ctx context.Context, who Caller, in CreateRoomInput
 	return s.create(ctx, who, room, changes)
 }
 
-// OpenDirect returns the room of the caller and some others, and makes it if it is not there.
+// OpenDirect returns the room of the caller and some others, and makes it if it
+// is not there.
 func (s *Service) OpenDirect(ctx context.Context, who Caller, in OpenDirectInput) (RoomView, error) {
 	people := append([]UserID{who.User.ID}, in.Users...)
 	if in.User != "" {
@@ -146,10 +150,12 @@ func (s *Service) OpenDirect(ctx context.Context, who Caller, in OpenDirectInput
 		}
 		entering = append(entering, s.entering(who, id, u, RoomMember)...)
 	}
-	return s.create(ctx, who, Room{ID: id, Kind: Direct, People: people, CreatedBy: who.User.ID, CreatedAt: s.now()}, entering)
+	return s.create(ctx, who, Room{ID: id, Kind: Direct, People: people, CreatedBy: who.User.ID,
+		CreatedAt: s.now()}, entering)
 }
 
-// mayCreateOneMore returns nil if the caller has not created as many rooms as one may.
+// mayCreateOneMore returns nil if the caller has not created as many rooms as
+// one may.
 func (s *Service) mayCreateOneMore(ctx context.Context, who Caller) error {
 	created, err := s.Store.CountRooms(ctx, who.User.ID)
 	if err == nil && created >= s.Limits.RoomsCreated {
@@ -158,8 +164,9 @@ func (s *Service) mayCreateOneMore(ctx context.Context, who Caller) error {
 	return err
 }
 
-// create commits a new room and those who enter it. If the room is there already (a direct one, made
-// by another at the same moment, or left by a crash) the rest is done all the same.
+// create commits a new room and those who enter it. If the room is there
+// already (a direct one, made by another at the same moment, or left by a
+// crash) the rest is done all the same.
 func (s *Service) create(ctx context.Context, who Caller, room Room, entering []Change) (RoomView, error) {
 	first := s.change(who, Change{Stream: RoomStream(room.ID), Kind: RoomCreated, Room: &room})
 	_, err := s.Store.Commit(ctx, append([]Change{first}, entering...)...)
@@ -180,7 +187,8 @@ func (s *Service) GetRoom(ctx context.Context, who Caller, in RoomInput) (RoomVi
 // maxSlow is how many seconds a slow room keeps its members waiting at most.
 const maxSlow = 6 * 3600
 
-// UpdateRoom renames a room, sets its topic or how long it keeps messages, archives it or slows it down.
+// UpdateRoom renames a room, sets its topic or how long it keeps messages,
+// archives it or slows it down.
 func (s *Service) UpdateRoom(ctx context.Context, who Caller, in UpdateRoomInput) (RoomView, error) {
 	view, err := s.moderated(ctx, who, in.Room)
 	if err != nil {
@@ -202,13 +210,15 @@ func (s *Service) UpdateRoom(ctx context.Context, who Caller, in UpdateRoomInput
 			return RoomView{}, ErrForbidden
 		}
 		if *in.Retain < -1 || *in.Retain > maxRetain {
-			return RoomView{}, invalid("retain", "give days up to %d, 0 for what the server does, or -1 for never", maxRetain)
+			return RoomView{}, invalid("retain",
+				"give days up to %d, 0 for what the server does, or -1 for never", maxRetain)
 		}
 		room.Retain = *in.Retain
 	}
 	if in.Archived != nil {
 		if room.ID == GeneralID && *in.Archived {
-			return RoomView{}, &Error{Code: CodeForbidden, Field: "archived", Message: "General cannot be archived"}
+			return RoomView{}, &Error{Code: CodeForbidden, Field: "archived",
+				Message: "General cannot be archived"}
 		}
 		room.Archived = *in.Archived
 	}
@@ -218,10 +228,12 @@ func (s *Service) UpdateRoom(ctx context.Context, who Caller, in UpdateRoomInput
 		}
 		room.Slow = *in.Slow
 	}
-	if room.Name == view.Name && room.Topic == view.Topic && room.Retain == view.Retain && room.Archived == view.Archived && room.Slow == view.Slow {
+	if room.Name == view.Name && room.Topic == view.Topic && room.Retain == view.Retain &&
+		room.Archived == view.Archived && room.Slow == view.Slow {
 		return view, nil
 	}
-	if err := s.audit(ctx, who, AuditEntry{Action: "room.update", Room: in.Room, Detail: settings(view.Room, room)}); err != nil {
+	if err := s.audit(ctx, who, AuditEntry{Action: "room.update", Room: in.Room,
+		Detail: settings(view.Room, room)}); err != nil {
 		return RoomView{}, err
 	}
 	_, err = s.Store.Commit(ctx, s.change(who, Change{
@@ -233,7 +245,8 @@ func (s *Service) UpdateRoom(ctx context.Context, who Caller, in UpdateRoomInput
 	return s.Store.View(ctx, in.Room, who.User.ID)
 }
 
-// settings says in words what is changed of a room. Names and topics stay out: who reads the audit log need not be in the room.
+// settings says in words what is changed of a room. Names and topics stay out:
+// who reads the audit log need not be in the room.
 func settings(from, to Room) string {
 	var what []string
 	if from.Name != to.Name {
@@ -259,7 +272,8 @@ func (s *Service) SetNotify(ctx context.Context, who Caller, in Notify) (Notify,
 	if !in.Level.valid() {
 		return Notify{}, invalid("level", "a level is all, mentions or none, or empty for as usual")
 	}
-	_, err := s.Store.Commit(ctx, s.change(who, Change{Stream: UserStream(who.User.ID), Kind: NotifyChanged, Notify: &in}))
+	_, err := s.Store.Commit(ctx, s.change(who,
+		Change{Stream: UserStream(who.User.ID), Kind: NotifyChanged, Notify: &in}))
 	return in, err
 }
 
@@ -272,7 +286,8 @@ func (s *Service) moderated(ctx context.Context, who Caller, id RoomID) (RoomVie
 	return view, err
 }
 
-// line checks one line of text of min to max characters and returns it without outer and double spaces.
+// line checks one line of text of min to max characters and returns it without
+// outer and double spaces.
 func line(field, text string, min, max int) (string, error) {
 	text = strings.Join(strings.Fields(text), " ")
 	if !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool {

@@ -10,16 +10,20 @@ import (
 	"unicode/utf8"
 )
 
-// Finder finds messages by their words. A [Store] that keeps an index of words is one, too; without it, a search goes back
-// through the rooms' messages, and not far.
+// Finder finds messages by their words. A [Store] that keeps an index of words
+// is one, too; without it, a search goes back through the rooms' messages, and
+// not far.
 type Finder interface {
-	// Search returns up to limit messages of the rooms, and of the threads in them, that the query wants and that stand before the
-	// place, newest first. Rooms that are not there are skipped. A message may be found, or found changed, only some moments after
-	// it was sent or changed; what is deleted is not found.
+	// Search returns up to limit messages of the rooms, and of the threads in
+	// them, that the query wants and that stand before the place, newest first.
+	// Rooms that are not there are skipped. A message may be found, or found
+	// changed, only some moments after it was sent or changed; what is deleted
+	// is not found.
 	Search(ctx context.Context, rooms []RoomID, q Query, before Place, limit int) (Found, error)
 }
 
-// Query says which messages are looked for: those to which all of it applies. Zero fields apply to all.
+// Query says which messages are looked for: those to which all of it applies.
+// Zero fields apply to all.
 type Query struct {
 	Text          string // words, in any order; the beginning of a word is enough
 	From          UserID
@@ -27,7 +31,8 @@ type Query struct {
 	Link, File    bool      // with a link in its text, with a file
 }
 
-// Wants reports whether all of q but its text applies to m, which is not deleted.
+// Wants reports whether all of q but its text applies to m, which is not
+// deleted.
 func (q *Query) Wants(m *Message) bool {
 	return !m.Deleted() &&
 		(q.From == "" || m.From == q.From) &&
@@ -46,8 +51,8 @@ func (m *Message) Words() string {
 	return text
 }
 
-// Place is a place in a search's order, by time and then by id: that of the message with that id. The zero Place is the one before
-// which all are.
+// Place is a place in a search's order, by time and then by id: that of the
+// message with that id. The zero Place is the one before which all are.
 type Place struct {
 	At time.Time
 	ID string
@@ -56,7 +61,8 @@ type Place struct {
 // Place is m's place.
 func (m *Message) Place() Place { return Place{At: m.At, ID: m.ID} }
 
-// Start is the place before which the query's answer begins, if it is to begin before a place.
+// Start is the place before which the query's answer begins, if it is to begin
+// before a place.
 func (q *Query) Start(before Place) Place {
 	if end := (Place{At: q.Before}); !q.Before.IsZero() && (before == (Place{}) || end.Compare(before) < 0) {
 		return end
@@ -64,14 +70,16 @@ func (q *Query) Start(before Place) Place {
 	return before
 }
 
-// Compare is negative if p is older than o, and 0 if they are the same. It takes the zero Place as it stands: older than all.
+// Compare is negative if p is older than o, and 0 if they are the same. It
+// takes the zero Place as it stands: older than all.
 func (p Place) Compare(o Place) int { return cmp.Or(p.At.Compare(o.At), strings.Compare(p.ID, o.ID)) }
 
 // Holds reports whether a message stands before p.
 func (p Place) Holds(m *Message) bool { return p == (Place{}) || m.Place().Compare(p) < 0 }
 
-// Found is what a search has found, and how far back it has looked: every message before which it was to begin, down to the
-// place Until, is in Messages if it is wanted. The zero Until is the end: there are no more.
+// Found is what a search has found, and how far back it has looked: every
+// message before which it was to begin, down to the place Until, is in Messages
+// if it is wanted. The zero Until is the end: there are no more.
 type Found struct {
 	Messages []Message // newest first
 	Until    Place
@@ -128,13 +136,15 @@ func (s *Service) Search(ctx context.Context, who Caller, in SearchInput) (Searc
 	}
 	out := SearchResult{Messages: append([]Message{}, found.Messages...)}
 	if found.Until != (Place{}) {
-		out.Next, out.Until = strconv.FormatInt(found.Until.At.UnixMilli(), 10)+"."+found.Until.ID, found.Until.At
+		out.Next, out.Until = strconv.FormatInt(found.Until.At.UnixMilli(), 10)+"."+found.Until.ID,
+			found.Until.At
 	}
 	return out, nil
 }
 
-// searchable returns the rooms that a search of the caller's goes through: one, if given, or all that they are in. A thread is
-// nobody's who is not in the room above it.
+// searchable returns the rooms that a search of the caller's goes through: one,
+// if given, or all that they are in. A thread is nobody's who is not in the
+// room above it.
 func (s *Service) searchable(ctx context.Context, who Caller, room RoomID) ([]RoomView, error) {
 	if room != "" {
 		view, err := s.view(ctx, who, room)

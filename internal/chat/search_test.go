@@ -32,7 +32,8 @@ func (f *fixture) search(who chat.Caller, in chat.SearchInput) (texts []string) 
 
 func TestSearch(t *testing.T) {
 	f := newFixture(t, nil)
-	ann, bob, eve := f.person("ann", chat.RoleMember), f.person("bob", chat.RoleMember), f.person("eve", chat.RoleMember)
+	ann, bob, eve := f.person("ann", chat.RoleMember), f.person("bob", chat.RoleMember),
+		f.person("eve", chat.RoleMember)
 	one, two := f.room(ann, chat.Private, bob), f.room(ann, chat.Private)
 	say := func(who chat.Caller, room chat.RoomID, text string) chat.Message {
 		f.wait(time.Minute)
@@ -46,17 +47,20 @@ func TestSearch(t *testing.T) {
 	edited := say(bob, one, "apple that is edited")
 	say(ann, two, "東京都のりんご")
 	f.wait(time.Minute)
-	reply, err := f.Send(t.Context(), bob, chat.SendInput{Room: one, Thread: root.No, Text: "apple in the thread"})
+	reply, err := f.Send(t.Context(), bob,
+		chat.SendInput{Room: one, Thread: root.No, Text: "apple in the thread"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := f.DeleteMessage(t.Context(), bob, chat.MessageInput{Room: one, No: deleted.No}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.EditMessage(t.Context(), bob, chat.EditInput{Room: one, No: edited.No, Text: "now a pear"}); err != nil {
+	if _, err := f.EditMessage(t.Context(), bob,
+		chat.EditInput{Room: one, No: edited.No, Text: "now a pear"}); err != nil {
 		t.Fatal(err)
 	}
-	const thread, mine, pie, first = "apple in the thread", "an apple of mine alone", "I like apple pie: https://example.org/pie", "Apples and pears"
+	const thread, mine, pie, first = "apple in the thread", "an apple of mine alone",
+		"I like apple pie: https://example.org/pie", "Apples and pears"
 	day := func(t time.Time) string { return t.Format(time.RFC3339) }
 	for _, test := range []struct {
 		who  chat.Caller
@@ -64,7 +68,8 @@ func TestSearch(t *testing.T) {
 		want []string
 	}{
 		{bob, chat.SearchInput{Text: "apple"}, []string{thread, pie, first}},
-		{ann, chat.SearchInput{Text: "APPLE"}, []string{mine, pie, first}}, // the model has no index: ann does not follow the thread
+		// the model has no index: ann does not follow the thread
+		{ann, chat.SearchInput{Text: "APPLE"}, []string{mine, pie, first}},
 		{ann, chat.SearchInput{Text: "apple", Room: reply.Room}, []string{thread}},
 		{eve, chat.SearchInput{Text: "apple"}, nil},
 		{bob, chat.SearchInput{Text: "pear"}, []string{"now a pear", first}},
@@ -79,7 +84,8 @@ func TestSearch(t *testing.T) {
 		{ann, chat.SearchInput{Text: "apple", Before: day(middle)}, []string{pie, first}},
 		{ann, chat.SearchInput{Text: "apple", After: day(middle)}, []string{mine}},
 		{ann, chat.SearchInput{Text: "apple", Before: "2026-01-02"}, nil},
-		{ann, chat.SearchInput{Text: "apple", After: "2026-01-02", Before: "2026-01-03", Room: two}, []string{mine}},
+		{ann, chat.SearchInput{Text: "apple", After: "2026-01-02", Before: "2026-01-03", Room: two},
+			[]string{mine}},
 		{ann, chat.SearchInput{Text: "京都"}, []string{"東京都のりんご"}},
 	} {
 		for _, limit := range []int{1, 2, 0} {
@@ -89,7 +95,8 @@ func TestSearch(t *testing.T) {
 			}
 		}
 	}
-	for _, in := range []chat.SearchInput{{}, {Text: " !? "}, {Text: "\xff"}, {Text: "x", Has: "cheese"}, {Text: "x", After: "yesterday"}, {Text: "x", Before: "2026-13-01"},
+	for _, in := range []chat.SearchInput{{}, {Text: " !? "}, {Text: "\xff"},
+		{Text: "x", Has: "cheese"}, {Text: "x", After: "yesterday"}, {Text: "x", Before: "2026-13-01"},
 		{Text: "x", Cursor: "nowhere"}, {Text: "x", Limit: -1}, {Text: "x", Limit: 1 << 20}, {Room: one}} {
 		f.wait(time.Second)
 		_, err := f.Search(t.Context(), ann, in)
@@ -100,13 +107,16 @@ func TestSearch(t *testing.T) {
 		refused(t, "a room of others", err, chat.ErrNotFound)
 	}
 
-	// Who has left the room finds nothing of it, nor of the threads there, whatever is still on their list.
+	// Who has left the room finds nothing of it, nor of the threads there,
+	// whatever is still on their list.
 	if _, err := f.LeaveRoom(t.Context(), bob, chat.RoomInput{Room: one}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := f.Store.Commit(t.Context(),
-		chat.Change{Stream: chat.RoomStream(reply.Room), Kind: chat.MemberJoined, ID: "back", Member: &chat.Member{Room: reply.Room, User: bob.User.ID}},
-		chat.Change{Stream: chat.UserStream(bob.User.ID), Kind: chat.RoomJoined, ID: "listed", View: &chat.RoomView{Room: chat.Room{ID: reply.Room}}}); err != nil {
+		chat.Change{Stream: chat.RoomStream(reply.Room), Kind: chat.MemberJoined, ID: "back",
+			Member: &chat.Member{Room: reply.Room, User: bob.User.ID}},
+		chat.Change{Stream: chat.UserStream(bob.User.ID), Kind: chat.RoomJoined, ID: "listed",
+			View: &chat.RoomView{Room: chat.Room{ID: reply.Room}}}); err != nil {
 		t.Fatal(err)
 	}
 	if got := f.search(bob, chat.SearchInput{Text: "apple"}); got != nil {
@@ -114,7 +124,8 @@ func TestSearch(t *testing.T) {
 	}
 }
 
-// A search that reads looks at so many messages at a time, says how far back that was, and goes on from there.
+// A search that reads looks at so many messages at a time, says how far back
+// that was, and goes on from there.
 func TestSearchGoesOn(t *testing.T) {
 	f := newFixture(t, nil)
 	ann := f.person("ann", chat.RoleMember)
@@ -131,8 +142,10 @@ func TestSearchGoesOn(t *testing.T) {
 					text = fmt.Sprintf("needle %d of %s", no, room)
 					want = append(want, text)
 				}
-				changes = append(changes, chat.Change{Stream: chat.RoomStream(room), Kind: chat.MessageCreated, ID: fmt.Sprintf("%s-%06d", room, no),
-					At: f.at.Add(time.Duration(2*no) * time.Second), Message: &chat.Message{From: ann.User.ID, Text: text}})
+				changes = append(changes, chat.Change{Stream: chat.RoomStream(room),
+					Kind: chat.MessageCreated, ID: fmt.Sprintf("%s-%06d", room, no),
+					At:      f.at.Add(time.Duration(2*no) * time.Second),
+					Message: &chat.Message{From: ann.User.ID, Text: text}})
 			}
 			if _, err := f.Store.Commit(t.Context(), changes...); err != nil {
 				t.Fatal(err)
@@ -178,7 +191,8 @@ type indexed struct {
 	err   error
 }
 
-func (s *indexed) Search(_ context.Context, rooms []chat.RoomID, q chat.Query, before chat.Place, limit int) (chat.Found, error) {
+func (s *indexed) Search(_ context.Context, rooms []chat.RoomID, q chat.Query, before chat.Place,
+	limit int) (chat.Found, error) {
 	s.rooms, s.query, s.place = rooms, q, before
 	return s.found, s.err
 }
@@ -192,26 +206,34 @@ func TestSearchIndex(t *testing.T) {
 	bobs := f.room(bob, chat.Private)
 	m := f.send(bob, one, "some words")
 	store.found = chat.Found{Messages: []chat.Message{m}, Until: m.Place()}
-	r, err := f.Search(t.Context(), ann, chat.SearchInput{Text: " some words ", From: bob.User.ID, Has: "file"})
+	r, err := f.Search(t.Context(), ann,
+		chat.SearchInput{Text: " some words ", From: bob.User.ID, Has: "file"})
 	if err != nil || len(r.Messages) != 1 || r.Next == "" || !r.Until.Equal(m.At) {
 		t.Fatalf("%+v, %v", r, err)
 	}
-	if want := (chat.Query{Text: "some words", From: bob.User.ID, File: true}); store.query != want || !slices.Contains(store.rooms, one) || slices.Contains(store.rooms, bobs) || store.place != (chat.Place{}) {
+	if want := (chat.Query{Text: "some words", From: bob.User.ID,
+		File: true}); store.query != want || !slices.Contains(store.rooms, one) ||
+		slices.Contains(store.rooms, bobs) || store.place != (chat.Place{}) {
 		t.Errorf("the index is asked for %+v in %v before %+v", store.query, store.rooms, store.place)
 	}
-	if _, err := f.Search(t.Context(), ann, chat.SearchInput{Text: "words", Cursor: r.Next}); err != nil || store.place != m.Place() {
+	if _, err := f.Search(t.Context(), ann,
+		chat.SearchInput{Text: "words", Cursor: r.Next}); err != nil || store.place != m.Place() {
 		t.Errorf("the next page is before %+v, %v", store.place, err)
 	}
 	store.rooms = nil
-	if _, err := f.Search(t.Context(), bob, chat.SearchInput{Text: "words", Room: one}); err != nil || !slices.Equal(store.rooms, []chat.RoomID{one}) {
+	if _, err := f.Search(t.Context(), bob,
+		chat.SearchInput{Text: "words", Room: one}); err != nil ||
+		!slices.Equal(store.rooms, []chat.RoomID{one}) {
 		t.Errorf("one room is %v, %v", store.rooms, err)
 	}
 	store.rooms = nil
-	if r, err := f.Search(t.Context(), ann, chat.SearchInput{From: bob.User.ID}); err != nil || store.rooms != nil || len(r.Messages) != 1 {
+	if r, err := f.Search(t.Context(), ann, chat.SearchInput{From: bob.User.ID}); err != nil ||
+		store.rooms != nil || len(r.Messages) != 1 {
 		t.Errorf("without words: %+v, %v, and the index is asked in %v", r, err, store.rooms)
 	}
 	store.err = chat.ErrUnavailable
-	if _, err := f.Search(t.Context(), ann, chat.SearchInput{Text: "words"}); !errors.Is(err, chat.ErrUnavailable) {
+	if _, err := f.Search(t.Context(), ann, chat.SearchInput{Text: "words"}); !errors.Is(err,
+		chat.ErrUnavailable) {
 		t.Error(err)
 	}
 }

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// Config is what a [Service] is made of. Every field without a default must be set.
+// Config is what a [Service] is made of. Every field without a default must be
+// set.
 type Config struct {
 	Store    Store
 	Bell     Bell
@@ -39,26 +40,28 @@ type Config struct {
 
 // Hasher hashes passwords, in bounded parallel slots.
 type Hasher interface {
-	// Hash returns the encoded hash of a password. ErrRateLimited where no slot came free in time.
+	// Hash returns the encoded hash of a password. ErrRateLimited where no slot
+	// came free in time.
 	Hash(ctx context.Context, password string) (string, error)
-	// Verify reports whether the password has that encoded hash. An empty hash does the same
-	// work and reports false.
+	// Verify reports whether the password has that encoded hash. An empty hash
+	// does the same work and reports false.
 	Verify(ctx context.Context, encoded, password string) (bool, error)
-	// Stale reports whether a hash was made in an older way, and should be made anew when the password is known.
+	// Stale reports whether a hash was made in an older way, and should be made
+	// anew when the password is known.
 	Stale(encoded string) bool
 }
 
-// NameFolder turns a name as typed into the form shown and the key under which look-alikes collide:
-// compatibility forms, case, zero-width and confusable letters. ErrInvalid for names that
-// cannot be shown safely.
+// NameFolder turns a name as typed into the form shown and the key under which
+// look-alikes collide: compatibility forms, case, zero-width and confusable
+// letters. ErrInvalid for names that cannot be shown safely.
 type NameFolder interface {
 	Fold(name string) (shown, key string, err error)
 }
 
 // Limiter counts requests in exact sliding windows.
 type Limiter interface {
-	// Take takes n out of key's window if they fit, and says what is left. A refused call takes
-	// nothing.
+	// Take takes n out of key's window if they fit, and says what is left. A
+	// refused call takes nothing.
 	Take(ctx context.Context, key string, n int, rate Rate) (Allowance, error)
 }
 
@@ -77,7 +80,8 @@ type Allowance struct {
 
 // Roster knows who is online, on all nodes.
 type Roster interface {
-	// Online returns the ids of the people with at least one open connection, in no order.
+	// Online returns the ids of the people with at least one open connection,
+	// in no order.
 	Online(ctx context.Context) ([]UserID, error)
 }
 
@@ -90,17 +94,21 @@ const (
 	SignUpClosed SignUp = "closed" // nobody; the operator adds people
 )
 
-// Service is the chat: every rule, on top of a store. Its methods are safe for concurrent use.
+// Service is the chat: every rule, on top of a store. Its methods are safe for
+// concurrent use.
 type Service struct {
 	Config
 	owned atomic.Bool // somebody owns the server; never unset
 }
 
-// New returns a service. It panics if cfg lacks a part, which is a mistake of the program.
+// New returns a service. It panics if cfg lacks a part, which is a mistake of
+// the program.
 func New(cfg Config) *Service {
 	for part, missing := range map[string]bool{
-		"Store": cfg.Store == nil, "Bell": cfg.Bell == nil, "Presence": cfg.Presence == nil, "Limiter": cfg.Limiter == nil,
-		"Hasher": cfg.Hasher == nil, "Names": cfg.Names == nil, "NewID": cfg.NewID == nil, "NewToken": cfg.NewToken == nil,
+		"Store": cfg.Store == nil, "Bell": cfg.Bell == nil, "Presence": cfg.Presence == nil,
+		"Limiter": cfg.Limiter == nil,
+		"Hasher":  cfg.Hasher == nil, "Names": cfg.Names == nil, "NewID": cfg.NewID == nil,
+		"NewToken": cfg.NewToken == nil,
 	} {
 		if missing {
 			panic("chat.New: Config." + part + " is missing")
@@ -141,8 +149,9 @@ type Caller struct {
 	Scopes  []string // of the token; empty for a log-in, which may do all
 	// Token expiry, so that a door can close what outlives it.
 	ExpiresAt time.Time
-	// Device names the client program on which the person works; stable over reconnects and log-ins. It
-	// separates the client ids of that person's devices. At most 64 bytes; the session's id if empty.
+	// Device names the client program on which the person works; stable over
+	// reconnects and log-ins. It separates the client ids of that person's
+	// devices. At most 64 bytes; the session's id if empty.
 	Device string
 	Addr   string // address for limits: an IPv4 address or an IPv6 /64
 	Agent  string // User-Agent

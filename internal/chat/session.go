@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// touchEvery is how exact Session.SeenAt is: a busy session writes no more often.
+// touchEvery is how exact Session.SeenAt is: a busy session writes no more
+// often.
 const touchEvery = 5 * time.Minute
 
 func hashToken(token string) string {
@@ -18,8 +19,8 @@ func hashToken(token string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Authenticate returns who, completed with the person and the session of the token.
-// ErrUnauthenticated if it has none, or it is over.
+// Authenticate returns who, completed with the person and the session of the
+// token. ErrUnauthenticated if it has none, or it is over.
 func (s *Service) Authenticate(ctx context.Context, token string, who Caller) (Caller, error) {
 	if token == "" || len(token) > 256 {
 		return Caller{}, ErrUnauthenticated
@@ -47,7 +48,8 @@ func (s *Service) Authenticate(ctx context.Context, token string, who Caller) (C
 			return Caller{}, err
 		}
 	}
-	who.User, who.Session, who.ExpiresAt, who.Scopes = account.User, session.ID, session.ExpiresAt, session.Scopes
+	who.User, who.Session, who.ExpiresAt, who.Scopes = account.User, session.ID, session.ExpiresAt,
+		session.Scopes
 	if who.Device == "" {
 		who.Device = string(session.ID)
 	}
@@ -62,9 +64,11 @@ func (s *Service) expiry(created, now time.Time) time.Time {
 	return idle
 }
 
-var errElsewhere = &Error{Code: CodeForbidden, Message: "this server knows no passwords: people log in to the program that it is a part of"}
+var errElsewhere = &Error{Code: CodeForbidden,
+	Message: "this server knows no passwords: people log in to the program that it is a part of"}
 
-// LogIn opens a session. A wrong name and a wrong password get the same answer after the same work.
+// LogIn opens a session. A wrong name and a wrong password get the same answer
+// after the same work.
 func (s *Service) LogIn(ctx context.Context, who Caller, in LogInInput) (LoggedInOutput, error) {
 	if s.External != nil {
 		return LoggedInOutput{}, errElsewhere
@@ -115,7 +119,8 @@ func (s *Service) LogIn(ctx context.Context, who Caller, in LogInInput) (LoggedI
 	return s.openSession(ctx, who, account.User)
 }
 
-// rehash keeps the same password in today's way. It ends no session, and gives way to whoever changes the password meanwhile.
+// rehash keeps the same password in today's way. It ends no session, and gives
+// way to whoever changes the password meanwhile.
 func (s *Service) rehash(ctx context.Context, account Account, password string) error {
 	hash, err := s.Hasher.Hash(ctx, password)
 	if err != nil {
@@ -124,7 +129,8 @@ func (s *Service) rehash(ctx context.Context, account Account, password string) 
 	was := account.Password
 	account.Password = hash
 	_, err = s.Store.Commit(ctx, s.change(Caller{User: account.User}, Change{
-		Stream: UserStream(account.ID), Kind: SessionRevoked, Account: &account, Was: was, Sessions: []SessionID{noSession},
+		Stream: UserStream(account.ID), Kind: SessionRevoked, Account: &account, Was: was,
+		Sessions: []SessionID{noSession},
 	}))
 	if errors.Is(err, ErrConflict) {
 		return nil
@@ -138,7 +144,8 @@ const noSession SessionID = "none"
 func (s *Service) openSession(ctx context.Context, who Caller, user User) (LoggedInOutput, error) {
 	now, token := s.now(), s.NewToken()
 	session := Session{
-		ID: SessionID(s.NewID()), User: user.ID, TokenHash: hashToken(token), Agent: shorten(who.Agent, 200), Addr: who.Addr,
+		ID: SessionID(s.NewID()), User: user.ID, TokenHash: hashToken(token),
+		Agent: shorten(who.Agent, 200), Addr: who.Addr,
 		CreatedAt: now, SeenAt: now, ExpiresAt: s.expiry(now, now), Current: true,
 	}
 	if err := s.endOldest(ctx, user.ID); err != nil {
@@ -150,10 +157,12 @@ func (s *Service) openSession(ctx context.Context, who Caller, user User) (Logge
 	return LoggedInOutput{User: user, Session: session, Token: token}, nil
 }
 
-// maxLogIns is how many log-ins of one person are remembered at a time. It leaves some of maxTokens.
+// maxLogIns is how many log-ins of one person are remembered at a time. It
+// leaves some of maxTokens.
 const maxLogIns = 100
 
-// endOldest makes place for one more log-in: nobody is kept out because they have logged in too often.
+// endOldest makes place for one more log-in: nobody is kept out because they
+// have logged in too often.
 func (s *Service) endOldest(ctx context.Context, user UserID) error {
 	all, err := s.Store.Sessions(ctx, user)
 	if err != nil {
@@ -172,7 +181,8 @@ func (s *Service) endOldest(ctx context.Context, user UserID) error {
 	if len(old) == 0 {
 		return nil
 	}
-	_, err = s.Store.Commit(ctx, s.change(Caller{}, Change{Stream: UserStream(user), Kind: SessionRevoked, Sessions: old}))
+	_, err = s.Store.Commit(ctx, s.change(Caller{},
+		Change{Stream: UserStream(user), Kind: SessionRevoked, Sessions: old}))
 	return err
 }
 
@@ -244,12 +254,14 @@ func (s *Service) limit(ctx context.Context, key string, rate Rate) error {
 		return err
 	}
 	if !a.OK {
-		return &Error{Code: CodeRateLimited, Message: "too many requests: wait and try again", RetryAfter: a.RetryAfter}
+		return &Error{Code: CodeRateLimited, Message: "too many requests: wait and try again",
+			RetryAfter: a.RetryAfter}
 	}
 	return nil
 }
 
-// shorten cuts text to at most n bytes of valid UTF-8 without control characters.
+// shorten cuts text to at most n bytes of valid UTF-8 without control
+// characters.
 func shorten(text string, n int) string {
 	text = strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f {

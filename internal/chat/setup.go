@@ -6,11 +6,13 @@ import (
 	"time"
 )
 
-// Setup makes what every server has: the room General. Doing it again changes nothing.
+// Setup makes what every server has: the room General. Doing it again changes
+// nothing.
 func (s *Service) Setup(ctx context.Context) error {
 	_, err := s.Store.Commit(ctx, s.change(Caller{}, Change{
 		Stream: RoomStream(GeneralID), Kind: RoomCreated,
-		Room: &Room{ID: GeneralID, Kind: Public, Name: "General", Topic: "Everything and everyone", CreatedAt: s.now()},
+		Room: &Room{ID: GeneralID, Kind: Public, Name: "General", Topic: "Everything and everyone",
+			CreatedAt: s.now()},
 	}))
 	if errors.Is(err, ErrConflict) {
 		return nil
@@ -18,10 +20,12 @@ func (s *Service) Setup(ctx context.Context) error {
 	return err
 }
 
-// OwnerInvite returns the code with which the first person becomes the owner, and withdraws the
-// earlier ones; "" once somebody owns the server. One that is younger than fresh stays: then another node has just told its
-// code, pending is true, and there is no code.
-func (s *Service) OwnerInvite(ctx context.Context, fresh time.Duration) (code string, pending bool, err error) {
+// OwnerInvite returns the code with which the first person becomes the owner,
+// and withdraws the earlier ones; "" once somebody owns the server. One that is
+// younger than fresh stays: then another node has just told its code, pending
+// is true, and there is no code.
+func (s *Service) OwnerInvite(ctx context.Context, fresh time.Duration) (code string, pending bool,
+	err error) {
 	owned, err := s.Owned(ctx)
 	if err != nil || owned {
 		return "", false, err
@@ -45,7 +49,8 @@ func (s *Service) OwnerInvite(ctx context.Context, fresh time.Duration) (code st
 	return out.Code, false, err
 }
 
-// Tend forgets what is past its time. It is to be called now and then, on one node at a time.
+// Tend forgets what is past its time. It is to be called now and then, on one
+// node at a time.
 func (s *Service) Tend(ctx context.Context) error {
 	for {
 		more, err := s.Store.Prune(ctx, s.now())

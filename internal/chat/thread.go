@@ -11,7 +11,8 @@ import (
 
 const threadPrefix = "t-"
 
-// ThreadID is the id of the thread under a message. It follows from the message, so that there cannot be two.
+// ThreadID is the id of the thread under a message. It follows from the
+// message, so that there cannot be two.
 func ThreadID(room RoomID, no int64) RoomID {
 	sum := sha256.Sum256([]byte(string(room) + "\x00" + strconv.FormatInt(no, 10)))
 	return RoomID(threadPrefix + hex.EncodeToString(sum[:13]))
@@ -20,7 +21,8 @@ func ThreadID(room RoomID, no int64) RoomID {
 // IsThread reports whether that is the id of a thread.
 func IsThread(id RoomID) bool { return strings.HasPrefix(string(id), threadPrefix) }
 
-// home is the room whose members may read this one: itself, or for a thread the room that it is in.
+// home is the room whose members may read this one: itself, or for a thread the
+// room that it is in.
 func (r Room) home() RoomID {
 	if r.Kind == ThreadRoom {
 		return r.Parent
@@ -28,8 +30,9 @@ func (r Room) home() RoomID {
 	return r.ID
 }
 
-// view returns a room as the caller sees it. Threads are open to all members of the room that they are in, also to those who
-// do not follow them, for whom everything in it is read; nobody sees a thread who is not in that room.
+// view returns a room as the caller sees it. Threads are open to all members of
+// the room that they are in, also to those who do not follow them, for whom
+// everything in it is read; nobody sees a thread who is not in that room.
 func (s *Service) view(ctx context.Context, who Caller, id RoomID) (RoomView, error) {
 	view, err := s.Store.View(ctx, id, who.User.ID)
 	if !IsThread(id) || err != nil && !errors.Is(err, ErrNotFound) {
@@ -50,11 +53,13 @@ func (s *Service) view(ctx context.Context, who Caller, id RoomID) (RoomView, er
 	if err != nil {
 		return RoomView{}, err
 	}
-	view.Position, view.HeadNo, view.ReadNo, view.Role = heads[0].Position, heads[0].No, heads[0].No, parent.Role
+	view.Position, view.HeadNo, view.ReadNo, view.Role = heads[0].Position, heads[0].No,
+		heads[0].No, parent.Role
 	return view, nil
 }
 
-// FollowThread puts the thread under a message on the caller's list, and makes it if nobody has yet.
+// FollowThread puts the thread under a message on the caller's list, and makes
+// it if nobody has yet.
 func (s *Service) FollowThread(ctx context.Context, who Caller, in MessageInput) (RoomView, error) {
 	if err := s.limit(ctx, "mark:"+string(who.User.ID), s.Limits.Sends); err != nil {
 		return RoomView{}, err
@@ -66,7 +71,8 @@ func (s *Service) FollowThread(ctx context.Context, who Caller, in MessageInput)
 	return s.view(ctx, who, id)
 }
 
-// mayWrite returns nil if the caller, who is to be in a room or in that of a thread, may write there.
+// mayWrite returns nil if the caller, who is to be in a room or in that of a
+// thread, may write there.
 func (s *Service) mayWrite(ctx context.Context, who Caller, room Room) error {
 	view, err := s.Store.View(ctx, room.home(), who.User.ID)
 	if err != nil {
@@ -75,7 +81,8 @@ func (s *Service) mayWrite(ctx context.Context, who Caller, room Room) error {
 	return s.judge(view)
 }
 
-// judge is what stores judge with [Change].MustSpeak, for those who write in threads.
+// judge is what stores judge with [Change].MustSpeak, for those who write in
+// threads.
 func (s *Service) judge(home RoomView) error {
 	switch {
 	case home.Archived:
@@ -86,8 +93,9 @@ func (s *Service) judge(home RoomView) error {
 	return nil
 }
 
-// thread makes the thread under a message, with its author and the caller in it, and returns its id. Writes is whether they are to
-// write in it: to make one is to write.
+// thread makes the thread under a message, with its author and the caller in
+// it, and returns its id. Writes is whether they are to write in it: to make
+// one is to write.
 func (s *Service) thread(ctx context.Context, who Caller, in MessageInput, writes bool) (RoomID, error) {
 	parent, err := s.Store.View(ctx, in.Room, who.User.ID)
 	if err != nil {
@@ -152,8 +160,10 @@ func (s *Service) answering(ctx context.Context, who Caller, in SendInput) (Room
 	return room, s.follow(ctx, who, id, who.User.ID)
 }
 
-// follow puts somebody who is in its room into a thread. Others than the caller are left out if they are in half as many rooms as one
-// may be: who answers many messages of theirs, or calls them in many threads, leaves them the other half.
+// follow puts somebody who is in its room into a thread. Others than the caller
+// are left out if they are in half as many rooms as one may be: who answers
+// many messages of theirs, or calls them in many threads, leaves them the other
+// half.
 func (s *Service) follow(ctx context.Context, who Caller, thread RoomID, user UserID) error {
 	if _, err := s.Store.Member(ctx, thread, user); !errors.Is(err, ErrNotFound) {
 		return err
@@ -182,7 +192,8 @@ func (s *Service) answered(ctx context.Context, who Caller, thread Room, m Messa
 	return err
 }
 
-// leaveThreads takes a person out of all threads of a room that they are about to leave.
+// leaveThreads takes a person out of all threads of a room that they are about
+// to leave.
 func (s *Service) leaveThreads(ctx context.Context, who Caller, room RoomID, user UserID) error {
 	views, err := s.Store.Views(ctx, user)
 	if err != nil {

@@ -8,7 +8,8 @@ import (
 
 func TestThreads(t *testing.T) {
 	f := newFixture(t, nil)
-	ada, bob, cy, eve := f.person("Ada", chat.RoleMember), f.person("Bob", chat.RoleMember), f.person("Cy", chat.RoleMember), f.person("Eve", chat.RoleMember)
+	ada, bob, cy, eve := f.person("Ada", chat.RoleMember), f.person("Bob", chat.RoleMember),
+		f.person("Cy", chat.RoleMember), f.person("Eve", chat.RoleMember)
 	room := f.room(ada, chat.Private, bob, cy)
 	f.send(ada, room, "root")
 	answer := func(who chat.Caller, text, client string) (chat.Message, error) {
@@ -24,7 +25,8 @@ func TestThreads(t *testing.T) {
 	}
 	thread := first.Room
 	root, err := f.GetMessage(t.Context(), cy, at(room, 1))
-	if err != nil || root.Thread == nil || root.Thread.Room != thread || root.Thread.Replies != 1 || !root.Thread.LastAt.Equal(first.At) {
+	if err != nil || root.Thread == nil || root.Thread.Room != thread || root.Thread.Replies != 1 ||
+		!root.Thread.LastAt.Equal(first.At) {
 		t.Errorf("the root shows %+v, %v", root.Thread, err)
 	}
 
@@ -38,7 +40,8 @@ func TestThreads(t *testing.T) {
 		}
 		return nil
 	}
-	if v := following(ada); v == nil || v.Unread != 1 || v.Kind != chat.ThreadRoom || v.Parent != room || v.Root != 1 {
+	if v := following(ada); v == nil || v.Unread != 1 || v.Kind != chat.ThreadRoom ||
+		v.Parent != room || v.Root != 1 {
 		t.Errorf("the root's author sees %+v", v)
 	}
 	if v := following(cy); v != nil {
@@ -50,13 +53,20 @@ func TestThreads(t *testing.T) {
 	if err != nil || len(page.Messages) != 1 || page.MoreOlder || page.MoreNewer {
 		t.Errorf("a member of the room reads %+v, %v", page, err)
 	}
-	refused(t, "a reaction", errOf(f.AddReaction(t.Context(), cy, chat.ReactionInput{Room: thread, No: 1, Emoji: "👍"})), nil)
-	refused(t, "an outsider's reading", errOf(f.ListMessages(t.Context(), eve, chat.MessageListInput{Room: thread})), chat.ErrNotFound)
-	refused(t, "an outsider's sending", errOf(f.Send(t.Context(), eve, chat.SendInput{Room: thread, Text: "x"})), chat.ErrNotFound)
-	refused(t, "an outsider's joining", errOf(f.JoinRoom(t.Context(), eve, chat.RoomInput{Room: thread})), chat.ErrNotFound)
-	refused(t, "adding somebody", errOf(f.AddMember(t.Context(), ada, chat.MemberInput{Room: thread, User: eve.User.ID})), chat.ErrForbidden)
-	refused(t, "a thread in a thread", errOf(f.FollowThread(t.Context(), ada, at(thread, 1))), chat.ErrInvalid)
-	refused(t, "a thread under nothing", errOf(f.FollowThread(t.Context(), ada, at(room, 9))), chat.ErrNotFound)
+	refused(t, "a reaction", errOf(f.AddReaction(t.Context(), cy,
+		chat.ReactionInput{Room: thread, No: 1, Emoji: "👍"})), nil)
+	refused(t, "an outsider's reading",
+		errOf(f.ListMessages(t.Context(), eve, chat.MessageListInput{Room: thread})), chat.ErrNotFound)
+	refused(t, "an outsider's sending",
+		errOf(f.Send(t.Context(), eve, chat.SendInput{Room: thread, Text: "x"})), chat.ErrNotFound)
+	refused(t, "an outsider's joining",
+		errOf(f.JoinRoom(t.Context(), eve, chat.RoomInput{Room: thread})), chat.ErrNotFound)
+	refused(t, "adding somebody", errOf(f.AddMember(t.Context(), ada,
+		chat.MemberInput{Room: thread, User: eve.User.ID})), chat.ErrForbidden)
+	refused(t, "a thread in a thread", errOf(f.FollowThread(t.Context(), ada, at(thread, 1))),
+		chat.ErrInvalid)
+	refused(t, "a thread under nothing", errOf(f.FollowThread(t.Context(), ada, at(room, 9))),
+		chat.ErrNotFound)
 
 	// Who is called follows, who leaves does not until they are back.
 	f.send(ada, thread, "what does @Cy say?")
@@ -67,17 +77,23 @@ func TestThreads(t *testing.T) {
 	if following(cy) != nil {
 		t.Error("the thread stays on the list")
 	}
-	refused(t, "a moderator of the room deletes in its threads", errOf(f.DeleteMessage(t.Context(), ada, at(thread, 1))), nil)
+	refused(t, "a moderator of the room deletes in its threads",
+		errOf(f.DeleteMessage(t.Context(), ada, at(thread, 1))), nil)
 
 	// Who leaves the room is out of its threads.
-	refused(t, "remove", errOf(f.RemoveMember(t.Context(), ada, chat.RemoveMemberInput{Room: room, User: bob.User.ID})), nil)
-	refused(t, "a removed person's reading", errOf(f.ListMessages(t.Context(), bob, chat.MessageListInput{Room: thread})), chat.ErrNotFound)
-	refused(t, "a removed person's sending", errOf(f.Send(t.Context(), bob, chat.SendInput{Room: thread, Text: "x"})), chat.ErrNotFound)
-	refused(t, "a removed person's events", f.MayRead(t.Context(), bob, chat.RoomStream(thread)), chat.ErrNotFound)
+	refused(t, "remove", errOf(f.RemoveMember(t.Context(), ada,
+		chat.RemoveMemberInput{Room: room, User: bob.User.ID})), nil)
+	refused(t, "a removed person's reading",
+		errOf(f.ListMessages(t.Context(), bob, chat.MessageListInput{Room: thread})), chat.ErrNotFound)
+	refused(t, "a removed person's sending",
+		errOf(f.Send(t.Context(), bob, chat.SendInput{Room: thread, Text: "x"})), chat.ErrNotFound)
+	refused(t, "a removed person's events", f.MayRead(t.Context(), bob, chat.RoomStream(thread)),
+		chat.ErrNotFound)
 	if following(bob) != nil {
 		t.Error("a removed person still has the thread on their list")
 	}
-	refused(t, "a thread in a deleted message's place", errOf(f.DeleteMessage(t.Context(), ada, at(room, 1))), nil)
+	refused(t, "a thread in a deleted message's place",
+		errOf(f.DeleteMessage(t.Context(), ada, at(room, 1))), nil)
 	if m := f.send(ada, thread, "still here"); m.No != 3 {
 		t.Errorf("sent %+v", m)
 	}

@@ -15,11 +15,13 @@ const (
 	ScopeManage = "manage" // rooms, members, people, invites
 	// ScopeLogin is never a token's: passwords and tokens themselves.
 	ScopeLogin = "login"
-	// hookScope before a room's id lets nothing but an incoming webhook write to that room.
+	// hookScope before a room's id lets nothing but an incoming webhook write
+	// to that room.
 	hookScope = "hook:"
 )
 
-// maxTokens is how many sessions and tokens somebody may have when they make another token.
+// maxTokens is how many sessions and tokens somebody may have when they make
+// another token.
 const maxTokens = 200
 
 // scopeOf says which scope an action needs.
@@ -48,7 +50,8 @@ func (c Caller) May(scope string) error {
 	return &Error{Code: CodeForbidden, Message: "this token lacks the scope " + scope}
 }
 
-// CreateToken makes a token for a program of the caller's, or for a bot that they manage.
+// CreateToken makes a token for a program of the caller's, or for a bot that
+// they manage.
 func (s *Service) CreateToken(ctx context.Context, who Caller, in TokenInput) (TokenOutput, error) {
 	name, err := line("name", in.Name, 1, s.Limits.Name)
 	if err != nil {
@@ -63,7 +66,8 @@ func (s *Service) CreateToken(ctx context.Context, who Caller, in TokenInput) (T
 		}
 	}
 	if in.Days < 0 || in.Days > maxTokenDays {
-		return TokenOutput{}, invalid("days", "a token is valid for 1 to %d days, or with 0 for ten years", maxTokenDays)
+		return TokenOutput{}, invalid("days",
+			"a token is valid for 1 to %d days, or with 0 for ten years", maxTokenDays)
 	}
 	if in.Days == 0 {
 		in.Days = maxTokenDays
@@ -73,7 +77,8 @@ func (s *Service) CreateToken(ctx context.Context, who Caller, in TokenInput) (T
 		return TokenOutput{}, err
 	}
 	scopes := slices.Compact(slices.Sorted(slices.Values(in.Scopes)))
-	err = s.audit(ctx, who, AuditEntry{Action: "token.create", User: user, Detail: fmt.Sprintf("%s: %s, for %d days", name, strings.Join(scopes, ", "), in.Days)})
+	err = s.audit(ctx, who, AuditEntry{Action: "token.create", User: user,
+		Detail: fmt.Sprintf("%s: %s, for %d days", name, strings.Join(scopes, ", "), in.Days)})
 	if err != nil {
 		return TokenOutput{}, err
 	}
@@ -82,23 +87,27 @@ func (s *Service) CreateToken(ctx context.Context, who Caller, in TokenInput) (T
 
 const maxTokenDays = 3650
 
-func (s *Service) openToken(ctx context.Context, who Caller, user UserID, name string, scopes []string, age time.Duration) (TokenOutput, error) {
+func (s *Service) openToken(ctx context.Context, who Caller, user UserID, name string,
+	scopes []string, age time.Duration) (TokenOutput, error) {
 	have, err := s.Store.Sessions(ctx, user)
 	if err != nil {
 		return TokenOutput{}, err
 	}
 	if len(have) >= maxTokens {
-		return TokenOutput{}, &Error{Code: CodeConflict, Message: "there are too many tokens and sessions: end some first"}
+		return TokenOutput{}, &Error{Code: CodeConflict,
+			Message: "there are too many tokens and sessions: end some first"}
 	}
 	now, token := s.now(), s.NewToken()
 	session := Session{
-		ID: SessionID(s.NewID()), User: user, TokenHash: hashToken(token), Name: name, Scopes: scopes, Agent: shorten(who.Agent, 200), Addr: who.Addr,
+		ID: SessionID(s.NewID()), User: user, TokenHash: hashToken(token), Name: name,
+		Scopes: scopes, Agent: shorten(who.Agent, 200), Addr: who.Addr,
 		CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(age),
 	}
 	return TokenOutput{Session: session, Token: token}, s.Store.CreateSession(ctx, session)
 }
 
-// tokenUser is whose tokens the caller means: their own, or those of a bot that they manage.
+// tokenUser is whose tokens the caller means: their own, or those of a bot that
+// they manage.
 func (s *Service) tokenUser(ctx context.Context, who Caller, user UserID) (UserID, error) {
 	if user == "" || user == who.User.ID {
 		return who.User.ID, nil
@@ -147,18 +156,22 @@ func (s *Service) RevokeToken(ctx context.Context, who Caller, in TokenIDInput) 
 		if i < 0 {
 			return None{}, ErrNotFound
 		}
-		if err := s.audit(ctx, who, AuditEntry{Action: "token.revoke", User: user, Detail: all[i].Name}); err != nil {
+		if err := s.audit(ctx, who, AuditEntry{Action: "token.revoke", User: user,
+			Detail: all[i].Name}); err != nil {
 			return None{}, err
 		}
 	}
-	done, err := s.Store.Commit(ctx, s.change(who, Change{Stream: UserStream(user), Kind: SessionRevoked, Sessions: []SessionID{in.Token}}))
+	done, err := s.Store.Commit(ctx,
+		s.change(who, Change{Stream: UserStream(user), Kind: SessionRevoked,
+			Sessions: []SessionID{in.Token}}))
 	if err == nil && done[0].NoOp {
 		err = ErrNotFound
 	}
 	return None{}, err
 }
 
-// CreateBot makes an account for a program. It sees only the rooms that it is added to, unless it is made a member.
+// CreateBot makes an account for a program. It sees only the rooms that it is
+// added to, unless it is made a member.
 func (s *Service) CreateBot(ctx context.Context, who Caller, in BotInput) (User, error) {
 	if in.Role == "" {
 		in.Role = RoleGuest
@@ -173,7 +186,8 @@ func (s *Service) CreateBot(ctx context.Context, who Caller, in BotInput) (User,
 }
 
 // addBot makes an account for a program, and tells of it as the entry says.
-func (s *Service) addBot(ctx context.Context, who Caller, name string, role Role, e AuditEntry) (User, error) {
+func (s *Service) addBot(ctx context.Context, who Caller, name string, role Role,
+	e AuditEntry) (User, error) {
 	shown, key, err := s.foldName(name)
 	if err != nil {
 		return User{}, err

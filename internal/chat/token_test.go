@@ -12,7 +12,8 @@ import (
 func (f *fixture) call(who chat.Caller, name string, fill func(in any)) error {
 	f.t.Helper()
 	i := slices.IndexFunc(chat.Actions(), func(a chat.Action) bool { return a.Name == name })
-	_, err := chat.Actions()[i].Call(f.t.Context(), f.Service, who, func(in any) error { fill(in); return nil })
+	_, err := chat.Actions()[i].Call(f.t.Context(), f.Service, who,
+		func(in any) error { fill(in); return nil })
 	return err
 }
 
@@ -39,10 +40,13 @@ func TestTokensDoWhatTheirScopesSay(t *testing.T) {
 	update := func(in any) { *in.(*chat.UpdateRoomInput) = chat.UpdateRoomInput{Room: room, Name: &name} }
 	nothing := func(any) {}
 	for scope, may := range map[string]map[string]bool{
-		chat.ScopeRead: {"room.get": true}, chat.ScopeSend: {"message.send": true}, chat.ScopeManage: {"room.update": true},
+		chat.ScopeRead: {"room.get": true}, chat.ScopeSend: {"message.send": true},
+		chat.ScopeManage: {"room.update": true},
 	} {
 		_, as := f.token(ada, chat.TokenInput{Name: scope, Scopes: []string{scope}})
-		for action, fill := range map[string]func(any){"room.get": get, "message.send": send, "room.update": update, "session.list": nothing, "token.create": nothing, "account.password": nothing} {
+		for action, fill := range map[string]func(any){"room.get": get, "message.send": send,
+			"room.update": update, "session.list": nothing, "token.create": nothing,
+			"account.password": nothing} {
 			want := chat.ErrForbidden
 			if may[action] {
 				want = nil
@@ -51,8 +55,10 @@ func TestTokensDoWhatTheirScopesSay(t *testing.T) {
 		}
 	}
 	for what, in := range map[string]chat.TokenInput{
-		"no name": {Scopes: []string{"read"}}, "no scope": {Name: "x"}, "an unknown one": {Name: "x", Scopes: []string{"all"}}, "too long": {Name: "x", Scopes: []string{"read"}, Days: 4000},
-		"a hook's": {Name: "x", Scopes: []string{"hook:general"}},
+		"no name": {Scopes: []string{"read"}}, "no scope": {Name: "x"},
+		"an unknown one": {Name: "x", Scopes: []string{"all"}},
+		"too long":       {Name: "x", Scopes: []string{"read"}, Days: 4000},
+		"a hook's":       {Name: "x", Scopes: []string{"hook:general"}},
 	} {
 		refused(t, what, errOf(f.CreateToken(t.Context(), ada, in)), chat.ErrInvalid)
 	}
@@ -67,7 +73,8 @@ func TestTokensEndWhenTheyWereSaidTo(t *testing.T) {
 	f.wait(2 * time.Hour)
 	refused(t, "used again", errOf(f.Authenticate(t.Context(), out.Token, nobody)), nil)
 	f.wait(24 * time.Hour)
-	refused(t, "after its end", errOf(f.Authenticate(t.Context(), out.Token, nobody)), chat.ErrUnauthenticated)
+	refused(t, "after its end", errOf(f.Authenticate(t.Context(), out.Token, nobody)),
+		chat.ErrUnauthenticated)
 
 	ada = f.logIn("Ada")
 	out, _ = f.token(ada, chat.TokenInput{Name: "ci", Scopes: []string{"read"}})
@@ -75,30 +82,45 @@ func TestTokensEndWhenTheyWereSaidTo(t *testing.T) {
 	if err != nil || len(list.Sessions) != 1 || list.Sessions[0].Name != "ci" {
 		t.Errorf("the tokens are %+v, %v", list, err)
 	}
-	refused(t, "somebody else's", errOf(f.RevokeToken(t.Context(), bob, chat.TokenIDInput{Token: out.Session.ID})), chat.ErrNotFound)
-	refused(t, "of somebody else", errOf(f.RevokeToken(t.Context(), bob, chat.TokenIDInput{Token: out.Session.ID, User: ada.User.ID})), chat.ErrForbidden)
-	refused(t, "revoke", errOf(f.RevokeToken(t.Context(), ada, chat.TokenIDInput{Token: out.Session.ID})), nil)
+	refused(t, "somebody else's", errOf(f.RevokeToken(t.Context(), bob,
+		chat.TokenIDInput{Token: out.Session.ID})), chat.ErrNotFound)
+	refused(t, "of somebody else",
+		errOf(f.RevokeToken(t.Context(), bob,
+			chat.TokenIDInput{Token: out.Session.ID, User: ada.User.ID})), chat.ErrForbidden)
+	refused(t, "revoke", errOf(f.RevokeToken(t.Context(), ada,
+		chat.TokenIDInput{Token: out.Session.ID})), nil)
 	refused(t, "revoked", errOf(f.Authenticate(t.Context(), out.Token, nobody)), chat.ErrUnauthenticated)
 
 	out, _ = f.token(ada, chat.TokenInput{Name: "ci", Scopes: []string{"read"}})
-	refused(t, "password", errOf(f.ChangePassword(t.Context(), ada, chat.PasswordInput{Old: "password123", New: "password456"})), nil)
-	refused(t, "after a new password", errOf(f.Authenticate(t.Context(), out.Token, nobody)), chat.ErrUnauthenticated)
+	refused(t, "password", errOf(f.ChangePassword(t.Context(), ada,
+		chat.PasswordInput{Old: "password123", New: "password456"})), nil)
+	refused(t, "after a new password", errOf(f.Authenticate(t.Context(), out.Token, nobody)),
+		chat.ErrUnauthenticated)
 }
 
 func TestBots(t *testing.T) {
 	f := newFixture(t, nil)
 	admin, ada := f.person("Admin", chat.RoleAdmin), f.person("Ada", chat.RoleMember)
-	refused(t, "a member's bot", errOf(f.CreateBot(t.Context(), ada, chat.BotInput{Name: "Robot"})), chat.ErrForbidden)
-	refused(t, "an owner of a bot", errOf(f.CreateBot(t.Context(), admin, chat.BotInput{Name: "Robot", Role: chat.RoleOwner})), chat.ErrInvalid)
+	refused(t, "a member's bot", errOf(f.CreateBot(t.Context(), ada, chat.BotInput{Name: "Robot"})),
+		chat.ErrForbidden)
+	refused(t, "an owner of a bot",
+		errOf(f.CreateBot(t.Context(), admin, chat.BotInput{Name: "Robot", Role: chat.RoleOwner})),
+		chat.ErrInvalid)
 	bot, err := f.CreateBot(t.Context(), admin, chat.BotInput{Name: "Robot"})
 	if err != nil || !bot.Bot || bot.Role != chat.RoleGuest {
 		t.Fatalf("made %+v, %v", bot, err)
 	}
-	refused(t, "its log-in", errOf(f.LogIn(t.Context(), nobody, chat.LogInInput{Name: "Robot"})), chat.ErrUnauthenticated)
-	refused(t, "its token, by somebody else", errOf(f.CreateToken(t.Context(), ada, chat.TokenInput{Name: "x", Scopes: []string{"send"}, User: bot.ID})), chat.ErrForbidden)
-	refused(t, "a person's token", errOf(f.CreateToken(t.Context(), admin, chat.TokenInput{Name: "x", Scopes: []string{"send"}, User: ada.User.ID})), chat.ErrForbidden)
+	refused(t, "its log-in", errOf(f.LogIn(t.Context(), nobody, chat.LogInInput{Name: "Robot"})),
+		chat.ErrUnauthenticated)
+	refused(t, "its token, by somebody else",
+		errOf(f.CreateToken(t.Context(), ada,
+			chat.TokenInput{Name: "x", Scopes: []string{"send"}, User: bot.ID})), chat.ErrForbidden)
+	refused(t, "a person's token",
+		errOf(f.CreateToken(t.Context(), admin,
+			chat.TokenInput{Name: "x", Scopes: []string{"send"}, User: ada.User.ID})), chat.ErrForbidden)
 	_, as := f.token(admin, chat.TokenInput{Name: "x", Scopes: []string{"send"}, User: bot.ID})
-	refused(t, "where it is not", errOf(f.Send(t.Context(), as, chat.SendInput{Room: chat.GeneralID, Text: "x"})), chat.ErrNotFound)
+	refused(t, "where it is not", errOf(f.Send(t.Context(), as,
+		chat.SendInput{Room: chat.GeneralID, Text: "x"})), chat.ErrNotFound)
 	room := f.room(ada, chat.Private)
 	refused(t, "added", errOf(f.AddMember(t.Context(), ada, chat.MemberInput{Room: room, User: bot.ID})), nil)
 	f.send(as, room, "beep")
@@ -108,7 +130,8 @@ func TestHooks(t *testing.T) {
 	f := newFixture(t, nil)
 	ada, bob := f.person("Ada", chat.RoleMember), f.person("Bob", chat.RoleMember)
 	room := f.room(ada, chat.Private, bob)
-	refused(t, "by a member", errOf(f.CreateHook(t.Context(), bob, chat.HookInput{Room: room, Name: "Grafana"})), chat.ErrForbidden)
+	refused(t, "by a member", errOf(f.CreateHook(t.Context(), bob,
+		chat.HookInput{Room: room, Name: "Grafana"})), chat.ErrForbidden)
 	out, err := f.CreateHook(t.Context(), ada, chat.HookInput{Room: room, Name: "Grafana"})
 	refused(t, "made", err, nil)
 	token := out.Path[len("/hooks/"):]
@@ -125,10 +148,14 @@ func TestHooks(t *testing.T) {
 	if err != nil || len(list.Hooks) != 1 || list.Hooks[0].Bot.Name != "Grafana" {
 		t.Errorf("the webhooks are %+v, %v", list, err)
 	}
-	refused(t, "end it, by a member", errOf(f.DeleteHook(t.Context(), bob, chat.HookIDInput{Room: room, Bot: out.Hook.Bot.ID})), chat.ErrForbidden)
-	refused(t, "end it", errOf(f.DeleteHook(t.Context(), ada, chat.HookIDInput{Room: room, Bot: out.Hook.Bot.ID})), nil)
+	refused(t, "end it, by a member",
+		errOf(f.DeleteHook(t.Context(), bob, chat.HookIDInput{Room: room, Bot: out.Hook.Bot.ID})),
+		chat.ErrForbidden)
+	refused(t, "end it", errOf(f.DeleteHook(t.Context(), ada,
+		chat.HookIDInput{Room: room, Bot: out.Hook.Bot.ID})), nil)
 	refused(t, "ended", errOf(f.PostHook(t.Context(), token, nobody, "x")), chat.ErrUnauthenticated)
-	if list, err = f.ListHooks(t.Context(), ada, chat.RoomInput{Room: room}); err != nil || len(list.Hooks) != 0 {
+	if list, err = f.ListHooks(t.Context(), ada, chat.RoomInput{Room: room}); err != nil ||
+		len(list.Hooks) != 0 {
 		t.Errorf("the webhooks are %+v, %v", list, err)
 	}
 	// Its name is free, and its messages still show it.
@@ -143,7 +170,9 @@ func TestHooks(t *testing.T) {
 	account, err := f.Store.Account(t.Context(), old.ID)
 	refused(t, "its account", err, nil)
 	refused(t, "brought back beside the other", f.Disable(t.Context(), account, false), chat.ErrConflict)
-	refused(t, "end the other", errOf(f.DeleteHook(t.Context(), ada, chat.HookIDInput{Room: room, Bot: again.Hook.Bot.ID})), nil)
+	refused(t, "end the other", errOf(f.DeleteHook(t.Context(), ada,
+		chat.HookIDInput{Room: room, Bot: again.Hook.Bot.ID})), nil)
 	refused(t, "brought back", f.Disable(t.Context(), account, false), nil)
-	refused(t, "a third", errOf(f.CreateHook(t.Context(), ada, chat.HookInput{Room: room, Name: "grafana"})), chat.ErrConflict)
+	refused(t, "a third", errOf(f.CreateHook(t.Context(), ada,
+		chat.HookInput{Room: room, Name: "grafana"})), chat.ErrConflict)
 }

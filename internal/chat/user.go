@@ -12,7 +12,8 @@ const (
 	RoleGuest  Role = "guest"  // only the rooms that they were added to
 )
 
-// User is a person as others see them. Users can be compared with ==: their times are in UTC, to the millisecond.
+// User is a person as others see them. Users can be compared with ==: their
+// times are in UTC, to the millisecond.
 type User struct {
 	ID        UserID    `json:"id" doc:"Id"`
 	Name      string    `json:"name" doc:"Unique name; no other name looks like it, but for those of deleted webhooks"`
@@ -29,7 +30,8 @@ type User struct {
 	DisabledUntil time.Time `json:"disabled_until,omitzero" doc:"With disabled: until then; without it, for good"`
 }
 
-// Status is what somebody says of themselves for a while. The zero Status is none.
+// Status is what somebody says of themselves for a while. The zero Status is
+// none.
 type Status struct {
 	Emoji string    `json:"emoji,omitempty" doc:"One emoji"`
 	Text  string    `json:"text,omitempty" doc:"A few words"`
@@ -38,7 +40,8 @@ type Status struct {
 
 // disabled refuses a log-in.
 func disabled(u User) *Error {
-	e := &Error{Code: CodeForbidden, Message: "this account is disabled", Because: &Because{Kind: IsDisabled, Until: u.DisabledUntil}}
+	e := &Error{Code: CodeForbidden, Message: "this account is disabled",
+		Because: &Because{Kind: IsDisabled, Until: u.DisabledUntil}}
 	if !u.DisabledUntil.IsZero() {
 		e.Message += " until " + minute(u.DisabledUntil)
 	}
@@ -58,8 +61,8 @@ type Account struct {
 	Password string // encoded hash
 }
 
-// Session is one log-in of one person on one device, or a token that they made for a program. The token itself is not kept, only
-// its hash.
+// Session is one log-in of one person on one device, or a token that they made
+// for a program. The token itself is not kept, only its hash.
 type Session struct {
 	ID        SessionID `json:"id" doc:"Id, not the token"`
 	User      UserID    `json:"-"`

@@ -30,8 +30,10 @@ func (d *Door) links(context.Context, *request) (int, any, error) {
 }
 
 // firstNames are proposed, with a number, to who has no name yet.
-var firstNames = []string{"Ada", "Amir", "Bea", "Bruno", "Chloe", "Dina", "Elif", "Emil", "Fay", "Grace", "Hugo", "Ines", "Ivo", "Jun", "Kaya", "Lena", "Luca",
-	"Mika", "Nia", "Nils", "Olga", "Omar", "Pia", "Quinn", "Rosa", "Sami", "Tess", "Uma", "Vera", "Wim", "Yara", "Zoe"}
+var firstNames = []string{"Ada", "Amir", "Bea", "Bruno", "Chloe", "Dina", "Elif", "Emil", "Fay",
+	"Grace", "Hugo", "Ines", "Ivo", "Jun", "Kaya", "Lena", "Luca",
+	"Mika", "Nia", "Nils", "Olga", "Omar", "Pia", "Quinn", "Rosa", "Sami", "Tess", "Uma", "Vera",
+	"Wim", "Yara", "Zoe"}
 
 func (d *Door) randomName(context.Context, *request) (int, any, error) {
 	return http.StatusOK, fmt.Sprintf("%s%d", firstNames[rand.N(len(firstNames))], 100+rand.N(9900)), nil
@@ -44,8 +46,9 @@ func (d *Door) me(_ context.Context, in *request) (int, any, error) {
 	return http.StatusOK, personOf(in.who.User), nil
 }
 
-// logIn opens a session, and makes the account first if nobody has the name and sign-up is open. That a name is not known is
-// told by that alone; else it is answered as a wrong password is, after the same work.
+// logIn opens a session, and makes the account first if nobody has the name and
+// sign-up is open. That a name is not known is told by that alone; else it is
+// answered as a wrong password is, after the same work.
 func (d *Door) logIn(ctx context.Context, in *request) (int, any, error) {
 	var body struct {
 		Username string `json:"username"`
@@ -68,7 +71,8 @@ func (d *Door) logIn(ctx context.Context, in *request) (int, any, error) {
 		}
 	}
 	out, err := act[chat.LoggedInOutput](ctx, d, stranger, name, fill)
-	if errors.Is(err, chat.ErrUnauthenticated) || errors.Is(err, chat.ErrConflict) { // somebody has taken the name meanwhile
+	// somebody has taken the name meanwhile
+	if errors.Is(err, chat.ErrUnauthenticated) || errors.Is(err, chat.ErrConflict) {
 		return http.StatusNotFound, refusal{"Invalid username or password"}, nil
 	}
 	if err != nil {
@@ -90,7 +94,8 @@ func (d *Door) logOut(ctx context.Context, in *request) (int, any, error) {
 	return http.StatusOK, "OK", nil
 }
 
-// users tells of the people whose numbers are asked for, of those that the caller may know of.
+// users tells of the people whose numbers are asked for, of those that the
+// caller may know of.
 func (d *Door) users(ctx context.Context, in *request) (int, any, error) {
 	online, err := act[chat.OnlineOutput](ctx, d, in.who, "presence.list", nil)
 	if err != nil {
@@ -105,7 +110,8 @@ func (d *Door) users(ctx context.Context, in *request) (int, any, error) {
 		return http.StatusNotFound, refusal{"give ids[]=1&ids[]=2"}, nil
 	}
 	if most := d.cfg.Service.Limits.PageMax; len(ids) > most {
-		return 0, nil, &chat.Error{Code: chat.CodeInvalid, Message: fmt.Sprintf("at most %d people can be asked for at once", most)}
+		return 0, nil, &chat.Error{Code: chat.CodeInvalid,
+			Message: fmt.Sprintf("at most %d people can be asked for at once", most)}
 	}
 	known, err := d.known(ctx, in.who)
 	if err != nil {
@@ -133,9 +139,11 @@ func (d *Door) users(ctx context.Context, in *request) (int, any, error) {
 	return http.StatusOK, out, nil
 }
 
-// known returns a function that finds people by number: everyone, or for guests those in their rooms. People who are unknown cost one
-// look into the store together.
-func (d *Door) known(ctx context.Context, who chat.Caller) (func(n int64) (chat.UserID, string, error), error) {
+// known returns a function that finds people by number: everyone, or for guests
+// those in their rooms. People who are unknown cost one look into the store
+// together.
+func (d *Door) known(ctx context.Context,
+	who chat.Caller) (func(n int64) (chat.UserID, string, error), error) {
 	if err := d.cfg.Service.MayRead(ctx, who, chat.ServerStream); err == nil {
 		missed := false
 		return func(n int64) (chat.UserID, string, error) {

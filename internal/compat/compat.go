@@ -1,12 +1,16 @@
-// Package compat is the door for clients of the well-known Redis chat demo for Node.js: its routes and its events
-// of Socket.IO, on top of the same domain and the same hub as every other door. docs/compat.md tells operators what it is.
+// Package compat is the door for clients of the well-known Redis chat demo for
+// Node.js: its routes and its events of Socket.IO, on top of the same domain
+// and the same hub as every other door. docs/compat.md tells operators what it
+// is.
 //
-// The demo knows people by numbers, a pair's room by the two numbers, and General as "0". These are derived from
-// Parley's ids and never stored: a hash cannot be turned round, so an index of the people is kept in memory, which
+// The demo knows people by numbers, a pair's room by the two numbers, and
+// General as "0". These are derived from Parley's ids and never stored: a hash
+// cannot be turned round, so an index of the people is kept in memory, which
 // follows the server's log. Rooms are found among those of whoever asks.
 //
-// What its clients are told live comes from the hub, through an encoder of this package. A frame is rendered when the first
-// connection sends it, outside of the hub's locks, and then sent to all as it is.
+// What its clients are told live comes from the hub, through an encoder of this
+// package. A frame is rendered when the first connection sends it, outside of
+// the hub's locks, and then sent to all as it is.
 package compat
 
 import (
@@ -43,11 +47,13 @@ const (
 	callTimeout = 10 * time.Second
 	// maxBody bounds a request's body, in bytes.
 	maxBody = 64 << 10
-	// marker is the cookie by which the sockets of demo clients are told from others.
+	// marker is the cookie by which the sockets of demo clients are told from
+	// others.
 	marker = "parley-redis-chat-demo"
 )
 
-// Door serves demo clients. Their sockets are brought by the door of Socket.IO, which asks Claims and calls Connect.
+// Door serves demo clients. Their sockets are brought by the door of Socket.IO,
+// which asks Claims and calls Connect.
 type Door struct {
 	cfg     Config
 	actions map[string]chat.Action
@@ -108,15 +114,16 @@ func (d *Door) Handler(next http.Handler) http.Handler {
 	return mux
 }
 
-// Claims reports whether a request that opens a session of Socket.IO is that of a demo client, by the cookie
-// that it was given when it logged in.
+// Claims reports whether a request that opens a session of Socket.IO is that of
+// a demo client, by the cookie that it was given when it logged in.
 func (d *Door) Claims(r *http.Request) bool {
 	c, err := r.Cookie(marker)
 	return err == nil && c.Value != ""
 }
 
 // act does an action as the other doors do it, limits included.
-func act[Out any](ctx context.Context, d *Door, who chat.Caller, name string, fill func(in any)) (Out, error) {
+func act[Out any](ctx context.Context, d *Door, who chat.Caller, name string,
+	fill func(in any)) (Out, error) {
 	out, err := d.actions[name].Call(ctx, d.cfg.Service, who, func(in any) error {
 		if fill != nil {
 			fill(in)

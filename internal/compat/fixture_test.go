@@ -75,7 +75,8 @@ func newFixture(t testing.TB, change func(*settings)) *fixture {
 	none := chat.Rate{Limit: -1, Window: time.Second}
 	policy := &visitor.Policy{Origins: []string{allowed}}
 	s := settings{chat: chat.Config{
-		Store: store, Bell: bell, Presence: roster, Limiter: limit.New(time.Now), Hasher: plainHasher{}, Names: identity.Names{},
+		Store: store, Bell: bell, Presence: roster, Limiter: limit.New(time.Now),
+		Hasher: plainHasher{}, Names: identity.Names{},
 		NewID: f.newID, NewToken: identity.NewToken, Log: quiet, SignUp: chat.SignUpOpen,
 		Limits: chat.Limits{Sends: none, Calls: none, Logins: none, Guesses: none},
 	}, door: compat.Config{Log: quiet}, io: siodoor.Config{Log: quiet}}
@@ -96,7 +97,8 @@ func newFixture(t testing.TB, change func(*settings)) *fixture {
 	socket := ws.New(ws.Config{Service: f.Service, Hub: f.hub, Visitor: policy, Log: quiet})
 	f.http = httptest.NewServer(f.door.Handler(rest.New(rest.Config{
 		Service: f.Service, Visitor: policy, Socket: socket, IO: io, Log: quiet,
-		Web: fstest.MapFS{"index.html": {Data: []byte("<p>Parley's own client")}}, Metrics: http.NotFoundHandler(),
+		Web:     fstest.MapFS{"index.html": {Data: []byte("<p>Parley's own client")}},
+		Metrics: http.NotFoundHandler(),
 	})))
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -141,7 +143,8 @@ func (f *fixture) client() *client {
 	return &client{f: f, base: f.http.URL, cookies: map[string]string{}}
 }
 
-// person signs somebody up whose id in Parley is the given one, unless it is empty.
+// person signs somebody up whose id in Parley is the given one, unless it is
+// empty.
 func (f *fixture) person(name, id string) *client {
 	f.t.Helper()
 	if id != "" {
@@ -159,7 +162,8 @@ func (f *fixture) person(name, id string) *client {
 	return c
 }
 
-// do makes a request as the demo's client does. Headers that are given replace others; an empty one is left out.
+// do makes a request as the demo's client does. Headers that are given replace
+// others; an empty one is left out.
 func (c *client) do(method, path string, body any, headers ...string) (*http.Response, string) {
 	c.f.t.Helper()
 	var in io.Reader

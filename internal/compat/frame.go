@@ -89,8 +89,9 @@ func (f *frame) send(c *conn) {
 	}
 }
 
-// render looks names and rooms up, which are in memory but for the first time. What cannot be looked up is not told live, but is
-// there when the client is loaded again.
+// render looks names and rooms up, which are in memory but for the first time.
+// What cannot be looked up is not told live, but is there when the client is
+// loaded again.
 func (f *frame) render() {
 	ctx, cancel := context.WithTimeout(f.d.ctx, callTimeout)
 	defer cancel()
@@ -112,7 +113,8 @@ func (f *frame) render() {
 	}
 }
 
-// renderMessage tells of a message, and before a pair's first one of their room; its author's client has opened that itself.
+// renderMessage tells of a message, and before a pair's first one of their
+// room; its author's client has opened that itself.
 func (f *frame) renderMessage(ctx context.Context) error {
 	m := f.event.Message
 	id, err := f.d.rooms.id(ctx, m.Room)

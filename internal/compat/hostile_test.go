@@ -38,7 +38,8 @@ func (c *client) poll() *poller {
 
 func (p *poller) send(packets ...string) {
 	p.c.f.t.Helper()
-	if res, got := p.c.do("POST", p.path, strings.Join(packets, "\x1e"), "Content-Type", "text/plain;charset=UTF-8"); res.StatusCode != 200 {
+	if res, got := p.c.do("POST", p.path, strings.Join(packets, "\x1e"), "Content-Type",
+		"text/plain;charset=UTF-8"); res.StatusCode != 200 {
 		p.c.f.t.Fatalf("sending: %s %s", res.Status, got)
 	}
 }
@@ -116,19 +117,23 @@ func TestFlood(t *testing.T) {
 	p.send(events...)
 	p.until("41")
 	list, err := f.ListMessages(t.Context(), p.c.who(), chat.MessageListInput{Room: chat.GeneralID})
-	if err != nil || len(list.Messages) == 0 || len(list.Messages) > 20 { // a window may have ended in between
+	// a window may have ended in between
+	if err != nil || len(list.Messages) == 0 || len(list.Messages) > 20 {
 		t.Errorf("%d messages were taken (%v)", len(list.Messages), err)
 	}
 }
 
-// TestSessionsEnd has sessions end while sockets are open: by log-out elsewhere, by their age, by disabling the person.
+// TestSessionsEnd has sessions end while sockets are open: by log-out
+// elsewhere, by their age, by disabling the person.
 func TestSessionsEnd(t *testing.T) {
 	f := newFixture(t, nil)
 	ada := f.person("Ada", "")
 	p := ada.poll()
 	elsewhere := f.client()
-	elsewhere.want("POST", "/login", map[string]string{"username": "Ada", "password": "password123"}, 200, nil)
-	if _, err := f.RevokeSession(t.Context(), elsewhere.who(), chat.SessionInput{Session: ada.who().Session}); err != nil {
+	elsewhere.want("POST", "/login",
+		map[string]string{"username": "Ada", "password": "password123"}, 200, nil)
+	if _, err := f.RevokeSession(t.Context(), elsewhere.who(),
+		chat.SessionInput{Session: ada.who().Session}); err != nil {
 		t.Fatal(err)
 	}
 	p.until("41")
@@ -147,28 +152,35 @@ func TestSessionsEnd(t *testing.T) {
 	}
 	p.until("41")
 
-	f = newFixture(t, func(s *settings) { s.chat.SessionIdle, s.chat.SessionMax = 2*time.Second, 2*time.Second })
+	f = newFixture(t, func(s *settings) {
+		s.chat.SessionIdle, s.chat.SessionMax = 2*time.Second,
+			2*time.Second
+	})
 	p = f.person("Ada", "").poll()
 	p.until("41")
 }
 
-// TestRemoved has somebody taken out of a room: from then on they are told nothing of it.
+// TestRemoved has somebody taken out of a room: from then on they are told
+// nothing of it.
 func TestRemoved(t *testing.T) {
 	f := newFixture(t, nil)
 	ada, bob := f.person("Ada", "demo-1"), f.person("Bob", "demo-2")
 	f.ids = []string{"demo-50"}
-	room, err := f.CreateRoom(t.Context(), ada.who(), chat.CreateRoomInput{Name: "Plans", Kind: chat.Private, Users: []chat.UserID{"demo-2"}})
+	room, err := f.CreateRoom(t.Context(), ada.who(),
+		chat.CreateRoomInput{Name: "Plans", Kind: chat.Private, Users: []chat.UserID{"demo-2"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := bob.poll()
 	ada.says(room.ID, "while you are here")
 	p.until(`42["message",{"from":"1","date":`)
-	if _, err := f.RemoveMember(t.Context(), ada.who(), chat.RemoveMemberInput{Room: room.ID, User: "demo-2"}); err != nil {
+	if _, err := f.RemoveMember(t.Context(), ada.who(),
+		chat.RemoveMemberInput{Room: room.ID, User: "demo-2"}); err != nil {
 		t.Fatal(err)
 	}
 	ada.says(room.ID, "now that you are gone")
-	p.send(`421["room.join","50"]`, `422["message",{"roomId":"50","message":"let me in"}]`, `42["message",{"roomId":"0","message":"the end"}]`)
+	p.send(`421["room.join","50"]`, `422["message",{"roomId":"50","message":"let me in"}]`,
+		`42["message",{"roomId":"0","message":"the end"}]`)
 	for _, packet := range p.until(`42["message",{"from":"2"`) {
 		if strings.Contains(packet, "gone") || !strings.Contains(packet, "there is no such thing") {
 			t.Errorf("told %s", packet)
@@ -179,7 +191,8 @@ func TestRemoved(t *testing.T) {
 	}
 }
 
-// TestForgedClientID has somebody use ids of messages like those of another's socket, which are told of the room all the same.
+// TestForgedClientID has somebody use ids of messages like those of another's
+// socket, which are told of the room all the same.
 func TestForgedClientID(t *testing.T) {
 	f := newFixture(t, nil)
 	ada, bob := f.person("Ada", "demo-1"), f.person("Bob", "demo-2")
@@ -198,7 +211,8 @@ func TestForgedClientID(t *testing.T) {
 	if !strings.HasPrefix(seen, "demo:") {
 		t.Fatalf("the id is %q", seen)
 	}
-	if _, err := f.Send(t.Context(), ada.who(), chat.SendInput{Room: room.ID, Text: "psst", ClientID: seen}); err != nil {
+	if _, err := f.Send(t.Context(), ada.who(),
+		chat.SendInput{Room: room.ID, Text: "psst", ClientID: seen}); err != nil {
 		t.Fatal(err)
 	}
 	p.until(`42["show.room",{"id":"1:2","names":[["Ada"],["Bob"]]}]`)
@@ -209,7 +223,9 @@ func TestForgedClientID(t *testing.T) {
 func TestNumbers(t *testing.T) {
 	f := newFixture(t, nil)
 	for id, want := range map[string]string{
-		"demo-1": "1", "demo-4503599627370495": "4503599627370495", "demo-4503599627370496": "8138165324780236", "demo-007": "7936084126757210", "01KAJ0000000000000000000AB": "8999789509628083",
+		"demo-1": "1", "demo-4503599627370495": "4503599627370495",
+		"demo-4503599627370496": "8138165324780236", "demo-007": "7936084126757210",
+		"01KAJ0000000000000000000AB": "8999789509628083",
 	} {
 		if got := f.person("Person "+id, id).user; got != want {
 			t.Errorf("%s has the number %s, want %s", id, got, want)
@@ -217,12 +233,14 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
-// TestGroup has the demo's client show a direct room of three, which the demo does not know, as one with a name.
+// TestGroup has the demo's client show a direct room of three, which the demo
+// does not know, as one with a name.
 func TestGroup(t *testing.T) {
 	f := newFixture(t, nil)
 	ada, bob, cleo := f.person("Ada", "demo-1"), f.person("Bob", "demo-2"), f.person("Cleo", "demo-3")
 	p := bob.poll()
-	room, err := f.OpenDirect(t.Context(), cleo.who(), chat.OpenDirectInput{Users: []chat.UserID{"demo-1", "demo-2"}})
+	room, err := f.OpenDirect(t.Context(), cleo.who(),
+		chat.OpenDirectInput{Users: []chat.UserID{"demo-1", "demo-2"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,7 +253,10 @@ func TestGroup(t *testing.T) {
 	}
 	var rooms []shown
 	bob.want("GET", "/rooms/2", nil, 200, &rooms)
-	i := slices.IndexFunc(rooms, func(r shown) bool { return len(r.Names) == 1 && r.Names[0] == "Ada, Bob, Cleo" })
+	i := slices.IndexFunc(rooms, func(r shown) bool {
+		return len(r.Names) == 1 &&
+			r.Names[0] == "Ada, Bob, Cleo"
+	})
 	if i < 0 || len(rooms) != 2 {
 		t.Fatalf("the rooms are %+v", rooms)
 	}

@@ -15,7 +15,8 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// route is one of the demo's. Its result is sent as JSON, or as text if it is a text.
+// route is one of the demo's. Its result is sent as JSON, or as text if it is a
+// text.
 type route struct {
 	method, path string
 	do           func(*Door, context.Context, *request) (status int, result any, err error)
@@ -45,7 +46,8 @@ type request struct {
 	cookie bool // the session came as a cookie
 }
 
-// statuses is the door's one table from the domain's refusals to HTTP. The demo says 403 to who has not logged in.
+// statuses is the door's one table from the domain's refusals to HTTP. The demo
+// says 403 to who has not logged in.
 var statuses = map[chat.Code]int{
 	chat.CodeInvalid:         http.StatusBadRequest,
 	chat.CodeUnauthenticated: http.StatusForbidden,
@@ -97,11 +99,13 @@ func reply(w http.ResponseWriter, status int, out any) {
 	enc.Encode(out)
 }
 
-// refuse answers with err. Errors that are not the domain's are logged here and nowhere else.
+// refuse answers with err. Errors that are not the domain's are logged here and
+// nowhere else.
 func (d *Door) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	e := chat.AsError(err)
 	if e.Code == chat.CodeInternal || e.Code == chat.CodeUnavailable {
-		d.cfg.Log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", r.URL.Path, "error", err)
+		d.cfg.Log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path",
+			r.URL.Path, "error", err)
 	}
 	if e.RetryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
@@ -109,7 +113,8 @@ func (d *Door) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	reply(w, statuses[e.Code], refusal{e.Message})
 }
 
-// headers are those of every answer. Pages of allowed origins may read it with the person's cookie.
+// headers are those of every answer. Pages of allowed origins may read it with
+// the person's cookie.
 func (d *Door) headers(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
@@ -136,17 +141,21 @@ func (d *Door) preflight(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-var errForeign = &chat.Error{Code: chat.CodeForbidden, Message: "this does not come from a page of this server (see --public-url and --origins)"}
+var errForeign = &chat.Error{Code: chat.CodeForbidden,
+	Message: "this does not come from a page of this server (see --public-url and --origins)"}
 
-// caller says who asks. What a browser says of where an unsafe request comes from has to be a page of ours; programs say
-// nothing of it. That is enough, as browsers always say it for a POST, and as bodies are JSON only and cookies SameSite.
+// caller says who asks. What a browser says of where an unsafe request comes
+// from has to be a page of ours; programs say nothing of it. That is enough, as
+// browsers always say it for a POST, and as bodies are JSON only and cookies
+// SameSite.
 func (d *Door) caller(ctx context.Context, w http.ResponseWriter, r *http.Request) (*request, error) {
 	in := &request{Request: r, w: w, who: chat.Caller{Addr: d.cfg.Visitor.Addr(r), Agent: r.UserAgent()}}
 	cred, err := d.cfg.Visitor.Credentials(r)
 	if err != nil {
 		return nil, err
 	}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead && !silent(r) && !d.cfg.Visitor.FromOurPage(r) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead && !silent(r) &&
+		!d.cfg.Visitor.FromOurPage(r) {
 		return nil, errForeign
 	}
 	if cred.Token == "" {
@@ -174,19 +183,24 @@ func silent(r *http.Request) bool {
 	return len(r.Header.Values("Origin")) == 0 && len(r.Header.Values("Sec-Fetch-Site")) == 0
 }
 
-// mark gives the browser the cookie by which its sockets are known; a zero time takes it back.
+// mark gives the browser the cookie by which its sockets are known; a zero time
+// takes it back.
 func (d *Door) mark(w http.ResponseWriter, r *http.Request, until time.Time) {
-	c := &http.Cookie{Name: marker, Value: "1", Path: "/", Expires: until, HttpOnly: true, Secure: d.cfg.Visitor.Secure(r), SameSite: http.SameSiteLaxMode}
+	c := &http.Cookie{Name: marker, Value: "1", Path: "/", Expires: until, HttpOnly: true,
+		Secure: d.cfg.Visitor.Secure(r), SameSite: http.SameSiteLaxMode}
 	if until.IsZero() {
 		c.MaxAge = -1
 	}
 	http.SetCookie(w, c)
 }
 
-// body decodes a request's body. Unlike Parley's own routes, the demo passes over fields that it does not know.
+// body decodes a request's body. Unlike Parley's own routes, the demo passes
+// over fields that it does not know.
 func (in *request) body(v any) error {
-	if media, _, err := mime.ParseMediaType(in.Header.Get("Content-Type")); err != nil || media != "application/json" {
-		return &chat.Error{Code: chat.CodeInvalid, Message: "a body is JSON: set Content-Type: application/json"}
+	if media, _, err := mime.ParseMediaType(in.Header.Get("Content-Type")); err != nil ||
+		media != "application/json" {
+		return &chat.Error{Code: chat.CodeInvalid,
+			Message: "a body is JSON: set Content-Type: application/json"}
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(in.w, in.Body, maxBody))
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
@@ -196,7 +210,8 @@ func (in *request) body(v any) error {
 		return &chat.Error{Code: chat.CodeInvalid, Message: "the body did not arrive whole"}
 	}
 	if err := json.Unmarshal(body, v); err != nil {
-		return &chat.Error{Code: chat.CodeInvalid, Message: "the body is not the JSON object that is asked for"}
+		return &chat.Error{Code: chat.CodeInvalid,
+			Message: "the body is not the JSON object that is asked for"}
 	}
 	return nil
 }

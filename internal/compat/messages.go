@@ -12,8 +12,8 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// message is a message, as the demo tells it. The text is what the author wrote: the demo's client shows it as text, so that
-// nothing in it is escaped.
+// message is a message, as the demo tells it. The text is what the author
+// wrote: the demo's client shows it as text, so that nothing in it is escaped.
 type message struct {
 	From    string `json:"from"`
 	Date    int64  `json:"date"` // unix seconds
@@ -32,13 +32,15 @@ func messageOf(m *chat.Message, room string) message {
 	return message{From: userID(m.From), Date: m.At.Unix(), Message: text, RoomID: room}
 }
 
-// shownRoom is a room, as the demo tells it. Names has one text, or a pair's two, each in a list of its own.
+// shownRoom is a room, as the demo tells it. Names has one text, or a pair's
+// two, each in a list of its own.
 type shownRoom struct {
 	ID    string `json:"id"`
 	Names []any  `json:"names"`
 }
 
-// roomsOf tells of the caller's rooms. Those of a pair are shown from their first message on.
+// roomsOf tells of the caller's rooms. Those of a pair are shown from their
+// first message on.
 func (d *Door) roomsOf(ctx context.Context, in *request) (int, any, error) {
 	list, err := act[chat.RoomList](ctx, d, in.who, "room.list", nil)
 	if err != nil {
@@ -86,7 +88,8 @@ func (d *Door) openPair(ctx context.Context, in *request) (int, any, error) {
 	a, ok1 := looseNumber(body.User1)
 	b, ok2 := looseNumber(body.User2)
 	if !ok1 || !ok2 || a == b {
-		return 0, nil, &chat.Error{Code: chat.CodeInvalid, Message: "user1 and user2 are the numbers of two people"}
+		return 0, nil, &chat.Error{Code: chat.CodeInvalid,
+			Message: "user1 and user2 are the numbers of two people"}
 	}
 	other, me := a, number(string(in.who.User.ID))
 	switch me {
@@ -177,8 +180,10 @@ func (in *request) count(name string, usual int64) (int64, error) {
 	return n, nil
 }
 
-// newest returns a room and up to size of its messages, newest first, without the offset newest ones.
-func (d *Door) newest(ctx context.Context, who chat.Caller, room chat.RoomID, shown string, offset, size int64) (chat.RoomView, []message, error) {
+// newest returns a room and up to size of its messages, newest first, without
+// the offset newest ones.
+func (d *Door) newest(ctx context.Context, who chat.Caller, room chat.RoomID, shown string, offset,
+	size int64) (chat.RoomView, []message, error) {
 	view, err := act[chat.RoomView](ctx, d, who, "room.get", with(chat.RoomInput{Room: room}))
 	if err != nil {
 		return view, nil, err
@@ -188,7 +193,8 @@ func (d *Door) newest(ctx context.Context, who chat.Caller, room chat.RoomID, sh
 	if size == 0 || offset >= view.HeadNo {
 		return view, list, nil
 	}
-	page, err := d.cfg.Service.ListMessages(ctx, who, chat.MessageListInput{Room: room, Before: view.HeadNo - offset + 1, Limit: int(size)})
+	page, err := d.cfg.Service.ListMessages(ctx, who,
+		chat.MessageListInput{Room: room, Before: view.HeadNo - offset + 1, Limit: int(size)})
 	if err != nil {
 		return view, nil, err
 	}
@@ -198,7 +204,8 @@ func (d *Door) newest(ctx context.Context, who chat.Caller, room chat.RoomID, sh
 	return view, list, nil
 }
 
-// preload gives General at once. Everybody can read it in the demo, and here whoever is in it.
+// preload gives General at once. Everybody can read it in the demo, and here
+// whoever is in it.
 func (d *Door) preload(ctx context.Context, in *request) (int, any, error) {
 	view, list, err := d.newest(ctx, in.who, chat.GeneralID, general, 0, preloaded)
 	if err != nil {

@@ -10,16 +10,19 @@ import (
 )
 
 const (
-	// imported is how the ids of people and rooms begin that were brought from a demo; the demo's number follows.
+	// imported is how the ids of people and rooms begin that were brought from
+	// a demo; the demo's number follows.
 	imported = "demo-"
-	// derived is the smallest number that is derived. Numbers have 53 bits, which JavaScript counts exactly.
+	// derived is the smallest number that is derived. Numbers have 53 bits,
+	// which JavaScript counts exactly.
 	derived = 1 << 52
 )
 
 // general is General's id in the demo.
 const general = "0"
 
-// number is the number of a person or a room: the demo's own if it was imported, else one that follows from the id.
+// number is the number of a person or a room: the demo's own if it was
+// imported, else one that follows from the id.
 func number(id string) int64 {
 	if rest, ok := strings.CutPrefix(id, imported); ok {
 		if n, ok := parseNumber(rest); ok && n < derived {
@@ -30,7 +33,8 @@ func number(id string) int64 {
 	return derived | int64(binary.BigEndian.Uint64(sum[:8])>>12)
 }
 
-// parseNumber takes a number as it is written here: from 1 to 2^53-1, in decimal digits without leading zeros.
+// parseNumber takes a number as it is written here: from 1 to 2^53-1, in
+// decimal digits without leading zeros.
 func parseNumber(text string) (int64, bool) {
 	n, err := strconv.ParseInt(text, 10, 64)
 	return n, err == nil && n > 0 && n < 2*derived && strconv.FormatInt(n, 10) == text

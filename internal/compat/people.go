@@ -8,10 +8,12 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// people is the index of everyone by number. It holds some 200 bytes for each, from the first question on.
+// people is the index of everyone by number. It holds some 200 bytes for each,
+// from the first question on.
 //
-// It is brought up to date when somebody is not found, from the server's log: people who came on other nodes are there
-// too. Names never change, and nobody goes.
+// It is brought up to date when somebody is not found, from the server's log:
+// people who came on other nodes are there too. Names never change, and nobody
+// goes.
 type people struct {
 	store chat.Store
 
@@ -109,7 +111,8 @@ func (p *people) read(ctx context.Context) error {
 	return p.load(ctx)
 }
 
-// load reads everyone. The log's end is read first, so that who comes meanwhile is read again.
+// load reads everyone. The log's end is read first, so that who comes meanwhile
+// is read again.
 func (p *people) load(ctx context.Context) error {
 	heads, err := p.store.Heads(ctx, chat.ServerStream)
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// rooms remembers what the ids of rooms are in the demo, and back. It only translates: who may do what in a room is
-// judged by the domain, each time.
+// rooms remembers what the ids of rooms are in the demo, and back. It only
+// translates: who may do what in a room is judged by the domain, each time.
 type rooms struct {
 	store chat.Store
 
@@ -21,7 +21,8 @@ type rooms struct {
 	meant map[string]chat.RoomID
 }
 
-// maxRemembered bounds what is remembered; it is forgotten then and learned anew.
+// maxRemembered bounds what is remembered; it is forgotten then and learned
+// anew.
 const maxRemembered = 100_000
 
 func newRooms(store chat.Store) *rooms {
@@ -56,8 +57,8 @@ func (r *rooms) learn(room chat.Room) string {
 	return id
 }
 
-// isPair reports whether a room is one of those that the demo has for two people. Direct rooms of more are shown as rooms whose name
-// are their people.
+// isPair reports whether a room is one of those that the demo has for two
+// people. Direct rooms of more are shown as rooms whose name are their people.
 func isPair(room chat.Room) bool { return room.Kind == chat.Direct && len(room.People) == 2 }
 
 // id returns a room's id in the demo.
@@ -82,8 +83,9 @@ func (r *rooms) find(id string) (chat.RoomID, bool) {
 	return room, ok
 }
 
-// room returns the room that a demo client means. ErrNotFound for what is no id, and for rooms that are not
-// the caller's: that there are others is not told.
+// room returns the room that a demo client means. ErrNotFound for what is no
+// id, and for rooms that are not the caller's: that there are others is not
+// told.
 func (d *Door) room(ctx context.Context, who chat.Caller, id string) (chat.RoomID, error) {
 	if a, b, ok := parsePair(id); ok {
 		if me := number(string(who.User.ID)); a != me && b != me {
@@ -124,10 +126,12 @@ func (d *Door) shownName(ctx context.Context, room chat.Room) (string, error) {
 	return strings.Join(names, ", "), nil
 }
 
-// pairNames are the names of two people, as the demo tells them: each in a list of its own, in the order of the room's id.
+// pairNames are the names of two people, as the demo tells them: each in a list
+// of its own, in the order of the room's id.
 func (d *Door) pairNames(ctx context.Context, pair []chat.UserID) ([]any, error) {
 	names := []any{}
-	for _, id := range slices.SortedFunc(slices.Values(pair), func(a, b chat.UserID) int { return cmp.Compare(number(string(a)), number(string(b))) }) {
+	for _, id := range slices.SortedFunc(slices.Values(pair),
+		func(a, b chat.UserID) int { return cmp.Compare(number(string(a)), number(string(b))) }) {
 		name, err := d.people.name(ctx, id)
 		if err != nil {
 			return nil, err

@@ -39,8 +39,8 @@ func equal(t *testing.T, what, got, want string) {
 	}
 }
 
-// TestRoutes asks every route for what it gives and for what it refuses. Ada and Bob were imported, with the demo's numbers; Eve
-// was not.
+// TestRoutes asks every route for what it gives and for what it refuses. Ada
+// and Bob were imported, with the demo's numbers; Eve was not.
 func TestRoutes(t *testing.T) {
 	f := newFixture(t, nil)
 	ada, bob, eve := f.person("Ada", "demo-3"), f.person("Bob", "demo-12"), f.person("Eve", "")
@@ -58,7 +58,8 @@ func TestRoutes(t *testing.T) {
 	f.mu.Lock()
 	f.ids = []string{"demo-77"}
 	f.mu.Unlock()
-	if _, err := f.CreateRoom(t.Context(), ada.who(), chat.CreateRoomInput{Name: "Plans", Kind: chat.Private}); err != nil {
+	if _, err := f.CreateRoom(t.Context(), ada.who(),
+		chat.CreateRoomInput{Name: "Plans", Kind: chat.Private}); err != nil {
 		t.Fatal(err)
 	}
 	one := bob.says(pair.ID, `<b>"one" & 'one'</b>`)
@@ -82,8 +83,10 @@ func TestRoutes(t *testing.T) {
 		{nobody, "GET", "/me", nil, 200, `null`},
 		{ada, "GET", "/me", nil, 200, `{"id":"3","username":"Ada"}`},
 
-		{nobody, "POST", "/login", map[string]string{"username": "Ada", "password": "password123"}, 200, `{"id":"3","username":"Ada"}`},
-		{f.client(), "POST", "/login", map[string]string{"username": "Ada", "password": "wrong"}, 404, `{"message":"Invalid username or password"}`},
+		{nobody, "POST", "/login", map[string]string{"username": "Ada", "password": "password123"},
+			200, `{"id":"3","username":"Ada"}`},
+		{f.client(), "POST", "/login", map[string]string{"username": "Ada", "password": "wrong"},
+			404, `{"message":"Invalid username or password"}`},
 		{f.client(), "POST", "/login", map[string]string{"username": "Bea", "password": "short"}, 400, ""},
 		{f.client(), "POST", "/login", map[string]string{"username": "", "password": "password123"}, 400, ""},
 		{f.client(), "POST", "/login", map[string]int{"username": 1}, 400, ""},
@@ -91,10 +94,12 @@ func TestRoutes(t *testing.T) {
 		{f.client(), "POST", "/login", `{"username":"` + strings.Repeat("x", 70_000) + `"}`, 413, ""},
 		{f.client(), "POST", "/logout", nil, 403, ""},
 
-		{ada, "GET", "/users?ids[]=3&ids[]=12&ids[]=999&ids[]=x&ids[]=-3&ids[]=003&ids[]=" + strings.Repeat("9", 40), nil, 200,
+		{ada, "GET", "/users?ids[]=3&ids[]=12&ids[]=999&ids[]=x&ids[]=-3&ids[]=003&ids[]=" +
+			strings.Repeat("9", 40), nil, 200,
 			`{"3":{"id":"3","username":"Ada","online":false},"12":{"id":"12","username":"Bob","online":false}}`},
 		{ada, "GET", "/users?ids=3&ids=" + eve.user, nil, 200,
-			`{"3":{"id":"3","username":"Ada","online":false},"` + eve.user + `":{"id":"` + eve.user + `","username":"Eve","online":false}}`},
+			`{"3":{"id":"3","username":"Ada","online":false},"` + eve.user + `":{"id":"` +
+				eve.user + `","username":"Eve","online":false}}`},
 		{ada, "GET", "/users", nil, 404, ""},
 		{ada, "GET", "/users?ids=3", nil, 404, ""},
 		{ada, "GET", "/users?" + strings.Repeat("ids[]=3&", 201), nil, 400, ""},
@@ -102,16 +107,20 @@ func TestRoutes(t *testing.T) {
 		{ada, "GET", "/users/online", nil, 200, `{}`},
 		{f.client(), "GET", "/users/online", nil, 403, ""},
 
-		{ada, "GET", "/rooms/3", nil, 200, `[{"id":"3:12","names":[["Ada"],["Bob"]]},{"id":"77","names":["Plans"]},{"id":"0","names":["General"]}]`},
+		{ada, "GET", "/rooms/3", nil, 200,
+			`[{"id":"3:12","names":[["Ada"],["Bob"]]},{"id":"77","names":["Plans"]},{"id":"0","names":["General"]}]`},
 		{eve, "GET", "/rooms/" + eve.user, nil, 200, `[{"id":"0","names":["General"]}]`},
 		{ada, "GET", "/rooms/12", nil, 404, ""},
 		{ada, "GET", "/rooms/99", nil, 404, ""},
 		{ada, "GET", "/rooms/x", nil, 404, ""},
 		{f.client(), "GET", "/rooms/3", nil, 403, ""},
 
-		{bob, "POST", "/room", map[string]any{"user1": "3", "user2": 12}, 201, `{"id":"3:12","names":[["Ada"],["Bob"]]}`},
-		{bob, "POST", "/room", map[string]any{"user1": "12", "user2": "3"}, 201, `{"id":"3:12","names":[["Bob"],["Ada"]]}`},
-		{bob, "POST", "/room", map[string]any{"user1": eve.user, "user2": "12"}, 201, `{"id":"12:` + eve.user + `","names":[["Eve"],["Bob"]]}`},
+		{bob, "POST", "/room", map[string]any{"user1": "3", "user2": 12}, 201,
+			`{"id":"3:12","names":[["Ada"],["Bob"]]}`},
+		{bob, "POST", "/room", map[string]any{"user1": "12", "user2": "3"}, 201,
+			`{"id":"3:12","names":[["Bob"],["Ada"]]}`},
+		{bob, "POST", "/room", map[string]any{"user1": eve.user, "user2": "12"}, 201,
+			`{"id":"12:` + eve.user + `","names":[["Eve"],["Bob"]]}`},
 		{bob, "POST", "/room", map[string]any{"user1": "12", "user2": 12}, 400, ""},
 		{bob, "POST", "/room", map[string]any{"user1": "12", "user2": "x"}, 400, ""},
 		{bob, "POST", "/room", map[string]any{"user1": "12", "user2": 3.5}, 400, ""},
@@ -123,21 +132,28 @@ func TestRoutes(t *testing.T) {
 		{bob, "POST", "/room", map[string]any{"user1": "12", "user2": "999"}, 404, ""},
 		{f.client(), "POST", "/room", map[string]any{"user1": "12", "user2": "3"}, 403, ""},
 
-		{ada, "GET", "/room/3:12/messages?offset=0&size=15", nil, 200, "[" + asMessage("3", "3:12", two) + "," + asMessage("12", "3:12", one) + "]"},
-		{ada, "GET", "/room/3:12/messages?offset=1&size=15", nil, 200, "[" + asMessage("12", "3:12", one) + "]"},
-		{ada, "GET", "/room/3:12/messages?offset=0&size=1", nil, 200, "[" + asMessage("3", "3:12", two) + "]"},
+		{ada, "GET", "/room/3:12/messages?offset=0&size=15", nil, 200,
+			"[" + asMessage("3", "3:12", two) + "," + asMessage("12", "3:12", one) + "]"},
+		{ada, "GET", "/room/3:12/messages?offset=1&size=15", nil, 200,
+			"[" + asMessage("12", "3:12", one) + "]"},
+		{ada, "GET", "/room/3:12/messages?offset=0&size=1", nil, 200,
+			"[" + asMessage("3", "3:12", two) + "]"},
 		{ada, "GET", "/room/3:12/messages?offset=2&size=15", nil, 200, `[]`},
-		{ada, "GET", "/room/3:12/messages?offset=9223372036854775807&size=9223372036854775807", nil, 200, `[]`},
+		{ada, "GET", "/room/3:12/messages?offset=9223372036854775807&size=9223372036854775807", nil,
+			200, `[]`},
 		{ada, "GET", "/room/3:12/messages?size=0", nil, 200, `[]`},
-		{ada, "GET", "/room/3:12/messages", nil, 200, "[" + asMessage("3", "3:12", two) + "," + asMessage("12", "3:12", one) + "]"},
+		{ada, "GET", "/room/3:12/messages", nil, 200,
+			"[" + asMessage("3", "3:12", two) + "," + asMessage("12", "3:12", one) + "]"},
 		{ada, "GET", "/room/77/messages?offset=0&size=15", nil, 200, `[]`},
-		{ada, "GET", "/room/0/messages?offset=0&size=15", nil, 200, "[" + asMessage(eve.user, "0", general) + "]"},
+		{ada, "GET", "/room/0/messages?offset=0&size=15", nil, 200,
+			"[" + asMessage(eve.user, "0", general) + "]"},
 		{ada, "GET", "/room/3:12/messages?offset=-1", nil, 400, ""},
 		{ada, "GET", "/room/3:12/messages?size=x", nil, 400, ""},
 		{ada, "GET", "/room/3:12/messages?size=1&size=2", nil, 400, ""},
 		{f.client(), "GET", "/room/0/messages?offset=0&size=15", nil, 403, ""},
 
-		{ada, "GET", "/room/0/preload", nil, 200, `{"id":"0","name":"General","messages":[` + asMessage(eve.user, "0", general) + `]}`},
+		{ada, "GET", "/room/0/preload", nil, 200,
+			`{"id":"0","name":"General","messages":[` + asMessage(eve.user, "0", general) + `]}`},
 		{f.client(), "GET", "/room/0/preload", nil, 403, ""},
 	} {
 		res, got := c.by.do(c.method, c.path, c.body)
@@ -149,7 +165,8 @@ func TestRoutes(t *testing.T) {
 		if kind := res.Header.Get("Content-Type"); !strings.HasPrefix(kind, "application/json") {
 			t.Errorf("%s: %s", name, kind)
 		}
-		if res.Header.Get("Cache-Control") != "no-store" || res.Header.Get("X-Content-Type-Options") != "nosniff" || res.Header.Get("Vary") != "Origin" {
+		if res.Header.Get("Cache-Control") != "no-store" ||
+			res.Header.Get("X-Content-Type-Options") != "nosniff" || res.Header.Get("Vary") != "Origin" {
 			t.Errorf("%s: %v", name, res.Header)
 		}
 		if c.want != "" {
@@ -166,25 +183,31 @@ func TestRoutes(t *testing.T) {
 	if res, got := ada.do("GET", "/room/12:"+eve.user+"/messages", nil); res.StatusCode != 404 {
 		t.Errorf("a foreign pair's room: %s %s", res.Status, got)
 	}
-	for _, id := range []string{"3:12", "77", "12:3", "0:0", "0:12", "12:12", "1:1", "a:b", ":", "12:", ":12", "3:12:13", "03:12", "+3:12", "3:%2012", "-1", "00", "x", "999",
-		"9007199254740991", "9007199254740992", "9223372036854775808:9223372036854775809", strings.Repeat("9", 500), "12:" + strings.Repeat("9", 500), string(pair.ID), string(empty.ID), "general", "%00"} {
+	for _, id := range []string{"3:12", "77", "12:3", "0:0", "0:12", "12:12", "1:1", "a:b", ":",
+		"12:", ":12", "3:12:13", "03:12", "+3:12", "3:%2012", "-1", "00", "x", "999",
+		"9007199254740991", "9007199254740992", "9223372036854775808:9223372036854775809",
+		strings.Repeat("9", 500), "12:" + strings.Repeat("9", 500), string(pair.ID),
+		string(empty.ID), "general", "%00"} {
 		if res, got := eve.do("GET", "/room/"+id+"/messages", nil); res.StatusCode != 404 {
 			t.Errorf("room %.60s: %s %s", id, res.Status, got)
 		}
 	}
 
 	res, name := nobody.do("GET", "/randomname", nil)
-	if _, _, err := (identity.Names{}).Fold(name); err != nil || !strings.HasPrefix(res.Header.Get("Content-Type"), "text/plain") {
+	if _, _, err := (identity.Names{}).Fold(name); err != nil ||
+		!strings.HasPrefix(res.Header.Get("Content-Type"), "text/plain") {
 		t.Errorf("a random name is %q (%v), as %s", name, err, res.Header.Get("Content-Type"))
 	}
-	for path, status := range map[string]int{"/": 200, "/healthz": 200, "/api/v1/server": 200, "/api/v1/account": 401, "/login": 404} {
+	for path, status := range map[string]int{"/": 200, "/healthz": 200, "/api/v1/server": 200,
+		"/api/v1/account": 401, "/login": 404} {
 		if res, _ := f.client().do("GET", path, nil); res.StatusCode != status {
 			t.Errorf("Parley's own %s: %s", path, res.Status)
 		}
 	}
 }
 
-// TestLogIn follows the cookies, and what becomes of unknown names where sign-up is not open.
+// TestLogIn follows the cookies, and what becomes of unknown names where
+// sign-up is not open.
 func TestLogIn(t *testing.T) {
 	for _, signUp := range []chat.SignUp{chat.SignUpOpen, chat.SignUpInvite, chat.SignUpClosed} {
 		f := newFixture(t, func(s *settings) { s.chat.SignUp = signUp })
@@ -206,7 +229,8 @@ func TestLogIn(t *testing.T) {
 			t.Fatalf("log-in with sign-up %s: %s %s %v", signUp, res.Status, got, res.Cookies())
 		}
 		for _, cookie := range res.Cookies() {
-			if !cookie.HttpOnly || cookie.SameSite != http.SameSiteLaxMode || cookie.Path != "/" || time.Until(cookie.Expires) < time.Hour {
+			if !cookie.HttpOnly || cookie.SameSite != http.SameSiteLaxMode || cookie.Path != "/" ||
+				time.Until(cookie.Expires) < time.Hour {
 				t.Errorf("the cookie %v", cookie)
 			}
 		}
@@ -214,7 +238,8 @@ func TestLogIn(t *testing.T) {
 			t.Error("the token is in the answer")
 		}
 
-		// Parley's own client has the same session, and a browser that comes from there is marked.
+		// Parley's own client has the same session, and a browser that comes
+		// from there is marked.
 		if res, _ := c.do("GET", "/api/v1/account", nil); res.StatusCode != 200 {
 			t.Errorf("Parley's own account: %s", res.Status)
 		}
@@ -239,7 +264,8 @@ func TestLogIn(t *testing.T) {
 	}
 }
 
-// TestOrigins has pages of the server, of an allowed origin and of strangers ask, and programs.
+// TestOrigins has pages of the server, of an allowed origin and of strangers
+// ask, and programs.
 func TestOrigins(t *testing.T) {
 	f := newFixture(t, nil)
 	ada := f.person("Ada", "")
@@ -278,7 +304,8 @@ func TestOrigins(t *testing.T) {
 			if res.StatusCode != status {
 				t.Errorf("%s from %s: %s %s, want %d", path, c.name, res.Status, got, status)
 			}
-			allow, with := res.Header.Get("Access-Control-Allow-Origin"), res.Header.Get("Access-Control-Allow-Credentials")
+			allow, with := res.Header.Get("Access-Control-Allow-Origin"),
+				res.Header.Get("Access-Control-Allow-Credentials")
 			if c.cors != (allow == allowed && with == "true") || !c.cors && allow+with != "" {
 				t.Errorf("%s from %s: allow-origin %q, credentials %q", path, c.name, allow, with)
 			}
@@ -287,17 +314,21 @@ func TestOrigins(t *testing.T) {
 			}
 		}
 	}
-	res, _ := f.client().do("OPTIONS", "/login", nil, "Origin", allowed, "Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "content-type")
-	if res.StatusCode != 204 || res.Header.Get("Access-Control-Allow-Origin") != allowed || !strings.Contains(res.Header.Get("Access-Control-Allow-Headers"), "Content-Type") {
+	res, _ := f.client().do("OPTIONS", "/login", nil, "Origin", allowed,
+		"Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "content-type")
+	if res.StatusCode != 204 || res.Header.Get("Access-Control-Allow-Origin") != allowed ||
+		!strings.Contains(res.Header.Get("Access-Control-Allow-Headers"), "Content-Type") {
 		t.Errorf("preflight: %s %v", res.Status, res.Header)
 	}
-	res, _ = f.client().do("OPTIONS", "/login", nil, "Origin", "http://evil.example", "Access-Control-Request-Method", "POST")
+	res, _ = f.client().do("OPTIONS", "/login", nil, "Origin", "http://evil.example",
+		"Access-Control-Request-Method", "POST")
 	if res.StatusCode != 403 || res.Header.Get("Access-Control-Allow-Origin") != "" {
 		t.Errorf("preflight of a foreign page: %s %v", res.Status, res.Header)
 	}
 	// A form of a foreign page cannot send JSON, and nothing else is taken.
 	for _, kind := range []string{"text/plain", "application/x-www-form-urlencoded", ""} {
-		if res, _ := f.client().do("POST", "/login", `{"username":"Ada","password":"password123"}`, "Content-Type", kind, "Origin", ""); res.StatusCode != 400 {
+		if res, _ := f.client().do("POST", "/login", `{"username":"Ada","password":"password123"}`,
+			"Content-Type", kind, "Origin", ""); res.StatusCode != 400 {
 			t.Errorf("a body that is %q: %s", kind, res.Status)
 		}
 	}
@@ -315,11 +346,13 @@ func TestLimits(t *testing.T) {
 	ada := f.person("Ada", "")
 	for i := range 5 {
 		res, got := f.client().do("POST", "/login", map[string]string{"username": "Ada", "password": "guess"})
-		if want := 404; i < 3 && res.StatusCode != want || i >= 3 && (res.StatusCode != 429 || res.Header.Get("Retry-After") == "") {
+		if want := 404; i < 3 && res.StatusCode != want || i >= 3 &&
+			(res.StatusCode != 429 || res.Header.Get("Retry-After") == "") {
 			t.Errorf("guess %d: %s %s", i, res.Status, got)
 		}
 	}
-	paths := []string{"/users/online", "/users?ids[]=1", "/rooms/1", "/room/5:6/messages", "/room/" + ada.user + ":9007199254740991/messages", "/room/0/messages", "/room/0/preload"}
+	paths := []string{"/users/online", "/users?ids[]=1", "/rooms/1", "/room/5:6/messages",
+		"/room/" + ada.user + ":9007199254740991/messages", "/room/0/messages", "/room/0/preload"}
 	limited := 0
 	for range 4 {
 		for _, path := range paths {
@@ -333,7 +366,8 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// TestGuests has a guest see only the people in their rooms, and nobody's presence.
+// TestGuests has a guest see only the people in their rooms, and nobody's
+// presence.
 func TestGuests(t *testing.T) {
 	f := newFixture(t, nil)
 	ada, bob := f.person("Ada", "demo-1"), f.person("Bob", "demo-2")
@@ -341,7 +375,8 @@ func TestGuests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.CreateRoom(t.Context(), ada.who(), chat.CreateRoomInput{Name: "Plans", Kind: chat.Private, Users: []chat.UserID{guest.ID}}); err != nil {
+	if _, err := f.CreateRoom(t.Context(), ada.who(),
+		chat.CreateRoomInput{Name: "Plans", Kind: chat.Private, Users: []chat.UserID{guest.ID}}); err != nil {
 		t.Fatal(err)
 	}
 	gus := f.client()
@@ -355,15 +390,18 @@ func TestGuests(t *testing.T) {
 	}
 	var me struct{ ID string }
 	gus.want("GET", "/me", nil, 200, &me)
-	if res, _ := gus.do("POST", "/room", map[string]string{"user1": me.ID, "user2": bob.user}); res.StatusCode != 404 {
+	if res, _ := gus.do("POST", "/room",
+		map[string]string{"user1": me.ID, "user2": bob.user}); res.StatusCode != 404 {
 		t.Errorf("a guest with somebody unknown: %s", res.Status)
 	}
-	if res, _ := gus.do("POST", "/room", map[string]string{"user1": me.ID, "user2": ada.user}); res.StatusCode != 403 {
+	if res, _ := gus.do("POST", "/room",
+		map[string]string{"user1": me.ID, "user2": ada.user}); res.StatusCode != 403 {
 		t.Errorf("a guest with somebody known: %s", res.Status)
 	}
 }
 
-// TestNewcomers has a second node find people who signed up on the first after it had read everyone, however many.
+// TestNewcomers has a second node find people who signed up on the first after
+// it had read everyone, however many.
 func TestNewcomers(t *testing.T) {
 	f := newFixture(t, nil)
 	other := compat.New(f.cfg)
@@ -385,7 +423,8 @@ func TestNewcomers(t *testing.T) {
 	find(f.person("Bob", "demo-7"))
 	var last *client
 	for i := range 600 { // more than one page of the log
-		if _, err := f.AddUser(t.Context(), fmt.Sprintf("person %d", i), "password123", chat.RoleMember, ""); err != nil {
+		if _, err := f.AddUser(t.Context(), fmt.Sprintf("person %d", i), "password123",
+			chat.RoleMember, ""); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -15,7 +15,8 @@ import (
 	"github.com/parley-chat/parley/internal/socketio"
 )
 
-// conn is one socket of a demo client. Its handlers run one at a time, on a goroutine which owns the fields without a lock.
+// conn is one socket of a demo client. Its handlers run one at a time, on a
+// goroutine which owns the fields without a lock.
 type conn struct {
 	d      *Door
 	socket *socketio.Socket
@@ -32,8 +33,10 @@ type conn struct {
 	who chat.Caller
 }
 
-// Connect takes a demo client's socket: the person with that token, who is told at once what happens in all their rooms. The hub
-// knows the connection before the session is looked up a second time: one that ended in between was not heard of.
+// Connect takes a demo client's socket: the person with that token, who is told
+// at once what happens in all their rooms. The hub knows the connection before
+// the session is looked up a second time: one that ended in between was not
+// heard of.
 func (d *Door) Connect(s *socketio.Socket, token string, who chat.Caller) error {
 	if d.leaving.Load() {
 		return connectError(hub.ErrStopping)
@@ -65,7 +68,8 @@ func (d *Door) Connect(s *socketio.Socket, token string, who chat.Caller) error 
 	return nil
 }
 
-// follow attaches the connection to all that its person may follow, from now on.
+// follow attaches the connection to all that its person may follow, from now
+// on.
 func (c *conn) follow(ctx context.Context) error {
 	service := c.d.cfg.Service
 	return c.d.cfg.Hub.Sync(ctx, c.out, hub.Sync{
@@ -106,7 +110,8 @@ func (c *conn) caller() chat.Caller {
 	return c.who
 }
 
-// take handles one event. It is not cut short when the socket ends: a message may have been on its way to disk.
+// take handles one event. It is not cut short when the socket ends: a message
+// may have been on its way to disk.
 func (c *conn) take(e *socketio.Event) {
 	if limit := c.d.cfg.MaxEvents; limit > 0 {
 		if now := time.Now().Unix(); now-c.window >= 10 {
@@ -123,7 +128,8 @@ func (c *conn) take(e *socketio.Event) {
 	defer cancel()
 	defer func() {
 		if p := recover(); p != nil { // one event's fault is not everybody's
-			c.d.cfg.Log.ErrorContext(ctx, "event panicked", "event", e.Name, "panic", p, "stack", string(debug.Stack()))
+			c.d.cfg.Log.ErrorContext(ctx, "event panicked", "event", e.Name, "panic", p, "stack",
+				string(debug.Stack()))
 			e.Ack(refusal{chat.ErrInternal.Message})
 		}
 	}()
@@ -148,10 +154,12 @@ func (c *conn) take(e *socketio.Event) {
 }
 
 // errShape is for events that are not as the demo's client sends them.
-var errShape = &chat.Error{Code: chat.CodeInvalid, Message: "room.join takes a room's id; message takes {roomId, message}"}
+var errShape = &chat.Error{Code: chat.CodeInvalid,
+	Message: "room.join takes a room's id; message takes {roomId, message}"}
 
-// join says whether the room is there. There is nothing else to do: what happens in the person's rooms is told anyway, also
-// after a connection was lost, when the demo's client does not ask again.
+// join says whether the room is there. There is nothing else to do: what
+// happens in the person's rooms is told anyway, also after a connection was
+// lost, when the demo's client does not ask again.
 func (c *conn) join(ctx context.Context, e *socketio.Event) error {
 	if e.Len() == 0 || len(e.Attachments) > 0 {
 		return errShape
@@ -169,7 +177,8 @@ func (c *conn) join(ctx context.Context, e *socketio.Event) error {
 	return err
 }
 
-// send sends a message, from whom the session belongs to, now. Each gets an id of its own, so that equal ones stay apart.
+// send sends a message, from whom the session belongs to, now. Each gets an id
+// of its own, so that equal ones stay apart.
 func (c *conn) send(ctx context.Context, e *socketio.Event) error {
 	var in struct {
 		RoomID  json.RawMessage `json:"roomId"`
@@ -197,7 +206,8 @@ func (c *conn) send(ctx context.Context, e *socketio.Event) error {
 // clientID is how the ids of a socket's messages begin.
 func clientID(s *socketio.Socket) string { return "demo:" + s.ID() + ":" }
 
-// drain sends what waits for the connection, until there is nothing more. The hub has it running once at a time.
+// drain sends what waits for the connection, until there is nothing more. The
+// hub has it running once at a time.
 func (c *conn) drain() {
 	var list []hub.Frame
 	for {
@@ -217,8 +227,8 @@ func (c *conn) drain() {
 	}
 }
 
-// leave closes the socket's session. A client that is to come back by itself is not disconnected from the namespace: official
-// clients take that as final.
+// leave closes the socket's session. A client that is to come back by itself is
+// not disconnected from the namespace: official clients take that as final.
 func (c *conn) leave(why hub.Reason) {
 	if why == hub.Revoked || why == hub.Finished {
 		c.socket.Disconnect()
@@ -246,7 +256,8 @@ func (d *Door) sweep() {
 	}
 }
 
-// prove looks whether a session that seemed to expire was prolonged meanwhile, by use elsewhere.
+// prove looks whether a session that seemed to expire was prolonged meanwhile,
+// by use elsewhere.
 func (c *conn) prove() {
 	ctx, cancel := context.WithTimeout(c.d.ctx, callTimeout)
 	defer cancel()

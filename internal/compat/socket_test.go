@@ -13,8 +13,8 @@ import (
 // scenarioCount is how many testdata/demo.mjs has.
 const scenarioCount = 6
 
-// needClients installs the official clients, which package socketio keeps, where they are not. Without Node.js the test is skipped,
-// except in CI.
+// needClients installs the official clients, which package socketio keeps,
+// where they are not. Without Node.js the test is skipped, except in CI.
 func needClients(t *testing.T) {
 	t.Helper()
 	dir := filepath.Join("..", "socketio", "testdata")
@@ -35,13 +35,18 @@ func needClients(t *testing.T) {
 	}
 }
 
-// TestDemoClients has two clients like the demo's, with the library that it used, beside one of Parley's own.
+// TestDemoClients has two clients like the demo's, with the library that it
+// used, beside one of Parley's own.
 func TestDemoClients(t *testing.T) {
 	needClients(t)
 	for _, transports := range []string{"polling,websocket", "polling", "websocket"} {
 		t.Run(transports, func(t *testing.T) {
-			f := newFixture(t, func(s *settings) { s.io.Heartbeat, s.io.PongTimeout = 500*time.Millisecond, 5*time.Second })
-			cmd := exec.CommandContext(t.Context(), "node", filepath.Join("testdata", "demo.mjs"), f.http.URL, transports)
+			f := newFixture(t, func(s *settings) {
+				s.io.Heartbeat,
+					s.io.PongTimeout = 500*time.Millisecond, 5*time.Second
+			})
+			cmd := exec.CommandContext(t.Context(), "node", filepath.Join("testdata", "demo.mjs"),
+				f.http.URL, transports)
 			cmd.Stderr = os.Stderr
 			out, err := cmd.StdoutPipe()
 			if err != nil {

@@ -1,4 +1,5 @@
-// Package demo fills an empty server with four people who have something to say to each other.
+// Package demo fills an empty server with four people who have something to say
+// to each other.
 package demo
 
 import (
@@ -29,7 +30,8 @@ var general = []struct {
 	{3, "Click on a name on the left, or on anybody in the list of people of a room."},
 }
 
-// private is what the first of a pair, as numbered in people, says to the second.
+// private is what the first of a pair, as numbered in people, says to the
+// second.
 var private = map[[2]int][]string{
 	{0, 1}: {"Hi Joe, this room is only ours.", "Lunch at noon?"},
 	{0, 2}: {"Mary, could you look at the numbers for Friday?"},
@@ -39,8 +41,8 @@ var private = map[[2]int][]string{
 	{2, 3}: {"Alex, see you at the station at 8:10."},
 }
 
-// Fill makes people, rooms and messages on an empty server. It reports false, and does nothing, if
-// there is anybody already.
+// Fill makes people, rooms and messages on an empty server. It reports false,
+// and does nothing, if there is anybody already.
 func Fill(ctx context.Context, s *chat.Service) (bool, error) {
 	there, err := s.Store.Users(ctx, "", 1)
 	if err != nil || len(there) > 0 {

@@ -11,7 +11,8 @@ import (
 	"github.com/parley-chat/parley/kit/redistest"
 )
 
-// TestHostile imports what somebody wrote into the demo's keys to do harm: it comes over as people could have said it here, or not at all.
+// TestHostile imports what somebody wrote into the demo's keys to do harm: it
+// comes over as people could have said it here, or not at all.
 func TestHostile(t *testing.T) {
 	server := redistest.Start(t)
 	from := server.Client(t)
@@ -28,7 +29,8 @@ func TestHostile(t *testing.T) {
 	defer store.Close()
 	s := service(store)
 	do("SET", "total_users", "9223372036854775807")
-	if _, err := (demoimport.Importer{From: from, Service: s}).Run(t.Context()); err == nil || !strings.Contains(err.Error(), "total_users") {
+	if _, err := (demoimport.Importer{From: from, Service: s}).Run(t.Context()); err == nil ||
+		!strings.Contains(err.Error(), "total_users") {
 		t.Errorf("people without end: %v", err)
 	}
 	do("SET", "total_users", "3")
@@ -39,8 +41,10 @@ func TestHostile(t *testing.T) {
 	}
 	do("SET", "room:evil:name", "in\u202evoice\x1b[2J\u0000")
 	for at, member := range []string{
-		`{"from":1,"message":"\u0000a\u001b[2Jb\r\nc\u007f"}`, `{"from":1.5,"message":"by one and a half"}`, `{"from":1e300,"message":"by too many"}`,
-		`{"from":"1","message":{"text":"no text"}}`, `{"from":-1,"message":"by nobody"}`, `{"from":"1","message":"\u0007"}`, strings.Repeat("[", 100_000),
+		`{"from":1,"message":"\u0000a\u001b[2Jb\r\nc\u007f"}`,
+		`{"from":1.5,"message":"by one and a half"}`, `{"from":1e300,"message":"by too many"}`,
+		`{"from":"1","message":{"text":"no text"}}`, `{"from":-1,"message":"by nobody"}`,
+		`{"from":"1","message":"\u0007"}`, strings.Repeat("[", 100_000),
 	} {
 		do("ZADD", "room:evil", num(at), member)
 	}

@@ -47,7 +47,8 @@ type run struct {
 	users  map[int64]chat.UserID // by the demo's numbers
 }
 
-// Run imports everything. It may be run again, and beside a server on the same store.
+// Run imports everything. It may be run again, and beside a server on the same
+// store.
 func (i Importer) Run(ctx context.Context) (Report, error) {
 	r := &run{Importer: i, source: source{i.From}, users: map[int64]chat.UserID{}}
 	total, err := r.people(ctx)
@@ -145,7 +146,8 @@ func (r *run) account(ctx context.Context, p *person) error {
 		}
 		if err != nil {
 			if try == 1 {
-				r.note("user:%d is called %q here: %q cannot be a name (%v)", p.n, "user "+num(p.n), p.name, plain(err))
+				r.note("user:%d is called %q here: %q cannot be a name (%v)", p.n, "user "+num(p.n),
+					p.name, plain(err))
 				p.name = "user " + num(p.n)
 				continue
 			}
@@ -153,7 +155,8 @@ func (r *run) account(ctx context.Context, p *person) error {
 		}
 		user := chat.User{ID: id, Name: shown, Role: chat.RoleMember, CreatedAt: now()}
 		_, err = r.Service.Store.Commit(ctx, chat.Change{
-			Stream: chat.ServerStream, Kind: chat.UserCreated, ID: identity.NewID(), At: user.CreatedAt, By: id, User: &user,
+			Stream: chat.ServerStream, Kind: chat.UserCreated, ID: identity.NewID(),
+			At: user.CreatedAt, By: id, User: &user,
 			Account: &chat.Account{User: user, NameKey: key, Password: password},
 		})
 		if errors.Is(err, chat.ErrConflict) {
@@ -174,7 +177,8 @@ func (r *run) account(ctx context.Context, p *person) error {
 	return nil
 }
 
-// room brings over one room: itself, its messages, then its people, for whom it is so read as far as it goes.
+// room brings over one room: itself, its messages, then its people, for whom it
+// is so read as far as it goes.
 func (r *run) room(ctx context.Context, id string, all []*person) error {
 	room, members, err := r.target(ctx, id, all)
 	if err != nil || room == nil {
@@ -186,7 +190,8 @@ func (r *run) room(ctx context.Context, id string, all []*person) error {
 		r.report.Rooms.There++
 	case errors.Is(err, chat.ErrNotFound):
 		_, err = r.Service.Store.Commit(ctx, chat.Change{
-			Stream: chat.RoomStream(room.ID), Kind: chat.RoomCreated, ID: identity.NewID(), At: room.CreatedAt, By: room.CreatedBy, Room: room,
+			Stream: chat.RoomStream(room.ID), Kind: chat.RoomCreated, ID: identity.NewID(),
+			At: room.CreatedAt, By: room.CreatedBy, Room: room,
 		})
 		if err != nil && !errors.Is(err, chat.ErrConflict) {
 			return err
@@ -202,9 +207,11 @@ func (r *run) room(ctx context.Context, id string, all []*person) error {
 	for _, user := range members {
 		at := now()
 		if _, err := r.Service.Store.Commit(ctx,
-			chat.Change{Stream: chat.RoomStream(room.ID), Kind: chat.MemberJoined, ID: identity.NewID(), At: at, By: user,
+			chat.Change{Stream: chat.RoomStream(room.ID), Kind: chat.MemberJoined,
+				ID: identity.NewID(), At: at, By: user,
 				Member: &chat.Member{Room: room.ID, User: user, Role: chat.RoomMember, JoinedAt: at}},
-			chat.Change{Stream: chat.UserStream(user), Kind: chat.RoomJoined, ID: identity.NewID(), At: at, By: user,
+			chat.Change{Stream: chat.UserStream(user), Kind: chat.RoomJoined, ID: identity.NewID(),
+				At: at, By: user,
 				View: &chat.RoomView{Room: chat.Room{ID: room.ID}}},
 		); err != nil {
 			return err
@@ -213,7 +220,8 @@ func (r *run) room(ctx context.Context, id string, all []*person) error {
 	return nil
 }
 
-// target says which room the demo's becomes, and who is in it; nil if it is left out.
+// target says which room the demo's becomes, and who is in it; nil if it is
+// left out.
 func (r *run) target(ctx context.Context, id string, all []*person) (*chat.Room, []chat.UserID, error) {
 	var members []chat.UserID
 	for _, p := range all {
@@ -253,7 +261,8 @@ func (r *run) target(ctx context.Context, id string, all []*person) (*chat.Room,
 	return room, members, nil
 }
 
-// title is a name as a room may have it: on one line, without control characters.
+// title is a name as a room may have it: on one line, without control
+// characters.
 func title(name string) string {
 	name = strings.Map(func(r rune) rune {
 		if !unicode.IsSpace(r) && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)) {
@@ -320,7 +329,8 @@ func (r *run) say(ctx context.Context, from string, to chat.RoomID) error {
 func (r *run) known(ctx context.Context, room chat.RoomID) (map[string]bool, error) {
 	there := map[string]bool{}
 	for after := int64(0); ; {
-		messages, err := r.Service.Store.Messages(ctx, room, chat.Page{From: chat.After, No: after, Limit: page})
+		messages, err := r.Service.Store.Messages(ctx, room,
+			chat.Page{From: chat.After, No: after, Limit: page})
 		if err != nil {
 			return nil, err
 		}

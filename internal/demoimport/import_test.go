@@ -38,7 +38,8 @@ func demo(t *testing.T, c rueidis.Client) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// 3 looks like 1, 4 has a name that cannot be shown, 5 is missing, 6 has no bcrypt hash.
+	// 3 looks like 1, 4 has a name that cannot be shown, 5 is missing, 6 has no
+	// bcrypt hash.
 	names := []string{"Pablo", "Joe", "PABLO", "bad\u202ename", "", "Mary"}
 	do("SET", "total_users", num(len(names)))
 	for i, name := range names {
@@ -57,12 +58,14 @@ func demo(t *testing.T, c rueidis.Client) {
 	do("SET", "room:0:name", "General")
 	say := func(room string, at int, from any, text string) {
 		t.Helper()
-		do("ZADD", "room:"+room, num(at), fmt.Sprintf(`{"from":%q,"date":%d,"message":%q,"roomId":%q}`, fmt.Sprint(from), at, text, room))
+		do("ZADD", "room:"+room, num(at),
+			fmt.Sprintf(`{"from":%q,"date":%d,"message":%q,"roomId":%q}`, fmt.Sprint(from), at, text, room))
 	}
 	for i := range 1200 { // several pages
 		say("0", 1_600_000_000+i/2, 1+i%2, fmt.Sprint("message ", i)) // two a second
 	}
-	do("ZADD", "room:0", "1600005000", `{"from":2,"date":1600005000,"message":"&ltb&gta number &lt;as author&lt/b&gt","roomId":"0"}`)
+	do("ZADD", "room:0", "1600005000",
+		`{"from":2,"date":1600005000,"message":"&ltb&gta number &lt;as author&lt/b&gt","roomId":"0"}`)
 	say("0", 1_600_006_000, 77, "by nobody")
 	say("0", 1_600_006_001, 1, " ")
 	do("ZADD", "room:0", "1600006002", "not JSON")
@@ -89,8 +92,10 @@ func (silent) Online(context.Context) ([]chat.UserID, error) { return nil, nil }
 
 func service(store chat.Store) *chat.Service {
 	return chat.New(chat.Config{
-		Store: store, Bell: silent{}, Presence: silent{}, Limiter: limit.New(time.Now), Hasher: identity.NewHasher(2, 5*time.Second),
-		Names: identity.Names{}, NewID: identity.NewID, NewToken: identity.NewToken, Log: slog.New(slog.DiscardHandler),
+		Store: store, Bell: silent{}, Presence: silent{}, Limiter: limit.New(time.Now),
+		Hasher: identity.NewHasher(2, 5*time.Second),
+		Names:  identity.Names{}, NewID: identity.NewID, NewToken: identity.NewToken,
+		Log: slog.New(slog.DiscardHandler),
 	})
 }
 
@@ -147,7 +152,8 @@ func TestImport(t *testing.T) {
 
 func check(t *testing.T, s *chat.Service, report demoimport.Report) {
 	t.Helper()
-	if report.People.Read != 6 || report.People.Skipped != 1 || report.Rooms.Read != 4 || report.Rooms.Skipped != 1 || report.Messages.Skipped != 4 {
+	if report.People.Read != 6 || report.People.Skipped != 1 || report.Rooms.Read != 4 ||
+		report.Rooms.Skipped != 1 || report.Messages.Skipped != 4 {
 		t.Errorf("report %+v", report)
 	}
 	for _, want := range []string{"user:5 is not there", "by nobody", "not JSON", "1:99"} {
@@ -158,7 +164,8 @@ func check(t *testing.T, s *chat.Service, report demoimport.Report) {
 	ctx := t.Context()
 	var who [3]chat.Caller
 	for i, name := range []string{"Pablo", "Joe", "PABLO 2"} {
-		in, err := s.LogIn(ctx, chat.Caller{Addr: "192.0.2.1"}, chat.LogInInput{Name: name, Password: "password123"})
+		in, err := s.LogIn(ctx, chat.Caller{Addr: "192.0.2.1"},
+			chat.LogInInput{Name: name, Password: "password123"})
 		if err != nil {
 			t.Fatalf("log in as %s: %v", name, err)
 		}
@@ -168,13 +175,16 @@ func check(t *testing.T, s *chat.Service, report demoimport.Report) {
 			t.Errorf("%s's password after a log-in: %.12q, %v", name, a.Password, err)
 		}
 	}
-	if _, err := s.LogIn(ctx, chat.Caller{Addr: "192.0.2.1"}, chat.LogInInput{Name: "Mary", Password: "plain"}); !errors.Is(err, chat.ErrUnauthenticated) && err == nil {
+	if _, err := s.LogIn(ctx, chat.Caller{Addr: "192.0.2.1"},
+		chat.LogInInput{Name: "Mary", Password: "plain"}); !errors.Is(err,
+		chat.ErrUnauthenticated) && err == nil {
 		t.Errorf("log in with a password that was not hashed: %v", err)
 	}
 	read := func(who chat.Caller, room chat.RoomID) (texts []string, times []time.Time) {
 		t.Helper()
 		for after := int64(0); ; {
-			page, err := s.ListMessages(ctx, who, chat.MessageListInput{Room: room, After: &after, Limit: 200})
+			page, err := s.ListMessages(ctx, who,
+				chat.MessageListInput{Room: room, After: &after, Limit: 200})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -233,7 +243,8 @@ func TestNoDemo(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	if _, err := (demoimport.Importer{From: server.Client(t), Service: service(store)}).Run(t.Context()); !errors.Is(err, demoimport.ErrNoDemo) {
+	if _, err := (demoimport.Importer{From: server.Client(t), Service: service(store)}).Run(
+		t.Context()); !errors.Is(err, demoimport.ErrNoDemo) {
 		t.Errorf("an empty database: %v", err)
 	}
 }

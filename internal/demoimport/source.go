@@ -96,10 +96,12 @@ type said struct {
 
 const page = 500
 
-// messages calls visit with the room's messages, the oldest first. Bad says what a message lacks.
+// messages calls visit with the room's messages, the oldest first. Bad says
+// what a message lacks.
 func (s source) messages(ctx context.Context, room string, visit func(m said, bad error) error) error {
 	for start := int64(0); ; start += page {
-		rows, err := s.client.Do(ctx, s.client.B().Zrange().Key("room:"+room).Min(num(start)).Max(num(start+page-1)).Withscores().Build()).AsZScores()
+		rows, err := s.client.Do(ctx, s.client.B().Zrange().Key("room:"+room).Min(num(start)).Max(
+			num(start+page-1)).Withscores().Build()).AsZScores()
 		if err != nil {
 			return fmt.Errorf("read the messages of room %s: %w", room, err)
 		}
@@ -152,7 +154,8 @@ func parse(member string, score float64) (said, error) {
 	return m, nil
 }
 
-// shown is a text as a message may have it: without control characters, of which the demo took all.
+// shown is a text as a message may have it: without control characters, of
+// which the demo took all.
 func shown(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' && r != '\n' && r != '\t' || r == 0x7f {
@@ -162,7 +165,8 @@ func shown(text string) string {
 	}, strings.ReplaceAll(text, "\r\n", "\n"))
 }
 
-// unescape gives back what was written: the demo keeps < and > as &lt and &gt, without a semicolon. With one it is what somebody wrote.
+// unescape gives back what was written: the demo keeps < and > as &lt and &gt,
+// without a semicolon. With one it is what somebody wrote.
 func unescape(text string) string {
 	return escaped.ReplaceAllStringFunc(text, func(s string) string {
 		switch s {

@@ -1,8 +1,11 @@
-// Package depot keeps what people send with their messages: the domain's port [chat.Depot], made of a place for bytes
-// (internal/blob) and of what makes pictures safe (internal/picture).
+// Package depot keeps what people send with their messages: the domain's port
+// [chat.Depot], made of a place for bytes (internal/blob) and of what makes
+// pictures safe (internal/picture).
 //
-// Pictures are read whole, and kept without their metadata, as id, and smaller as id-480 and id-1280. All other files
-// pass through as they are, in one piece of memory. What a file is, its bytes say, when it comes and when it is asked for.
+// Pictures are read whole, and kept without their metadata, as id, and smaller
+// as id-480 and id-1280. All other files pass through as they are, in one piece
+// of memory. What a file is, its bytes say, when it comes and when it is asked
+// for.
 package depot
 
 import (
@@ -37,7 +40,8 @@ const (
 	maxPicture = 20 << 20
 	// maxReading bounds the memory of all pictures that are arriving, in bytes.
 	maxReading = 256 << 20
-	// maxTaking bounds how many files arrive at a time. One on its way into a bucket takes 5 MiB.
+	// maxTaking bounds how many files arrive at a time. One on its way into a
+	// bucket takes 5 MiB.
 	maxTaking = 64
 	// faceSide is the side of pictures of people, in pixels.
 	faceSide = 256
@@ -71,10 +75,12 @@ func (d *Depot) Close() error { return d.blobs.Close() }
 
 var _ chat.Depot = (*Depot)(nil)
 
-// ErrPlace is in every error for which the place for bytes is the reason, besides what people are told.
+// ErrPlace is in every error for which the place for bytes is the reason,
+// besides what people are told.
 var ErrPlace = errors.New("files cannot be kept or read")
 
-var errBusy = &chat.Error{Code: chat.CodeRateLimited, RetryAfter: tryAgain, Message: "too many files arrive at the moment: try again in a few seconds"}
+var errBusy = &chat.Error{Code: chat.CodeRateLimited, RetryAfter: tryAgain,
+	Message: "too many files arrive at the moment: try again in a few seconds"}
 
 // Take implements [chat.Depot].
 func (d *Depot) Take(ctx context.Context, id string, r io.Reader, most int64) (chat.File, error) {
@@ -100,7 +106,8 @@ func (d *Depot) Take(ctx context.Context, id string, r io.Reader, most int64) (c
 	return chat.File{Type: kind, Size: size}, nil
 }
 
-// takePicture keeps a picture and the smaller ones. The picture comes last, so that what is there is whole.
+// takePicture keeps a picture and the smaller ones. The picture comes last, so
+// that what is there is whole.
 func (d *Depot) takePicture(ctx context.Context, id string, r io.Reader, most int64) (chat.File, error) {
 	data, held, err := d.read(r, min(most, maxPicture))
 	defer func() { d.memory.Release(held) }()
@@ -160,8 +167,9 @@ func (d *Depot) keep(ctx context.Context, id string, p *picture.Picture) error {
 
 func smaller(id string, size int) string { return fmt.Sprintf("%s-%d", id, size) }
 
-// read reads r to its end into memory that grows with what has come, so that nobody holds more than they sent. The caller
-// gives back what was held, also with an error: [blob.ErrTooLarge] over most bytes.
+// read reads r to its end into memory that grows with what has come, so that
+// nobody holds more than they sent. The caller gives back what was held, also
+// with an error: [blob.ErrTooLarge] over most bytes.
 func (d *Depot) read(r io.Reader, most int64) (data []byte, held int64, err error) {
 	for {
 		if len(data) == cap(data) {
@@ -190,8 +198,8 @@ func (d *Depot) read(r io.Reader, most int64) (data []byte, held int64, err erro
 	}
 }
 
-// judged turns the error of a place for bytes, or of who sends them, into what people are told; the cause stays with it
-// for the log.
+// judged turns the error of a place for bytes, or of who sends them, into what
+// people are told; the cause stays with it for the log.
 func judged(err error, most int64) error {
 	switch {
 	case errors.Is(err, blob.ErrTooLarge):
@@ -213,9 +221,11 @@ func failed(message string, err error) error {
 func refusal(err error) error {
 	switch {
 	case errors.Is(err, picture.ErrTooLarge):
-		return &chat.Error{Code: chat.CodeTooLarge, Message: "this picture has too many pixels or frames: make it smaller, or send it in an archive"}
+		return &chat.Error{Code: chat.CodeTooLarge,
+			Message: "this picture has too many pixels or frames: make it smaller, or send it in an archive"}
 	case errors.Is(err, picture.ErrBroken), errors.Is(err, picture.ErrNotPicture):
-		return &chat.Error{Code: chat.CodeInvalid, Message: "this picture is damaged: save it anew, or send it in an archive"}
+		return &chat.Error{Code: chat.CodeInvalid,
+			Message: "this picture is damaged: save it anew, or send it in an archive"}
 	}
 	return err
 }
@@ -253,7 +263,8 @@ func (d *Depot) Open(ctx context.Context, id string, width int) (chat.Content, e
 	return chat.Content{ReadSeekCloser: p, Type: kind, Size: b.Size, Inline: picture.Inline(kind)}, nil
 }
 
-// Remove implements [chat.Depot]. The file itself goes last, so that what is left of a try is found by the next one.
+// Remove implements [chat.Depot]. The file itself goes last, so that what is
+// left of a try is found by the next one.
 func (d *Depot) Remove(ctx context.Context, ids ...string) error {
 	for _, id := range ids {
 		for _, size := range sizes {
@@ -270,7 +281,8 @@ func (d *Depot) Remove(ctx context.Context, ids ...string) error {
 
 // Weigh implements [chat.Depot].
 func (d *Depot) Weigh(ctx context.Context) (total int64, err error) {
-	for info, err := range d.blobs.Old(ctx, time.Now().Add(24*time.Hour)) { // all of them, whatever the clock of their place says
+	// all of them, whatever the clock of their place says
+	for info, err := range d.blobs.Old(ctx, time.Now().Add(24*time.Hour)) {
 		if err != nil {
 			return 0, failed("the files cannot be reached: try again", err)
 		}

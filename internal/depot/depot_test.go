@@ -155,14 +155,17 @@ func TestPicturesAreMadeSafe(t *testing.T) {
 	d, dir := open(t)
 	data := photo(t, 1600, 1000)
 	f, err := d.Take(t.Context(), "p", bytes.NewReader(data), 50<<20)
-	if err != nil || f.Type != "image/jpeg" || f.Width != 1600 || f.Height != 1000 || f.Size >= int64(len(data)) {
+	if err != nil || f.Type != "image/jpeg" || f.Width != 1600 || f.Height != 1000 ||
+		f.Size >= int64(len(data)) {
 		t.Fatalf("%+v, %v", f, err)
 	}
-	for width, side := range map[int]int{0: 1600, 1: 480, 480: 480, 481: 1280, 1280: 1280, 1281: 1600, 1 << 40: 1600, -5: 1600} {
+	for width, side := range map[int]int{0: 1600, 1: 480, 480: 480, 481: 1280, 1280: 1280,
+		1281: 1600, 1 << 40: 1600, -5: 1600} {
 		b, c := read(t, d, "p", width)
 		m, err := jpeg.DecodeConfig(bytes.NewReader(b))
 		if err != nil || m.Width != side || c.Type != "image/jpeg" || bytes.Contains(b, []byte(secret)) {
-			t.Errorf("width %d: %d wide, %s, tells the place: %v, %v", width, m.Width, c.Type, bytes.Contains(b, []byte(secret)), err)
+			t.Errorf("width %d: %d wide, %s, tells the place: %v, %v", width, m.Width, c.Type,
+				bytes.Contains(b, []byte(secret)), err)
 		}
 	}
 	if names := files(t, dir); len(names) != 3 {
@@ -191,18 +194,28 @@ func TestWhatIsRefusedLeavesNothing(t *testing.T) {
 		want *chat.Error
 		says string
 	}{
-		"a file over the limit":         {strings.NewReader(strings.Repeat("x", 1001)), 1000, chat.ErrTooLarge, "1000 bytes"},
-		"one far over it":               {iotest.OneByteReader(strings.NewReader(strings.Repeat("x", 5000))), 1000, chat.ErrTooLarge, "1000 bytes"},
-		"a picture over the limit":      {bytes.NewReader(photo(t, 300, 300)), 1000, chat.ErrTooLarge, "1000 bytes"},
-		"a picture over that for those": {io.MultiReader(bytes.NewReader(photo(t, 30, 30)), bytes.NewReader(make([]byte, maxPicture))), 50 << 20, chat.ErrTooLarge, "20 MiB"},
-		"half a picture":                {bytes.NewReader(cut), 1 << 20, chat.ErrInvalid, "damaged"},
-		"a body that breaks off":        {io.MultiReader(strings.NewReader(strings.Repeat("x", 2000)), iotest.ErrReader(broken)), 1 << 20, chat.ErrUnavailable, "try again"},
-		"at once":                       {iotest.ErrReader(broken), 1 << 20, chat.ErrUnavailable, "try again"},
-		"in a picture":                  {io.MultiReader(bytes.NewReader(cut), iotest.ErrReader(broken)), 1 << 20, chat.ErrUnavailable, "try again"},
-		"with a door's own words":       {io.MultiReader(bytes.NewReader(make([]byte, 2000)), iotest.ErrReader(mine)), 1 << 20, chat.ErrInvalid, "whole"},
+		"a file over the limit": {strings.NewReader(strings.Repeat("x", 1001)), 1000,
+			chat.ErrTooLarge, "1000 bytes"},
+		"one far over it": {iotest.OneByteReader(
+			strings.NewReader(strings.Repeat("x", 5000))), 1000, chat.ErrTooLarge, "1000 bytes"},
+		"a picture over the limit": {bytes.NewReader(photo(t, 300, 300)), 1000,
+			chat.ErrTooLarge, "1000 bytes"},
+		"a picture over that for those": {io.MultiReader(bytes.NewReader(photo(t, 30, 30)),
+			bytes.NewReader(make([]byte, maxPicture))), 50 << 20, chat.ErrTooLarge, "20 MiB"},
+		"half a picture": {bytes.NewReader(cut), 1 << 20, chat.ErrInvalid, "damaged"},
+		"a body that breaks off": {io.MultiReader(
+			strings.NewReader(strings.Repeat("x", 2000)), iotest.ErrReader(broken)), 1 << 20,
+			chat.ErrUnavailable, "try again"},
+		"at once": {iotest.ErrReader(broken), 1 << 20, chat.ErrUnavailable,
+			"try again"},
+		"in a picture": {io.MultiReader(bytes.NewReader(cut),
+			iotest.ErrReader(broken)), 1 << 20, chat.ErrUnavailable, "try again"},
+		"with a door's own words": {io.MultiReader(bytes.NewReader(make([]byte, 2000)),
+			iotest.ErrReader(mine)), 1 << 20, chat.ErrInvalid, "whole"},
 	} {
 		f, err := d.Take(t.Context(), "a", c.r, c.most)
-		if !errors.Is(err, c.want) || !strings.Contains(chat.AsError(err).Message, c.says) || f != (chat.File{}) {
+		if !errors.Is(err, c.want) || !strings.Contains(chat.AsError(err).Message, c.says) ||
+			f != (chat.File{}) {
 			t.Errorf("%s: %+v, %v", name, f, err)
 		}
 		if left := files(t, dir); len(left) != 0 {
@@ -218,14 +231,16 @@ func TestWhatIsRefusedLeavesNothing(t *testing.T) {
 func TestNoRoom(t *testing.T) {
 	d, _ := open(t)
 	d.memory.TryAcquire(maxReading)
-	if _, err := d.Take(t.Context(), "p", bytes.NewReader(photo(t, 30, 30)), 1<<20); !errors.Is(err, chat.ErrRateLimited) || chat.AsError(err).RetryAfter == 0 {
+	if _, err := d.Take(t.Context(), "p", bytes.NewReader(photo(t, 30, 30)), 1<<20); !errors.Is(err,
+		chat.ErrRateLimited) || chat.AsError(err).RetryAfter == 0 {
 		t.Errorf("a picture without memory for it: %v", err)
 	}
 	if _, err := d.Take(t.Context(), "a", strings.NewReader("text needs none"), 1<<20); err != nil {
 		t.Error(err)
 	}
 	d.taking.TryAcquire(maxTaking)
-	if _, err := d.Take(t.Context(), "b", strings.NewReader("x"), 1<<20); !errors.Is(err, chat.ErrRateLimited) || chat.AsError(err).RetryAfter == 0 {
+	if _, err := d.Take(t.Context(), "b", strings.NewReader("x"), 1<<20); !errors.Is(err,
+		chat.ErrRateLimited) || chat.AsError(err).RetryAfter == 0 {
 		t.Errorf("one too many: %v", err)
 	}
 }
@@ -248,7 +263,8 @@ func TestFullDisk(t *testing.T) {
 	place := &full{Blobs: d.blobs, room: 2}
 	d.blobs = place
 	_, err := d.Take(t.Context(), "p", bytes.NewReader(photo(t, 1600, 1000)), 50<<20) // three blobs
-	if !errors.Is(err, chat.ErrUnavailable) || !errors.Is(err, ErrPlace) || !errors.Is(err, blob.ErrFull) || !strings.Contains(chat.AsError(err).Message, "no space") {
+	if !errors.Is(err, chat.ErrUnavailable) || !errors.Is(err, ErrPlace) ||
+		!errors.Is(err, blob.ErrFull) || !strings.Contains(chat.AsError(err).Message, "no space") {
 		t.Errorf("%v", err)
 	}
 	if left := files(t, dir); len(left) != 0 {

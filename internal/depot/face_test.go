@@ -14,12 +14,14 @@ import (
 
 func TestFacesAreSmallSquares(t *testing.T) {
 	d, dir := open(t)
-	if err := d.TakeFace(t.Context(), "f", iotest.HalfReader(bytes.NewReader(photo(t, 1600, 1000))), 50<<20); err != nil {
+	if err := d.TakeFace(t.Context(), "f", iotest.HalfReader(bytes.NewReader(photo(t, 1600, 1000))),
+		50<<20); err != nil {
 		t.Fatal(err)
 	}
 	b, c := read(t, d, "f", 0)
 	m, err := jpeg.DecodeConfig(bytes.NewReader(b))
-	if err != nil || m.Width != 256 || m.Height != 256 || c.Type != "image/jpeg" || !c.Inline || bytes.Contains(b, []byte(secret)) {
+	if err != nil || m.Width != 256 || m.Height != 256 || c.Type != "image/jpeg" || !c.Inline ||
+		bytes.Contains(b, []byte(secret)) {
 		t.Errorf("%d by %d, %s, %v", m.Width, m.Height, c.Type, err)
 	}
 	if names := files(t, dir); len(names) != 1 {
@@ -34,21 +36,26 @@ func TestFacesAreSmallSquares(t *testing.T) {
 		want *chat.Error
 		says string
 	}{
-		"no picture":             {strings.NewReader("<!doctype html><script>alert(1)</script>"), 1 << 20, chat.ErrInvalid, "JPEG"},
-		"nothing":                {strings.NewReader(""), 1 << 20, chat.ErrInvalid, "JPEG"},
-		"half a picture":         {bytes.NewReader(photo(t, 700, 400)[:5000]), 1 << 20, chat.ErrInvalid, "damaged"},
-		"over the limit":         {bytes.NewReader(photo(t, 300, 300)), 1000, chat.ErrTooLarge, "1000 bytes"},
-		"over that for pictures": {io.MultiReader(bytes.NewReader(photo(t, 30, 30)), bytes.NewReader(make([]byte, maxPicture))), 50 << 20, chat.ErrTooLarge, "20 MiB"},
+		"no picture": {strings.NewReader("<!doctype html><script>alert(1)</script>"),
+			1 << 20, chat.ErrInvalid, "JPEG"},
+		"nothing": {strings.NewReader(""), 1 << 20, chat.ErrInvalid, "JPEG"},
+		"half a picture": {bytes.NewReader(photo(t, 700, 400)[:5000]), 1 << 20,
+			chat.ErrInvalid, "damaged"},
+		"over the limit": {bytes.NewReader(photo(t, 300, 300)), 1000, chat.ErrTooLarge, "1000 bytes"},
+		"over that for pictures": {io.MultiReader(bytes.NewReader(photo(t, 30, 30)),
+			bytes.NewReader(make([]byte, maxPicture))), 50 << 20, chat.ErrTooLarge, "20 MiB"},
 	} {
 		err := d.TakeFace(t.Context(), "f", c.r, c.most)
-		if !errors.Is(err, c.want) || !strings.Contains(chat.AsError(err).Message, c.says) || len(files(t, dir)) != 0 {
+		if !errors.Is(err, c.want) || !strings.Contains(chat.AsError(err).Message, c.says) ||
+			len(files(t, dir)) != 0 {
 			t.Errorf("%s: %v, left %v", name, err, files(t, dir))
 		}
 	}
 	if !d.memory.TryAcquire(maxReading) || !d.taking.TryAcquire(maxTaking) {
 		t.Error("room that was taken is not given back")
 	}
-	if err := d.TakeFace(t.Context(), "f", strings.NewReader("x"), 1<<20); !errors.Is(err, chat.ErrRateLimited) {
+	if err := d.TakeFace(t.Context(), "f", strings.NewReader("x"), 1<<20); !errors.Is(err,
+		chat.ErrRateLimited) {
 		t.Errorf("without room: %v", err)
 	}
 }

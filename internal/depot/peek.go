@@ -7,7 +7,8 @@ import (
 	"github.com/parley-chat/parley/internal/blob"
 )
 
-// peeked is a blob whose first bytes are known. They are not read again, which of a bucket would cost a request.
+// peeked is a blob whose first bytes are known. They are not read again, which
+// of a bucket would cost a request.
 type peeked struct {
 	*blob.Blob
 	head []byte

@@ -7,10 +7,12 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// attach gives the connection everything that happened in a stream after from, and then what happens. The person was a
-// member of the room at the position whose number is known, if it is a room's stream. With announce,
-// resumed is said when what was missed is complete. It is the connection's turn.
-func (h *Hub) attach(ctx context.Context, c *Conn, s chat.Stream, from chat.Position, known int64, announce bool) error {
+// attach gives the connection everything that happened in a stream after from,
+// and then what happens. The person was a member of the room at the position
+// whose number is known, if it is a room's stream. With announce, resumed is
+// said when what was missed is complete. It is the connection's turn.
+func (h *Hub) attach(ctx context.Context, c *Conn, s chat.Stream, from chat.Position, known int64,
+	announce bool) error {
 	t, err := h.open(ctx, s)
 	if err != nil {
 		return err
@@ -63,10 +65,13 @@ type found int
 const (
 	done  found = iota // the connection is attached, or was there already, or has left
 	older              // the ring does not reach back to the position
-	ahead              // the position, or where the person was known to be a member, is after the topic's cursor
+	// the position, or where the person was known to be a member, is after the
+	// topic's cursor
+	ahead
 )
 
-// step attaches the connection at the cursor if the ring has all that happened since from.
+// step attaches the connection at the cursor if the ring has all that happened
+// since from.
 func (h *Hub) step(c *Conn, t *topic, from chat.Position, known int64, announce bool) found {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -76,7 +81,9 @@ func (h *Hub) step(c *Conn, t *topic, from chat.Position, known int64, announce 
 	}
 	if c.attached(t) {
 		if after {
-			return ahead // it was attached before it left, and has come back since: the topic has seen neither
+			// it was attached before it left, and has come back since: the
+			// topic has seen neither
+			return ahead
 		}
 		return done
 	}
@@ -114,14 +121,17 @@ func (h *Hub) read(ctx context.Context, s chat.Stream, from chat.Position) ([]ch
 	return h.page(ctx, s, from)
 }
 
-// leaves reports whether with e the connection's person left the room, after the position known.
+// leaves reports whether with e the connection's person left the room, after
+// the position known.
 func leaves(e *chat.Event, c *Conn, known int64) bool {
 	return e.Kind == chat.MemberLeft && e.Member.User == c.user && e.Seq > known
 }
 
-// resync tells the connection to fetch a stream anew, and attaches it at the cursor, if it may still read it. The position is
-// that of the store, and taken before the membership is looked up: who leaves in between is seen to leave by attach, and
-// who comes back then is told so after the connection was attached to their own stream.
+// resync tells the connection to fetch a stream anew, and attaches it at the
+// cursor, if it may still read it. The position is that of the store, and taken
+// before the membership is looked up: who leaves in between is seen to leave by
+// attach, and who comes back then is told so after the connection was attached
+// to their own stream.
 func (h *Hub) resync(ctx context.Context, c *Conn, t *topic) error {
 	if err := h.catchUp(ctx, t); err != nil {
 		return err
@@ -134,7 +144,9 @@ func (h *Hub) resync(ctx context.Context, c *Conn, t *topic) error {
 		if err != nil {
 			return err
 		}
-		if !is { // or so says a Redis that is just being replaced: the client finds out by syncing, rather than wait for ever
+		// or so says a Redis that is just being replaced: the client finds out
+		// by syncing, rather than wait for ever
+		if !is {
 			c.Close(Changed)
 			return nil
 		}
@@ -154,7 +166,8 @@ func (h *Hub) isMember(ctx context.Context, room chat.RoomID, user chat.UserID) 
 	return err == nil, err
 }
 
-// follow has a connection attached to a room that its person has joined, when it is its turn. A topic is locked.
+// follow has a connection attached to a room that its person has joined, when
+// it is its turn. A topic is locked.
 func (h *Hub) follow(c *Conn, e *chat.Event) {
 	c.noteJoined(e)
 	c.mu.Lock()
@@ -169,8 +182,8 @@ func (h *Hub) follow(c *Conn, e *chat.Event) {
 	}
 }
 
-// attachJoins attaches a connection to the rooms that were joined, one after the other: who leaves and comes back is
-// attached from where they came back.
+// attachJoins attaches a connection to the rooms that were joined, one after
+// the other: who leaves and comes back is attached from where they came back.
 func (h *Hub) attachJoins(c *Conn) {
 	c.turn.Lock()
 	defer c.turn.Unlock()
@@ -190,7 +203,8 @@ func (h *Hub) attachJoins(c *Conn) {
 	}
 }
 
-// settle closes a connection that could not be given a stream: it comes back and syncs.
+// settle closes a connection that could not be given a stream: it comes back
+// and syncs.
 func (h *Hub) settle(c *Conn, err error) {
 	if err == nil || h.ctx.Err() != nil {
 		return

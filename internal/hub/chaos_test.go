@@ -11,8 +11,9 @@ import (
 	"github.com/parley-chat/parley/internal/hub"
 )
 
-// TestStreamsAreTheLog runs people who come and go, join, leave and send at the same time, over a bell that drops,
-// doubles and reorders. Each connection's stream is the log over its membership: in order, without gap or double. In
+// TestStreamsAreTheLog runs people who come and go, join, leave and send at the
+// same time, over a bell that drops, doubles and reorders. Each connection's
+// stream is the log over its membership: in order, without gap or double. In
 // the end everyone is where the store is.
 func TestStreamsAreTheLog(t *testing.T) {
 	for seed := range uint64(6) {
@@ -114,8 +115,8 @@ func streamsAreTheLog(t *testing.T, seed uint64) {
 	}
 }
 
-// TestJoinsOvertake has people leave and join so fast that the news of joining overtake those of having left:
-// nobody ends up attached twice, or not at all.
+// TestJoinsOvertake has people leave and join so fast that the news of joining
+// overtake those of having left: nobody ends up attached twice, or not at all.
 func TestJoinsOvertake(t *testing.T) {
 	for seed := range uint64(4) {
 		f := newFixture(t, seed, nil)
@@ -150,7 +151,8 @@ func TestJoinsOvertake(t *testing.T) {
 	}
 }
 
-// TestLostLastRing: nothing rings after it, so the look at the heads has to find it.
+// TestLostLastRing: nothing rings after it, so the look at the heads has to
+// find it.
 func TestLostLastRing(t *testing.T) {
 	f := newFixture(t, 1, nil)
 	f.create("a", "u")

@@ -8,7 +8,8 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// Frame is what connections of one kind are sent, encoded once for all of them and never changed. Doors that write bytes use Bytes.
+// Frame is what connections of one kind are sent, encoded once for all of them
+// and never changed. Doors that write bytes use Bytes.
 type Frame interface {
 	Size() int // in bytes, in a connection's queue
 }
@@ -19,8 +20,8 @@ type Bytes []byte
 // Size is how many there are.
 func (b Bytes) Size() int { return len(b) }
 
-// Encoder turns what the hub says into frames for one kind of connection. Encoders are
-// compared with ==; connections of a kind share one.
+// Encoder turns what the hub says into frames for one kind of connection.
+// Encoders are compared with ==; connections of a kind share one.
 type Encoder interface {
 	Event(*chat.Event) Frame
 	Signals([]chat.Signal) Frame
@@ -29,7 +30,8 @@ type Encoder interface {
 	Goodbye(reason string, retry time.Duration) Frame
 }
 
-// Reason says why the hub closes a connection. Each door has one table from reasons to its own codes.
+// Reason says why the hub closes a connection. Each door has one table from
+// reasons to its own codes.
 type Reason uint8
 
 const (
@@ -41,20 +43,23 @@ const (
 	Finished               // the door ended it
 )
 
-// Conn is one live connection of one person. A door makes it, drains it and closes it.
+// Conn is one live connection of one person. A door makes it, drains it and
+// closes it.
 type Conn struct {
-	// Set by Register. The whole caller is the door's: of thousands of connections each byte counts.
+	// Set by Register. The whole caller is the door's: of thousands of
+	// connections each byte counts.
 	user    chat.UserID
 	session chat.SessionID
 	role    chat.Role
 
 	encoder Encoder
 	wake    func(*Conn)
-	// Door is the door's own part of the connection; the hub does not look at it.
+	// Door is the door's own part of the connection; the hub does not look at
+	// it.
 	Door any
 
-	// turn is held while the connection is being attached to streams, so that it is attached to each once. It is locked
-	// before everything else.
+	// turn is held while the connection is being attached to streams, so that
+	// it is attached to each once. It is locked before everything else.
 	turn sync.Mutex
 
 	mu    sync.Mutex // nothing is locked while it is held
@@ -65,11 +70,15 @@ type Conn struct {
 	held  []Frame       // what came while holding
 	room  chan struct{} // closed when the queue was drained, for who waits to add to it
 
-	topics  []*topic                      // attached to
-	watched []*topic                      // kept open so that the hub hears of ended sessions, attached or not
-	joins   []*chat.Event                 // room.joined whose rooms are still to be attached
-	joined  map[chat.RoomID]chat.Position // where room.joined had them, that the sync under way told of; nil if none is
-	left    map[chat.Stream]int64         // seq at which the person was seen to leave rooms, since the last sync
+	topics []*topic // attached to
+	// kept open so that the hub hears of ended sessions, attached or not
+	watched []*topic
+	joins   []*chat.Event // room.joined whose rooms are still to be attached
+	// where room.joined had them, that the sync under way told of; nil if none
+	// is
+	joined map[chat.RoomID]chat.Position
+	// seq at which the person was seen to leave rooms, since the last sync
+	left map[chat.Stream]int64
 
 	// Side by side they take no more than one of them.
 	hold    bool
@@ -78,8 +87,9 @@ type Conn struct {
 	joining bool // somebody sees to joins
 }
 
-// NewConn returns a connection that is not yet registered. Wake is called, from any goroutine and never
-// blocking, when there is something to drain; limit bounds what waits, in bytes.
+// NewConn returns a connection that is not yet registered. Wake is called, from
+// any goroutine and never blocking, when there is something to drain; limit
+// bounds what waits, in bytes.
 func NewConn(encoder Encoder, limit int, wake func(*Conn)) *Conn {
 	return &Conn{encoder: encoder, limit: limit, wake: wake}
 }
@@ -96,7 +106,8 @@ const (
 	signal               // news that may be dropped
 )
 
-// maxHeld bounds what waits while a sync is being answered: a person's own stream and the server's, at most chat.Window events each.
+// maxHeld bounds what waits while a sync is being answered: a person's own
+// stream and the server's, at most chat.Window events each.
 const maxHeld = 32 << 20
 
 func (c *Conn) push(frame Frame, is nature) {
@@ -136,7 +147,8 @@ func (c *Conn) rouse() {
 	}
 }
 
-// shut closes the connection: what waits is forgotten, except when the server stops. The lock is held.
+// shut closes the connection: what waits is forgotten, except when the server
+// stops. The lock is held.
 func (c *Conn) shut(why Reason) {
 	if c.reason != Open {
 		return
@@ -163,7 +175,8 @@ func (c *Conn) Close(why Reason) {
 	c.shut(why)
 }
 
-// Wake has the door look at the connection, if there is something to drain or it is closed.
+// Wake has the door look at the connection, if there is something to drain or
+// it is closed.
 func (c *Conn) Wake() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -172,7 +185,8 @@ func (c *Conn) Wake() {
 	}
 }
 
-// Sleep is for a door that cannot take what there is for now: it is woken by what is queued next, by a Close, and by Wake.
+// Sleep is for a door that cannot take what there is for now: it is woken by
+// what is queued next, by a Close, and by Wake.
 func (c *Conn) Sleep() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -186,8 +200,9 @@ func (c *Conn) Closed() Reason {
 	return c.reason
 }
 
-// Take appends queued frames, which are Bytes, to buf, up to about max bytes and at least one, and returns it. If there is nothing
-// to take it reports why the connection is closed, and the door goes to sleep until it is woken again.
+// Take appends queued frames, which are Bytes, to buf, up to about max bytes
+// and at least one, and returns it. If there is nothing to take it reports why
+// the connection is closed, and the door goes to sleep until it is woken again.
 func (c *Conn) Take(buf []byte, max int) ([]byte, Reason) {
 	why := c.take(max-len(buf), func(f Frame) { buf = append(buf, f.(Bytes)...) })
 	return buf, why
@@ -231,8 +246,8 @@ func (c *Conn) take(max int, each func(Frame)) Reason {
 	return Open
 }
 
-// waitRoom waits until less than half of the queue is taken, or the connection is closed. While a sync is being answered
-// there is nobody to wait for.
+// waitRoom waits until less than half of the queue is taken, or the connection
+// is closed. While a sync is being answered there is nobody to wait for.
 func (c *Conn) waitRoom(done <-chan struct{}) {
 	c.mu.Lock()
 	if c.reason != Open || c.bytes <= c.limit/2 || c.hold {
@@ -257,7 +272,8 @@ func (c *Conn) startHold() {
 	c.hold = true
 }
 
-// release queues the frame, and after it what was held back. However much that is, the connection is not slow for it.
+// release queues the frame, and after it what was held back. However much that
+// is, the connection is not slow for it.
 func (c *Conn) release(frame Frame) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -309,7 +325,8 @@ func (c *Conn) startJoined(begin bool) {
 	}
 }
 
-// joinedAt returns the place that the connection was told of last with a room.joined of that room, if it was.
+// joinedAt returns the place that the connection was told of last with a
+// room.joined of that room, if it was.
 func (c *Conn) joinedAt(room chat.RoomID) (chat.Position, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -317,7 +334,8 @@ func (c *Conn) joinedAt(room chat.RoomID) (chat.Position, bool) {
 	return p, ok
 }
 
-// leftSince reports whether the connection was told of its person's leaving after that place.
+// leftSince reports whether the connection was told of its person's leaving
+// after that place.
 func (c *Conn) leftSince(s chat.Stream, at chat.Position) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -331,8 +349,8 @@ func (c *Conn) attached(t *topic) bool {
 	return slices.Contains(c.topics, t)
 }
 
-// note adds or removes a topic from the list of those attached to. It reports false if the
-// connection is closed.
+// note adds or removes a topic from the list of those attached to. It reports
+// false if the connection is closed.
 func (c *Conn) note(t *topic, attached bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -34,7 +34,8 @@ func (h *Hub) Deaf(s chat.Stream) {
 	}
 }
 
-// Signal takes a signal from the bell. Who comes and goes is told to many, so that this is gathered for a moment.
+// Signal takes a signal from the bell. Who comes and goes is told to many, so
+// that this is gathered for a moment.
 func (h *Hub) Signal(s chat.Signal) {
 	t := h.topic(s.Stream)
 	if t == nil {
@@ -54,8 +55,10 @@ func (h *Hub) Signal(s chat.Signal) {
 	t.gathered = append(t.gathered, s)
 }
 
-// gatherFor is how long news of people who come and go wait for company. Telling costs some 10 µs for each who is told: where thousands are,
-// who all come at once after a restart, it waits longer, so that it takes a fifth of a processor at most.
+// gatherFor is how long news of people who come and go wait for company.
+// Telling costs some 10 µs for each who is told: where thousands are, who all
+// come at once after a restart, it waits longer, so that it takes a fifth of a
+// processor at most.
 const (
 	gatherFor  = 100 * time.Millisecond
 	gatherEach = 50 * time.Microsecond
@@ -74,7 +77,8 @@ func (h *Hub) tellGathered(t *topic, wait time.Duration) {
 	t.gathered = nil
 }
 
-// deliver moves a topic by the next event, and does what the event asks of the hub. The topic is locked.
+// deliver moves a topic by the next event, and does what the event asks of the
+// hub. The topic is locked.
 func (h *Hub) deliver(t *topic, e *chat.Event) {
 	t.advance(e)
 	h.delivered.Add(1)
@@ -103,7 +107,8 @@ func (h *Hub) deliver(t *topic, e *chat.Event) {
 	}
 }
 
-// expel detaches the connections of somebody who has left the room. The topic is locked.
+// expel detaches the connections of somebody who has left the room. The topic
+// is locked.
 func (h *Hub) expel(t *topic, e *chat.Event) {
 	now := h.cfg.Now()
 	for i := len(t.conns) - 1; i >= 0; i-- {

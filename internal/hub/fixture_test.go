@@ -134,7 +134,8 @@ func newFixture(t testing.TB, seed uint64, change func(*hub.Config)) *fixture {
 	f := &fixture{t: t, bell: newChaosBell(seed)}
 	f.model = chattest.NewModel(func(e *chat.Event) { f.bell.ring(e) })
 	f.roles = hub.NewLocalPresence(f.bell)
-	cfg := hub.Config{Log: f.model, Bell: f.bell, Presence: f.roles, Check: 2 * time.Millisecond, Linger: 20 * time.Millisecond}
+	cfg := hub.Config{Log: f.model, Bell: f.bell, Presence: f.roles, Check: 2 * time.Millisecond,
+		Linger: 20 * time.Millisecond}
 	if change != nil {
 		change(&cfg)
 	}
@@ -212,8 +213,8 @@ func eventually(t testing.TB, what string, is func() bool) {
 	}
 }
 
-// client is a door with one connection. It checks what is sent against the log, stream by stream, and keeps the positions that a
-// client would hold.
+// client is a door with one connection. It checks what is sent against the log,
+// stream by stream, and keeps the positions that a client would hold.
 type client struct {
 	f    *fixture
 	me   chat.UserID
@@ -230,7 +231,8 @@ type client struct {
 	stuck   chan struct{} // while open, nothing is taken
 }
 
-// followed is one stream as it was sent on the connection since the last sync or resync.
+// followed is one stream as it was sent on the connection since the last sync
+// or resync.
 type followed struct {
 	starts []chat.Position // places that were announced, after which events may begin
 	last   *chat.Event     // sent
@@ -261,9 +263,11 @@ func (f *fixture) connect(me chat.UserID, session chat.SessionID) *client {
 	return f.connectWith(me, session, 1<<20, nil)
 }
 
-func (f *fixture) connectWith(me chat.UserID, session chat.SessionID, limit int, stuck chan struct{}) *client {
+func (f *fixture) connectWith(me chat.UserID, session chat.SessionID, limit int,
+	stuck chan struct{}) *client {
 	f.t.Helper()
-	c := &client{f: f, me: me, wake: make(chan struct{}, 1), done: make(chan struct{}), streams: map[chat.Stream]*followed{}, stuck: stuck}
+	c := &client{f: f, me: me, wake: make(chan struct{}, 1), done: make(chan struct{}),
+		streams: map[chat.Stream]*followed{}, stuck: stuck}
 	c.conn = hub.NewConn(jsonEncoder{}, limit, func(*hub.Conn) {
 		select {
 		case c.wake <- struct{}{}:
@@ -278,7 +282,8 @@ func (f *fixture) connectWith(me chat.UserID, session chat.SessionID, limit int,
 	return c
 }
 
-// drain is the door's part: it takes frames while there are any, then sleeps until woken.
+// drain is the door's part: it takes frames while there are any, then sleeps
+// until woken.
 func (c *client) drain() {
 	defer close(c.done)
 	defer c.f.Unregister(c.conn)
@@ -354,8 +359,9 @@ func (c *client) fault(format string, args ...any) {
 	c.faults = append(c.faults, fmt.Sprintf(format, args...))
 }
 
-// event takes one event, and notes whatever should not have been: it follows the event before, or, as the first or after the
-// person had left, a place that was announced.
+// event takes one event, and notes whatever should not have been: it follows
+// the event before, or, as the first or after the person had left, a place that
+// was announced.
 func (c *client) event(e *chat.Event) {
 	w := c.stream(e.Stream)
 	left := w.last != nil && w.last.Kind == chat.MemberLeft && w.last.Member.User == c.me
@@ -363,7 +369,8 @@ func (c *client) event(e *chat.Event) {
 	case w.last != nil && e.Follows(w.last.Position()):
 	case (w.last == nil || left) && slices.ContainsFunc(w.starts, e.Follows):
 	case w.last != nil:
-		c.fault("%s %d of %s after %s %d; starts %v", e.Kind, e.Seq, e.Stream, w.last.Kind, w.last.Seq, w.starts)
+		c.fault("%s %d of %s after %s %d; starts %v", e.Kind, e.Seq, e.Stream, w.last.Kind,
+			w.last.Seq, w.starts)
 	default:
 		c.fault("%s %d of %s at the start; starts %v", e.Kind, e.Seq, e.Stream, w.starts)
 	}

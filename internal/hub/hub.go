@@ -32,14 +32,18 @@ type Config struct {
 	Bell     chat.Bell
 	Presence Presence
 
-	// Check is how often the heads of all topics are looked at, to find rings that were lost at the end.
-	// Default a second; negative for a bell that loses nothing.
+	// Check is how often the heads of all topics are looked at, to find rings
+	// that were lost at the end. Default a second; negative for a bell that
+	// loses nothing.
 	Check time.Duration
-	// Linger is how long a topic stays open after the last connection has left it; default 30 s.
+	// Linger is how long a topic stays open after the last connection has left
+	// it; default 30 s.
 	Linger time.Duration
-	// MaxConns and MaxUserConns bound the connections, in all and of one person; default 100,000 and 50.
+	// MaxConns and MaxUserConns bound the connections, in all and of one
+	// person; default 100,000 and 50.
 	MaxConns, MaxUserConns int
-	// Resumes bounds how many connections read the store at once to catch up; default 16.
+	// Resumes bounds how many connections read the store at once to catch up;
+	// default 16.
 	Resumes int
 
 	Now    func() time.Time // default time.Now
@@ -80,10 +84,12 @@ type Hub struct {
 }
 
 // ErrFull is returned by Register where no connection more is allowed.
-var ErrFull = &chat.Error{Code: chat.CodeRateLimited, Message: "too many connections: close some and try again", RetryAfter: time.Minute}
+var ErrFull = &chat.Error{Code: chat.CodeRateLimited,
+	Message: "too many connections: close some and try again", RetryAfter: time.Minute}
 
 // ErrStopping is returned by Register once the hub stops.
-var ErrStopping = &chat.Error{Code: chat.CodeUnavailable, Message: "the server is stopping: come back in a moment", RetryAfter: time.Second}
+var ErrStopping = &chat.Error{Code: chat.CodeUnavailable,
+	Message: "the server is stopping: come back in a moment", RetryAfter: time.Second}
 
 // New returns a hub. Close must be called.
 func New(cfg Config) *Hub {
@@ -108,13 +114,15 @@ func New(cfg Config) *Hub {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	h := &Hub{cfg: cfg, gate: make(chan struct{}, cfg.Resumes), topics: map[chat.Stream]*topic{}, users: map[chat.UserID][]*Conn{}}
+	h := &Hub{cfg: cfg, gate: make(chan struct{}, cfg.Resumes), topics: map[chat.Stream]*topic{},
+		users: map[chat.UserID][]*Conn{}}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	h.wg.Go(h.tend)
 	return h
 }
 
-// Close ends the hub's own goroutines and waits for them. Connections should be gone by then.
+// Close ends the hub's own goroutines and waits for them. Connections should be
+// gone by then.
 func (h *Hub) Close() {
 	h.cancel()
 	h.wg.Wait()
@@ -128,11 +136,13 @@ func (h *Hub) Stats() Stats {
 	h.usersMu.Lock()
 	conns := h.count
 	h.usersMu.Unlock()
-	return Stats{Conns: int64(conns), Topics: int64(topics), Delivered: h.delivered.Load(), Repairs: h.repairs.Load(), Resyncs: h.resyncs.Load(), Resumes: h.resumes.Load()}
+	return Stats{Conns: int64(conns), Topics: int64(topics), Delivered: h.delivered.Load(),
+		Repairs: h.repairs.Load(), Resyncs: h.resyncs.Load(), Resumes: h.resumes.Load()}
 }
 
-// Register takes in a person's connection, which may then Sync. From its return on, an end of its session closes the
-// connection; whoever looked the session up before looks again after it. Unregister must follow a success.
+// Register takes in a person's connection, which may then Sync. From its return
+// on, an end of its session closes the connection; whoever looked the session
+// up before looks again after it. Unregister must follow a success.
 func (h *Hub) Register(ctx context.Context, c *Conn, who chat.Caller) error {
 	if err := who.May(chat.ScopeRead); err != nil {
 		return err
@@ -205,8 +215,9 @@ func (h *Hub) Unregister(c *Conn) {
 	}
 }
 
-// tellPresence says whether the person is here as it is now, so that a connection that comes while another goes, as when a page is
-// loaded again, is not told of in the wrong order.
+// tellPresence says whether the person is here as it is now, so that a
+// connection that comes while another goes, as when a page is loaded again, is
+// not told of in the wrong order.
 func (h *Hub) tellPresence(user chat.UserID) {
 	h.presenceMu.Lock()
 	defer h.presenceMu.Unlock()
@@ -235,16 +246,19 @@ func (h *Hub) conns(user chat.UserID) []*Conn {
 	return slices.Clone(h.users[user])
 }
 
-// BeforeClosing has Drain call finish, which ends within its context, after clients were told to go and before their connections are
-// closed: a door answers what was asked already. Call it before Drain.
+// BeforeClosing has Drain call finish, which ends within its context, after
+// clients were told to go and before their connections are closed: a door
+// answers what was asked already. Call it before Drain.
 func (h *Hub) BeforeClosing(finish func(context.Context)) {
 	h.usersMu.Lock()
 	defer h.usersMu.Unlock()
 	h.finish = append(h.finish, finish)
 }
 
-// Drain refuses new connections, tells everyone to come back after about retry, each at another time, has doors finish what is
-// under way, and closes the connections when what was waiting for them is written. It returns when all are gone or ctx is done.
+// Drain refuses new connections, tells everyone to come back after about retry,
+// each at another time, has doors finish what is under way, and closes the
+// connections when what was waiting for them is written. It returns when all
+// are gone or ctx is done.
 func (h *Hub) Drain(ctx context.Context, retry time.Duration) error {
 	h.usersMu.Lock()
 	h.draining = true

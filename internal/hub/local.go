@@ -9,8 +9,8 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// LocalBell is the bell inside one process. It loses nothing: what is rung has reached the ear when Ring
-// returns.
+// LocalBell is the bell inside one process. It loses nothing: what is rung has
+// reached the ear when Ring returns.
 type LocalBell struct {
 	ear atomic.Pointer[chat.Ear]
 }
@@ -41,11 +41,12 @@ func (b *LocalBell) Subscribe(context.Context, chat.Stream) error { return nil }
 // Unsubscribe does nothing.
 func (b *LocalBell) Unsubscribe(chat.Stream) {}
 
-// grace is how long somebody whose last connection has gone still counts as online: a page that is
-// loaded again does not flicker.
+// grace is how long somebody whose last connection has gone still counts as
+// online: a page that is loaded again does not flicker.
 const grace = 2 * time.Second
 
-// LocalPresence knows who is online on the only node there is, and signals who comes and goes.
+// LocalPresence knows who is online on the only node there is, and signals who
+// comes and goes.
 type LocalPresence struct {
 	bell chat.Bell
 
@@ -70,11 +71,13 @@ func (p *LocalPresence) Enter(ctx context.Context, user chat.UserID) {
 	p.here[user] = true
 	p.mu.Unlock()
 	if news {
-		p.bell.Signal(ctx, chat.Signal{Stream: chat.ServerStream, Kind: chat.Presence, User: user, Online: true})
+		p.bell.Signal(ctx, chat.Signal{Stream: chat.ServerStream, Kind: chat.Presence, User: user,
+			Online: true})
 	}
 }
 
-// Leave says that somebody's last connection is gone. They are offline after the grace.
+// Leave says that somebody's last connection is gone. They are offline after
+// the grace.
 func (p *LocalPresence) Leave(ctx context.Context, user chat.UserID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

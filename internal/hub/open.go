@@ -13,7 +13,8 @@ func (h *Hub) topic(s chat.Stream) *topic {
 	return h.topics[s]
 }
 
-// open returns the topic of a stream, subscribed and with a cursor, and counts the caller as its user until leave.
+// open returns the topic of a stream, subscribed and with a cursor, and counts
+// the caller as its user until leave.
 func (h *Hub) open(ctx context.Context, s chat.Stream) (*topic, error) {
 	h.mu.Lock()
 	t := h.topics[s]
@@ -48,8 +49,9 @@ func (h *Hub) open(ctx context.Context, s chat.Stream) (*topic, error) {
 	return t, nil
 }
 
-// start subscribes to the bell, and only then reads the head: what is rung later is heard, what was rung before is in
-// the head. It outlives the caller that happened to be first, but not for long.
+// start subscribes to the bell, and only then reads the head: what is rung
+// later is heard, what was rung before is in the head. It outlives the caller
+// that happened to be first, but not for long.
 func (h *Hub) start(t *topic) error {
 	ctx, cancel := context.WithTimeout(h.ctx, storeTimeout)
 	defer cancel()
@@ -77,7 +79,8 @@ func (h *Hub) leave(t *topic) {
 	t.leave(h.cfg.Now())
 }
 
-// closeTopics closes those for which which, called with the topic locked, says so.
+// closeTopics closes those for which which, called with the topic locked, says
+// so.
 func (h *Hub) closeTopics(which func(*topic) bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -10,7 +10,8 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// repair reads the store from the cursor on, in one goroutine per topic. The topic is locked.
+// repair reads the store from the cursor on, in one goroutine per topic. The
+// topic is locked.
 func (h *Hub) repair(t *topic) {
 	if t.repairing || !t.open {
 		t.again = true
@@ -67,14 +68,16 @@ func (h *Hub) head(ctx context.Context, s chat.Stream) (chat.Position, error) {
 	return heads[0].Position, nil
 }
 
-// catchUp moves a topic's cursor to the head of its stream. The topic is not locked.
+// catchUp moves a topic's cursor to the head of its stream. The topic is not
+// locked.
 func (h *Hub) catchUp(ctx context.Context, t *topic) error {
 	for {
 		t.mu.Lock()
 		at := t.cursor
 		t.mu.Unlock()
 		events, err := h.page(ctx, t.stream, at)
-		if errors.Is(err, chat.ErrResync) || errors.Is(err, chat.ErrNotFound) { // not found: rolled back to before there was the room
+		// not found: rolled back to before there was the room
+		if errors.Is(err, chat.ErrResync) || errors.Is(err, chat.ErrNotFound) {
 			return h.restart(ctx, t, at)
 		}
 		if err != nil {
@@ -93,7 +96,8 @@ func (h *Hub) catchUp(ctx context.Context, t *topic) error {
 	}
 }
 
-// restart puts a topic whose cursor the store cannot follow at the head of its stream, unless it has moved meanwhile.
+// restart puts a topic whose cursor the store cannot follow at the head of its
+// stream, unless it has moved meanwhile.
 func (h *Hub) restart(ctx context.Context, t *topic, from chat.Position) error {
 	head, err := h.head(ctx, t.stream)
 	if err != nil {
@@ -158,7 +162,8 @@ func (h *Hub) tend() {
 	}
 }
 
-// checkHeads repairs the topics whose streams have moved on without a ring, or were rolled back.
+// checkHeads repairs the topics whose streams have moved on without a ring, or
+// were rolled back.
 func (h *Hub) checkHeads() {
 	h.mu.Lock()
 	var open []*topic
@@ -184,10 +189,12 @@ func (h *Hub) checkHeads() {
 		}
 		for i, t := range part {
 			t.mu.Lock()
-			// The cursor may have come past the head meanwhile. That the head is behind where the cursor was before is a
-			// roll-back: what was delivered had been written.
+			// The cursor may have come past the head meanwhile. That the head
+			// is behind where the cursor was before is a roll-back: what was
+			// delivered had been written.
 			at := heads[i].Position
-			if t.open && (at.Epoch != t.cursor.Epoch || at.Seq > t.cursor.Seq || at.Seq == t.cursor.Seq && at.ID != t.cursor.ID || at.Seq < before[i].Seq) {
+			if t.open && (at.Epoch != t.cursor.Epoch || at.Seq > t.cursor.Seq ||
+				at.Seq == t.cursor.Seq && at.ID != t.cursor.ID || at.Seq < before[i].Seq) {
 				h.repair(t)
 			}
 			t.mu.Unlock()

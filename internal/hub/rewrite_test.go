@@ -10,7 +10,8 @@ import (
 	"github.com/parley-chat/parley/internal/hub"
 )
 
-// TestWhatWasDeletedIsNotToldAgain: who comes back is told from the ring, which must not know what was edited away or deleted.
+// TestWhatWasDeletedIsNotToldAgain: who comes back is told from the ring, which
+// must not know what was edited away or deleted.
 func TestWhatWasDeletedIsNotToldAgain(t *testing.T) {
 	f := newFixture(t, 1, func(c *hub.Config) { c.Check, c.Linger = -1, time.Hour })
 	f.bell.set(false, true)

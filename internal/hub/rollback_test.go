@@ -19,7 +19,8 @@ func (l *otherLog) Heads(ctx context.Context, s ...chat.Stream) ([]chat.Head, er
 	return l.now.Load().Heads(ctx, s...)
 }
 
-func (l *otherLog) Events(ctx context.Context, s chat.Stream, after chat.Position, limit int) ([]chat.Event, error) {
+func (l *otherLog) Events(ctx context.Context, s chat.Stream, after chat.Position,
+	limit int) ([]chat.Event, error) {
 	return l.now.Load().Events(ctx, s, after, limit)
 }
 
@@ -27,8 +28,8 @@ func (l *otherLog) Member(ctx context.Context, room chat.RoomID, user chat.UserI
 	return l.now.Load().Member(ctx, room, user)
 }
 
-// TestRollBackIsNoticed puts an older state of the log in its place, in which nobody writes: nothing rings, and everyone is told
-// all the same.
+// TestRollBackIsNoticed puts an older state of the log in its place, in which
+// nobody writes: nothing rings, and everyone is told all the same.
 func TestRollBackIsNoticed(t *testing.T) {
 	log := &otherLog{}
 	f := newFixture(t, 1, func(c *hub.Config) { c.Log = log })
@@ -94,7 +95,8 @@ func TestRollBackIsNoticed(t *testing.T) {
 	}
 }
 
-// TestRollBackBeforeTheRoom puts a log in place that has never heard of the room.
+// TestRollBackBeforeTheRoom puts a log in place that has never heard of the
+// room.
 func TestRollBackBeforeTheRoom(t *testing.T) {
 	log := &otherLog{}
 	f := newFixture(t, 1, func(c *hub.Config) { c.Log = log })
@@ -107,13 +109,15 @@ func TestRollBackBeforeTheRoom(t *testing.T) {
 	}
 	f.send("a", "bot", "lost")
 	log.now.Store(chattest.NewModel(nil))
-	// The person's own stream is behind too: the connection is closed, and its client syncs.
+	// The person's own stream is behind too: the connection is closed, and its
+	// client syncs.
 	eventually(t, "the connection to be closed", func() bool { return c.conn.Closed() == hub.Changed })
 	<-c.done
 	eventually(t, "repairs to end", func() bool { return f.Stats().Topics == 0 })
 }
 
-// forgetful is a log that denies who is in a room, as a Redis that is just being replaced may.
+// forgetful is a log that denies who is in a room, as a Redis that is just
+// being replaced may.
 type forgetful struct {
 	*otherLog
 	denies atomic.Bool
@@ -126,8 +130,9 @@ func (l *forgetful) Member(ctx context.Context, room chat.RoomID, user chat.User
 	return l.otherLog.Member(ctx, room, user)
 }
 
-// TestRollBackWithoutTheMember: whose room was rolled back and who is said not to be in it any more has to sync. Nothing else would tell
-// them if they are, and they would hear nothing of the room for ever.
+// TestRollBackWithoutTheMember: whose room was rolled back and who is said not
+// to be in it any more has to sync. Nothing else would tell them if they are,
+// and they would hear nothing of the room for ever.
 func TestRollBackWithoutTheMember(t *testing.T) {
 	log := &forgetful{otherLog: &otherLog{}}
 	f := newFixture(t, 1, func(c *hub.Config) { c.Log = log })

@@ -24,12 +24,15 @@ type Synced struct {
 	Gone         []chat.Stream   // positions for what may not be read
 }
 
-// Sync attaches the connection to all that its person may follow. It returns when everything missed has been queued.
-// An error means that there was no answer and that the connection is attached to nothing. What fails after the
+// Sync attaches the connection to all that its person may follow. It returns
+// when everything missed has been queued. An error means that there was no
+// answer and that the connection is attached to nothing. What fails after the
 // answer closes the connection with Changed.
 //
-// The person's own stream comes first: a room joined after it is attached arrives there, and one joined before is among
-// the views. Joins that arrive meanwhile wait for their turn, so that a room is attached once, from the client's position.
+// The person's own stream comes first: a room joined after it is attached
+// arrives there, and one joined before is among the views. Joins that arrive
+// meanwhile wait for their turn, so that a room is attached once, from the
+// client's position.
 func (h *Hub) Sync(ctx context.Context, c *Conn, s Sync) error {
 	c.turn.Lock()
 	defer c.turn.Unlock()
@@ -47,7 +50,8 @@ func (h *Hub) Sync(ctx context.Context, c *Conn, s Sync) error {
 		return err
 	}
 	c.release(answer)
-	// The client takes its time over what follows: nobody waits for this but itself.
+	// The client takes its time over what follows: nobody waits for this but
+	// itself.
 	for i := range views {
 		stream, known := chat.RoomStream(views[i].ID), views[i].Position
 		from, given := s.Positions[stream]
@@ -63,19 +67,24 @@ func (h *Hub) Sync(ctx context.Context, c *Conn, s Sync) error {
 	return nil
 }
 
-// startsAt returns the place after which a room's events are to begin, where the client gave from, or is given the view at known. If
-// it is told in the same breath that its person had left and come back, it forgets the room and takes the view of that
-// room.joined, which may be older: its events then begin there, and another client drops what it has. Of another epoch, it is told to fetch.
+// startsAt returns the place after which a room's events are to begin, where
+// the client gave from, or is given the view at known. If it is told in the
+// same breath that its person had left and come back, it forgets the room and
+// takes the view of that room.joined, which may be older: its events then begin
+// there, and another client drops what it has. Of another epoch, it is told to
+// fetch.
 func (c *Conn) startsAt(room chat.RoomID, from, known chat.Position) chat.Position {
 	at, told := c.joinedAt(room)
-	older := at.Epoch == from.Epoch && at.Seq < from.Seq || at.Epoch != from.Epoch && from.Epoch == known.Epoch
+	older := at.Epoch == from.Epoch && at.Seq < from.Seq || at.Epoch != from.Epoch &&
+		from.Epoch == known.Epoch
 	if told && older {
 		return at
 	}
 	return from
 }
 
-// state attaches the connection to the streams that are not rooms' and returns the person's rooms and the answer.
+// state attaches the connection to the streams that are not rooms' and returns
+// the person's rooms and the answer.
 func (h *Hub) state(ctx context.Context, c *Conn, s Sync) ([]chat.RoomView, Frame, error) {
 	out := Synced{Rooms: []chat.RoomView{}, Gone: []chat.Stream{}}
 	own := chat.UserStream(c.user)
@@ -112,8 +121,10 @@ func (h *Hub) state(ctx context.Context, c *Conn, s Sync) ([]chat.RoomView, Fram
 	return views, s.Answer(out), nil
 }
 
-// abreast brings a stream to where the store has it: the bell may be late. What the views show of having left and come back must be
-// heard before the rooms' events, as a client that hears it later forgets what it has got of the room by then.
+// abreast brings a stream to where the store has it: the bell may be late. What
+// the views show of having left and come back must be heard before the rooms'
+// events, as a client that hears it later forgets what it has got of the room
+// by then.
 func (h *Hub) abreast(ctx context.Context, s chat.Stream) error {
 	t, err := h.open(ctx, s)
 	if err != nil {
@@ -123,9 +134,11 @@ func (h *Hub) abreast(ctx context.Context, s chat.Stream) error {
 	return h.catchUp(ctx, t)
 }
 
-// begin attaches the connection to a stream that is not a room's: from its position, if it gave one, or from now on. It
-// returns the place that the answer names: the client's own, or now.
-func (h *Hub) begin(ctx context.Context, c *Conn, s chat.Stream, given map[chat.Stream]chat.Position) (chat.Position, error) {
+// begin attaches the connection to a stream that is not a room's: from its
+// position, if it gave one, or from now on. It returns the place that the
+// answer names: the client's own, or now.
+func (h *Hub) begin(ctx context.Context, c *Conn, s chat.Stream,
+	given map[chat.Stream]chat.Position) (chat.Position, error) {
 	if from, ok := given[s]; ok {
 		return from, h.attach(ctx, c, s, from, 0, true)
 	}

@@ -8,9 +8,11 @@ import (
 	"github.com/parley-chat/parley/internal/hub"
 )
 
-// TestOwnNewsBeforeTheRooms: a person leaves a room and comes back while they are away, and the bell is late with what it tells
-// of that. Coming back they must hear of it before they hear what happened in the room since: a client forgets the room when it hears
-// room.left, and takes the view of room.joined, after which the room's events follow.
+// TestOwnNewsBeforeTheRooms: a person leaves a room and comes back while they
+// are away, and the bell is late with what it tells of that. Coming back they
+// must hear of it before they hear what happened in the room since: a client
+// forgets the room when it hears room.left, and takes the view of room.joined,
+// after which the room's events follow.
 func TestOwnNewsBeforeTheRooms(t *testing.T) {
 	f := newFixture(t, 1, func(c *hub.Config) { c.Check, c.Linger = -1, time.Hour })
 	f.bell.set(false, true)
@@ -44,7 +46,8 @@ func TestOwnNewsBeforeTheRooms(t *testing.T) {
 		}
 	}
 	back.mu.Unlock()
-	if heard["room.joined"] == 0 || heard["room.joined"] < heard["room.left"] || heard["after"] < heard["room.joined"] {
+	if heard["room.joined"] == 0 || heard["room.joined"] < heard["room.left"] ||
+		heard["after"] < heard["room.joined"] {
 		t.Errorf("heard at these places: %v", heard)
 	}
 	back.noFaults()
@@ -52,8 +55,10 @@ func TestOwnNewsBeforeTheRooms(t *testing.T) {
 	stays.close()
 }
 
-// obeys follows one room as docs/protocol.md says, through all that was said to a client: it forgets the room when it hears room.left,
-// takes the view of room.joined if it does not hold the room, and drops what it has. It returns where it is.
+// obeys follows one room as docs/protocol.md says, through all that was said to
+// a client: it forgets the room when it hears room.left, takes the view of
+// room.joined if it does not hold the room, and drops what it has. It returns
+// where it is.
 func (c *client) obeys(room chat.RoomID, at *chat.Position) chat.Position {
 	c.f.t.Helper()
 	c.mu.Lock()
@@ -85,14 +90,16 @@ func (c *client) obeys(room chat.RoomID, at *chat.Position) chat.Position {
 	return *at
 }
 
-// TestComesBackToRoomJoinedMeanwhile: the view in the answer, or the position that the client gave, is ahead of the room.joined that
-// follows in its own stream. What follows that must follow.
+// TestComesBackToRoomJoinedMeanwhile: the view in the answer, or the position
+// that the client gave, is ahead of the room.joined that follows in its own
+// stream. What follows that must follow.
 func TestComesBackToRoomJoinedMeanwhile(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		listened bool // the node has the own stream, and its bell is late
 		room     bool // the client gives a position for the room, that is ahead
-	}{{"of a view", false, false}, {"of a view, the bell late", true, false}, {"of a position", false, true}, {"of a position, the bell late", true, true}} {
+	}{{"of a view", false, false}, {"of a view, the bell late", true, false},
+		{"of a position", false, true}, {"of a position, the bell late", true, true}} {
 		t.Run(c.name, func(t *testing.T) {
 			f := newFixture(t, 1, func(c *hub.Config) { c.Check, c.Linger = -1, time.Hour })
 			f.bell.set(false, true)

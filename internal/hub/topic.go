@@ -10,8 +10,9 @@ import (
 
 // topic is one stream as this node sees it.
 //
-// Invariants, under mu once open: cursor is the position of the last event delivered to conns; ring holds the events that
-// led there, dense, ending at cursor; a connection is in conns if and only if the topic is in its list.
+// Invariants, under mu once open: cursor is the position of the last event
+// delivered to conns; ring holds the events that led there, dense, ending at
+// cursor; a connection is in conns if and only if the topic is in its list.
 type topic struct {
 	stream chat.Stream
 	ready  chan struct{} // closed when the topic is open, or failed to
@@ -59,7 +60,8 @@ func (r *record) frame(e Encoder) Frame {
 	return f
 }
 
-// advance moves the cursor by an event that follows it, and gives it to everyone attached. The lock is held.
+// advance moves the cursor by an event that follows it, and gives it to
+// everyone attached. The lock is held.
 func (t *topic) advance(e *chat.Event) {
 	if e.Message != nil && e.Kind != chat.MessageCreated {
 		t.rewrite(e.Message)
@@ -81,7 +83,8 @@ func (t *topic) advance(e *chat.Event) {
 	}
 }
 
-// rewrite has the ring show a message as it is now, as the store does: what was edited away or deleted is not told to who comes back.
+// rewrite has the ring show a message as it is now, as the store does: what was
+// edited away or deleted is not told to who comes back.
 func (t *topic) rewrite(m *chat.Message) {
 	for i := range t.ring {
 		r := &t.ring[i]
@@ -96,7 +99,8 @@ func (t *topic) rewrite(m *chat.Message) {
 	}
 }
 
-// signal tells everyone attached, in one frame for each encoder; who has much to read yet is spared. The lock is held.
+// signal tells everyone attached, in one frame for each encoder; who has much
+// to read yet is spared. The lock is held.
 func (t *topic) signal(signals ...chat.Signal) {
 	var frames []encoded
 	for _, c := range t.conns {
@@ -118,8 +122,9 @@ func (r *record) size() int {
 	return n
 }
 
-// since returns the records after p that lead to the cursor; false if the ring does not reach back so far, or knows
-// that p is of another history. The lock is held.
+// since returns the records after p that lead to the cursor; false if the ring
+// does not reach back so far, or knows that p is of another history. The lock
+// is held.
 func (t *topic) since(p chat.Position) ([]record, bool) {
 	if p.Epoch != t.cursor.Epoch || p.Seq > t.cursor.Seq {
 		return nil, false
@@ -134,7 +139,8 @@ func (t *topic) since(p chat.Position) ([]record, bool) {
 	return t.ring[first:], true
 }
 
-// knows reports whether e is an event that led to the cursor, as far as the ring can tell. The lock is held.
+// knows reports whether e is an event that led to the cursor, as far as the
+// ring can tell. The lock is held.
 func (t *topic) knows(e *chat.Event) bool {
 	if e.Epoch != t.cursor.Epoch || e.Seq > t.cursor.Seq {
 		return false
@@ -146,7 +152,8 @@ func (t *topic) knows(e *chat.Event) bool {
 	return i < 0 || t.ring[i].event.ID == e.ID
 }
 
-// add attaches a connection at the cursor; false if it is closed. The lock is held.
+// add attaches a connection at the cursor; false if it is closed. The lock is
+// held.
 func (t *topic) add(c *Conn) bool {
 	if !c.note(t, true) {
 		return false

@@ -25,7 +25,8 @@ func TestPassword(t *testing.T) {
 	if ok, err := h.Verify(t.Context(), "", "anything"); ok || err != nil {
 		t.Errorf("an empty hash gives %v, %v", ok, err)
 	}
-	for _, damaged := range []string{"plain", "$argon2i$v=19$m=1,t=1,p=1$AA$AA", "$argon2id$v=19$m=x,t=1,p=1$AA$AA", "$argon2id$v=19$m=8,t=1,p=1$!$AA"} {
+	for _, damaged := range []string{"plain", "$argon2i$v=19$m=1,t=1,p=1$AA$AA",
+		"$argon2id$v=19$m=x,t=1,p=1$AA$AA", "$argon2id$v=19$m=8,t=1,p=1$!$AA"} {
 		if ok, err := h.Verify(t.Context(), damaged, "x"); ok || err == nil {
 			t.Errorf("damaged hash %q gives %v, %v", damaged, ok, err)
 		}
@@ -37,10 +38,12 @@ func TestHasherBoundsParallelWork(t *testing.T) {
 		h := NewHasher(1, time.Second)
 		h.slots <- struct{}{} // the only slot is taken
 		start := time.Now()
-		if _, err := h.Hash(t.Context(), "x"); !errors.Is(err, chat.ErrRateLimited) || time.Since(start) != time.Second {
+		if _, err := h.Hash(t.Context(), "x"); !errors.Is(err, chat.ErrRateLimited) ||
+			time.Since(start) != time.Second {
 			t.Errorf("got %v after %v, want a refusal after 1s", err, time.Since(start))
 		}
-		// A name that nobody has is hashed for as well: what is answered in no time tells that.
+		// A name that nobody has is hashed for as well: what is answered in no
+		// time tells that.
 		if _, err := h.Verify(t.Context(), "", "x"); !errors.Is(err, chat.ErrRateLimited) {
 			t.Errorf("the hash of nobody needs no slot: %v", err)
 		}
@@ -72,7 +75,8 @@ func TestNamesThatLookAlikeCollide(t *testing.T) {
 		}
 	}
 	seen := map[string]string{}
-	for _, name := range []string{"Pablo", "Joe", "Mary", "Alex", "Ian", "Lan", "Zoë", "Zoe", "李雷", "山田たろう", "김철수", "Олег", "Σοφία", "محمد", "דוד", "Anne-Marie", "J. R. Smith", "user_7"} {
+	for _, name := range []string{"Pablo", "Joe", "Mary", "Alex", "Ian", "Lan", "Zoë", "Zoe", "李雷",
+		"山田たろう", "김철수", "Олег", "Σοφία", "محمد", "דוד", "Anne-Marie", "J. R. Smith", "user_7"} {
 		_, key, err := Names{}.Fold(name)
 		if err != nil {
 			t.Errorf("%q is refused: %v", name, err)
@@ -86,7 +90,8 @@ func TestNamesThatLookAlikeCollide(t *testing.T) {
 
 func TestNamesThatDeceiveAreRefused(t *testing.T) {
 	for _, name := range []string{
-		"", "  ", "Pa\u200bblo", "Pablo\u202e", "\u2066Pablo", "P\u0430blo", "Pablo\n\rAdmin: x", "a\x00b", "-x", "x-", "a--b", "<b>", "a@b", "💬", "\u0301a", "\xff\xfe",
+		"", "  ", "Pa\u200bblo", "Pablo\u202e", "\u2066Pablo", "P\u0430blo", "Pablo\n\rAdmin: x",
+		"a\x00b", "-x", "x-", "a--b", "<b>", "a@b", "💬", "\u0301a", "\xff\xfe",
 		"here", "Everyone", "PARLEY", strings.Repeat("x", 2000),
 	} {
 		if _, _, err := (Names{}).Fold(name); !errors.Is(err, chat.ErrInvalid) {

@@ -16,7 +16,8 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// Parameters of argon2id, as OWASP's password storage cheat sheet gives them for 19 MiB.
+// Parameters of argon2id, as OWASP's password storage cheat sheet gives them
+// for 19 MiB.
 const (
 	memoryKiB = 19 * 1024
 	passes    = 2
@@ -25,22 +26,23 @@ const (
 	keySize   = 32
 )
 
-// Hasher hashes passwords with argon2id, a bounded number at a time, since each takes 19 MiB and
-// tens of milliseconds of one core.
+// Hasher hashes passwords with argon2id, a bounded number at a time, since each
+// takes 19 MiB and tens of milliseconds of one core.
 type Hasher struct {
 	slots chan struct{}
 	wait  time.Duration
 }
 
-// NewHasher returns a hasher with so many slots (at least 1). A call waits up to wait for one and is then
-// refused with chat.ErrRateLimited.
+// NewHasher returns a hasher with so many slots (at least 1). A call waits up
+// to wait for one and is then refused with chat.ErrRateLimited.
 func NewHasher(slots int, wait time.Duration) *Hasher {
 	return &Hasher{slots: make(chan struct{}, max(1, slots)), wait: wait}
 }
 
 var encoding = base64.RawStdEncoding
 
-// Hash returns the hash in the PHC string format: $argon2id$v=19$m=…,t=…,p=…$salt$key.
+// Hash returns the hash in the PHC string format:
+// $argon2id$v=19$m=…,t=…,p=…$salt$key.
 func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	salt := make([]byte, saltSize)
 	rand.Read(salt)
@@ -51,8 +53,9 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	return current + encoding.EncodeToString(salt) + "$" + encoding.EncodeToString(key), nil
 }
 
-// Verify reports whether the password has that encoded hash, in constant time. An empty hash costs the same
-// and is never matched, so that an unknown name cannot be told from a wrong password.
+// Verify reports whether the password has that encoded hash, in constant time.
+// An empty hash costs the same and is never matched, so that an unknown name
+// cannot be told from a wrong password.
 func (h *Hasher) Verify(ctx context.Context, encoded, password string) (bool, error) {
 	if encoded == "" {
 		_, err := h.key(ctx, password, make([]byte, saltSize), passes, memoryKiB, lanes, keySize)
@@ -67,7 +70,8 @@ func (h *Hasher) Verify(ctx context.Context, encoded, password string) (bool, er
 	if len(part) != 6 || part[1] != "argon2id" {
 		return false, fmt.Errorf("password hash is not argon2id")
 	}
-	if _, err := fmt.Sscanf(part[2]+" "+part[3], "v=%d m=%d,t=%d,p=%d", &version, &m, &t, &p); err != nil || version != argon2.Version {
+	if _, err := fmt.Sscanf(part[2]+" "+part[3], "v=%d m=%d,t=%d,p=%d", &version, &m, &t,
+		&p); err != nil || version != argon2.Version {
 		return false, fmt.Errorf("password hash has unknown parameters %q %q", part[2], part[3])
 	}
 	salt, err := encoding.DecodeString(part[4])
@@ -85,7 +89,8 @@ func (h *Hasher) Verify(ctx context.Context, encoded, password string) (bool, er
 	return subtle.ConstantTimeCompare(got, want) == 1, nil
 }
 
-func (h *Hasher) key(ctx context.Context, password string, salt []byte, t, m uint32, p uint8, n uint32) ([]byte, error) {
+func (h *Hasher) key(ctx context.Context, password string, salt []byte, t, m uint32, p uint8,
+	n uint32) ([]byte, error) {
 	if err := h.enter(ctx); err != nil {
 		return nil, err
 	}
@@ -101,7 +106,8 @@ func (h *Hasher) enter(ctx context.Context) error {
 	case h.slots <- struct{}{}:
 		return nil
 	case <-timer.C:
-		return &chat.Error{Code: chat.CodeRateLimited, Message: "many people are logging in: try again in a moment", RetryAfter: h.wait}
+		return &chat.Error{Code: chat.CodeRateLimited,
+			Message: "many people are logging in: try again in a moment", RetryAfter: h.wait}
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -112,18 +118,23 @@ func (h *Hasher) leave() { <-h.slots }
 // current is how hashes begin that are made today.
 var current = fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$", argon2.Version, memoryKiB, passes, lanes)
 
-// Stale reports whether a password should be hashed anew: its hash was made in another way than Hash does now.
+// Stale reports whether a password should be hashed anew: its hash was made in
+// another way than Hash does now.
 func (h *Hasher) Stale(encoded string) bool { return !strings.HasPrefix(encoded, current) }
 
-// Hashes of people who came from elsewhere are bcrypt's until their first log-in.
+// Hashes of people who came from elsewhere are bcrypt's until their first
+// log-in.
 func isBcrypt(encoded string) bool {
-	return strings.HasPrefix(encoded, "$2a$") || strings.HasPrefix(encoded, "$2b$") || strings.HasPrefix(encoded, "$2y$")
+	return strings.HasPrefix(encoded, "$2a$") || strings.HasPrefix(encoded, "$2b$") ||
+		strings.HasPrefix(encoded, "$2y$")
 }
 
-// maxBcryptCost is the highest cost that is verified: about a second of one core.
+// maxBcryptCost is the highest cost that is verified: about a second of one
+// core.
 const maxBcryptCost = 14
 
-// CheckBcrypt returns an error unless encoded is a bcrypt hash that Verify accepts.
+// CheckBcrypt returns an error unless encoded is a bcrypt hash that Verify
+// accepts.
 func CheckBcrypt(encoded string) error {
 	cost, err := bcrypt.Cost([]byte(encoded))
 	if err != nil || !isBcrypt(encoded) {

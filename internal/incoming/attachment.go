@@ -16,7 +16,8 @@ func render(p object) string {
 	return join("\n\n", parts...)
 }
 
-// attachment is one of Slack's older attachments: what leads to it, and the rest as a quotation.
+// attachment is one of Slack's older attachments: what leads to it, and the
+// rest as a quotation.
 func attachment(a object) string {
 	var fields []string
 	between := "\n"
@@ -71,7 +72,8 @@ func around(mark, md string) string {
 	return mark + strings.ReplaceAll(md, "\n", " ") + mark
 }
 
-// image is a link to a picture: other servers are not asked for it when people read.
+// image is a link to a picture: other servers are not asked for it when people
+// read.
 func image(url, title string) string {
 	if !isLink(url) {
 		return literal(title)
@@ -86,7 +88,8 @@ func image(url, title string) string {
 	return "🖼 " + link(title, url)
 }
 
-// buttons are those that lead somewhere, as links. Others would act in Slack only.
+// buttons are those that lead somewhere, as links. Others would act in Slack
+// only.
 func buttons(all []object) string {
 	var links []string
 	for _, b := range all {

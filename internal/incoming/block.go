@@ -135,7 +135,8 @@ func items(e object) string {
 		if ordered {
 			mark = strconv.Itoa(e.number("offset")+i+1) + ". "
 		}
-		text := strings.ReplaceAll(strings.TrimSpace(inline(item.objects("elements"))), "\n", "\n"+in+strings.Repeat(" ", len(mark)))
+		text := strings.ReplaceAll(strings.TrimSpace(inline(item.objects("elements"))), "\n",
+			"\n"+in+strings.Repeat(" ", len(mark)))
 		lines = append(lines, in+mark+text)
 	}
 	return strings.Join(lines, "\n")
@@ -214,7 +215,8 @@ func emoji(e object) string {
 	return clean(string(letters))
 }
 
-// styled puts marks around a text, but not around the space at its ends, where they would mean nothing.
+// styled puts marks around a text, but not around the space at its ends, where
+// they would mean nothing.
 func styled(md string, style object) string {
 	for _, m := range []struct{ style, mark string }{{"italic", "_"}, {"bold", "**"}, {"strike", "~~"}} {
 		text := strings.Trim(md, " \n")

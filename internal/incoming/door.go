@@ -87,7 +87,8 @@ func (d *door) post(w http.ResponseWriter, r *http.Request) error {
 		if event == "" {
 			return errNoText
 		}
-		_, err = d.Service.Authenticate(ctx, r.PathValue("token"), who) // nothing to tell is no mistake of the sender
+		// nothing to tell is no mistake of the sender
+		_, err = d.Service.Authenticate(ctx, r.PathValue("token"), who)
 		return err
 	}
 	_, err = d.Service.PostHook(ctx, r.PathValue("token"), who, cut(text, d.Service.Limits.Message))
@@ -148,7 +149,8 @@ const (
 	ellipsis = "…"
 )
 
-// broken ends a text that does not end there. It closes the block of code that is open, if that has no more than three marks.
+// broken ends a text that does not end there. It closes the block of code that
+// is open, if that has no more than three marks.
 func broken(text string) string {
 	open := false
 	for line := range strings.Lines(text) {

@@ -62,8 +62,9 @@ type house struct {
 func newHouse(t *testing.T) *house {
 	h := &house{t: t, store: &lame{Store: chattest.NewModel(nil)}}
 	h.service = chat.New(chat.Config{
-		Store: h.store, Bell: stillBell{}, Presence: noRoster{}, Limiter: limit.New(time.Now), Hasher: plainHasher{},
-		Names: identity.Names{}, NewID: identity.NewID, NewToken: identity.NewToken,
+		Store: h.store, Bell: stillBell{}, Presence: noRoster{}, Limiter: limit.New(time.Now),
+		Hasher: plainHasher{},
+		Names:  identity.Names{}, NewID: identity.NewID, NewToken: identity.NewToken,
 	})
 	if err := h.service.Setup(t.Context()); err != nil {
 		t.Fatal(err)
@@ -73,11 +74,13 @@ func newHouse(t *testing.T) *house {
 		t.Fatal(err)
 	}
 	h.owner = chat.Caller{User: user}
-	out, err := h.service.CreateHook(t.Context(), h.owner, chat.HookInput{Room: chat.GeneralID, Name: "Alarms"})
+	out, err := h.service.CreateHook(t.Context(), h.owner,
+		chat.HookInput{Room: chat.GeneralID, Name: "Alarms"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(New(Config{Service: h.service, Visitor: &visitor.Policy{}, Log: slog.New(slog.NewTextHandler(&h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))}))
+	server := httptest.NewServer(New(Config{Service: h.service, Visitor: &visitor.Policy{},
+		Log: slog.New(slog.NewTextHandler(&h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))}))
 	t.Cleanup(server.Close)
 	h.hook, h.url = out.Hook, server.URL+out.Path
 	return h
@@ -100,15 +103,18 @@ func (h *house) post(url, kind, body string, status int, want string) *http.Resp
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	if res.StatusCode != status || string(got) != want || !strings.HasPrefix(res.Header.Get("Content-Type"), "text/plain") {
-		h.t.Errorf("%.60s: %d %q %s, want %d %q", body, res.StatusCode, got, res.Header.Get("Content-Type"), status, want)
+	if res.StatusCode != status || string(got) != want ||
+		!strings.HasPrefix(res.Header.Get("Content-Type"), "text/plain") {
+		h.t.Errorf("%.60s: %d %q %s, want %d %q", body, res.StatusCode, got,
+			res.Header.Get("Content-Type"), status, want)
 	}
 	return res
 }
 
 func (h *house) newest() chat.Message {
 	h.t.Helper()
-	page, err := h.service.ListMessages(h.t.Context(), h.owner, chat.MessageListInput{Room: chat.GeneralID, Limit: 1})
+	page, err := h.service.ListMessages(h.t.Context(), h.owner,
+		chat.MessageListInput{Room: chat.GeneralID, Limit: 1})
 	if err != nil || len(page.Messages) != 1 {
 		h.t.Fatalf("%d messages, %v", len(page.Messages), err)
 	}
@@ -121,12 +127,14 @@ func TestDoor(t *testing.T) {
 	if m := h.newest(); m.Text != "**hello**" || m.From != h.hook.Bot.ID {
 		t.Errorf("%s wrote %q", m.From, m.Text)
 	}
-	h.post(h.url, "application/x-www-form-urlencoded", url.Values{"payload": {`{"text":"by form"}`}}.Encode(), 200, "ok")
+	h.post(h.url, "application/x-www-form-urlencoded",
+		url.Values{"payload": {`{"text":"by form"}`}}.Encode(), 200, "ok")
 	if m := h.newest(); m.Text != "by form" {
 		t.Errorf("wrote %q", m.Text)
 	}
 	h.post(h.url, "application/json", fmt.Sprintf(`{"text":%q}`, strings.Repeat("long ", 10_000)), 200, "ok")
-	if m := h.newest(); len(m.Text) > h.service.Limits.Message || !strings.HasSuffix(m.Text, "…") || !strings.HasPrefix(m.Text, "long long") {
+	if m := h.newest(); len(m.Text) > h.service.Limits.Message || !strings.HasSuffix(m.Text, "…") ||
+		!strings.HasPrefix(m.Text, "long long") {
 		t.Errorf("wrote %d bytes", len(m.Text))
 	}
 	h.post(h.url, "application/json", `{"text":"<!channel> fire"}`, 200, "ok")
@@ -140,7 +148,8 @@ func TestDoor(t *testing.T) {
 	h.post(h.url, "application/json", `{"text":`, 400, "invalid_payload")
 	h.post(h.url, "application/json", `{"text":"`+strings.Repeat("x", maxBody)+`"}`, 413, "too_large")
 	h.post(h.url+"x", "application/json", `{"text":"x"}`, 404, "no_service")
-	h.post(h.url[:strings.LastIndexByte(h.url, '/')]+"/"+strings.Repeat("x", 3000), "application/json", `{"text":"x"}`, 404, "no_service")
+	h.post(h.url[:strings.LastIndexByte(h.url, '/')]+"/"+strings.Repeat("x", 3000),
+		"application/json", `{"text":"x"}`, 404, "no_service")
 	if m := h.newest(); m.No != last {
 		t.Errorf("a refused request wrote %q", m.Text)
 	}
@@ -153,7 +162,8 @@ func TestDoor(t *testing.T) {
 		t.Errorf("GET: %s", res.Status)
 	}
 
-	if _, err := h.service.DeleteHook(t.Context(), h.owner, chat.HookIDInput{Room: chat.GeneralID, Bot: h.hook.Bot.ID}); err != nil {
+	if _, err := h.service.DeleteHook(t.Context(), h.owner,
+		chat.HookIDInput{Room: chat.GeneralID, Bot: h.hook.Bot.ID}); err != nil {
 		t.Fatal(err)
 	}
 	h.post(h.url, "application/json", `{"text":"after the end"}`, 404, "no_service")
@@ -161,16 +171,19 @@ func TestDoor(t *testing.T) {
 
 func TestTokensOfPeopleAreNoHooks(t *testing.T) {
 	h := newHouse(t)
-	in, err := h.service.LogIn(t.Context(), chat.Caller{Addr: "192.0.2.1"}, chat.LogInInput{Name: "Pablo", Password: "password123"})
+	in, err := h.service.LogIn(t.Context(), chat.Caller{Addr: "192.0.2.1"},
+		chat.LogInInput{Name: "Pablo", Password: "password123"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	token, err := h.service.CreateToken(t.Context(), h.owner, chat.TokenInput{Name: "x", Scopes: []string{chat.ScopeSend}})
+	token, err := h.service.CreateToken(t.Context(), h.owner,
+		chat.TokenInput{Name: "x", Scopes: []string{chat.ScopeSend}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, secret := range []string{in.Token, token.Token} {
-		h.post(h.url[:strings.LastIndexByte(h.url, '/')+1]+secret, "application/json", `{"text":"x"}`, 404, "no_service")
+		h.post(h.url[:strings.LastIndexByte(h.url, '/')+1]+secret, "application/json",
+			`{"text":"x"}`, 404, "no_service")
 	}
 }
 
@@ -178,14 +191,16 @@ func TestTooOften(t *testing.T) {
 	h := newHouse(t)
 	h.service.Limits.Sends = chat.Rate{Limit: 1, Window: time.Hour}
 	h.post(h.url, "application/json", `{"text":"x"}`, 200, "ok")
-	if res := h.post(h.url, "application/json", `{"text":"x"}`, 429, "rate_limited"); res.Header.Get("Retry-After") == "" {
+	if res := h.post(h.url, "application/json", `{"text":"x"}`, 429,
+		"rate_limited"); res.Header.Get("Retry-After") == "" {
 		t.Error("no Retry-After")
 	}
 	h.service.Limits.Calls = chat.Rate{Limit: 1, Window: time.Hour}
 	wrong := h.url + "x"
 	h.service.Limiter = limit.New(time.Now)
 	h.post(wrong, "application/json", `{"text":"x"}`, 404, "no_service")
-	if res := h.post(wrong, "application/json", `{"text":"x"}`, 429, "rate_limited"); res.Header.Get("Retry-After") == "" {
+	if res := h.post(wrong, "application/json", `{"text":"x"}`, 429,
+		"rate_limited"); res.Header.Get("Retry-After") == "" {
 		t.Error("no Retry-After for who guesses")
 	}
 }
@@ -197,7 +212,8 @@ func TestFailuresAreLoggedWithoutTheToken(t *testing.T) {
 	h.store.err = io.ErrUnexpectedEOF
 	h.post(h.url, "application/json", `{"text":"a-secret-text"}`, 500, "server_error")
 	log, token := h.log.String(), h.url[strings.LastIndexByte(h.url, '/')+1:]
-	if strings.Count(log, "incoming webhook failed") != 2 || strings.Contains(log, token) || strings.Contains(log, "a-secret-text") {
+	if strings.Count(log, "incoming webhook failed") != 2 || strings.Contains(log, token) ||
+		strings.Contains(log, "a-secret-text") {
 		t.Errorf("the log:\n%s", log)
 	}
 }

@@ -14,8 +14,9 @@ const (
 	maxExcerpt = 500
 )
 
-// github renders what GitHub's own webhooks send, and those of Gitea and Forgejo, which send the same. Events and actions that are not
-// worth a message are "".
+// github renders what GitHub's own webhooks send, and those of Gitea and
+// Forgejo, which send the same. Events and actions that are not worth a message
+// are "".
 func github(event string, p object) string {
 	action, who, in := p.text("action"), person(p.object("sender")), ""
 	if repo := p.object("repository"); repo != nil {
@@ -36,12 +37,15 @@ func github(event string, p object) string {
 			return say("put a star")
 		}
 	case "issues":
-		if done := map[string]string{"opened": "opened", "closed": "closed", "reopened": "reopened"}[action]; done != "" {
-			return with(say("%s issue %s", done, numbered(p.object("issue"))), p.object("issue"), action == "opened")
+		if done := map[string]string{"opened": "opened", "closed": "closed",
+			"reopened": "reopened"}[action]; done != "" {
+			return with(say("%s issue %s", done, numbered(p.object("issue"))), p.object("issue"),
+				action == "opened")
 		}
 	case "pull_request":
 		pull := p.object("pull_request")
-		done := map[string]string{"opened": "opened", "closed": "closed", "reopened": "reopened", "ready_for_review": "asks for a review of"}[action]
+		done := map[string]string{"opened": "opened", "closed": "closed", "reopened": "reopened",
+			"ready_for_review": "asks for a review of"}[action]
 		if action == "closed" && pull.isTrue("merged") {
 			done = "merged"
 		}
@@ -54,13 +58,17 @@ func github(event string, p object) string {
 			if about == nil {
 				about = p.object("pull_request")
 			}
-			return with(say("%s %s", link("commented", comment.text("html_url")), join(" ", "on", numbered(about))), comment, true)
+			return with(say("%s %s", link("commented", comment.text("html_url")),
+				join(" ", "on", numbered(about))), comment, true)
 		}
 	case "pull_request_review":
 		review := p.object("review")
-		done := map[string]string{"approved": "approved", "changes_requested": "asked for changes of", "commented": "commented on"}[strings.ToLower(review.text("state"))]
+		done := map[string]string{"approved": "approved",
+			"changes_requested": "asked for changes of",
+			"commented":         "commented on"}[strings.ToLower(review.text("state"))]
 		if action == "submitted" && done != "" {
-			return with(say("%s pull request %s", link(done, review.text("html_url")), numbered(p.object("pull_request"))), review, true)
+			return with(say("%s pull request %s", link(done, review.text("html_url")),
+				numbered(p.object("pull_request"))), review, true)
 		}
 	case "release":
 		release := p.object("release")
@@ -72,7 +80,8 @@ func github(event string, p object) string {
 	case "workflow_run":
 		run := p.object("workflow_run")
 		if action == "completed" {
-			return fmt.Sprintf("%s on %s ended: **%s**%s", subject(run, "name"), inlineCode(run.text("head_branch")), stranger(run.text("conclusion")), in)
+			return fmt.Sprintf("%s on %s ended: **%s**%s", subject(run, "name"),
+				inlineCode(run.text("head_branch")), stranger(run.text("conclusion")), in)
 		}
 	}
 	return ""
@@ -94,7 +103,8 @@ func push(p object, who string) string {
 	if len(commits) == 1 {
 		count = "1 commit"
 	}
-	lines := []string{fmt.Sprintf("%s %s %s to %s of %s", who, done, link(count, p.text("compare")), branch, repo)}
+	lines := []string{fmt.Sprintf("%s %s %s to %s of %s", who, done, link(count, p.text("compare")),
+		branch, repo)}
 	for i, c := range commits {
 		if i == maxCommits {
 			lines = append(lines, fmt.Sprintf("- and %d more", len(commits)-maxCommits))
@@ -102,7 +112,8 @@ func push(p object, who string) string {
 		}
 		title, _, _ := strings.Cut(c.text("message"), "\n")
 		id := c.text("id")
-		lines = append(lines, "- "+link(id[:min(7, len(id))], c.text("url"))+" "+stranger(excerpt(title, 100)))
+		lines = append(lines, "- "+link(id[:min(7, len(id))], c.text("url"))+" "+
+			stranger(excerpt(title, 100)))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -142,5 +153,6 @@ func excerpt(text string, length int) string {
 // stranger is a text as it is.
 func stranger(text string) string { return literal(silent(text)) }
 
-// silent keeps a text, which anybody on the Internet may have written, from calling people of the room.
+// silent keeps a text, which anybody on the Internet may have written, from
+// calling people of the room.
 func silent(text string) string { return strings.ReplaceAll(text, "@", "@\u2060") }

@@ -28,7 +28,8 @@ var githubPayloads = []struct{ event, body, want string }{
 		"**[joe\\_x](https://github.com/joe_x)** published [v1](https://github.com/a/b/releases/v1) in [a/b](https://github.com/a/b)"},
 	{"workflow_run", `{"action":"completed","workflow_run":{"name":"CI","head_branch":"main","conclusion":"failure","html_url":"https://github.com/a/b/actions/1"},` + repo + `}`,
 		"[CI](https://github.com/a/b/actions/1) on `main` ended: **failure** in [a/b](https://github.com/a/b)"},
-	{"create", `{"ref":"v1","ref_type":"tag",` + repo + `}`, "**[joe\\_x](https://github.com/joe_x)** created tag `v1` in [a/b](https://github.com/a/b)"},
+	{"create", `{"ref":"v1","ref_type":"tag",` + repo + `}`,
+		"**[joe\\_x](https://github.com/joe_x)** created tag `v1` in [a/b](https://github.com/a/b)"},
 	{"from_the_future", `{"action":"x",` + repo + `}`, ""},
 }
 

@@ -84,7 +84,8 @@ func longestRun(code string) int {
 	return longest
 }
 
-// raw is what a text says, without its links' marks: for code, in which markdown has none.
+// raw is what a text says, without its links' marks: for code, in which
+// markdown has none.
 func raw(text string) string {
 	return unescape(angled.ReplaceAllStringFunc(text, func(m string) string {
 		target, label, _ := strings.Cut(m[1:len(m)-1], "|")
@@ -112,7 +113,8 @@ func prose(text string) string {
 		if !ok {
 			md = literal(text[at[0]:at[1]])
 		}
-		// Links are set aside as letters of private use, so that marks inside them are nobody's.
+		// Links are set aside as letters of private use, so that marks inside
+		// them are nobody's.
 		out.WriteString(strings.Map(notPrivate, text[:at[0]]))
 		out.WriteString(hide(md))
 		text = text[at[1]:]
@@ -125,7 +127,8 @@ func prose(text string) string {
 	return show(strings.Join(lines, "\n"))
 }
 
-// Hidden bytes are letters of private use, one for each byte, between two marks.
+// Hidden bytes are letters of private use, one for each byte, between two
+// marks.
 const (
 	hideFrom  = '\U000F0000'
 	hideStart = '\U000F0100'
@@ -163,7 +166,8 @@ func show(s string) string {
 	return b.String()
 }
 
-// reference is what stands between < and >: a link, a call, a person, a channel.
+// reference is what stands between < and >: a link, a call, a person, a
+// channel.
 func reference(inside string) (string, bool) {
 	target, label, _ := strings.Cut(inside, "|")
 	label = unescape(label)
@@ -188,10 +192,12 @@ func reference(inside string) (string, bool) {
 func isLink(target string) bool {
 	scheme, rest, ok := strings.Cut(target, ":")
 	scheme = strings.ToLower(scheme)
-	return ok && strings.Trim(rest, "/ ") != "" && (scheme == "http" || scheme == "https" || scheme == "mailto")
+	return ok && strings.Trim(rest, "/ ") != "" &&
+		(scheme == "http" || scheme == "https" || scheme == "mailto")
 }
 
-// link is a link in markdown. Where url is none that a reader may follow, only its label is left.
+// link is a link in markdown. Where url is none that a reader may follow, only
+// its label is left.
 func link(label, url string) string {
 	label = strings.Join(strings.Fields(label), " ")
 	url = strings.Map(func(r rune) rune {
@@ -215,12 +221,14 @@ func link(label, url string) string {
 
 var inBrackets = strings.NewReplacer(" ", "%20", "(", "%28", ")", "%29", "<", "%3C", ">", "%3E", "\\", "%5C")
 
-// unescape undoes what Slack wants escaped, and keeps what then looks like an entity from being one.
+// unescape undoes what Slack wants escaped, and keeps what then looks like an
+// entity from being one.
 func unescape(s string) string { return entities.Replace(s) }
 
 var entities = strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&")
 
-// literal is markdown that shows the text as it is. The text may have several lines.
+// literal is markdown that shows the text as it is. The text may have several
+// lines.
 func literal(text string) string { return escape(text, true) }
 
 // escape does it for a text that begins a line, or not.
@@ -240,7 +248,8 @@ func escape(text string, begins bool) string {
 
 var looksLikeEntity = regexp.MustCompile(`^&#?[A-Za-z0-9]+;`)
 
-// emphasis turns the *bold* and ~struck~ of one line into markdown's. _italic_ is the same in both.
+// emphasis turns the *bold* and ~struck~ of one line into markdown's. _italic_
+// is the same in both.
 func emphasis(line string) string {
 	var b strings.Builder
 	before := ' '
@@ -282,21 +291,24 @@ func emphasisInside(s string, outer rune) string {
 	if outer == '~' {
 		inner = '*'
 	}
-	if len(s) > 2 && s[0] == inner && s[len(s)-1] == inner && !strings.ContainsRune(s[1:len(s)-1], rune(inner)) {
+	if len(s) > 2 && s[0] == inner && s[len(s)-1] == inner &&
+		!strings.ContainsRune(s[1:len(s)-1], rune(inner)) {
 		marks := strings.Repeat(string(inner), 2)
 		return marks + s[1:len(s)-1] + marks
 	}
 	return s
 }
 
-// closing returns where the next mark stands that can end an emphasis, -1 if there is none.
+// closing returns where the next mark stands that can end an emphasis, -1 if
+// there is none.
 func closing(rest string, mark byte) int {
 	for i := 1; i < len(rest); i++ {
 		if rest[i] != mark {
 			continue
 		}
 		after, _ := utf8.DecodeRuneInString(rest[i+1:])
-		if rest[i-1] != ' ' && rest[i-1] != mark && (i+1 == len(rest) || !isWord(after) && after != rune(mark)) {
+		if rest[i-1] != ' ' && rest[i-1] != mark &&
+			(i+1 == len(rest) || !isWord(after) && after != rune(mark)) {
 			return i
 		}
 	}

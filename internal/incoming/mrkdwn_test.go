@@ -13,14 +13,16 @@ func TestMrkdwn(t *testing.T) {
 		{"*bold* and *two words*.", "**bold** and **two words**."},
 		{"_italic_ ~struck~ *~both~*", "_italic_ ~~struck~~ **~~both~~**"},
 		{"*not bold * 2*3*4 a*b", `*not bold * 2\*3\*4 a\*b`},
-		{"**markdown** ~~is kept~~ [x](https://a.example)", "**markdown** ~~is kept~~ [x](https://a.example)"},
+		{"**markdown** ~~is kept~~ [x](https://a.example)",
+			"**markdown** ~~is kept~~ [x](https://a.example)"},
 		{"* an item\n* another", "* an item\n* another"},
 		{"<https://a.example/x?y=1&amp;z=2>", "<https://a.example/x?y=1&z=2>"},
 		{"<https://a.example/x?y=1&z=2|the *page*>", `[the \*page\*](https://a.example/x?y=1&z=2)`},
 		{"*<https://a.example|bold link>*", "**[bold link](https://a.example)**"},
 		{"<https://a.example/a_(b)_c|x [1]>", `[x \[1\]](https://a.example/a_%28b%29_c)`},
 		{"<https://a.example/*x*> and *y*", "<https://a.example/*x*> and **y**"},
-		{"<mailto:a@b.example|a@b.example> <mailto:a@b.example>", "[a@b.example](mailto:a@b.example) [a@b.example](mailto:a@b.example)"},
+		{"<mailto:a@b.example|a@b.example> <mailto:a@b.example>",
+			"[a@b.example](mailto:a@b.example) [a@b.example](mailto:a@b.example)"},
 		{"<!here> <!channel> <!everyone|everyone>: look", "@room @room @room: look"},
 		{"<!subteam^S1|@ops> <!date^1392734382^{date}^https://a.example|Feb 18> <!unknown>", "@ops Feb 18 "},
 		{"<@U123> <@U123|joe> <#C1|general>", "@U123 @joe #general"},
@@ -42,7 +44,8 @@ func TestMrkdwn(t *testing.T) {
 }
 
 func TestLinksThatAreNone(t *testing.T) {
-	for _, url := range []string{"", "javascript:alert(1)", "data:text/html,x", "JavaScript:x", "//a.example", "https:", "https://", "ftp://a.example", "\x00javascript:x"} {
+	for _, url := range []string{"", "javascript:alert(1)", "data:text/html,x", "JavaScript:x",
+		"//a.example", "https:", "https://", "ftp://a.example", "\x00javascript:x"} {
 		if got := link("x", url); got != "x" {
 			t.Errorf("link to %q: %q", url, got)
 		}
@@ -61,10 +64,12 @@ func TestManyMarksAreLittleWork(t *testing.T) {
 		return shortest
 	}
 	const small, times = 1 << 10, 16
-	for _, unit := range []string{" *a", "~a ", "`", "<", "<a", "```", "&", "&a", "_", "*", "\n> ", "<https://a|", "[", "`a\n"} {
+	for _, unit := range []string{" *a", "~a ", "`", "<", "<a", "```", "&", "&a", "_", "*", "\n> ",
+		"<https://a|", "[", "`a\n"} {
 		little := took(strings.Repeat(unit, small/len(unit)))
 		much := took(strings.Repeat(unit, times*small/len(unit)))
-		if much > 10*time.Millisecond && much > 8*times*little { // work by the square is 16 times as much as by length
+		// work by the square is 16 times as much as by length
+		if much > 10*time.Millisecond && much > 8*times*little {
 			t.Errorf("%q: %v, and %d times of it %v", unit, little, times, much)
 		}
 	}
@@ -109,12 +114,15 @@ func FuzzRender(f *testing.F) {
 		if len(text) > 1000 || !utf8.ValidString(text) {
 			t.Errorf("%d bytes: %q", len(text), text)
 		}
-		if i := strings.IndexFunc(text, func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' || r == 0x7f }); i >= 0 {
+		if i := strings.IndexFunc(text,
+			func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' || r == 0x7f }); i >= 0 {
 			t.Errorf("a control character at %d of %q", i, text)
 		}
 		// A link is made of http, https and mailto only.
 		for _, bad := range []string{"](javascript:", "](data:", "](vbscript:"} {
-			if strings.Contains(strings.ToLower(text), bad) && !strings.Contains(strings.ToLower(string(body)), "](") && !strings.Contains(string(body), `\u`) {
+			if strings.Contains(strings.ToLower(text), bad) &&
+				!strings.Contains(strings.ToLower(string(body)), "](") &&
+				!strings.Contains(string(body), `\u`) {
 				t.Errorf("made %q", text)
 			}
 		}

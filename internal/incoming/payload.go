@@ -10,16 +10,19 @@ import (
 	"strings"
 )
 
-// object is a JSON object of which every field may be missing or of another type than expected.
+// object is a JSON object of which every field may be missing or of another
+// type than expected.
 type object map[string]any
 
 var errPayload = errors.New("the body is neither a JSON object nor a form with one as payload")
 
-// decode reads the payload from a body: a JSON object, or a form whose field payload is one. Senders are known to
-// name the wrong type, so the body itself decides.
+// decode reads the payload from a body: a JSON object, or a form whose field
+// payload is one. Senders are known to name the wrong type, so the body itself
+// decides.
 func decode(contentType string, body []byte) (object, error) {
 	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")))
-	if kind, _, _ := mime.ParseMediaType(contentType); !bytes.HasPrefix(body, []byte("{")) && kind != "application/json" {
+	if kind, _, _ := mime.ParseMediaType(contentType); !bytes.HasPrefix(body, []byte("{")) &&
+		kind != "application/json" {
 		form, err := url.ParseQuery(string(body))
 		if err != nil || form.Get("payload") == "" {
 			return nil, errPayload
@@ -38,7 +41,8 @@ func decode(contentType string, body []byte) (object, error) {
 	return o, nil
 }
 
-// text is a field that is a text, or a number; "" for everything else. It is clean, and still Slack's markup or plain as it came.
+// text is a field that is a text, or a number; "" for everything else. It is
+// clean, and still Slack's markup or plain as it came.
 func (o object) text(field string) string {
 	switch v := o[field].(type) {
 	case string:
@@ -78,12 +82,14 @@ func (o object) objects(field string) []object {
 	return all
 }
 
-// maxParts is how many attachments, blocks, fields or elements are looked at in one list.
+// maxParts is how many attachments, blocks, fields or elements are looked at in
+// one list.
 const maxParts = 100
 
 // clean takes out what a message may not hold.
 func clean(text string) string {
-	text = strings.ReplaceAll(strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\r\n", "\n"), "\r", "\n")
+	text = strings.ReplaceAll(strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\r\n", "\n"),
+		"\r", "\n")
 	return strings.Map(func(r rune) rune {
 		if r < ' ' && r != '\n' && r != '\t' || r == 0x7f {
 			return -1

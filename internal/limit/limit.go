@@ -1,5 +1,6 @@
-// Package limit counts requests in exact sliding windows, in the memory of one process. It is the
-// limiter of the embedded store; with Redis, kit/ratelimit takes its place.
+// Package limit counts requests in exact sliding windows, in the memory of one
+// process. It is the limiter of the embedded store; with Redis, kit/ratelimit
+// takes its place.
 package limit
 
 import (
@@ -11,8 +12,9 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// Memory is a chat.Limiter. Its memory is bounded by what was allowed within the windows: a key costs 8 bytes for
-// each unit taken, and nothing once its window has passed.
+// Memory is a chat.Limiter. Its memory is bounded by what was allowed within
+// the windows: a key costs 8 bytes for each unit taken, and nothing once its
+// window has passed.
 type Memory struct {
 	now    func() time.Time
 	seed   maphash.Seed
@@ -25,7 +27,8 @@ type shard struct {
 	swept int64 // nanoseconds, when old keys were last forgotten
 }
 
-// window holds the times, ascending, at which units were taken; those before start have passed.
+// window holds the times, ascending, at which units were taken; those before
+// start have passed.
 type window struct {
 	taken []int64
 	start int
@@ -44,8 +47,9 @@ func New(now func() time.Time) *Memory {
 	return m
 }
 
-// Take takes n out of the key's window if they fit. A refused call takes nothing. More than the whole limit at
-// once is refused with chat.ErrTooLarge, as no waiting helps.
+// Take takes n out of the key's window if they fit. A refused call takes
+// nothing. More than the whole limit at once is refused with chat.ErrTooLarge,
+// as no waiting helps.
 func (m *Memory) Take(_ context.Context, key string, n int, rate chat.Rate) (chat.Allowance, error) {
 	if n > rate.Limit {
 		return chat.Allowance{}, chat.ErrTooLarge
@@ -68,7 +72,8 @@ func (m *Memory) Take(_ context.Context, key string, n int, rate chat.Rate) (cha
 	if used+n > rate.Limit {
 		// The call fits once enough of the oldest have passed.
 		oldest := w.taken[w.start+used+n-rate.Limit-1]
-		return chat.Allowance{Remaining: rate.Limit - used, RetryAfter: time.Duration(oldest + int64(rate.Window) - now)}, nil
+		return chat.Allowance{Remaining: rate.Limit - used,
+			RetryAfter: time.Duration(oldest + int64(rate.Window) - now)}, nil
 	}
 	if w.start > 0 && w.start*2 >= len(w.taken) {
 		w.taken = w.taken[:copy(w.taken, w.taken[w.start:])]

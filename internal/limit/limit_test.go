@@ -10,8 +10,8 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// TestExact compares with the definition: in no window of the given length are more than Limit taken, and a call
-// is refused only if it would make it so.
+// TestExact compares with the definition: in no window of the given length are
+// more than Limit taken, and a call is refused only if it would make it so.
 func TestExact(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		now := time.Unix(1_000_000, 0)

@@ -19,8 +19,8 @@ type place struct {
 	port uint16
 }
 
-// ParseAllow reads addresses and networks, each with a port or for the ports of the web: 10.0.0.7, 10.0.0.7:8080, 10.0.0.0/8,
-// 10.0.0.0/8:8080, [::1]:8080.
+// ParseAllow reads addresses and networks, each with a port or for the ports of
+// the web: 10.0.0.7, 10.0.0.7:8080, 10.0.0.0/8, 10.0.0.0/8:8080, [::1]:8080.
 func ParseAllow(texts []string) (Allow, error) {
 	var all Allow
 	for _, text := range texts {
@@ -60,6 +60,7 @@ func whole(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
 // permit says which addresses may be connected to.
 func (a Allow) permit(to netip.AddrPort) bool {
 	return preview.Web(to) || slices.ContainsFunc(a, func(p place) bool {
-		return p.net.Contains(to.Addr()) && (p.port == to.Port() || p.port == 0 && (to.Port() == 80 || to.Port() == 443))
+		return p.net.Contains(to.Addr()) &&
+			(p.port == to.Port() || p.port == 0 && (to.Port() == 80 || to.Port() == 443))
 	})
 }

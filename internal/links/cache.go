@@ -12,7 +12,8 @@ import (
 	"github.com/parley-chat/parley/kit/cache"
 )
 
-// memoryWeight bounds what is kept of pages in a process, in bytes. A page's is about 600.
+// memoryWeight bounds what is kept of pages in a process, in bytes. A page's is
+// about 600.
 const memoryWeight = 8 << 20
 
 // memory keeps what pages say in this process.
@@ -20,8 +21,11 @@ type memory struct{ entries *otter.Cache[string, []byte] }
 
 func newMemory() memory {
 	return memory{otter.Must(&otter.Options[string, []byte]{
-		MaximumWeight:    memoryWeight,
-		Weigher:          func(key string, value []byte) uint32 { return uint32(len(key) + len(value) + 100) },
+		MaximumWeight: memoryWeight,
+		Weigher: func(key string,
+			value []byte) uint32 {
+			return uint32(len(key) + len(value) + 100)
+		},
 		ExpiryCalculator: otter.ExpiryWriting[string, []byte](keepFor),
 	})}
 }
@@ -42,9 +46,11 @@ func (m memory) Set(_ context.Context, key string, value []byte, ttl time.Durati
 // Shared keeps what pages say in Redis, for all nodes.
 type Shared struct{ entries *cache.Cache[[]byte] }
 
-// NewShared returns a cache on a client, which stays the caller's, under keys that begin with name. Close it before the client.
+// NewShared returns a cache on a client, which stays the caller's, under keys
+// that begin with name. Close it before the client.
 func NewShared(client rueidis.Client, name string) (*Shared, error) {
-	entries, err := cache.New(client, cache.Options[[]byte]{Name: name, TTL: keepFor, Jitter: 0.1, Codec: cache.Bytes{}})
+	entries, err := cache.New(client,
+		cache.Options[[]byte]{Name: name, TTL: keepFor, Jitter: 0.1, Codec: cache.Bytes{}})
 	if err != nil {
 		return nil, fmt.Errorf("cache of link previews: %w", err)
 	}
@@ -60,7 +66,8 @@ func (s *Shared) Get(ctx context.Context, key string) ([]byte, bool, error) {
 	return value, ok, err
 }
 
-// Set implements preview.Cache. Redis keeps a value as long as any other; that it is over sooner is said in it.
+// Set implements preview.Cache. Redis keeps a value as long as any other; that
+// it is over sooner is said in it.
 func (s *Shared) Set(ctx context.Context, key string, value []byte, _ time.Duration) error {
 	return s.entries.Set(ctx, key, value)
 }

@@ -1,8 +1,10 @@
-// Package links looks at web pages on behalf of people: the domain's port [chat.Looker], made of what fetches pages
-// without getting inside (internal/preview) and of what makes pictures safe (internal/picture).
+// Package links looks at web pages on behalf of people: the domain's port
+// [chat.Looker], made of what fetches pages without getting inside
+// (internal/preview) and of what makes pictures safe (internal/picture).
 //
-// What a page says is kept in a cache that all nodes may share; its picture, made small and encoded anew, in this
-// process' memory, up to a number of bytes. Whoever asks for the same at the same time shares one fetch.
+// What a page says is kept in a cache that all nodes may share; its picture,
+// made small and encoded anew, in this process' memory, up to a number of
+// bytes. Whoever asks for the same at the same time shares one fetch.
 package links
 
 import (
@@ -26,9 +28,11 @@ import (
 )
 
 const (
-	// timeout bounds what one page takes, and what one picture takes. It is shorter than any door lets a call take.
+	// timeout bounds what one page takes, and what one picture takes. It is
+	// shorter than any door lets a call take.
 	timeout = 5 * time.Second
-	// keepFor and keepNothing say how long it is remembered what a link leads to, and that there is nothing to show.
+	// keepFor and keepNothing say how long it is remembered what a link leads
+	// to, and that there is nothing to show.
 	keepFor, keepNothing = 24 * time.Hour, 10 * time.Minute
 	// size is the longer side of a picture, in pixels.
 	size = 400
@@ -42,9 +46,11 @@ const (
 
 // Config is what a [Looker] is made of.
 type Config struct {
-	Cache    preview.Cache // where it is kept what pages say; default 8 MiB of this process' memory
-	Allow    Allow         // what may be looked at besides the public web
-	Own      []string      // hosts of this server, each with or without a port: its pages have nothing to show
+	Cache preview.Cache // where it is kept what pages say; default 8 MiB of this process' memory
+	Allow Allow         // what may be looked at besides the public web
+	// hosts of this server, each with or without a port: its pages have nothing
+	// to show
+	Own      []string
 	Resolver *net.Resolver // default the system's
 	Version  string        // said to whoever is asked
 	Log      *slog.Logger  // default slog.Default()
@@ -73,7 +79,8 @@ type small struct {
 	data []byte
 }
 
-// making is a picture that some wait for. The rest may be read when done is closed.
+// making is a picture that some wait for. The rest may be read when done is
+// closed.
 type making struct {
 	done chan struct{}
 	got  small
@@ -98,15 +105,23 @@ func New(cfg Config) *Looker {
 	}
 	l := &Looker{
 		fetcher: preview.New(preview.Options{
-			Permit: cfg.Allow.permit, Resolver: cfg.Resolver, Cache: cfg.Cache, TTL: keepFor, NegativeTTL: keepNothing, Timeout: timeout, Picture: maxBytes, Agent: agent,
-			OnError: func(err error) { cfg.Log.Warn("a link preview is fetched anew", slog.Any("error", err)) },
+			Permit: cfg.Allow.permit, Resolver: cfg.Resolver, Cache: cfg.Cache, TTL: keepFor,
+			NegativeTTL: keepNothing, Timeout: timeout, Picture: maxBytes, Agent: agent,
+			OnError: func(err error) {
+				cfg.Log.Warn("a link preview is fetched anew",
+					slog.Any("error", err))
+			},
 		}),
 		// An ordinary page's picture has one or two million pixels.
-		maker: picture.New(picture.Options{Pixels: 16 << 20, Memory: 96 << 20, Frames: 200, Sizes: []int{size}, Anew: true}),
-		own:   cfg.Own, end: end, slots: make(chan struct{}, maxMaking), making: map[string]*making{},
+		maker: picture.New(picture.Options{Pixels: 16 << 20, Memory: 96 << 20, Frames: 200,
+			Sizes: []int{size}, Anew: true}),
+		own: cfg.Own, end: end, slots: make(chan struct{}, maxMaking), making: map[string]*making{},
 		pictures: otter.Must(&otter.Options[string, small]{
 			MaximumWeight: picturesWeight,
-			Weigher:       func(address string, s small) uint32 { return uint32(len(address) + len(s.data) + 200) },
+			Weigher: func(address string,
+				s small) uint32 {
+				return uint32(len(address) + len(s.data) + 200)
+			},
 			ExpiryCalculator: otter.ExpiryCreatingFunc(func(e otter.Entry[string, small]) time.Duration {
 				if e.Value.data == nil {
 					return keepNothing
@@ -119,7 +134,8 @@ func New(cfg Config) *Looker {
 	return l
 }
 
-// Close ends what is being fetched and waits for it. No call may begin after it.
+// Close ends what is being fetched and waits for it. No call may begin after
+// it.
 func (l *Looker) Close() {
 	l.cancel()
 	l.wg.Wait()
@@ -148,14 +164,16 @@ func (l *Looker) Look(ctx context.Context, link string) (chat.Preview, error) {
 
 func (l *Looker) isOwn(link string) bool {
 	u, err := url.Parse(link)
-	return err == nil && slices.ContainsFunc(l.own, func(host string) bool { return strings.EqualFold(host, u.Host) })
+	return err == nil && slices.ContainsFunc(l.own,
+		func(host string) bool { return strings.EqualFold(host, u.Host) })
 }
 
 func shown(p preview.Preview) chat.Preview {
 	return chat.Preview{URL: p.URL, Title: p.Title, Description: p.Description, Site: p.Site, Image: p.Image}
 }
 
-var errBusy = &chat.Error{Code: chat.CodeRateLimited, RetryAfter: timeout, Message: "too many links are being looked at: try again in a few seconds"}
+var errBusy = &chat.Error{Code: chat.CodeRateLimited, RetryAfter: timeout,
+	Message: "too many links are being looked at: try again in a few seconds"}
 
 // told turns the errors of what fetches into those of the port.
 func told(err error) error {
@@ -186,7 +204,8 @@ func (l *Looker) Picture(ctx context.Context, link string) (chat.Content, error)
 	if s.data == nil {
 		return chat.Content{}, chat.ErrNotFound
 	}
-	return chat.Content{ReadSeekCloser: content{bytes.NewReader(s.data)}, Type: s.kind, Size: int64(len(s.data)), Inline: true}, nil
+	return chat.Content{ReadSeekCloser: content{bytes.NewReader(s.data)}, Type: s.kind,
+		Size: int64(len(s.data)), Inline: true}, nil
 }
 
 // content is a picture in memory.
@@ -194,7 +213,8 @@ type content struct{ io.ReadSeeker }
 
 func (content) Close() error { return nil }
 
-// shared makes a picture, once for all who wait for it; it goes on if some of them leave.
+// shared makes a picture, once for all who wait for it; it goes on if some of
+// them leave.
 func (l *Looker) shared(ctx context.Context, address string) (small, error) {
 	l.mu.Lock()
 	m := l.making[address]
@@ -223,7 +243,8 @@ func (l *Looker) shared(ctx context.Context, address string) (small, error) {
 	}
 }
 
-// make fetches a picture and makes it small. Without an error there may be none.
+// make fetches a picture and makes it small. Without an error there may be
+// none.
 func (l *Looker) make(ctx context.Context, address string) (small, error) {
 	select {
 	case l.slots <- struct{}{}:

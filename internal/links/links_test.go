@@ -63,7 +63,8 @@ func send(kind string, body []byte) http.HandlerFunc {
 
 // page has a title and a picture.
 func page(picture string) http.HandlerFunc {
-	return send("text/html", fmt.Appendf(nil, `<title>T</title><meta property="og:image" content="%s">`, picture))
+	return send("text/html", fmt.Appendf(nil,
+		`<title>T</title><meta property="og:image" content="%s">`, picture))
 }
 
 func looker(t *testing.T, cfg Config, allow ...string) *Looker {
@@ -94,7 +95,8 @@ func gifOf(t *testing.T) []byte {
 	t.Helper()
 	frame := image.NewPaletted(image.Rect(0, 0, 20, 10), color.Palette{color.Black, color.White})
 	var b bytes.Buffer
-	if err := gif.EncodeAll(&b, &gif.GIF{Image: []*image.Paletted{frame, frame}, Delay: []int{10, 10}}); err != nil {
+	if err := gif.EncodeAll(&b, &gif.GIF{Image: []*image.Paletted{frame, frame},
+		Delay: []int{10, 10}}); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
@@ -106,11 +108,13 @@ func TestPictures(t *testing.T) {
 	copy(bomb[16:24], []byte{0, 0, 0x70, 0, 0, 0, 0x70, 0}) // says 28,672 pixels on each side
 	pages := map[string]http.HandlerFunc{}
 	for name, h := range map[string]http.HandlerFunc{
-		"large":     send("image/png", pngOf(t, 1000, 500)),
-		"small":     send("image/png", hidden),
-		"moves":     send("image/gif", gifOf(t)),
-		"svg":       send("image/svg+xml", []byte(`<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><script>1</script></svg>`)),
-		"svg-as":    send("image/png", []byte(`<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>`)),
+		"large": send("image/png", pngOf(t, 1000, 500)),
+		"small": send("image/png", hidden),
+		"moves": send("image/gif", gifOf(t)),
+		"svg": send("image/svg+xml",
+			[]byte(`<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><script>1</script></svg>`)),
+		"svg-as": send("image/png",
+			[]byte(`<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>`)),
 		"html-as":   send("image/jpeg", []byte("<html><script>1</script>")),
 		"bomb":      send("image/png", bomb),
 		"cut":       send("image/png", pngOf(t, 100, 100)[:500]),
@@ -128,7 +132,8 @@ func TestPictures(t *testing.T) {
 	for name, want := range map[string]struct {
 		kind string
 		w, h int
-	}{"large": {"jpeg", 400, 200}, "small": {"jpeg", 30, 20}, "moves": {"jpeg", 20, 10}, "svg": {}, "svg-as": {}, "html-as": {}, "bomb": {}, "cut": {}, "too-large": {}, "gone": {}, "away": {}} {
+	}{"large": {"jpeg", 400, 200}, "small": {"jpeg", 30, 20}, "moves": {"jpeg", 20, 10}, "svg": {},
+		"svg-as": {}, "html-as": {}, "bomb": {}, "cut": {}, "too-large": {}, "gone": {}, "away": {}} {
 		for range 3 {
 			c, err := l.Picture(t.Context(), s.URL+"/"+name)
 			if want.kind == "" {
@@ -142,7 +147,8 @@ func TestPictures(t *testing.T) {
 				continue
 			}
 			data, err := io.ReadAll(c)
-			if err != nil || int64(len(data)) != c.Size || !c.Inline || c.Type != "image/"+want.kind || bytes.Contains(data, []byte("script")) {
+			if err != nil || int64(len(data)) != c.Size || !c.Inline ||
+				c.Type != "image/"+want.kind || bytes.Contains(data, []byte("script")) {
 				t.Errorf("%s: %d bytes, %+v, %v", name, len(data), c, err)
 			}
 			got, kind, err := image.DecodeConfig(bytes.NewReader(data))
@@ -181,7 +187,8 @@ func TestWhatIsKnown(t *testing.T) {
 
 func TestOwnPagesAreNotLookedAt(t *testing.T) {
 	s := serve(t, map[string]http.HandlerFunc{"/": page("")})
-	l := looker(t, Config{Own: []string{"chat.test", s.addr()}}, "127.0.0.0/8:"+s.addr()[strings.LastIndex(s.addr(), ":")+1:])
+	l := looker(t, Config{Own: []string{"chat.test", s.addr()}},
+		"127.0.0.0/8:"+s.addr()[strings.LastIndex(s.addr(), ":")+1:])
 	for _, link := range []string{s.URL + "/", "https://CHAT.test/#/room/1"} {
 		if _, known, err := l.Known(t.Context(), link); !known || !errors.Is(err, chat.ErrNotFound) {
 			t.Errorf("%s: %t, %v", link, known, err)
@@ -195,16 +202,23 @@ func TestOwnPagesAreNotLookedAt(t *testing.T) {
 	}
 }
 
-// What is not allowed is not reached, neither at first nor by a redirect, nor for a picture.
+// What is not allowed is not reached, neither at first nor by a redirect, nor
+// for a picture.
 func TestOnlyWhatIsAllowed(t *testing.T) {
-	inside := serve(t, map[string]http.HandlerFunc{"/": page("/x.png"), "/x.png": send("image/png", pngOf(t, 9, 9))})
+	inside := serve(t, map[string]http.HandlerFunc{"/": page("/x.png"),
+		"/x.png": send("image/png", pngOf(t, 9, 9))})
 	allowed := serve(t, map[string]http.HandlerFunc{
 		"/page": page(inside.URL + "/x.png"),
-		"/to":   func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, inside.URL, http.StatusFound) },
+		"/to": func(w http.ResponseWriter,
+			r *http.Request) {
+			http.Redirect(w, r, inside.URL, http.StatusFound)
+		},
 	})
 	l := looker(t, Config{}, allowed.addr())
 	port := inside.addr()[strings.LastIndex(inside.addr(), ":")+1:]
-	for _, link := range []string{inside.URL, "http://localhost:" + port, "http://[::ffff:127.0.0.1]:" + port, "http://2130706433:" + port, allowed.URL + "/to", "http://169.254.169.254/latest/meta-data/", "http://10.0.0.1/", "http://[fd00::1]/"} {
+	for _, link := range []string{inside.URL, "http://localhost:" + port,
+		"http://[::ffff:127.0.0.1]:" + port, "http://2130706433:" + port, allowed.URL + "/to",
+		"http://169.254.169.254/latest/meta-data/", "http://10.0.0.1/", "http://[fd00::1]/"} {
 		if _, err := l.Look(t.Context(), link); !errors.Is(err, chat.ErrNotFound) {
 			t.Errorf("%s: %v", link, err)
 		}
@@ -223,11 +237,12 @@ func TestOnlyWhatIsAllowed(t *testing.T) {
 func TestOnePictureForAllWhoAsk(t *testing.T) {
 	arrived, release := make(chan struct{}), make(chan struct{})
 	data := pngOf(t, 50, 50)
-	s := serve(t, map[string]http.HandlerFunc{"/": page("/p"), "/p": func(w http.ResponseWriter, r *http.Request) {
-		close(arrived) // twice would panic
-		<-release
-		send("image/png", data)(w, r)
-	}})
+	s := serve(t, map[string]http.HandlerFunc{"/": page("/p"),
+		"/p": func(w http.ResponseWriter, r *http.Request) {
+			close(arrived) // twice would panic
+			<-release
+			send("image/png", data)(w, r)
+		}})
 	l := looker(t, Config{}, s.addr())
 	var got atomic.Int64
 	var wg sync.WaitGroup

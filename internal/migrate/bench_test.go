@@ -17,26 +17,37 @@ var (
 	benchKeep     = flag.String("keep", "", "directory in which the benchmarks make their data, and leave it")
 )
 
-// large makes a chat of 100 people and 50 rooms, with messages of 100 bytes that were sent within two days.
+// large makes a chat of 100 people and 50 rooms, with messages of 100 bytes
+// that were sent within two days.
 func large(b *testing.B, to dir, n int) {
 	s := to.store(b)
 	defer closed(b, s)
 	began := time.Now().UTC().Truncate(time.Millisecond).Add(-48 * time.Hour)
 	var changes []chat.Change
 	for u := range 100 {
-		a := chat.Account{User: chat.User{ID: chat.UserID(fmt.Sprintf("01K8USER%018d", u)), Name: fmt.Sprint("Name ", u), Role: chat.RoleMember, CreatedAt: began}, NameKey: fmt.Sprint(u), Password: "hash"}
-		changes = append(changes, chat.Change{Stream: chat.ServerStream, Kind: chat.UserCreated, ID: fmt.Sprintf("01K8ACCT%018d", u), At: began, User: &a.User, Account: &a})
-		if err := s.CreateSession(b.Context(), chat.Session{ID: chat.SessionID(fmt.Sprint("s", u)), User: a.ID, TokenHash: fmt.Sprint("token", u), CreatedAt: began, SeenAt: began, ExpiresAt: began.Add(1000 * time.Hour)}); err != nil {
+		a := chat.Account{User: chat.User{ID: chat.UserID(fmt.Sprintf("01K8USER%018d", u)),
+			Name: fmt.Sprint("Name ", u), Role: chat.RoleMember, CreatedAt: began},
+			NameKey: fmt.Sprint(u), Password: "hash"}
+		changes = append(changes, chat.Change{Stream: chat.ServerStream, Kind: chat.UserCreated,
+			ID: fmt.Sprintf("01K8ACCT%018d", u), At: began, User: &a.User, Account: &a})
+		if err := s.CreateSession(b.Context(),
+			chat.Session{ID: chat.SessionID(fmt.Sprint("s", u)), User: a.ID,
+				TokenHash: fmt.Sprint("token", u), CreatedAt: began, SeenAt: began,
+				ExpiresAt: began.Add(1000 * time.Hour)}); err != nil {
 			b.Fatal(err)
 		}
 	}
 	room := func(r int) chat.RoomID { return chat.RoomID(fmt.Sprintf("01K8ROOM%018d", r)) }
 	for r := range 50 {
-		changes = append(changes, chat.Change{Stream: chat.RoomStream(room(r)), Kind: chat.RoomCreated, ID: fmt.Sprintf("01K8MADE%018d", r), At: began,
-			Room: &chat.Room{ID: room(r), Kind: chat.Public, Name: fmt.Sprint("Room ", r), CreatedBy: changes[0].User.ID, CreatedAt: began}})
+		changes = append(changes, chat.Change{Stream: chat.RoomStream(room(r)),
+			Kind: chat.RoomCreated, ID: fmt.Sprintf("01K8MADE%018d", r), At: began,
+			Room: &chat.Room{ID: room(r), Kind: chat.Public, Name: fmt.Sprint("Room ", r),
+				CreatedBy: changes[0].User.ID, CreatedAt: began}})
 		for u := range 100 {
-			changes = append(changes, chat.Change{Stream: chat.RoomStream(room(r)), Kind: chat.MemberJoined, ID: fmt.Sprintf("01K8JOIN%010d%08d", r, u), At: began,
-				Member: &chat.Member{Room: room(r), User: changes[u].User.ID, Role: chat.RoomMember, JoinedAt: began}})
+			changes = append(changes, chat.Change{Stream: chat.RoomStream(room(r)),
+				Kind: chat.MemberJoined, ID: fmt.Sprintf("01K8JOIN%010d%08d", r, u), At: began,
+				Member: &chat.Member{Room: room(r), User: changes[u].User.ID, Role: chat.RoomMember,
+					JoinedAt: began}})
 		}
 	}
 	users := changes[:100]
@@ -44,8 +55,10 @@ func large(b *testing.B, to dir, n int) {
 	for i := range n {
 		at := began.Add(48 * time.Hour / time.Duration(n) * time.Duration(i))
 		from := users[i%100].User.ID
-		changes = append(changes, chat.Change{Stream: chat.RoomStream(room(i / 7 % 50)), Kind: chat.MessageCreated, ID: fmt.Sprintf("01K8MSG0%018d", i), At: at.Truncate(time.Millisecond),
-			By: from, Device: "device", Message: &chat.Message{From: from, Text: text, ClientID: fmt.Sprintf("client-%020d", i)}})
+		changes = append(changes, chat.Change{Stream: chat.RoomStream(room(i / 7 % 50)),
+			Kind: chat.MessageCreated, ID: fmt.Sprintf("01K8MSG0%018d", i), At: at.Truncate(time.Millisecond),
+			By: from, Device: "device", Message: &chat.Message{From: from, Text: text,
+				ClientID: fmt.Sprintf("client-%020d", i)}})
 		if len(changes) > 20_000 || i == n-1 {
 			if _, err := s.Commit(b.Context(), changes...); err != nil {
 				b.Fatal(err)
@@ -55,7 +68,8 @@ func large(b *testing.B, to dir, n int) {
 	}
 }
 
-// BenchmarkCopy moves everything from a directory to Redis, and back, and compares. The unit is a message.
+// BenchmarkCopy moves everything from a directory to Redis, and back, and
+// compares. The unit is a message.
 func BenchmarkCopy(b *testing.B) {
 	first := dir(b.TempDir())
 	if *benchKeep != "" {

@@ -67,8 +67,8 @@ var (
 	ErrChanged = errors.New("the source has changed since this migration was begun: empty the destination and begin anew")
 )
 
-// Copy moves everything from one side to the other, or the rest of it if it was begun before. The destination remains
-// unusable until [Destination.Finish].
+// Copy moves everything from one side to the other, or the rest of it if it was
+// begun before. The destination remains unusable until [Destination.Finish].
 func Copy(ctx context.Context, from Source, to Destination, o Options) error {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -81,7 +81,8 @@ func Copy(ctx context.Context, from Source, to Destination, o Options) error {
 	if err != nil {
 		return fmt.Errorf("read the source: %w", err)
 	}
-	s := state{Version: stateVersion, Epoch: from.Epoch(), Fingerprint: fingerprint, Mark: mark{Stage: inRooms}}
+	s := state{Version: stateVersion, Epoch: from.Epoch(), Fingerprint: fingerprint,
+		Mark: mark{Stage: inRooms}}
 	if left != nil {
 		var was state
 		if err := json.Unmarshal(left, &was); err != nil {
@@ -115,14 +116,15 @@ func Copy(ctx context.Context, from Source, to Destination, o Options) error {
 	readErr := make(chan error, 1)
 	go func() {
 		defer close(pieces)
-		w := walk{from: from, since: o.Now().Add(-rememberFor), full: cmp.Or(o.Batch, batchSize), give: func(p piece) error {
-			select {
-			case pieces <- p:
-				return nil
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		}}
+		w := walk{from: from, since: o.Now().Add(-rememberFor), full: cmp.Or(o.Batch, batchSize),
+			give: func(p piece) error {
+				select {
+				case pieces <- p:
+					return nil
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			}}
 		readErr <- w.run(ctx, s.Mark)
 	}()
 	var writeErr error
@@ -149,7 +151,8 @@ func Copy(ctx context.Context, from Source, to Destination, o Options) error {
 	return nil
 }
 
-// rememberFor is how far back sends are carried over: some more than promised, for clocks that differ.
+// rememberFor is how far back sends are carried over: some more than promised,
+// for clocks that differ.
 const rememberFor = chat.DedupeFor + 2*time.Hour
 
 func (s *state) encode() []byte {
@@ -160,8 +163,8 @@ func (s *state) encode() []byte {
 	return b
 }
 
-// survey counts what is there, and makes a fingerprint of where the logs end: it differs when anything but
-// sessions, invites or read positions has changed.
+// survey counts what is there, and makes a fingerprint of where the logs end:
+// it differs when anything but sessions, invites or read positions has changed.
 func survey(ctx context.Context, from Source) (total Counts, fingerprint string, err error) {
 	sum := digest{sha256.New()}
 	for after := chat.RoomID(""); ; {

@@ -32,27 +32,34 @@ type sent struct {
 	event  chat.Event
 }
 
-var texts = []string{"", "hello", "Grüße, 世界 👋🏽", "a\nb\tc \"quoted\" \\ {x}", "\u202eright to left\u202c", "zero\u200bwidth", "null \x00 byte", "<script>", " lead and trail ", "e\u0301"}
+var texts = []string{"", "hello", "Grüße, 世界 👋🏽", "a\nb\tc \"quoted\" \\ {x}",
+	"\u202eright to left\u202c", "zero\u200bwidth", "null \x00 byte", "<script>",
+	" lead and trail ", "e\u0301"}
 
 // fill makes a random history through a store: a day ago to now.
 func fill(t testing.TB, s chat.Store, seed uint64, steps int) *world {
-	w := &world{t: t, ctx: t.Context(), s: s, r: rand.New(rand.NewPCG(seed, 1)), start: time.Now().UTC().Truncate(time.Millisecond).Add(-20 * time.Hour),
-		said: map[chat.RoomID]int64{}}
+	w := &world{t: t, ctx: t.Context(), s: s, r: rand.New(rand.NewPCG(seed, 1)),
+		start: time.Now().UTC().Truncate(time.Millisecond).Add(-20 * time.Hour),
+		said:  map[chat.RoomID]int64{}}
 	for i := range 9 {
 		w.user(i)
 	}
 	for i, kind := range []chat.RoomKind{chat.Public, chat.Private, chat.Direct, chat.Public, chat.Private} {
 		id := chat.RoomID(fmt.Sprintf("room-%d", i))
 		w.rooms = append(w.rooms, id)
-		room := chat.Room{ID: id, Kind: kind, Name: "Räume " + string(id), CreatedBy: w.users[i%3], CreatedAt: w.now(), Topic: pick(w, texts)}
+		room := chat.Room{ID: id, Kind: kind, Name: "Räume " + string(id), CreatedBy: w.users[i%3],
+			CreatedAt: w.now(), Topic: pick(w, texts)}
 		if kind == chat.Direct {
 			room.Name, room.People = "", []chat.UserID{w.users[0], w.users[1]}
 		}
 		w.commit(chat.Change{Stream: chat.RoomStream(id), Kind: chat.RoomCreated, Room: &room})
 	}
-	w.commit(chat.Change{Stream: chat.RoomStream("general"), Kind: chat.RoomCreated, Room: &chat.Room{ID: "general", Kind: chat.Public, Name: "General", CreatedAt: w.now()}})
+	w.commit(chat.Change{Stream: chat.RoomStream("general"), Kind: chat.RoomCreated,
+		Room: &chat.Room{ID: "general", Kind: chat.Public, Name: "General", CreatedAt: w.now()}})
 	w.rooms = append(w.rooms, "general", "general.3")
-	w.commit(chat.Change{Stream: chat.RoomStream("general.3"), Kind: chat.RoomCreated, Room: &chat.Room{ID: "general.3", Kind: chat.ThreadRoom, Parent: "general", Root: 3, CreatedAt: w.now()}})
+	w.commit(chat.Change{Stream: chat.RoomStream("general.3"), Kind: chat.RoomCreated,
+		Room: &chat.Room{ID: "general.3", Kind: chat.ThreadRoom, Parent: "general", Root: 3,
+			CreatedAt: w.now()}})
 	for range steps {
 		w.step()
 	}
@@ -70,7 +77,8 @@ func (w *world) commit(c chat.Change) (chat.Result, bool) {
 	w.n++
 	c.ID, c.At = fmt.Sprintf("01EVENT%08d", w.n), w.now()
 	r, err := w.s.Commit(w.ctx, c)
-	if errors.Is(err, chat.ErrNotFound) || errors.Is(err, chat.ErrConflict) || errors.Is(err, chat.ErrForbidden) || errors.Is(err, chat.ErrRateLimited) {
+	if errors.Is(err, chat.ErrNotFound) || errors.Is(err, chat.ErrConflict) ||
+		errors.Is(err, chat.ErrForbidden) || errors.Is(err, chat.ErrRateLimited) {
 		return chat.Result{}, false
 	}
 	if err != nil {
@@ -81,9 +89,13 @@ func (w *world) commit(c chat.Change) (chat.Result, bool) {
 
 func (w *world) account(i int, name string) chat.Account {
 	id := chat.UserID(fmt.Sprintf("01USER%04d", i))
-	u := chat.User{ID: id, Name: name, Role: pick(w, []chat.Role{chat.RoleMember, chat.RoleAdmin, chat.RoleGuest}), Disabled: i%4 == 3, Bot: i%5 == 2, CreatedAt: w.now()}
+	u := chat.User{ID: id, Name: name,
+		Role:     pick(w, []chat.Role{chat.RoleMember, chat.RoleAdmin, chat.RoleGuest}),
+		Disabled: i%4 == 3, Bot: i%5 == 2, CreatedAt: w.now()}
 	if i%3 == 1 {
-		u.Status, u.QuietUntil, u.About, u.Picture = chat.Status{Emoji: "🌴", Text: pick(w, texts), Until: w.now()}, w.now(), pick(w, texts), fmt.Sprint("picture", w.n)
+		u.Status, u.QuietUntil, u.About,
+			u.Picture = chat.Status{Emoji: "🌴", Text: pick(w, texts), Until: w.now()}, w.now(),
+			pick(w, texts), fmt.Sprint("picture", w.n)
 	}
 	if u.Disabled {
 		u.DisabledUntil = w.now()
@@ -108,7 +120,8 @@ func (w *world) step() {
 	}
 	switch k := w.r.IntN(100); {
 	case k < 50:
-		c := chat.Change{Stream: stream, Kind: chat.MessageCreated, By: user, Message: &chat.Message{From: user, Text: pick(w, texts) + fmt.Sprint(w.n)}}
+		c := chat.Change{Stream: stream, Kind: chat.MessageCreated, By: user,
+			Message: &chat.Message{From: user, Text: pick(w, texts) + fmt.Sprint(w.n)}}
 		if w.r.IntN(8) == 0 {
 			c.Message.Text = ""
 		}
@@ -116,13 +129,16 @@ func (w *world) step() {
 			c.By = pick(w, w.users)
 		}
 		if w.r.IntN(3) > 0 {
-			c.Device, c.Message.ClientID = pick(w, []string{"", "phone", "desk"}), fmt.Sprintf("client %d", w.r.IntN(1<<30))
+			c.Device, c.Message.ClientID = pick(w, []string{"", "phone", "desk"}),
+				fmt.Sprintf("client %d", w.r.IntN(1<<30))
 		}
 		if w.r.IntN(5) == 0 {
-			c.Message.Mentions = [][]chat.UserID{{"*"}, {user}, {"*", w.users[1], w.users[2]}, w.users[3:5]}[w.r.IntN(4)]
+			c.Message.Mentions = [][]chat.UserID{{"*"}, {user}, {"*", w.users[1], w.users[2]},
+				w.users[3:5]}[w.r.IntN(4)]
 		}
 		if w.r.IntN(10) == 0 {
-			c.Message.Files = []chat.File{{ID: fmt.Sprint("file", w.n), Name: pick(w, texts), Type: "image/png", Size: 1 << 33, Width: 3, Height: 4}, {ID: "other", Name: "a/b"}}
+			c.Message.Files = []chat.File{{ID: fmt.Sprint("file", w.n), Name: pick(w, texts),
+				Type: "image/png", Size: 1 << 33, Width: 3, Height: 4}, {ID: "other", Name: "a/b"}}
 		}
 		if w.r.IntN(4) == 0 {
 			c.MustBeIn, c.MustSpeak = user, true
@@ -137,18 +153,25 @@ func (w *world) step() {
 		}
 	case k < 65:
 		w.commit(chat.Change{Stream: stream, Kind: chat.MemberJoined, By: user,
-			Member: &chat.Member{Room: room, User: user, Role: pick(w, []chat.RoomRole{chat.RoomMember, chat.RoomModerator}), JoinedAt: w.now()}})
+			Member: &chat.Member{Room: room, User: user,
+				Role: pick(w, []chat.RoomRole{chat.RoomMember, chat.RoomModerator}), JoinedAt: w.now()}})
 	case k < 70:
-		w.commit(chat.Change{Stream: stream, Kind: chat.MemberLeft, By: user, Member: &chat.Member{Room: room, User: user}})
+		w.commit(chat.Change{Stream: stream, Kind: chat.MemberLeft, By: user,
+			Member: &chat.Member{Room: room, User: user}})
 	case k < 73:
-		w.commit(chat.Change{Stream: stream, Kind: chat.MemberUpdated, By: user, Member: &chat.Member{Room: room, User: user, Role: chat.RoomModerator}})
+		w.commit(chat.Change{Stream: stream, Kind: chat.MemberUpdated, By: user,
+			Member: &chat.Member{Room: room, User: user, Role: chat.RoomModerator}})
 		until := w.now().Add(time.Duration(w.r.IntN(40)-20) * time.Millisecond)
-		w.commit(chat.Change{Stream: stream, Kind: chat.MemberUpdated, By: user, Member: &chat.Member{Room: room, User: pick(w, w.users)},
-			Mute: &chat.Mute{Until: until, Reason: pick(w, texts), By: user}})
+		w.commit(chat.Change{Stream: stream, Kind: chat.MemberUpdated, By: user,
+			Member: &chat.Member{Room: room, User: pick(w, w.users)},
+			Mute:   &chat.Mute{Until: until, Reason: pick(w, texts), By: user}})
 	case k < 80:
-		w.commit(chat.Change{Stream: chat.UserStream(user), Kind: chat.RoomJoined, By: user, View: &chat.RoomView{Room: chat.Room{ID: room}}})
+		w.commit(chat.Change{Stream: chat.UserStream(user), Kind: chat.RoomJoined, By: user,
+			View: &chat.RoomView{Room: chat.Room{ID: room}}})
 		w.commit(chat.Change{Stream: chat.UserStream(user), Kind: chat.NotifyChanged, By: user,
-			Notify: &chat.Notify{Room: pick(w, w.rooms), Level: pick(w, []chat.NotifyLevel{chat.NotifyAll, chat.NotifyMentions, chat.NotifyNone, chat.NotifyUsual})}})
+			Notify: &chat.Notify{Room: pick(w, w.rooms),
+				Level: pick(w, []chat.NotifyLevel{chat.NotifyAll, chat.NotifyMentions,
+					chat.NotifyNone, chat.NotifyUsual})}})
 	case k < 82:
 		w.commit(chat.Change{Stream: chat.UserStream(user), Kind: chat.RoomLeft, Left: room})
 	case k < 88:
@@ -157,22 +180,28 @@ func (w *world) step() {
 			w.t.Fatal(err)
 		}
 		if heads[0].No > 0 {
-			w.commit(chat.Change{Stream: chat.UserStream(user), Kind: chat.ReadMoved, By: user, Read: &chat.Read{Room: room, No: 1 + w.r.Int64N(heads[0].No)}})
+			w.commit(chat.Change{Stream: chat.UserStream(user), Kind: chat.ReadMoved, By: user,
+				Read: &chat.Read{Room: room, No: 1 + w.r.Int64N(heads[0].No)}})
 		}
 	case k < 90:
-		w.commit(chat.Change{Stream: stream, Kind: chat.RoomUpdated, Room: &chat.Room{ID: room, Name: pick(w, texts), Topic: pick(w, texts), Retain: w.r.IntN(3) - 1, Archived: w.r.IntN(4) == 0, Slow: w.r.IntN(2)}})
+		w.commit(chat.Change{Stream: stream, Kind: chat.RoomUpdated,
+			Room: &chat.Room{ID: room, Name: pick(w, texts), Topic: pick(w, texts),
+				Retain: w.r.IntN(3) - 1, Archived: w.r.IntN(4) == 0, Slow: w.r.IntN(2)}})
 	case k < 92:
 		a := w.account(i, fmt.Sprintf("%s again %d", pick(w, texts), w.n))
-		if _, ok := w.commit(chat.Change{Stream: chat.ServerStream, Kind: chat.UserUpdated, User: &a.User, Account: &a}); ok {
+		if _, ok := w.commit(chat.Change{Stream: chat.ServerStream, Kind: chat.UserUpdated,
+			User: &a.User, Account: &a}); ok {
 			w.names = append(w.names, a.Name)
 		}
 	case k < 95:
 		w.n++
 		token := fmt.Sprintf("token%d", w.n)
 		err := w.s.CreateSession(w.ctx, chat.Session{
-			ID: chat.SessionID(fmt.Sprintf("session%d", w.n)), User: user, TokenHash: token, Agent: pick(w, texts), Addr: "::1",
-			CreatedAt: w.now(), SeenAt: w.now(), ExpiresAt: w.now().Add(time.Duration(w.r.IntN(100)-50) * time.Hour),
-			Name: pick(w, texts), Scopes: [][]string{nil, {"read"}, {"read", "send"}}[w.r.IntN(3)],
+			ID: chat.SessionID(fmt.Sprintf("session%d", w.n)), User: user, TokenHash: token,
+			Agent: pick(w, texts), Addr: "::1",
+			CreatedAt: w.now(), SeenAt: w.now(),
+			ExpiresAt: w.now().Add(time.Duration(w.r.IntN(100)-50) * time.Hour),
+			Name:      pick(w, texts), Scopes: [][]string{nil, {"read"}, {"read", "send"}}[w.r.IntN(3)],
 		})
 		if err != nil {
 			w.t.Fatal(err)
@@ -183,7 +212,8 @@ func (w *world) step() {
 	case k < 98:
 		w.n++
 		err := w.s.CreateInvite(w.ctx, chat.Invite{
-			ID: fmt.Sprintf("invite%d", w.n), CodeHash: fmt.Sprintf("code%d", w.n), Role: chat.RoleGuest, CreatedBy: user,
+			ID: fmt.Sprintf("invite%d", w.n), CodeHash: fmt.Sprintf("code%d", w.n),
+			Role: chat.RoleGuest, CreatedBy: user,
 			CreatedAt: w.now().Truncate(time.Second), ExpiresAt: w.now().Add(time.Hour),
 		})
 		if err != nil {
@@ -205,7 +235,8 @@ func (w *world) step() {
 		if err != nil && !errors.Is(err, chat.ErrNotFound) {
 			w.t.Fatal(err)
 		}
-		if _, err := w.s.PutRecord(w.ctx, kind, id, r.Version, []byte(pick(w, texts)+"\xff\x00")); err != nil {
+		if _, err := w.s.PutRecord(w.ctx, kind, id, r.Version,
+			[]byte(pick(w, texts)+"\xff\x00")); err != nil {
 			w.t.Fatal(err)
 		}
 	default:
@@ -215,39 +246,52 @@ func (w *world) step() {
 
 // become makes something of a message.
 func (w *world) become(room chat.RoomID, user chat.UserID, no int64) {
-	c := chat.Change{Stream: chat.RoomStream(room), By: user, Message: &chat.Message{No: no}, Reaction: &chat.Reaction{No: no, Emoji: pick(w, []string{"👍", "❤️", "tada", "a b"}), User: user}}
-	switch c.Kind = pick(w, []chat.Kind{chat.MessageEdited, chat.MessageEdited, chat.MessageDeleted, chat.MessagePinned, chat.MessagePinned, chat.MessageUnpinned,
-		chat.ReactionAdded, chat.ReactionAdded, chat.ReactionAdded, chat.ReactionRemoved, chat.ThreadMoved}); c.Kind {
+	c := chat.Change{Stream: chat.RoomStream(room), By: user, Message: &chat.Message{No: no},
+		Reaction: &chat.Reaction{No: no, Emoji: pick(w, []string{"👍", "❤️", "tada", "a b"}), User: user}}
+	switch c.Kind = pick(w, []chat.Kind{chat.MessageEdited, chat.MessageEdited, chat.MessageDeleted,
+		chat.MessagePinned, chat.MessagePinned, chat.MessageUnpinned,
+		chat.ReactionAdded, chat.ReactionAdded, chat.ReactionAdded, chat.ReactionRemoved,
+		chat.ThreadMoved}); c.Kind {
 	case chat.MessageEdited:
 		c.Message.Text = pick(w, texts) + fmt.Sprint(w.n)
 		c.Message.Mentions = [][]chat.UserID{nil, {w.users[5]}, {"*"}}[w.r.IntN(3)]
 	case chat.ThreadMoved:
-		c.Message.Thread = &chat.Thread{Room: chat.RoomID(fmt.Sprint(room, ".", no)), Replies: 1 + w.r.Int64N(9), LastAt: w.now()}
+		c.Message.Thread = &chat.Thread{Room: chat.RoomID(fmt.Sprint(room, ".", no)),
+			Replies: 1 + w.r.Int64N(9), LastAt: w.now()}
 	}
 	w.commit(c)
 }
 
-// ends has each log end with another kind of event, and people's with each of theirs.
+// ends has each log end with another kind of event, and people's with each of
+// theirs.
 func (w *world) ends() {
-	for i, kind := range []chat.Kind{chat.MessageEdited, chat.MessageDeleted, chat.MessagePinned, chat.ReactionAdded, chat.ThreadMoved} {
+	for i, kind := range []chat.Kind{chat.MessageEdited, chat.MessageDeleted, chat.MessagePinned,
+		chat.ReactionAdded, chat.ThreadMoved} {
 		room := w.rooms[i]
-		r, _ := w.commit(chat.Change{Stream: chat.RoomStream(room), Kind: chat.MessageCreated, By: w.users[0], Message: &chat.Message{From: w.users[0], Text: "the last"}})
+		r, _ := w.commit(chat.Change{Stream: chat.RoomStream(room), Kind: chat.MessageCreated,
+			By: w.users[0], Message: &chat.Message{From: w.users[0], Text: "the last"}})
 		no := r.Event.Message.No
-		_, ok := w.commit(chat.Change{Stream: chat.RoomStream(room), Kind: kind, By: w.users[0], Reaction: &chat.Reaction{No: no, Emoji: "end", User: w.users[0]},
-			Message: &chat.Message{No: no, Text: "the very last", Thread: &chat.Thread{Room: "x", Replies: 1, LastAt: w.now()}}})
+		_, ok := w.commit(chat.Change{Stream: chat.RoomStream(room), Kind: kind, By: w.users[0],
+			Reaction: &chat.Reaction{No: no, Emoji: "end", User: w.users[0]},
+			Message: &chat.Message{No: no, Text: "the very last",
+				Thread: &chat.Thread{Room: "x", Replies: 1, LastAt: w.now()}}})
 		if !ok {
 			w.t.Fatalf("%s is not the last of %s", kind, room)
 		}
 	}
 	user := w.users[1]
-	w.commit(chat.Change{Stream: chat.RoomStream("general"), Kind: chat.MessageCreated, By: w.users[0], Message: &chat.Message{From: w.users[0], Text: "for all"}})
-	w.commit(chat.Change{Stream: chat.RoomStream("general"), Kind: chat.MemberJoined, By: user, Member: &chat.Member{Room: "general", User: user, Role: chat.RoomMember, JoinedAt: w.now()}})
-	w.commit(chat.Change{Stream: chat.RoomStream("general"), Kind: chat.MessageCreated, By: w.users[0], Message: &chat.Message{From: w.users[0], Text: "to be read"}})
+	w.commit(chat.Change{Stream: chat.RoomStream("general"), Kind: chat.MessageCreated,
+		By: w.users[0], Message: &chat.Message{From: w.users[0], Text: "for all"}})
+	w.commit(chat.Change{Stream: chat.RoomStream("general"), Kind: chat.MemberJoined, By: user,
+		Member: &chat.Member{Room: "general", User: user, Role: chat.RoomMember, JoinedAt: w.now()}})
+	w.commit(chat.Change{Stream: chat.RoomStream("general"), Kind: chat.MessageCreated,
+		By: w.users[0], Message: &chat.Message{From: w.users[0], Text: "to be read"}})
 	heads, err := w.s.Heads(w.ctx, chat.RoomStream("general"))
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if _, ok := w.commit(chat.Change{Stream: chat.UserStream(user), Kind: chat.ReadMoved, By: user, Read: &chat.Read{Room: "general", No: heads[0].No}}); !ok {
+	if _, ok := w.commit(chat.Change{Stream: chat.UserStream(user), Kind: chat.ReadMoved, By: user,
+		Read: &chat.Read{Room: "general", No: heads[0].No}}); !ok {
 		w.t.Fatal("nothing was read")
 	}
 }

@@ -116,7 +116,8 @@ func move(t testing.TB, from, to place, o migrate.Options) {
 	}
 }
 
-// verified compares the two sides, and returns how many kinds of records there are.
+// verified compares the two sides, and returns how many kinds of records there
+// are.
 func verified(t testing.TB, source migrate.Source, destination migrate.Destination) (filled int) {
 	t.Helper()
 	t.Helper()
@@ -140,8 +141,9 @@ func verified(t testing.TB, source migrate.Source, destination migrate.Destinati
 
 var same = cmpopts.EquateEmpty()
 
-// TestRoundTrip moves a random chat from a directory to Redis, to another prefix, back to a directory, and to another one: everywhere it
-// reads the same and goes on.
+// TestRoundTrip moves a random chat from a directory to Redis, to another
+// prefix, back to a directory, and to another one: everywhere it reads the same
+// and goes on.
 func TestRoundTrip(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
 		client := d.Client(t)
@@ -155,7 +157,8 @@ func TestRoundTrip(t *testing.T) {
 			w := fill(t, s, seed, 700)
 			want := w.read(s)
 			closed(t, s)
-			places := []place{first, newPrefix(client), newPrefix(client), dir(t.TempDir()), dir(t.TempDir()), newPrefix(client)}
+			places := []place{first, newPrefix(client), newPrefix(client), dir(t.TempDir()),
+				dir(t.TempDir()), newPrefix(client)}
 			for i, from := range places[:len(places)-1] {
 				move(t, from, places[i+1], migrate.Options{Batch: []int{37, 9, 4000}[seed]})
 			}
@@ -226,14 +229,17 @@ func TestArriving(t *testing.T) {
 		a.Name = name
 		text := fmt.Sprintf(`%d {"user":{"id":%q,"name":%q,"role":%q,"disabled":%v,"created_at":%q},"key":%q,"password":"arrived"}`,
 			1<<40, user, a.Name, a.Role, a.Disabled, a.CreatedAt.Format(time.RFC3339Nano), a.NameKey)
-		if err := client.Do(t.Context(), client.B().Hset().Key(key("server", "arriving")).FieldValue().FieldValue(user, text).Build()).Error(); err != nil {
+		if err := client.Do(t.Context(),
+			client.B().Hset().Key(key("server", "arriving")).FieldValue().FieldValue(user,
+				text).Build()).Error(); err != nil {
 			t.Fatal(err)
 		}
 	}
 	kept := must2(s.Account(t.Context(), "01USER0002"))(t).Password
 	arrive("01USER0001", "new here")
 	arrive("01USER0002", "newer than what is there")
-	if err := client.Do(t.Context(), client.B().Del().Key(key("user:01USER0001", "account")).Build()).Error(); err != nil {
+	if err := client.Do(t.Context(),
+		client.B().Del().Key(key("user:01USER0001", "account")).Build()).Error(); err != nil {
 		t.Fatal(err)
 	}
 	move(t, from, to, migrate.Options{})
@@ -241,7 +247,8 @@ func TestArriving(t *testing.T) {
 	there := to.store(t)
 	defer closed(t, there)
 	for i, password := range []string{"arrived", kept} {
-		if a := must2(there.Account(t.Context(), w.users[i+1]))(t); a.Password != password || !strings.HasPrefix(a.Name, "new") {
+		if a := must2(there.Account(t.Context(), w.users[i+1]))(t); a.Password != password ||
+			!strings.HasPrefix(a.Name, "new") {
 			t.Errorf("the account is %+v", a)
 		}
 	}
@@ -273,7 +280,8 @@ func TestKilled(t *testing.T) {
 	closed(t, there)
 }
 
-// interrupted is a destination that stops at random: before a batch is written, after it, or in the middle.
+// interrupted is a destination that stops at random: before a batch is written,
+// after it, or in the middle.
 type interrupted struct {
 	migrate.Destination
 	r    *rand.Rand
@@ -303,7 +311,8 @@ func (i *interrupted) Write(ctx context.Context, b *migrate.Batch, state []byte)
 	return errKilled
 }
 
-// TestResume stops migrations again and again; each goes on where the one before has stopped, and the end is the same.
+// TestResume stops migrations again and again; each goes on where the one
+// before has stopped, and the end is the same.
 func TestResume(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
 		client := d.Client(t)
@@ -323,7 +332,9 @@ func TestResume(t *testing.T) {
 				source, closeSource := from.source(t)
 				destination, closeDestination := to.destination(t)
 				ctx, stop := context.WithCancel(t.Context())
-				err := migrate.Copy(ctx, source, &interrupted{Destination: destination, r: r, stop: stop, fuse: 1 + r.IntN(12)}, migrate.Options{Batch: 1 + r.IntN(30)})
+				err := migrate.Copy(ctx, source,
+					&interrupted{Destination: destination, r: r, stop: stop, fuse: 1 + r.IntN(12)},
+					migrate.Options{Batch: 1 + r.IntN(30)})
 				stop()
 				if err == nil {
 					verified(t, source, destination)
@@ -366,7 +377,8 @@ func tryOpen(t *testing.T, p place) (chat.Store, error) {
 	return nil, nil
 }
 
-// TestRefusals: what is not empty, of other data, or changed meanwhile stays as it is.
+// TestRefusals: what is not empty, of other data, or changed meanwhile stays as
+// it is.
 func TestRefusals(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
 		client := d.Client(t)
@@ -381,7 +393,8 @@ func TestRefusals(t *testing.T) {
 			defer closeSource()
 			destination, closeDestination := to.destination(t)
 			defer closeDestination()
-			i := &interrupted{Destination: destination, r: rand.New(rand.NewPCG(1, 1)), stop: func() {}, fuse: writes}
+			i := &interrupted{Destination: destination, r: rand.New(rand.NewPCG(1, 1)),
+				stop: func() {}, fuse: writes}
 			return migrate.Copy(t.Context(), source, i, migrate.Options{Batch: 5})
 		}
 		full := newPrefix(client)
@@ -411,7 +424,8 @@ func TestRefusals(t *testing.T) {
 				if err == nil || !strings.Contains(err.Error(), "not finished") {
 					t.Fatalf("open an unfinished one: %v", err)
 				}
-				if _, err := sqlite.OpenSource(string(p)); err == nil || !strings.Contains(err.Error(), "not finished") {
+				if _, err := sqlite.OpenSource(string(p)); err == nil ||
+					!strings.Contains(err.Error(), "not finished") {
 					t.Fatalf("migrate from an unfinished one: %v", err)
 				}
 			}
@@ -422,14 +436,16 @@ func TestRefusals(t *testing.T) {
 		}
 		s = first.store(t)
 		fill := &world{t: t, ctx: t.Context(), s: s, n: 1 << 20, start: time.Now()}
-		fill.commit(chat.Change{Stream: chat.RoomStream("general"), Kind: chat.MessageCreated, Message: &chat.Message{From: "01USER0000", Text: "late"}})
+		fill.commit(chat.Change{Stream: chat.RoomStream("general"), Kind: chat.MessageCreated,
+			Message: &chat.Message{From: "01USER0000", Text: "late"}})
 		closed(t, s)
 		if err := begin(first, to, 1000); !errors.Is(err, migrate.ErrChanged) {
 			t.Fatalf("from a source that has changed: %v", err)
 		}
 		s = first.store(t)
 		defer closed(t, s)
-		if _, err := sqlite.OpenSource(string(first)); err == nil || !strings.Contains(err.Error(), "in use") {
+		if _, err := sqlite.OpenSource(string(first)); err == nil ||
+			!strings.Contains(err.Error(), "in use") {
 			t.Fatalf("from a directory in use: %v", err)
 		}
 		none := filepath.Join(t.TempDir(), "none")
@@ -439,7 +455,8 @@ func TestRefusals(t *testing.T) {
 		if _, err := os.Stat(none); !errors.Is(err, os.ErrNotExist) {
 			t.Fatal("the directory of no data was made")
 		}
-		if _, err := redisstore.OpenSource(t.Context(), client, newPrefix(client).name); err == nil || !strings.Contains(err.Error(), "no data") {
+		if _, err := redisstore.OpenSource(t.Context(), client,
+			newPrefix(client).name); err == nil || !strings.Contains(err.Error(), "no data") {
 			t.Fatalf("from nothing: %v", err)
 		}
 	})
@@ -500,18 +517,26 @@ func TestDifferences(t *testing.T) {
 	verified(t, source, destination)
 	key := func(stream, what string) string { return to.name + ":{" + stream + "}:" + what }
 	members := must2(source.Members(t.Context(), "room-3", "", 100))(t)
-	sends := must2(client.Do(t.Context(), client.B().Keys().Pattern(key("room:general", "sends:*")).Build()).AsStrSlice())(t)
+	sends := must2(client.Do(t.Context(),
+		client.B().Keys().Pattern(key("room:general", "sends:*")).Build()).AsStrSlice())(t)
 	lists := must2(source.People(t.Context(), "01USER0000", 1))(t)[0].Rooms
 	for _, c := range []struct {
 		damage rueidis.Completed
 		want   string
 	}{
-		{client.B().Xtrim().Key(key("room:room-1", "messages")).Maxlen().Threshold("10").Build(), "room room-1: 10 messages"},
-		{client.B().Hset().Key(key("room:room-3", "reads")).FieldValue().FieldValue(string(members[0].User), "999").Build(), "room room-3: "},
-		{client.B().Hset().Key(key("room:room-3", "members")).FieldValue().FieldValue(string(members[0].User), "member 2026-01-01T00:00:00Z 0 9 {}").Build(), "room room-3: other members"},
-		{client.B().Hset().Key(key("user:01USER0001", "rooms")).FieldValue().FieldValue(string(lists[0].Room), "other").Build(), "person 01USER0001: other rooms on people's lists"},
-		{client.B().Hset().Key(key("user:01USER0004", "account")).FieldValue().FieldValue("password", "x").Build(), "person 01USER0004: other accounts"},
-		{client.B().Zrem().Key(key("server", "order")).Member("01USER0002").Build(), "person 01USER0002 is missing"},
+		{client.B().Xtrim().Key(key("room:room-1", "messages")).Maxlen().Threshold("10").Build(),
+			"room room-1: 10 messages"},
+		{client.B().Hset().Key(key("room:room-3", "reads")).FieldValue().FieldValue(
+			string(members[0].User), "999").Build(), "room room-3: "},
+		{client.B().Hset().Key(key("room:room-3", "members")).FieldValue().FieldValue(
+			string(members[0].User), "member 2026-01-01T00:00:00Z 0 9 {}").Build(),
+			"room room-3: other members"},
+		{client.B().Hset().Key(key("user:01USER0001", "rooms")).FieldValue().FieldValue(
+			string(lists[0].Room), "other").Build(), "person 01USER0001: other rooms on people's lists"},
+		{client.B().Hset().Key(key("user:01USER0004", "account")).FieldValue().FieldValue(
+			"password", "x").Build(), "person 01USER0004: other accounts"},
+		{client.B().Zrem().Key(key("server", "order")).Member("01USER0002").Build(),
+			"person 01USER0002 is missing"},
 		{client.B().Del().Key(sends...).Build(), "sends are not remembered"},
 	} {
 		if err := client.Do(t.Context(), c.damage).Error(); err != nil {
@@ -527,7 +552,8 @@ func TestDifferences(t *testing.T) {
 	}
 }
 
-// TestHalfMade: a directory in which a run was killed before there was a schema, or all of it, is empty.
+// TestHalfMade: a directory in which a run was killed before there was a
+// schema, or all of it, is empty.
 func TestHalfMade(t *testing.T) {
 	first := dir(t.TempDir())
 	s := first.store(t)

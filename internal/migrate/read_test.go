@@ -132,7 +132,8 @@ func (w *world) read(s chat.Store) (all snapshot) {
 	return all
 }
 
-// goesOn checks that a store to which the world was moved goes on where the other one ended. It changes the store.
+// goesOn checks that a store to which the world was moved goes on where the
+// other one ended. It changes the store.
 func (w *world) goesOn(s chat.Store) {
 	t, ctx := w.t, w.ctx
 	t.Helper()
@@ -164,8 +165,11 @@ func (w *world) goesOn(s chat.Store) {
 		heads, err := s.Heads(ctx, stream)
 		before := must(t, heads, err)[0]
 		w.n++
-		c := chat.Change{ID: fmt.Sprintf("01AFTER%08d", w.n), At: time.Now().UTC().Truncate(time.Millisecond), By: w.users[0], Stream: stream, Kind: chat.MessageCreated,
-			Device: "new", Message: &chat.Message{From: w.users[0], Text: "after the move", ClientID: fmt.Sprint(w.n)}}
+		c := chat.Change{ID: fmt.Sprintf("01AFTER%08d", w.n),
+			At: time.Now().UTC().Truncate(time.Millisecond), By: w.users[0], Stream: stream,
+			Kind:   chat.MessageCreated,
+			Device: "new", Message: &chat.Message{From: w.users[0], Text: "after the move",
+				ClientID: fmt.Sprint(w.n)}}
 		results, err := s.Commit(ctx, c)
 		e := must(t, results, err)[0].Event
 		if e.Seq != before.Seq+1 || e.Message.No != before.No+1 || e.Prev != before.ID {
@@ -181,7 +185,8 @@ func (w *world) goesOn(s chat.Store) {
 		}
 		if w.n%2 == 0 { // and one that is not a message
 			w.n++
-			c := chat.Change{ID: fmt.Sprintf("01AFTER%08d", w.n), At: c.At, Stream: stream, Kind: chat.RoomUpdated, Room: &chat.Room{ID: r, Name: "new name"}}
+			c := chat.Change{ID: fmt.Sprintf("01AFTER%08d", w.n), At: c.At, Stream: stream,
+				Kind: chat.RoomUpdated, Room: &chat.Room{ID: r, Name: "new name"}}
 			results, err := s.Commit(ctx, c)
 			if u := must(t, results, err)[0].Event; !u.Follows(e.Position()) {
 				t.Fatalf("%s: after %+v came %+v", stream, e, u)
@@ -190,7 +195,8 @@ func (w *world) goesOn(s chat.Store) {
 	}
 	for _, sent := range w.sends {
 		room, _ := sent.change.Stream.Room()
-		messages, err := s.Messages(ctx, room, chat.Page{From: chat.Around, No: sent.event.Message.No, Limit: 1})
+		messages, err := s.Messages(ctx, room,
+			chat.Page{From: chat.Around, No: sent.event.Message.No, Limit: 1})
 		if m := must(t, messages, err); len(m) == 0 || m[0].No != sent.event.Message.No {
 			continue // it was trimmed
 		}
@@ -198,7 +204,8 @@ func (w *world) goesOn(s chat.Store) {
 		c.ID, c.At = c.ID+"-again", time.Now().UTC()
 		results, err := s.Commit(ctx, c)
 		r := must(t, results, err)[0]
-		if !r.Duplicate || r.Event.ID != sent.event.ID || r.Event.Seq != sent.event.Seq || r.Event.Prev != sent.event.Prev || r.Event.By != sent.event.By {
+		if !r.Duplicate || r.Event.ID != sent.event.ID || r.Event.Seq != sent.event.Seq ||
+			r.Event.Prev != sent.event.Prev || r.Event.By != sent.event.By {
 			t.Fatalf("the repetition of %+v became %+v (duplicate: %v)", sent.event, r.Event, r.Duplicate)
 		}
 	}
@@ -208,16 +215,20 @@ func (w *world) goesOn(s chat.Store) {
 		before := must(t, heads, err)[0]
 		w.n++
 		room := pick(w, w.rooms)
-		join := chat.Change{ID: fmt.Sprintf("01AFTER%08d", w.n), At: time.Now().UTC(), Stream: chat.RoomStream(room), Kind: chat.MemberJoined,
-			Member: &chat.Member{Room: room, User: u, Role: chat.RoomMember, JoinedAt: time.Now().UTC().Truncate(time.Millisecond)}}
-		list := chat.Change{ID: join.ID + "-list", At: join.At, Stream: stream, Kind: chat.RoomJoined, View: &chat.RoomView{Room: chat.Room{ID: room}}}
+		join := chat.Change{ID: fmt.Sprintf("01AFTER%08d", w.n), At: time.Now().UTC(),
+			Stream: chat.RoomStream(room), Kind: chat.MemberJoined,
+			Member: &chat.Member{Room: room, User: u, Role: chat.RoomMember,
+				JoinedAt: time.Now().UTC().Truncate(time.Millisecond)}}
+		list := chat.Change{ID: join.ID + "-list", At: join.At, Stream: stream,
+			Kind: chat.RoomJoined, View: &chat.RoomView{Room: chat.Room{ID: room}}}
 		results, err := s.Commit(ctx, join, list)
 		if r := must(t, results, err)[1]; !r.NoOp && !r.Event.Follows(before.Position) {
 			t.Fatalf("%s: after %+v came %+v", stream, before, r.Event)
 		}
 		a, err := s.Account(ctx, u)
 		a.Password = "new password"
-		revoke := chat.Change{ID: join.ID + "-revoke", At: join.At, Stream: stream, Kind: chat.SessionRevoked, Account: ptr(must(t, a, err))}
+		revoke := chat.Change{ID: join.ID + "-revoke", At: join.At, Stream: stream,
+			Kind: chat.SessionRevoked, Account: ptr(must(t, a, err))}
 		if _, err := s.Commit(ctx, revoke); err != nil {
 			t.Fatal(err)
 		}
@@ -227,7 +238,8 @@ func (w *world) goesOn(s chat.Store) {
 		heads, err = s.Heads(ctx, chat.ServerStream)
 		before = must(t, heads, err)[0]
 		a.Disabled = !a.Disabled
-		update := chat.Change{ID: join.ID + "-update", At: join.At, Stream: chat.ServerStream, Kind: chat.UserUpdated, User: &a.User, Account: &a}
+		update := chat.Change{ID: join.ID + "-update", At: join.At, Stream: chat.ServerStream,
+			Kind: chat.UserUpdated, User: &a.User, Account: &a}
 		results, err = s.Commit(ctx, update)
 		if e := must(t, results, err)[0].Event; !e.Follows(before.Position) {
 			t.Fatalf("the server's log: after %+v came %+v", before, e)

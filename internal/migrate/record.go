@@ -12,12 +12,15 @@ import (
 type Head struct {
 	Seq int64
 	ID  string
-	// Event is the newest event, nil if it is a new message. What speaks of the source's epoch in it is to be
-	// replaced by the destination's. Of a Message in it only the number counts: it is shown as it is when the event is read.
+	// Event is the newest event, nil if it is a new message. What speaks of the
+	// source's epoch in it is to be replaced by the destination's. Of a Message
+	// in it only the number counts: it is shown as it is when the event is
+	// read.
 	Event *chat.Event
 }
 
-// Room is a room with the end of its log. No is the number of its newest message, 0 for none; messages up to Trimmed are gone.
+// Room is a room with the end of its log. No is the number of its newest
+// message, 0 for none; messages up to Trimmed are gone.
 type Room struct {
 	Room    chat.Room
 	Head    Head
@@ -29,7 +32,9 @@ type Room struct {
 type Member struct {
 	chat.Member
 	ReadNo int64
-	Spoke  int64 // when they sent their last message while the room was slow, in milliseconds since 1970; 0 for never
+	// when they sent their last message while the room was slow, in
+	// milliseconds since 1970; 0 for never
+	Spoke int64
 }
 
 // Message is a message and what its event says beyond it.
@@ -41,8 +46,8 @@ type Message struct {
 	Edits []chat.Edit // earlier texts, oldest first
 }
 
-// Person is an account and all that is that person's alone. A log, a list or a session without an account is nobody's,
-// and is left behind.
+// Person is an account and all that is that person's alone. A log, a list or a
+// session without an account is nobody's, and is left behind.
 type Person struct {
 	Account  chat.Account
 	Head     Head
@@ -56,8 +61,9 @@ type Listed struct {
 	Notify chat.NotifyLevel
 }
 
-// Send is one that is remembered, so that its repetition is recognised. All stores make the hash of the same: the stream,
-// who sends, the device and the client's id.
+// Send is one that is remembered, so that its repetition is recognised. All
+// stores make the hash of the same: the stream, who sends, the device and the
+// client's id.
 type Send struct {
 	Room chat.RoomID
 	No   int64 // of the message that it became
@@ -71,7 +77,8 @@ type Record struct {
 	chat.Record
 }
 
-// Batch is what is written together. Its parts are in the order of the fields: a message's room is in it or in one before.
+// Batch is what is written together. Its parts are in the order of the fields:
+// a message's room is in it or in one before.
 type Batch struct {
 	Rooms    []Room
 	Members  []Member
@@ -83,8 +90,9 @@ type Batch struct {
 	Server   *Head
 }
 
-// Source gives what a store holds, which nobody changes meanwhile. A page that is empty is the end. What it
-// returns is the caller's. It is used by one goroutine at a time.
+// Source gives what a store holds, which nobody changes meanwhile. A page that
+// is empty is the end. What it returns is the caller's. It is used by one
+// goroutine at a time.
 type Source interface {
 	// Epoch names these data.
 	Epoch() string
@@ -94,29 +102,34 @@ type Source interface {
 	Members(ctx context.Context, room chat.RoomID, after chat.UserID, limit int) ([]Member, error)
 	// Messages returns messages with a number > after, by number.
 	Messages(ctx context.Context, room chat.RoomID, after int64, limit int) ([]Message, error)
-	// Sends gives those that became messages at since or later, some at a time and in any order; one may come twice.
+	// Sends gives those that became messages at since or later, some at a time
+	// and in any order; one may come twice.
 	Sends(ctx context.Context, since time.Time, give func([]Send) error) error
 	// People returns people with id > after, by id.
 	People(ctx context.Context, after chat.UserID, limit int) ([]Person, error)
-	// Invites returns unused invites, by time and id, after the given one; the zero Invite is before the first.
+	// Invites returns unused invites, by time and id, after the given one; the
+	// zero Invite is before the first.
 	Invites(ctx context.Context, after chat.Invite, limit int) ([]chat.Invite, error)
-	// Records returns records after the given one, by kind and id; the zero Record is before the first.
+	// Records returns records after the given one, by kind and id; the zero
+	// Record is before the first.
 	Records(ctx context.Context, after Record, limit int) ([]Record, error)
 	// Server returns the end of the server's log.
 	Server(ctx context.Context) (Head, error)
-	// Forgotten counts those of the sends that a repetition would not be recognised for.
+	// Forgotten counts those of the sends that a repetition would not be
+	// recognised for.
 	Forgotten(ctx context.Context, sends []Send) (int, error)
 }
 
-// Destination takes a migration. Until it is finished, the store refuses to be opened for anything else.
+// Destination takes a migration. Until it is finished, the store refuses to be
+// opened for anything else.
 type Destination interface {
-	// Unfinished returns what was last kept of a migration that was begun here, nil if the destination
-	// is empty. [ErrNotEmpty] if it holds anything else.
+	// Unfinished returns what was last kept of a migration that was begun here,
+	// nil if the destination is empty. [ErrNotEmpty] if it holds anything else.
 	Unfinished(ctx context.Context) ([]byte, error)
 	// Begin keeps the state of a migration that is about to start.
 	Begin(ctx context.Context, state []byte) error
-	// Write writes a batch and keeps the state with it, or after it. What was written since the state that
-	// is kept may be written again.
+	// Write writes a batch and keeps the state with it, or after it. What was
+	// written since the state that is kept may be written again.
 	Write(ctx context.Context, b *Batch, state []byte) error
 	// Source reads what was written.
 	Source() Source
@@ -124,5 +137,6 @@ type Destination interface {
 	Finish(ctx context.Context) error
 }
 
-// ErrNotEmpty is what a destination says that holds something else than an unfinished migration.
+// ErrNotEmpty is what a destination says that holds something else than an
+// unfinished migration.
 var ErrNotEmpty = errors.New("there are data already")

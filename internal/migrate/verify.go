@@ -14,7 +14,8 @@ import (
 // Report is what [Verify] found.
 type Report struct {
 	Rows []Row
-	// Differences names what is not the same on both sides, up to a hundred of them; More counts the rest.
+	// Differences names what is not the same on both sides, up to a hundred of
+	// them; More counts the rest.
 	Differences []string
 	More        int
 }
@@ -26,7 +27,8 @@ func (r *Report) OK() bool { return len(r.Differences) == 0 }
 type Row struct {
 	What     string
 	From, To int64 // how many
-	// Sums are the first 8 bytes of SHA-256 over all of them in order, in hex; empty where they have no order.
+	// Sums are the first 8 bytes of SHA-256 over all of them in order, in hex;
+	// empty where they have no order.
 	FromSum, ToSum string
 	Same           bool
 }
@@ -50,9 +52,11 @@ const (
 	kinds
 )
 
-var kindNames = [kinds]string{"rooms", "members", "read positions", "messages", "earlier texts", "accounts", "people's logs", "sessions", "rooms on people's lists", "invites", "records", "server's log"}
+var kindNames = [kinds]string{"rooms", "members", "read positions", "messages", "earlier texts",
+	"accounts", "people's logs", "sessions", "rooms on people's lists", "invites", "records", "server's log"}
 
-// item is what both sides are compared by: one room, person, invite or record, or the server's log.
+// item is what both sides are compared by: one room, person, invite or record,
+// or the server's log.
 type item struct {
 	part int // rooms, people, invites, records or server
 	key  string
@@ -74,9 +78,10 @@ func (i *item) name() string {
 	return "server"
 }
 
-// Verify reads both sides to the end and compares them. An error means that it could not. Read is told how many messages of the
-// source have been looked at.
-func Verify(ctx context.Context, from, to Source, since time.Time, read func(messages int64)) (*Report, error) {
+// Verify reads both sides to the end and compares them. An error means that it
+// could not. Read is told how many messages of the source have been looked at.
+func Verify(ctx context.Context, from, to Source, since time.Time,
+	read func(messages int64)) (*Report, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	one, other := start(ctx, from), start(ctx, to)
@@ -144,8 +149,9 @@ func Verify(ctx context.Context, from, to Source, since time.Time, read func(mes
 	for k := range kinds {
 		f, t := sums[0][k].Sum(nil), sums[1][k].Sum(nil)
 		r.Rows = append(r.Rows, Row{
-			What: kindNames[k], From: n[0][k], To: n[1][k], FromSum: hex.EncodeToString(f[:8]), ToSum: hex.EncodeToString(t[:8]),
-			Same: n[0][k] == n[1][k] && bytes.Equal(f, t),
+			What: kindNames[k], From: n[0][k], To: n[1][k], FromSum: hex.EncodeToString(f[:8]),
+			ToSum: hex.EncodeToString(t[:8]),
+			Same:  n[0][k] == n[1][k] && bytes.Equal(f, t),
 		})
 	}
 	sent, lost, err := verifySends(ctx, from, to, since)
@@ -159,7 +165,8 @@ func Verify(ctx context.Context, from, to Source, since time.Time, read func(mes
 	return r, nil
 }
 
-// verifySends asks the destination for each send that the source remembers: they have no order to compare in.
+// verifySends asks the destination for each send that the source remembers:
+// they have no order to compare in.
 func verifySends(ctx context.Context, from, to Source, since time.Time) (sent, lost int64, err error) {
 	err = from.Sends(ctx, since, func(some []Send) error {
 		n, err := to.Forgotten(ctx, some)
@@ -172,7 +179,8 @@ func verifySends(ctx context.Context, from, to Source, since time.Time) (sent, l
 	return sent, lost, nil
 }
 
-// Since is how far back [Verify] looks for sends after a migration that ended at now: some less than [Copy] did, since time passed.
+// Since is how far back [Verify] looks for sends after a migration that ended
+// at now: some less than [Copy] did, since time passed.
 func Since(now time.Time) time.Time { return now.Add(-chat.DedupeFor) }
 
 // compare orders items as the walk does. None is after all others.
@@ -345,7 +353,8 @@ func roomItem(ctx context.Context, from Source, r *Room) (*item, error) {
 		it.n[messages] += int64(len(page))
 		after = page[len(page)-1].No
 	}
-	it.sums[members], it.sums[reads], it.sums[messages], it.sums[edits] = who.Sum(nil), read.Sum(nil), said.Sum(nil), earlier.Sum(nil)
+	it.sums[members], it.sums[reads], it.sums[messages], it.sums[edits] = who.Sum(nil),
+		read.Sum(nil), said.Sum(nil), earlier.Sum(nil)
 	return it, nil
 }
 

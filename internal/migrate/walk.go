@@ -7,10 +7,12 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// mark is a place in the walk: all before it, and the record that it names, are written.
+// mark is a place in the walk: all before it, and the record that it names, are
+// written.
 type mark struct {
 	Stage stage `json:"stage"`
-	// Room is the room at hand, and User and No are the last member and the last message of it. Whole: the room is done.
+	// Room is the room at hand, and User and No are the last member and the
+	// last message of it. Whole: the room is done.
 	Room  chat.RoomID `json:"room,omitempty"`
 	User  chat.UserID `json:"user,omitempty"` // of people: the last one
 	No    int64       `json:"no,omitempty"`
@@ -35,7 +37,8 @@ const (
 	atEnd
 )
 
-// Pages are read in these sizes, and written when so many records or bytes have come together.
+// Pages are read in these sizes, and written when so many records or bytes have
+// come together.
 const (
 	roomPage    = 200
 	memberPage  = 1000
@@ -68,7 +71,9 @@ type walk struct {
 
 func (w *walk) run(ctx context.Context, at mark) error {
 	w.batch = &Batch{}
-	for _, s := range []func(context.Context, mark) (mark, error){inRooms: w.rooms, inSends: w.sends, inPeople: w.people, inInvites: w.invites, inRecords: w.records, inServer: w.server}[at.Stage:] {
+	for _, s := range []func(context.Context, mark) (mark, error){inRooms: w.rooms,
+		inSends: w.sends, inPeople: w.people, inInvites: w.invites, inRecords: w.records,
+		inServer: w.server}[at.Stage:] {
 		next, err := s(ctx, at)
 		if err != nil {
 			return err
@@ -81,7 +86,8 @@ func (w *walk) run(ctx context.Context, at mark) error {
 	return nil
 }
 
-// put counts what was added to the batch, up to the mark, and hands the batch on when it is large.
+// put counts what was added to the batch, up to the mark, and hands the batch
+// on when it is large.
 func (w *walk) put(records, bytes int, at mark) error {
 	w.size, w.bytes = w.size+records, w.bytes+bytes
 	if w.size < w.full && w.bytes < batchBytes {
@@ -164,7 +170,8 @@ func (w *walk) room(ctx context.Context, at mark) error {
 	}
 }
 
-// sends starts from the beginning if it is resumed: they come in any order, and writing one twice is no harm.
+// sends starts from the beginning if it is resumed: they come in any order, and
+// writing one twice is no harm.
 func (w *walk) sends(ctx context.Context, at mark) (mark, error) {
 	err := w.from.Sends(ctx, w.since, func(some []Send) error {
 		w.batch.Sends = append(w.batch.Sends, some...)
@@ -210,7 +217,8 @@ func (w *walk) invites(ctx context.Context, at mark) (mark, error) {
 
 func (w *walk) records(ctx context.Context, at mark) (mark, error) {
 	for {
-		records, err := w.from.Records(ctx, Record{Kind: at.Kind, Record: chat.Record{ID: at.ID}}, min(recordPage, w.full))
+		records, err := w.from.Records(ctx, Record{Kind: at.Kind, Record: chat.Record{ID: at.ID}},
+			min(recordPage, w.full))
 		if err != nil || len(records) == 0 {
 			return mark{Stage: inServer}, err
 		}

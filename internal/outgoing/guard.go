@@ -13,15 +13,18 @@ import (
 	"github.com/parley-chat/parley/internal/public"
 )
 
-// errRefused is the error of a connection to an address that events may not be sent to.
+// errRefused is the error of a connection to an address that events may not be
+// sent to.
 var errRefused = errors.New("this address may not be reached")
 
-// Public permits every port of the addresses that anybody on the Internet can reach: none of this machine, of a private
-// network, of a link, or that stands for an IPv4 address.
+// Public permits every port of the addresses that anybody on the Internet can
+// reach: none of this machine, of a private network, of a link, or that stands
+// for an IPv4 address.
 func Public(to netip.AddrPort) bool { return public.Address(to.Addr()) }
 
-// dial connects to permitted addresses, and to the hosts that are allowed wherever they are. The very address that is about to be
-// connected to is judged, so no name that leads elsewhere the second time gets around it.
+// dial connects to permitted addresses, and to the hosts that are allowed
+// wherever they are. The very address that is about to be connected to is
+// judged, so no name that leads elsewhere the second time gets around it.
 func dial(cfg Config) func(ctx context.Context, network, address string) (net.Conn, error) {
 	free := &net.Dialer{Timeout: cfg.Timeout, KeepAlive: 30 * time.Second}
 	guarded := *free
@@ -40,7 +43,8 @@ func dial(cfg Config) func(ctx context.Context, network, address string) (net.Co
 	}
 }
 
-// allowed reports whether host:port is in a list of hosts, each with a port or for all of them.
+// allowed reports whether host:port is in a list of hosts, each with a port or
+// for all of them.
 func allowed(hosts []string, address string) bool {
 	host, _, err := net.SplitHostPort(address)
 	return err == nil && slices.ContainsFunc(hosts, func(h string) bool {

@@ -1,6 +1,8 @@
-// Package outgoing tells other programs what happens in rooms: it posts the events that outgoing webhooks are due, signed, and
-// keeps what became of each. The queue is the room's log, and which event comes next, when it is tried again and when it
-// is given up is the domain's, see [chat.Service.Deliver]; here are the clock that looks for work, the request and the guard that keeps
+// Package outgoing tells other programs what happens in rooms: it posts the
+// events that outgoing webhooks are due, signed, and keeps what became of each.
+// The queue is the room's log, and which event comes next, when it is tried
+// again and when it is given up is the domain's, see [chat.Service.Deliver];
+// here are the clock that looks for work, the request and the guard that keeps
 // it out of the server's own network.
 package outgoing
 
@@ -26,16 +28,18 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// Config is what a [Runner] is made of. Zero values mean what is said in brackets.
+// Config is what a [Runner] is made of. Zero values mean what is said in
+// brackets.
 type Config struct {
-	Service  *chat.Service
-	Permit   func(netip.AddrPort) bool // which addresses may be reached [Public]
-	Allow    []string                  // hosts, each with or without a port, that may be reached wherever they are
-	Patience chat.Patience             // [15 attempts, 10 s to 1 h apart]
-	Every    time.Duration             // how often to look for work [1 s]
-	Timeout  time.Duration             // of one request [10 s]
-	Version  string                    // the server's, told to receivers
-	Log      *slog.Logger              // [slog.Default()] addresses and texts are never in it
+	Service *chat.Service
+	Permit  func(netip.AddrPort) bool // which addresses may be reached [Public]
+	// hosts, each with or without a port, that may be reached wherever they are
+	Allow    []string
+	Patience chat.Patience // [15 attempts, 10 s to 1 h apart]
+	Every    time.Duration // how often to look for work [1 s]
+	Timeout  time.Duration // of one request [10 s]
+	Version  string        // the server's, told to receivers
+	Log      *slog.Logger  // [slog.Default()] addresses and texts are never in it
 }
 
 // Runner posts events.
@@ -79,7 +83,8 @@ func New(cfg Config) *Runner {
 	}}
 }
 
-// Run serves webhooks until ctx is done, and returns when what is under way has ended. One node at a time may run it.
+// Run serves webhooks until ctx is done, and returns when what is under way has
+// ended. One node at a time may run it.
 func (r *Runner) Run(ctx context.Context) error {
 	defer r.client.CloseIdleConnections()
 	var wg sync.WaitGroup
@@ -104,7 +109,8 @@ func (r *Runner) Run(ctx context.Context) error {
 			wg.Go(func() {
 				defer func() { r.end(w.ID); <-slots }()
 				if err := r.Service.Deliver(ctx, w, r.Patience, r.post); err != nil && ctx.Err() == nil {
-					r.Log.WarnContext(ctx, "serving an outgoing webhook", "room", w.Room, "webhook", w.ID, "error", err)
+					r.Log.WarnContext(ctx, "serving an outgoing webhook", "room", w.Room, "webhook",
+						w.ID, "error", err)
 				}
 			})
 		}
@@ -132,8 +138,9 @@ func (r *Runner) end(id string) {
 	delete(r.busy, id)
 }
 
-// Signature is the value of the header Parley-Signature: the time in Unix seconds, and the HMAC-SHA256, in hexadecimal, of that time, a
-// full stop and the body.
+// Signature is the value of the header Parley-Signature: the time in Unix
+// seconds, and the HMAC-SHA256, in hexadecimal, of that time, a full stop and
+// the body.
 func Signature(secret string, at time.Time, body []byte) string {
 	t := strconv.FormatInt(at.Unix(), 10)
 	mac := hmac.New(sha256.New, []byte(secret))
@@ -142,7 +149,8 @@ func Signature(secret string, at time.Time, body []byte) string {
 	return "t=" + t + ",v1=" + hex.EncodeToString(mac.Sum(nil))
 }
 
-// post sends one event. Why it was not accepted is a *chat.DeliveryError, which repeats nothing of what the receiver said.
+// post sends one event. Why it was not accepted is a *chat.DeliveryError, which
+// repeats nothing of what the receiver said.
 func (r *Runner) post(ctx context.Context, p chat.Parcel) error {
 	body, err := json.Marshal(struct {
 		Event chat.Event `json:"event"`

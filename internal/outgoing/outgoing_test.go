@@ -95,7 +95,8 @@ func (r *receiver) texts() []string {
 	return all
 }
 
-// house is a service with a runner that can be started again. cmd/parley tests the same on both stores.
+// house is a service with a runner that can be started again. cmd/parley tests
+// the same on both stores.
 type house struct {
 	t       *testing.T
 	service *chat.Service
@@ -108,7 +109,8 @@ func newHouse(t *testing.T) *house {
 	h := &house{t: t, stop: func() {}}
 	t.Cleanup(func() { h.stop() })
 	h.service = chat.New(chat.Config{
-		Store: chattest.NewModel(nil), Bell: stillBell{}, Presence: noRoster{}, Limiter: limit.New(time.Now), Hasher: plainHasher{},
+		Store: chattest.NewModel(nil), Bell: stillBell{}, Presence: noRoster{},
+		Limiter: limit.New(time.Now), Hasher: plainHasher{},
 		Names: identity.Names{}, NewID: identity.NewID, NewToken: identity.NewToken,
 	})
 	if err := h.service.Setup(t.Context()); err != nil {
@@ -128,7 +130,8 @@ func (h *house) run(change func(*Config)) {
 	h.stop()
 	cfg := Config{
 		Service: h.service, Permit: func(netip.AddrPort) bool { return true }, Version: "test",
-		Patience: chat.Patience{Attempts: 3, First: time.Millisecond, Longest: 5 * time.Millisecond}, Every: 2 * time.Millisecond,
+		Patience: chat.Patience{Attempts: 3, First: time.Millisecond,
+			Longest: 5 * time.Millisecond}, Every: 2 * time.Millisecond,
 		Log: slog.New(slog.NewTextHandler(&h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	if change != nil {
@@ -147,7 +150,8 @@ func (h *house) run(change func(*Config)) {
 
 func (h *house) hook(url string) chat.OutgoingOutput {
 	h.t.Helper()
-	out, err := h.service.CreateOutgoing(h.t.Context(), h.owner, chat.OutgoingInput{Room: chat.GeneralID, URL: url, Kinds: []chat.Kind{chat.MessageCreated}})
+	out, err := h.service.CreateOutgoing(h.t.Context(), h.owner,
+		chat.OutgoingInput{Room: chat.GeneralID, URL: url, Kinds: []chat.Kind{chat.MessageCreated}})
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -219,11 +223,14 @@ func TestEventsArriveSignedAndInOrder(t *testing.T) {
 		h := hmac.New(sha256.New, []byte(out.Secret))
 		io.WriteString(h, stamp+"."+r.bodies[i])
 		at, err := strconv.ParseInt(stamp, 10, 64)
-		if mac != hex.EncodeToString(h.Sum(nil)) || err != nil || time.Since(time.Unix(at, 0)).Abs() > time.Minute {
+		if mac != hex.EncodeToString(h.Sum(nil)) || err != nil ||
+			time.Since(time.Unix(at, 0)).Abs() > time.Minute {
 			t.Errorf("signature %q of %s", head.Get("Parley-Signature"), r.bodies[i])
 		}
 		id := head.Get("Parley-Event-Id")
-		if !strings.Contains(r.bodies[i], `"id":"`+id+`"`) || ids[id] || head.Get("Content-Type") != "application/json" || head.Get("Parley-Webhook-Id") != out.Webhook.ID || head.Get("User-Agent") != "Parley/test" {
+		if !strings.Contains(r.bodies[i], `"id":"`+id+`"`) || ids[id] ||
+			head.Get("Content-Type") != "application/json" ||
+			head.Get("Parley-Webhook-Id") != out.Webhook.ID || head.Get("User-Agent") != "Parley/test" {
 			t.Errorf("headers %v", head)
 		}
 		ids[id] = true
@@ -243,19 +250,23 @@ func TestRetriesAndDeadLetters(t *testing.T) {
 	out := h.hook(r.URL)
 	h.run(nil)
 	h.send("one", "poison", "two")
-	until(t, "the queue is empty", func() bool { return slices.Contains(r.texts(), "two") && h.state(out.Webhook.ID).Error == "" })
-	if got, want := r.texts(), []string{"one", "one", "one", "poison", "poison", "poison", "two"}; !slices.Equal(got, want) {
+	until(t, "the queue is empty",
+		func() bool { return slices.Contains(r.texts(), "two") && h.state(out.Webhook.ID).Error == "" })
+	if got, want := r.texts(), []string{"one", "one", "one", "poison", "poison", "poison",
+		"two"}; !slices.Equal(got, want) {
 		t.Errorf("received %v", got)
 	}
 	if s := h.state(out.Webhook.ID); s.Dead != 1 {
 		t.Errorf("state %+v", s)
 	}
 	broken.Delete("poison")
-	if _, err := h.service.RetryDead(t.Context(), h.owner, chat.RetryInput{Room: chat.GeneralID, Webhook: out.Webhook.ID}); err != nil {
+	if _, err := h.service.RetryDead(t.Context(), h.owner,
+		chat.RetryInput{Room: chat.GeneralID, Webhook: out.Webhook.ID}); err != nil {
 		t.Fatal(err)
 	}
 	until(t, "no dead letter is left", func() bool {
-		dead, err := h.service.ListDead(t.Context(), h.owner, chat.OutgoingIDInput{Room: chat.GeneralID, Webhook: out.Webhook.ID})
+		dead, err := h.service.ListDead(t.Context(), h.owner,
+			chat.OutgoingIDInput{Room: chat.GeneralID, Webhook: out.Webhook.ID})
 		return err == nil && len(dead.Dead) == 0
 	})
 	if got := r.texts(); len(got) != 8 || got[7] != "poison" {
@@ -283,7 +294,8 @@ func TestStoppedInTheMiddle(t *testing.T) {
 	if s := h.state(out.Webhook.ID); s.Attempts != 0 || s.Error != "" {
 		t.Errorf("a stop counts as a failure: %+v", s)
 	}
-	if _, err := h.service.DeleteMessage(t.Context(), h.owner, chat.MessageInput{Room: chat.GeneralID, No: three.No}); err != nil {
+	if _, err := h.service.DeleteMessage(t.Context(), h.owner,
+		chat.MessageInput{Room: chat.GeneralID, No: three.No}); err != nil {
 		t.Fatal(err)
 	}
 	close(release)
@@ -297,7 +309,8 @@ func TestStoppedInTheMiddle(t *testing.T) {
 func TestOneReceiverDoesNotKeepOthersWaiting(t *testing.T) {
 	h := newHouse(t)
 	release := make(chan struct{})
-	slow, quick := newReceiver(t, func(int, string) int { <-release; return http.StatusOK }), newReceiver(t, nil)
+	slow, quick := newReceiver(t, func(int, string) int { <-release; return http.StatusOK }),
+		newReceiver(t, nil)
 	h.hook(slow.URL)
 	h.hook(quick.URL)
 	h.run(nil)
@@ -326,8 +339,10 @@ func TestAnswers(t *testing.T) {
 		{"foreign certificate", secure.URL, 0, "certificate", nil},
 		{"no answer", "", -1, "in time", func(c *Config) { c.Timeout = 50 * time.Millisecond }},
 		{"not permitted", "", 200, "--outgoing-allow", func(c *Config) { c.Permit = nil }},
-		{"not permitted by name", "http://localhost:1/", 200, "--outgoing-allow", func(c *Config) { c.Permit = nil }},
-		{"another host is allowed", "", 200, "--outgoing-allow", func(c *Config) { c.Permit, c.Allow = nil, []string{"localhost", "127.0.0.1:1"} }},
+		{"not permitted by name", "http://localhost:1/", 200, "--outgoing-allow",
+			func(c *Config) { c.Permit = nil }},
+		{"another host is allowed", "", 200, "--outgoing-allow",
+			func(c *Config) { c.Permit, c.Allow = nil, []string{"localhost", "127.0.0.1:1"} }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h := newHouse(t)
@@ -364,7 +379,8 @@ func TestAnswers(t *testing.T) {
 				t.Error("it was reached")
 			}
 			h.stop()
-			if log := h.log.String(); strings.Contains(log, "a-secret-text") || strings.Contains(log, url) || strings.Contains(log, out.Secret) {
+			if log := h.log.String(); strings.Contains(log, "a-secret-text") ||
+				strings.Contains(log, url) || strings.Contains(log, out.Secret) {
 				t.Errorf("the log:\n%s", log)
 			}
 		})
@@ -388,9 +404,12 @@ func TestAllowedHosts(t *testing.T) {
 func TestPublic(t *testing.T) {
 	for to, want := range map[string]bool{
 		"8.8.8.8:443": true, "1.1.1.1:8443": true, "[2606:4700::1111]:443": true,
-		"127.0.0.1:80": false, "10.1.2.3:443": false, "172.31.0.1:443": false, "192.168.1.1:443": false, "169.254.169.254:80": false, "100.64.0.1:80": false,
-		"0.0.0.0:80": false, "224.0.0.1:80": false, "255.255.255.255:80": false, "[::1]:80": false, "[::]:80": false, "[fe80::1]:80": false, "[fc00::1]:80": false,
-		"[::ffff:127.0.0.1]:80": false, "[::ffff:8.8.8.8]:80": false, "[64:ff9b::7f00:1]:80": false, "[2002:7f00:1::]:80": false, "[2001::1]:80": false, "[ff02::1]:80": false,
+		"127.0.0.1:80": false, "10.1.2.3:443": false, "172.31.0.1:443": false,
+		"192.168.1.1:443": false, "169.254.169.254:80": false, "100.64.0.1:80": false,
+		"0.0.0.0:80": false, "224.0.0.1:80": false, "255.255.255.255:80": false, "[::1]:80": false,
+		"[::]:80": false, "[fe80::1]:80": false, "[fc00::1]:80": false,
+		"[::ffff:127.0.0.1]:80": false, "[::ffff:8.8.8.8]:80": false, "[64:ff9b::7f00:1]:80": false,
+		"[2002:7f00:1::]:80": false, "[2001::1]:80": false, "[ff02::1]:80": false,
 		"[2001:db8::1]:80": false, "[fe80::1%eth0]:80": false,
 	} {
 		if got := Public(netip.MustParseAddrPort(to)); got != want {

@@ -39,28 +39,40 @@ func TestBombsAreRefusedBeforeTheyGoOff(t *testing.T) {
 		return append(append(bytes.Clone(j[:at]), bytes.Repeat(j[at:len(j)-2], n)...), 0xff, 0xd9)
 	}
 	sof := func(marker byte, w, h int) []byte {
-		return withJPEG(asJPEG(pattern(8, 8)), segment(marker, string([]byte{8, byte(h >> 8), byte(h), byte(w >> 8), byte(w), 1, 1, 0x11, 0})))
+		return withJPEG(asJPEG(pattern(8, 8)),
+			segment(marker, string([]byte{8, byte(h >> 8), byte(h), byte(w >> 8), byte(w), 1, 1, 0x11, 0})))
 	}
 	tiny := appendChunk(nil, "VP8L", lossless(1, 1, func(x, y int) bool { return true }))
 	anim := appendChunk(nil, "ANIM", make([]byte, 6))
 	for name, data := range map[string][]byte{
-		"png, both sides":             headerPNG(60_000, 60_000, 8, 6, 0),
-		"png, sides past int32":       headerPNG(1<<31, 1<<31, 8, 6, 0),
-		"png, one side":               headerPNG(1<<29, 1, 8, 6, 0),
-		"png, 16 bits":                append(headerPNG(7_000, 7_000, 16, 6, 1), asPNG(pattern(9, 9))[33:]...),
-		"png, frames":                 withPNG(asPNG(pattern(9, 9)), chunkPNG("acTL", "\x00\x10\x00\x00\x00\x00\x00\x00")),
-		"png, pixels of all frames":   withPNG(append(headerPNG(2000, 2000, 8, 0, 0), asPNG(pattern(9, 9))[33:]...), chunkPNG("acTL", "\x00\x00\x03\x00\x00\x00\x00\x00")),
-		"jpeg, sides":                 sof(0xc0, 65_535, 65_535),
-		"jpeg, scans":                 scan(jpegScans + 1),
-		"jpeg, coefficients":          append([]byte{0xff, 0xd8}, append(segment(0xc2, "\x08\x1b\x58\x1b\x58\x03\x01\x11\x00\x02\x11\x00\x03\x11\x00"), asJPEG(pattern(8, 8))[bytes.Index(asJPEG(pattern(8, 8)), []byte{0xff, 0xda}):]...)...),
-		"gif, sides":                  []byte("GIF89a\xff\xff\xff\xff\x00\x00\x00,\x00\x00\x00\x00\xff\xff\xff\xff\x00\x02\x00;"),
-		"gif, frames":                 frames(1001),
-		"webp, lossless sides":        riff(appendChunk(nil, "VP8L", []byte{0x2f, 0xff, 0xff, 0xff, 0x0f, 0, 0, 0})),
-		"webp, lossy sides":           riff(appendChunk(nil, "VP8 ", []byte{0, 0, 0, 0x9d, 1, 0x2a, 0xff, 0x3f, 0xff, 0x3f, 0, 0})),
-		"webp, canvas":                riff(extended(0, 1<<24, 1<<24), tiny),
-		"webp, small canvas":          riff(extended(0, 1, 1), appendChunk(nil, "VP8L", []byte{0x2f, 0xff, 0xff, 0xff, 0x0f, 0, 0, 0})),
-		"webp, frames":                riff(extended(2, 1, 1), anim, bytes.Repeat(frameChunk(0, 0, 1, 1, tiny), 1001)),
-		"webp, frame past its canvas": riff(extended(2, 1, 1), anim, frameChunk(0, 0, 1, 1, appendChunk(nil, "VP8L", []byte{0x2f, 0xff, 0xff, 0xff, 0x0f, 0, 0, 0}))),
+		"png, both sides":       headerPNG(60_000, 60_000, 8, 6, 0),
+		"png, sides past int32": headerPNG(1<<31, 1<<31, 8, 6, 0),
+		"png, one side":         headerPNG(1<<29, 1, 8, 6, 0),
+		"png, 16 bits": append(headerPNG(7_000, 7_000, 16, 6, 1),
+			asPNG(pattern(9, 9))[33:]...),
+		"png, frames": withPNG(asPNG(pattern(9, 9)),
+			chunkPNG("acTL", "\x00\x10\x00\x00\x00\x00\x00\x00")),
+		"png, pixels of all frames": withPNG(append(headerPNG(2000, 2000, 8, 0, 0),
+			asPNG(pattern(9, 9))[33:]...), chunkPNG("acTL", "\x00\x00\x03\x00\x00\x00\x00\x00")),
+		"jpeg, sides": sof(0xc0, 65_535, 65_535),
+		"jpeg, scans": scan(jpegScans + 1),
+		"jpeg, coefficients": append([]byte{0xff, 0xd8},
+			append(segment(0xc2, "\x08\x1b\x58\x1b\x58\x03\x01\x11\x00\x02\x11\x00\x03\x11\x00"),
+				asJPEG(pattern(8, 8))[bytes.Index(asJPEG(pattern(8, 8)), []byte{0xff, 0xda}):]...)...),
+		"gif, sides": []byte(
+			"GIF89a\xff\xff\xff\xff\x00\x00\x00,\x00\x00\x00\x00\xff\xff\xff\xff\x00\x02\x00;"),
+		"gif, frames": frames(1001),
+		"webp, lossless sides": riff(appendChunk(nil, "VP8L",
+			[]byte{0x2f, 0xff, 0xff, 0xff, 0x0f, 0, 0, 0})),
+		"webp, lossy sides": riff(appendChunk(nil, "VP8 ",
+			[]byte{0, 0, 0, 0x9d, 1, 0x2a, 0xff, 0x3f, 0xff, 0x3f, 0, 0})),
+		"webp, canvas": riff(extended(0, 1<<24, 1<<24), tiny),
+		"webp, small canvas": riff(extended(0, 1, 1),
+			appendChunk(nil, "VP8L", []byte{0x2f, 0xff, 0xff, 0xff, 0x0f, 0, 0, 0})),
+		"webp, frames": riff(extended(2, 1, 1), anim,
+			bytes.Repeat(frameChunk(0, 0, 1, 1, tiny), 1001)),
+		"webp, frame past its canvas": riff(extended(2, 1, 1), anim,
+			frameChunk(0, 0, 1, 1, appendChunk(nil, "VP8L", []byte{0x2f, 0xff, 0xff, 0xff, 0x0f, 0, 0, 0}))),
 	} {
 		t.Run(name, func(t *testing.T) {
 			var err error
@@ -91,8 +103,11 @@ func TestMemoryIsJudgedHonestly(t *testing.T) {
 		"jpeg, cmyk":        must(os.ReadFile("testdata/cmyk.jpeg")),
 		"gif":               asGIF(600, 400, 2),
 		"webp":              must(os.ReadFile("testdata/lossy.webp")),
-		"webp, lossless":    riff(appendChunk(nil, "VP8L", lossless(600, 400, func(x, y int) bool { return x*y%7 == 0 }))),
-		"webp, alpha":       riff(extended(0x10, lw, lh), appendChunk(nil, "ALPH", append([]byte{0}, make([]byte, lw*lh)...)), appendChunk(nil, "VP8 ", bits)),
+		"webp, lossless": riff(appendChunk(nil, "VP8L",
+			lossless(600, 400, func(x, y int) bool { return x*y%7 == 0 }))),
+		"webp, alpha": riff(extended(0x10, lw, lh),
+			appendChunk(nil, "ALPH", append([]byte{0}, make([]byte, lw*lh)...)),
+			appendChunk(nil, "VP8 ", bits)),
 	}
 	for name, data := range all {
 		way := walks["image/"+strings.Split(name, ",")[0]]
@@ -129,11 +144,13 @@ func FuzzMake(f *testing.F) {
 		if err != nil {
 			t.Fatal("made again: ", err)
 		}
-		if again.Type != p.Type || again.Width != p.Width || again.Height != p.Height || again.Animated != p.Animated || !bytes.Equal(again.Data, p.Data) {
+		if again.Type != p.Type || again.Width != p.Width || again.Height != p.Height ||
+			again.Animated != p.Animated || !bytes.Equal(again.Data, p.Data) {
 			t.Fatal("made again, it is another picture")
 		}
 		for _, s := range p.Thumbnails {
-			if size := decode(t, s.Type, s.Data).Bounds(); size.Dx() != s.Width || size.Dy() != s.Height || max(s.Width, s.Height) > 50 {
+			if size := decode(t, s.Type, s.Data).Bounds(); size.Dx() != s.Width ||
+				size.Dy() != s.Height || max(s.Width, s.Height) > 50 {
 				t.Fatalf("thumbnail %dx%d is %v", s.Width, s.Height, size)
 			}
 		}

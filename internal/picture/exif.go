@@ -2,7 +2,8 @@ package picture
 
 import "encoding/binary"
 
-// orientation finds how a picture was held, 1 to 8, in a TIFF as EXIF embeds it; 1 if it does not say.
+// orientation finds how a picture was held, 1 to 8, in a TIFF as EXIF embeds
+// it; 1 if it does not say.
 func orientation(tiff []byte) int {
 	if len(tiff) < 8 {
 		return 1
@@ -25,7 +26,8 @@ func orientation(tiff []byte) int {
 			break
 		}
 		const tag, short = 0x0112, 3
-		if order.Uint16(entries) == tag && order.Uint16(entries[2:]) == short && order.Uint32(entries[4:]) == 1 {
+		if order.Uint16(entries) == tag && order.Uint16(entries[2:]) == short &&
+			order.Uint32(entries[4:]) == 1 {
 			if o := order.Uint16(entries[8:]); o >= 1 && o <= 8 {
 				return int(o)
 			}

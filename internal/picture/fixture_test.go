@@ -22,7 +22,8 @@ func pattern(w, h int) *image.NRGBA {
 	m := image.NewNRGBA(image.Rect(0, 0, w, h))
 	for y := range h {
 		for x := range w {
-			m.SetNRGBA(x, y, color.NRGBA{uint8(255 * x / w), uint8(255 * y / h), uint8(128 * (x * 2 / w)), 255})
+			m.SetNRGBA(x, y, color.NRGBA{uint8(255 * x / w), uint8(255 * y / h),
+				uint8(128 * (x * 2 / w)), 255})
 		}
 	}
 	return m
@@ -59,8 +60,10 @@ func tiff(order binary.AppendByteOrder, o int) []byte {
 	}
 	b = order.AppendUint32(order.AppendUint16(b, 42), 8)
 	b = order.AppendUint16(b, 2)
-	b = append(order.AppendUint32(order.AppendUint16(order.AppendUint16(b, 0x010e), 2), uint32(len(secret))), 0, 0, 0, 38)
-	b = order.AppendUint16(order.AppendUint16(order.AppendUint32(order.AppendUint16(order.AppendUint16(b, 0x0112), 3), 1), uint16(o)), 0)
+	b = append(order.AppendUint32(order.AppendUint16(order.AppendUint16(b, 0x010e), 2),
+		uint32(len(secret))), 0, 0, 0, 38)
+	b = order.AppendUint16(order.AppendUint16(
+		order.AppendUint32(order.AppendUint16(order.AppendUint16(b, 0x0112), 3), 1), uint16(o)), 0)
 	return append(order.AppendUint32(b, 0), secret...)
 }
 
@@ -104,11 +107,13 @@ func partsPNG(data []byte, kind string) []byte {
 func animatedPNG(frames ...*image.NRGBA) []byte {
 	size := frames[0].Bounds().Size()
 	b := asPNG(frames[0])
-	out := append(bytes.Clone(b[:8+25]), chunkPNG("acTL", string(binary.BigEndian.AppendUint64(nil, uint64(len(frames))<<32)))...)
+	out := append(bytes.Clone(b[:8+25]),
+		chunkPNG("acTL", string(binary.BigEndian.AppendUint64(nil, uint64(len(frames))<<32)))...)
 	seq := uint32(0)
 	for i, f := range frames {
 		control := binary.BigEndian.AppendUint32(nil, seq)
-		control = binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(control, uint32(size.X)), uint32(size.Y))
+		control = binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(control,
+			uint32(size.X)), uint32(size.Y))
 		control = append(control, make([]byte, 8+6)...)
 		out = append(out, chunkPNG("fcTL", string(control))...)
 		seq++
@@ -125,7 +130,9 @@ func animatedPNG(frames ...*image.NRGBA) []byte {
 
 // asGIF makes an animation of n frames, the first of which covers only a part.
 func asGIF(w, h, n int) []byte {
-	g := &gif.GIF{Config: image.Config{Width: w, Height: h, ColorModel: color.Palette{color.Black, color.White, color.NRGBA{255, 0, 0, 255}, color.Transparent}}, LoopCount: 3}
+	g := &gif.GIF{Config: image.Config{Width: w, Height: h,
+		ColorModel: color.Palette{color.Black, color.White, color.NRGBA{255, 0, 0, 255},
+			color.Transparent}}, LoopCount: 3}
 	for i := range n {
 		r := image.Rect(0, 0, w, h)
 		if i == 0 && n > 1 {
@@ -144,7 +151,8 @@ func asGIF(w, h, n int) []byte {
 	return b.Bytes()
 }
 
-// lossless is a WebP's VP8L chunk of two colours: red 200, blue 50, and green 10 or 240 as given.
+// lossless is a WebP's VP8L chunk of two colours: red 200, blue 50, and green
+// 10 or 240 as given.
 func lossless(w, h int, bright func(x, y int) bool) []byte {
 	b := []byte{0x2f}
 	var bits uint64
@@ -195,7 +203,8 @@ func frameChunk(x, y, w, h int, parts []byte) []byte {
 	return appendChunk(nil, "ANMF", append(b, parts...))
 }
 
-// lossy is the VP8 chunk of testdata/lossy.webp, which like progressive.jpeg is of the Go project's own tests.
+// lossy is the VP8 chunk of testdata/lossy.webp, which like progressive.jpeg is
+// of the Go project's own tests.
 func lossy(t testing.TB) (bits []byte, w, h int) {
 	b := must(os.ReadFile("testdata/lossy.webp"))
 	p := &pieces{rest: b[12:]}
@@ -206,22 +215,29 @@ func lossy(t testing.TB) (bits []byte, w, h int) {
 	return bits, int(binary.LittleEndian.Uint16(bits[6:])), int(binary.LittleEndian.Uint16(bits[8:]))
 }
 
-// samples are small pictures of every kind, each with secrets wherever its kind can hide them.
+// samples are small pictures of every kind, each with secrets wherever its kind
+// can hide them.
 func samples(t testing.TB) map[string][]byte {
 	exif := "Exif\x00\x00" + string(tiff(binary.BigEndian, 1))
 	bits, lw, lh := lossy(t)
 	see := bytes.Repeat([]byte{0x80}, lw*lh)
 	vp8l := appendChunk(nil, "VP8L", lossless(40, 30, func(x, y int) bool { return x < 20 }))
 	small := appendChunk(nil, "VP8L", lossless(20, 10, func(x, y int) bool { return y < 5 }))
-	meta := append(append(appendChunk(nil, "EXIF", []byte(exif)), appendChunk(nil, "XMP ", []byte(secret))...), appendChunk(nil, "ABCD", []byte(secret))...)
+	meta := append(append(appendChunk(nil, "EXIF", []byte(exif)),
+		appendChunk(nil, "XMP ", []byte(secret))...), appendChunk(nil, "ABCD", []byte(secret))...)
 	profile := appendChunk(nil, "ICCP", []byte(secret))
 	anim := appendChunk(nil, "ANIM", []byte{0, 0, 0, 0, 1, 0})
-	chunks := [][]byte{chunkPNG("tEXt", "Comment\x00"+secret), chunkPNG("eXIf", exif[6:]), chunkPNG("iCCP", "x\x00\x00"+secret), chunkPNG("prVt", secret), chunkPNG("gAMA", "\x00\x00\xb1\x8f")}
-	segments := [][]byte{segment(0xe0, "JFIF\x00\x01\x01\x00\x00\x48\x00\x48\x00\x00"+secret), segment(0xe1, exif), segment(0xe1, "http://ns.adobe.com/xap/1.0/\x00"+secret),
-		segment(0xe2, "ICC_PROFILE\x00\x01\x01"+secret), segment(0xed, "Photoshop 3.0\x00"+secret), segment(0xfe, secret), segment(0xee, "Adobe\x00\x64\x00\x00\x00\x00\x01"+secret)}
+	chunks := [][]byte{chunkPNG("tEXt", "Comment\x00"+secret), chunkPNG("eXIf", exif[6:]),
+		chunkPNG("iCCP", "x\x00\x00"+secret), chunkPNG("prVt", secret), chunkPNG("gAMA", "\x00\x00\xb1\x8f")}
+	segments := [][]byte{segment(0xe0, "JFIF\x00\x01\x01\x00\x00\x48\x00\x48\x00\x00"+secret),
+		segment(0xe1, exif), segment(0xe1, "http://ns.adobe.com/xap/1.0/\x00"+secret),
+		segment(0xe2, "ICC_PROFILE\x00\x01\x01"+secret), segment(0xed, "Photoshop 3.0\x00"+secret),
+		segment(0xfe, secret), segment(0xee, "Adobe\x00\x64\x00\x00\x00\x00\x01"+secret)}
 	animated := asGIF(40, 30, 3)
 	tail := len(animated) - 1
-	animated = append(animated[:tail:tail], "\x21\xfe\x10"+secret+"\x00\x21\xff\x0bXMP DataXMP\x10"+secret+"\x00\x21\x01\x0c0123456789ab\x10"+secret+"\x00\x3b"+secret...)
+	animated = append(animated[:tail:tail],
+		"\x21\xfe\x10"+secret+"\x00\x21\xff\x0bXMP DataXMP\x10"+secret+
+			"\x00\x21\x01\x0c0123456789ab\x10"+secret+"\x00\x3b"+secret...)
 	grey := image.NewGray(image.Rect(0, 0, 33, 17))
 	rand.NewChaCha8([32]byte{}).Read(grey.Pix)
 	return map[string][]byte{
@@ -230,12 +246,17 @@ func samples(t testing.TB) map[string][]byte {
 		"jpeg, many scans": withJPEG(must(os.ReadFile("testdata/progressive.jpeg")), segments[1:6]...),
 		"png":              append(withPNG(asPNG(pattern(40, 30)), chunks...), secret...),
 		"png, grey":        append(withPNG(asPNG(grey), chunks...), secret...),
-		"png, animated":    append(withPNG(animatedPNG(pattern(40, 30), pattern(40, 30)), chunks...), secret...),
-		"gif":              append(asGIF(40, 30, 1), secret...),
-		"gif, animated":    animated,
-		"webp":             append(riff(appendChunk(nil, "VP8 ", bits)), appendChunk(nil, "ABCD", []byte(secret))...),
-		"webp, lossless":   riff(extended(0x3c, 40, 30), profile, vp8l, meta),
-		"webp, alpha":      riff(extended(0x3c, lw, lh), profile, appendChunk(nil, "ALPH", append([]byte{0}, see...)), appendChunk(nil, "VP8 ", bits), meta),
-		"webp, animated":   riff(extended(0x3e, 40, 30), profile, anim, frameChunk(10, 8, 20, 10, append(appendChunk(nil, "ABCD", []byte(secret)), small...)), frameChunk(0, 0, 40, 30, vp8l), meta),
+		"png, animated": append(withPNG(animatedPNG(pattern(40, 30), pattern(40, 30)),
+			chunks...), secret...),
+		"gif":           append(asGIF(40, 30, 1), secret...),
+		"gif, animated": animated,
+		"webp": append(riff(appendChunk(nil, "VP8 ", bits)),
+			appendChunk(nil, "ABCD", []byte(secret))...),
+		"webp, lossless": riff(extended(0x3c, 40, 30), profile, vp8l, meta),
+		"webp, alpha": riff(extended(0x3c, lw, lh), profile,
+			appendChunk(nil, "ALPH", append([]byte{0}, see...)), appendChunk(nil, "VP8 ", bits), meta),
+		"webp, animated": riff(extended(0x3e, 40, 30), profile, anim,
+			frameChunk(10, 8, 20, 10, append(appendChunk(nil, "ABCD", []byte(secret)), small...)),
+			frameChunk(0, 0, 40, 30, vp8l), meta),
 	}
 }

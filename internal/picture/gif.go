@@ -30,7 +30,10 @@ func walkGIF(data []byte, lim limits) (*walked, error) {
 		switch p.byte() {
 		case 0x2c: // a frame
 			place := p.take(9)
-			if !w.holds(uint32(binary.LittleEndian.Uint16(place)), uint32(binary.LittleEndian.Uint16(place[2:])), uint32(binary.LittleEndian.Uint16(place[4:])), uint32(binary.LittleEndian.Uint16(place[6:]))) {
+			if !w.holds(uint32(binary.LittleEndian.Uint16(place)),
+				uint32(binary.LittleEndian.Uint16(place[2:])),
+				uint32(binary.LittleEndian.Uint16(place[4:])),
+				uint32(binary.LittleEndian.Uint16(place[6:]))) {
 				return nil, ErrBroken
 			}
 			w.frames++
@@ -47,7 +50,9 @@ func walkGIF(data []byte, lim limits) (*walked, error) {
 			switch {
 			case label == 0xf9 && len(body) == 6: // delay and disposal of the next frame
 				out = append(append(out, 0x21, label), body...)
-			case label == 0xff && !looped && (bytes.HasPrefix(body, []byte("\x0bNETSCAPE2.0\x03\x01")) || bytes.HasPrefix(body, []byte("\x0bANIMEXTS1.0\x03\x01"))) && len(body) >= 16:
+			case label == 0xff && !looped &&
+				(bytes.HasPrefix(body, []byte("\x0bNETSCAPE2.0\x03\x01")) ||
+					bytes.HasPrefix(body, []byte("\x0bANIMEXTS1.0\x03\x01"))) && len(body) >= 16:
 				out, looped = append(append(append(out, loops...), body[14:16]...), 0), true
 			}
 		case 0x3b:

@@ -23,10 +23,12 @@ const (
 	jpegAPP14 = 0xee // Adobe: how the colours are meant
 )
 
-// jpegScans is the most passes over a picture's blocks: each costs work on all blocks, and next to no bytes.
+// jpegScans is the most passes over a picture's blocks: each costs work on all
+// blocks, and next to no bytes.
 const jpegScans = 100
 
-// jfif says that the colours are YCbCr, and nothing of the density or a preview.
+// jfif says that the colours are YCbCr, and nothing of the density or a
+// preview.
 var jfif = []byte{0xff, jpegAPP0, 0, 16, 'J', 'F', 'I', 'F', 0, 1, 1, 0, 0, 1, 0, 1, 0, 0}
 
 func walkJPEG(data []byte, lim limits) (*walked, error) {
@@ -135,12 +137,14 @@ func coded(b []byte) uint32 {
 	}
 }
 
-// frameJPEG takes the size from a frame's header, and what decoding it takes from its components' sampling.
+// frameJPEG takes the size from a frame's header, and what decoding it takes
+// from its components' sampling.
 func (w *walked) frameJPEG(body []byte, progressive bool, lim limits) error {
 	if len(body) < 6 {
 		return ErrBroken
 	}
-	height, width, n := int(binary.BigEndian.Uint16(body[1:])), int(binary.BigEndian.Uint16(body[3:])), int(body[5])
+	height, width, n := int(binary.BigEndian.Uint16(body[1:])),
+		int(binary.BigEndian.Uint16(body[3:])), int(body[5])
 	if n != 1 && n != 3 && n != 4 || len(body) != 6+3*n {
 		return ErrBroken
 	}
@@ -157,7 +161,8 @@ func (w *walked) frameJPEG(body []byte, progressive bool, lim limits) error {
 		samples += h * v
 		most = max(most, h*v)
 	}
-	// A byte for each sample; progressive, four more for its coefficient; and with black a copy in CMYK.
+	// A byte for each sample; progressive, four more for its coefficient; and
+	// with black a copy in CMYK.
 	perSample := int64(1)
 	if progressive {
 		perSample = 5

@@ -1,16 +1,20 @@
 // Package picture makes pictures that strangers sent fit to be shown to others.
 //
-// What a file is, its own bytes say ([Type]), never its name or its sender. A picture is walked
-// piece by piece, and only the pieces that drawing needs are copied: position, camera, comments,
-// embedded previews and colour profiles (some hold a display's serial number) stay behind, and so does what was hung
-// on to the end. Only then is the copy decoded, so that no decoder sees what the walk did not pass.
+// What a file is, its own bytes say ([Type]), never its name or its sender. A
+// picture is walked piece by piece, and only the pieces that drawing needs are
+// copied: position, camera, comments, embedded previews and colour profiles
+// (some hold a display's serial number) stay behind, and so does what was hung
+// on to the end. Only then is the copy decoded, so that no decoder sees what
+// the walk did not pass.
 //
-// A header is judged before anything is allocated: sides, pixels, frames, and the memory that
-// decoding will take. All pictures at work share one budget of memory; who does not fit waits.
+// A header is judged before anything is allocated: sides, pixels, frames, and
+// the memory that decoding will take. All pictures at work share one budget of
+// memory; who does not fit waits.
 //
-// A JPEG that has to be turned, as its EXIF says, is encoded anew; any other keeps its pixels
-// bit by bit. JPEG, PNG (also animated), GIF and WebP (also animated) are pictures here. All
-// other files pass untouched, as one of a few harmless types or as application/octet-stream.
+// A JPEG that has to be turned, as its EXIF says, is encoded anew; any other
+// keeps its pixels bit by bit. JPEG, PNG (also animated), GIF and WebP (also
+// animated) are pictures here. All other files pass untouched, as one of a few
+// harmless types or as application/octet-stream.
 package picture
 
 import (
@@ -30,10 +34,12 @@ import (
 )
 
 var (
-	// ErrNotPicture is returned for files that are none of the four kinds of pictures.
+	// ErrNotPicture is returned for files that are none of the four kinds of
+	// pictures.
 	ErrNotPicture = errors.New("the file is not a picture of a known kind")
-	// ErrTooLarge is returned for pictures that claim more pixels or frames than allowed, or that would
-	// take more memory than there is for all of them.
+	// ErrTooLarge is returned for pictures that claim more pixels or frames
+	// than allowed, or that would take more memory than there is for all of
+	// them.
 	ErrTooLarge = errors.New("the picture is larger than allowed")
 	// ErrBroken is returned for pictures that cannot be decoded.
 	ErrBroken = errors.New("the picture is damaged")
@@ -62,12 +68,14 @@ type Picture struct {
 	Width, Height int    // pixels, as it is shown
 	Animated      bool
 	Data          []byte // the whole picture, without metadata
-	// Thumbnails are smaller copies, ascending: one for each size that the picture is larger than. An animation always has
-	// at least one, at most as large as itself, of its first frame; with Options.Anew every picture has.
+	// Thumbnails are smaller copies, ascending: one for each size that the
+	// picture is larger than. An animation always has at least one, at most as
+	// large as itself, of its first frame; with Options.Anew every picture has.
 	Thumbnails []Thumbnail
 }
 
-// Thumbnail is a smaller copy of a picture: a JPEG, or a PNG where something shows through.
+// Thumbnail is a smaller copy of a picture: a JPEG, or a PNG where something
+// shows through.
 type Thumbnail struct {
 	Type          string
 	Width, Height int
@@ -75,7 +83,8 @@ type Thumbnail struct {
 }
 
 const (
-	// allFrames bounds the pixels of an animation's frames together, which whoever looks at it has to draw.
+	// allFrames bounds the pixels of an animation's frames together, which
+	// whoever looks at it has to draw.
 	allFrames = 1 << 30
 	// Qualities of JPEG: of a picture that was turned, and of thumbnails.
 	turnedQuality, thumbnailQuality = 92, 82
@@ -98,7 +107,8 @@ func New(opt Options) *Maker {
 	if opt.Sizes == nil {
 		opt.Sizes = []int{480, 1280}
 	}
-	return &Maker{opt: opt, memory: semaphore.NewWeighted(opt.Memory), slots: semaphore.NewWeighted(int64(opt.Parallel))}
+	return &Maker{opt: opt, memory: semaphore.NewWeighted(opt.Memory),
+		slots: semaphore.NewWeighted(int64(opt.Parallel))}
 }
 
 // walked is what a walk over a file's pieces found.
@@ -123,9 +133,10 @@ var walks = map[string]struct {
 	"image/webp": {walkWebP, func(b []byte) (image.Image, error) { return webp.Decode(bytes.NewReader(b)) }},
 }
 
-// Make returns the picture that data holds, cleaned, upright and with its thumbnails. It waits until
-// there is memory and a processor for it, or ctx ends. The errors are ErrNotPicture, ErrTooLarge,
-// ErrBroken (they may be wrapped) and that of ctx. It does not change data, nor keep it.
+// Make returns the picture that data holds, cleaned, upright and with its
+// thumbnails. It waits until there is memory and a processor for it, or ctx
+// ends. The errors are ErrNotPicture, ErrTooLarge, ErrBroken (they may be
+// wrapped) and that of ctx. It does not change data, nor keep it.
 func (m *Maker) Make(ctx context.Context, data []byte) (p *Picture, err error) {
 	err = m.decoded(ctx, data, m.opt.Sizes, func(kind string, img image.Image, w *walked) (err error) {
 		p = &Picture{Type: kind, Width: w.width, Height: w.height, Animated: w.frames > 1, Data: w.clean}
@@ -146,8 +157,9 @@ func (m *Maker) Make(ctx context.Context, data []byte) (p *Picture, err error) {
 	return p, nil
 }
 
-// Square returns what is in the middle of the picture that data holds, upright, as a square of side pixels, or smaller if the picture
-// is: of an animation its first frame. It waits, and fails, as Make does.
+// Square returns what is in the middle of the picture that data holds, upright,
+// as a square of side pixels, or smaller if the picture is: of an animation its
+// first frame. It waits, and fails, as Make does.
 func (m *Maker) Square(ctx context.Context, data []byte, side int) (t Thumbnail, err error) {
 	err = m.decoded(ctx, data, []int{side}, func(_ string, img image.Image, w *walked) error {
 		if part, ok := img.(interface {
@@ -165,8 +177,10 @@ func (m *Maker) Square(ctx context.Context, data []byte, side int) (t Thumbnail,
 	return t, err
 }
 
-// decoded runs what uses a decoded picture and makes smaller ones of those sizes, while there is memory and a processor for it.
-func (m *Maker) decoded(ctx context.Context, data []byte, sizes []int, use func(kind string, img image.Image, w *walked) error) error {
+// decoded runs what uses a decoded picture and makes smaller ones of those
+// sizes, while there is memory and a processor for it.
+func (m *Maker) decoded(ctx context.Context, data []byte, sizes []int,
+	use func(kind string, img image.Image, w *walked) error) error {
 	kind := Type(data)
 	way, ok := walks[kind]
 	if !ok {
@@ -180,7 +194,8 @@ func (m *Maker) decoded(ctx context.Context, data []byte, sizes []int, use func(
 	if cost > m.opt.Memory {
 		return ErrTooLarge
 	}
-	// Memory first: a slot that waits for memory would keep smaller pictures from theirs.
+	// Memory first: a slot that waits for memory would keep smaller pictures
+	// from theirs.
 	if err := m.memory.Acquire(ctx, cost); err != nil {
 		return err
 	}
@@ -207,7 +222,8 @@ func (m *Maker) decoded(ctx context.Context, data []byte, sizes []int, use func(
 	return use(kind, img, w)
 }
 
-// cost is the memory that making takes, at most: the decoded picture, the same turned, and thumbnails.
+// cost is the memory that making takes, at most: the decoded picture, the same
+// turned, and thumbnails.
 func (w *walked) cost(sizes []int) int64 {
 	cost := w.memory + int64(w.width)*stripRows*4 + int64(len(w.clean))
 	if w.orientation > 1 {
@@ -219,7 +235,8 @@ func (w *walked) cost(sizes []int) int64 {
 	return cost
 }
 
-// onCanvas puts an animation's frame, which may be smaller than the animation, in its place.
+// onCanvas puts an animation's frame, which may be smaller than the animation,
+// in its place.
 func onCanvas(frame image.Image, w *walked) image.Image {
 	all := image.Rect(0, 0, w.width, w.height)
 	place := frame.Bounds().Add(w.at)
@@ -256,7 +273,8 @@ func (m *Maker) thumbnails(img image.Image, w *walked) ([]Thumbnail, error) {
 	return all, nil
 }
 
-// encode writes a JPEG, or where something shows through, or exactly is wanted, a PNG.
+// encode writes a JPEG, or where something shows through, or exactly is wanted,
+// a PNG.
 func encode(img image.Image, exactly bool, quality int) (kind string, data []byte, err error) {
 	var b bytes.Buffer
 	if o, ok := img.(interface{ Opaque() bool }); !exactly && (!ok || o.Opaque()) {

@@ -77,7 +77,8 @@ func TestMetadataStaysBehindAndPixelsStay(t *testing.T) {
 			if !bytes.Equal(data, before) {
 				t.Error("the input was changed")
 			}
-			for _, s := range []string{secret, "Exif", "eXIf", "EXIF", "XMP", "ICC", "iCCP", "tEXt", "Photoshop", "adobe.com", "0123456789ab", "ABCD", "prVt"} {
+			for _, s := range []string{secret, "Exif", "eXIf", "EXIF", "XMP", "ICC", "iCCP", "tEXt",
+				"Photoshop", "adobe.com", "0123456789ab", "ABCD", "prVt"} {
 				if bytes.Contains(p.Data, []byte(s)) {
 					t.Errorf("%q is still there", s)
 				}
@@ -104,8 +105,10 @@ func TestAnimationsStayWhole(t *testing.T) {
 	m := New(Options{})
 	all := samples(t)
 	p := must(m.Make(t.Context(), all["gif, animated"]))
-	got, want := must(gif.DecodeAll(bytes.NewReader(p.Data))), must(gif.DecodeAll(bytes.NewReader(all["gif, animated"])))
-	if len(got.Image) != 3 || got.LoopCount != 3 || fmt.Sprint(got.Delay, got.Disposal) != fmt.Sprint(want.Delay, want.Disposal) {
+	got, want := must(gif.DecodeAll(bytes.NewReader(p.Data))),
+		must(gif.DecodeAll(bytes.NewReader(all["gif, animated"])))
+	if len(got.Image) != 3 || got.LoopCount != 3 ||
+		fmt.Sprint(got.Delay, got.Disposal) != fmt.Sprint(want.Delay, want.Disposal) {
 		t.Errorf("%d frames, %d loops, %v, %v", len(got.Image), got.LoopCount, got.Delay, got.Disposal)
 	}
 	for i := range got.Image {
@@ -125,17 +128,20 @@ func TestAnimationsStayWhole(t *testing.T) {
 
 	p = must(m.Make(t.Context(), all["png, animated"]))
 	for _, kind := range []string{"acTL", "fcTL", "fdAT"} {
-		if !bytes.Equal(partsPNG(p.Data, kind), partsPNG(all["png, animated"], kind)) || len(partsPNG(p.Data, kind)) == 0 {
+		if !bytes.Equal(partsPNG(p.Data, kind), partsPNG(all["png, animated"], kind)) ||
+			len(partsPNG(p.Data, kind)) == 0 {
 			t.Errorf("%s is not what it was", kind)
 		}
 	}
 
 	p = must(m.Make(t.Context(), all["webp, animated"]))
-	if n := bytes.Count(p.Data, []byte("ANMF")); n != 2 || p.Data[20] != 0x12 || binary.LittleEndian.Uint32(p.Data[4:]) != uint32(len(p.Data)-8) {
+	if n := bytes.Count(p.Data, []byte("ANMF")); n != 2 || p.Data[20] != 0x12 ||
+		binary.LittleEndian.Uint32(p.Data[4:]) != uint32(len(p.Data)-8) {
 		t.Errorf("%d frames, flags %x, %d bytes", n, p.Data[20], len(p.Data))
 	}
 	first = decode(t, "image/png", p.Thumbnails[0].Data)
-	for at, want := range map[image.Point]color.NRGBA{{9, 7}: {}, {10, 8}: {200, 240, 50, 255}, {29, 17}: {200, 10, 50, 255}, {30, 18}: {}} {
+	for at, want := range map[image.Point]color.NRGBA{{9, 7}: {}, {10, 8}: {200, 240, 50, 255},
+		{29, 17}: {200, 10, 50, 255}, {30, 18}: {}} {
 		if got := color.NRGBAModel.Convert(first.At(at.X, at.Y)); got != want {
 			t.Errorf("the first frame at %v: %v, want %v", at, got, want)
 		}
@@ -147,14 +153,18 @@ func TestWebP(t *testing.T) {
 	all := samples(t)
 	p := must(m.Make(t.Context(), all["webp, lossless"]))
 	got := decode(t, p.Type, p.Data)
-	if p.Width != 40 || p.Height != 30 || color.NRGBAModel.Convert(got.At(19, 0)) != (color.NRGBA{200, 240, 50, 255}) || color.NRGBAModel.Convert(got.At(20, 29)) != (color.NRGBA{200, 10, 50, 255}) {
+	if p.Width != 40 || p.Height != 30 ||
+		color.NRGBAModel.Convert(got.At(19, 0)) != (color.NRGBA{200, 240, 50, 255}) ||
+		color.NRGBAModel.Convert(got.At(20, 29)) != (color.NRGBA{200, 10, 50, 255}) {
 		t.Errorf("lossless: %v, %v", got.At(19, 0), got.At(20, 29))
 	}
 	p = must(m.Make(t.Context(), all["webp, alpha"]))
 	if _, _, _, a := decode(t, p.Type, p.Data).At(3, 3).RGBA(); a>>8 != 0x80 {
 		t.Errorf("alpha: %x", a)
 	}
-	turned := riff(extended(0x08, 40, 30), appendChunk(nil, "VP8L", lossless(40, 30, func(x, y int) bool { return x < 20 })), appendChunk(nil, "EXIF", tiff(binary.LittleEndian, 6)))
+	turned := riff(extended(0x08, 40, 30),
+		appendChunk(nil, "VP8L", lossless(40, 30, func(x, y int) bool { return x < 20 })),
+		appendChunk(nil, "EXIF", tiff(binary.LittleEndian, 6)))
 	p = must(m.Make(t.Context(), turned))
 	if p.Type != "image/jpeg" || p.Width != 30 || p.Height != 40 {
 		t.Errorf("turned: %s, %dx%d", p.Type, p.Width, p.Height)
@@ -164,7 +174,8 @@ func TestWebP(t *testing.T) {
 	}
 }
 
-// back says which pixel of the source is seen at x, y, of EXIF's definition: where row 0 and column 0 are.
+// back says which pixel of the source is seen at x, y, of EXIF's definition:
+// where row 0 and column 0 are.
 func back(o, w, h, x, y int) (int, int) {
 	switch o {
 	case 2: // row 0 above, column 0 on the right
@@ -191,7 +202,8 @@ func TestTurnedPixelByPixel(t *testing.T) {
 	for i := range grey.Pix {
 		grey.Pix[i] = uint8(i)
 	}
-	sources := map[string]image.Image{"NRGBA": pattern(w, h), "grey": grey, "part": pattern(20, 20).SubImage(image.Rect(3, 4, 3+w, 4+h))}
+	sources := map[string]image.Image{"NRGBA": pattern(w, h), "grey": grey,
+		"part": pattern(20, 20).SubImage(image.Rect(3, 4, 3+w, 4+h))}
 	for ratio := image.YCbCrSubsampleRatio444; ratio <= image.YCbCrSubsampleRatio410; ratio++ {
 		m := image.NewYCbCr(image.Rect(0, 0, w, h), ratio)
 		for i := range m.Y {
@@ -218,7 +230,8 @@ func TestTurnedPixelByPixel(t *testing.T) {
 					r, g, b, a := got.At(got.Bounds().Min.X+x, got.Bounds().Min.Y+y).RGBA()
 					R, G, B, A := src.At(src.Bounds().Min.X+sx, src.Bounds().Min.Y+sy).RGBA()
 					if r>>8 != R>>8 || g>>8 != G>>8 || b>>8 != B>>8 || a>>8 != A>>8 {
-						t.Fatalf("%s, orientation %d at %d,%d: not what stood at %d,%d", name, o, x, y, sx, sy)
+						t.Fatalf("%s, orientation %d at %d,%d: not what stood at %d,%d", name, o, x,
+							y, sx, sy)
 					}
 				}
 			}
@@ -232,7 +245,8 @@ func TestPicturesAreUpright(t *testing.T) {
 		for _, order := range []binary.AppendByteOrder{binary.BigEndian, binary.LittleEndian} {
 			src := pattern(40, 24)
 			exif := segment(0xe1, "Exif\x00\x00"+string(tiff(order, o)))
-			for kind, data := range map[string][]byte{"image/jpeg": withJPEG(asJPEG(src), exif), "image/png": withPNG(asPNG(src), chunkPNG("eXIf", string(tiff(order, o))))} {
+			for kind, data := range map[string][]byte{"image/jpeg": withJPEG(asJPEG(src), exif),
+				"image/png": withPNG(asPNG(src), chunkPNG("eXIf", string(tiff(order, o))))} {
 				p, err := m.Make(t.Context(), data)
 				if err != nil {
 					t.Fatal(err)
@@ -245,7 +259,8 @@ func TestPicturesAreUpright(t *testing.T) {
 					t.Errorf("%s with orientation %d: %s %dx%d", kind, o, p.Type, p.Width, p.Height)
 				}
 				small := p.Thumbnails[0]
-				for _, got := range []image.Image{decode(t, p.Type, p.Data), decode(t, small.Type, small.Data)} {
+				for _, got := range []image.Image{decode(t, p.Type, p.Data),
+					decode(t, small.Type, small.Data)} {
 					gw, gh := got.Bounds().Dx(), got.Bounds().Dy()
 					for _, corner := range []image.Point{{0, 0}, {1, 0}, {0, 1}, {1, 1}} {
 						sx, sy := back(o, 40, 24, corner.X*(w-1), corner.Y*(h-1))
@@ -286,7 +301,8 @@ func TestThumbnails(t *testing.T) {
 		sizes := []string{}
 		for _, s := range p.Thumbnails {
 			sizes = append(sizes, fmt.Sprintf("%dx%d", s.Width, s.Height))
-			if got := decode(t, s.Type, s.Data).Bounds(); got.Dx() != s.Width || got.Dy() != s.Height || s.Type != "image/jpeg" {
+			if got := decode(t, s.Type, s.Data).Bounds(); got.Dx() != s.Width ||
+				got.Dy() != s.Height || s.Type != "image/jpeg" {
 				t.Errorf("%+v is %v", s, got)
 			}
 		}
@@ -358,7 +374,8 @@ func TestDamagedPicturesAreRefused(t *testing.T) {
 }
 
 func TestOtherFilesAreNoPictures(t *testing.T) {
-	for _, s := range []string{"", "hello", "<svg xmlns='http://www.w3.org/2000/svg'/>", "%PDF-1.7", "BM\x00\x00\x00\x00"} {
+	for _, s := range []string{"", "hello", "<svg xmlns='http://www.w3.org/2000/svg'/>", "%PDF-1.7",
+		"BM\x00\x00\x00\x00"} {
 		if _, err := New(Options{}).Make(t.Context(), []byte(s)); err != ErrNotPicture {
 			t.Errorf("%q: %v", s, err)
 		}

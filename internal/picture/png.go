@@ -42,7 +42,9 @@ func walkPNG(data []byte, lim limits) (*walked, error) {
 				return nil, err
 			}
 		case "fcTL":
-			if len(body) != 26 || !w.holds(binary.BigEndian.Uint32(body[12:]), binary.BigEndian.Uint32(body[16:]), binary.BigEndian.Uint32(body[4:]), binary.BigEndian.Uint32(body[8:])) {
+			if len(body) != 26 || !w.holds(binary.BigEndian.Uint32(body[12:]),
+				binary.BigEndian.Uint32(body[16:]), binary.BigEndian.Uint32(body[4:]),
+				binary.BigEndian.Uint32(body[8:])) {
 				return nil, ErrBroken
 			}
 			if controls++; controls > w.frames {
@@ -99,5 +101,6 @@ func (w *walked) headPNG(body []byte, lim limits) error {
 
 // holds reports whether a frame lies on the canvas.
 func (w *walked) holds(x, y, width, height uint32) bool {
-	return width > 0 && height > 0 && uint64(x)+uint64(width) <= uint64(w.width) && uint64(y)+uint64(height) <= uint64(w.height)
+	return width > 0 && height > 0 && uint64(x)+uint64(width) <= uint64(w.width) &&
+		uint64(y)+uint64(height) <= uint64(w.height)
 }

@@ -5,11 +5,13 @@ import (
 	"image/draw"
 )
 
-// stripRows is how many rows of the source are turned into plain RGBA at a time.
+// stripRows is how many rows of the source are turned into plain RGBA at a
+// time.
 const stripRows = 16
 
-// shrink returns the picture w by h pixels large, neither being more than the source's: each pixel is the average of
-// those that it covers, by the area that it covers of each. It takes little memory besides the result.
+// shrink returns the picture w by h pixels large, neither being more than the
+// source's: each pixel is the average of those that it covers, by the area that
+// it covers of each. It takes little memory besides the result.
 func shrink(src image.Image, w, h int) *image.RGBA {
 	from := src.Bounds()
 	sw, sh := from.Dx(), from.Dy()
@@ -18,7 +20,8 @@ func shrink(src image.Image, w, h int) *image.RGBA {
 	row := make([]uint32, 4*w) // sums across: at most 255 for each of sw parts
 	sum := make([]uint64, 4*w) // sums across and down
 	total := uint64(sw) * uint64(sh)
-	// A column of the source is w parts wide and one of the result sw parts, so that both make w*sw; rows alike.
+	// A column of the source is w parts wide and one of the result sw parts, so
+	// that both make w*sw; rows alike.
 	out, left := 0, sh
 	for top := 0; top < sh; top += stripRows {
 		n := min(stripRows, sh-top)

@@ -7,9 +7,10 @@ import (
 	"unicode/utf8"
 )
 
-// Type returns the media type that a file may be served with, from its first bytes (512 are enough,
-// fewer if it is shorter). It is one of a short list: what a browser could run, such as HTML, SVG
-// and XML, is application/octet-stream, like everything unknown. Serve it with nosniff.
+// Type returns the media type that a file may be served with, from its first
+// bytes (512 are enough, fewer if it is shorter). It is one of a short list:
+// what a browser could run, such as HTML, SVG and XML, is
+// application/octet-stream, like everything unknown. Serve it with nosniff.
 func Type(head []byte) string {
 	head = head[:min(len(head), 512)]
 	switch {
@@ -27,14 +28,15 @@ func Type(head []byte) string {
 		return "text/plain; charset=utf-8"
 	}
 	switch kind := http.DetectContentType(head); kind {
-	case "audio/mpeg", "audio/wave", "application/ogg", "video/webm", "application/pdf", "application/zip", "application/x-gzip":
+	case "audio/mpeg", "audio/wave", "application/ogg", "video/webm", "application/pdf",
+		"application/zip", "application/x-gzip":
 		return kind
 	}
 	return "application/octet-stream"
 }
 
-// Inline reports whether a browser may show a file of that type in place; all others are to be sent as
-// attachments.
+// Inline reports whether a browser may show a file of that type in place; all
+// others are to be sent as attachments.
 func Inline(kind string) bool {
 	switch kind {
 	case "image/jpeg", "image/png", "image/gif", "image/webp",
@@ -44,7 +46,8 @@ func Inline(kind string) bool {
 	return false
 }
 
-// iso tells the kinds of files apart that ISO's container is used for, by their brand.
+// iso tells the kinds of files apart that ISO's container is used for, by their
+// brand.
 func iso(brand string) string {
 	switch brand {
 	case "isom", "iso2", "iso4", "iso5", "iso6", "mp41", "mp42", "avc1", "M4V ", "dash", "MSNV":
@@ -55,7 +58,8 @@ func iso(brand string) string {
 	return "application/octet-stream"
 }
 
-// plain reports whether a file begins like text that is not a language of angle brackets.
+// plain reports whether a file begins like text that is not a language of angle
+// brackets.
 func plain(head []byte) bool {
 	text := head
 	if len(head) == 512 { // the last letter may be cut
@@ -72,5 +76,6 @@ func plain(head []byte) bool {
 		}
 	}
 	first := strings.TrimLeft(strings.TrimPrefix(string(text), "\ufeff"), " \t\r\n\f")
-	return !strings.HasPrefix(first, "<") && !strings.HasPrefix(first, "%PDF-") && !strings.HasPrefix(first, "%!PS-")
+	return !strings.HasPrefix(first, "<") && !strings.HasPrefix(first, "%PDF-") &&
+		!strings.HasPrefix(first, "%!PS-")
 }

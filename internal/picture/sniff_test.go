@@ -50,7 +50,8 @@ func TestType(t *testing.T) {
 }
 
 func TestOnlyWhatDrawsIsInline(t *testing.T) {
-	for _, kind := range []string{"application/octet-stream", "text/plain; charset=utf-8", "application/pdf", "application/zip", "application/x-gzip", "text/html", "image/svg+xml", ""} {
+	for _, kind := range []string{"application/octet-stream", "text/plain; charset=utf-8",
+		"application/pdf", "application/zip", "application/x-gzip", "text/html", "image/svg+xml", ""} {
 		if Inline(kind) {
 			t.Errorf("%s is shown in place", kind)
 		}

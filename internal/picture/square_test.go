@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// flag is a picture whose left, middle and right third are red, green and blue; or, if it is higher than wide, the upper, middle and
-// lower one.
+// flag is a picture whose left, middle and right third are red, green and blue;
+// or, if it is higher than wide, the upper, middle and lower one.
 func flag(w, h int) *image.NRGBA {
 	m := image.NewNRGBA(image.Rect(0, 0, w, h))
 	for y := range h {
@@ -32,10 +32,11 @@ func TestSquareIsTheMiddle(t *testing.T) {
 		kind string
 		side int
 	}{
-		"wide png":       {asPNG(flag(900, 300)), "image/jpeg", 256},
-		"high png":       {asPNG(flag(300, 900)), "image/jpeg", 256},
-		"wide jpeg":      {asJPEG(flag(960, 320)), "image/jpeg", 256},
-		"turned jpeg":    {withJPEG(asJPEG(flag(960, 320)), segment(0xe1, "Exif\x00\x00"+string(tiff(binary.BigEndian, 6)))), "image/jpeg", 256},
+		"wide png":  {asPNG(flag(900, 300)), "image/jpeg", 256},
+		"high png":  {asPNG(flag(300, 900)), "image/jpeg", 256},
+		"wide jpeg": {asJPEG(flag(960, 320)), "image/jpeg", 256},
+		"turned jpeg": {withJPEG(asJPEG(flag(960, 320)),
+			segment(0xe1, "Exif\x00\x00"+string(tiff(binary.BigEndian, 6)))), "image/jpeg", 256},
 		"small":          {asPNG(flag(60, 20)), "image/jpeg", 20},
 		"as wide as all": {asPNG(flag(3, 1)), "image/jpeg", 1},
 	} {
@@ -48,7 +49,8 @@ func TestSquareIsTheMiddle(t *testing.T) {
 		if img.Bounds() != image.Rect(0, 0, c.side, c.side) {
 			t.Errorf("%s: %v", name, img.Bounds())
 		}
-		for _, p := range []image.Point{{c.side / 2, c.side / 2}, {c.side * 9 / 10, c.side / 10}, {c.side / 10, c.side * 9 / 10}} {
+		for _, p := range []image.Point{{c.side / 2, c.side / 2}, {c.side * 9 / 10, c.side / 10},
+			{c.side / 10, c.side * 9 / 10}} {
 			if r, g, b, _ := img.At(p.X, p.Y).RGBA(); g < 0xe000 || r > 0x2000 || b > 0x2000 {
 				t.Errorf("%s: at %v it is %v, not the middle's green", name, p, img.At(p.X, p.Y))
 			}
@@ -59,7 +61,8 @@ func TestSquareIsTheMiddle(t *testing.T) {
 	}
 }
 
-// TestSquareOfAll makes one of every kind of picture, and of an animation its first frame.
+// TestSquareOfAll makes one of every kind of picture, and of an animation its
+// first frame.
 func TestSquareOfAll(t *testing.T) {
 	m := New(Options{})
 	clear := pattern(300, 300)
@@ -74,7 +77,8 @@ func TestSquareOfAll(t *testing.T) {
 		"png, shining through": {asPNG(clear), "image/png"},
 		"jpeg, grey":           {asJPEG(image.NewGray(image.Rect(0, 0, 301, 257))), "image/jpeg"},
 		"webp":                 {riff(appendChunk(nil, "VP8 ", bits)), "image/jpeg"},
-		"webp, lossless":       {riff(appendChunk(nil, "VP8L", lossless(301, 258, func(x, y int) bool { return x > y }))), ""},
+		"webp, lossless": {riff(appendChunk(nil, "VP8L",
+			lossless(301, 258, func(x, y int) bool { return x > y }))), ""},
 	} {
 		got, err := m.Square(t.Context(), c.data, 256)
 		if err != nil || c.kind != "" && got.Type != c.kind || got.Width != got.Height || got.Width > 256 {
@@ -92,8 +96,10 @@ func TestSquareRefuses(t *testing.T) {
 		data []byte
 		want error
 	}{
-		"nothing": {nil, ErrNotPicture}, "svg": {[]byte(`<svg xmlns="http://www.w3.org/2000/svg"/>`), ErrNotPicture},
-		"half": {asJPEG(pattern(300, 300))[:2000], ErrBroken}, "a large one": {asPNG(pattern(400, 400)), ErrTooLarge},
+		"nothing":     {nil, ErrNotPicture},
+		"svg":         {[]byte(`<svg xmlns="http://www.w3.org/2000/svg"/>`), ErrNotPicture},
+		"half":        {asJPEG(pattern(300, 300))[:2000], ErrBroken},
+		"a large one": {asPNG(pattern(400, 400)), ErrTooLarge},
 	} {
 		if _, err := New(Options{Pixels: 100_000}).Square(t.Context(), c.data, 256); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)

@@ -5,8 +5,8 @@ import (
 	"image/draw"
 )
 
-// turned returns the picture as EXIF's orientation says that it is to be looked at. Orientations from
-// 5 on swap width and height.
+// turned returns the picture as EXIF's orientation says that it is to be looked
+// at. Orientations from 5 on swap width and height.
 func turned(img image.Image, orientation int) image.Image {
 	if orientation <= 1 {
 		return img
@@ -18,8 +18,9 @@ func turned(img image.Image, orientation int) image.Image {
 	}
 	switch m := img.(type) {
 	case *image.YCbCr:
-		// The planes are turned as they are, which keeps a photo's memory low. Where a side is odd, colour
-		// may move by half a sample, which is less than its resolution.
+		// The planes are turned as they are, which keeps a photo's memory low.
+		// Where a side is odd, colour may move by half a sample, which is less
+		// than its resolution.
 		if ratio, ok := turnedRatio[m.SubsampleRatio]; ok && m.Rect.Min == (image.Point{}) {
 			out := &image.YCbCr{Rect: to, SubsampleRatio: m.SubsampleRatio, YStride: to.Dx()}
 			if orientation >= 5 {
@@ -34,7 +35,8 @@ func turned(img image.Image, orientation int) image.Image {
 		}
 	case *image.Gray:
 		if m.Rect.Min == (image.Point{}) {
-			return &image.Gray{Pix: turnPlane(m.Pix, m.Stride, size.X, size.Y, 1, orientation), Stride: to.Dx(), Rect: to}
+			return &image.Gray{Pix: turnPlane(m.Pix, m.Stride, size.X, size.Y, 1, orientation),
+				Stride: to.Dx(), Rect: to}
 		}
 	}
 	m, ok := img.(*image.RGBA)
@@ -42,10 +44,12 @@ func turned(img image.Image, orientation int) image.Image {
 		m = image.NewRGBA(image.Rect(0, 0, size.X, size.Y))
 		draw.Draw(m, m.Rect, img, img.Bounds().Min, draw.Src)
 	}
-	return &image.RGBA{Pix: turnPlane(m.Pix, m.Stride, size.X, size.Y, 4, orientation), Stride: 4 * to.Dx(), Rect: to}
+	return &image.RGBA{Pix: turnPlane(m.Pix, m.Stride, size.X, size.Y, 4, orientation),
+		Stride: 4 * to.Dx(), Rect: to}
 }
 
-// turnedRatio is how colour is sampled after a quarter turn; what is not here has no such counterpart.
+// turnedRatio is how colour is sampled after a quarter turn; what is not here
+// has no such counterpart.
 var turnedRatio = map[image.YCbCrSubsampleRatio]image.YCbCrSubsampleRatio{
 	image.YCbCrSubsampleRatio444: image.YCbCrSubsampleRatio444,
 	image.YCbCrSubsampleRatio420: image.YCbCrSubsampleRatio420,
@@ -65,10 +69,12 @@ func chroma(ratio image.YCbCrSubsampleRatio, size image.Point) (w, h int) {
 	return w, h
 }
 
-// turnPlane turns w by h samples of some bytes each, whose rows begin stride bytes apart.
+// turnPlane turns w by h samples of some bytes each, whose rows begin stride
+// bytes apart.
 func turnPlane(src []byte, stride, w, h, bytes, orientation int) []byte {
 	dst := make([]byte, 0, w*h*bytes)
-	// Walking along a row of the result moves through the source by step, from where the row starts.
+	// Walking along a row of the result moves through the source by step, from
+	// where the row starts.
 	rows := h
 	if orientation >= 5 {
 		rows = w

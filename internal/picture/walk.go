@@ -18,10 +18,12 @@ func (l limits) allows(width, height, frames int) error {
 	return nil
 }
 
-// pixels is the number of pixels, as a measure of memory, with room for blocks that stand out at the edges.
+// pixels is the number of pixels, as a measure of memory, with room for blocks
+// that stand out at the edges.
 func pixels(width, height int) int64 { return int64(width+63) * int64(height+63) }
 
-// pieces reads a file from its start. What is not there is the zero value, and sets short.
+// pieces reads a file from its start. What is not there is the zero value, and
+// sets short.
 type pieces struct {
 	rest  []byte
 	short bool

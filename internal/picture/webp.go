@@ -73,14 +73,16 @@ func walkWebP(data []byte, lim limits) (*walked, error) {
 	}
 	w.memory = still.memory()
 	if n == 0 {
-		if extended != nil && (extended[0]&webpAnimated != 0 || w.width != still.width || w.height != still.height) {
+		if extended != nil && (extended[0]&webpAnimated != 0 || w.width != still.width ||
+			w.height != still.height) {
 			return nil, ErrBroken
 		}
 		w.width, w.height = still.width, still.height
 		w.clean = still.file()
 		return w, nil
 	}
-	// A single frame counts as two: it is drawn on a canvas, like any animation.
+	// A single frame counts as two: it is drawn on a canvas, like any
+	// animation.
 	w.frames, w.orientation = max(2, n), 1
 	w.memory += pixels(w.width, w.height) * 4
 	w.still = still.file()
@@ -111,7 +113,8 @@ func (w *walked) animated(body []byte, lim limits) (frame frameWebP, clean []byt
 	return frame, appendChunk(nil, "ANMF", append(head, frame.chunks()...)), nil
 }
 
-// frameWebP is one picture: its pixels, and for the lossy kind what shows through.
+// frameWebP is one picture: its pixels, and for the lossy kind what shows
+// through.
 type frameWebP struct {
 	kind          string
 	bits, alpha   []byte
@@ -134,7 +137,8 @@ func (f *frameWebP) add(kind string, body []byte, lim limits) error {
 		if len(body) < 10 || body[0]&1 != 0 || string(body[3:6]) != "\x9d\x01\x2a" {
 			return ErrBroken
 		}
-		f.width, f.height = int(binary.LittleEndian.Uint16(body[6:])&0x3fff), int(binary.LittleEndian.Uint16(body[8:])&0x3fff)
+		f.width, f.height = int(binary.LittleEndian.Uint16(body[6:])&0x3fff),
+			int(binary.LittleEndian.Uint16(body[8:])&0x3fff)
 	case "VP8L":
 		if len(body) < 5 || body[0] != 0x2f || f.alpha != nil {
 			return ErrBroken
@@ -146,8 +150,9 @@ func (f *frameWebP) add(kind string, body []byte, lim limits) error {
 	return lim.allows(f.width, f.height, 1)
 }
 
-// memory is what decoding takes. The lossless kind, which alpha may be too, works on copies of four bytes a pixel,
-// and has tables of up to 47 kB for each of 2,600 kinds of tiles; a table takes many times its bytes in the file.
+// memory is what decoding takes. The lossless kind, which alpha may be too,
+// works on copies of four bytes a pixel, and has tables of up to 47 kB for each
+// of 2,600 kinds of tiles; a table takes many times its bytes in the file.
 func (f *frameWebP) memory() int64 {
 	lossless := len(f.alpha)
 	perPixel := int64(2)
@@ -194,7 +199,8 @@ func riff(parts ...[]byte) []byte {
 	return b
 }
 
-// chunk takes a chunk with the byte that fills it up to an even size; the file's last may lack that.
+// chunk takes a chunk with the byte that fills it up to an even size; the
+// file's last may lack that.
 func chunk(p *pieces) (kind string, body []byte) {
 	head := p.take(8)
 	size := binary.LittleEndian.Uint32(head[4:])

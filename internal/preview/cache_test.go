@@ -46,7 +46,8 @@ func TestAnswersAreKept(t *testing.T) {
 	})
 	now := time.Unix(1_000_000, 0)
 	m := &memory{values: map[string][]byte{}}
-	f := fetcher(t, Options{Cache: m, TTL: time.Hour, NegativeTTL: time.Minute, Now: func() time.Time { return now }})
+	f := fetcher(t, Options{Cache: m, TTL: time.Hour, NegativeTTL: time.Minute,
+		Now: func() time.Time { return now }})
 	for _, c := range []struct {
 		path string
 		want error

@@ -49,8 +49,9 @@ func (f *Fetcher) fetchPage(ctx context.Context, u *url.URL) (Preview, error) {
 	return p, nil
 }
 
-// Image fetches the picture that a Preview names, under the same rules: a JPEG, PNG, GIF or WebP by its
-// server's word. Its bytes are as untrusted as an upload's. The errors are those of Preview.
+// Image fetches the picture that a Preview names, under the same rules: a JPEG,
+// PNG, GIF or WebP by its server's word. Its bytes are as untrusted as an
+// upload's. The errors are those of Preview.
 func (f *Fetcher) Image(ctx context.Context, link string) ([]byte, error) {
 	u, err := f.judge(link)
 	if err != nil {
@@ -104,8 +105,9 @@ func (f *Fetcher) enter(ctx context.Context) (leave func(), err error) {
 	}
 }
 
-// get follows redirects, each judged like the first, to an answer of status 200. Requests carry nothing but what
-// stands here; RoundTrip knows neither cookies nor referrers.
+// get follows redirects, each judged like the first, to an answer of status
+// 200. Requests carry nothing but what stands here; RoundTrip knows neither
+// cookies nor referrers.
 func (f *Fetcher) get(ctx context.Context, u *url.URL, accept string) (*answer, error) {
 	for range 1 + redirects {
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
@@ -128,7 +130,8 @@ func (f *Fetcher) get(ctx context.Context, u *url.URL, accept string) (*answer, 
 				kind = ""
 			}
 			return &answer{resp, u, kind}, nil
-		case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
+			http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
 			resp.Body.Close()
 			if u, err = f.resolve(u, resp.Header.Get("Location")); err != nil {
 				return nil, err

@@ -58,14 +58,16 @@ func fetcher(t *testing.T, opt Options) *Fetcher {
 	return f
 }
 
-// names is a resolver whose server gives for each name its addresses, one more with each look-up.
+// names is a resolver whose server gives for each name its addresses, one more
+// with each look-up.
 type names struct {
 	mu    sync.Mutex
 	addrs map[string][]string
 	asked map[string]int
 }
 
-// resolver starts the server. A name that is not in the table is 127.0.0.1, as C libraries say of odd numbers.
+// resolver starts the server. A name that is not in the table is 127.0.0.1, as
+// C libraries say of odd numbers.
 func resolver(t *testing.T, addrs map[string][]string) *net.Resolver {
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {

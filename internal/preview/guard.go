@@ -21,7 +21,8 @@ func Web(to netip.AddrPort) bool {
 // longest is the most bytes of a link.
 const longest = 2048
 
-// judge takes a link apart and refuses what can be told from its letters. What it names is judged at the dial.
+// judge takes a link apart and refuses what can be told from its letters. What
+// it names is judged at the dial.
 func (f *Fetcher) judge(link string) (*url.URL, error) {
 	if len(link) > longest {
 		return nil, fmt.Errorf("%w: it is too long", ErrRefused)

@@ -23,7 +23,8 @@ var (
 	titles       = []string{"og:title", "twitter:title", "title"}
 	descriptions = []string{"og:description", "twitter:description", "description"}
 	sites        = []string{"og:site_name", "application-name"}
-	images       = []string{"og:image:secure_url", "og:image", "og:image:url", "twitter:image", "twitter:image:src"}
+	images       = []string{"og:image:secure_url", "og:image", "og:image:url", "twitter:image",
+		"twitter:image:src"}
 )
 
 // read takes a page's head. It stops where the body begins, or where r ends.
@@ -47,7 +48,8 @@ func (p *Preview) read(r io.Reader, contentType string, f *Fetcher) error {
 		}
 		return ""
 	}
-	p.Title, p.Description, p.Site = first(titles, titleLength), first(descriptions, descriptionLength), first(sites, siteLength)
+	p.Title, p.Description, p.Site = first(titles, titleLength),
+		first(descriptions, descriptionLength), first(sites, siteLength)
 	from, err := url.Parse(p.URL)
 	if err != nil {
 		return err
@@ -64,7 +66,8 @@ func (p *Preview) read(r io.Reader, contentType string, f *Fetcher) error {
 	return nil
 }
 
-// head collects the meta elements by their names, and the title. What a page says twice, it says the first time.
+// head collects the meta elements by their names, and the title. What a page
+// says twice, it says the first time.
 func head(r io.Reader) (map[string]string, error) {
 	found := map[string]string{}
 	add := func(name, value string) {
@@ -131,8 +134,9 @@ var wanted = func() map[string]bool {
 	return all
 }()
 
-// clean puts a stranger's text on one line of at most length characters: valid UTF-8, single spaces, and nothing that
-// cannot be seen or that changes how the text around it is read. Joiners stay, as scripts and emoji need them.
+// clean puts a stranger's text on one line of at most length characters: valid
+// UTF-8, single spaces, and nothing that cannot be seen or that changes how the
+// text around it is read. Joiners stay, as scripts and emoji need them.
 func clean(s string, length int) string {
 	var b strings.Builder
 	n, space := 0, false
@@ -142,7 +146,8 @@ func clean(s string, length int) string {
 			space = n > 0
 			continue
 		case r == utf8.RuneError, r == 0x200c, r == 0x200d:
-		case unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co, unicode.Cs), r == 0x3164, r == 0x115f, r == 0x1160, r == 0xffa0, r == 0x2800, r == 0x034f:
+		case unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co, unicode.Cs), r == 0x3164,
+			r == 0x115f, r == 0x1160, r == 0xffa0, r == 0x2800, r == 0x034f:
 			continue
 		}
 		if space {
@@ -161,10 +166,12 @@ func clean(s string, length int) string {
 	return cut(out, length-1) + "…"
 }
 
-// cut keeps the first length characters, and does not leave a mark or a joiner without what follows.
+// cut keeps the first length characters, and does not leave a mark or a joiner
+// without what follows.
 func cut(s string, length int) string {
 	runes := []rune(s)
-	for length > 0 && length < len(runes) && (unicode.Is(unicode.M, runes[length]) || runes[length] == 0x200d || runes[length-1] == 0x200d) {
+	for length > 0 && length < len(runes) &&
+		(unicode.Is(unicode.M, runes[length]) || runes[length] == 0x200d || runes[length-1] == 0x200d) {
 		length--
 	}
 	return strings.TrimRight(string(runes[:min(length, len(runes))]), "\u200c\u200d ")

@@ -37,8 +37,10 @@ func TestClean(t *testing.T) {
 
 func FuzzPage(f *testing.F) {
 	for _, page := range []string{
-		`<title>T</title><meta property="og:image" content="//x/y">`, "<meta charset=gbk><title>\xd6\xd0", "\xfe\xff\x00<", "<title>a\u202eb</title>",
-		`<meta name=description content="` + strings.Repeat("e\u0301\u200d", 300) + `">`, `<meta property="og:image" content="http://[::1%25x]/">`, "<title><title>", "<!--", "<svg><title>",
+		`<title>T</title><meta property="og:image" content="//x/y">`,
+		"<meta charset=gbk><title>\xd6\xd0", "\xfe\xff\x00<", "<title>a\u202eb</title>",
+		`<meta name=description content="` + strings.Repeat("e\u0301\u200d", 300) + `">`,
+		`<meta property="og:image" content="http://[::1%25x]/">`, "<title><title>", "<!--", "<svg><title>",
 	} {
 		f.Add([]byte(page), "text/html", "http://a.test/x")
 	}
@@ -52,8 +54,10 @@ func FuzzPage(f *testing.F) {
 		if err := p.read(strings.NewReader(string(page)), contentType, fetcher); err != nil {
 			return
 		}
-		for text, length := range map[string]int{p.Title: titleLength, p.Description: descriptionLength, p.Site: siteLength} {
-			if !utf8.ValidString(text) || utf8.RuneCountInString(text) > max(length, descriptionLength) || strings.TrimSpace(text) != text || strings.Contains(text, "  ") {
+		for text, length := range map[string]int{p.Title: titleLength,
+			p.Description: descriptionLength, p.Site: siteLength} {
+			if !utf8.ValidString(text) || utf8.RuneCountInString(text) > max(length,
+				descriptionLength) || strings.TrimSpace(text) != text || strings.Contains(text, "  ") {
 				t.Fatalf("%q", text)
 			}
 			for _, r := range text {
@@ -63,7 +67,8 @@ func FuzzPage(f *testing.F) {
 			}
 		}
 		if p.Image != "" {
-			if i, err := url.Parse(p.Image); err != nil || i.Scheme != "http" && i.Scheme != "https" || i.Host == "" || i.User != nil {
+			if i, err := url.Parse(p.Image); err != nil || i.Scheme != "http" &&
+				i.Scheme != "https" || i.Host == "" || i.User != nil {
 				t.Fatalf("image %q", p.Image)
 			}
 		}

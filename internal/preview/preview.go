@@ -1,15 +1,19 @@
-// Package preview fetches what a link leads to, far enough to show its title, a few words and a picture.
+// Package preview fetches what a link leads to, far enough to show its title, a
+// few words and a picture.
 //
-// A server that fetches what strangers name is a way into its own network. So each connection's address is
-// judged when it is dialled, after the name was looked up and for each redirect anew: what was judged is what
-// is connected to, and a name that changes its mind in between gains nothing. Only web pages and
-// pictures on the public Internet pass (see [Web]). A fetch says nothing of who asked: no cookie, no
-// referrer, no credentials. Time, redirects, headers and bytes after decompression are bounded, and so
-// is how many fetches run at once.
+// A server that fetches what strangers name is a way into its own network. So
+// each connection's address is judged when it is dialled, after the name was
+// looked up and for each redirect anew: what was judged is what is connected
+// to, and a name that changes its mind in between gains nothing. Only web pages
+// and pictures on the public Internet pass (see [Web]). A fetch says nothing of
+// who asked: no cookie, no referrer, no credentials. Time, redirects, headers
+// and bytes after decompression are bounded, and so is how many fetches run at
+// once.
 //
-// What comes back is a stranger's text: it is cut, put on one line and cleaned of control characters and
-// of those that change the direction of what stands around them. It is still to be shown as text only.
-// Answers are kept in a [Cache], also that there is nothing to show.
+// What comes back is a stranger's text: it is cut, put on one line and cleaned
+// of control characters and of those that change the direction of what stands
+// around them. It is still to be shown as text only. Answers are kept in a
+// [Cache], also that there is nothing to show.
 package preview
 
 import (
@@ -28,16 +32,19 @@ import (
 )
 
 var (
-	// ErrRefused is returned for links that are not fetched: no web address, or one that is not public.
+	// ErrRefused is returned for links that are not fetched: no web address, or
+	// one that is not public.
 	ErrRefused = errors.New("the link does not lead to a public web page")
-	// ErrNone is returned where there is nothing to show: no answer, no page, no title.
+	// ErrNone is returned where there is nothing to show: no answer, no page,
+	// no title.
 	ErrNone = errors.New("there is no preview of the link")
-	// ErrBusy is returned when as many fetches run as may, for as long as one may take.
+	// ErrBusy is returned when as many fetches run as may, for as long as one
+	// may take.
 	ErrBusy = errors.New("too many links are being fetched")
 )
 
-// Preview is what can be shown of a link. All texts are one line of clean UTF-8 and may be "", except that
-// of Title, Description and Image one is not.
+// Preview is what can be shown of a link. All texts are one line of clean UTF-8
+// and may be "", except that of Title, Description and Image one is not.
 type Preview struct {
 	URL         string `json:"url"`         // http or https, where the last redirect led
 	Title       string `json:"title"`       // at most 200 characters
@@ -46,7 +53,8 @@ type Preview struct {
 	Image       string `json:"image"`       // http or https, to be fetched with Image
 }
 
-// Cache keeps answers. Values are small; a value may be kept longer than ttl, or be forgotten earlier.
+// Cache keeps answers. Values are small; a value may be kept longer than ttl,
+// or be forgotten earlier.
 type Cache interface {
 	Get(ctx context.Context, key string) (value []byte, ok bool, err error)
 	Set(ctx context.Context, key string, value []byte, ttl time.Duration) error
@@ -54,7 +62,8 @@ type Cache interface {
 
 // Options of a Fetcher. Zero values mean what is said in brackets.
 type Options struct {
-	// Permit says which addresses may be connected to [Web]. It is asked for each connection.
+	// Permit says which addresses may be connected to [Web]. It is asked for
+	// each connection.
 	Permit      func(netip.AddrPort) bool
 	Resolver    *net.Resolver    // [the system's]
 	Cache       Cache            // [none]
@@ -83,7 +92,8 @@ type Fetcher struct {
 	flights map[string]*flight // by the key in the cache
 }
 
-// flight is a fetch that some wait for. The rest may be read when done is closed.
+// flight is a fetch that some wait for. The rest may be read when done is
+// closed.
 type flight struct {
 	done    chan struct{}
 	preview Preview
@@ -128,14 +138,16 @@ func New(opt Options) *Fetcher {
 	return f
 }
 
-// Close ends what is being fetched and waits for it. No call may begin after it.
+// Close ends what is being fetched and waits for it. No call may begin after
+// it.
 func (f *Fetcher) Close() {
 	f.cancel()
 	f.wg.Wait()
 	f.transport.CloseIdleConnections()
 }
 
-// Known returns what the cache holds of the link, as Preview would; known is false if it holds nothing.
+// Known returns what the cache holds of the link, as Preview would; known is
+// false if it holds nothing.
 func (f *Fetcher) Known(ctx context.Context, link string) (p Preview, known bool, err error) {
 	u, err := f.judge(link)
 	if err != nil {
@@ -150,9 +162,10 @@ func keyOf(u *url.URL) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Preview returns what can be shown of the link, from the cache or by fetching it. Those who ask for the same
-// link at the same time share one fetch, which goes on if some of them leave. The errors are ErrRefused,
-// ErrNone, ErrBusy (they may be wrapped) and that of ctx.
+// Preview returns what can be shown of the link, from the cache or by fetching
+// it. Those who ask for the same link at the same time share one fetch, which
+// goes on if some of them leave. The errors are ErrRefused, ErrNone, ErrBusy
+// (they may be wrapped) and that of ctx.
 func (f *Fetcher) Preview(ctx context.Context, link string) (Preview, error) {
 	u, err := f.judge(link)
 	if err != nil {

@@ -20,16 +20,18 @@ func TestPreview(t *testing.T) {
 		page string
 		want Preview
 	}{
-		"open graph": {"<head>" + og + "<title>Plain</title></head>", Preview{Title: "An & other", Description: "Words", Site: "The Site", Image: "/p.png"}},
-		"twitter":    {`<meta name="twitter:title" content="T"><meta name="twitter:description" content="D"><meta name="twitter:image" content="https://img.test/a.jpg">`, Preview{Title: "T", Description: "D", Image: "https://img.test/a.jpg"}},
-		"plain":      {"<!doctype html><title>\n Some\t&lt;b&gt; title </title><meta name=description content='of  it'>", Preview{Title: "Some <b> title", Description: "of it"}},
-		"first":      {"<title>One</title><title>Two</title><meta name=description content=1><meta name=description content=2>", Preview{Title: "One", Description: "1"}},
-		"in body":    {"<title>One</title><body>" + og, Preview{Title: "One"}},
-		"a script":   {"<script>'<title>No</title>'</script><style><title>No</title></style><!-- <title>No</title> --><title>Yes</title>", Preview{Title: "Yes"}},
-		"empty":      {`<meta property="og:title" content=" "><title>Plain</title>`, Preview{Title: "Plain"}},
-		"any case":   {`<META NAME="Description" CONTENT="D"><TITLE>T</TITLE>`, Preview{Title: "T", Description: "D"}},
-		"bad image":  {`<title>T</title><meta property="og:image" content="javascript:alert(1)"><meta property="og:image:secure_url" content="file:///x"><meta name="twitter:image" content="//img.test/x">`, Preview{Title: "T", Image: "http://img.test/x"}},
-		"own image":  {`<title>T</title><meta property="og:image" content="http://127.0.0.2:1/x"><meta property="og:image" content="http://u:p@img.test/">`, Preview{Title: "T", Image: "http://127.0.0.2:1/x"}},
+		"open graph": {"<head>" + og + "<title>Plain</title></head>",
+			Preview{Title: "An & other", Description: "Words", Site: "The Site", Image: "/p.png"}},
+		"twitter":  {`<meta name="twitter:title" content="T"><meta name="twitter:description" content="D"><meta name="twitter:image" content="https://img.test/a.jpg">`, Preview{Title: "T", Description: "D", Image: "https://img.test/a.jpg"}},
+		"plain":    {"<!doctype html><title>\n Some\t&lt;b&gt; title </title><meta name=description content='of  it'>", Preview{Title: "Some <b> title", Description: "of it"}},
+		"first":    {"<title>One</title><title>Two</title><meta name=description content=1><meta name=description content=2>", Preview{Title: "One", Description: "1"}},
+		"in body":  {"<title>One</title><body>" + og, Preview{Title: "One"}},
+		"a script": {"<script>'<title>No</title>'</script><style><title>No</title></style><!-- <title>No</title> --><title>Yes</title>", Preview{Title: "Yes"}},
+		"empty":    {`<meta property="og:title" content=" "><title>Plain</title>`, Preview{Title: "Plain"}},
+		"any case": {`<META NAME="Description" CONTENT="D"><TITLE>T</TITLE>`,
+			Preview{Title: "T", Description: "D"}},
+		"bad image": {`<title>T</title><meta property="og:image" content="javascript:alert(1)"><meta property="og:image:secure_url" content="file:///x"><meta name="twitter:image" content="//img.test/x">`, Preview{Title: "T", Image: "http://img.test/x"}},
+		"own image": {`<title>T</title><meta property="og:image" content="http://127.0.0.2:1/x"><meta property="og:image" content="http://u:p@img.test/">`, Preview{Title: "T", Image: "http://127.0.0.2:1/x"}},
 	} {
 		s := serve(t, page(c.page))
 		got, err := fetcher(t, Options{}).Preview(t.Context(), s.URL+"/a/b#c")
@@ -44,9 +46,12 @@ func TestPreview(t *testing.T) {
 
 func TestCharsets(t *testing.T) {
 	for name, c := range map[string]struct{ kind, page, want string }{
-		"header":           {"text/html; charset=iso-8859-1", "<title>Gr\xfcezi</title>", "Grüezi"},
-		"meta":             {"text/html", "<meta charset=windows-1252><title>\x84Gr\xfcezi\x93</title>", "„Grüezi“"},
-		"meta, equivalent": {"text/html", `<meta http-equiv=content-type content="text/html; charset=shift_jis"><title>` + "\x93\xfa\x96\x7b</title>", "日本"},
+		"header": {"text/html; charset=iso-8859-1", "<title>Gr\xfcezi</title>", "Grüezi"},
+		"meta": {"text/html",
+			"<meta charset=windows-1252><title>\x84Gr\xfcezi\x93</title>", "„Grüezi“"},
+		"meta, equivalent": {"text/html",
+			`<meta http-equiv=content-type content="text/html; charset=shift_jis"><title>` +
+				"\x93\xfa\x96\x7b</title>", "日本"},
 		"mark":             {"text/html", "\ufeff<title>日本</title>", "日本"},
 		"sixteen bits":     {"text/html", "\xfe\xff\x00<\x00t\x00i\x00t\x00l\x00e\x00>\x65\xe5", "日"},
 		"guessed":          {"text/html", "<title>日本</title>", "日本"},
@@ -82,8 +87,14 @@ func TestNothingToShow(t *testing.T) {
 			w.Header().Set("Content-Type", "image/svg+xml")
 			io.WriteString(w, "<title>T</title>")
 		},
-		"a film": func(w http.ResponseWriter, r *http.Request) { w.Header().Set("Content-Type", "video/mp4") },
-		"round":  func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path+"x", http.StatusFound) },
+		"a film": func(w http.ResponseWriter,
+			r *http.Request) {
+			w.Header().Set("Content-Type", "video/mp4")
+		},
+		"round": func(w http.ResponseWriter,
+			r *http.Request) {
+			http.Redirect(w, r, r.URL.Path+"x", http.StatusFound)
+		},
 		"partial": func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "text/html")
 			w.WriteHeader(206)
@@ -218,10 +229,12 @@ func TestImage(t *testing.T) {
 			t.Errorf("%q: %v", kind, err)
 		}
 	}
-	if _, err := fetcher(t, Options{Picture: 999}).Image(t.Context(), s.URL+"/?type=image/png"); !errors.Is(err, ErrNone) {
+	if _, err := fetcher(t, Options{Picture: 999}).Image(t.Context(),
+		s.URL+"/?type=image/png"); !errors.Is(err, ErrNone) {
 		t.Errorf("a byte too many: %v", err)
 	}
-	if p, err := f.Preview(t.Context(), s.URL+"/?type=image/png"); err != nil || p.Image != s.URL+"/?type=image/png" || p.Title != "" {
+	if p, err := f.Preview(t.Context(), s.URL+"/?type=image/png"); err != nil ||
+		p.Image != s.URL+"/?type=image/png" || p.Title != "" {
 		t.Errorf("a link to a picture: %+v, %v", p, err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

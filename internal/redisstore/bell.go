@@ -13,11 +13,13 @@ import (
 	"github.com/parley-chat/parley/kit/bus"
 )
 
-// Bell is a [chat.Bell] on sharded pub/sub: a stream's channel lies in the stream's slot, so that the script that
-// appends an event rings it in the same step. What is rung is the event as JSON, just as clients get it (docs/protocol.md),
-// or a signal.
+// Bell is a [chat.Bell] on sharded pub/sub: a stream's channel lies in the
+// stream's slot, so that the script that appends an event rings it in the same
+// step. What is rung is the event as JSON, just as clients get it
+// (docs/protocol.md), or a signal.
 //
-// What is lost on the way is told by [chat.Ear]'s Deaf once the channel is certain to be heard again.
+// What is lost on the way is told by [chat.Ear]'s Deaf once the channel is
+// certain to be heard again.
 type Bell struct {
 	store    *Store
 	ear      atomic.Pointer[chat.Ear]
@@ -29,7 +31,8 @@ type Bell struct {
 
 var _ chat.Bell = (*Bell)(nil)
 
-// NewBell returns a bell that nobody listens to yet. The client is for subscriptions and stays the caller's.
+// NewBell returns a bell that nobody listens to yet. The client is for
+// subscriptions and stays the caller's.
 func NewBell(s *Store, subscriber rueidis.Client) (*Bell, error) {
 	b := &Bell{store: s, refs: map[chat.Stream]int{}}
 	var err error
@@ -74,7 +77,8 @@ func (b *Bell) Signal(ctx context.Context, signal chat.Signal) {
 	text, err := json.Marshal(signal)
 	if err == nil {
 		c := b.store.client
-		err = c.Do(ctx, c.B().Spublish().Channel(b.store.keys.channel(signal.Stream)).Message(string(text)).Build()).Error()
+		err = c.Do(ctx, c.B().Spublish().Channel(b.store.keys.channel(signal.Stream)).Message(
+			string(text)).Build()).Error()
 	}
 	if err != nil && ctx.Err() == nil {
 		b.store.log.Debug("signal is lost", "kind", signal.Kind, "error", err)

@@ -26,11 +26,13 @@ func sender(b *testing.B, rooms int, o redisstore.Options) (*redistest.Server, f
 	id := func(r int64) chat.RoomID { return chat.RoomID(fmt.Sprintf("01K8ROOM%018d", r)) }
 	for r := range int64(rooms) {
 		stream := chat.RoomStream(id(r))
-		changes := []chat.Change{{Stream: stream, Kind: chat.RoomCreated, ID: fmt.Sprintf("01K8EVNT%018d", r), At: at,
+		changes := []chat.Change{{Stream: stream, Kind: chat.RoomCreated,
+			ID: fmt.Sprintf("01K8EVNT%018d", r), At: at,
 			Room: &chat.Room{ID: id(r), Kind: chat.Private, Name: "Room", CreatedAt: at}}}
 		for u := range 8 {
 			user := chat.UserID(fmt.Sprintf("01K8USER%018d", u))
-			changes = append(changes, chat.Change{Stream: stream, Kind: chat.MemberJoined, ID: fmt.Sprintf("01K8JOIN%010d%08d", r, u), At: at,
+			changes = append(changes, chat.Change{Stream: stream, Kind: chat.MemberJoined,
+				ID: fmt.Sprintf("01K8JOIN%010d%08d", r, u), At: at,
 				Member: &chat.Member{Room: id(r), User: user, Role: chat.RoomMember, JoinedAt: at}})
 		}
 		if _, err := store.Commit(b.Context(), changes...); err != nil {
@@ -40,7 +42,8 @@ func sender(b *testing.B, rooms int, o redisstore.Options) (*redistest.Server, f
 	return s, func(n int64) error {
 		user := chat.UserID(fmt.Sprintf("01K8USER%018d", n%8))
 		_, err := store.Commit(b.Context(), chat.Change{
-			Stream: chat.RoomStream(id(n % int64(rooms))), Kind: chat.MessageCreated, ID: fmt.Sprintf("01K8MESS%018d", n), At: at, By: user,
+			Stream: chat.RoomStream(id(n % int64(rooms))), Kind: chat.MessageCreated,
+			ID: fmt.Sprintf("01K8MESS%018d", n), At: at, By: user,
 			Device: "01K8DEVICE0000000000000000", MustBeIn: user,
 			Message: &chat.Message{From: user, Text: text100, ClientID: fmt.Sprintf("01K8CLNT%018d", n)},
 		})
@@ -63,7 +66,8 @@ func busy(b *testing.B, s *redistest.Server) (usec float64) {
 	return usec
 }
 
-// BenchmarkSend has 64 senders: messages a second, and what each costs Redis' one thread.
+// BenchmarkSend has 64 senders: messages a second, and what each costs Redis'
+// one thread.
 func BenchmarkSend(b *testing.B) {
 	for _, rooms := range []int{1, 64} {
 		b.Run(fmt.Sprintf("rooms=%d", rooms), func(b *testing.B) {
@@ -88,7 +92,8 @@ func BenchmarkSend(b *testing.B) {
 	}
 }
 
-// BenchmarkMemory stores 100,000 messages of 100 bytes and reports what each takes of Redis' memory.
+// BenchmarkMemory stores 100,000 messages of 100 bytes and reports what each
+// takes of Redis' memory.
 func BenchmarkMemory(b *testing.B) {
 	const messages = 100_000
 	used := func(s *redistest.Server) float64 {

@@ -9,8 +9,9 @@ import (
 
 var noOp = chat.Result{NoOp: true}
 
-// Commit implements [chat.Store]. Changes to one room, or to the server's stream, that follow each other are one
-// atomic step; each change to a person's stream is one.
+// Commit implements [chat.Store]. Changes to one room, or to the server's
+// stream, that follow each other are one atomic step; each change to a person's
+// stream is one.
 func (s *Store) Commit(ctx context.Context, changes ...chat.Change) ([]chat.Result, error) {
 	ctx, cancel, err := s.enter(ctx)
 	if err != nil {
@@ -49,7 +50,8 @@ func (s *Store) commit(ctx context.Context, changes []chat.Change) ([]chat.Resul
 	return s.commitServer(ctx, changes)
 }
 
-// check refuses a change that its stream does not know, or that lacks its fields.
+// check refuses a change that its stream does not know, or that lacks its
+// fields.
 func check(c *chat.Change) error {
 	room, inRoom := c.Stream.Room()
 	_, inUser := c.Stream.User()

@@ -11,8 +11,9 @@ import (
 	"github.com/parley-chat/parley/kit/redistest"
 )
 
-// TestComparedAfterACrash kills a node after each call of a change to a person. Another node may read the person as they were, until the
-// account arrives; whoever compares with that is refused, and reads the newer one then.
+// TestComparedAfterACrash kills a node after each call of a change to a person.
+// Another node may read the person as they were, until the account arrives;
+// whoever compares with that is refused, and reads the newer one then.
 func TestComparedAfterACrash(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
 		client := d.Client(t)
@@ -33,7 +34,9 @@ func TestComparedAfterACrash(t *testing.T) {
 			put := func(s *redisstore.Store, kind chat.Kind, to chat.User, was *chat.User) error {
 				n++
 				_, err := s.Commit(t.Context(), chat.Change{
-					Stream: chat.ServerStream, Kind: kind, ID: fmt.Sprint("e", n), At: at, User: &to, Account: &chat.Account{User: to, NameKey: "one", Password: "hash"}, WasUser: was,
+					Stream: chat.ServerStream, Kind: kind, ID: fmt.Sprint("e", n), At: at,
+					User: &to, Account: &chat.Account{User: to, NameKey: "one", Password: "hash"},
+					WasUser: was,
 				})
 				return err
 			}
@@ -64,8 +67,10 @@ func TestComparedAfterACrash(t *testing.T) {
 			}
 			a, err := s.Account(t.Context(), "u1")
 			users, usersErr := s.Users(t.Context(), "", 2)
-			if err != nil || usersErr != nil || len(users) != 1 || users[0] != a.User || a.About != "text" || a.Password != "hash" || done == nil && !a.Disabled {
-				t.Errorf("after %d calls: %+v, in the list %+v; the other was told %v; %v %v", calls, a, users, done, err, usersErr)
+			if err != nil || usersErr != nil || len(users) != 1 || users[0] != a.User ||
+				a.About != "text" || a.Password != "hash" || done == nil && !a.Disabled {
+				t.Errorf("after %d calls: %+v, in the list %+v; the other was told %v; %v %v",
+					calls, a, users, done, err, usersErr)
 			}
 			s.Close()
 			victim.Close()

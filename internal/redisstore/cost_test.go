@@ -61,30 +61,38 @@ func (c *costly) join(room chat.RoomID, user chat.UserID) chat.Change {
 func (c *costly) create(id chat.RoomID) chat.Change {
 	at := time.Now()
 	return chat.Change{Stream: chat.RoomStream(id), Kind: chat.RoomCreated, ID: c.id(), At: at,
-		Room: &chat.Room{ID: id, Kind: chat.Public, Name: "A room's name", CreatedBy: "01K8000000000000USERCREATE", CreatedAt: at}}
+		Room: &chat.Room{ID: id, Kind: chat.Public, Name: "A room's name",
+			CreatedBy: "01K8000000000000USERCREATE", CreatedAt: at}}
 }
 
 func (c *costly) list(room chat.RoomID, user chat.UserID) chat.Change {
-	return chat.Change{Stream: chat.UserStream(user), Kind: chat.RoomJoined, ID: c.id(), At: time.Now(), By: user, View: &chat.RoomView{Room: chat.Room{ID: room}}}
+	return chat.Change{Stream: chat.UserStream(user), Kind: chat.RoomJoined, ID: c.id(),
+		At: time.Now(), By: user, View: &chat.RoomView{Room: chat.Room{ID: room}}}
 }
 
 func (c *costly) message(room chat.RoomID, user chat.UserID) chat.Change {
 	// At noon: towards midnight a send is looked for in one more day.
 	at := time.Now().UTC().Truncate(24 * time.Hour).Add(12 * time.Hour)
-	return chat.Change{Stream: chat.RoomStream(room), Kind: chat.MessageCreated, ID: c.id(), At: at, By: user, Device: "01K8DEVICE0000000000000000", MustBeIn: user,
+	return chat.Change{Stream: chat.RoomStream(room), Kind: chat.MessageCreated, ID: c.id(), At: at,
+		By: user, Device: "01K8DEVICE0000000000000000", MustBeIn: user,
 		Message: &chat.Message{From: user, Text: text100, ClientID: c.id()}}
 }
 
 func (c *costly) person() chat.Change {
 	id := chat.UserID(c.id())
 	u := chat.User{ID: id, Name: "Name " + string(id[20:]), Role: chat.RoleMember, CreatedAt: time.Now()}
-	return chat.Change{Stream: chat.ServerStream, Kind: chat.UserCreated, ID: c.id(), At: time.Now(), By: id, User: &u,
-		Account: &chat.Account{User: u, NameKey: strings.ToLower(u.Name), Password: "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$" + strings.Repeat("h", 43)}}
+	return chat.Change{Stream: chat.ServerStream, Kind: chat.UserCreated, ID: c.id(),
+		At: time.Now(), By: id, User: &u,
+		Account: &chat.Account{User: u, NameKey: strings.ToLower(u.Name),
+			Password: "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$" + strings.Repeat("h", 43)}}
 }
 
 func (c *costly) session(user chat.UserID) chat.Session {
 	now := time.Now()
-	return chat.Session{ID: chat.SessionID(c.id()), User: user, TokenHash: strings.Repeat("t", 17) + c.id(), Agent: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", Addr: "192.0.2.123",
+	return chat.Session{ID: chat.SessionID(c.id()), User: user,
+		TokenHash: strings.Repeat("t", 17) + c.id(),
+		Agent:     "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+		Addr:      "192.0.2.123",
 		CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(time.Hour)}
 }
 
@@ -109,14 +117,16 @@ func (c *costly) count(do func()) map[string]int {
 	do()
 	n := map[string]int{}
 	for name, calls := range c.server.Commands() {
-		if calls -= before[name]; calls > 0 && name != "info" && name != "ping" { // a client pings what is quiet
+		// a client pings what is quiet
+		if calls -= before[name]; calls > 0 && name != "info" && name != "ping" {
 			n[name] = calls
 		}
 	}
 	return n
 }
 
-// cell is a count as docs/redis.md has it: the scripts, and all commands, those inside scripts included.
+// cell is a count as docs/redis.md has it: the scripts, and all commands, those
+// inside scripts included.
 func cell(n map[string]int) string {
 	var scripts, commands []string
 	for _, name := range slices.Sorted(maps.Keys(n)) {
@@ -136,7 +146,8 @@ func cell(n map[string]int) string {
 	return strings.Join(scripts, ", ") + " | " + strings.Join(commands, ", ")
 }
 
-// TestCosts counts what each step costs Redis, and compares with the table in docs/redis.md.
+// TestCosts counts what each step costs Redis, and compares with the table in
+// docs/redis.md.
 func TestCosts(t *testing.T) {
 	c := newCostly(t, redistest.Start(t))
 	ctx := t.Context()
@@ -153,7 +164,8 @@ func TestCosts(t *testing.T) {
 	bell, err := redisstore.NewBell(c.store, c.server.Client(t))
 	c.must(err)
 	defer bell.Close()
-	presence := redisstore.NewPresence(c.store, "node", redisstore.PresenceOptions{Lease: time.Hour, Grace: time.Millisecond})
+	presence := redisstore.NewPresence(c.store, "node",
+		redisstore.PresenceOptions{Lease: time.Hour, Grace: time.Millisecond})
 	defer presence.Close()
 
 	// told waits for one script of the presence, which tells in its own time.
@@ -185,7 +197,8 @@ func TestCosts(t *testing.T) {
 	}
 	next := func() *chat.Message { plain++; return &chat.Message{No: plain} }
 	become := func(kind chat.Kind, m *chat.Message) {
-		c.commit(chat.Change{Stream: chat.RoomStream(marked), Kind: kind, ID: c.id(), At: time.Now(), By: third, MustBeIn: third, Message: m})
+		c.commit(chat.Change{Stream: chat.RoomStream(marked), Kind: kind, ID: c.id(),
+			At: time.Now(), By: third, MustBeIn: third, Message: m})
 	}
 	edit := func(text string) {
 		m := next()
@@ -202,11 +215,19 @@ func TestCosts(t *testing.T) {
 		{"a message, 2 members", func() { c.commit(c.message(small, one)) }},
 		{"a message, 2,000 members", func() { c.commit(c.message(large, other)) }},
 		{"a message that was sent already", func() { c.commit(again) }},
-		{"a limit", func() { _, err := limiter.Take(ctx, "somebody", 1, chat.DefaultLimits.Sends); c.must(err) }},
+		{"a limit", func() {
+			_, err := limiter.Take(ctx, "somebody", 1,
+				chat.DefaultLimits.Sends)
+			c.must(err)
+		}},
 		{"a sign of typing", func() {
 			bell.Signal(ctx, chat.Signal{Stream: chat.RoomStream(small), Kind: chat.Typing, User: one})
 		}},
-		{"a page of 50 messages", func() { _, err := c.store.Messages(ctx, small, chat.Page{Limit: 50}); c.must(err) }},
+		{"a page of 50 messages", func() {
+			_,
+				err := c.store.Messages(ctx, small, chat.Page{Limit: 50})
+			c.must(err)
+		}},
 		{"what was missed in a room", func() {
 			events, err := c.store.Events(ctx, chat.RoomStream(small), after, 500)
 			c.must(err)
@@ -216,7 +237,8 @@ func TestCosts(t *testing.T) {
 		}},
 		{"a read position", func() {
 			no++
-			c.commit(chat.Change{Stream: chat.UserStream(other), Kind: chat.ReadMoved, ID: c.id(), At: time.Now(), By: other, Read: &chat.Read{Room: large, No: no}})
+			c.commit(chat.Change{Stream: chat.UserStream(other), Kind: chat.ReadMoved, ID: c.id(),
+				At: time.Now(), By: other, Read: &chat.Read{Room: large, No: no}})
 		}},
 		{"a room, made", func() { c.commit(c.create(chat.RoomID(c.id()))) }},
 		{"a member, joined", func() { joined() }},
@@ -229,7 +251,8 @@ func TestCosts(t *testing.T) {
 		{"a deletion", func() { become(chat.MessageDeleted, next()) }},
 		{"a pin", func() { become(chat.MessagePinned, next()) }},
 		{"a reaction", func() {
-			c.commit(chat.Change{Stream: chat.RoomStream(marked), Kind: chat.ReactionAdded, ID: c.id(), At: time.Now(), By: third, MustBeIn: third,
+			c.commit(chat.Change{Stream: chat.RoomStream(marked), Kind: chat.ReactionAdded,
+				ID: c.id(), At: time.Now(), By: third, MustBeIn: third,
 				Reaction: &chat.Reaction{No: next().No, Emoji: "👍", User: third}})
 		}},
 		{"a message that mentions 2 people", func() {
@@ -237,8 +260,10 @@ func TestCosts(t *testing.T) {
 			m.Message.Mentions = []chat.UserID{one, other}
 			c.commit(m)
 		}},
-		{"a page of 50 messages, some marked", func() { _, err := c.store.Messages(ctx, marked, chat.Page{Limit: 50}); c.must(err) }},
-		{"a room with marks as a member sees it", func() { _, err := c.store.View(ctx, marked, third); c.must(err) }},
+		{"a page of 50 messages, some marked",
+			func() { _, err := c.store.Messages(ctx, marked, chat.Page{Limit: 50}); c.must(err) }},
+		{"a room with marks as a member sees it",
+			func() { _, err := c.store.View(ctx, marked, third); c.must(err) }},
 		{"the pinned messages, 2 of them", func() {
 			pinned, err := c.store.Pinned(ctx, marked)
 			if c.must(err); len(pinned) != 2 {
@@ -251,7 +276,12 @@ func TestCosts(t *testing.T) {
 				t.Errorf("there are %d", len(edits))
 			}
 		}},
-		{"a record, put", func() { _, err := c.store.PutRecord(ctx, "kind", "id", records, nil); c.must(err); records++ }},
+		{"a record, put", func() {
+			_, err := c.store.PutRecord(ctx, "kind", "id", records,
+				nil)
+			c.must(err)
+			records++
+		}},
 		{"a record", func() { _, err := c.store.Record(ctx, "kind", "id"); c.must(err) }},
 		{"an account", func() { c.commit(c.person()) }},
 		{"a log-in", func() { c.must(c.store.CreateSession(ctx, c.session(person.User.ID))) }},
@@ -280,19 +310,22 @@ func TestCosts(t *testing.T) {
 }
 
 var (
-	tags = strings.NewReplacer("parley:", "", "limit:{somebody}:10000", "limit:{what}:…", "node:node", "node:N")
+	tags = strings.NewReplacer("parley:", "", "limit:{somebody}:10000", "limit:{what}:…",
+		"node:node", "node:N")
 	ids  = regexp.MustCompile(`^(\{(?:room|user):|token:\{)[^}]+`)
 	days = regexp.MustCompile(`sends:\d+$`)
 )
 
-// TestKeys makes some of everything, and looks for each key in the table of docs/redis.md.
+// TestKeys makes some of everything, and looks for each key in the table of
+// docs/redis.md.
 func TestKeys(t *testing.T) {
 	c := newCostly(t, redistest.Start(t))
 	ctx := t.Context()
 	room, user := c.room(2)
 	said := c.message(room, user)
 	said.Message.Mentions = []chat.UserID{user}
-	edit := chat.Change{Stream: said.Stream, Kind: chat.MessageEdited, ID: c.id(), At: time.Now(), By: user, Message: &chat.Message{No: 1, Text: "new text"}}
+	edit := chat.Change{Stream: said.Stream, Kind: chat.MessageEdited, ID: c.id(), At: time.Now(),
+		By: user, Message: &chat.Message{No: 1, Text: "new text"}}
 	c.commit(said, edit)
 	_, err := c.store.PutRecord(ctx, "kind", "id", 0, nil)
 	c.must(err)
@@ -303,9 +336,11 @@ func TestKeys(t *testing.T) {
 	made.Room.CreatedBy = id
 	c.commit(made, c.join(room+"2", id))
 	c.commit(c.list(room+"2", id))
-	c.commit(chat.Change{Stream: chat.UserStream(id), Kind: chat.ReadMoved, ID: c.id(), At: time.Now(), By: id, Read: &chat.Read{Room: room + "2", No: 1}})
+	c.commit(chat.Change{Stream: chat.UserStream(id), Kind: chat.ReadMoved, ID: c.id(),
+		At: time.Now(), By: id, Read: &chat.Read{Room: room + "2", No: 1}})
 	c.must(c.store.CreateSession(ctx, c.session(id)))
-	c.must(c.store.CreateInvite(ctx, chat.Invite{ID: c.id(), CodeHash: "h", CreatedAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour)}))
+	c.must(c.store.CreateInvite(ctx,
+		chat.Invite{ID: c.id(), CodeHash: "h", CreatedAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour)}))
 	_, err = redisstore.NewLimiter(c.store).Take(ctx, "somebody", 1, chat.DefaultLimits.Sends)
 	c.must(err)
 	presence := redisstore.NewPresence(c.store, "node", redisstore.PresenceOptions{})
@@ -333,13 +368,17 @@ func TestKeys(t *testing.T) {
 			return map[string]string{"{r": "{room:R", "{u": "{user:U", "to": "token:{H"}[s[:2]]
 		})
 		seen[name] = true
-		if want, ok := table[name]; !ok || !strings.Contains(want, map[string]string{"zset": "sorted set"}[kind]) || kind != "zset" && !strings.Contains(want, kind) {
+		if want, ok := table[name]; !ok ||
+			!strings.Contains(want, map[string]string{"zset": "sorted set"}[kind]) ||
+			kind != "zset" && !strings.Contains(want, kind) {
 			t.Errorf("%s is a %s; docs/redis.md has %q for %s", key, kind, want, name)
 		}
 	}
 	for name := range table {
-		// Those of the lock and of links are tested there; nothing is arriving; the doctor is gone; nothing was public.
-		if !seen[name] && !strings.HasPrefix(name, "lock:") && !strings.HasPrefix(name, "link:") && name != "{server}:arriving" && !strings.HasPrefix(name, "{doctor") {
+		// Those of the lock and of links are tested there; nothing is arriving;
+		// the doctor is gone; nothing was public.
+		if !seen[name] && !strings.HasPrefix(name, "lock:") && !strings.HasPrefix(name, "link:") &&
+			name != "{server}:arriving" && !strings.HasPrefix(name, "{doctor") {
 			t.Errorf("docs/redis.md has a key %s that was not made", name)
 		}
 	}

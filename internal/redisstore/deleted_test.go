@@ -10,7 +10,8 @@ import (
 	"github.com/parley-chat/parley/kit/redistest"
 )
 
-// TestDeletedIsNowhere looks through every key for what a deleted message has said.
+// TestDeletedIsNowhere looks through every key for what a deleted message has
+// said.
 func TestDeletedIsNowhere(t *testing.T) {
 	c := newCostly(t, redistest.Start(t))
 	id, user := c.room(2)
@@ -22,8 +23,10 @@ func TestDeletedIsNowhere(t *testing.T) {
 	said := c.message(id, user)
 	said.Message.Text, said.Message.Mentions = "canary-first", []chat.UserID{"canary-person"}
 	said.Message.Files = []chat.File{{ID: "canary-file", Name: "canary-name"}}
-	c.commit(said, become(chat.MessageEdited, &chat.Message{No: 1, Text: "canary-second", Mentions: []chat.UserID{"canary-other"}}),
-		become(chat.MessageEdited, &chat.Message{No: 1, Text: "canary-third"}), become(chat.MessagePinned, &chat.Message{No: 1}))
+	c.commit(said, become(chat.MessageEdited,
+		&chat.Message{No: 1, Text: "canary-second", Mentions: []chat.UserID{"canary-other"}}),
+		become(chat.MessageEdited, &chat.Message{No: 1, Text: "canary-third"}),
+		become(chat.MessagePinned, &chat.Message{No: 1}))
 	c.commit(c.list(id, user)) // shows the newest message
 	found := func() (all string) {
 		keys, err := c.server.Do("KEYS", "*")
@@ -32,7 +35,8 @@ func TestDeletedIsNowhere(t *testing.T) {
 			kind, err := c.server.Do("TYPE", key)
 			c.must(err)
 			read := map[string][]string{
-				"string": {"GET", key}, "hash": {"HGETALL", key}, "set": {"SMEMBERS", key}, "list": {"LRANGE", key, "0", "-1"},
+				"string": {"GET", key}, "hash": {"HGETALL", key}, "set": {"SMEMBERS", key},
+				"list": {"LRANGE", key, "0", "-1"},
 				"zset": {"ZRANGE", key, "0", "-1"}, "stream": {"XRANGE", key, "-", "+"},
 			}[strings.TrimSpace(kind)]
 			text, err := c.server.Do(read...)
@@ -51,7 +55,8 @@ func TestDeletedIsNowhere(t *testing.T) {
 	}
 	key, err := c.server.Do("KEYS", "*:edits")
 	c.must(err)
-	if n, err := c.server.Do("HLEN", strings.TrimSpace(key)); err != nil || strings.TrimSpace(n) != fmt.Sprint(chat.MaxEdits) {
+	if n, err := c.server.Do("HLEN", strings.TrimSpace(key)); err != nil ||
+		strings.TrimSpace(n) != fmt.Sprint(chat.MaxEdits) {
 		t.Errorf("in %q are %s earlier texts, %v", key, n, err)
 	}
 	c.commit(become(chat.MessageDeleted, &chat.Message{No: 1}))

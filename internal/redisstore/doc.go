@@ -1,20 +1,24 @@
-// Package redisstore keeps everything in Redis, so that any number of Parley processes form one chat: on one server, behind
-// Sentinel, or on a cluster.
+// Package redisstore keeps everything in Redis, so that any number of Parley
+// processes form one chat: on one server, behind Sentinel, or on a cluster.
 //
-// Slots. What must change in one step shares a hash tag: all of a room lies under {room:<id>}, all of a person
-// under {user:<id>}, and what everybody shares (names, the directory, invites) under {server}. A change to a stream
-// is one script in its slot, which judges, numbers, writes and rings; see the .lua files. docs/redis.md has the
-// table of keys.
+// Slots. What must change in one step shares a hash tag: all of a room lies
+// under {room:<id>}, all of a person under {user:<id>}, and what everybody
+// shares (names, the directory, invites) under {server}. A change to a stream
+// is one script in its slot, which judges, numbers, writes and rings; see the
+// .lua files. docs/redis.md has the table of keys.
 //
-// A message is one script and one round trip, whatever the number of members: the sends to be remembered, the numbers, the
-// message, the log's entry, the author's read position, and the bell.
+// A message is one script and one round trip, whatever the number of members:
+// the sends to be remembered, the numbers, the message, the log's entry, the
+// author's read position, and the bell.
 //
-// What messages become. A plain message is an entry of a stream, which nothing can change. What it mentions, its files, a new text,
-// a deletion, a pin, reactions and a thread stand beside it, in its mark, and are laid over it when it is read; see marks.lua. A room
-// without marks pays nothing for them. Logs have messages by number alone, so that what was deleted is in none.
+// What messages become. A plain message is an entry of a stream, which nothing
+// can change. What it mentions, its files, a new text, a deletion, a pin,
+// reactions and a thread stand beside it, in its mark, and are laid over it
+// when it is read; see marks.lua. A room without marks pays nothing for them.
+// Logs have messages by number alone, so that what was deleted is in none.
 //
-// Crossing slots. Some changes concern two slots. Each is written so that whoever comes next can finish what a
-// crash left:
+// Crossing slots. Some changes concern two slots. Each is written so that
+// whoever comes next can finish what a crash left:
 //
 //   - An account: the server's slot takes the name, announces the person and keeps the whole account as
 //     "arriving" in one step; then it is moved to the person's slot. Who looks for an account and does not find it
@@ -28,5 +32,6 @@
 //
 // Fsck finds and heals what nobody came back for.
 //
-// The bell is sharded pub/sub on the stream's slot; see bell.go. Who is online is a lease for each node; see presence.go.
+// The bell is sharded pub/sub on the stream's slot; see bell.go. Who is online
+// is a lease for each node; see presence.go.
 package redisstore

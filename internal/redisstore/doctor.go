@@ -50,8 +50,8 @@ func (f Finding) String() string {
 	return s
 }
 
-// Doctor looks whether Redis is fit for Parley, and says what its settings risk. It changes nothing but a key of its own, for
-// some seconds.
+// Doctor looks whether Redis is fit for Parley, and says what its settings
+// risk. It changes nothing but a key of its own, for some seconds.
 type Doctor struct {
 	Client, Subscriber rueidis.Client
 	Prefix             string // as in Options
@@ -62,7 +62,8 @@ type Doctor struct {
 // examineTimeout is how long a master may take for all its answers.
 const examineTimeout = 10 * time.Second
 
-// Examine looks at each master, and returns what it found, by master. The error says why one could not be looked at.
+// Examine looks at each master, and returns what it found, by master. The error
+// says why one could not be looked at.
 func (d Doctor) Examine(ctx context.Context) ([]Finding, error) {
 	d.Prefix = cmp.Or(d.Prefix, "parley")
 	nodes := d.Client.Nodes()
@@ -79,19 +80,22 @@ func (d Doctor) Examine(ctx context.Context) ([]Finding, error) {
 		}
 	}
 	if masters == 0 {
-		findings = append(findings, Finding{Refusal, "", "masters", "there is no master", "nothing can be written", "wait for the failover, or name another server"})
+		findings = append(findings, Finding{Refusal, "", "masters", "there is no master",
+			"nothing can be written", "wait for the failover, or name another server"})
 	}
 	return findings, nil
 }
 
-func (d Doctor) node(ctx context.Context, addr string, node rueidis.Client) (findings []Finding, isMaster bool, err error) {
+func (d Doctor) node(ctx context.Context, addr string, node rueidis.Client) (findings []Finding,
+	isMaster bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, examineTimeout)
 	defer cancel()
 	inCluster := d.Client.Mode() == rueidis.ClientModeCluster
 	f, err := look(ctx, node)
 	switch {
 	case err != nil && inCluster:
-		return []Finding{{Warning, addr, "answer", "does not answer: " + err.Error(), "if it is a master, its rooms are away; if it is a replica, nothing takes its master's place",
+		return []Finding{{Warning, addr, "answer", "does not answer: " + err.Error(),
+			"if it is a master, its rooms are away; if it is a replica, nothing takes its master's place",
 			"start it, or take it out of the cluster"}}, false, nil
 	case err != nil:
 		return nil, false, err
@@ -99,7 +103,9 @@ func (d Doctor) node(ctx context.Context, addr string, node rueidis.Client) (fin
 		return nil, false, nil
 	}
 	findings = f.judge(d, inCluster)
-	if f.info["role"] != "slave" && !slices.ContainsFunc(findings, func(f Finding) bool { return f.Level == Refusal && f.About == "version" }) {
+	if f.info["role"] != "slave" &&
+		!slices.ContainsFunc(findings,
+			func(f Finding) bool { return f.Level == Refusal && f.About == "version" }) {
 		more, err := d.try(ctx, node, f)
 		if err != nil {
 			return nil, true, err
@@ -121,7 +127,8 @@ type facts struct {
 }
 
 // looked are the settings that the doctor wants to know.
-var looked = []string{"maxmemory-policy", "maxmemory", "save", "appendonly", "appendfsync", "no-appendfsync-on-rewrite", "min-replicas-to-write", "min-replicas-max-lag", "timeout",
+var looked = []string{"maxmemory-policy", "maxmemory", "save", "appendonly", "appendfsync",
+	"no-appendfsync-on-rewrite", "min-replicas-to-write", "min-replicas-max-lag", "timeout",
 	"client-output-buffer-limit", "cluster-require-full-coverage"}
 
 // trips is how often the doctor asks for the time.

@@ -18,7 +18,8 @@ func TestJudge(t *testing.T) {
 	}{
 		{"old", "redis_version:6.2.14", facts{}, Refusal, "version", "sharded"},
 		{"ten", "redis_version:10.0.0", facts{}, OK, "version", "Redis 10.0.0"},
-		{"valkey", "redis_version:7.2.4\nserver_name:valkey\nvalkey_version:8.1.1", facts{}, OK, "version", "Valkey 8.1.1"},
+		{"valkey", "redis_version:7.2.4\nserver_name:valkey\nvalkey_version:8.1.1", facts{}, OK,
+			"version", "Valkey 8.1.1"},
 		{"clock ahead", "", facts{trip: time.Millisecond, skew: 3 * time.Second}, Warning, "clock", "3s"},
 		{"clock behind", "", facts{trip: time.Millisecond, skew: -time.Hour}, Warning, "clock", "NTP"},
 		{"clock good", "", facts{trip: time.Millisecond, skew: -time.Second}, OK, "clock", "1s"},
@@ -28,9 +29,12 @@ func TestJudge(t *testing.T) {
 		{"replica that comes", "connected_slaves:1\nslave0:ip=10.0.0.1,port=6379,state=wait_bgsave,offset=0,lag=0", facts{}, Warning, "replication", "not there yet"},
 		{"replica behind", "connected_slaves:1\nmaster_repl_offset:100000000\nslave0:ip=10.0.0.1,port=6379,state=online,offset=10,lag=1", facts{}, Warning, "replication", "95.4 MiB behind"},
 		{"replica good", "connected_slaves:1\nmaster_repl_offset:100\nslave0:ip=::1,port=6379,state=online,offset=10,lag=1", facts{}, OK, "replication", "1 replicas"},
-		{"hardly a connection left", "connected_clients:9000\nmaxclients:10000", facts{}, Warning, "connections", "9000 of 10000"},
-		{"machine full", "used_memory:900\ntotal_system_memory:1000", facts{}, Warning, "memory", "no maxmemory"},
-		{"log not written", "aof_enabled:1\naof_last_write_status:err", facts{}, Warning, "persistence", "could not be written"},
+		{"hardly a connection left", "connected_clients:9000\nmaxclients:10000", facts{}, Warning,
+			"connections", "9000 of 10000"},
+		{"machine full", "used_memory:900\ntotal_system_memory:1000", facts{}, Warning, "memory",
+			"no maxmemory"},
+		{"log not written", "aof_enabled:1\naof_last_write_status:err", facts{}, Warning,
+			"persistence", "could not be written"},
 		{"unseen sync", "aof_enabled:1", facts{}, Note, "persistence", "cannot be seen"},
 		{"unseen snapshots", "aof_enabled:0", facts{}, Warning, "persistence", "no append-only file"},
 	} {
@@ -40,10 +44,12 @@ func TestJudge(t *testing.T) {
 		found := false
 		for _, finding := range f.judge(Doctor{}, false) {
 			all = append(all, finding.Level.String()+" "+finding.String())
-			found = found || finding.Level == c.level && finding.About == c.about && strings.Contains(finding.String(), c.words)
+			found = found || finding.Level == c.level && finding.About == c.about &&
+				strings.Contains(finding.String(), c.words)
 		}
 		if !found {
-			t.Errorf("%s: no %v about %s with %q in\n%s", c.name, c.level, c.about, c.words, strings.Join(all, "\n"))
+			t.Errorf("%s: no %v about %s with %q in\n%s", c.name, c.level, c.about, c.words,
+				strings.Join(all, "\n"))
 		}
 	}
 }

@@ -26,7 +26,8 @@ func examine(t *testing.T, d redisstore.Doctor) []redisstore.Finding {
 	return findings
 }
 
-// has returns the findings about something, of which one must be of the level and contain the words.
+// has returns the findings about something, of which one must be of the level
+// and contain the words.
 func has(t *testing.T, findings []redisstore.Finding, level redisstore.Level, about, words string) {
 	t.Helper()
 	for _, f := range findings {
@@ -49,7 +50,8 @@ func worst(findings []redisstore.Finding) redisstore.Level {
 	return w
 }
 
-// TestDoctor looks at what the tests run on: nothing is refused, each master is looked at, and nothing is left behind.
+// TestDoctor looks at what the tests run on: nothing is refused, each master is
+// looked at, and nothing is left behind.
 func TestDoctor(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
 		client := d.Client(t)
@@ -62,7 +64,8 @@ func TestDoctor(t *testing.T) {
 			masters = len(c.Masters)
 			has(t, findings, redisstore.OK, "cluster", "all slots")
 		}
-		for _, about := range []string{"version", "eviction", "persistence", "replication", "permissions", "scripts", "publish and subscribe", "clock", "round trip"} {
+		for _, about := range []string{"version", "eviction", "persistence", "replication",
+			"permissions", "scripts", "publish and subscribe", "clock", "round trip"} {
 			at := map[string]bool{}
 			for _, f := range findings {
 				if f.About == about {
@@ -92,29 +95,52 @@ func TestDoctorSettings(t *testing.T) {
 		about  string
 		words  string
 	}{
-		{"allkeys", []string{"--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"}, redisstore.Doctor{}, redisstore.Refusal, "eviction", "allkeys-lru"},
-		{"allkeys without a limit", []string{"--maxmemory-policy", "allkeys-random"}, redisstore.Doctor{}, redisstore.Refusal, "eviction", "CONFIG SET maxmemory-policy noeviction"},
-		{"allkeys wanted", []string{"--maxmemory-policy", "allkeys-lfu"}, redisstore.Doctor{Eviction: true}, redisstore.Warning, "eviction", "allkeys-lfu"},
-		{"volatile", []string{"--maxmemory-policy", "volatile-lru"}, redisstore.Doctor{}, redisstore.Warning, "eviction", "which sends are known"},
+		{"allkeys", []string{"--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"},
+			redisstore.Doctor{}, redisstore.Refusal, "eviction", "allkeys-lru"},
+		{"allkeys without a limit", []string{"--maxmemory-policy", "allkeys-random"},
+			redisstore.Doctor{}, redisstore.Refusal, "eviction", "CONFIG SET maxmemory-policy noeviction"},
+		{"allkeys wanted", []string{"--maxmemory-policy", "allkeys-lfu"},
+			redisstore.Doctor{Eviction: true}, redisstore.Warning, "eviction", "allkeys-lfu"},
+		{"volatile", []string{"--maxmemory-policy", "volatile-lru"}, redisstore.Doctor{},
+			redisstore.Warning, "eviction", "which sends are known"},
 		{"no limit", nil, redisstore.Doctor{}, redisstore.Note, "memory", "no maxmemory"},
-		{"roomy", []string{"--maxmemory", "100mb"}, redisstore.Doctor{}, redisstore.OK, "memory", "of 100.0 MiB"},
-		{"full", []string{"--maxmemory", "1mb"}, redisstore.Doctor{}, redisstore.Warning, "memory", "read and not send"},
-		{"nothing on disk", nil, redisstore.Doctor{}, redisstore.Warning, "persistence", "nothing is written"},
-		{"snapshots", []string{"--save", "3600 1"}, redisstore.Doctor{}, redisstore.Warning, "persistence", "snapshots only (save 3600 1)"},
-		{"everysec", []string{"--appendonly", "yes"}, redisstore.Doctor{}, redisstore.Note, "persistence", "every second"},
-		{"always", []string{"--appendonly", "yes", "--appendfsync", "always"}, redisstore.Doctor{}, redisstore.OK, "persistence", "before each answer"},
-		{"no fsync", []string{"--appendonly", "yes", "--appendfsync", "no"}, redisstore.Doctor{}, redisstore.Warning, "persistence", "half a minute"},
-		{"no fsync at times", []string{"--appendonly", "yes", "--no-appendfsync-on-rewrite", "yes"}, redisstore.Doctor{}, redisstore.Warning, "persistence", "no-appendfsync-on-rewrite"},
+		{"roomy", []string{"--maxmemory", "100mb"}, redisstore.Doctor{}, redisstore.OK, "memory",
+			"of 100.0 MiB"},
+		{"full", []string{"--maxmemory", "1mb"}, redisstore.Doctor{}, redisstore.Warning, "memory",
+			"read and not send"},
+		{"nothing on disk", nil, redisstore.Doctor{}, redisstore.Warning, "persistence",
+			"nothing is written"},
+		{"snapshots", []string{"--save", "3600 1"}, redisstore.Doctor{}, redisstore.Warning,
+			"persistence", "snapshots only (save 3600 1)"},
+		{"everysec", []string{"--appendonly", "yes"}, redisstore.Doctor{}, redisstore.Note,
+			"persistence", "every second"},
+		{"always", []string{"--appendonly", "yes", "--appendfsync", "always"}, redisstore.Doctor{},
+			redisstore.OK, "persistence", "before each answer"},
+		{"no fsync", []string{"--appendonly", "yes", "--appendfsync", "no"}, redisstore.Doctor{},
+			redisstore.Warning, "persistence", "half a minute"},
+		{"no fsync at times", []string{"--appendonly", "yes", "--no-appendfsync-on-rewrite", "yes"},
+			redisstore.Doctor{}, redisstore.Warning, "persistence", "no-appendfsync-on-rewrite"},
 		{"no replica", nil, redisstore.Doctor{}, redisstore.Note, "replication", "no replica"},
-		{"waits for what is not there", nil, redisstore.Doctor{Replicas: 2}, redisstore.Warning, "replication", "NO MESSAGE IS ACKNOWLEDGED"},
-		{"needs what is not there", []string{"--min-replicas-to-write", "1"}, redisstore.Doctor{}, redisstore.Warning, "replication", "every change is refused"},
-		{"quiet connections", []string{"--timeout", "5"}, redisstore.Doctor{}, redisstore.Note, "timeout", "5 s"},
-		{"small buffers", []string{"--client-output-buffer-limit", "pubsub 1mb 256kb 10"}, redisstore.Doctor{}, redisstore.Warning, "buffers", "1048576 262144 10"},
-		{"node of a cluster", []string{"--cluster-enabled", "yes"}, redisstore.Doctor{}, redisstore.Refusal, "address", "redis+cluster"},
-		{"renamed command", []string{"--rename-command", "HSETNX", ""}, redisstore.Doctor{}, redisstore.Refusal, "permissions", "has no HSETNX"},
-		{"denied CONFIG", []string{"--rename-command", "CONFIG", ""}, redisstore.Doctor{}, redisstore.Note, "unseen", "CONFIG GET is denied"},
-		{"denied CONFIG, eviction seen", []string{"--rename-command", "CONFIG", "", "--maxmemory-policy", "allkeys-lru"}, redisstore.Doctor{}, redisstore.Refusal, "eviction", "allkeys-lru"},
-		{"denied INFO, eviction seen", []string{"--rename-command", "INFO", "", "--maxmemory-policy", "allkeys-lru"}, redisstore.Doctor{}, redisstore.Refusal, "eviction", "allkeys-lru"},
+		{"waits for what is not there", nil, redisstore.Doctor{Replicas: 2}, redisstore.Warning,
+			"replication", "NO MESSAGE IS ACKNOWLEDGED"},
+		{"needs what is not there", []string{"--min-replicas-to-write", "1"}, redisstore.Doctor{},
+			redisstore.Warning, "replication", "every change is refused"},
+		{"quiet connections", []string{"--timeout", "5"}, redisstore.Doctor{}, redisstore.Note,
+			"timeout", "5 s"},
+		{"small buffers", []string{"--client-output-buffer-limit", "pubsub 1mb 256kb 10"},
+			redisstore.Doctor{}, redisstore.Warning, "buffers", "1048576 262144 10"},
+		{"node of a cluster", []string{"--cluster-enabled", "yes"}, redisstore.Doctor{},
+			redisstore.Refusal, "address", "redis+cluster"},
+		{"renamed command", []string{"--rename-command", "HSETNX", ""}, redisstore.Doctor{},
+			redisstore.Refusal, "permissions", "has no HSETNX"},
+		{"denied CONFIG", []string{"--rename-command", "CONFIG", ""}, redisstore.Doctor{},
+			redisstore.Note, "unseen", "CONFIG GET is denied"},
+		{"denied CONFIG, eviction seen",
+			[]string{"--rename-command", "CONFIG", "", "--maxmemory-policy", "allkeys-lru"},
+			redisstore.Doctor{}, redisstore.Refusal, "eviction", "allkeys-lru"},
+		{"denied INFO, eviction seen",
+			[]string{"--rename-command", "INFO", "", "--maxmemory-policy", "allkeys-lru"},
+			redisstore.Doctor{}, redisstore.Refusal, "eviction", "allkeys-lru"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -125,10 +151,12 @@ func TestDoctorSettings(t *testing.T) {
 	}
 }
 
-// until examines until a finding is there: a server finds out about its disk and its replicas in its own time.
+// until examines until a finding is there: a server finds out about its disk
+// and its replicas in its own time.
 func until(t *testing.T, d redisstore.Doctor, level redisstore.Level, about, words string) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(
+		20 * time.Millisecond) {
 		for _, f := range examine(t, d) {
 			if f.About == about && f.Level == level && strings.Contains(f.String(), words) {
 				return
@@ -150,7 +178,8 @@ func TestDoctorSeesAFailedSnapshot(t *testing.T) {
 	if out, err := s.Do("BGSAVE"); err != nil {
 		t.Fatal(out, err)
 	}
-	until(t, redisstore.Doctor{Client: s.Client(t), Subscriber: s.Client(t)}, redisstore.Warning, "persistence", "the last snapshot failed")
+	until(t, redisstore.Doctor{Client: s.Client(t), Subscriber: s.Client(t)}, redisstore.Warning,
+		"persistence", "the last snapshot failed")
 }
 
 func TestDoctorSeesReplicas(t *testing.T) {
@@ -171,11 +200,13 @@ func TestDoctorSeesReplicas(t *testing.T) {
 		t.Fatal(out, err)
 	}
 	d.Replicas = 0
-	if findings := examine(t, d); slices.ContainsFunc(findings, func(f redisstore.Finding) bool { return f.About == "replication" && f.Level > redisstore.OK }) {
+	if findings := examine(t, d); slices.ContainsFunc(findings,
+		func(f redisstore.Finding) bool { return f.About == "replication" && f.Level > redisstore.OK }) {
 		t.Errorf("something is still wrong with replication: %v", findings)
 	}
 
-	has(t, examine(t, redisstore.Doctor{Client: replica.Client(t), Subscriber: replica.Client(t)}), redisstore.Refusal, "address", "replica")
+	has(t, examine(t, redisstore.Doctor{Client: replica.Client(t), Subscriber: replica.Client(t)}),
+		redisstore.Refusal, "address", "replica")
 	replica.Pause() // for as long as the test is there: no sleep, the master counts
 	t.Cleanup(replica.Resume)
 	until(t, d, redisstore.Warning, "replication", "behind")
@@ -206,7 +237,8 @@ func TestDoctorOfABrokenCluster(t *testing.T) {
 // as returns clients of a user with these rules.
 func as(t *testing.T, s *redistest.Server, name string, rules ...string) redisstore.Doctor {
 	t.Helper()
-	if out, err := s.Do(append([]string{"ACL", "SETUSER", name, "reset", "on", ">secret"}, rules...)...); err != nil || out != "OK" {
+	if out, err := s.Do(append([]string{"ACL", "SETUSER", name, "reset", "on", ">secret"},
+		rules...)...); err != nil || out != "OK" {
 		t.Fatal(out, err)
 	}
 	o := s.Option()
@@ -236,14 +268,17 @@ func TestDoctorNamesWhatIsDenied(t *testing.T) {
 		}
 		has(t, examine(t, d), redisstore.Refusal, about, name)
 	}
-	has(t, examine(t, as(t, s, "u", "~other:*", "&parley:*", "+@all")), redisstore.Refusal, "permissions", "~parley:*")
-	has(t, examine(t, as(t, s, "u", "~parley:*", "&other:*", "+@all")), redisstore.Refusal, "publish and subscribe", "&parley:*")
+	has(t, examine(t, as(t, s, "u", "~other:*", "&parley:*", "+@all")), redisstore.Refusal,
+		"permissions", "~parley:*")
+	has(t, examine(t, as(t, s, "u", "~parley:*", "&other:*", "+@all")), redisstore.Refusal,
+		"publish and subscribe", "&parley:*")
 	d := as(t, s, "u", "~other:*", "&other:*", "+@all")
 	d.Prefix = "other"
 	if findings := examine(t, d); worst(findings) == redisstore.Refusal {
 		t.Errorf("refused: %v", findings)
 	}
-	has(t, examine(t, as(t, s, "u", "~parley:*", "&parley:*", "+@all", "-config", "-info")), redisstore.Note, "unseen", "INFO is denied")
+	has(t, examine(t, as(t, s, "u", "~parley:*", "&parley:*", "+@all", "-config", "-info")),
+		redisstore.Note, "unseen", "INFO is denied")
 }
 
 var (
@@ -251,7 +286,8 @@ var (
 	built    = regexp.MustCompile(`\b[bB]\(\)\.\s*([A-Z][A-Za-z]+)\(`)
 )
 
-// TestDoctorTriesEverything reads the sources for commands that the doctor does not try.
+// TestDoctorTriesEverything reads the sources for commands that the doctor does
+// not try.
 func TestDoctorTriesEverything(t *testing.T) {
 	known := append(redisstore.Needs(), "SET", "SPUBLISH", "SSUBSCRIBE", "WAIT")
 	known = append(known,
@@ -268,7 +304,8 @@ func TestDoctorTriesEverything(t *testing.T) {
 			switch {
 			case strings.HasSuffix(f.Name(), "_test.go") || strings.HasPrefix(f.Name(), "doctor"):
 				continue
-			case dir == "." && (strings.HasPrefix(f.Name(), "fsck") || strings.HasPrefix(f.Name(), "transfer")):
+			case dir == "." && (strings.HasPrefix(f.Name(), "fsck") ||
+				strings.HasPrefix(f.Name(), "transfer")):
 				continue // the operator's commands, which say so themselves
 			case strings.HasSuffix(f.Name(), ".go") && dir == ".":
 				pattern = built

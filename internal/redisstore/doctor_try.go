@@ -15,18 +15,24 @@ import (
 // probe stands for the doctor's key in the commands that it tries.
 const probe = "\x00key"
 
-// needs are the commands that Parley sends itself or has a script send, as the doctor tries them: on a key that holds a string
-// for some seconds, so that most of them fail, with WRONGTYPE, and none of them does anything. What is denied fails
-// before that.
+// needs are the commands that Parley sends itself or has a script send, as the
+// doctor tries them: on a key that holds a string for some seconds, so that
+// most of them fail, with WRONGTYPE, and none of them does anything. What is
+// denied fails before that.
 var needs = [][]string{
 	{"GET", probe}, {"EXISTS", probe}, {"PTTL", probe}, {"EXPIRE", probe, "10"}, {"PEXPIRE", probe, "10000"},
 	{"INCR", probe},
-	{"HGET", probe, "f"}, {"HMGET", probe, "f"}, {"HGETALL", probe}, {"HKEYS", probe}, {"HEXISTS", probe, "f"}, {"HLEN", probe},
-	{"HSET", probe, "f", "v"}, {"HSETNX", probe, "f", "v"}, {"HDEL", probe, "f"}, {"HINCRBY", probe, "f", "1"},
+	{"HGET", probe, "f"}, {"HMGET", probe, "f"}, {"HGETALL", probe}, {"HKEYS", probe},
+	{"HEXISTS", probe, "f"}, {"HLEN", probe},
+	{"HSET", probe, "f", "v"}, {"HSETNX", probe, "f", "v"}, {"HDEL", probe, "f"},
+	{"HINCRBY", probe, "f", "1"},
 	{"SADD", probe, "m"}, {"SREM", probe, "m"}, {"SCARD", probe}, {"SMEMBERS", probe}, {"SPOP", probe, "1"},
-	{"ZADD", probe, "0", "m"}, {"ZREM", probe, "m"}, {"ZCARD", probe}, {"ZSCORE", probe, "m"}, {"ZRANGE", probe, "0", "0"}, {"ZREVRANGE", probe, "0", "0"},
-	{"XADD", probe, "1-0", "f", "v"}, {"XRANGE", probe, "-", "+", "COUNT", "1"}, {"XTRIM", probe, "MAXLEN", "0"}, {"XDEL", probe, "1-0"},
-	{"LLEN", probe}, {"LINDEX", probe, "0"}, {"LRANGE", probe, "0", "0"}, {"LTRIM", probe, "0", "0"}, {"RPUSH", probe, "v"},
+	{"ZADD", probe, "0", "m"}, {"ZREM", probe, "m"}, {"ZCARD", probe}, {"ZSCORE", probe, "m"},
+	{"ZRANGE", probe, "0", "0"}, {"ZREVRANGE", probe, "0", "0"},
+	{"XADD", probe, "1-0", "f", "v"}, {"XRANGE", probe, "-", "+", "COUNT", "1"},
+	{"XTRIM", probe, "MAXLEN", "0"}, {"XDEL", probe, "1-0"},
+	{"LLEN", probe}, {"LINDEX", probe, "0"}, {"LRANGE", probe, "0", "0"},
+	{"LTRIM", probe, "0", "0"}, {"RPUSH", probe, "v"},
 	{"EVAL", "return 1", "1", probe}, {"EVAL_RO", "return 1", "1", probe},
 	{"EVALSHA", noScript, "1", probe}, {"EVALSHA_RO", noScript, "1", probe},
 	{"PING"}, {"TIME"},
@@ -36,7 +42,8 @@ var needs = [][]string{
 // noScript is the hash of no script.
 const noScript = "0000000000000000000000000000000000000000"
 
-// try tries what Parley does, on one master: each command, a script, and the bell.
+// try tries what Parley does, on one master: each command, a script, and the
+// bell.
 func (d Doctor) try(ctx context.Context, node rueidis.Client, f *facts) ([]Finding, error) {
 	tag, err := d.tag(ctx, node, f.info["cluster_enabled"] == "1")
 	if err != nil || tag == "" {
@@ -47,7 +54,8 @@ func (d Doctor) try(ctx context.Context, node rueidis.Client, f *facts) ([]Findi
 	if err != nil || len(findings) > 0 {
 		return findings, err
 	}
-	findings = append(findings, Finding{OK, "", "permissions", "every command is allowed that Parley needs", "", ""})
+	findings = append(findings, Finding{OK, "", "permissions",
+		"every command is allowed that Parley needs", "", ""})
 	return append(findings, d.script(ctx, node, key), d.bell(ctx, key)), nil
 }
 
@@ -61,7 +69,8 @@ func (d Doctor) tag(ctx context.Context, node rueidis.Client, inCluster bool) (s
 	for first := 0; first < most; first += atOnce {
 		commands := make(rueidis.Commands, atOnce)
 		for i := range commands {
-			commands[i] = node.B().Exists().Key(fmt.Sprintf("%s:{%s-%d}:doctor", d.Prefix, stem, first+i)).Build()
+			commands[i] = node.B().Exists().Key(fmt.Sprintf("%s:{%s-%d}:doctor", d.Prefix, stem,
+				first+i)).Build()
 		}
 		for i, r := range node.DoMulti(ctx, commands...) {
 			err := r.Error()
@@ -141,13 +150,16 @@ func (s *sortDenied) add(command string, err error) {
 func (s *sortDenied) findings(prefix string) []Finding {
 	var all []Finding
 	add := func(is, mend string) {
-		all = append(all, Finding{Refusal, "", "permissions", is, "what needs it fails while people use it", mend})
+		all = append(all, Finding{Refusal, "", "permissions", is,
+			"what needs it fails while people use it", mend})
 	}
 	if len(s.commands) > 0 {
-		add("the user may not run "+strings.Join(s.commands, ", "), "ACL SETUSER … +"+strings.ToLower(strings.Join(s.commands, " +")))
+		add("the user may not run "+strings.Join(s.commands, ", "),
+			"ACL SETUSER … +"+strings.ToLower(strings.Join(s.commands, " +")))
 	}
 	if len(s.unknown) > 0 {
-		add("the server has no "+strings.Join(s.unknown, ", "), "Redis 7.0 or later, or Valkey, with these commands not renamed")
+		add("the server has no "+strings.Join(s.unknown, ", "),
+			"Redis 7.0 or later, or Valkey, with these commands not renamed")
 	}
 	if s.keys {
 		add("the user may not use the keys "+prefix+":*", "ACL SETUSER … ~"+prefix+":*")
@@ -166,7 +178,8 @@ func (d Doctor) script(ctx context.Context, node rueidis.Client, key string) Fin
 		err = fmt.Errorf("it returned %q", text)
 	}
 	if err != nil {
-		return Finding{Refusal, "", "scripts", "a script does not work: " + err.Error(), "everything that is written is a script", "allow Lua, with cjson"}
+		return Finding{Refusal, "", "scripts", "a script does not work: " + err.Error(),
+			"everything that is written is a script", "allow Lua, with cjson"}
 	}
 	return Finding{OK, "", "scripts", "work", "", ""}
 }
@@ -189,7 +202,9 @@ func (d Doctor) bell(ctx context.Context, channel string) Finding {
 				return f[0]
 			}
 		}
-		return Finding{Refusal, "", about, fmt.Sprintf("%s: %v", is, err), "people would see messages only seconds later", "sharded pub/sub (SSUBSCRIBE, SPUBLISH), which Redis has since 7.0, must get through"}
+		return Finding{Refusal, "", about, fmt.Sprintf("%s: %v", is, err),
+			"people would see messages only seconds later",
+			"sharded pub/sub (SSUBSCRIBE, SPUBLISH), which Redis has since 7.0, must get through"}
 	}
 	ctx, cancel := context.WithTimeout(ctx, bellTimeout)
 	defer cancel()
@@ -205,7 +220,8 @@ func (d Doctor) bell(ctx context.Context, channel string) Finding {
 	if err := c.Do(ctx, c.B().Ssubscribe().Channel(channel).Build()).Error(); err != nil {
 		return bad("cannot subscribe", err)
 	}
-	if err := d.Client.Do(ctx, d.Client.B().Spublish().Channel(channel).Message("parley doctor").Build()).Error(); err != nil {
+	if err := d.Client.Do(ctx, d.Client.B().Spublish().Channel(channel).Message(
+		"parley doctor").Build()).Error(); err != nil {
 		return bad("cannot publish", err)
 	}
 	select {

@@ -43,7 +43,8 @@ func (s *Store) open(c *chat.Change) (string, error) {
 	end := 1
 	if c.Kind == chat.MessageCreated {
 		room, _ := c.Stream.Room()
-		e.Message = &messageStub{Room: room, ID: c.ID, From: c.Message.From, Text: c.Message.Text, ClientID: c.Message.ClientID, At: e.At, Mentions: c.Message.Mentions, Files: c.Message.Files}
+		e.Message = &messageStub{Room: room, ID: c.ID, From: c.Message.From, Text: c.Message.Text,
+			ClientID: c.Message.ClientID, At: e.At, Mentions: c.Message.Mentions, Files: c.Message.Files}
 		end = 2
 	}
 	if c.Kind == chat.ReactionAdded || c.Kind == chat.ReactionRemoved {
@@ -75,8 +76,9 @@ type stored struct {
 	edits int64 // how many earlier texts there are
 }
 
-// scan reads the fields of a message's entry: i, its id; d, "<seq> <at> <from> <by or => <id of the event before it, unless that
-// is the message before> <client id>"; t, its text.
+// scan reads the fields of a message's entry: i, its id; d, "<seq> <at> <from>
+// <by or => <id of the event before it, unless that is the message before>
+// <client id>"; t, its text.
 func scan(room chat.RoomID, no int64, fields []rueidis.RedisMessage) (stored, error) {
 	if len(fields) != 6 {
 		return stored{}, fmt.Errorf("message %d of %s has %d fields", no, room, len(fields))
@@ -109,8 +111,9 @@ func scanStored(room chat.RoomID, no int64, v [3]string) (stored, error) {
 		d[3] = d[2]
 	}
 	return stored{
-		Message: chat.Message{Room: room, No: no, ID: v[0], Seq: seq, From: chat.UserID(d[2]), Text: v[2], ClientID: d[5], At: unmilli(at)},
-		by:      chat.UserID(d[3]), prev: d[4],
+		Message: chat.Message{Room: room, No: no, ID: v[0], Seq: seq, From: chat.UserID(d[2]),
+			Text: v[2], ClientID: d[5], At: unmilli(at)},
+		by: chat.UserID(d[3]), prev: d[4],
 	}, nil
 }
 

@@ -1,6 +1,7 @@
--- The entries of a log from the place on, that one included, and the messages among them.
--- KEYS: head log messages marks  ARGV: place count room?
--- Returns {-1, code} or {seq, entries, messages, marks}: of a message that was deleted there is a mark alone.
+-- The entries of a log from the place on, that one included, and the messages
+-- among them. KEYS: head log messages marks ARGV: place count room? Returns
+-- {-1, code} or {seq, entries, messages, marks}: of a message that was deleted
+-- there is a mark alone.
 local h = redis.call('HMGET', KEYS[1], 'at', 'marked')
 local at, marked = h[1], h[2]
 if ARGV[3] == '1' and not at then return {-1, 'not_found'} end

@@ -14,17 +14,20 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// Fsck looks for what a crash between two slots can leave, and heals it. It may run beside servers.
+// Fsck looks for what a crash between two slots can leave, and heals it. It may
+// run beside servers.
 type Fsck struct {
 	Store *Store
 	Heal  bool
 	// Found is called with each finding, in words.
 	Found func(what string)
-	// Progress, if set, is called now and then with how many rooms and people were looked at.
+	// Progress, if set, is called now and then with how many rooms and people
+	// were looked at.
 	Progress func(rooms, people int)
 	NewID    func() string // ids for the events of what is healed
 	Now      func() time.Time
-	// Settle is how long what looks half done may still be under way; default 2 s.
+	// Settle is how long what looks half done may still be under way; default 2
+	// s.
 	Settle time.Duration
 
 	rooms, people int
@@ -87,7 +90,9 @@ func (f *Fsck) arriving(ctx context.Context) error {
 // lex goes through a sorted set whose members all have the score 0.
 func (f *Fsck) lex(ctx context.Context, key string, visit func(member string) error) error {
 	for after := "-"; ; {
-		page, err := f.Store.client.Do(ctx, f.Store.client.B().Zrange().Key(key).Min(after).Max("+").Bylex().Limit(0, fsckPage).Build()).AsStrSlice()
+		page, err := f.Store.client.Do(ctx,
+			f.Store.client.B().Zrange().Key(key).Min(after).Max("+").Bylex().Limit(0,
+				fsckPage).Build()).AsStrSlice()
 		if err != nil {
 			return failed("list "+key, err)
 		}
@@ -131,14 +136,16 @@ func (f *Fsck) listedRoom(ctx context.Context, id chat.RoomID) error {
 		return nil
 	}
 	for _, key := range []string{s.keys.server("rooms"), s.keys.server("public")} {
-		if err := s.client.Do(ctx, s.client.B().Zrem().Key(key).Member(string(id)).Build()).Error(); err != nil {
+		if err := s.client.Do(ctx, s.client.B().Zrem().Key(key).Member(
+			string(id)).Build()).Error(); err != nil {
 			return failed("unlist a room", err)
 		}
 	}
 	return nil // its maker's list is looked at with its maker
 }
 
-// room compares a room's numbers with its messages, and its members with their lists.
+// room compares a room's numbers with its messages, and its members with their
+// lists.
 func (f *Fsck) room(ctx context.Context, room chat.Room) error {
 	s := f.Store
 	if room.Kind == chat.ThreadRoom {
@@ -165,7 +172,8 @@ func (f *Fsck) room(ctx context.Context, room chat.Room) error {
 		for i, m := range members {
 			users[i] = string(m.User)
 		}
-		reads, err := s.client.Do(ctx, s.client.B().Hmget().Key(s.keys.room(room.ID, "reads")).Field(users...).Build()).ToArray()
+		reads, err := s.client.Do(ctx,
+			s.client.B().Hmget().Key(s.keys.room(room.ID, "reads")).Field(users...).Build()).ToArray()
 		if err != nil {
 			return failed("read positions", err)
 		}
@@ -196,11 +204,13 @@ func (f *Fsck) unlisted(ctx context.Context, room chat.RoomID, user chat.UserID)
 	if !f.Heal {
 		return nil
 	}
-	_, err = s.Commit(ctx, chat.Change{Stream: chat.UserStream(user), Kind: chat.RoomJoined, ID: f.NewID(), At: f.Now(), View: &chat.RoomView{Room: chat.Room{ID: room}}})
+	_, err = s.Commit(ctx, chat.Change{Stream: chat.UserStream(user), Kind: chat.RoomJoined,
+		ID: f.NewID(), At: f.Now(), View: &chat.RoomView{Room: chat.Room{ID: room}}})
 	return ignore(err, chat.ErrNotFound)
 }
 
-// halfIn reports whether the person is a member without having the room on their list, or the other way round.
+// halfIn reports whether the person is a member without having the room on
+// their list, or the other way round.
 func (f *Fsck) halfIn(ctx context.Context, room chat.RoomID, user chat.UserID, member bool) (bool, error) {
 	s := f.Store
 	replies := s.client.DoMulti(ctx,
@@ -215,7 +225,8 @@ func (f *Fsck) halfIn(ctx context.Context, room chat.RoomID, user chat.UserID, m
 }
 
 // read finds a read position that has moved without being announced.
-func (f *Fsck) read(room chat.RoomID, user chat.UserID, moved rueidis.RedisMessage, told rueidis.RedisResult) error {
+func (f *Fsck) read(room chat.RoomID, user chat.UserID, moved rueidis.RedisMessage,
+	told rueidis.RedisResult) error {
 	text, err := moved.ToString()
 	if rueidis.IsRedisNil(err) || err == nil && !strings.HasSuffix(text, "!") {
 		return nil
@@ -239,18 +250,21 @@ func (f *Fsck) read(room chat.RoomID, user chat.UserID, moved rueidis.RedisMessa
 
 func (f *Fsck) unannounced(ctx context.Context, room chat.RoomID, user chat.UserID, no int64) error {
 	s := f.Store
-	announced, err := s.client.Do(ctx, s.client.B().Hget().Key(s.keys.user(user, "reads")).Field(string(room)).Build()).AsInt64()
+	announced, err := s.client.Do(ctx,
+		s.client.B().Hget().Key(s.keys.user(user, "reads")).Field(string(room)).Build()).AsInt64()
 	if err != nil && !rueidis.IsRedisNil(err) {
 		return failed("read position", err)
 	}
 	if announced >= no {
 		return nil
 	}
-	f.Found(fmt.Sprintf("%s has read %s up to %d, and their other devices were told of %d", user, room, no, announced))
+	f.Found(fmt.Sprintf("%s has read %s up to %d, and their other devices were told of %d", user,
+		room, no, announced))
 	if !f.Heal {
 		return nil
 	}
-	_, err = f.Store.Commit(ctx, chat.Change{Stream: chat.UserStream(user), Kind: chat.ReadMoved, ID: f.NewID(), At: f.Now(), By: user, Read: &chat.Read{Room: room, No: no}})
+	_, err = f.Store.Commit(ctx, chat.Change{Stream: chat.UserStream(user), Kind: chat.ReadMoved,
+		ID: f.NewID(), At: f.Now(), By: user, Read: &chat.Read{Room: room, No: no}})
 	return ignore(err, chat.ErrNotFound)
 }
 
@@ -283,7 +297,8 @@ func (f *Fsck) listed(ctx context.Context, user chat.UserID) error {
 	}
 	commands := make(rueidis.Commands, len(rooms))
 	for i, room := range rooms {
-		commands[i] = s.client.B().Hexists().Key(s.keys.room(chat.RoomID(room), "members")).Field(string(user)).Build()
+		commands[i] = s.client.B().Hexists().Key(s.keys.room(chat.RoomID(room), "members")).Field(
+			string(user)).Build()
 	}
 	for i, reply := range s.client.DoMulti(ctx, commands...) {
 		in, err := reply.AsBool()
@@ -307,7 +322,8 @@ func (f *Fsck) noMember(ctx context.Context, room chat.RoomID, user chat.UserID)
 	if !f.Heal {
 		return nil
 	}
-	_, err = f.Store.Commit(ctx, chat.Change{Stream: chat.UserStream(user), Kind: chat.RoomLeft, ID: f.NewID(), At: f.Now(), Left: room})
+	_, err = f.Store.Commit(ctx, chat.Change{Stream: chat.UserStream(user), Kind: chat.RoomLeft,
+		ID: f.NewID(), At: f.Now(), Left: room})
 	return err
 }
 
@@ -335,13 +351,15 @@ func (f *Fsck) created(ctx context.Context, user chat.UserID) error {
 			if !f.Heal {
 				return nil
 			}
-			return failed("rooms that were created", s.client.Do(ctx, s.client.B().Srem().Key(key).Member(id).Build()).Error())
+			return failed("rooms that were created",
+				s.client.Do(ctx, s.client.B().Srem().Key(key).Member(id).Build()).Error())
 		})
 	}
 	return nil
 }
 
-// sessions finds sessions that no token leads to, or that would never be pruned.
+// sessions finds sessions that no token leads to, or that would never be
+// pruned.
 func (f *Fsck) sessions(ctx context.Context, user chat.UserID) error {
 	s := f.Store
 	sessions, err := s.Sessions(ctx, user)
@@ -363,7 +381,8 @@ func (f *Fsck) sessions(ctx context.Context, user chat.UserID) error {
 		}
 		f.Found(fmt.Sprintf("no token leads to the session %s of %s", n.ID, user))
 		if f.Heal {
-			if err := s.client.Do(ctx, s.client.B().Set().Key(s.keys.token(n.TokenHash)).Value(want).Build()).Error(); err != nil {
+			if err := s.client.Do(ctx, s.client.B().Set().Key(s.keys.token(n.TokenHash)).Value(
+				want).Build()).Error(); err != nil {
 				return failed("token", err)
 			}
 		}
@@ -380,10 +399,13 @@ func (f *Fsck) sessions(ctx context.Context, user chat.UserID) error {
 	if !f.Heal {
 		return nil
 	}
-	return failed("sessions", s.client.Do(ctx, s.client.B().Zadd().Key(due).Lt().ScoreMember().ScoreMember(float64(next.UnixMilli()), string(user)).Build()).Error())
+	return failed("sessions", s.client.Do(ctx,
+		s.client.B().Zadd().Key(due).Lt().ScoreMember().ScoreMember(float64(next.UnixMilli()),
+			string(user)).Build()).Error())
 }
 
-// tokens finds what leads from a token to a session that is gone. It goes through all keys of each node, some at a time.
+// tokens finds what leads from a token to a session that is gone. It goes
+// through all keys of each node, some at a time.
 func (f *Fsck) tokens(ctx context.Context) error {
 	s := f.Store
 	for _, node := range s.client.Nodes() {
@@ -394,7 +416,8 @@ func (f *Fsck) tokens(ctx context.Context) error {
 			continue
 		}
 		for cursor := uint64(0); ; {
-			entry, err := node.Do(ctx, node.B().Scan().Cursor(cursor).Match(s.keys.token("*")).Count(1000).Build()).AsScanEntry()
+			entry, err := node.Do(ctx, node.B().Scan().Cursor(cursor).Match(
+				s.keys.token("*")).Count(1000).Build()).AsScanEntry()
 			if err != nil {
 				return failed("look through tokens", err)
 			}
@@ -424,7 +447,8 @@ func (f *Fsck) leads(ctx context.Context, key string) (bool, error) {
 		return false, failed("token", err)
 	}
 	user, id, _ := strings.Cut(place, " ")
-	there, err := s.client.Do(ctx, s.client.B().Hexists().Key(s.keys.user(chat.UserID(user), "sessions")).Field(id).Build()).AsBool()
+	there, err := s.client.Do(ctx,
+		s.client.B().Hexists().Key(s.keys.user(chat.UserID(user), "sessions")).Field(id).Build()).AsBool()
 	return there, failed("session", err)
 }
 

@@ -44,8 +44,9 @@ func over(ctx context.Context) context.Context {
 	return ctx
 }
 
-// TestFsck kills a node after each call that a change makes, and has fsck heal what is left: then nothing is found any more, and
-// what clients hold, brought up to date by events, is what a fetch shows.
+// TestFsck kills a node after each call that a change makes, and has fsck heal
+// what is left: then nothing is found any more, and what clients hold, brought
+// up to date by events, is what a fetch shows.
 func TestFsck(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
 		client := d.Client(t)
@@ -90,17 +91,26 @@ func TestFsck(t *testing.T) {
 			return []chat.Change{said, moved}
 		}
 		session := func(s *redisstore.Store, id string) error {
-			return s.CreateSession(t.Context(), chat.Session{ID: chat.SessionID(id), User: "u2", TokenHash: "hash of " + id, CreatedAt: at, SeenAt: at, ExpiresAt: at.Add(time.Hour)})
+			return s.CreateSession(t.Context(),
+				chat.Session{ID: chat.SessionID(id), User: "u2", TokenHash: "hash of " + id,
+					CreatedAt: at, SeenAt: at, ExpiresAt: at.Add(time.Hour)})
 		}
 		commit := func(changes func() []chat.Change) func(*redisstore.Store) error {
-			return func(s *redisstore.Store) error { _, err := s.Commit(t.Context(), changes()...); return err }
+			return func(s *redisstore.Store) error {
+				_,
+					err := s.Commit(t.Context(), changes()...)
+				return err
+			}
 		}
 		for name, step := range map[string]struct{ before, do func(*redisstore.Store) error }{
-			"join":    {nil, commit(join)},
-			"leave":   {commit(join), commit(leave)},
-			"sign up": {nil, commit(func() []chat.Change { return account(chat.UserCreated, "u3", "Three") })},
-			"rename":  {nil, commit(func() []chat.Change { return account(chat.UserUpdated, "u2", "Zwei") })},
-			"create":  {nil, commit(func() []chat.Change { return create("b") })},
+			"join":  {nil, commit(join)},
+			"leave": {commit(join), commit(leave)},
+			"sign up": {nil, commit(func() []chat.Change {
+				return account(chat.UserCreated, "u3",
+					"Three")
+			})},
+			"rename": {nil, commit(func() []chat.Change { return account(chat.UserUpdated, "u2", "Zwei") })},
+			"create": {nil, commit(func() []chat.Change { return create("b") })},
 			"read": {commit(join), commit(func() []chat.Change {
 				c := change(me, chat.ReadMoved)
 				c.Read = &chat.Read{Room: "a", No: 3}
@@ -108,9 +118,10 @@ func TestFsck(t *testing.T) {
 			})},
 			"reply":  {commit(func() []chat.Change { return append(join(), thread()...) }), commit(reply)},
 			"log in": {nil, func(s *redisstore.Store) error { return session(s, "s1") }},
-			"log out": {func(s *redisstore.Store) error { return session(s, "s1") }, commit(func() []chat.Change {
-				return []chat.Change{change(me, chat.SessionRevoked)}
-			})},
+			"log out": {func(s *redisstore.Store) error { return session(s, "s1") },
+				commit(func() []chat.Change {
+					return []chat.Change{change(me, chat.SessionRevoked)}
+				})},
 		} {
 			t.Run(name, func(t *testing.T) {
 				for calls := range int64(20) {
@@ -135,7 +146,8 @@ func TestFsck(t *testing.T) {
 						}
 					}
 					must(commit(func() []chat.Change {
-						return append(account(chat.UserCreated, "u1", "One"), account(chat.UserCreated, "u2", "Two")...)
+						return append(account(chat.UserCreated, "u1", "One"),
+							account(chat.UserCreated, "u2", "Two")...)
 					}))
 					must(commit(func() []chat.Change { return create("a") }))
 					must(step.before)
@@ -159,7 +171,8 @@ func TestFsck(t *testing.T) {
 
 					var found []string
 					fsck := redisstore.Fsck{
-						Store: s, Found: func(what string) { found = append(found, what) }, Now: time.Now, Settle: time.Millisecond,
+						Store: s, Found: func(what string) { found = append(found, what) },
+						Now: time.Now, Settle: time.Millisecond,
 						NewID: func() string { ids++; return fmt.Sprintf("e%06d", ids) },
 					}
 					n, err := fsck.Run(t.Context())
@@ -172,11 +185,13 @@ func TestFsck(t *testing.T) {
 					first := found
 					fsck.Heal = true
 					if again, err := fsck.Run(t.Context()); err != nil || again != n {
-						t.Fatalf("after %d calls: healing found %d, before it were %d: %v", calls, again, n, err)
+						t.Fatalf("after %d calls: healing found %d, before it were %d: %v", calls,
+							again, n, err)
 					}
 					found = nil
 					if left, err := fsck.Run(t.Context()); err != nil || left > 0 {
-						t.Fatalf("after %d calls: still there: %q (%v); at first: %q", calls, found, err, first)
+						t.Fatalf("after %d calls: still there: %q (%v); at first: %q", calls, found,
+							err, first)
 					}
 					now, err := held.CatchUp(t.Context(), s)
 					if err != nil {
@@ -186,12 +201,16 @@ func TestFsck(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					if d := cmp.Diff(views, now.Sorted()); d != "" && !(len(views) == 0 && len(now.Views) == 0) {
+					if d := cmp.Diff(views, now.Sorted()); d != "" &&
+						!(len(views) == 0 && len(now.Views) == 0) {
 						t.Fatalf("after %d calls, healed of %q: state and events differ from a fetch:\n%s", calls, first, d)
 					}
-					if replies, err := s.Messages(t.Context(), "a.2", chat.Page{Limit: 1}); err == nil && len(replies) == 1 {
-						above, err := s.Messages(t.Context(), "a", chat.Page{From: chat.After, No: 1, Limit: 1})
-						if err != nil || above[0].Thread == nil || above[0].Thread.Replies != 1 || !above[0].Thread.LastAt.Equal(at) {
+					if replies, err := s.Messages(t.Context(), "a.2",
+						chat.Page{Limit: 1}); err == nil && len(replies) == 1 {
+						above, err := s.Messages(t.Context(), "a",
+							chat.Page{From: chat.After, No: 1, Limit: 1})
+						if err != nil || above[0].Thread == nil || above[0].Thread.Replies != 1 ||
+							!above[0].Thread.LastAt.Equal(at) {
 							t.Fatalf("after %d calls: %+v does not show the reply (%v)", calls, above, err)
 						}
 					}
@@ -204,7 +223,8 @@ func TestFsck(t *testing.T) {
 							t.Fatal(err)
 						}
 						if named, err := s.AccountByName(t.Context(), a.NameKey); err != nil || named != a {
-							t.Fatalf("after %d calls: %q leads to %+v (%v), not to %+v", calls, a.NameKey, named, err, a)
+							t.Fatalf("after %d calls: %q leads to %+v (%v), not to %+v", calls,
+								a.NameKey, named, err, a)
 						}
 					}
 					s.Close()

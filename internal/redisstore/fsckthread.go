@@ -22,16 +22,20 @@ func (f *Fsck) tellThread(ctx context.Context, room chat.Room) error {
 	if err != nil || last == nil {
 		return err
 	}
-	f.Found(fmt.Sprintf("message %d of %s does not show reply %d in its thread", room.Root, room.Parent, last.No))
+	f.Found(fmt.Sprintf("message %d of %s does not show reply %d in its thread", room.Root,
+		room.Parent, last.No))
 	if !f.Heal {
 		return nil
 	}
-	_, err = f.Store.Commit(ctx, chat.Change{Stream: chat.RoomStream(room.Parent), Kind: chat.ThreadMoved, ID: f.NewID(), At: f.Now(),
-		Message: &chat.Message{No: room.Root, Thread: &chat.Thread{Room: room.ID, Replies: last.No, LastAt: last.At}}})
+	_, err = f.Store.Commit(ctx, chat.Change{Stream: chat.RoomStream(room.Parent),
+		Kind: chat.ThreadMoved, ID: f.NewID(), At: f.Now(),
+		Message: &chat.Message{No: room.Root,
+			Thread: &chat.Thread{Room: room.ID, Replies: last.No, LastAt: last.At}}})
 	return ignore(err, chat.ErrNotFound)
 }
 
-// untold is the newest message of a thread, nil if there is none or the message above shows it, or is gone.
+// untold is the newest message of a thread, nil if there is none or the message
+// above shows it, or is gone.
 func (f *Fsck) untold(ctx context.Context, room chat.Room) (*chat.Message, error) {
 	last, err := f.Store.Messages(ctx, room.ID, chat.Page{From: chat.Newest, Limit: 1})
 	if err != nil || len(last) == 0 {
@@ -43,7 +47,8 @@ func (f *Fsck) untold(ctx context.Context, room chat.Room) (*chat.Message, error
 		return nil, nil
 	case err != nil:
 		return nil, err
-	case len(above) == 0 || above[0].No != room.Root || above[0].Thread != nil && above[0].Thread.Replies >= last[0].No:
+	case len(above) == 0 || above[0].No != room.Root || above[0].Thread != nil &&
+		above[0].Thread.Replies >= last[0].No:
 		return nil, nil
 	}
 	return &last[0], nil

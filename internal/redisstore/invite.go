@@ -42,7 +42,8 @@ func (s *Store) CreateInvite(ctx context.Context, i chat.Invite) error {
 	if err != nil {
 		return err
 	}
-	n, err := s.invites(ctx, "create", i.ID, i.CodeHash, num(i.CreatedAt.UnixMilli()), num(i.ExpiresAt.UnixMilli()), string(b))
+	n, err := s.invites(ctx, "create", i.ID, i.CodeHash, num(i.CreatedAt.UnixMilli()),
+		num(i.ExpiresAt.UnixMilli()), string(b))
 	if err == nil && n == 0 {
 		err = chat.ErrConflict
 	}
@@ -70,7 +71,8 @@ func (s *Store) Invite(ctx context.Context, codeHash string) (chat.Invite, error
 		return chat.Invite{}, err
 	}
 	defer cancel()
-	place, err := s.client.Do(ctx, s.client.B().Hget().Key(s.keys.server("codes")).Field(codeHash).Build()).ToString()
+	place, err := s.client.Do(ctx,
+		s.client.B().Hget().Key(s.keys.server("codes")).Field(codeHash).Build()).ToString()
 	if rueidis.IsRedisNil(err) {
 		return chat.Invite{}, chat.ErrNotFound
 	}
@@ -93,11 +95,13 @@ func (s *Store) Invites(ctx context.Context) ([]chat.Invite, error) {
 		return nil, err
 	}
 	defer cancel()
-	ids, err := s.client.Do(ctx, s.client.B().Zrevrange().Key(s.keys.server("recent")).Start(0).Stop(999).Build()).AsStrSlice()
+	ids, err := s.client.Do(ctx, s.client.B().Zrevrange().Key(s.keys.server("recent")).Start(
+		0).Stop(999).Build()).AsStrSlice()
 	if err != nil || len(ids) == 0 {
 		return nil, failed("invites", err)
 	}
-	data, err := s.client.Do(ctx, s.client.B().Hmget().Key(s.keys.server("invites")).Field(ids...).Build()).ToArray()
+	data, err := s.client.Do(ctx, s.client.B().Hmget().Key(s.keys.server("invites")).Field(
+		ids...).Build()).ToArray()
 	if err != nil {
 		return nil, failed("invites", err)
 	}
@@ -115,7 +119,8 @@ func (s *Store) Invites(ctx context.Context) ([]chat.Invite, error) {
 	return invites, nil
 }
 
-// pruneStep is how many invites, and how many people's sessions, one call of Prune looks at.
+// pruneStep is how many invites, and how many people's sessions, one call of
+// Prune looks at.
 const pruneStep = 200
 
 // Prune implements [chat.Store]. Sends are forgotten by Redis itself.
@@ -129,7 +134,8 @@ func (s *Store) Prune(ctx context.Context, now time.Time) (bool, error) {
 	if err != nil {
 		return false, failed("prune invites", err)
 	}
-	due := s.client.B().Zrange().Key(s.keys.server("sessions")).Min("-inf").Max(num(now.UnixMilli())).Byscore().Limit(0, pruneStep).Build()
+	due := s.client.B().Zrange().Key(s.keys.server("sessions")).Min("-inf").Max(
+		num(now.UnixMilli())).Byscore().Limit(0, pruneStep).Build()
 	users, err := s.client.Do(ctx, due).AsStrSlice()
 	if err != nil {
 		return false, failed("prune sessions", err)
@@ -142,14 +148,17 @@ func (s *Store) Prune(ctx context.Context, now time.Time) (bool, error) {
 	return n == pruneStep || len(users) == pruneStep, nil
 }
 
-// pruneSessions removes a person's sessions that have expired, and notes when to look again.
+// pruneSessions removes a person's sessions that have expired, and notes when
+// to look again.
 func (s *Store) pruneSessions(ctx context.Context, user chat.UserID, now time.Time) error {
 	index, member := s.keys.server("sessions"), string(user)
-	// First out of the index: one that is made from now on puts the person there again.
+	// First out of the index: one that is made from now on puts the person
+	// there again.
 	if err := s.client.Do(ctx, s.client.B().Zrem().Key(index).Member(member).Build()).Error(); err != nil {
 		return err
 	}
-	reply, err := s.run(ctx, &sessionScript, []string{s.keys.user(user, "sessions")}, []string{"prune", num(now.UnixMilli())})
+	reply, err := s.run(ctx, &sessionScript, []string{s.keys.user(user, "sessions")},
+		[]string{"prune", num(now.UnixMilli())})
 	if err != nil {
 		return err
 	}

@@ -24,17 +24,20 @@ func (k keys) channel(s chat.Stream) string { return k.of(s, "bell") }
 // token leads from the hash of a session's token to the session.
 func (k keys) token(hash string) string { return k.prefix + ":token:{" + hash + "}" }
 
-// A send is remembered in the generation of its day, which lives for three days: at least two after its last send, by Redis' clock.
+// A send is remembered in the generation of its day, which lives for three
+// days: at least two after its last send, by Redis' clock.
 const (
 	generation     = chat.DedupeFor
 	generationLife = 3 * generation
-	// How wrong the clocks of two nodes may be, at most, without a repeated send being taken for a new one.
+	// How wrong the clocks of two nodes may be, at most, without a repeated
+	// send being taken for a new one.
 	clockError = 2 * time.Hour
 )
 
 func day(t time.Time) int64 { return t.UnixMilli() / generation.Milliseconds() }
 
-// sends returns the generations in which a send of that time may stand, its own first.
+// sends returns the generations in which a send of that time may stand, its own
+// first.
 func (k keys) sends(id chat.RoomID, at time.Time) []string {
 	own := day(at)
 	names := []string{k.generation(id, own), k.generation(id, own-1)}

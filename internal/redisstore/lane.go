@@ -7,8 +7,9 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// lane is where sends to one room wait while the script of those before them is under way: then they go
-// together, in one script. A busy room so pays once for what a script costs, and a quiet one waits for nobody.
+// lane is where sends to one room wait while the script of those before them is
+// under way: then they go together, in one script. A busy room so pays once for
+// what a script costs, and a quiet one waits for nobody.
 type lane struct {
 	waiting []*send // guarded by Store.lanesMu
 }
@@ -22,13 +23,15 @@ type send struct {
 	err  error
 }
 
-// A script takes at most so many messages, or so many bytes of text, that Redis is not kept from others.
+// A script takes at most so many messages, or so many bytes of text, that Redis
+// is not kept from others.
 const (
 	laneMessages = 64
 	laneBytes    = 64 << 10
 )
 
-// commitMessage sends one message, together with those that wait for the same room.
+// commitMessage sends one message, together with those that wait for the same
+// room.
 func (s *Store) commitMessage(ctx context.Context, room chat.RoomID, c *chat.Change) (chat.Result, error) {
 	call := &send{ctx: ctx, c: c, done: make(chan struct{})}
 	s.lanesMu.Lock()
@@ -73,7 +76,8 @@ func (s *Store) runLane(room chat.RoomID, l *lane) {
 	}
 }
 
-// sendBatch has each message judged by itself: one that is refused keeps none of the others.
+// sendBatch has each message judged by itself: one that is refused keeps none
+// of the others.
 func (s *Store) sendBatch(room chat.RoomID, batch []*send) {
 	ctx, cancel := context.WithTimeout(s.ctx, patience)
 	defer cancel()

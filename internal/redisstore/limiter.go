@@ -23,7 +23,8 @@ type Limiter struct {
 
 // NewLimiter returns a limiter whose keys stand under the store's prefix.
 func NewLimiter(s *Store) *Limiter {
-	return &Limiter{client: s.client, prefix: s.keys.prefix + ":limit", rates: map[chat.Rate]*ratelimit.Limiter{}}
+	return &Limiter{client: s.client, prefix: s.keys.prefix + ":limit",
+		rates: map[chat.Rate]*ratelimit.Limiter{}}
 }
 
 // Take implements [chat.Limiter].
@@ -50,7 +51,8 @@ func (l *Limiter) of(rate chat.Rate) (*ratelimit.Limiter, error) {
 		return limiter, nil
 	}
 	limiter, err := ratelimit.New(l.client, ratelimit.Options{Prefix: l.prefix},
-		ratelimit.Limit{Name: fmt.Sprintf("%d", rate.Window.Milliseconds()), Quota: int64(rate.Limit), Window: rate.Window})
+		ratelimit.Limit{Name: fmt.Sprintf("%d", rate.Window.Milliseconds()),
+			Quota: int64(rate.Limit), Window: rate.Window})
 	if err != nil {
 		return nil, fmt.Errorf("limit of %d in %s: %w", rate.Limit, rate.Window, err)
 	}

@@ -14,7 +14,8 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// mark is what stands beside a message that is no longer plain, as marks.lua writes it.
+// mark is what stands beside a message that is no longer plain, as marks.lua
+// writes it.
 type mark struct {
 	ID    string `json:"i,omitempty"` // of a deleted message, whose entry is gone: the fields of its place
 	About string `json:"d,omitempty"`
@@ -39,7 +40,8 @@ func (k *mark) show(m *chat.Message) {
 	if !k.DeletedAt.IsZero() {
 		m.Text = ""
 	}
-	m.Mentions, m.Files, m.EditedAt, m.DeletedAt, m.PinnedAt, m.PinnedBy = k.Mentions, k.Files, k.EditedAt, k.DeletedAt, k.PinnedAt, k.PinnedBy
+	m.Mentions, m.Files, m.EditedAt, m.DeletedAt, m.PinnedAt, m.PinnedBy = k.Mentions, k.Files,
+		k.EditedAt, k.DeletedAt, k.PinnedAt, k.PinnedBy
 	m.Reactions, m.Thread = k.Reactions, k.Thread
 }
 
@@ -53,7 +55,8 @@ func scanMark(reply rueidis.RedisMessage) (*mark, error) {
 	return &k, err
 }
 
-// scanMarked reads entries of messages, and marks as no, mark, no, mark…; ascending by number.
+// scanMarked reads entries of messages, and marks as no, mark, no, mark…;
+// ascending by number.
 func scanMarked(room chat.RoomID, rows, marks rueidis.RedisMessage) ([]stored, error) {
 	entries, err := rows.ToArray()
 	if err != nil {
@@ -150,15 +153,18 @@ func words(users []chat.UserID) string {
 
 // becomes are the changes of a message that is there.
 var becomes = map[chat.Kind]string{
-	chat.MessageEdited: "edit", chat.MessageDeleted: "delete", chat.MessagePinned: "pin", chat.MessageUnpinned: "unpin",
-	chat.ReactionAdded: "react", chat.ReactionRemoved: "unreact", chat.ThreadMoved: "thread",
+	chat.MessageEdited: "edit", chat.MessageDeleted: "delete", chat.MessagePinned: "pin",
+	chat.MessageUnpinned: "unpin",
+	chat.ReactionAdded:   "react", chat.ReactionRemoved: "unreact", chat.ThreadMoved: "thread",
 }
 
-// becomeArgs is what marks.lua takes: number, short entry of the log, time, and up to three more.
+// becomeArgs is what marks.lua takes: number, short entry of the log, time, and
+// up to three more.
 func becomeArgs(c *chat.Change) []string {
 	at := jsonTime(c.At)
 	if r := c.Reaction; r != nil && (c.Kind == chat.ReactionAdded || c.Kind == chat.ReactionRemoved) {
-		return []string{num(r.No), reactionEntry(c.ID, c.At, c.By, c.Kind, r), at, r.Emoji, string(r.User), ""}
+		return []string{num(r.No), reactionEntry(c.ID, c.At, c.By, c.Kind, r), at, r.Emoji,
+			string(r.User), ""}
 	}
 	m := c.Message
 	args := []string{num(m.No), changedEntry(c.ID, c.At, c.By, c.Kind, m.No), at, "", "", ""}
@@ -173,12 +179,14 @@ func becomeArgs(c *chat.Change) []string {
 	return args
 }
 
-// changedEntry is how a log has what became of a message: "<id> <at> <by> <kind> <no>". The message is shown as it is when that is read.
+// changedEntry is how a log has what became of a message: "<id> <at> <by>
+// <kind> <no>". The message is shown as it is when that is read.
 func changedEntry(id string, at time.Time, by chat.UserID, kind chat.Kind, no int64) string {
 	return id + " " + num(at.UnixMilli()) + " " + string(by) + " " + string(kind) + " " + num(no)
 }
 
-// changed reads what changedEntry wrote. The event has the message's number alone.
+// changed reads what changedEntry wrote. The event has the message's number
+// alone.
 func (s *Store) changed(stream chat.Stream, seq int64, text string) (chat.Event, error) {
 	f := strings.SplitN(text, " ", 5)
 	if len(f) != 5 {
@@ -194,12 +202,14 @@ func (s *Store) changed(stream chat.Stream, seq int64, text string) (chat.Event,
 	}
 	room, _ := stream.Room()
 	return chat.Event{
-		Stream: stream, Epoch: s.epoch, Seq: seq, ID: f[0], Kind: chat.Kind(f[3]), At: unmilli(at), By: chat.UserID(f[2]),
+		Stream: stream, Epoch: s.epoch, Seq: seq, ID: f[0], Kind: chat.Kind(f[3]), At: unmilli(at),
+		By:      chat.UserID(f[2]),
 		Message: &chat.Message{Room: room, No: no},
 	}, nil
 }
 
-// reactionEntry is how a log has a reaction: "<id> <at> <by> <kind> <no> <user> <emoji>".
+// reactionEntry is how a log has a reaction: "<id> <at> <by> <kind> <no> <user>
+// <emoji>".
 func reactionEntry(id string, at time.Time, by chat.UserID, kind chat.Kind, r *chat.Reaction) string {
 	return changedEntry(id, at, by, kind, r.No) + " " + string(r.User) + " " + r.Emoji
 }

@@ -1,8 +1,11 @@
--- What becomes of messages. A plain message is its entry and nothing else: what it mentions, its files, an edited text, a deletion, a pin,
--- reactions and a thread stand beside it, as JSON by number in marks. In marked, by number, 16 digits, is what must be found:
+-- What becomes of messages. A plain message is its entry and nothing else: what
+-- it mentions, its files, an edited text, a deletion, a pin, reactions and a
+-- thread stand beside it, as JSON by number in marks. In marked, by number, 16
+-- digits, is what must be found:
 --   k no: has a mark | d no: deleted | p no: pinned | @user no: mentions them | @* no: mentions everyone
 
--- becoming makes the functions that do it. A plain message needs none of them, and making them takes time.
+-- becoming makes the functions that do it. A plain message needs none of them,
+-- and making them takes time.
 local made
 local function becoming()
   if made then return made end
@@ -28,7 +31,8 @@ local function becoming()
       f(rest / 3600000), f(rest / 60000) % 60, f(rest / 1000) % 60, rest % 1000)
   end
 
-  -- under orders texts by their bytes. Redis' Lua orders them as the server's language does.
+  -- under orders texts by their bytes. Redis' Lua orders them as the server's
+  -- language does.
   local function under(a, b)
     for i = 1, math.min(#a, #b) do
       local x, y = string.byte(a, i), string.byte(b, i)
@@ -37,7 +41,8 @@ local function becoming()
     return #a < #b
   end
 
-  -- seek returns where a key is in a sorted list, or would be, and whether it is there.
+  -- seek returns where a key is in a sorted list, or would be, and whether it
+  -- is there.
   local function seek(list, key, of)
     for i, v in ipairs(list) do
       local k = of and v[of] or v
@@ -53,7 +58,8 @@ local function becoming()
     return list
   end
 
-  -- Those who are mentioned find the message by it: its author too, who has read it by writing it.
+  -- Those who are mentioned find the message by it: its author too, who has
+  -- read it by writing it.
   local function index(n, mentions)
     for _, user in ipairs(mentions or {}) do write('ZADD', marked, 0, '@' .. user .. ' ' .. pad(n)) end
   end
@@ -74,7 +80,8 @@ local function becoming()
     end
   end
 
-  -- drop takes away the i-th earlier text and those before it, most of which are gone already.
+  -- drop takes away the i-th earlier text and those before it, most of which
+  -- are gone already.
   local function drop(n, i)
     while i > 0 and redis.call('HEXISTS', edits, n .. ' ' .. i) == 1 do
       write('HDEL', edits, n .. ' ' .. i)
@@ -115,7 +122,8 @@ local function becoming()
     return cjson.encode(e)
   end
 
-  -- Each makes one change to a message and its mark, and returns whether there was anything to change.
+  -- Each makes one change to a message and its mark, and returns whether there
+  -- was anything to change.
   local become = {}
 
   function become.edit(n, f, m, at, text, mentions)

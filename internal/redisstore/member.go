@@ -12,10 +12,13 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// A member's place stands in Redis as "<role> <time of joining>", and of those who were muted, or have spoken while the room was slow,
-// as "<role> <time of joining> <spoke> <muted until> <mute as JSON>", with milliseconds since 1970, 0 for none.
+// A member's place stands in Redis as "<role> <time of joining>", and of those
+// who were muted, or have spoken while the room was slow, as "<role> <time of
+// joining> <spoke> <muted until> <mute as JSON>", with milliseconds since 1970,
+// 0 for none.
 
-// placeOf makes what stands in Redis. Spoke is when they have sent their last message while the room was slow.
+// placeOf makes what stands in Redis. Spoke is when they have sent their last
+// message while the room was slow.
 func placeOf(m *chat.Member, spoke int64) (string, error) {
 	place := string(m.Role) + " " + m.JoinedAt.UTC().Format(time.RFC3339Nano)
 	if spoke == 0 && m.Mute == (chat.Mute{}) {
@@ -56,7 +59,8 @@ func scanMember(room chat.RoomID, user chat.UserID, place string) (m chat.Member
 	return m, spoke, nil
 }
 
-// levelOf reads what stands beside a room on a person's list: 1 where they are told as usual.
+// levelOf reads what stands beside a room on a person's list: 1 where they are
+// told as usual.
 func levelOf(listed string) chat.NotifyLevel {
 	if listed == "1" {
 		return chat.NotifyUsual
@@ -83,6 +87,7 @@ func scanRoom(reply rueidis.RedisMessage, err error) (r chat.Room, _ error) {
 	return r, json.Unmarshal([]byte(renamed(text)), &r)
 }
 
-// renamed takes JSON of before layout 3 for what it would be now: those in a direct room were its pair. In a text inside of it the
-// quotes would be escaped.
+// renamed takes JSON of before layout 3 for what it would be now: those in a
+// direct room were its pair. In a text inside of it the quotes would be
+// escaped.
 func renamed(text string) string { return strings.ReplaceAll(text, `"pair":[`, `"people":[`) }

@@ -25,9 +25,11 @@ func dataset(t testing.TB, s *redistest.Server) float64 {
 	return n
 }
 
-// BenchmarkMemoryOf reports what one of each takes of Redis' memory. See BenchmarkMemory for messages.
+// BenchmarkMemoryOf reports what one of each takes of Redis' memory. See
+// BenchmarkMemory for messages.
 func BenchmarkMemoryOf(b *testing.B) {
-	// some is how many are made: just over half of a power of two, where Redis' tables are emptiest.
+	// some is how many are made: just over half of a power of two, where Redis'
+	// tables are emptiest.
 	const some = 9000
 	for _, thing := range []struct {
 		name string
@@ -88,7 +90,8 @@ func BenchmarkMemoryOf(b *testing.B) {
 			}
 		}},
 		{"online", func(c *costly, n int) {
-			p := redisstore.NewPresence(c.store, "node-1-01K8NODE000000000000000000", redisstore.PresenceOptions{Lease: time.Hour})
+			p := redisstore.NewPresence(c.store, "node-1-01K8NODE000000000000000000",
+				redisstore.PresenceOptions{Lease: time.Hour})
 			for range n {
 				p.Enter(c.t.Context(), chat.UserID(c.id()))
 			}
@@ -135,7 +138,8 @@ func BenchmarkMemoryOf(b *testing.B) {
 			before := dataset(b, c.server)
 			for _, user := range users {
 				for no := range int64(reads) {
-					c.commit(chat.Change{Stream: chat.UserStream(user), Kind: chat.ReadMoved, ID: c.id(), At: time.Now(), By: user, Read: &chat.Read{Room: id, No: 1000 + no}})
+					c.commit(chat.Change{Stream: chat.UserStream(user), Kind: chat.ReadMoved,
+						ID: c.id(), At: time.Now(), By: user, Read: &chat.Read{Room: id, No: 1000 + no}})
 				}
 			}
 			b.ReportMetric((dataset(b, c.server)-before)/people, "bytes/person")
@@ -165,7 +169,8 @@ func BenchmarkMemoryOf(b *testing.B) {
 	})
 }
 
-// become sends messages of 100 bytes to one room, each of which mentions somebody or becomes what is asked for.
+// become sends messages of 100 bytes to one room, each of which mentions
+// somebody or becomes what is asked for.
 func (c *costly) become(n int, kind chat.Kind) {
 	room, user := c.room(2)
 	for i := range int64(n) {
@@ -177,7 +182,8 @@ func (c *costly) become(n int, kind chat.Kind) {
 		if kind == "" {
 			continue
 		}
-		then := chat.Change{Stream: m.Stream, Kind: kind, ID: c.id(), At: time.Now(), By: user, Message: &chat.Message{No: i + 1, Text: text100[10:] + "new words "}}
+		then := chat.Change{Stream: m.Stream, Kind: kind, ID: c.id(), At: time.Now(), By: user,
+			Message: &chat.Message{No: i + 1, Text: text100[10:] + "new words "}}
 		if kind == chat.ReactionAdded {
 			then.Reaction = &chat.Reaction{No: i + 1, Emoji: "👍", User: user}
 		}

@@ -1,5 +1,6 @@
--- A page of messages. KEYS: head messages marks  ARGV: from no limit
--- Returns {-1}, nothing, or {rows, marks}: of a message that was deleted there is a mark alone.
+-- A page of messages. KEYS: head messages marks ARGV: from no limit Returns
+-- {-1}, nothing, or {rows, marks}: of a message that was deleted there is a
+-- mark alone.
 local h = redis.call('HMGET', KEYS[1], 'at', 'trimmed', 'marked')
 local at, floor = h[1], tonumber(string.match(h[2] or '0', '^%d+'))
 if not at then return {-1} end

@@ -65,7 +65,8 @@ func (s *Store) AccountByName(ctx context.Context, nameKey string) (chat.Account
 		return chat.Account{}, err
 	}
 	defer cancel()
-	id, err := s.client.Do(ctx, s.client.B().Hget().Key(s.keys.server("names")).Field(nameKey).Build()).ToString()
+	id, err := s.client.Do(ctx, s.client.B().Hget().Key(s.keys.server("names")).Field(
+		nameKey).Build()).ToString()
 	if rueidis.IsRedisNil(err) {
 		return chat.Account{}, chat.ErrNotFound
 	}
@@ -83,7 +84,8 @@ func (s *Store) Users(ctx context.Context, after chat.UserID, limit int) ([]chat
 		return nil, err
 	}
 	defer cancel()
-	_, data, err := s.page(ctx, []string{s.keys.server("order"), s.keys.server("users")}, string(after), limit)
+	_, data, err := s.page(ctx, []string{s.keys.server("order"), s.keys.server("users")},
+		string(after), limit)
 	if err != nil {
 		return nil, failed("users", err)
 	}
@@ -97,7 +99,8 @@ func (s *Store) Users(ctx context.Context, after chat.UserID, limit int) ([]chat
 }
 
 // page reads what page.lua gives: ids, and what stands under each.
-func (s *Store) page(ctx context.Context, keys []string, after string, limit int) (ids []string, data []rueidis.RedisMessage, err error) {
+func (s *Store) page(ctx context.Context, keys []string, after string, limit int) (ids []string,
+	data []rueidis.RedisMessage, err error) {
 	reply, err := s.run(ctx, &pageScript, keys, []string{after, num(int64(max(limit, 0)))})
 	if err != nil {
 		return nil, nil, err
@@ -116,7 +119,8 @@ func (s *Store) page(ctx context.Context, keys []string, after string, limit int
 	return ids, data, err
 }
 
-// kept is a session as it stands in Redis; times in milliseconds. session.lua and user.lua read it too.
+// kept is a session as it stands in Redis; times in milliseconds. session.lua
+// and user.lua read it too.
 type kept struct {
 	Token   string   `json:"token"` // hash of the token
 	Name    string   `json:"name,omitempty"`
@@ -129,7 +133,8 @@ type kept struct {
 }
 
 func keep(s chat.Session) kept {
-	return kept{s.TokenHash, s.Name, s.Scopes, s.Agent, s.Addr, s.CreatedAt.UnixMilli(), s.SeenAt.UnixMilli(), s.ExpiresAt.UnixMilli()}
+	return kept{s.TokenHash, s.Name, s.Scopes, s.Agent, s.Addr, s.CreatedAt.UnixMilli(),
+		s.SeenAt.UnixMilli(), s.ExpiresAt.UnixMilli()}
 }
 
 func (k kept) session(id chat.SessionID, user chat.UserID) chat.Session {
@@ -139,7 +144,8 @@ func (k kept) session(id chat.SessionID, user chat.UserID) chat.Session {
 	}
 }
 
-// CreateSession implements [chat.Store]. What leads to the session is written before it.
+// CreateSession implements [chat.Store]. What leads to the session is written
+// before it.
 func (s *Store) CreateSession(ctx context.Context, n chat.Session) error {
 	ctx, cancel, err := s.enter(ctx)
 	if err != nil {
@@ -162,7 +168,8 @@ func (s *Store) createSession(ctx context.Context, n chat.Session) error {
 		return err
 	default: // it may lead to a session that is gone
 		user, id, _ := strings.Cut(old, " ")
-		there, err := s.client.Do(ctx, s.client.B().Hexists().Key(s.keys.user(chat.UserID(user), "sessions")).Field(id).Build()).AsBool()
+		there, err := s.client.Do(ctx,
+			s.client.B().Hexists().Key(s.keys.user(chat.UserID(user), "sessions")).Field(id).Build()).AsBool()
 		if err != nil {
 			return err
 		}
@@ -173,11 +180,14 @@ func (s *Store) createSession(ctx context.Context, n chat.Session) error {
 			return err
 		}
 	}
-	due := s.client.B().Zadd().Key(s.keys.server("sessions")).Lt().ScoreMember().ScoreMember(float64(n.ExpiresAt.UnixMilli()), string(n.User)).Build()
+	due := s.client.B().Zadd().Key(s.keys.server("sessions")).Lt().ScoreMember().ScoreMember(
+		float64(n.ExpiresAt.UnixMilli()), string(n.User)).Build()
 	if err := s.client.Do(ctx, due).Error(); err != nil {
 		return err
 	}
-	fresh, err := s.client.Do(ctx, s.client.B().Hsetnx().Key(s.keys.user(n.User, "sessions")).Field(string(n.ID)).Value(string(b)).Build()).AsBool()
+	fresh, err := s.client.Do(ctx,
+		s.client.B().Hsetnx().Key(s.keys.user(n.User, "sessions")).Field(string(n.ID)).Value(
+			string(b)).Build()).AsBool()
 	if err == nil && !fresh {
 		return chat.ErrConflict
 	}
@@ -205,7 +215,8 @@ func (s *Store) session(ctx context.Context, tokenHash string) (chat.Session, ch
 	}
 	owner, id, _ := strings.Cut(place, " ")
 	user := chat.UserID(owner)
-	replies := s.client.DoMulti(ctx, s.client.B().Hget().Key(s.keys.user(user, "sessions")).Field(id).Build(), s.accountFields(user))
+	replies := s.client.DoMulti(ctx,
+		s.client.B().Hget().Key(s.keys.user(user, "sessions")).Field(id).Build(), s.accountFields(user))
 	var k kept
 	if err := replies[0].DecodeJSON(&k); rueidis.IsRedisNil(err) {
 		return chat.Session{}, chat.Account{}, chat.ErrNotFound
@@ -230,18 +241,21 @@ func (s *Store) session(ctx context.Context, tokenHash string) (chat.Session, ch
 }
 
 // TouchSession implements [chat.Store].
-func (s *Store) TouchSession(ctx context.Context, id chat.SessionID, user chat.UserID, seen, expires time.Time) error {
+func (s *Store) TouchSession(ctx context.Context, id chat.SessionID, user chat.UserID, seen,
+	expires time.Time) error {
 	ctx, cancel, err := s.enter(ctx)
 	if err != nil {
 		return err
 	}
 	defer cancel()
 	// What ends earlier than before is to be found earlier.
-	due := s.client.B().Zadd().Key(s.keys.server("sessions")).Lt().ScoreMember().ScoreMember(float64(expires.UnixMilli()), string(user)).Build()
+	due := s.client.B().Zadd().Key(s.keys.server("sessions")).Lt().ScoreMember().ScoreMember(
+		float64(expires.UnixMilli()), string(user)).Build()
 	if err := s.client.Do(ctx, due).Error(); err != nil {
 		return failed("touch a session", err)
 	}
-	reply, err := s.run(ctx, &sessionScript, []string{s.keys.user(user, "sessions")}, []string{"touch", string(id), num(seen.UnixMilli()), num(expires.UnixMilli())})
+	reply, err := s.run(ctx, &sessionScript, []string{s.keys.user(user, "sessions")},
+		[]string{"touch", string(id), num(seen.UnixMilli()), num(expires.UnixMilli())})
 	if err != nil {
 		return failed("touch a session", err)
 	}

@@ -13,18 +13,21 @@ import (
 
 // PresenceOptions say how a presence behaves. The zero value is fine.
 type PresenceOptions struct {
-	// Lease is how long a node that was killed still counts; default 10 s. Its people go offline within two of them.
+	// Lease is how long a node that was killed still counts; default 10 s. Its
+	// people go offline within two of them.
 	Lease time.Duration
-	// Grace is how long somebody whose last connection on the node has gone still counts: a page that is loaded again does not
-	// flicker. Default 2 s.
+	// Grace is how long somebody whose last connection on the node has gone
+	// still counts: a page that is loaded again does not flicker. Default 2 s.
 	Grace time.Duration
 }
 
 // Presence knows who is online on all nodes, and signals who comes and goes.
 //
-// Each node has a lease, by Redis' clock, and a set of the people who are connected to it; somebody is online who stands in a
-// node's set. Nothing is counted, so nothing drifts: a node that finds another number of people than it told tells all of them again.
-// Nodes take away the people of those whose lease is over.
+// Each node has a lease, by Redis' clock, and a set of the people who are
+// connected to it; somebody is online who stands in a node's set. Nothing is
+// counted, so nothing drifts: a node that finds another number of people than
+// it told tells all of them again. Nodes take away the people of those whose
+// lease is over.
 type Presence struct {
 	store   *Store
 	node    string
@@ -40,7 +43,8 @@ type Presence struct {
 	done   sync.WaitGroup
 }
 
-// NewPresence starts to keep a node's lease. The node's name is unique. Close must be called.
+// NewPresence starts to keep a node's lease. The node's name is unique. Close
+// must be called.
 func NewPresence(s *Store, node string, o PresenceOptions) *Presence {
 	if o.Lease == 0 {
 		o.Lease = 10 * time.Second
@@ -90,7 +94,8 @@ func (p *Presence) poke() {
 	}
 }
 
-// Close tells nobody more. The lease ends after the grace, so that people who reconnect elsewhere do not flicker.
+// Close tells nobody more. The lease ends after the grace, so that people who
+// reconnect elsewhere do not flicker.
 func (p *Presence) Close() {
 	p.cancel()
 	p.done.Wait()
@@ -106,7 +111,9 @@ func (p *Presence) Online(ctx context.Context) ([]chat.UserID, error) {
 		return nil, err
 	}
 	defer cancel()
-	all, err := p.store.client.Do(ctx, p.store.client.B().Zrange().Key(p.store.keys.server("online")).Min("0").Max("-1").Build()).AsStrSlice()
+	all, err := p.store.client.Do(ctx,
+		p.store.client.B().Zrange().Key(p.store.keys.server("online")).Min("0").Max(
+			"-1").Build()).AsStrSlice()
 	if err != nil {
 		return nil, failed("online", err)
 	}
@@ -169,7 +176,8 @@ func (p *Presence) tell(ctx context.Context) <-chan time.Time {
 	return time.After(time.Until(next))
 }
 
-// send tells of people, some at a time. Whom Redis did not hear of stay to be told.
+// send tells of people, some at a time. Whom Redis did not hear of stay to be
+// told.
 func (p *Presence) send(ctx context.Context, changes map[chat.UserID]bool) {
 	users := slices.Collect(maps.Keys(changes))
 	for some := range slices.Chunk(users, 500) {
@@ -194,13 +202,16 @@ func (p *Presence) send(ctx context.Context, changes map[chat.UserID]bool) {
 	}
 }
 
-// renew extends the node's lease. It returns how many people Redis has for the node, and whose lease is over.
-func (p *Presence) renew(ctx context.Context, lease time.Duration, changes []string) (int64, []string, error) {
+// renew extends the node's lease. It returns how many people Redis has for the
+// node, and whose lease is over.
+func (p *Presence) renew(ctx context.Context, lease time.Duration, changes []string) (int64,
+	[]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.options.Lease/beats)
 	defer cancel()
 	k := p.store.keys.server
 	reply, err := p.store.run(ctx, &presenceScript, []string{k("online"), k("nodes"), k("node:" + p.node)},
-		append([]string{p.store.keys.channel(chat.ServerStream), p.node, num(lease.Milliseconds())}, changes...))
+		append([]string{p.store.keys.channel(chat.ServerStream), p.node, num(lease.Milliseconds())},
+			changes...))
 	if err != nil {
 		return 0, nil, err
 	}
@@ -216,7 +227,8 @@ func (p *Presence) renew(ctx context.Context, lease time.Duration, changes []str
 	return n, gone, err
 }
 
-// heartbeat keeps the lease, heals what Redis has lost of this node, and takes away the people of nodes that are gone.
+// heartbeat keeps the lease, heals what Redis has lost of this node, and takes
+// away the people of nodes that are gone.
 func (p *Presence) heartbeat(ctx context.Context) {
 	p.mu.Lock()
 	missed := len(p.changed) > 0
@@ -230,7 +242,8 @@ func (p *Presence) heartbeat(ctx context.Context) {
 		return
 	}
 	if n != told && !missed {
-		known, err := p.store.client.Do(ctx, p.store.client.B().Smembers().Key(p.store.keys.server("node:"+p.node)).Build()).AsStrSlice()
+		known, err := p.store.client.Do(ctx,
+			p.store.client.B().Smembers().Key(p.store.keys.server("node:"+p.node)).Build()).AsStrSlice()
 		if err != nil {
 			return
 		}

@@ -46,7 +46,8 @@ func (s *Store) View(ctx context.Context, id chat.RoomID, user chat.UserID) (cha
 	return v, failed("view of "+string(id), err)
 }
 
-// view reads a room as the person sees it, and from their own slot, at the same time, of what they are told there.
+// view reads a room as the person sees it, and from their own slot, at the same
+// time, of what they are told there.
 func (s *Store) view(ctx context.Context, id chat.RoomID, user chat.UserID) (v chat.RoomView, err error) {
 	keys, args := s.viewKeys(id), []string{string(user)}
 	level := s.client.B().Hget().Key(s.keys.user(user, "rooms")).Field(string(id)).Build()
@@ -185,7 +186,8 @@ func (s *Store) Rooms(ctx context.Context, after chat.RoomID, limit int) ([]chat
 	return s.listedRooms(ctx, "rooms", after, limit)
 }
 
-func (s *Store) listedRooms(ctx context.Context, list string, after chat.RoomID, limit int) (rooms []chat.Room, err error) {
+func (s *Store) listedRooms(ctx context.Context, list string, after chat.RoomID,
+	limit int) (rooms []chat.Room, err error) {
 	ctx, cancel, err := s.enter(ctx)
 	if err != nil {
 		return nil, err
@@ -197,7 +199,8 @@ func (s *Store) listedRooms(ctx context.Context, list string, after chat.RoomID,
 			from = "(" + string(after)
 		}
 		want := int64(limit - len(rooms))
-		ids, err := s.client.Do(ctx, s.client.B().Zrange().Key(s.keys.server(list)).Min(from).Max("+").Bylex().Limit(0, want).Build()).AsStrSlice()
+		ids, err := s.client.Do(ctx, s.client.B().Zrange().Key(s.keys.server(list)).Min(from).Max(
+			"+").Bylex().Limit(0, want).Build()).AsStrSlice()
 		if err != nil {
 			return nil, failed("rooms", err)
 		}
@@ -241,7 +244,8 @@ func (s *Store) Member(ctx context.Context, room chat.RoomID, user chat.UserID) 
 		return chat.Member{}, err
 	}
 	defer cancel()
-	place, err := s.client.Do(ctx, s.client.B().Hget().Key(s.keys.room(room, "members")).Field(string(user)).Build()).ToString()
+	place, err := s.client.Do(ctx,
+		s.client.B().Hget().Key(s.keys.room(room, "members")).Field(string(user)).Build()).ToString()
 	if rueidis.IsRedisNil(err) {
 		return chat.Member{}, chat.ErrNotFound
 	}
@@ -253,7 +257,8 @@ func (s *Store) Member(ctx context.Context, room chat.RoomID, user chat.UserID) 
 }
 
 // Members implements [chat.Store].
-func (s *Store) Members(ctx context.Context, room chat.RoomID, after chat.UserID, limit int) ([]chat.Member, error) {
+func (s *Store) Members(ctx context.Context, room chat.RoomID, after chat.UserID,
+	limit int) ([]chat.Member, error) {
 	ctx, cancel, err := s.enter(ctx)
 	if err != nil {
 		return nil, err

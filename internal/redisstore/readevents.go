@@ -44,7 +44,8 @@ func (s *Store) Heads(ctx context.Context, streams ...chat.Stream) ([]chat.Head,
 	return heads, nil
 }
 
-// head reads "<seq> <no> <whether the newest event is a message> <day of the newest send> <id>".
+// head reads "<seq> <no> <whether the newest event is a message> <day of the
+// newest send> <id>".
 func (s *Store) head(at string) (h chat.Head, err error) {
 	f := strings.SplitN(at, " ", 5)
 	if len(f) != 5 {
@@ -59,7 +60,8 @@ func (s *Store) head(at string) (h chat.Head, err error) {
 }
 
 // Events implements [chat.Store].
-func (s *Store) Events(ctx context.Context, stream chat.Stream, after chat.Position, limit int) ([]chat.Event, error) {
+func (s *Store) Events(ctx context.Context, stream chat.Stream, after chat.Position,
+	limit int) ([]chat.Event, error) {
 	ctx, cancel, err := s.enter(ctx)
 	if err != nil {
 		return nil, err
@@ -69,7 +71,8 @@ func (s *Store) Events(ctx context.Context, stream chat.Stream, after chat.Posit
 	return events, failed(fmt.Sprintf("events of %s after %d", stream, after.Seq), err)
 }
 
-func (s *Store) events(ctx context.Context, stream chat.Stream, after chat.Position, limit int) ([]chat.Event, error) {
+func (s *Store) events(ctx context.Context, stream chat.Stream, after chat.Position,
+	limit int) ([]chat.Event, error) {
 	_, isRoom := stream.Room()
 	wrong := after.Epoch != s.epoch || after.Seq < 0 || after.Seq == 0 && after.ID != ""
 	first := after.Seq // the entry at the place comes along: its id is compared
@@ -81,7 +84,9 @@ func (s *Store) events(ctx context.Context, stream chat.Stream, after chat.Posit
 		flag = "1"
 	}
 	k := func(what string) string { return s.keys.of(stream, what) }
-	reply, err := s.run(ctx, &eventsScript, []string{k("head"), k("log"), k("messages"), k("marks")}, []string{num(first), num(int64(limit) + 1), flag})
+	reply, err := s.run(ctx, &eventsScript,
+		[]string{k("head"), k("log"), k("messages"), k("marks")},
+		[]string{num(first), num(int64(limit) + 1), flag})
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +123,8 @@ func (s *Store) events(ctx context.Context, stream chat.Stream, after chat.Posit
 		return nil, err
 	}
 	for i := range all {
-		if _, changed := becomes[all[i].Kind]; all[i].Seq != next || changed && all[i].Message == nil && all[i].Reaction == nil {
+		if _, changed := becomes[all[i].Kind]; all[i].Seq != next || changed &&
+			all[i].Message == nil && all[i].Reaction == nil {
 			return nil, chat.ErrResync // the oldest are gone, or messages
 		}
 		all[i].Prev = prev
@@ -134,9 +140,11 @@ func (s *Store) lastMessages(ctx context.Context, events []chat.Event) error {
 	for i := range events {
 		if v := events[i].View; v != nil && v.HeadNo > 0 {
 			views = append(views, v)
-			// The mark is read after the message: one that is deleted between the two has it.
+			// The mark is read after the message: one that is deleted between
+			// the two has it.
 			commands = append(commands,
-				s.client.B().Xrange().Key(s.keys.room(v.ID, "messages")).Start(num(v.HeadNo)).End(num(v.HeadNo)).Build(),
+				s.client.B().Xrange().Key(s.keys.room(v.ID, "messages")).Start(num(v.HeadNo)).End(
+					num(v.HeadNo)).Build(),
 				s.client.B().Hget().Key(s.keys.room(v.ID, "marks")).Field(num(v.HeadNo)).Build())
 		}
 	}
@@ -185,9 +193,11 @@ func scanLast(room chat.RoomID, no int64, row, mark rueidis.RedisMessage) (*chat
 	return &m.Message, nil
 }
 
-// scanEvents reads the entries of a log and the messages among them. Where a message is gone, the event that made it is empty, and one
-// that changed it has none.
-func (s *Store) scanEvents(stream chat.Stream, entries, messages, marks rueidis.RedisMessage) ([]chat.Event, error) {
+// scanEvents reads the entries of a log and the messages among them. Where a
+// message is gone, the event that made it is empty, and one that changed it has
+// none.
+func (s *Store) scanEvents(stream chat.Stream, entries, messages,
+	marks rueidis.RedisMessage) ([]chat.Event, error) {
 	rows, err := entries.ToArray()
 	if err != nil {
 		return nil, err
@@ -271,7 +281,8 @@ func (s *Store) readMoved(stream chat.Stream, seq int64, text string) (chat.Even
 		return chat.Event{}, fmt.Errorf("event %d of %s: %w", seq, stream, err)
 	}
 	return chat.Event{
-		Stream: stream, Epoch: s.epoch, Seq: seq, ID: f[0], Kind: chat.ReadMoved, At: unmilli(at), By: chat.UserID(f[2]),
+		Stream: stream, Epoch: s.epoch, Seq: seq, ID: f[0], Kind: chat.ReadMoved, At: unmilli(at),
+		By:   chat.UserID(f[2]),
 		Read: &chat.Read{Room: chat.RoomID(f[4]), No: no},
 	}, nil
 }

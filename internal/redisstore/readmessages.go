@@ -17,8 +17,10 @@ func (s *Store) Messages(ctx context.Context, room chat.RoomID, page chat.Page) 
 		return nil, err
 	}
 	defer cancel()
-	from := map[chat.PageFrom]string{chat.Newest: "newest", chat.Before: "before", chat.After: "after", chat.Around: "around"}[page.From]
-	reply, err := s.run(ctx, &messagesScript, s.pageKeys(room), []string{from, num(page.No), num(int64(max(page.Limit, 0)))})
+	from := map[chat.PageFrom]string{chat.Newest: "newest", chat.Before: "before",
+		chat.After: "after", chat.Around: "around"}[page.From]
+	reply, err := s.run(ctx, &messagesScript, s.pageKeys(room),
+		[]string{from, num(page.No), num(int64(max(page.Limit, 0)))})
 	if err != nil {
 		return nil, failed("messages", err)
 	}
@@ -82,7 +84,10 @@ func (s *Store) Pinned(ctx context.Context, room chat.RoomID) ([]chat.Message, e
 	for i := range all {
 		messages[i] = all[i].Message
 	}
-	slices.SortFunc(messages, func(a, b chat.Message) int { return cmp.Or(b.PinnedAt.Compare(a.PinnedAt), cmp.Compare(b.No, a.No)) })
+	slices.SortFunc(messages, func(a,
+		b chat.Message) int {
+		return cmp.Or(b.PinnedAt.Compare(a.PinnedAt), cmp.Compare(b.No, a.No))
+	})
 	return messages, nil
 }
 
@@ -119,7 +124,8 @@ func (s *Store) edits(ctx context.Context, room chat.RoomID, no, n int64) (edits
 	for i := max(1, n-chat.MaxEdits+1); i <= n; i++ {
 		fields = append(fields, editField(no, i))
 	}
-	replies, err := s.client.Do(ctx, s.client.B().Hmget().Key(s.keys.room(room, "edits")).Field(fields...).Build()).ToArray()
+	replies, err := s.client.Do(ctx,
+		s.client.B().Hmget().Key(s.keys.room(room, "edits")).Field(fields...).Build()).ToArray()
 	if err != nil {
 		return nil, err
 	}

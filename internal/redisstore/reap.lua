@@ -1,5 +1,6 @@
--- Takes away people of a node whose lease is over, some at a time. KEYS: online nodes, the node's set
--- ARGV: channel node limit. Returns 1 when there may be more.
+-- Takes away people of a node whose lease is over, some at a time. KEYS: online
+-- nodes, the node's set ARGV: channel node limit. Returns 1 when there may be
+-- more.
 local online, nodes, own = KEYS[1], KEYS[2], KEYS[3]
 local lease = redis.call('ZSCORE', nodes, ARGV[2])
 local t = redis.call('TIME')

@@ -56,7 +56,8 @@ func (s *Store) Record(ctx context.Context, kind, id string) (chat.Record, error
 		return chat.Record{}, err
 	}
 	defer cancel()
-	text, err := s.client.Do(ctx, s.client.B().Hget().Key(s.keys.server("records")).Field(recordName(kind, id)).Build()).ToString()
+	text, err := s.client.Do(ctx, s.client.B().Hget().Key(s.keys.server("records")).Field(
+		recordName(kind, id)).Build()).ToString()
 	if rueidis.IsRedisNil(err) {
 		return chat.Record{}, chat.ErrNotFound
 	}
@@ -79,7 +80,8 @@ func (s *Store) Records(ctx context.Context, kind, after string, limit int) ([]c
 }
 
 // records returns those whose names are in a range, with their names.
-func (s *Store) records(ctx context.Context, from, to string, limit int) (names []string, records []chat.Record, err error) {
+func (s *Store) records(ctx context.Context, from, to string, limit int) (names []string,
+	records []chat.Record, err error) {
 	reply, err := s.run(ctx, &recordsScript, s.recordKeys(), []string{from, to, strconv.Itoa(max(limit, 0))})
 	if err != nil {
 		return nil, nil, err

@@ -1,5 +1,5 @@
--- Puts or deletes a record. KEYS: records ids  ARGV: put name was value | delete name
--- Returns the version, 0 refused.
+-- Puts or deletes a record. KEYS: records ids ARGV: put name was value | delete
+-- name Returns the version, 0 refused.
 local records, ids, op, name = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
 local kept = redis.call('HGET', records, name)
 if op == 'delete' then

@@ -1,4 +1,5 @@
--- Records in a range of names, each with its name before it. KEYS: records ids  ARGV: from to limit
+-- Records in a range of names, each with its name before it. KEYS: records ids
+-- ARGV: from to limit
 local page = {}
 for _, name in ipairs(redis.call('ZRANGE', KEYS[2], ARGV[1], ARGV[2], 'BYLEX', 'LIMIT', 0, ARGV[3])) do
   page[#page + 1] = name

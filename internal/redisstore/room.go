@@ -15,14 +15,15 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// window is how many of a log's newest entries stay at least: one more than can be resumed, so that the id at the oldest
-// place can be compared.
+// window is how many of a log's newest entries stay at least: one more than can
+// be resumed, so that the id at the oldest place can be compared.
 var window = strconv.Itoa(chat.Window + 1)
 
 var remember = strconv.Itoa(int(generationLife / time.Second))
 
 // commitRoom makes changes to a room in one step.
-func (s *Store) commitRoom(ctx context.Context, room chat.RoomID, changes []chat.Change) ([]chat.Result, error) {
+func (s *Store) commitRoom(ctx context.Context, room chat.RoomID,
+	changes []chat.Change) ([]chat.Result, error) {
 	if len(changes) == 1 && changes[0].Kind == chat.MessageCreated {
 		r, err := s.commitMessage(ctx, room, &changes[0])
 		if err != nil {
@@ -77,13 +78,15 @@ func (s *Store) roomArgs(args []string, c *chat.Change) ([]string, error) {
 			}
 			files = string(b)
 		}
-		return add("message", string(m.From), string(c.By), m.Text, m.ClientID, num(c.At.UnixMilli()), sendHash(c), words(m.Mentions), files), nil
+		return add("message", string(m.From), string(c.By), m.Text, m.ClientID,
+			num(c.At.UnixMilli()), sendHash(c), words(m.Mentions), files), nil
 	case chat.RoomCreated:
 		b, err := json.Marshal(c.Room)
 		return add("create", string(b), flag(c.Room.Archived), strconv.Itoa(c.Room.Slow)), err
 	case chat.RoomUpdated:
 		r := c.Room
-		return add("update", r.Name, r.Topic, strconv.Itoa(r.Retain), flag(r.Archived), strconv.Itoa(r.Slow)), nil
+		return add("update", r.Name, r.Topic, strconv.Itoa(r.Retain), flag(r.Archived),
+			strconv.Itoa(r.Slow)), nil
 	case chat.MessagesTrimmed:
 		return add("trim", num(c.Trimmed)), nil
 	case chat.MemberJoined:
@@ -103,8 +106,9 @@ func (s *Store) roomArgs(args []string, c *chat.Change) ([]string, error) {
 	return nil, fmt.Errorf("%w: no such change: %s", chat.ErrInvalid, c.Kind)
 }
 
-// sendHash makes the same send the same: 16 bytes of the hash of the room, who, from where and the client's id. Empty where the
-// client gave no id. The embedded store makes the same: a migration carries them over.
+// sendHash makes the same send the same: 16 bytes of the hash of the room, who,
+// from where and the client's id. Empty where the client gave no id. The
+// embedded store makes the same: a migration carries them over.
 func sendHash(c *chat.Change) string {
 	if c.Message.ClientID == "" {
 		return ""
@@ -118,11 +122,14 @@ func sendHash(c *chat.Change) string {
 	return string(sum[:16])
 }
 
-// runRoom runs room.lua. If each change stands for itself, errs has the refusals.
-func (s *Store) runRoom(ctx context.Context, room chat.RoomID, changes []chat.Change, each bool) (results []chat.Result, errs []error, err error) {
+// runRoom runs room.lua. If each change stands for itself, errs has the
+// refusals.
+func (s *Store) runRoom(ctx context.Context, room chat.RoomID, changes []chat.Change,
+	each bool) (results []chat.Result, errs []error, err error) {
 	k := func(what string) string { return s.keys.room(room, what) }
 	at := changes[0].At
-	keys := append([]string{k("head"), k("log"), k("messages"), k("members"), k("order"), k("reads"), k("marks"), k("marked"), k("edits")}, s.keys.sends(room, at)...)
+	keys := append([]string{k("head"), k("log"), k("messages"), k("members"), k("order"),
+		k("reads"), k("marks"), k("marked"), k("edits")}, s.keys.sends(room, at)...)
 	mode := "all"
 	if each {
 		mode = "each"
@@ -221,7 +228,8 @@ func (s *Store) sent(room chat.RoomID, c *chat.Change, r []rueidis.RedisMessage)
 	}
 	at := milli(c.At)
 	m := stored{Message: chat.Message{
-		Room: room, No: no, ID: c.ID, Seq: seq, From: c.Message.From, Text: c.Message.Text, ClientID: c.Message.ClientID, At: at,
+		Room: room, No: no, ID: c.ID, Seq: seq, From: c.Message.From, Text: c.Message.Text,
+		ClientID: c.Message.ClientID, At: at,
 		Mentions: slices.Clone(c.Message.Mentions), Files: slices.Clone(c.Message.Files),
 	}, by: c.By}
 	return chat.Result{Event: s.event(m, prev)}, nil
@@ -238,7 +246,8 @@ func (s *Store) appended(r []rueidis.RedisMessage) (chat.Result, error) {
 }
 
 func isRefusal(err error) bool {
-	return err != nil && slices.Contains([]chat.Code{chat.CodeNotFound, chat.CodeConflict, chat.CodeInvalid, chat.CodeForbidden, chat.CodeRateLimited}, chat.AsError(err).Code)
+	return err != nil && slices.Contains([]chat.Code{chat.CodeNotFound, chat.CodeConflict,
+		chat.CodeInvalid, chat.CodeForbidden, chat.CodeRateLimited}, chat.AsError(err).Code)
 }
 
 func flag(on bool) string {
@@ -248,10 +257,12 @@ func flag(on bool) string {
 	return "0"
 }
 
-// list puts a room that is about to be made where rooms are looked for. It stands there before it exists rather than the
-// other way round: readers skip what is not there. undo takes back what was new.
+// list puts a room that is about to be made where rooms are looked for. It
+// stands there before it exists rather than the other way round: readers skip
+// what is not there. undo takes back what was new.
 func (s *Store) list(ctx context.Context, r chat.Room) (undo func(), err error) {
-	created, all, public := s.keys.user(r.CreatedBy, "created"), s.keys.server("rooms"), s.keys.server("public")
+	created, all, public := s.keys.user(r.CreatedBy, "created"), s.keys.server("rooms"),
+		s.keys.server("public")
 	b := s.client.B
 	commands := rueidis.Commands{
 		b().Sadd().Key(created).Member(string(r.ID)).Build(),

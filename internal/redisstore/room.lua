@@ -1,10 +1,13 @@
--- Judges changes to one room in order, then writes all of them with their events, or none. This is its first part: marks.lua
--- and judge.lua follow.
--- KEYS: head log messages members order reads marks marked edits, then the sends to look in, the one to write to first
--- ARGV: room channel window remember day mode, then for each change: op id json must speak, and what the op takes
+-- Judges changes to one room in order, then writes all of them with their
+-- events, or none. This is its first part: marks.lua and judge.lua follow.
+-- KEYS: head log messages members order reads marks marked edits, then the
+-- sends to look in, the one to write to first ARGV: room channel window
+-- remember day mode, then for each change: op id json must speak, and what the
+-- op takes
 --   speak is empty, or, of what only those may do who may write in the room, its time, with ! if it does not matter that it is slow.
 --   json is the event as JSON without its end: seq, prev and what only Redis knows are put behind it.
--- Returns {-1, code}, {-1, muted, until} or {-1, slow, for how long} if one is refused, or for each change, of which with "each" some may be that:
+-- Returns {-1, code}, {-1, muted, until} or {-1, slow, for how long} if one is
+-- refused, or for each change, of which with "each" some may be that:
 --   {0} nothing to change | {1, seq, no, prev} message | {2, fields of the first send, no, prev, its mark} | {3, event}
 local head, log, messages, members, order, reads, marks, marked, edits = unpack(KEYS, 1, 9)
 local room, channel = ARGV[1], ARGV[2]
@@ -21,7 +24,8 @@ local trimmed, edge -- number and id of the newest message that is gone, where k
 local hasMarks -- some were written now
 local function write(...) writes[#writes + 1] = {...} end
 
--- Many sends together are looked up and written with as few commands as one: a command costs Redis more than what it does.
+-- Many sends together are looked up and written with as few commands as one: a
+-- command costs Redis more than what it does.
 local each = ARGV[6] == 'each' -- only messages, each of which stands for itself
 local had, read, remembered = {}, {'HSET', reads}, {'HSET', KEYS[10]}
 if each and #ARGV > 19 then
@@ -46,8 +50,9 @@ local function place(user)
   return places[user]
 end
 
--- A place is "<role> <joined>", and where they were muted or have spoken in a slow room
--- "<role> <joined> <spoke> <muted until> <mute as JSON or empty>", with times in milliseconds, 0 for none.
+-- A place is "<role> <joined>", and where they were muted or have spoken in a
+-- slow room "<role> <joined> <spoke> <muted until> <mute as JSON or empty>",
+-- with times in milliseconds, 0 for none.
 local function parts(user)
   local role, joined, spoke, till, mute = string.match(places[user], '^(%S+) (%S+) (%d+) (%d+) (.*)$')
   if role then return role, joined, spoke, till, mute end
@@ -67,7 +72,8 @@ local function member(user)
   return ',"member":{"room":"' .. room .. '","user":"' .. user .. '","role":"' .. role .. '","joined_at":"' .. joined .. '"' .. mute .. '}'
 end
 
--- silence says why who must be in the room may not write there, nil if they may. Says is whether it is a new message.
+-- silence says why who must be in the room may not write there, nil if they
+-- may. Says is whether it is a new message.
 local function silence(must, speak, says)
   if speak == '' then return nil end
   if archived then return {-1, 'archived'} end
@@ -92,7 +98,8 @@ local function append(id, json)
   return prev
 end
 
--- other appends an event that is no new message. The log has it as JSON, or as a short entry of the type that is given.
+-- other appends an event that is no new message. The log has it as JSON, or as
+-- a short entry of the type that is given.
 local function other(id, json, type, entry)
   append(id, json)
   said = false
@@ -117,7 +124,8 @@ local function mark(n)
   return beside[n]
 end
 
--- fields are those of a message's entry, also if its place is all that is left. Nil if it is not there.
+-- fields are those of a message's entry, also if its place is all that is left.
+-- Nil if it is not there.
 local function fields(n)
   if fresh[n] then return fresh[n] end
   local row = redis.call('XRANGE', messages, n, n)[1]

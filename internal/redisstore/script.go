@@ -65,7 +65,8 @@ var (
 	recordsScript  = loadReading("records")
 )
 
-// command is the script by its hash, or, where Redis has forgotten it, by its source.
+// command is the script by its hash, or, where Redis has forgotten it, by its
+// source.
 func (s *Store) command(sc *script, whole bool, keys, args []string) rueidis.Completed {
 	b := s.client.B()
 	switch n := int64(len(keys)); {
@@ -89,13 +90,16 @@ func (s *Store) run(ctx context.Context, sc *script, keys, args []string) (rueid
 	return reply, err
 }
 
-func (s *Store) send(ctx context.Context, sc *script, whole bool, keys, args []string) (rueidis.RedisMessage, error) {
+func (s *Store) send(ctx context.Context, sc *script, whole bool, keys,
+	args []string) (rueidis.RedisMessage, error) {
 	cmd := s.command(sc, whole, keys, args)
 	if sc.reads || s.options.Replicas == 0 {
 		return s.client.Do(ctx, cmd).ToMessage()
 	}
-	// WAIT speaks of what its own connection has written: both must go there together.
-	wait := s.client.B().Arbitrary("WAIT").Args(strconv.Itoa(s.options.Replicas), strconv.FormatInt(s.options.ReplicaTimeout.Milliseconds(), 10)).Build()
+	// WAIT speaks of what its own connection has written: both must go there
+	// together.
+	wait := s.client.B().Arbitrary("WAIT").Args(strconv.Itoa(s.options.Replicas),
+		strconv.FormatInt(s.options.ReplicaTimeout.Milliseconds(), 10)).Build()
 	replies := s.client.DoMulti(ctx, cmd, wait)
 	reply, err := replies[0].ToMessage()
 	if err != nil {
@@ -111,8 +115,10 @@ func (s *Store) send(ctx context.Context, sc *script, whole bool, keys, args []s
 	return reply, nil
 }
 
-// runMany runs the same script on many sets of keys, in as few round trips as there are nodes. It must only read.
-func (s *Store) runMany(ctx context.Context, sc *script, keys [][]string, args []string) ([]rueidis.RedisResult, error) {
+// runMany runs the same script on many sets of keys, in as few round trips as
+// there are nodes. It must only read.
+func (s *Store) runMany(ctx context.Context, sc *script, keys [][]string,
+	args []string) ([]rueidis.RedisResult, error) {
 	if len(keys) == 0 {
 		return nil, nil
 	}
@@ -170,11 +176,13 @@ func refusal(list []rueidis.RedisMessage) error {
 	return chat.ErrNotFound
 }
 
-// away are the beginnings of Redis' errors that pass by themselves, or when its operator acts.
-var away = []string{"OOM", "LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY", "NOREPLICAS", "MISCONF", "UNKILLABLE", "NOAUTH", "WRONGPASS", "MOVED", "ASK"}
+// away are the beginnings of Redis' errors that pass by themselves, or when its
+// operator acts.
+var away = []string{"OOM", "LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY",
+	"NOREPLICAS", "MISCONF", "UNKILLABLE", "NOAUTH", "WRONGPASS", "MOVED", "ASK"}
 
-// failed says what became of a call: a refusal stays, a Redis that is away is chat.ErrUnavailable, anything else is
-// our fault.
+// failed says what became of a call: a refusal stays, a Redis that is away is
+// chat.ErrUnavailable, anything else is our fault.
 func failed(op string, err error) error {
 	if err == nil {
 		return nil
@@ -193,7 +201,8 @@ func failed(op string, err error) error {
 	return fmt.Errorf("%s: %w: %w", op, chat.ErrUnavailable, err)
 }
 
-// patience is how long a call waits for Redis at most: whoever asked is told to try again while they still look.
+// patience is how long a call waits for Redis at most: whoever asked is told to
+// try again while they still look.
 const patience = 5 * time.Second
 
 // enter begins a call.

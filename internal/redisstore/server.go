@@ -20,7 +20,8 @@ type keptAccount struct {
 	Password string    `json:"password"`
 }
 
-// commitServer makes changes to accounts in one step, and moves the accounts to their slots.
+// commitServer makes changes to accounts in one step, and moves the accounts to
+// their slots.
 func (s *Store) commitServer(ctx context.Context, changes []chat.Change) ([]chat.Result, error) {
 	args := []string{s.keys.channel(chat.ServerStream), window}
 	for i := range changes {
@@ -49,10 +50,12 @@ func (s *Store) commitServer(ctx context.Context, changes []chat.Change) ([]chat
 				}
 			}
 		}
-		args = append(args, op, c.ID, open, string(c.Account.ID), c.Account.NameKey, string(public), string(account), num(c.At.UnixMilli()), string(more))
+		args = append(args, op, c.ID, open, string(c.Account.ID), c.Account.NameKey, string(public),
+			string(account), num(c.At.UnixMilli()), string(more))
 	}
 	var keys []string
-	for _, what := range []string{"head", "log", "names", "keys", "users", "order", "arriving", "invites", "codes", "recent", "due"} {
+	for _, what := range []string{"head", "log", "names", "keys", "users", "order", "arriving",
+		"invites", "codes", "recent", "due"} {
 		keys = append(keys, s.keys.server(what))
 	}
 	reply, err := s.run(ctx, &serverScript, keys, args)
@@ -65,9 +68,11 @@ func (s *Store) commitServer(ctx context.Context, changes []chat.Change) ([]chat
 	}
 	if err := refusal(replies); err != nil {
 		if errors.Is(err, chat.ErrConflict) {
-			// Who has compared with an account in its slot, while a newer one was still arriving, finds that now.
+			// Who has compared with an account in its slot, while a newer one
+			// was still arriving, finds that now.
 			for i := range changes {
-				if _, err := s.arrive(ctx, changes[i].Account.ID); err != nil && !errors.Is(err, chat.ErrNotFound) {
+				if _, err := s.arrive(ctx, changes[i].Account.ID); err != nil &&
+					!errors.Is(err, chat.ErrNotFound) {
 					return nil, err
 				}
 			}
@@ -85,7 +90,8 @@ func (s *Store) commitServer(ctx context.Context, changes []chat.Change) ([]chat
 		}
 	}
 	for i := range changes {
-		// Who is told of an error tries again, or finds the account where it is arriving.
+		// Who is told of an error tries again, or finds the account where it is
+		// arriving.
 		if _, err := s.arrive(ctx, changes[i].Account.ID); err != nil && !errors.Is(err, chat.ErrNotFound) {
 			return nil, err
 		}
@@ -93,9 +99,11 @@ func (s *Store) commitServer(ctx context.Context, changes []chat.Change) ([]chat
 	return results, nil
 }
 
-// arrive moves an account to the person's slot; chat.ErrNotFound if none is arriving.
+// arrive moves an account to the person's slot; chat.ErrNotFound if none is
+// arriving.
 func (s *Store) arrive(ctx context.Context, user chat.UserID) (chat.Account, error) {
-	text, err := s.client.Do(ctx, s.client.B().Hget().Key(s.keys.server("arriving")).Field(string(user)).Build()).ToString()
+	text, err := s.client.Do(ctx, s.client.B().Hget().Key(s.keys.server("arriving")).Field(
+		string(user)).Build()).ToString()
 	if rueidis.IsRedisNil(err) {
 		return chat.Account{}, chat.ErrNotFound
 	}
@@ -110,16 +118,19 @@ func (s *Store) arrive(ctx context.Context, user chat.UserID) (chat.Account, err
 	if err != nil {
 		return chat.Account{}, err
 	}
-	if _, err := s.run(ctx, &accountScript, []string{s.keys.user(user, "account")}, []string{num(version), string(public), a.NameKey, a.Password}); err != nil {
+	if _, err := s.run(ctx, &accountScript, []string{s.keys.user(user, "account")},
+		[]string{num(version), string(public), a.NameKey, a.Password}); err != nil {
 		return chat.Account{}, err
 	}
-	if _, err := s.run(ctx, &arrivedScript, []string{s.keys.server("arriving")}, []string{string(user), text}); err != nil {
+	if _, err := s.run(ctx, &arrivedScript, []string{s.keys.server("arriving")},
+		[]string{string(user), text}); err != nil {
 		return chat.Account{}, err
 	}
 	return a, nil
 }
 
-// scanArriving reads "<version> <account>": the version is the number of the event that announced it.
+// scanArriving reads "<version> <account>": the version is the number of the
+// event that announced it.
 func scanArriving(text string) (version int64, a chat.Account, err error) {
 	n, body, _ := strings.Cut(text, " ")
 	if version, err = strconv.ParseInt(n, 10, 64); err != nil {

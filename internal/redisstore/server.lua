@@ -1,7 +1,8 @@
--- Judges changes to accounts in order, then writes all of them with their events, or none.
--- The whole account goes to "arriving", from where the caller moves it to the person's own slot.
--- KEYS: head log names keys users order arriving invites codes recent due
--- ARGV: channel window, then for each change: op id json user name-key public account at, and the invite of a
+-- Judges changes to accounts in order, then writes all of them with their
+-- events, or none. The whole account goes to "arriving", from where the caller
+-- moves it to the person's own slot. KEYS: head log names keys users order
+-- arriving invites codes recent due ARGV: channel window, then for each change:
+-- op id json user name-key public account at, and the invite of a
 --   new account, or for another what is public of it until now, or empty
 -- Returns {-1, code} or {3, event} for each change.
 local head, log, names, keys, users, order, arriving = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]

@@ -1,6 +1,6 @@
--- KEYS: sessions
--- ARGV: touch id seen expires (as JSON each) | prune now
--- touch returns 1, or 0 if there is none. prune returns {when the next expires or -1, hashes of the tokens of those gone…}.
+-- KEYS: sessions ARGV: touch id seen expires (as JSON each) | prune now touch
+-- returns 1, or 0 if there is none. prune returns {when the next expires or -1,
+-- hashes of the tokens of those gone…}.
 if ARGV[1] == 'touch' then
   local json = redis.call('HGET', KEYS[1], ARGV[2])
   if not json then return 0 end

@@ -19,17 +19,19 @@ import (
 
 // Options say how a store behaves. The zero value is fine.
 type Options struct {
-	// Prefix begins every key; default "parley". Two chats can share a Redis under two prefixes.
+	// Prefix begins every key; default "parley". Two chats can share a Redis
+	// under two prefixes.
 	Prefix string
-	// Replicas is how many replicas must have a change before it is acknowledged. A change that fewer have within
-	// ReplicaTimeout (default 1 s) is chat.ErrUnavailable: it may be lost, or not.
+	// Replicas is how many replicas must have a change before it is
+	// acknowledged. A change that fewer have within ReplicaTimeout (default 1
+	// s) is chat.ErrUnavailable: it may be lost, or not.
 	Replicas       int
 	ReplicaTimeout time.Duration
 	Log            *slog.Logger // default slog.Default()
 }
 
-// Store is a [chat.Store] in Redis. Its methods are safe for concurrent use, and any number of stores
-// work on the same data.
+// Store is a [chat.Store] in Redis. Its methods are safe for concurrent use,
+// and any number of stores work on the same data.
 type Store struct {
 	client  rueidis.Client
 	options Options
@@ -47,12 +49,15 @@ type Store struct {
 
 var _ chat.Store = (*Store)(nil)
 
-// layout is the version of the keys' layout. A store refuses one that it does not know. 2 has what messages become beside them, and
-// records; 3 has direct rooms of more than two (see renamed), and of members when they have spoken and their mutes. Data of an older one
-// have none of these, and are at the newest once a store has opened them.
+// layout is the version of the keys' layout. A store refuses one that it does
+// not know. 2 has what messages become beside them, and records; 3 has direct
+// rooms of more than two (see renamed), and of members when they have spoken
+// and their mutes. Data of an older one have none of these, and are at the
+// newest once a store has opened them.
 const layout = 3
 
-// Open opens the data under the prefix, which are begun if there are none. The client stays the caller's.
+// Open opens the data under the prefix, which are begun if there are none. The
+// client stays the caller's.
 func Open(ctx context.Context, client rueidis.Client, o Options) (*Store, error) {
 	if o.Prefix == "" {
 		o.Prefix = "parley"
@@ -89,7 +94,8 @@ func Open(ctx context.Context, client rueidis.Client, o Options) (*Store, error)
 		return nil, err
 	}
 	if have < layout {
-		if err := client.Do(ctx, client.B().Hset().Key(key).FieldValue().FieldValue("layout", strconv.Itoa(layout)).Build()).Error(); err != nil {
+		if err := client.Do(ctx, client.B().Hset().Key(key).FieldValue().FieldValue("layout",
+			strconv.Itoa(layout)).Build()).Error(); err != nil {
 			return nil, failed("open the store", err)
 		}
 	}
@@ -122,8 +128,10 @@ func (s *Store) Ping(ctx context.Context) error {
 		return err
 	}
 	defer cancel()
-	// A node that answers may still have no part in a cluster that works: ask for a key.
-	_, err = s.client.Do(ctx, s.client.B().Hget().Key(s.keys.server("about")).Field("epoch").Build()).ToString()
+	// A node that answers may still have no part in a cluster that works: ask
+	// for a key.
+	_, err = s.client.Do(ctx, s.client.B().Hget().Key(s.keys.server("about")).Field(
+		"epoch").Build()).ToString()
 	if rueidis.IsRedisNil(err) {
 		return errors.New("redis has lost what says whose data these are")
 	}

@@ -33,8 +33,9 @@ type node struct {
 	all  *nodes
 }
 
-// nodes hear the same streams, all from the first change on that one of them makes: one that began later would hear an event before another has told
-// the one before it.
+// nodes hear the same streams, all from the first change on that one of them
+// makes: one that began later would hear an event before another has told the
+// one before it.
 type nodes struct {
 	mu    sync.Mutex
 	bells []*redisstore.Bell
@@ -56,7 +57,8 @@ func (n *nodes) subscribe(ctx context.Context, stream chat.Stream) error {
 	return nil
 }
 
-func openNode(t testing.TB, commands, subscriber rueidis.Client, o redisstore.Options, all *nodes, ring func(*chat.Event)) *node {
+func openNode(t testing.TB, commands, subscriber rueidis.Client, o redisstore.Options, all *nodes,
+	ring func(*chat.Event)) *node {
 	t.Helper()
 	o.Log = slog.New(slog.DiscardHandler)
 	s, err := redisstore.Open(t.Context(), commands, o)
@@ -74,7 +76,8 @@ func openNode(t testing.TB, commands, subscriber rueidis.Client, o redisstore.Op
 	return n
 }
 
-// Commit makes sure first that the nodes hear the streams: the suite wants every ring.
+// Commit makes sure first that the nodes hear the streams: the suite wants
+// every ring.
 func (n *node) Commit(ctx context.Context, changes ...chat.Change) ([]chat.Result, error) {
 	if ctx.Err() == nil {
 		for _, c := range changes {
@@ -135,7 +138,8 @@ func TestStore(t *testing.T) {
 	})
 }
 
-// TestLayout: data of an older layout are taken over, those of a newer one are refused.
+// TestLayout: data of an older layout are taken over, those of a newer one are
+// refused.
 func TestLayout(t *testing.T) {
 	s := redistest.Start(t)
 	client := s.Client(t)
@@ -161,13 +165,15 @@ func TestLayout(t *testing.T) {
 		if err := open(); (err != nil) != refused {
 			t.Errorf("layout %q: %v", have, err)
 		}
-		if now, err := s.Do("HGET", about, "layout"); err != nil || !refused && now != current || refused && now != have {
+		if now, err := s.Do("HGET", about, "layout"); err != nil || !refused && now != current ||
+			refused && now != have {
 			t.Errorf("layout %q became %q, not %q: %v", have, now, current, err)
 		}
 	}
 }
 
-// TestOldNames: what a store of layout 2 has written of a direct room is read as it was meant, and so is a place of a member.
+// TestOldNames: what a store of layout 2 has written of a direct room is read
+// as it was meant, and so is a place of a member.
 func TestOldNames(t *testing.T) {
 	s := redistest.Start(t)
 	store, err := redisstore.Open(t.Context(), s.Client(t), redisstore.Options{})
@@ -177,12 +183,15 @@ func TestOldNames(t *testing.T) {
 	defer store.Close()
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	pair := []chat.UserID{"u1", "u2"}
-	room := chat.Room{ID: "d", Kind: chat.Direct, Name: `"people":[`, People: pair, CreatedBy: "u1", CreatedAt: at}
+	room := chat.Room{ID: "d", Kind: chat.Direct, Name: `"people":[`, People: pair, CreatedBy: "u1",
+		CreatedAt: at}
 	join := func(user chat.UserID) chat.Change {
-		return chat.Change{Stream: "room:d", Kind: chat.MemberJoined, ID: "joined " + string(user), At: at, Member: &chat.Member{Room: "d", User: user, Role: chat.RoomMember, JoinedAt: at}}
+		return chat.Change{Stream: "room:d", Kind: chat.MemberJoined, ID: "joined " + string(user),
+			At: at, Member: &chat.Member{Room: "d", User: user, Role: chat.RoomMember, JoinedAt: at}}
 	}
 	made := chat.Change{Stream: "room:d", Kind: chat.RoomCreated, ID: "made", At: at, Room: &room}
-	listed := chat.Change{Stream: "user:u1", Kind: chat.RoomJoined, ID: "listed", At: at, View: &chat.RoomView{Room: room}}
+	listed := chat.Change{Stream: "user:u1", Kind: chat.RoomJoined, ID: "listed", At: at,
+		View: &chat.RoomView{Room: room}}
 	if _, err := store.Commit(t.Context(), made, join("u1"), join("u2"), listed); err != nil {
 		t.Fatal(err)
 	}
@@ -200,7 +209,8 @@ func TestOldNames(t *testing.T) {
 	}
 	do("HSET", "parley:{room:d}:head", "room", older(do("HGET", "parley:{room:d}:head", "room")))
 	for _, stream := range []string{"room:d", "user:u1"} {
-		events, err := store.Events(t.Context(), chat.Stream(stream), chat.Position{Epoch: epochOf(t, store, stream)}, 10)
+		events, err := store.Events(t.Context(), chat.Stream(stream),
+			chat.Position{Epoch: epochOf(t, store, stream)}, 10)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -218,11 +228,13 @@ func TestOldNames(t *testing.T) {
 		t.Errorf("%v %s", err, d)
 	}
 	for _, stream := range []string{"room:d", "user:u1"} {
-		events, err := store.Events(t.Context(), chat.Stream(stream), chat.Position{Epoch: epochOf(t, store, stream)}, 10)
+		events, err := store.Events(t.Context(), chat.Stream(stream),
+			chat.Position{Epoch: epochOf(t, store, stream)}, 10)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if e := events[0]; e.Room != nil && !slices.Equal(e.Room.People, pair) || e.View != nil && !slices.Equal(e.View.People, pair) {
+		if e := events[0]; e.Room != nil && !slices.Equal(e.Room.People, pair) || e.View != nil &&
+			!slices.Equal(e.View.People, pair) {
 			t.Errorf("%+v of %s", e, stream)
 		}
 	}

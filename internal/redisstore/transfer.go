@@ -28,7 +28,8 @@ var (
 	transferSendsScript    = loadReading("transfersends")
 )
 
-// OpenSource opens the data under the prefix, which no server should use meanwhile: see [Store.Nodes].
+// OpenSource opens the data under the prefix, which no server should use
+// meanwhile: see [Store.Nodes].
 func OpenSource(ctx context.Context, client rueidis.Client, prefix string) (*Source, error) {
 	s := bare(client, prefix)
 	about, err := client.Do(ctx, client.B().Hgetall().Key(s.keys.server("about")).Build()).AsStrMap()
@@ -39,7 +40,8 @@ func OpenSource(ctx context.Context, client rueidis.Client, prefix string) (*Sou
 		return nil, fmt.Errorf("there is no data under %q", s.keys.prefix)
 	}
 	if n, err := strconv.Atoi(about["layout"]); err != nil || n > layout {
-		return nil, fmt.Errorf("the data under %q have layout %q, and this version knows %d", s.keys.prefix, about["layout"], layout)
+		return nil, fmt.Errorf("the data under %q have layout %q, and this version knows %d",
+			s.keys.prefix, about["layout"], layout)
 	}
 	if err := s.whole(about); err != nil {
 		return nil, err
@@ -53,27 +55,32 @@ func bare(client rueidis.Client, prefix string) *Store {
 	return &Store{client: client, keys: keys{cmp.Or(prefix, "parley")}, log: slog.New(slog.DiscardHandler)}
 }
 
-// Nodes returns the servers that use the data now. One that was killed counts until its lease ends.
+// Nodes returns the servers that use the data now. One that was killed counts
+// until its lease ends.
 func (s *Store) Nodes(ctx context.Context) ([]string, error) {
 	t, err := s.client.Do(ctx, s.client.B().Time().Build()).AsIntSlice()
 	if err != nil {
 		return nil, failed("time", err)
 	}
 	now := t[0]*1000 + t[1]/1000
-	nodes, err := s.client.Do(ctx, s.client.B().Zrange().Key(s.keys.server("nodes")).Min(num(now)).Max("+inf").Byscore().Build()).AsStrSlice()
+	nodes, err := s.client.Do(ctx,
+		s.client.B().Zrange().Key(s.keys.server("nodes")).Min(num(now)).Max(
+			"+inf").Byscore().Build()).AsStrSlice()
 	return nodes, failed("nodes", err)
 }
 
 // Epoch implements [migrate.Source].
 func (s *Source) Epoch() string { return s.epoch }
 
-// ids returns up to limit ids > after of a sorted set whose scores are the same.
+// ids returns up to limit ids > after of a sorted set whose scores are the
+// same.
 func (s *Source) ids(ctx context.Context, key, after string, limit int) ([]string, error) {
 	from := "-"
 	if after != "" {
 		from = "(" + after
 	}
-	return s.client.Do(ctx, s.client.B().Zrange().Key(key).Min(from).Max("+").Bylex().Limit(0, int64(limit)).Build()).AsStrSlice()
+	return s.client.Do(ctx, s.client.B().Zrange().Key(key).Min(from).Max("+").Bylex().Limit(0,
+		int64(limit)).Build()).AsStrSlice()
 }
 
 // headCommands read the end of a log: what scanEnd takes.
@@ -85,7 +92,8 @@ func (s *Source) headCommands(stream chat.Stream) rueidis.Commands {
 }
 
 // scanEnd returns the end of a log, and the number of the newest message.
-func (s *Source) scanEnd(stream chat.Stream, fields []rueidis.RedisMessage, log rueidis.RedisResult) (h migrate.Head, no int64, err error) {
+func (s *Source) scanEnd(stream chat.Stream, fields []rueidis.RedisMessage,
+	log rueidis.RedisResult) (h migrate.Head, no int64, err error) {
 	rows, err := log.ToArray()
 	if err != nil || fields[0].IsNil() {
 		return h, 0, err
@@ -100,7 +108,8 @@ func (s *Source) scanEnd(stream chat.Stream, fields []rueidis.RedisMessage, log 
 	}
 	h.Seq, h.ID, no = head.Seq, head.ID, head.No
 	if len(rows) == 0 {
-		return h, no, fmt.Errorf("the log of %s is empty, and its newest event is said to be %d", stream, h.Seq)
+		return h, no, fmt.Errorf("the log of %s is empty, and its newest event is said to be %d",
+			stream, h.Seq)
 	}
 	seq, entry, err := entry(rows[0])
 	if err != nil {
@@ -191,7 +200,8 @@ func (s *Source) Rooms(ctx context.Context, after chat.RoomID, limit int) ([]mig
 }
 
 // Members implements [migrate.Source].
-func (s *Source) Members(ctx context.Context, room chat.RoomID, after chat.UserID, limit int) ([]migrate.Member, error) {
+func (s *Source) Members(ctx context.Context, room chat.RoomID, after chat.UserID,
+	limit int) ([]migrate.Member, error) {
 	ids, err := s.ids(ctx, s.keys.room(room, "order"), string(after), limit)
 	if err != nil || len(ids) == 0 {
 		return nil, failed("members of "+string(room), err)
@@ -231,8 +241,10 @@ func (s *Source) Members(ctx context.Context, room chat.RoomID, after chat.UserI
 }
 
 // Messages implements [migrate.Source].
-func (s *Source) Messages(ctx context.Context, room chat.RoomID, after int64, limit int) ([]migrate.Message, error) {
-	reply, err := s.run(ctx, &messagesScript, s.pageKeys(room), []string{"after", num(after), strconv.Itoa(limit)})
+func (s *Source) Messages(ctx context.Context, room chat.RoomID, after int64,
+	limit int) ([]migrate.Message, error) {
+	reply, err := s.run(ctx, &messagesScript, s.pageKeys(room),
+		[]string{"after", num(after), strconv.Itoa(limit)})
 	if err != nil {
 		return nil, failed("messages of "+string(room), err)
 	}
@@ -250,8 +262,10 @@ func (s *Source) Messages(ctx context.Context, room chat.RoomID, after int64, li
 		}
 	}
 	if after == 0 && len(messages) > 0 && messages[0].No > 1 && messages[0].Prev == "" {
-		// The message before is gone, and its id is to be had from the room only.
-		field, err := s.client.Do(ctx, s.client.B().Hget().Key(s.keys.room(room, "head")).Field("trimmed").Build()).ToMessage()
+		// The message before is gone, and its id is to be had from the room
+		// only.
+		field, err := s.client.Do(ctx,
+			s.client.B().Hget().Key(s.keys.room(room, "head")).Field("trimmed").Build()).ToMessage()
 		if err != nil && !rueidis.IsRedisNil(err) {
 			return nil, failed("messages of "+string(room), err)
 		}
@@ -268,7 +282,8 @@ func (s *Source) People(ctx context.Context, after chat.UserID, limit int) ([]mi
 	if err != nil || len(ids) == 0 {
 		return nil, failed("people", err)
 	}
-	arriving, err := s.client.Do(ctx, s.client.B().Hmget().Key(s.keys.server("arriving")).Field(ids...).Build()).ToArray()
+	arriving, err := s.client.Do(ctx,
+		s.client.B().Hmget().Key(s.keys.server("arriving")).Field(ids...).Build()).ToArray()
 	if err != nil {
 		return nil, failed("people", err)
 	}
@@ -292,7 +307,8 @@ func (s *Source) People(ctx context.Context, after chat.UserID, limit int) ([]mi
 	return people, nil
 }
 
-func (s *Source) person(user chat.UserID, arriving rueidis.RedisMessage, r []rueidis.RedisResult) (p migrate.Person, err error) {
+func (s *Source) person(user chat.UserID, arriving rueidis.RedisMessage,
+	r []rueidis.RedisResult) (p migrate.Person, err error) {
 	fields, err := r[0].ToArray()
 	if err != nil {
 		return p, err
@@ -352,13 +368,15 @@ func (s *Source) Invites(ctx context.Context, after chat.Invite, limit int) ([]c
 	b := s.client.B
 	first := int64(0)
 	if after.ID != "" {
-		rank, err := s.client.Do(ctx, b().Zrank().Key(s.keys.server("recent")).Member(after.ID).Build()).AsInt64()
+		rank, err := s.client.Do(ctx, b().Zrank().Key(s.keys.server("recent")).Member(
+			after.ID).Build()).AsInt64()
 		if err != nil {
 			return nil, failed("invites", err)
 		}
 		first = rank + 1
 	}
-	ids, err := s.client.Do(ctx, b().Zrange().Key(s.keys.server("recent")).Min(num(first)).Max(num(first+int64(limit)-1)).Build()).AsStrSlice()
+	ids, err := s.client.Do(ctx, b().Zrange().Key(s.keys.server("recent")).Min(num(first)).Max(
+		num(first+int64(limit)-1)).Build()).AsStrSlice()
 	if err != nil || len(ids) == 0 {
 		return nil, failed("invites", err)
 	}

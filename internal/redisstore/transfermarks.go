@@ -8,13 +8,16 @@ import (
 	"github.com/parley-chat/parley/internal/migrate"
 )
 
-// markOf is the mark of a message, nil if it is plain. That of a deleted one has no place: its entry, without a text, goes along.
+// markOf is the mark of a message, nil if it is plain. That of a deleted one
+// has no place: its entry, without a text, goes along.
 func markOf(m *migrate.Message) *mark {
 	k := mark{
-		Mentions: m.Mentions, Files: m.Files, EditedAt: m.EditedAt, DeletedAt: m.DeletedAt, PinnedAt: m.PinnedAt, PinnedBy: m.PinnedBy,
+		Mentions: m.Mentions, Files: m.Files, EditedAt: m.EditedAt, DeletedAt: m.DeletedAt,
+		PinnedAt: m.PinnedAt, PinnedBy: m.PinnedBy,
 		Reactions: m.Reactions, Thread: m.Thread, Edits: int64(len(m.Edits)),
 	}
-	if len(k.Mentions) == 0 && len(k.Files) == 0 && k.EditedAt.IsZero() && k.DeletedAt.IsZero() && k.PinnedAt.IsZero() && len(k.Reactions) == 0 && k.Thread == nil && k.Edits == 0 {
+	if len(k.Mentions) == 0 && len(k.Files) == 0 && k.EditedAt.IsZero() && k.DeletedAt.IsZero() &&
+		k.PinnedAt.IsZero() && len(k.Reactions) == 0 && k.Thread == nil && k.Edits == 0 {
 		return nil
 	}
 	return &k
@@ -54,7 +57,8 @@ func (p *pipeline) records(records []migrate.Record) {
 	keys := p.store.recordKeys()
 	for _, r := range records {
 		name := recordName(r.Kind, r.ID)
-		p.do(p.store.client.B().Hset().Key(keys[0]).FieldValue().FieldValue(name, num(r.Version)+" "+string(r.Value)).Build())
+		p.do(p.store.client.B().Hset().Key(keys[0]).FieldValue().FieldValue(name,
+			num(r.Version)+" "+string(r.Value)).Build())
 		p.do(p.store.client.B().Zadd().Key(keys[1]).ScoreMember().ScoreMember(0, name).Build())
 	}
 }

@@ -1,5 +1,5 @@
--- Adds messages to a room, those that are there already excepted.
--- KEYS: messages  ARGV: number that must be reached, then for each: no id about text
+-- Adds messages to a room, those that are there already excepted. KEYS:
+-- messages ARGV: number that must be reached, then for each: no id about text
 local row = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
 local have = row and tonumber(string.match(row[1], '^%d+')) or 0
 if have < tonumber(ARGV[1]) then return redis.error_reply('GAP the messages before ' .. ARGV[2] .. ' are not there') end

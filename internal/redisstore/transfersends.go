@@ -32,7 +32,8 @@ func (s *Source) Sends(ctx context.Context, since time.Time, give func([]migrate
 		for _, id := range ids {
 			for n := oldest; n <= oldest+3; n++ { // two days and what clocks may be wrong
 				places = append(places, place{chat.RoomID(id), s.keys.generation(chat.RoomID(id), n)})
-				commands = append(commands, s.client.B().Exists().Key(s.keys.generation(chat.RoomID(id), n)).Build())
+				commands = append(commands, s.client.B().Exists().Key(
+					s.keys.generation(chat.RoomID(id), n)).Build())
 			}
 		}
 		for i, r := range s.client.DoMulti(ctx, commands...) {
@@ -50,9 +51,12 @@ func (s *Source) Sends(ctx context.Context, since time.Time, give func([]migrate
 	}
 }
 
-func (s *Source) generationSends(ctx context.Context, room chat.RoomID, key string, since time.Time, give func([]migrate.Send) error) error {
+func (s *Source) generationSends(ctx context.Context, room chat.RoomID, key string, since time.Time,
+	give func([]migrate.Send) error) error {
 	for cursor := "0"; ; {
-		reply, err := s.run(ctx, &transferSendsScript, []string{key, s.keys.room(room, "messages"), s.keys.room(room, "marks")}, []string{cursor, "2000"})
+		reply, err := s.run(ctx, &transferSendsScript,
+			[]string{key, s.keys.room(room, "messages"), s.keys.room(room, "marks")},
+			[]string{cursor, "2000"})
 		if err != nil {
 			return failed("sends of "+string(room), err)
 		}

@@ -1,6 +1,6 @@
--- Some of the sends that a generation remembers, with the times of their messages.
--- KEYS: generation messages marks  ARGV: cursor count
--- Returns {cursor, hash, no, time in ms, …}.
+-- Some of the sends that a generation remembers, with the times of their
+-- messages. KEYS: generation messages marks ARGV: cursor count Returns {cursor,
+-- hash, no, time in ms, …}.
 local page = redis.call('HSCAN', KEYS[1], ARGV[1], 'COUNT', ARGV[2])
 local reply = {page[1]}
 for i = 1, #page[2], 2 do

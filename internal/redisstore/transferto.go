@@ -15,13 +15,15 @@ import (
 	"github.com/parley-chat/parley/internal/migrate"
 )
 
-// Destination is a prefix that takes a migration. Batches are written in pipelines, in which every command may be repeated; the
-// state follows when all are answered.
+// Destination is a prefix that takes a migration. Batches are written in
+// pipelines, in which every command may be repeated; the state follows when all
+// are answered.
 type Destination struct{ *Store }
 
 var _ migrate.Destination = (*Destination)(nil)
 
-// migrationField is where "about" keeps the state of a migration that is not finished.
+// migrationField is where "about" keeps the state of a migration that is not
+// finished.
 const migrationField = "migration"
 
 // whole refuses data that a migration has not filled yet.
@@ -40,7 +42,8 @@ func OpenDestination(client rueidis.Client, prefix string) (*Destination, error)
 	return &Destination{bare(client, prefix)}, nil
 }
 
-// Unfinished implements [migrate.Destination]. What a store has only been opened on is empty.
+// Unfinished implements [migrate.Destination]. What a store has only been
+// opened on is empty.
 func (d *Destination) Unfinished(ctx context.Context) ([]byte, error) {
 	b := d.client.B
 	about, err := d.client.Do(ctx, b().Hgetall().Key(d.keys.server("about")).Build()).AsStrMap()
@@ -55,7 +58,8 @@ func (d *Destination) Unfinished(ctx context.Context) ([]byte, error) {
 		return []byte(state), nil
 	}
 	var keys []string
-	for _, what := range []string{"head", "log", "names", "keys", "users", "order", "arriving", "rooms", "public", "sessions", "invites", "codes", "recent", "due", "records", "ids"} {
+	for _, what := range []string{"head", "log", "names", "keys", "users", "order", "arriving",
+		"rooms", "public", "sessions", "invites", "codes", "recent", "due", "records", "ids"} {
 		keys = append(keys, d.keys.server(what))
 	}
 	n, err := d.client.Do(ctx, b().Exists().Key(keys...).Build()).AsInt64()
@@ -72,12 +76,14 @@ func (d *Destination) Unfinished(ctx context.Context) ([]byte, error) {
 func (d *Destination) Begin(ctx context.Context, state []byte) error {
 	d.epoch = strings.ToLower(rand.Text())
 	return failed("begin", d.client.Do(ctx, d.client.B().Hset().Key(d.keys.server("about")).FieldValue().
-		FieldValue("epoch", d.epoch).FieldValue("layout", strconv.Itoa(layout)).FieldValue(migrationField, string(state)).Build()).Error())
+		FieldValue("epoch", d.epoch).FieldValue("layout",
+		strconv.Itoa(layout)).FieldValue(migrationField, string(state)).Build()).Error())
 }
 
 // Finish implements [migrate.Destination].
 func (d *Destination) Finish(ctx context.Context) error {
-	return failed("finish", d.client.Do(ctx, d.client.B().Hdel().Key(d.keys.server("about")).Field(migrationField).Build()).Error())
+	return failed("finish", d.client.Do(ctx,
+		d.client.B().Hdel().Key(d.keys.server("about")).Field(migrationField).Build()).Error())
 }
 
 // Source implements [migrate.Destination].
@@ -106,7 +112,8 @@ func (d *Destination) Write(ctx context.Context, b *migrate.Batch, state []byte)
 	if err := p.run(ctx); err != nil {
 		return err
 	}
-	set := d.client.B().Hset().Key(d.keys.server("about")).FieldValue().FieldValue(migrationField, string(state)).Build()
+	set := d.client.B().Hset().Key(d.keys.server("about")).FieldValue().FieldValue(migrationField,
+		string(state)).Build()
 	return failed("keep the state", d.client.Do(ctx, set).Error())
 }
 
@@ -153,7 +160,8 @@ func (p *pipeline) run(ctx context.Context) error {
 	for i, r := range p.store.client.DoMulti(ctx, commands...) {
 		err := r.Error()
 		if s := p.steps[i]; s.script != nil && (isNoScript(err) || isGap(err)) {
-			// Redis did not know the script, or not yet when what comes before was due.
+			// Redis did not know the script, or not yet when what comes before
+			// was due.
 			err = p.store.client.Do(ctx, p.store.command(s.script, true, s.keys, s.args)).Error()
 		}
 		if err != nil && !rueidis.IsRedisNil(err) {
@@ -220,23 +228,26 @@ func runs[T any](all []T, limit int, room func(*T) chat.RoomID, each func(chat.R
 }
 
 func (p *pipeline) members(members []migrate.Member) {
-	runs(members, 500, func(m *migrate.Member) chat.RoomID { return m.Room }, func(room chat.RoomID, some []migrate.Member) {
-		b, k := p.store.client.B, p.store.keys
-		places, order, reads := b().Hset().Key(k.room(room, "members")).FieldValue(), b().Zadd().Key(k.room(room, "order")).ScoreMember(), b().Hset().Key(k.room(room, "reads")).FieldValue()
-		for _, m := range some {
-			user := string(m.User)
-			place, err := placeOf(&m.Member, m.Spoke)
-			if err != nil && p.err == nil {
-				p.err = err
+	runs(members, 500, func(m *migrate.Member) chat.RoomID { return m.Room },
+		func(room chat.RoomID, some []migrate.Member) {
+			b, k := p.store.client.B, p.store.keys
+			places, order, reads := b().Hset().Key(k.room(room, "members")).FieldValue(),
+				b().Zadd().Key(k.room(room, "order")).ScoreMember(),
+				b().Hset().Key(k.room(room, "reads")).FieldValue()
+			for _, m := range some {
+				user := string(m.User)
+				place, err := placeOf(&m.Member, m.Spoke)
+				if err != nil && p.err == nil {
+					p.err = err
+				}
+				places = places.FieldValue(user, place)
+				order = order.ScoreMember(0, user)
+				reads = reads.FieldValue(user, num(m.ReadNo))
 			}
-			places = places.FieldValue(user, place)
-			order = order.ScoreMember(0, user)
-			reads = reads.FieldValue(user, num(m.ReadNo))
-		}
-		p.do(places.Build())
-		p.do(order.Build())
-		p.do(reads.Build())
-	})
+			p.do(places.Build())
+			p.do(order.Build())
+			p.do(reads.Build())
+		})
 }
 
 // A script that adds messages takes so many at once: others may use Redis too.
@@ -244,41 +255,45 @@ const messagesAtOnce = 200
 
 func (p *pipeline) messages(messages []migrate.Message) {
 	before := map[chat.RoomID]string{} // the newest in this batch
-	runs(messages, messagesAtOnce, func(m *migrate.Message) chat.RoomID { return m.Room }, func(room chat.RoomID, some []migrate.Message) {
-		reached := before[room]
-		if reached == "" {
-			reached = "0"
-		}
-		args := append(make([]string, 0, 1+4*len(some)), reached)
-		for i := range some {
-			m, by := &some[i], "="
-			if m.By != m.From {
-				by = string(m.By)
+	runs(messages, messagesAtOnce, func(m *migrate.Message) chat.RoomID { return m.Room },
+		func(room chat.RoomID, some []migrate.Message) {
+			reached := before[room]
+			if reached == "" {
+				reached = "0"
 			}
-			about := num(m.Seq) + " " + num(m.At.UnixMilli()) + " " + string(m.From) + " " + by + " " + m.Prev + " " + m.ClientID
-			args = append(args, num(m.No), m.ID, about, m.Text)
-		}
-		before[room] = num(some[len(some)-1].No)
-		p.eval(&transferMessagesScript, []string{p.store.keys.room(room, "messages")}, args)
-	})
+			args := append(make([]string, 0, 1+4*len(some)), reached)
+			for i := range some {
+				m, by := &some[i], "="
+				if m.By != m.From {
+					by = string(m.By)
+				}
+				about := num(m.Seq) + " " + num(m.At.UnixMilli()) + " " + string(m.From) + " " + by +
+					" " + m.Prev + " " + m.ClientID
+				args = append(args, num(m.No), m.ID, about, m.Text)
+			}
+			before[room] = num(some[len(some)-1].No)
+			p.eval(&transferMessagesScript, []string{p.store.keys.room(room, "messages")}, args)
+		})
 }
 
 func (p *pipeline) sends(sends []migrate.Send) {
-	runs(sends, 500, func(s *migrate.Send) chat.RoomID { return s.Room }, func(room chat.RoomID, some []migrate.Send) {
-		by := map[string][]migrate.Send{}
-		for _, s := range some {
-			key := p.store.keys.generation(room, day(s.At))
-			by[key] = append(by[key], s)
-		}
-		for key, of := range by {
-			set := p.store.client.B().Hset().Key(key).FieldValue()
-			for _, s := range of {
-				set = set.FieldValue(string(s.Hash[:]), num(s.No))
+	runs(sends, 500, func(s *migrate.Send) chat.RoomID { return s.Room },
+		func(room chat.RoomID, some []migrate.Send) {
+			by := map[string][]migrate.Send{}
+			for _, s := range some {
+				key := p.store.keys.generation(room, day(s.At))
+				by[key] = append(by[key], s)
 			}
-			p.do(set.Build())
-			p.do(p.store.client.B().Expire().Key(key).Seconds(int64(generationLife / time.Second)).Build())
-		}
-	})
+			for key, of := range by {
+				set := p.store.client.B().Hset().Key(key).FieldValue()
+				for _, s := range of {
+					set = set.FieldValue(string(s.Hash[:]), num(s.No))
+				}
+				p.do(set.Build())
+				p.do(p.store.client.B().Expire().Key(key).Seconds(
+					int64(generationLife / time.Second)).Build())
+			}
+		})
 }
 
 func (p *pipeline) person(v *migrate.Person) {
@@ -304,13 +319,16 @@ func (p *pipeline) person(v *migrate.Person) {
 	for i := range v.Sessions {
 		s := &v.Sessions[i]
 		p.do(b().Set().Key(k.token(s.TokenHash)).Value(id + " " + string(s.ID)).Build())
-		p.do(b().Zadd().Key(k.server("sessions")).Lt().ScoreMember().ScoreMember(float64(s.ExpiresAt.UnixMilli()), id).Build())
-		p.do(b().Hset().Key(k.user(a.ID, "sessions")).FieldValue().FieldValue(string(s.ID), p.json(keep(*s))).Build())
+		p.do(b().Zadd().Key(k.server("sessions")).Lt().ScoreMember().ScoreMember(
+			float64(s.ExpiresAt.UnixMilli()), id).Build())
+		p.do(b().Hset().Key(k.user(a.ID, "sessions")).FieldValue().FieldValue(string(s.ID),
+			p.json(keep(*s))).Build())
 	}
 }
 
 func (p *pipeline) invite(i chat.Invite) {
 	k := p.store.keys.server
 	p.eval(&inviteScript, []string{k("invites"), k("codes"), k("recent"), k("due")},
-		[]string{"create", i.ID, i.CodeHash, num(i.CreatedAt.UnixMilli()), num(i.ExpiresAt.UnixMilli()), p.json(keptInvite{i, i.CodeHash})})
+		[]string{"create", i.ID, i.CodeHash, num(i.CreatedAt.UnixMilli()),
+			num(i.ExpiresAt.UnixMilli()), p.json(keptInvite{i, i.CodeHash})})
 }

@@ -8,8 +8,10 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// commitUser makes changes to a person's stream, one after the other. What can be refused is judged before the first.
-func (s *Store) commitUser(ctx context.Context, user chat.UserID, changes []chat.Change) ([]chat.Result, error) {
+// commitUser makes changes to a person's stream, one after the other. What can
+// be refused is judged before the first.
+func (s *Store) commitUser(ctx context.Context, user chat.UserID,
+	changes []chat.Change) ([]chat.Result, error) {
 	if len(changes) > 1 {
 		for i := range changes {
 			if err := s.judgeUser(ctx, user, &changes[i]); err != nil {
@@ -36,7 +38,9 @@ func (s *Store) judgeUser(ctx context.Context, user chat.UserID, c *chat.Change)
 		_, err = s.Member(ctx, c.Read.Room, user)
 	case chat.NotifyChanged:
 		var listed bool
-		listed, err = s.client.Do(ctx, s.client.B().Hexists().Key(s.keys.user(user, "rooms")).Field(string(c.Notify.Room)).Build()).AsBool()
+		listed, err = s.client.Do(ctx,
+			s.client.B().Hexists().Key(s.keys.user(user, "rooms")).Field(
+				string(c.Notify.Room)).Build()).AsBool()
 		if err == nil && !listed {
 			err = chat.ErrNotFound
 		}
@@ -68,7 +72,8 @@ func (s *Store) changeUser(ctx context.Context, user chat.UserID, c *chat.Change
 	case chat.ReadMoved:
 		return s.moveRead(ctx, user, c)
 	case chat.NotifyChanged:
-		return s.runUser(ctx, user, c, "notify", string(c.Notify.Room), listedAs(c.Notify.Level), string(c.Notify.Level))
+		return s.runUser(ctx, user, c, "notify", string(c.Notify.Room), listedAs(c.Notify.Level),
+			string(c.Notify.Level))
 	}
 	password, was := "", ""
 	if c.Account != nil {
@@ -110,10 +115,12 @@ func (s *Store) enlist(ctx context.Context, user chat.UserID, c *chat.Change) (c
 	if err != nil || r.NoOp {
 		return r, err
 	}
-	// Somebody who was removed meanwhile was not on the list then: take the room off again.
+	// Somebody who was removed meanwhile was not on the list then: take the
+	// room off again.
 	if _, err := s.Member(ctx, view.ID, user); err != nil {
 		if isRefusal(err) {
-			undo := chat.Change{Stream: c.Stream, Kind: chat.RoomLeft, ID: c.ID + "-undo", At: c.At, By: c.By, Left: view.ID}
+			undo := chat.Change{Stream: c.Stream, Kind: chat.RoomLeft, ID: c.ID + "-undo", At: c.At,
+				By: c.By, Left: view.ID}
 			if _, undoErr := s.runUser(ctx, user, &undo, "unlist", string(view.ID), ""); undoErr != nil {
 				return chat.Result{}, undoErr
 			}
@@ -126,7 +133,8 @@ func (s *Store) enlist(ctx context.Context, user chat.UserID, c *chat.Change) (c
 // moveRead moves the position in the room, then says so in the person's stream.
 func (s *Store) moveRead(ctx context.Context, user chat.UserID, c *chat.Change) (chat.Result, error) {
 	room, no := c.Read.Room, num(c.Read.No)
-	reply, err := s.run(ctx, &readScript, []string{s.keys.room(room, "members"), s.keys.room(room, "reads")}, []string{string(user), no})
+	reply, err := s.run(ctx, &readScript,
+		[]string{s.keys.room(room, "members"), s.keys.room(room, "reads")}, []string{string(user), no})
 	if err != nil {
 		return chat.Result{}, err
 	}
@@ -142,7 +150,8 @@ func (s *Store) moveRead(ctx context.Context, user chat.UserID, c *chat.Change) 
 	return s.runUser(ctx, user, c, "read", string(room), no, num(c.At.UnixMilli()), string(c.By))
 }
 
-func (s *Store) runUser(ctx context.Context, user chat.UserID, c *chat.Change, op string, more ...string) (chat.Result, error) {
+func (s *Store) runUser(ctx context.Context, user chat.UserID, c *chat.Change, op string,
+	more ...string) (chat.Result, error) {
 	open, err := s.open(c)
 	if err != nil {
 		return chat.Result{}, err
@@ -176,7 +185,8 @@ func (s *Store) runUser(ctx context.Context, user chat.UserID, c *chat.Change, o
 	return s.appended(r)
 }
 
-// forget removes what leads from tokens to sessions that are gone. It leads nowhere already.
+// forget removes what leads from tokens to sessions that are gone. It leads
+// nowhere already.
 func (s *Store) forget(ctx context.Context, tokens []string) {
 	for _, hash := range tokens {
 		s.client.Do(ctx, s.client.B().Del().Key(s.keys.token(hash)).Build())

@@ -2,7 +2,8 @@
 -- KEYS: head log rooms reads sessions account
 -- ARGV: channel window op id json, and what the op takes
 --   list room view newest-message-or-empty | unlist room reason-as-json-or-empty | read room no at by | notify room what-to-keep level | revoke password-or-empty password-until-now-or-empty ids…
--- Returns {-1, code}, {0}, or {3, event, hashes of the tokens of revoked sessions…}
+-- Returns {-1, code}, {0}, or {3, event, hashes of the tokens of revoked
+-- sessions…}
 local head, log, rooms, reads, sessions, account = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local op, id, json, a, b = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local reply, writes, short = {3, ''}, {}, nil
@@ -11,7 +12,8 @@ local more = '' -- what is told and not kept
 if op == 'list' then
   if redis.call('HEXISTS', rooms, a) == 1 then return {0} end
   writes = {{'HSET', rooms, a, '1'}}
-  -- The log has no text of a message: it is shown as it is when the event is read.
+  -- The log has no text of a message: it is shown as it is when the event is
+  -- read.
   json = json .. ',"view":' .. b
   if ARGV[8] ~= '' then more = ',"last":' .. ARGV[8] end
 elseif op == 'unlist' then
@@ -20,7 +22,8 @@ elseif op == 'unlist' then
   json = json .. ',"left":"' .. a .. '"'
   if b ~= '' then json = json .. ',"reason":' .. b end
 elseif op == 'read' then
-  -- The position has moved in the room; of racing devices the farthest may have announced it already.
+  -- The position has moved in the room; of racing devices the farthest may have
+  -- announced it already.
   if tonumber(redis.call('HGET', reads, a) or 0) >= tonumber(b) then return {0} end
   writes = {{'HSET', reads, a, b}}
   json = json .. ',"read":{"room":"' .. a .. '","no":' .. b .. '}'

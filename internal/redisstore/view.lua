@@ -1,6 +1,6 @@
--- A room as one member sees it, all of one moment.
--- KEYS: head messages members order reads marks marked  ARGV: user
--- Where something has become of messages, the last one's mark and those of marked that are not read come last.
+-- A room as one member sees it, all of one moment. KEYS: head messages members
+-- order reads marks marked ARGV: user Where something has become of messages,
+-- the last one's mark and those of marked that are not read come last.
 local place = redis.call('HGET', KEYS[3], ARGV[1])
 if not place then return {} end
 local h = redis.call('HMGET', KEYS[1], 'at', 'room', 'trimmed', 'marked')

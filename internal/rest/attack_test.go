@@ -15,9 +15,13 @@ func TestMetricsWithoutToken(t *testing.T) {
 	h := newHouse(t)
 	door := New(Config{
 		Service: h.service, Visitor: &visitor.Policy{}, Socket: http.NotFoundHandler(), Web: fstest.MapFS{},
-		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "parley_up 1\n") }),
+		Metrics: http.HandlerFunc(func(w http.ResponseWriter,
+			_ *http.Request) {
+			io.WriteString(w, "parley_up 1\n")
+		}),
 	})
-	for header, want := range map[string]int{"": 401, "Bearer ": 401, "Bearer  ": 401, "Bearer metrics-secret": 401, "Bearer " + h.token["Joe"]: 403, "Bearer " + h.token["Pablo"]: 200} {
+	for header, want := range map[string]int{"": 401, "Bearer ": 401, "Bearer  ": 401,
+		"Bearer metrics-secret": 401, "Bearer " + h.token["Joe"]: 403, "Bearer " + h.token["Pablo"]: 200} {
 		r := httptest.NewRequest("GET", "/metrics", nil)
 		if header != "" {
 			r.Header.Set("Authorization", header)

@@ -30,11 +30,13 @@ func (d *document) servePage(w http.ResponseWriter, _ *http.Request) {
 	io.WriteString(w, d.page)
 }
 
-// markup is HTML that grows. Go's templates would do, but they call methods by name, with which the linker can leave out no
-// exported method of anything: see docs/adr/0006-no-reflected-methods.md.
+// markup is HTML that grows. Go's templates would do, but they call methods by
+// name, with which the linker can leave out no exported method of anything: see
+// docs/adr/0006-no-reflected-methods.md.
 type markup struct{ strings.Builder }
 
-// put adds HTML in which each %s stands for one of the texts, made safe for an element's content and for a quoted attribute.
+// put adds HTML in which each %s stands for one of the texts, made safe for an
+// element's content and for a quoted attribute.
 func (m *markup) put(format string, texts ...string) {
 	safe := make([]any, len(texts))
 	for i, t := range texts {
@@ -98,12 +100,14 @@ func docsPage(api *huma.OpenAPI) string {
 }
 
 func actionsOf(noun string) []chat.Action {
-	return slices.DeleteFunc(routes(), func(a chat.Action) bool { return !strings.HasPrefix(a.Name, noun+".") })
+	return slices.DeleteFunc(routes(),
+		func(a chat.Action) bool { return !strings.HasPrefix(a.Name, noun+".") })
 }
 
 func operationOf(api *huma.OpenAPI, a chat.Action) *huma.Operation {
 	item := api.Paths[prefix+a.Path]
-	return map[string]*huma.Operation{"GET": item.Get, "POST": item.Post, "PUT": item.Put, "PATCH": item.Patch, "DELETE": item.Delete}[a.Method]
+	return map[string]*huma.Operation{"GET": item.Get, "POST": item.Post, "PUT": item.Put,
+		"PATCH": item.Patch, "DELETE": item.Delete}[a.Method]
 }
 
 // operation adds the article about one action.

@@ -10,10 +10,12 @@ import (
 	"testing"
 )
 
-// TestPageHoldsTogether reads the page as the markup that it is: what opens closes, and every link within it leads somewhere.
+// TestPageHoldsTogether reads the page as the markup that it is: what opens
+// closes, and every link within it leads somewhere.
 func TestPageHoldsTogether(t *testing.T) {
 	page := openAPI("1.2.3 <beta>").page
-	if !strings.Contains(page, "<h1>Parley <small>1.2.3 &lt;beta&gt;</small></h1>") || strings.Contains(page, "<script") {
+	if !strings.Contains(page, "<h1>Parley <small>1.2.3 &lt;beta&gt;</small></h1>") ||
+		strings.Contains(page, "<script") {
 		t.Error("the head is not as expected")
 	}
 	d := xml.NewDecoder(strings.NewReader(page))
@@ -58,12 +60,14 @@ func TestPageHoldsTogether(t *testing.T) {
 	}
 }
 
-// TestTextsAreNoMarkup puts in what would break out of an element and of an attribute.
+// TestTextsAreNoMarkup puts in what would break out of an element and of an
+// attribute.
 func TestTextsAreNoMarkup(t *testing.T) {
 	const hostile = `"><script>alert('x')</script>%s&amp;`
 	m := &markup{}
 	m.put(`<a href="#%s">%s</a>`, hostile, hostile)
-	if want := regexp.MustCompile(`^<a href="#[^"<>']*">[^"<>']*</a>$`); !want.MatchString(m.String()) || !strings.Contains(m.String(), "%s&amp;amp;") {
+	if want := regexp.MustCompile(`^<a href="#[^"<>']*">[^"<>']*</a>$`); !want.MatchString(
+		m.String()) || !strings.Contains(m.String(), "%s&amp;amp;") {
 		t.Error(m.String())
 	}
 }

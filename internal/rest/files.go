@@ -21,31 +21,38 @@ import (
 )
 
 const (
-	// patience is how long nothing may move in a body or in an answer that carries a file.
+	// patience is how long nothing may move in a body or in an answer that
+	// carries a file.
 	patience = 30 * time.Second
-	// slowest is how many bytes a second an upload has to make on average, once patience is over: who sends less keeps others out.
+	// slowest is how many bytes a second an upload has to make on average, once
+	// patience is over: who sends less keeps others out.
 	slowest = 4 << 10
 	// maxUploads bounds the uploads of one person at a time, on this node.
 	maxUploads = 8
 )
 
-// fileRoutes are the routes of files. They are no actions, as bytes do not go over a WebSocket.
+// fileRoutes are the routes of files. They are no actions, as bytes do not go
+// over a WebSocket.
 var fileRoutes = []chat.Action{
 	{
-		Name: "file.upload", Method: http.MethodPost, Path: "/files", Status: http.StatusCreated, Access: chat.LoggedIn, Scope: chat.ScopeSend,
+		Name: "file.upload", Method: http.MethodPost, Path: "/files", Status: http.StatusCreated,
+		Access: chat.LoggedIn, Scope: chat.ScopeSend,
 		Summary: "Upload a file",
 		Doc: "The body is the file, as it is, with or without a Content-Length. Its id then goes into files of message.send, within a day, by whoever has uploaded it. " +
 			"Pictures lose what they tell of their place and camera.",
 		In: reflect.TypeFor[uploadInput](), Out: reflect.TypeFor[chat.File](),
 	},
 	{
-		Name: "file.open", Method: http.MethodGet, Path: "/rooms/{room}/messages/{no}/files/{file}", Status: http.StatusOK, Access: chat.LoggedIn, Scope: chat.ScopeRead,
+		Name: "file.open", Method: http.MethodGet, Path: "/rooms/{room}/messages/{no}/files/{file}",
+		Status: http.StatusOK, Access: chat.LoggedIn, Scope: chat.ScopeRead,
 		Summary: "A file of a message",
 		Doc:     "Its bytes, or a range of them. Only pictures, sound and video are for showing in place; the others come as attachments.",
 		In:      reflect.TypeFor[chat.FileInput](),
 	},
 	{
-		Name: "link.image", Method: http.MethodGet, Path: "/rooms/{room}/messages/{no}/previews/{preview}/image", Status: http.StatusOK, Access: chat.LoggedIn, Scope: chat.ScopeRead,
+		Name: "link.image", Method: http.MethodGet,
+		Path: "/rooms/{room}/messages/{no}/previews/{preview}/image", Status: http.StatusOK,
+		Access: chat.LoggedIn, Scope: chat.ScopeRead,
 		Summary: "The picture of a link in a message",
 		Doc:     "As link.previews says: a JPEG or PNG of at most 400 pixels on its longer side. The server fetches it when it is first asked for.",
 		In:      reflect.TypeFor[chat.PreviewInput](),
@@ -73,7 +80,8 @@ type uploads struct {
 	by map[chat.UserID]int
 }
 
-// begin counts one more upload of a person, until end is called; false if there are enough.
+// begin counts one more upload of a person, until end is called; false if there
+// are enough.
 func (u *uploads) begin(who chat.UserID) (end func(), ok bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -111,15 +119,17 @@ func created(w http.ResponseWriter, what any) {
 }
 
 func (d *door) takeFile(w http.ResponseWriter, r *http.Request) (file chat.File, err error) {
-	err = d.takeBody(w, r, []string{"name"}, func(who chat.Caller, query url.Values, body io.Reader) (err error) {
-		file, err = d.Service.Upload(r.Context(), who, query.Get("name"), body)
-		return err
-	})
+	err = d.takeBody(w, r, []string{"name"},
+		func(who chat.Caller, query url.Values, body io.Reader) (err error) {
+			file, err = d.Service.Upload(r.Context(), who, query.Get("name"), body)
+			return err
+		})
 	return file, err
 }
 
 // takeBody runs what takes a body of any length, with the query's fields.
-func (d *door) takeBody(w http.ResponseWriter, r *http.Request, fields []string, take func(who chat.Caller, query url.Values, body io.Reader) error) error {
+func (d *door) takeBody(w http.ResponseWriter, r *http.Request, fields []string,
+	take func(who chat.Caller, query url.Values, body io.Reader) error) error {
 	who, err := d.identify(r)
 	if err != nil {
 		return err
@@ -137,7 +147,8 @@ func (d *door) takeBody(w http.ResponseWriter, r *http.Request, fields []string,
 	if !who.Anonymous() {
 		end, ok := d.uploads.begin(who.User.ID)
 		if !ok {
-			return &chat.Error{Code: chat.CodeRateLimited, RetryAfter: time.Second, Message: fmt.Sprintf("you may send %d files at a time: wait for one of them", maxUploads)}
+			return &chat.Error{Code: chat.CodeRateLimited, RetryAfter: time.Second,
+				Message: fmt.Sprintf("you may send %d files at a time: wait for one of them", maxUploads)}
 		}
 		defer end()
 	}
@@ -186,7 +197,8 @@ func serve(w http.ResponseWriter, r *http.Request, content chat.Content, disposi
 	h.Set("Content-Type", content.Type)
 	h.Set("Content-Disposition", disposition)
 	h.Set("Content-Security-Policy", "sandbox; default-src 'none'")
-	// Asked for each time, as a message may be deleted, or its reader leave; what has not changed is not sent again.
+	// Asked for each time, as a message may be deleted, or its reader leave;
+	// what has not changed is not sent again.
 	h.Set("Cache-Control", "private, no-cache")
 	h.Set("Vary", "Cookie, Authorization")
 	h.Set("ETag", strconv.Quote(tag))
@@ -208,13 +220,16 @@ func (d *door) openFile(r *http.Request) (chat.File, chat.Content, error) {
 	}
 	if text := query.Get("width"); text != "" {
 		if in.Width, err = strconv.Atoi(text); err != nil || in.Width < 1 || strconv.Itoa(in.Width) != text {
-			return chat.File{}, chat.Content{}, &chat.Error{Code: chat.CodeInvalid, Field: "width", Message: `"width" is a whole number of pixels`}
+			return chat.File{}, chat.Content{},
+				&chat.Error{Code: chat.CodeInvalid, Field: "width",
+					Message: `"width" is a whole number of pixels`}
 		}
 	}
 	return d.Service.OpenFile(r.Context(), who, in)
 }
 
-// identify says who asks, in bounded time, for work that takes as long as its bytes.
+// identify says who asks, in bounded time, for work that takes as long as its
+// bytes.
 func (d *door) identify(r *http.Request) (chat.Caller, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), callTimeout)
 	defer cancel()
@@ -227,10 +242,12 @@ func queryOf(r *http.Request, fields ...string) (url.Values, error) {
 	query := r.URL.Query()
 	for name, values := range query {
 		if !slices.Contains(fields, name) {
-			return nil, &chat.Error{Code: chat.CodeInvalid, Field: name, Message: fmt.Sprintf("there is no field %q", name)}
+			return nil, &chat.Error{Code: chat.CodeInvalid, Field: name,
+				Message: fmt.Sprintf("there is no field %q", name)}
 		}
 		if len(values) != 1 {
-			return nil, &chat.Error{Code: chat.CodeInvalid, Field: name, Message: fmt.Sprintf("%q is given %d times", name, len(values))}
+			return nil, &chat.Error{Code: chat.CodeInvalid, Field: name,
+				Message: fmt.Sprintf("%q is given %d times", name, len(values))}
 		}
 	}
 	return query, nil
@@ -242,7 +259,8 @@ func disposition(name string, inline bool) string {
 	if inline {
 		kind = "inline"
 	}
-	// Letters that are not ASCII go as filename*, which is what RFC 6266 has for them.
+	// Letters that are not ASCII go as filename*, which is what RFC 6266 has
+	// for them.
 	if value := mime.FormatMediaType(kind, map[string]string{"filename": name}); value != "" {
 		return value
 	}
@@ -256,7 +274,8 @@ type moving struct {
 }
 
 func (m *moving) Write(p []byte) (int, error) {
-	if err := m.control.SetWriteDeadline(time.Now().Add(patience)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+	if err := m.control.SetWriteDeadline(time.Now().Add(patience)); err != nil &&
+		!errors.Is(err, http.ErrNotSupported) {
 		return 0, err
 	}
 	return m.ResponseWriter.Write(p)

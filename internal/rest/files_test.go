@@ -22,7 +22,8 @@ import (
 	"github.com/parley-chat/parley/internal/depot"
 )
 
-// newFileHouse is a house that keeps files of up to 100 kB, with a private room of Pablo's.
+// newFileHouse is a house that keeps files of up to 100 kB, with a private room
+// of Pablo's.
 func newFileHouse(t *testing.T) (h *house, room string) {
 	t.Helper()
 	h = newHouse(t)
@@ -69,7 +70,8 @@ func (h *house) sendFile(who, room, name, body string) (path string, file chat.F
 	file = h.uploadFile(who, name, body)
 	a := h.do("POST", "/rooms/"+room+"/messages", fmt.Sprintf(`{"files":[%q]}`, file.ID), h.as(who))
 	var m chat.Message
-	if err := json.Unmarshal(a.body, &m); err != nil || a.StatusCode != 201 || len(m.Files) != 1 || m.Files[0] != file {
+	if err := json.Unmarshal(a.body, &m); err != nil || a.StatusCode != 201 || len(m.Files) != 1 ||
+		m.Files[0] != file {
 		h.t.Fatalf("send: %s %s, %v", a.Status, a.body, err)
 	}
 	return fmt.Sprintf("/rooms/%s/messages/%d/files/%s", room, m.No, file.ID), file
@@ -83,12 +85,15 @@ func TestFileComesBack(t *testing.T) {
 	}
 	a := h.do("GET", path, "", h.as("Pablo"))
 	kind, params, err := mime.ParseMediaType(a.Header.Get("Content-Disposition"))
-	if a.StatusCode != 200 || string(a.body) != "0123456789" || kind != "attachment" || params["filename"] != file.Name || err != nil {
+	if a.StatusCode != 200 || string(a.body) != "0123456789" || kind != "attachment" ||
+		params["filename"] != file.Name || err != nil {
 		t.Errorf("%s %s, %s %v, %v", a.Status, a.body, kind, params, err)
 	}
 	for name, want := range map[string]string{
-		"Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox; default-src 'none'",
-		"Cache-Control": "private, no-cache", "Cross-Origin-Resource-Policy": "same-origin", "Accept-Ranges": "bytes", "Content-Length": "10",
+		"Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": "nosniff",
+		"Content-Security-Policy": "sandbox; default-src 'none'",
+		"Cache-Control":           "private, no-cache", "Cross-Origin-Resource-Policy": "same-origin",
+		"Accept-Ranges": "bytes", "Content-Length": "10",
 	} {
 		if got := a.Header.Get(name); got != want {
 			t.Errorf("%s: %q, want %q", name, got, want)
@@ -103,7 +108,8 @@ func TestFileComesBack(t *testing.T) {
 	for value, want := range map[string]struct {
 		status int
 		body   string
-	}{"bytes=2-4": {206, "234"}, "bytes=-3": {206, "789"}, "bytes=8-": {206, "89"}, "bytes=0-99": {206, "0123456789"}} {
+	}{"bytes=2-4": {206, "234"}, "bytes=-3": {206, "789"}, "bytes=8-": {206, "89"},
+		"bytes=0-99": {206, "0123456789"}} {
 		if a := with("Range", value); a.StatusCode != want.status || string(a.body) != want.body {
 			t.Errorf("%s: %s %q", value, a.Status, a.body)
 		}
@@ -114,7 +120,8 @@ func TestFileComesBack(t *testing.T) {
 	if a := with("If-None-Match", a.Header.Get("ETag")); a.StatusCode != 304 || len(a.body) != 0 {
 		t.Errorf("unchanged: %s", a.Status)
 	}
-	if a := h.do("HEAD", path, "", h.as("Pablo")); a.StatusCode != 200 || a.Header.Get("Content-Length") != "10" {
+	if a := h.do("HEAD", path, "", h.as("Pablo")); a.StatusCode != 200 ||
+		a.Header.Get("Content-Length") != "10" {
 		t.Errorf("HEAD: %s %v", a.Status, a.Header)
 	}
 }
@@ -136,19 +143,22 @@ func TestFilesAreForThoseInTheRoom(t *testing.T) {
 		"through a room that they see": {"/rooms/general/messages/1/files/" + file.ID, h.as("Joe"), 404},
 		"another file":                 {strings.TrimSuffix(path, file.ID) + "nothing", h.as("Pablo"), 404},
 		"its smaller picture, by name": {path + "-480", h.as("Pablo"), 404},
-		"no number":                    {strings.Replace(path, "/messages/1/", "/messages/x/", 1), h.as("Pablo"), 400},
-		"a width that is none":         {path + "?width=wide", h.as("Pablo"), 400},
-		"a width below 1":              {path + "?width=0", h.as("Pablo"), 400},
-		"another field":                {path + "?download=1", h.as("Pablo"), 400},
-		"a token in the URL":           {path + "?token=" + h.token["Pablo"], nil, 401},
+		"no number": {strings.Replace(path, "/messages/1/", "/messages/x/", 1),
+			h.as("Pablo"), 400},
+		"a width that is none": {path + "?width=wide", h.as("Pablo"), 400},
+		"a width below 1":      {path + "?width=0", h.as("Pablo"), 400},
+		"another field":        {path + "?download=1", h.as("Pablo"), 400},
+		"a token in the URL":   {path + "?token=" + h.token["Pablo"], nil, 401},
 	} {
-		if a := h.do("GET", c.path, "", c.header); a.StatusCode != c.status || strings.Contains(string(a.body), "the plan") {
+		if a := h.do("GET", c.path, "", c.header); a.StatusCode != c.status ||
+			strings.Contains(string(a.body), "the plan") {
 			t.Errorf("%s: %s %s", name, a.Status, a.body)
 		}
 	}
 	// Somebody else's upload cannot be sent, and so not be read.
 	mine := h.uploadFile("Pablo", "mine.txt", "mine")
-	if a := h.do("POST", "/rooms/general/messages", fmt.Sprintf(`{"files":[%q]}`, mine.ID), h.as("Joe")); a.StatusCode != 404 || a.field("field") != "files" {
+	if a := h.do("POST", "/rooms/general/messages", fmt.Sprintf(`{"files":[%q]}`, mine.ID),
+		h.as("Joe")); a.StatusCode != 404 || a.field("field") != "files" {
 		t.Errorf("another person's upload: %s %s", a.Status, a.body)
 	}
 	// What is deleted is gone, also for who had it.
@@ -165,9 +175,10 @@ func TestFilesAreForThoseInTheRoom(t *testing.T) {
 func TestFilesCannotRun(t *testing.T) {
 	h, room := newFileHouse(t)
 	for name, c := range map[string]struct{ body, kind, place string }{
-		"page.html":  {"<!doctype html><script>alert(1)</script>", "application/octet-stream", "attachment"},
-		"pic.png":    {"  <html><body onload=alert(1)>", "application/octet-stream", "attachment"},
-		"image.svg":  {`<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>`, "application/octet-stream", "attachment"},
+		"page.html": {"<!doctype html><script>alert(1)</script>", "application/octet-stream", "attachment"},
+		"pic.png":   {"  <html><body onload=alert(1)>", "application/octet-stream", "attachment"},
+		"image.svg": {`<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>`,
+			"application/octet-stream", "attachment"},
 		"a.xml":      {`<?xml version="1.0"?><x/>`, "application/octet-stream", "attachment"},
 		"app.js":     {"alert(1)", "text/plain; charset=utf-8", "attachment"},
 		"paper.pdf":  {"%PDF-1.7\n%\xe2\xe3", "application/pdf", "attachment"},
@@ -176,10 +187,12 @@ func TestFilesCannotRun(t *testing.T) {
 		path, file := h.sendFile("Pablo", room, name, c.body)
 		a := h.do("GET", path, "", h.as("Pablo"))
 		place, _, _ := strings.Cut(a.Header.Get("Content-Disposition"), ";")
-		if a.Header.Get("Content-Type") != c.kind || file.Type != c.kind || place != c.place || string(a.body) != c.body {
+		if a.Header.Get("Content-Type") != c.kind || file.Type != c.kind || place != c.place ||
+			string(a.body) != c.body {
 			t.Errorf("%s: %s, %s", name, a.Header.Get("Content-Type"), place)
 		}
-		if a.Header.Get("X-Content-Type-Options") != "nosniff" || !strings.HasPrefix(a.Header.Get("Content-Security-Policy"), "sandbox;") {
+		if a.Header.Get("X-Content-Type-Options") != "nosniff" ||
+			!strings.HasPrefix(a.Header.Get("Content-Security-Policy"), "sandbox;") {
 			t.Errorf("%s: %v", name, a.Header)
 		}
 	}
@@ -202,11 +215,13 @@ func TestPicturesComeWithoutTheirPlace(t *testing.T) {
 	for query, width := range map[string]int{"": 700, "?width=480": 480, "?width=1280": 700} {
 		a := h.do("GET", path+query, "", h.as("Pablo"))
 		m, err := jpeg.DecodeConfig(bytes.NewReader(a.body))
-		if err != nil || m.Width != width || strings.Contains(string(a.body), place) || !strings.HasPrefix(a.Header.Get("Content-Disposition"), "inline;") {
+		if err != nil || m.Width != width || strings.Contains(string(a.body), place) ||
+			!strings.HasPrefix(a.Header.Get("Content-Disposition"), "inline;") {
 			t.Errorf("%q: %s, %d wide, %v", query, a.Status, m.Width, err)
 		}
 	}
-	if a := h.do("POST", "/files", photo[:400], h.as("Pablo")); a.StatusCode != 400 || !strings.Contains(a.field("detail"), "damaged") {
+	if a := h.do("POST", "/files", photo[:400], h.as("Pablo")); a.StatusCode != 400 ||
+		!strings.Contains(a.field("detail"), "damaged") {
 		t.Errorf("a damaged one: %s %s", a.Status, a.body)
 	}
 }
@@ -225,18 +240,21 @@ func TestUploadsAreJudged(t *testing.T) {
 		header     map[string]string
 		status     int
 	}{
-		"nobody":                    {"/files?name=a", "x", nil, 401},
-		"a token for sending":       {"/files?name=a", "x", token("send"), 201},
-		"a token for reading":       {"/files?name=a", "x", token("read"), 403},
-		"without a name":            {"/files", "x", h.as("Pablo"), 201},
-		"without anything":          {"/files", "", h.as("Pablo"), 201},
-		"exactly what is allowed":   {"/files", large[1:], h.as("Pablo"), 201},
-		"a byte more":               {"/files", large, h.as("Pablo"), 413},
-		"another field":             {"/files?type=text/html", "x", h.as("Pablo"), 400},
-		"a name given twice":        {"/files?name=a&name=b", "x", h.as("Pablo"), 400},
-		"a compressed body":         {"/files", "x", zipped, 400},
-		"a form of a foreign page":  {"/files", "x", map[string]string{"Cookie": h.cookie("Pablo"), "Content-Type": "text/plain", "Origin": "https://evil.example"}, 403},
-		"a browser, from our page":  {"/files", "x", map[string]string{"Cookie": h.cookie("Pablo"), "Origin": h.url}, 201},
+		"nobody":                  {"/files?name=a", "x", nil, 401},
+		"a token for sending":     {"/files?name=a", "x", token("send"), 201},
+		"a token for reading":     {"/files?name=a", "x", token("read"), 403},
+		"without a name":          {"/files", "x", h.as("Pablo"), 201},
+		"without anything":        {"/files", "", h.as("Pablo"), 201},
+		"exactly what is allowed": {"/files", large[1:], h.as("Pablo"), 201},
+		"a byte more":             {"/files", large, h.as("Pablo"), 413},
+		"another field":           {"/files?type=text/html", "x", h.as("Pablo"), 400},
+		"a name given twice":      {"/files?name=a&name=b", "x", h.as("Pablo"), 400},
+		"a compressed body":       {"/files", "x", zipped, 400},
+		"a form of a foreign page": {"/files", "x",
+			map[string]string{"Cookie": h.cookie("Pablo"), "Content-Type": "text/plain",
+				"Origin": "https://evil.example"}, 403},
+		"a browser, from our page": {"/files", "x",
+			map[string]string{"Cookie": h.cookie("Pablo"), "Origin": h.url}, 201},
 		"a browser, from who knows": {"/files", "x", map[string]string{"Cookie": h.cookie("Pablo")}, 403},
 	} {
 		if a := h.do("POST", c.path, c.body, c.header); a.StatusCode != c.status {
@@ -245,7 +263,8 @@ func TestUploadsAreJudged(t *testing.T) {
 	}
 	// Without a Content-Length it is found out on the way.
 	for body, status := range map[string]int{large: 413, large[1:]: 201} {
-		req, err := http.NewRequestWithContext(t.Context(), "POST", h.url+prefix+"/files", struct{ io.Reader }{strings.NewReader(body)})
+		req, err := http.NewRequestWithContext(t.Context(), "POST", h.url+prefix+"/files",
+			struct{ io.Reader }{strings.NewReader(body)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -264,7 +283,8 @@ func TestUploadsAreJudged(t *testing.T) {
 // cookie logs a person in as a browser does.
 func (h *house) cookie(name string) string {
 	h.t.Helper()
-	a := h.do("POST", "/sessions", fmt.Sprintf(`{"name":%q,"password":"password123"}`, name), map[string]string{"Parley-Cookie": "set", "Origin": h.url})
+	a := h.do("POST", "/sessions", fmt.Sprintf(`{"name":%q,"password":"password123"}`, name),
+		map[string]string{"Parley-Cookie": "set", "Origin": h.url})
 	if len(a.Cookies()) != 1 {
 		h.t.Fatal(a.Status, string(a.body))
 	}
@@ -355,12 +375,14 @@ func TestDocumentDescribesFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	up := doc.Paths[prefix+"/files"]["post"]
-	if len(up.Parameters) != 1 || up.Parameters[0].In != "query" || up.Parameters[0].Required || up.RequestBody.Content["application/octet-stream"] == nil ||
+	if len(up.Parameters) != 1 || up.Parameters[0].In != "query" || up.Parameters[0].Required ||
+		up.RequestBody.Content["application/octet-stream"] == nil ||
 		up.Responses["201"].Content["application/json"] == nil || len(up.Security) == 0 {
 		t.Errorf("%+v", up)
 	}
 	open := doc.Paths[prefix+"/rooms/{room}/messages/{no}/files/{file}"]["get"]
-	if len(open.Parameters) != 4 || open.RequestBody.Content != nil || open.Responses["200"].Content["application/octet-stream"] == nil || len(open.Security) == 0 {
+	if len(open.Parameters) != 4 || open.RequestBody.Content != nil ||
+		open.Responses["200"].Content["application/octet-stream"] == nil || len(open.Security) == 0 {
 		t.Errorf("%+v", open)
 	}
 	page := string(h.do("GET", "/docs", "", nil).body)
@@ -383,7 +405,8 @@ func TestFullDisk(t *testing.T) {
 	h := newHouse(t)
 	h.service.Files = depot.New(fullDisk{})
 	a := h.do("POST", "/files?name=a", "x", h.as("Pablo"))
-	if a.StatusCode != 503 || !strings.Contains(a.field("detail"), "no space") || !strings.Contains(h.log.String(), blob.ErrFull.Error()) {
+	if a.StatusCode != 503 || !strings.Contains(a.field("detail"), "no space") ||
+		!strings.Contains(h.log.String(), blob.ErrFull.Error()) {
 		t.Errorf("%s %s\n%s", a.Status, a.body, h.log)
 	}
 }

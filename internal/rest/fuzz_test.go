@@ -14,21 +14,28 @@ import (
 	"github.com/parley-chat/parley/internal/visitor"
 )
 
-// FuzzRequest asks for each action with whatever path, query and body, also of a room that the asker is not in: the answer is JSON, its
-// status one of the door's table, the server never blames itself, and nothing of that room ever comes. $R, $E, $I and $M stand for
-// that room, its epoch, the id of its last event and the id of a member, which a forger may have seen.
+// FuzzRequest asks for each action with whatever path, query and body, also of
+// a room that the asker is not in: the answer is JSON, its status one of the
+// door's table, the server never blames itself, and nothing of that room ever
+// comes. $R, $E, $I and $M stand for that room, its epoch, the id of its last
+// event and the id of a member, which a forger may have seen.
 func FuzzRequest(f *testing.F) {
 	const theWord = "sesame" // is said in that room, and is its name and topic
 	h := newHouse(f)
 	h.service.SignUp = chat.SignUpClosed // the house is not to fill up
 	h.service.Limits.RoomsCreated = 3
-	h.service.Limits.Sends, h.service.Limits.Calls, h.service.Limits.Logins, h.service.Limits.Guesses = chat.Rate{Limit: -1}, chat.Rate{Limit: -1}, chat.Rate{Limit: -1}, chat.Rate{Limit: -1}
+	h.service.Limits.Sends, h.service.Limits.Calls, h.service.Limits.Logins,
+		h.service.Limits.Guesses = chat.Rate{Limit: -1}, chat.Rate{Limit: -1}, chat.Rate{Limit: -1},
+		chat.Rate{Limit: -1}
 	var view chat.RoomView
-	if err := json.Unmarshal(h.do("POST", "/rooms", `{"name":"`+theWord+`","topic":"`+theWord+`","kind":"private"}`, h.as("Pablo")).body, &view); err != nil {
+	if err := json.Unmarshal(h.do("POST", "/rooms",
+		`{"name":"`+theWord+`","topic":"`+theWord+`","kind":"private"}`, h.as("Pablo")).body,
+		&view); err != nil {
 		f.Fatal(err)
 	}
 	for range 3 {
-		if a := h.do("POST", "/rooms/"+string(view.ID)+"/messages", `{"text":"`+theWord+`"}`, h.as("Pablo")); a.StatusCode != 201 {
+		if a := h.do("POST", "/rooms/"+string(view.ID)+"/messages", `{"text":"`+theWord+`"}`,
+			h.as("Pablo")); a.StatusCode != 201 {
 			f.Fatalf("%s", a.body)
 		}
 	}
@@ -36,7 +43,8 @@ func FuzzRequest(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	fill := strings.NewReplacer("$R", string(view.ID), "$E", heads[0].Epoch, "$I", heads[0].ID, "$M", string(view.CreatedBy)).Replace
+	fill := strings.NewReplacer("$R", string(view.ID), "$E", heads[0].Epoch, "$I", heads[0].ID,
+		"$M", string(view.CreatedBy)).Replace
 
 	known := map[int]bool{}
 	for _, status := range statuses {
@@ -46,11 +54,13 @@ func FuzzRequest(f *testing.F) {
 	for i, a := range actions {
 		known[a.Status] = true
 		f.Add(uint8(i), "$R", "$M", "limit=5&epoch=$E&seq=0&id=$I", `{"room":"$R"}`)
-		f.Add(uint8(i), "general", "$M", "before=9223372036854775808&limit=-1", `{"no":1e99,"role":"moderator","name":"\ud800","users":["$M"]}`)
+		f.Add(uint8(i), "general", "$M", "before=9223372036854775808&limit=-1",
+			`{"no":1e99,"role":"moderator","name":"\ud800","users":["$M"]}`)
 		f.Add(uint8(i), "general/../$R", "$I", "after=1&after=2&%zz", `{"text":"x","client_id":"a b"}{}`)
 		f.Add(uint8(i), "$R\x00", "1", "around=1&room=$R", "[[[[")
 	}
-	door := New(Config{Service: h.service, Visitor: &visitor.Policy{}, Socket: http.NotFoundHandler(), Web: fstest.MapFS{}, Log: slog.New(slog.DiscardHandler)})
+	door := New(Config{Service: h.service, Visitor: &visitor.Policy{},
+		Socket: http.NotFoundHandler(), Web: fstest.MapFS{}, Log: slog.New(slog.DiscardHandler)})
 	f.Fuzz(func(t *testing.T, action uint8, room, other, query, body string) {
 		a := actions[int(action)%len(actions)]
 		room, other, query, body = fill(room), fill(other), fill(query), fill(body)
@@ -58,11 +68,13 @@ func FuzzRequest(f *testing.F) {
 			t.Skip() // the asker stays, and the room does not fill up
 		}
 		for _, s := range []string{room, other, query, body} {
-			if len(s) > 2000 || strings.Contains(s, theWord) || strings.Contains(s, `\u00`) || strings.Contains(s, "%") {
+			if len(s) > 2000 || strings.Contains(s, theWord) || strings.Contains(s, `\u00`) ||
+				strings.Contains(s, "%") {
 				t.Skip() // an answer may repeat what was asked
 			}
 		}
-		path := prefix + strings.NewReplacer("{room}", url.PathEscape(room), "{user}", url.PathEscape(other), "{no}", url.PathEscape(other),
+		path := prefix + strings.NewReplacer("{room}", url.PathEscape(room), "{user}",
+			url.PathEscape(other), "{no}", url.PathEscape(other),
 			"{session}", url.PathEscape(other), "{invite}", url.PathEscape(other)).Replace(a.Path)
 		plain, err := url.PathUnescape(path)
 		if err != nil {
@@ -82,7 +94,9 @@ func FuzzRequest(f *testing.F) {
 		if w.Code/100 == 3 {
 			return // to the path without its dots
 		}
-		if answer := w.Body.String(); !known[w.Code] || w.Code >= 500 || !json.Valid(w.Body.Bytes()) || strings.Contains(answer, theWord) || w.Code == http.StatusUnauthorized && a.Access == chat.LoggedIn {
+		if answer := w.Body.String(); !known[w.Code] || w.Code >= 500 ||
+			!json.Valid(w.Body.Bytes()) || strings.Contains(answer, theWord) ||
+			w.Code == http.StatusUnauthorized && a.Access == chat.LoggedIn {
 			t.Fatalf("%s %s?%s %q: %d %s", a.Method, path, query, body, w.Code, answer)
 		}
 	})

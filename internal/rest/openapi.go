@@ -13,7 +13,8 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// document is the OpenAPI 3.1 description of the door, made once from the table of actions: for programs and for people.
+// document is the OpenAPI 3.1 description of the door, made once from the table
+// of actions: for programs and for people.
 type document struct {
 	json []byte
 	page string
@@ -29,22 +30,29 @@ func openAPI(version string) *document {
 			Schemas: registry,
 			SecuritySchemes: map[string]*huma.SecurityScheme{
 				"bearer": {Type: "http", Scheme: "bearer", Description: "The token of a session"},
-				"cookie": {Type: "apiKey", In: "cookie", Name: "parley", Description: "Browsers; __Host-parley where encrypted"},
+				"cookie": {Type: "apiKey", In: "cookie", Name: "parley",
+					Description: "Browsers; __Host-parley where encrypted"},
 			},
 		},
 	}
 	problem := &huma.Response{
 		Description: "Refused",
-		Content:     map[string]*huma.MediaType{"application/problem+json": {Schema: registry.Schema(reflect.TypeFor[Problem](), true, "")}},
+		Content: map[string]*huma.MediaType{"application/problem+json": {
+			Schema: registry.Schema(reflect.TypeFor[Problem](), true, ""),
+		}},
 	}
 	for _, a := range routes() {
 		noun, _, _ := strings.Cut(a.Name, ".")
 		op := &huma.Operation{
-			OperationID: a.Name, Method: a.Method, Path: prefix + a.Path, Summary: a.Summary, Description: a.Doc, Tags: []string{noun},
-			Responses: map[string]*huma.Response{strconv.Itoa(a.Status): {Description: "Done"}, "default": problem},
+			OperationID: a.Name, Method: a.Method, Path: prefix + a.Path, Summary: a.Summary,
+			Description: a.Doc, Tags: []string{noun},
+			Responses: map[string]*huma.Response{strconv.Itoa(a.Status): {Description: "Done"},
+				"default": problem},
 		}
 		if a.Out != nil {
-			op.Responses[strconv.Itoa(a.Status)].Content = map[string]*huma.MediaType{"application/json": {Schema: registry.Schema(a.Out, true, "")}}
+			op.Responses[strconv.Itoa(a.Status)].Content = map[string]*huma.MediaType{
+				"application/json": {Schema: registry.Schema(a.Out, true, "")},
+			}
 		}
 		if a.Access == chat.LoggedIn {
 			op.Security = []map[string][]string{{"bearer": {}}, {"cookie": {}}}
@@ -71,7 +79,8 @@ func routes() []chat.Action { return slices.Concat(chat.Actions(), byteRoutes())
 // byteRoutes are the routes whose bodies are no JSON.
 func byteRoutes() []chat.Action { return slices.Concat(fileRoutes, pictureRoutes) }
 
-// describeInput splits an action's input into parameters and body, as binding does.
+// describeInput splits an action's input into parameters and body, as binding
+// does.
 func describeInput(registry huma.Registry, a chat.Action, op *huma.Operation) {
 	all := huma.SchemaFromType(registry, a.In)
 	bind := newBinding(a)
@@ -86,9 +95,13 @@ func describeInput(registry huma.Registry, a chat.Action, op *huma.Operation) {
 		_, inPath := bind.path[name]
 		switch {
 		case inPath:
-			op.Parameters = append(op.Parameters, &huma.Param{Name: name, In: "path", Required: true, Description: schema.Description, Schema: schema})
+			op.Parameters = append(op.Parameters,
+				&huma.Param{Name: name, In: "path", Required: true, Description: schema.Description,
+					Schema: schema})
 		case in == "query":
-			op.Parameters = append(op.Parameters, &huma.Param{Name: name, In: in, Required: required, Description: schema.Description, Schema: schema})
+			op.Parameters = append(op.Parameters,
+				&huma.Param{Name: name, In: in, Required: required, Description: schema.Description,
+					Schema: schema})
 		default:
 			body.Properties[name] = schema
 			if required {

@@ -14,13 +14,15 @@ import (
 // pictureRoutes are the routes of people's pictures.
 var pictureRoutes = []chat.Action{
 	{
-		Name: "picture.set", Method: http.MethodPost, Path: "/account/picture", Status: http.StatusCreated, Access: chat.LoggedIn, Scope: chat.ScopeManage,
+		Name: "picture.set", Method: http.MethodPost, Path: "/account/picture",
+		Status: http.StatusCreated, Access: chat.LoggedIn, Scope: chat.ScopeManage,
 		Summary: "Set your picture",
 		Doc:     "The body is a JPEG, PNG, GIF or WebP, as it is. What is in its middle is kept, as a square of 256 pixels, or fewer if it is smaller, and nothing else of it.",
 		In:      reflect.TypeFor[chat.None](), Out: reflect.TypeFor[chat.User](),
 	},
 	{
-		Name: "picture.open", Method: http.MethodGet, Path: "/users/{user}/picture", Status: http.StatusOK, Access: chat.LoggedIn, Scope: chat.ScopeRead,
+		Name: "picture.open", Method: http.MethodGet, Path: "/users/{user}/picture",
+		Status: http.StatusOK, Access: chat.LoggedIn, Scope: chat.ScopeRead,
 		Summary: "A person's picture",
 		Doc:     "A JPEG or PNG, for whoever may see the person. Give picture of the person as v: the answer may then be kept for good.",
 		In:      reflect.TypeFor[chat.PictureInput](),
@@ -55,7 +57,8 @@ func (d *door) picture(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Security-Policy", "sandbox; default-src 'none'")
 	h.Set("Vary", "Cookie, Authorization")
 	h.Set("ETag", strconv.Quote(id))
-	// Under its id it is always the same; the browser that has it was allowed to.
+	// Under its id it is always the same; the browser that has it was allowed
+	// to.
 	if h.Set("Cache-Control", "private, no-cache"); kept {
 		h.Set("Cache-Control", "private, max-age=31536000, immutable")
 	}

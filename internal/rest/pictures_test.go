@@ -22,15 +22,18 @@ func TestPicturesOfPeople(t *testing.T) {
 		t.Fatalf("%s %s", set.Status, set.body)
 	}
 	path := "/users/" + user + "/picture"
-	for query, keep := range map[string]string{"": "private, no-cache", "?v=" + id: "private, max-age=31536000, immutable"} {
+	for query, keep := range map[string]string{"": "private, no-cache",
+		"?v=" + id: "private, max-age=31536000, immutable"} {
 		a := h.do("GET", path+query, "", h.as("Joe"))
 		m, err := png.DecodeConfig(bytes.NewReader(a.body))
 		if err != nil || m.Width != 256 || m.Height != 256 {
 			t.Errorf("%q: %s, %d by %d, %v", query, a.Status, m.Width, m.Height, err)
 		}
 		for name, want := range map[string]string{
-			"Content-Type": "image/png", "Cache-Control": keep, "X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox; default-src 'none'",
-			"Content-Disposition": "inline; filename=picture", "Vary": "Cookie, Authorization", "Cross-Origin-Resource-Policy": "same-origin",
+			"Content-Type": "image/png", "Cache-Control": keep, "X-Content-Type-Options": "nosniff",
+			"Content-Security-Policy": "sandbox; default-src 'none'",
+			"Content-Disposition":     "inline; filename=picture", "Vary": "Cookie, Authorization",
+			"Cross-Origin-Resource-Policy": "same-origin",
 		} {
 			if a.Header.Get(name) != want {
 				t.Errorf("%q: %s is %q, want %q", query, name, a.Header.Get(name), want)
@@ -53,12 +56,14 @@ func TestPicturesOfPeople(t *testing.T) {
 		{"GET", path + "?v=1&v=2", "", h.as("Joe"), 400},
 		{"GET", "/users/nobody/picture", "", h.as("Joe"), 404},
 		{"POST", "/account/picture", "", h.as("Joe"), 400},
-		{"POST", "/account/picture", `<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>`, h.as("Joe"), 400},
+		{"POST", "/account/picture", `<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>`,
+			h.as("Joe"), 400},
 		{"POST", "/account/picture", b.String()[:100], h.as("Joe"), 400},
 		{"POST", "/account/picture", b.String() + strings.Repeat("x", 100_000), h.as("Joe"), 413},
 		{"POST", "/account/picture?name=x", b.String(), h.as("Joe"), 400},
 		{"POST", "/account/picture", b.String(), nil, 401},
-		{"POST", "/account/picture", b.String(), map[string]string{"Cookie": h.cookie("Joe"), "Origin": "https://evil.example"}, 403},
+		{"POST", "/account/picture", b.String(),
+			map[string]string{"Cookie": h.cookie("Joe"), "Origin": "https://evil.example"}, 403},
 		{"DELETE", "/account/picture", "", nil, 401},
 	} {
 		if a := h.do(c.method, c.path, c.body, c.header); a.StatusCode != c.status {

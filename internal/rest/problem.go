@@ -35,11 +35,13 @@ type Problem struct {
 	Because *chat.Because `json:"because,omitempty" doc:"What stands in the way, where a client can make something of it"`
 }
 
-// refuse answers with err as a problem. Errors that are not the domain's are logged here and nowhere else.
+// refuse answers with err as a problem. Errors that are not the domain's are
+// logged here and nowhere else.
 func (d *door) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	e := chat.AsError(err)
 	if e.Code == chat.CodeInternal || e.Code == chat.CodeUnavailable {
-		d.Log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", r.URL.Path, "error", err)
+		d.Log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", r.URL.Path,
+			"error", err)
 	}
 	status := statuses[e.Code]
 	h := w.Header()
@@ -52,5 +54,6 @@ func (d *door) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: e.Message, Code: e.Code, Field: e.Field, Because: e.Because})
+	json.NewEncoder(w).Encode(Problem{Type: "about:blank", Title: http.StatusText(status),
+		Status: status, Detail: e.Message, Code: e.Code, Field: e.Field, Because: e.Because})
 }

@@ -1,5 +1,6 @@
-// Package rest is the REST door: one route for each action of the domain, the OpenAPI document that
-// describes them, the page that shows it, and around them what an HTTP server owes its visitors.
+// Package rest is the REST door: one route for each action of the domain, the
+// OpenAPI document that describes them, the page that shows it, and around them
+// what an HTTP server owes its visitors.
 package rest
 
 import (
@@ -51,7 +52,9 @@ func New(cfg Config) http.Handler {
 		mux.Handle(a.Method+" "+prefix+a.Path, d.route(a))
 	}
 	for _, a := range byteRoutes() {
-		mux.HandleFunc(a.Method+" "+prefix+a.Path, map[string]http.HandlerFunc{"file.upload": d.upload, "file.open": d.file, "link.image": d.image, "picture.set": d.setPicture, "picture.open": d.picture}[a.Name])
+		mux.HandleFunc(a.Method+" "+prefix+a.Path,
+			map[string]http.HandlerFunc{"file.upload": d.upload, "file.open": d.file,
+				"link.image": d.image, "picture.set": d.setPicture, "picture.open": d.picture}[a.Name])
 	}
 	spec := openAPI(cfg.Version)
 	mux.HandleFunc("GET "+prefix+"/openapi.json", spec.serveJSON)
@@ -62,21 +65,25 @@ func New(cfg Config) http.Handler {
 		mux.Handle("/socket.io/", cfg.IO)
 	}
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
-		d.refuse(w, r, &chat.Error{Code: chat.CodeNotFound, Message: "there is no such route: see " + prefix + "/docs"})
+		d.refuse(w, r, &chat.Error{Code: chat.CodeNotFound,
+			Message: "there is no such route: see " + prefix + "/docs"})
 	})
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
+	mux.HandleFunc("GET /healthz",
+		func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", d.ready)
 	mux.HandleFunc("GET /metrics", d.metrics)
 	mux.Handle("/", static(cfg.Web))
 	return secure(mux)
 }
 
-// secure sets the headers that keep a browser from being turned against its person.
+// secure sets the headers that keep a browser from being turned against its
+// person.
 func secure(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self'; font-src 'self'; "+
-			"connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'")
+		h.Set("Content-Security-Policy",
+			"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self'; font-src 'self'; "+
+				"connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("X-Frame-Options", "DENY")
 		h.Set("Referrer-Policy", "no-referrer")
@@ -105,12 +112,14 @@ func plain(w http.ResponseWriter, status int, text string) {
 	w.Write([]byte(text + "\n"))
 }
 
-// metrics serves the metrics to the bearer of the operator's token, and to admins.
+// metrics serves the metrics to the bearer of the operator's token, and to
+// admins.
 func (d *door) metrics(w http.ResponseWriter, r *http.Request) {
 	cred, err := d.Visitor.Credentials(r)
 	if err == nil && !sameSecret(cred.Token, d.MetricsToken) {
 		var who chat.Caller
-		if who, err = d.Service.Authenticate(r.Context(), cred.Token, chat.Caller{Addr: d.Visitor.Addr(r)}); err == nil {
+		if who, err = d.Service.Authenticate(r.Context(), cred.Token,
+			chat.Caller{Addr: d.Visitor.Addr(r)}); err == nil {
 			err = d.Service.MayOperate(who)
 		}
 	}

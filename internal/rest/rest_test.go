@@ -52,7 +52,8 @@ func newHouse(t testing.TB) *house {
 	t.Helper()
 	h := &house{t: t, log: &strings.Builder{}, token: map[string]string{}}
 	h.service = chat.New(chat.Config{
-		Store: chattest.NewModel(nil), Bell: stillBell{}, Presence: noRoster{}, Limiter: limit.New(time.Now), Hasher: plainHasher{},
+		Store: chattest.NewModel(nil), Bell: stillBell{}, Presence: noRoster{},
+		Limiter: limit.New(time.Now), Hasher: plainHasher{},
 		Names: identity.Names{}, NewID: identity.NewID, NewToken: identity.NewToken, SignUp: chat.SignUpOpen,
 	})
 	if err := h.service.Setup(t.Context()); err != nil {
@@ -60,9 +61,13 @@ func newHouse(t testing.TB) *house {
 	}
 	server := httptest.NewServer(New(Config{
 		Service: h.service, Visitor: &visitor.Policy{Origins: []string{"https://app.example"}},
-		Socket:       http.NotFoundHandler(),
-		Web:          fstest.MapFS{"index.html": {Data: []byte("<!doctype html>")}, "app.js": {Data: []byte("1")}, "style.css": {Data: []byte(strings.Repeat("a{}", 1000))}},
-		Metrics:      http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "parley_up 1\n") }),
+		Socket: http.NotFoundHandler(),
+		Web: fstest.MapFS{"index.html": {Data: []byte("<!doctype html>")},
+			"app.js": {Data: []byte("1")}, "style.css": {Data: []byte(strings.Repeat("a{}", 1000))}},
+		Metrics: http.HandlerFunc(func(w http.ResponseWriter,
+			_ *http.Request) {
+			io.WriteString(w, "parley_up 1\n")
+		}),
 		MetricsToken: "metrics-secret", Version: "test",
 		Log: slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}))
@@ -131,7 +136,8 @@ func TestMessageRoundTrip(t *testing.T) {
 	}
 	list := h.do("GET", "/rooms/general/messages?limit=5", "", h.as("Joe"))
 	var page chat.MessagePage
-	if err := json.Unmarshal(list.body, &page); err != nil || len(page.Messages) != 1 || page.Messages[0].Text != "hi" || page.MoreOlder {
+	if err := json.Unmarshal(list.body, &page); err != nil || len(page.Messages) != 1 ||
+		page.Messages[0].Text != "hi" || page.MoreOlder {
 		t.Errorf("%s, %v", list.body, err)
 	}
 }
@@ -146,20 +152,29 @@ func TestBadInput(t *testing.T) {
 	}{
 		{"not JSON", "POST", "/rooms/general/messages", `{`, 400, "invalid", "<nil>"},
 		{"two values", "POST", "/rooms/general/messages", `{"text":"a"} {}`, 400, "invalid", "<nil>"},
-		{"unknown field", "POST", "/rooms/general/messages", `{"text":"a","sender_id":"x"}`, 400, "invalid", "sender_id"},
-		{"a role at sign-up", "POST", "/accounts", `{"name":"Eve","password":"password123","role":"owner"}`, 400, "invalid", "role"},
-		{"a date on a message", "POST", "/rooms/general/messages", `{"text":"a","created_at":"2020-01-01T00:00:00Z"}`, 400, "invalid", "created_at"},
+		{"unknown field", "POST", "/rooms/general/messages", `{"text":"a","sender_id":"x"}`, 400,
+			"invalid", "sender_id"},
+		{"a role at sign-up", "POST", "/accounts",
+			`{"name":"Eve","password":"password123","role":"owner"}`, 400, "invalid", "role"},
+		{"a date on a message", "POST", "/rooms/general/messages",
+			`{"text":"a","created_at":"2020-01-01T00:00:00Z"}`, 400, "invalid", "created_at"},
 		{"other case", "POST", "/rooms/general/messages", `{"Text":"a"}`, 400, "invalid", "Text"},
-		{"twice the same name", "POST", "/rooms/general/messages", `{"text":"a","text":"b"}`, 400, "invalid", "text"},
+		{"twice the same name", "POST", "/rooms/general/messages", `{"text":"a","text":"b"}`, 400,
+			"invalid", "text"},
 		{"wrong type", "POST", "/rooms/general/messages", `{"text":1}`, 400, "invalid", "text"},
 		{"a huge number", "PUT", "/rooms/general/read", `{"no":1e400}`, 400, "invalid", "no"},
-		{"a number past 64 bits", "PUT", "/rooms/general/read", `{"no":99999999999999999999}`, 400, "invalid", "no"},
+		{"a number past 64 bits", "PUT", "/rooms/general/read", `{"no":99999999999999999999}`, 400,
+			"invalid", "no"},
 		{"invalid UTF-8", "POST", "/rooms/general/messages", "{\"text\":\"\xff\"}", 400, "invalid", "<nil>"},
 		{"deep JSON", "POST", "/rooms/general/messages", deep, 400, "invalid", "<nil>"},
-		{"a huge body", "POST", "/rooms/general/messages", `{"text":"` + strings.Repeat("x", 1<<20) + `"}`, 413, "too_large", "<nil>"},
-		{"a huge message", "POST", "/rooms/general/messages", `{"text":"` + strings.Repeat("x", 20<<10) + `"}`, 413, "too_large", "text"},
-		{"a password of 50 kB", "POST", "/accounts", `{"name":"Eve","password":"` + strings.Repeat("x", 50<<10) + `"}`, 400, "invalid", "password"},
-		{"a field of the path in the body", "POST", "/rooms/general/messages", `{"room":"other","text":"a"}`, 400, "invalid", "room"},
+		{"a huge body", "POST", "/rooms/general/messages",
+			`{"text":"` + strings.Repeat("x", 1<<20) + `"}`, 413, "too_large", "<nil>"},
+		{"a huge message", "POST", "/rooms/general/messages",
+			`{"text":"` + strings.Repeat("x", 20<<10) + `"}`, 413, "too_large", "text"},
+		{"a password of 50 kB", "POST", "/accounts",
+			`{"name":"Eve","password":"` + strings.Repeat("x", 50<<10) + `"}`, 400, "invalid", "password"},
+		{"a field of the path in the body", "POST", "/rooms/general/messages",
+			`{"room":"other","text":"a"}`, 400, "invalid", "room"},
 		{"a query on POST", "POST", "/rooms/general/messages?text=a", ``, 400, "invalid", "<nil>"},
 		{"unknown query", "GET", "/rooms/general/messages?offset=5", ``, 400, "invalid", "offset"},
 		{"query given twice", "GET", "/rooms/general/messages?limit=5&limit=6", ``, 400, "invalid", "limit"},
@@ -172,11 +187,13 @@ func TestBadInput(t *testing.T) {
 		{"no such method", "PUT", "/rooms", `{}`, 404, "not_found", "<nil>"},
 	} {
 		a := h.do(c.method, c.path, c.body, h.as("Joe"))
-		if a.StatusCode != c.status || a.field("code") != c.code || a.field("field") != c.field || a.Header.Get("Content-Type") != "application/problem+json" || len(a.field("detail")) < 8 {
+		if a.StatusCode != c.status || a.field("code") != c.code || a.field("field") != c.field ||
+			a.Header.Get("Content-Type") != "application/problem+json" || len(a.field("detail")) < 8 {
 			t.Errorf("%s: %s %s", c.name, a.Status, a.body)
 		}
 	}
-	for header, value := range map[string]string{"Content-Encoding": "gzip", "Content-Type": "text/plain", "Parley-Device": "a b"} {
+	for header, value := range map[string]string{"Content-Encoding": "gzip",
+		"Content-Type": "text/plain", "Parley-Device": "a b"} {
 		with := h.as("Joe")
 		with[header] = value
 		if a := h.do("POST", "/rooms/general/messages", `{"text":"a"}`, with); a.StatusCode != 400 {
@@ -221,7 +238,8 @@ func TestCookies(t *testing.T) {
 	if a := in(map[string]string{"Parley-Cookie": "set"}); a.StatusCode != 403 {
 		t.Errorf("a log-in for a cookie from nowhere: %s", a.Status)
 	}
-	if a := in(map[string]string{"Parley-Cookie": "set", "Origin": "https://evil.example"}); a.StatusCode != 403 {
+	if a := in(map[string]string{"Parley-Cookie": "set",
+		"Origin": "https://evil.example"}); a.StatusCode != 403 {
 		t.Errorf("a log-in from a foreign page: %s", a.Status)
 	}
 	a := in(map[string]string{"Parley-Cookie": "set", "Origin": h.url})
@@ -238,7 +256,8 @@ func TestCookies(t *testing.T) {
 		{"reading", "GET", map[string]string{}, 200},
 		{"writing from our page", "POST", map[string]string{"Origin": h.url}, 201},
 		{"writing from an allowed page", "POST", map[string]string{"Origin": "https://app.example"}, 201},
-		{"writing, same origin by the browser's word", "POST", map[string]string{"Sec-Fetch-Site": "same-origin"}, 201},
+		{"writing, same origin by the browser's word", "POST",
+			map[string]string{"Sec-Fetch-Site": "same-origin"}, 201},
 		{"writing without proof", "POST", map[string]string{}, 403},
 		{"writing from a foreign page", "POST", map[string]string{"Origin": "https://evil.example"}, 403},
 		{"writing from null", "POST", map[string]string{"Origin": "null"}, 403},
@@ -261,14 +280,17 @@ func TestCookies(t *testing.T) {
 	if c := out.Cookies(); out.StatusCode != 200 || len(c) != 1 || c[0].MaxAge >= 0 {
 		t.Errorf("log-out: %s %v", out.Status, c)
 	}
-	if a := in(map[string]string{"Parley-Cookie": "set", "Origin": h.url, "Cookie": cookie}); a.StatusCode != 201 || a.Cookies()[0].Value == cookies[0].Value {
+	if a := in(map[string]string{"Parley-Cookie": "set", "Origin": h.url,
+		"Cookie": cookie}); a.StatusCode != 201 || a.Cookies()[0].Value == cookies[0].Value {
 		t.Errorf("a new log-in over an old cookie: %s", a.Status)
 	}
 }
 
 func TestHeadersAndPages(t *testing.T) {
 	h := newHouse(t)
-	for path, kind := range map[string]string{"//": "text/html", "//app.js": "text/javascript", "/docs": "text/html", "/docs.css": "text/css", "/openapi.json": "application/", "//healthz": "text/plain", "//readyz": "text/plain", "/server": "application/json"} {
+	for path, kind := range map[string]string{"//": "text/html", "//app.js": "text/javascript",
+		"/docs": "text/html", "/docs.css": "text/css", "/openapi.json": "application/",
+		"//healthz": "text/plain", "//readyz": "text/plain", "/server": "application/json"} {
 		a := h.do("GET", path, "", nil)
 		csp := a.Header.Get("Content-Security-Policy")
 		if a.StatusCode != 200 || !strings.HasPrefix(a.Header.Get("Content-Type"), kind) {
@@ -279,18 +301,23 @@ func TestHeadersAndPages(t *testing.T) {
 				t.Errorf("%s: the policy lacks %s", path, part)
 			}
 		}
-		if strings.Contains(csp, "unsafe") || a.Header.Get("X-Content-Type-Options") != "nosniff" || a.Header.Get("Referrer-Policy") != "no-referrer" {
+		if strings.Contains(csp, "unsafe") || a.Header.Get("X-Content-Type-Options") != "nosniff" ||
+			a.Header.Get("Referrer-Policy") != "no-referrer" {
 			t.Errorf("%s: %v", path, a.Header)
 		}
 	}
 	first := h.do("GET", "//app.js", "", nil)
-	if again := h.do("GET", "//app.js", "", map[string]string{"If-None-Match": first.Header.Get("ETag")}); again.StatusCode != 304 {
+	if again := h.do("GET", "//app.js", "",
+		map[string]string{"If-None-Match": first.Header.Get("ETag")}); again.StatusCode != 304 {
 		t.Errorf("an unchanged file: %s", again.Status)
 	}
-	// The transport asks for gzip by itself, and unpacks; asked by hand, it shows what is sent.
-	for encoding, zipped := range map[string]bool{"gzip, br": true, "br, gzip;q=0": false, "identity": false} {
+	// The transport asks for gzip by itself, and unpacks; asked by hand, it
+	// shows what is sent.
+	for encoding, zipped := range map[string]bool{"gzip, br": true, "br, gzip;q=0": false,
+		"identity": false} {
 		a := h.do("GET", "//style.css", "", map[string]string{"Accept-Encoding": encoding})
-		if (a.Header.Get("Content-Encoding") == "gzip") != zipped || (len(a.body) < 1000) != zipped || a.Header.Get("Vary") != "Accept-Encoding" {
+		if (a.Header.Get("Content-Encoding") == "gzip") != zipped ||
+			(len(a.body) < 1000) != zipped || a.Header.Get("Vary") != "Accept-Encoding" {
 			t.Errorf("%s: %d bytes, %v", encoding, len(a.body), a.Header)
 		}
 	}
@@ -330,10 +357,12 @@ func TestRateLimitSaysWhen(t *testing.T) {
 	for range chat.DefaultLimits.Guesses.Limit + 1 {
 		last = h.do("POST", "/sessions", `{"name":"Pablo","password":"wrong password"}`, nil)
 	}
-	if last.StatusCode != 429 || last.Header.Get("Retry-After") == "" || last.field("code") != "rate_limited" {
+	if last.StatusCode != 429 || last.Header.Get("Retry-After") == "" ||
+		last.field("code") != "rate_limited" {
 		t.Errorf("%s %v %s", last.Status, last.Header, last.body)
 	}
-	forged := h.do("POST", "/sessions", `{"name":"Pablo","password":"wrong password"}`, map[string]string{"X-Forwarded-For": "203.0.113.7"})
+	forged := h.do("POST", "/sessions", `{"name":"Pablo","password":"wrong password"}`,
+		map[string]string{"X-Forwarded-For": "203.0.113.7"})
 	if forged.StatusCode != 429 {
 		t.Errorf("with a forged address: %s", forged.Status)
 	}
@@ -354,7 +383,8 @@ func TestSecretsAreNotLogged(t *testing.T) {
 	}
 }
 
-// TestDocumentDescribesEveryAction also follows every reference in the document.
+// TestDocumentDescribesEveryAction also follows every reference in the
+// document.
 func TestDocumentDescribesEveryAction(t *testing.T) {
 	h := newHouse(t)
 	a := h.do("GET", "/openapi.json", "", nil)
@@ -384,7 +414,8 @@ func TestDocumentDescribesEveryAction(t *testing.T) {
 	page := string(h.do("GET", "/docs", "", nil).body)
 	for _, action := range chat.Actions() {
 		op, ok := doc.Paths[prefix+action.Path][strings.ToLower(action.Method)]
-		if !ok || op.OperationID != action.Name || op.Summary == "" || (len(op.Security) > 0) != (action.Access == chat.LoggedIn) {
+		if !ok || op.OperationID != action.Name || op.Summary == "" ||
+			(len(op.Security) > 0) != (action.Access == chat.LoggedIn) {
 			t.Errorf("%s: %+v", action.Name, op)
 		}
 		for part := range strings.SplitSeq(action.Path, "/") {
@@ -418,7 +449,8 @@ func TestDocumentDescribesEveryAction(t *testing.T) {
 			}
 		}
 	}
-	if strings.Contains(page, "<script") || strings.Contains(page, "http://") || strings.Contains(page, "https://") {
+	if strings.Contains(page, "<script") || strings.Contains(page, "http://") ||
+		strings.Contains(page, "https://") {
 		t.Error("the page loads something")
 	}
 }

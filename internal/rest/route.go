@@ -43,18 +43,22 @@ func (d *door) route(a chat.Action) http.Handler {
 	})
 }
 
-// caller says who asks. A browser that acts by its cookie must come from a page of ours.
+// caller says who asks. A browser that acts by its cookie must come from a page
+// of ours.
 func (d *door) caller(ctx context.Context, r *http.Request) (chat.Caller, visitor.Credentials, error) {
 	who := chat.Caller{Addr: d.Visitor.Addr(r), Agent: r.UserAgent(), Device: r.Header.Get("Parley-Device")}
 	if !chat.IsDevice(who.Device) {
-		return who, visitor.Credentials{}, &chat.Error{Code: chat.CodeInvalid, Field: "Parley-Device", Message: "a device is at most 64 letters, digits and -_"}
+		return who, visitor.Credentials{},
+			&chat.Error{Code: chat.CodeInvalid, Field: "Parley-Device",
+				Message: "a device is at most 64 letters, digits and -_"}
 	}
 	cred, err := d.Visitor.Credentials(r)
 	if err != nil {
 		return who, cred, err
 	}
 	if (cred.Cookie && r.Method != http.MethodGet || wantsCookie(r)) && !d.Visitor.FromOurPage(r) {
-		return who, cred, &chat.Error{Code: chat.CodeForbidden, Message: "this does not come from a page of this server (is its public URL set? see --origins)"}
+		return who, cred, &chat.Error{Code: chat.CodeForbidden,
+			Message: "this does not come from a page of this server (is its public URL set? see --origins)"}
 	}
 	if cred.Token == "" {
 		return who, cred, nil
@@ -68,8 +72,10 @@ func (d *door) caller(ctx context.Context, r *http.Request) (chat.Caller, visito
 
 func wantsCookie(r *http.Request) bool { return r.Header.Get("Parley-Cookie") == "set" }
 
-// keep moves a new session's token into a cookie for browsers, and takes the cookie back on log-out.
-func (d *door) keep(w http.ResponseWriter, r *http.Request, cred visitor.Credentials, a chat.Action, out any) any {
+// keep moves a new session's token into a cookie for browsers, and takes the
+// cookie back on log-out.
+func (d *door) keep(w http.ResponseWriter, r *http.Request, cred visitor.Credentials, a chat.Action,
+	out any) any {
 	switch out := out.(type) {
 	case chat.LoggedInOutput:
 		if wantsCookie(r) || cred.Cookie {
@@ -85,8 +91,8 @@ func (d *door) keep(w http.ResponseWriter, r *http.Request, cred visitor.Credent
 	return out
 }
 
-// binding fills an action's input from a request: fields named in the path from there, the others from the query
-// (GET) or the body.
+// binding fills an action's input from a request: fields named in the path from
+// there, the others from the query (GET) or the body.
 type binding struct {
 	path   map[string]int // field name to index in the struct
 	others map[string]int
@@ -113,16 +119,19 @@ func (b binding) fill(w http.ResponseWriter, r *http.Request, in any) error {
 			return err
 		}
 		if r.URL.RawQuery != "" {
-			return &chat.Error{Code: chat.CodeInvalid, Message: "this route takes no query: put the fields in the body"}
+			return &chat.Error{Code: chat.CodeInvalid,
+				Message: "this route takes no query: put the fields in the body"}
 		}
 	} else {
 		for name, values := range r.URL.Query() {
 			i, ok := b.others[name]
 			if !ok {
-				return &chat.Error{Code: chat.CodeInvalid, Field: name, Message: fmt.Sprintf("there is no field %q", name)}
+				return &chat.Error{Code: chat.CodeInvalid, Field: name,
+					Message: fmt.Sprintf("there is no field %q", name)}
 			}
 			if len(values) != 1 {
-				return &chat.Error{Code: chat.CodeInvalid, Field: name, Message: fmt.Sprintf("%q is given %d times", name, len(values))}
+				return &chat.Error{Code: chat.CodeInvalid, Field: name,
+					Message: fmt.Sprintf("%q is given %d times", name, len(values))}
 			}
 			if err := set(v.Field(i), name, values[0]); err != nil {
 				return err
@@ -131,7 +140,8 @@ func (b binding) fill(w http.ResponseWriter, r *http.Request, in any) error {
 	}
 	for name, i := range b.path {
 		if !v.Field(i).IsZero() {
-			return &chat.Error{Code: chat.CodeInvalid, Field: name, Message: fmt.Sprintf("%q belongs in the path", name)}
+			return &chat.Error{Code: chat.CodeInvalid, Field: name,
+				Message: fmt.Sprintf("%q belongs in the path", name)}
 		}
 		if err := set(v.Field(i), name, r.PathValue(name)); err != nil {
 			return err
@@ -146,7 +156,8 @@ func (b binding) fillBody(w http.ResponseWriter, r *http.Request, in any) error 
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-		return &chat.Error{Code: chat.CodeTooLarge, Message: fmt.Sprintf("a body has at most %d bytes", maxBody)}
+		return &chat.Error{Code: chat.CodeTooLarge,
+			Message: fmt.Sprintf("a body has at most %d bytes", maxBody)}
 	}
 	if err != nil {
 		return &chat.Error{Code: chat.CodeInvalid, Message: "the body did not arrive whole"}
@@ -154,8 +165,10 @@ func (b binding) fillBody(w http.ResponseWriter, r *http.Request, in any) error 
 	if len(body) == 0 {
 		return nil // fields that are needed are missed by the action
 	}
-	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
-		return &chat.Error{Code: chat.CodeInvalid, Message: "a body is JSON: set Content-Type: application/json"}
+	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil ||
+		media != "application/json" {
+		return &chat.Error{Code: chat.CodeInvalid,
+			Message: "a body is JSON: set Content-Type: application/json"}
 	}
 	return wire.Decode(body, in)
 }
@@ -171,7 +184,8 @@ func set(field reflect.Value, name, text string) error {
 	}
 	switch field.Kind() {
 	case reflect.String:
-		if len(text) > 256 || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0xfffd }) {
+		if len(text) > 256 || strings.ContainsFunc(text,
+			func(r rune) bool { return r < ' ' || r == 0xfffd }) {
 			return wrong("short text")
 		}
 		field.SetString(text)

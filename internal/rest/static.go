@@ -18,9 +18,10 @@ type file struct {
 	tag    string
 }
 
-// static serves the web client. File names stay the same between versions, so that every load asks whether the
-// file has changed, by its ETag. Files are compressed once, at the start; uncompressed, which no browser asks for, they are
-// read from files again instead of being kept twice.
+// static serves the web client. File names stay the same between versions, so
+// that every load asks whether the file has changed, by its ETag. Files are
+// compressed once, at the start; uncompressed, which no browser asks for, they
+// are read from files again instead of being kept twice.
 func static(files fs.FS) http.Handler {
 	all := map[string]file{}
 	zip := zipper()
@@ -87,8 +88,9 @@ func static(files fs.FS) http.Handler {
 	})
 }
 
-// zipper returns a function that compresses bodies, one after the other with the same tables, which are a megabyte. It
-// returns nil where the body would not get smaller.
+// zipper returns a function that compresses bodies, one after the other with
+// the same tables, which are a megabyte. It returns nil where the body would
+// not get smaller.
 func zipper() func(body []byte) []byte {
 	var b bytes.Buffer
 	w, _ := gzip.NewWriterLevel(nil, gzip.BestCompression) // the level is a valid one
@@ -104,7 +106,8 @@ func zipper() func(body []byte) []byte {
 	}
 }
 
-// acceptsGzip reports whether the visitor takes gzip. One that says q=0 gets nothing compressed.
+// acceptsGzip reports whether the visitor takes gzip. One that says q=0 gets
+// nothing compressed.
 func acceptsGzip(r *http.Request) bool {
 	for part := range strings.SplitSeq(strings.Join(r.Header.Values("Accept-Encoding"), ","), ",") {
 		name, quality, _ := strings.Cut(part, ";")

@@ -59,8 +59,9 @@ type backend struct {
 	where   string         // see Core
 	check   time.Duration  // see hub.Config
 	redis   rueidis.Client // nil without
-	// alone does a job unless another node does it now; then it returns errElsewhere. The job's context ends with ctx, and when
-	// another node may begin with it.
+	// alone does a job unless another node does it now; then it returns
+	// errElsewhere. The job's context ends with ctx, and when another node may
+	// begin with it.
 	alone func(ctx context.Context, job string, do func(context.Context) error) error
 	close func() error
 }
@@ -107,7 +108,8 @@ func OpenCore(ctx context.Context, cfg CoreConfig) (*Core, error) {
 		SessionIdle: cfg.SessionIdle, SessionMax: cfg.SessionMax, Retain: cfg.Retain,
 		Version: Version(), Name: cfg.Name,
 	})
-	return &Core{Service: service, Where: b.where, Log: cfg.Log, place: cfg.Place, trouble: t, backend: *b}, nil
+	return &Core{Service: service, Where: b.where, Log: cfg.Log, place: cfg.Place, trouble: t,
+		backend: *b}, nil
 }
 
 // openEmbedded opens data in a directory, which is this process' alone.
@@ -122,7 +124,8 @@ func openEmbedded(ctx context.Context, cfg CoreConfig) (*backend, error) {
 		return nil, errors.Join(err, store.Close())
 	}
 	return &backend{
-		store: store, bell: bell, roster: hub.NewLocalPresence(bell), limiter: limit.New(time.Now), where: place,
+		store: store, bell: bell, roster: hub.NewLocalPresence(bell), limiter: limit.New(time.Now),
+		where: place,
 		check: -1, // the bell inside a process loses nothing
 		alone: func(ctx context.Context, _ string, do func(context.Context) error) error { return do(ctx) },
 		close: store.Close,
@@ -139,12 +142,14 @@ func openShared(ctx context.Context, cfg CoreConfig) (*backend, error) {
 	if err != nil {
 		return nil, errors.Join(err, data.Close())
 	}
-	locker, err := lock.New(data.conn.Client, lock.Options{Prefix: cfg.RedisPrefix + ":lock", Lease: jobLease})
+	locker, err := lock.New(data.conn.Client,
+		lock.Options{Prefix: cfg.RedisPrefix + ":lock", Lease: jobLease})
 	if err != nil {
 		return nil, errors.Join(err, data.Close())
 	}
 	return &backend{
-		store: data.Store, bell: bell, roster: redisstore.NewPresence(data.Store, nodeName(), redisstore.PresenceOptions{}),
+		store: data.Store, bell: bell,
+		roster:  redisstore.NewPresence(data.Store, nodeName(), redisstore.PresenceOptions{}),
 		limiter: redisstore.NewLimiter(data.Store), where: cfg.Reach(),
 		redis: data.conn.Client,
 		check: 3 * time.Second, // what is lost of Redis' pub/sub is told; this is for what is lost without
@@ -179,7 +184,8 @@ func nodeName() string {
 	return fmt.Sprintf("%s-%d-%s", host, os.Getpid(), identity.NewID())
 }
 
-// Prepare has fill make what a server needs before people come, on one node after the other where several start together.
+// Prepare has fill make what a server needs before people come, on one node
+// after the other where several start together.
 func (c *Core) Prepare(ctx context.Context, fill func(context.Context) error) error {
 	for {
 		err := c.alone(ctx, "prepare", fill)
@@ -194,7 +200,8 @@ func (c *Core) Prepare(ctx context.Context, fill func(context.Context) error) er
 	}
 }
 
-// Close closes the store, and before it the presence, the place for files and what looks at links.
+// Close closes the store, and before it the presence, the place for files and
+// what looks at links.
 func (c *Core) Close() error {
 	if c.trouble != nil {
 		c.trouble.close()

@@ -15,15 +15,18 @@ import (
 
 // Shelf says where the files are that people send.
 type Shelf struct {
-	Files    string // a directory, "off", or a bucket: s3://HOST/BUCKET/PREFIX?region=R. Empty is the folder files in the data, and off with Redis
-	FileSize int    // bytes of a file
+	// a directory, "off", or a bucket: s3://HOST/BUCKET/PREFIX?region=R. Empty
+	// is the folder files in the data, and off with Redis
+	Files    string
+	FileSize int // bytes of a file
 	S3Key    string
 	S3Secret string
 
 	FilesTotal int // bytes of all files together; 0 for no limit
 }
 
-// maxFileSize is what a bucket takes in parts, and more than anybody should send through a chat.
+// maxFileSize is what a bucket takes in parts, and more than anybody should
+// send through a chat.
 const maxFileSize = 10 << 30
 
 // Check returns a joined [SettingError] for each setting that cannot be.
@@ -59,7 +62,8 @@ func (s Shelf) bucket() (*blob.BucketOptions, error) {
 	encrypted := map[string]string{"s3": "https://", "s3+http": "http://"}[scheme]
 	u, err := url.Parse(s.Files)
 	if err != nil || encrypted == "" || u.Host == "" || u.User != nil || u.Fragment != "" {
-		return nil, &SettingError{"Files", errors.New("a bucket is like s3://s3.example.com/bucket/prefix?region=eu-central-1; its keys are S3Key and S3Secret")}
+		return nil, &SettingError{"Files",
+			errors.New("a bucket is like s3://s3.example.com/bucket/prefix?region=eu-central-1; its keys are S3Key and S3Secret")}
 	}
 	name, prefix, _ := strings.Cut(strings.Trim(u.Path, "/"), "/")
 	if name == "" {
@@ -73,10 +77,12 @@ func (s Shelf) bucket() (*blob.BucketOptions, error) {
 	if prefix != "" {
 		prefix += "/"
 	}
-	return &blob.BucketOptions{Endpoint: encrypted + u.Host, Region: region, Name: name, Prefix: prefix, Key: s.S3Key, Secret: s.S3Secret}, nil
+	return &blob.BucketOptions{Endpoint: encrypted + u.Host, Region: region, Name: name,
+		Prefix: prefix, Key: s.S3Key, Secret: s.S3Secret}, nil
 }
 
-// open opens the place for files, and says where it is. It is nil if there is none.
+// open opens the place for files, and says where it is. It is nil if there is
+// none.
 func (s Shelf) open(ctx context.Context, p Place) (*depot.Depot, string, error) {
 	most := fmt.Sprintf(", at most %.4g MiB each", float64(s.FileSize)/(1<<20))
 	if s.FilesTotal > 0 {
@@ -91,7 +97,8 @@ func (s Shelf) open(ctx context.Context, p Place) (*depot.Depot, string, error) 
 		if err != nil {
 			return nil, "", &SettingError{"Files", err}
 		}
-		return depot.New(b), fmt.Sprintf("bucket %s at %s, under %q", bucket.Name, bucket.Endpoint, bucket.Prefix) + most, nil
+		return depot.New(b), fmt.Sprintf("bucket %s at %s, under %q", bucket.Name, bucket.Endpoint,
+			bucket.Prefix) + most, nil
 	}
 	dir := s.Files
 	switch {
@@ -115,12 +122,13 @@ func (s Shelf) open(ctx context.Context, p Place) (*depot.Depot, string, error) 
 	return depot.New(b), dir + most, nil
 }
 
-// KeepFiles gives the domain its place for files, and says where that is. Closing the core closes it. Call it once, before
-// people come.
+// KeepFiles gives the domain its place for files, and says where that is.
+// Closing the core closes it. Call it once, before people come.
 func (c *Core) KeepFiles(ctx context.Context, s Shelf) (string, error) {
 	d, place, err := s.open(ctx, c.place)
 	if d != nil {
-		c.Service.Files, c.Service.Limits.File, c.Service.Limits.Files = chat.Depot(d), int64(s.FileSize), int64(s.FilesTotal)
+		c.Service.Files, c.Service.Limits.File, c.Service.Limits.Files = chat.Depot(d),
+			int64(s.FileSize), int64(s.FilesTotal)
 		c.files = d
 	}
 	return place, err

@@ -16,10 +16,12 @@ func TestShelf(t *testing.T) {
 	good := Shelf{FileSize: 1}
 	s := good
 	s.Files, s.S3Key, s.S3Secret = "s3+http://h:9000/b/p/q/?region=r", "k", "s"
-	if b, err := s.bucket(); err != nil || b.Endpoint != "http://h:9000" || b.Name != "b" || b.Prefix != "p/q/" || b.Region != "r" || b.Key != "k" || b.Secret != "s" {
+	if b, err := s.bucket(); err != nil || b.Endpoint != "http://h:9000" || b.Name != "b" ||
+		b.Prefix != "p/q/" || b.Region != "r" || b.Key != "k" || b.Secret != "s" {
 		t.Errorf("%+v, %v", b, err)
 	}
-	if d, place, err := good.open(t.Context(), Place{Store: "redis"}); d != nil || err != nil || !strings.HasPrefix(place, "off.") {
+	if d, place, err := good.open(t.Context(), Place{Store: "redis"}); d != nil || err != nil ||
+		!strings.HasPrefix(place, "off.") {
 		t.Errorf("on Redis: %v, %q, %v", d, place, err)
 	}
 	dir := filepath.Join(t.TempDir(), "f")
@@ -36,7 +38,8 @@ func TestShelf(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Files = blocked
-	if wrong := (*SettingError)(nil); !errors.As(second(s.open(t.Context(), Place{})), &wrong) || wrong.Setting != "Files" {
+	if wrong := (*SettingError)(nil); !errors.As(second(s.open(t.Context(), Place{})), &wrong) ||
+		wrong.Setting != "Files" {
 		t.Errorf("a file as the directory: %v", wrong)
 	}
 }
@@ -45,7 +48,8 @@ func second(_ *depot.Depot, _ string, err error) error { return err }
 
 // TestFullDiskIsNoTroubleWithRedis is about what the log says.
 func TestFullDiskIsNoTroubleWithRedis(t *testing.T) {
-	if err := fmt.Errorf("%w: %w", chat.ErrUnavailable, depot.ErrPlace); isAway(err) || !isAway(chat.ErrUnavailable) {
+	if err := fmt.Errorf("%w: %w", chat.ErrUnavailable, depot.ErrPlace); isAway(err) ||
+		!isAway(chat.ErrUnavailable) {
 		t.Error("a place for files is taken for Redis, or Redis for one")
 	}
 }

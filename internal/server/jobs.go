@@ -13,7 +13,8 @@ import (
 // tendEvery is how often what is past its time is forgotten.
 const tendEvery = 10 * time.Minute
 
-// takeOver is how often a node looks whether it is to serve the outgoing webhooks.
+// takeOver is how often a node looks whether it is to serve the outgoing
+// webhooks.
 const takeOver = 5 * time.Second
 
 // tend forgets, now and then, what is past its time.
@@ -21,7 +22,8 @@ func (c *Core) tend(ctx context.Context) {
 	tick := time.NewTicker(tendEvery)
 	defer tick.Stop()
 	for {
-		if err := c.alone(ctx, "tend", c.Service.Tend); err != nil && !errors.Is(err, errElsewhere) && ctx.Err() == nil {
+		if err := c.alone(ctx, "tend", c.Service.Tend); err != nil &&
+			!errors.Is(err, errElsewhere) && ctx.Err() == nil {
 			c.Log.Error("forgetting what is past its time", "error", err)
 		}
 		select {
@@ -38,8 +40,10 @@ func (c *Core) sendOut(ctx context.Context, allow []string) {
 	tick := time.NewTicker(takeOver)
 	defer tick.Stop()
 	for {
-		if err := c.alone(ctx, "outgoing", runner.Run); err != nil && !errors.Is(err, errElsewhere) && ctx.Err() == nil {
-			c.Log.Error("serving outgoing webhooks", "error", fmt.Errorf("%w: %w", chat.ErrUnavailable, err)) // of the lock: the store is away
+		if err := c.alone(ctx, "outgoing", runner.Run); err != nil &&
+			!errors.Is(err, errElsewhere) && ctx.Err() == nil {
+			// of the lock: the store is away
+			c.Log.Error("serving outgoing webhooks", "error", fmt.Errorf("%w: %w", chat.ErrUnavailable, err))
 		}
 		select {
 		case <-tick.C:

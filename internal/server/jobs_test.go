@@ -9,7 +9,8 @@ import (
 	"github.com/parley-chat/parley/kit/redistest"
 )
 
-// TestAlone: one node does a job; when it is to stop, the job is told, and another node can have it at once.
+// TestAlone: one node does a job; when it is to stop, the job is told, and
+// another node can have it at once.
 func TestAlone(t *testing.T) {
 	for _, store := range []string{"embedded", "redis"} {
 		t.Run(store, func(t *testing.T) {
@@ -46,7 +47,8 @@ func TestAlone(t *testing.T) {
 			other := first
 			if store == "redis" {
 				other = open()
-				if err := other.alone(ctx, "job", func(context.Context) error { return nil }); !errors.Is(err, errElsewhere) {
+				if err := other.alone(ctx, "job",
+					func(context.Context) error { return nil }); !errors.Is(err, errElsewhere) {
 					t.Errorf("a second node does it too: %v", err)
 				}
 			}
@@ -55,7 +57,8 @@ func TestAlone(t *testing.T) {
 				t.Errorf("the job ended with %v", err)
 			}
 			done := false
-			if err := other.alone(ctx, "job", func(context.Context) error { done = true; return nil }); err != nil || !done {
+			if err := other.alone(ctx, "job",
+				func(context.Context) error { done = true; return nil }); err != nil || !done {
 				t.Errorf("afterwards: %v, done: %v", err, done)
 			}
 		})

@@ -20,8 +20,9 @@ func (l Links) Check() error {
 	return nil
 }
 
-// LookAtLinks has the domain look at links, if it is to. Reached is the address of the server itself, at which there is nothing to
-// look at. Closing the core ends it. Call it once, before people come.
+// LookAtLinks has the domain look at links, if it is to. Reached is the address
+// of the server itself, at which there is nothing to look at. Closing the core
+// ends it. Call it once, before people come.
 func (c *Core) LookAtLinks(l Links, reached string) error {
 	if l.LinkPreviews == "off" {
 		return nil

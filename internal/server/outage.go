@@ -13,8 +13,9 @@ import (
 	"github.com/parley-chat/parley/internal/hub"
 )
 
-// outage is a log handler for a server whose store can go away. While it is away, all that the server does fails, and would
-// be logged: instead, the first error is, as the beginning of trouble, and its end. The others are still
+// outage is a log handler for a server whose store can go away. While it is
+// away, all that the server does fails, and would be logged: instead, the first
+// error is, as the beginning of trouble, and its end. The others are still
 // there with debug.
 type outage struct {
 	slog.Handler
@@ -34,7 +35,8 @@ type trouble struct {
 	over  bool                        // nothing is told any more
 }
 
-// quiet is how long after the last error trouble is over: longer than the pauses of what looks at the store regularly.
+// quiet is how long after the last error trouble is over: longer than the
+// pauses of what looks at the store regularly.
 const quiet = 4 * time.Second
 
 func newOutage(h slog.Handler) *outage {
@@ -74,10 +76,12 @@ func (o *outage) WithGroup(name string) slog.Handler {
 	return &outage{o.Handler.WithGroup(name), o.trouble}
 }
 
-// isAway reports whether the store was the reason, not a client that hung up, nor the place for files, nor this server's own end.
+// isAway reports whether the store was the reason, not a client that hung up,
+// nor the place for files, nor this server's own end.
 func isAway(err error) bool {
 	e, ok := errors.AsType[*chat.Error](err)
-	return ok && e.Code == chat.CodeUnavailable && e != hub.ErrStopping && !errors.Is(err, context.Canceled) && !errors.Is(err, depot.ErrPlace)
+	return ok && e.Code == chat.CodeUnavailable && e != hub.ErrStopping &&
+		!errors.Is(err, context.Canceled) && !errors.Is(err, depot.ErrPlace)
 }
 
 // opened says how to ask whether the store is there.
@@ -96,7 +100,8 @@ func (t *trouble) notice(err error) {
 	}
 	t.since = t.last
 	t.tell.Warn("trouble with redis: what people do is refused, and tried again by their clients",
-		"error", strings.ReplaceAll(err.Error(), chat.ErrUnavailable.Error()+": ", "")) // what is said to clients
+		// what is said to clients
+		"error", strings.ReplaceAll(err.Error(), chat.ErrUnavailable.Error()+": ", ""))
 	t.waiter.Go(t.await)
 }
 

@@ -76,7 +76,8 @@ type RedisData struct {
 }
 
 // OpenRedis waits for Redis and opens the data there. Metrics may be nil.
-func (p Place) OpenRedis(ctx context.Context, log *slog.Logger, metrics prometheus.Registerer) (*RedisData, error) {
+func (p Place) OpenRedis(ctx context.Context, log *slog.Logger,
+	metrics prometheus.Registerer) (*RedisData, error) {
 	cfg, err := p.Redis()
 	if err != nil {
 		return nil, err
@@ -99,7 +100,8 @@ func (p Place) OpenRedis(ctx context.Context, log *slog.Logger, metrics promethe
 		conn.Close()
 		return nil, err
 	}
-	store, err := redisstore.Open(ctx, conn.Client, redisstore.Options{Prefix: p.RedisPrefix, Replicas: p.RedisWait, Log: log})
+	store, err := redisstore.Open(ctx, conn.Client,
+		redisstore.Options{Prefix: p.RedisPrefix, Replicas: p.RedisWait, Log: log})
 	if err != nil {
 		conn.Close()
 		return nil, err
@@ -117,11 +119,13 @@ func (r *RedisData) Close() error {
 // Consult asks the doctor about Redis.
 func (p Place) Consult(ctx context.Context, conn *connect.Conn) ([]redisstore.Finding, error) {
 	return redisstore.Doctor{
-		Client: conn.Client, Subscriber: conn.Subscriber, Prefix: p.RedisPrefix, Replicas: p.RedisWait, Eviction: p.RedisEviction,
+		Client: conn.Client, Subscriber: conn.Subscriber, Prefix: p.RedisPrefix,
+		Replicas: p.RedisWait, Eviction: p.RedisEviction,
 	}.Examine(ctx)
 }
 
-// Admit logs what is wrong with Redis, and returns an error if nothing should be kept there.
+// Admit logs what is wrong with Redis, and returns an error if nothing should
+// be kept there.
 func (p Place) Admit(ctx context.Context, conn *connect.Conn, log *slog.Logger) error {
 	findings, err := p.Consult(ctx, conn)
 	if err != nil {

@@ -1,8 +1,10 @@
-// Package server puts a chat together: the domain on its store, the hub, every door, and the jobs beside them. Programs that
-// serve chat differ in where they listen and what they tell people; what they serve is made here, once.
+// Package server puts a chat together: the domain on its store, the hub, every
+// door, and the jobs beside them. Programs that serve chat differ in where they
+// listen and what they tell people; what they serve is made here, once.
 //
-// A program opens a [Core], prepares it, and makes a [Server] of it, which is an [http.Handler]. In the end it drains the server, stops
-// listening, and closes it. Nothing is global: a process can have several.
+// A program opens a [Core], prepares it, and makes a [Server] of it, which is
+// an [http.Handler]. In the end it drains the server, stops listening, and
+// closes it. Nothing is global: a process can have several.
 package server
 
 import (
@@ -40,7 +42,8 @@ type Config struct {
 // comeBack is about when clients of a stopping server try again.
 const comeBack = 2 * time.Second
 
-// Server is the doors of a core, and the jobs beside them. It is an http.Handler for the root of a host.
+// Server is the doors of a core, and the jobs beside them. It is an
+// http.Handler for the root of a host.
 type Server struct {
 	core    *Core
 	handler http.Handler
@@ -54,7 +57,8 @@ type Server struct {
 	stopJobs context.CancelFunc
 }
 
-// New opens the doors of a core, which is the server's from then on. Drain and Close must be called.
+// New opens the doors of a core, which is the server's from then on. Drain and
+// Close must be called.
 func New(core *Core, cfg Config) *Server {
 	s := &Server{core: core}
 	s.open(cfg)
@@ -65,7 +69,8 @@ func New(core *Core, cfg Config) *Server {
 	})
 	root := http.NewServeMux()
 	root.Handle("/", handler)
-	root.Handle("/hooks/", incoming.New(incoming.Config{Service: core.Service, Visitor: cfg.Visitors, Log: core.Log}))
+	root.Handle("/hooks/", incoming.New(incoming.Config{Service: core.Service,
+		Visitor: cfg.Visitors, Log: core.Log}))
 	s.handler = root
 	if s.compat != nil {
 		s.handler = s.compat.Handler(root)
@@ -118,8 +123,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Hub is where what happens can be listened to, until Drain.
 func (s *Server) Hub() *hub.Hub { return s.hub }
 
-// Drain lets no connection in any more, sends clients away, and finishes what is under way there until ctx is done. Requests
-// are still served.
+// Drain lets no connection in any more, sends clients away, and finishes what
+// is under way there until ctx is done. Requests are still served.
 func (s *Server) Drain(ctx context.Context) error {
 	err := s.hub.Drain(ctx, comeBack)
 	s.socket.Close()
@@ -131,7 +136,8 @@ func (s *Server) Drain(ctx context.Context) error {
 	return err
 }
 
-// Close takes no request any more, waits for those under way until ctx is done, ends the jobs and closes the core.
+// Close takes no request any more, waits for those under way until ctx is done,
+// ends the jobs and closes the core.
 func (s *Server) Close(ctx context.Context) error {
 	err := s.requests.close(ctx)
 	s.stopJobs()
@@ -166,7 +172,8 @@ func (t *turnstile) leave() {
 	}
 }
 
-// close lets nobody in any more, and returns when all are out or ctx is done. It is to be called once.
+// close lets nobody in any more, and returns when all are out or ctx is done.
+// It is to be called once.
 func (t *turnstile) close(ctx context.Context) error {
 	t.mu.Lock()
 	t.closed = true

@@ -17,12 +17,14 @@ import (
 const (
 	// callTimeout bounds the work on one request.
 	callTimeout = 10 * time.Second
-	// maxCalls bounds the requests of one connection that are under way; the next waits for a place.
+	// maxCalls bounds the requests of one connection that are under way; the
+	// next waits for a place.
 	maxCalls = 16
 )
 
-// take handles one event. Sends are done here, one after the other, so that a client's messages keep their order; the group that
-// commits together is made of many connections. Everything else runs beside, in any order.
+// take handles one event. Sends are done here, one after the other, so that a
+// client's messages keep their order; the group that commits together is made
+// of many connections. Everything else runs beside, in any order.
 func (c *conn) take(e *socketio.Event) {
 	c.s.eventsIn.Add(1)
 	if limit := c.s.cfg.MaxFrames; limit > 0 {
@@ -63,14 +65,16 @@ func (c *conn) refuse(e *socketio.Event, why *chat.Error) {
 	c.out.Send(newAnswer(e, failed{newFailure(why)}))
 }
 
-// answer does what an event asks for, and acknowledges it if that is wanted. It is not cut short when the connection ends, only by
-// callTimeout: a send may have been on its way to disk.
+// answer does what an event asks for, and acknowledges it if that is wanted. It
+// is not cut short when the connection ends, only by callTimeout: a send may
+// have been on its way to disk.
 func (c *conn) answer(e *socketio.Event) {
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
 	defer cancel()
 	defer func() {
 		if p := recover(); p != nil { // one request's fault is not everybody's
-			c.s.cfg.Log.ErrorContext(ctx, "request panicked", "event", e.Name, "panic", p, "stack", string(debug.Stack()))
+			c.s.cfg.Log.ErrorContext(ctx, "request panicked", "event", e.Name, "panic", p, "stack",
+				string(debug.Stack()))
 			c.refuse(e, chat.ErrInternal)
 		}
 	}()
@@ -106,7 +110,8 @@ func (c *conn) do(ctx context.Context, e *socketio.Event) (any, error) {
 	}
 	action, ok := c.s.actions[e.Name]
 	if !ok {
-		return nil, &chat.Error{Code: chat.CodeNotFound, Message: "there is no action " + strconv.QuoteToASCII(e.Name[:min(len(e.Name), 64)])}
+		return nil, &chat.Error{Code: chat.CodeNotFound,
+			Message: "there is no action " + strconv.QuoteToASCII(e.Name[:min(len(e.Name), 64)])}
 	}
 	return action.Call(ctx, c.s.cfg.Service, c.caller(), into)
 }
@@ -117,7 +122,8 @@ func inputOf(e *socketio.Event) (json.RawMessage, error) {
 	case len(e.Attachments) > 0:
 		return nil, &chat.Error{Code: chat.CodeInvalid, Message: "bytes are not taken: send JSON"}
 	case e.Len() > 1:
-		return nil, &chat.Error{Code: chat.CodeInvalid, Message: "an event has one argument, an object, and may have an acknowledgement"}
+		return nil, &chat.Error{Code: chat.CodeInvalid,
+			Message: "an event has one argument, an object, and may have an acknowledgement"}
 	case e.Len() == 0 || string(e.JSON[0]) == "null":
 		return nil, nil
 	}
@@ -137,10 +143,12 @@ func (c *conn) authenticate(ctx context.Context, into func(any) error) (any, err
 		return nil, err
 	}
 	if !c.caller().Anonymous() {
-		return nil, &chat.Error{Code: chat.CodeConflict, Message: "this socket is authenticated already: open another"}
+		return nil, &chat.Error{Code: chat.CodeConflict,
+			Message: "this socket is authenticated already: open another"}
 	}
 	if !c.begins() {
-		return nil, &chat.Error{Code: chat.CodeConflict, Message: "authenticate is under way: wait for its answer"}
+		return nil, &chat.Error{Code: chat.CodeConflict,
+			Message: "authenticate is under way: wait for its answer"}
 	}
 	defer c.ends()
 	if err := c.logIn(ctx, in.Token); err != nil {
@@ -166,7 +174,8 @@ func (c *conn) ends() {
 	c.auth = false
 }
 
-// sync answers with the state and attaches the connection to what its person may follow.
+// sync answers with the state and attaches the connection to what its person
+// may follow.
 func (c *conn) sync(ctx context.Context, e *socketio.Event, into func(any) error) error {
 	var in wire.SyncInput
 	if err := into(&in); err != nil {
@@ -188,7 +197,8 @@ func (c *conn) sync(ctx context.Context, e *socketio.Event, into func(any) error
 	return c.s.cfg.Hub.Sync(ctx, c.out, hub.Sync{
 		Positions: in.Positions,
 		Server:    server,
-		// Read when the connection hears of changes already: who comes meanwhile is in the list, or signalled after it.
+		// Read when the connection hears of changes already: who comes
+		// meanwhile is in the list, or signalled after it.
 		Views: func(ctx context.Context) (views []chat.RoomView, err error) {
 			if online, err = service.ListOnline(ctx, who, chat.None{}); err != nil {
 				return nil, err
@@ -198,7 +208,8 @@ func (c *conn) sync(ctx context.Context, e *socketio.Event, into func(any) error
 		},
 		Answer: func(s hub.Synced) hub.Frame {
 			state := wire.State{
-				User: who.User, Session: who.Session, UserPosition: s.User, Rooms: s.Rooms, Gone: s.Gone, Online: online.Online,
+				User: who.User, Session: who.Session, UserPosition: s.User, Rooms: s.Rooms,
+				Gone: s.Gone, Online: online.Online,
 				Limits: service.Limits, HeartbeatS: int(c.s.cfg.Heartbeat / time.Second),
 			}
 			if server {

@@ -13,8 +13,8 @@ import (
 // scenarioCount is how many testdata/client.mjs has.
 const scenarioCount = 8
 
-// needClients installs the official clients, which package socketio keeps, where they are not. Without Node.js the test is skipped,
-// except in CI.
+// needClients installs the official clients, which package socketio keeps,
+// where they are not. Without Node.js the test is skipped, except in CI.
 func needClients(t *testing.T) {
 	t.Helper()
 	dir := filepath.Join("..", "socketio", "testdata")
@@ -41,8 +41,12 @@ func TestOfficialClients(t *testing.T) {
 	for _, version := range []string{"3", "4"} {
 		for _, transports := range []string{"polling", "websocket", "polling,websocket"} {
 			t.Run(version+" "+transports, func(t *testing.T) {
-				f := newFixture(t, func(s *settings) { s.door.Heartbeat, s.door.PongTimeout = 500*time.Millisecond, 5*time.Second })
-				cmd := exec.CommandContext(t.Context(), "node", filepath.Join("testdata", "client.mjs"), f.http.URL, version, transports)
+				f := newFixture(t, func(s *settings) {
+					s.door.Heartbeat,
+						s.door.PongTimeout = 500*time.Millisecond, 5*time.Second
+				})
+				cmd := exec.CommandContext(t.Context(), "node",
+					filepath.Join("testdata", "client.mjs"), f.http.URL, version, transports)
 				cmd.Stderr = os.Stderr
 				out, err := cmd.StdoutPipe()
 				if err != nil {

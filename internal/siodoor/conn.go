@@ -16,7 +16,8 @@ import (
 	"github.com/parley-chat/parley/internal/wire"
 )
 
-// Codes that goodbye tells, as the WebSocket door closes with; docs/protocol.md lists them.
+// Codes that goodbye tells, as the WebSocket door closes with; docs/protocol.md
+// lists them.
 const (
 	codePolicy  = 1008
 	codeRestart = 1012
@@ -26,7 +27,8 @@ const (
 	codeSlow    = 4008
 )
 
-// conn is one socket. What its handlers do is done by one goroutine at a time, which owns the fields without a lock.
+// conn is one socket. What its handlers do is done by one goroutine at a time,
+// which owns the fields without a lock.
 type conn struct {
 	s      *Server
 	socket *socketio.Socket
@@ -53,12 +55,14 @@ type farewell struct {
 	RetryMS *int64 `json:"retry_ms,omitempty"` // nil if there is no use in coming back as before
 }
 
-// connect is the server's function for a client that connects. With a token in auth, that counts; else what the session's first
-// request has brought; else the client has to authenticate.
+// connect is the server's function for a client that connects. With a token in
+// auth, that counts; else what the session's first request has brought; else
+// the client has to authenticate.
 func (s *Server) connect(socket *socketio.Socket, auth json.RawMessage, _ *http.Request) error {
 	v := socket.Kept().(*visit)
 	if !s.arrived(v) {
-		return connectError(&chat.Error{Code: chat.CodeUnavailable, Message: "this session is over: open another"})
+		return connectError(&chat.Error{Code: chat.CodeUnavailable,
+			Message: "this session is over: open another"})
 	}
 	if v.guest && auth == nil {
 		return s.connectGuest(socket, v)
@@ -115,8 +119,9 @@ func (c *conn) begin(auth json.RawMessage) error {
 	return c.logIn(ctx, token)
 }
 
-// logIn makes the connection that of the token's person. The session is looked up again once the hub knows the connection:
-// one that ended in between was not heard of.
+// logIn makes the connection that of the token's person. The session is looked
+// up again once the hub knows the connection: one that ended in between was not
+// heard of.
 func (c *conn) logIn(ctx context.Context, token string) error {
 	service := c.s.cfg.Service
 	who, err := service.Authenticate(ctx, token, c.caller())
@@ -207,12 +212,13 @@ func (c *conn) abandon() {
 	c.out.Close(hub.Finished)
 }
 
-// closeAfter is how long a session goes on after the last words: official clients that poll drop what comes together with its
-// end.
+// closeAfter is how long a session goes on after the last words: official
+// clients that poll drop what comes together with its end.
 const closeAfter = 300 * time.Millisecond
 
-// lastWords says goodbye, once, and closes the session. A client that is to come back by itself is not disconnected from the
-// namespace: official clients take that as final.
+// lastWords says goodbye, once, and closes the session. A client that is to
+// come back by itself is not disconnected from the namespace: official clients
+// take that as final.
 func (c *conn) lastWords(why hub.Reason) {
 	c.mu.Lock()
 	last, said := c.last, c.said
@@ -262,7 +268,8 @@ func (c *conn) look(now time.Time) {
 	}
 }
 
-// prove looks whether a session that seemed to expire was prolonged meanwhile, by use elsewhere.
+// prove looks whether a session that seemed to expire was prolonged meanwhile,
+// by use elsewhere.
 func (c *conn) prove() {
 	who := c.caller()
 	ctx, cancel := context.WithTimeout(c.s.ctx, callTimeout)

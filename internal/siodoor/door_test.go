@@ -13,7 +13,8 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// TestOrigins: which pages may use a person's cookie, polling and over WebSocket, for the first request and for later ones.
+// TestOrigins: which pages may use a person's cookie, polling and over
+// WebSocket, for the first request and for later ones.
 func TestOrigins(t *testing.T) {
 	const allowed = "https://app.example.com"
 	f := newFixture(t, func(s *settings) { s.policy.Origins = []string{allowed} })
@@ -88,7 +89,8 @@ func TestOrigins(t *testing.T) {
 		}
 	}
 
-	// A page of ours that polls sends no origin, but says that it is ours; over WebSocket it would send one.
+	// A page of ours that polls sends no origin, but says that it is ours; over
+	// WebSocket it would send one.
 	ours := http.Header{"Cookie": {"parley=" + token}, "Sec-Fetch-Site": {"same-origin"}}
 	if res, body := f.request("GET", polling, ours, ""); res.StatusCode != 200 {
 		t.Errorf("polling of our own page: %s %s", res.Status, body)
@@ -104,9 +106,12 @@ func TestOrigins(t *testing.T) {
 	}
 
 	// The preflight of an allowed page, and of nobody.
-	res, _ := f.request("OPTIONS", polling, http.Header{"Origin": {allowed}, "Access-Control-Request-Method": {"POST"}, "Access-Control-Request-Headers": {"authorization"}}, "")
+	res, _ := f.request("OPTIONS", polling,
+		http.Header{"Origin": {allowed}, "Access-Control-Request-Method": {"POST"},
+			"Access-Control-Request-Headers": {"authorization"}}, "")
 	cors(t, "preflight", res, true, allowed)
-	if res.StatusCode != 204 || !strings.Contains(res.Header.Get("Access-Control-Allow-Methods"), "POST") || !strings.Contains(res.Header.Get("Access-Control-Allow-Headers"), "Authorization") {
+	if res.StatusCode != 204 || !strings.Contains(res.Header.Get("Access-Control-Allow-Methods"),
+		"POST") || !strings.Contains(res.Header.Get("Access-Control-Allow-Headers"), "Authorization") {
 		t.Errorf("preflight: %s %v", res.Status, res.Header)
 	}
 	res, _ = f.request("OPTIONS", polling, nil, "")
@@ -116,7 +121,8 @@ func TestOrigins(t *testing.T) {
 // cors wants the headers for one origin, or none.
 func cors(t *testing.T, name string, res *http.Response, want bool, origin string) {
 	t.Helper()
-	allow, cred := res.Header.Get("Access-Control-Allow-Origin"), res.Header.Get("Access-Control-Allow-Credentials")
+	allow, cred := res.Header.Get("Access-Control-Allow-Origin"),
+		res.Header.Get("Access-Control-Allow-Credentials")
 	if want && (allow != origin || cred != "true") || !want && (allow != "" || cred != "") {
 		t.Errorf("%s: allow-origin %q, credentials %q", name, allow, cred)
 	}
@@ -133,13 +139,14 @@ func TestHandshakeRefuses(t *testing.T) {
 		header http.Header
 		status int
 	}{
-		"a token in the URL":          {"&token=" + token, nil, 401},
-		"an access_token in the URL":  {"&access_token=" + token, bearer(token), 401},
-		"a ticket in the URL":         {"&ticket=x", nil, 401},
-		"TOKEN in the URL":            {"&TOKEN=" + token, nil, 401},
-		"auth in the URL":             {"&auth=" + url.QueryEscape(`{"token":"x"}`), nil, 401},
-		"a wrong token":               {"", bearer("wrong"), 401},
-		"a wrong cookie":              {"", http.Header{"Cookie": {"parley=wrong"}, "Origin": {f.http.URL}}, 401},
+		"a token in the URL":         {"&token=" + token, nil, 401},
+		"an access_token in the URL": {"&access_token=" + token, bearer(token), 401},
+		"a ticket in the URL":        {"&ticket=x", nil, 401},
+		"TOKEN in the URL":           {"&TOKEN=" + token, nil, 401},
+		"auth in the URL":            {"&auth=" + url.QueryEscape(`{"token":"x"}`), nil, 401},
+		"a wrong token":              {"", bearer("wrong"), 401},
+		"a wrong cookie": {"",
+			http.Header{"Cookie": {"parley=wrong"}, "Origin": {f.http.URL}}, 401},
 		"a long token":                {"", bearer(strings.Repeat("x", 3000)), 401},
 		"Basic":                       {"", http.Header{"Authorization": {"Basic eDp5"}}, 401},
 		"another version":             {"&EIO=3", nil, 200}, // the first counts
@@ -163,7 +170,8 @@ func TestHandshakeRefuses(t *testing.T) {
 	for _, c := range []struct {
 		method, query string
 		status        int
-	}{{"GET", "EIO=3&transport=polling", 400}, {"GET", "EIO=4&transport=smoke", 400}, {"POST", polling, 400}, {"PUT", polling, 400}, {"GET", "", 400}} {
+	}{{"GET", "EIO=3&transport=polling", 400}, {"GET", "EIO=4&transport=smoke", 400},
+		{"POST", polling, 400}, {"PUT", polling, 400}, {"GET", "", 400}} {
 		if res, body := f.request(c.method, c.query, nil, ""); res.StatusCode != c.status {
 			t.Errorf("%s ?%s: %s %s", c.method, c.query, res.Status, body)
 		}
@@ -177,7 +185,8 @@ func TestHandshakeRefuses(t *testing.T) {
 	}
 }
 
-// TestAuthenticate logs in: with a header, with a cookie, on connecting, after it, or even without an account before.
+// TestAuthenticate logs in: with a header, with a cookie, on connecting, after
+// it, or even without an account before.
 func TestAuthenticate(t *testing.T) {
 	f := newFixture(t, nil)
 	token := f.person("Pablo")
@@ -187,7 +196,8 @@ func TestAuthenticate(t *testing.T) {
 		"cookie": f.connect(http.Header{"Cookie": {"parley=" + token}, "Origin": {f.http.URL}}, ""),
 		"both":   f.connect(bearer(f.person("Mary")), `{"token":"`+token+`"}`),
 	} {
-		if me := decode[chat.MeOutput](t, c.call("account.get")); me.User.Name != "Pablo" || me.Session.ID == "" {
+		if me := decode[chat.MeOutput](t, c.call("account.get")); me.User.Name != "Pablo" ||
+			me.Session.ID == "" {
 			t.Errorf("%s: %+v", name, me)
 		}
 		if e := refusal(c.call("authenticate", map[string]any{"token": token})); e != chat.CodeConflict {
@@ -198,7 +208,8 @@ func TestAuthenticate(t *testing.T) {
 	// Refused on connecting, and then right, in the same session.
 	c := f.open(nil)
 	for auth, code := range map[string]chat.Code{
-		`{"token":"wrong"}`: chat.CodeUnauthenticated, `{"token":"x","more":1}`: chat.CodeInvalid, `{"token":1}`: chat.CodeInvalid,
+		`{"token":"wrong"}`: chat.CodeUnauthenticated, `{"token":"x","more":1}`: chat.CodeInvalid,
+		`{"token":1}`: chat.CodeInvalid,
 		`{"token":"` + strings.Repeat("x", 10000) + `"}`: chat.CodeUnauthenticated,
 	} {
 		got := c.join(auth)
@@ -206,7 +217,8 @@ func TestAuthenticate(t *testing.T) {
 			Message string
 			Data    struct{ Code chat.Code }
 		}
-		if !strings.HasPrefix(got, "44") || json.Unmarshal([]byte(got[2:]), &refused) != nil || refused.Message == "" || refused.Data.Code != code {
+		if !strings.HasPrefix(got, "44") || json.Unmarshal([]byte(got[2:]), &refused) != nil ||
+			refused.Message == "" || refused.Data.Code != code {
 			t.Errorf("auth %.40s: %s, want %s", auth, got, code)
 		}
 	}
@@ -234,18 +246,22 @@ func TestAuthenticate(t *testing.T) {
 	if e := refusal(c.call("authenticate", map[string]any{"token": "wrong"})); e != chat.CodeUnauthenticated {
 		t.Errorf("a wrong token: %q", e)
 	}
-	if e := refusal(c.call("authenticate", map[string]any{"token": token, "more": 1})); e != chat.CodeInvalid {
+	if e := refusal(c.call("authenticate",
+		map[string]any{"token": token, "more": 1})); e != chat.CodeInvalid {
 		t.Errorf("an unknown field: %q", e)
 	}
-	out := decode[chat.LoggedInOutput](t, c.call("account.create", map[string]any{"name": "Olga", "password": "password123"}))
-	if me := decode[chat.MeOutput](t, c.call("authenticate", map[string]any{"token": out.Token})); me.User.Name != "Olga" {
+	out := decode[chat.LoggedInOutput](t,
+		c.call("account.create", map[string]any{"name": "Olga", "password": "password123"}))
+	if me := decode[chat.MeOutput](t,
+		c.call("authenticate", map[string]any{"token": out.Token})); me.User.Name != "Olga" {
 		t.Errorf("authenticate after account.create: %+v", me)
 	}
 	if e := refusal(c.call("sync")); e != "" {
 		t.Errorf("sync: %q", e)
 	}
 
-	// Leaving the namespace and coming back, in the same session, with what opened it.
+	// Leaving the namespace and coming back, in the same session, with what
+	// opened it.
 	c = f.dial(token)
 	c.write("41")
 	if got := c.join(""); !strings.HasPrefix(got, `40{"sid"`) {
@@ -293,7 +309,8 @@ func TestSessionProlonged(t *testing.T) {
 	})
 	token := f.person("Pablo")
 	who := f.who(token)
-	if err := f.model.TouchSession(t.Context(), who.Session, who.User.ID, time.Now(), time.Now().Add(time.Hour)); err != nil {
+	if err := f.model.TouchSession(t.Context(), who.Session, who.User.ID, time.Now(),
+		time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	c := f.synced(token)
@@ -304,7 +321,8 @@ func TestSessionProlonged(t *testing.T) {
 	})
 }
 
-// TestSessionsEnd: every way of ending a session disconnects its sockets, at once, and no others.
+// TestSessionsEnd: every way of ending a session disconnects its sockets, at
+// once, and no others.
 func TestSessionsEnd(t *testing.T) {
 	for name, c := range map[string]struct {
 		end  func(*fixture, chat.Caller) error
@@ -315,7 +333,8 @@ func TestSessionsEnd(t *testing.T) {
 			return err
 		}, false},
 		"password": {func(f *fixture, who chat.Caller) error {
-			_, err := f.ChangePassword(context.Background(), who, chat.PasswordInput{Old: "password123", New: "another password"})
+			_, err := f.ChangePassword(context.Background(), who,
+				chat.PasswordInput{Old: "password123", New: "another password"})
 			return err
 		}, true},
 		"disabled": {func(f *fixture, who chat.Caller) error {
@@ -328,7 +347,8 @@ func TestSessionsEnd(t *testing.T) {
 	} {
 		f := newFixture(t, nil)
 		first := f.person("Pablo")
-		out, err := f.LogIn(t.Context(), chat.Caller{Addr: "192.0.2.2"}, chat.LogInInput{Name: "Pablo", Password: "password123"})
+		out, err := f.LogIn(t.Context(), chat.Caller{Addr: "192.0.2.2"},
+			chat.LogInInput{Name: "Pablo", Password: "password123"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -368,7 +388,8 @@ func TestTooMany(t *testing.T) {
 		mine = append(mine, c)
 	}
 	fourth := f.open(bearer(pablo))
-	if got := fourth.join(""); !strings.HasPrefix(got, "44{") || !strings.Contains(got, `"rate_limited"`) || !strings.Contains(got, `"retry_after_ms":60000`) {
+	if got := fourth.join(""); !strings.HasPrefix(got, "44{") ||
+		!strings.Contains(got, `"rate_limited"`) || !strings.Contains(got, `"retry_after_ms":60000`) {
 		t.Errorf("a fourth socket of one person: %s", got)
 	}
 	fourth.conn.Close()
@@ -388,7 +409,8 @@ func TestTooMany(t *testing.T) {
 		c.conn.Close()
 		return false
 	})
-	// Strangers of one address have a bound of their own, whether they connect or not.
+	// Strangers of one address have a bound of their own, whether they connect
+	// or not.
 	var strangers []*client
 	for i := range 5 {
 		eventually(t, "a stranger to be let in", func() bool {
@@ -449,7 +471,8 @@ func TestComingAndGoing(t *testing.T) {
 	}
 }
 
-// TestPendingOfOnePerson: a token does not open sessions without end that are never connected.
+// TestPendingOfOnePerson: a token does not open sessions without end that are
+// never connected.
 func TestPendingOfOnePerson(t *testing.T) {
 	f := newFixture(t, func(s *settings) { s.door.MaxStrangers = 10 })
 	token := f.person("Pablo")

@@ -43,7 +43,8 @@ func (plainHasher) Verify(_ context.Context, e, p string) (bool, error) {
 
 func (plainHasher) Stale(string) bool { return false }
 
-// fixture is the door on a real socket, over the real service, hub and bell, on a store in memory.
+// fixture is the door on a real socket, over the real service, hub and bell, on
+// a store in memory.
 type fixture struct {
 	t testing.TB
 	*chat.Service
@@ -79,7 +80,8 @@ func newFixture(t testing.TB, change func(*settings)) *fixture {
 	none := chat.Rate{Limit: -1, Window: time.Second}
 	s := settings{
 		chat: chat.Config{
-			Store: f.model, Bell: f.bell, Presence: roster, Limiter: limit.New(time.Now), Hasher: plainHasher{}, Names: identity.Names{},
+			Store: f.model, Bell: f.bell, Presence: roster, Limiter: limit.New(time.Now),
+			Hasher: plainHasher{}, Names: identity.Names{},
 			NewID: identity.NewID, NewToken: identity.NewToken, Log: quiet, SignUp: chat.SignUpOpen,
 			Limits: chat.Limits{Sends: none, Calls: none, Logins: none, Guesses: none},
 		},
@@ -121,7 +123,8 @@ func (f *fixture) host() string { return f.http.Listener.Addr().String() }
 // person signs somebody up and returns their token.
 func (f *fixture) person(name string) string {
 	f.t.Helper()
-	out, err := f.SignUpAccount(context.Background(), chat.Caller{Addr: "192.0.2.1"}, chat.SignUpInput{Name: name, Password: "password123"})
+	out, err := f.SignUpAccount(context.Background(), chat.Caller{Addr: "192.0.2.1"},
+		chat.SignUpInput{Name: name, Password: "password123"})
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -148,7 +151,8 @@ func bearer(token string) http.Header {
 // request makes one request below the door's path.
 func (f *fixture) request(method, query string, header http.Header, body string) (*http.Response, string) {
 	f.t.Helper()
-	req, err := http.NewRequestWithContext(f.t.Context(), method, f.http.URL+siodoor.Path+"?"+query, strings.NewReader(body))
+	req, err := http.NewRequestWithContext(f.t.Context(), method, f.http.URL+siodoor.Path+"?"+query,
+		strings.NewReader(body))
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -177,10 +181,12 @@ func (f *fixture) opened(body string) (sid string) {
 	return hello.SID
 }
 
-// upgrade asks for a WebSocket, and returns the status and, if it is 101, the connection.
+// upgrade asks for a WebSocket, and returns the status and, if it is 101, the
+// connection.
 func (f *fixture) upgrade(query string, header http.Header) (status int, conn net.Conn, in io.Reader) {
 	f.t.Helper()
-	d := gobwas.Dialer{Header: gobwas.HandshakeHeaderHTTP(header), Timeout: patience, OnStatusError: func(code int, _ []byte, _ io.Reader) { status = code }}
+	d := gobwas.Dialer{Header: gobwas.HandshakeHeaderHTTP(header), Timeout: patience,
+		OnStatusError: func(code int, _ []byte, _ io.Reader) { status = code }}
 	conn, early, _, err := d.Dial(f.t.Context(), "ws://"+f.host()+siodoor.Path+"?"+query)
 	if status != 0 {
 		return status, nil, nil
@@ -262,7 +268,8 @@ func (f *fixture) synced(token string) *client {
 	return c
 }
 
-// write sends one packet. The other end may have hung up already: what it said is read afterwards.
+// write sends one packet. The other end may have hung up already: what it said
+// is read afterwards.
 func (c *client) write(text string) {
 	wsutil.WriteClientText(c.conn, []byte(text))
 }
@@ -312,7 +319,8 @@ func (c *client) get() (said, error) {
 	var args []json.RawMessage
 	switch s.kind {
 	case '2':
-		if json.Unmarshal([]byte(rest), &args) != nil || len(args) != 2 || json.Unmarshal(args[0], &s.event) != nil {
+		if json.Unmarshal([]byte(rest), &args) != nil || len(args) != 2 ||
+			json.Unmarshal(args[0], &s.event) != nil {
 			c.t.Fatalf("the server sent %q", text)
 		}
 		s.body = args[1]
@@ -403,7 +411,8 @@ type farewell struct {
 	RetryMS *int64 `json:"retry_ms"`
 }
 
-// closes reads to the end of the session, wants the last goodbye to have that code, and a disconnection if that is final.
+// closes reads to the end of the session, wants the last goodbye to have that
+// code, and a disconnection if that is final.
 func (c *client) closes(what string, code int, final bool) {
 	c.t.Helper()
 	var last farewell

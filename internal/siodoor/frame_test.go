@@ -23,7 +23,8 @@ func (nobody) Leave(context.Context, chat.UserID)            {}
 func TestEncodedOnce(t *testing.T) {
 	bell := hub.NewLocalBell()
 	model := chattest.NewModel(bell.Ring)
-	h := hub.New(hub.Config{Log: model, Bell: bell, Presence: nobody{}, Check: -1, Logger: slog.New(slog.DiscardHandler)})
+	h := hub.New(hub.Config{Log: model, Bell: bell, Presence: nobody{}, Check: -1,
+		Logger: slog.New(slog.DiscardHandler)})
 	defer h.Close()
 	bell.Listen(h)
 	conns := make([]*hub.Conn, 3)
@@ -35,14 +36,17 @@ func TestEncodedOnce(t *testing.T) {
 		}
 		defer h.Unregister(c)
 		none := func(context.Context) ([]chat.RoomView, error) { return nil, nil }
-		if err := h.Sync(t.Context(), c, hub.Sync{Server: true, Views: none, Answer: func(hub.Synced) hub.Frame { return packets{} }}); err != nil {
+		if err := h.Sync(t.Context(), c,
+			hub.Sync{Server: true, Views: none,
+				Answer: func(hub.Synced) hub.Frame { return packets{} }}); err != nil {
 			t.Fatal(err)
 		}
 		c.TakeFrames(nil, 1<<20)
 		conns[i] = c
 	}
 	bell.Signal(t.Context(), chat.Signal{Stream: chat.ServerStream, Kind: chat.Typing, User: "u9"})
-	e := chat.Event{Stream: chat.ServerStream, Kind: chat.UserCreated, ID: "e1", User: &chat.User{ID: "u9"}, At: time.Unix(1, 0)}
+	e := chat.Event{Stream: chat.ServerStream, Kind: chat.UserCreated, ID: "e1",
+		User: &chat.User{ID: "u9"}, At: time.Unix(1, 0)}
 	head, err := model.Heads(t.Context(), chat.ServerStream)
 	if err != nil {
 		t.Fatal(err)

@@ -27,8 +27,9 @@ const (
 	idleMax    = 2  // times what the WebSocket door takes
 )
 
-// TestIdleMemory measures what an idle connection that has synced costs the server, in heap and stacks, here and at the WebSocket door.
-// The clients are another process.
+// TestIdleMemory measures what an idle connection that has synced costs the
+// server, in heap and stacks, here and at the WebSocket door. The clients are
+// another process.
 func TestIdleMemory(t *testing.T) {
 	if addr := os.Getenv("SIODOOR_IDLE"); addr != "" {
 		beIdle(t, addr, strings.Split(os.Getenv("SIODOOR_TOKENS"), " "))
@@ -40,7 +41,10 @@ func TestIdleMemory(t *testing.T) {
 		s.around = func(door http.Handler) http.Handler {
 			mux := http.NewServeMux()
 			mux.Handle(siodoor.Path, door)
-			mux.HandleFunc("/api/v1/ws", func(w http.ResponseWriter, r *http.Request) { native.ServeHTTP(w, r) })
+			mux.HandleFunc("/api/v1/ws", func(w http.ResponseWriter,
+				r *http.Request) {
+				native.ServeHTTP(w, r)
+			})
 			return mux
 		}
 	})
@@ -53,13 +57,15 @@ func TestIdleMemory(t *testing.T) {
 	warm := f.idle(t, "/api/v1/ws", tokens[:1]) // streams that stay open, pools
 	t.Logf("to begin with: %d", warm)
 	here, there := f.idle(t, siodoor.Path, tokens), f.idle(t, "/api/v1/ws", tokens)
-	t.Logf("%d bytes each of %d idle connections, %d at the WebSocket door: %.2f times as much", here, idlePeople*idleEach, there, float64(here)/float64(there))
+	t.Logf("%d bytes each of %d idle connections, %d at the WebSocket door: %.2f times as much",
+		here, idlePeople*idleEach, there, float64(here)/float64(there))
 	if here > idleMax*there {
 		t.Errorf("%d bytes each are more than %d times %d", here, idleMax, there)
 	}
 }
 
-// idle has so many clients connect and sync, and returns the bytes that each costs.
+// idle has so many clients connect and sync, and returns the bytes that each
+// costs.
 func (f *fixture) idle(t *testing.T, path string, tokens []string) int {
 	t.Helper()
 	self, err := os.Executable()
@@ -86,7 +92,8 @@ func (f *fixture) idle(t *testing.T, path string, tokens []string) int {
 		t.Fatalf("the clients say %q: %v", line, err)
 	}
 	count := len(tokens) * idleEach
-	eventually(t, "one goroutine a client", func() bool { return runtime.NumGoroutine() <= goroutines+count+10 })
+	eventually(t, "one goroutine a client",
+		func() bool { return runtime.NumGoroutine() <= goroutines+count+10 })
 	if n := f.hub.Stats().Conns; n != int64(count) {
 		t.Fatalf("%d connections", n)
 	}
@@ -108,7 +115,8 @@ func used() int {
 	return int(m.HeapAlloc + m.StackInuse)
 }
 
-// beIdle is the other process: clients that sync and then do nothing, until its input ends.
+// beIdle is the other process: clients that sync and then do nothing, until its
+// input ends.
 func beIdle(t *testing.T, where string, tokens []string) {
 	addr, path, _ := strings.Cut(where, "/")
 	query, hello, sync, done := "", "", text(`{"jsonrpc":"2.0","id":1,"method":"sync"}`), `"id":1,`
@@ -126,7 +134,8 @@ func beIdle(t *testing.T, where string, tokens []string) {
 			fmt.Fprintf(nc, "GET /%s%s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
 				"Origin: http://%s\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36\r\n"+
 				"Accept-Encoding: gzip, deflate, br\r\nAccept-Language: en-US,en;q=0.9\r\nCache-Control: no-cache\r\nCookie: parley=%s\r\n"+
-				"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", path, query, addr, addr, token)
+				"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+				path, query, addr, addr, token)
 			if hello != "" {
 				nc.Write(text("40"))
 			}

@@ -6,15 +6,16 @@ import (
 	"github.com/parley-chat/parley/internal/hub"
 )
 
-// moveMax is about how many bytes of one connection are moved before it is another's turn.
+// moveMax is about how many bytes of one connection are moved before it is
+// another's turn.
 const moveMax = 64 << 10
 
-// roomMax is how many bytes may wait in a session when more is moved there; what else there is waits in the hub's queue, which knows
-// what is too much.
+// roomMax is how many bytes may wait in a session when more is moved there;
+// what else there is waits in the hub's queue, which knows what is too much.
 const roomMax = 4 * moveMax
 
-// dirty is the connections for which the hub has something, or that it has closed. A connection is seldom in it twice, which does no
-// harm.
+// dirty is the connections for which the hub has something, or that it has
+// closed. A connection is seldom in it twice, which does no harm.
 type dirty struct {
 	mu   sync.Mutex
 	cond sync.Cond
@@ -31,7 +32,8 @@ func (d *dirty) add(c *hub.Conn) {
 	d.cond.Signal()
 }
 
-// all swaps what there is for the emptied batch, waiting for at least one; false at the end.
+// all swaps what there is for the emptied batch, waiting for at least one;
+// false at the end.
 func (d *dirty) all(batch []*conn) ([]*conn, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -53,7 +55,8 @@ func (d *dirty) close() {
 	d.cond.Broadcast()
 }
 
-// move gives sockets what the hub has for them, until the end. It never waits for a client.
+// move gives sockets what the hub has for them, until the end. It never waits
+// for a client.
 func (s *Server) move() {
 	var batch []*conn
 	var frames []hub.Frame
@@ -69,7 +72,8 @@ func (s *Server) move() {
 	}
 }
 
-// drain moves what waits for the connection, and closes its socket after the last if the hub says so.
+// drain moves what waits for the connection, and closes its socket after the
+// last if the hub says so.
 func (c *conn) drain(frames []hub.Frame) []hub.Frame {
 	for {
 		if c.out.Closed() == hub.Open && !c.socket.Room(roomMax, nil) {

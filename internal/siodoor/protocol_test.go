@@ -18,7 +18,8 @@ import (
 	"github.com/parley-chat/parley/internal/wire"
 )
 
-// TestEveryAction: each action of the table is an event here, refused or not, but known.
+// TestEveryAction: each action of the table is an event here, refused or not,
+// but known.
 func TestEveryAction(t *testing.T) {
 	f := newFixture(t, nil)
 	c := f.dial(f.person("Pablo"))
@@ -26,11 +27,13 @@ func TestEveryAction(t *testing.T) {
 		if a.Name == "session.delete" || a.Name == "account.password" {
 			continue // they end the session, see TestSessionsEnd
 		}
-		if body := c.call(a.Name, map[string]any{}); strings.Contains(string(body), "there is no action") || len(body) < 2 || body[0] != '{' {
+		if body := c.call(a.Name, map[string]any{}); strings.Contains(string(body),
+			"there is no action") || len(body) < 2 || body[0] != '{' {
 			t.Errorf("%s: %s", a.Name, body)
 		}
 	}
-	if body := string(c.call("room.explode\n", map[string]any{})); body != `{"error":{"code":"not_found","message":"there is no action \"room.explode\\n\""}}` {
+	if body := string(c.call("room.explode\n",
+		map[string]any{})); body != `{"error":{"code":"not_found","message":"there is no action \"room.explode\\n\""}}` {
 		t.Errorf("an unknown action: %s", body)
 	}
 }
@@ -41,14 +44,20 @@ func TestAnswers(t *testing.T) {
 		s.chat.Limits.Sends = chat.Rate{Limit: 2, Window: time.Minute}
 	})
 	c := f.synced(f.person("Pablo"))
-	m := decode[chat.Message](t, c.call("message.send", map[string]any{"room": "general", "text": "<b> & \u2028 😀", "client_id": "c1"}))
+	m := decode[chat.Message](t, c.call("message.send",
+		map[string]any{"room": "general", "text": "<b> & \u2028 😀", "client_id": "c1"}))
 	if m.Text != "<b> & \u2028 😀" || m.No != 1 || m.ClientID != "c1" {
 		t.Errorf("sent %+v", m)
 	}
-	if again := decode[chat.Message](t, c.call("message.send", map[string]any{"room": "general", "text": "<b> & \u2028 😀", "client_id": "c1"})); again.ID != m.ID {
+	if again := decode[chat.Message](t,
+		c.call("message.send", map[string]any{"room": "general", "text": "<b> & \u2028 😀",
+			"client_id": "c1"})); again.ID != m.ID {
 		t.Errorf("a retry is another message: %+v", again)
 	}
-	if body := string(c.call("message.send", map[string]any{"room": "general", "text": ""})); !strings.HasPrefix(body, `{"error":{"code":"invalid","message":"`) || !strings.HasSuffix(body, `,"field":"text"}}`) {
+	if body := string(c.call("message.send",
+		map[string]any{"room": "general",
+			"text": ""})); !strings.HasPrefix(body, `{"error":{"code":"invalid","message":"`) ||
+		!strings.HasSuffix(body, `,"field":"text"}}`) {
 		t.Errorf("an empty message: %s", body)
 	}
 	var limited struct {
@@ -61,7 +70,8 @@ func TestAnswers(t *testing.T) {
 		limited.Error.Code = ""
 		json.Unmarshal(c.call("message.send", map[string]any{"room": "general", "text": "more"}), &limited)
 	}
-	if limited.Error.Code != chat.CodeRateLimited || limited.Error.RetryMS < 1000 || limited.Error.RetryMS > 60_000 {
+	if limited.Error.Code != chat.CodeRateLimited || limited.Error.RetryMS < 1000 ||
+		limited.Error.RetryMS > 60_000 {
 		t.Errorf("too many messages: %+v", limited)
 	}
 	for name, args := range map[string][]any{"none": nil, "null": {nil}, "an object": {map[string]any{}}} {
@@ -69,7 +79,8 @@ func TestAnswers(t *testing.T) {
 			t.Errorf("ping of %s: %s", name, body)
 		}
 	}
-	// Nobody waits for the answer: it is done all the same, and nothing comes for it.
+	// Nobody waits for the answer: it is done all the same, and nothing comes
+	// for it.
 	c.write(`42["message.list",{"room":"none"}]`)
 	c.write(`42["room.create",{"name":"New"}]`)
 	if e := c.event(chat.RoomJoined); e.View.Name != "New" {
@@ -78,23 +89,25 @@ func TestAnswers(t *testing.T) {
 	c.lives("after events without acknowledgement")
 }
 
-// TestHostileEvents: what is no action is refused in words, and costs little; what is not Socket.IO ends the session.
+// TestHostileEvents: what is no action is refused in words, and costs little;
+// what is not Socket.IO ends the session.
 func TestHostileEvents(t *testing.T) {
 	f := newFixture(t, nil)
 	token := f.person("Pablo")
 	c := f.dial(token)
 	deep := strings.Repeat(`{"a":`, 40) + "1" + strings.Repeat("}", 40)
 	for name, packet := range map[string]string{
-		"a number":           `42%d["message.send",5]`,
-		"a string":           `42%d["message.send","{}"]`,
-		"an array":           `42%d["message.send",[{}]]`,
-		"two arguments":      `42%d["message.send",{},{}]`,
-		"a field twice":      `42%d["message.send",{"room":"general","room":"other","text":"x"}]`,
-		"another case":       `42%d["message.send",{"Room":"general","text":"x"}]`,
-		"an unknown field":   `42%d["message.send",{"room":"general","text":"x","from":"me"}]`,
-		"a wrong type":       `42%d["message.send",{"room":"general","text":["x"]}]`,
-		"deep JSON":          `42%d["message.send",` + deep + `]`,
-		"a large number":     `42%d["message.list",{"room":"general","limit":1` + strings.Repeat("0", 400) + `}]`,
+		"a number":         `42%d["message.send",5]`,
+		"a string":         `42%d["message.send","{}"]`,
+		"an array":         `42%d["message.send",[{}]]`,
+		"two arguments":    `42%d["message.send",{},{}]`,
+		"a field twice":    `42%d["message.send",{"room":"general","room":"other","text":"x"}]`,
+		"another case":     `42%d["message.send",{"Room":"general","text":"x"}]`,
+		"an unknown field": `42%d["message.send",{"room":"general","text":"x","from":"me"}]`,
+		"a wrong type":     `42%d["message.send",{"room":"general","text":["x"]}]`,
+		"deep JSON":        `42%d["message.send",` + deep + `]`,
+		"a large number": `42%d["message.list",{"room":"general","limit":1` +
+			strings.Repeat("0", 400) + `}]`,
 		"a surrogate":        `42%d["message.send",{"room":"general","text":"\ud800"}]`,
 		"bytes":              `451-%d["message.send",{"room":"general","text":{"_placeholder":true,"num":0}}]`,
 		"a placeholder":      `42%d["message.send",{"room":"general","text":{"_placeholder":true,"num":0}}]`,
@@ -118,7 +131,8 @@ func TestHostileEvents(t *testing.T) {
 	if e := refusal(c.call("sync", map[string]any{"positions": many})); e != chat.CodeInvalid {
 		t.Errorf("sync of too many positions: %q", e)
 	}
-	if e := refusal(c.call("message.send", map[string]any{"room": "general", "text": strings.Repeat("x", 70000)})); e != chat.CodeTooLarge {
+	if e := refusal(c.call("message.send",
+		map[string]any{"room": "general", "text": strings.Repeat("x", 70000)})); e != chat.CodeTooLarge {
 		t.Errorf("over 64 KiB: %q", e)
 	}
 	for _, name := range []string{"", "__proto__", "event", "goodbye", strings.Repeat("x", 60000), "\x00"} {
@@ -127,15 +141,20 @@ func TestHostileEvents(t *testing.T) {
 		}
 	}
 	c.lives("after all that")
-	if list, err := f.ListMessages(t.Context(), f.who(token), chat.MessageListInput{Room: "general"}); err != nil || len(list.Messages) != 0 {
+	if list, err := f.ListMessages(t.Context(), f.who(token),
+		chat.MessageListInput{Room: "general"}); err != nil || len(list.Messages) != 0 {
 		t.Errorf("in the room are %+v, %v", list.Messages, err)
 	}
 
 	for name, packet := range map[string]string{
-		"no packet of Engine.IO": "9", "no packet of Socket.IO": "49", "an event of a foreign namespace": `42/x,["ping"]`, "no JSON": `42["ping"`,
-		"JSON that is too deep": `42["ping",` + strings.Repeat("[", 1000) + strings.Repeat("]", 1000) + "]", "a reserved name": `42["connect"]`, "no name": `42[]`,
-		"bytes that nobody announced": "", "too large": "42[\"ping\",\"" + strings.Repeat("x", 300_000) + `"]`, "attachments without end": `45999-["ping"]`,
-		"a connect error": `44{"message":"x"}`, "not UTF-8": "42[\"ping\",\"\xff\"]",
+		"no packet of Engine.IO": "9", "no packet of Socket.IO": "49",
+		"an event of a foreign namespace": `42/x,["ping"]`, "no JSON": `42["ping"`,
+		"JSON that is too deep": `42["ping",` + strings.Repeat("[", 1000) + strings.Repeat("]",
+			1000) + "]", "a reserved name": `42["connect"]`, "no name": `42[]`,
+		"bytes that nobody announced": "",
+		"too large":                   "42[\"ping\",\"" + strings.Repeat("x", 300_000) + `"]`,
+		"attachments without end":     `45999-["ping"]`,
+		"a connect error":             `44{"message":"x"}`, "not UTF-8": "42[\"ping\",\"\xff\"]",
 	} {
 		c := f.dial(token)
 		if packet == "" {
@@ -154,31 +173,37 @@ func TestHostileEvents(t *testing.T) {
 	eventually(t, "those to be forgotten", func() bool { return f.hub.Stats().Conns == 1 })
 }
 
-// TestSyncOrder holds the order of the protocol: the answer, then for each stream what was missed, then resumed.
+// TestSyncOrder holds the order of the protocol: the answer, then for each
+// stream what was missed, then resumed.
 func TestSyncOrder(t *testing.T) {
 	f := newFixture(t, nil)
 	token, other := f.person("Pablo"), f.person("Mary")
 	me, mary := f.who(token), f.who(other)
 	c := f.dial(token)
 	state := decode[wire.State](t, c.call("sync", map[string]any{"device": "d1"}))
-	if len(state.Rooms) != 1 || state.Rooms[0].ID != "general" || state.User.ID != me.User.ID || state.Session != me.Session || state.HeartbeatS != 25 {
+	if len(state.Rooms) != 1 || state.Rooms[0].ID != "general" || state.User.ID != me.User.ID ||
+		state.Session != me.Session || state.HeartbeatS != 25 {
 		t.Fatalf("state %+v", state)
 	}
-	if state.ServerPosition == nil || state.Limits.Message != f.Limits.Message || !slices.Contains(state.Online, me.User.ID) {
+	if state.ServerPosition == nil || state.Limits.Message != f.Limits.Message ||
+		!slices.Contains(state.Online, me.User.ID) {
 		t.Errorf("state %+v", state)
 	}
 	c.conn.Close()
 	for i := range 5 {
-		if _, err := f.Send(t.Context(), mary, chat.SendInput{Room: "general", Text: fmt.Sprint("missed ", i)}); err != nil {
+		if _, err := f.Send(t.Context(), mary,
+			chat.SendInput{Room: "general", Text: fmt.Sprint("missed ", i)}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	view, err := f.CreateRoom(t.Context(), mary, chat.CreateRoomInput{Name: "New", Kind: chat.Private, Users: []chat.UserID{me.User.ID}})
+	view, err := f.CreateRoom(t.Context(), mary,
+		chat.CreateRoomInput{Name: "New", Kind: chat.Private, Users: []chat.UserID{me.User.ID}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	own := chat.UserStream(me.User.ID)
-	positions := map[chat.Stream]chat.Position{"room:general": state.Rooms[0].Position, own: state.UserPosition, "server": *state.ServerPosition, "room:none": {Epoch: "x", Seq: 3}}
+	positions := map[chat.Stream]chat.Position{"room:general": state.Rooms[0].Position,
+		own: state.UserPosition, "server": *state.ServerPosition, "room:none": {Epoch: "x", Seq: 3}}
 	c = f.dial(token)
 	id := c.send("sync", map[string]any{"device": "d1", "positions": positions})
 	first := c.must()
@@ -189,7 +214,8 @@ func TestSyncOrder(t *testing.T) {
 		t.Errorf("a list is null in %s", first.body)
 	}
 	again := decode[wire.State](t, first.body)
-	if len(again.Rooms) != 1 || again.Rooms[0].ID != view.ID || !slices.Equal(again.Gone, []chat.Stream{"room:none"}) {
+	if len(again.Rooms) != 1 || again.Rooms[0].ID != view.ID ||
+		!slices.Equal(again.Gone, []chat.Stream{"room:none"}) {
 		t.Errorf("state with positions: %+v", again)
 	}
 	seq := map[chat.Stream]int64{}
@@ -202,7 +228,8 @@ func TestSyncOrder(t *testing.T) {
 		case "event":
 			e := decode[chat.Event](t, s.body)
 			if resumed[e.Stream] || e.Stream != chat.RoomStream(view.ID) && e.Seq != seq[e.Stream]+1 {
-				t.Errorf("event %d of %s after %d, resumed: %v", e.Seq, e.Stream, seq[e.Stream], resumed[e.Stream])
+				t.Errorf("event %d of %s after %d, resumed: %v", e.Seq, e.Stream, seq[e.Stream],
+					resumed[e.Stream])
 			}
 			seq[e.Stream] = e.Seq
 		case "resumed":
@@ -216,11 +243,17 @@ func TestSyncOrder(t *testing.T) {
 	if n := seq["room:general"] - state.Rooms[0].Position.Seq; n != 5 {
 		t.Errorf("%d events were missed in general, want 5", n)
 	}
-	// A position of another history is answered with resync, and events go on after it.
-	if e := refusal(c.call("sync", map[string]any{"positions": map[chat.Stream]chat.Position{"room:general": {Epoch: "other", Seq: 1}}})); e != "" {
+	// A position of another history is answered with resync, and events go on
+	// after it.
+	if e := refusal(c.call("sync",
+		map[string]any{"positions": map[chat.Stream]chat.Position{"room:general": {Epoch: "other",
+			Seq: 1}}})); e != "" {
 		t.Fatal(e)
 	}
-	c.until("resync", func(p json.RawMessage) bool { return decode[wire.Place](t, p).Stream == "room:general" })
+	c.until("resync", func(p json.RawMessage) bool {
+		return decode[wire.Place](t,
+			p).Stream == "room:general"
+	})
 	if _, err := f.Send(t.Context(), mary, chat.SendInput{Room: "general", Text: "after"}); err != nil {
 		t.Fatal(err)
 	}
@@ -229,7 +262,8 @@ func TestSyncOrder(t *testing.T) {
 	}
 }
 
-// TestSameAsWebSocket: what comes is, byte for byte, what the other door has in its notifications.
+// TestSameAsWebSocket: what comes is, byte for byte, what the other door has in
+// its notifications.
 func TestSameAsWebSocket(t *testing.T) {
 	f := newFixture(t, nil)
 	token := f.person("Pablo")
@@ -237,17 +271,25 @@ func TestSameAsWebSocket(t *testing.T) {
 	if _, err := f.Send(t.Context(), f.who(token), chat.SendInput{Room: "general", Text: "<&>"}); err != nil {
 		t.Fatal(err)
 	}
-	body := c.until("event", func(b json.RawMessage) bool { return strings.Contains(string(b), string(chat.MessageCreated)) })
+	body := c.until("event", func(b json.RawMessage) bool {
+		return strings.Contains(string(b),
+			string(chat.MessageCreated))
+	})
 	e := decode[chat.Event](t, body)
-	if want := `{"jsonrpc":"2.0","method":"event","params":` + string(body) + "}"; want != string(wire.Event(&e)) {
+	if want := `{"jsonrpc":"2.0","method":"event","params":` + string(body) +
+		"}"; want != string(wire.Event(&e)) {
 		t.Errorf("%s\nwant %s", want, wire.Event(&e))
 	}
 	body = func() json.RawMessage {
 		f.synced(f.person("Mary")).conn.Close()
-		return c.until("signal", func(b json.RawMessage) bool { return strings.Contains(string(b), `"online":false`) })
+		return c.until("signal", func(b json.RawMessage) bool {
+			return strings.Contains(string(b),
+				`"online":false`)
+		})
 	}()
 	s := decode[chat.Signal](t, body)
-	if want := `{"jsonrpc":"2.0","method":"signal","params":` + string(body) + "}"; want != string(wire.Signal(s)) {
+	if want := `{"jsonrpc":"2.0","method":"signal","params":` + string(body) +
+		"}"; want != string(wire.Signal(s)) {
 		t.Errorf("%s\nwant %s", want, wire.Signal(s))
 	}
 }
@@ -263,13 +305,15 @@ func TestForeignPosition(t *testing.T) {
 	c := f.dial(eve)
 	theirs := chat.UserStream(mary.User.ID)
 	state := decode[wire.State](t, c.call("sync", map[string]any{"positions": map[chat.Stream]chat.Position{
-		chat.RoomStream(view.ID): {Epoch: view.Position.Epoch}, theirs: {Epoch: view.Position.Epoch}, "": {}, "room:": {},
+		chat.RoomStream(view.ID): {Epoch: view.Position.Epoch},
+		theirs:                   {Epoch: view.Position.Epoch}, "": {}, "room:": {},
 	}}))
 	if len(state.Gone) != 4 {
 		t.Errorf("gone: %v", state.Gone)
 	}
 	for _, action := range []string{"room.get", "message.list", "member.list", "room.join", "typing.send"} {
-		there, none := string(c.call(action, map[string]any{"room": view.ID})), string(c.call(action, map[string]any{"room": "01ARZ3NDEKTSV4RRFFQ69G5FAV"}))
+		there, none := string(c.call(action, map[string]any{"room": view.ID})),
+			string(c.call(action, map[string]any{"room": "01ARZ3NDEKTSV4RRFFQ69G5FAV"}))
 		if there != none || refusal(json.RawMessage(there)) != chat.CodeNotFound {
 			t.Errorf("%s: %s for a foreign room, %s for none", action, there, none)
 		}
@@ -279,13 +323,15 @@ func TestForeignPosition(t *testing.T) {
 	}
 	id := c.send("ping")
 	for s := c.must(); s.id != id; s = c.must() {
-		if strings.Contains(string(s.body), string(view.ID)) || strings.Contains(string(s.body), string(theirs)) {
+		if strings.Contains(string(s.body), string(view.ID)) ||
+			strings.Contains(string(s.body), string(theirs)) {
 			t.Errorf("came: %s", s.body)
 		}
 	}
 }
 
-// TestPipelinedSendsKeepOrder: a client that sends without waiting finds its messages in that order.
+// TestPipelinedSendsKeepOrder: a client that sends without waiting finds its
+// messages in that order.
 func TestPipelinedSendsKeepOrder(t *testing.T) {
 	f := newFixture(t, nil)
 	watcher := f.synced(f.person("Mary"))
@@ -306,13 +352,15 @@ func TestPipelinedSendsKeepOrder(t *testing.T) {
 	}
 }
 
-// TestRemovedMember: nothing more arrives after room.left, and coming back brings the room back.
+// TestRemovedMember: nothing more arrives after room.left, and coming back
+// brings the room back.
 func TestRemovedMember(t *testing.T) {
 	f := newFixture(t, nil)
 	token := f.person("Pablo")
 	me, mary := f.who(token), f.who(f.person("Mary"))
 	c := f.synced(token)
-	view, err := f.CreateRoom(t.Context(), mary, chat.CreateRoomInput{Name: "Plans", Kind: chat.Private, Users: []chat.UserID{me.User.ID}})
+	view, err := f.CreateRoom(t.Context(), mary,
+		chat.CreateRoomInput{Name: "Plans", Kind: chat.Private, Users: []chat.UserID{me.User.ID}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -330,7 +378,8 @@ func TestRemovedMember(t *testing.T) {
 		if e := c.event(chat.MessageCreated); e.Message.Text != "inside" {
 			t.Fatalf("came %q", e.Message.Text)
 		}
-		if _, err := f.RemoveMember(t.Context(), mary, chat.RemoveMemberInput{Room: view.ID, User: me.User.ID}); err != nil {
+		if _, err := f.RemoveMember(t.Context(), mary,
+			chat.RemoveMemberInput{Room: view.ID, User: me.User.ID}); err != nil {
 			t.Fatal(err)
 		}
 		send("secret")
@@ -345,7 +394,8 @@ func TestRemovedMember(t *testing.T) {
 		if !left {
 			t.Error("room.left did not come")
 		}
-		if _, err := f.AddMember(t.Context(), mary, chat.MemberInput{Room: view.ID, User: me.User.ID}); err != nil {
+		if _, err := f.AddMember(t.Context(), mary,
+			chat.MemberInput{Room: view.ID, User: me.User.ID}); err != nil {
 			t.Fatal(err)
 		}
 		if e := c.event(chat.RoomJoined); e.View.Last.Text != "secret" { // as a member again
@@ -360,13 +410,16 @@ func TestTypingAndPresence(t *testing.T) {
 	if _, err := f.AddUser(t.Context(), "Gast", "password123", chat.RoleGuest, ""); err != nil {
 		t.Fatal(err)
 	}
-	out, err := f.LogIn(t.Context(), chat.Caller{Addr: "192.0.2.1"}, chat.LogInInput{Name: "Gast", Password: "password123"})
+	out, err := f.LogIn(t.Context(), chat.Caller{Addr: "192.0.2.1"},
+		chat.LogInInput{Name: "Gast", Password: "password123"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	guest := f.dial(out.Token)
-	state := decode[wire.State](t, guest.call("sync", map[string]any{"positions": map[string]any{"server": map[string]any{"epoch": "model", "seq": 0}}}))
-	if state.ServerPosition != nil || len(state.Online) != 0 || !slices.Equal(state.Gone, []chat.Stream{"server"}) {
+	state := decode[wire.State](t,
+		guest.call("sync", map[string]any{"positions": map[string]any{"server": map[string]any{"epoch": "model", "seq": 0}}}))
+	if state.ServerPosition != nil || len(state.Online) != 0 ||
+		!slices.Equal(state.Gone, []chat.Stream{"server"}) {
 		t.Errorf("a guest's state %+v", state)
 	}
 	a, bToken := f.synced(f.person("Pablo")), f.person("Mary")
@@ -374,7 +427,8 @@ func TestTypingAndPresence(t *testing.T) {
 	is := func(kind chat.SignalKind, online bool) func(json.RawMessage) bool {
 		return func(p json.RawMessage) bool {
 			var s chat.Signal
-			return json.Unmarshal(p, &s) == nil && s.Kind == kind && s.User == mary.User.ID && s.Online == online
+			return json.Unmarshal(p, &s) == nil && s.Kind == kind && s.User == mary.User.ID &&
+				s.Online == online
 		}
 	}
 	b := f.synced(bToken)
@@ -393,26 +447,30 @@ func TestTypingAndPresence(t *testing.T) {
 	}
 }
 
-// TestRoleChange: who may see something else is sent to sync anew, and the client comes back by itself.
+// TestRoleChange: who may see something else is sent to sync anew, and the
+// client comes back by itself.
 func TestRoleChange(t *testing.T) {
 	f := newFixture(t, nil)
 	if _, err := f.AddUser(t.Context(), "Olga", "password123", chat.RoleOwner, ""); err != nil {
 		t.Fatal(err)
 	}
-	out, err := f.LogIn(t.Context(), chat.Caller{Addr: "192.0.2.1"}, chat.LogInInput{Name: "Olga", Password: "password123"})
+	out, err := f.LogIn(t.Context(), chat.Caller{Addr: "192.0.2.1"},
+		chat.LogInInput{Name: "Olga", Password: "password123"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	token := f.person("Pablo")
 	c := f.synced(token)
 	guest := chat.RoleGuest
-	if _, err := f.UpdateUser(t.Context(), f.who(out.Token), chat.UpdateUserInput{User: f.who(token).User.ID, Role: &guest}); err != nil {
+	if _, err := f.UpdateUser(t.Context(), f.who(out.Token),
+		chat.UpdateUserInput{User: f.who(token).User.ID, Role: &guest}); err != nil {
 		t.Fatal(err)
 	}
 	c.closes("a changed role", 1012, false)
 }
 
-// TestSlowClient is closed, over WebSocket and polling, and nobody waits for it.
+// TestSlowClient is closed, over WebSocket and polling, and nobody waits for
+// it.
 func TestSlowClient(t *testing.T) {
 	metrics := prometheus.NewRegistry()
 	f := newFixture(t, func(s *settings) { s.door.Queue, s.door.Metrics = 64<<10, metrics })
@@ -487,11 +545,13 @@ func TestSlowClient(t *testing.T) {
 	}
 }
 
-// TestDrain: clients are told, what is under way is answered, new ones are refused, and everything ends.
+// TestDrain: clients are told, what is under way is answered, new ones are
+// refused, and everything ends.
 func TestDrain(t *testing.T) {
 	f := newFixture(t, nil)
 	token := f.person("Pablo")
-	c, idle, waiting, unconnected := f.synced(token), f.synced(f.person("Mary")), f.dial(""), f.open(bearer(token))
+	c, idle, waiting, unconnected := f.synced(token), f.synced(f.person("Mary")), f.dial(""),
+		f.open(bearer(token))
 	entered := make(chan struct{}, 1)
 	slow := make(chan struct{})
 	wait := func() error {
@@ -511,7 +571,8 @@ func TestDrain(t *testing.T) {
 	if hint.Reason == "" || hint.RetryMS < 50 || hint.RetryMS > 150 {
 		t.Errorf("goodbye %+v", hint)
 	}
-	eventually(t, "new requests to be refused", func() bool { return refusal(waiting.call("server.info")) == chat.CodeUnavailable })
+	eventually(t, "new requests to be refused",
+		func() bool { return refusal(waiting.call("server.info")) == chat.CodeUnavailable })
 	close(slow)
 	for {
 		if s := c.must(); s.id == id {
@@ -553,7 +614,8 @@ func TestPanic(t *testing.T) {
 	boom := func() error { panic("boom") }
 	f.down.Store(&boom)
 	for _, action := range []string{"message.send", "room.list"} {
-		if body := string(c.call(action, map[string]any{"room": "general", "text": "x"})); refusal(json.RawMessage(body)) == "" || strings.Contains(body, "boom") {
+		if body := string(c.call(action, map[string]any{"room": "general", "text": "x"})); refusal(
+			json.RawMessage(body)) == "" || strings.Contains(body, "boom") {
 			t.Errorf("%s: %s", action, body)
 		}
 	}

@@ -9,7 +9,8 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// between is a store with which something happens right after a session was looked up.
+// between is a store with which something happens right after a session was
+// looked up.
 type between struct {
 	chat.Store
 	then atomic.Pointer[func()]
@@ -23,8 +24,9 @@ func (s *between) Session(ctx context.Context, hash string) (chat.Session, chat.
 	return session, account, err
 }
 
-// TestSessionEndsMeanwhile ends a session after it was looked up and before the hub knows of the socket, which therefore does not
-// hear of it: the socket is not let in all the same.
+// TestSessionEndsMeanwhile ends a session after it was looked up and before the
+// hub knows of the socket, which therefore does not hear of it: the socket is
+// not let in all the same.
 func TestSessionEndsMeanwhile(t *testing.T) {
 	store := &between{}
 	f := newFixture(t, func(s *settings) { store.Store, s.chat.Store = s.chat.Store, store })

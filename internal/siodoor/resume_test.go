@@ -11,8 +11,8 @@ import (
 	"github.com/parley-chat/parley/internal/wire"
 )
 
-// TestLongResume: a client that has missed much more than may wait for it, and takes its time to read, over WebSocket and polling,
-// is not slow for that.
+// TestLongResume: a client that has missed much more than may wait for it, and
+// takes its time to read, over WebSocket and polling, is not slow for that.
 func TestLongResume(t *testing.T) {
 	f := newFixture(t, func(s *settings) { s.door.Queue = 256 << 10 })
 	token := f.person("Pablo")
@@ -23,7 +23,8 @@ func TestLongResume(t *testing.T) {
 	const count = 900
 	big := strings.Repeat("x", 12_000) // 10.8 MB altogether
 	for i := range count {
-		if _, err := f.Send(t.Context(), mary, chat.SendInput{Room: "general", Text: fmt.Sprint(i, " ", big)}); err != nil {
+		if _, err := f.Send(t.Context(), mary,
+			chat.SendInput{Room: "general", Text: fmt.Sprint(i, " ", big)}); err != nil {
 			t.Fatal(err)
 		}
 	}

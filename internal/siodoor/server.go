@@ -1,9 +1,12 @@
-// Package siodoor is the Socket.IO door: the chat for whoever has a Socket.IO client, as docs/protocol.md describes. An event from a
-// client is an action, its acknowledgement the result; what happens arrives as events.
+// Package siodoor is the Socket.IO door: the chat for whoever has a Socket.IO
+// client, as docs/protocol.md describes. An event from a client is an action,
+// its acknowledgement the result; what happens arrives as events.
 //
-// A session of Socket.IO begins with an HTTP request, whose origin and token are judged like those of the other doors. What
-// is known of it is kept as a visit until the client connects to the namespace, and from then on in a conn. What the hub has
-// for a connection is moved by one goroutine into its socket; heartbeats and the writing are package socketio's.
+// A session of Socket.IO begins with an HTTP request, whose origin and token
+// are judged like those of the other doors. What is known of it is kept as a
+// visit until the client connects to the namespace, and from then on in a conn.
+// What the hub has for a connection is moved by one goroutine into its socket;
+// heartbeats and the writing are package socketio's.
 package siodoor
 
 import (
@@ -28,13 +31,17 @@ type Config struct {
 	Hub     *hub.Hub
 	Visitor *visitor.Policy
 
-	Heartbeat    time.Duration // a client is pinged so long after its last pong; default 25 s
-	PongTimeout  time.Duration // and has so long to answer; default 20 s
-	AuthTimeout  time.Duration // to connect and to authenticate; default 10 s
-	MaxConns     int           // sessions, logged in or not; default 100,000
-	MaxStrangers int           // those that have not authenticated; default 1,000, and of one address a tenth of it
-	MaxFrames    int           // events that one client may send in 10 seconds; default 2,000, -1 for no limit
-	Queue        int           // bytes that may wait for one client; default 1 MiB
+	Heartbeat   time.Duration // a client is pinged so long after its last pong; default 25 s
+	PongTimeout time.Duration // and has so long to answer; default 20 s
+	AuthTimeout time.Duration // to connect and to authenticate; default 10 s
+	MaxConns    int           // sessions, logged in or not; default 100,000
+	// those that have not authenticated; default 1,000, and of one address a
+	// tenth of it
+	MaxStrangers int
+	// events that one client may send in 10 seconds; default 2,000, -1 for no
+	// limit
+	MaxFrames int
+	Queue     int // bytes that may wait for one client; default 1 MiB
 
 	Guests Guests // clients that speak otherwise, on the same path; nil for none
 
@@ -42,12 +49,14 @@ type Config struct {
 	Log     *slog.Logger          // default slog.Default()
 }
 
-// Guests are clients of another contract, known by something that only their requests bring, and by bringing nothing in auth.
+// Guests are clients of another contract, known by something that only their
+// requests bring, and by bringing nothing in auth.
 type Guests interface {
 	// Claims reports whether a request is such a client's.
 	Claims(r *http.Request) bool
-	// Connect takes a socket of theirs, as socketio.ConnectFunc does; the token is the one that the session's first request has
-	// brought, "" if none, and who says from where.
+	// Connect takes a socket of theirs, as socketio.ConnectFunc does; the token
+	// is the one that the session's first request has brought, "" if none, and
+	// who says from where.
 	Connect(s *socketio.Socket, token string, who chat.Caller) error
 }
 
@@ -58,9 +67,11 @@ const (
 	namespace = "/"
 	// maxMessage bounds an event from a client, in bytes.
 	maxMessage = 64 << 10
-	// maxPayload bounds what comes at once: polling, a client sends many events in one request.
+	// maxPayload bounds what comes at once: polling, a client sends many events
+	// in one request.
 	maxPayload = 4 * maxMessage
-	// maxQueue bounds what waits in a session, in bytes. It is for one large answer; the hub's queue bounds the rest.
+	// maxQueue bounds what waits in a session, in bytes. It is for one large
+	// answer; the hub's queue bounds the rest.
 	maxQueue = 64 << 20
 )
 
@@ -113,13 +124,15 @@ func New(cfg Config) *Server {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	s := &Server{cfg: cfg, actions: map[string]chat.Action{}, visits: map[*visit]struct{}{}, conns: map[*conn]struct{}{}, pending: map[string]int{}}
+	s := &Server{cfg: cfg, actions: map[string]chat.Action{}, visits: map[*visit]struct{}{},
+		conns: map[*conn]struct{}{}, pending: map[string]int{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	for _, a := range chat.Actions() {
 		s.actions[a.Name] = a
 	}
 	s.io = socketio.New(socketio.Options{
-		Path: Path, PingInterval: cfg.Heartbeat, PingTimeout: cfg.PongTimeout, UpgradeTimeout: cfg.AuthTimeout, ConnectTimeout: cfg.AuthTimeout,
+		Path: Path, PingInterval: cfg.Heartbeat, PingTimeout: cfg.PongTimeout,
+		UpgradeTimeout: cfg.AuthTimeout, ConnectTimeout: cfg.AuthTimeout,
 		MaxPayload: maxPayload, MaxQueue: maxQueue, MaxSessions: cfg.MaxConns,
 		Keep: func(r *http.Request) any { return r.Context().Value(visitKey{}) },
 	})
@@ -134,7 +147,8 @@ func New(cfg Config) *Server {
 	return s
 }
 
-// Close closes what sessions are left, and waits for every goroutine. The hub should be drained before.
+// Close closes what sessions are left, and waits for every goroutine. The hub
+// should be drained before.
 func (s *Server) Close() {
 	s.mu.Lock()
 	s.closed = true
@@ -145,7 +159,8 @@ func (s *Server) Close() {
 	s.workers.Wait()
 }
 
-// finish is the hub's call when it drains: new requests are refused, and those under way are answered.
+// finish is the hub's call when it drains: new requests are refused, and those
+// under way are answered.
 func (s *Server) finish(ctx context.Context) {
 	s.leaving.Store(true)
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -159,7 +174,8 @@ func (s *Server) finish(ctx context.Context) {
 	}
 }
 
-// sweep looks at every connection and visit, often enough for the time-outs: once a second, unless they are shorter than usual.
+// sweep looks at every connection and visit, often enough for the time-outs:
+// once a second, unless they are shorter than usual.
 func (s *Server) sweep() {
 	tick := time.NewTicker(min(time.Second, max(5*time.Millisecond, s.cfg.AuthTimeout/8)))
 	defer tick.Stop()
@@ -183,15 +199,20 @@ func (s *Server) sweep() {
 	}
 }
 
-// register makes the door's counters known. Those of the hub are the WebSocket door's to tell.
+// register makes the door's counters known. Those of the hub are the WebSocket
+// door's to tell.
 func (s *Server) register(r prometheus.Registerer) {
 	name := func(name, help string) prometheus.Opts {
 		return prometheus.Opts{Namespace: "parley", Subsystem: "socketio", Name: name, Help: help}
 	}
 	r.MustRegister(
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts(name("sessions", "Open sessions of Socket.IO, logged in or not.")), func() float64 { return float64(s.io.Sessions()) }),
-		prometheus.NewCounterFunc(prometheus.CounterOpts(name("events_in_total", "Events from clients of Socket.IO.")), func() float64 { return float64(s.eventsIn.Load()) }),
-		prometheus.NewCounterFunc(prometheus.CounterOpts(name("slow_closes_total", "Sessions of Socket.IO closed as too slow.")), func() float64 { return float64(s.slow.Load()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts(name("sessions",
+			"Open sessions of Socket.IO, logged in or not.")),
+			func() float64 { return float64(s.io.Sessions()) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts(name("events_in_total",
+			"Events from clients of Socket.IO.")), func() float64 { return float64(s.eventsIn.Load()) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts(name("slow_closes_total",
+			"Sessions of Socket.IO closed as too slow.")), func() float64 { return float64(s.slow.Load()) }),
 	)
 }
 

@@ -27,13 +27,16 @@ type visit struct {
 
 func (v *visit) caller() chat.Caller { return chat.Caller{Addr: v.addr, Agent: v.agent} }
 
-// visitKey is the key, in the context of a request that is to open a session, of its visit.
+// visitKey is the key, in the context of a request that is to open a session,
+// of its visit.
 type visitKey struct{}
 
-// maxPending bounds the sessions that one person has opened and not yet connected: as many as they may have sockets.
+// maxPending bounds the sessions that one person has opened and not yet
+// connected: as many as they may have sockets.
 const maxPending = 50
 
-// maxJoins bounds how often one session connects: a client that leaves and comes back asks more of the server than its events show.
+// maxJoins bounds how often one session connects: a client that leaves and
+// comes back asks more of the server than its events show.
 const maxJoins = 20
 
 // ServeHTTP judges each request, and has the session opened or go on.
@@ -67,14 +70,19 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.io.ServeHTTP(w, r)
 }
 
-// judge tells whether a request may come from where it comes from, and returns the token it brings.
+// judge tells whether a request may come from where it comes from, and returns
+// the token it brings.
 //
-// Browsers send an Origin with every WebSocket and with every request to another origin, so that a foreign page is refused whatever
-// it brings. They send none when a page of ours is polling, but say same-origin then. Programs send neither, and bring no cookie.
+// Browsers send an Origin with every WebSocket and with every request to
+// another origin, so that a foreign page is refused whatever it brings. They
+// send none when a page of ours is polling, but say same-origin then. Programs
+// send neither, and bring no cookie.
 //
-// Guests have nothing but their cookie, and are programs too, or browsers that reach the server unencrypted by another name than
-// localhost, and say nothing then when they poll: that is let pass. A foreign page can neither read the answer, which has the
-// session's identifier, nor send anything without an Origin.
+// Guests have nothing but their cookie, and are programs too, or browsers that
+// reach the server unencrypted by another name than localhost, and say nothing
+// then when they poll: that is let pass. A foreign page can neither read the
+// answer, which has the session's identifier, nor send anything without an
+// Origin.
 func (s *Server) judge(r *http.Request) (token string, err error) {
 	cred, err := s.cfg.Visitor.Credentials(r)
 	if err != nil {
@@ -85,7 +93,8 @@ func (s *Server) judge(r *http.Request) (token string, err error) {
 		polling := r.URL.Query().Get("transport") == "polling"
 		silent := !hasOrigin && len(r.Header.Values("Sec-Fetch-Site")) == 0
 		if (!s.cfg.Visitor.FromOurPage(r) || !hasOrigin && !polling) && !(silent && s.claimed(r)) {
-			return "", &chat.Error{Code: chat.CodeForbidden, Message: "this does not come from a page of this server (see --public-url and --origins)"}
+			return "", &chat.Error{Code: chat.CodeForbidden,
+				Message: "this does not come from a page of this server (see --public-url and --origins)"}
 		}
 	}
 	return cred.Token, nil
@@ -93,13 +102,15 @@ func (s *Server) judge(r *http.Request) (token string, err error) {
 
 func (s *Server) claimed(r *http.Request) bool { return s.cfg.Guests != nil && s.cfg.Guests.Claims(r) }
 
-// admit takes a visit in, if there is room for it. Whoever brings a token is looked up before; others have less room.
+// admit takes a visit in, if there is room for it. Whoever brings a token is
+// looked up before; others have less room.
 func (s *Server) admit(r *http.Request, token string) (*visit, error) {
 	agent := r.UserAgent()
 	// Cloned: a part of a header keeps all of it in memory.
 	who := chat.Caller{Addr: s.cfg.Visitor.Addr(r), Agent: strings.Clone(agent[:min(len(agent), 200)])}
 	now := time.Now()
-	v := &visit{addr: who.Addr, agent: who.Agent, token: strings.Clone(token), owner: "address " + who.Addr, since: now, strange: true, guest: s.claimed(r)}
+	v := &visit{addr: who.Addr, agent: who.Agent, token: strings.Clone(token),
+		owner: "address " + who.Addr, since: now, strange: true, guest: s.claimed(r)}
 	limit := max(1, s.cfg.MaxStrangers/10)
 	if token != "" {
 		known, err := s.cfg.Service.Authenticate(r.Context(), token, who)
@@ -132,7 +143,8 @@ func (s *Server) count(v *visit) {
 	}
 }
 
-// uncount is for a visit that has become somebody's connection, or has ended. The lock is held.
+// uncount is for a visit that has become somebody's connection, or has ended.
+// The lock is held.
 func (s *Server) uncount(v *visit) {
 	if v.owner == "" {
 		return
@@ -146,13 +158,15 @@ func (s *Server) uncount(v *visit) {
 	v.owner, v.strange = "", false
 }
 
-// wait keeps a visit until its session connects, or has ended for not connecting. The lock is held.
+// wait keeps a visit until its session connects, or has ended for not
+// connecting. The lock is held.
 func (s *Server) wait(v *visit) {
 	v.until = time.Now().Add(s.cfg.AuthTimeout + time.Second)
 	s.visits[v] = struct{}{}
 }
 
-// arrived takes the visit of a session that connects off the list; false if it is not there, or the session did so too often.
+// arrived takes the visit of a session that connects off the list; false if it
+// is not there, or the session did so too often.
 func (s *Server) arrived(v *visit) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -171,7 +185,8 @@ func (s *Server) arrived(v *visit) bool {
 func refuse(w http.ResponseWriter, err error) {
 	e := chat.AsError(err)
 	status := map[chat.Code]int{
-		chat.CodeInvalid: http.StatusBadRequest, chat.CodeUnauthenticated: http.StatusUnauthorized, chat.CodeForbidden: http.StatusForbidden,
+		chat.CodeInvalid: http.StatusBadRequest, chat.CodeUnauthenticated: http.StatusUnauthorized,
+		chat.CodeForbidden:   http.StatusForbidden,
 		chat.CodeRateLimited: http.StatusTooManyRequests, chat.CodeUnavailable: http.StatusServiceUnavailable,
 	}[e.Code]
 	if status == 0 {

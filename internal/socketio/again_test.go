@@ -2,7 +2,8 @@ package socketio_test
 
 import "testing"
 
-// TestConnectAgain has clients send CONNECT for a namespace that they are connected to: they are told so, and nothing else happens.
+// TestConnectAgain has clients send CONNECT for a namespace that they are
+// connected to: they are told so, and nothing else happens.
 func TestConnectAgain(t *testing.T) {
 	opt := patient()
 	opt.MaxNamespaces = 3

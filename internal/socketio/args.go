@@ -8,19 +8,23 @@ import (
 	"sync/atomic"
 )
 
-// Args are the arguments that came with an event or an acknowledgement. They belong to whoever got them.
+// Args are the arguments that came with an event or an acknowledgement. They
+// belong to whoever got them.
 type Args struct {
-	// JSON has one element for each argument, of which there may be none: Decode and Bytes look. Where an argument is or contains bytes,
-	// there is a placeholder.
+	// JSON has one element for each argument, of which there may be none:
+	// Decode and Bytes look. Where an argument is or contains bytes, there is a
+	// placeholder.
 	JSON []json.RawMessage
-	// Attachments are the bytes, in order of their placeholders' numbers; each is used once.
+	// Attachments are the bytes, in order of their placeholders' numbers; each
+	// is used once.
 	Attachments [][]byte
 }
 
 // Len is how many arguments there are.
 func (a Args) Len() int { return len(a.JSON) }
 
-// Bytes returns an argument that is bytes; false if there is no such argument or it is something else.
+// Bytes returns an argument that is bytes; false if there is no such argument
+// or it is something else.
 func (a Args) Bytes(i int) ([]byte, bool) {
 	if i < 0 || i >= len(a.JSON) || len(a.Attachments) == 0 {
 		return nil, false
@@ -32,8 +36,8 @@ func (a Args) Bytes(i int) ([]byte, bool) {
 	return a.Attachments[num], true
 }
 
-// Decode decodes an argument into what v points to, as encoding/json does. Bytes that it contains are found wherever v
-// has a []byte.
+// Decode decodes an argument into what v points to, as encoding/json does.
+// Bytes that it contains are found wherever v has a []byte.
 func (a Args) Decode(i int, v any) error {
 	if i < 0 || i >= len(a.JSON) {
 		return fmt.Errorf("socketio: there is no argument %d", i)
@@ -63,8 +67,9 @@ func (a Args) attach(data []byte) []byte {
 	return append(out, data[at:]...)
 }
 
-// Values returns the arguments as Emit takes them, without decoding them: bytes that are an argument of their own as []byte, and all
-// else as JSON. Of arguments that contain bytes deeper down it is an error.
+// Values returns the arguments as Emit takes them, without decoding them: bytes
+// that are an argument of their own as []byte, and all else as JSON. Of
+// arguments that contain bytes deeper down it is an error.
 func (a Args) Values() ([]any, error) {
 	out := make([]any, len(a.JSON))
 	used := 0
@@ -98,8 +103,8 @@ type Event struct {
 // WantsAck reports whether the client waits for an acknowledgement.
 func (e *Event) WantsAck() bool { return e.id >= 0 }
 
-// Ack answers the event, at any time, from any goroutine, with arguments as of Emit. If the client does not wait for it, nothing
-// happens.
+// Ack answers the event, at any time, from any goroutine, with arguments as of
+// Emit. If the client does not wait for it, nothing happens.
 func (e *Event) Ack(args ...any) error {
 	if e.id < 0 {
 		return nil

@@ -11,7 +11,8 @@ import (
 	"github.com/parley-chat/parley/internal/socketio/engineio"
 )
 
-// maxWaiting is how many packets of one session may wait to be acted upon; their bytes are bounded by MaxPayload.
+// maxWaiting is how many packets of one session may wait to be acted upon;
+// their bytes are bounded by MaxPayload.
 const maxWaiting = 256
 
 // client is what a session is to this package: its receiver.
@@ -36,7 +37,8 @@ type client struct {
 	timer   *time.Timer // runs while it is in no namespace; nil while it is in one
 }
 
-// job is one thing for a worker to do: act upon a packet or, if socket is set, say goodbye to it.
+// job is one thing for a worker to do: act upon a packet or, if socket is set,
+// say goodbye to it.
 type job struct {
 	packet      packet
 	attachments [][]byte
@@ -94,7 +96,8 @@ func (c *client) Binary(b []byte) error {
 	return c.whole(*p, attachments)
 }
 
-// whole takes a packet that is complete. Acknowledgements are not queued: a function that waits for one holds up the queue.
+// whole takes a packet that is complete. Acknowledgements are not queued: a
+// function that waits for one holds up the queue.
 func (c *client) whole(p packet, attachments [][]byte) error {
 	if p.kind == kindAck || p.kind == kindBinaryAck {
 		if s := c.socket(p.namespace); s != nil {
@@ -109,7 +112,8 @@ func (c *client) whole(p packet, attachments [][]byte) error {
 func (c *client) enqueue(j job) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for !c.over && len(c.jobs) > 0 && (len(c.jobs) >= maxWaiting || c.waiting+j.packet.size > c.srv.opt.MaxPayload) {
+	for !c.over && len(c.jobs) > 0 &&
+		(len(c.jobs) >= maxWaiting || c.waiting+j.packet.size > c.srv.opt.MaxPayload) {
 		c.room.Wait()
 	}
 	if c.over {
@@ -134,8 +138,8 @@ func (c *client) work() {
 	}
 }
 
-// Closed is the engine's word that the session has ended. What waits is still acted upon, unless it turns out to be malformed: it
-// came before.
+// Closed is the engine's word that the session has ended. What waits is still
+// acted upon, unless it turns out to be malformed: it came before.
 func (c *client) Closed(why engineio.Reason) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -250,8 +254,9 @@ func (c *client) connect(p packet) error {
 	return nil
 }
 
-// again answers a CONNECT to a namespace that the session is connected to as the first was answered. The official library sends two, in
-// all its versions, if a program calls connect before the session is open.
+// again answers a CONNECT to a namespace that the session is connected to as
+// the first was answered. The official library sends two, in all its versions,
+// if a program calls connect before the session is open.
 func (c *client) again(s *Socket) error {
 	if c.tooMany() {
 		return errFormat
@@ -260,7 +265,8 @@ func (c *client) again(s *Socket) error {
 	return nil
 }
 
-// tooMany counts a CONNECT that connects nothing, and reports whether there were too many in a row.
+// tooMany counts a CONNECT that connects nothing, and reports whether there
+// were too many in a row.
 func (c *client) tooMany() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -299,7 +305,8 @@ func (c *client) hadLeft(namespace string) bool {
 	return slices.Contains(c.left, namespace)
 }
 
-// remove takes a socket off the session, and has that wait for a CONNECT if it was the last; false if it was not there.
+// remove takes a socket off the session, and has that wait for a CONNECT if it
+// was the last; false if it was not there.
 func (c *client) remove(s *Socket) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -323,7 +330,8 @@ func (c *client) take(s *Socket) bool {
 	return true
 }
 
-// dismiss is the server's disconnection of a socket: the goodbye comes after what is being done for it.
+// dismiss is the server's disconnection of a socket: the goodbye comes after
+// what is being done for it.
 func (c *client) dismiss(s *Socket) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -16,8 +16,8 @@ import (
 	"github.com/parley-chat/parley/internal/socketio"
 )
 
-// needClients installs the official clients if they are not there as the lock file says. Without Node.js the test is skipped, except
-// in CI.
+// needClients installs the official clients if they are not there as the lock
+// file says. Without Node.js the test is skipped, except in CI.
 func needClients(t *testing.T) {
 	t.Helper()
 	for _, tool := range []string{"node", "npm"} {
@@ -32,7 +32,8 @@ func needClients(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if there, err := os.Stat(filepath.Join("testdata", "node_modules", ".package-lock.json")); err == nil && there.ModTime().After(lock.ModTime()) {
+	if there, err := os.Stat(filepath.Join("testdata", "node_modules",
+		".package-lock.json")); err == nil && there.ModTime().After(lock.ModTime()) {
 		return
 	}
 	cmd := exec.CommandContext(t.Context(), "npm", "ci", "--no-fund", "--no-audit")
@@ -44,7 +45,8 @@ func needClients(t *testing.T) {
 
 // newScenarioServer has what testdata/client.mjs asks for.
 func newScenarioServer(t *testing.T) *socketio.Server {
-	server := socketio.New(socketio.Options{PingInterval: 150 * time.Millisecond, PingTimeout: 5 * time.Second})
+	server := socketio.New(socketio.Options{PingInterval: 150 * time.Millisecond,
+		PingTimeout: 5 * time.Second})
 	reasons := &ends{by: map[string]chan socketio.Reason{}}
 	server.OnConnect("/", func(s *socketio.Socket, _ json.RawMessage, _ *http.Request) error {
 		ended := reasons.of(s.ID())
@@ -166,7 +168,8 @@ func TestOfficialClients(t *testing.T) {
 			t.Run("version "+version+", "+transports, func(t *testing.T) {
 				t.Parallel()
 				f := serve(t, newScenarioServer(t))
-				cmd := exec.CommandContext(t.Context(), "node", "client.mjs", strings.TrimSuffix(f.URL, "/socket.io/"), version, transports)
+				cmd := exec.CommandContext(t.Context(), "node", "client.mjs",
+					strings.TrimSuffix(f.URL, "/socket.io/"), version, transports)
 				cmd.Dir = "testdata"
 				cmd.Stderr = os.Stderr
 				out, err := cmd.StdoutPipe()

@@ -12,7 +12,8 @@ import (
 	"github.com/parley-chat/parley/internal/socketio"
 )
 
-// A handler that takes its time holds up its own client, after a bounded number of events, and nobody else.
+// A handler that takes its time holds up its own client, after a bounded number
+// of events, and nobody else.
 func TestSlowHandler(t *testing.T) {
 	t.Parallel()
 	server := socketio.New(patient())
@@ -75,7 +76,8 @@ func TestAcknowledgements(t *testing.T) {
 		t.Errorf("%s in %s", socket.ID(), socket.Namespace())
 	}
 
-	// The client's ids are its own business: the same one twice is answered twice.
+	// The client's ids are its own business: the same one twice is answered
+	// twice.
 	for range 2 {
 		s.Send(`427["twice"]`)
 		s.Expect(`437[1]`)

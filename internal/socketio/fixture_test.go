@@ -15,10 +15,12 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// suiteOptions are those of the official suites, except for the time to connect: their second leaves a busy machine too little for
-// three pings to a session that never connects.
+// suiteOptions are those of the official suites, except for the time to
+// connect: their second leaves a busy machine too little for three pings to a
+// session that never connects.
 func suiteOptions() socketio.Options {
-	return socketio.Options{PingInterval: 300 * time.Millisecond, PingTimeout: 200 * time.Millisecond, ConnectTimeout: 5 * time.Second}
+	return socketio.Options{PingInterval: 300 * time.Millisecond,
+		PingTimeout: 200 * time.Millisecond, ConnectTimeout: 5 * time.Second}
 }
 
 // newSuiteServer is the server that the official suite is written for.
@@ -96,7 +98,9 @@ func (f *fixture) join(s *eiotest.Socket, namespace, auth string) (id string) {
 func readConnected(t testing.TB, packet, head string) string {
 	t.Helper()
 	var hello map[string]string
-	if len(packet) < len(head) || packet[:len(head)] != head || json.Unmarshal([]byte(packet[len(head):]), &hello) != nil || len(hello) != 1 || len(hello["sid"]) < 20 {
+	if len(packet) < len(head) || packet[:len(head)] != head ||
+		json.Unmarshal([]byte(packet[len(head):]), &hello) != nil || len(hello) != 1 ||
+		len(hello["sid"]) < 20 {
 		t.Fatalf("not connected: %q", packet)
 	}
 	return hello["sid"]

@@ -8,7 +8,8 @@ import (
 	"github.com/parley-chat/parley/internal/socketio"
 )
 
-// What Keep returns is at hand in place of the request, however the session begins.
+// What Keep returns is at hand in place of the request, however the session
+// begins.
 func TestKeep(t *testing.T) {
 	t.Parallel()
 	opt := patient()

@@ -23,8 +23,9 @@ const (
 	idleMax   = 12_000 // bytes; it is about 7,400
 )
 
-// TestIdleMemory measures what an idle client costs the server: heap and stacks, of a client over WebSocket that is connected and in a
-// room. The clients are another process.
+// TestIdleMemory measures what an idle client costs the server: heap and
+// stacks, of a client over WebSocket that is connected and in a room. The
+// clients are another process.
 func TestIdleMemory(t *testing.T) {
 	if addr := os.Getenv("SOCKETIO_IDLE"); addr != "" {
 		beIdle(t, addr)
@@ -43,7 +44,8 @@ func TestIdleMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), self, "-test.run=^TestIdleMemory$")
-	cmd.Env = append(os.Environ(), "SOCKETIO_IDLE="+strings.TrimSuffix(strings.TrimPrefix(f.URL, "http://"), "/socket.io/"))
+	cmd.Env = append(os.Environ(),
+		"SOCKETIO_IDLE="+strings.TrimSuffix(strings.TrimPrefix(f.URL, "http://"), "/socket.io/"))
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -62,7 +64,8 @@ func TestIdleMemory(t *testing.T) {
 	if err != nil || line != "ready\n" {
 		t.Fatalf("the clients say %q: %v", line, err)
 	}
-	eventually(t, "one goroutine a client", func() bool { return runtime.NumGoroutine() <= goroutines+idleCount+10 })
+	eventually(t, "one goroutine a client",
+		func() bool { return runtime.NumGoroutine() <= goroutines+idleCount+10 })
 	if n := len(f.To("/", "room").Sockets()); n != idleCount {
 		t.Fatalf("%d sockets", n)
 	}

@@ -145,7 +145,8 @@ func reserved(event string) bool {
 	return false
 }
 
-// leadingNumber reads the digits that b begins with. With more than maxIDDigits, n means nothing.
+// leadingNumber reads the digits that b begins with. With more than
+// maxIDDigits, n means nothing.
 func leadingNumber(b []byte) (n int64, digits int) {
 	for digits < len(b) && b[digits] >= '0' && b[digits] <= '9' {
 		if digits < maxIDDigits {
@@ -172,7 +173,8 @@ type surveyed struct {
 	placeholders []placeholder
 }
 
-// survey looks over JSON, valid or not, until it is too deep, and for no more placeholders than there may be.
+// survey looks over JSON, valid or not, until it is too deep, and for no more
+// placeholders than there may be.
 func survey(b []byte) surveyed {
 	var s surveyed
 	depth := 0
@@ -208,7 +210,8 @@ func survey(b []byte) surveyed {
 
 var placeholderKey = []byte(`"_placeholder"`)
 
-// readPlaceholder tells whether b begins with a placeholder, which is short, and where that ends.
+// readPlaceholder tells whether b begins with a placeholder, which is short,
+// and where that ends.
 func readPlaceholder(b []byte) (end, num int, ok bool) {
 	if b[0] != '{' {
 		return 0, 0, false
@@ -227,7 +230,8 @@ func readPlaceholder(b []byte) (end, num int, ok bool) {
 	return end, *p.Num, true
 }
 
-// eachOnce reports whether the placeholders are those of n attachments, one of each.
+// eachOnce reports whether the placeholders are those of n attachments, one of
+// each.
 func eachOnce(list []placeholder, n int) bool {
 	if len(list) != n {
 		return false
@@ -242,7 +246,8 @@ func eachOnce(list []placeholder, n int) bool {
 	return true
 }
 
-// Packet is an event encoded once, to be sent to any number of sockets of its namespace. It is never changed.
+// Packet is an event encoded once, to be sent to any number of sockets of its
+// namespace. It is never changed.
 type Packet struct {
 	namespace string
 	parts     []*engineio.Packet
@@ -257,8 +262,9 @@ func (p *Packet) Size() int {
 	return n
 }
 
-// Encode makes a packet of an event. Arguments are encoded by encoding/json, except that []byte as an argument, or in a []any or
-// map[string]any at any depth, is sent as bytes: the client gets an ArrayBuffer or Buffer.
+// Encode makes a packet of an event. Arguments are encoded by encoding/json,
+// except that []byte as an argument, or in a []any or map[string]any at any
+// depth, is sent as bytes: the client gets an ArrayBuffer or Buffer.
 func Encode(namespace, event string, args ...any) (*Packet, error) {
 	return encodeEvent(namespace, -1, event, args)
 }
@@ -289,7 +295,9 @@ func encodeArgs(namespace string, kind byte, id int64, args []any) (*Packet, err
 	if len(attachments) > 0 {
 		kind += kindBinaryEvent - kindEvent
 	}
-	p := &Packet{namespace: namespace, parts: []*engineio.Packet{engineio.Text(appendHead(nil, kind, len(attachments), namespace, id), data)}}
+	p := &Packet{namespace: namespace,
+		parts: []*engineio.Packet{engineio.Text(appendHead(nil, kind, len(attachments), namespace,
+			id), data)}}
 	for _, b := range attachments {
 		p.parts = append(p.parts, engineio.Binary(b))
 	}
@@ -307,7 +315,8 @@ func encodeJSON(v any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
-// detach moves bytes out of a value, and puts placeholders where they were. The value itself is not changed.
+// detach moves bytes out of a value, and puts placeholders where they were. The
+// value itself is not changed.
 func detach(v any, to *[][]byte) any {
 	switch v := v.(type) {
 	case []byte:

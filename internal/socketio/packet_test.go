@@ -35,7 +35,8 @@ func TestArgs(t *testing.T) {
 		File []byte
 		Name string
 	}
-	if err := a.Decode(1, &file); err != nil || string(file.File) != "zero" || file.Name != `{"_placeholder":true,"num":0}` {
+	if err := a.Decode(1, &file); err != nil || string(file.File) != "zero" ||
+		file.Name != `{"_placeholder":true,"num":0}` {
 		t.Errorf("%+v %v", file, err)
 	}
 	if v, err := a.Values(); err == nil {
@@ -51,7 +52,9 @@ func TestArgs(t *testing.T) {
 // What is decoded keeps the bounds, and encodes to what decodes to the same.
 func FuzzDecodePacket(f *testing.F) {
 	for _, s := range []string{
-		`0`, `0/a,{"b":1}`, `1/a`, `2["a"]`, `2/a,12["a",{"b":[]}]`, `31[]`, `51-["a",{"_placeholder":true,"num":0}]`, `62-/a,7[{"num":1,"_placeholder":true},[{"_placeholder":true,"num":0}]]`,
+		`0`, `0/a,{"b":1}`, `1/a`, `2["a"]`, `2/a,12["a",{"b":[]}]`, `31[]`,
+		`51-["a",{"_placeholder":true,"num":0}]`,
+		`62-/a,7[{"num":1,"_placeholder":true},[{"_placeholder":true,"num":0}]]`,
 		`50-["a"]`, `2/,["a"]`, "2[\"\\ud800\"]", `2["a","}{]["]`,
 	} {
 		f.Add([]byte(s))
@@ -65,7 +68,8 @@ func FuzzDecodePacket(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if len(p.args) > maxArgs || p.attachments > maxAttachments || len(p.namespace) > maxNamespace || p.id < -1 || p.namespace[0] != '/' {
+		if len(p.args) > maxArgs || p.attachments > maxAttachments ||
+			len(p.namespace) > maxNamespace || p.id < -1 || p.namespace[0] != '/' {
 			t.Fatalf("%+v", p)
 		}
 		again := appendHead(nil, p.kind, p.attachments, p.namespace, p.id)
@@ -83,7 +87,8 @@ func FuzzDecodePacket(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%q became %q: %v", b, again, err)
 		}
-		if q.kind != p.kind || q.namespace != p.namespace || q.id != p.id || q.attachments != p.attachments || len(q.args) != len(p.args) {
+		if q.kind != p.kind || q.namespace != p.namespace || q.id != p.id ||
+			q.attachments != p.attachments || len(q.args) != len(p.args) {
 			t.Fatalf("%+v became %+v", p, q)
 		}
 		for i := range p.args {

@@ -8,8 +8,9 @@ import (
 	"github.com/parley-chat/parley/internal/socketio/eiotest"
 )
 
-// The cases of the official test suite of Socket.IO 5, by their names there. Those about Engine.IO are shorter than in package engineio,
-// which has them too.
+// The cases of the official test suite of Socket.IO 5, by their names there.
+// Those about Engine.IO are shorter than in package engineio, which has them
+// too.
 func TestProtocol(t *testing.T) {
 	const two = `{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}`
 	sendTwo := func(s *eiotest.Socket, head string) {
@@ -64,12 +65,15 @@ func TestProtocol(t *testing.T) {
 		name string
 		run  func(*fixture)
 	}{
-		{"Engine.IO protocol/handshake/HTTP long-polling/should successfully open a session", func(f *fixture) {
-			_, body := f.Do(f.T.Context(), "GET", "EIO=4&transport=polling", nil)
-			if h := eiotest.ReadHello(f.T, body); !slices.Equal(h.Upgrades, []string{"websocket"}) || h.PingInterval != 300 || h.PingTimeout != 200 || h.MaxPayload != 1_000_000 {
-				f.T.Errorf("%+v", h)
-			}
-		}},
+		{"Engine.IO protocol/handshake/HTTP long-polling/should successfully open a session",
+			func(f *fixture) {
+				_, body := f.Do(f.T.Context(), "GET", "EIO=4&transport=polling", nil)
+				if h := eiotest.ReadHello(f.T, body); !slices.Equal(h.Upgrades,
+					[]string{"websocket"}) || h.PingInterval != 300 || h.PingTimeout != 200 ||
+					h.MaxPayload != 1_000_000 {
+					f.T.Errorf("%+v", h)
+				}
+			}},
 		{"Engine.IO protocol/handshake/HTTP long-polling/should fail with an invalid 'EIO' query parameter", refuses("GET", "transport=polling", "EIO=abc&transport=polling")},
 		{"Engine.IO protocol/handshake/HTTP long-polling/should fail with an invalid 'transport' query parameter", refuses("GET", "EIO=4", "EIO=4&transport=abc")},
 		{"Engine.IO protocol/handshake/HTTP long-polling/should fail with an invalid request method", func(f *fixture) {
@@ -77,11 +81,13 @@ func TestProtocol(t *testing.T) {
 			refuses("PUT", "EIO=4&transport=polling")(f)
 		}},
 		{"Engine.IO protocol/handshake/WebSocket/should successfully open a session", func(f *fixture) {
-			if _, h := f.OpenWebSocket(); h.Upgrades == nil || len(h.Upgrades) != 0 || h.PingInterval != 300 || h.PingTimeout != 200 || h.MaxPayload != 1_000_000 {
+			if _, h := f.OpenWebSocket(); h.Upgrades == nil || len(h.Upgrades) != 0 ||
+				h.PingInterval != 300 || h.PingTimeout != 200 || h.MaxPayload != 1_000_000 {
 				f.T.Errorf("%+v", h)
 			}
 		}},
-		{"Engine.IO protocol/handshake/WebSocket/should fail with an invalid 'EIO' query parameter", refusesSocket("transport=websocket", "EIO=abc&transport=websocket")},
+		{"Engine.IO protocol/handshake/WebSocket/should fail with an invalid 'EIO' query parameter",
+			refusesSocket("transport=websocket", "EIO=abc&transport=websocket")},
 		{"Engine.IO protocol/handshake/WebSocket/should fail with an invalid 'transport' query parameter", refusesSocket("EIO=4", "EIO=4&transport=abc")},
 		{"Engine.IO protocol/heartbeat/HTTP long-polling/should send ping/pong packets", func(f *fixture) {
 			id := f.Open()
@@ -102,10 +108,11 @@ func TestProtocol(t *testing.T) {
 				s.Send("3")
 			}
 		}},
-		{"Engine.IO protocol/heartbeat/WebSocket/should close the session upon ping timeout", func(f *fixture) {
-			s, _ := f.OpenWebSocket()
-			s.ExpectClose()
-		}},
+		{"Engine.IO protocol/heartbeat/WebSocket/should close the session upon ping timeout",
+			func(f *fixture) {
+				s, _ := f.OpenWebSocket()
+				s.ExpectClose()
+			}},
 		{"Engine.IO protocol/close/HTTP long-polling/should forcefully close the session", func(f *fixture) {
 			id := f.Open()
 			var poll sync.WaitGroup
@@ -127,12 +134,13 @@ func TestProtocol(t *testing.T) {
 			s := f.Upgrade(f.Open())
 			f.join(s, "/", "")
 		}},
-		{"Engine.IO protocol/upgrade/should ignore HTTP requests with same sid after upgrade", func(f *fixture) {
-			id := f.Open()
-			s := f.Upgrade(id)
-			f.MustBeGone(id)
-			f.join(s, "/", "")
-		}},
+		{"Engine.IO protocol/upgrade/should ignore HTTP requests with same sid after upgrade",
+			func(f *fixture) {
+				id := f.Open()
+				s := f.Upgrade(id)
+				f.MustBeGone(id)
+				f.join(s, "/", "")
+			}},
 		{"Engine.IO protocol/upgrade/should ignore WebSocket connection with same sid after upgrade", func(f *fixture) {
 			id := f.Open()
 			s := f.Upgrade(id)
@@ -140,9 +148,12 @@ func TestProtocol(t *testing.T) {
 			f.join(s, "/", "")
 		}},
 		{"connect/should allow connection to the main namespace", connects("/", "", `42["auth",{}]`)},
-		{"connect/should allow connection to the main namespace with a payload", connects("/", `{"token":"123"}`, `42["auth",{"token":"123"}]`)},
-		{"connect/should allow connection to a custom namespace", connects("/custom", "", `42/custom,["auth",{}]`)},
-		{"connect/should allow connection to a custom namespace with a payload", connects("/custom", `{"token":"abc"}`, `42/custom,["auth",{"token":"abc"}]`)},
+		{"connect/should allow connection to the main namespace with a payload",
+			connects("/", `{"token":"123"}`, `42["auth",{"token":"123"}]`)},
+		{"connect/should allow connection to a custom namespace",
+			connects("/custom", "", `42/custom,["auth",{}]`)},
+		{"connect/should allow connection to a custom namespace with a payload",
+			connects("/custom", `{"token":"abc"}`, `42/custom,["auth",{"token":"abc"}]`)},
 		{"connect/should disallow connection to an unknown namespace", func(f *fixture) {
 			s, _ := f.OpenWebSocket()
 			s.Send("40/random")
@@ -195,7 +206,8 @@ func TestProtocol(t *testing.T) {
 		}},
 		{"message/should close the connection upon invalid format (unknown packet type)", closes("4abc")},
 		{"message/should close the connection upon invalid format (invalid payload format)", closes("42{}")},
-		{"message/should close the connection upon invalid format (invalid ack id)", closes(`42abc["message-with-ack",1,"2",{"3":[false]}]`)},
+		{"message/should close the connection upon invalid format (invalid ack id)",
+			closes(`42abc["message-with-ack",1,"2",{"3":[false]}]`)},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

@@ -40,7 +40,8 @@ func (n *namespace) leave(s *Socket, room string) {
 	}
 }
 
-// Join adds the socket to rooms of its namespace. Once it is disconnected it is in none.
+// Join adds the socket to rooms of its namespace. Once it is disconnected it is
+// in none.
 func (s *Socket) Join(rooms ...string) {
 	n := s.ns
 	n.mu.Lock()
@@ -87,8 +88,8 @@ type Target struct {
 	except *Socket
 }
 
-// To returns the target of all who are in any of the rooms, or in the namespace if none is given. The namespace has to be one of
-// OnConnect's.
+// To returns the target of all who are in any of the rooms, or in the namespace
+// if none is given. The namespace has to be one of OnConnect's.
 func (s *Server) To(namespace string, rooms ...string) Target {
 	n := s.namespace(namespace)
 	if n == nil {
@@ -103,8 +104,8 @@ func (t Target) Except(s *Socket) Target {
 	return t
 }
 
-// Emit encodes an event once and sends it to everyone in the target. Whoever's queue is full is closed. The error is
-// that of the encoding.
+// Emit encodes an event once and sends it to everyone in the target. Whoever's
+// queue is full is closed. The error is that of the encoding.
 func (t Target) Emit(event string, args ...any) error {
 	p, err := Encode(t.ns.name, event, args...)
 	if err != nil {
@@ -135,7 +136,8 @@ func (t Target) send(p *Packet) {
 	}
 }
 
-// inAny reports whether the socket is in one of the rooms. The namespace's lock is held.
+// inAny reports whether the socket is in one of the rooms. The namespace's lock
+// is held.
 func (s *Socket) inAny(rooms []string) bool {
 	for _, room := range rooms {
 		if _, ok := s.rooms[room]; ok {

@@ -14,8 +14,10 @@ import (
 	"github.com/parley-chat/parley/internal/socketio/eiotest"
 )
 
-// joining is a server whose sockets join the rooms that their auth says, and give notice of their end.
-func joining(t *testing.T, opt socketio.Options) (f *fixture, sockets chan *socketio.Socket, ends chan socketio.Reason) {
+// joining is a server whose sockets join the rooms that their auth says, and
+// give notice of their end.
+func joining(t *testing.T, opt socketio.Options) (f *fixture, sockets chan *socketio.Socket,
+	ends chan socketio.Reason) {
 	server := socketio.New(opt)
 	sockets, ends = make(chan *socketio.Socket, 100), make(chan socketio.Reason, 100)
 	for _, name := range []string{"/", "/other"} {
@@ -74,7 +76,8 @@ func TestRooms(t *testing.T) {
 	if !slices.Equal(rooms, []string{"x", "y"}) {
 		t.Errorf("b is in %q", rooms)
 	}
-	if list := f.To("/", "x", "y").Sockets(); len(list) != 2 || !slices.Contains(list, sa) || !slices.Contains(list, sb) {
+	if list := f.To("/", "x", "y").Sockets(); len(list) != 2 || !slices.Contains(list, sa) ||
+		!slices.Contains(list, sb) {
 		t.Errorf("in x and y are %v", list)
 	}
 	if list := f.To("/other").Except(sc).Sockets(); len(list) != 0 {
@@ -101,7 +104,8 @@ func TestEncodeOnce(t *testing.T) {
 		<-sockets
 	}
 	var counter counted
-	if err := f.To("/").Emit("news", &counter, []byte{1, 2}, map[string]any{"a": []any{[]byte{3}, "<&>"}}); err != nil {
+	if err := f.To("/").Emit("news", &counter, []byte{1, 2},
+		map[string]any{"a": []any{[]byte{3}, "<&>"}}); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range clients {
@@ -144,7 +148,8 @@ func (c *counted) MarshalJSON() ([]byte, error) {
 	return []byte(strconv.Itoa(int(*c))), nil
 }
 
-// What is sent before the client is connected follows its CONNECT, and is forgotten if it is refused.
+// What is sent before the client is connected follows its CONNECT, and is
+// forgotten if it is refused.
 func TestBeforeConnected(t *testing.T) {
 	t.Parallel()
 	server := socketio.New(patient())
@@ -179,7 +184,10 @@ func TestBeforeConnected(t *testing.T) {
 				gone.Add(1)
 				s.OnDisconnect(func(socketio.Reason) { gone.Done() })
 			} else {
-				s.OnDisconnect(func(why socketio.Reason) { t.Errorf("%s had never connected and was disconnected: %s", name, why) })
+				s.OnDisconnect(func(why socketio.Reason) {
+					t.Errorf(
+						"%s had never connected and was disconnected: %s", name, why)
+				})
 			}
 			return end(s)
 		})
@@ -240,7 +248,8 @@ func TestSlowClient(t *testing.T) {
 	}
 }
 
-// Everything at once, for the race detector: whoever is connected throughout hears everything in order.
+// Everything at once, for the race detector: whoever is connected throughout
+// hears everything in order.
 func TestTurmoil(t *testing.T) {
 	t.Parallel()
 	f, sockets, _ := joining(t, patient())

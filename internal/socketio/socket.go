@@ -12,12 +12,14 @@ import (
 var (
 	// ErrDisconnected is returned for a socket that is no longer connected.
 	ErrDisconnected = errors.New("socketio: the socket is disconnected")
-	// ErrSlow is returned when more waits for a client than may, which closes its session.
+	// ErrSlow is returned when more waits for a client than may, which closes
+	// its session.
 	ErrSlow = errors.New("socketio: the client does not fetch what is sent to it")
 )
 
-// Socket is a client in one namespace. On, OnAny and OnDisconnect are for the function given to Server.OnConnect, and for what the
-// socket itself calls; all other methods may be called at any time, from any goroutine.
+// Socket is a client in one namespace. On, OnAny and OnDisconnect are for the
+// function given to Server.OnConnect, and for what the socket itself calls; all
+// other methods may be called at any time, from any goroutine.
 type Socket struct {
 	c   *client
 	ns  *namespace
@@ -49,10 +51,12 @@ func newSocket(c *client, ns *namespace) *Socket {
 	return s
 }
 
-// ID returns the socket's identifier, which its client knows too. It is no secret, and differs from the session's.
+// ID returns the socket's identifier, which its client knows too. It is no
+// secret, and differs from the session's.
 func (s *Socket) ID() string { return s.id }
 
-// Kept returns what Options.Keep has kept of the request that opened the socket's session.
+// Kept returns what Options.Keep has kept of the request that opened the
+// socket's session.
 func (s *Socket) Kept() any { return s.c.session.Kept() }
 
 // Namespace returns the name of the socket's namespace.
@@ -61,7 +65,8 @@ func (s *Socket) Namespace() string { return s.ns.name }
 // Context returns a context that ends when the socket is disconnected.
 func (s *Socket) Context() context.Context { return s.ctx }
 
-// On has f called for events of this name, in the order they came. A later On of the same name replaces it.
+// On has f called for events of this name, in the order they came. A later On
+// of the same name replaces it.
 func (s *Socket) On(event string, f func(e *Event)) {
 	if s.handlers == nil {
 		s.handlers = map[string]func(*Event){}
@@ -69,11 +74,12 @@ func (s *Socket) On(event string, f func(e *Event)) {
 	s.handlers[event] = f
 }
 
-// OnAny has f called for events that On says nothing of. Without it they are dropped.
+// OnAny has f called for events that On says nothing of. Without it they are
+// dropped.
 func (s *Socket) OnAny(f func(e *Event)) { s.other = f }
 
-// OnDisconnect has f called once, after everything else for this socket, if it was connected: if the function given to
-// Server.OnConnect returned nil.
+// OnDisconnect has f called once, after everything else for this socket, if it
+// was connected: if the function given to Server.OnConnect returned nil.
 func (s *Socket) OnDisconnect(f func(why Reason)) { s.bye = f }
 
 // Emit sends an event. See Encode for arguments.
@@ -93,13 +99,17 @@ func (s *Socket) Send(p *Packet) error {
 	return s.send(p)
 }
 
-// Room reports whether at most so many bytes wait for the client, over all namespaces. If not, f, unless nil, is called once when that
-// has become so, or the session has ended; another call of Room replaces it. It must not wait, nor use the socket. Who has much
-// to send need not have a client closed as slow that only takes its time.
+// Room reports whether at most so many bytes wait for the client, over all
+// namespaces. If not, f, unless nil, is called once when that has become so, or
+// the session has ended; another call of Room replaces it. It must not wait,
+// nor use the socket. Who has much to send need not have a client closed as
+// slow that only takes its time.
 func (s *Socket) Room(bytes int, f func()) bool { return s.c.session.Room(bytes, f) }
 
-// EmitWithAck sends an event and waits for the client to acknowledge it, with arguments, or for ctx to end, or for the socket to be
-// disconnected, which is ErrDisconnected. An acknowledgement that comes after ctx has ended is dropped.
+// EmitWithAck sends an event and waits for the client to acknowledge it, with
+// arguments, or for ctx to end, or for the socket to be disconnected, which is
+// ErrDisconnected. An acknowledgement that comes after ctx has ended is
+// dropped.
 func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) (Args, error) {
 	if err := ctx.Err(); err != nil {
 		return Args{}, err
@@ -137,7 +147,8 @@ func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) (Ar
 	}
 }
 
-// acknowledged takes an acknowledgement. One that nobody waits for, or a second one, is dropped.
+// acknowledged takes an acknowledgement. One that nobody waits for, or a second
+// one, is dropped.
 func (s *Socket) acknowledged(id int64, a Args) {
 	s.mu.Lock()
 	answer := s.pending[id]
@@ -148,7 +159,8 @@ func (s *Socket) acknowledged(id int64, a Args) {
 	}
 }
 
-// Disconnect has the client leave the namespace. Its session stays, if it is in others.
+// Disconnect has the client leave the namespace. Its session stays, if it is in
+// others.
 func (s *Socket) Disconnect() {
 	if !s.c.dismiss(s) {
 		return
@@ -163,8 +175,9 @@ func (s *Socket) Disconnect() {
 	}
 }
 
-// CloseSession closes the whole session, in all namespaces, once the client has got what was sent to it. A client of the official
-// library connects again by itself then, other than after Disconnect.
+// CloseSession closes the whole session, in all namespaces, once the client has
+// got what was sent to it. A client of the official library connects again by
+// itself then, other than after Disconnect.
 func (s *Socket) CloseSession() { s.c.session.Close(ReasonServerClosed) }
 
 func (s *Socket) send(p *Packet) error {
@@ -183,7 +196,8 @@ func (s *Socket) send(p *Packet) error {
 	return s.forward(p.parts...)
 }
 
-// forward sends over the session. The lock is held, so that packets stay in order.
+// forward sends over the session. The lock is held, so that packets stay in
+// order.
 func (s *Socket) forward(packets ...*engineio.Packet) error {
 	switch err := s.c.session.Send(packets...); {
 	case errors.Is(err, engineio.ErrSlow):
@@ -226,7 +240,8 @@ func (s *Socket) handle(name string, id int64, args Args) {
 	}
 }
 
-// gone is the end of a socket, which is no longer its session's, by the session's worker.
+// gone is the end of a socket, which is no longer its session's, by the
+// session's worker.
 func (s *Socket) gone(why Reason) {
 	s.cancel()
 	s.mu.Lock()

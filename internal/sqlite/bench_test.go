@@ -14,14 +14,16 @@ import (
 
 var benchTime = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// BenchmarkCommit measures durable acknowledged sends from 64 concurrent senders.
+// BenchmarkCommit measures durable acknowledged sends from 64 concurrent
+// senders.
 func BenchmarkCommit(b *testing.B) {
 	for _, rooms := range []int{1, 64} {
 		b.Run(fmt.Sprintf("rooms=%d", rooms), func(b *testing.B) { benchmarkCommit(b, rooms, 64) })
 	}
 }
 
-// cpuTime is what this process has used, which says more than the clock on a machine that others use too.
+// cpuTime is what this process has used, which says more than the clock on a
+// machine that others use too.
 func cpuTime(b *testing.B) time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
@@ -41,9 +43,12 @@ func benchmarkCommit(b *testing.B, rooms, senders int) {
 	room := func(i int) chat.RoomID { return chat.RoomID(fmt.Sprintf("01J9YYYYYYYYYYYYYYYYYY%04d", i)) }
 	for i := range rooms {
 		st := chat.RoomStream(room(i))
-		changes := []chat.Change{{Stream: st, Kind: chat.RoomCreated, ID: fmt.Sprint("r", i), At: benchTime, Room: &chat.Room{ID: room(i), Kind: chat.Public}}}
+		changes := []chat.Change{{Stream: st, Kind: chat.RoomCreated, ID: fmt.Sprint("r", i),
+			At: benchTime, Room: &chat.Room{ID: room(i), Kind: chat.Public}}}
 		for j := range senders {
-			changes = append(changes, chat.Change{Stream: st, Kind: chat.MemberJoined, ID: fmt.Sprint("m", i, "-", j), At: benchTime, Member: &chat.Member{User: user(j), Role: chat.RoomMember}})
+			changes = append(changes, chat.Change{Stream: st, Kind: chat.MemberJoined,
+				ID: fmt.Sprint("m", i, "-", j), At: benchTime,
+				Member: &chat.Member{User: user(j), Role: chat.RoomMember}})
 		}
 		if _, err := s.Commit(ctx, changes...); err != nil {
 			b.Fatal(err)
@@ -64,7 +69,9 @@ func benchmarkCommit(b *testing.B, rooms, senders int) {
 					return
 				}
 				id := fmt.Sprintf("01J9XXXXXXXXXXXX%010d", k)
-				_, err := s.Commit(ctx, chat.Change{Stream: chat.RoomStream(r), Kind: chat.MessageCreated, ID: id, At: benchTime, By: user(i), Device: "01J9WWWWWWWWWWWWWWWWWWWWWW", MustBeIn: user(i),
+				_, err := s.Commit(ctx, chat.Change{Stream: chat.RoomStream(r),
+					Kind: chat.MessageCreated, ID: id, At: benchTime, By: user(i),
+					Device: "01J9WWWWWWWWWWWWWWWWWWWWWW", MustBeIn: user(i),
 					Message: &chat.Message{From: user(i), Text: text, ClientID: id}})
 				if err != nil {
 					done <- err
@@ -82,7 +89,8 @@ func benchmarkCommit(b *testing.B, rooms, senders int) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "commits/s")
 }
 
-// BenchmarkNewest reads the newest 50 messages of a room of 1,000 and of one of 1,000,000, in turn.
+// BenchmarkNewest reads the newest 50 messages of a room of 1,000 and of one of
+// 1,000,000, in turn.
 func BenchmarkNewest(b *testing.B) {
 	s := openBench(b)
 	sizes := []int{1_000, 1_000_000}
@@ -103,7 +111,8 @@ func BenchmarkNewest(b *testing.B) {
 	for range rounds {
 		for i, n := range sizes {
 			began := time.Now()
-			if _, err := s.Messages(b.Context(), chat.RoomID(fmt.Sprint(n)), chat.Page{Limit: 50}); err != nil {
+			if _, err := s.Messages(b.Context(), chat.RoomID(fmt.Sprint(n)),
+				chat.Page{Limit: 50}); err != nil {
 				b.Fatal(err)
 			}
 			took[i] += time.Since(began)
@@ -126,10 +135,12 @@ func openBench(b *testing.B) *Store {
 // fill makes a room of n messages.
 func fill(b *testing.B, s *Store, room chat.RoomID, n int) {
 	stream := chat.RoomStream(room)
-	changes := []chat.Change{{Stream: stream, Kind: chat.RoomCreated, ID: "room " + string(room), Room: &chat.Room{ID: room}}}
+	changes := []chat.Change{{Stream: stream, Kind: chat.RoomCreated, ID: "room " + string(room),
+		Room: &chat.Room{ID: room}}}
 	for i := range n {
 		changes = append(changes, chat.Change{
-			Stream: stream, Kind: chat.MessageCreated, ID: fmt.Sprintf("01J9XXXXXXXXXXXX%010d", i), At: benchTime, By: "u1",
+			Stream: stream, Kind: chat.MessageCreated, ID: fmt.Sprintf("01J9XXXXXXXXXXXX%010d", i),
+			At: benchTime, By: "u1",
 			Message: &chat.Message{From: "u1", Text: strings.Repeat("hello wor ", 10)},
 		})
 		if len(changes) == 1000 || i == n-1 {

@@ -10,7 +10,8 @@ import (
 
 var noOp = chat.Result{NoOp: true}
 
-// change judges c and then writes it. A refusal (a *chat.Error) has written nothing.
+// change judges c and then writes it. A refusal (a *chat.Error) has written
+// nothing.
 func (w *writer) change(c *chat.Change, h hash) (chat.Result, error) {
 	r, err := w.judge(c, h)
 	if err != nil {
@@ -62,7 +63,8 @@ func (w *writer) judge(c *chat.Change, h hash) (chat.Result, error) {
 	return chat.Result{}, errChange(c)
 }
 
-// errChange is the refusal of a change that its stream does not know, or that lacks its fields.
+// errChange is the refusal of a change that its stream does not know, or that
+// lacks its fields.
 func errChange(c *chat.Change) error {
 	return fmt.Errorf("%w: no such change: %s in %s", chat.ErrInvalid, c.Kind, c.Stream)
 }
@@ -97,7 +99,8 @@ func (w *writer) member(s *stream, user chat.UserID) (*member, error) {
 	if me, ok := w.members[at]; ok {
 		return me, nil
 	}
-	r, err := w.one("SELECT "+memberColumns+", read_no, spoke FROM members WHERE room = ? AND user = ?", s.num, string(user))
+	r, err := w.one("SELECT "+memberColumns+
+		", read_no, spoke FROM members WHERE room = ? AND user = ?", s.num, string(user))
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +146,8 @@ func (w *writer) append(s *stream, c *chat.Change, e chat.Event) (chat.Result, e
 		return chat.Result{}, err
 	}
 	if _, err := w.exec("INSERT INTO events (id, no, event, prev, kind, at, by, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-		key(s.num, e.Seq), s.no, e.ID, e.Prev, string(e.Kind), milli(e.At), string(e.By), payload); err != nil {
+		key(s.num, e.Seq), s.no, e.ID, e.Prev, string(e.Kind), milli(e.At), string(e.By),
+		payload); err != nil {
 		return chat.Result{}, err
 	}
 	s.seq, s.id, s.lastIsMsg = e.Seq, e.ID, false
@@ -154,11 +158,13 @@ func (w *writer) append(s *stream, c *chat.Change, e chat.Event) (chat.Result, e
 	return chat.Result{Event: e}, err
 }
 
-// pruneEvery is after how many numbers of a stream its old events are looked at again.
+// pruneEvery is after how many numbers of a stream its old events are looked at
+// again.
 const pruneEvery = 64
 
-// pruneEvents deletes events that have left the window, a bounded number at once. The newest of them
-// stays: it says which message stands at which place after it.
+// pruneEvents deletes events that have left the window, a bounded number at
+// once. The newest of them stays: it says which message stands at which place
+// after it.
 func (w *writer) pruneEvents(s *stream) error {
 	_, err := w.exec(`DELETE FROM events WHERE id IN (
 		SELECT id FROM events WHERE id >= ?1 AND id < (SELECT max(id) FROM events WHERE id BETWEEN ?1 AND ?2) ORDER BY id LIMIT ?3)`,
@@ -166,7 +172,8 @@ func (w *writer) pruneEvents(s *stream) error {
 	return err
 }
 
-// mayWrite judges MustSpeak, but for how soon a message comes. The speaker is nil if nobody must be in the room.
+// mayWrite judges MustSpeak, but for how soon a message comes. The speaker is
+// nil if nobody must be in the room.
 func mayWrite(room *chat.Room, speaker *member, c *chat.Change) error {
 	if room.Archived {
 		return chat.ErrArchived
@@ -238,7 +245,8 @@ func (w *writer) message(s *stream, speaker *member, c *chat.Change, h hash) (ch
 		return chat.Result{}, err
 	}
 	id := key(s.num, m.No)
-	if _, err := w.exec("INSERT INTO messages ("+messageColumns+", send) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	if _, err := w.exec("INSERT INTO messages ("+messageColumns+
+		", send) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		id, m.Seq, m.ID, prev, string(m.From), by, m.Text, m.ClientID, milli(m.At), marks, send); err != nil {
 		return chat.Result{}, err
 	}
@@ -252,7 +260,8 @@ func (w *writer) message(s *stream, speaker *member, c *chat.Change, h hash) (ch
 	}
 	if c.MustSpeak && s.room.Slow > 0 && speaker != nil {
 		speaker.spoke = milli(c.At)
-		if _, err := w.exec("UPDATE members SET spoke = ? WHERE room = ? AND user = ?", speaker.spoke, s.num, string(speaker.User)); err != nil {
+		if _, err := w.exec("UPDATE members SET spoke = ? WHERE room = ? AND user = ?",
+			speaker.spoke, s.num, string(speaker.User)); err != nil {
 			return chat.Result{}, err
 		}
 	}
@@ -288,7 +297,8 @@ func (w *writer) inRoom(s *stream, c *chat.Change) (chat.Result, error) {
 	switch {
 	case c.Kind == chat.RoomUpdated && c.Room != nil:
 		r := *s.room
-		r.Name, r.Topic, r.Retain, r.Archived, r.Slow = c.Room.Name, c.Room.Topic, c.Room.Retain, c.Room.Archived, c.Room.Slow
+		r.Name, r.Topic, r.Retain, r.Archived, r.Slow = c.Room.Name, c.Room.Topic, c.Room.Retain,
+			c.Room.Archived, c.Room.Slow
 		if _, err := w.exec("UPDATE rooms SET name = ?, topic = ?, retain = ?, archived = ?, slow = ? WHERE num = ?",
 			r.Name, r.Topic, int64(r.Retain), flag(r.Archived), int64(r.Slow), s.num); err != nil {
 			return chat.Result{}, err
@@ -321,7 +331,8 @@ func (w *writer) inRoom(s *stream, c *chat.Change) (chat.Result, error) {
 		if !me.in {
 			return noOp, nil
 		}
-		if _, err := w.exec("DELETE FROM members WHERE room = ? AND user = ?", s.num, string(me.User)); err != nil {
+		if _, err := w.exec("DELETE FROM members WHERE room = ? AND user = ?", s.num,
+			string(me.User)); err != nil {
 			return chat.Result{}, err
 		}
 		me.in = false
@@ -341,7 +352,8 @@ func (w *writer) inRoom(s *stream, c *chat.Change) (chat.Result, error) {
 		if err != nil {
 			return chat.Result{}, err
 		}
-		if _, err := w.exec("UPDATE members SET role = ?, mute = ? WHERE room = ? AND user = ?", string(me.Role), mute, s.num, string(me.User)); err != nil {
+		if _, err := w.exec("UPDATE members SET role = ?, mute = ? WHERE room = ? AND user = ?",
+			string(me.Role), mute, s.num, string(me.User)); err != nil {
 			return chat.Result{}, err
 		}
 		return w.append(s, c, chat.Event{Member: &me.Member})
@@ -349,7 +361,8 @@ func (w *writer) inRoom(s *stream, c *chat.Change) (chat.Result, error) {
 	return chat.Result{}, errChange(c)
 }
 
-// trim deletes the room's oldest messages. The message that then is the oldest says by itself what stood before it.
+// trim deletes the room's oldest messages. The message that then is the oldest
+// says by itself what stood before it.
 func (w *writer) trim(s *stream, c *chat.Change) (chat.Result, error) {
 	to := min(c.Trimmed, s.no)
 	if to <= s.trimmed {

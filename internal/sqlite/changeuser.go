@@ -42,7 +42,8 @@ func (w *writer) inUser(s *stream, user chat.UserID, c *chat.Change) (chat.Resul
 	return chat.Result{}, errChange(c)
 }
 
-// placeOf returns a room and the person's place in it, ErrNotFound if they are not a member.
+// placeOf returns a room and the person's place in it, ErrNotFound if they are
+// not a member.
 func (w *writer) placeOf(user chat.UserID, id chat.RoomID) (*stream, *member, error) {
 	room, err := w.stream(chat.RoomStream(id))
 	if err != nil {
@@ -67,7 +68,8 @@ func (w *writer) list(s *stream, user chat.UserID, c *chat.Change) (chat.Result,
 	if err != nil {
 		return chat.Result{}, err
 	}
-	n, err := w.exec("INSERT INTO lists (user, room) VALUES (?, ?) ON CONFLICT DO NOTHING", string(user), room.num)
+	n, err := w.exec("INSERT INTO lists (user, room) VALUES (?, ?) ON CONFLICT DO NOTHING",
+		string(user), room.num)
 	if err != nil {
 		return chat.Result{}, err
 	}
@@ -105,7 +107,8 @@ func (w *writer) setNotify(s *stream, user chat.UserID, c *chat.Change) (chat.Re
 	case r.text(0) == string(c.Notify.Level):
 		return noOp, nil
 	}
-	if _, err := w.exec("UPDATE lists SET notify = ? WHERE user = ? AND room = ?", string(c.Notify.Level), string(user), room.num); err != nil {
+	if _, err := w.exec("UPDATE lists SET notify = ? WHERE user = ? AND room = ?",
+		string(c.Notify.Level), string(user), room.num); err != nil {
 		return chat.Result{}, err
 	}
 	return w.append(s, c, chat.Event{Notify: c.Notify})
@@ -123,7 +126,8 @@ func (w *writer) revoke(s *stream, user chat.UserID, c *chat.Change) (chat.Resul
 		case c.Was != "" && c.Was != r.text(0):
 			return chat.Result{}, chat.ErrConflict
 		}
-		if _, err := w.exec("UPDATE accounts SET password = ? WHERE id = ?", c.Account.Password, string(user)); err != nil {
+		if _, err := w.exec("UPDATE accounts SET password = ? WHERE id = ?", c.Account.Password,
+			string(user)); err != nil {
 			return chat.Result{}, err
 		}
 	}
@@ -178,7 +182,8 @@ func (w *writer) createAccount(c *chat.Change) error {
 			return chat.ErrNotFound
 		}
 	}
-	// The insert is the judge of both the id and the name; it comes before the invite is used up.
+	// The insert is the judge of both the id and the name; it comes before the
+	// invite is used up.
 	n, err := insertAccount(w.conn, c.Account, "ON CONFLICT DO NOTHING")
 	if err != nil {
 		return err
@@ -198,7 +203,8 @@ func insertAccount(c *conn, a *chat.Account, otherwise string) (int64, error) {
 		return 0, err
 	}
 	return c.exec("INSERT INTO accounts ("+accountColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) "+otherwise,
-		string(a.ID), a.Name, string(a.Role), flag(a.Disabled), flag(a.Bot), milli(a.CreatedAt), a.NameKey, a.Password, profile)
+		string(a.ID), a.Name, string(a.Role), flag(a.Disabled), flag(a.Bot), milli(a.CreatedAt),
+		a.NameKey, a.Password, profile)
 }
 
 func (w *writer) replaceAccount(c *chat.Change) error {
@@ -229,7 +235,8 @@ func (w *writer) replaceAccount(c *chat.Change) error {
 		return err
 	}
 	_, err = w.exec("UPDATE accounts SET name = ?2, role = ?3, disabled = ?4, created_at = ?5, name_key = ?6, bot = ?7, profile = ?8 WHERE id = ?1",
-		string(a.ID), a.Name, string(a.Role), flag(a.Disabled), milli(a.CreatedAt), a.NameKey, flag(a.Bot), profile)
+		string(a.ID), a.Name, string(a.Role), flag(a.Disabled), milli(a.CreatedAt), a.NameKey,
+		flag(a.Bot), profile)
 	return err
 }
 

@@ -11,9 +11,9 @@ import (
 	"modernc.org/sqlite"
 )
 
-// conn is one connection to a database with its prepared statements. It uses the driver without
-// database/sql, whose pool, locks and conversions cost as much as a small statement itself.
-// A conn is used by one goroutine at a time.
+// conn is one connection to a database with its prepared statements. It uses
+// the driver without database/sql, whose pool, locks and conversions cost as
+// much as a small statement itself. A conn is used by one goroutine at a time.
 type conn struct {
 	c     driver.Conn
 	stmts map[string]driver.Stmt
@@ -72,7 +72,8 @@ func (c *conn) prepare(sql string, args []any) (driver.Stmt, []driver.NamedValue
 	return s, c.args, nil
 }
 
-// exec runs a statement and returns how many rows it changed. Args are int64, string, []byte or nil.
+// exec runs a statement and returns how many rows it changed. Args are int64,
+// string, []byte or nil.
 func (c *conn) exec(sql string, args ...any) (int64, error) {
 	s, named, err := c.prepare(sql, args)
 	if err != nil {
@@ -85,8 +86,8 @@ func (c *conn) exec(sql string, args ...any) (int64, error) {
 	return r.RowsAffected()
 }
 
-// query calls each with every row of the result. The row is valid during the call only; each
-// must not run the same statement.
+// query calls each with every row of the result. The row is valid during the
+// call only; each must not run the same statement.
 func (c *conn) query(ctx context.Context, each func(row) error, sql string, args ...any) (err error) {
 	s, named, err := c.prepare(sql, args)
 	if err != nil {
@@ -114,14 +115,16 @@ func (c *conn) query(ctx context.Context, each func(row) error, sql string, args
 // one runs a query for at most one row and returns it, nil if there is none.
 func (c *conn) one(sql string, args ...any) (row, error) {
 	var found row
-	err := c.query(context.Background(), func(r row) error { found = append(row(nil), r...); return nil }, sql, args...)
+	err := c.query(context.Background(),
+		func(r row) error { found = append(row(nil), r...); return nil }, sql, args...)
 	return found, err
 }
 
 // many returns what scan makes of every row.
 func many[T any](c *conn, scan func(row) T, sql string, args ...any) ([]T, error) {
 	var all []T
-	err := c.query(context.Background(), func(r row) error { all = append(all, scan(r)); return nil }, sql, args...)
+	err := c.query(context.Background(),
+		func(r row) error { all = append(all, scan(r)); return nil }, sql, args...)
 	return all, err
 }
 

@@ -52,7 +52,8 @@ func crashUser(i int) chat.UserID { return chat.UserID(fmt.Sprint("u", i)) }
 func crashSetUp(ctx context.Context, s *Store) error {
 	for _, room := range crashRooms {
 		stream := chat.RoomStream(room)
-		changes := []chat.Change{{Stream: stream, Kind: chat.RoomCreated, ID: "room " + string(room), At: benchTime, Room: &chat.Room{ID: room, Kind: chat.Public}}}
+		changes := []chat.Change{{Stream: stream, Kind: chat.RoomCreated,
+			ID: "room " + string(room), At: benchTime, Room: &chat.Room{ID: room, Kind: chat.Public}}}
 		for i := range crashSenders {
 			changes = append(changes, chat.Change{
 				Stream: stream, Kind: chat.MemberJoined, ID: fmt.Sprint("join ", room, i), At: benchTime,
@@ -69,7 +70,8 @@ func crashSetUp(ctx context.Context, s *Store) error {
 func crashSend(room chat.RoomID, sender int, clientID string) chat.Change {
 	me := crashUser(sender)
 	return chat.Change{
-		Stream: chat.RoomStream(room), Kind: chat.MessageCreated, ID: "event of " + clientID, At: benchTime, By: me, MustBeIn: me, Device: "d",
+		Stream: chat.RoomStream(room), Kind: chat.MessageCreated, ID: "event of " + clientID,
+		At: benchTime, By: me, MustBeIn: me, Device: "d",
 		Message: &chat.Message{From: me, Text: "text of " + clientID, ClientID: clientID},
 	}
 }
@@ -113,8 +115,9 @@ type ack struct {
 	sender int
 }
 
-// TestKill kills a process with SIGKILL in the middle of concurrent sends, three times on the same
-// data: each acknowledged message is there once, where its acknowledgement said.
+// TestKill kills a process with SIGKILL in the middle of concurrent sends,
+// three times on the same data: each acknowledged message is there once, where
+// its acknowledgement said.
 func TestKill(t *testing.T) {
 	dir := t.TempDir()
 	var acks []ack
@@ -217,8 +220,8 @@ func checkAcks(t *testing.T, dir string, acks []ack) {
 	t.Logf("%d acknowledged, %d stored", len(acks), total)
 }
 
-// TestDiskFull fills the disk under a process: sends fail as unavailable and leave nothing, and go
-// on when there is room again.
+// TestDiskFull fills the disk under a process: sends fail as unavailable and
+// leave nothing, and go on when there is room again.
 func TestDiskFull(t *testing.T) {
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), childDir+"="+t.TempDir(), "PARLEY_SQLITE_CHILD_FULL=1")
@@ -227,8 +230,8 @@ func TestDiskFull(t *testing.T) {
 	}
 }
 
-// childFull limits the size of files, so that writes fail as on a full disk. Only a process of its own
-// can do that.
+// childFull limits the size of files, so that writes fail as on a full disk.
+// Only a process of its own can do that.
 func childFull(dir string) error {
 	signal.Ignore(syscall.SIGXFSZ)
 	ctx := context.Background()
@@ -245,7 +248,8 @@ func childFull(dir string) error {
 	text := strings.Repeat("x", 2000)
 	var mu sync.Mutex
 	acked := map[string]int64{}
-	// send sends from many at once until each has failed or sent n, each id until it is acknowledged.
+	// send sends from many at once until each has failed or sent n, each id
+	// until it is acknowledged.
 	var next [crashSenders]int
 	send := func(n int) (failures int, err error) {
 		var failed atomic.Int64
@@ -321,7 +325,8 @@ func childFull(dir string) error {
 			return err
 		}
 		if len(messages) != len(acked) || head[0].No != int64(len(acked)) {
-			return fmt.Errorf("%d messages and head %d, but %d were acknowledged", len(messages), head[0].No, len(acked))
+			return fmt.Errorf("%d messages and head %d, but %d were acknowledged", len(messages),
+				head[0].No, len(acked))
 		}
 		for i, m := range messages {
 			if m.No != int64(i)+1 || acked[m.ClientID] != m.No {

@@ -24,7 +24,8 @@ type contents struct {
 	Rooms    []chat.Room
 }
 
-// contentsOf reads a store as the server does. An error says that something could not be read.
+// contentsOf reads a store as the server does. An error says that something
+// could not be read.
 func contentsOf(ctx context.Context, s *Store) (c contents, err error) {
 	c.Messages, c.Events = map[chat.RoomID][]chat.Message{}, map[chat.RoomID][]chat.Event{}
 	if c.Rooms, err = s.Rooms(ctx, "", 100); err != nil {
@@ -35,7 +36,8 @@ func contentsOf(ctx context.Context, s *Store) (c contents, err error) {
 	}
 	for _, r := range c.Rooms {
 		room := r.ID
-		if c.Messages[room], err = s.Messages(ctx, room, chat.Page{From: chat.After, Limit: 1000}); err != nil {
+		if c.Messages[room], err = s.Messages(ctx, room,
+			chat.Page{From: chat.After, Limit: 1000}); err != nil {
 			return c, err
 		}
 		heads, err := s.Heads(ctx, chat.RoomStream(room))
@@ -46,7 +48,8 @@ func contentsOf(ctx context.Context, s *Store) (c contents, err error) {
 		if err != nil {
 			return c, err
 		}
-		if n := len(c.Messages[room]); int64(n) != heads[0].No || len(c.Events[room]) > 0 && c.Events[room][len(c.Events[room])-1].Seq != heads[0].Seq {
+		if n := len(c.Messages[room]); int64(n) != heads[0].No || len(c.Events[room]) > 0 &&
+			c.Events[room][len(c.Events[room])-1].Seq != heads[0].Seq {
 			return c, fmt.Errorf("room %s has %d messages and ends at %+v", room, n, heads[0])
 		}
 	}
@@ -57,17 +60,20 @@ func contentsOf(ctx context.Context, s *Store) (c contents, err error) {
 func (got contents) part(all contents) string {
 	for _, room := range crashRooms {
 		m, e := all.Messages[room], all.Events[room]
-		if d := cmp.Diff(m[:min(len(m), len(got.Messages[room]))], got.Messages[room], cmpopts.EquateEmpty()); d != "" {
+		if d := cmp.Diff(m[:min(len(m), len(got.Messages[room]))], got.Messages[room],
+			cmpopts.EquateEmpty()); d != "" {
 			return d
 		}
-		if d := cmp.Diff(e[:min(len(e), len(got.Events[room]))], got.Events[room], cmpopts.EquateEmpty()); d != "" {
+		if d := cmp.Diff(e[:min(len(e), len(got.Events[room]))], got.Events[room],
+			cmpopts.EquateEmpty()); d != "" {
 			return d
 		}
 	}
 	return ""
 }
 
-// small makes a database of a few pages and returns its directory, as it was before and after the log was moved into it.
+// small makes a database of a few pages and returns its directory, as it was
+// before and after the log was moved into it.
 func small(t testing.TB) (killed, closed string, all contents) {
 	t.Helper()
 	dir, killed := t.TempDir(), t.TempDir()
@@ -79,11 +85,14 @@ func small(t testing.TB) (killed, closed string, all contents) {
 		t.Fatal(err)
 	}
 	for i := range 60 {
-		user := chat.User{ID: chat.UserID(fmt.Sprint("p", i)), Name: fmt.Sprint("Person ", i), Role: chat.RoleMember, CreatedAt: benchTime}
-		if _, err := s.Commit(t.Context(), crashSend(crashRooms[i%3], i%crashSenders, fmt.Sprint("c", i)), chat.Change{
-			Stream: chat.ServerStream, Kind: chat.UserCreated, ID: fmt.Sprint("made ", i), At: benchTime, User: &user,
-			Account: &chat.Account{User: user, NameKey: fmt.Sprint("person ", i), Password: "x"},
-		}); err != nil {
+		user := chat.User{ID: chat.UserID(fmt.Sprint("p", i)), Name: fmt.Sprint("Person ", i),
+			Role: chat.RoleMember, CreatedAt: benchTime}
+		if _, err := s.Commit(t.Context(),
+			crashSend(crashRooms[i%3], i%crashSenders, fmt.Sprint("c", i)), chat.Change{
+				Stream: chat.ServerStream, Kind: chat.UserCreated, ID: fmt.Sprint("made ", i),
+				At: benchTime, User: &user,
+				Account: &chat.Account{User: user, NameKey: fmt.Sprint("person ", i), Password: "x"},
+			}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -114,7 +123,8 @@ func copyFiles(t testing.TB, from, to string) {
 	}
 }
 
-// damaged is data after something has happened to it at i, in one of four ways. Data is changed.
+// damaged is data after something has happened to it at i, in one of four ways.
+// Data is changed.
 func damaged(data []byte, how uint8, i int, with uint8) []byte {
 	switch how % 4 {
 	case 0:
@@ -129,9 +139,11 @@ func damaged(data []byte, how uint8, i int, with uint8) []byte {
 	return data
 }
 
-// FuzzDamage cuts the files of a store, or changes bytes of them, and opens it. Nothing panics or hangs. What was cut off is
-// missing from the end, or the store says that it is damaged; so it is with the log when bytes of it were changed. Of bytes
-// changed inside the database itself SQLite keeps no checksum: that is said in docs/security.md.
+// FuzzDamage cuts the files of a store, or changes bytes of them, and opens it.
+// Nothing panics or hangs. What was cut off is missing from the end, or the
+// store says that it is damaged; so it is with the log when bytes of it were
+// changed. Of bytes changed inside the database itself SQLite keeps no
+// checksum: that is said in docs/security.md.
 func FuzzDamage(f *testing.F) {
 	killed, closed, all := small(f)
 	files := []string{"parley.db", "parley.db-wal", "search.db"}
@@ -179,11 +191,15 @@ func FuzzDamage(f *testing.F) {
 		}
 		exact := name != "parley.db" || cut || how%4 == 3
 		if diff := got.part(all); exact && diff != "" {
-			t.Fatalf("%s changed (%d at %d, killed %v), and nothing is said: %s", name, how%4, i, wasKilled, diff)
+			t.Fatalf("%s changed (%d at %d, killed %v), and nothing is said: %s", name, how%4, i,
+				wasKilled, diff)
 		}
-		// Only the end of the log may be missing, as of a write that never came to the disk.
-		if diff := cmp.Diff(all, got); diff != "" && (name == "search.db" || name == "parley.db" && (cut || how%4 == 3)) {
-			t.Fatalf("%s changed (%d at %d, killed %v), and something is missing: %s", name, how%4, i, wasKilled, diff)
+		// Only the end of the log may be missing, as of a write that never came
+		// to the disk.
+		if diff := cmp.Diff(all, got); diff != "" &&
+			(name == "search.db" || name == "parley.db" && (cut || how%4 == 3)) {
+			t.Fatalf("%s changed (%d at %d, killed %v), and something is missing: %s", name, how%4,
+				i, wasKilled, diff)
 		}
 		if _, err := s.Commit(ctx, crashSend("a", 0, "new")); err != nil && ctx.Err() != nil {
 			t.Fatalf("hangs: %v", err)

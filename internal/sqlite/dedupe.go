@@ -10,7 +10,8 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// hash names a send: room, sender, device and client id. The zero hash is no send that can be repeated.
+// hash names a send: room, sender, device and client id. The zero hash is no
+// send that can be repeated.
 type hash [16]byte
 
 func sendHash(c *chat.Change) hash {
@@ -28,13 +29,15 @@ func sendHash(c *chat.Change) hash {
 
 // dedupe remembers the sends of the last day.
 //
-// An index in the database over random hashes would dirty one page per message, and writing pages is
-// what a commit costs. So new sends stay in memory until they are a generation, which is then written
-// at once, in order of the hashes and many to a row: a handful of pages. A small Bloom filter per
-// generation says which of them are worth asking.
+// An index in the database over random hashes would dirty one page per message,
+// and writing pages is what a commit costs. So new sends stay in memory until
+// they are a generation, which is then written at once, in order of the hashes
+// and many to a row: a handful of pages. A small Bloom filter per generation
+// says which of them are worth asking.
 //
-// Nothing is lost in a crash: messages keep the hash of their send, and tails notes for each room
-// from which message on the generations do not know it. That is read again at the start.
+// Nothing is lost in a crash: messages keep the hash of their send, and tails
+// notes for each room from which message on the generations do not know it.
+// That is read again at the start.
 //
 // Only the writer uses it.
 type dedupe struct {
@@ -55,17 +58,19 @@ type generation struct {
 	filter filter
 }
 
-// A generation of this size is written in some milliseconds and read again at the start in some ten.
+// A generation of this size is written in some milliseconds and read again at
+// the start in some ten.
 const generationSize = 16 << 10
 
-// Sends are written as rows of up to perRow of them, each the hash and the message's id. A row of that
-// size still stands on its page whole.
+// Sends are written as rows of up to perRow of them, each the hash and the
+// message's id. A row of that size still stands on its page whole.
 const (
 	perRow   = 40
 	sendSize = len(hash{}) + 8
 )
 
-// load reads what the database knows. It also takes back what a failed transaction had added.
+// load reads what the database knows. It also takes back what a failed
+// transaction had added.
 func (d *dedupe) load() error {
 	*d = dedupe{conn: d.conn, size: d.size, recent: map[hash]sent{}, tails: map[int64]bool{}}
 	if err := d.each(func(r row) {
@@ -80,7 +85,8 @@ func (d *dedupe) load() error {
 	for room, no := range from {
 		d.tails[room] = true
 		if err := d.each(func(r row) { d.recent[hash(r.blob(1))] = sent{r.num(0), r.num(2)} },
-			"SELECT id, send, at FROM messages WHERE id BETWEEN ? AND ? AND send IS NOT NULL", key(room, no), key(room+1, -1)); err != nil {
+			"SELECT id, send, at FROM messages WHERE id BETWEEN ? AND ? AND send IS NOT NULL",
+			key(room, no), key(room+1, -1)); err != nil {
 			return err
 		}
 	}
@@ -176,11 +182,13 @@ func (d *dedupe) flush(all bool) error {
 			b = binary.LittleEndian.AppendUint64(b, uint64(d.recent[h].message))
 		}
 		last := some[len(some)-1]
-		if _, err := d.exec("INSERT INTO sends (generation, last, sends) VALUES (?, ?, ?)", g.num, last[:], b); err != nil {
+		if _, err := d.exec("INSERT INTO sends (generation, last, sends) VALUES (?, ?, ?)", g.num,
+			last[:], b); err != nil {
 			return err
 		}
 	}
-	if _, err := d.exec("INSERT INTO generations (num, newest, filter) VALUES (?, ?, ?)", g.num, g.newest, []byte(g.filter)); err != nil {
+	if _, err := d.exec("INSERT INTO generations (num, newest, filter) VALUES (?, ?, ?)", g.num,
+		g.newest, []byte(g.filter)); err != nil {
 		return err
 	}
 	if _, err := d.exec("DELETE FROM tails"); err != nil {
@@ -200,7 +208,8 @@ func (d *dedupe) prune(before int64) (more bool, err error) {
 		return false, nil
 	}
 	num := d.generations[i].num
-	for _, sql := range []string{"DELETE FROM sends WHERE generation = ?", "DELETE FROM generations WHERE num = ?"} {
+	for _, sql := range []string{"DELETE FROM sends WHERE generation = ?",
+		"DELETE FROM generations WHERE num = ?"} {
 		if _, err := d.exec(sql, num); err != nil {
 			return false, err
 		}
@@ -209,8 +218,8 @@ func (d *dedupe) prune(before int64) (more bool, err error) {
 	return true, nil
 }
 
-// filter is a Bloom filter of 16 bits and 4 probes per hash: wrong about one absent hash in 400.
-// Its length is a power of two.
+// filter is a Bloom filter of 16 bits and 4 probes per hash: wrong about one
+// absent hash in 400. Its length is a power of two.
 type filter []byte
 
 func newFilter(n int) filter {

@@ -10,8 +10,8 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// dedupeTest drives a dedupe with its messages against a plain map, through restarts, refused calls
-// and failed transactions.
+// dedupeTest drives a dedupe with its messages against a plain map, through
+// restarts, refused calls and failed transactions.
 type dedupeTest struct {
 	*testing.T
 	d    *dedupe
@@ -21,7 +21,8 @@ type dedupeTest struct {
 }
 
 func newDedupeTest(t *testing.T, size int) *dedupeTest {
-	x := &dedupeTest{T: t, path: filepath.Join(t.TempDir(), "x.db"), no: map[int64]int64{}, want: map[hash]int64{}}
+	x := &dedupeTest{T: t, path: filepath.Join(t.TempDir(), "x.db"), no: map[int64]int64{},
+		want: map[hash]int64{}}
 	x.d = &dedupe{size: size}
 	x.open()
 	t.Cleanup(func() { x.d.close() })

@@ -35,7 +35,9 @@ type body struct {
 }
 
 func encodeBody(e *chat.Event) ([]byte, error) {
-	b := body{Member: e.Member, Room: e.Room, View: e.View, Left: e.Left, Reason: e.Reason, Read: e.Read, Notify: e.Notify, Sessions: e.Sessions, User: e.User, Trimmed: e.Trimmed, Reaction: e.Reaction}
+	b := body{Member: e.Member, Room: e.Room, View: e.View, Left: e.Left, Reason: e.Reason,
+		Read: e.Read, Notify: e.Notify, Sessions: e.Sessions, User: e.User, Trimmed: e.Trimmed,
+		Reaction: e.Reaction}
 	if e.Message != nil {
 		b.Message = e.Message.No
 	}
@@ -90,8 +92,8 @@ func readHeadOf(c *conn, num int64) (head, error) {
 
 const messageColumns = "id, seq, event, prev, author, by, text, client_id, at, marks"
 
-// scanMessage makes the event of a row of messageColumns. Prev is empty where the row leaves it to
-// the message before.
+// scanMessage makes the event of a row of messageColumns. Prev is empty where
+// the row leaves it to the message before.
 func scanMessage(r row, room chat.RoomID, epoch string) (chat.Event, error) {
 	at := unmilli(r.num(8))
 	m := &chat.Message{
@@ -113,8 +115,10 @@ func scanMessage(r row, room chat.RoomID, epoch string) (chat.Event, error) {
 	}, nil
 }
 
-// messageEvents returns the events of the messages of a room that the rest of a query finds.
-func messageEvents(c *conn, room chat.RoomID, epoch, where string, args ...any) (events []chat.Event, err error) {
+// messageEvents returns the events of the messages of a room that the rest of a
+// query finds.
+func messageEvents(c *conn, room chat.RoomID, epoch, where string,
+	args ...any) (events []chat.Event, err error) {
 	err = c.query(context.Background(), func(r row) error {
 		e, err := scanMessage(r, room, epoch)
 		events = append(events, e)
@@ -161,7 +165,8 @@ func readMessage(c *conn, room chat.RoomID, id int64, epoch string) (*chat.Event
 
 const eventColumns = "id, event, prev, kind, at, by, body"
 
-// scanEvent makes an event of a row of eventColumns. Messages in it are only named, see show.
+// scanEvent makes an event of a row of eventColumns. Messages in it are only
+// named, see show.
 func scanEvent(r row, s chat.Stream, epoch string) (chat.Event, error) {
 	var b body
 	if err := json.Unmarshal(r.blob(6), &b); err != nil {
@@ -174,8 +179,10 @@ func scanEvent(r row, s chat.Stream, epoch string) (chat.Event, error) {
 	}
 	return chat.Event{
 		Stream: s, Epoch: epoch, Seq: number(r.num(0)), ID: r.text(1), Prev: r.text(2),
-		Kind: chat.Kind(r.text(3)), At: unmilli(r.num(4)), By: chat.UserID(r.text(5)), Message: message, Reaction: b.Reaction,
-		Member: b.Member, Room: b.Room, View: b.View, Left: b.Left, Reason: b.Reason, Read: b.Read, Notify: b.Notify, Sessions: b.Sessions, User: b.User, Trimmed: b.Trimmed,
+		Kind: chat.Kind(r.text(3)), At: unmilli(r.num(4)), By: chat.UserID(r.text(5)),
+		Message: message, Reaction: b.Reaction,
+		Member: b.Member, Room: b.Room, View: b.View, Left: b.Left, Reason: b.Reason, Read: b.Read,
+		Notify: b.Notify, Sessions: b.Sessions, User: b.User, Trimmed: b.Trimmed,
 	}, nil
 }
 
@@ -201,7 +208,8 @@ func (s *Store) Heads(ctx context.Context, streams ...chat.Stream) ([]chat.Head,
 }
 
 // Events implements [chat.Store].
-func (s *Store) Events(ctx context.Context, stream chat.Stream, after chat.Position, limit int) (events []chat.Event, err error) {
+func (s *Store) Events(ctx context.Context, stream chat.Stream, after chat.Position,
+	limit int) (events []chat.Event, err error) {
 	err = s.read(ctx, func(c *conn) error {
 		events, err = s.events(c, stream, after, int64(max(limit, 0)))
 		return err
@@ -221,7 +229,8 @@ func (s *Store) events(c *conn, stream chat.Stream, after chat.Position, limit i
 	if after.Epoch != s.epoch || after.Seq < 0 || after.Seq > h.seq || after.Seq == 0 && after.ID != "" {
 		return nil, chat.ErrResync
 	}
-	// The newest event at or before the place, other than a message, says which message stood there.
+	// The newest event at or before the place, other than a message, says which
+	// message stood there.
 	var seq, no int64
 	var id string
 	anchor, err := c.one("SELECT id, no, event FROM events WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT 1", key(h.num, 0), key(h.num, after.Seq))
@@ -250,8 +259,10 @@ func (s *Store) events(c *conn, stream chat.Stream, after chat.Position, limit i
 	if err != nil {
 		return nil, err
 	}
-	// The message at the place itself comes along: its id is to be checked, and the next one follows it.
-	messages, err := messageEvents(c, room, s.epoch, "id BETWEEN ? AND ? ORDER BY id LIMIT ?", key(h.num, no), key(h.num+1, -1), limit+1)
+	// The message at the place itself comes along: its id is to be checked, and
+	// the next one follows it.
+	messages, err := messageEvents(c, room, s.epoch, "id BETWEEN ? AND ? ORDER BY id LIMIT ?",
+		key(h.num, no), key(h.num+1, -1), limit+1)
 	if err != nil {
 		return nil, err
 	}
@@ -265,7 +276,8 @@ func (s *Store) events(c *conn, stream chat.Stream, after chat.Position, limit i
 		return nil, chat.ErrResync
 	}
 
-	events := slices.SortedFunc(slices.Values(append(others, messages...)), func(a, b chat.Event) int { return cmp.Compare(a.Seq, b.Seq) })
+	events := slices.SortedFunc(slices.Values(append(others, messages...)),
+		func(a, b chat.Event) int { return cmp.Compare(a.Seq, b.Seq) })
 	events = events[:min(int64(len(events)), limit)]
 	for i := range events {
 		if events[i].Seq != after.Seq+int64(i)+1 {
@@ -285,10 +297,13 @@ func (s *Store) events(c *conn, stream chat.Stream, after chat.Position, limit i
 	return events, nil
 }
 
-// show gives an event of the stream of that number the messages that it names, as they are now.
+// show gives an event of the stream of that number the messages that it names,
+// as they are now.
 func show(c *conn, e *chat.Event, num int64) (err error) {
 	if e.Message != nil && e.Kind != chat.MessageCreated {
-		if e.Message, err = messageAt(c, e.Message.Room, key(num, e.Message.No)); err == nil && e.Message == nil { // gone
+		// gone
+		if e.Message, err = messageAt(c, e.Message.Room, key(num, e.Message.No)); err == nil &&
+			e.Message == nil {
 			err = chat.ErrResync
 		}
 		return err
@@ -307,7 +322,8 @@ func show(c *conn, e *chat.Event, num int64) (err error) {
 // otherEvents returns the events that are not messages, to be shown.
 func (s *Store) otherEvents(c *conn, stream chat.Stream, num, after, limit int64) ([]chat.Event, error) {
 	rows, err := many(c, func(r row) row { return slices.Clone(r) },
-		"SELECT "+eventColumns+" FROM events WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?", key(num, after+1), key(num+1, -1), limit)
+		"SELECT "+eventColumns+" FROM events WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?",
+		key(num, after+1), key(num+1, -1), limit)
 	if err != nil {
 		return nil, err
 	}

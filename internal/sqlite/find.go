@@ -11,16 +11,20 @@ import (
 )
 
 const (
-	// findMost is how many messages that hold the words are looked at for the rest of a query.
+	// findMost is how many messages that hold the words are looked at for the
+	// rest of a query.
 	findMost = 20_000
-	// clockSlack is by how much a message may be older than the one before it in its room: the clock was set.
+	// clockSlack is by how much a message may be older than the one before it
+	// in its room: the clock was set.
 	clockSlack = time.Minute
 )
 
 var _ chat.Finder = (*Store)(nil)
 
-// Search implements [chat.Finder]. Words match by their beginning, writing without spaces anywhere; see terms.go.
-func (s *Store) Search(ctx context.Context, rooms []chat.RoomID, q chat.Query, before chat.Place, limit int) (chat.Found, error) {
+// Search implements [chat.Finder]. Words match by their beginning, writing
+// without spaces anywhere; see terms.go.
+func (s *Store) Search(ctx context.Context, rooms []chat.RoomID, q chat.Query, before chat.Place,
+	limit int) (chat.Found, error) {
 	match := expression(q.Text)
 	if match == "" || limit <= 0 {
 		return chat.Found{}, nil
@@ -53,7 +57,8 @@ type searched struct {
 	id  chat.RoomID
 }
 
-// withThreads returns the rooms that are there, each once, and the threads in them.
+// withThreads returns the rooms that are there, each once, and the threads in
+// them.
 func withThreads(c *conn, rooms []chat.RoomID) (all []searched, err error) {
 	seen := map[int64]bool{}
 	for _, id := range rooms {
@@ -106,8 +111,10 @@ func (f *find) room(ctx context.Context, index *conn, in searched) error {
 		if err != nil || m == nil {
 			return err
 		}
-		// Older than all that is wanted: so is what comes after it, but for a clock that was set.
-		if n := len(f.found); n > f.limit && m.At.Before(f.found[f.limit].At.Add(-clockSlack)) || m.At.Before(f.until.At) {
+		// Older than all that is wanted: so is what comes after it, but for a
+		// clock that was set.
+		if n := len(f.found); n > f.limit && m.At.Before(f.found[f.limit].At.Add(-clockSlack)) ||
+			m.At.Before(f.until.At) {
 			return errEnough
 		}
 		if f.looked++; f.looked > findMost {
@@ -115,19 +122,22 @@ func (f *find) room(ctx context.Context, index *conn, in searched) error {
 			return errEnough
 		}
 		if f.begin.Holds(m) && f.q.Wants(m) {
-			i, _ := slices.BinarySearchFunc(f.found, *m, func(a, b chat.Message) int { return b.Place().Compare(a.Place()) })
+			i, _ := slices.BinarySearchFunc(f.found, *m,
+				func(a, b chat.Message) int { return b.Place().Compare(a.Place()) })
 			f.found = slices.Insert(f.found, i, *m)
 			f.found = f.found[:min(len(f.found), f.limit+1)]
 		}
 		return nil
-	}, "SELECT rowid FROM words WHERE words MATCH ? AND rowid BETWEEN ? AND ? ORDER BY rowid DESC", f.match, first, last)
+	}, "SELECT rowid FROM words WHERE words MATCH ? AND rowid BETWEEN ? AND ? ORDER BY rowid DESC",
+		f.match, first, last)
 	if errors.Is(err, errEnough) {
 		err = nil
 	}
 	return err
 }
 
-// seek returns the id of the last message of a room that was sent at a time or before, or one that is close to it.
+// seek returns the id of the last message of a room that was sent at a time or
+// before, or one that is close to it.
 func (f *find) seek(room int64, at time.Time) (int64, error) {
 	r, err := f.c.one("SELECT (SELECT min(id) FROM messages WHERE id BETWEEN ?1 AND ?2), (SELECT max(id) FROM messages WHERE id BETWEEN ?1 AND ?2)", key(room, 1), key(room+1, -1))
 	if err != nil || r[0] == nil {
@@ -149,7 +159,8 @@ func (f *find) seek(room int64, at time.Time) (int64, error) {
 func (f *find) result() chat.Found {
 	out := chat.Found{Messages: f.found, Until: f.until}
 	if f.until != (chat.Place{}) {
-		out.Messages = slices.DeleteFunc(out.Messages, func(m chat.Message) bool { return m.Place().Compare(f.until) < 0 })
+		out.Messages = slices.DeleteFunc(out.Messages,
+			func(m chat.Message) bool { return m.Place().Compare(f.until) < 0 })
 	}
 	if len(out.Messages) > f.limit {
 		out.Messages = out.Messages[:f.limit]

@@ -15,7 +15,8 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// The index for search follows what becomes of messages, also where it was not running or has lost its place.
+// The index for search follows what becomes of messages, also where it was not
+// running or has lost its place.
 func TestSearchFollows(t *testing.T) {
 	x := &searchTest{T: t, dir: t.TempDir()}
 	x.reopen()
@@ -45,7 +46,8 @@ func TestSearchFollows(t *testing.T) {
 	none("apple", "two", "cherry", "three", "date")
 	x.eventually("banana", a, "banana zwei")
 	x.eventually("one", a, "apricot one")
-	// Written while the index does not come to it: edits of messages that it knows, and of some that it does not.
+	// Written while the index does not come to it: edits of messages that it
+	// knows, and of some that it does not.
 	x.send("a", "grape six")
 	change(edit(6, "honeydew six"), edit(1, "apple again"), remove(2))
 	x.reopen()
@@ -55,8 +57,11 @@ func TestSearchFollows(t *testing.T) {
 
 	index := filepath.Join(x.dir, "search.db")
 	for what, harm := range map[string]func() error{
-		"gone":   func() error { return os.Remove(index) },
-		"ahead":  func() error { return script(index, "UPDATE reindexed SET seq = seq + 100; DELETE FROM words") },
+		"gone": func() error { return os.Remove(index) },
+		"ahead": func() error {
+			return script(index,
+				"UPDATE reindexed SET seq = seq + 100; DELETE FROM words")
+		},
 		"behind": func() error { return script(index, "UPDATE reindexed SET seq = 1; DELETE FROM words") },
 	} {
 		change(edit(5, "elder "+what), edit(5, "elder six"))
@@ -69,14 +74,16 @@ func TestSearchFollows(t *testing.T) {
 			t.Fatal(err)
 		}
 		x.reopen()
-		for query, text := range map[string]string{"elder": "elder five", "apple": "apple again", "fig": "fig four", "honeydew": "honeydew six"} {
+		for query, text := range map[string]string{"elder": "elder five", "apple": "apple again",
+			"fig": "fig four", "honeydew": "honeydew six"} {
 			x.eventually(query, a, text)
 		}
 		none("banana", "cherry", what)
 	}
 }
 
-// Searches with every filter, page by page, find what a look at all messages finds.
+// Searches with every filter, page by page, find what a look at all messages
+// finds.
 func TestSearchFilters(t *testing.T) {
 	x := &searchTest{T: t, dir: t.TempDir()}
 	x.reopen()
@@ -94,7 +101,8 @@ func TestSearchFilters(t *testing.T) {
 	at := benchTime
 	for i := range 250 {
 		at = at.Add(time.Duration(r.IntN(3)) * time.Second)
-		m := chat.Message{From: chat.UserID(fmt.Sprint("u", r.IntN(3))), Text: []string{"apple", "apple pie", "pear", "東京 apple"}[r.IntN(4)]}
+		m := chat.Message{From: chat.UserID(fmt.Sprint("u", r.IntN(3))),
+			Text: []string{"apple", "apple pie", "pear", "東京 apple"}[r.IntN(4)]}
 		switch r.IntN(6) {
 		case 0:
 			m.Text += " https://example.org/x"
@@ -110,27 +118,34 @@ func TestSearchFilters(t *testing.T) {
 		}
 		y.commit(c)
 	}
-	y.commit(y.about("a", chat.MessageDeleted, chat.Message{No: 3}), y.about("a", chat.MessageEdited, chat.Message{No: 4, Text: "no fruit"}),
+	y.commit(y.about("a", chat.MessageDeleted, chat.Message{No: 3}),
+		y.about("a", chat.MessageEdited, chat.Message{No: 4, Text: "no fruit"}),
 		y.about("b", chat.MessageEdited, chat.Message{No: 2, Text: "apple at last"}))
 	trim := y.change("b", chat.MessagesTrimmed)
 	trim.Trimmed = 1
-	y.commit(trim, y.about("a", chat.MessageCreated, chat.Message{Text: "the last of all"}), y.about("other", chat.MessageCreated, chat.Message{Text: "the last of all"}),
-		y.about("b", chat.MessageCreated, chat.Message{Text: "the last of all"}), y.about("t", chat.MessageCreated, chat.Message{Text: "the last of all"}))
+	y.commit(trim, y.about("a", chat.MessageCreated, chat.Message{Text: "the last of all"}),
+		y.about("other", chat.MessageCreated, chat.Message{Text: "the last of all"}),
+		y.about("b", chat.MessageCreated, chat.Message{Text: "the last of all"}),
+		y.about("t", chat.MessageCreated, chat.Message{Text: "the last of all"}))
 	x.eventually("last", []chat.RoomID{"b", "other"}, "the last of all", "the last of all", "apple at last")
 	x.eventually("all", []chat.RoomID{"a"}, "the last of all", "the last of all") // the thread's too
 
 	has := func(m *chat.Message, words ...string) bool {
 		for _, w := range words {
-			if !slices.ContainsFunc(tokensOf(m.Words()), func(t string) bool { return len(t) >= len(w) && t[:len(w)] == w }) {
+			if !slices.ContainsFunc(tokensOf(m.Words()),
+				func(t string) bool { return len(t) >= len(w) && t[:len(w)] == w }) {
 				return false
 			}
 		}
 		return true
 	}
 	for i, q := range []chat.Query{
-		{Text: "apple"}, {Text: "APPLE pi"}, {Text: "pear", From: "u1"}, {Text: "apple", Link: true}, {Text: "apple", File: true}, {Text: "pdf plan"}, {Text: "no"},
-		{Text: "apple", After: benchTime.Add(100 * time.Second)}, {Text: "apple", Before: benchTime.Add(100 * time.Second)},
-		{Text: "apple", After: benchTime.Add(100 * time.Second), Before: benchTime.Add(200 * time.Second), From: "u2", File: true},
+		{Text: "apple"}, {Text: "APPLE pi"}, {Text: "pear", From: "u1"},
+		{Text: "apple", Link: true}, {Text: "apple", File: true}, {Text: "pdf plan"}, {Text: "no"},
+		{Text: "apple", After: benchTime.Add(100 * time.Second)},
+		{Text: "apple", Before: benchTime.Add(100 * time.Second)},
+		{Text: "apple", After: benchTime.Add(100 * time.Second),
+			Before: benchTime.Add(200 * time.Second), From: "u2", File: true},
 	} {
 		for _, in := range [][]chat.RoomID{{"a"}, {"b", "none"}, {"a", "b", "t", "a"}, {"t"}} {
 			var want []chat.Message
@@ -173,6 +188,7 @@ func TestSearchFilters(t *testing.T) {
 }
 
 func tokensOf(text string) (all []string) {
-	tokens(text, func(word string) { all = append(all, word) }, func(run []rune) { all = append(all, string(run)) })
+	tokens(text, func(word string) { all = append(all, word) },
+		func(run []rune) { all = append(all, string(run)) })
 	return all
 }

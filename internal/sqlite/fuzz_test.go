@@ -11,8 +11,9 @@ import (
 	"github.com/parley-chat/parley/internal/migrate"
 )
 
-// FuzzDamagedSource moves a damaged store elsewhere: nothing panics or hangs, what is refused is refused with words, and what is taken
-// for whole has arrived as it can be read.
+// FuzzDamagedSource moves a damaged store elsewhere: nothing panics or hangs,
+// what is refused is refused with words, and what is taken for whole has
+// arrived as it can be read.
 func FuzzDamagedSource(f *testing.F) {
 	killed, closed, _ := small(f)
 	files := []string{"parley.db", "parley.db-wal"}
@@ -64,14 +65,17 @@ func FuzzDamagedSource(f *testing.F) {
 			t.Fatalf("hangs: %v", err)
 		}
 		if err == nil && !report.OK() {
-			t.Fatalf("%s (%d at %d, killed %v) was moved, and differs: %s", name, how%4, int(at)%len(data), wasKilled, strings.Join(report.Differences, "; "))
+			t.Fatalf("%s (%d at %d, killed %v) was moved, and differs: %s", name, how%4,
+				int(at)%len(data), wasKilled, strings.Join(report.Differences, "; "))
 		}
 	})
 }
 
-// FuzzExpression searches for anything: SQLite takes it, and a text is found by itself.
+// FuzzExpression searches for anything: SQLite takes it, and a text is found by
+// itself.
 func FuzzExpression(f *testing.F) {
-	for _, text := range []string{"hello wor", `" OR NEAR(x) * ^a:`, "東京都 go", "-a +b {c}", "a\x00b", "don't", "😀", "हिन्दी", "ﬀ ǆ İ", "\u0301", "ﷺ", "AND OR NOT"} {
+	for _, text := range []string{"hello wor", `" OR NEAR(x) * ^a:`, "東京都 go", "-a +b {c}",
+		"a\x00b", "don't", "😀", "हिन्दी", "ﬀ ǆ İ", "\u0301", "ﷺ", "AND OR NOT"} {
 		f.Add(text)
 	}
 	c, err := open(filepath.Join(f.TempDir(), "x.db"))

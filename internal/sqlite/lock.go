@@ -10,7 +10,8 @@ import (
 	"syscall"
 )
 
-// lock makes this process the only one that uses dir, until the returned file is closed.
+// lock makes this process the only one that uses dir, until the returned file
+// is closed.
 func lock(dir string) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {

@@ -10,8 +10,10 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// marks are what a message may have beyond its text. They stand in the message's row, so that a page of messages is one
-// read; what is asked for without knowing the message stands in a small table beside it: mentions, pins, deleted.
+// marks are what a message may have beyond its text. They stand in the
+// message's row, so that a page of messages is one read; what is asked for
+// without knowing the message stands in a small table beside it: mentions,
+// pins, deleted.
 type marks struct {
 	Mentions  []chat.UserID  `json:"mentions,omitempty"`
 	Files     []chat.File    `json:"files,omitempty"`
@@ -25,10 +27,12 @@ type marks struct {
 
 // encodeMarks returns the column marks of m: nil if it has none.
 func encodeMarks(m *chat.Message) (any, error) {
-	if len(m.Mentions) == 0 && len(m.Files) == 0 && m.EditedAt.IsZero() && m.DeletedAt.IsZero() && m.PinnedAt.IsZero() && len(m.Reactions) == 0 && m.Thread == nil {
+	if len(m.Mentions) == 0 && len(m.Files) == 0 && m.EditedAt.IsZero() && m.DeletedAt.IsZero() &&
+		m.PinnedAt.IsZero() && len(m.Reactions) == 0 && m.Thread == nil {
 		return nil, nil
 	}
-	b, err := json.Marshal(marks{m.Mentions, m.Files, m.EditedAt, m.DeletedAt, m.PinnedAt, m.PinnedBy, m.Reactions, m.Thread})
+	b, err := json.Marshal(marks{m.Mentions, m.Files, m.EditedAt, m.DeletedAt, m.PinnedAt,
+		m.PinnedBy, m.Reactions, m.Thread})
 	return string(b), err
 }
 
@@ -69,7 +73,8 @@ func (w *writer) mark(s *stream, c *chat.Change) (chat.Result, error) {
 		return chat.Result{}, err
 	}
 	if m == nil {
-		return chat.Result{}, fmt.Errorf("message %d of %s is not there: the database is damaged", no, s.room.ID)
+		return chat.Result{}, fmt.Errorf("message %d of %s is not there: the database is damaged",
+			no, s.room.ID)
 	}
 	if m.Deleted() && c.Kind != chat.MessageDeleted && c.Kind != chat.ThreadMoved {
 		return chat.Result{}, chat.ErrNotFound
@@ -82,7 +87,8 @@ func (w *writer) mark(s *stream, c *chat.Change) (chat.Result, error) {
 	if err != nil {
 		return chat.Result{}, err
 	}
-	if _, err := w.exec("UPDATE messages SET text = ?, marks = ? WHERE id = ?", m.Text, column, id); err != nil {
+	if _, err := w.exec("UPDATE messages SET text = ?, marks = ? WHERE id = ?", m.Text, column,
+		id); err != nil {
 		return chat.Result{}, err
 	}
 	if err := w.beside(s, id, &old, m, c.Kind); err != nil {
@@ -94,7 +100,8 @@ func (w *writer) mark(s *stream, c *chat.Change) (chat.Result, error) {
 	return w.append(s, c, chat.Event{Message: m})
 }
 
-// become makes m what it is after c, and reports whether that is something else.
+// become makes m what it is after c, and reports whether that is something
+// else.
 func become(m *chat.Message, c *chat.Change) bool {
 	at := c.At.UTC().Truncate(time.Millisecond)
 	switch c.Kind {
@@ -107,7 +114,8 @@ func become(m *chat.Message, c *chat.Change) bool {
 		if m.Deleted() {
 			return false
 		}
-		*m = chat.Message{Room: m.Room, No: m.No, ID: m.ID, Seq: m.Seq, From: m.From, ClientID: m.ClientID, At: m.At, Thread: m.Thread, DeletedAt: at}
+		*m = chat.Message{Room: m.Room, No: m.No, ID: m.ID, Seq: m.Seq, From: m.From,
+			ClientID: m.ClientID, At: m.At, Thread: m.Thread, DeletedAt: at}
 	case chat.MessagePinned:
 		if !m.PinnedAt.IsZero() {
 			return false
@@ -140,7 +148,8 @@ func (w *writer) beside(s *stream, id int64, old, m *chat.Message, k chat.Kind) 
 		if !old.EditedAt.IsZero() {
 			since = old.EditedAt
 		}
-		if _, err := w.exec("INSERT INTO edits (message, text, at) VALUES (?, ?, ?)", id, old.Text, milli(since)); err != nil {
+		if _, err := w.exec("INSERT INTO edits (message, text, at) VALUES (?, ?, ?)", id, old.Text,
+			milli(since)); err != nil {
 			return err
 		}
 		if _, err := w.exec("DELETE FROM edits WHERE message = ?1 AND id <= (SELECT id FROM edits WHERE message = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)", id, int64(chat.MaxEdits)); err != nil {
@@ -173,9 +182,10 @@ func (w *writer) beside(s *stream, id int64, old, m *chat.Message, k chat.Kind) 
 	return nil
 }
 
-// mention makes the table mentions say of a message what m says, where it said what old says; old is nil for a new message. Authors
-// are left out: whom everyone is called by is not called themselves, which needs no note, because nobody has unread
-// messages of their own.
+// mention makes the table mentions say of a message what m says, where it said
+// what old says; old is nil for a new message. Authors are left out: whom
+// everyone is called by is not called themselves, which needs no note, because
+// nobody has unread messages of their own.
 func (w *writer) mention(id int64, old, m *chat.Message) error {
 	var was []chat.UserID
 	if old != nil {
@@ -183,7 +193,8 @@ func (w *writer) mention(id int64, old, m *chat.Message) error {
 	}
 	for _, u := range was {
 		if !slices.Contains(m.Mentions, u) {
-			if _, err := w.exec("DELETE FROM mentions WHERE user = ? AND message = ?", string(u), id); err != nil {
+			if _, err := w.exec("DELETE FROM mentions WHERE user = ? AND message = ?", string(u),
+				id); err != nil {
 				return err
 			}
 		}
@@ -211,7 +222,8 @@ func (w *writer) reindex(s *stream, id int64) error {
 	return err
 }
 
-// trimMarks forgets what the tables beside know of messages up to a number. It needs the messages.
+// trimMarks forgets what the tables beside know of messages up to a number. It
+// needs the messages.
 func (w *writer) trimMarks(s *stream, to int64) error {
 	first, last := key(s.num, s.trimmed+1), key(s.num, to)
 	if _, err := w.exec(`DELETE FROM mentions WHERE (user, message) IN (
@@ -226,15 +238,20 @@ func (w *writer) trimMarks(s *stream, to int64) error {
 	return nil
 }
 
-// unread gives v, the view of the room of that number, what is deleted in it and who was mentioned, and counts.
+// unread gives v, the view of the room of that number, what is deleted in it
+// and who was mentioned, and counts.
 func unread(c *conn, v *chat.RoomView, num int64, user chat.UserID) (err error) {
 	if floor := max(v.ReadNo, v.Trimmed); floor < v.HeadNo {
 		first, last := key(num, max(floor, 0)+1), key(num+1, -1)
 		scan := func(r row) int64 { return number(r.num(0)) }
-		if v.Deleted, err = many(c, scan, "SELECT message FROM deleted WHERE message BETWEEN ? AND ? ORDER BY message", first, last); err != nil {
+		if v.Deleted, err = many(c, scan,
+			"SELECT message FROM deleted WHERE message BETWEEN ? AND ? ORDER BY message", first,
+			last); err != nil {
 			return err
 		}
-		if v.Mentions, err = many(c, scan, "SELECT message FROM mentions WHERE user IN (?1, ?2) AND message BETWEEN ?3 AND ?4", string(user), string(chat.MentionAll), first, last); err != nil {
+		if v.Mentions, err = many(c, scan,
+			"SELECT message FROM mentions WHERE user IN (?1, ?2) AND message BETWEEN ?3 AND ?4",
+			string(user), string(chat.MentionAll), first, last); err != nil {
 			return err
 		}
 		slices.Sort(v.Mentions)
@@ -269,7 +286,9 @@ func (s *Store) Pinned(ctx context.Context, room chat.RoomID) (pinned []chat.Mes
 		if err != nil {
 			return err
 		}
-		pinned, err = messagesWhere(c, room, "id IN (SELECT message FROM pins WHERE message BETWEEN ? AND ?) ORDER BY id DESC", key(num, 1), key(num+1, -1))
+		pinned, err = messagesWhere(c, room,
+			"id IN (SELECT message FROM pins WHERE message BETWEEN ? AND ?) ORDER BY id DESC",
+			key(num, 1), key(num+1, -1))
 		return err
 	})
 	slices.SortStableFunc(pinned, func(a, b chat.Message) int { return b.PinnedAt.Compare(a.PinnedAt) })

@@ -27,7 +27,8 @@ type marked struct {
 // change is one of a room, with what every change has.
 func (x *marked) change(room chat.RoomID, k chat.Kind) chat.Change {
 	x.n++
-	return chat.Change{Stream: chat.RoomStream(room), Kind: k, ID: fmt.Sprintf("change %06d", x.n), At: benchTime.AddDate(0, 0, x.n), By: "u1"}
+	return chat.Change{Stream: chat.RoomStream(room), Kind: k, ID: fmt.Sprintf("change %06d", x.n),
+		At: benchTime.AddDate(0, 0, x.n), By: "u1"}
 }
 
 func (x *marked) about(room chat.RoomID, k chat.Kind, m chat.Message) chat.Change {
@@ -43,7 +44,8 @@ func (x *marked) commit(changes ...chat.Change) {
 	}
 }
 
-// fill makes a room with members u1 and u2 and four messages, of which the first has everything, the second was edited, and the third is deleted.
+// fill makes a room with members u1 and u2 and four messages, of which the
+// first has everything, the second was edited, and the third is deleted.
 func (x *marked) fill(room chat.RoomID) {
 	x.Helper()
 	create := x.change(room, chat.RoomCreated)
@@ -52,21 +54,30 @@ func (x *marked) fill(room chat.RoomID) {
 	for _, u := range []chat.UserID{"u1", "u2"} {
 		join := x.change(room, chat.MemberJoined)
 		join.Member = &chat.Member{Room: room, User: u, Role: chat.RoomMember, JoinedAt: join.At}
-		list := chat.Change{Stream: chat.UserStream(u), Kind: chat.RoomJoined, ID: join.ID + " listed", At: join.At, View: &chat.RoomView{Room: chat.Room{ID: room}}}
+		list := chat.Change{Stream: chat.UserStream(u), Kind: chat.RoomJoined,
+			ID: join.ID + " listed", At: join.At, View: &chat.RoomView{Room: chat.Room{ID: room}}}
 		x.commit(join, list)
 	}
 	react := x.change(room, chat.ReactionAdded)
 	react.Reaction = &chat.Reaction{No: 1, Emoji: "🎉", User: "u2"}
 	x.commit(
-		x.about(room, chat.MessageCreated, chat.Message{From: "u1", Text: "first text", ClientID: "c1", Mentions: []chat.UserID{"u2"}, Files: []chat.File{{ID: "f1", Name: "file.txt", Size: 3}}}),
-		x.about(room, chat.MessageCreated, chat.Message{From: "u1", Text: "second text", Mentions: []chat.UserID{chat.MentionAll, "u2"}}),
-		x.about(room, chat.MessageCreated, chat.Message{From: "u1", Text: "third text", Mentions: []chat.UserID{"u2"}}),
+		x.about(room, chat.MessageCreated,
+			chat.Message{From: "u1", Text: "first text", ClientID: "c1",
+				Mentions: []chat.UserID{"u2"}, Files: []chat.File{{ID: "f1", Name: "file.txt", Size: 3}}}),
+		x.about(room, chat.MessageCreated,
+			chat.Message{From: "u1", Text: "second text", Mentions: []chat.UserID{chat.MentionAll, "u2"}}),
+		x.about(room, chat.MessageCreated,
+			chat.Message{From: "u1", Text: "third text", Mentions: []chat.UserID{"u2"}}),
 		x.about(room, chat.MessageCreated, chat.Message{From: "u1", Text: "fourth text"}),
-		x.about(room, chat.MessageEdited, chat.Message{No: 1, Text: "first again", Mentions: []chat.UserID{"u2"}}),
-		x.about(room, chat.MessageEdited, chat.Message{No: 1, Text: "first at last", Mentions: []chat.UserID{"u2", "u3"}}),
+		x.about(room, chat.MessageEdited,
+			chat.Message{No: 1, Text: "first again", Mentions: []chat.UserID{"u2"}}),
+		x.about(room, chat.MessageEdited,
+			chat.Message{No: 1, Text: "first at last", Mentions: []chat.UserID{"u2", "u3"}}),
 		x.about(room, chat.MessagePinned, chat.Message{No: 1}), react,
-		x.about(room, chat.ThreadMoved, chat.Message{No: 1, Thread: &chat.Thread{Room: "t", Replies: 2, LastAt: create.At}}),
-		x.about(room, chat.MessageEdited, chat.Message{No: 2, Text: "second again", Mentions: []chat.UserID{chat.MentionAll}}),
+		x.about(room, chat.ThreadMoved,
+			chat.Message{No: 1, Thread: &chat.Thread{Room: "t", Replies: 2, LastAt: create.At}}),
+		x.about(room, chat.MessageEdited,
+			chat.Message{No: 2, Text: "second again", Mentions: []chat.UserID{chat.MentionAll}}),
 		x.about(room, chat.MessageDeleted, chat.Message{No: 3}),
 	)
 }
@@ -112,15 +123,18 @@ func TestMarksGo(t *testing.T) {
 	}
 }
 
-// Neither a deleted message's text nor its earlier ones are left in the database's file.
+// Neither a deleted message's text nor its earlier ones are left in the
+// database's file.
 func TestDeletedIsGone(t *testing.T) {
 	dir := t.TempDir()
 	x := &marked{TB: t, Store: openTest(t, dir, Options{})}
 	x.fill("a")
 	for i := range 50 { // so that the row's page is one of several
-		x.commit(x.about("a", chat.MessageCreated, chat.Message{From: "u1", Text: strings.Repeat(fmt.Sprint("filling ", i), 20)}))
+		x.commit(x.about("a", chat.MessageCreated,
+			chat.Message{From: "u1", Text: strings.Repeat(fmt.Sprint("filling ", i), 20)}))
 	}
-	x.commit(x.about("a", chat.MessageCreated, chat.Message{From: "u1", Text: "the secret 8861"}), x.about("a", chat.MessageEdited, chat.Message{No: 55, Text: "the secret 8862"}),
+	x.commit(x.about("a", chat.MessageCreated, chat.Message{From: "u1", Text: "the secret 8861"}),
+		x.about("a", chat.MessageEdited, chat.Message{No: 55, Text: "the secret 8862"}),
 		x.about("a", chat.MessageEdited, chat.Message{No: 55, Text: "a text 8863"}))
 	holds := func() (found []string) {
 		t.Helper()
@@ -148,7 +162,8 @@ func TestDeletedIsGone(t *testing.T) {
 	}
 }
 
-// A room is trimmed, and a view is read, without going through what other rooms and people have.
+// A room is trimmed, and a view is read, without going through what other rooms
+// and people have.
 func TestMarksPlans(t *testing.T) {
 	x := &marked{TB: t, Store: openTest(t, t.TempDir(), Options{})}
 	for _, sql := range []string{
@@ -185,7 +200,8 @@ type state struct {
 func (x *marked) state() (st state) {
 	x.Helper()
 	ctx := x.Context()
-	st = state{Messages: map[chat.RoomID][]chat.Message{}, Pinned: map[chat.RoomID][]chat.Message{}, Edits: map[string][]chat.Edit{}, Views: map[chat.UserID][]chat.RoomView{}}
+	st = state{Messages: map[chat.RoomID][]chat.Message{}, Pinned: map[chat.RoomID][]chat.Message{},
+		Edits: map[string][]chat.Edit{}, Views: map[chat.UserID][]chat.RoomView{}}
 	var errs []error
 	note := func(err error) { errs = append(errs, err) }
 	var err error
@@ -225,10 +241,13 @@ func TestMarksMigrate(t *testing.T) {
 	x.commit(x.about("b", chat.MessageEdited, chat.Message{No: 4, Text: "the newest event is an edit"}))
 	for _, u := range []chat.UserID{"u1", "u2"} {
 		name := "name of " + string(u)
-		x.commit(chat.Change{Stream: chat.ServerStream, Kind: chat.UserCreated, ID: "account " + string(u), At: benchTime,
-			User: &chat.User{ID: u, Name: name, Bot: true}, Account: &chat.Account{User: chat.User{ID: u, Name: name, Bot: true}, NameKey: name}})
+		x.commit(chat.Change{Stream: chat.ServerStream, Kind: chat.UserCreated,
+			ID: "account " + string(u), At: benchTime,
+			User:    &chat.User{ID: u, Name: name, Bot: true},
+			Account: &chat.Account{User: chat.User{ID: u, Name: name, Bot: true}, NameKey: name}})
 	}
-	session := chat.Session{ID: "s1", User: "u1", TokenHash: "hash", Name: "a token", Scopes: []string{"read", "send it"}, CreatedAt: benchTime, SeenAt: benchTime, ExpiresAt: benchTime}
+	session := chat.Session{ID: "s1", User: "u1", TokenHash: "hash", Name: "a token",
+		Scopes: []string{"read", "send it"}, CreatedAt: benchTime, SeenAt: benchTime, ExpiresAt: benchTime}
 	if err := x.CreateSession(t.Context(), session); err != nil {
 		t.Fatal(err)
 	}
@@ -251,7 +270,8 @@ func TestMarksMigrate(t *testing.T) {
 	if got, a, err := y.Session(t.Context(), "hash"); err != nil || !cmp.Equal(session, got) || !a.Bot {
 		t.Errorf("session %+v of %+v, %v", got, a, err)
 	}
-	y.commit(y.about("b", chat.MessageEdited, chat.Message{No: 4, Text: "goes on"}), y.about("b", chat.MessageUnpinned, chat.Message{No: 1}))
+	y.commit(y.about("b", chat.MessageEdited, chat.Message{No: 4, Text: "goes on"}),
+		y.about("b", chat.MessageUnpinned, chat.Message{No: 1}))
 	if pinned, err := y.Pinned(t.Context(), "b"); err != nil || len(pinned) != 0 {
 		t.Errorf("pinned: %+v, %v", pinned, err)
 	}
@@ -313,15 +333,19 @@ func TestUpgrade(t *testing.T) {
 		t.Fatal(err)
 	}
 	// A search index of that version, too.
-	if err := script(filepath.Join(dir, "search.db"), "CREATE TABLE indexed (x); PRAGMA user_version = 1"); err != nil {
+	if err := script(filepath.Join(dir, "search.db"),
+		"CREATE TABLE indexed (x); PRAGMA user_version = 1"); err != nil {
 		t.Fatal(err)
 	}
 	ctx := t.Context()
 	for range 2 {
 		s := openTest(t, dir, Options{})
-		two := chat.Message{Room: "a", No: 2, ID: "m2", Seq: 4, From: "u1", Text: "two words", ClientID: "c2", At: benchTime}
-		three := chat.Message{Room: "a", No: 3, ID: "m3", Seq: 5, From: "u2", Text: "three words", At: benchTime}
-		room := chat.Room{ID: "a", Kind: chat.Public, Name: "Room", Topic: "Topic", CreatedBy: "u1", CreatedAt: benchTime, Retain: 7}
+		two := chat.Message{Room: "a", No: 2, ID: "m2", Seq: 4, From: "u1", Text: "two words",
+			ClientID: "c2", At: benchTime}
+		three := chat.Message{Room: "a", No: 3, ID: "m3", Seq: 5, From: "u2", Text: "three words",
+			At: benchTime}
+		room := chat.Room{ID: "a", Kind: chat.Public, Name: "Room", Topic: "Topic", CreatedBy: "u1",
+			CreatedAt: benchTime, Retain: 7}
 		messages, err := s.Messages(ctx, "a", chat.Page{Limit: 10})
 		if d := cmp.Diff([]chat.Message{two, three}, messages); err != nil || d != "" {
 			t.Fatal(err, d)
@@ -340,7 +364,8 @@ func TestUpgrade(t *testing.T) {
 			t.Fatalf("the view of a direct room: %+v, %v", listed, err)
 		}
 		v, err := s.View(ctx, "a", "u1")
-		want := chat.RoomView{Room: room, Position: chat.Position{Epoch: s.epoch, Seq: 5, ID: "m3"}, HeadNo: 3, ReadNo: 1, Trimmed: 1, Unread: 2,
+		want := chat.RoomView{Room: room, Position: chat.Position{Epoch: s.epoch, Seq: 5, ID: "m3"},
+			HeadNo: 3, ReadNo: 1, Trimmed: 1, Unread: 2,
 			Role: chat.RoomModerator, JoinedAt: benchTime, Members: 1, Last: &three}
 		if d := cmp.Diff(want, v); err != nil || d != "" {
 			t.Fatal(err, d)
@@ -357,18 +382,22 @@ func TestUpgrade(t *testing.T) {
 	}
 	s := openTest(t, dir, Options{})
 	x := &marked{TB: t, Store: s}
-	x.commit(x.about("a", chat.MessageEdited, chat.Message{No: 2, Text: "2", Mentions: []chat.UserID{"u1", "u2"}}), x.about("a", chat.MessageDeleted, chat.Message{No: 3}))
+	x.commit(x.about("a", chat.MessageEdited,
+		chat.Message{No: 2, Text: "2", Mentions: []chat.UserID{"u1", "u2"}}),
+		x.about("a", chat.MessageDeleted, chat.Message{No: 3}))
 	v, err := s.View(ctx, "a", "u1")
 	if err != nil || v.Unread != 1 || !cmp.Equal(v.Deleted, []int64{3}) || v.Mentions != nil {
 		t.Fatal(v, err)
 	}
 	old, err := s.Account(ctx, "u1")
-	if want := (chat.User{ID: "u1", Name: "One", Role: chat.RoleOwner, CreatedAt: benchTime}); err != nil || old.User != want {
+	if want := (chat.User{ID: "u1", Name: "One", Role: chat.RoleOwner,
+		CreatedAt: benchTime}); err != nil || old.User != want {
 		t.Fatal(old, err)
 	}
 	to := old
 	to.Status, to.Picture = chat.Status{Text: "back"}, "01P"
-	x.commit(chat.Change{Stream: chat.ServerStream, Kind: chat.UserUpdated, User: &to.User, Account: &to, WasUser: &old.User})
+	x.commit(chat.Change{Stream: chat.ServerStream, Kind: chat.UserUpdated, User: &to.User,
+		Account: &to, WasUser: &old.User})
 	if now, err := s.Account(ctx, "u1"); err != nil || now != to {
 		t.Fatal(now, err)
 	}

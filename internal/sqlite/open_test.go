@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// refuseOpen opens dir, which must fail with a message that tells all of the given.
+// refuseOpen opens dir, which must fail with a message that tells all of the
+// given.
 func refuseOpen(t *testing.T, dir string, tells ...string) {
 	t.Helper()
 	s, err := Open(t.Context(), dir, Options{})
@@ -44,7 +45,8 @@ func TestOpenLocked(t *testing.T) {
 func TestOpenNewer(t *testing.T) {
 	dir := t.TempDir()
 	s := openTest(t, dir, Options{})
-	if err := s.write(t.Context(), func(c *conn) error { return c.script("PRAGMA user_version = 99") }); err != nil {
+	if err := s.write(t.Context(),
+		func(c *conn) error { return c.script("PRAGMA user_version = 99") }); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {
@@ -68,7 +70,8 @@ func TestOpenForeign(t *testing.T) {
 
 func TestOpenDamaged(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "parley.db"), []byte(strings.Repeat("not a database ", 1000)), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "parley.db"),
+		[]byte(strings.Repeat("not a database ", 1000)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	refuseOpen(t, dir, dir, "damaged", "backup")

@@ -14,7 +14,8 @@ const accountColumns = "id, name, role, disabled, bot, created_at, name_key, pas
 func scanAccount(r row, i int) chat.Account {
 	a := chat.Account{
 		User: chat.User{
-			ID: chat.UserID(r.text(i)), Name: r.text(i + 1), Role: chat.Role(r.text(i + 2)), Disabled: r.num(i+3) != 0, Bot: r.num(i+4) != 0, CreatedAt: unmilli(r.num(i + 5)),
+			ID: chat.UserID(r.text(i)), Name: r.text(i + 1), Role: chat.Role(r.text(i + 2)),
+			Disabled: r.num(i+3) != 0, Bot: r.num(i+4) != 0, CreatedAt: unmilli(r.num(i + 5)),
 		},
 		NameKey: r.text(i + 6), Password: r.text(i + 7),
 	}
@@ -51,7 +52,8 @@ func (s *Store) AccountByName(ctx context.Context, nameKey string) (chat.Account
 func (s *Store) Users(ctx context.Context, after chat.UserID, limit int) (users []chat.User, err error) {
 	err = s.read(ctx, func(c *conn) error {
 		users, err = many(c, func(r row) chat.User { return scanAccount(r, 0).User },
-			"SELECT "+accountColumns+" FROM accounts WHERE id > ? ORDER BY id LIMIT ?", string(after), int64(max(limit, 0)))
+			"SELECT "+accountColumns+" FROM accounts WHERE id > ? ORDER BY id LIMIT ?",
+			string(after), int64(max(limit, 0)))
 		return err
 	})
 	return users, err
@@ -62,7 +64,8 @@ const sessionColumns = "s.id, s.user, s.token_hash, s.agent, s.addr, s.created_a
 func scanSession(r row) chat.Session {
 	return chat.Session{
 		Name: r.text(8), Scopes: splitScopes(r.text(9)),
-		ID: chat.SessionID(r.text(0)), User: chat.UserID(r.text(1)), TokenHash: r.text(2), Agent: r.text(3), Addr: r.text(4),
+		ID: chat.SessionID(r.text(0)), User: chat.UserID(r.text(1)), TokenHash: r.text(2),
+		Agent: r.text(3), Addr: r.text(4),
 		CreatedAt: unmilli(r.num(5)), SeenAt: unmilli(r.num(6)), ExpiresAt: unmilli(r.num(7)),
 	}
 }
@@ -77,11 +80,13 @@ func insertSession(c *conn, n *chat.Session, otherwise string) (int64, error) {
 		scopes = string(b)
 	}
 	return c.exec("INSERT INTO sessions (id, user, token_hash, agent, addr, created_at, seen_at, expires_at, name, scopes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "+otherwise,
-		string(n.ID), string(n.User), n.TokenHash, n.Agent, n.Addr, milli(n.CreatedAt), milli(n.SeenAt), milli(n.ExpiresAt), n.Name, scopes)
+		string(n.ID), string(n.User), n.TokenHash, n.Agent, n.Addr, milli(n.CreatedAt),
+		milli(n.SeenAt), milli(n.ExpiresAt), n.Name, scopes)
 }
 
-// splitScopes reads the column scopes. One that cannot be read is a scope that allows nothing, so that damage does not make a token
-// one that may do everything.
+// splitScopes reads the column scopes. One that cannot be read is a scope that
+// allows nothing, so that damage does not make a token one that may do
+// everything.
 func splitScopes(column string) (scopes []string) {
 	if column != "" && json.Unmarshal([]byte(column), &scopes) != nil {
 		return []string{"unreadable"}
@@ -106,9 +111,11 @@ func changedOr(refusal error, changed int64, err error) error {
 }
 
 // Session implements [chat.Store].
-func (s *Store) Session(ctx context.Context, tokenHash string) (session chat.Session, a chat.Account, err error) {
+func (s *Store) Session(ctx context.Context, tokenHash string) (session chat.Session,
+	a chat.Account, err error) {
 	err = s.read(ctx, func(c *conn) error {
-		r, err := c.one("SELECT "+sessionColumns+", a.id, a.name, a.role, a.disabled, a.bot, a.created_at, a.name_key, a.password, a.profile"+
+		r, err := c.one("SELECT "+sessionColumns+
+			", a.id, a.name, a.role, a.disabled, a.bot, a.created_at, a.name_key, a.password, a.profile"+
 			" FROM sessions s JOIN accounts a ON a.id = s.user WHERE s.token_hash = ?", tokenHash)
 		if err != nil {
 			return err
@@ -123,7 +130,8 @@ func (s *Store) Session(ctx context.Context, tokenHash string) (session chat.Ses
 }
 
 // TouchSession implements [chat.Store].
-func (s *Store) TouchSession(ctx context.Context, id chat.SessionID, user chat.UserID, seen, expires time.Time) error {
+func (s *Store) TouchSession(ctx context.Context, id chat.SessionID, user chat.UserID, seen,
+	expires time.Time) error {
 	return s.write(ctx, func(c *conn) error {
 		changed, err := c.exec("UPDATE sessions SET seen_at = ?, expires_at = ? WHERE id = ? AND user = ?",
 			milli(seen), milli(expires), string(id), string(user))
@@ -134,7 +142,8 @@ func (s *Store) TouchSession(ctx context.Context, id chat.SessionID, user chat.U
 // Sessions implements [chat.Store].
 func (s *Store) Sessions(ctx context.Context, user chat.UserID) (sessions []chat.Session, err error) {
 	err = s.read(ctx, func(c *conn) error {
-		sessions, err = many(c, scanSession, "SELECT "+sessionColumns+" FROM sessions s WHERE s.user = ? ORDER BY s.created_at DESC, s.id DESC", string(user))
+		sessions, err = many(c, scanSession,
+			"SELECT "+sessionColumns+" FROM sessions s WHERE s.user = ? ORDER BY s.created_at DESC, s.id DESC", string(user))
 		return err
 	})
 	return sessions, err
@@ -152,7 +161,8 @@ func scanInvite(r row) chat.Invite {
 // CreateInvite implements [chat.Store].
 func (s *Store) CreateInvite(ctx context.Context, i chat.Invite) error {
 	return s.write(ctx, func(c *conn) error {
-		changed, err := c.exec("INSERT INTO invites ("+inviteColumns+") VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+		changed, err := c.exec("INSERT INTO invites ("+inviteColumns+
+			") VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
 			i.ID, i.CodeHash, string(i.Role), string(i.CreatedBy), milli(i.CreatedAt), milli(i.ExpiresAt))
 		return changedOr(chat.ErrConflict, changed, err)
 	})
@@ -177,7 +187,8 @@ func (s *Store) Invite(ctx context.Context, codeHash string) (i chat.Invite, err
 // Invites implements [chat.Store].
 func (s *Store) Invites(ctx context.Context) (invites []chat.Invite, err error) {
 	err = s.read(ctx, func(c *conn) error {
-		invites, err = many(c, scanInvite, "SELECT "+inviteColumns+" FROM invites ORDER BY created_at DESC, id DESC LIMIT 1000")
+		invites, err = many(c, scanInvite,
+			"SELECT "+inviteColumns+" FROM invites ORDER BY created_at DESC, id DESC LIMIT 1000")
 		return err
 	})
 	return invites, err

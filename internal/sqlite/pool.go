@@ -17,7 +17,8 @@ type pool struct {
 }
 
 func newPool(path string, size int) pool {
-	p := pool{path: path, free: make(chan *conn, size), room: make(chan struct{}, size), closed: make(chan struct{})}
+	p := pool{path: path, free: make(chan *conn, size), room: make(chan struct{}, size),
+		closed: make(chan struct{})}
 	for range size {
 		p.room <- struct{}{}
 	}
@@ -69,7 +70,8 @@ func (p *pool) close() error {
 	return errors.Join(errs...)
 }
 
-// read runs f on a reading connection, in one read transaction: all that f sees is true of one moment.
+// read runs f on a reading connection, in one read transaction: all that f sees
+// is true of one moment.
 func (p *pool) read(ctx context.Context, f func(*conn) error) (err error) {
 	if err := ctx.Err(); err != nil {
 		return unavailable(err)

@@ -16,7 +16,8 @@ import (
 
 var powerCuts = flags.Int("powercuts", 40, "at how many points TestPowerLoss cuts the power")
 
-// deed is one thing that SQLite asked of the disk, or an acknowledgement that was given after what is before it.
+// deed is one thing that SQLite asked of the disk, or an acknowledgement that
+// was given after what is before it.
 type deed struct {
 	what string // write, truncate, sync, delete, ack
 	file string // its name
@@ -37,7 +38,8 @@ func (d *disk) note(x deed) {
 	d.deeds = append(d.deeds, x)
 }
 
-// platter is a file after a power cut, as far as it has come: what is synced, and what is not.
+// platter is a file after a power cut, as far as it has come: what is synced,
+// and what is not.
 type platter struct {
 	there   bool // for certain
 	data    []byte
@@ -60,7 +62,8 @@ func (p *platter) do(x deed) {
 	}
 }
 
-// take takes what is asked of the file. What was deleted and is made anew is another file: the old one does not come back.
+// take takes what is asked of the file. What was deleted and is made anew is
+// another file: the old one does not come back.
 func (p *platter) take(x deed) {
 	if n := len(p.pending); n > 0 && p.pending[n-1].what == "delete" || x.what == "delete" && x.at != 0 {
 		*p = platter{}
@@ -77,7 +80,8 @@ func (p *platter) take(x deed) {
 	}
 }
 
-// entered is a sync of the directory: what was made is there, and what was deleted is not.
+// entered is a sync of the directory: what was made is there, and what was
+// deleted is not.
 func (p *platter) entered() {
 	if n := len(p.pending); n > 0 && p.pending[n-1].what == "delete" {
 		*p = platter{}
@@ -89,7 +93,8 @@ func (p *platter) entered() {
 // sector is what a disk writes whole.
 const sector = 512
 
-// left returns what is there after the cut: what was synced, and of the rest what chance left, sector by sector, in whatever order.
+// left returns what is there after the cut: what was synced, and of the rest
+// what chance left, sector by sector, in whatever order.
 func (p *platter) left(r *rand.Rand) (data []byte, there bool) {
 	now := &platter{data: slices.Clone(p.data)}
 	there = p.there
@@ -118,9 +123,11 @@ func (p *platter) left(r *rand.Rand) (data []byte, there bool) {
 	return now.data, there && !deleted
 }
 
-// TestPowerLoss has many send while every write and sync of the database's files is noted. Then it cuts the power at many points: of each
-// file it leaves what was synced by then, and of what was not, by chance, nothing, some sectors or all. On each such disk the store opens and
-// has every message that had been acknowledged.
+// TestPowerLoss has many send while every write and sync of the database's
+// files is noted. Then it cuts the power at many points: of each file it leaves
+// what was synced by then, and of what was not, by chance, nothing, some
+// sectors or all. On each such disk the store opens and has every message that
+// had been acknowledged.
 func TestPowerLoss(t *testing.T) {
 	d := &disk{}
 	record(t, d)
@@ -132,7 +139,10 @@ func TestPowerLoss(t *testing.T) {
 			t.Fatal(err)
 		}
 		// So that the log moves into the database while people send.
-		if err := s.write(ctx, func(c *conn) error { return c.script("PRAGMA wal_autocheckpoint = 40") }); err != nil {
+		if err := s.write(ctx, func(c *conn) error {
+			return c.script(
+				"PRAGMA wal_autocheckpoint = 40")
+		}); err != nil {
 			t.Fatal(err)
 		}
 		if err := crashSetUp(ctx, s); err != nil {
@@ -148,7 +158,8 @@ func TestPowerLoss(t *testing.T) {
 						t.Error(err)
 						return
 					}
-					d.note(deed{what: "ack", ack: ack{room: room, no: r[0].Event.Message.No, id: id, sender: i}})
+					d.note(deed{what: "ack", ack: ack{room: room, no: r[0].Event.Message.No, id: id,
+						sender: i}})
 				}
 			})
 		}

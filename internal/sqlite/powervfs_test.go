@@ -12,22 +12,27 @@ import (
 	lib "modernc.org/sqlite/lib"
 )
 
-// eavesdropper stands between SQLite and its own layer for files, which does everything; what changes files is noted once it is done.
-// SQLite calls plain functions only, so there is one for all.
+// eavesdropper stands between SQLite and its own layer for files, which does
+// everything; what changes files is noted once it is done. SQLite calls plain
+// functions only, so there is one for all.
 var eavesdropper struct {
-	disk    *disk
-	theirs  *lib.Tsqlite3_vfs
-	methods *lib.Tsqlite3_io_methods // SQLite's own, of which those that we use are the same for every kind of file
-	ours    map[uintptr]uintptr      // by SQLite's own, as the kinds differ in others
-	names   map[uintptr]string       // of open files; guarded by the disk's lock, as the maps are
-	fresh   map[uintptr]bool         // files with whose first sync SQLite syncs the directory
+	disk   *disk
+	theirs *lib.Tsqlite3_vfs
+	// SQLite's own, of which those that we use are the same for every kind of
+	// file
+	methods *lib.Tsqlite3_io_methods
+	ours    map[uintptr]uintptr // by SQLite's own, as the kinds differ in others
+	names   map[uintptr]string  // of open files; guarded by the disk's lock, as the maps are
+	fresh   map[uintptr]bool    // files with whose first sync SQLite syncs the directory
 }
 
-// record has every file that SQLite opens from now on noted, until the test has ended.
+// record has every file that SQLite opens from now on noted, until the test has
+// ended.
 func record(t *testing.T, d *disk) {
 	tls := libc.NewTLS()
 	e := &eavesdropper
-	e.disk, e.methods, e.ours, e.names, e.fresh = d, nil, map[uintptr]uintptr{}, map[uintptr]string{}, map[uintptr]bool{}
+	e.disk, e.methods, e.ours, e.names, e.fresh = d, nil, map[uintptr]uintptr{},
+		map[uintptr]string{}, map[uintptr]bool{}
 	e.theirs = at[lib.Tsqlite3_vfs](lib.Xsqlite3_vfs_find(tls, 0))
 	layer := libc.Xmalloc(tls, libc.Tsize_t(unsafe.Sizeof(*e.theirs)))
 	name, err := libc.CString("eavesdropper")
@@ -63,7 +68,8 @@ func function[F any](p uintptr) F { return *(*F)(unsafe.Pointer(&p)) }
 
 func overhearOpen(tls *libc.TLS, vfs, name, file uintptr, flags int32, out uintptr) int32 {
 	e := &eavesdropper
-	rc := function[func(*libc.TLS, uintptr, uintptr, uintptr, int32, uintptr) int32](e.theirs.FxOpen)(tls, vfs, name, file, flags, out)
+	rc := function[func(*libc.TLS, uintptr, uintptr, uintptr, int32,
+		uintptr) int32](e.theirs.FxOpen)(tls, vfs, name, file, flags, out)
 	f := at[lib.Tsqlite3_file](file)
 	if rc != lib.SQLITE_OK || name == 0 || f.FpMethods == 0 {
 		return rc
@@ -78,11 +84,13 @@ func overhearOpen(tls *libc.TLS, vfs, name, file uintptr, flags int32, out uintp
 		e.methods = at[lib.Tsqlite3_io_methods](f.FpMethods)
 		ours := at[lib.Tsqlite3_io_methods](methods)
 		*ours = *e.methods
-		ours.FxWrite, ours.FxTruncate, ours.FxSync = pointer(overhearWrite), pointer(overhearTruncate), pointer(overhearSync)
+		ours.FxWrite, ours.FxTruncate, ours.FxSync = pointer(overhearWrite),
+			pointer(overhearTruncate), pointer(overhearSync)
 		e.ours[f.FpMethods] = methods
 	}
 	f.FpMethods = methods
-	e.fresh[file] = flags&lib.SQLITE_OPEN_CREATE != 0 && flags&(lib.SQLITE_OPEN_MAIN_JOURNAL|lib.SQLITE_OPEN_WAL) != 0
+	e.fresh[file] = flags&lib.SQLITE_OPEN_CREATE != 0 &&
+		flags&(lib.SQLITE_OPEN_MAIN_JOURNAL|lib.SQLITE_OPEN_WAL) != 0
 	e.names[file] = filepath.Base(libc.GoString(name))
 	return rc
 }
@@ -103,12 +111,15 @@ func overhear(rc int32, file uintptr, x deed) int32 {
 }
 
 func overhearWrite(tls *libc.TLS, file, data uintptr, n int32, off lib.Tsqlite3_int64) int32 {
-	rc := function[func(*libc.TLS, uintptr, uintptr, int32, lib.Tsqlite3_int64) int32](eavesdropper.methods.FxWrite)(tls, file, data, n, off)
-	return overhear(rc, file, deed{what: "write", at: off, data: slices.Clone(unsafe.Slice(at[byte](data), n))})
+	rc := function[func(*libc.TLS, uintptr, uintptr, int32,
+		lib.Tsqlite3_int64) int32](eavesdropper.methods.FxWrite)(tls, file, data, n, off)
+	return overhear(rc, file, deed{what: "write", at: off,
+		data: slices.Clone(unsafe.Slice(at[byte](data), n))})
 }
 
 func overhearTruncate(tls *libc.TLS, file uintptr, size lib.Tsqlite3_int64) int32 {
-	rc := function[func(*libc.TLS, uintptr, lib.Tsqlite3_int64) int32](eavesdropper.methods.FxTruncate)(tls, file, size)
+	rc := function[func(*libc.TLS, uintptr,
+		lib.Tsqlite3_int64) int32](eavesdropper.methods.FxTruncate)(tls, file, size)
 	return overhear(rc, file, deed{what: "truncate", at: size})
 }
 
@@ -118,9 +129,11 @@ func overhearSync(tls *libc.TLS, file uintptr, flags int32) int32 {
 }
 
 func overhearDelete(tls *libc.TLS, vfs, name uintptr, dirSync int32) int32 {
-	rc := function[func(*libc.TLS, uintptr, uintptr, int32) int32](eavesdropper.theirs.FxDelete)(tls, vfs, name, dirSync)
+	rc := function[func(*libc.TLS, uintptr, uintptr,
+		int32) int32](eavesdropper.theirs.FxDelete)(tls, vfs, name, dirSync)
 	if rc == lib.SQLITE_OK {
-		eavesdropper.disk.note(deed{what: "delete", file: filepath.Base(libc.GoString(name)), at: int64(dirSync)})
+		eavesdropper.disk.note(deed{what: "delete", file: filepath.Base(libc.GoString(name)),
+			at: int64(dirSync)})
 	}
 	return rc
 }

@@ -26,11 +26,13 @@ func profileOf(u *chat.User) (string, error) {
 	return string(b), err
 }
 
-// readProfile fills in what the column says. One that cannot be read is lost, and who was disabled until a time is so for good.
+// readProfile fills in what the column says. One that cannot be read is lost,
+// and who was disabled until a time is so for good.
 func readProfile(column string, u *chat.User) {
 	var p profile
 	if column == "" || json.Unmarshal([]byte(column), &p) != nil {
 		return
 	}
-	u.Status, u.QuietUntil, u.About, u.Picture, u.DisabledUntil = p.Status, p.QuietUntil, p.About, p.Picture, p.DisabledUntil
+	u.Status, u.QuietUntil, u.About, u.Picture, u.DisabledUntil = p.Status, p.QuietUntil, p.About,
+		p.Picture, p.DisabledUntil
 }

@@ -8,10 +8,11 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// reads moves read positions. Every send moves its author's, and rows of members lie far apart: to
-// write them along would dirty as many pages as there are senders. So a batch's moves are appended as
-// one row of the table moves, and when there are many they are folded into members, each member
-// once. A reader takes the later of the two places.
+// reads moves read positions. Every send moves its author's, and rows of
+// members lie far apart: to write them along would dirty as many pages as there
+// are senders. So a batch's moves are appended as one row of the table moves,
+// and when there are many they are folded into members, each member once. A
+// reader takes the later of the two places.
 //
 // Only the writer uses it.
 type reads struct {
@@ -30,7 +31,8 @@ type move struct {
 // foldAt bounds what a reader has to look through.
 const foldAt = 1024
 
-// load reads what the database knows. It also takes back what a failed transaction had moved.
+// load reads what the database knows. It also takes back what a failed
+// transaction had moved.
 func (r *reads) load() error {
 	*r = reads{conn: r.conn, limit: r.limit, pending: map[place]int64{}}
 	return eachMove(r.conn, func(room, no int64, user []byte) {
@@ -58,7 +60,8 @@ func (r *reads) undo(mark int) {
 	r.batch = r.batch[:mark]
 }
 
-// flush writes what the batch has moved, and folds when there is enough, or anything if all.
+// flush writes what the batch has moved, and folds when there is enough, or
+// anything if all.
 func (r *reads) flush(all bool) error {
 	if len(r.batch) > 0 {
 		var b []byte

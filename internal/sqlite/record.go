@@ -7,7 +7,8 @@ import (
 )
 
 // PutRecord implements [chat.Store].
-func (s *Store) PutRecord(ctx context.Context, kind, id string, was int64, value []byte) (version int64, err error) {
+func (s *Store) PutRecord(ctx context.Context, kind, id string, was int64,
+	value []byte) (version int64, err error) {
 	value = append([]byte{}, value...) // the caller's, and never NULL
 	err = s.write(ctx, func(c *conn) error {
 		var changed int64
@@ -56,9 +57,12 @@ func (s *Store) Record(ctx context.Context, kind, id string) (record chat.Record
 }
 
 // Records implements [chat.Store].
-func (s *Store) Records(ctx context.Context, kind, after string, limit int) (records []chat.Record, err error) {
+func (s *Store) Records(ctx context.Context, kind, after string, limit int) (records []chat.Record,
+	err error) {
 	err = s.read(ctx, func(c *conn) error {
-		records, err = many(c, scanRecord, "SELECT "+recordColumns+" FROM records WHERE kind = ? AND id > ? ORDER BY id LIMIT ?", kind, after, int64(max(limit, 0)))
+		records, err = many(c, scanRecord,
+			"SELECT "+recordColumns+" FROM records WHERE kind = ? AND id > ? ORDER BY id LIMIT ?",
+			kind, after, int64(max(limit, 0)))
 		return err
 	})
 	return records, err

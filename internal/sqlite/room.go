@@ -15,14 +15,17 @@ func scanRoom(r row) chat.Room {
 	return chat.Room{
 		ID: chat.RoomID(r.text(1)), Kind: chat.RoomKind(r.text(2)), Name: r.text(3), Topic: r.text(4),
 		People: splitPeople(r.text(5)), CreatedBy: chat.UserID(r.text(6)), CreatedAt: unmilli(r.num(7)),
-		Parent: chat.RoomID(r.text(8)), Root: r.num(9), Retain: int(r.num(10)), Archived: r.num(12) != 0, Slow: int(r.num(13)),
+		Parent: chat.RoomID(r.text(8)), Root: r.num(9), Retain: int(r.num(10)),
+		Archived: r.num(12) != 0, Slow: int(r.num(13)),
 	}
 }
 
 // insertRoom writes a room under the number of its stream.
 func insertRoom(c *conn, num int64, r *chat.Room, trimmed int64) error {
-	_, err := c.exec("INSERT INTO rooms ("+roomColumns+", members) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
-		num, string(r.ID), string(r.Kind), r.Name, r.Topic, joinPeople(r.People), string(r.CreatedBy), milli(r.CreatedAt), string(r.Parent), r.Root,
+	_, err := c.exec("INSERT INTO rooms ("+roomColumns+
+		", members) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+		num, string(r.ID), string(r.Kind), r.Name, r.Topic, joinPeople(r.People),
+		string(r.CreatedBy), milli(r.CreatedAt), string(r.Parent), r.Root,
 		int64(r.Retain), trimmed, flag(r.Archived), int64(r.Slow))
 	return err
 }
@@ -31,7 +34,8 @@ const memberColumns = "user, role, joined_at, mute"
 
 // scanMember reads memberColumns.
 func scanMember(r row, room chat.RoomID) (m chat.Member, err error) {
-	m = chat.Member{Room: room, User: chat.UserID(r.text(0)), Role: chat.RoomRole(r.text(1)), JoinedAt: unmilli(r.num(2))}
+	m = chat.Member{Room: room, User: chat.UserID(r.text(0)), Role: chat.RoomRole(r.text(1)),
+		JoinedAt: unmilli(r.num(2))}
 	m.Mute, err = decodeMute(r, 3)
 	return m, err
 }
@@ -41,7 +45,8 @@ func insertMember(c *conn, room int64, m *chat.Member, readNo, spoke int64) erro
 	if err != nil {
 		return err
 	}
-	_, err = c.exec("INSERT INTO members (room, "+memberColumns+", read_no, spoke) VALUES (?, ?, ?, ?, ?, ?, ?)",
+	_, err = c.exec("INSERT INTO members (room, "+memberColumns+
+		", read_no, spoke) VALUES (?, ?, ?, ?, ?, ?, ?)",
 		room, string(m.User), string(m.Role), milli(m.JoinedAt), mute, readNo, spoke)
 	return err
 }
@@ -85,7 +90,8 @@ func roomNum(c *conn, id chat.RoomID) (int64, error) {
 }
 
 // Messages implements [chat.Store].
-func (s *Store) Messages(ctx context.Context, room chat.RoomID, page chat.Page) (messages []chat.Message, err error) {
+func (s *Store) Messages(ctx context.Context, room chat.RoomID,
+	page chat.Page) (messages []chat.Message, err error) {
 	limit := int64(max(page.Limit, 0))
 	err = s.read(ctx, func(c *conn) error {
 		num, err := roomNum(c, room)
@@ -93,7 +99,8 @@ func (s *Store) Messages(ctx context.Context, room chat.RoomID, page chat.Page) 
 			return err
 		}
 		below := func(no, limit int64) error {
-			// Above every number there is no more than the end of the room's keys.
+			// Above every number there is no more than the end of the room's
+			// keys.
 			found, err := messagesWhere(c, room, "id BETWEEN ? AND ? ORDER BY id DESC LIMIT ?",
 				key(num, 1), key(num, min(no, 1<<shift)-1), limit)
 			slices.Reverse(found)
@@ -145,7 +152,8 @@ const viewColumns = roomColumns + ", members, m.role, m.joined_at, m.read_no, m.
 func (s *Store) view(c *conn, r row, user chat.UserID, moves map[int64]int64) (chat.RoomView, error) {
 	v := chat.RoomView{
 		Room: scanRoom(r), Trimmed: r.num(11), Members: r.num(14),
-		Role: chat.RoomRole(r.text(15)), JoinedAt: unmilli(r.num(16)), ReadNo: max(r.num(17), moves[r.num(0)]),
+		Role: chat.RoomRole(r.text(15)), JoinedAt: unmilli(r.num(16)),
+		ReadNo: max(r.num(17), moves[r.num(0)]),
 	}
 	var err error
 	if v.Mute, err = decodeMute(r, 18); err != nil {
@@ -170,7 +178,8 @@ func (s *Store) view(c *conn, r row, user chat.UserID, moves map[int64]int64) (c
 // View implements [chat.Store].
 func (s *Store) View(ctx context.Context, id chat.RoomID, user chat.UserID) (v chat.RoomView, err error) {
 	err = s.read(ctx, func(c *conn) error {
-		r, err := c.one("SELECT "+viewColumns+" FROM rooms JOIN members m ON m.room = num LEFT JOIN lists l ON l.user = m.user AND l.room = num WHERE id = ? AND m.user = ?", string(id), string(user))
+		r, err := c.one("SELECT "+viewColumns+
+			" FROM rooms JOIN members m ON m.room = num LEFT JOIN lists l ON l.user = m.user AND l.room = num WHERE id = ? AND m.user = ?", string(id), string(user))
 		if err != nil {
 			return err
 		}
@@ -223,9 +232,12 @@ func (s *Store) Rooms(ctx context.Context, after chat.RoomID, limit int) ([]chat
 	return s.rooms(ctx, "true", after, limit)
 }
 
-func (s *Store) rooms(ctx context.Context, which string, after chat.RoomID, limit int) (rooms []chat.Room, err error) {
+func (s *Store) rooms(ctx context.Context, which string, after chat.RoomID,
+	limit int) (rooms []chat.Room, err error) {
 	err = s.read(ctx, func(c *conn) error {
-		rooms, err = many(c, scanRoom, "SELECT "+roomColumns+" FROM rooms WHERE "+which+" AND id > ? ORDER BY id LIMIT ?", string(after), int64(max(limit, 0)))
+		rooms, err = many(c, scanRoom,
+			"SELECT "+roomColumns+" FROM rooms WHERE "+which+" AND id > ? ORDER BY id LIMIT ?",
+			string(after), int64(max(limit, 0)))
 		return err
 	})
 	return rooms, err
@@ -234,7 +246,9 @@ func (s *Store) rooms(ctx context.Context, which string, after chat.RoomID, limi
 // Member implements [chat.Store].
 func (s *Store) Member(ctx context.Context, room chat.RoomID, user chat.UserID) (m chat.Member, err error) {
 	err = s.read(ctx, func(c *conn) error {
-		r, err := c.one("SELECT "+memberColumns+" FROM members WHERE room = (SELECT num FROM rooms WHERE id = ?) AND user = ?", string(room), string(user))
+		r, err := c.one("SELECT "+memberColumns+
+			" FROM members WHERE room = (SELECT num FROM rooms WHERE id = ?) AND user = ?",
+			string(room), string(user))
 		if err != nil {
 			return err
 		}
@@ -248,7 +262,8 @@ func (s *Store) Member(ctx context.Context, room chat.RoomID, user chat.UserID) 
 }
 
 // Members implements [chat.Store].
-func (s *Store) Members(ctx context.Context, room chat.RoomID, after chat.UserID, limit int) (all []chat.Member, err error) {
+func (s *Store) Members(ctx context.Context, room chat.RoomID, after chat.UserID,
+	limit int) (all []chat.Member, err error) {
 	err = s.read(ctx, func(c *conn) error {
 		num, err := roomNum(c, room)
 		if err != nil {

@@ -12,8 +12,9 @@ var migrations embed.FS
 // applicationID marks a file as Parley's: "Prly".
 const applicationID = 0x50726c79
 
-// upgrade brings the database to the newest schema. Its version is the number of migrations that
-// have run; each runs in a transaction with the step to its number.
+// upgrade brings the database to the newest schema. Its version is the number
+// of migrations that have run; each runs in a transaction with the step to its
+// number.
 func upgrade(c *conn, path string) error {
 	names, err := fs.Glob(migrations, "migrations/*.sql")
 	if err != nil {

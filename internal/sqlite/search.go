@@ -11,11 +11,13 @@ import (
 	"time"
 )
 
-// searcher keeps the index of messages, in a database of its own: indexing takes nothing from the path
-// of a send but a note that a room has news. The database says for each room up to which message
-// it knows it, in the same transaction as the index itself, so that a crash loses nothing and doubles
-// nothing. The index holds no texts and can be built again from the messages; that is what happens
-// when it is missing, damaged, of another version, or ahead of a store that was restored.
+// searcher keeps the index of messages, in a database of its own: indexing
+// takes nothing from the path of a send but a note that a room has news. The
+// database says for each room up to which message it knows it, in the same
+// transaction as the index itself, so that a crash loses nothing and doubles
+// nothing. The index holds no texts and can be built again from the messages;
+// that is what happens when it is missing, damaged, of another version, or
+// ahead of a store that was restored.
 type searcher struct {
 	path  string
 	log   *slog.Logger
@@ -43,7 +45,8 @@ const (
 		INSERT INTO reindexed VALUES (0);
 		CREATE VIRTUAL TABLE words USING fts5 (text, content = '', contentless_delete = 1, tokenize = 'ascii');`
 
-	// wordsOf is what is indexed of a message m: its text and the names of its files.
+	// wordsOf is what is indexed of a message m: its text and the names of its
+	// files.
 	wordsOf = `m.text || coalesce((SELECT ' ' || group_concat(j.value ->> 'name', ' ') FROM json_each(m.marks, '$.files') j WHERE m.marks IS NOT NULL), '')`
 
 	indexDelay = 200 * time.Millisecond // from a message to its indexing, so that many go together
@@ -73,7 +76,8 @@ func (s *searcher) open() error {
 	}
 	version, err := pragma(c, "user_version")
 	if err == nil && version == 0 {
-		err = c.script(fmt.Sprintf("BEGIN; %s; PRAGMA user_version = %d; COMMIT", searchSchema, searchVersion))
+		err = c.script(fmt.Sprintf("BEGIN; %s; PRAGMA user_version = %d; COMMIT", searchSchema,
+			searchVersion))
 		version = searchVersion
 	}
 	if err == nil && version != searchVersion {
@@ -159,8 +163,9 @@ func (s *searcher) rest(d time.Duration) bool {
 	}
 }
 
-// survey finds the rooms that were written after they were indexed. An index that knows what is
-// not there, or that cannot tell what has changed, is thrown away.
+// survey finds the rooms that were written after they were indexed. An index
+// that knows what is not there, or that cannot tell what has changed, is thrown
+// away.
 func (s *searcher) survey() error {
 	type mark struct {
 		no    int64
@@ -181,17 +186,20 @@ func (s *searcher) survey() error {
 	stale := false
 	var newest int64 // change of an older message
 	err = s.store.read(context.Background(), func(c *conn) error {
-		// Changes are numbered without holes, and the oldest are forgotten once they are in the index.
+		// Changes are numbered without holes, and the oldest are forgotten once
+		// they are in the index.
 		r, err := c.one("SELECT (SELECT seq FROM sqlite_sequence WHERE name = 'reindex'), (SELECT min(seq) FROM reindex)")
 		if err != nil {
 			return err
 		}
 		newest = r.num(0)
-		if oldest := r.num(1); done.first() > newest || done.first() < newest && (oldest == 0 || oldest > done.first()+1) {
+		if oldest := r.num(1); done.first() > newest || done.first() < newest &&
+			(oldest == 0 || oldest > done.first()+1) {
 			stale = true
 		}
 		trimmed := map[int64]int64{}
-		rooms, err := many(c, func(r row) int64 { trimmed[r.num(0)] = r.num(1); return r.num(0) }, "SELECT num, trimmed FROM rooms")
+		rooms, err := many(c, func(r row) int64 { trimmed[r.num(0)] = r.num(1); return r.num(0) },
+			"SELECT num, trimmed FROM rooms")
 		if err != nil {
 			return err
 		}
@@ -229,15 +237,18 @@ func (s *searcher) survey() error {
 	return nil
 }
 
-// again empties the index and has all rooms indexed, as they are after the newest change of an older message.
+// again empties the index and has all rooms indexed, as they are after the
+// newest change of an older message.
 func (s *searcher) again(newest int64) error {
-	if err := s.index.script(fmt.Sprintf("BEGIN; DROP TABLE words; DROP TABLE indexed; DROP TABLE reindexed; %s; UPDATE reindexed SET seq = %d; COMMIT", searchSchema, newest)); err != nil {
+	if err := s.index.script(fmt.Sprintf(
+		"BEGIN; DROP TABLE words; DROP TABLE indexed; DROP TABLE reindexed; %s; UPDATE reindexed SET seq = %d; COMMIT", searchSchema, newest)); err != nil {
 		return err
 	}
 	return s.survey()
 }
 
-// work indexes all changes, and all rooms that have news. It rests in between, so that senders keep most of the machine.
+// work indexes all changes, and all rooms that have news. It rests in between,
+// so that senders keep most of the machine.
 func (s *searcher) work() error {
 	for !s.stopping() {
 		if err := s.paced(s.changes); err != nil {
@@ -262,7 +273,8 @@ func (s *searcher) work() error {
 	return nil
 }
 
-// paced calls do, which indexes some messages and returns how many, until there are no more or stop is called.
+// paced calls do, which indexes some messages and returns how many, until there
+// are no more or stop is called.
 func (s *searcher) paced(do func() (int, error)) error {
 	for {
 		began := time.Now()
@@ -273,7 +285,8 @@ func (s *searcher) paced(do func() (int, error)) error {
 	}
 }
 
-// changes indexes the next messages that have changed after they were indexed, and returns how many.
+// changes indexes the next messages that have changed after they were indexed,
+// and returns how many.
 func (s *searcher) changes() (n int, err error) {
 	type change struct {
 		id   int64
@@ -286,7 +299,8 @@ func (s *searcher) changes() (n int, err error) {
 			seq = r.num(0)
 			changes = append(changes, change{r.num(1), r.text(2)})
 			return nil
-		}, "SELECT r.seq, r.message, "+wordsOf+" FROM reindex r LEFT JOIN messages m ON m.id = r.message WHERE r.seq > ? ORDER BY r.seq LIMIT ?", seq, int64(indexChunk))
+		}, "SELECT r.seq, r.message, "+wordsOf+
+			" FROM reindex r LEFT JOIN messages m ON m.id = r.message WHERE r.seq > ? ORDER BY r.seq LIMIT ?", seq, int64(indexChunk))
 	})
 	if err != nil || len(changes) == 0 {
 		return 0, err
@@ -311,7 +325,8 @@ func (s *searcher) changes() (n int, err error) {
 			if m.text == "" {
 				continue
 			}
-			if _, err := s.index.exec("INSERT INTO words (rowid, text) VALUES (?, ?)", m.id, document(m.text)); err != nil {
+			if _, err := s.index.exec("INSERT INTO words (rowid, text) VALUES (?, ?)", m.id,
+				document(m.text)); err != nil {
 				return err
 			}
 		}
@@ -364,7 +379,8 @@ func (s *searcher) chunk(room int64) (n int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	if _, err := s.index.exec("DELETE FROM words WHERE rowid BETWEEN ? AND ?", key(room, 1), key(room, trimmed)); err != nil {
+	if _, err := s.index.exec("DELETE FROM words WHERE rowid BETWEEN ? AND ?", key(room, 1),
+		key(room, trimmed)); err != nil {
 		return 0, err
 	}
 	if len(messages) == 0 {
@@ -375,7 +391,8 @@ func (s *searcher) chunk(room int64) (n int, err error) {
 			if m.text == "" {
 				continue
 			}
-			if _, err := s.index.exec("INSERT INTO words (rowid, text) VALUES (?, ?)", m.id, document(m.text)); err != nil {
+			if _, err := s.index.exec("INSERT INTO words (rowid, text) VALUES (?, ?)", m.id,
+				document(m.text)); err != nil {
 				return err
 			}
 		}

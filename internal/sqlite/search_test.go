@@ -72,7 +72,9 @@ func (x *searchTest) reopen() {
 func (x *searchTest) send(room chat.RoomID, texts ...string) {
 	x.Helper()
 	stream := chat.RoomStream(room)
-	if _, err := x.Commit(x.Context(), chat.Change{Stream: stream, Kind: chat.RoomCreated, ID: "r" + string(room), Room: &chat.Room{ID: room}}); err != nil && !errors.Is(err, chat.ErrConflict) {
+	if _, err := x.Commit(x.Context(),
+		chat.Change{Stream: stream, Kind: chat.RoomCreated, ID: "r" + string(room),
+			Room: &chat.Room{ID: room}}); err != nil && !errors.Is(err, chat.ErrConflict) {
 		x.Fatal(err)
 	}
 	for i, text := range texts {
@@ -122,7 +124,8 @@ func TestSearch(t *testing.T) {
 	x := &searchTest{T: t, dir: t.TempDir()}
 	x.reopen()
 	a, both := []chat.RoomID{"a"}, []chat.RoomID{"a", "b", "none"}
-	x.send("a", "Hello world", "東京都に住んでいます", "Das Café schließt", "hello again", "京都と東京", "helicopter", "last of a")
+	x.send("a", "Hello world", "東京都に住んでいます", "Das Café schließt", "hello again", "京都と東京",
+		"helicopter", "last of a")
 	x.send("b", "hello from b", "世界、こんにちは", "last of b")
 	x.eventually("last", both, "last of a", "last of b")
 	for query, want := range map[string][]string{
@@ -154,7 +157,8 @@ func TestSearch(t *testing.T) {
 		t.Errorf("in no room: %q", got)
 	}
 
-	// The index goes on where it was, is built again where it is gone, broken or of another store.
+	// The index goes on where it was, is built again where it is gone, broken
+	// or of another store.
 	index := filepath.Join(x.dir, "search.db")
 	x.reopen()
 	x.send("a", "hello after opening")
@@ -163,7 +167,10 @@ func TestSearch(t *testing.T) {
 		"gone":   func() error { return os.Remove(index) },
 		"broken": func() error { return os.WriteFile(index, []byte("nothing that could be read"), 0o600) },
 		"newer":  func() error { return script(index, "PRAGMA user_version = 99") },
-		"ahead":  func() error { return script(index, "UPDATE indexed SET event = 'another' WHERE room = 1") },
+		"ahead": func() error {
+			return script(index,
+				"UPDATE indexed SET event = 'another' WHERE room = 1")
+		},
 		"beyond": func() error { return script(index, "UPDATE indexed SET no = no + 3") },
 		"other":  func() error { return script(index, "INSERT INTO indexed VALUES (77, 3, 'x')") },
 		"behind": func() error { return script(index, "DELETE FROM indexed; DELETE FROM words") },
@@ -190,7 +197,8 @@ func script(path, sql string) error {
 	return errors.Join(c.script(sql), c.close())
 }
 
-// Nothing that is typed is a syntax error, and every text is found by its own beginning.
+// Nothing that is typed is a syntax error, and every text is found by its own
+// beginning.
 func TestSearchAnything(t *testing.T) {
 	c, err := open(filepath.Join(t.TempDir(), "x.db"))
 	if err != nil {

@@ -16,8 +16,9 @@ import (
 
 // Options says how a store behaves. The zero value is fine.
 type Options struct {
-	// Ring is called with each event once it is durable, in order per stream, from one goroutine,
-	// before the Commit that made it returns. It does not block and does not change the event.
+	// Ring is called with each event once it is durable, in order per stream,
+	// from one goroutine, before the Commit that made it returns. It does not
+	// block and does not change the event.
 	Ring func(*chat.Event)
 	Log  *slog.Logger // default slog.Default()
 
@@ -26,7 +27,8 @@ type Options struct {
 	fold       int // moves until they are folded, default foldAt
 }
 
-// Store is a [chat.Store] in one directory. Its methods are safe for concurrent use.
+// Store is a [chat.Store] in one directory. Its methods are safe for concurrent
+// use.
 type Store struct {
 	dir     string
 	log     *slog.Logger
@@ -45,7 +47,8 @@ type Store struct {
 
 var _ chat.Store = (*Store)(nil)
 
-// Open opens the store in dir, which is made if it is not there, for this process alone.
+// Open opens the store in dir, which is made if it is not there, for this
+// process alone.
 func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
@@ -98,7 +101,8 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 	}
 
 	durable := make(chan []*call, 2)
-	w.calls, w.quit, w.done, w.touched, w.reindexed = s.calls, s.quit, durable, s.search.touch, s.search.done.Load
+	w.calls, w.quit, w.done, w.touched, w.reindexed = s.calls, s.quit, durable, s.search.touch,
+		s.search.done.Load
 	s.run.Go(w.run)
 	s.run.Go(func() {
 		defer close(s.stopped)
@@ -110,9 +114,10 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 	return s, nil
 }
 
-// isThere refuses a directory whose database is gone or empty while what is kept beside it is not: SQLite would make a new one, and
-// people would find an empty server. The database has its first page, of
-// 512 bytes or more, before there is anything else; a file of one byte counts as empty with SQLite.
+// isThere refuses a directory whose database is gone or empty while what is
+// kept beside it is not: SQLite would make a new one, and people would find an
+// empty server. The database has its first page, of 512 bytes or more, before
+// there is anything else; a file of one byte counts as empty with SQLite.
 func isThere(dir string) error {
 	size := func(name string) int64 {
 		info, err := os.Stat(filepath.Join(dir, name))
@@ -127,9 +132,11 @@ func isThere(dir string) error {
 	return nil
 }
 
-// openWriter opens the connection that writes, and brings the schema up to date.
+// openWriter opens the connection that writes, and brings the schema up to
+// date.
 func openWriter(path string) (*conn, error) {
-	// In exclusive reach of this process (see lock) nothing else holds the write lock.
+	// In exclusive reach of this process (see lock) nothing else holds the
+	// write lock.
 	c, err := open(path)
 	if err != nil {
 		return nil, err
@@ -160,14 +167,15 @@ func migrateAfterPragmas(c *conn, path string) error {
 	return upgrade(c, path)
 }
 
-// Close finishes the calls that were taken and closes the database. Later calls fail with
-// ErrUnavailable.
+// Close finishes the calls that were taken and closes the database. Later calls
+// fail with ErrUnavailable.
 func (s *Store) Close() error {
 	s.closing.Do(func() {
 		close(s.quit)
 		s.search.stop()
 		s.run.Wait()
-		// The connection that can write goes last: it moves the log into the database.
+		// The connection that can write goes last: it moves the log into the
+		// database.
 		s.closed = errors.Join(s.search.close(), s.readers.close(), s.writing.close(), s.lock.Close())
 	})
 	return s.closed
@@ -178,7 +186,8 @@ func (s *Store) Commit(ctx context.Context, changes ...chat.Change) ([]chat.Resu
 	if len(changes) == 0 {
 		return nil, nil
 	}
-	c := &call{changes: changes, results: make([]chat.Result, len(changes)), hashes: make([]hash, len(changes))}
+	c := &call{changes: changes, results: make([]chat.Result, len(changes)),
+		hashes: make([]hash, len(changes))}
 	for i := range changes {
 		c.hashes[i] = sendHash(&changes[i])
 	}
@@ -194,8 +203,8 @@ func (s *Store) Commit(ctx context.Context, changes ...chat.Change) ([]chat.Resu
 	return results, nil
 }
 
-// write runs f in a transaction of the writer. A refusal that f returns must come before it
-// writes anything.
+// write runs f in a transaction of the writer. A refusal that f returns must
+// come before it writes anything.
 func (s *Store) write(ctx context.Context, f func(*conn) error) error {
 	return s.do(ctx, &call{run: f})
 }
@@ -247,7 +256,8 @@ func (s *Store) Prune(ctx context.Context, now time.Time) (more bool, err error)
 	return more, err
 }
 
-// Ping implements [chat.Store]: the writer answers and the disk takes a write if the last one failed.
+// Ping implements [chat.Store]: the writer answers and the disk takes a write
+// if the last one failed.
 func (s *Store) Ping(ctx context.Context) error {
 	if err := s.do(ctx, &call{ping: true}); err != nil {
 		return err

@@ -7,19 +7,22 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Terms are what the search index holds. Scripts with spaces give words: folded in width, case and
-// accents. Scripts without (and Hangul, whose words carry endings) give every two neighbouring letters,
-// and the last letter of each run alone:
+// Terms are what the search index holds. Scripts with spaces give words: folded
+// in width, case and accents. Scripts without (and Hangul, whose words carry
+// endings) give every two neighbouring letters, and the last letter of each run
+// alone:
 //
 //	"Café 東京都"  →  cafe 東京 京都 都
 //
-// So a run of letters is found as a phrase of its pairs, and one letter as the beginning of a pair;
-// there is no shortest length. Words are found by their beginning. What is not found: the inside of
-// a word, other forms of it, and phrases of words in their order.
+// So a run of letters is found as a phrase of its pairs, and one letter as the
+// beginning of a pair; there is no shortest length. Words are found by their
+// beginning. What is not found: the inside of a word, other forms of it, and
+// phrases of words in their order.
 
 // unspaced are the scripts that are cut into pairs.
 var unspaced = []*unicode.RangeTable{
-	unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar, unicode.Bopomofo,
+	unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul, unicode.Thai, unicode.Lao,
+	unicode.Khmer, unicode.Myanmar, unicode.Bopomofo,
 }
 
 func isUnspaced(r rune) bool {
@@ -27,7 +30,8 @@ func isUnspaced(r rune) bool {
 	return r >= 0x0e00 && (unicode.In(r, unspaced...) || r == 'ー')
 }
 
-// tokens calls word for every word of text and run for every run of letters of an unspaced script.
+// tokens calls word for every word of text and run for every run of letters of
+// an unspaced script.
 func tokens(text string, word func(string), run func([]rune)) {
 	var w strings.Builder
 	var letters []rune
@@ -88,8 +92,9 @@ func document(text string) string {
 	return b.String()
 }
 
-// expression returns the FTS5 expression that finds all of the query's terms, empty if it has none.
-// Terms are letters and digits only, so nothing in them is syntax.
+// expression returns the FTS5 expression that finds all of the query's terms,
+// empty if it has none. Terms are letters and digits only, so nothing in them
+// is syntax.
 func expression(query string) string {
 	var all []string
 	tokens(query, func(word string) { all = append(all, `"`+word+`"*`) }, func(run []rune) {

@@ -13,7 +13,8 @@ import (
 	"github.com/parley-chat/parley/internal/migrate"
 )
 
-// Source reads all data of a directory, for a migration. It holds the directory's lock and changes nothing.
+// Source reads all data of a directory, for a migration. It holds the
+// directory's lock and changes nothing.
 type Source struct {
 	store *Store // what reads; nothing else of it is there
 	lock  *os.File
@@ -72,7 +73,8 @@ func (s *Source) prepare(path string) error {
 
 var errOlder = errors.New("an older version of Parley")
 
-// isCurrent refuses a database that is not of this version's schema: to bring it there would change it.
+// isCurrent refuses a database that is not of this version's schema: to bring
+// it there would change it.
 func isCurrent(c *conn, path string) error {
 	have, err := pragma(c, "user_version")
 	if err != nil {
@@ -127,7 +129,8 @@ func (s *Source) head(c *conn, stream chat.Stream, h head) (migrate.Head, error)
 	if err != nil {
 		return end, err
 	}
-	// One that is a message stands there where a migration has ended: see Destination.room.
+	// One that is a message stands there where a migration has ended: see
+	// Destination.room.
 	if len(events) == 1 && events[0].Kind != chat.MessageCreated {
 		end.Event = &events[0]
 	}
@@ -163,7 +166,8 @@ func (s *Source) Rooms(ctx context.Context, after chat.RoomID, limit int) (rooms
 }
 
 // Members implements [migrate.Source].
-func (s *Source) Members(ctx context.Context, room chat.RoomID, after chat.UserID, limit int) (members []migrate.Member, err error) {
+func (s *Source) Members(ctx context.Context, room chat.RoomID, after chat.UserID,
+	limit int) (members []migrate.Member, err error) {
 	err = s.store.read(ctx, func(c *conn) error {
 		num, err := roomNum(c, room)
 		if err != nil {
@@ -171,7 +175,8 @@ func (s *Source) Members(ctx context.Context, room chat.RoomID, after chat.UserI
 		}
 		members, err = manyScanned(c, func(r row) (migrate.Member, error) {
 			m, err := scanMember(r, room)
-			return migrate.Member{Member: m, ReadNo: max(r.num(4), s.moves[place{num, m.User}]), Spoke: r.num(5)}, err
+			return migrate.Member{Member: m, ReadNo: max(r.num(4), s.moves[place{num, m.User}]),
+				Spoke: r.num(5)}, err
 		}, "SELECT "+memberColumns+", read_no, spoke FROM members WHERE room = ? AND user > ? ORDER BY user LIMIT ?", num, string(after), int64(limit))
 		return err
 	})
@@ -179,13 +184,15 @@ func (s *Source) Members(ctx context.Context, room chat.RoomID, after chat.UserI
 }
 
 // Messages implements [migrate.Source].
-func (s *Source) Messages(ctx context.Context, room chat.RoomID, after int64, limit int) (messages []migrate.Message, err error) {
+func (s *Source) Messages(ctx context.Context, room chat.RoomID, after int64,
+	limit int) (messages []migrate.Message, err error) {
 	err = s.store.read(ctx, func(c *conn) error {
 		num, err := roomNum(c, room)
 		if err != nil {
 			return err
 		}
-		events, err := messageEvents(c, room, "", "id BETWEEN ? AND ? ORDER BY id LIMIT ?", key(num, after+1), key(num+1, -1), int64(limit))
+		events, err := messageEvents(c, room, "", "id BETWEEN ? AND ? ORDER BY id LIMIT ?",
+			key(num, after+1), key(num+1, -1), int64(limit))
 		if err != nil {
 			return err
 		}
@@ -204,10 +211,12 @@ func (s *Source) Messages(ctx context.Context, room chat.RoomID, after int64, li
 }
 
 // People implements [migrate.Source].
-func (s *Source) People(ctx context.Context, after chat.UserID, limit int) (people []migrate.Person, err error) {
+func (s *Source) People(ctx context.Context, after chat.UserID, limit int) (people []migrate.Person,
+	err error) {
 	err = s.store.read(ctx, func(c *conn) error {
 		accounts, err := many(c, func(r row) chat.Account { return scanAccount(r, 0) },
-			"SELECT "+accountColumns+" FROM accounts WHERE id > ? ORDER BY id LIMIT ?", string(after), int64(limit))
+			"SELECT "+accountColumns+" FROM accounts WHERE id > ? ORDER BY id LIMIT ?",
+			string(after), int64(limit))
 		if err != nil {
 			return err
 		}
@@ -223,10 +232,13 @@ func (s *Source) People(ctx context.Context, after chat.UserID, limit int) (peop
 			if p.Rooms, err = many(c, func(r row) migrate.Listed {
 				return migrate.Listed{Room: chat.RoomID(r.text(0)), Notify: chat.NotifyLevel(r.text(1))}
 			},
-				"SELECT id, notify FROM lists JOIN rooms ON num = room WHERE user = ? ORDER BY id", string(a.ID)); err != nil {
+				"SELECT id, notify FROM lists JOIN rooms ON num = room WHERE user = ? ORDER BY id",
+				string(a.ID)); err != nil {
 				return err
 			}
-			if p.Sessions, err = many(c, scanSession, "SELECT "+sessionColumns+" FROM sessions s WHERE s.user = ? ORDER BY s.id", string(a.ID)); err != nil {
+			if p.Sessions, err = many(c, scanSession,
+				"SELECT "+sessionColumns+" FROM sessions s WHERE s.user = ? ORDER BY s.id",
+				string(a.ID)); err != nil {
 				return err
 			}
 			people = append(people, p)
@@ -237,13 +249,15 @@ func (s *Source) People(ctx context.Context, after chat.UserID, limit int) (peop
 }
 
 // Invites implements [migrate.Source].
-func (s *Source) Invites(ctx context.Context, after chat.Invite, limit int) (invites []chat.Invite, err error) {
+func (s *Source) Invites(ctx context.Context, after chat.Invite, limit int) (invites []chat.Invite,
+	err error) {
 	since := int64(-1 << 62)
 	if after.ID != "" {
 		since = milli(after.CreatedAt)
 	}
 	err = s.store.read(ctx, func(c *conn) error {
-		invites, err = many(c, scanInvite, "SELECT "+inviteColumns+" FROM invites WHERE (created_at, id) > (?, ?) ORDER BY created_at, id LIMIT ?",
+		invites, err = many(c, scanInvite,
+			"SELECT "+inviteColumns+" FROM invites WHERE (created_at, id) > (?, ?) ORDER BY created_at, id LIMIT ?",
 			since, after.ID, int64(limit))
 		return err
 	})
@@ -251,9 +265,13 @@ func (s *Source) Invites(ctx context.Context, after chat.Invite, limit int) (inv
 }
 
 // Records implements [migrate.Source].
-func (s *Source) Records(ctx context.Context, after migrate.Record, limit int) (records []migrate.Record, err error) {
+func (s *Source) Records(ctx context.Context, after migrate.Record,
+	limit int) (records []migrate.Record, err error) {
 	err = s.store.read(ctx, func(c *conn) error {
-		records, err = many(c, func(r row) migrate.Record { return migrate.Record{Kind: r.text(3), Record: scanRecord(r)} },
+		records, err = many(c, func(r row) migrate.Record {
+			return migrate.Record{Kind: r.text(3),
+				Record: scanRecord(r)}
+		},
 			"SELECT "+recordColumns+", kind FROM records WHERE (kind, id) > (?, ?) ORDER BY kind, id LIMIT ?", after.Kind, after.ID, int64(limit))
 		return err
 	})
@@ -273,13 +291,15 @@ func (s *Source) Server(ctx context.Context) (end migrate.Head, err error) {
 	return end, err
 }
 
-// Sends implements [migrate.Source]: what the generations know, then what they do not.
+// Sends implements [migrate.Source]: what the generations know, then what they
+// do not.
 func (s *Source) Sends(ctx context.Context, since time.Time, give func([]migrate.Send) error) error {
 	return s.store.read(ctx, func(c *conn) error {
 		g := &sendGiver{c: c, since: milli(since), rooms: map[int64]chat.RoomID{}}
 		err := c.query(ctx, func(r row) error {
 			for b := r.blob(0); len(b) >= sendSize; b = b[sendSize:] {
-				if err := g.add(hash(b), int64(binary.LittleEndian.Uint64(b[len(hash{}):])), nil); err != nil {
+				if err := g.add(hash(b), int64(binary.LittleEndian.Uint64(b[len(hash{}):])),
+					nil); err != nil {
 					return err
 				}
 			}

@@ -11,8 +11,9 @@ import (
 	"github.com/parley-chat/parley/internal/migrate"
 )
 
-// Destination is a directory that takes a migration. It holds the directory's lock. Batches are written in one transaction each,
-// together with the state, so that nothing is ever written twice.
+// Destination is a directory that takes a migration. It holds the directory's
+// lock. Batches are written in one transaction each, together with the state,
+// so that nothing is ever written twice.
 type Destination struct {
 	path   string
 	epoch  string
@@ -29,7 +30,8 @@ type Destination struct {
 
 var _ migrate.Destination = (*Destination)(nil)
 
-// migrationKey is where the table meta keeps the state of a migration that is not finished.
+// migrationKey is where the table meta keeps the state of a migration that is
+// not finished.
 const migrationKey = "migration"
 
 // isWhole refuses a database that a migration has not filled yet.
@@ -41,7 +43,8 @@ func isWhole(c *conn, dir string) error {
 	return err
 }
 
-// OpenDestination opens dir, which is made if it is not there. Where other data are, nothing is written.
+// OpenDestination opens dir, which is made if it is not there. Where other data
+// are, nothing is written.
 func OpenDestination(dir string) (_ *Destination, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data directory: %w", err)
@@ -88,7 +91,8 @@ func (d *Destination) look() (err error) {
 	if r, err := c.one("SELECT count(*) FROM sqlite_master"); err != nil || r.first() == 0 {
 		return err // a run that was killed had not come to the first table
 	}
-	// Of a run that was killed, or of an older version that nobody has used: openWriter brings it up to date.
+	// Of a run that was killed, or of an older version that nobody has used:
+	// openWriter brings it up to date.
 	if err = isCurrent(c, d.path); err != nil && !errors.Is(err, errOlder) {
 		return err
 	}
@@ -142,7 +146,8 @@ func (d *Destination) Write(ctx context.Context, b *migrate.Batch, state []byte)
 		return err
 	}
 	return d.writer.transaction(func() error {
-		for _, write := range []func(*migrate.Batch) error{d.rooms, d.members, d.messages, d.sends, d.people, d.invites, d.records} {
+		for _, write := range []func(*migrate.Batch) error{d.rooms, d.members, d.messages, d.sends,
+			d.people, d.invites, d.records} {
 			if err := write(b); err != nil {
 				return err
 			}
@@ -168,9 +173,11 @@ func (d *Destination) Finish(context.Context) error {
 	})
 }
 
-// stream makes a log with its newest event, and returns its number. A log whose newest event is a message has one
-// row of an event all the same, in the message's place: it says which message stands there (see Store.events). Nobody is given
-// that row: whoever is before it is told to fetch anew, because the events before it are not there.
+// stream makes a log with its newest event, and returns its number. A log whose
+// newest event is a message has one row of an event all the same, in the
+// message's place: it says which message stands there (see Store.events).
+// Nobody is given that row: whoever is before it is told to fetch anew, because
+// the events before it are not there.
 func (d *Destination) stream(name chat.Stream, h migrate.Head, no int64) (int64, error) {
 	if h.Seq == 0 && no == 0 {
 		if _, isRoom := name.Room(); !isRoom {
@@ -260,7 +267,8 @@ func (d *Destination) messages(b *migrate.Batch) error {
 			return err
 		}
 		id := key(num, m.No)
-		if _, err := d.conn.exec("INSERT INTO messages ("+messageColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		if _, err := d.conn.exec("INSERT INTO messages ("+messageColumns+
+			") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 			id, m.Seq, m.ID, prev, string(m.From), by, m.Text, m.ClientID, milli(m.At), column); err != nil {
 			return err
 		}
@@ -277,7 +285,8 @@ func (d *Destination) marks(id int64, m *migrate.Message) error {
 		return err
 	}
 	for _, e := range m.Edits {
-		if _, err := d.conn.exec("INSERT INTO edits (message, text, at) VALUES (?, ?, ?)", id, e.Text, milli(e.At)); err != nil {
+		if _, err := d.conn.exec("INSERT INTO edits (message, text, at) VALUES (?, ?, ?)", id,
+			e.Text, milli(e.At)); err != nil {
 			return err
 		}
 	}
@@ -294,7 +303,8 @@ func (d *Destination) marks(id int64, m *migrate.Message) error {
 	return nil
 }
 
-// sends are written as a generation at once: the messages' rows do not know them.
+// sends are written as a generation at once: the messages' rows do not know
+// them.
 func (d *Destination) sends(b *migrate.Batch) error {
 	sends := d.writer.sends
 	for i := range b.Sends {
@@ -331,7 +341,8 @@ func (d *Destination) people(b *migrate.Batch) error {
 			if err != nil {
 				return err
 			}
-			if _, err := d.conn.exec("INSERT INTO lists (user, room, notify) VALUES (?, ?, ?)", string(a.ID), num, string(room.Notify)); err != nil {
+			if _, err := d.conn.exec("INSERT INTO lists (user, room, notify) VALUES (?, ?, ?)",
+				string(a.ID), num, string(room.Notify)); err != nil {
 				return err
 			}
 		}
@@ -349,7 +360,8 @@ func (d *Destination) invites(b *migrate.Batch) error {
 	for i := range b.Invites {
 		v := &b.Invites[i]
 		if _, err := d.conn.exec("INSERT INTO invites ("+inviteColumns+") VALUES (?, ?, ?, ?, ?, ?)",
-			v.ID, v.CodeHash, string(v.Role), string(v.CreatedBy), milli(v.CreatedAt), milli(v.ExpiresAt)); err != nil {
+			v.ID, v.CodeHash, string(v.Role), string(v.CreatedBy), milli(v.CreatedAt),
+			milli(v.ExpiresAt)); err != nil {
 			return fmt.Errorf("invite %s: %w", v.ID, err)
 		}
 	}

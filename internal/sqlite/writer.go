@@ -31,8 +31,8 @@ type call struct {
 	done chan struct{} // closed when results and err are final
 }
 
-// writer is the goroutine that owns the writing connection. Nobody else touches its fields after run
-// has started.
+// writer is the goroutine that owns the writing connection. Nobody else touches
+// its fields after run has started.
 type writer struct {
 	*conn
 	epoch   string
@@ -40,7 +40,8 @@ type writer struct {
 	quit    <-chan struct{}
 	done    chan<- []*call
 	touched func(room int64) // told of rooms with new messages, after they are durable
-	// reindexed says up to which row of the table reindex the index for search has come; nil where there is none.
+	// reindexed says up to which row of the table reindex the index for search
+	// has come; nil where there is none.
 	reindexed func() int64
 
 	// What the database holds, as far as it has been asked for.
@@ -67,7 +68,8 @@ type place struct {
 	user chat.UserID
 }
 
-// member is a person's place in a room. in is false for those who are not members.
+// member is a person's place in a room. in is false for those who are not
+// members.
 type member struct {
 	chat.Member
 	in     bool
@@ -89,9 +91,11 @@ func newWriter(c *conn, epoch string, o Options) (*writer, error) {
 	return w, errors.Join(w.sends.load(), w.reads.load())
 }
 
-// ensureEpoch returns the epoch of the directory, and makes it up when the directory is new.
+// ensureEpoch returns the epoch of the directory, and makes it up when the
+// directory is new.
 func ensureEpoch(c *conn) (string, error) {
-	if _, err := c.exec("INSERT INTO meta VALUES ('epoch', ?) ON CONFLICT DO NOTHING", rand.Text()); err != nil {
+	if _, err := c.exec("INSERT INTO meta VALUES ('epoch', ?) ON CONFLICT DO NOTHING",
+		rand.Text()); err != nil {
 		return "", fmt.Errorf("write the epoch: %w", err)
 	}
 	r, err := c.one("SELECT value FROM meta WHERE key = 'epoch'")
@@ -106,7 +110,8 @@ func (w *writer) forget() {
 	w.streams, w.members = map[chat.Stream]*stream{}, map[place]*member{}
 }
 
-// run writes batches until quit is closed and the calls that were taken are answered.
+// run writes batches until quit is closed and the calls that were taken are
+// answered.
 func (w *writer) run() {
 	defer close(w.done)
 	for {
@@ -124,9 +129,9 @@ func (w *writer) run() {
 	}
 }
 
-// gather adds the calls that are waiting to batch. It lets others run a few times: who has just got an
-// answer is about to ask again, and a commit costs the same for many as for few. With nobody else to
-// run this takes no time.
+// gather adds the calls that are waiting to batch. It lets others run a few
+// times: who has just got an answer is about to ask again, and a commit costs
+// the same for many as for few. With nobody else to run this takes no time.
 func (w *writer) gather(batch []*call) []*call {
 	for yields := 0; len(batch) < maxBatch; {
 		select {
@@ -160,7 +165,8 @@ func (w *writer) leave() {
 	}
 }
 
-// write applies a batch in one transaction. It leaves every call with its answer.
+// write applies a batch in one transaction. It leaves every call with its
+// answer.
 func (w *writer) write(batch []*call) {
 	clear(w.rooms)
 	if len(w.streams) > maxStreams || len(w.members) > maxMembers {
@@ -194,8 +200,8 @@ func (w *writer) flush(all bool) error {
 	return w.sends.flush(all)
 }
 
-// transaction runs f between BEGIN and COMMIT. After a failure the database is as before, and
-// so is what the writer knows of it.
+// transaction runs f between BEGIN and COMMIT. After a failure the database is
+// as before, and so is what the writer knows of it.
 func (w *writer) transaction(f func() error) error {
 	_, err := w.exec("BEGIN IMMEDIATE")
 	if err == nil {
@@ -212,7 +218,8 @@ func (w *writer) transaction(f func() error) error {
 	return errors.Join(err, w.sends.load(), w.reads.load())
 }
 
-// apply runs one call. A refusal is the call's; a returned error is the whole batch's.
+// apply runs one call. A refusal is the call's; a returned error is the whole
+// batch's.
 func (w *writer) apply(c *call) error {
 	if err := c.ctx.Err(); err != nil {
 		c.err = unavailable(err) // nobody waits any more
@@ -225,7 +232,8 @@ func (w *writer) apply(c *call) error {
 	case c.prune != nil:
 		err = c.prune(w)
 	case c.ping && w.failed: // a new value each time: SQLite does not write what is there already
-		_, err = w.exec("INSERT INTO meta VALUES ('ping', ?1) ON CONFLICT DO UPDATE SET value = ?1", rand.Text())
+		_, err = w.exec("INSERT INTO meta VALUES ('ping', ?1) ON CONFLICT DO UPDATE SET value = ?1",
+			rand.Text())
 	case len(c.changes) == 1: // judged before anything is written
 		c.results[0], err = w.change(&c.changes[0], c.hashes[0])
 	case len(c.changes) > 1:

@@ -15,8 +15,8 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// actor is a person's program: it follows everything, comes back on another node when its connection ends, and sends until it has
-// an answer.
+// actor is a person's program: it follows everything, comes back on another
+// node when its connection ends, and sends until it has an answer.
 type actor struct {
 	n      int
 	user   chat.UserID
@@ -68,7 +68,8 @@ func (a *actor) connect(ctx context.Context) {
 				try = 0
 			}
 		}
-		// Full jitter, as clients are told to, but sooner: there is little time.
+		// Full jitter, as clients are told to, but sooner: there is little
+		// time.
 		pause(ctx, time.Duration(rand.Int64N(int64(min(20*time.Millisecond<<min(try, 6), time.Second)))))
 	}
 }
@@ -83,7 +84,8 @@ func (a *actor) visit(ctx context.Context, url string) {
 	asking, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
 	params := map[string]any{"device": fmt.Sprint("verify-", a.n), "positions": a.positions()}
-	if err := s.call(asking, "sync", params, func(result json.RawMessage) { a.synced(s, result) }); err != nil {
+	if err := s.call(asking, "sync", params,
+		func(result json.RawMessage) { a.synced(s, result) }); err != nil {
 		return
 	}
 	select {
@@ -139,7 +141,8 @@ func (a *actor) synced(s *socket, result json.RawMessage) {
 			a.fetch(s, v.ID)
 		}
 	}
-	// A stale room whose position was not given, and that is not in the answer, is one the person is no longer in.
+	// A stale room whose position was not given, and that is not in the answer,
+	// is one the person is no longer in.
 	for id, f := range a.rooms {
 		if f.stale && !slices.ContainsFunc(r.Rooms, func(v chat.RoomView) bool { return v.ID == id }) {
 			a.forget(id)
@@ -203,7 +206,8 @@ func (a *actor) event(e chat.Event) {
 	defer a.mu.Unlock()
 	id, inRoom := e.Stream.Room()
 	if !inRoom {
-		if e.Stream == chat.UserStream(a.user) && (a.own.Epoch == "" || e.Seq > a.own.Seq || e.Epoch != a.own.Epoch) {
+		if e.Stream == chat.UserStream(a.user) &&
+			(a.own.Epoch == "" || e.Seq > a.own.Seq || e.Epoch != a.own.Epoch) {
 			a.own = e.Position()
 			a.mine(e)
 		}
@@ -283,7 +287,8 @@ func (f *followed) apply(me chat.UserID, e chat.Event) {
 	f.view.Count()
 }
 
-// fetch has a room's state fetched, and the messages that were missed. The lock is held.
+// fetch has a room's state fetched, and the messages that were missed. The lock
+// is held.
 func (a *actor) fetch(s *socket, id chat.RoomID) {
 	if s == nil {
 		return // the next sync brings it
@@ -300,7 +305,8 @@ func (a *actor) fetch(s *socket, id chat.RoomID) {
 	})
 }
 
-// refetch fetches until it has everything, or the connection is over: then the next sync brings it.
+// refetch fetches until it has everything, or the connection is over: then the
+// next sync brings it.
 func (a *actor) refetch(s *socket, id chat.RoomID, f *followed, this int) {
 	for try := 0; ; try++ {
 		err := a.fetchOnce(s, id, f, this)
@@ -314,9 +320,11 @@ func (a *actor) refetch(s *socket, id chat.RoomID, f *followed, this int) {
 func (a *actor) fetchOnce(s *socket, id chat.RoomID, f *followed, this int) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	overtaken := func() bool { return a.rooms[id] != f || a.socket != s || f.fetch != this } // the lock is held
+	// the lock is held
+	overtaken := func() bool { return a.rooms[id] != f || a.socket != s || f.fetch != this }
 	var v chat.RoomView
-	err := s.call(ctx, "room.get", map[string]any{"room": id}, func(b json.RawMessage) { json.Unmarshal(b, &v) })
+	err := s.call(ctx, "room.get", map[string]any{"room": id},
+		func(b json.RawMessage) { json.Unmarshal(b, &v) })
 	if no, ok := errors.AsType[refused](err); ok && no.Code == "not_found" {
 		a.mu.Lock()
 		defer a.mu.Unlock()
@@ -333,7 +341,9 @@ func (a *actor) fetchOnce(s *socket, id chat.RoomID, f *followed, this int) erro
 		var page struct {
 			Messages []chat.Message `json:"messages"`
 		}
-		if err := s.call(ctx, "message.list", map[string]any{"room": id, "after": after, "limit": 200}, func(b json.RawMessage) { json.Unmarshal(b, &page) }); err != nil {
+		if err := s.call(ctx, "message.list",
+			map[string]any{"room": id, "after": after, "limit": 200},
+			func(b json.RawMessage) { json.Unmarshal(b, &page) }); err != nil {
 			return err
 		}
 		if len(page.Messages) == 0 {
@@ -370,7 +380,8 @@ func (a *actor) fetchOnce(s *socket, id chat.RoomID, f *followed, this int) erro
 	return nil
 }
 
-// act does things until it is time: mostly it sends. What it has begun it ends, unless ctx is done.
+// act does things until it is time: mostly it sends. What it has begun it ends,
+// unless ctx is done.
 func (a *actor) act(ctx, until context.Context, every time.Duration) {
 	for i := 0; ; i++ {
 		pause(until, rand.N(2*every))
@@ -430,7 +441,8 @@ func (a *actor) send(ctx context.Context, key string) {
 		return
 	}
 	a.note(Record{Kind: Send, Room: string(room.ID), Key: key})
-	m, said := a.insist(ctx, "message.send", map[string]any{"room": room.ID, "text": textOf(key, 0, a.size), "client_id": key})
+	m, said := a.insist(ctx, "message.send",
+		map[string]any{"room": room.ID, "text": textOf(key, 0, a.size), "client_id": key})
 	switch said {
 	case yes, yesAfterAll:
 		a.note(Record{Kind: Ack, Room: string(room.ID), Key: key, No: m.No, Message: m.ID})
@@ -452,7 +464,9 @@ const (
 
 // insist asks for something that gives a message, until there is an answer.
 func (a *actor) insist(ctx context.Context, method string, params any) (m chat.Message, said answer) {
-	patience := math.MaxInt // one in twenty is given up if it is not answered at once, as by somebody who closes the window
+	// one in twenty is given up if it is not answered at once, as by somebody
+	// who closes the window
+	patience := math.MaxInt
 	if rand.IntN(20) == 0 {
 		patience = 1
 	}
@@ -512,7 +526,8 @@ func (a *actor) leave(ctx context.Context) {
 	}
 }
 
-// ask calls an action whose outcome shows by itself, until there is an answer: one that was cut off may be half done.
+// ask calls an action whose outcome shows by itself, until there is an answer:
+// one that was cut off may be half done.
 func (a *actor) ask(ctx context.Context, method string, params any) {
 	for try := 0; ctx.Err() == nil; try++ {
 		s := a.live()
@@ -555,7 +570,8 @@ func (a *actor) held() []Record {
 
 func viewRecord(k Kind, v chat.RoomView) Record {
 	return Record{
-		Kind: k, Room: string(v.ID), Seq: v.Position.Seq, ID: v.Position.ID, No: v.HeadNo, Read: v.ReadNo, Trimmed: v.Trimmed, Unread: v.Unread, Members: v.Members,
+		Kind: k, Room: string(v.ID), Seq: v.Position.Seq, ID: v.Position.ID, No: v.HeadNo,
+		Read: v.ReadNo, Trimmed: v.Trimmed, Unread: v.Unread, Members: v.Members,
 	}
 }
 

@@ -13,8 +13,10 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// audience is thousands of connections that only listen, to the rooms that everybody is in. Of what comes nothing is recorded: each checks
-// for itself that every event follows the one before it, and at the end that it has come to the head.
+// audience is thousands of connections that only listen, to the rooms that
+// everybody is in. Of what comes nothing is recorded: each checks for itself
+// that every event follows the one before it, and at the end that it has come
+// to the head.
 type audience struct {
 	crowd     *crowd
 	rooms     map[chat.Stream]bool
@@ -30,10 +32,12 @@ type audience struct {
 	bad []Violation
 }
 
-// comingAtOnce is how many come at the same time: with ten thousand, a busy machine serves none within the time that each has.
+// comingAtOnce is how many come at the same time: with ten thousand, a busy
+// machine serves none within the time that each has.
 const comingAtOnce = 1000
 
-// listener is one of them. Its fields are its goroutine's but for what is under mu.
+// listener is one of them. Its fields are its goroutine's but for what is under
+// mu.
 type listener struct {
 	n     int
 	a     *actor // whose person it is another program of
@@ -56,7 +60,8 @@ func newAudience(ctx context.Context, c *crowd, n int) (*audience, error) {
 	here, away := context.WithCancel(ctx)
 	all.away = away
 	for i := range n {
-		l := &listener{n: i + 1, a: c.actors[i%len(c.actors)], all: all, place: map[chat.Stream]chat.Position{}}
+		l := &listener{n: i + 1, a: c.actors[i%len(c.actors)], all: all,
+			place: map[chat.Stream]chat.Position{}}
 		all.listeners = append(all.listeners, l)
 		all.here.Go(func() { l.stay(here) })
 	}
@@ -67,21 +72,23 @@ func newAudience(ctx context.Context, c *crowd, n int) (*audience, error) {
 	return all, nil
 }
 
-// assembleWithin is how long thousands may take to come, on a machine that has other things to do.
+// assembleWithin is how long thousands may take to come, on a machine that has
+// other things to do.
 const assembleWithin = 10 * time.Minute
 
 func (all *audience) assemble(ctx context.Context) error {
-	return eventually(ctx, assembleWithin, fmt.Sprintf("%d listeners to be there", len(all.listeners)), func() bool {
-		for _, l := range all.listeners {
-			l.mu.Lock()
-			there := l.there
-			l.mu.Unlock()
-			if !there {
-				return false
+	return eventually(ctx, assembleWithin,
+		fmt.Sprintf("%d listeners to be there", len(all.listeners)), func() bool {
+			for _, l := range all.listeners {
+				l.mu.Lock()
+				there := l.there
+				l.mu.Unlock()
+				if !there {
+					return false
+				}
 			}
-		}
-		return true
-	})
+			return true
+		})
 }
 
 // cut resets every connection.
@@ -104,7 +111,8 @@ func (all *audience) leave() {
 	all.here.Wait()
 }
 
-// rest waits until each has come to the head of each room, and judges those that do not.
+// rest waits until each has come to the head of each room, and judges those
+// that do not.
 func (all *audience) rest(ctx context.Context) error {
 	heads := map[chat.Stream]chat.Position{}
 	for stream := range all.rooms {
@@ -153,7 +161,8 @@ func (l *listener) behind(heads map[chat.Stream]chat.Position) string {
 	defer l.mu.Unlock()
 	for stream, head := range heads {
 		if at := l.at[stream]; at.Seq != head.Seq || at.ID != head.ID {
-			return fmt.Sprintf("is at event %d (%s) of %s, and its head is %d (%s)", at.Seq, at.ID, stream, head.Seq, head.ID)
+			return fmt.Sprintf("is at event %d (%s) of %s, and its head is %d (%s)", at.Seq, at.ID,
+				stream, head.Seq, head.ID)
 		}
 	}
 	return ""
@@ -296,7 +305,8 @@ func (l *listener) hear(method string, params json.RawMessage) {
 	}
 }
 
-// enoughFiles returns an error if this process, or one that it starts, may not open so many files.
+// enoughFiles returns an error if this process, or one that it starts, may not
+// open so many files.
 func enoughFiles(n int) error {
 	if most, err := mostFiles(); err == nil && most < uint64(n) {
 		return fmt.Errorf("%d open files are needed, and the limit is %d: raise it (ulimit -Hn), or ask for fewer with --listeners", n, most)

@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// toll is what a proxy did to the messages of Redis' publish and subscribe that came through it.
+// toll is what a proxy did to the messages of Redis' publish and subscribe that
+// came through it.
 type toll struct{ dropped, doubled, late, through int }
 
 func (t toll) bad() int { return t.dropped + t.doubled + t.late }
@@ -20,7 +21,8 @@ func (t toll) bad() int { return t.dropped + t.doubled + t.late }
 // latest is how long a message is held back, so that later ones come before it.
 const latest = 300 * time.Millisecond
 
-// garble has each published message be dropped, doubled or held back with that chance each. Answers to commands are let through.
+// garble has each published message be dropped, doubled or held back with that
+// chance each. Answers to commands are let through.
 func (p *proxy) garble(chance float64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -33,7 +35,8 @@ func (p *proxy) tolled() toll {
 	return p.toll
 }
 
-// passAnswers copies what Redis says, value by value, until an end is gone; then both are.
+// passAnswers copies what Redis says, value by value, until an end is gone;
+// then both are.
 func (p *proxy) passAnswers(to, from net.Conn) {
 	var writing sync.Mutex // what was late comes between values
 	var late sync.WaitGroup
@@ -90,13 +93,15 @@ func (p *proxy) fate() (times int, wait bool) {
 	return 1, false
 }
 
-// isPublished reports whether a RESP value is a message that came to a subscriber.
+// isPublished reports whether a RESP value is a message that came to a
+// subscriber.
 func isPublished(value []byte) bool {
 	if value[0] != '>' {
 		return false
 	}
 	_, first, _ := bytes.Cut(value, []byte("\r\n"))
-	return bytes.HasPrefix(first, []byte("$8\r\nsmessage\r\n")) || bytes.HasPrefix(first, []byte("$7\r\nmessage\r\n"))
+	return bytes.HasPrefix(first, []byte("$8\r\nsmessage\r\n")) ||
+		bytes.HasPrefix(first, []byte("$7\r\nmessage\r\n"))
 }
 
 // readValue reads one RESP value, as it is on the wire.

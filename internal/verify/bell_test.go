@@ -13,8 +13,10 @@ import (
 
 func TestReadValue(t *testing.T) {
 	values := []string{
-		"+OK\r\n", "-ERR no\r\n", ":12\r\n", "$-1\r\n", "$0\r\n\r\n", "$4\r\na\r\nb\r\n", "_\r\n", "*0\r\n", "*-1\r\n", "*2\r\n$1\r\nx\r\n:3\r\n",
-		"%1\r\n+a\r\n*1\r\n:1\r\n", "~1\r\n#t\r\n", "|1\r\n+a\r\n+b\r\n:5\r\n", ">3\r\n$8\r\nsmessage\r\n$1\r\nc\r\n$2\r\nhi\r\n", "=5\r\ntxt:a\r\n",
+		"+OK\r\n", "-ERR no\r\n", ":12\r\n", "$-1\r\n", "$0\r\n\r\n", "$4\r\na\r\nb\r\n", "_\r\n",
+		"*0\r\n", "*-1\r\n", "*2\r\n$1\r\nx\r\n:3\r\n",
+		"%1\r\n+a\r\n*1\r\n:1\r\n", "~1\r\n#t\r\n", "|1\r\n+a\r\n+b\r\n:5\r\n",
+		">3\r\n$8\r\nsmessage\r\n$1\r\nc\r\n$2\r\nhi\r\n", "=5\r\ntxt:a\r\n",
 	}
 	in := bufio.NewReader(strings.NewReader(strings.Join(values, "") + "$9\r\ncut"))
 	for _, want := range values {
@@ -27,7 +29,8 @@ func TestReadValue(t *testing.T) {
 	}
 }
 
-// TestGarble: published messages are dropped, doubled and late as often as is counted; answers stay as they are.
+// TestGarble: published messages are dropped, doubled and late as often as is
+// counted; answers stay as they are.
 func TestGarble(t *testing.T) {
 	const n = 3000
 	redis, err := net.Listen("tcp", "127.0.0.1:0")
@@ -63,7 +66,8 @@ func TestGarble(t *testing.T) {
 	var answers, messages []int
 	c.SetReadDeadline(time.Now().Add(time.Minute))
 	for in := bufio.NewReader(c); ; {
-		if x := p.tolled(); x.bad()+x.through == n && len(answers) == n && len(messages) == n-x.dropped+x.doubled {
+		if x := p.tolled(); x.bad()+x.through == n && len(answers) == n &&
+			len(messages) == n-x.dropped+x.doubled {
 			break
 		}
 		value, err := readValue(in)

@@ -15,9 +15,10 @@ type Verdict struct {
 	Sent, Acknowledged, Unknown, Stored int // sends, each counted once; unknown are those without any answer
 	Forgotten                           int // acknowledged and not in history, where that is allowed
 	Changes                             int // acknowledged edits, deletions and reactions
-	Delivered, Doubled                  int // events that came to clients; those that came again are dropped by them
-	Resumed, Resyncs, Drops, Fetched    int
-	Waits                               []time.Duration // from sending to acknowledgement, ascending
+	// events that came to clients; those that came again are dropped by them
+	Delivered, Doubled               int
+	Resumed, Resyncs, Drops, Fetched int
+	Waits                            []time.Duration // from sending to acknowledgement, ascending
 
 	Violations []Violation
 }
@@ -39,13 +40,16 @@ const (
 	Realtime Fault = "realtime" // acknowledgements contradict real time
 )
 
-// Allow says what the place of the data may do to a history, because its settings promise no more.
+// Allow says what the place of the data may do to a history, because its
+// settings promise no more.
 type Allow int
 
 const (
-	Nothing  Allow = iota
-	Rollback       // what was not acknowledged may vanish after clients saw it, and its numbers be given again; clients are told
-	Loss           // so may what was acknowledged
+	Nothing Allow = iota
+	// what was not acknowledged may vanish after clients saw it, and its
+	// numbers be given again; clients are told
+	Rollback
+	Loss // so may what was acknowledged
 )
 
 // Violation is one fault found.
@@ -88,11 +92,14 @@ type judge struct {
 // span is a stretch of a room's log during which somebody was in it.
 type span struct{ from, to int64 }
 
-// Check judges a history. What is allowed is not a violation, if clients were told.
+// Check judges a history. What is allowed is not a violation, if clients were
+// told.
 func Check(h History, allow Allow) Verdict {
 	j := &judge{
-		h: h, sends: map[string]*sendState{}, logs: map[string]map[int64]entry{}, store: map[string]map[int64]Record{}, users: map[int]string{},
-		begin: map[string]int64{}, spans: map[[2]string][]span{}, holes: map[string][]int64{}, wants: map[[2]any]bool{},
+		h: h, sends: map[string]*sendState{}, logs: map[string]map[int64]entry{},
+		store: map[string]map[int64]Record{}, users: map[int]string{},
+		begin: map[string]int64{}, spans: map[[2]string][]span{}, holes: map[string][]int64{},
+		wants: map[[2]any]bool{},
 		marks: map[string]*markState{}, marked: map[at][]*markState{}, turns: map[at]*turns{},
 	}
 	j.collect()
@@ -124,7 +131,8 @@ func (j *judge) collect() {
 		switch r.Kind {
 		case Send:
 			if j.sends[r.Key] == nil {
-				j.sends[r.Key] = &sendState{room: r.Room, from: int64(r.At), to: math.MaxInt64, client: r.Client}
+				j.sends[r.Key] = &sendState{room: r.Room, from: int64(r.At), to: math.MaxInt64,
+					client: r.Client}
 				j.Sent++
 			}
 		case Ack:
@@ -133,7 +141,8 @@ func (j *judge) collect() {
 			case s == nil:
 				j.fault(Changed, "%s: an acknowledgement of what was never sent", r.Key)
 			case s.acked && (s.message != r.Message || s.no != r.No):
-				j.fault(Changed, "%s is message %d (%s), and when it was sent again it was %d (%s)", r.Key, s.no, s.message, r.No, r.Message)
+				j.fault(Changed, "%s is message %d (%s), and when it was sent again it was %d (%s)",
+					r.Key, s.no, s.message, r.No, r.Message)
 			case !s.acked:
 				s.acked, s.message, s.no, s.to = true, r.Message, r.No, int64(r.At)
 				j.Acknowledged++
@@ -163,7 +172,8 @@ func (j *judge) collect() {
 				j.store[r.Room] = map[int64]Record{}
 			}
 			if old, ok := j.store[r.Room][r.No]; ok {
-				j.fault(Twice, "%s has two messages numbered %d: %s and %s", r.Room, r.No, old.Message, r.Message)
+				j.fault(Twice, "%s has two messages numbered %d: %s and %s", r.Room, r.No,
+					old.Message, r.Message)
 			}
 			j.store[r.Room][r.No] = r
 			j.Verdict.Stored++
@@ -198,7 +208,8 @@ func (j *judge) sentAndStored(allow Allow) {
 		found := byKey[key]
 		switch {
 		case len(found) > 1:
-			j.fault(Twice, "%s is in history %d times, as %d and %d", key, len(found), found[0].No, found[1].No)
+			j.fault(Twice, "%s is in history %d times, as %d and %d", key, len(found), found[0].No,
+				found[1].No)
 		case len(found) == 0 && s.acked && allow == Loss:
 			j.Forgotten++
 		case len(found) == 0 && s.acked:
@@ -235,14 +246,18 @@ func (j *judge) ends() {
 			deleted += b2i(j.store[fresh.Room][no].Gone)
 		}
 		if want := max(0, fresh.No-floor) - deleted; fresh.Unread != want {
-			j.fault(Count, "%s tells client %d of %d unread, and %d − max(%d, %d) − %d deleted is %d", fresh.Room, fresh.Client, fresh.Unread, fresh.No, fresh.Read, fresh.Trimmed, deleted, want)
+			j.fault(Count, "%s tells client %d of %d unread, and %d − max(%d, %d) − %d deleted is %d",
+				fresh.Room, fresh.Client, fresh.Unread, fresh.No, fresh.Read, fresh.Trimmed, deleted, want)
 		}
 		switch {
 		case !ok:
 			j.fault(State, "client %d is in %s and does not know it", fresh.Client, fresh.Room)
-		case held.Seq != fresh.Seq || held.ID != fresh.ID || held.No != fresh.No || held.Read != fresh.Read || held.Unread != fresh.Unread || held.Members != fresh.Members || held.Trimmed != fresh.Trimmed:
+		case held.Seq != fresh.Seq || held.ID != fresh.ID || held.No != fresh.No ||
+			held.Read != fresh.Read || held.Unread != fresh.Unread ||
+			held.Members != fresh.Members || held.Trimmed != fresh.Trimmed:
 			j.fault(State, "client %d followed %s to event %d: newest %d, read %d, unread %d, members %d; fetched it is at event %d: %d, %d, %d, %d",
-				fresh.Client, fresh.Room, held.Seq, held.No, held.Read, held.Unread, held.Members, fresh.Seq, fresh.No, fresh.Read, fresh.Unread, fresh.Members)
+				fresh.Client, fresh.Room, held.Seq, held.No, held.Read, held.Unread, held.Members,
+				fresh.Seq, fresh.No, fresh.Read, fresh.Unread, fresh.Members)
 		}
 	}
 	for _, held := range holds {
@@ -262,8 +277,8 @@ var appends = porcupine.Model{
 	},
 }
 
-// realtime checks for each room that its messages can have been appended one after the other, each between its sending and its
-// acknowledgement.
+// realtime checks for each room that its messages can have been appended one
+// after the other, each between its sending and its acknowledgement.
 func (j *judge) realtime() {
 	for room, messages := range j.store {
 		var ops []porcupine.Operation
@@ -274,8 +289,10 @@ func (j *judge) realtime() {
 			}
 			ops = append(ops, op)
 		}
-		// Numbers say which order it must have been: it is one that real time allows if no message was sent after a later one was
-		// acknowledged. That is quick to see; porcupine then says the same of each small piece.
+		// Numbers say which order it must have been: it is one that real time
+		// allows if no message was sent after a later one was acknowledged.
+		// That is quick to see; porcupine then says the same of each small
+		// piece.
 		if !j.inOrder(room, ops) {
 			continue
 		}
@@ -284,7 +301,8 @@ func (j *judge) realtime() {
 			model := appends
 			model.Init = func() any { return first - 1 }
 			if !porcupine.CheckOperations(model, piece) {
-				j.fault(Realtime, "%s: messages %d to %d cannot have been appended in this order", room, first, piece[len(piece)-1].Input.(appendOp).no)
+				j.fault(Realtime, "%s: messages %d to %d cannot have been appended in this order",
+					room, first, piece[len(piece)-1].Input.(appendOp).no)
 			}
 		}
 	}
@@ -296,7 +314,8 @@ func (j *judge) inOrder(room string, ops []porcupine.Operation) bool {
 	later := int64(0)
 	for _, op := range slices.Backward(ops) {
 		if op.Call > earliest {
-			j.fault(Realtime, "%s: message %d was sent after message %d was acknowledged", room, op.Input.(appendOp).no, later)
+			j.fault(Realtime, "%s: message %d was sent after message %d was acknowledged", room,
+				op.Input.(appendOp).no, later)
 			return false
 		}
 		if op.Return < earliest {

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// good is what three clients of two rooms saw: ann in both, bob joins and leaves b, cat sends in a, with retries, drops and a resync.
+// good is what three clients of two rooms saw: ann in both, bob joins and
+// leaves b, cat sends in a, with retries, drops and a resync.
 func good() History {
 	var h History
 	add := func(r Record) { r.At = time.Duration(len(h)+1) * time.Millisecond; h = append(h, r) }
@@ -18,13 +19,15 @@ func good() History {
 	user := map[int]string{1: "ann", 2: "bob", 3: "cat"}
 	read := map[[2]any]int64{}
 	base := func(client int, room string) {
-		add(Record{Kind: Base, Client: client, User: user[client], Room: room, Seq: seq[room], ID: ids[room], No: no[room]})
+		add(Record{Kind: Base, Client: client, User: user[client], Room: room, Seq: seq[room],
+			ID: ids[room], No: no[room]})
 	}
 	event := func(room, what, member, message string) {
 		prev := ids[room]
 		seq[room]++
 		ids[room] = fmt.Sprint(room, seq[room])
-		r := Record{Kind: Got, Room: room, Seq: seq[room], ID: ids[room], Prev: prev, What: what, Member: member, Message: message}
+		r := Record{Kind: Got, Room: room, Seq: seq[room], ID: ids[room], Prev: prev, What: what,
+			Member: member, Message: message}
 		if message != "" {
 			r.No, r.Text = no[room], strings.TrimPrefix(message, "m-")+".0"
 		}
@@ -44,7 +47,8 @@ func good() History {
 		message := "m-" + key
 		event(room, "message.created", "", message)
 		for range tries {
-			add(Record{Kind: Ack, Client: client, User: user[client], Room: room, Key: key, No: no[room], Message: message})
+			add(Record{Kind: Ack, Client: client, User: user[client], Room: room, Key: key,
+				No: no[room], Message: message})
 		}
 	}
 	for client := 1; client <= 3; client++ {
@@ -58,7 +62,8 @@ func good() History {
 	var stored []Record
 	say := func(client int, room, key string, tries int) {
 		send(client, room, key, tries)
-		stored = append(stored, Record{Kind: Stored, Room: room, No: no[room], Message: "m-" + key, Text: key + ".0", Key: key, User: user[client]})
+		stored = append(stored, Record{Kind: Stored, Room: room, No: no[room], Message: "m-" + key,
+			Text: key + ".0", Key: key, User: user[client]})
 	}
 	say(3, "a", "c1", 1)
 	say(1, "b", "a1", 2)
@@ -84,7 +89,8 @@ func good() History {
 	base(3, "a")
 	for _, s := range stored {
 		if s.Room == "a" && s.No >= 2 {
-			add(Record{Kind: Fetched, Client: 3, User: "cat", Room: "a", No: s.No, Message: s.Message, Text: s.Text})
+			add(Record{Kind: Fetched, Client: 3, User: "cat", Room: "a", No: s.No,
+				Message: s.Message, Text: s.Text})
 		}
 	}
 	say(3, "a", "c2", 1)
@@ -94,7 +100,8 @@ func good() History {
 			if !members[client] {
 				continue
 			}
-			r := Record{Kind: Holds, Client: client, User: user[client], Room: room, Seq: seq[room], ID: ids[room], No: no[room], Read: read[[2]any{client, room}], Members: 3}
+			r := Record{Kind: Holds, Client: client, User: user[client], Room: room, Seq: seq[room],
+				ID: ids[room], No: no[room], Read: read[[2]any{client, room}], Members: 3}
 			r.Unread = r.No - r.Read
 			add(r)
 			r.Kind = Fresh
@@ -133,7 +140,10 @@ func TestPlanted(t *testing.T) {
 		return i
 	}
 	is := func(k Kind, client int, room string, no int64) func(Record) bool {
-		return func(r Record) bool { return r.Kind == k && r.Client == client && r.Room == room && r.No == no }
+		return func(r Record) bool {
+			return r.Kind == k && r.Client == client && r.Room == room &&
+				r.No == no
+		}
 	}
 	key := func(k Kind, key string) func(Record) bool {
 		return func(r Record) bool { return r.Kind == k && r.Key == key }
@@ -142,7 +152,8 @@ func TestPlanted(t *testing.T) {
 		fault Fault
 		do    func(h History) History
 	}{
-		"an acknowledged message is not stored": {Lost, func(h History) History { i := find(h, key(Stored, "c2")); return slices.Delete(h, i, i+1) }},
+		"an acknowledged message is not stored": {Lost,
+			func(h History) History { i := find(h, key(Stored, "c2")); return slices.Delete(h, i, i+1) }},
 		"a message is stored twice": {Twice, func(h History) History {
 			r := h[find(h, key(Stored, "c2"))]
 			r.No, r.Message = 5, "another"
@@ -153,14 +164,23 @@ func TestPlanted(t *testing.T) {
 			r.Key, r.Message = "x", "x"
 			return append(h, r)
 		}},
-		"a retry is another message": {Changed, func(h History) History { h[find(h, key(Ack, "a1"))].Message = "other"; return h }},
+		"a retry is another message": {Changed,
+			func(h History) History { h[find(h, key(Ack, "a1"))].Message = "other"; return h }},
 		"a refused send is stored": {Changed, func(h History) History {
 			return append(h, Record{Kind: Stored, Room: "b", No: 5, Message: "m-b2", Key: "b2"})
 		}},
-		"a number is missing":                      {Hole, func(h History) History { h[find(h, key(Stored, "c2"))].No = 9; return h }},
-		"an event does not reach a client":         {Missing, func(h History) History { i := find(h, is(Got, 2, "a", 2)); return slices.Delete(h, i, i+1) }},
-		"the last message does not reach a client": {Missing, func(h History) History { i := find(h, is(Got, 2, "a", 4)); return slices.Delete(h, i, i+1) }},
-		"what was missed is not fetched":           {Missing, func(h History) History { i := find(h, is(Fetched, 3, "a", 2)); return slices.Delete(h, i, i+1) }},
+		"a number is missing": {Hole,
+			func(h History) History { h[find(h, key(Stored, "c2"))].No = 9; return h }},
+		"an event does not reach a client": {Missing,
+			func(h History) History { i := find(h, is(Got, 2, "a", 2)); return slices.Delete(h, i, i+1) }},
+		"the last message does not reach a client": {Missing,
+			func(h History) History { i := find(h, is(Got, 2, "a", 4)); return slices.Delete(h, i, i+1) }},
+		"what was missed is not fetched": {Missing,
+			func(h History) History {
+				i := find(h, is(Fetched, 3, "a", 2))
+				return slices.Delete(h,
+					i, i+1)
+			}},
 		"two events come in the wrong order to one client": {Order, func(h History) History {
 			i, j := find(h, is(Got, 2, "a", 2)), find(h, is(Got, 2, "a", 3))
 			a, b := h[i], h[j]
@@ -221,13 +241,18 @@ func TestPlanted(t *testing.T) {
 	}
 }
 
-// TestComingBack: who comes back may be told of what was meanwhile, from when they asked to.
+// TestComingBack: who comes back may be told of what was meanwhile, from when
+// they asked to.
 func TestComingBack(t *testing.T) {
 	h := good()
-	i := slices.IndexFunc(h, func(r Record) bool { return r.Kind == Got && r.Client == 1 && r.Room == "b" && r.No == 4 })
+	i := slices.IndexFunc(h, func(r Record) bool {
+		return r.Kind == Got && r.Client == 1 &&
+			r.Room == "b" && r.No == 4
+	})
 	meanwhile := h[i]
 	meanwhile.Client, meanwhile.User = 2, "bob"
-	joined := Record{Kind: Got, Client: 1, User: "ann", Room: "b", Seq: meanwhile.Seq + 1, ID: "again", Prev: meanwhile.ID, What: "member.joined", Member: "bob"}
+	joined := Record{Kind: Got, Client: 1, User: "ann", Room: "b", Seq: meanwhile.Seq + 1,
+		ID: "again", Prev: meanwhile.ID, What: "member.joined", Member: "bob"}
 	asked := Record{Kind: Join, Client: 2, User: "bob", Room: "b"}
 	for name, c := range map[string]struct {
 		then   []Record
@@ -236,13 +261,15 @@ func TestComingBack(t *testing.T) {
 		"asked before": {[]Record{asked, meanwhile, joined}, 0},
 		"asked after":  {[]Record{meanwhile, asked, joined}, 1},
 	} {
-		if v := Check(slices.Insert(slices.Clone(h), i+1, c.then...), Nothing); v.Counts()[Leaked] != c.leaked {
+		if v := Check(slices.Insert(slices.Clone(h), i+1, c.then...),
+			Nothing); v.Counts()[Leaked] != c.leaked {
 			t.Errorf("%s: %+v", name, v.Violations)
 		}
 	}
 }
 
-// rolled is what two clients saw of a room whose last message was rolled back, and another given its number.
+// rolled is what two clients saw of a room whose last message was rolled back,
+// and another given its number.
 func rolled() History {
 	var h History
 	add := func(r Record) {
@@ -263,7 +290,8 @@ func rolled() History {
 	both(Record{Kind: Got, Seq: 1, ID: "e1", What: "message.created", Message: "m1", No: 1, Text: "kept.0"})
 	add(Record{Kind: Ack, Client: 1, Key: "kept", Message: "m1", No: 1})
 	add(Record{Kind: Send, Client: 1, Key: "gone"})
-	both(Record{Kind: Got, Seq: 2, ID: "e2", Prev: "e1", What: "message.created", Message: "m2", No: 2, Text: "gone.0"})
+	both(Record{Kind: Got, Seq: 2, ID: "e2", Prev: "e1", What: "message.created", Message: "m2",
+		No: 2, Text: "gone.0"})
 	add(Record{Kind: Struck, What: "failover"})
 	for client := 1; client <= 2; client++ {
 		add(Record{Kind: Resync, Client: client})
@@ -271,7 +299,8 @@ func rolled() History {
 		add(Record{Kind: Fetched, Client: client, Message: "m1", No: 1, Text: "kept.0"})
 	}
 	add(Record{Kind: Send, Client: 2, Key: "new"})
-	both(Record{Kind: Got, Seq: 2, ID: "f2", Prev: "e1", What: "message.created", Message: "n2", No: 2, Text: "new.0"})
+	both(Record{Kind: Got, Seq: 2, ID: "f2", Prev: "e1", What: "message.created", Message: "n2",
+		No: 2, Text: "new.0"})
 	add(Record{Kind: Ack, Client: 2, Key: "new", Message: "n2", No: 2})
 	both(Record{Kind: Got, Seq: 3, ID: "f3", Prev: "f2", What: "member.updated"})
 	add(Record{Kind: Stored, Message: "m1", No: 1, Key: "kept", Text: "kept.0"})
@@ -281,7 +310,8 @@ func rolled() History {
 	return h
 }
 
-// TestRolledBack: what was not acknowledged may be rolled back, if every client is told.
+// TestRolledBack: what was not acknowledged may be rolled back, if every client
+// is told.
 func TestRolledBack(t *testing.T) {
 	if v := Check(rolled(), Rollback); len(v.Violations) > 0 {
 		t.Errorf("%+v", v.Violations)
@@ -289,7 +319,9 @@ func TestRolledBack(t *testing.T) {
 	if v := Check(rolled(), Nothing); v.Counts()[Order] == 0 {
 		t.Error("where nothing may be rolled back, it is not found")
 	}
-	acked := slices.Insert(rolled(), 9, Record{Kind: Ack, At: 9 * time.Millisecond, Client: 1, User: "ann", Room: "a", Key: "gone", Message: "m2", No: 2})
+	acked := slices.Insert(rolled(), 9,
+		Record{Kind: Ack, At: 9 * time.Millisecond, Client: 1, User: "ann", Room: "a", Key: "gone",
+			Message: "m2", No: 2})
 	if v := Check(acked, Rollback); v.Counts()[Lost] != 1 {
 		t.Errorf("what was acknowledged is lost, and that is not found: %+v", v.Violations)
 	}
@@ -305,7 +337,8 @@ func TestRolledBack(t *testing.T) {
 		fault Fault
 		do    func(h History) History
 	}{
-		"a client is not told": {Order, func(h History) History { return slices.DeleteFunc(h, of(2, Resync, Base, Fetched)) }},
+		"a client is not told": {Order,
+			func(h History) History { return slices.DeleteFunc(h, of(2, Resync, Base, Fetched)) }},
 		"a client that is not told gets only what follows": {Order, func(h History) History {
 			h = slices.DeleteFunc(h, of(2, Resync, Base, Fetched))
 			return slices.DeleteFunc(h, func(r Record) bool { return r.Client == 2 && r.ID == "f2" })
@@ -315,9 +348,11 @@ func TestRolledBack(t *testing.T) {
 			h[i].Message = "m0"
 			return h
 		}},
-		"a client does not fetch": {Missing, func(h History) History { return slices.DeleteFunc(h, of(2, Fetched)) }},
+		"a client does not fetch": {Missing,
+			func(h History) History { return slices.DeleteFunc(h, of(2, Fetched)) }},
 		"a stranger is told": {Leaked, func(h History) History {
-			return append(h, Record{Kind: Got, Client: 3, User: "cat", Room: "a", Seq: 3, ID: "f3", Prev: "f2"})
+			return append(h, Record{Kind: Got, Client: 3, User: "cat", Room: "a", Seq: 3, ID: "f3",
+				Prev: "f2"})
 		}},
 	} {
 		if v := Check(plant.do(rolled()), Rollback); v.Counts()[plant.fault] == 0 {

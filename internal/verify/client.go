@@ -60,7 +60,8 @@ func dial(ctx context.Context, url, token string, hear func(string, json.RawMess
 
 // connect opens a connection that nobody reads yet.
 func connect(ctx context.Context, url, token string, buffer int) (*socket, error) {
-	d := ws.Dialer{Header: ws.HandshakeHeaderHTTP(http.Header{"Authorization": {"Bearer " + token}}), Timeout: 10 * time.Second, ReadBufferSize: buffer}
+	d := ws.Dialer{Header: ws.HandshakeHeaderHTTP(
+		http.Header{"Authorization": {"Bearer " + token}}), Timeout: 10 * time.Second, ReadBufferSize: buffer}
 	conn, early, _, err := d.Dial(ctx, strings.Replace(url, "http", "ws", 1)+"/api/v1/ws")
 	if err != nil {
 		return nil, err
@@ -72,7 +73,8 @@ func connect(ctx context.Context, url, token string, buffer int) (*socket, error
 	return s, nil
 }
 
-// close ends the connection without a word, as a cable that is pulled, and waits until nothing is heard any more.
+// close ends the connection without a word, as a cable that is pulled, and
+// waits until nothing is heard any more.
 func (s *socket) close() {
 	s.conn.Close()
 	<-s.over
@@ -152,7 +154,8 @@ func (s *socket) frame() error {
 	return nil
 }
 
-// call asks, and returns when the answer was taken. An error that is not refused leaves open what happened.
+// call asks, and returns when the answer was taken. An error that is not
+// refused leaves open what happened.
 func (s *socket) call(ctx context.Context, method string, params any, take func(json.RawMessage)) error {
 	p := &pending{take: take, done: make(chan error, 1)}
 	if err := s.ask(method, params, p); err != nil {

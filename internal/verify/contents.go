@@ -76,7 +76,8 @@ func (j *judge) marking(r Record) {
 		m.acked, m.message = true, r.Message
 		j.Changes++
 		if m.What == "message.edit" && m.Message == r.Message && r.Text != m.Text {
-			j.fault(Changed, "message %d of %s was edited to %q, and the answer shows %q", m.No, m.Room, m.Text, r.Text)
+			j.fault(Changed, "message %d of %s was edited to %q, and the answer shows %q", m.No,
+				m.Room, m.Text, r.Text)
 		}
 	}
 }
@@ -101,10 +102,12 @@ func (j *judge) changes(allow Allow) {
 		}
 		all := strings.Fields(sorted(r.Reactions))
 		if twice := len(all) - len(slices.Compact(slices.Clone(all))); twice > 0 {
-			j.fault(Twice, "message %d of %s has a reaction twice (%s): %s", r.No, r.Room, r.Kind, r.Reactions)
+			j.fault(Twice, "message %d of %s has a reaction twice (%s): %s", r.No, r.Room, r.Kind,
+				r.Reactions)
 		}
 		if r.Gone && (r.Text != "" || r.Reactions != "") {
-			j.fault(Leaked, "message %d of %s is deleted, and shows %q %s (%s, client %d)", r.No, r.Room, r.Text, r.Reactions, r.Kind, r.Client)
+			j.fault(Leaked, "message %d of %s is deleted, and shows %q %s (%s, client %d)", r.No,
+				r.Room, r.Text, r.Reactions, r.Kind, r.Client)
 		}
 	}
 }
@@ -185,8 +188,10 @@ func (j *judge) turning() {
 	}
 }
 
-// shown looks whether a message, as it came to a client with an event or a state, shows all that was done with it until then. Each
-// edit of a message has a greater number than the one before, so that after n edits its text's number is n at least.
+// shown looks whether a message, as it came to a client with an event or a
+// state, shows all that was done with it until then. Each edit of a message has
+// a greater number than the one before, so that after n edits its text's number
+// is n at least.
 func (j *judge) shown(r Record, seq int64) {
 	t := j.turns[at{r.Room, r.No}]
 	if t == nil || r.Message == "" || r.Gone {
@@ -212,7 +217,8 @@ func upTo(list []int64, seq int64) int {
 	return n
 }
 
-// cameAfter reports whether a client's person first came into the room after that event.
+// cameAfter reports whether a client's person first came into the room after
+// that event.
 func (j *judge) cameAfter(r Record, seq int64) bool {
 	spans := j.spans[[2]string{r.Room, j.users[r.Client]}]
 	return len(spans) > 0 && spans[0].from > seq && len(j.holes[r.Room]) == 0

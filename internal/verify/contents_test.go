@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// marked is what ann, bob and cat saw of a room in which messages were edited, deleted and reacted to. Bob's connection ends before the
-// first edit, and what he missed comes to him later, as it is then. Cat comes in late, and fetches.
+// marked is what ann, bob and cat saw of a room in which messages were edited,
+// deleted and reacted to. Bob's connection ends before the first edit, and what
+// he missed comes to him later, as it is then. Cat comes in late, and fetches.
 func marked() History {
 	var h History
 	user := []string{"ann", "bob", "cat"}
@@ -21,7 +22,8 @@ func marked() History {
 	}
 	ids := []string{"", "e1", "e2", "e3", "e4", "e5", "e6", "e7", "e8", "e9", "e10"}
 	got := func(client int, seq int64, what string, shown Record) {
-		shown.Kind, shown.Client, shown.Seq, shown.What, shown.ID, shown.Prev = Got, client, seq, what, ids[seq], ids[seq-1]
+		shown.Kind, shown.Client, shown.Seq, shown.What, shown.ID, shown.Prev = Got, client, seq,
+			what, ids[seq], ids[seq-1]
 		add(shown)
 	}
 	first := func(edits string) Record { return Record{No: 1, Message: "m1", Text: "k1." + edits} }
@@ -29,7 +31,8 @@ func marked() History {
 	place := Record{No: 2, Message: "m2", Gone: true}
 	likes := Record{No: 1, Emoji: "+", Member: "bob"}
 	ask := func(client int, key, what string, no int64, text, emoji string) {
-		add(Record{Kind: Mark, Client: client, Key: key, What: what, No: no, Message: fmt.Sprint("m", no), Text: text, Emoji: emoji})
+		add(Record{Kind: Mark, Client: client, Key: key, What: what, No: no,
+			Message: fmt.Sprint("m", no), Text: text, Emoji: emoji})
 	}
 	answer := func(client int, key string, shown Record) {
 		shown.Kind, shown.Client, shown.Key = Marked, client, key
@@ -96,7 +99,8 @@ func marked() History {
 	}
 	for client := 1; client <= 3; client++ {
 		read := []int64{2, 0, 2}[client-1]
-		r := Record{Kind: Holds, Client: client, Seq: 9, ID: "e9", No: 2, Read: read, Unread: []int64{0, 1, 0}[client-1], Members: 3}
+		r := Record{Kind: Holds, Client: client, Seq: 9, ID: "e9", No: 2, Read: read,
+			Unread: []int64{0, 1, 0}[client-1], Members: 3}
 		add(r)
 		r.Kind = Fresh
 		add(r)
@@ -109,9 +113,11 @@ func TestContents(t *testing.T) {
 	if v := Check(marked(), Nothing); len(v.Violations) > 0 || v.Changes != 6 {
 		t.Fatalf("a good history: %d changes, %+v", v.Changes, v.Violations)
 	}
-	of := func(h History, k Kind, client int, n int64) *Record { // its event of that number, or message where there is none
+	// its event of that number, or message where there is none
+	of := func(h History, k Kind, client int, n int64) *Record {
 		i := slices.IndexFunc(h, func(r Record) bool {
-			return r.Kind == k && (client == 0 || r.Client == client) && (r.Seq == n && k == Got || r.No == n && k != Got)
+			return r.Kind == k && (client == 0 || r.Client == client) &&
+				(r.Seq == n && k == Got || r.No == n && k != Got)
 		})
 		if i < 0 {
 			t.Fatal("there is no such record")
@@ -133,39 +139,47 @@ func TestContents(t *testing.T) {
 		fault Fault
 		do    func(History) History
 	}{
-		"an edit is lost":                           {Lost, set(Stored, 0, 1, text("k1.1"))},
-		"both edits are lost":                       {Lost, set(Stored, 0, 1, text("k1.0"))},
-		"the text is another one's":                 {Lost, set(Stored, 0, 1, text("k9.0"))},
-		"a deletion is lost":                        {Lost, set(Stored, 0, 2, text("k2.0"))},
-		"a reaction is lost":                        {Lost, set(Stored, 0, 1, reactions(""))},
-		"a reaction that was taken back is there":   {Lost, set(Stored, 0, 1, reactions("+:bob -:cat "))},
-		"a reaction is there that nobody added":     {Changed, set(Stored, 0, 1, reactions("+:bob *:ann "))},
-		"a reaction is somebody else's":             {Changed, set(Stored, 0, 1, reactions("+:cat "))},
-		"a reaction is stored twice":                {Twice, set(Stored, 0, 1, reactions("+:bob +:bob "))},
-		"a reaction comes to a client twice":        {Twice, set(Fetched, 3, 1, reactions("+:bob +:bob "))},
-		"a message is deleted by nobody":            {Changed, set(Stored, 0, 1, func(r *Record) { r.Text, r.Reactions, r.Gone = "", "", true })},
-		"a place keeps its text":                    {Leaked, set(Stored, 0, 2, func(r *Record) { r.Text = "k2.0" })},
-		"a place keeps reactions":                   {Leaked, set(Fetched, 3, 2, reactions("+:bob "))},
-		"a deletion comes with the text":            {Leaked, set(Got, 2, 5, func(r *Record) { r.Text = "k2.0" })},
-		"the deletion's event shows the message":    {Leaked, set(Got, 2, 5, text("k2.0"))},
-		"who came later fetches a deleted text":     {Leaked, set(Fetched, 3, 2, text("k2.0"))},
-		"an event undoes an edit":                   {Undone, set(Got, 2, 4, text("k1.1"))},
-		"the edit's event does not show it":         {Undone, set(Got, 1, 3, text("k1.0"))},
-		"who came later fetches a text of before":   {Undone, set(Fetched, 3, 1, text("k1.1"))},
-		"an answer shows another text":              {Changed, set(Marked, 1, 1, text("k1.0"))},
-		"an answer to nothing":                      {Changed, set(Mark, 1, 1, func(r *Record) { r.Key = "x9" })},
-		"a refused edit is done":                    {Lost, set(Stored, 0, 2, text("k2.1"))},
-		"a client is told of an edit that is not":   {State, set(Got, 2, 4, text("k1.3"))},
-		"a client holds a reaction too many":        {State, set(Got, 3, 9, func(r *Record) { r.Member = "ann" })},
-		"a client is told of a reaction of another": {State, set(Got, 1, 6, func(r *Record) { r.Member = "ann" })},
-		"a client misses a reaction":                {Missing, without(Got, 1, 6)},
-		"a place counts as unread":                  {Count, set(Fresh, 2, 2, func(r *Record) { r.Unread = 2 })},
+		"an edit is lost":                         {Lost, set(Stored, 0, 1, text("k1.1"))},
+		"both edits are lost":                     {Lost, set(Stored, 0, 1, text("k1.0"))},
+		"the text is another one's":               {Lost, set(Stored, 0, 1, text("k9.0"))},
+		"a deletion is lost":                      {Lost, set(Stored, 0, 2, text("k2.0"))},
+		"a reaction is lost":                      {Lost, set(Stored, 0, 1, reactions(""))},
+		"a reaction that was taken back is there": {Lost, set(Stored, 0, 1, reactions("+:bob -:cat "))},
+		"a reaction is there that nobody added":   {Changed, set(Stored, 0, 1, reactions("+:bob *:ann "))},
+		"a reaction is somebody else's":           {Changed, set(Stored, 0, 1, reactions("+:cat "))},
+		"a reaction is stored twice":              {Twice, set(Stored, 0, 1, reactions("+:bob +:bob "))},
+		"a reaction comes to a client twice":      {Twice, set(Fetched, 3, 1, reactions("+:bob +:bob "))},
+		"a message is deleted by nobody": {Changed,
+			set(Stored, 0, 1, func(r *Record) { r.Text, r.Reactions, r.Gone = "", "", true })},
+		"a place keeps its text": {Leaked,
+			set(Stored, 0, 2, func(r *Record) { r.Text = "k2.0" })},
+		"a place keeps reactions": {Leaked, set(Fetched, 3, 2, reactions("+:bob "))},
+		"a deletion comes with the text": {Leaked,
+			set(Got, 2, 5, func(r *Record) { r.Text = "k2.0" })},
+		"the deletion's event shows the message":  {Leaked, set(Got, 2, 5, text("k2.0"))},
+		"who came later fetches a deleted text":   {Leaked, set(Fetched, 3, 2, text("k2.0"))},
+		"an event undoes an edit":                 {Undone, set(Got, 2, 4, text("k1.1"))},
+		"the edit's event does not show it":       {Undone, set(Got, 1, 3, text("k1.0"))},
+		"who came later fetches a text of before": {Undone, set(Fetched, 3, 1, text("k1.1"))},
+		"an answer shows another text":            {Changed, set(Marked, 1, 1, text("k1.0"))},
+		"an answer to nothing": {Changed,
+			set(Mark, 1, 1, func(r *Record) { r.Key = "x9" })},
+		"a refused edit is done":                  {Lost, set(Stored, 0, 2, text("k2.1"))},
+		"a client is told of an edit that is not": {State, set(Got, 2, 4, text("k1.3"))},
+		"a client holds a reaction too many": {State,
+			set(Got, 3, 9, func(r *Record) { r.Member = "ann" })},
+		"a client is told of a reaction of another": {State,
+			set(Got, 1, 6, func(r *Record) { r.Member = "ann" })},
+		"a client misses a reaction": {Missing, without(Got, 1, 6)},
+		"a place counts as unread": {Count,
+			set(Fresh, 2, 2, func(r *Record) { r.Unread = 2 })},
 	} {
 		if v := Check(plant.do(marked()), Nothing); v.Counts()[plant.fault] == 0 {
 			t.Errorf("%s: not found; found: %+v", name, v.Violations)
 		}
 	}
-	// One who came later is told, by a node that is behind, what was deleted before.
+	// One who came later is told, by a node that is behind, what was deleted
+	// before.
 	late := marked()
 	i := slices.IndexFunc(late, func(r Record) bool { return r.Kind == Base && r.Client == 3 })
 	old := *of(late, Got, 1, 2)
@@ -183,10 +197,12 @@ func TestContents(t *testing.T) {
 			t.Errorf("an unanswered edit: %+v", v.Violations)
 		}
 	}
-	// Where acknowledged messages may be lost, so may be what was done with them, and it is counted.
+	// Where acknowledged messages may be lost, so may be what was done with
+	// them, and it is counted.
 	h := set(Stored, 0, 1, text("k1.1"))(marked())
 	for i := range h {
-		if h[i].No == 1 && h[i].Kind == Got && h[i].Seq >= 3 && h[i].Text != "" || h[i].Kind == Fetched && h[i].No == 1 {
+		if h[i].No == 1 && h[i].Kind == Got && h[i].Seq >= 3 && h[i].Text != "" ||
+			h[i].Kind == Fetched && h[i].No == 1 {
 			h[i].Text = "k1.1"
 		}
 	}

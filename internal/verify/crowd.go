@@ -38,15 +38,19 @@ const (
 
 // newCrowd signs people up and makes the rooms. Nobody is connected yet.
 func newCrowd(ctx context.Context, urls func() []string, n, size int) (*crowd, error) {
-	c := &crowd{record: newRecorder(), urls: urls, ours: map[chat.RoomID]bool{}, keeper: map[chat.RoomID]*actor{}}
+	c := &crowd{record: newRecorder(), urls: urls, ours: map[chat.RoomID]bool{},
+		keeper: map[chat.RoomID]*actor{}}
 	run := strings.ToLower(fmt.Sprintf("%08x", rand.Uint32()))
 	for i := range n {
-		c.actors = append(c.actors, &actor{n: i + 1, record: c.record, urls: urls, ours: c.ours, size: size, rooms: map[chat.RoomID]*followed{}, reacted: map[reactedTo]bool{}, doubts: map[reactedTo]bool{}})
+		c.actors = append(c.actors, &actor{n: i + 1, record: c.record, urls: urls, ours: c.ours,
+			size: size, rooms: map[chat.RoomID]*followed{}, reacted: map[reactedTo]bool{},
+			doubts: map[reactedTo]bool{}})
 	}
 	if err := c.each(4, func(_ int, a *actor) error {
 		var in chat.LoggedInOutput
 		name := fmt.Sprintf("verify-%s-%d", run, a.n)
-		if err := c.ask(ctx, a, "POST", "/accounts", map[string]string{"name": name, "password": "verify " + name}, &in); err != nil {
+		if err := c.ask(ctx, a, "POST", "/accounts",
+			map[string]string{"name": name, "password": "verify " + name}, &in); err != nil {
 			return fmt.Errorf("sign up: %w (the server must let anybody: --sign-up open --max-logins=-1 --max-calls=-1 --max-sends=-1)", err)
 		}
 		a.user, a.token = in.User.ID, in.Token
@@ -55,7 +59,8 @@ func newCrowd(ctx context.Context, urls func() []string, n, size int) (*crowd, e
 		return nil, err
 	}
 	for i := range openRooms {
-		if err := c.room(ctx, c.actors[i%n], fmt.Sprintf("open %d %s", i, run), "public", c.actors); err != nil {
+		if err := c.room(ctx, c.actors[i%n], fmt.Sprintf("open %d %s", i, run), "public",
+			c.actors); err != nil {
 			return nil, err
 		}
 	}
@@ -81,7 +86,8 @@ func newCrowd(ctx context.Context, urls func() []string, n, size int) (*crowd, e
 				some = append(some, a)
 			}
 		}
-		if err := c.room(ctx, some0(some, c.actors), fmt.Sprintf("closed %d %s", i, run), "private", some); err != nil {
+		if err := c.room(ctx, some0(some, c.actors), fmt.Sprintf("closed %d %s", i, run), "private",
+			some); err != nil {
 			return nil, err
 		}
 	}
@@ -106,7 +112,8 @@ func (c *crowd) room(ctx context.Context, keeper *actor, name, kind string, peop
 		}
 	}
 	var v chat.RoomView
-	if err := c.ask(ctx, keeper, "POST", "/rooms", map[string]any{"name": name, "kind": kind, "users": others}, &v); err != nil {
+	if err := c.ask(ctx, keeper, "POST", "/rooms",
+		map[string]any{"name": name, "kind": kind, "users": others}, &v); err != nil {
 		return fmt.Errorf("make a room: %w", err)
 	}
 	if kind == "public" {
@@ -164,7 +171,8 @@ func (c *crowd) leave() {
 	}
 }
 
-// act has everybody do things until it is time, and returns when all have ended what they did.
+// act has everybody do things until it is time, and returns when all have ended
+// what they did.
 func (c *crowd) act(ctx, until context.Context, every time.Duration) {
 	var acting sync.WaitGroup
 	for _, a := range c.actors {
@@ -182,8 +190,9 @@ func (c *crowd) drop() {
 	cutting.Wait()
 }
 
-// rest waits until everybody holds what is fetched, and records it; if they do not before ctx is done, it records what there is
-// and returns an error that says so: the judge will have more to say.
+// rest waits until everybody holds what is fetched, and records it; if they do
+// not before ctx is done, it records what there is and returns an error that
+// says so: the judge will have more to say.
 func (c *crowd) rest(ctx context.Context) error {
 	fresh := make([][]Record, len(c.actors))
 	var unlike error
@@ -216,7 +225,8 @@ func (c *crowd) rest(ctx context.Context) error {
 	return unlike
 }
 
-// look fetches everybody's rooms, and returns an error unless they are as they are held.
+// look fetches everybody's rooms, and returns an error unless they are as they
+// are held.
 func (c *crowd) look(ctx context.Context, fresh [][]Record) error {
 	return c.each(8, func(i int, a *actor) error {
 		var list chat.RoomList
@@ -246,7 +256,8 @@ func (c *crowd) look(ctx context.Context, fresh [][]Record) error {
 	})
 }
 
-// each does something for everybody, for a few at a time, and returns the first error.
+// each does something for everybody, for a few at a time, and returns the first
+// error.
 func (c *crowd) each(atOnce int, do func(i int, a *actor) error) error {
 	places := make(chan struct{}, atOnce)
 	bad := make([]error, len(c.actors))
@@ -273,7 +284,8 @@ func (c *crowd) store(ctx context.Context) error {
 		for after := int64(0); ; {
 			var page chat.MessagePage
 			query := url.Values{"after": {fmt.Sprint(after)}, "limit": {"200"}}
-			if err := c.ask(ctx, keeper, "GET", "/rooms/"+string(room)+"/messages?"+query.Encode(), nil, &page); err != nil {
+			if err := c.ask(ctx, keeper, "GET", "/rooms/"+string(room)+"/messages?"+query.Encode(),
+				nil, &page); err != nil {
 				return err
 			}
 			for _, m := range page.Messages {
@@ -316,7 +328,8 @@ func (c *crowd) laze(ctx context.Context, a *actor) (*lazy, error) {
 	return l, nil
 }
 
-// wake reads again what waits, and reports whether the server had ended the connection.
+// wake reads again what waits, and reports whether the server had ended the
+// connection.
 func (l *lazy) wake() (cut bool) {
 	close(l.gate)
 	select {

@@ -16,18 +16,26 @@ import (
 type Kind string
 
 const (
-	Member Kind = "member" // at the start: somebody is in a room: User, Room, Seq (of the newest event that this is after)
-	Join   Kind = "join"   // a client asks to come into a room
-	Leave  Kind = "leave"  // a client asks to leave one
+	// at the start: somebody is in a room: User, Room, Seq (of the newest event
+	// that this is after)
+	Member Kind = "member"
+	Join   Kind = "join"  // a client asks to come into a room
+	Leave  Kind = "leave" // a client asks to leave one
 
-	Send    Kind = "send"    // a client sends: Client, Room, Key
-	Ack     Kind = "ack"     // it has the answer: Client, Room, Key, No, ID
-	Refuse  Kind = "refuse"  // it was refused for good: nothing was written
-	Mark    Kind = "mark"    // a client asks for a change of a message: Client, Room, No, Key, What (the action), Text or Emoji
+	Send   Kind = "send"   // a client sends: Client, Room, Key
+	Ack    Kind = "ack"    // it has the answer: Client, Room, Key, No, ID
+	Refuse Kind = "refuse" // it was refused for good: nothing was written
+	// a client asks for a change of a message: Client, Room, No, Key, What (the
+	// action), Text or Emoji
+	Mark    Kind = "mark"
 	Marked  Kind = "marked"  // it has the answer: Key, and the message as that shows it
 	Spurned Kind = "spurned" // it was refused for good: Key
-	Base    Kind = "base"    // a client takes a room's state at a place: Client, Room, Seq, ID, No (the newest message)
-	Got     Kind = "got"     // an event came to a client: Client, Room, Seq, ID, Prev, What; for messages as it shows them; for reactions No, Emoji and Member
+	// a client takes a room's state at a place: Client, Room, Seq, ID, No (the
+	// newest message)
+	Base Kind = "base"
+	// an event came to a client: Client, Room, Seq, ID, Prev, What; for
+	// messages as it shows them; for reactions No, Emoji and Member
+	Got     Kind = "got"
 	Fetched Kind = "fetched" // a client has fetched a message: Client, Room, and the message as it is shown
 	Left    Kind = "left"    // a client forgets a room
 	Resumed Kind = "resumed" // a stream was resumed
@@ -37,8 +45,10 @@ const (
 	Struck Kind = "fault" // a fault was injected or ended: What
 
 	Stored Kind = "stored" // at the end: a message as history has it: Room, Key, User, and as it is shown
-	Holds  Kind = "holds"  // at the end: a room as a client has followed it: Client, Room, Seq, No, Read, Unread, Members
-	Fresh  Kind = "fresh"  // at the end: the same room as it is fetched
+	// at the end: a room as a client has followed it: Client, Room, Seq, No,
+	// Read, Unread, Members
+	Holds Kind = "holds"
+	Fresh Kind = "fresh" // at the end: the same room as it is fetched
 )
 
 // Record is one thing that happened.
@@ -59,7 +69,9 @@ type Record struct {
 	Message string `json:"message,omitempty"` // id of the message
 	No      int64  `json:"no,omitempty"`
 
-	Text      string `json:"text,omitempty"`      // what names a message's text: the key of its sending, a point, and how often it was edited
+	// what names a message's text: the key of its sending, a point, and how
+	// often it was edited
+	Text      string `json:"text,omitempty"`
 	Gone      bool   `json:"gone,omitempty"`      // only its place is left
 	Reactions string `json:"reactions,omitempty"` // emoji:person, each with a space after it
 	Emoji     string `json:"emoji,omitempty"`
@@ -88,12 +100,14 @@ func (r *Record) show(m *chat.Message) {
 // reaction is one reaction in [Record].Reactions.
 func reaction(emoji, user string) string { return emoji + ":" + user + " " }
 
-// textOf is the text of the message that was sent with a key, after so many edits. It is about so many bytes longer than its name.
+// textOf is the text of the message that was sent with a key, after so many
+// edits. It is about so many bytes longer than its name.
 func textOf(key string, edits, size int) string {
 	return fmt.Sprintf("message %s.%d%s", key, edits, strings.Repeat(" .", size/2))
 }
 
-// nameOf returns what names a text, which is all of it if it is not one of ours.
+// nameOf returns what names a text, which is all of it if it is not one of
+// ours.
 func nameOf(text string) string {
 	if rest, ok := strings.CutPrefix(text, "message "); ok {
 		name, _, _ := strings.Cut(rest, " ")

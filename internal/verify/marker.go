@@ -33,8 +33,10 @@ func (a *actor) remember(m ownMessage) {
 	}
 }
 
-// mark asks for a change of a message, until there is an answer, and reports whether it is known what became of it, with every
-// attempt. Who does not know leaves it alone from then on: an attempt that is late would undo what they do next, and rightly so.
+// mark asks for a change of a message, until there is an answer, and reports
+// whether it is known what became of it, with every attempt. Who does not know
+// leaves it alone from then on: an attempt that is late would undo what they do
+// next, and rightly so.
 func (a *actor) mark(ctx context.Context, r Record, params map[string]any) (known bool) {
 	params["room"], params["no"] = r.Room, r.No
 	r.Kind = Mark
@@ -61,7 +63,8 @@ func (a *actor) edit(ctx context.Context, key string) {
 	m := &a.sent[i]
 	m.edits++
 	text := textOf(m.key, m.edits, a.size)
-	r := Record{Key: key, What: "message.edit", Room: string(m.room), No: m.no, Message: m.id, Text: nameOf(text)}
+	r := Record{Key: key, What: "message.edit", Room: string(m.room), No: m.no, Message: m.id,
+		Text: nameOf(text)}
 	if !a.mark(ctx, r, map[string]any{"text": text}) {
 		a.sent = slices.Delete(a.sent, i, i+1)
 	}
@@ -75,7 +78,8 @@ func (a *actor) remove(ctx context.Context, key string) {
 	i := rand.IntN(len(a.sent))
 	m := a.sent[i]
 	a.sent = slices.Delete(a.sent, i, i+1)
-	a.mark(ctx, Record{Key: key, What: "message.delete", Room: string(m.room), No: m.no, Message: m.id}, map[string]any{})
+	a.mark(ctx, Record{Key: key, What: "message.delete", Room: string(m.room), No: m.no,
+		Message: m.id}, map[string]any{})
 }
 
 // react reacts to one of the newest messages of a room, or takes that back.
@@ -93,7 +97,8 @@ func (a *actor) react(ctx context.Context, key string) {
 	if add {
 		what = "reaction.add"
 	}
-	if a.mark(ctx, Record{Key: key, What: what, Room: string(to.room), No: to.no, Emoji: to.emoji}, map[string]any{"emoji": to.emoji}) {
+	if a.mark(ctx, Record{Key: key, What: what, Room: string(to.room), No: to.no, Emoji: to.emoji},
+		map[string]any{"emoji": to.emoji}) {
 		a.reacted[to] = add
 	} else {
 		a.doubts[to] = true

@@ -41,14 +41,17 @@ func (n *nodes) start(ctx context.Context, slot int) error {
 	log := filepath.Join(n.dir, fmt.Sprintf("node-%d-%d.log", slot, n.count))
 	n.mu.Unlock()
 	s := &node{slot: slot}
-	args := []string{"serve", "--listen", "127.0.0.1:0", "--sign-up", "open", "--max-sends=-1", "--max-calls=-1", "--max-logins=-1", "--max-socket-frames=-1", "--max-user-sockets=100000", "--log-level", "info"}
-	s.process = process{path: n.binary, args: append(args, n.data(slot)...), log: log, line: func(line string) {
-		if _, at, ok := strings.Cut(line, "open:"); ok {
-			s.mu.Lock()
-			s.url = strings.TrimSpace(at)
-			s.mu.Unlock()
-		}
-	}}
+	args := []string{"serve", "--listen", "127.0.0.1:0", "--sign-up", "open", "--max-sends=-1",
+		"--max-calls=-1", "--max-logins=-1", "--max-socket-frames=-1", "--max-user-sockets=100000",
+		"--log-level", "info"}
+	s.process = process{path: n.binary, args: append(args, n.data(slot)...), log: log,
+		line: func(line string) {
+			if _, at, ok := strings.Cut(line, "open:"); ok {
+				s.mu.Lock()
+				s.url = strings.TrimSpace(at)
+				s.mu.Unlock()
+			}
+		}}
 	if err := s.process.start(); err != nil {
 		return err
 	}

@@ -45,7 +45,8 @@ func (p *process) start() error {
 	cmd.SysProcAttr = dieWithParent()
 	cmd.Stderr = log
 	for _, e := range os.Environ() {
-		if !strings.HasPrefix(e, "PARLEY_") && !strings.HasPrefix(e, "REDIS_") { // what is set for others is not for these
+		// what is set for others is not for these
+		if !strings.HasPrefix(e, "PARLEY_") && !strings.HasPrefix(e, "REDIS_") {
 			cmd.Env = append(cmd.Env, e)
 		}
 	}
@@ -56,7 +57,8 @@ func (p *process) start() error {
 	started, exited := make(chan error, 1), make(chan struct{})
 	go func() { // ends with the process
 		defer log.Close()
-		// The system ends the process with the thread that started it: it stays until then.
+		// The system ends the process with the thread that started it: it stays
+		// until then.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := cmd.Start()
@@ -106,7 +108,8 @@ func (p *process) end(with os.Signal) bool {
 	return true
 }
 
-// pause stops the process without ending it: connections stay open and nothing answers.
+// pause stops the process without ending it: connections stay open and nothing
+// answers.
 func (p *process) pause() error { return p.signal(pauseProcess) }
 
 // resume lets a paused one go on.

@@ -117,7 +117,8 @@ func (p *proxy) pass(to, from net.Conn) {
 	}
 }
 
-// hold keeps everything back, as a cable that is unplugged: connections stay, and nothing comes through.
+// hold keeps everything back, as a cable that is unplugged: connections stay,
+// and nothing comes through.
 func (p *proxy) hold() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -143,7 +144,8 @@ func (p *proxy) slow(most time.Duration) {
 	p.delay = most
 }
 
-// reset cuts connections, each with this chance, in the middle of whatever is under way.
+// reset cuts connections, each with this chance, in the middle of whatever is
+// under way.
 func (p *proxy) reset(chance float64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -49,7 +49,8 @@ func (d *redisData) url() string {
 	}
 }
 
-// startRedis starts a Redis of a shape: one server, a master with two replicas and three Sentinels, or three masters of a cluster.
+// startRedis starts a Redis of a shape: one server, a master with two replicas
+// and three Sentinels, or three masters of a cluster.
 func startRedis(ctx context.Context, shape Store, dir string, settings ...string) (d *redisData, err error) {
 	d = &redisData{shape: shape}
 	defer func() {
@@ -59,12 +60,14 @@ func startRedis(ctx context.Context, shape Store, dir string, settings ...string
 	}()
 	switch shape {
 	case Sentinel:
-		settings = append(settings, "--repl-diskless-sync-delay", "0") // a master waits 5 s for more replicas otherwise
+		// a master waits 5 s for more replicas otherwise
+		settings = append(settings, "--repl-diskless-sync-delay", "0")
 		if err = d.add(ctx, dir, settings...); err != nil {
 			return nil, err
 		}
 		for range 2 {
-			if err = d.add(ctx, dir, append(settings, "--replicaof", "127.0.0.1 "+strconv.Itoa(d.servers[0].port))...); err != nil {
+			if err = d.add(ctx, dir, append(settings, "--replicaof",
+				"127.0.0.1 "+strconv.Itoa(d.servers[0].port))...); err != nil {
 				return nil, err
 			}
 		}
@@ -73,7 +76,8 @@ func startRedis(ctx context.Context, shape Store, dir string, settings ...string
 		}
 	case Cluster:
 		for range 3 {
-			if err = d.add(ctx, dir, append(settings, "--cluster-enabled", "yes", "--cluster-node-timeout", "5000")...); err != nil {
+			if err = d.add(ctx, dir, append(settings, "--cluster-enabled", "yes",
+				"--cluster-node-timeout", "5000")...); err != nil {
 				return nil, err
 			}
 		}
@@ -90,13 +94,15 @@ func startRedis(ctx context.Context, shape Store, dir string, settings ...string
 
 // add starts one more server with data.
 func (d *redisData) add(ctx context.Context, dir string, settings ...string) error {
-	s, err := startServer(ctx, filepath.Join(dir, fmt.Sprintf("redis-%d", len(d.servers))), func(s *redisServer) ([]string, error) {
-		args := []string{"--dir", s.dir, "--save", "", "--daemonize", "no", "--bind", "127.0.0.1", "--port", strconv.Itoa(s.port)}
-		if d.shape == Cluster {
-			args = append(args, "--cluster-port", strconv.Itoa(s.port+10000))
-		}
-		return append(args, settings...), nil
-	})
+	s, err := startServer(ctx, filepath.Join(dir, fmt.Sprintf("redis-%d", len(d.servers))),
+		func(s *redisServer) ([]string, error) {
+			args := []string{"--dir", s.dir, "--save", "", "--daemonize", "no", "--bind", "127.0.0.1",
+				"--port", strconv.Itoa(s.port)}
+			if d.shape == Cluster {
+				args = append(args, "--cluster-port", strconv.Itoa(s.port+10000))
+			}
+			return append(args, settings...), nil
+		})
 	if err == nil {
 		d.servers = append(d.servers, s)
 	}
@@ -104,7 +110,8 @@ func (d *redisData) add(ctx context.Context, dir string, settings ...string) err
 }
 
 // startServer starts a redis-server on a free port.
-func startServer(ctx context.Context, dir string, args func(*redisServer) ([]string, error)) (*redisServer, error) {
+func startServer(ctx context.Context, dir string,
+	args func(*redisServer) ([]string, error)) (*redisServer, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -145,15 +152,17 @@ func (s *redisServer) launch(ctx context.Context) error {
 
 func (s *redisServer) addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
 
-// watch starts three Sentinels, of which two decide that a master is gone when it does not answer for a second.
+// watch starts three Sentinels, of which two decide that a master is gone when
+// it does not answer for a second.
 func (d *redisData) watch(ctx context.Context, dir string) error {
 	for i := range 3 {
-		s, err := startServer(ctx, filepath.Join(dir, fmt.Sprintf("sentinel-%d", i)), func(s *redisServer) ([]string, error) {
-			file := filepath.Join(s.dir, "sentinel.conf")
-			text := fmt.Sprintf("port %d\nbind 127.0.0.1\ndir %s\nsentinel monitor %s 127.0.0.1 %d 2\nsentinel down-after-milliseconds %s 1000\nsentinel failover-timeout %s 4000\n",
-				s.port, s.dir, masterSet, d.servers[0].port, masterSet, masterSet)
-			return []string{file, "--sentinel"}, os.WriteFile(file, []byte(text), 0o600)
-		})
+		s, err := startServer(ctx, filepath.Join(dir, fmt.Sprintf("sentinel-%d", i)),
+			func(s *redisServer) ([]string, error) {
+				file := filepath.Join(s.dir, "sentinel.conf")
+				text := fmt.Sprintf("port %d\nbind 127.0.0.1\ndir %s\nsentinel monitor %s 127.0.0.1 %d 2\nsentinel down-after-milliseconds %s 1000\nsentinel failover-timeout %s 4000\n",
+					s.port, s.dir, masterSet, d.servers[0].port, masterSet, masterSet)
+				return []string{file, "--sentinel"}, os.WriteFile(file, []byte(text), 0o600)
+			})
 		if err != nil {
 			return err
 		}
@@ -162,7 +171,8 @@ func (d *redisData) watch(ctx context.Context, dir string) error {
 	for _, s := range d.sentinels {
 		if err := eventually(ctx, startTimeout, "the Sentinels to know each other", func() bool {
 			out, err := s.do("SENTINEL", "master", masterSet)
-			return err == nil && strings.Contains(out, "num-other-sentinels\n2") && strings.Contains(out, "num-slaves\n2")
+			return err == nil && strings.Contains(out, "num-other-sentinels\n2") &&
+				strings.Contains(out, "num-slaves\n2")
 		}); err != nil {
 			return err
 		}
@@ -175,7 +185,8 @@ func (d *redisData) replicated(ctx context.Context) error {
 	return eventually(ctx, startTimeout, "the replicas to follow", func() bool {
 		up := 0
 		for _, s := range d.servers {
-			if out, err := s.do("INFO", "replication"); err == nil && strings.Contains(out, "master_link_status:up") {
+			if out, err := s.do("INFO", "replication"); err == nil &&
+				strings.Contains(out, "master_link_status:up") {
 				up++
 			}
 		}
@@ -189,11 +200,13 @@ func (d *redisData) replicated(ctx context.Context) error {
 	})
 }
 
-// decided reports whether every Sentinel has ended its failover to that master: they name it before.
+// decided reports whether every Sentinel has ended its failover to that master:
+// they name it before.
 func (d *redisData) decided(now *redisServer) bool {
 	for _, w := range d.sentinels {
 		out, err := w.do("SENTINEL", "master", masterSet)
-		if err != nil || !strings.Contains(out, "port\n"+strconv.Itoa(now.port)+"\n") || !strings.Contains(out, "flags\nmaster\n") {
+		if err != nil || !strings.Contains(out, "port\n"+strconv.Itoa(now.port)+"\n") ||
+			!strings.Contains(out, "flags\nmaster\n") {
 			return false
 		}
 	}
@@ -232,7 +245,8 @@ func (d *redisData) join(ctx context.Context) error {
 			{"CLUSTER", "SET-CONFIG-EPOCH", strconv.Itoa(i + 1)},
 		}
 		if i > 0 {
-			steps = append(steps, []string{"CLUSTER", "MEET", "127.0.0.1", strconv.Itoa(d.servers[0].port), strconv.Itoa(d.servers[0].port + 10000)})
+			steps = append(steps, []string{"CLUSTER", "MEET", "127.0.0.1",
+				strconv.Itoa(d.servers[0].port), strconv.Itoa(d.servers[0].port + 10000)})
 		}
 		for _, step := range steps {
 			if _, err := s.do(step...); err != nil {
@@ -248,7 +262,8 @@ func (d *redisData) whole(ctx context.Context) error {
 	return eventually(ctx, startTimeout, "the cluster to be whole", func() bool {
 		for _, s := range d.servers {
 			out, err := s.do("CLUSTER", "INFO")
-			if err != nil || !strings.Contains(out, "cluster_state:ok") || !strings.Contains(out, "cluster_known_nodes:3") {
+			if err != nil || !strings.Contains(out, "cluster_state:ok") ||
+				!strings.Contains(out, "cluster_known_nodes:3") {
 				return false
 			}
 		}

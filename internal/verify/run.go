@@ -25,9 +25,11 @@ var Stores = []Store{Embedded, Redis, Sentinel, Cluster}
 
 // Options say how to run.
 type Options struct {
-	Binary    string   // of parley, for nodes
-	URLs      []string // of a running server; then nothing is started, and only scenarios that need no node of their own can be run
-	Nodes     int      // servers of one chat, unless the data is embedded
+	Binary string // of parley, for nodes
+	// of a running server; then nothing is started, and only scenarios that
+	// need no node of their own can be run
+	URLs      []string
+	Nodes     int // servers of one chat, unless the data is embedded
 	Clients   int
 	Listeners int           // where a scenario has thousands
 	For       time.Duration // how long clients act; a scenario may take longer to do what it must
@@ -54,10 +56,12 @@ func (r *Result) OK() bool { return r.Broken == nil && len(r.Violations) == 0 }
 // ErrSkipped is returned for what cannot be run here; its text says why.
 var ErrSkipped = errors.New("skipped")
 
-// restWithin is how long everybody may take, once faults have ended, until all is as it should be.
+// restWithin is how long everybody may take, once faults have ended, until all
+// is as it should be.
 const restWithin = time.Minute
 
-// Run runs a scenario on a store. An error means that it could not be run: what is wrong with the chat is in the result.
+// Run runs a scenario on a store. An error means that it could not be run: what
+// is wrong with the chat is in the result.
 func Run(ctx context.Context, s Scenario, store Store, o Options) (_ *Result, err error) {
 	began := time.Now()
 	dir, err := os.MkdirTemp("", "parley-verify")
@@ -97,7 +101,8 @@ func Run(ctx context.Context, s Scenario, store Store, o Options) (_ *Result, er
 		defer t.audience.leave()
 	}
 
-	until, acted := context.WithCancel(ctx) // they act as long as faults come, and no shorter than they should
+	// they act as long as faults come, and no shorter than they should
+	until, acted := context.WithCancel(ctx)
 	injecting, cancel := context.WithTimeout(ctx, o.For)
 	defer cancel()
 	deadline, giveUp := context.WithCancel(ctx)
@@ -129,7 +134,8 @@ func Run(ctx context.Context, s Scenario, store Store, o Options) (_ *Result, er
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	r := &Result{Scenario: s.Name, Store: store, History: t.crowd.record.all, Faults: t.faults, Note: t.note, Broken: broken}
+	r := &Result{Scenario: s.Name, Store: store, History: t.crowd.record.all, Faults: t.faults,
+		Note: t.note, Broken: broken}
 	r.Verdict = Check(r.History, s.Allow)
 	if t.audience != nil {
 		t.audience.judge(&r.Verdict)

@@ -32,35 +32,55 @@ type Scenario struct {
 	small      string   // size of the disk
 	audience   bool     // thousands listen
 
-	// faults injects until injecting is done, and returns when all is well again.
+	// faults injects until injecting is done, and returns when all is well
+	// again.
 	faults func(ctx, injecting context.Context, t *stage) error
 }
 
 var (
 	always   = []string{"--appendonly", "yes", "--appendfsync", "always"}
 	everysec = []string{"--appendonly", "yes", "--appendfsync", "everysec"}
-	// What docs/operations.md says for failover. A master without a file would come back empty.
-	guarded = []string{"--appendonly", "yes", "--appendfsync", "everysec", "--min-replicas-to-write", "1", "--min-replicas-max-lag", "10"}
+	// What docs/operations.md says for failover. A master without a file would
+	// come back empty.
+	guarded = []string{"--appendonly", "yes", "--appendfsync", "everysec",
+		"--min-replicas-to-write", "1", "--min-replicas-max-lag", "10"}
 )
 
 // Scenarios are all of them.
 var Scenarios = []Scenario{
 	{Name: "calm", What: "nothing but clients that drop", Stores: Stores, faults: calm},
-	{Name: "storm", What: "every client is cut off at once, again and again", Stores: []Store{Embedded, Redis}, faults: storm},
-	{Name: "slow", What: "clients that stop reading, beside others", Stores: []Store{Embedded, Redis}, Size: 8 << 10, faults: slow},
-	{Name: "thousands", What: "10,000 connections that listen, all cut off at once, again and again", Stores: []Store{Embedded, Redis}, needsNodes: true, audience: true, faults: cutThousands},
-	{Name: "kill", What: "kill -9 of a node, again and again", Stores: Stores, needsNodes: true, settings: always, faults: killNodes},
-	{Name: "restart", What: "every node is replaced in turn, in good order", Stores: []Store{Embedded, Redis}, needsNodes: true, faults: rolling},
-	{Name: "network", What: "latency and resets, of clients and of nodes to Redis", Stores: []Store{Embedded, Redis}, needsNodes: true, redisWays: true, clientWays: true, faults: network},
-	{Name: "bell", What: "what Redis publishes is dropped, doubled and reordered on its way to the nodes", Stores: []Store{Redis}, needsNodes: true, redisWays: true, bell: true, faults: garbleBell},
-	{Name: "partition", What: "nodes are cut off from Redis, one or all", Stores: []Store{Redis}, needsNodes: true, redisWays: true, faults: partition},
-	{Name: "pause", What: "SIGSTOP of a Redis server with data, up to 6 s", Stores: []Store{Redis, Cluster}, needsNodes: true, faults: pauseRedis},
-	{Name: "redis-kill", What: "kill -9 of Redis with AOF always, of one master of a cluster", Stores: []Store{Redis, Cluster}, needsNodes: true, settings: always, faults: killRedis},
-	{Name: "redis-kill-everysec", What: "kill -9 of Redis with AOF everysec", Stores: []Store{Redis}, Allow: Loss, needsNodes: true, settings: everysec, faults: killRedis},
-	{Name: "redis-power", What: "power cut of Redis with AOF everysec: what is not synced is gone", Stores: []Store{Redis}, Allow: Loss, needsNodes: true, settings: everysec, faults: cutPower},
-	{Name: "failover", What: "kill -9 of the master, --redis-wait 1", Stores: []Store{Sentinel}, Allow: Rollback, needsNodes: true, settings: guarded, flags: []string{"--redis-wait", "1"}, faults: failover},
-	{Name: "failover-nowait", What: "kill -9 of the master, without waiting for replicas", Stores: []Store{Sentinel}, Allow: Loss, needsNodes: true, settings: guarded, faults: failover},
-	{Name: "disk-full", What: "the disk fills up and is freed", Stores: []Store{Embedded}, needsNodes: true, small: "32m", faults: fillDisk},
+	{Name: "storm", What: "every client is cut off at once, again and again",
+		Stores: []Store{Embedded, Redis}, faults: storm},
+	{Name: "slow", What: "clients that stop reading, beside others",
+		Stores: []Store{Embedded, Redis}, Size: 8 << 10, faults: slow},
+	{Name: "thousands", What: "10,000 connections that listen, all cut off at once, again and again",
+		Stores: []Store{Embedded, Redis}, needsNodes: true, audience: true, faults: cutThousands},
+	{Name: "kill", What: "kill -9 of a node, again and again", Stores: Stores, needsNodes: true,
+		settings: always, faults: killNodes},
+	{Name: "restart", What: "every node is replaced in turn, in good order",
+		Stores: []Store{Embedded, Redis}, needsNodes: true, faults: rolling},
+	{Name: "network", What: "latency and resets, of clients and of nodes to Redis",
+		Stores: []Store{Embedded, Redis}, needsNodes: true, redisWays: true, clientWays: true,
+		faults: network},
+	{Name: "bell", What: "what Redis publishes is dropped, doubled and reordered on its way to the nodes",
+		Stores: []Store{Redis}, needsNodes: true, redisWays: true, bell: true, faults: garbleBell},
+	{Name: "partition", What: "nodes are cut off from Redis, one or all", Stores: []Store{Redis},
+		needsNodes: true, redisWays: true, faults: partition},
+	{Name: "pause", What: "SIGSTOP of a Redis server with data, up to 6 s",
+		Stores: []Store{Redis, Cluster}, needsNodes: true, faults: pauseRedis},
+	{Name: "redis-kill", What: "kill -9 of Redis with AOF always, of one master of a cluster",
+		Stores: []Store{Redis, Cluster}, needsNodes: true, settings: always, faults: killRedis},
+	{Name: "redis-kill-everysec", What: "kill -9 of Redis with AOF everysec",
+		Stores: []Store{Redis}, Allow: Loss, needsNodes: true, settings: everysec, faults: killRedis},
+	{Name: "redis-power", What: "power cut of Redis with AOF everysec: what is not synced is gone",
+		Stores: []Store{Redis}, Allow: Loss, needsNodes: true, settings: everysec, faults: cutPower},
+	{Name: "failover", What: "kill -9 of the master, --redis-wait 1", Stores: []Store{Sentinel},
+		Allow: Rollback, needsNodes: true, settings: guarded, flags: []string{"--redis-wait", "1"},
+		faults: failover},
+	{Name: "failover-nowait", What: "kill -9 of the master, without waiting for replicas",
+		Stores: []Store{Sentinel}, Allow: Loss, needsNodes: true, settings: guarded, faults: failover},
+	{Name: "disk-full", What: "the disk fills up and is freed", Stores: []Store{Embedded},
+		needsNodes: true, small: "32m", faults: fillDisk},
 }
 
 // Find returns the scenario of that name.
@@ -104,7 +124,8 @@ func cutThousands(ctx, injecting context.Context, t *stage) error {
 		}
 		back = append(back, fmt.Sprintf("%.1f", time.Since(began).Seconds()))
 	}
-	t.note = fmt.Sprintf("%d listeners, all back and with everything after %s s", t.options.Listeners, strings.Join(back, ", "))
+	t.note = fmt.Sprintf("%d listeners, all back and with everything after %s s",
+		t.options.Listeners, strings.Join(back, ", "))
 	return nil
 }
 
@@ -203,10 +224,12 @@ func garbleBell(_, injecting context.Context, t *stage) error {
 	for _, w := range t.ways {
 		w.garble(0)
 		x := w.tolled()
-		all.dropped, all.doubled, all.late, all.through = all.dropped+x.dropped, all.doubled+x.doubled, all.late+x.late, all.through+x.through
+		all.dropped, all.doubled, all.late, all.through = all.dropped+x.dropped,
+			all.doubled+x.doubled, all.late+x.late, all.through+x.through
 	}
 	t.faults = all.bad()
-	t.note = fmt.Sprintf("of %d published messages %d were dropped, %d doubled and %d came late", all.bad()+all.through, all.dropped, all.doubled, all.late)
+	t.note = fmt.Sprintf("of %d published messages %d were dropped, %d doubled and %d came late",
+		all.bad()+all.through, all.dropped, all.doubled, all.late)
 	if all.bad() == 0 {
 		return errors.New("no message came by to be garbled")
 	}
@@ -282,7 +305,8 @@ func killRedis(ctx, injecting context.Context, t *stage) error {
 	return nil
 }
 
-// cutPower kills Redis and takes from its file what it wrote in up to the last second, as if that had not been synced.
+// cutPower kills Redis and takes from its file what it wrote in up to the last
+// second, as if that had not been synced.
 func cutPower(ctx, injecting context.Context, t *stage) error {
 	pause(ctx, 1500*time.Millisecond) // what people and rooms there are is synced
 	lost := int64(0)
@@ -316,7 +340,8 @@ func cutPower(ctx, injecting context.Context, t *stage) error {
 	return nil
 }
 
-// failover kills the master, waits until a replica is it, and brings the old one back as a replica.
+// failover kills the master, waits until a replica is it, and brings the old
+// one back as a replica.
 func failover(ctx, injecting context.Context, t *stage) error {
 	for injecting.Err() == nil {
 		pause(injecting, time.Second+rand.N(time.Second))
@@ -340,7 +365,8 @@ func failover(ctx, injecting context.Context, t *stage) error {
 		if err := old.launch(ctx); err != nil {
 			return err
 		}
-		// The Sentinels would tell it whom to follow within ten seconds: sooner is more failovers.
+		// The Sentinels would tell it whom to follow within ten seconds: sooner
+		// is more failovers.
 		if _, err := old.do("REPLICAOF", "127.0.0.1", fmt.Sprint(now.port)); err != nil {
 			return err
 		}
@@ -365,7 +391,8 @@ func fillDisk(ctx, injecting context.Context, t *stage) error {
 			return err
 		}
 		t.fault("the disk is full")
-		for end := time.Now().Add(200*time.Millisecond + rand.N(2*time.Second)); time.Now().Before(end) && ctx.Err() == nil; {
+		for end := time.Now().Add(200*time.Millisecond + rand.N(2*time.Second)); time.Now().Before(
+			end) && ctx.Err() == nil; {
 			pause(ctx, 50*time.Millisecond) // full for so long
 		}
 		if err := os.Remove(ballast); err != nil {

@@ -6,7 +6,8 @@ import (
 	"slices"
 )
 
-// membership makes out from the events who was in which room from where to where.
+// membership makes out from the events who was in which room from where to
+// where.
 func (j *judge) membership() {
 	for room, log := range j.logs {
 		last, recorded := j.begin[room]
@@ -37,9 +38,10 @@ func (j *judge) membership() {
 	}
 }
 
-// mayKnow reports whether a client may be told of that event now: its person was in the room then, or has come in later, as who is in
-// a room may read what was before. Where events are known to nobody, and in rooms whose members were not recorded at the start, it is
-// believed.
+// mayKnow reports whether a client may be told of that event now: its person
+// was in the room then, or has come in later, as who is in a room may read what
+// was before. Where events are known to nobody, and in rooms whose members were
+// not recorded at the start, it is believed.
 func (j *judge) mayKnow(r Record) bool {
 	spans := j.spans[[2]string{r.Room, j.users[r.Client]}]
 	_, recorded := j.begin[r.Room]
@@ -55,7 +57,8 @@ func (j *judge) mayKnow(r Record) bool {
 			changed = s.to
 		}
 	}
-	return slices.ContainsFunc(j.holes[r.Room], func(hole int64) bool { return hole > changed && hole <= r.Seq })
+	return slices.ContainsFunc(j.holes[r.Room],
+		func(hole int64) bool { return hole > changed && hole <= r.Seq })
 }
 
 // follower is a client's place in a room.
@@ -112,7 +115,8 @@ func (j *judge) streams() {
 				j.shown(r, f.seq)
 			}
 			if m, ok := j.store[r.Room][r.No]; ok && m.Message != r.Message {
-				j.fault(Order, "client %d fetched message %d of %s as %s, and history has %s", r.Client, r.No, r.Room, r.Message, m.Message)
+				j.fault(Order, "client %d fetched message %d of %s as %s, and history has %s",
+					r.Client, r.No, r.Room, r.Message, m.Message)
 			}
 		case Got:
 			j.got(r, f)
@@ -127,7 +131,8 @@ func (j *judge) complete(at places) {
 	for client, rooms := range at {
 		for room, f := range rooms {
 			if head := int64(len(j.store[room])); f.have < head {
-				j.fault(Missing, "client %d has messages of %s up to %d of %d without a hole", client, room, f.have, head)
+				j.fault(Missing, "client %d has messages of %s up to %d of %d without a hole",
+					client, room, f.have, head)
 			}
 		}
 	}
@@ -136,15 +141,18 @@ func (j *judge) complete(at places) {
 func (j *judge) got(r Record, f *follower) {
 	known := j.logs[r.Room][r.Seq]
 	if known.id != r.ID || known.message != r.Message {
-		j.fault(Order, "event %d of %s is %s to client %d, and %s to another", r.Seq, r.Room, r.ID, r.Client, known.id)
+		j.fault(Order, "event %d of %s is %s to client %d, and %s to another", r.Seq, r.Room, r.ID,
+			r.Client, known.id)
 	}
 	if r.Message != "" {
 		if m, ok := j.store[r.Room][r.No]; !ok || m.Message != r.Message {
-			j.fault(Order, "message %d of %s came to client %d as %s, and history has %q", r.No, r.Room, r.Client, r.Message, m.Message)
+			j.fault(Order, "message %d of %s came to client %d as %s, and history has %q", r.No,
+				r.Room, r.Client, r.Message, m.Message)
 		}
 	}
 	if !j.mayKnow(r) {
-		j.fault(Leaked, "event %d of %s came to client %d (%s), who was not in it", r.Seq, r.Room, r.Client, j.users[r.Client])
+		j.fault(Leaked, "event %d of %s came to client %d (%s), who was not in it", r.Seq, r.Room,
+			r.Client, j.users[r.Client])
 	}
 	j.shown(r, r.Seq)
 	switch {
@@ -162,15 +170,18 @@ func (j *judge) follow(r Record, f *follower) {
 	case r.Seq != f.seq+1:
 		j.fault(Missing, "client %d got event %d of %s after %d", r.Client, r.Seq, r.Room, f.seq)
 	case f.id != "" && r.Prev != f.id:
-		j.fault(Order, "event %d of %s follows %s, and client %d had %s before it", r.Seq, r.Room, r.Prev, r.Client, f.id)
+		j.fault(Order, "event %d of %s follows %s, and client %d had %s before it", r.Seq, r.Room,
+			r.Prev, r.Client, f.id)
 	}
 	f.seq, f.id = r.Seq, r.ID
 	f.have += b2i(r.What == "message.created" && r.No == f.have+1)
 	f.take(r)
 }
 
-// alone follows each client where history may have been rolled back: what another saw says nothing then. But a client that was
-// not told to fetch anew must be able to rely on all that it has, and one that was on all that it has fetched and got since.
+// alone follows each client where history may have been rolled back: what
+// another saw says nothing then. But a client that was not told to fetch anew
+// must be able to rely on all that it has, and one that was on all that it has
+// fetched and got since.
 func (j *judge) alone() {
 	at := places{}
 	invited := map[[2]string]bool{} // by room and person
@@ -182,8 +193,10 @@ func (j *judge) alone() {
 	for _, r := range j.h {
 		f := at.of(r)
 		who := [2]string{r.Room, j.users[r.Client]}
-		if _, recorded := j.begin[r.Room]; (r.Kind == Got || r.Kind == Base) && recorded && !invited[who] && len(j.spans[who]) == 0 && !j.wants[[2]any{r.Client, r.Room}] {
-			j.fault(Leaked, "event %d of %s came to client %d (%s), who never was in it", r.Seq, r.Room, r.Client, who[1])
+		if _, recorded := j.begin[r.Room]; (r.Kind == Got || r.Kind == Base) && recorded &&
+			!invited[who] && len(j.spans[who]) == 0 && !j.wants[[2]any{r.Client, r.Room}] {
+			j.fault(Leaked, "event %d of %s came to client %d (%s), who never was in it", r.Seq,
+				r.Room, r.Client, who[1])
 		}
 		switch r.Kind {
 		case Join:
@@ -193,7 +206,8 @@ func (j *judge) alone() {
 			if f != nil {
 				have = 0 // it fetches everything
 			}
-			at.put(r, &follower{seq: r.Seq, id: r.ID, have: have, holds: map[int64]*content{}, ids: map[int64]string{r.Seq: r.ID}, messages: map[int64]string{}})
+			at.put(r, &follower{seq: r.Seq, id: r.ID, have: have, holds: map[int64]*content{},
+				ids: map[int64]string{r.Seq: r.ID}, messages: map[int64]string{}})
 		case Left:
 			delete(at[r.Client], r.Room)
 		case Fetched:

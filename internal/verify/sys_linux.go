@@ -5,7 +5,8 @@ import (
 	"syscall"
 )
 
-// dieWithParent has the system end a child when the thread that started it ends.
+// dieWithParent has the system end a child when the thread that started it
+// ends.
 func dieWithParent() *syscall.SysProcAttr { return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }
 
 func pauseProcess(p *os.Process) error  { return p.Signal(syscall.SIGSTOP) }

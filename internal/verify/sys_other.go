@@ -8,7 +8,8 @@ import (
 	"syscall"
 )
 
-// dieWithParent does nothing: only Linux ends processes with the one that started them.
+// dieWithParent does nothing: only Linux ends processes with the one that
+// started them.
 func dieWithParent() *syscall.SysProcAttr { return nil }
 
 func pauseProcess(*os.Process) error  { return errors.ErrUnsupported }

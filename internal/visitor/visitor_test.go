@@ -13,7 +13,8 @@ import (
 )
 
 func policy() *Policy {
-	return &Policy{Proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, Origins: []string{"https://app.example"}}
+	return &Policy{Proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
+		Origins: []string{"https://app.example"}}
 }
 
 func TestAddr(t *testing.T) {
@@ -88,12 +89,15 @@ func TestCredentials(t *testing.T) {
 	}{
 		{"none", "/", nil, Credentials{}, false},
 		{"bearer", "/", http.Header{"Authorization": {"bearer abc"}}, Credentials{Token: "abc"}, false},
-		{"cookie", "/", http.Header{"Cookie": {"parley=abc"}}, Credentials{Token: "abc", Cookie: true}, false},
-		{"bearer wins", "/", http.Header{"Cookie": {"parley=abc"}, "Authorization": {"Bearer x"}}, Credentials{Token: "x"}, false},
+		{"cookie", "/", http.Header{"Cookie": {"parley=abc"}},
+			Credentials{Token: "abc", Cookie: true}, false},
+		{"bearer wins", "/", http.Header{"Cookie": {"parley=abc"}, "Authorization": {"Bearer x"}},
+			Credentials{Token: "x"}, false},
 		{"other scheme", "/", http.Header{"Authorization": {"Basic abc"}}, Credentials{}, true},
 		{"in the URL", "/?access_token=abc", nil, Credentials{}, true},
 		{"in the URL, disguised", "/?Token=abc", nil, Credentials{}, true},
-		{"the secure cookie counts only when encrypted", "/", http.Header{"Cookie": {"__Host-parley=abc"}}, Credentials{}, false},
+		{"the secure cookie counts only when encrypted", "/",
+			http.Header{"Cookie": {"__Host-parley=abc"}}, Credentials{}, false},
 	} {
 		r := httptest.NewRequest("GET", c.url, nil)
 		for k, v := range c.header {
@@ -116,13 +120,15 @@ func TestCookieFlags(t *testing.T) {
 		w := httptest.NewRecorder()
 		policy().SetCookie(w, r, "abc", time.Now().Add(time.Hour))
 		c := w.Result().Cookies()[0]
-		if !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" || c.Secure != encrypted || (c.Name == "__Host-parley") != encrypted {
+		if !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" ||
+			c.Secure != encrypted || (c.Name == "__Host-parley") != encrypted {
 			t.Errorf("encrypted %v: %v", encrypted, c)
 		}
 	}
 }
 
-// TestForgedProto: that a connection is encrypted is believed of those who encrypt.
+// TestForgedProto: that a connection is encrypted is believed of those who
+// encrypt.
 func TestForgedProto(t *testing.T) {
 	for peer, want := range map[string]bool{"10.1.1.1:5": true, "192.0.2.1:5": false} {
 		r := httptest.NewRequest("GET", "http://chat.example/", nil)

@@ -58,9 +58,10 @@ func TestDecodeRefuses(t *testing.T) {
 		"a surrogate in UTF-8":        {"{\"room\":\"\xed\xa0\x80\"}", ""},
 		"UTF-8 past the last":         {"{\"room\":\"\xf4\x90\x80\x80\"}", ""},
 		"a byte-order mark":           {"\ufeff{}", ""},
-		"deep lists":                  {`{"in":{"a":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `}}`, ""},
-		"deep objects":                {strings.Repeat(`{"in":`, 60_000/6), ""},
-		"60,000 brackets":             {strings.Repeat("[", 60_000), ""},
+		"deep lists": {`{"in":{"a":` + strings.Repeat("[",
+			40) + strings.Repeat("]", 40) + `}}`, ""},
+		"deep objects":    {strings.Repeat(`{"in":`, 60_000/6), ""},
+		"60,000 brackets": {strings.Repeat("[", 60_000), ""},
 	} {
 		var s sample
 		err := wire.Decode([]byte(c.json), &s)
@@ -80,8 +81,10 @@ func TestDecodeRefuses(t *testing.T) {
 
 func TestDecodeTakes(t *testing.T) {
 	for _, good := range []string{
-		`{}`, ` { "room" : "a" } `, `{"no":-9223372036854775808}`, `{"no":9223372036854775807}`, `{"flag":true,"many":["a","b"]}`,
-		`{"in":{"a":` + strings.Repeat("[", 29) + `"]]][[[{{{"` + strings.Repeat("]", 29) + `}}`, `{"room":"\ud83c\udf89 \" \\ / \u0000"}`,
+		`{}`, ` { "room" : "a" } `, `{"no":-9223372036854775808}`, `{"no":9223372036854775807}`,
+		`{"flag":true,"many":["a","b"]}`,
+		`{"in":{"a":` + strings.Repeat("[", 29) + `"]]][[[{{{"` + strings.Repeat("]", 29) + `}}`,
+		`{"room":"\ud83c\udf89 \" \\ / \u0000"}`,
 		`{"room":"` + strings.Repeat("[{", 1000) + `"}`,
 	} {
 		var s sample
@@ -91,7 +94,8 @@ func TestDecodeTakes(t *testing.T) {
 	}
 }
 
-// TestDecodeCutEverywhere cuts a request at each byte: no part of it is taken for a request.
+// TestDecodeCutEverywhere cuts a request at each byte: no part of it is taken
+// for a request.
 func TestDecodeCutEverywhere(t *testing.T) {
 	whole := []byte(`{"jsonrpc":"2.0","id":"ä","method":"message.send","params":{"room":"a","text":"ß 🎉 \u00e4"}}`)
 	if _, bad := wire.ParseRequest(whole); bad != nil {
@@ -125,12 +129,13 @@ func TestParseRequestRefuses(t *testing.T) {
 		"id null":            {`{"jsonrpc":"2.0","id":null,"method":"ping"}`, -32600, "null"},
 		"id with a fraction": {`{"jsonrpc":"2.0","id":1.5,"method":"ping"}`, -32600, "null"},
 		"id an object":       {`{"jsonrpc":"2.0","id":{},"method":"ping"}`, -32600, "null"},
-		"id too long":        {`{"jsonrpc":"2.0","id":"` + strings.Repeat("a", 65) + `","method":"ping"}`, -32600, "null"},
-		"id too large":       {`{"jsonrpc":"2.0","id":9223372036854775808,"method":"ping"}`, -32600, "null"},
-		"params a list":      {`{"jsonrpc":"2.0","id":1,"method":"ping","params":[]}`, -32602, "1"},
-		"params null":        {`{"jsonrpc":"2.0","id":1,"method":"ping","params":null}`, -32602, "1"},
-		"an unknown member":  {`{"jsonrpc":"2.0","id":1,"method":"ping","extra":1}`, -32600, "null"},
-		"id twice":           {`{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}`, -32600, "null"},
+		"id too long": {`{"jsonrpc":"2.0","id":"` + strings.Repeat("a", 65) +
+			`","method":"ping"}`, -32600, "null"},
+		"id too large":      {`{"jsonrpc":"2.0","id":9223372036854775808,"method":"ping"}`, -32600, "null"},
+		"params a list":     {`{"jsonrpc":"2.0","id":1,"method":"ping","params":[]}`, -32602, "1"},
+		"params null":       {`{"jsonrpc":"2.0","id":1,"method":"ping","params":null}`, -32602, "1"},
+		"an unknown member": {`{"jsonrpc":"2.0","id":1,"method":"ping","extra":1}`, -32600, "null"},
+		"id twice":          {`{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}`, -32600, "null"},
 	} {
 		_, bad := wire.ParseRequest([]byte(c.frame))
 		if bad == nil {
@@ -152,7 +157,8 @@ func TestParseRequestRefuses(t *testing.T) {
 	}
 }
 
-// TestRequestOutlivesItsFrame: frames are read into buffers that are used again.
+// TestRequestOutlivesItsFrame: frames are read into buffers that are used
+// again.
 func TestRequestOutlivesItsFrame(t *testing.T) {
 	frame := []byte(`{"jsonrpc":"2.0","id":"one","method":"message.get","params":{"room":"a","no":7}}`)
 	req, bad := wire.ParseRequest(frame)
@@ -163,7 +169,8 @@ func TestRequestOutlivesItsFrame(t *testing.T) {
 		frame[i] = 'x'
 	}
 	var in chat.MessageInput
-	if err := req.Into(&in); err != nil || in.Room != "a" || in.No != 7 || string(req.ID) != `"one"` || req.Method != "message.get" {
+	if err := req.Into(&in); err != nil || in.Room != "a" || in.No != 7 ||
+		string(req.ID) != `"one"` || req.Method != "message.get" {
 		t.Errorf("%s %s %+v %v after the buffer was used again", req.ID, req.Method, in, err)
 	}
 }
@@ -173,25 +180,30 @@ func TestIntoWithoutParams(t *testing.T) {
 	if err := (wire.Request{}).Into(&in); err != nil {
 		t.Error(err)
 	}
-	if err := (wire.Request{Params: []byte(`{"limit":5,"x":1}`)}).Into(&in); !errors.Is(err, chat.ErrInvalid) {
+	if err := (wire.Request{Params: []byte(`{"limit":5,"x":1}`)}).Into(&in); !errors.Is(err,
+		chat.ErrInvalid) {
 		t.Errorf("an unknown field: %v", err)
 	}
 }
 
 func FuzzDecode(f *testing.F) {
-	for _, s := range []string{`{}`, `{"room":"a","no":1,"flag":true,"many":["a"],"in":{"a":[1,2.5,"x",null]}}`, `{"room":"\ud83c\udf89"}`, `{"a":{"a":1,"a":2}}`, "{\"room\":\"\xff\"}"} {
+	for _, s := range []string{`{}`,
+		`{"room":"a","no":1,"flag":true,"many":["a"],"in":{"a":[1,2.5,"x",null]}}`,
+		`{"room":"\ud83c\udf89"}`, `{"a":{"a":1,"a":2}}`, "{\"room\":\"\xff\"}"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var s sample
 		err := wire.Decode(data, &s)
 		if err != nil {
-			if e, ok := errors.AsType[*chat.Error](err); !ok || e.Code != chat.CodeInvalid || e.Message == "" {
+			if e, ok := errors.AsType[*chat.Error](err); !ok || e.Code != chat.CodeInvalid ||
+				e.Message == "" {
 				t.Fatalf("an error of another kind: %#v", err)
 			}
 			return
 		}
-		// What is taken is JSON by the standard library's judgement too, UTF-8, and means the same.
+		// What is taken is JSON by the standard library's judgement too, UTF-8,
+		// and means the same.
 		if !json.Valid(data) || !utf8.Valid(data) {
 			t.Fatalf("%q is no JSON in UTF-8", data)
 		}
@@ -223,7 +235,8 @@ func FuzzParseRequest(f *testing.F) {
 			}
 			return
 		}
-		if req.Method == "" || len(req.ID) == 0 || len(req.ID) > 66 || len(req.Params) > 0 && req.Params[0] != '{' {
+		if req.Method == "" || len(req.ID) == 0 || len(req.ID) > 66 || len(req.Params) > 0 &&
+			req.Params[0] != '{' {
 			t.Fatalf("%q became %+v", frame, req)
 		}
 		var in chat.SendInput

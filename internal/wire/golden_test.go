@@ -19,21 +19,27 @@ import (
 var update = flag.Bool("update", false, "write testdata from what the code makes")
 
 var (
-	at      = time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC)
-	room    = chat.Room{ID: "01R", Kind: chat.Private, Name: "Plans", Topic: "Next year", CreatedBy: "01U", CreatedAt: at}
-	message = chat.Message{Room: "01R", No: 7, ID: "01E9", Seq: 9, From: "01U", Text: "hi <b>&amp; \"you\"</b>\nline\u2028 🎉 \\o/", ClientID: "c1", At: at}
-	marked  = chat.Message{
-		Room: "01R", No: 6, ID: "01E7", Seq: 7, From: "01V", Text: "@Zoë and @room", At: at, Mentions: []chat.UserID{chat.MentionAll, "01V"},
-		Files:    []chat.File{{ID: "01F", Name: "a cat.png", Type: "image/png", Size: 12345, Width: 640, Height: 480}},
+	at   = time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC)
+	room = chat.Room{ID: "01R", Kind: chat.Private, Name: "Plans", Topic: "Next year",
+		CreatedBy: "01U", CreatedAt: at}
+	message = chat.Message{Room: "01R", No: 7, ID: "01E9", Seq: 9, From: "01U",
+		Text: "hi <b>&amp; \"you\"</b>\nline\u2028 🎉 \\o/", ClientID: "c1", At: at}
+	marked = chat.Message{
+		Room: "01R", No: 6, ID: "01E7", Seq: 7, From: "01V", Text: "@Zoë and @room", At: at,
+		Mentions: []chat.UserID{chat.MentionAll, "01V"},
+		Files: []chat.File{{ID: "01F", Name: "a cat.png", Type: "image/png", Size: 12345,
+			Width: 640, Height: 480}},
 		EditedAt: at.Add(time.Minute), PinnedAt: at.Add(time.Hour), PinnedBy: "01U",
-		Reactions: []chat.Reacted{{Emoji: "👍🏽", Users: []chat.UserID{"01U", "01V"}}}, Thread: &chat.Thread{Room: "t-1", Replies: 2, LastAt: at.Add(time.Hour)},
+		Reactions: []chat.Reacted{{Emoji: "👍🏽", Users: []chat.UserID{"01U", "01V"}}},
+		Thread:    &chat.Thread{Room: "t-1", Replies: 2, LastAt: at.Add(time.Hour)},
 	}
 	member = chat.Member{Room: "01R", User: "01V", Role: chat.RoomMember, JoinedAt: at}
 	mute   = chat.Mute{Until: at.Add(time.Hour), Reason: "calm down", By: "01U"}
 	user   = chat.User{ID: "01V", Name: "Zoë", Role: chat.RoleAdmin, CreatedAt: at}
 	place  = chat.Position{Epoch: "e1", Seq: 9, ID: "01E9"}
 	view   = chat.RoomView{
-		Room: room, Position: place, HeadNo: 7, ReadNo: 5, Unread: 2, Role: chat.RoomModerator, JoinedAt: at, Members: 3, Last: &message,
+		Room: room, Position: place, HeadNo: 7, ReadNo: 5, Unread: 2, Role: chat.RoomModerator,
+		JoinedAt: at, Members: 3, Last: &message,
 	}
 )
 
@@ -50,10 +56,12 @@ var events = []*chat.Event{
 		r.Kind, r.Name, r.Topic, r.People = chat.Direct, "", "", []chat.UserID{"01U", "01V"}
 		e.Room = &r
 	}),
-	event("room:01R", chat.RoomUpdated, func(e *chat.Event) { r := room; r.Archived, r.Slow = true, 30; e.Room = &r }),
+	event("room:01R", chat.RoomUpdated,
+		func(e *chat.Event) { r := room; r.Archived, r.Slow = true, 30; e.Room = &r }),
 	event("room:01R", chat.MemberJoined, func(e *chat.Event) { e.Member = &member }),
 	event("room:01R", chat.MemberLeft, func(e *chat.Event) { e.Member = &member }),
-	event("room:01R", chat.MemberUpdated, func(e *chat.Event) { m := member; m.Role, m.Mute = chat.RoomModerator, mute; e.Member = &m }),
+	event("room:01R", chat.MemberUpdated,
+		func(e *chat.Event) { m := member; m.Role, m.Mute = chat.RoomModerator, mute; e.Member = &m }),
 	event("room:01R", chat.MessageCreated, func(e *chat.Event) { e.Message = &message }),
 	event("room:01R", chat.MessageEdited, func(e *chat.Event) {
 		m := marked
@@ -61,23 +69,30 @@ var events = []*chat.Event{
 		e.Message = &m
 	}),
 	event("room:01R", chat.MessageDeleted, func(e *chat.Event) {
-		e.Message = &chat.Message{Room: "01R", No: 6, ID: "01E7", Seq: 7, From: "01V", At: at, DeletedAt: at.Add(time.Hour)}
+		e.Message = &chat.Message{Room: "01R", No: 6, ID: "01E7", Seq: 7, From: "01V", At: at,
+			DeletedAt: at.Add(time.Hour)}
 	}),
 	event("room:01R", chat.MessagePinned, func(e *chat.Event) { e.Message = &marked }),
-	event("room:01R", chat.MessageUnpinned, func(e *chat.Event) { m := marked; m.PinnedAt, m.PinnedBy = time.Time{}, ""; e.Message = &m }),
+	event("room:01R", chat.MessageUnpinned,
+		func(e *chat.Event) { m := marked; m.PinnedAt, m.PinnedBy = time.Time{}, ""; e.Message = &m }),
 	event("room:01R", chat.ThreadMoved, func(e *chat.Event) { e.Message = &marked }),
-	event("room:01R", chat.ReactionAdded, func(e *chat.Event) { e.Reaction = &chat.Reaction{No: 6, Emoji: "👍🏽", User: "01U"} }),
-	event("room:01R", chat.ReactionRemoved, func(e *chat.Event) { e.Reaction = &chat.Reaction{No: 6, Emoji: "👍🏽", User: "01U"} }),
+	event("room:01R", chat.ReactionAdded,
+		func(e *chat.Event) { e.Reaction = &chat.Reaction{No: 6, Emoji: "👍🏽", User: "01U"} }),
+	event("room:01R", chat.ReactionRemoved,
+		func(e *chat.Event) { e.Reaction = &chat.Reaction{No: 6, Emoji: "👍🏽", User: "01U"} }),
 	event("room:01R", chat.MessagesTrimmed, func(e *chat.Event) { e.Trimmed = 6 }),
 	event("user:01V", chat.RoomJoined, func(e *chat.Event) { v := view; v.Mute = mute; e.View = &v }),
 	event("user:01V", chat.RoomLeft, func(e *chat.Event) { e.Left, e.Reason = "01R", "off topic" }),
 	event("user:01V", chat.ReadMoved, func(e *chat.Event) { e.Read = &chat.Read{Room: "01R", No: 7} }),
-	event("user:01V", chat.NotifyChanged, func(e *chat.Event) { e.Notify = &chat.Notify{Room: "01R", Level: chat.NotifyMentions} }),
-	event("user:01V", chat.SessionRevoked, func(e *chat.Event) { e.Sessions = []chat.SessionID{"01S", "01T"} }),
+	event("user:01V", chat.NotifyChanged,
+		func(e *chat.Event) { e.Notify = &chat.Notify{Room: "01R", Level: chat.NotifyMentions} }),
+	event("user:01V", chat.SessionRevoked,
+		func(e *chat.Event) { e.Sessions = []chat.SessionID{"01S", "01T"} }),
 	event("server", chat.UserCreated, func(e *chat.Event) { e.By = ""; e.User = &user }),
 	event("server", chat.UserUpdated, func(e *chat.Event) {
 		u := user
-		u.Disabled, u.DisabledUntil, u.QuietUntil, u.About, u.Picture = true, at.Add(time.Hour), at.Add(2*time.Hour), "Brücken", "01P"
+		u.Disabled, u.DisabledUntil, u.QuietUntil, u.About, u.Picture = true, at.Add(time.Hour),
+			at.Add(2*time.Hour), "Brücken", "01P"
 		u.Status = chat.Status{Emoji: "🌴", Text: "at the sea", Until: at.Add(3 * time.Hour)}
 		e.User = &u
 	}),
@@ -103,7 +118,8 @@ func golden(t *testing.T, name string, frame []byte) []byte {
 	return want
 }
 
-// notification decodes a golden frame strictly: what a client sees is what was meant.
+// notification decodes a golden frame strictly: what a client sees is what was
+// meant.
 func notification[T any](t *testing.T, frame []byte, method string, want T) {
 	t.Helper()
 	var got struct {
@@ -152,7 +168,9 @@ func TestGoldenNotifications(t *testing.T) {
 		Reason  string `json:"reason"`
 		RetryMS int64  `json:"retry_ms"`
 	}
-	notification(t, golden(t, "goodbye", wire.Goodbye("the server is stopping", 1500*time.Millisecond)), "goodbye", goodbye{"the server is stopping", 1500})
+	notification(t, golden(t, "goodbye",
+		wire.Goodbye("the server is stopping", 1500*time.Millisecond)), "goodbye",
+		goodbye{"the server is stopping", 1500})
 }
 
 func TestGoldenAnswers(t *testing.T) {
@@ -160,13 +178,19 @@ func TestGoldenAnswers(t *testing.T) {
 	golden(t, "result.none", wire.Result(jsontext.Value(`"a\"1"`), chat.None{}))
 	golden(t, "result.sync", wire.Result(jsontext.Value("2"), wire.State{
 		User: user, Session: "01S", UserPosition: place, ServerPosition: &place, Rooms: []chat.RoomView{view},
-		Gone: []chat.Stream{"room:01X"}, Online: []chat.UserID{"01U", "01V"}, Limits: chat.DefaultLimits, HeartbeatS: 30,
+		Gone: []chat.Stream{"room:01X"}, Online: []chat.UserID{"01U", "01V"},
+		Limits: chat.DefaultLimits, HeartbeatS: 30,
 	}))
-	golden(t, "error", wire.Error(jsontext.Value("3"), &chat.Error{Code: chat.CodeInvalid, Field: "text", Message: "a message is not empty"}))
-	golden(t, "error.wait", wire.Error(jsontext.Value("4"), &chat.Error{Code: chat.CodeRateLimited, Message: "too many requests: wait and try again", RetryAfter: 2500 * time.Millisecond}))
-	golden(t, "error.because", wire.Error(jsontext.Value("6"), chat.Muted(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))))
+	golden(t, "error", wire.Error(jsontext.Value("3"),
+		&chat.Error{Code: chat.CodeInvalid, Field: "text", Message: "a message is not empty"}))
+	golden(t, "error.wait", wire.Error(jsontext.Value("4"),
+		&chat.Error{Code: chat.CodeRateLimited, Message: "too many requests: wait and try again",
+			RetryAfter: 2500 * time.Millisecond}))
+	golden(t, "error.because", wire.Error(jsontext.Value("6"),
+		chat.Muted(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))))
 	golden(t, "error.method", wire.UnknownMethod(jsontext.Value("5"), "room.explode\n"))
-	for name, frame := range map[string]string{"error.parse": "{", "error.request": `{"jsonrpc":"2.0","method":"ping"}`} {
+	for name, frame := range map[string]string{"error.parse": "{",
+		"error.request": `{"jsonrpc":"2.0","method":"ping"}`} {
 		_, bad := wire.ParseRequest([]byte(frame))
 		golden(t, name, bad)
 	}
@@ -191,11 +215,14 @@ func TestGoldenRequest(t *testing.T) {
 	}
 }
 
-// TestEveryCode holds the table against the protocol's: each of the domain's codes has its number.
+// TestEveryCode holds the table against the protocol's: each of the domain's
+// codes has its number.
 func TestEveryCode(t *testing.T) {
 	for e, code := range map[*chat.Error]int{
-		chat.ErrInvalid: -32602, chat.ErrUnauthenticated: -32001, chat.ErrForbidden: -32003, chat.ErrNotFound: -32004, chat.ErrConflict: -32009,
-		chat.ErrResync: -32010, chat.ErrTooLarge: -32013, chat.ErrRateLimited: -32029, chat.ErrInternal: -32603, chat.ErrUnavailable: -32053,
+		chat.ErrInvalid: -32602, chat.ErrUnauthenticated: -32001, chat.ErrForbidden: -32003,
+		chat.ErrNotFound: -32004, chat.ErrConflict: -32009,
+		chat.ErrResync: -32010, chat.ErrTooLarge: -32013, chat.ErrRateLimited: -32029,
+		chat.ErrInternal: -32603, chat.ErrUnavailable: -32053,
 	} {
 		var got struct {
 			JSONRPC string         `json:"jsonrpc"`
@@ -211,7 +238,8 @@ func TestEveryCode(t *testing.T) {
 		if err := wire.Decode(wire.Error(jsontext.Value(`"x"`), e), &got); err != nil {
 			t.Fatal(err)
 		}
-		if got.Error.Code != code || got.Error.Data.Code != e.Code || got.Error.Message != e.Message || string(got.ID) != `"x"` {
+		if got.Error.Code != code || got.Error.Data.Code != e.Code ||
+			got.Error.Message != e.Message || string(got.ID) != `"x"` {
 			t.Errorf("%s: %+v, want %d", e.Code, got, code)
 		}
 	}

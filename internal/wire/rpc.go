@@ -1,6 +1,6 @@
-// Package wire is the language of the WebSocket door: JSON-RPC 2.0 requests, results, errors and
-// notifications, and the strict decoding of JSON that both doors share. docs/protocol.md describes it to
-// those who write clients.
+// Package wire is the language of the WebSocket door: JSON-RPC 2.0 requests,
+// results, errors and notifications, and the strict decoding of JSON that both
+// doors share. docs/protocol.md describes it to those who write clients.
 package wire
 
 import (
@@ -44,7 +44,8 @@ var codes = map[chat.Code]int{
 	chat.CodeUnavailable:     -32053,
 }
 
-// ParseRequest decodes one frame. If it is no request, the second result is the frame to answer with.
+// ParseRequest decodes one frame. If it is no request, the second result is the
+// frame to answer with.
 func ParseRequest(frame []byte) (Request, []byte) {
 	var r struct {
 		JSONRPC string         `json:"jsonrpc"`
@@ -60,13 +61,17 @@ func ParseRequest(frame []byte) (Request, []byte) {
 	}
 	id := r.ID
 	if !isID(id) {
-		return Request{}, failure(nil, codeRequest, &chat.Error{Code: chat.CodeInvalid, Field: "id", Message: "a request has an id: a string of at most 64 bytes, or an integer"})
+		return Request{}, failure(nil, codeRequest,
+			&chat.Error{Code: chat.CodeInvalid, Field: "id",
+				Message: "a request has an id: a string of at most 64 bytes, or an integer"})
 	}
 	if r.JSONRPC != "2.0" || r.Method == "" {
-		return Request{}, failure(id, codeRequest, &chat.Error{Code: chat.CodeInvalid, Message: `a request has "jsonrpc":"2.0" and a method`})
+		return Request{}, failure(id, codeRequest,
+			&chat.Error{Code: chat.CodeInvalid, Message: `a request has "jsonrpc":"2.0" and a method`})
 	}
 	if len(r.Params) > 0 && r.Params.Kind() != '{' {
-		return Request{}, failure(id, codeParams, &chat.Error{Code: chat.CodeInvalid, Field: "params", Message: "params is an object"})
+		return Request{}, failure(id, codeParams,
+			&chat.Error{Code: chat.CodeInvalid, Field: "params", Message: "params is an object"})
 	}
 	return Request{ID: id, Method: r.Method, Params: r.Params}, nil
 }
@@ -105,9 +110,12 @@ func Result(id jsontext.Value, out any) []byte {
 // Error is the frame that answers a request with a refusal.
 func Error(id jsontext.Value, e *chat.Error) []byte { return failure(id, codes[e.Code], e) }
 
-// UnknownMethod is the frame that answers a request for a method that is not there.
+// UnknownMethod is the frame that answers a request for a method that is not
+// there.
 func UnknownMethod(id jsontext.Value, method string) []byte {
-	return failure(id, codeMethod, &chat.Error{Code: chat.CodeNotFound, Field: "method", Message: "there is no method " + strconv.QuoteToASCII(method[:min(len(method), 64)])})
+	return failure(id, codeMethod,
+		&chat.Error{Code: chat.CodeNotFound, Field: "method",
+			Message: "there is no method " + strconv.QuoteToASCII(method[:min(len(method), 64)])})
 }
 
 func failure(id jsontext.Value, code int, e *chat.Error) []byte {
@@ -168,7 +176,8 @@ func SignalBody(s chat.Signal) any {
 	}{s.Stream, s.Kind, s.User, s.Online}
 }
 
-// Place is what is told of a stream that is resumed, or has to be fetched again.
+// Place is what is told of a stream that is resumed, or has to be fetched
+// again.
 type Place struct {
 	Stream   chat.Stream   `json:"stream"`
 	Position chat.Position `json:"position"`
@@ -214,13 +223,16 @@ type SyncInput struct {
 func (in SyncInput) Check(positions int) error {
 	switch {
 	case !chat.IsDevice(in.Device):
-		return &chat.Error{Code: chat.CodeInvalid, Field: "device", Message: "a device is at most 64 letters, digits and -_"}
+		return &chat.Error{Code: chat.CodeInvalid, Field: "device",
+			Message: "a device is at most 64 letters, digits and -_"}
 	case len(in.Positions) > positions:
-		return &chat.Error{Code: chat.CodeInvalid, Field: "positions", Message: "these are more positions than one person can have"}
+		return &chat.Error{Code: chat.CodeInvalid, Field: "positions",
+			Message: "these are more positions than one person can have"}
 	}
 	for _, p := range in.Positions {
 		if p.Seq < 0 {
-			return &chat.Error{Code: chat.CodeInvalid, Field: "positions", Message: "a position's seq is not negative"}
+			return &chat.Error{Code: chat.CodeInvalid, Field: "positions",
+				Message: "a position's seq is not negative"}
 		}
 	}
 	return nil

@@ -13,12 +13,14 @@ import (
 const (
 	// callTimeout bounds the work on one request.
 	callTimeout = 10 * time.Second
-	// maxCalls bounds the requests of one connection that are under way; reading waits for a place.
+	// maxCalls bounds the requests of one connection that are under way;
+	// reading waits for a place.
 	maxCalls = 16
 )
 
-// handle answers one request. Sends are done here, one after the other, so that a client's messages keep their order; the
-// group that commits together is made of many connections. Everything else runs beside, in any order.
+// handle answers one request. Sends are done here, one after the other, so that
+// a client's messages keep their order; the group that commits together is made
+// of many connections. Everything else runs beside, in any order.
 func (c *conn) handle(message []byte) {
 	req, bad := wire.ParseRequest(message)
 	if bad != nil {
@@ -54,14 +56,16 @@ func (c *conn) reply(frame []byte) { c.out.Send(seal(opText, frame)) }
 
 // answer returns the frame that answers, nil if the answer was sent already.
 //
-// A call is not cut short when its connection ends, only by callTimeout: a send may have been on its way to disk.
-// A context for each connection would also cost more memory than everything else about it (575 bytes).
+// A call is not cut short when its connection ends, only by callTimeout: a send
+// may have been on its way to disk. A context for each connection would also
+// cost more memory than everything else about it (575 bytes).
 func (c *conn) answer(req wire.Request) (frame []byte) {
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
 	defer cancel()
 	defer func() {
 		if p := recover(); p != nil { // one request's fault is not everybody's
-			c.s.cfg.Log.ErrorContext(ctx, "request panicked", "method", req.Method, "panic", p, "stack", string(debug.Stack()))
+			c.s.cfg.Log.ErrorContext(ctx, "request panicked", "method", req.Method, "panic", p,
+				"stack", string(debug.Stack()))
 			frame = wire.Error(req.ID, chat.ErrInternal)
 		}
 	}()
@@ -97,10 +101,12 @@ func (c *conn) authenticate(ctx context.Context, req wire.Request) (any, error) 
 	}
 	who := c.caller()
 	if !who.Anonymous() {
-		return nil, &chat.Error{Code: chat.CodeConflict, Message: "this socket is authenticated already: open another"}
+		return nil, &chat.Error{Code: chat.CodeConflict,
+			Message: "this socket is authenticated already: open another"}
 	}
 	if !c.begins() {
-		return nil, &chat.Error{Code: chat.CodeConflict, Message: "authenticate is under way: wait for its answer"}
+		return nil, &chat.Error{Code: chat.CodeConflict,
+			Message: "authenticate is under way: wait for its answer"}
 	}
 	defer c.ends()
 	if err := c.s.logIn(ctx, c, who, in.Token); err != nil {
@@ -126,7 +132,8 @@ func (c *conn) ends() {
 	c.auth = false
 }
 
-// sync answers with the state and attaches the connection to what its person may follow.
+// sync answers with the state and attaches the connection to what its person
+// may follow.
 func (c *conn) sync(ctx context.Context, req wire.Request) error {
 	var in wire.SyncInput
 	if err := req.Into(&in); err != nil {
@@ -148,7 +155,8 @@ func (c *conn) sync(ctx context.Context, req wire.Request) error {
 	return c.s.cfg.Hub.Sync(ctx, c.out, hub.Sync{
 		Positions: in.Positions,
 		Server:    server,
-		// Read when the connection hears of changes already: who comes meanwhile is in the list, or signalled after it.
+		// Read when the connection hears of changes already: who comes
+		// meanwhile is in the list, or signalled after it.
 		Views: func(ctx context.Context) (views []chat.RoomView, err error) {
 			if online, err = service.ListOnline(ctx, who, chat.None{}); err != nil {
 				return nil, err
@@ -158,7 +166,8 @@ func (c *conn) sync(ctx context.Context, req wire.Request) error {
 		},
 		Answer: func(s hub.Synced) hub.Frame {
 			state := wire.State{
-				User: who.User, Session: who.Session, UserPosition: s.User, Rooms: s.Rooms, Gone: s.Gone, Online: online.Online,
+				User: who.User, Session: who.Session, UserPosition: s.User, Rooms: s.Rooms,
+				Gone: s.Gone, Online: online.Online,
 				Limits: service.Limits, HeartbeatS: int(c.s.cfg.Heartbeat / time.Second),
 			}
 			if server {

@@ -77,7 +77,8 @@ func (c *conn) setDevice(device string) {
 
 func (c *conn) loggedIn() bool { return !c.caller().Anonymous() }
 
-// end has the connection closed with a code, once what the hub holds for it is given up.
+// end has the connection closed with a code, once what the hub holds for it is
+// given up.
 func (c *conn) end(code int, text string) {
 	c.mu.Lock()
 	if c.code == 0 {
@@ -111,7 +112,8 @@ func (c *conn) look(now time.Time) {
 	}
 }
 
-// prove looks whether a session that seemed to expire was prolonged meanwhile, by use elsewhere.
+// prove looks whether a session that seemed to expire was prolonged meanwhile,
+// by use elsewhere.
 func (c *conn) prove() {
 	who := c.caller()
 	ctx, cancel := context.WithTimeout(c.s.ctx, callTimeout)
@@ -132,7 +134,8 @@ func (c *conn) prove() {
 	c.who.ExpiresAt = list.Sessions[i].ExpiresAt
 }
 
-// run reads until the connection ends, and drops it then; it may return before. Early is what the upgrade had read already.
+// run reads until the connection ends, and drops it then; it may return before.
+// Early is what the upgrade had read already.
 func (c *conn) run(nc net.Conn, early []byte) {
 	if tcp, ok := nc.(*net.TCPConn); ok {
 		c.raw, _ = tcp.SyscallConn()
@@ -144,8 +147,9 @@ func (c *conn) run(nc net.Conn, early []byte) {
 	c.serve(newInbox(c, early))
 }
 
-// serve reads until the connection ends, or is quiet. Then another goroutine waits for it: a stack that has grown does not become smaller
-// while its goroutine waits, and most of what an idle connection takes is the stack.
+// serve reads until the connection ends, or is quiet. Then another goroutine
+// waits for it: a stack that has grown does not become smaller while its
+// goroutine waits, and most of what an idle connection takes is the stack.
 func (c *conn) serve(in *inbox) {
 	err := c.read(in)
 	if err == errQuiet {
@@ -155,7 +159,8 @@ func (c *conn) serve(in *inbox) {
 	c.over(in, err)
 }
 
-// await waits until something comes, on a stack that is still small, and goes on.
+// await waits until something comes, on a stack that is still small, and goes
+// on.
 func (c *conn) await(in *inbox) {
 	if err := in.fillFresh(); err != nil {
 		c.over(in, err)
@@ -182,10 +187,12 @@ func (c *conn) over(in *inbox, err error) {
 	c.nc.Close()
 }
 
-// lingerFor bounds how long a closed connection waits for the client to close too.
+// lingerFor bounds how long a closed connection waits for the client to close
+// too.
 const lingerFor = 2 * time.Second
 
-// linger reads on, and drops, until the client has closed: its close would otherwise be lost with what it sent.
+// linger reads on, and drops, until the client has closed: its close would
+// otherwise be lost with what it sent.
 func (c *conn) linger() {
 	c.nc.SetReadDeadline(time.Now().Add(lingerFor))
 	buf := make([]byte, 1<<10)
@@ -200,7 +207,8 @@ func (c *conn) linger() {
 // errQuiet is read's when nothing has come and little did before.
 var errQuiet = errors.New("quiet")
 
-// A client that sends often keeps its goroutine: changing it costs about a microsecond.
+// A client that sends often keeps its goroutine: changing it costs about a
+// microsecond.
 const (
 	often = 100 * time.Millisecond // between two frames
 	many  = 8                      // such frames, one after the other
@@ -221,7 +229,8 @@ func (c *conn) read(in *inbox) error {
 				return err
 			}
 			in.drop(used)
-			// Only whole frames count: a client that sends byte after byte is not alive.
+			// Only whole frames count: a client that sends byte after byte is
+			// not alive.
 			now := time.Now().UnixNano()
 			if now-c.seen.Swap(now) >= int64(often) {
 				c.quick = 0

@@ -105,7 +105,9 @@ func TestUpgradeRefuses(t *testing.T) {
 		if res.StatusCode != c.status {
 			t.Errorf("%s: %s, want %d", name, res.Status, c.status)
 		}
-		if c.status != 401 { // these are no requests that another could follow: the connection is not kept open
+		// these are no requests that another could follow: the connection is
+		// not kept open
+		if c.status != 401 {
 			conn.SetReadDeadline(time.Now().Add(5 * time.Second))
 			if _, err := io.Copy(io.Discard, in); err != nil {
 				t.Errorf("%s: the connection is kept: %v", name, err)
@@ -118,7 +120,8 @@ func TestUpgradeRefuses(t *testing.T) {
 
 func TestUpgradeAnswers(t *testing.T) {
 	f := newFixture(t, nil)
-	for offered, want := range map[string]string{"": "", "parley.v1": "parley.v1", "chat, parley.v1": "parley.v1", "chat": ""} {
+	for offered, want := range map[string]string{"": "", "parley.v1": "parley.v1",
+		"chat, parley.v1": "parley.v1", "chat": ""} {
 		h := http.Header{"Sec-Websocket-Extensions": {"permessage-deflate; client_max_window_bits"}}
 		if offered != "" {
 			h.Set("Sec-WebSocket-Protocol", offered)
@@ -127,7 +130,8 @@ func TestUpgradeAnswers(t *testing.T) {
 		if got := res.Header.Get("Sec-WebSocket-Protocol"); res.StatusCode != 101 || got != want {
 			t.Errorf("offered %q: %s, subprotocol %q, want %q", offered, res.Status, got, want)
 		}
-		if res.Header.Get("Sec-WebSocket-Accept") != "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" { // of RFC 6455's example key
+		// of RFC 6455's example key
+		if res.Header.Get("Sec-WebSocket-Accept") != "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" {
 			t.Errorf("accept %q", res.Header.Get("Sec-WebSocket-Accept"))
 		}
 		if ext := res.Header.Get("Sec-WebSocket-Extensions"); ext != "" {
@@ -137,7 +141,8 @@ func TestUpgradeAnswers(t *testing.T) {
 	}
 }
 
-// TestAuthenticate logs in on the socket: in the first request, or even without an account before.
+// TestAuthenticate logs in on the socket: in the first request, or even without
+// an account before.
 func TestAuthenticate(t *testing.T) {
 	f := newFixture(t, nil)
 	token := f.person("Pablo")
@@ -151,14 +156,17 @@ func TestAuthenticate(t *testing.T) {
 		t.Errorf("server.info: %+v", r.Error)
 	}
 	c.lives("before logging in")
-	if r := c.call("authenticate", map[string]any{"token": "wrong"}); r.Error == nil || r.Error.Code != -32001 {
+	if r := c.call("authenticate", map[string]any{"token": "wrong"}); r.Error == nil ||
+		r.Error.Code != -32001 {
 		t.Errorf("a wrong token: %+v", r)
 	}
-	if r := c.call("authenticate", map[string]any{"token": token, "more": 1}); r.Error == nil || r.Error.Code != -32602 {
+	if r := c.call("authenticate", map[string]any{"token": token, "more": 1}); r.Error == nil ||
+		r.Error.Code != -32602 {
 		t.Errorf("an unknown field: %+v", r)
 	}
 	var me chat.MeOutput
-	if r := c.call("authenticate", map[string]any{"token": token}); r.Error != nil || json.Unmarshal(r.Result, &me) != nil || me.User.Name != "Pablo" || me.Session.ID == "" {
+	if r := c.call("authenticate", map[string]any{"token": token}); r.Error != nil ||
+		json.Unmarshal(r.Result, &me) != nil || me.User.Name != "Pablo" || me.Session.ID == "" {
 		t.Fatalf("authenticate: %+v, %s", r.Error, r.Result)
 	}
 	if r := c.call("authenticate", map[string]any{"token": token}); r.Error == nil || r.Error.Code != -32009 {
@@ -171,7 +179,9 @@ func TestAuthenticate(t *testing.T) {
 	// Sign up, log in and go on, all on one socket.
 	c = f.dial("")
 	var out chat.LoggedInOutput
-	if r := c.call("account.create", map[string]any{"name": "Mary", "password": "password123"}); r.Error != nil || json.Unmarshal(r.Result, &out) != nil || out.Token == "" {
+	if r := c.call("account.create",
+		map[string]any{"name": "Mary", "password": "password123"}); r.Error != nil ||
+		json.Unmarshal(r.Result, &out) != nil || out.Token == "" {
 		t.Fatalf("account.create: %+v", r.Error)
 	}
 	if r := c.call("authenticate", map[string]any{"token": out.Token}); r.Error != nil {
@@ -206,7 +216,8 @@ func TestSessionProlonged(t *testing.T) {
 	})
 	token := f.person("Pablo")
 	who := f.who(token)
-	if err := f.model.TouchSession(t.Context(), who.Session, who.User.ID, time.Now(), time.Now().Add(time.Hour)); err != nil {
+	if err := f.model.TouchSession(t.Context(), who.Session, who.User.ID, time.Now(),
+		time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	c := f.synced(token)
@@ -217,7 +228,8 @@ func TestSessionProlonged(t *testing.T) {
 	})
 }
 
-// TestSessionsEnd: every way of ending a session closes its sockets, at once, and no others.
+// TestSessionsEnd: every way of ending a session closes its sockets, at once,
+// and no others.
 func TestSessionsEnd(t *testing.T) {
 	for name, c := range map[string]struct {
 		end  func(*fixture, chat.Caller) error
@@ -228,7 +240,8 @@ func TestSessionsEnd(t *testing.T) {
 			return err
 		}, false},
 		"password": {func(f *fixture, who chat.Caller) error {
-			_, err := f.ChangePassword(context.Background(), who, chat.PasswordInput{Old: "password123", New: "another password"})
+			_, err := f.ChangePassword(context.Background(), who,
+				chat.PasswordInput{Old: "password123", New: "another password"})
 			return err
 		}, true},
 		"disabled": {func(f *fixture, who chat.Caller) error {
@@ -241,7 +254,8 @@ func TestSessionsEnd(t *testing.T) {
 	} {
 		f := newFixture(t, nil)
 		first := f.person("Pablo")
-		out, err := f.LogIn(t.Context(), chat.Caller{Addr: "192.0.2.2"}, chat.LogInInput{Name: "Pablo", Password: "password123"})
+		out, err := f.LogIn(t.Context(), chat.Caller{Addr: "192.0.2.2"},
+			chat.LogInInput{Name: "Pablo", Password: "password123"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -281,10 +295,12 @@ func TestTooMany(t *testing.T) {
 	}
 	res, conn, _ := f.upgrade("/api/v1/ws", bearer(pablo))
 	if conn.Close(); res.StatusCode != 429 || res.Header.Get("Retry-After") == "" {
-		t.Errorf("a fourth socket of one person: %s, retry after %q", res.Status, res.Header.Get("Retry-After"))
+		t.Errorf("a fourth socket of one person: %s, retry after %q", res.Status,
+			res.Header.Get("Retry-After"))
 	}
 	late := f.dial("")
-	if r := late.call("authenticate", map[string]any{"token": pablo}); r.Error == nil || r.Error.Code != -32029 {
+	if r := late.call("authenticate", map[string]any{"token": pablo}); r.Error == nil ||
+		r.Error.Code != -32029 {
 		t.Errorf("a fourth socket that authenticates later: %+v", r)
 	}
 	late.conn.Close()
@@ -321,7 +337,10 @@ func TestTooMany(t *testing.T) {
 
 // TestSlowloris: who sends slowly does not stay.
 func TestSlowloris(t *testing.T) {
-	f := newFixture(t, func(s *settings) { s.ws.AuthTimeout, s.ws.Heartbeat = 150*time.Millisecond, 200*time.Millisecond })
+	f := newFixture(t, func(s *settings) {
+		s.ws.AuthTimeout, s.ws.Heartbeat = 150*time.Millisecond,
+			200*time.Millisecond
+	})
 	token := f.person("Pablo")
 
 	conn, err := net.Dial("tcp", f.http.Listener.Addr().String())
@@ -399,7 +418,8 @@ func TestSlowloris(t *testing.T) {
 	alive.lives("somebody who answers pings")
 }
 
-// TestSteadyStream: a client whose frames never end together with what is read has finished each of them.
+// TestSteadyStream: a client whose frames never end together with what is read
+// has finished each of them.
 func TestSteadyStream(t *testing.T) {
 	f := newFixture(t, func(s *settings) { s.ws.AuthTimeout = 100 * time.Millisecond })
 	c := f.dial(f.person("Pablo"))
@@ -423,7 +443,8 @@ func TestSteadyStream(t *testing.T) {
 func TestTLS(t *testing.T) {
 	f := newFixture(t, func(s *settings) { s.tls = true })
 	token := f.person("Pablo")
-	d := gobwas.Dialer{Header: gobwas.HandshakeHeaderHTTP(bearer(token)), TLSConfig: f.http.Client().Transport.(*http.Transport).TLSClientConfig.Clone()}
+	d := gobwas.Dialer{Header: gobwas.HandshakeHeaderHTTP(bearer(token)),
+		TLSConfig: f.http.Client().Transport.(*http.Transport).TLSClientConfig.Clone()}
 	d.TLSConfig.NextProtos = nil
 	conn, _, _, err := d.Dial(t.Context(), strings.Replace(f.http.URL, "https", "wss", 1)+"/api/v1/ws")
 	if err != nil {

@@ -45,7 +45,8 @@ func (plainHasher) Verify(_ context.Context, e, p string) (bool, error) {
 	return e == "hash of "+p, nil
 }
 
-// fixture is the door on a real socket, over the real service, hub and bell, on a store in memory.
+// fixture is the door on a real socket, over the real service, hub and bell, on
+// a store in memory.
 type fixture struct {
 	t testing.TB
 	*chat.Service
@@ -80,7 +81,8 @@ func newFixture(t testing.TB, change func(*settings)) *fixture {
 	none := chat.Rate{Limit: -1, Window: time.Second}
 	s := settings{
 		chat: chat.Config{
-			Store: f.model, Bell: f.bell, Presence: roster, Limiter: limit.New(time.Now), Hasher: plainHasher{}, Names: identity.Names{},
+			Store: f.model, Bell: f.bell, Presence: roster, Limiter: limit.New(time.Now),
+			Hasher: plainHasher{}, Names: identity.Names{},
 			NewID: identity.NewID, NewToken: identity.NewToken, Log: quiet, SignUp: chat.SignUpOpen,
 			Limits: chat.Limits{Sends: none, Calls: none, Logins: none, Guesses: none},
 		},
@@ -118,7 +120,8 @@ func newFixture(t testing.TB, change func(*settings)) *fixture {
 // person signs somebody up and returns their token.
 func (f *fixture) person(name string) string {
 	f.t.Helper()
-	out, err := f.SignUpAccount(context.Background(), chat.Caller{Addr: "192.0.2.1"}, chat.SignUpInput{Name: name, Password: "password123"})
+	out, err := f.SignUpAccount(context.Background(), chat.Caller{Addr: "192.0.2.1"},
+		chat.SignUpInput{Name: name, Password: "password123"})
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -143,7 +146,8 @@ type client struct {
 	next int
 }
 
-// upgrade makes the request for a WebSocket and returns the answer. The connection is the caller's to close.
+// upgrade makes the request for a WebSocket and returns the answer. The
+// connection is the caller's to close.
 func (f *fixture) upgrade(path string, header http.Header) (*http.Response, net.Conn, *bufio.Reader) {
 	f.t.Helper()
 	conn, err := net.Dial("tcp", f.http.Listener.Addr().String())
@@ -151,7 +155,8 @@ func (f *fixture) upgrade(path string, header http.Header) (*http.Response, net.
 		f.t.Fatal(err)
 	}
 	conn.SetDeadline(time.Now().Add(patience))
-	h := http.Header{"Upgrade": {"websocket"}, "Connection": {"Upgrade"}, "Sec-Websocket-Version": {"13"}, "Sec-Websocket-Key": {"dGhlIHNhbXBsZSBub25jZQ=="}}
+	h := http.Header{"Upgrade": {"websocket"}, "Connection": {"Upgrade"},
+		"Sec-Websocket-Version": {"13"}, "Sec-Websocket-Key": {"dGhlIHNhbXBsZSBub25jZQ=="}}
 	for k, v := range header {
 		if v == nil {
 			h.Del(k)
@@ -227,7 +232,8 @@ const fin = 0x80
 
 func text(s string) []byte { return frame(fin|1, []byte(s)) }
 
-// write sends bytes as they are. The other end may have hung up already: what it said is read afterwards.
+// write sends bytes as they are. The other end may have hung up already: what
+// it said is read afterwards.
 func (c *client) write(b ...[]byte) {
 	c.conn.Write(bytes.Join(b, nil))
 }
@@ -367,7 +373,8 @@ func (c *client) event(kind chat.Kind) chat.Event {
 	}
 }
 
-// closes reads to the server's close frame and wants that code; after it the connection ends.
+// closes reads to the server's close frame and wants that code; after it the
+// connection ends.
 func (c *client) closes(what string, code int) {
 	c.t.Helper()
 	for {

@@ -10,15 +10,17 @@ import (
 	"github.com/parley-chat/parley/internal/hub"
 )
 
-// flushers is how many connections are written to at once: half of the processors. With more, writes hold fewer frames
-// and cost more altogether (measured by make bench: 0.9 µs a delivery with one on two processors, 1.2 with two).
+// flushers is how many connections are written to at once: half of the
+// processors. With more, writes hold fewer frames and cost more altogether
+// (measured by make bench: 0.9 µs a delivery with one on two processors, 1.2
+// with two).
 var flushers = max(1, runtime.GOMAXPROCS(0)/2)
 
 // writeMax is about how many bytes one write has.
 const writeMax = 64 << 10
 
-// dirty is the connections that have something to write. A connection is in it at most once: the hub wakes it
-// only after it was found empty.
+// dirty is the connections that have something to write. A connection is in it
+// at most once: the hub wakes it only after it was found empty.
 type dirty struct {
 	mu   sync.Mutex
 	cond sync.Cond
@@ -35,7 +37,8 @@ func (d *dirty) add(c *hub.Conn) {
 	d.cond.Signal()
 }
 
-// some moves up to n connections into batch, waiting for at least one; false at the end.
+// some moves up to n connections into batch, waiting for at least one; false at
+// the end.
 func (d *dirty) some(batch []*conn, n int) ([]*conn, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -79,7 +82,8 @@ func (s *Server) flush() {
 	}
 }
 
-// drain writes what waits for the connection. If its socket is full, a goroutine takes over.
+// drain writes what waits for the connection. If its socket is full, a
+// goroutine takes over.
 func (c *conn) drain(buf []byte) []byte {
 	c.mu.Lock()
 	up := c.up
@@ -146,7 +150,8 @@ func (c *conn) try(b []byte) (n int, err error) {
 	return n, errors.Join(err, failure)
 }
 
-// push writes, waiting for the socket, and then whatever has come meanwhile. With last, b is the last that is said.
+// push writes, waiting for the socket, and then whatever has come meanwhile.
+// With last, b is the last that is said.
 func (c *conn) push(b []byte, last bool) {
 	for {
 		wait := c.s.cfg.Heartbeat
@@ -209,7 +214,8 @@ func (c *conn) lastWords(why hub.Reason) []byte {
 	return sealClose(code, text)
 }
 
-// hangUp says that nothing more comes, and has the reader wait for the client's own end, but not for long.
+// hangUp says that nothing more comes, and has the reader wait for the client's
+// own end, but not for long.
 func (c *conn) hangUp() {
 	if half, ok := c.nc.(interface{ CloseWrite() error }); ok {
 		half.CloseWrite()

@@ -59,8 +59,8 @@ func (e *protocolError) Error() string { return fmt.Sprintf("%d %s", e.code, e.t
 
 func violation(text string) *protocolError { return &protocolError{closeProtocol, text} }
 
-// parse takes one frame off the front of b. With used 0 and no error there is not yet a whole one. It is strict: what
-// RFC 6455 forbids ends the connection.
+// parse takes one frame off the front of b. With used 0 and no error there is
+// not yet a whole one. It is strict: what RFC 6455 forbids ends the connection.
 func parse(b []byte) (f inFrame, used int, err *protocolError) {
 	if len(b) < 2 {
 		return f, 0, nil
@@ -125,7 +125,8 @@ func seal(op opcode, payload []byte) hub.Bytes {
 }
 
 func sealClose(code int, text string) []byte {
-	return seal(opClose, append(binary.BigEndian.AppendUint16(nil, uint16(code)), text[:min(len(text), 123)]...))
+	return seal(opClose, append(binary.BigEndian.AppendUint16(nil, uint16(code)),
+		text[:min(len(text), 123)]...))
 }
 
 // pingFrame is what the server asks an idle client with.

@@ -2,7 +2,8 @@ package ws_test
 
 import "testing"
 
-// TestFull: there is an end to how many sockets a server takes, by the door's count, which knows strangers too, and by the hub's.
+// TestFull: there is an end to how many sockets a server takes, by the door's
+// count, which knows strangers too, and by the hub's.
 func TestFull(t *testing.T) {
 	for name, limit := range map[string]func(*settings){
 		"the door": func(s *settings) { s.ws.MaxConns = 3 },
@@ -18,7 +19,8 @@ func TestFull(t *testing.T) {
 		late := f.person("Dan")
 		res, conn, _ := f.upgrade("/api/v1/ws", bearer(late))
 		if conn.Close(); res.StatusCode != 429 || res.Header.Get("Retry-After") == "" {
-			t.Errorf("%s: a fourth is answered with %s, retry after %q", name, res.Status, res.Header.Get("Retry-After"))
+			t.Errorf("%s: a fourth is answered with %s, retry after %q", name, res.Status,
+				res.Header.Get("Retry-After"))
 		}
 		inside[0].conn.Close()
 		eventually(t, "a place to come free", func() bool {

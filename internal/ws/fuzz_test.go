@@ -7,8 +7,9 @@ import (
 	gobwas "github.com/gobwas/ws"
 )
 
-// FuzzParseFrame feeds anything to the parser: it never reads past what it was given, and what it takes for a frame is one that
-// another implementation reads alike.
+// FuzzParseFrame feeds anything to the parser: it never reads past what it was
+// given, and what it takes for a frame is one that another implementation reads
+// alike.
 func FuzzParseFrame(f *testing.F) {
 	f.Add([]byte{0x81, 0x82, 1, 2, 3, 4, 'a', 'b'})
 	f.Add([]byte{0x89, 0x80, 0, 0, 0, 0})
@@ -33,7 +34,8 @@ func FuzzParseFrame(f *testing.F) {
 		}
 		payload := bytes.Clone(data[used-int(header.Length) : used])
 		gobwas.Cipher(payload, header.Mask, 0)
-		if byte(header.OpCode) != byte(got.op) || header.Fin != got.fin || !bytes.Equal(payload, got.payload) {
+		if byte(header.OpCode) != byte(got.op) || header.Fin != got.fin ||
+			!bytes.Equal(payload, got.payload) {
 			t.Errorf("%+v %q, the other implementation reads %+v %q", got, got.payload, header, payload)
 		}
 	})

@@ -17,7 +17,8 @@ func atRest() *conn {
 	return c
 }
 
-// TestLookAllocatesNothing: the sweep looks at each of thousands of connections every second.
+// TestLookAllocatesNothing: the sweep looks at each of thousands of connections
+// every second.
 func TestLookAllocatesNothing(t *testing.T) {
 	c, now := atRest(), time.Now()
 	if n := testing.AllocsPerRun(100, func() { c.look(now) }); n != 0 {

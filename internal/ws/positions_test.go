@@ -10,16 +10,20 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// theWord is said in a room that the asker is not in, and is its name and topic too.
+// theWord is said in a room that the asker is not in, and is its name and topic
+// too.
 const theWord = "sesame"
 
-// FuzzPositions asks with whatever positions, cursors and ids, also those of a room that the asker is not in: nothing of that room
-// ever comes, nothing panics, and the socket lives on. $R, $E, $I and $M stand for that room, its epoch, the id of its last event
-// and the id of a member, which a forger may have seen.
+// FuzzPositions asks with whatever positions, cursors and ids, also those of a
+// room that the asker is not in: nothing of that room ever comes, nothing
+// panics, and the socket lives on. $R, $E, $I and $M stand for that room, its
+// epoch, the id of its last event and the id of a member, which a forger may
+// have seen.
 func FuzzPositions(f *testing.F) {
 	x := newFixture(f, func(s *settings) { s.ws.Heartbeat = time.Hour }) // a fuzzer makes pauses
 	eve, mary := x.person("Eve"), x.who(x.person("Mary"))
-	view, err := x.CreateRoom(f.Context(), mary, chat.CreateRoomInput{Name: theWord, Topic: theWord, Kind: chat.Private})
+	view, err := x.CreateRoom(f.Context(), mary,
+		chat.CreateRoomInput{Name: theWord, Topic: theWord, Kind: chat.Private})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -27,7 +31,8 @@ func FuzzPositions(f *testing.F) {
 		if _, err := x.Send(f.Context(), mary, chat.SendInput{Room: view.ID, Text: theWord}); err != nil {
 			f.Fatal(err)
 		}
-		if _, err := x.Send(f.Context(), mary, chat.SendInput{Room: chat.GeneralID, Text: "for everyone"}); err != nil {
+		if _, err := x.Send(f.Context(), mary,
+			chat.SendInput{Room: chat.GeneralID, Text: "for everyone"}); err != nil {
 			f.Fatal(err)
 		}
 	}
@@ -35,9 +40,12 @@ func FuzzPositions(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	fill := strings.NewReplacer("$R", string(view.ID), "$E", heads[0].Epoch, "$I", heads[0].ID, "$M", string(mary.User.ID)).Replace
+	fill := strings.NewReplacer("$R", string(view.ID), "$E", heads[0].Epoch, "$I", heads[0].ID,
+		"$M", string(mary.User.ID)).Replace
 
-	methods := []string{"sync", "event.list", "message.list", "message.get", "read.mark", "room.get", "member.list", "typing.send", "room.join", "user.list", "room.directory", "session.revoke"}
+	methods := []string{"sync", "event.list", "message.list", "message.get", "read.mark",
+		"room.get", "member.list", "typing.send", "room.join", "user.list", "room.directory",
+		"session.revoke"}
 	for i := range methods {
 		f.Add(uint8(i), "room:$R", "$R", "$E", "$I", int64(0), int64(0))
 		f.Add(uint8(i), "user:$M", "general", "$E", "", int64(1), int64(200))
@@ -56,7 +64,8 @@ func FuzzPositions(f *testing.F) {
 		}
 		position := map[string]any{"epoch": epoch, "seq": seq, "id": id}
 		params := map[string]map[string]any{
-			"sync":           {"positions": map[string]any{stream: position, "room:" + room: position, string(chat.RoomStream(chat.GeneralID)): position}},
+			"sync": {"positions": map[string]any{stream: position,
+				"room:" + room: position, string(chat.RoomStream(chat.GeneralID)): position}},
 			"event.list":     {"room": room, "epoch": epoch, "seq": seq, "id": id, "limit": limit},
 			"message.list":   {"room": room, "before": seq, "limit": limit},
 			"message.get":    {"room": room, "no": seq},

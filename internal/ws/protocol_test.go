@@ -27,7 +27,8 @@ func decode[T any](t testing.TB, raw json.RawMessage) T {
 	return v
 }
 
-// TestEveryAction: each action of the table is a method here, refused or not, but known.
+// TestEveryAction: each action of the table is a method here, refused or not,
+// but known.
 func TestEveryAction(t *testing.T) {
 	f := newFixture(t, nil)
 	c := f.dial(f.person("Pablo"))
@@ -42,7 +43,9 @@ func TestEveryAction(t *testing.T) {
 	if r := c.call("room.explode", map[string]any{}); r.Error == nil || r.Error.Code != -32601 {
 		t.Errorf("an unknown method: %+v", r)
 	}
-	if r := c.call("message.send", map[string]any{"room": "general", "text": "x", "from": "me"}); r.Error == nil || r.Error.Code != -32602 {
+	if r := c.call("message.send",
+		map[string]any{"room": "general", "text": "x", "from": "me"}); r.Error == nil ||
+		r.Error.Code != -32602 {
 		t.Errorf("a field that is not the client's to give: %+v", r)
 	}
 }
@@ -51,7 +54,9 @@ func TestEveryAction(t *testing.T) {
 func TestDeepJSON(t *testing.T) {
 	f := newFixture(t, nil)
 	c := f.dial(f.person("Pablo"))
-	for _, bad := range []string{strings.Repeat("[", 60000), strings.Repeat(`{"a":`, 10000), `{"jsonrpc":"2.0","id":1,"method":"message.send","params":` + strings.Repeat(`{"a":`, 5000) + strings.Repeat("}", 5000) + `}`} {
+	for _, bad := range []string{strings.Repeat("[", 60000), strings.Repeat(`{"a":`, 10000),
+		`{"jsonrpc":"2.0","id":1,"method":"message.send","params":` + strings.Repeat(`{"a":`,
+			5000) + strings.Repeat("}", 5000) + `}`} {
 		c.write(text(bad))
 		if r := c.must(); r.Error == nil || r.Error.Code != -32700 && r.Error.Code != -32600 {
 			t.Errorf("%.20s…: %+v", bad, r)
@@ -60,31 +65,37 @@ func TestDeepJSON(t *testing.T) {
 	c.lives("after deep JSON")
 }
 
-// TestSyncOrder holds the order of the protocol: the answer, then for each stream what was missed, then resumed.
+// TestSyncOrder holds the order of the protocol: the answer, then for each
+// stream what was missed, then resumed.
 func TestSyncOrder(t *testing.T) {
 	f := newFixture(t, nil)
 	token, other := f.person("Pablo"), f.person("Mary")
 	me, mary := f.who(token), f.who(other)
 	c := f.dial(token)
 	state := decode[wire.State](t, c.call("sync", map[string]any{"device": "d1"}).Result)
-	if len(state.Rooms) != 1 || state.Rooms[0].ID != "general" || state.User.ID != me.User.ID || state.Session != me.Session || state.HeartbeatS != 30 {
+	if len(state.Rooms) != 1 || state.Rooms[0].ID != "general" || state.User.ID != me.User.ID ||
+		state.Session != me.Session || state.HeartbeatS != 30 {
 		t.Fatalf("state %+v", state)
 	}
-	if state.ServerPosition == nil || state.Limits.Message != f.Limits.Message || !slices.Contains(state.Online, me.User.ID) {
+	if state.ServerPosition == nil || state.Limits.Message != f.Limits.Message ||
+		!slices.Contains(state.Online, me.User.ID) {
 		t.Errorf("state %+v", state)
 	}
 	c.conn.Close()
 	for i := range 5 {
-		if _, err := f.Send(t.Context(), mary, chat.SendInput{Room: "general", Text: fmt.Sprint("missed ", i)}); err != nil {
+		if _, err := f.Send(t.Context(), mary,
+			chat.SendInput{Room: "general", Text: fmt.Sprint("missed ", i)}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	view, err := f.CreateRoom(t.Context(), mary, chat.CreateRoomInput{Name: "New", Kind: chat.Private, Users: []chat.UserID{me.User.ID}})
+	view, err := f.CreateRoom(t.Context(), mary,
+		chat.CreateRoomInput{Name: "New", Kind: chat.Private, Users: []chat.UserID{me.User.ID}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	own := chat.UserStream(me.User.ID)
-	positions := map[chat.Stream]chat.Position{"room:general": state.Rooms[0].Position, own: state.UserPosition, "server": *state.ServerPosition, "room:none": {Epoch: "x", Seq: 3}}
+	positions := map[chat.Stream]chat.Position{"room:general": state.Rooms[0].Position,
+		own: state.UserPosition, "server": *state.ServerPosition, "room:none": {Epoch: "x", Seq: 3}}
 	c = f.dial(token)
 	id := c.send("sync", map[string]any{"device": "d1", "positions": positions})
 	first := c.must()
@@ -95,7 +106,8 @@ func TestSyncOrder(t *testing.T) {
 		t.Errorf("a list is null in %s", raw)
 	}
 	again := decode[wire.State](t, first.Result)
-	if len(again.Rooms) != 1 || again.Rooms[0].ID != view.ID || !slices.Equal(again.Gone, []chat.Stream{"room:none"}) {
+	if len(again.Rooms) != 1 || again.Rooms[0].ID != view.ID ||
+		!slices.Equal(again.Gone, []chat.Stream{"room:none"}) {
 		t.Errorf("state with positions: %+v", again)
 	}
 	seq := map[chat.Stream]int64{}
@@ -108,7 +120,8 @@ func TestSyncOrder(t *testing.T) {
 		case "event":
 			e := decode[chat.Event](t, r.Params)
 			if resumed[e.Stream] || e.Stream != chat.RoomStream(view.ID) && e.Seq != seq[e.Stream]+1 {
-				t.Errorf("event %d of %s after %d, resumed: %v", e.Seq, e.Stream, seq[e.Stream], resumed[e.Stream])
+				t.Errorf("event %d of %s after %d, resumed: %v", e.Seq, e.Stream, seq[e.Stream],
+					resumed[e.Stream])
 			}
 			seq[e.Stream] = e.Seq
 		case "resumed":
@@ -125,7 +138,8 @@ func TestSyncOrder(t *testing.T) {
 	if n := seq["room:general"] - state.Rooms[0].Position.Seq; n != 5 {
 		t.Errorf("%d events were missed in general, want 5", n)
 	}
-	// A position of another history is answered with resync, and events go on after it.
+	// A position of another history is answered with resync, and events go on
+	// after it.
 	r := c.call("sync", map[string]any{"positions": map[chat.Stream]chat.Position{"room:general": {Epoch: "other", Seq: 1}}})
 	if r.Error != nil {
 		t.Fatal(r.Error)
@@ -138,7 +152,9 @@ func TestSyncOrder(t *testing.T) {
 		t.Errorf("after resync came %q", e.Message.Text)
 	}
 	for name, bad := range map[string]any{
-		"a device": map[string]any{"device": "a b"}, "seq": map[string]any{"positions": map[string]any{"server": map[string]any{"epoch": "", "seq": -1}}},
+		"a device": map[string]any{"device": "a b"},
+		"seq": map[string]any{"positions": map[string]any{"server": map[string]any{"epoch": "",
+			"seq": -1}}},
 		"too many": map[string]any{"positions": func() map[string]any {
 			m := map[string]any{}
 			for i := range 2100 {
@@ -164,7 +180,8 @@ func TestForeignPosition(t *testing.T) {
 	c := f.dial(eve)
 	theirs := chat.UserStream(mary.User.ID)
 	state := decode[wire.State](t, c.call("sync", map[string]any{"positions": map[chat.Stream]chat.Position{
-		chat.RoomStream(view.ID): {Epoch: view.Position.Epoch}, theirs: {Epoch: view.Position.Epoch}, "": {}, "room:": {},
+		chat.RoomStream(view.ID): {Epoch: view.Position.Epoch},
+		theirs:                   {Epoch: view.Position.Epoch}, "": {}, "room:": {},
 	}}).Result)
 	if len(state.Gone) != 4 {
 		t.Errorf("gone: %v", state.Gone)
@@ -175,7 +192,8 @@ func TestForeignPosition(t *testing.T) {
 	id := c.send("ping", map[string]any{})
 	for {
 		r := c.must()
-		if strings.Contains(string(r.Params), string(view.ID)) || strings.Contains(string(r.Params), string(theirs)) {
+		if strings.Contains(string(r.Params), string(view.ID)) ||
+			strings.Contains(string(r.Params), string(theirs)) {
 			t.Errorf("came: %s", r.Params)
 		}
 		if string(r.ID) == id {
@@ -190,14 +208,16 @@ func TestGuests(t *testing.T) {
 	if _, err := f.AddUser(t.Context(), "Gast", "password123", chat.RoleGuest, ""); err != nil {
 		t.Fatal(err)
 	}
-	out, err := f.LogIn(t.Context(), chat.Caller{Addr: "192.0.2.1"}, chat.LogInInput{Name: "Gast", Password: "password123"})
+	out, err := f.LogIn(t.Context(), chat.Caller{Addr: "192.0.2.1"},
+		chat.LogInInput{Name: "Gast", Password: "password123"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := f.dial(out.Token)
 	r := c.call("sync", map[string]any{"positions": map[string]any{"server": map[string]any{"epoch": "model", "seq": 0}}})
 	state := decode[wire.State](t, r.Result)
-	if state.ServerPosition != nil || len(state.Online) != 0 || !slices.Equal(state.Gone, []chat.Stream{"server"}) {
+	if state.ServerPosition != nil || len(state.Online) != 0 ||
+		!slices.Equal(state.Gone, []chat.Stream{"server"}) {
 		t.Errorf("state %s", r.Result)
 	}
 	f.synced(f.person("Mary"))
@@ -209,7 +229,8 @@ func TestGuests(t *testing.T) {
 	}
 }
 
-// TestPipelinedSendsKeepOrder: a client that sends without waiting finds its messages in that order.
+// TestPipelinedSendsKeepOrder: a client that sends without waiting finds its
+// messages in that order.
 func TestPipelinedSendsKeepOrder(t *testing.T) {
 	f := newFixture(t, nil)
 	token := f.person("Pablo")
@@ -218,7 +239,8 @@ func TestPipelinedSendsKeepOrder(t *testing.T) {
 	const n = 200
 	var all []byte
 	for i := range n {
-		all = append(all, text(fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"message.send","params":{"room":"general","text":"%d","client_id":"c%d"}}`, i, i, i))...)
+		all = append(all, text(fmt.Sprintf(
+			`{"jsonrpc":"2.0","id":%d,"method":"message.send","params":{"room":"general","text":"%d","client_id":"c%d"}}`, i, i, i))...)
 	}
 	c.write(all)
 	for i := range n {
@@ -233,13 +255,15 @@ func TestPipelinedSendsKeepOrder(t *testing.T) {
 	}
 }
 
-// TestRemovedMember: nothing more arrives after member.left, and coming back brings the room back.
+// TestRemovedMember: nothing more arrives after member.left, and coming back
+// brings the room back.
 func TestRemovedMember(t *testing.T) {
 	f := newFixture(t, nil)
 	token := f.person("Pablo")
 	me, mary := f.who(token), f.who(f.person("Mary"))
 	c := f.synced(token)
-	view, err := f.CreateRoom(t.Context(), mary, chat.CreateRoomInput{Name: "Plans", Kind: chat.Private, Users: []chat.UserID{me.User.ID}})
+	view, err := f.CreateRoom(t.Context(), mary,
+		chat.CreateRoomInput{Name: "Plans", Kind: chat.Private, Users: []chat.UserID{me.User.ID}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -257,7 +281,8 @@ func TestRemovedMember(t *testing.T) {
 		if e := c.event(chat.MessageCreated); e.Message.Text != "inside" {
 			t.Fatalf("came %q", e.Message.Text)
 		}
-		if _, err := f.RemoveMember(t.Context(), mary, chat.RemoveMemberInput{Room: view.ID, User: me.User.ID}); err != nil {
+		if _, err := f.RemoveMember(t.Context(), mary,
+			chat.RemoveMemberInput{Room: view.ID, User: me.User.ID}); err != nil {
 			t.Fatal(err)
 		}
 		send("secret")
@@ -272,10 +297,12 @@ func TestRemovedMember(t *testing.T) {
 		if !left {
 			t.Error("room.left did not come")
 		}
-		if r := c.call("message.list", map[string]any{"room": view.ID}); r.Error == nil || r.Error.Code != -32004 {
+		if r := c.call("message.list", map[string]any{"room": view.ID}); r.Error == nil ||
+			r.Error.Code != -32004 {
 			t.Errorf("a removed member reads: %+v", r)
 		}
-		if _, err := f.AddMember(t.Context(), mary, chat.MemberInput{Room: view.ID, User: me.User.ID}); err != nil {
+		if _, err := f.AddMember(t.Context(), mary,
+			chat.MemberInput{Room: view.ID, User: me.User.ID}); err != nil {
 			t.Fatal(err)
 		}
 		if e := c.event(chat.RoomJoined); e.View.Last.Text != "secret" { // as a member again
@@ -292,7 +319,8 @@ func TestTypingAndPresence(t *testing.T) {
 	is := func(kind chat.SignalKind, online bool) func(json.RawMessage) bool {
 		return func(p json.RawMessage) bool {
 			var s chat.Signal
-			return json.Unmarshal(p, &s) == nil && s.Kind == kind && s.User == mary.User.ID && s.Online == online
+			return json.Unmarshal(p, &s) == nil && s.Kind == kind && s.User == mary.User.ID &&
+				s.Online == online
 		}
 	}
 	b := f.synced(bToken)
@@ -312,7 +340,8 @@ func TestRoleChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	owner := f.who(func() string {
-		out, err := f.LogIn(t.Context(), chat.Caller{Addr: "192.0.2.1"}, chat.LogInInput{Name: "Olga", Password: "password123"})
+		out, err := f.LogIn(t.Context(), chat.Caller{Addr: "192.0.2.1"},
+			chat.LogInInput{Name: "Olga", Password: "password123"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -321,7 +350,8 @@ func TestRoleChange(t *testing.T) {
 	token := f.person("Pablo")
 	c := f.synced(token)
 	guest := chat.RoleGuest
-	if _, err := f.UpdateUser(t.Context(), owner, chat.UpdateUserInput{User: f.who(token).User.ID, Role: &guest}); err != nil {
+	if _, err := f.UpdateUser(t.Context(), owner,
+		chat.UpdateUserInput{User: f.who(token).User.ID, Role: &guest}); err != nil {
 		t.Fatal(err)
 	}
 	c.closes("a changed role", 1012)
@@ -377,7 +407,8 @@ func TestSlowClient(t *testing.T) {
 		t.Errorf("%v slow closes", n)
 	}
 	fast.conn.Close()
-	for _, name := range []string{"parley_socket_frames_in_total", "parley_socket_writes_total", "parley_socket_bytes_in_total", "parley_socket_bytes_out_total", "parley_events_total"} {
+	for _, name := range []string{"parley_socket_frames_in_total", "parley_socket_writes_total",
+		"parley_socket_bytes_in_total", "parley_socket_bytes_out_total", "parley_events_total"} {
 		if value(name) == 0 {
 			t.Errorf("%s is 0", name)
 		}
@@ -387,7 +418,8 @@ func TestSlowClient(t *testing.T) {
 	}
 }
 
-// TestDrain: clients are told, what is under way is answered, new ones are refused, and everything ends.
+// TestDrain: clients are told, what is under way is answered, new ones are
+// refused, and everything ends.
 func TestDrain(t *testing.T) {
 	f := newFixture(t, nil)
 	token := f.person("Pablo")

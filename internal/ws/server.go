@@ -1,9 +1,12 @@
-// Package ws is the WebSocket door: JSON-RPC 2.0 in text frames, as docs/protocol.md describes.
+// Package ws is the WebSocket door: JSON-RPC 2.0 in text frames, as
+// docs/protocol.md describes.
 //
-// Idle connections are cheap. Each has one goroutine that waits for its socket to become readable without
-// holding a buffer, and nothing else: no writer, no timer. What is to be written goes to a few flushers, which copy
-// many frames into one write; a connection whose socket is full gets a goroutine of its own until it is drained. One sweep a
-// second looks after heartbeats, log-ins that do not come, and sessions that expire.
+// Idle connections are cheap. Each has one goroutine that waits for its socket
+// to become readable without holding a buffer, and nothing else: no writer, no
+// timer. What is to be written goes to a few flushers, which copy many frames
+// into one write; a connection whose socket is full gets a goroutine of its own
+// until it is drained. One sweep a second looks after heartbeats, log-ins that
+// do not come, and sessions that expire.
 package ws
 
 import (
@@ -32,12 +35,18 @@ type Config struct {
 	Hub     *hub.Hub
 	Visitor *visitor.Policy
 
-	Heartbeat    time.Duration // a client silent for so long is pinged, and closed after as long again; default 30 s
-	AuthTimeout  time.Duration // to authenticate, and to finish a message once begun; default 10 s
-	MaxConns     int           // connections, logged in or not; default 100,000
-	MaxStrangers int           // connections that have not authenticated; default 1,000, and of one address a tenth of it
-	MaxFrames    int           // frames that one connection may send in 10 seconds; default 2,000, -1 for no limit
-	Queue        int           // bytes that may wait for one connection; default 1 MiB
+	// a client silent for so long is pinged, and closed after as long again;
+	// default 30 s
+	Heartbeat   time.Duration
+	AuthTimeout time.Duration // to authenticate, and to finish a message once begun; default 10 s
+	MaxConns    int           // connections, logged in or not; default 100,000
+	// connections that have not authenticated; default 1,000, and of one
+	// address a tenth of it
+	MaxStrangers int
+	// frames that one connection may send in 10 seconds; default 2,000, -1 for
+	// no limit
+	MaxFrames int
+	Queue     int // bytes that may wait for one connection; default 1 MiB
 
 	Metrics prometheus.Registerer // nil for none
 	Log     *slog.Logger          // default slog.Default()
@@ -88,7 +97,8 @@ func New(cfg Config) *Server {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	s := &Server{cfg: cfg, actions: map[string]chat.Action{}, conns: map[*conn]struct{}{}, strangers: map[string]int{}}
+	s := &Server{cfg: cfg, actions: map[string]chat.Action{}, conns: map[*conn]struct{}{},
+		strangers: map[string]int{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	for _, a := range chat.Actions() {
 		s.actions[a.Name] = a
@@ -105,7 +115,8 @@ func New(cfg Config) *Server {
 	return s
 }
 
-// Close closes what connections are left, and waits for every goroutine. The hub should be drained before.
+// Close closes what connections are left, and waits for every goroutine. The
+// hub should be drained before.
 func (s *Server) Close() {
 	s.mu.Lock()
 	s.closed = true
@@ -119,7 +130,8 @@ func (s *Server) Close() {
 	s.workers.Wait()
 }
 
-// ServeHTTP upgrades a request. Whoever brings a token is looked up before; others have AuthTimeout to authenticate.
+// ServeHTTP upgrades a request. Whoever brings a token is looked up before;
+// others have AuthTimeout to authenticate.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c, err := s.admit(r)
 	if err != nil {
@@ -141,12 +153,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	early := make([]byte, buffered.Reader.Buffered())
 	buffered.Reader.Read(early) // what is buffered is there at once
-	// The request's own goroutine ends, and gives its buffers and stack back. Counted by count, waited for by Close.
+	// The request's own goroutine ends, and gives its buffers and stack back.
+	// Counted by count, waited for by Close.
 	go c.run(nc, early)
 }
 
-// admit judges a request, and counts a connection for it. A connection that is returned has to be dropped in the end,
-// also if there is an error.
+// admit judges a request, and counts a connection for it. A connection that is
+// returned has to be dropped in the end, also if there is an error.
 func (s *Server) admit(r *http.Request) (*conn, error) {
 	agent := r.UserAgent()
 	// Cloned: a part of a header keeps all of them in memory.
@@ -155,10 +168,11 @@ func (s *Server) admit(r *http.Request) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Browsers always send an Origin, so that a foreign page is refused whatever it brings; programs
-	// send none, and bring no cookie.
+	// Browsers always send an Origin, so that a foreign page is refused
+	// whatever it brings; programs send none, and bring no cookie.
 	if (cred.Cookie || r.Header.Get("Origin") != "") && !s.fromOurPage(r) {
-		return nil, &chat.Error{Code: chat.CodeForbidden, Message: "this does not come from a page of this server (see --public-url and --origins)"}
+		return nil, &chat.Error{Code: chat.CodeForbidden,
+			Message: "this does not come from a page of this server (see --public-url and --origins)"}
 	}
 	c := newConn(s, who)
 	if err := s.count(c, cred.Token == ""); err != nil || cred.Token == "" {
@@ -167,7 +181,8 @@ func (s *Server) admit(r *http.Request) (*conn, error) {
 	return c, s.logIn(r.Context(), c, who, cred.Token)
 }
 
-// count takes a connection in, if there is room for it. Strangers, who bring no token, have less of it.
+// count takes a connection in, if there is room for it. Strangers, who bring no
+// token, have less of it.
 func (s *Server) count(c *conn, stranger bool) error {
 	addr := c.caller().Addr
 	s.mu.Lock()
@@ -175,7 +190,8 @@ func (s *Server) count(c *conn, stranger bool) error {
 	switch {
 	case s.closed || s.leaving.Load():
 		return hub.ErrStopping
-	case len(s.conns) >= s.cfg.MaxConns, stranger && (s.strange >= s.cfg.MaxStrangers || s.strangers[addr] >= max(1, s.cfg.MaxStrangers/10)):
+	case len(s.conns) >= s.cfg.MaxConns, stranger &&
+		(s.strange >= s.cfg.MaxStrangers || s.strangers[addr] >= max(1, s.cfg.MaxStrangers/10)):
 		return hub.ErrFull
 	}
 	s.conns[c] = struct{}{}
@@ -206,8 +222,9 @@ func (s *Server) fromOurPage(r *http.Request) bool {
 	return r.Header.Get("Origin") != "" && s.cfg.Visitor.FromOurPage(r)
 }
 
-// logIn makes the connection that of the token's person. The session is looked up again once the hub knows the connection:
-// one that ended in between was not heard of.
+// logIn makes the connection that of the token's person. The session is looked
+// up again once the hub knows the connection: one that ended in between was not
+// heard of.
 func (s *Server) logIn(ctx context.Context, c *conn, who chat.Caller, token string) error {
 	who, err := s.cfg.Service.Authenticate(ctx, token, who)
 	if err != nil {
@@ -246,7 +263,8 @@ func (s *Server) drop(c *conn) {
 	s.mu.Unlock()
 }
 
-// finish is the hub's call when it drains: new requests are refused, and those under way are answered.
+// finish is the hub's call when it drains: new requests are refused, and those
+// under way are answered.
 func (s *Server) finish(ctx context.Context) {
 	s.leaving.Store(true)
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -263,7 +281,8 @@ func (s *Server) finish(ctx context.Context) {
 // refuse answers a request that is not upgraded.
 func refuse(w http.ResponseWriter, e *chat.Error) {
 	status := map[chat.Code]int{
-		chat.CodeInvalid: http.StatusBadRequest, chat.CodeUnauthenticated: http.StatusUnauthorized, chat.CodeForbidden: http.StatusForbidden,
+		chat.CodeInvalid: http.StatusBadRequest, chat.CodeUnauthenticated: http.StatusUnauthorized,
+		chat.CodeForbidden:   http.StatusForbidden,
 		chat.CodeRateLimited: http.StatusTooManyRequests, chat.CodeUnavailable: http.StatusServiceUnavailable,
 	}[e.Code]
 	if status == 0 {
@@ -275,7 +294,8 @@ func refuse(w http.ResponseWriter, e *chat.Error) {
 	http.Error(w, e.Message, status)
 }
 
-// sweep looks at every connection, often enough for the time-outs: once a second, unless they are shorter than usual.
+// sweep looks at every connection, often enough for the time-outs: once a
+// second, unless they are shorter than usual.
 func (s *Server) sweep() {
 	every := min(time.Second, max(5*time.Millisecond, min(s.cfg.Heartbeat, s.cfg.AuthTimeout)/8))
 	tick := time.NewTicker(every)
@@ -297,18 +317,22 @@ func (s *Server) sweep() {
 // register makes the door's and the hub's counters known.
 func (s *Server) register(r prometheus.Registerer) {
 	gauge := func(name, help string, f func() int64) {
-		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "parley", Name: name, Help: help}, func() float64 { return float64(f()) }))
+		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "parley", Name: name,
+			Help: help}, func() float64 { return float64(f()) }))
 	}
 	counter := func(name, help string, f func() int64) {
-		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: "parley", Name: name, Help: help}, func() float64 { return float64(f()) }))
+		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: "parley",
+			Name: name, Help: help}, func() float64 { return float64(f()) }))
 	}
 	h := s.cfg.Hub
 	gauge("connections", "Open connections of people.", func() int64 { return h.Stats().Conns })
 	gauge("topics", "Streams that somebody here follows.", func() int64 { return h.Stats().Topics })
-	counter("events_total", "Events that came to topics, each counted once.", func() int64 { return h.Stats().Delivered })
+	counter("events_total", "Events that came to topics, each counted once.",
+		func() int64 { return h.Stats().Delivered })
 	counter("repairs_total", "Gaps that were read from the store.", func() int64 { return h.Stats().Repairs })
 	counter("resumes_total", "Streams resumed after an absence.", func() int64 { return h.Stats().Resumes })
-	counter("resyncs_total", "Streams that clients had to fetch anew.", func() int64 { return h.Stats().Resyncs })
+	counter("resyncs_total", "Streams that clients had to fetch anew.",
+		func() int64 { return h.Stats().Resyncs })
 	counter("socket_frames_in_total", "Frames from clients.", s.framesIn.Load)
 	counter("socket_writes_total", "Writes to sockets, of one or more frames.", s.writes.Load)
 	counter("socket_bytes_in_total", "Bytes from clients.", s.bytesIn.Load)

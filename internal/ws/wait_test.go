@@ -6,8 +6,9 @@ import (
 	"testing"
 )
 
-// TestWaiting: whoever says little is waited for by one goroutine after the other, whoever says much by one; frames that come
-// whole, in two parts and two at once are answered either way.
+// TestWaiting: whoever says little is waited for by one goroutine after the
+// other, whoever says much by one; frames that come whole, in two parts and two
+// at once are answered either way.
 func TestWaiting(t *testing.T) {
 	f := newFixture(t, nil)
 	token := f.person("Pablo")

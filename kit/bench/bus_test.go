@@ -28,7 +28,8 @@ func newTopic(b *testing.B, client rueidis.Client, name string, opt bus.TopicOpt
 }
 
 func watermillPublisher(b *testing.B, c *redis.Client) *redisstream.Publisher {
-	p, err := redisstream.NewPublisher(redisstream.PublisherConfig{Client: c, DefaultMaxlen: 1000}, watermill.NopLogger{})
+	p, err := redisstream.NewPublisher(redisstream.PublisherConfig{Client: c, DefaultMaxlen: 1000},
+		watermill.NopLogger{})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -36,7 +37,8 @@ func watermillPublisher(b *testing.B, c *redis.Client) *redisstream.Publisher {
 }
 
 func watermillSubscribe(b *testing.B, c *redis.Client, topic string) <-chan *message.Message {
-	s, err := redisstream.NewSubscriber(redisstream.SubscriberConfig{Client: c, ConsumerGroup: "workers", OldestId: "0", DisableIndefiniteInitialBlock: true}, watermill.NopLogger{})
+	s, err := redisstream.NewSubscriber(redisstream.SubscriberConfig{Client: c,
+		ConsumerGroup: "workers", OldestId: "0", DisableIndefiniteInitialBlock: true}, watermill.NopLogger{})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -49,7 +51,8 @@ func watermillSubscribe(b *testing.B, c *redis.Client, topic string) <-chan *mes
 }
 
 // runGroup runs a group for as long as the benchmark.
-func runGroup(b *testing.B, topic *bus.Topic, concurrency int, handler func(context.Context, bus.Delivery) error) {
+func runGroup(b *testing.B, topic *bus.Topic, concurrency int,
+	handler func(context.Context, bus.Delivery) error) {
 	g, err := topic.Group("workers", bus.GroupOptions{Concurrency: concurrency})
 	if err != nil {
 		b.Fatal(err)
@@ -60,26 +63,31 @@ func runGroup(b *testing.B, topic *bus.Topic, concurrency int, handler func(cont
 	b.Cleanup(func() { cancel(); <-done })
 }
 
-// One event is appended. The kit's names the one before it, and with a limit waits for its groups; watermill's
-// MAXLEN drops what nobody has read. XADD by hand has no limit.
+// One event is appended. The kit's names the one before it, and with a limit
+// waits for its groups; watermill's MAXLEN drops what nobody has read. XADD by
+// hand has no limit.
 func BenchmarkBusAppend(b *testing.B) {
 	s := redistest.Start(b)
 	client := s.Client(b)
 	ctx := b.Context()
-	topic, limited := newTopic(b, client, "all", bus.TopicOptions{}), newTopic(b, client, "limited", bus.TopicOptions{MaxLength: 1000})
+	topic, limited := newTopic(b, client, "all", bus.TopicOptions{}),
+		newTopic(b, client, "limited", bus.TopicOptions{MaxLength: 1000})
 	publisher := watermillPublisher(b, goRedis(b, s))
 	beside(b, s,
 		work{"kit", func(int) error { _, err := topic.Append(ctx, busPayload); return err }},
 		work{"kit-limited", func(int) error { _, err := limited.Append(ctx, busPayload); return err }},
 		work{"watermill", func(int) error {
-			return publisher.Publish("watermill", message.NewMessage(watermill.NewShortUUID(), []byte(busPayload)))
+			return publisher.Publish("watermill",
+				message.NewMessage(watermill.NewShortUUID(), []byte(busPayload)))
 		}},
 		work{"by-hand", func(int) error {
-			return client.Do(ctx, client.B().Xadd().Key("by-hand").Id("*").FieldValue().FieldValue("event", busPayload).Build()).Error()
+			return client.Do(ctx, client.B().Xadd().Key("by-hand").Id("*").FieldValue().FieldValue(
+				"event", busPayload).Build()).Error()
 		}})
 }
 
-// One event from its append until the handler has it, one at a time; each is acknowledged.
+// One event from its append until the handler has it, one at a time; each is
+// acknowledged.
 func BenchmarkBusHandled(b *testing.B) {
 	s := redistest.Start(b)
 	topic := newTopic(b, s.Client(b), "handled", bus.TopicOptions{MaxLength: 1000})
@@ -94,13 +102,15 @@ func BenchmarkBusHandled(b *testing.B) {
 			return err
 		}},
 		work{"watermill", func(int) error {
-			err := publisher.Publish("watermill", message.NewMessage(watermill.NewShortUUID(), []byte(busPayload)))
+			err := publisher.Publish("watermill",
+				message.NewMessage(watermill.NewShortUUID(), []byte(busPayload)))
 			(<-theirs).Ack()
 			return err
 		}})
 }
 
-// A backlog of events is handled and acknowledged. Watermill gives a subscriber one message at a time.
+// A backlog of events is handled and acknowledged. Watermill gives a subscriber
+// one message at a time.
 func BenchmarkBusBacklog(b *testing.B) {
 	const events = 2000
 	s := redistest.Start(b)
@@ -123,7 +133,8 @@ func BenchmarkBusBacklog(b *testing.B) {
 				}
 				handled := make(chan bool, events)
 				start := time.Now()
-				runGroup(b, topic, concurrency, func(context.Context, bus.Delivery) error { handled <- true; return nil })
+				runGroup(b, topic, concurrency,
+					func(context.Context, bus.Delivery) error { handled <- true; return nil })
 				for range events {
 					<-handled
 				}
@@ -140,7 +151,8 @@ func BenchmarkBusBacklog(b *testing.B) {
 			round++
 			topic := fmt.Sprint("watermill", b.N, round)
 			for range events {
-				if err := publisher.Publish(topic, message.NewMessage(watermill.NewShortUUID(), []byte(busPayload))); err != nil {
+				if err := publisher.Publish(topic,
+					message.NewMessage(watermill.NewShortUUID(), []byte(busPayload))); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -156,12 +168,14 @@ func BenchmarkBusBacklog(b *testing.B) {
 	})
 }
 
-// One message from PUBLISH to the handler. The kit's tells of gaps; go-redis' does not, and drops what its channel cannot hold.
+// One message from PUBLISH to the handler. The kit's tells of gaps; go-redis'
+// does not, and drops what its channel cannot hold.
 func BenchmarkBusPublish(b *testing.B) {
 	s := redistest.Start(b)
 	client, c := s.Client(b), goRedis(b, s)
 	ours := make(chan string)
-	l, err := bus.Listen(client, bus.Handler{Message: func(_, payload string) { ours <- payload }}, bus.ListenOptions{})
+	l, err := bus.Listen(client, bus.Handler{Message: func(_, payload string) { ours <- payload }},
+		bus.ListenOptions{})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -177,7 +191,8 @@ func BenchmarkBusPublish(b *testing.B) {
 	theirs := sub.Channel()
 	beside(b, s,
 		work{"kit", func(int) error {
-			err := client.Do(b.Context(), client.B().Publish().Channel("kit").Message(busPayload).Build()).Error()
+			err := client.Do(b.Context(), client.B().Publish().Channel("kit").Message(
+				busPayload).Build()).Error()
 			<-ours
 			return err
 		}},

@@ -19,8 +19,9 @@ import (
 	"github.com/parley-chat/parley/kit/cache"
 )
 
-// The peers do less: go-redis/cache has no lease, so that a race can leave an old value and
-// each process loads, and its local layer hears of no change made elsewhere.
+// The peers do less: go-redis/cache has no lease, so that a race can leave an
+// old value and each process loads, and its local layer hears of no change made
+// elsewhere.
 
 type profile struct {
 	ID, Name, Mail string
@@ -31,16 +32,18 @@ var sample = profile{"01HZX3V8", "Ada Lovelace", "ada@example.org", 36}
 
 // subject is one cache behind the calls that are compared.
 type subject struct {
-	name   string
-	get    func(ctx context.Context, key string) error
-	many   func(ctx context.Context, keys []string) error // nil if it has none
-	writes *atomic.Int64                                  // flushes to Redis: in a sequential run, round trips
+	name string
+	get  func(ctx context.Context, key string) error
+	many func(ctx context.Context, keys []string) error // nil if it has none
+	// flushes to Redis: in a sequential run, round trips
+	writes *atomic.Int64
 }
 
 func redisServer(b *testing.B) string {
 	b.Helper()
 	sock := filepath.Join(b.TempDir(), "redis.sock")
-	cmd := exec.Command("redis-server", "--port", "0", "--unixsocket", sock, "--save", "", "--appendonly", "no")
+	cmd := exec.Command("redis-server", "--port", "0", "--unixsocket", sock, "--save", "",
+		"--appendonly", "no")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
 		b.Fatal(err)
@@ -81,7 +84,10 @@ func dialer(sock string, n *atomic.Int64) func(context.Context) (net.Conn, error
 func rueidisOption(sock string, n *atomic.Int64) rueidis.ClientOption {
 	dial := dialer(sock, n)
 	return rueidis.ClientOption{InitAddress: []string{"bench:0"}, ForceSingleClient: true,
-		DialCtxFn: func(ctx context.Context, _ string, _ *net.Dialer, _ *tls.Config) (net.Conn, error) { return dial(ctx) }}
+		DialCtxFn: func(ctx context.Context, _ string, _ *net.Dialer, _ *tls.Config) (net.Conn,
+			error) {
+			return dial(ctx)
+		}}
 }
 
 func ours(b *testing.B, sock string, local int) subject {
@@ -91,7 +97,8 @@ func ours(b *testing.B, sock string, local int) subject {
 		b.Fatal(err)
 	}
 	b.Cleanup(client.Close)
-	c, err := cache.New(client, cache.Options[profile]{Name: fmt.Sprint("kit", local), TTL: time.Hour, LocalSize: local,
+	c, err := cache.New(client, cache.Options[profile]{Name: fmt.Sprint("kit", local),
+		TTL: time.Hour, LocalSize: local,
 		Heartbeat: time.Minute})
 	if err != nil {
 		b.Fatal(err)
@@ -107,7 +114,11 @@ func ours(b *testing.B, sock string, local int) subject {
 	}
 	return subject{fmt.Sprintf("kit/local=%v", local > 0),
 		func(ctx context.Context, key string) error { _, err := c.Get(ctx, key, load); return err },
-		func(ctx context.Context, keys []string) error { _, err := c.GetMany(ctx, keys, loadMany); return err }, n}
+		func(ctx context.Context, keys []string) error {
+			_,
+				err := c.GetMany(ctx, keys, loadMany)
+			return err
+		}, n}
 }
 
 func goRedisCache(b *testing.B, sock string, local bool) subject {
@@ -121,16 +132,19 @@ func goRedisCache(b *testing.B, sock string, local bool) subject {
 		opt.LocalCache = gocache.NewTinyLFU(100_000, time.Hour)
 	}
 	c := gocache.New(opt)
-	return subject{fmt.Sprintf("go-redis-cache/local=%v", local), func(ctx context.Context, key string) error {
-		var p profile
-		return c.Once(&gocache.Item{Ctx: ctx, Key: fmt.Sprint("grc", local) + key, Value: &p, TTL: time.Hour,
-			Do: func(*gocache.Item) (any, error) { return sample, nil }})
-	}, nil, n}
+	return subject{fmt.Sprintf("go-redis-cache/local=%v", local),
+		func(ctx context.Context, key string) error {
+			var p profile
+			return c.Once(&gocache.Item{Ctx: ctx, Key: fmt.Sprint("grc", local) + key, Value: &p,
+				TTL: time.Hour,
+				Do:  func(*gocache.Item) (any, error) { return sample, nil }})
+		}, nil, n}
 }
 
 func subjects(b *testing.B) []subject {
 	sock := redisServer(b)
-	return []subject{ours(b, sock, 0), goRedisCache(b, sock, false), ours(b, sock, 100_000), goRedisCache(b, sock, true)}
+	return []subject{ours(b, sock, 0), goRedisCache(b, sock, false), ours(b, sock, 100_000),
+		goRedisCache(b, sock, true)}
 }
 
 func measure(b *testing.B, s subject, op func(i int)) {

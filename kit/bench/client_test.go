@@ -9,9 +9,11 @@ import (
 	"github.com/parley-chat/parley/kit/redistest"
 )
 
-// BenchmarkClient is a bare GET with the client that the kit is made on and with the one that the peers are: the part of
-// every other figure here that comes from neither block nor peer. rueidis puts all callers on a few connections and pipelines them; go-redis gives each
-// caller a connection of a pool.
+// BenchmarkClient is a bare GET with the client that the kit is made on and
+// with the one that the peers are: the part of every other figure here that
+// comes from neither block nor peer. rueidis puts all callers on a few
+// connections and pipelines them; go-redis gives each caller a connection of a
+// pool.
 func BenchmarkClient(b *testing.B) {
 	s := redistest.Start(b)
 	ours, peer := s.Client(b), goRedis(b, s)

@@ -16,12 +16,16 @@ type work struct {
 	do   func(i int) error // i counts the calls
 }
 
-// turn is how many operations are timed at once: enough that looking at the clock costs nothing.
+// turn is how many operations are timed at once: enough that looking at the
+// clock costs nothing.
 const turn = 16
 
-// beside has ours and the peers do the same work by turns, each beginning as often as the others, so that what else the machine does falls on
-// all of them alike. For each it reports the median time of an operation (NAME-ns/op) and its round trips (NAME-trips/op), and
-// for each peer our time by the peer's (ours/NAME). One caller, so that what the server reads at once is a round trip.
+// beside has ours and the peers do the same work by turns, each beginning as
+// often as the others, so that what else the machine does falls on all of them
+// alike. For each it reports the median time of an operation (NAME-ns/op) and
+// its round trips (NAME-trips/op), and for each peer our time by the peer's
+// (ours/NAME). One caller, so that what the server reads at once is a round
+// trip.
 func beside(b *testing.B, s *redistest.Server, ours work, peers ...work) {
 	b.Helper()
 	all := append([]work{ours}, peers...)
@@ -61,7 +65,8 @@ func beside(b *testing.B, s *redistest.Server, ours work, peers ...work) {
 	b.ReportMetric(0, "ns/op") // of all together: says nothing
 }
 
-// roundTrips returns how often the server read for one operation, without what it read to be asked.
+// roundTrips returns how often the server read for one operation, without what
+// it read to be asked.
 func roundTrips(b *testing.B, s *redistest.Server, run func(n int)) float64 {
 	b.Helper()
 	const n = 200

@@ -16,8 +16,8 @@ import (
 	"github.com/parley-chat/parley/kit/redistest"
 )
 
-// locking opens a locker with a client of its own, and returns what runs a function under the lock "bench". Each
-// peer brings the client it is made for.
+// locking opens a locker with a client of its own, and returns what runs a
+// function under the lock "bench". Each peer brings the client it is made for.
 //
 //	kit          waits by wake-up, extends in the background, a context that ends with the lock, a fencing token
 //	redislock    polls (as told: every 10 ms), neither extends nor has a context or a token
@@ -68,7 +68,8 @@ var locking = []struct {
 	}},
 	{"rueidislock", func(b *testing.B, s *redistest.Server) func(context.Context, func()) error {
 		locker, err := rueidislock.NewLocker(rueidislock.LockerOption{
-			ClientOption: s.Option(), KeyMajority: 1, KeyValidity: 10 * time.Second, TryNextAfter: time.Second,
+			ClientOption: s.Option(), KeyMajority: 1, KeyValidity: 10 * time.Second,
+			TryNextAfter: time.Second,
 		})
 		if err != nil {
 			b.Fatal(err)
@@ -98,17 +99,20 @@ func BenchmarkLock(b *testing.B) {
 	beside(b, s, works[0], works[1:]...)
 }
 
-// BenchmarkLockScripts is the floor of BenchmarkLock on our client: SET NX and a release that compares, with nothing around them.
+// BenchmarkLockScripts is the floor of BenchmarkLock on our client: SET NX and
+// a release that compares, with nothing around them.
 func BenchmarkLockScripts(b *testing.B) {
 	s := redistest.Start(b)
 	client := s.Client(b)
 	ctx := context.Background()
-	release := rueidis.NewLuaScript(`if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0`)
+	release := rueidis.NewLuaScript(
+		`if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0`)
 	with := locking[0].open(b, s)
 	beside(b, s,
 		work{"kit", func(int) error { return with(ctx, func() {}) }},
 		work{"bare", func(int) error {
-			if err := client.Do(ctx, client.B().Set().Key("bare").Value("id").Nx().PxMilliseconds(10_000).Build()).Error(); err != nil {
+			if err := client.Do(ctx, client.B().Set().Key("bare").Value("id").Nx().PxMilliseconds(
+				10_000).Build()).Error(); err != nil {
 				return err
 			}
 			return release.Exec(ctx, client, []string{"bare"}, []string{"id"}).Error()
@@ -116,10 +120,12 @@ func BenchmarkLockScripts(b *testing.B) {
 	)
 }
 
-// BenchmarkLockContended has 4 callers, each with a client of its own, who want one lock for 1 ms of work and then have something else to
-// do for 1 ms, so that it is always wanted. ns/op is from one holder to the next, reads/op what Redis was asked for that, and
-// longest-ms how long the unluckiest waited. rueidislock 1.0.79 is left out: in one run of
-// four all its callers ended up waiting for a lock that nobody had.
+// BenchmarkLockContended has 4 callers, each with a client of its own, who want
+// one lock for 1 ms of work and then have something else to do for 1 ms, so
+// that it is always wanted. ns/op is from one holder to the next, reads/op what
+// Redis was asked for that, and longest-ms how long the unluckiest waited.
+// rueidislock 1.0.79 is left out: in one run of four all its callers ended up
+// waiting for a lock that nobody had.
 func BenchmarkLockContended(b *testing.B) {
 	const callers = 4
 	for _, l := range locking {

@@ -16,8 +16,8 @@ import (
 	"github.com/parley-chat/parley/kit/redistest"
 )
 
-// The same record three times: for object without and with an index, and for om, which
-// knows no ints but int64 and no times in a hash but as JSON.
+// The same record three times: for object without and with an index, and for
+// om, which knows no ints but int64 and no times in a hash but as JSON.
 type plainUser struct {
 	ID      string    `redis:",key"`
 	Version int64     `redis:",version"`
@@ -57,10 +57,13 @@ type omUser struct {
 var joined = time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
 
 func indexed(i int) *indexedUser {
-	return &indexedUser{ID: strconv.Itoa(i), Name: "Ada Lovelace", Email: fmt.Sprint(i, "@example.org"), Team: fmt.Sprint("team", i%100), Age: int64(i % 80), Active: true, Bio: new("wrote the first program"), Joined: joined}
+	return &indexedUser{ID: strconv.Itoa(i), Name: "Ada Lovelace",
+		Email: fmt.Sprint(i, "@example.org"), Team: fmt.Sprint("team", i%100), Age: int64(i % 80),
+		Active: true, Bio: new("wrote the first program"), Joined: joined}
 }
 
-// BenchmarkObjectSave overwrites one record again and again, with its version checked.
+// BenchmarkObjectSave overwrites one record again and again, with its version
+// checked.
 func BenchmarkObjectSave(b *testing.B) {
 	client := redistest.Start(b).Client(b)
 	ctx := context.Background()
@@ -87,15 +90,18 @@ func BenchmarkObjectSave(b *testing.B) {
 
 	full := indexed(1)
 	fullRepo := got(object.NewRepository[indexedUser](client, "full", object.Options{}))
-	each("object, 3 indexes, none changes", func(i int) error { full.Name = strconv.Itoa(i); return fullRepo.Save(ctx, full) })
-	each("object, 3 indexes, one changes", func(i int) error { full.Age = int64(i % 80); return fullRepo.Save(ctx, full) })
+	each("object, 3 indexes, none changes",
+		func(i int) error { full.Name = strconv.Itoa(i); return fullRepo.Save(ctx, full) })
+	each("object, 3 indexes, one changes",
+		func(i int) error { full.Age = int64(i % 80); return fullRepo.Save(ctx, full) })
 	doc := indexed(1)
 	docRepo := got(object.NewRepository[indexedUser](client, "doc", object.Options{Form: object.JSON}))
-	each("object, JSON, 3 indexes, one changes", func(i int) error { doc.Age = int64(i % 80); return docRepo.Save(ctx, doc) })
+	each("object, JSON, 3 indexes, one changes",
+		func(i int) error { doc.Age = int64(i % 80); return docRepo.Save(ctx, doc) })
 }
 
-// BenchmarkObjectBesideOm takes turns with om, so that both meet the same machine, and reports
-// object's time as a share of om's.
+// BenchmarkObjectBesideOm takes turns with om, so that both meet the same
+// machine, and reports object's time as a share of om's.
 func BenchmarkObjectBesideOm(b *testing.B) {
 	client := redistest.Start(b).Client(b)
 	ctx := context.Background()
@@ -120,7 +126,8 @@ func BenchmarkObjectBesideOm(b *testing.B) {
 	b.ReportMetric(float64(fetch)/float64(omFetch), "fetch/om")
 }
 
-// BenchmarkObjectSaveParallel saves new records from many goroutines: what the server can do.
+// BenchmarkObjectSaveParallel saves new records from many goroutines: what the
+// server can do.
 func BenchmarkObjectSaveParallel(b *testing.B) {
 	client := redistest.Start(b).Client(b)
 	ctx := context.Background()
@@ -204,9 +211,9 @@ func BenchmarkObjectFetch(b *testing.B) {
 	})
 }
 
-// BenchmarkObjectFind looks up 50 of 10,000 records by an indexed field, against a sorted set
-// of ids kept by hand and a pipeline of HGETALL (two round trips). om has no look-up without
-// the query engine.
+// BenchmarkObjectFind looks up 50 of 10,000 records by an indexed field,
+// against a sorted set of ids kept by hand and a pipeline of HGETALL (two round
+// trips). om has no look-up without the query engine.
 func BenchmarkObjectFind(b *testing.B) {
 	client := redistest.Start(b).Client(b)
 	ctx := context.Background()
@@ -215,12 +222,14 @@ func BenchmarkObjectFind(b *testing.B) {
 		rec := indexed(i)
 		check(b, repo.Save(ctx, rec))
 		check(b, hset(ctx, client, "hand:"+rec.ID, rec))
-		check(b, client.Do(ctx, client.B().Zadd().Key("hand!"+rec.Team).ScoreMember().ScoreMember(0, rec.ID).Build()).Error())
+		check(b, client.Do(ctx, client.B().Zadd().Key("hand!"+rec.Team).ScoreMember().ScoreMember(0,
+			rec.ID).Build()).Error())
 	}
 	b.Run("object", func(b *testing.B) {
 		defer serverCPU(b, client)()
 		for i := 0; b.Loop(); i++ {
-			if found, err := repo.Find(ctx, object.Eq("team", fmt.Sprint("team", i%100)), object.Page{Limit: 50}); err != nil || len(found.Records) != 50 {
+			if found, err := repo.Find(ctx, object.Eq("team", fmt.Sprint("team", i%100)),
+				object.Page{Limit: 50}); err != nil || len(found.Records) != 50 {
 				b.Fatal(len(found.Records), err)
 			}
 		}
@@ -228,7 +237,8 @@ func BenchmarkObjectFind(b *testing.B) {
 	b.Run("by hand", func(b *testing.B) {
 		defer serverCPU(b, client)()
 		for i := 0; b.Loop(); i++ {
-			ids := got(client.Do(ctx, client.B().Zrange().Key(fmt.Sprint("hand!team", i%100)).Min("0").Max("49").Build()).AsStrSlice())
+			ids := got(client.Do(ctx, client.B().Zrange().Key(fmt.Sprint("hand!team", i%100)).Min(
+				"0").Max("49").Build()).AsStrSlice())
 			commands := make(rueidis.Commands, len(ids))
 			for j, id := range ids {
 				commands[j] = client.B().Hgetall().Key("hand:" + id).Build()
@@ -253,13 +263,14 @@ func hset(ctx context.Context, client rueidis.Client, key string, u *indexedUser
 		FieldValue("bio", *u.Bio).FieldValue("joined", u.Joined.Format(time.RFC3339Nano)).Build()).Error()
 }
 
-// serverCPU reports what Redis' main thread spent on an operation: on a busy machine it says
-// more than the time that passed.
+// serverCPU reports what Redis' main thread spent on an operation: on a busy
+// machine it says more than the time that passed.
 func serverCPU(b *testing.B, client rueidis.Client) (stop func()) {
 	read := func() (seconds float64) {
 		info := got(client.Do(context.Background(), client.B().Info().Section("cpu").Build()).ToString())
 		for line := range strings.Lines(info) {
-			if name, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok && strings.HasSuffix(name, "_main_thread") {
+			if name, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok &&
+				strings.HasSuffix(name, "_main_thread") {
 				seconds += got(strconv.ParseFloat(value, 64))
 			}
 		}

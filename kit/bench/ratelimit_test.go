@@ -16,14 +16,16 @@ import (
 	"github.com/parley-chat/parley/kit/redistest"
 )
 
-// One call of one unit against a quota of 1,000 in 10 s, over 1,000 keys. Each limiter brings the client it is made for.
+// One call of one unit against a quota of 1,000 in 10 s, over 1,000 keys. Each
+// limiter brings the client it is made for.
 //
 //	kit-exact    the log of every call: the only one here that is exact
 //	kit-approx   two buckets
 //	redis_rate   GCRA, one number a key: no window, a burst that refills evenly
 //	fixed        INCRBY and PEXPIRE in a script on our client: the floor; double bursts, refused calls count
 //
-// server-µs/op is the server's own time in the script, which does not depend on the client.
+// server-µs/op is the server's own time in the script, which does not depend on
+// the client.
 func BenchmarkRateLimit(b *testing.B) {
 	const quota, window = 1000, 10 * time.Second
 	keys := make([]string, 1000)
@@ -39,9 +41,11 @@ return {n <= tonumber(ARGV[2]) and 1 or 0, n, redis.call('PTTL', KEYS[1])}`)
 		name  string
 		setup func(b *testing.B, s *redistest.Server) func(ctx context.Context, key string) error
 	}
-	ours := func(approximate bool) func(b *testing.B, s *redistest.Server) func(context.Context, string) error {
+	ours := func(approximate bool) func(b *testing.B, s *redistest.Server) func(context.Context,
+		string) error {
 		return func(b *testing.B, s *redistest.Server) func(context.Context, string) error {
-			l, err := ratelimit.New(s.Client(b), ratelimit.Options{}, ratelimit.Limit{Quota: quota, Window: window, Approximate: approximate})
+			l, err := ratelimit.New(s.Client(b), ratelimit.Options{},
+				ratelimit.Limit{Quota: quota, Window: window, Approximate: approximate})
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -111,7 +115,8 @@ func BenchmarkRateLimitRefusal(b *testing.B) {
 		b.Run(strconv.FormatInt(quota, 10), func(b *testing.B) {
 			s := redistest.Start(b)
 			client := s.Client(b)
-			l, err := ratelimit.New(client, ratelimit.Options{}, ratelimit.Limit{Quota: quota, Window: time.Hour})
+			l, err := ratelimit.New(client, ratelimit.Options{},
+				ratelimit.Limit{Quota: quota, Window: time.Hour})
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -128,7 +133,8 @@ func BenchmarkRateLimitRefusal(b *testing.B) {
 			}
 			b.StopTimer()
 			b.ReportMetric(float64((scriptTime(b, s)-before).Microseconds())/float64(b.N), "server-µs/op")
-			bytes, err := client.Do(b.Context(), client.B().MemoryUsage().Key("ratelimit:{k}:default").Samples(0).Build()).AsInt64()
+			bytes, err := client.Do(b.Context(),
+				client.B().MemoryUsage().Key("ratelimit:{k}:default").Samples(0).Build()).AsInt64()
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -15,7 +15,8 @@ import (
 	"github.com/parley-chat/parley/kit/session"
 )
 
-// goRedis is the peers' client of a server, with as many connections as there are callers at once.
+// goRedis is the peers' client of a server, with as many connections as there
+// are callers at once.
 func goRedis(b testing.TB, s *redistest.Server) *redis.Client {
 	c := redis.NewClient(&redis.Options{Network: "unix", Addr: s.Addr(), PoolSize: 64})
 	b.Cleanup(func() { _ = c.Close() })
@@ -27,8 +28,10 @@ type visit struct {
 	Views  int
 }
 
-// A request with a session cookie through each middleware: one that only reads the session, and one that also changes it. scs
-// has a whole value that the last writer wins, and no list of a user's sessions; ours has versions, a list and hashed tokens.
+// A request with a session cookie through each middleware: one that only reads
+// the session, and one that also changes it. scs has a whole value that the
+// last writer wins, and no list of a user's sessions; ours has versions, a list
+// and hashed tokens.
 func BenchmarkSession(b *testing.B) {
 	gob.Register(visit{})
 	type site struct {

@@ -1,5 +1,6 @@
--- Appends one event. It names the event before it, by which readers notice that events between were dropped.
--- KEYS: the stream, what groups have lost. ARGV: payload, most events, most age in ms, whether to drop what groups need.
+-- Appends one event. It names the event before it, by which readers notice that
+-- events between were dropped. KEYS: the stream, what groups have lost. ARGV:
+-- payload, most events, most age in ms, whether to drop what groups need.
 local last = '0-0'
 local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
 if newest then
@@ -46,7 +47,8 @@ local function trim(cut)
 	redis.call('XTRIM', KEYS[1], 'MINID', '=', cut)
 end
 
--- Trimming comes first: if it is denied, nothing was appended. It takes at most so many in one step, which must stay short.
+-- Trimming comes first: if it is denied, nothing was appended. It takes at most
+-- so many in one step, which must stay short.
 local atonce = 1000
 local most, age = tonumber(ARGV[2]), tonumber(ARGV[3])
 local cut

@@ -13,7 +13,8 @@ import (
 	"github.com/parley-chat/parley/kit/redistest"
 )
 
-// afterGap publishes until a message arrives: what is published after the last gap does, and there may be several.
+// afterGap publishes until a message arrives: what is published after the last
+// gap does, and there may be several.
 func afterGap(t *testing.T, h *heard, channel string, publish func(payload string) error) {
 	t.Helper()
 	n := 0
@@ -26,7 +27,8 @@ func afterGap(t *testing.T, h *heard, channel string, publish func(payload strin
 		if publish(payload) != nil {
 			return false
 		}
-		for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(
+			time.Millisecond) {
 			h.mu.Lock()
 			heard, more := h.index(channel+" "+payload) >= 0, len(h.gaps) > gaps
 			h.mu.Unlock()
@@ -117,7 +119,8 @@ func moveSlot(t *testing.T, set *redistest.Cluster, slot uint16, to int) {
 	}
 	n, from := strconv.Itoa(int(slot)), int(slot)*3/16384
 	id := at(to, "MYID")
-	// A node that was importing gets a newer epoch, without which the old owner's claim would win.
+	// A node that was importing gets a newer epoch, without which the old
+	// owner's claim would win.
 	at(to, "SETSLOT", n, "IMPORTING", at(from, "MYID"))
 	at(from, "SETSLOT", n, "MIGRATING", id)
 	for i := range set.Masters {
@@ -149,9 +152,11 @@ func TestListenerFollowsClusterFailover(t *testing.T) {
 	afterGap(t, h, name, func(p string) error {
 		return client.Do(t.Context(), client.B().Spublish().Channel(name).Message(p).Build()).Error()
 	})
-	// PUBLISH goes to any node, and the client may take the dead one for alive until it asks again.
+	// PUBLISH goes to any node, and the client may take the dead one for alive
+	// until it asks again.
 	until(t, "a publish", func() bool {
-		return client.Do(t.Context(), client.B().Publish().Channel("plain").Message("x").Build()).Error() == nil
+		return client.Do(t.Context(), client.B().Publish().Channel("plain").Message(
+			"x").Build()).Error() == nil
 	})
 	if out, err := replica.Do("ROLE"); err != nil || !strings.HasPrefix(out, "master") {
 		t.Errorf("the replica is %q, %v", out, err)
@@ -166,10 +171,12 @@ func joinReplica(t *testing.T, set *redistest.Cluster, of int) *redistest.Server
 	wantNoError(t, err)
 	_, bus, _ := net.SplitHostPort(free.Addr().String())
 	free.Close()
-	replica := redistest.StartTCP(t, "--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-port", bus)
+	replica := redistest.StartTCP(t, "--cluster-enabled", "yes", "--cluster-node-timeout", "2000",
+		"--cluster-port", bus)
 	host, port, _ := strings.Cut(master.Addr(), ":")
 	p, _ := strconv.Atoi(port)
-	if out, err := replica.Do("CLUSTER", "MEET", host, port, strconv.Itoa(p+10000)); err != nil || out != "OK" {
+	if out, err := replica.Do("CLUSTER", "MEET", host, port, strconv.Itoa(p+10000)); err != nil ||
+		out != "OK" {
 		t.Fatal(out, err)
 	}
 	id, err := master.Do("CLUSTER", "MYID")
@@ -218,7 +225,8 @@ func TestListenerWaitsForMaster(t *testing.T) {
 	}
 }
 
-// A node that is cut off from the others goes on answering but may hear nothing: when it is back, that was a gap.
+// A node that is cut off from the others goes on answering but may hear
+// nothing: when it is back, that was a gap.
 func TestListenerCutOff(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds to start")

@@ -1,6 +1,8 @@
--- Takes over what nobody has answered within the visibility time, takes what was redriven, and reports what the group has
--- lost. What was delivered too often goes to the dead letters.
--- KEYS: stream, retries, dead letters, what groups have lost. ARGV: group, consumer, visibility in ms, count, most deliveries.
+-- Takes over what nobody has answered within the visibility time, takes what
+-- was redriven, and reports what the group has lost. What was delivered too
+-- often goes to the dead letters. KEYS: stream, retries, dead letters, what
+-- groups have lost. ARGV: group, consumer, visibility in ms, count, most
+-- deliveries.
 for _, cmd in ipairs({ 'XADD', 'XACK' }) do
 	local args = cmd == 'XADD' and { KEYS[3], '*', 'x', 'y' } or { KEYS[1], ARGV[1], '1-1' }
 	if not redis.acl_check_cmd(cmd, unpack(args)) then return redis.error_reply('NOPERM the group needs ' .. cmd .. ' for its streams') end
@@ -19,7 +21,8 @@ for which = 1, 2 do
 			for i = 1, #entry[2], 2 do f[entry[2][i]] = entry[2][i + 1] end
 			local times = redis.call('XPENDING', KEYS[which], ARGV[1], id, id, 1)[1][4]
 			if times > tonumber(ARGV[5]) then
-				-- An error, of a full Redis, must not keep from their handlers those that were claimed with it.
+				-- An error, of a full Redis, must not keep from their handlers
+				-- those that were claimed with it.
 				local added = redis.pcall('XADD', KEYS[3], '*', 'event', f['event'] or '', 'position', f['position'] or id, 'deliveries', times - 1,
 					'reason', 'nobody answered within the visibility time')
 				if type(added) == 'table' and added.err then

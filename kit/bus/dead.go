@@ -24,8 +24,9 @@ type DeadLetter struct {
 	Died       time.Time
 }
 
-// DeadLetters returns up to count dead letters, the oldest first, beginning behind the one with the given id, or with the first
-// if that is empty. The caller owns them.
+// DeadLetters returns up to count dead letters, the oldest first, beginning
+// behind the one with the given id, or with the first if that is empty. The
+// caller owns them.
 func (g *Group) DeadLetters(ctx context.Context, after string, count int) ([]DeadLetter, error) {
 	start := "-"
 	if after != "" {
@@ -36,7 +37,8 @@ func (g *Group) DeadLetters(ctx context.Context, after string, count int) ([]Dea
 	}
 	ctx, cancel := g.t.bound(ctx)
 	defer cancel()
-	entries, err := g.t.client.Do(ctx, g.t.client.B().Xrange().Key(g.dead()).Start(start).End("+").Count(int64(count)).Build()).AsXRange()
+	entries, err := g.t.client.Do(ctx,
+		g.t.client.B().Xrange().Key(g.dead()).Start(start).End("+").Count(int64(count)).Build()).AsXRange()
 	if err != nil {
 		return nil, g.fault("dead letters", err)
 	}
@@ -45,14 +47,15 @@ func (g *Group) DeadLetters(ctx context.Context, after string, count int) ([]Dea
 		f := e.FieldValues
 		n, _ := strconv.Atoi(f["deliveries"])
 		letters[i] = DeadLetter{
-			ID: e.ID, Event: Event{Position: f["position"], Payload: f["event"]}, Deliveries: n, Reason: f["reason"], Died: Event{Position: e.ID}.Time(),
+			ID: e.ID, Event: Event{Position: f["position"], Payload: f["event"]}, Deliveries: n,
+			Reason: f["reason"], Died: Event{Position: e.ID}.Time(),
 		}
 	}
 	return letters, nil
 }
 
-// Redrive gives dead letters back to the group, and only to it, as if they were new, and returns how many there were of
-// those named.
+// Redrive gives dead letters back to the group, and only to it, as if they were
+// new, and returns how many there were of those named.
 func (g *Group) Redrive(ctx context.Context, ids ...string) (int, error) {
 	for _, id := range ids {
 		if err := checkPosition(id); err != nil {

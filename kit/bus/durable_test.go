@@ -20,16 +20,18 @@ import (
 	"github.com/parley-chat/parley/kit/redistest"
 )
 
-// everyEvent appends while something disturbs, and wants a follower to get each event once and in order, and a group each
-// at least once.
+// everyEvent appends while something disturbs, and wants a follower to get each
+// event once and in order, and a group each at least once.
 func everyEvent(t *testing.T, topic *Topic, total int, disturb func(done int)) {
 	t.Helper()
 	r := follow(t, topic, Beginning)
-	w, _ := work(t, topic, GroupOptions{Concurrency: 4, Visibility: 500 * time.Millisecond, MaxDeliveries: 1000}, fine)
+	w, _ := work(t, topic, GroupOptions{Concurrency: 4, Visibility: 500 * time.Millisecond,
+		MaxDeliveries: 1000}, fine)
 	fill(t, topic, 0, 0)
 	r.has(t, 1)
 
-	// A payload is used once, so that one whose append has failed may be there or not.
+	// A payload is used once, so that one whose append has failed may be there
+	// or not.
 	var appended []string
 	for i := range total {
 		disturb(i)
@@ -74,7 +76,8 @@ func everyEvent(t *testing.T, topic *Topic, total int, disturb func(done int)) {
 		}
 	}
 	if next != len(appended) {
-		t.Errorf("the follower did not get %s in its order, of %d; it failed with %v", appended[next], len(appended), r.failed)
+		t.Errorf("the follower did not get %s in its order, of %d; it failed with %v",
+			appended[next], len(appended), r.failed)
 	}
 	until(t, "the group to have all", func() bool {
 		has := map[string]bool{}
@@ -94,8 +97,10 @@ func TestEveryEventThroughKills(t *testing.T) {
 			}
 			eachMaster(t, client, func(node rueidis.Client) {
 				for _, kind := range []string{"normal", "pubsub"} {
-					// The connection that asks is spared; what the others had under way fails.
-					node.Do(t.Context(), node.B().Arbitrary("CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes").Build())
+					// The connection that asks is spared; what the others had
+					// under way fails.
+					node.Do(t.Context(), node.B().Arbitrary("CLIENT", "KILL", "TYPE", kind,
+						"SKIPME", "yes").Build())
 				}
 			})
 		})
@@ -130,7 +135,8 @@ func TestEveryEventThroughFailover(t *testing.T) {
 			})
 			set.Servers[0].Restart() // as the new master's replica: Replicas asks for one
 			until(t, "the old master to follow", func() bool {
-				set.Servers[0].Do("REPLICAOF", "127.0.0.1", strings.TrimPrefix(set.Servers[1].Addr(), "127.0.0.1:"))
+				set.Servers[0].Do("REPLICAOF", "127.0.0.1",
+					strings.TrimPrefix(set.Servers[1].Addr(), "127.0.0.1:"))
 				out, _ := set.Servers[0].Do("INFO", "replication")
 				return strings.Contains(out, "master_link_status:up")
 			})
@@ -156,7 +162,8 @@ func TestEveryEventThroughClusterFailover(t *testing.T) {
 				replica.Do("READONLY")
 				b, err2 := replica.Do("INFO", "replication")
 				m, _ := set.Masters[owner].Do("INFO", "replication")
-				return err1 == nil && err2 == nil && a != "" && offset(b, "slave_repl_offset:") == offset(m, "master_repl_offset:")
+				return err1 == nil && err2 == nil && a != "" &&
+					offset(b, "slave_repl_offset:") == offset(m, "master_repl_offset:")
 			})
 			set.Masters[owner].Kill()
 		}
@@ -198,7 +205,8 @@ func TestGroupTakesOverFromKilled(t *testing.T) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, d := range w.got {
-		if want := map[bool]int{true: 2, false: 1}[slices.Contains(numbers(1, 5), d.Payload)]; d.Deliveries != want {
+		if want := map[bool]int{true: 2,
+			false: 1}[slices.Contains(numbers(1, 5), d.Payload)]; d.Deliveries != want {
 			t.Errorf("%+v, want %d deliveries", d, want)
 		}
 	}
@@ -242,7 +250,8 @@ func TestSlowHandlersHoldUpNobody(t *testing.T) {
 	done := make(chan error, 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
-		done <- topic.Follow(ctx, Beginning, func(Event) error { slow(2, "follower"); return nil }, Following{})
+		done <- topic.Follow(ctx, Beginning, func(Event) error { slow(2, "follower"); return nil },
+			Following{})
 	}()
 	fill(t, topic, 1, 3)
 	for range 3 {

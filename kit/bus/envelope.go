@@ -10,21 +10,25 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// An Envelope is an event with what its receivers need to know about it. On the wire it is one JSON object that programs in any
-// language can read and write:
+// An Envelope is an event with what its receivers need to know about it. On the
+// wire it is one JSON object that programs in any language can read and write:
 //
 //	{"type":"user.renamed","id":"5KQ…","time":"2026-03-01T12:00:00.123456Z","origin":"node-3","data":{…}}
 //
-// Members that are not named here are ignored; data is any JSON value, or absent.
+// Members that are not named here are ignored; data is any JSON value, or
+// absent.
 type Envelope struct {
-	Type   string          `json:"type"`             // what happened; chosen by the publisher
-	ID     string          `json:"id"`               // unique, at most 26 characters if NewEnvelope made it
-	Time   time.Time       `json:"time"`             // when it was made, by the publisher's clock, in RFC 3339
-	Origin string          `json:"origin,omitempty"` // which process published it, so that it can ignore its own
+	Type string `json:"type"` // what happened; chosen by the publisher
+	ID   string `json:"id"`   // unique, at most 26 characters if NewEnvelope made it
+	// when it was made, by the publisher's clock, in RFC 3339
+	Time time.Time `json:"time"`
+	// which process published it, so that it can ignore its own
+	Origin string          `json:"origin,omitempty"`
 	Data   json.RawMessage `json:"data,omitempty"`
 }
 
-// NewEnvelope returns an envelope with a random id and the present time. Nil data is left out.
+// NewEnvelope returns an envelope with a random id and the present time. Nil
+// data is left out.
 func NewEnvelope(typ, origin string, data any) (Envelope, error) {
 	e := Envelope{Type: typ, ID: rand.Text(), Time: time.Now().UTC(), Origin: origin}
 	if data != nil {
@@ -37,7 +41,8 @@ func NewEnvelope(typ, origin string, data any) (Envelope, error) {
 	return e, nil
 }
 
-// ParseEnvelope reads what an envelope looks like on the wire. One without a type is an error.
+// ParseEnvelope reads what an envelope looks like on the wire. One without a
+// type is an error.
 func ParseEnvelope(payload string) (Envelope, error) {
 	var e Envelope
 	if err := json.Unmarshal([]byte(payload), &e); err != nil {
@@ -57,13 +62,15 @@ func (e Envelope) Decode(into any) error {
 	return nil
 }
 
-// Publish publishes an envelope to the channel's present subscribers. Redis keeps nothing: who is not there misses it.
+// Publish publishes an envelope to the channel's present subscribers. Redis
+// keeps nothing: who is not there misses it.
 func Publish(ctx context.Context, client rueidis.Client, channel string, e Envelope) error {
 	payload, err := json.Marshal(e)
 	if err != nil {
 		return fmt.Errorf("bus: publish: %w", err)
 	}
-	if err := client.Do(ctx, client.B().Publish().Channel(channel).Message(string(payload)).Build()).Error(); err != nil {
+	if err := client.Do(ctx, client.B().Publish().Channel(channel).Message(
+		string(payload)).Build()).Error(); err != nil {
 		return fmt.Errorf("bus: publish: %w", err)
 	}
 	return nil
@@ -75,7 +82,8 @@ func SPublish(ctx context.Context, client rueidis.Client, channel string, e Enve
 	if err != nil {
 		return fmt.Errorf("bus: publish: %w", err)
 	}
-	if err := client.Do(ctx, client.B().Spublish().Channel(channel).Message(string(payload)).Build()).Error(); err != nil {
+	if err := client.Do(ctx, client.B().Spublish().Channel(channel).Message(
+		string(payload)).Build()).Error(); err != nil {
 		return fmt.Errorf("bus: publish: %w", err)
 	}
 	return nil

@@ -9,7 +9,8 @@ import (
 	"github.com/parley-chat/parley/kit/bus"
 )
 
-// A listener subscribes, and then reads what it keeps elsewhere: it misses nothing that comes after Subscribe returned.
+// A listener subscribes, and then reads what it keeps elsewhere: it misses
+// nothing that comes after Subscribe returned.
 func ExampleListen() {
 	client, stop := bus.RedisForExample()
 	defer stop()
@@ -41,7 +42,8 @@ func ExampleListen() {
 	// room:2: catch up
 }
 
-// Events in envelopes say where they come from, so that a process can leave out its own.
+// Events in envelopes say where they come from, so that a process can leave out
+// its own.
 func ExamplePublish() {
 	client, stop := bus.RedisForExample()
 	defer stop()

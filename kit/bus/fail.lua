@@ -1,6 +1,7 @@
--- Answers for an event whose handler failed, if the consumer still has it: dead letters, or again later.
--- KEYS: the stream it came from, dead letters. ARGV: group, consumer, id, what, then
--- "dead": payload, position, reason; "later": the idle time to begin with in ms; "release": the same.
+-- Answers for an event whose handler failed, if the consumer still has it: dead
+-- letters, or again later. KEYS: the stream it came from, dead letters. ARGV:
+-- group, consumer, id, what, then "dead": payload, position, reason; "later":
+-- the idle time to begin with in ms; "release": the same.
 local pending = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[3], 1)[1]
 if not pending or pending[2] ~= ARGV[2] then return 0 end
 if ARGV[4] == 'dead' then

@@ -15,23 +15,30 @@ import (
 const (
 	// readAtOnce bounds the events of one read.
 	readAtOnce = 100
-	// longestBlock bounds how long a read waits on the server, after which its connection was alive.
+	// longestBlock bounds how long a read waits on the server, after which its
+	// connection was alive.
 	longestBlock = 2 * time.Second
 )
 
-// Following is what [Topic.Follow] may be told besides; the zero value is ready to use.
+// Following is what [Topic.Follow] may be told besides; the zero value is ready
+// to use.
 type Following struct {
-	// Failed hears why a connection broke; Follow goes on. It must not block. Optional.
+	// Failed hears why a connection broke; Follow goes on. It must not block.
+	// Optional.
 	Failed func(error)
 }
 
-// Follow calls the handler with every event after a position, each once and in order, and then with those that come, until
-// the context ends, whose error it returns. The caller keeps the position of what it has handled, and begins there the next time.
+// Follow calls the handler with every event after a position, each once and in
+// order, and then with those that come, until the context ends, whose error it
+// returns. The caller keeps the position of what it has handled, and begins
+// there the next time.
 //
-// It reads on a connection of its own, and reconnects for as long as it takes. An error of the handler
-// ends it and is returned. If events after the position exist no more, or Redis has lost events that this reader has seen, it
-// returns a [*GapError] before it calls the handler with any later one.
-// An event that something other than append.lua added does not say what was before it, so that a gap before it is not noticed.
+// It reads on a connection of its own, and reconnects for as long as it takes.
+// An error of the handler ends it and is returned. If events after the position
+// exist no more, or Redis has lost events that this reader has seen, it returns
+// a [*GapError] before it calls the handler with any later one. An event that
+// something other than append.lua added does not say what was before it, so
+// that a gap before it is not noticed.
 func (t *Topic) Follow(ctx context.Context, after string, handler func(Event) error, opt Following) error {
 	if err := checkPosition(after); err != nil {
 		return err
@@ -80,14 +87,16 @@ func (f *follower) read(ctx context.Context) error {
 		}
 		var entries []rueidis.XRangeEntry
 		err := within(ctx, t.opt.Timeout, func(ctx context.Context) (err error) {
-			entries, err = conn.Do(ctx, conn.B().Xrange().Key(t.stem).Start("("+f.at).End("+").Count(readAtOnce).Build()).AsXRange()
+			entries, err = conn.Do(ctx, conn.B().Xrange().Key(t.stem).Start("("+f.at).End(
+				"+").Count(readAtOnce).Build()).AsXRange()
 			return err
 		})
 		if err != nil {
 			return err
 		}
 		if len(entries) == 0 {
-			// There may be nothing because it is gone, or because the server was replaced by one that knows less.
+			// There may be nothing because it is gone, or because the server
+			// was replaced by one that knows less.
 			err := within(ctx, t.opt.Timeout, func(ctx context.Context) error {
 				s, err := t.state(ctx, conn)
 				switch {
@@ -104,7 +113,8 @@ func (f *follower) read(ctx context.Context) error {
 				return err
 			}
 			err = within(ctx, longestBlock+t.opt.Timeout, func(ctx context.Context) error {
-				streams, err := conn.Do(ctx, conn.B().Xread().Count(readAtOnce).Block(longestBlock.Milliseconds()).Streams().Key(t.stem).Id(f.at).Build()).AsXRead()
+				streams, err := conn.Do(ctx, conn.B().Xread().Count(readAtOnce).Block(
+					longestBlock.Milliseconds()).Streams().Key(t.stem).Id(f.at).Build()).AsXRead()
 				entries = streams[t.stem]
 				if rueidis.IsRedisNil(err) {
 					return nil
@@ -116,8 +126,10 @@ func (f *follower) read(ctx context.Context) error {
 			}
 		}
 		for _, entry := range entries {
-			// What a position names may never have been an event. Once one was seen, the next must name it.
-			if prev := entry.FieldValues["prev"]; prev != "" && prev != f.at && (f.seen || earlier(f.at, prev)) {
+			// What a position names may never have been an event. Once one was
+			// seen, the next must name it.
+			if prev := entry.FieldValues["prev"]; prev != "" && prev != f.at &&
+				(f.seen || earlier(f.at, prev)) {
 				return &endError{&GapError{After: f.at, Until: prev}}
 			}
 			if err := f.handler(Event{Position: entry.ID, Payload: entry.FieldValues["event"]}); err != nil {
@@ -131,8 +143,9 @@ func (f *follower) read(ctx context.Context) error {
 	}
 }
 
-// within bounds a step by a duration. It does so without a deadline on the context, because the client waits out one of those
-// even if the context ends before.
+// within bounds a step by a duration. It does so without a deadline on the
+// context, because the client waits out one of those even if the context ends
+// before.
 func within(ctx context.Context, d time.Duration, f func(context.Context) error) error {
 	bounded, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -145,7 +158,8 @@ func within(ctx context.Context, d time.Duration, f func(context.Context) error)
 	return err
 }
 
-// home is the server that a connection is made to, where that can change: outside of a Cluster, which redirects.
+// home is the server that a connection is made to, where that can change:
+// outside of a Cluster, which redirects.
 func (t *Topic) home() string {
 	if t.client.Mode() == rueidis.ClientModeCluster {
 		return ""

@@ -7,32 +7,40 @@ import (
 	"time"
 )
 
-// GroupOptions are a consumer group's settings; the zero value is ready to use. All that run the group should agree on them.
+// GroupOptions are a consumer group's settings; the zero value is ready to use.
+// All that run the group should agree on them.
 type GroupOptions struct {
-	// From is the position from which a group begins that does not exist yet. Default: [Beginning].
+	// From is the position from which a group begins that does not exist yet.
+	// Default: [Beginning].
 	From string
 
-	// Concurrency is how many events one Run handles at a time. With 1, the default, and a single Run events are handled in
-	// order, save for those that are tried again.
+	// Concurrency is how many events one Run handles at a time. With 1, the
+	// default, and a single Run events are handled in order, save for those
+	// that are tried again.
 	Concurrency int
 
-	// Visibility is how long a handler has, by its context. After it the event is given to another. Default: 30 s.
+	// Visibility is how long a handler has, by its context. After it the event
+	// is given to another. Default: 30 s.
 	Visibility time.Duration
 
-	// MaxDeliveries is how often an event is given to a handler before it goes to the dead letters. Default: 5.
+	// MaxDeliveries is how often an event is given to a handler before it goes
+	// to the dead letters. Default: 5.
 	MaxDeliveries int
 
-	// Backoff is the pause after a failed delivery, which the argument counts from 1; at most Visibility is used. Default: 250 ms,
-	// doubled each time.
+	// Backoff is the pause after a failed delivery, which the argument counts
+	// from 1; at most Visibility is used. Default: 250 ms, doubled each time.
 	Backoff func(deliveries int) time.Duration
 
-	// Failed hears what went wrong and was mended or waits for it, such as broken connections, failed handlers, and, with
-	// ErrGap, events that the group lost. It is called from several goroutines and must not block. Optional.
+	// Failed hears what went wrong and was mended or waits for it, such as
+	// broken connections, failed handlers, and, with ErrGap, events that the
+	// group lost. It is called from several goroutines and must not block.
+	// Optional.
 	Failed func(error)
 }
 
-// A Group shares a topic's events among all that run it, in any number of processes: each event is handled by one of them
-// at least once. It is safe for concurrent use.
+// A Group shares a topic's events among all that run it, in any number of
+// processes: each event is handled by one of them at least once. It is safe for
+// concurrent use.
 type Group struct {
 	t    *Topic
 	name string
@@ -48,7 +56,8 @@ type Delivery struct {
 	id string // in the stream that it came from
 }
 
-// Group returns a group of the topic. It is made in Redis when it first runs, or by Create.
+// Group returns a group of the topic. It is made in Redis when it first runs,
+// or by Create.
 func (t *Topic) Group(name string, opt GroupOptions) (*Group, error) {
 	if opt.From == "" {
 		opt.From = Beginning
@@ -88,7 +97,8 @@ func (g *Group) stream(d Delivery) string {
 	return g.t.stem
 }
 
-// Create makes the group, if it does not exist, so that it gets what is appended from now on although it does not run yet.
+// Create makes the group, if it does not exist, so that it gets what is
+// appended from now on although it does not run yet.
 func (g *Group) Create(ctx context.Context) error {
 	ctx, cancel := g.t.bound(ctx)
 	defer cancel()
@@ -100,7 +110,8 @@ func (g *Group) Create(ctx context.Context) error {
 func (g *Group) create(ctx context.Context, from string) (made bool, err error) {
 	b := g.t.client.B()
 	for stream, from := range map[string]string{g.t.stem: from, g.retries(): Beginning} {
-		err := g.t.client.Do(ctx, b.XgroupCreate().Key(stream).Group(g.name).Id(from).Mkstream().Build()).Error()
+		err := g.t.client.Do(ctx, b.XgroupCreate().Key(stream).Group(g.name).Id(
+			from).Mkstream().Build()).Error()
 		if err != nil && !strings.HasPrefix(err.Error(), "BUSYGROUP") {
 			return made, g.fault("create", err)
 		}
@@ -113,8 +124,8 @@ func (g *Group) fault(what string, err error) error {
 	return fmt.Errorf("bus: group %s of %s: %s: %w", g.name, g.t.name, what, err)
 }
 
-// Rewind has the group handle again all events after a position, or, with a later one, skip those up to it. What it is busy
-// with is not affected.
+// Rewind has the group handle again all events after a position, or, with a
+// later one, skip those up to it. What it is busy with is not affected.
 func (g *Group) Rewind(ctx context.Context, after string) error {
 	if err := checkPosition(after); err != nil {
 		return err
@@ -124,13 +135,15 @@ func (g *Group) Rewind(ctx context.Context, after string) error {
 	if _, err := g.create(ctx, after); err != nil {
 		return err
 	}
-	if err := g.t.client.Do(ctx, g.t.client.B().XgroupSetid().Key(g.t.stem).Group(g.name).Id(after).Build()).Error(); err != nil {
+	if err := g.t.client.Do(ctx, g.t.client.B().XgroupSetid().Key(g.t.stem).Group(g.name).Id(
+		after).Build()).Error(); err != nil {
 		return g.fault("rewind", err)
 	}
 	return nil
 }
 
-// DropGroup removes a group that nobody runs, with its retries and dead letters. The topic then no longer keeps events for it.
+// DropGroup removes a group that nobody runs, with its retries and dead
+// letters. The topic then no longer keeps events for it.
 func (t *Topic) DropGroup(ctx context.Context, name string) error {
 	ctx, cancel := t.bound(ctx)
 	defer cancel()

@@ -30,7 +30,8 @@ func (w *worker) fail(err error) {
 	w.failed = append(w.failed, err)
 }
 
-func work(t testing.TB, topic *Topic, opt GroupOptions, handler func(context.Context, Delivery) error) (*worker, *Group) {
+func work(t testing.TB, topic *Topic, opt GroupOptions,
+	handler func(context.Context, Delivery) error) (*worker, *Group) {
 	t.Helper()
 	w := &worker{}
 	opt.Failed = w.fail
@@ -76,7 +77,8 @@ func (w *worker) has(t testing.TB, want ...string) {
 // pending is how many events a group has that nobody has acknowledged.
 func pending(t testing.TB, topic *Topic, stream string) int64 {
 	t.Helper()
-	reply, err := topic.client.Do(t.Context(), topic.client.B().Xpending().Key(stream).Group("billing").Build()).ToArray()
+	reply, err := topic.client.Do(t.Context(),
+		topic.client.B().Xpending().Key(stream).Group("billing").Build()).ToArray()
 	wantNoError(t, err)
 	n, err := reply[0].AsInt64()
 	wantNoError(t, err)
@@ -105,20 +107,23 @@ func TestGroup(t *testing.T) {
 		one.stop()
 		two.stop()
 		// Nothing is left of those who have left.
-		info, err := client.Do(t.Context(), client.B().XinfoConsumers().Key(topic.stem).Group("billing").Build()).ToArray()
+		info, err := client.Do(t.Context(),
+			client.B().XinfoConsumers().Key(topic.stem).Group("billing").Build()).ToArray()
 		if err != nil || len(info) != 0 || len(one.failed)+len(two.failed) != 0 {
 			t.Errorf("consumers %v, %v; failed %v, %v", info, err, one.failed, two.failed)
 		}
 	})
 }
 
-// A poison message ends among the dead letters, with its reason, while the others go on; redriven it is handled.
+// A poison message ends among the dead letters, with its reason, while the
+// others go on; redriven it is handled.
 func TestGroupDeadLetters(t *testing.T) {
 	eachRedis(t, func(t *testing.T, client rueidis.Client) {
 		topic := newTopic(t, client, TopicOptions{})
 		healed := false
 		var mu sync.Mutex
-		w, g := work(t, topic, GroupOptions{MaxDeliveries: 3, Visibility: 2 * time.Second, Backoff: func(int) time.Duration { return time.Millisecond }},
+		w, g := work(t, topic, GroupOptions{MaxDeliveries: 3, Visibility: 2 * time.Second,
+			Backoff: func(int) time.Duration { return time.Millisecond }},
 			func(_ context.Context, d Delivery) error {
 				mu.Lock()
 				defer mu.Unlock()
@@ -145,7 +150,8 @@ func TestGroupDeadLetters(t *testing.T) {
 		slices.SortFunc(letters, func(a, b DeadLetter) int { return strings.Compare(a.Payload, b.Payload) })
 		for i, reason := range []string{"cannot digest 2", "the handler panicked: choked"} {
 			l := letters[i]
-			if !strings.HasPrefix(l.Reason, reason) || l.Deliveries != 3 || l.Position != positions[i+1] || time.Since(l.Died) > time.Minute {
+			if !strings.HasPrefix(l.Reason, reason) || l.Deliveries != 3 ||
+				l.Position != positions[i+1] || time.Since(l.Died) > time.Minute {
 				t.Errorf("%+v", l)
 			}
 		}
@@ -162,7 +168,8 @@ func TestGroupDeadLetters(t *testing.T) {
 		}
 		w.mu.Unlock()
 
-		// What is redriven and fails again comes back, and is redriven once more.
+		// What is redriven and fails again comes back, and is redriven once
+		// more.
 		first := letters[0].ID
 		if n, err := g.Redrive(t.Context(), first, first); err != nil || n != 1 {
 			t.Errorf("%d, %v", n, err)
@@ -190,7 +197,8 @@ func TestGroupDeadLetters(t *testing.T) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			last := w.got[len(w.got)-1]
-			return last.Redriven && last.Payload == "2" && last.Position == positions[1] && last.Deliveries == 1
+			return last.Redriven && last.Payload == "2" && last.Position == positions[1] &&
+				last.Deliveries == 1
 		})
 		until(t, "no more retries", func() bool {
 			n, err := client.Do(t.Context(), client.B().Xlen().Key(g.retries()).Build()).AsInt64()
@@ -236,7 +244,8 @@ func TestGroupRewinds(t *testing.T) {
 	}
 }
 
-// The limits of a topic wait for the group, unless told not to; then the group is told.
+// The limits of a topic wait for the group, unless told not to; then the group
+// is told.
 func TestTrimWaitsForGroup(t *testing.T) {
 	client := redistest.Start(t).Client(t)
 	topic := newTopic(t, client, TopicOptions{MaxLength: 10})
@@ -254,7 +263,8 @@ func TestTrimWaitsForGroup(t *testing.T) {
 	first.has(t, numbers(1, 100)...)
 	until(t, "all but one", func() bool { return pending(t, topic, topic.stem) == 1 })
 	fill(t, topic, 101, 110)
-	oldest, err := client.Do(t.Context(), client.B().Xrange().Key(topic.stem).Start("-").End("+").Count(1).Build()).AsXRange()
+	oldest, err := client.Do(t.Context(),
+		client.B().Xrange().Key(topic.stem).Start("-").End("+").Count(1).Build()).AsXRange()
 	if err != nil || oldest[0].FieldValues["event"] != "50" {
 		t.Errorf("the oldest is %v, %v", oldest, err)
 	}
@@ -275,7 +285,8 @@ func TestTrimWaitsForGroup(t *testing.T) {
 	wantNoError(t, topic.DropGroup(t.Context(), "unknown"))
 	second.stop()
 	wantNoError(t, topic.DropGroup(t.Context(), "billing"))
-	if n, err := client.Do(t.Context(), client.B().Exists().Key(g.retries(), g.dead()).Build()).AsInt64(); err != nil || n != 0 {
+	if n, err := client.Do(t.Context(),
+		client.B().Exists().Key(g.retries(), g.dead()).Build()).AsInt64(); err != nil || n != 0 {
 		t.Errorf("%d keys are left, %v", n, err)
 	}
 }
@@ -285,7 +296,8 @@ func TestGroupReleases(t *testing.T) {
 	client := redistest.Start(t).Client(t)
 	topic := newTopic(t, client, TopicOptions{})
 	fill(t, topic, 1, 1)
-	first, _ := work(t, topic, GroupOptions{}, func(ctx context.Context, d Delivery) error { <-ctx.Done(); return ctx.Err() })
+	first, _ := work(t, topic, GroupOptions{},
+		func(ctx context.Context, d Delivery) error { <-ctx.Done(); return ctx.Err() })
 	first.has(t, "1")
 	first.stop()
 	second, _ := work(t, topic, GroupOptions{}, fine)
@@ -297,13 +309,15 @@ func TestGroupReleases(t *testing.T) {
 	}
 }
 
-// A handler that does not return in time: another gets the event, and the dead letters get it at the end.
+// A handler that does not return in time: another gets the event, and the dead
+// letters get it at the end.
 func TestGroupVisibility(t *testing.T) {
 	client := redistest.Start(t).Client(t)
 	topic := newTopic(t, client, TopicOptions{})
 	fill(t, topic, 1, 2)
 	release := make(chan bool)
-	w, g := work(t, topic, GroupOptions{Concurrency: 10, Visibility: 50 * time.Millisecond, MaxDeliveries: 2}, func(ctx context.Context, d Delivery) error {
+	w, g := work(t, topic, GroupOptions{Concurrency: 10, Visibility: 50 * time.Millisecond,
+		MaxDeliveries: 2}, func(ctx context.Context, d Delivery) error {
 		if d.Payload == "1" {
 			<-release
 		}
@@ -329,19 +343,26 @@ func TestGroupFails(t *testing.T) {
 	topic := newTopic(t, client, TopicOptions{})
 	var mu sync.Mutex
 	fails := true
-	w, g := work(t, topic, GroupOptions{MaxDeliveries: 1, Visibility: 200 * time.Millisecond}, func(_ context.Context, d Delivery) error {
-		mu.Lock()
-		defer mu.Unlock()
-		if fails && d.Payload == "1" {
-			return errors.New("no")
-		}
-		return nil
-	})
+	w, g := work(t, topic, GroupOptions{MaxDeliveries: 1, Visibility: 200 * time.Millisecond},
+		func(_ context.Context, d Delivery) error {
+			mu.Lock()
+			defer mu.Unlock()
+			if fails && d.Payload == "1" {
+				return errors.New("no")
+			}
+			return nil
+		})
 	failure := func(word string) {
 		t.Helper()
-		until(t, word, func() bool { w.mu.Lock(); defer w.mu.Unlock(); return strings.Contains(fmt.Sprint(w.failed), word) })
+		until(t, word, func() bool {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			return strings.Contains(
+				fmt.Sprint(w.failed), word)
+		})
 	}
-	// Full: the dead letter cannot be written, so the event stays with the group; nothing is lost.
+	// Full: the dead letter cannot be written, so the event stays with the
+	// group; nothing is lost.
 	fill(t, topic, 0, 0)
 	w.has(t, "0")
 	do(t, client, "SCRIPT", "FLUSH")

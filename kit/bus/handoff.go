@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// A handoff is what waits for the handler: messages up to a bound, and at most one gap for each channel. It is guarded by the
-// listener's mutex.
+// A handoff is what waits for the handler: messages up to a bound, and at most
+// one gap for each channel. It is guarded by the listener's mutex.
 type handoff struct {
 	items    []item
 	messages int // in items and in the handler's hands
@@ -20,7 +20,8 @@ type item struct {
 	gap              bool
 }
 
-// put hands a message over, or drops it and owes a gap. The caller holds the mutex.
+// put hands a message over, or drops it and owes a gap. The caller holds the
+// mutex.
 func (l *Listener) put(c *channel, name, payload string) {
 	if l.queue.messages >= l.opt.Queue {
 		l.putGap(c)
@@ -30,7 +31,8 @@ func (l *Listener) put(c *channel, name, payload string) {
 	l.queue.add(item{c: c, channel: name, payload: payload})
 }
 
-// putGap hands a gap over; one that still waits there covers this one as well. The caller holds the mutex.
+// putGap hands a gap over; one that still waits there covers this one as well.
+// The caller holds the mutex.
 func (l *Listener) putGap(c *channel) {
 	if !c.gapQueued {
 		c.gapQueued = true

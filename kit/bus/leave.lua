@@ -1,5 +1,6 @@
--- Removes consumers that are gone and hold nothing: deleting one that does would drop what it holds.
--- KEYS: stream, retries. ARGV: group, the consumer that leaves or nothing, the idle time in ms that tells the dead.
+-- Removes consumers that are gone and hold nothing: deleting one that does
+-- would drop what it holds. KEYS: stream, retries. ARGV: group, the consumer
+-- that leaves or nothing, the idle time in ms that tells the dead.
 for _, key in ipairs(KEYS) do
 	for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', key, ARGV[1])) do
 		local c = {}

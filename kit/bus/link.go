@@ -9,8 +9,9 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// A link keeps one connection to one node, and on it the subscriptions that belong there. It works by what should be: each
-// change of what is wanted makes the name dirty, and the link compares that with what the connection holds.
+// A link keeps one connection to one node, and on it the subscriptions that
+// belong there. It works by what should be: each change of what is wanted makes
+// the name dirty, and the link compares that with what the connection holds.
 type link struct {
 	l      *Listener
 	addr   string
@@ -95,10 +96,12 @@ func (k *link) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// It is not put back for others to use: it may be dead, or have subscriptions whose end was not confirmed.
+	// It is not put back for others to use: it may be dead, or have
+	// subscriptions whose end was not confirmed.
 	defer func() { conn.Close(); release() }()
 
-	s := &subscriber{link: k, conn: conn, held: map[key]bool{}, asked: map[key]bool{}, settled: make(chan struct{}, 1)}
+	s := &subscriber{link: k, conn: conn, held: map[key]bool{}, asked: map[key]bool{},
+		settled: make(chan struct{}, 1)}
 	s.broken = conn.SetPubSubHooks(rueidis.PubSubHooks{OnMessage: s.message, OnSubscription: s.subscription})
 	k.l.mu.Lock()
 	k.conn = s

@@ -13,41 +13,52 @@ import (
 var (
 	// ErrClosed means that the listener was closed.
 	ErrClosed = errors.New("bus: the listener is closed")
-	// ErrUnsubscribed is what Subscribe returns if Unsubscribe took one of its channels away before Redis confirmed it.
+	// ErrUnsubscribed is what Subscribe returns if Unsubscribe took one of its
+	// channels away before Redis confirmed it.
 	ErrUnsubscribed = errors.New("bus: unsubscribed while subscribing")
 )
 
-// Handler is what a listener calls, one call at a time, in an order that keeps each channel's. It does not run on the
-// connection: a slow one delays only this listener's own messages. It may call Subscribe and Unsubscribe, but not Close.
+// Handler is what a listener calls, one call at a time, in an order that keeps
+// each channel's. It does not run on the connection: a slow one delays only
+// this listener's own messages. It may call Subscribe and Unsubscribe, but not
+// Close.
 type Handler struct {
-	// Message hears a message of a channel that was subscribed to, or of one that a pattern matches.
+	// Message hears a message of a channel that was subscribed to, or of one
+	// that a pattern matches.
 	Message func(channel, payload string)
 
-	// Gap hears that messages of a channel, or of a pattern, may have been lost: the connection was, or the queue was full.
-	// It comes after the subscription was confirmed again, so that whatever is published from then on arrives: a
-	// reader who now catches up from its position, wherever it keeps that, misses nothing. Optional.
+	// Gap hears that messages of a channel, or of a pattern, may have been
+	// lost: the connection was, or the queue was full. It comes after the
+	// subscription was confirmed again, so that whatever is published from then
+	// on arrives: a reader who now catches up from its position, wherever it
+	// keeps that, misses nothing. Optional.
 	Gap func(channel string)
 
-	// Failed hears why a connection broke or a channel could not be subscribed to again; the listener goes on. It is called
-	// from several goroutines and must not block. Optional.
+	// Failed hears why a connection broke or a channel could not be subscribed
+	// to again; the listener goes on. It is called from several goroutines and
+	// must not block. Optional.
 	Failed func(error)
 }
 
 // ListenOptions are a listener's settings; the zero value is ready to use.
 type ListenOptions struct {
-	// Queue is how many messages can wait for the handler. What is above is dropped, and Gap tells. Default: 16384.
+	// Queue is how many messages can wait for the handler. What is above is
+	// dropped, and Gap tells. Default: 16384.
 	Queue int
 
-	// Timeout bounds each call of Subscribe, in addition to the caller's deadline, and each step on a connection. Default: 10 s.
+	// Timeout bounds each call of Subscribe, in addition to the caller's
+	// deadline, and each step on a connection. Default: 10 s.
 	Timeout time.Duration
 
-	// Heartbeat is the time between two looks at each connection, which find dead ones that nobody uses, and channels that
-	// have moved to other nodes. Default: 10 s.
+	// Heartbeat is the time between two looks at each connection, which find
+	// dead ones that nobody uses, and channels that have moved to other nodes.
+	// Default: 10 s.
 	Heartbeat time.Duration
 }
 
-// A Listener holds subscriptions that come and go, on connections of its own: one, or in a Cluster one to each node that owns
-// a sharded channel. It is safe for concurrent use.
+// A Listener holds subscriptions that come and go, on connections of its own:
+// one, or in a Cluster one to each node that owns a sharded channel. It is safe
+// for concurrent use.
 type Listener struct {
 	client  rueidis.Client
 	handler Handler
@@ -82,7 +93,8 @@ type key struct {
 	name string
 }
 
-// A channel is one subscription, of whatever kind. Its fields are guarded by the listener's mutex.
+// A channel is one subscription, of whatever kind. Its fields are guarded by
+// the listener's mutex.
 type channel struct {
 	key
 	slot      uint16
@@ -95,7 +107,8 @@ type channel struct {
 	waiting   []*call
 }
 
-// A call of Subscribe waits until none of its channels is left, or one has failed.
+// A call of Subscribe waits until none of its channels is left, or one has
+// failed.
 type call struct {
 	left int
 	err  error
@@ -111,7 +124,8 @@ func (c *call) end(err error) {
 	}
 }
 
-// Listen returns a listener without subscriptions; it connects with the first one. The client stays the caller's.
+// Listen returns a listener without subscriptions; it connects with the first
+// one. The client stays the caller's.
 func Listen(client rueidis.Client, handler Handler, opt ListenOptions) (*Listener, error) {
 	if handler.Message == nil {
 		return nil, errors.New("bus: listen: the handler needs a Message function")
@@ -136,7 +150,8 @@ func Listen(client rueidis.Client, handler Handler, opt ListenOptions) (*Listene
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	l := &Listener{
-		client: client, handler: handler, opt: opt, cluster: client.Mode() == rueidis.ClientModeCluster, cancel: cancel,
+		client: client, handler: handler, opt: opt,
+		cluster: client.Mode() == rueidis.ClientModeCluster, cancel: cancel,
 		done: make(chan struct{}), remap: make(chan struct{}, 1),
 		ctx: ctx, channels: map[key]*channel{}, links: map[string]*link{}, troubled: map[*channel]bool{},
 	}
@@ -146,27 +161,31 @@ func Listen(client rueidis.Client, handler Handler, opt ListenOptions) (*Listene
 	return l, nil
 }
 
-// Subscribe subscribes to channels and returns when Redis has confirmed them all: what is published from then on arrives.
-// What is subscribed to already stays so. With an error, such as one of a denied channel or of the
-// context, none of the channels that only this call asked for is subscribed to.
+// Subscribe subscribes to channels and returns when Redis has confirmed them
+// all: what is published from then on arrives. What is subscribed to already
+// stays so. With an error, such as one of a denied channel or of the context,
+// none of the channels that only this call asked for is subscribed to.
 func (l *Listener) Subscribe(ctx context.Context, channels ...string) error {
 	return l.subscribe(ctx, plain, channels)
 }
 
-// PSubscribe is Subscribe for patterns. Gap is called with the pattern. A channel that is subscribed to and matches
-// patterns as well is heard once for each.
+// PSubscribe is Subscribe for patterns. Gap is called with the pattern. A
+// channel that is subscribed to and matches patterns as well is heard once for
+// each.
 func (l *Listener) PSubscribe(ctx context.Context, patterns ...string) error {
 	return l.subscribe(ctx, pattern, patterns)
 }
 
-// SSubscribe is Subscribe for sharded channels (SPUBLISH). In a Cluster each is subscribed to at the node that owns its slot, and
-// follows the slot. Their messages are called by the same function as those of plain channels.
+// SSubscribe is Subscribe for sharded channels (SPUBLISH). In a Cluster each is
+// subscribed to at the node that owns its slot, and follows the slot. Their
+// messages are called by the same function as those of plain channels.
 func (l *Listener) SSubscribe(ctx context.Context, channels ...string) error {
 	return l.subscribe(ctx, sharded, channels)
 }
 
-// Unsubscribe ends subscriptions to channels. After it returns no message of theirs is handed to the handler,
-// save for one that it may be busy with. Redis is told afterwards.
+// Unsubscribe ends subscriptions to channels. After it returns no message of
+// theirs is handed to the handler, save for one that it may be busy with. Redis
+// is told afterwards.
 func (l *Listener) Unsubscribe(channels ...string) { l.unsubscribe(plain, channels) }
 
 // PUnsubscribe is Unsubscribe for patterns.
@@ -175,8 +194,8 @@ func (l *Listener) PUnsubscribe(patterns ...string) { l.unsubscribe(pattern, pat
 // SUnsubscribe is Unsubscribe for sharded channels.
 func (l *Listener) SUnsubscribe(channels ...string) { l.unsubscribe(sharded, channels) }
 
-// Close ends the connections and waits for the handler to return. Messages that it was not given yet are dropped. It must not be
-// called by the handler.
+// Close ends the connections and waits for the handler to return. Messages that
+// it was not given yet are dropped. It must not be called by the handler.
 func (l *Listener) Close() {
 	l.mu.Lock()
 	if !l.closed {
@@ -289,7 +308,8 @@ func (l *Listener) forget(c *channel) {
 	}
 }
 
-// place gives a channel to the link of the node that it belongs to. The caller holds the mutex.
+// place gives a channel to the link of the node that it belongs to. The caller
+// holds the mutex.
 func (l *Listener) place(c *channel) {
 	to := l.linkFor(c)
 	if to == c.link {
@@ -304,7 +324,8 @@ func (l *Listener) place(c *channel) {
 	}
 }
 
-// lose notes that messages of a channel do not arrive. The caller holds the mutex.
+// lose notes that messages of a channel do not arrive. The caller holds the
+// mutex.
 func (l *Listener) lose(c *channel) {
 	if c.live {
 		c.live, c.missed = false, true
@@ -330,7 +351,8 @@ func (l *Listener) confirm(c *channel) {
 	c.waiting = nil
 }
 
-// trouble has the keeper try a channel again, after a pause. The caller holds the mutex.
+// trouble has the keeper try a channel again, after a pause. The caller holds
+// the mutex.
 func (l *Listener) trouble(c *channel) {
 	l.troubled[c] = true
 	l.askRemap()
@@ -343,7 +365,8 @@ func (l *Listener) askRemap() {
 	}
 }
 
-// keep looks where channels belong, at every heartbeat and when there is trouble.
+// keep looks where channels belong, at every heartbeat and when there is
+// trouble.
 func (l *Listener) keep(ctx context.Context) {
 	tick := time.NewTicker(l.opt.Heartbeat)
 	defer tick.Stop()

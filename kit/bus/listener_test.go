@@ -119,7 +119,8 @@ func TestListen(t *testing.T) {
 	})
 }
 
-// Every channel's message that is published right after Subscribe returned arrives, while thousands come and go.
+// Every channel's message that is published right after Subscribe returned
+// arrives, while thousands come and go.
 func TestListenToThousands(t *testing.T) {
 	eachRedis(t, func(t *testing.T, client rueidis.Client) {
 		const channels, parts = 5000, 10
@@ -150,7 +151,12 @@ func TestListenToThousands(t *testing.T) {
 			})
 		}
 		all.Wait()
-		until(t, "all messages", func() bool { h.mu.Lock(); defer h.mu.Unlock(); return len(h.messages) >= channels })
+		until(t, "all messages", func() bool {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			return len(
+				h.messages) >= channels
+		})
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		slices.Sort(h.messages)
@@ -160,7 +166,8 @@ func TestListenToThousands(t *testing.T) {
 	})
 }
 
-// killSubscribers cuts the subscribing connections that there are now, not the ones that replace them.
+// killSubscribers cuts the subscribing connections that there are now, not the
+// ones that replace them.
 func killSubscribers(t testing.TB, client rueidis.Client) {
 	t.Helper()
 	var kill []func()
@@ -193,11 +200,20 @@ func TestListenerReconnects(t *testing.T) {
 			h.hasGap(t, name)
 		}
 		send := func(cmd rueidis.Completed) error { return client.Do(t.Context(), cmd).Error() }
-		afterGap(t, h, "a", func(p string) error { return send(client.B().Publish().Channel("a").Message(p).Build()) })
+		afterGap(t, h, "a", func(p string) error {
+			return send(
+				client.B().Publish().Channel("a").Message(p).Build())
+		})
 		for _, s := range names[2:] {
-			afterGap(t, h, s, func(p string) error { return send(client.B().Spublish().Channel(s).Message(p).Build()) })
+			afterGap(t, h, s, func(p string) error {
+				return send(
+					client.B().Spublish().Channel(s).Message(p).Build())
+			})
 		}
-		afterGap(t, h, "p.x", func(p string) error { return send(client.B().Publish().Channel("p.x").Message(p).Build()) })
+		afterGap(t, h, "p.x", func(p string) error {
+			return send(
+				client.B().Publish().Channel("p.x").Message(p).Build())
+		})
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		slices.Sort(h.gaps)
@@ -210,7 +226,8 @@ func TestListenerReconnects(t *testing.T) {
 // A server that goes silent is noticed although nobody uses the connection.
 func TestListenerNoticesSilence(t *testing.T) {
 	server := redistest.Start(t)
-	l, h := listen(t, server.Client(t), ListenOptions{Heartbeat: 50 * time.Millisecond, Timeout: 500 * time.Millisecond})
+	l, h := listen(t, server.Client(t),
+		ListenOptions{Heartbeat: 50 * time.Millisecond, Timeout: 500 * time.Millisecond})
 	wantNoError(t, l.Subscribe(t.Context(), "a"))
 	server.Pause()
 	until(t, "a failure", func() bool { h.mu.Lock(); defer h.mu.Unlock(); return len(h.failed) > 0 })
@@ -223,15 +240,28 @@ func TestListenerNoticesSilence(t *testing.T) {
 	h.has(t, "a 1")
 }
 
-// A slow handler holds up neither other listeners nor commands; what does not fit is a Gap, in its place.
+// A slow handler holds up neither other listeners nor commands; what does not
+// fit is a Gap, in its place.
 func TestListenerQueue(t *testing.T) {
 	client := redistest.Start(t).Client(t)
 	release, gaps := make(chan bool), make(chan string, 10)
 	var mu sync.Mutex
 	var got []string
 	l, err := Listen(client, Handler{
-		Message: func(_, payload string) { <-release; mu.Lock(); defer mu.Unlock(); got = append(got, payload) },
-		Gap:     func(channel string) { gaps <- channel; mu.Lock(); defer mu.Unlock(); got = append(got, "gap") },
+		Message: func(_, payload string) {
+			<-release
+			mu.Lock()
+			defer mu.Unlock()
+			got = append(
+				got, payload)
+		},
+		Gap: func(channel string) {
+			gaps <- channel
+			mu.Lock()
+			defer mu.Unlock()
+			got = append(
+				got, "gap")
+		},
 	}, ListenOptions{Queue: 3})
 	wantNoError(t, err)
 	defer l.Close()
@@ -267,7 +297,8 @@ func TestSubscribeDenied(t *testing.T) {
 	defer client.Close()
 	l, h := listen(t, client, ListenOptions{})
 	wantNoError(t, l.Subscribe(t.Context(), "ok:1"))
-	if err := l.Subscribe(t.Context(), "ok:2", "secret", "ok:3"); err == nil || !strings.Contains(err.Error(), "NOPERM") {
+	if err := l.Subscribe(t.Context(), "ok:2", "secret", "ok:3"); err == nil ||
+		!strings.Contains(err.Error(), "NOPERM") {
 		t.Errorf("a denied channel: %v", err)
 	}
 	wantNoError(t, l.Subscribe(t.Context(), "ok:4"))
@@ -312,7 +343,8 @@ func TestEnvelope(t *testing.T) {
 		wantNoError(t, err)
 		var data struct{ Name string }
 		wantNoError(t, got.Decode(&data))
-		if got.Type != "renamed" || got.Origin != "node-1" || got.ID != e.ID || !got.Time.Equal(e.Time) || data.Name != "Ada" {
+		if got.Type != "renamed" || got.Origin != "node-1" || got.ID != e.ID ||
+			!got.Time.Equal(e.Time) || data.Name != "Ada" {
 			t.Errorf("%+v with %+v", got, data)
 		}
 	}
@@ -323,8 +355,8 @@ func TestEnvelope(t *testing.T) {
 	}
 }
 
-// While channels come and go and connections are cut, each message that is published after Subscribe returned is
-// either heard or covered by a gap.
+// While channels come and go and connections are cut, each message that is
+// published after Subscribe returned is either heard or covered by a gap.
 func TestListenerIsNeverSilent(t *testing.T) {
 	eachRedis(t, func(t *testing.T, client rueidis.Client) {
 		const workers, rounds = 8, 150
@@ -363,11 +395,13 @@ func TestListenerIsNeverSilent(t *testing.T) {
 					h.mu.Lock()
 					from := len(h.gaps)
 					h.mu.Unlock()
-					if err := client.Do(t.Context(), client.B().Spublish().Channel(channel).Message(payload).Build()).Error(); err != nil {
+					if err := client.Do(t.Context(),
+						client.B().Spublish().Channel(channel).Message(payload).Build()).Error(); err != nil {
 						t.Error(err)
 						return
 					}
-					for deadline := time.Now().Add(20 * time.Second); !covered(channel, channel+" "+payload, from); time.Sleep(100 * time.Microsecond) {
+					for deadline := time.Now().Add(20 * time.Second); !covered(channel,
+						channel+" "+payload, from); time.Sleep(100 * time.Microsecond) {
 						if time.Now().After(deadline) {
 							t.Errorf("%s %s was neither heard nor covered by a gap", channel, payload)
 							return

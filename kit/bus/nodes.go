@@ -15,7 +15,8 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// A view is what one node says about who owns which slots, in the order of the slots.
+// A view is what one node says about who owns which slots, in the order of the
+// slots.
 type view []span
 
 type span struct {
@@ -23,8 +24,8 @@ type span struct {
 	addr        string
 }
 
-// asked is how many nodes are asked for their view. What most of them say counts, so that one which was cut off
-// from the others does not lead astray.
+// asked is how many nodes are asked for their view. What most of them say
+// counts, so that one which was cut off from the others does not lead astray.
 const askedNodes = 5
 
 // look asks some nodes for their views.
@@ -103,7 +104,8 @@ func (v view) owner(slot uint16) string {
 	return v[i].addr
 }
 
-// owner is the node that most of the views name for a slot. The caller holds the mutex.
+// owner is the node that most of the views name for a slot. The caller holds
+// the mutex.
 func (l *Listener) owner(slot uint16) string {
 	votes := make(map[string]int, 2)
 	best := ""
@@ -117,14 +119,16 @@ func (l *Listener) owner(slot uint16) string {
 	return best
 }
 
-// known reports whether any view has the node as a master. The caller holds the mutex.
+// known reports whether any view has the node as a master. The caller holds the
+// mutex.
 func (l *Listener) known(addr string) bool {
 	return slices.ContainsFunc(l.views, func(v view) bool {
 		return slices.ContainsFunc(v, func(s span) bool { return s.addr == addr })
 	})
 }
 
-// linkFor is the link of the node that a channel belongs to, nil if none is known. The caller holds the mutex.
+// linkFor is the link of the node that a channel belongs to, nil if none is
+// known. The caller holds the mutex.
 func (l *Listener) linkFor(c *channel) *link {
 	addr := ""
 	if l.cluster {
@@ -153,7 +157,8 @@ func (l *Listener) linkFor(c *channel) *link {
 	return l.links[addr]
 }
 
-// anyNode picks a master, one that the client knows if there is any. The caller holds the mutex.
+// anyNode picks a master, one that the client knows if there is any. The caller
+// holds the mutex.
 func (l *Listener) anyNode() string {
 	var all, ready []string
 	nodes := l.client.Nodes()
@@ -169,8 +174,10 @@ func (l *Listener) anyNode() string {
 	return all[rand.IntN(len(all))]
 }
 
-// dedicate takes a connection to the link's node, and returns what tells whether that is still the right one.
-func (k *link) dedicate(ctx context.Context) (conn rueidis.DedicatedClient, release func(), where string, err error) {
+// dedicate takes a connection to the link's node, and returns what tells
+// whether that is still the right one.
+func (k *link) dedicate(ctx context.Context) (conn rueidis.DedicatedClient, release func(),
+	where string, err error) {
 	where = k.where()
 	if k.addr == "" {
 		conn, release = k.l.client.Dedicate()
@@ -185,7 +192,8 @@ func (k *link) dedicate(ctx context.Context) (conn rueidis.DedicatedClient, rele
 	return conn, release, where, nil
 }
 
-// where is the server that the client uses now; it changes when Sentinels have chosen another.
+// where is the server that the client uses now; it changes when Sentinels have
+// chosen another.
 func (k *link) where() string {
 	if k.addr != "" {
 		return k.addr
@@ -193,8 +201,9 @@ func (k *link) where() string {
 	return strings.Join(slices.Sorted(maps.Keys(k.l.client.Nodes())), " ")
 }
 
-// nudge has the client find out about the node: it looks at the cluster anew when it is told that a key has moved. What the
-// command returns does not matter.
+// nudge has the client find out about the node: it looks at the cluster anew
+// when it is told that a key has moved. What the command returns does not
+// matter.
 func (k *link) nudge(ctx context.Context) {
 	name := ""
 	k.l.mu.Lock()

@@ -28,14 +28,19 @@ var (
 	leaveScript = rueidis.NewLuaScript(leaveSource)
 )
 
-// Run handles events until the context ends, and returns its error when all handlers have returned. It waits for Redis for as
-// long as it takes; GroupOptions.Failed tells.
+// Run handles events until the context ends, and returns its error when all
+// handlers have returned. It waits for Redis for as long as it takes;
+// GroupOptions.Failed tells.
 //
-// A handler's nil acknowledges the event. An error, or a panic, has it delivered again after a pause, to whoever is free, and at the
-// end puts it among the dead letters with the reason. The handler's context ends with Run's or with the visibility time, after which another may
-// get the same event. An event that is interrupted by the end of Run is free for others at once, and not counted as delivered.
+// A handler's nil acknowledges the event. An error, or a panic, has it
+// delivered again after a pause, to whoever is free, and at the end puts it
+// among the dead letters with the reason. The handler's context ends with Run's
+// or with the visibility time, after which another may get the same event. An
+// event that is interrupted by the end of Run is free for others at once, and
+// not counted as delivered.
 func (g *Group) Run(ctx context.Context, handler func(context.Context, Delivery) error) error {
-	r := &runner{g: g, handler: handler, consumer: rand.Text(), free: make(chan struct{}, g.opt.Concurrency), soon: make(chan time.Time, g.opt.Concurrency)}
+	r := &runner{g: g, handler: handler, consumer: rand.Text(),
+		free: make(chan struct{}, g.opt.Concurrency), soon: make(chan time.Time, g.opt.Concurrency)}
 	for range g.opt.Concurrency {
 		r.free <- struct{}{}
 	}
@@ -64,7 +69,8 @@ type runner struct {
 	active   atomic.Int64 // deliveries that are being handled
 }
 
-// shortBlock bounds a read while handlers run, because their failures are to be tried again soon.
+// shortBlock bounds a read while handlers run, because their failures are to be
+// tried again soon.
 const shortBlock = 100 * time.Millisecond
 
 // serve takes events on one connection until something fails.
@@ -115,7 +121,8 @@ func (r *runner) serve(ctx context.Context) error {
 	}
 }
 
-// ensure makes the group. One that was there before and is gone, as after a flush, begins again with what there is.
+// ensure makes the group. One that was there before and is gone, as after a
+// flush, begins again with what there is.
 func (r *runner) ensure(ctx context.Context) error {
 	from := r.g.opt.From
 	if r.made {
@@ -125,7 +132,8 @@ func (r *runner) ensure(ctx context.Context) error {
 	defer cancel()
 	made, err := r.g.create(ctx, from)
 	if made && r.made {
-		r.g.opt.Failed(r.g.fault("the group was gone and is made again", &GapError{After: Beginning, Until: Beginning}))
+		r.g.opt.Failed(r.g.fault("the group was gone and is made again",
+			&GapError{After: Beginning, Until: Beginning}))
 	}
 	r.made = r.made || err == nil
 	return err
@@ -155,7 +163,8 @@ func (r *runner) give(n int) {
 	}
 }
 
-// sooner is the time of the next look, early enough for deliveries that have failed.
+// sooner is the time of the next look, early enough for deliveries that have
+// failed.
 func (r *runner) sooner(next time.Time) time.Time {
 	for {
 		select {
@@ -178,17 +187,21 @@ func (r *runner) looked(at time.Time) {
 }
 
 // read takes new events.
-func (r *runner) read(ctx context.Context, conn rueidis.DedicatedClient, n int, wait time.Duration) (got []Delivery, err error) {
+func (r *runner) read(ctx context.Context, conn rueidis.DedicatedClient, n int,
+	wait time.Duration) (got []Delivery, err error) {
 	g := r.g
 	err = within(ctx, wait+g.t.opt.Timeout, func(ctx context.Context) error {
 		// Zero would wait for ever.
-		cmd := conn.B().Xreadgroup().Group(g.name, r.consumer).Count(int64(n)).Block(max(wait.Milliseconds(), 1)).Streams().Key(g.t.stem).Id(">").Build()
+		cmd := conn.B().Xreadgroup().Group(g.name,
+			r.consumer).Count(int64(n)).Block(max(wait.Milliseconds(),
+			1)).Streams().Key(g.t.stem).Id(">").Build()
 		streams, err := conn.Do(ctx, cmd).AsXRead()
 		if rueidis.IsRedisNil(err) {
 			return nil
 		}
 		for _, e := range streams[g.t.stem] {
-			got = append(got, Delivery{Event: Event{Position: e.ID, Payload: e.FieldValues["event"]}, Deliveries: 1, id: e.ID})
+			got = append(got, Delivery{Event: Event{Position: e.ID,
+				Payload: e.FieldValues["event"]}, Deliveries: 1, id: e.ID})
 		}
 		return err
 	})
@@ -201,7 +214,8 @@ func (r *runner) claim(ctx context.Context, n int) (got []Delivery, err error) {
 	ctx, cancel := context.WithTimeout(ctx, g.t.opt.Timeout)
 	defer cancel()
 	reply, err := claimScript.Exec(ctx, g.t.client, []string{g.t.stem, g.retries(), g.dead(), g.t.lost()},
-		[]string{g.name, r.consumer, strconv.FormatInt(g.opt.Visibility.Milliseconds(), 10), strconv.Itoa(n), strconv.Itoa(g.opt.MaxDeliveries)}).ToArray()
+		[]string{g.name, r.consumer, strconv.FormatInt(g.opt.Visibility.Milliseconds(), 10),
+			strconv.Itoa(n), strconv.Itoa(g.opt.MaxDeliveries)}).ToArray()
 	if err == nil && len(reply) != 4 {
 		err = errors.New("claim: unexpected reply")
 	}
@@ -228,7 +242,8 @@ func (r *runner) claim(ctx context.Context, n int) (got []Delivery, err error) {
 		g.opt.Failed(g.fault("an unacknowledged event was deleted", &GapError{After: id, Until: id}))
 	}
 	if until, _ := reply[2].ToString(); until != "" {
-		g.opt.Failed(g.fault("events were dropped before they were delivered", &GapError{After: Beginning, Until: until}))
+		g.opt.Failed(g.fault("events were dropped before they were delivered",
+			&GapError{After: Beginning, Until: until}))
 	}
 	if problem, _ := reply[3].ToString(); problem != "" {
 		g.opt.Failed(g.fault("put among the dead letters, to be tried again", errors.New(problem)))
@@ -289,20 +304,24 @@ func (r *runner) failed(ctx context.Context, d Delivery, why error) error {
 	pause := min(max(r.g.opt.Backoff(d.Deliveries), 0), r.g.opt.Visibility)
 	err := r.answer(ctx, d, "later", strconv.FormatInt((r.g.opt.Visibility-pause).Milliseconds(), 10))
 	select {
-	case r.soon <- time.Now().Add(pause + 2*time.Millisecond): // not before Redis' clock, which counts whole ones
+	// not before Redis' clock, which counts whole ones
+	case r.soon <- time.Now().Add(pause + 2*time.Millisecond):
 	default: // the regular look finds it
 	}
 	return err
 }
 
-// answer runs fail.lua. If it cannot, the event is there again after the visibility time.
+// answer runs fail.lua. If it cannot, the event is there again after the
+// visibility time.
 func (r *runner) answer(ctx context.Context, d Delivery, what string, args ...string) error {
 	return r.persist(ctx, func(ctx context.Context) error {
-		return failScript.Exec(ctx, r.g.t.client, []string{r.g.stream(d), r.g.dead()}, append([]string{r.g.name, r.consumer, d.id, what}, args...)).Error()
+		return failScript.Exec(ctx, r.g.t.client, []string{r.g.stream(d), r.g.dead()},
+			append([]string{r.g.name, r.consumer, d.id, what}, args...)).Error()
 	})
 }
 
-// acknowledge tells that an event is done. It counts also if the event was given to another meanwhile.
+// acknowledge tells that an event is done. It counts also if the event was
+// given to another meanwhile.
 func (r *runner) acknowledge(ctx context.Context, d Delivery) error {
 	stream, c := r.g.stream(d), r.g.t.client
 	return r.persist(ctx, func(ctx context.Context) error {
@@ -327,12 +346,14 @@ func (r *runner) persist(ctx context.Context, f func(context.Context) error) err
 	}
 }
 
-// leave removes consumers of this group that hold nothing: the named one, and those of processes that have died.
+// leave removes consumers of this group that hold nothing: the named one, and
+// those of processes that have died.
 func (r *runner) leave(ctx context.Context, consumer string) {
 	ctx, cancel := r.g.t.bound(ctx)
 	defer cancel()
 	idle := max(time.Hour, 10*r.g.opt.Visibility)
-	err := leaveScript.Exec(ctx, r.g.t.client, []string{r.g.t.stem, r.g.retries()}, []string{r.g.name, consumer, strconv.FormatInt(idle.Milliseconds(), 10)}).Error()
+	err := leaveScript.Exec(ctx, r.g.t.client, []string{r.g.t.stem, r.g.retries()},
+		[]string{r.g.name, consumer, strconv.FormatInt(idle.Milliseconds(), 10)}).Error()
 	if err != nil {
 		r.g.opt.Failed(r.g.fault("tidy up consumers", err))
 	}

@@ -23,7 +23,8 @@ func TestMain(m *testing.M) {
 	code := redistest.Main(m)
 	shared.end()
 	err := goleak.Find(
-		// A closed cluster client sleeps out the pause before its next look at the slots.
+		// A closed cluster client sleeps out the pause before its next look at
+		// the slots.
 		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*clusterClient)._refresh.func2"),
 		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1"),
 	)
@@ -34,13 +35,15 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// Deployments take seconds to start, so the tests that do not break them share them.
+// Deployments take seconds to start, so the tests that do not break them share
+// them.
 var (
 	sentinel = sync.OnceValue(func() *redistest.Sentinel { return redistest.StartSentinel(&shared) })
 	cluster  = sync.OnceValue(func() *redistest.Cluster { return redistest.StartCluster(&shared) })
 )
 
-// eachRedis runs a test on a single Redis, behind Sentinels and on a cluster, each empty.
+// eachRedis runs a test on a single Redis, behind Sentinels and on a cluster,
+// each empty.
 func eachRedis(t *testing.T, test func(t *testing.T, client rueidis.Client)) {
 	redistest.Need(t)
 	t.Run("single", func(t *testing.T) {

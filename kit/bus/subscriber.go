@@ -16,7 +16,8 @@ type subscriber struct {
 	asked   map[key]bool // what was sent and is not answered; guarded by the listener's mutex
 	settled chan struct{}
 	broken  <-chan error
-	// doubtful is set while the node is cut off from the cluster, when it answers but hears nothing.
+	// doubtful is set while the node is cut off from the cluster, when it
+	// answers but hears nothing.
 	doubtful bool
 }
 
@@ -58,13 +59,15 @@ func (s *subscriber) message(m rueidis.PubSubMessage) {
 		s.deliver(l.channels[key{pattern, m.Pattern}], m)
 		return
 	}
-	// The client does not tell which of the two it is. Both are subscribed to under one name only if somebody wants either.
+	// The client does not tell which of the two it is. Both are subscribed to
+	// under one name only if somebody wants either.
 	if !s.deliver(l.channels[key{plain, m.Channel}], m) {
 		s.deliver(l.channels[key{sharded, m.Channel}], m)
 	}
 }
 
-// deliver reports whether the message was the channel's. The caller holds the mutex.
+// deliver reports whether the message was the channel's. The caller holds the
+// mutex.
 func (s *subscriber) deliver(c *channel, m rueidis.PubSubMessage) bool {
 	if c == nil || !c.live || c.link.conn != s {
 		return false
@@ -110,7 +113,8 @@ func (s *subscriber) subscription(p rueidis.PubSubSubscription) {
 	}
 }
 
-// atOnce bounds the channels of one command, so that others get their turn in between.
+// atOnce bounds the channels of one command, so that others get their turn in
+// between.
 const atOnce = 500
 
 // A change is one command and the names in it.
@@ -166,7 +170,8 @@ func (s *subscriber) work() (add, remove []key) {
 	return add, remove
 }
 
-// group puts together what one command can name: what is of one kind, and in a Cluster of one slot.
+// group puts together what one command can name: what is of one kind, and in a
+// Cluster of one slot.
 func (s *subscriber) group(names []key) [][]key {
 	type group struct {
 		kind kind
@@ -213,8 +218,9 @@ func (s *subscriber) command(group []key, add bool) rueidis.Completed {
 	}
 }
 
-// apply sends commands and waits until Redis has answered for each name. Commands that were refused are returned in pieces of
-// one name each, because one denied channel refuses all that are named with it.
+// apply sends commands and waits until Redis has answered for each name.
+// Commands that were refused are returned in pieces of one name each, because
+// one denied channel refuses all that are named with it.
 func (s *subscriber) apply(ctx context.Context, changes []change) ([]change, error) {
 	l := s.link.l
 	ctx, cancel := context.WithTimeout(ctx, l.opt.Timeout)
@@ -274,8 +280,9 @@ func (s *subscriber) apply(ctx context.Context, changes []change) ([]change, err
 	}
 }
 
-// refused decides about a channel that Redis does not let us subscribe to. The calls that wait for it get the error, unless it
-// is one that passes; a channel that was live before is tried again until somebody unsubscribes from it.
+// refused decides about a channel that Redis does not let us subscribe to. The
+// calls that wait for it get the error, unless it is one that passes; a channel
+// that was live before is tried again until somebody unsubscribes from it.
 func (s *subscriber) refused(name key, err error) {
 	l := s.link.l
 	failed := fmt.Errorf("bus: subscribe to %q: %w", name.name, err)
@@ -304,7 +311,8 @@ func (s *subscriber) refused(name key, err error) {
 
 // passing tells the errors of a server or a cluster that is on the move.
 func passing(err error) bool {
-	for _, word := range []string{"MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "BUSY"} {
+	for _, word := range []string{"MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "LOADING",
+		"MASTERDOWN", "BUSY"} {
 		if strings.HasPrefix(err.Error(), word) {
 			return true
 		}

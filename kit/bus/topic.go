@@ -22,9 +22,11 @@ var (
 const Beginning = "0-0"
 
 var (
-	// ErrGap means that events after a position exist no more. It is always a [*GapError].
+	// ErrGap means that events after a position exist no more. It is always a
+	// [*GapError].
 	ErrGap = errors.New("bus: events are missing")
-	// ErrNotReplicated means that an event was appended, but fewer replicas than wanted have confirmed it in time.
+	// ErrNotReplicated means that an event was appended, but fewer replicas
+	// than wanted have confirmed it in time.
 	ErrNotReplicated = errors.New("bus: appended, but not replicated in time")
 )
 
@@ -46,26 +48,32 @@ type TopicOptions struct {
 	// Prefix begins every key in Redis. Default: "bus".
 	Prefix string
 
-	// MaxLength is about how many events to keep: up to a tenth more, but at most 1,000 more. Default: all.
+	// MaxLength is about how many events to keep: up to a tenth more, but at
+	// most 1,000 more. Default: all.
 	MaxLength int64
 
-	// MaxAge is how long to keep events, looked at when others are appended. Default: for ever.
+	// MaxAge is how long to keep events, looked at when others are appended.
+	// Default: for ever.
 	MaxAge time.Duration
 
-	// DropUnread lets the limits drop events that consumer groups have not acknowledged. The groups are told (GroupOptions.Failed).
-	// Without it, such events stay whatever the limits are: a group that nobody runs any more keeps everything, see [Topic.DropGroup].
+	// DropUnread lets the limits drop events that consumer groups have not
+	// acknowledged. The groups are told (GroupOptions.Failed). Without it, such
+	// events stay whatever the limits are: a group that nobody runs any more
+	// keeps everything, see [Topic.DropGroup].
 	DropUnread bool
 
-	// Replicas is how many replicas must confirm an event before Append returns. Default: none. One that a failover
-	// chooses may otherwise lack the last events.
+	// Replicas is how many replicas must confirm an event before Append
+	// returns. Default: none. One that a failover chooses may otherwise lack
+	// the last events.
 	Replicas int
 
-	// Timeout bounds each call, in addition to the caller's deadline. Default: 5 s.
+	// Timeout bounds each call, in addition to the caller's deadline. Default:
+	// 5 s.
 	Timeout time.Duration
 }
 
-// A Topic is a durable sequence of events. It is safe for concurrent use, holds no connection of its own and starts no
-// goroutine.
+// A Topic is a durable sequence of events. It is safe for concurrent use, holds
+// no connection of its own and starts no goroutine.
 type Topic struct {
 	client rueidis.Client
 	opt    TopicOptions
@@ -87,7 +95,8 @@ func (e Event) Time() time.Time {
 	return time.UnixMilli(n)
 }
 
-// NewTopic returns a topic, which needs no creation in Redis. The client stays the caller's.
+// NewTopic returns a topic, which needs no creation in Redis. The client stays
+// the caller's.
 func NewTopic(client rueidis.Client, name string, opt TopicOptions) (*Topic, error) {
 	if opt.Prefix == "" {
 		opt.Prefix = "bus"
@@ -107,7 +116,8 @@ func NewTopic(client rueidis.Client, name string, opt TopicOptions) (*Topic, err
 	}
 	return &Topic{
 		client: client, opt: opt, name: name, stem: opt.Prefix + ":{" + name + "}",
-		args: []string{strconv.FormatInt(opt.MaxLength, 10), strconv.FormatInt(opt.MaxAge.Milliseconds(), 10), drop},
+		args: []string{strconv.FormatInt(opt.MaxLength, 10),
+			strconv.FormatInt(opt.MaxAge.Milliseconds(), 10), drop},
 	}, nil
 }
 
@@ -117,8 +127,10 @@ func (t *Topic) bound(ctx context.Context) (context.Context, context.CancelFunc)
 	return context.WithTimeout(ctx, t.opt.Timeout)
 }
 
-// Append appends an event and returns its position. With ErrNotReplicated, and then only, there is a position
-// as well. After any other error than one by which Redis refuses, whether the event was appended is unknown: it is never tried twice.
+// Append appends an event and returns its position. With ErrNotReplicated, and
+// then only, there is a position as well. After any other error than one by
+// which Redis refuses, whether the event was appended is unknown: it is never
+// tried twice.
 func (t *Topic) Append(ctx context.Context, payload string) (position string, err error) {
 	ctx, cancel := t.bound(ctx)
 	defer cancel()
@@ -134,11 +146,13 @@ func (t *Topic) Append(ctx context.Context, payload string) (position string, er
 	return position, nil
 }
 
-// appendReplicated needs a connection for itself, because WAIT is about what its connection wrote.
+// appendReplicated needs a connection for itself, because WAIT is about what
+// its connection wrote.
 func (t *Topic) appendReplicated(ctx context.Context, keys, args []string) (position string, err error) {
 	conn, release := t.client.Dedicate()
 	defer release()
-	position, err = conn.Do(ctx, conn.B().Eval().Script(appendSource).Numkeys(int64(len(keys))).Key(keys...).Arg(args...).Build()).ToString()
+	position, err = conn.Do(ctx, conn.B().Eval().Script(appendSource).Numkeys(int64(len(keys))).Key(
+		keys...).Arg(args...).Build()).ToString()
 	if err != nil {
 		return "", err
 	}
@@ -146,7 +160,8 @@ func (t *Topic) appendReplicated(ctx context.Context, keys, args []string) (posi
 	if deadline, ok := ctx.Deadline(); ok {
 		wait = max(time.Until(deadline)*9/10, time.Millisecond) // so that the answer comes in time
 	}
-	n, err := conn.Do(ctx, conn.B().Wait().Numreplicas(int64(t.opt.Replicas)).Timeout(max(wait.Milliseconds(), 1)).Build()).AsInt64()
+	n, err := conn.Do(ctx, conn.B().Wait().Numreplicas(int64(t.opt.Replicas)).Timeout(
+		max(wait.Milliseconds(), 1)).Build()).AsInt64()
 	if err != nil {
 		conn.Close()
 		return position, fmt.Errorf("%w: %w", ErrNotReplicated, err)
@@ -157,7 +172,8 @@ func (t *Topic) appendReplicated(ctx context.Context, keys, args []string) (posi
 	return position, nil
 }
 
-// Latest returns the position of the newest event, [Beginning] if there was none: who follows from there gets what comes next.
+// Latest returns the position of the newest event, [Beginning] if there was
+// none: who follows from there gets what comes next.
 func (t *Topic) Latest(ctx context.Context) (string, error) {
 	ctx, cancel := t.bound(ctx)
 	defer cancel()

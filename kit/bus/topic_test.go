@@ -23,7 +23,8 @@ func newTopic(t testing.TB, client rueidis.Client, opt TopicOptions) *Topic {
 	return topic
 }
 
-// fill appends the numbers from one up to another as payloads and returns their positions.
+// fill appends the numbers from one up to another as payloads and returns their
+// positions.
 func fill(t testing.TB, topic *Topic, from, to int) []string {
 	t.Helper()
 	var positions []string
@@ -113,7 +114,8 @@ func TestFollow(t *testing.T) {
 		latest, err = topic.Latest(t.Context())
 		wantNoError(t, err)
 		fresh := follow(t, topic, latest)
-		if oldest, err := topic.Oldest(t.Context()); err != nil || oldest != Beginning || latest != positions[249] {
+		if oldest, err := topic.Oldest(t.Context()); err != nil || oldest != Beginning ||
+			latest != positions[249] {
 			t.Errorf("oldest %s, latest %s, %v", oldest, latest, err)
 		}
 		fill(t, topic, 251, 300)
@@ -228,7 +230,8 @@ func TestTopicOptions(t *testing.T) {
 			t.Errorf("the name %q", name)
 		}
 	}
-	for _, opt := range []TopicOptions{{MaxLength: -1}, {MaxAge: -1}, {Timeout: -1}, {Replicas: -1}, {Prefix: "{}"}} {
+	for _, opt := range []TopicOptions{{MaxLength: -1}, {MaxAge: -1}, {Timeout: -1}, {Replicas: -1},
+		{Prefix: "{}"}} {
 		if _, err := NewTopic(client, "x", opt); err == nil {
 			t.Errorf("%+v", opt)
 		}

@@ -10,16 +10,17 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// BatchLoader reads the values of keys, each of them once and in no order, from their
-// source. What it leaves out of the map does not exist, as if a Loader had returned
-// ErrNotFound. Its context is like a Loader's.
+// BatchLoader reads the values of keys, each of them once and in no order, from
+// their source. What it leaves out of the map does not exist, as if a Loader
+// had returned ErrNotFound. Its context is like a Loader's.
 type BatchLoader[V any] func(ctx context.Context, keys []string) (map[string]V, error)
 
-// GetMany is Get for many keys: one look at Redis for all that the local layer lacks (one
-// round trip to each node that holds some), one call of load for all that are missing, one
-// step to store those. Keys that another caller is loading are waited for afterwards, so
-// that two batches never wait for each other. Keys of which there is nothing are
-// not in the result. On an error of load, or of ctx, the result is nil.
+// GetMany is Get for many keys: one look at Redis for all that the local layer
+// lacks (one round trip to each node that holds some), one call of load for all
+// that are missing, one step to store those. Keys that another caller is
+// loading are waited for afterwards, so that two batches never wait for each
+// other. Keys of which there is nothing are not in the result. On an error of
+// load, or of ctx, the result is nil.
 func (c *Cache[V]) GetMany(ctx context.Context, keys []string, load BatchLoader[V]) (map[string]V, error) {
 	out := make(map[string]V, len(keys))
 	seen := make(map[string]bool, len(keys))
@@ -156,9 +157,11 @@ type group[V any] struct {
 	flights []*flight[V]
 }
 
-// leadMany starts one load for all keys, each under its own lease. A key without a lease
-// joins a load of the same key that is under way in this process.
-func (c *Cache[V]) leadMany(ctx context.Context, keys []string, leases []lease, load BatchLoader[V]) []*flight[V] {
+// leadMany starts one load for all keys, each under its own lease. A key
+// without a lease joins a load of the same key that is under way in this
+// process.
+func (c *Cache[V]) leadMany(ctx context.Context, keys []string, leases []lease,
+	load BatchLoader[V]) []*flight[V] {
 	if len(keys) == 0 {
 		return nil
 	}
@@ -252,8 +255,8 @@ func (c *Cache[V]) settleMany(g *group[V], vals map[string]V, err error) {
 	}
 }
 
-// commitMany is commit for a whole group: one step to store, one to give back the
-// leases of what is not stored, and both are seldom needed at once.
+// commitMany is commit for a whole group: one step to store, one to give back
+// the leases of what is not stored, and both are seldom needed at once.
 func (c *Cache[V]) commitMany(g *group[V]) {
 	ctx, cancel := c.within(context.WithoutCancel(c.ctx))
 	defer cancel()
@@ -319,7 +322,8 @@ func (c *Cache[V]) commitMany(g *group[V]) {
 	if len(refused) == 0 {
 		return
 	}
-	// Without scripts the entries go altogether: never wrong, and nobody waits for us.
+	// Without scripts the entries go altogether: never wrong, and nobody waits
+	// for us.
 	dels := make(rueidis.Commands, len(refused))
 	for i, key := range refused {
 		dels[i] = c.client.B().Del().Key(c.entryKey(key)).Build()

@@ -11,7 +11,8 @@ import (
 	"github.com/parley-chat/parley/kit/redistest"
 )
 
-// Benchmark sets the paths of Get beside a bare GET with the same decoding, in one run.
+// Benchmark sets the paths of Get beside a bare GET with the same decoding, in
+// one run.
 func Benchmark(b *testing.B) {
 	client := redistest.Start(b).Client(b)
 	want := user{"Ada", 36}
@@ -39,7 +40,8 @@ func Benchmark(b *testing.B) {
 	})
 	b.Run("local hit", func(b *testing.B) {
 		get(local, "k")
-		eventually(b, "the local layer serves", func() bool { get(local, "k"); return local.Stats().LocalHits > 0 })
+		eventually(b, "the local layer serves",
+			func() bool { get(local, "k"); return local.Stats().LocalHits > 0 })
 		for b.Loop() {
 			get(local, "k")
 		}
@@ -57,13 +59,14 @@ func Benchmark(b *testing.B) {
 	}
 	b.Run("batch of 100", func(b *testing.B) {
 		for b.Loop() {
-			m, err := plain.GetMany(b.Context(), keys, func(_ context.Context, keys []string) (map[string]user, error) {
-				m := make(map[string]user, len(keys))
-				for _, k := range keys {
-					m[k] = want
-				}
-				return m, nil
-			})
+			m, err := plain.GetMany(b.Context(), keys,
+				func(_ context.Context, keys []string) (map[string]user, error) {
+					m := make(map[string]user, len(keys))
+					for _, k := range keys {
+						m[k] = want
+					}
+					return m, nil
+				})
 			if err != nil || len(m) != len(keys) {
 				b.Fatal(len(m), err)
 			}

@@ -14,11 +14,12 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// ErrNotFound is what a loader returns, wrapped or not, when the source has no such
-// thing. It is remembered for Options.NegativeTTL, and Get returns it.
+// ErrNotFound is what a loader returns, wrapped or not, when the source has no
+// such thing. It is remembered for Options.NegativeTTL, and Get returns it.
 var ErrNotFound = errors.New("not found")
 
-// ErrLoadTimeout is returned when a loader did not return within Options.LoadTimeout.
+// ErrLoadTimeout is returned when a loader did not return within
+// Options.LoadTimeout.
 var ErrLoadTimeout = errors.New("the loader ran out of time")
 
 // ErrClosed is returned for what Close cut off.
@@ -45,65 +46,71 @@ func (e *PanicError) Unwrap() error {
 
 // Options of a Cache. Name and TTL are required.
 type Options[V any] struct {
-	// Name is the namespace: every key in Redis starts with it and a colon. No two
-	// caches of different types may share it. It may not hold braces.
+	// Name is the namespace: every key in Redis starts with it and a colon. No
+	// two caches of different types may share it. It may not hold braces.
 	Name string
 	// TTL is how long a value counts as fresh. At least 1 ms.
 	TTL time.Duration
-	// Jitter shortens each TTL by a random part of it, at most this one, so that what
-	// was stored together does not end together. In [0, 1); 0 is none.
+	// Jitter shortens each TTL by a random part of it, at most this one, so
+	// that what was stored together does not end together. In [0, 1); 0 is
+	// none.
 	Jitter float64
 	// NegativeTTL is how long ErrNotFound is remembered; 0 means not at all.
 	NegativeTTL time.Duration
 	// Stale is how long past its TTL a value is still served, while one process
 	// refreshes it in the background. 0 means not at all.
 	Stale time.Duration
-	// RefreshAhead is how long before the end of its TTL a value that is asked for is
-	// refreshed in the background. 0 means not at all; less than TTL.
+	// RefreshAhead is how long before the end of its TTL a value that is asked
+	// for is refreshed in the background. 0 means not at all; less than TTL.
 	RefreshAhead time.Duration
 	// Codec turns values into bytes; nil means JSON.
 	Codec Codec[V]
-	// Tags names the groups that the entry of a key belongs to, for InvalidateTag. It
-	// must always return the same for the same key; at most 65,534. Each tag makes a read
-	// one key longer, in the same round trip. Nil means no tags.
+	// Tags names the groups that the entry of a key belongs to, for
+	// InvalidateTag. It must always return the same for the same key; at most
+	// 65,534. Each tag makes a read one key longer, in the same round trip. Nil
+	// means no tags.
 	Tags func(key string) []string
 
-	// LocalSize is how many entries the in-process layer holds; 0 turns it off. What it
-	// serves is shared: nobody may change what a returned value points to.
+	// LocalSize is how many entries the in-process layer holds; 0 turns it off.
+	// What it serves is shared: nobody may change what a returned value points
+	// to.
 	LocalSize int
-	// LocalTTL bounds how long the local layer serves one read from Redis; 0 means
-	// a minute. It only matters where pushes cannot tell: on the wrong side of a
-	// network split that still lets us talk to a deposed master.
+	// LocalTTL bounds how long the local layer serves one read from Redis; 0
+	// means a minute. It only matters where pushes cannot tell: on the wrong
+	// side of a network split that still lets us talk to a deposed master.
 	LocalTTL time.Duration
-	// Heartbeat is how often the tracking connections prove themselves; 0 means 1 s.
-	// One that died without a sign is noticed within three of these, and until
-	// then the local layer may be as late.
+	// Heartbeat is how often the tracking connections prove themselves; 0 means
+	// 1 s. One that died without a sign is noticed within three of these, and
+	// until then the local layer may be as late.
 	Heartbeat time.Duration
 
-	// LoadTimeout bounds a loader, and is how long its lease on the key holds; 0 means
-	// 10 s. It is also how long others wait for a process that died while loading.
+	// LoadTimeout bounds a loader, and is how long its lease on the key holds;
+	// 0 means 10 s. It is also how long others wait for a process that died
+	// while loading.
 	LoadTimeout time.Duration
-	// RetryRefresh is how long after a failed background refresh the next one is tried;
-	// 0 means 1 s.
+	// RetryRefresh is how long after a failed background refresh the next one
+	// is tried; 0 means 1 s.
 	RetryRefresh time.Duration
-	// Timeout bounds each operation on Redis, below the caller's deadline; 0 means
-	// 1 s. After it the loader serves, so that in a Redis slower than this each process
-	// may load the same key.
+	// Timeout bounds each operation on Redis, below the caller's deadline; 0
+	// means 1 s. After it the loader serves, so that in a Redis slower than
+	// this each process may load the same key.
 	Timeout time.Duration
 
-	// OnError is told of every failure that the caller does not get to see: op is what
-	// was tried ("get", "store", "release", "refresh", "track", "encode", "decode"). It must
-	// be quick and safe for concurrent use. Nil means nobody is told; Stats counts.
+	// OnError is told of every failure that the caller does not get to see: op
+	// is what was tried ("get", "store", "release", "refresh", "track",
+	// "encode", "decode"). It must be quick and safe for concurrent use. Nil
+	// means nobody is told; Stats counts.
 	OnError func(op string, err error)
 }
 
-// Loader reads the value of a key from its source. It returns ErrNotFound, wrapped or
-// not, when there is none. Its context carries the values of the context of the
-// Get that caused it, but not its end: the result serves others too. It ends after
-// Options.LoadTimeout and on Close.
+// Loader reads the value of a key from its source. It returns ErrNotFound,
+// wrapped or not, when there is none. Its context carries the values of the
+// context of the Get that caused it, but not its end: the result serves others
+// too. It ends after Options.LoadTimeout and on Close.
 type Loader[V any] func(ctx context.Context, key string) (V, error)
 
-// Cache is a cache of values of type V in one namespace. Safe for concurrent use.
+// Cache is a cache of values of type V in one namespace. Safe for concurrent
+// use.
 type Cache[V any] struct {
 	client rueidis.Client
 	opt    Options[V]
@@ -131,8 +138,9 @@ type Cache[V any] struct {
 	refreshing map[string]struct{}
 }
 
-// New returns a cache on client, which stays the caller's. It does not wait for Redis:
-// while Redis is away loaders serve. Call Close when done with it, before closing the client.
+// New returns a cache on client, which stays the caller's. It does not wait for
+// Redis: while Redis is away loaders serve. Call Close when done with it,
+// before closing the client.
 func New[V any](client rueidis.Client, opt Options[V]) (*Cache[V], error) {
 	switch {
 	case opt.Name == "" || strings.ContainsAny(opt.Name, "{}"):
@@ -207,8 +215,9 @@ func setDefault(d *time.Duration, v time.Duration) {
 	}
 }
 
-// Close ends the tracking connections, cancels the loaders' contexts and waits until
-// every loader has returned. What needs a loader returns ErrClosed from then on.
+// Close ends the tracking connections, cancels the loaders' contexts and waits
+// until every loader has returned. What needs a loader returns ErrClosed from
+// then on.
 func (c *Cache[V]) Close() {
 	c.mu.Lock()
 	c.closed = true
@@ -275,8 +284,8 @@ func (c *Cache[V]) ttl() time.Duration {
 	return max(c.opt.TTL-time.Duration(rand.Float64()*c.opt.Jitter*float64(c.opt.TTL)), time.Millisecond)
 }
 
-// genTTL is the life of a tag's generation. When it ends the tag's entries are loaded
-// anew once; without it tags would pile up for ever.
+// genTTL is the life of a tag's generation. When it ends the tag's entries are
+// loaded anew once; without it tags would pile up for ever.
 func (c *Cache[V]) genTTL() time.Duration {
 	return max(24*time.Hour, 4*(c.opt.TTL+c.opt.Stale))
 }

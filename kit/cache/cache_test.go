@@ -231,7 +231,8 @@ func TestTagsAndNamespace(t *testing.T) {
 				}
 				get(3)
 				get(3)
-				// By a itself: its own writes it must see at once, with a local layer too.
+				// By a itself: its own writes it must see at once, with a local
+				// layer too.
 				must(t, a.InvalidateTag(t.Context(), "first:a"))
 				get(5)
 				must(t, a.InvalidateTag(t.Context(), "all"))
@@ -239,7 +240,8 @@ func TestTagsAndNamespace(t *testing.T) {
 				must(t, a.InvalidateAll(t.Context()))
 				get(11)
 				get(11)
-				// By another: at once without a local layer, after the push with one.
+				// By another: at once without a local layer, after the push
+				// with one.
 				must(t, b.InvalidateTag(t.Context(), "first:b"))
 				if local == 0 {
 					get(12)

@@ -51,8 +51,9 @@ func caches(t *testing.T, c *cache.Cache[string], s *source, key, want string) {
 	})
 }
 
-// A master goes and comes back empty: meanwhile the loaders serve what it had, or everything if it had the namespace's
-// generation, nothing old is served, and afterwards the cache and its local layer work as before.
+// A master goes and comes back empty: meanwhile the loaders serve what it had,
+// or everything if it had the namespace's generation, nothing old is served,
+// and afterwards the cache and its local layer work as before.
 func TestClusterMasterRestart(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds to start")
@@ -61,7 +62,8 @@ func TestClusterMasterRestart(t *testing.T) {
 	cluster := redistest.StartCluster(t)
 	const name = "restart"
 	_, generationAt := slotOf(t, cluster, name+":g")
-	opt := cache.Options[string]{Name: name, LocalSize: 10, Heartbeat: 100 * time.Millisecond, Timeout: 250 * time.Millisecond}
+	opt := cache.Options[string]{Name: name, LocalSize: 10, Heartbeat: 100 * time.Millisecond,
+		Timeout: 250 * time.Millisecond}
 	a, b := open(t, cluster.Client(t), opt), open(t, cluster.Client(t), opt)
 	mine, other := keyAt(t, cluster, name, generationAt), keyAt(t, cluster, name, (generationAt+1)%3)
 	s := newSource(mine, "0", other, "0")
@@ -80,8 +82,10 @@ func TestClusterMasterRestart(t *testing.T) {
 		eventually(t, "the loss is noticed", func() bool { return a.Stats().LocalDropped > drops })
 		for _, c := range []*cache.Cache[string]{a, b} {
 			before := s.loads.Load()
-			if v, err := c.Get(t.Context(), lost, s.load); v != fresh || err != nil || s.loads.Load() != before+1 {
-				t.Errorf("without the entry's master: %q, %v after %d loads, want %q", v, err, s.loads.Load()-before, fresh)
+			if v, err := c.Get(t.Context(), lost, s.load); v != fresh || err != nil ||
+				s.loads.Load() != before+1 {
+				t.Errorf("without the entry's master: %q, %v after %d loads, want %q", v, err,
+					s.loads.Load()-before, fresh)
 			}
 		}
 		m, err := a.GetMany(t.Context(), []string{mine, other}, s.loadMany)
@@ -102,7 +106,8 @@ func TestClusterMasterRestart(t *testing.T) {
 	}
 }
 
-// A slot moves to another master while its entries are read, loaded and deleted. In no phase is anything lost or old.
+// A slot moves to another master while its entries are read, loaded and
+// deleted. In no phase is anything lost or old.
 func TestSlotMigration(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds to start")
@@ -123,7 +128,8 @@ func TestSlotMigration(t *testing.T) {
 	}
 	localServes(t, a, s, key("local"))
 
-	// Two loads that last until the slot has moved: one's lease is revoked meanwhile.
+	// Two loads that last until the slot has moved: one's lease is revoked
+	// meanwhile.
 	s.set(key("loading"), "old")
 	s.set(key("revoked"), "old")
 	loading, revoked := newGate(t, s), newGate(t, s)
@@ -145,7 +151,8 @@ func TestSlotMigration(t *testing.T) {
 	}
 	set := func(node *redistest.Server, how ...string) {
 		t.Helper()
-		if out := do(node, append([]string{"CLUSTER", "SETSLOT", strconv.Itoa(slot)}, how...)...); out != "OK" {
+		if out := do(node, append([]string{"CLUSTER", "SETSLOT", strconv.Itoa(slot)},
+			how...)...); out != "OK" {
 			t.Fatalf("SETSLOT %v: %s", how, out)
 		}
 	}

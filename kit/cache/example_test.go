@@ -79,7 +79,8 @@ func ExampleCache_GetMany() {
 func ExampleCache_Update() {
 	client, stop := redistest.Example() // a rueidis.Client
 	defer stop()
-	names, err := cache.New(client, cache.Options[string]{Name: unique(nil), TTL: time.Hour, Codec: cache.String{}})
+	names, err := cache.New(client,
+		cache.Options[string]{Name: unique(nil), TTL: time.Hour, Codec: cache.String{}})
 	if err != nil {
 		panic(err)
 	}
@@ -126,8 +127,8 @@ func ExampleCache_InvalidateTag() {
 	// b.example/1 true <nil>
 }
 
-// Serve what is there at once, refresh it behind the reader's back, and keep it in the
-// process as well.
+// Serve what is there at once, refresh it behind the reader's back, and keep it
+// in the process as well.
 func ExampleOptions() {
 	client, stop := redistest.Example() // a rueidis.Client
 	defer stop()
@@ -142,6 +143,7 @@ func ExampleOptions() {
 		panic(err)
 	}
 	defer c.Close()
-	fmt.Println(c.Get(context.Background(), "k", func(context.Context, string) (string, error) { return "v", nil }))
+	fmt.Println(c.Get(context.Background(), "k",
+		func(context.Context, string) (string, error) { return "v", nil }))
 	// Output: v <nil>
 }

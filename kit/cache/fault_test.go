@@ -41,13 +41,14 @@ func (h *heard) has(part string) bool {
 	return false
 }
 
-// Without Redis the loader serves, once for all who ask at the same time; with it back the
-// cache works again.
+// Without Redis the loader serves, once for all who ask at the same time; with
+// it back the cache works again.
 func TestRedisDown(t *testing.T) {
 	srv := redistest.Start(t)
 	var h heard
-	c := open(t, srv.Client(t), cache.Options[string]{LocalSize: 10, OnError: h.on, Heartbeat: 100 * time.Millisecond,
-		Timeout: 2 * time.Second}) // the client tries reads again until then
+	c := open(t, srv.Client(t), cache.Options[string]{LocalSize: 10, OnError: h.on,
+		Heartbeat: 100 * time.Millisecond,
+		Timeout:   2 * time.Second}) // the client tries reads again until then
 	s := newSource("k", "v")
 	wantGet(t, c, s, "k", "v", 1)
 	localServes(t, c, s, "k")
@@ -82,7 +83,8 @@ func TestRedisDown(t *testing.T) {
 	if err != nil || len(m) != 1 || m["k"] != "v" || s.loads.Load() != loads+1 {
 		t.Fatalf("GetMany = %v, %v", m, err)
 	}
-	// What cannot be done without Redis is an error, and Update has not written.
+	// What cannot be done without Redis is an error, and Update has not
+	// written.
 	if err := c.Delete(t.Context(), "k"); err == nil {
 		t.Error("Delete hid that Redis is away")
 	}
@@ -112,7 +114,8 @@ func TestRedisDown(t *testing.T) {
 	localServes(t, c, s, "k")
 }
 
-// A Redis that says nothing costs its time limit or the caller's deadline, not more.
+// A Redis that says nothing costs its time limit or the caller's deadline, not
+// more.
 func TestRedisHangs(t *testing.T) {
 	srv := redistest.Start(t)
 	c := open(t, srv.Client(t), cache.Options[string]{Timeout: 50 * time.Millisecond})
@@ -166,12 +169,13 @@ func TestScriptFlush(t *testing.T) {
 	})
 }
 
-// What stands at the key is not ours, or not readable: the loader serves, and where it may
-// the cache heals itself.
+// What stands at the key is not ours, or not readable: the loader serves, and
+// where it may the cache heals itself.
 func TestForeignValue(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
 		client := d.Client(t)
-		for i, junk := range []string{"", "x", "junk", "v0123456789abcdef", strings.Repeat("v", 200), strings.Repeat("\xff", 200)} {
+		for i, junk := range []string{"", "x", "junk", "v0123456789abcdef",
+			strings.Repeat("v", 200), strings.Repeat("\xff", 200)} {
 			var h heard
 			c := open(t, client, cache.Options[string]{Name: unique(t), OnError: h.on})
 			name := fmt.Sprint("t", names.Load())
@@ -194,7 +198,8 @@ func TestForeignValue(t *testing.T) {
 	})
 }
 
-// A user who lacks a permission gets values all the same, at once, and someone is told.
+// A user who lacks a permission gets values all the same, at once, and someone
+// is told.
 func TestDenied(t *testing.T) {
 	srv := redistest.Start(t)
 	admin := srv.Client(t)
@@ -229,7 +234,8 @@ func TestDenied(t *testing.T) {
 			switch name {
 			case "no tracking":
 				if n := s.loads.Load(); n > 2 || c.Stats().LocalHits != 0 {
-					t.Fatalf("%d loads, %d hits of a local layer that nobody keeps right", n, c.Stats().LocalHits)
+					t.Fatalf("%d loads, %d hits of a local layer that nobody keeps right", n,
+						c.Stats().LocalHits)
 				}
 			case "read only":
 				if err := c.Delete(t.Context(), "k"); err == nil {
@@ -240,8 +246,8 @@ func TestDenied(t *testing.T) {
 	}
 }
 
-// A full Redis serves what it has, the loader the rest; writes say so, and what must not
-// be served any more is gone.
+// A full Redis serves what it has, the loader the rest; writes say so, and what
+// must not be served any more is gone.
 func TestFull(t *testing.T) {
 	srv := redistest.Start(t, "--maxmemory-policy", "noeviction")
 	client := srv.Client(t)
@@ -249,7 +255,8 @@ func TestFull(t *testing.T) {
 	c := open(t, client, cache.Options[string]{OnError: h.on})
 	s := newSource("k", "v", "other", "o")
 	wantGet(t, c, s, "k", "v", 1)
-	must(t, client.Do(t.Context(), client.B().ConfigSet().ParameterValue().ParameterValue("maxmemory", "1").Build()).Error())
+	must(t, client.Do(t.Context(),
+		client.B().ConfigSet().ParameterValue().ParameterValue("maxmemory", "1").Build()).Error())
 	wantGet(t, c, s, "k", "v", 1)
 	wantGet(t, c, s, "other", "o", 2)
 	wantGet(t, c, s, "other", "o", 3)
@@ -261,22 +268,26 @@ func TestFull(t *testing.T) {
 		t.Error("Set hid that Redis is full")
 	}
 	wantGet(t, c, s, "k", "new", 4)
-	if _, err := c.Update(t.Context(), "k", func(context.Context) (string, error) { s.set("k", "newer"); return "newer", nil }); err != nil {
+	if _, err := c.Update(t.Context(), "k",
+		func(context.Context) (string, error) { s.set("k", "newer"); return "newer", nil }); err != nil {
 		t.Errorf("Update = %v", err)
 	}
 	wantGet(t, c, s, "k", "newer", 5)
 	must(t, c.InvalidateAll(t.Context()))
 	must(t, c.Delete(t.Context(), "k"))
-	must(t, client.Do(t.Context(), client.B().ConfigSet().ParameterValue().ParameterValue("maxmemory", "0").Build()).Error())
+	must(t, client.Do(t.Context(),
+		client.B().ConfigSet().ParameterValue().ParameterValue("maxmemory", "0").Build()).Error())
 	wantGet(t, c, s, "k", "newer", 6)
 	wantGet(t, c, s, "k", "newer", 6)
 }
 
-// The local layer follows every way in which the entry may change, whoever changes it.
+// The local layer follows every way in which the entry may change, whoever
+// changes it.
 func TestLocalFollows(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
 		ca, cb := d.Client(t), d.Client(t)
-		opt := cache.Options[string]{Name: unique(t), LocalSize: 10, Tags: func(string) []string { return []string{"tag"} }}
+		opt := cache.Options[string]{Name: unique(t), LocalSize: 10,
+			Tags: func(string) []string { return []string{"tag"} }}
 		a, b := open(t, ca, opt), open(t, cb, opt)
 		s := newSource("k", "0")
 		change := []func() error{
@@ -359,8 +370,8 @@ func tapClient(t *testing.T, w *wire, d redistest.Deployment) rueidis.Client {
 	return c
 }
 
-// Once a tracking connection is lost, broken or silent, nothing that was remembered is
-// served: every Get shows what Redis has.
+// Once a tracking connection is lost, broken or silent, nothing that was
+// remembered is served: every Get shows what Redis has.
 func TestLocalAfterLoss(t *testing.T) {
 	for _, how := range []string{"broken", "silent"} {
 		redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
@@ -368,7 +379,8 @@ func TestLocalAfterLoss(t *testing.T) {
 				w := &wire{}
 				client := tapClient(t, w, d)
 				var h heard
-				opt := cache.Options[string]{Name: unique(t), LocalSize: 10, Heartbeat: 50 * time.Millisecond, OnError: h.on}
+				opt := cache.Options[string]{Name: unique(t), LocalSize: 10,
+					Heartbeat: 50 * time.Millisecond, OnError: h.on}
 				a := open(t, client, opt)
 				b := open(t, d.Client(t), opt)
 				s := newSource("k", "old")
@@ -386,7 +398,8 @@ func TestLocalAfterLoss(t *testing.T) {
 				w.mu.Unlock()
 				s.set("k", "new")
 				must(t, b.Delete(t.Context(), "k"))
-				// "Within three heartbeats" is a time; that it ends is what can be tested exactly.
+				// "Within three heartbeats" is a time; that it ends is what can
+				// be tested exactly.
 				eventually(t, "the loss is noticed", func() bool { return a.Stats().LocalDropped > drops })
 				hits := a.Stats().LocalHits
 				for i := range 50 {

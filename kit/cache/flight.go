@@ -8,8 +8,8 @@ import (
 	"sync/atomic"
 )
 
-// lease is the right to store a result. Without a token Redis could not give one, and
-// the result is not stored.
+// lease is the right to store a result. Without a token Redis could not give
+// one, and the result is not stored.
 type lease struct {
 	token   string
 	gens    string // as they stood before the load
@@ -44,9 +44,9 @@ func (f *flight[V]) await(ctx context.Context) (V, error) {
 	}
 }
 
-// join returns the flight of key that holds token, and whether its result is good for
-// who joins now: once the result is on its way to Redis, a deletion may come
-// between the two unnoticed, and only Redis can tell.
+// join returns the flight of key that holds token, and whether its result is
+// good for who joins now: once the result is on its way to Redis, a deletion
+// may come between the two unnoticed, and only Redis can tell.
 func (c *Cache[V]) join(key, token string) (f *flight[V], joined bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -66,7 +66,8 @@ func (c *Cache[V]) lead(ctx context.Context, key string, l lease, load Loader[V]
 	return f
 }
 
-// alone loads without Redis, together with whoever in this process does the same.
+// alone loads without Redis, together with whoever in this process does the
+// same.
 func (c *Cache[V]) alone(ctx context.Context, key string, load Loader[V]) (V, error) {
 	c.mu.Lock()
 	f := c.flights[key]
@@ -94,7 +95,8 @@ func (c *Cache[V]) fly(ctx context.Context, key string, f *flight[V], load Loade
 	ctx, finish := c.loadContext(ctx)
 	defer finish()
 
-	// A loader that does not heed its context must not hold the key, nor those who wait.
+	// A loader that does not heed its context must not hold the key, nor those
+	// who wait.
 	late := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(late)
@@ -122,7 +124,8 @@ func (c *Cache[V]) fly(ctx context.Context, key string, f *flight[V], load Loade
 	returned = true
 }
 
-// loadContext returns what a loader gets: the values of ctx, but an end of its own.
+// loadContext returns what a loader gets: the values of ctx, but an end of its
+// own.
 func (c *Cache[V]) loadContext(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), c.opt.LoadTimeout, ErrLoadTimeout)
 	ctx, end := context.WithCancelCause(ctx)
@@ -156,8 +159,8 @@ func (c *Cache[V]) settle(key string, f *flight[V], val V, err error) {
 	close(f.done)
 }
 
-// commit writes what a load brought. It says whether who joined the load may take the
-// result: not if the entry was invalidated after the load began.
+// commit writes what a load brought. It says whether who joined the load may
+// take the result: not if the entry was invalidated after the load began.
 func (c *Cache[V]) commit(key string, l lease, val V, err error) bool {
 	ctx, cancel := c.within(context.WithoutCancel(c.ctx))
 	defer cancel()

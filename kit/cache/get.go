@@ -7,17 +7,18 @@ import (
 	"time"
 )
 
-// Get returns the value of key: from the local layer, from Redis, or from load, whose
-// result is then stored. Of all processes that miss the same key at once one calls
-// its loader and the others wait for the result. It returns ErrNotFound, or what the loader
-// returned that wraps it, for what the source does not have; else the loader's error as
-// it is, a *PanicError, ErrLoadTimeout, ctx's error or ErrClosed. Trouble with Redis is no
-// error of Get: the loader serves (one call at a time for each key and process) and
+// Get returns the value of key: from the local layer, from Redis, or from load,
+// whose result is then stored. Of all processes that miss the same key at once
+// one calls its loader and the others wait for the result. It returns
+// ErrNotFound, or what the loader returned that wraps it, for what the source
+// does not have; else the loader's error as it is, a *PanicError,
+// ErrLoadTimeout, ctx's error or ErrClosed. Trouble with Redis is no error of
+// Get: the loader serves (one call at a time for each key and process) and
 // Options.OnError is told.
 //
-// A value that Get returns was current at some moment between its call and its return, or,
-// served by the local layer, no longer ago than a push takes; see the package
-// documentation for what that rests on.
+// A value that Get returns was current at some moment between its call and its
+// return, or, served by the local layer, no longer ago than a push takes; see
+// the package documentation for what that rests on.
 func (c *Cache[V]) Get(ctx context.Context, key string, load Loader[V]) (V, error) {
 	now := c.local.now()
 	if e, ok := c.local.get(key, now); ok {
@@ -27,9 +28,9 @@ func (c *Cache[V]) Get(ctx context.Context, key string, load Loader[V]) (V, erro
 	return c.fetch(ctx, key, load)
 }
 
-// Peek returns the value of key if the cache has it, and whether it does. It returns
-// ErrNotFound where the source is known not to have it. Unlike Get it has nothing to
-// fall back on, so that Redis' errors are returned.
+// Peek returns the value of key if the cache has it, and whether it does. It
+// returns ErrNotFound where the source is known not to have it. Unlike Get it
+// has nothing to fall back on, so that Redis' errors are returned.
 func (c *Cache[V]) Peek(ctx context.Context, key string) (v V, ok bool, err error) {
 	now := c.local.now()
 	e, ok := c.local.get(key, now)
@@ -52,7 +53,8 @@ func (c *Cache[V]) Peek(ctx context.Context, key string) (v V, ok bool, err erro
 }
 
 // serve answers from an entry, and has it refreshed when that is due.
-func (c *Cache[V]) serve(ctx context.Context, key string, e *localEntry[V], now int64, load Loader[V]) (V, error) {
+func (c *Cache[V]) serve(ctx context.Context, key string, e *localEntry[V], now int64,
+	load Loader[V]) (V, error) {
 	if e.absent {
 		return e.val, ErrNotFound
 	}
@@ -110,8 +112,8 @@ func (c *Cache[V]) fetch(ctx context.Context, key string, load Loader[V]) (V, er
 // waiting remembers how often a caller looked again for want of a push.
 type waiting struct{ polls int }
 
-// next returns how long to wait for a push before looking again. With the tracking
-// connections up that is only a net under them.
+// next returns how long to wait for a push before looking again. With the
+// tracking connections up that is only a net under them.
 func (w *waiting) next(live bool) time.Duration {
 	if live {
 		return 250 * time.Millisecond
@@ -121,9 +123,10 @@ func (w *waiting) next(live bool) time.Duration {
 	return d
 }
 
-// wait waits until another look makes sense, or returns, done, the result of this
-// process' own load of the same key.
-func (c *Cache[V]) wait(ctx context.Context, key string, r *reading[V], s snapshot, w *waiting) (v V, done bool, err error) {
+// wait waits until another look makes sense, or returns, done, the result of
+// this process' own load of the same key.
+func (c *Cache[V]) wait(ctx context.Context, key string, r *reading[V], s snapshot,
+	w *waiting) (v V, done bool, err error) {
 	if c.ownToken(r.id) {
 		if f, joined := c.join(key, r.id); f != nil {
 			c.n.waits.Add(1)
@@ -153,14 +156,16 @@ func (c *Cache[V]) wait(ctx context.Context, key string, r *reading[V], s snapsh
 	return v, false, nil
 }
 
-// replace takes the lease of an entry that must not be served: stateLeased if it has it,
-// stateInvalid if the entry changed meanwhile, stateBare if Redis would not.
+// replace takes the lease of an entry that must not be served: stateLeased if
+// it has it, stateInvalid if the entry changed meanwhile, stateBare if Redis
+// would not.
 func (c *Cache[V]) replace(ctx context.Context, key, seen, token string) state {
 	ok, err := c.takeLease(ctx, key, seen, token, pendingRecord(token))
 	switch {
 	case err != nil:
 		c.report("get", err)
-		// Where scripts are refused, removing does as well for the next: an entry may always go.
+		// Where scripts are refused, removing does as well for the next: an
+		// entry may always go.
 		if err := c.remove(ctx, key); err != nil {
 			c.report("get", err)
 		}

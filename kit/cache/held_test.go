@@ -17,8 +17,9 @@ import (
 	"github.com/parley-chat/parley/kit/redistest"
 )
 
-// held is a client that shows a test each step of a cache before it is sent: its first command's verb, and the
-// script's name if it has one. An error fails the step.
+// held is a client that shows a test each step of a cache before it is sent:
+// its first command's verb, and the script's name if it has one. An error fails
+// the step.
 type held struct {
 	rueidis.Client
 	before  func(verb, script string) error
@@ -55,8 +56,9 @@ func until(t *testing.T, ch <-chan struct{}) {
 	}
 }
 
-// A load's result is on its way to Redis, the generations were read for it already, and then another process tells
-// of a write. Who asks after that must not be given the result, whether Redis answers or not.
+// A load's result is on its way to Redis, the generations were read for it
+// already, and then another process tells of a write. Who asks after that must
+// not be given the result, whether Redis answers or not.
 func TestResultOnItsWayIsNotForLatecomers(t *testing.T) {
 	for _, batch := range []bool{false, true} {
 		for _, away := range []bool{false, true} {
@@ -67,7 +69,8 @@ func TestResultOnItsWayIsNotForLatecomers(t *testing.T) {
 					var lost atomic.Bool
 					client := hold(t, d.Client(t), func(verb, script string) error {
 						switch {
-						case verb == "EVAL" && script == "store": // in a second step, because the scripts were flushed
+						// in a second step, because the scripts were flushed
+						case verb == "EVAL" && script == "store":
 							close(storing)
 							until(t, store)
 						case verb == "SET" && lost.Load():
@@ -90,10 +93,11 @@ func TestResultOnItsWayIsNotForLatecomers(t *testing.T) {
 							first <- v
 							return
 						}
-						m, _ := here.GetMany(t.Context(), []string{"k"}, func(ctx context.Context, keys []string) (map[string]string, error) {
-							v, err := load(ctx, keys[0])
-							return map[string]string{"k": v}, err
-						})
+						m, _ := here.GetMany(t.Context(), []string{"k"},
+							func(ctx context.Context, keys []string) (map[string]string, error) {
+								v, err := load(ctx, keys[0])
+								return map[string]string{"k": v}, err
+							})
 						first <- m["k"]
 					}()
 					until(t, storing)
@@ -107,7 +111,8 @@ func TestResultOnItsWayIsNotForLatecomers(t *testing.T) {
 						second <- v
 					}()
 					if !away { // it finds this process' token, and waits until the result is stored
-						eventually(t, "the latecomer waits", func() bool { return here.Stats().Waits == waits+1 })
+						eventually(t, "the latecomer waits",
+							func() bool { return here.Stats().Waits == waits+1 })
 						close(store)
 					}
 					select {
@@ -130,8 +135,8 @@ func TestResultOnItsWayIsNotForLatecomers(t *testing.T) {
 	}
 }
 
-// A refresh failed as its claim ended. Who saw the claim's end, but not yet the failure, must not ask the source
-// again before its rest is over.
+// A refresh failed as its claim ended. Who saw the claim's end, but not yet the
+// failure, must not ask the source again before its rest is over.
 func TestFailedRefreshRests(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
 		opt := cache.Options[string]{Name: unique(t), TTL: time.Millisecond, Stale: time.Hour,
@@ -161,7 +166,10 @@ func TestFailedRefreshRests(t *testing.T) {
 			}
 		}
 		eventually(t, "a refresh fails", func() bool {
-			get(a, func(context.Context, string) (string, error) { return "", errors.New("the source is away") })
+			get(a, func(context.Context, string) (string, error) {
+				return "",
+					errors.New("the source is away")
+			})
 			return failed.Load()
 		})
 		eventually(t, "its claim ends", func() bool { get(b, s.load); return leasing.Load() })

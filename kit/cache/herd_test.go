@@ -20,8 +20,8 @@ import (
 
 const childEnv = "PARLEY_CACHE_TEST_CHILD"
 
-// child is the life of one of TestHerd's processes: it says ready, waits for a line, has
-// its callers miss together, and says what they saw.
+// child is the life of one of TestHerd's processes: it says ready, waits for a
+// line, has its callers miss together, and says what they saw.
 func child() bool {
 	conf := os.Getenv(childEnv)
 	if conf == "" {
@@ -34,7 +34,8 @@ func child() bool {
 		fmt.Println("client:", err)
 		os.Exit(1)
 	}
-	c, err := cache.New(client, cache.Options[string]{Name: "herd", TTL: time.Minute, Timeout: 15 * time.Second,
+	c, err := cache.New(client, cache.Options[string]{Name: "herd", TTL: time.Minute,
+		Timeout: 15 * time.Second,
 		OnError: func(_ string, err error) { fmt.Fprintln(os.Stderr, err) }})
 	if err != nil {
 		fmt.Println("cache:", err)
@@ -51,7 +52,8 @@ func child() bool {
 			defer cancel()
 			v, err := c.Get(ctx, "hot", func(ctx context.Context, key string) (string, error) {
 				loads.Add(1)
-				// The work of a loader. Long enough for everyone to arrive meanwhile.
+				// The work of a loader. Long enough for everyone to arrive
+				// meanwhile.
 				select {
 				case <-time.After(300 * time.Millisecond):
 				case <-ctx.Done():

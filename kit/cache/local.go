@@ -15,10 +15,10 @@ const shardCount = 256
 
 // local is what one process remembers, and who waits in it.
 //
-// The invariant that keeps it right: something read from Redis is put only if no
-// push about its key arrived between the moment before the read was sent and
-// the moment of putting, and the tracking connections stood all that time.
-// A change after the read then either was pushed before the put (the stamp
+// The invariant that keeps it right: something read from Redis is put only if
+// no push about its key arrived between the moment before the read was sent and
+// the moment of putting, and the tracking connections stood all that time. A
+// change after the read then either was pushed before the put (the stamp
 // differs, no put) or will be pushed after it (the push removes it).
 type local[V any] struct {
 	entries *otter.Cache[string, *localEntry[V]] // by the caller's key; nil when off
@@ -28,8 +28,8 @@ type local[V any] struct {
 	// epoch changes when pushes may have been missed: everything of an older
 	// epoch is void at once, however large the layer is.
 	epoch atomic.Uint64
-	// liveUntil is when the tracking connections must have proved themselves again,
-	// in ns since start; 0 when one is down.
+	// liveUntil is when the tracking connections must have proved themselves
+	// again, in ns since start; 0 when one is down.
 	liveUntil atomic.Int64
 	start     time.Time
 
@@ -158,8 +158,8 @@ func (l *local[V]) current(s snapshot, sh *shard) bool {
 	return s.live && s.stamp == sh.stamp && s.epoch == l.epoch.Load() && l.live(l.now())
 }
 
-// wait returns a channel that is closed at the next push about key, and a function to call
-// when done with it; nil when a push has come since s.
+// wait returns a channel that is closed at the next push about key, and a
+// function to call when done with it; nil when a push has come since s.
 func (l *local[V]) wait(key string, s snapshot) (<-chan struct{}, func()) {
 	sh := l.shard(key)
 	sh.mu.Lock()
@@ -226,7 +226,8 @@ func (l *local[V]) drop() {
 	}
 }
 
-// pushed takes an invalidation from a tracking connection; nil means everything.
+// pushed takes an invalidation from a tracking connection; nil means
+// everything.
 func (l *local[V]) pushed(keys []rueidis.RedisMessage) {
 	if keys == nil {
 		l.drop()

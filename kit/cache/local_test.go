@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// A push that overtakes the reply it is about, and a connection that was lost and found
-// again meanwhile: what was read before may not be remembered.
+// A push that overtakes the reply it is about, and a connection that was lost
+// and found again meanwhile: what was read before may not be remembered.
 func TestPushOvertakesReply(t *testing.T) {
 	for name, c := range map[string]struct {
 		between func(l *local[string])
@@ -34,7 +34,8 @@ func TestPushOvertakesReply(t *testing.T) {
 					genKeys: []string{"g"}, gens: "12345678"}, s)
 			}
 			put()
-			// Everything also voids the generation; with it known again the entry itself decides.
+			// Everything also voids the generation; with it known again the
+			// entry itself decides.
 			l.putGeneration("g", "12345678", l.snapshot("g", l.now()))
 			if _, ok := l.get("k", l.now()); ok != c.kept {
 				t.Fatalf("remembered: %v, want %v", ok, c.kept)
@@ -65,7 +66,8 @@ func otherShard(l *local[string], key string) string {
 	return other
 }
 
-// Whoever waits is woken by a push about the key, by a loss, or told that it came already.
+// Whoever waits is woken by a push about the key, by a loss, or told that it
+// came already.
 func TestWait(t *testing.T) {
 	l, err := newLocal[string](0, "p:")
 	if err != nil {
@@ -110,7 +112,8 @@ func FuzzParseRecord(f *testing.F) {
 		if r.id != rawID(s) || r.hold < 0 || r.stale < 0 || len(r.gens)%genLen != 0 {
 			t.Fatalf("%q parsed as %+v", s, r)
 		}
-		if r.kind != kindPending && string(append(header(r.kind, r.id, r.stale, r.gens, 0), r.payload...)) != s &&
+		if r.kind != kindPending && string(append(header(r.kind, r.id, r.stale, r.gens, 0),
+			r.payload...)) != s &&
 			s[idEnd:holdEnd] == "\x00\x1f\xff\xff\xff\xff\xff\xff" {
 			t.Fatalf("%q does not come back", s)
 		}

@@ -23,8 +23,8 @@ type gate struct {
 	once   sync.Once
 }
 
-// newGate returns a gate that opens with the end of the test at the latest, so that the
-// cache can be closed.
+// newGate returns a gate that opens with the end of the test at the latest, so
+// that the cache can be closed.
 func newGate(t *testing.T, s *source) *gate {
 	g := &gate{s: s, loaded: make(chan struct{}, 16), shut: make(chan struct{})}
 	t.Cleanup(g.open)
@@ -40,8 +40,9 @@ func (g *gate) load(ctx context.Context, key string) (string, error) {
 	return v, err
 }
 
-// A reader has loaded the old value; the source is written and the cache told of it; then
-// the reader stores. However the cache was told, the old value must not be left there.
+// A reader has loaded the old value; the source is written and the cache told
+// of it; then the reader stores. However the cache was told, the old value must
+// not be left there.
 func TestOldValueIsNotStored(t *testing.T) {
 	tell := map[string]func(ctx context.Context, c *cache.Cache[string]) error{
 		"Delete": func(ctx context.Context, c *cache.Cache[string]) error { return c.Delete(ctx, "k") },
@@ -50,8 +51,14 @@ func TestOldValueIsNotStored(t *testing.T) {
 			_, err := c.Update(ctx, "k", func(context.Context) (string, error) { return "new", nil })
 			return err
 		},
-		"InvalidateTag": func(ctx context.Context, c *cache.Cache[string]) error { return c.InvalidateTag(ctx, "tag") },
-		"InvalidateAll": func(ctx context.Context, c *cache.Cache[string]) error { return c.InvalidateAll(ctx) },
+		"InvalidateTag": func(ctx context.Context,
+			c *cache.Cache[string]) error {
+			return c.InvalidateTag(ctx, "tag")
+		},
+		"InvalidateAll": func(ctx context.Context,
+			c *cache.Cache[string]) error {
+			return c.InvalidateAll(ctx)
+		},
 	}
 	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
 		ca, cb := d.Client(t), d.Client(t)
@@ -87,8 +94,9 @@ func TestOldValueIsNotStored(t *testing.T) {
 						s.set("k", "new")
 						must(t, tell(t.Context(), writer))
 
-						// Who comes now gets the new value. While the old load is still on its way,
-						// too, except that after an invalidation of many it is waited for first.
+						// Who comes now gets the new value. While the old load
+						// is still on its way, too, except that after an
+						// invalidation of many it is waited for first.
 						if name == "InvalidateTag" || name == "InvalidateAll" {
 							g.open()
 						}
@@ -100,7 +108,8 @@ func TestOldValueIsNotStored(t *testing.T) {
 							}
 						}
 						g.open()
-						// The reader's own call began before the write: it may see either.
+						// The reader's own call began before the write: it may
+						// see either.
 						if v := <-got; v != "old" && v != "new" {
 							t.Fatalf("the reader got %q", v)
 						}
@@ -121,8 +130,8 @@ func TestOldValueIsNotStored(t *testing.T) {
 	})
 }
 
-// Readers and writers at random; a value that is older than what was told to the cache
-// before the read began is a lie.
+// Readers and writers at random; a value that is older than what was told to
+// the cache before the read began is a lie.
 func TestNoReadIsOlderThanATellingBeforeIt(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
 		const keys = 3
@@ -227,7 +236,8 @@ func TestNoReadIsOlderThanATellingBeforeIt(t *testing.T) {
 	})
 }
 
-// Whatever a loader does, its callers get an answer and the key is free for the next.
+// Whatever a loader does, its callers get an answer and the key is free for the
+// next.
 func TestBadLoader(t *testing.T) {
 	boom := errors.New("boom")
 	type bad struct {
@@ -244,12 +254,24 @@ func TestBadLoader(t *testing.T) {
 					return errors.As(err, &p) && p.Value == boom && errors.Is(err, boom) && len(p.Stack) > 0
 				}},
 			"goexit": {func(context.Context, string) (string, error) { runtime.Goexit(); return "", nil },
-				func(err error) bool { p, ok := errors.AsType[*cache.PanicError](err); return ok && p.Value == nil }},
-			"heeds its context": {func(ctx context.Context, _ string) (string, error) { <-ctx.Done(); return "", ctx.Err() },
+				func(err error) bool {
+					p, ok := errors.AsType[*cache.PanicError](err)
+					return ok &&
+						p.Value == nil
+				}},
+			"heeds its context": {func(ctx context.Context, _ string) (string,
+				error) {
+				<-ctx.Done()
+				return "", ctx.Err()
+			},
 				func(err error) bool {
 					return errors.Is(err, cache.ErrLoadTimeout) || errors.Is(err, context.DeadlineExceeded)
 				}},
-			"outlives its context": {func(context.Context, string) (string, error) { <-hang; return "late", nil },
+			"outlives its context": {func(context.Context, string) (string,
+				error) {
+				<-hang
+				return "late", nil
+			},
 				func(err error) bool { return errors.Is(err, cache.ErrLoadTimeout) }},
 		}
 	}
@@ -268,10 +290,11 @@ func TestBadLoader(t *testing.T) {
 					bad := bads(hang)[name]
 					var err error
 					if batch {
-						_, err = a.GetMany(t.Context(), []string{"k"}, func(ctx context.Context, keys []string) (map[string]string, error) {
-							v, err := bad.load(ctx, keys[0])
-							return map[string]string{keys[0]: v}, err
-						})
+						_, err = a.GetMany(t.Context(), []string{"k"},
+							func(ctx context.Context, keys []string) (map[string]string, error) {
+								v, err := bad.load(ctx, keys[0])
+								return map[string]string{keys[0]: v}, err
+							})
 					} else {
 						_, err = a.Get(t.Context(), "k", bad.load)
 					}
@@ -317,13 +340,15 @@ func TestUpdate(t *testing.T) {
 		a := open(t, d.Client(t), cache.Options[string]{Name: unique(t)})
 		s := newSource("k", "1")
 		wantGet(t, a, s, "k", "1", 1)
-		v, err := a.Update(t.Context(), "k", func(context.Context) (string, error) { s.set("k", "2"); return "2", nil })
+		v, err := a.Update(t.Context(), "k",
+			func(context.Context) (string, error) { s.set("k", "2"); return "2", nil })
 		if v != "2" || err != nil {
 			t.Fatalf("Update = %q, %v", v, err)
 		}
 		wantGet(t, a, s, "k", "2", 1)
 		boom := errors.New("boom")
-		if _, err := a.Update(t.Context(), "k", func(context.Context) (string, error) { return "", boom }); err != boom {
+		if _, err := a.Update(t.Context(), "k",
+			func(context.Context) (string, error) { return "", boom }); err != boom {
 			t.Fatalf("err = %v", err)
 		}
 		wantGet(t, a, s, "k", "2", 2)
@@ -336,7 +361,8 @@ func TestUpdate(t *testing.T) {
 			_, _ = a.Update(t.Context(), "k", func(context.Context) (string, error) { panic(boom) })
 		}()
 		wantGet(t, a, s, "k", "2", 3)
-		// Two at once: none of them may leave a value, for only the source knows the order.
+		// Two at once: none of them may leave a value, for only the source
+		// knows the order.
 		_, err = a.Update(t.Context(), "k", func(ctx context.Context) (string, error) {
 			_, err := a.Update(ctx, "k", func(context.Context) (string, error) { return "inner", nil })
 			return "outer", err
@@ -367,7 +393,8 @@ func TestRefresh(t *testing.T) {
 						failures.Add(1)
 						return "", errors.New("the source is away")
 					}
-					// A source that is away for a while does not take the value away.
+					// A source that is away for a while does not take the value
+					// away.
 					eventually(t, "two refreshes fail", func() bool {
 						v, err := a.Get(t.Context(), "k", failing)
 						if err != nil || v != "old" {

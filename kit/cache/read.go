@@ -28,7 +28,8 @@ type reading[V any] struct {
 	entry   *localEntry[V] // when stateHit
 }
 
-// plan is the commands that read some entries with their generations, in one round trip.
+// plan is the commands that read some entries with their generations, in one
+// round trip.
 type plan[V any] struct {
 	c       *Cache[V]
 	keys    []string
@@ -81,8 +82,8 @@ func (c *Cache[V]) newPlan(keys, tokens []string) *plan[V] {
 	return p
 }
 
-// generation returns the plan's generation of that key, or nil. Mostly there are one or
-// two, for which a map would only cost.
+// generation returns the plan's generation of that key, or nil. Mostly there
+// are one or two, for which a map would only cost.
 func (p *plan[V]) generation(key string) *generation {
 	if p.index == nil && len(p.gens) > 16 {
 		p.index = make(map[string]int, 2*len(p.gens))
@@ -104,8 +105,8 @@ func (p *plan[V]) generation(key string) *generation {
 	return nil
 }
 
-// leasing builds commands that read, or take the lease in the same step, and that set
-// generations where there are none.
+// leasing builds commands that read, or take the lease in the same step, and
+// that set generations where there are none.
 func (p *plan[V]) leasing() rueidis.Commands {
 	c := p.c
 	cmds := make(rueidis.Commands, 0, p.step()*len(p.keys)+p.asked)
@@ -151,9 +152,10 @@ func (p *plan[V]) looking() rueidis.Commands {
 	return cmds
 }
 
-// read looks at the entries, and takes the lease of those that are not there when tokens
-// are offered. An error means that Redis did not answer; a refusal to write
-// (a full Redis, a missing permission) makes it look without leases, and is reported.
+// read looks at the entries, and takes the lease of those that are not there
+// when tokens are offered. An error means that Redis did not answer; a refusal
+// to write (a full Redis, a missing permission) makes it look without leases,
+// and is reported.
 func (p *plan[V]) read(ctx context.Context) ([]reading[V], error) {
 	ctx, cancel := p.c.within(ctx)
 	defer cancel()
@@ -173,7 +175,8 @@ func (p *plan[V]) read(ctx context.Context) ([]reading[V], error) {
 	return p.parse(p.c.client.DoMulti(ctx, p.looking()...), false)
 }
 
-// giveUp returns, in the background, the leases that a failed read took or may have taken.
+// giveUp returns, in the background, the leases that a failed read took or may
+// have taken.
 func (p *plan[V]) giveUp(resps []rueidis.RedisResult) {
 	var taken []int
 	for i := range p.keys {
@@ -270,9 +273,9 @@ func (p *plan[V]) parse(resps []rueidis.RedisResult, leasing bool) ([]reading[V]
 	return out, nil
 }
 
-// judge decides what a record is worth, and puts what may be served again into the local
-// layer when covered says that every node is tracked; left is its PTTL, negative if
-// not known.
+// judge decides what a record is worth, and puts what may be served again into
+// the local layer when covered says that every node is tracked; left is its
+// PTTL, negative if not known.
 func (p *plan[V]) judge(r *reading[V], i int, raw string, left time.Duration, covered bool) {
 	c := p.c
 	rec, err := parseRecord(raw)
@@ -292,7 +295,8 @@ func (p *plan[V]) judge(r *reading[V], i int, raw string, left time.Duration, co
 	}
 	e := &localEntry[V]{absent: rec.kind == kindAbsent, id: rec.id, gens: rec.gens, genKeys: r.genKeys}
 	if !e.absent {
-		// The codec may not keep or change what it decodes, so the bytes need no copy.
+		// The codec may not keep or change what it decodes, so the bytes need
+		// no copy.
 		e.val, err = c.codec.Decode(unsafe.Slice(unsafe.StringData(rec.payload), len(rec.payload)))
 		if err != nil {
 			r.state = stateInvalid
@@ -301,7 +305,8 @@ func (p *plan[V]) judge(r *reading[V], i int, raw string, left time.Duration, co
 		}
 	}
 	r.state, r.entry = stateHit, e
-	// Counted from before the read was sent, a life can only come out too short.
+	// Counted from before the read was sent, a life can only come out too
+	// short.
 	e.until = p.at + int64(left)
 	e.staleAt = e.until - int64(rec.stale)
 	e.refreshAt = e.until
@@ -311,7 +316,8 @@ func (p *plan[V]) judge(r *reading[V], i int, raw string, left time.Duration, co
 		return
 	}
 	if !e.absent && (rec.stale > 0 || c.opt.RefreshAhead > 0) {
-		// Due when this much is left of its life, or when the current claim ends.
+		// Due when this much is left of its life, or when the current claim
+		// ends.
 		due := min(rec.stale+c.opt.RefreshAhead, rec.hold)
 		e.refreshAt = e.until - int64(due)
 	}

@@ -74,7 +74,8 @@ func parseRecord(s string) (record, error) {
 	}, nil
 }
 
-// rawID returns the id of any record, even of a malformed one, as the scripts see it.
+// rawID returns the id of any record, even of a malformed one, as the scripts
+// see it.
 func rawID(s string) string {
 	if len(s) <= 1 {
 		return ""
@@ -99,7 +100,8 @@ func header(kind byte, token string, stale time.Duration, gens string, n int) []
 }
 
 // newGeneration returns a generation that no other call returns again: it must
-// differ from every earlier one even when Redis lost the key, so it is no counter.
+// differ from every earlier one even when Redis lost the key, so it is no
+// counter.
 func newGeneration() string {
 	var b [genLen]byte
 	binary.BigEndian.PutUint64(b[:], rand.Uint64())

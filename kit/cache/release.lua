@@ -1,7 +1,7 @@
--- Gives a lease back without a value.
--- KEYS[1] the entry; ARGV[1] token, ARGV[2] ms for which nobody should try to
--- refresh a value that is still there, ARGV[3] the kind byte of a pending record.
--- Returns 1 when the token stood, 0 otherwise.
+-- Gives a lease back without a value. KEYS[1] the entry; ARGV[1] token, ARGV[2]
+-- ms for which nobody should try to refresh a value that is still there,
+-- ARGV[3] the kind byte of a pending record. Returns 1 when the token stood, 0
+-- otherwise.
 local key = KEYS[1]
 local head = redis.call('GETRANGE', key, 0, 16)
 if string.sub(head, 2) ~= ARGV[1] then

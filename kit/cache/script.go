@@ -34,10 +34,12 @@ type execution struct {
 	args []string
 }
 
-// run calls a script for each execution, and runs more behind them, in one round trip to
-// each node. Where a node does not know the script (restarted, flushed, failed over)
-// those are sent again with its text. The results are the executions', then more's.
-func (c *Cache[V]) run(ctx context.Context, s script, execs []execution, more ...rueidis.Completed) []rueidis.RedisResult {
+// run calls a script for each execution, and runs more behind them, in one
+// round trip to each node. Where a node does not know the script (restarted,
+// flushed, failed over) those are sent again with its text. The results are the
+// executions', then more's.
+func (c *Cache[V]) run(ctx context.Context, s script, execs []execution,
+	more ...rueidis.Completed) []rueidis.RedisResult {
 	if len(execs)+len(more) == 0 {
 		return nil
 	}

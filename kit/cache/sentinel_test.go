@@ -8,7 +8,8 @@ import (
 	"github.com/parley-chat/parley/kit/redistest"
 )
 
-// After a failover the cache works on the new master, and the local layer follows that one.
+// After a failover the cache works on the new master, and the local layer
+// follows that one.
 func TestSentinelFailover(t *testing.T) {
 	t.Parallel()
 	set := redistest.StartSentinel(t)

@@ -13,9 +13,9 @@ import (
 )
 
 // tracker keeps one connection to every node that the client talks to, with
-// CLIENT TRACKING in broadcast mode for the cache's prefix: Redis itself then says
-// which key changed, expired or was evicted, whoever did it. One goroutine owns
-// the connections.
+// CLIENT TRACKING in broadcast mode for the cache's prefix: Redis itself then
+// says which key changed, expired or was evicted, whoever did it. One goroutine
+// owns the connections.
 type tracker struct {
 	client  rueidis.Client
 	prefix  string
@@ -70,7 +70,8 @@ func (t *tracker) run(ctx context.Context) {
 				t.lose(err)
 			}
 			failures++
-			// A broken Redis sees few attempts, at different times from each process.
+			// A broken Redis sees few attempts, at different times from each
+			// process.
 			ceil := min(50*time.Millisecond<<min(failures, 6), 2*time.Second)
 			wait = ceil/2 + rand.N(ceil/2)
 		} else {
@@ -80,8 +81,8 @@ func (t *tracker) run(ctx context.Context) {
 	}
 }
 
-// round brings the connections in line with the client's nodes, and has every one
-// answer a ping.
+// round brings the connections in line with the client's nodes, and has every
+// one answer a ping.
 func (t *tracker) round(ctx context.Context) error {
 	sent := time.Now()
 	nodes := t.client.Nodes()
@@ -91,8 +92,8 @@ func (t *tracker) round(ctx context.Context) error {
 		}
 		t.close(addr)
 		if !l.lost.Load() {
-			// A failover may leave the connection to the old master standing. What was read
-			// there says nothing about the new one.
+			// A failover may leave the connection to the old master standing.
+			// What was read there says nothing about the new one.
 			t.lose(fmt.Errorf("%s is no node of the client any more", addr))
 		}
 	}
@@ -144,7 +145,8 @@ func (t *tracker) round(ctx context.Context) error {
 }
 
 // lose says that pushes may be missed. Under the same lock as onLive, so that a
-// round that began before the loss cannot declare the connections whole after it.
+// round that began before the loss cannot declare the connections whole after
+// it.
 func (t *tracker) lose(err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -157,8 +159,8 @@ func (t *tracker) open(ctx context.Context, node rueidis.Client) (*link, error) 
 	ctx, cancel := context.WithTimeout(ctx, t.timeout)
 	defer cancel()
 	lost := client.SetOnInvalidations(t.onPush)
-	// The client turned tracking on in another mode when it connected, and Redis
-	// switches modes only by way of off.
+	// The client turned tracking on in another mode when it connected, and
+	// Redis switches modes only by way of off.
 	for _, r := range client.DoMulti(ctx,
 		client.B().ClientTracking().Off().Build(),
 		client.B().ClientTracking().On().Prefix().Prefix(t.prefix).Bcast().Build(),
@@ -179,7 +181,8 @@ func (t *tracker) open(ctx context.Context, node rueidis.Client) (*link, error) 
 			<-l.end
 		case <-l.end:
 		}
-		// Never back to the client's pool: it is not in the state the client left it.
+		// Never back to the client's pool: it is not in the state the client
+		// left it.
 		client.Close()
 		release()
 	})

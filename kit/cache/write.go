@@ -11,18 +11,21 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// Update writes through: it revokes every lease on key and removes its value, calls write,
-// which changes the source and returns the value that stands there now, and stores
-// that. If another Update, Set or Delete of the key came between, the entry is
-// left empty instead, since only the source knows who was last. A crash at any point
-// leaves an empty entry once the lease (Options.LoadTimeout) ended.
+// Update writes through: it revokes every lease on key and removes its value,
+// calls write, which changes the source and returns the value that stands there
+// now, and stores that. If another Update, Set or Delete of the key came
+// between, the entry is left empty instead, since only the source knows who was
+// last. A crash at any point leaves an empty entry once the lease
+// (Options.LoadTimeout) ended.
 //
-// If Redis cannot be told beforehand, nothing is written and the error is returned: a
-// value that cannot be taken back would be served until its TTL. What happens after
-// write returned is reported to Options.OnError only. An error of write is returned as it is,
-// with the entry left empty; ErrNotFound (write deleted it) is remembered like a loader's.
-// write's context ends with ctx, and no later than Options.LoadTimeout.
-func (c *Cache[V]) Update(ctx context.Context, key string, write func(ctx context.Context) (V, error)) (V, error) {
+// If Redis cannot be told beforehand, nothing is written and the error is
+// returned: a value that cannot be taken back would be served until its TTL.
+// What happens after write returned is reported to Options.OnError only. An
+// error of write is returned as it is, with the entry left empty; ErrNotFound
+// (write deleted it) is remembered like a loader's. write's context ends with
+// ctx, and no later than Options.LoadTimeout.
+func (c *Cache[V]) Update(ctx context.Context, key string,
+	write func(ctx context.Context) (V, error)) (V, error) {
 	var zero V
 	u, err := c.beginUpdate(ctx, key)
 	if err != nil {
@@ -43,7 +46,8 @@ func (c *Cache[V]) Update(ctx context.Context, key string, write func(ctx contex
 	return val, err
 }
 
-// updating is a write under way. Without a token it ends in removing the entry again.
+// updating is a write under way. Without a token it ends in removing the entry
+// again.
 type updating struct{ token, gens string }
 
 func (c *Cache[V]) beginUpdate(ctx context.Context, key string) (updating, error) {
@@ -63,7 +67,8 @@ func (c *Cache[V]) beginUpdate(ctx context.Context, key string) (updating, error
 		c.goes(func() { _ = c.giveBack(key, u.token) }) // it may have been taken
 		return updating{}, err
 	}
-	// A full Redis still removes, before the write and after it: the entry is right, if empty.
+	// A full Redis still removes, before the write and after it: the entry is
+	// right, if empty.
 	c.report("store", err)
 	return updating{}, c.remove(ctx, key)
 }
@@ -94,11 +99,11 @@ func (c *Cache[V]) finishUpdate(ctx context.Context, key string, u updating, val
 	}
 }
 
-// Set stores v as the value of key and revokes every lease on it. If Redis refuses (full,
-// or not permitted) the old value is removed where it lets us, and the error returned.
-// Nothing orders two
-// processes that write the source and then Set: where the key has more than one writer use
-// Update, or Delete after the write.
+// Set stores v as the value of key and revokes every lease on it. If Redis
+// refuses (full, or not permitted) the old value is removed where it lets us,
+// and the error returned. Nothing orders two processes that write the source
+// and then Set: where the key has more than one writer use Update, or Delete
+// after the write.
 func (c *Cache[V]) Set(ctx context.Context, key string, v V) error {
 	defer c.forget(key)
 	gens, err := c.generations(ctx, key)
@@ -109,7 +114,8 @@ func (c *Cache[V]) Set(ctx context.Context, key string, v V) error {
 		if encErr != nil {
 			return fmt.Errorf("cache %s: set %q: %w", c.opt.Name, key, encErr)
 		}
-		err = c.client.Do(ctx, c.client.B().Set().Key(c.entryKey(key)).Value(text(rec)).Px(life).Build()).Error()
+		err = c.client.Do(ctx, c.client.B().Set().Key(c.entryKey(key)).Value(text(rec)).Px(
+			life).Build()).Error()
 	}
 	if _, refused := rueidis.IsRedisErr(err); refused {
 		// What stood there is not the value any more.
@@ -123,10 +129,10 @@ func (c *Cache[V]) Set(ctx context.Context, key string, v V) error {
 	return nil
 }
 
-// Delete removes the entries of keys and revokes every lease on them: a load that is on its
-// way will not be stored. Call it after the source was changed. On an error some
-// entries may still be there; the caller knows what that means for the reader, and
-// may try again.
+// Delete removes the entries of keys and revokes every lease on them: a load
+// that is on its way will not be stored. Call it after the source was changed.
+// On an error some entries may still be there; the caller knows what that means
+// for the reader, and may try again.
 func (c *Cache[V]) Delete(ctx context.Context, keys ...string) error {
 	if len(keys) == 0 {
 		return nil
@@ -147,9 +153,9 @@ func (c *Cache[V]) Delete(ctx context.Context, keys ...string) error {
 	return errors.Join(errs...)
 }
 
-// InvalidateTag makes every entry with the tag count as missing, whatever their number, in
-// one step. What is being loaded will not be served either. The entries' memory is freed as
-// their TTL ends.
+// InvalidateTag makes every entry with the tag count as missing, whatever their
+// number, in one step. What is being loaded will not be served either. The
+// entries' memory is freed as their TTL ends.
 func (c *Cache[V]) InvalidateTag(ctx context.Context, tag string) error {
 	key := c.tagPrefix + tag
 	if err := c.bump(ctx, key, c.genTTL()); err != nil {
@@ -176,7 +182,8 @@ func (c *Cache[V]) bump(ctx context.Context, key string, life time.Duration) err
 	}
 	err := c.client.Do(ctx, cmd()).Error()
 	if err != nil {
-		// Removing it does as well, and a full Redis allows it: the next reader makes another.
+		// Removing it does as well, and a full Redis allows it: the next reader
+		// makes another.
 		if _, refused := rueidis.IsRedisErr(err); refused {
 			if c.client.Do(ctx, c.client.B().Del().Key(key).Build()).Error() == nil {
 				err = nil
@@ -230,7 +237,8 @@ func (c *Cache[V]) generations(ctx context.Context, key string) (string, error) 
 	return b.String(), nil
 }
 
-// encode returns the record of a load's outcome and its life; nil if that is not to be stored.
+// encode returns the record of a load's outcome and its life; nil if that is
+// not to be stored.
 func (c *Cache[V]) encode(token, gens string, val V, err error) ([]byte, time.Duration, error) {
 	switch {
 	case err == nil:
@@ -246,13 +254,16 @@ func (c *Cache[V]) encode(token, gens string, val V, err error) ([]byte, time.Du
 	return nil, 0, nil
 }
 
-// put stores a record if the lease stands, and reads the generations again behind it.
-func (c *Cache[V]) put(ctx context.Context, key string, l lease, rec []byte, life time.Duration) (stored bool, gens string, err error) {
+// put stores a record if the lease stands, and reads the generations again
+// behind it.
+func (c *Cache[V]) put(ctx context.Context, key string, l lease, rec []byte,
+	life time.Duration) (stored bool, gens string, err error) {
 	more := make(rueidis.Commands, len(l.genKeys))
 	for i, g := range l.genKeys {
 		more[i] = c.client.B().Get().Key(g).Build()
 	}
-	results := c.run(ctx, c.store, []execution{{key, []string{l.token, text(rec), millis(life), "0"}}}, more...)
+	results := c.run(ctx, c.store,
+		[]execution{{key, []string{l.token, text(rec), millis(life), "0"}}}, more...)
 	n, err := results[0].AsInt64()
 	if err != nil {
 		return false, "", err
@@ -279,12 +290,13 @@ func (c *Cache[V]) giveBack(key, token string) error {
 	return c.abandon(ctx, key, token, 0)
 }
 
-// abandon gives a lease back; hold is how long the refresh of a value that is there
-// rests.
+// abandon gives a lease back; hold is how long the refresh of a value that is
+// there rests.
 func (c *Cache[V]) abandon(ctx context.Context, key, token string, hold time.Duration) error {
 	_, err := c.one(ctx, c.release, c.releasing(key, token, hold))
 	if _, refused := rueidis.IsRedisErr(err); refused {
-		// Without scripts the entry goes altogether: never wrong, and nobody waits for us.
+		// Without scripts the entry goes altogether: never wrong, and nobody
+		// waits for us.
 		return c.remove(ctx, key)
 	}
 	return err

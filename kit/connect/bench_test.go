@@ -10,7 +10,8 @@ import (
 	"github.com/parley-chat/parley/kit/redistest"
 )
 
-// BenchmarkGet has a GET with connect's client and with one of rueidis alone: the difference is what watching connections costs.
+// BenchmarkGet has a GET with connect's client and with one of rueidis alone:
+// the difference is what watching connections costs.
 func BenchmarkGet(b *testing.B) {
 	s := redistest.Start(b)
 	cfg, err := connect.Parse(s.URL())

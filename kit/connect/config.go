@@ -24,7 +24,8 @@ const (
 	Cluster              // nodes of a cluster
 )
 
-// Config says where Redis is and how patient to be. The zero value of each field but Addrs has a sensible meaning.
+// Config says where Redis is and how patient to be. The zero value of each
+// field but Addrs has a sensible meaning.
 type Config struct {
 	Mode      Mode
 	Addrs     []string // host:port each, or the path of one unix socket
@@ -53,12 +54,15 @@ const defaultSentinelPort = "26379"
 //	redis+sentinel://host[:port],…/master[/db]      rediss+sentinel:// encrypts
 //	redis+cluster://host[:port],…                   rediss+cluster:// encrypts
 //
-// Parameters after a question mark: db, client_name, dial_timeout, start_timeout (as 5s, 500ms), sentinel_username,
-// sentinel_password, ca (a PEM file to trust), server_name. Errors name what is wrong, and never hold the password.
+// Parameters after a question mark: db, client_name, dial_timeout,
+// start_timeout (as 5s, 500ms), sentinel_username, sentinel_password, ca (a PEM
+// file to trust), server_name. Errors name what is wrong, and never hold the
+// password.
 func Parse(text string) (Config, error) {
 	c, err := parse(text)
 	if err != nil && atAfterAddress(text) {
-		// What seems to be a port, a path or a parameter may be a piece of a password with / or ? in it.
+		// What seems to be a port, a path or a parameter may be a piece of a
+		// password with / or ? in it.
 		return Config{}, errors.New("redis URL: it cannot be read, and has an @ after the first / or ?: in a user or password write / as %2F, ? as %3F")
 	}
 	if err != nil {
@@ -132,8 +136,9 @@ func parse(text string) (Config, error) {
 	return c, c.check()
 }
 
-// address completes host, host:port or an IPv6 address with the port. Its errors do not repeat what stands after a colon: of
-// a URL without its @host, that is the password.
+// address completes host, host:port or an IPv6 address with the port. Its
+// errors do not repeat what stands after a colon: of a URL without its @host,
+// that is the password.
 func address(host, port string) (string, error) {
 	if ip, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
 		return net.JoinHostPort(ip.String(), port), nil
@@ -185,7 +190,8 @@ func (c *Config) setDB(text string) error {
 	return nil
 }
 
-// setQuery takes the parameters, and the database number that the path has, if any.
+// setQuery takes the parameters, and the database number that the path has, if
+// any.
 func (c *Config) setQuery(query, db string) error {
 	values, err := url.ParseQuery(query)
 	if err != nil {
@@ -269,9 +275,12 @@ func (c *Config) check() error {
 	return nil
 }
 
-// FromEnv reads the environment through lookup, which is os.LookupEnv or a stand-in: REDIS_URL, or REDIS_HOST, REDIS_PORT,
-// REDIS_USERNAME, REDIS_PASSWORD, REDIS_DB and REDIS_TLS (true or false). Without any of them it is redis://localhost:6379. REDIS_USERNAME
-// and REDIS_PASSWORD may complete a URL without them; anything given twice differently is an error that names it.
+// FromEnv reads the environment through lookup, which is os.LookupEnv or a
+// stand-in: REDIS_URL, or REDIS_HOST, REDIS_PORT, REDIS_USERNAME,
+// REDIS_PASSWORD, REDIS_DB and REDIS_TLS (true or false). Without any of them
+// it is redis://localhost:6379. REDIS_USERNAME and REDIS_PASSWORD may complete
+// a URL without them; anything given twice differently is an error that names
+// it.
 func FromEnv(lookup func(string) (string, bool)) (Config, error) {
 	get := func(name string) string {
 		if value, ok := lookup(name); ok {
@@ -332,7 +341,8 @@ func FromEnv(lookup func(string) (string, bool)) (Config, error) {
 	return c, nil
 }
 
-// String describes where Redis is, without secrets. So do %#v and JSON, so that a Config can be logged.
+// String describes where Redis is, without secrets. So do %#v and JSON, so that
+// a Config can be logged.
 func (c Config) String() string {
 	where := strings.Join(c.Addrs, ", ")
 	switch c.Mode {

@@ -21,10 +21,13 @@ func TestParse(t *testing.T) {
 		"redis://[::1]:7?db=2&client_name=x": {Addrs: []string{"[::1]:7"}, DB: 2, ClientName: "x"},
 		"redis://h?dial_timeout=2s":          {Addrs: []string{"h:6379"}, DialTimeout: 2 * time.Second},
 		"unix:///run/redis.sock?db=1":        {Addrs: []string{"/run/redis.sock"}, DB: 1},
-		"unix://me:secret@/run/redis.sock":   {Addrs: []string{"/run/redis.sock"}, Username: "me", Password: "secret"},
-		"redis+cluster://a:1,b,c:3":          {Mode: Cluster, Addrs: []string{"a:1", "b:6379", "c:3"}},
-		"redis+sentinel://:pw@a,b:2/main/4":  {Mode: Sentinel, Addrs: []string{"a:26379", "b:2"}, MasterSet: "main", DB: 4, Password: "pw"},
-		"redis+sentinel://a/main?start_timeout=1m&sentinel_password=s": {Mode: Sentinel, Addrs: []string{"a:26379"}, MasterSet: "main", StartTimeout: time.Minute, SentinelPassword: "s"},
+		"unix://me:secret@/run/redis.sock": {Addrs: []string{"/run/redis.sock"}, Username: "me",
+			Password: "secret"},
+		"redis+cluster://a:1,b,c:3": {Mode: Cluster, Addrs: []string{"a:1", "b:6379", "c:3"}},
+		"redis+sentinel://:pw@a,b:2/main/4": {Mode: Sentinel, Addrs: []string{"a:26379", "b:2"},
+			MasterSet: "main", DB: 4, Password: "pw"},
+		"redis+sentinel://a/main?start_timeout=1m&sentinel_password=s": {Mode: Sentinel,
+			Addrs: []string{"a:26379"}, MasterSet: "main", StartTimeout: time.Minute, SentinelPassword: "s"},
 	} {
 		got, err := Parse(text)
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
@@ -86,8 +89,11 @@ func TestFromEnv(t *testing.T) {
 		err  string
 	}{
 		{env{}, Config{Addrs: []string{"localhost:6379"}}, ""},
-		{env{"REDIS_URL": "redis://u@h/1", "REDIS_PASSWORD": "p"}, Config{Addrs: []string{"h:6379"}, Username: "u", Password: "p", DB: 1}, ""},
-		{env{"REDIS_HOST": "h", "REDIS_PORT": "7", "REDIS_USERNAME": "u", "REDIS_PASSWORD": "p", "REDIS_DB": "2", "REDIS_TLS": "false"}, Config{Addrs: []string{"h:7"}, Username: "u", Password: "p", DB: 2}, ""},
+		{env{"REDIS_URL": "redis://u@h/1", "REDIS_PASSWORD": "p"},
+			Config{Addrs: []string{"h:6379"}, Username: "u", Password: "p", DB: 1}, ""},
+		{env{"REDIS_HOST": "h", "REDIS_PORT": "7", "REDIS_USERNAME": "u", "REDIS_PASSWORD": "p",
+			"REDIS_DB": "2", "REDIS_TLS": "false"},
+			Config{Addrs: []string{"h:7"}, Username: "u", Password: "p", DB: 2}, ""},
 		{env{"REDIS_HOST": "::1"}, Config{Addrs: []string{"[::1]:6379"}}, ""},
 		{env{"REDIS_URL": "redis://h", "REDIS_HOST": "g"}, Config{}, "REDIS_HOST"},
 		{env{"REDIS_URL": "redis://:a@h", "REDIS_PASSWORD": "b"}, Config{}, "REDIS_PASSWORD"},
@@ -126,7 +132,8 @@ func TestConfigHidesSecrets(t *testing.T) {
 	}
 	slog.New(slog.NewJSONHandler(&out, nil)).Info("redis", "config", c)
 	slog.New(slog.NewTextHandler(&out, nil)).Info("redis", "config", c)
-	if text := out.String(); strings.Contains(text, "secret") || strings.Count(text, "a:26379, b:26379") != 10 {
+	if text := out.String(); strings.Contains(text, "secret") ||
+		strings.Count(text, "a:26379, b:26379") != 10 {
 		t.Error(text)
 	}
 }
@@ -134,7 +141,8 @@ func TestConfigHidesSecrets(t *testing.T) {
 func TestBackoff(t *testing.T) {
 	b := Backoff{Min: 10 * time.Millisecond, Max: time.Second}
 	for attempt := range 100 {
-		if d := b.Delay(attempt); d < 5*time.Millisecond || d > time.Second || attempt > 10 && d < 500*time.Millisecond {
+		if d := b.Delay(attempt); d < 5*time.Millisecond || d > time.Second || attempt > 10 &&
+			d < 500*time.Millisecond {
 			t.Errorf("attempt %d: %v", attempt, d)
 		}
 	}

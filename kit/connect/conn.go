@@ -15,13 +15,15 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// Backoff is the time between attempts: it doubles from Min to Max, and half of it is random, so that many who lost
-// the same server do not come back at the same moment. Default 50 ms to 2 s.
+// Backoff is the time between attempts: it doubles from Min to Max, and half of
+// it is random, so that many who lost the same server do not come back at the
+// same moment. Default 50 ms to 2 s.
 type Backoff struct {
 	Min, Max time.Duration
 }
 
-// Delay returns how long to wait after so many failed attempts, the first being 1.
+// Delay returns how long to wait after so many failed attempts, the first being
+// 1.
 func (b Backoff) Delay(attempts int) time.Duration {
 	if b.Min <= 0 {
 		b.Min = 50 * time.Millisecond
@@ -41,8 +43,10 @@ type Kind int
 
 const (
 	Connected Kind = iota // a connection is open
-	Lost                  // an open connection broke, or was closed; of one that is not in use this shows with the next command
-	Failed                // a connection could not be opened
+	// an open connection broke, or was closed; of one that is not in use this
+	// shows with the next command
+	Lost
+	Failed // a connection could not be opened
 )
 
 func (k Kind) String() string { return [...]string{"connected", "lost", "failed"}[k] }
@@ -75,12 +79,14 @@ type settings struct {
 	change  []func(*rueidis.ClientOption)
 }
 
-// OnEvent has f called with everything that happens to connections, from their own goroutines: it must not block, nor
-// call Redis.
+// OnEvent has f called with everything that happens to connections, from their
+// own goroutines: it must not block, nor call Redis.
 func OnEvent(f func(Event)) Option { return func(s *settings) { s.events = append(s.events, f) } }
 
-// WithMetrics registers redis_connections (gauge), redis_connections_opened_total, redis_connections_lost_total and
-// redis_connections_failed_total, labelled by use: commands or subscriptions. They are unregistered by Close, and when Open fails.
+// WithMetrics registers redis_connections (gauge),
+// redis_connections_opened_total, redis_connections_lost_total and
+// redis_connections_failed_total, labelled by use: commands or subscriptions.
+// They are unregistered by Close, and when Open fails.
 func WithMetrics(r prometheus.Registerer) Option { return func(s *settings) { s.metrics = r } }
 
 // With changes rueidis' own options last, for what Config does not have.
@@ -103,8 +109,10 @@ func (c *Conn) Close() {
 	c.unregister()
 }
 
-// Open connects, and waits for Redis to be there: until ctx is done, or StartTimeout has passed. The error then says what was waited
-// for and why it did not come. What waiting cannot mend, as a wrong password, is an error at once.
+// Open connects, and waits for Redis to be there: until ctx is done, or
+// StartTimeout has passed. The error then says what was waited for and why it
+// did not come. What waiting cannot mend, as a wrong password, is an error at
+// once.
 func Open(ctx context.Context, cfg Config, opts ...Option) (*Conn, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
@@ -125,7 +133,8 @@ func Open(ctx context.Context, cfg Config, opts ...Option) (*Conn, error) {
 	if cfg.StartTimeout <= 0 {
 		cfg.StartTimeout = 10 * time.Second
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, cfg.StartTimeout, fmt.Errorf("gave up after %v", cfg.StartTimeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, cfg.StartTimeout,
+		fmt.Errorf("gave up after %v", cfg.StartTimeout))
 	defer cancel()
 	client, err := wait(ctx, cfg, s, false)
 	if err != nil {
@@ -163,7 +172,8 @@ func wait(ctx context.Context, cfg Config, s settings, subscriber bool) (rueidis
 	}
 }
 
-// try opens a client, without client-side caching where the server has none or denies it.
+// try opens a client, without client-side caching where the server has none or
+// denies it.
 func try(ctx context.Context, cfg Config, s settings, subscriber bool) (rueidis.Client, error) {
 	start := &opening{ctx: ctx}
 	o := cfg.option(start, s, subscriber)
@@ -182,8 +192,9 @@ func try(ctx context.Context, cfg Config, s settings, subscriber bool) (rueidis.
 	return nil, fmt.Errorf("no answer: %w", ctx.Err())
 }
 
-// opening ends the connections of a client that is not open yet when ctx ends: rueidis takes no context to open one, and would wait
-// for a server that accepts and says nothing.
+// opening ends the connections of a client that is not open yet when ctx ends:
+// rueidis takes no context to open one, and would wait for a server that
+// accepts and says nothing.
 type opening struct {
 	ctx  context.Context
 	over atomic.Bool // the client is open, or was given up
@@ -208,10 +219,12 @@ func (o *opening) dial(ctx context.Context, dial func(context.Context) (net.Conn
 	return conn, err
 }
 
-// isFinal reports whether waiting cannot mend the error: Redis is there, and refuses.
+// isFinal reports whether waiting cannot mend the error: Redis is there, and
+// refuses.
 func isFinal(err error) bool {
 	if e, ok := rueidis.IsRedisErr(err); ok {
-		for _, prefix := range []string{"WRONGPASS", "NOAUTH", "NOPERM", "ERR invalid DB index", "ERR DB index", "ERR AUTH", "ERR Client sent AUTH"} {
+		for _, prefix := range []string{"WRONGPASS", "NOAUTH", "NOPERM", "ERR invalid DB index",
+			"ERR DB index", "ERR AUTH", "ERR Client sent AUTH"} {
 			if strings.HasPrefix(e.Error(), prefix) {
 				return true
 			}
@@ -238,17 +251,22 @@ func (c Config) option(start *opening, s settings, subscriber bool) rueidis.Clie
 		}
 	}
 	o := rueidis.ClientOption{
-		InitAddress: c.Addrs, Username: c.Username, Password: c.Password, SelectDB: c.DB, ClientName: c.ClientName, TLSConfig: c.TLS,
+		InitAddress: c.Addrs, Username: c.Username, Password: c.Password, SelectDB: c.DB,
+		ClientName: c.ClientName, TLSConfig: c.TLS,
 		Dialer:           net.Dialer{Timeout: c.DialTimeout, KeepAlive: c.KeepAlive},
 		ConnWriteTimeout: c.WriteTimeout,
-		RetryDelay:       func(attempts int, _ rueidis.Completed, _ error) time.Duration { return c.Backoff.Delay(attempts) },
-		DialCtxFn:        dialer(start, tell),
+		RetryDelay: func(attempts int, _ rueidis.Completed,
+			_ error) time.Duration {
+			return c.Backoff.Delay(attempts)
+		},
+		DialCtxFn: dialer(start, tell),
 	}
 	switch c.Mode {
 	case Single:
 		o.ForceSingleClient = true
 	case Sentinel:
-		o.Sentinel = rueidis.SentinelOption{MasterSet: c.MasterSet, Username: c.SentinelUsername, Password: c.SentinelPassword, TLSConfig: c.TLS,
+		o.Sentinel = rueidis.SentinelOption{MasterSet: c.MasterSet, Username: c.SentinelUsername,
+			Password: c.SentinelPassword, TLSConfig: c.TLS,
 			Dialer: net.Dialer{Timeout: c.DialTimeout, KeepAlive: c.KeepAlive}}
 	}
 	for _, f := range s.change {
@@ -258,7 +276,8 @@ func (c Config) option(start *opening, s settings, subscriber bool) rueidis.Clie
 }
 
 // dialer opens connections and tells what becomes of them.
-func dialer(start *opening, tell func(Kind, string, error)) func(context.Context, string, *net.Dialer, *tls.Config) (net.Conn, error) {
+func dialer(start *opening, tell func(Kind, string, error)) func(context.Context, string,
+	*net.Dialer, *tls.Config) (net.Conn, error) {
 	return func(ctx context.Context, addr string, d *net.Dialer, cfg *tls.Config) (net.Conn, error) {
 		network := "tcp"
 		if strings.HasPrefix(addr, "/") {
@@ -302,7 +321,8 @@ func (w *watched) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// check tells of what a read or a write has met. A time-out is rueidis' to judge.
+// check tells of what a read or a write has met. A time-out is rueidis' to
+// judge.
 func (w *watched) check(err error) {
 	if err == nil {
 		return

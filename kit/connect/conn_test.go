@@ -54,7 +54,8 @@ func TestOpen(t *testing.T) {
 	for name, url := range map[string]string{
 		"port":   redistest.StartTCP(t).URL(),
 		"socket": redistest.Start(t).URL(),
-		"password": strings.Replace(redistest.StartTCP(t, "--user", "me", "on", ">p@ss", "~*", "&*", "+@all", "--user", "default", "off").URL(),
+		"password": strings.Replace(redistest.StartTCP(t, "--user", "me", "on", ">p@ss", "~*", "&*",
+			"+@all", "--user", "default", "off").URL(),
 			"redis://", "redis://me:p%40ss@", 1),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -125,15 +126,24 @@ func TestErrorsSayWhy(t *testing.T) {
 		url  string
 		want []string
 	}{
-		"nobody there":   {"redis://" + closed + "?start_timeout=300ms", []string{closed, "refused", "gave up after 300ms"}},
-		"never answers":  {"redis://" + hole.Addr().String() + "?start_timeout=300ms&dial_timeout=1h", []string{hole.Addr().String(), "no answer", "gave up after 300ms"}},
-		"never encrypts": {"rediss://" + hole.Addr().String() + "?start_timeout=300ms&dial_timeout=1h", []string{hole.Addr().String(), "gave up after 300ms"}},
-		"dumb sentinel":  {"redis+sentinel://" + hole.Addr().String() + "/main?start_timeout=300ms&dial_timeout=1h", []string{"main", "gave up after 300ms"}},
-		"dumb cluster":   {"redis+cluster://" + hole.Addr().String() + "?start_timeout=300ms&dial_timeout=1h", []string{hole.Addr().String(), "gave up after 300ms"}},
-		"wrong password": {strings.Replace(locked.URL(), "redis://", "redis://:wrong@", 1) + "?start_timeout=1h", []string{"WRONGPASS"}},
-		"no password":    {locked.URL() + "?start_timeout=1h", []string{"NOAUTH"}},
-		"no such socket": {"unix:///does/not/exist?start_timeout=300ms", []string{"/does/not/exist", "no such file"}},
-		"no sentinel":    {"redis+sentinel://" + closed + "/main?start_timeout=300ms", []string{"main", closed, "gave up"}},
+		"nobody there": {"redis://" + closed + "?start_timeout=300ms",
+			[]string{closed, "refused", "gave up after 300ms"}},
+		"never answers": {"redis://" + hole.Addr().String() +
+			"?start_timeout=300ms&dial_timeout=1h",
+			[]string{hole.Addr().String(), "no answer", "gave up after 300ms"}},
+		"never encrypts": {"rediss://" + hole.Addr().String() +
+			"?start_timeout=300ms&dial_timeout=1h", []string{hole.Addr().String(), "gave up after 300ms"}},
+		"dumb sentinel": {"redis+sentinel://" + hole.Addr().String() +
+			"/main?start_timeout=300ms&dial_timeout=1h", []string{"main", "gave up after 300ms"}},
+		"dumb cluster": {"redis+cluster://" + hole.Addr().String() +
+			"?start_timeout=300ms&dial_timeout=1h", []string{hole.Addr().String(), "gave up after 300ms"}},
+		"wrong password": {strings.Replace(locked.URL(), "redis://", "redis://:wrong@", 1) +
+			"?start_timeout=1h", []string{"WRONGPASS"}},
+		"no password": {locked.URL() + "?start_timeout=1h", []string{"NOAUTH"}},
+		"no such socket": {"unix:///does/not/exist?start_timeout=300ms",
+			[]string{"/does/not/exist", "no such file"}},
+		"no sentinel": {"redis+sentinel://" + closed + "/main?start_timeout=300ms",
+			[]string{"main", closed, "gave up"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			conn, err := connect.Open(t.Context(), parse(t, c.url))
@@ -153,7 +163,8 @@ func TestErrorsSayWhy(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := connect.Open(ctx, parse(t, "redis://"+closed)); err == nil || !strings.Contains(err.Error(), "canceled") {
+	if _, err := connect.Open(ctx, parse(t, "redis://"+closed)); err == nil ||
+		!strings.Contains(err.Error(), "canceled") {
 		t.Errorf("with a context that is done: %v", err)
 	}
 }
@@ -170,7 +181,8 @@ func TestTrackingDenied(t *testing.T) {
 		if err := c.Do(t.Context(), c.B().Set().Key("k").Value(want).Build()).Error(); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := c.DoCache(t.Context(), c.B().Get().Key("k").Cache(), time.Hour).ToString(); err != nil || got != want {
+		if got, err := c.DoCache(t.Context(), c.B().Get().Key("k").Cache(),
+			time.Hour).ToString(); err != nil || got != want {
 			t.Errorf("%q, %v, want %q", got, err, want)
 		}
 	}
@@ -207,8 +219,10 @@ func TestEventsAndMetrics(t *testing.T) {
 	s := redistest.StartTCP(t)
 	registry := prometheus.NewRegistry()
 	events := make(chan connect.Event, 1000)
-	conn := open(t, parse(t, s.URL()), connect.WithMetrics(registry), connect.OnEvent(func(e connect.Event) { events <- e }))
-	// until uses the connections, as rueidis notices the loss of one that it uses, and has several.
+	conn := open(t, parse(t, s.URL()), connect.WithMetrics(registry),
+		connect.OnEvent(func(e connect.Event) { events <- e }))
+	// until uses the connections, as rueidis notices the loss of one that it
+	// uses, and has several.
 	until := func(kind connect.Kind, subscriber bool) {
 		t.Helper()
 		deadline := time.Now().Add(20 * time.Second)
@@ -218,7 +232,8 @@ func TestEventsAndMetrics(t *testing.T) {
 			select {
 			case e := <-events:
 				if e.Kind == kind && e.Subscriber == subscriber {
-					if e.Addr != s.Addr() || (e.Err == nil) != (kind == connect.Connected) || !strings.Contains(e.String(), s.Addr()) {
+					if e.Addr != s.Addr() || (e.Err == nil) != (kind == connect.Connected) ||
+						!strings.Contains(e.String(), s.Addr()) {
 						t.Errorf("event %v", e)
 					}
 					return
@@ -233,7 +248,8 @@ func TestEventsAndMetrics(t *testing.T) {
 	s.Restart()
 	until(connect.Lost, false)
 	until(connect.Connected, false)
-	if n, err := testutil.GatherAndCount(registry, "redis_connections", "redis_connections_opened_total", "redis_connections_lost_total"); err != nil || n < 5 {
+	if n, err := testutil.GatherAndCount(registry, "redis_connections",
+		"redis_connections_opened_total", "redis_connections_lost_total"); err != nil || n < 5 {
 		t.Errorf("%d series, %v", n, err)
 	}
 	if _, err := connect.Open(t.Context(), parse(t, s.URL()), connect.WithMetrics(registry)); err == nil {
@@ -241,12 +257,14 @@ func TestEventsAndMetrics(t *testing.T) {
 	}
 }
 
-// TestMetricsOfOneThatDidNotOpen opens again with the same registry, after an Open that failed and after a Close.
+// TestMetricsOfOneThatDidNotOpen opens again with the same registry, after an
+// Open that failed and after a Close.
 func TestMetricsOfOneThatDidNotOpen(t *testing.T) {
 	s := redistest.StartTCP(t)
 	registry := prometheus.NewRegistry()
 	s.Stop()
-	if conn, err := connect.Open(t.Context(), parse(t, s.URL()+"?start_timeout=200ms"), connect.WithMetrics(registry)); err == nil {
+	if conn, err := connect.Open(t.Context(), parse(t, s.URL()+"?start_timeout=200ms"),
+		connect.WithMetrics(registry)); err == nil {
 		conn.Close()
 		t.Fatal("it opened")
 	}
@@ -264,11 +282,14 @@ func TestMetricsOfOneThatDidNotOpen(t *testing.T) {
 	// One of the four is taken: none of the others stays.
 	registry = prometheus.NewRegistry()
 	registry.MustRegister(prometheus.NewGauge(prometheus.GaugeOpts{Name: "redis_connections_failed_total"}))
-	if _, err := connect.Open(t.Context(), parse(t, s.URL()), connect.WithMetrics(registry)); err == nil || !strings.Contains(err.Error(), "metrics") {
+	if _, err := connect.Open(t.Context(), parse(t, s.URL()),
+		connect.WithMetrics(registry)); err == nil || !strings.Contains(err.Error(), "metrics") {
 		t.Errorf("%v", err)
 	}
 	// A registry refuses a second one of the same name, help and labels.
-	if err := registry.Register(prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "redis_connections", Help: "Open connections to Redis."}, []string{"use"})); err != nil {
+	if err := registry.Register(prometheus.NewGaugeVec(
+		prometheus.GaugeOpts{Name: "redis_connections", Help: "Open connections to Redis."},
+		[]string{"use"})); err != nil {
 		t.Error(err)
 	}
 }
@@ -283,13 +304,15 @@ func TestSlowHandlerDoesNotHoldUpCommands(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		conn.Subscriber.Receive(ctx, conn.Subscriber.B().Subscribe().Channel("c").Build(), func(rueidis.PubSubMessage) {
-			once.Do(func() { close(entered) })
-			<-leave
-		})
+		conn.Subscriber.Receive(ctx, conn.Subscriber.B().Subscribe().Channel("c").Build(),
+			func(rueidis.PubSubMessage) {
+				once.Do(func() { close(entered) })
+				<-leave
+			})
 	}()
 	for heard := false; !heard; {
-		if err := conn.Client.Do(ctx, conn.Client.B().Publish().Channel("c").Message("m").Build()).Error(); err != nil {
+		if err := conn.Client.Do(ctx, conn.Client.B().Publish().Channel("c").Message(
+			"m").Build()).Error(); err != nil {
 			t.Fatal(err)
 		}
 		select {
@@ -317,7 +340,8 @@ func TestTLS(t *testing.T) {
 	}
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	l.Close()
-	redistest.Start(t, "--tls-port", port, "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", cert, "--tls-auth-clients", "no")
+	redistest.Start(t, "--tls-port", port, "--tls-cert-file", cert, "--tls-key-file", key,
+		"--tls-ca-cert-file", cert, "--tls-auth-clients", "no")
 	conn := open(t, parse(t, "rediss://127.0.0.1:"+port+"?ca="+cert))
 	if err := set(t.Context(), conn.Client, "k"); err != nil {
 		t.Error(err)
@@ -335,8 +359,10 @@ func certificate(t *testing.T, dir string) (cert, key string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "redis"}, NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1),
+		Subject: pkix.Name{CommonName: "redis"}, NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
 	if err != nil {
 		t.Fatal(err)
@@ -347,7 +373,8 @@ func certificate(t *testing.T, dir string) (cert, key string) {
 	}
 	write := func(name, kind string, data []byte) string {
 		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: data}), 0o600); err != nil {
+		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: data}),
+			0o600); err != nil {
 			t.Fatal(err)
 		}
 		return path

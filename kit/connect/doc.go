@@ -1,6 +1,8 @@
-// Package connect opens connections to Redis the way a service needs them: from one URL or the usual environment, to one
-// server, a unix socket, a set behind Sentinel or a cluster, with time-outs, keep-alive, and retries that back off;
-// it waits for Redis at the start, with a deadline and the reason in the error, and says when connections come, go and fail.
+// Package connect opens connections to Redis the way a service needs them: from
+// one URL or the usual environment, to one server, a unix socket, a set behind
+// Sentinel or a cluster, with time-outs, keep-alive, and retries that back off;
+// it waits for Redis at the start, with a deadline and the reason in the error,
+// and says when connections come, go and fail.
 //
 //	cfg, err := connect.FromEnv(os.LookupEnv)
 //	…
@@ -8,12 +10,14 @@
 //	…
 //	defer conn.Close()
 //
-// A Conn has two rueidis clients. Client is for commands: rueidis puts those of all goroutines on one connection and so
-// pipelines them by itself. Subscriber is for subscriptions only, on connections of its own: rueidis calls the
-// handler of Receive from the goroutine that reads the connection, so that one slow handler would hold up every command that
-// shares it.
+// A Conn has two rueidis clients. Client is for commands: rueidis puts those of
+// all goroutines on one connection and so pipelines them by itself. Subscriber
+// is for subscriptions only, on connections of its own: rueidis calls the
+// handler of Receive from the goroutine that reads the connection, so that one
+// slow handler would hold up every command that shares it.
 //
-// Pipelines, transactions and scripts are rueidis' own (DoMulti, Dedicated with MULTI, NewLuaScript); the examples show
-// them. Commands that only read are sent again after a lost connection; those that write never are, as they may have been
-// carried out: their error reaches the caller.
+// Pipelines, transactions and scripts are rueidis' own (DoMulti, Dedicated with
+// MULTI, NewLuaScript); the examples show them. Commands that only read are
+// sent again after a lost connection; those that write never are, as they may
+// have been carried out: their error reaches the caller.
 package connect

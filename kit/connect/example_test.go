@@ -56,9 +56,10 @@ func ExampleParse() {
 	_, err = connect.Parse("redis+cluster://10.0.0.1/1")
 	fmt.Println(err)
 	// Output:
-	// master "main" of the sentinels 10.0.0.1:26379, 10.0.0.2:26379 <nil>
-	// redis URL: it cannot be read, and has an @ after the first / or ?: in a user or password write / as %2F, ? as %3F
-	// redis: a cluster has no numbered databases: leave db out
+	// master "main" of the sentinels 10.0.0.1:26379, 10.0.0.2:26379 <nil> redis
+	// URL: it cannot be read, and has an @ after the first / or ?: in a user or
+	// password write / as %2F, ? as %3F redis: a cluster has no numbered
+	// databases: leave db out
 }
 
 // Commands given together travel together: one round trip.
@@ -81,7 +82,8 @@ func Example_pipeline() {
 	// Output: tea <nil>
 }
 
-// A transaction runs on a connection of its own: on a shared one, other goroutines' commands could come in between.
+// A transaction runs on a connection of its own: on a shared one, other
+// goroutines' commands could come in between.
 func Example_transaction() {
 	ctx := context.Background()
 	conn := connected()
@@ -107,7 +109,8 @@ func Example_transaction() {
 	// Output: [-5 5] <nil>
 }
 
-// A script is one atomic step and one round trip, where a decision lies between reading and writing.
+// A script is one atomic step and one round trip, where a decision lies between
+// reading and writing.
 func Example_script() {
 	ctx := context.Background()
 	conn := connected()

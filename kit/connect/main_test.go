@@ -33,7 +33,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// examples stands in for the test that examples do not have, and keeps their server.
+// examples stands in for the test that examples do not have, and keeps their
+// server.
 var examples exampleTB
 
 type exampleTB struct {

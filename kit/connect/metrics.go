@@ -6,14 +6,22 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// newMetrics registers the metrics, all or none, and returns what counts an event and what unregisters them.
+// newMetrics registers the metrics, all or none, and returns what counts an
+// event and what unregisters them.
 func newMetrics(r prometheus.Registerer) (count func(Event), remove func(), err error) {
 	labels := []string{"use"}
-	open := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "redis_connections", Help: "Open connections to Redis."}, labels)
+	open := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "redis_connections",
+		Help: "Open connections to Redis."}, labels)
 	counts := map[Kind]*prometheus.CounterVec{
-		Connected: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "redis_connections_opened_total", Help: "Connections opened to Redis."}, labels),
-		Lost:      prometheus.NewCounterVec(prometheus.CounterOpts{Name: "redis_connections_lost_total", Help: "Connections to Redis that ended."}, labels),
-		Failed:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "redis_connections_failed_total", Help: "Connections to Redis that could not be opened."}, labels),
+		Connected: prometheus.NewCounterVec(
+			prometheus.CounterOpts{Name: "redis_connections_opened_total",
+				Help: "Connections opened to Redis."}, labels),
+		Lost: prometheus.NewCounterVec(
+			prometheus.CounterOpts{Name: "redis_connections_lost_total",
+				Help: "Connections to Redis that ended."}, labels),
+		Failed: prometheus.NewCounterVec(
+			prometheus.CounterOpts{Name: "redis_connections_failed_total",
+				Help: "Connections to Redis that could not be opened."}, labels),
 	}
 	var registered []prometheus.Collector
 	remove = func() {

@@ -1,6 +1,7 @@
--- Takes the lock if it is free, and draws a fencing token.
--- KEYS: token, owner, waiting. ARGV: id, lease in ms, how long to note that somebody waits in ms (0: not), whether the clock carries the token.
--- Returns the token, or 0 minus the milliseconds for which the lock is another's.
+-- Takes the lock if it is free, and draws a fencing token. KEYS: token, owner,
+-- waiting. ARGV: id, lease in ms, how long to note that somebody waits in ms
+-- (0: not), whether the clock carries the token. Returns the token, or 0 minus
+-- the milliseconds for which the lock is another's.
 if not redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then
 	redis.call('GET', KEYS[2]) -- raises WRONGTYPE where the key is no lock
 	local left = redis.call('PTTL', KEYS[2])
@@ -18,7 +19,8 @@ local token, failure = redis.pcall('INCR', KEYS[1]), nil
 if type(token) == 'table' then
 	failure = token
 elseif ARGV[4] == '1' then
-	-- The clock in seconds, with room for a million tokens in each, carries the token over a loss of the counter.
+	-- The clock in seconds, with room for a million tokens in each, carries the
+	-- token over a loss of the counter.
 	local now = redis.pcall('TIME')
 	if now.err then
 		failure = now

@@ -1,9 +1,10 @@
-// Package lock has distributed locks on Redis: one caller at a time, over all processes, and a way to make sure of it.
+// Package lock has distributed locks on Redis: one caller at a time, over all
+// processes, and a way to make sure of it.
 //
 // # The story
 //
-// A [Locker] takes locks by name. [Locker.Lock] waits for its turn, [Locker.TryLock] does not, and [Locker.With] runs a
-// function under the lock:
+// A [Locker] takes locks by name. [Locker.Lock] waits for its turn,
+// [Locker.TryLock] does not, and [Locker.With] runs a function under the lock:
 //
 //	locker, err := lock.New(client, lock.Options{})
 //	...
@@ -16,47 +17,63 @@
 //
 // # A lease, not a possession
 //
-// Redis keeps a lock for [Options.Lease], so that a holder that dies does not keep it for ever. A holder that lives extends it in
-// the background. If that does not work, because Redis is away or has forgotten the lock, [Lock.Context] ends with the cause
-// [ErrLost]: before the lease can have ended in Redis, since it is measured by the local monotonic clock from before the lease was
-// asked for, less a twentieth of it for clocks of different speed and a busy machine.
+// Redis keeps a lock for [Options.Lease], so that a holder that dies does not
+// keep it for ever. A holder that lives extends it in the background. If that
+// does not work, because Redis is away or has forgotten the lock,
+// [Lock.Context] ends with the cause [ErrLost]: before the lease can have ended
+// in Redis, since it is measured by the local monotonic clock from before the
+// lease was asked for, less a twentieth of it for clocks of different speed and
+// a busy machine.
 //
-// That reaches a process that runs. One that is stopped for longer than its lease, by a debugger, a hypervisor or a long
-// pause, goes on without knowing for a moment. For this there is [Lock.Token], a number that grows with every holder: hand it
-// to what the lock protects, and let that refuse a token lower than the highest it has seen. In SQL:
+// That reaches a process that runs. One that is stopped for longer than its
+// lease, by a debugger, a hypervisor or a long pause, goes on without knowing
+// for a moment. For this there is [Lock.Token], a number that grows with every
+// holder: hand it to what the lock protects, and let that refuse a token lower
+// than the highest it has seen. In SQL:
 //
 //	UPDATE report SET body = $1, token = $2 WHERE id = $3 AND token <= $2
 //
-// The token survives releases and leases. On one Redis it also survives the loss of its counter, in a failover or a flush: it is
-// never lower than a million times the server's clock in seconds. So it falls only if the counter is lost, and the clock of the
-// server that goes on is behind by more than the time in between. A lock that is lost in a failover can be another's before the old
-// holder knows, at its next extension; the token tells them apart.
+// The token survives releases and leases. On one Redis it also survives the
+// loss of its counter, in a failover or a flush: it is never lower than a
+// million times the server's clock in seconds. So it falls only if the counter
+// is lost, and the clock of the server that goes on is behind by more than the
+// time in between. A lock that is lost in a failover can be another's before
+// the old holder knows, at its next extension; the token tells them apart.
 //
 // # Waiting
 //
-// Nobody polls. Who finds the lock taken leaves a note that somebody waits, and blocks on a list in Redis, on a connection of its own
-// that all who wait for this lock in one process share. The script that releases puts one baton into the list, if
-// there is such a note, and Redis gives it to the process that has waited longest; there it goes to the caller who has. A
-// handover is three commands, however many wait.
+// Nobody polls. Who finds the lock taken leaves a note that somebody waits, and
+// blocks on a list in Redis, on a connection of its own that all who wait for
+// this lock in one process share. The script that releases puts one baton into
+// the list, if there is such a note, and Redis gives it to the process that has
+// waited longest; there it goes to the caller who has. A handover is three
+// commands, however many wait.
 //
-// Under that is a net: when a lease should have ended, and after [Options.Delay] at the latest, the first who waits in a process
-// tries by itself. That finds the lock of a holder that died, and makes up for a baton whose taker died with it.
+// Under that is a net: when a lease should have ended, and after
+// [Options.Delay] at the latest, the first who waits in a process tries by
+// itself. That finds the lock of a holder that died, and makes up for a baton
+// whose taker died with it.
 //
-// Those who wait are woken in their order, but a newcomer who asks at the right moment comes first: the order is no promise.
+// Those who wait are woken in their order, but a newcomer who asks at the right
+// moment comes first: the order is no promise.
 //
 // # Errors
 //
-// [ErrHeld] means that another has the lock, and nothing else. A Redis that is away, full, denies a command or has something
-// else under the key is an error of its own: at once, or after [Options.Timeout] if there is no answer, or when the caller's
-// context ends.
+// [ErrHeld] means that another has the lock, and nothing else. A Redis that is
+// away, full, denies a command or has something else under the key is an error
+// of its own: at once, or after [Options.Timeout] if there is no answer, or
+// when the caller's context ends.
 //
 // # A quorum
 //
-// A lock on one Redis is as safe as that Redis: a failover may forget it. [NewQuorum] takes it on several masters that know
-// nothing of each other (Redlock); more than half must grant it, and a minority can be away. What was granted without a majority is
-// released on all, and tried again after a random pause. When the masters draw different tokens the lock costs a second round trip, that
-// lifts them to the highest; so the token grows here too, as long as no majority loses its counters. A master that
-// restarts empty must stay away for a lease, or it can grant what it had granted before.
+// A lock on one Redis is as safe as that Redis: a failover may forget it.
+// [NewQuorum] takes it on several masters that know nothing of each other
+// (Redlock); more than half must grant it, and a minority can be away. What was
+// granted without a majority is released on all, and tried again after a random
+// pause. When the masters draw different tokens the lock costs a second round
+// trip, that lifts them to the highest; so the token grows here too, as long as
+// no majority loses its counters. A master that restarts empty must stay away
+// for a lease, or it can grant what it had granted before.
 //
 // # In Redis
 //

@@ -23,7 +23,8 @@ func Example() {
 	defer locker.Close()
 
 	err = locker.With(context.Background(), "nightly report", func(ctx context.Context, token int64) error {
-		// Only one process is here. ctx ends if it cannot be guaranteed any more.
+		// Only one process is here. ctx ends if it cannot be guaranteed any
+		// more.
 		_, err := locker.TryLock(ctx, "nightly report")
 		fmt.Println(errors.Is(err, lock.ErrHeld))
 		return nil
@@ -34,7 +35,8 @@ func Example() {
 	// <nil>
 }
 
-// A job that one process at a time runs, and another takes over when that one ends.
+// A job that one process at a time runs, and another takes over when that one
+// ends.
 func ExampleLocker_Lock() {
 	client, stop := redistest.Example()
 	defer stop()

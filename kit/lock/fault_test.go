@@ -33,16 +33,21 @@ func lost(t testing.TB, l *Lock, within time.Duration) {
 	}
 }
 
-// What cannot work is an error at once, for TryLock and for Lock, on a lock that is free and on one that is held.
+// What cannot work is an error at once, for TryLock and for Lock, on a lock
+// that is free and on one that is held.
 func TestRefusals(t *testing.T) {
 	key := func(i int) string { return (&Locker{opt: Options{Prefix: "lock"}}).keys("r")[i] }
 	for name, c := range map[string]struct {
 		free, held []string // the command that breaks it; nil: not broken that way
 	}{
-		"full":                  {free: []string{"CONFIG", "SET", "maxmemory", "1"}, held: []string{"CONFIG", "SET", "maxmemory", "1"}},
-		"denied":                {free: []string{"ACL", "SETUSER", "default", "-evalsha"}, held: []string{"ACL", "SETUSER", "default", "-evalsha"}},
-		"denied key":            {free: []string{"ACL", "SETUSER", "default", "resetkeys", "~other:*"}, held: []string{"ACL", "SETUSER", "default", "resetkeys", "~other:*"}},
-		"denied inside":         {free: []string{"ACL", "SETUSER", "default", "-set"}, held: []string{"ACL", "SETUSER", "default", "-set"}},
+		"full": {free: []string{"CONFIG", "SET", "maxmemory", "1"},
+			held: []string{"CONFIG", "SET", "maxmemory", "1"}},
+		"denied": {free: []string{"ACL", "SETUSER", "default", "-evalsha"},
+			held: []string{"ACL", "SETUSER", "default", "-evalsha"}},
+		"denied key": {free: []string{"ACL", "SETUSER", "default", "resetkeys",
+			"~other:*"}, held: []string{"ACL", "SETUSER", "default", "resetkeys", "~other:*"}},
+		"denied inside": {free: []string{"ACL", "SETUSER", "default", "-set"},
+			held: []string{"ACL", "SETUSER", "default", "-set"}},
 		"denied counter":        {free: []string{"ACL", "SETUSER", "default", "-incr"}},
 		"denied clock":          {free: []string{"ACL", "SETUSER", "default", "-time"}},
 		"denied waiting":        {held: []string{"ACL", "SETUSER", "default", "-blpop"}},
@@ -88,7 +93,8 @@ func TestRefusals(t *testing.T) {
 func TestFullGoesOn(t *testing.T) {
 	t.Parallel()
 	client := redistest.Start(t, "--maxmemory-policy", "noeviction").Client(t)
-	ours, theirs := openLocker(t, client, Options{Lease: 600 * time.Millisecond}), openLocker(t, client, patient)
+	ours, theirs := openLocker(t, client, Options{Lease: 600 * time.Millisecond}),
+		openLocker(t, client, patient)
 	l := mustLock(t, ours, "f")
 	got := make(chan error, 1)
 	go func() {
@@ -109,7 +115,8 @@ func TestFullGoesOn(t *testing.T) {
 	wantHonest(t, "the next", <-got) // was woken, and told
 }
 
-// An absent Redis is an error within Options.Timeout, or within the caller's deadline.
+// An absent Redis is an error within Options.Timeout, or within the caller's
+// deadline.
 func TestAway(t *testing.T) {
 	t.Parallel()
 	for name, leave := range map[string]func(*redistest.Server){
@@ -119,11 +126,14 @@ func TestAway(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			srv := redistest.Start(t)
-			k := openLocker(t, srv.Client(t), Options{Lease: 2 * time.Second, Timeout: 300 * time.Millisecond})
+			k := openLocker(t, srv.Client(t),
+				Options{Lease: 2 * time.Second, Timeout: 300 * time.Millisecond})
 			l := mustLock(t, k, "held")
 			waited := make(chan error, 1)
 			go func() {
-				_, err := openLocker(t, srv.Client(t), Options{Delay: 100 * time.Millisecond, Timeout: 300 * time.Millisecond}).Lock(context.Background(), "held")
+				_, err := openLocker(t, srv.Client(t),
+					Options{Delay: 100 * time.Millisecond,
+						Timeout: 300 * time.Millisecond}).Lock(context.Background(), "held")
 				waited <- err
 			}()
 			eventually(t, "it listens", func() bool {
@@ -203,7 +213,8 @@ func TestLostInTime(t *testing.T) {
 func TestHiccup(t *testing.T) {
 	t.Parallel()
 	srv := redistest.Start(t)
-	l := mustLock(t, openLocker(t, srv.Client(t), Options{Lease: 1500 * time.Millisecond, Timeout: 200 * time.Millisecond}), "l")
+	l := mustLock(t, openLocker(t, srv.Client(t),
+		Options{Lease: 1500 * time.Millisecond, Timeout: 200 * time.Millisecond}), "l")
 	for range 3 {
 		time.Sleep(300 * time.Millisecond) // work
 		srv.Pause()
@@ -242,7 +253,8 @@ func TestScriptFlush(t *testing.T) {
 				do(t, node, "SCRIPT", "FLUSH")
 			}
 		}
-		k := openLocker(t, client, Options{Prefix: t.Name(), Lease: 900 * time.Millisecond, Timeout: 500 * time.Millisecond})
+		k := openLocker(t, client, Options{Prefix: t.Name(), Lease: 900 * time.Millisecond,
+			Timeout: 500 * time.Millisecond})
 		for range 5 {
 			l := mustLock(t, k, "s")
 			flush()

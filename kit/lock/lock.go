@@ -11,7 +11,8 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// A Lock is held. It is extended in the background until Unlock, and safe for concurrent use.
+// A Lock is held. It is extended in the background until Unlock, and safe for
+// concurrent use.
 type Lock struct {
 	locker *Locker
 	name   string
@@ -33,7 +34,8 @@ type Lock struct {
 }
 
 // hold begins to guard a lock that was granted. Its context is parent's child.
-func (k *Locker) hold(parent context.Context, name string, keys keys, id string, token int64, deadline time.Time) (*Lock, error) {
+func (k *Locker) hold(parent context.Context, name string, keys keys, id string, token int64,
+	deadline time.Time) (*Lock, error) {
 	l := &Lock{locker: k, name: name, keys: keys, id: id, token: token, deadline: deadline}
 	l.ctx, l.cancel = context.WithCancelCause(parent)
 	k.mu.Lock()
@@ -48,8 +50,10 @@ func (k *Locker) hold(parent context.Context, name string, keys keys, id string,
 	return l, nil
 }
 
-// schedule has the lock extended at that time. One timer serves all locks, and is left to run out when they are released: most are
-// released long before, and starting and stopping a timer for each would cost more than the rest. mu is held.
+// schedule has the lock extended at that time. One timer serves all locks, and
+// is left to run out when they are released: most are released long before, and
+// starting and stopping a timer for each would cost more than the rest. mu is
+// held.
 func (k *Locker) schedule(l *Lock, due time.Time) {
 	l.due = due
 	switch {
@@ -89,21 +93,26 @@ func (k *Locker) extendDue() {
 	}
 }
 
-// Context ends with Unlock, or with the cause [ErrLost] as soon as the lease cannot be guaranteed any more. That is measured on
-// the local monotonic clock from before the lease was asked for, so that it comes before another can have the lock. A process
-// that is stopped, or a machine that sleeps, learns of it when it goes on: what must never be overtaken needs [Lock.Token].
+// Context ends with Unlock, or with the cause [ErrLost] as soon as the lease
+// cannot be guaranteed any more. That is measured on the local monotonic clock
+// from before the lease was asked for, so that it comes before another can have
+// the lock. A process that is stopped, or a machine that sleeps, learns of it
+// when it goes on: what must never be overtaken needs [Lock.Token].
 func (l *Lock) Context() context.Context { return l.ctx }
 
-// Token is the fencing token: higher than that of every earlier holder of this name. Give it to what the lock protects, and
-// let that refuse any token lower than the highest it has seen.
+// Token is the fencing token: higher than that of every earlier holder of this
+// name. Give it to what the lock protects, and let that refuse any token lower
+// than the highest it has seen.
 func (l *Lock) Token() int64 { return l.token }
 
 // Name is what the lock was asked for by.
 func (l *Lock) Name() string { return l.name }
 
-// Unlock ends the context, releases the lock and wakes one of those who wait. It is ErrLost if the lock was no longer the caller's;
-// then nothing is released, in particular not another's lock. Other errors mean that Redis gave no answer: Unlock can be called
-// again, and the lease ends in any case. A context that has ended already does not keep it from releasing.
+// Unlock ends the context, releases the lock and wakes one of those who wait.
+// It is ErrLost if the lock was no longer the caller's; then nothing is
+// released, in particular not another's lock. Other errors mean that Redis gave
+// no answer: Unlock can be called again, and the lease ends in any case. A
+// context that has ended already does not keep it from releasing.
 func (l *Lock) Unlock(ctx context.Context) error {
 	if err := l.locker.begin(l.name); err != nil {
 		l.end()
@@ -142,7 +151,8 @@ func (l *Lock) unlock(ctx context.Context, cause error) error {
 	return fmt.Errorf("lock: unlock %q: %w", l.name, votes.err)
 }
 
-// extend runs from a third of a lease on, until the lease is a new one or the lock is lost.
+// extend runs from a third of a lease on, until the lease is a new one or the
+// lock is lost.
 func (l *Lock) extend() {
 	k := l.locker
 	l.mu.Lock()
@@ -150,7 +160,8 @@ func (l *Lock) extend() {
 	l.mu.Unlock()
 
 	failure := errors.New("the process did not run in time to extend it")
-	guard := time.AfterFunc(time.Until(deadline), func() { l.lose(errors.New("the lease could not be extended in time")) })
+	guard := time.AfterFunc(time.Until(deadline),
+		func() { l.lose(errors.New("the lease could not be extended in time")) })
 	defer guard.Stop()
 	for !l.over() {
 		start := time.Now()

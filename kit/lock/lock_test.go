@@ -17,7 +17,8 @@ import (
 
 func TestLock(t *testing.T) {
 	eachRedis(t, func(t *testing.T, client rueidis.Client) {
-		ours, theirs := openLocker(t, client, Options{Prefix: t.Name()}), openLocker(t, client, Options{Prefix: t.Name()})
+		ours, theirs := openLocker(t, client, Options{Prefix: t.Name()}),
+			openLocker(t, client, Options{Prefix: t.Name()})
 		var last int64
 		for _, name := range []string{"jobs", "{a}{b", strings.Repeat("x", 200)} {
 			l := mustLock(t, ours, name)
@@ -66,18 +67,19 @@ func TestExclusion(t *testing.T) {
 			for range each {
 				callers.Go(func() {
 					for range rounds {
-						err := k.With(within(t, 60*time.Second), "counter", func(_ context.Context, token int64) error {
-							if n := inside.Add(1); n != 1 {
-								t.Errorf("%d inside", n)
-							}
-							if token <= last {
-								t.Errorf("token %d after %d", token, last)
-							}
-							last = token
-							counter++
-							inside.Add(-1)
-							return nil
-						})
+						err := k.With(within(t, 60*time.Second), "counter",
+							func(_ context.Context, token int64) error {
+								if n := inside.Add(1); n != 1 {
+									t.Errorf("%d inside", n)
+								}
+								if token <= last {
+									t.Errorf("token %d after %d", token, last)
+								}
+								last = token
+								counter++
+								inside.Add(-1)
+								return nil
+							})
 						if err != nil {
 							t.Error(err)
 						}
@@ -92,14 +94,16 @@ func TestExclusion(t *testing.T) {
 	})
 }
 
-// A lock outlives its lease while its holder lives. (TestScriptFlush has extensions on every kind of Redis.)
+// A lock outlives its lease while its holder lives. (TestScriptFlush has
+// extensions on every kind of Redis.)
 func TestExtend(t *testing.T) {
 	t.Parallel()
 	client := redistest.Start(t).Client(t)
 	opt := Options{Lease: 600 * time.Millisecond}
 	k, rival := openLocker(t, client, opt), openLocker(t, client, opt)
 	l := mustLock(t, k, "long")
-	for end := time.Now().Add(1800 * time.Millisecond); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(1800 * time.Millisecond); time.Now().Before(end); time.Sleep(
+		5 * time.Millisecond) {
 		if _, err := rival.TryLock(t.Context(), "long"); !errors.Is(err, ErrHeld) {
 			t.Fatalf("a rival's TryLock: %v", err)
 		}
@@ -260,7 +264,8 @@ func TestOptions(t *testing.T) {
 	k := openLocker(t, client, Options{})
 	_, err := k.Lock(t.Context(), "")
 	wantErr(t, "no name", err, ErrName)
-	for _, pair := range [][2]string{{"{x}", "x"}, {strings.Repeat("x", 129), strings.Repeat("x", 130)}, {"{x}", tag("{x}")}} {
+	for _, pair := range [][2]string{{"{x}", "x"},
+		{strings.Repeat("x", 129), strings.Repeat("x", 130)}, {"{x}", tag("{x}")}} {
 		if tag(pair[0]) == tag(pair[1]) {
 			t.Errorf("%q and %q are one lock", pair[0], pair[1])
 		}

@@ -28,7 +28,8 @@ var (
 	raiseSource string
 )
 
-// A Locker takes locks in one Redis, or in a quorum of several. It is safe for concurrent use. Close it.
+// A Locker takes locks in one Redis, or in a quorum of several. It is safe for
+// concurrent use. Close it.
 type Locker struct {
 	opt     Options
 	masters []rueidis.Client
@@ -43,7 +44,9 @@ type Locker struct {
 
 	ctx  context.Context // ends with Close
 	stop context.CancelFunc
-	work sync.WaitGroup // everything under way. Grows only while mu is held and closed is false, or from a member.
+	// everything under way. Grows only while mu is held and closed is false, or
+	// from a member.
+	work sync.WaitGroup
 
 	mu     sync.Mutex
 	closed bool
@@ -53,15 +56,18 @@ type Locker struct {
 	queues map[string]*queue
 }
 
-// New returns a locker on one Redis: a server, a set behind Sentinels or a cluster. The client stays the caller's and must outlive
-// the locker.
+// New returns a locker on one Redis: a server, a set behind Sentinels or a
+// cluster. The client stays the caller's and must outlive the locker.
 func New(client rueidis.Client, opt Options) (*Locker, error) {
 	return newLocker([]rueidis.Client{client}, opt)
 }
 
-// NewQuorum returns a locker on several masters that know nothing of each other: a lock is held when more than half of them
-// grant it (Redlock). Three or five are sensible. All lockers must name the same masters, in the same order, because
-// waiting callers are woken through the first. ErrHeld then also says that nobody won the vote. The clients stay the caller's and must outlive the locker.
+// NewQuorum returns a locker on several masters that know nothing of each
+// other: a lock is held when more than half of them grant it (Redlock). Three
+// or five are sensible. All lockers must name the same masters, in the same
+// order, because waiting callers are woken through the first. ErrHeld then also
+// says that nobody won the vote. The clients stay the caller's and must outlive
+// the locker.
 func NewQuorum(clients []rueidis.Client, opt Options) (*Locker, error) {
 	if len(clients) < 3 {
 		return nil, fmt.Errorf("lock: a quorum of %d masters survives the loss of none: at least 3 are needed", len(clients))
@@ -92,12 +98,14 @@ func newLocker(masters []rueidis.Client, opt Options) (*Locker, error) {
 	return k, nil
 }
 
-// Lock takes the lock and waits for it while another has it. The context bounds the waiting, not the holding; its values
-// are those of [Lock.Context].
+// Lock takes the lock and waits for it while another has it. The context bounds
+// the waiting, not the holding; its values are those of [Lock.Context].
 //
-// Errors: ErrHeld after Options.Attempts; the context's error, together with ErrHeld if another had the lock; anything else means
-// that Redis gave no answer, or a refusal, and comes at once or within Options.Timeout. Whether an unanswered call took the lock
-// is unknown; if it did, it is released, or Redis forgets it after a lease.
+// Errors: ErrHeld after Options.Attempts; the context's error, together with
+// ErrHeld if another had the lock; anything else means that Redis gave no
+// answer, or a refusal, and comes at once or within Options.Timeout. Whether an
+// unanswered call took the lock is unknown; if it did, it is released, or Redis
+// forgets it after a lease.
 func (k *Locker) Lock(ctx context.Context, name string) (*Lock, error) {
 	return k.lock(ctx, context.WithoutCancel(ctx), name)
 }
@@ -115,9 +123,12 @@ func (k *Locker) TryLock(ctx context.Context, name string) (*Lock, error) {
 	return l, err
 }
 
-// With runs work under the lock and releases it, also after a panic. Work's context ends with ctx, and with the cause ErrLost when the
-// lock is lost. The error is that of Lock, or work's joined with Unlock's: nil means that the lock was held throughout.
-func (k *Locker) With(ctx context.Context, name string, work func(ctx context.Context, token int64) error) (err error) {
+// With runs work under the lock and releases it, also after a panic. Work's
+// context ends with ctx, and with the cause ErrLost when the lock is lost. The
+// error is that of Lock, or work's joined with Unlock's: nil means that the
+// lock was held throughout.
+func (k *Locker) With(ctx context.Context, name string,
+	work func(ctx context.Context, token int64) error) (err error) {
 	l, err := k.lock(ctx, ctx, name)
 	if err != nil {
 		return err
@@ -126,9 +137,10 @@ func (k *Locker) With(ctx context.Context, name string, work func(ctx context.Co
 	return work(l.ctx, l.token)
 }
 
-// Close ends the waiting of all callers with ErrClosed, ends the contexts of the locks that are still held with that cause and
-// releases them, and returns when nothing of the locker runs any more. If Redis is away, that is when the clients have given up
-// what was asked of them. It does not close the clients.
+// Close ends the waiting of all callers with ErrClosed, ends the contexts of
+// the locks that are still held with that cause and releases them, and returns
+// when nothing of the locker runs any more. If Redis is away, that is when the
+// clients have given up what was asked of them. It does not close the clients.
 func (k *Locker) Close() {
 	k.mu.Lock()
 	if k.closed {
@@ -195,7 +207,8 @@ func (k *Locker) lock(ctx, parent context.Context, name string) (*Lock, error) {
 		case next.draw:
 			err = k.sleep(ctx, next.pause)
 		case woken && len(k.masters) > 1:
-			// The first master woke us, while the unlocker's word may still be on its way to the others.
+			// The first master woke us, while the unlocker's word may still be
+			// on its way to the others.
 			woken = false
 			err = k.sleep(ctx, time.Millisecond+mathrand.N(20*time.Millisecond))
 		default:
@@ -211,18 +224,21 @@ func (k *Locker) lock(ctx, parent context.Context, name string) (*Lock, error) {
 	}
 }
 
-// refusal is what to do when another has the lock: wait for a wake-up, but not longer than the pause.
+// refusal is what to do when another has the lock: wait for a wake-up, but not
+// longer than the pause.
 type refusal struct {
 	pause time.Duration
 	draw  bool // nobody won the vote, and so nobody will wake
 }
 
 // try asks once. With neither a lock nor an error it was refused.
-func (k *Locker) try(ctx, parent context.Context, name string, keys keys, waiting bool) (*Lock, refusal, error) {
+func (k *Locker) try(ctx, parent context.Context, name string, keys keys, waiting bool) (*Lock,
+	refusal, error) {
 	id := k.id + strconv.FormatUint(k.serial.Add(1), 36)
 	args := []string{id, k.lease, "0", "1"}
 	if waiting {
-		// Everyone who waits tries, and so notes it again, after Delay at the latest.
+		// Everyone who waits tries, and so notes it again, after Delay at the
+		// latest.
 		args[2] = milliseconds(2 * (k.opt.Delay + k.opt.Timeout))
 	}
 	if len(k.masters) > 1 {
@@ -254,16 +270,19 @@ func (k *Locker) try(ctx, parent context.Context, name string, keys keys, waitin
 	}
 	pause := k.opt.Delay - time.Duration(k.opt.Jitter*mathrand.Float64()*float64(k.opt.Delay))
 	if len(k.masters) > 1 {
-		// Some may have granted it. They are asked to forget before the next attempt, which they would be in the way of.
+		// Some may have granted it. They are asked to forget before the next
+		// attempt, which they would be in the way of.
 		k.ask(context.WithoutCancel(ctx), k.releaser(keys, id))
 		return nil, refusal{pause, votes.verdict == split}, nil
 	}
 	left := time.Duration(-votes.highest) * time.Millisecond
-	return nil, refusal{pause: min(pause, left+time.Millisecond+mathrand.N(min(k.opt.Lease/50, 50*time.Millisecond)))}, nil
+	return nil, refusal{pause: min(pause,
+		left+time.Millisecond+mathrand.N(min(k.opt.Lease/50, 50*time.Millisecond)))}, nil
 }
 
-// forget releases, without waiting for it, what an attempt may have taken whose answer nobody waited for. The attempt may still be under
-// way, on another connection, so a release that finds nothing is repeated.
+// forget releases, without waiting for it, what an attempt may have taken whose
+// answer nobody waited for. The attempt may still be under way, on another
+// connection, so a release that finds nothing is repeated.
 func (k *Locker) forget(keys keys, id string) {
 	k.work.Go(func() {
 		for _, pause := range []time.Duration{5 * time.Millisecond, 50 * time.Millisecond, k.opt.Timeout, 0} {

@@ -10,10 +10,12 @@ import (
 )
 
 var (
-	// ErrHeld says that another has the lock. It never stands for a Redis that did not answer.
+	// ErrHeld says that another has the lock. It never stands for a Redis that
+	// did not answer.
 	ErrHeld = errors.New("lock: held by another")
 
-	// ErrLost says that the lock is no longer the caller's, or cannot be guaranteed to be.
+	// ErrLost says that the lock is no longer the caller's, or cannot be
+	// guaranteed to be.
 	ErrLost = errors.New("lock: lost")
 
 	// ErrClosed says that the locker was closed.
@@ -25,26 +27,31 @@ var (
 
 // Options are a locker's settings; the zero value is ready to use.
 type Options struct {
-	// Prefix begins every key in Redis. Lockers exclude each other if they share a prefix and a Redis. Default: "lock".
+	// Prefix begins every key in Redis. Lockers exclude each other if they
+	// share a prefix and a Redis. Default: "lock".
 	Prefix string
 
-	// Lease is how long Redis keeps a lock whose holder is gone. A holder that lives extends it every third of that. At least
-	// 50 ms, in whole milliseconds. Default: 10 s.
+	// Lease is how long Redis keeps a lock whose holder is gone. A holder that
+	// lives extends it every third of that. At least 50 ms, in whole
+	// milliseconds. Default: 10 s.
 	Lease time.Duration
 
-	// Timeout bounds each call to Redis, in addition to the caller's deadline; below Lease. Default: 2 s or a third of Lease,
-	// whichever is less.
+	// Timeout bounds each call to Redis, in addition to the caller's deadline;
+	// below Lease. Default: 2 s or a third of Lease, whichever is less.
 	Timeout time.Duration
 
-	// Attempts is how often Lock tries before it gives up with ErrHeld. Default: 0, until the context ends.
+	// Attempts is how often Lock tries before it gives up with ErrHeld.
+	// Default: 0, until the context ends.
 	Attempts int
 
-	// Delay is the longest time between two attempts. On one Redis it is only the net under the wake-up: default 5 s or Lease,
-	// whichever is less. In a quorum it is also the pause after a vote that nobody won: default 200 ms or Lease.
+	// Delay is the longest time between two attempts. On one Redis it is only
+	// the net under the wake-up: default 5 s or Lease, whichever is less. In a
+	// quorum it is also the pause after a vote that nobody won: default 200 ms
+	// or Lease.
 	Delay time.Duration
 
-	// Jitter is the part of Delay that is drawn by lot, above 0 to 1, so that those who failed together do not try again
-	// together. Default: 0.5.
+	// Jitter is the part of Delay that is drawn by lot, above 0 to 1, so that
+	// those who failed together do not try again together. Default: 0.5.
 	Jitter float64
 }
 
@@ -76,13 +83,15 @@ func (opt Options) complete(masters int) (Options, error) {
 	case opt.Timeout <= 0 || opt.Timeout >= opt.Lease:
 		return opt, fmt.Errorf("lock: a timeout of %s with a lease of %s: the answer would come when the lease is over", opt.Timeout, opt.Lease)
 	case opt.Delay < time.Millisecond || opt.Attempts < 0 || !(opt.Jitter > 0 && opt.Jitter <= 1):
-		return opt, fmt.Errorf("lock: options out of range: delay %s, attempts %d, jitter %v", opt.Delay, opt.Attempts, opt.Jitter)
+		return opt, fmt.Errorf("lock: options out of range: delay %s, attempts %d, jitter %v",
+			opt.Delay, opt.Attempts, opt.Jitter)
 	}
 	return opt, nil
 }
 
-// drift is by how much the local end of a lease comes before that in Redis, for clocks that run at different speeds and for a busy
-// machine, that runs a goroutine late.
+// drift is by how much the local end of a lease comes before that in Redis, for
+// clocks that run at different speeds and for a busy machine, that runs a
+// goroutine late.
 func (opt Options) drift() time.Duration {
 	return opt.Lease/20 + 2*time.Millisecond
 }

@@ -1,4 +1,5 @@
--- Passes on a baton whose taker has no use for it any more. KEYS: owner, waiting, baton. Returns 1 if it is there again.
+-- Passes on a baton whose taker has no use for it any more. KEYS: owner,
+-- waiting, baton. Returns 1 if it is there again.
 local left = redis.call('PTTL', KEYS[2])
 if left <= 0 or redis.call('EXISTS', KEYS[1]) == 1 or redis.call('LLEN', KEYS[3]) > 0 then
 	return 0

@@ -22,7 +22,8 @@ import (
 	"github.com/parley-chat/parley/kit/redistest"
 )
 
-// A process of its own holds locks: the test binary, run again with a role. It obeys lines on its input and answers each with one.
+// A process of its own holds locks: the test binary, run again with a role. It
+// obeys lines on its input and answers each with one.
 const (
 	roleVariable  = "PARLEY_LOCK_TEST_ROLE" // the master set or -, the lease, addresses
 	processPrefix = "process"
@@ -39,7 +40,8 @@ func play(role string) int {
 		option.Sentinel.MasterSet = fields[0]
 	}
 	if strings.HasPrefix(option.InitAddress[0], "/") {
-		option.DialCtxFn = func(ctx context.Context, path string, dialer *net.Dialer, _ *tls.Config) (net.Conn, error) {
+		option.DialCtxFn = func(ctx context.Context, path string, dialer *net.Dialer,
+			_ *tls.Config) (net.Conn, error) {
 			return dialer.DialContext(ctx, "unix", path)
 		}
 	}
@@ -170,7 +172,8 @@ func (f *fence) write(token int64) bool {
 }
 
 // eachPlace runs a test on each kind of Redis, told where it is.
-func eachPlace(t *testing.T, lease time.Duration, test func(t *testing.T, where string, client rueidis.Client)) {
+func eachPlace(t *testing.T, lease time.Duration,
+	test func(t *testing.T, where string, client rueidis.Client)) {
 	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
 		opt := d.Option()
 		kind := "-"
@@ -181,7 +184,8 @@ func eachPlace(t *testing.T, lease time.Duration, test func(t *testing.T, where 
 	})
 }
 
-// Processes take turns, each with a newer token than the one before, so that none of their writes is refused.
+// Processes take turns, each with a newer token than the one before, so that
+// none of their writes is refused.
 func TestProcessesExclude(t *testing.T) {
 	eachPlace(t, 5*time.Second, func(t *testing.T, where string, _ rueidis.Client) {
 		const processes, rounds = 4, 15
@@ -214,7 +218,8 @@ func TestProcessesExclude(t *testing.T) {
 	})
 }
 
-// A holder that is stopped beyond its lease is overtaken. When it goes on, what it writes is refused, and it frees nothing.
+// A holder that is stopped beyond its lease is overtaken. When it goes on, what
+// it writes is refused, and it frees nothing.
 func TestStoppedHolder(t *testing.T) {
 	const lease = 500 * time.Millisecond
 	eachPlace(t, lease, func(t *testing.T, where string, client rueidis.Client) {
@@ -243,10 +248,12 @@ func TestStoppedHolder(t *testing.T) {
 		if answer := old.ask("lost"); answer != "true" {
 			t.Errorf("the old holder's context ended with ErrLost: %s", answer)
 		}
-		if answer := old.ask("unlock"); !strings.HasPrefix(answer, "unlock: "+ErrLost.Error()) && !strings.HasPrefix(answer, ErrLost.Error()) {
+		if answer := old.ask("unlock"); !strings.HasPrefix(answer, "unlock: "+ErrLost.Error()) &&
+			!strings.HasPrefix(answer, ErrLost.Error()) {
 			t.Errorf("the old holder unlocked: %s", answer)
 		}
-		if _, err := openLocker(t, client, Options{Prefix: processPrefix}).TryLock(t.Context(), "stopped"); !errors.Is(err, ErrHeld) {
+		if _, err := openLocker(t, client, Options{Prefix: processPrefix}).TryLock(t.Context(),
+			"stopped"); !errors.Is(err, ErrHeld) {
 			t.Errorf("the old holder freed the new one's lock: %v", err)
 		}
 		if err := l.Context().Err(); err != nil {
@@ -278,7 +285,8 @@ func TestKilledHolder(t *testing.T) {
 		if l == nil {
 			return
 		}
-		// The waiter's own look may lag behind the expiry by a fiftieth of its lease.
+		// The waiter's own look may lag behind the expiry by a fiftieth of its
+		// lease.
 		if took := time.Since(killed); took > lease+400*time.Millisecond {
 			t.Errorf("freed after %s", took)
 		}

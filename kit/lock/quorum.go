@@ -44,9 +44,11 @@ func (v *votes) count(n int64, err error) {
 	}
 }
 
-// ask asks all masters the same at the same time, each for Options.Timeout, and returns as soon as the verdict stands. A
-// positive number is a yes. The caller is part of k.work, which the masters that are slower than the verdict join.
-func (k *Locker) ask(ctx context.Context, question func(context.Context, rueidis.Client) (int64, error)) votes {
+// ask asks all masters the same at the same time, each for Options.Timeout, and
+// returns as soon as the verdict stands. A positive number is a yes. The caller
+// is part of k.work, which the masters that are slower than the verdict join.
+func (k *Locker) ask(ctx context.Context,
+	question func(context.Context, rueidis.Client) (int64, error)) votes {
 	var v votes
 	if len(k.masters) == 1 {
 		v.count(k.askOne(ctx, k.masters[0], question))
@@ -75,7 +77,8 @@ func (k *Locker) ask(ctx context.Context, question func(context.Context, rueidis
 }
 
 // askOne asks one master for Options.Timeout at most.
-func (k *Locker) askOne(ctx context.Context, master rueidis.Client, question func(context.Context, rueidis.Client) (int64, error)) (int64, error) {
+func (k *Locker) askOne(ctx context.Context, master rueidis.Client,
+	question func(context.Context, rueidis.Client) (int64, error)) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, k.opt.Timeout)
 	if !k.silent.Load() {
 		defer cancel()
@@ -83,8 +86,9 @@ func (k *Locker) askOne(ctx context.Context, master rueidis.Client, question fun
 		k.heard(err)
 		return n, err
 	}
-	// The client may have to connect first, and hears no context while it does. The detour is for such times only: it would
-	// cost each call a switch of goroutines.
+	// The client may have to connect first, and hears no context while it does.
+	// The detour is for such times only: it would cost each call a switch of
+	// goroutines.
 	type answer struct {
 		n   int64
 		err error
@@ -125,8 +129,10 @@ func (k *Locker) judge(v *votes) verdict {
 	return split
 }
 
-// agree returns the token of a lock that was granted: the highest that was drawn. Where the masters drew different ones it lifts the
-// others to that first: any later majority has one of these masters in it, and so a higher token.
+// agree returns the token of a lock that was granted: the highest that was
+// drawn. Where the masters drew different ones it lifts the others to that
+// first: any later majority has one of these masters in it, and so a higher
+// token.
 func (k *Locker) agree(ctx context.Context, keys keys, id string, drawn votes) (int64, error) {
 	if drawn.lowest == drawn.highest {
 		return drawn.highest, nil

@@ -57,7 +57,8 @@ func TestQuorum(t *testing.T) {
 	ours, theirs := servers.locker(t, Options{}), servers.locker(t, Options{})
 	var last int64
 	for round := range 5 {
-		// Counters that disagree, as after lost votes, do not let the token fall.
+		// Counters that disagree, as after lost votes, do not let the token
+		// fall.
 		do(t, ours.masters[round%3], "INCRBY", ours.keys("q")[0], strconv.Itoa(10*round*round))
 		l := mustLock(t, ours, "q")
 		eventually(t, "all three have it", func() bool { return servers.owners(t, ours, "q") == 3 })
@@ -85,14 +86,15 @@ func TestQuorumExcludes(t *testing.T) {
 		k := servers.locker(t, Options{Delay: 20 * time.Millisecond})
 		callers.Go(func() {
 			for range rounds {
-				err := k.With(within(t, 60*time.Second), "counter", func(_ context.Context, token int64) error {
-					if token <= last {
-						t.Errorf("token %d after %d", token, last)
-					}
-					last = token
-					counter++
-					return nil
-				})
+				err := k.With(within(t, 60*time.Second), "counter",
+					func(_ context.Context, token int64) error {
+						if token <= last {
+							t.Errorf("token %d after %d", token, last)
+						}
+						last = token
+						counter++
+						return nil
+					})
 				if err != nil {
 					t.Error(err)
 				}
@@ -155,7 +157,8 @@ func TestQuorumMinority(t *testing.T) {
 	}
 }
 
-// Without a majority there is no lock, an error in time, and what is held is lost in time.
+// Without a majority there is no lock, an error in time, and what is held is
+// lost in time.
 func TestQuorumMajority(t *testing.T) {
 	t.Parallel()
 	for name, leave := range map[string]func(*redistest.Server){
@@ -190,14 +193,16 @@ func TestQuorumMajority(t *testing.T) {
 	}
 }
 
-// A vote that is lost is taken back, and one master that forgets does not end a lock. Two do.
+// A vote that is lost is taken back, and one master that forgets does not end a
+// lock. Two do.
 func TestQuorumVotes(t *testing.T) {
 	t.Parallel()
 	servers := startMasters(t, 3)
 	const lease = 900 * time.Millisecond
 	k := servers.locker(t, Options{Lease: lease})
 	for i := range 2 {
-		if _, err := openLocker(t, servers[i].Client(t), Options{}).TryLock(t.Context(), "taken"); err != nil {
+		if _, err := openLocker(t, servers[i].Client(t), Options{}).TryLock(t.Context(),
+			"taken"); err != nil {
 			t.Fatal(err)
 		}
 	}

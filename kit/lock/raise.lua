@@ -1,5 +1,5 @@
--- Lifts the counter to what the holder's token is. KEYS: token, owner. ARGV: id, token.
--- Returns 1, or 0 if the lock is not the caller's.
+-- Lifts the counter to what the holder's token is. KEYS: token, owner. ARGV:
+-- id, token. Returns 1, or 0 if the lock is not the caller's.
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then
 	return 0
 end

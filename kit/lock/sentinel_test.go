@@ -10,7 +10,8 @@ import (
 	"github.com/parley-chat/parley/kit/redistest"
 )
 
-// In a failover in good order the holder keeps its lock, or is told. Nobody else has it as long as its context says that it has.
+// In a failover in good order the holder keeps its lock, or is told. Nobody
+// else has it as long as its context says that it has.
 func TestFailover(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -73,8 +74,8 @@ func TestFailover(t *testing.T) {
 	t.Logf("overtaken: %v", overtaken)
 }
 
-// A replica that had not heard of the lock becomes master: another can take it, with a newer token, and the holder is
-// told with its next extension.
+// A replica that had not heard of the lock becomes master: another can take it,
+// with a newer token, and the holder is told with its next extension.
 func TestFailoverThatForgets(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -120,7 +121,8 @@ func replicated(t testing.TB, set *redistest.Sentinel, k *Locker, name string) {
 	})
 }
 
-// cutOff lets the replica follow its master no more. The Sentinels go on to take it for a good replica.
+// cutOff lets the replica follow its master no more. The Sentinels go on to
+// take it for a good replica.
 func cutOff(t testing.TB, master, replica *redistest.Server) {
 	t.Helper()
 	if _, err := replica.Do("CONFIG", "SET", "masteruser", "nobody", "masterauth", "wrong"); err != nil {

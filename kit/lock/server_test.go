@@ -19,7 +19,8 @@ func TestMain(m *testing.M) {
 	os.Exit(redistest.MainNoLeaks(m))
 }
 
-// eachRedis runs a test on a single Redis, behind Sentinels and on a cluster, each empty.
+// eachRedis runs a test on a single Redis, behind Sentinels and on a cluster,
+// each empty.
 func eachRedis(t *testing.T, test func(t *testing.T, client rueidis.Client)) {
 	redistest.Each(t, func(t *testing.T, d redistest.Deployment) { test(t, d.Client(t)) })
 }
@@ -82,7 +83,8 @@ func eventually(t testing.TB, what string, holds func() bool) {
 	}
 }
 
-// waiting polls until n callers wait in the locker and a listener of it is blocked in Redis, or has to be.
+// waiting polls until n callers wait in the locker and a listener of it is
+// blocked in Redis, or has to be.
 func waiting(t testing.TB, k *Locker, name string, n int) {
 	t.Helper()
 	eventually(t, "waiters", func() bool {

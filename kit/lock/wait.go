@@ -11,15 +11,18 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// A queue has the callers of this process who wait for one lock. A single goroutine listens for all of them: it takes the baton that
-// an unlocker lays down in Redis, and wakes the first. Redis gives batons to the listeners of all processes in the order in
-// which they came. All fields are guarded by the locker's mu.
+// A queue has the callers of this process who wait for one lock. A single
+// goroutine listens for all of them: it takes the baton that an unlocker lays
+// down in Redis, and wakes the first. Redis gives batons to the listeners of
+// all processes in the order in which they came. All fields are guarded by the
+// locker's mu.
 type queue struct {
 	waiters []chan error // in order; each takes one value
 	due     time.Time    // when the first is to try without having been woken
 }
 
-// wait returns when it is the caller's turn to try again, or with the reason why there is no use in that.
+// wait returns when it is the caller's turn to try again, or with the reason
+// why there is no use in that.
 func (k *Locker) wait(ctx context.Context, keys keys, pause time.Duration, first bool) error {
 	turn := make(chan error, 1)
 	k.mu.Lock()
@@ -76,7 +79,8 @@ func (k *Locker) wake(keys keys) bool {
 	return true
 }
 
-// handOn is for a turn that nobody takes: it goes to another here, or back to Redis for another process.
+// handOn is for a turn that nobody takes: it goes to another here, or back to
+// Redis for another process.
 func (k *Locker) handOn(keys keys) {
 	if !k.wake(keys) {
 		k.work.Go(func() { k.giveBack(keys) })
@@ -85,12 +89,14 @@ func (k *Locker) handOn(keys keys) {
 
 func (k *Locker) giveBack(keys keys) {
 	// If that fails, the others find out by themselves, after Options.Delay.
-	_, _ = k.askOne(context.Background(), k.masters[0], func(ctx context.Context, master rueidis.Client) (int64, error) {
-		return k.passing.Exec(ctx, master, keys[1:], nil).AsInt64()
-	})
+	_, _ = k.askOne(context.Background(), k.masters[0],
+		func(ctx context.Context, master rueidis.Client) (int64, error) {
+			return k.passing.Exec(ctx, master, keys[1:], nil).AsInt64()
+		})
 }
 
-// fail ends the waiting of all: what one was told by Redis holds for the others.
+// fail ends the waiting of all: what one was told by Redis holds for the
+// others.
 func (k *Locker) fail(keys keys, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -127,7 +133,8 @@ func (k *Locker) listen(q *queue, keys keys) {
 		case len(k.masters) == 1 && !transient(err):
 			k.fail(keys, fmt.Errorf("lock: wait: %w", err))
 		default:
-			// Whoever tries now finds out what there is to know. In a quorum only the wake-up is missing.
+			// Whoever tries now finds out what there is to know. In a quorum
+			// only the wake-up is missing.
 			backoff = min(max(2*backoff, 50*time.Millisecond), time.Second)
 			rest := backoff
 			if len(k.masters) > 1 {
@@ -142,7 +149,8 @@ func (k *Locker) listen(q *queue, keys keys) {
 
 var errSilent = errors.New("lock: wait: no answer")
 
-// baton blocks on a connection of its own until a baton is there, or with rueidis.Nil when the pause is over.
+// baton blocks on a connection of its own until a baton is there, or with
+// rueidis.Nil when the pause is over.
 func (k *Locker) baton(keys keys, pause time.Duration) error {
 	pause = max(pause, time.Millisecond)
 	ctx, cancel := context.WithCancel(k.ctx)
@@ -152,7 +160,8 @@ func (k *Locker) baton(keys keys, pause time.Duration) error {
 		master := k.masters[0]
 		answer <- master.Do(ctx, master.B().Blpop().Key(keys[3]).Timeout(pause.Seconds()).Build()).Error()
 	})
-	// Not by a deadline of the context: connecting would not hear it, nor a command that has one hear Close.
+	// Not by a deadline of the context: connecting would not hear it, nor a
+	// command that has one hear Close.
 	guard := time.NewTimer(pause + k.opt.Timeout)
 	defer guard.Stop()
 	select {
@@ -169,12 +178,14 @@ func (k *Locker) baton(keys keys, pause time.Duration) error {
 	}
 }
 
-// transient tells the errors that go by themselves, such as those of a failover, from those that come again.
+// transient tells the errors that go by themselves, such as those of a
+// failover, from those that come again.
 func transient(err error) bool {
 	refusal, ok := errors.AsType[*rueidis.RedisError](err)
 	if !ok {
 		return true
 	}
 	code, _, _ := strings.Cut(refusal.Error(), " ")
-	return slices.Contains([]string{"UNBLOCKED", "LOADING", "MASTERDOWN", "READONLY", "CLUSTERDOWN", "TRYAGAIN", "MOVED", "ASK"}, code)
+	return slices.Contains([]string{"UNBLOCKED", "LOADING", "MASTERDOWN", "READONLY", "CLUSTERDOWN",
+		"TRYAGAIN", "MOVED", "ASK"}, code)
 }

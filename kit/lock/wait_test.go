@@ -12,7 +12,8 @@ import (
 	"github.com/parley-chat/parley/kit/redistest"
 )
 
-// patient lockers do not poll within a test: only a wake-up can give them the lock.
+// patient lockers do not poll within a test: only a wake-up can give them the
+// lock.
 var patient = Options{Lease: time.Minute, Delay: time.Minute, Jitter: 0.01, Timeout: 5 * time.Second}
 
 func TestWakeUp(t *testing.T) {
@@ -83,7 +84,8 @@ func TestHandoverIsConstant(t *testing.T) {
 					total += n
 				}
 			}
-			t.Logf("a handover: %.2f commands sent, %.1f with those inside the scripts", float64(sent)/waiters, float64(total)/waiters)
+			t.Logf("a handover: %.2f commands sent, %.1f with those inside the scripts",
+				float64(sent)/waiters, float64(total)/waiters)
 			if sent > 4*waiters || total > 20*waiters {
 				t.Errorf("%d handovers took %d commands sent, %d in all", waiters, sent, total)
 			}
@@ -103,7 +105,8 @@ func blocked(t testing.TB, client rueidis.Client) int {
 // A wake-up that reaches a caller who has just given up goes on to another.
 func TestCancelledWaiterHandsOn(t *testing.T) {
 	client := redistest.Start(t).Client(t)
-	holder, quitter, heir := openLocker(t, client, patient), openLocker(t, client, patient), openLocker(t, client, patient)
+	holder, quitter, heir := openLocker(t, client, patient), openLocker(t, client, patient),
+		openLocker(t, client, patient)
 	for round := range 60 {
 		l := mustLock(t, holder, "c")
 		ctx, cancel := context.WithCancel(t.Context())
@@ -142,7 +145,8 @@ func TestAttempts(t *testing.T) {
 	client := redistest.Start(t).Client(t)
 	l := mustLock(t, openLocker(t, client, Options{}), "a")
 	start := time.Now()
-	_, err := openLocker(t, client, Options{Attempts: 4, Delay: 20 * time.Millisecond}).Lock(within(t, 20*time.Second), "a")
+	_, err := openLocker(t, client,
+		Options{Attempts: 4, Delay: 20 * time.Millisecond}).Lock(within(t, 20*time.Second), "a")
 	wantErr(t, "after the last attempt", err, ErrHeld)
 	if errors.Is(err, context.DeadlineExceeded) {
 		t.Error(err)

@@ -199,8 +199,9 @@ func decodeTags(v reflect.Value, text string) error {
 	return nil
 }
 
-// escapeTag writes a tag so that a comma can part it from the next and nothing trims
-// it: commas, per cents, blanks and control characters as %XX, the empty tag as %.
+// escapeTag writes a tag so that a comma can part it from the next and nothing
+// trims it: commas, per cents, blanks and control characters as %XX, the empty
+// tag as %.
 func escapeTag(tag string) string {
 	if tag == "" {
 		return "%"
@@ -242,8 +243,8 @@ func unescapeTag(text string) (string, error) {
 	return string(b), nil
 }
 
-// formatTime writes seconds since 1970 with nine decimals: exact, and a number for
-// whoever reads it as one.
+// formatTime writes seconds since 1970 with nine decimals: exact, and a number
+// for whoever reads it as one.
 func formatTime(t time.Time) string {
 	sec, nsec := t.Unix(), int64(t.Nanosecond())
 	sign := ""
@@ -275,7 +276,8 @@ func parseTime(text string) (time.Time, error) {
 	return time.Unix(sec, int64(nsec)).UTC(), nil
 }
 
-// sortable answers an encoding of v whose byte order is the order of the values.
+// sortable answers an encoding of v whose byte order is the order of the
+// values.
 func (c codec) sortable(v reflect.Value) (string, error) {
 	switch c.class {
 	case classInt:
@@ -295,8 +297,9 @@ func (c codec) sortable(v reflect.Value) (string, error) {
 	return sortableString(text)
 }
 
-// sortableString makes room for a zero byte as the end mark: an id begins above the
-// first control characters and below 0xFF, so "a" + end + id sorts before "a\x00...".
+// sortableString makes room for a zero byte as the end mark: an id begins above
+// the first control characters and below 0xFF, so "a" + end + id sorts before
+// "a\x00...".
 func sortableString(text string) (string, error) {
 	if len(text) > maxIndexed {
 		return "", fmt.Errorf("%d bytes are more than the %d that can be indexed", len(text), maxIndexed)

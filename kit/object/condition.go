@@ -30,15 +30,17 @@ func (s span) from(page Page) (span, error) {
 	return s, nil
 }
 
-// holds works for the spans that conditions make: low is inclusive and high exclusive.
+// holds works for the spans that conditions make: low is inclusive and high
+// exclusive.
 func (s span) holds(member string) bool { return member >= s.low[1:] && member < s.high[1:] }
 
-// Condition is what a look-up asks of one field. Make it with Eq, Between, Less, AtMost,
-// Greater, AtLeast, Prefix or All.
+// Condition is what a look-up asks of one field. Make it with Eq, Between,
+// Less, AtMost, Greater, AtLeast, Prefix or All.
 //
-// Its values are of the field's own type or kind; a number may also be an int of any size that
-// fits, and a field that is kept as text also takes a string. For a []string field Eq means
-// "holds this tag", and there is no other condition on it.
+// Its values are of the field's own type or kind; a number may also be an int
+// of any size that fits, and a field that is kept as text also takes a string.
+// For a []string field Eq means "holds this tag", and there is no other
+// condition on it.
 type Condition struct {
 	field     string
 	op        op
@@ -94,8 +96,9 @@ func Prefix(field, prefix string) Condition {
 // All: the field has a value; for reading everything in its order.
 func All(field string) Condition { return Condition{field: field, op: opAll} }
 
-// span answers the members that the condition describes. A member is the field's name, a
-// zero byte, the value, a zero byte, the id; within a value a zero byte is followed by 0xFF.
+// span answers the members that the condition describes. A member is the
+// field's name, a zero byte, the value, a zero byte, the id; within a value a
+// zero byte is followed by 0xFF.
 func (c Condition) span(f *field) (span, error) {
 	root := f.name + "\x00"
 	if f.codec.class == classTags && c.op != opEq {
@@ -150,7 +153,8 @@ func after(prefix string) string {
 	return string(b)
 }
 
-// sortable encodes the value of a condition as the field's own values are encoded.
+// sortable encodes the value of a condition as the field's own values are
+// encoded.
 func (f *field) sortable(value any) (string, error) {
 	v, err := f.convert(value)
 	if err != nil {

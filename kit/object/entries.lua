@@ -20,7 +20,8 @@ local function each(packed, visit)
   end
 end
 
--- withdraw takes one entry of id out of the indexes; a claim only if it is still id's.
+-- withdraw takes one entry of id out of the indexes; a claim only if it is
+-- still id's.
 local function withdraw(keys, id, entry)
   local body = string.sub(entry, 2)
   if string.byte(entry) == INDEX then
@@ -40,7 +41,8 @@ local function drop(keys, id)
   redis.call('ZREM', keys.expiry, id)
 end
 
--- sweep drops what at most max expired records left; answers how many it looked at.
+-- sweep drops what at most max expired records left; answers how many it looked
+-- at.
 local function sweep(keys, now, max)
   local due = redis.call('ZRANGE', keys.expiry, '-inf', now, 'BYSCORE', 'LIMIT', 0, max)
   for _, id in ipairs(due) do

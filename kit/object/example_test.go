@@ -31,7 +31,8 @@ func Example() {
 	if err != nil {
 		panic(err) // a mistake in User's tags
 	}
-	ada := &User{Name: "ada", Team: "engine", Skills: []string{"maths", "poetry"}, Bio: new("wrote the first program")}
+	ada := &User{Name: "ada", Team: "engine", Skills: []string{"maths", "poetry"},
+		Bio: new("wrote the first program")}
 	if err := users.Save(ctx, ada); err != nil {
 		panic(err)
 	}
@@ -153,7 +154,8 @@ func ExampleOptions_json() {
 		Lines   []Line            `json:"lines"`
 		Labels  map[string]string `json:"labels,omitempty"`
 	}
-	orders, err := object.NewRepository[Order](client, "shop:order", object.Options{Form: object.JSON, Life: 24 * time.Hour})
+	orders, err := object.NewRepository[Order](client, "shop:order",
+		object.Options{Form: object.JSON, Life: 24 * time.Hour})
 	if err != nil {
 		panic(err)
 	}
@@ -177,7 +179,8 @@ func ExampleNewRepository() {
 	// Output: object: object_test.Task.Notes: map[string]string is not supported in a hash; keep it in a JSON record
 }
 
-// The query engine combines conditions; values are escaped. Plain Redis has none.
+// The query engine combines conditions; values are escaped. Plain Redis has
+// none.
 func ExampleRepository_Search() {
 	client, stop := redistest.Example()
 	defer stop()

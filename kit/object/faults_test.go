@@ -20,11 +20,13 @@ func contents(t *testing.T, client rueidis.Client, sh shard, ids ...string) map[
 	all := map[string]any{}
 	for _, id := range ids {
 		all[id] = must(client.Do(t.Context(), client.B().Hgetall().Key(sh.base+id).Build()).AsStrMap())
-		all["life of "+id] = must(client.Do(t.Context(), client.B().Pexpiretime().Key(sh.base+id).Build()).AsInt64())
+		all["life of "+id] = must(client.Do(t.Context(),
+			client.B().Pexpiretime().Key(sh.base+id).Build()).AsInt64())
 	}
 	for i, key := range sh.indexes {
 		if i == 0 || i == 3 {
-			all[key] = must(client.Do(t.Context(), client.B().Zrange().Key(key).Min("0").Max("-1").Withscores().Build()).AsZScores())
+			all[key] = must(client.Do(t.Context(),
+				client.B().Zrange().Key(key).Min("0").Max("-1").Withscores().Build()).AsZScores())
 		} else {
 			all[key] = must(client.Do(t.Context(), client.B().Hgetall().Key(key).Build()).AsStrMap())
 		}
@@ -32,8 +34,8 @@ func contents(t *testing.T, client rueidis.Client, sh shard, ids ...string) map[
 	return all
 }
 
-// A command that the user may not run fails the call before it has changed anything,
-// whichever command it is.
+// A command that the user may not run fails the call before it has changed
+// anything, whichever command it is.
 func TestDeniedCommands(t *testing.T) {
 	s := redistest.Start(t)
 	admin := s.Client(t)
@@ -48,18 +50,30 @@ func TestDeniedCommands(t *testing.T) {
 			"create": func(repo *Repository[item], rec *item) error {
 				return repo.Save(t.Context(), &item{ID: "b", Color: "blue", Email: new("b")})
 			},
-			"remove":  func(repo *Repository[item], rec *item) error { return repo.Remove(t.Context(), rec.ID) },
-			"expire":  func(repo *Repository[item], rec *item) error { return repo.Expire(t.Context(), rec.ID, time.Minute) },
-			"persist": func(repo *Repository[item], rec *item) error { return repo.Persist(t.Context(), rec.ID) },
+			"remove": func(repo *Repository[item],
+				rec *item) error {
+				return repo.Remove(t.Context(), rec.ID)
+			},
+			"expire": func(repo *Repository[item],
+				rec *item) error {
+				return repo.Expire(t.Context(), rec.ID, time.Minute)
+			},
+			"persist": func(repo *Repository[item],
+				rec *item) error {
+				return repo.Persist(t.Context(), rec.ID)
+			},
 		}
 		denied := 0
-		for _, rule := range []string{"-hset", "-hget", "-hdel", "-zadd", "-zrem", "-zrange", "-pexpireat", "-persist", "-del", "-exists", "-time", "-evalsha",
+		for _, rule := range []string{"-hset", "-hget", "-hdel", "-zadd", "-zrem", "-zrange",
+			"-pexpireat", "-persist", "-del", "-exists", "-time", "-evalsha",
 			"resetkeys ~{item}:*", "resetkeys"} {
 			for name, attempt := range attempts {
-				must(0, admin.Do(t.Context(), admin.B().Arbitrary("ACL", "SETUSER", "app", "reset", "on", ">pw", "~*", "&*", "+@all").Args(strings.Fields(rule)...).Build()).Error())
+				must(0, admin.Do(t.Context(), admin.B().Arbitrary("ACL", "SETUSER", "app", "reset",
+					"on", ">pw", "~*", "&*", "+@all").Args(strings.Fields(rule)...).Build()).Error())
 				client := as(t, s, "app")
 				repo := must(NewRepository[item](client, prefix, Options{Form: form}))
-				rec := &item{ID: "a", Color: "red", Email: new("old"), Note: new("n"), Score: new(1), Tags: []string{"x"}}
+				rec := &item{ID: "a", Color: "red", Email: new("old"), Note: new("n"),
+					Score: new(1), Tags: []string{"x"}}
 				if err := mine.SaveFor(t.Context(), rec, time.Hour); err != nil {
 					t.Fatal(err)
 				}
@@ -67,7 +81,8 @@ func TestDeniedCommands(t *testing.T) {
 				err := attempt(repo, rec)
 				if err != nil {
 					denied++
-					if text := err.Error(); !strings.Contains(text, "NOPERM") && !strings.Contains(text, "can't run this command") {
+					if text := err.Error(); !strings.Contains(text, "NOPERM") &&
+						!strings.Contains(text, "can't run this command") {
 						t.Errorf("%s with %s: %v", name, rule, err)
 					}
 					if diff := gocmp.Diff(before, contents(t, admin, mine.shards[0], "a", "b")); diff != "" {
@@ -87,13 +102,15 @@ func TestDeniedCommands(t *testing.T) {
 	})
 }
 
-// One who may only run commands that read gets look-ups, and no expired records in them.
+// One who may only run commands that read gets look-ups, and no expired records
+// in them.
 func TestReadOnlyUser(t *testing.T) {
 	s := redistest.Start(t)
 	admin := s.Client(t)
 	mine := must(NewRepository[item](admin, "read", Options{}))
 	for i := range 3 {
-		if err := mine.Save(t.Context(), &item{ID: fmt.Sprint(i), Color: "red", Email: new(fmt.Sprint(i))}); err != nil {
+		if err := mine.Save(t.Context(),
+			&item{ID: fmt.Sprint(i), Color: "red", Email: new(fmt.Sprint(i))}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -101,14 +118,18 @@ func TestReadOnlyUser(t *testing.T) {
 		t.Fatal(err)
 	}
 	waitGone(t, t.Context(), mine, "1")
-	must(0, admin.Do(t.Context(), admin.B().Arbitrary("ACL", "SETUSER", "reader", "on", ">pw", "%R~{read}*", "+@read", "+@connection", "+evalsha", "+eval").Build()).Error())
+	must(0, admin.Do(t.Context(), admin.B().Arbitrary("ACL", "SETUSER", "reader", "on", ">pw",
+		"%R~{read}*", "+@read", "+@connection", "+evalsha", "+eval").Build()).Error())
 	client := as(t, s, "reader")
 	repo := must(NewRepository[item](client, "read", Options{}))
-	// EVALSHA asks for write access to the keys it declares, whatever the script does.
-	if _, err := repo.Find(t.Context(), Eq("color", "red"), Page{}); err == nil || !strings.Contains(err.Error(), "NOPERM") {
+	// EVALSHA asks for write access to the keys it declares, whatever the
+	// script does.
+	if _, err := repo.Find(t.Context(), Eq("color", "red"), Page{}); err == nil ||
+		!strings.Contains(err.Error(), "NOPERM") {
 		t.Errorf("look-up by a reader of keys: %v", err)
 	}
-	must(0, admin.Do(t.Context(), admin.B().Arbitrary("ACL", "SETUSER", "reader", "~{read}*").Build()).Error())
+	must(0, admin.Do(t.Context(), admin.B().Arbitrary("ACL", "SETUSER", "reader",
+		"~{read}*").Build()).Error())
 	found, err := repo.Find(t.Context(), Eq("color", "red"), Page{})
 	if err != nil || len(found.Records) != 2 {
 		t.Errorf("%+v, %v", found, err)
@@ -129,7 +150,8 @@ func TestFullRedis(t *testing.T) {
 	if err := repo.Save(t.Context(), rec); err != nil {
 		t.Fatal(err)
 	}
-	must(0, client.Do(t.Context(), client.B().ConfigSet().ParameterValue().ParameterValue("maxmemory", "1").Build()).Error())
+	must(0, client.Do(t.Context(),
+		client.B().ConfigSet().ParameterValue().ParameterValue("maxmemory", "1").Build()).Error())
 	before := contents(t, client, repo.shards[0], "a")
 	changed := *rec
 	changed.Color, changed.Email, changed.Note = "green", new("y"), nil
@@ -166,8 +188,8 @@ func TestScriptFlush(t *testing.T) {
 	}
 }
 
-// While Redis is away calls fail within their deadline; when it is back they work again,
-// and a record that it forgot is not made again by a save.
+// While Redis is away calls fail within their deadline; when it is back they
+// work again, and a record that it forgot is not made again by a save.
 func TestRedisAway(t *testing.T) {
 	s := redistest.Start(t)
 	client := s.Client(t)
@@ -181,8 +203,12 @@ func TestRedisAway(t *testing.T) {
 		"save":       func(ctx context.Context) error { return repo.Save(ctx, rec) },
 		"fetch":      func(ctx context.Context) error { _, err := repo.Fetch(ctx, "a"); return err },
 		"fetch many": func(ctx context.Context) error { _, err := repo.FetchMany(ctx, "a", "b"); return err },
-		"find":       func(ctx context.Context) error { _, err := repo.Find(ctx, All("color"), Page{}); return err },
-		"remove":     func(ctx context.Context) error { return repo.Remove(ctx, "a") },
+		"find": func(ctx context.Context) error {
+			_,
+				err := repo.Find(ctx, All("color"), Page{})
+			return err
+		},
+		"remove": func(ctx context.Context) error { return repo.Remove(ctx, "a") },
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 		begin := time.Now()
@@ -218,13 +244,15 @@ func TestDeletedByOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	must(0, client.Do(t.Context(), client.B().Del().Key(repo.Key("a")).Build()).Error())
-	if found, err := repo.Find(t.Context(), Eq("color", "red"), Page{}); err != nil || len(found.Records) != 0 {
+	if found, err := repo.Find(t.Context(), Eq("color", "red"), Page{}); err != nil ||
+		len(found.Records) != 0 {
 		t.Errorf("%+v, %v", found, err)
 	}
 	if _, err := repo.FetchBy(t.Context(), "email", "x"); !errors.Is(err, ErrNotFound) {
 		t.Error(err)
 	}
-	if n := must(client.Do(t.Context(), client.B().Exists().Key(repo.shards[0].indexes...).Build()).AsInt64()); n != 0 {
+	if n := must(client.Do(t.Context(),
+		client.B().Exists().Key(repo.shards[0].indexes...).Build()).AsInt64()); n != 0 {
 		t.Errorf("%d index keys are left", n)
 	}
 }
@@ -256,12 +284,15 @@ func TestBadValues(t *testing.T) {
 			t.Errorf("saved %.100v", rec)
 		}
 	}
-	if err := repo.Save(t.Context(), &item{ID: "many", Tags: tags[:maxEntries-3], Color: strings.Repeat("\x00", maxIndexed)}); err != nil {
+	if err := repo.Save(t.Context(),
+		&item{ID: "many", Tags: tags[:maxEntries-3], Color: strings.Repeat("\x00", maxIndexed)}); err != nil {
 		t.Error(err)
 	}
 	for _, where := range []Condition{
-		Eq("note", "x"), Eq("nope", "x"), Eq("color\x00", "x"), Eq("score", "1"), Eq("score", nil), Eq("score", 1.5), Eq("color", 65),
-		Eq("seen", 1), Prefix("score", "1"), All("tags"), Less("tags", "x"), Eq("tags", 1), Eq("weight", nan), Eq("email", "x"),
+		Eq("note", "x"), Eq("nope", "x"), Eq("color\x00", "x"), Eq("score", "1"), Eq("score", nil),
+		Eq("score", 1.5), Eq("color", 65),
+		Eq("seen", 1), Prefix("score", "1"), All("tags"), Less("tags", "x"), Eq("tags", 1),
+		Eq("weight", nan), Eq("email", "x"),
 	} {
 		if found, err := repo.Find(t.Context(), where, Page{}); err == nil {
 			t.Errorf("%+v: %+v", where, found)
@@ -283,7 +314,8 @@ func TestBadValues(t *testing.T) {
 		t.Fatal("no cursor")
 	}
 	for _, after := range []string{"?", "AAAA", found.Next[1:], found.Next + "*"} {
-		if _, err := repo.Find(t.Context(), Eq("color", "red"), Page{After: after}); !errors.Is(err, ErrBadCursor) {
+		if _, err := repo.Find(t.Context(), Eq("color", "red"), Page{After: after}); !errors.Is(err,
+			ErrBadCursor) {
 			t.Errorf("cursor %q: %v", after, err)
 		}
 	}
@@ -303,14 +335,16 @@ func TestBadValues(t *testing.T) {
 	}
 }
 
-// A record that someone else has spoilt is an error that says where, not a zero value.
+// A record that someone else has spoilt is an error that says where, not a zero
+// value.
 func TestSpoiltRecord(t *testing.T) {
 	client := single(t)
 	repo := must(NewRepository[item](client, "spoilt", Options{}))
 	if err := repo.Save(t.Context(), &item{ID: "a", Score: new(1)}); err != nil {
 		t.Fatal(err)
 	}
-	must(0, client.Do(t.Context(), client.B().Hset().Key(repo.Key("a")).FieldValue().FieldValue("score", "many").Build()).Error())
+	must(0, client.Do(t.Context(),
+		client.B().Hset().Key(repo.Key("a")).FieldValue().FieldValue("score", "many").Build()).Error())
 	if _, err := repo.Fetch(t.Context(), "a"); err == nil || !strings.Contains(err.Error(), "Score") {
 		t.Error(err)
 	}
@@ -318,7 +352,8 @@ func TestSpoiltRecord(t *testing.T) {
 	if _, err := repo.Fetch(t.Context(), "b"); err == nil || !strings.Contains(err.Error(), "WRONGTYPE") {
 		t.Error(err)
 	}
-	if err := repo.Save(t.Context(), &item{ID: "b", Color: "red"}); err == nil || !strings.Contains(err.Error(), "WRONGTYPE") {
+	if err := repo.Save(t.Context(), &item{ID: "b", Color: "red"}); err == nil ||
+		!strings.Contains(err.Error(), "WRONGTYPE") {
 		t.Error(err)
 	}
 }
@@ -327,7 +362,8 @@ func TestSpoiltRecord(t *testing.T) {
 func TestLeastPermissions(t *testing.T) {
 	s := redistest.Start(t)
 	admin := s.Client(t)
-	must(0, admin.Do(t.Context(), admin.B().Arbitrary("ACL", "SETUSER", "app", "on", ">pw", "~app:{item}*", "+@connection").
+	must(0, admin.Do(t.Context(), admin.B().Arbitrary("ACL", "SETUSER", "app", "on", ">pw",
+		"~app:{item}*", "+@connection").
 		Args(strings.Fields("+evalsha +eval +hget +hmget +hset +hdel +del +exists +time +pttl +pexpire +pexpireat +pexpiretime +persist +zadd +zrem +zrange")...).
 		Build()).Error())
 	client := as(t, s, "app")
@@ -360,10 +396,11 @@ func TestLeastPermissions(t *testing.T) {
 				t.Errorf("step %d: %v", i, err)
 			}
 		}
-		if left := contents(t, admin, repo.shards[0]); len(left) != 4 || fmt.Sprint(left) != fmt.Sprint(map[string]any{
-			repo.shards[0].indexes[0]: []rueidis.ZScore{}, repo.shards[0].indexes[1]: map[string]string{},
-			repo.shards[0].indexes[2]: map[string]string{}, repo.shards[0].indexes[3]: []rueidis.ZScore{},
-		}) {
+		if left := contents(t, admin, repo.shards[0]); len(left) != 4 ||
+			fmt.Sprint(left) != fmt.Sprint(map[string]any{
+				repo.shards[0].indexes[0]: []rueidis.ZScore{}, repo.shards[0].indexes[1]: map[string]string{},
+				repo.shards[0].indexes[2]: map[string]string{}, repo.shards[0].indexes[3]: []rueidis.ZScore{},
+			}) {
 			t.Errorf("left: %v", left)
 		}
 	})

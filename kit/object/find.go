@@ -24,15 +24,17 @@ type Page struct {
 // Found is one page of records.
 type Found[T any] struct {
 	Records []*T
-	// Next is the cursor of the page after this one, "" if this is the last. Where records have
-	// just expired a page may be short, even empty, although Next says that there is more.
+	// Next is the cursor of the page after this one, "" if this is the last.
+	// Where records have just expired a page may be short, even empty, although
+	// Next says that there is more.
 	Next string
 }
 
-// Find answers the records that meet the condition on an indexed field, ordered by
-// (value, id) bytewise, one page at a time and in one round trip. A page is a moment's truth:
-// every record in it met the condition in the step that read it, and none had expired.
-// Between pages a record that moves past the cursor may be met twice or not at all.
+// Find answers the records that meet the condition on an indexed field, ordered
+// by (value, id) bytewise, one page at a time and in one round trip. A page is
+// a moment's truth: every record in it met the condition in the step that read
+// it, and none had expired. Between pages a record that moves past the cursor
+// may be met twice or not at all.
 //
 // With more than one partition each is asked for a whole page at the same time.
 func (r *Repository[T]) Find(ctx context.Context, where Condition, page Page) (Found[T], error) {
@@ -69,7 +71,8 @@ func (r *Repository[T]) findPage(ctx context.Context, where Condition, page Page
 	var wg sync.WaitGroup
 	for i := range r.shards {
 		ask := func() {
-			args := append([]string{r.shards[i].base, span.low, span.high, descend, strconv.Itoa(page.Limit), strconv.Itoa(span.id)}, r.schema.names...)
+			args := append([]string{r.shards[i].base, span.low, span.high, descend,
+				strconv.Itoa(page.Limit), strconv.Itoa(span.id)}, r.schema.names...)
 			parts[i] = r.part(r.find.Exec(ctx, r.client, r.shards[i].indexes, args))
 		}
 		if i == len(r.shards)-1 {
@@ -115,8 +118,8 @@ func (r *Repository[T]) part(answer rueidis.RedisResult) (p part[T]) {
 	return p
 }
 
-// merge puts the partitions' pages in one order and cuts where the order is no longer
-// known: no partition has been read past its next.
+// merge puts the partitions' pages in one order and cuts where the order is no
+// longer known: no partition has been read past its next.
 func merge[T any](parts []part[T], page Page) (found Found[T], err error) {
 	order := cmp.Compare[string]
 	if page.Descend {
@@ -156,8 +159,8 @@ func merge[T any](parts []part[T], page Page) (found Found[T], err error) {
 	return found, nil
 }
 
-// FetchBy reads the record that holds a value of a unique field, in one round trip;
-// ErrNotFound if none does.
+// FetchBy reads the record that holds a value of a unique field, in one round
+// trip; ErrNotFound if none does.
 func (r *Repository[T]) FetchBy(ctx context.Context, field string, value any) (*T, error) {
 	rec, err := r.fetchBy(ctx, field, value)
 	if err == nil && rec == nil {

@@ -1,12 +1,13 @@
--- Reads one page of records in the order of an index.
--- KEYS  index unique entries expiry
--- ARGV  base of record keys; lower and upper bound (as ZRANGE BYLEX takes them); '1' for
+-- Reads one page of records in the order of an index. KEYS index unique entries
+-- expiry ARGV base of record keys; lower and upper bound (as ZRANGE BYLEX takes
+-- them); '1' for
 --       descending; the most records to answer; where in a member the id begins, or 0 if
 --       that is not the same in all; the names of the fields to read
--- Answers {the member to go on after, or ''; member, {values}; member, {values}; ...};
--- a member ends in a zero byte and the record's id.
--- A member whose record is gone is passed over and all that the record left is dropped,
--- for at most a few hundred records a call: a page may then be short although there is more.
+-- Answers {the member to go on after, or ''; member, {values}; member,
+-- {values}; ...}; a member ends in a zero byte and the record's id. A member
+-- whose record is gone is passed over and all that the record left is dropped,
+-- for at most a few hundred records a call: a page may then be short although
+-- there is more.
 local keys = { base = ARGV[1], index = KEYS[1], unique = KEYS[2], entries = KEYS[3], expiry = KEYS[4] }
 local low, high, descending, limit, start = ARGV[2], ARGV[3], ARGV[4] == '1', tonumber(ARGV[5]), tonumber(ARGV[6])
 local names = {}

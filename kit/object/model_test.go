@@ -114,20 +114,26 @@ type model struct {
 }
 
 var (
-	ids     = []string{"a", "ab", "b", "}{", "*", "ü", "a:b", "!index"}
-	strs    = []string{"", "a", "a\x00", "a\x00b", "a\x01", "ab", "b", "}{*", "ü", "\r\n", "@color:{x}", "a\xff", "\xff", "\xff\xff"}
+	ids  = []string{"a", "ab", "b", "}{", "*", "ü", "a:b", "!index"}
+	strs = []string{"", "a", "a\x00", "a\x00b", "a\x01", "ab", "b", "}{*", "ü", "\r\n",
+		"@color:{x}", "a\xff", "\xff", "\xff\xff"}
 	scores  = []int{-1 << 62, -1, 0, 1, 2, 3, 1 << 62, 1<<62 + 1}
 	weights = []float64{-1e300, -1, 0, 0.5, 1, 1e300}
-	seens   = []time.Time{{}, time.Unix(-5, 5).UTC(), time.Unix(0, 0).UTC(), time.Unix(1, 1).UTC(), time.Unix(1, 2).UTC(), time.Unix(9e9, 0).UTC()}
+	seens   = []time.Time{{}, time.Unix(-5, 5).UTC(), time.Unix(0, 0).UTC(), time.Unix(1, 1).UTC(),
+		time.Unix(1, 2).UTC(), time.Unix(9e9, 0).UTC()}
 )
 
-func checkModel(t *testing.T, client rueidis.Client, form Form, unique bool, open func(prefix string) (repository, []shard)) {
+func checkModel(t *testing.T, client rueidis.Client, form Form, unique bool,
+	open func(prefix string) (repository, []shard)) {
 	rapid.Check(t, func(rt *rapid.T) {
 		repo, shards := open(fmt.Sprintf("model:%d", runs.Add(1)))
-		m := &model{t: rt, ctx: t.Context(), repo: repo, unique: unique, utf8: form == JSON, records: map[string]*item{}}
+		m := &model{t: rt, ctx: t.Context(), repo: repo, unique: unique, utf8: form == JSON,
+			records: map[string]*item{}}
 		rt.Repeat(map[string]func(*rapid.T){
-			"save": m.save, "save again": m.save, "stale": m.stale, "fetch": m.fetch, "fetch many": m.fetchMany,
-			"remove": m.remove, "expire": m.expire, "find": m.find, "find again": m.find, "fetch by": m.fetchBy, "sweep": m.sweep,
+			"save": m.save, "save again": m.save, "stale": m.stale, "fetch": m.fetch,
+			"fetch many": m.fetchMany,
+			"remove":     m.remove, "expire": m.expire, "find": m.find, "find again": m.find,
+			"fetch by": m.fetchBy, "sweep": m.sweep,
 		})
 		// In the end nothing is left of anything.
 		for id := range m.records {
@@ -137,7 +143,8 @@ func checkModel(t *testing.T, client rueidis.Client, form Form, unique bool, ope
 		m.check(err, nil)
 		for _, sh := range shards {
 			for _, key := range sh.indexes {
-				if n, err := client.Do(m.ctx, client.B().Exists().Key(key).Build()).AsInt64(); n != 0 || err != nil {
+				if n, err := client.Do(m.ctx, client.B().Exists().Key(
+					key).Build()).AsInt64(); n != 0 || err != nil {
 					rt.Fatalf("%s is left (%v)", key, err)
 				}
 			}
@@ -169,7 +176,8 @@ func (m *model) text(t *rapid.T, label string) string {
 
 func (m *model) draw(t *rapid.T, id string) *item {
 	rec := &item{
-		ID: id, Color: m.text(t, "color"), Weight: rapid.SampledFrom(weights).Draw(t, "weight"), Seen: rapid.SampledFrom(seens).Draw(t, "seen"),
+		ID: id, Color: m.text(t, "color"), Weight: rapid.SampledFrom(weights).Draw(t, "weight"),
+		Seen: rapid.SampledFrom(seens).Draw(t, "seen"),
 	}
 	if rapid.Bool().Draw(t, "has score") {
 		rec.Score = new(rapid.SampledFrom(scores).Draw(t, "score"))
@@ -315,7 +323,8 @@ func (m *model) fetchBy(t *rapid.T) {
 	m.same(rec, holder)
 }
 
-// find reads all pages of a random query and compares them with the model's answer.
+// find reads all pages of a random query and compares them with the model's
+// answer.
 func (m *model) find(t *rapid.T) {
 	where, matches, order := m.query(t)
 	descend, limit := rapid.Bool().Draw(t, "descend"), rapid.IntRange(1, 4).Draw(t, "limit")
@@ -349,11 +358,13 @@ func (m *model) find(t *rapid.T) {
 }
 
 func (m *model) query(t *rapid.T) (where Condition, matches func(*item) bool, order func(a, b *item) int) {
-	switch rapid.SampledFrom([]string{"color", "prefix", "score", "weight", "seen", "tags"}).Draw(t, "field") {
+	switch rapid.SampledFrom([]string{"color", "prefix", "score", "weight", "seen", "tags"}).Draw(t,
+		"field") {
 	case "color":
 		low, high := m.text(t, "low"), m.text(t, "high")
 		where, in := ranged(t, "color", low, high, strings.Compare)
-		return where, func(rec *item) bool { return in(rec.Color) }, func(a, b *item) int { return strings.Compare(a.Color, b.Color) }
+		return where, func(rec *item) bool { return in(rec.Color) },
+			func(a, b *item) int { return strings.Compare(a.Color, b.Color) }
 	case "prefix":
 		prefix := m.text(t, "prefix")
 		return Prefix("color", prefix), func(rec *item) bool { return strings.HasPrefix(rec.Color, prefix) },
@@ -361,28 +372,36 @@ func (m *model) query(t *rapid.T) (where Condition, matches func(*item) bool, or
 	case "score":
 		pick := rapid.SampledFrom(scores)
 		where, in := ranged(t, "score", pick.Draw(t, "low"), pick.Draw(t, "high"), cmp.Compare[int])
-		return where, func(rec *item) bool { return rec.Score != nil && in(*rec.Score) }, func(a, b *item) int { return cmp.Compare(*a.Score, *b.Score) }
+		return where, func(rec *item) bool { return rec.Score != nil && in(*rec.Score) },
+			func(a, b *item) int { return cmp.Compare(*a.Score, *b.Score) }
 	case "weight":
 		pick := rapid.SampledFrom(weights)
 		where, in := ranged(t, "weight", pick.Draw(t, "low"), pick.Draw(t, "high"), cmp.Compare[float64])
-		return where, func(rec *item) bool { return in(rec.Weight) }, func(a, b *item) int { return cmp.Compare(a.Weight, b.Weight) }
+		return where, func(rec *item) bool { return in(rec.Weight) },
+			func(a, b *item) int { return cmp.Compare(a.Weight, b.Weight) }
 	case "seen":
 		pick := rapid.SampledFrom(seens[1:])
 		where, in := ranged(t, "seen", pick.Draw(t, "low"), pick.Draw(t, "high"), time.Time.Compare)
-		return where, func(rec *item) bool { return !rec.Seen.IsZero() && in(rec.Seen) }, func(a, b *item) int { return a.Seen.Compare(b.Seen) }
+		return where, func(rec *item) bool { return !rec.Seen.IsZero() && in(rec.Seen) },
+			func(a, b *item) int { return a.Seen.Compare(b.Seen) }
 	default:
 		tag := m.text(t, "tag")
-		return Eq("tags", tag), func(rec *item) bool { return slices.Contains(rec.Tags, tag) }, func(a, b *item) int { return 0 }
+		return Eq("tags", tag), func(rec *item) bool { return slices.Contains(rec.Tags, tag) },
+			func(a, b *item) int { return 0 }
 	}
 }
 
-// ranged draws a condition on an ordered field and answers it with what it means.
-func ranged[V any](t *rapid.T, field string, low, high V, compare func(a, b V) int) (Condition, func(V) bool) {
-	switch rapid.SampledFrom([]op{opEq, opBetween, opLess, opAtMost, opGreater, opAtLeast, opAll}).Draw(t, "op") {
+// ranged draws a condition on an ordered field and answers it with what it
+// means.
+func ranged[V any](t *rapid.T, field string, low, high V, compare func(a, b V) int) (Condition,
+	func(V) bool) {
+	switch rapid.SampledFrom([]op{opEq, opBetween, opLess, opAtMost, opGreater, opAtLeast,
+		opAll}).Draw(t, "op") {
 	case opEq:
 		return Eq(field, low), func(v V) bool { return compare(v, low) == 0 }
 	case opBetween:
-		return Between(field, low, high), func(v V) bool { return compare(v, low) >= 0 && compare(v, high) <= 0 }
+		return Between(field, low, high),
+			func(v V) bool { return compare(v, low) >= 0 && compare(v, high) <= 0 }
 	case opLess:
 		return Less(field, high), func(v V) bool { return compare(v, high) < 0 }
 	case opAtMost:

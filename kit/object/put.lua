@@ -1,6 +1,5 @@
--- Writes a record of a type without indexes.
--- KEYS  record
--- ARGV  expected version ('' any, '0' there must be none); life in ms ('' leaves it);
+-- Writes a record of a type without indexes. KEYS record ARGV expected version
+-- ('' any, '0' there must be none); life in ms ('' leaves it);
 --       number of arguments to HSET, those arguments; the names of the fields to clear
 -- Answers as save.lua does; what it says of versions holds here too.
 local record, expected, life, last = KEYS[1], ARGV[1], ARGV[2], 3 + ARGV[3]

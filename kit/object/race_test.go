@@ -82,7 +82,8 @@ func TestNoLostUpdate(t *testing.T) {
 	}
 }
 
-// Of many who claim the same value, exactly one gets it; the others' records are not made.
+// Of many who claim the same value, exactly one gets it; the others' records
+// are not made.
 func testUniqueRace(t *testing.T, client rueidis.Client) {
 	repo := must(NewRepository[item](client, "claim", Options{}))
 	for round := range 50 {
@@ -119,8 +120,8 @@ func testUniqueRace(t *testing.T, client rueidis.Client) {
 	}
 }
 
-// A value that a save refused for another reason is not claimed, and one that is given up
-// is free at once.
+// A value that a save refused for another reason is not claimed, and one that
+// is given up is free at once.
 func TestClaimsFollowTheRecord(t *testing.T) {
 	repo := must(NewRepository[item](single(t), "claims", Options{}))
 	a, b := &item{ID: "a", Email: new("x")}, &item{ID: "b", Email: new("y")}
@@ -154,8 +155,8 @@ func TestClaimsFollowTheRecord(t *testing.T) {
 	}
 }
 
-// An expired record is nowhere; its claims are free; and a record made anew under its id
-// does not bring them back.
+// An expired record is nowhere; its claims are free; and a record made anew
+// under its id does not bring them back.
 func testExpiry(t *testing.T, client rueidis.Client) {
 	repo := must(NewRepository[item](client, "expiry", Options{}))
 	rec := &item{ID: "a", Color: "red", Email: new("x")}
@@ -199,12 +200,13 @@ func testExpiry(t *testing.T, client rueidis.Client) {
 	}
 }
 
-// Saves clear up after expired records that no look-up meets, and one look-up does a
-// bounded part of it.
+// Saves clear up after expired records that no look-up meets, and one look-up
+// does a bounded part of it.
 func TestExpiredIndexEntries(t *testing.T) {
 	client := single(t)
 	for partitions := range 3 {
-		repo := must(NewRepository[spread](client, fmt.Sprintf("stale%d", partitions), Options{Partitions: partitions + 1}))
+		repo := must(NewRepository[spread](client, fmt.Sprintf("stale%d", partitions),
+			Options{Partitions: partitions + 1}))
 		size := func() (n int64) {
 			for _, sh := range repo.shards {
 				n += must(client.Do(t.Context(), client.B().Zcard().Key(sh.indexes[0]).Build()).AsInt64())
@@ -212,12 +214,14 @@ func TestExpiredIndexEntries(t *testing.T) {
 			return n
 		}
 		for i := range 900 {
-			if err := repo.Save(t.Context(), &spread{ID: fmt.Sprintf("%03d", i), Weight: float64(i), Color: "red"}); err != nil {
+			if err := repo.Save(t.Context(),
+				&spread{ID: fmt.Sprintf("%03d", i), Weight: float64(i), Color: "red"}); err != nil {
 				t.Fatal(err)
 			}
 		}
 		// What stays is at both ends and in the middle.
-		stays := map[string]bool{"000": true, "001": true, "450": true, "451": true, "452": true, "898": true, "899": true}
+		stays := map[string]bool{"000": true, "001": true, "450": true, "451": true, "452": true,
+			"898": true, "899": true}
 		for i := range 900 {
 			if id := fmt.Sprintf("%03d", i); !stays[id] {
 				if err := repo.Expire(t.Context(), id, time.Millisecond); err != nil {
@@ -257,12 +261,14 @@ func TestExpiredIndexEntries(t *testing.T) {
 
 	repo := must(NewRepository[item](client, "swept", Options{}))
 	for i := range 20 {
-		if err := repo.SaveFor(t.Context(), &item{ID: fmt.Sprint(i), Email: new(fmt.Sprint(i))}, time.Millisecond); err != nil {
+		if err := repo.SaveFor(t.Context(), &item{ID: fmt.Sprint(i), Email: new(fmt.Sprint(i))},
+			time.Millisecond); err != nil {
 			t.Fatal(err)
 		}
 		waitGone(t, t.Context(), repo, fmt.Sprint(i))
 	}
-	if n := must(client.Do(t.Context(), client.B().Hlen().Key(repo.shards[0].indexes[1]).Build()).AsInt64()); n > 5 {
+	if n := must(client.Do(t.Context(),
+		client.B().Hlen().Key(repo.shards[0].indexes[1]).Build()).AsInt64()); n > 5 {
 		t.Errorf("saves left %d claims of expired records", n)
 	}
 }

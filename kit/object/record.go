@@ -92,8 +92,8 @@ func (f *field) pack(packed []byte, count int, v reflect.Value) ([]byte, int, er
 	return packed, count, nil
 }
 
-// restore sets v from what Redis holds. get answers the value of s.names[i] and whether
-// there is one; the version is always there.
+// restore sets v from what Redis holds. get answers the value of s.names[i] and
+// whether there is one; the version is always there.
 func (s *schema) restore(v reflect.Value, id string, get func(i int) (string, bool, error)) error {
 	for i, name := range s.names {
 		text, ok, err := get(i)
@@ -144,8 +144,9 @@ func (s *schema) restoreVersion(v reflect.Value, text string) error {
 	return nil
 }
 
-// marshal refuses strings that are not UTF-8, which encoding/json would quietly change: it
-// writes the six characters \ufffd for a broken byte, and a sound U+FFFD as itself.
+// marshal refuses strings that are not UTF-8, which encoding/json would quietly
+// change: it writes the six characters \ufffd for a broken byte, and a sound
+// U+FFFD as itself.
 func marshal(v reflect.Value) (string, error) {
 	doc, err := json.Marshal(v.Addr().Interface())
 	if err != nil {

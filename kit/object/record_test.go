@@ -46,10 +46,14 @@ type all struct {
 func full() *all {
 	then := time.Date(2026, 3, 4, 5, 6, 7, 891011121, time.UTC)
 	return &all{
-		ID: "full", String: "\x00\r\n\"'{}:\xff ünï", Named: "admin", Bool: true, Int: -5, Int8: math.MinInt8, Int64: math.MinInt64,
-		Uint: 7, Uint64: math.MaxUint64, F32: 0.1, F64: math.SmallestNonzeroFloat64, Time: then, Life: time.Hour,
-		Bytes: []byte{0, 1, 255}, Tags: []string{"", ",", "%", "a b", "\x00", "ü"}, Addr: netip.MustParseAddr("::1"),
-		PString: new(""), PBool: new(false), PInt: new(int32(0)), PFloat: new(math.Inf(-1)), PTime: new(time.Time{}), PAddr: new(netip.MustParseAddr("127.0.0.1")),
+		ID: "full", String: "\x00\r\n\"'{}:\xff ünï", Named: "admin", Bool: true, Int: -5,
+		Int8: math.MinInt8, Int64: math.MinInt64,
+		Uint: 7, Uint64: math.MaxUint64, F32: 0.1, F64: math.SmallestNonzeroFloat64, Time: then,
+		Life:  time.Hour,
+		Bytes: []byte{0, 1, 255}, Tags: []string{"", ",", "%", "a b", "\x00", "ü"},
+		Addr:    netip.MustParseAddr("::1"),
+		PString: new(""), PBool: new(false), PInt: new(int32(0)), PFloat: new(math.Inf(-1)),
+		PTime: new(time.Time{}), PAddr: new(netip.MustParseAddr("127.0.0.1")),
 	}
 }
 
@@ -75,7 +79,8 @@ func TestRoundTrip(t *testing.T) {
 			"past":  {ID: "past", Time: time.Unix(-1, -500).UTC(), Tags: []string{""}},
 		} {
 			if form == JSON {
-				rec.String, rec.PFloat = "\x00\r\n\"'{}: ünï", nil // not UTF-8, and infinite: JSON has no such thing
+				// not UTF-8, and infinite: JSON has no such thing
+				rec.String, rec.PFloat = "\x00\r\n\"'{}: ünï", nil
 				if rec.PTime != nil {
 					rec.PTime = new(rec.PTime.UTC())
 				}
@@ -118,7 +123,8 @@ func TestSaveClears(t *testing.T) {
 			t.Errorf("-saved +fetched:\n%s", diff)
 		}
 		for _, name := range []string{"PString", "PTime", "Time", "Tags", "Bytes"} {
-			n, err := client.Do(t.Context(), client.B().Hexists().Key(repo.Key(rec.ID)).Field(name).Build()).AsInt64()
+			n, err := client.Do(t.Context(),
+				client.B().Hexists().Key(repo.Key(rec.ID)).Field(name).Build()).AsInt64()
 			if err != nil || n != 0 {
 				t.Errorf("%s is still in Redis (%d, %v)", name, n, err)
 			}
@@ -137,7 +143,8 @@ func TestSaveLeavesUnknownFields(t *testing.T) {
 	if err := repo.Save(t.Context(), rec); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := client.Do(t.Context(), client.B().Hget().Key(repo.Key("1")).Field("newer").Build()).ToString(); got != "x" || err != nil {
+	if got, err := client.Do(t.Context(),
+		client.B().Hget().Key(repo.Key("1")).Field("newer").Build()).ToString(); got != "x" || err != nil {
 		t.Errorf("a newer program's field: %q, %v", got, err)
 	}
 }
@@ -182,7 +189,8 @@ func TestVersion(t *testing.T) {
 		if err := repo.Remove(t.Context(), rec.ID); !errors.Is(err, ErrNotFound) {
 			t.Errorf("second remove: %v", err)
 		}
-		// Made again under the same id and saved as often, it does not meet the old copy's version.
+		// Made again under the same id and saved as often, it does not meet the
+		// old copy's version.
 		again := &all{ID: rec.ID}
 		for range 4 {
 			if err := repo.Save(t.Context(), again); err != nil {
@@ -210,7 +218,8 @@ func TestJSONDocument(t *testing.T) {
 	}
 	client := single(t)
 	repo := must(NewRepository[person](client, "person", Options{Form: JSON}))
-	rec := &person{ID: "p", Name: "Ada \ufffd \\ufffd", Home: address{City: "Paris", Zip: new(75)}, Past: []address{{City: "Bonn"}}, Extra: map[string]any{"a": "b"}}
+	rec := &person{ID: "p", Name: "Ada \ufffd \\ufffd", Home: address{City: "Paris", Zip: new(75)},
+		Past: []address{{City: "Bonn"}}, Extra: map[string]any{"a": "b"}}
 	if err := repo.Save(t.Context(), rec); err != nil {
 		t.Fatal(err)
 	}

@@ -17,29 +17,33 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// Options of a repository. The zero value keeps records as hashes, in one partition, with
-// ULIDs as ids and no end of life.
+// Options of a repository. The zero value keeps records as hashes, in one
+// partition, with ULIDs as ids and no end of life.
 type Options struct {
-	// Form is Hash or JSON. It is part of how records are stored: never change it.
+	// Form is Hash or JSON. It is part of how records are stored: never change
+	// it.
 	Form Form
 
-	// Partitions spreads the records over this many hash tags, and so over the slots of a
-	// cluster, each with the indexes of its own records. 0 means 1; at most 256. Look-ups ask
-	// all partitions at once and merge. A unique field needs a single partition. It is part
-	// of where records are stored: never change it.
+	// Partitions spreads the records over this many hash tags, and so over the
+	// slots of a cluster, each with the indexes of its own records. 0 means 1;
+	// at most 256. Look-ups ask all partitions at once and merge. A unique
+	// field needs a single partition. It is part of where records are stored:
+	// never change it.
 	Partitions int
 
-	// NewID makes the id of a record that is saved without one. nil makes ULIDs from
-	// crypto/rand.
+	// NewID makes the id of a record that is saved without one. nil makes ULIDs
+	// from crypto/rand.
 	NewID func() string
 
-	// Life is how long a record lives after its last Save; 0 means that Save leaves the
-	// record's end of life as it is, which is none unless Expire or SaveFor set one.
+	// Life is how long a record lives after its last Save; 0 means that Save
+	// leaves the record's end of life as it is, which is none unless Expire or
+	// SaveFor set one.
 	Life time.Duration
 }
 
-// Repository keeps values of the struct type T in Redis. It is safe for concurrent use,
-// holds no connection and no goroutine of its own, and needs no closing.
+// Repository keeps values of the struct type T in Redis. It is safe for
+// concurrent use, holds no connection and no goroutine of its own, and needs no
+// closing.
 type Repository[T any] struct {
 	client rueidis.Client
 	schema *schema
@@ -77,11 +81,11 @@ var (
 	sweepLua string
 )
 
-// NewRepository reads the tags of T and answers a repository whose keys begin with prefix.
-// The last part of the prefix, after the last colon, becomes the hash tag: with the prefix
-// "app:user" the record 7 is the key "app:{user}:7". Two repositories must not share a prefix.
-// It does not talk to Redis; its errors are mistakes in T or in the options and name the
-// type and the field.
+// NewRepository reads the tags of T and answers a repository whose keys begin
+// with prefix. The last part of the prefix, after the last colon, becomes the
+// hash tag: with the prefix "app:user" the record 7 is the key "app:{user}:7".
+// Two repositories must not share a prefix. It does not talk to Redis; its
+// errors are mistakes in T or in the options and name the type and the field.
 func NewRepository[T any](client rueidis.Client, prefix string, opts Options) (*Repository[T], error) {
 	s, err := newSchema(reflect.TypeFor[T](), opts.Form)
 	if err != nil {
@@ -140,22 +144,24 @@ func newULID() string { return ulid.MustNew(ulid.Now(), rand.Reader).String() }
 
 // Save writes rec, in one step with all that the indexes hold of it.
 //
-// An empty key gets a new id, before anything is sent, so that a Save whose answer was lost
-// can be repeated with the same rec. If T has a version field, Save with version 0 makes a new
-// record (ErrConflict if there is one), and any other version must be the stored one
-// (ErrConflict if not, ErrNotFound if the record is gone); on success rec holds the new
-// version, which is larger and otherwise opaque. If T has no version field, the last Save wins
-// and makes the record if it is gone. ErrTaken: another record holds a unique value.
+// An empty key gets a new id, before anything is sent, so that a Save whose
+// answer was lost can be repeated with the same rec. If T has a version field,
+// Save with version 0 makes a new record (ErrConflict if there is one), and any
+// other version must be the stored one (ErrConflict if not, ErrNotFound if the
+// record is gone); on success rec holds the new version, which is larger and
+// otherwise opaque. If T has no version field, the last Save wins and makes the
+// record if it is gone. ErrTaken: another record holds a unique value.
 //
-// What rec says is what is stored: fields with nothing to store are cleared. Hash fields that
-// T does not know are left alone. Save reads and writes rec, which stays the caller's: two
-// goroutines need two copies. Any other error may have come after Redis did the work.
+// What rec says is what is stored: fields with nothing to store are cleared.
+// Hash fields that T does not know are left alone. Save reads and writes rec,
+// which stays the caller's: two goroutines need two copies. Any other error may
+// have come after Redis did the work.
 func (r *Repository[T]) Save(ctx context.Context, rec *T) error {
 	return r.SaveFor(ctx, rec, r.opts.Life)
 }
 
-// SaveFor is Save for a record that expires after life, to the millisecond; 0 leaves
-// the record's end of life as it is.
+// SaveFor is Save for a record that expires after life, to the millisecond; 0
+// leaves the record's end of life as it is.
 func (r *Repository[T]) SaveFor(ctx context.Context, rec *T, life time.Duration) error {
 	if life < 0 || life > 0 && life < time.Millisecond {
 		return fmt.Errorf("object: save %s: a life of %s is below a millisecond", r.schema.typ, life)
@@ -214,8 +220,9 @@ func (r *Repository[T]) Fetch(ctx context.Context, id string) (*T, error) {
 	})
 }
 
-// FetchCached is Fetch through the client's own cache, which Redis tells of every change; an
-// answer is at most ttl old. It needs a client whose cache is not disabled.
+// FetchCached is Fetch through the client's own cache, which Redis tells of
+// every change; an answer is at most ttl old. It needs a client whose cache is
+// not disabled.
 func (r *Repository[T]) FetchCached(ctx context.Context, id string, ttl time.Duration) (*T, error) {
 	return r.fetched(id, func(key string) rueidis.RedisResult {
 		return r.client.DoCache(ctx, r.client.B().Hmget().Key(key).Field(r.schema.names...).Cache(), ttl)
@@ -236,9 +243,9 @@ func (r *Repository[T]) fetched(id string, do func(key string) rueidis.RedisResu
 	return rec, nil
 }
 
-// FetchMany reads many records in one round trip (one for each node that has some of them).
-// The answer has one element for each id, in the same order, nil where there is no record.
-// The first error fails the whole call.
+// FetchMany reads many records in one round trip (one for each node that has
+// some of them). The answer has one element for each id, in the same order, nil
+// where there is no record. The first error fails the whole call.
 func (r *Repository[T]) FetchMany(ctx context.Context, ids ...string) ([]*T, error) {
 	recs := make([]*T, len(ids))
 	if len(ids) == 0 {
@@ -291,13 +298,14 @@ func (r *Repository[T]) decode(id string, values []rueidis.RedisMessage) (*T, er
 	return rec, nil
 }
 
-// Remove deletes a record and all that the indexes hold of it, whatever its version;
-// ErrNotFound if there is none.
+// Remove deletes a record and all that the indexes hold of it, whatever its
+// version; ErrNotFound if there is none.
 func (r *Repository[T]) Remove(ctx context.Context, id string) error {
 	return r.touch(ctx, "remove", r.remove, id)
 }
 
-// Expire lets a record live for life from now, to the millisecond; ErrNotFound if there is none.
+// Expire lets a record live for life from now, to the millisecond; ErrNotFound
+// if there is none.
 func (r *Repository[T]) Expire(ctx context.Context, id string, life time.Duration) error {
 	if life < time.Millisecond {
 		return fmt.Errorf("object: expire %s: a life of %s is below a millisecond", r.schema.typ, life)
@@ -310,7 +318,8 @@ func (r *Repository[T]) Persist(ctx context.Context, id string) error {
 	return r.touch(ctx, "persist", r.expire, id, "")
 }
 
-func (r *Repository[T]) touch(ctx context.Context, what string, script *rueidis.Lua, id string, args ...string) error {
+func (r *Repository[T]) touch(ctx context.Context, what string, script *rueidis.Lua, id string,
+	args ...string) error {
 	err := checkID(id)
 	if err == nil {
 		sh := r.shard(id)
@@ -347,9 +356,10 @@ func (r *Repository[T]) TTL(ctx context.Context, id string) (time.Duration, erro
 	return max(time.Duration(ms)*time.Millisecond, 1), nil
 }
 
-// Sweep drops what expired records left in the indexes, looking at no more than limit of
-// them in each partition, and answers how many it looked at. Saves and look-ups clear up as they go, so
-// it is only for a repository whose records all expire while nobody saves.
+// Sweep drops what expired records left in the indexes, looking at no more than
+// limit of them in each partition, and answers how many it looked at. Saves and
+// look-ups clear up as they go, so it is only for a repository whose records
+// all expire while nobody saves.
 func (r *Repository[T]) Sweep(ctx context.Context, limit int) (int, error) {
 	total := 0
 	for _, sh := range r.shards {

@@ -1,11 +1,12 @@
--- Writes a record and what the indexes hold of it.
--- KEYS  record index unique entries expiry
--- ARGV  expected version ('' any, '0' there must be none); life in ms ('' leaves it);
+-- Writes a record and what the indexes hold of it. KEYS record index unique
+-- entries expiry ARGV expected version ('' any, '0' there must be none); life
+-- in ms ('' leaves it);
 --       number of arguments to HSET, those arguments; the names of the fields to clear;
 --       packed entries; id; base of record keys
--- Answers the new version, or 'conflict', 'missing', or 'taken' .. the field's name.
--- A version begins as Redis' clock in microseconds and goes up by one: a record that is
--- removed and made again does not meet the version of an old copy.
+-- Answers the new version, or 'conflict', 'missing', or 'taken' .. the field's
+-- name. A version begins as Redis' clock in microseconds and goes up by one: a
+-- record that is removed and made again does not meet the version of an old
+-- copy.
 local record, expected, life, last = KEYS[1], ARGV[1], ARGV[2], 3 + ARGV[3]
 local packed, id = ARGV[#ARGV - 2], ARGV[#ARGV - 1]
 local keys = { base = ARGV[#ARGV], index = KEYS[2], unique = KEYS[3], entries = KEYS[4], expiry = KEYS[5] }
@@ -18,8 +19,8 @@ elseif expected ~= '' then
   if current ~= expected then return 'conflict' end
 end
 
--- What a record left that has expired since is none of this record's: its claims may be
--- someone else's by now.
+-- What a record left that has expired since is none of this record's: its
+-- claims may be someone else's by now.
 local old = redis.call('HGET', keys.entries, id) or ''
 local clearing = current and last < #ARGV - 3
 local indexing = not current or old ~= packed or life ~= ''
@@ -76,6 +77,7 @@ if life ~= '' then
   redis.call('PEXPIREAT', record, ends)
   redis.call('ZADD', keys.expiry, ends, id)
 end
--- Each save that may add something to clear up clears up after a few expired records.
+-- Each save that may add something to clear up clears up after a few expired
+-- records.
 if not current or life ~= '' then pcall(sweep, keys, math.floor(now / 1000), 4) end
 return version

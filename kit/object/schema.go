@@ -13,8 +13,8 @@ type Form int
 const (
 	// Hash keeps each field of the struct as a field of the hash.
 	Hash Form = iota
-	// JSON keeps the struct as one JSON document in the hash field "$", and the indexed
-	// fields beside it, where the query engine sees them.
+	// JSON keeps the struct as one JSON document in the hash field "$", and the
+	// indexed fields beside it, where the query engine sees them.
 	JSON
 )
 
@@ -29,7 +29,8 @@ const (
 
 var nameForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// schema is what the tags of a struct type say. It never changes after newSchema.
+// schema is what the tags of a struct type say. It never changes after
+// newSchema.
 type schema struct {
 	typ     reflect.Type
 	form    Form

@@ -12,8 +12,8 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// tagSeparator parts the tags of a string field for the query engine. A whole string is to be
-// one tag, so it is a character that hardly any string holds.
+// tagSeparator parts the tags of a string field for the query engine. A whole
+// string is to be one tag, so it is a character that hardly any string holds.
 const tagSeparator = "\x1f"
 
 // Search is what Repository.Search asks of the query engine.
@@ -27,16 +27,18 @@ type Search struct {
 	Limit  int // 0 means 50; at most 1000
 }
 
-// CreateSearchIndex tells the query engine of T's indexed, unique and text fields. The engine
-// then follows every Save by itself, a moment later. An index that is there already is left as
-// it is: after T has changed, drop it first with DropSearchIndex. ErrNoQueryEngine where there is
-// none. On a cluster it needs an engine that searches all nodes (Redis 8, Redis Software).
+// CreateSearchIndex tells the query engine of T's indexed, unique and text
+// fields. The engine then follows every Save by itself, a moment later. An
+// index that is there already is left as it is: after T has changed, drop it
+// first with DropSearchIndex. ErrNoQueryEngine where there is none. On a
+// cluster it needs an engine that searches all nodes (Redis 8, Redis Software).
 func (r *Repository[T]) CreateSearchIndex(ctx context.Context) error {
 	args, err := r.createArgs()
 	if err == nil {
 		err = r.engine(ctx, args).Error()
 	}
-	if re, ok := rueidis.IsRedisErr(err); ok && strings.Contains(strings.ToLower(re.Error()), "already exists") {
+	if re, ok := rueidis.IsRedisErr(err); ok &&
+		strings.Contains(strings.ToLower(re.Error()), "already exists") {
 		return nil
 	}
 	if err != nil {
@@ -53,10 +55,11 @@ func (r *Repository[T]) DropSearchIndex(ctx context.Context) error {
 	return nil
 }
 
-// Search asks the query engine; CreateSearchIndex comes first. It answers the records of the
-// page and how many the engine counted. The engine follows saves a moment late and matches
-// strings loosely (it trims them, and splits at U+001F); what does not meet every condition in
-// Where exactly is left out of the page, though not out of the count.
+// Search asks the query engine; CreateSearchIndex comes first. It answers the
+// records of the page and how many the engine counted. The engine follows saves
+// a moment late and matches strings loosely (it trims them, and splits at
+// U+001F); what does not meet every condition in Where exactly is left out of
+// the page, though not out of the count.
 func (r *Repository[T]) Search(ctx context.Context, search Search) ([]*T, int64, error) {
 	recs, total, err := r.search(ctx, search)
 	if err != nil {
@@ -100,13 +103,15 @@ func (r *Repository[T]) search(ctx context.Context, search Search) ([]*T, int64,
 	return recs, total, nil
 }
 
-// engine sends a command of the query engine. Its index's name stands where a key would.
+// engine sends a command of the query engine. Its index's name stands where a
+// key would.
 func (r *Repository[T]) engine(ctx context.Context, args []string) rueidis.RedisResult {
 	return r.client.Do(ctx, r.client.B().Arbitrary(args[0]).Args(args[1:]...).Build())
 }
 
 func engineError(err error) error {
-	if re, ok := rueidis.IsRedisErr(err); ok && strings.Contains(strings.ToLower(re.Error()), "unknown command") {
+	if re, ok := rueidis.IsRedisErr(err); ok &&
+		strings.Contains(strings.ToLower(re.Error()), "unknown command") {
 		return fmt.Errorf("%w: %w", ErrNoQueryEngine, err)
 	}
 	return err
@@ -170,9 +175,9 @@ func (r *Repository[T]) searchArgs(search Search) ([]string, error) {
 	return append(args, "LIMIT", strconv.Itoa(search.Offset), strconv.Itoa(search.Limit), "DIALECT", "2"), nil
 }
 
-// query answers the text of a query in the engine's language (dialect 2). Field names come
-// from the schema; values are numbers, or strings with every character escaped that could mean
-// anything.
+// query answers the text of a query in the engine's language (dialect 2). Field
+// names come from the schema; values are numbers, or strings with every
+// character escaped that could mean anything.
 func (s *schema) query(search Search) (string, error) {
 	var clauses []string
 	for _, c := range search.Where {
@@ -284,9 +289,9 @@ func (f *field) number(value any) (string, error) {
 	return strings.ToLower(strconv.FormatFloat(v.Float(), 'f', -1, 64)), nil
 }
 
-// escapeQuery puts a backslash before every blank and every mark that the engine's grammar
-// or its tag reader knows. The grammar has no way to write a control character, and none to write
-// the empty string: those are refused.
+// escapeQuery puts a backslash before every blank and every mark that the
+// engine's grammar or its tag reader knows. The grammar has no way to write a
+// control character, and none to write the empty string: those are refused.
 func escapeQuery(text string) (string, error) {
 	if text == "" {
 		return "", errors.New("the query engine cannot be asked for the empty string")
@@ -305,8 +310,8 @@ func escapeQuery(text string) (string, error) {
 	return b.String(), nil
 }
 
-// wordsOf takes text apart where the engine took apart what it indexed: at blanks and at
-// every mark but "_". What is left has no meaning in the grammar.
+// wordsOf takes text apart where the engine took apart what it indexed: at
+// blanks and at every mark but "_". What is left has no meaning in the grammar.
 func wordsOf(text string) (string, error) {
 	words := strings.FieldsFunc(text, func(r rune) bool {
 		return r < 0x80 && r != '_' && !alphanumeric(byte(r))
@@ -321,7 +326,8 @@ func alphanumeric(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }
 
-// meets reports whether the record meets the conditions exactly, as Find would have it.
+// meets reports whether the record meets the conditions exactly, as Find would
+// have it.
 func (s *schema) meets(v reflect.Value, conditions []Condition) (bool, error) {
 	for _, c := range conditions {
 		f := s.byName[c.field]

@@ -50,8 +50,10 @@ func TestQuery(t *testing.T) {
 		{Search{Where: []Condition{Prefix("title", "a*")}}, `@title:{a\**}`},
 		{Search{Where: []Condition{Eq("tags", "a b,c")}}, `@tags:{a\%20b\%2Cc}`},
 		{Search{Where: []Condition{Eq("done", true), Eq("size", int8(-3))}}, `@done:{1} @size:[-3 -3]`},
-		{Search{Where: []Condition{Between("size", 1, 2), Less("score", 0.5), Greater("score", -1e21)}}, `@size:[1 2] @score:[-inf (0.5] @score:[(-1000000000000000000000 +inf]`},
-		{Search{Where: []Condition{AtLeast("when", at), AtMost("size", 9)}}, `@when:[1767323045.000000006 +inf] @size:[-inf 9]`},
+		{Search{Where: []Condition{Between("size", 1, 2), Less("score", 0.5),
+			Greater("score", -1e21)}}, `@size:[1 2] @score:[-inf (0.5] @score:[(-1000000000000000000000 +inf]`},
+		{Search{Where: []Condition{AtLeast("when", at), AtMost("size", 9)}},
+			`@when:[1767323045.000000006 +inf] @size:[-inf 9]`},
 		{Search{Text: "hello, (world) -no", TextIn: "body"}, `@body:(hello world no)`},
 		{Search{Text: "über", TextIn: "body", Where: []Condition{Eq("slug", "s")}}, `@slug:{s} @body:(über)`},
 		{Search{Text: " - ", TextIn: "body"}, ""},
@@ -74,9 +76,10 @@ func TestQuery(t *testing.T) {
 	}
 }
 
-// clauses reads a query as the engine's lexer does (dialect 2): a backslash before a mark or
-// a blank makes it part of a word; any other mark is syntax. It answers the field and value of each
-// clause @field:{value}, and fails on anything else.
+// clauses reads a query as the engine's lexer does (dialect 2): a backslash
+// before a mark or a blank makes it part of a word; any other mark is syntax.
+// It answers the field and value of each clause @field:{value}, and fails on
+// anything else.
 func clauses(query string) (found [][2]string, err error) {
 	for query != "" {
 		query = strings.TrimPrefix(query, " ")
@@ -88,7 +91,8 @@ func clauses(query string) (found [][2]string, err error) {
 		i := 0
 		for ; i < len(rest) && rest[i] != '}'; i++ {
 			c := rest[i]
-			if c == '\\' && i+1 < len(rest) && strings.IndexByte("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~ \t\n\v\f\r", rest[i+1]) >= 0 {
+			if c == '\\' && i+1 < len(rest) &&
+				strings.IndexByte("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~ \t\n\v\f\r", rest[i+1]) >= 0 {
 				i++
 				c = rest[i]
 			} else if c < 0x80 && c != '_' && !alphanumeric(c) {
@@ -105,18 +109,21 @@ func clauses(query string) (found [][2]string, err error) {
 	return found, nil
 }
 
-// Whatever the values are, the query has the clauses that were asked for and no others.
+// Whatever the values are, the query has the clauses that were asked for and no
+// others.
 func TestQueryInjection(t *testing.T) {
 	s := must(NewRepository[doc](noClient{}, "doc", Options{})).schema
 	hostile := rapid.OneOf(rapid.String(), rapid.StringMatching("[ -~]*"),
 		rapid.Map(rapid.SliceOf(rapid.Byte()), func(b []byte) string { return string(b) }),
-		rapid.Map(rapid.SliceOf(rapid.SampledFrom([]string{`\`, "}", "{", "|", "*", "@title:", " ", "-", "$", "=>", "%", "'", `"`, "a"})), func(p []string) string { return strings.Join(p, "") }))
+		rapid.Map(rapid.SliceOf(rapid.SampledFrom([]string{`\`, "}", "{", "|", "*", "@title:", " ",
+			"-", "$", "=>", "%", "'", `"`, "a"})), func(p []string) string { return strings.Join(p, "") }))
 	rapid.Check(t, func(t *rapid.T) {
 		title, tag, text := hostile.Draw(t, "title"), hostile.Draw(t, "tag"), hostile.Draw(t, "text")
 		query, err := s.query(Search{Where: []Condition{Eq("title", title), Eq("tags", tag)}})
 		if err == nil {
 			got, err := clauses(query)
-			if err != nil || len(got) != 2 || got[0] != [2]string{"title", title} || got[1][0] != "tags" || must(unescapeTag(got[1][1])) != tag {
+			if err != nil || len(got) != 2 || got[0] != [2]string{"title", title} ||
+				got[1][0] != "tags" || must(unescapeTag(got[1][1])) != tag {
 				t.Fatalf("%q: %q, %v", query, got, err)
 			}
 		} else if len(title) <= maxIndexed && len(tag) <= maxIndexed && title != "" &&
@@ -129,7 +136,8 @@ func TestQueryInjection(t *testing.T) {
 		}
 		words, ok := strings.CutPrefix(query, "@body:(")
 		words, ok2 := strings.CutSuffix(words, ")")
-		if !ok || !ok2 || strings.IndexFunc(words, func(r rune) bool { return r < 0x80 && r != ' ' && r != '_' && !alphanumeric(byte(r)) }) >= 0 {
+		if !ok || !ok2 || strings.IndexFunc(words,
+			func(r rune) bool { return r < 0x80 && r != ' ' && r != '_' && !alphanumeric(byte(r)) }) >= 0 {
 			t.Fatalf("%q", query)
 		}
 	})
@@ -141,7 +149,8 @@ func TestSearchArgs(t *testing.T) {
 	if strings.Join(got, " ") != "FT.SEARCH doc!search * SORTBY size DESC LIMIT 20 10 DIALECT 2" {
 		t.Errorf("%q", got)
 	}
-	for _, search := range []Search{{Limit: -1}, {Limit: 1001}, {Offset: -1}, {Offset: 10001}, {SortBy: "tags"}, {SortBy: "size DESC"}} {
+	for _, search := range []Search{{Limit: -1}, {Limit: 1001}, {Offset: -1}, {Offset: 10001},
+		{SortBy: "tags"}, {SortBy: "size DESC"}} {
 		if got, err := repo.searchArgs(search); err == nil {
 			t.Errorf("%+v: %q", search, got)
 		}
@@ -170,7 +179,8 @@ func TestMeets(t *testing.T) {
 		where Condition
 		want  bool
 	}{
-		{Eq("title", " a"), true}, {Eq("title", "a"), false}, {Prefix("title", " "), true}, {Prefix("title", "a"), false},
+		{Eq("title", " a"), true}, {Eq("title", "a"), false}, {Prefix("title", " "), true},
+		{Prefix("title", "a"), false},
 		{Eq("tags", "x"), true}, {Eq("tags", ""), true}, {Eq("tags", "y"), false},
 		{Between("size", 5, 5), true}, {Less("size", 5), false}, {Greater("size", 4), true},
 		{AtMost("when", time.Unix(1, 1)), true}, {AtMost("when", time.Unix(1, 0)), false},

@@ -27,12 +27,14 @@ func as(t testing.TB, s *redistest.Server, user string) rueidis.Client {
 	return client
 }
 
-// TestEverywhere runs what must hold on one server, behind Sentinels and on a cluster.
+// TestEverywhere runs what must hold on one server, behind Sentinels and on a
+// cluster.
 func TestEverywhere(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
 		client := d.Client(t)
 		for name, test := range map[string]func(*testing.T, rueidis.Client){
-			"model": testModel, "concurrent saves": testConcurrentSaves, "unique race": testUniqueRace, "expiry": testExpiry,
+			"model": testModel, "concurrent saves": testConcurrentSaves,
+			"unique race": testUniqueRace, "expiry": testExpiry,
 		} {
 			t.Run(name, func(t *testing.T) { test(t, client) })
 		}

@@ -42,7 +42,8 @@ func TestAway(t *testing.T) {
 			client := srv.Client(t)
 			limiters := map[Away]*Limiter{}
 			for _, away := range []Away{AwayError, AwayAllow, AwayRefuse} {
-				limiters[away] = newLimiter(t, client, Options{Away: away, Timeout: 200 * time.Millisecond}, PerSecond(10))
+				limiters[away] = newLimiter(t, client,
+					Options{Away: away, Timeout: 200 * time.Millisecond}, PerSecond(10))
 				mustAllow(t, limiters[away], "k", 1)
 			}
 			breakIt(t, srv, srv.Client(t))
@@ -82,7 +83,10 @@ func TestAway(t *testing.T) {
 			serve := func(away Away) *httptest.ResponseRecorder {
 				w := httptest.NewRecorder()
 				limiters[away].Handler(HTTP{Key: func(*http.Request) string { return "k" }},
-					http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })).
+					http.HandlerFunc(func(w http.ResponseWriter,
+						_ *http.Request) {
+						w.WriteHeader(http.StatusNoContent)
+					})).
 					ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
 				return w
 			}
@@ -95,7 +99,8 @@ func TestAway(t *testing.T) {
 	}
 }
 
-// The caller's deadline and cancellation hold, and a caller who gave up gets no policy's answer.
+// The caller's deadline and cancellation hold, and a caller who gave up gets no
+// policy's answer.
 func TestContext(t *testing.T) {
 	srv := redistest.Start(t)
 	l := newLimiter(t, srv.Client(t), Options{Away: AwayAllow, Timeout: time.Minute}, PerSecond(10))
@@ -105,7 +110,8 @@ func TestContext(t *testing.T) {
 
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if r, err := l.Allow(ctx, "k"); err != nil || !r.Allowed || !errors.Is(r.Unchecked, context.DeadlineExceeded) {
+	if r, err := l.Allow(ctx, "k"); err != nil || !r.Allowed ||
+		!errors.Is(r.Unchecked, context.DeadlineExceeded) {
 		t.Errorf("deadline: %+v, %v", r, err)
 	}
 	ctx, cancel = context.WithCancel(t.Context())
@@ -130,10 +136,12 @@ func TestScriptFlush(t *testing.T) {
 	})
 }
 
-// A full Redis cannot take a call and says so; it still refuses exactly, because a refusal writes nothing.
+// A full Redis cannot take a call and says so; it still refuses exactly,
+// because a refusal writes nothing.
 func TestFull(t *testing.T) {
 	client := redistest.Start(t).Client(t)
-	l := newLimiter(t, client, Options{}, Limit{Name: "log", Quota: 2, Window: time.Hour}, Limit{Name: "counter", Quota: 3, Window: time.Hour, Approximate: true})
+	l := newLimiter(t, client, Options{}, Limit{Name: "log", Quota: 2, Window: time.Hour},
+		Limit{Name: "counter", Quota: 3, Window: time.Hour, Approximate: true})
 	mustAllow(t, l, "used", 2)
 	do(t, client, "CONFIG", "SET", "maxmemory-policy", "noeviction")
 	do(t, client, "CONFIG", "SET", "maxmemory", "1")

@@ -6,20 +6,25 @@ import (
 	"strings"
 )
 
-// Clients finds out which address a request came from. The zero value trusts no proxy and takes the peer's address.
+// Clients finds out which address a request came from. The zero value trusts no
+// proxy and takes the peer's address.
 //
-// Anyone can write X-Forwarded-For, so an element of it counts only if a trusted proxy added it: the chain is read
-// from its end, and the first address that is not a trusted proxy is the client.
+// Anyone can write X-Forwarded-For, so an element of it counts only if a
+// trusted proxy added it: the chain is read from its end, and the first address
+// that is not a trusted proxy is the client.
 type Clients struct {
-	// Trusted are the addresses of one's own proxies. Each has to append the address of its peer to X-Forwarded-For.
+	// Trusted are the addresses of one's own proxies. Each has to append the
+	// address of its peer to X-Forwarded-For.
 	Trusted []netip.Prefix
 
-	// TrustUnix says that a peer without an address, on a unix socket, is a trusted proxy.
+	// TrustUnix says that a peer without an address, on a unix socket, is a
+	// trusted proxy.
 	TrustUnix bool
 }
 
-// Addr returns the client's address, without zone and with an IPv4 address mapped into IPv6 as plain IPv4. It is invalid
-// when there is none: on a unix socket that is not trusted or whose proxy told nothing.
+// Addr returns the client's address, without zone and with an IPv4 address
+// mapped into IPv6 as plain IPv4. It is invalid when there is none: on a unix
+// socket that is not trusted or whose proxy told nothing.
 func (c Clients) Addr(r *http.Request) netip.Addr {
 	addr, ok := parseAddr(r.RemoteAddr)
 	if ok && !c.trusts(addr) || !ok && !c.TrustUnix {
@@ -42,14 +47,16 @@ func (c Clients) Addr(r *http.Request) netip.Addr {
 	return addr
 }
 
-// Key is a key for HTTP: the client's IPv4 address, or its IPv6 network of 64 bits, because that is what one
-// customer gets and can choose addresses from at will. A request without an address has the key "unknown", so that
-// it is limited with its like rather than not at all.
+// Key is a key for HTTP: the client's IPv4 address, or its IPv6 network of 64
+// bits, because that is what one customer gets and can choose addresses from at
+// will. A request without an address has the key "unknown", so that it is
+// limited with its like rather than not at all.
 func (c Clients) Key(r *http.Request) string {
 	return NetworkKey(c.Addr(r))
 }
 
-// NetworkKey is the key of an address: an IPv4 address as it is, an IPv6 address as its /64, and "unknown" for an invalid one.
+// NetworkKey is the key of an address: an IPv4 address as it is, an IPv6
+// address as its /64, and "unknown" for an invalid one.
 func NetworkKey(addr netip.Addr) string {
 	addr = addr.Unmap().WithZone("")
 	if !addr.IsValid() {
@@ -70,7 +77,8 @@ func (c Clients) trusts(addr netip.Addr) bool {
 	return false
 }
 
-// parseAddr reads an address with or without a port, and with or without brackets.
+// parseAddr reads an address with or without a port, and with or without
+// brackets.
 func parseAddr(s string) (netip.Addr, bool) {
 	if ap, err := netip.ParseAddrPort(s); err == nil {
 		return ap.Addr().Unmap().WithZone(""), true

@@ -1,5 +1,6 @@
--- The counter is a hash of two adjoining buckets of one window each. The older one is weighed by the share of it that the
--- window still covers. The first call starts the first bucket, so keys do not turn over together.
+-- The counter is a hash of two adjoining buckets of one window each. The older
+-- one is weighed by the share of it that the window still covers. The first
+-- call starts the first bucket, so keys do not turn over together.
 
 local function weigh(bucket, window, elapsed)
   return math.ceil(bucket * (window - elapsed) / window)
@@ -24,14 +25,15 @@ local function take_counter(s)
   s.reset = 2 * s.window - s.elapsed
 end
 
--- The state has besides: the buckets, when the current one started, how long ago that is, and whether it is another than
--- the hash has (moved).
+-- The state has besides: the buckets, when the current one started, how long
+-- ago that is, and whether it is another than the hash has (moved).
 function look.counter(key, quota, window)
   local start, before, current, elapsed, moved = now, 0, 0, 0, true
   local state = call('HMGET', key, 'start', 'before', 'current')
   if state[1] then
     local began, time = tonumber(state[1]), now
-    -- As in the log: a clock that went back a little stands still, and what is far in the future is dropped.
+    -- As in the log: a clock that went back a little stands still, and what is
+    -- far in the future is dropped.
     if began > now and began - now <= window then time = began end
     local age = time - began
     if age >= window and age < 2 * window then

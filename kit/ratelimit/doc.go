@@ -1,10 +1,12 @@
-// Package ratelimit limits how often something may happen, across every process that shares a Redis.
+// Package ratelimit limits how often something may happen, across every process
+// that shares a Redis.
 //
 // # The story
 //
-// A [Limiter] holds one or more limits, such as 10 per second and 1,000 per hour, and applies them to keys: a user, an
-// address, an API token. [Limiter.Allow] asks Redis in one round trip whether a call fits, and takes it from
-// every limit or from none:
+// A [Limiter] holds one or more limits, such as 10 per second and 1,000 per
+// hour, and applies them to keys: a user, an address, an API token.
+// [Limiter.Allow] asks Redis in one round trip whether a call fits, and takes
+// it from every limit or from none:
 //
 //	limiter, err := ratelimit.New(client, ratelimit.Options{},
 //		ratelimit.Limit{Name: "burst", Quota: 10, Window: time.Second},
@@ -20,29 +22,34 @@
 //
 // # Exact
 //
-// The window slides. A call taken at t counts in [t, t+Window) and no other: there is no edge at which a
-// fresh quota lies beside a used one. One script reads the server's clock, judges and records, so neither the clocks
-// of the callers nor their number matter. A refused call is not recorded: it does not push the moment of
-// the next allowed one further away, however often the caller knocks. [Result.RetryAfter] is that moment,
-// to the microsecond.
+// The window slides. A call taken at t counts in [t, t+Window) and no other:
+// there is no edge at which a fresh quota lies beside a used one. One script
+// reads the server's clock, judges and records, so neither the clocks of the
+// callers nor their number matter. A refused call is not recorded: it does not
+// push the moment of the next allowed one further away, however often the
+// caller knocks. [Result.RetryAfter] is that moment, to the microsecond.
 //
-// An exact limit remembers each call it took, in about 15 bytes, until its window has passed. Where the quota is
-// large, set [Limit.Approximate]: two counters then stand for the log, of constant size, at the price of the error
+// An exact limit remembers each call it took, in about 15 bytes, until its
+// window has passed. Where the quota is large, set [Limit.Approximate]: two
+// counters then stand for the log, of constant size, at the price of the error
 // that is stated there.
 //
 // # When Redis is away
 //
-// By default the caller gets the error. [Options.Away] can turn it into an admission or a refusal instead; the
-// error is then in [Result.Unchecked], so that it is counted and not lost. Every call ends within the earlier of
-// the caller's deadline and [Options.Timeout].
+// By default the caller gets the error. [Options.Away] can turn it into an
+// admission or a refusal instead; the error is then in [Result.Unchecked], so
+// that it is counted and not lost. Every call ends within the earlier of the
+// caller's deadline and [Options.Timeout].
 //
 // A call whose reply was lost may have been counted. It is never sent twice.
 //
 // # HTTP
 //
-// [Limiter.Handler] is middleware: it names a key for each request, answers 429 with a problem document
-// (RFC 9457), and writes the fields of draft-ietf-httpapi-ratelimit-headers beside the older X-RateLimit
-// ones. [Clients] finds the address to limit by behind trusted proxies only, with one key for an IPv6 /64.
+// [Limiter.Handler] is middleware: it names a key for each request, answers 429
+// with a problem document (RFC 9457), and writes the fields of
+// draft-ietf-httpapi-ratelimit-headers beside the older X-RateLimit ones.
+// [Clients] finds the address to limit by behind trusted proxies only, with one
+// key for an IPv6 /64.
 //
 // # In Redis
 //

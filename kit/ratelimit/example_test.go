@@ -37,7 +37,8 @@ func Example() {
 	// false burst 0
 }
 
-// Uploads are limited by their size. A quota this large is kept in two counters.
+// Uploads are limited by their size. A quota this large is kept in two
+// counters.
 func ExampleLimiter_AllowN() {
 	client, stop := redistest.Example()
 	defer stop()
@@ -51,9 +52,9 @@ func ExampleLimiter_AllowN() {
 		fmt.Println(result.Allowed, err)
 	}
 	// Output:
-	// true <nil>
-	// false <nil>
-	// false ratelimit: the count is larger than the quota and can never be allowed: 2147483648 of limit "bytes" with 1073741824
+	// true <nil> false <nil> false ratelimit: the count is larger than the
+	// quota and can never be allowed: 2147483648 of limit "bytes" with
+	// 1073741824
 }
 
 // Failed logins count, a successful one forgets them.
@@ -81,11 +82,13 @@ func ExampleLimiter_Reset() {
 	// Output: 2 <nil>
 }
 
-// Each client address gets 2 requests a minute. Behind a proxy at 10.0.0.0/8 its X-Forwarded-For is believed.
+// Each client address gets 2 requests a minute. Behind a proxy at 10.0.0.0/8
+// its X-Forwarded-For is believed.
 func ExampleLimiter_Handler() {
 	client, stop := redistest.Example()
 	defer stop()
-	limiter, err := ratelimit.New(client, ratelimit.Options{Away: ratelimit.AwayAllow, Timeout: 50 * time.Millisecond}, ratelimit.PerMinute(2))
+	limiter, err := ratelimit.New(client,
+		ratelimit.Options{Away: ratelimit.AwayAllow, Timeout: 50 * time.Millisecond}, ratelimit.PerMinute(2))
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -7,18 +7,21 @@ import (
 	"github.com/parley-chat/parley/kit/redistest"
 )
 
-// The master behind Sentinels is lost: until it is replaced each limiter answers by its policy, and nothing is counted. The new master
-// goes on with the count as it stood.
+// The master behind Sentinels is lost: until it is replaced each limiter
+// answers by its policy, and nothing is counted. The new master goes on with
+// the count as it stood.
 func TestSentinelFailover(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds to start")
 	}
 	set := redistest.StartSentinel(t)
 	client := set.Client(t)
-	limits := []Limit{{Name: "log", Quota: 10, Window: time.Hour}, {Name: "counter", Quota: 12, Window: 24 * time.Hour, Approximate: true}}
+	limits := []Limit{{Name: "log", Quota: 10, Window: time.Hour},
+		{Name: "counter", Quota: 12, Window: 24 * time.Hour, Approximate: true}}
 	limiters := map[Away]*Limiter{}
 	for _, away := range []Away{AwayError, AwayAllow, AwayRefuse} {
-		limiters[away] = newLimiter(t, client, Options{Away: away, Timeout: 100 * time.Millisecond}, limits...)
+		limiters[away] = newLimiter(t, client, Options{Away: away, Timeout: 100 * time.Millisecond},
+			limits...)
 	}
 	l := limiters[AwayError]
 	mustAllow(t, l, "k", 4)

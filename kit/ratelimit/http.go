@@ -10,26 +10,30 @@ import (
 
 // HTTP says how a Limiter guards an http.Handler. Only Key is required.
 type HTTP struct {
-	// Key names whom to count a request for. A request with an empty key is not limited.
+	// Key names whom to count a request for. A request with an empty key is not
+	// limited.
 	Key func(*http.Request) string
 
-	// Count is what a request takes. Default: 1. A count below 1 is not limited; one above a quota is refused with 429
-	// without Retry-After, because no waiting helps.
+	// Count is what a request takes. Default: 1. A count below 1 is not
+	// limited; one above a quota is refused with 429 without Retry-After,
+	// because no waiting helps.
 	Count func(*http.Request) int64
 
-	// Refused answers a refused request; the header fields are already set. Default: [WriteRefusal].
+	// Refused answers a refused request; the header fields are already set.
+	// Default: [WriteRefusal].
 	Refused func(http.ResponseWriter, *http.Request, Result)
 
-	// Failed answers when Redis gave no answer and Options.Away is AwayError. Default: 503 with a problem
-	// document that does not tell why.
+	// Failed answers when Redis gave no answer and Options.Away is AwayError.
+	// Default: 503 with a problem document that does not tell why.
 	Failed func(http.ResponseWriter, *http.Request, error)
 
-	// Unchecked hears of requests that Options.Away decided, to log or count them. Optional.
+	// Unchecked hears of requests that Options.Away decided, to log or count
+	// them. Optional.
 	Unchecked func(*http.Request, Result)
 }
 
-// Handler returns a handler that lets next serve what the limits allow. Each response that was judged has the
-// fields of [SetHeader].
+// Handler returns a handler that lets next serve what the limits allow. Each
+// response that was judged has the fields of [SetHeader].
 func (l *Limiter) Handler(opt HTTP, next http.Handler) http.Handler {
 	if opt.Key == nil {
 		panic("ratelimit: HTTP.Key is nil")
@@ -97,9 +101,11 @@ func (l *Limiter) tooSmall(count int64) (names []string) {
 //	X-RateLimit-Reset: 1
 //	Retry-After: 1
 //
-// The first two follow draft-ietf-httpapi-ratelimit-headers-10. The X- fields tell of the tightest limit. All
-// times are seconds from now, rounded up, so that a client that waits as told is not refused again. t is the time until the
-// quota is whole again, or until the refused request would pass. Retry-After is set on refusals only.
+// The first two follow draft-ietf-httpapi-ratelimit-headers-10. The X- fields
+// tell of the tightest limit. All times are seconds from now, rounded up, so
+// that a client that waits as told is not refused again. t is the time until
+// the quota is whole again, or until the refused request would pass.
+// Retry-After is set on refusals only.
 func SetHeader(h http.Header, r Result) {
 	if !r.Allowed && r.Unchecked == nil {
 		h.Set("Retry-After", strconv.FormatInt(seconds(r.RetryAfter), 10))
@@ -139,7 +145,8 @@ func seconds(d time.Duration) int64 {
 	return int64((d + time.Second - 1) / time.Second)
 }
 
-// quotaExceeded is the problem type that the draft registers for a used-up quota.
+// quotaExceeded is the problem type that the draft registers for a used-up
+// quota.
 const quotaExceeded = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 
 type problem struct {
@@ -150,8 +157,8 @@ type problem struct {
 	Violated []string `json:"violated-policies,omitempty"`
 }
 
-// WriteRefusal writes 429 and a problem document that names the limits in the way. It does not write the
-// fields of [SetHeader].
+// WriteRefusal writes 429 and a problem document that names the limits in the
+// way. It does not write the fields of [SetHeader].
 func WriteRefusal(w http.ResponseWriter, _ *http.Request, r Result) {
 	p := problem{Type: quotaExceeded, Title: "Too many requests", Detail: "Try again later."}
 	if r.Unchecked == nil {

@@ -1,13 +1,16 @@
--- Judges one call against every limit of a key: takes it from all of them or from none.
+-- Judges one call against every limit of a key: takes it from all of them or
+-- from none.
 --
--- KEYS[i]  state of limit i; all keys share one hash tag
--- ARGV     count, take (1: take when allowed, 0: only look), then for each limit: kind, quota, window in µs
--- Returns  allowed (1 or 0), server time in µs, then for each limit: remaining, reset in µs, retry in µs
+-- KEYS[i] state of limit i; all keys share one hash tag ARGV count, take (1:
+-- take when allowed, 0: only look), then for each limit: kind, quota, window in
+-- µs Returns allowed (1 or 0), server time in µs, then for each limit:
+-- remaining, reset in µs, retry in µs
 --
--- Nothing is written unless the call is taken, so a refusal costs no memory, moves no expiry and
--- is still exact when Redis is full.
+-- Nothing is written unless the call is taken, so a refusal costs no memory,
+-- moves no expiry and is still exact when Redis is full.
 --
--- Before this stand prelude.lua and the files of the kinds that occur, log.lua and counter.lua.
+-- Before this stand prelude.lua and the files of the kinds that occur, log.lua
+-- and counter.lua.
 
 local limits, allowed = {}, true
 for i = 1, #KEYS do
@@ -24,7 +27,8 @@ for i = 1, #limits do
     s.take(s)
     s.used = s.used + count
   end
-  -- A quota that was lowered may be overdrawn for a while: that is none left, not less than none.
+  -- A quota that was lowered may be overdrawn for a while: that is none left,
+  -- not less than none.
   local remaining = s.quota - s.used
   if remaining < 0 then remaining = 0 end
   reply[3 * i], reply[3 * i + 1], reply[3 * i + 2] = remaining, s.reset, s.retry

@@ -38,19 +38,21 @@ const (
 
 // Options are a limiter's settings; the zero value is ready to use.
 type Options struct {
-	// Prefix begins every key in Redis. Limiters that share a prefix, a limit's name and a key share the count.
-	// Default: "ratelimit".
+	// Prefix begins every key in Redis. Limiters that share a prefix, a limit's
+	// name and a key share the count. Default: "ratelimit".
 	Prefix string
 
-	// Away says what to answer when Redis is away, denies a command or is full. Default: AwayError.
+	// Away says what to answer when Redis is away, denies a command or is full.
+	// Default: AwayError.
 	Away Away
 
-	// Timeout bounds each call, in addition to the caller's deadline. Default: 2 s. Choose it short with AwayAllow.
+	// Timeout bounds each call, in addition to the caller's deadline. Default:
+	// 2 s. Choose it short with AwayAllow.
 	Timeout time.Duration
 }
 
-// A Limiter applies its limits to keys. It is safe for concurrent use, holds no connection of its own
-// and starts no goroutine.
+// A Limiter applies its limits to keys. It is safe for concurrent use, holds no
+// connection of its own and starts no goroutine.
 type Limiter struct {
 	client rueidis.Client
 	opt    Options
@@ -59,7 +61,8 @@ type Limiter struct {
 	script *rueidis.Lua
 }
 
-// New returns a limiter with at least one limit. The client stays the caller's: the limiter does not close it.
+// New returns a limiter with at least one limit. The client stays the caller's:
+// the limiter does not close it.
 func New(client rueidis.Client, opt Options, limits ...Limit) (*Limiter, error) {
 	if opt.Prefix == "" {
 		opt.Prefix = "ratelimit"
@@ -91,13 +94,15 @@ func New(client rueidis.Client, opt Options, limits ...Limit) (*Limiter, error) 
 		}
 		names[limit.Name] = true
 		l.limits = append(l.limits, limit)
-		l.args = append(l.args, limit.kind(), strconv.FormatInt(limit.Quota, 10), strconv.FormatInt(limit.Window.Microseconds(), 10))
+		l.args = append(l.args, limit.kind(), strconv.FormatInt(limit.Quota, 10),
+			strconv.FormatInt(limit.Window.Microseconds(), 10))
 	}
 	l.script = rueidis.NewLuaScript(l.source())
 	return l, nil
 }
 
-// source puts the script together from the kinds that occur, because each run of it pays for all that it defines.
+// source puts the script together from the kinds that occur, because each run
+// of it pays for all that it defines.
 func (l *Limiter) source() string {
 	source := preludeSource
 	if slices.ContainsFunc(l.limits, func(limit Limit) bool { return !limit.Approximate }) {
@@ -114,21 +119,24 @@ func (l *Limiter) Allow(ctx context.Context, key string) (Result, error) {
 	return l.AllowN(ctx, key, 1)
 }
 
-// AllowN takes count units for the key from every limit, or from none. A refusal is a Result, not an error.
+// AllowN takes count units for the key from every limit, or from none. A
+// refusal is a Result, not an error.
 //
-// A count below 1 is ErrCount and one above a quota ErrTooLarge, whatever Options.Away says. Other errors mean that Redis
-// gave no answer; whether the call was counted is then unknown.
+// A count below 1 is ErrCount and one above a quota ErrTooLarge, whatever
+// Options.Away says. Other errors mean that Redis gave no answer; whether the
+// call was counted is then unknown.
 func (l *Limiter) AllowN(ctx context.Context, key string, count int64) (Result, error) {
 	return l.run(ctx, key, count, "1")
 }
 
-// Peek reports where the key stands without taking anything: Allowed says whether a call of one unit would pass now.
+// Peek reports where the key stands without taking anything: Allowed says
+// whether a call of one unit would pass now.
 func (l *Limiter) Peek(ctx context.Context, key string) (Result, error) {
 	return l.run(ctx, key, 1, "0")
 }
 
-// Reset forgets what was taken for the key, in every limit; after a successful login, say.
-// Options.Away does not apply to it.
+// Reset forgets what was taken for the key, in every limit; after a successful
+// login, say. Options.Away does not apply to it.
 func (l *Limiter) Reset(ctx context.Context, key string) error {
 	if key == "" {
 		return ErrKey
@@ -164,7 +172,8 @@ func (l *Limiter) run(ctx context.Context, key string, count int64, take string)
 	}
 	for _, limit := range l.limits {
 		if count > limit.Quota {
-			return Result{}, fmt.Errorf("%w: %d of limit %q with %d", ErrTooLarge, count, limit.Name, limit.Quota)
+			return Result{}, fmt.Errorf("%w: %d of limit %q with %d", ErrTooLarge, count,
+				limit.Name, limit.Quota)
 		}
 	}
 
@@ -182,7 +191,8 @@ func (l *Limiter) run(ctx context.Context, key string, count int64, take string)
 	return l.result(reply), nil
 }
 
-// away answers for a Redis that did not. A caller who gave up gets the error in any case.
+// away answers for a Redis that did not. A caller who gave up gets the error in
+// any case.
 func (l *Limiter) away(ctx context.Context, err error) (Result, error) {
 	if l.opt.Away == AwayError || errors.Is(ctx.Err(), context.Canceled) {
 		return Result{}, err

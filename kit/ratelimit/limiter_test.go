@@ -50,7 +50,8 @@ func fullest(calls []taken, window time.Duration) (most int64) {
 	return most
 }
 
-// Many clients at once, on the real clock: no window, wherever it begins, sees more than the quota, and none of it is wasted.
+// Many clients at once, on the real clock: no window, wherever it begins, sees
+// more than the quota, and none of it is wasted.
 func TestConcurrentClients(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
 		limits := []Limit{
@@ -95,7 +96,8 @@ func TestConcurrentClients(t *testing.T) {
 	})
 }
 
-// Each result says where the log stands, by the server's own time: recompute it from the admitted calls alone.
+// Each result says where the log stands, by the server's own time: recompute it
+// from the admitted calls alone.
 func TestRealTimeAgainstLog(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
 		limit := Limit{Name: "x", Quota: 20, Window: 30 * time.Millisecond}
@@ -121,18 +123,21 @@ func TestRealTimeAgainstLog(t *testing.T) {
 			if r.Limits[0].Remaining != limit.Quota-used {
 				t.Fatalf("%d used, %d remaining", used, r.Limits[0].Remaining)
 			}
-			if reset := at + r.Limits[0].Reset.Microseconds(); used > 0 && (m.used(reset) != 0 || m.used(reset-1) == 0) {
+			if reset := at + r.Limits[0].Reset.Microseconds(); used > 0 &&
+				(m.used(reset) != 0 || m.used(reset-1) == 0) {
 				t.Fatalf("reset after %s is not the first moment", r.Limits[0].Reset)
 			}
 		}
 	})
 }
 
-// Knocking does not make the wait longer, nor the key live longer, nor Redis larger.
+// Knocking does not make the wait longer, nor the key live longer, nor Redis
+// larger.
 func TestRefusedCallsDoNotCount(t *testing.T) {
 	client := redistest.Start(t).Client(t)
 	for _, approximate := range []bool{false, true} {
-		c := newClocked(t, client, fmt.Sprint("refused", approximate), Limit{Quota: 3, Window: time.Second, Approximate: approximate})
+		c := newClocked(t, client, fmt.Sprint("refused", approximate),
+			Limit{Quota: 3, Window: time.Second, Approximate: approximate})
 		for range 3 {
 			c.take(1)
 			c.advance(10 * time.Millisecond)
@@ -172,11 +177,13 @@ func TestRefusedCallsDoNotCount(t *testing.T) {
 	}
 }
 
-// A full quota just before a window's end does not leave another one just after it.
+// A full quota just before a window's end does not leave another one just after
+// it.
 func TestNoDoubleBurst(t *testing.T) {
 	client := redistest.Start(t).Client(t)
 	c := newClocked(t, client, "burst", Limit{Quota: 100, Window: time.Second})
-	for _, offset := range []time.Duration{0, 990 * time.Millisecond, 999*time.Millisecond + 999*time.Microsecond} {
+	for _, offset := range []time.Duration{0, 990 * time.Millisecond,
+		999*time.Millisecond + 999*time.Microsecond} {
 		c.advance(10 * time.Second)
 		begin := c.now
 		c.advance(offset)
@@ -185,7 +192,8 @@ func TestNoDoubleBurst(t *testing.T) {
 		for c.now < burst+1_000_000-1000 {
 			c.advance(time.Millisecond)
 			if c.take(1).Allowed {
-				t.Fatalf("offset %s: allowed %d µs after the burst (%d after the start)", offset, c.now-burst, c.now-begin)
+				t.Fatalf("offset %s: allowed %d µs after the burst (%d after the start)", offset,
+					c.now-burst, c.now-begin)
 			}
 		}
 		c.set(burst + 999_999)
@@ -199,8 +207,9 @@ func TestNoDoubleBurst(t *testing.T) {
 	}
 }
 
-// What Limit.Approximate promises: in any stretch d of at most a window no more than Quota × (1 + d/Window), however the
-// calls fall, and nothing refused longer than a window beyond the exact limit.
+// What Limit.Approximate promises: in any stretch d of at most a window no more
+// than Quota × (1 + d/Window), however the calls fall, and nothing refused
+// longer than a window beyond the exact limit.
 func TestApproximationBound(t *testing.T) {
 	client := redistest.Start(t).Client(t)
 	const quota, window = 40, 2000 // µs
@@ -208,10 +217,12 @@ func TestApproximationBound(t *testing.T) {
 	var worst float64
 	rapid.Check(t, func(rt *rapid.T) {
 		runs++
-		c := newClocked(t, client, fmt.Sprint("bound", runs), Limit{Quota: quota, Window: window * time.Microsecond, Approximate: true})
+		c := newClocked(t, client, fmt.Sprint("bound", runs),
+			Limit{Quota: quota, Window: window * time.Microsecond, Approximate: true})
 		exact := &logModel{window: window}
 		for range rapid.IntRange(5, 60).Draw(rt, "calls") {
-			c.advance(time.Duration(rapid.SampledFrom([]int{0, 1, 10, 100, 300, window - 1, window, window + 1}).Draw(rt, "pause")) * time.Microsecond)
+			c.advance(time.Duration(rapid.SampledFrom([]int{0, 1, 10, 100, 300, window - 1, window,
+				window + 1}).Draw(rt, "pause")) * time.Microsecond)
 			count := rapid.Int64Range(1, quota).Draw(rt, "count")
 			r := c.take(count)
 			if r.Allowed {
@@ -248,9 +259,11 @@ func TestApproximationBound(t *testing.T) {
 	t.Logf("the fullest window saw %.2f quotas", worst)
 }
 
-// The bound cannot be stated lower: bursts at the end of one bucket and throughout the next come close to twice the quota.
+// The bound cannot be stated lower: bursts at the end of one bucket and
+// throughout the next come close to twice the quota.
 func TestApproximationWorstCase(t *testing.T) {
-	c := newClocked(t, redistest.Start(t).Client(t), "worst", Limit{Quota: 1000, Window: time.Second, Approximate: true})
+	c := newClocked(t, redistest.Start(t).Client(t), "worst",
+		Limit{Quota: 1000, Window: time.Second, Approximate: true})
 	c.take(1) // starts the bucket
 	c.advance(time.Second - time.Microsecond)
 	c.take(999)
@@ -267,7 +280,8 @@ func TestApproximationWorstCase(t *testing.T) {
 }
 
 func TestSteadyTrafficIsHeldToTheQuota(t *testing.T) {
-	c := newClocked(t, redistest.Start(t).Client(t), "steady", Limit{Quota: 100, Window: time.Second, Approximate: true})
+	c := newClocked(t, redistest.Start(t).Client(t), "steady",
+		Limit{Quota: 100, Window: time.Second, Approximate: true})
 	allowed := 0
 	for range 20 * 200 { // twice the quota for 20 windows
 		c.advance(5 * time.Millisecond)
@@ -316,7 +330,8 @@ func TestBadCalls(t *testing.T) {
 			t.Errorf("%s: no error", name)
 		}
 	}
-	for name, opt := range map[string]Options{"braces": {Prefix: "{x}"}, "timeout": {Timeout: -1}, "away": {Away: 7}} {
+	for name, opt := range map[string]Options{"braces": {Prefix: "{x}"}, "timeout": {Timeout: -1},
+		"away": {Away: 7}} {
 		if _, err := New(client, opt, PerSecond(1)); err == nil {
 			t.Errorf("%s: no error", name)
 		}
@@ -329,11 +344,13 @@ func TestBadCalls(t *testing.T) {
 	}
 }
 
-// The largest quota stays exact, also when the running total has gone around its ring many times.
+// The largest quota stays exact, also when the running total has gone around
+// its ring many times.
 func TestHugeCounts(t *testing.T) {
 	client := redistest.Start(t).Client(t)
 	for _, approximate := range []bool{false, true} {
-		c := newClocked(t, client, fmt.Sprint("huge", approximate), Limit{Quota: MaxQuota, Window: time.Hour, Approximate: approximate})
+		c := newClocked(t, client, fmt.Sprint("huge", approximate),
+			Limit{Quota: MaxQuota, Window: time.Hour, Approximate: approximate})
 		for range 20 {
 			c.take(MaxQuota - 1)
 			if r := c.take(2); r.Allowed || r.Limits[0].Remaining != 1 {
@@ -356,7 +373,8 @@ func TestHugeCounts(t *testing.T) {
 	}
 }
 
-// Without overlap between quiet spells the total would start anew; with it the ring goes around.
+// Without overlap between quiet spells the total would start anew; with it the
+// ring goes around.
 func TestRingGoesAround(t *testing.T) {
 	c := newClocked(t, redistest.Start(t).Client(t), "ring", Limit{Quota: MaxQuota, Window: time.Hour})
 	const part = MaxQuota / 4
@@ -374,7 +392,8 @@ func TestRingGoesAround(t *testing.T) {
 func TestClockGoesBack(t *testing.T) {
 	client := redistest.Start(t).Client(t)
 	for _, approximate := range []bool{false, true} {
-		c := newClocked(t, client, fmt.Sprint("back", approximate), Limit{Quota: 2, Window: time.Second, Approximate: approximate})
+		c := newClocked(t, client, fmt.Sprint("back", approximate),
+			Limit{Quota: 2, Window: time.Second, Approximate: approximate})
 		c.take(1)
 		c.take(1)
 		c.advance(-500 * time.Millisecond)
@@ -392,13 +411,16 @@ func TestClockGoesBack(t *testing.T) {
 	}
 }
 
-// All limits or none, whatever characters a key has; different keys and limiters do not meet.
+// All limits or none, whatever characters a key has; different keys and
+// limiters do not meet.
 func TestKeys(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
 		client := d.Client(t)
-		l := newLimiter(t, client, Options{}, Limit{Name: "few", Quota: 1, Window: time.Hour}, Limit{Name: "many", Quota: 5, Window: time.Hour, Approximate: true})
+		l := newLimiter(t, client, Options{}, Limit{Name: "few", Quota: 1, Window: time.Hour},
+			Limit{Name: "many", Quota: 5, Window: time.Hour, Approximate: true})
 		keys := []string{
-			"a", "A", "a}", "}a", "}", "{", "{}", "{a}", "a:few", "a}:few", "\x00", "é", "a b", " ", "\r\n", strings.Repeat("x", 128),
+			"a", "A", "a}", "}a", "}", "{", "{}", "{a}", "a:few", "a}:few", "\x00", "é", "a b", " ",
+			"\r\n", strings.Repeat("x", 128),
 			strings.Repeat("x", 129), strings.Repeat("x", 1<<20), hashedKey, hashedKey + "x", tag("}"),
 		}
 		for _, key := range keys {
@@ -408,7 +430,8 @@ func TestKeys(t *testing.T) {
 		}
 		for _, key := range keys {
 			r := mustAllow(t, l, key, 1)
-			if r.Allowed || r.Limits[1].Remaining != 4 || r.Limits[0].RetryAfter == 0 || r.Limits[1].RetryAfter != 0 {
+			if r.Allowed || r.Limits[1].Remaining != 4 || r.Limits[0].RetryAfter == 0 ||
+				r.Limits[1].RetryAfter != 0 {
 				t.Errorf("%.20q: a refusal took from the other limit: %+v", key, r)
 			}
 			if r.Tightest().Limit.Name != "few" {
@@ -422,12 +445,14 @@ func TestKeys(t *testing.T) {
 				t.Fatal(err)
 			}
 			for range 2 {
-				if peek, err := l.Peek(t.Context(), key); err != nil || !peek.Allowed || peek.Limits[0].Remaining != 1 || peek.Limits[1].Remaining != 5 {
+				if peek, err := l.Peek(t.Context(), key); err != nil || !peek.Allowed ||
+					peek.Limits[0].Remaining != 1 || peek.Limits[1].Remaining != 5 {
 					t.Errorf("%.20q: after the reset %+v, %v", key, peek, err)
 				}
 			}
 		}
-		other := newLimiter(t, client, Options{Prefix: "other"}, Limit{Name: "few", Quota: 1, Window: time.Hour})
+		other := newLimiter(t, client, Options{Prefix: "other"},
+			Limit{Name: "few", Quota: 1, Window: time.Hour})
 		mustAllow(t, l, "a", 1)
 		if !mustAllow(t, other, "a", 1).Allowed {
 			t.Error("limiters with different prefixes share a key")
@@ -435,7 +460,8 @@ func TestKeys(t *testing.T) {
 	})
 }
 
-// A quota that was lowered or raised in a new release applies to what was taken before.
+// A quota that was lowered or raised in a new release applies to what was taken
+// before.
 func TestChangedLimit(t *testing.T) {
 	client := redistest.Start(t).Client(t)
 	for _, approximate := range []bool{false, true} {
@@ -444,17 +470,20 @@ func TestChangedLimit(t *testing.T) {
 			mustAllow(t, newLimiter(t, client, Options{}, limit), "k", 1)
 		}
 		limit.Quota = 5
-		if r := mustAllow(t, newLimiter(t, client, Options{}, limit), "k", 1); r.Allowed || r.Limits[0].Remaining != 0 || r.RetryAfter <= 0 {
+		if r := mustAllow(t, newLimiter(t, client, Options{}, limit), "k", 1); r.Allowed ||
+			r.Limits[0].Remaining != 0 || r.RetryAfter <= 0 {
 			t.Errorf("lowered: %+v", r)
 		}
 		limit.Quota = 11
-		if r := mustAllow(t, newLimiter(t, client, Options{}, limit), "k", 1); !r.Allowed || r.Limits[0].Remaining != 0 {
+		if r := mustAllow(t, newLimiter(t, client, Options{}, limit), "k", 1); !r.Allowed ||
+			r.Limits[0].Remaining != 0 {
 			t.Errorf("raised: %+v", r)
 		}
 	}
 }
 
-// Memory is bounded: the log never holds more calls than the quota, a counter stays small, and both expire.
+// Memory is bounded: the log never holds more calls than the quota, a counter
+// stays small, and both expire.
 func TestMemory(t *testing.T) {
 	client := redistest.Start(t).Client(t)
 	l := newLimiter(t, client, Options{},
@@ -481,7 +510,8 @@ func TestMemory(t *testing.T) {
 	if got := usage(keys[1]); got == 0 || got > 250 {
 		t.Errorf("the counter takes %d bytes", got)
 	}
-	for deadline := time.Now().Add(10 * time.Second); usage(keys[0])+usage(keys[1]) > 0; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(10 * time.Second); usage(keys[0])+usage(keys[1]) > 0; time.Sleep(
+		time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the keys do not expire")
 		}
@@ -498,7 +528,8 @@ func TestCommands(t *testing.T) {
 		mustAllow(t, l, "k", 1)
 	}
 	after := srv.Commands()
-	if after["evalsha"]-before["evalsha"] != 50 || after["eval"] != before["eval"] || after["keys"]+after["scan"] != 0 {
+	if after["evalsha"]-before["evalsha"] != 50 || after["eval"] != before["eval"] ||
+		after["keys"]+after["scan"] != 0 {
 		t.Errorf("before %v, after %v", before, after)
 	}
 }

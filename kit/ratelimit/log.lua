@@ -2,15 +2,17 @@
 --
 --   total before call 0, time of call 0, total before call 1, time of call 1, ..., total
 --
--- so what calls a to b took is a difference of two elements, both searches are binary, and an entry is
--- about 15 bytes. A call at t counts in [t, t + window).
+-- so what calls a to b took is a difference of two elements, both searches are
+-- binary, and an entry is about 15 bytes. A call at t counts in [t, t +
+-- window).
 
--- Running totals wrap here; a difference of two totals taken modulo the ring stays exact,
--- because quotas are far below it and the ring is below 2^53.
+-- Running totals wrap here; a difference of two totals taken modulo the ring
+-- stays exact, because quotas are far below it and the ring is below 2^53.
 local RING = 4503599627370496
 
--- first returns the smallest i in [lo, hi) for which element offset + 2i of the list, taken as a number, holds; hi when
--- there is none. Once it holds it holds for all that follow.
+-- first returns the smallest i in [lo, hi) for which element offset + 2i of the
+-- list, taken as a number, holds; hi when there is none. Once it holds it holds
+-- for all that follow.
 local function first(key, lo, hi, offset, holds)
   while lo < hi do
     local mid = math.floor((lo + hi) / 2)
@@ -30,21 +32,24 @@ local function take_log(s)
     if s.newest then call('DEL', s.key) end
     call('RPUSH', s.key, '0', int(s.time), ARGV[1])
   end
-  -- The key has to live for a window from now. It is given half a window more, and then lives long enough for
-  -- every call until the next multiple of half a window: only the first call after one has to write that.
+  -- The key has to live for a window from now. It is given half a window more,
+  -- and then lives long enough for every call until the next multiple of half a
+  -- window: only the first call after one has to write that.
   if moved then
     call('PEXPIRE', s.key, int(math.ceil((s.time + 3 * half - now) / 1000) + 1))
   end
   s.reset = s.window
 end
 
--- The state has besides: the newest time, if there is a list; and if any of it still counts, the total and the number of
--- calls at the head that do not (stale).
+-- The state has besides: the newest time, if there is a list; and if any of it
+-- still counts, the total and the number of calls at the head that do not
+-- (stale).
 function look.log(key, quota, window)
   local tail = call('LRANGE', key, '-2', '-1')
   local time, newest = now, tonumber(tail[1])
-  -- A clock that went back a little stands still until it has caught up, so that the log stays
-  -- ordered. A log that lies more than a window in the future says nothing and is dropped.
+  -- A clock that went back a little stands still until it has caught up, so
+  -- that the log stays ordered. A log that lies more than a window in the
+  -- future says nothing and is dropped.
   if newest and newest > now and newest - now <= window then time = newest end
   local horizon = time - window
   if not newest or newest <= horizon or newest > time then

@@ -15,7 +15,8 @@ import (
 	"github.com/parley-chat/parley/kit/redistest"
 )
 
-// clocked is a limiter whose script reads the time from a key, so that tests can stand on either side of a moment.
+// clocked is a limiter whose script reads the time from a key, so that tests
+// can stand on either side of a moment.
 type clocked struct {
 	*Limiter
 	t   testing.TB
@@ -34,7 +35,8 @@ func newClocked(t testing.TB, client rueidis.Client, prefix string, limits ...Li
 	}
 	key := prefix + ":clock"
 	source := strings.Replace(l.source(), real, "{0, call('GET', '"+key+"')}", 1)
-	// Redis expires keys by its own clock, which does not stand still between two calls.
+	// Redis expires keys by its own clock, which does not stand still between
+	// two calls.
 	source = strings.ReplaceAll(source, "'PEXPIRE', s.key, int(", "'PEXPIRE', s.key, int(60000 + ")
 	l.script = rueidis.NewLuaScript(source)
 	c := &clocked{Limiter: l, t: t}
@@ -65,7 +67,8 @@ func (c *clocked) take(count int64) Result {
 // taken is one admitted call.
 type taken struct{ at, count int64 }
 
-// model is the definition of a limit, as slow and plain as can be. It works by trying out.
+// model is the definition of a limit, as slow and plain as can be. It works by
+// trying out.
 type model interface {
 	used(at int64) int64
 	take(at, count int64)
@@ -125,7 +128,8 @@ func expect(models []model, limits []Limit, at, count int64) Result {
 		}
 	}
 	for i, m := range models {
-		// The tests' windows are few microseconds long, so that every moment can be tried.
+		// The tests' windows are few microseconds long, so that every moment
+		// can be tried.
 		until := func(fits func(used int64) bool) time.Duration {
 			for d := int64(0); ; d++ {
 				if fits(m.used(at + d)) {
@@ -146,7 +150,8 @@ func expect(models []model, limits []Limit, at, count int64) Result {
 	return r
 }
 
-// Whatever is called whenever, every field of every result is what the definition says, to the microsecond.
+// Whatever is called whenever, every field of every result is what the
+// definition says, to the microsecond.
 func TestModel(t *testing.T) {
 	client := redistest.Start(t).Client(t)
 	runs := 0
@@ -155,9 +160,10 @@ func TestModel(t *testing.T) {
 		var limits []Limit
 		for i := range rapid.IntRange(1, 3).Draw(rt, "limits") {
 			limits = append(limits, Limit{
-				Name:        fmt.Sprintf("limit%d", i),
-				Quota:       rapid.Int64Range(1, 12).Draw(rt, "quota"),
-				Window:      time.Millisecond + time.Duration(rapid.IntRange(0, 500).Draw(rt, "window"))*time.Microsecond,
+				Name:  fmt.Sprintf("limit%d", i),
+				Quota: rapid.Int64Range(1, 12).Draw(rt, "quota"),
+				Window: time.Millisecond + time.Duration(rapid.IntRange(0, 500).Draw(rt,
+					"window"))*time.Microsecond,
 				Approximate: rapid.Bool().Draw(rt, "approximate"),
 			})
 		}

@@ -1,4 +1,5 @@
--- Strings are passed to commands where there is a choice: turning a number into one costs half a command.
+-- Strings are passed to commands where there is a choice: turning a number into
+-- one costs half a command.
 
 local call = redis.call
 local count = tonumber(ARGV[1])
@@ -9,7 +10,8 @@ local function int(x)
   return string.format('%.0f', x)
 end
 
--- look has a function for each kind of limit. Given key, quota and window it returns the state of the limit:
+-- look has a function for each kind of limit. Given key, quota and window it
+-- returns the state of the limit:
 --
 --   quota, used   the call fits if count more is no more than quota
 --   reset         until the whole quota is there again

@@ -4,20 +4,24 @@ import "time"
 
 // A Result is the answer to one call.
 type Result struct {
-	// Allowed reports whether the call was taken (by Peek: whether one unit would be).
+	// Allowed reports whether the call was taken (by Peek: whether one unit
+	// would be).
 	Allowed bool
 
-	// RetryAfter is the time until the same call would be allowed if nothing else were taken, exact to the
-	// microsecond; zero when Allowed.
+	// RetryAfter is the time until the same call would be allowed if nothing
+	// else were taken, exact to the microsecond; zero when Allowed.
 	RetryAfter time.Duration
 
-	// At is the server's time of the decision, in whole microseconds. Calls on one key are decided one after the other.
+	// At is the server's time of the decision, in whole microseconds. Calls on
+	// one key are decided one after the other.
 	At time.Time
 
-	// Limits has the state of each limit after the call, in the order given to New.
+	// Limits has the state of each limit after the call, in the order given to
+	// New.
 	Limits []State
 
-	// Unchecked is why Redis gave no answer, where Options.Away answered instead; At and Limits are then empty.
+	// Unchecked is why Redis gave no answer, where Options.Away answered
+	// instead; At and Limits are then empty.
 	Unchecked error
 }
 
@@ -28,21 +32,25 @@ type State struct {
 	// Remaining is what could be taken right now.
 	Remaining int64
 
-	// Reset is the time until the whole quota is there again if nothing else is taken.
+	// Reset is the time until the whole quota is there again if nothing else is
+	// taken.
 	Reset time.Duration
 
-	// RetryAfter is the time until this limit would allow the call; zero when it did not stand in the way.
+	// RetryAfter is the time until this limit would allow the call; zero when
+	// it did not stand in the way.
 	RetryAfter time.Duration
 }
 
-// Tightest is the state that decides: of a refused call the limit to wait for longest, otherwise the one with the smallest
-// share of its quota remaining. It is the zero State when the result is unchecked.
+// Tightest is the state that decides: of a refused call the limit to wait for
+// longest, otherwise the one with the smallest share of its quota remaining. It
+// is the zero State when the result is unchecked.
 func (r Result) Tightest() State {
 	var tightest State
 	for i, s := range r.Limits {
 		if i == 0 || s.RetryAfter > tightest.RetryAfter ||
 			s.RetryAfter == tightest.RetryAfter &&
-				float64(s.Remaining)/float64(s.Limit.Quota) < float64(tightest.Remaining)/float64(tightest.Limit.Quota) {
+				float64(s.Remaining)/float64(s.Limit.Quota) < float64(tightest.Remaining)/float64(
+					tightest.Limit.Quota) {
 			tightest = s
 		}
 	}

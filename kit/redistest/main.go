@@ -10,9 +10,10 @@ import (
 	"go.uber.org/goleak"
 )
 
-// Main runs a package's tests, for its TestMain to call in place of m.Run, and ends what Each and Example started. Examples cannot skip
-// themselves: where redis-server is not installed, and the environment does not have PARLEY_TEST_REDIS=require, it leaves them
-// out and says so.
+// Main runs a package's tests, for its TestMain to call in place of m.Run, and
+// ends what Each and Example started. Examples cannot skip themselves: where
+// redis-server is not installed, and the environment does not have
+// PARLEY_TEST_REDIS=require, it leaves them out and says so.
 func Main(m *testing.M) int {
 	defer process.end()
 	if _, err := exec.LookPath("redis-server"); err != nil && os.Getenv("PARLEY_TEST_REDIS") != "require" {
@@ -25,9 +26,10 @@ func Main(m *testing.M) int {
 	return m.Run()
 }
 
-// MainNoLeaks is Main that fails also where the tests left goroutines behind, other than those of a closed rueidis cluster
-// client, which sleeps out its pauses (before its next look at the slots, before it closes a node that left),
-// and those to ignore.
+// MainNoLeaks is Main that fails also where the tests left goroutines behind,
+// other than those of a closed rueidis cluster client, which sleeps out its
+// pauses (before its next look at the slots, before it closes a node that
+// left), and those to ignore.
 func MainNoLeaks(m *testing.M, ignore ...goleak.Option) int {
 	code := Main(m)
 	err := goleak.Find(append(ignore,

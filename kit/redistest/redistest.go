@@ -1,9 +1,11 @@
-// Package redistest starts real redis-server processes for tests: one alone, a master with a replica and Sentinels, or
-// a cluster of three masters. They listen on unix sockets or free loopback ports, keep their data in
-// temporary directories, can be killed, stopped, paused and started again, and are gone when the test ends, also if the
-// test's process dies.
+// Package redistest starts real redis-server processes for tests: one alone, a
+// master with a replica and Sentinels, or a cluster of three masters. They
+// listen on unix sockets or free loopback ports, keep their data in temporary
+// directories, can be killed, stopped, paused and started again, and are gone
+// when the test ends, also if the test's process dies.
 //
-// Where there is no redis-server, tests are skipped and say so; with PARLEY_TEST_REDIS=require they fail instead.
+// Where there is no redis-server, tests are skipped and say so; with
+// PARLEY_TEST_REDIS=require they fail instead.
 //
 //	func TestCache(t *testing.T) {
 //		client := redistest.Start(t).Client(t)
@@ -33,7 +35,8 @@ import (
 // startTimeout bounds how long a server may take to answer.
 const startTimeout = 30 * time.Second
 
-// Need skips the test, or fails it if the environment has PARLEY_TEST_REDIS=require, where redis-server is not installed.
+// Need skips the test, or fails it if the environment has
+// PARLEY_TEST_REDIS=require, where redis-server is not installed.
 func Need(t testing.TB) {
 	t.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {
@@ -57,8 +60,9 @@ type Server struct {
 	exited chan struct{}
 }
 
-// Start starts a server on a unix socket, without persistence unless args say otherwise. Args are
-// settings as redis-server takes them: "--appendonly", "yes".
+// Start starts a server on a unix socket, without persistence unless args say
+// otherwise. Args are settings as redis-server takes them: "--appendonly",
+// "yes".
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
 	Need(t)
@@ -96,7 +100,8 @@ func newServer(t testing.TB, port int, args []string) *Server {
 		t.Fatal(err)
 	}
 	s := &Server{t: t, dir: dir, port: port}
-	s.args = []string{"--dir", dir, "--save", "", "--daemonize", "no", "--logfile", filepath.Join(dir, "log"), "--bind", "127.0.0.1", "--port", strconv.Itoa(port)}
+	s.args = []string{"--dir", dir, "--save", "", "--daemonize", "no", "--logfile",
+		filepath.Join(dir, "log"), "--bind", "127.0.0.1", "--port", strconv.Itoa(port)}
 	if port == 0 {
 		s.args = append(s.args, "--unixsocket", s.socket())
 	}
@@ -151,7 +156,8 @@ func open(t testing.TB, o rueidis.ClientOption) rueidis.Client {
 	return c
 }
 
-// Do runs a command on a connection of its own, with redis-cli, and returns what it printed.
+// Do runs a command on a connection of its own, with redis-cli, and returns
+// what it printed.
 func (s *Server) Do(args ...string) (string, error) {
 	where := []string{"-s", s.socket()}
 	if s.port != 0 {
@@ -167,7 +173,8 @@ func (s *Server) Do(args ...string) (string, error) {
 	return text, err
 }
 
-// Commands returns how many commands the server has processed, by their names in lower case.
+// Commands returns how many commands the server has processed, by their names
+// in lower case.
 func (s *Server) Commands() map[string]int {
 	s.t.Helper()
 	out, err := s.Do("INFO", "commandstats")
@@ -202,7 +209,8 @@ func (s *Server) end(with syscall.Signal) {
 	s.cmd = nil
 }
 
-// Restart starts the server again, on the same address and data. It is stopped first if it runs.
+// Restart starts the server again, on the same address and data. It is stopped
+// first if it runs.
 func (s *Server) Restart() {
 	s.t.Helper()
 	s.Stop()
@@ -211,7 +219,8 @@ func (s *Server) Restart() {
 	}
 }
 
-// Pause stops the process without ending it: connections stay open and nothing answers.
+// Pause stops the process without ending it: connections stay open and nothing
+// answers.
 func (s *Server) Pause() { s.signal(syscall.SIGSTOP) }
 
 // Resume lets a paused process go on.
@@ -232,7 +241,8 @@ func (s *Server) launch() error {
 	cmd.SysProcAttr = dieWithParent()
 	started, exited := make(chan error, 1), make(chan struct{})
 	go func() { // ends with the process, which end waits for
-		// The system ends the process with the thread that started it: it stays until then.
+		// The system ends the process with the thread that started it: it stays
+		// until then.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := cmd.Start()
@@ -258,12 +268,14 @@ func (s *Server) launch() error {
 		case <-time.After(5 * time.Millisecond):
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("redistest: redis-server did not answer within %v: %s", startTimeout, s.lastLog())
+			return fmt.Errorf("redistest: redis-server did not answer within %v: %s", startTimeout,
+				s.lastLog())
 		}
 	}
 }
 
-// command is the arguments to start with. A Sentinel rewrites its file, so that it is only given that.
+// command is the arguments to start with. A Sentinel rewrites its file, so that
+// it is only given that.
 func (s *Server) command() []string {
 	if len(s.args) > 0 && s.args[len(s.args)-1] == "--sentinel" {
 		return s.args[len(s.args)-2:]
@@ -271,7 +283,8 @@ func (s *Server) command() []string {
 	return s.args
 }
 
-// answers reports whether the server takes commands: it may ask for a password, but no longer loads its data.
+// answers reports whether the server takes commands: it may ask for a password,
+// but no longer loads its data.
 func (s *Server) answers() bool {
 	network := "tcp"
 	if s.port == 0 {

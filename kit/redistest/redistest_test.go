@@ -23,7 +23,8 @@ func set(c rueidis.Client, key, value string) error {
 }
 
 func TestServer(t *testing.T) {
-	for name, start := range map[string]func(testing.TB, ...string) *redistest.Server{"unix socket": redistest.Start, "port": redistest.StartTCP} {
+	for name, start := range map[string]func(testing.TB,
+		...string) *redistest.Server{"unix socket": redistest.Start, "port": redistest.StartTCP} {
 		t.Run(name, func(t *testing.T) {
 			s := start(t, "--appendonly", "yes", "--appendfsync", "always")
 			c := s.Client(t)
@@ -90,14 +91,16 @@ func TestSentinel(t *testing.T) {
 	if at, err := s.Master(); err != nil || at != s.Servers[1].Addr() {
 		t.Errorf("the master is %s, %v", at, err)
 	}
-	for deadline := time.Now().Add(30 * time.Second); set(c, "k", "w") != nil; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); set(c, "k",
+		"w") != nil; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the client did not find the new master within 30 s")
 		}
 	}
 }
 
-// Every test begins without the data of the one before it, wherever that left it.
+// Every test begins without the data of the one before it, wherever that left
+// it.
 func TestEach(t *testing.T) {
 	var ran []string
 	before := map[string][]string{} // the addresses of a deployment
@@ -112,7 +115,8 @@ func TestEach(t *testing.T) {
 			before[kind] = d.Option().InitAddress
 			c := d.Client(t)
 			for _, key := range []string{"a", "b", "c", "d", "e", "f"} {
-				if n, err := c.Do(t.Context(), c.B().Exists().Key(key).Build()).AsInt64(); n != 0 || err != nil {
+				if n, err := c.Do(t.Context(), c.B().Exists().Key(key).Build()).AsInt64(); n != 0 ||
+					err != nil {
 					t.Errorf("%s was left: %d, %v", key, n, err)
 				}
 				if err := set(c, key, "v"); err != nil {
@@ -121,7 +125,8 @@ func TestEach(t *testing.T) {
 			}
 		})
 	}
-	if want := []string{"single", "sentinel", "cluster", "single", "sentinel", "cluster"}; !testing.Short() && !slices.Equal(ran, want) {
+	if want := []string{"single", "sentinel", "cluster", "single", "sentinel",
+		"cluster"}; !testing.Short() && !slices.Equal(ran, want) {
 		t.Errorf("ran %v", ran)
 	}
 }

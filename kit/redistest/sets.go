@@ -19,13 +19,15 @@ type tlsConfig = tls.Config
 // MasterSet is the name of the master that Sentinels watch.
 const MasterSet = "mymaster"
 
-// Sentinel is a master with a replica, watched by three Sentinels of which two decide.
+// Sentinel is a master with a replica, watched by three Sentinels of which two
+// decide.
 type Sentinel struct {
 	Servers   []*Server // the first master, and its replica
 	Sentinels []*Server
 }
 
-// StartSentinel starts such a set, in which a master that does not answer for a second is replaced.
+// StartSentinel starts such a set, in which a master that does not answer for a
+// second is replaced.
 func StartSentinel(t testing.TB) *Sentinel {
 	t.Helper()
 	atOnce := []string{"--repl-diskless-sync-delay", "0"} // a master waits 5 s for more replicas otherwise
@@ -86,7 +88,8 @@ func (s *Sentinel) Option() rueidis.ClientOption {
 	return o
 }
 
-// URL is the Sentinels' addresses and the master's name: redis+sentinel://host:port,…/name.
+// URL is the Sentinels' addresses and the master's name:
+// redis+sentinel://host:port,…/name.
 func (s *Sentinel) URL() string {
 	return "redis+sentinel://" + strings.Join(s.Option().InitAddress, ",") + "/" + MasterSet
 }
@@ -97,7 +100,8 @@ func (s *Sentinel) Client(t testing.TB) rueidis.Client {
 	return open(t, s.Option())
 }
 
-// Master returns the address of the master, as the first Sentinel that runs sees it.
+// Master returns the address of the master, as the first Sentinel that runs
+// sees it.
 func (s *Sentinel) Master() (string, error) {
 	var err error
 	for _, w := range s.Sentinels {
@@ -111,8 +115,9 @@ func (s *Sentinel) Master() (string, error) {
 	return "", err
 }
 
-// Lose kills the master, once its replica has all that it has, and keeps the Sentinels from replacing it until replace is called,
-// which returns when they did.
+// Lose kills the master, once its replica has all that it has, and keeps the
+// Sentinels from replacing it until replace is called, which returns when they
+// did.
 func (s *Sentinel) Lose(t testing.TB) (replace func()) {
 	t.Helper()
 	master, replica := s.Servers[0], s.Servers[1]
@@ -169,13 +174,15 @@ func StartCluster(t testing.TB) *Cluster {
 		must(t, s, "CLUSTER", "ADDSLOTSRANGE", strconv.Itoa(first), strconv.Itoa(last))
 		must(t, s, "CLUSTER", "SET-CONFIG-EPOCH", strconv.Itoa(i+1))
 		if i > 0 {
-			must(t, s, "CLUSTER", "MEET", "127.0.0.1", strconv.Itoa(c.Masters[0].port), strconv.Itoa(c.Masters[0].port+10000))
+			must(t, s, "CLUSTER", "MEET", "127.0.0.1", strconv.Itoa(c.Masters[0].port),
+				strconv.Itoa(c.Masters[0].port+10000))
 		}
 	}
 	for _, s := range c.Masters {
 		eventually(t, "the cluster to be whole", func() error {
 			out, err := s.Do("CLUSTER", "INFO")
-			if err == nil && (!strings.Contains(out, "cluster_state:ok") || !strings.Contains(out, "cluster_known_nodes:3")) {
+			if err == nil && (!strings.Contains(out, "cluster_state:ok") ||
+				!strings.Contains(out, "cluster_known_nodes:3")) {
 				err = fmt.Errorf("%s", out)
 			}
 			return err
@@ -192,7 +199,8 @@ func startNode(t testing.TB) *Server {
 		if port > 55000 {
 			port -= 20000
 		}
-		s := newServer(t, port, []string{"--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-port", strconv.Itoa(port + 10000)})
+		s := newServer(t, port, []string{"--cluster-enabled", "yes", "--cluster-node-timeout",
+			"2000", "--cluster-port", strconv.Itoa(port + 10000)})
 		if s.launch() == nil {
 			return s
 		}

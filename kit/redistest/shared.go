@@ -11,7 +11,8 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// Deployment is a Redis that clients connect to: a *Server, a *Sentinel or a *Cluster.
+// Deployment is a Redis that clients connect to: a *Server, a *Sentinel or a
+// *Cluster.
 type Deployment interface {
 	// Option is what rueidis needs to connect.
 	Option() rueidis.ClientOption
@@ -27,7 +28,8 @@ func (s *Server) all() []*Server   { return []*Server{s} }
 func (s *Sentinel) all() []*Server { return s.Servers }
 func (c *Cluster) all() []*Server  { return c.Masters }
 
-// Deployments take seconds to start, so a process has one of each. Main ends them.
+// Deployments take seconds to start, so a process has one of each. Main ends
+// them.
 var (
 	process        lifetime
 	sharedServer   = sync.OnceValue(func() Deployment { return Start(&process) })
@@ -35,9 +37,11 @@ var (
 	sharedCluster  = sync.OnceValue(func() Deployment { return StartCluster(&process) })
 )
 
-// Each runs a test on one server ("single"), behind Sentinels ("sentinel") and on a cluster ("cluster"); with -short on the first only. All tests of a
-// process share the three, each beginning with no data: they must not run in parallel, and must leave servers and settings as they are. TestMain must end with Main
-// or MainNoLeaks.
+// Each runs a test on one server ("single"), behind Sentinels ("sentinel") and
+// on a cluster ("cluster"); with -short on the first only. All tests of a
+// process share the three, each beginning with no data: they must not run in
+// parallel, and must leave servers and settings as they are. TestMain must end
+// with Main or MainNoLeaks.
 func Each(t *testing.T, test func(t *testing.T, d Deployment)) {
 	t.Helper()
 	Need(t)
@@ -58,8 +62,9 @@ func Each(t *testing.T, test func(t *testing.T, d Deployment)) {
 	}
 }
 
-// Example returns a client of the server that Each calls "single", without data, for an example, which has no test to
-// close it with: stop does. It panics if there is none.
+// Example returns a client of the server that Each calls "single", without
+// data, for an example, which has no test to close it with: stop does. It
+// panics if there is none.
 func Example() (client rueidis.Client, stop func()) {
 	client, err := rueidis.NewClient(sharedServer().Option())
 	if err == nil {

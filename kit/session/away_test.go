@@ -27,7 +27,8 @@ func unreachable(t *testing.T) http.HandlerFunc {
 	return func(http.ResponseWriter, *http.Request) { t.Error("the handler ran without knowing who asks") }
 }
 
-// calls are all that a manager asks of Redis. Each must fail with an error that is none of the package's answers.
+// calls are all that a manager asks of Redis. Each must fail with an error that
+// is none of the package's answers.
 func calls(m *Manager[login], s *Session[login]) map[string]func(context.Context) error {
 	return map[string]func(context.Context) error{
 		"create":  func(ctx context.Context) error { _, err := m.Create(ctx, "ada", login{}); return err },
@@ -66,25 +67,31 @@ func TestRedisDown(t *testing.T) {
 		wantAway(t, name, call(t.Context()))
 	}
 	w := serve(m, s.Token(), unreachable(t))
-	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" || w.Header().Get("Set-Cookie") != "" ||
+	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" ||
+		w.Header().Get("Set-Cookie") != "" ||
 		w.Header().Get("Content-Type") != "application/problem+json" {
 		t.Errorf("got %d %v", w.Code, w.Header())
 	}
 
-	chosen := newManager(t, m.client, Options[login]{Failed: func(w http.ResponseWriter, _ *http.Request, err error) {
-		wantAway(t, "middleware", err)
-		w.WriteHeader(http.StatusTeapot)
-	}})
+	chosen := newManager(t, m.client,
+		Options[login]{Failed: func(w http.ResponseWriter, _ *http.Request, err error) {
+			wantAway(t, "middleware", err)
+			w.WriteHeader(http.StatusTeapot)
+		}})
 	if w := serve(chosen, s.Token(), unreachable(t)); w.Code != http.StatusTeapot {
 		t.Errorf("got %d", w.Code)
 	}
 	// Whoever shows no token needs no Redis.
-	if w := serve(m, "", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }); w.Code != http.StatusNoContent {
+	if w := serve(m, "", func(w http.ResponseWriter,
+		_ *http.Request) {
+		w.WriteHeader(http.StatusNoContent)
+	}); w.Code != http.StatusNoContent {
 		t.Errorf("a stranger got %d", w.Code)
 	}
 }
 
-// The connection breaks between reading and saving: the handler's answer, which claims success, must not go out.
+// The connection breaks between reading and saving: the handler's answer, which
+// claims success, must not go out.
 func TestRedisLostInsideRequest(t *testing.T) {
 	srv := redistest.Start(t)
 	m := newManager(t, srv.Client(t), Options[login]{})
@@ -99,7 +106,8 @@ func TestRedisLostInsideRequest(t *testing.T) {
 	}
 }
 
-// A Redis that neither answers nor closes: every call ends at its deadline, or at Options.Timeout without one.
+// A Redis that neither answers nor closes: every call ends at its deadline, or
+// at Options.Timeout without one.
 func TestRedisHangs(t *testing.T) {
 	srv := redistest.Start(t)
 	m := newManager(t, srv.Client(t), Options[login]{Timeout: 100 * time.Millisecond})
@@ -128,7 +136,8 @@ func TestScriptFlush(t *testing.T) {
 				do(t, node, "SCRIPT", "FLUSH")
 			}
 		}
-		order := []string{"load", "touch", "save", "renew", "reload", "list", "create", "destroy", "all", "gone"}
+		order := []string{"load", "touch", "save", "renew", "reload", "list", "create", "destroy",
+			"all", "gone"}
 		all := calls(m, s)
 		for _, name := range order {
 			flush()
@@ -139,7 +148,8 @@ func TestScriptFlush(t *testing.T) {
 	})
 }
 
-// With a full Redis nobody can log in and nothing is saved, but who is logged in stays so and can log out.
+// With a full Redis nobody can log in and nothing is saved, but who is logged
+// in stays so and can log out.
 func TestRedisFull(t *testing.T) {
 	srv := redistest.Start(t)
 	client := srv.Client(t)

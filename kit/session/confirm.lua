@@ -1,6 +1,7 @@
 -- Looks whether an index entry still stands, after its record has been written.
 --
--- This is a script only so that it is never sent to a replica, which may not have heard of the entry yet.
+-- This is a script only so that it is never sent to a replica, which may not
+-- have heard of the entry yet.
 --
 -- KEYS[1]  index
 -- ARGV     id

@@ -7,27 +7,32 @@ import (
 	"time"
 )
 
-// Cookie says how browsers hold the token. The zero value is the strictest: "__Host-session", Secure, HttpOnly, SameSite=Lax,
-// kept as long as the session can live.
+// Cookie says how browsers hold the token. The zero value is the strictest:
+// "__Host-session", Secure, HttpOnly, SameSite=Lax, kept as long as the session
+// can live.
 type Cookie struct {
 	// Name without prefix. Default: "session".
 	Name string
 
-	// Plain is for a site without TLS, where browsers keep neither a Secure cookie nor the __Host- prefix. See Weaknesses.
+	// Plain is for a site without TLS, where browsers keep neither a Secure
+	// cookie nor the __Host- prefix. See Weaknesses.
 	Plain bool
 
-	// Domain lets subdomains have the cookie too, which costs the __Host- prefix. Default: this host alone.
+	// Domain lets subdomains have the cookie too, which costs the __Host-
+	// prefix. Default: this host alone.
 	Domain string
 
-	// SameSite is Lax by default; Strict also hides the cookie from requests that follow a link from elsewhere. None is refused
-	// without TLS, as browsers do.
+	// SameSite is Lax by default; Strict also hides the cookie from requests
+	// that follow a link from elsewhere. None is refused without TLS, as
+	// browsers do.
 	SameSite http.SameSite
 
 	// UntilClosed lets the browser forget the cookie when it closes.
 	UntilClosed bool
 }
 
-// FullName is the name with the prefix that its settings earn: "__Host-", "__Secure-" or none.
+// FullName is the name with the prefix that its settings earn: "__Host-",
+// "__Secure-" or none.
 func (c Cookie) FullName() string {
 	name := c.Name
 	if name == "" {
@@ -43,21 +48,25 @@ func (c Cookie) FullName() string {
 	}
 }
 
-// Weaknesses says in whole sentences, to print at start, what the settings give away and how to mend that. It is empty for
-// the zero value.
+// Weaknesses says in whole sentences, to print at start, what the settings give
+// away and how to mend that. It is empty for the zero value.
 func (c Cookie) Weaknesses() []string {
 	var found []string
 	if c.Plain {
-		found = append(found, fmt.Sprintf("The session cookie %q is neither Secure nor has the __Host- prefix, because TLS is off: "+
-			"whoever is on the network path can read it, and can plant one. Serve over TLS.", c.FullName()))
+		found = append(found, fmt.Sprintf(
+			"The session cookie %q is neither Secure nor has the __Host- prefix, because TLS is off: "+
+				"whoever is on the network path can read it, and can plant one. Serve over TLS.",
+			c.FullName()))
 	}
 	if c.Domain != "" {
-		found = append(found, fmt.Sprintf("The session cookie %q has no __Host- prefix, because it is meant for all of %s: "+
-			"every subdomain can read and plant it. Leave the domain empty.", c.FullName(), c.Domain))
+		found = append(found, fmt.Sprintf(
+			"The session cookie %q has no __Host- prefix, because it is meant for all of %s: "+
+				"every subdomain can read and plant it. Leave the domain empty.", c.FullName(), c.Domain))
 	}
 	if c.SameSite == http.SameSiteNoneMode {
-		found = append(found, fmt.Sprintf("The session cookie %q is sent with requests from other sites, because SameSite is None: "+
-			"every change needs a proof against request forgery. Use Lax or Strict.", c.FullName()))
+		found = append(found, fmt.Sprintf(
+			"The session cookie %q is sent with requests from other sites, because SameSite is None: "+
+				"every change needs a proof against request forgery. Use Lax or Strict.", c.FullName()))
 	}
 	return found
 }
@@ -75,7 +84,8 @@ func (c Cookie) check() error {
 	return nil
 }
 
-// cookie is what to set for a token that lives for so long; without life it is what makes a browser forget.
+// cookie is what to set for a token that lives for so long; without life it is
+// what makes a browser forget.
 func (c Cookie) cookie(value string, life time.Duration) *http.Cookie {
 	cookie := &http.Cookie{
 		Name: c.FullName(), Value: value, Path: "/", Domain: c.Domain,

@@ -1,8 +1,7 @@
 -- Writes a new session record.
 --
--- KEYS[1]  record
--- ARGV     hash of the secret, user, data, idle limit in ms, absolute limit in ms
--- Returns  server time in ms; 0 when the record exists
+-- KEYS[1] record ARGV hash of the secret, user, data, idle limit in ms,
+-- absolute limit in ms Returns server time in ms; 0 when the record exists
 
 if redis.call('EXISTS', KEYS[1]) == 1 then
   return 0

@@ -1,8 +1,8 @@
 -- Deletes a session and announces it.
 --
--- KEYS[1]  record
--- ARGV     user it has to belong to, channel, id to announce
--- Returns  {0} when there is none of that user, {1}, or {1, error} when it is gone but could not be announced
+-- KEYS[1] record ARGV user it has to belong to, channel, id to announce Returns
+-- {0} when there is none of that user, {1}, or {1, error} when it is gone but
+-- could not be announced
 
 local user = redis.call('HGET', KEYS[1], 'user')
 if user ~= ARGV[1] then

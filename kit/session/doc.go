@@ -1,9 +1,11 @@
-// Package session keeps who is logged in, in Redis, for every process that serves a site.
+// Package session keeps who is logged in, in Redis, for every process that
+// serves a site.
 //
 // # The story
 //
-// A [Manager] makes sessions that hold data of the caller's type. Its middleware finds the session of
-// a request by cookie or bearer token, and writes back what the handler changed:
+// A [Manager] makes sessions that hold data of the caller's type. Its
+// middleware finds the session of a request by cookie or bearer token, and
+// writes back what the handler changed:
 //
 //	type Login struct {
 //		Device string
@@ -23,43 +25,53 @@
 //
 // # Tokens
 //
-// A token is a public id of 128 random bits and a secret of 256. Redis knows the id and the SHA-256 of the secret, so
-// whoever reads the database cannot log in. The id names the session in lists, announcements and logs and stays the same;
-// [Session.Renew] changes the secret in one atomic step, after which the old token is worth nothing. Only this package
-// makes tokens: one that was planted in a browser is never adopted. [Manager.Login] always makes a new session.
+// A token is a public id of 128 random bits and a secret of 256. Redis knows
+// the id and the SHA-256 of the secret, so whoever reads the database cannot
+// log in. The id names the session in lists, announcements and logs and stays
+// the same; [Session.Renew] changes the secret in one atomic step, after which
+// the old token is worth nothing. Only this package makes tokens: one that was
+// planted in a browser is never adopted. [Manager.Login] always makes a new
+// session.
 //
 // # Limits
 //
-// A session ends when nobody used it for Options.Idle, and at the latest Options.Absolute after it was made. The
-// server's clock decides. Use moves the idle limit only once in Options.Touch, so that reading stays reading.
+// A session ends when nobody used it for Options.Idle, and at the latest
+// Options.Absolute after it was made. The server's clock decides. Use moves the
+// idle limit only once in Options.Touch, so that reading stays reading.
 //
 // # Saving
 //
-// A save names the version that was read. If another request saved in between, nothing is overwritten: the
-// caller gets [ErrConflict], or Options.Merge joins the two and the save is tried again. A save never creates:
-// a slow request that outlives a logout gets [ErrNotFound] and resurrects nothing. Data that did not change is not written.
+// A save names the version that was read. If another request saved in between,
+// nothing is overwritten: the caller gets [ErrConflict], or Options.Merge joins
+// the two and the save is tried again. A save never creates: a slow request
+// that outlives a logout gets [ErrNotFound] and resurrects nothing. Data that
+// did not change is not written.
 //
 // # Revoking
 //
-// Each user has an index of session ids, so [Manager.List] and [Manager.RevokeAll] cost what that user's
-// sessions cost, however many others there are. The index and the records live in different slots of a cluster; the
-// order of the writes makes up for the missing transaction:
+// Each user has an index of session ids, so [Manager.List] and
+// [Manager.RevokeAll] cost what that user's sessions cost, however many others
+// there are. The index and the records live in different slots of a cluster;
+// the order of the writes makes up for the missing transaction:
 //
 //   - creating: index, record, then a look whether the index entry is still there and not marked. The token
 //     is handed out only after that look.
 //   - revoking: mark the index entries, delete the records, then remove the entries.
 //
-// A crash leaves an entry without a record, which the next list removes, or a mark, which the next
-// revocation finishes. It never leaves a session that works and is not listed.
+// A crash leaves an entry without a record, which the next list removes, or a
+// mark, which the next revocation finishes. It never leaves a session that
+// works and is not listed.
 //
-// Every revocation is published. [Manager.Watch] hears it, so that open sockets can be closed at once; it
-// also asks about all open sessions after each (re)connection and from time to time, so that a lost
-// announcement, and an expiry that nobody announces, are noticed as well.
+// Every revocation is published. [Manager.Watch] hears it, so that open sockets
+// can be closed at once; it also asks about all open sessions after each
+// (re)connection and from time to time, so that a lost announcement, and an
+// expiry that nobody announces, are noticed as well.
 //
 // # When Redis is away
 //
-// Nothing is decided without Redis: the middleware answers 503, or what Options.Failed says. It never takes an
-// error for a logout, and never removes a cookie because of one.
+// Nothing is decided without Redis: the middleware answers 503, or what
+// Options.Failed says. It never takes an error for a logout, and never removes
+// a cookie because of one.
 //
 // # In Redis
 //

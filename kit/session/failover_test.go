@@ -9,15 +9,18 @@ import (
 	"github.com/parley-chat/parley/kit/redistest"
 )
 
-// The master behind Sentinels is lost: until it is replaced every call says that Redis gave no answer, and does nothing. With the
-// new master everything is as it was left, what was destroyed stays so, and revocations are heard again.
+// The master behind Sentinels is lost: until it is replaced every call says
+// that Redis gave no answer, and does nothing. With the new master everything
+// is as it was left, what was destroyed stays so, and revocations are heard
+// again.
 func TestSentinelFailover(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds to start")
 	}
 	set := redistest.StartSentinel(t)
 	m := newManager(t, set.Client(t), Options[login]{Timeout: 100 * time.Millisecond})
-	ada, gone, bob := mustCreate(t, m, "ada", login{Views: 7}), mustCreate(t, m, "ada", login{}), mustCreate(t, m, "bob", login{})
+	ada, gone, bob := mustCreate(t, m, "ada", login{Views: 7}), mustCreate(t, m, "ada", login{}),
+		mustCreate(t, m, "bob", login{})
 	wantNoError(t, gone.Destroy(t.Context()))
 	w := watch(t, m, time.Hour, ada.ID(), bob.ID())
 	w.until(t, "the first look", func() bool { return w.looks > 0 })
@@ -27,7 +30,8 @@ func TestSentinelFailover(t *testing.T) {
 	for name, call := range calls(m, read) {
 		wantAway(t, name, call(t.Context()))
 	}
-	if w := serve(m, ada.Token(), unreachable(t)); w.Code != http.StatusServiceUnavailable || w.Header().Get("Set-Cookie") != "" {
+	if w := serve(m, ada.Token(), unreachable(t)); w.Code != http.StatusServiceUnavailable ||
+		w.Header().Get("Set-Cookie") != "" {
 		t.Errorf("got %d %v", w.Code, w.Header())
 	}
 	w.until(t, "the loss is told", func() bool { return len(w.failed) > 0 })
@@ -35,7 +39,8 @@ func TestSentinelFailover(t *testing.T) {
 	replace()
 	m = newManager(t, m.client, Options[login]{}) // with time to answer
 	got, err := m.Load(t.Context(), ada.Token())
-	for deadline := time.Now().Add(20 * time.Second); err != nil; got, err = m.Load(t.Context(), ada.Token()) {
+	for deadline := time.Now().Add(20 * time.Second); err != nil; got,
+		err = m.Load(t.Context(), ada.Token()) {
 		wantAway(t, "load until the new master is found", err)
 		if time.Now().After(deadline) {
 			t.Fatalf("the new master was not found: %v", err)
@@ -57,5 +62,6 @@ func TestSentinelFailover(t *testing.T) {
 
 	w.until(t, "it listens to the new master", func() bool { return w.looks > 1 })
 	wantNoError(t, m.Revoke(t.Context(), "bob", bob.ID()))
-	w.until(t, "a revocation on the new master", func() bool { return slices.Equal(w.revoked, []string{bob.ID()}) })
+	w.until(t, "a revocation on the new master",
+		func() bool { return slices.Equal(w.revoked, []string{bob.ID()}) })
 }

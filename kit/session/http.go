@@ -8,22 +8,27 @@ import (
 	"strings"
 )
 
-// request is what the middleware knows about one request. Its key is the manager, so that several can be stacked.
+// request is what the middleware knows about one request. Its key is the
+// manager, so that several can be stacked.
 type request[T any] struct {
 	session *Session[T]
 	bearer  bool
 	w       *writer
 }
 
-// Handler returns a handler that finds the session of each request before next and saves it after.
+// Handler returns a handler that finds the session of each request before next
+// and saves it after.
 //
-// A token in "Authorization: Bearer" is taken before the cookie, and alone: a request with a bearer never falls back to the
-// cookie. Without a valid token the request goes on without a session. When Redis gives no answer,
+// A token in "Authorization: Bearer" is taken before the cookie, and alone: a
+// request with a bearer never falls back to the cookie. Without a valid token
+// the request goes on without a session. When Redis gives no answer,
 // Options.Failed answers in place of next.
 //
-// What changed is saved before the response's header goes out; if that fails, Options.Failed answers in place of what next
-// writes. What changes later is saved when next returns, and a failure goes to Options.Late. Flushing,
-// hijacking and http.ResponseController work as without the middleware. Nothing is saved when next panics.
+// What changed is saved before the response's header goes out; if that fails,
+// Options.Failed answers in place of what next writes. What changes later is
+// saved when next returns, and a failure goes to Options.Late. Flushing,
+// hijacking and http.ResponseController work as without the middleware. Nothing
+// is saved when next panics.
 func (m *Manager[T]) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Add("Vary", "Cookie, Authorization")
@@ -33,8 +38,9 @@ func (m *Manager[T]) Handler(next http.Handler) http.Handler {
 			m.opt.Failed(w, r, err)
 			return
 		}
-		// The cookie of an unknown session is left alone: another request may have just renewed the token, and
-		// taking the cookie away would take away the new one.
+		// The cookie of an unknown session is left alone: another request may
+		// have just renewed the token, and taking the cookie away would take
+		// away the new one.
 		q := &request[T]{session: s, bearer: bearer}
 		q.w = &writer{
 			ResponseWriter: w,
@@ -54,7 +60,8 @@ func (q *request[T]) save(ctx context.Context) error {
 	if q.session == nil {
 		return nil
 	}
-	// The client may be gone by now, and what it asked for should be kept all the same; a deadline still holds.
+	// The client may be gone by now, and what it asked for should be kept all
+	// the same; a deadline still holds.
 	kept := context.WithoutCancel(ctx)
 	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
@@ -66,7 +73,8 @@ func (q *request[T]) save(ctx context.Context) error {
 
 // credential returns what may be a token, and whether it came as a bearer.
 func (m *Manager[T]) credential(r *http.Request) (value string, bearer bool) {
-	if scheme, value, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "Bearer") {
+	if scheme, value, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok &&
+		strings.EqualFold(scheme, "Bearer") {
 		return strings.TrimSpace(value), true
 	}
 	if c, err := r.Cookie(m.opt.Cookie.FullName()); err == nil {
@@ -75,19 +83,22 @@ func (m *Manager[T]) credential(r *http.Request) (value string, bearer bool) {
 	return "", false
 }
 
-// FromContext returns the session of the request, or nil when there is none. It panics without [Manager.Handler].
+// FromContext returns the session of the request, or nil when there is none. It
+// panics without [Manager.Handler].
 func (m *Manager[T]) FromContext(ctx context.Context) *Session[T] {
 	return m.request(ctx).session
 }
 
-// IsBearer reports whether the request's token came as a bearer and not as a cookie. A browser sends cookies
-// with forged requests too, a bearer never: only the former need a proof against forgery.
+// IsBearer reports whether the request's token came as a bearer and not as a
+// cookie. A browser sends cookies with forged requests too, a bearer never:
+// only the former need a proof against forgery.
 func (m *Manager[T]) IsBearer(ctx context.Context) bool {
 	return m.request(ctx).bearer
 }
 
-// Login makes a new session for the user, sets its cookie and makes it the request's. The session that the request came with
-// is destroyed: nothing that was known before the login opens anything after it.
+// Login makes a new session for the user, sets its cookie and makes it the
+// request's. The session that the request came with is destroyed: nothing that
+// was known before the login opens anything after it.
 func (m *Manager[T]) Login(ctx context.Context, user string, data T) (*Session[T], error) {
 	q := m.request(ctx)
 	if q.w.began {
@@ -107,8 +118,9 @@ func (m *Manager[T]) Login(ctx context.Context, user string, data T) (*Session[T
 	return s, nil
 }
 
-// Renew renews the request's session as [Session.Renew] does and sets the new cookie. A client that came with a bearer has to
-// be told the new token by the caller.
+// Renew renews the request's session as [Session.Renew] does and sets the new
+// cookie. A client that came with a bearer has to be told the new token by the
+// caller.
 func (m *Manager[T]) Renew(ctx context.Context) error {
 	q := m.request(ctx)
 	if q.w.began {
@@ -126,8 +138,8 @@ func (m *Manager[T]) Renew(ctx context.Context) error {
 	return nil
 }
 
-// Logout destroys the request's session and takes the cookie away. Without a session it does the latter only. With
-// ErrUnannounced it has done both.
+// Logout destroys the request's session and takes the cookie away. Without a
+// session it does the latter only. With ErrUnannounced it has done both.
 func (m *Manager[T]) Logout(ctx context.Context) error {
 	q := m.request(ctx)
 	if q.w.began {
@@ -150,7 +162,8 @@ func (m *Manager[T]) setCookie(q *request[T], s *Session[T]) {
 	m.replaceCookie(q.w.Header(), m.opt.Cookie.cookie(s.Token(), s.Left()))
 }
 
-// replaceCookie sets the cookie and drops an earlier one of the same name, so that the last word of a handler counts.
+// replaceCookie sets the cookie and drops an earlier one of the same name, so
+// that the last word of a handler counts.
 func (m *Manager[T]) replaceCookie(h http.Header, c *http.Cookie) {
 	others := h.Values("Set-Cookie")
 	h.Del("Set-Cookie")
@@ -172,12 +185,15 @@ func (m *Manager[T]) request(ctx context.Context) *request[T] {
 }
 
 func writeFailure(w http.ResponseWriter, _ *http.Request, err error) {
-	status, title, detail := http.StatusServiceUnavailable, "Service unavailable", "The session could not be checked. Try again shortly."
+	status, title, detail := http.StatusServiceUnavailable, "Service unavailable",
+		"The session could not be checked. Try again shortly."
 	switch {
 	case errors.Is(err, ErrConflict):
-		status, title, detail = http.StatusConflict, "Conflict", "Another request changed the session meanwhile. Try again."
+		status, title, detail = http.StatusConflict, "Conflict",
+			"Another request changed the session meanwhile. Try again."
 	case errors.Is(err, ErrNotFound):
-		status, title, detail = http.StatusUnauthorized, "Unauthorized", "The session has ended. Log in again."
+		status, title, detail = http.StatusUnauthorized, "Unauthorized",
+			"The session has ended. Log in again."
 	default:
 		w.Header().Set("Retry-After", "1")
 	}

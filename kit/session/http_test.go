@@ -17,7 +17,8 @@ import (
 	"github.com/parley-chat/parley/kit/redistest"
 )
 
-// site is a server with the middleware on a plain cookie, as test servers have no TLS.
+// site is a server with the middleware on a plain cookie, as test servers have
+// no TLS.
 func site(t *testing.T, m *Manager[login], handle http.HandlerFunc) (*httptest.Server, *http.Client) {
 	t.Helper()
 	srv := httptest.NewServer(m.Handler(handle))
@@ -68,8 +69,10 @@ func TestBrowser(t *testing.T) {
 	m := newManager(t, redistest.Start(t).Client(t), Options[login]{Cookie: Cookie{Plain: true}})
 	srv, c := site(t, m, pages(t, m))
 	for _, step := range []struct{ path, want string }{
-		{"/", "nobody"}, {"/login?user=ada", "ada 0"}, {"/", "ada 0"}, {"/count", "ada 1"}, {"/count", "ada 2"},
-		{"/renew", "ada 2"}, {"/count", "ada 3"}, {"/login?user=bob", "bob 0"}, {"/", "bob 0"}, {"/logout", "nobody"}, {"/", "nobody"},
+		{"/", "nobody"}, {"/login?user=ada", "ada 0"}, {"/", "ada 0"}, {"/count", "ada 1"},
+		{"/count", "ada 2"},
+		{"/renew", "ada 2"}, {"/count", "ada 3"}, {"/login?user=bob", "bob 0"}, {"/", "bob 0"},
+		{"/logout", "nobody"}, {"/", "nobody"},
 	} {
 		status, body, header := get(t, c, srv.URL+step.path)
 		if status != 200 || body != step.want {
@@ -98,11 +101,14 @@ func TestCookie(t *testing.T) {
 		weaknesses int
 	}{
 		"strict": {Cookie{}, "__Host-session=v; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=Lax", 0},
-		"named":  {Cookie{Name: "id", SameSite: http.SameSiteStrictMode}, "__Host-id=v; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=Strict", 0},
-		"domain": {Cookie{Domain: "example.org"}, "__Secure-session=v; Path=/; Domain=example.org; Max-Age=60; HttpOnly; Secure; SameSite=Lax", 1},
-		"plain":  {Cookie{Plain: true}, "session=v; Path=/; Max-Age=60; HttpOnly; SameSite=Lax", 1},
-		"brief":  {Cookie{UntilClosed: true}, "__Host-session=v; Path=/; HttpOnly; Secure; SameSite=Lax", 0},
-		"none":   {Cookie{SameSite: http.SameSiteNoneMode}, "__Host-session=v; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=None", 1},
+		"named": {Cookie{Name: "id", SameSite: http.SameSiteStrictMode},
+			"__Host-id=v; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=Strict", 0},
+		"domain": {Cookie{Domain: "example.org"},
+			"__Secure-session=v; Path=/; Domain=example.org; Max-Age=60; HttpOnly; Secure; SameSite=Lax", 1},
+		"plain": {Cookie{Plain: true}, "session=v; Path=/; Max-Age=60; HttpOnly; SameSite=Lax", 1},
+		"brief": {Cookie{UntilClosed: true}, "__Host-session=v; Path=/; HttpOnly; Secure; SameSite=Lax", 0},
+		"none": {Cookie{SameSite: http.SameSiteNoneMode},
+			"__Host-session=v; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=None", 1},
 	} {
 		wantNoError(t, test.cookie.check())
 		if diff := cmp.Diff(test.want, test.cookie.cookie("v", 60e9).String()); diff != "" {
@@ -114,7 +120,8 @@ func TestCookie(t *testing.T) {
 	}
 }
 
-// A token from outside never becomes a session, and what was known before a login opens nothing after it.
+// A token from outside never becomes a session, and what was known before a
+// login opens nothing after it.
 func TestFixation(t *testing.T) {
 	m := newManager(t, redistest.Start(t).Client(t), Options[login]{Cookie: Cookie{Plain: true}})
 	srv, c := site(t, m, pages(t, m))
@@ -131,7 +138,8 @@ func TestFixation(t *testing.T) {
 		wantNoError(t, err)
 		resp.Body.Close()
 		cookies := resp.Cookies()
-		if len(cookies) != 1 || cookies[0].Value == planted || cookies[0].Value[:22] == planted[:min(22, len(planted))] {
+		if len(cookies) != 1 || cookies[0].Value == planted ||
+			cookies[0].Value[:22] == planted[:min(22, len(planted))] {
 			t.Errorf("%s: the planted token lives on in %v", name, cookies)
 		}
 		_, err = m.Load(t.Context(), planted)
@@ -180,7 +188,8 @@ func TestBearer(t *testing.T) {
 	}
 }
 
-// A request that began before a logout and ends after it must not bring the session back.
+// A request that began before a logout and ends after it must not bring the
+// session back.
 func TestSlowRequestSpansLogout(t *testing.T) {
 	m := newManager(t, redistest.Start(t).Client(t), Options[login]{Cookie: Cookie{Plain: true}})
 	inside, goOn := make(chan bool), make(chan bool)
@@ -212,7 +221,8 @@ func TestSlowRequestSpansLogout(t *testing.T) {
 	get(t, c, srv.URL+"/logout")
 	goOn <- true
 	got := <-slow
-	if got.status != http.StatusUnauthorized || strings.Contains(got.body, "saved") || got.header.Get("Set-Cookie") != "" {
+	if got.status != http.StatusUnauthorized || strings.Contains(got.body, "saved") ||
+		got.header.Get("Set-Cookie") != "" {
 		t.Errorf("the slow request got %d %q, cookie %q", got.status, got.body, got.header.Get("Set-Cookie"))
 	}
 	if gone, err := m.Gone(t.Context(), id); err != nil || len(gone) != 1 {
@@ -242,14 +252,17 @@ func TestConflictIsAnswered(t *testing.T) {
 	r.Header.Set("Authorization", "Bearer "+s.Token())
 	handler.ServeHTTP(w, r)
 	var problem struct{ Status int }
-	if err := json.Unmarshal(w.Body.Bytes(), &problem); err != nil || w.Code != 409 || problem.Status != 409 || w.Header().Get("ETag") != "" {
+	if err := json.Unmarshal(w.Body.Bytes(), &problem); err != nil || w.Code != 409 ||
+		problem.Status != 409 || w.Header().Get("ETag") != "" {
 		t.Errorf("got %d %s %v, %v", w.Code, w.Body, w.Header(), err)
 	}
 }
 
-// Streaming and hijacking work through the middleware, and the session is saved before they begin.
+// Streaming and hijacking work through the middleware, and the session is saved
+// before they begin.
 func TestStreaming(t *testing.T) {
-	m := newManager(t, redistest.Start(t).Client(t), Options[login]{Cookie: Cookie{Plain: true}, Late: func(_ *http.Request, err error) { t.Error(err) }})
+	m := newManager(t, redistest.Start(t).Client(t),
+		Options[login]{Cookie: Cookie{Plain: true}, Late: func(_ *http.Request, err error) { t.Error(err) }})
 	flushed := make(chan bool)
 	srv, c := site(t, m, func(w http.ResponseWriter, r *http.Request) {
 		rc := http.NewResponseController(w)
@@ -333,7 +346,8 @@ func TestStreaming(t *testing.T) {
 	resp, err = c.Do(req)
 	wantNoError(t, err)
 	defer resp.Body.Close()
-	if line, _ := bufio.NewReader(resp.Body).ReadString('\n'); resp.StatusCode != 101 || line != "hello\n" || views() != 4 {
+	if line, _ := bufio.NewReader(resp.Body).ReadString('\n'); resp.StatusCode != 101 ||
+		line != "hello\n" || views() != 4 {
 		t.Errorf("hijacked %d %q, %d views", resp.StatusCode, line, views())
 	}
 }

@@ -14,17 +14,22 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// Errors to tell apart with errors.Is. Any other error means that Redis gave no answer, or not a good one.
+// Errors to tell apart with errors.Is. Any other error means that Redis gave no
+// answer, or not a good one.
 var (
-	// ErrNotFound: there is no such session; it never was, expired, was revoked, or the token was renewed.
+	// ErrNotFound: there is no such session; it never was, expired, was
+	// revoked, or the token was renewed.
 	ErrNotFound = errors.New("session: not found")
-	// ErrConflict: the session was saved by someone else since it was read. Reload and try again.
+	// ErrConflict: the session was saved by someone else since it was read.
+	// Reload and try again.
 	ErrConflict = errors.New("session: changed by another request")
-	// ErrRevoked: all sessions of the user were revoked while this one was being created.
+	// ErrRevoked: all sessions of the user were revoked while this one was
+	// being created.
 	ErrRevoked = errors.New("session: revoked while it was being created")
 	// ErrUnannounced: the session is gone, but Redis refused to publish that.
 	ErrUnannounced = errors.New("session: revoked, but not announced")
-	// ErrHeaderSent: the response has begun, so no cookie can be set any more. Nothing was done.
+	// ErrHeaderSent: the response has begun, so no cookie can be set any more.
+	// Nothing was done.
 	ErrHeaderSent = errors.New("session: the response header has been sent")
 )
 
@@ -55,44 +60,53 @@ type Options[T any] struct {
 	// Idle is how long a session lives without use. Default: 7 days.
 	Idle time.Duration
 
-	// Absolute is how long a session lives at most. Lowering it shortens the life of existing sessions, raising it does
-	// not lengthen it. Default: 30 days.
+	// Absolute is how long a session lives at most. Lowering it shortens the
+	// life of existing sessions, raising it does not lengthen it. Default: 30
+	// days.
 	Absolute time.Duration
 
-	// Touch is the shortest time between two writes of the last use. Idle can end up to this much early, so
-	// it is at most half of Idle. Default: a minute, or a tenth of Idle if that is less.
+	// Touch is the shortest time between two writes of the last use. Idle can
+	// end up to this much early, so it is at most half of Idle. Default: a
+	// minute, or a tenth of Idle if that is less.
 	Touch time.Duration
 
-	// Timeout bounds each call to Redis, in addition to the caller's deadline. Default: 2 s.
+	// Timeout bounds each call to Redis, in addition to the caller's deadline.
+	// Default: 2 s.
 	Timeout time.Duration
 
-	// Merge joins two changes of the same data: base was read by both, theirs is in Redis, mine was to be saved. What it
-	// returns is saved. Optional; without it a save that comes second is ErrConflict.
+	// Merge joins two changes of the same data: base was read by both, theirs
+	// is in Redis, mine was to be saved. What it returns is saved. Optional;
+	// without it a save that comes second is ErrConflict.
 	Merge func(base, mine, theirs T) (T, error)
 
 	// Cookie is how browsers hold the token.
 	Cookie Cookie
 
-	// Failed answers a request whose session could not be read or saved. Default: 409 for ErrConflict, 401 for
-	// ErrNotFound, 503 for anything else, as a problem document that does not tell why.
+	// Failed answers a request whose session could not be read or saved.
+	// Default: 409 for ErrConflict, 401 for ErrNotFound, 503 for anything else,
+	// as a problem document that does not tell why.
 	Failed func(http.ResponseWriter, *http.Request, error)
 
-	// Late hears of a save that failed after the response had begun, when only a log can be told. Optional.
+	// Late hears of a save that failed after the response had begun, when only
+	// a log can be told. Optional.
 	Late func(*http.Request, error)
 }
 
-// A Manager makes, finds, lists and revokes sessions. It is safe for concurrent use and starts no goroutine.
+// A Manager makes, finds, lists and revokes sessions. It is safe for concurrent
+// use and starts no goroutine.
 type Manager[T any] struct {
 	client rueidis.Client
 	opt    Options[T]
 
 	create, load, save, index, confirm, mark, prune *rueidis.Lua
-	// Sent with its text each time, because many at once go to many nodes of which each may have lost its scripts.
+	// Sent with its text each time, because many at once go to many nodes of
+	// which each may have lost its scripts.
 	destroy *rueidis.Lua
 	loadAll *rueidis.Lua
 }
 
-// New returns a manager of sessions with data of type T, which is stored as JSON. The client stays the caller's.
+// New returns a manager of sessions with data of type T, which is stored as
+// JSON. The client stays the caller's.
 func New[T any](client rueidis.Client, opt Options[T]) (*Manager[T], error) {
 	if opt.Prefix == "" {
 		opt.Prefix = "session"
@@ -112,7 +126,8 @@ func New[T any](client rueidis.Client, opt Options[T]) (*Manager[T], error) {
 	if opt.Timeout == 0 {
 		opt.Timeout = 2 * time.Second
 	}
-	if opt.Idle < time.Millisecond || opt.Absolute < time.Millisecond || opt.Timeout < 0 || opt.Touch < 0 || opt.Touch > opt.Idle/2 {
+	if opt.Idle < time.Millisecond || opt.Absolute < time.Millisecond || opt.Timeout < 0 ||
+		opt.Touch < 0 || opt.Touch > opt.Idle/2 {
 		return nil, fmt.Errorf("session: options out of range: idle %s, absolute %s, touch %s, timeout %s",
 			opt.Idle, opt.Absolute, opt.Touch, opt.Timeout)
 	}
@@ -136,8 +151,9 @@ func New[T any](client rueidis.Client, opt Options[T]) (*Manager[T], error) {
 	}, nil
 }
 
-// Create makes a session for a user; an empty user is an anonymous one, which no list has. It returns after the session
-// is in Redis and listed. The token is [Session.Token].
+// Create makes a session for a user; an empty user is an anonymous one, which
+// no list has. It returns after the session is in Redis and listed. The token
+// is [Session.Token].
 //
 // ErrRevoked means that RevokeAll ran at the same time and won.
 func (m *Manager[T]) Create(ctx context.Context, user string, data T) (*Session[T], error) {
@@ -149,7 +165,8 @@ func (m *Manager[T]) Create(ctx context.Context, user string, data T) (*Session[
 	}
 	t := newToken()
 	if user != "" {
-		err := m.index.Exec(ctx, m.client, []string{m.userKey(user)}, []string{t.id, ms(m.opt.Absolute)}).Error()
+		err := m.index.Exec(ctx, m.client, []string{m.userKey(user)},
+			[]string{t.id, ms(m.opt.Absolute)}).Error()
 		if err != nil {
 			return nil, fmt.Errorf("session: create: index: %w", err)
 		}
@@ -182,7 +199,8 @@ func (m *Manager[T]) Create(ctx context.Context, user string, data T) (*Session[
 	return s, nil
 }
 
-// Load finds the session of a token and notes its use. An unknown, expired, revoked, renewed or malformed token is ErrNotFound.
+// Load finds the session of a token and notes its use. An unknown, expired,
+// revoked, renewed or malformed token is ErrNotFound.
 func (m *Manager[T]) Load(ctx context.Context, token string) (*Session[T], error) {
 	t, ok := parseToken(token)
 	if !ok {
@@ -191,8 +209,8 @@ func (m *Manager[T]) Load(ctx context.Context, token string) (*Session[T], error
 	return m.read(ctx, t)
 }
 
-// Touch notes the use of a session by its id, for a socket that has been authenticated long ago. ErrNotFound says that
-// the session is gone.
+// Touch notes the use of a session by its id, for a socket that has been
+// authenticated long ago. ErrNotFound says that the session is gone.
 func (m *Manager[T]) Touch(ctx context.Context, id string) error {
 	_, err := m.read(ctx, token{id: id})
 	return err
@@ -201,7 +219,8 @@ func (m *Manager[T]) Touch(ctx context.Context, id string) error {
 func (m *Manager[T]) read(ctx context.Context, t token) (*Session[T], error) {
 	ctx, cancel := m.bound(ctx)
 	defer cancel()
-	reply, err := m.load.Exec(ctx, m.client, []string{m.key(t.id)}, []string{t.hash(), ms(m.opt.Idle), ms(m.opt.Absolute), ms(m.opt.Touch)}).ToArray()
+	reply, err := m.load.Exec(ctx, m.client, []string{m.key(t.id)},
+		[]string{t.hash(), ms(m.opt.Idle), ms(m.opt.Absolute), ms(m.opt.Touch)}).ToArray()
 	if err != nil {
 		return nil, fmt.Errorf("session: load: %w", err)
 	}
@@ -233,7 +252,8 @@ func (m *Manager[T]) decode(t token, reply []rueidis.RedisMessage) (*Session[T],
 	}
 	s := &Session[T]{
 		m: m, token: t, user: user, version: at[4],
-		now: time.UnixMilli(at[0]), created: time.UnixMilli(at[1]), seen: time.UnixMilli(at[2]), ends: time.UnixMilli(at[3]),
+		now: time.UnixMilli(at[0]), created: time.UnixMilli(at[1]), seen: time.UnixMilli(at[2]),
+		ends: time.UnixMilli(at[3]),
 	}
 	if err := s.adopt(data); err != nil {
 		return nil, err

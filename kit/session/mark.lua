@@ -1,5 +1,6 @@
--- Marks entries of a user's index as being revoked, by making their scores negative: a session that is just
--- being created sees that and does not come to life.
+-- Marks entries of a user's index as being revoked, by making their scores
+-- negative: a session that is just being created sees that and does not come to
+-- life.
 --
 -- KEYS[1]  index
 -- ARGV     'only' or 'except', then ids

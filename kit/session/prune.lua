@@ -1,8 +1,7 @@
 -- Removes index entries whose records a list did not find.
 --
--- KEYS[1]  index
--- ARGV     age in ms below which an entry may belong to a session that is just being created, then ids
--- Returns  how many were removed
+-- KEYS[1] index ARGV age in ms below which an entry may belong to a session
+-- that is just being created, then ids Returns how many were removed
 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)

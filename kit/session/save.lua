@@ -1,8 +1,9 @@
--- Writes a session's data if nobody else did since it was read, and changes its secret if asked to.
+-- Writes a session's data if nobody else did since it was read, and changes its
+-- secret if asked to.
 --
--- KEYS[1]  record
--- ARGV     hash of the secret, hash from now on, version that was read, data, idle and absolute limit in ms
--- Returns  {'gone'}, {'saved', version} or {'conflict', version, data}
+-- KEYS[1] record ARGV hash of the secret, hash from now on, version that was
+-- read, data, idle and absolute limit in ms Returns {'gone'}, {'saved',
+-- version} or {'conflict', version, data}
 
 local r = redis.call('HMGET', KEYS[1], 'hash', 'version', 'ends', 'data', 'created')
 if not r[1] or r[1] ~= ARGV[1] then

@@ -50,7 +50,8 @@ func everything(t testing.TB, c rueidis.Client) string {
 					}
 				}
 			case "zset":
-				values, err = c.Do(t.Context(), c.B().Zrange().Key(key).Min("0").Max("-1").Build()).AsStrSlice()
+				values, err = c.Do(t.Context(),
+					c.B().Zrange().Key(key).Min("0").Max("-1").Build()).AsStrSlice()
 			default:
 				t.Fatalf("a %s at %s", kind, key)
 			}
@@ -67,7 +68,8 @@ func everything(t testing.TB, c rueidis.Client) string {
 	}
 }
 
-// secretForms are the spellings in which a token's secret could have been stored.
+// secretForms are the spellings in which a token's secret could have been
+// stored.
 func secretForms(t testing.TB, tok token) []string {
 	t.Helper()
 	raw, err := base64.RawURLEncoding.DecodeString(tok.secret)
@@ -78,4 +80,5 @@ func secretForms(t testing.TB, tok token) []string {
 }
 
 // administrative commands are the tests' own.
-var administrative = map[string]bool{"info": true, "hello": true, "client|setinfo": true, "client|tracking": true, "client|id": true, "command": true, "ping": true, "config|set": true}
+var administrative = map[string]bool{"info": true, "hello": true, "client|setinfo": true,
+	"client|tracking": true, "client|id": true, "command": true, "ping": true, "config|set": true}

@@ -13,9 +13,11 @@ import (
 // mergeTries bounds how often a save is tried against others that keep saving.
 const mergeTries = 16
 
-// A Session is one login as it was when it was read. It is for one goroutine at a time; each request has its own.
+// A Session is one login as it was when it was read. It is for one goroutine at
+// a time; each request has its own.
 type Session[T any] struct {
-	// Data is the caller's. Save writes it if its JSON differs from what was read.
+	// Data is the caller's. Save writes it if its JSON differs from what was
+	// read.
 	Data T
 
 	m                        *Manager[T]
@@ -27,30 +29,35 @@ type Session[T any] struct {
 	gone                     bool
 }
 
-// ID names the session. It is no secret, and stays the same when the token is renewed.
+// ID names the session. It is no secret, and stays the same when the token is
+// renewed.
 func (s *Session[T]) ID() string { return s.token.id }
 
 // User is whom the session was created for; empty for an anonymous one.
 func (s *Session[T]) User() string { return s.user }
 
-// Token is the credential to hand to the client; whoever holds it is logged in. It is empty for a listed session, because
-// nobody but the client has it.
+// Token is the credential to hand to the client; whoever holds it is logged in.
+// It is empty for a listed session, because nobody but the client has it.
 func (s *Session[T]) Token() string { return s.token.String() }
 
 // Created is when the session was made, by the server's clock.
 func (s *Session[T]) Created() time.Time { return s.created }
 
-// Seen is when the session was last used, as of reading it, to within Options.Touch.
+// Seen is when the session was last used, as of reading it, to within
+// Options.Touch.
 func (s *Session[T]) Seen() time.Time { return s.seen }
 
 // Ends is the absolute limit, by the server's clock.
 func (s *Session[T]) Ends() time.Time { return s.ends }
 
-// Left is how long the session could still live when it was read. Unlike Ends it does not depend on the clocks agreeing.
+// Left is how long the session could still live when it was read. Unlike Ends
+// it does not depend on the clocks agreeing.
 func (s *Session[T]) Left() time.Duration { return s.ends.Sub(s.now) }
 
-// Save writes Data if it changed, against the version that was read. It is ErrConflict when another save came first and there
-// is no Options.Merge, and ErrNotFound when the session is gone or its token was renewed; nothing is written then.
+// Save writes Data if it changed, against the version that was read. It is
+// ErrConflict when another save came first and there is no Options.Merge, and
+// ErrNotFound when the session is gone or its token was renewed; nothing is
+// written then.
 func (s *Session[T]) Save(ctx context.Context) error {
 	encoded, err := json.Marshal(s.Data)
 	if err != nil {
@@ -62,8 +69,9 @@ func (s *Session[T]) Save(ctx context.Context) error {
 	return s.write(ctx, encoded, s.token)
 }
 
-// Renew changes the session's token, and saves Data in the same atomic step. The old token is worthless from then on. Call it
-// whenever what the session may do changes. The errors are those of Save.
+// Renew changes the session's token, and saves Data in the same atomic step.
+// The old token is worthless from then on. Call it whenever what the session
+// may do changes. The errors are those of Save.
 //
 // With the middleware use [Manager.Renew], which also sets the cookie.
 func (s *Session[T]) Renew(ctx context.Context) error {
@@ -87,7 +95,8 @@ func (s *Session[T]) Reload(ctx context.Context) error {
 	return nil
 }
 
-// Destroy ends the session and announces that. A session that is gone already is no error.
+// Destroy ends the session and announces that. A session that is gone already
+// is no error.
 func (s *Session[T]) Destroy(ctx context.Context) error {
 	err := s.m.destroyAll(ctx, s.user, []string{s.token.id}, nil)
 	if err == nil || errors.Is(err, ErrUnannounced) {
@@ -104,7 +113,8 @@ func (s *Session[T]) write(ctx context.Context, encoded []byte, next token) erro
 	defer cancel()
 	for range mergeTries {
 		reply, err := s.m.save.Exec(ctx, s.m.client, []string{s.m.key(s.token.id)}, []string{
-			s.token.hash(), next.hash(), strconv.FormatInt(s.version, 10), string(encoded), ms(s.m.opt.Idle), ms(s.m.opt.Absolute),
+			s.token.hash(), next.hash(), strconv.FormatInt(s.version, 10), string(encoded),
+			ms(s.m.opt.Idle), ms(s.m.opt.Absolute),
 		}).ToArray()
 		if err != nil {
 			return fmt.Errorf("session: save: %w", err)
@@ -146,7 +156,8 @@ func (s *Session[T]) write(ctx context.Context, encoded []byte, next token) erro
 	return ErrConflict
 }
 
-// merge joins Data with what is in Redis now, and takes the latter as the new base.
+// merge joins Data with what is in Redis now, and takes the latter as the new
+// base.
 func (s *Session[T]) merge(current string) ([]byte, error) {
 	var base T
 	if err := json.Unmarshal(s.base, &base); err != nil {
@@ -169,8 +180,8 @@ func (s *Session[T]) merge(current string) ([]byte, error) {
 	return encoded, nil
 }
 
-// adopt takes data as Redis has it. The base to compare with is encoded anew, so that a type that has gained
-// or lost a field does not count as a change.
+// adopt takes data as Redis has it. The base to compare with is encoded anew,
+// so that a type that has gained or lost a field does not count as a change.
 func (s *Session[T]) adopt(data string) error {
 	var decoded T
 	if err := json.Unmarshal([]byte(data), &decoded); err != nil {

@@ -85,7 +85,8 @@ func TestRoundTrip(t *testing.T) {
 		if got.User() != "ada" || got.ID() != s.ID() || got.Token() != s.Token() {
 			t.Errorf("got %q %q %q", got.User(), got.ID(), got.Token())
 		}
-		if got.Ends().Sub(got.Created()) != 10*time.Hour || got.Left() > 10*time.Hour || got.Left() < 9*time.Hour {
+		if got.Ends().Sub(got.Created()) != 10*time.Hour || got.Left() > 10*time.Hour ||
+			got.Left() < 9*time.Hour {
 			t.Errorf("created %s, ends %s, left %s", got.Created(), got.Ends(), got.Left())
 		}
 
@@ -113,7 +114,8 @@ func TestMapData(t *testing.T) {
 	got := mustLoad(t, m, s.Token())
 	got.Data["size"] = 3.0
 	wantNoError(t, got.Save(t.Context()))
-	if diff := cmp.Diff(map[string]any{"theme": "dark", "size": 3.0}, mustLoad(t, m, s.Token()).Data); diff != "" {
+	if diff := cmp.Diff(map[string]any{"theme": "dark", "size": 3.0},
+		mustLoad(t, m, s.Token()).Data); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -122,12 +124,14 @@ func TestMalformedTokensAskNothing(t *testing.T) {
 	srv := redistest.Start(t)
 	m := newManager(t, srv.Client(t), Options[login]{})
 	good := mustCreate(t, m, "ada", login{}).Token()
-	// Without its last character this one is still the beginning of valid base64.
+	// Without its last character this one is still the beginning of valid
+	// base64.
 	good = good[:len(good)-2] + "AA"
 	before := srv.Commands()
 	for _, bad := range []string{
 		"", ".", "x", good + "A", good[:len(good)-1], " " + good[1:], strings.Replace(good, ".", "_", 1),
-		good[:len(good)-1] + "\n", good[:len(good)-1] + "\r", good[:21] + "\n" + good[22:], good[:22] + "." + strings.Repeat("=", 43), strings.Repeat("*", 22) + good[22:], "\x00" + good[1:],
+		good[:len(good)-1] + "\n", good[:len(good)-1] + "\r", good[:21] + "\n" + good[22:],
+		good[:22] + "." + strings.Repeat("=", 43), strings.Repeat("*", 22) + good[22:], "\x00" + good[1:],
 	} {
 		_, err := m.Load(t.Context(), bad)
 		wantError(t, err, ErrNotFound)
@@ -203,7 +207,8 @@ func TestMergeLosesNothing(t *testing.T) {
 
 func TestMergeRefusal(t *testing.T) {
 	refusal := errors.New("cannot be joined")
-	m := newManager(t, redistest.Start(t).Client(t), Options[login]{Merge: func(_, _, _ login) (login, error) { return login{}, refusal }})
+	m := newManager(t, redistest.Start(t).Client(t),
+		Options[login]{Merge: func(_, _, _ login) (login, error) { return login{}, refusal }})
 	tok := mustCreate(t, m, "ada", login{}).Token()
 	a, b := mustLoad(t, m, tok), mustLoad(t, m, tok)
 	a.Data.Views, b.Data.Views = 1, 2
@@ -227,7 +232,8 @@ func TestRenew(t *testing.T) {
 		}
 		_, err := m.Load(t.Context(), old)
 		wantError(t, err, ErrNotFound)
-		// A request that began with the old token has lost its rights to write with it.
+		// A request that began with the old token has lost its rights to write
+		// with it.
 		slow.Data.Device = "stale"
 		wantError(t, slow.Save(t.Context()), ErrNotFound)
 		wantError(t, slow.Renew(t.Context()), ErrNotFound)
@@ -256,7 +262,8 @@ func TestUnchangedIsNotWritten(t *testing.T) {
 			t.Errorf("%d %s for reading", after[cmd]-before[cmd], cmd)
 		}
 	}
-	if n := after["evalsha"] + after["eval"] - before["evalsha"] - before["eval"]; n > 21 { // one may be NOSCRIPT
+	// one may be NOSCRIPT
+	if n := after["evalsha"] + after["eval"] - before["evalsha"] - before["eval"]; n > 21 {
 		t.Errorf("%d scripts for 20 reads", n)
 	}
 }
@@ -302,7 +309,8 @@ func TestLimits(t *testing.T) {
 		}
 	})
 	t.Run("but not past the absolute one", func(t *testing.T) {
-		m := newManager(t, client, Options[login]{Prefix: "abs", Idle: time.Hour, Absolute: time.Minute, Touch: time.Millisecond})
+		m := newManager(t, client, Options[login]{Prefix: "abs", Idle: time.Hour,
+			Absolute: time.Minute, Touch: time.Millisecond})
 		s := mustCreate(t, m, "ada", login{})
 		waitBelow(s, "abs", time.Minute-20*time.Millisecond)
 		s = mustLoad(t, m, s.Token())
@@ -332,7 +340,8 @@ func TestLimits(t *testing.T) {
 	t.Run("absolute, even if Redis forgot to expire it", func(t *testing.T) {
 		m := newManager(t, client, Options[login]{Prefix: "past"})
 		s := mustCreate(t, m, "ada", login{})
-		wantNoError(t, client.Do(t.Context(), client.B().Hset().Key("past:id:"+s.ID()).FieldValue().FieldValue("ends", "1000").Build()).Error())
+		wantNoError(t, client.Do(t.Context(),
+			client.B().Hset().Key("past:id:"+s.ID()).FieldValue().FieldValue("ends", "1000").Build()).Error())
 		_, err := m.Load(t.Context(), s.Token())
 		wantError(t, err, ErrNotFound)
 		s.Data.Views++
@@ -340,7 +349,8 @@ func TestLimits(t *testing.T) {
 	})
 }
 
-// The index forgets what is older than the absolute limit, so nothing older may work.
+// The index forgets what is older than the absolute limit, so nothing older may
+// work.
 func TestLoweredLimit(t *testing.T) {
 	client := redistest.Start(t).Client(t)
 	long := newManager(t, client, Options[login]{Absolute: 100 * time.Hour})

@@ -12,7 +12,8 @@ const (
 	secretBytes = 32
 )
 
-// A token is a public id and a secret. A token without a secret stands for a session that was reached by its id.
+// A token is a public id and a secret. A token without a secret stands for a
+// session that was reached by its id.
 type token struct {
 	id     string // base64url of 16 bytes
 	secret string // base64url of 32 bytes
@@ -30,7 +31,8 @@ func newSecret() string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// parseToken reads the form id.secret and takes no other spelling of the same bytes.
+// parseToken reads the form id.secret and takes no other spelling of the same
+// bytes.
 func parseToken(s string) (token, bool) {
 	const id, all = (idBytes*8 + 5) / 6, (idBytes*8+5)/6 + 1 + (secretBytes*8+5)/6
 	if len(s) != all || s[id] != '.' {
@@ -56,7 +58,8 @@ func (t token) String() string {
 	return t.id + "." + t.secret
 }
 
-// hash is what Redis knows of the secret. It has the id in it, so that a record copied to another id opens nothing.
+// hash is what Redis knows of the secret. It has the id in it, so that a record
+// copied to another id opens nothing.
 func (t token) hash() string {
 	if t.secret == "" {
 		return ""

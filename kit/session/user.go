@@ -10,19 +10,21 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// pruneAfter is the age from which an index entry without a record is taken for a left-over rather than for a
-// session that is just being created.
+// pruneAfter is the age from which an index entry without a record is taken for
+// a left-over rather than for a session that is just being created.
 const pruneAfter = time.Minute
 
-// List returns the user's sessions, newest first, without their tokens. It costs one command, and one for each session
-// of this user. It removes index entries whose sessions have expired.
+// List returns the user's sessions, newest first, without their tokens. It
+// costs one command, and one for each session of this user. It removes index
+// entries whose sessions have expired.
 func (m *Manager[T]) List(ctx context.Context, user string) ([]*Session[T], error) {
 	if user == "" {
 		return nil, nil
 	}
 	ctx, cancel := m.bound(ctx)
 	defer cancel()
-	ids, err := m.client.Do(ctx, m.client.B().Zrange().Key(m.userKey(user)).Min("0").Max("-1").Rev().Build()).AsStrSlice()
+	ids, err := m.client.Do(ctx, m.client.B().Zrange().Key(m.userKey(user)).Min("0").Max(
+		"-1").Rev().Build()).AsStrSlice()
 	if err != nil {
 		return nil, fmt.Errorf("session: list: %w", err)
 	}
@@ -30,7 +32,8 @@ func (m *Manager[T]) List(ctx context.Context, user string) ([]*Session[T], erro
 	const never = "9007199254740991"
 	execs := make([]rueidis.LuaExec, len(ids))
 	for i, id := range ids {
-		execs[i] = rueidis.LuaExec{Keys: []string{m.key(id)}, Args: []string{"", ms(m.opt.Idle), ms(m.opt.Absolute), never}}
+		execs[i] = rueidis.LuaExec{Keys: []string{m.key(id)},
+			Args: []string{"", ms(m.opt.Idle), ms(m.opt.Absolute), never}}
 	}
 	var sessions []*Session[T]
 	stale := []string{ms(pruneAfter)}
@@ -58,7 +61,8 @@ func (m *Manager[T]) List(ctx context.Context, user string) ([]*Session[T], erro
 	return sessions, nil
 }
 
-// Revoke ends one session of the user by its id. It is ErrNotFound when the user has no such session, whoever else may.
+// Revoke ends one session of the user by its id. It is ErrNotFound when the
+// user has no such session, whoever else may.
 func (m *Manager[T]) Revoke(ctx context.Context, user, id string) error {
 	ids, err := m.revoke(ctx, user, []string{"only", id})
 	if err == nil && len(ids) == 0 {
@@ -67,8 +71,10 @@ func (m *Manager[T]) Revoke(ctx context.Context, user, id string) error {
 	return err
 }
 
-// RevokeAll ends all sessions of the user except those named, and returns the ids of those that it ended. A session that is
-// being created at the same time ends as well, or begins after. After an error some may be left: call it again.
+// RevokeAll ends all sessions of the user except those named, and returns the
+// ids of those that it ended. A session that is being created at the same time
+// ends as well, or begins after. After an error some may be left: call it
+// again.
 func (m *Manager[T]) RevokeAll(ctx context.Context, user string, except ...string) ([]string, error) {
 	return m.revoke(ctx, user, append([]string{"except"}, except...))
 }
@@ -88,8 +94,9 @@ func (m *Manager[T]) revoke(ctx context.Context, user string, which []string) ([
 	return ended, err
 }
 
-// destroyAll deletes the user's records and then their index entries; the other way round, a crash would leave sessions
-// that no list shows. It appends the ids of those that existed to ended, if that is not nil.
+// destroyAll deletes the user's records and then their index entries; the other
+// way round, a crash would leave sessions that no list shows. It appends the
+// ids of those that existed to ended, if that is not nil.
 func (m *Manager[T]) destroyAll(ctx context.Context, user string, ids []string, ended *[]string) error {
 	if len(ids) == 0 {
 		return nil
@@ -118,7 +125,8 @@ func (m *Manager[T]) destroyAll(ctx context.Context, user string, ids []string, 
 		}
 	}
 	if user != "" && len(done) > 0 {
-		// A failure here takes nothing back: the sessions are gone, and the next list removes the entries.
+		// A failure here takes nothing back: the sessions are gone, and the
+		// next list removes the entries.
 		_ = m.client.Do(ctx, m.client.B().Zrem().Key(m.userKey(user)).Member(done...).Build()).Error()
 	}
 	return errors.Join(failures...)

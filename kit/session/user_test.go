@@ -93,8 +93,10 @@ func TestOthersDoNotSlowTheList(t *testing.T) {
 		for i := range batch {
 			id := newToken().id
 			cmds = append(cmds,
-				client.B().Zadd().Key(m.userKey(fmt.Sprint("user", done+i))).ScoreMember().ScoreMember(1, id).Build(),
-				client.B().Hset().Key(m.key(id)).FieldValue().FieldValue("user", "x").FieldValue("hash", "x").Build())
+				client.B().Zadd().Key(m.userKey(fmt.Sprint("user",
+					done+i))).ScoreMember().ScoreMember(1, id).Build(),
+				client.B().Hset().Key(m.key(id)).FieldValue().FieldValue("user",
+					"x").FieldValue("hash", "x").Build())
 		}
 		for _, resp := range client.DoMulti(t.Context(), cmds...) {
 			wantNoError(t, resp.Error())
@@ -108,19 +110,21 @@ func TestOthersDoNotSlowTheList(t *testing.T) {
 	}
 }
 
-// Every point at which a process can die while creating or revoking leaves something that the next list or
-// revocation puts right.
+// Every point at which a process can die while creating or revoking leaves
+// something that the next list or revocation puts right.
 func TestCrashes(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
 		client := d.Client(t)
 		m := newManager(t, client, Options[login]{})
 		entry := func(user, id string, score float64) {
 			t.Helper()
-			wantNoError(t, client.Do(t.Context(), client.B().Zadd().Key(m.userKey(user)).ScoreMember().ScoreMember(score, id).Build()).Error())
+			wantNoError(t, client.Do(t.Context(),
+				client.B().Zadd().Key(m.userKey(user)).ScoreMember().ScoreMember(score, id).Build()).Error())
 		}
 		entries := func(user string) []string {
 			t.Helper()
-			found, err := client.Do(t.Context(), client.B().Zrange().Key(m.userKey(user)).Min("0").Max("-1").Build()).AsStrSlice()
+			found, err := client.Do(t.Context(),
+				client.B().Zrange().Key(m.userKey(user)).Min("0").Max("-1").Build()).AsStrSlice()
 			wantNoError(t, err)
 			return found
 		}
@@ -129,7 +133,8 @@ func TestCrashes(t *testing.T) {
 		left := newToken().id
 		entry("create", left, 1)
 		fresh := mustCreate(t, m, "create", login{})
-		if err := client.Do(t.Context(), client.B().Del().Key(m.key(fresh.ID())).Build()).Error(); err != nil {
+		if err := client.Do(t.Context(),
+			client.B().Del().Key(m.key(fresh.ID())).Build()).Error(); err != nil {
 			t.Fatal(err)
 		}
 		if got := ids(t, m, "create"); got != nil {
@@ -141,7 +146,8 @@ func TestCrashes(t *testing.T) {
 
 		// Revoked: marked, record still there.
 		s := mustCreate(t, m, "mark", login{})
-		wantNoError(t, m.mark.Exec(t.Context(), client, []string{m.userKey("mark")}, []string{"except"}).Error())
+		wantNoError(t, m.mark.Exec(t.Context(), client, []string{m.userKey("mark")},
+			[]string{"except"}).Error())
 		if diff := cmp.Diff([]string{s.ID()}, ids(t, m, "mark")); diff != "" {
 			t.Errorf("a session that works is not listed: %s", diff)
 		}
@@ -153,7 +159,8 @@ func TestCrashes(t *testing.T) {
 
 		// Revoked: marked and deleted, entry still there.
 		s = mustCreate(t, m, "entry", login{})
-		wantNoError(t, m.mark.Exec(t.Context(), client, []string{m.userKey("entry")}, []string{"except"}).Error())
+		wantNoError(t, m.mark.Exec(t.Context(), client, []string{m.userKey("entry")},
+			[]string{"except"}).Error())
 		wantNoError(t, client.Do(t.Context(), client.B().Del().Key(m.key(s.ID())).Build()).Error())
 		_, err = m.RevokeAll(t.Context(), "entry")
 		wantNoError(t, err)
@@ -163,7 +170,8 @@ func TestCrashes(t *testing.T) {
 	})
 }
 
-// Logins that race with a revocation of everything either die or begin after it; none works unlisted.
+// Logins that race with a revocation of everything either die or begin after
+// it; none works unlisted.
 func TestRevokeAllAgainstLogins(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
 		m := newManager(t, d.Client(t), Options[login]{})

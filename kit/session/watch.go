@@ -12,26 +12,32 @@ import (
 
 // Watching is what [Manager.Watch] needs to know.
 type Watching struct {
-	// Open returns the ids of the sessions that have something open, such as sockets. It may have repeats.
+	// Open returns the ids of the sessions that have something open, such as
+	// sockets. It may have repeats.
 	Open func() []string
 
-	// Revoked hears that a session is gone, whether or not it has something open here, possibly more than once. It is
-	// called by Watch's goroutine and should not block.
+	// Revoked hears that a session is gone, whether or not it has something
+	// open here, possibly more than once. It is called by Watch's goroutine and
+	// should not block.
 	Revoked func(id string)
 
-	// Every is the time between two looks at all open sessions, which find expired ones. Default: 30 s.
+	// Every is the time between two looks at all open sessions, which find
+	// expired ones. Default: 30 s.
 	Every time.Duration
 
-	// Failed hears why announcements or looks did not work; Watch goes on. Optional.
+	// Failed hears why announcements or looks did not work; Watch goes on.
+	// Optional.
 	Failed func(error)
 }
 
-// heard is how many announcements can wait for Watch. If there are more, it looks at all open sessions instead.
+// heard is how many announcements can wait for Watch. If there are more, it
+// looks at all open sessions instead.
 const heard = 1024
 
-// Watch tells of revoked and expired sessions until the context ends, whose error it returns. It has a connection of its own
-// for the announcements. After each connect it looks at all open sessions once, so that nothing that was announced before
-// or between is missed.
+// Watch tells of revoked and expired sessions until the context ends, whose
+// error it returns. It has a connection of its own for the announcements. After
+// each connect it looks at all open sessions once, so that nothing that was
+// announced before or between is missed.
 func (m *Manager[T]) Watch(ctx context.Context, w Watching) error {
 	if w.Open == nil || w.Revoked == nil {
 		return errors.New("session: watch: Open and Revoked are needed")
@@ -51,7 +57,8 @@ func (m *Manager[T]) Watch(ctx context.Context, w Watching) error {
 		if confirmed {
 			attempt = 0
 		}
-		// Without announcements the looks are all there is, so a broken subscription does not stop them.
+		// Without announcements the looks are all there is, so a broken
+		// subscription does not stop them.
 		m.look(ctx, w)
 		pause := min(100*time.Millisecond<<min(attempt, 6), w.Every)
 		select {
@@ -62,7 +69,8 @@ func (m *Manager[T]) Watch(ctx context.Context, w Watching) error {
 	}
 }
 
-// listen serves one connection. It returns when that breaks, and whether the subscription had been confirmed.
+// listen serves one connection. It returns when that breaks, and whether the
+// subscription had been confirmed.
 func (m *Manager[T]) listen(ctx context.Context, w Watching) (confirmed bool, err error) {
 	conn, release := m.client.Dedicate()
 	defer release()
@@ -132,8 +140,8 @@ func (m *Manager[T]) look(ctx context.Context, w Watching) {
 // lookAtOnce bounds how many commands Gone has under way.
 const lookAtOnce = 1000
 
-// Gone returns which of the sessions exist no more. It is one cheap command for each. With an error it returns those
-// it could find out about.
+// Gone returns which of the sessions exist no more. It is one cheap command for
+// each. With an error it returns those it could find out about.
 func (m *Manager[T]) Gone(ctx context.Context, ids ...string) ([]string, error) {
 	var gone []string
 	var failure error

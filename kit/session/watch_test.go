@@ -78,7 +78,8 @@ func TestWatchHearsRevocations(t *testing.T) {
 		w := watch(t, m, time.Hour)
 		w.until(t, "the first look", func() bool { return w.looks > 0 })
 
-		one, two, three := mustCreate(t, m, "ada", login{}), mustCreate(t, m, "ada", login{}), mustCreate(t, m, "bob", login{})
+		one, two, three := mustCreate(t, m, "ada", login{}), mustCreate(t, m, "ada", login{}),
+			mustCreate(t, m, "bob", login{})
 		wantNoError(t, one.Destroy(t.Context()))
 		w.until(t, "logout", func() bool { return slices.Contains(w.revoked, one.ID()) })
 		_, err := m.RevokeAll(t.Context(), "ada")
@@ -95,19 +96,24 @@ func TestWatchHearsRevocations(t *testing.T) {
 	})
 }
 
-// What was published while nobody listened is found by the look that follows each subscription.
+// What was published while nobody listened is found by the look that follows
+// each subscription.
 func TestWatchCatchesUp(t *testing.T) {
 	client := redistest.Start(t).Client(t)
 	m := newManager(t, client, Options[login]{})
-	before, lost, alive := mustCreate(t, m, "ada", login{}), mustCreate(t, m, "ada", login{}), mustCreate(t, m, "ada", login{})
+	before, lost, alive := mustCreate(t, m, "ada", login{}), mustCreate(t, m, "ada", login{}),
+		mustCreate(t, m, "ada", login{})
 	wantNoError(t, before.Destroy(t.Context()))
 	w := watch(t, m, time.Hour, before.ID(), lost.ID(), alive.ID())
-	w.until(t, "what went before the first subscription", func() bool { return slices.Contains(w.revoked, before.ID()) })
+	w.until(t, "what went before the first subscription",
+		func() bool { return slices.Contains(w.revoked, before.ID()) })
 
 	// Gone without an announcement, as when that was lost.
 	wantNoError(t, client.Do(t.Context(), client.B().Del().Key(m.key(lost.ID())).Build()).Error())
-	wantNoError(t, client.Do(t.Context(), client.B().Arbitrary("CLIENT", "KILL", "TYPE", "pubsub").Build()).Error())
-	w.until(t, "what went while the connection was broken", func() bool { return slices.Contains(w.revoked, lost.ID()) })
+	wantNoError(t, client.Do(t.Context(),
+		client.B().Arbitrary("CLIENT", "KILL", "TYPE", "pubsub").Build()).Error())
+	w.until(t, "what went while the connection was broken",
+		func() bool { return slices.Contains(w.revoked, lost.ID()) })
 	w.mu.Lock()
 	if len(w.failed) == 0 || slices.Contains(w.revoked, alive.ID()) {
 		t.Errorf("failed %v, revoked %v", w.failed, w.revoked)

@@ -7,8 +7,8 @@ import (
 	"net/http"
 )
 
-// writer saves the session before the first byte of the response. If that fails, the failure is answered
-// and what the handler writes is refused.
+// writer saves the session before the first byte of the response. If that
+// fails, the failure is answered and what the handler writes is refused.
 type writer struct {
 	http.ResponseWriter
 	save   func() error
@@ -25,7 +25,8 @@ func (w *writer) begin() error {
 	w.began = true
 	if w.err = w.save(); w.err != nil {
 		// These describe the answer that is not given.
-		for _, name := range []string{"Content-Length", "Content-Encoding", "Content-Range", "Etag", "Last-Modified", "Location"} {
+		for _, name := range []string{"Content-Length", "Content-Encoding", "Content-Range", "Etag",
+			"Last-Modified", "Location"} {
 			w.Header().Del(name)
 		}
 		w.failed(w.err)
@@ -58,7 +59,8 @@ func (w *writer) ReadFrom(r io.Reader) (int64, error) {
 	return io.Copy(w.ResponseWriter, r)
 }
 
-// Flush and Hijack are here because they send the header, which must not pass by the save.
+// Flush and Hijack are here because they send the header, which must not pass
+// by the save.
 func (w *writer) Flush() { _ = w.FlushError() }
 
 func (w *writer) FlushError() error {

@@ -8,7 +8,8 @@ import { fileURLToPath } from 'node:url'
 import { launch, missing, Person } from './lib/browser.mjs'
 import { until } from './lib/process.mjs'
 
-// The chat below a path of another program, which logs people in: examples/embed.
+// The chat below a path of another program, which logs people in:
+// examples/embed.
 
 describe('inside another program', { skip: missing() }, () => {
   let dir, office, ended, url, browser
@@ -103,7 +104,8 @@ describe('inside another program', { skip: missing() }, () => {
     await link.click()
     await second.getByRole('button', { name: 'Ben' }).waitFor()
 
-    // The other browser is still logged in: its connection was closed too, and it comes back by itself.
+    // The other browser is still logged in: its connection was closed too, and
+    // it comes back by itself.
     await ben.say('are you there?')
     await elsewhere.sees('are you there?')
     assert.equal(await elsewhere.page.getByRole('link', { name: 'Log in' }).count(), 0)

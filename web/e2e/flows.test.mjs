@@ -17,7 +17,8 @@ describe('what one does', { skip: missing() }, () => {
     await api.mary('PUT', `/rooms/${room.id}/read`, { no: many })
     mary = await Person.arrive(browser, server.url)
     joe = await Person.arrive(browser, server.url)
-    // To Mary's page this room is a hundred days old, and nobody wrote in it for twenty of them.
+    // To Mary's page this room is a hundred days old, and nobody wrote in it
+    // for twenty of them.
     begin = Date.now() - (many + 80) * 6 * hour
     asked = []
     const older = (value) => {

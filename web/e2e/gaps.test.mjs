@@ -10,7 +10,8 @@ describe('a connection that is not what it should be', { skip: missing() }, () =
     joe = await server.caller('Joe')
     browser = await launch()
     mary = await Person.arrive(browser, server.url)
-    // Between the real client and the real server: it may lose a frame, and make one up.
+    // Between the real client and the real server: it may lose a frame, and
+    // make one up.
     line = { lose: () => false, asked: [] }
     await mary.page.routeWebSocket(/\/ws$/, (near) => {
       const far = near.connectToServer()

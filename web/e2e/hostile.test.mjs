@@ -45,7 +45,8 @@ describe('hostile messages', { skip: missing() }, () => {
     server = await Server.start({ args: ['--max-sends=-1'] })
     const joe = await server.caller('Joe')
     for (const [i, text] of attacks.entries()) await joe('POST', '/rooms/general/messages', { text, client_id: `attack-${i}` })
-    // Room names and topics are shown in many places, and are not markdown anywhere.
+    // Room names and topics are shown in many places, and are not markdown
+    // anywhere.
     await joe('POST', '/rooms', { name: '<img src=x onerror=window.pwned=1>', topic: '[t](javascript:window.pwned=1) <b>t</b>', users: [(await server.caller('Mary')).user.id] })
     await joe('POST', '/rooms/general/messages', { text: 'the end of the attacks', client_id: 'attack-end' })
     browser = await launch()
@@ -120,14 +121,17 @@ describe('hostile messages', { skip: missing() }, () => {
   })
 })
 
-// What the page shows of random texts, judged by the browser's own reading of it. The second wall finds nothing to take away from what the
-// first one lets through; and with a parser instead of it that lets everything through, it does alone.
+// What the page shows of random texts, judged by the browser's own reading of
+// it. The second wall finds nothing to take away from what the first one lets
+// through; and with a parser instead of it that lets everything through, it
+// does alone.
 describe('random texts', { skip: missing() }, () => {
   let browser
   before(async () => (browser = await launch()))
   after(() => browser?.close())
 
-  // opened is a page with the client's renderer, on which it judges what the renderer makes.
+  // opened is a page with the client's renderer, on which it judges what the
+  // renderer makes.
   const opened = async (plugins = []) => {
     const entry = fileURLToPath(new URL('../src/markdown/fakePage.ts', import.meta.url))
     const result = await build({

@@ -68,7 +68,8 @@ describe('the screen', { skip: missing() }, () => {
     // Into the middle of what is loaded.
     await page.evaluate(async () => {
       document.querySelector('.timeline').scrollTop = 4000
-      // A scroll is told with the next frame: it shall not be the one that has the new size.
+      // A scroll is told with the next frame: it shall not be the one that has
+      // the new size.
       for (let i = 0; i < 2; i++) await new Promise((done) => requestAnimationFrame(done))
     })
     const middle = await until('the middle', async () => ((p) => p.no > 10 && p)(await place(page)))

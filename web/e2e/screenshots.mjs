@@ -1,5 +1,6 @@
-// Pictures of the real client with the demo's people: all screens into a directory (the first argument, or a temporary
-// one), and the two that the README shows into docs/images.
+// Pictures of the real client with the demo's people: all screens into a
+// directory (the first argument, or a temporary one), and the two that the
+// README shows into docs/images.
 
 import { copyFileSync, mkdirSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'

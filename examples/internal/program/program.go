@@ -14,7 +14,8 @@ import (
 
 const running = "PARLEY_EXAMPLE"
 
-// Main is for TestMain: in a process that Start started it runs the example's main, in any other the tests.
+// Main is for TestMain: in a process that Start started it runs the example's
+// main, in any other the tests.
 func Main(m *testing.M, main func()) {
 	if os.Getenv(running) != "" {
 		main()
@@ -30,11 +31,13 @@ type Program struct {
 	lines chan string // of its output; closed at its end
 }
 
-// Start runs the example with these settings ("NAME=value") in its environment, and arguments. It ends with the test.
+// Start runs the example with these settings ("NAME=value") in its environment,
+// and arguments. It ends with the test.
 func Start(t testing.TB, settings []string, args ...string) *Program {
 	t.Helper()
 	p := &Program{t: t, cmd: exec.Command(os.Args[0], args...), lines: make(chan string, 1000)}
-	// The race detector lets each process sleep for a second at its end, if not told otherwise.
+	// The race detector lets each process sleep for a second at its end, if not
+	// told otherwise.
 	p.cmd.Env = append(append(os.Environ(), running+"=1", "GORACE=atexit_sleep_ms=10"), settings...)
 	p.cmd.Stderr = os.Stderr
 	out, err := p.cmd.StdoutPipe()
@@ -57,7 +60,8 @@ func Start(t testing.TB, settings []string, args ...string) *Program {
 	return p
 }
 
-// Says waits until the program writes a line with that in it, and returns what follows.
+// Says waits until the program writes a line with that in it, and returns what
+// follows.
 func (p *Program) Says(what string) string {
 	p.t.Helper()
 	timeout := time.After(30 * time.Second)
@@ -85,7 +89,8 @@ func (p *Program) Interrupt() string {
 	return p.Ends()
 }
 
-// Ends waits for the program to end, fails the test unless it ends well, and returns what it still said.
+// Ends waits for the program to end, fails the test unless it ends well, and
+// returns what it still said.
 func (p *Program) Ends() string {
 	p.t.Helper()
 	killing := time.AfterFunc(30*time.Second, func() { _ = p.cmd.Process.Kill() })

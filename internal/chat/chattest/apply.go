@@ -9,8 +9,9 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// Apply returns v, me's view of a room, after the room's next event, and whether me is still in the
-// room. It is what every client does with an event. The event must follow v.Position.
+// Apply returns v, me's view of a room, after the room's next event, and
+// whether me is still in the room. It is what every client does with an event.
+// The event must follow v.Position.
 func Apply(v chat.RoomView, me chat.UserID, e chat.Event) (chat.RoomView, bool) {
 	v, e = v.Clone(), e.Clone()
 	v.Position = e.Position()
@@ -73,8 +74,9 @@ type State struct {
 	Views    map[chat.RoomID]chat.RoomView
 }
 
-// Fetch reads the state of a person as a client does that has none: first the place in the person's
-// stream, then the rooms, so that what happens meanwhile is seen again, not missed.
+// Fetch reads the state of a person as a client does that has none: first the
+// place in the person's stream, then the rooms, so that what happens meanwhile
+// is seen again, not missed.
 func Fetch(ctx context.Context, s chat.Store, me chat.UserID) (State, error) {
 	heads, err := s.Heads(ctx, chat.UserStream(me))
 	if err != nil {
@@ -129,7 +131,8 @@ func (st State) CatchUp(ctx context.Context, s chat.Store) (State, error) {
 		for _, e := range events {
 			var in bool
 			if v, in = Apply(v, st.Me, e); !in {
-				return State{}, fmt.Errorf("left %s at %d without room.left in the person's stream", id, e.Seq)
+				return State{}, fmt.Errorf("left %s at %d without room.left in the person's stream",
+					id, e.Seq)
 			}
 		}
 		st.Views[id] = v
@@ -146,7 +149,8 @@ func (st State) Sorted() []chat.RoomView {
 	return views
 }
 
-// after returns all events of a stream after p, and checks that each follows the one before.
+// after returns all events of a stream after p, and checks that each follows
+// the one before.
 func after(ctx context.Context, s chat.Store, stream chat.Stream, p chat.Position) ([]chat.Event, error) {
 	var all []chat.Event
 	for {
@@ -156,7 +160,8 @@ func after(ctx context.Context, s chat.Store, stream chat.Stream, p chat.Positio
 		}
 		for _, e := range events {
 			if !e.Follows(p) {
-				return nil, fmt.Errorf("%s: event %d (%s, after %q) does not follow %d (%s)", stream, e.Seq, e.ID, e.Prev, p.Seq, p.ID)
+				return nil, fmt.Errorf("%s: event %d (%s, after %q) does not follow %d (%s)",
+					stream, e.Seq, e.ID, e.Prev, p.Seq, p.ID)
 			}
 			p = e.Position()
 		}

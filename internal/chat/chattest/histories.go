@@ -14,8 +14,8 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// testHistories runs random histories of changes and reads against the store and the model: every
-// answer is the same.
+// testHistories runs random histories of changes and reads against the store
+// and the model: every answer is the same.
 func testHistories(t *testing.T, open Open) {
 	rapid.Check(t, func(rt *rapid.T) {
 		h := &history{T: rt, ctx: t.Context(), Harness: open(t, func(*chat.Event) {}), model: NewModel(nil)}
@@ -48,8 +48,11 @@ var (
 	someRoles   = []chat.RoomRole{chat.RoomMember, chat.RoomModerator}
 	someTexts   = []string{"", "one", "two", "a longer text that says no more"}
 	someEmojis  = []string{"👍", "🎉", "x"}
-	someCalls   = [][]chat.UserID{nil, nil, {"u1"}, {"u1", "u3"}, {"u2", "u3"}, {chat.MentionAll}, {chat.MentionAll, "u2"}, {"nobody"}}
-	someFiles   = [][]chat.File{nil, nil, nil, {{ID: "f1", Name: "a name", Type: "text/plain", Size: 3}}, {{ID: "f2", Width: 640, Height: 480}, {ID: "f3", Name: "日本"}}}
+	someCalls   = [][]chat.UserID{nil, nil, {"u1"}, {"u1", "u3"}, {"u2", "u3"}, {chat.MentionAll},
+		{chat.MentionAll, "u2"}, {"nobody"}}
+	someFiles = [][]chat.File{nil, nil, nil,
+		{{ID: "f1", Name: "a name", Type: "text/plain", Size: 3}},
+		{{ID: "f2", Width: 640, Height: 480}, {ID: "f3", Name: "日本"}}}
 	someScopes  = [][]string{nil, nil, {"read"}, {"read", "send"}}
 	someLevels  = []chat.NotifyLevel{chat.NotifyUsual, chat.NotifyAll, chat.NotifyNone}
 	someKinds   = []string{"hook", "hooks"}
@@ -61,7 +64,8 @@ func draw[T any](h *history, from []T, what string) T {
 }
 
 func (h *history) run() {
-	ops := []string{"commit", "commit", "commit", "commit", "commit", "read", "session", "touch", "invite", "withdraw", "put", "forget", "prune"}
+	ops := []string{"commit", "commit", "commit", "commit", "commit", "read", "session", "touch",
+		"invite", "withdraw", "put", "forget", "prune"}
 	if h.Reopen != nil {
 		ops = append(ops, "reopen")
 	}
@@ -74,25 +78,40 @@ func (h *history) run() {
 		case "session":
 			token := draw(h, someTokens, "token")
 			s := chat.Session{
-				ID: chat.SessionID("s" + token), User: draw(h, someUsers, "user"), TokenHash: token, Agent: "agent", Name: draw(h, someNames, "name"), Scopes: draw(h, someScopes, "scopes"),
+				ID: chat.SessionID("s" + token), User: draw(h, someUsers, "user"), TokenHash: token,
+				Agent: "agent", Name: draw(h, someNames, "name"), Scopes: draw(h, someScopes, "scopes"),
 				CreatedAt: h.now(), SeenAt: h.now(), ExpiresAt: h.soon(),
 			}
-			h.both("CreateSession", func(st chat.Store) (any, error) { return nil, st.CreateSession(h.ctx, s) })
+			h.both("CreateSession", func(st chat.Store) (any, error) {
+				return nil,
+					st.CreateSession(h.ctx, s)
+			})
 		case "touch":
-			id, user, seen, expires := chat.SessionID("s"+draw(h, someTokens, "token")), draw(h, someUsers, "user"), h.now(), h.soon()
-			h.both("TouchSession", func(st chat.Store) (any, error) { return nil, st.TouchSession(h.ctx, id, user, seen, expires) })
+			id, user, seen, expires := chat.SessionID("s"+draw(h, someTokens, "token")),
+				draw(h, someUsers, "user"), h.now(), h.soon()
+			h.both("TouchSession", func(st chat.Store) (any, error) {
+				return nil,
+					st.TouchSession(h.ctx, id, user, seen, expires)
+			})
 		case "invite":
 			code := draw(h, someCodes, "code")
-			i := chat.Invite{ID: "id of " + code, CodeHash: code, Role: chat.RoleMember, CreatedAt: h.now(), ExpiresAt: h.soon()}
+			i := chat.Invite{ID: "id of " + code, CodeHash: code, Role: chat.RoleMember,
+				CreatedAt: h.now(), ExpiresAt: h.soon()}
 			h.both("CreateInvite", func(st chat.Store) (any, error) { return nil, st.CreateInvite(h.ctx, i) })
 		case "withdraw":
 			id := "id of " + draw(h, someCodes, "code")
-			h.both("DeleteInvite", func(st chat.Store) (any, error) { return nil, st.DeleteInvite(h.ctx, id) })
+			h.both("DeleteInvite", func(st chat.Store) (any, error) {
+				return nil,
+					st.DeleteInvite(h.ctx, id)
+			})
 		case "put":
 			h.put()
 		case "forget":
 			kind, id := draw(h, someKinds, "kind"), draw(h, someRecords, "id")
-			h.both("DeleteRecord", func(st chat.Store) (any, error) { return nil, st.DeleteRecord(h.ctx, kind, id) })
+			h.both("DeleteRecord", func(st chat.Store) (any, error) {
+				return nil,
+					st.DeleteRecord(h.ctx, kind, id)
+			})
 		case "prune":
 			now := h.soon()
 			h.both("Prune", func(st chat.Store) (any, error) {
@@ -110,10 +129,12 @@ func (h *history) run() {
 	h.readAll()
 }
 
-// put writes a record over the version that is kept, or over another. Versions of records that were deleted may differ.
+// put writes a record over the version that is kept, or over another. Versions
+// of records that were deleted may differ.
 func (h *history) put() {
 	h.n++
-	kind, id, value, stale := draw(h, someKinds, "kind"), draw(h, someRecords, "id"), fmt.Appendf(nil, "value %d", h.n), rapid.Bool().Draw(h.T, "stale")
+	kind, id, value, stale := draw(h, someKinds, "kind"), draw(h, someRecords, "id"),
+		fmt.Appendf(nil, "value %d", h.n), rapid.Bool().Draw(h.T, "stale")
 	h.both("PutRecord", func(st chat.Store) (any, error) {
 		r, err := st.Record(h.ctx, kind, id)
 		if err != nil && !errors.Is(err, chat.ErrNotFound) {
@@ -160,7 +181,8 @@ func (h *history) both(what string, call func(chat.Store) (any, error)) {
 		store = h.Other
 	}
 	got, err := call(store)
-	if (wantErr == nil) != (err == nil) || err != nil && !sameRefusal(chat.AsError(err), chat.AsError(wantErr)) {
+	if (wantErr == nil) != (err == nil) || err != nil &&
+		!sameRefusal(chat.AsError(err), chat.AsError(wantErr)) {
 		h.Fatalf("%s: got error %v, want %v", what, err, wantErr)
 	}
 	if d := cmp.Diff(want, got, cmpopts.EquateEmpty(), sameEpoch); d != "" {
@@ -170,7 +192,8 @@ func (h *history) both(what string, call func(chat.Store) (any, error)) {
 
 // sameRefusal compares codes, and what some of them say beyond that.
 func sameRefusal(a, b *chat.Error) bool {
-	return a.Code == b.Code && a.RetryAfter == b.RetryAfter && (a.Code != chat.CodeForbidden || a.Message == b.Message)
+	return a.Code == b.Code && a.RetryAfter == b.RetryAfter &&
+		(a.Code != chat.CodeForbidden || a.Message == b.Message)
 }
 
 // sameEpoch takes all epochs for the same, but not for none.
@@ -205,21 +228,28 @@ func (h *history) change() chat.Change {
 	room, user := draw(h, someRooms, "room"), draw(h, someUsers, "user")
 	c := chat.Change{ID: fmt.Sprintf("e%06d", h.n), At: h.now(), By: draw(h, someUsers, "by")}
 	c.Kind = draw(h, []chat.Kind{
-		chat.RoomCreated, chat.RoomUpdated, chat.MemberJoined, chat.MemberJoined, chat.MemberLeft, chat.MemberUpdated, chat.MemberUpdated,
-		chat.MessageCreated, chat.MessageCreated, chat.MessageCreated, chat.MessageCreated, chat.MessageCreated,
-		chat.MessageEdited, chat.MessageEdited, chat.MessageDeleted, chat.MessagePinned, chat.MessageUnpinned, chat.ThreadMoved,
+		chat.RoomCreated, chat.RoomUpdated, chat.MemberJoined, chat.MemberJoined, chat.MemberLeft,
+		chat.MemberUpdated, chat.MemberUpdated,
+		chat.MessageCreated, chat.MessageCreated, chat.MessageCreated, chat.MessageCreated,
+		chat.MessageCreated,
+		chat.MessageEdited, chat.MessageEdited, chat.MessageDeleted, chat.MessagePinned,
+		chat.MessageUnpinned, chat.ThreadMoved,
 		chat.ReactionAdded, chat.ReactionAdded, chat.ReactionRemoved,
-		chat.MessagesTrimmed, chat.RoomJoined, chat.RoomJoined, chat.RoomLeft, chat.ReadMoved, chat.NotifyChanged, chat.SessionRevoked, chat.UserCreated, chat.UserUpdated,
+		chat.MessagesTrimmed, chat.RoomJoined, chat.RoomJoined, chat.RoomLeft, chat.ReadMoved,
+		chat.NotifyChanged, chat.SessionRevoked, chat.UserCreated, chat.UserUpdated,
 	}, "kind")
 	c.Stream = chat.RoomStream(room)
 	switch c.Kind {
 	case chat.RoomCreated, chat.RoomUpdated:
-		c.Room = &chat.Room{ID: room, Kind: draw(h, []chat.RoomKind{chat.Public, chat.Private, chat.ThreadRoom}, "kind"), Name: c.ID, CreatedBy: user, CreatedAt: c.At, Retain: rapid.IntRange(-1, 2).Draw(h.T, "retain")}
+		c.Room = &chat.Room{ID: room, Kind: draw(h,
+			[]chat.RoomKind{chat.Public, chat.Private, chat.ThreadRoom}, "kind"), Name: c.ID,
+			CreatedBy: user, CreatedAt: c.At, Retain: rapid.IntRange(-1, 2).Draw(h.T, "retain")}
 		if c.Room.Kind == chat.ThreadRoom {
 			c.Room.Parent, c.Room.Root = draw(h, someRooms, "parent"), h.no()
 		}
 		if rapid.IntRange(0, 2).Draw(h.T, "strict") == 0 {
-			c.Room.Archived, c.Room.Slow = rapid.Bool().Draw(h.T, "archived"), draw(h, []int{0, 2, 5, 30}, "slow")
+			c.Room.Archived, c.Room.Slow = rapid.Bool().Draw(h.T, "archived"),
+				draw(h, []int{0, 2, 5, 30}, "slow")
 		}
 	case chat.MemberJoined, chat.MemberLeft, chat.MemberUpdated:
 		c.Member = &chat.Member{Room: room, User: user, Role: draw(h, someRoles, "role"), JoinedAt: c.At}
@@ -237,7 +267,9 @@ func (h *history) change() chat.Change {
 			c.Mute = h.mute()
 		}
 	case chat.MessageCreated:
-		c.Message = &chat.Message{From: user, Text: draw(h, someTexts, "text"), ClientID: draw(h, someClients, "client id"), Mentions: draw(h, someCalls, "mentions"), Files: draw(h, someFiles, "files")}
+		c.Message = &chat.Message{From: user, Text: draw(h, someTexts, "text"),
+			ClientID: draw(h, someClients, "client id"), Mentions: draw(h, someCalls, "mentions"),
+			Files: draw(h, someFiles, "files")}
 		c.Device = draw(h, someDevices, "device")
 		if rapid.Bool().Draw(h.T, "must be in") {
 			c.MustBeIn = user
@@ -245,13 +277,16 @@ func (h *history) change() chat.Change {
 		c.Unslowed = rapid.IntRange(0, 4).Draw(h.T, "unslowed") == 0
 		h.mustSpeak(&c)
 	case chat.MessageEdited:
-		c.Message = &chat.Message{No: h.no(), Text: draw(h, someTexts, "text"), Mentions: draw(h, someCalls, "mentions")}
+		c.Message = &chat.Message{No: h.no(), Text: draw(h, someTexts, "text"),
+			Mentions: draw(h, someCalls, "mentions")}
 		c.MustBeIn = user
 		h.mustSpeak(&c)
 	case chat.MessageDeleted, chat.MessagePinned, chat.MessageUnpinned:
 		c.Message = &chat.Message{No: h.no()}
 	case chat.ThreadMoved:
-		c.Message = &chat.Message{No: h.no(), Thread: &chat.Thread{Room: draw(h, someRooms, "thread"), Replies: rapid.Int64Range(0, 3).Draw(h.T, "replies"), LastAt: c.At}}
+		c.Message = &chat.Message{No: h.no(),
+			Thread: &chat.Thread{Room: draw(h, someRooms, "thread"),
+				Replies: rapid.Int64Range(0, 3).Draw(h.T, "replies"), LastAt: c.At}}
 	case chat.ReactionAdded, chat.ReactionRemoved:
 		c.Reaction = &chat.Reaction{No: h.no(), Emoji: draw(h, someEmojis, "emoji"), User: user}
 		h.mustSpeak(&c)
@@ -260,12 +295,15 @@ func (h *history) change() chat.Change {
 	case chat.RoomJoined:
 		c.Stream, c.View = chat.UserStream(user), &chat.RoomView{Room: chat.Room{ID: room}}
 	case chat.RoomLeft:
-		c.Stream, c.Left, c.Reason = chat.UserStream(user), room, draw(h, []string{"", `a "reason"`}, "reason")
+		c.Stream, c.Left, c.Reason = chat.UserStream(user), room,
+			draw(h, []string{"", `a "reason"`}, "reason")
 	case chat.ReadMoved:
 		head, _ := h.model.Heads(h.ctx, chat.RoomStream(room))
-		c.Stream, c.Read = chat.UserStream(user), &chat.Read{Room: room, No: rapid.Int64Range(0, head[0].No).Draw(h.T, "no")}
+		c.Stream, c.Read = chat.UserStream(user),
+			&chat.Read{Room: room, No: rapid.Int64Range(0, head[0].No).Draw(h.T, "no")}
 	case chat.NotifyChanged:
-		c.Stream, c.Notify = chat.UserStream(user), &chat.Notify{Room: room, Level: draw(h, someLevels, "level")}
+		c.Stream, c.Notify = chat.UserStream(user),
+			&chat.Notify{Room: room, Level: draw(h, someLevels, "level")}
 	case chat.SessionRevoked:
 		c.Stream = chat.UserStream(user)
 		for range rapid.IntRange(0, 2).Draw(h.T, "sessions") {
@@ -275,21 +313,26 @@ func (h *history) change() chat.Change {
 			a.Password = "password of " + c.ID
 			c.Account = &a
 			if rapid.Bool().Draw(h.T, "compare") {
-				c.Was = draw(h, []string{"password of e000001", "password of e000002", "password of e000003"}, "was")
+				c.Was = draw(h, []string{"password of e000001", "password of e000002",
+					"password of e000003"}, "was")
 			}
 		}
 	case chat.UserCreated, chat.UserUpdated:
 		c.Stream = chat.ServerStream
-		c.User = &chat.User{ID: user, Name: draw(h, someNames, "name"), Role: chat.RoleMember, Bot: rapid.Bool().Draw(h.T, "bot"), CreatedAt: c.At}
+		c.User = &chat.User{ID: user, Name: draw(h, someNames, "name"), Role: chat.RoleMember,
+			Bot: rapid.Bool().Draw(h.T, "bot"), CreatedAt: c.At}
 		if rapid.Bool().Draw(h.T, "profile") {
-			c.User.Status, c.User.QuietUntil, c.User.Picture = chat.Status{Emoji: "🌴", Text: c.ID, Until: c.At}, c.At, "picture of "+c.ID
+			c.User.Status, c.User.QuietUntil,
+				c.User.Picture = chat.Status{Emoji: "🌴", Text: c.ID, Until: c.At}, c.At, "picture of "+c.ID
 		}
-		if a, err := h.model.Account(h.ctx, user); err == nil && c.Kind == chat.UserUpdated && rapid.Bool().Draw(h.T, "compare") {
+		if a, err := h.model.Account(h.ctx, user); err == nil && c.Kind == chat.UserUpdated &&
+			rapid.Bool().Draw(h.T, "compare") {
 			if c.WasUser = &a.User; rapid.Bool().Draw(h.T, "outdated") {
 				c.WasUser.About = "something else"
 			}
 		}
-		c.Account = &chat.Account{User: *c.User, NameKey: "key of " + c.User.Name, Password: "password of " + c.ID}
+		c.Account = &chat.Account{User: *c.User, NameKey: "key of " + c.User.Name,
+			Password: "password of " + c.ID}
 		if c.Kind == chat.UserCreated && rapid.Bool().Draw(h.T, "with invite") {
 			c.Invite = draw(h, someCodes, "code")
 		}
@@ -306,7 +349,8 @@ func (h *history) mute() *chat.Mute {
 	if rapid.IntRange(0, 2).Draw(h.T, "none") == 0 {
 		return &chat.Mute{}
 	}
-	return &chat.Mute{Until: h.soon(), By: "u1", Reason: draw(h, []string{"", "a reason", `with "quotes" and 日本`}, "reason")}
+	return &chat.Mute{Until: h.soon(), By: "u1",
+		Reason: draw(h, []string{"", "a reason", `with "quotes" and 日本`}, "reason")}
 }
 
 // no is the number of a message that is there more often than not.
@@ -323,7 +367,8 @@ func (h *history) read() {
 			From: draw(h, []chat.PageFrom{chat.Newest, chat.Before, chat.After, chat.Around}, "from"),
 			No:   rapid.Int64Range(-1, 12).Draw(h.T, "no"), Limit: rapid.IntRange(0, 8).Draw(h.T, "limit"),
 		}
-		h.both(fmt.Sprintf("Messages of %+v", p), func(s chat.Store) (any, error) { m, err := s.Messages(h.ctx, room, p); return m, err })
+		h.both(fmt.Sprintf("Messages of %+v", p),
+			func(s chat.Store) (any, error) { m, err := s.Messages(h.ctx, room, p); return m, err })
 	case "edits":
 		no := h.no()
 		h.both("Edits", func(s chat.Store) (any, error) { v, err := s.Edits(h.ctx, room, no); return v, err })
@@ -357,30 +402,54 @@ func (h *history) readAll() {
 	ctx := h.ctx
 	for _, room := range someRooms {
 		h.both("Room", func(s chat.Store) (any, error) { v, err := s.Room(ctx, room); return v, err })
-		h.both("Members", func(s chat.Store) (any, error) { v, err := s.Members(ctx, room, "", 10); return v, err })
+		h.both("Members", func(s chat.Store) (any, error) {
+			v,
+				err := s.Members(ctx, room, "", 10)
+			return v, err
+		})
 		h.both("Messages", func(s chat.Store) (any, error) {
 			v, err := s.Messages(ctx, room, chat.Page{Limit: 200})
 			return v, err
 		})
 		h.both("Pinned", func(s chat.Store) (any, error) { v, err := s.Pinned(ctx, room); return v, err })
 		for no := range int64(len(h.model.messages[room])) {
-			h.both("Edits", func(s chat.Store) (any, error) { v, err := s.Edits(ctx, room, no+1); return v, err })
+			h.both("Edits", func(s chat.Store) (any, error) {
+				v,
+					err := s.Edits(ctx, room, no+1)
+				return v, err
+			})
 		}
 		h.events(chat.RoomStream(room), 0, 1000)
 		for _, user := range someUsers {
-			h.both("Member", func(s chat.Store) (any, error) { v, err := s.Member(ctx, room, user); return v, err })
-			h.both("View", func(s chat.Store) (any, error) { v, err := s.View(ctx, room, user); return v, err })
+			h.both("Member", func(s chat.Store) (any, error) {
+				v,
+					err := s.Member(ctx, room, user)
+				return v, err
+			})
+			h.both("View", func(s chat.Store) (any, error) {
+				v,
+					err := s.View(ctx, room, user)
+				return v, err
+			})
 		}
 	}
 	for _, user := range someUsers {
 		h.both("Views", func(s chat.Store) (any, error) { v, err := s.Views(ctx, user); return v, err })
 		h.both("Account", func(s chat.Store) (any, error) { v, err := s.Account(ctx, user); return v, err })
 		h.both("Sessions", func(s chat.Store) (any, error) { v, err := s.Sessions(ctx, user); return v, err })
-		h.both("CountRooms", func(s chat.Store) (any, error) { v, err := s.CountRooms(ctx, user); return v, err })
+		h.both("CountRooms", func(s chat.Store) (any, error) {
+			v,
+				err := s.CountRooms(ctx, user)
+			return v, err
+		})
 		h.events(chat.UserStream(user), 0, 1000)
 	}
 	for _, name := range someNames {
-		h.both("AccountByName", func(s chat.Store) (any, error) { v, err := s.AccountByName(ctx, "key of "+name); return v, err })
+		h.both("AccountByName", func(s chat.Store) (any, error) {
+			v,
+				err := s.AccountByName(ctx, "key of "+name)
+			return v, err
+		})
 	}
 	for _, token := range someTokens {
 		h.both("Session", func(s chat.Store) (any, error) {
@@ -390,13 +459,18 @@ func (h *history) readAll() {
 	}
 	h.both("Users", func(s chat.Store) (any, error) { v, err := s.Users(ctx, "", 10); return v, err })
 	h.both("Rooms", func(s chat.Store) (any, error) { v, err := s.Rooms(ctx, "", 10); return v, err })
-	h.both("PublicRooms", func(s chat.Store) (any, error) { v, err := s.PublicRooms(ctx, "", 10); return v, err })
+	h.both("PublicRooms", func(s chat.Store) (any, error) {
+		v,
+			err := s.PublicRooms(ctx, "", 10)
+		return v, err
+	})
 	for _, kind := range someKinds {
 		h.records(kind)
 	}
 	h.both("Invites", func(s chat.Store) (any, error) { v, err := s.Invites(ctx); return v, err })
 	h.both("Heads", func(s chat.Store) (any, error) {
-		v, err := s.Heads(ctx, chat.ServerStream, chat.RoomStream("a"), chat.RoomStream("b"), chat.UserStream("u1"))
+		v, err := s.Heads(ctx, chat.ServerStream, chat.RoomStream("a"), chat.RoomStream("b"),
+			chat.UserStream("u1"))
 		return v, err
 	})
 	h.events(chat.ServerStream, 0, 1000)

@@ -12,19 +12,20 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// Model is a [chat.Store] in memory. It keeps everything in plain maps, one mutex around them.
+// Model is a [chat.Store] in memory. It keeps everything in plain maps, one
+// mutex around them.
 type Model struct {
-	// Window is how many of a stream's newest events are kept; [chat.Window] from NewModel on.
-	// Set it before the first Commit.
+	// Window is how many of a stream's newest events are kept; [chat.Window]
+	// from NewModel on. Set it before the first Commit.
 	Window int
 
-	// Down, if set, is asked before every call; what it returns fails the call. Set it before the
-	// first call.
+	// Down, if set, is asked before every call; what it returns fails the call.
+	// Set it before the first call.
 	Down func() error
 
 	ring func(*chat.Event)
-	// commit is held from judging to the last ring, so that rings keep the order of the log while
-	// a listener may already read.
+	// commit is held from judging to the last ring, so that rings keep the
+	// order of the log while a listener may already read.
 	commit sync.Mutex
 
 	mu sync.Mutex // guards everything below
@@ -78,8 +79,9 @@ const epoch = "model"
 
 var _ chat.Store = (*Model)(nil)
 
-// NewModel returns an empty model. Ring, which may be nil, is called with each appended event in
-// the order of the log, before Commit returns; it may read from the model but not write.
+// NewModel returns an empty model. Ring, which may be nil, is called with each
+// appended event in the order of the log, before Commit returns; it may read
+// from the model but not write.
 func NewModel(ring func(*chat.Event)) *Model {
 	return &Model{
 		Window: chat.Window,
@@ -145,7 +147,8 @@ func (m *Model) head(s chat.Stream) chat.Head {
 	return h
 }
 
-func (m *Model) Events(ctx context.Context, s chat.Stream, after chat.Position, limit int) ([]chat.Event, error) {
+func (m *Model) Events(ctx context.Context, s chat.Stream, after chat.Position,
+	limit int) ([]chat.Event, error) {
 	if err := m.enter(ctx); err != nil {
 		return nil, err
 	}
@@ -177,8 +180,8 @@ func (m *Model) Events(ctx context.Context, s chat.Stream, after chat.Position, 
 	return events, nil
 }
 
-// holds reports whether p, which names an event, is that event's place. The oldest kept event
-// still tells the id of the one before it.
+// holds reports whether p, which names an event, is that event's place. The
+// oldest kept event still tells the id of the one before it.
 func (l log) holds(p chat.Position) bool {
 	i := p.Seq - (l.seq - int64(len(l.events)) + 1)
 	if i >= 0 {
@@ -291,7 +294,8 @@ func (m *Model) Rooms(ctx context.Context, after chat.RoomID, limit int) ([]chat
 	return m.someRooms(ctx, after, limit, func(chat.Room) bool { return true })
 }
 
-func (m *Model) someRooms(ctx context.Context, after chat.RoomID, limit int, which func(chat.Room) bool) ([]chat.Room, error) {
+func (m *Model) someRooms(ctx context.Context, after chat.RoomID, limit int,
+	which func(chat.Room) bool) ([]chat.Room, error) {
 	if err := m.enter(ctx); err != nil {
 		return nil, err
 	}
@@ -318,7 +322,8 @@ func (m *Model) Member(ctx context.Context, room chat.RoomID, user chat.UserID) 
 	return me.Member, nil
 }
 
-func (m *Model) Members(ctx context.Context, room chat.RoomID, after chat.UserID, limit int) ([]chat.Member, error) {
+func (m *Model) Members(ctx context.Context, room chat.RoomID, after chat.UserID,
+	limit int) ([]chat.Member, error) {
 	if err := m.enter(ctx); err != nil {
 		return nil, err
 	}
@@ -373,7 +378,10 @@ func (m *Model) Prune(ctx context.Context, now time.Time) (bool, error) {
 		return false, err
 	}
 	defer m.mu.Unlock()
-	maps.DeleteFunc(m.sessions, func(_ chat.SessionID, s chat.Session) bool { return !now.Before(s.ExpiresAt) })
+	maps.DeleteFunc(m.sessions, func(_ chat.SessionID,
+		s chat.Session) bool {
+		return !now.Before(s.ExpiresAt)
+	})
 	maps.DeleteFunc(m.invites, func(_ string, i chat.Invite) bool { return !now.Before(i.ExpiresAt) })
 	maps.DeleteFunc(m.sends, func(_ send, e chat.Event) bool { return now.Sub(e.At) > chat.DedupeFor })
 	return false, nil

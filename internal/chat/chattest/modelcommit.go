@@ -46,7 +46,8 @@ func (m *Model) apply(ctx context.Context, changes []chat.Change) ([]chat.Result
 	return results, nil
 }
 
-// tx is one Commit. Every write goes through put and del, which note how to take it back.
+// tx is one Commit. Every write goes through put and del, which note how to
+// take it back.
 type tx struct {
 	*Model
 	undo []func()
@@ -105,7 +106,8 @@ func (t *tx) change(c chat.Change) (chat.Result, error) {
 	return chat.Result{}, errChange(c)
 }
 
-// errChange is the refusal of a change that no stream of its kind knows, or that lacks its fields.
+// errChange is the refusal of a change that no stream of its kind knows, or
+// that lacks its fields.
 func errChange(c chat.Change) error {
 	return fmt.Errorf("%w: no such change: %s in %s", chat.ErrInvalid, c.Kind, c.Stream)
 }
@@ -124,7 +126,8 @@ func (t *tx) append(c chat.Change, e chat.Event) (chat.Result, error) {
 	return chat.Result{Event: t.show(e)}, nil
 }
 
-// mute judges MustSpeak of all that is not a new message, and what holds for those too.
+// mute judges MustSpeak of all that is not a new message, and what holds for
+// those too.
 func (t *tx) mute(room chat.RoomID, c chat.Change) error {
 	if !c.MustSpeak {
 		return nil
@@ -196,7 +199,8 @@ func (t *tx) inRoom(room chat.RoomID, c chat.Change) (chat.Result, error) {
 
 	case c.Kind == chat.RoomUpdated && c.Room != nil:
 		r := t.rooms[room]
-		r.Name, r.Topic, r.Retain, r.Archived, r.Slow = c.Room.Name, c.Room.Topic, c.Room.Retain, c.Room.Archived, c.Room.Slow
+		r.Name, r.Topic, r.Retain, r.Archived, r.Slow = c.Room.Name, c.Room.Topic, c.Room.Retain,
+			c.Room.Archived, c.Room.Slow
 		put(t, t.rooms, room, r)
 		return t.append(c, chat.Event{Room: &r})
 
@@ -352,7 +356,8 @@ func (t *tx) inServer(c chat.Change) (chat.Result, error) {
 	return chat.Result{}, errChange(c)
 }
 
-// replace puts a in the place of the account with its id, which keeps its password, if the person is as they were said to be.
+// replace puts a in the place of the account with its id, which keeps its
+// password, if the person is as they were said to be.
 func (t *tx) replace(a chat.Account, was *chat.User) error {
 	old, ok := t.accounts[a.ID]
 	if !ok {

@@ -52,7 +52,8 @@ func (t *tx) mark(room chat.RoomID, c chat.Change) (chat.Result, error) {
 	return t.append(c, chat.Event{Message: m})
 }
 
-// marked makes m what it is after c, and reports whether that is something else.
+// marked makes m what it is after c, and reports whether that is something
+// else.
 func (t *tx) marked(m *chat.Message, c chat.Change) bool {
 	at := spot{m.Room, m.No}
 	switch c.Kind {
@@ -72,7 +73,8 @@ func (t *tx) marked(m *chat.Message, c chat.Change) bool {
 			return false
 		}
 		del(t, t.edits, at)
-		*m = chat.Message{Room: m.Room, No: m.No, ID: m.ID, Seq: m.Seq, From: m.From, ClientID: m.ClientID, At: m.At, Thread: m.Thread, DeletedAt: c.At}
+		*m = chat.Message{Room: m.Room, No: m.No, ID: m.ID, Seq: m.Seq, From: m.From,
+			ClientID: m.ClientID, At: m.At, Thread: m.Thread, DeletedAt: c.At}
 	case chat.MessagePinned:
 		if !m.PinnedAt.IsZero() {
 			return false
@@ -98,7 +100,8 @@ func (t *tx) marked(m *chat.Message, c chat.Change) bool {
 	return true
 }
 
-// unread returns the numbers of the room's messages after a number that are deleted, and of those that mention the person.
+// unread returns the numbers of the room's messages after a number that are
+// deleted, and of those that mention the person.
 func (m *Model) unread(room chat.RoomID, user chat.UserID, after int64) (deleted, mentions []int64) {
 	all := m.messages[room]
 	for i := max(after, 0); i < int64(len(all)); i++ {
@@ -140,7 +143,10 @@ func (m *Model) Pinned(ctx context.Context, room chat.RoomID) ([]chat.Message, e
 			pinned = append(pinned, *msg.Clone())
 		}
 	}
-	slices.SortFunc(pinned, func(a, b chat.Message) int { return cmp.Or(b.PinnedAt.Compare(a.PinnedAt), cmp.Compare(b.No, a.No)) })
+	slices.SortFunc(pinned, func(a,
+		b chat.Message) int {
+		return cmp.Or(b.PinnedAt.Compare(a.PinnedAt), cmp.Compare(b.No, a.No))
+	})
 	return pinned, nil
 }
 

@@ -77,7 +77,8 @@ func (m *Model) Session(ctx context.Context, tokenHash string) (chat.Session, ch
 	return chat.Session{}, chat.Account{}, chat.ErrNotFound
 }
 
-func (m *Model) TouchSession(ctx context.Context, id chat.SessionID, user chat.UserID, seen, expires time.Time) error {
+func (m *Model) TouchSession(ctx context.Context, id chat.SessionID, user chat.UserID, seen,
+	expires time.Time) error {
 	if err := m.enter(ctx); err != nil {
 		return err
 	}

@@ -17,21 +17,24 @@ import (
 // Harness is a store under test, empty at first.
 type Harness struct {
 	Store chat.Store
-	// Other is a second handle on the same data, as another node has; Store itself where there
-	// can be only one.
+	// Other is a second handle on the same data, as another node has; Store
+	// itself where there can be only one.
 	Other chat.Store
-	// Reopen closes every handle and returns one on the same data; nil if there is nothing to open
-	// again.
+	// Reopen closes every handle and returns one on the same data; nil if there
+	// is nothing to open again.
 	Reopen func() chat.Store
 	// Spans is whether a Commit over several streams is atomic.
 	Spans bool
-	// Kept is how many events, other than messages, a stream has at most; 0 if that is not bounded.
+	// Kept is how many events, other than messages, a stream has at most; 0 if
+	// that is not bounded.
 	Kept int
 }
 
-// Open makes a harness for one test and cleans up after it. Ring is to be called for every event
-// that is appended through either handle, from any goroutine. Open is called once per test and once per
-// random history; the suite closes the stores of a history itself, so closing twice must do no harm.
+// Open makes a harness for one test and cleans up after it. Ring is to be
+// called for every event that is appended through either handle, from any
+// goroutine. Open is called once per test and once per random history; the
+// suite closes the stores of a history itself, so closing twice must do no
+// harm.
 type Open func(t *testing.T, ring func(*chat.Event)) Harness
 
 // Run checks that a store does what [chat.Store] says.
@@ -130,7 +133,8 @@ func (f *fixture) id() string { return fmt.Sprintf("e%08d", f.ids.Add(1)) }
 // now returns a time later than all before.
 func (f *fixture) now() time.Time { return start.Add(time.Duration(f.ids.Add(1)) * time.Millisecond) }
 
-// same fails the test unless got is want. No list and an empty list are the same.
+// same fails the test unless got is want. No list and an empty list are the
+// same.
 func (f *fixture) same(what string, want, got any) {
 	f.Helper()
 	if d := cmp.Diff(want, got, cmpopts.EquateEmpty()); d != "" {
@@ -153,7 +157,8 @@ func (f *fixture) ok(err error) {
 	}
 }
 
-// need returns what a call gave, or fails the test: need(f.Store.Room(ctx, id)).of(f).
+// need returns what a call gave, or fails the test: need(f.Store.Room(ctx,
+// id)).of(f).
 func need[T any](v T, err error) needed[T] { return needed[T]{v, err} }
 
 type needed[T any] struct {
@@ -177,8 +182,8 @@ func (f *fixture) commit(changes ...chat.Change) []chat.Result {
 	return results
 }
 
-// event makes a change that is to append an event, which it returns after checking what is true of
-// every event.
+// event makes a change that is to append an event, which it returns after
+// checking what is true of every event.
 func (f *fixture) event(c chat.Change) chat.Event {
 	f.Helper()
 	before := need(f.Store.Heads(f.ctx, c.Stream)).of(f)[0]
@@ -195,7 +200,8 @@ func (f *fixture) event(c chat.Change) chat.Event {
 	}
 	after := need(f.Other.Heads(f.ctx, c.Stream)).of(f)[0]
 	f.same("head after "+string(c.Kind), e.Position(), after.Position)
-	read := need(f.Other.Events(f.ctx, c.Stream, chat.Position{Epoch: e.Epoch, Seq: e.Seq - 1, ID: e.Prev}, 10)).of(f)
+	read := need(f.Other.Events(f.ctx, c.Stream,
+		chat.Position{Epoch: e.Epoch, Seq: e.Seq - 1, ID: e.Prev}, 10)).of(f)
 	f.same("event as read again", []chat.Event{e}, read)
 	return e
 }
@@ -236,7 +242,8 @@ func (f *fixture) change(s chat.Stream, k chat.Kind) chat.Change {
 
 func (f *fixture) createRoom(id chat.RoomID) chat.Change {
 	c := f.change(chat.RoomStream(id), chat.RoomCreated)
-	c.Room = &chat.Room{ID: id, Kind: chat.Private, Name: "Room " + string(id), Topic: "About", CreatedBy: "admin", CreatedAt: c.At}
+	c.Room = &chat.Room{ID: id, Kind: chat.Private, Name: "Room " + string(id), Topic: "About",
+		CreatedBy: "admin", CreatedAt: c.At}
 	return c
 }
 

@@ -11,7 +11,8 @@ import (
 )
 
 func testHeads(f *fixture) {
-	heads := need(f.Store.Heads(f.ctx, chat.ServerStream, chat.UserStream("u1"), chat.RoomStream("a"), chat.UserStream("nobody"))).of(f)
+	heads := need(f.Store.Heads(f.ctx, chat.ServerStream, chat.UserStream("u1"),
+		chat.RoomStream("a"), chat.UserStream("nobody"))).of(f)
 	for i, h := range heads {
 		if h.Seq != 0 || h.ID != "" || h.No != 0 || (h.Epoch == "") != (i == 2) {
 			f.Fatalf("head %d of an empty store: %+v", i, h)
@@ -57,7 +58,8 @@ func testEvents(f *fixture) {
 			f.same(fmt.Sprint("after ", seq), want, need(f.Other.Events(f.ctx, s, at(seq), int(limit))).of(f))
 			bare := at(seq)
 			bare.ID = ""
-			f.same(fmt.Sprint("after ", seq, " without an id"), want, need(f.Other.Events(f.ctx, s, bare, int(limit))).of(f))
+			f.same(fmt.Sprint("after ", seq, " without an id"), want,
+				need(f.Other.Events(f.ctx, s, bare, int(limit))).of(f))
 		}
 	}
 	resync := func(what string, s chat.Stream, p chat.Position) {
@@ -86,13 +88,15 @@ func testEvents(f *fixture) {
 	// A person's stream and an empty one.
 	me := chat.UserStream("nobody")
 	epoch := need(f.Store.Heads(f.ctx, me)).of(f)[0].Epoch
-	f.same("an empty stream", nil, asAny(need(f.Store.Events(f.ctx, me, chat.Position{Epoch: epoch}, 10)).of(f)))
+	f.same("an empty stream", nil,
+		asAny(need(f.Store.Events(f.ctx, me, chat.Position{Epoch: epoch}, 10)).of(f)))
 	resync("beyond an empty stream", me, chat.Position{Epoch: epoch, Seq: 1})
 	_, err = f.Store.Events(f.ctx, chat.RoomStream("none"), chat.Position{Epoch: first.Epoch}, 10)
 	f.refused("events of an unknown room", chat.ErrNotFound, err)
 }
 
-// testEventsMixed reads a stream with messages and other events in every pattern from every place.
+// testEventsMixed reads a stream with messages and other events in every
+// pattern from every place.
 func testEventsMixed(f *fixture) {
 	s := chat.RoomStream("a")
 	f.room("a", "u1")
@@ -117,7 +121,8 @@ func testEventsMixed(f *fixture) {
 	for i := range all {
 		limit := 1 + r.IntN(20)
 		want := all[i+1 : min(i+1+limit, len(all))]
-		f.same(fmt.Sprint("after ", i+1), want, need(f.Other.Events(f.ctx, s, all[i].Position(), limit)).of(f))
+		f.same(fmt.Sprint("after ", i+1), want,
+			need(f.Other.Events(f.ctx, s, all[i].Position(), limit)).of(f))
 	}
 }
 
@@ -129,7 +134,8 @@ func testWindow(f *fixture) {
 	for len(all) < total {
 		var changes []chat.Change
 		for i := range 250 {
-			changes = append(changes, f.role("a", "u1", []chat.RoomRole{chat.RoomModerator, chat.RoomMember}[i%2]))
+			changes = append(changes, f.role("a", "u1",
+				[]chat.RoomRole{chat.RoomModerator, chat.RoomMember}[i%2]))
 		}
 		for _, r := range f.commit(changes...) {
 			all = append(all, r.Event)
@@ -159,10 +165,12 @@ func testWindow(f *fixture) {
 	}
 	// Messages stay findable behind what was forgotten.
 	e := f.event(f.send("a", "u1", "text"))
-	f.same("message", []chat.Message{*e.Message}, need(f.Other.Messages(f.ctx, "a", chat.Page{Limit: 3})).of(f))
+	f.same("message", []chat.Message{*e.Message},
+		need(f.Other.Messages(f.ctx, "a", chat.Page{Limit: 3})).of(f))
 }
 
-// testWindowMessages fills the window with messages and forgets what stood before them.
+// testWindowMessages fills the window with messages and forgets what stood
+// before them.
 func testWindowMessages(f *fixture) {
 	s := chat.RoomStream("a")
 	f.room("a", "u1")
@@ -192,7 +200,8 @@ func testWindowMessages(f *fixture) {
 	f.same("the window", window[1:], events)
 }
 
-// testRings listens while several streams are written: every event rings once it can be read, in order.
+// testRings listens while several streams are written: every event rings once
+// it can be read, in order.
 func testRings(f *fixture) {
 	var mu sync.Mutex
 	heard := map[chat.Stream][]chat.Event{}
@@ -224,7 +233,8 @@ func testRings(f *fixture) {
 	if _, err := f.Store.Commit(f.ctx, f.send("a", "nobody", "refused")); !errors.Is(err, chat.ErrNotFound) {
 		f.Fatal(err)
 	}
-	for _, s := range []chat.Stream{chat.RoomStream("a"), chat.RoomStream("b"), chat.UserStream("u1"), chat.UserStream("u2")} {
+	for _, s := range []chat.Stream{chat.RoomStream("a"), chat.RoomStream("b"),
+		chat.UserStream("u1"), chat.UserStream("u2")} {
 		epoch := need(f.Store.Heads(f.ctx, s)).of(f)[0].Epoch
 		want, err := after(f.ctx, f.Store, s, chat.Position{Epoch: epoch})
 		f.ok(err)
@@ -262,8 +272,8 @@ func testRings(f *fixture) {
 	f.same("rings before the event could be read", nil, asAny(early))
 }
 
-// testStateAndEvents fetches states in the middle of everything and brings them up to date by events
-// alone: they must become what a fresh fetch shows.
+// testStateAndEvents fetches states in the middle of everything and brings them
+// up to date by events alone: they must become what a fresh fetch shows.
 func testStateAndEvents(f *fixture) {
 	rooms := []chat.RoomID{"a", "b", "c"}
 	users := []chat.UserID{"u0", "u1", "u2", "u3"}
@@ -314,14 +324,18 @@ func testStateAndEvents(f *fixture) {
 			case 1:
 				changes = []chat.Change{f.leave(room, me), f.unlist(room, me)}
 			case 2:
-				changes = []chat.Change{f.role(room, users[r.IntN(len(users))], []chat.RoomRole{chat.RoomMember, chat.RoomModerator}[r.IntN(2)])}
+				changes = []chat.Change{f.role(room, users[r.IntN(len(users))],
+					[]chat.RoomRole{chat.RoomMember, chat.RoomModerator}[r.IntN(2)])}
 			case 15:
-				changes = []chat.Change{f.mute(room, users[r.IntN(len(users))], chat.Mute{Until: f.now(), By: me, Reason: fmt.Sprint(r.IntN(3))})}
+				changes = []chat.Change{f.mute(room, users[r.IntN(len(users))],
+					chat.Mute{Until: f.now(), By: me, Reason: fmt.Sprint(r.IntN(3))})}
 			case 16:
-				changes = []chat.Change{f.notify(room, me, []chat.NotifyLevel{chat.NotifyUsual, chat.NotifyAll, chat.NotifyNone}[r.IntN(3)])}
+				changes = []chat.Change{f.notify(room, me,
+					[]chat.NotifyLevel{chat.NotifyUsual, chat.NotifyAll, chat.NotifyNone}[r.IntN(3)])}
 			case 3:
 				c := f.change(chat.RoomStream(room), chat.RoomUpdated)
-				c.Room = &chat.Room{Name: "Renamed " + c.ID, Topic: c.ID, Archived: r.IntN(2) == 0, Slow: r.IntN(3)}
+				c.Room = &chat.Room{Name: "Renamed " + c.ID, Topic: c.ID, Archived: r.IntN(2) == 0,
+					Slow: r.IntN(3)}
 				changes = []chat.Change{c}
 			case 4:
 				h, err := f.Store.Heads(f.ctx, chat.RoomStream(room))
@@ -330,7 +344,8 @@ func testStateAndEvents(f *fixture) {
 				}
 				changes = []chat.Change{f.read(room, me, r.Int64N(h[0].No+1))}
 			case 5:
-				changes = []chat.Change{f.edit(room, no(), fmt.Sprint("text ", r.IntN(3)), users[r.IntN(len(users))])}
+				changes = []chat.Change{f.edit(room, no(), fmt.Sprint("text ", r.IntN(3)),
+					users[r.IntN(len(users))])}
 			case 6:
 				changes = []chat.Change{f.delete(room, no())}
 			case 7:
@@ -348,7 +363,8 @@ func testStateAndEvents(f *fixture) {
 			default:
 				changes = []chat.Change{f.send(room, me, "text")}
 			}
-			if _, err := f.handle(i).Commit(f.ctx, changes...); err != nil && !errors.Is(err, chat.ErrNotFound) {
+			if _, err := f.handle(i).Commit(f.ctx, changes...); err != nil &&
+				!errors.Is(err, chat.ErrNotFound) {
 				return err
 			}
 		}

@@ -27,7 +27,8 @@ func testReopen(f *fixture) {
 		f.Store = f.Reopen()
 		f.Other = f.Store
 		f.same("state", state, need(Fetch(f.ctx, f.Store, "u2")).of(f))
-		f.same("events", events, need(after(f.ctx, f.Store, chat.RoomStream("a"), chat.Position{Epoch: e.Epoch})).of(f))
+		f.same("events", events, need(after(f.ctx, f.Store, chat.RoomStream("a"),
+			chat.Position{Epoch: e.Epoch})).of(f))
 		f.same("a repeated send", chat.Result{Event: e, Duplicate: true}, f.commit(first)[0])
 		s, a, err := f.Store.Session(f.ctx, session.TokenHash)
 		f.ok(err)
@@ -40,7 +41,8 @@ func testReopen(f *fixture) {
 	f.event(f.send("a", "u2", "goes on"))
 }
 
-// testOwnership changes what was handed in and given back: the store must not notice.
+// testOwnership changes what was handed in and given back: the store must not
+// notice.
 func testOwnership(f *fixture) {
 	var rung []*chat.Event
 	var mu sync.Mutex
@@ -51,13 +53,16 @@ func testOwnership(f *fixture) {
 	join, list, send := f.join("a", "u1"), f.list("a", "u1"), f.sendAs("a", "u1", "d", "c1")
 	send.Message.Mentions, send.Message.Files = []chat.UserID{"u2"}, []chat.File{{ID: "f1", Name: "file"}}
 	edit := f.edit("a", 1, "edited", "u2", "u3")
-	react, pin, thread := f.react(chat.ReactionAdded, "a", 1, "x", "u2"), f.pin("a", 1), f.thread("a", 1, "t", 1)
+	react, pin, thread := f.react(chat.ReactionAdded, "a", 1, "x", "u2"), f.pin("a", 1),
+		f.thread("a", 1, "t", 1)
 	results := f.commit(c, join, list, send, react, pin, thread, edit)
 	state := need(Fetch(f.ctx, f.Store, "u1")).of(f)
-	events := need(after(f.ctx, f.Store, chat.RoomStream("a"), chat.Position{Epoch: results[0].Event.Epoch})).of(f)
+	events := need(after(f.ctx, f.Store, chat.RoomStream("a"),
+		chat.Position{Epoch: results[0].Event.Epoch})).of(f)
 
 	c.Room.People[0], c.Room.Name, join.Member.Role, send.Message.Text = "x", "x", "x", "x"
-	edit.Message.Mentions[0], react.Reaction.User, thread.Message.Thread.Replies, send.Message.Files[0].Name = "x", "x", 9, "x"
+	edit.Message.Mentions[0], react.Reaction.User, thread.Message.Thread.Replies,
+		send.Message.Files[0].Name = "x", "x", 9, "x"
 	for _, r := range results {
 		e := r.Event
 		if e.Room != nil {
@@ -76,11 +81,13 @@ func testOwnership(f *fixture) {
 	view := need(f.Store.View(f.ctx, "a", "u1")).of(f)
 	view.People[0] = "z"
 	spoil(view.Last)
-	for _, m := range append(need(f.Store.Pinned(f.ctx, "a")).of(f), need(f.Store.Messages(f.ctx, "a", chat.Page{Limit: 1})).of(f)...) {
+	for _, m := range append(need(f.Store.Pinned(f.ctx, "a")).of(f),
+		need(f.Store.Messages(f.ctx, "a", chat.Page{Limit: 1})).of(f)...) {
 		spoil(&m)
 	}
 	f.same("state", state, need(Fetch(f.ctx, f.Store, "u1")).of(f))
-	f.same("events", events, need(after(f.ctx, f.Store, chat.RoomStream("a"), chat.Position{Epoch: results[0].Event.Epoch})).of(f))
+	f.same("events", events, need(after(f.ctx, f.Store, chat.RoomStream("a"),
+		chat.Position{Epoch: results[0].Event.Epoch})).of(f))
 	f.eventually("rings", func() bool { mu.Lock(); defer mu.Unlock(); return len(rung) >= len(results) })
 	mu.Lock()
 	defer mu.Unlock()
@@ -122,10 +129,18 @@ func testDeadlines(f *fixture) {
 	defer cancelLate()
 	for _, ctx := range []context.Context{over, late} {
 		for name, call := range map[string]func() error{
-			"Commit":        func() error { _, err := f.Store.Commit(ctx, f.send("a", "u1", "late")); return err },
-			"Heads":         func() error { _, err := f.Store.Heads(ctx, chat.ServerStream); return err },
-			"Views":         func() error { _, err := f.Store.Views(ctx, "u1"); return err },
-			"Messages":      func() error { _, err := f.Store.Messages(ctx, "a", chat.Page{Limit: 1}); return err },
+			"Commit": func() error {
+				_,
+					err := f.Store.Commit(ctx, f.send("a", "u1", "late"))
+				return err
+			},
+			"Heads": func() error { _, err := f.Store.Heads(ctx, chat.ServerStream); return err },
+			"Views": func() error { _, err := f.Store.Views(ctx, "u1"); return err },
+			"Messages": func() error {
+				_,
+					err := f.Store.Messages(ctx, "a", chat.Page{Limit: 1})
+				return err
+			},
 			"CreateSession": func() error { return f.Store.CreateSession(ctx, f.session("s", "u1")) },
 			"Prune":         func() error { _, err := f.Store.Prune(ctx, start); return err },
 			"Ping":          func() error { return f.Store.Ping(ctx) },

@@ -60,7 +60,8 @@ func (f *fixture) message(room chat.RoomID, no int64) chat.Message {
 	return page[0]
 }
 
-// becomes makes a change of a message that is to leave it as wanted, wherever it is shown.
+// becomes makes a change of a message that is to leave it as wanted, wherever
+// it is shown.
 func (f *fixture) becomes(c chat.Change, want chat.Message) chat.Event {
 	f.Helper()
 	e := f.event(c)
@@ -81,7 +82,9 @@ func testEdits(f *fixture) {
 	f.room("a", "u1", "u2")
 	f.refuse(chat.ErrNotFound, f.edit("a", 1, "text"))
 	send := f.sendAs("a", "u1", "d", "c1")
-	send.Message.Mentions, send.Message.Files = []chat.UserID{"u2"}, []chat.File{{ID: "f1", Name: "日本.png", Type: "image/png", Size: 5 << 30, Width: 640, Height: 480}, {ID: "f2"}}
+	send.Message.Mentions, send.Message.Files = []chat.UserID{"u2"},
+		[]chat.File{{ID: "f1", Name: "日本.png", Type: "image/png", Size: 5 << 30, Width: 640,
+			Height: 480}, {ID: "f2"}}
 	created := f.event(send)
 	m := *created.Message
 	f.same("files", send.Message.Files, m.Files)
@@ -117,8 +120,10 @@ func testEdits(f *fixture) {
 	f.same("edits", was, need(f.Other.Edits(f.ctx, "a", 1)).of(f))
 	f.same("edits of the neighbour", nil, asAny(need(f.Other.Edits(f.ctx, "a", 2)).of(f)))
 
-	// Who was there before sees the message as it is now, and so does who sends it again.
-	events := need(f.Other.Events(f.ctx, created.Stream, chat.Position{Epoch: created.Epoch, Seq: created.Seq - 1}, 10)).of(f)
+	// Who was there before sees the message as it is now, and so does who sends
+	// it again.
+	events := need(f.Other.Events(f.ctx, created.Stream,
+		chat.Position{Epoch: created.Epoch, Seq: created.Seq - 1}, 10)).of(f)
 	for _, e := range events {
 		if e.Message.No == 1 {
 			f.same("message of an earlier event", &m, e.Message)
@@ -137,7 +142,8 @@ func testEdits(f *fixture) {
 	f.same("head", int64(3), f.view("a", "u1").HeadNo)
 }
 
-// testManyEdits: of a message that is edited again and again the newest texts are kept, and nothing when it is deleted.
+// testManyEdits: of a message that is edited again and again the newest texts
+// are kept, and nothing when it is deleted.
 func testManyEdits(f *fixture) {
 	f.room("a", "u1")
 	f.event(f.send("a", "u1", "c1"))
@@ -156,15 +162,18 @@ func testManyEdits(f *fixture) {
 	}
 	f.same("edits", was[3:], need(f.Other.Edits(f.ctx, "a", 1)).of(f))
 	last := f.edit("a", 1, "last")
-	f.same("two changes at once", 2, len(need(f.Store.Commit(f.ctx, last, f.edit("a", 1, "very last"))).of(f)))
-	if edits := need(f.Other.Edits(f.ctx, "a", 1)).of(f); len(edits) != chat.MaxEdits || edits[0] != was[5] || edits[chat.MaxEdits-1].Text != "last" {
+	f.same("two changes at once", 2,
+		len(need(f.Store.Commit(f.ctx, last, f.edit("a", 1, "very last"))).of(f)))
+	if edits := need(f.Other.Edits(f.ctx, "a", 1)).of(f); len(edits) != chat.MaxEdits ||
+		edits[0] != was[5] || edits[chat.MaxEdits-1].Text != "last" {
 		f.Fatalf("%d edits: %+v", len(edits), edits)
 	}
 	f.event(f.delete("a", 1))
 	f.same("edits of what was deleted", nil, asAny(need(f.Other.Edits(f.ctx, "a", 1)).of(f)))
 }
 
-// testDeletes takes messages away: their places stay, and of the rest nothing is anywhere.
+// testDeletes takes messages away: their places stay, and of the rest nothing
+// is anywhere.
 func testDeletes(f *fixture) {
 	f.refuse(chat.ErrNotFound, f.delete("none", 1))
 	f.room("a", "u1", "u2", "u3")
@@ -172,15 +181,18 @@ func testDeletes(f *fixture) {
 	f.refuse(chat.ErrInvalid, f.change(chat.RoomStream("a"), chat.MessageDeleted))
 	before := need(Fetch(f.ctx, f.Store, "u2")).of(f)
 	send := f.sendAs("a", "u1", "d", "c1")
-	send.Message.Mentions, send.Message.Files = []chat.UserID{"u2"}, []chat.File{{ID: "f1", Name: "secret.txt", Size: 5}}
+	send.Message.Mentions, send.Message.Files = []chat.UserID{"u2"},
+		[]chat.File{{ID: "f1", Name: "secret.txt", Size: 5}}
 	created := f.event(send)
 	late := f.list("a", "u4")
 	f.commit(f.join("a", "u4"), late)
-	f.commit(f.edit("a", 1, "other secret", "u2", "u3"), f.pin("a", 1), f.react(chat.ReactionAdded, "a", 1, "👍", "u2"), f.react(chat.ReactionRemoved, "a", 1, "👍", "u2"),
+	f.commit(f.edit("a", 1, "other secret", "u2", "u3"), f.pin("a", 1),
+		f.react(chat.ReactionAdded, "a", 1, "👍", "u2"), f.react(chat.ReactionRemoved, "a", 1, "👍", "u2"),
 		f.react(chat.ReactionAdded, "a", 1, "🎉", "u3"), f.thread("a", 1, "t", 4))
 	full := f.message("a", 1)
 	c := f.delete("a", 1)
-	tomb := chat.Message{Room: "a", No: 1, ID: full.ID, Seq: full.Seq, From: "u1", ClientID: "c1", At: full.At, Thread: full.Thread, DeletedAt: c.At}
+	tomb := chat.Message{Room: "a", No: 1, ID: full.ID, Seq: full.Seq, From: "u1", ClientID: "c1",
+		At: full.At, Thread: full.Thread, DeletedAt: c.At}
 	f.becomes(c, tomb)
 	f.noOp(f.delete("a", 1))
 	f.refuse(chat.ErrNotFound, f.edit("a", 1, "again"))
@@ -231,7 +243,8 @@ func testPins(f *fixture) {
 	f.room("a", "u1")
 	f.room("b", "u1")
 	f.same("no pins", nil, asAny(need(f.Store.Pinned(f.ctx, "a")).of(f)))
-	f.commit(f.send("a", "u1", "one"), f.send("a", "u1", "two"), f.send("a", "u1", "three"), f.send("b", "u1", "neighbour"))
+	f.commit(f.send("a", "u1", "one"), f.send("a", "u1", "two"), f.send("a", "u1", "three"),
+		f.send("b", "u1", "neighbour"))
 	f.refuse(chat.ErrInvalid, f.change(chat.RoomStream("a"), chat.MessagePinned))
 	f.refuse(chat.ErrInvalid, f.change(chat.RoomStream("a"), chat.MessageUnpinned))
 	for _, no := range []int64{-1, 0, 4} {
@@ -254,7 +267,8 @@ func testPins(f *fixture) {
 	f.becomes(f.unpin("a", 3), three)
 	f.noOp(f.unpin("a", 3))
 	f.same("pinned", []chat.Message{one, two}, need(f.Other.Pinned(f.ctx, "a")).of(f))
-	// A pinned message is edited as others are, and found by its pin as it is now.
+	// A pinned message is edited as others are, and found by its pin as it is
+	// now.
 	c := f.edit("a", 1, "uno")
 	one.Text, one.EditedAt = "uno", c.At
 	f.becomes(c, one)
@@ -269,7 +283,8 @@ func testPins(f *fixture) {
 	c = f.pin("a", 4)
 	c.At = three.PinnedAt
 	f.event(c)
-	f.same("pinned at the same time", []chat.Message{f.message("a", 4), three}, need(f.Other.Pinned(f.ctx, "a")).of(f))
+	f.same("pinned at the same time", []chat.Message{f.message("a", 4), three},
+		need(f.Other.Pinned(f.ctx, "a")).of(f))
 }
 
 // testReactions reacts, with several emoji and as several people.
@@ -294,11 +309,19 @@ func testReactions(f *fixture) {
 		{chat.ReactionAdded, "👍", "u2", []chat.Reacted{{Emoji: "👍", Users: []chat.UserID{"u2"}}}},
 		{chat.ReactionAdded, "👍", "u2", nil},
 		{chat.ReactionAdded, "👍", "u1", []chat.Reacted{{Emoji: "👍", Users: []chat.UserID{"u1", "u2"}}}},
-		{chat.ReactionAdded, "🎉", "u3", []chat.Reacted{{Emoji: "🎉", Users: []chat.UserID{"u3"}}, {Emoji: "👍", Users: []chat.UserID{"u1", "u2"}}}},
+		{chat.ReactionAdded, "🎉", "u3",
+			[]chat.Reacted{{Emoji: "🎉", Users: []chat.UserID{"u3"}},
+				{Emoji: "👍", Users: []chat.UserID{"u1", "u2"}}}},
 		{chat.ReactionRemoved, "🎉", "u1", nil},
-		{chat.ReactionAdded, "a'\"\\ b", "u1", []chat.Reacted{{Emoji: "a'\"\\ b", Users: []chat.UserID{"u1"}}, {Emoji: "🎉", Users: []chat.UserID{"u3"}}, {Emoji: "👍", Users: []chat.UserID{"u1", "u2"}}}},
-		{chat.ReactionRemoved, "🎉", "u3", []chat.Reacted{{Emoji: "a'\"\\ b", Users: []chat.UserID{"u1"}}, {Emoji: "👍", Users: []chat.UserID{"u1", "u2"}}}},
-		{chat.ReactionRemoved, "👍", "u1", []chat.Reacted{{Emoji: "a'\"\\ b", Users: []chat.UserID{"u1"}}, {Emoji: "👍", Users: []chat.UserID{"u2"}}}},
+		{chat.ReactionAdded, "a'\"\\ b", "u1",
+			[]chat.Reacted{{Emoji: "a'\"\\ b", Users: []chat.UserID{"u1"}},
+				{Emoji: "🎉", Users: []chat.UserID{"u3"}}, {Emoji: "👍", Users: []chat.UserID{"u1", "u2"}}}},
+		{chat.ReactionRemoved, "🎉", "u3",
+			[]chat.Reacted{{Emoji: "a'\"\\ b", Users: []chat.UserID{"u1"}},
+				{Emoji: "👍", Users: []chat.UserID{"u1", "u2"}}}},
+		{chat.ReactionRemoved, "👍", "u1",
+			[]chat.Reacted{{Emoji: "a'\"\\ b", Users: []chat.UserID{"u1"}},
+				{Emoji: "👍", Users: []chat.UserID{"u2"}}}},
 	} {
 		c := f.react(step.kind, "a", 2, step.emoji, step.user)
 		if step.want == nil {

@@ -28,7 +28,8 @@ func (f *fixture) session(id chat.SessionID, user chat.UserID) chat.Session {
 }
 
 func (f *fixture) invite(id string, expires time.Time) chat.Invite {
-	return chat.Invite{ID: id, CodeHash: "hash of " + id, Role: chat.RoleGuest, CreatedBy: "admin", CreatedAt: f.now(), ExpiresAt: expires}
+	return chat.Invite{ID: id, CodeHash: "hash of " + id, Role: chat.RoleGuest, CreatedBy: "admin",
+		CreatedAt: f.now(), ExpiresAt: expires}
 }
 
 func (f *fixture) prune(now time.Time) {
@@ -57,9 +58,11 @@ func testAccounts(f *fixture) {
 	f.event(one)
 	up := f.change(chat.ServerStream, chat.UserUpdated)
 	changed := *c.Account
-	changed.Name, changed.NameKey, changed.Role, changed.Disabled, changed.Password = "Zwei", "key of Zwei", chat.RoleAdmin, true, "not the way to a new password"
+	changed.Name, changed.NameKey, changed.Role, changed.Disabled, changed.Password = "Zwei",
+		"key of Zwei", chat.RoleAdmin, true, "not the way to a new password"
 	changed.Status = chat.Status{Emoji: "🌴", Text: "\"away\" </&> \u2028", Until: f.now()}
-	changed.QuietUntil, changed.About, changed.Picture, changed.DisabledUntil = f.now(), "Zeile", "01PICTURE", f.now()
+	changed.QuietUntil, changed.About, changed.Picture, changed.DisabledUntil = f.now(), "Zeile",
+		"01PICTURE", f.now()
 	up.User, up.Account = &changed.User, &changed
 	f.same("user of the event", changed.User, *f.event(up).User)
 	changed.Password = "hash"
@@ -86,7 +89,8 @@ func testAccounts(f *fixture) {
 	f.event(up)
 
 	f.same("profile", same.User, need(f.Other.Users(f.ctx, "u1", 1)).of(f)[0])
-	same.Status, same.QuietUntil, same.About, same.Picture, same.DisabledUntil = chat.Status{}, time.Time{}, "", "", time.Time{}
+	same.Status, same.QuietUntil, same.About, same.Picture, same.DisabledUntil = chat.Status{},
+		time.Time{}, "", "", time.Time{}
 	up = f.change(chat.ServerStream, chat.UserUpdated)
 	up.User, up.Account = &same.User, &same
 	f.event(up)
@@ -102,7 +106,8 @@ func testAccounts(f *fixture) {
 	f.same("the end", nil, asAny(need(f.Store.Users(f.ctx, "u4", 1)).of(f)))
 }
 
-// testCompared: of those who change what they have read, nobody undoes what another did.
+// testCompared: of those who change what they have read, nobody undoes what
+// another did.
 func testCompared(f *fixture) {
 	c := f.account("u1", "One <&>", "")
 	f.event(c)
@@ -126,7 +131,8 @@ func testCompared(f *fixture) {
 	f.refuse(chat.ErrNotFound, update(nobody, &nobody))
 	third := second
 	third.About = "in one call"
-	if r, err := f.Store.Commit(f.ctx, update(third, &second), update(second, &third)); err != nil || len(r) != 2 {
+	if r, err := f.Store.Commit(f.ctx, update(third, &second),
+		update(second, &third)); err != nil || len(r) != 2 {
 		f.Fatalf("two in a row: %v, %v", r, err)
 	}
 	_, err := f.Store.Commit(f.ctx, update(third, &second), update(first, &second))
@@ -157,7 +163,8 @@ func testNameRace(f *fixture) {
 		name := fmt.Sprint("name ", round)
 		var won atomic.Int32
 		f.parallel(6, func(i int) error {
-			_, err := f.handle(i).Commit(f.ctx, f.account(chat.UserID(fmt.Sprintf("u%d-%d", round, i)), name, ""))
+			_, err := f.handle(i).Commit(f.ctx,
+				f.account(chat.UserID(fmt.Sprintf("u%d-%d", round, i)), name, ""))
 			if err == nil {
 				won.Add(1)
 			} else if !errors.Is(err, chat.ErrConflict) {
@@ -205,7 +212,8 @@ func testSessions(f *fixture) {
 	f.ok(f.Other.TouchSession(f.ctx, "s1", "u1", seen, expires))
 	mine[1].SeenAt, mine[1].ExpiresAt = seen, expires
 	f.same("sessions after a touch", mine, need(f.Store.Sessions(f.ctx, "u1")).of(f))
-	f.refused("touching an unknown one", chat.ErrNotFound, f.Store.TouchSession(f.ctx, "none", "u1", seen, expires))
+	f.refused("touching an unknown one", chat.ErrNotFound,
+		f.Store.TouchSession(f.ctx, "none", "u1", seen, expires))
 	f.refused("touching another's", chat.ErrNotFound, f.Store.TouchSession(f.ctx, "s1", "u2", seen, expires))
 	f.same("sessions after refused touches", mine, need(f.Store.Sessions(f.ctx, "u1")).of(f))
 
@@ -232,7 +240,8 @@ func testTouchRace(f *fixture) {
 				return err
 			}
 			for range 5 {
-				if err := f.handle(i).TouchSession(f.ctx, id, "u1", f.now(), f.now().Add(time.Hour)); err != nil && !errors.Is(err, chat.ErrNotFound) {
+				if err := f.handle(i).TouchSession(f.ctx, id, "u1", f.now(),
+					f.now().Add(time.Hour)); err != nil && !errors.Is(err, chat.ErrNotFound) {
 					return err
 				}
 			}
@@ -257,7 +266,8 @@ func testRevoke(f *fixture) {
 		return c
 	}
 	gone := func(e chat.Event) []chat.SessionID { return slices.Sorted(slices.Values(e.Sessions)) }
-	f.same("sessions of the event", []chat.SessionID{"s1", "s3"}, gone(f.event(revoke("s3", "s1", "none", "other"))))
+	f.same("sessions of the event", []chat.SessionID{"s1", "s3"},
+		gone(f.event(revoke("s3", "s1", "none", "other"))))
 	f.noOp(revoke("s1", "other"))
 	if n := len(need(f.Other.Sessions(f.ctx, "u1")).of(f)); n != 3 {
 		f.Fatalf("%d sessions left, want 3", n)
@@ -274,7 +284,8 @@ func testRevoke(f *fixture) {
 	withPassword.ID, withPassword.Was = f.id(), "old"
 	f.refuse(chat.ErrConflict, withPassword)
 	withPassword.Was = "new"
-	f.same("sessions of the event", nil, asAny(gone(f.event(withPassword)))) // a new password is a change by itself
+	// a new password is a change by itself
+	f.same("sessions of the event", nil, asAny(gone(f.event(withPassword))))
 	_, _, err := f.Other.Session(f.ctx, "hash of s0")
 	f.refused("a revoked session", chat.ErrNotFound, err)
 }
@@ -298,7 +309,8 @@ func testInvites(f *fixture) {
 	f.refused("a used code", chat.ErrNotFound, err)
 	f.refuse(chat.ErrNotFound, f.account("u2", "Two", all[0].CodeHash))
 	f.refuse(chat.ErrNotFound, f.account("u2", "Two", "unknown"))
-	f.refuse(chat.ErrNotFound, f.account("u2", "One", "unknown")) // a bad code does not tell which names are taken
+	// a bad code does not tell which names are taken
+	f.refuse(chat.ErrNotFound, f.account("u2", "One", "unknown"))
 	f.refuse(chat.ErrConflict, f.account("u2", "One", all[1].CodeHash))
 	f.same("a refused sign-up uses no invite", all[1:], need(f.Other.Invites(f.ctx)).of(f))
 

@@ -9,7 +9,8 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// testRecords keeps documents: each is written over the version that the writer knows, or not at all.
+// testRecords keeps documents: each is written over the version that the writer
+// knows, or not at all.
 func testRecords(f *fixture) {
 	_, err := f.Store.Record(f.ctx, "hook", "one")
 	f.refused("a record that is not there", chat.ErrNotFound, err)
@@ -23,7 +24,8 @@ func testRecords(f *fixture) {
 			f.Fatalf("version %d after %d", v, was)
 		}
 		clear(mine)
-		f.same("record", chat.Record{ID: id, Version: v, Value: []byte(value)}, need(f.Other.Record(f.ctx, kind, id)).of(f))
+		f.same("record", chat.Record{ID: id, Version: v, Value: []byte(value)},
+			need(f.Other.Record(f.ctx, kind, id)).of(f))
 		return v
 	}
 	v := put("hook", "one", 0, "first")

@@ -9,7 +9,8 @@ import (
 
 func testRooms(f *fixture) {
 	c := f.createRoom("a")
-	c.Room.Kind, c.Room.People = chat.Direct, []chat.UserID{"u1", "u2", "u3", "u4", "u5", "u6", "u7", "u8", "u9"}
+	c.Room.Kind, c.Room.People = chat.Direct,
+		[]chat.UserID{"u1", "u2", "u3", "u4", "u5", "u6", "u7", "u8", "u9"}
 	want := *c.Room
 	e := f.event(c)
 	f.same("room of the event", want, *e.Room)
@@ -109,12 +110,14 @@ func testLists(f *fixture) {
 	f.commit(f.send("a", "u2", "two"))
 	e := f.event(f.list("a", "u1"))
 	f.same("view of the event", need(f.Other.View(f.ctx, "a", "u1")).of(f), *e.View)
-	if v := e.View; v.HeadNo != 1 || v.ReadNo != 0 || v.Unread != 1 || v.Members != 2 || v.Last == nil || v.Last.Text != "two" {
+	if v := e.View; v.HeadNo != 1 || v.ReadNo != 0 || v.Unread != 1 || v.Members != 2 ||
+		v.Last == nil || v.Last.Text != "two" {
 		f.Fatalf("view of the event: %+v", v)
 	}
 	f.noOp(f.list("a", "u1"))
 	views := need(f.Other.Views(f.ctx, "u1")).of(f)
-	f.same("views", []chat.RoomView{need(f.Store.View(f.ctx, "a", "u1")).of(f), need(f.Store.View(f.ctx, "b", "u1")).of(f)}, views)
+	f.same("views", []chat.RoomView{need(f.Store.View(f.ctx, "a", "u1")).of(f),
+		need(f.Store.View(f.ctx, "b", "u1")).of(f)}, views)
 	f.same("views of nobody", nil, asAny(need(f.Store.Views(f.ctx, "nobody")).of(f)))
 
 	f.noOp(f.unlist("a", "u2"))
@@ -227,16 +230,18 @@ func testBadChanges(f *fixture) {
 func testAtomic(f *fixture) {
 	f.room("a", "u1")
 	// Changes to one stream: all or none.
-	f.refuse(chat.ErrNotFound, f.join("a", "u2"), f.sendAs("a", "u2", "d", "c1"), f.role("a", "u9", chat.RoomMember))
+	f.refuse(chat.ErrNotFound, f.join("a", "u2"), f.sendAs("a", "u2", "d", "c1"),
+		f.role("a", "u9", chat.RoomMember))
 	_, err := f.Store.Member(f.ctx, "a", "u2")
 	f.refused("member of a refused call", chat.ErrNotFound, err)
 	if v := need(f.Store.View(f.ctx, "a", "u1")).of(f); v.Members != 1 || v.HeadNo != 0 {
 		f.Fatalf("a refused call left %+v", v)
 	}
-	// The refused send has not been remembered, though another message has taken its number; and later
-	// changes see earlier ones.
+	// The refused send has not been remembered, though another message has
+	// taken its number; and later changes see earlier ones.
 	f.commit(f.sendAs("a", "u1", "d", "c0"))
-	r := f.commit(f.join("a", "u2"), f.sendAs("a", "u2", "d", "c1"), f.role("a", "u2", chat.RoomModerator), f.join("a", "u2"))
+	r := f.commit(f.join("a", "u2"), f.sendAs("a", "u2", "d", "c1"),
+		f.role("a", "u2", chat.RoomModerator), f.join("a", "u2"))
 	if r[1].Duplicate || r[1].Event.Message.No != 2 || r[2].Event.Seq != r[1].Event.Seq+1 || !r[3].NoOp {
 		f.Fatalf("results %+v", r)
 	}

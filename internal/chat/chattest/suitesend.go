@@ -47,7 +47,8 @@ func testMustBeIn(f *fixture) {
 	f.event(f.send2("a", "u2")) // nobody asked
 }
 
-// testMustBeInRace removes a member who keeps sending: nothing of theirs stands after their leaving.
+// testMustBeInRace removes a member who keeps sending: nothing of theirs stands
+// after their leaving.
 func testMustBeInRace(f *fixture) {
 	f.room("a", "u1", "u2")
 	var sent sync.WaitGroup
@@ -75,7 +76,8 @@ func testMustBeInRace(f *fixture) {
 		}
 	})
 	head := need(f.Store.Heads(f.ctx, chat.RoomStream("a"))).of(f)[0]
-	last := need(f.Other.Events(f.ctx, chat.RoomStream("a"), chat.Position{Epoch: head.Epoch, Seq: head.Seq - 1}, 1)).of(f)
+	last := need(f.Other.Events(f.ctx, chat.RoomStream("a"),
+		chat.Position{Epoch: head.Epoch, Seq: head.Seq - 1}, 1)).of(f)
 	if last[0].Kind != chat.MemberLeft {
 		f.Fatalf("%s stands after the leaving", last[0].Kind)
 	}
@@ -86,7 +88,8 @@ func testMessages(f *fixture) {
 	c := f.sendAs("a", "u1", "d", "c1")
 	c.At = start.Add(90*time.Minute + 7*time.Millisecond)
 	e := f.event(c)
-	want := chat.Message{Room: "a", No: 1, ID: c.ID, Seq: e.Seq, From: "u1", Text: c.Message.Text, ClientID: "c1", At: c.At}
+	want := chat.Message{Room: "a", No: 1, ID: c.ID, Seq: e.Seq, From: "u1", Text: c.Message.Text,
+		ClientID: "c1", At: c.At}
 	f.same("message of the event", want, *e.Message)
 	if c.Message.No != 0 || c.Message.ID != "" {
 		f.Fatal("the caller's message was changed")
@@ -118,7 +121,8 @@ func testPages(f *fixture) {
 	f.room("b", "u1")
 	for _, room := range []chat.RoomID{"a", "b"} {
 		f.same("an empty room", nil, asAny(need(f.Store.Messages(f.ctx, room, chat.Page{Limit: 5})).of(f)))
-		f.same("around in an empty room", nil, asAny(need(f.Store.Messages(f.ctx, room, chat.Page{From: chat.Around, No: 3, Limit: 5})).of(f)))
+		f.same("around in an empty room", nil,
+			asAny(need(f.Store.Messages(f.ctx, room, chat.Page{From: chat.Around, No: 3, Limit: 5})).of(f)))
 	}
 	const n = 10
 	for range n {
@@ -179,7 +183,8 @@ func testPages(f *fixture) {
 func testText(f *fixture) {
 	f.room("a", "u1")
 	for _, text := range []string{
-		"", " ", "plain", "line\nbreak\r\n\ttab", `quotes " ' \ and $1 ? ;--`, "zero \x00 byte", "日本語 🎉 e\u0301 \u202e", strings.Repeat("long ", 4<<10),
+		"", " ", "plain", "line\nbreak\r\n\ttab", `quotes " ' \ and $1 ? ;--`, "zero \x00 byte",
+		"日本語 🎉 e\u0301 \u202e", strings.Repeat("long ", 4<<10),
 	} {
 		if e := f.event(f.send("a", "u1", text)); e.Message.Text != text {
 			f.Fatalf("%q became %q", text, e.Message.Text)
@@ -205,7 +210,8 @@ func testDedupe(f *fixture) {
 	}
 	// Whatever differs makes another send.
 	for i, c := range []chat.Change{
-		f.sendAs("a", "u1", "d1", "c2"), f.sendAs("a", "u1", "d2", "c1"), f.sendAs("a", "u2", "d1", "c1"), f.sendAs("b", "u1", "d1", "c1"),
+		f.sendAs("a", "u1", "d1", "c2"), f.sendAs("a", "u1", "d2", "c1"),
+		f.sendAs("a", "u2", "d1", "c1"), f.sendAs("b", "u1", "d1", "c1"),
 		f.sendAs("a", "u1", "", "c1"), f.sendAs("a", "u1", "d1", ""), f.sendAs("a", "u1", "d1", ""),
 		f.sendAs("a", "u1", "d1c", "1"), f.sendAs("a", "u1", "d", "1c1"),
 	} {
@@ -217,7 +223,8 @@ func testDedupe(f *fixture) {
 	for range 3 {
 		var changes []chat.Change
 		for i := range 200 {
-			changes = append(changes, f.role("a", "u2", []chat.RoomRole{chat.RoomModerator, chat.RoomMember}[i%2]))
+			changes = append(changes, f.role("a", "u2",
+				[]chat.RoomRole{chat.RoomModerator, chat.RoomMember}[i%2]))
 		}
 		f.commit(changes...)
 	}

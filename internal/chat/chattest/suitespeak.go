@@ -35,13 +35,15 @@ func speaking(c chat.Change, user chat.UserID) chat.Change {
 	return c
 }
 
-// refusedWith fails the test unless a change is refused with that very refusal, and nothing is written.
+// refusedWith fails the test unless a change is refused with that very refusal,
+// and nothing is written.
 func (f *fixture) refusedWith(want *chat.Error, c chat.Change) {
 	f.Helper()
 	f.unchanged(c.Stream, func() {
 		f.Helper()
 		_, err := f.Store.Commit(f.ctx, c)
-		if got, ok := errors.AsType[*chat.Error](err); !ok || got.Code != want.Code || got.Message != want.Message || got.RetryAfter != want.RetryAfter {
+		if got, ok := errors.AsType[*chat.Error](err); !ok || got.Code != want.Code ||
+			got.Message != want.Message || got.RetryAfter != want.RetryAfter {
 			f.Fatalf("%s: got %#v, want %#v", c.Kind, err, want)
 		}
 	})
@@ -51,7 +53,8 @@ func testArchived(f *fixture) {
 	f.room("a", "u1", "u2")
 	f.event(f.speak("a", "u1", 0, "c1"))
 	archived := f.event(f.updateRoom("a", func(r *chat.Room) { r.Archived = true }))
-	if !archived.Room.Archived || !f.view("a", "u1").Archived || !need(f.Other.Room(f.ctx, "a")).of(f).Archived {
+	if !archived.Room.Archived || !f.view("a", "u1").Archived ||
+		!need(f.Other.Room(f.ctx, "a")).of(f).Archived {
 		f.Fatal("nobody is told that it is archived")
 	}
 	f.refusedWith(chat.ErrArchived, f.speak("a", "u1", 0, "c2"))
@@ -71,7 +74,8 @@ func testArchived(f *fixture) {
 	if f.view("a", "u1").Archived {
 		f.Fatal("it is still archived")
 	}
-	f.refuse(chat.ErrForbidden, f.updateRoom("a", func(r *chat.Room) { r.Archived = true }), f.speak("a", "u1", 3*time.Second, "c4"))
+	f.refuse(chat.ErrForbidden, f.updateRoom("a", func(r *chat.Room) { r.Archived = true }),
+		f.speak("a", "u1", 3*time.Second, "c4"))
 	f.event(f.speak("a", "u1", 4*time.Second, "c4"))
 }
 
@@ -122,7 +126,8 @@ func testSlow(f *fixture) {
 	f.room("a", "u1", "u2")
 	f.event(f.role("a", "u2", chat.RoomModerator))
 	f.event(f.speak("a", "u1", 0, "c0"))
-	if e := f.event(f.updateRoom("a", func(r *chat.Room) { r.Slow = 30 })); e.Room.Slow != 30 || f.view("a", "u1").Slow != 30 {
+	if e := f.event(f.updateRoom("a", func(r *chat.Room) { r.Slow = 30 })); e.Room.Slow != 30 ||
+		f.view("a", "u1").Slow != 30 {
 		f.Fatalf("slow: %+v", e.Room)
 	}
 	f.event(f.speak("a", "u1", time.Second, "c1")) // what was sent before it was slow does not count
@@ -153,12 +158,14 @@ func testSlow(f *fixture) {
 	f.refusedWith(chat.TooSoon(20*time.Second), f.speak("a", "u1", 100*time.Second, "c7"))
 	f.event(f.updateRoom("a", func(*chat.Room) {}))
 	f.event(f.speak("a", "u1", 100*time.Second, "c7"))
-	if m := need(f.Other.Member(f.ctx, "a", "u1")).of(f); m.Role != chat.RoomMember || m.Mute != (chat.Mute{}) || m.JoinedAt.IsZero() {
+	if m := need(f.Other.Member(f.ctx, "a", "u1")).of(f); m.Role != chat.RoomMember ||
+		m.Mute != (chat.Mute{}) || m.JoinedAt.IsZero() {
 		f.Fatalf("member %+v", m)
 	}
 }
 
-// testSlowRace has one person send at once from many places: one message stands for each time that was waited for.
+// testSlowRace has one person send at once from many places: one message stands
+// for each time that was waited for.
 func testSlowRace(f *fixture) {
 	f.room("a", "u1", "u2")
 	f.commit(f.updateRoom("a", func(r *chat.Room) { r.Slow = 60 }))
@@ -173,7 +180,8 @@ func testSlowRace(f *fixture) {
 			_, err := f.handle(i).Commit(f.ctx, f.speak("a", user, at, fmt.Sprint("c", round, " ", i)))
 			if err == nil {
 				sent.Add(1)
-			} else if refusal := chat.AsError(err); refusal.Code != chat.CodeRateLimited || refusal.RetryAfter != time.Minute {
+			} else if refusal := chat.AsError(err); refusal.Code != chat.CodeRateLimited ||
+				refusal.RetryAfter != time.Minute {
 				return err
 			}
 			return nil

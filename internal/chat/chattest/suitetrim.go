@@ -12,7 +12,8 @@ func (f *fixture) trim(room chat.RoomID, to int64) chat.Change {
 	return c
 }
 
-// testTrim deletes the oldest messages of a room: what is left reads as before, and what is gone is nowhere.
+// testTrim deletes the oldest messages of a room: what is left reads as before,
+// and what is gone is nowhere.
 func testTrim(f *fixture) {
 	f.refuse(chat.ErrNotFound, f.trim("none", 1))
 	f.room("a", "u1", "u2")
@@ -52,8 +53,10 @@ func testTrim(f *fixture) {
 	f.same("before one that is kept", []int64{5, 6}, page(chat.Page{From: chat.Before, No: 7, Limit: 5}))
 	f.same("after one that is gone", []int64{5, 6}, page(chat.Page{From: chat.After, No: 1, Limit: 2}))
 	f.same("from the start", []int64{5, 6}, page(chat.Page{From: chat.After, Limit: 2}))
-	f.same("around one that is gone", []int64{5, 6, 7, 8}, page(chat.Page{From: chat.Around, No: 2, Limit: 4}))
-	f.same("around one that is kept", []int64{5, 6, 7, 8}, page(chat.Page{From: chat.Around, No: 6, Limit: 4}))
+	f.same("around one that is gone", []int64{5, 6, 7, 8},
+		page(chat.Page{From: chat.Around, No: 2, Limit: 4}))
+	f.same("around one that is kept", []int64{5, 6, 7, 8},
+		page(chat.Page{From: chat.Around, No: 6, Limit: 4}))
 
 	v := need(f.Store.View(f.ctx, "a", "u2")).of(f)
 	if v.Trimmed != 4 || v.ReadNo != 3 || v.Unread != 6 || v.HeadNo != 10 || v.Last == nil {
@@ -75,9 +78,11 @@ func testTrim(f *fixture) {
 	}
 	_, err := f.Other.Events(f.ctx, s, chat.Position{Epoch: e.Epoch}, 100)
 	f.refused("events of messages that are gone", chat.ErrResync, err)
-	f.same("few enough events", 3, len(need(f.Other.Events(f.ctx, s, chat.Position{Epoch: e.Epoch}, 3)).of(f)))
+	f.same("few enough events", 3,
+		len(need(f.Other.Events(f.ctx, s, chat.Position{Epoch: e.Epoch}, 3)).of(f)))
 
-	// A send that is repeated: one whose message is kept, and one whose message is gone.
+	// A send that is repeated: one whose message is kept, and one whose message
+	// is gone.
 	f.same("repeated", chat.Result{Event: events[4], Duplicate: true}, f.commit(sends[4])[0])
 	f.same("repeated", chat.Result{Event: events[9], Duplicate: true}, f.commit(sends[9])[0])
 	again := sends[0]
@@ -86,14 +91,16 @@ func testTrim(f *fixture) {
 		f.Fatalf("a send whose message is gone: %+v", r)
 	}
 
-	// All of them, and on. (The place before this event is that of a message which is gone.)
+	// All of them, and on. (The place before this event is that of a message
+	// which is gone.)
 	f.commit(f.trim("a", 100))
 	f.same("nothing is left", nil, asAny(page(chat.Page{Limit: 10})))
 	v = need(f.Other.View(f.ctx, "a", "u3")).of(f)
 	if v.Trimmed != 11 || v.Unread != 0 || v.HeadNo != 11 || v.Last != nil {
 		f.Fatalf("view of a room that was emptied: %+v", v)
 	}
-	for _, joined := range need(f.Store.Events(f.ctx, chat.UserStream("u3"), chat.Position{Epoch: e.Epoch}, 10)).of(f) {
+	for _, joined := range need(f.Store.Events(f.ctx, chat.UserStream("u3"),
+		chat.Position{Epoch: e.Epoch}, 10)).of(f) {
 		if joined.View.Last != nil {
 			f.Fatalf("a message that is gone is told again: %+v", joined.View.Last)
 		}
@@ -102,11 +109,13 @@ func testTrim(f *fixture) {
 	if next.Message.No != 12 {
 		f.Fatalf("the next message is %d, want 12", next.Message.No)
 	}
-	if r := f.commit(f.send("a", "u1", "made and gone"), f.trim("a", 13), f.send("a", "u1", "kept")); r[1].Event.Trimmed != 13 || r[2].Event.Message.No != 14 {
+	if r := f.commit(f.send("a", "u1", "made and gone"), f.trim("a", 13),
+		f.send("a", "u1", "kept")); r[1].Event.Trimmed != 13 || r[2].Event.Message.No != 14 {
 		f.Fatalf("in one call: %+v", r)
 	}
 	f.same("the newest", []int64{14}, page(chat.Page{Limit: 10}))
-	f.same("the neighbour", []chat.Message{*other.Message}, need(f.Other.Messages(f.ctx, "b", chat.Page{Limit: 10})).of(f))
+	f.same("the neighbour", []chat.Message{*other.Message},
+		need(f.Other.Messages(f.ctx, "b", chat.Page{Limit: 10})).of(f))
 	if f.Reopen != nil {
 		f.Store = f.Reopen()
 		f.Other = f.Store

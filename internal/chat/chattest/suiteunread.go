@@ -8,7 +8,8 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// unread checks what a person has not read of room a, as it is fetched and as it follows from the state st and the events since.
+// unread checks what a person has not read of room a, as it is fetched and as
+// it follows from the state st and the events since.
 func (f *fixture) unread(what string, st State, unread int64, deleted, mentions []int64) {
 	f.Helper()
 	v := f.view("a", st.Me)
@@ -19,7 +20,8 @@ func (f *fixture) unread(what string, st State, unread int64, deleted, mentions 
 	f.same(what+": state and events", need(f.Other.Views(f.ctx, st.Me)).of(f), now.Sorted())
 }
 
-// testUnread deletes messages before, at and after the place that somebody has read up to.
+// testUnread deletes messages before, at and after the place that somebody has
+// read up to.
 func testUnread(f *fixture) {
 	f.room("a", "u1", "u2")
 	st := need(Fetch(f.ctx, f.Store, "u2")).of(f)
@@ -60,7 +62,8 @@ func testMentions(f *fixture) {
 	f.room("a", "u1", "u2", "u3")
 	f.room("b", "u2")
 	st, other := need(Fetch(f.ctx, f.Store, "u2")).of(f), need(Fetch(f.ctx, f.Store, "u3")).of(f)
-	f.commit(f.calling("a", "u1"), f.calling("a", "u1", "u2"), f.calling("a", "u1", chat.MentionAll), f.calling("a", "u1", "u3"),
+	f.commit(f.calling("a", "u1"), f.calling("a", "u1", "u2"),
+		f.calling("a", "u1", chat.MentionAll), f.calling("a", "u1", "u3"),
 		f.calling("a", "u1", chat.MentionAll, "u2", "u3"), f.calling("a", "u1", "u1", "u22", "nobody"))
 	f.commit(f.calling("b", "u2", "u2", chat.MentionAll))
 	f.unread("called", st, 6, nil, []int64{2, 3, 5})
@@ -70,9 +73,11 @@ func testMentions(f *fixture) {
 	// Edits call, and no longer call.
 	f.commit(f.edit("a", 1, "now calls", "u2"))
 	f.unread("an edit that calls", st, 6, nil, []int64{1, 2, 3, 5})
-	f.commit(f.edit("a", 1, "still calls", "u2"), f.edit("a", 2, "no longer calls"), f.edit("a", 6, "calls all", chat.MentionAll))
+	f.commit(f.edit("a", 1, "still calls", "u2"), f.edit("a", 2, "no longer calls"),
+		f.edit("a", 6, "calls all", chat.MentionAll))
 	f.unread("edits", st, 6, nil, []int64{1, 3, 5, 6})
-	f.commit(f.edit("a", 3, "no longer everyone", "u3"), f.edit("a", 5, "everyone", chat.MentionAll), f.edit("a", 6, "two", "u2", "u3"))
+	f.commit(f.edit("a", 3, "no longer everyone", "u3"),
+		f.edit("a", 5, "everyone", chat.MentionAll), f.edit("a", 6, "two", "u2", "u3"))
 	f.unread("everyone or by name", st, 6, nil, []int64{1, 5, 6})
 	f.unread("everyone or by name", other, 6, nil, []int64{3, 4, 5, 6})
 
@@ -103,7 +108,8 @@ func testMentions(f *fixture) {
 	// The view of who has come shows what was unread then.
 	f.commit(f.join("a", "u4"))
 	f.commit(f.calling("a", "u1", "u4"), f.calling("a", "u1", "u4"), f.delete("a", 11), f.list("a", "u4"))
-	fourth := need(f.Other.Events(f.ctx, chat.UserStream("u4"), chat.Position{Epoch: st.Position.Epoch}, 1)).of(f)[0].View
+	fourth := need(f.Other.Events(f.ctx, chat.UserStream("u4"),
+		chat.Position{Epoch: st.Position.Epoch}, 1)).of(f)[0].View
 	f.same("view of a room that was listed late", f.view("a", "u4"), *fourth)
 	f.same("mentions there", []int64{10}, fourth.Mentions)
 	f.same("deleted there", []int64{11}, fourth.Deleted)
@@ -119,7 +125,8 @@ func testTrimMarks(f *fixture) {
 	for no := range int64(4) {
 		first = append(first, f.event(f.calling("a", "u1", "u2", chat.MentionAll)))
 		no++
-		f.commit(f.edit("a", no, fmt.Sprint("edited ", no), "u2"), f.pin("a", no), f.react(chat.ReactionAdded, "a", no, "x", "u2"), f.thread("a", no, "t", 1))
+		f.commit(f.edit("a", no, fmt.Sprint("edited ", no), "u2"), f.pin("a", no),
+			f.react(chat.ReactionAdded, "a", no, "x", "u2"), f.thread("a", no, "t", 1))
 	}
 	f.commit(f.delete("a", 2), f.delete("a", 3))
 	kept, edits := f.message("a", 4), need(f.Store.Edits(f.ctx, "a", 4)).of(f)
@@ -138,12 +145,15 @@ func testTrimMarks(f *fixture) {
 	f.same("mentions", []int64{4}, v.Mentions)
 	f.same("deleted", nil, asAny(v.Deleted))
 	for no := range int64(4) {
-		for _, c := range []chat.Change{f.edit("a", no, "x"), f.delete("a", no), f.pin("a", no), f.unpin("a", no), f.thread("a", no, "t", 9),
-			f.react(chat.ReactionAdded, "a", no, "x", "u1"), f.react(chat.ReactionRemoved, "a", no, "x", "u2")} {
+		for _, c := range []chat.Change{f.edit("a", no, "x"), f.delete("a", no), f.pin("a", no),
+			f.unpin("a", no), f.thread("a", no, "t", 9),
+			f.react(chat.ReactionAdded, "a", no, "x", "u1"),
+			f.react(chat.ReactionRemoved, "a", no, "x", "u2")} {
 			f.refuse(chat.ErrNotFound, c)
 		}
 	}
-	// From before the edit of a message that is gone the way is cut; from that place, and over reactions, it is not.
+	// From before the edit of a message that is gone the way is cut; from that
+	// place, and over reactions, it is not.
 	_, err := f.Other.Events(f.ctx, edit.Stream, edit.Position(), 10)
 	f.refused("the edit of a message that is gone", chat.ErrResync, err)
 	rest := need(f.Other.Events(f.ctx, gone.Stream, gone.Position(), 10)).of(f)
@@ -163,7 +173,8 @@ func testTrimMarks(f *fixture) {
 	}
 }
 
-// testMarkRace marks one message from everywhere at once: nothing is lost, and each change has its event.
+// testMarkRace marks one message from everywhere at once: nothing is lost, and
+// each change has its event.
 func testMarkRace(f *fixture) {
 	f.room("a", "u0", "u1", "u2", "u3")
 	f.commit(f.send("a", "u0", "text"), f.send("a", "u0", "last"))
@@ -175,8 +186,10 @@ func testMarkRace(f *fixture) {
 		me := chat.UserID(fmt.Sprint("u", i))
 		for k := range each {
 			for _, c := range []chat.Change{
-				f.react(chat.ReactionAdded, "a", 1, fmt.Sprint("e", k), me), f.react(chat.ReactionAdded, "a", 1, fmt.Sprint("e", k), me),
-				f.edit("a", 2, fmt.Sprint(me, " ", k), "u0"), f.react(chat.ReactionRemoved, "a", 1, fmt.Sprint("e", k-k%2), me),
+				f.react(chat.ReactionAdded, "a", 1, fmt.Sprint("e", k), me),
+				f.react(chat.ReactionAdded, "a", 1, fmt.Sprint("e", k), me),
+				f.edit("a", 2, fmt.Sprint(me, " ", k), "u0"),
+				f.react(chat.ReactionRemoved, "a", 1, fmt.Sprint("e", k-k%2), me),
 				f.thread("a", 1, "t", int64(k)),
 			} {
 				r, err := f.handle(i).Commit(f.ctx, c)

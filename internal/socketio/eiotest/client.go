@@ -1,4 +1,5 @@
-// Package eiotest is a client of Engine.IO that does what it is told, right or wrong.
+// Package eiotest is a client of Engine.IO that does what it is told, right or
+// wrong.
 package eiotest
 
 import (
@@ -33,7 +34,8 @@ func New(t testing.TB, url string) *Client {
 	return &Client{T: t, URL: url, http: &http.Client{Transport: transport, Timeout: Patience}}
 }
 
-// Do makes a request and returns the answer's status and body; status 0 if there was none.
+// Do makes a request and returns the answer's status and body; status 0 if
+// there was none.
 func (c *Client) Do(ctx context.Context, method, query string, body io.Reader) (int, string) {
 	c.T.Helper()
 	r, err := http.NewRequestWithContext(ctx, method, c.URL+"?"+query, body)
@@ -180,7 +182,8 @@ func (s *Socket) SendRaw(b []byte) {
 	s.Conn.Write(b)
 }
 
-// Read returns the next message; of a close frame, or without one, its code, else 0. Code 1006 is an end without a frame.
+// Read returns the next message; of a close frame, or without one, its code,
+// else 0. Code 1006 is an end without a frame.
 func (s *Socket) Read() (text string, binary bool, code int) {
 	s.t.Helper()
 	s.Conn.SetReadDeadline(time.Now().Add(Patience))
@@ -219,7 +222,8 @@ func (s *Socket) Next() string {
 	return text
 }
 
-// Expect reads messages in text, which have to be these. Pings between them are answered, unless expected.
+// Expect reads messages in text, which have to be these. Pings between them are
+// answered, unless expected.
 func (s *Socket) Expect(want ...string) {
 	s.t.Helper()
 	for _, w := range want {
@@ -247,7 +251,8 @@ func (s *Socket) ExpectBytes(want ...byte) {
 	}
 }
 
-// ExpectClose reads until the server has closed, and returns the code. Pings are not answered.
+// ExpectClose reads until the server has closed, and returns the code. Pings
+// are not answered.
 func (s *Socket) ExpectClose() int {
 	s.t.Helper()
 	for {
@@ -258,7 +263,8 @@ func (s *Socket) ExpectClose() int {
 	}
 }
 
-// Upgrade takes a polling session to WebSocket, whose pending poll has to be answered by somebody else.
+// Upgrade takes a polling session to WebSocket, whose pending poll has to be
+// answered by somebody else.
 func (c *Client) Upgrade(id string) *Socket {
 	c.T.Helper()
 	s := c.MustDial("EIO=4&transport=websocket&sid=" + id)

@@ -11,7 +11,8 @@ import (
 	"github.com/parley-chat/parley/internal/socketio/engineio"
 )
 
-// TestBodyOfUnknownLength is too large by a byte, which its sender does not say before.
+// TestBodyOfUnknownLength is too large by a byte, which its sender does not say
+// before.
 func TestBodyOfUnknownLength(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, patient)
@@ -25,7 +26,8 @@ func TestBodyOfUnknownLength(t *testing.T) {
 	f.MustBeGone(id)
 }
 
-// TestTwoPosts sends a second payload while a first is on its way, and will be for longer than the test waits.
+// TestTwoPosts sends a second payload while a first is on its way, and will be
+// for longer than the test waits.
 func TestTwoPosts(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, patient)
@@ -44,7 +46,8 @@ func TestTwoPosts(t *testing.T) {
 		}))
 	})
 	status := 0
-	for end := time.Now().Add(eiotest.Patience / 2); status != 400 && time.Now().Before(end); { // the first may not have arrived
+	// the first may not have arrived
+	for end := time.Now().Add(eiotest.Patience / 2); status != 400 && time.Now().Before(end); {
 		status, _ = f.Post(id, "4")
 	}
 	if status != 400 {

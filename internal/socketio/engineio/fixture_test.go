@@ -30,7 +30,8 @@ func newFixture(t testing.TB, change func(*engineio.Config)) *fixture {
 	return newFixtureOn(t, nil, change)
 }
 
-// hiding is a listener whose connections are not known to be TCP, as those of TLS.
+// hiding is a listener whose connections are not known to be TCP, as those of
+// TLS.
 type hiding struct{ net.Listener }
 
 func (h hiding) Accept() (net.Conn, error) {
@@ -38,7 +39,8 @@ func (h hiding) Accept() (net.Conn, error) {
 	return struct{ net.Conn }{nc}, err
 }
 
-func newFixtureOn(t testing.TB, wrap func(net.Listener) net.Listener, change func(*engineio.Config)) *fixture {
+func newFixtureOn(t testing.TB, wrap func(net.Listener) net.Listener,
+	change func(*engineio.Config)) *fixture {
 	t.Helper()
 	f := &fixture{}
 	cfg := engineio.Config{PingInterval: 300 * time.Millisecond, PingTimeout: 200 * time.Millisecond}

@@ -8,13 +8,15 @@ import (
 	"time"
 )
 
-// flushers is how many connections are written to at once: half of the processors. With more, writes hold fewer packets.
+// flushers is how many connections are written to at once: half of the
+// processors. With more, writes hold fewer packets.
 var flushers = max(1, runtime.GOMAXPROCS(0)/2)
 
 // writeMax is about how many bytes one write has.
 const writeMax = 64 << 10
 
-// dirty is the sessions that have something to write over a WebSocket. A session is in it at most once, while it is busy.
+// dirty is the sessions that have something to write over a WebSocket. A
+// session is in it at most once, while it is busy.
 type dirty struct {
 	mu   sync.Mutex
 	cond sync.Cond
@@ -31,7 +33,8 @@ func (d *dirty) add(s *Session) {
 	d.cond.Signal()
 }
 
-// some moves up to n sessions into batch, waiting for at least one; false at the end.
+// some moves up to n sessions into batch, waiting for at least one; false at
+// the end.
 func (d *dirty) some(batch []*Session, n int) ([]*Session, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -77,8 +80,9 @@ func (s *Server) drainAll() {
 
 func appendWire(p *Packet, b []byte) []byte { return append(b, p.wire...) }
 
-// next fills b with what is to be written next. Nothing means that there is nothing, and the session is no longer busy. With last,
-// b ends in a close frame.
+// next fills b with what is to be written next. Nothing means that there is
+// nothing, and the session is no longer busy. With last, b ends in a close
+// frame.
 func (c *conn) next(b []byte) (_ []byte, last bool) {
 	s := c.s
 	s.mu.Lock()
@@ -92,7 +96,8 @@ func (c *conn) next(b []byte) (_ []byte, last bool) {
 	return b, false
 }
 
-// drain writes what waits for the connection. If its socket is full, a goroutine takes over.
+// drain writes what waits for the connection. If its socket is full, a
+// goroutine takes over.
 func (c *conn) drain(buf []byte) []byte {
 	for {
 		var last bool
@@ -142,7 +147,8 @@ func (c *conn) tryWrite(b []byte) (n int, err error) {
 	return n, errors.Join(err, failure)
 }
 
-// push writes, waiting for the socket, and then whatever has come meanwhile. With last, b is the last that is said.
+// push writes, waiting for the socket, and then whatever has come meanwhile.
+// With last, b is the last that is said.
 func (c *conn) push(b []byte, last bool) {
 	for len(b) > 0 {
 		s := c.s
@@ -167,7 +173,8 @@ func (c *conn) push(b []byte, last bool) {
 	}
 }
 
-// give gives the connection up: nothing more is said, and the reader finds its socket closed.
+// give gives the connection up: nothing more is said, and the reader finds its
+// socket closed.
 func (c *conn) give() {
 	s := c.s
 	s.Close(ReasonTransport)
@@ -178,7 +185,8 @@ func (c *conn) give() {
 	c.abort()
 }
 
-// hangUp says that nothing more comes, and has the reader wait for the client's own end, but not for long.
+// hangUp says that nothing more comes, and has the reader wait for the client's
+// own end, but not for long.
 func (c *conn) hangUp() {
 	if half, ok := c.nc.(interface{ CloseWrite() error }); ok {
 		half.CloseWrite()

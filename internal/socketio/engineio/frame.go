@@ -46,8 +46,8 @@ func (e *protocolError) Error() string { return fmt.Sprintf("%d %s", e.code, e.t
 
 func violation(text string) *protocolError { return &protocolError{closeProtocol, text} }
 
-// parse takes one frame of at most limit bytes off the front of b. With used 0 and no error there is not yet a whole one. What
-// RFC 6455 forbids is an error.
+// parse takes one frame of at most limit bytes off the front of b. With used 0
+// and no error there is not yet a whole one. What RFC 6455 forbids is an error.
 func parse(b []byte, limit int) (f inFrame, used int, err *protocolError) {
 	if len(b) < 2 {
 		return f, 0, nil

@@ -9,7 +9,8 @@ import (
 
 // What is decoded encodes to the payload that it was decoded from.
 func FuzzDecodePayload(f *testing.F) {
-	for _, s := range []string{"4hello", "4a\x1ebAQIDBA==\x1e2", "3", "1", "", "\x1e\x1e", "b", "b====", "4\xff", "7", "b\nAQ=="} {
+	for _, s := range []string{"4hello", "4a\x1ebAQIDBA==\x1e2", "3", "1", "", "\x1e\x1e", "b",
+		"b====", "4\xff", "7", "b\nAQ=="} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, payload []byte) {
@@ -32,13 +33,15 @@ func FuzzDecodePayload(f *testing.F) {
 		if !utf8.Valid(payload) || n != bytes.Count(payload, []byte{separator})+1 {
 			t.Errorf("%q was taken as %d packets", payload, n)
 		}
-		if !bytes.ContainsAny(payload, "\r\nb") && !bytes.Equal(out, payload) { // base64 may have line ends and stray bits
+		// base64 may have line ends and stray bits
+		if !bytes.ContainsAny(payload, "\r\nb") && !bytes.Equal(out, payload) {
 			t.Errorf("%q became %q", payload, out)
 		}
 	})
 }
 
-// A frame is taken only whole, and the same however often it is looked at before.
+// A frame is taken only whole, and the same however often it is looked at
+// before.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte("\x81\x82\x00\x00\x00\x004x"), 2)
 	f.Add([]byte("\x82\xfe\x00\x7e\x01\x02\x03\x04"), 1)

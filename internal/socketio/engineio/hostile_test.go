@@ -63,7 +63,8 @@ func TestManyPacketsInOnePayload(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, patient)
 	id := f.Open()
-	f.MustPost(id, strings.TrimSuffix(strings.Repeat("3\x1e", 500_000), "\x1e")) // pongs that nobody has asked for
+	// pongs that nobody has asked for
+	f.MustPost(id, strings.TrimSuffix(strings.Repeat("3\x1e", 500_000), "\x1e"))
 	f.MustPost(id, strings.TrimSuffix(strings.Repeat("4\x1e", 100_000), "\x1e"))
 	got := 0
 	for got < 100_000 {
@@ -148,25 +149,27 @@ func TestBadFrames(t *testing.T) {
 		raw  []byte
 		code int
 	}{
-		"not masked":                      {[]byte{text, 2, '4', 'x'}, 1002},
-		"reserved bits":                   {frame(0xc1, "4x"), 1002},
-		"unknown opcode":                  {frame(0x83, "4x"), 1002},
-		"a ping in pieces":                {frame(0x09, "x"), 1002},
-		"a long ping":                     {frame(0x89, strings.Repeat("x", 126)), 1002},
-		"a length not in shortest form":   {[]byte{text, 0x80 | 126, 0, 2, 0, 0, 0, 0, '4', 'x'}, 1002},
-		"a continuation of nothing":       {frame(0x80, "4x"), 1002},
-		"a message inside another":        {append(frame(0x01, "4x"), frame(text, "4y")...), 1002},
-		"invalid UTF-8":                   {frame(text, "4\xff"), 1007},
-		"invalid UTF-8 in pieces":         {append(frame(0x01, "4\xff"), frame(0x80, "x")...), 1007},
-		"empty":                           {frame(text, ""), 1002},
-		"base64 over WebSocket":           {frame(text, "bAQIDBA=="), 1002},
-		"unknown type":                    {frame(text, "7"), 1002},
-		"a client's ping":                 {frame(text, "2"), 1002},
-		"a probe without an upgrade":      {frame(text, "2probe"), 1002},
-		"an upgrade of nothing":           {frame(text, "5"), 1002},
-		"too large, announced":            {frame(text, strings.Repeat("x", 1_000_001))[:14], 1009},
-		"huge, announced":                 {[]byte{text, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, 1009},
-		"negative":                        {[]byte{text, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, 1002},
+		"not masked":                    {[]byte{text, 2, '4', 'x'}, 1002},
+		"reserved bits":                 {frame(0xc1, "4x"), 1002},
+		"unknown opcode":                {frame(0x83, "4x"), 1002},
+		"a ping in pieces":              {frame(0x09, "x"), 1002},
+		"a long ping":                   {frame(0x89, strings.Repeat("x", 126)), 1002},
+		"a length not in shortest form": {[]byte{text, 0x80 | 126, 0, 2, 0, 0, 0, 0, '4', 'x'}, 1002},
+		"a continuation of nothing":     {frame(0x80, "4x"), 1002},
+		"a message inside another":      {append(frame(0x01, "4x"), frame(text, "4y")...), 1002},
+		"invalid UTF-8":                 {frame(text, "4\xff"), 1007},
+		"invalid UTF-8 in pieces":       {append(frame(0x01, "4\xff"), frame(0x80, "x")...), 1007},
+		"empty":                         {frame(text, ""), 1002},
+		"base64 over WebSocket":         {frame(text, "bAQIDBA=="), 1002},
+		"unknown type":                  {frame(text, "7"), 1002},
+		"a client's ping":               {frame(text, "2"), 1002},
+		"a probe without an upgrade":    {frame(text, "2probe"), 1002},
+		"an upgrade of nothing":         {frame(text, "5"), 1002},
+		"too large, announced":          {frame(text, strings.Repeat("x", 1_000_001))[:14], 1009},
+		"huge, announced": {[]byte{text, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff,
+			0xff, 0xff}, 1009},
+		"negative": {[]byte{text, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+			0xff, 0xff}, 1002},
 		"too large in pieces":             {slicesOf(bin, more, 600_000), 1009},
 		"a close frame of one byte":       {frame(0x88, "x"), 1002},
 		"a close frame with a wrong code": {frame(0x88, "\x03\xed"), 1002},
@@ -266,7 +269,8 @@ func TestUnknownSession(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, patient)
 	for _, method := range []string{"GET", "POST", "DELETE"} {
-		if status, body := f.Do(t.Context(), method, "EIO=4&transport=polling&sid=nobody", nil); status != 400 || body != `{"code":1,"message":"Session ID unknown"}` {
+		if status, body := f.Do(t.Context(), method, "EIO=4&transport=polling&sid=nobody",
+			nil); status != 400 || body != `{"code":1,"message":"Session ID unknown"}` {
 			t.Errorf("%s: %d %s", method, status, body)
 		}
 	}
@@ -326,7 +330,8 @@ func TestSlow(t *testing.T) {
 	})
 }
 
-// A client that reads nothing has its session closed in the end, also if the server is in the middle of writing.
+// A client that reads nothing has its session closed in the end, also if the
+// server is in the middle of writing.
 func TestDeadClient(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)

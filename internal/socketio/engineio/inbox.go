@@ -7,8 +7,9 @@ import (
 	"syscall"
 )
 
-// inbox is what came from a socket and was not yet parsed. It holds a buffer only while there is something in it: it waits for
-// the socket to become readable first, and then takes one from the pool.
+// inbox is what came from a socket and was not yet parsed. It holds a buffer
+// only while there is something in it: it waits for the socket to become
+// readable first, and then takes one from the pool.
 type inbox struct {
 	c   *conn
 	try func(fd uintptr) bool
@@ -48,7 +49,8 @@ func (in *inbox) bytes() []byte {
 	return (*in.b)[in.at:]
 }
 
-// drop takes n parsed bytes off the front, and gives the buffer back with the last of them.
+// drop takes n parsed bytes off the front, and gives the buffer back with the
+// last of them.
 func (in *inbox) drop(n int) {
 	if in.at += n; in.at == len(*in.b) {
 		in.close()
@@ -65,8 +67,9 @@ func (in *inbox) close() {
 // empty reports whether everything that came is parsed.
 func (in *inbox) empty() bool { return in.b == nil }
 
-// fillFresh is fill for a goroutine that has only just started, with a socket that can be read directly: nothing that it calls before it
-// has to wait makes its stack grow, which taking a buffer does.
+// fillFresh is fill for a goroutine that has only just started, with a socket
+// that can be read directly: nothing that it calls before it has to wait makes
+// its stack grow, which taking a buffer does.
 func (in *inbox) fillFresh() error {
 	in.err, in.fresh = nil, true
 	if err := in.c.raw.Read(in.try); err != nil {
@@ -101,7 +104,8 @@ func (in *inbox) fill() error {
 	return err
 }
 
-// readable is called when the socket may have something. It reports false to wait.
+// readable is called when the socket may have something. It reports false to
+// wait.
 func (in *inbox) readable(fd uintptr) bool {
 	begun := false
 	if in.fresh {
@@ -134,7 +138,8 @@ func (in *inbox) readable(fd uintptr) bool {
 	}
 }
 
-// first reads one byte, if there is one. Without the attempt the socket would not be waited for: it says only once that it has something.
+// first reads one byte, if there is one. Without the attempt the socket would
+// not be waited for: it says only once that it has something.
 func (in *inbox) first(fd uintptr) bool {
 	for {
 		n, err := syscall.Read(int(fd), in.one[:])

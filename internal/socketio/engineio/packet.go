@@ -27,14 +27,16 @@ var (
 	errText   = errors.New("engineio: text is UTF-8")
 )
 
-// Packet is one packet, encoded once for however many sessions it is sent to. It is never changed.
+// Packet is one packet, encoded once for however many sessions it is sent to.
+// It is never changed.
 type Packet struct {
 	wire   []byte // a WebSocket frame
 	at     int    // where in it the payload begins
 	binary bool
 }
 
-// Text makes a message of text, which has to be UTF-8, of the concatenated parts. They are copied.
+// Text makes a message of text, which has to be UTF-8, of the concatenated
+// parts. They are copied.
 func Text(parts ...[]byte) *Packet { return newPacket(opText, kindMessage, parts...) }
 
 // Binary makes a message of bytes. They are copied.
@@ -47,7 +49,8 @@ func Binary(b []byte) *Packet {
 // Size is how many bytes the packet has in a session's queue.
 func (p *Packet) Size() int { return len(p.wire) }
 
-// newPacket puts a frame's header, and the type unless it is 0, before the parts.
+// newPacket puts a frame's header, and the type unless it is 0, before the
+// parts.
 func newPacket(op opcode, kind byte, parts ...[]byte) *Packet {
 	n := 0
 	if kind != 0 {
@@ -105,14 +108,16 @@ var (
 	probePacket = newPacket(opText, kindPong, []byte("probe"))
 )
 
-// incoming is a packet from a client. Its data lies in the buffer that it was decoded from.
+// incoming is a packet from a client. Its data lies in the buffer that it was
+// decoded from.
 type incoming struct {
 	kind   byte
 	binary bool
 	data   []byte
 }
 
-// decode reads one packet in text. Of base64, the decoded bytes take the place of the encoded ones.
+// decode reads one packet in text. Of base64, the decoded bytes take the place
+// of the encoded ones.
 func decode(b []byte, polling bool) (incoming, error) {
 	switch {
 	case len(b) == 0:
@@ -129,7 +134,8 @@ func decode(b []byte, polling bool) (incoming, error) {
 	return incoming{}, errFormat
 }
 
-// decodePayload has take called for one packet of a payload after the other, until it fails.
+// decodePayload has take called for one packet of a payload after the other,
+// until it fails.
 func decodePayload(b []byte, take func(incoming) error) error {
 	if !utf8.Valid(b) {
 		return errText

@@ -9,10 +9,12 @@ import (
 )
 
 const (
-	// pollMax is about how many bytes a poll is answered with. What is left is for the next.
+	// pollMax is about how many bytes a poll is answered with. What is left is
+	// for the next.
 	pollMax = 256 << 10
-	// probeHold is how long a poll that comes after a probe was answered waits for something to tell, before it
-	// is sent back so that the client can upgrade. One that was there before is sent back at once.
+	// probeHold is how long a poll that comes after a probe was answered waits
+	// for something to tell, before it is sent back so that the client can
+	// upgrade. One that was there before is sent back at once.
 	probeHold = 100 * time.Millisecond
 )
 
@@ -30,7 +32,8 @@ func (s *Server) openPolling(w http.ResponseWriter, r *http.Request) *refusal {
 	return nil
 }
 
-// answer writes a whole response, not waiting forever for the client to take it.
+// answer writes a whole response, not waiting forever for the client to take
+// it.
 func (s *Server) answer(w http.ResponseWriter, kind string, body []byte) {
 	h := w.Header()
 	h.Set("Content-Type", kind)
@@ -118,7 +121,8 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) *refusal {
 	return nil
 }
 
-// farewell appends the last packet of a session: close, or a noop for a client that has closed itself.
+// farewell appends the last packet of a session: close, or a noop for a client
+// that has closed itself.
 func (s *Session) farewell(b []byte) []byte {
 	if s.reason == ReasonClient {
 		if len(b) > 0 {

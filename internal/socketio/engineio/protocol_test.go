@@ -50,11 +50,12 @@ func TestProtocol(t *testing.T) {
 		{"handshake/WebSocket/fails with an invalid 'transport' query parameter", func(f *fixture) {
 			f.refusesSocket("EIO=4", "EIO=4&transport=abc")
 		}},
-		{"message/HTTP long-polling/sends and receives a payload containing one plain text packet", func(f *fixture) {
-			id := f.Open()
-			f.MustPost(id, "4hello")
-			f.MustPoll(id, "4hello")
-		}},
+		{"message/HTTP long-polling/sends and receives a payload containing one plain text packet",
+			func(f *fixture) {
+				id := f.Open()
+				f.MustPost(id, "4hello")
+				f.MustPoll(id, "4hello")
+			}},
 		{"message/HTTP long-polling/sends and receives a payload containing several plain text packets", func(f *fixture) {
 			id := f.Open()
 			f.MustPost(id, "4test1\x1e4test2\x1e4test3")
@@ -96,7 +97,8 @@ func TestProtocol(t *testing.T) {
 		{"message/HTTP long-polling/closes the session upon cancelled polling request", func(f *fixture) {
 			id := f.Open()
 			ctx, cancel := context.WithCancel(f.T.Context())
-			ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { cancel() }})
+			ctx = httptrace.WithClientTrace(ctx,
+				&httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { cancel() }})
 			f.Do(ctx, "GET", "EIO=4&transport=polling&sid="+id, nil)
 			f.ended(engineio.ReasonTransport)
 			f.MustBeGone(id)

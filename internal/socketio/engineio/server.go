@@ -1,13 +1,18 @@
-// Package engineio is a server of Engine.IO, protocol 4: sessions of messages, in text or binary, over HTTP long-polling or
-// WebSocket, and from one to the other.
+// Package engineio is a server of Engine.IO, protocol 4: sessions of messages,
+// in text or binary, over HTTP long-polling or WebSocket, and from one to the
+// other.
 //
-// A session has a queue of packets, and at any time one transport that empties it. While polling, that is whoever
-// has the one pending GET; then the WebSocket, for which a few flushers copy many packets into one write. Idle sessions are cheap:
-// over WebSocket one goroutine that waits for its socket to become readable without holding a buffer, and a timer for the
-// heartbeat; over polling only the timer and the request.
+// A session has a queue of packets, and at any time one transport that empties
+// it. While polling, that is whoever has the one pending GET; then the
+// WebSocket, for which a few flushers copy many packets into one write. Idle
+// sessions are cheap: over WebSocket one goroutine that waits for its socket to
+// become readable without holding a buffer, and a timer for the heartbeat; over
+// polling only the timer and the request.
 //
-// What a client sends is bounded everywhere: a message, a polling request and the queue of what it does not fetch in
-// bytes, a request's body, a probe and a client that has gone silent in time. Whoever breaks the protocol loses the session.
+// What a client sends is bounded everywhere: a message, a polling request and
+// the queue of what it does not fetch in bytes, a request's body, a probe and a
+// client that has gone silent in time. Whoever breaks the protocol loses the
+// session.
 package engineio
 
 import (
@@ -22,35 +27,45 @@ import (
 
 // Config is what a server is made of.
 type Config struct {
-	PingInterval   time.Duration // between pings, if they are answered; default 25 s
-	PingTimeout    time.Duration // a client has to answer a ping, and to finish a request's body; default 20 s
+	PingInterval time.Duration // between pings, if they are answered; default 25 s
+	// a client has to answer a ping, and to finish a request's body; default 20
+	// s
+	PingTimeout    time.Duration
 	UpgradeTimeout time.Duration // a probe has to become an upgrade; default 10 s
 	MaxPayload     int           // bytes of one message, and of one polling request; default 1,000,000
-	MaxQueue       int           // bytes that may wait for one client; more closes the session as slow; larger than any packet; default 1 MiB
-	MaxSessions    int           // default 100,000
+	// bytes that may wait for one client; more closes the session as slow;
+	// larger than any packet; default 1 MiB
+	MaxQueue    int
+	MaxSessions int // default 100,000
 
-	// Allow judges a handshake before there is a session. An error refuses it, with the error's text and 403, or as a
-	// *Refusal says. Nil allows all. Later requests are not judged: they bring the session's identifier, which only its client knows.
+	// Allow judges a handshake before there is a session. An error refuses it,
+	// with the error's text and 403, or as a *Refusal says. Nil allows all.
+	// Later requests are not judged: they bring the session's identifier, which
+	// only its client knows.
 	Allow func(r *http.Request) error
 
-	// Keep returns what a session keeps of the request that opens it, see Session.Kept. Nil keeps a copy, an *http.Request without body and
+	// Keep returns what a session keeps of the request that opens it, see
+	// Session.Kept. Nil keeps a copy, an *http.Request without body and
 	// context, which takes about a kilobyte.
 	Keep func(r *http.Request) any
 
-	// Accept is called with every new session, before anything is read from it, and says who receives its messages.
-	// It must not wait. Sending and closing is possible in it.
+	// Accept is called with every new session, before anything is read from it,
+	// and says who receives its messages. It must not wait. Sending and closing
+	// is possible in it.
 	Accept func(s *Session) Receiver
 }
 
 // Receiver is told what comes over a session.
 type Receiver interface {
-	// Text and Binary take a message; no two of them run at once. The bytes belong to the session: they are valid during the call.
-	// While a call waits, nothing else is read from the client, and its pongs neither. An error closes the session as
-	// ReasonParse.
+	// Text and Binary take a message; no two of them run at once. The bytes
+	// belong to the session: they are valid during the call. While a call
+	// waits, nothing else is read from the client, and its pongs neither. An
+	// error closes the session as ReasonParse.
 	Text(b []byte) error
 	Binary(b []byte) error
 
-	// Closed is called once. It must not wait. A Text or Binary under way may end after it.
+	// Closed is called once. It must not wait. A Text or Binary under way may
+	// end after it.
 	Closed(why Reason)
 }
 
@@ -62,12 +77,15 @@ type Refusal struct {
 
 func (e *Refusal) Error() string { return e.Message }
 
-// Server is an http.Handler of all requests of its sessions, whatever their path. Cross-origin headers are its caller's.
+// Server is an http.Handler of all requests of its sessions, whatever their
+// path. Cross-origin headers are its caller's.
 type Server struct {
 	cfg   Config
 	dirty dirty
 	flush sync.WaitGroup // flushers, and writers that they start
-	work  sync.WaitGroup // readers, and sessions whose receiver is not told of the end; added to under mu while not closed
+	// readers, and sessions whose receiver is not told of the end; added to
+	// under mu while not closed
+	work sync.WaitGroup
 
 	mu       sync.Mutex
 	sessions map[string]*Session
@@ -106,8 +124,9 @@ func New(cfg Config) *Server {
 	return s
 }
 
-// Close closes all sessions and refuses new ones. It waits for every goroutine of WebSockets, and until Closed has returned for every
-// session; requests under way are answered soon, and waited for by the HTTP server.
+// Close closes all sessions and refuses new ones. It waits for every goroutine
+// of WebSockets, and until Closed has returned for every session; requests
+// under way are answered soon, and waited for by the HTTP server.
 func (s *Server) Close() {
 	s.mu.Lock()
 	s.closed = true
@@ -222,7 +241,8 @@ func (s *Server) allow(r *http.Request) *refusal {
 	return &refusal{http.StatusForbidden, 4, err.Error()}
 }
 
-// reserve makes room for a session. It is given back by release, or by forget once the session was added.
+// reserve makes room for a session. It is given back by release, or by forget
+// once the session was added.
 func (s *Server) reserve() *refusal {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -242,7 +262,8 @@ func (s *Server) release() {
 	s.mu.Unlock()
 }
 
-// add makes the session known, which is to end with finish; false if the server is stopping.
+// add makes the session known, which is to end with finish; false if the server
+// is stopping.
 func (s *Server) add(session *Session) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -277,8 +298,8 @@ func (s *Server) stopping() bool {
 	return s.closed
 }
 
-// start runs a connection's first goroutine; false if the server is stopping. Close waits for it and those that come after it: the
-// last calls work.Done.
+// start runs a connection's first goroutine; false if the server is stopping.
+// Close waits for it and those that come after it: the last calls work.Done.
 func (s *Server) start(f func()) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -308,7 +329,8 @@ func (s *Server) hello(id string, upgrades ...string) *Packet {
 	return newPacket(opText, kindOpen, b)
 }
 
-// NewID returns an identifier that cannot be guessed: 20 characters, of 120 random bits.
+// NewID returns an identifier that cannot be guessed: 20 characters, of 120
+// random bits.
 func NewID() string {
 	var b [15]byte
 	rand.Read(b[:])

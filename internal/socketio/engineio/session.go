@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// Reason says why a session has ended, in the words of the reference server where it has any.
+// Reason says why a session has ended, in the words of the reference server
+// where it has any.
 type Reason string
 
 // Reasons that this package gives. Close may be called with others.
@@ -27,11 +28,12 @@ var (
 	ErrSlow = errors.New("engineio: the client does not fetch what is sent to it")
 )
 
-// lingerFor bounds how long a closed session waits: polling, for one more request to be told; WebSocket, for the client to close
-// too.
+// lingerFor bounds how long a closed session waits: polling, for one more
+// request to be told; WebSocket, for the client to close too.
 const lingerFor = 2 * time.Second
 
-// Session is one client's. Its methods may be called at any time, from any goroutine.
+// Session is one client's. Its methods may be called at any time, from any
+// goroutine.
 type Session struct {
 	srv  *Server
 	id   string
@@ -75,7 +77,8 @@ func keep(r *http.Request) any {
 	u := *r.URL
 	return &http.Request{
 		Method: r.Method, URL: &u, Proto: r.Proto, ProtoMajor: r.ProtoMajor, ProtoMinor: r.ProtoMinor,
-		Header: r.Header.Clone(), Host: r.Host, RemoteAddr: r.RemoteAddr, RequestURI: r.RequestURI, TLS: r.TLS,
+		Header: r.Header.Clone(), Host: r.Host, RemoteAddr: r.RemoteAddr, RequestURI: r.RequestURI,
+		TLS: r.TLS,
 	}
 }
 
@@ -103,10 +106,12 @@ func (s *Session) finish(recv Receiver) {
 	recv.Closed(s.reason)
 }
 
-// ID returns the session's identifier. Whoever knows it can speak for the client.
+// ID returns the session's identifier. Whoever knows it can speak for the
+// client.
 func (s *Session) ID() string { return s.id }
 
-// Kept returns what Config.Keep has kept of the request that opened the session.
+// Kept returns what Config.Keep has kept of the request that opened the
+// session.
 func (s *Session) Kept() any { return s.kept }
 
 // Send queues packets, one right after the other. It does not wait.
@@ -131,8 +136,9 @@ func (s *Session) Send(packets ...*Packet) error {
 	return nil
 }
 
-// Room reports whether at most so many bytes wait for the client. If not, f, unless nil, is called once when that has become so, or the
-// session has ended; another call of Room replaces it. It must not wait, nor use the session.
+// Room reports whether at most so many bytes wait for the client. If not, f,
+// unless nil, is called once when that has become so, or the session has ended;
+// another call of Room replaces it. It must not wait, nor use the session.
 func (s *Session) Room(bytes int, f func()) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -169,8 +175,9 @@ func (s *Session) wake() {
 	}
 }
 
-// Close ends the session. What is queued is still delivered, if the client fetches it soon, except after ReasonSlow, ReasonParse,
-// ReasonTransport and ReasonPingTimeout. Only the first call counts.
+// Close ends the session. What is queued is still delivered, if the client
+// fetches it soon, except after ReasonSlow, ReasonParse, ReasonTransport and
+// ReasonPingTimeout. Only the first call counts.
 func (s *Session) Close(why Reason) {
 	stopping := s.srv.stopping()
 	s.mu.Lock()
@@ -225,8 +232,8 @@ func (s *Session) empty() {
 	s.queue, s.size = nil, 0
 }
 
-// take removes packets from the front of the queue and returns what write makes of them, until that has about enough bytes. The
-// lock is held.
+// take removes packets from the front of the queue and returns what write makes
+// of them, until that has about enough bytes. The lock is held.
 func (s *Session) take(b []byte, enough int, write func(p *Packet, b []byte) []byte) []byte {
 	n := 0
 	for n < len(s.queue) && len(b) < enough {
@@ -257,7 +264,8 @@ func (s *Session) beat() {
 	}
 }
 
-// expired pings when that is due, and reports whether the answer to a ping is overdue.
+// expired pings when that is due, and reports whether the answer to a ping is
+// overdue.
 func (s *Session) expired(now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -266,7 +274,8 @@ func (s *Session) expired(now time.Time) bool {
 	}
 	if !now.Before(s.due) && !s.pinged {
 		s.pinged = true
-		if s.due = s.due.Add(s.srv.cfg.PingTimeout); !now.Before(s.due) { // the server itself was away: that is not the client's fault
+		// the server itself was away: that is not the client's fault
+		if s.due = s.due.Add(s.srv.cfg.PingTimeout); !now.Before(s.due) {
 			s.due = now.Add(s.srv.cfg.PingTimeout)
 		}
 		s.queue = append(s.queue, pingPacket)

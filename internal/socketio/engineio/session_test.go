@@ -10,7 +10,8 @@ import (
 	"github.com/parley-chat/parley/internal/socketio/engineio"
 )
 
-// A session in use moves to WebSocket without losing, doubling or reordering anything.
+// A session in use moves to WebSocket without losing, doubling or reordering
+// anything.
 func TestUpgradeInUse(t *testing.T) {
 	t.Parallel()
 	hide := func(l net.Listener) net.Listener { return hiding{l} }

@@ -10,8 +10,9 @@ import (
 	"github.com/parley-chat/parley/internal/socketio/eiotest"
 )
 
-// TestWaiting: whoever says little is waited for by one goroutine after the other, whoever says much by one; frames that come
-// whole, in two parts and two at once are answered either way, by connections that were upgraded too.
+// TestWaiting: whoever says little is waited for by one goroutine after the
+// other, whoever says much by one; frames that come whole, in two parts and two
+// at once are answered either way, by connections that were upgraded too.
 func TestWaiting(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, patient)

@@ -13,7 +13,8 @@ import (
 	gobwas "github.com/gobwas/ws"
 )
 
-// conn is a session's WebSocket. Its reader, one goroutine at a time, owns the fields without a lock.
+// conn is a session's WebSocket. Its reader, one goroutine at a time, owns the
+// fields without a lock.
 type conn struct {
 	s   *Session
 	nc  net.Conn        // nil until the upgrade; then not changed
@@ -31,7 +32,8 @@ type conn struct {
 	said bool // the close frame was written, or there is no use in it; guarded by the session's lock
 }
 
-// connect turns a request into a WebSocket. Early is what the client has sent already.
+// connect turns a request into a WebSocket. Early is what the client has sent
+// already.
 func (c *conn) connect(w http.ResponseWriter, r *http.Request) (early []byte, err error) {
 	nc, buffered, _, err := gobwas.HTTPUpgrader{}.Upgrade(r, w)
 	if err != nil {
@@ -75,7 +77,8 @@ func (s *Server) openWebSocket(w http.ResponseWriter, r *http.Request) *refusal 
 	return nil
 }
 
-// serveProbe takes the WebSocket that a polling session wants to be upgraded to.
+// serveProbe takes the WebSocket that a polling session wants to be upgraded
+// to.
 func (s *Session) serveProbe(w http.ResponseWriter, r *http.Request) *refusal {
 	c := &conn{s: s, probing: true}
 	s.mu.Lock()
@@ -101,7 +104,8 @@ func (s *Session) serveProbe(w http.ResponseWriter, r *http.Request) *refusal {
 	return nil
 }
 
-// turnAway closes a WebSocket that its session has no use for, as the protocol wants it: not by refusing the request.
+// turnAway closes a WebSocket that its session has no use for, as the protocol
+// wants it: not by refusing the request.
 func (c *conn) turnAway(w http.ResponseWriter, r *http.Request) {
 	if _, err := c.connect(w, r); err == nil {
 		c.write(sealClose(closePolicy, "the session has a WebSocket"))
@@ -118,7 +122,8 @@ func (s *Session) unprobe(c *conn) {
 	}
 }
 
-// run reads until the connection ends; it may return before. With first, the session begins with it.
+// run reads until the connection ends; it may return before. With first, the
+// session begins with it.
 func (c *conn) run(early []byte, first bool) {
 	s := c.s
 	if first {
@@ -131,8 +136,9 @@ func (c *conn) run(early []byte, first bool) {
 	c.serve()
 }
 
-// serve reads until the connection ends, or is quiet. Then another goroutine waits for it: a stack that has grown does not become smaller
-// while its goroutine waits, and much of what an idle connection takes is the stack.
+// serve reads until the connection ends, or is quiet. Then another goroutine
+// waits for it: a stack that has grown does not become smaller while its
+// goroutine waits, and much of what an idle connection takes is the stack.
 func (c *conn) serve() {
 	err := c.read()
 	if err == errQuiet {
@@ -142,7 +148,8 @@ func (c *conn) serve() {
 	c.over(err)
 }
 
-// await waits until something comes, on a stack that is still small, and goes on.
+// await waits until something comes, on a stack that is still small, and goes
+// on.
 func (c *conn) await() {
 	if err := c.in.fillFresh(); err != nil {
 		c.over(err)
@@ -178,7 +185,8 @@ func (c *conn) over(err error) {
 	}
 }
 
-// end says with what the connection is to be closed, unless that was said before.
+// end says with what the connection is to be closed, unless that was said
+// before.
 func (c *conn) end(code int, text string) {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
@@ -206,14 +214,16 @@ func (c *conn) hurry() {
 	c.text = string(c.s.reason)
 }
 
-// abort gives the connection up: the reader finds its socket closed. The lock is held.
+// abort gives the connection up: the reader finds its socket closed. The lock
+// is held.
 func (c *conn) abort() {
 	if c.nc != nil {
 		c.nc.SetReadDeadline(time.Unix(1, 0))
 	}
 }
 
-// linger reads on, and drops, until the client has closed: its close would otherwise be lost with what it sent.
+// linger reads on, and drops, until the client has closed: its close would
+// otherwise be lost with what it sent.
 func (c *conn) linger() {
 	c.nc.SetReadDeadline(time.Now().Add(lingerFor))
 	buf := make([]byte, 1<<10)
@@ -228,7 +238,8 @@ func (c *conn) linger() {
 // errQuiet is read's when nothing has come and little did before.
 var errQuiet = errors.New("quiet")
 
-// A client that sends often keeps its goroutine: changing it costs about a microsecond.
+// A client that sends often keeps its goroutine: changing it costs about a
+// microsecond.
 const (
 	often = 100 * time.Millisecond // between two frames
 	many  = 8                      // such frames, one after the other
@@ -352,7 +363,8 @@ func (c *conn) try(p incoming) error {
 	s.mu.Unlock()
 	switch {
 	case !probed && p.kind == kindPing && string(p.data) == "probe":
-		// First the answer, then the poll: a client that hears of the poll first would begin another.
+		// First the answer, then the poll: a client that hears of the poll
+		// first would begin another.
 		if err := c.write(probePacket.wire); err != nil {
 			return err
 		}
@@ -378,7 +390,8 @@ func (c *conn) try(p incoming) error {
 	return violation("not an upgrade")
 }
 
-// closed judges the client's close frame. It is always an error, with which to answer.
+// closed judges the client's close frame. It is always an error, with which to
+// answer.
 func closed(payload []byte) error {
 	switch {
 	case len(payload) == 0:

@@ -14,7 +14,8 @@ export async function axe(page, part = 'html', rules) {
   return page.evaluate(async ([part, rules]) => {
     const { violations } = await window.axe.run(part, {
       resultTypes: ['violations'],
-      // Menus stand at the end of the page, where no landmark is; on a phone the list is all there is.
+      // Menus stand at the end of the page, where no landmark is; on a phone
+      // the list is all there is.
       rules: { region: { enabled: false }, 'landmark-one-main': { enabled: false } },
       runOnly: rules ?? ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
     })

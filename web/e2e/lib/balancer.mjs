@@ -1,4 +1,5 @@
-// A plain reverse proxy before several nodes, such as one finds in front of any web service.
+// A plain reverse proxy before several nodes, such as one finds in front of any
+// web service.
 
 import { Agent, createServer, request } from 'node:http'
 import { connect } from 'node:net'

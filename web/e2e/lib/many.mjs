@@ -1,5 +1,6 @@
-// A server with very many rooms and messages, without the minutes that it takes to write them: what the real server says
-// at sync gets more rooms, and one of them has a long history that is made up page by page.
+// A server with very many rooms and messages, without the minutes that it takes
+// to write them: what the real server says at sync gets more rooms, and one of
+// them has a long history that is made up page by page.
 
 const at = (no) => new Date(Date.UTC(2026, 0, 1) + no * 60_000).toISOString()
 const text = (no) => (no % 7 ? `message ${no}` : `message ${no}\n\n- with *some* **formatting**\n- and \`code\`\n\n${'and more words '.repeat(no % 40)}`)

@@ -42,7 +42,8 @@ export const overlaps = (page) =>
         if (a.closest(over) !== b.closest(over)) continue // what lies over others on purpose may cover a part of them
         const w = Math.min(ra.right, rb.right) - Math.max(ra.left, rb.left)
         const h = Math.min(ra.bottom, rb.bottom) - Math.max(ra.top, rb.top)
-        // A button inside another's frame (the send button in the box) is not a cover; texts may touch by a line's leading.
+        // A button inside another's frame (the send button in the box) is not a
+        // cover; texts may touch by a line's leading.
         if (w > 2 && h > 4 && !a.closest('.code-block') && !b.closest('.code-block') && !/to-newest/.test(a.className + b.className)) faults.push(`${say(a)} and ${say(b)} cover each other`)
       }
     }

@@ -1,4 +1,5 @@
-// The real server: one process on a store of its own, or, with PARLEY_E2E=redis, two nodes on one Redis behind a reverse proxy.
+// The real server: one process on a store of its own, or, with
+// PARLEY_E2E=redis, two nodes on one Redis behind a reverse proxy.
 
 import { execFileSync, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -37,7 +38,8 @@ export const binary = (() => {
 class Node {
   constructor(port, args) {
     this.port = port
-    // Links are not looked at unless a test asks for it: nothing here talks to other hosts.
+    // Links are not looked at unless a test asks for it: nothing here talks to
+    // other hosts.
     this.args = ['serve', '--listen', `127.0.0.1:${port}`, '--max-logins=-1', '--link-previews=off', ...args]
   }
 

@@ -1,4 +1,5 @@
-// Emoji by their short codes: the data of one language, loaded when first needed, and what is found in it.
+// Emoji by their short codes: the data of one language, loaded when first
+// needed, and what is found in it.
 
 import { at } from '../protocol/base'
 

@@ -1,5 +1,6 @@
-// Every text of the client. A key's first word is where it is shown. Plural forms end in _one, _other and what else
-// Intl.PluralRules names for a language. i18n.test.ts holds the languages together.
+// Every text of the client. A key's first word is where it is shown. Plural
+// forms end in _one, _other and what else Intl.PluralRules names for a
+// language. i18n.test.ts holds the languages together.
 export const en = {
   'app.needsServer': 'Waiting for the server…',
   'app.opening': 'Opening…',

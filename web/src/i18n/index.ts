@@ -1,4 +1,5 @@
-// The language of the page: which one, its texts, and how it writes numbers and dates.
+// The language of the page: which one, its texts, and how it writes numbers and
+// dates.
 
 import i18next from 'i18next'
 import { create } from 'zustand'

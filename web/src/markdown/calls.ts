@@ -1,4 +1,5 @@
-// People who are called by @name in a message: the server has found them, here they are found again in its text.
+// People who are called by @name in a message: the server has found them, here
+// they are found again in its text.
 
 import type MarkdownIt from 'markdown-it'
 import { everyone } from '../protocol/types'

@@ -1,4 +1,5 @@
-// Random texts for tests: pieces of markdown, of HTML and of addresses that do harm, cut and put together anyhow.
+// Random texts for tests: pieces of markdown, of HTML and of addresses that do
+// harm, cut and put together anyhow.
 
 const pieces = [
   '<script>alert(1)</script>', '<img src=x onerror=alert(1)>', '<svg/onload=alert(1)>', '<svg><style>', '</style>', '<a href="', 'javascript:alert(1)', 'JaVaScRiPt:', 'java\tscript:',

@@ -1,4 +1,5 @@
-// Colours in code. The highlighter comes later than the page; what was shown before is then shown anew.
+// Colours in code. The highlighter comes later than the page; what was shown
+// before is then shown anew.
 
 import { create } from 'zustand'
 

@@ -1,4 +1,5 @@
-// The highlighter with the languages that people paste most. Loaded when the first block of code is shown.
+// The highlighter with the languages that people paste most. Loaded when the
+// first block of code is shown.
 
 import hljs from 'highlight.js/lib/core'
 import bash from 'highlight.js/lib/languages/bash'

@@ -2,8 +2,9 @@ import { describe, expect, it } from 'vitest'
 import { hostileText } from './fakeTexts'
 import { parse, plainLine } from './render'
 
-// These look at the parser alone: DOMPurify, the second wall, needs a real browser. e2e/hostile.test.mjs repeats the
-// attacks in one, on the whole client.
+// These look at the parser alone: DOMPurify, the second wall, needs a real
+// browser. e2e/hostile.test.mjs repeats the attacks in one, on the whole
+// client.
 const dom = (text: string) => {
   const div = document.createElement('div')
   div.innerHTML = parse(text)
@@ -92,7 +93,8 @@ describe('random texts', () => {
   )
   const attributes = new Set(['class', 'href', 'rel', 'start', 'tabindex', 'target', 'type'])
 
-  // Judged letter by letter, without a parser of HTML that might forgive: what is not one of our tags has no bracket.
+  // Judged letter by letter, without a parser of HTML that might forgive: what
+  // is not one of our tags has no bracket.
   const faults = (html: string) => {
     const found: string[] = []
     const rest = html.replace(tag, (whole, _end, name: string, list: string) => {

@@ -1,5 +1,6 @@
-// Markdown to safe HTML. The parser makes no raw HTML, images or unsafe links in the first place;
-// what it makes goes through DOMPurify with a short list of what may remain.
+// Markdown to safe HTML. The parser makes no raw HTML, images or unsafe links
+// in the first place; what it makes goes through DOMPurify with a short list of
+// what may remain.
 
 import DOMPurify from 'dompurify'
 import MarkdownIt from 'markdown-it'
@@ -35,7 +36,8 @@ const code = (text: string, language: string) => {
   )
 }
 md.renderer.rules.fence = (tokens, i) => code(tokens[i]!.content, tokens[i]!.info.trim().split(/\s+/)[0]!.slice(0, 20))
-// The parser aligns columns by style attributes, which the page's policy forbids.
+// The parser aligns columns by style attributes, which the page's policy
+// forbids.
 md.renderer.rules.td_open = md.renderer.rules.th_open = (tokens, i, options, _env, self) => {
   const token = tokens[i]!
   const align = /text-align:(center|right)/.exec(String(token.attrGet('style') ?? ''))?.[1]

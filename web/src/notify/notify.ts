@@ -1,4 +1,5 @@
-// Notifications of the system, for what concerns this person while the page is hidden.
+// Notifications of the system, for what concerns this person while the page is
+// hidden.
 
 import { plainLine } from '../markdown/render'
 import { at } from '../protocol/base'

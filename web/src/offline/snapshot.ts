@@ -1,4 +1,5 @@
-// What is kept of the chat to be read without a connection: the newest rooms with their last messages.
+// What is kept of the chat to be read without a connection: the newest rooms
+// with their last messages.
 
 import type { State, Timeline } from '../store/state'
 import { kept } from '../protocol/base'

@@ -1,6 +1,7 @@
-// Messages on their way. Each is kept in storage from the moment it is written until the server has
-// acknowledged it, so that neither a reload nor a lost network loses it; each room's are sent one after the
-// other, and again with the same client id, so that they keep their order and are never doubled.
+// Messages on their way. Each is kept in storage from the moment it is written
+// until the server has acknowledged it, so that neither a reload nor a lost
+// network loses it; each room's are sent one after the other, and again with
+// the same client id, so that they keep their order and are never doubled.
 
 import { ApiError, explain } from '../protocol/error'
 import type { File, Message } from '../protocol/types'
@@ -140,7 +141,8 @@ export class Outbox {
       for (;;) {
         const item = this.items.find((i) => i.room === room && i.state === 'pending')
         if (!item || !this.online) return
-        // Stored first: after a crash between here and the answer, the server may know it.
+        // Stored first: after a crash between here and the answer, the server
+        // may know it.
         if (!item.tried) this.change(item.client_id, { tried: true })
         try {
           const message = await this.p.send(item)

@@ -2,7 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 
-// The server may be below a path, which at and fullAt know: an address that begins with a slash would leave it.
+// The server may be below a path, which at and fullAt know: an address that
+// begins with a slash would leave it.
 test('no address of the server is written without its place', () => {
   const src = join(__dirname, '..')
   const wrong: string[] = []

@@ -1,4 +1,5 @@
-// Where the server is: at the root of a host, or below a path of another program's site.
+// Where the server is: at the root of a host, or below a path of another
+// program's site.
 
 /** The path of this page, and of all that the server serves: it begins and ends with a slash. */
 export const base = location.pathname.replace(/[^/]*$/, '') || '/'

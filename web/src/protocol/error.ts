@@ -80,7 +80,8 @@ export function explain(err: unknown): string {
   if (err.text) return t(err.text)
   const hindrance = err.because && hindered(err.because)
   if (hindrance) return hindrance
-  // The server speaks English; its words are exact, and better than ours where they are understood.
+  // The server speaks English; its words are exact, and better than ours where
+  // they are understood.
   if (err.message.trim() && speaksEnglish()) return sentence(err.message)
   const exact = `refusal.${err.code}.${err.field}`
   return isKey(exact) ? t(exact) : t(`refusal.${err.code}`)

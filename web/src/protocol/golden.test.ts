@@ -1,4 +1,5 @@
-// The frames that the server's own tests hold it to: what Go writes, this client reads.
+// The frames that the server's own tests hold it to: what Go writes, this
+// client reads.
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'

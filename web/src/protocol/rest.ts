@@ -18,8 +18,9 @@ async function call<T>(method: string, path: string, body?: unknown): Promise<T>
   try {
     res = await fetch(api + path, {
       method,
-      // The cookie is asked for only where a session begins: elsewhere the server would want to know the page's origin,
-      // which browsers do not tell it with a plain GET.
+      // The cookie is asked for only where a session begins: elsewhere the
+      // server would want to know the page's origin, which browsers do not tell
+      // it with a plain GET.
       headers: body === undefined ? {} : { 'Content-Type': 'application/json', 'Parley-Cookie': 'set' },
       credentials: 'same-origin',
       cache: 'no-store',

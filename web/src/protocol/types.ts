@@ -1,4 +1,5 @@
-// The types of the protocol, as docs/protocol.md and the OpenAPI document describe them.
+// The types of the protocol, as docs/protocol.md and the OpenAPI document
+// describe them.
 
 export type ServerRole = 'owner' | 'admin' | 'member' | 'guest'
 export type RoomRole = 'moderator' | 'member'

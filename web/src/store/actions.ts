@@ -1,4 +1,5 @@
-// What the screens can ask for. Each returns when the server has agreed; errors are ApiError.
+// What the screens can ask for. Each returns when the server has agreed; errors
+// are ApiError.
 
 import { t } from '../i18n'
 import { ApiError, explain } from '../protocol/error'

@@ -1,4 +1,5 @@
-// The living connection of this page: it feeds the state from the socket and the outbox to it.
+// The living connection of this page: it feeds the state from the socket and
+// the outbox to it.
 
 import { deviceID, drafts, localItems, newClientID } from '../outbox/keep'
 import { type Item, Outbox } from '../outbox/outbox'
@@ -200,7 +201,8 @@ export class Connection {
       this.step((s) => (s.rooms[room] ? setView(s, view) : { state: s, then: 'nothing' }))
       this.settle(room)
     } catch (err) {
-      // not_found: we are no longer in it, and room.left says so. Else the next sync, without a position for it.
+      // not_found: we are no longer in it, and room.left says so. Else the next
+      // sync, without a position for it.
       if (!(err instanceof ApiError && err.code === 'not_found')) this.resyncLater('sync')
     }
   }

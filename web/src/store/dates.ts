@@ -1,4 +1,5 @@
-// Where a day begins in a room: messages are numbered densely and in time, so halving finds it.
+// Where a day begins in a room: messages are numbered densely and in time, so
+// halving finds it.
 
 import type { Message } from '../protocol/types'
 

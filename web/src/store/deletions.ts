@@ -1,5 +1,7 @@
-// Messages that are about to be deleted. Each waits for a few seconds in which it can be taken back. It is kept in storage
-// until the server has deleted it: closing the page means deleting now, and what did not get through is deleted later.
+// Messages that are about to be deleted. Each waits for a few seconds in which
+// it can be taken back. It is kept in storage until the server has deleted it:
+// closing the page means deleting now, and what did not get through is deleted
+// later.
 
 import { create } from 'zustand'
 import { t } from '../i18n'

@@ -1,4 +1,5 @@
-// A small model of the server for tests: the streams, and what a fetch would show at any moment.
+// A small model of the server for tests: the streams, and what a fetch would
+// show at any moment.
 
 import { positionOf, roomStream, serverStream, userStream } from '../protocol/position'
 import { mentioning, react } from './message'

@@ -29,7 +29,8 @@ export function slowUntil(me: State['me'], room: RoomView, outbox: readonly Item
   const moderates = room.role === 'moderator' || (room.kind === 'public' && (me.role === 'admin' || me.role === 'owner'))
   if (room.kind === 'thread' || !room.slow || moderates) return 0
   const slow = room.slow * 1000
-  // A message that waits to be sent is followed by the same wait, from when it is there.
+  // A message that waits to be sent is followed by the same wait, from when it
+  // is there.
   const waiting = outbox.findLast((i) => i.room === room.id && i.state === 'pending' && i.tried)
   const until = waiting ? Math.max(waiting.waits ?? 0, now) + slow : last ? Math.min(Date.parse(last) + ahead, now) + slow : 0
   return until > now ? until : 0

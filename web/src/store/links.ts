@@ -1,4 +1,5 @@
-// What the links in messages lead to: asked for while a message can be seen, and remembered as long as this page is open.
+// What the links in messages lead to: asked for while a message can be seen,
+// and remembered as long as this page is open.
 
 import { create } from 'zustand'
 import { ApiError } from '../protocol/error'
@@ -81,7 +82,8 @@ async function find(key: string, m: Linked): Promise<void> {
     previews = (answer.previews ?? []).filter(fit).map(ours)
   } catch (err) {
     if (!(err instanceof ApiError) || err.passing) {
-      // Not worth a word to anybody. What can still be seen then is asked for again.
+      // Not worth a word to anybody. What can still be seen then is asked for
+      // again.
       pause ??= setTimeout(() => {
         pause = undefined
         next()

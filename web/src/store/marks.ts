@@ -1,4 +1,5 @@
-// What one does with a message that is there: change it, react to it, answer it.
+// What one does with a message that is there: change it, react to it, answer
+// it.
 
 import { create } from 'zustand'
 import { t } from '../i18n'

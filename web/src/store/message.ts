@@ -1,4 +1,5 @@
-// What a message becomes: edited, deleted, pinned, reacted to, answered in a thread.
+// What a message becomes: edited, deleted, pinned, reacted to, answered in a
+// thread.
 
 import { type Event, everyone, type Message, type Reacted, type RoomView } from '../protocol/types'
 

@@ -1,4 +1,5 @@
-// What one does about people: oneself, and as an admin others. Each returns when the server has agreed; errors are ApiError.
+// What one does about people: oneself, and as an admin others. Each returns
+// when the server has agreed; errors are ApiError.
 
 import { ApiError } from '../protocol/error'
 import { post, type Posted } from '../protocol/post'

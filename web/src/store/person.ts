@@ -1,4 +1,5 @@
-// What people say of themselves: their status, and that they do not want to be disturbed. Both end by themselves.
+// What people say of themselves: their status, and that they do not want to be
+// disturbed. Both end by themselves.
 
 import { at } from '../protocol/base'
 import type { User, UserStatus } from '../protocol/types'

@@ -173,7 +173,8 @@ export function takePage(state: State, id: string, where: Where, asked: MessageP
   const newest = page.messages[page.messages.length - 1]?.no ?? 0
   let timeline
   if (!old || where === 'replace') {
-    // Events may have come between the page and now: they are newer than the page.
+    // Events may have come between the page and now: they are newer than the
+    // page.
     timeline = fromPage({ ...page, more_newer: newest < view.head_no }, newest >= view.head_no)
   } else {
     timeline = where === 'older' ? prepend(old, page) : extend(old, page, view.head_no)

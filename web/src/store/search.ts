@@ -1,4 +1,5 @@
-// What is looked for, as people write it: words, and filters like from:Joe in:General has:file before:2026-03-01.
+// What is looked for, as people write it: words, and filters like from:Joe
+// in:General has:file before:2026-03-01.
 
 import type { State } from './state'
 import { titleOf } from './select'

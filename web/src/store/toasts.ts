@@ -1,4 +1,5 @@
-// Short messages at the foot of the page, some of which offer to take back what was done.
+// Short messages at the foot of the page, some of which offer to take back what
+// was done.
 
 import { create } from 'zustand'
 

@@ -1,4 +1,5 @@
-// Files on their way to the server, before the message that they go with is sent.
+// Files on their way to the server, before the message that they go with is
+// sent.
 
 import { at } from '../protocol/base'
 import { create } from 'zustand'

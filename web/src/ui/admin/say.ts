@@ -1,4 +1,5 @@
-// An entry of the audit log as a sentence. What a later version of the server writes is shown as it is.
+// An entry of the audit log as a sentence. What a later version of the server
+// writes is shown as it is.
 
 import { isKey, t } from '../../i18n'
 import type { AuditEntry } from '../../protocol/types'

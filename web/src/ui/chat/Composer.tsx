@@ -54,7 +54,8 @@ export function Composer({ room }: { room: RoomView }) {
     if (!touch) area.current?.focus()
   }, [touch])
   useEffect(() => {
-    // Who begins to write while nothing in particular has the focus means to write here.
+    // Who begins to write while nothing in particular has the focus means to
+    // write here.
     const keys = (e: globalThis.KeyboardEvent) => {
       const { activeElement } = document
       const nowhere = activeElement === document.body || activeElement?.classList.contains('timeline')

@@ -66,7 +66,8 @@ function Section({ id, title, rooms, box, empty }: Props) {
 
   const index = (room: string | null) => rooms.findIndex((r) => r.id === room)
   const openIndex = index(open)
-  // The Tab key's stop: where one was, else the open room, else the first. It is shown wherever the list is scrolled to.
+  // The Tab key's stop: where one was, else the open room, else the first. It
+  // is shown wherever the list is scrolled to.
   const stop = Math.max(0, index(at) >= 0 ? index(at) : openIndex)
   useEffect(() => {
     if (openIndex >= 0) reveal(openIndex)

@@ -1,4 +1,5 @@
-// What can be done by writing /name. A further command is one more entry here, and its texts.
+// What can be done by writing /name. A further command is one more entry here,
+// and its texts.
 
 import { type Key, t } from '../../i18n'
 import { findCalls } from '../../markdown/calls'

@@ -12,7 +12,8 @@ type Rest = ComponentProps<typeof More>
 export function Dialogs() {
   const { open, over } = useOpen()
   useEffect(() => {
-    // Most are loaded when there is time for it, so that they are there at once, also without a connection.
+    // Most are loaded when there is time for it, so that they are there at
+    // once, also without a connection.
     const timer = setTimeout(() => void import('./More').catch(() => {}), 3000)
     return () => clearTimeout(timer)
   }, [])

@@ -26,7 +26,8 @@ export function PeoplePicker({ label, chosen, onChange, except, most, whole = fa
   const open = whole || unfolded
   const field = useRef<HTMLDivElement>(null)
   useEffect(() => {
-    // Not on blur: the list would go while a button below is being pressed, and the button would move from under the pointer.
+    // Not on blur: the list would go while a button below is being pressed, and
+    // the button would move from under the pointer.
     const away = (e: MouseEvent) => {
       if (e.target instanceof Node && !field.current?.contains(e.target)) setOpen(false)
     }

@@ -33,7 +33,8 @@ export function Dialog({ title, onClose, children, wide, bare, left }: Props) {
     const dialogs = useToasts.getState().dialogs + 1
     useToasts.setState({ dialogs })
     setLevel(dialogs)
-    // The first thing to fill in, else what the dialog is for; not the button that closes it.
+    // The first thing to fill in, else what the dialog is for; not the button
+    // that closes it.
     const first = dialog.querySelector<HTMLElement>('input:not([type=radio], [hidden], [readonly]), select, textarea, .dialog-actions button:last-child')
     ;(first ?? dialog).focus()
     return () => {

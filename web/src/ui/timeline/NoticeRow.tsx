@@ -20,7 +20,8 @@ function say(n: Notice): string {
   const s = useApp.getState().chat!
   const mine = (id: string | undefined) => id === s.me.id
   const name = nameOf(s, n.user)
-  // One's own doings are said in a sentence of their own: in most languages the verb is another one.
+  // One's own doings are said in a sentence of their own: in most languages the
+  // verb is another one.
   switch (n.kind) {
     case 'added':
     case 'removed': {

@@ -17,7 +17,8 @@ export const Text = memo(function Text({ text, mentions }: { text: string; menti
   const names = useChat((s) => (mentions ?? []).map((id) => (id === everyone ? '' : nameOf(s, id))).join('\n'))
   const version = useHighlighter((h) => h.version)
   const html = useMemo(() => renderMarkdown(text, calledBy(mentions)), [text, mentions, names, version])
-  // Where there is no letter, such as in a single emoji, the page's direction holds.
+  // Where there is no letter, such as in a single emoji, the page's direction
+  // holds.
   return <div className="markdown" dir={/\p{L}/u.test(text) ? 'auto' : undefined} onClick={press} dangerouslySetInnerHTML={{ __html: html }} />
 })
 

@@ -49,7 +49,8 @@ export function Timeline({ room }: { room: RoomView }) {
   )
   const { atEnd, toEnd, toRow, current, look } = useScrollPlace(box, { rows, moreNewer: timeline?.moreNewer ?? false, onNear })
 
-  // The first page, and again whenever what was there is not to be relied on any more.
+  // The first page, and again whenever what was there is not to be relied on
+  // any more.
   const missing = timeline === undefined
   const stale = useChat((s) => s.stale[id] !== undefined)
   useEffect(() => {
@@ -73,7 +74,8 @@ export function Timeline({ room }: { room: RoomView }) {
     if (line === null || !toRow('unread', 0.2)) toEnd()
   }, [missing, line, toRow, toEnd])
 
-  // The unread line stands above what came while one looked elsewhere, until one has looked and gone again.
+  // The unread line stands above what came while one looked elsewhere, until
+  // one has looked and gone again.
   useEffect(() => {
     if (!focused && room.unread === 0) setLine(null)
   }, [focused])

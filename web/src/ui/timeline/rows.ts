@@ -55,7 +55,8 @@ export function buildRows({ timeline, notices, outbox, me, line }: Input): Row[]
       today = day
       before = null
     }
-    // Only where the line itself is in this stretch: above its first message there may be more that is unread.
+    // Only where the line itself is in this stretch: above its first message
+    // there may be more that is unread.
     if (line !== null && m.no === line + 1) {
       rows.push({ kind: 'unread', key: 'unread' })
       before = null

@@ -55,8 +55,9 @@ export function useScrollPlace(box: RefObject<HTMLElement | null>, { rows, moreN
     look()
   }, [box, look])
 
-  // Rows may have grown since the last look, which the observer tells only after the scrolling of the same frame: the place is
-  // then where it would be without that, and is restored in a moment.
+  // Rows may have grown since the last look, which the observer tells only
+  // after the scrolling of the same frame: the place is then where it would be
+  // without that, and is restored in a moment.
   const scrolled = useCallback(() => {
     const el = box.current
     if (!el) return
@@ -118,7 +119,8 @@ function firstVisible(el: HTMLElement): Place | null {
     if (rows[mid]!.getBoundingClientRect().bottom > top) high = mid
     else low = mid + 1
   }
-  // Lines between days and the like go when more comes before them: a place among messages stays.
+  // Lines between days and the like go when more comes before them: a place
+  // among messages stays.
   const passes = /^(d\d|start$|unread$)/
   let row = rows[low]
   while (row && passes.test(row.dataset.key!) && rows[low + 1]) row = rows[++low]

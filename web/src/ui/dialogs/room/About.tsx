@@ -24,7 +24,8 @@ export function About({ room, onClose }: { room: string; onClose: () => void }) 
   const [slow, setSlow] = useState(view.slow ?? 0)
   const [retain, setRetain] = useState(view.retain ?? 0)
   const { busy, submit, at, elsewhere } = useSubmit(async () => {
-    // Only what one has changed: another moderator may have changed the rest meanwhile.
+    // Only what one has changed: another moderator may have changed the rest
+    // meanwhile.
     const change = {
       ...(name !== view.name && { name }),
       ...(topic !== (view.topic ?? '') && { topic }),
