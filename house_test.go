@@ -1,9 +1,12 @@
 package parley_test
 
 import (
+	"flag"
+	"fmt"
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -13,46 +16,78 @@ import (
 
 const module = "github.com/parley-chat/parley/"
 
-// mayKnow says which packages of this module each one may import, besides the
-// standard library. A name ending in / stands for everything below it. See
-// ARCHITECTURE.md.
-var mayKnow = map[string][]string{
-	"internal/chat":          {},
-	"internal/chat/chattest": {"internal/chat"},
-	"internal/identity":      {"internal/chat"},
-	"internal/limit":         {"internal/chat"},
-	"internal/blob":          {},
-	"internal/picture":       {},
-	"internal/public":        {},
-	"internal/preview":       {"internal/public"},
-	"internal/links":         {"internal/chat", "internal/picture", "internal/preview", "kit/cache"},
-	"internal/depot":         {"internal/chat", "internal/blob", "internal/picture"},
-	"internal/demo":          {"internal/chat"},
-	"internal/migrate":       {"internal/chat"},
-	"internal/demoimport":    {"internal/chat", "internal/identity"},
-	"internal/verify":        {"internal/chat"},
-	"internal/sqlite":        {"internal/chat", "internal/migrate"},
-	"internal/redisstore":    {"internal/chat", "internal/migrate", "kit/"},
-	"internal/visitor":       {"internal/chat"},
-	"internal/wire":          {"internal/chat"},
-	"internal/hub":           {"internal/chat", "internal/wire"},
-	"internal/ws":            {"internal/chat", "internal/hub", "internal/wire", "internal/visitor"},
-	"internal/socketio/":     {"internal/socketio/"},
-	"internal/siodoor": {"internal/chat", "internal/hub", "internal/wire", "internal/visitor",
-		"internal/socketio"},
-	"internal/compat":   {"internal/chat", "internal/hub", "internal/visitor", "internal/socketio"},
-	"internal/rest":     {"internal/chat", "internal/hub", "internal/wire", "internal/visitor"},
-	"internal/incoming": {"internal/chat", "internal/visitor"},
-	"internal/outgoing": {"internal/chat", "internal/public"},
-	"internal/server":   {"internal/", "kit/", "web"},
-	".":                 {"internal/chat", "internal/hub", "internal/server", "internal/visitor"},
-	"cmd/parley":        {"internal/", "kit/"},
-	"examples/embed":    {"."},
-	"bench":             {"internal/", "cmd/"},
-	"bench/picture":     {},
-	"kit/":              {"kit/"},
-	"examples/":         {"kit/", "examples/internal/"},
-	"web":               {},
+var update = flag.Bool("update", false, "write the table of packages into ARCHITECTURE.md")
+
+// room is one folder of the house: what it is, and which packages of this
+// module it may import. A name ending in / stands for everything below it.
+type room struct {
+	dir, what string
+	may       []string
+}
+
+// house lists every package. It is also the code map of ARCHITECTURE.md, which
+// is written with
+//
+//	go test . -run CodeMap -update
+var house = []room{
+	{"cmd/parley", "flags, listening, start and stop, the operator's commands",
+		[]string{"internal/", "kit/"}},
+	{".", "the chat as an `http.Handler` in another Go program, see docs/embed.md",
+		[]string{"internal/chat", "internal/hub", "internal/server", "internal/visitor"}},
+	{"internal/server", "the wiring: a core (the domain on its store), and on it a server: hub, doors, jobs",
+		[]string{"internal/", "kit/", "web"}},
+	{"internal/chat", "the domain: types, `Event`, `Change`, `Service` with every rule, `Actions`, the ports it needs (`Store`, `Bell`, …)",
+		nil},
+	{"internal/chat/chattest", "the suite that every store passes, and a store in memory to compare with",
+		[]string{"internal/chat"}},
+	{"internal/sqlite", "the embedded store", []string{"internal/chat", "internal/migrate"}},
+	{"internal/redisstore", "the store in Redis, its bell (sharded pub/sub) and who is online on which node",
+		[]string{"internal/chat", "internal/migrate", "kit/"}},
+	{"internal/migrate", "moving everything from one store to another, as records that both understand",
+		[]string{"internal/chat"}},
+	{"internal/hub", "one node's live connections: a cursor and a ring per stream, fan-out, presence",
+		[]string{"internal/chat", "internal/wire"}},
+	{"internal/wire", "JSON-RPC frames, strict decoding, error codes", []string{"internal/chat"}},
+	{"internal/ws", "the WebSocket door: upgrade, read, write, heartbeats",
+		[]string{"internal/chat", "internal/hub", "internal/wire", "internal/visitor"}},
+	{"internal/socketio/", "Engine.IO 4 and Socket.IO 5, knowing nothing of chat",
+		[]string{"internal/socketio/"}},
+	{"internal/siodoor", "the Socket.IO door",
+		[]string{"internal/chat", "internal/hub", "internal/wire", "internal/visitor", "internal/socketio"}},
+	{"internal/compat", "what the client of the Redis chat demo for Node.js needs (`--compat`)",
+		[]string{"internal/chat", "internal/hub", "internal/visitor", "internal/socketio"}},
+	{"internal/demoimport", "the demo's people, rooms and messages",
+		[]string{"internal/chat", "internal/identity"}},
+	{"internal/verify", "clients that record what they saw while things break, and the judge of it",
+		[]string{"internal/chat"}},
+	{"internal/rest", "the REST door: a route per action, OpenAPI, problems, the static client",
+		[]string{"internal/chat", "internal/hub", "internal/wire", "internal/visitor"}},
+	{"internal/incoming", "the door for programs that can post to Slack, and for GitHub: their formats, as markdown",
+		[]string{"internal/chat", "internal/visitor"}},
+	{"internal/outgoing", "the client of outgoing webhooks: signs, judges addresses, tries again",
+		[]string{"internal/chat", "internal/public"}},
+	{"internal/visitor", "address, credentials and origin of an HTTP request, for all doors",
+		[]string{"internal/chat"}},
+	{"internal/identity", "password hashes, secrets, ids, names that cannot be mistaken",
+		[]string{"internal/chat"}},
+	{"internal/limit", "exact sliding windows in memory", []string{"internal/chat"}},
+	{"internal/blob", "the bytes of uploads, in a directory or in an S3-compatible bucket", nil},
+	{"internal/picture", "what a file is by its bytes; pictures without metadata, upright, with thumbnails",
+		nil},
+	{"internal/depot", "the files that are sent: pictures made safe, the bytes of all kept",
+		[]string{"internal/chat", "internal/blob", "internal/picture"}},
+	{"internal/links", "what the links of messages lead to: previews, safe small pictures, their cache",
+		[]string{"internal/chat", "internal/picture", "internal/preview", "kit/cache"}},
+	{"internal/preview", "what a link leads to, fetched from public addresses only",
+		[]string{"internal/public"}},
+	{"internal/public", "which addresses anybody on the Internet can reach", nil},
+	{"internal/demo", "four people for an empty server", []string{"internal/chat"}},
+	{"kit/", "Redis building blocks for any Go program; knows nothing of chat", []string{"kit/"}},
+	{"web", "the React client (`src`), as built (`dist`), embedded (`embed.go`)", nil},
+	{"bench", "the figures of the design, measured on the real server", []string{"internal/", "cmd/"}},
+	{"bench/picture", "draws the README’s picture of the figures", nil},
+	{"examples/embed", "the chat inside another program", []string{"."}},
+	{"examples/", "small programs on the kit", []string{"kit/", "examples/internal/"}},
 }
 
 // outside says which packages may import what beyond the standard library, for
@@ -84,7 +119,7 @@ func TestWhoMayKnowWhom(t *testing.T) {
 			return nil
 		}
 		dir := filepath.ToSlash(filepath.Dir(path))
-		allowed, ok := rule(mayKnow, dir)
+		allowed, ok := find(imports(), dir)
 		if !ok {
 			t.Errorf("%s: no rule says what %s may import: add it to the table", path, dir)
 			return nil
@@ -110,7 +145,7 @@ func TestWhoMayKnowWhom(t *testing.T) {
 				continue
 			}
 			first, _, _ := strings.Cut(name, "/")
-			if libs, bound := rule(outside, dir); bound && strings.Contains(first, ".") &&
+			if libs, bound := find(outside, dir); bound && strings.Contains(first, ".") &&
 				!slices.ContainsFunc(libs, func(l string) bool { return strings.HasPrefix(name, l) }) {
 				t.Errorf("%s imports %s, which %s may not know", path, name, dir)
 			}
@@ -125,9 +160,9 @@ func TestWhoMayKnowWhom(t *testing.T) {
 	}
 }
 
-// rule finds the table's entry for a folder: its own, or that of a folder above
-// it that ends in /.
-func rule(table map[string][]string, dir string) ([]string, bool) {
+// find returns the table's entry for a folder: its own, or that of a folder
+// above it that ends in /.
+func find(table map[string][]string, dir string) ([]string, bool) {
 	if r, ok := table[dir]; ok {
 		return r, true
 	}
@@ -143,4 +178,50 @@ func matches(allowed []string, name string) bool {
 	return slices.ContainsFunc(allowed, func(a string) bool {
 		return a == name || strings.HasSuffix(a, "/") && strings.HasPrefix(name+"/", a)
 	})
+}
+
+func imports() map[string][]string {
+	table := map[string][]string{}
+	for _, r := range house {
+		table[r.dir] = r.may
+	}
+	return table
+}
+
+// TestCodeMap holds the table in ARCHITECTURE.md against the rules above.
+func TestCodeMap(t *testing.T) {
+	const path, head, foot = "ARCHITECTURE.md", "| folder | what it is | may import |\n|---|---|---|\n", "\n\n"
+	page, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, ok := strings.Cut(string(page), head)
+	_, after, ends := strings.Cut(rest, foot)
+	if !ok || !ends {
+		t.Fatalf("%s has no table that begins with %q", path, head)
+	}
+	var rows []string
+	for _, r := range house {
+		may := strings.Join(r.may, ", ")
+		if strings.HasPrefix(r.dir, "internal/") {
+			may = strings.ReplaceAll(may, "internal/", "")
+		}
+		if may == "" {
+			may = "standard library"
+		}
+		rows = append(rows, fmt.Sprintf("| `%s` | %s | %s |", r.dir, r.what, may))
+		if info, err := os.Stat(r.dir); err != nil || !info.IsDir() {
+			t.Errorf("the table names %s, which is not there", r.dir)
+		}
+	}
+	want := before + head + strings.Join(rows, "\n") + foot + after
+	if want == string(page) {
+		return
+	}
+	if !*update {
+		t.Fatalf("the table in %s is not the one in house_test.go: run go test . -run CodeMap -update", path)
+	}
+	if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+		t.Fatal(err)
+	}
 }
