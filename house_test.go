@@ -202,14 +202,7 @@ func TestCodeMap(t *testing.T) {
 	}
 	var rows []string
 	for _, r := range house {
-		may := strings.Join(r.may, ", ")
-		if strings.HasPrefix(r.dir, "internal/") {
-			may = strings.ReplaceAll(may, "internal/", "")
-		}
-		if may == "" {
-			may = "standard library"
-		}
-		rows = append(rows, fmt.Sprintf("| `%s` | %s | %s |", r.dir, r.what, may))
+		rows = append(rows, fmt.Sprintf("| `%s` | %s | %s |", r.dir, r.what, shown(r)))
 		if info, err := os.Stat(r.dir); err != nil || !info.IsDir() {
 			t.Errorf("the table names %s, which is not there", r.dir)
 		}
@@ -224,4 +217,27 @@ func TestCodeMap(t *testing.T) {
 	if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// shown says in the table what a package may import.
+func shown(r room) string {
+	libs, bound := outside[r.dir]
+	if len(r.may) == 0 && bound && len(libs) == 0 {
+		return "the standard library only"
+	}
+	var may []string
+	for _, m := range r.may {
+		switch short, inside := strings.CutPrefix(m, "internal/"); {
+		case m == "internal/":
+			may = append(may, "all of internal")
+		case inside && strings.HasPrefix(r.dir, "internal/"):
+			may = append(may, strings.TrimSuffix(short, "/"))
+		default:
+			may = append(may, strings.TrimSuffix(m, "/"))
+		}
+	}
+	if may == nil {
+		return "–"
+	}
+	return strings.Join(may, ", ")
 }
