@@ -3,49 +3,21 @@ package chat
 import (
 	"context"
 	"errors"
-	"fmt"
-	"slices"
-	"time"
 	"unicode/utf8"
 )
 
-// Info tells anybody what this server is.
-func (s *Service) Info(ctx context.Context, _ Caller, _ None) (ServerInfo, error) {
-	owned, err := s.Owned(ctx)
-	limits := s.Limits
-	if s.Files == nil {
-		limits.File = 0
-	}
-	info := ServerInfo{Name: s.Name, Version: s.Version, SignUp: s.SignUp, NeedsSetup: !owned,
-		Limits: limits, Previews: s.Looker != nil}
-	if x := s.External; x != nil {
-		info.SignUp, info.NeedsSetup, info.External, info.LogIn, info.LogOut = SignUpClosed, false,
-			true, x.LogIn, x.LogOut
-	}
-	return info, err
+// Account is a person as the server keeps them. Password never leaves it.
+type Account struct {
+	User
+	NameKey  string // the name folded so that look-alikes collide; unique
+	Password string // encoded hash
 }
 
-// Owned reports whether somebody owns the server.
-func (s *Service) Owned(ctx context.Context) (bool, error) {
-	if s.owned.Load() {
-		return true, nil
-	}
-	for after := UserID(""); ; {
-		users, err := s.Store.Users(ctx, after, s.Limits.PageMax)
-		if err != nil {
-			return false, err
-		}
-		for _, u := range users {
-			if u.Role == RoleOwner {
-				s.owned.Store(true)
-				return true, nil
-			}
-		}
-		if len(users) < s.Limits.PageMax {
-			return false, nil
-		}
-		after = users[len(users)-1].ID
-	}
+// SignUpInput asks for an account.
+type SignUpInput struct {
+	Name     string `json:"name" doc:"Name that others will see"`
+	Password string `json:"password" doc:"Password"`
+	Invite   string `json:"invite,omitempty" doc:"Code of an invite"`
 }
 
 // SignUpAccount makes an account for whoever asks, and logs them in.
@@ -65,34 +37,6 @@ func (s *Service) SignUpAccount(ctx context.Context, who Caller, in SignUpInput)
 		return LoggedInOutput{}, err
 	}
 	return s.openSession(ctx, who, user)
-}
-
-// invited says which role a sign-up with that code gives, and the code's hash.
-func (s *Service) invited(ctx context.Context, code string) (Role, string, error) {
-	if code == "" {
-		if s.SignUp == SignUpOpen {
-			return RoleMember, "", nil
-		}
-		return "", "", &Error{Code: CodeForbidden,
-			Message: "one joins this server by invite: ask somebody there for a link"}
-	}
-	no := &Error{Code: CodeNotFound, Field: "invite",
-		Message: "this invite does not exist, was used, or has expired: ask for a new one"}
-	if len(code) > 256 {
-		return "", "", no
-	}
-	invite, err := s.Store.Invite(ctx, hashToken(code))
-	if errors.Is(err, ErrNotFound) || err == nil && !s.now().Before(invite.ExpiresAt) {
-		return "", "", no
-	}
-	if err != nil {
-		return "", "", err
-	}
-	if s.SignUp == SignUpClosed && invite.Role != RoleOwner {
-		return "", "", &Error{Code: CodeForbidden,
-			Message: "sign-up is closed on this server: its operator adds people"}
-	}
-	return invite.Role, invite.CodeHash, nil
 }
 
 // AddUser makes an account on behalf of the operator, in General unless it is a
@@ -178,6 +122,12 @@ func (s *Service) hash(ctx context.Context, password string) (string, error) {
 	return s.Hasher.Hash(ctx, password)
 }
 
+// PasswordInput changes a password.
+type PasswordInput struct {
+	Old string `json:"old" doc:"Password until now"`
+	New string `json:"new" doc:"Password from now on"`
+}
+
 // ChangePassword replaces the caller's password, ends all their sessions and
 // opens a new one.
 func (s *Service) ChangePassword(ctx context.Context, who Caller, in PasswordInput) (LoggedInOutput, error) {
@@ -228,79 +178,11 @@ func (s *Service) setPassword(ctx context.Context, who Caller, account Account, 
 	return err
 }
 
-// CreateInvite makes an invite; its code is shown this once.
-func (s *Service) CreateInvite(ctx context.Context, who Caller, in InviteInput) (InviteOutput, error) {
-	if in.Role == "" {
-		in.Role = RoleMember
-	}
-	if in.Hours == 0 {
-		in.Hours = 168
-	}
-	if !in.Role.valid() {
-		return InviteOutput{}, invalid("role", "a role is owner, admin, member or guest")
-	}
-	if in.Hours < 0 || in.Hours > int(maxInviteAge/time.Hour) {
-		return InviteOutput{}, invalid("hours", "an invite is valid for 1 to %d hours",
-			int(maxInviteAge/time.Hour))
-	}
-	if !mayInvite(who.User, in.Role) {
-		return InviteOutput{}, ErrForbidden
-	}
-	return s.newInvite(ctx, who, in.Role, time.Duration(in.Hours)*time.Hour)
-}
-
-func (s *Service) newInvite(ctx context.Context, who Caller, role Role,
-	age time.Duration) (InviteOutput, error) {
-	now, code := s.now(), s.NewToken()
-	invite := Invite{ID: s.NewID(), CodeHash: hashToken(code), Role: role, CreatedBy: who.User.ID,
-		CreatedAt: now, ExpiresAt: now.Add(age)}
-	if !who.Anonymous() { // the owner's is the server's own
-		err := s.audit(ctx, who, AuditEntry{Action: "invite.create",
-			Detail: fmt.Sprintf("%s, for a %s, valid for %s", invite.ID, role, age)})
-		if err != nil {
-			return InviteOutput{}, err
-		}
-	}
-	if err := s.Store.CreateInvite(ctx, invite); err != nil {
-		return InviteOutput{}, err
-	}
-	return InviteOutput{Invite: invite, Code: code}, nil
-}
-
-// ListInvites returns the invites that still work.
-func (s *Service) ListInvites(ctx context.Context, who Caller, _ None) (InviteList, error) {
-	if !mayInvite(who.User, RoleGuest) {
-		return InviteList{}, ErrForbidden
-	}
-	all, err := s.Store.Invites(ctx)
+// UserNamed returns the account with that name.
+func (s *Service) UserNamed(ctx context.Context, name string) (Account, error) {
+	_, key, err := s.Names.Fold(name)
 	if err != nil {
-		return InviteList{}, err
+		return Account{}, err
 	}
-	now, list := s.now(), InviteList{Invites: []Invite{}}
-	for _, i := range all {
-		if now.Before(i.ExpiresAt) {
-			list.Invites = append(list.Invites, i)
-		}
-	}
-	return list, nil
-}
-
-// DeleteInvite withdraws an invite.
-func (s *Service) DeleteInvite(ctx context.Context, who Caller, in InviteIDInput) (None, error) {
-	if !mayInvite(who.User, RoleGuest) {
-		return None{}, ErrForbidden
-	}
-	all, err := s.Store.Invites(ctx)
-	if err != nil {
-		return None{}, err
-	}
-	i := slices.IndexFunc(all, func(i Invite) bool { return i.ID == in.Invite })
-	if i < 0 {
-		return None{}, ErrNotFound
-	}
-	if err := s.audit(ctx, who, AuditEntry{Action: "invite.delete",
-		Detail: fmt.Sprintf("%s, for a %s", in.Invite, all[i].Role)}); err != nil {
-		return None{}, err
-	}
-	return None{}, s.Store.DeleteInvite(ctx, in.Invite)
+	return s.Store.AccountByName(ctx, key)
 }

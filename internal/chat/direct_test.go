@@ -3,6 +3,7 @@ package chat_test
 import (
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/parley-chat/parley/internal/chat"
@@ -74,20 +75,52 @@ func TestDirectRoomOfMany(t *testing.T) {
 	}
 }
 
-func TestNotify(t *testing.T) {
+func TestDirectRoomIsOnePerPair(t *testing.T) {
 	f := newFixture(t, nil)
-	ctx := t.Context()
-	joe, mary := f.person("Joe", chat.RoleMember), f.person("Mary", chat.RoleMember)
-	room := f.room(joe, chat.Public)
-	if _, err := f.SetNotify(ctx, joe, chat.Notify{Room: room, Level: chat.NotifyNone}); err != nil {
-		t.Fatal(err)
+	a, b, c := f.person("Pablo", chat.RoleOwner), f.person("Joe", chat.RoleMember),
+		f.person("Mary", chat.RoleMember)
+	ids := make([]chat.RoomID, 16)
+	var wg sync.WaitGroup
+	for i := range ids {
+		wg.Go(func() {
+			who, whom := a, b
+			if i%2 == 1 {
+				who, whom = b, a
+			}
+			view, err := f.OpenDirect(t.Context(), who, chat.OpenDirectInput{User: whom.User.ID})
+			if err != nil {
+				t.Error(err)
+			}
+			ids[i] = view.ID
+		})
 	}
-	if view, err := f.GetRoom(ctx, joe, chat.RoomInput{Room: room}); err != nil ||
-		view.Notify != chat.NotifyNone {
-		t.Errorf("%+v, %v", view, err)
+	wg.Wait()
+	for _, id := range ids {
+		if id != ids[0] {
+			t.Fatalf("several rooms: %v", ids)
+		}
 	}
-	_, err := f.SetNotify(ctx, joe, chat.Notify{Room: room, Level: "loud"})
-	refused(t, "no level", err, chat.ErrInvalid)
-	_, err = f.SetNotify(ctx, mary, chat.Notify{Room: room, Level: chat.NotifyAll})
-	refused(t, "a room of others", err, chat.ErrNotFound)
+	for _, who := range []chat.Caller{a, b} {
+		rooms, _ := f.ListRooms(t.Context(), who, chat.None{})
+		if len(rooms.Rooms) != 2 {
+			t.Errorf("%s has %d rooms", who.User.Name, len(rooms.Rooms))
+		}
+	}
+	members, _ := f.ListMembers(t.Context(), a, chat.MemberPageInput{Room: ids[0]})
+	if len(members.Members) != 2 {
+		t.Errorf("members: %+v", members)
+	}
+	_, err := f.OpenDirect(t.Context(), a, chat.OpenDirectInput{User: a.User.ID})
+	refused(t, "with oneself", err, chat.ErrInvalid)
+	_, err = f.OpenDirect(t.Context(), a, chat.OpenDirectInput{User: "nobody"})
+	refused(t, "with nobody", err, chat.ErrNotFound)
+	_, err = f.GetRoom(t.Context(), c, chat.RoomInput{Room: ids[0]})
+	refused(t, "looking into a pair's room", err, chat.ErrNotFound)
+	_, err = f.LeaveRoom(t.Context(), a, chat.RoomInput{Room: ids[0]})
+	refused(t, "leaving", err, chat.ErrForbidden)
+	_, err = f.AddMember(t.Context(), a, chat.MemberInput{Room: ids[0], User: c.User.ID})
+	refused(t, "adding a third", err, chat.ErrForbidden)
+	name := "x"
+	_, err = f.UpdateRoom(t.Context(), a, chat.UpdateRoomInput{Room: ids[0], Name: &name})
+	refused(t, "renaming", err, chat.ErrForbidden)
 }

@@ -7,11 +7,18 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 )
+
+// File is a file that was sent with a message. Its bytes are outside the store.
+type File struct {
+	ID     string `json:"id" doc:"Id"`
+	Name   string `json:"name" doc:"Name, as the sender called it"`
+	Type   string `json:"type" doc:"Media type, as the server sees it"`
+	Size   int64  `json:"size" doc:"Bytes"`
+	Width  int    `json:"width,omitempty" doc:"Pictures: pixels"`
+	Height int    `json:"height,omitempty" doc:"Pictures: pixels"`
+}
 
 // Depot keeps the bytes of files, outside the store.
 type Depot interface {
@@ -130,26 +137,6 @@ func (s *Service) putUpload(ctx context.Context, was int64, u upload) error {
 	return err
 }
 
-// fileName is a name that is safe to show and to save under.
-func fileName(name string) string {
-	name = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) ||
-			strings.ContainsRune(`/\:*?"<>|`, r) {
-			return '_'
-		}
-		return r
-	}, strings.ToValidUTF8(name, "_"))
-	name = strings.Trim(name, ". ")
-	for len(name) > 200 {
-		_, n := utf8.DecodeRuneInString(name)
-		name = name[n:] // the end tells what it is
-	}
-	if name == "" {
-		return "file"
-	}
-	return name
-}
-
 // take marks uploads as sent by one send, which may be repeated, and returns
 // them.
 func (s *Service) take(ctx context.Context, who Caller, in SendInput) ([]File, error) {
@@ -191,6 +178,14 @@ func (s *Service) take(ctx context.Context, who Caller, in SendInput) ([]File, e
 		files = append(files, u.File)
 	}
 	return files, nil
+}
+
+// FileInput names a file of a message.
+type FileInput struct {
+	Room  RoomID `json:"room" doc:"Id of the room"`
+	No    int64  `json:"no" doc:"Number of the message"`
+	File  string `json:"file" doc:"Id of the file"`
+	Width int    `json:"width,omitempty" doc:"Pictures: the smallest one whose longer side has at least so many pixels, if it is smaller than the file"`
 }
 
 // OpenFile returns a file of a message that the caller may read.
@@ -305,29 +300,4 @@ func (s *Service) tidyFiles(ctx context.Context) error {
 		return fmt.Errorf("files of deleted messages: %w", err)
 	}
 	return s.tidyFaces(ctx)
-}
-
-// eachRecord goes through the records of a kind. The records may be deleted on
-// the way.
-func (s *Service) eachRecord(ctx context.Context, kind string, do func(Record) error) error {
-	return s.recordsAfter(ctx, kind, "", do)
-}
-
-// recordsAfter goes through those with greater ids.
-func (s *Service) recordsAfter(ctx context.Context, kind, after string, do func(Record) error) error {
-	for {
-		page, err := s.Store.Records(ctx, kind, after, 100)
-		if err != nil {
-			return err
-		}
-		for _, r := range page {
-			if err := do(r); err != nil {
-				return err
-			}
-			after = r.ID
-		}
-		if len(page) < 100 {
-			return nil
-		}
-	}
 }

@@ -17,9 +17,30 @@ const hookKind = "hook"
 // maxHooks is how many incoming webhooks a room may have.
 const maxHooks = 50
 
+// Hook is an incoming webhook: an address at which a program posts into one
+// room.
+type Hook struct {
+	Room      RoomID    `json:"room" doc:"Room"`
+	Bot       User      `json:"bot" doc:"As whom it posts"`
+	CreatedBy UserID    `json:"created_by" doc:"Who made it"`
+	CreatedAt time.Time `json:"created_at" doc:"When"`
+}
+
 // hooksMade bounds how often one person makes a webhook: each is an account,
 // which stays when it is deleted.
 var hooksMade = Rate{Limit: 30, Window: time.Hour}
+
+// HookInput asks for an incoming webhook.
+type HookInput struct {
+	Room RoomID `json:"room" doc:"Id of the room"`
+	Name string `json:"name" doc:"Name under which it posts; nobody else may have it"`
+}
+
+// HookOutput is a new incoming webhook.
+type HookOutput struct {
+	Hook Hook   `json:"hook" doc:"The webhook"`
+	Path string `json:"path" doc:"Path of its address on this server; keep it secret. It is not shown again"`
+}
 
 // CreateHook makes an address at which programs can post into a room that the
 // caller moderates: a bot of that name, in that room only, with a token that
@@ -85,6 +106,11 @@ func (s *Service) hooks(ctx context.Context, room RoomID) ([]Hook, error) {
 	return hooks, nil
 }
 
+// HookList is the incoming webhooks of a room.
+type HookList struct {
+	Hooks []Hook `json:"hooks" doc:"Sorted by the id of their bot"`
+}
+
 // ListHooks returns the incoming webhooks of a room that the caller moderates.
 func (s *Service) ListHooks(ctx context.Context, who Caller, in RoomInput) (HookList, error) {
 	if _, err := s.moderated(ctx, who, in.Room); err != nil {
@@ -92,6 +118,12 @@ func (s *Service) ListHooks(ctx context.Context, who Caller, in RoomInput) (Hook
 	}
 	hooks, err := s.hooks(ctx, in.Room)
 	return HookList{Hooks: hooks}, err
+}
+
+// HookIDInput names an incoming webhook.
+type HookIDInput struct {
+	Room RoomID `json:"room" doc:"Id of the room"`
+	Bot  UserID `json:"bot" doc:"Id of its bot"`
 }
 
 // DeleteHook ends an incoming webhook. What it has posted stays, under its

@@ -1,6 +1,9 @@
 package chat
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // Limits bounds what people may do. Sizes are in bytes unless said otherwise.
 type Limits struct {
@@ -66,4 +69,59 @@ func (l Limits) withDefaults() Limits {
 		}
 	}
 	return l
+}
+
+// Rate allows Limit in every window of length Window.
+type Rate struct {
+	Limit  int
+	Window time.Duration
+}
+
+// Limiter counts requests in exact sliding windows.
+type Limiter interface {
+	// Take takes n out of key's window if they fit, and says what is left. A
+	// refused call takes nothing.
+	Take(ctx context.Context, key string, n int, rate Rate) (Allowance, error)
+}
+
+// Allowance is a [Limiter]'s answer.
+type Allowance struct {
+	OK         bool
+	Remaining  int           // what is left in the window now
+	RetryAfter time.Duration // if not OK: when the same call would fit, if nobody else calls
+}
+
+// admit counts a call against the caller's general limit.
+func (s *Service) admit(ctx context.Context, who Caller) error {
+	key := "call:" + string(who.User.ID)
+	if who.Anonymous() {
+		key = "call:" + who.Addr
+	}
+	return s.limit(ctx, key, s.Limits.Calls)
+}
+
+func (s *Service) limit(ctx context.Context, key string, rate Rate) error {
+	if rate.Limit < 0 {
+		return nil
+	}
+	a, err := s.Limiter.Take(ctx, key, 1, rate)
+	if err != nil {
+		return err
+	}
+	if !a.OK {
+		return &Error{Code: CodeRateLimited, Message: "too many requests: wait and try again",
+			RetryAfter: a.RetryAfter}
+	}
+	return nil
+}
+
+// pageLimit checks the size of a page that was asked for.
+func (s *Service) pageLimit(asked, usual int) (int, error) {
+	if asked == 0 {
+		return min(usual, s.Limits.PageMax), nil
+	}
+	if asked < 0 || asked > s.Limits.PageMax {
+		return 0, invalid("limit", "a page holds 1 to %d items", s.Limits.PageMax)
+	}
+	return asked, nil
 }

@@ -36,6 +36,21 @@ const (
 	longestLink = 2048
 )
 
+// Preview is what can be shown of a link. Its texts are a stranger's: one line
+// each, to be shown as text.
+type Preview struct {
+	URL         string `json:"url" doc:"The link, as it stands in the message"`
+	Title       string `json:"title" doc:"Title; may be empty if there is an image"`
+	Description string `json:"description,omitempty" doc:"What it is about"`
+	Site        string `json:"site,omitempty" doc:"The site's name for itself"`
+	Image       string `json:"image,omitempty" doc:"Path on this server of a small picture, which may turn out not to be there"`
+}
+
+// PreviewList is what can be shown of a message's links.
+type PreviewList struct {
+	Previews []Preview `json:"previews" doc:"In the order of the text; links of which there is nothing to show are not there"`
+}
+
 // ListPreviews returns what can be shown of the links in a message's text, as
 // the text is now.
 func (s *Service) ListPreviews(ctx context.Context, who Caller, in MessageInput) (PreviewList, error) {
@@ -78,6 +93,13 @@ func (s *Service) look(ctx context.Context, who Caller, link string) (Preview, e
 		return Preview{}, err
 	}
 	return s.Looker.Look(ctx, link)
+}
+
+// PreviewInput names the picture of a link in a message.
+type PreviewInput struct {
+	Room    RoomID `json:"room" doc:"Id of the room"`
+	No      int64  `json:"no" doc:"Number of the message"`
+	Preview string `json:"preview" doc:"Id of the link, as in image of link.previews"`
 }
 
 // OpenPreview returns the picture of a link in a message that the caller may

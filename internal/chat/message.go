@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"time"
@@ -81,16 +82,6 @@ func (m *Message) React(r Reaction, add bool) bool {
 // MentionAll in [Message].Mentions is everyone in the room.
 const MentionAll UserID = "*"
 
-// File is a file that was sent with a message. Its bytes are outside the store.
-type File struct {
-	ID     string `json:"id" doc:"Id"`
-	Name   string `json:"name" doc:"Name, as the sender called it"`
-	Type   string `json:"type" doc:"Media type, as the server sees it"`
-	Size   int64  `json:"size" doc:"Bytes"`
-	Width  int    `json:"width,omitempty" doc:"Pictures: pixels"`
-	Height int    `json:"height,omitempty" doc:"Pictures: pixels"`
-}
-
 // Reacted is who reacted with one emoji.
 type Reacted struct {
 	Emoji string   `json:"emoji" doc:"The emoji"`
@@ -134,3 +125,97 @@ const (
 	After                  // the oldest with a number above No
 	Around                 // up to Limit/2 below No, then No and what follows, up to Limit in all
 )
+
+// MessageListInput asks for messages.
+type MessageListInput struct {
+	Room   RoomID `json:"room" doc:"Id of the room"`
+	Before int64  `json:"before,omitempty" doc:"Only messages with a smaller no, the newest of them"`
+	After  *int64 `json:"after,omitempty" doc:"Only messages with a greater no, the oldest of them; 0 starts at the first"`
+	Around int64  `json:"around,omitempty" doc:"Messages around this no"`
+	Limit  int    `json:"limit,omitempty" doc:"At most so many; default 50"`
+}
+
+// MessagePage is a page of messages. No runs without holes, so first and last
+// are the cursors.
+type MessagePage struct {
+	Messages  []Message `json:"messages" doc:"Ascending by no"`
+	MoreOlder bool      `json:"more_older" doc:"There are messages before the first"`
+	MoreNewer bool      `json:"more_newer" doc:"There are messages after the last"`
+}
+
+// ListMessages returns a page of a room's messages.
+func (s *Service) ListMessages(ctx context.Context, who Caller, in MessageListInput) (MessagePage, error) {
+	limit, err := s.pageLimit(in.Limit, 50)
+	if err != nil {
+		return MessagePage{}, err
+	}
+	page := Page{From: Newest, Limit: limit}
+	asked := 0
+	if in.Before != 0 {
+		page.From, page.No, asked = Before, in.Before, asked+1
+	}
+	if in.After != nil {
+		page.From, page.No, asked = After, *in.After, asked+1
+	}
+	if in.Around != 0 {
+		page.From, page.No, asked = Around, in.Around, asked+1
+	}
+	if asked > 1 || page.No < 0 {
+		return MessagePage{}, invalid("before",
+			"give one of before, after and around, and no negative number")
+	}
+	view, err := s.view(ctx, who, in.Room)
+	if err != nil {
+		return MessagePage{}, err
+	}
+	messages, err := s.Store.Messages(ctx, in.Room, page)
+	if err != nil {
+		return MessagePage{}, err
+	}
+	out := MessagePage{Messages: append([]Message{}, messages...)}
+	if n := len(messages); n > 0 {
+		out.MoreOlder, out.MoreNewer = messages[0].No > view.Trimmed+1, messages[n-1].No < view.HeadNo
+	} else {
+		out.MoreOlder, out.MoreNewer = page.From == After && view.HeadNo > view.Trimmed,
+			page.From == Before && view.HeadNo > view.Trimmed
+	}
+	return out, nil
+}
+
+// MessageInput names a message.
+type MessageInput struct {
+	Room RoomID `json:"room" doc:"Id of the room"`
+	No   int64  `json:"no" doc:"Number of the message"`
+}
+
+// GetMessage returns one message of a room.
+func (s *Service) GetMessage(ctx context.Context, who Caller, in MessageInput) (Message, error) {
+	if err := s.MayRead(ctx, who, RoomStream(in.Room)); err != nil {
+		return Message{}, err
+	}
+	return s.messageAt(ctx, in)
+}
+
+// MessageList is some messages.
+type MessageList struct {
+	Messages []Message `json:"messages" doc:"Messages"`
+}
+
+// EditInput is another text for a message.
+type EditInput struct {
+	Room RoomID `json:"room" doc:"Id of the room"`
+	No   int64  `json:"no" doc:"Number of the message"`
+	Text string `json:"text" doc:"Markdown"`
+}
+
+// EditList is the earlier texts of a message, of which [MaxEdits] are kept.
+type EditList struct {
+	Edits []Edit `json:"edits" doc:"Oldest first"`
+}
+
+// ReactionInput is a reaction to a message.
+type ReactionInput struct {
+	Room  RoomID `json:"room" doc:"Id of the room"`
+	No    int64  `json:"no" doc:"Number of the message"`
+	Emoji string `json:"emoji" doc:"One emoji"`
+}

@@ -50,3 +50,35 @@ func TestMarkReadAgain(t *testing.T) {
 		t.Errorf("the second time: %+v, %v, told: %v", out, err, store.told)
 	}
 }
+
+func TestUnreadIsDerived(t *testing.T) {
+	f := newFixture(t, nil)
+	a, b := f.person("Pablo", chat.RoleOwner), f.person("Joe", chat.RoleMember)
+	unread := func(who chat.Caller) int64 {
+		view, err := f.GetRoom(t.Context(), who, chat.RoomInput{Room: chat.GeneralID})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return view.Unread
+	}
+	for range 3 {
+		f.send(a, chat.GeneralID, "x")
+	}
+	if unread(a) != 0 || unread(b) != 3 {
+		t.Errorf("unread: %d for the author, %d for the other", unread(a), unread(b))
+	}
+	for _, c := range []struct{ mark, read, unread int64 }{{2, 2, 1}, {1, 2, 1}, {99, 3, 0}} {
+		out, err := f.MarkRead(t.Context(), b, chat.ReadInput{Room: chat.GeneralID, No: c.mark})
+		if err != nil || out.No != c.read || out.Unread != c.unread {
+			t.Errorf("mark %d: %+v, %v", c.mark, out, err)
+		}
+	}
+	late := f.person("Mary", chat.RoleMember)
+	if unread(late) != 0 {
+		t.Error("somebody who joins later has unread messages from before")
+	}
+	f.send(b, chat.GeneralID, "an answer")
+	if unread(b) != 0 || unread(late) != 1 {
+		t.Errorf("after an answer: %d and %d", unread(b), unread(late))
+	}
+}

@@ -1,7 +1,11 @@
 package chat
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -43,45 +47,6 @@ type Room struct {
 func (r Room) Clone() Room {
 	r.People = slices.Clone(r.People)
 	return r
-}
-
-// Member is one person's place in a room.
-type Member struct {
-	Room     RoomID    `json:"room" doc:"Room"`
-	User     UserID    `json:"user" doc:"Person"`
-	Role     RoomRole  `json:"role" enum:"moderator,member" doc:"Role in the room"`
-	JoinedAt time.Time `json:"joined_at" doc:"Since when"`
-	Mute     Mute      `json:"mute,omitzero" doc:"They cannot write in the room until then; over when its time has come, also if it is still shown"`
-}
-
-// Mute keeps a member from writing for a time. The zero Mute is none.
-type Mute struct {
-	Until  time.Time `json:"until" doc:"When it is over"`
-	Reason string    `json:"reason,omitempty" doc:"Why"`
-	By     UserID    `json:"by" doc:"Who did it"`
-}
-
-// holds reports whether the mute is not over at a time.
-func (m Mute) holds(at time.Time) bool { return at.Before(m.Until) }
-
-// NotifyLevel says of which messages of a room a person wants to be told.
-type NotifyLevel string
-
-const (
-	NotifyUsual    NotifyLevel = ""         // all in direct rooms, mentions in others
-	NotifyAll      NotifyLevel = "all"      // every message
-	NotifyMentions NotifyLevel = "mentions" // those that mention them
-	NotifyNone     NotifyLevel = "none"
-)
-
-func (l NotifyLevel) valid() bool {
-	return slices.Contains([]NotifyLevel{NotifyUsual, NotifyAll, NotifyMentions, NotifyNone}, l)
-}
-
-// Notify is a person's level for a room on their list.
-type Notify struct {
-	Room  RoomID      `json:"room" doc:"Room"`
-	Level NotifyLevel `json:"level" enum:"all,mentions,none," doc:"Of which messages you want to be told; empty: as usual, which is all in direct rooms and mentions in others"`
 }
 
 // Head is where a stream ends. No is the number of the newest message, 0 for
@@ -127,8 +92,246 @@ func (v *RoomView) Count() {
 	v.Unread = max(v.HeadNo-floor, 0) - int64(len(v.Deleted))
 }
 
-// Read says how far a person has read a room. It only moves forward.
-type Read struct {
-	Room RoomID `json:"room" doc:"Room"`
-	No   int64  `json:"no" doc:"Number of the newest message read"`
+// RoomList is a person's rooms.
+type RoomList struct {
+	Rooms []RoomView `json:"rooms" doc:"Sorted by id"`
+}
+
+// ListRooms returns the caller's rooms.
+func (s *Service) ListRooms(ctx context.Context, who Caller, _ None) (RoomList, error) {
+	views, err := s.Store.Views(ctx, who.User.ID)
+	if views == nil {
+		views = []RoomView{}
+	}
+	in := map[RoomID]bool{}
+	for _, v := range views {
+		in[v.ID] = true
+	}
+	// A crash between leaving threads and leaving their room must show nobody a
+	// thread of a room that they are not in.
+	return RoomList{Rooms: slices.DeleteFunc(views,
+		func(v RoomView) bool { return v.Kind == ThreadRoom && !in[v.Parent] })}, err
+}
+
+// RoomPageInput asks for a page of public rooms.
+type RoomPageInput struct {
+	After RoomID `json:"after,omitempty" doc:"Only rooms with a greater id: next of the page before"`
+	Limit int    `json:"limit,omitempty" doc:"At most so many; default 100"`
+}
+
+// RoomPage is a page of public rooms.
+type RoomPage struct {
+	Rooms []Room `json:"rooms" doc:"Sorted by id"`
+	Next  RoomID `json:"next,omitempty" doc:"Give it as after for the next page; empty at the end"`
+}
+
+// Directory returns a page of the public rooms.
+func (s *Service) Directory(ctx context.Context, who Caller, in RoomPageInput) (RoomPage, error) {
+	if !mayBrowse(who.User) {
+		return RoomPage{}, ErrForbidden
+	}
+	limit, err := s.pageLimit(in.Limit, 100)
+	if err != nil {
+		return RoomPage{}, err
+	}
+	rooms, err := s.Store.PublicRooms(ctx, in.After, limit+1)
+	if err != nil {
+		return RoomPage{}, err
+	}
+	page := RoomPage{Rooms: append([]Room{}, rooms...)}
+	if len(page.Rooms) > limit {
+		page.Rooms = page.Rooms[:limit]
+		page.Next = page.Rooms[limit-1].ID
+	}
+	return page, nil
+}
+
+// CreateRoomInput asks for a room.
+type CreateRoomInput struct {
+	Name  string   `json:"name" doc:"Name"`
+	Topic string   `json:"topic,omitempty" doc:"What it is about"`
+	Kind  RoomKind `json:"kind,omitempty" enum:"public,private" doc:"Who may come in; default public"`
+	Users []UserID `json:"users,omitempty" doc:"People to add at once, at most 50"`
+}
+
+// CreateRoom makes a public or private room with the caller as its moderator.
+func (s *Service) CreateRoom(ctx context.Context, who Caller, in CreateRoomInput) (RoomView, error) {
+	if !mayCreateRooms(who.User) {
+		return RoomView{}, ErrForbidden
+	}
+	if in.Kind == "" {
+		in.Kind = Public
+	}
+	if in.Kind != Public && in.Kind != Private {
+		return RoomView{}, invalid("kind", "a room is public or private; direct.open opens direct ones")
+	}
+	if len(in.Users) > 50 {
+		return RoomView{}, invalid("users", "at most 50 people can be added at once")
+	}
+	room := Room{ID: RoomID(s.NewID()), Kind: in.Kind, CreatedBy: who.User.ID, CreatedAt: s.now()}
+	var err error
+	if room.Name, err = line("name", in.Name, 1, s.Limits.Name); err != nil {
+		return RoomView{}, err
+	}
+	if room.Topic, err = line("topic", in.Topic, 0, s.Limits.Topic); err != nil {
+		return RoomView{}, err
+	}
+	for _, u := range in.Users {
+		if err := s.mayEnter(ctx, u); err != nil {
+			return RoomView{}, err
+		}
+		if err := s.roomForOneMore(ctx, u); err != nil {
+			return RoomView{}, err
+		}
+	}
+	if err := s.roomForOneMore(ctx, who.User.ID); err != nil {
+		return RoomView{}, err
+	}
+	if err := s.mayCreateOneMore(ctx, who); err != nil {
+		return RoomView{}, err
+	}
+	changes := s.entering(who, room.ID, who.User.ID, RoomModerator)
+	for _, u := range in.Users {
+		if u != who.User.ID {
+			changes = append(changes, s.entering(who, room.ID, u, RoomMember)...)
+		}
+	}
+	return s.create(ctx, who, room, changes)
+}
+
+// mayCreateOneMore returns nil if the caller has not created as many rooms as
+// one may.
+func (s *Service) mayCreateOneMore(ctx context.Context, who Caller) error {
+	created, err := s.Store.CountRooms(ctx, who.User.ID)
+	if err == nil && created >= s.Limits.RoomsCreated {
+		return &Error{Code: CodeForbidden, Message: "you have created as many rooms as one person may"}
+	}
+	return err
+}
+
+// create commits a new room and those who enter it. If the room is there
+// already (a direct one, made by another at the same moment, or left by a
+// crash) the rest is done all the same.
+func (s *Service) create(ctx context.Context, who Caller, room Room, entering []Change) (RoomView, error) {
+	first := s.change(who, Change{Stream: RoomStream(room.ID), Kind: RoomCreated, Room: &room})
+	_, err := s.Store.Commit(ctx, append([]Change{first}, entering...)...)
+	if errors.Is(err, ErrConflict) && room.Kind == Direct {
+		_, err = s.Store.Commit(ctx, entering...)
+	}
+	if err != nil {
+		return RoomView{}, err
+	}
+	return s.Store.View(ctx, room.ID, who.User.ID)
+}
+
+// RoomInput names a room.
+type RoomInput struct {
+	Room RoomID `json:"room" doc:"Id of the room"`
+}
+
+// GetRoom returns one of the caller's rooms.
+func (s *Service) GetRoom(ctx context.Context, who Caller, in RoomInput) (RoomView, error) {
+	return s.view(ctx, who, in.Room)
+}
+
+// maxSlow is how many seconds a slow room keeps its members waiting at most.
+const maxSlow = 6 * 3600
+
+// UpdateRoomInput changes a room. What is not given stays.
+type UpdateRoomInput struct {
+	Room     RoomID  `json:"room" doc:"Id of the room"`
+	Name     *string `json:"name,omitempty" doc:"New name"`
+	Topic    *string `json:"topic,omitempty" doc:"New topic, empty for none"`
+	Retain   *int    `json:"retain,omitempty" doc:"Days after which messages are deleted; 0 as the server does, -1 never. For admins and owners"`
+	Archived *bool   `json:"archived,omitempty" doc:"Whether it can only be read and left. Not General"`
+	Slow     *int    `json:"slow,omitempty" doc:"Seconds from one message of a member to the next, up to 21600; 0 for none. Not for its moderators, and not in threads"`
+}
+
+// UpdateRoom renames a room, sets its topic or how long it keeps messages,
+// archives it or slows it down.
+func (s *Service) UpdateRoom(ctx context.Context, who Caller, in UpdateRoomInput) (RoomView, error) {
+	view, err := s.moderated(ctx, who, in.Room)
+	if err != nil {
+		return RoomView{}, err
+	}
+	room := view.Room
+	if in.Name != nil {
+		if room.Name, err = line("name", *in.Name, 1, s.Limits.Name); err != nil {
+			return RoomView{}, err
+		}
+	}
+	if in.Topic != nil {
+		if room.Topic, err = line("topic", *in.Topic, 0, s.Limits.Topic); err != nil {
+			return RoomView{}, err
+		}
+	}
+	if in.Retain != nil {
+		if !mayRetain(who.User) {
+			return RoomView{}, ErrForbidden
+		}
+		if *in.Retain < -1 || *in.Retain > maxRetain {
+			return RoomView{}, invalid("retain",
+				"give days up to %d, 0 for what the server does, or -1 for never", maxRetain)
+		}
+		room.Retain = *in.Retain
+	}
+	if in.Archived != nil {
+		if room.ID == GeneralID && *in.Archived {
+			return RoomView{}, &Error{Code: CodeForbidden, Field: "archived",
+				Message: "General cannot be archived"}
+		}
+		room.Archived = *in.Archived
+	}
+	if in.Slow != nil {
+		if *in.Slow < 0 || *in.Slow > maxSlow {
+			return RoomView{}, invalid("slow", "give seconds up to %d, 0 for none", maxSlow)
+		}
+		room.Slow = *in.Slow
+	}
+	if room.Name == view.Name && room.Topic == view.Topic && room.Retain == view.Retain &&
+		room.Archived == view.Archived && room.Slow == view.Slow {
+		return view, nil
+	}
+	if err := s.audit(ctx, who, AuditEntry{Action: "room.update", Room: in.Room,
+		Detail: settings(view.Room, room)}); err != nil {
+		return RoomView{}, err
+	}
+	_, err = s.Store.Commit(ctx, s.change(who, Change{
+		Stream: RoomStream(in.Room), Kind: RoomUpdated, Room: &room, MustBeIn: who.User.ID,
+	}))
+	if err != nil {
+		return RoomView{}, err
+	}
+	return s.Store.View(ctx, in.Room, who.User.ID)
+}
+
+// settings says in words what is changed of a room. Names and topics stay out:
+// who reads the audit log need not be in the room.
+func settings(from, to Room) string {
+	var what []string
+	if from.Name != to.Name {
+		what = append(what, "name")
+	}
+	if from.Topic != to.Topic {
+		what = append(what, "topic")
+	}
+	if from.Retain != to.Retain {
+		what = append(what, fmt.Sprintf("retain %d, was %d", to.Retain, from.Retain))
+	}
+	if from.Archived != to.Archived {
+		what = append(what, fmt.Sprintf("archived %t", to.Archived))
+	}
+	if from.Slow != to.Slow {
+		what = append(what, fmt.Sprintf("slow %d, was %d", to.Slow, from.Slow))
+	}
+	return strings.Join(what, "; ")
+}
+
+// moderated returns the caller's view of a room that they may moderate.
+func (s *Service) moderated(ctx context.Context, who Caller, id RoomID) (RoomView, error) {
+	view, err := s.Store.View(ctx, id, who.User.ID)
+	if err == nil && !mayModerate(who.User, view.Room, view.Role) {
+		err = ErrForbidden
+	}
+	return view, err
 }

@@ -58,36 +58,6 @@ type NameFolder interface {
 	Fold(name string) (shown, key string, err error)
 }
 
-// Limiter counts requests in exact sliding windows.
-type Limiter interface {
-	// Take takes n out of key's window if they fit, and says what is left. A
-	// refused call takes nothing.
-	Take(ctx context.Context, key string, n int, rate Rate) (Allowance, error)
-}
-
-// Rate allows Limit in every window of length Window.
-type Rate struct {
-	Limit  int
-	Window time.Duration
-}
-
-// Allowance is a [Limiter]'s answer.
-type Allowance struct {
-	OK         bool
-	Remaining  int           // what is left in the window now
-	RetryAfter time.Duration // if not OK: when the same call would fit, if nobody else calls
-}
-
-// Roster knows who is online, on all nodes.
-type Roster interface {
-	// Online returns the ids of the people with at least one open connection,
-	// in no order.
-	Online(ctx context.Context) ([]UserID, error)
-}
-
-// SignUp says who may make an account for themselves.
-type SignUp string
-
 const (
 	SignUpOpen   SignUp = "open"   // anyone
 	SignUpInvite SignUp = "invite" // whoever has an invite
@@ -159,3 +129,9 @@ type Caller struct {
 
 // Anonymous reports whether nobody has logged in.
 func (c Caller) Anonymous() bool { return c.User.ID == "" }
+
+// change completes a change by the caller.
+func (s *Service) change(who Caller, c Change) Change {
+	c.ID, c.At, c.By = s.NewID(), s.now(), who.User.ID
+	return c
+}

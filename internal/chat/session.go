@@ -6,13 +6,28 @@ import (
 	"encoding/hex"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 )
 
 // touchEvery is how exact Session.SeenAt is: a busy session writes no more
 // often.
 const touchEvery = 5 * time.Minute
+
+// Session is one log-in of one person on one device, or a token that they made
+// for a program. The token itself is not kept, only its hash.
+type Session struct {
+	ID        SessionID `json:"id" doc:"Id, not the token"`
+	User      UserID    `json:"-"`
+	TokenHash string    `json:"-"` // lower-case hex SHA-256 of the token
+	Name      string    `json:"name,omitempty" doc:"Tokens for programs: what it is for; empty for log-ins"`
+	Scopes    []string  `json:"scopes,omitempty" doc:"Tokens for programs: what it may do; empty for log-ins, which may do all"`
+	Agent     string    `json:"agent,omitempty" doc:"User-Agent at log-in"`
+	Addr      string    `json:"addr,omitempty" doc:"Address at log-in"`
+	CreatedAt time.Time `json:"created_at" doc:"Log-in"`
+	SeenAt    time.Time `json:"seen_at" doc:"Last used, to a few minutes"`
+	ExpiresAt time.Time `json:"expires_at" doc:"Ends then at the latest"`
+	Current   bool      `json:"current,omitempty" doc:"The session that asks"`
+}
 
 func hashToken(token string) string {
 	sum := sha256.Sum256([]byte(token))
@@ -66,6 +81,19 @@ func (s *Service) expiry(created, now time.Time) time.Time {
 
 var errElsewhere = &Error{Code: CodeForbidden,
 	Message: "this server knows no passwords: people log in to the program that it is a part of"}
+
+// LogInInput asks for a session.
+type LogInInput struct {
+	Name     string `json:"name" doc:"Name"`
+	Password string `json:"password" doc:"Password"`
+}
+
+// LoggedInOutput is a new session. Browsers get the token as a cookie instead.
+type LoggedInOutput struct {
+	User    User    `json:"user" doc:"Who you are"`
+	Session Session `json:"session" doc:"The session"`
+	Token   string  `json:"token,omitempty" doc:"Bearer token; keep it secret"`
+}
 
 // LogIn opens a session. A wrong name and a wrong password get the same answer
 // after the same work.
@@ -191,6 +219,11 @@ func (s *Service) LogOut(ctx context.Context, who Caller, _ None) (None, error) 
 	return s.RevokeSession(ctx, who, SessionInput{Session: who.Session})
 }
 
+// SessionList is a person's sessions, newest first.
+type SessionList struct {
+	Sessions []Session `json:"sessions" doc:"Newest first"`
+}
+
 // ListSessions returns the caller's sessions that have not expired.
 func (s *Service) ListSessions(ctx context.Context, who Caller, _ None) (SessionList, error) {
 	all, err := s.Store.Sessions(ctx, who.User.ID)
@@ -205,6 +238,11 @@ func (s *Service) ListSessions(ctx context.Context, who Caller, _ None) (Session
 	return SessionList{Sessions: all}, nil
 }
 
+// SessionInput names a session.
+type SessionInput struct {
+	Session SessionID `json:"session" doc:"Id of the session"`
+}
+
 // RevokeSession ends one of the caller's sessions.
 func (s *Service) RevokeSession(ctx context.Context, who Caller, in SessionInput) (None, error) {
 	done, err := s.Store.Commit(ctx, s.change(who, Change{
@@ -214,6 +252,12 @@ func (s *Service) RevokeSession(ctx context.Context, who Caller, in SessionInput
 		err = ErrNotFound
 	}
 	return None{}, err
+}
+
+// MeOutput is who asks.
+type MeOutput struct {
+	User    User    `json:"user" doc:"You"`
+	Session Session `json:"session" doc:"The session that asks"`
 }
 
 // Me returns who asks.
@@ -228,49 +272,4 @@ func (s *Service) Me(ctx context.Context, who Caller, _ None) (MeOutput, error) 
 	}
 	account, err := s.Store.Account(ctx, who.User.ID) // a connection's caller is as they were when it began
 	return MeOutput{User: account.User, Session: all.Sessions[i]}, err
-}
-
-// change completes a change by the caller.
-func (s *Service) change(who Caller, c Change) Change {
-	c.ID, c.At, c.By = s.NewID(), s.now(), who.User.ID
-	return c
-}
-
-// admit counts a call against the caller's general limit.
-func (s *Service) admit(ctx context.Context, who Caller) error {
-	key := "call:" + string(who.User.ID)
-	if who.Anonymous() {
-		key = "call:" + who.Addr
-	}
-	return s.limit(ctx, key, s.Limits.Calls)
-}
-
-func (s *Service) limit(ctx context.Context, key string, rate Rate) error {
-	if rate.Limit < 0 {
-		return nil
-	}
-	a, err := s.Limiter.Take(ctx, key, 1, rate)
-	if err != nil {
-		return err
-	}
-	if !a.OK {
-		return &Error{Code: CodeRateLimited, Message: "too many requests: wait and try again",
-			RetryAfter: a.RetryAfter}
-	}
-	return nil
-}
-
-// shorten cuts text to at most n bytes of valid UTF-8 without control
-// characters.
-func shorten(text string, n int) string {
-	text = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(text, ""))
-	if len(text) <= n {
-		return text
-	}
-	return strings.ToValidUTF8(text[:n], "")
 }

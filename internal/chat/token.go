@@ -50,6 +50,20 @@ func (c Caller) May(scope string) error {
 	return &Error{Code: CodeForbidden, Message: "this token lacks the scope " + scope}
 }
 
+// TokenInput asks for a token.
+type TokenInput struct {
+	Name   string   `json:"name" doc:"What it is for"`
+	Scopes []string `json:"scopes" doc:"What it may do: read, send, manage"`
+	Days   int      `json:"days,omitempty" doc:"How long it is valid; 0 for ten years"`
+	User   UserID   `json:"user,omitempty" doc:"A bot whose token it is to be; default you"`
+}
+
+// TokenOutput is a new token.
+type TokenOutput struct {
+	Session Session `json:"session" doc:"What it may do, and until when"`
+	Token   string  `json:"token" doc:"Bearer token; keep it secret. It is not shown again"`
+}
+
 // CreateToken makes a token for a program of the caller's, or for a bot that
 // they manage.
 func (s *Service) CreateToken(ctx context.Context, who Caller, in TokenInput) (TokenOutput, error) {
@@ -122,6 +136,11 @@ func (s *Service) tokenUser(ctx context.Context, who Caller, user UserID) (UserI
 	return user, nil
 }
 
+// TokenListInput asks for tokens.
+type TokenListInput struct {
+	User UserID `json:"user,omitempty" doc:"A bot; default you"`
+}
+
 // ListTokens returns the tokens of the caller, or of a bot that they manage.
 func (s *Service) ListTokens(ctx context.Context, who Caller, in TokenListInput) (SessionList, error) {
 	user, err := s.tokenUser(ctx, who, in.User)
@@ -139,6 +158,12 @@ func (s *Service) ListTokens(ctx context.Context, who Caller, in TokenListInput)
 		}
 	}
 	return list, nil
+}
+
+// TokenIDInput names a token.
+type TokenIDInput struct {
+	Token SessionID `json:"token" doc:"Id of the token's session, not the token"`
+	User  UserID    `json:"user,omitempty" doc:"The bot whose it is; default you"`
 }
 
 // RevokeToken ends a token of the caller's, or of a bot that they manage.
@@ -168,34 +193,4 @@ func (s *Service) RevokeToken(ctx context.Context, who Caller, in TokenIDInput) 
 		err = ErrNotFound
 	}
 	return None{}, err
-}
-
-// CreateBot makes an account for a program. It sees only the rooms that it is
-// added to, unless it is made a member.
-func (s *Service) CreateBot(ctx context.Context, who Caller, in BotInput) (User, error) {
-	if in.Role == "" {
-		in.Role = RoleGuest
-	}
-	if in.Role != RoleGuest && in.Role != RoleMember {
-		return User{}, invalid("role", "a bot is a guest or a member")
-	}
-	if !who.User.Role.atLeast(RoleAdmin) {
-		return User{}, ErrForbidden
-	}
-	return s.addBot(ctx, who, in.Name, in.Role, AuditEntry{Action: "bot.create"})
-}
-
-// addBot makes an account for a program, and tells of it as the entry says.
-func (s *Service) addBot(ctx context.Context, who Caller, name string, role Role,
-	e AuditEntry) (User, error) {
-	shown, key, err := s.foldName(name)
-	if err != nil {
-		return User{}, err
-	}
-	bot := User{ID: UserID(s.NewID()), Name: shown, Role: role, Bot: true, CreatedAt: s.now()}
-	e.User, e.Detail = bot.ID, string(role)
-	if err := s.audit(ctx, who, e); err != nil {
-		return User{}, err
-	}
-	return bot, s.insert(ctx, who, Account{User: bot, NameKey: key}, "")
 }

@@ -1,6 +1,14 @@
 package chat
 
-import "time"
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
 
 // Role is what a person may do on the server. See permission.go for the rules.
 type Role string
@@ -54,35 +62,312 @@ func (u User) barred(now time.Time) bool {
 	return u.Disabled && (u.DisabledUntil.IsZero() || now.Before(u.DisabledUntil))
 }
 
-// Account is a person as the server keeps them. Password never leaves it.
-type Account struct {
-	User
-	NameKey  string // the name folded so that look-alikes collide; unique
-	Password string // encoded hash
+// UserPageInput asks for a page of people.
+type UserPageInput struct {
+	After UserID `json:"after,omitempty" doc:"Only people with a greater id: next of the page before"`
+	Limit int    `json:"limit,omitempty" doc:"At most so many; default 100"`
 }
 
-// Session is one log-in of one person on one device, or a token that they made
-// for a program. The token itself is not kept, only its hash.
-type Session struct {
-	ID        SessionID `json:"id" doc:"Id, not the token"`
-	User      UserID    `json:"-"`
-	TokenHash string    `json:"-"` // lower-case hex SHA-256 of the token
-	Name      string    `json:"name,omitempty" doc:"Tokens for programs: what it is for; empty for log-ins"`
-	Scopes    []string  `json:"scopes,omitempty" doc:"Tokens for programs: what it may do; empty for log-ins, which may do all"`
-	Agent     string    `json:"agent,omitempty" doc:"User-Agent at log-in"`
-	Addr      string    `json:"addr,omitempty" doc:"Address at log-in"`
-	CreatedAt time.Time `json:"created_at" doc:"Log-in"`
-	SeenAt    time.Time `json:"seen_at" doc:"Last used, to a few minutes"`
-	ExpiresAt time.Time `json:"expires_at" doc:"Ends then at the latest"`
-	Current   bool      `json:"current,omitempty" doc:"The session that asks"`
+// UserPage is a page of people.
+type UserPage struct {
+	Users    []User   `json:"users" doc:"Sorted by id"`
+	Next     UserID   `json:"next,omitempty" doc:"Give it as after for the next page; empty at the end"`
+	Position Position `json:"position" doc:"Place in the server's stream: every event up to it is in this page or in later ones"`
 }
 
-// Invite lets one person sign up. The code itself is not kept, only its hash.
-type Invite struct {
-	ID        string    `json:"id" doc:"Id, not the code"`
-	CodeHash  string    `json:"-"` // lower-case hex SHA-256 of the code
-	Role      Role      `json:"role" enum:"owner,admin,member,guest" doc:"Role that it gives"`
-	CreatedBy UserID    `json:"created_by,omitempty" doc:"Empty for the server itself"`
-	CreatedAt time.Time `json:"created_at" doc:"When it was made"`
-	ExpiresAt time.Time `json:"expires_at" doc:"No longer valid then"`
+// ListUsers returns a page of the people that the caller may know of.
+func (s *Service) ListUsers(ctx context.Context, who Caller, in UserPageInput) (UserPage, error) {
+	limit, err := s.pageLimit(in.Limit, 100)
+	if err != nil {
+		return UserPage{}, err
+	}
+	// The position is read first, so that the page shows at least every event
+	// up to it.
+	heads, err := s.Store.Heads(ctx, ServerStream)
+	if err != nil {
+		return UserPage{}, err
+	}
+	page := UserPage{Position: heads[0].Position, Users: []User{}}
+	if mayBrowse(who.User) {
+		page.Users, err = s.Store.Users(ctx, in.After, limit+1)
+	} else {
+		page.Users, err = s.companions(ctx, who.User.ID, in.After)
+	}
+	if err != nil {
+		return UserPage{}, err
+	}
+	if len(page.Users) > limit {
+		page.Users = page.Users[:limit]
+		page.Next = page.Users[limit-1].ID
+	}
+	return page, nil
+}
+
+// companions returns the people with id > after who share a room with user,
+// sorted by id.
+func (s *Service) companions(ctx context.Context, user, after UserID) ([]User, error) {
+	views, err := s.Store.Views(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	ids := map[UserID]bool{user: true}
+	for _, v := range views {
+		for m, err := range s.members(ctx, v.ID) {
+			if err != nil {
+				return nil, err
+			}
+			ids[m.User] = true
+		}
+	}
+	users := []User{}
+	for id := range ids {
+		if id <= after {
+			continue
+		}
+		account, err := s.Store.Account(ctx, id)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return nil, err
+		}
+		if err == nil {
+			users = append(users, account.User)
+		}
+	}
+	slices.SortFunc(users, func(a, b User) int { return cmp.Compare(a.ID, b.ID) })
+	return users, nil
+}
+
+// UserInput names a person.
+type UserInput struct {
+	User UserID `json:"user" doc:"Id of the person"`
+}
+
+// GetUser returns one person that the caller may know of.
+func (s *Service) GetUser(ctx context.Context, who Caller, in UserInput) (User, error) {
+	account, err := s.Store.Account(ctx, in.User)
+	if err != nil {
+		return User{}, err
+	}
+	if mayBrowse(who.User) || in.User == who.User.ID {
+		return account.User, nil
+	}
+	views, err := s.Store.Views(ctx, who.User.ID)
+	if err != nil {
+		return User{}, err
+	}
+	for _, v := range views {
+		if _, err := s.Store.Member(ctx, v.ID, in.User); !errors.Is(err, ErrNotFound) {
+			return account.User, err
+		}
+	}
+	return User{}, ErrNotFound
+}
+
+// Roster knows who is online, on all nodes.
+type Roster interface {
+	// Online returns the ids of the people with at least one open connection,
+	// in no order.
+	Online(ctx context.Context) ([]UserID, error)
+}
+
+// OnlineOutput is who is online.
+type OnlineOutput struct {
+	Online []UserID `json:"online" doc:"People with at least one open connection, sorted"`
+}
+
+// ListOnline returns who is online; guests are told nothing.
+func (s *Service) ListOnline(ctx context.Context, who Caller, _ None) (OnlineOutput, error) {
+	if !mayBrowse(who.User) {
+		return OnlineOutput{Online: []UserID{}}, nil
+	}
+	ids, err := s.Presence.Online(ctx)
+	if err != nil {
+		return OnlineOutput{}, err
+	}
+	ids = append([]UserID{}, ids...)
+	slices.Sort(ids)
+	return OnlineOutput{Online: ids}, nil
+}
+
+// MayOperate returns nil if the caller may see how the server is doing.
+func (s *Service) MayOperate(who Caller) error {
+	if !who.User.Role.atLeast(RoleAdmin) {
+		return ErrForbidden
+	}
+	return nil
+}
+
+// UpdateUserInput changes a person. What is not given stays.
+type UpdateUserInput struct {
+	User     UserID `json:"user" doc:"Id of the person"`
+	Role     *Role  `json:"role,omitempty" enum:"owner,admin,member,guest" doc:"New role"`
+	Disabled *bool  `json:"disabled,omitempty" doc:"Whether they may not log in"`
+	Seconds  int    `json:"seconds,omitempty" doc:"With disabled: for how long; default for good"`
+	Reason   string `json:"reason,omitempty" doc:"Why, for the audit log; at most 250 characters"`
+}
+
+// UpdateUser changes a person's role or disables them; disabling ends their
+// sessions.
+func (s *Service) UpdateUser(ctx context.Context, who Caller, in UpdateUserInput) (User, error) {
+	why, err := reason(in.Reason)
+	if err != nil {
+		return User{}, err
+	}
+	span := time.Duration(in.Seconds) * time.Second
+	if in.Seconds < 0 || in.Seconds > int(maxSpan/time.Second) || in.Seconds != 0 &&
+		(in.Disabled == nil || !*in.Disabled) {
+		return User{}, invalid("seconds", "seconds go with disabled, 1 to %d, or none for good",
+			int(maxSpan/time.Second))
+	}
+	now := s.now()
+	return s.changeUser(ctx, who, in.User, func(a Account) (User, error) {
+		to := a.User
+		if in.Role != nil {
+			to.Role = *in.Role
+		}
+		if in.Disabled != nil {
+			if to.Disabled, to.DisabledUntil = *in.Disabled, (time.Time{}); span > 0 {
+				to.DisabledUntil = now.Add(span)
+			}
+		}
+		if !to.Role.valid() {
+			return User{}, invalid("role", "a role is owner, admin, member or guest")
+		}
+		if !mayManage(who.User, a.User, to.Role) {
+			return User{}, ErrForbidden
+		}
+		if to == a.User {
+			return to, nil
+		}
+		return to, s.audit(ctx, who, AuditEntry{Action: "user.update", User: to.ID,
+			Detail: changed(a.User, to), Reason: why})
+	})
+}
+
+// Disable sets whether a person may log in, on behalf of the operator.
+func (s *Service) Disable(ctx context.Context, account Account, disabled bool) error {
+	_, err := s.changeUser(ctx, Caller{}, account.ID, func(a Account) (User, error) {
+		to := a.User
+		to.Disabled, to.DisabledUntil = disabled, time.Time{}
+		if to == a.User {
+			return to, nil
+		}
+		return to, s.audit(ctx, Caller{},
+			AuditEntry{Action: "user.update", User: to.ID, Detail: changed(a.User, to)})
+	})
+	return err
+}
+
+// changed says in words what becomes of a person's role and state.
+func changed(from, to User) string {
+	var what []string
+	if from.Role != to.Role {
+		what = append(what, fmt.Sprintf("%s, was %s", to.Role, from.Role))
+	}
+	switch {
+	case to.Disabled && !to.DisabledUntil.IsZero() && !to.DisabledUntil.Equal(from.DisabledUntil):
+		what = append(what, "disabled until "+to.DisabledUntil.Format(time.RFC3339))
+	case to.Disabled && (!from.Disabled || to.DisabledUntil != from.DisabledUntil):
+		what = append(what, "disabled")
+	case !to.Disabled && from.Disabled:
+		what = append(what, "enabled")
+	}
+	return strings.Join(what, "; ")
+}
+
+// enable ends what has ended by itself: that somebody was disabled until a
+// time. ErrUnauthenticated if it has not.
+func (s *Service) enable(ctx context.Context, id UserID) (User, error) {
+	return s.changeUser(ctx, Caller{}, id, func(a Account) (User, error) {
+		if a.barred(s.now()) {
+			return User{}, ErrUnauthenticated
+		}
+		to := a.User
+		to.Disabled, to.DisabledUntil = false, time.Time{}
+		return to, nil
+	})
+}
+
+// tidyPeople enables whose time is over. Who logs in before that is enabled
+// then.
+func (s *Service) tidyPeople(ctx context.Context) error {
+	for after := UserID(""); ; {
+		users, err := s.Store.Users(ctx, after, s.Limits.PageMax)
+		if err != nil {
+			return fmt.Errorf("people who were disabled: %w", err)
+		}
+		for _, u := range users {
+			if !u.Disabled || u.barred(s.now()) {
+				continue
+			}
+			_, err := s.enable(ctx, u.ID)
+			if err != nil && !errors.Is(err, ErrUnauthenticated) && !errors.Is(err, ErrConflict) {
+				return fmt.Errorf("enable %s: %w", u.ID, err)
+			}
+		}
+		if len(users) < s.Limits.PageMax {
+			return nil
+		}
+		after = users[len(users)-1].ID
+	}
+}
+
+// changeUser applies a change to a person as they are now, also while others
+// change them: it may be asked more than once. What it returns is written if it
+// is another User.
+func (s *Service) changeUser(ctx context.Context, who Caller, id UserID,
+	change func(Account) (User, error)) (User, error) {
+	account, err := s.Store.Account(ctx, id)
+	if err != nil {
+		return User{}, err
+	}
+	for {
+		to, err := change(account)
+		if err != nil || to == account.User {
+			return to, err
+		}
+		taken := s.putUser(ctx, who, account, to)
+		if !errors.Is(taken, ErrConflict) {
+			return to, taken
+		}
+		now, err := s.Store.Account(ctx, id)
+		if err != nil {
+			return User{}, err
+		}
+		if now.User == account.User { // nobody was faster
+			return User{}, &Error{Code: CodeConflict, Message: "somebody else has taken this name meanwhile"}
+		}
+		account = now
+	}
+}
+
+// freedKey is the NameKey of an account whose name others may have. It is
+// nobody's: keys of names have no slash.
+func freedKey(id UserID) string { return "/" + string(id) }
+
+// putUser writes what becomes of a person, unless they are not as in account
+// any more: ErrConflict. Who comes back has their name again, unless somebody
+// else has taken it, which is ErrConflict too.
+func (s *Service) putUser(ctx context.Context, who Caller, account Account, to User) error {
+	if !to.Disabled && account.NameKey == freedKey(to.ID) {
+		_, key, err := s.foldName(to.Name)
+		if err != nil {
+			return err
+		}
+		account.NameKey = key
+	}
+	was := account.User
+	account.User = to
+	changes := []Change{s.change(who,
+		Change{Stream: ServerStream, Kind: UserUpdated, User: &to, Account: &account, WasUser: &was})}
+	revoke := s.change(who, Change{Stream: UserStream(to.ID), Kind: SessionRevoked})
+	switch {
+	case to.Disabled:
+		changes = append(changes, revoke)
+	case was.Disabled: // a crash may have left some that must not come back
+		changes = []Change{revoke, changes[0]}
+	}
+	if _, err := s.Store.Commit(ctx, changes...); err != nil {
+		return err
+	}
+	return s.settle(ctx, to)
 }

@@ -125,10 +125,14 @@ func (t *trail) seek(ctx context.Context, at time.Time) (err error) {
 // trails is a heap: the newest first.
 type trails []*trail
 
-func (t trails) Len() int           { return len(t) }
+func (t trails) Len() int { return len(t) }
+
 func (t trails) Less(i, j int) bool { return t[i].at.Compare(t[j].at) > 0 }
-func (t trails) Swap(i, j int)      { t[i], t[j] = t[j], t[i] }
-func (t *trails) Push(x any)        { *t = append(*t, x.(*trail)) }
+
+func (t trails) Swap(i, j int) { t[i], t[j] = t[j], t[i] }
+
+func (t *trails) Push(x any) { *t = append(*t, x.(*trail)) }
+
 func (t *trails) Pop() any {
 	last := len(*t) - 1
 	x := (*t)[last]

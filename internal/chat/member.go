@@ -4,7 +4,17 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"time"
 )
+
+// Member is one person's place in a room.
+type Member struct {
+	Room     RoomID    `json:"room" doc:"Room"`
+	User     UserID    `json:"user" doc:"Person"`
+	Role     RoomRole  `json:"role" enum:"moderator,member" doc:"Role in the room"`
+	JoinedAt time.Time `json:"joined_at" doc:"Since when"`
+	Mute     Mute      `json:"mute,omitzero" doc:"They cannot write in the room until then; over when its time has come, also if it is still shown"`
+}
 
 // entering is what it takes to put a person into a room: first the room's side,
 // which counts, then the person's list. Doing it again changes nothing and
@@ -169,6 +179,19 @@ func (s *Service) keepsModerator(ctx context.Context, room Room, without UserID)
 	return nil
 }
 
+// MemberPageInput asks for a page of a room's people.
+type MemberPageInput struct {
+	Room  RoomID `json:"room" doc:"Id of the room"`
+	After UserID `json:"after,omitempty" doc:"Only people with a greater id: next of the page before"`
+	Limit int    `json:"limit,omitempty" doc:"At most so many; default 100"`
+}
+
+// MemberPage is a page of a room's people.
+type MemberPage struct {
+	Members []Member `json:"members" doc:"Sorted by user id"`
+	Next    UserID   `json:"next,omitempty" doc:"Give it as after for the next page; empty at the end"`
+}
+
 // ListMembers returns a page of the people in one of the caller's rooms.
 func (s *Service) ListMembers(ctx context.Context, who Caller, in MemberPageInput) (MemberPage, error) {
 	limit, err := s.pageLimit(in.Limit, 100)
@@ -188,6 +211,12 @@ func (s *Service) ListMembers(ctx context.Context, who Caller, in MemberPageInpu
 		page.Next = page.Members[limit-1].User
 	}
 	return page, nil
+}
+
+// MemberInput names a person in a room.
+type MemberInput struct {
+	Room RoomID `json:"room" doc:"Id of the room"`
+	User UserID `json:"user" doc:"Id of the person"`
 }
 
 // AddMember puts a person into a room that the caller moderates.
@@ -218,6 +247,13 @@ func (s *Service) AddMember(ctx context.Context, who Caller, in MemberInput) (Me
 		return Member{}, err
 	}
 	return s.Store.Member(ctx, in.Room, in.User)
+}
+
+// UpdateMemberInput changes a person's role in a room.
+type UpdateMemberInput struct {
+	Room RoomID   `json:"room" doc:"Id of the room"`
+	User UserID   `json:"user" doc:"Id of the person"`
+	Role RoomRole `json:"role" enum:"moderator,member" doc:"New role"`
 }
 
 // UpdateMember changes a person's role in a room that the caller moderates.
@@ -252,6 +288,13 @@ func (s *Service) UpdateMember(ctx context.Context, who Caller, in UpdateMemberI
 
 var errStays = &Error{Code: CodeForbidden,
 	Message: "nobody but guests can be removed from General: disable the account instead"}
+
+// RemoveMemberInput takes a person out of a room.
+type RemoveMemberInput struct {
+	Room   RoomID `json:"room" doc:"Id of the room"`
+	User   UserID `json:"user" doc:"Id of the person"`
+	Reason string `json:"reason,omitempty" doc:"Why; they see it, and it is kept in the record of what was done"`
+}
 
 // RemoveMember takes a person out of a room that the caller moderates.
 func (s *Service) RemoveMember(ctx context.Context, who Caller, in RemoveMemberInput) (None, error) {

@@ -110,33 +110,6 @@ func TestListsAreNotFilledByOthers(t *testing.T) {
 	refused(t, "one too many", errOf(f.FollowThread(t.Context(), eve, at(room, m.No))), chat.ErrForbidden)
 }
 
-// TestLogInsAreBounded: the oldest end, tokens stay, and nobody is kept out.
-func TestLogInsAreBounded(t *testing.T) {
-	f := boundless(t, nil)
-	first := f.person("Ada", chat.RoleMember)
-	token, err := f.CreateToken(t.Context(), first, chat.TokenInput{Name: "bot", Scopes: []string{"read"}})
-	refused(t, "a token", err, nil)
-	f.wait(time.Second)
-	second := f.logIn("Ada")
-	var last chat.Caller
-	for range 99 {
-		f.wait(time.Second)
-		last = f.logIn("Ada")
-	}
-	list, err := f.ListSessions(t.Context(), last, chat.None{})
-	if err != nil || len(list.Sessions) != 101 {
-		t.Fatalf("%d sessions, %v", len(list.Sessions), err)
-	}
-	there := map[chat.SessionID]bool{}
-	for _, x := range list.Sessions {
-		there[x.ID] = true
-	}
-	if there[first.Session] || !there[second.Session] || !there[last.Session] || !there[token.Session.ID] {
-		t.Errorf("the first is there: %v, the second: %v, the last: %v, the token: %v",
-			there[first.Session], there[second.Session], there[last.Session], there[token.Session.ID])
-	}
-}
-
 // TestFastMaking: threads and webhooks are made no faster than people do.
 func TestFastMaking(t *testing.T) {
 	f := newFixture(t, nil)

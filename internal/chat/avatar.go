@@ -134,6 +134,12 @@ func (s *Service) tidyFaces(ctx context.Context) error {
 	return nil
 }
 
+// PictureInput names a person's picture.
+type PictureInput struct {
+	User UserID `json:"user" doc:"Id of the person"`
+	V    string `json:"v,omitempty" doc:"Id of the picture, as the person has it: what comes may be kept for good then"`
+}
+
 // OpenPicture returns the picture of a person that the caller may know of, and
 // its id.
 func (s *Service) OpenPicture(ctx context.Context, who Caller, in PictureInput) (id string,

@@ -1,0 +1,97 @@
+package chat
+
+import (
+	"context"
+	"time"
+)
+
+// Mute keeps a member from writing for a time. The zero Mute is none.
+type Mute struct {
+	Until  time.Time `json:"until" doc:"When it is over"`
+	Reason string    `json:"reason,omitempty" doc:"Why"`
+	By     UserID    `json:"by" doc:"Who did it"`
+}
+
+// holds reports whether the mute is not over at a time.
+func (m Mute) holds(at time.Time) bool { return at.Before(m.Until) }
+
+// MuteInput keeps a member from writing.
+type MuteInput struct {
+	Room    RoomID `json:"room" doc:"Id of the room"`
+	User    UserID `json:"user" doc:"Id of the person"`
+	Seconds int64  `json:"seconds" doc:"For how long from now"`
+	Reason  string `json:"reason,omitempty" doc:"Why; they see it"`
+}
+
+// muted returns the mute that waits for a person in a room, the zero Mute if
+// none holds.
+func (s *Service) muted(ctx context.Context, room RoomID, user UserID) (m Mute, err error) {
+	if _, err = s.penalty(ctx, muteKind, room, user, &m); err != nil || !m.holds(s.now()) {
+		return Mute{}, err
+	}
+	return m, nil
+}
+
+func (s *Service) muting(who Caller, room RoomID, user UserID, m Mute) Change {
+	return s.change(who, Change{Stream: RoomStream(room), Kind: MemberUpdated,
+		Member: &Member{Room: room, User: user}, Mute: &m})
+}
+
+// MuteMember keeps a member of a room that the caller moderates from writing
+// there for a time.
+func (s *Service) MuteMember(ctx context.Context, who Caller, in MuteInput) (Member, error) {
+	_, because, until, err := s.punished(ctx, who, in.Room, in.User, in.Seconds, in.Reason)
+	if err != nil {
+		return Member{}, err
+	}
+	if in.Seconds == 0 {
+		return Member{}, invalid("seconds", "give 1 to %d seconds", maxPenalty)
+	}
+	if _, err := s.Store.Member(ctx, in.Room, in.User); err != nil {
+		return Member{}, err
+	}
+	if err := s.audit(ctx, who, AuditEntry{Action: "member.mute", User: in.User, Room: in.Room,
+		Detail: lasting(in.Seconds), Reason: because}); err != nil {
+		return Member{}, err
+	}
+	mute := Mute{Until: until, Reason: because, By: who.User.ID}
+	if err := s.punish(ctx, muteKind, in.Room, in.User, mute); err != nil {
+		return Member{}, err
+	}
+	return s.setMute(ctx, who, in.Room, in.User, mute)
+}
+
+// UnmuteMember lets a member write again.
+func (s *Service) UnmuteMember(ctx context.Context, who Caller, in MemberInput) (Member, error) {
+	if _, err := s.moderated(ctx, who, in.Room); err != nil {
+		return Member{}, err
+	}
+	member, err := s.Store.Member(ctx, in.Room, in.User)
+	if err != nil {
+		return Member{}, err
+	}
+	if err := s.audit(ctx, who, AuditEntry{Action: "member.unmute", User: in.User,
+		Room: in.Room}); err != nil {
+		return Member{}, err
+	}
+	var mute Mute
+	ids, err := s.penalty(ctx, muteKind, in.Room, in.User, &mute)
+	if err == nil {
+		err = s.forgetRecords(ctx, muteKind, ids...)
+	}
+	if err != nil {
+		return Member{}, err
+	}
+	if member.Mute == (Mute{}) {
+		return member, nil
+	}
+	return s.setMute(ctx, who, in.Room, in.User, Mute{})
+}
+
+func (s *Service) setMute(ctx context.Context, who Caller, room RoomID, user UserID, m Mute) (Member, error) {
+	done, err := s.Store.Commit(ctx, s.muting(who, room, user, m))
+	if err != nil {
+		return Member{}, err
+	}
+	return *done[0].Event.Member, nil
+}

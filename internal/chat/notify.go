@@ -1,0 +1,36 @@
+package chat
+
+import (
+	"context"
+	"slices"
+)
+
+// NotifyLevel says of which messages of a room a person wants to be told.
+type NotifyLevel string
+
+const (
+	NotifyUsual    NotifyLevel = ""         // all in direct rooms, mentions in others
+	NotifyAll      NotifyLevel = "all"      // every message
+	NotifyMentions NotifyLevel = "mentions" // those that mention them
+	NotifyNone     NotifyLevel = "none"
+)
+
+func (l NotifyLevel) valid() bool {
+	return slices.Contains([]NotifyLevel{NotifyUsual, NotifyAll, NotifyMentions, NotifyNone}, l)
+}
+
+// Notify is a person's level for a room on their list.
+type Notify struct {
+	Room  RoomID      `json:"room" doc:"Room"`
+	Level NotifyLevel `json:"level" enum:"all,mentions,none," doc:"Of which messages you want to be told; empty: as usual, which is all in direct rooms and mentions in others"`
+}
+
+// SetNotify sets of which messages of a room the caller is told.
+func (s *Service) SetNotify(ctx context.Context, who Caller, in Notify) (Notify, error) {
+	if !in.Level.valid() {
+		return Notify{}, invalid("level", "a level is all, mentions or none, or empty for as usual")
+	}
+	_, err := s.Store.Commit(ctx, s.change(who,
+		Change{Stream: UserStream(who.User.ID), Kind: NotifyChanged, Notify: &in}))
+	return in, err
+}

@@ -1,0 +1,132 @@
+package chat
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+)
+
+// Kinds of records with the id "<room>/<user>/<id>", of which the newest
+// counts. They hold also while that person is not in the room. A record is
+// never changed, so that what is over can be forgotten at any time.
+const (
+	banKind  = "ban"  // a Ban
+	muteKind = "mute" // a Mute, as the member has it: who leaves and comes back is still muted
+)
+
+const (
+	maxBans    = 1000                 // in a room
+	maxPenalty = 10 * 365 * 24 * 3600 // seconds of a mute or a ban
+)
+
+// penalty reads the newest record of a kind about a person in a room into
+// value, which stays as it is if there is none, and returns the ids of all.
+func (s *Service) penalty(ctx context.Context, kind string, room RoomID, user UserID,
+	value any) (ids []string, err error) {
+	var newest Record
+	for r, err := range s.prefixed(ctx, kind, string(room)+"/"+string(user)+"/") {
+		if err != nil {
+			return nil, err
+		}
+		ids, newest = append(ids, r.ID), r
+	}
+	if len(ids) > 0 {
+		err = json.Unmarshal(newest.Value, value)
+	}
+	return ids, err
+}
+
+// punish records a penalty in the place of those before.
+func (s *Service) punish(ctx context.Context, kind string, room RoomID, user UserID, value any) error {
+	var before json.RawMessage
+	ids, err := s.penalty(ctx, kind, room, user, &before)
+	if err != nil {
+		return err
+	}
+	text, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	if _, err := s.Store.PutRecord(ctx, kind, string(room)+"/"+string(user)+"/"+s.NewID(), 0,
+		text); err != nil {
+		return err
+	}
+	return s.forgetRecords(ctx, kind, ids...)
+}
+
+// admitTo puts a person into a room that is there, unless they are banned from
+// it.
+func (s *Service) admitTo(ctx context.Context, who Caller, room RoomID, user UserID, as RoomRole) error {
+	if err := s.notBanned(ctx, who, room, user); err != nil {
+		return err
+	}
+	mute, err := s.muted(ctx, room, user)
+	if err != nil {
+		return err
+	}
+	changes := s.entering(who, room, user, as)
+	changes[0].Member.Mute = mute
+	if _, err := s.Store.Commit(ctx, changes...); err != nil {
+		return err
+	}
+	// Bans and mutes are recorded before they are carried out: who has come in
+	// between the two is found here.
+	ban, err := s.banned(ctx, room, user)
+	if err != nil {
+		return err
+	}
+	if !ban.At.IsZero() {
+		if err := s.exit(ctx, who, room, user, ban.Reason); err != nil {
+			return err
+		}
+		return ban.refusal(who)
+	}
+	later, err := s.muted(ctx, room, user)
+	if err != nil || later == mute {
+		return err
+	}
+	_, err = s.Store.Commit(ctx, s.muting(who, room, user, later))
+	return err
+}
+
+// punished checks what is to be done to a person by a moderator of a room, and
+// says until when it is to hold: never is the zero time.
+func (s *Service) punished(ctx context.Context, who Caller, id RoomID, user UserID, seconds int64,
+	why string) (room Room, because string, until time.Time, err error) {
+	view, err := s.moderated(ctx, who, id)
+	if err != nil {
+		return Room{}, "", time.Time{}, err
+	}
+	if because, err = reason(why); err != nil {
+		return Room{}, "", time.Time{}, err
+	}
+	if seconds < 0 || seconds > maxPenalty {
+		return Room{}, "", time.Time{}, invalid("seconds", "give 1 to %d seconds", maxPenalty)
+	}
+	account, err := s.Store.Account(ctx, user)
+	if err != nil {
+		return Room{}, "", time.Time{}, err
+	}
+	member, err := s.Store.Member(ctx, id, user)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return Room{}, "", time.Time{}, err
+	}
+	if user == who.User.ID || mayModerate(account.User, view.Room, member.Role) {
+		return Room{}, "", time.Time{},
+			&Error{Code: CodeForbidden, Field: "user",
+				Message: "those who moderate a room cannot be muted or banned there: take that role from them first"}
+	}
+	if seconds > 0 {
+		until = s.now().Add(time.Duration(seconds) * time.Second)
+	}
+	return view.Room, because, until, nil
+}
+
+// lasting says in words for how long something holds.
+func lasting(seconds int64) string {
+	if seconds == 0 {
+		return "for good"
+	}
+	return "for " + (time.Duration(seconds) * time.Second).String()
+}

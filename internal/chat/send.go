@@ -1,0 +1,92 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"strings"
+)
+
+// SendInput is a message to be sent.
+type SendInput struct {
+	Room     RoomID   `json:"room" doc:"Id of the room"`
+	Text     string   `json:"text,omitempty" doc:"Markdown; may be empty if there are files"`
+	Files    []string `json:"files,omitempty" doc:"Ids of files that you have uploaded"`
+	Thread   int64    `json:"thread,omitempty" doc:"Number of a message of the room: send it into the thread under that, which is made if it is not there"`
+	ClientID string   `json:"client_id,omitempty" doc:"Your id for this message, at most 64 bytes; a retry with the same id is the same message"`
+}
+
+// Send appends a message to a room. The message it returns is durable and has
+// its place.
+func (s *Service) Send(ctx context.Context, who Caller, in SendInput) (Message, error) {
+	var text string
+	var err error
+	if in.Text != "" || len(in.Files) == 0 {
+		if text, err = s.messageText(in.Text); err != nil {
+			return Message{}, err
+		}
+	}
+	if !isClientID(in.ClientID) {
+		return Message{}, invalid("client_id", "a client_id is at most 64 letters, digits and -_.:")
+	}
+	if err := s.limit(ctx, "send:"+string(who.User.ID), s.Limits.Sends); err != nil {
+		return Message{}, err
+	}
+	room := Room{ID: in.Room}
+	if in.Thread != 0 || IsThread(in.Room) {
+		if room, err = s.answering(ctx, who, in); err != nil {
+			return Message{}, err
+		}
+	}
+	mentions, err := s.mentions(ctx, who, room.home(), text)
+	if err != nil {
+		return Message{}, err
+	}
+	if room.Kind == ThreadRoom {
+		for _, u := range mentions { // before it is sent, so that it is new to them
+			if u == MentionAll {
+				continue
+			}
+			if err := s.follow(ctx, who, room.ID, u); err != nil {
+				return Message{}, err
+			}
+		}
+	}
+	files, err := s.take(ctx, who, in)
+	if err != nil {
+		return Message{}, err
+	}
+	change := s.change(who, Change{
+		Stream: RoomStream(room.ID), Kind: MessageCreated, MustBeIn: who.User.ID,
+		MustSpeak: room.Kind != ThreadRoom, Device: who.Device,
+		Message: &Message{From: who.User.ID, Text: text, ClientID: in.ClientID, Mentions: mentions,
+			Files: files},
+	})
+	done, err := s.Store.Commit(ctx, change)
+	if errors.Is(err, ErrRateLimited) && who.User.Role.atLeast(RoleAdmin) {
+		// The store knows the room's moderators; who is one by rank is asked
+		// for only when it matters.
+		home, homeErr := s.Store.Room(ctx, room.ID)
+		if homeErr == nil && mayModerate(who.User, home, RoomMember) {
+			change.Unslowed = true
+			done, err = s.Store.Commit(ctx, change)
+		}
+	}
+	if err != nil {
+		return Message{}, err
+	}
+	message := *done[0].Event.Message
+	if room.Kind == ThreadRoom {
+		err = s.answered(ctx, who, room, message)
+	}
+	return message, err
+}
+
+func isClientID(id string) bool {
+	return len(id) <= 64 && !strings.ContainsFunc(id, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' ||
+			strings.ContainsRune("-_.:", r))
+	})
+}
+
+// IsDevice reports whether id may name a device.
+func IsDevice(id string) bool { return isClientID(id) }

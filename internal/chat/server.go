@@ -1,0 +1,75 @@
+package chat
+
+import (
+	"context"
+	"errors"
+)
+
+// ServerInfo is what anybody may know of the server.
+type ServerInfo struct {
+	Name       string `json:"name" doc:"The server's name"`
+	Version    string `json:"version" doc:"Its version"`
+	SignUp     SignUp `json:"sign_up" enum:"open,invite,closed" doc:"Who may sign up"`
+	NeedsSetup bool   `json:"needs_setup" doc:"Nobody owns the server yet: use the link that it printed at its start"`
+	External   bool   `json:"external,omitempty" doc:"Another program logs people in: there are no passwords, and nobody signs up"`
+	LogIn      string `json:"log_in,omitempty" doc:"With external: address of its page for logging in"`
+	LogOut     string `json:"log_out,omitempty" doc:"With external: address of its page for logging out"`
+	Limits     Limits `json:"limits" doc:"What it allows"`
+	Previews   bool   `json:"previews" doc:"It shows what links lead to, see link.previews"`
+}
+
+// SignUp says who may make an account for themselves.
+type SignUp string
+
+// Info tells anybody what this server is.
+func (s *Service) Info(ctx context.Context, _ Caller, _ None) (ServerInfo, error) {
+	owned, err := s.Owned(ctx)
+	limits := s.Limits
+	if s.Files == nil {
+		limits.File = 0
+	}
+	info := ServerInfo{Name: s.Name, Version: s.Version, SignUp: s.SignUp, NeedsSetup: !owned,
+		Limits: limits, Previews: s.Looker != nil}
+	if x := s.External; x != nil {
+		info.SignUp, info.NeedsSetup, info.External, info.LogIn, info.LogOut = SignUpClosed, false,
+			true, x.LogIn, x.LogOut
+	}
+	return info, err
+}
+
+// Owned reports whether somebody owns the server.
+func (s *Service) Owned(ctx context.Context) (bool, error) {
+	if s.owned.Load() {
+		return true, nil
+	}
+	for after := UserID(""); ; {
+		users, err := s.Store.Users(ctx, after, s.Limits.PageMax)
+		if err != nil {
+			return false, err
+		}
+		for _, u := range users {
+			if u.Role == RoleOwner {
+				s.owned.Store(true)
+				return true, nil
+			}
+		}
+		if len(users) < s.Limits.PageMax {
+			return false, nil
+		}
+		after = users[len(users)-1].ID
+	}
+}
+
+// Setup makes what every server has: the room General. Doing it again changes
+// nothing.
+func (s *Service) Setup(ctx context.Context) error {
+	_, err := s.Store.Commit(ctx, s.change(Caller{}, Change{
+		Stream: RoomStream(GeneralID), Kind: RoomCreated,
+		Room: &Room{ID: GeneralID, Kind: Public, Name: "General", Topic: "Everything and everyone",
+			CreatedAt: s.now()},
+	}))
+	if errors.Is(err, ErrConflict) {
+		return nil
+	}
+	return err
+}
