@@ -6,11 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"sync"
-	"unicode"
-	"unicode/utf8"
 )
 
 // Looker looks at web pages on behalf of people.
@@ -139,82 +135,4 @@ func (s *Service) OpenPreview(ctx context.Context, who Caller, in PreviewInput) 
 func linkID(link string) string {
 	sum := sha256.Sum256([]byte(link))
 	return hex.EncodeToString(sum[:8])
-}
-
-// links returns the first few web links of a markdown text, each once, as they
-// stand there. Links in code are none, and neither are those between < and >,
-// with which an author says that they want no preview.
-func links(text string) []string {
-	var all []string
-	for _, part := range prose(text) {
-		for from := 0; len(all) < maxLinks; {
-			at, scheme := nextLink(part[from:])
-			if at < 0 {
-				break
-			}
-			at += from
-			link, bracketed := linkAt(part, at, scheme)
-			from = at + len(link)
-			if len(link) > scheme && len(link) <= longestLink && !bracketed && !slices.Contains(all, link) {
-				all = append(all, link)
-			}
-		}
-	}
-	return all
-}
-
-// nextLink returns where the text next says http:// or https:// at the
-// beginning of a word, and how long that is; -1 for nowhere.
-func nextLink(text string) (at, scheme int) {
-	for from := 0; ; {
-		i := strings.Index(text[from:], "://")
-		if i < 0 {
-			return -1, 0
-		}
-		end := from + i
-		for _, name := range []string{"https", "http"} {
-			at := end - len(name)
-			if at < 0 || !strings.EqualFold(text[at:end], name) {
-				continue
-			}
-			before, _ := utf8.DecodeLastRuneInString(text[:at])
-			if !unicode.IsLetter(before) && !unicode.IsDigit(before) {
-				return at, len(name) + len("://")
-			}
-		}
-		from = end + len("://")
-	}
-}
-
-// linkAt returns the link that begins there, as a reader would see it: without
-// the full stop of the sentence around it. Bracketed is one between < and >.
-func linkAt(text string, at, scheme int) (link string, bracketed bool) {
-	link = text[at:]
-	if end := strings.IndexFunc(link,
-		func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune("<>\"|\\^{}", r) }); end >= 0 {
-		bracketed = at > 0 && text[at-1] == '<' && link[end] == '>'
-		link = link[:end]
-	}
-	if bracketed {
-		return link, true
-	}
-	// A bracket that the link does not open belongs to what stands around it,
-	// as in [a text](the link).
-	open := map[rune]int{}
-	for i, r := range link {
-		switch r {
-		case '(', '[':
-			open[r]++
-		case ')', ']':
-			opening := map[rune]rune{')': '(', ']': '['}[r]
-			if open[opening]--; open[opening] < 0 {
-				return trimLink(link[:i], scheme), false
-			}
-		}
-	}
-	return trimLink(link, scheme), false
-}
-
-func trimLink(link string, scheme int) string {
-	return link[:scheme] + strings.TrimRight(link[scheme:], ".,;:!?'*_~([’”»…")
 }

@@ -3,6 +3,8 @@ package chat
 import (
 	"context"
 	"errors"
+	"iter"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -14,34 +16,40 @@ const (
 	maxCalls = 30
 	// maxNameWords is how many words after an @ can be a name.
 	maxNameWords = 4
+	// maxNameRun is how many characters after an @ are looked at for the end
+	// of a name in a script without spaces.
+	maxNameRun = 24
+	// maxLookups is how many possible names are looked up for one text.
+	maxLookups = 250
 )
 
-// everyone are the words that call a whole room. They are reserved as names.
+// everyone are the words that mention a whole room. They are reserved as names.
 var everyone = []string{"room", "all", "channel", "everyone", "here"}
 
-// mentions returns whom a text calls by @name, of those who are in the room,
-// sorted; [MentionAll] for a whole room.
+// mentions returns the members of the room whom a text mentions by @name,
+// sorted; [MentionAll] for a whole room. Code, links, quoted lines, e-mail
+// addresses and an escaped \@ mention nobody.
 func (s *Service) mentions(ctx context.Context, who Caller, room RoomID, text string) ([]UserID, error) {
 	var found []UserID
-	for _, call := range calls(text) {
-		if len(call) == 0 {
-			continue
-		}
-		if slices.Contains(everyone, strings.ToLower(call[0])) {
-			if mayCallAll(who.User) {
-				found = append(found, MentionAll)
+	known := map[string]UserID{}
+	for after := range calls(text) {
+		for name := range names(after) { // the longest name wins
+			if slices.Contains(everyone, strings.ToLower(name)) {
+				if mayCallAll(who.User) {
+					found = append(found, MentionAll)
+				}
+				break
 			}
-			continue
-		}
-		for n := len(call); n > 0; n-- { // the longest name wins
-			name := strings.Join(call[:n], " ")
-			user, err := s.named(ctx, room, name)
-			if base, whose := strings.CutSuffix(strings.ReplaceAll(name, "’", "'"), "'s"); whose &&
-				user == "" && err == nil {
-				user, err = s.named(ctx, room, base)
-			}
-			if err != nil {
-				return nil, err
+			user, looked := known[name]
+			if !looked {
+				if len(known) == maxLookups {
+					break
+				}
+				var err error
+				if user, err = s.named(ctx, room, name); err != nil {
+					return nil, err
+				}
+				known[name] = user
 			}
 			if user != "" {
 				found = append(found, user)
@@ -60,7 +68,7 @@ func (s *Service) named(ctx context.Context, room RoomID, name string) (UserID, 
 	}
 	_, key, err := s.Names.Fold(name)
 	if err != nil {
-		return "", nil // nobody can be called so
+		return "", nil // no account can have this name
 	}
 	account, err := s.Store.AccountByName(ctx, key)
 	if err == nil {
@@ -72,84 +80,101 @@ func (s *Service) named(ctx context.Context, room RoomID, name string) (UserID, 
 	return account.ID, err
 }
 
-// calls returns, for each @ in the text that calls somebody, the words behind
-// it that may be their name.
-func calls(text string) [][]string {
-	var all [][]string
-	for _, part := range prose(text) {
-		before := ' '
-		for i, r := range part {
-			if r == '@' && !unicode.IsLetter(before) && !unicode.IsDigit(before) && len(all) < maxCalls {
-				all = append(all, nameWords(part[i+1:]))
+// calls returns what follows each @ in the text that may mention someone, up to
+// where no name can go on. It is never empty.
+func calls(text string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		text := withoutLinks(withoutQuotes(withoutCode(text)))
+		for n, from := 0, 0; n < maxCalls; n++ {
+			i := strings.IndexByte(text[from:], '@')
+			if i < 0 {
+				return
 			}
-			before = r
+			at := from + i
+			from = at + 1
+			if after := nameRun(text[from:]); after != "" && begins(text, at) &&
+				!address.MatchString(text[from:]) && !yield(after) {
+				return
+			}
 		}
 	}
-	return all
 }
 
-// nameWords returns the words at the beginning of the text that a name may
-// consist of, without the full stop that ends a sentence.
-func nameWords(text string) []string {
-	end := strings.IndexFunc(text, func(r rune) bool {
-		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.Is(unicode.M, r) &&
+// begins reports whether a mention can begin with the @ at that place.
+func begins(text string, at int) bool {
+	before, _ := utf8.DecodeLastRuneInString(text[:at])
+	switch {
+	case at == 0:
+		return true
+	case before == '/': // a path, unless it is @one/@another
+		start := strings.LastIndexAny(text[:at], " \t\n") + 1
+		return text[start] == '@'
+	case before == '\\':
+		return !escaped(text, at)
+	}
+	return !inWord(before) && before != rune(hidden[0])
+}
+
+// address is what follows the @ of something else than a mention: of a package
+// (@scope/name), or of an account elsewhere (@name@host.example and
+// @name:host.example).
+var address = regexp.MustCompile(`^[A-Za-z0-9_.-]+/[A-Za-z0-9]|` +
+	`^[\p{L}\p{N}_.-]+[@:][\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)*\.\p{L}{2}`)
+
+// nameRun returns the beginning of the text that can belong to a name.
+func nameRun(text string) string {
+	if end := strings.IndexFunc(text, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) &&
 			!strings.ContainsRune(" -_.'’", r)
-	})
-	if end >= 0 {
+	}); end >= 0 {
 		text = text[:end]
 	}
 	if strings.HasPrefix(text, " ") {
-		return nil
+		return ""
 	}
-	words := strings.Split(text, " ")
-	words = words[:min(len(words), maxNameWords)]
-	for i, w := range words {
-		if w == "" {
+	return text
+}
+
+// names goes through the names that a text may begin with, the longest first. A
+// name ends with a word, without the full stop that ends a sentence; in a
+// script without spaces it may end within a word.
+func names(text string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		words := strings.Split(text, " ")
+		words = words[:min(len(words), maxNameWords)]
+		if i := slices.Index(words, ""); i >= 0 {
 			words = words[:i]
-			break
 		}
-		if trimmed := strings.TrimRight(w, "-_.'’"); trimmed != w {
-			words[i] = trimmed
-			words = words[:i+1] // a sentence ends here
-			break
-		}
-	}
-	return words
-}
-
-// prose returns the parts of a markdown text that are not code.
-func prose(text string) []string {
-	var parts []string
-	for {
-		start := strings.IndexByte(text, '`')
-		if start < 0 {
-			return append(parts, text)
-		}
-		ticks := len(text[start:]) - len(strings.TrimLeft(text[start:], "`"))
-		parts = append(parts, text[:start])
-		text = text[start+ticks:]
-		if end := closing(text, ticks); end >= 0 {
-			text = text[end:]
-		} else if ticks >= 3 {
-			return parts // a fence that is never closed
+		for n := len(words) - 1; n >= 0; n-- {
+			before := strings.Join(append(words[:n:n], ""), " ")
+			last := strings.TrimRight(words[n], "-_.'’")
+			for _, end := range ends(last) {
+				name := before + last[:end]
+				if !yield(name) {
+					return
+				}
+				base, whose := strings.CutSuffix(strings.ReplaceAll(name, "’", "'"), "'s")
+				if whose && !yield(base) {
+					return
+				}
+			}
 		}
 	}
 }
 
-// closing returns where the text goes on after a run of exactly n backticks, -1
-// if there is none.
-func closing(text string, n int) int {
-	for i := 0; i < len(text); {
-		at := strings.IndexByte(text[i:], '`')
-		if at < 0 {
-			return -1
+// ends returns where in a word a name may end, the last first.
+func ends(word string) []int {
+	all, before, n := []int{}, rune(0), 0
+	for i, r := range word {
+		if i > 0 && !unicode.IsMark(r) && (isUnspaced(before) || isUnspaced(r)) {
+			all = append(all, i)
 		}
-		i += at
-		run := len(text[i:]) - len(strings.TrimLeft(text[i:], "`"))
-		i += run
-		if run == n {
-			return i
+		if before = r; n == maxNameRun {
+			break
 		}
+		n++
 	}
-	return -1
+	all = append(all, len(word))
+	slices.Reverse(all)
+	return all
 }

@@ -148,13 +148,6 @@ func words(text string) []string {
 	})
 }
 
-// unspaced are scripts that are written without spaces between words, and
-// Hangul, whose words carry endings.
-var unspaced = []*unicode.RangeTable{
-	unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul, unicode.Thai, unicode.Lao,
-	unicode.Khmer, unicode.Myanmar, unicode.Bopomofo,
-}
-
 // matcher returns what reports whether a text has all words of the query: by
 // their beginning, and anywhere if they are written in a script without spaces.
 func matcher(query string) func(text string) bool {

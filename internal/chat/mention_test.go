@@ -1,0 +1,76 @@
+package chat_test
+
+import (
+	"encoding/json"
+	"os"
+	"slices"
+	"testing"
+
+	"github.com/parley-chat/parley/internal/chat"
+)
+
+// TestMentions runs the table that the client's tests run as well. Whoever is
+// mentioned in any of its rows is in the room.
+func TestMentions(t *testing.T) {
+	var cases []struct {
+		Text     string
+		Mentions []string
+	}
+	readTable(t, "mentions.json", &cases)
+	f := boundless(t, nil)
+	author := f.person("Author", chat.RoleMember)
+	room := f.room(author, chat.Private)
+	ids := map[string]chat.UserID{"*": chat.MentionAll}
+	for _, c := range cases {
+		for _, name := range c.Mentions {
+			if _, there := ids[name]; there {
+				continue
+			}
+			who := f.person(name, chat.RoleMember)
+			ids[name] = who.User.ID
+			refused(t, "add "+name, errOf(f.AddMember(t.Context(), author,
+				chat.MemberInput{Room: room, User: who.User.ID})), nil)
+		}
+	}
+	for _, c := range cases {
+		want := []chat.UserID{}
+		for _, name := range c.Mentions {
+			want = append(want, ids[name])
+		}
+		slices.Sort(want)
+		if got := f.send(author, room, c.Text).Mentions; !slices.Equal(got, want) {
+			t.Errorf("%q mentions %v, want %v: %v", c.Text, got, c.Mentions, want)
+		}
+	}
+}
+
+func readTable(t *testing.T, name string, into any) {
+	t.Helper()
+	text, err := os.ReadFile("testdata/" + name)
+	if err == nil {
+		err = json.Unmarshal(text, into)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestWhoMayMention: members of the room, and everyone only by members.
+func TestWhoMayMention(t *testing.T) {
+	f := newFixture(t, nil)
+	ada, bob, guest := f.person("Ada", chat.RoleMember), f.person("Bob", chat.RoleMember),
+		f.person("Guest", chat.RoleGuest)
+	f.person("Eve", chat.RoleMember)
+	room := f.room(ada, chat.Private, bob, guest)
+	if m := f.send(ada, room, "@Eve is not here, @Bob is"); !slices.Equal(m.Mentions, []chat.UserID{bob.User.ID}) {
+		t.Errorf("someone outside the room: %v", m.Mentions)
+	}
+	if m := f.send(guest, room, "@room @Bob"); !slices.Equal(m.Mentions, []chat.UserID{bob.User.ID}) {
+		t.Errorf("a guest mentions %v", m.Mentions)
+	}
+	view, err := f.GetRoom(t.Context(), bob, chat.RoomInput{Room: room})
+	refused(t, "get", err, nil)
+	if len(view.Mentions) != 2 {
+		t.Errorf("Bob is mentioned in %v", view.Mentions)
+	}
+}
