@@ -52,7 +52,7 @@ func (c *conn) handle(message []byte) {
 	}()
 }
 
-func (c *conn) reply(frame []byte) { c.out.Send(seal(opText, frame)) }
+func (c *conn) reply(frame []byte) { c.out.Send(encodeFrame(frame)) }
 
 // answer returns the frame that answers, nil if the answer was sent already.
 //
@@ -173,7 +173,7 @@ func (c *conn) sync(ctx context.Context, req wire.Request) error {
 			if server {
 				state.ServerPosition = &s.Server
 			}
-			return seal(opText, wire.Result(req.ID, state))
+			return encodeFrame(wire.Result(req.ID, state))
 		},
 	})
 }

@@ -16,6 +16,7 @@ import (
 	gobwas "github.com/gobwas/ws"
 
 	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/websocket/wstest"
 )
 
 // TestOrigins: which pages may use a person's cookie.
@@ -461,6 +462,6 @@ func TestTLS(t *testing.T) {
 			t.Fatal(r.Error)
 		}
 	}
-	c.write(closing(1000, ""))
+	c.write(wstest.Close(1000, ""))
 	c.closes("TLS", 1000)
 }

@@ -21,12 +21,12 @@ import (
 	"sync/atomic"
 	"time"
 
-	gobwas "github.com/gobwas/ws"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/parley-chat/parley/internal/chat"
 	"github.com/parley-chat/parley/internal/hub"
 	"github.com/parley-chat/parley/internal/visitor"
+	"github.com/parley-chat/parley/internal/websocket"
 )
 
 // Config is what the door is made of.
@@ -58,9 +58,9 @@ type Server struct {
 	actions map[string]chat.Action
 	ctx     context.Context // ends with Close
 	cancel  context.CancelFunc
+	ws      *websocket.Server
 	readers sync.WaitGroup // one for each connection that is counted
-	workers sync.WaitGroup // flushers, the sweep
-	dirty   dirty
+	workers sync.WaitGroup // the sweep and what it starts
 
 	mu        sync.Mutex
 	conns     map[*conn]struct{}
@@ -71,7 +71,7 @@ type Server struct {
 	leaving  atomic.Bool // requests are no longer taken
 	underWay atomic.Int64
 
-	framesIn, writes, bytesIn, bytesOut, slow atomic.Int64
+	slow atomic.Int64
 }
 
 // New returns a door. Close must be called.
@@ -103,10 +103,10 @@ func New(cfg Config) *Server {
 	for _, a := range chat.Actions() {
 		s.actions[a.Name] = a
 	}
-	s.dirty.init()
-	for range flushers {
-		s.workers.Go(s.flush)
-	}
+	s.ws = websocket.New(websocket.Config{
+		Protocol: "parley.v1", MaxMessage: maxMessage, TextOnly: true,
+		Heartbeat: cfg.Heartbeat, MessageTimeout: cfg.AuthTimeout, WriteTimeout: cfg.Heartbeat,
+	})
 	s.workers.Go(s.sweep)
 	cfg.Hub.BeforeClosing(s.finish)
 	if cfg.Metrics != nil {
@@ -121,12 +121,12 @@ func (s *Server) Close() {
 	s.mu.Lock()
 	s.closed = true
 	for c := range s.conns {
-		c.end(closeRestart, "the server is stopping")
+		c.end(websocket.CloseRestart, "the server is stopping")
 	}
 	s.mu.Unlock()
+	s.ws.Close()
 	s.readers.Wait()
 	s.cancel()
-	s.dirty.close()
 	s.workers.Wait()
 }
 
@@ -141,21 +141,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, chat.AsError(err))
 		return
 	}
-	up := gobwas.HTTPUpgrader{Protocol: func(p string) bool { return p == "parley.v1" }}
-	nc, buffered, _, err := up.Upgrade(r, w)
+	socket, err := s.ws.Upgrade(w, r)
 	if err != nil {
-		if nc != nil { // it is ours since before the request was judged: nobody else closes it
-			nc.Close()
-		}
 		s.drop(c)
 		s.cfg.Log.Debug("upgrade", "error", err)
 		return
 	}
-	early := make([]byte, buffered.Reader.Buffered())
-	buffered.Reader.Read(early) // what is buffered is there at once
-	// The request's own goroutine ends, and gives its buffers and stack back.
-	// Counted by count, waited for by Close.
-	go c.run(nc, early)
+	c.serve(socket)
 }
 
 // admit judges a request, and counts a connection for it. A connection that is
@@ -237,7 +229,7 @@ func (s *Server) logIn(ctx context.Context, c *conn, who chat.Caller, token stri
 		if errors.Is(err, chat.ErrUnauthenticated) {
 			c.end(closeRevoked, "the session was ended")
 		} else {
-			c.end(closeRestart, "come back")
+			c.end(websocket.CloseRestart, "come back")
 		}
 		s.cfg.Hub.Unregister(c.out) // a connection is registered once: this one is over
 		return err
@@ -297,7 +289,7 @@ func refuse(w http.ResponseWriter, e *chat.Error) {
 // sweep looks at every connection, often enough for the time-outs: once a
 // second, unless they are shorter than usual.
 func (s *Server) sweep() {
-	every := min(time.Second, max(5*time.Millisecond, min(s.cfg.Heartbeat, s.cfg.AuthTimeout)/8))
+	every := min(time.Second, max(5*time.Millisecond, s.cfg.AuthTimeout/8))
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
@@ -333,10 +325,14 @@ func (s *Server) register(r prometheus.Registerer) {
 	counter("resumes_total", "Streams resumed after an absence.", func() int64 { return h.Stats().Resumes })
 	counter("resyncs_total", "Streams that clients had to fetch anew.",
 		func() int64 { return h.Stats().Resyncs })
-	counter("socket_frames_in_total", "Frames from clients.", s.framesIn.Load)
-	counter("socket_writes_total", "Writes to sockets, of one or more frames.", s.writes.Load)
-	counter("socket_bytes_in_total", "Bytes from clients.", s.bytesIn.Load)
-	counter("socket_bytes_out_total", "Bytes to clients.", s.bytesOut.Load)
+	counter("socket_frames_in_total", "Frames from clients.",
+		func() int64 { return s.ws.Stats().Frames })
+	counter("socket_writes_total", "Writes to sockets, of one or more frames.",
+		func() int64 { return s.ws.Stats().Writes })
+	counter("socket_bytes_in_total", "Bytes from clients.",
+		func() int64 { return s.ws.Stats().BytesIn })
+	counter("socket_bytes_out_total", "Bytes to clients.",
+		func() int64 { return s.ws.Stats().BytesOut })
 	counter("slow_closes_total", "Connections closed as too slow.", s.slow.Load)
 }
 

@@ -3,22 +3,21 @@
 package eiotest
 
 import (
-	"bufio"
 	"context"
-	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
-	"time"
 
-	gobwas "github.com/gobwas/ws"
+	"github.com/parley-chat/parley/internal/websocket/wstest"
 )
 
 // Patience bounds waiting for what is certain to come.
-const Patience = 20 * time.Second
+const Patience = wstest.Patience
 
 // Client speaks to the server at URL, which ends in its path.
 type Client struct {
@@ -125,19 +124,15 @@ func (c *Client) MustBeGone(id string) {
 // Dial opens a WebSocket, or returns why not.
 func (c *Client) Dial(query string) (*Socket, error) {
 	c.T.Helper()
-	ctx, cancel := context.WithTimeout(c.T.Context(), Patience)
-	defer cancel()
-	url := strings.Replace(c.URL, "http", "ws", 1)
-	nc, early, _, err := gobwas.Dialer{}.Dial(ctx, url+"?"+query)
+	u, err := url.Parse(c.URL)
 	if err != nil {
-		return nil, err
+		c.T.Fatal(err)
 	}
-	c.T.Cleanup(func() { nc.Close() })
-	s := &Socket{t: c.T, Conn: nc, r: early}
-	if early == nil {
-		s.r = bufio.NewReaderSize(nc, 512)
+	res, conn := wstest.Upgrade(c.T, u.Host, u.Path+"?"+query, nil)
+	if res.StatusCode != http.StatusSwitchingProtocols {
+		return nil, errors.New(res.Status)
 	}
-	return s, nil
+	return &Socket{conn}, nil
 }
 
 // MustDial opens a WebSocket.
@@ -158,66 +153,37 @@ func (c *Client) OpenWebSocket() (*Socket, Hello) {
 }
 
 // Socket is the client's side of a WebSocket.
-type Socket struct {
-	Conn net.Conn
-	t    testing.TB
-	r    *bufio.Reader
-}
+type Socket struct{ *wstest.Conn }
 
 // Send sends a text frame.
-func (s *Socket) Send(text string) { s.frame(gobwas.NewTextFrame([]byte(text))) }
+func (s *Socket) Send(text string) { s.Put(wstest.Text(text)) }
 
 // SendBytes sends a binary frame.
-func (s *Socket) SendBytes(b ...byte) { s.frame(gobwas.NewBinaryFrame(append([]byte(nil), b...))) }
+func (s *Socket) SendBytes(b ...byte) { s.Put(wstest.Frame(wstest.Fin|2, b)) }
 
-// frame sends. That the server has hung up is for reading to find out.
-func (s *Socket) frame(f gobwas.Frame) {
-	s.Conn.SetWriteDeadline(time.Now().Add(Patience))
-	gobwas.WriteFrame(s.Conn, gobwas.MaskFrameInPlace(f))
-}
-
-// SendRaw sends bytes as they are.
-func (s *Socket) SendRaw(b []byte) {
-	s.Conn.SetWriteDeadline(time.Now().Add(Patience))
-	s.Conn.Write(b)
-}
-
-// Read returns the next message; of a close frame, or without one, its code,
-// else 0. Code 1006 is an end without a frame.
+// Read returns the next message; of a close frame, its reason and code, else
+// code 0. Code 1006 is an end without a frame.
 func (s *Socket) Read() (text string, binary bool, code int) {
-	s.t.Helper()
-	s.Conn.SetReadDeadline(time.Now().Add(Patience))
-	h, err := gobwas.ReadHeader(s.r)
-	var payload []byte
-	if err == nil {
-		payload = make([]byte, h.Length) // the server is trusted
-		_, err = io.ReadFull(s.r, payload)
+	s.T.Helper()
+	op, payload, err := s.Conn.Next()
+	if e, ok := errors.AsType[*wstest.Closed](err); ok {
+		return e.Reason, false, e.Code
 	}
 	if e, ok := err.(net.Error); ok && e.Timeout() {
-		s.t.Fatal("nothing came")
+		s.T.Fatal("nothing came")
 	}
 	if err != nil {
 		return err.Error(), false, 1006
 	}
-	if h.OpCode == gobwas.OpClose {
-		return closeFrame(payload)
-	}
-	return string(payload), h.OpCode == gobwas.OpBinary, 0
-}
-
-func closeFrame(payload []byte) (string, bool, int) {
-	if len(payload) < 2 {
-		return "", false, 1005
-	}
-	return string(payload[2:]), false, int(binary.BigEndian.Uint16(payload))
+	return string(payload), op == 2, 0
 }
 
 // Next returns the next message in text, which has to come.
 func (s *Socket) Next() string {
-	s.t.Helper()
+	s.T.Helper()
 	text, binary, code := s.Read()
 	if binary || code != 0 {
-		s.t.Fatalf("not a text but %q (binary %v, code %d)", text, binary, code)
+		s.T.Fatalf("not a text but %q (binary %v, code %d)", text, binary, code)
 	}
 	return text
 }
@@ -225,7 +191,7 @@ func (s *Socket) Next() string {
 // Expect reads messages in text, which have to be these. Pings between them are
 // answered, unless expected.
 func (s *Socket) Expect(want ...string) {
-	s.t.Helper()
+	s.T.Helper()
 	for _, w := range want {
 		got := s.Next()
 		for got == "2" && w != "2" {
@@ -233,28 +199,28 @@ func (s *Socket) Expect(want ...string) {
 			got = s.Next()
 		}
 		if got != w {
-			s.t.Fatalf("got %q, not %q", got, w)
+			s.T.Fatalf("got %q, not %q", got, w)
 		}
 	}
 }
 
 // ExpectBytes reads a binary message, which has to be this.
 func (s *Socket) ExpectBytes(want ...byte) {
-	s.t.Helper()
+	s.T.Helper()
 	got, binary, code := s.Read()
 	for got == "2" && !binary {
 		s.Send("3")
 		got, binary, code = s.Read()
 	}
 	if got != string(want) || !binary {
-		s.t.Fatalf("got %q (binary %v, code %d), not the bytes %q", got, binary, code, want)
+		s.T.Fatalf("got %q (binary %v, code %d), not the bytes %q", got, binary, code, want)
 	}
 }
 
 // ExpectClose reads until the server has closed, and returns the code. Pings
 // are not answered.
 func (s *Socket) ExpectClose() int {
-	s.t.Helper()
+	s.T.Helper()
 	for {
 		if _, _, code := s.Read(); code != 0 {
 			s.Conn.Close()

@@ -39,24 +39,3 @@ func FuzzDecodePayload(f *testing.F) {
 		}
 	})
 }
-
-// A frame is taken only whole, and the same however often it is looked at
-// before.
-func FuzzParse(f *testing.F) {
-	f.Add([]byte("\x81\x82\x00\x00\x00\x004x"), 2)
-	f.Add([]byte("\x82\xfe\x00\x7e\x01\x02\x03\x04"), 1)
-	f.Add([]byte("\x88\x80\x00\x00\x00\x00"), 5)
-	f.Fuzz(func(t *testing.T, b []byte, cut int) {
-		const limit = 1000
-		whole, used, err := parse(bytes.Clone(b), limit)
-		if used > len(b) || len(whole.payload) > limit || err != nil && used != 0 {
-			t.Fatalf("%+v %d %v", whole, used, err)
-		}
-		if used == 0 || err != nil || cut < 0 || cut >= used {
-			return
-		}
-		if _, n, err := parse(bytes.Clone(b[:cut]), limit); n != 0 || err != nil {
-			t.Errorf("%d of %d bytes: %d %v", cut, used, n, err)
-		}
-	})
-}

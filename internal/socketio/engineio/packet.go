@@ -3,9 +3,10 @@ package engineio
 import (
 	"bytes"
 	"encoding/base64"
-	"encoding/binary"
 	"errors"
 	"unicode/utf8"
+
+	"github.com/parley-chat/parley/internal/websocket"
 )
 
 // Types of packets, as they stand on the wire.
@@ -37,29 +38,25 @@ type Packet struct {
 
 // Text makes a message of text, which has to be UTF-8, of the concatenated
 // parts. They are copied.
-func Text(parts ...[]byte) *Packet { return newPacket(opText, kindMessage, parts...) }
+func Text(parts ...[]byte) *Packet { return newPacket(kindMessage, parts...) }
 
 // Binary makes a message of bytes. They are copied.
 func Binary(b []byte) *Packet {
-	p := newPacket(opBinary, 0, b)
-	p.binary = true
-	return p
+	return newPacket(0, b)
 }
 
 // Size is how many bytes the packet has in a session's queue.
 func (p *Packet) Size() int { return len(p.wire) }
 
-// newPacket puts a frame's header, and the type unless it is 0, before the
-// parts.
-func newPacket(op opcode, kind byte, parts ...[]byte) *Packet {
-	n := 0
-	if kind != 0 {
-		n = 1
-	}
+// newPacket puts a frame's header and the type before the parts. Type 0 makes
+// a binary message, which has none.
+func newPacket(kind byte, parts ...[]byte) *Packet {
+	n := min(1, int(kind))
 	for _, part := range parts {
 		n += len(part)
 	}
-	b := appendHeader(make([]byte, 0, headerSize(n)+n), op, n)
+	b := make([]byte, 0, websocket.HeaderSize(n)+n)
+	b = websocket.AppendHeader(b, kind == 0, n)
 	at := len(b)
 	if kind != 0 {
 		b = append(b, kind)
@@ -67,28 +64,7 @@ func newPacket(op opcode, kind byte, parts ...[]byte) *Packet {
 	for _, part := range parts {
 		b = append(b, part...)
 	}
-	return &Packet{wire: b, at: at}
-}
-
-func headerSize(n int) int {
-	switch {
-	case n < 126:
-		return 2
-	case n <= 0xffff:
-		return 4
-	}
-	return 10
-}
-
-func appendHeader(b []byte, op opcode, n int) []byte {
-	b = append(b, 0x80|byte(op))
-	switch headerSize(n) {
-	case 2:
-		return append(b, byte(n))
-	case 4:
-		return binary.BigEndian.AppendUint16(append(b, 126), uint16(n))
-	}
-	return binary.BigEndian.AppendUint64(append(b, 127), uint64(n))
+	return &Packet{wire: b, at: at, binary: kind == 0}
 }
 
 // appendTo writes the packet as a part of a polling payload.
@@ -104,8 +80,8 @@ func (p *Packet) appendTo(b []byte) []byte {
 
 // The packets without content.
 var (
-	pingPacket  = newPacket(opText, kindPing)
-	probePacket = newPacket(opText, kindPong, []byte("probe"))
+	pingPacket  = newPacket(kindPing)
+	probePacket = newPacket(kindPong, []byte("probe"))
 )
 
 // incoming is a packet from a client. Its data lies in the buffer that it was

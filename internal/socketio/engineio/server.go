@@ -23,6 +23,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/parley-chat/parley/internal/websocket"
 )
 
 // Config is what a server is made of.
@@ -80,11 +82,10 @@ func (e *Refusal) Error() string { return e.Message }
 // Server is an http.Handler of all requests of its sessions, whatever their
 // path. Cross-origin headers are its caller's.
 type Server struct {
-	cfg   Config
-	dirty dirty
-	flush sync.WaitGroup // flushers, and writers that they start
-	// readers, and sessions whose receiver is not told of the end; added to
-	// under mu while not closed
+	cfg Config
+	ws  *websocket.Server
+	// sessions whose receiver is not told of the end; added to under mu while
+	// not closed
 	work sync.WaitGroup
 
 	mu       sync.Mutex
@@ -117,10 +118,8 @@ func New(cfg Config) *Server {
 		cfg.Keep = keep
 	}
 	s := &Server{cfg: cfg, sessions: map[string]*Session{}}
-	s.dirty.init()
-	for range flushers {
-		s.flush.Go(s.drainAll)
-	}
+	s.ws = websocket.New(websocket.Config{MaxMessage: cfg.MaxPayload,
+		WriteTimeout: cfg.PingInterval + cfg.PingTimeout})
 	return s
 }
 
@@ -139,9 +138,8 @@ func (s *Server) Close() {
 		session.Close(ReasonShutdown)
 		session.stopLingering()
 	}
+	s.ws.Close()
 	s.work.Wait()
-	s.dirty.close()
-	s.flush.Wait()
 }
 
 // Sessions is how many there are.
@@ -298,19 +296,6 @@ func (s *Server) stopping() bool {
 	return s.closed
 }
 
-// start runs a connection's first goroutine; false if the server is stopping.
-// Close waits for it and those that come after it: the last calls work.Done.
-func (s *Server) start(f func()) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return false
-	}
-	s.work.Add(1)
-	go f()
-	return true
-}
-
 // hello is the open packet.
 func (s *Server) hello(id string, upgrades ...string) *Packet {
 	if upgrades == nil {
@@ -326,7 +311,7 @@ func (s *Server) hello(id string, upgrades ...string) *Packet {
 	if err != nil {
 		panic(err)
 	}
-	return newPacket(opText, kindOpen, b)
+	return newPacket(kindOpen, b)
 }
 
 // NewID returns an identifier that cannot be guessed: 20 characters, of 120

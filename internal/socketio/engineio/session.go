@@ -61,10 +61,9 @@ type Session struct {
 	posting bool
 
 	// WebSocket.
-	ws     *conn // once upgraded
-	probe  *conn // or reserved, if it has no net.Conn yet
+	ws     *link // once upgraded
+	probe  *link // wants to become ws
 	probed bool  // the probe was answered
-	busy   bool  // ws is being written to, or about to be
 }
 
 // newSession makes a session, which is to be added and begun.
@@ -163,10 +162,7 @@ func (s *Session) tellRoom() {
 func (s *Session) wake() {
 	switch {
 	case s.ws != nil:
-		if !s.busy {
-			s.busy = true
-			s.srv.dirty.add(s)
-		}
+		s.ws.conn.Wake()
 	case s.waiting != nil:
 		select {
 		case s.waiting <- struct{}{}:
@@ -201,10 +197,10 @@ func (s *Session) Close(why Reason) {
 		s.timer = time.AfterFunc(lingerFor, s.stopLingering)
 	}
 	if s.ws != nil {
-		s.ws.hurry()
+		s.ws.conn.Hurry()
 	}
-	if s.probe != nil {
-		s.probe.abort()
+	if s.probe != nil && s.probe.conn != nil {
+		s.probe.conn.Abort()
 	}
 	s.wake()
 	recv, linger := s.recv, s.linger

@@ -1,55 +1,33 @@
 package engineio
 
 import (
-	"encoding/binary"
 	"errors"
 	"io"
-	"net"
 	"net/http"
-	"syscall"
 	"time"
-	"unicode/utf8"
 
-	gobwas "github.com/gobwas/ws"
+	"github.com/parley-chat/parley/internal/websocket"
 )
 
-// conn is a session's WebSocket. Its reader, one goroutine at a time, owns the
-// fields without a lock.
-type conn struct {
-	s   *Session
-	nc  net.Conn        // nil until the upgrade; then not changed
-	raw syscall.RawConn // nil if the socket cannot be read and written directly (TLS)
+// link is a WebSocket of a session: its transport, or one that wants to become
+// it. The session's lock guards the fields.
+type link struct {
+	s    *Session
+	conn *websocket.Conn // nil until the upgrade; then not changed
 
-	in      inbox
-	seen    int64  // unix nanoseconds: when a frame last came
-	message []byte // fragments of a message so far
-	begun   opcode // of a fragmented message under way, 0 if none is
-	quick   uint8  // frames that came soon after the one before, up to many
-	probing bool   // not yet the session's transport
-
-	code int // to close with; guarded by the session's lock
-	text string
-	said bool // the close frame was written, or there is no use in it; guarded by the session's lock
+	probing bool // not yet the session's transport
+	probe   probe
 }
 
-// connect turns a request into a WebSocket. Early is what the client has sent
-// already.
-func (c *conn) connect(w http.ResponseWriter, r *http.Request) (early []byte, err error) {
-	nc, buffered, _, err := gobwas.HTTPUpgrader{}.Upgrade(r, w)
-	if err != nil {
-		return nil, err // it was answered
-	}
-	nc.SetDeadline(time.Time{})
-	early = make([]byte, buffered.Reader.Buffered())
-	buffered.Reader.Read(early) // what is buffered is there at once
-	c.s.mu.Lock()
-	defer c.s.mu.Unlock()
-	c.nc = nc
-	if tcp, ok := nc.(*net.TCPConn); ok {
-		c.raw, _ = tcp.SyscallConn()
-	}
-	return early, nil
-}
+// probe is how far the answer to a client's probe has got.
+type probe uint8
+
+const (
+	unasked probe = iota
+	asked
+	writing
+	answered
+)
 
 // openWebSocket opens a session that never polls.
 func (s *Server) openWebSocket(w http.ResponseWriter, r *http.Request) *refusal {
@@ -57,353 +35,169 @@ func (s *Server) openWebSocket(w http.ResponseWriter, r *http.Request) *refusal 
 		return err
 	}
 	session := newSession(s, r)
-	c := &conn{s: session}
-	early, err := c.connect(w, r)
+	conn, err := s.ws.Upgrade(w, r)
 	if err != nil {
 		s.release()
 		return nil
 	}
-	session.ws = c
+	l := &link{s: session, conn: conn}
+	session.ws = l
 	session.queue = append(session.queue, s.hello(session.id))
 	session.size = session.queue[0].Size()
-	// The request's own goroutine ends, and gives its buffers and stack back.
 	if !s.add(session) {
-		c.nc.Close()
-	} else if !s.start(func() { c.run(early, true) }) {
-		s.forget(session)
-		s.work.Done() // it has never begun
-		c.nc.Close()
+		conn.Refuse(websocket.CloseGoingAway, string(ReasonShutdown))
+		return nil
 	}
+	session.begin()
+	conn.Serve(l)
+	conn.Wake()
 	return nil
 }
 
 // serveProbe takes the WebSocket that a polling session wants to be upgraded
 // to.
 func (s *Session) serveProbe(w http.ResponseWriter, r *http.Request) *refusal {
-	c := &conn{s: s, probing: true}
+	l := &link{s: s, probing: true}
 	s.mu.Lock()
 	taken := s.over || s.ws != nil || s.probe != nil
 	if !taken {
-		s.probe = c
+		s.probe = l
 	}
 	s.mu.Unlock()
-	if taken {
-		c.turnAway(w, r)
+	conn, err := s.srv.ws.Upgrade(w, r)
+	switch {
+	case err != nil:
+		s.unprobe(l)
+		return nil
+	case taken: // the protocol wants it closed, not the request refused
+		conn.Refuse(websocket.ClosePolicy, "the session has a WebSocket")
 		return nil
 	}
-	early, err := c.connect(w, r)
-	if err != nil {
-		s.unprobe(c)
-		return nil
+	conn.SetReadDeadline(time.Now().Add(s.srv.cfg.UpgradeTimeout))
+	s.mu.Lock()
+	l.conn = conn
+	if s.over {
+		conn.Abort()
 	}
-	c.nc.SetReadDeadline(time.Now().Add(s.srv.cfg.UpgradeTimeout))
-	if s.closed() || !s.srv.start(func() { c.run(early, false) }) {
-		s.unprobe(c)
-		c.nc.Close()
-	}
+	s.mu.Unlock()
+	conn.Serve(l)
 	return nil
 }
 
-// turnAway closes a WebSocket that its session has no use for, as the protocol
-// wants it: not by refusing the request.
-func (c *conn) turnAway(w http.ResponseWriter, r *http.Request) {
-	if _, err := c.connect(w, r); err == nil {
-		c.write(sealClose(closePolicy, "the session has a WebSocket"))
-		c.nc.Close()
-	}
-}
-
-// unprobe has the session go on polling.
-func (s *Session) unprobe(c *conn) {
+// unprobe has the session go on polling, if l was to be its transport.
+func (s *Session) unprobe(l *link) (was bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.probe == c {
+	if s.probe == l {
 		s.probe, s.probed = nil, false
 	}
+	return l.probing
 }
 
-// run reads until the connection ends; it may return before. With first, the
-// session begins with it.
-func (c *conn) run(early []byte, first bool) {
-	s := c.s
-	if first {
-		s.mu.Lock()
-		s.wake()
-		s.mu.Unlock()
-		s.begin()
-	}
-	c.in.init(c, early)
-	c.serve()
-}
+// Frame allows all: the heartbeat and the receiver bound what comes.
+func (l *link) Frame() error { return nil }
 
-// serve reads until the connection ends, or is quiet. Then another goroutine
-// waits for it: a stack that has grown does not become smaller while its
-// goroutine waits, and much of what an idle connection takes is the stack.
-func (c *conn) serve() {
-	err := c.read()
-	if err == errQuiet {
-		go c.await() // it, or who comes after it, ends with over
-		return
-	}
-	c.over(err)
-}
+// errUpgrade is for what is not a step of an upgrade. It closes without a close
+// frame.
+var errUpgrade = errors.New("engineio: not an upgrade")
 
-// await waits until something comes, on a stack that is still small, and goes
-// on.
-func (c *conn) await() {
-	if err := c.in.fillFresh(); err != nil {
-		c.over(err)
-		return
+// Message takes a packet.
+func (l *link) Message(binary bool, message []byte) error {
+	p, err := incoming{kind: kindMessage, binary: true, data: message}, error(nil)
+	if !binary {
+		p, err = decode(message, false)
 	}
-	c.serve()
-}
-
-// over ends the connection, for a reason.
-func (c *conn) over(err error) {
-	s := c.s
-	defer s.srv.work.Done()
-	defer c.nc.Close()
-	c.in.close()
-	if c.probing {
-		s.unprobe(c)
-		return
-	}
-	var e *protocolError
+	l.s.mu.Lock()
+	probing := l.probing
+	l.s.mu.Unlock()
 	switch {
-	case errors.As(err, &e):
-		why := ReasonParse
-		if e.code == closeNormal {
-			why = ReasonClient
-		}
-		c.end(e.code, e.text)
-		s.Close(why)
-		c.linger()
-	case errors.Is(err, io.EOF):
-		s.Close(ReasonClient)
-	default:
-		s.Close(ReasonTransport)
+	case probing && err != nil:
+		return errUpgrade
+	case probing:
+		return l.step(p)
+	case err == nil:
+		err = l.s.receive(p)
 	}
-}
-
-// end says with what the connection is to be closed, unless that was said
-// before.
-func (c *conn) end(code int, text string) {
-	c.s.mu.Lock()
-	defer c.s.mu.Unlock()
-	if c.code == 0 && !c.s.over {
-		c.code, c.text = code, text
-	}
-}
-
-// hurry bounds how long what is left may take to be written. The lock is held.
-func (c *conn) hurry() {
-	c.nc.SetWriteDeadline(time.Now().Add(lingerFor))
-	if c.code != 0 {
-		return
-	}
-	switch c.s.reason {
-	case ReasonShutdown:
-		c.code = closeGoing
-	case ReasonParse:
-		c.code = closeProtocol
-	case ReasonSlow:
-		c.code = closePolicy
-	default:
-		c.code = closeNormal
-	}
-	c.text = string(c.s.reason)
-}
-
-// abort gives the connection up: the reader finds its socket closed. The lock
-// is held.
-func (c *conn) abort() {
-	if c.nc != nil {
-		c.nc.SetReadDeadline(time.Unix(1, 0))
-	}
-}
-
-// linger reads on, and drops, until the client has closed: its close would
-// otherwise be lost with what it sent.
-func (c *conn) linger() {
-	c.nc.SetReadDeadline(time.Now().Add(lingerFor))
-	buf := make([]byte, 1<<10)
-	for total := 0; total < 1<<20; {
-		n, err := c.nc.Read(buf)
-		if total += n; err != nil {
-			return
-		}
-	}
-}
-
-// errQuiet is read's when nothing has come and little did before.
-var errQuiet = errors.New("quiet")
-
-// A client that sends often keeps its goroutine: changing it costs about a
-// microsecond.
-const (
-	often = 100 * time.Millisecond // between two frames
-	many  = 8                      // such frames, one after the other
-)
-
-// read takes in frames until an error.
-func (c *conn) read() error {
-	in := &c.in
-	for {
-		for {
-			f, used, bad := parse(in.bytes(), c.s.srv.cfg.MaxPayload)
-			if bad != nil {
-				return bad
-			}
-			if used == 0 {
-				break
-			}
-			if err := c.take(f); err != nil {
-				return err
-			}
-			in.drop(used)
-			now := time.Now().UnixNano()
-			if now-c.seen >= int64(often) {
-				c.quick = 0
-			} else if c.quick < many {
-				c.quick++
-			}
-			c.seen = now
-		}
-		if c.quick < many && in.empty() && c.raw != nil {
-			return errQuiet
-		}
-		if err := in.fill(); err != nil {
-			return err
-		}
-	}
-}
-
-// take handles one frame.
-func (c *conn) take(f inFrame) error {
-	switch f.op {
-	case opPing:
-		return c.pong(f.payload)
-	case opPong:
+	if err == nil || errors.Is(err, ErrClosed) { // what still comes is not acted upon
 		return nil
-	case opClose:
-		return closed(f.payload)
-	case opContinuation:
-		if c.begun == 0 {
-			return violation("a continuation without a beginning")
-		}
-		if limit := c.s.srv.cfg.MaxPayload; len(c.message)+len(f.payload) > limit {
-			return tooBig(limit)
-		}
-		c.message = append(c.message, f.payload...)
-		if !f.fin {
-			return nil
-		}
-		op, message := c.begun, c.message
-		c.begun, c.message = 0, nil
-		return c.complete(op, message)
 	}
-	if c.begun != 0 {
-		return violation("a message begins inside another")
-	}
-	if f.fin {
-		return c.complete(f.op, f.payload)
-	}
-	c.begun, c.message = f.op, append([]byte(nil), f.payload...)
-	return nil
+	return &websocket.CloseError{Code: websocket.CloseProtocol, Text: err.Error()}
 }
 
-// pong answers a ping of RFC 6455.
-func (c *conn) pong(payload []byte) error {
-	b := append(appendHeader(make([]byte, 0, 2+len(payload)), opPong, len(payload)), payload...)
-	if c.probing {
-		return c.write(b)
-	}
-	if err := c.s.Send(&Packet{wire: b}); errors.Is(err, ErrSlow) {
-		return err
-	}
-	return nil
-}
-
-// write writes at once, for a connection that no flusher knows yet.
-func (c *conn) write(b []byte) error {
-	c.nc.SetWriteDeadline(time.Now().Add(lingerFor))
-	_, err := c.nc.Write(b)
-	c.nc.SetWriteDeadline(time.Time{})
-	return err
-}
-
-func (c *conn) complete(op opcode, message []byte) error {
-	p := incoming{kind: kindMessage, binary: true, data: message}
-	if op == opText {
-		if !utf8.Valid(message) {
-			return &protocolError{closeInvalid, "text is UTF-8"}
-		}
-		var err error
-		if p, err = decode(message, false); err != nil {
-			return violation("not a packet")
-		}
-	}
-	if c.probing {
-		return c.try(p)
-	}
-	switch err := c.s.receive(p); {
-	case errors.Is(err, ErrClosed): // what still comes is not acted upon
-		return nil
-	case err != nil:
-		return violation(err.Error())
-	}
-	return nil
-}
-
-// try takes the steps of an upgrade: a probe, and the upgrade itself.
-func (c *conn) try(p incoming) error {
-	s := c.s
+// step takes a step of an upgrade: the probe, or the upgrade itself.
+func (l *link) step(p incoming) error {
+	s := l.s
 	s.mu.Lock()
-	probed := s.probed
-	s.mu.Unlock()
+	defer s.mu.Unlock()
 	switch {
-	case !probed && p.kind == kindPing && string(p.data) == "probe":
+	case l.probe == unasked && p.kind == kindPing && string(p.data) == "probe":
+		l.probe = asked
+		l.conn.Wake()
+		return nil
+	case l.probe != unasked && p.kind == kindUpgrade && !s.over:
+		l.conn.SetReadDeadline(time.Time{})
+		s.wake() // a poll that is still there finds itself on a WebSocket session
+		s.probe, s.probed, s.ws, l.probing = nil, false, l, false
+		s.wake()
+		return nil
+	}
+	return errUpgrade
+}
+
+// Next takes from the session's queue, after the answer to the probe.
+func (l *link) Next(b []byte, max int) ([]byte, *websocket.CloseError) {
+	s := l.s
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch l.probe {
+	case asked:
+		l.probe = writing
+		b = append(b, probePacket.wire...)
+	case writing:
 		// First the answer, then the poll: a client that hears of the poll
 		// first would begin another.
-		if err := c.write(probePacket.wire); err != nil {
-			return err
-		}
-		s.mu.Lock()
-		s.probed = true
-		s.wake()
-		s.mu.Unlock()
-		return nil
-	case probed && p.kind == kindUpgrade:
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if s.over {
-			return ErrClosed
-		}
-		c.nc.SetReadDeadline(time.Time{})
-		s.wake() // a poll that is still there finds itself on a WebSocket session
-		s.probe, s.probed, s.ws, c.probing = nil, false, c, false
-		if len(s.queue) > 0 {
+		l.probe = answered
+		if s.probe == l {
+			s.probed = true
 			s.wake()
 		}
-		return nil
 	}
-	return violation("not an upgrade")
+	if l.probing {
+		return b, nil
+	}
+	b = s.take(b, max, appendWire)
+	if !s.over || len(s.queue) > 0 {
+		return b, nil
+	}
+	end := &websocket.CloseError{Code: websocket.CloseNormal, Text: string(s.reason)}
+	switch s.reason {
+	case ReasonShutdown:
+		end.Code = websocket.CloseGoingAway
+	case ReasonParse:
+		end.Code = websocket.CloseProtocol
+	case ReasonSlow:
+		end.Code = websocket.ClosePolicy
+	}
+	return b, end
 }
 
-// closed judges the client's close frame. It is always an error, with which to
-// answer.
-func closed(payload []byte) error {
+func appendWire(p *Packet, b []byte) []byte { return append(b, p.wire...) }
+
+// Closed ends the session, or only the attempt to upgrade it.
+func (l *link) Closed(err error) {
+	if l.s.unprobe(l) {
+		return
+	}
+	e, orderly := errors.AsType[*websocket.CloseError](err)
 	switch {
-	case len(payload) == 0:
-		return &protocolError{closeNormal, ""}
-	case len(payload) == 1:
-		return violation("a close frame has no or a whole code")
-	case !utf8.Valid(payload[2:]):
-		return &protocolError{closeInvalid, "a reason is UTF-8"}
+	case orderly && !e.ByClient:
+		l.s.Close(ReasonParse)
+	case orderly, errors.Is(err, io.EOF):
+		l.s.Close(ReasonClient)
+	default:
+		l.s.Close(ReasonTransport)
 	}
-	switch code := int(binary.BigEndian.Uint16(payload)); {
-	case code >= 1000 && code <= 1003, code >= 1007 && code <= 1014, code >= 3000 && code <= 4999:
-		return &protocolError{closeNormal, ""}
-	}
-	return violation("a close code that may not be sent")
 }
+
+// Gone does nothing: the session has ended before.
+func (l *link) Gone() {}

@@ -1,4 +1,4 @@
-package engineio
+package websocket
 
 import (
 	"errors"
@@ -7,17 +7,17 @@ import (
 	"syscall"
 )
 
-// inbox is what came from a socket and was not yet parsed. It holds a buffer
-// only while there is something in it: it waits for the socket to become
-// readable first, and then takes one from the pool.
+// inbox holds the bytes that were read from a socket and not yet parsed. It
+// waits until the socket is readable before it takes a buffer from the pool,
+// and gives the buffer back when everything in it is parsed.
 type inbox struct {
-	c   *conn
-	try func(fd uintptr) bool
-	b   *[]byte // nil while empty
-	at  int     // what lies before is parsed
-	err error
+	c    *Conn
+	read func(fd uintptr) bool
+	b    *[]byte // nil while empty
+	at   int     // everything before it is parsed
+	err  error
 
-	fresh bool // the next look at the socket is to take little of the stack
+	fresh bool // the next attempt must not grow the stack
 	one   [1]byte
 }
 
@@ -26,9 +26,8 @@ const chunk = 4 << 10
 
 var buffers = sync.Pool{New: func() any { b := make([]byte, 0, chunk); return &b }}
 
-// init readies an inbox with what has come already.
-func (in *inbox) init(c *conn, early []byte) {
-	in.c, in.try = c, in.readable
+func (in *inbox) init(c *Conn, early []byte) {
+	in.c, in.read = c, in.readable
 	if len(early) > 0 {
 		in.hold()
 		*in.b = append(*in.b, early...)
@@ -49,38 +48,36 @@ func (in *inbox) bytes() []byte {
 	return (*in.b)[in.at:]
 }
 
-// drop takes n parsed bytes off the front, and gives the buffer back with the
-// last of them.
+// drop removes n parsed bytes from the front.
 func (in *inbox) drop(n int) {
 	if in.at += n; in.at == len(*in.b) {
-		in.close()
+		in.release()
 	}
 }
 
-func (in *inbox) close() {
-	if in.b != nil && cap(*in.b) == chunk { // a larger one is not kept
+func (in *inbox) release() {
+	if in.b != nil && cap(*in.b) == chunk { // larger ones are not worth keeping
 		buffers.Put(in.b)
 	}
 	in.b, in.at = nil, 0
 }
 
-// empty reports whether everything that came is parsed.
 func (in *inbox) empty() bool { return in.b == nil }
 
-// fillFresh is fill for a goroutine that has only just started, with a socket
-// that can be read directly: nothing that it calls before it has to wait makes
-// its stack grow, which taking a buffer does.
+// fillFresh is fill for a goroutine that has just started, on a socket that can
+// be read directly. Nothing that it calls before it waits makes the stack grow;
+// taking a buffer would.
 func (in *inbox) fillFresh() error {
 	in.err, in.fresh = nil, true
-	if err := in.c.raw.Read(in.try); err != nil {
+	if err := in.c.raw.Read(in.read); err != nil {
 		return err
 	}
 	return in.err
 }
 
-// fill waits until more has come.
+// fill waits until more bytes have come.
 func (in *inbox) fill() error {
-	if in.b != nil { // a part of a frame: make room behind it
+	if in.b != nil { // part of a frame: make room after it
 		*in.b = (*in.b)[:copy(*in.b, (*in.b)[in.at:])]
 		in.at = 0
 		if len(*in.b) == cap(*in.b) {
@@ -91,21 +88,26 @@ func (in *inbox) fill() error {
 	}
 	if in.c.raw != nil {
 		in.err = nil
-		err := in.c.raw.Read(in.try)
+		err := in.c.raw.Read(in.read)
 		return errors.Join(err, in.err)
 	}
 	in.hold()
 	b := *in.b
 	n, err := in.c.nc.Read(b[len(b):cap(b)])
-	*in.b = b[:len(b)+n]
+	in.got(n)
 	if n > 0 {
 		return nil
 	}
 	return err
 }
 
-// readable is called when the socket may have something. It reports false to
-// wait.
+func (in *inbox) got(n int) {
+	*in.b = (*in.b)[:len(*in.b)+n]
+	in.c.srv.bytesIn.Add(int64(n))
+}
+
+// readable is called when the socket may have something to read. It returns
+// false to wait for more.
 func (in *inbox) readable(fd uintptr) bool {
 	begun := false
 	if in.fresh {
@@ -124,7 +126,7 @@ func (in *inbox) readable(fd uintptr) bool {
 			continue
 		case err == syscall.EAGAIN:
 			if empty {
-				in.close()
+				in.release()
 			}
 			return begun
 		case err != nil:
@@ -132,14 +134,14 @@ func (in *inbox) readable(fd uintptr) bool {
 		case n == 0:
 			in.err = io.EOF
 		default:
-			*in.b = b[:len(b)+n]
+			in.got(n)
 		}
 		return true
 	}
 }
 
-// first reads one byte, if there is one. Without the attempt the socket would
-// not be waited for: it says only once that it has something.
+// first reads one byte, if there is one. The attempt is necessary: the poller
+// reports a socket only once, so it must be found empty before waiting for it.
 func (in *inbox) first(fd uintptr) bool {
 	for {
 		n, err := syscall.Read(int(fd), in.one[:])
@@ -155,6 +157,7 @@ func (in *inbox) first(fd uintptr) bool {
 		default:
 			in.hold()
 			*in.b = append(*in.b, in.one[0])
+			in.c.srv.bytesIn.Add(1)
 		}
 		return true
 	}
