@@ -139,7 +139,7 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 		s.log = slog.Default()
 	}
 	cfg := server.CoreConfig{
-		Place: o.place(), Name: o.Name, SignUp: chat.SignUp(o.SignUp), Retain: o.Retain, Log: s.log,
+		Store: o.store(), Name: o.Name, SignUp: chat.SignUp(o.SignUp), Retain: o.Retain, Log: s.log,
 		Metrics: s.registry,
 	}
 	if o.Authenticate != nil {
@@ -177,23 +177,24 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 
 // furnish makes what a chat has before people come.
 func (s *Server) furnish(ctx context.Context, o Options) error {
-	if _, err := s.core.KeepFiles(ctx, o.shelf()); err != nil {
+	if _, err := s.core.OpenFiles(ctx, o.files()); err != nil {
 		return err
 	}
 	if o.LinkPreviews {
-		if err := s.core.LookAtLinks(server.Links{LinkPreviews: "on"}, o.PublicURL); err != nil {
+		if err := s.core.OpenPreviews(server.PreviewConfig{LinkPreviews: "on"}, o.PublicURL); err != nil {
 			return err
 		}
 	}
 	return s.core.Prepare(ctx, s.core.Service.Setup)
 }
 
-func (o *Options) place() server.Place {
-	return server.Place{Data: o.Data, Store: o.Store, RedisPrefix: o.RedisPrefix, RedisWait: o.RedisWait}
+func (o *Options) store() server.StoreConfig {
+	return server.StoreConfig{Data: o.Data, Store: o.Store, RedisPrefix: o.RedisPrefix,
+		RedisWait: o.RedisWait}
 }
 
-func (o *Options) shelf() server.Shelf {
-	return server.Shelf{Files: o.Files, FileSize: o.FileSize, FilesTotal: o.FilesTotal,
+func (o *Options) files() server.FilesConfig {
+	return server.FilesConfig{Files: o.Files, FileSize: o.FileSize, FilesTotal: o.FilesTotal,
 		S3Key: o.FilesKey, S3Secret: o.FilesSecret}
 }
 
@@ -204,7 +205,7 @@ func (o *Options) check() error {
 	o.FileSize = cmp.Or(o.FileSize, 50<<20)
 	o.Recheck = cmp.Or(o.Recheck, time.Hour)
 	o.SignUp = cmp.Or(o.SignUp, string(chat.SignUpInvite))
-	bad := []error{named(o.place().Check()), named(o.shelf().Check())}
+	bad := []error{named(server.CheckStore(o.store())), named(o.files().Check())}
 	wrong := func(name, what string) { bad = append(bad, fmt.Errorf("parley: Options.%s: %s", name, what)) }
 	if (o.Data == "") == (o.Store == "") {
 		wrong("Data", "give either a directory or a Store")

@@ -50,7 +50,7 @@ func (s serve) start(ctx context.Context, c console) (_ *app, err error) {
 	registry.MustRegister(collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	a.core, err = server.OpenCore(ctx, server.CoreConfig{
-		Place: s.place(), Name: s.Name, SignUp: s.signUp(), SessionIdle: s.SessionIdle,
+		Store: s.storeFlags.config(), Name: s.Name, SignUp: s.signUp(), SessionIdle: s.SessionIdle,
 		SessionMax: s.SessionMax, Limits: s.limits(), Log: a.log,
 		Retain:  time.Duration(s.Retain) * 24 * time.Hour,
 		Metrics: registry,
@@ -60,7 +60,7 @@ func (s serve) start(ctx context.Context, c console) (_ *app, err error) {
 	}
 	undo = append(undo, a.core.Close)
 	a.log = a.core.Log
-	files, err := a.core.KeepFiles(ctx, server.Shelf(s.shelf))
+	files, err := a.core.OpenFiles(ctx, server.FilesConfig(s.filesFlags))
 	if err != nil {
 		return nil, flagged(err)
 	}
@@ -79,12 +79,16 @@ func (s serve) start(ctx context.Context, c console) (_ *app, err error) {
 		listener = tls.NewListener(listener,
 			&tls.Config{Certificates: []tls.Certificate{pair}, NextProtos: []string{"http/1.1"}})
 	}
-	if err := a.core.LookAtLinks(server.Links(s.sight), a.url); err != nil {
+	if err := a.core.OpenPreviews(server.PreviewConfig(s.previewFlags), a.url); err != nil {
 		return nil, flagged(err)
 	}
-	var control net.Listener // with Redis, the operator's commands go there themselves
-	if !s.place().InRedis() {
-		if control, err = listenControl(s.Data); err != nil {
+	driver, err := server.Driver(s.storeFlags.config())
+	if err != nil {
+		return nil, flagged(err)
+	}
+	var control net.Listener // where the operator's commands cannot open the data themselves
+	if driver.Control != nil {
+		if control, err = listenControl(driver.Control(s.storeFlags.config())); err != nil {
 			return nil, fmt.Errorf("listen for the operator's commands: %w", err)
 		}
 		undo = append(undo, control.Close)

@@ -112,7 +112,7 @@ func (s *sender) retryUnanswered(t *testing.T, url, token string) {
 // was acknowledged.
 func (s *sender) check(t *testing.T, data string, round int) {
 	t.Helper()
-	c, err := server.OpenCore(t.Context(), server.CoreConfig{Place: server.Place{Data: data}})
+	c, err := server.OpenCore(t.Context(), server.CoreConfig{Store: server.StoreConfig{Data: data}})
 	if err != nil {
 		t.Fatalf("after kill %d: %v", round, err)
 	}

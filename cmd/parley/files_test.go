@@ -144,23 +144,23 @@ func TestFilesOutliveKill(t *testing.T) {
 }
 
 func TestFilesSettings(t *testing.T) {
-	good := shelf{FileSize: 1}
+	good := filesFlags{FileSize: 1}
 	for _, c := range []struct {
-		change func(*shelf)
+		change func(*filesFlags)
 		want   string
 	}{
-		{func(s *shelf) {}, ""},
-		{func(s *shelf) { s.Files = "off" }, ""},
-		{func(s *shelf) { s.Files = "/var/files" }, ""},
-		{func(s *shelf) { s.Files, s.S3Key, s.S3Secret = "s3://h:9000/b/p/q?region=r", "k", "s" }, ""},
-		{func(s *shelf) { s.Files, s.S3Key = "s3://h/b", "k" }, "PARLEY_S3_SECRET"},
-		{func(s *shelf) { s.S3Key = "k" }, "need a bucket"},
-		{func(s *shelf) { s.Files = "s3://h" }, "which bucket?"},
-		{func(s *shelf) { s.Files = "s3://key:secret@h/b" }, "its keys are --s3-key"},
-		{func(s *shelf) { s.Files = "https://h/b" }, "a bucket is like s3://"},
-		{func(s *shelf) { s.Files = "s3://h/b?ssl=no" }, "no other parameter"},
-		{func(s *shelf) { s.FileSize = 0 }, "--file-size: must be from 1"},
-		{func(s *shelf) { s.FilesTotal = -1 }, "--files-total: must be at least 0"},
+		{func(s *filesFlags) {}, ""},
+		{func(s *filesFlags) { s.Files = "off" }, ""},
+		{func(s *filesFlags) { s.Files = "/var/files" }, ""},
+		{func(s *filesFlags) { s.Files, s.S3Key, s.S3Secret = "s3://h:9000/b/p/q?region=r", "k", "s" }, ""},
+		{func(s *filesFlags) { s.Files, s.S3Key = "s3://h/b", "k" }, "PARLEY_S3_SECRET"},
+		{func(s *filesFlags) { s.S3Key = "k" }, "need a bucket"},
+		{func(s *filesFlags) { s.Files = "s3://h" }, "which bucket?"},
+		{func(s *filesFlags) { s.Files = "s3://key:secret@h/b" }, "its keys are --s3-key"},
+		{func(s *filesFlags) { s.Files = "https://h/b" }, "a bucket is like s3://"},
+		{func(s *filesFlags) { s.Files = "s3://h/b?ssl=no" }, "no other parameter"},
+		{func(s *filesFlags) { s.FileSize = 0 }, "--file-size: must be from 1"},
+		{func(s *filesFlags) { s.FilesTotal = -1 }, "--files-total: must be at least 0"},
 	} {
 		s := good
 		c.change(&s)

@@ -3,16 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
-	"log/slog"
-	"time"
 
-	"github.com/parley-chat/parley/internal/identity"
-	"github.com/parley-chat/parley/internal/redisstore"
+	"github.com/parley-chat/parley/internal/backend"
+	"github.com/parley-chat/parley/internal/server"
 )
 
-// fsck finds and heals what a crash can leave in Redis.
+// fsck finds and heals what a crash can leave half done.
 type fsck struct {
-	where
+	storeFlags
 	Heal bool `help:"Heal what is found; otherwise it is only shown."`
 }
 
@@ -21,21 +19,19 @@ func (f fsck) Run(ctx context.Context, c console) error {
 	if err := f.check(); err != nil {
 		return err
 	}
-	if !f.place().InRedis() {
+	driver, err := server.Driver(f.config())
+	if err != nil {
+		return flagged(err)
+	}
+	if driver.Fsck == nil {
 		fmt.Fprintln(c.out, "The embedded store changes everything in one step: a crash leaves nothing half done, and nothing to heal.")
 		return nil
 	}
-	data, err := f.place().OpenRedis(ctx, slog.New(slog.DiscardHandler), nil)
-	if err != nil {
-		return err
-	}
-	defer data.Close()
-	check := redisstore.Fsck{
-		Store: data.Store, Heal: f.Heal, NewID: identity.NewID, Now: time.Now,
+	n, err := driver.Fsck(ctx, f.config(), backend.Fsck{
+		Heal:     f.Heal,
 		Found:    func(what string) { fmt.Fprintln(c.out, what) },
 		Progress: func(rooms, people int) { fmt.Fprintf(c.err, "\r%d rooms, %d people", rooms, people) },
-	}
-	n, err := check.Run(ctx)
+	})
 	fmt.Fprintln(c.err)
 	switch {
 	case err != nil:

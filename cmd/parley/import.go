@@ -14,7 +14,7 @@ import (
 // importDemo brings what the Redis chat demo for Node.js has.
 type importDemo struct {
 	From string `arg:"" help:"The demo's Redis: redis://[user:password@]host[:port][/db], which is only read." placeholder:"URL"`
-	where
+	storeFlags
 }
 
 // Run imports a demo and prints a report.
@@ -31,7 +31,7 @@ func (i importDemo) Run(ctx context.Context, c console) (err error) {
 		return err
 	}
 	defer from.Close()
-	to, err := server.OpenCore(ctx, server.CoreConfig{Place: i.place()})
+	to, err := server.OpenCore(ctx, server.CoreConfig{Store: i.storeFlags.config()})
 	if err != nil {
 		return err
 	}

@@ -39,7 +39,7 @@ func main() {
 // run runs one command line to its end.
 func run(ctx context.Context, args, environ []string, c console) error {
 	b := builder{environ: environ, console: c, arguments: map[*cobra.Command][]*setting{}}
-	people := &where{}
+	people := &storeFlags{}
 	all := b.group("parley", "A self-hosted real-time chat server. Every setting is a flag, an environment variable PARLEY_… and a line in a config file; "+
 		"flags come first, then the environment, then the file.", &b.everywhere,
 		b.command("serve", "Run the server.", &serve{}),

@@ -5,17 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/url"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/parley-chat/parley/internal/migrate"
-	"github.com/parley-chat/parley/internal/redisstore"
 	"github.com/parley-chat/parley/internal/server"
-	"github.com/parley-chat/parley/internal/sqlite"
-	"github.com/parley-chat/parley/kit/connect"
 )
 
 // migration moves all data from one place to another.
@@ -41,23 +37,32 @@ func (m migration) Run(ctx context.Context, c console) (err error) {
 }
 
 func (m migration) run(ctx context.Context, c console) (err error) {
-	from, closeFrom, err := m.openSource(ctx)
+	fromConfig, toConfig := m.ends()
+	fromDriver, err := server.Driver(fromConfig)
 	if err != nil {
-		return err
+		return end("from", err)
 	}
-	defer func() { err = errors.Join(err, closeFrom()) }()
-	to, closeTo, err := m.openDestination(ctx)
+	toDriver, err := server.Driver(toConfig)
 	if err != nil {
-		return err
+		return end("to", err)
 	}
-	defer func() { err = errors.Join(err, closeTo()) }()
+	from, err := fromDriver.Source(ctx, fromConfig, m.Force)
+	if err != nil {
+		return end("from", err)
+	}
+	defer func() { err = errors.Join(err, from.Close()) }()
+	to, err := toDriver.Destination(ctx, toConfig)
+	if err != nil {
+		return end("to", err)
+	}
+	defer func() { err = errors.Join(err, to.Close()) }()
 
 	show := newMeter(c.err)
 	err = migrate.Copy(ctx, from, to, migrate.Options{Report: show.copied})
 	show.end()
 	switch {
 	case errors.Is(err, migrate.ErrNotEmpty):
-		return fmt.Errorf("%s holds data already: choose an empty place, nothing was written", m.name(m.To))
+		return fmt.Errorf("%s holds data already: choose an empty place, nothing was written", toDriver.Name(toConfig))
 	case err != nil:
 		return err
 	}
@@ -77,6 +82,14 @@ func (m migration) run(ctx context.Context, c console) (err error) {
 	}
 	fmt.Fprintf(c.out, "Both sides hold the same. Now run: parley serve %s\nThe source is as it was; delete it when you are sure, and start no server on it.\n", m.serve())
 	return nil
+}
+
+// end says at which end an error is.
+func end(flag string, err error) error {
+	if wrong, ok := errors.AsType[*server.SettingError](err); ok {
+		err = wrong.Err
+	}
+	return fmt.Errorf("--%s: %w", flag, err)
 }
 
 // differ says what is not the same, and what to do about it.
@@ -105,20 +118,25 @@ func table(out io.Writer, r *migrate.Report) error {
 	return w.Flush()
 }
 
-// inRedis reports whether a place is a URL.
-func inRedis(place string) bool { return place == "redis" || strings.Contains(place, "://") }
+// ends are the stores that the data moves between.
+func (m migration) ends() (from, to server.StoreConfig) {
+	from, to = storeAt(m.From), storeAt(m.To)
+	from.RedisPrefix, to.RedisPrefix = m.FromPrefix, m.ToPrefix
+	to.RedisEviction = m.RedisEviction
+	return from, to
+}
 
-// name is a place without secrets.
-func (m migration) name(place string) string {
-	if !inRedis(place) {
-		return place
+// storeAt is a directory or a URL.
+func storeAt(place string) server.StoreConfig {
+	if place == "redis" || strings.Contains(place, "://") {
+		return server.StoreConfig{Store: place}
 	}
-	return server.Place{Store: place, RedisPrefix: m.ToPrefix}.Reach()
+	return server.StoreConfig{Data: place}
 }
 
 // serve is how a server is started on the destination.
 func (m migration) serve() string {
-	if !inRedis(m.To) {
+	if storeAt(m.To).Store == "" {
 		return "--data " + m.To
 	}
 	flags := "--store …" // the same as --to, whose password is not for the screen
@@ -129,86 +147,4 @@ func (m migration) serve() string {
 		flags += " --redis-prefix " + m.ToPrefix
 	}
 	return flags
-}
-
-func (m migration) openSource(ctx context.Context) (migrate.Source, func() error, error) {
-	if !inRedis(m.From) {
-		s, err := sqlite.OpenSource(m.From)
-		if err != nil {
-			return nil, nil, err
-		}
-		return s, s.Close, nil
-	}
-	conn, err := dialRedis(ctx, m.From)
-	if err != nil {
-		return nil, nil, fmt.Errorf("--from: %w", err)
-	}
-	s, err := redisstore.OpenSource(ctx, conn.Client, m.FromPrefix)
-	if err == nil && !m.Force {
-		err = unused(ctx, s.Store, "--force reads all the same")
-	}
-	if err != nil {
-		conn.Close()
-		return nil, nil, fmt.Errorf("--from: %w", err)
-	}
-	return s, closeRedis(conn), nil
-}
-
-func (m migration) openDestination(ctx context.Context) (migrate.Destination, func() error, error) {
-	if !inRedis(m.To) {
-		d, err := sqlite.OpenDestination(m.To)
-		if err != nil {
-			return nil, nil, err
-		}
-		return d, d.Close, nil
-	}
-	conn, err := dialRedis(ctx, m.To)
-	if err != nil {
-		return nil, nil, fmt.Errorf("--to: %w", err)
-	}
-	err = server.Place{Store: m.To, RedisEviction: m.RedisEviction}.Admit(ctx, conn,
-		slog.New(slog.DiscardHandler))
-	var d *redisstore.Destination
-	if err == nil {
-		d, err = redisstore.OpenDestination(conn.Client, m.ToPrefix)
-	}
-	if err == nil {
-		err = unused(ctx, d.Store, "a destination must be nobody's")
-	}
-	if err != nil {
-		conn.Close()
-		return nil, nil, fmt.Errorf("--to: %w", err)
-	}
-	return d, closeRedis(conn), nil
-}
-
-func dialRedis(ctx context.Context, place string) (*connect.Conn, error) {
-	cfg, err := server.Place{Store: place}.Redis()
-	if wrong := (*server.SettingError)(nil); errors.As(err, &wrong) {
-		return nil, wrong.Err
-	}
-	if err != nil {
-		return nil, err
-	}
-	return connect.Open(ctx, cfg, connect.OnEvent(func(e connect.Event) {
-		if e.Kind != connect.Connected {
-			slog.Debug("redis", "event", e.String())
-		}
-	}))
-}
-
-func closeRedis(conn *connect.Conn) func() error {
-	return func() error {
-		conn.Close()
-		return nil
-	}
-}
-
-// unused refuses data that a server uses.
-func unused(ctx context.Context, s *redisstore.Store, hint string) error {
-	nodes, err := s.Nodes(ctx)
-	if err != nil || len(nodes) == 0 {
-		return err
-	}
-	return fmt.Errorf("a server uses these data (%s): stop it first; one that was killed counts for ten seconds more (%s)", strings.Join(nodes, ", "), hint)
 }

@@ -17,11 +17,11 @@ import (
 
 // serveByClock serves in this process, by a clock that is off by what off says,
 // until the test has ended. It returns where.
-func serveByClock(t *testing.T, w where, off func() time.Duration) (url string) {
+func serveByClock(t *testing.T, w storeFlags, off func() time.Duration) (url string) {
 	t.Helper()
 	w.RedisPrefix = "parley"
 	s := serve{
-		where: w, SignUp: "open", SessionIdle: 24 * time.Hour, SessionMax: 48 * time.Hour,
+		storeFlags: w, SignUp: "open", SessionIdle: 24 * time.Hour, SessionMax: 48 * time.Hour,
 		MaxMessage: 1 << 10, MaxRooms: 100, MaxSends: -1, MaxCalls: -1, MaxLogins: -1,
 		MaxSockets: 100, MaxUserSockets: 50, MaxSocketFrames: -1,
 		// a connection that a client opened and has not used yet takes 5 s
@@ -30,7 +30,7 @@ func serveByClock(t *testing.T, w where, off func() time.Duration) (url string) 
 	a := &app{log: s.logger(io.Discard), drain: s.Drain, failed: make(chan error, 2)}
 	var err error
 	a.core, err = server.OpenCore(t.Context(),
-		server.CoreConfig{Place: s.place(), SignUp: s.signUp(), SessionIdle: s.SessionIdle,
+		server.CoreConfig{Store: s.storeFlags.config(), SignUp: s.signUp(), SessionIdle: s.SessionIdle,
 			SessionMax: s.SessionMax, Limits: s.limits(), Log: a.log})
 	if err != nil {
 		t.Fatal(err)
@@ -57,7 +57,8 @@ func serveByClock(t *testing.T, w where, off func() time.Duration) (url string) 
 // addWrong starts a node in this process, whose clock is wrong by so much.
 func (f *fleet) addWrong(by time.Duration) {
 	f.t.Helper()
-	p := &process{t: f.t, url: serveByClock(f.t, where{Store: f.store}, func() time.Duration { return by })}
+	p := &process{t: f.t, url: serveByClock(f.t, storeFlags{Store: f.store},
+		func() time.Duration { return by })}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.nodes = append(f.nodes, p)

@@ -124,7 +124,7 @@ func TestRedisGoesAndComes(t *testing.T) {
 			}
 			for i, p := range f.nodes {
 				soon(t, "the trouble to be over",
-					func() bool { return strings.Contains(p.output.String(), "redis works again") })
+					func() bool { return strings.Contains(p.output.String(), "the store is back") })
 				p.cmd.Process.Signal(syscall.SIGTERM)
 				if err := <-p.ended; err != nil {
 					t.Errorf("node %d ended with %v", i, err)
@@ -138,8 +138,8 @@ func TestRedisGoesAndComes(t *testing.T) {
 						loud = append(loud, line)
 					}
 				}
-				if len(loud) != 1 || !strings.Contains(loud[0], "trouble with redis") ||
-					strings.Count(p.output.String(), "redis works again") != 1 {
+				if len(loud) != 1 || !strings.Contains(loud[0], "the store is away") ||
+					strings.Count(p.output.String(), "the store is back") != 1 {
 					t.Errorf("node %d tells of one outage with\n%s", i, p.output)
 				}
 			}

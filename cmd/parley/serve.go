@@ -20,9 +20,9 @@ import (
 // serve is the server's settings.
 type serve struct {
 	Listen string `help:"Address to listen on, host:port. \":8080\" means all of this machine's; port 0 takes a free one." default:"localhost:8080"`
-	where
-	shelf
-	sight
+	storeFlags
+	filesFlags
+	previewFlags
 	Demo bool `help:"Fill an empty server with four people whose password everybody knows. Never on a server that strangers reach."`
 
 	Name      string   `help:"The server's name, as people see it." default:"Parley"`
@@ -69,7 +69,7 @@ func (s serve) Run(ctx context.Context, c console) error {
 
 // check returns an error that names each setting that cannot be.
 func (s serve) check() error {
-	bad := []error{s.where.check(), s.shelf.check(), s.sight.check()}
+	bad := []error{s.storeFlags.check(), s.filesFlags.check(), s.previewFlags.check()}
 	wrong := func(name, format string, args ...any) {
 		bad = append(bad, fmt.Errorf("--"+name+": "+format, args...))
 	}
@@ -184,7 +184,7 @@ func (s serve) fill(ctx context.Context, a *app, c console) error {
 		}
 	}
 	var fresh time.Duration
-	if s.place().InRedis() { // of nodes that start one after the other, the first one's link holds
+	if a.core.Shared { // of nodes that start one after the other, the first one's link holds
 		fresh = 10 * time.Minute
 	}
 	code, pending, err := service.OwnerInvite(ctx, fresh)

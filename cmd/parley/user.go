@@ -19,25 +19,25 @@ import (
 )
 
 type userAdd struct {
-	in   *where
+	in   *storeFlags
 	Name string `arg:"" help:"Name."`
 	Role string `help:"owner, admin, member or guest." enum:"owner,admin,member,guest" default:"member"`
 }
 
 type userPasswd struct {
-	in   *where
+	in   *storeFlags
 	Name string `arg:"" help:"Name."`
 }
 
-type userList struct{ in *where }
+type userList struct{ in *storeFlags }
 
 type userDisable struct {
-	in   *where
+	in   *storeFlags
 	Name string `arg:"" help:"Name."`
 }
 
 type userEnable struct {
-	in   *where
+	in   *storeFlags
 	Name string `arg:"" help:"Name."`
 }
 
@@ -77,22 +77,27 @@ func (u userEnable) Run(ctx context.Context, c console) error {
 	return give(ctx, *u.in, c, order{Do: "enable", Name: u.Name})
 }
 
-// give has an order carried out by the server that runs on the directory, or
-// here.
-func give(ctx context.Context, w where, c console, o order) error {
+// give has an order carried out by the server that has the data open, or else
+// opens the data and carries it out here.
+func give(ctx context.Context, w storeFlags, c console, o order) error {
 	if err := w.check(); err != nil {
 		return err
 	}
+	driver, err := server.Driver(w.config())
+	if err != nil {
+		return flagged(err)
+	}
 	text, err := "", errNoServer
-	if !w.place().InRedis() { // which can be shared with a running server
-		text, err = askServer(ctx, w.Data, o)
+	if driver.Control != nil {
+		dir := driver.Control(w.config())
+		if _, err := os.Stat(dir); err != nil {
+			return fmt.Errorf("there is no data in %s: start the server once, or name its directory with --data", dir)
+		}
+		text, err = askServer(ctx, dir, o)
 	}
 	if errors.Is(err, errNoServer) {
-		if _, err := os.Stat(w.Data); err != nil && !w.place().InRedis() {
-			return fmt.Errorf("there is no data in %s: start the server once, or name its directory with --data", w.Data)
-		}
 		var s *server.Core
-		if s, err = server.OpenCore(ctx, server.CoreConfig{Place: w.place()}); err != nil {
+		if s, err = server.OpenCore(ctx, server.CoreConfig{Store: w.config()}); err != nil {
 			return err
 		}
 		text, err = obey(ctx, s.Service, o)

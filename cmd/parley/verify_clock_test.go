@@ -19,9 +19,9 @@ func TestVerifyWhileClocksJump(t *testing.T) {
 	for _, store := range []string{"embedded", "redis"} {
 		t.Run(store, func(t *testing.T) {
 			t.Parallel()
-			w, nodes := where{Data: t.TempDir()}, 1
+			w, nodes := storeFlags{Data: t.TempDir()}, 1
 			if store == "redis" {
-				w, nodes = where{Store: redistest.StartTCP(t).URL()}, 2
+				w, nodes = storeFlags{Store: redistest.StartTCP(t).URL()}, 2
 			}
 			args := []string{"verify", "--seconds", "3", "--clients", "8"}
 			var jumps atomic.Int64

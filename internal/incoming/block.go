@@ -202,14 +202,13 @@ func plainElement(e object) string {
 	return ""
 }
 
-// emoji is the letter itself, where its code points are given or its name is
-// known, else its name.
+// emoji is the letter itself, where its code points are given, else its name.
 func emoji(e object) string {
 	var letters []rune
 	for code := range strings.SplitSeq(e.text("unicode"), "-") {
 		n, err := strconv.ParseUint(code, 16, 32)
 		if err != nil || n < ' ' || n > 0x10FFFF || len(letters) == 16 {
-			return emojis(":" + e.text("name") + ":")
+			return ":" + e.text("name") + ":"
 		}
 		letters = append(letters, rune(n))
 	}

@@ -10,45 +10,9 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/parley-chat/parley/internal/backend"
 )
-
-// Level says how grave a finding is.
-type Level int
-
-const (
-	OK      Level = iota
-	Note          // to be known
-	Warning       // can lose something, or stop the chat
-	Refusal       // does not work, or must lose something: a server does not start
-)
-
-func (l Level) String() string { return [...]string{"ok", "note", "warning", "refusal"}[l] }
-
-// Finding is one thing that the doctor looked at.
-type Finding struct {
-	Level Level
-	Where string // address of the master; empty if it concerns no single one
-	About string // one word or two: "eviction"
-	Is    string // what is so
-	Risk  string // what it can cost; may be empty
-	Mend  string // what mends it; may be empty
-}
-
-// String is the finding in one line.
-func (f Finding) String() string {
-	s := f.About
-	if f.Where != "" {
-		s += " at " + f.Where
-	}
-	s += ": " + f.Is
-	if f.Risk != "" {
-		s += "; " + f.Risk
-	}
-	if f.Mend != "" {
-		s += ". To mend it: " + f.Mend
-	}
-	return s
-}
 
 // Doctor looks whether Redis is fit for Parley, and says what its settings
 // risk. It changes nothing but a key of its own, for some seconds.
@@ -64,10 +28,10 @@ const examineTimeout = 10 * time.Second
 
 // Examine looks at each master, and returns what it found, by master. The error
 // says why one could not be looked at.
-func (d Doctor) Examine(ctx context.Context) ([]Finding, error) {
+func (d Doctor) Examine(ctx context.Context) ([]backend.Finding, error) {
 	d.Prefix = cmp.Or(d.Prefix, "parley")
 	nodes := d.Client.Nodes()
-	var findings []Finding
+	var findings []backend.Finding
 	masters := 0
 	for _, addr := range slices.Sorted(maps.Keys(nodes)) {
 		some, isMaster, err := d.node(ctx, addr, nodes[addr])
@@ -80,13 +44,13 @@ func (d Doctor) Examine(ctx context.Context) ([]Finding, error) {
 		}
 	}
 	if masters == 0 {
-		findings = append(findings, Finding{Refusal, "", "masters", "there is no master",
-			"nothing can be written", "wait for the failover, or name another server"})
+		findings = append(findings, finding(backend.Refusal, "", "masters", "there is no master",
+			"nothing can be written", "wait for the failover, or name another server"))
 	}
 	return findings, nil
 }
 
-func (d Doctor) node(ctx context.Context, addr string, node rueidis.Client) (findings []Finding,
+func (d Doctor) node(ctx context.Context, addr string, node rueidis.Client) (findings []backend.Finding,
 	isMaster bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, examineTimeout)
 	defer cancel()
@@ -94,9 +58,9 @@ func (d Doctor) node(ctx context.Context, addr string, node rueidis.Client) (fin
 	f, err := look(ctx, node)
 	switch {
 	case err != nil && inCluster:
-		return []Finding{{Warning, addr, "answer", "does not answer: " + err.Error(),
+		return []backend.Finding{finding(backend.Warning, addr, "answer", "does not answer: "+err.Error(),
 			"if it is a master, its rooms are away; if it is a replica, nothing takes its master's place",
-			"start it, or take it out of the cluster"}}, false, nil
+			"start it, or take it out of the cluster")}, false, nil
 	case err != nil:
 		return nil, false, err
 	case f.info["role"] == "slave" && inCluster:
@@ -105,7 +69,7 @@ func (d Doctor) node(ctx context.Context, addr string, node rueidis.Client) (fin
 	findings = f.judge(d, inCluster)
 	if f.info["role"] != "slave" &&
 		!slices.ContainsFunc(findings,
-			func(f Finding) bool { return f.Level == Refusal && f.About == "version" }) {
+			func(f backend.Finding) bool { return f.Level == backend.Refusal && f.About == "version" }) {
 		more, err := d.try(ctx, node, f)
 		if err != nil {
 			return nil, true, err
@@ -178,4 +142,8 @@ func refused(err error) error {
 		return e
 	}
 	return nil
+}
+
+func finding(level backend.Level, where, about, is, risk, mend string) backend.Finding {
+	return backend.Finding{Level: level, Where: where, About: about, Is: is, Risk: risk, Mend: mend}
 }

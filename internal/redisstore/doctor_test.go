@@ -13,11 +13,12 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"github.com/parley-chat/parley/internal/backend"
 	"github.com/parley-chat/parley/internal/redisstore"
 	"github.com/parley-chat/parley/kit/redistest"
 )
 
-func examine(t *testing.T, d redisstore.Doctor) []redisstore.Finding {
+func examine(t *testing.T, d redisstore.Doctor) []backend.Finding {
 	t.Helper()
 	findings, err := d.Examine(t.Context())
 	if err != nil {
@@ -28,7 +29,7 @@ func examine(t *testing.T, d redisstore.Doctor) []redisstore.Finding {
 
 // has returns the findings about something, of which one must be of the level
 // and contain the words.
-func has(t *testing.T, findings []redisstore.Finding, level redisstore.Level, about, words string) {
+func has(t *testing.T, findings []backend.Finding, level backend.Level, about, words string) {
 	t.Helper()
 	for _, f := range findings {
 		if f.About == about && f.Level == level && strings.Contains(f.String(), words) {
@@ -42,8 +43,8 @@ func has(t *testing.T, findings []redisstore.Finding, level redisstore.Level, ab
 	t.Errorf("no %v about %s with %q:%s", level, about, words, all.String())
 }
 
-func worst(findings []redisstore.Finding) redisstore.Level {
-	w := redisstore.OK
+func worst(findings []backend.Finding) backend.Level {
+	w := backend.OK
 	for _, f := range findings {
 		w = max(w, f.Level)
 	}
@@ -56,13 +57,13 @@ func TestDoctor(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
 		client := d.Client(t)
 		findings := examine(t, redisstore.Doctor{Client: client, Subscriber: d.Client(t)})
-		if worst(findings) == redisstore.Refusal {
+		if worst(findings) == backend.Refusal {
 			t.Errorf("refused: %v", findings)
 		}
 		masters := 1
 		if c, ok := d.(*redistest.Cluster); ok {
 			masters = len(c.Masters)
-			has(t, findings, redisstore.OK, "cluster", "all slots")
+			has(t, findings, backend.OK, "cluster", "all slots")
 		}
 		for _, about := range []string{"version", "eviction", "persistence", "replication",
 			"permissions", "scripts", "publish and subscribe", "clock", "round trip"} {
@@ -76,8 +77,8 @@ func TestDoctor(t *testing.T) {
 				t.Errorf("%s was looked at on %v, want %d masters", about, at, masters)
 			}
 		}
-		has(t, findings, redisstore.Warning, "persistence", "nothing is written to disk")
-		has(t, findings, redisstore.OK, "eviction", "noeviction")
+		has(t, findings, backend.Warning, "persistence", "nothing is written to disk")
+		has(t, findings, backend.OK, "eviction", "noeviction")
 		for addr, node := range client.Nodes() {
 			if n, err := node.Do(t.Context(), node.B().Dbsize().Build()).AsInt64(); err != nil || n != 0 {
 				t.Errorf("the doctor left %d keys on %s (%v)", n, addr, err)
@@ -91,56 +92,56 @@ func TestDoctorSettings(t *testing.T) {
 		name   string
 		args   []string
 		doctor redisstore.Doctor
-		level  redisstore.Level
+		level  backend.Level
 		about  string
 		words  string
 	}{
 		{"allkeys", []string{"--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"},
-			redisstore.Doctor{}, redisstore.Refusal, "eviction", "allkeys-lru"},
+			redisstore.Doctor{}, backend.Refusal, "eviction", "allkeys-lru"},
 		{"allkeys without a limit", []string{"--maxmemory-policy", "allkeys-random"},
-			redisstore.Doctor{}, redisstore.Refusal, "eviction", "CONFIG SET maxmemory-policy noeviction"},
+			redisstore.Doctor{}, backend.Refusal, "eviction", "CONFIG SET maxmemory-policy noeviction"},
 		{"allkeys wanted", []string{"--maxmemory-policy", "allkeys-lfu"},
-			redisstore.Doctor{Eviction: true}, redisstore.Warning, "eviction", "allkeys-lfu"},
+			redisstore.Doctor{Eviction: true}, backend.Warning, "eviction", "allkeys-lfu"},
 		{"volatile", []string{"--maxmemory-policy", "volatile-lru"}, redisstore.Doctor{},
-			redisstore.Warning, "eviction", "which sends are known"},
-		{"no limit", nil, redisstore.Doctor{}, redisstore.Note, "memory", "no maxmemory"},
-		{"roomy", []string{"--maxmemory", "100mb"}, redisstore.Doctor{}, redisstore.OK, "memory",
+			backend.Warning, "eviction", "which sends are known"},
+		{"no limit", nil, redisstore.Doctor{}, backend.Note, "memory", "no maxmemory"},
+		{"roomy", []string{"--maxmemory", "100mb"}, redisstore.Doctor{}, backend.OK, "memory",
 			"of 100.0 MiB"},
-		{"full", []string{"--maxmemory", "1mb"}, redisstore.Doctor{}, redisstore.Warning, "memory",
+		{"full", []string{"--maxmemory", "1mb"}, redisstore.Doctor{}, backend.Warning, "memory",
 			"read and not send"},
-		{"nothing on disk", nil, redisstore.Doctor{}, redisstore.Warning, "persistence",
+		{"nothing on disk", nil, redisstore.Doctor{}, backend.Warning, "persistence",
 			"nothing is written"},
-		{"snapshots", []string{"--save", "3600 1"}, redisstore.Doctor{}, redisstore.Warning,
+		{"snapshots", []string{"--save", "3600 1"}, redisstore.Doctor{}, backend.Warning,
 			"persistence", "snapshots only (save 3600 1)"},
-		{"everysec", []string{"--appendonly", "yes"}, redisstore.Doctor{}, redisstore.Note,
+		{"everysec", []string{"--appendonly", "yes"}, redisstore.Doctor{}, backend.Note,
 			"persistence", "every second"},
 		{"always", []string{"--appendonly", "yes", "--appendfsync", "always"}, redisstore.Doctor{},
-			redisstore.OK, "persistence", "before each answer"},
+			backend.OK, "persistence", "before each answer"},
 		{"no fsync", []string{"--appendonly", "yes", "--appendfsync", "no"}, redisstore.Doctor{},
-			redisstore.Warning, "persistence", "half a minute"},
+			backend.Warning, "persistence", "half a minute"},
 		{"no fsync at times", []string{"--appendonly", "yes", "--no-appendfsync-on-rewrite", "yes"},
-			redisstore.Doctor{}, redisstore.Warning, "persistence", "no-appendfsync-on-rewrite"},
-		{"no replica", nil, redisstore.Doctor{}, redisstore.Note, "replication", "no replica"},
-		{"waits for what is not there", nil, redisstore.Doctor{Replicas: 2}, redisstore.Warning,
+			redisstore.Doctor{}, backend.Warning, "persistence", "no-appendfsync-on-rewrite"},
+		{"no replica", nil, redisstore.Doctor{}, backend.Note, "replication", "no replica"},
+		{"waits for what is not there", nil, redisstore.Doctor{Replicas: 2}, backend.Warning,
 			"replication", "NO MESSAGE IS ACKNOWLEDGED"},
 		{"needs what is not there", []string{"--min-replicas-to-write", "1"}, redisstore.Doctor{},
-			redisstore.Warning, "replication", "every change is refused"},
-		{"quiet connections", []string{"--timeout", "5"}, redisstore.Doctor{}, redisstore.Note,
+			backend.Warning, "replication", "every change is refused"},
+		{"quiet connections", []string{"--timeout", "5"}, redisstore.Doctor{}, backend.Note,
 			"timeout", "5 s"},
 		{"small buffers", []string{"--client-output-buffer-limit", "pubsub 1mb 256kb 10"},
-			redisstore.Doctor{}, redisstore.Warning, "buffers", "1048576 262144 10"},
+			redisstore.Doctor{}, backend.Warning, "buffers", "1048576 262144 10"},
 		{"node of a cluster", []string{"--cluster-enabled", "yes"}, redisstore.Doctor{},
-			redisstore.Refusal, "address", "redis+cluster"},
+			backend.Refusal, "address", "redis+cluster"},
 		{"renamed command", []string{"--rename-command", "HSETNX", ""}, redisstore.Doctor{},
-			redisstore.Refusal, "permissions", "has no HSETNX"},
+			backend.Refusal, "permissions", "has no HSETNX"},
 		{"denied CONFIG", []string{"--rename-command", "CONFIG", ""}, redisstore.Doctor{},
-			redisstore.Note, "unseen", "CONFIG GET is denied"},
+			backend.Note, "unseen", "CONFIG GET is denied"},
 		{"denied CONFIG, eviction seen",
 			[]string{"--rename-command", "CONFIG", "", "--maxmemory-policy", "allkeys-lru"},
-			redisstore.Doctor{}, redisstore.Refusal, "eviction", "allkeys-lru"},
+			redisstore.Doctor{}, backend.Refusal, "eviction", "allkeys-lru"},
 		{"denied INFO, eviction seen",
 			[]string{"--rename-command", "INFO", "", "--maxmemory-policy", "allkeys-lru"},
-			redisstore.Doctor{}, redisstore.Refusal, "eviction", "allkeys-lru"},
+			redisstore.Doctor{}, backend.Refusal, "eviction", "allkeys-lru"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -153,7 +154,7 @@ func TestDoctorSettings(t *testing.T) {
 
 // until examines until a finding is there: a server finds out about its disk
 // and its replicas in its own time.
-func until(t *testing.T, d redisstore.Doctor, level redisstore.Level, about, words string) {
+func until(t *testing.T, d redisstore.Doctor, level backend.Level, about, words string) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(
 		20 * time.Millisecond) {
@@ -178,7 +179,7 @@ func TestDoctorSeesAFailedSnapshot(t *testing.T) {
 	if out, err := s.Do("BGSAVE"); err != nil {
 		t.Fatal(out, err)
 	}
-	until(t, redisstore.Doctor{Client: s.Client(t), Subscriber: s.Client(t)}, redisstore.Warning,
+	until(t, redisstore.Doctor{Client: s.Client(t), Subscriber: s.Client(t)}, backend.Warning,
 		"persistence", "the last snapshot failed")
 }
 
@@ -188,28 +189,28 @@ func TestDoctorSeesReplicas(t *testing.T) {
 	_, port, _ := strings.Cut(master.Addr(), ":")
 	replica := redistest.StartTCP(t, "--replicaof", "127.0.0.1 "+port)
 	d := redisstore.Doctor{Client: master.Client(t), Subscriber: master.Client(t)}
-	until(t, d, redisstore.OK, "replication", "1 replicas")
-	has(t, examine(t, d), redisstore.Warning, "replication", "cut off from its replicas")
+	until(t, d, backend.OK, "replication", "1 replicas")
+	has(t, examine(t, d), backend.Warning, "replication", "cut off from its replicas")
 	d.Replicas = 1
 	findings := examine(t, d)
-	has(t, findings, redisstore.OK, "replication", "before it is acknowledged")
-	has(t, findings, redisstore.Note, "replication", "min-replicas-to-write is 0")
+	has(t, findings, backend.OK, "replication", "before it is acknowledged")
+	has(t, findings, backend.Note, "replication", "min-replicas-to-write is 0")
 	d.Replicas = 2
-	has(t, examine(t, d), redisstore.Warning, "replication", "only 1 replicas")
+	has(t, examine(t, d), backend.Warning, "replication", "only 1 replicas")
 	if out, err := master.Do("CONFIG", "SET", "min-replicas-to-write", "1"); err != nil {
 		t.Fatal(out, err)
 	}
 	d.Replicas = 0
 	if findings := examine(t, d); slices.ContainsFunc(findings,
-		func(f redisstore.Finding) bool { return f.About == "replication" && f.Level > redisstore.OK }) {
+		func(f backend.Finding) bool { return f.About == "replication" && f.Level > backend.OK }) {
 		t.Errorf("something is still wrong with replication: %v", findings)
 	}
 
 	has(t, examine(t, redisstore.Doctor{Client: replica.Client(t), Subscriber: replica.Client(t)}),
-		redisstore.Refusal, "address", "replica")
+		backend.Refusal, "address", "replica")
 	replica.Pause() // for as long as the test is there: no sleep, the master counts
 	t.Cleanup(replica.Resume)
-	until(t, d, redisstore.Warning, "replication", "behind")
+	until(t, d, backend.Warning, "replication", "behind")
 }
 
 // TestDoctorOfABrokenCluster takes a master away.
@@ -217,21 +218,21 @@ func TestDoctorOfABrokenCluster(t *testing.T) {
 	t.Parallel()
 	c := redistest.StartCluster(t)
 	d := redisstore.Doctor{Client: c.Client(t), Subscriber: c.Client(t)}
-	has(t, examine(t, d), redisstore.OK, "cluster", "all slots")
+	has(t, examine(t, d), backend.OK, "cluster", "all slots")
 	for _, m := range c.Masters {
 		if out, err := m.Do("CONFIG", "SET", "cluster-require-full-coverage", "no"); err != nil {
 			t.Fatal(out, err)
 		}
 	}
 	c.Masters[2].Kill()
-	until(t, d, redisstore.Warning, "cluster", "state ok")
-	has(t, examine(t, d), redisstore.Warning, "answer", "does not answer")
+	until(t, d, backend.Warning, "cluster", "state ok")
+	has(t, examine(t, d), backend.Warning, "answer", "does not answer")
 	for _, m := range c.Masters[:2] {
 		if out, err := m.Do("CONFIG", "SET", "cluster-require-full-coverage", "yes"); err != nil {
 			t.Fatal(out, err)
 		}
 	}
-	until(t, d, redisstore.Refusal, "cluster", "state fail")
+	until(t, d, backend.Refusal, "cluster", "state fail")
 }
 
 // as returns clients of a user with these rules.
@@ -266,19 +267,19 @@ func TestDoctorNamesWhatIsDenied(t *testing.T) {
 		if name == "SPUBLISH" || name == "SSUBSCRIBE" {
 			about = "publish and subscribe"
 		}
-		has(t, examine(t, d), redisstore.Refusal, about, name)
+		has(t, examine(t, d), backend.Refusal, about, name)
 	}
-	has(t, examine(t, as(t, s, "u", "~other:*", "&parley:*", "+@all")), redisstore.Refusal,
+	has(t, examine(t, as(t, s, "u", "~other:*", "&parley:*", "+@all")), backend.Refusal,
 		"permissions", "~parley:*")
-	has(t, examine(t, as(t, s, "u", "~parley:*", "&other:*", "+@all")), redisstore.Refusal,
+	has(t, examine(t, as(t, s, "u", "~parley:*", "&other:*", "+@all")), backend.Refusal,
 		"publish and subscribe", "&parley:*")
 	d := as(t, s, "u", "~other:*", "&other:*", "+@all")
 	d.Prefix = "other"
-	if findings := examine(t, d); worst(findings) == redisstore.Refusal {
+	if findings := examine(t, d); worst(findings) == backend.Refusal {
 		t.Errorf("refused: %v", findings)
 	}
 	has(t, examine(t, as(t, s, "u", "~parley:*", "&parley:*", "+@all", "-config", "-info")),
-		redisstore.Note, "unseen", "INFO is denied")
+		backend.Note, "unseen", "INFO is denied")
 }
 
 var (

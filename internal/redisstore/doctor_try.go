@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/parley-chat/parley/internal/backend"
 )
 
 // probe stands for the doctor's key in the commands that it tries.
@@ -44,7 +46,7 @@ const noScript = "0000000000000000000000000000000000000000"
 
 // try tries what Parley does, on one master: each command, a script, and the
 // bell.
-func (d Doctor) try(ctx context.Context, node rueidis.Client, f *facts) ([]Finding, error) {
+func (d Doctor) try(ctx context.Context, node rueidis.Client, f *facts) ([]backend.Finding, error) {
 	tag, err := d.tag(ctx, node, f.info["cluster_enabled"] == "1")
 	if err != nil || tag == "" {
 		return nil, err
@@ -54,8 +56,8 @@ func (d Doctor) try(ctx context.Context, node rueidis.Client, f *facts) ([]Findi
 	if err != nil || len(findings) > 0 {
 		return findings, err
 	}
-	findings = append(findings, Finding{OK, "", "permissions",
-		"every command is allowed that Parley needs", "", ""})
+	findings = append(findings, finding(backend.OK, "", "permissions",
+		"every command is allowed that Parley needs", "", ""))
 	return append(findings, d.script(ctx, node, key), d.bell(ctx, key)), nil
 }
 
@@ -90,7 +92,7 @@ func (d Doctor) tag(ctx context.Context, node rueidis.Client, inCluster bool) (s
 }
 
 // permissions tries every command.
-func (d Doctor) permissions(ctx context.Context, node rueidis.Client, key string) ([]Finding, error) {
+func (d Doctor) permissions(ctx context.Context, node rueidis.Client, key string) ([]backend.Finding, error) {
 	set := node.Do(ctx, node.B().Set().Key(key).Value("parley doctor").Ex(10*time.Second).Build()).Error()
 	if set != nil && refused(set) == nil {
 		return nil, set
@@ -147,11 +149,11 @@ func (s *sortDenied) add(command string, err error) {
 	}
 }
 
-func (s *sortDenied) findings(prefix string) []Finding {
-	var all []Finding
+func (s *sortDenied) findings(prefix string) []backend.Finding {
+	var all []backend.Finding
 	add := func(is, mend string) {
-		all = append(all, Finding{Refusal, "", "permissions", is,
-			"what needs it fails while people use it", mend})
+		all = append(all, finding(backend.Refusal, "", "permissions", is,
+			"what needs it fails while people use it", mend))
 	}
 	if len(s.commands) > 0 {
 		add("the user may not run "+strings.Join(s.commands, ", "),
@@ -171,26 +173,26 @@ func (s *sortDenied) findings(prefix string) []Finding {
 }
 
 // script tries one that uses the clock and a key.
-func (d Doctor) script(ctx context.Context, node rueidis.Client, key string) Finding {
+func (d Doctor) script(ctx context.Context, node rueidis.Client, key string) backend.Finding {
 	const source = `redis.call('GET', KEYS[1]) return redis.call('TIME')[1] .. cjson.encode({a = 1})`
 	text, err := node.Do(ctx, node.B().Eval().Script(source).Numkeys(1).Key(key).Build()).ToString()
 	if err == nil && !strings.HasSuffix(text, `{"a":1}`) {
 		err = fmt.Errorf("it returned %q", text)
 	}
 	if err != nil {
-		return Finding{Refusal, "", "scripts", "a script does not work: " + err.Error(),
-			"everything that is written is a script", "allow Lua, with cjson"}
+		return finding(backend.Refusal, "", "scripts", "a script does not work: "+err.Error(),
+			"everything that is written is a script", "allow Lua, with cjson")
 	}
-	return Finding{OK, "", "scripts", "work", "", ""}
+	return finding(backend.OK, "", "scripts", "work", "", "")
 }
 
 // bellTimeout is how long the doctor waits to hear what it says.
 const bellTimeout = 3 * time.Second
 
 // bell subscribes to a sharded channel and publishes there.
-func (d Doctor) bell(ctx context.Context, channel string) Finding {
+func (d Doctor) bell(ctx context.Context, channel string) backend.Finding {
 	const about = "publish and subscribe"
-	bad := func(is string, err error) Finding {
+	bad := func(is string, err error) backend.Finding {
 		if e := refused(err); e != nil {
 			var denied sortDenied
 			denied.add("SSUBSCRIBE or SPUBLISH", e)
@@ -202,9 +204,9 @@ func (d Doctor) bell(ctx context.Context, channel string) Finding {
 				return f[0]
 			}
 		}
-		return Finding{Refusal, "", about, fmt.Sprintf("%s: %v", is, err),
+		return finding(backend.Refusal, "", about, fmt.Sprintf("%s: %v", is, err),
 			"people would see messages only seconds later",
-			"sharded pub/sub (SSUBSCRIBE, SPUBLISH), which Redis has since 7.0, must get through"}
+			"sharded pub/sub (SSUBSCRIBE, SPUBLISH), which Redis has since 7.0, must get through")
 	}
 	ctx, cancel := context.WithTimeout(ctx, bellTimeout)
 	defer cancel()
@@ -226,7 +228,7 @@ func (d Doctor) bell(ctx context.Context, channel string) Finding {
 	}
 	select {
 	case <-heard:
-		return Finding{OK, "", about, "work, sharded", "", ""}
+		return finding(backend.OK, "", about, "work, sharded", "", "")
 	case err := <-lost:
 		return bad("the subscription broke", err)
 	case <-ctx.Done():

@@ -12,21 +12,21 @@ import (
 	"github.com/parley-chat/parley/internal/depot"
 )
 
-func TestShelf(t *testing.T) {
-	good := Shelf{FileSize: 1}
+func TestFilesConfig(t *testing.T) {
+	good := FilesConfig{FileSize: 1}
 	s := good
 	s.Files, s.S3Key, s.S3Secret = "s3+http://h:9000/b/p/q/?region=r", "k", "s"
 	if b, err := s.bucket(); err != nil || b.Endpoint != "http://h:9000" || b.Name != "b" ||
 		b.Prefix != "p/q/" || b.Region != "r" || b.Key != "k" || b.Secret != "s" {
 		t.Errorf("%+v, %v", b, err)
 	}
-	if d, place, err := good.open(t.Context(), Place{Store: "redis"}); d != nil || err != nil ||
+	if d, place, err := good.open(t.Context(), "", true); d != nil || err != nil ||
 		!strings.HasPrefix(place, "off.") {
 		t.Errorf("on Redis: %v, %q, %v", d, place, err)
 	}
 	dir := filepath.Join(t.TempDir(), "f")
 	s.Files, s.S3Key, s.S3Secret = dir, "", ""
-	d, place, err := s.open(t.Context(), Place{Store: "redis"})
+	d, place, err := s.open(t.Context(), "", true)
 	if err != nil || !strings.HasPrefix(place, dir+", ") || !strings.Contains(place, "share") {
 		t.Fatalf("on Redis: %q, %v", place, err)
 	}
@@ -38,7 +38,7 @@ func TestShelf(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Files = blocked
-	if wrong := (*SettingError)(nil); !errors.As(second(s.open(t.Context(), Place{})), &wrong) ||
+	if wrong := (*SettingError)(nil); !errors.As(second(s.open(t.Context(), "", false)), &wrong) ||
 		wrong.Setting != "Files" {
 		t.Errorf("a file as the directory: %v", wrong)
 	}
@@ -46,10 +46,10 @@ func TestShelf(t *testing.T) {
 
 func second(_ *depot.Depot, _ string, err error) error { return err }
 
-// TestFullDiskIsNoTroubleWithRedis is about what the log says.
-func TestFullDiskIsNoTroubleWithRedis(t *testing.T) {
+// TestFullDiskIsNoOutage is about what the log says.
+func TestFullDiskIsNoOutage(t *testing.T) {
 	if err := fmt.Errorf("%w: %w", chat.ErrUnavailable, depot.ErrPlace); isAway(err) ||
 		!isAway(chat.ErrUnavailable) {
-		t.Error("a place for files is taken for Redis, or Redis for one")
+		t.Error("a full place for files counts as an outage of the store, or the other way round")
 	}
 }

@@ -3,28 +3,27 @@ package server
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
-	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/backend"
 	"github.com/parley-chat/parley/internal/outgoing"
 )
 
-// tendEvery is how often what is past its time is forgotten.
-const tendEvery = 10 * time.Minute
+// maintainEvery is how often expired data is deleted.
+const maintainEvery = 10 * time.Minute
 
-// takeOver is how often a node looks whether it is to serve the outgoing
+// takeOver is how often a node tries to become the one that serves the outgoing
 // webhooks.
 const takeOver = 5 * time.Second
 
-// tend forgets, now and then, what is past its time.
-func (c *Core) tend(ctx context.Context) {
-	tick := time.NewTicker(tendEvery)
+// maintain deletes expired data, now and then, on one node.
+func (c *Core) maintain(ctx context.Context) {
+	tick := time.NewTicker(maintainEvery)
 	defer tick.Stop()
 	for {
-		if err := c.alone(ctx, "tend", c.Service.Tend); err != nil &&
-			!errors.Is(err, errElsewhere) && ctx.Err() == nil {
-			c.Log.Error("forgetting what is past its time", "error", err)
+		if err := c.Exclusive(ctx, "tend", c.Service.Tend); err != nil &&
+			!errors.Is(err, backend.ErrElsewhere) && ctx.Err() == nil {
+			c.Log.Error("maintenance", "error", err)
 		}
 		select {
 		case <-tick.C:
@@ -40,10 +39,9 @@ func (c *Core) sendOut(ctx context.Context, allow []string) {
 	tick := time.NewTicker(takeOver)
 	defer tick.Stop()
 	for {
-		if err := c.alone(ctx, "outgoing", runner.Run); err != nil &&
-			!errors.Is(err, errElsewhere) && ctx.Err() == nil {
-			// of the lock: the store is away
-			c.Log.Error("serving outgoing webhooks", "error", fmt.Errorf("%w: %w", chat.ErrUnavailable, err))
+		if err := c.Exclusive(ctx, "outgoing", runner.Run); err != nil &&
+			!errors.Is(err, backend.ErrElsewhere) && ctx.Err() == nil {
+			c.Log.Error("serving outgoing webhooks", "error", err)
 		}
 		select {
 		case <-tick.C:

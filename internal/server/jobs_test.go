@@ -6,20 +6,21 @@ import (
 	"testing"
 	"time"
 
+	"github.com/parley-chat/parley/internal/backend"
 	"github.com/parley-chat/parley/kit/redistest"
 )
 
-// TestAlone: one node does a job; when it is to stop, the job is told, and
+// TestExclusive: one node does a job; when it is to stop, the job is told, and
 // another node can have it at once.
-func TestAlone(t *testing.T) {
+func TestExclusive(t *testing.T) {
 	for _, store := range []string{"embedded", "redis"} {
 		t.Run(store, func(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
-			cfg := CoreConfig{Place: Place{Data: t.TempDir()}}
+			cfg := CoreConfig{Store: StoreConfig{Data: t.TempDir()}}
 			if store == "redis" {
-				cfg.Place = Place{Store: redistest.Start(t).URL()}
+				cfg.Store = StoreConfig{Store: redistest.Start(t).URL()}
 			}
 			open := func() *Core {
 				c, err := OpenCore(ctx, cfg)
@@ -37,7 +38,7 @@ func TestAlone(t *testing.T) {
 			begun, ended := make(chan struct{}), make(chan error, 1)
 			node, stop := context.WithCancel(ctx)
 			go func() {
-				ended <- first.alone(node, "job", func(job context.Context) error {
+				ended <- first.Exclusive(node, "job", func(job context.Context) error {
 					close(begun)
 					<-job.Done() // long work
 					return job.Err()
@@ -47,8 +48,8 @@ func TestAlone(t *testing.T) {
 			other := first
 			if store == "redis" {
 				other = open()
-				if err := other.alone(ctx, "job",
-					func(context.Context) error { return nil }); !errors.Is(err, errElsewhere) {
+				if err := other.Exclusive(ctx, "job",
+					func(context.Context) error { return nil }); !errors.Is(err, backend.ErrElsewhere) {
 					t.Errorf("a second node does it too: %v", err)
 				}
 			}
@@ -57,7 +58,7 @@ func TestAlone(t *testing.T) {
 				t.Errorf("the job ended with %v", err)
 			}
 			done := false
-			if err := other.alone(ctx, "job",
+			if err := other.Exclusive(ctx, "job",
 				func(context.Context) error { done = true; return nil }); err != nil || !done {
 				t.Errorf("afterwards: %v, done: %v", err, done)
 			}

@@ -6,48 +6,37 @@ import (
 	"github.com/parley-chat/parley/internal/links"
 )
 
-// Links says whether the server looks at what the links in messages lead to.
-type Links struct {
+// PreviewConfig says whether the server shows what the links in messages lead
+// to.
+type PreviewConfig struct {
 	LinkPreviews string   // "on" or "off"
-	LinkAllow    []string // what may be looked at besides the public web, see [links.ParseAllow]
+	LinkAllow    []string // what may be fetched besides the public web, see [links.ParseAllow]
 }
 
-// Check returns a [SettingError] for a setting that cannot be.
-func (l Links) Check() error {
-	if _, err := links.ParseAllow(l.LinkAllow); err != nil {
-		return &SettingError{"LinkAllow", err}
+// Check returns a [SettingError] for a setting that is wrong.
+func (p PreviewConfig) Check() error {
+	if _, err := links.ParseAllow(p.LinkAllow); err != nil {
+		return &SettingError{Setting: "LinkAllow", Err: err}
 	}
 	return nil
 }
 
-// LookAtLinks has the domain look at links, if it is to. Reached is the address
-// of the server itself, at which there is nothing to look at. Closing the core
-// ends it. Call it once, before people come.
-func (c *Core) LookAtLinks(l Links, reached string) error {
-	if l.LinkPreviews == "off" {
+// OpenPreviews lets the domain fetch link previews, if the settings say so.
+// Reached is the server's own address, which is never fetched. Closing the core
+// ends the fetching. Call it once, before people come.
+func (c *Core) OpenPreviews(p PreviewConfig, reached string) error {
+	if p.LinkPreviews == "off" {
 		return nil
 	}
-	allow, err := links.ParseAllow(l.LinkAllow)
+	allow, err := links.ParseAllow(p.LinkAllow)
 	if err != nil {
-		return &SettingError{"LinkAllow", err}
+		return &SettingError{Setting: "LinkAllow", Err: err}
 	}
-	cfg := links.Config{Allow: allow, Version: Version(), Log: c.Log}
+	cfg := links.Config{Allow: allow, Version: Version(), Cache: c.Previews, Log: c.Log}
 	if u, err := url.Parse(reached); err == nil {
 		cfg.Own = []string{u.Host}
 	}
-	shared := func() {}
-	if c.redis != nil {
-		cache, err := links.NewShared(c.redis, c.place.RedisPrefix+":link")
-		if err != nil {
-			return err
-		}
-		cfg.Cache, shared = cache, cache.Close
-	}
 	looker := links.New(cfg)
-	c.Service.Looker = looker
-	c.looks = func() {
-		looker.Close()
-		shared()
-	}
+	c.Service.Looker, c.previews = looker, looker.Close
 	return nil
 }

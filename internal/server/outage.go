@@ -13,17 +13,18 @@ import (
 	"github.com/parley-chat/parley/internal/hub"
 )
 
-// outage is a log handler for a server whose store can go away. While it is
-// away, all that the server does fails, and would be logged: instead, the first
-// error is, as the beginning of trouble, and its end. The others are still
-// there with debug.
-type outage struct {
+// outageLog is a log handler for a server whose store can go away. While it is
+// away everything fails, and every failure would be logged. Instead the handler
+// logs the first error and the end of the outage. The other errors are logged
+// at the debug level.
+type outageLog struct {
 	slog.Handler
-	*trouble
+	*outage
 }
 
-type trouble struct {
-	tell   *slog.Logger // as nobody's
+// outage is what the handlers of one server share.
+type outage struct {
+	log    *slog.Logger // without the attributes of whoever noticed the outage
 	ctx    context.Context
 	cancel context.CancelFunc
 	waiter sync.WaitGroup
@@ -35,18 +36,18 @@ type trouble struct {
 	over  bool                        // nothing is told any more
 }
 
-// quiet is how long after the last error trouble is over: longer than the
-// pauses of what looks at the store regularly.
+// quiet is how long after the last error an outage is over. It is longer than
+// the pauses of everything that uses the store regularly.
 const quiet = 4 * time.Second
 
-func newOutage(h slog.Handler) *outage {
-	t := &trouble{tell: slog.New(h)}
-	t.ctx, t.cancel = context.WithCancel(context.Background())
-	return &outage{h, t}
+func newOutageLog(h slog.Handler) *outageLog {
+	o := &outage{log: slog.New(h)}
+	o.ctx, o.cancel = context.WithCancel(context.Background())
+	return &outageLog{h, o}
 }
 
 // Handle implements [slog.Handler].
-func (o *outage) Handle(ctx context.Context, r slog.Record) error {
+func (o *outageLog) Handle(ctx context.Context, r slog.Record) error {
 	sign := false
 	r.Attrs(func(a slog.Attr) bool {
 		if err, ok := a.Value.Any().(error); ok && isAway(err) {
@@ -67,79 +68,86 @@ func (o *outage) Handle(ctx context.Context, r slog.Record) error {
 }
 
 // WithAttrs implements [slog.Handler].
-func (o *outage) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return &outage{o.Handler.WithAttrs(attrs), o.trouble}
+func (o *outageLog) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return &outageLog{o.Handler.WithAttrs(attrs), o.outage}
 }
 
 // WithGroup implements [slog.Handler].
-func (o *outage) WithGroup(name string) slog.Handler {
-	return &outage{o.Handler.WithGroup(name), o.trouble}
+func (o *outageLog) WithGroup(name string) slog.Handler {
+	return &outageLog{o.Handler.WithGroup(name), o.outage}
 }
 
-// isAway reports whether the store was the reason, not a client that hung up,
-// nor the place for files, nor this server's own end.
+// isAway reports whether the store failed, and not a client that hung up, the
+// place for files, or a server that stops.
 func isAway(err error) bool {
 	e, ok := errors.AsType[*chat.Error](err)
 	return ok && e.Code == chat.CodeUnavailable && e != hub.ErrStopping &&
 		!errors.Is(err, context.Canceled) && !errors.Is(err, depot.ErrPlace)
 }
 
-// opened says how to ask whether the store is there.
-func (t *trouble) opened(ping func(context.Context) error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.ping = ping
-}
-
-func (t *trouble) notice(err error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.last = time.Now()
-	if t.over || !t.since.IsZero() {
+// opened says how to ask whether the store works. The methods of a nil outage
+// do nothing.
+func (o *outage) opened(ping func(context.Context) error) {
+	if o == nil {
 		return
 	}
-	t.since = t.last
-	t.tell.Warn("trouble with redis: what people do is refused, and tried again by their clients",
-		// what is said to clients
-		"error", strings.ReplaceAll(err.Error(), chat.ErrUnavailable.Error()+": ", ""))
-	t.waiter.Go(t.await)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.ping = ping
 }
 
-// await waits for the trouble to be over.
-func (t *trouble) await() {
+func (o *outage) notice(err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.last = time.Now()
+	if o.over || !o.since.IsZero() {
+		return
+	}
+	o.since = o.last
+	o.log.Warn("the store is away: requests are refused, and clients try again",
+		// what is said to clients
+		"error", strings.ReplaceAll(err.Error(), chat.ErrUnavailable.Error()+": ", ""))
+	o.waiter.Go(o.await)
+}
+
+// await waits for the end of the outage.
+func (o *outage) await() {
 	tick := time.NewTicker(quiet / 8)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
-		case <-t.ctx.Done():
+		case <-o.ctx.Done():
 			return
 		}
-		t.mu.Lock()
-		ping, wait := t.ping, time.Since(t.last) < quiet
-		t.mu.Unlock()
+		o.mu.Lock()
+		ping, wait := o.ping, time.Since(o.last) < quiet
+		o.mu.Unlock()
 		if wait || ping == nil {
 			continue
 		}
-		ctx, cancel := context.WithTimeout(t.ctx, quiet)
+		ctx, cancel := context.WithTimeout(o.ctx, quiet)
 		err := ping(ctx)
 		cancel()
-		t.mu.Lock()
-		if err == nil && time.Since(t.last) >= quiet {
-			t.tell.Info("redis works again", "after", t.last.Sub(t.since).Round(time.Millisecond))
-			t.since = time.Time{}
-			t.mu.Unlock()
+		o.mu.Lock()
+		if err == nil && time.Since(o.last) >= quiet {
+			o.log.Info("the store is back", "after", o.last.Sub(o.since).Round(time.Millisecond))
+			o.since = time.Time{}
+			o.mu.Unlock()
 			return
 		}
-		t.mu.Unlock()
+		o.mu.Unlock()
 	}
 }
 
-// close ends the telling.
-func (t *trouble) close() {
-	t.mu.Lock()
-	t.over = true
-	t.mu.Unlock()
-	t.cancel()
-	t.waiter.Wait()
+// close stops the watching.
+func (o *outage) close() {
+	if o == nil {
+		return
+	}
+	o.mu.Lock()
+	o.over = true
+	o.mu.Unlock()
+	o.cancel()
+	o.waiter.Wait()
 }

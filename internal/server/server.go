@@ -52,7 +52,7 @@ type Server struct {
 	io      *siodoor.Server
 	compat  *compat.Door // nil without
 
-	requests turnstile
+	requests inFlight
 	jobs     sync.WaitGroup
 	stopJobs context.CancelFunc
 }
@@ -77,7 +77,7 @@ func New(core *Core, cfg Config) *Server {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stopJobs = cancel
-	s.jobs.Go(func() { core.tend(ctx) })
+	s.jobs.Go(func() { core.maintain(ctx) })
 	s.jobs.Go(func() { core.sendOut(ctx, cfg.OutgoingAllow) })
 	return s
 }
@@ -86,11 +86,11 @@ func New(core *Core, cfg Config) *Server {
 func (s *Server) open(cfg Config) {
 	core := s.core
 	s.hub = hub.New(hub.Config{
-		Log: core.store, Bell: core.bell, Presence: core.roster,
-		Check:    core.check,
+		Log: core.Store, Bell: core.Bell, Presence: core.Presence,
+		Check:    core.Check,
 		MaxConns: cfg.MaxSockets, MaxUserConns: cfg.MaxUserSockets, Logger: core.Log,
 	})
-	core.bell.Listen(s.hub)
+	core.Bell.Listen(s.hub)
 	s.socket = ws.New(ws.Config{
 		Service: core.Service, Hub: s.hub, Visitor: cfg.Visitors,
 		MaxConns: cfg.MaxSockets, MaxFrames: cfg.MaxSocketFrames, Metrics: cfg.Metrics, Log: core.Log,
@@ -145,40 +145,40 @@ func (s *Server) Close(ctx context.Context) error {
 	return errors.Join(err, s.core.Close())
 }
 
-// turnstile counts who is inside.
-type turnstile struct {
+// inFlight counts the requests that are being served.
+type inFlight struct {
 	mu     sync.Mutex
-	inside int
+	open   int
 	closed bool
-	empty  chan struct{} // made by close if somebody is inside
+	empty  chan struct{} // made by close if a request is open
 }
 
-func (t *turnstile) enter() bool {
+func (t *inFlight) enter() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
 		return false
 	}
-	t.inside++
+	t.open++
 	return true
 }
 
-func (t *turnstile) leave() {
+func (t *inFlight) leave() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.inside--; t.inside == 0 && t.empty != nil {
+	if t.open--; t.open == 0 && t.empty != nil {
 		close(t.empty)
 		t.empty = nil
 	}
 }
 
-// close lets nobody in any more, and returns when all are out or ctx is done.
-// It is to be called once.
-func (t *turnstile) close(ctx context.Context) error {
+// close refuses further requests, and returns when the open ones have ended or
+// ctx is done. Call it once.
+func (t *inFlight) close(ctx context.Context) error {
 	t.mu.Lock()
 	t.closed = true
 	var empty chan struct{}
-	if t.inside > 0 {
+	if t.open > 0 {
 		empty = make(chan struct{})
 		t.empty = empty
 	}

@@ -8,10 +8,9 @@ import (
 	"github.com/parley-chat/parley/internal/server"
 )
 
-// where says where the data is: in a directory, or in Redis. It is a
-// [server.Place] for people to set.
-type where struct {
-	Data  string `help:"Directory of the data; made if it is not there." default:"./data" placeholder:"DIR"`
+// storeFlags say where the data is. They are a [server.StoreConfig] as flags.
+type storeFlags struct {
+	Data  string `help:"Directory of the data; created if missing." default:"./data" placeholder:"DIR"`
 	Store string `help:"Keep everything in Redis instead: redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://, or just \"redis\" for what REDIS_URL or REDIS_HOST, REDIS_PORT, REDIS_PASSWORD say." placeholder:"URL"`
 
 	RedisPrefix   string `help:"Beginning of every key in Redis: chats with different ones can share a Redis." default:"parley"`
@@ -19,14 +18,14 @@ type where struct {
 	RedisEviction bool   `help:"Start even if Redis is set to throw keys away when it is full (allkeys-*)."`
 }
 
-func (w where) place() server.Place { return server.Place(w) }
+func (f storeFlags) config() server.StoreConfig { return server.StoreConfig(f) }
 
-// check returns an error that names each setting that cannot be.
-func (w where) check() error { return flagged(w.place().Check()) }
+// check returns an error that names each setting that is wrong.
+func (f storeFlags) check() error { return flagged(server.CheckStore(f.config())) }
 
-// shelf says where the files are that people send. It is a [server.Shelf] for
-// people to set.
-type shelf struct {
+// filesFlags say where the files are that people send. They are a
+// [server.FilesConfig] as flags.
+type filesFlags struct {
 	Files    string `help:"Where files that people send are kept: a directory, off, or a bucket: s3://HOST/BUCKET/PREFIX?region=R (s3+http:// is not encrypted). Default the folder files in --data; with --store, off." placeholder:"PLACE"`
 	FileSize int    `help:"Bytes of a file." default:"52428800"`
 	S3Key    string `help:"Access key id for the bucket of --files." placeholder:"ID"`
@@ -35,24 +34,24 @@ type shelf struct {
 	FilesTotal int `help:"Bytes of all files together; then uploads are refused. 0 for no limit." default:"0"`
 }
 
-// check returns an error that names each setting that cannot be.
-func (s shelf) check() error {
-	err := flagged(server.Shelf(s).Check())
+// check returns an error that names each setting that is wrong.
+func (f filesFlags) check() error {
+	err := flagged(server.FilesConfig(f).Check())
 	if errors.Is(err, server.ErrNoKey) {
 		err = fmt.Errorf("%w: --s3-key and --s3-secret, best as PARLEY_S3_KEY and PARLEY_S3_SECRET", err)
 	}
 	return err
 }
 
-// sight says whether the server looks at what links lead to. It is
-// [server.Links] for people to set.
-type sight struct {
+// previewFlags say whether the server shows what links lead to. They are a
+// [server.PreviewConfig] as flags.
+type previewFlags struct {
 	LinkPreviews string   `help:"Show what links in messages lead to: on or off. The server asks the linked pages itself, wherever on the public web they are." enum:"on,off" default:"on"`
 	LinkAllow    []string `help:"Addresses or networks, each with or without a port, whose pages are shown too although they are not public, e.g. 10.0.0.0/8 or 10.0.0.7:8080." placeholder:"CIDR"`
 }
 
-// check returns an error that names each setting that cannot be.
-func (s sight) check() error { return flagged(server.Links(s).Check()) }
+// check returns an error that names each setting that is wrong.
+func (f previewFlags) check() error { return flagged(server.PreviewConfig(f).Check()) }
 
 // asFlags are names of settings in texts.
 var asFlags = strings.NewReplacer("S3Secret", "--s3-secret", "S3Key", "--s3-key")
