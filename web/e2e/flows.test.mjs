@@ -61,17 +61,17 @@ describe('what one does', { skip: missing() }, () => {
   const focused = (person) => person.page.evaluate(() => document.activeElement?.getAttribute('data-no'))
 
   describe('to find a day', () => {
-    const dialog = () => mary.page.getByRole('dialog', { name: 'Jump to a day' })
+    const dialog = () => mary.page.getByRole('dialog', { name: 'Jump to date' })
 
     it('goes there from the menu of the room, with few questions', async () => {
       await mary.open('History')
       await mary.sees(`entry ${many}`)
-      await mary.page.getByRole('button', { name: 'More about this room' }).click()
-      await mary.page.getByRole('menuitem', { name: 'Jump to a day' }).click()
+      await mary.page.getByRole('button', { name: 'Room menu' }).click()
+      await mary.page.getByRole('menuitem', { name: 'Jump to date' }).click()
       const wanted = firstOf(120)
       asked.length = 0
-      await dialog().getByLabel('Day', { exact: true }).fill(dayOf(wanted))
-      await dialog().getByLabel('Day', { exact: true }).press('Enter')
+      await dialog().getByLabel('Date', { exact: true }).fill(dayOf(wanted))
+      await dialog().getByLabel('Date', { exact: true }).press('Enter')
       await mary.page.locator(`.message.wanted[data-no="${wanted}"]`).waitFor()
       await until('the message to have the focus', async () => (await focused(mary)) === String(wanted))
       const questions = asked.filter((m) => m === 'message.list').length
@@ -81,7 +81,7 @@ describe('what one does', { skip: missing() }, () => {
     it('goes from one day to another by the calendar and its keys', async () => {
       const here = firstOf(120)
       const to = firstOf(120 - 4 * 7) // a week earlier
-      await mary.page.locator(`[data-key="d${here}"]`).getByRole('button', { name: /jump to another day$/ }).click()
+      await mary.page.locator(`[data-key="d${here}"]`).getByRole('button', { name: /jump to another date$/ }).click()
       const grid = dialog().getByRole('grid')
       await grid.locator(`[data-day="${dayOf(here)}"][tabindex="0"]`).focus()
       await mary.page.keyboard.press('ArrowRight')
@@ -93,15 +93,15 @@ describe('what one does', { skip: missing() }, () => {
     })
 
     it('says so where nothing was written on that day, and knows the ends', async () => {
-      await mary.page.getByRole('button', { name: 'More about this room' }).click()
-      await mary.page.getByRole('menuitem', { name: 'Jump to a day' }).click()
-      await dialog().getByLabel('Day', { exact: true }).fill(day(new Date(Date.parse(at(many / 2)) + 10 * 24 * hour)))
-      await dialog().getByRole('button', { name: 'Jump', exact: true }).click()
+      await mary.page.getByRole('button', { name: 'Room menu' }).click()
+      await mary.page.getByRole('menuitem', { name: 'Jump to date' }).click()
+      await dialog().getByLabel('Date', { exact: true }).fill(day(new Date(Date.parse(at(many / 2)) + 10 * 24 * hour)))
+      await dialog().getByRole('button', { name: 'Go', exact: true }).click()
       await mary.page.locator(`.message.wanted[data-no="${many / 2 + 1}"]`).waitFor()
-      await toasts(mary).getByText('Nothing was written on that day.').waitFor()
-      await mary.page.getByRole('button', { name: 'More about this room' }).click()
-      await mary.page.getByRole('menuitem', { name: 'Jump to a day' }).click()
-      await dialog().getByRole('button', { name: 'The first day' }).click()
+      await toasts(mary).getByText('No messages that day').waitFor()
+      await mary.page.getByRole('button', { name: 'Room menu' }).click()
+      await mary.page.getByRole('menuitem', { name: 'Jump to date' }).click()
+      await dialog().getByRole('button', { name: 'The very beginning' }).click()
       await mary.page.locator('.message.wanted[data-no="1"]').waitFor()
     })
   })
@@ -112,7 +112,7 @@ describe('what one does', { skip: missing() }, () => {
     it('chooses one from the list', async () => {
       await joe.open('History')
       await joe.box.fill('/')
-      const list = joe.page.getByRole('listbox', { name: 'Commands that fit' })
+      const list = joe.page.getByRole('listbox', { name: 'Commands' })
       await list.getByRole('option', { name: /topic/ }).waitFor()
       await joe.box.pressSequentially('top')
       await until('one to be left', async () => (await list.getByRole('option').count()) === 1)
@@ -168,11 +168,11 @@ describe('what one does', { skip: missing() }, () => {
       await joe.say('/thread hello again')
       const pane = joe.page.getByRole('complementary', { name: 'Thread' })
       await pane.locator('.message[data-no]', { hasText: 'hello again' }).waitFor()
-      await pane.getByRole('button', { name: 'Close the thread' }).click()
+      await pane.getByRole('button', { name: 'Close thread' }).click()
       await joe.say('/search from:Joe waves')
       const search = joe.page.getByRole('complementary', { name: 'Search' })
       assert.equal(await search.getByRole('searchbox').inputValue(), 'from:Joe waves')
-      await search.getByRole('button', { name: 'Close the search' }).click()
+      await search.getByRole('button', { name: 'Close search' }).click()
     })
   })
 
@@ -198,12 +198,12 @@ describe('what one does', { skip: missing() }, () => {
       await mary.say('to be deleted')
       await row(joe, 'to be deleted').waitFor()
       await act(mary, 'to be deleted', 'More', 'Delete')
-      await toasts(mary).getByText('Your message is being deleted.').hover()
+      await toasts(mary).getByText('Message deleted').hover()
       const began = Date.now()
       await until('longer than it is shown', () => Date.now() - began > 7_000)
       assert.equal(await mary.page.locator('.message.going').count(), 1)
       await mary.box.hover()
-      await row(joe, 'This message was deleted.').waitFor()
+      await row(joe, 'This message was deleted').waitFor()
     })
 
     it('deletes when the page is closed', async () => {
@@ -227,12 +227,12 @@ describe('what one does', { skip: missing() }, () => {
       await mary.page.getByRole('heading', { level: 1, name: 'History' }).waitFor()
       await mary.open('General')
       await act(mary, 'waves', 'Reply in a thread')
-      await mary.page.getByRole('button', { name: 'More about this thread' }).click()
-      await mary.page.getByRole('menuitem', { name: 'Stop following' }).click()
-      await toasts(mary).getByText('You no longer follow the thread.').waitFor()
+      await mary.page.getByRole('button', { name: 'Thread menu' }).click()
+      await mary.page.getByRole('menuitem', { name: 'Unfollow thread' }).click()
+      await toasts(mary).getByText('Thread unfollowed').waitFor()
       await mary.box.blur()
       await mary.page.keyboard.press('Control+z')
-      await mary.page.getByRole('complementary', { name: 'Thread' }).getByRole('button', { name: 'Close the thread' }).click()
+      await mary.page.getByRole('complementary', { name: 'Thread' }).getByRole('button', { name: 'Close thread' }).click()
     })
 
     it('pins again what was taken off', async () => {
@@ -241,7 +241,7 @@ describe('what one does', { skip: missing() }, () => {
       await mary.say('/pins')
       const dialog = mary.page.getByRole('dialog', { name: 'Pinned messages' })
       await dialog.getByRole('button', { name: 'Unpin' }).click()
-      await dialog.getByText('Nothing is pinned').waitFor()
+      await dialog.getByText('No pinned messages').waitFor()
       await dialog.getByRole('button', { name: 'Undo' }).click() // within the dialog, for all else is out of reach
       await dialog.getByRole('button', { name: 'Unpin' }).waitFor()
       await mary.page.keyboard.press('Escape')

@@ -24,7 +24,7 @@ describe('languages', { skip: missing() }, () => {
     await page.getByLabel('Name').fill('Mary')
     await page.getByLabel('Passwort').fill('wrong-wrong')
     await page.getByRole('button', { name: 'Anmelden' }).click()
-    await page.getByText('Der Name oder das Passwort ist falsch.').waitFor()
+    await page.getByText('Name oder Passwort ist falsch.').waitFor()
     await page.getByLabel('Passwort').fill('password123')
     await page.getByRole('button', { name: 'Anmelden' }).click()
     await page.getByRole('textbox', { name: 'Nachricht an General' }).waitFor()

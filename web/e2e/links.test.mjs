@@ -48,7 +48,7 @@ describe('links', { skip: missing() }, () => {
   const preference = async (person, on) => {
     await person.page.getByRole('button', { name: /^Your account/ }).click()
     await person.page.getByRole('menuitem', { name: 'Settings' }).click()
-    await person.page.getByRole('checkbox', { name: /^Show what links lead to/ }).setChecked(on)
+    await person.page.getByRole('checkbox', { name: /^Show link previews/ }).setChecked(on)
     await person.page.keyboard.press('Escape')
     await person.page.getByRole('dialog').waitFor({ state: 'detached' })
   }
@@ -95,7 +95,7 @@ describe('links', { skip: missing() }, () => {
     await card(joe, 'Page 910').waitFor()
     await joe.page.mouse.move(0, 0)
     await mary.box.press('ArrowUp')
-    const edit = mary.page.getByRole('textbox', { name: 'Text of the message' })
+    const edit = mary.page.getByRole('textbox', { name: 'Edit message' })
     await edit.fill(`second ${site.url}/page/911`)
     await edit.press('Enter')
     await card(joe, 'Page 911').waitFor()

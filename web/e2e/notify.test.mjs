@@ -43,7 +43,7 @@ describe('notifications', { skip: missing() }, () => {
     await hide(page, false)
     await page.getByRole('button', { name: /^Your account/ }).click()
     await page.getByRole('menuitem', { name: 'Settings' }).click()
-    await page.getByRole('checkbox', { name: 'Tell me of direct messages and of my name' }).check()
+    await page.getByRole('checkbox', { name: 'Notify me about direct messages and mentions' }).check()
     await page.keyboard.press('Escape')
     await page.getByRole('dialog').waitFor({ state: 'detached' })
   })

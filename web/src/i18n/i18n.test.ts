@@ -78,9 +78,9 @@ describe('the language', () => {
     expect([t('app.today'), localStorage.getItem('parley:language')]).toEqual(['Today', null])
   })
   it('counts', () => {
-    expect([1, 2].map((count) => t('list.unsent', { count }))).toEqual(['A message was not sent', '2 messages were not sent'])
+    expect([1, 2].map((count) => t('list.unsent', { count }))).toEqual(['1 message not sent', '2 messages not sent'])
     setLanguage('de')
-    expect([1, 2].map((count) => t('list.unsent', { count }))).toEqual(['Eine Nachricht wurde nicht gesendet', '2 Nachrichten wurden nicht gesendet'])
+    expect([1, 2].map((count) => t('list.unsent', { count }))).toEqual(['1 Nachricht nicht gesendet', '2 Nachrichten nicht gesendet'])
   })
   it('writes numbers, days and spans of time its own way', () => {
     const now = new Date(2026, 2, 30, 12).getTime()
@@ -94,16 +94,16 @@ describe('the language', () => {
     expect(explain(taken)).toBe('This name is taken.')
     setLanguage('de')
     expect([explain(taken), explain(new ApiError('forbidden', 'you may not do this')), explain(new ApiError('unavailable', '', { text: 'error.late' }))]).toEqual([
-      'Dieser Name ist vergeben.', 'Das darfst du nicht.', 'Der Server hat nicht rechtzeitig geantwortet. Versuche es noch einmal.',
+      'Dieser Name ist vergeben.', 'Dazu hast du keine Berechtigung.', 'Der Server hat zu lange nicht geantwortet.',
     ])
   })
   it('says what stands in the way, in local time, whatever the server says', () => {
     const until = new Date(2031, 2, 1, 12, 30).toISOString()
     const banned = new ApiError('forbidden', 'you are banned', { because: { kind: 'banned', until, reason: 'spam' } })
-    expect(explain(banned)).toMatch(/^You are banned from this room until .*2031.*12:30.PM\. Reason: Spam\.$/)
+    expect(explain(banned)).toMatch(/^You’re banned from this room until .*2031.*12:30.PM\. Reason: Spam\.$/)
     setLanguage('de')
     expect(explain(banned)).toMatch(/^Du bist aus diesem Raum verbannt bis .*2031.*12:30\. Grund: Spam\.$/)
-    expect(explain(new ApiError('forbidden', 'you may not', { because: { kind: 'eclipse' } }))).toBe('Das darfst du nicht.')
+    expect(explain(new ApiError('forbidden', 'you may not', { because: { kind: 'eclipse' } }))).toBe('Dazu hast du keine Berechtigung.')
   })
   it('runs from right to left where it does', () => expect(['ar', 'he-IL', 'fa', 'de', 'en-US'].map(directionOf)).toEqual(['rtl', 'rtl', 'rtl', 'ltr', 'ltr']))
 })

@@ -14,7 +14,8 @@ export function localItems(user: string, store: globalThis.Storage): Storage {
         if (!key?.startsWith(prefix)) continue
         try {
           const item = JSON.parse(store.getItem(key) ?? '') as Item
-          if (typeof item.client_id === 'string' && typeof item.text === 'string' && item.state !== 'sent') items.push(item)
+          const text = [item.client_id, item.room, item.text].every((field) => typeof field === 'string')
+          if (text && item.state !== 'sent') items.push({ ...item, files: Array.isArray(item.files) ? item.files : undefined, at: Number(item.at) || 0 })
         } catch {
           // Not ours, or cut off: nothing that could be sent.
         }

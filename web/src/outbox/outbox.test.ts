@@ -151,6 +151,67 @@ describe('the outbox', () => {
     expect(server.calls.length).toBe(5)
   })
 
+  it.each([
+    ['is never answered', unavailable('error.late')],
+    ['ends the connection each time', unavailable('error.cut')],
+    ['is a fault of the server each time', new ApiError('internal', 'something went wrong')],
+    ['cannot be read', new ApiError('invalid', 'not JSON')],
+    ['throws here', new TypeError('files is not a list')],
+  ])('offers a message that %s to the person, and sends what follows', async (_, fault) => {
+    const box = make()
+    box.setOnline(true)
+    server.fail = (i) => (i.text === 'bad' ? fault : undefined)
+    box.add('r', 'bad')
+    box.add('r', 'good')
+    for (let i = 0; i < 10; i++) {
+      await settled()
+      box.setOnline(true) // the connection is back each time
+    }
+    expect(server.messages.map((m) => m.text)).toEqual(['good'])
+    expect(box.list[0]).toMatchObject({ text: 'bad', state: 'failed' })
+    expect(box.list[0]!.error).toBeTruthy()
+    expect(make().list).toMatchObject([{ text: 'bad', state: 'failed' }]) // over a reload, too
+  })
+
+  it('waits out a server that says it cannot take anything now, and says so', async () => {
+    const box = make()
+    box.setOnline(true)
+    server.fail = () => new ApiError('unavailable', 'the store is read-only')
+    box.add('r', 'a')
+    for (let i = 0; i < 20; i++) {
+      await settled()
+      timers.pop()?.f()
+    }
+    await settled()
+    expect(box.list[0]).toMatchObject({ state: 'pending', error: 'The store is read-only.' })
+    server.fail = null
+    timers.pop()?.f()
+    await settled()
+    expect(box.list[0]).toMatchObject({ state: 'sent', error: undefined })
+  })
+
+  it('sends half characters and soft line breaks as text that can be read', async () => {
+    const box = make()
+    box.setOnline(true)
+    for (const text of ['cut \ud83d', 'one\u000btwo', 'a\u0007b', 'x\r\ny']) box.add('r', text)
+    await settled()
+    expect(server.messages.map((m) => m.text)).toEqual(['cut \ufffd', 'one\ntwo', 'ab', 'x\ny'])
+  })
+
+  it('ignores what it cannot make sense of in storage', async () => {
+    const put = (id: string, value: unknown) => localStorage.setItem(`parley:outbox:me:${id}`, typeof value === 'string' ? value : JSON.stringify(value))
+    put('1', '{"client_id":"1","text":')
+    put('2', null)
+    put('3', { client_id: '3', text: 'no room', state: 'pending' })
+    put('4', { client_id: '4', room: 'r', text: 'odd files', files: 'x', at: 'never', state: 'pending' })
+    put('5', [1, 2])
+    const box = make()
+    box.setOnline(true)
+    box.add('r', 'next')
+    await settled()
+    expect(server.messages.map((m) => m.text)).toEqual(['odd files', 'next'])
+  })
+
   it('does not repeat by itself what the server may have forgotten', async () => {
     const box = make()
     server.loseAnswers = true

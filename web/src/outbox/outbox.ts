@@ -3,7 +3,9 @@
 // network loses it; each room's are sent one after the other, and again with
 // the same client id, so that they keep their order and are never doubled.
 
+import { t } from '../i18n'
 import { ApiError, explain } from '../protocol/error'
+import { tidy } from '../protocol/text'
 import type { File, Message } from '../protocol/types'
 
 export interface Item {
@@ -16,6 +18,7 @@ export interface Item {
   state: 'pending' | 'failed' | 'sent'
   /** It has been handed to the network at least once: the server may know it. */
   tried: boolean
+  /** With failed: why. With pending: why the server cannot take it now. */
   error?: string
   /** With pending: the server wants it to wait until then (ms since 1970). */
   waits?: number
@@ -41,6 +44,7 @@ export interface Ports {
 
 /** The server remembers client ids for 24 hours; with a margin for clocks. */
 const safeFor = 23 * 3600_000
+/** How often a message may fail by its own fault before the next one goes. */
 const patience = 5
 
 export class Outbox {
@@ -56,7 +60,7 @@ export class Outbox {
       if (item.state === 'pending' && item.tried && p.now() - item.at > safeFor) {
         this.change(item.client_id, {
           state: 'failed',
-          error: 'This waited for more than a day, and may have arrived already. Look before you send it again.',
+          error: t('outbox.old'),
         })
       }
     }
@@ -68,7 +72,7 @@ export class Outbox {
 
   /** Takes a message to be sent. It is stored before this returns. */
   add(room: string, text: string, files: File[] = []): Item {
-    const item: Item = { client_id: this.p.newID(), room, text, ...(files.length > 0 ? { files } : {}), at: this.p.now(), state: 'pending', tried: false }
+    const item: Item = { client_id: this.p.newID(), room, text: tidy(text), ...(files.length > 0 ? { files } : {}), at: this.p.now(), state: 'pending', tried: false }
     this.p.storage.put(item)
     this.set([...this.items, item])
     this.flush()
@@ -148,7 +152,7 @@ export class Outbox {
           const message = await this.p.send(item)
           this.p.storage.delete(item.client_id)
           this.faults.delete(item.client_id)
-          this.set(this.items.map((i) => (i.client_id === item.client_id ? { ...i, state: 'sent', waits: undefined, no: message.no } : i)))
+          this.set(this.items.map((i) => (i.client_id === item.client_id ? { ...i, state: 'sent', waits: undefined, error: undefined, no: message.no } : i)))
         } catch (err) {
           if (!this.failed(item, err)) return
         }
@@ -161,18 +165,21 @@ export class Outbox {
   /** Decides after a failure; true to go on with the next message. */
   private failed(item: Item, err: unknown): boolean {
     if (!this.items.some((i) => i.client_id === item.client_id)) return true // it came back as an event, or was discarded
-    const code = err instanceof ApiError ? err.code : 'internal'
-    const faults = (this.faults.get(item.client_id) ?? 0) + (code === 'internal' ? 1 : 0)
+    const { code, passing, retryAfterMs, text } = err instanceof ApiError ? err : new ApiError('internal', '')
+    // A message that is under way each time the connection goes, or that never
+    // gets an answer, may be the reason for that.
+    const own = code === 'internal' || text === 'error.late' || text === 'error.cut'
+    const faults = (this.faults.get(item.client_id) ?? 0) + (own ? 1 : 0)
     this.faults.set(item.client_id, faults)
-    const passing = err instanceof ApiError ? err.passing : true
     if (code === 'unauthenticated') return false // the log-in page is next; it is sent after that
     if (passing && faults < patience) {
-      const asked = err instanceof ApiError ? err.retryAfterMs : undefined
-      if (code === 'rate_limited' && asked) this.change(item.client_id, { waits: this.p.now() + asked })
-      this.wait(item.room, Math.max(250, asked ?? 1000 * 2 ** faults))
+      const waits = code === 'rate_limited' && retryAfterMs ? this.p.now() + retryAfterMs : undefined
+      const error = code === 'unavailable' && text === undefined ? explain(err) : undefined
+      if (waits !== item.waits || error !== item.error) this.change(item.client_id, { waits, error })
+      this.wait(item.room, Math.max(250, retryAfterMs ?? 1000 * 2 ** faults))
       return false
     }
-    this.change(item.client_id, { state: 'failed', error: explain(err) })
+    this.change(item.client_id, { state: 'failed', waits: undefined, error: explain(err) })
     return true
   }
 

@@ -13,14 +13,14 @@ export type Code =
   | 'internal'
   | 'unavailable'
 
-/** A refusal by the server, or the lack of an answer (unavailable). The message is meant for people. */
-/** What stands in the way of somebody whose request was refused. */
+/** What stands in the way of someone whose request was refused. */
 export interface Because {
   kind: 'archived' | 'muted' | 'banned' | 'slow' | 'disabled' | (string & {})
   until?: string
   reason?: string
 }
 
+/** A refusal by the server, or the lack of an answer (unavailable). The message is meant for people. */
 export class ApiError extends Error {
   readonly field?: string
   readonly retryAfterMs?: number

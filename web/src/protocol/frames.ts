@@ -1,4 +1,4 @@
-import { ApiError, type Because, codeOf } from './error'
+import { ApiError, type Because, type Code, codeOf } from './error'
 import type { Event, Position, Signal } from './types'
 
 /** Everything that a server may send. */
@@ -19,13 +19,16 @@ interface Raw {
   error?: { code: number; message: string; data?: { code?: string; field?: string; retry_after_ms?: number; because?: Because } }
 }
 
+/** JSON-RPC's own codes for a request that could not be read. */
+const unreadable: Record<number, Code> = { [-32700]: 'invalid', [-32600]: 'invalid', [-32602]: 'invalid', [-32601]: 'not_found' }
+
 /** Decodes one text frame; throws on what is no JSON-RPC 2.0. What is new to us becomes "unknown". */
 export function decode(text: string): Frame {
   const raw = JSON.parse(text) as Raw & { jsonrpc?: string }
   if (raw === null || typeof raw !== 'object' || raw.jsonrpc !== '2.0') throw new Error('not a JSON-RPC 2.0 frame')
   if (raw.error) {
-    const { message, data } = raw.error
-    return { kind: 'error', id: raw.id ?? null, error: new ApiError(codeOf(data?.code), message, { field: data?.field, retryAfterMs: data?.retry_after_ms, because: data?.because }) }
+    const { code, message, data } = raw.error
+    return { kind: 'error', id: raw.id ?? null, error: new ApiError(data?.code ? codeOf(data.code) : (unreadable[code] ?? 'internal'), message, { field: data?.field, retryAfterMs: data?.retry_after_ms, because: data?.because }) }
   }
   if (raw.method === undefined) {
     if (raw.id === undefined || raw.id === null) throw new Error('an answer without an id')

@@ -1,5 +1,6 @@
 import { at } from './base'
 import { ApiError, type Because, codeOf, unavailable } from './error'
+import { json } from './text'
 import type { Me, ServerInfo, Session, User } from './types'
 
 const api = at('/api/v1')
@@ -25,7 +26,7 @@ async function call<T>(method: string, path: string, body?: unknown): Promise<T>
       credentials: 'same-origin',
       cache: 'no-store',
       redirect: 'error',
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(body === undefined ? {} : { body: json(body) }),
     })
   } catch {
     throw unavailable()

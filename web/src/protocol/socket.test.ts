@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { afterClose, backoff } from './backoff'
+import type { ApiError } from './error'
 import { decode } from './frames'
 import { FakeSocket } from './fake-socket'
 import { place } from './position'
@@ -57,6 +58,50 @@ describe('the socket', () => {
     FakeSocket.last.say({ id: idA, result: { ok: 1 } })
     expect(await a).toEqual({ ok: 1 })
     expect(await b).toMatchObject({ code: 'not_found', message: 'not there' })
+    socket.stop()
+  })
+
+  it('gives a refusal without an id to the call that it belongs to', async () => {
+    const { socket, connect } = setup()
+    await connect()
+    const unread = { id: null, error: { code: -32700, message: 'not JSON' } }
+    const call = () => {
+      const result = socket.call('ping', {}).then(() => 'ok', (e: ApiError) => e.code)
+      return { result, id: FakeSocket.last.sent.at(-1)!.id }
+    }
+    const alone = call()
+    FakeSocket.last.say(unread)
+    expect(await alone.result).toBe('invalid')
+
+    const [a, b, c] = [call(), call(), call()]
+    FakeSocket.last.say({ id: a.id, result: {} })
+    FakeSocket.last.say(unread)
+    const later = call() // not under way when the refusal came
+    FakeSocket.last.say({ id: c.id, result: {} })
+    expect(await b.result).toBe('invalid')
+    FakeSocket.last.say({ id: later.id, result: {} })
+    expect([await a.result, await c.result, await later.result]).toEqual(['ok', 'ok', 'ok'])
+
+    const [d, e, f] = [call(), call(), call()]
+    FakeSocket.last.say(unread)
+    FakeSocket.last.say(unread)
+    FakeSocket.last.say({ id: e.id, result: {} })
+    expect([await d.result, await e.result, await f.result]).toEqual(['invalid', 'ok', 'invalid'])
+
+    FakeSocket.last.say(unread) // about nothing that is known here
+    const last = call()
+    FakeSocket.last.say({ id: last.id, result: {} })
+    expect(await last.result).toBe('ok')
+    socket.stop()
+  })
+
+  it('sends half characters as ones that can be read', async () => {
+    const { socket, connect } = setup()
+    await connect()
+    const raw: string[] = []
+    FakeSocket.last.send = (text) => void raw.push(text)
+    void socket.call('message.send', { room: 'r', text: 'x\ud83d', client_id: 'c' }).catch(() => {})
+    expect(raw[0]).toContain('"x\ufffd"')
     socket.stop()
   })
 

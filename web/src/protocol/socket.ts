@@ -1,6 +1,7 @@
 import { afterClose, backoff } from './backoff'
 import { ApiError, unavailable } from './error'
 import { decode, type Frame } from './frames'
+import { json } from './text'
 import type { ActionName, Actions } from './types'
 
 export type Status =
@@ -38,6 +39,8 @@ const quietFor = 25_000 // then a ping asks whether the other end is still there
 export class Socket {
   private ws: WebSocket | null = null
   private pending = new Map<number, Pending>()
+  /** Refusals without an id, each with the calls that one of them belongs to. */
+  private strays: { error: ApiError; calls: Set<number> }[] = []
   private nextID = 1
   private attempt = 0
   private hint: number | null = null
@@ -91,12 +94,12 @@ export class Socket {
     const id = this.nextID++
     return new Promise<Actions[A][1]>((resolve, reject) => {
       const timer = setTimeout(() => {
-        this.pending.delete(id)
+        this.forget(id)
         reject(unavailable('error.late'))
         if (this.ws === ws) this.probe(5_000)
       }, timeout)
       this.pending.set(id, { resolve: resolve as (v: unknown) => void, reject, timer })
-      ws.send(JSON.stringify({ jsonrpc: '2.0', id, method, params }))
+      ws.send(json({ jsonrpc: '2.0', id, method, params }))
     })
   }
 
@@ -153,17 +156,37 @@ export class Socket {
       if (this.ws) this.lost(this.ws, 1006)
       return
     }
+    if (frame.kind === 'error' && frame.id === null) {
+      this.strays.push({ error: frame.error, calls: new Set(this.pending.keys()) })
+      return this.settleStrays()
+    }
     if (frame.kind === 'result' || frame.kind === 'error') {
-      const p = this.pending.get(Number(frame.id))
-      if (!p) return
-      this.pending.delete(Number(frame.id))
-      clearTimeout(p.timer)
-      if (frame.kind === 'result') p.resolve(frame.result)
-      else p.reject(frame.error)
+      const p = this.forget(Number(frame.id))
+      if (frame.kind === 'result') p?.resolve(frame.result)
+      else p?.reject(frame.error)
       return
     }
     if (frame.kind === 'goodbye') this.hint = frame.retryMs
     this.s.onFrame(frame)
+  }
+
+  /** Takes a call out of those under way. */
+  private forget(id: number): Pending | undefined {
+    const p = this.pending.get(id)
+    clearTimeout(p?.timer)
+    this.pending.delete(id)
+    this.settleStrays()
+    return p
+  }
+
+  /** A refusal without an id is for a frame that the server could not read: the one call that gets no answer of its own. */
+  private settleStrays(): void {
+    const [stray] = this.strays
+    if (!stray) return
+    const left = [...stray.calls].filter((id) => this.pending.has(id))
+    if (left.length > this.strays.length) return // the others' answers are still to come
+    this.strays.shift()
+    if (left[0] !== undefined) this.forget(left[0])?.reject(stray.error)
   }
 
   /** The connection is gone, or given up. */
@@ -209,6 +232,7 @@ export class Socket {
       p.reject(unavailable('error.cut'))
     }
     this.pending.clear()
+    this.strays = []
     if (ws) {
       ws.onopen = ws.onmessage = ws.onclose = null
       ws.close(code)
@@ -235,11 +259,11 @@ export class Socket {
     const id = this.nextID++
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
-        this.pending.delete(id)
+        this.forget(id)
         reject(unavailable())
       }, timeout)
       this.pending.set(id, { resolve, reject, timer })
-      ws.send(JSON.stringify({ jsonrpc: '2.0', id, method: 'ping' }))
+      ws.send(json({ jsonrpc: '2.0', id, method: 'ping' }))
     })
   }
 }

@@ -137,6 +137,7 @@ export const change = (to: (s: State) => State) => connection?.update(to)
 
 export const reconnect = () => connection?.wake()
 export const send = (room: string, text: string, files: File[] = []) => live().outbox.add(room, text, files)
+export const takeBack = (clientID: string) => connection?.outbox.remove(clientID)
 export const retry = (clientID: string) => connection?.outbox.retry(clientID)
 /** Forgets a message that was not sent, unless that is taken back. */
 export function discard(clientID: string): void {

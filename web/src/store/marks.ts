@@ -5,10 +5,13 @@ import { create } from 'zustand'
 import { t } from '../i18n'
 import { explain } from '../protocol/error'
 import type { Message } from '../protocol/types'
-import { call, leaveRoom, opened, openRoom } from './actions'
+import type { Item } from '../outbox/outbox'
+import { call, leaveRoom, opened, openRoom, takeBack } from './actions'
+import { mergeReactions, plainEmoji } from './message'
 import { threadUnder } from './select'
 import { toast, useApp } from './store'
 import { copyText } from './copy'
+import { putBack } from './uploads'
 
 /** A message, by its place. */
 export interface Place {
@@ -49,8 +52,8 @@ export async function pinMessage(m: Message): Promise<boolean> {
 
 export function toggleReaction(m: Message, emoji: string): Promise<boolean> {
   const me = useApp.getState().chat!.me.id
-  const mine = m.reactions?.some((r) => r.emoji === emoji && r.users.includes(me)) ?? false
-  return told(call(mine ? 'reaction.remove' : 'reaction.add', { room: m.room, no: m.no, emoji }))
+  const mine = mergeReactions(m.reactions ?? []).find((r) => plainEmoji(r.emoji) === plainEmoji(emoji))?.sent[me]
+  return told(call(mine ? 'reaction.remove' : 'reaction.add', { room: m.room, no: m.no, emoji: mine ?? emoji }))
 }
 
 /** Opens the thread under a message, follows it, and makes it if nobody has answered yet. */
@@ -80,6 +83,13 @@ export function closeThread(): void {
 
 /** Puts something into what is being written in a room, at the caret. */
 export const writeTo = (room: string, text: string) => useMarks.setState({ insert: { room, text } })
+
+/** Takes a message that was not sent back into the text field, with its files. */
+export function editUnsent(item: Item): void {
+  takeBack(item.client_id)
+  if (item.files) putBack(item.room, item.files)
+  writeTo(item.room, item.text)
+}
 
 /** Opens a room at one of its messages, and gives it the focus if that was asked for. */
 export function goTo(m: Place, focus = false): void {

@@ -34,6 +34,24 @@ export function react(list: Reacted[] | undefined, emoji: string, user: string, 
   return some(rest.sort((a, b) => (a.emoji < b.emoji ? -1 : 1)))
 }
 
+/** An emoji without the mark for its colourful form: 👍 with it and without it are one. */
+export const plainEmoji = (emoji: string): string => emoji.replaceAll('\ufe0f', '')
+
+/** Reactions with those that look alike taken together, each with what its people sent. */
+export function mergeReactions(list: Reacted[]): { emoji: string; users: string[]; sent: Record<string, string> }[] {
+  const merged = new Map<string, { emoji: string; users: string[]; sent: Record<string, string> }>()
+  for (const { emoji, users } of list) {
+    const known = merged.get(plainEmoji(emoji)) ?? { emoji, users: [], sent: {} }
+    if (emoji.includes('\ufe0f')) known.emoji = emoji // the form that is drawn in colours everywhere
+    for (const user of users) {
+      if (!(user in known.sent)) known.users.push(user)
+      known.sent[user] = emoji
+    }
+    merged.set(plainEmoji(emoji), known)
+  }
+  return [...merged.values()]
+}
+
 /** The number of the message that an event changes; null for events that change none. */
 export function changed(e: Event): number | null {
   if (e.kind === 'message.created') return null

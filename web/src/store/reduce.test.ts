@@ -356,12 +356,12 @@ describe('signals', () => {
     expect(s.typing.general ?? {}).toEqual({})
     expect(applySignal(s, { stream: 'room:general', kind: 'typing', user: me }, 1).typing.general).toBeUndefined()
   })
-  it('turn presence into a quiet notice once', () => {
+  it('say who is online, without a notice', () => {
     let s = fresh(fake())
     s = applySignal(s, { stream: 'server', kind: 'presence', user: 'joe', online: true }, 1)
     s = applySignal(s, { stream: 'server', kind: 'presence', user: 'joe', online: true }, 2)
     expect(s.online).toEqual({ joe: true })
-    expect(s.notices.general!.map((n) => n.kind)).toEqual(['connected'])
+    expect(s.notices).toEqual({})
     s = applySignal(s, { stream: 'server', kind: 'presence', user: 'joe' }, 3)
     expect(s.online).toEqual({})
   })

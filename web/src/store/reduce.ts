@@ -1,6 +1,6 @@
 import { place, positionOf, roomOf, roomStream, serverStream, userStream } from '../protocol/position'
 import type { Event, Member, NotifyLevel, Position, Signal, SyncResult, User, UserPage } from '../protocol/types'
-import { adopt, addNotice, applyRoomEvent, distrust, removeRoom, setView } from './room'
+import { adopt, applyRoomEvent, distrust, removeRoom, setView } from './room'
 import { count } from './message'
 import { type State, type Step, ok, without } from './state'
 
@@ -168,25 +168,16 @@ export function applyResync(state: State, stream: string, position: Position): S
 
 const typingFor = 5_000
 
-/** Takes a signal. Presence becomes a notice in the rooms where it is of interest. */
+/** Takes a signal: who is typing, and who is online. */
 export function applySignal(state: State, s: Signal, now: number): State {
   const room = roomOf(s.stream)
   if (s.kind === 'typing' && room !== null && s.user !== state.me.id && state.rooms[room]) {
     return { ...state, typing: { ...state.typing, [room]: { ...state.typing[room], [s.user]: now + typingFor } } }
   }
   if (s.kind !== 'presence') return state
-  const was = state.online[s.user] === true
   const is = s.online === true
-  let next: State = { ...state, online: is ? { ...state.online, [s.user]: true } : without(state.online, s.user) }
-  if (was === is || s.user === state.me.id) return next
-  for (const view of Object.values(state.rooms)) {
-    const concerned = view.kind === 'direct' ? view.people?.includes(s.user) : view.id === 'general' || state.members[view.id]?.[s.user]
-    if (!concerned) continue
-    next = addNotice(next, view.id, {
-      id: `${s.user}-${now}`, after: view.head_no, at: new Date(now).toISOString(), kind: is ? 'connected' : 'disconnected', user: s.user,
-    })
-  }
-  return next
+  if ((state.online[s.user] === true) === is) return state
+  return { ...state, online: is ? { ...state.online, [s.user]: true } : without(state.online, s.user) }
 }
 
 /** Forgets whoever has stopped typing; the same state if nobody has. */

@@ -72,7 +72,7 @@ export function removeRoom(state: State, id: string): State {
   }
 }
 
-export function addNotice(state: State, room: string, notice: Notice): State {
+function addNotice(state: State, room: string, notice: Notice): State {
   const list = state.notices[room] ?? []
   return { ...state, notices: { ...state.notices, [room]: [...list, notice].slice(-mostNotices) } }
 }

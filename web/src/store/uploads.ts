@@ -6,6 +6,7 @@ import { create } from 'zustand'
 import { formatNumber, t } from '../i18n'
 import { explain } from '../protocol/error'
 import { post } from '../protocol/post'
+import { wellFormed } from '../protocol/text'
 import type { File as Sent } from '../protocol/types'
 import { useApp } from './store'
 
@@ -36,7 +37,7 @@ export function upload(room: string, files: Iterable<File>): void {
   const limit = useApp.getState().chat?.limits.file ?? useApp.getState().info?.limits.file ?? 0
   for (const file of files) {
     const id = `u${next++}`
-    const item: Upload = { id, name: file.name || t('upload.pasted'), size: file.size, progress: 0 }
+    const item: Upload = { id, name: wellFormed(file.name) || t('upload.pasted'), size: file.size, progress: 0 }
     if (limit === 0) item.error = t('upload.off')
     else if (file.size > limit) item.error = t('upload.tooLarge', { size: readableSize(limit) })
     else if (list(room).length >= most) item.error = t('upload.tooMany', { count: most })
@@ -58,6 +59,10 @@ export function cancel(room: string, id: string): void {
   put(room, list(room).filter((u) => u.id !== id))
   running.get(id)?.()
 }
+
+/** Puts files that are on the server already back into the list. */
+export const putBack = (room: string, files: Sent[]): void =>
+  put(room, [...list(room), ...files.map((file) => ({ id: `u${next++}`, name: file.name, size: file.size, progress: 1, file }))])
 
 /** Takes the files that are there out of the list, to be sent with a message. */
 export function taken(room: string): Sent[] {

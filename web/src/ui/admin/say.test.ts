@@ -25,7 +25,7 @@ describe('the audit log says', () => {
     [entry('member.update', { user: 'joe', room: 'design', detail: 'moderator' }), 'Mary gave Joe the role Moderator in #design.'],
     [entry('message.delete', { user: 'joe', room: 'design', detail: 'message 7' }), 'Mary deleted message 7 of Joe in #design.'],
     [entry('outgoing.create', { room: 'design', detail: '01ABC, to example.org' }), 'Mary has events of #design sent to example.org.'],
-    [entry('member.ban', { user: 'joe', room: 'design', detail: 'for good' }), 'Mary banned Joe from #design (for good).'],
+    [entry('member.ban', { user: 'joe', room: 'design', detail: 'permanently' }), 'Mary banned Joe from #design (for good).'],
     [entry('member.mute', { user: 'joe', room: 'design', detail: 'for 168h0m0s' }), 'Mary muted Joe in #design (for 7 days).'],
     [entry('member.mute', { user: 'joe', room: 'design', detail: 'for 1m30s' }), 'Mary muted Joe in #design (for 90 seconds).'],
     [entry('thing.done', { user: 'joe', room: 'design', detail: 'so' }), 'Mary: thing.done, Joe, #design, so'],

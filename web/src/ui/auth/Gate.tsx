@@ -87,7 +87,7 @@ function Elsewhere({ name, page, reason }: { name: string; page?: string; reason
             {t('gate.logIn')}
           </a>
         ) : (
-          <p className="gate-note">{t('gate.elsewhere')}</p>
+          <p className="gate-note">{t('gate.elsewhere', { site: location.host })}</p>
         )}
       </div>
     </main>

@@ -8,27 +8,31 @@ import { nameOf, titleOf } from '../../store/select'
 import { useApp, useChat } from '../../store/store'
 import { EmojiButton } from '../emoji/EmojiButton'
 import { explain } from '../../protocol/error'
-import { taken, type Upload, useUploads } from '../../store/uploads'
+import { tidy } from '../../protocol/text'
+import { taken, type Upload, upload, useUploads } from '../../store/uploads'
 import { readText } from '../commands/read'
 import { type Command, commands, possible, Refusal } from '../commands/table'
 import { useMedia } from '../kit/hooks'
 import { SlowNote, SlowSend } from './Slow'
 import { Attach, Uploads } from './Uploads'
+import { charactersOver } from './length'
 import { linkOf, toggleMark } from './marks'
+import { meansText } from './paste'
 import { useCompletion } from './useCompletion'
 import { useGate } from './useGate'
 
-const encoder = new TextEncoder()
 const none: Upload[] = []
 /** So many offers are shown at once. */
 const mostOffers = 10
 /** What is put around the selection, with Ctrl or ⌘ and a key. */
 const marks: Record<string, string> = { b: '**', i: '*', e: '`' }
 
-/** Why what was written has not been sent; unknown: it may be meant as it is. */
+/** What there is to say about what was written; unknown: it looks like a command, but may be meant as it is. */
 interface Note {
   text: string
   unknown?: boolean
+  /** What was pasted with it as a picture. */
+  pictures?: File[]
 }
 
 /** Where one writes. What is written stays with the room until it is sent. */
@@ -42,8 +46,9 @@ export function Composer({ room }: { room: RoomView }) {
   const busy = useRef(false)
   const caret = useRef<[number, number] | null>(null) // where it goes once the text is in the field
   const id = useId()
-  const size = text.length * 3 < limit ? 0 : encoder.encode(text).length
-  const over = size - limit
+  const over = charactersOver(text, limit)
+  const nearLimit = over > 0 || -over * 5 < Array.from(text).length
+  const takesFiles = useApp((a) => (a.chat?.limits.file ?? 0) > 0)
   const uploads = useUploads((u) => u[room.id]) ?? none
   const waiting = uploads.some((u) => !u.file && !u.error)
   const gate = useGate(room)
@@ -114,7 +119,7 @@ export function Composer({ room }: { room: RoomView }) {
     stopTyping()
     area.current?.focus()
   }
-  const say = (what: string) => void send(room.id, what.replace(/\r\n?/g, '\n'), taken(room.id))
+  const say = (what: string) => void send(room.id, what, taken(room.id))
   /** Sends what was written, or does what it says. As it is: even if it looks like a command. */
   const submit = (asItIs = false) => {
     if (!ready || busy.current) return
@@ -178,10 +183,18 @@ export function Composer({ room }: { room: RoomView }) {
   }
   const paste = (e: ClipboardEvent<HTMLTextAreaElement>) => {
     const { selectionStart: from, selectionEnd: to } = e.currentTarget
-    const link = linkOf({ text, from, to }, e.clipboardData.getData('text/plain'))
-    if (!link) return
+    const plain = e.clipboardData.getData('text/plain')
+    const files = takesFiles ? [...e.clipboardData.files] : []
+    if (files.length > 0 && !meansText({ text: plain, html: e.clipboardData.getData('text/html'), files })) {
+      e.preventDefault()
+      return upload(room.id, files)
+    }
+    const insert = linkOf({ text, from, to }, plain) ?? tidy(plain)
+    if (!insert) return
     e.preventDefault()
-    replace(from, to, link)
+    // As if it had been typed, so that it can be undone; not everywhere.
+    if (!document.execCommand('insertText', false, insert)) replace(from, to, insert)
+    if (files.length > 0) setNote({ text: t('upload.pastedText'), pictures: files })
   }
   const { found } = completion
   const begin = Math.max(0, completion.at - mostOffers + 1) // the list moves along instead of scrolling
@@ -224,6 +237,11 @@ export function Composer({ room }: { room: RoomView }) {
               {t('command.sendAsIs')}
             </button>
           )}
+          {note.pictures && (
+            <button type="button" className="link" onClick={() => (setNote(null), upload(room.id, note.pictures!), area.current?.focus())}>
+              {t('upload.asPicture')}
+            </button>
+          )}
         </p>
       )}
       <Uploads room={room.id} />
@@ -259,7 +277,7 @@ export function Composer({ room }: { room: RoomView }) {
       <div className="composer-foot">
         <Typing room={room.id} />
         <SlowNote room={room} waiting={slow !== null} />
-        {size > limit * 0.8 && (
+        {nearLimit && (
           <span className={over > 0 ? 'size over' : 'size'} role="status">
             {t(over > 0 ? 'composer.tooLong' : 'composer.left', { count: Math.abs(over), number: formatNumber(Math.abs(over)) })}
           </span>

@@ -2,6 +2,7 @@ import { CloudOff, LoaderCircle } from 'lucide-react'
 import { useEffect, useState } from 'react'
 import { formatNumber, t } from '../../i18n'
 import { reconnect } from '../../store/actions'
+import { atLeast } from '../../store/select'
 import { useApp } from '../../store/store'
 import { useNow } from '../kit/hooks'
 
@@ -12,6 +13,7 @@ const shortest = 1_000
 export function ConnectionBar() {
   const status = useApp((a) => a.status)
   const waiting = useApp((a) => a.outbox.some((i) => i.state === 'pending'))
+  const admin = useApp((a) => a.chat !== null && atLeast(a.chat.me, 'admin'))
   const gone = status.kind === 'reconnecting' || status.kind === 'offline'
   const [long, setLong] = useState(false)
   useEffect(() => {
@@ -27,7 +29,7 @@ export function ConnectionBar() {
         <div className="connection">
           {status.kind === 'offline' ? <CloudOff size={15} aria-hidden /> : <LoaderCircle size={15} className="spin" aria-hidden />}
           <span>
-            {status.kind === 'offline' ? t('connection.offline') : status.blocked ? t('app.blocked') : t('connection.lost')}{' '}
+            {status.kind === 'offline' ? t('connection.offline') : status.blocked ? t(admin ? 'app.blockedAdmin' : 'app.blocked') : t('connection.lost')}{' '}
             {waiting ? t('connection.kept') : t('connection.goOn')}
           </span>
           {status.kind === 'reconnecting' && <Countdown at={status.at} />}

@@ -58,7 +58,7 @@ export function RoomHeader({ room, members, onMembers }: Props) {
         <Search size={18} />
       </button>
       {(!direct || group) && (
-        <button className="button quiet count-button" aria-pressed={members} aria-label={t('room.peopleHere', { count: formatNumber(room.members) })} onClick={onMembers}>
+        <button className="button quiet count-button" aria-pressed={members} aria-label={t('room.peopleHere', { count: room.members, number: formatNumber(room.members) })} onClick={onMembers}>
           <Users size={16} aria-hidden />
           {formatNumber(room.members)}
         </button>

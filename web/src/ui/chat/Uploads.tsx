@@ -34,7 +34,7 @@ function Item({ room, item }: { room: string; item: Upload }) {
   )
 }
 
-/** Chooses files, and takes those that are pasted or dropped. */
+/** Chooses files, and takes those that are dropped. */
 export function Attach({ room, area }: { room: string; area: RefObject<HTMLTextAreaElement | null> }) {
   const on = useApp((a) => (a.chat?.limits.file ?? 0) > 0)
   const input = useRef<HTMLInputElement>(null)
@@ -43,12 +43,6 @@ export function Attach({ room, area }: { room: string; area: RefObject<HTMLTextA
     const field = area.current
     const pane = field?.closest<HTMLElement>('.room, .thread')
     if (!on || !field || !pane) return
-    const paste = (e: ClipboardEvent) => {
-      const files = e.clipboardData?.files
-      if (!files?.length) return
-      e.preventDefault()
-      upload(room, files)
-    }
     const carries = (e: DragEvent) => e.dataTransfer?.types.includes('Files') ?? false
     const drag = (e: DragEvent) => {
       if (!carries(e)) return
@@ -65,12 +59,10 @@ export function Attach({ room, area }: { room: string; area: RefObject<HTMLTextA
       upload(room, e.dataTransfer!.files)
       field.focus()
     }
-    field.addEventListener('paste', paste)
     pane.addEventListener('dragover', drag)
     pane.addEventListener('dragleave', leave)
     pane.addEventListener('drop', drop)
     return () => {
-      field.removeEventListener('paste', paste)
       pane.removeEventListener('dragover', drag)
       pane.removeEventListener('dragleave', leave)
       pane.removeEventListener('drop', drop)

@@ -45,7 +45,7 @@ describe('a device', () => {
     ['Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605 Version/19.0 Mobile Safari/604', 'Safari on iOS'],
     ['Mozilla/5.0 (Linux; Android 16) AppleWebKit/537.36 Chrome/150.0 Mobile Safari/537.36', 'Chrome on Android'],
     ['curl/8.5.0', 'curl'],
-    [undefined, 'Unknown program'],
+    [undefined, 'Unknown device'],
   ])('%s is %s', (agent, want) => expect(deviceName(agent)).toBe(want))
 })
 

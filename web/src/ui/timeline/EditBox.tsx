@@ -1,6 +1,7 @@
 import { type KeyboardEvent, useLayoutEffect, useRef, useState } from 'react'
 import { t } from '../../i18n'
 import type { Message } from '../../protocol/types'
+import { tidy } from '../../protocol/text'
 import { saveEdit, stopEdit } from '../../store/marks'
 
 /** Changes the text of a message in its place. Enter saves, Escape leaves it as it was. */
@@ -24,7 +25,7 @@ export function EditBox({ message }: { message: Message }) {
     if (!ready) return
     if (trimmed === message.text) return stopEdit()
     setBusy(true)
-    if (await saveEdit(message, trimmed.replace(/\r\n?/g, '\n'))) stopEdit()
+    if (await saveEdit(message, tidy(trimmed))) stopEdit()
     else setBusy(false)
   }
   const key = (e: KeyboardEvent) => {

@@ -3,6 +3,7 @@ import { memo } from 'react'
 import { t } from '../../i18n'
 import type { Item } from '../../outbox/outbox'
 import { discard, retry } from '../../store/actions'
+import { editUnsent } from '../../store/marks'
 import { useApp, useChat } from '../../store/store'
 import { Avatar } from '../kit/Avatar'
 import { useNow } from '../kit/hooks'
@@ -42,6 +43,9 @@ export const PendingRow = memo(function PendingRow({ item, grouped, rowKey }: { 
             <button className="link" onClick={() => retry(item.client_id)}>
               {t('timeline.sendAgain')}
             </button>
+            <button className="link" onClick={() => editUnsent(item)}>
+              {t('message.edit')}
+            </button>
             <button className="link" onClick={() => discard(item.client_id)}>
               {t('app.discard')}
             </button>
@@ -49,9 +53,9 @@ export const PendingRow = memo(function PendingRow({ item, grouped, rowKey }: { 
         ) : (
           item.state === 'pending' &&
           (!online ? (
-            <p className="message-waits">
-              <Clock3 size={13} aria-hidden /> {t('timeline.waits')}
-            </p>
+            <Waits text={t('timeline.waits')} />
+          ) : item.error ? (
+            <Waits text={t('timeline.held', { reason: item.error })} />
           ) : (
             item.waits !== undefined && <Slow until={item.waits} />
           ))
@@ -65,9 +69,11 @@ export const PendingRow = memo(function PendingRow({ item, grouped, rowKey }: { 
 function Slow({ until }: { until: number }) {
   const left = until - useNow(1_000)
   if (left <= 0) return null
-  return (
-    <p className="message-waits">
-      <Clock3 size={13} aria-hidden /> {t('slow.goes', { time: countdown(left) })}
-    </p>
-  )
+  return <Waits text={t('slow.goes', { time: countdown(left) })} />
 }
+
+const Waits = ({ text }: { text: string }) => (
+  <p className="message-waits">
+    <Clock3 size={13} aria-hidden /> {text}
+  </p>
+)

@@ -1,5 +1,6 @@
 import { t } from '../../i18n'
 import type { Message } from '../../protocol/types'
+import { mergeReactions } from '../../store/message'
 import { toggleReaction } from '../../store/marks'
 import { nameOf } from '../../store/select'
 import { useChat } from '../../store/store'
@@ -12,7 +13,7 @@ export function Reactions({ message }: { message: Message }) {
   const most = 12
   return (
     <div className="reactions">
-      {message.reactions!.map(({ emoji, users }) => {
+      {mergeReactions(message.reactions!).map(({ emoji, users }) => {
         const names = users.slice(0, most).map((id) => nameOf(chat, id))
         const who = users.length > most ? t('message.reactedMore', { names: names.join(', '), count: users.length - most }) : names.join(', ')
         return (

@@ -39,7 +39,7 @@ export function buildRows({ timeline, notices, outbox, me, line }: Input): Row[]
   }
   const noticesAt = (no: number) => {
     const list = byPlace.get(no)
-    if (list) rows.push({ kind: 'notices', key: `n${list[0]!.id}`, notices: condense(list) })
+    if (list) rows.push({ kind: 'notices', key: `n${list[0]!.id}`, notices: list })
   }
 
   let before = null as { from: string; at: number } | null // what the next one may be grouped with
@@ -83,10 +83,4 @@ export function buildRows({ timeline, notices, outbox, me, line }: Input): Row[]
     before = { from: me, at: item.at }
   }
   return rows
-}
-
-/** Of several comings and goings of one person, only the last tells something. */
-function condense(list: Notice[]): Notice[] {
-  const presence = (n: Notice) => n.kind === 'connected' || n.kind === 'disconnected'
-  return list.filter((n, i) => !presence(n) || !list.slice(i + 1).some((later) => presence(later) && later.user === n.user))
 }
