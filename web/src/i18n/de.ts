@@ -423,6 +423,7 @@ export const de: Record<keyof typeof en, string> = {
   'command.remove': 'Jemanden aus diesem Raum entfernen',
   'command.ban': 'Jemanden aus diesem Raum verbannen',
   'code.wrap': 'Umbrechen',
+  'markdown.plain': 'Ohne Formatierung gezeigt: Es ist zu viel davon.',
   'keys.toasts': 'Rückgängig machen',
 
   'password.old': 'Aktuelles Passwort',

@@ -424,6 +424,7 @@ export const en = {
   'command.remove': 'Remove someone from this room',
   'command.ban': 'Ban someone from this room',
   'code.wrap': 'Wrap lines',
+  'markdown.plain': 'Shown without formatting: there is too much of it.',
   'keys.toasts': 'Undo',
 
   'password.old': 'Current password',

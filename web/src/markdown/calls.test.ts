@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { type Called, findCalls } from './calls'
 import { hostileText } from './fakeTexts'
@@ -22,9 +23,23 @@ describe('who is called', () => {
     ['@Mary@Mary', ['@Mary=u1']],
     ['@room @Here @channel', ['@room=*', '@Here=*', '@channel=*']],
     ['joe@Mary 1@mary @@mary', ['@mary=u1']],
+    ['@Mary👍 and @Mary！', ['@Mary=u1', '@Mary=u1']],
+    ['@Maryは来ますか', ['@Mary=u1']],
+    ['a@b/@Mary @mary/lib', []],
     ['@Maryland @roommate @Ma ry', []],
     ['@ Mary', []],
   ])('%j', (text, want) => expect(found(text)).toEqual(want))
+
+  it('are those whom the server finds, which runs the same table', () => {
+    const table = JSON.parse(readFileSync('../internal/chat/testdata/mentions.json', 'utf8')) as { text: string; mentions: string[] }[]
+    const called = [...new Set(table.flatMap((c) => c.mentions))].map((name) => ({ id: name, name, me: false }))
+    for (const { text, mentions } of table) {
+      const div = document.createElement('div')
+      div.innerHTML = parse(text, called)
+      const names = [...div.querySelectorAll('.mention')].map((m) => m.getAttribute('value') ?? '*')
+      expect([...new Set(names)].sort(), text).toEqual([...mentions].sort())
+    }
+  })
 
   it('is only whom the server has found', () => {
     expect(found('@Mary @here', [ann])).toEqual([])
@@ -58,7 +73,8 @@ describe('a message', () => {
 
   it('does not in code, and not in links', () => {
     expect(marked('`@Mary` and\n```\n@Mary @room\n```\n[to @Mary](https://example.org) https://example.org/@Mary `x`@Mary')).toEqual([])
-    expect(marked('- @Mary\n\n> @room\n\n| a |\n|---|\n| @Mary |')).toEqual(['@Mary', '@room', '@Mary'])
+    expect(marked('- @Mary\n\n> not @room\n\n| a |\n|---|\n| @Mary |')).toEqual(['@Mary', '@Mary'])
+    expect(marked('\\\\@Mary, \\@room')).toEqual(['@Mary'])
   })
 
   it('survives hostile names', () => {

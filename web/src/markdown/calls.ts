@@ -1,64 +1,101 @@
-// People who are called by @name in a message: the server has found them, here
-// they are found again in its text.
+// People who are mentioned by @name in a message. The server has found them;
+// here they are found again in its text, by the same rule: both hold to
+// internal/chat/testdata/mentions.json.
 
 import type MarkdownIt from 'markdown-it'
 import { everyone } from '../protocol/types'
+import { characterBefore, inWord, unspaced } from './script'
 
-/** Somebody who is called: their name, and whether that is this page's person. */
+/** Someone who is mentioned: their name, and whether that is this page's person. */
 export interface Called {
   id: string
   name: string
   me: boolean
 }
 
-/** The words that call everybody, as the server knows them. */
+/** The words that mention everyone, as the server knows them. */
 const words = new Set(['room', 'all', 'channel', 'everyone', 'here'])
 const mostWords = 4
+const longestWord = 24
 const longestName = 400
 
 const fold = (text: string) => text.normalize('NFKC').toLowerCase()
-const letter = /[\p{L}\p{N}]/u
+/** What follows the @ of something else: of a package (@scope/name), or of an account elsewhere (@name@host.example, @name:host.example). */
+const address = /^(?:[A-Za-z0-9_.-]+\/[A-Za-z0-9]|[\p{L}\p{N}_.-]+[@:][\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)*\.\p{L}{2})/u
 
-/** Where in a text people are called, in order: from the @ to the end of the name. */
+/** Where in a text people are mentioned, in order: from the @ to the end of the name. Before is what stands before the text. */
 export function findCalls(text: string, called: readonly Called[], before = ''): { from: number; to: number; who: Called }[] {
   const byName = new Map(called.filter((c) => c.id !== everyone).map((c) => [fold(c.name), c]))
   const all = called.find((c) => c.id === everyone)
+  const who = (name: string) => (words.has(fold(name)) ? all : byName.get(fold(name)))
   const found: { from: number; to: number; who: Called }[] = []
-  for (const match of text.matchAll(/@(?=([\p{L}\p{N}\p{M}_.'’-]+(?: [\p{L}\p{N}\p{M}_.'’-]+)*))/gu)) {
-    const from = match.index
-    const last = found[found.length - 1]
-    if ((last && from < last.to) || letter.test(from > 0 ? text.slice(0, from).at(-1)! : before)) continue
-    const parts: string[] = []
-    for (const word of match[1]!.slice(0, longestName).split(' ').slice(0, mostWords)) {
-      const trimmed = word.replace(/[-_.'’]+$/, '')
-      parts.push(trimmed)
-      if (trimmed !== word) break // a sentence ends here
+  for (let from = text.indexOf('@'); from >= 0; from = text.indexOf('@', from + 1)) {
+    if (!begins(text, from, before)) continue
+    const after = text.slice(from + 1, from + 1 + longestName)
+    const run = /^[\p{L}\p{N}\p{M}_.'’-][\p{L}\p{N}\p{M} _.'’-]*/u.exec(after)?.[0]
+    if (!run || address.test(after)) continue
+    for (const name of names(run)) {
+      const person = who(name)
+      if (!person) continue
+      found.push({ from, to: from + 1 + name.length, who: person })
+      break
     }
-    const hit = all && words.has(fold(parts[0]!)) ? { name: parts[0]!, who: all } : longest(parts, byName)
-    if (hit) found.push({ from, to: from + 1 + hit.name.length, who: hit.who })
   }
   return found
 }
 
-function longest(parts: string[], byName: Map<string, Called>): { name: string; who: Called } | null {
-  for (let n = parts.length; n > 0; n--) {
-    const name = parts.slice(0, n).join(' ')
-    const base = name.replace(/['’]s$/, '')
-    for (const candidate of base === name ? [name] : [name, base]) {
-      const who = byName.get(fold(candidate))
-      if (who) return { name: candidate, who }
-    }
-  }
-  return null
+/** Whether a mention can begin with the @ at that place. */
+function begins(text: string, at: number, before: string): boolean {
+  const last = at > 0 ? characterBefore(text, at) : before
+  // A path, unless it is @one/@another.
+  if (last === '/') return /(?:^|\s)@\S*$/.test(text.slice(Math.max(0, at - longestName), at))
+  return !inWord(last)
 }
 
-/** Marks those in env.called, outside of code and links. */
+/** The names that a text may begin with, the longest first. A name ends with a word; in a script without spaces also within one. */
+function* names(run: string): Generator<string> {
+  const parts = run.split(' ').slice(0, mostWords)
+  const end = parts.indexOf('')
+  if (end >= 0) parts.length = end
+  for (let n = parts.length - 1; n >= 0; n--) {
+    const before = parts.slice(0, n).map((p) => `${p} `).join('')
+    const last = parts[n]!.replace(/[-_.'’]+$/, '')
+    for (const length of lengths(last)) {
+      const name = before + last.slice(0, length)
+      yield name
+      if (/['’]s$/.test(name)) yield name.slice(0, -2)
+    }
+  }
+}
+
+/** After how many letters of a word a name may end, the last first. */
+function lengths(word: string): number[] {
+  const all: number[] = []
+  let at = 0
+  let last = ''
+  for (const c of Array.from(word.slice(0, longestWord * 2)).slice(0, longestWord + 1)) {
+    if (at > 0 && !/\p{M}/u.test(c) && (unspaced.test(last) || unspaced.test(c))) all.push(at)
+    at += c.length
+    last = c
+  }
+  return [...all, word.length].reverse()
+}
+
+/** Marks those in env.called, outside of code, links and quotations. */
 export function markCalls(md: InstanceType<typeof MarkdownIt>): void {
+  // An escaped @ is no mention. It would not be known from others later.
+  md.core.ruler.before('text_join', 'escaped_at', (state) => {
+    for (const { children } of state.tokens) for (const token of children ?? []) if (token.type === 'text_special' && token.content === '@') token.type = 'escaped_at'
+  })
+  md.renderer.rules.escaped_at = () => '@'
   md.core.ruler.push('calls', (state) => {
     const called = (state.env as { called?: readonly Called[] }).called
     if (!called?.length) return
+    let quotes = 0
     for (const block of state.tokens) {
-      if (!block.children) continue
+      if (block.type === 'blockquote_open') quotes++
+      if (block.type === 'blockquote_close') quotes--
+      if (!block.children || quotes > 0) continue
       let links = 0
       block.children = block.children.flatMap((token, i, all) => {
         if (token.type === 'link_open') links++
@@ -72,7 +109,9 @@ export function markCalls(md: InstanceType<typeof MarkdownIt>): void {
           piece.content = token.content.slice(at, to)
           pieces.push(piece)
         }
-        const before = all[i - 1]?.type === 'text' || all[i - 1]?.type === 'code_inline' ? all[i - 1]!.content.at(-1) : ''
+        // Nothing is mentioned right behind code.
+        const last = all[i - 1]
+        const before = last?.type === 'code_inline' ? 'x' : last?.type === 'text' ? characterBefore(last.content, last.content.length) : ''
         for (const { from, to, who } of findCalls(token.content, called, before)) {
           text(from)
           const piece = new state.Token('call', '', 0)

@@ -74,7 +74,7 @@ describe('markdown', () => {
     expect(root.querySelector('script,img,svg,iframe,style,object,form,input,details')).toBeNull()
     for (const el of root.querySelectorAll('*')) {
       for (const { name } of Array.from(el.attributes)) {
-        expect(['class', 'href', 'rel', 'target', 'type', 'tabindex', 'start'], `${name} on ${el.tagName}`).toContain(name)
+        expect(['class', 'href', 'rel', 'target', 'type', 'tabindex', 'start', 'value'], `${name} on ${el.tagName}`).toContain(name)
       }
     }
   })
@@ -91,7 +91,7 @@ describe('random texts', () => {
   const tags = new Set(
     'a blockquote br button code div em h1 h2 h3 h4 h5 h6 hr li ol p pre s span strong table tbody td th thead tr ul'.split(' '),
   )
-  const attributes = new Set(['class', 'href', 'rel', 'start', 'tabindex', 'target', 'type'])
+  const attributes = new Set(['class', 'href', 'rel', 'start', 'tabindex', 'target', 'type', 'value'])
 
   // Judged letter by letter, without a parser of HTML that might forgive: what
   // is not one of our tags has no bracket.

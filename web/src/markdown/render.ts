@@ -3,15 +3,15 @@
 // what may remain.
 
 import DOMPurify from 'dompurify'
-import MarkdownIt from 'markdown-it'
 import { t, useLanguage } from '../i18n'
-import { type Called, markCalls } from './calls'
+import type { Called } from './calls'
+import { dialect, TooMuch } from './dialect'
 import { coloured, useHighlighter } from './highlight'
 
-const md = new MarkdownIt('default', { html: false, linkify: true, breaks: true, typographer: false, maxNesting: 20 })
-md.disable(['image', 'reference', 'html_block', 'html_inline', 'code'])
-markCalls(md)
-md.linkify.set({ fuzzyLink: false, fuzzyIP: false, fuzzyEmail: false })
+const md = dialect()
+
+/** More code than this in one message stays plain: the highlighter takes longer than in proportion. */
+const mostColoured = 8_000
 
 const safeLink = /^(https?:|mailto:)/i
 md.validateLink = (url) => safeLink.test(url.trim())
@@ -26,16 +26,18 @@ md.renderer.rules.link_open = (tokens, i, options, _env, self) => {
   return self.renderToken(tokens, i, options)
 }
 
-const code = (text: string, language: string) => {
+const code = (text: string, language: string, env: Env) => {
+  env.coloured = (env.coloured ?? 0) + text.length
+  const html = env.coloured <= mostColoured ? coloured(text, language) : null
   const button = (name: string, label: string) => `<button type="button" class="code-button ${name}">${md.utils.escapeHtml(label)}</button>`
   const wraps = text.split('\n').some((line) => line.length > 60) // shorter lines fit nearly everywhere
   return (
     `<div class="code-block${language || wraps ? '' : ' plain'}"><div class="code-bar"><span class="code-lang">${md.utils.escapeHtml(language)}</span>` +
     `${wraps ? button('code-wrap', t('code.wrap')) : ''}${button('code-copy', t('app.copy'))}</div>` +
-    `<pre tabindex="0"><code>${coloured(text, language) ?? md.utils.escapeHtml(text)}</code></pre></div>`
+    `<pre tabindex="0"><code>${html ?? md.utils.escapeHtml(text)}</code></pre></div>`
   )
 }
-md.renderer.rules.fence = (tokens, i) => code(tokens[i]!.content, tokens[i]!.info.trim().split(/\s+/)[0]!.slice(0, 20))
+md.renderer.rules.fence = (tokens, i, _options, env) => code(tokens[i]!.content, tokens[i]!.info.trim().split(/\s+/)[0]!.slice(0, 20), env as unknown as Env)
 // The parser aligns columns by style attributes, which the page's policy
 // forbids.
 md.renderer.rules.td_open = md.renderer.rules.th_open = (tokens, i, options, _env, self) => {
@@ -66,8 +68,22 @@ const cacheSize = 1_000
 useLanguage.subscribe(() => cache.clear()) // the copy buttons have a text
 useHighlighter.subscribe(() => cache.clear())
 
-/** What the parser makes of a text: already without raw HTML. Only to be shown by renderMarkdown. */
-export const parse = (text: string, called: readonly Called[] = []): string => md.render(text, { called })
+/** What is known while a text is rendered. */
+interface Env {
+  called: readonly Called[]
+  /** How much code of this text has been coloured. */
+  coloured?: number
+}
+
+/** What the parser makes of a text: already without raw HTML. Only to be shown by renderMarkdown. What is too much for it stays plain, and says so. */
+export function parse(text: string, called: readonly Called[] = []): string {
+  try {
+    return md.render(text, { called } satisfies Env)
+  } catch (err) {
+    if (!(err instanceof TooMuch)) throw err
+    return `<p class="plain">${md.utils.escapeHtml(text).replaceAll('\n', '<br>')}</p><p class="plain-note">${md.utils.escapeHtml(t('markdown.plain'))}</p>`
+  }
+}
 
 /** HTML of a message, with those marked whom it calls. The result may be put into the page as it is. */
 export function renderMarkdown(text: string, called: readonly Called[] = []): string {
@@ -84,11 +100,17 @@ export function renderMarkdown(text: string, called: readonly Called[] = []): st
 export function plainLine(text: string, max = 140): string {
   const out: string[] = []
   let length = 0
-  for (const block of md.parse(text.slice(0, 2_000), {})) {
+  let blocks
+  try {
+    blocks = md.parse(text.slice(0, 2_000), {})
+  } catch {
+    return text.slice(0, 2_000).replace(/\s+/g, ' ').trim().slice(0, max) // too much for it
+  }
+  for (const block of blocks) {
     if (length > max) break
     const pieces = block.type === 'inline' ? (block.children ?? []) : [block]
     for (const t of pieces) {
-      if (t.type === 'text' || t.type === 'code_inline' || t.type === 'fence' || t.type === 'code_block') {
+      if (t.type === 'text' || t.type === 'escaped_at' || t.type === 'code_inline' || t.type === 'fence' || t.type === 'code_block') {
         out.push(t.content)
         length += t.content.length
       } else if (t.type === 'softbreak' || t.type === 'hardbreak') out.push(' ')

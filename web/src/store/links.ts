@@ -2,6 +2,7 @@
 // and remembered as long as this page is open.
 
 import { create } from 'zustand'
+import { findLinks } from '../markdown/links'
 import { ApiError } from '../protocol/error'
 import type { Message, Preview } from '../protocol/types'
 import { call } from './actions'
@@ -44,7 +45,7 @@ export const keyOf = (m: Linked): string => `${m.room}/${m.no}`
 
 /** Whether the server may have something to show of a text. It decides; this spares it the question. */
 export const hasLinks = (text: string): boolean =>
-  /https?:\/\//i.test(text) && /(^|[^<\p{L}\p{N}])https?:\/\/[^\s/]/iu.test(text.replace(/(`{3,})[^]*?(\1|$)|`[^`\n]+`/g, ' '))
+  findLinks(text.replace(/(`{3,})[^]*?(\1|$)|`[^`\n]+`/g, ' ')).some((link) => !link.bracketed)
 
 /** Only what a message may carry goes into the page: web links, and pictures of this server. */
 const fit = (p: Preview): boolean => /^https?:\/\//i.test(p.url)

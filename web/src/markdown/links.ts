@@ -1,0 +1,68 @@
+// Where a web link in a text begins and ends: the rule of internal/chat, with
+// which it shares testdata/links.json.
+
+import { characterBefore, inWord } from './script'
+
+/** A link's place in a text. */
+export interface Link {
+  from: number
+  to: number
+  /** It stands between < and >: its author wants no preview. */
+  bracketed: boolean
+}
+
+/** Spaces, controls, what addresses have only in encoded form, and punctuation of scripts without spaces. */
+const ends = /[\s\p{Cc}<>"|\\^{}`“”„«»\u3000-\u3004\u3008-\u303f]|(?![\p{L}\p{N}])[\uff01-\uff65]/u
+const closes: Record<string, string> = { ')': '(', ']': '[' }
+
+/** The link that begins with its scheme at a place, as a reader sees it: without the full stop of the sentence around it. Null if there is no more than a scheme. */
+export function linkAt(text: string, from: number): Link | null {
+  const scheme = /^https?:\/\//i.exec(text.slice(from, from + 8))?.[0]
+  if (!scheme || inWord(characterBefore(text, from))) return null
+  const length = text.slice(from).search(ends)
+  let to = length < 0 ? text.length : from + length
+  const bracketed = text[from - 1] === '<' && text[to] === '>'
+  if (!bracketed) {
+    // A bracket that the link does not open belongs to what stands around it.
+    const open: Record<string, number> = { '(': 0, '[': 0 }
+    for (let i = from; i < to; i++) {
+      const c = text[i]!
+      if (c in open) open[c]!++
+      else if (closes[c] && --open[closes[c]]! < 0) to = i
+    }
+    // A quotation mark that closes one in the link stays.
+    const quotes = () => text.slice(from, to).split("'").length - 1
+    while (to > from + scheme.length && /[.,;:!?'*_~([’…]/.test(text[to - 1]!) && !(text[to - 1] === "'" && quotes() % 2 === 0)) to--
+  }
+  return to > from + scheme.length ? { from, to, bracketed } : null
+}
+
+/** All links of a text without code. */
+export function findLinks(text: string): Link[] {
+  const found: Link[] = []
+  const scheme = /https?:\/\//gi
+  for (let match = scheme.exec(text); match; match = scheme.exec(text)) {
+    const link = linkAt(text, match.index)
+    if (!link) continue
+    found.push(link)
+    scheme.lastIndex = link.to
+  }
+  return found
+}
+
+const latin = /^[\p{sc=Latin}\p{N}-]*$/u
+const eastAsian = /^[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Hangul}ー0-9-]*$/u
+
+/**
+ * A link as it is shown: as it was written, but with the host's true name where its letters may look like others. So a host that begins
+ * with xn-- stays as it is, and one in Cyrillic letters becomes xn--….
+ */
+export function shownLink(url: string): string {
+  const host = /^[a-z]+:\/\/(?:[^/?#@]*@)?([^/?#:]*)/i.exec(url)?.[1] ?? ''
+  if (host.split('.').every((label) => latin.test(label) || eastAsian.test(label))) return url
+  try {
+    return url.replace(host, () => new URL(url).hostname)
+  } catch {
+    return url
+  }
+}
