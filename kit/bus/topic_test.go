@@ -223,6 +223,38 @@ func TestTopicByLength(t *testing.T) {
 	}
 }
 
+// An append does not read the topic because a group lags, nor because the topic
+// is at its limit.
+func TestAppendReadsNothing(t *testing.T) {
+	srv := redistest.Start(t)
+	client := srv.Client(t)
+	for name, opt := range map[string]TopicOptions{
+		"length": {MaxLength: 100}, "age": {MaxAge: time.Millisecond},
+	} {
+		for _, lags := range []bool{true, false} {
+			topic, err := NewTopic(client, fmt.Sprint(name, lags), opt)
+			wantNoError(t, err)
+			if lags {
+				g, err := topic.Group("idle", GroupOptions{})
+				wantNoError(t, err)
+				wantNoError(t, g.Create(t.Context()))
+			}
+			fill(t, topic, 1, 300)
+			before := srv.Commands()["xrange"]
+			fill(t, topic, 301, 400)
+			read := srv.Commands()["xrange"] - before
+			if read != 0 && (lags || name == "length") {
+				t.Errorf("%s, lagging %t: %d reads for 100 appends", name, lags, read)
+			}
+			n, err := client.Do(t.Context(), client.B().Xlen().Key(topic.stem).Build()).AsInt64()
+			wantNoError(t, err)
+			if lags != (n == 400) {
+				t.Errorf("%s, lagging %t: %d events are kept", name, lags, n)
+			}
+		}
+	}
+}
+
 func TestTopicOptions(t *testing.T) {
 	client := redistest.Start(t).Client(t)
 	for _, name := range []string{"", "a{b", "a}b"} {

@@ -280,13 +280,15 @@ func (c *Config) check() error {
 // REDIS_PASSWORD, REDIS_DB and REDIS_TLS (true or false). Without any of them
 // it is redis://localhost:6379. REDIS_USERNAME and REDIS_PASSWORD may complete
 // a URL without them; anything given twice differently is an error that names
-// it.
+// it. A REDIS_PORT such as tcp://10.0.0.5:6379, which Kubernetes sets in every
+// pod beside a Service named redis, is ignored.
 func FromEnv(lookup func(string) (string, bool)) (Config, error) {
 	get := func(name string) string {
-		if value, ok := lookup(name); ok {
-			return value
+		value, _ := lookup(name)
+		if name == "REDIS_PORT" && strings.HasPrefix(value, "tcp://") {
+			return "" // Kubernetes' word for the Service
 		}
-		return ""
+		return value
 	}
 	if text := get("REDIS_URL"); text != "" {
 		for _, name := range []string{"REDIS_HOST", "REDIS_PORT", "REDIS_DB", "REDIS_TLS"} {
@@ -316,7 +318,7 @@ func FromEnv(lookup func(string) (string, bool)) (Config, error) {
 	case port == "":
 		port = defaultPort
 	case !isPort(port):
-		return Config{}, errors.New("REDIS_PORT is no port from 1 to 65535 (Kubernetes sets it to a URL for a service named redis: name yours otherwise, or use REDIS_URL)")
+		return Config{}, errors.New("REDIS_PORT is not a port from 1 to 65535")
 	}
 	if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err != nil && strings.ContainsAny(host, ":/,@") {
 		return Config{}, errors.New("REDIS_HOST is not one name or address alone: a port belongs in REDIS_PORT, anything more in REDIS_URL")

@@ -15,20 +15,21 @@ if not redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then
 	return -left
 end
 
-local token, failure = redis.pcall('INCR', KEYS[1]), nil
-if type(token) == 'table' then
-	failure = token
-elseif ARGV[4] == '1' then
-	-- The clock in seconds, with room for a million tokens in each, carries the
-	-- token over a loss of the counter.
-	local now = redis.pcall('TIME')
-	if now.err then
-		failure = now
-	elseif token < now[1] * 1000000 then
-		token = now[1] * 1000000
+local token, failure
+if ARGV[4] == '1' then
+	-- The clock carries the token over a loss of the counter.
+	local now, old = redis.pcall('TIME'), redis.pcall('GET', KEYS[1])
+	failure = now.err and now or type(old) == 'table' and old
+	if not failure then
+		token = now[1] * 1000000 + now[2]
+		old = tonumber(old) or 0
+		if token <= old then token = old + 1 end
 		local set = redis.pcall('SET', KEYS[1], string.format('%.0f', token))
 		failure = set.err and set
 	end
+else
+	token = redis.pcall('INCR', KEYS[1])
+	failure = type(token) == 'table' and token
 end
 if failure then
 	redis.call('DEL', KEYS[2]) -- a lock without a token must not stay behind

@@ -34,10 +34,10 @@
 //	UPDATE report SET body = $1, token = $2 WHERE id = $3 AND token <= $2
 //
 // The token survives releases and leases. On one Redis it also survives the
-// loss of its counter, in a failover or a flush: it is never lower than a
-// million times the server's clock in seconds. So it falls only if the counter
-// is lost, and the clock of the server that goes on is behind by more than the
-// time in between. A lock that is lost in a failover can be another's before
+// loss of its counter, in a failover or a flush: it is never lower than the
+// server's clock in microseconds. So it falls only if the counter is lost, and
+// the clock of the server that goes on is behind by more than the time in
+// between. A lock that is lost in a failover can be another's before
 // the old holder knows, at its next extension; the token tells them apart.
 //
 // # Waiting

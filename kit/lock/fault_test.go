@@ -48,7 +48,7 @@ func TestRefusals(t *testing.T) {
 			"~other:*"}, held: []string{"ACL", "SETUSER", "default", "resetkeys", "~other:*"}},
 		"denied inside": {free: []string{"ACL", "SETUSER", "default", "-set"},
 			held: []string{"ACL", "SETUSER", "default", "-set"}},
-		"denied counter":        {free: []string{"ACL", "SETUSER", "default", "-incr"}},
+		"denied counter":        {free: []string{"ACL", "SETUSER", "default", "-get"}},
 		"denied clock":          {free: []string{"ACL", "SETUSER", "default", "-time"}},
 		"denied waiting":        {held: []string{"ACL", "SETUSER", "default", "-blpop"}},
 		"counter of wrong type": {free: []string{"RPUSH", key(0), "x"}},
@@ -243,6 +243,32 @@ func TestUnlockAgain(t *testing.T) {
 	}
 	if _, err := k.TryLock(t.Context(), "u"); err != nil {
 		t.Error(err)
+	}
+}
+
+// A release that failed is repeated in the background, long before the lease is
+// over. Unlock then says that it succeeded, once.
+func TestUnlockIsRepeated(t *testing.T) {
+	t.Parallel()
+	srv := redistest.Start(t)
+	admin := srv.Client(t)
+	k := openLocker(t, srv.Client(t), Options{Lease: time.Minute})
+	l := mustLock(t, k, "u")
+	do(t, admin, "ACL", "SETUSER", "default", "-evalsha", "-eval")
+	wantHonest(t, "Unlock", l.Unlock(t.Context()))
+	do(t, admin, "ACL", "SETUSER", "default", "+evalsha", "+eval")
+	eventually(t, "the lock to be free", func() bool {
+		next, err := k.TryLock(t.Context(), "u")
+		if err == nil {
+			mustUnlock(t, next)
+		}
+		return err == nil
+	})
+	if err := l.Unlock(t.Context()); err != nil {
+		t.Errorf("Unlock after it was repeated: %v", err)
+	}
+	if err := l.Unlock(t.Context()); !errors.Is(err, ErrLost) {
+		t.Errorf("Unlock once more: %v", err)
 	}
 }
 

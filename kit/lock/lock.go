@@ -30,7 +30,11 @@ type Lock struct {
 	ended    bool      // not to be extended any more
 
 	unlocking sync.Mutex
-	answered  bool // Redis has answered to Unlock; guarded by unlocking
+	// Redis has answered to a release; guarded by unlocking.
+	answered bool
+	// That was a release that went on after Unlock had failed, and Unlock has
+	// not been told of it yet; guarded by unlocking.
+	late bool
 }
 
 // hold begins to guard a lock that was granted. Its context is parent's child.
@@ -111,7 +115,8 @@ func (l *Lock) Name() string { return l.name }
 // Unlock ends the context, releases the lock and wakes one of those who wait.
 // It is ErrLost if the lock was no longer the caller's; then nothing is
 // released, in particular not another's lock. Other errors mean that Redis gave
-// no answer: Unlock can be called again, and the lease ends in any case. A
+// no answer: the release is repeated in the background until it does, or the
+// lease is over, and Unlock can be called again to learn what became of it. A
 // context that has ended already does not keep it from releasing.
 func (l *Lock) Unlock(ctx context.Context) error {
 	if err := l.locker.begin(l.name); err != nil {
@@ -129,6 +134,10 @@ func (l *Lock) unlock(ctx context.Context, cause error) error {
 	defer l.unlocking.Unlock()
 	l.end()
 	l.cancel(cause)
+	if l.late {
+		l.late = false
+		return nil
+	}
 	if l.answered {
 		return fmt.Errorf("%w: %q was unlocked before", ErrLost, l.name)
 	}
@@ -148,7 +157,45 @@ func (l *Lock) unlock(ctx context.Context, cause error) error {
 		}
 		return fmt.Errorf("%w: unlock %q: another has it, or Redis has forgotten it", ErrLost, l.name)
 	}
+	if cause == nil { // not while the locker is closing
+		k.work.Go(l.releaseLater)
+	}
 	return fmt.Errorf("lock: unlock %q: %w", l.name, votes.err)
+}
+
+// releaseLater repeats a release that Redis did not answer, so that a broken
+// connection does not keep the lock for its whole lease. A repetition can only
+// release this lock, never another's.
+func (l *Lock) releaseLater() {
+	k := l.locker
+	l.mu.Lock()
+	end := l.deadline
+	l.mu.Unlock()
+	pause := 5 * time.Millisecond
+	for time.Now().Before(end) && k.sleep(k.ctx, pause) == nil {
+		if l.released() {
+			return
+		}
+		pause = min(2*pause, time.Second)
+	}
+}
+
+// released asks once more for the release, and reports whether Redis answered.
+func (l *Lock) released() bool {
+	l.unlocking.Lock()
+	defer l.unlocking.Unlock()
+	if l.answered {
+		return true
+	}
+	votes := l.locker.ask(l.locker.ctx, l.locker.releaser(l.keys, l.id))
+	if votes.verdict != granted && votes.verdict != refused {
+		return false
+	}
+	// Of a release whose answer was lost, the next finds nothing: that is a
+	// success as well, since the lease was not over.
+	l.answered, l.late = true, true
+	l.locker.drop(l)
+	return true
 }
 
 // extend runs from a third of a lease on, until the lease is a new one or the

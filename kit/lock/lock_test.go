@@ -114,7 +114,7 @@ func TestExtend(t *testing.T) {
 	mustUnlock(t, l)
 }
 
-// The token grows over the loss of its counter.
+// The token grows over the loss of its counter, however soon that comes.
 func TestTokenSurvivesFlush(t *testing.T) {
 	t.Parallel()
 	client := redistest.Start(t).Client(t)
@@ -129,16 +129,7 @@ func TestTokenSurvivesFlush(t *testing.T) {
 			last = l.Token()
 			mustUnlock(t, l)
 		}
-		second := func() string {
-			now, err := client.Do(t.Context(), client.B().Time().Build()).AsStrSlice()
-			if err != nil {
-				t.Fatal(err)
-			}
-			return now[0]
-		}
-		do(t, client, "FLUSHALL")
-		before := second()
-		eventually(t, "the server's next second", func() bool { return second() != before })
+		do(t, client, "FLUSHALL") // also within the second of those before
 	}
 
 	// A counter that is ahead of the clock goes on from where it is.

@@ -159,6 +159,9 @@ func (l *Limiter) keys(key string) []string {
 	stem := l.opt.Prefix + ":{" + tag(key) + "}:"
 	for i, limit := range l.limits {
 		keys[i] = stem + limit.Name
+		if limit.Approximate {
+			keys[i] += "~" // its state is of another kind than an exact limit's
+		}
 	}
 	return keys
 }

@@ -482,6 +482,24 @@ func TestChangedLimit(t *testing.T) {
 	}
 }
 
+// A limit whose kind changes in a new release works at once, also while both
+// releases run.
+func TestChangedKind(t *testing.T) {
+	client := redistest.Start(t).Client(t)
+	exact := Limit{Name: "day", Quota: 1, Window: 24 * time.Hour}
+	approximate := exact
+	approximate.Approximate = true
+	for range 2 {
+		for _, limit := range []Limit{exact, approximate} {
+			l := newLimiter(t, client, Options{Away: AwayAllow}, limit)
+			mustAllow(t, l, "k", 1)
+			if r := mustAllow(t, l, "k", 1); r.Allowed || r.Unchecked != nil {
+				t.Errorf("approximate %t: %+v", limit.Approximate, r)
+			}
+		}
+	}
+}
+
 // Memory is bounded: the log never holds more calls than the quota, a counter
 // stays small, and both expire.
 func TestMemory(t *testing.T) {
