@@ -9,6 +9,9 @@ FUZZTIME ?= 30s
 # compiled once.
 export CGO_ENABLED = 0
 
+# Where scripts/need.sh puts a Node.js that fits, if the system's does not.
+export PATH := $(CURDIR)/web/.node/node_modules/.bin:$(PATH)
+
 .PHONY: help
 help: ## What there is
 	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -56,7 +59,7 @@ web: web/node_modules ## Build the client into web/dist
 	cd web && npm run build
 
 web/node_modules: web/package.json web/package-lock.json
-	@bash scripts/need.sh node
+	@bash scripts/need.sh node npm
 	cd web && npm ci --no-fund --no-audit
 	@touch $@
 
@@ -84,5 +87,9 @@ screenshots: needs web/node_modules ## The README's pictures, from the real clie
 	cd web && npm run screenshots
 
 .PHONY: needs
-needs: ## Install what the tests need: redis-server, Chromium, Node.js
-	@bash scripts/need.sh redis-server chromium node
+needs: ## Install what the tests need: redis-server, Chromium, Node.js, a C compiler
+	@bash scripts/need.sh go gcc redis-server chromium node npm
+
+.PHONY: fresh-machine
+fresh-machine: ## make run and make test on new machines with Debian 12 and 13 (as root; needs debootstrap; half an hour)
+	@bash scripts/fresh-machine.sh
