@@ -419,9 +419,9 @@ func fill(ctx context.Context, d data, n int) error {
 		wg.Go(func() {
 			for next.Add(1) <= int64(n) {
 				_, err := store.Commit(ctx, chat.Change{
-					Stream: chat.RoomStream(chat.GeneralID), Kind: chat.MessageCreated,
-					ID: identity.NewID(), At: time.Now().UTC().Truncate(time.Millisecond),
-					By: users[0].ID, Message: &chat.Message{From: users[0].ID, Text: text},
+					Stream: chat.RoomStream(chat.GeneralID), ID: identity.NewID(), By: users[0].ID,
+					At: time.Now().UTC().Truncate(time.Millisecond),
+					Op: chat.CreateMessage{From: users[0].ID, Text: text},
 				})
 				if err != nil {
 					failed.Add(1)

@@ -125,13 +125,12 @@ func TestMigrateKilled(t *testing.T) {
 	const messages = 30_000
 	now := time.Now()
 	stream := chat.RoomStream("general")
-	changes := []chat.Change{{Stream: stream, Kind: chat.RoomCreated, ID: "made", At: now,
-		Room: &chat.Room{ID: "general", Kind: chat.Public, Name: "General", CreatedAt: now}}}
+	changes := []chat.Change{{Stream: stream, ID: "made", At: now, Op: chat.CreateRoom{
+		Room: chat.Room{ID: "general", Kind: chat.Public, Name: "General", CreatedAt: now}}}}
 	for i := range messages {
-		changes = append(changes, chat.Change{Stream: stream, Kind: chat.MessageCreated,
-			ID: fmt.Sprint("m", i), At: now, By: "somebody",
-			Message: &chat.Message{From: "somebody", Text: strings.Repeat("text ", i%50),
-				ClientID: fmt.Sprint(i)}})
+		changes = append(changes, chat.Change{Stream: stream, ID: fmt.Sprint("m", i),
+			At: now, By: "somebody", Op: chat.CreateMessage{From: "somebody",
+				Text: strings.Repeat("text ", i%50), ClientID: fmt.Sprint(i)}})
 	}
 	_, err = store.Commit(t.Context(), changes...)
 	if err := errors.Join(err, store.Close()); err != nil {

@@ -74,7 +74,7 @@ func (s *Service) addUser(ctx context.Context, name, password string, role Role,
 // insert makes an account.
 func (s *Service) insert(ctx context.Context, who Caller, account Account, invite string) error {
 	_, err := s.Store.Commit(ctx, s.change(who, Change{
-		Stream: ServerStream, Kind: UserCreated, User: &account.User, Invite: invite, Account: &account,
+		Stream: ServerStream, Op: CreateUser{Account: account, Invite: invite},
 	}))
 	switch {
 	case errors.Is(err, ErrConflict):
@@ -171,9 +171,8 @@ func (s *Service) setPassword(ctx context.Context, who Caller, account Account, 
 	if err := s.audit(ctx, who, AuditEntry{Action: "account.password", User: account.ID}); err != nil {
 		return err
 	}
-	account.Password = hash
 	_, err = s.Store.Commit(ctx, s.change(who, Change{
-		Stream: UserStream(account.ID), Kind: SessionRevoked, Account: &account, Was: was,
+		Stream: UserStream(account.ID), Op: RevokeSessions{Password: hash, Was: was},
 	}))
 	return err
 }

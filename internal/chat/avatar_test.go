@@ -25,11 +25,11 @@ type crashingStore struct {
 }
 
 func (c *crashingStore) Commit(ctx context.Context, changes ...chat.Change) ([]chat.Result, error) {
-	if c.before && changes[0].Kind == chat.UserUpdated {
+	if c.before && changes[0].Kind() == chat.UserUpdated {
 		return nil, chat.ErrUnavailable
 	}
 	r, err := c.Store.Commit(ctx, changes...)
-	if c.after && changes[0].Kind == chat.UserUpdated {
+	if c.after && changes[0].Kind() == chat.UserUpdated {
 		return nil, chat.ErrUnavailable
 	}
 	return r, err

@@ -69,7 +69,7 @@ func (s *Service) OpenDirect(ctx context.Context, who Caller, in OpenDirectInput
 		if err := s.roomForOneMore(ctx, u); err != nil {
 			return RoomView{}, err
 		}
-		entering = append(entering, s.entering(who, id, u, RoomMember)...)
+		entering = append(entering, s.entering(who, id, Member{User: u, Role: RoomMember})...)
 	}
 	return s.create(ctx, who, Room{ID: id, Kind: Direct, People: people, CreatedBy: who.User.ID,
 		CreatedAt: s.now()}, entering)

@@ -200,7 +200,7 @@ func (s *Service) EndSessions(ctx context.Context, user UserID, only SessionID) 
 		return nil
 	}
 	_, err = s.Store.Commit(ctx, s.change(Caller{},
-		Change{Stream: UserStream(user), Kind: SessionRevoked, Sessions: ids}))
+		Change{Stream: UserStream(user), Op: RevokeSessions{Sessions: ids}}))
 	return err
 }
 
@@ -223,7 +223,7 @@ func (s *Service) KeyedRoom(ctx context.Context, key string, in CreateRoomInput)
 		return Room{}, err
 	}
 	_, err = s.Store.Commit(ctx, s.change(Caller{},
-		Change{Stream: RoomStream(id), Kind: RoomCreated, Room: &room}))
+		Change{Stream: RoomStream(id), Op: CreateRoom{Room: room}}))
 	if errors.Is(err, ErrConflict) { // another was faster
 		return s.Store.Room(ctx, id)
 	}
@@ -257,9 +257,8 @@ func (s *Service) PutMember(ctx context.Context, room RoomID, user UserID, as Ro
 		AuditEntry{Action: "member.update", User: user, Room: room, Detail: string(as)}); err != nil {
 		return err
 	}
-	member.Role = as
 	_, err = s.Store.Commit(ctx, s.change(Caller{},
-		Change{Stream: RoomStream(room), Kind: MemberUpdated, Member: &member}))
+		Change{Stream: RoomStream(room), Op: UpdateMember{User: user, Role: as}}))
 	return err
 }
 

@@ -49,9 +49,9 @@ func TestMarksAreBounded(t *testing.T) {
 	refused(t, "an emoji that is there", react(bob, 1, "😀"), nil)
 	for i := range 2000 {
 		_, err := f.Store.Commit(t.Context(),
-			chat.Change{Stream: chat.RoomStream(room), Kind: chat.ReactionAdded,
-				ID: fmt.Sprint("r", i), At: time.Now(),
-				Reaction: &chat.Reaction{No: 2, Emoji: "👍", User: chat.UserID(fmt.Sprint("u", i))}})
+			chat.Change{Stream: chat.RoomStream(room), ID: fmt.Sprint("r", i), At: time.Now(),
+				Op: chat.AddReaction{Reaction: chat.Reaction{No: 2, Emoji: "👍",
+					User: chat.UserID(fmt.Sprint("u", i))}}})
 		refused(t, "a crowd", err, nil)
 	}
 	refused(t, "a reaction too many", react(ada, 2, "👍"), chat.ErrConflict)

@@ -58,10 +58,7 @@ func (s *Service) mark(ctx context.Context, who Caller, in MessageInput, c Chang
 	}
 	c.Stream = RoomStream(in.Room)
 	if !IsThread(in.Room) { // one need not follow a thread to react in it
-		c.MustBeIn, c.MustSpeak = who.User.ID, c.Kind != MessageDeleted
-	}
-	if c.Message != nil {
-		c.Message.No = in.No
+		c.MustBeIn, c.MustSpeak = who.User.ID, c.Kind() != MessageDeleted
 	}
 	done, err := s.Store.Commit(ctx, s.change(who, c))
 	if err != nil {
@@ -93,8 +90,8 @@ func (s *Service) EditMessage(ctx context.Context, who Caller, in EditInput) (Me
 	if err != nil {
 		return Message{}, err
 	}
-	return s.mark(ctx, who, at, Change{Kind: MessageEdited,
-		Message: &Message{Text: text, Mentions: mentions}})
+	return s.mark(ctx, who, at, Change{
+		Op: EditMessage{No: in.No, Text: text, Mentions: mentions}})
 }
 
 // DeleteMessage leaves nothing of a message but its place.
@@ -134,7 +131,7 @@ func (s *Service) remove(ctx context.Context, who Caller, view RoomView, m Messa
 	}
 	err = s.discard(ctx, []Message{m}, func() error {
 		gone, err = s.mark(ctx, who, MessageInput{Room: m.Room, No: m.No},
-			Change{Kind: MessageDeleted, Message: &Message{}})
+			Change{Op: DeleteMessage{No: m.No}})
 		return err
 	})
 	return gone, err
@@ -162,7 +159,7 @@ func (s *Service) PinMessage(ctx context.Context, who Caller, in MessageInput) (
 		return Message{}, &Error{Code: CodeConflict,
 			Message: "this room has as many pinned messages as it can have: unpin one first"}
 	}
-	return s.mark(ctx, who, in, Change{Kind: MessagePinned, Message: &Message{}})
+	return s.mark(ctx, who, in, Change{Op: PinMessage{No: in.No}})
 }
 
 // UnpinMessage takes it off them.
@@ -170,7 +167,7 @@ func (s *Service) UnpinMessage(ctx context.Context, who Caller, in MessageInput)
 	if err := s.mayPin(ctx, who, in); err != nil {
 		return Message{}, err
 	}
-	return s.mark(ctx, who, in, Change{Kind: MessageUnpinned, Message: &Message{}})
+	return s.mark(ctx, who, in, Change{Op: UnpinMessage{No: in.No}})
 }
 
 func (s *Service) mayPin(ctx context.Context, who Caller, in MessageInput) error {
@@ -222,8 +219,8 @@ func (s *Service) AddReaction(ctx context.Context, who Caller, in ReactionInput)
 		return Message{}, &Error{Code: CodeConflict,
 			Message: "this message has as many reactions as it can have"}
 	}
-	return s.mark(ctx, who, at, Change{Kind: ReactionAdded,
-		Reaction: &Reaction{No: in.No, Emoji: in.Emoji, User: who.User.ID}})
+	return s.mark(ctx, who, at, Change{
+		Op: AddReaction{Reaction: Reaction{No: in.No, Emoji: in.Emoji, User: who.User.ID}}})
 }
 
 // RemoveReaction takes the caller's reaction back.
@@ -232,8 +229,8 @@ func (s *Service) RemoveReaction(ctx context.Context, who Caller, in ReactionInp
 	if _, _, err := s.writable(ctx, who, at); err != nil {
 		return Message{}, err
 	}
-	return s.mark(ctx, who, at, Change{Kind: ReactionRemoved,
-		Reaction: &Reaction{No: in.No, Emoji: in.Emoji, User: who.User.ID}})
+	return s.mark(ctx, who, at, Change{
+		Op: RemoveReaction{Reaction: Reaction{No: in.No, Emoji: in.Emoji, User: who.User.ID}}})
 }
 
 // isEmoji reports whether the text is made of what emoji are made of. Which

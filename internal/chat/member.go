@@ -19,18 +19,18 @@ type Member struct {
 // entering is what it takes to put a person into a room: first the room's side,
 // which counts, then the person's list. Doing it again changes nothing and
 // heals what a crash left half done.
-func (s *Service) entering(who Caller, room RoomID, user UserID, as RoomRole) []Change {
+func (s *Service) entering(who Caller, room RoomID, m Member) []Change {
+	m.JoinedAt = s.now()
 	return []Change{
 		// nobody comes into an archived room
-		s.change(who, Change{Stream: RoomStream(room), Kind: MemberJoined, MustSpeak: true,
-			Member: &Member{Room: room, User: user, Role: as, JoinedAt: s.now()}}),
-		s.change(who, Change{Stream: UserStream(user), Kind: RoomJoined,
-			View: &RoomView{Room: Room{ID: room}}}),
+		s.change(who, Change{Stream: RoomStream(room), MustSpeak: true,
+			Op: AddMember{Member: m}}),
+		s.change(who, Change{Stream: UserStream(m.User), Op: ListRoom{Room: room}}),
 	}
 }
 
 func (s *Service) enter(ctx context.Context, who Caller, room RoomID, user UserID, as RoomRole) error {
-	_, err := s.Store.Commit(ctx, s.entering(who, room, user, as)...)
+	_, err := s.Store.Commit(ctx, s.entering(who, room, Member{User: user, Role: as})...)
 	return err
 }
 
@@ -43,9 +43,8 @@ func (s *Service) exit(ctx context.Context, who Caller, room RoomID, user UserID
 		}
 	}
 	_, err := s.Store.Commit(ctx,
-		s.change(who, Change{Stream: RoomStream(room), Kind: MemberLeft,
-			Member: &Member{Room: room, User: user}}),
-		s.change(who, Change{Stream: UserStream(user), Kind: RoomLeft, Left: room, Reason: because}))
+		s.change(who, Change{Stream: RoomStream(room), Op: RemoveMember{User: user}}),
+		s.change(who, Change{Stream: UserStream(user), Op: UnlistRoom{Room: room, Reason: because}}))
 	return err
 }
 
@@ -54,7 +53,7 @@ func (s *Service) exit(ctx context.Context, who Caller, room RoomID, user UserID
 // end, as leaving a room is for who was not there.
 func (s *Service) offList(ctx context.Context, who Caller, room RoomID, user UserID) error {
 	done, err := s.Store.Commit(ctx,
-		s.change(who, Change{Stream: UserStream(user), Kind: RoomLeft, Left: room}))
+		s.change(who, Change{Stream: UserStream(user), Op: UnlistRoom{Room: room}}))
 	if err == nil && done[0].NoOp {
 		return ErrNotFound
 	}
@@ -117,7 +116,7 @@ func (s *Service) JoinRoom(ctx context.Context, who Caller, in RoomInput) (RoomV
 	}
 	view, err := s.Store.View(ctx, in.Room, who.User.ID)
 	if err == nil { // and on their list, unless a crash was in between
-		_, err = s.Store.Commit(ctx, s.entering(who, in.Room, who.User.ID, RoomMember)[1])
+		_, err = s.Store.Commit(ctx, s.entering(who, in.Room, Member{User: who.User.ID})[1])
 	}
 	if !errors.Is(err, ErrNotFound) {
 		return view, err
@@ -277,8 +276,8 @@ func (s *Service) UpdateMember(ctx context.Context, who Caller, in UpdateMemberI
 		return Member{}, err
 	}
 	done, err := s.Store.Commit(ctx, s.change(who, Change{
-		Stream: RoomStream(in.Room), Kind: MemberUpdated,
-		Member: &Member{Room: in.Room, User: in.User, Role: in.Role}, MustBeIn: who.User.ID,
+		Stream: RoomStream(in.Room), MustBeIn: who.User.ID,
+		Op: UpdateMember{User: in.User, Role: in.Role},
 	}))
 	if err != nil {
 		return Member{}, err

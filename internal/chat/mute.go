@@ -33,8 +33,7 @@ func (s *Service) muted(ctx context.Context, room RoomID, user UserID) (m Mute, 
 }
 
 func (s *Service) muting(who Caller, room RoomID, user UserID, m Mute) Change {
-	return s.change(who, Change{Stream: RoomStream(room), Kind: MemberUpdated,
-		Member: &Member{Room: room, User: user}, Mute: &m})
+	return s.change(who, Change{Stream: RoomStream(room), Op: UpdateMember{User: user, Mute: &m}})
 }
 
 // MuteMember keeps a member of a room that the caller moderates from writing

@@ -31,6 +31,6 @@ func (s *Service) SetNotify(ctx context.Context, who Caller, in Notify) (Notify,
 		return Notify{}, invalid("level", "a level is all, mentions or none, or empty for as usual")
 	}
 	_, err := s.Store.Commit(ctx, s.change(who,
-		Change{Stream: UserStream(who.User.ID), Kind: NotifyChanged, Notify: &in}))
+		Change{Stream: UserStream(who.User.ID), Op: SetNotify{Notify: in}}))
 	return in, err
 }

@@ -284,8 +284,8 @@ func TestOutgoingBehindTheLog(t *testing.T) {
 	}
 	// Its messages up to the tenth are gone, and with them their events.
 	_, err := r.f.Store.Commit(t.Context(),
-		chat.Change{Stream: chat.RoomStream(r.room), Kind: chat.MessagesTrimmed, ID: "trim",
-			At: r.f.at, Trimmed: 11})
+		chat.Change{Stream: chat.RoomStream(r.room), ID: "trim",
+			At: r.f.at, Op: chat.TrimMessages{To: 11}})
 	if err != nil {
 		t.Fatal(err)
 	}

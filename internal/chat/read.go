@@ -35,7 +35,7 @@ func (s *Service) MarkRead(ctx context.Context, who Caller, in ReadInput) (ReadO
 	// telling the other devices
 	if no > 0 && no >= view.ReadNo {
 		_, err := s.Store.Commit(ctx, s.change(who, Change{
-			Stream: UserStream(who.User.ID), Kind: ReadMoved, Read: &Read{Room: in.Room, No: no},
+			Stream: UserStream(who.User.ID), Op: MoveRead{Read: Read{Room: in.Room, No: no}},
 		}))
 		if err != nil {
 			return ReadOutput{}, err

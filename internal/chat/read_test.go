@@ -18,9 +18,9 @@ type halfway struct {
 }
 
 func (h *halfway) Commit(ctx context.Context, changes ...chat.Change) ([]chat.Result, error) {
-	if c := changes[0]; c.Kind == chat.ReadMoved {
+	if op, ok := changes[0].Op.(chat.MoveRead); ok {
 		if h.moved == 0 {
-			h.moved = c.Read.No
+			h.moved = op.Read.No
 			return nil, chat.ErrUnavailable
 		}
 		h.told = true

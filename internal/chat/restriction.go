@@ -65,8 +65,7 @@ func (s *Service) admitTo(ctx context.Context, who Caller, room RoomID, user Use
 	if err != nil {
 		return err
 	}
-	changes := s.entering(who, room, user, as)
-	changes[0].Member.Mute = mute
+	changes := s.entering(who, room, Member{User: user, Role: as, Mute: mute})
 	if _, err := s.Store.Commit(ctx, changes...); err != nil {
 		return err
 	}

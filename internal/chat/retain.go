@@ -73,7 +73,7 @@ func (s *Service) trim(ctx context.Context, room RoomID, before time.Time) error
 		}
 		err = s.discard(ctx, page[:old], func() error {
 			_, err := s.Store.Commit(ctx, s.change(Caller{},
-				Change{Stream: RoomStream(room), Kind: MessagesTrimmed, Trimmed: page[old-1].No}))
+				Change{Stream: RoomStream(room), Op: TrimMessages{To: page[old-1].No}}))
 			return err
 		})
 		if err != nil || old < len(page) {

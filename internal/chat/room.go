@@ -190,10 +190,10 @@ func (s *Service) CreateRoom(ctx context.Context, who Caller, in CreateRoomInput
 	if err := s.mayCreateOneMore(ctx, who); err != nil {
 		return RoomView{}, err
 	}
-	changes := s.entering(who, room.ID, who.User.ID, RoomModerator)
+	changes := s.entering(who, room.ID, Member{User: who.User.ID, Role: RoomModerator})
 	for _, u := range in.Users {
 		if u != who.User.ID {
-			changes = append(changes, s.entering(who, room.ID, u, RoomMember)...)
+			changes = append(changes, s.entering(who, room.ID, Member{User: u, Role: RoomMember})...)
 		}
 	}
 	return s.create(ctx, who, room, changes)
@@ -213,7 +213,7 @@ func (s *Service) mayCreateOneMore(ctx context.Context, who Caller) error {
 // already (a direct one, made by another at the same moment, or left by a
 // crash) the rest is done all the same.
 func (s *Service) create(ctx context.Context, who Caller, room Room, entering []Change) (RoomView, error) {
-	first := s.change(who, Change{Stream: RoomStream(room.ID), Kind: RoomCreated, Room: &room})
+	first := s.change(who, Change{Stream: RoomStream(room.ID), Op: CreateRoom{Room: room}})
 	_, err := s.Store.Commit(ctx, append([]Change{first}, entering...)...)
 	if errors.Is(err, ErrConflict) && room.Kind == Direct {
 		_, err = s.Store.Commit(ctx, entering...)
@@ -297,7 +297,8 @@ func (s *Service) UpdateRoom(ctx context.Context, who Caller, in UpdateRoomInput
 		return RoomView{}, err
 	}
 	_, err = s.Store.Commit(ctx, s.change(who, Change{
-		Stream: RoomStream(in.Room), Kind: RoomUpdated, Room: &room, MustBeIn: who.User.ID,
+		Stream: RoomStream(in.Room), MustBeIn: who.User.ID, Op: UpdateRoom{Name: room.Name,
+			Topic: room.Topic, Retain: room.Retain, Archived: room.Archived, Slow: room.Slow},
 	}))
 	if err != nil {
 		return RoomView{}, err

@@ -113,10 +113,10 @@ func TestSearch(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := f.Store.Commit(t.Context(),
-		chat.Change{Stream: chat.RoomStream(reply.Room), Kind: chat.MemberJoined, ID: "back",
-			Member: &chat.Member{Room: reply.Room, User: bob.User.ID}},
-		chat.Change{Stream: chat.UserStream(bob.User.ID), Kind: chat.RoomJoined, ID: "listed",
-			View: &chat.RoomView{Room: chat.Room{ID: reply.Room}}}); err != nil {
+		chat.Change{Stream: chat.RoomStream(reply.Room), ID: "back",
+			Op: chat.AddMember{Member: chat.Member{User: bob.User.ID}}},
+		chat.Change{Stream: chat.UserStream(bob.User.ID), ID: "listed",
+			Op: chat.ListRoom{Room: reply.Room}}); err != nil {
 		t.Fatal(err)
 	}
 	if got := f.search(bob, chat.SearchInput{Text: "apple"}); got != nil {
@@ -143,9 +143,8 @@ func TestSearchGoesOn(t *testing.T) {
 					want = append(want, text)
 				}
 				changes = append(changes, chat.Change{Stream: chat.RoomStream(room),
-					Kind: chat.MessageCreated, ID: fmt.Sprintf("%s-%06d", room, no),
-					At:      f.at.Add(time.Duration(2*no) * time.Second),
-					Message: &chat.Message{From: ann.User.ID, Text: text}})
+					ID: fmt.Sprintf("%s-%06d", room, no), At: f.at.Add(time.Duration(2*no) * time.Second),
+					Op: chat.CreateMessage{From: ann.User.ID, Text: text}})
 			}
 			if _, err := f.Store.Commit(t.Context(), changes...); err != nil {
 				t.Fatal(err)

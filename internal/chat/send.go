@@ -56,10 +56,9 @@ func (s *Service) Send(ctx context.Context, who Caller, in SendInput) (Message, 
 		return Message{}, err
 	}
 	change := s.change(who, Change{
-		Stream: RoomStream(room.ID), Kind: MessageCreated, MustBeIn: who.User.ID,
-		MustSpeak: room.Kind != ThreadRoom, Device: who.Device,
-		Message: &Message{From: who.User.ID, Text: text, ClientID: in.ClientID, Mentions: mentions,
-			Files: files},
+		Stream: RoomStream(room.ID), MustBeIn: who.User.ID, MustSpeak: room.Kind != ThreadRoom,
+		Op: CreateMessage{From: who.User.ID, Text: text, Mentions: mentions, Files: files,
+			Device: who.Device, ClientID: in.ClientID},
 	})
 	done, err := s.Store.Commit(ctx, change)
 	if errors.Is(err, ErrRateLimited) && who.User.Role.atLeast(RoleAdmin) {

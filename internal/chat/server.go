@@ -64,9 +64,8 @@ func (s *Service) Owned(ctx context.Context) (bool, error) {
 // nothing.
 func (s *Service) Setup(ctx context.Context) error {
 	_, err := s.Store.Commit(ctx, s.change(Caller{}, Change{
-		Stream: RoomStream(GeneralID), Kind: RoomCreated,
-		Room: &Room{ID: GeneralID, Kind: Public, Name: "General", Topic: "Everything and everyone",
-			CreatedAt: s.now()},
+		Stream: RoomStream(GeneralID), Op: CreateRoom{Room: Room{ID: GeneralID, Kind: Public,
+			Name: "General", Topic: "Everything and everyone", CreatedAt: s.now()}},
 	}))
 	if errors.Is(err, ErrConflict) {
 		return nil

@@ -154,11 +154,9 @@ func (s *Service) rehash(ctx context.Context, account Account, password string) 
 	if err != nil {
 		return err
 	}
-	was := account.Password
-	account.Password = hash
 	_, err = s.Store.Commit(ctx, s.change(Caller{User: account.User}, Change{
-		Stream: UserStream(account.ID), Kind: SessionRevoked, Account: &account, Was: was,
-		Sessions: []SessionID{noSession},
+		Stream: UserStream(account.ID), Op: RevokeSessions{Password: hash, Was: account.Password,
+			Sessions: []SessionID{noSession}},
 	}))
 	if errors.Is(err, ErrConflict) {
 		return nil
@@ -210,7 +208,7 @@ func (s *Service) endOldest(ctx context.Context, user UserID) error {
 		return nil
 	}
 	_, err = s.Store.Commit(ctx, s.change(Caller{},
-		Change{Stream: UserStream(user), Kind: SessionRevoked, Sessions: old}))
+		Change{Stream: UserStream(user), Op: RevokeSessions{Sessions: old}}))
 	return err
 }
 
@@ -246,7 +244,7 @@ type SessionInput struct {
 // RevokeSession ends one of the caller's sessions.
 func (s *Service) RevokeSession(ctx context.Context, who Caller, in SessionInput) (None, error) {
 	done, err := s.Store.Commit(ctx, s.change(who, Change{
-		Stream: UserStream(who.User.ID), Kind: SessionRevoked, Sessions: []SessionID{in.Session},
+		Stream: UserStream(who.User.ID), Op: RevokeSessions{Sessions: []SessionID{in.Session}},
 	}))
 	if err == nil && done[0].NoOp {
 		err = ErrNotFound

@@ -192,8 +192,8 @@ func TestRehash(t *testing.T) {
 	fresh := account.Password
 	account.Password = "old " + fresh
 	if _, err := f.Store.Commit(t.Context(), chat.Change{
-		Stream: chat.UserStream(ada.User.ID), Kind: chat.SessionRevoked, ID: "x1", At: f.Now(),
-		Account: &account, Sessions: []chat.SessionID{"none"},
+		Stream: chat.UserStream(ada.User.ID), ID: "x1", At: f.Now(),
+		Op: chat.RevokeSessions{Password: account.Password, Sessions: []chat.SessionID{"none"}},
 	}); err != nil {
 		t.Fatal(err)
 	}

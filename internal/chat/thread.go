@@ -124,8 +124,9 @@ func (s *Service) thread(ctx context.Context, who Caller, in MessageInput, write
 	if err != nil {
 		return "", err
 	}
-	first := s.change(who, Change{Stream: RoomStream(id), Kind: RoomCreated,
-		Room: &Room{ID: id, Kind: ThreadRoom, Parent: in.Room, Root: in.No, CreatedAt: s.now()}})
+	first := s.change(who, Change{Stream: RoomStream(id),
+		Op: CreateRoom{Room: Room{ID: id, Kind: ThreadRoom, Parent: in.Room, Root: in.No,
+			CreatedAt: s.now()}}})
 	if _, err := s.Store.Commit(ctx, first); err != nil && !errors.Is(err, ErrConflict) {
 		return "", err
 	}
@@ -184,8 +185,8 @@ func (s *Service) follow(ctx context.Context, who Caller, thread RoomID, user Us
 
 // answered tells the room of a thread how far it has come.
 func (s *Service) answered(ctx context.Context, who Caller, thread Room, m Message) error {
-	_, err := s.Store.Commit(ctx, s.change(who, Change{Stream: RoomStream(thread.Parent), Kind: ThreadMoved,
-		Message: &Message{No: thread.Root, Thread: &Thread{Room: thread.ID, Replies: m.No, LastAt: m.At}}}))
+	_, err := s.Store.Commit(ctx, s.change(who, Change{Stream: RoomStream(thread.Parent),
+		Op: MoveThread{No: thread.Root, Thread: Thread{Room: thread.ID, Replies: m.No, LastAt: m.At}}}))
 	if errors.Is(err, ErrNotFound) {
 		return nil // the message above the thread was deleted by age
 	}

@@ -187,8 +187,8 @@ func (s *Service) RevokeToken(ctx context.Context, who Caller, in TokenIDInput) 
 		}
 	}
 	done, err := s.Store.Commit(ctx,
-		s.change(who, Change{Stream: UserStream(user), Kind: SessionRevoked,
-			Sessions: []SessionID{in.Token}}))
+		s.change(who, Change{Stream: UserStream(user),
+			Op: RevokeSessions{Sessions: []SessionID{in.Token}}}))
 	if err == nil && done[0].NoOp {
 		err = ErrNotFound
 	}

@@ -358,8 +358,8 @@ func (s *Service) putUser(ctx context.Context, who Caller, account Account, to U
 	was := account.User
 	account.User = to
 	changes := []Change{s.change(who,
-		Change{Stream: ServerStream, Kind: UserUpdated, User: &to, Account: &account, WasUser: &was})}
-	revoke := s.change(who, Change{Stream: UserStream(to.ID), Kind: SessionRevoked})
+		Change{Stream: ServerStream, Op: UpdateUser{Account: account, Was: &was}})}
+	revoke := s.change(who, Change{Stream: UserStream(to.ID), Op: RevokeSessions{}})
 	switch {
 	case to.Disabled:
 		changes = append(changes, revoke)

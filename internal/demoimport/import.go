@@ -155,9 +155,8 @@ func (r *run) account(ctx context.Context, p *person) error {
 		}
 		user := chat.User{ID: id, Name: shown, Role: chat.RoleMember, CreatedAt: now()}
 		_, err = r.Service.Store.Commit(ctx, chat.Change{
-			Stream: chat.ServerStream, Kind: chat.UserCreated, ID: identity.NewID(),
-			At: user.CreatedAt, By: id, User: &user,
-			Account: &chat.Account{User: user, NameKey: key, Password: password},
+			Stream: chat.ServerStream, ID: identity.NewID(), At: user.CreatedAt, By: id,
+			Op: chat.CreateUser{Account: chat.Account{User: user, NameKey: key, Password: password}},
 		})
 		if errors.Is(err, chat.ErrConflict) {
 			continue // somebody has this name, or one that looks like it
@@ -190,8 +189,8 @@ func (r *run) room(ctx context.Context, id string, all []*person) error {
 		r.report.Rooms.There++
 	case errors.Is(err, chat.ErrNotFound):
 		_, err = r.Service.Store.Commit(ctx, chat.Change{
-			Stream: chat.RoomStream(room.ID), Kind: chat.RoomCreated, ID: identity.NewID(),
-			At: room.CreatedAt, By: room.CreatedBy, Room: room,
+			Stream: chat.RoomStream(room.ID), ID: identity.NewID(), At: room.CreatedAt,
+			By: room.CreatedBy, Op: chat.CreateRoom{Room: *room},
 		})
 		if err != nil && !errors.Is(err, chat.ErrConflict) {
 			return err
@@ -207,12 +206,10 @@ func (r *run) room(ctx context.Context, id string, all []*person) error {
 	for _, user := range members {
 		at := now()
 		if _, err := r.Service.Store.Commit(ctx,
-			chat.Change{Stream: chat.RoomStream(room.ID), Kind: chat.MemberJoined,
-				ID: identity.NewID(), At: at, By: user,
-				Member: &chat.Member{Room: room.ID, User: user, Role: chat.RoomMember, JoinedAt: at}},
-			chat.Change{Stream: chat.UserStream(user), Kind: chat.RoomJoined, ID: identity.NewID(),
-				At: at, By: user,
-				View: &chat.RoomView{Room: chat.Room{ID: room.ID}}},
+			chat.Change{Stream: chat.RoomStream(room.ID), ID: identity.NewID(), At: at, By: user,
+				Op: chat.AddMember{Member: chat.Member{User: user, Role: chat.RoomMember, JoinedAt: at}}},
+			chat.Change{Stream: chat.UserStream(user), ID: identity.NewID(), At: at, By: user,
+				Op: chat.ListRoom{Room: room.ID}},
 		); err != nil {
 			return err
 		}
@@ -311,8 +308,8 @@ func (r *run) say(ctx context.Context, from string, to chat.RoomID) error {
 			return nil
 		}
 		batch = append(batch, chat.Change{
-			Stream: chat.RoomStream(to), Kind: chat.MessageCreated, ID: id, At: m.at, By: author,
-			Message: &chat.Message{From: author, Text: strings.ToValidUTF8(m.text, "\uFFFD")},
+			Stream: chat.RoomStream(to), ID: id, At: m.at, By: author,
+			Op: chat.CreateMessage{From: author, Text: strings.ToValidUTF8(m.text, "\uFFFD")},
 		})
 		if len(batch) < 200 {
 			return nil

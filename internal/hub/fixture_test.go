@@ -148,11 +148,11 @@ func newFixture(t testing.TB, seed uint64, change func(*hub.Config)) *fixture {
 	return f
 }
 
-func (f *fixture) change(s chat.Stream, k chat.Kind) chat.Change {
+func (f *fixture) change(s chat.Stream, op chat.Operation) chat.Change {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.n++
-	return chat.Change{Stream: s, Kind: k, ID: fmt.Sprintf("e%07d", f.n), At: time.Unix(int64(f.n), 0).UTC()}
+	return chat.Change{Stream: s, ID: fmt.Sprintf("e%07d", f.n), At: time.Unix(int64(f.n), 0).UTC(), Op: op}
 }
 
 func (f *fixture) commit(changes ...chat.Change) []chat.Result {
@@ -166,41 +166,33 @@ func (f *fixture) commit(changes ...chat.Change) []chat.Result {
 
 func (f *fixture) create(room chat.RoomID, users ...chat.UserID) {
 	f.t.Helper()
-	c := f.change(chat.RoomStream(room), chat.RoomCreated)
-	c.Room = &chat.Room{ID: room, Kind: chat.Private, Name: string(room)}
-	f.commit(c)
+	f.commit(f.change(chat.RoomStream(room), chat.CreateRoom{Room: chat.Room{ID: room,
+		Kind: chat.Private, Name: string(room)}}))
 	for _, u := range users {
 		f.enter(room, u)
 	}
 }
 
 func (f *fixture) enter(room chat.RoomID, u chat.UserID) {
-	in := f.change(chat.RoomStream(room), chat.MemberJoined)
-	in.Member = &chat.Member{Room: room, User: u, Role: chat.RoomMember}
-	list := f.change(chat.UserStream(u), chat.RoomJoined)
-	list.View = &chat.RoomView{Room: chat.Room{ID: room}}
-	f.commit(in, list)
+	m := chat.Member{User: u, Role: chat.RoomMember}
+	f.commit(f.change(chat.RoomStream(room), chat.AddMember{Member: m}),
+		f.change(chat.UserStream(u), chat.ListRoom{Room: room}))
 }
 
 func (f *fixture) exit(room chat.RoomID, u chat.UserID) {
-	out := f.change(chat.RoomStream(room), chat.MemberLeft)
-	out.Member = &chat.Member{Room: room, User: u}
-	unlist := f.change(chat.UserStream(u), chat.RoomLeft)
-	unlist.Left = room
-	f.commit(out, unlist)
+	f.commit(f.change(chat.RoomStream(room), chat.RemoveMember{User: u}),
+		f.change(chat.UserStream(u), chat.UnlistRoom{Room: room}))
 }
 
 func (f *fixture) send(room chat.RoomID, u chat.UserID, text string) chat.Event {
-	c := f.change(chat.RoomStream(room), chat.MessageCreated)
-	c.By, c.Message = u, &chat.Message{From: u, Text: text}
+	c := f.change(chat.RoomStream(room), chat.CreateMessage{From: u, Text: text})
+	c.By = u
 	return f.commit(c)[0].Event
 }
 
 func (f *fixture) addUser(u chat.UserID) {
-	c := f.change(chat.ServerStream, chat.UserCreated)
-	user := chat.User{ID: u, Name: string(u), Role: chat.RoleMember}
-	c.User, c.Account = &user, &chat.Account{User: user, NameKey: string(u)}
-	f.commit(c)
+	f.commit(f.change(chat.ServerStream, chat.CreateUser{Account: chat.Account{
+		User: chat.User{ID: u, Name: string(u), Role: chat.RoleMember}, NameKey: string(u)}}))
 }
 
 // eventually waits for a state that is certain to come.

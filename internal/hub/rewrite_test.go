@@ -26,12 +26,8 @@ func TestWhatWasDeletedIsNotToldAgain(t *testing.T) {
 
 	f.send("a", "u", "first secret")
 	f.send("a", "u", "second secret")
-	edit := f.change("room:a", chat.MessageEdited)
-	edit.Message = &chat.Message{No: 1, Text: "harmless"}
-	gone := f.change("room:a", chat.MessageDeleted)
-	gone.Message = &chat.Message{No: 2}
-	f.commit(edit)
-	f.commit(gone)
+	f.commit(f.change("room:a", chat.EditMessage{No: 1, Text: "harmless"}))
+	f.commit(f.change("room:a", chat.DeleteMessage{No: 2}))
 	stays.reaches("room:a")
 
 	resumes := f.Stats().Repairs

@@ -24,12 +24,14 @@ func large(b *testing.B, to dir, n int) {
 	defer closed(b, s)
 	began := time.Now().UTC().Truncate(time.Millisecond).Add(-48 * time.Hour)
 	var changes []chat.Change
+	var users []chat.UserID
 	for u := range 100 {
 		a := chat.Account{User: chat.User{ID: chat.UserID(fmt.Sprintf("01K8USER%018d", u)),
 			Name: fmt.Sprint("Name ", u), Role: chat.RoleMember, CreatedAt: began},
 			NameKey: fmt.Sprint(u), Password: "hash"}
-		changes = append(changes, chat.Change{Stream: chat.ServerStream, Kind: chat.UserCreated,
-			ID: fmt.Sprintf("01K8ACCT%018d", u), At: began, User: &a.User, Account: &a})
+		changes = append(changes, chat.Change{Stream: chat.ServerStream,
+			ID: fmt.Sprintf("01K8ACCT%018d", u), At: began, Op: chat.CreateUser{Account: a}})
+		users = append(users, a.ID)
 		if err := s.CreateSession(b.Context(),
 			chat.Session{ID: chat.SessionID(fmt.Sprint("s", u)), User: a.ID,
 				TokenHash: fmt.Sprint("token", u), CreatedAt: began, SeenAt: began,
@@ -40,24 +42,23 @@ func large(b *testing.B, to dir, n int) {
 	room := func(r int) chat.RoomID { return chat.RoomID(fmt.Sprintf("01K8ROOM%018d", r)) }
 	for r := range 50 {
 		changes = append(changes, chat.Change{Stream: chat.RoomStream(room(r)),
-			Kind: chat.RoomCreated, ID: fmt.Sprintf("01K8MADE%018d", r), At: began,
-			Room: &chat.Room{ID: room(r), Kind: chat.Public, Name: fmt.Sprint("Room ", r),
-				CreatedBy: changes[0].User.ID, CreatedAt: began}})
+			ID: fmt.Sprintf("01K8MADE%018d", r), At: began,
+			Op: chat.CreateRoom{Room: chat.Room{ID: room(r), Kind: chat.Public,
+				Name: fmt.Sprint("Room ", r), CreatedBy: users[0], CreatedAt: began}}})
 		for u := range 100 {
 			changes = append(changes, chat.Change{Stream: chat.RoomStream(room(r)),
-				Kind: chat.MemberJoined, ID: fmt.Sprintf("01K8JOIN%010d%08d", r, u), At: began,
-				Member: &chat.Member{Room: room(r), User: changes[u].User.ID, Role: chat.RoomMember,
-					JoinedAt: began}})
+				ID: fmt.Sprintf("01K8JOIN%010d%08d", r, u), At: began,
+				Op: chat.AddMember{Member: chat.Member{User: users[u], Role: chat.RoomMember,
+					JoinedAt: began}}})
 		}
 	}
-	users := changes[:100]
 	text := strings.Repeat("words and ", 10)
 	for i := range n {
 		at := began.Add(48 * time.Hour / time.Duration(n) * time.Duration(i))
-		from := users[i%100].User.ID
+		from := users[i%100]
 		changes = append(changes, chat.Change{Stream: chat.RoomStream(room(i / 7 % 50)),
-			Kind: chat.MessageCreated, ID: fmt.Sprintf("01K8MSG0%018d", i), At: at.Truncate(time.Millisecond),
-			By: from, Device: "device", Message: &chat.Message{From: from, Text: text,
+			ID: fmt.Sprintf("01K8MSG0%018d", i), At: at.Truncate(time.Millisecond),
+			By: from, Op: chat.CreateMessage{From: from, Text: text, Device: "device",
 				ClientID: fmt.Sprintf("client-%020d", i)}})
 		if len(changes) > 20_000 || i == n-1 {
 			if _, err := s.Commit(b.Context(), changes...); err != nil {

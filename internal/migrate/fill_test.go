@@ -52,14 +52,14 @@ func fill(t testing.TB, s chat.Store, seed uint64, steps int) *world {
 		if kind == chat.Direct {
 			room.Name, room.People = "", []chat.UserID{w.users[0], w.users[1]}
 		}
-		w.commit(chat.Change{Stream: chat.RoomStream(id), Kind: chat.RoomCreated, Room: &room})
+		w.commit(chat.Change{Stream: chat.RoomStream(id), Op: chat.CreateRoom{Room: room}})
 	}
-	w.commit(chat.Change{Stream: chat.RoomStream("general"), Kind: chat.RoomCreated,
-		Room: &chat.Room{ID: "general", Kind: chat.Public, Name: "General", CreatedAt: w.now()}})
+	w.commit(chat.Change{Stream: chat.RoomStream("general"), Op: chat.CreateRoom{
+		Room: chat.Room{ID: "general", Kind: chat.Public, Name: "General", CreatedAt: w.now()}}})
 	w.rooms = append(w.rooms, "general", "general.3")
-	w.commit(chat.Change{Stream: chat.RoomStream("general.3"), Kind: chat.RoomCreated,
-		Room: &chat.Room{ID: "general.3", Kind: chat.ThreadRoom, Parent: "general", Root: 3,
-			CreatedAt: w.now()}})
+	w.commit(chat.Change{Stream: chat.RoomStream("general.3"), Op: chat.CreateRoom{
+		Room: chat.Room{ID: "general.3", Kind: chat.ThreadRoom, Parent: "general", Root: 3,
+			CreatedAt: w.now()}}})
 	for range steps {
 		w.step()
 	}
@@ -82,7 +82,7 @@ func (w *world) commit(c chat.Change) (chat.Result, bool) {
 		return chat.Result{}, false
 	}
 	if err != nil {
-		w.t.Fatalf("%s: %v", c.Kind, err)
+		w.t.Fatalf("%s: %v", c.Kind(), err)
 	}
 	return r[0], !r[0].NoOp
 }
@@ -106,7 +106,7 @@ func (w *world) account(i int, name string) chat.Account {
 func (w *world) user(i int) {
 	name := fmt.Sprintf("Пёрсон %d", i)
 	a := w.account(i, name)
-	w.commit(chat.Change{Stream: chat.ServerStream, Kind: chat.UserCreated, User: &a.User, Account: &a})
+	w.commit(chat.Change{Stream: chat.ServerStream, Op: chat.CreateUser{Account: a}})
 	w.users, w.names = append(w.users, a.ID), append(w.names, name)
 }
 
@@ -115,82 +115,77 @@ func (w *world) step() {
 	user := w.users[i]
 	stream := chat.RoomStream(room)
 	if w.r.IntN(5) == 0 && w.said[room] > 0 {
-		w.become(room, user, 1+w.r.Int64N(w.said[room]))
+		w.annotate(room, user, 1+w.r.Int64N(w.said[room]))
 		return
 	}
 	switch k := w.r.IntN(100); {
 	case k < 50:
-		c := chat.Change{Stream: stream, Kind: chat.MessageCreated, By: user,
-			Message: &chat.Message{From: user, Text: pick(w, texts) + fmt.Sprint(w.n)}}
+		c := chat.Change{Stream: stream, By: user}
+		op := chat.CreateMessage{From: user, Text: pick(w, texts) + fmt.Sprint(w.n)}
 		if w.r.IntN(8) == 0 {
-			c.Message.Text = ""
+			op.Text = ""
 		}
 		if w.r.IntN(8) == 0 {
 			c.By = pick(w, w.users)
 		}
 		if w.r.IntN(3) > 0 {
-			c.Device, c.Message.ClientID = pick(w, []string{"", "phone", "desk"}),
+			op.Device, op.ClientID = pick(w, []string{"", "phone", "desk"}),
 				fmt.Sprintf("client %d", w.r.IntN(1<<30))
 		}
 		if w.r.IntN(5) == 0 {
-			c.Message.Mentions = [][]chat.UserID{{"*"}, {user}, {"*", w.users[1], w.users[2]},
+			op.Mentions = [][]chat.UserID{{"*"}, {user}, {"*", w.users[1], w.users[2]},
 				w.users[3:5]}[w.r.IntN(4)]
 		}
 		if w.r.IntN(10) == 0 {
-			c.Message.Files = []chat.File{{ID: fmt.Sprint("file", w.n), Name: pick(w, texts),
+			op.Files = []chat.File{{ID: fmt.Sprint("file", w.n), Name: pick(w, texts),
 				Type: "image/png", Size: 1 << 33, Width: 3, Height: 4}, {ID: "other", Name: "a/b"}}
 		}
 		if w.r.IntN(4) == 0 {
 			c.MustBeIn, c.MustSpeak = user, true
 		}
+		c.Op = op
 		r, ok := w.commit(c)
 		if ok {
 			w.said[room] = r.Event.Message.No
 		}
-		if ok && c.Message.ClientID != "" && !r.Duplicate {
+		if ok && op.ClientID != "" && !r.Duplicate {
 			c.ID, c.At, c.MustBeIn = r.Event.ID, r.Event.At, "" // who may have left meanwhile
 			w.sends = append(w.sends, sent{c, r.Event})
 		}
 	case k < 65:
-		w.commit(chat.Change{Stream: stream, Kind: chat.MemberJoined, By: user,
-			Member: &chat.Member{Room: room, User: user,
-				Role: pick(w, []chat.RoomRole{chat.RoomMember, chat.RoomModerator}), JoinedAt: w.now()}})
+		w.commit(chat.Change{Stream: stream, By: user, Op: chat.AddMember{Member: chat.Member{
+			User: user, Role: pick(w, []chat.RoomRole{chat.RoomMember, chat.RoomModerator}),
+			JoinedAt: w.now()}}})
 	case k < 70:
-		w.commit(chat.Change{Stream: stream, Kind: chat.MemberLeft, By: user,
-			Member: &chat.Member{Room: room, User: user}})
+		w.commit(chat.Change{Stream: stream, By: user, Op: chat.RemoveMember{User: user}})
 	case k < 73:
-		w.commit(chat.Change{Stream: stream, Kind: chat.MemberUpdated, By: user,
-			Member: &chat.Member{Room: room, User: user, Role: chat.RoomModerator}})
+		w.commit(chat.Change{Stream: stream, By: user,
+			Op: chat.UpdateMember{User: user, Role: chat.RoomModerator}})
 		until := w.now().Add(time.Duration(w.r.IntN(40)-20) * time.Millisecond)
-		w.commit(chat.Change{Stream: stream, Kind: chat.MemberUpdated, By: user,
-			Member: &chat.Member{Room: room, User: pick(w, w.users)},
-			Mute:   &chat.Mute{Until: until, Reason: pick(w, texts), By: user}})
+		w.commit(chat.Change{Stream: stream, By: user, Op: chat.UpdateMember{
+			User: pick(w, w.users), Mute: &chat.Mute{Until: until, Reason: pick(w, texts), By: user}}})
 	case k < 80:
-		w.commit(chat.Change{Stream: chat.UserStream(user), Kind: chat.RoomJoined, By: user,
-			View: &chat.RoomView{Room: chat.Room{ID: room}}})
-		w.commit(chat.Change{Stream: chat.UserStream(user), Kind: chat.NotifyChanged, By: user,
-			Notify: &chat.Notify{Room: pick(w, w.rooms),
-				Level: pick(w, []chat.NotifyLevel{chat.NotifyAll, chat.NotifyMentions,
-					chat.NotifyNone, chat.NotifyUsual})}})
+		w.commit(chat.Change{Stream: chat.UserStream(user), By: user, Op: chat.ListRoom{Room: room}})
+		w.commit(chat.Change{Stream: chat.UserStream(user), By: user, Op: chat.SetNotify{
+			Notify: chat.Notify{Room: pick(w, w.rooms), Level: pick(w, []chat.NotifyLevel{
+				chat.NotifyAll, chat.NotifyMentions, chat.NotifyNone, chat.NotifyUsual})}}})
 	case k < 82:
-		w.commit(chat.Change{Stream: chat.UserStream(user), Kind: chat.RoomLeft, Left: room})
+		w.commit(chat.Change{Stream: chat.UserStream(user), Op: chat.UnlistRoom{Room: room}})
 	case k < 88:
 		heads, err := w.s.Heads(w.ctx, stream)
 		if err != nil {
 			w.t.Fatal(err)
 		}
 		if heads[0].No > 0 {
-			w.commit(chat.Change{Stream: chat.UserStream(user), Kind: chat.ReadMoved, By: user,
-				Read: &chat.Read{Room: room, No: 1 + w.r.Int64N(heads[0].No)}})
+			w.commit(chat.Change{Stream: chat.UserStream(user), By: user,
+				Op: chat.MoveRead{Read: chat.Read{Room: room, No: 1 + w.r.Int64N(heads[0].No)}}})
 		}
 	case k < 90:
-		w.commit(chat.Change{Stream: stream, Kind: chat.RoomUpdated,
-			Room: &chat.Room{ID: room, Name: pick(w, texts), Topic: pick(w, texts),
-				Retain: w.r.IntN(3) - 1, Archived: w.r.IntN(4) == 0, Slow: w.r.IntN(2)}})
+		w.commit(chat.Change{Stream: stream, Op: chat.UpdateRoom{Name: pick(w, texts),
+			Topic: pick(w, texts), Retain: w.r.IntN(3) - 1, Archived: w.r.IntN(4) == 0, Slow: w.r.IntN(2)}})
 	case k < 92:
 		a := w.account(i, fmt.Sprintf("%s again %d", pick(w, texts), w.n))
-		if _, ok := w.commit(chat.Change{Stream: chat.ServerStream, Kind: chat.UserUpdated,
-			User: &a.User, Account: &a}); ok {
+		if _, ok := w.commit(chat.Change{Stream: chat.ServerStream, Op: chat.UpdateUser{Account: a}}); ok {
 			w.names = append(w.names, a.Name)
 		}
 	case k < 95:
@@ -208,7 +203,7 @@ func (w *world) step() {
 		}
 		w.tokens = append(w.tokens, token)
 	case k < 96:
-		w.commit(chat.Change{Stream: chat.UserStream(user), Kind: chat.SessionRevoked})
+		w.commit(chat.Change{Stream: chat.UserStream(user), Op: chat.RevokeSessions{}})
 	case k < 98:
 		w.n++
 		err := w.s.CreateInvite(w.ctx, chat.Invite{
@@ -240,58 +235,60 @@ func (w *world) step() {
 			w.t.Fatal(err)
 		}
 	default:
-		w.commit(chat.Change{Stream: stream, Kind: chat.MessagesTrimmed, Trimmed: 1 + w.r.Int64N(20)})
+		w.commit(chat.Change{Stream: stream, Op: chat.TrimMessages{To: 1 + w.r.Int64N(20)}})
 	}
 }
 
-// become makes something of a message.
-func (w *world) become(room chat.RoomID, user chat.UserID, no int64) {
-	c := chat.Change{Stream: chat.RoomStream(room), By: user, Message: &chat.Message{No: no},
-		Reaction: &chat.Reaction{No: no, Emoji: pick(w, []string{"👍", "❤️", "tada", "a b"}), User: user}}
-	switch c.Kind = pick(w, []chat.Kind{chat.MessageEdited, chat.MessageEdited, chat.MessageDeleted,
-		chat.MessagePinned, chat.MessagePinned, chat.MessageUnpinned,
-		chat.ReactionAdded, chat.ReactionAdded, chat.ReactionAdded, chat.ReactionRemoved,
-		chat.ThreadMoved}); c.Kind {
-	case chat.MessageEdited:
-		c.Message.Text = pick(w, texts) + fmt.Sprint(w.n)
-		c.Message.Mentions = [][]chat.UserID{nil, {w.users[5]}, {"*"}}[w.r.IntN(3)]
-	case chat.ThreadMoved:
-		c.Message.Thread = &chat.Thread{Room: chat.RoomID(fmt.Sprint(room, ".", no)),
-			Replies: 1 + w.r.Int64N(9), LastAt: w.now()}
-	}
-	w.commit(c)
+// annotate changes a message.
+func (w *world) annotate(room chat.RoomID, user chat.UserID, no int64) {
+	r := chat.Reaction{No: no, Emoji: pick(w, []string{"👍", "❤️", "tada", "a b"}), User: user}
+	edit := chat.EditMessage{No: no, Text: pick(w, texts) + fmt.Sprint(w.n),
+		Mentions: [][]chat.UserID{nil, {w.users[5]}, {"*"}}[w.r.IntN(3)]}
+	thread := chat.MoveThread{No: no, Thread: chat.Thread{Room: chat.RoomID(fmt.Sprint(room, ".", no)),
+		Replies: 1 + w.r.Int64N(9), LastAt: w.now()}}
+	add := chat.AddReaction{Reaction: r}
+	w.commit(chat.Change{Stream: chat.RoomStream(room), By: user, Op: pick(w, []chat.Operation{edit, edit,
+		chat.DeleteMessage{No: no}, chat.PinMessage{No: no}, chat.PinMessage{No: no},
+		chat.UnpinMessage{No: no}, add, add, add, chat.RemoveReaction{Reaction: r}, thread})})
 }
 
 // ends has each log end with another kind of event, and people's with each of
 // theirs.
 func (w *world) ends() {
-	for i, kind := range []chat.Kind{chat.MessageEdited, chat.MessageDeleted, chat.MessagePinned,
-		chat.ReactionAdded, chat.ThreadMoved} {
-		room := w.rooms[i]
-		r, _ := w.commit(chat.Change{Stream: chat.RoomStream(room), Kind: chat.MessageCreated,
-			By: w.users[0], Message: &chat.Message{From: w.users[0], Text: "the last"}})
-		no := r.Event.Message.No
-		_, ok := w.commit(chat.Change{Stream: chat.RoomStream(room), Kind: kind, By: w.users[0],
-			Reaction: &chat.Reaction{No: no, Emoji: "end", User: w.users[0]},
-			Message: &chat.Message{No: no, Text: "the very last",
-				Thread: &chat.Thread{Room: "x", Replies: 1, LastAt: w.now()}}})
-		if !ok {
-			w.t.Fatalf("%s is not the last of %s", kind, room)
+	for i, op := range []func(no int64) chat.Operation{
+		func(no int64) chat.Operation { return chat.EditMessage{No: no, Text: "the very last"} },
+		func(no int64) chat.Operation { return chat.DeleteMessage{No: no} },
+		func(no int64) chat.Operation { return chat.PinMessage{No: no} },
+		func(no int64) chat.Operation {
+			return chat.AddReaction{Reaction: chat.Reaction{No: no, Emoji: "end", User: w.users[0]}}
+		},
+		func(no int64) chat.Operation {
+			return chat.MoveThread{No: no, Thread: chat.Thread{Room: "x", Replies: 1, LastAt: w.now()}}
+		},
+	} {
+		stream := chat.RoomStream(w.rooms[i])
+		r, _ := w.commit(chat.Change{Stream: stream, By: w.users[0],
+			Op: chat.CreateMessage{From: w.users[0], Text: "the last"}})
+		last := chat.Change{Stream: stream, By: w.users[0], Op: op(r.Event.Message.No)}
+		if _, ok := w.commit(last); !ok {
+			w.t.Fatalf("%s is not the last of %s", last.Kind(), stream)
 		}
 	}
 	user := w.users[1]
-	w.commit(chat.Change{Stream: chat.RoomStream("general"), Kind: chat.MessageCreated,
-		By: w.users[0], Message: &chat.Message{From: w.users[0], Text: "for all"}})
-	w.commit(chat.Change{Stream: chat.RoomStream("general"), Kind: chat.MemberJoined, By: user,
-		Member: &chat.Member{Room: "general", User: user, Role: chat.RoomMember, JoinedAt: w.now()}})
-	w.commit(chat.Change{Stream: chat.RoomStream("general"), Kind: chat.MessageCreated,
-		By: w.users[0], Message: &chat.Message{From: w.users[0], Text: "to be read"}})
+	say := func(text string) {
+		w.commit(chat.Change{Stream: chat.RoomStream("general"), By: w.users[0],
+			Op: chat.CreateMessage{From: w.users[0], Text: text}})
+	}
+	say("for all")
+	w.commit(chat.Change{Stream: chat.RoomStream("general"), By: user,
+		Op: chat.AddMember{Member: chat.Member{User: user, Role: chat.RoomMember, JoinedAt: w.now()}}})
+	say("to be read")
 	heads, err := w.s.Heads(w.ctx, chat.RoomStream("general"))
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if _, ok := w.commit(chat.Change{Stream: chat.UserStream(user), Kind: chat.ReadMoved, By: user,
-		Read: &chat.Read{Room: "general", No: heads[0].No}}); !ok {
+	if _, ok := w.commit(chat.Change{Stream: chat.UserStream(user), By: user,
+		Op: chat.MoveRead{Read: chat.Read{Room: "general", No: heads[0].No}}}); !ok {
 		w.t.Fatal("nothing was read")
 	}
 }

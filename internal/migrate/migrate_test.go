@@ -436,8 +436,8 @@ func TestRefusals(t *testing.T) {
 		}
 		s = first.store(t)
 		fill := &world{t: t, ctx: t.Context(), s: s, n: 1 << 20, start: time.Now()}
-		fill.commit(chat.Change{Stream: chat.RoomStream("general"), Kind: chat.MessageCreated,
-			Message: &chat.Message{From: "01USER0000", Text: "late"}})
+		fill.commit(chat.Change{Stream: chat.RoomStream("general"),
+			Op: chat.CreateMessage{From: "01USER0000", Text: "late"}})
 		closed(t, s)
 		if err := begin(first, to, 1000); !errors.Is(err, migrate.ErrChanged) {
 			t.Fatalf("from a source that has changed: %v", err)

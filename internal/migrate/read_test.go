@@ -167,8 +167,7 @@ func (w *world) goesOn(s chat.Store) {
 		w.n++
 		c := chat.Change{ID: fmt.Sprintf("01AFTER%08d", w.n),
 			At: time.Now().UTC().Truncate(time.Millisecond), By: w.users[0], Stream: stream,
-			Kind:   chat.MessageCreated,
-			Device: "new", Message: &chat.Message{From: w.users[0], Text: "after the move",
+			Op: chat.CreateMessage{From: w.users[0], Text: "after the move", Device: "new",
 				ClientID: fmt.Sprint(w.n)}}
 		results, err := s.Commit(ctx, c)
 		e := must(t, results, err)[0].Event
@@ -186,7 +185,7 @@ func (w *world) goesOn(s chat.Store) {
 		if w.n%2 == 0 { // and one that is not a message
 			w.n++
 			c := chat.Change{ID: fmt.Sprintf("01AFTER%08d", w.n), At: c.At, Stream: stream,
-				Kind: chat.RoomUpdated, Room: &chat.Room{ID: r, Name: "new name"}}
+				Op: chat.UpdateRoom{Name: "new name"}}
 			results, err := s.Commit(ctx, c)
 			if u := must(t, results, err)[0].Event; !u.Follows(e.Position()) {
 				t.Fatalf("%s: after %+v came %+v", stream, e, u)
@@ -216,19 +215,20 @@ func (w *world) goesOn(s chat.Store) {
 		w.n++
 		room := pick(w, w.rooms)
 		join := chat.Change{ID: fmt.Sprintf("01AFTER%08d", w.n), At: time.Now().UTC(),
-			Stream: chat.RoomStream(room), Kind: chat.MemberJoined,
-			Member: &chat.Member{Room: room, User: u, Role: chat.RoomMember,
-				JoinedAt: time.Now().UTC().Truncate(time.Millisecond)}}
+			Stream: chat.RoomStream(room),
+			Op: chat.AddMember{Member: chat.Member{User: u, Role: chat.RoomMember,
+				JoinedAt: time.Now().UTC().Truncate(time.Millisecond)}}}
 		list := chat.Change{ID: join.ID + "-list", At: join.At, Stream: stream,
-			Kind: chat.RoomJoined, View: &chat.RoomView{Room: chat.Room{ID: room}}}
+			Op: chat.ListRoom{Room: room}}
 		results, err := s.Commit(ctx, join, list)
 		if r := must(t, results, err)[1]; !r.NoOp && !r.Event.Follows(before.Position) {
 			t.Fatalf("%s: after %+v came %+v", stream, before, r.Event)
 		}
 		a, err := s.Account(ctx, u)
+		a = must(t, a, err)
 		a.Password = "new password"
 		revoke := chat.Change{ID: join.ID + "-revoke", At: join.At, Stream: stream,
-			Kind: chat.SessionRevoked, Account: ptr(must(t, a, err))}
+			Op: chat.RevokeSessions{Password: a.Password}}
 		if _, err := s.Commit(ctx, revoke); err != nil {
 			t.Fatal(err)
 		}
@@ -239,7 +239,7 @@ func (w *world) goesOn(s chat.Store) {
 		before = must(t, heads, err)[0]
 		a.Disabled = !a.Disabled
 		update := chat.Change{ID: join.ID + "-update", At: join.At, Stream: chat.ServerStream,
-			Kind: chat.UserUpdated, User: &a.User, Account: &a}
+			Op: chat.UpdateUser{Account: a}}
 		results, err = s.Commit(ctx, update)
 		if e := must(t, results, err)[0].Event; !e.Follows(before.Position) {
 			t.Fatalf("the server's log: after %+v came %+v", before, e)
@@ -269,8 +269,6 @@ func (w *world) goesOn(s chat.Store) {
 		}
 	}
 }
-
-func ptr[T any](v T) *T { return &v }
 
 func must2[T any](v T, err error) func(testing.TB) T {
 	return func(t testing.TB) T { t.Helper(); return must(t, v, err) }

@@ -26,14 +26,13 @@ func sender(b *testing.B, rooms int, o redisstore.Options) (*redistest.Server, f
 	id := func(r int64) chat.RoomID { return chat.RoomID(fmt.Sprintf("01K8ROOM%018d", r)) }
 	for r := range int64(rooms) {
 		stream := chat.RoomStream(id(r))
-		changes := []chat.Change{{Stream: stream, Kind: chat.RoomCreated,
-			ID: fmt.Sprintf("01K8EVNT%018d", r), At: at,
-			Room: &chat.Room{ID: id(r), Kind: chat.Private, Name: "Room", CreatedAt: at}}}
+		changes := []chat.Change{{Stream: stream, ID: fmt.Sprintf("01K8EVNT%018d", r), At: at,
+			Op: chat.CreateRoom{Room: chat.Room{ID: id(r), Kind: chat.Private, Name: "Room", CreatedAt: at}}}}
 		for u := range 8 {
 			user := chat.UserID(fmt.Sprintf("01K8USER%018d", u))
-			changes = append(changes, chat.Change{Stream: stream, Kind: chat.MemberJoined,
-				ID: fmt.Sprintf("01K8JOIN%010d%08d", r, u), At: at,
-				Member: &chat.Member{Room: id(r), User: user, Role: chat.RoomMember, JoinedAt: at}})
+			changes = append(changes, chat.Change{Stream: stream, At: at,
+				ID: fmt.Sprintf("01K8JOIN%010d%08d", r, u),
+				Op: chat.AddMember{Member: chat.Member{User: user, Role: chat.RoomMember, JoinedAt: at}}})
 		}
 		if _, err := store.Commit(b.Context(), changes...); err != nil {
 			b.Fatal(err)
@@ -42,10 +41,10 @@ func sender(b *testing.B, rooms int, o redisstore.Options) (*redistest.Server, f
 	return s, func(n int64) error {
 		user := chat.UserID(fmt.Sprintf("01K8USER%018d", n%8))
 		_, err := store.Commit(b.Context(), chat.Change{
-			Stream: chat.RoomStream(id(n % int64(rooms))), Kind: chat.MessageCreated,
-			ID: fmt.Sprintf("01K8MESS%018d", n), At: at, By: user,
-			Device: "01K8DEVICE0000000000000000", MustBeIn: user,
-			Message: &chat.Message{From: user, Text: text100, ClientID: fmt.Sprintf("01K8CLNT%018d", n)},
+			Stream: chat.RoomStream(id(n % int64(rooms))),
+			ID:     fmt.Sprintf("01K8MESS%018d", n), At: at, By: user, MustBeIn: user,
+			Op: chat.CreateMessage{From: user, Text: text100, Device: "01K8DEVICE0000000000000000",
+				ClientID: fmt.Sprintf("01K8CLNT%018d", n)},
 		})
 		return err
 	}

@@ -19,7 +19,7 @@ func (s *Store) Commit(ctx context.Context, changes ...chat.Change) ([]chat.Resu
 	}
 	defer cancel()
 	for i := range changes {
-		if err := check(&changes[i]); err != nil {
+		if err := changes[i].Check(); err != nil {
 			return nil, err
 		}
 	}
@@ -31,7 +31,7 @@ func (s *Store) Commit(ctx context.Context, changes ...chat.Change) ([]chat.Resu
 		}
 		some, err := s.commit(ctx, changes[:n])
 		if err != nil {
-			return nil, failed(fmt.Sprintf("%s in %s", changes[0].Kind, changes[0].Stream), err)
+			return nil, failed(fmt.Sprintf("%s in %s", changes[0].Kind(), changes[0].Stream), err)
 		}
 		results = append(results, some...)
 		changes = changes[n:]
@@ -48,46 +48,4 @@ func (s *Store) commit(ctx context.Context, changes []chat.Change) ([]chat.Resul
 		return s.commitUser(ctx, user, changes)
 	}
 	return s.commitServer(ctx, changes)
-}
-
-// check refuses a change that its stream does not know, or that lacks its
-// fields.
-func check(c *chat.Change) error {
-	room, inRoom := c.Stream.Room()
-	_, inUser := c.Stream.User()
-	var known bool
-	switch c.Kind {
-	case chat.RoomCreated:
-		known = inRoom && c.Room != nil && c.Room.ID == room
-	case chat.RoomUpdated:
-		known = inRoom && c.Room != nil
-	case chat.MemberJoined, chat.MemberLeft, chat.MemberUpdated:
-		known = inRoom && c.Member != nil
-	case chat.MessageCreated:
-		known = inRoom && c.Message != nil
-	case chat.MessageEdited, chat.MessageDeleted, chat.MessagePinned, chat.MessageUnpinned:
-		known = inRoom && c.Message != nil
-	case chat.ThreadMoved:
-		known = inRoom && c.Message != nil && c.Message.Thread != nil
-	case chat.ReactionAdded, chat.ReactionRemoved:
-		known = inRoom && c.Reaction != nil
-	case chat.MessagesTrimmed:
-		known = inRoom && c.Trimmed > 0
-	case chat.RoomJoined:
-		known = inUser && c.View != nil
-	case chat.RoomLeft:
-		known = inUser && c.Left != ""
-	case chat.ReadMoved:
-		known = inUser && c.Read != nil
-	case chat.NotifyChanged:
-		known = inUser && c.Notify != nil
-	case chat.SessionRevoked:
-		known = inUser
-	case chat.UserCreated, chat.UserUpdated:
-		known = c.Stream == chat.ServerStream && c.User != nil && c.Account != nil
-	}
-	if !known {
-		return fmt.Errorf("%w: no such change: %s in %s", chat.ErrInvalid, c.Kind, c.Stream)
-	}
-	return nil
 }

@@ -31,23 +31,24 @@ func TestComparedAfterACrash(t *testing.T) {
 				t.Fatal(err)
 			}
 			n := 0
-			put := func(s *redisstore.Store, kind chat.Kind, to chat.User, was *chat.User) error {
+			account := func(to chat.User) chat.Account {
+				return chat.Account{User: to, NameKey: "one", Password: "hash"}
+			}
+			put := func(s *redisstore.Store, op chat.Operation) error {
 				n++
 				_, err := s.Commit(t.Context(), chat.Change{
-					Stream: chat.ServerStream, Kind: kind, ID: fmt.Sprint("e", n), At: at,
-					User: &to, Account: &chat.Account{User: to, NameKey: "one", Password: "hash"},
-					WasUser: was,
+					Stream: chat.ServerStream, ID: fmt.Sprint("e", n), At: at, Op: op,
 				})
 				return err
 			}
 			one := chat.User{ID: "u1", Name: "One", Role: chat.RoleMember, CreatedAt: at}
-			if err := put(s, chat.UserCreated, one, nil); err != nil {
+			if err := put(s, chat.CreateUser{Account: account(one)}); err != nil {
 				t.Fatal(err)
 			}
 			disabled := one
 			disabled.Disabled = true
 			doomed.left.Store(calls)
-			done := put(victim, chat.UserUpdated, disabled, &one)
+			done := put(victim, chat.UpdateUser{Account: account(disabled), Was: &one})
 
 			// In two tries at most it is known what became of it.
 			for try := 0; ; try++ {
@@ -57,7 +58,7 @@ func TestComparedAfterACrash(t *testing.T) {
 				}
 				to := a.User
 				to.About = "text"
-				err = put(s, chat.UserUpdated, to, &a.User)
+				err = put(s, chat.UpdateUser{Account: account(to), Was: &a.User})
 				if err == nil {
 					break
 				}

@@ -54,37 +54,40 @@ func (c *costly) commit(changes ...chat.Change) []chat.Result {
 
 func (c *costly) join(room chat.RoomID, user chat.UserID) chat.Change {
 	at := time.Now()
-	return chat.Change{Stream: chat.RoomStream(room), Kind: chat.MemberJoined, ID: c.id(), At: at, By: user,
-		Member: &chat.Member{Room: room, User: user, Role: chat.RoomMember, JoinedAt: at}}
+	return chat.Change{Stream: chat.RoomStream(room), ID: c.id(), At: at, By: user,
+		Op: chat.AddMember{Member: chat.Member{User: user, Role: chat.RoomMember, JoinedAt: at}}}
 }
 
 func (c *costly) create(id chat.RoomID) chat.Change {
 	at := time.Now()
-	return chat.Change{Stream: chat.RoomStream(id), Kind: chat.RoomCreated, ID: c.id(), At: at,
-		Room: &chat.Room{ID: id, Kind: chat.Public, Name: "A room's name",
-			CreatedBy: "01K8000000000000USERCREATE", CreatedAt: at}}
+	return chat.Change{Stream: chat.RoomStream(id), ID: c.id(), At: at,
+		Op: chat.CreateRoom{Room: chat.Room{ID: id, Kind: chat.Public, Name: "A room's name",
+			CreatedBy: "01K8000000000000USERCREATE", CreatedAt: at}}}
 }
 
 func (c *costly) list(room chat.RoomID, user chat.UserID) chat.Change {
-	return chat.Change{Stream: chat.UserStream(user), Kind: chat.RoomJoined, ID: c.id(),
-		At: time.Now(), By: user, View: &chat.RoomView{Room: chat.Room{ID: room}}}
+	return chat.Change{Stream: chat.UserStream(user), ID: c.id(), At: time.Now(), By: user,
+		Op: chat.ListRoom{Room: room}}
 }
 
-func (c *costly) message(room chat.RoomID, user chat.UserID) chat.Change {
+func (c *costly) message(room chat.RoomID, user chat.UserID,
+	alter ...func(*chat.CreateMessage)) chat.Change {
 	// At noon: towards midnight a send is looked for in one more day.
 	at := time.Now().UTC().Truncate(24 * time.Hour).Add(12 * time.Hour)
-	return chat.Change{Stream: chat.RoomStream(room), Kind: chat.MessageCreated, ID: c.id(), At: at,
-		By: user, Device: "01K8DEVICE0000000000000000", MustBeIn: user,
-		Message: &chat.Message{From: user, Text: text100, ClientID: c.id()}}
+	op := chat.CreateMessage{From: user, Text: text100, Device: "01K8DEVICE0000000000000000",
+		ClientID: c.id()}
+	for _, f := range alter {
+		f(&op)
+	}
+	return chat.Change{Stream: chat.RoomStream(room), ID: c.id(), At: at, By: user, MustBeIn: user, Op: op}
 }
 
 func (c *costly) person() chat.Change {
 	id := chat.UserID(c.id())
 	u := chat.User{ID: id, Name: "Name " + string(id[20:]), Role: chat.RoleMember, CreatedAt: time.Now()}
-	return chat.Change{Stream: chat.ServerStream, Kind: chat.UserCreated, ID: c.id(),
-		At: time.Now(), By: id, User: &u,
-		Account: &chat.Account{User: u, NameKey: strings.ToLower(u.Name),
-			Password: "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$" + strings.Repeat("h", 43)}}
+	return chat.Change{Stream: chat.ServerStream, ID: c.id(), At: time.Now(), By: id,
+		Op: chat.CreateUser{Account: chat.Account{User: u, NameKey: strings.ToLower(u.Name),
+			Password: "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$" + strings.Repeat("h", 43)}}}
 }
 
 func (c *costly) session(user chat.UserID) chat.Session {
@@ -158,7 +161,7 @@ func TestCosts(t *testing.T) {
 	c.commit(again)
 	person := c.person()
 	c.commit(person)
-	session := c.session(person.User.ID)
+	session := c.session(person.By)
 	c.must(c.store.CreateSession(ctx, session))
 	limiter := redisstore.NewLimiter(c.store)
 	bell, err := redisstore.NewBell(c.store, c.server.Client(t))
@@ -195,15 +198,13 @@ func TestCosts(t *testing.T) {
 	for range 10 {
 		c.commit(c.message(marked, third))
 	}
-	next := func() *chat.Message { plain++; return &chat.Message{No: plain} }
-	become := func(kind chat.Kind, m *chat.Message) {
-		c.commit(chat.Change{Stream: chat.RoomStream(marked), Kind: kind, ID: c.id(),
-			At: time.Now(), By: third, MustBeIn: third, Message: m})
+	annotate := func(op func(no int64) chat.Operation) {
+		plain++
+		c.commit(chat.Change{Stream: chat.RoomStream(marked), ID: c.id(), At: time.Now(), By: third,
+			MustBeIn: third, Op: op(plain)})
 	}
 	edit := func(text string) {
-		m := next()
-		m.Text = text
-		become(chat.MessageEdited, m)
+		annotate(func(no int64) chat.Operation { return chat.EditMessage{No: no, Text: text} })
 	}
 	records := int64(0)
 
@@ -237,8 +238,8 @@ func TestCosts(t *testing.T) {
 		}},
 		{"a read position", func() {
 			no++
-			c.commit(chat.Change{Stream: chat.UserStream(other), Kind: chat.ReadMoved, ID: c.id(),
-				At: time.Now(), By: other, Read: &chat.Read{Room: large, No: no}})
+			c.commit(chat.Change{Stream: chat.UserStream(other), ID: c.id(), At: time.Now(),
+				By: other, Op: chat.MoveRead{Read: chat.Read{Room: large, No: no}}})
 		}},
 		{"a room, made", func() { c.commit(c.create(chat.RoomID(c.id()))) }},
 		{"a member, joined", func() { joined() }},
@@ -248,17 +249,15 @@ func TestCosts(t *testing.T) {
 		}},
 		{"a room as a member sees it", func() { _, err := c.store.View(ctx, large, other); c.must(err) }},
 		{"an edit", func() { edit("new text") }},
-		{"a deletion", func() { become(chat.MessageDeleted, next()) }},
-		{"a pin", func() { become(chat.MessagePinned, next()) }},
+		{"a deletion", func() { annotate(func(no int64) chat.Operation { return deleted(no, third) }) }},
+		{"a pin", func() { annotate(func(no int64) chat.Operation { return pinned(no, third) }) }},
 		{"a reaction", func() {
-			c.commit(chat.Change{Stream: chat.RoomStream(marked), Kind: chat.ReactionAdded,
-				ID: c.id(), At: time.Now(), By: third, MustBeIn: third,
-				Reaction: &chat.Reaction{No: next().No, Emoji: "👍", User: third}})
+			annotate(func(no int64) chat.Operation { return reacted(no, third) })
 		}},
 		{"a message that mentions 2 people", func() {
-			m := c.message(marked, third)
-			m.Message.Mentions = []chat.UserID{one, other}
-			c.commit(m)
+			c.commit(c.message(marked, third, func(op *chat.CreateMessage) {
+				op.Mentions = []chat.UserID{one, other}
+			}))
 		}},
 		{"a page of 50 messages, some marked",
 			func() { _, err := c.store.Messages(ctx, marked, chat.Page{Limit: 50}); c.must(err) }},
@@ -284,7 +283,7 @@ func TestCosts(t *testing.T) {
 		}},
 		{"a record", func() { _, err := c.store.Record(ctx, "kind", "id"); c.must(err) }},
 		{"an account", func() { c.commit(c.person()) }},
-		{"a log-in", func() { c.must(c.store.CreateSession(ctx, c.session(person.User.ID))) }},
+		{"a log-in", func() { c.must(c.store.CreateSession(ctx, c.session(person.By))) }},
 		{"a token, looked up", func() { _, _, err := c.store.Session(ctx, session.TokenHash); c.must(err) }},
 		{"somebody comes online", func() {
 			user := chat.UserID(c.id())
@@ -322,22 +321,23 @@ func TestKeys(t *testing.T) {
 	c := newCostly(t, redistest.Start(t))
 	ctx := t.Context()
 	room, user := c.room(2)
-	said := c.message(room, user)
-	said.Message.Mentions = []chat.UserID{user}
-	edit := chat.Change{Stream: said.Stream, Kind: chat.MessageEdited, ID: c.id(), At: time.Now(),
-		By: user, Message: &chat.Message{No: 1, Text: "new text"}}
+	said := c.message(room, user, func(op *chat.CreateMessage) { op.Mentions = []chat.UserID{user} })
+	edit := chat.Change{Stream: said.Stream, ID: c.id(), At: time.Now(), By: user,
+		Op: chat.EditMessage{No: 1, Text: "new text"}}
 	c.commit(said, edit)
 	_, err := c.store.PutRecord(ctx, "kind", "id", 0, nil)
 	c.must(err)
 	person := c.person()
 	c.commit(person)
-	id := person.User.ID
+	id := person.By
 	made := c.create(room + "2")
-	made.Room.CreatedBy = id
+	op := made.Op.(chat.CreateRoom)
+	op.Room.CreatedBy = id
+	made.Op = op
 	c.commit(made, c.join(room+"2", id))
 	c.commit(c.list(room+"2", id))
-	c.commit(chat.Change{Stream: chat.UserStream(id), Kind: chat.ReadMoved, ID: c.id(),
-		At: time.Now(), By: id, Read: &chat.Read{Room: room + "2", No: 1}})
+	c.commit(chat.Change{Stream: chat.UserStream(id), ID: c.id(), At: time.Now(), By: id,
+		Op: chat.MoveRead{Read: chat.Read{Room: room + "2", No: 1}}})
 	c.must(c.store.CreateSession(ctx, c.session(id)))
 	c.must(c.store.CreateInvite(ctx,
 		chat.Invite{ID: c.id(), CodeHash: "h", CreatedAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour)}))

@@ -16,17 +16,14 @@ func TestDeletedIsNowhere(t *testing.T) {
 	c := newCostly(t, redistest.Start(t))
 	id, user := c.room(2)
 	stream := chat.RoomStream(id)
-	become := func(kind chat.Kind, m *chat.Message) chat.Change {
-		return chat.Change{Stream: stream, Kind: kind, ID: c.id(), At: time.Now(), By: user, Message: m,
-			Reaction: &chat.Reaction{No: 1, Emoji: "canary-emoji", User: user}}
+	annotate := func(op chat.Annotation) chat.Change {
+		return chat.Change{Stream: stream, ID: c.id(), At: time.Now(), By: user, Op: op}
 	}
-	said := c.message(id, user)
-	said.Message.Text, said.Message.Mentions = "canary-first", []chat.UserID{"canary-person"}
-	said.Message.Files = []chat.File{{ID: "canary-file", Name: "canary-name"}}
-	c.commit(said, become(chat.MessageEdited,
-		&chat.Message{No: 1, Text: "canary-second", Mentions: []chat.UserID{"canary-other"}}),
-		become(chat.MessageEdited, &chat.Message{No: 1, Text: "canary-third"}),
-		become(chat.MessagePinned, &chat.Message{No: 1}))
+	c.commit(c.message(id, user, func(op *chat.CreateMessage) {
+		op.Text, op.Mentions = "canary-first", []chat.UserID{"canary-person"}
+		op.Files = []chat.File{{ID: "canary-file", Name: "canary-name"}}
+	}), annotate(chat.EditMessage{No: 1, Text: "canary-second", Mentions: []chat.UserID{"canary-other"}}),
+		annotate(chat.EditMessage{No: 1, Text: "canary-third"}), annotate(chat.PinMessage{No: 1}))
 	c.commit(c.list(id, user)) // shows the newest message
 	found := func() (all string) {
 		keys, err := c.server.Do("KEYS", "*")
@@ -51,7 +48,7 @@ func TestDeletedIsNowhere(t *testing.T) {
 		t.Fatal("the test does not see what is there")
 	}
 	for range chat.MaxEdits + 20 {
-		c.commit(become(chat.MessageEdited, &chat.Message{No: 1, Text: "canary-" + c.id()}))
+		c.commit(annotate(chat.EditMessage{No: 1, Text: "canary-" + c.id()}))
 	}
 	key, err := c.server.Do("KEYS", "*:edits")
 	c.must(err)
@@ -59,7 +56,7 @@ func TestDeletedIsNowhere(t *testing.T) {
 		strings.TrimSpace(n) != fmt.Sprint(chat.MaxEdits) {
 		t.Errorf("in %q are %s earlier texts, %v", key, n, err)
 	}
-	c.commit(become(chat.MessageDeleted, &chat.Message{No: 1}))
+	c.commit(annotate(chat.DeleteMessage{No: 1}))
 	if left := found(); left != "" {
 		t.Errorf("it is still there:\n%s", left)
 	}

@@ -39,16 +39,18 @@ type messageStub struct {
 
 // open returns the event as JSON without its end, for a script to go on.
 func (s *Store) open(c *chat.Change) (string, error) {
-	e := stub{Stream: c.Stream, Epoch: s.epoch, ID: c.ID, Kind: c.Kind, At: milli(c.At), By: c.By}
+	e := stub{Stream: c.Stream, Epoch: s.epoch, ID: c.ID, Kind: c.Kind(), At: milli(c.At), By: c.By}
 	end := 1
-	if c.Kind == chat.MessageCreated {
+	switch op := c.Op.(type) {
+	case chat.CreateMessage:
 		room, _ := c.Stream.Room()
-		e.Message = &messageStub{Room: room, ID: c.ID, From: c.Message.From, Text: c.Message.Text,
-			ClientID: c.Message.ClientID, At: e.At, Mentions: c.Message.Mentions, Files: c.Message.Files}
+		e.Message = &messageStub{Room: room, ID: c.ID, From: op.From, Text: op.Text,
+			ClientID: op.ClientID, At: e.At, Mentions: op.Mentions, Files: op.Files}
 		end = 2
-	}
-	if c.Kind == chat.ReactionAdded || c.Kind == chat.ReactionRemoved {
-		e.Reaction = c.Reaction
+	case chat.AddReaction:
+		e.Reaction = &op.Reaction
+	case chat.RemoveReaction:
+		e.Reaction = &op.Reaction
 	}
 	b, err := json.Marshal(e)
 	if err != nil {

@@ -204,8 +204,8 @@ func (f *Fsck) unlisted(ctx context.Context, room chat.RoomID, user chat.UserID)
 	if !f.Heal {
 		return nil
 	}
-	_, err = s.Commit(ctx, chat.Change{Stream: chat.UserStream(user), Kind: chat.RoomJoined,
-		ID: f.NewID(), At: f.Now(), View: &chat.RoomView{Room: chat.Room{ID: room}}})
+	_, err = s.Commit(ctx, chat.Change{Stream: chat.UserStream(user), ID: f.NewID(),
+		At: f.Now(), Op: chat.ListRoom{Room: room}})
 	return ignore(err, chat.ErrNotFound)
 }
 
@@ -263,8 +263,8 @@ func (f *Fsck) unannounced(ctx context.Context, room chat.RoomID, user chat.User
 	if !f.Heal {
 		return nil
 	}
-	_, err = f.Store.Commit(ctx, chat.Change{Stream: chat.UserStream(user), Kind: chat.ReadMoved,
-		ID: f.NewID(), At: f.Now(), By: user, Read: &chat.Read{Room: room, No: no}})
+	_, err = f.Store.Commit(ctx, chat.Change{Stream: chat.UserStream(user), ID: f.NewID(),
+		At: f.Now(), By: user, Op: chat.MoveRead{Read: chat.Read{Room: room, No: no}}})
 	return ignore(err, chat.ErrNotFound)
 }
 
@@ -322,8 +322,8 @@ func (f *Fsck) noMember(ctx context.Context, room chat.RoomID, user chat.UserID)
 	if !f.Heal {
 		return nil
 	}
-	_, err = f.Store.Commit(ctx, chat.Change{Stream: chat.UserStream(user), Kind: chat.RoomLeft,
-		ID: f.NewID(), At: f.Now(), Left: room})
+	_, err = f.Store.Commit(ctx, chat.Change{Stream: chat.UserStream(user), ID: f.NewID(),
+		At: f.Now(), Op: chat.UnlistRoom{Room: room}})
 	return err
 }
 

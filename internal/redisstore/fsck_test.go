@@ -52,43 +52,37 @@ func TestFsck(t *testing.T) {
 		client := d.Client(t)
 		at := time.Now().UTC().Truncate(time.Millisecond)
 		ids := 0
-		change := func(s chat.Stream, k chat.Kind) chat.Change {
+		change := func(s chat.Stream, op chat.Operation) chat.Change {
 			ids++
-			return chat.Change{Stream: s, Kind: k, ID: fmt.Sprintf("e%06d", ids), At: at, By: "u1"}
+			return chat.Change{Stream: s, ID: fmt.Sprintf("e%06d", ids), At: at, By: "u1", Op: op}
 		}
 		room, me := chat.RoomStream("a"), chat.UserStream("u2")
 		join := func() []chat.Change {
-			in, list := change(room, chat.MemberJoined), change(me, chat.RoomJoined)
-			in.Member = &chat.Member{Room: "a", User: "u2", Role: chat.RoomMember, JoinedAt: at}
-			list.View = &chat.RoomView{Room: chat.Room{ID: "a"}}
-			return []chat.Change{in, list}
+			return []chat.Change{change(room, chat.AddMember{Member: chat.Member{User: "u2",
+				Role: chat.RoomMember, JoinedAt: at}}), change(me, chat.ListRoom{Room: "a"})}
 		}
 		leave := func() []chat.Change {
-			out, unlist := change(room, chat.MemberLeft), change(me, chat.RoomLeft)
-			out.Member, unlist.Left = &chat.Member{User: "u2"}, "a"
-			return []chat.Change{out, unlist}
+			return []chat.Change{change(room, chat.RemoveMember{User: "u2"}),
+				change(me, chat.UnlistRoom{Room: "a"})}
 		}
-		account := func(kind chat.Kind, id chat.UserID, name string) []chat.Change {
-			c := change(chat.ServerStream, kind)
-			c.User = &chat.User{ID: id, Name: name, Role: chat.RoleMember, CreatedAt: at}
-			c.Account = &chat.Account{User: *c.User, NameKey: name, Password: "hash of " + name}
-			return []chat.Change{c}
+		account := func(id chat.UserID, name string) chat.Account {
+			return chat.Account{User: chat.User{ID: id, Name: name, Role: chat.RoleMember, CreatedAt: at},
+				NameKey: name, Password: "hash of " + name}
+		}
+		signUp := func(id chat.UserID, name string) chat.Change {
+			return change(chat.ServerStream, chat.CreateUser{Account: account(id, name)})
 		}
 		create := func(id chat.RoomID) []chat.Change {
-			c := change(chat.RoomStream(id), chat.RoomCreated)
-			c.Room = &chat.Room{ID: id, Kind: chat.Public, Name: string(id), CreatedBy: "u1", CreatedAt: at}
-			return []chat.Change{c}
+			return []chat.Change{change(chat.RoomStream(id), chat.CreateRoom{Room: chat.Room{ID: id,
+				Kind: chat.Public, Name: string(id), CreatedBy: "u1", CreatedAt: at}})}
 		}
 		thread := func() []chat.Change {
-			c := change(chat.RoomStream("a.2"), chat.RoomCreated)
-			c.Room = &chat.Room{ID: "a.2", Kind: chat.ThreadRoom, Parent: "a", Root: 2, CreatedAt: at}
-			return []chat.Change{c}
+			return []chat.Change{change("room:a.2", chat.CreateRoom{Room: chat.Room{ID: "a.2",
+				Kind: chat.ThreadRoom, Parent: "a", Root: 2, CreatedAt: at}})}
 		}
 		reply := func() []chat.Change {
-			said, moved := change(chat.RoomStream("a.2"), chat.MessageCreated), change(room, chat.ThreadMoved)
-			said.Message = &chat.Message{From: "u1", Text: "reply"}
-			moved.Message = &chat.Message{No: 2, Thread: &chat.Thread{Room: "a.2", Replies: 1, LastAt: at}}
-			return []chat.Change{said, moved}
+			return []chat.Change{change("room:a.2", chat.CreateMessage{From: "u1", Text: "reply"}),
+				change(room, chat.MoveThread{No: 2, Thread: chat.Thread{Room: "a.2", Replies: 1, LastAt: at}})}
 		}
 		session := func(s *redisstore.Store, id string) error {
 			return s.CreateSession(t.Context(),
@@ -106,21 +100,20 @@ func TestFsck(t *testing.T) {
 			"join":  {nil, commit(join)},
 			"leave": {commit(join), commit(leave)},
 			"sign up": {nil, commit(func() []chat.Change {
-				return account(chat.UserCreated, "u3",
-					"Three")
+				return []chat.Change{signUp("u3", "Three")}
 			})},
-			"rename": {nil, commit(func() []chat.Change { return account(chat.UserUpdated, "u2", "Zwei") })},
+			"rename": {nil, commit(func() []chat.Change {
+				return []chat.Change{change(chat.ServerStream, chat.UpdateUser{Account: account("u2", "Zwei")})}
+			})},
 			"create": {nil, commit(func() []chat.Change { return create("b") })},
 			"read": {commit(join), commit(func() []chat.Change {
-				c := change(me, chat.ReadMoved)
-				c.Read = &chat.Read{Room: "a", No: 3}
-				return []chat.Change{c}
+				return []chat.Change{change(me, chat.MoveRead{Read: chat.Read{Room: "a", No: 3}})}
 			})},
 			"reply":  {commit(func() []chat.Change { return append(join(), thread()...) }), commit(reply)},
 			"log in": {nil, func(s *redisstore.Store) error { return session(s, "s1") }},
 			"log out": {func(s *redisstore.Store) error { return session(s, "s1") },
 				commit(func() []chat.Change {
-					return []chat.Change{change(me, chat.SessionRevoked)}
+					return []chat.Change{change(me, chat.RevokeSessions{})}
 				})},
 		} {
 			t.Run(name, func(t *testing.T) {
@@ -146,16 +139,14 @@ func TestFsck(t *testing.T) {
 						}
 					}
 					must(commit(func() []chat.Change {
-						return append(account(chat.UserCreated, "u1", "One"),
-							account(chat.UserCreated, "u2", "Two")...)
+						return []chat.Change{signUp("u1", "One"), signUp("u2", "Two")}
 					}))
 					must(commit(func() []chat.Change { return create("a") }))
 					must(step.before)
 					for i := range 3 {
 						must(commit(func() []chat.Change {
-							c := change(room, chat.MessageCreated)
-							c.Message = &chat.Message{From: "u1", Text: fmt.Sprint("text ", i)}
-							return []chat.Change{c}
+							return []chat.Change{change(room, chat.CreateMessage{From: "u1",
+								Text: fmt.Sprint("text ", i)})}
 						}))
 					}
 					held, err := chattest.Fetch(t.Context(), s, "u2")

@@ -28,9 +28,8 @@ func (f *Fsck) tellThread(ctx context.Context, room chat.Room) error {
 		return nil
 	}
 	_, err = f.Store.Commit(ctx, chat.Change{Stream: chat.RoomStream(room.Parent),
-		Kind: chat.ThreadMoved, ID: f.NewID(), At: f.Now(),
-		Message: &chat.Message{No: room.Root,
-			Thread: &chat.Thread{Room: room.ID, Replies: last.No, LastAt: last.At}}})
+		ID: f.NewID(), At: f.Now(), Op: chat.MoveThread{No: room.Root,
+			Thread: chat.Thread{Room: room.ID, Replies: last.No, LastAt: last.At}}})
 	return ignore(err, chat.ErrNotFound)
 }
 

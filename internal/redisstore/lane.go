@@ -61,7 +61,7 @@ func (s *Store) runLane(room chat.RoomID, l *lane) {
 		s.lanesMu.Lock()
 		n, bytes := 0, 0
 		for n < len(l.waiting) && n < laneMessages && bytes < laneBytes {
-			bytes += len(l.waiting[n].c.Message.Text)
+			bytes += len(l.waiting[n].c.Op.(chat.CreateMessage).Text)
 			n++
 		}
 		batch := l.waiting[:n:n]

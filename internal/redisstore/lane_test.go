@@ -17,9 +17,7 @@ func TestTogether(t *testing.T) {
 		chat.UserID("pablo"), chat.UserID("joe"), chat.UserID("nobody")
 	c.commit(c.create(room), c.join(room, pablo), c.join(room, joe))
 	send := func(from chat.UserID, client string) chat.Change {
-		m := c.message(room, from)
-		m.Message.ClientID = client
-		return m
+		return c.message(room, from, func(op *chat.CreateMessage) { op.ClientID = client })
 	}
 	before := c.commit(send(pablo, "before"))[0]
 	alone := s.Commands()

@@ -162,19 +162,23 @@ var becomes = map[chat.Kind]string{
 // up to three more.
 func becomeArgs(c *chat.Change) []string {
 	at := jsonTime(c.At)
-	if r := c.Reaction; r != nil && (c.Kind == chat.ReactionAdded || c.Kind == chat.ReactionRemoved) {
-		return []string{num(r.No), reactionEntry(c.ID, c.At, c.By, c.Kind, r), at, r.Emoji,
+	react := func(r chat.Reaction) []string {
+		return []string{num(r.No), reactionEntry(c.ID, c.At, c.By, c.Kind(), &r), at, r.Emoji,
 			string(r.User), ""}
 	}
-	m := c.Message
-	args := []string{num(m.No), changedEntry(c.ID, c.At, c.By, c.Kind, m.No), at, "", "", ""}
-	switch c.Kind {
-	case chat.MessageEdited:
-		args[3], args[4] = m.Text, words(m.Mentions)
-	case chat.MessagePinned:
+	no := c.Op.(chat.Annotation).Target()
+	args := []string{num(no), changedEntry(c.ID, c.At, c.By, c.Kind(), no), at, "", "", ""}
+	switch op := c.Op.(type) {
+	case chat.AddReaction:
+		return react(op.Reaction)
+	case chat.RemoveReaction:
+		return react(op.Reaction)
+	case chat.EditMessage:
+		args[3], args[4] = op.Text, words(op.Mentions)
+	case chat.PinMessage:
 		args[3] = string(c.By)
-	case chat.ThreadMoved:
-		args[3], args[4], args[5] = string(m.Thread.Room), num(m.Thread.Replies), jsonTime(m.Thread.LastAt)
+	case chat.MoveThread:
+		args[3], args[4], args[5] = string(op.Thread.Room), num(op.Thread.Replies), jsonTime(op.Thread.LastAt)
 	}
 	return args
 }

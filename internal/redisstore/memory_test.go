@@ -74,11 +74,11 @@ func BenchmarkMemoryOf(b *testing.B) {
 				}
 			}
 		}},
-		{"mention", func(c *costly, n int) { c.become(n, "") }},
-		{"edited", func(c *costly, n int) { c.become(n, chat.MessageEdited) }},
-		{"pinned", func(c *costly, n int) { c.become(n, chat.MessagePinned) }},
-		{"reaction", func(c *costly, n int) { c.become(n, chat.ReactionAdded) }},
-		{"deleted", func(c *costly, n int) { c.become(n, chat.MessageDeleted) }},
+		{"mention", func(c *costly, n int) { c.annotate(n, nil) }},
+		{"edited", func(c *costly, n int) { c.annotate(n, edited) }},
+		{"pinned", func(c *costly, n int) { c.annotate(n, pinned) }},
+		{"reaction", func(c *costly, n int) { c.annotate(n, reacted) }},
+		{"deleted", func(c *costly, n int) { c.annotate(n, deleted) }},
 		{"account", func(c *costly, n int) {
 			for range n {
 				c.commit(c.person())
@@ -138,8 +138,9 @@ func BenchmarkMemoryOf(b *testing.B) {
 			before := dataset(b, c.server)
 			for _, user := range users {
 				for no := range int64(reads) {
-					c.commit(chat.Change{Stream: chat.UserStream(user), Kind: chat.ReadMoved,
-						ID: c.id(), At: time.Now(), By: user, Read: &chat.Read{Room: id, No: 1000 + no}})
+					c.commit(chat.Change{Stream: chat.UserStream(user), ID: c.id(),
+						At: time.Now(), By: user,
+						Op: chat.MoveRead{Read: chat.Read{Room: id, No: 1000 + no}}})
 				}
 			}
 			b.ReportMetric((dataset(b, c.server)-before)/people, "bytes/person")
@@ -169,24 +170,31 @@ func BenchmarkMemoryOf(b *testing.B) {
 	})
 }
 
-// become sends messages of 100 bytes to one room, each of which mentions
-// somebody or becomes what is asked for.
-func (c *costly) become(n int, kind chat.Kind) {
+// annotate sends messages of 100 bytes to one room, each of which is then
+// changed, or, without an operation, mentions someone.
+func (c *costly) annotate(n int, op func(no int64, user chat.UserID) chat.Operation) {
 	room, user := c.room(2)
 	for i := range int64(n) {
-		m := c.message(room, user)
-		if kind == "" {
-			m.Message.Mentions = []chat.UserID{chat.UserID(c.id())}
-		}
-		c.commit(m)
-		if kind == "" {
+		if op == nil {
+			c.commit(c.message(room, user, func(op *chat.CreateMessage) {
+				op.Mentions = []chat.UserID{chat.UserID(c.id())}
+			}))
 			continue
 		}
-		then := chat.Change{Stream: m.Stream, Kind: kind, ID: c.id(), At: time.Now(), By: user,
-			Message: &chat.Message{No: i + 1, Text: text100[10:] + "new words "}}
-		if kind == chat.ReactionAdded {
-			then.Reaction = &chat.Reaction{No: i + 1, Emoji: "👍", User: user}
-		}
-		c.commit(then)
+		c.commit(c.message(room, user))
+		c.commit(chat.Change{Stream: chat.RoomStream(room), ID: c.id(), At: time.Now(), By: user,
+			Op: op(i+1, user)})
 	}
+}
+
+func edited(no int64, _ chat.UserID) chat.Operation {
+	return chat.EditMessage{No: no, Text: text100[10:] + "new words "}
+}
+
+func pinned(no int64, _ chat.UserID) chat.Operation { return chat.PinMessage{No: no} }
+
+func deleted(no int64, _ chat.UserID) chat.Operation { return chat.DeleteMessage{No: no} }
+
+func reacted(no int64, user chat.UserID) chat.Operation {
+	return chat.AddReaction{Reaction: chat.Reaction{No: no, Emoji: "👍", User: user}}
 }

@@ -2,8 +2,6 @@ package redisstore
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -24,7 +22,7 @@ var remember = strconv.Itoa(int(generationLife / time.Second))
 // commitRoom makes changes to a room in one step.
 func (s *Store) commitRoom(ctx context.Context, room chat.RoomID,
 	changes []chat.Change) ([]chat.Result, error) {
-	if len(changes) == 1 && changes[0].Kind == chat.MessageCreated {
+	if len(changes) == 1 && changes[0].Kind() == chat.MessageCreated {
 		r, err := s.commitMessage(ctx, room, &changes[0])
 		if err != nil {
 			return nil, err
@@ -33,9 +31,9 @@ func (s *Store) commitRoom(ctx context.Context, room chat.RoomID,
 	}
 	undo := func() {}
 	for i := range changes {
-		if changes[i].Kind == chat.RoomCreated {
+		if op, isNew := changes[i].Op.(chat.CreateRoom); isNew {
 			var err error
-			if undo, err = s.list(ctx, *changes[i].Room); err != nil {
+			if undo, err = s.list(ctx, op.Room); err != nil {
 				return nil, err
 			}
 			break
@@ -64,63 +62,52 @@ func (s *Store) roomArgs(args []string, c *chat.Change) ([]string, error) {
 	add := func(op string, more ...string) []string {
 		return append(append(args, op, c.ID, open, string(c.MustBeIn), speak), more...)
 	}
-	if op := becomes[c.Kind]; op != "" {
+	if op := becomes[c.Kind()]; op != "" {
 		return add(op, becomeArgs(c)...), nil
 	}
-	switch c.Kind {
-	case chat.MessageCreated:
-		m := c.Message
+	switch op := c.Op.(type) {
+	case chat.CreateMessage:
 		files := ""
-		if len(m.Files) > 0 {
-			b, err := json.Marshal(m.Files)
+		if len(op.Files) > 0 {
+			b, err := json.Marshal(op.Files)
 			if err != nil {
 				return nil, err
 			}
 			files = string(b)
 		}
-		return add("message", string(m.From), string(c.By), m.Text, m.ClientID,
-			num(c.At.UnixMilli()), sendHash(c), words(m.Mentions), files), nil
-	case chat.RoomCreated:
-		b, err := json.Marshal(c.Room)
-		return add("create", string(b), flag(c.Room.Archived), strconv.Itoa(c.Room.Slow)), err
-	case chat.RoomUpdated:
-		r := c.Room
-		return add("update", r.Name, r.Topic, strconv.Itoa(r.Retain), flag(r.Archived),
-			strconv.Itoa(r.Slow)), nil
-	case chat.MessagesTrimmed:
-		return add("trim", num(c.Trimmed)), nil
-	case chat.MemberJoined:
-		place, err := placeOf(c.Member, 0)
-		return add("join", string(c.Member.User), place), err
-	case chat.MemberLeft:
-		return add("leave", string(c.Member.User)), nil
-	case chat.MemberUpdated:
+		hash := ""
+		if h := c.SendHash(); h != [16]byte{} {
+			hash = string(h[:])
+		}
+		return add("message", string(op.From), string(c.By), op.Text, op.ClientID,
+			num(c.At.UnixMilli()), hash, words(op.Mentions), files), nil
+	case chat.CreateRoom:
+		b, err := json.Marshal(op.Room)
+		return add("create", string(b), flag(op.Room.Archived), strconv.Itoa(op.Room.Slow)), err
+	case chat.UpdateRoom:
+		return add("update", op.Name, op.Topic, strconv.Itoa(op.Retain), flag(op.Archived),
+			strconv.Itoa(op.Slow)), nil
+	case chat.TrimMessages:
+		return add("trim", num(op.To)), nil
+	case chat.AddMember:
+		place, err := placeOf(&op.Member, 0)
+		return add("join", string(op.Member.User), place), err
+	case chat.RemoveMember:
+		return add("leave", string(op.User)), nil
+	case chat.UpdateMember:
 		mute := "-"
-		if c.Mute != nil {
-			if mute, err = muteOf(*c.Mute); err != nil {
+		if op.Mute != nil {
+			if mute, err = muteOf(*op.Mute); err != nil {
 				return nil, err
 			}
 		}
-		return add("role", string(c.Member.User), string(c.Member.Role), mute), nil
+		return add("role", string(op.User), string(op.Role), mute), nil
 	}
-	return nil, fmt.Errorf("%w: no such change: %s", chat.ErrInvalid, c.Kind)
+	return nil, errUnknown(c)
 }
 
-// sendHash makes the same send the same: 16 bytes of the hash of the room, who,
-// from where and the client's id. Empty where the client gave no id. The
-// embedded store makes the same: a migration carries them over.
-func sendHash(c *chat.Change) string {
-	if c.Message.ClientID == "" {
-		return ""
-	}
-	var b []byte
-	for _, part := range []string{string(c.Stream), string(c.By), c.Device, c.Message.ClientID} {
-		b = binary.AppendUvarint(b, uint64(len(part)))
-		b = append(b, part...)
-	}
-	sum := sha256.Sum256(b)
-	return string(sum[:16])
-}
+// errUnknown is a fault in this package: an operation that no case handles.
+func errUnknown(c *chat.Change) error { return fmt.Errorf("unknown operation %T", c.Op) }
 
 // runRoom runs room.lua. If each change stands for itself, errs has the
 // refusals.
@@ -180,7 +167,7 @@ func (s *Store) roomResult(room chat.RoomID, c *chat.Change, r []rueidis.RedisMe
 	case 0:
 		return noOp, nil
 	case 1:
-		return s.sent(room, c, r)
+		return s.sent(c, r)
 	case 2:
 		if len(r) < 4 {
 			return chat.Result{}, fmt.Errorf("%d parts", len(r))
@@ -213,7 +200,7 @@ func (s *Store) roomResult(room chat.RoomID, c *chat.Change, r []rueidis.RedisMe
 }
 
 // sent makes the event of a message that room.lua has just numbered.
-func (s *Store) sent(room chat.RoomID, c *chat.Change, r []rueidis.RedisMessage) (chat.Result, error) {
+func (s *Store) sent(c *chat.Change, r []rueidis.RedisMessage) (chat.Result, error) {
 	seq, err := r[1].AsInt64()
 	if err != nil {
 		return chat.Result{}, err
@@ -226,12 +213,8 @@ func (s *Store) sent(room chat.RoomID, c *chat.Change, r []rueidis.RedisMessage)
 	if err != nil {
 		return chat.Result{}, err
 	}
-	at := milli(c.At)
-	m := stored{Message: chat.Message{
-		Room: room, No: no, ID: c.ID, Seq: seq, From: c.Message.From, Text: c.Message.Text,
-		ClientID: c.Message.ClientID, At: at,
-		Mentions: slices.Clone(c.Message.Mentions), Files: slices.Clone(c.Message.Files),
-	}, by: c.By}
+	m := stored{Message: *c.Message(), by: c.By}
+	m.No, m.Seq = no, seq
 	return chat.Result{Event: s.event(m, prev)}, nil
 }
 

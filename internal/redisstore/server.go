@@ -24,6 +24,7 @@ type keptAccount struct {
 // their slots.
 func (s *Store) commitServer(ctx context.Context, changes []chat.Change) ([]chat.Result, error) {
 	args := []string{s.keys.channel(chat.ServerStream), window}
+	var people []chat.UserID
 	for i := range changes {
 		c := &changes[i]
 		if c.MustBeIn != "" {
@@ -33,25 +34,31 @@ func (s *Store) commitServer(ctx context.Context, changes []chat.Change) ([]chat
 		if err != nil {
 			return nil, err
 		}
-		public, err := json.Marshal(c.User)
-		if err != nil {
-			return nil, err
-		}
-		account, err := json.Marshal(keptAccount{c.Account.User, c.Account.NameKey, c.Account.Password})
-		if err != nil {
-			return nil, err
-		}
-		op, more := "create", []byte(c.Invite)
-		if c.Kind == chat.UserUpdated {
-			op, more = "update", nil
-			if c.WasUser != nil {
-				if more, err = json.Marshal(c.WasUser); err != nil {
+		var op string
+		var account chat.Account
+		var more []byte
+		switch o := c.Op.(type) {
+		case chat.CreateUser:
+			op, account, more = "create", o.Account, []byte(o.Invite)
+		case chat.UpdateUser:
+			op, account = "update", o.Account
+			if o.Was != nil {
+				if more, err = json.Marshal(o.Was); err != nil {
 					return nil, err
 				}
 			}
 		}
-		args = append(args, op, c.ID, open, string(c.Account.ID), c.Account.NameKey, string(public),
-			string(account), num(c.At.UnixMilli()), string(more))
+		people = append(people, account.ID)
+		public, err := json.Marshal(account.User)
+		if err != nil {
+			return nil, err
+		}
+		kept, err := json.Marshal(keptAccount{account.User, account.NameKey, account.Password})
+		if err != nil {
+			return nil, err
+		}
+		args = append(args, op, c.ID, open, string(account.ID), account.NameKey, string(public),
+			string(kept), num(c.At.UnixMilli()), string(more))
 	}
 	var keys []string
 	for _, what := range []string{"head", "log", "names", "keys", "users", "order", "arriving",
@@ -70,8 +77,8 @@ func (s *Store) commitServer(ctx context.Context, changes []chat.Change) ([]chat
 		if errors.Is(err, chat.ErrConflict) {
 			// Who has compared with an account in its slot, while a newer one
 			// was still arriving, finds that now.
-			for i := range changes {
-				if _, err := s.arrive(ctx, changes[i].Account.ID); err != nil &&
+			for _, user := range people {
+				if _, err := s.arrive(ctx, user); err != nil &&
 					!errors.Is(err, chat.ErrNotFound) {
 					return nil, err
 				}
@@ -89,10 +96,10 @@ func (s *Store) commitServer(ctx context.Context, changes []chat.Change) ([]chat
 			return nil, fmt.Errorf("answer of server.lua: %w", err)
 		}
 	}
-	for i := range changes {
+	for _, user := range people {
 		// Who is told of an error tries again, or finds the account where it is
 		// arriving.
-		if _, err := s.arrive(ctx, changes[i].Account.ID); err != nil && !errors.Is(err, chat.ErrNotFound) {
+		if _, err := s.arrive(ctx, user); err != nil && !errors.Is(err, chat.ErrNotFound) {
 			return nil, err
 		}
 	}

@@ -186,12 +186,11 @@ func TestOldNames(t *testing.T) {
 	room := chat.Room{ID: "d", Kind: chat.Direct, Name: `"people":[`, People: pair, CreatedBy: "u1",
 		CreatedAt: at}
 	join := func(user chat.UserID) chat.Change {
-		return chat.Change{Stream: "room:d", Kind: chat.MemberJoined, ID: "joined " + string(user),
-			At: at, Member: &chat.Member{Room: "d", User: user, Role: chat.RoomMember, JoinedAt: at}}
+		return chat.Change{Stream: "room:d", ID: "joined " + string(user), At: at,
+			Op: chat.AddMember{Member: chat.Member{User: user, Role: chat.RoomMember, JoinedAt: at}}}
 	}
-	made := chat.Change{Stream: "room:d", Kind: chat.RoomCreated, ID: "made", At: at, Room: &room}
-	listed := chat.Change{Stream: "user:u1", Kind: chat.RoomJoined, ID: "listed", At: at,
-		View: &chat.RoomView{Room: room}}
+	made := chat.Change{Stream: "room:d", ID: "made", At: at, Op: chat.CreateRoom{Room: room}}
+	listed := chat.Change{Stream: "user:u1", ID: "listed", At: at, Op: chat.ListRoom{Room: "d"}}
 	if _, err := store.Commit(t.Context(), made, join("u1"), join("u2"), listed); err != nil {
 		t.Fatal(err)
 	}

@@ -31,21 +31,21 @@ func (s *Store) commitUser(ctx context.Context, user chat.UserID,
 }
 
 func (s *Store) judgeUser(ctx context.Context, user chat.UserID, c *chat.Change) (err error) {
-	switch c.Kind {
-	case chat.RoomJoined:
-		_, err = s.Member(ctx, c.View.ID, user)
-	case chat.ReadMoved:
-		_, err = s.Member(ctx, c.Read.Room, user)
-	case chat.NotifyChanged:
+	switch op := c.Op.(type) {
+	case chat.ListRoom:
+		_, err = s.Member(ctx, op.Room, user)
+	case chat.MoveRead:
+		_, err = s.Member(ctx, op.Read.Room, user)
+	case chat.SetNotify:
 		var listed bool
 		listed, err = s.client.Do(ctx,
 			s.client.B().Hexists().Key(s.keys.user(user, "rooms")).Field(
-				string(c.Notify.Room)).Build()).AsBool()
+				string(op.Notify.Room)).Build()).AsBool()
 		if err == nil && !listed {
 			err = chat.ErrNotFound
 		}
-	case chat.SessionRevoked:
-		if c.Account != nil {
+	case chat.RevokeSessions:
+		if op.Password != "" {
 			_, err = s.Account(ctx, user)
 		}
 	}
@@ -56,46 +56,48 @@ func (s *Store) changeUser(ctx context.Context, user chat.UserID, c *chat.Change
 	if c.MustBeIn != "" {
 		return chat.Result{}, chat.ErrNotFound // a person's stream has no members
 	}
-	switch c.Kind {
-	case chat.RoomJoined:
-		return s.enlist(ctx, user, c)
-	case chat.RoomLeft:
+	switch op := c.Op.(type) {
+	case chat.ListRoom:
+		return s.enlist(ctx, user, c, op.Room)
+	case chat.UnlistRoom:
 		reason := ""
-		if c.Reason != "" {
-			b, err := json.Marshal(c.Reason)
+		if op.Reason != "" {
+			b, err := json.Marshal(op.Reason)
 			if err != nil {
 				return chat.Result{}, err
 			}
 			reason = string(b)
 		}
-		return s.runUser(ctx, user, c, "unlist", string(c.Left), reason)
-	case chat.ReadMoved:
-		return s.moveRead(ctx, user, c)
-	case chat.NotifyChanged:
-		return s.runUser(ctx, user, c, "notify", string(c.Notify.Room), listedAs(c.Notify.Level),
-			string(c.Notify.Level))
-	}
-	password, was := "", ""
-	if c.Account != nil {
-		password, was = c.Account.Password, c.Was
-		if _, err := s.account(ctx, user); err != nil { // which brings in one that is still arriving
-			return chat.Result{}, err
+		return s.runUser(ctx, user, c, "unlist", string(op.Room), reason)
+	case chat.MoveRead:
+		return s.moveRead(ctx, user, c, op.Read)
+	case chat.SetNotify:
+		return s.runUser(ctx, user, c, "notify", string(op.Notify.Room), listedAs(op.Notify.Level),
+			string(op.Notify.Level))
+	case chat.RevokeSessions:
+		args := []string{"", ""}
+		if op.Password != "" {
+			if _, err := s.account(ctx, user); err != nil { // which brings in one that is still arriving
+				return chat.Result{}, err
+			}
+			args = []string{op.Password, op.Was}
 		}
+		for _, id := range op.Sessions {
+			args = append(args, string(id))
+		}
+		return s.runUser(ctx, user, c, "revoke", args...)
 	}
-	args := []string{password, was}
-	for _, id := range c.Sessions {
-		args = append(args, string(id))
-	}
-	return s.runUser(ctx, user, c, "revoke", args...)
+	return chat.Result{}, errUnknown(c)
 }
 
 // enlist puts a room on the person's list, as they see it now.
-func (s *Store) enlist(ctx context.Context, user chat.UserID, c *chat.Change) (chat.Result, error) {
-	reply, err := s.run(ctx, &viewScript, s.viewKeys(c.View.ID), []string{string(user)})
+func (s *Store) enlist(ctx context.Context, user chat.UserID, c *chat.Change,
+	room chat.RoomID) (chat.Result, error) {
+	reply, err := s.run(ctx, &viewScript, s.viewKeys(room), []string{string(user)})
 	if err != nil {
 		return chat.Result{}, err
 	}
-	view, err := s.scanView(c.View.ID, reply)
+	view, err := s.scanView(room, reply)
 	if err != nil {
 		return chat.Result{}, err
 	}
@@ -119,8 +121,8 @@ func (s *Store) enlist(ctx context.Context, user chat.UserID, c *chat.Change) (c
 	// room off again.
 	if _, err := s.Member(ctx, view.ID, user); err != nil {
 		if isRefusal(err) {
-			undo := chat.Change{Stream: c.Stream, Kind: chat.RoomLeft, ID: c.ID + "-undo", At: c.At,
-				By: c.By, Left: view.ID}
+			undo := chat.Change{Stream: c.Stream, ID: c.ID + "-undo", At: c.At, By: c.By,
+				Op: chat.UnlistRoom{Room: view.ID}}
 			if _, undoErr := s.runUser(ctx, user, &undo, "unlist", string(view.ID), ""); undoErr != nil {
 				return chat.Result{}, undoErr
 			}
@@ -131,8 +133,9 @@ func (s *Store) enlist(ctx context.Context, user chat.UserID, c *chat.Change) (c
 }
 
 // moveRead moves the position in the room, then says so in the person's stream.
-func (s *Store) moveRead(ctx context.Context, user chat.UserID, c *chat.Change) (chat.Result, error) {
-	room, no := c.Read.Room, num(c.Read.No)
+func (s *Store) moveRead(ctx context.Context, user chat.UserID, c *chat.Change,
+	to chat.Read) (chat.Result, error) {
+	room, no := to.Room, num(to.No)
 	reply, err := s.run(ctx, &readScript,
 		[]string{s.keys.room(room, "members"), s.keys.room(room, "reads")}, []string{string(user), no})
 	if err != nil {

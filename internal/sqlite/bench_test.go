@@ -43,12 +43,12 @@ func benchmarkCommit(b *testing.B, rooms, senders int) {
 	room := func(i int) chat.RoomID { return chat.RoomID(fmt.Sprintf("01J9YYYYYYYYYYYYYYYYYY%04d", i)) }
 	for i := range rooms {
 		st := chat.RoomStream(room(i))
-		changes := []chat.Change{{Stream: st, Kind: chat.RoomCreated, ID: fmt.Sprint("r", i),
-			At: benchTime, Room: &chat.Room{ID: room(i), Kind: chat.Public}}}
+		changes := []chat.Change{{Stream: st, ID: fmt.Sprint("r", i), At: benchTime,
+			Op: chat.CreateRoom{Room: chat.Room{ID: room(i), Kind: chat.Public}}}}
 		for j := range senders {
-			changes = append(changes, chat.Change{Stream: st, Kind: chat.MemberJoined,
-				ID: fmt.Sprint("m", i, "-", j), At: benchTime,
-				Member: &chat.Member{User: user(j), Role: chat.RoomMember}})
+			changes = append(changes, chat.Change{Stream: st, At: benchTime,
+				ID: fmt.Sprint("m", i, "-", j),
+				Op: chat.AddMember{Member: chat.Member{User: user(j), Role: chat.RoomMember}}})
 		}
 		if _, err := s.Commit(ctx, changes...); err != nil {
 			b.Fatal(err)
@@ -70,9 +70,9 @@ func benchmarkCommit(b *testing.B, rooms, senders int) {
 				}
 				id := fmt.Sprintf("01J9XXXXXXXXXXXX%010d", k)
 				_, err := s.Commit(ctx, chat.Change{Stream: chat.RoomStream(r),
-					Kind: chat.MessageCreated, ID: id, At: benchTime, By: user(i),
-					Device: "01J9WWWWWWWWWWWWWWWWWWWWWW", MustBeIn: user(i),
-					Message: &chat.Message{From: user(i), Text: text, ClientID: id}})
+					ID: id, At: benchTime, By: user(i), MustBeIn: user(i),
+					Op: chat.CreateMessage{From: user(i), Text: text, ClientID: id,
+						Device: "01J9WWWWWWWWWWWWWWWWWWWWWW"}})
 				if err != nil {
 					done <- err
 					return
@@ -135,13 +135,12 @@ func openBench(b *testing.B) *Store {
 // fill makes a room of n messages.
 func fill(b *testing.B, s *Store, room chat.RoomID, n int) {
 	stream := chat.RoomStream(room)
-	changes := []chat.Change{{Stream: stream, Kind: chat.RoomCreated, ID: "room " + string(room),
-		Room: &chat.Room{ID: room}}}
+	changes := []chat.Change{{Stream: stream, ID: "room " + string(room),
+		Op: chat.CreateRoom{Room: chat.Room{ID: room}}}}
 	for i := range n {
 		changes = append(changes, chat.Change{
-			Stream: stream, Kind: chat.MessageCreated, ID: fmt.Sprintf("01J9XXXXXXXXXXXX%010d", i),
-			At: benchTime, By: "u1",
-			Message: &chat.Message{From: "u1", Text: strings.Repeat("hello wor ", 10)},
+			Stream: stream, ID: fmt.Sprintf("01J9XXXXXXXXXXXX%010d", i), At: benchTime, By: "u1",
+			Op: chat.CreateMessage{From: "u1", Text: strings.Repeat("hello wor ", 10)},
 		})
 		if len(changes) == 1000 || i == n-1 {
 			if _, err := s.Commit(b.Context(), changes...); err != nil {

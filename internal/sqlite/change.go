@@ -2,8 +2,6 @@ package sqlite
 
 import (
 	"fmt"
-	"slices"
-	"time"
 
 	"github.com/parley-chat/parley/internal/chat"
 )
@@ -12,62 +10,33 @@ var noOp = chat.Result{NoOp: true}
 
 // change judges c and then writes it. A refusal (a *chat.Error) has written
 // nothing.
-func (w *writer) change(c *chat.Change, h hash) (chat.Result, error) {
-	r, err := w.judge(c, h)
+func (w *writer) change(c *chat.Change) (chat.Result, error) {
+	r, err := w.judge(c)
 	if err != nil {
-		return chat.Result{}, fmt.Errorf("%s in %s: %w", c.Kind, c.Stream, err)
+		return chat.Result{}, fmt.Errorf("%s in %s: %w", c.Kind(), c.Stream, err)
 	}
 	return r, nil
 }
 
-func (w *writer) judge(c *chat.Change, h hash) (chat.Result, error) {
+func (w *writer) judge(c *chat.Change) (chat.Result, error) {
 	s, err := w.stream(c.Stream)
 	if err != nil {
 		return chat.Result{}, err
 	}
-	roomID, inRoom := c.Stream.Room()
-	user, inUser := c.Stream.User()
-	if inRoom && s.room == nil && c.Kind != chat.RoomCreated {
-		return chat.Result{}, chat.ErrNotFound
-	}
-	var speaker *member // who must be in the room
-	if c.MustBeIn != "" {
-		if s.room == nil {
-			return chat.Result{}, chat.ErrNotFound
-		}
-		if speaker, err = w.member(s, c.MustBeIn); err != nil {
-			return chat.Result{}, err
-		}
-		if !speaker.in {
-			return chat.Result{}, chat.ErrNotFound
-		}
-	}
-	switch isSend := inRoom && c.Kind == chat.MessageCreated && c.Message != nil; {
-	case isSend:
-		return w.message(s, speaker, c, h)
-	case c.MustSpeak && s.room != nil:
-		if err := mayWrite(s.room, speaker, c); err != nil {
-			return chat.Result{}, err
-		}
-	}
-	switch {
-	case inRoom && c.Kind == chat.RoomCreated && c.Room != nil && c.Room.ID == roomID:
-		return w.createRoom(s, c)
-	case inRoom:
+	if _, inRoom := c.Stream.Room(); inRoom {
 		return w.inRoom(s, c)
-	case inUser:
-		return w.inUser(s, user, c)
-	case c.Stream == chat.ServerStream:
-		return w.inServer(s, c)
 	}
-	return chat.Result{}, errChange(c)
+	if c.MustBeIn != "" {
+		return chat.Result{}, chat.ErrNotFound // only rooms have members
+	}
+	if user, inUser := c.Stream.User(); inUser {
+		return w.inUser(s, user, c)
+	}
+	return w.inServer(s, c)
 }
 
-// errChange is the refusal of a change that its stream does not know, or that
-// lacks its fields.
-func errChange(c *chat.Change) error {
-	return fmt.Errorf("%w: no such change: %s in %s", chat.ErrInvalid, c.Kind, c.Stream)
-}
+// errUnknown is a fault in this package: an operation that no case handles.
+func errUnknown(c *chat.Change) error { return fmt.Errorf("unknown operation %T", c.Op) }
 
 // stream returns the log's end, from the cache where it is there.
 func (w *writer) stream(name chat.Stream) (*stream, error) {
@@ -128,10 +97,10 @@ func (w *writer) number(s *stream, name chat.Stream) error {
 	return nil
 }
 
-// next fills what every event has, as the one after s.
-func (w *writer) next(s *stream, c *chat.Change, e chat.Event) chat.Event {
-	e.Stream, e.Epoch, e.Seq, e.ID, e.Prev = c.Stream, w.epoch, s.seq+1, c.ID, s.id
-	e.Kind, e.At, e.By = c.Kind, c.At.UTC().Truncate(time.Millisecond), c.By
+// next is the event of c right after the end of s.
+func (w *writer) next(s *stream, c *chat.Change, payload chat.Event) chat.Event {
+	e := c.Event(payload)
+	e.Epoch, e.Seq, e.Prev = w.epoch, s.seq+1, s.id
 	return e
 }
 
@@ -172,64 +141,88 @@ func (w *writer) pruneEvents(s *stream) error {
 	return err
 }
 
-// mayWrite judges MustSpeak, but for how soon a message comes. The speaker is
-// nil if nobody must be in the room.
-func mayWrite(room *chat.Room, speaker *member, c *chat.Change) error {
-	if room.Archived {
-		return chat.ErrArchived
+// inRoom judges and writes changes to a room's stream.
+func (w *writer) inRoom(s *stream, c *chat.Change) (chat.Result, error) {
+	if op, isNew := c.Op.(chat.CreateRoom); isNew {
+		return w.createRoom(s, c, op)
 	}
-	if speaker != nil && milli(c.At) < milli(speaker.Mute.Until) {
-		return chat.Muted(speaker.Mute.Until)
+	if s.room == nil {
+		return chat.Result{}, chat.ErrNotFound
 	}
-	return nil
+	speaker, err := w.speaker(s, c)
+	if err != nil {
+		return chat.Result{}, err
+	}
+	h := hash(c.SendHash())
+	if r, err := w.sent(s, h); err != nil || r.Duplicate {
+		return r, err
+	}
+	if err := c.MayWrite(s.room, speaker.asMember(), speaker.spokeAt()); err != nil {
+		return chat.Result{}, err
+	}
+	switch op := c.Op.(type) {
+	case chat.CreateMessage:
+		return w.message(s, speaker, c, h)
+	case chat.UpdateRoom:
+		r := *s.room
+		op.Apply(&r)
+		if _, err := w.exec("UPDATE rooms SET name = ?, topic = ?, retain = ?, archived = ?, slow = ? WHERE num = ?",
+			r.Name, r.Topic, int64(r.Retain), flag(r.Archived), int64(r.Slow), s.num); err != nil {
+			return chat.Result{}, err
+		}
+		s.room = &r
+		return w.append(s, c, chat.Event{Room: &r})
+	case chat.TrimMessages:
+		return w.trim(s, c, op)
+	case chat.AddMember:
+		return w.addMember(s, c, op)
+	case chat.RemoveMember:
+		return w.removeMember(s, c, op)
+	case chat.UpdateMember:
+		return w.updateMember(s, c, op)
+	case chat.Annotation:
+		return w.annotate(s, c, op)
+	}
+	return chat.Result{}, errUnknown(c)
 }
 
-// maySpeak judges MustSpeak of a message.
-func maySpeak(room *chat.Room, speaker *member, c *chat.Change) error {
-	if err := mayWrite(room, speaker, c); err != nil {
-		return err
+// speaker returns the member who must be in the room, nil if no one must.
+func (w *writer) speaker(s *stream, c *chat.Change) (*member, error) {
+	if c.MustBeIn == "" {
+		return nil, nil
 	}
-	if speaker == nil || speaker.Role == chat.RoomModerator || c.Unslowed {
-		return nil
+	me, err := w.member(s, c.MustBeIn)
+	if err == nil && !me.in {
+		err = chat.ErrNotFound
 	}
-	if wait := speaker.spoke + 1000*int64(room.Slow) - milli(c.At); room.Slow > 0 && wait > 0 {
-		return chat.TooSoon(time.Duration(wait) * time.Millisecond)
+	return me, err
+}
+
+// sent returns what a repeated send gets; Duplicate is false if it is new.
+func (w *writer) sent(s *stream, h hash) (chat.Result, error) {
+	if h == (hash{}) {
+		return chat.Result{}, nil
 	}
-	return nil
+	first, err := w.sends.find(h)
+	if err != nil || first == 0 {
+		return chat.Result{}, err
+	}
+	e, err := readMessage(w.conn, s.room.ID, first, w.epoch)
+	if err != nil || e == nil {
+		return chat.Result{}, err
+	}
+	return chat.Result{Event: *e, Duplicate: true}, nil
 }
 
 func (w *writer) message(s *stream, speaker *member, c *chat.Change, h hash) (chat.Result, error) {
-	if h != (hash{}) {
-		first, err := w.sends.find(h)
-		if err != nil {
-			return chat.Result{}, err
-		}
-		if first != 0 {
-			e, err := readMessage(w.conn, s.room.ID, first, w.epoch)
-			if err != nil {
-				return chat.Result{}, err
-			}
-			if e != nil {
-				return chat.Result{Event: *e, Duplicate: true}, nil
-			}
-		}
-	}
-	if c.MustSpeak {
-		if err := maySpeak(s.room, speaker, c); err != nil {
-			return chat.Result{}, err
-		}
-	}
-	m := &chat.Message{
-		Room: s.room.ID, No: s.no + 1, ID: c.ID,
-		From: c.Message.From, Text: c.Message.Text, ClientID: c.Message.ClientID,
-		Mentions: slices.Clone(c.Message.Mentions), Files: slices.Clone(c.Message.Files),
-	}
+	m := c.Message()
+	m.No = s.no + 1
 	author, err := w.member(s, m.From)
 	if err != nil {
 		return chat.Result{}, err
 	}
 	e := w.next(s, c, chat.Event{Message: m})
-	m.Seq, m.At = e.Seq, e.At
+	m.Seq = e.Seq
 	var prev, by, send any // NULL where the row says it without
 	if !s.lastIsMsg {
 		prev = s.id
@@ -258,7 +251,7 @@ func (w *writer) message(s *stream, speaker *member, c *chat.Change, h hash) (ch
 	if author.in && author.readNo < m.No {
 		w.setRead(s, author, m.No)
 	}
-	if c.MustSpeak && s.room.Slow > 0 && speaker != nil {
+	if c.Slowed(s.room, speaker.asMember()) {
 		speaker.spoke = milli(c.At)
 		if _, err := w.exec("UPDATE members SET spoke = ? WHERE room = ? AND user = ?",
 			speaker.spoke, s.num, string(speaker.User)); err != nil {
@@ -278,14 +271,14 @@ func (w *writer) setRead(s *stream, me *member, no int64) {
 	me.readNo = no
 }
 
-func (w *writer) createRoom(s *stream, c *chat.Change) (chat.Result, error) {
+func (w *writer) createRoom(s *stream, c *chat.Change, op chat.CreateRoom) (chat.Result, error) {
 	if s.room != nil {
 		return chat.Result{}, chat.ErrConflict
 	}
 	if err := w.number(s, c.Stream); err != nil {
 		return chat.Result{}, err
 	}
-	r := c.Room.Clone()
+	r := op.Room.Clone()
 	if err := insertRoom(w.conn, s.num, &r, 0); err != nil {
 		return chat.Result{}, err
 	}
@@ -293,78 +286,54 @@ func (w *writer) createRoom(s *stream, c *chat.Change) (chat.Result, error) {
 	return w.append(s, c, chat.Event{Room: &r})
 }
 
-func (w *writer) inRoom(s *stream, c *chat.Change) (chat.Result, error) {
-	switch {
-	case c.Kind == chat.RoomUpdated && c.Room != nil:
-		r := *s.room
-		r.Name, r.Topic, r.Retain, r.Archived, r.Slow = c.Room.Name, c.Room.Topic, c.Room.Retain,
-			c.Room.Archived, c.Room.Slow
-		if _, err := w.exec("UPDATE rooms SET name = ?, topic = ?, retain = ?, archived = ?, slow = ? WHERE num = ?",
-			r.Name, r.Topic, int64(r.Retain), flag(r.Archived), int64(r.Slow), s.num); err != nil {
-			return chat.Result{}, err
-		}
-		s.room = &r
-		return w.append(s, c, chat.Event{Room: &r})
-	case c.Kind == chat.MessagesTrimmed && c.Trimmed > 0:
-		return w.trim(s, c)
-	case c.Kind != chat.MemberJoined && c.Kind != chat.MemberLeft && c.Kind != chat.MemberUpdated:
-		return w.mark(s, c)
-	case c.Member == nil:
-		return chat.Result{}, errChange(c)
+func (w *writer) addMember(s *stream, c *chat.Change, op chat.AddMember) (chat.Result, error) {
+	me, err := w.member(s, op.Member.User)
+	if err != nil || me.in {
+		return chat.Result{NoOp: err == nil}, err
 	}
-	me, err := w.member(s, c.Member.User)
+	*me = member{Member: op.In(s.room.ID), in: true, readNo: s.no}
+	if err := insertMember(w.conn, s.num, &me.Member, me.readNo, 0); err != nil {
+		return chat.Result{}, err
+	}
+	return w.countMember(s, c, me, +1)
+}
+
+func (w *writer) removeMember(s *stream, c *chat.Change, op chat.RemoveMember) (chat.Result, error) {
+	me, err := w.member(s, op.User)
+	if err != nil || !me.in {
+		return chat.Result{NoOp: err == nil}, err
+	}
+	if _, err := w.exec("DELETE FROM members WHERE room = ? AND user = ?", s.num, string(me.User)); err != nil {
+		return chat.Result{}, err
+	}
+	me.in = false
+	return w.countMember(s, c, me, -1)
+}
+
+func (w *writer) updateMember(s *stream, c *chat.Change, op chat.UpdateMember) (chat.Result, error) {
+	me, err := w.member(s, op.User)
 	if err != nil {
 		return chat.Result{}, err
 	}
-	switch c.Kind {
-	case chat.MemberJoined:
-		if me.in {
-			return noOp, nil
-		}
-		*me = member{Member: *c.Member, in: true, readNo: s.no}
-		me.Room, me.Mute.Until = s.room.ID, me.Mute.Until.UTC().Truncate(time.Millisecond)
-		if err := insertMember(w.conn, s.num, &me.Member, me.readNo, 0); err != nil {
-			return chat.Result{}, err
-		}
-		return w.countMember(s, c, me, +1)
-	case chat.MemberLeft:
-		if !me.in {
-			return noOp, nil
-		}
-		if _, err := w.exec("DELETE FROM members WHERE room = ? AND user = ?", s.num,
-			string(me.User)); err != nil {
-			return chat.Result{}, err
-		}
-		me.in = false
-		return w.countMember(s, c, me, -1)
-	case chat.MemberUpdated:
-		if !me.in {
-			return chat.Result{}, chat.ErrNotFound
-		}
-		if c.Member.Role != "" {
-			me.Role = c.Member.Role
-		}
-		if c.Mute != nil {
-			me.Mute = *c.Mute
-			me.Mute.Until = me.Mute.Until.UTC().Truncate(time.Millisecond)
-		}
-		mute, err := encodeMute(me.Mute)
-		if err != nil {
-			return chat.Result{}, err
-		}
-		if _, err := w.exec("UPDATE members SET role = ?, mute = ? WHERE room = ? AND user = ?",
-			string(me.Role), mute, s.num, string(me.User)); err != nil {
-			return chat.Result{}, err
-		}
-		return w.append(s, c, chat.Event{Member: &me.Member})
+	if !me.in {
+		return chat.Result{}, chat.ErrNotFound
 	}
-	return chat.Result{}, errChange(c)
+	op.Apply(&me.Member)
+	mute, err := encodeMute(me.Mute)
+	if err != nil {
+		return chat.Result{}, err
+	}
+	if _, err := w.exec("UPDATE members SET role = ?, mute = ? WHERE room = ? AND user = ?",
+		string(me.Role), mute, s.num, string(me.User)); err != nil {
+		return chat.Result{}, err
+	}
+	return w.append(s, c, chat.Event{Member: &me.Member})
 }
 
 // trim deletes the room's oldest messages. The message that then is the oldest
 // says by itself what stood before it.
-func (w *writer) trim(s *stream, c *chat.Change) (chat.Result, error) {
-	to := min(c.Trimmed, s.no)
+func (w *writer) trim(s *stream, c *chat.Change, op chat.TrimMessages) (chat.Result, error) {
+	to := min(op.To, s.no)
 	if to <= s.trimmed {
 		return noOp, nil
 	}

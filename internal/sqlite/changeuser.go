@@ -8,38 +8,32 @@ import (
 
 // inUser judges and writes changes to a person's stream.
 func (w *writer) inUser(s *stream, user chat.UserID, c *chat.Change) (chat.Result, error) {
-	switch {
-	case c.Kind == chat.RoomJoined && c.View != nil:
-		return w.list(s, user, c)
-	case c.Kind == chat.RoomLeft && c.Left != "":
-		room, err := w.stream(chat.RoomStream(c.Left))
+	switch op := c.Op.(type) {
+	case chat.ListRoom:
+		return w.list(s, user, c, op)
+	case chat.UnlistRoom:
+		room, err := w.stream(chat.RoomStream(op.Room))
 		if err != nil {
 			return chat.Result{}, err
 		}
 		n, err := w.exec("DELETE FROM lists WHERE user = ? AND room = ?", string(user), room.num)
-		if err != nil {
-			return chat.Result{}, err
+		if err != nil || n == 0 {
+			return chat.Result{NoOp: err == nil}, err
 		}
-		if n == 0 {
-			return noOp, nil
+		return w.append(s, c, chat.Event{Left: op.Room, Reason: op.Reason})
+	case chat.MoveRead:
+		room, me, err := w.placeOf(user, op.Read.Room)
+		if err != nil || op.Read.No <= me.readNo {
+			return chat.Result{NoOp: err == nil}, err
 		}
-		return w.append(s, c, chat.Event{Left: c.Left, Reason: c.Reason})
-	case c.Kind == chat.ReadMoved && c.Read != nil:
-		room, me, err := w.placeOf(user, c.Read.Room)
-		if err != nil {
-			return chat.Result{}, err
-		}
-		if c.Read.No <= me.readNo {
-			return noOp, nil
-		}
-		w.setRead(room, me, c.Read.No)
-		return w.append(s, c, chat.Event{Read: c.Read})
-	case c.Kind == chat.NotifyChanged && c.Notify != nil:
-		return w.setNotify(s, user, c)
-	case c.Kind == chat.SessionRevoked:
-		return w.revoke(s, user, c)
+		w.setRead(room, me, op.Read.No)
+		return w.append(s, c, chat.Event{Read: &op.Read})
+	case chat.SetNotify:
+		return w.setNotify(s, user, c, op.Notify)
+	case chat.RevokeSessions:
+		return w.revoke(s, user, c, op)
 	}
-	return chat.Result{}, errChange(c)
+	return chat.Result{}, errUnknown(c)
 }
 
 // placeOf returns a room and the person's place in it, ErrNotFound if they are
@@ -63,8 +57,8 @@ func (w *writer) placeOf(user chat.UserID, id chat.RoomID) (*stream, *member, er
 }
 
 // list puts a room on the person's list.
-func (w *writer) list(s *stream, user chat.UserID, c *chat.Change) (chat.Result, error) {
-	room, me, err := w.placeOf(user, c.View.ID)
+func (w *writer) list(s *stream, user chat.UserID, c *chat.Change, op chat.ListRoom) (chat.Result, error) {
+	room, me, err := w.placeOf(user, op.Room)
 	if err != nil {
 		return chat.Result{}, err
 	}
@@ -93,8 +87,9 @@ func (w *writer) list(s *stream, user chat.UserID, c *chat.Change) (chat.Result,
 }
 
 // setNotify sets the level of a room on the person's list.
-func (w *writer) setNotify(s *stream, user chat.UserID, c *chat.Change) (chat.Result, error) {
-	room, err := w.stream(chat.RoomStream(c.Notify.Room))
+func (w *writer) setNotify(s *stream, user chat.UserID, c *chat.Change,
+	to chat.Notify) (chat.Result, error) {
+	room, err := w.stream(chat.RoomStream(to.Room))
 	if err != nil {
 		return chat.Result{}, err
 	}
@@ -104,29 +99,30 @@ func (w *writer) setNotify(s *stream, user chat.UserID, c *chat.Change) (chat.Re
 		return chat.Result{}, err
 	case r == nil:
 		return chat.Result{}, chat.ErrNotFound
-	case r.text(0) == string(c.Notify.Level):
+	case r.text(0) == string(to.Level):
 		return noOp, nil
 	}
 	if _, err := w.exec("UPDATE lists SET notify = ? WHERE user = ? AND room = ?",
-		string(c.Notify.Level), string(user), room.num); err != nil {
+		string(to.Level), string(user), room.num); err != nil {
 		return chat.Result{}, err
 	}
-	return w.append(s, c, chat.Event{Notify: c.Notify})
+	return w.append(s, c, chat.Event{Notify: &to})
 }
 
-// revoke deletes sessions, and with an account sets the new password.
-func (w *writer) revoke(s *stream, user chat.UserID, c *chat.Change) (chat.Result, error) {
-	if c.Account != nil {
+// revoke deletes sessions, and sets the new password if one is given.
+func (w *writer) revoke(s *stream, user chat.UserID, c *chat.Change,
+	op chat.RevokeSessions) (chat.Result, error) {
+	if op.Password != "" {
 		r, err := w.one("SELECT password FROM accounts WHERE id = ?", string(user))
 		switch {
 		case err != nil:
 			return chat.Result{}, err
 		case r == nil:
 			return chat.Result{}, chat.ErrNotFound
-		case c.Was != "" && c.Was != r.text(0):
+		case op.Was != "" && op.Was != r.text(0):
 			return chat.Result{}, chat.ErrConflict
 		}
-		if _, err := w.exec("UPDATE accounts SET password = ? WHERE id = ?", c.Account.Password,
+		if _, err := w.exec("UPDATE accounts SET password = ? WHERE id = ?", op.Password,
 			string(user)); err != nil {
 			return chat.Result{}, err
 		}
@@ -138,7 +134,7 @@ func (w *writer) revoke(s *stream, user chat.UserID, c *chat.Change) (chat.Resul
 	}
 	var gone []chat.SessionID
 	for _, id := range all {
-		if len(c.Sessions) > 0 && !slices.Contains(c.Sessions, id) {
+		if len(op.Sessions) > 0 && !slices.Contains(op.Sessions, id) {
 			continue
 		}
 		if _, err := w.exec("DELETE FROM sessions WHERE id = ?", string(id)); err != nil {
@@ -146,7 +142,7 @@ func (w *writer) revoke(s *stream, user chat.UserID, c *chat.Change) (chat.Resul
 		}
 		gone = append(gone, id)
 	}
-	if len(gone) == 0 && c.Account == nil {
+	if len(gone) == 0 && op.Password == "" {
 		return noOp, nil
 	}
 	return w.append(s, c, chat.Event{Sessions: gone})
@@ -154,27 +150,24 @@ func (w *writer) revoke(s *stream, user chat.UserID, c *chat.Change) (chat.Resul
 
 // inServer judges and writes changes to the server's stream.
 func (w *writer) inServer(s *stream, c *chat.Change) (chat.Result, error) {
-	if c.User == nil || c.Account == nil {
-		return chat.Result{}, errChange(c)
-	}
-	switch c.Kind {
-	case chat.UserCreated:
-		if err := w.createAccount(c); err != nil {
+	switch op := c.Op.(type) {
+	case chat.CreateUser:
+		if err := w.createAccount(c, op); err != nil {
 			return chat.Result{}, err
 		}
-	case chat.UserUpdated:
-		if err := w.replaceAccount(c); err != nil {
+		return w.append(s, c, chat.Event{User: &op.Account.User})
+	case chat.UpdateUser:
+		if err := w.replaceAccount(op); err != nil {
 			return chat.Result{}, err
 		}
-	default:
-		return chat.Result{}, errChange(c)
+		return w.append(s, c, chat.Event{User: &op.Account.User})
 	}
-	return w.append(s, c, chat.Event{User: c.User})
+	return chat.Result{}, errUnknown(c)
 }
 
-func (w *writer) createAccount(c *chat.Change) error {
-	if c.Invite != "" {
-		r, err := w.one("SELECT expires_at FROM invites WHERE code_hash = ?", c.Invite)
+func (w *writer) createAccount(c *chat.Change, op chat.CreateUser) error {
+	if op.Invite != "" {
+		r, err := w.one("SELECT expires_at FROM invites WHERE code_hash = ?", op.Invite)
 		if err != nil {
 			return err
 		}
@@ -184,15 +177,15 @@ func (w *writer) createAccount(c *chat.Change) error {
 	}
 	// The insert is the judge of both the id and the name; it comes before the
 	// invite is used up.
-	n, err := insertAccount(w.conn, c.Account, "ON CONFLICT DO NOTHING")
+	n, err := insertAccount(w.conn, &op.Account, "ON CONFLICT DO NOTHING")
 	if err != nil {
 		return err
 	}
 	if n == 0 {
 		return chat.ErrConflict
 	}
-	if c.Invite != "" {
-		_, err = w.exec("DELETE FROM invites WHERE code_hash = ?", c.Invite)
+	if op.Invite != "" {
+		_, err = w.exec("DELETE FROM invites WHERE code_hash = ?", op.Invite)
 	}
 	return err
 }
@@ -207,16 +200,16 @@ func insertAccount(c *conn, a *chat.Account, otherwise string) (int64, error) {
 		a.NameKey, a.Password, profile)
 }
 
-func (w *writer) replaceAccount(c *chat.Change) error {
-	a := c.Account
-	if c.WasUser != nil {
+func (w *writer) replaceAccount(op chat.UpdateUser) error {
+	a := &op.Account
+	if op.Was != nil {
 		r, err := w.one("SELECT "+accountColumns+" FROM accounts WHERE id = ?", string(a.ID))
 		switch {
 		case err != nil:
 			return err
 		case r == nil:
 			return chat.ErrNotFound
-		case scanAccount(r, 0).User != *c.WasUser:
+		case scanAccount(r, 0).User != *op.Was:
 			return chat.ErrConflict
 		}
 	}

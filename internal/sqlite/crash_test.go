@@ -52,12 +52,12 @@ func crashUser(i int) chat.UserID { return chat.UserID(fmt.Sprint("u", i)) }
 func crashSetUp(ctx context.Context, s *Store) error {
 	for _, room := range crashRooms {
 		stream := chat.RoomStream(room)
-		changes := []chat.Change{{Stream: stream, Kind: chat.RoomCreated,
-			ID: "room " + string(room), At: benchTime, Room: &chat.Room{ID: room, Kind: chat.Public}}}
+		changes := []chat.Change{{Stream: stream, ID: "room " + string(room),
+			At: benchTime, Op: chat.CreateRoom{Room: chat.Room{ID: room, Kind: chat.Public}}}}
 		for i := range crashSenders {
 			changes = append(changes, chat.Change{
-				Stream: stream, Kind: chat.MemberJoined, ID: fmt.Sprint("join ", room, i), At: benchTime,
-				Member: &chat.Member{User: crashUser(i), Role: chat.RoomMember},
+				Stream: stream, ID: fmt.Sprint("join ", room, i), At: benchTime,
+				Op: chat.AddMember{Member: chat.Member{User: crashUser(i), Role: chat.RoomMember}},
 			})
 		}
 		if _, err := s.Commit(ctx, changes...); err != nil && !errors.Is(err, chat.ErrConflict) {
@@ -70,9 +70,8 @@ func crashSetUp(ctx context.Context, s *Store) error {
 func crashSend(room chat.RoomID, sender int, clientID string) chat.Change {
 	me := crashUser(sender)
 	return chat.Change{
-		Stream: chat.RoomStream(room), Kind: chat.MessageCreated, ID: "event of " + clientID,
-		At: benchTime, By: me, MustBeIn: me, Device: "d",
-		Message: &chat.Message{From: me, Text: "text of " + clientID, ClientID: clientID},
+		Stream: chat.RoomStream(room), ID: "event of " + clientID, At: benchTime, By: me, MustBeIn: me,
+		Op: chat.CreateMessage{From: me, Text: "text of " + clientID, Device: "d", ClientID: clientID},
 	}
 }
 
@@ -260,7 +259,9 @@ func childFull(dir string) error {
 				for range n {
 					id := fmt.Sprintf("%d-%d", i, next[i])
 					c := crashSend("a", i, id)
-					c.Message.Text = text
+					op := c.Op.(chat.CreateMessage)
+					op.Text = text
+					c.Op = op
 					r, err := s.Commit(ctx, c)
 					mu.Lock()
 					if err == nil {

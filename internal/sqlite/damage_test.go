@@ -89,9 +89,9 @@ func small(t testing.TB) (killed, closed string, all contents) {
 			Role: chat.RoleMember, CreatedAt: benchTime}
 		if _, err := s.Commit(t.Context(),
 			crashSend(crashRooms[i%3], i%crashSenders, fmt.Sprint("c", i)), chat.Change{
-				Stream: chat.ServerStream, Kind: chat.UserCreated, ID: fmt.Sprint("made ", i),
-				At: benchTime, User: &user,
-				Account: &chat.Account{User: user, NameKey: fmt.Sprint("person ", i), Password: "x"},
+				Stream: chat.ServerStream, ID: fmt.Sprint("made ", i), At: benchTime,
+				Op: chat.CreateUser{Account: chat.Account{User: user, NameKey: fmt.Sprint("person ", i),
+					Password: "x"}},
 			}); err != nil {
 			t.Fatal(err)
 		}

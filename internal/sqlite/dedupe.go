@@ -2,30 +2,14 @@ package sqlite
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/binary"
 	"maps"
 	"slices"
-
-	"github.com/parley-chat/parley/internal/chat"
 )
 
-// hash names a send: room, sender, device and client id. The zero hash is no
-// send that can be repeated.
+// hash is a [chat.Change.SendHash]. The zero hash is a send that cannot be
+// repeated.
 type hash [16]byte
-
-func sendHash(c *chat.Change) hash {
-	if c.Kind != chat.MessageCreated || c.Message == nil || c.Message.ClientID == "" {
-		return hash{}
-	}
-	var b []byte
-	for _, part := range []string{string(c.Stream), string(c.By), c.Device, c.Message.ClientID} {
-		b = binary.AppendUvarint(b, uint64(len(part)))
-		b = append(b, part...)
-	}
-	sum := sha256.Sum256(b)
-	return hash(sum[:16])
-}
 
 // dedupe remembers the sends of the last day.
 //

@@ -53,7 +53,8 @@ func (x *dedupeTest) sql(s string) {
 }
 
 func hashOf(n int) hash {
-	return sendHash(&chat.Change{Kind: chat.MessageCreated, Message: &chat.Message{ClientID: fmt.Sprint(n)}})
+	c := chat.Change{Op: chat.CreateMessage{ClientID: fmt.Sprint(n)}}
+	return c.SendHash()
 }
 
 // send writes a message and its send, as the writer does.

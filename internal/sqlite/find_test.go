@@ -28,9 +28,9 @@ func TestSearchFollows(t *testing.T) {
 		y.commit(changes...)
 	}
 	edit := func(no int64, text string) chat.Change {
-		return y.about("a", chat.MessageEdited, chat.Message{No: no, Text: text})
+		return y.about("a", chat.EditMessage{No: no, Text: text})
 	}
-	remove := func(no int64) chat.Change { return y.about("a", chat.MessageDeleted, chat.Message{No: no}) }
+	remove := func(no int64) chat.Change { return y.about("a", chat.DeleteMessage{No: no}) }
 	x.send("a", "apple one", "banana two", "cherry three", "date four", "elder five")
 	x.eventually("elder", a, "elder five")
 	change(edit(1, "apricot one"), edit(2, "banana zwei"), remove(3), edit(4, ""), edit(4, "fig four"))
@@ -91,17 +91,16 @@ func TestSearchFilters(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	rooms := []chat.RoomID{"a", "b", "t", "other"}
 	for _, id := range rooms {
-		c := y.change(id, chat.RoomCreated)
-		c.Room = &chat.Room{ID: id, Kind: chat.Public}
+		room := chat.Room{ID: id, Kind: chat.Public}
 		if id == "t" {
-			c.Room.Kind, c.Room.Parent, c.Room.Root = chat.ThreadRoom, "a", 3
+			room.Kind, room.Parent, room.Root = chat.ThreadRoom, "a", 3
 		}
-		y.commit(c)
+		y.commit(y.about(id, chat.CreateRoom{Room: room}))
 	}
 	at := benchTime
 	for i := range 250 {
 		at = at.Add(time.Duration(r.IntN(3)) * time.Second)
-		m := chat.Message{From: chat.UserID(fmt.Sprint("u", r.IntN(3))),
+		m := chat.CreateMessage{From: chat.UserID(fmt.Sprint("u", r.IntN(3))),
 			Text: []string{"apple", "apple pie", "pear", "東京 apple"}[r.IntN(4)]}
 		switch r.IntN(6) {
 		case 0:
@@ -111,22 +110,20 @@ func TestSearchFilters(t *testing.T) {
 		case 2:
 			m.Text, m.Files = "", []chat.File{{ID: "f", Name: "apple.txt"}}
 		}
-		c := y.about(rooms[r.IntN(len(rooms))], chat.MessageCreated, m)
+		c := y.about(rooms[r.IntN(len(rooms))], m)
 		c.At = at
 		if i%50 == 0 { // the clock was set
 			c.At = at.Add(-20 * time.Second)
 		}
 		y.commit(c)
 	}
-	y.commit(y.about("a", chat.MessageDeleted, chat.Message{No: 3}),
-		y.about("a", chat.MessageEdited, chat.Message{No: 4, Text: "no fruit"}),
-		y.about("b", chat.MessageEdited, chat.Message{No: 2, Text: "apple at last"}))
-	trim := y.change("b", chat.MessagesTrimmed)
-	trim.Trimmed = 1
-	y.commit(trim, y.about("a", chat.MessageCreated, chat.Message{Text: "the last of all"}),
-		y.about("other", chat.MessageCreated, chat.Message{Text: "the last of all"}),
-		y.about("b", chat.MessageCreated, chat.Message{Text: "the last of all"}),
-		y.about("t", chat.MessageCreated, chat.Message{Text: "the last of all"}))
+	y.commit(y.about("a", chat.DeleteMessage{No: 3}),
+		y.about("a", chat.EditMessage{No: 4, Text: "no fruit"}),
+		y.about("b", chat.EditMessage{No: 2, Text: "apple at last"}))
+	y.commit(y.about("b", chat.TrimMessages{To: 1}), y.about("a", chat.CreateMessage{Text: "the last of all"}),
+		y.about("other", chat.CreateMessage{Text: "the last of all"}),
+		y.about("b", chat.CreateMessage{Text: "the last of all"}),
+		y.about("t", chat.CreateMessage{Text: "the last of all"}))
 	x.eventually("last", []chat.RoomID{"b", "other"}, "the last of all", "the last of all", "apple at last")
 	x.eventually("all", []chat.RoomID{"a"}, "the last of all", "the last of all") // the thread's too
 

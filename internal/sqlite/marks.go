@@ -47,23 +47,9 @@ func decodeMarks(m *chat.Message, column string) error {
 	return nil
 }
 
-// mark judges and writes a change of a message that is there.
-func (w *writer) mark(s *stream, c *chat.Change) (chat.Result, error) {
-	var no int64
-	switch c.Kind {
-	case chat.ReactionAdded, chat.ReactionRemoved:
-		if c.Reaction == nil {
-			return chat.Result{}, errChange(c)
-		}
-		no = c.Reaction.No
-	case chat.MessageEdited, chat.MessageDeleted, chat.MessagePinned, chat.MessageUnpinned, chat.ThreadMoved:
-		if c.Message == nil || c.Kind == chat.ThreadMoved && c.Message.Thread == nil {
-			return chat.Result{}, errChange(c)
-		}
-		no = c.Message.No
-	default:
-		return chat.Result{}, errChange(c)
-	}
+// annotate judges and writes a change of a message that exists.
+func (w *writer) annotate(s *stream, c *chat.Change, op chat.Annotation) (chat.Result, error) {
+	no := op.Target()
 	if no <= s.trimmed || no > s.no {
 		return chat.Result{}, chat.ErrNotFound
 	}
@@ -76,12 +62,10 @@ func (w *writer) mark(s *stream, c *chat.Change) (chat.Result, error) {
 		return chat.Result{}, fmt.Errorf("message %d of %s is not there: the database is damaged",
 			no, s.room.ID)
 	}
-	if m.Deleted() && c.Kind != chat.MessageDeleted && c.Kind != chat.ThreadMoved {
-		return chat.Result{}, chat.ErrNotFound
-	}
-	old := *m.Clone()
-	if !become(m, c) {
-		return noOp, nil
+	old := m.Clone()
+	e, changed, err := c.Annotate(m)
+	if err != nil || !changed {
+		return chat.Result{NoOp: err == nil}, err
 	}
 	column, err := encodeMarks(m)
 	if err != nil {
@@ -91,95 +75,47 @@ func (w *writer) mark(s *stream, c *chat.Change) (chat.Result, error) {
 		id); err != nil {
 		return chat.Result{}, err
 	}
-	if err := w.beside(s, id, &old, m, c.Kind); err != nil {
+	if err := w.sideTables(s, id, old, m, op); err != nil {
 		return chat.Result{}, err
 	}
-	if c.Reaction != nil {
-		return w.append(s, c, chat.Event{Reaction: c.Reaction})
-	}
-	return w.append(s, c, chat.Event{Message: m})
+	return w.append(s, c, e)
 }
 
-// become makes m what it is after c, and reports whether that is something
-// else.
-func become(m *chat.Message, c *chat.Change) bool {
-	at := c.At.UTC().Truncate(time.Millisecond)
-	switch c.Kind {
-	case chat.MessageEdited:
-		if m.Text == c.Message.Text && slices.Equal(m.Mentions, c.Message.Mentions) {
-			return false
-		}
-		m.Text, m.Mentions, m.EditedAt = c.Message.Text, slices.Clone(c.Message.Mentions), at
-	case chat.MessageDeleted:
-		if m.Deleted() {
-			return false
-		}
-		*m = chat.Message{Room: m.Room, No: m.No, ID: m.ID, Seq: m.Seq, From: m.From,
-			ClientID: m.ClientID, At: m.At, Thread: m.Thread, DeletedAt: at}
-	case chat.MessagePinned:
-		if !m.PinnedAt.IsZero() {
-			return false
-		}
-		m.PinnedAt, m.PinnedBy = at, c.By
-	case chat.MessageUnpinned:
-		if m.PinnedAt.IsZero() {
-			return false
-		}
-		m.PinnedAt, m.PinnedBy = time.Time{}, ""
-	case chat.ThreadMoved:
-		if m.Thread != nil && c.Message.Thread.Replies <= m.Thread.Replies {
-			return false
-		}
-		th := *c.Message.Thread
-		th.LastAt = th.LastAt.UTC().Truncate(time.Millisecond)
-		m.Thread = &th
-	default:
-		return m.React(*c.Reaction, c.Kind == chat.ReactionAdded)
-	}
-	return true
-}
-
-// beside writes what a change of a message changes in other tables.
-func (w *writer) beside(s *stream, id int64, old, m *chat.Message, k chat.Kind) error {
-	var sql string
-	switch k {
-	case chat.MessageEdited:
-		since := old.At
-		if !old.EditedAt.IsZero() {
-			since = old.EditedAt
-		}
-		if _, err := w.exec("INSERT INTO edits (message, text, at) VALUES (?, ?, ?)", id, old.Text,
-			milli(since)); err != nil {
+// sideTables makes the other tables say of a message what m says, where they
+// said what old says.
+func (w *writer) sideTables(s *stream, id int64, old, m *chat.Message, op chat.Annotation) error {
+	if _, edited := op.(chat.EditMessage); edited {
+		was := old.AsEdit()
+		if _, err := w.exec("INSERT INTO edits (message, text, at) VALUES (?, ?, ?)", id, was.Text,
+			milli(was.At)); err != nil {
 			return err
 		}
 		if _, err := w.exec("DELETE FROM edits WHERE message = ?1 AND id <= (SELECT id FROM edits WHERE message = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)", id, int64(chat.MaxEdits)); err != nil {
 			return err
 		}
-	case chat.MessageDeleted:
-		if _, err := w.exec("DELETE FROM edits WHERE message = ?", id); err != nil {
-			return err
-		}
-		if _, err := w.exec("DELETE FROM pins WHERE message = ?", id); err != nil {
-			return err
-		}
-		sql = "INSERT INTO deleted (message) VALUES (?)"
-	case chat.MessagePinned:
-		sql = "INSERT INTO pins (message) VALUES (?)"
-	case chat.MessageUnpinned:
-		sql = "DELETE FROM pins WHERE message = ?"
 	}
-	if sql != "" {
-		if _, err := w.exec(sql, id); err != nil {
-			return err
+	for _, step := range []struct {
+		when bool
+		sql  string
+	}{
+		{!m.PinnedAt.IsZero() && old.PinnedAt.IsZero(), "INSERT INTO pins (message) VALUES (?)"},
+		{m.PinnedAt.IsZero() && !old.PinnedAt.IsZero(), "DELETE FROM pins WHERE message = ?"},
+		{m.Deleted() && !old.Deleted(), "DELETE FROM edits WHERE message = ?"},
+		{m.Deleted() && !old.Deleted(), "INSERT INTO deleted (message) VALUES (?)"},
+	} {
+		if step.when {
+			if _, err := w.exec(step.sql, id); err != nil {
+				return err
+			}
 		}
 	}
-	if k == chat.MessageEdited || k == chat.MessageDeleted {
-		if err := w.mention(id, old, m); err != nil {
-			return err
-		}
-		return w.reindex(s, id)
+	if err := w.mention(id, old, m); err != nil {
+		return err
 	}
-	return nil
+	if m.Text == old.Text && m.Deleted() == old.Deleted() {
+		return nil
+	}
+	return w.reindex(s, id)
 }
 
 // mention makes the table mentions say of a message what m says, where it said

@@ -24,17 +24,11 @@ type marked struct {
 	n int
 }
 
-// change is one of a room, with what every change has.
-func (x *marked) change(room chat.RoomID, k chat.Kind) chat.Change {
+// about is a change of a room.
+func (x *marked) about(room chat.RoomID, op chat.Operation) chat.Change {
 	x.n++
-	return chat.Change{Stream: chat.RoomStream(room), Kind: k, ID: fmt.Sprintf("change %06d", x.n),
-		At: benchTime.AddDate(0, 0, x.n), By: "u1"}
-}
-
-func (x *marked) about(room chat.RoomID, k chat.Kind, m chat.Message) chat.Change {
-	c := x.change(room, k)
-	c.Message = &m
-	return c
+	return chat.Change{Stream: chat.RoomStream(room), ID: fmt.Sprintf("change %06d", x.n),
+		At: benchTime.AddDate(0, 0, x.n), By: "u1", Op: op}
 }
 
 func (x *marked) commit(changes ...chat.Change) {
@@ -48,37 +42,28 @@ func (x *marked) commit(changes ...chat.Change) {
 // first has everything, the second was edited, and the third is deleted.
 func (x *marked) fill(room chat.RoomID) {
 	x.Helper()
-	create := x.change(room, chat.RoomCreated)
-	create.Room = &chat.Room{ID: room, Kind: chat.ThreadRoom, Parent: "parent", Root: 7, CreatedAt: create.At}
-	x.commit(create)
+	x.commit(x.about(room, chat.CreateRoom{Room: chat.Room{ID: room, Kind: chat.ThreadRoom, Parent: "parent",
+		Root: 7, CreatedAt: benchTime}}))
 	for _, u := range []chat.UserID{"u1", "u2"} {
-		join := x.change(room, chat.MemberJoined)
-		join.Member = &chat.Member{Room: room, User: u, Role: chat.RoomMember, JoinedAt: join.At}
-		list := chat.Change{Stream: chat.UserStream(u), Kind: chat.RoomJoined,
-			ID: join.ID + " listed", At: join.At, View: &chat.RoomView{Room: chat.Room{ID: room}}}
+		join := x.about(room, chat.AddMember{Member: chat.Member{User: u, Role: chat.RoomMember,
+			JoinedAt: benchTime}})
+		list := chat.Change{Stream: chat.UserStream(u), ID: join.ID + " listed", At: join.At,
+			Op: chat.ListRoom{Room: room}}
 		x.commit(join, list)
 	}
-	react := x.change(room, chat.ReactionAdded)
-	react.Reaction = &chat.Reaction{No: 1, Emoji: "🎉", User: "u2"}
 	x.commit(
-		x.about(room, chat.MessageCreated,
-			chat.Message{From: "u1", Text: "first text", ClientID: "c1",
-				Mentions: []chat.UserID{"u2"}, Files: []chat.File{{ID: "f1", Name: "file.txt", Size: 3}}}),
-		x.about(room, chat.MessageCreated,
-			chat.Message{From: "u1", Text: "second text", Mentions: []chat.UserID{chat.MentionAll, "u2"}}),
-		x.about(room, chat.MessageCreated,
-			chat.Message{From: "u1", Text: "third text", Mentions: []chat.UserID{"u2"}}),
-		x.about(room, chat.MessageCreated, chat.Message{From: "u1", Text: "fourth text"}),
-		x.about(room, chat.MessageEdited,
-			chat.Message{No: 1, Text: "first again", Mentions: []chat.UserID{"u2"}}),
-		x.about(room, chat.MessageEdited,
-			chat.Message{No: 1, Text: "first at last", Mentions: []chat.UserID{"u2", "u3"}}),
-		x.about(room, chat.MessagePinned, chat.Message{No: 1}), react,
-		x.about(room, chat.ThreadMoved,
-			chat.Message{No: 1, Thread: &chat.Thread{Room: "t", Replies: 2, LastAt: create.At}}),
-		x.about(room, chat.MessageEdited,
-			chat.Message{No: 2, Text: "second again", Mentions: []chat.UserID{chat.MentionAll}}),
-		x.about(room, chat.MessageDeleted, chat.Message{No: 3}),
+		x.about(room, chat.CreateMessage{From: "u1", Text: "first text", ClientID: "c1",
+			Mentions: []chat.UserID{"u2"}, Files: []chat.File{{ID: "f1", Name: "file.txt", Size: 3}}}),
+		x.about(room, chat.CreateMessage{From: "u1", Text: "second text", Mentions: []chat.UserID{chat.MentionAll, "u2"}}),
+		x.about(room, chat.CreateMessage{From: "u1", Text: "third text", Mentions: []chat.UserID{"u2"}}),
+		x.about(room, chat.CreateMessage{From: "u1", Text: "fourth text"}),
+		x.about(room, chat.EditMessage{No: 1, Text: "first again", Mentions: []chat.UserID{"u2"}}),
+		x.about(room, chat.EditMessage{No: 1, Text: "first at last", Mentions: []chat.UserID{"u2", "u3"}}),
+		x.about(room, chat.PinMessage{No: 1}),
+		x.about(room, chat.AddReaction{Reaction: chat.Reaction{No: 1, Emoji: "🎉", User: "u2"}}),
+		x.about(room, chat.MoveThread{No: 1, Thread: chat.Thread{Room: "t", Replies: 2, LastAt: benchTime}}),
+		x.about(room, chat.EditMessage{No: 2, Text: "second again", Mentions: []chat.UserID{chat.MentionAll}}),
+		x.about(room, chat.DeleteMessage{No: 3}),
 	)
 }
 
@@ -109,14 +94,12 @@ func TestMarksGo(t *testing.T) {
 		t.Fatalf("beside the messages of one room: %v, want %v", one, want)
 	}
 	x.fill("b")
-	trim := x.change("a", chat.MessagesTrimmed)
-	trim.Trimmed = 3
-	x.commit(trim)
+	x.commit(x.about("a", chat.TrimMessages{To: 3}))
 	if got := x.beside(); got != one {
 		t.Fatalf("after one of two rooms was trimmed: %v, want %v", got, one)
 	}
 	for no := range int64(2) {
-		x.commit(x.about("b", chat.MessageDeleted, chat.Message{No: no + 1}))
+		x.commit(x.about("b", chat.DeleteMessage{No: no + 1}))
 	}
 	if got, want := x.beside(), [4]int64{0, 0, 0, 3}; got != want {
 		t.Fatalf("after the other's were deleted: %v, want %v", got, want)
@@ -130,12 +113,11 @@ func TestDeletedIsGone(t *testing.T) {
 	x := &marked{TB: t, Store: openTest(t, dir, Options{})}
 	x.fill("a")
 	for i := range 50 { // so that the row's page is one of several
-		x.commit(x.about("a", chat.MessageCreated,
-			chat.Message{From: "u1", Text: strings.Repeat(fmt.Sprint("filling ", i), 20)}))
+		x.commit(x.about("a", chat.CreateMessage{From: "u1", Text: strings.Repeat(fmt.Sprint("filling ", i), 20)}))
 	}
-	x.commit(x.about("a", chat.MessageCreated, chat.Message{From: "u1", Text: "the secret 8861"}),
-		x.about("a", chat.MessageEdited, chat.Message{No: 55, Text: "the secret 8862"}),
-		x.about("a", chat.MessageEdited, chat.Message{No: 55, Text: "a text 8863"}))
+	x.commit(x.about("a", chat.CreateMessage{From: "u1", Text: "the secret 8861"}),
+		x.about("a", chat.EditMessage{No: 55, Text: "the secret 8862"}),
+		x.about("a", chat.EditMessage{No: 55, Text: "a text 8863"}))
 	holds := func() (found []string) {
 		t.Helper()
 		if err := x.Close(); err != nil {
@@ -156,7 +138,7 @@ func TestDeletedIsGone(t *testing.T) {
 	if got := holds(); len(got) != 3 {
 		t.Fatalf("before it was deleted the file holds %q", got)
 	}
-	x.commit(x.about("a", chat.MessageDeleted, chat.Message{No: 55}))
+	x.commit(x.about("a", chat.DeleteMessage{No: 55}))
 	if got := holds(); got != nil {
 		t.Fatalf("the file holds %q of a deleted message", got)
 	}
@@ -238,13 +220,12 @@ func TestMarksMigrate(t *testing.T) {
 	x := &marked{TB: t, Store: openTest(t, from, Options{})}
 	x.fill("a")
 	x.fill("b")
-	x.commit(x.about("b", chat.MessageEdited, chat.Message{No: 4, Text: "the newest event is an edit"}))
+	x.commit(x.about("b", chat.EditMessage{No: 4, Text: "the newest event is an edit"}))
 	for _, u := range []chat.UserID{"u1", "u2"} {
 		name := "name of " + string(u)
-		x.commit(chat.Change{Stream: chat.ServerStream, Kind: chat.UserCreated,
-			ID: "account " + string(u), At: benchTime,
-			User:    &chat.User{ID: u, Name: name, Bot: true},
-			Account: &chat.Account{User: chat.User{ID: u, Name: name, Bot: true}, NameKey: name}})
+		x.commit(chat.Change{Stream: chat.ServerStream, ID: "account " + string(u),
+			At: benchTime, Op: chat.CreateUser{Account: chat.Account{
+				User: chat.User{ID: u, Name: name, Bot: true}, NameKey: name}}})
 	}
 	session := chat.Session{ID: "s1", User: "u1", TokenHash: "hash", Name: "a token",
 		Scopes: []string{"read", "send it"}, CreatedAt: benchTime, SeenAt: benchTime, ExpiresAt: benchTime}
@@ -270,8 +251,8 @@ func TestMarksMigrate(t *testing.T) {
 	if got, a, err := y.Session(t.Context(), "hash"); err != nil || !cmp.Equal(session, got) || !a.Bot {
 		t.Errorf("session %+v of %+v, %v", got, a, err)
 	}
-	y.commit(y.about("b", chat.MessageEdited, chat.Message{No: 4, Text: "goes on"}),
-		y.about("b", chat.MessageUnpinned, chat.Message{No: 1}))
+	y.commit(y.about("b", chat.EditMessage{No: 4, Text: "goes on"}),
+		y.about("b", chat.UnpinMessage{No: 1}))
 	if pinned, err := y.Pinned(t.Context(), "b"); err != nil || len(pinned) != 0 {
 		t.Errorf("pinned: %+v, %v", pinned, err)
 	}
@@ -382,9 +363,8 @@ func TestUpgrade(t *testing.T) {
 	}
 	s := openTest(t, dir, Options{})
 	x := &marked{TB: t, Store: s}
-	x.commit(x.about("a", chat.MessageEdited,
-		chat.Message{No: 2, Text: "2", Mentions: []chat.UserID{"u1", "u2"}}),
-		x.about("a", chat.MessageDeleted, chat.Message{No: 3}))
+	x.commit(x.about("a", chat.EditMessage{No: 2, Text: "2", Mentions: []chat.UserID{"u1", "u2"}}),
+		x.about("a", chat.DeleteMessage{No: 3}))
 	v, err := s.View(ctx, "a", "u1")
 	if err != nil || v.Unread != 1 || !cmp.Equal(v.Deleted, []int64{3}) || v.Mentions != nil {
 		t.Fatal(v, err)
@@ -396,8 +376,8 @@ func TestUpgrade(t *testing.T) {
 	}
 	to := old
 	to.Status, to.Picture = chat.Status{Text: "back"}, "01P"
-	x.commit(chat.Change{Stream: chat.ServerStream, Kind: chat.UserUpdated, User: &to.User,
-		Account: &to, WasUser: &old.User})
+	x.commit(chat.Change{Stream: chat.ServerStream,
+		Op: chat.UpdateUser{Account: to, Was: &old.User}})
 	if now, err := s.Account(ctx, "u1"); err != nil || now != to {
 		t.Fatal(now, err)
 	}

@@ -73,8 +73,9 @@ func (x *searchTest) send(room chat.RoomID, texts ...string) {
 	x.Helper()
 	stream := chat.RoomStream(room)
 	if _, err := x.Commit(x.Context(),
-		chat.Change{Stream: stream, Kind: chat.RoomCreated, ID: "r" + string(room),
-			Room: &chat.Room{ID: room}}); err != nil && !errors.Is(err, chat.ErrConflict) {
+		chat.Change{Stream: stream, ID: "r" + string(room),
+			Op: chat.CreateRoom{Room: chat.Room{ID: room}}},
+	); err != nil && !errors.Is(err, chat.ErrConflict) {
 		x.Fatal(err)
 	}
 	for i, text := range texts {
@@ -83,8 +84,8 @@ func (x *searchTest) send(room chat.RoomID, texts ...string) {
 			x.Fatal(err)
 		}
 		c := chat.Change{
-			Stream: stream, Kind: chat.MessageCreated, ID: fmt.Sprintf("%s%06d-%d", room, h[0].Seq, i),
-			At: benchTime.Add(time.Duration(h[0].No) * time.Second), Message: &chat.Message{Text: text},
+			Stream: stream, ID: fmt.Sprintf("%s%06d-%d", room, h[0].Seq, i),
+			At: benchTime.Add(time.Duration(h[0].No) * time.Second), Op: chat.CreateMessage{Text: text},
 		}
 		if _, err := x.Commit(x.Context(), c); err != nil {
 			x.Fatal(err)

@@ -186,11 +186,12 @@ func (s *Store) Commit(ctx context.Context, changes ...chat.Change) ([]chat.Resu
 	if len(changes) == 0 {
 		return nil, nil
 	}
-	c := &call{changes: changes, results: make([]chat.Result, len(changes)),
-		hashes: make([]hash, len(changes))}
 	for i := range changes {
-		c.hashes[i] = sendHash(&changes[i])
+		if err := changes[i].Check(); err != nil {
+			return nil, err
+		}
 	}
+	c := &call{changes: changes, results: make([]chat.Result, len(changes))}
 	if err := s.do(ctx, c); err != nil {
 		return nil, err
 	}

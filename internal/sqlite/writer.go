@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"time"
 
 	"github.com/parley-chat/parley/internal/chat"
 )
@@ -21,7 +22,6 @@ const maxYields = 4
 type call struct {
 	ctx     context.Context
 	changes []chat.Change
-	hashes  []hash // of the sends among changes
 	results []chat.Result
 	run     func(*conn) error
 	prune   func(*writer) error
@@ -75,6 +75,21 @@ type member struct {
 	in     bool
 	readNo int64
 	spoke  int64 // when they sent their last message while the room was slow
+}
+
+// asMember is the chat's view of m, nil for nil.
+func (m *member) asMember() *chat.Member {
+	if m == nil {
+		return nil
+	}
+	return &m.Member
+}
+
+func (m *member) spokeAt() time.Time {
+	if m == nil {
+		return time.Time{}
+	}
+	return unmilli(m.spoke)
 }
 
 // The caches hold no more entries than this each; past it they start anew.
@@ -235,7 +250,7 @@ func (w *writer) apply(c *call) error {
 		_, err = w.exec("INSERT INTO meta VALUES ('ping', ?1) ON CONFLICT DO UPDATE SET value = ?1",
 			rand.Text())
 	case len(c.changes) == 1: // judged before anything is written
-		c.results[0], err = w.change(&c.changes[0], c.hashes[0])
+		c.results[0], err = w.change(&c.changes[0])
 	case len(c.changes) > 1:
 		err = w.applyAll(c)
 	}
@@ -255,7 +270,7 @@ func (w *writer) applyAll(c *call) error {
 	defer w.sends.end()
 	mark := w.reads.mark()
 	for i := range c.changes {
-		r, err := w.change(&c.changes[i], c.hashes[i])
+		r, err := w.change(&c.changes[i])
 		if _, refused := errors.AsType[*chat.Error](err); refused && i > 0 {
 			if _, err := w.exec("ROLLBACK TO call"); err != nil {
 				return err

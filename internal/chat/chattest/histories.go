@@ -83,15 +83,13 @@ func (h *history) run() {
 				CreatedAt: h.now(), SeenAt: h.now(), ExpiresAt: h.soon(),
 			}
 			h.both("CreateSession", func(st chat.Store) (any, error) {
-				return nil,
-					st.CreateSession(h.ctx, s)
+				return nil, st.CreateSession(h.ctx, s)
 			})
 		case "touch":
 			id, user, seen, expires := chat.SessionID("s"+draw(h, someTokens, "token")),
 				draw(h, someUsers, "user"), h.now(), h.soon()
 			h.both("TouchSession", func(st chat.Store) (any, error) {
-				return nil,
-					st.TouchSession(h.ctx, id, user, seen, expires)
+				return nil, st.TouchSession(h.ctx, id, user, seen, expires)
 			})
 		case "invite":
 			code := draw(h, someCodes, "code")
@@ -101,16 +99,14 @@ func (h *history) run() {
 		case "withdraw":
 			id := "id of " + draw(h, someCodes, "code")
 			h.both("DeleteInvite", func(st chat.Store) (any, error) {
-				return nil,
-					st.DeleteInvite(h.ctx, id)
+				return nil, st.DeleteInvite(h.ctx, id)
 			})
 		case "put":
 			h.put()
 		case "forget":
 			kind, id := draw(h, someKinds, "kind"), draw(h, someRecords, "id")
 			h.both("DeleteRecord", func(st chat.Store) (any, error) {
-				return nil,
-					st.DeleteRecord(h.ctx, kind, id)
+				return nil, st.DeleteRecord(h.ctx, kind, id)
 			})
 		case "prune":
 			now := h.soon()
@@ -218,7 +214,7 @@ func (h *history) commit() {
 
 func describe(changes []chat.Change) (s string) {
 	for _, c := range changes {
-		s += fmt.Sprintf("%s in %s; ", c.Kind, c.Stream)
+		s += fmt.Sprintf("%s in %s; ", c.Kind(), c.Stream)
 	}
 	return s
 }
@@ -226,8 +222,9 @@ func describe(changes []chat.Change) (s string) {
 func (h *history) change() chat.Change {
 	h.n++
 	room, user := draw(h, someRooms, "room"), draw(h, someUsers, "user")
-	c := chat.Change{ID: fmt.Sprintf("e%06d", h.n), At: h.now(), By: draw(h, someUsers, "by")}
-	c.Kind = draw(h, []chat.Kind{
+	c := chat.Change{ID: fmt.Sprintf("e%06d", h.n), At: h.now(), By: draw(h, someUsers, "by"),
+		Stream: chat.RoomStream(room)}
+	switch kind := draw(h, []chat.Kind{
 		chat.RoomCreated, chat.RoomUpdated, chat.MemberJoined, chat.MemberJoined, chat.MemberLeft,
 		chat.MemberUpdated, chat.MemberUpdated,
 		chat.MessageCreated, chat.MessageCreated, chat.MessageCreated, chat.MessageCreated,
@@ -237,107 +234,130 @@ func (h *history) change() chat.Change {
 		chat.ReactionAdded, chat.ReactionAdded, chat.ReactionRemoved,
 		chat.MessagesTrimmed, chat.RoomJoined, chat.RoomJoined, chat.RoomLeft, chat.ReadMoved,
 		chat.NotifyChanged, chat.SessionRevoked, chat.UserCreated, chat.UserUpdated,
-	}, "kind")
-	c.Stream = chat.RoomStream(room)
-	switch c.Kind {
-	case chat.RoomCreated, chat.RoomUpdated:
-		c.Room = &chat.Room{ID: room, Kind: draw(h,
-			[]chat.RoomKind{chat.Public, chat.Private, chat.ThreadRoom}, "kind"), Name: c.ID,
-			CreatedBy: user, CreatedAt: c.At, Retain: rapid.IntRange(-1, 2).Draw(h.T, "retain")}
-		if c.Room.Kind == chat.ThreadRoom {
-			c.Room.Parent, c.Room.Root = draw(h, someRooms, "parent"), h.no()
+	}, "kind"); kind {
+	case chat.RoomCreated:
+		r := chat.Room{ID: room, Kind: draw(h, []chat.RoomKind{chat.Public, chat.Private,
+			chat.ThreadRoom}, "kind"), Name: c.ID, CreatedBy: user, CreatedAt: c.At,
+			Retain: rapid.IntRange(-1, 2).Draw(h.T, "retain")}
+		if r.Kind == chat.ThreadRoom {
+			r.Parent, r.Root = draw(h, someRooms, "parent"), h.no()
 		}
-		if rapid.IntRange(0, 2).Draw(h.T, "strict") == 0 {
-			c.Room.Archived, c.Room.Slow = rapid.Bool().Draw(h.T, "archived"),
-				draw(h, []int{0, 2, 5, 30}, "slow")
+		r.Archived, r.Slow = h.strict()
+		c.Op = chat.CreateRoom{Room: r}
+	case chat.RoomUpdated:
+		op := chat.UpdateRoom{Name: c.ID, Retain: rapid.IntRange(-1, 2).Draw(h.T, "retain")}
+		op.Archived, op.Slow = h.strict()
+		c.Op = op
+	case chat.MemberJoined:
+		m := chat.Member{Room: room, User: user, Role: draw(h, someRoles, "role"), JoinedAt: c.At}
+		if rapid.IntRange(0, 3).Draw(h.T, "mute") == 0 {
+			m.Mute = *h.mute()
 		}
-	case chat.MemberJoined, chat.MemberLeft, chat.MemberUpdated:
-		c.Member = &chat.Member{Room: room, User: user, Role: draw(h, someRoles, "role"), JoinedAt: c.At}
-		if m, err := h.model.Member(h.ctx, room, user); err == nil && c.Kind == chat.MemberLeft {
-			c.Member = &m
+		h.mustSpeak(&c)
+		c.Op = chat.AddMember{Member: m}
+	case chat.MemberLeft:
+		c.Op = chat.RemoveMember{User: user}
+	case chat.MemberUpdated:
+		op := chat.UpdateMember{User: user, Role: draw(h, someRoles, "role")}
+		if rapid.Bool().Draw(h.T, "mute") {
+			op.Role = draw(h, append([]chat.RoomRole{""}, someRoles...), "role")
+			op.Mute = h.mute()
 		}
-		if c.Kind == chat.MemberJoined {
-			c.MustSpeak = rapid.Bool().Draw(h.T, "must speak")
-			if rapid.IntRange(0, 3).Draw(h.T, "mute") == 0 {
-				c.Member.Mute = *h.mute()
-			}
-		}
-		if c.Kind == chat.MemberUpdated && rapid.Bool().Draw(h.T, "mute") {
-			c.Member.Role = draw(h, append([]chat.RoomRole{""}, someRoles...), "role")
-			c.Mute = h.mute()
-		}
+		c.Op = op
 	case chat.MessageCreated:
-		c.Message = &chat.Message{From: user, Text: draw(h, someTexts, "text"),
-			ClientID: draw(h, someClients, "client id"), Mentions: draw(h, someCalls, "mentions"),
-			Files: draw(h, someFiles, "files")}
-		c.Device = draw(h, someDevices, "device")
+		c.Op = chat.CreateMessage{From: user, Text: draw(h, someTexts, "text"),
+			Mentions: draw(h, someCalls, "mentions"), Files: draw(h, someFiles, "files"),
+			Device: draw(h, someDevices, "device"), ClientID: draw(h, someClients, "client id")}
 		if rapid.Bool().Draw(h.T, "must be in") {
 			c.MustBeIn = user
 		}
 		c.Unslowed = rapid.IntRange(0, 4).Draw(h.T, "unslowed") == 0
 		h.mustSpeak(&c)
 	case chat.MessageEdited:
-		c.Message = &chat.Message{No: h.no(), Text: draw(h, someTexts, "text"),
+		c.Op = chat.EditMessage{No: h.no(), Text: draw(h, someTexts, "text"),
 			Mentions: draw(h, someCalls, "mentions")}
 		c.MustBeIn = user
 		h.mustSpeak(&c)
-	case chat.MessageDeleted, chat.MessagePinned, chat.MessageUnpinned:
-		c.Message = &chat.Message{No: h.no()}
+	case chat.MessageDeleted:
+		c.Op = chat.DeleteMessage{No: h.no()}
+	case chat.MessagePinned:
+		c.Op = chat.PinMessage{No: h.no()}
+	case chat.MessageUnpinned:
+		c.Op = chat.UnpinMessage{No: h.no()}
 	case chat.ThreadMoved:
-		c.Message = &chat.Message{No: h.no(),
-			Thread: &chat.Thread{Room: draw(h, someRooms, "thread"),
-				Replies: rapid.Int64Range(0, 3).Draw(h.T, "replies"), LastAt: c.At}}
+		c.Op = chat.MoveThread{No: h.no(), Thread: chat.Thread{Room: draw(h, someRooms, "thread"),
+			Replies: rapid.Int64Range(0, 3).Draw(h.T, "replies"), LastAt: c.At}}
 	case chat.ReactionAdded, chat.ReactionRemoved:
-		c.Reaction = &chat.Reaction{No: h.no(), Emoji: draw(h, someEmojis, "emoji"), User: user}
+		r := chat.Reaction{No: h.no(), Emoji: draw(h, someEmojis, "emoji"), User: user}
+		c.Op = chat.AddReaction{Reaction: r}
+		if kind == chat.ReactionRemoved {
+			c.Op = chat.RemoveReaction{Reaction: r}
+		}
 		h.mustSpeak(&c)
 	case chat.MessagesTrimmed:
-		c.Trimmed = rapid.Int64Range(1, 12).Draw(h.T, "trimmed")
+		c.Op = chat.TrimMessages{To: rapid.Int64Range(1, 12).Draw(h.T, "trimmed")}
 	case chat.RoomJoined:
-		c.Stream, c.View = chat.UserStream(user), &chat.RoomView{Room: chat.Room{ID: room}}
+		c.Stream, c.Op = chat.UserStream(user), chat.ListRoom{Room: room}
 	case chat.RoomLeft:
-		c.Stream, c.Left, c.Reason = chat.UserStream(user), room,
-			draw(h, []string{"", `a "reason"`}, "reason")
+		c.Stream, c.Op = chat.UserStream(user), chat.UnlistRoom{Room: room,
+			Reason: draw(h, []string{"", `a "reason"`}, "reason")}
 	case chat.ReadMoved:
 		head, _ := h.model.Heads(h.ctx, chat.RoomStream(room))
-		c.Stream, c.Read = chat.UserStream(user),
-			&chat.Read{Room: room, No: rapid.Int64Range(0, head[0].No).Draw(h.T, "no")}
+		c.Stream, c.Op = chat.UserStream(user), chat.MoveRead{Read: chat.Read{Room: room,
+			No: rapid.Int64Range(0, head[0].No).Draw(h.T, "no")}}
 	case chat.NotifyChanged:
-		c.Stream, c.Notify = chat.UserStream(user),
-			&chat.Notify{Room: room, Level: draw(h, someLevels, "level")}
+		c.Stream, c.Op = chat.UserStream(user),
+			chat.SetNotify{Notify: chat.Notify{Room: room, Level: draw(h, someLevels, "level")}}
 	case chat.SessionRevoked:
-		c.Stream = chat.UserStream(user)
+		var op chat.RevokeSessions
 		for range rapid.IntRange(0, 2).Draw(h.T, "sessions") {
-			c.Sessions = append(c.Sessions, chat.SessionID("s"+draw(h, someTokens, "token")))
+			op.Sessions = append(op.Sessions, chat.SessionID("s"+draw(h, someTokens, "token")))
 		}
-		if a, err := h.model.Account(h.ctx, user); err == nil && rapid.Bool().Draw(h.T, "password") {
-			a.Password = "password of " + c.ID
-			c.Account = &a
+		if _, err := h.model.Account(h.ctx, user); err == nil && rapid.Bool().Draw(h.T, "password") {
+			op.Password = "password of " + c.ID
 			if rapid.Bool().Draw(h.T, "compare") {
-				c.Was = draw(h, []string{"password of e000001", "password of e000002",
+				op.Was = draw(h, []string{"password of e000001", "password of e000002",
 					"password of e000003"}, "was")
 			}
 		}
+		c.Stream, c.Op = chat.UserStream(user), op
 	case chat.UserCreated, chat.UserUpdated:
-		c.Stream = chat.ServerStream
-		c.User = &chat.User{ID: user, Name: draw(h, someNames, "name"), Role: chat.RoleMember,
-			Bot: rapid.Bool().Draw(h.T, "bot"), CreatedAt: c.At}
-		if rapid.Bool().Draw(h.T, "profile") {
-			c.User.Status, c.User.QuietUntil,
-				c.User.Picture = chat.Status{Emoji: "🌴", Text: c.ID, Until: c.At}, c.At, "picture of "+c.ID
-		}
-		if a, err := h.model.Account(h.ctx, user); err == nil && c.Kind == chat.UserUpdated &&
-			rapid.Bool().Draw(h.T, "compare") {
-			if c.WasUser = &a.User; rapid.Bool().Draw(h.T, "outdated") {
-				c.WasUser.About = "something else"
-			}
-		}
-		c.Account = &chat.Account{User: *c.User, NameKey: "key of " + c.User.Name,
-			Password: "password of " + c.ID}
-		if c.Kind == chat.UserCreated && rapid.Bool().Draw(h.T, "with invite") {
-			c.Invite = draw(h, someCodes, "code")
-		}
+		c.Stream, c.Op = chat.ServerStream, h.account(user, c, kind)
 	}
 	return c
+}
+
+// account creates or updates an account.
+func (h *history) account(user chat.UserID, c chat.Change, kind chat.Kind) chat.Operation {
+	u := chat.User{ID: user, Name: draw(h, someNames, "name"), Role: chat.RoleMember,
+		Bot: rapid.Bool().Draw(h.T, "bot"), CreatedAt: c.At}
+	if rapid.Bool().Draw(h.T, "profile") {
+		u.Status, u.QuietUntil, u.Picture = chat.Status{Emoji: "🌴", Text: c.ID, Until: c.At}, c.At,
+			"picture of "+c.ID
+	}
+	a := chat.Account{User: u, NameKey: "key of " + u.Name, Password: "password of " + c.ID}
+	if kind == chat.UserCreated {
+		op := chat.CreateUser{Account: a}
+		if rapid.Bool().Draw(h.T, "with invite") {
+			op.Invite = draw(h, someCodes, "code")
+		}
+		return op
+	}
+	op := chat.UpdateUser{Account: a}
+	if was, err := h.model.Account(h.ctx, user); err == nil && rapid.Bool().Draw(h.T, "compare") {
+		if op.Was = &was.User; rapid.Bool().Draw(h.T, "outdated") {
+			op.Was.About = "something else"
+		}
+	}
+	return op
+}
+
+// strict are settings that keep some from writing, now and then.
+func (h *history) strict() (archived bool, slow int) {
+	if rapid.IntRange(0, 2).Draw(h.T, "strict") == 0 {
+		return rapid.Bool().Draw(h.T, "archived"), draw(h, []int{0, 2, 5, 30}, "slow")
+	}
+	return false, 0
 }
 
 func (h *history) mustSpeak(c *chat.Change) {
@@ -403,8 +423,7 @@ func (h *history) readAll() {
 	for _, room := range someRooms {
 		h.both("Room", func(s chat.Store) (any, error) { v, err := s.Room(ctx, room); return v, err })
 		h.both("Members", func(s chat.Store) (any, error) {
-			v,
-				err := s.Members(ctx, room, "", 10)
+			v, err := s.Members(ctx, room, "", 10)
 			return v, err
 		})
 		h.both("Messages", func(s chat.Store) (any, error) {
@@ -414,21 +433,18 @@ func (h *history) readAll() {
 		h.both("Pinned", func(s chat.Store) (any, error) { v, err := s.Pinned(ctx, room); return v, err })
 		for no := range int64(len(h.model.messages[room])) {
 			h.both("Edits", func(s chat.Store) (any, error) {
-				v,
-					err := s.Edits(ctx, room, no+1)
+				v, err := s.Edits(ctx, room, no+1)
 				return v, err
 			})
 		}
 		h.events(chat.RoomStream(room), 0, 1000)
 		for _, user := range someUsers {
 			h.both("Member", func(s chat.Store) (any, error) {
-				v,
-					err := s.Member(ctx, room, user)
+				v, err := s.Member(ctx, room, user)
 				return v, err
 			})
 			h.both("View", func(s chat.Store) (any, error) {
-				v,
-					err := s.View(ctx, room, user)
+				v, err := s.View(ctx, room, user)
 				return v, err
 			})
 		}
@@ -438,16 +454,14 @@ func (h *history) readAll() {
 		h.both("Account", func(s chat.Store) (any, error) { v, err := s.Account(ctx, user); return v, err })
 		h.both("Sessions", func(s chat.Store) (any, error) { v, err := s.Sessions(ctx, user); return v, err })
 		h.both("CountRooms", func(s chat.Store) (any, error) {
-			v,
-				err := s.CountRooms(ctx, user)
+			v, err := s.CountRooms(ctx, user)
 			return v, err
 		})
 		h.events(chat.UserStream(user), 0, 1000)
 	}
 	for _, name := range someNames {
 		h.both("AccountByName", func(s chat.Store) (any, error) {
-			v,
-				err := s.AccountByName(ctx, "key of "+name)
+			v, err := s.AccountByName(ctx, "key of "+name)
 			return v, err
 		})
 	}
@@ -460,8 +474,7 @@ func (h *history) readAll() {
 	h.both("Users", func(s chat.Store) (any, error) { v, err := s.Users(ctx, "", 10); return v, err })
 	h.both("Rooms", func(s chat.Store) (any, error) { v, err := s.Rooms(ctx, "", 10); return v, err })
 	h.both("PublicRooms", func(s chat.Store) (any, error) {
-		v,
-			err := s.PublicRooms(ctx, "", 10)
+		v, err := s.PublicRooms(ctx, "", 10)
 		return v, err
 	})
 	for _, kind := range someKinds {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/parley-chat/parley/internal/chat"
 )
@@ -39,7 +38,7 @@ func (m *Model) apply(ctx context.Context, changes []chat.Change) ([]chat.Result
 			for _, undo := range slices.Backward(t.undo) {
 				undo()
 			}
-			return nil, fmt.Errorf("change %d, %s in %s: %w", i, c.Kind, c.Stream, err)
+			return nil, fmt.Errorf("change %d, %s in %s: %w", i, c.Kind(), c.Stream, err)
 		}
 		results = append(results, r)
 	}
@@ -77,46 +76,26 @@ func del[K comparable, V any](t *tx, m map[K]V, k K) {
 var noOp = chat.Result{NoOp: true}
 
 func (t *tx) change(c chat.Change) (chat.Result, error) {
-	c.At = c.At.UTC().Truncate(time.Millisecond)
-	room, inRoom := c.Stream.Room()
-	user, inUser := c.Stream.User()
-	if inRoom && c.Kind != chat.RoomCreated {
-		if _, ok := t.rooms[room]; !ok {
-			return chat.Result{}, chat.ErrNotFound
-		}
+	if err := c.Check(); err != nil {
+		return chat.Result{}, err
+	}
+	if room, inRoom := c.Stream.Room(); inRoom {
+		return t.inRoom(room, &c)
 	}
 	if c.MustBeIn != "" {
-		if _, ok := t.members[place{room, c.MustBeIn}]; !ok {
-			return chat.Result{}, chat.ErrNotFound
-		}
+		return chat.Result{}, chat.ErrNotFound // no room, no members
 	}
-	switch {
-	case inRoom && c.Kind == chat.MessageCreated && c.Message != nil:
-		return t.message(room, c)
-	case inRoom:
-		if err := t.mute(room, c); err != nil {
-			return chat.Result{}, err
-		}
-		return t.inRoom(room, c)
-	case inUser:
-		return t.inUser(user, c)
-	case c.Stream == chat.ServerStream:
-		return t.inServer(c)
+	if user, inUser := c.Stream.User(); inUser {
+		return t.inUser(user, &c)
 	}
-	return chat.Result{}, errChange(c)
+	return t.inServer(&c)
 }
 
-// errChange is the refusal of a change that no stream of its kind knows, or
-// that lacks its fields.
-func errChange(c chat.Change) error {
-	return fmt.Errorf("%w: no such change: %s in %s", chat.ErrInvalid, c.Kind, c.Stream)
-}
-
-// append writes e, whose payload is set, to the end of the log of c.
-func (t *tx) append(c chat.Change, e chat.Event) (chat.Result, error) {
-	e.Stream, e.Epoch, e.ID, e.Kind, e.At, e.By = c.Stream, epoch, c.ID, c.Kind, c.At, c.By
+// append writes e, which has its payload, to the end of the log of c.
+func (t *tx) append(c *chat.Change, e chat.Event) (chat.Result, error) {
+	e = c.Event(e)
 	l := t.logs[c.Stream]
-	e.Seq = l.seq + 1
+	e.Epoch, e.Seq = epoch, l.seq+1
 	if n := len(l.events); n > 0 {
 		e.Prev = l.events[n-1].ID
 	}
@@ -126,133 +105,120 @@ func (t *tx) append(c chat.Change, e chat.Event) (chat.Result, error) {
 	return chat.Result{Event: t.show(e)}, nil
 }
 
-// mute judges MustSpeak of all that is not a new message, and what holds for
-// those too.
-func (t *tx) mute(room chat.RoomID, c chat.Change) error {
-	if !c.MustSpeak {
-		return nil
+func (t *tx) inRoom(id chat.RoomID, c *chat.Change) (chat.Result, error) {
+	room, ok := t.rooms[id]
+	if op, isNew := c.Op.(chat.CreateRoom); isNew {
+		if ok {
+			return chat.Result{}, chat.ErrConflict
+		}
+		room = op.Room.Clone()
+		put(t, t.rooms, id, room)
+		return t.append(c, chat.Event{Room: &room})
 	}
-	if t.rooms[room].Archived {
-		return chat.ErrArchived
+	if !ok {
+		return chat.Result{}, chat.ErrNotFound
 	}
-	if until := t.members[place{room, c.MustBeIn}].Mute.Until; c.At.Before(until) {
-		return chat.Muted(until)
-	}
-	return nil
-}
-
-// speak judges MustSpeak of a new message, and notes that it was sent.
-func (t *tx) speak(room chat.RoomID, c chat.Change) error {
-	if err := t.mute(room, c); err != nil {
-		return err
-	}
-	at := place{room, c.MustBeIn}
+	var speaker *chat.Member
+	at := place{id, c.MustBeIn}
 	me, in := t.members[at]
-	slow := time.Duration(t.rooms[room].Slow) * time.Second
-	if !c.MustSpeak || !in || slow == 0 {
-		return nil
+	if in {
+		speaker = &me.Member
+	} else if c.MustBeIn != "" {
+		return chat.Result{}, chat.ErrNotFound
 	}
-	if next := me.spoke.Add(slow); c.At.Before(next) && me.Role != chat.RoomModerator && !c.Unslowed {
-		return chat.TooSoon(next.Sub(c.At))
+	if r, ok := t.sent(id, c); ok {
+		return r, nil
 	}
-	me.spoke = c.At
-	put(t, t.members, at, me)
-	return nil
-}
-
-func (t *tx) message(room chat.RoomID, c chat.Change) (chat.Result, error) {
-	key := send{room, c.By, c.Device, c.Message.ClientID}
-	if first, ok := t.sends[key]; ok && key.clientID != "" && !t.gone(first) {
-		return chat.Result{Event: t.show(first), Duplicate: true}, nil
-	}
-	if err := t.speak(room, c); err != nil {
+	if err := c.MayWrite(&room, speaker, me.spoke); err != nil {
 		return chat.Result{}, err
 	}
-	all := t.messages[room]
-	msg := chat.Message{
-		Room: room, No: int64(len(all)) + 1, ID: c.ID, Seq: t.logs[c.Stream].seq + 1,
-		From: c.Message.From, Text: c.Message.Text, ClientID: c.Message.ClientID, At: c.At,
-		Mentions: slices.Clone(c.Message.Mentions), Files: slices.Clone(c.Message.Files),
+	if c.Slowed(&room, speaker) {
+		me.spoke = c.At
+		put(t, t.members, at, me)
 	}
-	put(t, t.messages, room, append(all, msg))
-	if me, ok := t.members[place{room, msg.From}]; ok {
-		me.readNo = max(me.readNo, msg.No)
-		put(t, t.members, place{room, msg.From}, me)
+	switch op := c.Op.(type) {
+	case chat.CreateMessage:
+		return t.message(id, c)
+	case chat.UpdateRoom:
+		op.Apply(&room)
+		put(t, t.rooms, id, room)
+		return t.append(c, chat.Event{Room: &room})
+	case chat.TrimMessages:
+		to := min(op.To, int64(len(t.messages[id])))
+		if to <= t.trimmed[id] {
+			return noOp, nil
+		}
+		put(t, t.trimmed, id, to)
+		return t.append(c, chat.Event{Trimmed: to})
+	case chat.AddMember:
+		at := place{id, op.Member.User}
+		if _, ok := t.members[at]; ok {
+			return noOp, nil
+		}
+		m := op.In(id)
+		put(t, t.members, at, member{Member: m, readNo: int64(len(t.messages[id]))})
+		return t.append(c, chat.Event{Member: &m})
+	case chat.RemoveMember:
+		at := place{id, op.User}
+		m, ok := t.members[at]
+		if !ok {
+			return noOp, nil
+		}
+		del(t, t.members, at)
+		return t.append(c, chat.Event{Member: &m.Member})
+	case chat.UpdateMember:
+		at := place{id, op.User}
+		m, ok := t.members[at]
+		if !ok {
+			return chat.Result{}, chat.ErrNotFound
+		}
+		op.Apply(&m.Member)
+		put(t, t.members, at, m)
+		return t.append(c, chat.Event{Member: &m.Member})
+	case chat.Annotation:
+		return t.annotate(id, op.Target(), c)
 	}
-	r, err := t.append(c, chat.Event{Message: &msg})
-	if key.clientID != "" {
+	return chat.Result{}, errUnknown(c)
+}
+
+func errUnknown(c *chat.Change) error { return fmt.Errorf("the model does not know %T", c.Op) }
+
+// sendOf names a send as its type does, and reports whether it can be repeated.
+func sendOf(id chat.RoomID, c *chat.Change) (send, bool) {
+	op, ok := c.Op.(chat.CreateMessage)
+	return send{id, c.By, op.Device, op.ClientID}, ok && op.ClientID != ""
+}
+
+// sent returns what a repeated send gets.
+func (t *tx) sent(id chat.RoomID, c *chat.Change) (chat.Result, bool) {
+	key, ok := sendOf(id, c)
+	first, known := t.sends[key]
+	if !ok || !known || t.gone(first) {
+		return chat.Result{}, false
+	}
+	return chat.Result{Event: t.show(first), Duplicate: true}, true
+}
+
+func (t *tx) message(id chat.RoomID, c *chat.Change) (chat.Result, error) {
+	all := t.messages[id]
+	m := c.Message()
+	m.No, m.Seq = int64(len(all))+1, t.logs[c.Stream].seq+1
+	put(t, t.messages, id, append(all, *m))
+	if me, ok := t.members[place{id, m.From}]; ok {
+		me.readNo = max(me.readNo, m.No)
+		put(t, t.members, place{id, m.From}, me)
+	}
+	r, err := t.append(c, chat.Event{Message: m})
+	if key, ok := sendOf(id, c); ok {
 		put(t, t.sends, key, bare(r.Event))
 	}
 	return r, err
 }
 
-func (t *tx) inRoom(room chat.RoomID, c chat.Change) (chat.Result, error) {
-	switch {
-	case c.Kind == chat.RoomCreated && c.Room != nil && c.Room.ID == room:
-		if _, ok := t.rooms[room]; ok {
-			return chat.Result{}, chat.ErrConflict
-		}
-		r := *c.Room
-		r = r.Clone()
-		put(t, t.rooms, room, r)
-		return t.append(c, chat.Event{Room: &r})
-
-	case c.Kind == chat.RoomUpdated && c.Room != nil:
-		r := t.rooms[room]
-		r.Name, r.Topic, r.Retain, r.Archived, r.Slow = c.Room.Name, c.Room.Topic, c.Room.Retain,
-			c.Room.Archived, c.Room.Slow
-		put(t, t.rooms, room, r)
-		return t.append(c, chat.Event{Room: &r})
-
-	case c.Kind == chat.MessagesTrimmed && c.Trimmed > 0:
-		to := min(c.Trimmed, int64(len(t.messages[room])))
-		if to <= t.trimmed[room] {
-			return noOp, nil
-		}
-		put(t, t.trimmed, room, to)
-		return t.append(c, chat.Event{Trimmed: to})
-
-	case c.Kind == chat.MemberJoined && c.Member != nil:
-		at := place{room, c.Member.User}
-		if _, ok := t.members[at]; ok {
-			return noOp, nil
-		}
-		me := *c.Member
-		me.Room, me.Mute = room, milli(me.Mute)
-		put(t, t.members, at, member{Member: me, readNo: int64(len(t.messages[room]))})
-		return t.append(c, chat.Event{Member: &me})
-
-	case c.Kind == chat.MemberLeft && c.Member != nil:
-		at := place{room, c.Member.User}
-		me, ok := t.members[at]
-		if !ok {
-			return noOp, nil
-		}
-		del(t, t.members, at)
-		return t.append(c, chat.Event{Member: &me.Member})
-
-	case c.Kind == chat.MemberUpdated && c.Member != nil:
-		at := place{room, c.Member.User}
-		me, ok := t.members[at]
-		if !ok {
-			return chat.Result{}, chat.ErrNotFound
-		}
-		if c.Member.Role != "" {
-			me.Role = c.Member.Role
-		}
-		if c.Mute != nil {
-			me.Mute = milli(*c.Mute)
-		}
-		put(t, t.members, at, me)
-		return t.append(c, chat.Event{Member: &me.Member})
-	}
-	return t.mark(room, c)
-}
-
-func (t *tx) inUser(user chat.UserID, c chat.Change) (chat.Result, error) {
-	switch {
-	case c.Kind == chat.RoomJoined && c.View != nil:
-		at := place{c.View.ID, user}
+func (t *tx) inUser(user chat.UserID, c *chat.Change) (chat.Result, error) {
+	switch op := c.Op.(type) {
+	case chat.ListRoom:
+		at := place{op.Room, user}
 		view, err := t.view(at.room, user)
 		if err != nil {
 			return chat.Result{}, err
@@ -263,97 +229,92 @@ func (t *tx) inUser(user chat.UserID, c chat.Change) (chat.Result, error) {
 		put(t, t.listed, at, true)
 		return t.append(c, chat.Event{View: &view})
 
-	case c.Kind == chat.RoomLeft && c.Left != "":
-		at := place{c.Left, user}
+	case chat.UnlistRoom:
+		at := place{op.Room, user}
 		if !t.listed[at] {
 			return noOp, nil
 		}
 		del(t, t.listed, at)
 		del(t, t.notify, at)
-		return t.append(c, chat.Event{Left: c.Left, Reason: c.Reason})
+		return t.append(c, chat.Event{Left: op.Room, Reason: op.Reason})
 
-	case c.Kind == chat.ReadMoved && c.Read != nil:
-		at := place{c.Read.Room, user}
+	case chat.MoveRead:
+		at := place{op.Read.Room, user}
 		me, ok := t.members[at]
 		if !ok {
 			return chat.Result{}, chat.ErrNotFound
 		}
-		if c.Read.No <= me.readNo {
+		if op.Read.No <= me.readNo {
 			return noOp, nil
 		}
-		me.readNo = c.Read.No
+		me.readNo = op.Read.No
 		put(t, t.members, at, me)
-		return t.append(c, chat.Event{Read: c.Read})
+		return t.append(c, chat.Event{Read: &op.Read})
 
-	case c.Kind == chat.NotifyChanged && c.Notify != nil:
-		at := place{c.Notify.Room, user}
+	case chat.SetNotify:
+		at := place{op.Notify.Room, user}
 		if !t.listed[at] {
 			return chat.Result{}, chat.ErrNotFound
 		}
-		if t.notify[at] == c.Notify.Level {
+		if t.notify[at] == op.Notify.Level {
 			return noOp, nil
 		}
-		put(t, t.notify, at, c.Notify.Level)
-		return t.append(c, chat.Event{Notify: c.Notify})
+		put(t, t.notify, at, op.Notify.Level)
+		return t.append(c, chat.Event{Notify: &op.Notify})
 
-	case c.Kind == chat.SessionRevoked:
-		if c.Account != nil {
+	case chat.RevokeSessions:
+		if op.Password != "" {
 			a, ok := t.accounts[user]
 			if !ok {
 				return chat.Result{}, chat.ErrNotFound
 			}
-			if c.Was != "" && c.Was != a.Password {
+			if op.Was != "" && op.Was != a.Password {
 				return chat.Result{}, chat.ErrConflict
 			}
-			a.Password = c.Account.Password
+			a.Password = op.Password
 			put(t, t.accounts, user, a)
 		}
 		var gone []chat.SessionID
 		for id, s := range t.sessions {
-			if s.User == user && (len(c.Sessions) == 0 || slices.Contains(c.Sessions, id)) {
+			if s.User == user && (len(op.Sessions) == 0 || slices.Contains(op.Sessions, id)) {
 				del(t, t.sessions, id)
 				gone = append(gone, id)
 			}
 		}
-		if len(gone) == 0 && c.Account == nil {
+		if len(gone) == 0 && op.Password == "" {
 			return noOp, nil
 		}
 		slices.Sort(gone)
 		return t.append(c, chat.Event{Sessions: gone})
 	}
-	return chat.Result{}, errChange(c)
+	return chat.Result{}, errUnknown(c)
 }
 
-func milli(m chat.Mute) chat.Mute {
-	m.Until = m.Until.UTC().Truncate(time.Millisecond)
-	return m
-}
-
-func (t *tx) inServer(c chat.Change) (chat.Result, error) {
-	switch {
-	case c.Kind == chat.UserCreated && c.User != nil && c.Account != nil:
-		if c.Invite != "" {
-			if i, ok := t.invites[c.Invite]; !ok || !c.At.Before(i.ExpiresAt) {
+func (t *tx) inServer(c *chat.Change) (chat.Result, error) {
+	switch op := c.Op.(type) {
+	case chat.CreateUser:
+		if op.Invite != "" {
+			if i, ok := t.invites[op.Invite]; !ok || !c.At.Before(i.ExpiresAt) {
 				return chat.Result{}, chat.ErrNotFound
 			}
 		}
-		_, idTaken := t.accounts[c.Account.ID]
-		_, nameTaken := t.names[c.Account.NameKey]
+		_, idTaken := t.accounts[op.Account.ID]
+		_, nameTaken := t.names[op.Account.NameKey]
 		if idTaken || nameTaken {
 			return chat.Result{}, chat.ErrConflict
 		}
-		del(t, t.invites, c.Invite)
-		put(t, t.accounts, c.Account.ID, *c.Account)
-		put(t, t.names, c.Account.NameKey, c.Account.ID)
-		return t.append(c, chat.Event{User: c.User})
+		del(t, t.invites, op.Invite)
+		put(t, t.accounts, op.Account.ID, op.Account)
+		put(t, t.names, op.Account.NameKey, op.Account.ID)
+		return t.append(c, chat.Event{User: &op.Account.User})
 
-	case c.Kind == chat.UserUpdated && c.User != nil && c.Account != nil:
-		if err := t.replace(*c.Account, c.WasUser); err != nil {
+	case chat.UpdateUser:
+		if err := t.replace(op.Account, op.Was); err != nil {
 			return chat.Result{}, err
 		}
-		return t.append(c, chat.Event{User: c.User})
+		return t.append(c, chat.Event{User: &op.Account.User})
 	}
-	return chat.Result{}, errChange(c)
+	return chat.Result{}, errUnknown(c)
 }
 
 // replace puts a in the place of the account with its id, which keeps its

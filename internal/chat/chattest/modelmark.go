@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"time"
 
 	"github.com/parley-chat/parley/internal/chat"
 )
@@ -15,89 +14,29 @@ type spot struct {
 	no   int64
 }
 
-// mark changes a message that is there.
-func (t *tx) mark(room chat.RoomID, c chat.Change) (chat.Result, error) {
-	var no int64
-	switch c.Kind {
-	case chat.ReactionAdded, chat.ReactionRemoved:
-		if c.Reaction == nil {
-			return chat.Result{}, errChange(c)
-		}
-		no = c.Reaction.No
-	case chat.MessageEdited, chat.MessageDeleted, chat.MessagePinned, chat.MessageUnpinned, chat.ThreadMoved:
-		if c.Message == nil || c.Kind == chat.ThreadMoved && c.Message.Thread == nil {
-			return chat.Result{}, errChange(c)
-		}
-		no = c.Message.No
-	default:
-		return chat.Result{}, errChange(c)
-	}
+// annotate changes a message that exists.
+func (t *tx) annotate(room chat.RoomID, no int64, c *chat.Change) (chat.Result, error) {
 	all := t.messages[room]
 	if no <= t.trimmed[room] || no > int64(len(all)) {
 		return chat.Result{}, chat.ErrNotFound
 	}
 	m := all[no-1].Clone()
-	if m.Deleted() && c.Kind != chat.MessageDeleted && c.Kind != chat.ThreadMoved {
-		return chat.Result{}, chat.ErrNotFound
+	e, changed, err := c.Annotate(m)
+	if err != nil || !changed {
+		return chat.Result{NoOp: err == nil}, err
 	}
-	if !t.marked(m, c) {
-		return noOp, nil
+	at := spot{room, no}
+	switch c.Op.(type) {
+	case chat.EditMessage:
+		edits := append(slices.Clone(t.edits[at]), all[no-1].AsEdit())
+		put(t, t.edits, at, edits[max(0, len(edits)-chat.MaxEdits):])
+	case chat.DeleteMessage:
+		del(t, t.edits, at)
 	}
 	all = slices.Clone(all)
 	all[no-1] = *m
 	put(t, t.messages, room, all)
-	if c.Reaction != nil {
-		return t.append(c, chat.Event{Reaction: c.Reaction})
-	}
-	return t.append(c, chat.Event{Message: m})
-}
-
-// marked makes m what it is after c, and reports whether that is something
-// else.
-func (t *tx) marked(m *chat.Message, c chat.Change) bool {
-	at := spot{m.Room, m.No}
-	switch c.Kind {
-	case chat.MessageEdited:
-		if m.Text == c.Message.Text && slices.Equal(m.Mentions, c.Message.Mentions) {
-			return false
-		}
-		since := m.At
-		if !m.EditedAt.IsZero() {
-			since = m.EditedAt
-		}
-		edits := append(slices.Clone(t.edits[at]), chat.Edit{Text: m.Text, At: since})
-		put(t, t.edits, at, edits[max(0, len(edits)-chat.MaxEdits):])
-		m.Text, m.Mentions, m.EditedAt = c.Message.Text, slices.Clone(c.Message.Mentions), c.At
-	case chat.MessageDeleted:
-		if m.Deleted() {
-			return false
-		}
-		del(t, t.edits, at)
-		*m = chat.Message{Room: m.Room, No: m.No, ID: m.ID, Seq: m.Seq, From: m.From,
-			ClientID: m.ClientID, At: m.At, Thread: m.Thread, DeletedAt: c.At}
-	case chat.MessagePinned:
-		if !m.PinnedAt.IsZero() {
-			return false
-		}
-		m.PinnedAt, m.PinnedBy = c.At, c.By
-	case chat.MessageUnpinned:
-		if m.PinnedAt.IsZero() {
-			return false
-		}
-		m.PinnedAt, m.PinnedBy = time.Time{}, ""
-	case chat.ThreadMoved:
-		if m.Thread != nil && c.Message.Thread.Replies <= m.Thread.Replies {
-			return false
-		}
-		th := *c.Message.Thread
-		th.LastAt = th.LastAt.UTC().Truncate(time.Millisecond)
-		m.Thread = &th
-	case chat.ReactionAdded:
-		return m.React(*c.Reaction, true)
-	case chat.ReactionRemoved:
-		return m.React(*c.Reaction, false)
-	}
-	return true
+	return t.append(c, e)
 }
 
 // unread returns the numbers of the room's messages after a number that are
@@ -143,8 +82,7 @@ func (m *Model) Pinned(ctx context.Context, room chat.RoomID) ([]chat.Message, e
 			pinned = append(pinned, *msg.Clone())
 		}
 	}
-	slices.SortFunc(pinned, func(a,
-		b chat.Message) int {
+	slices.SortFunc(pinned, func(a, b chat.Message) int {
 		return cmp.Or(b.PinnedAt.Compare(a.PinnedAt), cmp.Compare(b.No, a.No))
 	})
 	return pinned, nil

@@ -189,17 +189,17 @@ func (f *fixture) event(c chat.Change) chat.Event {
 	before := need(f.Store.Heads(f.ctx, c.Stream)).of(f)[0]
 	r := f.commit(c)[0]
 	if r.NoOp || r.Duplicate {
-		f.Fatalf("%s: no-op %v, duplicate %v", c.Kind, r.NoOp, r.Duplicate)
+		f.Fatalf("%s: no-op %v, duplicate %v", c.Kind(), r.NoOp, r.Duplicate)
 	}
 	e := r.Event
-	if e.Stream != c.Stream || e.Kind != c.Kind || e.ID != c.ID || e.By != c.By || !e.At.Equal(c.At) {
+	if e.Stream != c.Stream || e.Kind != c.Kind() || e.ID != c.ID || e.By != c.By || !e.At.Equal(c.At) {
 		f.Fatalf("event %+v of change %+v", e, c)
 	}
 	if e.Seq != before.Seq+1 || e.Prev != before.ID || e.Epoch == "" {
 		f.Fatalf("event %d after %q in epoch %q, but the head was %+v", e.Seq, e.Prev, e.Epoch, before)
 	}
 	after := need(f.Other.Heads(f.ctx, c.Stream)).of(f)[0]
-	f.same("head after "+string(c.Kind), e.Position(), after.Position)
+	f.same("head after "+string(c.Kind()), e.Position(), after.Position)
 	read := need(f.Other.Events(f.ctx, c.Stream,
 		chat.Position{Epoch: e.Epoch, Seq: e.Seq - 1, ID: e.Prev}, 10)).of(f)
 	f.same("event as read again", []chat.Event{e}, read)
@@ -211,7 +211,7 @@ func (f *fixture) noOp(c chat.Change) {
 	f.Helper()
 	f.unchanged(c.Stream, func() {
 		f.Helper()
-		f.same(string(c.Kind), chat.Result{NoOp: true}, f.commit(c)[0])
+		f.same(string(c.Kind()), chat.Result{NoOp: true}, f.commit(c)[0])
 	})
 }
 
@@ -221,7 +221,7 @@ func (f *fixture) refuse(want error, changes ...chat.Change) {
 	f.unchanged(changes[0].Stream, func() {
 		f.Helper()
 		results, err := f.Store.Commit(f.ctx, changes...)
-		f.refused(string(changes[0].Kind), want, err)
+		f.refused(string(changes[0].Kind()), want, err)
 		if results != nil {
 			f.Fatalf("results with a refusal: %+v", results)
 		}
@@ -235,64 +235,66 @@ func (f *fixture) unchanged(s chat.Stream, do func()) {
 	f.same("head of "+string(s), before, need(f.Store.Heads(f.ctx, s)).of(f))
 }
 
-// change returns a change with what every change has.
-func (f *fixture) change(s chat.Stream, k chat.Kind) chat.Change {
-	return chat.Change{Stream: s, Kind: k, ID: f.id(), At: f.now(), By: "admin"}
+// change returns a change with the head that every change has.
+func (f *fixture) change(s chat.Stream, op chat.Operation) chat.Change {
+	return chat.Change{Stream: s, ID: f.id(), At: f.now(), By: "admin", Op: op}
+}
+
+// inRoom is a change of a room.
+func (f *fixture) inRoom(id chat.RoomID, op chat.Operation) chat.Change {
+	return f.change(chat.RoomStream(id), op)
+}
+
+// alter changes the operation of c.
+func alter[O chat.Operation](c chat.Change, f func(*O)) chat.Change {
+	op := c.Op.(O)
+	f(&op)
+	c.Op = op
+	return c
 }
 
 func (f *fixture) createRoom(id chat.RoomID) chat.Change {
-	c := f.change(chat.RoomStream(id), chat.RoomCreated)
-	c.Room = &chat.Room{ID: id, Kind: chat.Private, Name: "Room " + string(id), Topic: "About",
-		CreatedBy: "admin", CreatedAt: c.At}
-	return c
+	return f.inRoom(id, chat.CreateRoom{Room: chat.Room{ID: id, Kind: chat.Private,
+		Name: "Room " + string(id), Topic: "About", CreatedBy: "admin", CreatedAt: f.now()}})
 }
 
 func (f *fixture) join(room chat.RoomID, user chat.UserID) chat.Change {
-	c := f.change(chat.RoomStream(room), chat.MemberJoined)
-	c.Member = &chat.Member{Room: room, User: user, Role: chat.RoomMember, JoinedAt: c.At}
-	return c
+	return f.inRoom(room, chat.AddMember{Member: chat.Member{Room: room, User: user,
+		Role: chat.RoomMember, JoinedAt: f.now()}})
 }
 
 func (f *fixture) leave(room chat.RoomID, user chat.UserID) chat.Change {
-	c := f.change(chat.RoomStream(room), chat.MemberLeft)
-	c.Member = &chat.Member{Room: room, User: user}
-	return c
+	return f.inRoom(room, chat.RemoveMember{User: user})
 }
 
 func (f *fixture) role(room chat.RoomID, user chat.UserID, role chat.RoomRole) chat.Change {
-	c := f.change(chat.RoomStream(room), chat.MemberUpdated)
-	c.Member = &chat.Member{Room: room, User: user, Role: role}
-	return c
+	return f.inRoom(room, chat.UpdateMember{User: user, Role: role})
 }
 
 func (f *fixture) list(room chat.RoomID, user chat.UserID) chat.Change {
-	c := f.change(chat.UserStream(user), chat.RoomJoined)
-	c.View = &chat.RoomView{Room: chat.Room{ID: room}}
-	return c
+	return f.change(chat.UserStream(user), chat.ListRoom{Room: room})
 }
 
 func (f *fixture) unlist(room chat.RoomID, user chat.UserID) chat.Change {
-	c := f.change(chat.UserStream(user), chat.RoomLeft)
-	c.Left = room
-	return c
+	return f.change(chat.UserStream(user), chat.UnlistRoom{Room: room})
 }
 
 func (f *fixture) read(room chat.RoomID, user chat.UserID, no int64) chat.Change {
-	c := f.change(chat.UserStream(user), chat.ReadMoved)
-	c.By, c.Read = user, &chat.Read{Room: room, No: no}
+	c := f.change(chat.UserStream(user), chat.MoveRead{Read: chat.Read{Room: room, No: no}})
+	c.By = user
 	return c
 }
 
 func (f *fixture) send(room chat.RoomID, user chat.UserID, text string) chat.Change {
-	c := f.change(chat.RoomStream(room), chat.MessageCreated)
-	c.By, c.MustBeIn, c.Message = user, user, &chat.Message{From: user, Text: text}
+	c := f.inRoom(room, chat.CreateMessage{From: user, Text: text})
+	c.By, c.MustBeIn = user, user
 	return c
 }
 
 // sendAs is a send that can be repeated.
 func (f *fixture) sendAs(room chat.RoomID, user chat.UserID, device, clientID string) chat.Change {
-	c := f.send(room, user, "from "+device)
-	c.Device, c.Message.ClientID = device, clientID
+	c := f.send(room, user, "")
+	c.Op = chat.CreateMessage{From: user, Text: "from " + device, Device: device, ClientID: clientID}
 	return c
 }
 

@@ -333,10 +333,9 @@ func testStateAndEvents(f *fixture) {
 				changes = []chat.Change{f.notify(room, me,
 					[]chat.NotifyLevel{chat.NotifyUsual, chat.NotifyAll, chat.NotifyNone}[r.IntN(3)])}
 			case 3:
-				c := f.change(chat.RoomStream(room), chat.RoomUpdated)
-				c.Room = &chat.Room{Name: "Renamed " + c.ID, Topic: c.ID, Archived: r.IntN(2) == 0,
-					Slow: r.IntN(3)}
-				changes = []chat.Change{c}
+				name := f.id()
+				changes = []chat.Change{f.inRoom(room, chat.UpdateRoom{Name: "Renamed " + name,
+					Topic: name, Archived: r.IntN(2) == 0, Slow: r.IntN(3)})}
 			case 4:
 				h, err := f.Store.Heads(f.ctx, chat.RoomStream(room))
 				if err != nil {
@@ -351,9 +350,9 @@ func testStateAndEvents(f *fixture) {
 			case 7:
 				changes = []chat.Change{f.pin(room, no()), f.unpin(room, no())}
 			case 8, 9:
-				changes = []chat.Change{f.react(chat.ReactionAdded, room, no(), emoji, me)}
+				changes = []chat.Change{f.react(room, no(), emoji, me)}
 			case 10:
-				changes = []chat.Change{f.react(chat.ReactionRemoved, room, no(), emoji, me)}
+				changes = []chat.Change{f.unreact(room, no(), emoji, me)}
 			case 11:
 				changes = []chat.Change{f.thread(room, no(), "t", int64(r.IntN(5)))}
 			case 12:

@@ -33,7 +33,7 @@ func testReopen(f *fixture) {
 		s, a, err := f.Store.Session(f.ctx, session.TokenHash)
 		f.ok(err)
 		f.same("session", session, s)
-		f.same("account", *account.Account, a)
+		f.same("account", accountOf(account), a)
 		f.refuse(chat.ErrConflict, f.createRoom("a"))
 		f.refuse(chat.ErrConflict, f.account("u9", "one", ""))
 	}
@@ -48,21 +48,20 @@ func testOwnership(f *fixture) {
 	var mu sync.Mutex
 	hear := func(e *chat.Event) { mu.Lock(); rung = append(rung, e); mu.Unlock() }
 	f.rung.Store(&hear)
-	c := f.createRoom("a")
-	c.Room.People = []chat.UserID{"u1", "u2"}
-	join, list, send := f.join("a", "u1"), f.list("a", "u1"), f.sendAs("a", "u1", "d", "c1")
-	send.Message.Mentions, send.Message.Files = []chat.UserID{"u2"}, []chat.File{{ID: "f1", Name: "file"}}
-	edit := f.edit("a", 1, "edited", "u2", "u3")
-	react, pin, thread := f.react(chat.ReactionAdded, "a", 1, "x", "u2"), f.pin("a", 1),
+	people, mentions, files := []chat.UserID{"u1", "u2"}, []chat.UserID{"u2", "u3"},
+		[]chat.File{{ID: "f1", Name: "file"}}
+	c := alter(f.createRoom("a"), func(op *chat.CreateRoom) { op.Room.People = people })
+	send := alter(f.sendAs("a", "u1", "d", "c1"),
+		func(op *chat.CreateMessage) { op.Mentions, op.Files = mentions[:1], files })
+	join, list, edit := f.join("a", "u1"), f.list("a", "u1"), f.edit("a", 1, "edited", mentions...)
+	react, pin, thread := f.react("a", 1, "x", "u2"), f.pin("a", 1),
 		f.thread("a", 1, "t", 1)
 	results := f.commit(c, join, list, send, react, pin, thread, edit)
 	state := need(Fetch(f.ctx, f.Store, "u1")).of(f)
 	events := need(after(f.ctx, f.Store, chat.RoomStream("a"),
 		chat.Position{Epoch: results[0].Event.Epoch})).of(f)
 
-	c.Room.People[0], c.Room.Name, join.Member.Role, send.Message.Text = "x", "x", "x", "x"
-	edit.Message.Mentions[0], react.Reaction.User, thread.Message.Thread.Replies,
-		send.Message.Files[0].Name = "x", "x", 9, "x"
+	people[0], mentions[0], files[0].Name = "x", "x", "x"
 	for _, r := range results {
 		e := r.Event
 		if e.Room != nil {

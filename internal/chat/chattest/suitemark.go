@@ -2,52 +2,54 @@ package chattest
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// about is a change of one message.
-func (f *fixture) about(room chat.RoomID, k chat.Kind, no int64) chat.Change {
-	c := f.change(chat.RoomStream(room), k)
-	c.Message = &chat.Message{No: no}
-	return c
-}
-
 func (f *fixture) edit(room chat.RoomID, no int64, text string, mentions ...chat.UserID) chat.Change {
-	c := f.about(room, chat.MessageEdited, no)
-	c.Message.Text, c.Message.Mentions = text, mentions
-	return c
+	return f.inRoom(room, chat.EditMessage{No: no, Text: text, Mentions: mentions})
 }
 
 func (f *fixture) delete(room chat.RoomID, no int64) chat.Change {
-	return f.about(room, chat.MessageDeleted, no)
+	return f.inRoom(room, chat.DeleteMessage{No: no})
 }
 
 func (f *fixture) pin(room chat.RoomID, no int64) chat.Change {
-	return f.about(room, chat.MessagePinned, no)
+	return f.inRoom(room, chat.PinMessage{No: no})
 }
 
 func (f *fixture) unpin(room chat.RoomID, no int64) chat.Change {
-	return f.about(room, chat.MessageUnpinned, no)
+	return f.inRoom(room, chat.UnpinMessage{No: no})
 }
 
 func (f *fixture) thread(room chat.RoomID, no int64, in chat.RoomID, replies int64) chat.Change {
-	c := f.about(room, chat.ThreadMoved, no)
-	c.Message.Thread = &chat.Thread{Room: in, Replies: replies, LastAt: c.At}
+	return f.inRoom(room, chat.MoveThread{No: no,
+		Thread: chat.Thread{Room: in, Replies: replies, LastAt: f.now()}})
+}
+
+func (f *fixture) react(room chat.RoomID, no int64, emoji string, user chat.UserID) chat.Change {
+	c := f.inRoom(room, chat.AddReaction{Reaction: chat.Reaction{No: no, Emoji: emoji, User: user}})
+	c.By = user
 	return c
 }
 
-func (f *fixture) react(k chat.Kind, room chat.RoomID, no int64, emoji string, user chat.UserID) chat.Change {
-	c := f.change(chat.RoomStream(room), k)
-	c.By, c.Reaction = user, &chat.Reaction{No: no, Emoji: emoji, User: user}
+func (f *fixture) unreact(room chat.RoomID, no int64, emoji string, user chat.UserID) chat.Change {
+	c := f.inRoom(room, chat.RemoveReaction{Reaction: chat.Reaction{No: no, Emoji: emoji, User: user}})
+	c.By = user
 	return c
+}
+
+// threadOf is what a MoveThread shows of the thread.
+func threadOf(c chat.Change) *chat.Thread {
+	t := c.Op.(chat.MoveThread).Thread
+	return &t
 }
 
 // calling is a send that mentions people.
 func (f *fixture) calling(room chat.RoomID, user chat.UserID, who ...chat.UserID) chat.Change {
-	c := f.send(room, user, fmt.Sprint("calls ", who))
-	c.Message.Mentions = who
-	return c
+	return alter(f.send(room, user, fmt.Sprint("calls ", who)),
+		func(op *chat.CreateMessage) { op.Mentions = who })
 }
 
 // message reads one message through the other handle.
@@ -66,11 +68,11 @@ func (f *fixture) becomes(c chat.Change, want chat.Message) chat.Event {
 	f.Helper()
 	e := f.event(c)
 	if e.Reaction == nil {
-		f.same("message of "+string(c.Kind), &want, e.Message)
+		f.same("message of "+string(c.Kind()), &want, e.Message)
 	} else {
-		f.same("reaction", c.Reaction, e.Reaction)
+		f.same("message of the reaction", c.Op.(chat.Annotation).Target(), e.Reaction.No)
 	}
-	f.same("message after "+string(c.Kind), want, f.message(want.Room, want.No))
+	f.same("message after "+string(c.Kind()), want, f.message(want.Room, want.No))
 	return e
 }
 
@@ -81,16 +83,16 @@ func testEdits(f *fixture) {
 	f.refused("edits in an unknown room", chat.ErrNotFound, err)
 	f.room("a", "u1", "u2")
 	f.refuse(chat.ErrNotFound, f.edit("a", 1, "text"))
-	send := f.sendAs("a", "u1", "d", "c1")
-	send.Message.Mentions, send.Message.Files = []chat.UserID{"u2"},
-		[]chat.File{{ID: "f1", Name: "日本.png", Type: "image/png", Size: 5 << 30, Width: 640,
-			Height: 480}, {ID: "f2"}}
+	files := []chat.File{{ID: "f1", Name: "日本.png", Type: "image/png", Size: 5 << 30, Width: 640,
+		Height: 480}, {ID: "f2"}}
+	send := alter(f.sendAs("a", "u1", "d", "c1"), func(op *chat.CreateMessage) {
+		op.Mentions, op.Files = []chat.UserID{"u2"}, slices.Clone(files)
+	})
 	created := f.event(send)
 	m := *created.Message
-	f.same("files", send.Message.Files, m.Files)
+	f.same("files", files, m.Files)
 	f.same("mentions", []chat.UserID{"u2"}, m.Mentions)
 	f.event(f.send("a", "u1", "neighbour"))
-	f.refuse(chat.ErrInvalid, f.change(chat.RoomStream("a"), chat.MessageEdited))
 	for _, no := range []int64{-1, 0, 3, 1 << 40} {
 		f.refuse(chat.ErrNotFound, f.edit("a", no, "text"))
 	}
@@ -178,17 +180,16 @@ func testDeletes(f *fixture) {
 	f.refuse(chat.ErrNotFound, f.delete("none", 1))
 	f.room("a", "u1", "u2", "u3")
 	f.refuse(chat.ErrNotFound, f.delete("a", 1))
-	f.refuse(chat.ErrInvalid, f.change(chat.RoomStream("a"), chat.MessageDeleted))
 	before := need(Fetch(f.ctx, f.Store, "u2")).of(f)
-	send := f.sendAs("a", "u1", "d", "c1")
-	send.Message.Mentions, send.Message.Files = []chat.UserID{"u2"},
-		[]chat.File{{ID: "f1", Name: "secret.txt", Size: 5}}
+	send := alter(f.sendAs("a", "u1", "d", "c1"), func(op *chat.CreateMessage) {
+		op.Mentions, op.Files = []chat.UserID{"u2"}, []chat.File{{ID: "f1", Name: "secret.txt", Size: 5}}
+	})
 	created := f.event(send)
 	late := f.list("a", "u4")
 	f.commit(f.join("a", "u4"), late)
 	f.commit(f.edit("a", 1, "other secret", "u2", "u3"), f.pin("a", 1),
-		f.react(chat.ReactionAdded, "a", 1, "👍", "u2"), f.react(chat.ReactionRemoved, "a", 1, "👍", "u2"),
-		f.react(chat.ReactionAdded, "a", 1, "🎉", "u3"), f.thread("a", 1, "t", 4))
+		f.react("a", 1, "👍", "u2"), f.unreact("a", 1, "👍", "u2"),
+		f.react("a", 1, "🎉", "u3"), f.thread("a", 1, "t", 4))
 	full := f.message("a", 1)
 	c := f.delete("a", 1)
 	tomb := chat.Message{Room: "a", No: 1, ID: full.ID, Seq: full.Seq, From: "u1", ClientID: "c1",
@@ -198,12 +199,12 @@ func testDeletes(f *fixture) {
 	f.refuse(chat.ErrNotFound, f.edit("a", 1, "again"))
 	f.refuse(chat.ErrNotFound, f.pin("a", 1))
 	f.refuse(chat.ErrNotFound, f.unpin("a", 1))
-	f.refuse(chat.ErrNotFound, f.react(chat.ReactionAdded, "a", 1, "👍", "u2"))
-	f.refuse(chat.ErrNotFound, f.react(chat.ReactionRemoved, "a", 1, "🎉", "u3"))
+	f.refuse(chat.ErrNotFound, f.react("a", 1, "👍", "u2"))
+	f.refuse(chat.ErrNotFound, f.unreact("a", 1, "🎉", "u3"))
 	f.same("edits", nil, asAny(need(f.Other.Edits(f.ctx, "a", 1)).of(f)))
 	f.same("pinned", nil, asAny(need(f.Other.Pinned(f.ctx, "a")).of(f)))
 	c = f.thread("a", 1, "t", 5)
-	tomb.Thread = c.Message.Thread
+	tomb.Thread = threadOf(c)
 	f.becomes(c, tomb)
 	f.noOp(f.thread("a", 1, "t", 5))
 
@@ -245,8 +246,6 @@ func testPins(f *fixture) {
 	f.same("no pins", nil, asAny(need(f.Store.Pinned(f.ctx, "a")).of(f)))
 	f.commit(f.send("a", "u1", "one"), f.send("a", "u1", "two"), f.send("a", "u1", "three"),
 		f.send("b", "u1", "neighbour"))
-	f.refuse(chat.ErrInvalid, f.change(chat.RoomStream("a"), chat.MessagePinned))
-	f.refuse(chat.ErrInvalid, f.change(chat.RoomStream("a"), chat.MessageUnpinned))
 	for _, no := range []int64{-1, 0, 4} {
 		f.refuse(chat.ErrNotFound, f.pin("a", no))
 		f.refuse(chat.ErrNotFound, f.unpin("a", no))
@@ -289,41 +288,39 @@ func testPins(f *fixture) {
 
 // testReactions reacts, with several emoji and as several people.
 func testReactions(f *fixture) {
-	f.refuse(chat.ErrNotFound, f.react(chat.ReactionAdded, "none", 1, "x", "u1"))
+	f.refuse(chat.ErrNotFound, f.react("none", 1, "x", "u1"))
 	f.room("a", "u1", "u2")
 	f.commit(f.send("a", "u1", "one"), f.send("a", "u1", "two"))
-	for _, k := range []chat.Kind{chat.ReactionAdded, chat.ReactionRemoved} {
-		f.refuse(chat.ErrInvalid, f.change(chat.RoomStream("a"), k))
-		for _, no := range []int64{-1, 0, 3} {
-			f.refuse(chat.ErrNotFound, f.react(k, "a", no, "x", "u1"))
-		}
+	for _, no := range []int64{-1, 0, 3} {
+		f.refuse(chat.ErrNotFound, f.react("a", no, "x", "u1"))
+		f.refuse(chat.ErrNotFound, f.unreact("a", no, "x", "u1"))
 	}
 	m := f.message("a", 2)
 	for _, step := range []struct {
-		kind  chat.Kind
+		react func(chat.RoomID, int64, string, chat.UserID) chat.Change
 		emoji string
 		user  chat.UserID
 		want  []chat.Reacted // nil for a no-op
 	}{
-		{chat.ReactionRemoved, "👍", "u1", nil},
-		{chat.ReactionAdded, "👍", "u2", []chat.Reacted{{Emoji: "👍", Users: []chat.UserID{"u2"}}}},
-		{chat.ReactionAdded, "👍", "u2", nil},
-		{chat.ReactionAdded, "👍", "u1", []chat.Reacted{{Emoji: "👍", Users: []chat.UserID{"u1", "u2"}}}},
-		{chat.ReactionAdded, "🎉", "u3",
+		{f.unreact, "👍", "u1", nil},
+		{f.react, "👍", "u2", []chat.Reacted{{Emoji: "👍", Users: []chat.UserID{"u2"}}}},
+		{f.react, "👍", "u2", nil},
+		{f.react, "👍", "u1", []chat.Reacted{{Emoji: "👍", Users: []chat.UserID{"u1", "u2"}}}},
+		{f.react, "🎉", "u3",
 			[]chat.Reacted{{Emoji: "🎉", Users: []chat.UserID{"u3"}},
 				{Emoji: "👍", Users: []chat.UserID{"u1", "u2"}}}},
-		{chat.ReactionRemoved, "🎉", "u1", nil},
-		{chat.ReactionAdded, "a'\"\\ b", "u1",
+		{f.unreact, "🎉", "u1", nil},
+		{f.react, "a'\"\\ b", "u1",
 			[]chat.Reacted{{Emoji: "a'\"\\ b", Users: []chat.UserID{"u1"}},
 				{Emoji: "🎉", Users: []chat.UserID{"u3"}}, {Emoji: "👍", Users: []chat.UserID{"u1", "u2"}}}},
-		{chat.ReactionRemoved, "🎉", "u3",
+		{f.unreact, "🎉", "u3",
 			[]chat.Reacted{{Emoji: "a'\"\\ b", Users: []chat.UserID{"u1"}},
 				{Emoji: "👍", Users: []chat.UserID{"u1", "u2"}}}},
-		{chat.ReactionRemoved, "👍", "u1",
+		{f.unreact, "👍", "u1",
 			[]chat.Reacted{{Emoji: "a'\"\\ b", Users: []chat.UserID{"u1"}},
 				{Emoji: "👍", Users: []chat.UserID{"u2"}}}},
 	} {
-		c := f.react(step.kind, "a", 2, step.emoji, step.user)
+		c := step.react("a", 2, step.emoji, step.user)
 		if step.want == nil {
 			f.noOp(c)
 			continue
@@ -344,24 +341,22 @@ func testThreads(f *fixture) {
 	f.refuse(chat.ErrNotFound, f.thread("none", 1, "t", 1))
 	f.room("a", "u1")
 	f.commit(f.send("a", "u1", "root"), f.send("a", "u1", "other"))
-	c := f.createRoom("t")
-	c.Room.Kind, c.Room.Parent, c.Room.Root = chat.ThreadRoom, "a", 1
-	e := f.event(c)
-	f.same("the thread's room", c.Room, e.Room)
-	f.same("the thread's room", *c.Room, need(f.Other.Room(f.ctx, "t")).of(f))
+	c := alter(f.createRoom("t"), func(op *chat.CreateRoom) {
+		op.Room.Kind, op.Room.Parent, op.Room.Root = chat.ThreadRoom, "a", 1
+	})
+	room := c.Op.(chat.CreateRoom).Room
+	f.same("the thread's room", room, *f.event(c).Room)
+	f.same("the thread's room", room, need(f.Other.Room(f.ctx, "t")).of(f))
 	f.commit(f.join("t", "u1"), f.list("t", "u1"))
 	v := f.view("t", "u1")
-	f.same("view of the thread's room", *c.Room, v.Room)
+	f.same("view of the thread's room", room, v.Room)
 	all := need(f.Other.Rooms(f.ctx, "", 10)).of(f)
-	f.same("rooms", *c.Room, all[len(all)-1])
-	rename := f.change(chat.RoomStream("t"), chat.RoomUpdated)
-	rename.Room = &chat.Room{Name: "renamed"}
-	if e := f.event(rename); e.Room.Parent != "a" || e.Room.Root != 1 || e.Room.Kind != chat.ThreadRoom {
+	f.same("rooms", room, all[len(all)-1])
+	e := f.event(f.inRoom("t", chat.UpdateRoom{Name: "renamed"}))
+	if e.Room.Parent != "a" || e.Room.Root != 1 || e.Room.Kind != chat.ThreadRoom {
 		f.Fatalf("renamed: %+v", e.Room)
 	}
 
-	f.refuse(chat.ErrInvalid, f.about("a", chat.ThreadMoved, 1))
-	f.refuse(chat.ErrInvalid, f.change(chat.RoomStream("a"), chat.ThreadMoved))
 	for _, no := range []int64{-1, 0, 3} {
 		f.refuse(chat.ErrNotFound, f.thread("a", no, "t", 1))
 	}
@@ -369,7 +364,7 @@ func testThreads(f *fixture) {
 	move := func(replies int64) {
 		f.Helper()
 		c := f.thread("a", 1, "t", replies)
-		m.Thread = c.Message.Thread
+		m.Thread = threadOf(c)
 		f.becomes(c, m)
 		for no := range replies + 1 {
 			f.noOp(f.thread("a", 1, "t", no))

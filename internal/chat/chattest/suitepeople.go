@@ -12,11 +12,17 @@ import (
 
 // account is the making of an account, with an invite if it is not empty.
 func (f *fixture) account(id chat.UserID, name, invite string) chat.Change {
-	c := f.change(chat.ServerStream, chat.UserCreated)
-	c.User = &chat.User{ID: id, Name: name, Role: chat.RoleMember, CreatedAt: c.At}
-	c.Account = &chat.Account{User: *c.User, NameKey: "key of " + name, Password: "hash"}
-	c.Invite = invite
-	return c
+	return f.change(chat.ServerStream, chat.CreateUser{Invite: invite, Account: chat.Account{
+		User:    chat.User{ID: id, Name: name, Role: chat.RoleMember, CreatedAt: f.now()},
+		NameKey: "key of " + name, Password: "hash"}})
+}
+
+// accountOf is the account that a CreateUser makes.
+func accountOf(c chat.Change) chat.Account { return c.Op.(chat.CreateUser).Account }
+
+// update replaces an account.
+func (f *fixture) update(to chat.Account, was *chat.User) chat.Change {
+	return f.change(chat.ServerStream, chat.UpdateUser{Account: to, Was: was})
 }
 
 func (f *fixture) session(id chat.SessionID, user chat.UserID) chat.Session {
@@ -44,9 +50,9 @@ func (f *fixture) prune(now time.Time) {
 
 func testAccounts(f *fixture) {
 	c := f.account("u2", "Two", "")
-	f.same("user of the event", *c.User, *f.event(c).User)
-	f.same("account", *c.Account, need(f.Other.Account(f.ctx, "u2")).of(f))
-	f.same("account by name", *c.Account, need(f.Other.AccountByName(f.ctx, "key of Two")).of(f))
+	f.same("user of the event", accountOf(c).User, *f.event(c).User)
+	f.same("account", accountOf(c), need(f.Other.Account(f.ctx, "u2")).of(f))
+	f.same("account by name", accountOf(c), need(f.Other.AccountByName(f.ctx, "key of Two")).of(f))
 	f.refuse(chat.ErrConflict, f.account("u3", "Two", ""))
 	f.refuse(chat.ErrConflict, f.account("u2", "Other", ""))
 	_, err := f.Store.Account(f.ctx, "u3")
@@ -56,15 +62,13 @@ func testAccounts(f *fixture) {
 
 	one := f.account("u1", "One", "")
 	f.event(one)
-	up := f.change(chat.ServerStream, chat.UserUpdated)
-	changed := *c.Account
+	changed := accountOf(c)
 	changed.Name, changed.NameKey, changed.Role, changed.Disabled, changed.Password = "Zwei",
 		"key of Zwei", chat.RoleAdmin, true, "not the way to a new password"
 	changed.Status = chat.Status{Emoji: "🌴", Text: "\"away\" </&> \u2028", Until: f.now()}
 	changed.QuietUntil, changed.About, changed.Picture, changed.DisabledUntil = f.now(), "Zeile",
 		"01PICTURE", f.now()
-	up.User, up.Account = &changed.User, &changed
-	f.same("user of the event", changed.User, *f.event(up).User)
+	f.same("user of the event", changed.User, *f.event(f.update(changed, nil)).User)
 	changed.Password = "hash"
 	f.same("account", changed, need(f.Other.Account(f.ctx, "u2")).of(f))
 	f.same("account by its new name", changed, need(f.Other.AccountByName(f.ctx, "key of Zwei")).of(f))
@@ -72,28 +76,22 @@ func testAccounts(f *fixture) {
 	f.refused("the old name", chat.ErrNotFound, err)
 	f.event(f.account("u4", "Two", "")) // free again
 
-	up = f.change(chat.ServerStream, chat.UserUpdated)
 	stolen := changed
 	stolen.NameKey = "key of One"
-	up.User, up.Account = &stolen.User, &stolen
-	f.refuse(chat.ErrConflict, up)
+	f.refuse(chat.ErrConflict, f.update(stolen, nil))
 	f.same("account", changed, need(f.Other.Account(f.ctx, "u2")).of(f))
-	f.same("whose name it is", *one.Account, need(f.Store.AccountByName(f.ctx, "key of One")).of(f))
+	f.same("whose name it is", accountOf(one), need(f.Store.AccountByName(f.ctx, "key of One")).of(f))
 	nobody := changed
 	nobody.ID, nobody.NameKey = "u9", "key of nobody"
-	up.User, up.Account = &nobody.User, &nobody
-	f.refuse(chat.ErrNotFound, up)
+	f.refuse(chat.ErrNotFound, f.update(nobody, nil))
 	same := changed // keeping one's name is no conflict
 	same.Role = chat.RoleMember
-	up.User, up.Account = &same.User, &same
-	f.event(up)
+	f.event(f.update(same, nil))
 
 	f.same("profile", same.User, need(f.Other.Users(f.ctx, "u1", 1)).of(f)[0])
 	same.Status, same.QuietUntil, same.About, same.Picture, same.DisabledUntil = chat.Status{},
 		time.Time{}, "", "", time.Time{}
-	up = f.change(chat.ServerStream, chat.UserUpdated)
-	up.User, up.Account = &same.User, &same
-	f.event(up)
+	f.event(f.update(same, nil))
 	if kept := need(f.Other.Account(f.ctx, "u2")).of(f); kept.User != same.User {
 		f.Fatalf("kept %+v, want %+v", kept.User, same.User) // also by ==
 	}
@@ -111,11 +109,9 @@ func testAccounts(f *fixture) {
 func testCompared(f *fixture) {
 	c := f.account("u1", "One <&>", "")
 	f.event(c)
-	was := c.Account.User
+	was := accountOf(c).User
 	update := func(to chat.User, was *chat.User) chat.Change {
-		up := f.change(chat.ServerStream, chat.UserUpdated)
-		up.User, up.Account, up.WasUser = &to, &chat.Account{User: to, NameKey: "key of " + to.Name}, was
-		return up
+		return f.update(chat.Account{User: to, NameKey: "key of " + to.Name}, was)
 	}
 	first, second := was, was
 	first.Disabled, first.DisabledUntil = true, f.now()
@@ -234,9 +230,8 @@ func testTouchRace(f *fixture) {
 		f.ok(f.Store.CreateSession(f.ctx, s))
 		f.parallel(5, func(i int) error {
 			if i == 4 {
-				c := f.change(chat.UserStream("u1"), chat.SessionRevoked)
-				c.Sessions = []chat.SessionID{id}
-				_, err := f.Store.Commit(f.ctx, c)
+				_, err := f.Store.Commit(f.ctx, f.change(chat.UserStream("u1"),
+					chat.RevokeSessions{Sessions: []chat.SessionID{id}}))
 				return err
 			}
 			for range 5 {
@@ -261,9 +256,7 @@ func testRevoke(f *fixture) {
 	other := f.session("other", "u2")
 	f.ok(f.Store.CreateSession(f.ctx, other))
 	revoke := func(ids ...chat.SessionID) chat.Change {
-		c := f.change(chat.UserStream("u1"), chat.SessionRevoked)
-		c.Sessions = ids
-		return c
+		return f.change(chat.UserStream("u1"), chat.RevokeSessions{Sessions: ids})
 	}
 	gone := func(e chat.Event) []chat.SessionID { return slices.Sorted(slices.Values(e.Sessions)) }
 	f.same("sessions of the event", []chat.SessionID{"s1", "s3"},
@@ -274,18 +267,17 @@ func testRevoke(f *fixture) {
 	}
 	f.same("another's session", []chat.Session{other}, need(f.Other.Sessions(f.ctx, "u2")).of(f))
 
-	withPassword := revoke()
+	setPassword := func(was string) chat.Change {
+		return f.change(chat.UserStream("u1"), chat.RevokeSessions{Password: "new", Was: was})
+	}
 	a := need(f.Store.Account(f.ctx, "u1")).of(f)
 	a.Password = "new"
-	withPassword.Account = &a
-	f.same("sessions of the event", []chat.SessionID{"s0", "s2", "s4"}, gone(f.event(withPassword)))
+	f.same("sessions of the event", []chat.SessionID{"s0", "s2", "s4"}, gone(f.event(setPassword(""))))
 	f.same("account", a, need(f.Other.Account(f.ctx, "u1")).of(f))
 	f.noOp(revoke())
-	withPassword.ID, withPassword.Was = f.id(), "old"
-	f.refuse(chat.ErrConflict, withPassword)
-	withPassword.Was = "new"
+	f.refuse(chat.ErrConflict, setPassword("old"))
 	// a new password is a change by itself
-	f.same("sessions of the event", nil, asAny(gone(f.event(withPassword))))
+	f.same("sessions of the event", nil, asAny(gone(f.event(setPassword("new")))))
 	_, _, err := f.Other.Session(f.ctx, "hash of s0")
 	f.refused("a revoked session", chat.ErrNotFound, err)
 }

@@ -8,10 +8,11 @@ import (
 )
 
 func testRooms(f *fixture) {
-	c := f.createRoom("a")
-	c.Room.Kind, c.Room.People = chat.Direct,
-		[]chat.UserID{"u1", "u2", "u3", "u4", "u5", "u6", "u7", "u8", "u9"}
-	want := *c.Room
+	c := alter(f.createRoom("a"), func(op *chat.CreateRoom) {
+		op.Room.Kind, op.Room.People = chat.Direct,
+			[]chat.UserID{"u1", "u2", "u3", "u4", "u5", "u6", "u7", "u8", "u9"}
+	})
+	want := c.Op.(chat.CreateRoom).Room
 	e := f.event(c)
 	f.same("room of the event", want, *e.Room)
 	if e.Seq != 1 || e.Prev != "" {
@@ -20,8 +21,7 @@ func testRooms(f *fixture) {
 	f.same("room", want, need(f.Other.Room(f.ctx, "a")).of(f))
 	f.refuse(chat.ErrConflict, f.createRoom("a"))
 
-	up := f.change(chat.RoomStream("a"), chat.RoomUpdated)
-	up.Room = &chat.Room{ID: "a", Kind: chat.Public, Name: "New", Topic: "", CreatedBy: "somebody"}
+	up := f.inRoom("a", chat.UpdateRoom{Name: "New"})
 	want.Name, want.Topic = "New", ""
 	f.same("only name and topic change", want, *f.event(up).Room)
 	f.same("room", want, need(f.Other.Room(f.ctx, "a")).of(f))
@@ -37,12 +37,12 @@ func testMembers(f *fixture) {
 	f.room("a")
 	f.commit(f.send2("a", "guest"), f.send2("a", "guest"))
 
-	c := f.join("a", "u2")
-	c.Member.Role = chat.RoomModerator
-	f.same("member of the event", *c.Member, *f.event(c).Member)
-	f.same("member", *c.Member, need(f.Other.Member(f.ctx, "a", "u2")).of(f))
+	c := alter(f.join("a", "u2"), func(op *chat.AddMember) { op.Member.Role = chat.RoomModerator })
+	want := c.Op.(chat.AddMember).Member
+	f.same("member of the event", want, *f.event(c).Member)
+	f.same("member", want, need(f.Other.Member(f.ctx, "a", "u2")).of(f))
 	f.noOp(f.join("a", "u2"))
-	f.same("still as before", *c.Member, need(f.Store.Member(f.ctx, "a", "u2")).of(f))
+	f.same("still as before", want, need(f.Store.Member(f.ctx, "a", "u2")).of(f))
 	v := need(f.Other.View(f.ctx, "a", "u2")).of(f)
 	if v.ReadNo != 2 || v.Unread != 0 || v.Members != 1 || v.Role != chat.RoomModerator {
 		f.Fatalf("who joins has read everything: %+v", v)
@@ -50,7 +50,6 @@ func testMembers(f *fixture) {
 
 	f.refuse(chat.ErrNotFound, f.role("a", "u1", chat.RoomMember))
 	up := f.role("a", "u2", chat.RoomMember)
-	want := *c.Member
 	want.Role = chat.RoomMember
 	f.same("only the role changes", want, *f.event(up).Member)
 	f.same("member", want, need(f.Other.Member(f.ctx, "a", "u2")).of(f))
@@ -71,7 +70,7 @@ func testMembers(f *fixture) {
 	for i := range 7 {
 		c := f.join("a", chat.UserID(fmt.Sprint("p", (i*3)%7)))
 		f.event(c)
-		all = append(all, *c.Member)
+		all = append(all, c.Op.(chat.AddMember).Member)
 	}
 	slices.SortFunc(all, func(a, b chat.Member) int { return int(a.User[1]) - int(b.User[1]) })
 	f.same("all members", all, need(f.Other.Members(f.ctx, "a", "", 100)).of(f))
@@ -123,9 +122,9 @@ func testLists(f *fixture) {
 	f.noOp(f.unlist("a", "u2"))
 	f.noOp(f.unlist("none", "u1"))
 	f.commit(f.leave("a", "u1"))
-	unlist := f.unlist("a", "u1")
-	unlist.Reason = "said \"so\"\\"
-	if e := f.event(unlist); e.Left != "a" || e.Reason != unlist.Reason {
+	reason := "said \"so\"\\"
+	unlist := f.change(chat.UserStream("u1"), chat.UnlistRoom{Room: "a", Reason: reason})
+	if e := f.event(unlist); e.Left != "a" || e.Reason != reason {
 		f.Fatalf("room.left of %q because of %q", e.Left, e.Reason)
 	}
 	f.noOp(f.unlist("a", "u1"))
@@ -191,12 +190,13 @@ func testReads(f *fixture) {
 func testDirectory(f *fixture) {
 	var public []chat.Room
 	for i := range 6 {
-		c := f.createRoom(chat.RoomID(fmt.Sprint("r", (i*5)%6)))
-		c.Room.CreatedBy = chat.UserID(fmt.Sprint("u", i%2))
-		if i != 3 {
-			c.Room.Kind = chat.Public
-			public = append(public, *c.Room)
-		}
+		c := alter(f.createRoom(chat.RoomID(fmt.Sprint("r", (i*5)%6))), func(op *chat.CreateRoom) {
+			op.Room.CreatedBy = chat.UserID(fmt.Sprint("u", i%2))
+			if i != 3 {
+				op.Room.Kind = chat.Public
+				public = append(public, op.Room)
+			}
+		})
 		f.commit(c)
 	}
 	slices.SortFunc(public, func(a, b chat.Room) int { return int(a.ID[1]) - int(b.ID[1]) })
@@ -212,14 +212,15 @@ func testDirectory(f *fixture) {
 
 func testBadChanges(f *fixture) {
 	f.room("a", "u1")
-	lacks := f.change(chat.RoomStream("a"), chat.MessageCreated)
+	lacks := f.inRoom("a", nil)
 	stray := f.join("a", "u2")
 	stray.Stream = chat.ServerStream
-	unknown := f.change(chat.RoomStream("a"), "room.exploded")
-	nowhere := f.change("nowhere", chat.UserCreated)
+	nothing := f.trim("a", 0)
+	nowhere := f.account("u9", "Nine", "")
+	nowhere.Stream = "nowhere"
 	other := f.createRoom("b")
 	other.Stream = chat.RoomStream("c")
-	for _, c := range []chat.Change{lacks, stray, unknown, nowhere, other} {
+	for _, c := range []chat.Change{lacks, stray, nothing, nowhere, other} {
 		f.refuse(chat.ErrInvalid, c)
 	}
 	if results, err := f.Store.Commit(f.ctx); err != nil || len(results) != 0 {

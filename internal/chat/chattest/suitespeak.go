@@ -9,17 +9,12 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-func (f *fixture) updateRoom(id chat.RoomID, change func(*chat.Room)) chat.Change {
-	c := f.change(chat.RoomStream(id), chat.RoomUpdated)
-	c.Room = &chat.Room{ID: id, Name: "Room " + string(id)}
-	change(c.Room)
-	return c
+func (f *fixture) updateRoom(id chat.RoomID, change func(*chat.UpdateRoom)) chat.Change {
+	return alter(f.inRoom(id, chat.UpdateRoom{Name: "Room " + string(id)}), change)
 }
 
 func (f *fixture) mute(room chat.RoomID, user chat.UserID, m chat.Mute) chat.Change {
-	c := f.change(chat.RoomStream(room), chat.MemberUpdated)
-	c.Member, c.Mute = &chat.Member{Room: room, User: user}, &m
-	return c
+	return f.inRoom(room, chat.UpdateMember{User: user, Mute: &m})
 }
 
 // speak is a send of somebody who must be allowed to, at a time after all else.
@@ -44,7 +39,7 @@ func (f *fixture) refusedWith(want *chat.Error, c chat.Change) {
 		_, err := f.Store.Commit(f.ctx, c)
 		if got, ok := errors.AsType[*chat.Error](err); !ok || got.Code != want.Code ||
 			got.Message != want.Message || got.RetryAfter != want.RetryAfter {
-			f.Fatalf("%s: got %#v, want %#v", c.Kind, err, want)
+			f.Fatalf("%s: got %#v, want %#v", c.Kind(), err, want)
 		}
 	})
 }
@@ -52,7 +47,7 @@ func (f *fixture) refusedWith(want *chat.Error, c chat.Change) {
 func testArchived(f *fixture) {
 	f.room("a", "u1", "u2")
 	f.event(f.speak("a", "u1", 0, "c1"))
-	archived := f.event(f.updateRoom("a", func(r *chat.Room) { r.Archived = true }))
+	archived := f.event(f.updateRoom("a", func(r *chat.UpdateRoom) { r.Archived = true }))
 	if !archived.Room.Archived || !f.view("a", "u1").Archived ||
 		!need(f.Other.Room(f.ctx, "a")).of(f).Archived {
 		f.Fatal("nobody is told that it is archived")
@@ -62,19 +57,19 @@ func testArchived(f *fixture) {
 		f.Fatalf("a repeated send: %+v", r)
 	}
 	f.refusedWith(chat.ErrArchived, speaking(f.edit("a", 1, "other text"), "u1"))
-	f.refusedWith(chat.ErrArchived, speaking(f.react(chat.ReactionAdded, "a", 1, "👍", "u2"), "u2"))
+	f.refusedWith(chat.ErrArchived, speaking(f.react("a", 1, "👍", "u2"), "u2"))
 	c := f.join("a", "u3")
 	c.MustSpeak = true
 	f.refusedWith(chat.ErrArchived, c)
 	f.event(f.leave("a", "u2"))
 	f.event(f.delete("a", 1))
 	// Earlier changes of the same call count.
-	back := f.updateRoom("a", func(r *chat.Room) {})
+	back := f.updateRoom("a", func(r *chat.UpdateRoom) {})
 	f.commit(back, f.speak("a", "u1", 2*time.Second, "c3"))
 	if f.view("a", "u1").Archived {
 		f.Fatal("it is still archived")
 	}
-	f.refuse(chat.ErrForbidden, f.updateRoom("a", func(r *chat.Room) { r.Archived = true }),
+	f.refuse(chat.ErrForbidden, f.updateRoom("a", func(r *chat.UpdateRoom) { r.Archived = true }),
 		f.speak("a", "u1", 3*time.Second, "c4"))
 	f.event(f.speak("a", "u1", 4*time.Second, "c4"))
 }
@@ -112,8 +107,7 @@ func testMute(f *fixture) {
 	f.event(f.speak("a", "u1", time.Minute, "c4"))
 	f.refuse(chat.ErrNotFound, f.mute("a", "u9", mute))
 	// Who joins may be muted from the start.
-	c := f.join("a", "u3")
-	c.Member.Mute = mute
+	c := alter(f.join("a", "u3"), func(op *chat.AddMember) { op.Member.Mute = mute })
 	f.same("mute of who joined", mute, f.event(c).Member.Mute)
 	f.refusedWith(chat.Muted(until), f.speak("a", "u3", 0, "c5"))
 	f.commit(f.list("a", "u3"))
@@ -126,7 +120,7 @@ func testSlow(f *fixture) {
 	f.room("a", "u1", "u2")
 	f.event(f.role("a", "u2", chat.RoomModerator))
 	f.event(f.speak("a", "u1", 0, "c0"))
-	if e := f.event(f.updateRoom("a", func(r *chat.Room) { r.Slow = 30 })); e.Room.Slow != 30 ||
+	if e := f.event(f.updateRoom("a", func(r *chat.UpdateRoom) { r.Slow = 30 })); e.Room.Slow != 30 ||
 		f.view("a", "u1").Slow != 30 {
 		f.Fatalf("slow: %+v", e.Room)
 	}
@@ -156,7 +150,7 @@ func testSlow(f *fixture) {
 	f.event(f.role("a", "u1", chat.RoomMember))
 	f.event(f.mute("a", "u1", chat.Mute{}))
 	f.refusedWith(chat.TooSoon(20*time.Second), f.speak("a", "u1", 100*time.Second, "c7"))
-	f.event(f.updateRoom("a", func(*chat.Room) {}))
+	f.event(f.updateRoom("a", func(*chat.UpdateRoom) {}))
 	f.event(f.speak("a", "u1", 100*time.Second, "c7"))
 	if m := need(f.Other.Member(f.ctx, "a", "u1")).of(f); m.Role != chat.RoomMember ||
 		m.Mute != (chat.Mute{}) || m.JoinedAt.IsZero() {
@@ -168,7 +162,7 @@ func testSlow(f *fixture) {
 // for each time that was waited for.
 func testSlowRace(f *fixture) {
 	f.room("a", "u1", "u2")
-	f.commit(f.updateRoom("a", func(r *chat.Room) { r.Slow = 60 }))
+	f.commit(f.updateRoom("a", func(r *chat.UpdateRoom) { r.Slow = 60 }))
 	for round := range 5 {
 		at := time.Duration(round) * time.Minute
 		var sent atomic.Int64
@@ -196,8 +190,8 @@ func testSlowRace(f *fixture) {
 }
 
 func (f *fixture) notify(room chat.RoomID, user chat.UserID, level chat.NotifyLevel) chat.Change {
-	c := f.change(chat.UserStream(user), chat.NotifyChanged)
-	c.By, c.Notify = user, &chat.Notify{Room: room, Level: level}
+	c := f.change(chat.UserStream(user), chat.SetNotify{Notify: chat.Notify{Room: room, Level: level}})
+	c.By = user
 	return c
 }
 

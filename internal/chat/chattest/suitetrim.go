@@ -7,9 +7,7 @@ import (
 )
 
 func (f *fixture) trim(room chat.RoomID, to int64) chat.Change {
-	c := f.change(chat.RoomStream(room), chat.MessagesTrimmed)
-	c.Trimmed = to
-	return c
+	return f.inRoom(room, chat.TrimMessages{To: to})
 }
 
 // testTrim deletes the oldest messages of a room: what is left reads as before,

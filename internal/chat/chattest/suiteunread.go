@@ -88,7 +88,7 @@ func testMentions(f *fixture) {
 	f.commit(f.delete("a", 5))
 	f.unread("a deleted call", st, 4, []int64{5}, []int64{6})
 	f.unread("a deleted call", other, 5, []int64{5}, []int64{1, 3, 4, 6})
-	f.commit(f.pin("a", 6), f.react(chat.ReactionAdded, "a", 6, "x", "u3"))
+	f.commit(f.pin("a", 6), f.react("a", 6, "x", "u3"))
 	f.unread("other marks", st, 4, []int64{5}, []int64{6})
 	st, other = need(Fetch(f.ctx, f.Store, "u2")).of(f), need(Fetch(f.ctx, f.Store, "u3")).of(f)
 	f.commit(f.trim("a", 3))
@@ -126,13 +126,13 @@ func testTrimMarks(f *fixture) {
 		first = append(first, f.event(f.calling("a", "u1", "u2", chat.MentionAll)))
 		no++
 		f.commit(f.edit("a", no, fmt.Sprint("edited ", no), "u2"), f.pin("a", no),
-			f.react(chat.ReactionAdded, "a", no, "x", "u2"), f.thread("a", no, "t", 1))
+			f.react("a", no, "x", "u2"), f.thread("a", no, "t", 1))
 	}
 	f.commit(f.delete("a", 2), f.delete("a", 3))
 	kept, edits := f.message("a", 4), need(f.Store.Edits(f.ctx, "a", 4)).of(f)
 	edit := f.event(f.edit("a", 2+2, kept.Text+"!", "u2"))
 	gone := f.event(f.edit("a", 1, "to be gone", "u2"))
-	reacted := f.event(f.react(chat.ReactionAdded, "a", 1, "y", "u2"))
+	reacted := f.event(f.react("a", 1, "y", "u2"))
 	f.event(f.trim("a", 3))
 	kept = f.message("a", 4)
 	f.same("messages", []chat.Message{kept}, need(f.Other.Messages(f.ctx, "a", chat.Page{Limit: 10})).of(f))
@@ -147,8 +147,8 @@ func testTrimMarks(f *fixture) {
 	for no := range int64(4) {
 		for _, c := range []chat.Change{f.edit("a", no, "x"), f.delete("a", no), f.pin("a", no),
 			f.unpin("a", no), f.thread("a", no, "t", 9),
-			f.react(chat.ReactionAdded, "a", no, "x", "u1"),
-			f.react(chat.ReactionRemoved, "a", no, "x", "u2")} {
+			f.react("a", no, "x", "u1"),
+			f.unreact("a", no, "x", "u2")} {
 			f.refuse(chat.ErrNotFound, c)
 		}
 	}
@@ -186,10 +186,10 @@ func testMarkRace(f *fixture) {
 		me := chat.UserID(fmt.Sprint("u", i))
 		for k := range each {
 			for _, c := range []chat.Change{
-				f.react(chat.ReactionAdded, "a", 1, fmt.Sprint("e", k), me),
-				f.react(chat.ReactionAdded, "a", 1, fmt.Sprint("e", k), me),
+				f.react("a", 1, fmt.Sprint("e", k), me),
+				f.react("a", 1, fmt.Sprint("e", k), me),
 				f.edit("a", 2, fmt.Sprint(me, " ", k), "u0"),
-				f.react(chat.ReactionRemoved, "a", 1, fmt.Sprint("e", k-k%2), me),
+				f.unreact("a", 1, fmt.Sprint("e", k-k%2), me),
 				f.thread("a", 1, "t", int64(k)),
 			} {
 				r, err := f.handle(i).Commit(f.ctx, c)
@@ -224,7 +224,7 @@ func testMarkRace(f *fixture) {
 		if err != nil {
 			return err
 		}
-		_, err = f.handle(i).Commit(f.ctx, f.react(chat.ReactionAdded, "a", 1, "late", "u1"))
+		_, err = f.handle(i).Commit(f.ctx, f.react("a", 1, "late", "u1"))
 		mu.Lock()
 		defer mu.Unlock()
 		if r[0].NoOp {
