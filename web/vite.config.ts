@@ -7,6 +7,7 @@ import { emoji } from './scripts/emoji.mjs'
 export default defineConfig({
   base: './', // the server may be below a path
   plugins: [react(), emoji()],
+  resolve: { alias: { 'linkify-it': new URL('./src/markdown/noLinkify.ts', import.meta.url).pathname } },
   server: {
     host: '127.0.0.1',
     proxy: { '/api': { target: process.env.PARLEY_URL ?? 'http://127.0.0.1:8080', ws: true } },

@@ -110,9 +110,9 @@ describe('axe', { skip: missing() }, () => {
       await close()
     }
     await page.getByRole('button', { name: 'Emoji' }).click()
-    await page.locator('.emoji-pop input').waitFor()
-    await page.locator('.emoji-pop button:visible').first().waitFor()
-    await look('emoji', '.emoji-pop')
+    await page.locator('.popover input').waitFor()
+    await page.locator('.popover button:visible').first().waitFor()
+    await look('emoji', '.popover')
     await page.keyboard.press('Escape')
     await page.goto(`${wire.url}/#/r/nowhere`)
     await page.getByText('Room not found').waitFor()

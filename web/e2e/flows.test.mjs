@@ -132,7 +132,7 @@ describe('what one does', { skip: missing() }, () => {
       await row(joe, '/topic is a command').waitFor()
       assert.equal(await row(joe, '//topic').count(), 0)
       await joe.say('/md @Mary a secret')
-      await note(joe).getByText('There is no command /md.').waitFor()
+      await note(joe).getByText('/md isn’t a command.').waitFor()
       assert.equal(await row(joe, 'a secret').count(), 0)
       assert.equal(await joe.box.inputValue(), '/md @Mary a secret')
       await joe.box.fill('/tmp is full')
@@ -145,9 +145,9 @@ describe('what one does', { skip: missing() }, () => {
 
     it('does not do what is not possible, and keeps what was written', async () => {
       await joe.say('/topic nothing for me')
-      await note(joe).getByText('/topic is not possible here').waitFor()
+      await note(joe).getByText('You can’t use /topic here.').waitFor()
       await joe.say('/dm @Nobody hello')
-      await note(joe).getByText('There is nobody called Nobody.').waitFor()
+      await note(joe).getByText('No one called Nobody here.').waitFor()
       assert.equal(await joe.box.inputValue(), '/dm @Nobody hello')
     })
 
@@ -221,17 +221,17 @@ describe('what one does', { skip: missing() }, () => {
     it('comes back to a room that was left, and to a thread', async () => {
       await mary.open('History')
       await mary.say('/leave')
-      await toasts(mary).getByText('You left History.').waitFor()
+      await toasts(mary).getByText('You left History').waitFor()
       assert.equal(await mary.page.locator('.room-item', { hasText: 'History' }).count(), 0)
       await toasts(mary).getByRole('button', { name: 'Undo' }).click()
       await mary.page.getByRole('heading', { level: 1, name: 'History' }).waitFor()
       await mary.open('General')
       await act(mary, 'waves', 'Reply in a thread')
-      await mary.page.getByRole('button', { name: 'Thread menu' }).click()
-      await mary.page.getByRole('menuitem', { name: 'Unfollow thread' }).click()
+      await mary.page.getByRole('button', { name: 'Following' }).click()
       await toasts(mary).getByText('Thread unfollowed').waitFor()
       await mary.box.blur()
       await mary.page.keyboard.press('Control+z')
+      await mary.page.getByRole('button', { name: 'Following' }).waitFor()
       await mary.page.getByRole('complementary', { name: 'Thread' }).getByRole('button', { name: 'Close thread' }).click()
     })
 

@@ -48,15 +48,16 @@ describe('notifications', { skip: missing() }, () => {
     await page.getByRole('dialog').waitFor({ state: 'detached' })
   })
 
-  it('tell of direct messages and of one’s name while the page is hidden, and of nothing else', async () => {
+  it('tell of direct messages and mentions while the page is hidden, and of nothing else', async () => {
     const { page } = mary
     await hide(page, true)
     await joe('POST', '/rooms/general/messages', { text: 'nobody in particular' })
-    await joe('POST', '/rooms/general/messages', { text: 'ask **Mary** about it' })
+    await joe('POST', '/rooms/general/messages', { text: 'Mary without a sign' })
+    await joe('POST', '/rooms/general/messages', { text: 'ask **@Mary** about it' })
     await joe('POST', `/rooms/${mary.direct}/messages`, { text: 'are *you* there?' })
     await until('both notices', async () => (await shown(page)).length === 2)
     const [named, direct] = (await shown(page)).sort((a) => (a.tag === 'general' ? -1 : 1))
-    assert.deepEqual([named.title, named.body], ['Joe · General', 'ask Mary about it'])
+    assert.deepEqual([named.title, named.body], ['Joe · General', 'ask @Mary about it'])
     assert.deepEqual([direct.title, direct.body, direct.tag], ['Joe', 'are you there?', mary.direct])
   })
 

@@ -53,13 +53,13 @@ async function serve(request, name) {
 
 self.addEventListener('notificationclick', (e) => {
   e.notification.close()
-  const { room } = e.notification.data ?? {}
+  const { room, no } = e.notification.data ?? {}
   e.waitUntil(
     (async () => {
       const windows = await self.clients.matchAll({ type: 'window', includeUncontrolled: true })
       const open = windows.find((w) => new URL(w.url).pathname === root)
-      if (!open) return void (await self.clients.openWindow(root + (room ? `#/r/${encodeURIComponent(room)}` : '')))
-      if (room) open.postMessage({ kind: 'open-room', room })
+      if (!open) return void (await self.clients.openWindow(root + (room ? `#/r/${encodeURIComponent(room)}${/^t-/.test(room) ? `/${no}` : ''}` : '')))
+      if (room) open.postMessage({ kind: 'open-room', room, no })
       await open.focus().catch(() => {}) // some systems do not let us
     })(),
   )

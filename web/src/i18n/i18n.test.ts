@@ -69,39 +69,39 @@ describe('the language', () => {
     [[], 'en'],
   ])('is the first that the browser wants and there is: %j', (wanted, want) => expect(fromBrowser(wanted)).toBe(want))
 
-  it('can be chosen, and stays', () => {
-    setLanguage('de')
+  it('can be chosen, and stays', async () => {
+    await setLanguage('de')
     expect([t('app.today'), document.documentElement.lang, document.documentElement.dir]).toEqual(['Heute', 'de', 'ltr'])
     expect(localStorage.getItem('parley:language')).toBe('de')
     expect(useLanguage.getState()).toEqual({ chosen: 'de', language: 'de' })
-    setLanguage(null)
+    await setLanguage(null)
     expect([t('app.today'), localStorage.getItem('parley:language')]).toEqual(['Today', null])
   })
-  it('counts', () => {
+  it('counts', async () => {
     expect([1, 2].map((count) => t('list.unsent', { count }))).toEqual(['1 message not sent', '2 messages not sent'])
-    setLanguage('de')
+    await setLanguage('de')
     expect([1, 2].map((count) => t('list.unsent', { count }))).toEqual(['1 Nachricht nicht gesendet', '2 Nachrichten nicht gesendet'])
   })
-  it('writes numbers, days and spans of time its own way', () => {
+  it('writes numbers, days and spans of time its own way', async () => {
     const now = new Date(2026, 2, 30, 12).getTime()
     const tuesday = new Date(2026, 2, 24).toISOString()
     expect([formatNumber(12345.5), dayName(tuesday, now), ago(new Date(now - 20 * 60_000).toISOString(), now)]).toEqual(['12,345.5', 'Tuesday', '20 minutes ago'])
-    setLanguage('de')
+    await setLanguage('de')
     expect([formatNumber(12345.5), dayName(tuesday, now), ago(new Date(now - 20 * 60_000).toISOString(), now)]).toEqual(['12.345,5', 'Dienstag', 'vor 20 Minuten'])
   })
-  it('says what the server refuses, which speaks English only', () => {
+  it('says what the server refuses, which speaks English only', async () => {
     const taken = new ApiError('conflict', 'this name is taken', { field: 'name' })
     expect(explain(taken)).toBe('This name is taken.')
-    setLanguage('de')
+    await setLanguage('de')
     expect([explain(taken), explain(new ApiError('forbidden', 'you may not do this')), explain(new ApiError('unavailable', '', { text: 'error.late' }))]).toEqual([
       'Dieser Name ist vergeben.', 'Dazu hast du keine Berechtigung.', 'Der Server hat zu lange nicht geantwortet.',
     ])
   })
-  it('says what stands in the way, in local time, whatever the server says', () => {
+  it('says what stands in the way, in local time, whatever the server says', async () => {
     const until = new Date(2031, 2, 1, 12, 30).toISOString()
     const banned = new ApiError('forbidden', 'you are banned', { because: { kind: 'banned', until, reason: 'spam' } })
     expect(explain(banned)).toMatch(/^You’re banned from this room until .*2031.*12:30.PM\. Reason: Spam\.$/)
-    setLanguage('de')
+    await setLanguage('de')
     expect(explain(banned)).toMatch(/^Du bist aus diesem Raum verbannt bis .*2031.*12:30\. Grund: Spam\.$/)
     expect(explain(new ApiError('forbidden', 'you may not', { because: { kind: 'eclipse' } }))).toBe('Dazu hast du keine Berechtigung.')
   })

@@ -3,13 +3,16 @@
 
 import i18next from 'i18next'
 import { create } from 'zustand'
-import { de } from './de'
 import { en } from './en'
 
-const texts = { en, de }
-export type Language = keyof typeof texts
 /** The languages there are, under their own names. */
-export const languages: Record<Language, string> = { en: 'English', de: 'Deutsch' }
+export const languages = { en: 'English', de: 'Deutsch' }
+export type Language = keyof typeof languages
+
+/** Texts of other languages than English are loaded when they are needed. */
+const others: Record<Exclude<Language, 'en'>, () => Promise<Record<keyof typeof en, string>>> = {
+  de: () => import('./de').then((m) => m.de),
+}
 
 type Plural = `${string}_${'zero' | 'one' | 'two' | 'few' | 'many' | 'other'}`
 type Stem<K> = K extends `${infer S}_other` ? S : never
@@ -17,7 +20,7 @@ type Stem<K> = K extends `${infer S}_other` ? S : never
 export type Key = Exclude<keyof typeof en, Plural> | Stem<keyof typeof en>
 
 const storageKey = 'parley:language'
-const isLanguage = (l: unknown): l is Language => typeof l === 'string' && Object.hasOwn(texts, l)
+const isLanguage = (l: unknown): l is Language => typeof l === 'string' && Object.hasOwn(languages, l)
 
 /** The first of the browser's languages that there is, else English. */
 export function fromBrowser(wanted: readonly string[] = navigator.languages): Language {
@@ -42,7 +45,7 @@ export const useLanguage = create<{ chosen: Language | null; language: Language 
 void i18next.init({
   lng: useLanguage.getState().language,
   fallbackLng: 'en',
-  resources: Object.fromEntries(Object.entries(texts).map(([l, translation]) => [l, { translation }])),
+  resources: { en: { translation: en } },
   keySeparator: false,
   nsSeparator: false,
   initAsync: false,
@@ -82,8 +85,13 @@ function apply(language: Language): void {
 }
 apply(useLanguage.getState().language)
 
-/** Changes the language at once, and for the next visits. Null: what the browser says. */
-export function setLanguage(chosen: Language | null): void {
+/** Makes the texts of a language ready; without them English is shown. */
+export async function loadTexts(language: Language): Promise<void> {
+  if (language !== 'en' && !i18next.hasResourceBundle(language, 'translation')) i18next.addResourceBundle(language, 'translation', await others[language]())
+}
+
+/** Changes the language, now and for the next visits. Null: what the browser says. */
+export async function setLanguage(chosen: Language | null): Promise<void> {
   try {
     if (chosen) localStorage.setItem(storageKey, chosen)
     else localStorage.removeItem(storageKey)
@@ -91,6 +99,7 @@ export function setLanguage(chosen: Language | null): void {
     // It holds until the page is closed.
   }
   const language = chosen ?? fromBrowser()
+  await loadTexts(language).catch(() => {}) // no connection, or the server has a newer client
   void i18next.changeLanguage(language)
   apply(language)
   useLanguage.setState({ chosen, language })

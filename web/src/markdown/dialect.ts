@@ -101,7 +101,7 @@ function links(md: Parser): void {
     if (!silent) {
       state.pending = state.pending.slice(0, -scheme.length)
       state.push('link_open', 'a', 1).attrs = [['href', href]]
-      state.push('text', '', 0).content = shownLink(url)
+      state.push('text', '', 0).content = (state.env as { labels?: Record<string, string> }).labels?.[url] ?? shownLink(url)
       state.push('link_close', 'a', -1)
     }
     state.pos = link.to

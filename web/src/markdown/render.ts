@@ -71,14 +71,16 @@ useHighlighter.subscribe(() => cache.clear())
 /** What is known while a text is rendered. */
 interface Env {
   called: readonly Called[]
+  /** What is shown in the place of an address. */
+  labels?: Record<string, string>
   /** How much code of this text has been coloured. */
   coloured?: number
 }
 
 /** What the parser makes of a text: already without raw HTML. Only to be shown by renderMarkdown. What is too much for it stays plain, and says so. */
-export function parse(text: string, called: readonly Called[] = []): string {
+export function parse(text: string, called: readonly Called[] = [], labels?: Record<string, string>): string {
   try {
-    return md.render(text, { called } satisfies Env)
+    return md.render(text, { called, labels } satisfies Env)
   } catch (err) {
     if (!(err instanceof TooMuch)) throw err
     return `<p class="plain">${md.utils.escapeHtml(text).replaceAll('\n', '<br>')}</p><p class="plain-note">${md.utils.escapeHtml(t('markdown.plain'))}</p>`
@@ -86,11 +88,11 @@ export function parse(text: string, called: readonly Called[] = []): string {
 }
 
 /** HTML of a message, with those marked whom it calls. The result may be put into the page as it is. */
-export function renderMarkdown(text: string, called: readonly Called[] = []): string {
-  const key = called.length === 0 ? text : JSON.stringify([text, called])
+export function renderMarkdown(text: string, called: readonly Called[] = [], labels?: Record<string, string>): string {
+  const key = called.length === 0 && !labels ? text : JSON.stringify([text, called, labels])
   const known = cache.get(key)
   if (known !== undefined) return known
-  const html = DOMPurify.sanitize(parse(text, called), purify)
+  const html = DOMPurify.sanitize(parse(text, called, labels), purify)
   if (cache.size >= cacheSize) cache.delete(cache.keys().next().value!)
   cache.set(key, html)
   return html

@@ -1,7 +1,7 @@
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import type { Event, Message, RoomView } from '../protocol/types'
 import type { State } from '../store/state'
-import { mentions, noticeOf } from './notify'
+import { mentions, noticeOf, setNameToo } from './notify'
 
 describe('a name', () => {
   it.each([
@@ -33,23 +33,31 @@ describe('what is told', () => {
     people: { joe: { id: 'joe', name: 'Joe', role: 'member', created_at: at }, ann: { id: 'ann', name: 'Ann', role: 'member', created_at: at } },
   } as unknown as State
   const event = (more: Partial<Message>, kind = 'message.created'): Event => ({
-    stream: 's', epoch: 'e', seq: 1, id: 'i', kind, at, message: { room: 'general', no: 5, id: 'm', seq: 1, from: 'joe', text: 'for **Mary**', at, ...more },
+    stream: 's', epoch: 'e', seq: 1, id: 'i', kind, at, message: { room: 'general', no: 5, id: 'm', seq: 1, from: 'joe', text: 'for **@Mary**', mentions: ['mary'], at, ...more },
   })
   it.each([
-    ['a mention', event({}), { room: 'general', title: 'Joe · general', body: 'for Mary' }],
-    ['a direct message', event({ room: 'direct', text: 'hi' }), { room: 'direct', title: 'Joe', body: 'hi' }],
-    ['a message to several', event({ room: 'group', text: 'hi' }), { room: 'group', title: 'Joe · Ann and Joe', body: 'hi' }],
-    ['nothing of other talk', event({ text: 'for Ann' }), null],
+    ['a mention', event({}), { room: 'general', no: 5, title: 'Joe · general', body: 'for @Mary' }],
+    ['a direct message', event({ room: 'direct', text: 'hi' }), { room: 'direct', no: 5, title: 'Joe', body: 'hi' }],
+    ['a message to several', event({ room: 'group', text: 'hi' }), { room: 'group', no: 5, title: 'Joe · Ann and Joe', body: 'hi' }],
+    ['nothing of other talk', event({ text: 'for Ann', mentions: undefined }), null],
     ['nothing of one’s own', event({ from: 'mary' }), null],
     ['nothing that is read', event({ no: 4 }), null],
     ['nothing of unknown rooms', event({ room: 'x' }), null],
     ['nothing but messages', event({}, 'message.edited'), null],
-    ['a call of everybody', event({ text: '@room', mentions: ['*'] }), { room: 'general', title: 'Joe · general', body: '@room' }],
-    ['all of a room that one wants all of', event({ room: 'loud', text: 'for Ann' }), { room: 'loud', title: 'Joe · loud', body: 'for Ann' }],
+    ['a call of everybody', event({ text: '@room', mentions: ['*'] }), { room: 'general', no: 5, title: 'Joe · general', body: '@room' }],
+    ['all of a room that one wants all of', event({ room: 'loud', text: 'for Ann' }), { room: 'loud', no: 5, title: 'Joe · loud', body: 'for Ann' }],
     ['nothing of a silenced room', event({ room: 'silent' }), null],
-    ['a mention in a direct room of mentions only', event({ room: 'calls' }), { room: 'calls', title: 'Joe', body: 'for Mary' }],
-    ['nothing else there', event({ room: 'calls', text: 'hi' }), null],
+    ['a mention in a direct room of mentions only', event({ room: 'calls' }), { room: 'calls', no: 5, title: 'Joe', body: 'for @Mary' }],
+    ['nothing else there', event({ room: 'calls', text: 'hi', mentions: undefined }), null],
   ])('%s', (_, e, want) => expect(noticeOf(state, e, now)).toEqual(want))
+
+  afterEach(() => setNameToo(false))
+  it('is a name without an @ only to those who want that', () => {
+    const named = event({ text: 'I will ask Mary tomorrow', mentions: undefined })
+    expect(noticeOf(state, named, now)).toBeNull()
+    setNameToo(true)
+    expect(noticeOf(state, named, now)).not.toBeNull()
+  })
 
   it('is nothing while one does not want to be disturbed', () => {
     const quiet = { ...state, me: { ...state.me, quiet_until: new Date(now + 1000).toISOString() } }

@@ -11,6 +11,7 @@ import type { State } from '../store/state'
 
 export interface Notice {
   room: string
+  no: number
   title: string
   body: string
 }
@@ -22,8 +23,8 @@ export function mentions(text: string, name: string): boolean {
 }
 
 /**
- * What to tell of an event that is in the state already: a message in a room that tells of all, or one that names this
- * person where only mentions are told of. Nothing while they do not want to be disturbed.
+ * What to tell of an event that is in the state already: a message in a room that tells of all, or one that mentions
+ * this person where only mentions are told of. Nothing while they do not want to be disturbed.
  */
 export function noticeOf(s: State, e: Event, now: number): Notice | null {
   const m = e.kind === 'message.created' ? e.message : undefined
@@ -31,12 +32,31 @@ export function noticeOf(s: State, e: Event, now: number): Notice | null {
   if (!m || !room || m.from === s.me.id || m.no <= room.read_no) return null
   if (before(s.me.quiet_until, now)) return null
   const level = levelOf(s, room)
-  if (level === 'none' || (level === 'mentions' && !mentioning(m, s.me.id) && !mentions(m.text, s.me.name))) return null
+  if (level === 'none' || (level === 'mentions' && !mentioning(m, s.me.id) && !(nameToo() && mentions(m.text, s.me.name)))) return null
   const name = nameOf(s, m.from)
-  return { room: room.id, title: room.kind === 'direct' && !isGroup(room) ? name : `${name} · ${titleOf(s, room)}`, body: plainLine(m.text) }
+  return { room: room.id, no: m.no, title: room.kind === 'direct' && !isGroup(room) ? name : `${name} · ${titleOf(s, room)}`, body: plainLine(m.text) }
 }
 
 const key = 'parley:notify'
+const nameKey = 'parley:notify-name'
+
+/** Whether this browser's person wants to be told of their name without an @, too. */
+export function nameToo(): boolean {
+  try {
+    return localStorage.getItem(nameKey) === 'on'
+  } catch {
+    return false
+  }
+}
+
+export function setNameToo(on: boolean): void {
+  try {
+    if (on) localStorage.setItem(nameKey, 'on')
+    else localStorage.removeItem(nameKey)
+  } catch {
+    // Then it stays off.
+  }
+}
 
 export type Permission = 'unsupported' | 'blocked' | 'off' | 'on'
 
@@ -66,14 +86,14 @@ export async function setNotify(on: boolean): Promise<Permission> {
 const registration = async () => (await navigator.serviceWorker?.getRegistration()) ?? null
 
 /** Shows a notice; a newer one of the same room takes its place, also where several pages are open. */
-export async function show(n: Notice, open: (room: string) => void): Promise<void> {
-  const options: NotificationOptions = { body: n.body, tag: n.room, icon: at('/icon-192.png'), data: { room: n.room } }
+export async function show(n: Notice, open: (room: string, no: number) => void): Promise<void> {
+  const options: NotificationOptions = { body: n.body, tag: n.room, icon: at('/icon-192.png'), data: { room: n.room, no: n.no } }
   const worker = await registration()
   if (worker?.active) return worker.showNotification(n.title, options) // a click on it is heard by sw.js
   const shown = new Notification(n.title, options)
   shown.onclick = () => {
     window.focus()
-    open(n.room)
+    open(n.room, n.no)
     shown.close()
   }
 }

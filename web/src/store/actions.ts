@@ -9,8 +9,9 @@ import type { Event, File, Member, MemberPage, Room, RoomChange, RoomPage, RoomK
 import { dropSnapshot, Keeper, loadSnapshot, type Snapshot } from '../offline/snapshot'
 import { askForNewer } from '../offline/version'
 import { Connection } from './connection'
+import { onClosedLayer } from './layers'
 import { moveRead, takeMembers } from './reduce'
-import { adopt, takePage, type Where } from './room'
+import { adopt, takePage, visit, type Where } from './room'
 import { type AdminPage, adminPages, toast, useApp } from './store'
 import { pageSize, shrink } from './timeline'
 import { type State, without } from './state'
@@ -29,19 +30,33 @@ const live = (): Connection => {
 /** Finds out who we are, and opens the chat or the log-in page. Without a connection, what was kept of the chat. */
 export async function boot(): Promise<void> {
   try {
+    if (storageBlocked()) return useApp.setState({ screen: 'unreachable', reason: t('app.cookies') })
     const info = await rest.info()
+    // Something else may answer here, such as a proxy that asks for a password.
+    if (!info?.limits) throw new ApiError('unavailable', '', { text: 'error.unreadable' })
     useApp.setState({ info })
     const me = await rest.me()
     enter(me.user.id)
   } catch (err) {
-    if (err instanceof ApiError && err.code === 'unauthenticated') {
+    const { info } = useApp.getState()
+    if (info && err instanceof ApiError && err.code === 'unauthenticated') {
       void dropSnapshot() // the session was ended while this page was closed
       useApp.setState({ screen: 'signed-out' })
     } else {
       const kept = await loadSnapshot()
       if (kept) enter(kept.chat.me.id, kept)
-      else useApp.setState({ screen: 'unreachable', reason: explain(err) })
+      else useApp.setState({ screen: 'unreachable', reason: err instanceof ApiError && err.code === 'unauthenticated' ? t('error.unreadable') : explain(err) })
     }
+  }
+}
+
+/** Whether this browser lets the page keep nothing, a session least of all. */
+function storageBlocked(): boolean {
+  try {
+    localStorage.getItem('parley:device')
+    return !navigator.cookieEnabled
+  } catch {
+    return true
   }
 }
 
@@ -169,19 +184,20 @@ export function openAdmin(page: AdminPage): void {
 }
 
 function address(hash: string, replace: boolean): void {
-  if (location.hash === hash) return
-  if (replace) history.replaceState(null, '', hash)
+  if (location.hash === hash && !onClosedLayer()) return
+  if (replace || onClosedLayer()) history.replaceState(null, '', hash)
   else history.pushState(null, '', hash)
 }
 
-/** What the address names: an admin page, or a room and a message of it. */
-export function inAddress(): { room: string | null; no: number | null; admin: AdminPage | null } {
-  const match = /^#\/r\/([^/]+)(?:\/(\d{1,15}))?$/.exec(location.hash)
-  const admin = adminPages.find((p) => location.hash === `#/admin/${p}`) ?? null
+/** What an address names: an admin page, or a room, a message of it, and a reply in its thread. */
+export function inAddress(hash = location.hash): { room: string | null; no: number | null; reply: number | null; admin: AdminPage | null } {
+  const match = /^#\/r\/([^/?]+)(?:\/(\d{1,15})(?:\?reply=(\d{1,15}))?)?$/.exec(hash)
+  const admin = adminPages.find((p) => hash === `#/admin/${p}`) ?? null
+  const number = (text: string | undefined) => (text ? Number(text) : null)
   try {
-    return { room: match ? decodeURIComponent(match[1]!) : null, no: match?.[2] ? Number(match[2]) : null, admin }
+    return { room: match ? decodeURIComponent(match[1]!) : null, no: number(match?.[2]), reply: number(match?.[3]), admin }
   } catch {
-    return { room: null, no: null, admin }
+    return { room: null, no: null, reply: null, admin }
   }
 }
 
@@ -285,6 +301,12 @@ export const stopTyping = () => void (lastTyping = 0)
 /** Takes a room that an answer has brought. */
 export const opened = (view: RoomView): RoomView => {
   connection?.step((s) => adopt(s, view))
+  return view
+}
+
+/** Takes the view of a thread that one reads without following it. */
+export const visited = (view: RoomView): RoomView => {
+  change((s) => visit(s, view))
   return view
 }
 

@@ -4,13 +4,15 @@
 import { create } from 'zustand'
 import { t } from '../i18n'
 import { explain } from '../protocol/error'
-import type { Message } from '../protocol/types'
+import type { Message, RoomView } from '../protocol/types'
 import type { Item } from '../outbox/outbox'
-import { call, leaveRoom, opened, openRoom, takeBack } from './actions'
+import { call, leaveRoom, opened, openRoom, takeBack, visited } from './actions'
 import { mergeReactions, plainEmoji } from './message'
+import { viewOf } from './room'
 import { threadUnder } from './select'
 import { toast, useApp } from './store'
 import { copyText } from './copy'
+import { countReaction } from './recent'
 import { putBack } from './uploads'
 
 /** A message, by its place. */
@@ -53,23 +55,32 @@ export async function pinMessage(m: Message): Promise<boolean> {
 export function toggleReaction(m: Message, emoji: string): Promise<boolean> {
   const me = useApp.getState().chat!.me.id
   const mine = mergeReactions(m.reactions ?? []).find((r) => plainEmoji(r.emoji) === plainEmoji(emoji))?.sent[me]
+  if (!mine) countReaction(emoji)
   return told(call(mine ? 'reaction.remove' : 'reaction.add', { room: m.room, no: m.no, emoji: mine ?? emoji }))
 }
 
-/** Opens the thread under a message, follows it, and makes it if nobody has answered yet. */
+/** Opens the thread under a message, to be read. One that is not there yet is made, and followed. */
 export async function openThread(m: Place): Promise<void> {
   const { chat } = useApp.getState()
   closeThread()
-  if (chat && !threadUnder(chat, m.room, m.no)) {
-    if (!(await told(call('thread.follow', { room: m.room, no: m.no }).then(opened)))) return
+  if (chat && !chat.rooms[threadUnder(chat, m.room, m.no)?.id ?? '']) {
+    const read = async () => {
+      const root = chat.timelines[m.room]?.messages.find((x) => x.no === m.no) ?? (await call('message.get', { room: m.room, no: m.no }))
+      if (root.thread) visited(await call('room.get', { room: root.thread.room }))
+      else opened(await call('thread.follow', { room: m.room, no: m.no }))
+    }
+    if (!(await told(read()))) return
   }
   useMarks.setState({ thread: { room: m.room, no: m.no } })
 }
 
-/** Stops following a thread. */
-export async function unfollow(m: Place, thread: string): Promise<void> {
-  closeThread()
-  if (await told(leaveRoom(thread))) toast(t('undo.unfollowed'), { undo: () => void openThread(m) })
+/** Follows a thread that one reads. */
+export const followThread = (m: Place): Promise<boolean> => told(call('thread.follow', { room: m.room, no: m.no }).then(opened))
+
+/** Stops following a thread. It can still be read. */
+export async function unfollow(m: Place, thread: RoomView): Promise<void> {
+  visited(thread)
+  if (await told(leaveRoom(thread.id))) toast(t('undo.unfollowed'), { undo: () => void followThread(m) })
 }
 
 /** Closes the thread that is open. One in which nobody has written is not followed any longer. */
@@ -78,7 +89,7 @@ export function closeThread(): void {
   const { chat } = useApp.getState()
   useMarks.setState({ thread: null })
   const view = thread && chat && threadUnder(chat, thread.room, thread.no)
-  if (view && view.head_no === 0 && !useApp.getState().drafts[view.id]) leaveRoom(view.id).catch(() => {}) // then it stays on the list, which shows only those with answers
+  if (view && chat.rooms[view.id] && view.head_no === 0 && !useApp.getState().drafts[view.id]) leaveRoom(view.id).catch(() => {}) // then it stays on the list, which shows only those with answers
 }
 
 /** Puts something into what is being written in a room, at the caret. */
@@ -91,14 +102,40 @@ export function editUnsent(item: Item): void {
   writeTo(item.room, item.text)
 }
 
-/** Opens a room at one of its messages, and gives it the focus if that was asked for. */
+/** Opens a room at one of its messages, and gives it the focus if that was asked for. A reply is shown in its thread, beside the room. */
 export function goTo(m: Place, focus = false): void {
+  const view = viewOf(useApp.getState().chat!, m.room)
+  if (view?.kind === 'thread') return void goToReply({ room: view.parent!, no: view.root! }, m.no, focus)
   useMarks.setState({ goal: { room: m.room, no: m.no, focus } })
   openRoom(m.room)
 }
 
-/** The address of a message. */
-export const linkTo = (m: Place): string => `${location.origin}${location.pathname}#/r/${encodeURIComponent(m.room)}/${m.no}`
+/** Opens the thread under a message at one of its replies. */
+export async function goToReply(root: Place, reply: number | null, focus = false): Promise<void> {
+  goTo(root)
+  await openThread(root)
+  const { chat } = useApp.getState()
+  const thread = chat && threadUnder(chat, root.room, root.no)
+  if (thread && reply !== null) useMarks.setState({ goal: { room: thread.id, no: reply, focus } })
+}
+
+/** Opens a room by its id. A thread is opened beside its room, even if one does not follow it. */
+export async function goToRoom(id: string, no: number | null): Promise<void> {
+  const { chat } = useApp.getState()
+  const view = chat && viewOf(chat, id)
+  if (view?.kind !== 'thread' && (view || !id.startsWith('t-'))) return no === null ? openRoom(id) : goTo({ room: id, no })
+  const thread = view ?? (await call('room.get', { room: id }).then(visited, () => null))
+  if (thread?.parent && thread.root) await goToReply({ room: thread.parent, no: thread.root }, no)
+  else openRoom(id) // which says that it is not there
+}
+
+/** The address of a message; of a reply, by the message that it belongs to. */
+export function linkTo(m: Place): string {
+  const { chat } = useApp.getState()
+  const view = chat ? viewOf(chat, m.room) : undefined
+  const path = view?.kind === 'thread' ? `${encodeURIComponent(view.parent!)}/${view.root}?reply=${m.no}` : `${encodeURIComponent(m.room)}/${m.no}`
+  return `${location.origin}${location.pathname}#/r/${path}`
+}
 
 export async function copyLink(m: Place): Promise<void> {
   toast(t((await copyText(linkTo(m))) ? 'message.linkCopied' : 'app.copyImpossible'))

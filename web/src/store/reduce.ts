@@ -64,7 +64,7 @@ export function applySync(state: State, r: SyncResult, gave: Record<string, Posi
 /** Takes the result of a sync without positions: nothing of before is relied on but what one looks at. */
 export function refresh(state: State, r: SyncResult): State {
   const fresh = begin(r)
-  return { ...fresh, notices: state.notices, people: { ...state.people, ...fresh.people } }
+  return { ...fresh, visited: state.visited, notices: state.notices, people: { ...state.people, ...fresh.people } }
 }
 
 export function applyEvent(state: State, e: Event): Step {

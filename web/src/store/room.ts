@@ -59,6 +59,20 @@ export function distrust(state: State, id: string): State {
   }
 }
 
+/** The view of a room of one's own, or of a thread that one only reads. */
+export const viewOf = (state: Pick<State, 'rooms' | 'visited'>, id: string): RoomView | undefined => state.rooms[id] ?? state.visited?.[id]
+
+/** Takes the view of a thread that is only read. Its events do not come: what is there is told by the message above it. */
+export function visit(state: State, view: RoomView): State {
+  const timeline = state.timelines[view.id]
+  const newest = timeline?.messages.at(-1)?.no ?? 0
+  return {
+    ...state,
+    visited: { ...state.visited, [view.id]: view },
+    timelines: timeline && newest < view.head_no ? { ...state.timelines, [view.id]: { ...timeline, moreNewer: true } } : state.timelines,
+  }
+}
+
 export function removeRoom(state: State, id: string): State {
   return {
     ...state,
@@ -165,7 +179,7 @@ export type Where = 'replace' | 'older' | 'newer'
 
 /** Takes a page of messages into a room's timeline. A page of a room that is gone is dropped. */
 export function takePage(state: State, id: string, where: Where, asked: MessagePage): State {
-  const view = state.rooms[id]
+  const view = viewOf(state, id)
   if (!view || state.stale[id]) return state
   // A change may have come before the page, which was read before it.
   const page = { ...asked, messages: asked.messages.map((m) => (state.changes[id] ?? []).reduce(changeMessage, m)) }

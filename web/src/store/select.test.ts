@@ -52,15 +52,15 @@ describe('what one is told of', () => {
 
 describe('direct rooms', () => {
   const room = (...people: string[]) => ({ ...state().rooms.general!, kind: 'direct' as const, name: undefined, people })
-  it('are named after the others', () => {
-    setLanguage('en')
+  it('are named after the others', async () => {
+    await setLanguage('en')
     const s = state()
     expect(titleOf(s, room('joe', 'mary'))).toBe('joe')
     expect(titleOf(s, room('joe', 'mary', 'zoe'))).toBe('joe and zoe')
     expect(titleOf(s, room('alex', 'joe', 'mary', 'zoe'))).toBe('alex, joe, and zoe')
-    setLanguage('de')
+    await setLanguage('de')
     expect(titleOf(s, room('zoe', 'joe', 'mary', 'alex'))).toBe('alex, joe und zoe')
-    setLanguage(null)
+    await setLanguage(null)
   })
   it('have another person only if they are two', () => {
     const s = state()

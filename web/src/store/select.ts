@@ -36,9 +36,9 @@ export const listed = (s: Pick<State, 'rooms'>): RoomView[] => Object.values(s.r
 export const threads = (s: State): RoomView[] =>
   Object.values(s.rooms).filter((r) => r.kind === 'thread' && r.parent !== undefined && s.rooms[r.parent]).sort((a, b) => (activity(a) < activity(b) ? 1 : -1))
 
-/** The thread under a message, if one follows it. */
-export const threadUnder = (s: State, room: string, no: number): RoomView | undefined =>
-  Object.values(s.rooms).find((r) => r.parent === room && r.root === no)
+/** The thread under a message, if one follows or reads it. */
+export const threadUnder = (s: Pick<State, 'rooms' | 'visited'>, room: string, no: number): RoomView | undefined =>
+  [s.rooms, s.visited ?? {}].flatMap((all) => Object.values(all)).find((r) => r.parent === room && r.root === no)
 
 /** Rooms, those with the latest news first; archived ones by themselves. */
 export function sortedRooms(s: Pick<State, 'rooms'>): { rooms: RoomView[]; directs: RoomView[]; archived: RoomView[] } {

@@ -37,6 +37,8 @@ export interface State {
   /** Seq of the event that a person was last changed by, so that an older page does not undo it. */
   peopleSeq: Record<string, number>
   online: Record<string, true>
+  /** Threads that one reads without following them. */
+  visited?: Record<string, RoomView>
   timelines: Record<string, Timeline>
   members: Record<string, Record<string, Member>>
   notices: Record<string, Notice[]>

@@ -10,30 +10,30 @@ describe('the audit log says', () => {
   afterEach(() => setLanguage(null))
 
   it.each([
-    [entry('user.update', { user: 'joe', detail: 'admin, was member' }), 'Mary gave Joe the role Admin, until then Member.'],
-    [entry('user.update', { user: 'joe', detail: 'guest, was admin; disabled' }), 'Mary gave Joe the role Guest, until then Admin. Mary disabled the account of Joe.'],
-    [entry('user.update', { by: undefined, user: 'joe', detail: 'enabled' }), 'The operator enabled the account of Joe.'],
+    [entry('user.update', { user: 'joe', detail: 'admin, was member' }), 'Mary changed Joe’s role from Member to Admin.'],
+    [entry('user.update', { user: 'joe', detail: 'guest, was admin; disabled' }), 'Mary changed Joe’s role from Admin to Guest. Mary deactivated Joe’s account.'],
+    [entry('user.update', { by: undefined, user: 'joe', detail: 'enabled' }), 'The operator reactivated Joe’s account.'],
     [entry('user.update', { user: 'joe', detail: 'something new' }), 'Mary: Joe: something new'],
-    [entry('account.create', { by: undefined, user: 'joe', detail: 'owner' }), 'The operator made the account of Joe (Owner).'],
-    [entry('bot.create', { user: 'helper', detail: 'guest' }), 'Mary made the bot Helper (Guest).'],
-    [entry('invite.create', { detail: '01ABC, for an admin, valid for 168h0m0s' }), 'Mary made an invite (Admin).'],
-    [entry('invite.delete', { detail: '01ABC, for a guest' }), 'Mary withdrew an invite (Guest).'],
+    [entry('account.create', { by: undefined, user: 'joe', detail: 'owner' }), 'The operator created an account for Joe (Owner).'],
+    [entry('bot.create', { user: 'helper', detail: 'guest' }), 'Mary created the bot Helper (Guest).'],
+    [entry('invite.create', { detail: '01ABC, for an admin, valid for 168h0m0s' }), 'Mary created an invite (Admin).'],
+    [entry('invite.delete', { detail: '01ABC, for a guest' }), 'Mary revoked an invite (Guest).'],
     [entry('room.update', { room: 'design', detail: 'name; topic; retain 30, was 0; archived true; slow 10, was 0' }),
-      'Mary changed #design: Name, Topic, keeps messages for 30 days, archived, one message in 10 seconds.'],
-    [entry('room.update', { room: 'design', detail: 'archived false; slow 0, was 10' }), 'Mary changed #design: no longer archived, no longer slow.'],
-    [entry('room.update', { room: 'design', detail: 'slow 300, was 0' }), 'Mary changed #design: one message in 5 minutes.'],
-    [entry('member.update', { user: 'joe', room: 'design', detail: 'moderator' }), 'Mary gave Joe the role Moderator in #design.'],
-    [entry('message.delete', { user: 'joe', room: 'design', detail: 'message 7' }), 'Mary deleted message 7 of Joe in #design.'],
-    [entry('outgoing.create', { room: 'design', detail: '01ABC, to example.org' }), 'Mary has events of #design sent to example.org.'],
-    [entry('member.ban', { user: 'joe', room: 'design', detail: 'permanently' }), 'Mary banned Joe from #design (for good).'],
+      'Mary changed #design: Name, Topic, kept for 30 days, archived, slow mode, one message every 10 seconds.'],
+    [entry('room.update', { room: 'design', detail: 'archived false; slow 0, was 10' }), 'Mary changed #design: unarchived, slow mode off.'],
+    [entry('room.update', { room: 'design', detail: 'slow 300, was 0' }), 'Mary changed #design: slow mode, one message every 5 minutes.'],
+    [entry('member.update', { user: 'joe', room: 'design', detail: 'moderator' }), 'Mary changed Joe’s role in #design to Moderator.'],
+    [entry('message.delete', { user: 'joe', room: 'design', detail: 'message 7' }), 'Mary deleted message 7 by Joe in #design.'],
+    [entry('outgoing.create', { room: 'design', detail: '01ABC, to example.org' }), 'Mary set up an outgoing webhook from #design to example.org.'],
+    [entry('member.ban', { user: 'joe', room: 'design', detail: 'permanently' }), 'Mary banned Joe from #design (permanently).'],
     [entry('member.mute', { user: 'joe', room: 'design', detail: 'for 168h0m0s' }), 'Mary muted Joe in #design (for 7 days).'],
     [entry('member.mute', { user: 'joe', room: 'design', detail: 'for 1m30s' }), 'Mary muted Joe in #design (for 90 seconds).'],
     [entry('thing.done', { user: 'joe', room: 'design', detail: 'so' }), 'Mary: thing.done, Joe, #design, so'],
   ])('%j', (e, want) => expect(say(e, names)).toBe(want))
 
-  it('the same in the page’s language', () => {
-    setLanguage('de')
-    expect(say(entry('user.update', { user: 'joe', detail: 'admin, was member' }), names)).toBe('Mary hat Joe die Rolle Admin gegeben, vorher Mitglied.')
-    expect(say(entry('room.update', { room: 'design', detail: 'retain -1, was 0' }), names)).toBe('Mary hat #design geändert: bewahrt Nachrichten für immer auf.')
+  it('the same in the page’s language', async () => {
+    await setLanguage('de')
+    expect(say(entry('user.update', { user: 'joe', detail: 'admin, was member' }), names)).toBe('Mary hat die Rolle von Joe von Mitglied in Admin geändert.')
+    expect(say(entry('room.update', { room: 'design', detail: 'retain -1, was 0' }), names)).toBe('Mary hat #design geändert: unbegrenzt aufbewahrt.')
   })
 })

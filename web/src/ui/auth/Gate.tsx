@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'react'
 import { t } from '../../i18n'
+import { ApiError } from '../../protocol/error'
 import { logIn, signUp } from '../../store/actions'
 import { useApp } from '../../store/store'
 import { Fault, Field, useSubmit } from '../kit/Form'
@@ -29,7 +30,7 @@ export function Gate() {
   if (!info) return null
   if (info.external) return <Elsewhere name={info.name} page={info.log_in} reason={reason} />
   const setup = code?.kind === 'setup'
-  const needsLink = info.needs_setup && !code
+  const needsLink = info.needs_setup === true && !code
   const title = setup ? t('gate.setUp') : t(mode === 'sign-up' ? 'gate.join' : 'gate.logInTo', { server: info.name })
   return (
     <main className="gate">
@@ -45,8 +46,8 @@ export function Gate() {
         {needsLink && (
           <p className="gate-note">{t('gate.needsLink')}</p>
         )}
-        {mode === 'log-in' ? <LogIn /> : <SignUp code={code?.code} closed={!code && info.sign_up !== 'open'} setup={setup} />}
-        <p className="gate-foot">
+        {needsLink ? null : mode === 'log-in' ? <LogIn /> : <SignUp code={code?.code} closed={!code && info.sign_up !== 'open'} setup={setup} />}
+        <p className="gate-foot" hidden={needsLink}>
           {mode === 'log-in' ? (
             <>
               {t('gate.newHere')}{' '}
@@ -117,7 +118,10 @@ function SignUp({ code, closed, setup }: { code?: string; closed: boolean; setup
   const signUpBy = useApp((a) => a.info!.sign_up)
   const [name, setName] = useState('')
   const [password, setPassword] = useState('')
-  const { busy, submit, at, elsewhere } = useSubmit(() => signUp(name, password, code))
+  const { busy, submit, at, elsewhere } = useSubmit(() => {
+    const fewest = limits.password_min
+    return Array.from(password).length < fewest ? Promise.reject(new ApiError('invalid', '', { field: 'password', text: 'gate.tooShort' })) : signUp(name, password, code)
+  })
   if (closed) {
     return (
       <p className="gate-note">
@@ -127,7 +131,6 @@ function SignUp({ code, closed, setup }: { code?: string; closed: boolean; setup
       </p>
     )
   }
-  const short = password.length > 0 && Array.from(password).length < limits.password_min
   return (
     <form onSubmit={submit}>
       <Field label={t('gate.name')} autoComplete="username" spellCheck={false} required autoFocus maxLength={limits.name} value={name}
@@ -135,7 +138,7 @@ function SignUp({ code, closed, setup }: { code?: string; closed: boolean; setup
       <Field label={t('gate.password')} type="password" autoComplete="new-password" required value={password} onChange={(e) => setPassword(e.target.value)}
         error={at('password')} hint={t('gate.passwordHint', { count: limits.password_min })} />
       <Fault text={elsewhere('name', 'password')} />
-      <button className="button primary full" disabled={busy || short}>
+      <button className="button primary full" disabled={busy}>
         {busy ? t('gate.wait') : setup ? t('gate.createOwner') : t('gate.create')}
       </button>
     </form>

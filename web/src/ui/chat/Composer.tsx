@@ -1,11 +1,12 @@
 import { SendHorizontal } from 'lucide-react'
 import { type ChangeEvent, type ClipboardEvent, type KeyboardEvent, useEffect, useId, useLayoutEffect, useRef, useState } from 'react'
-import { formatNumber, t } from '../../i18n'
+import { formatList, formatNumber, t } from '../../i18n'
 import type { RoomView } from '../../protocol/types'
-import { draft, send, setDraft, stopTyping, typing } from '../../store/actions'
+import { addMember, draft, send, setDraft, stopTyping, typing } from '../../store/actions'
 import { lastOwn, startEdit, useMarks } from '../../store/marks'
-import { nameOf, titleOf } from '../../store/select'
-import { useApp, useChat } from '../../store/store'
+import { homeOf } from '../../store/gate'
+import { mayModerate, nameOf, titleOf } from '../../store/select'
+import { toast, useApp, useChat } from '../../store/store'
 import { EmojiButton } from '../emoji/EmojiButton'
 import { explain } from '../../protocol/error'
 import { tidy } from '../../protocol/text'
@@ -16,16 +17,13 @@ import { useMedia } from '../kit/hooks'
 import { SlowNote, SlowSend } from './Slow'
 import { Attach, Uploads } from './Uploads'
 import { charactersOver } from './length'
-import { linkOf, toggleMark } from './marks'
+import { linkOf, marks, toggleMark } from './marks'
+import { Offers } from './Offers'
 import { meansText } from './paste'
-import { useCompletion } from './useCompletion'
+import { outsiders, useCompletion } from './useCompletion'
 import { useGate } from './useGate'
 
 const none: Upload[] = []
-/** So many offers are shown at once. */
-const mostOffers = 10
-/** What is put around the selection, with Ctrl or ⌘ and a key. */
-const marks: Record<string, string> = { b: '**', i: '*', e: '`' }
 
 /** What there is to say about what was written; unknown: it looks like a command, but may be meant as it is. */
 interface Note {
@@ -33,6 +31,8 @@ interface Note {
   unknown?: boolean
   /** What was pasted with it as a picture. */
   pictures?: File[]
+  /** People who were named but are not in the room. */
+  outside?: string[]
 }
 
 /** Where one writes. What is written stays with the room until it is sent. */
@@ -48,12 +48,15 @@ export function Composer({ room }: { room: RoomView }) {
   const id = useId()
   const over = charactersOver(text, limit)
   const nearLimit = over > 0 || -over * 5 < Array.from(text).length
+  const home = useChat((s) => homeOf(s, room))
+  const moderates = useChat((s) => mayModerate(s, home))
   const takesFiles = useApp((a) => (a.chat?.limits.file ?? 0) > 0)
   const uploads = useUploads((u) => u[room.id]) ?? none
   const waiting = uploads.some((u) => !u.file && !u.error)
   const gate = useGate(room)
   const slow = gate.kind === 'slow' ? gate.until : null
-  const ready = (text.trim() !== '' || uploads.some((u) => u.file)) && over <= 0 && !waiting
+  const ready = (text.trim() !== '' || uploads.some((u) => !u.error)) && over <= 0
+  const [queued, setQueued] = useState(false) // sent as soon as its files are on the server
 
   useEffect(() => {
     if (!touch) area.current?.focus()
@@ -79,6 +82,7 @@ export function Composer({ room }: { room: RoomView }) {
     setText(value)
     setDraft(room.id, value)
     setNote(null)
+    setQueued(false)
     if (value.trim() !== '' && !value.startsWith('/')) typing(room.id)
   }
   /** Puts something in the place of a stretch of the text, and the caret behind it. */
@@ -131,8 +135,28 @@ export function Composer({ room }: { room: RoomView }) {
     }
     if ('name' in read) return void run(commands.find((c) => c.name === read.name)!, read.rest)
     if (slow !== null) return // it stays; commands are not messages
+    if (waiting) {
+      setQueued(true)
+      return setNote({ text: t('composer.queued', { name: uploads.find((u) => !u.file && !u.error)!.name }) })
+    }
     say(read.send)
     empty()
+    const outside = outsiders(room.id, read.send)
+    if (outside.length > 0) setNote({ text: t('call.notNotified', { count: outside.length, names: formatList(outside.map((id) => nameOf(useApp.getState().chat!, id))) }), outside })
+  }
+  useEffect(() => {
+    if (queued && !waiting) {
+      setQueued(false)
+      submit()
+    }
+  }, [queued, waiting])
+  const add = async (people: string[]) => {
+    try {
+      for (const user of people) await addMember(home.id, user)
+      toast(t('add.done', { count: people.length }))
+    } catch (err) {
+      setNote({ text: explain(err) })
+    }
   }
   const run = async (command: Command, rest: string) => {
     const { chat } = useApp.getState()
@@ -197,7 +221,6 @@ export function Composer({ room }: { room: RoomView }) {
     if (files.length > 0) setNote({ text: t('upload.pastedText'), pictures: files })
   }
   const { found } = completion
-  const begin = Math.max(0, completion.at - mostOffers + 1) // the list moves along instead of scrolling
   return (
     <form
       className="composer"
@@ -206,35 +229,18 @@ export function Composer({ room }: { room: RoomView }) {
         submit()
       }}
     >
-      {found.length > 0 && (
-        <ul id={`${id}-list`} role="listbox" aria-label={t(found[0]!.sign === '@' ? 'call.offers' : found[0]!.sign === '/' ? 'command.offers' : 'emoji.offers')} className="completion">
-          {found.map((e, i) => i >= begin && i < begin + mostOffers && (
-            <li
-              key={e.key}
-              id={`${id}-${i}`}
-              role="option"
-              aria-posinset={i + 1}
-              aria-setsize={found.length}
-              aria-selected={i === completion.at}
-              onMouseDown={(m) => (m.preventDefault(), completion.pick(e))}
-              onMouseMove={() => completion.setAt(i)}
-            >
-              {e.sign !== '/' && <span aria-hidden="true">{e.sign}</span>}
-              <span>
-                {e.text}
-                {e.args && <span className="muted"> {e.args}</span>}
-              </span>
-              <small>{e.hint}</small>
-            </li>
-          ))}
-        </ul>
-      )}
+      <Offers id={id} completion={completion} />
       {note && (
         <p className="composer-note" role="alert">
           <span>{note.text}</span>
           {note.unknown && (
             <button type="button" className="link" onClick={() => submit(true)}>
               {t('command.sendAsIs')}
+            </button>
+          )}
+          {note.outside && moderates && (
+            <button type="button" className="link" onClick={() => (setNote(null), void add(note.outside!), area.current?.focus())}>
+              {t('add.add')}
             </button>
           )}
           {note.pictures && (

@@ -1,4 +1,4 @@
-import { BellOff, CircleAlert } from 'lucide-react'
+import { BellOff, CircleAlert, MessageSquare } from 'lucide-react'
 import { type CSSProperties, memo } from 'react'
 import { formatNumber, t } from '../../i18n'
 import { plainLine } from '../../markdown/render'
@@ -19,11 +19,13 @@ interface Props {
   /** Which of how many in its list it is, from 1. */
   place: number
   of: number
+  /** One is mentioned in a thread of it. */
+  called: boolean
   style?: CSSProperties
 }
 
 /** One room in the list: what it is, its last message, and what is unread. */
-export const RoomItem = memo(function RoomItem({ room, open, now, tab, place, of, style }: Props) {
+export const RoomItem = memo(function RoomItem({ room, called, open, now, tab, place, of, style }: Props) {
   const title = useChat((s) => titleOf(s, room))
   const pair = room.kind === 'direct' && !isGroup(room)
   const other = useChat((s) => otherOf(s, room))
@@ -95,6 +97,11 @@ export const RoomItem = memo(function RoomItem({ room, open, now, tab, place, of
               <span className="room-failed" title={t('list.failed')}>
                 <CircleAlert size={16} aria-hidden />
                 <span className="visually-hidden">{t('list.failed')}</span>
+              </span>
+            )}
+            {called && (
+              <span className="badge called" title={t('list.threadMention')}>
+                <MessageSquare size={11} aria-hidden /> @<span className="visually-hidden">{t('list.threadMention')}</span>
               </span>
             )}
             {unread > 0 && (

@@ -12,10 +12,11 @@ import { RoomItem } from './RoomItem'
 export function RoomList({ box }: { box: RefObject<HTMLElement | null> }) {
   const rooms = useChat((s) => s.rooms)
   const sorted = useMemo(() => sortedRooms({ rooms }), [rooms])
+  const calling = useMemo(() => new Set(Object.values(rooms).filter((r) => r.kind === 'thread' && r.mentions).map((r) => r.parent!)), [rooms])
   return (
     <>
-      <Section id="rooms" title={t('list.rooms')} rooms={sorted.rooms} box={box} empty={t('list.noRooms')} />
-      {sorted.directs.length > 0 && <Section id="directs" title={t('list.directs')} rooms={sorted.directs} box={box} />}
+      <Section id="rooms" title={t('list.rooms')} rooms={sorted.rooms} calling={calling} box={box} empty={t('list.noRooms')} />
+      {sorted.directs.length > 0 && <Section id="directs" title={t('list.directs')} rooms={sorted.directs} calling={calling} box={box} />}
       {sorted.archived.length > 0 && <Archived rooms={sorted.archived} box={box} />}
     </>
   )
@@ -50,12 +51,14 @@ interface Props {
   id: string
   title: string
   rooms: RoomView[]
+  /** Rooms with a thread in which one is mentioned. */
+  calling?: ReadonlySet<string>
   box: RefObject<HTMLElement | null>
   empty?: string
 }
 
 /** One list, which is one stop of the Tab key: arrow keys, Home and End move inside. */
-function Section({ id, title, rooms, box, empty }: Props) {
+function Section({ id, title, rooms, calling, box, empty }: Props) {
   const open = useApp((a) => a.room)
   const now = useNow(60_000)
   const phone = useMedia('(max-width: 719px)')
@@ -96,7 +99,7 @@ function Section({ id, title, rooms, box, empty }: Props) {
   if (stop < from && rooms[stop]) shown.unshift(stop)
   else if (stop >= to && rooms[stop]) shown.push(stop)
   const item = (r: RoomView, i: number, style?: CSSProperties) => (
-    <RoomItem key={r.id} room={r} open={r.id === open} now={now} tab={i === stop} of={rooms.length} place={i + 1} style={style} />
+    <RoomItem key={r.id} room={r} called={calling?.has(r.id) ?? false} open={r.id === open} now={now} tab={i === stop} of={rooms.length} place={i + 1} style={style} />
   )
   return (
     <section aria-labelledby={`${id}-title`}>

@@ -4,26 +4,22 @@ import { t } from '../../i18n'
 import { explain } from '../../protocol/error'
 import type { Message } from '../../protocol/types'
 import { call } from '../../store/actions'
-import { goTo, openThread, useMarks } from '../../store/marks'
-import { parseSearch } from '../../store/search'
+import { goToRoom, useMarks } from '../../store/marks'
+import { complete, filterOffers, parseSearch } from '../../store/search'
+import { useSearched } from '../../store/searched'
 import { nameOf, titleOf } from '../../store/select'
 import { useApp, useChat } from '../../store/store'
 import { clockTime, dateWithYear, fullTime } from '../kit/time'
 import { Text } from '../timeline/Text'
-
-interface Found {
-  asked: string
-  messages: Message[]
-  next?: string
-  until?: string
-}
+import { markFound, wordsOf } from './found'
 
 /** Finds messages in all of one's rooms. */
 export function SearchPane() {
   const room = useApp((a) => a.room)
   const title = useChat((s) => (room && s.rooms[room] ? titleOf(s, s.rooms[room]!) : ''))
-  const [text, setText] = useState('')
-  const [found, setFound] = useState<Found | null>(null)
+  const { text, found } = useSearched()
+  const setText = (to: string) => useSearched.setState({ text: to })
+  const list = useRef<HTMLDivElement>(null)
   const [fault, setFault] = useState('')
   const [busy, setBusy] = useState(false)
   const field = useRef<HTMLInputElement>(null)
@@ -39,18 +35,22 @@ export function SearchPane() {
   const run = async (asked: string, cursor?: string) => {
     const { chat } = useApp.getState()
     const parsed = parseSearch(chat!, asked)
-    if ('unknown' in parsed) return setFault(t('search.unknown', { filter: parsed.unknown }))
+    if ('unknown' in parsed) return setFault(unknown(parsed.unknown))
     setBusy(true)
     setFault('')
     try {
       const page = await call('message.search', { ...parsed.search, ...(cursor ? { cursor } : {}) })
-      setFound((f) => ({ asked, messages: cursor && f ? [...f.messages, ...page.messages] : page.messages, next: page.next, until: page.until }))
+      useSearched.setState(({ found: f }) => ({ found: { asked, messages: cursor && f ? [...f.messages, ...page.messages] : page.messages, next: page.next, until: page.until } }))
     } catch (err) {
       setFault(explain(err))
     } finally {
       setBusy(false)
     }
   }
+  useEffect(() => {
+    if (found && list.current) markFound(list.current, wordsOf(found.asked))
+  }, [found])
+  const offers = useChat((s) => filterOffers(s, text).join('\n'))
   const submit = (e: FormEvent) => {
     e.preventDefault()
     if (text.trim()) void run(text.trim())
@@ -68,7 +68,18 @@ export function SearchPane() {
         <SearchIcon size={16} aria-hidden />
         <input ref={field} type="search" value={text} placeholder={t('search.placeholder')} aria-label={t('search.label')} onChange={(e) => setText(e.target.value)} />
       </form>
-      <div className="search-found" aria-live="polite" aria-busy={busy}>
+      {offers && (
+        <ul className="search-offers" aria-label={t('search.offers')}>
+          {offers.split('\n').map((offer) => (
+            <li key={offer}>
+              <button type="button" onClick={() => (setText(complete(text, offer)), field.current?.focus())}>
+                {offer}
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
+      <div ref={list} className="search-found" aria-live="polite" aria-busy={busy}>
         {fault && (
           <p className="fault" role="alert">
             {fault}
@@ -115,21 +126,27 @@ export function SearchPane() {
   )
 }
 
+/** What is wrong with a filter. */
+function unknown(filter: string): string {
+  const [, name, value] = /^(\w+):"?([^"]*)/.exec(filter) ?? []
+  if (name?.toLowerCase() === 'from') return t('search.noPerson', { name: value!.replace(/^@/, '') })
+  if (name?.toLowerCase() === 'in') return t('search.noRoom', { name: value!.replace(/^[#@]/, '') })
+  return t('search.unknown', { filter })
+}
+
 function Hit({ message }: { message: Message }) {
   const name = useChat((s) => nameOf(s, message.from))
   const room = useChat((s) => s.rooms[message.room])
   const title = useChat((s) => (room ? titleOf(s, room) : ''))
-  const go = async () => {
-    if (room?.kind === 'thread') {
-      const root = { room: room.parent!, no: room.root! }
-      goTo(root)
-      await openThread(root)
-      useMarks.setState({ goal: { room: message.room, no: message.no } })
-    } else goTo(message)
+  const go = () => {
+    const narrow = window.matchMedia('(max-width: 1099px)').matches
+    if (narrow) history.pushState(null, '', location.hash) // Back leads to the results again
+    void goToRoom(message.room, message.no)
+    if (narrow) useMarks.setState({ searching: false }) // the message would be behind them
   }
   return (
     <li className="hit">
-      <button onClick={() => void go()}>
+      <button onClick={go}>
         <span className="hit-head">
           <bdi>{name}</bdi>
           <small>

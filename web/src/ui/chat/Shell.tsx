@@ -1,15 +1,18 @@
 import { useEffect, useRef, useState } from 'react'
 import { t } from '../../i18n'
-import { openRoom, inAddress, showRoom } from '../../store/actions'
-import { closeThread, useMarks } from '../../store/marks'
-import { atLeast, sortedRooms, totalUnread } from '../../store/select'
-import { useApp, useChat } from '../../store/store'
+import { inAddress, openRoom, showRoom } from '../../store/actions'
+import { backed } from '../../store/layers'
+import { closeThread, goToReply, goToRoom, openThread, type Place, useMarks } from '../../store/marks'
+import { sortedRooms, totalUnread } from '../../store/select'
+import { toast, useApp, useChat } from '../../store/store'
 import { AdminPart } from '../admin/AdminPart'
 import { Dialogs } from '../dialogs/Dialogs'
-import { closeDialog, openDialog } from '../dialogs/open'
+import { closeDialog, useOpen } from '../dialogs/open'
 import { useMedia } from '../kit/hooks'
+import { useLayer } from '../kit/layers'
 import { ConnectionBar } from './ConnectionBar'
 import { MemberPanel } from './MemberPanel'
+import { NoRoom } from './NoRoom'
 import { Room } from './Room'
 import { SearchPane } from './SearchPane'
 import { Sidebar } from './Sidebar'
@@ -26,13 +29,24 @@ export function Shell() {
   const away = useApp((a) => a.status.kind !== 'online')
   const [members, setMembers] = useState(false)
   const thread = useMarks((m) => (m.thread && m.thread.room === room ? m.thread : null))
+  const lastThread = useRef<Place | null>(null)
+  if (thread) lastThread.current = thread
   useEffect(() => {
     if (useMarks.getState().thread?.room !== room) closeThread()
+    if (phone) setMembers(false)
   }, [room])
+  const searching = useMarks((m) => m.searching)
+  const dialog = useOpen((o) => o.open !== null)
+  const over = useOpen((o) => o.over !== null)
+  useLayer(members, 'members', () => setMembers(false))
+  useLayer(searching, 'search', () => useMarks.setState({ searching: false }), () => useMarks.setState({ searching: true }))
+  useLayer(thread !== null, 'thread', closeThread, () => lastThread.current?.room === useApp.getState().room && void openThread(lastThread.current))
+  useLayer(dialog, 'dialog', () => useOpen.setState({ open: null, over: null }))
+  useLayer(over, 'over', closeDialog)
   useAddress(phone)
   useTitle()
+  useTooltips()
   useNotify()
-  const searching = useMarks((m) => m.searching)
   useKeys(() => {
     if (useMarks.getState().thread) closeThread()
     else if (useMarks.getState().searching) useMarks.setState({ searching: false })
@@ -62,7 +76,7 @@ export function Shell() {
       <main className="main" aria-label={open ? undefined : t('room.label')}>
         <UpdateBar />
         <ConnectionBar />
-        {open ? <Room key={room} id={room} members={members} onMembers={() => setMembers(!members)} /> : <NoRoom gone={room !== null} />}
+        {open ? <Room key={room} id={room} members={members} onMembers={() => setMembers(!members)} /> : <NoRoom id={room} />}
       </main>
       {thread && open && <ThreadPane key={`${thread.room}/${thread.no}`} place={thread} />}
       {searching && !thread && <SearchPane />}
@@ -72,36 +86,24 @@ export function Shell() {
   )
 }
 
-function NoRoom({ gone }: { gone: boolean }) {
-  const title = useRef<HTMLHeadingElement>(null)
-  useEffect(() => {
-    // What had the focus may have gone with the room.
-    if (gone && document.activeElement === document.body) title.current?.focus()
-  }, [gone])
-  const member = useChat((s) => atLeast(s.me, 'member'))
-  const parted = useApp((a) => (a.parted && a.parted.room === a.room ? a.parted.text : null))
-  return (
-    <div className="empty">
-      <h1 ref={title} tabIndex={-1}>{gone ? t('room.gone') : t('room.choose')}</h1>
-      <p>{parted ?? (gone ? t('room.goneText') : t('room.chooseText', { keys: `${t('keys.ctrl')} K` }))}</p>
-      {member && (
-        <button className="button" onClick={() => openDialog({ kind: 'browse' })}>
-          {t('list.browse')}
-        </button>
-      )}
-    </div>
-  )
-}
-
 /** Keeps the address and the open room together, and opens one at the start where there is place for it. */
 function useAddress(phone: boolean): void {
   useEffect(() => {
-    const read = () => {
-      const { room, no, admin } = inAddress()
+    const read = (e?: PopStateEvent) => {
+      const { room, no, reply, admin } = inAddress()
+      // Back may have closed no more than what lay over the room.
+      const closed = e !== undefined && backed()
+      if (closed && room === useApp.getState().room && admin === useApp.getState().admin) return
       useApp.setState({ admin })
       if (admin) return // the room stays open under it
+      if (room?.startsWith('t-')) return void goToRoom(room, no)
+      if (room !== null && no !== null && reply !== null) return void goToReply({ room, no }, reply)
       if (room !== null && no !== null) useMarks.setState({ goal: { room, no } })
       showRoom(room)
+    }
+    if (/^#invite=/.test(location.hash)) {
+      toast(t('gate.already', { name: useApp.getState().chat?.me.name ?? '' }))
+      history.replaceState(null, '', location.pathname)
     }
     read()
     window.addEventListener('popstate', read)
@@ -127,4 +129,16 @@ function useTitle(): void {
       if ('clearAppBadge' in navigator) navigator.clearAppBadge().catch(() => {})
     }
   }, [unread, name])
+}
+
+/** Every button that shows no more than a picture says what it is when one points at it. */
+function useTooltips(): void {
+  useEffect(() => {
+    const point = (e: PointerEvent) => {
+      const button = e.target instanceof Element ? e.target.closest('button[aria-label]:not([title])') : null
+      if (button && !button.textContent?.trim()) button.setAttribute('title', button.getAttribute('aria-label')!)
+    }
+    document.addEventListener('pointerover', point, { passive: true })
+    return () => document.removeEventListener('pointerover', point)
+  }, [])
 }

@@ -4,6 +4,7 @@ import { t } from '../../i18n'
 import { openDirect } from '../../store/actions'
 import { explain } from '../../protocol/error'
 import { atLeast, otherOf, presence, sortedPeople } from '../../store/select'
+import { useMarks } from '../../store/marks'
 import { toast, useApp, useChat } from '../../store/store'
 import { openDialog } from '../dialogs/open'
 import { useUnsent } from '../dialogs/Unsent'
@@ -24,13 +25,19 @@ export function Sidebar() {
   const name = useApp((a) => a.info?.name ?? 'Parley')
   const member = useChat((s) => atLeast(s.me, 'member'))
   const unsent = useUnsent().length
-  const Title = useMedia('(max-width: 719px)') ? 'h1' : 'span' // on a phone, the list is a screen of its own
+  const phone = useMedia('(max-width: 719px)')
+  const Title = phone ? 'h1' : 'span' // on a phone, the list is a screen of its own
   const lists = useRef<HTMLDivElement>(null)
   return (
     <nav className="sidebar" aria-label={t('list.label')}>
       <header className="sidebar-head">
         <Mark size={26} />
         <Title className="sidebar-name">{name}</Title>
+        {phone && (
+          <button className="icon-button" aria-label={t('search.title')} onClick={() => useMarks.setState({ searching: true })}>
+            <Search size={18} />
+          </button>
+        )}
         {member && (
           <Menu
             align="end"
@@ -58,6 +65,7 @@ export function Sidebar() {
         <kbd>{mac ? '⌘K' : `${t('keys.ctrl')} K`}</kbd>
       </button>
       <div ref={lists} className="sidebar-lists" onKeyDown={arrowKeys}>
+        <Threads unread />
         <RoomList box={lists} />
         <Threads />
         {member && <People />}

@@ -1,13 +1,12 @@
-import { MoreHorizontal, Star, X } from 'lucide-react'
+import { Bell, BellRing, X } from 'lucide-react'
 import { useEffect, useState } from 'react'
 import { t } from '../../i18n'
 import type { Message } from '../../protocol/types'
-import { call } from '../../store/actions'
+import { call, visited } from '../../store/actions'
 import { changeMessage } from '../../store/message'
-import { closeThread, type Place, unfollow } from '../../store/marks'
+import { closeThread, followThread, type Place, unfollow } from '../../store/marks'
 import { threadUnder, titleOf } from '../../store/select'
 import { useChat } from '../../store/store'
-import { Menu, MenuItem } from '../kit/Menu'
 import { MessageRow } from '../timeline/MessageRow'
 import { Timeline } from '../timeline/Timeline'
 import { Writing } from './Writing'
@@ -20,6 +19,13 @@ export function ThreadPane({ place }: { place: Place }) {
   useEffect(() => {
     if (!view) closeThread() // left, here or on another device
   }, [view])
+  const follows = useChat((s) => view !== undefined && s.rooms[view.id] !== undefined)
+  // Events of a thread come to those who follow it; to others the message above
+  // it says that there is more.
+  const replies = root?.thread?.replies ?? 0
+  useEffect(() => {
+    if (view && !follows && replies > view.head_no) call('room.get', { room: view.id }).then(visited, () => {})
+  }, [view, follows, replies])
   if (!view) return null
   return (
     <aside className="thread" aria-label={t('thread.label')}>
@@ -27,17 +33,10 @@ export function ThreadPane({ place }: { place: Place }) {
         <h2>
           {t('thread.title')} <bdi>{title}</bdi>
         </h2>
-        <Menu
-          trigger={
-            <button className="icon-button" aria-label={t('thread.more')}>
-              <MoreHorizontal size={18} />
-            </button>
-          }
-        >
-          <MenuItem icon={<Star size={16} />} onSelect={() => void unfollow(place, view.id)}>
-            {t('thread.unfollow')}
-          </MenuItem>
-        </Menu>
+        <button className="button quiet" title={t(follows ? 'thread.unfollow' : 'thread.followHint')} aria-pressed={follows} onClick={() => void (follows ? unfollow(place, view) : followThread(place))}>
+          {follows ? <BellRing size={15} aria-hidden /> : <Bell size={15} aria-hidden />}
+          {t(follows ? 'thread.following' : 'thread.follow')}
+        </button>
         <button className="icon-button" aria-label={t('thread.close')} onClick={closeThread}>
           <X size={18} />
         </button>

@@ -11,18 +11,19 @@ import { useChat } from '../../store/store'
 /** So many threads are shown when nothing in them is unread. */
 const shown = 3
 
-/** The threads that one follows: all with something unread, and the latest. */
-export function Threads() {
+/** The threads that one follows: those with something unread, or the latest of the others. */
+export function Threads({ unread = false }: { unread?: boolean }) {
   const chat = useChat((s) => s)
   const list = useMemo(() => {
     const answered = threads(chat).filter((r) => r.head_no > 0)
-    return answered.filter((r, i) => shownUnread(chat, r) > 0 || i < shown)
-  }, [chat.rooms])
+    return unread ? answered.filter((r) => shownUnread(chat, r) > 0) : answered.filter((r, i) => i < shown && shownUnread(chat, r) === 0)
+  }, [chat.rooms, unread])
+  const id = unread ? 'unread-threads-title' : 'threads-title'
   if (list.length === 0) return null
   return (
-    <section aria-labelledby="threads-title">
-      <h2 id="threads-title" className="list-title">
-        {t('list.threads')}
+    <section aria-labelledby={id}>
+      <h2 id={id} className="list-title">
+        {t(unread ? 'list.unreadThreads' : 'list.threads')}
       </h2>
       <ul>
         {list.map((r, i) => (

@@ -7,6 +7,9 @@ export interface Selected {
   to: number
 }
 
+/** What is put around the selection, with Ctrl or ⌘ and a key. */
+export const marks: Record<string, string> = { b: '**', i: '*', e: '`' }
+
 /** Puts marks around the selection, or takes away those that are around it. The blanks at its ends stay outside. */
 export function toggleMark({ text, from, to }: Selected, mark: string): Selected {
   while (from < to && /\s/.test(text[from]!)) from++

@@ -1,9 +1,13 @@
 import { type RefObject, useEffect, useState } from 'react'
 import { type Emojis, endedCode, loadEmojis, suggest, typedCode } from '../../emoji/emoji'
 import { t, useLanguage } from '../../i18n'
+import { findCalls } from '../../markdown/calls'
+import { loadMembersOnce } from '../../store/actions'
 import { calledWords, typedCall } from '../../store/call'
+import { homeOf } from '../../store/gate'
+import { viewOf } from '../../store/room'
 import { fit, sortedPeople } from '../../store/select'
-import { useApp } from '../../store/store'
+import { useApp, useChat } from '../../store/store'
 import { commands, possible } from '../commands/table'
 import { typedCommand } from '../commands/read'
 
@@ -18,6 +22,8 @@ export interface Offer {
   /** Of a command: what is to be written behind it. */
   args?: string
   insert: string
+  /** Someone who is not in the room. */
+  outside?: boolean
 }
 
 interface Typed {
@@ -37,6 +43,12 @@ export function useCompletion(
   const [at, setAt] = useState(0)
   const [closed, setClosed] = useState<number | null>(null) // where the list was closed: it stays so for that code
   const wanted = text.includes(':')
+  const home = useChat((s) => (viewOf(s, room) ? homeOf(s, viewOf(s, room)!) : undefined))
+  useChat((s) => s.members[home?.id ?? '']) // who is offered depends on it
+  const asksFor = typed?.kind === 'person' && home && home.kind !== 'direct' ? home.id : null
+  useEffect(() => {
+    if (asksFor) loadMembersOnce(asksFor)
+  }, [asksFor])
   useEffect(() => {
     // Without the file there are no offers; the next colon asks again.
     if (wanted) loadEmojis(language).then(setEmojis, () => {})
@@ -104,22 +116,36 @@ function orders(room: string, typed: string): Offer[] {
     .map(({ c }) => ({ key: c.name, sign: '/', text: `/${c.name}`, hint: t(c.hint), args: c.args && t(c.args), insert: c.args ? `/${c.name} ` : `/${c.name}` }))
 }
 
-/** People of the room whose name fits, those first who fit best; and the word for all of them. */
+/** People whose name fits, those first who fit best: of the room, then others, who would not be notified; and the words for everyone. */
 function people(room: string, typed: string, text: string): Offer[] {
   const { chat } = useApp.getState()
   if (!chat) return []
-  const view = chat.rooms[room]
-  const home = view?.kind === 'thread' ? chat.rooms[view.parent!] : view
-  const members = home && chat.members[home.id] // where they are not loaded, everybody is offered
+  const view = viewOf(chat, room)
+  const home = view && homeOf(chat, view)
+  const members = home && chat.members[home.id]
+  const direct = home?.kind === 'direct'
   const scope = commands.find((c) => text.startsWith(`/${c.name} `))?.people
-  const inside = (id: string) =>
-    scope ? scope === 'all' || !members?.[id] : home?.kind === 'direct' ? (home.people ?? []).includes(id) : !members || members[id] !== undefined
+  const isMember = (id: string) => (direct ? (home.people ?? []).includes(id) : members?.[id] !== undefined)
   const named = sortedPeople(chat)
-    .filter((u) => inside(u.id))
-    .map((u) => ({ u, score: fit(u.name, typed) }))
-    .filter((x) => x.score > (typed ? 1 : 0))
-    .sort((a, b) => b.score - a.score)
-    .map<Offer>(({ u }) => ({ key: u.id, sign: '@', text: u.name, hint: chat.online[u.id] ? t('app.online') : '', insert: `@${u.name} ` }))
-  const all = scope || home?.kind === 'direct' || chat.me.role === 'guest' ? [] : calledWords.filter((w) => typed && w.startsWith(typed.toLowerCase()))
-  return [...named, ...all.map((w) => ({ key: w, sign: '@', text: w, hint: t('call.everyone'), insert: `@${w} ` }))].slice(0, shown)
+    .map((u) => ({ u, outside: (direct || members !== undefined) && !isMember(u.id), score: fit(u.name, typed) }))
+    .filter((x) => x.score > (typed ? 1 : 0) && (scope ? scope === 'all' || !members?.[x.u.id] : !x.outside || (!direct && typed !== '')))
+    .map((x) => ({ ...x, outside: x.outside && !scope }))
+    .sort((a, b) => Number(a.outside) - Number(b.outside) || b.score - a.score)
+    .map<Offer>(({ u, outside }) => ({
+      key: u.id, sign: '@', text: u.name, hint: outside ? t('call.outside') : chat.online[u.id] ? t('app.online') : '', outside, insert: `@${u.name} `,
+    }))
+  const words = scope || direct || chat.me.role === 'guest' ? [] : calledWords.filter((w) => w.startsWith(typed.toLowerCase()))
+  return [...named.slice(0, shown - words.length), ...words.map((w) => ({ key: w, sign: '@', text: w, hint: t('call.everyone'), insert: `@${w} ` }))]
+}
+
+/** People named with an @ in a text who are not in the room that it goes to. */
+export function outsiders(room: string, text: string): string[] {
+  const { chat } = useApp.getState()
+  const view = chat && viewOf(chat, room)
+  const home = view && homeOf(chat, view)
+  const members = home && home.kind !== 'direct' ? chat.members[home.id] : undefined
+  if (!chat || !members || !text.includes('@')) return []
+  const everyone = sortedPeople(chat).map((u) => ({ id: u.id, name: u.name, me: false }))
+  const here = findCalls(text, everyone.filter((u) => members[u.id])).map((c) => c.from)
+  return [...new Set(findCalls(text, everyone).filter((c) => !members[c.who.id] && !here.includes(c.from)).map((c) => c.who.id))]
 }

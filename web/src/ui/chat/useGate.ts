@@ -1,6 +1,7 @@
 import { useEffect, useReducer } from 'react'
 import type { RoomView } from '../../protocol/types'
 import { barOf, type Gate, homeOf, slowUntil } from '../../store/gate'
+import { viewOf } from '../../store/room'
 import { useApp, useChat } from '../../store/store'
 
 const longest = 2 ** 31 - 1 // ms that a timer can wait
@@ -28,5 +29,5 @@ export function useGate(room: RoomView): Gate {
 /** Whether one may write, react and change messages in a room. */
 export function useMayWrite(id: string): boolean {
   const ahead = useApp((a) => a.ahead)
-  return useChat((s) => s.rooms[id] !== undefined && barOf(homeOf(s, s.rooms[id]), Date.now(), ahead).kind === 'open')
+  return useChat((s) => viewOf(s, id) !== undefined && barOf(homeOf(s, viewOf(s, id)!), Date.now(), ahead).kind === 'open')
 }

@@ -1,7 +1,11 @@
 import { useEffect } from 'react'
 import { clear, noticeOf, permission, show } from '../../notify/notify'
 import { follow, openRoom } from '../../store/actions'
+import { goToRoom } from '../../store/marks'
 import { useApp } from '../../store/store'
+
+/** Opens a room as it is; of a thread, the reply. */
+const open = (room: string, no: number | null) => void (room.startsWith('t-') ? goToRoom(room, no) : openRoom(room))
 
 /** Tells this person of what concerns them while the page is hidden, and opens the room that they click on. */
 export function useNotify(): void {
@@ -10,11 +14,11 @@ export function useNotify(): void {
       const { chat } = useApp.getState()
       if (!chat || document.visibilityState === 'visible' || permission() !== 'on') return
       const notice = noticeOf(chat, e, Date.now())
-      if (notice) void show(notice, openRoom).catch(() => {}) // the permission may be gone since
+      if (notice) void show(notice, open).catch(() => {}) // the permission may be gone since
     })
     const clicked = (e: MessageEvent) => {
-      const data = e.data as { kind?: string; room?: unknown } | null
-      if (data?.kind === 'open-room' && typeof data.room === 'string') openRoom(data.room)
+      const data = e.data as { kind?: string; room?: unknown; no?: unknown } | null
+      if (data?.kind === 'open-room' && typeof data.room === 'string') open(data.room, Number(data.no) || null)
     }
     const seen = () => {
       if (document.visibilityState === 'visible') void clear()

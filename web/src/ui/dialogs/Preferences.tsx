@@ -1,6 +1,6 @@
 import { useState } from 'react'
 import { fromBrowser, type Language, languages, setLanguage, t, useLanguage } from '../../i18n'
-import { permission, setNotify } from '../../notify/notify'
+import { nameToo, permission, setNameToo, setNotify } from '../../notify/notify'
 import { showLinks, useLinks } from '../../store/links'
 import { useApp } from '../../store/store'
 import { Dialog } from '../kit/Dialog'
@@ -12,7 +12,7 @@ export function Preferences({ onClose }: { onClose: () => void }) {
     <Dialog title={t('account.preferences')} onClose={onClose}>
       <label className="field">
         <span>{t('settings.language')}</span>
-        <select value={chosen ?? ''} onChange={(e) => setLanguage((e.target.value || null) as Language | null)}>
+        <select value={chosen ?? ''} onChange={(e) => void setLanguage((e.target.value || null) as Language | null)}>
           <option value="">{t('settings.languageBrowser', { language: languages[fromBrowser()] })}</option>
           {Object.entries(languages).map(([value, name]) => (
             <option key={value} value={value} lang={value}>
@@ -48,6 +48,14 @@ function Notifications() {
           </small>
         </span>
       </label>
+      {able && (
+        <label className="choice">
+          <input type="checkbox" defaultChecked={nameToo()} disabled={now !== 'on'} onChange={(e) => setNameToo(e.target.checked)} />
+          <span>
+            <b>{t('settings.notifyName')}</b>
+          </span>
+        </label>
+      )}
     </fieldset>
   )
 }

@@ -1,17 +1,31 @@
 import { Smile } from 'lucide-react'
 import { type ComponentType, useEffect, useRef, useState } from 'react'
 import { t } from '../../i18n'
+import { quickReactions } from '../../store/recent'
 import { toast } from '../../store/store'
+import { isTouch } from '../kit/hooks'
+import { useLayer } from '../kit/layers'
+import { Popover } from '../kit/Popover'
 
 type Picker = ComponentType<{ onPick: (emoji: string) => void }>
 
-/** Opens the picker over the composer. `onDone` gets the emoji, or null when none was chosen: time to give the focus back. */
-export function EmojiButton({ label = t('emoji.open'), sign, onDone }: { label?: string; sign?: string; onDone: (emoji: string | null) => void }) {
+interface Props {
+  label?: string
+  sign?: string
+  /** Offers the usual reactions before all others. */
+  quick?: boolean
+  /** Gets the emoji, or null when none was chosen: time to give the focus back. */
+  onDone: (emoji: string | null) => void
+}
+
+/** Opens the emoji to choose from. */
+export function EmojiButton({ label = t('emoji.open'), sign, quick, onDone }: Props) {
   const [Picker, setPicker] = useState<Picker | null>(null)
   const [open, setOpen] = useState(false)
   const box = useRef<HTMLDivElement>(null)
   const done = useRef(onDone)
   done.current = onDone
+  useLayer(open, 'emoji', () => setOpen(false))
   useEffect(() => {
     if (!open) return
     const away = (e: MouseEvent) => {
@@ -20,14 +34,20 @@ export function EmojiButton({ label = t('emoji.open'), sign, onDone }: { label?:
     document.addEventListener('mousedown', away)
     return () => document.removeEventListener('mousedown', away)
   }, [open])
+  useEffect(() => {
+    // Not on touch: the keyboard would come up over the emoji.
+    if (open && Picker && !isTouch()) box.current?.querySelector<HTMLElement>('.popover input')?.focus({ preventScroll: true })
+  }, [open, Picker])
   const toggle = () => {
-    if (open || Picker) return setOpen(!open)
+    setOpen(!open)
+    if (open || Picker) return
     import('./Picker').then(
-      (m) => {
-        setPicker(() => m.Picker)
-        setOpen(true)
+      (m) => setPicker(() => m.Picker),
+      () => {
+        // No connection, or the server has a newer client.
+        if (!quick) setOpen(false)
+        toast(t('emoji.failed'))
       },
-      () => toast(t('emoji.failed')), // no connection, or the server has a newer client
     )
   }
   const close = (emoji: string | null) => {
@@ -45,13 +65,22 @@ export function EmojiButton({ label = t('emoji.open'), sign, onDone }: { label?:
         close(null)
       }}
     >
-      <button type="button" className="icon-button" aria-label={label} aria-haspopup="dialog" aria-expanded={open} onClick={toggle}>
+      <button type="button" className="icon-button" aria-label={label} title={label} aria-haspopup="dialog" aria-expanded={open} onClick={toggle}>
         {sign ? <span aria-hidden="true">{sign}</span> : <Smile size={19} />}
       </button>
-      {open && Picker && (
-        <div className="emoji-pop" role="dialog" aria-label={label}>
-          <Picker onPick={close} />
-        </div>
+      {open && (quick || Picker) && (
+        <Popover anchor={box} label={label}>
+          {quick && (
+            <div className="quick-reactions">
+              {quickReactions().map((emoji) => (
+                <button key={emoji} type="button" aria-label={t('message.reactWith', { emoji })} onClick={() => close(emoji)}>
+                  {emoji}
+                </button>
+              ))}
+            </div>
+          )}
+          {Picker && <Picker onPick={close} />}
+        </Popover>
       )}
     </div>
   )

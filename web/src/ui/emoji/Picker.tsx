@@ -7,7 +7,7 @@ export function Picker({ onPick }: { onPick: (emoji: string) => void }) {
   const language = useLanguage((l) => l.language)
   return (
     <EmojiPicker.Root className="emoji-picker" locale={language} columns={9} resolveEmojiData={resolve} onEmojiSelect={({ emoji }) => onPick(emoji)}>
-      <EmojiPicker.Search className="search" autoFocus placeholder={t('emoji.search')} aria-label={t('emoji.search')} />
+      <EmojiPicker.Search className="search" placeholder={t('emoji.search')} aria-label={t('emoji.search')} />
       <EmojiPicker.Viewport className="emoji-viewport">
         <EmojiPicker.Loading className="emoji-note">{t('app.loading')}</EmojiPicker.Loading>
         <EmojiPicker.Empty className="emoji-note">{t('emoji.none')}</EmojiPicker.Empty>

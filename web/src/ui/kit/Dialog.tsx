@@ -12,6 +12,8 @@ interface Props {
   onClose: () => void
   children: ReactNode
   wide?: boolean
+  /** Over the whole window. */
+  full?: boolean
   /** Without a visible title and frame: the quick switcher. */
   bare?: boolean
   /** True when the dialog led elsewhere: the focus then goes to where one writes, not back. */
@@ -19,7 +21,7 @@ interface Props {
 }
 
 /** A modal dialog on the browser's own: it keeps the focus inside, closes on Escape, and gives the focus back. */
-export function Dialog({ title, onClose, children, wide, bare, left }: Props) {
+export function Dialog({ title, onClose, children, wide, full, bare, left }: Props) {
   const ref = useRef<HTMLDialogElement>(null)
   const titleID = useId()
   const [level, setLevel] = useState(0)
@@ -50,7 +52,7 @@ export function Dialog({ title, onClose, children, wide, bare, left }: Props) {
     <dialog
       ref={ref}
       tabIndex={-1}
-      className={`dialog${wide ? ' wide' : ''}${bare ? ' bare' : ''}`}
+      className={`dialog${wide ? ' wide' : ''}${full ? ' full' : ''}${bare ? ' bare' : ''}`}
       aria-labelledby={titleID}
       onCancel={(e) => {
         e.preventDefault()

@@ -32,6 +32,9 @@ export function useMedia(query: string): boolean {
   )
 }
 
+export const isPhone = (): boolean => window.matchMedia('(max-width: 719px)').matches
+export const isTouch = (): boolean => window.matchMedia('(pointer: coarse)').matches
+
 /** The time, renewed every so many ms. */
 export function useNow(every: number): number {
   const [now, setNow] = useState(Date.now)

@@ -8,12 +8,7 @@ import { useChat } from '../../store/store'
 import { Dialog } from '../kit/Dialog'
 import { Fault } from '../kit/Form'
 
-const levels = [
-  { value: '', name: 'usual' },
-  { value: 'all', name: 'all' },
-  { value: 'mentions', name: 'mentions' },
-  { value: 'none', name: 'none' },
-] as const satisfies { value: NotifyLevel; name: string }[]
+const levels = ['all', 'mentions', 'none'] as const satisfies NotifyLevel[]
 
 /** Of what in a room one wants to be told. It holds at once. */
 export function Level({ room, onClose }: { room: string; onClose: () => void }) {
@@ -21,7 +16,8 @@ export function Level({ room, onClose }: { room: string; onClose: () => void }) 
   const title = useChat((s) => (s.rooms[room] ? titleOf(s, s.rooms[room]) : ''))
   const [wanted, setWanted] = useState<NotifyLevel | null>(null) // what the server has not agreed to yet
   const [fault, setFault] = useState('')
-  const now = wanted ?? view?.notify ?? ''
+  const usual = view?.kind === 'direct' ? 'all' : 'mentions' // what one is told of in such a room unless one chooses
+  const now = (wanted ?? view?.notify) || usual
   const choose = async (level: NotifyLevel) => {
     setWanted(level)
     setFault('')
@@ -37,12 +33,15 @@ export function Level({ room, onClose }: { room: string; onClose: () => void }) 
     <Dialog title={t('level.title', { room: title })} onClose={onClose}>
       <fieldset className="choices">
         <legend className="visually-hidden">{t('level.legend')}</legend>
-        {levels.map(({ value, name }) => (
-          <label key={value} className="choice">
-            <input type="radio" name="level" value={name} checked={now === value} onChange={() => void choose(value)} />
+        {levels.map((level) => (
+          <label key={level} className="choice">
+            <input type="radio" name="level" value={level} checked={now === level} onChange={() => void choose(level === usual ? '' : level)} />
             <span>
-              <b>{t(`level.${name}`)}</b>
-              <small>{t(name === 'usual' && view?.kind === 'direct' ? 'level.usualDirectHint' : `level.${name}Hint`)}</small>
+              <b>
+                {t(`level.${level}`)}
+                {level === usual && <span className="muted"> {t('level.usual')}</span>}
+              </b>
+              <small>{t(`level.${level}Hint`)}</small>
             </span>
           </label>
         ))}

@@ -11,6 +11,14 @@ import { MenuItem, MenuText } from '../kit/Menu'
 const run = (p: Promise<unknown>) => p.catch((err: unknown) => toast(explain(err)))
 const make = { owner: 'members.makeOwner', admin: 'members.makeAdmin', member: 'members.makeMember', guest: 'members.makeGuest' } as const
 
+/** Asks before a role is given: an owner can undo everything but another owner. */
+function ask(person: User, role: User['role']): void {
+  openDialog({
+    kind: 'confirm', title: t(`members.roleTitle.${role}`, { name: person.name }), text: t(`members.roleText.${role}`), action: t('members.roleAction'),
+    run: async () => void (await updateUser(person.id, { role })),
+  })
+}
+
 /** What an admin may do with somebody's account, as items of a menu. */
 export function OnServer({ person, roles }: { person: User; roles: User['role'][] }) {
   return (
@@ -19,7 +27,7 @@ export function OnServer({ person, roles }: { person: User; roles: User['role'][
       {roles
         .filter((r) => r !== person.role)
         .map((r) => (
-          <MenuItem key={r} icon={<UserCog size={16} />} onSelect={() => void run(updateUser(person.id, { role: r }))}>
+          <MenuItem key={r} icon={<UserCog size={16} />} onSelect={() => ask(person, r)}>
             {t(make[r])}
           </MenuItem>
         ))}

@@ -6,6 +6,7 @@ import { deleteSoon } from '../../store/deletions'
 import { copyLink, deleteMessage, openThread, pinMessage, startEdit, toggleReaction } from '../../store/marks'
 import { homeOf } from '../../store/gate'
 import { atLeast, mayModerate, nameOf } from '../../store/select'
+import { viewOf } from '../../store/room'
 import { useChat } from '../../store/store'
 import { openDialog } from '../dialogs/open'
 import { EmojiButton } from '../emoji/EmojiButton'
@@ -18,15 +19,15 @@ import { Menu, MenuItem, MenuLine, MenuText } from '../kit/Menu'
 export function MessageActions({ message }: { message: Message }) {
   const mine = useChat((s) => message.from === s.me.id)
   const member = useChat((s) => atLeast(s.me, 'member'))
-  const inThread = useChat((s) => s.rooms[message.room]?.kind === 'thread')
+  const inThread = useChat((s) => viewOf(s, message.room)?.kind === 'thread')
   const write = useMayWrite(message.room)
-  const home = useChat((s) => s.rooms[message.room] && homeOf(s, s.rooms[message.room]!))
+  const home = useChat((s) => viewOf(s, message.room) && homeOf(s, viewOf(s, message.room)!))
   const moderate = useChat((s) => home !== undefined && mayModerate(s, home))
   const author = useChat((s) => nameOf(s, message.from))
   const moderates = useModerates(home?.id ?? '', message.from)
   return (
     <div className="message-actions" role="toolbar" aria-label={t('message.actions')}>
-      {write && <EmojiButton label={t('message.react')} onDone={(emoji) => emoji && void toggleReaction(message, emoji)} />}
+      {write && <EmojiButton quick label={t('message.react')} onDone={(emoji) => emoji && void toggleReaction(message, emoji)} />}
       {!inThread && (write || message.thread) && (
         <button className="icon-button" aria-label={t('message.reply')} title={t('message.reply')} onClick={() => void openThread(message)}>
           <MessageSquareReply size={17} />

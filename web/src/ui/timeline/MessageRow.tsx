@@ -1,6 +1,7 @@
 import { Check, MessageSquare, Pin, Trash2 } from 'lucide-react'
 import { memo, useLayoutEffect, useRef } from 'react'
 import { t } from '../../i18n'
+import { plainLine } from '../../markdown/render'
 import type { Message } from '../../protocol/types'
 import { release, useDeletions } from '../../store/deletions'
 import { mentioning } from '../../store/message'
@@ -44,9 +45,12 @@ export const MessageRow = memo(function MessageRow({ message, grouped, tick, row
     // What had the focus was among the actions, which are gone.
     if (going && document.activeElement === document.body) ref.current?.focus({ preventScroll: true })
   }, [going])
+  const said = deleted ? t('message.deleted') : plainLine(message.text, 200) || (message.files ?? []).map((f) => f.name).join(', ')
+  const replies = message.thread ? `, ${t('thread.replies', { count: message.thread.replies })}` : ''
+  const label = `${name}, ${time}: ${said}${replies}`
   const classes = ['message', grouped && 'grouped', called && 'called', editing && 'editing', deleted && 'deleted', going && 'going'].filter(Boolean).join(' ')
   return (
-    <article ref={ref} className={classes} tabIndex={-1} onPointerOver={() => point(key)} onFocus={() => point(key)} data-key={rowKey} data-no={message.no} aria-label={`${name}, ${time}`}>
+    <article ref={ref} className={classes} tabIndex={-1} onPointerOver={() => point(key)} onFocus={() => point(key)} data-key={rowKey} data-no={message.no} aria-label={label}>
       {grouped ? (
         <time className="message-side" dateTime={message.at} title={fullTime(message.at)}>
           {time}

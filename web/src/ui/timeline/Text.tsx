@@ -8,6 +8,7 @@ import { nameOf } from '../../store/select'
 import { useApp, useChat } from '../../store/store'
 import { openPerson } from '../chat/person'
 import { copyText } from '../../store/copy'
+import { openAddress, ownBase, ownLabels } from '../../store/own'
 
 const nobody: readonly Called[] = []
 
@@ -16,7 +17,11 @@ export const Text = memo(function Text({ text, mentions }: { text: string; menti
   // As one text, so that it stays the same while the names do.
   const names = useChat((s) => (mentions ?? []).map((id) => (id === everyone ? '' : nameOf(s, id))).join('\n'))
   const version = useHighlighter((h) => h.version)
-  const html = useMemo(() => renderMarkdown(text, calledBy(mentions)), [text, mentions, names, version])
+  const labels = useChat((s) => (text.includes(ownBase()) ? JSON.stringify(ownLabels(s, text)) : ''))
+  const html = useMemo(
+    () => renderMarkdown(text, calledBy(mentions), labels ? (JSON.parse(labels) as Record<string, string>) : undefined),
+    [text, mentions, names, labels, version],
+  )
   // Where there is no letter, such as in a single emoji, the page's direction
   // holds.
   return <div className="markdown" dir={/\p{L}/u.test(text) ? 'auto' : undefined} onClick={press} dangerouslySetInnerHTML={{ __html: html }} />
@@ -30,6 +35,11 @@ function calledBy(mentions: readonly string[] | undefined): readonly Called[] {
 
 /** The buttons stand in the HTML, so they are heard here. */
 function press(e: MouseEvent): void {
+  const link = e.target instanceof Element ? e.target.closest<HTMLAnchorElement>('.markdown a') : null
+  if (link?.href.startsWith(ownBase()) && !e.ctrlKey && !e.metaKey && !e.shiftKey && !e.altKey) {
+    e.preventDefault()
+    return openAddress(new URL(link.href).hash)
+  }
   const button = e.target instanceof Element ? e.target.closest<HTMLButtonElement>('.markdown button') : null
   if (!button) return
   if (button.classList.contains('mention')) return openPerson(button.value)

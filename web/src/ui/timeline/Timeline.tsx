@@ -1,10 +1,12 @@
 import { ArrowDown } from 'lucide-react'
-import { type KeyboardEvent, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
+import { type KeyboardEvent, type RefObject, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import { formatNumber, t } from '../../i18n'
+import { plainLine } from '../../markdown/render'
 import type { RoomView } from '../../protocol/types'
 import { load, markRead, setFollowing } from '../../store/actions'
 import { useMarks } from '../../store/marks'
-import { titleOf } from '../../store/select'
+import type { Timeline as Shown } from '../../store/state'
+import { nameOf, titleOf } from '../../store/select'
 import { useApp, useChat } from '../../store/store'
 import { emptyTimeline, pageSize } from '../../store/timeline'
 import { useFocused, useNow } from '../kit/hooks'
@@ -67,11 +69,14 @@ export function Timeline({ room }: { room: RoomView }) {
 
   // The first sight of the room: where the unread begins, else the end.
   const placed = useRef(false)
+  // Until one is where one is meant to be, nothing counts as seen.
+  const [there, setThere] = useState(false)
   useLayoutEffect(() => {
     if (missing || placed.current) return
     placed.current = true
     if (goal?.room === id) return
     if (line === null || !toRow('unread', 0.2)) toEnd()
+    setThere(true)
   }, [missing, line, toRow, toEnd])
 
   // The unread line stands above what came while one looked elsewhere, until
@@ -94,12 +99,14 @@ export function Timeline({ room }: { room: RoomView }) {
     else toEnd()
   }, [newestItem, id, toEnd])
 
-  const seesNewest = atEnd && timeline !== undefined && !timeline.moreNewer
+  const seesNewest = there && atEnd && timeline !== undefined && !timeline.moreNewer
   useEffect(() => setFollowing(id, seesNewest), [id, seesNewest, missing])
   useEffect(() => {
     if (focused && seesNewest && room.unread > 0) markRead(id)
   }, [focused, seesNewest, room.unread, id])
 
+  const news = useNews(timeline, me)
+  useStops(box)
   const toNewest = () => {
     if (timeline?.moreNewer) void load(id, 'replace').then(toEnd)
     else toEnd()
@@ -107,7 +114,10 @@ export function Timeline({ room }: { room: RoomView }) {
   // Where to go once it is there.
   const target = useRef<string | null>(null)
   useLayoutEffect(() => {
-    if (target.current !== null && toRow(target.current, target.current === 'start' ? 0 : 0.35)) target.current = null
+    if (target.current !== null && toRow(target.current, target.current === 'start' ? 0 : 0.35)) {
+      target.current = null
+      setThere(true)
+    }
   }, [rows, toRow])
   // A message that one has asked for, by its address or from a list.
   const wanted = goal?.room === id ? goal.no : null
@@ -117,9 +127,11 @@ export function Timeline({ room }: { room: RoomView }) {
     useMarks.setState({ goal: null })
     target.current = `m${wanted}`
     setFlash(wanted)
-    const there = ends.current?.messages.some((m) => m.no === wanted)
-    if (there && toRow(target.current, 0.35)) target.current = null
-    else void load(id, 'replace', wanted)
+    const here = ends.current?.messages.some((m) => m.no === wanted)
+    if (here && toRow(target.current, 0.35)) {
+      target.current = null
+      setThere(true)
+    } else void load(id, 'replace', wanted).finally(() => setThere(true))
   }, [wanted, online, stale, id, toRow])
   useEffect(() => {
     const row = flash === null ? null : box.current?.querySelector<HTMLElement>(`article[data-no="${flash}"]`)
@@ -149,7 +161,7 @@ export function Timeline({ room }: { room: RoomView }) {
   }
   return (
     <div className="timeline-wrap">
-      <div ref={box} className="timeline" role="log" aria-live="polite" aria-label={t('timeline.label', { room: title })} tabIndex={0} onKeyDown={(e) => (keys(e), walk(e))}>
+      <div ref={box} className="timeline" role="log" aria-live="off" aria-busy={missing} aria-label={t('timeline.label', { room: title })} tabIndex={0} onKeyDown={(e) => (keys(e), walk(e))}>
         <div className="rows">
           {timeline?.moreOlder && <div className="edge">{fault ? <Retry fault={fault} room={id} where="older" /> : <Skeleton lines={3} />}</div>}
           {missing ? (
@@ -169,6 +181,9 @@ export function Timeline({ room }: { room: RoomView }) {
           {timeline?.moreNewer && <div className="edge">{fault ? <Retry fault={fault} room={id} where="newer" /> : <Skeleton lines={3} />}</div>}
         </div>
       </div>
+      <p className="visually-hidden" aria-live="polite">
+        {news}
+      </p>
       {!seesNewest && !missing && (
         <button className={room.unread > 0 ? 'to-newest news' : 'to-newest'} onClick={toNewest}>
           {room.unread > 0 ? t('timeline.new', { number: room.unread > 999 ? `${formatNumber(999)}+` : formatNumber(room.unread) }) : t('timeline.newest')}
@@ -203,4 +218,35 @@ function walk(e: KeyboardEvent<HTMLElement>): void {
   e.preventDefault()
   next.focus({ preventScroll: true })
   next.scrollIntoView({ block: 'nearest' })
+}
+
+/** What is read aloud: the newest message of another that has come while one is here. */
+function useNews(timeline: Shown | undefined, me: string): string {
+  const newest = timeline && !timeline.moreNewer ? timeline.messages[timeline.messages.length - 1] : undefined
+  const known = useRef(newest?.no)
+  const [news, setNews] = useState('')
+  useEffect(() => {
+    const { chat } = useApp.getState()
+    if (known.current !== undefined && newest && newest.no > known.current && newest.from !== me && chat) {
+      setNews(`${nameOf(chat, newest.from)}: ${plainLine(newest.text, 200) || (newest.files ?? []).map((f) => f.name).join(', ')}`)
+    }
+    if (newest) known.current = newest.no
+  }, [newest?.no])
+  return news
+}
+
+/** All messages are one stop of the Tab key. What is in one of them is reached when that has the focus: the arrow keys choose it. */
+function useStops(box: RefObject<HTMLElement | null>): void {
+  useEffect(() => {
+    const tab = (e: globalThis.KeyboardEvent) => {
+      if (e.key !== 'Tab' || !box.current) return
+      const here = document.activeElement?.closest('article')
+      for (const el of box.current.querySelectorAll<HTMLElement>('.rows :is(a[href], button, pre[tabindex])')) {
+        el.dataset.stop ??= String(el.tabIndex)
+        el.tabIndex = here && el.closest('article') === here ? Number(el.dataset.stop) : -1
+      }
+    }
+    window.addEventListener('keydown', tab, { capture: true })
+    return () => window.removeEventListener('keydown', tab, { capture: true })
+  }, [box])
 }

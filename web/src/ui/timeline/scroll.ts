@@ -22,7 +22,7 @@ const slack = 48 // px from the end that still count as being there
  * it is, whatever is added, removed or resized around it. (The browser's own scroll anchoring is not everywhere.)
  */
 export function useScrollPlace(box: RefObject<HTMLElement | null>, { rows, moreNewer, onNear }: Options) {
-  const [atEnd, setAtEnd] = useState(true)
+  const [atEnd, setAtEnd] = useState(false)
   const stick = useRef(true)
   const place = useRef<Place | null>(null)
   const seen = useRef({ height: 0, top: 0 }) // of all rows, and scrolled, when last looked

@@ -1,0 +1,38 @@
+// Links to this client itself, in messages: they are opened in this page, and
+// named by what they lead to.
+
+import { findLinks } from '../markdown/links'
+import { clockTime } from '../ui/kit/time'
+import { inAddress, openAdmin, openRoom } from './actions'
+import { goToReply, goToRoom } from './marks'
+import { viewOf } from './room'
+import { nameOf, titleOf } from './select'
+import type { State } from './state'
+
+/** What an address of this client begins with. */
+export const ownBase = (): string => `${location.origin}${location.pathname}#/`
+
+/** What the links of a text to this client lead to, by their addresses; those that are not known here stay as they are. */
+export function ownLabels(s: State, text: string): Record<string, string> {
+  const labels: Record<string, string> = {}
+  for (const { from, to } of findLinks(text)) {
+    const url = text.slice(from, to)
+    if (!url.startsWith(ownBase())) continue
+    const { room, no, reply } = inAddress(new URL(url).hash)
+    const view = room === null ? undefined : viewOf(s, room)
+    if (!view) continue
+    const title = `${view.kind === 'direct' || view.kind === 'thread' ? '' : '#'}${titleOf(s, view)}`
+    const message = no === null || reply !== null ? undefined : s.timelines[view.id]?.messages.find((m) => m.no === no)
+    labels[url] = message ? `${title} · ${nameOf(s, message.from)}, ${clockTime(message.at)}` : title
+  }
+  return labels
+}
+
+/** Goes where an address of this client leads. */
+export function openAddress(hash: string): void {
+  const { room, no, reply, admin } = inAddress(hash)
+  if (admin) openAdmin(admin)
+  else if (room === null) openRoom(null)
+  else if (no !== null && reply !== null) void goToReply({ room, no }, reply)
+  else void goToRoom(room, no)
+}
