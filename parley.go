@@ -48,8 +48,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/clientinfo"
 	"github.com/parley-chat/parley/internal/server"
-	"github.com/parley-chat/parley/internal/visitor"
 )
 
 // Options say what a chat is. Only Data or Store must be given.
@@ -94,9 +94,10 @@ type Options struct {
 	// "closed". Default "invite".
 	SignUp string
 
-	// PublicURL is the address under which people reach the program, like
-	// https://example.com, if a proxy changes what a request says of it.
-	// Scripts of pages from there, and from Origins, may use a person's log-in.
+	// PublicURL is the address under which people reach the chat, like
+	// https://example.com or https://example.com/chat. If it is set, only pages
+	// from there, and from Origins, may use a person's log-in. Otherwise the
+	// Host of each request stands for it.
 	PublicURL string
 	Origins   []string
 	// Proxies are reverse proxies whose X-Forwarded-For and X-Forwarded-Proto
@@ -153,13 +154,9 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 		return nil, errors.Join(named(err), s.core.Close())
 	}
 	s.log = s.core.Log
-	policy := &visitor.Policy{Proxies: o.Proxies, Origins: o.Origins}
-	if o.PublicURL != "" {
-		policy.Origins = append(policy.Origins[:len(policy.Origins):len(policy.Origins)],
-			strings.TrimRight(o.PublicURL, "/"))
-	}
+	policy := o.clientPolicy()
 	s.inner = server.New(s.core, server.Config{
-		Visitors: policy, MaxSockets: 100_000, MaxUserSockets: 50, MaxSocketFrames: 2000, Metrics: s.registry,
+		Policy: policy, MaxSockets: 100_000, MaxUserSockets: 50, MaxSocketFrames: 2000, Metrics: s.registry,
 	})
 	s.closing, s.beginEnd = context.WithCancel(context.Background())
 	s.handler = s.inner
@@ -230,16 +227,21 @@ func (o *Options) check() error {
 	if o.Retain < 0 {
 		wrong("Retain", "is not negative")
 	}
-	origins := o.Origins
-	if o.PublicURL != "" {
-		origins = append(origins[:len(origins):len(origins)], strings.TrimRight(o.PublicURL, "/"))
+	if _, err := clientinfo.ParsePublicURL(o.PublicURL); err != nil {
+		wrong("PublicURL", err.Error())
 	}
-	for _, origin := range origins {
-		if u, err := url.Parse(origin); err != nil || u.Host == "" || origin != u.Scheme+"://"+u.Host {
-			wrong("Origins", fmt.Sprintf("%q is not like https://example.com", origin))
-		}
+	if _, err := clientinfo.ParseOrigins(o.Origins); err != nil {
+		wrong("Origins", err.Error())
 	}
 	return errors.Join(bad...)
+}
+
+// clientPolicy makes the policy of options that were checked.
+func (o *Options) clientPolicy() *clientinfo.Policy {
+	p := &clientinfo.Policy{Proxies: o.Proxies}
+	p.PublicURL, _ = clientinfo.ParsePublicURL(o.PublicURL)
+	p.Origins, _ = clientinfo.ParseOrigins(o.Origins)
+	return p
 }
 
 // asOptions are names of settings that are called otherwise here.

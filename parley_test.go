@@ -397,7 +397,7 @@ func TestOptions(t *testing.T) {
 		{parley.Options{Data: "x", Recheck: time.Second}, "Options.Recheck"},
 		{parley.Options{Data: "x", Retain: -1}, "Options.Retain"},
 		{parley.Options{Data: "x", Origins: []string{"example.com"}}, "Options.Origins"},
-		{parley.Options{Data: "x", PublicURL: "https://example.com/path"}, "Options.Origins"},
+		{parley.Options{Data: "x", PublicURL: "example.com"}, "Options.PublicURL"},
 	} {
 		if _, err := parley.Open(t.Context(), c.options); err == nil ||
 			!strings.Contains(err.Error(), c.want) {

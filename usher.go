@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/parley-chat/parley/internal/chat"
-	"github.com/parley-chat/parley/internal/visitor"
+	"github.com/parley-chat/parley/internal/clientinfo"
 )
 
 // usher finds out who a request is from, and leads it in as them.
@@ -25,7 +25,7 @@ type usher struct {
 	logIn  string
 	renew  time.Duration // the age at which a session is no longer given to new connections
 	chat   *chat.Service
-	policy *visitor.Policy
+	policy *clientinfo.Policy
 	log    *slog.Logger
 	next   http.Handler
 
@@ -44,7 +44,7 @@ type guest struct {
 	expires time.Time
 }
 
-func newUsher(o Options, service *chat.Service, policy *visitor.Policy, log *slog.Logger,
+func newUsher(o Options, service *chat.Service, policy *clientinfo.Policy, log *slog.Logger,
 	next http.Handler) *usher {
 	return &usher{
 		ask: o.Authenticate, logIn: o.LogIn, renew: o.Recheck / 2, chat: service, policy: policy,
@@ -56,10 +56,10 @@ func newUsher(o Options, service *chat.Service, policy *visitor.Policy, log *slo
 func (u *usher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	page := r.URL.Path == "/" || r.URL.Path == "/index.html"
 	if page && (u.logIn == "" || r.Method != http.MethodGet) || !page && !judged(r.URL.Path) {
-		u.next.ServeHTTP(w, visitor.Vouch(r, ""))
+		u.next.ServeHTTP(w, clientinfo.WithCredentials(r, ""))
 		return
 	}
-	if scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " "); strings.EqualFold(scheme, "Bearer") {
+	if _, ok := clientinfo.Bearer(r); ok {
 		u.next.ServeHTTP(w, r) // a token for programs, which the chat knows itself
 		return
 	}
@@ -71,7 +71,7 @@ func (u *usher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
 		http.Redirect(w, r, u.logIn, http.StatusSeeOther)
 	default:
-		u.next.ServeHTTP(w, visitor.Vouch(r, token))
+		u.next.ServeHTTP(w, clientinfo.WithCredentials(r, token))
 	}
 }
 

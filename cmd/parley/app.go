@@ -126,7 +126,7 @@ func (s serve) reachedAt(addr net.Addr) string {
 // serve opens the doors.
 func (a *app) serve(s serve, registry *prometheus.Registry, listener, control net.Listener) {
 	a.server = server.New(a.core, server.Config{
-		Visitors: s.visitors(), MaxSockets: s.MaxSockets, MaxUserSockets: s.MaxUserSockets,
+		Policy: s.clientPolicy(), MaxSockets: s.MaxSockets, MaxUserSockets: s.MaxUserSockets,
 		MaxSocketFrames: s.MaxSocketFrames,
 		Compat:          s.Compat, OutgoingAllow: s.OutgoingAllow, Metrics: registry,
 		MetricsToken: s.MetricsToken,

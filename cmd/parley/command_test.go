@@ -45,7 +45,7 @@ func TestSettingsAreRefusedByName(t *testing.T) {
 		{"plain address with certificate", nil,
 			[]string{"serve", "--tls-cert", "x", "--tls-key", "y", "--public-url", "http://x"},
 			"--public-url"},
-		{"address with a path", nil, []string{"serve", "--public-url", "https://x/chat"}, "--public-url"},
+		{"address with a query", nil, []string{"serve", "--public-url", "https://x/chat?y"}, "--public-url"},
 		{"bad proxy", nil, []string{"serve", "--proxies", "everyone"}, "--proxies"},
 		{"bad origin", nil, []string{"serve", "--origins", "example.com"}, "--origins"},
 		{"no messages at all", nil, []string{"serve", "--max-message", "0"}, "--max-message"},

@@ -6,15 +6,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/netip"
 	"net/url"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/clientinfo"
 	"github.com/parley-chat/parley/internal/demo"
-	"github.com/parley-chat/parley/internal/visitor"
 )
 
 // serve is the server's settings.
@@ -76,20 +74,15 @@ func (s serve) check() error {
 	if (s.TLSCert == "") != (s.TLSKey == "") {
 		wrong("tls-cert", "needs --tls-key, and the other way round")
 	}
-	if s.PublicURL != "" {
-		u, err := url.Parse(s.PublicURL)
-		switch {
-		case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" ||
-			strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil:
-			wrong("public-url", "%q is not like https://chat.example.com", s.PublicURL)
-		case s.TLSCert != "" && u.Scheme == "http":
-			wrong("public-url", "is http:// although --tls-cert encrypts")
-		}
+	u, err := clientinfo.ParsePublicURL(s.PublicURL)
+	switch {
+	case err != nil:
+		wrong("public-url", "%v", err)
+	case u != nil && s.TLSCert != "" && u.Scheme == "http":
+		wrong("public-url", "is http:// although --tls-cert encrypts")
 	}
-	for _, o := range s.Origins {
-		if u, err := url.Parse(o); err != nil || u.Host == "" || o != u.Scheme+"://"+u.Host {
-			wrong("origins", "%q is not like https://app.example.com", o)
-		}
+	if _, err := clientinfo.ParseOrigins(s.Origins); err != nil {
+		wrong("origins", "%v", err)
 	}
 	for name, n := range map[string]int{"max-message": s.MaxMessage, "max-rooms": s.MaxRooms,
 		"max-sockets": s.MaxSockets, "max-user-sockets": s.MaxUserSockets} {
@@ -117,34 +110,18 @@ func (s serve) check() error {
 	if s.SessionIdle < time.Minute || s.SessionMax < s.SessionIdle {
 		wrong("session-idle", "must be at least 1m, and --session-max no less")
 	}
-	if _, err := s.proxies(); err != nil {
+	if _, err := clientinfo.ParseProxies(s.Proxies); err != nil {
 		wrong("proxies", "%v", err)
 	}
 	return errors.Join(bad...)
 }
 
-func (s serve) proxies() ([]netip.Prefix, error) {
-	var nets []netip.Prefix
-	for _, p := range s.Proxies {
-		net, err := netip.ParsePrefix(p)
-		if err != nil {
-			at, err := netip.ParseAddr(p)
-			if err != nil {
-				return nil, fmt.Errorf("%q is neither an address nor a network like 10.0.0.0/8", p)
-			}
-			net = netip.PrefixFrom(at, at.BitLen())
-		}
-		nets = append(nets, net.Masked())
-	}
-	return nets, nil
-}
-
-func (s serve) visitors() *visitor.Policy {
-	nets, _ := s.proxies() // checked before
-	p := &visitor.Policy{Proxies: nets, Origins: s.Origins}
-	if s.PublicURL != "" {
-		p.Origins = append(p.Origins, strings.TrimRight(s.PublicURL, "/"))
-	}
+// clientPolicy makes the policy of settings that were checked.
+func (s serve) clientPolicy() *clientinfo.Policy {
+	p := &clientinfo.Policy{}
+	p.PublicURL, _ = clientinfo.ParsePublicURL(s.PublicURL)
+	p.Origins, _ = clientinfo.ParseOrigins(s.Origins)
+	p.Proxies, _ = clientinfo.ParseProxies(s.Proxies)
 	return p
 }
 

@@ -119,7 +119,11 @@ func (s *setting) Set(text string) error {
 			return fmt.Errorf("must be true or false, not %q", text)
 		}
 	case f.Kind() == reflect.Slice:
-		s.add(slices.DeleteFunc(strings.Split(text, ","), func(part string) bool { return part == "" })...)
+		parts := strings.Split(text, ",")
+		for i := range parts {
+			parts[i] = strings.TrimSpace(parts[i])
+		}
+		s.add(slices.DeleteFunc(parts, func(part string) bool { return part == "" })...)
 	default:
 		f.SetString(text)
 	}

@@ -78,7 +78,7 @@ func (d *Door) logIn(ctx context.Context, in *request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	d.cfg.Visitor.SetCookie(in.w, in.Request, out.Token, out.Session.ExpiresAt)
+	d.cfg.Policy.SetCookie(in.w, in.Request, in.cred, out.Token, out.Session.ExpiresAt)
 	d.mark(in.w, in.Request, out.Session.ExpiresAt)
 	return status, personOf(out.User), nil
 }
@@ -87,8 +87,8 @@ func (d *Door) logOut(ctx context.Context, in *request) (int, any, error) {
 	if _, err := act[chat.None](ctx, d, in.who, "session.delete", nil); err != nil {
 		return 0, nil, err
 	}
-	if in.cookie {
-		d.cfg.Visitor.SetCookie(in.w, in.Request, "", time.Time{})
+	if in.cred.Cookie {
+		d.cfg.Policy.SetCookie(in.w, in.Request, in.cred, "", time.Time{})
 		d.mark(in.w, in.Request, time.Time{})
 	}
 	return http.StatusOK, "OK", nil

@@ -23,8 +23,8 @@ import (
 	"time"
 
 	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/clientinfo"
 	"github.com/parley-chat/parley/internal/hub"
-	"github.com/parley-chat/parley/internal/visitor"
 )
 
 // Name is what the operator calls this contract.
@@ -34,7 +34,7 @@ const Name = "redis-chat-demo"
 type Config struct {
 	Service *chat.Service
 	Hub     *hub.Hub
-	Visitor *visitor.Policy
+	Policy  *clientinfo.Policy
 
 	MaxEvents int // events that one socket may send in 10 seconds; default 2,000, -1 for no limit
 	Queue     int // bytes that may wait for one socket; default 1 MiB
@@ -47,9 +47,6 @@ const (
 	callTimeout = 10 * time.Second
 	// maxBody bounds a request's body, in bytes.
 	maxBody = 64 << 10
-	// marker is the cookie by which the sockets of demo clients are told from
-	// others.
-	marker = "parley-redis-chat-demo"
 )
 
 // Door serves demo clients. Their sockets are brought by the door of Socket.IO,
@@ -114,10 +111,13 @@ func (d *Door) Handler(next http.Handler) http.Handler {
 	return mux
 }
 
+// marker is the cookie that tells the sockets of demo clients from others.
+func (d *Door) marker() string { return d.cfg.Policy.CookieName("-" + Name) }
+
 // Claims reports whether a request that opens a session of Socket.IO is that of
 // a demo client, by the cookie that it was given when it logged in.
 func (d *Door) Claims(r *http.Request) bool {
-	c, err := r.Cookie(marker)
+	c, err := r.Cookie(d.marker())
 	return err == nil && c.Value != ""
 }
 

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/clientinfo"
 	"github.com/parley-chat/parley/internal/compat"
 	"github.com/parley-chat/parley/internal/hub"
 	"github.com/parley-chat/parley/internal/identity"
@@ -23,7 +24,6 @@ import (
 	"github.com/parley-chat/parley/internal/rest"
 	"github.com/parley-chat/parley/internal/siodoor"
 	"github.com/parley-chat/parley/internal/sqlite"
-	"github.com/parley-chat/parley/internal/visitor"
 	"github.com/parley-chat/parley/internal/ws"
 )
 
@@ -73,7 +73,7 @@ func newFixture(t testing.TB, change func(*settings)) *fixture {
 	}
 	roster := hub.NewLocalPresence(bell)
 	none := chat.Rate{Limit: -1, Window: time.Second}
-	policy := &visitor.Policy{Origins: []string{allowed}}
+	policy := &clientinfo.Policy{Origins: []string{allowed}}
 	s := settings{chat: chat.Config{
 		Store: store, Bell: bell, Presence: roster, Limiter: limit.New(time.Now),
 		Hasher: plainHasher{}, Names: identity.Names{},
@@ -89,14 +89,14 @@ func newFixture(t testing.TB, change func(*settings)) *fixture {
 	}
 	f.hub = hub.New(hub.Config{Log: store, Bell: bell, Presence: roster, Check: -1, Logger: quiet})
 	bell.Listen(f.hub)
-	s.door.Service, s.door.Hub, s.door.Visitor = f.Service, f.hub, policy
+	s.door.Service, s.door.Hub, s.door.Policy = f.Service, f.hub, policy
 	f.cfg = s.door
 	f.door = compat.New(s.door)
-	s.io.Service, s.io.Hub, s.io.Visitor, s.io.Guests = f.Service, f.hub, policy, f.door
+	s.io.Service, s.io.Hub, s.io.Policy, s.io.Guests = f.Service, f.hub, policy, f.door
 	io := siodoor.New(s.io)
-	socket := ws.New(ws.Config{Service: f.Service, Hub: f.hub, Visitor: policy, Log: quiet})
+	socket := ws.New(ws.Config{Service: f.Service, Hub: f.hub, Policy: policy, Log: quiet})
 	f.http = httptest.NewServer(f.door.Handler(rest.New(rest.Config{
-		Service: f.Service, Visitor: policy, Socket: socket, IO: io, Log: quiet,
+		Service: f.Service, Policy: policy, Socket: socket, IO: io, Log: quiet,
 		Web:     fstest.MapFS{"index.html": {Data: []byte("<p>Parley's own client")}},
 		Metrics: http.NotFoundHandler(),
 	})))

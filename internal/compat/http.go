@@ -5,14 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"math"
 	"mime"
 	"net/http"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/clientinfo"
+	"github.com/parley-chat/parley/internal/httperror"
 )
 
 // route is one of the demo's. Its result is sent as JSON, or as text if it is a
@@ -41,24 +41,9 @@ func (d *Door) routes() []route {
 // request is one request, and who makes it: nobody, if there is no session.
 type request struct {
 	*http.Request
-	w      http.ResponseWriter
-	who    chat.Caller
-	cookie bool // the session came as a cookie
-}
-
-// statuses is the door's one table from the domain's refusals to HTTP. The demo
-// says 403 to who has not logged in.
-var statuses = map[chat.Code]int{
-	chat.CodeInvalid:         http.StatusBadRequest,
-	chat.CodeUnauthenticated: http.StatusForbidden,
-	chat.CodeForbidden:       http.StatusForbidden,
-	chat.CodeNotFound:        http.StatusNotFound,
-	chat.CodeConflict:        http.StatusConflict,
-	chat.CodeResync:          http.StatusGone,
-	chat.CodeTooLarge:        http.StatusRequestEntityTooLarge,
-	chat.CodeRateLimited:     http.StatusTooManyRequests,
-	chat.CodeInternal:        http.StatusInternalServerError,
-	chat.CodeUnavailable:     http.StatusServiceUnavailable,
+	w    http.ResponseWriter
+	who  chat.Caller
+	cred clientinfo.Credentials // of the session; zero without
 }
 
 // refusal is how the demo tells what is wrong.
@@ -107,10 +92,11 @@ func (d *Door) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		d.cfg.Log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path",
 			r.URL.Path, "error", err)
 	}
-	if e.RetryAfter > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
+	status := httperror.SetHeader(w, e)
+	if e.Code == chat.CodeUnauthenticated { // as the demo says it
+		status = http.StatusForbidden
 	}
-	reply(w, statuses[e.Code], refusal{e.Message})
+	reply(w, status, refusal{e.Message})
 }
 
 // headers are those of every answer. Pages of allowed origins may read it with
@@ -122,7 +108,7 @@ func (d *Door) headers(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Add("Vary", "Origin")
-	if origin := r.Header.Get("Origin"); slices.Contains(d.cfg.Visitor.Origins, origin) {
+	if origin := r.Header.Get("Origin"); slices.Contains(d.cfg.Policy.Origins, origin) {
 		h.Set("Access-Control-Allow-Origin", origin)
 		h.Set("Access-Control-Allow-Credentials", "true")
 	}
@@ -131,8 +117,8 @@ func (d *Door) headers(w http.ResponseWriter, r *http.Request) {
 func (d *Door) preflight(w http.ResponseWriter, r *http.Request) {
 	d.headers(w, r)
 	h := w.Header()
-	if h.Get("Access-Control-Allow-Origin") == "" {
-		d.refuse(w, r, errForeign)
+	if err := d.cfg.Policy.CheckOrigin(r, true); err != nil {
+		d.refuse(w, r, err)
 		return
 	}
 	h.Set("Access-Control-Allow-Methods", "GET, POST")
@@ -141,22 +127,19 @@ func (d *Door) preflight(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-var errForeign = &chat.Error{Code: chat.CodeForbidden,
-	Message: "this does not come from a page of this server (see --public-url and --origins)"}
-
 // caller says who asks. What a browser says of where an unsafe request comes
 // from has to be a page of ours; programs say nothing of it. That is enough, as
 // browsers always say it for a POST, and as bodies are JSON only and cookies
 // SameSite.
 func (d *Door) caller(ctx context.Context, w http.ResponseWriter, r *http.Request) (*request, error) {
-	in := &request{Request: r, w: w, who: chat.Caller{Addr: d.cfg.Visitor.Addr(r), Agent: r.UserAgent()}}
-	cred, err := d.cfg.Visitor.Credentials(r)
+	in := &request{Request: r, w: w, who: chat.Caller{Addr: d.cfg.Policy.Addr(r), Agent: r.UserAgent()}}
+	cred, err := d.cfg.Policy.Credentials(r)
 	if err != nil {
 		return nil, err
 	}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead && !silent(r) &&
-		!d.cfg.Visitor.FromOurPage(r) {
-		return nil, errForeign
+	unsafe := r.Method != http.MethodGet && r.Method != http.MethodHead
+	if err := d.cfg.Policy.CheckOrigin(r, unsafe && !clientinfo.Silent(r)); err != nil {
+		return nil, err
 	}
 	if cred.Token == "" {
 		return in, nil
@@ -171,27 +154,17 @@ func (d *Door) caller(ctx context.Context, w http.ResponseWriter, r *http.Reques
 	if err := who.May(chat.ScopeLogin); err != nil {
 		return nil, err // the demo knows no tokens for programs
 	}
-	in.who, in.cookie = who, cred.Cookie
+	in.who, in.cred = who, cred
 	if cred.Cookie && !d.Claims(r) { // logged in by another client of this server
 		d.mark(w, r, who.ExpiresAt)
 	}
 	return in, nil
 }
 
-// silent reports whether a request says nothing of the page it comes from.
-func silent(r *http.Request) bool {
-	return len(r.Header.Values("Origin")) == 0 && len(r.Header.Values("Sec-Fetch-Site")) == 0
-}
-
 // mark gives the browser the cookie by which its sockets are known; a zero time
 // takes it back.
 func (d *Door) mark(w http.ResponseWriter, r *http.Request, until time.Time) {
-	c := &http.Cookie{Name: marker, Value: "1", Path: "/", Expires: until, HttpOnly: true,
-		Secure: d.cfg.Visitor.Secure(r), SameSite: http.SameSiteLaxMode}
-	if until.IsZero() {
-		c.MaxAge = -1
-	}
-	http.SetCookie(w, c)
+	http.SetCookie(w, d.cfg.Policy.NewCookie(r, d.marker(), "1", until))
 }
 
 // body decodes a request's body. Unlike Parley's own routes, the demo passes

@@ -1,25 +1,25 @@
 package incoming
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"log/slog"
-	"math"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/parley-chat/parley/internal/chat"
-	"github.com/parley-chat/parley/internal/visitor"
+	"github.com/parley-chat/parley/internal/clientinfo"
+	"github.com/parley-chat/parley/internal/httperror"
 )
 
 // Config is what the door is made of.
 type Config struct {
 	Service *chat.Service
-	Visitor *visitor.Policy
+	Policy  *clientinfo.Policy
 	Log     *slog.Logger // default slog.Default(); tokens and texts are never in it
 }
 
@@ -49,7 +49,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		d.refuse(w, r, err)
 		return
 	}
-	answer(w, http.StatusOK, "ok")
+	httperror.WriteText(w, http.StatusOK, "ok")
 }
 
 var errNoText = &chat.Error{Code: chat.CodeInvalid, Message: "no_text"}
@@ -57,7 +57,7 @@ var errNoText = &chat.Error{Code: chat.CodeInvalid, Message: "no_text"}
 func (d *door) post(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), callTimeout)
 	defer cancel()
-	who := chat.Caller{Addr: d.Visitor.Addr(r), Agent: r.UserAgent()}
+	who := chat.Caller{Addr: d.Policy.Addr(r), Agent: r.UserAgent()}
 	if rate := d.Service.Limits.Calls; rate.Limit >= 0 {
 		left, err := d.Service.Limiter.Take(ctx, "hook:"+who.Addr, 1, rate)
 		if err != nil {
@@ -97,39 +97,28 @@ func (d *door) post(w http.ResponseWriter, r *http.Request) error {
 
 // refuse answers as Slack does: a status and a word.
 func (d *door) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	if errors.Is(err, errPayload) {
-		answer(w, http.StatusBadRequest, "invalid_payload")
-		return
-	}
 	e := chat.AsError(err)
-	if e.RetryAfter > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
-	}
+	status := httperror.SetHeader(w, e)
+	word := cmp.Or(answers[e.Code], "server_error")
 	switch e.Code {
-	case chat.CodeUnauthenticated, chat.CodeNotFound, chat.CodeForbidden:
-		answer(w, http.StatusNotFound, "no_service")
+	case chat.CodeUnauthenticated, chat.CodeForbidden:
+		status = http.StatusNotFound
+		w.Header().Del("WWW-Authenticate")
 	case chat.CodeInvalid:
-		answer(w, http.StatusBadRequest, e.Message)
-	case chat.CodeTooLarge:
-		answer(w, http.StatusRequestEntityTooLarge, "too_large")
-	case chat.CodeRateLimited:
-		answer(w, http.StatusTooManyRequests, "rate_limited")
+		word = e.Message
 	case chat.CodeUnavailable:
 		d.Log.WarnContext(r.Context(), "incoming webhook failed", "error", err)
-		answer(w, http.StatusServiceUnavailable, "service_unavailable")
-	default:
+	case chat.CodeInternal:
 		d.Log.ErrorContext(r.Context(), "incoming webhook failed", "error", err)
-		answer(w, http.StatusInternalServerError, "server_error")
 	}
+	httperror.WriteText(w, status, word)
 }
 
-func answer(w http.ResponseWriter, status int, text string) {
-	h := w.Header()
-	h.Set("Content-Type", "text/plain; charset=utf-8")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(status)
-	io.WriteString(w, text)
+// answers are what Slack's incoming webhooks answer.
+var answers = map[chat.Code]string{
+	chat.CodeUnauthenticated: "no_service", chat.CodeNotFound: "no_service",
+	chat.CodeForbidden: "no_service", chat.CodeTooLarge: "too_large",
+	chat.CodeRateLimited: "rate_limited", chat.CodeUnavailable: "service_unavailable",
 }
 
 // cut shortens a text to limit bytes.

@@ -14,9 +14,9 @@ import (
 
 	"github.com/parley-chat/parley/internal/chat"
 	"github.com/parley-chat/parley/internal/chat/chattest"
+	"github.com/parley-chat/parley/internal/clientinfo"
 	"github.com/parley-chat/parley/internal/identity"
 	"github.com/parley-chat/parley/internal/limit"
-	"github.com/parley-chat/parley/internal/visitor"
 )
 
 type stillBell struct{}
@@ -79,7 +79,7 @@ func newHouse(t *testing.T) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(New(Config{Service: h.service, Visitor: &visitor.Policy{},
+	server := httptest.NewServer(New(Config{Service: h.service, Policy: &clientinfo.Policy{},
 		Log: slog.New(slog.NewTextHandler(&h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))}))
 	t.Cleanup(server.Close)
 	h.hook, h.url = out.Hook, server.URL+out.Path

@@ -3,18 +3,20 @@ package incoming
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"io"
 	"mime"
 	"net/url"
 	"strings"
+
+	"github.com/parley-chat/parley/internal/chat"
 )
 
 // object is a JSON object of which every field may be missing or of another
 // type than expected.
 type object map[string]any
 
-var errPayload = errors.New("the body is neither a JSON object nor a form with one as payload")
+// errPayload is for a body that is neither a JSON object nor a form with one.
+var errPayload = &chat.Error{Code: chat.CodeInvalid, Message: "invalid_payload"}
 
 // decode reads the payload from a body: a JSON object, or a form whose field
 // payload is one. Senders are known to name the wrong type, so the body itself

@@ -7,14 +7,14 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"github.com/parley-chat/parley/internal/visitor"
+	"github.com/parley-chat/parley/internal/clientinfo"
 )
 
 // TestMetricsWithoutToken: where no token is set, the empty one is not it.
 func TestMetricsWithoutToken(t *testing.T) {
 	h := newHouse(t)
 	door := New(Config{
-		Service: h.service, Visitor: &visitor.Policy{}, Socket: http.NotFoundHandler(), Web: fstest.MapFS{},
+		Service: h.service, Policy: &clientinfo.Policy{}, Socket: http.NotFoundHandler(), Web: fstest.MapFS{},
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter,
 			_ *http.Request) {
 			io.WriteString(w, "parley_up 1\n")

@@ -11,7 +11,8 @@ import (
 	"testing/fstest"
 
 	"github.com/parley-chat/parley/internal/chat"
-	"github.com/parley-chat/parley/internal/visitor"
+	"github.com/parley-chat/parley/internal/clientinfo"
+	"github.com/parley-chat/parley/internal/httperror"
 )
 
 // FuzzRequest asks for each action with whatever path, query and body, also of
@@ -47,8 +48,10 @@ func FuzzRequest(f *testing.F) {
 		"$M", string(view.CreatedBy)).Replace
 
 	known := map[int]bool{}
-	for _, status := range statuses {
-		known[status] = true
+	for _, code := range []chat.Code{chat.CodeInvalid, chat.CodeUnauthenticated, chat.CodeForbidden,
+		chat.CodeNotFound, chat.CodeConflict, chat.CodeResync, chat.CodeTooLarge,
+		chat.CodeRateLimited, chat.CodeUnavailable} {
+		known[httperror.Status(&chat.Error{Code: code})] = true
 	}
 	actions := chat.Actions()
 	for i, a := range actions {
@@ -59,7 +62,7 @@ func FuzzRequest(f *testing.F) {
 		f.Add(uint8(i), "general/../$R", "$I", "after=1&after=2&%zz", `{"text":"x","client_id":"a b"}{}`)
 		f.Add(uint8(i), "$R\x00", "1", "around=1&room=$R", "[[[[")
 	}
-	door := New(Config{Service: h.service, Visitor: &visitor.Policy{},
+	door := New(Config{Service: h.service, Policy: &clientinfo.Policy{},
 		Socket: http.NotFoundHandler(), Web: fstest.MapFS{}, Log: slog.New(slog.DiscardHandler)})
 	f.Fuzz(func(t *testing.T, action uint8, room, other, query, body string) {
 		a := actions[int(action)%len(actions)]

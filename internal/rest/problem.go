@@ -2,26 +2,11 @@ package rest
 
 import (
 	"encoding/json"
-	"math"
 	"net/http"
-	"strconv"
 
 	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/httperror"
 )
-
-// statuses is the door's one table from the domain's refusals to HTTP.
-var statuses = map[chat.Code]int{
-	chat.CodeInvalid:         http.StatusBadRequest,
-	chat.CodeUnauthenticated: http.StatusUnauthorized,
-	chat.CodeForbidden:       http.StatusForbidden,
-	chat.CodeNotFound:        http.StatusNotFound,
-	chat.CodeConflict:        http.StatusConflict,
-	chat.CodeResync:          http.StatusGone,
-	chat.CodeTooLarge:        http.StatusRequestEntityTooLarge,
-	chat.CodeRateLimited:     http.StatusTooManyRequests,
-	chat.CodeInternal:        http.StatusInternalServerError,
-	chat.CodeUnavailable:     http.StatusServiceUnavailable,
-}
 
 // Problem is the body of a refusal: RFC 9457 problem details.
 type Problem struct {
@@ -43,16 +28,8 @@ func (d *door) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		d.Log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", r.URL.Path,
 			"error", err)
 	}
-	status := statuses[e.Code]
-	h := w.Header()
-	if e.RetryAfter > 0 {
-		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
-	}
-	if status == http.StatusUnauthorized {
-		h.Set("WWW-Authenticate", `Bearer realm="parley"`)
-	}
-	h.Set("Content-Type", "application/problem+json")
-	h.Set("Cache-Control", "no-store")
+	status := httperror.SetHeader(w, e)
+	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(status)
 	json.NewEncoder(w).Encode(Problem{Type: "about:blank", Title: http.StatusText(status),
 		Status: status, Detail: e.Message, Code: e.Code, Field: e.Field, Because: e.Because})

@@ -11,13 +11,13 @@ import (
 	"time"
 
 	"github.com/parley-chat/parley/internal/chat"
-	"github.com/parley-chat/parley/internal/visitor"
+	"github.com/parley-chat/parley/internal/clientinfo"
 )
 
 // Config is what the door is made of.
 type Config struct {
 	Service *chat.Service
-	Visitor *visitor.Policy
+	Policy  *clientinfo.Policy
 	Socket  http.Handler // serves /api/v1/ws
 	IO      http.Handler // serves /socket.io/; nil for none
 	Web     fs.FS        // the web client: index.html and what it loads
@@ -115,11 +115,11 @@ func plain(w http.ResponseWriter, status int, text string) {
 // metrics serves the metrics to the bearer of the operator's token, and to
 // admins.
 func (d *door) metrics(w http.ResponseWriter, r *http.Request) {
-	cred, err := d.Visitor.Credentials(r)
+	cred, err := d.Policy.Credentials(r)
 	if err == nil && !sameSecret(cred.Token, d.MetricsToken) {
 		var who chat.Caller
 		if who, err = d.Service.Authenticate(r.Context(), cred.Token,
-			chat.Caller{Addr: d.Visitor.Addr(r)}); err == nil {
+			chat.Caller{Addr: d.Policy.Addr(r)}); err == nil {
 			err = d.Service.MayOperate(who)
 		}
 	}

@@ -15,9 +15,9 @@ import (
 
 	"github.com/parley-chat/parley/internal/chat"
 	"github.com/parley-chat/parley/internal/chat/chattest"
+	"github.com/parley-chat/parley/internal/clientinfo"
 	"github.com/parley-chat/parley/internal/identity"
 	"github.com/parley-chat/parley/internal/limit"
-	"github.com/parley-chat/parley/internal/visitor"
 
 	"time"
 )
@@ -60,7 +60,7 @@ func newHouse(t testing.TB) *house {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(New(Config{
-		Service: h.service, Visitor: &visitor.Policy{Origins: []string{"https://app.example"}},
+		Service: h.service, Policy: &clientinfo.Policy{Origins: []string{"https://app.example"}},
 		Socket: http.NotFoundHandler(),
 		Web: fstest.MapFS{"index.html": {Data: []byte("<!doctype html>")},
 			"app.js": {Data: []byte("1")}, "style.css": {Data: []byte(strings.Repeat("a{}", 1000))}},

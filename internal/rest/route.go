@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/parley-chat/parley/internal/chat"
-	"github.com/parley-chat/parley/internal/visitor"
+	"github.com/parley-chat/parley/internal/clientinfo"
 	"github.com/parley-chat/parley/internal/wire"
 )
 
@@ -29,6 +29,9 @@ func (d *door) route(a chat.Action) http.Handler {
 		if err != nil {
 			d.refuse(w, r, err)
 			return
+		}
+		if cred.Outdated {
+			d.Policy.SetCookie(w, r, cred, cred.Token, who.ExpiresAt)
 		}
 		out, err := a.Call(ctx, d.Service, who, func(in any) error { return bind.fill(w, r, in) })
 		if err != nil {
@@ -45,27 +48,28 @@ func (d *door) route(a chat.Action) http.Handler {
 
 // caller says who asks. A browser that acts by its cookie must come from a page
 // of ours.
-func (d *door) caller(ctx context.Context, r *http.Request) (chat.Caller, visitor.Credentials, error) {
-	who := chat.Caller{Addr: d.Visitor.Addr(r), Agent: r.UserAgent(), Device: r.Header.Get("Parley-Device")}
+func (d *door) caller(ctx context.Context, r *http.Request) (chat.Caller, clientinfo.Credentials, error) {
+	who := chat.Caller{Addr: d.Policy.Addr(r), Agent: r.UserAgent(), Device: r.Header.Get("Parley-Device")}
 	if !chat.IsDevice(who.Device) {
-		return who, visitor.Credentials{},
+		return who, clientinfo.Credentials{},
 			&chat.Error{Code: chat.CodeInvalid, Field: "Parley-Device",
 				Message: "a device is at most 64 letters, digits and -_"}
 	}
-	cred, err := d.Visitor.Credentials(r)
+	cred, err := d.Policy.Credentials(r)
 	if err != nil {
 		return who, cred, err
 	}
-	if (cred.Cookie && r.Method != http.MethodGet || wantsCookie(r)) && !d.Visitor.FromOurPage(r) {
-		return who, cred, &chat.Error{Code: chat.CodeForbidden,
-			Message: "this does not come from a page of this server (is its public URL set? see --origins)"}
+	needed := cred.Cookie && r.Method != http.MethodGet || wantsCookie(r)
+	if err := d.Policy.CheckOrigin(r, needed); err != nil {
+		return who, cred, err
 	}
 	if cred.Token == "" {
 		return who, cred, nil
 	}
 	as, err := d.Service.Authenticate(ctx, cred.Token, who)
 	if errors.Is(err, chat.ErrUnauthenticated) && cred.Cookie {
-		return who, cred, nil // an old cookie is no reason not to be able to log in
+		cred.Outdated = false // the cookie may be another server's on this host
+		return who, cred, nil // who is left with an expired one can log in
 	}
 	return as, cred, err
 }
@@ -74,18 +78,18 @@ func wantsCookie(r *http.Request) bool { return r.Header.Get("Parley-Cookie") ==
 
 // keep moves a new session's token into a cookie for browsers, and takes the
 // cookie back on log-out.
-func (d *door) keep(w http.ResponseWriter, r *http.Request, cred visitor.Credentials, a chat.Action,
+func (d *door) keep(w http.ResponseWriter, r *http.Request, cred clientinfo.Credentials, a chat.Action,
 	out any) any {
 	switch out := out.(type) {
 	case chat.LoggedInOutput:
 		if wantsCookie(r) || cred.Cookie {
-			d.Visitor.SetCookie(w, r, out.Token, out.Session.ExpiresAt)
+			d.Policy.SetCookie(w, r, cred, out.Token, out.Session.ExpiresAt)
 			out.Token = ""
 		}
 		return out
 	case chat.None:
 		if a.Name == "session.delete" && cred.Cookie {
-			d.Visitor.SetCookie(w, r, "", time.Time{})
+			d.Policy.SetCookie(w, r, cred, "", time.Time{})
 		}
 	}
 	return out

@@ -17,19 +17,19 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/parley-chat/parley/internal/clientinfo"
 	"github.com/parley-chat/parley/internal/compat"
 	"github.com/parley-chat/parley/internal/hub"
 	"github.com/parley-chat/parley/internal/incoming"
 	"github.com/parley-chat/parley/internal/rest"
 	"github.com/parley-chat/parley/internal/siodoor"
-	"github.com/parley-chat/parley/internal/visitor"
 	"github.com/parley-chat/parley/internal/ws"
 	"github.com/parley-chat/parley/web"
 )
 
 // Config is what doors are made of.
 type Config struct {
-	Visitors        *visitor.Policy
+	Policy          *clientinfo.Policy
 	MaxSockets      int    // open connections in all
 	MaxUserSockets  int    // of one person
 	MaxSocketFrames int    // that one connection may send in 10 seconds; -1 for no limit
@@ -63,14 +63,14 @@ func New(core *Core, cfg Config) *Server {
 	s := &Server{core: core}
 	s.open(cfg)
 	handler := rest.New(rest.Config{
-		Service: core.Service, Visitor: cfg.Visitors, Socket: s.socket, IO: s.io, Web: web.FS,
+		Service: core.Service, Policy: cfg.Policy, Socket: s.socket, IO: s.io, Web: web.FS,
 		Metrics:      promhttp.HandlerFor(cfg.Metrics, promhttp.HandlerOpts{}),
 		MetricsToken: cfg.MetricsToken, Version: Version(), Log: core.Log,
 	})
 	root := http.NewServeMux()
 	root.Handle("/", handler)
 	root.Handle("/hooks/", incoming.New(incoming.Config{Service: core.Service,
-		Visitor: cfg.Visitors, Log: core.Log}))
+		Policy: cfg.Policy, Log: core.Log}))
 	s.handler = root
 	if s.compat != nil {
 		s.handler = s.compat.Handler(root)
@@ -92,16 +92,16 @@ func (s *Server) open(cfg Config) {
 	})
 	core.Bell.Listen(s.hub)
 	s.socket = ws.New(ws.Config{
-		Service: core.Service, Hub: s.hub, Visitor: cfg.Visitors,
+		Service: core.Service, Hub: s.hub, Policy: cfg.Policy,
 		MaxConns: cfg.MaxSockets, MaxFrames: cfg.MaxSocketFrames, Metrics: cfg.Metrics, Log: core.Log,
 	})
 	io := siodoor.Config{
-		Service: core.Service, Hub: s.hub, Visitor: cfg.Visitors,
+		Service: core.Service, Hub: s.hub, Policy: cfg.Policy,
 		MaxConns: cfg.MaxSockets, MaxFrames: cfg.MaxSocketFrames, Metrics: cfg.Metrics, Log: core.Log,
 	}
 	if cfg.Compat == compat.Name {
 		s.compat = compat.New(compat.Config{
-			Service: core.Service, Hub: s.hub, Visitor: cfg.Visitors,
+			Service: core.Service, Hub: s.hub, Policy: cfg.Policy,
 			MaxEvents: cfg.MaxSocketFrames, Log: core.Log,
 		})
 		io.Guests = s.compat

@@ -22,11 +22,11 @@ import (
 
 	"github.com/parley-chat/parley/internal/chat"
 	"github.com/parley-chat/parley/internal/chat/chattest"
+	"github.com/parley-chat/parley/internal/clientinfo"
 	"github.com/parley-chat/parley/internal/hub"
 	"github.com/parley-chat/parley/internal/identity"
 	"github.com/parley-chat/parley/internal/limit"
 	"github.com/parley-chat/parley/internal/siodoor"
-	"github.com/parley-chat/parley/internal/visitor"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -53,7 +53,7 @@ type fixture struct {
 	door   *siodoor.Server
 	http   *httptest.Server
 	bell   *hub.LocalBell
-	policy *visitor.Policy
+	policy *clientinfo.Policy
 	down   atomic.Pointer[func() error] // asked before every call to the store, if set
 }
 
@@ -61,7 +61,7 @@ type settings struct {
 	door   siodoor.Config
 	hub    hub.Config
 	chat   chat.Config
-	policy visitor.Policy
+	policy clientinfo.Policy
 	around func(http.Handler) http.Handler
 }
 
@@ -98,7 +98,7 @@ func newFixture(t testing.TB, change func(*settings)) *fixture {
 	f.hub = hub.New(s.hub)
 	f.bell.Listen(f.hub)
 	f.policy = &s.policy
-	s.door.Service, s.door.Hub, s.door.Visitor = f.Service, f.hub, f.policy
+	s.door.Service, s.door.Hub, s.door.Policy = f.Service, f.hub, f.policy
 	f.door = siodoor.New(s.door)
 	var handler http.Handler = f.door
 	if s.around != nil {

@@ -48,7 +48,7 @@ func TestIdleMemory(t *testing.T) {
 			return mux
 		}
 	})
-	native = ws.New(ws.Config{Service: f.Service, Hub: f.hub, Visitor: f.policy, Heartbeat: 10 * time.Minute})
+	native = ws.New(ws.Config{Service: f.Service, Hub: f.hub, Policy: f.policy, Heartbeat: 10 * time.Minute})
 	defer native.Close()
 	tokens := make([]string, idlePeople)
 	for i := range tokens {

@@ -20,16 +20,16 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/clientinfo"
 	"github.com/parley-chat/parley/internal/hub"
 	"github.com/parley-chat/parley/internal/socketio"
-	"github.com/parley-chat/parley/internal/visitor"
 )
 
 // Config is what the door is made of.
 type Config struct {
 	Service *chat.Service
 	Hub     *hub.Hub
-	Visitor *visitor.Policy
+	Policy  *clientinfo.Policy
 
 	Heartbeat   time.Duration // a client is pinged so long after its last pong; default 25 s
 	PongTimeout time.Duration // and has so long to answer; default 20 s

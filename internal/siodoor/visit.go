@@ -2,13 +2,13 @@ package siodoor
 
 import (
 	"context"
-	"math"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/clientinfo"
+	"github.com/parley-chat/parley/internal/httperror"
 	"github.com/parley-chat/parley/internal/hub"
 )
 
@@ -45,7 +45,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	token, err := s.judge(r)
 	if err != nil {
-		refuse(w, err)
+		httperror.Write(w, chat.AsError(err))
 		return
 	}
 	if origin := r.Header.Get("Origin"); origin != "" { // it was found to be allowed
@@ -62,7 +62,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Query().Get("sid") == "" {
 		v, err := s.admit(r, token)
 		if err != nil {
-			refuse(w, err)
+			httperror.Write(w, chat.AsError(err))
 			return
 		}
 		r = r.WithContext(context.WithValue(r.Context(), visitKey{}, v))
@@ -73,29 +73,19 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // judge tells whether a request may come from where it comes from, and returns
 // the token it brings.
 //
-// Browsers send an Origin with every WebSocket and with every request to
-// another origin, so that a foreign page is refused whatever it brings. They
-// send none when a page of ours is polling, but say same-origin then. Programs
-// send neither, and bring no cookie.
-//
 // Guests have nothing but their cookie, and are programs too, or browsers that
 // reach the server unencrypted by another name than localhost, and say nothing
 // then when they poll: that is let pass. A foreign page can neither read the
 // answer, which has the session's identifier, nor send anything without an
 // Origin.
 func (s *Server) judge(r *http.Request) (token string, err error) {
-	cred, err := s.cfg.Visitor.Credentials(r)
+	cred, err := s.cfg.Policy.Credentials(r)
 	if err != nil {
 		return "", err
 	}
-	hasOrigin := len(r.Header.Values("Origin")) > 0
-	if cred.Cookie || hasOrigin {
-		polling := r.URL.Query().Get("transport") == "polling"
-		silent := !hasOrigin && len(r.Header.Values("Sec-Fetch-Site")) == 0
-		if (!s.cfg.Visitor.FromOurPage(r) || !hasOrigin && !polling) && !(silent && s.claimed(r)) {
-			return "", &chat.Error{Code: chat.CodeForbidden,
-				Message: "this does not come from a page of this server (see --public-url and --origins)"}
-		}
+	needed := cred.Cookie && !(clientinfo.Silent(r) && s.claimed(r))
+	if err := s.cfg.Policy.CheckOrigin(r, needed); err != nil {
+		return "", err
 	}
 	return cred.Token, nil
 }
@@ -107,7 +97,7 @@ func (s *Server) claimed(r *http.Request) bool { return s.cfg.Guests != nil && s
 func (s *Server) admit(r *http.Request, token string) (*visit, error) {
 	agent := r.UserAgent()
 	// Cloned: a part of a header keeps all of it in memory.
-	who := chat.Caller{Addr: s.cfg.Visitor.Addr(r), Agent: strings.Clone(agent[:min(len(agent), 200)])}
+	who := chat.Caller{Addr: s.cfg.Policy.Addr(r), Agent: strings.Clone(agent[:min(len(agent), 200)])}
 	now := time.Now()
 	v := &visit{addr: who.Addr, agent: who.Agent, token: strings.Clone(token),
 		owner: "address " + who.Addr, since: now, strange: true, guest: s.claimed(r)}
@@ -179,21 +169,4 @@ func (s *Server) arrived(v *visit) bool {
 		return false
 	}
 	return true
-}
-
-// refuse answers a request that opens no session.
-func refuse(w http.ResponseWriter, err error) {
-	e := chat.AsError(err)
-	status := map[chat.Code]int{
-		chat.CodeInvalid: http.StatusBadRequest, chat.CodeUnauthenticated: http.StatusUnauthorized,
-		chat.CodeForbidden:   http.StatusForbidden,
-		chat.CodeRateLimited: http.StatusTooManyRequests, chat.CodeUnavailable: http.StatusServiceUnavailable,
-	}[e.Code]
-	if status == 0 {
-		status = http.StatusInternalServerError
-	}
-	if e.RetryAfter > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
-	}
-	http.Error(w, e.Message, status)
 }

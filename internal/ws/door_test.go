@@ -93,7 +93,7 @@ func TestUpgradeRefuses(t *testing.T) {
 		"TOKEN in the URL":           {"/api/v1/ws?TOKEN=" + token, nil, 401},
 		"a wrong token":              {"/api/v1/ws", bearer("wrong"), 401},
 		"a long token":               {"/api/v1/ws", bearer(strings.Repeat("x", 3000)), 401},
-		"Basic":                      {"/api/v1/ws", http.Header{"Authorization": {"Basic eDp5"}}, 401},
+		"Bearer without a token":     {"/api/v1/ws", http.Header{"Authorization": {"Bearer"}}, 401},
 		"no Upgrade":                 {"/api/v1/ws", http.Header{"Upgrade": nil}, 400},
 		"another Upgrade":            {"/api/v1/ws", http.Header{"Upgrade": {"h2c"}}, 400},
 		"no Connection":              {"/api/v1/ws", http.Header{"Connection": nil}, 400},

@@ -24,10 +24,10 @@ import (
 
 	"github.com/parley-chat/parley/internal/chat"
 	"github.com/parley-chat/parley/internal/chat/chattest"
+	"github.com/parley-chat/parley/internal/clientinfo"
 	"github.com/parley-chat/parley/internal/hub"
 	"github.com/parley-chat/parley/internal/identity"
 	"github.com/parley-chat/parley/internal/limit"
-	"github.com/parley-chat/parley/internal/visitor"
 	"github.com/parley-chat/parley/internal/ws"
 )
 
@@ -63,7 +63,7 @@ type settings struct {
 	hub    hub.Config
 	chat   chat.Config
 	tls    bool
-	policy visitor.Policy
+	policy clientinfo.Policy
 }
 
 func newFixture(t testing.TB, change func(*settings)) *fixture {
@@ -98,7 +98,7 @@ func newFixture(t testing.TB, change func(*settings)) *fixture {
 	}
 	f.hub = hub.New(s.hub)
 	f.bell.Listen(f.hub)
-	s.ws.Service, s.ws.Hub, s.ws.Visitor = f.Service, f.hub, &s.policy
+	s.ws.Service, s.ws.Hub, s.ws.Policy = f.Service, f.hub, &s.policy
 	f.door = ws.New(s.ws)
 	f.http = httptest.NewUnstartedServer(f.door)
 	f.http.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)

@@ -13,9 +13,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,8 +22,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/clientinfo"
+	"github.com/parley-chat/parley/internal/httperror"
 	"github.com/parley-chat/parley/internal/hub"
-	"github.com/parley-chat/parley/internal/visitor"
 	"github.com/parley-chat/parley/internal/websocket"
 )
 
@@ -33,7 +32,7 @@ import (
 type Config struct {
 	Service *chat.Service
 	Hub     *hub.Hub
-	Visitor *visitor.Policy
+	Policy  *clientinfo.Policy
 
 	// a client silent for so long is pinged, and closed after as long again;
 	// default 30 s
@@ -138,7 +137,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if c != nil {
 			s.drop(c)
 		}
-		refuse(w, chat.AsError(err))
+		httperror.Write(w, chat.AsError(err))
 		return
 	}
 	socket, err := s.ws.Upgrade(w, r)
@@ -155,16 +154,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Server) admit(r *http.Request) (*conn, error) {
 	agent := r.UserAgent()
 	// Cloned: a part of a header keeps all of them in memory.
-	who := chat.Caller{Addr: s.cfg.Visitor.Addr(r), Agent: strings.Clone(agent[:min(len(agent), 200)])}
-	cred, err := s.cfg.Visitor.Credentials(r)
+	who := chat.Caller{Addr: s.cfg.Policy.Addr(r), Agent: strings.Clone(agent[:min(len(agent), 200)])}
+	cred, err := s.cfg.Policy.Credentials(r)
 	if err != nil {
 		return nil, err
 	}
-	// Browsers always send an Origin, so that a foreign page is refused
-	// whatever it brings; programs send none, and bring no cookie.
-	if (cred.Cookie || r.Header.Get("Origin") != "") && !s.fromOurPage(r) {
-		return nil, &chat.Error{Code: chat.CodeForbidden,
-			Message: "this does not come from a page of this server (see --public-url and --origins)"}
+	if err := s.cfg.Policy.CheckOrigin(r, cred.Cookie); err != nil {
+		return nil, err
 	}
 	c := newConn(s, who)
 	if err := s.count(c, cred.Token == ""); err != nil || cred.Token == "" {
@@ -207,11 +203,6 @@ func (s *Server) met(c *conn) {
 	if s.strangers[addr]--; s.strangers[addr] == 0 {
 		delete(s.strangers, addr)
 	}
-}
-
-// fromOurPage wants an Origin: browsers send one with every upgrade.
-func (s *Server) fromOurPage(r *http.Request) bool {
-	return r.Header.Get("Origin") != "" && s.cfg.Visitor.FromOurPage(r)
 }
 
 // logIn makes the connection that of the token's person. The session is looked
@@ -268,22 +259,6 @@ func (s *Server) finish(ctx context.Context) {
 		case <-tick.C:
 		}
 	}
-}
-
-// refuse answers a request that is not upgraded.
-func refuse(w http.ResponseWriter, e *chat.Error) {
-	status := map[chat.Code]int{
-		chat.CodeInvalid: http.StatusBadRequest, chat.CodeUnauthenticated: http.StatusUnauthorized,
-		chat.CodeForbidden:   http.StatusForbidden,
-		chat.CodeRateLimited: http.StatusTooManyRequests, chat.CodeUnavailable: http.StatusServiceUnavailable,
-	}[e.Code]
-	if status == 0 {
-		status = http.StatusInternalServerError
-	}
-	if e.RetryAfter > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
-	}
-	http.Error(w, e.Message, status)
 }
 
 // sweep looks at every connection, often enough for the time-outs: once a

@@ -1,4 +1,4 @@
-package visitor
+package clientinfo
 
 import (
 	"testing"
