@@ -14,13 +14,13 @@ import (
 // the millisecond.
 type Store interface {
 	// Commit applies changes in order and returns one result each, when all are
-	// durable. Changes to one stream are one atomic step with their events, and
-	// the embedded store makes the whole call atomic. A store that cannot span
-	// streams atomically keeps the order given, so that a crash leaves a
-	// prefix; callers put first what makes sense alone. Any refusal stops
-	// there, with the error; a refusal of the first change leaves nothing
-	// written. After it is durable, each appended event is rung on the bell, in
-	// order per stream.
+	// durable. Changes to one stream that follow each other are one atomic step
+	// with their events, annotations apart from other changes; the embedded
+	// store makes the whole call atomic. A store that cannot keeps the order
+	// given, so that a crash leaves a prefix; callers put first what makes
+	// sense alone. Any refusal stops there, with the error; a refusal of the
+	// first change leaves nothing written. After it is durable, each appended
+	// event is rung on the bell, in order per stream.
 	Commit(ctx context.Context, changes ...Change) ([]Result, error)
 
 	// Heads returns where each stream ends. Streams of people and of the server

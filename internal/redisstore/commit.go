@@ -10,8 +10,8 @@ import (
 var noOp = chat.Result{NoOp: true}
 
 // Commit implements [chat.Store]. Changes to one room, or to the server's
-// stream, that follow each other are one atomic step; each change to a person's
-// stream is one.
+// stream, that follow each other are one atomic step, annotations of messages
+// apart from the others; each change to a person's stream is one.
 func (s *Store) Commit(ctx context.Context, changes ...chat.Change) ([]chat.Result, error) {
 	ctx, cancel, err := s.enter(ctx)
 	if err != nil {
@@ -26,7 +26,8 @@ func (s *Store) Commit(ctx context.Context, changes ...chat.Change) ([]chat.Resu
 	results := make([]chat.Result, 0, len(changes))
 	for len(changes) > 0 {
 		n := 1
-		for n < len(changes) && changes[n].Stream == changes[0].Stream {
+		for n < len(changes) && changes[n].Stream == changes[0].Stream &&
+			isAnnotation(&changes[n]) == isAnnotation(&changes[0]) {
 			n++
 		}
 		some, err := s.commit(ctx, changes[:n])
@@ -37,6 +38,11 @@ func (s *Store) Commit(ctx context.Context, changes ...chat.Change) ([]chat.Resu
 		changes = changes[n:]
 	}
 	return results, nil
+}
+
+func isAnnotation(c *chat.Change) bool {
+	_, ok := c.Op.(chat.Annotation)
+	return ok
 }
 
 // commit makes changes to one stream.

@@ -11,11 +11,14 @@
 // the sends to be remembered, the numbers, the message, the log's entry, the
 // author's read position, and the bell.
 //
-// What messages become. A plain message is an entry of a stream, which nothing
-// can change. What it mentions, its files, a new text, a deletion, a pin,
-// reactions and a thread stand beside it, in its mark, and are laid over it
-// when it is read; see marks.lua. A room without marks pays nothing for them.
-// Logs have messages by number alone, so that what was deleted is in none.
+// Annotations. A plain message is an entry of a stream, which nothing can
+// change. Mentions, files, a new text, a deletion, a pin, reactions and a
+// thread are its annotation, which is kept apart and applied when the message
+// is read.
+// A room without annotations pays nothing for them. Logs name messages by
+// number, so that no log contains a deleted text. A change of an annotation is
+// a compare-and-set: target.lua reads, the chat package's rules are applied
+// here, and annotate.lua writes if nothing has changed since; see annotate.go.
 //
 // Crossing slots. Some changes concern two slots. Each is written so that
 // whoever comes next can finish what a crash left:

@@ -14,13 +14,13 @@ import (
 
 // stub is the part of an event that is known before Redis numbers it.
 type stub struct {
-	Stream  chat.Stream  `json:"stream"`
-	Epoch   string       `json:"epoch"`
-	ID      string       `json:"id"`
-	Kind    chat.Kind    `json:"kind"`
-	At      time.Time    `json:"at"`
-	By      chat.UserID  `json:"by,omitempty"`
-	Message *messageStub `json:"message,omitempty"`
+	Stream  chat.Stream `json:"stream"`
+	Epoch   string      `json:"epoch"`
+	ID      string      `json:"id"`
+	Kind    chat.Kind   `json:"kind"`
+	At      time.Time   `json:"at"`
+	By      chat.UserID `json:"by,omitempty"`
+	Message any         `json:"message,omitempty"` // a messageStub or a chat.Message
 
 	Reaction *chat.Reaction `json:"reaction,omitempty"`
 }
@@ -41,16 +41,11 @@ type messageStub struct {
 func (s *Store) open(c *chat.Change) (string, error) {
 	e := stub{Stream: c.Stream, Epoch: s.epoch, ID: c.ID, Kind: c.Kind(), At: milli(c.At), By: c.By}
 	end := 1
-	switch op := c.Op.(type) {
-	case chat.CreateMessage:
+	if op, isSend := c.Op.(chat.CreateMessage); isSend {
 		room, _ := c.Stream.Room()
-		e.Message = &messageStub{Room: room, ID: c.ID, From: op.From, Text: op.Text,
+		e.Message = messageStub{Room: room, ID: c.ID, From: op.From, Text: op.Text,
 			ClientID: op.ClientID, At: e.At, Mentions: op.Mentions, Files: op.Files}
 		end = 2
-	case chat.AddReaction:
-		e.Reaction = &op.Reaction
-	case chat.RemoveReaction:
-		e.Reaction = &op.Reaction
 	}
 	b, err := json.Marshal(e)
 	if err != nil {

@@ -1,4 +1,22 @@
 -- The last part of room.lua: goes through the changes.
+
+-- forgetUpTo forgets what messages have in marks, marked and edits, which has
+-- the newest 100 texts of each (chat.MaxEdits).
+local function forgetUpTo(to)
+  local gone = {}
+  for n in pairs(marks) do gone[n] = n <= to or nil end
+  for _, k in ipairs(redis.call('ZRANGE', marked, '[k ', '[k ' .. pad(to), 'BYLEX')) do gone[tonumber(string.sub(k, 3))] = true end
+  for n in pairs(gone) do
+    local a = cjson.decode(mark(n))
+    local last = a.edits or 0
+    for e = math.max(1, last - 99), last do write('HDEL', edits, n .. ' ' .. e) end
+    write('ZREM', marked, 'k ' .. pad(n), 'p ' .. pad(n), 'd ' .. pad(n))
+    for _, user in ipairs(a.mentions or {}) do write('ZREM', marked, '@' .. user .. ' ' .. pad(n)) end
+    write('HDEL', marksKey, n)
+    marks[n] = ''
+  end
+end
+
 local i = 7
 while i <= #ARGV do
   local op, id, json, must, speak = unpack(ARGV, i, i + 4)
@@ -11,7 +29,7 @@ while i <= #ARGV do
     i = i + 8
     replies[#replies + 1] = {-1, 'not_found'}
   elseif op == 'message' then
-    local from, by, text, client, at, hash, mentions, files = unpack(ARGV, i, i + 7)
+    local from, by, text, client, at, hash, mentions, kept = unpack(ARGV, i, i + 7)
     i = i + 8
     local known = hash ~= '' and first(hash)
     silent = not known and silence(must, speak, true)
@@ -28,11 +46,11 @@ while i <= #ARGV do
       fresh[no] = {'i', id, 'd', about, 't', text}
       write('XADD', messages, n .. '-0', unpack(fresh[no]))
       write('XADD', log, 'MAXLEN', '~', ARGV[3], s .. '-0', 'm', n)
-      if mentions ~= '' or files ~= '' then
-        local b = becoming()
-        local m = {mentions = mentions ~= '' and b.words(mentions) or nil, files = files ~= '' and cjson.decode(files) or nil}
-        b.keep(no, m)
-        b.index(no, m.mentions)
+      if kept ~= '' then
+        marks[no], hasMarks = kept, true
+        write('HSET', marksKey, n, kept)
+        write('ZADD', marked, 0, 'k ' .. pad(no))
+        for user in string.gmatch(mentions, '%S+') do write('ZADD', marked, 0, '@' .. user .. ' ' .. pad(no)) end
       end
       if slow > 0 and must ~= '' and speak ~= '' then
         local role, joined, _, till, mute = parts(must)
@@ -78,7 +96,7 @@ while i <= #ARGV do
       replies[#replies + 1] = {0}
     else
       local newest = idOf(to)
-      if hasMarks or redis.call('HEXISTS', head, 'marked') == 1 then becoming().forgetUpTo(to) end
+      if hasMarks or redis.call('HEXISTS', head, 'marked') == 1 then forgetUpTo(to) end
       trimmed, edge = to, newest
       write('XTRIM', messages, 'MINID', to + 1)
       write('HSET', head, 'trimmed', to .. ' ' .. edge)
@@ -118,20 +136,6 @@ while i <= #ARGV do
     if mute ~= '-' then till, muted = string.match(mute, '^(%d+) (.*)$') end
     settle(user, as, joined, spoke, till, muted)
     other(id, json .. member(user))
-  else
-    local b = becoming()
-    local n, entry, at, x, y, z = unpack(ARGV, i, i + 5)
-    i, n = i + 6, tonumber(n)
-    local f = n > 0 and n <= no and n > floor() and fields(n)
-    local m = f and mark(n)
-    if not f or m.deleted_at and op ~= 'delete' and op ~= 'thread' then return {-1, 'not_found'} end
-    if not b.change[op](n, f, m, at, x, y, z) then
-      replies[#replies + 1] = {0}
-    else
-      b.keep(n, m)
-      if op == 'react' or op == 'unreact' then other(id, json, 'x', entry)
-      else other(id, json .. ',"message":' .. b.shown(n, f, m), 'c', entry) end
-    end
   end
 end
 

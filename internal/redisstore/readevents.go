@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -123,8 +124,7 @@ func (s *Store) events(ctx context.Context, stream chat.Stream, after chat.Posit
 		return nil, err
 	}
 	for i := range all {
-		if _, changed := becomes[all[i].Kind]; all[i].Seq != next || changed &&
-			all[i].Message == nil && all[i].Reaction == nil {
+		if all[i].Seq != next || all[i].Message == nil && slices.Contains(showing, all[i].Kind) {
 			return nil, chat.ErrResync // the oldest are gone, or messages
 		}
 		all[i].Prev = prev
@@ -171,7 +171,7 @@ func (s *Store) lastMessages(ctx context.Context, events []chat.Event) error {
 
 // scanLast reads a message and its mark, either of which may be nil.
 func scanLast(room chat.RoomID, no int64, row, mark rueidis.RedisMessage) (*chat.Message, error) {
-	k, err := scanMark(mark)
+	k, err := scanAnnotation(mark)
 	if err != nil {
 		return nil, err
 	}
@@ -203,7 +203,7 @@ func (s *Store) scanEvents(stream chat.Stream, entries, messages,
 		return nil, err
 	}
 	room, _ := stream.Room()
-	all, err := scanMarked(room, messages, marks)
+	all, err := scanAnnotated(room, messages, marks)
 	if err != nil {
 		return nil, err
 	}

@@ -49,7 +49,7 @@ func scanPage(room chat.RoomID, reply rueidis.RedisMessage) ([]stored, error) {
 		return nil, err
 	}
 	if len(r) > 1 {
-		return scanMarked(room, r[0], r[1])
+		return scanAnnotated(room, r[0], r[1])
 	}
 	rows, err := r[0].ToArray()
 	if err != nil {
@@ -110,7 +110,7 @@ func (s *Store) Edits(ctx context.Context, room chat.RoomID, no int64) ([]chat.E
 	if err != nil && !rueidis.IsRedisNil(err) {
 		return nil, failed("edits", err)
 	}
-	k, err := scanMark(reply)
+	k, err := scanAnnotation(reply)
 	if err != nil || k == nil || k.Edits == 0 {
 		return nil, failed("edits", err)
 	}

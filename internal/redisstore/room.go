@@ -22,12 +22,16 @@ var remember = strconv.Itoa(int(generationLife / time.Second))
 // commitRoom makes changes to a room in one step.
 func (s *Store) commitRoom(ctx context.Context, room chat.RoomID,
 	changes []chat.Change) ([]chat.Result, error) {
-	if len(changes) == 1 && changes[0].Kind() == chat.MessageCreated {
-		r, err := s.commitMessage(ctx, room, &changes[0])
+	switch annotations := isAnnotation(&changes[0]); {
+	case len(changes) == 1 && (annotations || changes[0].Kind() == chat.MessageCreated):
+		r, err := s.enqueue(ctx, queueKey{room, annotations}, &changes[0])
 		if err != nil {
 			return nil, err
 		}
 		return []chat.Result{r}, nil
+	case annotations:
+		results, _, err := s.annotate(ctx, room, changes, false)
+		return results, err
 	}
 	undo := func() {}
 	for i := range changes {
@@ -62,25 +66,22 @@ func (s *Store) roomArgs(args []string, c *chat.Change) ([]string, error) {
 	add := func(op string, more ...string) []string {
 		return append(append(args, op, c.ID, open, string(c.MustBeIn), speak), more...)
 	}
-	if op := becomes[c.Kind()]; op != "" {
-		return add(op, becomeArgs(c)...), nil
-	}
 	switch op := c.Op.(type) {
 	case chat.CreateMessage:
-		files := ""
-		if len(op.Files) > 0 {
-			b, err := json.Marshal(op.Files)
+		kept := ""
+		if a := annotationOf(c.Message()); !a.empty() {
+			b, err := json.Marshal(a)
 			if err != nil {
 				return nil, err
 			}
-			files = string(b)
+			kept = string(b)
 		}
 		hash := ""
 		if h := c.SendHash(); h != [16]byte{} {
 			hash = string(h[:])
 		}
 		return add("message", string(op.From), string(c.By), op.Text, op.ClientID,
-			num(c.At.UnixMilli()), hash, words(op.Mentions), files), nil
+			num(c.At.UnixMilli()), hash, words(op.Mentions), kept), nil
 	case chat.CreateRoom:
 		b, err := json.Marshal(op.Room)
 		return add("create", string(b), flag(op.Room.Archived), strconv.Itoa(op.Room.Slow)), err
@@ -185,7 +186,7 @@ func (s *Store) roomResult(room chat.RoomID, c *chat.Change, r []rueidis.RedisMe
 			return chat.Result{}, err
 		}
 		if len(r) > 4 {
-			k, err := scanMark(r[4])
+			k, err := scanAnnotation(r[4])
 			if err != nil {
 				return chat.Result{}, err
 			}

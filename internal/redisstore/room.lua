@@ -1,5 +1,6 @@
 -- Judges changes to one room in order, then writes all of them with their
--- events, or none. This is its first part: marks.lua and judge.lua follow.
+-- events, or none. This is its first part: judge.lua follows. Annotations of
+-- messages go through annotate.lua.
 -- KEYS: head log messages members order reads marks marked edits, then the
 -- sends to look in, the one to write to first ARGV: room channel window
 -- remember day mode, then for each change: op id json must speak, and what the
@@ -9,7 +10,7 @@
 -- Returns {-1, code}, {-1, muted, until} or {-1, slow, for how long} if one is
 -- refused, or for each change, of which with "each" some may be that:
 --   {0} nothing to change | {1, seq, no, prev} message | {2, fields of the first send, no, prev, its mark} | {3, event}
-local head, log, messages, members, order, reads, marks, marked, edits = unpack(KEYS, 1, 9)
+local head, log, messages, members, order, reads, marksKey, marked, edits = unpack(KEYS, 1, 9)
 local room, channel = ARGV[1], ARGV[2]
 local h = redis.call('HMGET', head, 'at', 'gate')
 local seq, no, said, day, last = string.match(h[1] or '0 0 0 0 ', '^(%d+) (%d+) (%d) (%d+) (.*)$')
@@ -19,10 +20,11 @@ seq, no, said = tonumber(seq), tonumber(no), said == '1'
 local exists, info = seq > 0, nil
 
 local writes, rings, replies = {}, {}, {}
-local places, sent, fresh, beside = {}, {}, {}, {} -- what earlier changes of this call did
+local places, sent, fresh, marks = {}, {}, {}, {} -- what earlier changes of this call did
 local trimmed, edge -- number and id of the newest message that is gone, where known
 local hasMarks -- some were written now
 local function write(...) writes[#writes + 1] = {...} end
+local function pad(n) return string.format('%016d', n) end
 
 -- Many sends together are looked up and written with as few commands as one: a
 -- command costs Redis more than what it does.
@@ -98,12 +100,11 @@ local function append(id, json)
   return prev
 end
 
--- other appends an event that is no new message. The log has it as JSON, or as
--- a short entry of the type that is given.
-local function other(id, json, type, entry)
+-- other appends an event that is no new message.
+local function other(id, json)
   append(id, json)
   said = false
-  write('XADD', log, 'MAXLEN', '~', ARGV[3], seq .. '-0', type or 'e', entry or rings[#rings])
+  write('XADD', log, 'MAXLEN', '~', ARGV[3], seq .. '-0', 'e', rings[#rings])
   replies[#replies + 1] = {3, rings[#rings]}
 end
 
@@ -115,13 +116,10 @@ local function floor()
   return trimmed
 end
 
--- mark is what a message has become: a table that is this call's own.
+-- mark is the annotation of a message as JSON, '' if it has none.
 local function mark(n)
-  if not beside[n] then
-    local json = not fresh[n] and redis.call('HGET', marks, n)
-    beside[n] = json and cjson.decode(json) or {}
-  end
-  return beside[n]
+  if not marks[n] then marks[n] = not fresh[n] and redis.call('HGET', marksKey, n) or '' end
+  return marks[n]
 end
 
 -- fields are those of a message's entry, also if its place is all that is left.
@@ -130,7 +128,7 @@ local function fields(n)
   if fresh[n] then return fresh[n] end
   local row = redis.call('XRANGE', messages, n, n)[1]
   if row then return row[2] end
-  local m = mark(n)
+  local m = mark(n) ~= '' and cjson.decode(mark(n)) or {}
   return m.i and {'i', m.i, 'd', m.d, 't', ''}
 end
 
@@ -155,6 +153,5 @@ local function first(hash)
   if not f then return nil end
   local prev = known and known[2] or string.match(f[4], '^%S+ %S+ %S+ %S+ (%S*) ')
   if prev == '' and n > 1 then prev = idOf(n - 1) end
-  local m = mark(n)
-  return {2, f, n, prev, next(m) and cjson.encode(m) or false}
+  return {2, f, n, prev, mark(n) ~= '' and mark(n)}
 end

@@ -46,7 +46,8 @@ func loadReading(parts ...string) script {
 }
 
 var (
-	roomScript     = load("room", "marks", "judge")
+	roomScript     = load("room", "judge")
+	annotateScript = load("annotate")
 	userScript     = load("user")
 	serverScript   = load("server")
 	accountScript  = load("account")
@@ -57,6 +58,7 @@ var (
 	presenceScript = load("presence")
 	recordScript   = load("record")
 	reapScript     = load("reap")
+	targetScript   = loadReading("target")
 	viewScript     = loadReading("view")
 	eventsScript   = loadReading("overlay", "events")
 	messagesScript = loadReading("overlay", "messages")

@@ -40,11 +40,11 @@ type Store struct {
 	log     *slog.Logger
 	closed  atomic.Bool
 
-	lanesMu sync.Mutex
-	lanes   map[chat.RoomID]*lane
-	ctx     context.Context // ends with Close
-	cancel  context.CancelFunc
-	running sync.WaitGroup // lanes
+	queuesMu sync.Mutex
+	queues   map[queueKey]*queue
+	ctx      context.Context // ends with Close
+	cancel   context.CancelFunc
+	running  sync.WaitGroup // queues
 }
 
 var _ chat.Store = (*Store)(nil)
@@ -71,7 +71,7 @@ func Open(ctx context.Context, client rueidis.Client, o Options) (*Store, error)
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	s := &Store{client: client, options: o, keys: keys{o.Prefix}, log: o.Log, lanes: map[chat.RoomID]*lane{}}
+	s := &Store{client: client, options: o, keys: keys{o.Prefix}, log: o.Log, queues: map[queueKey]*queue{}}
 	key := s.keys.server("about")
 	b := client.B()
 	for _, r := range client.DoMulti(ctx,
@@ -113,9 +113,9 @@ func checkPrefix(prefix string) error {
 
 // Close makes every later call fail with chat.ErrUnavailable.
 func (s *Store) Close() error {
-	s.lanesMu.Lock()
-	s.closed.Store(true) // from here on no lane begins
-	s.lanesMu.Unlock()
+	s.queuesMu.Lock()
+	s.closed.Store(true) // from here on no queue begins
+	s.queuesMu.Unlock()
 	s.cancel()
 	s.running.Wait()
 	return nil

@@ -158,6 +158,17 @@ func TestLayout(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for name, sentence := range map[string]string{"the table": "`layout`: version of this table, now ",
+		"the text": "Their layout has a version, now "} {
+		doc, err := os.ReadFile("../../docs/redis.md")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, rest, _ := strings.Cut(string(doc), sentence)
+		if !strings.HasPrefix(rest, strings.TrimSpace(current)) {
+			t.Errorf("%s in docs/redis.md has another layout than %s", name, current)
+		}
+	}
 	for have, refused := range map[string]bool{"1": false, "99": true, "": true} {
 		if _, err := s.Do("HSET", about, "layout", have); err != nil {
 			t.Fatal(err)

@@ -97,7 +97,7 @@ func (d *Destination) Write(ctx context.Context, b *migrate.Batch, state []byte)
 	}
 	p.members(b.Members)
 	p.messages(b.Messages)
-	p.marks(b.Messages)
+	p.annotations(b.Messages)
 	p.sends(b.Sends)
 	for i := range b.People {
 		p.person(&b.People[i])

@@ -199,10 +199,12 @@ var sameEpoch = cmp.FilterPath(func(p cmp.Path) bool {
 }, cmp.Comparer(func(a, b string) bool { return (a == "") == (b == "") }))
 
 func (h *history) commit() {
-	first := h.change()
-	changes := []chat.Change{first}
+	changes := []chat.Change{h.change()}
 	for range rapid.IntRange(0, 3).Draw(h.T, "more") {
-		if c := h.change(); h.Spans || c.Stream == first.Stream {
+		c := h.change()
+		_, first := changes[0].Op.(chat.Annotation)
+		_, more := c.Op.(chat.Annotation)
+		if h.Spans || c.Stream == changes[0].Stream && first == more {
 			changes = append(changes, c)
 		}
 	}

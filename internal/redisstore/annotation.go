@@ -14,13 +14,13 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// mark is what stands beside a message that is no longer plain, as marks.lua
-// writes it.
-type mark struct {
+// annotation is what a message has beyond its entry, which cannot be changed.
+// It is kept by the message's number in "marks".
+type annotation struct {
 	ID    string `json:"i,omitempty"` // of a deleted message, whose entry is gone: the fields of its place
 	About string `json:"d,omitempty"`
 
-	Text      *string        `json:"text,omitempty"` // once edited
+	Text      *string        `json:"text,omitempty"` // once it differs from the entry's
 	Mentions  []chat.UserID  `json:"mentions,omitempty"`
 	Files     []chat.File    `json:"files,omitempty"`
 	EditedAt  time.Time      `json:"edited_at,omitzero"`
@@ -29,11 +29,23 @@ type mark struct {
 	PinnedBy  chat.UserID    `json:"pinned_by,omitempty"`
 	Reactions []chat.Reacted `json:"reactions,omitempty"`
 	Thread    *chat.Thread   `json:"thread,omitempty"`
-	Edits     int64          `json:"edits,omitempty"` // how many earlier texts there are
+	Edits     int64          `json:"edits,omitempty"` // number of the newest earlier text
+}
+
+// annotationOf is that of m, without what only its entry tells.
+func annotationOf(m *chat.Message) annotation {
+	return annotation{Mentions: m.Mentions, Files: m.Files, EditedAt: m.EditedAt, DeletedAt: m.DeletedAt,
+		PinnedAt: m.PinnedAt, PinnedBy: m.PinnedBy, Reactions: m.Reactions, Thread: m.Thread}
+}
+
+// empty reports whether nothing need be kept.
+func (k *annotation) empty() bool {
+	return len(k.Mentions) == 0 && len(k.Files) == 0 && k.EditedAt.IsZero() && k.DeletedAt.IsZero() &&
+		k.PinnedAt.IsZero() && len(k.Reactions) == 0 && k.Thread == nil && k.Edits == 0
 }
 
 // show makes m what it has become.
-func (k *mark) show(m *chat.Message) {
+func (k *annotation) show(m *chat.Message) {
 	if k.Text != nil {
 		m.Text = *k.Text
 	}
@@ -45,47 +57,47 @@ func (k *mark) show(m *chat.Message) {
 	m.Reactions, m.Thread = k.Reactions, k.Thread
 }
 
-// scanMark reads a mark; none is nil.
-func scanMark(reply rueidis.RedisMessage) (*mark, error) {
+// scanAnnotation reads an annotation; none is nil.
+func scanAnnotation(reply rueidis.RedisMessage) (*annotation, error) {
 	if !reply.IsString() {
 		return nil, nil
 	}
-	var k mark
+	var k annotation
 	err := reply.DecodeJSON(&k)
 	return &k, err
 }
 
-// scanMarked reads entries of messages, and marks as no, mark, no, mark…;
-// ascending by number.
-func scanMarked(room chat.RoomID, rows, marks rueidis.RedisMessage) ([]stored, error) {
+// scanAnnotated reads entries of messages, and annotations as number,
+// annotation, …; ascending by number.
+func scanAnnotated(room chat.RoomID, rows, annotations rueidis.RedisMessage) ([]stored, error) {
 	entries, err := rows.ToArray()
 	if err != nil {
 		return nil, err
 	}
-	beside, err := marks.ToArray()
+	kept, err := annotations.ToArray()
 	if err != nil {
 		return nil, err
 	}
 	all := make([]stored, 0, len(entries))
-	at := make(map[int64]int, len(beside)/2) // with marks only
+	at := make(map[int64]int, len(kept)/2) // with annotations only
 	for _, row := range entries {
 		m, err := scanRow(room, row)
 		if err != nil {
 			return nil, err
 		}
-		if len(beside) > 0 {
+		if len(kept) > 0 {
 			at[m.No] = len(all)
 		}
 		all = append(all, m)
 	}
-	for i := 0; i+1 < len(beside); i += 2 {
-		no, err := beside[i].AsInt64()
+	for i := 0; i+1 < len(kept); i += 2 {
+		no, err := kept[i].AsInt64()
 		if err != nil {
 			return nil, err
 		}
-		k, err := scanMark(beside[i+1])
+		k, err := scanAnnotation(kept[i+1])
 		if err != nil {
-			return nil, fmt.Errorf("mark of message %d of %s: %w", no, room, err)
+			return nil, fmt.Errorf("annotation of message %d of %s: %w", no, room, err)
 		}
 		j, there := at[no]
 		if !there && k.ID == "" {
@@ -106,7 +118,7 @@ func scanMarked(room chat.RoomID, rows, marks rueidis.RedisMessage) ([]stored, e
 }
 
 // place is what is left of a deleted message.
-func (k *mark) place(room chat.RoomID, no int64) (stored, error) {
+func (k *annotation) place(room chat.RoomID, no int64) (stored, error) {
 	return scanStored(room, no, [3]string{k.ID, k.About, ""})
 }
 
@@ -127,8 +139,13 @@ func scanFind(reply rueidis.RedisMessage) (numbers []int64, err error) {
 	return numbers, nil
 }
 
-// find names what leads to a message with a mark, as marks.lua does.
-func (k *mark) find(no int64) []string {
+// find are the members of "marked" that lead to the message: "k no" if it has
+// an annotation, "d no" if it is deleted, "p no" if it is pinned, and "@user
+// no" for each user whom it mentions, with numbers of 16 digits.
+func (k *annotation) find(no int64) []string {
+	if k.empty() {
+		return nil
+	}
 	pad := fmt.Sprintf("%016d", no)
 	list := []string{"k " + pad}
 	if !k.DeletedAt.IsZero() {
@@ -151,37 +168,9 @@ func words(users []chat.UserID) string {
 	return strings.Join(list, " ")
 }
 
-// becomes are the changes of a message that is there.
-var becomes = map[chat.Kind]string{
-	chat.MessageEdited: "edit", chat.MessageDeleted: "delete", chat.MessagePinned: "pin",
-	chat.MessageUnpinned: "unpin",
-	chat.ReactionAdded:   "react", chat.ReactionRemoved: "unreact", chat.ThreadMoved: "thread",
-}
-
-// becomeArgs is what marks.lua takes: number, short entry of the log, time, and
-// up to three more.
-func becomeArgs(c *chat.Change) []string {
-	at := jsonTime(c.At)
-	react := func(r chat.Reaction) []string {
-		return []string{num(r.No), reactionEntry(c.ID, c.At, c.By, c.Kind(), &r), at, r.Emoji,
-			string(r.User), ""}
-	}
-	no := c.Op.(chat.Annotation).Target()
-	args := []string{num(no), changedEntry(c.ID, c.At, c.By, c.Kind(), no), at, "", "", ""}
-	switch op := c.Op.(type) {
-	case chat.AddReaction:
-		return react(op.Reaction)
-	case chat.RemoveReaction:
-		return react(op.Reaction)
-	case chat.EditMessage:
-		args[3], args[4] = op.Text, words(op.Mentions)
-	case chat.PinMessage:
-		args[3] = string(c.By)
-	case chat.MoveThread:
-		args[3], args[4], args[5] = string(op.Thread.Room), num(op.Thread.Replies), jsonTime(op.Thread.LastAt)
-	}
-	return args
-}
+// showing are the kinds of events that show a message which exists already.
+var showing = []chat.Kind{chat.MessageEdited, chat.MessageDeleted, chat.MessagePinned,
+	chat.MessageUnpinned, chat.ThreadMoved}
 
 // changedEntry is how a log has what became of a message: "<id> <at> <by>
 // <kind> <no>". The message is shown as it is when that is read.
@@ -231,8 +220,6 @@ func (s *Store) reacted(stream chat.Stream, seq int64, text string) (chat.Event,
 	e.Reaction, e.Message = &chat.Reaction{No: e.Message.No, User: chat.UserID(f[5]), Emoji: f[6]}, nil
 	return e, nil
 }
-
-func jsonTime(t time.Time) string { return milli(t).Format(time.RFC3339Nano) }
 
 // scanEdit reads an earlier text.
 func scanEdit(reply rueidis.RedisMessage) (e chat.Edit, err error) {

@@ -8,38 +8,25 @@ import (
 	"github.com/parley-chat/parley/internal/migrate"
 )
 
-// markOf is the mark of a message, nil if it is plain. That of a deleted one
-// has no place: its entry, without a text, goes along.
-func markOf(m *migrate.Message) *mark {
-	k := mark{
-		Mentions: m.Mentions, Files: m.Files, EditedAt: m.EditedAt, DeletedAt: m.DeletedAt,
-		PinnedAt: m.PinnedAt, PinnedBy: m.PinnedBy,
-		Reactions: m.Reactions, Thread: m.Thread, Edits: int64(len(m.Edits)),
-	}
-	if len(k.Mentions) == 0 && len(k.Files) == 0 && k.EditedAt.IsZero() && k.DeletedAt.IsZero() &&
-		k.PinnedAt.IsZero() && len(k.Reactions) == 0 && k.Thread == nil && k.Edits == 0 {
-		return nil
-	}
-	return &k
-}
-
-// marks puts what messages have become where marks.lua does.
-func (p *pipeline) marks(messages []migrate.Message) {
+// annotations writes those of messages. A deleted message keeps its entry,
+// which comes without a text.
+func (p *pipeline) annotations(messages []migrate.Message) {
 	b, k := p.store.client.B, p.store.keys
 	flagged := map[chat.RoomID]bool{}
 	for i := range messages {
 		m := &messages[i]
-		mark := markOf(m)
-		if mark == nil {
+		a := annotationOf(&m.Message)
+		a.Edits = int64(len(m.Edits))
+		if a.empty() {
 			continue
 		}
 		if !flagged[m.Room] {
 			flagged[m.Room] = true
 			p.do(b().Hset().Key(k.room(m.Room, "head")).FieldValue().FieldValue("marked", "1").Build())
 		}
-		p.do(b().Hset().Key(k.room(m.Room, "marks")).FieldValue().FieldValue(num(m.No), p.json(mark)).Build())
+		p.do(b().Hset().Key(k.room(m.Room, "marks")).FieldValue().FieldValue(num(m.No), p.json(a)).Build())
 		found := b().Zadd().Key(k.room(m.Room, "marked")).ScoreMember()
-		for _, name := range mark.find(m.No) {
+		for _, name := range a.find(m.No) {
 			found = found.ScoreMember(0, name)
 		}
 		p.do(found.Build())
