@@ -24,6 +24,7 @@ type searcher struct {
 	store *pool
 	index *conn // used by run only, after open
 	find  pool
+	retry time.Duration // rest after a failure
 	quit  chan struct{}
 	wake  chan struct{} // holds one token while rooms may have news
 
@@ -52,13 +53,12 @@ const (
 	indexDelay = 200 * time.Millisecond // from a message to its indexing, so that many go together
 	indexChunk = 256                    // messages in one transaction
 	indexShare = 9                      // rest so many times as long as was worked
-	indexRetry = 10 * time.Second       // after a failure
 )
 
 // openSearch opens the index at path, anew if it is no good.
 func openSearch(path string, store *pool, log *slog.Logger) (*searcher, error) {
 	s := &searcher{
-		path: path, log: log, store: store, find: newPool(path, 2),
+		path: path, log: log, store: store, find: newPool(path, 2), retry: 10 * time.Second,
 		quit: make(chan struct{}), wake: make(chan struct{}, 1), dirty: map[int64]bool{},
 	}
 	err := s.open()
@@ -70,6 +70,9 @@ func openSearch(path string, store *pool, log *slog.Logger) (*searcher, error) {
 }
 
 func (s *searcher) open() error {
+	if err := create(s.path); err != nil {
+		return err
+	}
 	c, err := open(s.path, "journal_mode = WAL", "synchronous = NORMAL", "cache_size = -4000")
 	if err != nil {
 		return err
@@ -115,13 +118,18 @@ func (s *searcher) close() error {
 	return errors.Join(s.find.close(), s.index.close())
 }
 
-// run indexes until stop.
+// run indexes until stop. Until a survey has succeeded it is tried again before
+// anything is indexed.
 func (s *searcher) run() {
-	for err := s.survey(); ; err = s.work() {
+	for next := s.survey; ; {
+		err := next()
 		rest := indexDelay
+		if err == nil {
+			next = s.work
+		}
 		if err != nil && !s.stopping() {
 			s.log.Warn("indexing messages for search failed and will be tried again", "error", err)
-			rest = indexRetry
+			rest = s.retry
 			s.wakeUp()
 		}
 		if !s.rest(rest) {

@@ -3,9 +3,11 @@ package sqlite
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -229,4 +231,54 @@ func TestSearchAnything(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestSurveyIsRepeated: a first survey that fails is tried again until the
+// index is complete.
+func TestSurveyIsRepeated(t *testing.T) {
+	dir := t.TempDir()
+	x := &marked{TB: t, Store: openTest(t, dir, Options{})}
+	x.fill("a")
+
+	// An empty database stands for one that cannot be read for a moment.
+	store := newPool(filepath.Join(t.TempDir(), "empty.db"), 1)
+	defer store.close()
+	s, err := openSearch(filepath.Join(dir, "another.db"), &store, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.retry = time.Millisecond
+	if err := s.survey(); err == nil {
+		t.Fatal("the survey of an empty database did not fail")
+	}
+	var done sync.WaitGroup
+	done.Go(s.run)
+	c, err := store.take(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.close()
+	store.path = x.readers.path // nobody else uses the pool now: its only connection is here
+	store.room <- struct{}{}
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+		n := int64(0)
+		if err := s.find.read(t.Context(), func(c *conn) error {
+			r, err := c.one("SELECT count(*) FROM words")
+			n = r.first()
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if n == 3 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the index knows %d messages, not 3", n)
+		}
+	}
+	s.stop()
+	done.Wait()
+	if err := s.close(); err != nil {
+		t.Error(err)
+	}
 }

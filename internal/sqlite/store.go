@@ -75,6 +75,9 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 	if err = isThere(dir); err != nil {
 		return nil, err
 	}
+	if err = keepPrivate(dir, o.Log); err != nil {
+		return nil, err
+	}
 	c, err := openWriter(path)
 	if err != nil {
 		return nil, err
@@ -135,6 +138,9 @@ func isThere(dir string) error {
 // openWriter opens the connection that writes, and brings the schema up to
 // date.
 func openWriter(path string) (*conn, error) {
+	if err := create(path); err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
 	// In exclusive reach of this process (see lock) nothing else holds the
 	// write lock.
 	c, err := open(path)

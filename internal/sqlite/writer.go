@@ -52,6 +52,8 @@ type writer struct {
 
 	rooms  map[int64]bool // with new texts in this batch
 	failed bool           // whether the last transaction did
+	// unknown: sends and reads could not be read again after a failure.
+	unknown bool
 }
 
 // stream is a log's end and, for rooms, the room.
@@ -103,7 +105,7 @@ func newWriter(c *conn, epoch string, o Options) (*writer, error) {
 	w.forget()
 	w.sends = &dedupe{conn: c, size: cmp.Or(o.generation, generationSize)}
 	w.reads = &reads{conn: c, limit: cmp.Or(o.fold, foldAt)}
-	return w, errors.Join(w.sends.load(), w.reads.load())
+	return w, w.reload()
 }
 
 // ensureEpoch returns the epoch of the directory, and makes it up when the
@@ -216,8 +218,14 @@ func (w *writer) flush(all bool) error {
 }
 
 // transaction runs f between BEGIN and COMMIT. After a failure the database is
-// as before, and so is what the writer knows of it.
+// as before, and so is what the writer knows of it: if that cannot be read
+// again at once, the next transaction does it before anything else.
 func (w *writer) transaction(f func() error) error {
+	if w.unknown {
+		if err := w.reload(); err != nil {
+			return err
+		}
+	}
 	_, err := w.exec("BEGIN IMMEDIATE")
 	if err == nil {
 		err = f()
@@ -230,7 +238,15 @@ func (w *writer) transaction(f func() error) error {
 	}
 	w.exec("ROLLBACK") // fails where SQLite has rolled back by itself
 	w.forget()
-	return errors.Join(err, w.sends.load(), w.reads.load())
+	return errors.Join(err, w.reload())
+}
+
+// reload reads the sends and read positions that the database knows. What is in
+// memory must not be used until that has succeeded.
+func (w *writer) reload() error {
+	err := errors.Join(w.sends.load(), w.reads.load())
+	w.unknown = err != nil
+	return err
 }
 
 // apply runs one call. A refusal is the call's; a returned error is the whole
