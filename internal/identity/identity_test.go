@@ -93,9 +93,34 @@ func TestNamesThatDeceiveAreRefused(t *testing.T) {
 		"", "  ", "Pa\u200bblo", "Pablo\u202e", "\u2066Pablo", "P\u0430blo", "Pablo\n\rAdmin: x",
 		"a\x00b", "-x", "x-", "a--b", "<b>", "a@b", "💬", "\u0301a", "\xff\xfe",
 		"here", "Everyone", "PARLEY", strings.Repeat("x", 2000),
+		// marks and fillers that show nothing, in every place
+		"Ol\u034fga", "Olga\ufe0f", "Ol\u180bga", "Olga\u17b4", "Olga\u17b5", "\u3164", "\u115f", "\u1160",
+		"\uffa0", "Ol\u3164ga", "Olga\u3164", "Olga\U000e0100", "Ol\u00adga", "Ol\u2060ga",
+		"Ol\u200dga", "\u2800",
+		"\U0001d159", "Ol\u061cga", "Ol\u115fga", "\U0001d173Olga",
+		// letters of scripts that no one writes today, or that look like Latin
+		"ꓳꓡꓖꓮ", "ᎪᏞᎬᎪ", "𐌀𐌋", "ⲞⲖ",
+		"O" + strings.Repeat("\u0301", 6) + "lga",
 	} {
 		if _, _, err := (Names{}).Fold(name); !errors.Is(err, chat.ErrInvalid) {
 			t.Errorf("%q gives %v, want a refusal", name, err)
+		}
+	}
+}
+
+// TestKeysOfAnyText: a key is found for whatever is looked for, and what is
+// invisible does not count.
+func TestKeysOfAnyText(t *testing.T) {
+	for _, same := range [][2]string{{"Olga", "Ol\u034fga\u3164"},
+		{"General", " ＧＥＮＥＲＡ1 "}, {"R&D", "r&d"}, {"/a", "a"}, {"😀", "😀\ufe0f"}} {
+		if a, b := (Names{}).Key(same[0]), (Names{}).Key(same[1]); a != b || strings.HasPrefix(a, "/") {
+			t.Errorf("%q has key %q, %q has %q", same[0], a, same[1], b)
+		}
+	}
+	for _, name := range []string{"Pablo", "Zoë", "Олег", "J. R. Smith", "O’Neill"} {
+		_, key, err := Names{}.Fold(name)
+		if got := (Names{}).Key(name); err != nil || got != key {
+			t.Errorf("%q: keys %q and %q, %v", name, key, got, err)
 		}
 	}
 }

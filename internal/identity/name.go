@@ -5,6 +5,7 @@ import (
 	"unicode"
 
 	"golang.org/x/text/cases"
+	"golang.org/x/text/secure/precis"
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/parley-chat/parley/internal/chat"
@@ -12,61 +13,115 @@ import (
 
 // Names folds names so that those that look alike have the same key.
 //
-// A name consists of letters, marks and digits, with single spaces and - _ . '
-// in between. Its letters are of one script, or of the mixtures that Japanese,
-// Korean and Chinese are written with (the "highly restrictive" level of
-// Unicode Technical Standard 39). The key is the name in compatibility form,
-// case folded, with letters of other scripts that look like Latin ones turned
-// into those, 0 into o and 1 into l. Not caught: I and l, rn and m, whose
-// collisions would forbid names that people have (Ian and Lan).
+// A name consists of words with single spaces and - _ . ' in between. A word
+// has the letters, marks and digits that PRECIS (RFC 8264) allows in
+// identifiers, of the scripts that Unicode recommends for them (UAX 31, table
+// 5): nothing invisible, no fillers, no historic scripts. Its letters are of
+// one script, or of the mixtures that Japanese, Korean and Chinese are written
+// with (the "highly restrictive" level of Unicode Technical Standard 39). The
+// key is the name in compatibility form, case folded, with letters of other
+// scripts that look like Latin ones turned into those, 0 into o and 1 into l.
+// Not caught: I and l, rn and m, whose collisions would forbid names that
+// people have (Ian and Lan).
 type Names struct{}
 
-// reserved cannot be anybody's: they address many, or look like the server
+// reserved cannot be anyone's: they address many, or look like the server
 // speaking.
 var reserved = map[string]bool{"here": true, "room": true, "all": true, "everyone": true,
 	"channel": true, "system": true, "parley": true}
+
+// maxMarks is how many combining marks a letter may carry.
+const maxMarks = 4
+
+var identifier = precis.NewIdentifier()
 
 func bad(message string) error {
 	return &chat.Error{Code: chat.CodeInvalid, Field: "name", Message: message}
 }
 
-// Fold returns the name as it is shown and its key.
+// Fold returns the name as it is shown and its key. The error says what a name
+// must be like.
 func (Names) Fold(name string) (shown, key string, err error) {
 	if len(name) > 1024 {
-		return "", "", bad("this name is far too long")
+		return "", "", bad("This name is far too long.")
 	}
-	shown = norm.NFKC.String(strings.Join(strings.Fields(name), " "))
+	shown = tidy(name)
 	if shown == "" {
-		return "", "", bad("a name is not empty")
+		return "", "", bad("Enter a name.")
 	}
 	scripts := map[string]bool{}
-	before := ' '
+	before, marks := ' ', 0
 	for i, r := range shown {
 		switch {
 		case unicode.IsLetter(r):
 			scripts[script(r)] = true
 		case unicode.IsDigit(r):
 		case unicode.Is(unicode.M, r) && i > 0 && before != ' ':
+			if marks++; marks > maxMarks {
+				return "", "", bad("A letter in a name has at most four marks.")
+			}
 		case strings.ContainsRune(" -_.'’", r) && i > 0 &&
 			(!strings.ContainsRune(" -_.'’", before) || r == ' ' && before == '.'):
 		default:
-			return "", "", bad("a name has letters and digits, with single spaces and - _ . ' between them")
+			return "", "", bad("A name has letters and digits, with single spaces and - _ . ' between them.")
+		}
+		if !unicode.Is(unicode.M, r) {
+			marks = 0
 		}
 		before = r
 	}
 	if strings.ContainsRune(" -_'’", before) {
-		return "", "", bad("a name ends with a letter, a digit or a full stop")
+		return "", "", bad("A name ends with a letter, a digit or a full stop.")
+	}
+	between := func(r rune) bool { return strings.ContainsRune(" -_.'’", r) }
+	for word := range strings.FieldsFuncSeq(shown, between) {
+		if _, err := identifier.String(word); err != nil {
+			return "", "", bad("A name has no invisible or historic letters.")
+		}
 	}
 	delete(scripts, "Common")
+	for s := range scripts {
+		if !recommended[s] {
+			return "", "", bad("Names cannot be written in this script.")
+		}
+	}
 	if !together(scripts) {
-		return "", "", bad("a name does not mix letters of different scripts")
+		return "", "", bad("A name does not mix letters of different scripts.")
 	}
 	key = skeleton(shown)
 	if reserved[key] {
-		return "", "", bad("this name is reserved: choose another")
+		return "", "", bad("This name is reserved. Choose another.")
 	}
 	return shown, key, nil
 }
+
+// Key returns the key of a text, which need not be a name that Fold takes: what
+// is invisible does not count. No key begins with a slash.
+func (Names) Key(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) {
+			return -1
+		}
+		return r
+	}, text[:min(len(text), 1024)])
+	return strings.TrimLeft(skeleton(tidy(text)), "/ ")
+}
+
+// tidy returns a text in compatibility form with single spaces.
+func tidy(text string) string {
+	return norm.NFKC.String(strings.Join(strings.Fields(text), " "))
+}
+
+// recommended are the scripts in everyday use (UAX 31, table 5).
+var recommended = func() map[string]bool {
+	all := map[string]bool{}
+	for _, s := range strings.Fields(`Arabic Armenian Bengali Bopomofo Cyrillic Devanagari Ethiopic Georgian
+		Greek Gujarati Gurmukhi Han Hangul Hebrew Hiragana Inherited Kannada Katakana Khmer Lao Latin
+		Malayalam Myanmar Oriya Sinhala Tamil Telugu Thaana Thai Tibetan`) {
+		all[s] = true
+	}
+	return all
+}()
 
 func script(r rune) string {
 	for _, s := range []string{"Latin", "Common", "Inherited", "Cyrillic", "Greek", "Han",
