@@ -34,12 +34,12 @@ type Visitor struct {
 // Receive makes a visitor's account before they come, or brings its name and
 // role up to date.
 func (s *Server) Receive(ctx context.Context, v Visitor) (PersonID, error) {
-	u, err := s.core.Service.Receive(ctx, v.newcomer())
+	u, err := s.core.Service.UpsertUser(ctx, v.external())
 	return PersonID(u.ID), public(err)
 }
 
-func (v Visitor) newcomer() chat.Newcomer {
-	return chat.Newcomer{ID: v.ID, Name: v.Name, Role: chat.Role(v.Role)}
+func (v Visitor) external() chat.ExternalUser {
+	return chat.ExternalUser{ID: v.ID, Name: v.Name, Role: chat.Role(v.Role)}
 }
 
 // Bot makes an account for the program itself to send with, if there is none of

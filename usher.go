@@ -165,7 +165,7 @@ func (u *usher) current(ctx context.Context, g *guest) (string, Visitor, error) 
 // is one.
 func (u *usher) open(r *http.Request, g *guest, v Visitor, token string) (string, error) {
 	ctx := r.Context()
-	user, err := u.chat.Receive(ctx, v.newcomer())
+	user, err := u.chat.UpsertUser(ctx, v.external())
 	if err != nil {
 		return "", err
 	}

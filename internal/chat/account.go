@@ -179,9 +179,5 @@ func (s *Service) setPassword(ctx context.Context, who Caller, account Account, 
 
 // UserNamed returns the account with that name.
 func (s *Service) UserNamed(ctx context.Context, name string) (Account, error) {
-	_, key, err := s.Names.Fold(name)
-	if err != nil {
-		return Account{}, err
-	}
-	return s.Store.AccountByName(ctx, key)
+	return s.Store.AccountByName(ctx, s.Names.Key(name))
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/chat/chattest"
 )
 
 func TestSignUpModes(t *testing.T) {
@@ -18,7 +19,7 @@ func TestSignUpModes(t *testing.T) {
 		{chat.SignUpClosed, chat.ErrForbidden, chat.ErrForbidden},
 	} {
 		f := newFixture(t, func(cfg *chat.Config) { cfg.SignUp = c.mode })
-		owner := f.person("Pablo", chat.RoleOwner)
+		owner := f.Person("Pablo", chat.RoleOwner)
 		_, err := f.SignUpAccount(t.Context(), nobody, chat.SignUpInput{Name: "Joe", Password: "password123"})
 		refused(t, string(c.mode)+" without invite", err, c.without)
 		invite, err := f.CreateInvite(t.Context(), owner, chat.InviteInput{Role: chat.RoleAdmin})
@@ -71,7 +72,7 @@ func TestFirstPersonBecomesOwner(t *testing.T) {
 
 func TestNamesAndPasswordsAreChecked(t *testing.T) {
 	f := newFixture(t, func(cfg *chat.Config) { cfg.SignUp = chat.SignUpOpen; cfg.Limits.Logins.Limit = -1 })
-	f.person("Pablo", chat.RoleOwner)
+	f.Person("Pablo", chat.RoleOwner)
 	for _, c := range []struct {
 		name, password string
 		want           *chat.Error
@@ -93,7 +94,7 @@ func TestNamesAndPasswordsAreChecked(t *testing.T) {
 
 func TestChangePasswordEndsEverySession(t *testing.T) {
 	f := newFixture(t, nil)
-	who := f.person("Pablo", chat.RoleOwner)
+	who := f.Person("Pablo", chat.RoleOwner)
 	tokens := []string{}
 	for range 3 {
 		in, err := f.LogIn(t.Context(), nobody, chat.LogInInput{Name: "Pablo", Password: "password123"})
@@ -130,19 +131,19 @@ func TestChangePasswordEndsEverySession(t *testing.T) {
 
 // TestHugePasswordsAreNotHashed: nor counted as guesses.
 func TestHugePasswordsAreNotHashed(t *testing.T) {
-	verified := 0
-	f := newFixture(t, func(cfg *chat.Config) { cfg.Hasher = plainHasher{&verified} })
-	joe := f.person("Joe", chat.RoleMember)
+	hasher := new(chattest.Hasher)
+	f := newFixture(t, func(cfg *chat.Config) { cfg.Hasher = hasher })
+	joe := f.Person("Joe", chat.RoleMember)
 	huge := strings.Repeat("x", 1<<20)
-	before := verified
+	before := hasher.Verified.Load()
 	for range 2 * chat.DefaultLimits.Guesses.Limit {
 		_, err := f.LogIn(t.Context(), nobody, chat.LogInInput{Name: "Joe", Password: huge})
 		refused(t, "logging in", err, chat.ErrInvalid)
 	}
 	_, err := f.ChangePassword(t.Context(), joe, chat.PasswordInput{Old: huge, New: "password1234"})
 	refused(t, "as the old password", err, chat.ErrInvalid)
-	if verified != before {
-		t.Errorf("%d huge passwords were hashed", verified-before)
+	if hasher.Verified.Load() != before {
+		t.Errorf("%d huge passwords were hashed", hasher.Verified.Load()-before)
 	}
 	_, err = f.ChangePassword(t.Context(), joe, chat.PasswordInput{Old: "password123", New: huge})
 	refused(t, "as the new password", err, chat.ErrInvalid)
@@ -152,7 +153,7 @@ func TestHugePasswordsAreNotHashed(t *testing.T) {
 // password out.
 func TestPasswordGuessesOfAThief(t *testing.T) {
 	f := newFixture(t, nil)
-	joe := f.person("Joe", chat.RoleMember)
+	joe := f.Person("Joe", chat.RoleMember)
 	guess := func(as chat.Caller) error {
 		_, err := f.ChangePassword(t.Context(), as,
 			chat.PasswordInput{Old: "wrong password", New: "password1234"})
@@ -162,5 +163,5 @@ func TestPasswordGuessesOfAThief(t *testing.T) {
 		refused(t, "a guess", guess(joe), chat.ErrForbidden)
 	}
 	refused(t, "a guess too many", guess(joe), chat.ErrRateLimited)
-	refused(t, "another session of the same person", guess(f.logIn("Joe")), chat.ErrRateLimited)
+	refused(t, "another session of the same person", guess(f.Again("Joe")), chat.ErrRateLimited)
 }

@@ -61,7 +61,11 @@ func action[In, Out any](name, method, path string, status int, access Access, s
 			if err := s.admit(ctx, who); err != nil {
 				return nil, err
 			}
-			return do(s, ctx, who, in)
+			out, err := do(s, ctx, who, in)
+			if err != nil {
+				return out, err
+			}
+			return who.readable(out), nil
 		},
 	}
 }

@@ -21,7 +21,7 @@ const (
 	auditAll  = "*"
 	// auditFor is how long entries are kept.
 	auditFor = 366 * 24 * time.Hour
-	// auditStep is how many entries one call of [Service.Tend] forgets at most.
+	// auditStep is how many entries one call of [Service.Maintain] forgets at most.
 	auditStep = 10_000
 	// maxReason bounds what is given as a reason, in characters.
 	maxReason = 250
@@ -156,9 +156,9 @@ func (s *Service) auditEntries(ctx context.Context, scope, after string, limit i
 	return entries, nil
 }
 
-// tidyAudit forgets entries that are past their time, some at a time: what is
+// pruneAudit forgets entries that are past their time, some at a time: what is
 // left waits for the next call.
-func (s *Service) tidyAudit(ctx context.Context) error {
+func (s *Service) pruneAudit(ctx context.Context) error {
 	old := auditID(s.now().Add(-auditFor))
 	for range max(1, auditStep/s.Limits.PageMax) {
 		entries, err := s.auditEntries(ctx, auditAll, old, s.Limits.PageMax)

@@ -27,10 +27,10 @@ func (d *deafStore) PutRecord(ctx context.Context, kind, id string, was int64, v
 }
 
 func (f *fixture) audited(who chat.Caller, in chat.AuditInput) []chat.AuditEntry {
-	f.t.Helper()
-	page, err := f.ListAudit(f.t.Context(), who, in)
+	f.T.Helper()
+	page, err := f.ListAudit(f.T.Context(), who, in)
 	if err != nil {
-		f.t.Fatal(err)
+		f.T.Fatal(err)
 	}
 	return page.Entries
 }
@@ -42,12 +42,12 @@ func TestActsAreAudited(t *testing.T) {
 	store := &deafStore{Store: chattest.NewModel(nil)}
 	f := newFixture(t, func(c *chat.Config) { c.Store = store })
 	ctx := t.Context()
-	owner, ada, ben := f.person("Owner", chat.RoleOwner), f.person("Ada", chat.RoleAdmin),
-		f.person("Ben", chat.RoleMember)
-	room := f.room(ada, chat.Private, ben)
-	thread, err := f.FollowThread(ctx, ben, chat.MessageInput{Room: room, No: f.send(ben, room, "root").No})
+	owner, ada, ben := f.Person("Owner", chat.RoleOwner), f.Person("Ada", chat.RoleAdmin),
+		f.Person("Ben", chat.RoleMember)
+	room := f.Room(ada, chat.Private, ben)
+	thread, err := f.FollowThread(ctx, ben, chat.MessageInput{Room: room, No: f.Say(ben, room, "root").No})
 	refused(t, "thread", err, nil)
-	said, answered := f.send(ben, room, "secret words"), f.send(ben, thread.ID, "secret answer")
+	said, answered := f.Say(ben, room, "secret words"), f.Say(ben, thread.ID, "secret answer")
 	admin, yes, no, days, name := chat.RoleAdmin, true, false, 30, "secret plan"
 	var invite chat.InviteOutput
 	var bot chat.User
@@ -169,7 +169,7 @@ func TestActsAreAudited(t *testing.T) {
 			}
 			act.want.User = e.User
 		}
-		act.want.ID, act.want.At = e.ID, f.at
+		act.want.ID, act.want.At = e.ID, f.Now()
 		if e != act.want {
 			t.Errorf("entry %+v, want %+v", e, act.want)
 		}
@@ -187,8 +187,8 @@ func TestActsAreAudited(t *testing.T) {
 func TestOnesOwnActsAreNotAudited(t *testing.T) {
 	f := newFixture(t, nil)
 	ctx := t.Context()
-	ada, ben := f.person("Ada", chat.RoleAdmin), f.person("Ben", chat.RoleMember)
-	room := f.room(ada, chat.Public, ben)
+	ada, ben := f.Person("Ada", chat.RoleAdmin), f.Person("Ben", chat.RoleMember)
+	room := f.Room(ada, chat.Public, ben)
 	before := len(f.audited(ada, chat.AuditInput{}))
 	name, member, no := "public room", chat.RoleMember, false
 	token, err := f.CreateToken(ctx, ada, chat.TokenInput{Name: "mine", Scopes: []string{"read"}})
@@ -196,7 +196,7 @@ func TestOnesOwnActsAreNotAudited(t *testing.T) {
 	for what, err := range map[string]error{
 		"one's own token's end": errOf(f.RevokeToken(ctx, ada, chat.TokenIDInput{Token: token.Session.ID})),
 		"deleting one's own": errOf(f.DeleteMessage(ctx, ada,
-			chat.MessageInput{Room: room, No: f.send(ada, room, "x").No})),
+			chat.MessageInput{Room: room, No: f.Say(ada, room, "x").No})),
 		"leaving": errOf(f.RemoveMember(ctx, ben,
 			chat.RemoveMemberInput{Room: room, User: ben.User.ID})),
 		"coming": errOf(f.JoinRoom(ctx, ben, chat.RoomInput{Room: room})),
@@ -222,9 +222,9 @@ func TestOnesOwnActsAreNotAudited(t *testing.T) {
 
 func TestWhoReadsTheAuditLog(t *testing.T) {
 	f := newFixture(t, nil)
-	owner, ada, ben, cleo := f.person("Owner", chat.RoleOwner), f.person("Ada", chat.RoleAdmin),
-		f.person("Ben", chat.RoleMember), f.person("Cleo", chat.RoleMember)
-	room, other := f.room(ben, chat.Private, cleo), f.room(cleo, chat.Private, ben)
+	owner, ada, ben, cleo := f.Person("Owner", chat.RoleOwner), f.Person("Ada", chat.RoleAdmin),
+		f.Person("Ben", chat.RoleMember), f.Person("Cleo", chat.RoleMember)
+	room, other := f.Room(ben, chat.Private, cleo), f.Room(cleo, chat.Private, ben)
 	for _, c := range []struct {
 		who  chat.Caller
 		room chat.RoomID
@@ -233,7 +233,7 @@ func TestWhoReadsTheAuditLog(t *testing.T) {
 		{owner, "", nil}, {ada, "", nil}, {ada, room, nil}, {ben, room, nil}, {cleo, other, nil},
 		{ben, "", chat.ErrForbidden}, {cleo, room, chat.ErrForbidden}, {ben, other, chat.ErrForbidden},
 		{ben, "none", chat.ErrNotFound}, {ben, "*", chat.ErrNotFound},
-		{ben, f.room(ada, chat.Private), chat.ErrNotFound}, {ben, chat.GeneralID, chat.ErrForbidden},
+		{ben, f.Room(ada, chat.Private), chat.ErrNotFound}, {ben, chat.GeneralID, chat.ErrForbidden},
 	} {
 		refused(t, fmt.Sprintf("%s asks for %q", c.who.User.Name, c.room),
 			errOf(f.ListAudit(t.Context(), c.who, chat.AuditInput{Room: c.room})), c.want)
@@ -247,13 +247,13 @@ func TestWhoReadsTheAuditLog(t *testing.T) {
 
 func TestAuditPages(t *testing.T) {
 	f := newFixture(t, nil)
-	ada := f.person("Ada", chat.RoleAdmin)
-	rooms := []chat.RoomID{f.room(ada, chat.Private), f.room(ada, chat.Private)}
+	ada := f.Person("Ada", chat.RoleAdmin)
+	rooms := []chat.RoomID{f.Room(ada, chat.Private), f.Room(ada, chat.Private)}
 	for i := range 23 {
 		topic := fmt.Sprint("topic ", i)
 		refused(t, topic, errOf(f.UpdateRoom(t.Context(), ada,
 			chat.UpdateRoomInput{Room: rooms[i%2], Topic: &topic})), nil)
-		f.wait(time.Duration(i%3) * time.Millisecond) // some in the same one
+		f.Wait(time.Duration(i%3) * time.Millisecond) // some in the same one
 	}
 	for _, room := range []chat.RoomID{"", rooms[0], rooms[1]} {
 		want := f.audited(ada, chat.AuditInput{Room: room})
@@ -285,30 +285,30 @@ func TestAuditPages(t *testing.T) {
 
 func TestAuditIsForgottenAfterAYear(t *testing.T) {
 	f := newFixture(t, nil)
-	ada := f.person("Ada", chat.RoleAdmin)
-	room := f.room(ada, chat.Private)
+	ada := f.Person("Ada", chat.RoleAdmin)
+	room := f.Room(ada, chat.Private)
 	set := func(topic string) {
 		refused(t, topic, errOf(f.UpdateRoom(t.Context(), ada,
 			chat.UpdateRoomInput{Room: room, Topic: &topic})), nil)
 	}
 	set("old")
-	f.wait(200 * 24 * time.Hour)
+	f.Wait(200 * 24 * time.Hour)
 	set("new")
 	newest := f.audited(ada, chat.AuditInput{Limit: 1})
-	f.wait(100 * 24 * time.Hour)
-	refused(t, "tend", f.Tend(t.Context()), nil)
+	f.Wait(100 * 24 * time.Hour)
+	refused(t, "maintain", f.Maintain(t.Context()), nil)
 	if got := f.audited(ada, chat.AuditInput{Room: room}); len(got) != 2 {
 		t.Errorf("forgot too early: %+v", got)
 	}
-	f.wait(70 * 24 * time.Hour)
-	refused(t, "tend", f.Tend(t.Context()), nil)
+	f.Wait(70 * 24 * time.Hour)
+	refused(t, "maintain", f.Maintain(t.Context()), nil)
 	for _, in := range []chat.AuditInput{{}, {Room: room}} {
 		if got := f.audited(ada, in); !slices.Equal(got, newest) {
 			t.Errorf("left after a year: %+v, want %+v", got, newest)
 		}
 	}
-	f.wait(365 * 24 * time.Hour)
-	refused(t, "tend", f.Tend(t.Context()), nil)
+	f.Wait(365 * 24 * time.Hour)
+	refused(t, "maintain", f.Maintain(t.Context()), nil)
 	if records, err := f.Store.Records(t.Context(), "audit", "", 10); err != nil || len(records) > 0 {
 		t.Errorf("records are left: %v, %v", records, err)
 	}
@@ -316,8 +316,8 @@ func TestAuditIsForgottenAfterAYear(t *testing.T) {
 
 func TestAuditedActsAreLimited(t *testing.T) {
 	f := newFixture(t, func(c *chat.Config) { c.Limits.Audits = chat.Rate{Limit: 2, Window: time.Hour} })
-	ada := f.person("Ada", chat.RoleMember)
-	room := f.room(ada, chat.Private)
+	ada := f.Person("Ada", chat.RoleMember)
+	room := f.Room(ada, chat.Private)
 	for i, want := range []*chat.Error{nil, nil, chat.ErrRateLimited} {
 		topic := fmt.Sprint(i)
 		refused(t, topic, errOf(f.UpdateRoom(t.Context(), ada,

@@ -53,7 +53,7 @@ func (s *Service) DeletePicture(ctx context.Context, who Caller, _ None) (User, 
 }
 
 // changePicture replaces the id of the caller's picture, and removes the old
-// one. If it is cut short, what is not the picture goes with [Service.Tend].
+// one. If it is cut short, what is not the picture goes with [Service.Maintain].
 func (s *Service) changePicture(ctx context.Context, who Caller, id string) (User, error) {
 	old := ""
 	user, err := s.changeUser(ctx, who, who.User.ID, func(a Account) (User, error) {
@@ -88,7 +88,7 @@ func (s *Service) putFace(ctx context.Context, user UserID, id string) error {
 }
 
 // dropFace removes a picture that is nobody's any more, now or, if that fails,
-// with [Service.Tend].
+// with [Service.Maintain].
 func (s *Service) dropFace(ctx context.Context, id string) {
 	ctx = context.WithoutCancel(ctx)
 	if err := s.shredFace(ctx, id); err != nil {
@@ -109,8 +109,8 @@ func (s *Service) shredFace(ctx context.Context, id string) error {
 	return nil
 }
 
-// tidyFaces removes pictures that are nobody's.
-func (s *Service) tidyFaces(ctx context.Context) error {
+// pruneAvatars removes pictures that are nobody's.
+func (s *Service) pruneAvatars(ctx context.Context) error {
 	err := s.eachRecord(ctx, faceKind, func(r Record) error {
 		var f face
 		if err := json.Unmarshal(r.Value, &f); err != nil || s.now().Sub(f.At) < faceFor {

@@ -39,8 +39,8 @@ func TestPicturesOfPeople(t *testing.T) {
 	depot, store := &shelf{kept: map[string][]byte{}}, &crashingStore{Store: chattest.NewModel(nil)}
 	f := newFixture(t, func(c *chat.Config) { c.Files, c.Store, c.Limits.File = depot, store, 100 })
 	ctx := t.Context()
-	ada, ben, gus := f.person("Ada", chat.RoleMember), f.person("Ben", chat.RoleMember),
-		f.person("Gus", chat.RoleGuest)
+	ada, ben, gus := f.Person("Ada", chat.RoleMember), f.Person("Ben", chat.RoleMember),
+		f.Person("Gus", chat.RoleGuest)
 	open := func(who chat.Caller, v string) (string, error) {
 		id, content, err := f.OpenPicture(ctx, who, chat.PictureInput{User: ada.User.ID, V: v})
 		if err != nil {
@@ -64,8 +64,8 @@ func TestPicturesOfPeople(t *testing.T) {
 	// lately.
 	tidy := func(what string, want ...string) {
 		t.Helper()
-		f.wait(4 * time.Hour)
-		refused(t, "tend", f.Tend(ctx), nil)
+		f.Wait(4 * time.Hour)
+		refused(t, "maintain", f.Maintain(ctx), nil)
 		records, err := f.Store.Records(ctx, "face", "", 10)
 		if err != nil || len(records) > 0 || len(depot.kept) != len(want) {
 			t.Errorf("%s: kept %v, records %v, %v", what, depot.kept, records, err)
@@ -86,7 +86,7 @@ func TestPicturesOfPeople(t *testing.T) {
 	refused(t, "another one", errOf(open(ben, "01OTHER")), chat.ErrNotFound)
 	refused(t, "a guest who does not meet her", errOf(open(gus, first.Picture)), chat.ErrNotFound)
 	refused(t, "nobody", errOf(open(nobody, first.Picture)), chat.ErrUnauthenticated)
-	f.room(ada, chat.Private, gus)
+	f.Room(ada, chat.Private, gus)
 	refused(t, "a guest who does", errOf(open(gus, first.Picture)), nil)
 	tidy("the first", first.Picture)
 
@@ -152,7 +152,7 @@ func TestPicturesCountAsUploads(t *testing.T) {
 		c.Files, c.Limits.Uploads = &shelf{kept: map[string][]byte{}},
 			chat.Rate{Limit: 2, Window: time.Minute}
 	})
-	ada := f.person("Ada", chat.RoleMember)
+	ada := f.Person("Ada", chat.RoleMember)
 	refused(t, "a file", errOf(f.Upload(t.Context(), ada, "x", strings.NewReader("x"))), nil)
 	refused(t, "a picture", errOf(f.SetPicture(t.Context(), ada, strings.NewReader("x"))), nil)
 	refused(t, "one more", errOf(f.SetPicture(t.Context(), ada, strings.NewReader("x"))), chat.ErrRateLimited)

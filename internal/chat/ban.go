@@ -147,22 +147,3 @@ func (s *Service) LiftBan(ctx context.Context, who Caller, in MemberInput) (None
 	}
 	return None{}, s.forgetRecords(ctx, banKind, ids...)
 }
-
-// tidyBans forgets bans and mutes that are over.
-func (s *Service) tidyBans(ctx context.Context) error {
-	for _, kind := range []string{banKind, muteKind} {
-		for r, err := range s.prefixed(ctx, kind, "") {
-			var p struct{ Until time.Time }
-			if err == nil {
-				err = json.Unmarshal(r.Value, &p)
-			}
-			if err == nil && !p.Until.IsZero() && !s.now().Before(p.Until) {
-				err = s.forgetRecords(ctx, kind, r.ID)
-			}
-			if err != nil {
-				return fmt.Errorf("forget every %s that is over: %w", kind, err)
-			}
-		}
-	}
-	return nil
-}

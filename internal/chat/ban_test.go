@@ -1,6 +1,8 @@
 package chat_test
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"strings"
 	"sync"
@@ -25,15 +27,15 @@ func says(t *testing.T, what string, err error, want *chat.Error, parts ...strin
 func TestArchivedRoom(t *testing.T) {
 	f := newFixture(t, nil)
 	ctx := t.Context()
-	owner, joe, mary, zoe := f.person("Pablo", chat.RoleOwner), f.person("Joe", chat.RoleMember),
-		f.person("Mary", chat.RoleMember), f.person("Zoe", chat.RoleMember)
-	room := f.room(joe, chat.Public, mary)
-	first := f.send(mary, room, "first")
+	owner, joe, mary, zoe := f.Person("Pablo", chat.RoleOwner), f.Person("Joe", chat.RoleMember),
+		f.Person("Mary", chat.RoleMember), f.Person("Zoe", chat.RoleMember)
+	room := f.Room(joe, chat.Public, mary)
+	first := f.Say(mary, room, "first")
 	if _, err := f.Send(ctx, mary, chat.SendInput{Room: room, Thread: first.No, Text: "answer"}); err != nil {
 		t.Fatal(err)
 	}
 	thread := chat.ThreadID(room, first.No)
-	second := f.send(joe, room, "second")
+	second := f.Say(joe, room, "second")
 	yes, no := true, false
 	_, err := f.UpdateRoom(ctx, mary, chat.UpdateRoomInput{Room: room, Archived: &yes})
 	refused(t, "archiving as a member", err, chat.ErrForbidden)
@@ -110,7 +112,7 @@ func TestArchivedRoom(t *testing.T) {
 	if _, err := f.UpdateRoom(ctx, joe, chat.UpdateRoomInput{Room: room, Archived: &no}); err != nil {
 		t.Fatal(err)
 	}
-	f.send(joe, room, "back")
+	f.Say(joe, room, "back")
 	direct, err := f.OpenDirect(ctx, joe, chat.OpenDirectInput{User: mary.User.ID})
 	if err != nil {
 		t.Fatal(err)
@@ -124,9 +126,9 @@ func TestArchivedRoom(t *testing.T) {
 func TestSlowRoom(t *testing.T) {
 	f := newFixture(t, nil)
 	ctx := t.Context()
-	owner, joe, mary := f.person("Pablo", chat.RoleOwner), f.person("Joe", chat.RoleMember),
-		f.person("Mary", chat.RoleMember)
-	open, closed := f.room(joe, chat.Public, owner, mary), f.room(joe, chat.Private, owner, mary)
+	owner, joe, mary := f.Person("Pablo", chat.RoleOwner), f.Person("Joe", chat.RoleMember),
+		f.Person("Mary", chat.RoleMember)
+	open, closed := f.Room(joe, chat.Public, owner, mary), f.Room(joe, chat.Private, owner, mary)
 	for _, slow := range []int{-1, 21601} {
 		_, err := f.UpdateRoom(ctx, joe, chat.UpdateRoomInput{Room: open, Slow: &slow})
 		refused(t, "too slow", err, chat.ErrInvalid)
@@ -143,7 +145,7 @@ func TestSlowRoom(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.wait(10 * time.Second)
+	f.Wait(10 * time.Second)
 	_, err = f.Send(ctx, mary, chat.SendInput{Room: open, Text: "two"})
 	says(t, "the next too soon", err, chat.ErrRateLimited, "slow")
 	if wait := chat.AsError(err).RetryAfter; wait != 20*time.Second {
@@ -156,25 +158,25 @@ func TestSlowRoom(t *testing.T) {
 		chat.SendInput{Room: open, Thread: first.No, Text: "answers are not slow"}); err != nil {
 		t.Error(err)
 	}
-	f.send(joe, open, "a moderator")
-	f.send(joe, open, "does not wait")
-	f.send(owner, open, "nor does an owner")
-	f.send(owner, open, "in a public room")
-	f.send(owner, closed, "but does")
+	f.Say(joe, open, "a moderator")
+	f.Say(joe, open, "does not wait")
+	f.Say(owner, open, "nor does an owner")
+	f.Say(owner, open, "in a public room")
+	f.Say(owner, closed, "but does")
 	_, err = f.Send(ctx, owner, chat.SendInput{Room: closed, Text: "in a private one"})
 	refused(t, "an owner in a private room", err, chat.ErrRateLimited)
-	f.wait(20 * time.Second)
-	f.send(mary, open, "two")
+	f.Wait(20 * time.Second)
+	f.Say(mary, open, "two")
 }
 
 func TestBan(t *testing.T) {
 	f := newFixture(t, nil)
 	ctx := t.Context()
-	owner, joe, mary, zoe, guest := f.person("Pablo", chat.RoleOwner),
-		f.person("Joe", chat.RoleMember), f.person("Mary", chat.RoleMember),
-		f.person("Zoe", chat.RoleMember), f.person("Gus", chat.RoleGuest)
-	room := f.room(joe, chat.Public, owner, mary, zoe)
-	m := f.send(mary, room, "first")
+	owner, joe, mary, zoe, guest := f.Person("Pablo", chat.RoleOwner),
+		f.Person("Joe", chat.RoleMember), f.Person("Mary", chat.RoleMember),
+		f.Person("Zoe", chat.RoleMember), f.Person("Gus", chat.RoleGuest)
+	room := f.Room(joe, chat.Public, owner, mary, zoe)
+	m := f.Say(mary, room, "first")
 	thread, err := f.FollowThread(ctx, mary, chat.MessageInput{Room: room, No: m.No})
 	if err != nil {
 		t.Fatal(err)
@@ -217,14 +219,14 @@ func TestBan(t *testing.T) {
 		chat.BanInput{Room: room, User: mary.User.ID, Reason: "more spam"}); err != nil {
 		t.Fatal(err)
 	}
-	f.wait(2 * time.Hour)
+	f.Wait(2 * time.Hour)
 	gone()
 	list, err := f.ListBans(ctx, owner, chat.RoomInput{Room: room})
 	if err != nil || len(list.Bans) != 1 || list.Bans[0].Reason != "more spam" ||
 		!list.Bans[0].Until.IsZero() {
 		t.Fatalf("%+v, %v", list, err)
 	}
-	if err := f.Tend(ctx); err != nil {
+	if err := f.Maintain(ctx); err != nil {
 		t.Fatal(err)
 	}
 	gone()
@@ -245,11 +247,11 @@ func TestBan(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	f.wait(time.Minute)
+	f.Wait(time.Minute)
 	if list, err := f.ListBans(ctx, joe, chat.RoomInput{Room: room}); err != nil || len(list.Bans) != 0 {
 		t.Errorf("bans that are over: %+v, %v", list, err)
 	}
-	if err := f.Tend(ctx); err != nil {
+	if err := f.Maintain(ctx); err != nil {
 		t.Fatal(err)
 	}
 	if left, err := f.Store.Records(ctx, "ban", "", 10); err != nil || len(left) != 0 {
@@ -276,9 +278,9 @@ func TestBan(t *testing.T) {
 func TestBanRace(t *testing.T) {
 	f := newFixture(t, nil)
 	ctx := t.Context()
-	joe, mary := f.person("Joe", chat.RoleOwner), f.person("Mary", chat.RoleMember)
+	joe, mary := f.Person("Joe", chat.RoleOwner), f.Person("Mary", chat.RoleMember)
 	for range 50 {
-		room := f.room(joe, chat.Public)
+		room := f.Room(joe, chat.Public)
 		var wg sync.WaitGroup
 		for _, try := range []func() error{
 			func() error { _, err := f.JoinRoom(ctx, mary, chat.RoomInput{Room: room}); return err },
@@ -305,5 +307,52 @@ func TestBanRace(t *testing.T) {
 		if rooms, err := f.ListRooms(ctx, mary, chat.None{}); err != nil || len(rooms.Rooms) != 1 {
 			t.Fatalf("her rooms: %+v, %v", rooms, err)
 		}
+	}
+}
+
+// beforeJoin is a store in which something happens just before a person comes
+// into a room.
+type beforeJoin struct {
+	chat.Store
+	do func()
+}
+
+func (s *beforeJoin) Commit(ctx context.Context, changes ...chat.Change) ([]chat.Result, error) {
+	if do := s.do; do != nil && changes[0].Kind() == chat.MemberJoined {
+		s.do = nil
+		do()
+	}
+	return s.Store.Commit(ctx, changes...)
+}
+
+// TestRestrictedWhileJoining: bans and mutes that come between the judgement
+// and the joining hold.
+func TestRestrictedWhileJoining(t *testing.T) {
+	store := &beforeJoin{}
+	f := newFixture(t, func(c *chat.Config) { store.Store, c.Store = c.Store, store })
+	joe, mary := f.Person("Joe", chat.RoleOwner), f.Person("Mary", chat.RoleMember)
+	room := f.Room(joe, chat.Public, mary)
+	join := func(do func()) error {
+		must(t, "leave", errOf(f.LeaveRoom(t.Context(), mary, chat.RoomInput{Room: room})))
+		store.do = do
+		return errOf(f.JoinRoom(t.Context(), mary, chat.RoomInput{Room: room}))
+	}
+	must(t, "join", join(func() {
+		// As another node that still saw her as a member.
+		value, err := json.Marshal(chat.Mute{Until: f.Now().Add(time.Hour), By: joe.User.ID})
+		must(t, "encode", err)
+		must(t, "mute", errOf(f.Store.PutRecord(t.Context(), "mute",
+			string(room)+"/"+string(mary.User.ID)+"/1", 0, value)))
+	}))
+	refused(t, "write", errOf(f.Send(t.Context(), mary, chat.SendInput{Room: room, Text: "x"})), chat.ErrForbidden)
+	refused(t, "join while banned", join(func() {
+		must(t, "ban", errOf(f.BanMember(t.Context(), joe,
+			chat.BanInput{Room: room, User: mary.User.ID, Reason: "spam"})))
+	}), chat.ErrForbidden)
+	if _, err := f.Store.Member(t.Context(), room, mary.User.ID); !errors.Is(err, chat.ErrNotFound) {
+		t.Errorf("she is in: %v", err)
+	}
+	if rooms, err := f.ListRooms(t.Context(), mary, chat.None{}); err != nil || len(rooms.Rooms) != 1 {
+		t.Errorf("her rooms: %+v, %v", rooms, err)
 	}
 }

@@ -26,7 +26,7 @@ func TestDirectRoomOfMany(t *testing.T) {
 	ctx := t.Context()
 	var all []chat.Caller
 	for i := range 10 {
-		all = append(all, f.person(fmt.Sprint("Person ", i), chat.RoleMember))
+		all = append(all, f.Person(fmt.Sprint("Person ", i), chat.RoleMember))
 	}
 	ids := func(callers ...chat.Caller) (users []chat.UserID) {
 		for _, c := range callers {
@@ -77,8 +77,8 @@ func TestDirectRoomOfMany(t *testing.T) {
 
 func TestDirectRoomIsOnePerPair(t *testing.T) {
 	f := newFixture(t, nil)
-	a, b, c := f.person("Pablo", chat.RoleOwner), f.person("Joe", chat.RoleMember),
-		f.person("Mary", chat.RoleMember)
+	a, b, c := f.Person("Pablo", chat.RoleOwner), f.Person("Joe", chat.RoleMember),
+		f.Person("Mary", chat.RoleMember)
 	ids := make([]chat.RoomID, 16)
 	var wg sync.WaitGroup
 	for i := range ids {

@@ -29,35 +29,35 @@ func ExternalID(kind, id string) string {
 	return "x-" + hex.EncodeToString(sum[:20])
 }
 
-// Newcomer is somebody as another program knows them.
-type Newcomer struct {
+// ExternalUser is somebody as another program knows them.
+type ExternalUser struct {
 	ID   string // unique there
 	Name string // as people see it; others may have the same
 	Role Role   // "" for a member at first, and later as it is
 }
 
-// Receive returns the account of somebody whom another program knows, made at
+// UpsertUser returns the account of somebody whom another program knows, made at
 // first sight, and with the name and role that it says now. A name that cannot
 // be shown or that somebody has gets the nearest that can be had.
-func (s *Service) Receive(ctx context.Context, n Newcomer) (User, error) {
+func (s *Service) UpsertUser(ctx context.Context, n ExternalUser) (User, error) {
 	if n.ID == "" {
 		return User{}, invalid("id", "an id is not empty")
 	}
 	if n.Role != "" && !n.Role.valid() {
 		return User{}, invalid("role", "a role is owner, admin, member or guest")
 	}
-	user, err := s.receive(ctx, n)
+	user, err := s.upsertUser(ctx, n)
 	for tries := 1; tries < 5 && errors.Is(err, ErrConflict); tries++ { // they have changed meanwhile
-		user, err = s.receive(ctx, n)
+		user, err = s.upsertUser(ctx, n)
 	}
 	return user, err
 }
 
-func (s *Service) receive(ctx context.Context, n Newcomer) (User, error) {
+func (s *Service) upsertUser(ctx context.Context, n ExternalUser) (User, error) {
 	id := UserID(ExternalID("person", n.ID))
 	account, err := s.Store.Account(ctx, id)
 	if errors.Is(err, ErrNotFound) {
-		return s.arrive(ctx, User{ID: id, Role: cmp.Or(n.Role, RoleMember)}, n.Name)
+		return s.addExternal(ctx, User{ID: id, Role: cmp.Or(n.Role, RoleMember)}, n.Name)
 	}
 	if err != nil {
 		return User{}, err
@@ -98,8 +98,8 @@ func (s *Service) rename(ctx context.Context, account Account, to User, names []
 	return to, err
 }
 
-// arrive makes an account without a password, unless it is there.
-func (s *Service) arrive(ctx context.Context, user User, name string) (User, error) {
+// addExternal makes an account without a password, unless it is there.
+func (s *Service) addExternal(ctx context.Context, user User, name string) (User, error) {
 	user.CreatedAt = s.now()
 	var err error
 	for _, near := range s.nearest(name, user.ID) {
@@ -161,7 +161,7 @@ func (s *Service) Bot(ctx context.Context, name string) (User, error) {
 	id := UserID(ExternalID("bot", name))
 	account, err := s.Store.Account(ctx, id)
 	if errors.Is(err, ErrNotFound) {
-		return s.arrive(ctx, User{ID: id, Role: RoleGuest, Bot: true}, name)
+		return s.addExternal(ctx, User{ID: id, Role: RoleGuest, Bot: true}, name)
 	}
 	return account.User, err
 }
@@ -216,7 +216,7 @@ func (s *Service) KeyedRoom(ctx context.Context, key string, in CreateRoomInput)
 	if room.Kind != Public && room.Kind != Private {
 		return Room{}, invalid("kind", "a room is public or private")
 	}
-	if room.Name, err = line("name", in.Name, 1, s.Limits.Name); err != nil {
+	if room.Name, err = s.roomName(ctx, id, in.Name); err != nil {
 		return Room{}, err
 	}
 	if room.Topic, err = line("topic", in.Topic, 0, s.Limits.Topic); err != nil {

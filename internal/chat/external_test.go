@@ -9,14 +9,14 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-func TestReceive(t *testing.T) {
+func TestUpsertUser(t *testing.T) {
 	f := newFixture(t, nil)
 	if err := f.Setup(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	receive := func(id, name string, role chat.Role) chat.User {
 		t.Helper()
-		u, err := f.Receive(t.Context(), chat.Newcomer{ID: id, Name: name, Role: role})
+		u, err := f.UpsertUser(t.Context(), chat.ExternalUser{ID: id, Name: name, Role: role})
 		if err != nil {
 			t.Fatalf("%s, %q: %v", id, name, err)
 		}
@@ -60,15 +60,15 @@ func TestReceive(t *testing.T) {
 	if u := receive("1", "Ada Lovelace", ""); u.Role != chat.RoleOwner {
 		t.Errorf("%+v", u)
 	}
-	for _, bad := range []chat.Newcomer{{Name: "x"}, {ID: "z", Name: "x", Role: "king"}} {
-		if _, err := f.Receive(t.Context(), bad); !errors.Is(err, chat.ErrInvalid) {
+	for _, bad := range []chat.ExternalUser{{Name: "x"}, {ID: "z", Name: "x", Role: "king"}} {
+		if _, err := f.UpsertUser(t.Context(), bad); !errors.Is(err, chat.ErrInvalid) {
 			t.Errorf("%+v: %v", bad, err)
 		}
 	}
 }
 
-// TestReceiveAtOnce has many requests bring somebody for the first time.
-func TestReceiveAtOnce(t *testing.T) {
+// TestUpsertUserAtOnce has many requests bring somebody for the first time.
+func TestUpsertUserAtOnce(t *testing.T) {
 	f := newFixture(t, nil)
 	if err := f.Setup(t.Context()); err != nil {
 		t.Fatal(err)
@@ -76,7 +76,7 @@ func TestReceiveAtOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 40 {
 		wg.Go(func() {
-			u, err := f.Receive(t.Context(), chat.Newcomer{ID: string(rune('a' + i%4)), Name: "Sam"})
+			u, err := f.UpsertUser(t.Context(), chat.ExternalUser{ID: string(rune('a' + i%4)), Name: "Sam"})
 			if err != nil || !strings.HasPrefix(u.Name, "Sam") {
 				t.Errorf("%+v, %v", u, err)
 			}
@@ -177,7 +177,7 @@ func TestRoomsOfAProgram(t *testing.T) {
 		chat.ErrInvalid) {
 		t.Errorf("without a name: %v", err)
 	}
-	ada, err := f.Receive(t.Context(), chat.Newcomer{ID: "1", Name: "Ada"})
+	ada, err := f.UpsertUser(t.Context(), chat.ExternalUser{ID: "1", Name: "Ada"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"time"
 )
 
@@ -72,7 +73,15 @@ type upload struct {
 	File File      `json:"file"`
 	User UserID    `json:"user"`
 	At   time.Time `json:"at"`
-	Sent string    `json:"sent,omitempty"` // which send took it
+
+	// The send that took it last, which may be repeated, with its room and
+	// time. Refused: it was refused, so that another may take the file. No is
+	// the message that has it, once that is known.
+	Sent    string    `json:"sent,omitempty"`
+	Room    RoomID    `json:"room,omitempty"`
+	SentAt  time.Time `json:"sent_at,omitzero"`
+	Refused bool      `json:"refused,omitempty"`
+	No      int64     `json:"no,omitempty"`
 }
 
 // Upload keeps a file that the caller is going to send into a room.
@@ -84,14 +93,15 @@ func (s *Service) Upload(ctx context.Context, who Caller, name string, r io.Read
 	// It is known before it is kept, so that nothing stays of an upload that is
 	// cut short.
 	u := upload{File: File{ID: id, Name: fileName(name)}, User: who.User.ID, At: s.now()}
-	if err := s.putUpload(ctx, 0, u); err != nil {
+	version, err := s.putUpload(ctx, 0, u)
+	if err != nil {
 		return File{}, err
 	}
 	file, err := s.fits(ctx, id, func(most int64) (File, error) { return s.Files.Take(ctx, id, r, most) })
 	if err == nil {
 		file.ID, file.Name = id, u.File.Name
 		u.File, u.At = file, s.now()
-		err = s.putUpload(ctx, 1, u)
+		_, err = s.putUpload(ctx, version, u)
 	}
 	if err == nil {
 		err = s.stillFits(ctx, file)
@@ -129,55 +139,120 @@ func (s *Service) mayUpload(ctx context.Context, who Caller, scope string) error
 	return s.limit(ctx, "upload:"+string(who.User.ID), s.Limits.Uploads)
 }
 
-func (s *Service) putUpload(ctx context.Context, was int64, u upload) error {
+func (s *Service) putUpload(ctx context.Context, was int64, u upload) (version int64, err error) {
 	value, err := json.Marshal(u)
 	if err == nil {
-		_, err = s.Store.PutRecord(ctx, uploadKind, u.File.ID, was, value)
+		version, err = s.Store.PutRecord(ctx, uploadKind, u.File.ID, was, value)
 	}
-	return err
+	return version, err
 }
 
-// take marks uploads as sent by one send, which may be repeated, and returns
-// them.
-func (s *Service) take(ctx context.Context, who Caller, in SendInput) ([]File, error) {
+// takenFile is an upload that a send has taken, and the version of its record.
+type takenFile struct {
+	upload
+	version int64
+}
+
+// takeFiles marks uploads as sent by one send into a room and returns them. The
+// send may be repeated. End it with [Service.filesSent] or
+// [Service.filesRefused].
+func (s *Service) takeFiles(ctx context.Context, who Caller, room RoomID, in SendInput) ([]takenFile, error) {
 	if len(in.Files) > maxFiles {
 		return nil, invalid("files", "a message has at most %d files", maxFiles)
 	}
-	send := string(in.Room) + "/" + in.ClientID
+	send := string(room) + "/" + who.Device + "/" + in.ClientID
 	if in.ClientID == "" {
 		send = s.NewID()
 	}
-	var files []File
+	var taken []takenFile
 	for _, id := range in.Files {
-		var u upload
-		r, err := s.Store.Record(ctx, uploadKind, id)
-		if err == nil {
-			err = json.Unmarshal(r.Value, &u)
-			// One that is about to be removed is not taken any more, and one
-			// that is still arriving not yet.
-			late := u.Sent == "" && s.now().Sub(u.At) > DedupeFor
-			if err == nil && (u.User != who.User.ID || u.File.Type == "" || late) {
-				err = ErrNotFound
-			}
-		}
-		if err == nil && u.Sent != "" && u.Sent != send {
-			return nil, &Error{Code: CodeConflict, Field: "files",
-				Message: "this file was sent already: upload it again"}
-		}
-		if err == nil && u.Sent == "" {
-			u.Sent = send
-			err = s.putUpload(ctx, r.Version, u)
-		}
-		if errors.Is(err, ErrNotFound) {
-			err = &Error{Code: CodeNotFound, Field: "files",
-				Message: "there is no such upload of yours, or it has waited too long: upload it again"}
-		}
+		f, err := s.takeFile(ctx, who, room, id, send)
 		if err != nil {
+			s.filesRefused(ctx, taken)
 			return nil, err
 		}
-		files = append(files, u.File)
+		taken = append(taken, f)
 	}
-	return files, nil
+	return taken, nil
+}
+
+func (s *Service) takeFile(ctx context.Context, who Caller, room RoomID, id, send string) (takenFile, error) {
+	f, err := s.readUpload(ctx, id)
+	// A file that is about to be removed is not taken any more, and one that is
+	// still arriving not yet.
+	late := f.Sent == "" && s.now().Sub(f.At) > DedupeFor
+	if err == nil && (f.User != who.User.ID || f.File.Type == "" || late) {
+		err = ErrNotFound
+	}
+	if errors.Is(err, ErrNotFound) {
+		err = &Error{Code: CodeNotFound, Field: "files",
+			Message: "This upload was not found, or has expired. Upload the file again."}
+	}
+	if err != nil {
+		return takenFile{}, err
+	}
+	if f.Sent != send {
+		if f.Sent != "" && !f.Refused {
+			return takenFile{}, &Error{Code: CodeConflict, Field: "files",
+				Message: "This file has already been sent. Upload it again."}
+		}
+		f.Sent, f.Room, f.SentAt = send, room, s.now()
+	}
+	// Written also when this send has it already: a repetition that is refused
+	// then frees nothing that this one goes on to send.
+	f.Refused = false
+	f.version, err = s.putUpload(ctx, f.version, f.upload)
+	return f, err
+}
+
+func (s *Service) readUpload(ctx context.Context, id string) (takenFile, error) {
+	var f takenFile
+	r, err := s.Store.Record(ctx, uploadKind, id)
+	if err == nil {
+		f.version, err = r.Version, json.Unmarshal(r.Value, &f.upload)
+	}
+	return f, err
+}
+
+// filesRefused frees files whose send was refused. If that fails,
+// [Service.Maintain] removes those that no message has.
+func (s *Service) filesRefused(ctx context.Context, taken []takenFile) {
+	ctx = context.WithoutCancel(ctx)
+	for _, f := range taken {
+		f.Refused = true
+		_, err := s.putUpload(ctx, f.version, f.upload)
+		if err != nil && !errors.Is(err, ErrConflict) && !errors.Is(err, ErrNotFound) {
+			s.Log.Error("free the file of a refused message", slog.Any("error", err))
+		}
+	}
+}
+
+// filesSent notes that a message has the files. If that fails,
+// [Service.Maintain] looks for the message.
+func (s *Service) filesSent(ctx context.Context, taken []takenFile, m Message) {
+	ctx = context.WithoutCancel(ctx)
+	for _, f := range taken {
+		if !slices.ContainsFunc(m.Files, func(has File) bool { return has.ID == f.File.ID }) {
+			continue // a repetition with other files
+		}
+		f.Refused, f.No = false, m.No
+		_, err := s.putUpload(ctx, f.version, f.upload)
+		for tries := 0; errors.Is(err, ErrConflict) && tries < 3; tries++ { // repeated meanwhile
+			var now takenFile
+			if now, err = s.readUpload(ctx, f.File.ID); err == nil {
+				_, err = s.putUpload(ctx, now.version, f.upload)
+			}
+		}
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			s.Log.Error("note the message of a file", slog.Any("error", err))
+		}
+	}
+}
+
+// certain reports whether a change that failed so was certainly not made.
+func certain(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Code != CodeUnavailable && e.Code != CodeInternal
 }
 
 // FileInput names a file of a message.
@@ -219,7 +294,7 @@ type place struct {
 }
 
 // discard runs what takes messages away, and removes their files. If it is cut
-// short, the files go with [Service.Tend].
+// short, the files go with [Service.Maintain].
 func (s *Service) discard(ctx context.Context, messages []Message, remove func() error) error {
 	var ids []string
 	for _, m := range messages {
@@ -261,9 +336,9 @@ func (s *Service) shred(ctx context.Context, ids ...string) error {
 	return nil
 }
 
-// tidyFiles removes files that were never sent, and those whose messages are
+// pruneFiles removes files that were never sent, and those whose messages are
 // gone.
-func (s *Service) tidyFiles(ctx context.Context) error {
+func (s *Service) pruneFiles(ctx context.Context) error {
 	if s.Files == nil {
 		return nil
 	}
@@ -272,17 +347,19 @@ func (s *Service) tidyFiles(ctx context.Context) error {
 		if err := json.Unmarshal(r.Value, &u); err != nil || s.now().Sub(u.At) < uploadFor {
 			return err
 		}
-		if u.Sent == "" {
-			if err := s.Files.Remove(ctx, r.ID); err != nil {
-				return err
-			}
+		sent, err := s.isSent(ctx, u)
+		if err == nil && !sent {
+			err = s.Files.Remove(ctx, r.ID)
+		}
+		if err != nil {
+			return err
 		}
 		return s.Store.DeleteRecord(ctx, uploadKind, r.ID)
 	})
 	if err != nil {
-		return fmt.Errorf("uploads: %w", err)
+		err = fmt.Errorf("uploads: %w", err)
 	}
-	err = s.eachRecord(ctx, trashKind, func(r Record) error {
+	trashErr := s.eachRecord(ctx, trashKind, func(r Record) error {
 		var at place
 		if err := json.Unmarshal(r.Value, &at); err != nil {
 			return err
@@ -296,8 +373,37 @@ func (s *Service) tidyFiles(ctx context.Context) error {
 		}
 		return s.shred(ctx, r.ID)
 	})
-	if err != nil {
-		return fmt.Errorf("files of deleted messages: %w", err)
+	if trashErr != nil {
+		trashErr = fmt.Errorf("files of deleted messages: %w", trashErr)
 	}
-	return s.tidyFaces(ctx)
+	return errors.Join(err, trashErr, s.pruneAvatars(ctx))
+}
+
+// isSent reports whether a message has the file of an upload, or had it. Where
+// a crash has left that open, the room says it.
+func (s *Service) isSent(ctx context.Context, u upload) (bool, error) {
+	if u.No > 0 || u.Sent == "" {
+		return u.No > 0, nil
+	}
+	if u.Room == "" { // sent before this was recorded
+		return true, nil
+	}
+	for page := (Page{From: Newest, Limit: s.Limits.PageMax}); ; {
+		messages, err := s.Store.Messages(ctx, u.Room, page)
+		if errors.Is(err, ErrNotFound) || err == nil && len(messages) == 0 {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		for _, m := range messages {
+			if slices.ContainsFunc(m.Files, func(f File) bool { return f.ID == u.File.ID }) {
+				return true, nil
+			}
+		}
+		if messages[0].At.Before(u.SentAt.Add(-clockSlack)) {
+			return false, nil
+		}
+		page = Page{From: Before, No: messages[0].No, Limit: s.Limits.PageMax}
+	}
 }

@@ -63,9 +63,9 @@ func (s *shelf) Weigh(context.Context) (total int64, err error) {
 func TestFiles(t *testing.T) {
 	depot := &shelf{kept: map[string][]byte{}}
 	f := newFixture(t, func(c *chat.Config) { c.Files = depot; c.Limits.File = 100 })
-	ada, bob, eve := f.person("Ada", chat.RoleMember), f.person("Bob", chat.RoleMember),
-		f.person("Eve", chat.RoleMember)
-	room := f.room(ada, chat.Private, bob)
+	ada, bob, eve := f.Person("Ada", chat.RoleMember), f.Person("Bob", chat.RoleMember),
+		f.Person("Eve", chat.RoleMember)
+	room := f.Room(ada, chat.Private, bob)
 	upload := func(name, text string) chat.File {
 		t.Helper()
 		file, err := f.Upload(t.Context(), ada, name, strings.NewReader(text))
@@ -145,22 +145,22 @@ func TestFiles(t *testing.T) {
 		t.Error("removed by a depot that was away")
 	}
 	depot.down = nil
-	refused(t, "tend", f.Tend(t.Context()), nil)
+	refused(t, "maintain", f.Maintain(t.Context()), nil)
 	if _, there := depot.kept[one.ID]; there {
 		t.Error("the bytes of a deleted message stay")
 	}
 
 	// What is never sent goes after a while; what was sent stays.
 	two := upload("two.txt", "the second")
-	f.wait(20 * time.Second)
+	f.Wait(20 * time.Second)
 	refused(t, "send", errOf(f.Send(t.Context(), ada,
 		chat.SendInput{Room: room, Files: []string{two.ID}})), nil)
-	f.wait(26 * time.Hour)
-	refused(t, "tend", f.Tend(t.Context()), nil)
+	f.Wait(26 * time.Hour)
+	refused(t, "maintain", f.Maintain(t.Context()), nil)
 	if _, there := depot.kept[two.ID]; !there || len(depot.kept) != 1 {
 		t.Errorf("%d files are kept, the one that was sent: %v", len(depot.kept), there)
 	}
-	ada = f.logIn("Ada")
+	ada = f.Again("Ada")
 	refused(t, "an upload that has gone",
 		errOf(f.Send(t.Context(), ada, chat.SendInput{Room: room, Files: []string{other.ID}})),
 		chat.ErrNotFound)
@@ -169,15 +169,172 @@ func TestFiles(t *testing.T) {
 func TestFilesGoWithRetention(t *testing.T) {
 	depot := &shelf{kept: map[string][]byte{}}
 	f := newFixture(t, func(c *chat.Config) { c.Files, c.Retain = depot, 30*24*time.Hour })
-	ada := f.person("Ada", chat.RoleMember)
-	room := f.room(ada, chat.Private)
+	ada := f.Person("Ada", chat.RoleMember)
+	room := f.Room(ada, chat.Private)
 	file, err := f.Upload(t.Context(), ada, "x", strings.NewReader("x"))
 	refused(t, "upload", err, nil)
 	refused(t, "send", errOf(f.Send(t.Context(), ada,
 		chat.SendInput{Room: room, Files: []string{file.ID}})), nil)
-	f.wait(31 * 24 * time.Hour)
-	refused(t, "tend", f.Tend(t.Context()), nil)
+	f.Wait(31 * 24 * time.Hour)
+	refused(t, "maintain", f.Maintain(t.Context()), nil)
 	if len(depot.kept) != 0 {
 		t.Error("the bytes outlive their message")
 	}
+}
+
+// TestRefusedSendsFreeTheirFiles: whatever a send is refused for, its files can
+// be sent again, and go if nobody does.
+func TestRefusedSendsFreeTheirFiles(t *testing.T) {
+	files := &shelf{kept: map[string][]byte{}}
+	f := newFixture(t, func(c *chat.Config) { c.Files, c.Limits.File = files, 100 })
+	ada, bob := f.Person("Ada", chat.RoleMember), f.Person("Bob", chat.RoleMember)
+	room := f.Room(ada, chat.Private, bob)
+	moderate := func(in chat.UpdateRoomInput) {
+		t.Helper()
+		in.Room = room
+		must(t, "update", errOf(f.UpdateRoom(t.Context(), ada, in)))
+	}
+	upload := func() chat.SendInput {
+		t.Helper()
+		file, err := f.Upload(t.Context(), bob, "x.txt", strings.NewReader("bytes"))
+		must(t, "upload", err)
+		return chat.SendInput{Room: room, Files: []string{file.ID}}
+	}
+	yes, no, slow, fast := true, false, 10, 0
+	for what, c := range map[string]struct {
+		code     *chat.Error
+		in       chat.SendInput
+		bar, end func()
+	}{
+		"no such room": {chat.ErrNotFound, chat.SendInput{Room: "nowhere"}, func() {}, func() {}},
+		"archived": {chat.ErrForbidden, chat.SendInput{Room: room},
+			func() { moderate(chat.UpdateRoomInput{Archived: &yes}) },
+			func() { moderate(chat.UpdateRoomInput{Archived: &no}) }},
+		"muted": {chat.ErrForbidden, chat.SendInput{Room: room},
+			func() {
+				must(t, "mute", errOf(f.MuteMember(t.Context(), ada,
+					chat.MuteInput{Room: room, User: bob.User.ID, Seconds: 60})))
+			},
+			func() { f.Wait(time.Minute) }},
+		"slow": {chat.ErrRateLimited, chat.SendInput{Room: room},
+			func() { moderate(chat.UpdateRoomInput{Slow: &slow}); f.Say(bob, room, "one") },
+			func() { moderate(chat.UpdateRoomInput{Slow: &fast}) }},
+	} {
+		in := upload()
+		lost := upload()
+		c.bar()
+		for _, try := range []chat.SendInput{in, lost} {
+			try.Room = c.in.Room
+			refused(t, what, errOf(f.Send(t.Context(), bob, try)), c.code)
+		}
+		c.end()
+		m, err := f.Send(t.Context(), bob, in)
+		if err != nil || len(m.Files) != 1 {
+			t.Errorf("%s, sent again: %+v, %v", what, m.Files, err)
+		}
+		refused(t, what+", sent twice", errOf(f.Send(t.Context(), bob, in)), chat.ErrConflict)
+		f.Wait(26 * time.Hour)
+		must(t, "maintain", f.Maintain(t.Context()))
+		if _, there := files.kept[in.Files[0]]; !there {
+			t.Errorf("%s: the file of a message is gone", what)
+		}
+		if _, there := files.kept[lost.Files[0]]; there {
+			t.Errorf("%s: a file that no message has is kept", what)
+		}
+	}
+	if left, err := f.Store.Records(t.Context(), "upload", "", 10); err != nil || len(left) > 0 {
+		t.Errorf("%d records are left, %v", len(left), err)
+	}
+}
+
+// lostAnswer is a store that keeps a message and says that it is away.
+type lostAnswer struct {
+	chat.Store
+	lose, before bool
+}
+
+func (s *lostAnswer) Commit(ctx context.Context, changes ...chat.Change) ([]chat.Result, error) {
+	if !s.lose || changes[0].Kind() != chat.MessageCreated {
+		return s.Store.Commit(ctx, changes...)
+	}
+	if !s.before {
+		if _, err := s.Store.Commit(ctx, changes...); err != nil {
+			return nil, err
+		}
+	}
+	return nil, chat.ErrUnavailable
+}
+
+// TestFilesOfUncertainSends: after an answer of unavailable the files are the
+// message's, if it was kept, and else they go.
+func TestFilesOfUncertainSends(t *testing.T) {
+	files := &shelf{kept: map[string][]byte{}}
+	store := &lostAnswer{}
+	f := newFixture(t, func(c *chat.Config) {
+		store.Store, c.Store = c.Store, store
+		c.Files, c.Limits.File = files, 100
+	})
+	ada := f.Person("Ada", chat.RoleMember)
+	room := f.Room(ada, chat.Private)
+	send := func(before bool) string {
+		file, err := f.Upload(t.Context(), ada, "x.txt", strings.NewReader("bytes"))
+		must(t, "upload", err)
+		store.lose, store.before = true, before
+		in := chat.SendInput{Room: room, Files: []string{file.ID}}
+		refused(t, "send", errOf(f.Send(t.Context(), ada, in)), chat.ErrUnavailable)
+		refused(t, "in another message", errOf(f.Send(t.Context(), ada, in)), chat.ErrConflict)
+		store.lose = false
+		return file.ID
+	}
+	kept, lost := send(false), send(true)
+	for range 300 { // more than a page
+		f.Wait(time.Second)
+		f.Say(ada, room, "later")
+	}
+	f.Wait(26 * time.Hour)
+	must(t, "maintain", f.Maintain(t.Context()))
+	if _, there := files.kept[kept]; !there {
+		t.Error("the file of a message is gone")
+	}
+	if _, there := files.kept[lost]; there {
+		t.Error("a file that no message has is kept")
+	}
+}
+
+// TestFilesOfTwoDevices: the same client id on another device is another send.
+func TestFilesOfTwoDevices(t *testing.T) {
+	f := newFixture(t, func(c *chat.Config) {
+		c.Files, c.Limits.File = &shelf{kept: map[string][]byte{}}, 100
+	})
+	ada := f.Person("Ada", chat.RoleMember)
+	other := f.Again("Ada")
+	file, err := f.Upload(t.Context(), ada, "x.txt", strings.NewReader("bytes"))
+	must(t, "upload", err)
+	in := chat.SendInput{Room: chat.GeneralID, Files: []string{file.ID}, ClientID: "1"}
+	first, err := f.Send(t.Context(), ada, in)
+	must(t, "send", err)
+	refused(t, "from another device", errOf(f.Send(t.Context(), other, in)), chat.ErrConflict)
+	again, err := f.Send(t.Context(), ada, in)
+	if err != nil || again.No != first.No || len(again.Files) != 1 {
+		t.Errorf("again: %+v, %v", again, err)
+	}
+}
+
+// TestOldUploadsAreNotSent: once [chat.Service.Maintain] may remove a file, no
+// message takes it.
+func TestOldUploadsAreNotSent(t *testing.T) {
+	f := newFixture(t, func(c *chat.Config) {
+		c.Files, c.Limits.File = &shelf{kept: map[string][]byte{}}, 100
+	})
+	ada := f.Person("Ada", chat.RoleMember)
+	var inputs []chat.SendInput
+	for range 2 {
+		file, err := f.Upload(t.Context(), ada, "x.txt", strings.NewReader("bytes"))
+		must(t, "upload", err)
+		inputs = append(inputs, chat.SendInput{Room: chat.GeneralID, Files: []string{file.ID}})
+	}
+	f.Wait(chat.DedupeFor)
+	must(t, "a day old", errOf(f.Send(t.Context(), ada, inputs[0])))
+	f.Wait(time.Millisecond)
+	refused(t, "older", errOf(f.Send(t.Context(), ada, inputs[1])), chat.ErrNotFound)
 }

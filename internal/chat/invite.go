@@ -50,10 +50,10 @@ func (s *Service) invited(ctx context.Context, code string) (Role, string, error
 			return RoleMember, "", nil
 		}
 		return "", "", &Error{Code: CodeForbidden,
-			Message: "one joins this server by invite: ask somebody there for a link"}
+			Message: "This server is invite-only. Ask a member for a link."}
 	}
 	no := &Error{Code: CodeNotFound, Field: "invite",
-		Message: "this invite does not exist, was used, or has expired: ask for a new one"}
+		Message: "This invite does not exist, has been used or has expired. Ask for a new one."}
 	if len(code) > 256 {
 		return "", "", no
 	}
@@ -66,7 +66,14 @@ func (s *Service) invited(ctx context.Context, code string) (Role, string, error
 	}
 	if s.SignUp == SignUpClosed && invite.Role != RoleOwner {
 		return "", "", &Error{Code: CodeForbidden,
-			Message: "sign-up is closed on this server: its operator adds people"}
+			Message: "Sign-up is closed. Ask your administrator for an account."}
+	}
+	works, err := s.works(ctx, invite)
+	if err != nil {
+		return "", "", err
+	}
+	if !works {
+		return "", "", no
 	}
 	return invite.Role, invite.CodeHash, nil
 }
@@ -139,6 +146,24 @@ func (s *Service) OwnerInvite(ctx context.Context, fresh time.Duration) (code st
 	return out.Code, false, err
 }
 
+// works reports whether an invite that has not expired still gives its role: an
+// invite gives no more than its maker may give now, and one of the server's own
+// makes its first owner only.
+func (s *Service) works(ctx context.Context, i Invite) (bool, error) {
+	if i.CreatedBy == "" {
+		if i.Role != RoleOwner {
+			return true, nil
+		}
+		owned, err := s.Owned(ctx)
+		return !owned, err
+	}
+	maker, err := s.Store.Account(ctx, i.CreatedBy)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && !maker.barred(s.now()) && mayInvite(maker.User, i.Role), err
+}
+
 // ListInvites returns the invites that still work.
 func (s *Service) ListInvites(ctx context.Context, who Caller, _ None) (InviteList, error) {
 	if !mayInvite(who.User, RoleGuest) {
@@ -150,7 +175,14 @@ func (s *Service) ListInvites(ctx context.Context, who Caller, _ None) (InviteLi
 	}
 	now, list := s.now(), InviteList{Invites: []Invite{}}
 	for _, i := range all {
-		if now.Before(i.ExpiresAt) {
+		if !now.Before(i.ExpiresAt) {
+			continue
+		}
+		works, err := s.works(ctx, i)
+		if err != nil {
+			return InviteList{}, err
+		}
+		if works {
 			list.Invites = append(list.Invites, i)
 		}
 	}

@@ -24,10 +24,10 @@ func boundless(t *testing.T, change func(*chat.Limits)) *fixture {
 // room. Who repeats what they have done is not refused.
 func TestMarksAreBounded(t *testing.T) {
 	f := boundless(t, nil)
-	ada, bob := f.person("Ada", chat.RoleMember), f.person("Bob", chat.RoleMember)
-	room := f.room(ada, chat.Private, bob)
+	ada, bob := f.Person("Ada", chat.RoleMember), f.Person("Bob", chat.RoleMember)
+	room := f.Room(ada, chat.Private, bob)
 	for i := range 101 {
-		f.send(ada, room, fmt.Sprint(i))
+		f.Say(ada, room, fmt.Sprint(i))
 	}
 	pin := func(no int64) error { return errOf(f.PinMessage(t.Context(), ada, at(room, no))) }
 	for no := int64(1); no <= 100; no++ {
@@ -75,16 +75,16 @@ func TestMarksAreBounded(t *testing.T) {
 // rooms to go to.
 func TestListsAreNotFilledByOthers(t *testing.T) {
 	f := boundless(t, func(l *chat.Limits) { l.RoomsJoined = 10 })
-	victim, eve, bob := f.person("Victim", chat.RoleMember), f.person("Eve", chat.RoleMember),
-		f.person("Bob", chat.RoleMember)
-	room := f.room(victim, chat.Public, eve, bob)
+	victim, eve, bob := f.Person("Victim", chat.RoleMember), f.Person("Eve", chat.RoleMember),
+		f.Person("Bob", chat.RoleMember)
+	room := f.Room(victim, chat.Public, eve, bob)
 	lists := func(who chat.Caller) int {
 		list, err := f.ListRooms(t.Context(), who, chat.None{})
 		refused(t, "list", err, nil)
 		return len(list.Rooms)
 	}
 	for i := range 7 {
-		m := f.send(victim, room, fmt.Sprint(i))
+		m := f.Say(victim, room, fmt.Sprint(i))
 		answer := chat.SendInput{Room: room, Thread: m.No, Text: "@Bob look"}
 		refused(t, "an answer", errOf(f.Send(t.Context(), eve, answer)), nil)
 	}
@@ -104,19 +104,19 @@ func TestListsAreNotFilledByOthers(t *testing.T) {
 	refused(t, "a room with somebody who is in enough",
 		errOf(f.CreateRoom(t.Context(), victim,
 			chat.CreateRoomInput{Name: "x", Users: []chat.UserID{bob.User.ID}})), chat.ErrForbidden)
-	m := f.send(eve, room, "more")
+	m := f.Say(eve, room, "more")
 	refused(t, "one thread more", errOf(f.FollowThread(t.Context(), eve, at(room, m.No))), nil)
-	m = f.send(eve, room, "and more")
+	m = f.Say(eve, room, "and more")
 	refused(t, "one too many", errOf(f.FollowThread(t.Context(), eve, at(room, m.No))), chat.ErrForbidden)
 }
 
 // TestFastMaking: threads and webhooks are made no faster than people do.
 func TestFastMaking(t *testing.T) {
 	f := newFixture(t, nil)
-	ada, eve := f.person("Ada", chat.RoleMember), f.person("Eve", chat.RoleMember)
-	room := f.room(ada, chat.Private, eve)
+	ada, eve := f.Person("Ada", chat.RoleMember), f.Person("Eve", chat.RoleMember)
+	room := f.Room(ada, chat.Private, eve)
 	for range 50 {
-		f.send(ada, room, "x")
+		f.Say(ada, room, "x")
 	}
 	made := func(do func(i int) error) (n int) {
 		for {

@@ -69,6 +69,7 @@ func (s *Service) ListPreviews(ctx context.Context, who Caller, in MessageInput)
 		if errs[i] != nil {
 			return PreviewList{}, errs[i]
 		}
+		p.Title, p.Description, p.Site = cleanLine(p.Title), cleanLine(p.Description), cleanLine(p.Site)
 		if p.URL = all[i]; p.Image != "" {
 			p.Image = fmt.Sprintf("/api/v1/rooms/%s/messages/%d/previews/%s/image", in.Room, in.No,
 				linkID(all[i]))

@@ -66,10 +66,10 @@ func TestPreviews(t *testing.T) {
 		c.Limits.Looks = chat.Rate{Limit: 5,
 			Window: time.Minute}
 	})
-	ada, bob, eve := f.person("Ada", chat.RoleMember), f.person("Bob", chat.RoleMember),
-		f.person("Eve", chat.RoleOwner)
-	room := f.room(ada, chat.Private, bob)
-	m := f.send(ada, room, "https://b.test/ https://none.test/ [a](https://a.test/)")
+	ada, bob, eve := f.Person("Ada", chat.RoleMember), f.Person("Bob", chat.RoleMember),
+		f.Person("Eve", chat.RoleOwner)
+	room := f.Room(ada, chat.Private, bob)
+	m := f.Say(ada, room, "https://b.test/ https://none.test/ [a](https://a.test/)")
 	in := chat.MessageInput{Room: room, No: m.No}
 	list := func(who chat.Caller) []chat.Preview {
 		t.Helper()
@@ -124,7 +124,7 @@ func TestPreviews(t *testing.T) {
 	edit("https://1.test https://2.test https://3.test")
 	refused(t, "too much", errOf(f.ListPreviews(t.Context(), bob, in)), chat.ErrRateLimited)
 	refused(t, "the picture of what is not there any more", errOf(open(bob, image)), chat.ErrNotFound)
-	f.wait(2 * time.Minute)
+	f.Wait(2 * time.Minute)
 	if got := list(bob); len(got) != 0 {
 		t.Errorf("after the edit: %+v", got)
 	}
@@ -141,7 +141,7 @@ func TestPreviews(t *testing.T) {
 	refused(t, "of a deleted message", errOf(f.ListPreviews(t.Context(), bob, in)), chat.ErrNotFound)
 
 	f.Looker = nil
-	in.No = f.send(ada, room, "https://a.test/").No
+	in.No = f.Say(ada, room, "https://a.test/").No
 	if got := list(bob); got == nil || len(got) != 0 {
 		t.Errorf("where links are not looked at: %+v", got)
 	}

@@ -4,9 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 )
 
 const (
@@ -200,62 +197,41 @@ func (s *Service) ListEdits(ctx context.Context, who Caller, in MessageInput) (E
 
 // AddReaction adds the caller's reaction to a message.
 func (s *Service) AddReaction(ctx context.Context, who Caller, in ReactionInput) (Message, error) {
-	if !isEmoji(in.Emoji) {
-		return Message{}, invalid("emoji", "a reaction is one emoji")
+	emoji, ok := normalEmoji(in.Emoji)
+	if !ok {
+		return Message{}, errNoEmoji
 	}
 	at := MessageInput{Room: in.Room, No: in.No}
 	m, _, err := s.writable(ctx, who, at)
 	if err != nil {
 		return Message{}, err
 	}
-	reactions, known, again := 0, false, false
+	reactions := 0
 	for _, r := range m.Reactions {
 		reactions += len(r.Users)
-		if r.Emoji == in.Emoji {
-			known, again = true, slices.Contains(r.Users, who.User.ID)
-		}
 	}
-	if !again && (reactions >= maxReactions || !known && len(m.Reactions) >= maxEmojis) {
-		return Message{}, &Error{Code: CodeConflict,
-			Message: "this message has as many reactions as it can have"}
+	same := m.reacted(emoji)
+	if !slices.Contains(same.Users, who.User.ID) &&
+		(reactions >= maxReactions || len(same.Users) == 0 && len(m.Reactions) >= maxEmojis) {
+		return Message{}, &Error{Code: CodeConflict, Message: "This message has reached the reaction limit."}
 	}
 	return s.mark(ctx, who, at, Change{
-		Op: AddReaction{Reaction: Reaction{No: in.No, Emoji: in.Emoji, User: who.User.ID}}})
+		Op: AddReaction{Reaction: Reaction{No: in.No, Emoji: same.Emoji, User: who.User.ID}}})
 }
+
+var errNoEmoji = invalid("emoji", "A reaction is a single emoji.")
 
 // RemoveReaction takes the caller's reaction back.
 func (s *Service) RemoveReaction(ctx context.Context, who Caller, in ReactionInput) (Message, error) {
+	emoji, ok := normalEmoji(in.Emoji)
+	if !ok {
+		return Message{}, errNoEmoji
+	}
 	at := MessageInput{Room: in.Room, No: in.No}
-	if _, _, err := s.writable(ctx, who, at); err != nil {
+	m, _, err := s.writable(ctx, who, at)
+	if err != nil {
 		return Message{}, err
 	}
 	return s.mark(ctx, who, at, Change{
-		Op: RemoveReaction{Reaction: Reaction{No: in.No, Emoji: in.Emoji, User: who.User.ID}}})
-}
-
-// isEmoji reports whether the text is made of what emoji are made of. Which
-// sequences are shown as one picture changes every year and is the clients' to
-// know.
-func isEmoji(text string) bool {
-	if text == "" || len(text) > 64 || !utf8.ValidString(text) {
-		return false
-	}
-	pictures := 0
-	for _, r := range text {
-		switch {
-		// joiner, variation, keycap, tags of flags
-		case r == 0x200d, r == 0xfe0f, r == 0x20e3, 0xe0020 <= r && r <= 0xe007f:
-		case strings.ContainsRune("#*0123456789", r):
-			if !strings.ContainsRune(text, 0x20e3) {
-				return false
-			}
-			pictures++
-		case unicode.Is(unicode.So, r), unicode.Is(unicode.Sk, r) && r >= 0x1f000,
-			strings.ContainsRune("‼⁉〰〽↔↕↖↗↘↙↩↪▪▫▶◀◻◼◽◾⤴⤵⬅⬆⬇", r):
-			pictures++
-		default:
-			return false
-		}
-	}
-	return pictures > 0
+		Op: RemoveReaction{Reaction: Reaction{No: in.No, Emoji: m.reacted(emoji).Emoji, User: who.User.ID}}})
 }

@@ -12,9 +12,9 @@ func at(room chat.RoomID, no int64) chat.MessageInput { return chat.MessageInput
 
 func TestEditing(t *testing.T) {
 	f := newFixture(t, nil)
-	ada, bob := f.person("Ada", chat.RoleMember), f.person("Bob", chat.RoleAdmin)
-	room := f.room(ada, chat.Private, bob)
-	f.send(ada, room, "one")
+	ada, bob := f.Person("Ada", chat.RoleMember), f.Person("Bob", chat.RoleAdmin)
+	room := f.Room(ada, chat.Private, bob)
+	f.Say(ada, room, "one")
 	edit := func(who chat.Caller, text string) error {
 		_, err := f.EditMessage(t.Context(), who, chat.EditInput{Room: room, No: 1, Text: text})
 		return err
@@ -36,15 +36,13 @@ func TestEditing(t *testing.T) {
 		chat.EditInput{Room: room, No: 2, Text: "x"})), chat.ErrNotFound)
 }
 
-func errOf[T any](_ T, err error) error { return err }
-
 func TestDeleting(t *testing.T) {
 	f := newFixture(t, nil)
-	ada, bob, eve := f.person("Ada", chat.RoleMember), f.person("Bob", chat.RoleMember),
-		f.person("Eve", chat.RoleMember)
-	room := f.room(ada, chat.Private, bob)
-	f.send(bob, room, "one")
-	f.send(ada, room, "two")
+	ada, bob, eve := f.Person("Ada", chat.RoleMember), f.Person("Bob", chat.RoleMember),
+		f.Person("Eve", chat.RoleMember)
+	room := f.Room(ada, chat.Private, bob)
+	f.Say(bob, room, "one")
+	f.Say(ada, room, "two")
 	refused(t, "an outsider", errOf(f.DeleteMessage(t.Context(), eve, at(room, 1))), chat.ErrNotFound)
 	refused(t, "a member, a moderator's message",
 		errOf(f.DeleteMessage(t.Context(), bob, at(room, 2))), chat.ErrForbidden)
@@ -64,16 +62,16 @@ func TestDeleting(t *testing.T) {
 	}
 	direct, err := f.OpenDirect(t.Context(), ada, chat.OpenDirectInput{User: bob.User.ID})
 	refused(t, "a direct room", err, nil)
-	f.send(ada, direct.ID, "between us")
+	f.Say(ada, direct.ID, "between us")
 	refused(t, "the other's, in a direct room",
 		errOf(f.DeleteMessage(t.Context(), bob, at(direct.ID, 1))), chat.ErrForbidden)
 }
 
 func TestReactions(t *testing.T) {
 	f := newFixture(t, nil)
-	ada, bob := f.person("Ada", chat.RoleMember), f.person("Bob", chat.RoleMember)
-	room := f.room(ada, chat.Private, bob)
-	f.send(ada, room, "one")
+	ada, bob := f.Person("Ada", chat.RoleMember), f.Person("Bob", chat.RoleMember)
+	room := f.Room(ada, chat.Private, bob)
+	f.Say(ada, room, "one")
 	react := func(who chat.Caller, emoji string) error {
 		return errOf(f.AddReaction(t.Context(), who, chat.ReactionInput{Room: room, No: 1, Emoji: emoji}))
 	}
@@ -98,13 +96,13 @@ func TestReactions(t *testing.T) {
 
 func TestPins(t *testing.T) {
 	f := newFixture(t, nil)
-	ada, guest := f.person("Ada", chat.RoleMember), f.person("Guest", chat.RoleGuest)
-	room := f.room(ada, chat.Private, guest)
-	f.send(ada, room, "one")
-	f.send(ada, room, "two")
+	ada, guest := f.Person("Ada", chat.RoleMember), f.Person("Guest", chat.RoleGuest)
+	room := f.Room(ada, chat.Private, guest)
+	f.Say(ada, room, "one")
+	f.Say(ada, room, "two")
 	refused(t, "a guest", errOf(f.PinMessage(t.Context(), guest, at(room, 1))), chat.ErrForbidden)
 	for no := range int64(2) {
-		f.wait(1e9)
+		f.Wait(1e9)
 		refused(t, "a pin", errOf(f.PinMessage(t.Context(), ada, at(room, no+1))), nil)
 	}
 	pins, err := f.ListPins(t.Context(), guest, chat.RoomInput{Room: room})
@@ -116,5 +114,39 @@ func TestPins(t *testing.T) {
 	if pins, err = f.ListPins(t.Context(), ada, chat.RoomInput{Room: room}); err != nil ||
 		len(pins.Messages) != 1 {
 		t.Errorf("the pins are %+v, %v", pins, err)
+	}
+}
+
+// TestReactionsHaveOneForm: however an emoji was typed, it is one reaction, also
+// beside older ones that are kept in another form.
+func TestReactionsHaveOneForm(t *testing.T) {
+	f := newFixture(t, nil)
+	ada, bob := f.Person("Ada", chat.RoleMember), f.Person("Bob", chat.RoleMember)
+	room := f.Room(ada, chat.Private, bob)
+	in := func(emoji string) chat.ReactionInput { return chat.ReactionInput{Room: room, No: 1, Emoji: emoji} }
+	f.Say(ada, room, "hello")
+	for _, forms := range [][2]string{{"👍", "👍\ufe0f"}, {"❤\ufe0f", "❤"}, {"1\ufe0f\u20e3", "1\u20e3"}} {
+		must(t, "react", errOf(f.AddReaction(t.Context(), ada, in(forms[0]))))
+		m, err := f.AddReaction(t.Context(), bob, in(forms[1]))
+		if err != nil || len(m.Reactions) != 1 || len(m.Reactions[0].Users) != 2 ||
+			m.Reactions[0].Emoji != forms[0] {
+			t.Errorf("%+q: %+v, %v", forms, m.Reactions, err)
+		}
+		must(t, "take back", errOf(f.RemoveReaction(t.Context(), ada, in(forms[1]))))
+		m, err = f.RemoveReaction(t.Context(), bob, in(forms[0]))
+		if err != nil || len(m.Reactions) != 0 {
+			t.Errorf("%+q, taken back: %+v, %v", forms, m.Reactions, err)
+		}
+	}
+	must(t, "an older form", errOf(f.Store.Commit(t.Context(), chat.Change{
+		Stream: chat.RoomStream(room), ID: "old", At: f.Now(),
+		Op: chat.AddReaction{Reaction: chat.Reaction{No: 1, Emoji: "👍\ufe0f", User: ada.User.ID}}})))
+	m, err := f.AddReaction(t.Context(), bob, in("👍"))
+	if err != nil || len(m.Reactions) != 1 || len(m.Reactions[0].Users) != 2 {
+		t.Errorf("beside an older form: %+v, %v", m.Reactions, err)
+	}
+	m, err = f.RemoveReaction(t.Context(), ada, in("👍"))
+	if err != nil || len(m.Reactions) != 1 || len(m.Reactions[0].Users) != 1 {
+		t.Errorf("taking an older form back: %+v, %v", m.Reactions, err)
 	}
 }

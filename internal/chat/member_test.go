@@ -45,8 +45,8 @@ func heard(t *testing.T, s chat.Store, who chat.Caller, after chat.Position) (ki
 func TestTriedAgainIsWhole(t *testing.T) {
 	store := &cutOff{Store: chattest.NewModel(nil)}
 	f := newFixture(t, func(c *chat.Config) { c.Store = store })
-	keeper, guest := f.person("Pablo", chat.RoleOwner), f.person("Joe", chat.RoleMember)
-	room := f.room(keeper, chat.Public)
+	keeper, guest := f.Person("Pablo", chat.RoleOwner), f.Person("Joe", chat.RoleMember)
+	room := f.Room(keeper, chat.Public)
 	in := chat.RoomInput{Room: room}
 	join := func() error { _, err := f.JoinRoom(t.Context(), guest, in); return err }
 	leave := func() error { _, err := f.LeaveRoom(t.Context(), guest, in); return err }
@@ -87,8 +87,8 @@ func TestTriedAgainIsWhole(t *testing.T) {
 
 func TestWhoIsTakenOutIsToldWhy(t *testing.T) {
 	f := newFixture(t, nil)
-	owner, mary := f.person("Pablo", chat.RoleOwner), f.person("Mary", chat.RoleMember)
-	room := f.room(owner, chat.Public)
+	owner, mary := f.Person("Pablo", chat.RoleOwner), f.Person("Mary", chat.RoleMember)
+	room := f.Room(owner, chat.Public)
 	heads, err := f.Store.Heads(t.Context(), chat.UserStream(mary.User.ID))
 	if err != nil {
 		t.Fatal(err)
@@ -135,8 +135,8 @@ func TestWhoIsTakenOutIsToldWhy(t *testing.T) {
 
 func TestPrivateRoomKeepsAModerator(t *testing.T) {
 	f := newFixture(t, nil)
-	a, b := f.person("Pablo", chat.RoleOwner), f.person("Joe", chat.RoleMember)
-	room := f.room(a, chat.Private, b)
+	a, b := f.Person("Pablo", chat.RoleOwner), f.Person("Joe", chat.RoleMember)
+	room := f.Room(a, chat.Private, b)
 	_, err := f.LeaveRoom(t.Context(), a, chat.RoomInput{Room: room})
 	refused(t, "the only moderator leaves", err, chat.ErrConflict)
 	_, err = f.UpdateMember(t.Context(), a,
@@ -155,8 +155,8 @@ func TestPrivateRoomKeepsAModerator(t *testing.T) {
 
 func TestRemovedPeopleSeeNothing(t *testing.T) {
 	f := newFixture(t, nil)
-	a, b := f.person("Pablo", chat.RoleOwner), f.person("Joe", chat.RoleMember)
-	room := f.room(a, chat.Private, b)
+	a, b := f.Person("Pablo", chat.RoleOwner), f.Person("Joe", chat.RoleMember)
+	room := f.Room(a, chat.Private, b)
 	if _, err := f.RemoveMember(t.Context(), a,
 		chat.RemoveMemberInput{Room: room, User: b.User.ID}); err != nil {
 		t.Fatal(err)

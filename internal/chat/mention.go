@@ -66,11 +66,7 @@ func (s *Service) named(ctx context.Context, room RoomID, name string) (UserID, 
 	if utf8.RuneCountInString(name) > s.Limits.Name {
 		return "", nil
 	}
-	_, key, err := s.Names.Fold(name)
-	if err != nil {
-		return "", nil // no account can have this name
-	}
-	account, err := s.Store.AccountByName(ctx, key)
+	account, err := s.Store.AccountByName(ctx, s.Names.Key(name))
 	if err == nil {
 		_, err = s.Store.Member(ctx, room, account.ID)
 	}

@@ -18,15 +18,15 @@ func TestMentions(t *testing.T) {
 	}
 	readTable(t, "mentions.json", &cases)
 	f := boundless(t, nil)
-	author := f.person("Author", chat.RoleMember)
-	room := f.room(author, chat.Private)
+	author := f.Person("Author", chat.RoleMember)
+	room := f.Room(author, chat.Private)
 	ids := map[string]chat.UserID{"*": chat.MentionAll}
 	for _, c := range cases {
 		for _, name := range c.Mentions {
 			if _, there := ids[name]; there {
 				continue
 			}
-			who := f.person(name, chat.RoleMember)
+			who := f.Person(name, chat.RoleMember)
 			ids[name] = who.User.ID
 			refused(t, "add "+name, errOf(f.AddMember(t.Context(), author,
 				chat.MemberInput{Room: room, User: who.User.ID})), nil)
@@ -38,7 +38,7 @@ func TestMentions(t *testing.T) {
 			want = append(want, ids[name])
 		}
 		slices.Sort(want)
-		if got := f.send(author, room, c.Text).Mentions; !slices.Equal(got, want) {
+		if got := f.Say(author, room, c.Text).Mentions; !slices.Equal(got, want) {
 			t.Errorf("%q mentions %v, want %v: %v", c.Text, got, c.Mentions, want)
 		}
 	}
@@ -58,14 +58,14 @@ func readTable(t *testing.T, name string, into any) {
 // TestWhoMayMention: members of the room, and everyone only by members.
 func TestWhoMayMention(t *testing.T) {
 	f := newFixture(t, nil)
-	ada, bob, guest := f.person("Ada", chat.RoleMember), f.person("Bob", chat.RoleMember),
-		f.person("Guest", chat.RoleGuest)
-	f.person("Eve", chat.RoleMember)
-	room := f.room(ada, chat.Private, bob, guest)
-	if m := f.send(ada, room, "@Eve is not here, @Bob is"); !slices.Equal(m.Mentions, []chat.UserID{bob.User.ID}) {
+	ada, bob, guest := f.Person("Ada", chat.RoleMember), f.Person("Bob", chat.RoleMember),
+		f.Person("Guest", chat.RoleGuest)
+	f.Person("Eve", chat.RoleMember)
+	room := f.Room(ada, chat.Private, bob, guest)
+	if m := f.Say(ada, room, "@Eve is not here, @Bob is"); !slices.Equal(m.Mentions, []chat.UserID{bob.User.ID}) {
 		t.Errorf("someone outside the room: %v", m.Mentions)
 	}
-	if m := f.send(guest, room, "@room @Bob"); !slices.Equal(m.Mentions, []chat.UserID{bob.User.ID}) {
+	if m := f.Say(guest, room, "@room @Bob"); !slices.Equal(m.Mentions, []chat.UserID{bob.User.ID}) {
 		t.Errorf("a guest mentions %v", m.Mentions)
 	}
 	view, err := f.GetRoom(t.Context(), bob, chat.RoomInput{Room: room})

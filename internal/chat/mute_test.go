@@ -13,10 +13,10 @@ import (
 func TestMute(t *testing.T) {
 	f := newFixture(t, nil)
 	ctx := t.Context()
-	owner, joe, mary, zoe := f.person("Pablo", chat.RoleOwner), f.person("Joe", chat.RoleMember),
-		f.person("Mary", chat.RoleMember), f.person("Zoe", chat.RoleMember)
-	room := f.room(joe, chat.Public, owner, mary, zoe)
-	m := f.send(mary, room, "first")
+	owner, joe, mary, zoe := f.Person("Pablo", chat.RoleOwner), f.Person("Joe", chat.RoleMember),
+		f.Person("Mary", chat.RoleMember), f.Person("Zoe", chat.RoleMember)
+	room := f.Room(joe, chat.Public, owner, mary, zoe)
+	m := f.Say(mary, room, "first")
 	thread, err := f.FollowThread(ctx, mary, chat.MessageInput{Room: room, No: m.No})
 	if err != nil {
 		t.Fatal(err)
@@ -87,7 +87,7 @@ func TestMute(t *testing.T) {
 		}
 	}
 	silent("muted")
-	f.send(zoe, room, "others are not")
+	f.Say(zoe, room, "others are not")
 	view, err := f.GetRoom(ctx, mary, chat.RoomInput{Room: room})
 	if err != nil || view.Mute != member.Mute {
 		t.Errorf("what she sees: %+v, %v", view.Mute, err)
@@ -111,23 +111,23 @@ func TestMute(t *testing.T) {
 	if _, err := f.DeleteMessage(ctx, mary, chat.MessageInput{Room: room, No: m.No}); err != nil {
 		t.Errorf("deleting her own: %v", err)
 	}
-	m = f.send(zoe, room, "another")
+	m = f.Say(zoe, room, "another")
 	if member, err = f.UnmuteMember(ctx, joe,
 		chat.MemberInput{Room: room, User: mary.User.ID}); err != nil || member.Mute != (chat.Mute{}) {
 		t.Fatalf("%+v, %v", member, err)
 	}
-	f.send(mary, room, "free")
+	f.Say(mary, room, "free")
 	if _, err := f.MuteMember(ctx, joe,
 		chat.MuteInput{Room: room, User: mary.User.ID, Seconds: 60}); err != nil {
 		t.Fatal(err)
 	}
-	f.wait(time.Minute)
-	f.send(mary, room, "free again")
+	f.Wait(time.Minute)
+	f.Say(mary, room, "free again")
 	_, err = f.MuteMember(ctx, joe, chat.MuteInput{Room: room, User: "nobody", Seconds: 60})
 	refused(t, "nobody", err, chat.ErrNotFound)
 	_, err = f.UnmuteMember(ctx, zoe, chat.MemberInput{Room: room, User: mary.User.ID})
 	refused(t, "unmuting as a member", err, chat.ErrForbidden)
-	if err := f.Tend(ctx); err != nil {
+	if err := f.Maintain(ctx); err != nil {
 		t.Fatal(err)
 	}
 	if left, err := f.Store.Records(ctx, "mute", "", 10); err != nil || len(left) != 0 {
@@ -140,9 +140,9 @@ func TestMute(t *testing.T) {
 func TestMuteRace(t *testing.T) {
 	f := newFixture(t, nil)
 	ctx := t.Context()
-	joe, mary := f.person("Joe", chat.RoleOwner), f.person("Mary", chat.RoleMember)
+	joe, mary := f.Person("Joe", chat.RoleOwner), f.Person("Mary", chat.RoleMember)
 	for range 50 {
-		room := f.room(joe, chat.Public, mary)
+		room := f.Room(joe, chat.Public, mary)
 		var wg sync.WaitGroup
 		wg.Go(func() {
 			if _, err := f.LeaveRoom(ctx, mary, chat.RoomInput{Room: room}); err != nil {

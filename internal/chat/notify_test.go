@@ -9,8 +9,8 @@ import (
 func TestNotify(t *testing.T) {
 	f := newFixture(t, nil)
 	ctx := t.Context()
-	joe, mary := f.person("Joe", chat.RoleMember), f.person("Mary", chat.RoleMember)
-	room := f.room(joe, chat.Public)
+	joe, mary := f.Person("Joe", chat.RoleMember), f.Person("Mary", chat.RoleMember)
+	room := f.Room(joe, chat.Public)
 	if _, err := f.SetNotify(ctx, joe, chat.Notify{Room: room, Level: chat.NotifyNone}); err != nil {
 		t.Fatal(err)
 	}

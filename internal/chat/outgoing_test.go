@@ -24,14 +24,14 @@ var patience = chat.Patience{Attempts: 3, First: time.Minute, Longest: time.Hour
 
 // run delivers what is due.
 func (r *receiver) run() {
-	r.f.t.Helper()
-	due, err := r.f.DueOutgoing(r.f.t.Context())
+	r.f.T.Helper()
+	due, err := r.f.DueOutgoing(r.f.T.Context())
 	if err != nil {
-		r.f.t.Fatal(err)
+		r.f.T.Fatal(err)
 	}
 	for _, w := range due {
-		if err := r.f.Deliver(r.f.t.Context(), w, patience, r.take); err != nil {
-			r.f.t.Fatal(err)
+		if err := r.f.Deliver(r.f.T.Context(), w, patience, r.take); err != nil {
+			r.f.T.Fatal(err)
 		}
 	}
 }
@@ -62,28 +62,28 @@ func (r *receiver) took() string {
 }
 
 func (r *receiver) state(who chat.Caller) chat.Outgoing {
-	r.f.t.Helper()
-	list, err := r.f.ListOutgoing(r.f.t.Context(), who, chat.RoomInput{Room: r.room})
+	r.f.T.Helper()
+	list, err := r.f.ListOutgoing(r.f.T.Context(), who, chat.RoomInput{Room: r.room})
 	if err != nil || len(list.Webhooks) != 1 {
-		r.f.t.Fatalf("%d webhooks, %v", len(list.Webhooks), err)
+		r.f.T.Fatalf("%d webhooks, %v", len(list.Webhooks), err)
 	}
 	return list.Webhooks[0]
 }
 
 func (r *receiver) expect(what, want string) {
-	r.f.t.Helper()
+	r.f.T.Helper()
 	r.run()
 	if got := r.took(); got != want {
-		r.f.t.Errorf("%s: received %q, want %q", what, got, want)
+		r.f.T.Errorf("%s: received %q, want %q", what, got, want)
 	}
 }
 
 func newReceiver(t *testing.T, kinds ...chat.Kind) (*receiver, chat.Caller, chat.OutgoingOutput) {
 	t.Helper()
 	f := newFixture(t, nil)
-	owner := f.person("Pablo", chat.RoleOwner)
-	r := &receiver{f: f, room: f.room(owner, chat.Private)}
-	f.send(owner, r.room, "before")
+	owner := f.Person("Pablo", chat.RoleOwner)
+	r := &receiver{f: f, room: f.Room(owner, chat.Private)}
+	f.Say(owner, r.room, "before")
 	out, err := f.CreateOutgoing(t.Context(), owner,
 		chat.OutgoingInput{Room: r.room, URL: "https://hooks.example/x", Kinds: kinds})
 	if err != nil {
@@ -95,14 +95,14 @@ func newReceiver(t *testing.T, kinds ...chat.Kind) (*receiver, chat.Caller, chat
 func TestOutgoingKeepsTheOrder(t *testing.T) {
 	r, owner, out := newReceiver(t)
 	r.expect("what was before", "")
-	r.f.send(owner, r.room, "one")
-	second := r.f.send(owner, r.room, "two")
-	r.f.send(owner, r.room, "three")
+	r.f.Say(owner, r.room, "one")
+	second := r.f.Say(owner, r.room, "two")
+	r.f.Say(owner, r.room, "three")
 	r.fail = &chat.DeliveryError{Reason: "broken"}
 	r.expect("while it fails", "")
 	if s := r.state(owner); s.Attempts != 1 || s.Error != "broken" ||
-		s.Position != out.Webhook.Position || s.NextAt.Before(r.f.at.Add(30*time.Second)) ||
-		s.NextAt.After(r.f.at.Add(time.Minute)) {
+		s.Position != out.Webhook.Position || s.NextAt.Before(r.f.Now().Add(30*time.Second)) ||
+		s.NextAt.After(r.f.Now().Add(time.Minute)) {
 		t.Errorf("after the first failure: %+v", s)
 	}
 	r.fail = nil
@@ -111,7 +111,7 @@ func TestOutgoingKeepsTheOrder(t *testing.T) {
 		chat.MessageInput{Room: r.room, No: second.No}); err != nil {
 		t.Fatal(err)
 	}
-	r.f.wait(time.Minute)
+	r.f.Wait(time.Minute)
 	r.expect("when it works again", "one (deleted) three (deleted)")
 	r.expect("twice", "")
 	if s := r.state(owner); s.Attempts != 0 || s.Error != "" || !s.NextAt.IsZero() ||
@@ -122,8 +122,8 @@ func TestOutgoingKeepsTheOrder(t *testing.T) {
 
 func TestOutgoingDeadLetters(t *testing.T) {
 	r, owner, out := newReceiver(t, chat.MessageCreated)
-	poison := r.f.send(owner, r.room, "poison")
-	r.f.send(owner, r.room, "good")
+	poison := r.f.Say(owner, r.room, "poison")
+	r.f.Say(owner, r.room, "good")
 	for range patience.Attempts {
 		r.fail = &chat.DeliveryError{Reason: "the receiver answered 500"}
 		due, err := r.f.DueOutgoing(t.Context())
@@ -139,7 +139,7 @@ func TestOutgoingDeadLetters(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.f.wait(2 * time.Hour)
+		r.f.Wait(2 * time.Hour)
 	}
 	if got := r.took(); got != "good" {
 		t.Errorf("received %q", got)
@@ -184,14 +184,14 @@ func TestOutgoingDeadLettersAreBounded(t *testing.T) {
 	r.fail = &chat.DeliveryError{Reason: "no"}
 	const sent = 130
 	for i := range sent {
-		r.f.send(owner, r.room, fmt.Sprint(i))
+		r.f.Say(owner, r.room, fmt.Sprint(i))
 	}
 	for i := 0; r.state(owner).Dead < sent; i++ {
 		if i > 10*sent {
 			t.Fatalf("only %d dead", r.state(owner).Dead)
 		}
 		r.run()
-		r.f.wait(2 * time.Hour)
+		r.f.Wait(2 * time.Hour)
 	}
 	dead, err := r.f.ListDead(t.Context(), owner, chat.OutgoingIDInput{Room: r.room, Webhook: out.Webhook.ID})
 	if err != nil || len(dead.Dead) != 100 {
@@ -214,7 +214,7 @@ func TestOutgoingDeadLettersAreBounded(t *testing.T) {
 
 func TestOutgoingKinds(t *testing.T) {
 	r, owner, _ := newReceiver(t, chat.MessageDeleted, chat.RoomUpdated)
-	m := r.f.send(owner, r.room, "unwanted")
+	m := r.f.Say(owner, r.room, "unwanted")
 	topic := "new"
 	if _, err := r.f.UpdateRoom(t.Context(), owner,
 		chat.UpdateRoomInput{Room: r.room, Topic: &topic}); err != nil {
@@ -222,7 +222,7 @@ func TestOutgoingKinds(t *testing.T) {
 	}
 	r.expect("a kind", "room.updated")
 	before := r.state(owner).Position.Seq
-	r.f.send(owner, r.room, "unwanted")
+	r.f.Say(owner, r.room, "unwanted")
 	r.expect("no kind", "")
 	if s := r.state(owner); s.Position.Seq != before+1 {
 		t.Errorf("what is not wanted is not passed over: %+v", s)
@@ -236,12 +236,12 @@ func TestOutgoingKinds(t *testing.T) {
 
 func TestOutgoingGone(t *testing.T) {
 	r, owner, out := newReceiver(t)
-	r.f.send(owner, r.room, "one")
+	r.f.Say(owner, r.room, "one")
 	r.fail = &chat.DeliveryError{Reason: "410", Gone: true}
 	r.run()
 	r.fail = nil
-	r.f.send(owner, r.room, "two")
-	r.f.wait(time.Hour)
+	r.f.Say(owner, r.room, "two")
+	r.f.Wait(time.Hour)
 	r.expect("after 410", "")
 	if s := r.state(owner); s.EndedAt.IsZero() || s.Error != "410" {
 		t.Errorf("state: %+v", s)
@@ -252,7 +252,7 @@ func TestOutgoingGone(t *testing.T) {
 
 func TestOutgoingIsStopped(t *testing.T) {
 	r, owner, out := newReceiver(t)
-	r.f.send(owner, r.room, "one")
+	r.f.Say(owner, r.room, "one")
 	ctx, cancel := context.WithCancel(t.Context())
 	err := r.f.Deliver(ctx, out.Webhook, patience, func(ctx context.Context, _ chat.Parcel) error {
 		cancel()
@@ -264,7 +264,7 @@ func TestOutgoingIsStopped(t *testing.T) {
 	r.expect("after a start", "one")
 
 	// Deleted while an event is under way: nothing comes back.
-	r.f.send(owner, r.room, "two")
+	r.f.Say(owner, r.room, "two")
 	err = r.f.Deliver(t.Context(), out.Webhook, patience, func(ctx context.Context, _ chat.Parcel) error {
 		_, err := r.f.DeleteOutgoing(ctx, owner, chat.OutgoingIDInput{Room: r.room, Webhook: out.Webhook.ID})
 		return err
@@ -280,12 +280,12 @@ func TestOutgoingBehindTheLog(t *testing.T) {
 	r, owner, out := newReceiver(t)
 	r.f.Limits.Sends = chat.Rate{Limit: -1}
 	for i := range 20 {
-		r.f.send(owner, r.room, fmt.Sprint(i))
+		r.f.Say(owner, r.room, fmt.Sprint(i))
 	}
 	// Its messages up to the tenth are gone, and with them their events.
 	_, err := r.f.Store.Commit(t.Context(),
 		chat.Change{Stream: chat.RoomStream(r.room), ID: "trim",
-			At: r.f.at, Op: chat.TrimMessages{To: 11}})
+			At: r.f.Now(), Op: chat.TrimMessages{To: 11}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -306,7 +306,7 @@ func TestOutgoingBehindTheLog(t *testing.T) {
 
 func TestOutgoingIsForModerators(t *testing.T) {
 	r, owner, out := newReceiver(t)
-	joe, eve := r.f.person("Joe", chat.RoleMember), r.f.person("Eve", chat.RoleAdmin)
+	joe, eve := r.f.Person("Joe", chat.RoleMember), r.f.Person("Eve", chat.RoleAdmin)
 	if _, err := r.f.AddMember(t.Context(), owner,
 		chat.MemberInput{Room: r.room, User: joe.User.ID}); err != nil {
 		t.Fatal(err)
@@ -326,7 +326,7 @@ func TestOutgoingIsForModerators(t *testing.T) {
 		refused(t, "delete", err, want)
 	}
 	// Nor does a moderator reach another room's through their own.
-	own := r.f.room(eve, chat.Private)
+	own := r.f.Room(eve, chat.Private)
 	for _, id := range []string{out.Webhook.ID, "../" + out.Webhook.ID, "",
 		string(r.room) + "/" + out.Webhook.ID} {
 		_, err := r.f.DeleteOutgoing(t.Context(), eve, chat.OutgoingIDInput{Room: own, Webhook: id})

@@ -82,8 +82,11 @@ func (s *Service) status(in StatusInput) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
-	if in.Emoji != "" && !isEmoji(in.Emoji) {
-		return Status{}, invalid("status", "the picture of a status is one emoji")
+	if in.Emoji != "" {
+		var ok bool
+		if in.Emoji, ok = normalEmoji(in.Emoji); !ok {
+			return Status{}, invalid("status", "The icon of a status is a single emoji.")
+		}
 	}
 	until, err := s.until("status", in.Until)
 	if err != nil || text == "" && in.Emoji == "" {

@@ -32,8 +32,8 @@ type weight struct {
 // overlooked until files are weighed again.
 const skew = time.Minute
 
-// weighFiles reads what all files take, if that is limited.
-func (s *Service) weighFiles(ctx context.Context) error {
+// measureFiles reads what all files take, if that is limited.
+func (s *Service) measureFiles(ctx context.Context) error {
 	if s.Files == nil || s.Limits.Files == 0 {
 		return nil
 	}
@@ -67,7 +67,7 @@ func (s *Service) weight(ctx context.Context) (w weight, version int64, err erro
 func (s *Service) spaceFor(ctx context.Context, id string) (int64, error) {
 	w, _, err := s.weight(ctx)
 	if errors.Is(err, ErrNotFound) {
-		if err = s.weighFiles(ctx); err == nil {
+		if err = s.measureFiles(ctx); err == nil {
 			w, _, err = s.weight(ctx)
 		}
 	}

@@ -14,7 +14,7 @@ import (
 func TestAllFilesAreLimited(t *testing.T) {
 	depot := &shelf{kept: map[string][]byte{"from before": make([]byte, 400)}}
 	f := newFixture(t, func(c *chat.Config) { c.Files = depot; c.Limits.File, c.Limits.Files = 500, 1000 })
-	ada, bob := f.person("Ada", chat.RoleMember), f.person("Bob", chat.RoleMember)
+	ada, bob := f.Person("Ada", chat.RoleMember), f.Person("Bob", chat.RoleMember)
 	upload := func(who chat.Caller, n int) (chat.File, error) {
 		return f.Upload(t.Context(), who, "x", strings.NewReader(strings.Repeat("x", n)))
 	}
@@ -42,8 +42,8 @@ func TestAllFilesAreLimited(t *testing.T) {
 	refused(t, "sent", err, nil)
 	refused(t, "deleted", errOf(f.DeleteMessage(t.Context(), ada, at(chat.GeneralID, message.No))), nil)
 	fits("before it is weighed again", 1, chat.ErrTooLarge)
-	f.wait(10 * time.Minute)
-	refused(t, "tend", f.Tend(t.Context()), nil)
+	f.Wait(10 * time.Minute)
+	refused(t, "maintain", f.Maintain(t.Context()), nil)
 	fits("what was deleted", 301, chat.ErrTooLarge)
 
 	// Of two who come at the same time the one who ends last is refused.
@@ -56,12 +56,12 @@ func TestAllFilesAreLimited(t *testing.T) {
 	refused(t, "who is slower", err, chat.ErrTooLarge)
 	fits("what is left", 100, nil)
 	for range 3 { // uploads of before the last weighing count once
-		f.wait(10 * time.Minute)
-		refused(t, "tend", f.Tend(t.Context()), nil)
+		f.Wait(10 * time.Minute)
+		refused(t, "maintain", f.Maintain(t.Context()), nil)
 	}
 	delete(depot.kept, "from before")
-	f.wait(10 * time.Minute)
-	refused(t, "tend", f.Tend(t.Context()), nil)
+	f.Wait(10 * time.Minute)
+	refused(t, "maintain", f.Maintain(t.Context()), nil)
 	fits("more than is left", 401, chat.ErrTooLarge)
 	fits("what is left", 400, nil)
 }

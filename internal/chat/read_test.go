@@ -39,8 +39,8 @@ func (h *halfway) View(ctx context.Context, room chat.RoomID, user chat.UserID) 
 func TestMarkReadAgain(t *testing.T) {
 	store := &halfway{Store: chattest.NewModel(nil)}
 	f := newFixture(t, func(c *chat.Config) { c.Store = store })
-	a, b := f.person("ann", chat.RoleMember), f.person("bob", chat.RoleMember)
-	f.send(a, chat.GeneralID, "one")
+	a, b := f.Person("ann", chat.RoleMember), f.Person("bob", chat.RoleMember)
+	f.Say(a, chat.GeneralID, "one")
 	mark := chat.ReadInput{Room: chat.GeneralID, No: 1}
 	if _, err := f.MarkRead(t.Context(), b, mark); !errors.Is(err, chat.ErrUnavailable) {
 		t.Fatalf("the first time: %v", err)
@@ -53,7 +53,7 @@ func TestMarkReadAgain(t *testing.T) {
 
 func TestUnreadIsDerived(t *testing.T) {
 	f := newFixture(t, nil)
-	a, b := f.person("Pablo", chat.RoleOwner), f.person("Joe", chat.RoleMember)
+	a, b := f.Person("Pablo", chat.RoleOwner), f.Person("Joe", chat.RoleMember)
 	unread := func(who chat.Caller) int64 {
 		view, err := f.GetRoom(t.Context(), who, chat.RoomInput{Room: chat.GeneralID})
 		if err != nil {
@@ -62,7 +62,7 @@ func TestUnreadIsDerived(t *testing.T) {
 		return view.Unread
 	}
 	for range 3 {
-		f.send(a, chat.GeneralID, "x")
+		f.Say(a, chat.GeneralID, "x")
 	}
 	if unread(a) != 0 || unread(b) != 3 {
 		t.Errorf("unread: %d for the author, %d for the other", unread(a), unread(b))
@@ -73,11 +73,11 @@ func TestUnreadIsDerived(t *testing.T) {
 			t.Errorf("mark %d: %+v, %v", c.mark, out, err)
 		}
 	}
-	late := f.person("Mary", chat.RoleMember)
+	late := f.Person("Mary", chat.RoleMember)
 	if unread(late) != 0 {
 		t.Error("somebody who joins later has unread messages from before")
 	}
-	f.send(b, chat.GeneralID, "an answer")
+	f.Say(b, chat.GeneralID, "an answer")
 	if unread(b) != 0 || unread(late) != 1 {
 		t.Errorf("after an answer: %d and %d", unread(b), unread(late))
 	}

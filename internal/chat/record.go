@@ -38,10 +38,15 @@ func (s *Service) forgetRecords(ctx context.Context, kind string, ids ...string)
 	return nil
 }
 
-// eachRecord goes through the records of a kind. The records may be deleted on
-// the way.
+// eachRecord goes through the records of a kind, which may be deleted on the
+// way. One that fails does not keep the others from their turn.
 func (s *Service) eachRecord(ctx context.Context, kind string, do func(Record) error) error {
-	return s.recordsAfter(ctx, kind, "", do)
+	var failed failures
+	err := s.recordsAfter(ctx, kind, "", func(r Record) error { return failed.add(do(r)) })
+	if failed.full() {
+		err = nil // it is among them
+	}
+	return errors.Join(append(failed, err)...)
 }
 
 // recordsAfter goes through those with greater ids.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -128,4 +129,23 @@ func lasting(seconds int64) string {
 		return "for good"
 	}
 	return "for " + (time.Duration(seconds) * time.Second).String()
+}
+
+// pruneRestrictions forgets bans and mutes that have ended.
+func (s *Service) pruneRestrictions(ctx context.Context) error {
+	var all []error
+	for _, kind := range []string{banKind, muteKind} {
+		err := s.eachRecord(ctx, kind, func(r Record) error {
+			var p struct{ Until time.Time }
+			err := json.Unmarshal(r.Value, &p)
+			if err == nil && !p.Until.IsZero() && !s.now().Before(p.Until) {
+				err = s.forgetRecords(ctx, kind, r.ID)
+			}
+			return err
+		})
+		if err != nil {
+			all = append(all, fmt.Errorf("forget every %s that has ended: %w", kind, err))
+		}
+	}
+	return errors.Join(all...)
 }

@@ -17,32 +17,45 @@ const (
 )
 
 // retain deletes, in every room, the messages that are older than the room or
-// the server keeps them.
+// the server keeps them. A room that fails does not keep the others from their
+// turn.
 func (s *Service) retain(ctx context.Context) error {
+	var failed failures
 	for after := RoomID(""); ; {
 		rooms, err := s.Store.Rooms(ctx, after, s.Limits.PageMax)
 		if err != nil {
-			return fmt.Errorf("retention: %w", err)
+			return errors.Join(append(failed, fmt.Errorf("retention: %w", err))...)
 		}
 		for _, r := range rooms {
-			if r.Kind == ThreadRoom {
-				parent, err := s.Store.Room(ctx, r.Parent)
-				if err != nil && !errors.Is(err, ErrNotFound) {
-					return fmt.Errorf("retention: %w", err)
-				}
-				r.Retain = parent.Retain
-			}
-			if keep := s.keeps(r); keep > 0 {
-				if err := s.trim(ctx, r.ID, s.now().Add(-keep)); err != nil && !errors.Is(err, ErrNotFound) {
-					return fmt.Errorf("retention in room %s: %w", r.ID, err)
-				}
+			if err := s.retainRoom(ctx, r); err != nil &&
+				failed.add(fmt.Errorf("retention in room %s: %w", r.ID, err)) != nil {
+				return errors.Join(failed...)
 			}
 		}
 		if len(rooms) < s.Limits.PageMax {
-			return nil
+			return errors.Join(failed...)
 		}
 		after = rooms[len(rooms)-1].ID
 	}
+}
+
+func (s *Service) retainRoom(ctx context.Context, r Room) error {
+	if r.Kind == ThreadRoom {
+		parent, err := s.Store.Room(ctx, r.Parent)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		r.Retain = parent.Retain
+	}
+	keep := s.keeps(r)
+	if keep <= 0 {
+		return nil
+	}
+	err := s.trim(ctx, r.ID, s.now().Add(-keep))
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	return err
 }
 
 // keeps is how long messages of a room are kept, 0 for ever.

@@ -11,16 +11,16 @@ import (
 func TestRetain(t *testing.T) {
 	const day = 24 * time.Hour
 	f := newFixture(t, func(cfg *chat.Config) { cfg.Retain = 30 * day })
-	owner, ada := f.person("owner", chat.RoleOwner), f.person("ada", chat.RoleMember)
+	owner, ada := f.Person("owner", chat.RoleOwner), f.Person("ada", chat.RoleMember)
 	rooms := map[string]chat.RoomID{}
 	for name, days := range map[string]int{"as the server does": 0, "for ever": -1, "a week": 7} {
-		rooms[name] = f.room(owner, chat.Public, ada)
+		rooms[name] = f.Room(owner, chat.Public, ada)
 		if _, err := f.UpdateRoom(t.Context(), owner,
 			chat.UpdateRoomInput{Room: rooms[name], Retain: &days}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	mine := f.room(ada, chat.Private, owner)
+	mine := f.Room(ada, chat.Private, owner)
 	days, wrong := 1, 100_000
 	_, err := f.UpdateRoom(t.Context(), ada, chat.UpdateRoomInput{Room: mine, Retain: &days})
 	refused(t, "a member sets how long a room keeps its messages", err, chat.ErrForbidden)
@@ -31,7 +31,7 @@ func TestRetain(t *testing.T) {
 
 	left := func(room chat.RoomID) (n int) {
 		t.Helper()
-		if err := f.Tend(t.Context()); err != nil {
+		if err := f.Maintain(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		for after := int64(0); ; {
@@ -48,24 +48,24 @@ func TestRetain(t *testing.T) {
 	}
 	for i := range 2100 { // more than one step of trimming
 		if i%40 == 0 {
-			f.wait(chat.DefaultLimits.Sends.Window)
+			f.Wait(chat.DefaultLimits.Sends.Window)
 		}
-		f.send(owner, rooms["a week"], fmt.Sprint("old ", i))
+		f.Say(owner, rooms["a week"], fmt.Sprint("old ", i))
 	}
 	for _, room := range rooms {
-		f.send(ada, room, "old")
+		f.Say(ada, room, "old")
 	}
-	f.wait(8 * day)
+	f.Wait(8 * day)
 	for _, room := range rooms {
-		f.send(ada, room, "new")
+		f.Say(ada, room, "new")
 	}
 	for name, want := range map[string]int{"as the server does": 2, "for ever": 2, "a week": 1} {
 		if n := left(rooms[name]); n != want {
 			t.Errorf("%s, after 8 days: %d messages, want %d", name, n, want)
 		}
 	}
-	f.wait(29 * day)
-	ada, owner = f.logIn("ada"), f.logIn("owner")
+	f.Wait(29 * day)
+	ada, owner = f.Again("ada"), f.Again("owner")
 	for name, want := range map[string]int{"as the server does": 1, "for ever": 2, "a week": 0} {
 		if n := left(rooms[name]); n != want {
 			t.Errorf("%s, after 37 days: %d messages, want %d", name, n, want)
@@ -75,7 +75,7 @@ func TestRetain(t *testing.T) {
 	if err != nil || view.HeadNo != 2102 || view.Trimmed != 2102 || view.Unread != 0 || view.Last != nil {
 		t.Errorf("view of a room whose messages are gone: %+v, %v", view, err)
 	}
-	if m := f.send(ada, rooms["a week"], "goes on"); m.No != 2103 {
+	if m := f.Say(ada, rooms["a week"], "goes on"); m.No != 2103 {
 		t.Errorf("the next message is %d, want 2103", m.No)
 	}
 }

@@ -170,7 +170,7 @@ func (s *Service) CreateRoom(ctx context.Context, who Caller, in CreateRoomInput
 	}
 	room := Room{ID: RoomID(s.NewID()), Kind: in.Kind, CreatedBy: who.User.ID, CreatedAt: s.now()}
 	var err error
-	if room.Name, err = line("name", in.Name, 1, s.Limits.Name); err != nil {
+	if room.Name, err = s.roomName(ctx, room.ID, in.Name); err != nil {
 		return RoomView{}, err
 	}
 	if room.Topic, err = line("topic", in.Topic, 0, s.Limits.Topic); err != nil {
@@ -234,6 +234,24 @@ func (s *Service) GetRoom(ctx context.Context, who Caller, in RoomInput) (RoomVi
 	return s.view(ctx, who, in.Room)
 }
 
+// roomName returns the name of a room cleaned. No other room looks like
+// General, where everyone is.
+func (s *Service) roomName(ctx context.Context, id RoomID, name string) (string, error) {
+	name, err := line("name", name, 1, s.Limits.Name)
+	if err != nil || id == GeneralID {
+		return name, err
+	}
+	general, err := s.Store.Room(ctx, GeneralID)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return "", err
+	}
+	if s.Names.Key(name) == s.Names.Key(general.Name) {
+		return "", &Error{Code: CodeConflict, Field: "name",
+			Message: "That name (or one that looks the same) is taken. Choose another."}
+	}
+	return name, nil
+}
+
 // maxSlow is how many seconds a slow room keeps its members waiting at most.
 const maxSlow = 6 * 3600
 
@@ -256,7 +274,7 @@ func (s *Service) UpdateRoom(ctx context.Context, who Caller, in UpdateRoomInput
 	}
 	room := view.Room
 	if in.Name != nil {
-		if room.Name, err = line("name", *in.Name, 1, s.Limits.Name); err != nil {
+		if room.Name, err = s.roomName(ctx, room.ID, *in.Name); err != nil {
 			return RoomView{}, err
 		}
 	}

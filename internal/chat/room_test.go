@@ -9,7 +9,7 @@ import (
 
 func TestEveryoneIsInGeneral(t *testing.T) {
 	f := newFixture(t, nil)
-	pablo := f.person("Pablo", chat.RoleOwner)
+	pablo := f.Person("Pablo", chat.RoleOwner)
 	rooms, err := f.ListRooms(t.Context(), pablo, chat.None{})
 	if err != nil || len(rooms.Rooms) != 1 || rooms.Rooms[0].ID != chat.GeneralID ||
 		rooms.Rooms[0].Name != "General" {
@@ -54,24 +54,24 @@ func TestAccess(t *testing.T) {
 	} {
 		f := newFixture(t, func(cfg *chat.Config) { cfg.Limits.Logins.Limit = -1 })
 		who := map[string]chat.Caller{
-			"moderator":     f.person("moderator", chat.RoleMember),
-			"member":        f.person("member", chat.RoleMember),
-			"admin inside":  f.person("admin", chat.RoleAdmin),
-			"owner outside": f.person("owner", chat.RoleOwner),
-			"outsider":      f.person("outsider", chat.RoleMember),
-			"victim":        f.person("victim", chat.RoleMember),
+			"moderator":     f.Person("moderator", chat.RoleMember),
+			"member":        f.Person("member", chat.RoleMember),
+			"admin inside":  f.Person("admin", chat.RoleAdmin),
+			"owner outside": f.Person("owner", chat.RoleOwner),
+			"outsider":      f.Person("outsider", chat.RoleMember),
+			"victim":        f.Person("victim", chat.RoleMember),
 		}
-		room := f.room(who["moderator"], c.kind, who["member"], who["admin inside"], who["victim"])
-		f.send(who["member"], room, "first")
+		room := f.Room(who["moderator"], c.kind, who["member"], who["admin inside"], who["victim"])
+		f.Say(who["member"], room, "first")
 		victim, name := who["victim"].User.ID, "renamed"
 		try := map[string]func(chat.Caller) error{
 			"read": func(w chat.Caller) error {
 				_, err := f.ListMessages(t.Context(), w, chat.MessageListInput{Room: room})
 				for what, other := range map[string]error{
-					"get":     second(f.GetRoom(t.Context(), w, chat.RoomInput{Room: room})),
-					"message": second(f.GetMessage(t.Context(), w, chat.MessageInput{Room: room, No: 1})),
-					"members": second(f.ListMembers(t.Context(), w, chat.MemberPageInput{Room: room})),
-					"mark":    second(f.MarkRead(t.Context(), w, chat.ReadInput{Room: room, No: 1})),
+					"get":     errOf(f.GetRoom(t.Context(), w, chat.RoomInput{Room: room})),
+					"message": errOf(f.GetMessage(t.Context(), w, chat.MessageInput{Room: room, No: 1})),
+					"members": errOf(f.ListMembers(t.Context(), w, chat.MemberPageInput{Room: room})),
+					"mark":    errOf(f.MarkRead(t.Context(), w, chat.ReadInput{Room: room, No: 1})),
 					"stream":  f.MayRead(t.Context(), w, chat.RoomStream(room)),
 				} {
 					if (other == nil) != (err == nil) {
@@ -81,28 +81,28 @@ func TestAccess(t *testing.T) {
 				return err
 			},
 			"send": func(w chat.Caller) error {
-				return second(f.Send(t.Context(), w, chat.SendInput{Room: room, Text: "x"}))
+				return errOf(f.Send(t.Context(), w, chat.SendInput{Room: room, Text: "x"}))
 			},
 			"typing": func(w chat.Caller) error {
-				return second(f.SendTyping(t.Context(), w,
+				return errOf(f.SendTyping(t.Context(), w,
 					chat.RoomInput{Room: room}))
 			},
 			"join": func(w chat.Caller) error {
-				return second(f.JoinRoom(t.Context(), w,
+				return errOf(f.JoinRoom(t.Context(), w,
 					chat.RoomInput{Room: room}))
 			},
 			"rename": func(w chat.Caller) error {
-				return second(f.UpdateRoom(t.Context(), w, chat.UpdateRoomInput{Room: room, Name: &name}))
+				return errOf(f.UpdateRoom(t.Context(), w, chat.UpdateRoomInput{Room: room, Name: &name}))
 			},
 			"add": func(w chat.Caller) error {
-				return second(f.AddMember(t.Context(), w, chat.MemberInput{Room: room, User: victim}))
+				return errOf(f.AddMember(t.Context(), w, chat.MemberInput{Room: room, User: victim}))
 			},
 			"role": func(w chat.Caller) error {
-				return second(f.UpdateMember(t.Context(), w,
+				return errOf(f.UpdateMember(t.Context(), w,
 					chat.UpdateMemberInput{Room: room, User: victim, Role: chat.RoomMember}))
 			},
 			"remove": func(w chat.Caller) error {
-				return second(f.RemoveMember(t.Context(), w,
+				return errOf(f.RemoveMember(t.Context(), w,
 					chat.RemoveMemberInput{Room: room, User: victim}))
 			},
 		}
@@ -114,13 +114,12 @@ func TestAccess(t *testing.T) {
 	}
 }
 
-func second[T any](_ T, err error) error { return err }
-
 func TestRoomLimitsAndNames(t *testing.T) {
 	f := newFixture(t, func(cfg *chat.Config) { cfg.Limits.RoomsCreated, cfg.Limits.RoomsJoined = 2, 4 })
-	a, b := f.person("Pablo", chat.RoleOwner), f.person("Joe", chat.RoleMember)
+	a, b := f.Person("Pablo", chat.RoleOwner), f.Person("Joe", chat.RoleMember)
 	for name, want := range map[string]*chat.Error{"": chat.ErrInvalid, "   ": chat.ErrInvalid,
-		strings.Repeat("x", 65): chat.ErrInvalid, "a\u202eb": chat.ErrInvalid, "a\x00b": chat.ErrInvalid} {
+		strings.Repeat("x", 65): chat.ErrInvalid, "\u3164\u200b": chat.ErrInvalid, "General": chat.ErrConflict,
+		" GENERA1 ": chat.ErrConflict, "Gen\u034feral": chat.ErrConflict, "Ｇｅｎｅｒａｌ": chat.ErrConflict} {
 		_, err := f.CreateRoom(t.Context(), a, chat.CreateRoomInput{Name: name})
 		refused(t, "name "+name, err, want)
 	}
@@ -128,12 +127,12 @@ func TestRoomLimitsAndNames(t *testing.T) {
 	refused(t, "a long topic", err, chat.ErrInvalid)
 	_, err = f.CreateRoom(t.Context(), a, chat.CreateRoomInput{Name: "x", Kind: chat.Direct})
 	refused(t, "a direct room by hand", err, chat.ErrInvalid)
-	f.room(a, chat.Public)
-	second := f.room(a, chat.Public)
+	f.Room(a, chat.Public)
+	second := f.Room(a, chat.Public)
 	_, err = f.CreateRoom(t.Context(), a, chat.CreateRoomInput{Name: "third"})
 	refused(t, "one room too many", err, chat.ErrForbidden)
-	f.room(b, chat.Public)
-	f.room(b, chat.Public)
+	f.Room(b, chat.Public)
+	f.Room(b, chat.Public)
 	if _, err := f.JoinRoom(t.Context(), b, chat.RoomInput{Room: second}); err != nil {
 		t.Fatal(err)
 	}

@@ -14,12 +14,12 @@ import (
 
 // search returns the texts of all that is found, page by page.
 func (f *fixture) search(who chat.Caller, in chat.SearchInput) (texts []string) {
-	f.t.Helper()
+	f.T.Helper()
 	for pages := 0; ; pages++ {
-		f.wait(time.Second) // for the limit
-		r, err := f.Search(f.t.Context(), who, in)
+		f.Wait(time.Second) // for the limit
+		r, err := f.Search(f.T.Context(), who, in)
 		if err != nil || pages > 100 || r.Next != "" && r.Until.IsZero() {
-			f.t.Fatalf("page %d of %+v: %+v, %v", pages, in, r, err)
+			f.T.Fatalf("page %d of %+v: %+v, %v", pages, in, r, err)
 		}
 		for _, m := range r.Messages {
 			texts = append(texts, m.Text)
@@ -32,21 +32,21 @@ func (f *fixture) search(who chat.Caller, in chat.SearchInput) (texts []string) 
 
 func TestSearch(t *testing.T) {
 	f := newFixture(t, nil)
-	ann, bob, eve := f.person("ann", chat.RoleMember), f.person("bob", chat.RoleMember),
-		f.person("eve", chat.RoleMember)
-	one, two := f.room(ann, chat.Private, bob), f.room(ann, chat.Private)
+	ann, bob, eve := f.Person("ann", chat.RoleMember), f.Person("bob", chat.RoleMember),
+		f.Person("eve", chat.RoleMember)
+	one, two := f.Room(ann, chat.Private, bob), f.Room(ann, chat.Private)
 	say := func(who chat.Caller, room chat.RoomID, text string) chat.Message {
-		f.wait(time.Minute)
-		return f.send(who, room, text)
+		f.Wait(time.Minute)
+		return f.Say(who, room, text)
 	}
 	say(ann, one, "Apples and pears")
 	root := say(bob, one, "I like apple pie: https://example.org/pie")
 	say(ann, two, "an apple of mine alone")
-	middle := f.at
+	middle := f.Now()
 	deleted := say(bob, one, "apple that is deleted")
 	edited := say(bob, one, "apple that is edited")
 	say(ann, two, "東京都のりんご")
-	f.wait(time.Minute)
+	f.Wait(time.Minute)
 	reply, err := f.Send(t.Context(), bob,
 		chat.SendInput{Room: one, Thread: root.No, Text: "apple in the thread"})
 	if err != nil {
@@ -98,7 +98,7 @@ func TestSearch(t *testing.T) {
 	for _, in := range []chat.SearchInput{{}, {Text: " !? "}, {Text: "\xff"},
 		{Text: "x", Has: "cheese"}, {Text: "x", After: "yesterday"}, {Text: "x", Before: "2026-13-01"},
 		{Text: "x", Cursor: "nowhere"}, {Text: "x", Limit: -1}, {Text: "x", Limit: 1 << 20}, {Room: one}} {
-		f.wait(time.Second)
+		f.Wait(time.Second)
 		_, err := f.Search(t.Context(), ann, in)
 		refused(t, fmt.Sprintf("%+v", in), err, chat.ErrInvalid)
 	}
@@ -128,8 +128,8 @@ func TestSearch(t *testing.T) {
 // that was, and goes on from there.
 func TestSearchGoesOn(t *testing.T) {
 	f := newFixture(t, nil)
-	ann := f.person("ann", chat.RoleMember)
-	rooms := []chat.RoomID{f.room(ann, chat.Private), f.room(ann, chat.Private)}
+	ann := f.Person("ann", chat.RoleMember)
+	rooms := []chat.RoomID{f.Room(ann, chat.Private), f.Room(ann, chat.Private)}
 	const each, wanted = 9_000, 1_500
 	var want []string
 	for n := range each / 500 {
@@ -143,7 +143,7 @@ func TestSearchGoesOn(t *testing.T) {
 					want = append(want, text)
 				}
 				changes = append(changes, chat.Change{Stream: chat.RoomStream(room),
-					ID: fmt.Sprintf("%s-%06d", room, no), At: f.at.Add(time.Duration(2*no) * time.Second),
+					ID: fmt.Sprintf("%s-%06d", room, no), At: f.Now().Add(time.Duration(2*no) * time.Second),
 					Op: chat.CreateMessage{From: ann.User.ID, Text: text}})
 			}
 			if _, err := f.Store.Commit(t.Context(), changes...); err != nil {
@@ -154,7 +154,7 @@ func TestSearchGoesOn(t *testing.T) {
 	in := chat.SearchInput{Text: "needle"}
 	var got []string
 	pages := 0
-	for last := f.at.Add(1000 * time.Hour); ; pages++ {
+	for last := f.Now().Add(1000 * time.Hour); ; pages++ {
 		r, err := f.Search(t.Context(), ann, in)
 		if err != nil {
 			t.Fatal(err)
@@ -200,10 +200,10 @@ func (s *indexed) Search(_ context.Context, rooms []chat.RoomID, q chat.Query, b
 func TestSearchIndex(t *testing.T) {
 	store := &indexed{Model: chattest.NewModel(nil)}
 	f := newFixture(t, func(c *chat.Config) { c.Store = store })
-	ann, bob := f.person("ann", chat.RoleMember), f.person("bob", chat.RoleMember)
-	one := f.room(ann, chat.Private, bob)
-	bobs := f.room(bob, chat.Private)
-	m := f.send(bob, one, "some words")
+	ann, bob := f.Person("ann", chat.RoleMember), f.Person("bob", chat.RoleMember)
+	one := f.Room(ann, chat.Private, bob)
+	bobs := f.Room(bob, chat.Private)
+	m := f.Say(bob, one, "some words")
 	store.found = chat.Found{Messages: []chat.Message{m}, Until: m.Place()}
 	r, err := f.Search(t.Context(), ann,
 		chat.SearchInput{Text: " some words ", From: bob.User.ID, Has: "file"})

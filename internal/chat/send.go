@@ -51,9 +51,13 @@ func (s *Service) Send(ctx context.Context, who Caller, in SendInput) (Message, 
 			}
 		}
 	}
-	files, err := s.take(ctx, who, in)
+	taken, err := s.takeFiles(ctx, who, room.ID, in)
 	if err != nil {
 		return Message{}, err
+	}
+	var files []File
+	for _, f := range taken {
+		files = append(files, f.File)
 	}
 	change := s.change(who, Change{
 		Stream: RoomStream(room.ID), MustBeIn: who.User.ID, MustSpeak: room.Kind != ThreadRoom,
@@ -71,9 +75,13 @@ func (s *Service) Send(ctx context.Context, who Caller, in SendInput) (Message, 
 		}
 	}
 	if err != nil {
+		if certain(err) {
+			s.filesRefused(ctx, taken)
+		}
 		return Message{}, err
 	}
 	message := *done[0].Event.Message
+	s.filesSent(ctx, taken, message)
 	if room.Kind == ThreadRoom {
 		err = s.answered(ctx, who, room, message)
 	}

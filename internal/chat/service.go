@@ -56,6 +56,9 @@ type Hasher interface {
 // letters. ErrInvalid for names that cannot be shown safely.
 type NameFolder interface {
 	Fold(name string) (shown, key string, err error)
+	// Key returns the key of any text, also of one that no new name may be. Use
+	// it to find and to compare.
+	Key(text string) string
 }
 
 const (

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"log/slog"
 	"slices"
 	"time"
 )
@@ -104,25 +105,22 @@ func (s *Service) LogIn(ctx context.Context, who Caller, in LogInInput) (LoggedI
 	if len(in.Password) > s.Limits.Password {
 		return LoggedInOutput{}, invalid("password", "a password has at most %d bytes", s.Limits.Password)
 	}
-	if err := s.limit(ctx, "login:"+who.Addr, s.Limits.Logins); err != nil {
+	key := s.Names.Key(in.Name)
+	account, err := s.Store.AccountByName(ctx, key)
+	if err != nil && !errors.Is(err, ErrNotFound) {
 		return LoggedInOutput{}, err
 	}
-	wrong := &Error{Code: CodeUnauthenticated, Message: "this name and password do not belong together"}
-	var account Account
-	if _, key, err := s.Names.Fold(in.Name); err == nil {
-		if err := s.limit(ctx, "guess:"+key, s.Limits.Guesses); err != nil {
-			return LoggedInOutput{}, err
-		}
-		account, err = s.Store.AccountByName(ctx, key)
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			return LoggedInOutput{}, err
-		}
+	if err := s.limitGuesses(ctx, key, account.ID, who); err != nil {
+		return LoggedInOutput{}, err
 	}
+	wrong := &Error{Code: CodeUnauthenticated, Message: "Wrong name or password."}
 	ok, err := s.Hasher.Verify(ctx, account.Password, in.Password)
 	if err != nil {
 		return LoggedInOutput{}, err
 	}
 	if !ok {
+		s.Log.Warn("log-in failed", slog.String("name", shorten(in.Name, 200)),
+			slog.String("address", who.Addr))
 		return LoggedInOutput{}, wrong
 	}
 	if account.barred(s.now()) { // which is told only to who knows the password
@@ -175,6 +173,9 @@ func (s *Service) openSession(ctx context.Context, who Caller, user User) (Logge
 		CreatedAt: now, SeenAt: now, ExpiresAt: s.expiry(now, now), Current: true,
 	}
 	if err := s.endOldest(ctx, user.ID); err != nil {
+		return LoggedInOutput{}, err
+	}
+	if err := s.rememberClient(ctx, user.ID, who); err != nil {
 		return LoggedInOutput{}, err
 	}
 	if err := s.Store.CreateSession(ctx, session); err != nil {

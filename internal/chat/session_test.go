@@ -1,13 +1,16 @@
 package chat_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/chat/chattest"
 )
 
 // late is a store that is asked for a new session when something has happened
@@ -30,7 +33,7 @@ func (s *late) CreateSession(ctx context.Context, x chat.Session) error {
 func TestDisabledWhileLoggingIn(t *testing.T) {
 	store := &late{}
 	f := newFixture(t, func(cfg *chat.Config) { store.Store = cfg.Store; cfg.Store = store })
-	f.person("Joe", chat.RoleMember)
+	f.Person("Joe", chat.RoleMember)
 	store.before = func() {
 		account, err := f.UserNamed(t.Context(), "joe")
 		if err == nil {
@@ -49,10 +52,10 @@ func TestDisabledWhileLoggingIn(t *testing.T) {
 }
 
 func TestLogInTellsNothing(t *testing.T) {
-	verified := 0
-	f := newFixture(t, func(cfg *chat.Config) { cfg.Hasher = plainHasher{&verified} })
-	f.person("Pablo", chat.RoleOwner)
-	f.person("Joe", chat.RoleMember)
+	hasher := new(chattest.Hasher)
+	f := newFixture(t, func(cfg *chat.Config) { cfg.Hasher = hasher })
+	f.Person("Pablo", chat.RoleOwner)
+	f.Person("Joe", chat.RoleMember)
 	account, _ := f.UserNamed(t.Context(), "joe")
 	if err := f.Disable(t.Context(), account, true); err != nil {
 		t.Fatal(err)
@@ -61,12 +64,12 @@ func TestLogInTellsNothing(t *testing.T) {
 	for _, in := range []chat.LogInInput{{Name: "Pablo", Password: "wrong"},
 		{Name: "Nobody", Password: "wrong"}, {Name: "Joe", Password: "wrong"},
 		{Name: "\x00", Password: "x"}} {
-		before := verified
+		before := hasher.Verified.Load()
 		_, err := f.LogIn(t.Context(), nobody, in)
 		refused(t, in.Name, err, chat.ErrUnauthenticated)
 		answers = append(answers, err.Error())
-		if verified != before+1 {
-			t.Errorf("%q costs %d verifications", in.Name, verified-before)
+		if hasher.Verified.Load() != before+1 {
+			t.Errorf("%q costs %d verifications", in.Name, hasher.Verified.Load()-before)
 		}
 	}
 	for _, a := range answers {
@@ -83,8 +86,8 @@ func TestLogInTellsNothing(t *testing.T) {
 
 func TestLogInIsLimited(t *testing.T) {
 	f := newFixture(t, nil)
-	f.person("Pablo", chat.RoleOwner)
-	f.wait(time.Hour)
+	f.Person("Pablo", chat.RoleOwner)
+	f.Wait(time.Hour)
 	attempt := func(addr, name string) error {
 		_, err := f.LogIn(t.Context(), chat.Caller{Addr: addr},
 			chat.LogInInput{Name: name, Password: "wrong"})
@@ -102,13 +105,13 @@ func TestLogInIsLimited(t *testing.T) {
 		refused(t, "an attempt", attempt("198.51.100.1", "user"+string(rune('a'+i))), chat.ErrUnauthenticated)
 	}
 	refused(t, "one attempt too many for the address", attempt("198.51.100.1", "other"), chat.ErrRateLimited)
-	f.wait(time.Minute)
-	f.logIn("Pablo") // never a permanent lock-out
+	f.Wait(time.Minute)
+	f.Again("Pablo") // never a permanent lock-out
 }
 
 func TestSessions(t *testing.T) {
 	f := newFixture(t, func(cfg *chat.Config) { cfg.SessionIdle, cfg.SessionMax = time.Hour, 3*time.Hour })
-	f.person("Pablo", chat.RoleOwner)
+	f.Person("Pablo", chat.RoleOwner)
 	in, err := f.LogIn(t.Context(), chat.Caller{Addr: "192.0.2.9", Agent: "curl\r\nX: y"},
 		chat.LogInInput{Name: "Pablo", Password: "password123"})
 	if err != nil {
@@ -125,21 +128,21 @@ func TestSessions(t *testing.T) {
 	}
 	// Used often enough it lives on, until it is too old.
 	for range 5 {
-		f.wait(35 * time.Minute)
+		f.Wait(35 * time.Minute)
 		if _, err = f.Authenticate(t.Context(), in.Token, nobody); err != nil {
 			t.Fatal(err)
 		}
 	}
-	f.wait(5 * time.Minute)
+	f.Wait(5 * time.Minute)
 	_, err = f.Authenticate(t.Context(), in.Token, nobody)
 	refused(t, "after the absolute limit", err, chat.ErrUnauthenticated)
 
-	idle := f.logIn("Pablo")
+	idle := f.Again("Pablo")
 	list, _ = f.ListSessions(t.Context(), idle, chat.None{})
 	if len(list.Sessions) != 1 {
 		t.Errorf("expired sessions are listed: %+v", list)
 	}
-	other := f.person("Joe", chat.RoleMember)
+	other := f.Person("Joe", chat.RoleMember)
 	_, err = f.RevokeSession(t.Context(), other, chat.SessionInput{Session: idle.Session})
 	refused(t, "somebody else's session", err, chat.ErrNotFound)
 	if _, err := f.LogOut(t.Context(), idle, chat.None{}); err != nil {
@@ -156,15 +159,15 @@ func shortly(s string) string { return s[:min(len(s), 10)] }
 // TestLogInsAreBounded: the oldest end, tokens stay, and nobody is kept out.
 func TestLogInsAreBounded(t *testing.T) {
 	f := boundless(t, nil)
-	first := f.person("Ada", chat.RoleMember)
+	first := f.Person("Ada", chat.RoleMember)
 	token, err := f.CreateToken(t.Context(), first, chat.TokenInput{Name: "bot", Scopes: []string{"read"}})
 	refused(t, "a token", err, nil)
-	f.wait(time.Second)
-	second := f.logIn("Ada")
+	f.Wait(time.Second)
+	second := f.Again("Ada")
 	var last chat.Caller
 	for range 99 {
-		f.wait(time.Second)
-		last = f.logIn("Ada")
+		f.Wait(time.Second)
+		last = f.Again("Ada")
 	}
 	list, err := f.ListSessions(t.Context(), last, chat.None{})
 	if err != nil || len(list.Sessions) != 101 {
@@ -184,7 +187,7 @@ func TestLogInsAreBounded(t *testing.T) {
 // today's.
 func TestRehash(t *testing.T) {
 	f := newFixture(t, nil)
-	ada := f.person("ada", chat.RoleMember)
+	ada := f.Person("ada", chat.RoleMember)
 	account, err := f.Store.Account(t.Context(), ada.User.ID)
 	if err != nil {
 		t.Fatal(err)
@@ -202,12 +205,58 @@ func TestRehash(t *testing.T) {
 	if a, _ := f.Store.Account(t.Context(), ada.User.ID); a.Password != account.Password {
 		t.Errorf("a wrong password changed the hash to %q", a.Password)
 	}
-	f.logIn("ada")
+	f.Again("ada")
 	if a, _ := f.Store.Account(t.Context(), ada.User.ID); a.Password != fresh {
 		t.Errorf("hash %q, want %q", a.Password, fresh)
 	}
 	sessions, err := f.ListSessions(t.Context(), ada, chat.None{})
 	if err != nil || len(sessions.Sessions) != 2 {
 		t.Errorf("%d sessions, want the old and the new one: %v", len(sessions.Sessions), err)
+	}
+}
+
+// TestGuessersKeepNobodyOut: whoever guesses at a password uses up nobody's
+// right to log in from where they have before.
+func TestGuessersKeepNobodyOut(t *testing.T) {
+	f := newFixture(t, nil)
+	f.Person("Olga", chat.RoleMember)
+	logIn := func(addr, device, password string) error {
+		return errOf(f.LogIn(t.Context(), chat.Caller{Addr: addr, Device: device},
+			chat.LogInInput{Name: "Olga", Password: password}))
+	}
+	must(t, "with a device", logIn("198.51.100.1", "phone", chattest.Password))
+	f.Wait(time.Minute)
+	for range chat.DefaultLimits.Guesses.Limit {
+		refused(t, "a guess", logIn("203.0.113.9", "", "wrong password"), chat.ErrUnauthenticated)
+	}
+	refused(t, "one too many", logIn("203.0.113.9", "", "wrong password"), chat.ErrRateLimited)
+	refused(t, "the right password from elsewhere", logIn("203.0.113.9", "", chattest.Password),
+		chat.ErrRateLimited)
+	must(t, "from an address that is known", logIn("198.51.100.1", "", chattest.Password))
+	must(t, "from a device that is known", logIn("203.0.113.77", "phone", chattest.Password))
+
+	// From a known address guesses are limited all the same.
+	for range chat.DefaultLimits.Guesses.Limit - 1 {
+		refused(t, "a guess", logIn("198.51.100.1", "", "wrong password"), chat.ErrUnauthenticated)
+	}
+	refused(t, "one too many", logIn("198.51.100.1", "", "wrong password"), chat.ErrRateLimited)
+	// A guesser behind the same address does not know the device.
+	must(t, "the device behind that address", logIn("198.51.100.1", "phone", chattest.Password))
+	refused(t, "a device that others know", logIn("203.0.113.9", "tablet", chattest.Password), chat.ErrRateLimited)
+}
+
+// TestFailedLogInsAreLogged with what fail2ban needs, and nothing more.
+func TestFailedLogInsAreLogged(t *testing.T) {
+	var log bytes.Buffer
+	f := newFixture(t, func(c *chat.Config) { c.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+	f.Person("Olga", chat.RoleMember)
+	for _, name := range []string{"Olga", "nobody\nlevel=ERROR"} {
+		refused(t, name, errOf(f.LogIn(t.Context(), chat.Caller{Addr: "203.0.113.9"},
+			chat.LogInInput{Name: name, Password: "secret guess"})), chat.ErrUnauthenticated)
+	}
+	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+	if len(lines) != 2 || !strings.Contains(lines[0], `msg="log-in failed" name=Olga address=203.0.113.9`) ||
+		!strings.Contains(lines[1], "address=203.0.113.9") || strings.Contains(log.String(), "secret") {
+		t.Errorf("logged:\n%s", log.String())
 	}
 }

@@ -8,10 +8,10 @@ import (
 
 func TestThreads(t *testing.T) {
 	f := newFixture(t, nil)
-	ada, bob, cy, eve := f.person("Ada", chat.RoleMember), f.person("Bob", chat.RoleMember),
-		f.person("Cy", chat.RoleMember), f.person("Eve", chat.RoleMember)
-	room := f.room(ada, chat.Private, bob, cy)
-	f.send(ada, room, "root")
+	ada, bob, cy, eve := f.Person("Ada", chat.RoleMember), f.Person("Bob", chat.RoleMember),
+		f.Person("Cy", chat.RoleMember), f.Person("Eve", chat.RoleMember)
+	room := f.Room(ada, chat.Private, bob, cy)
+	f.Say(ada, room, "root")
 	answer := func(who chat.Caller, text, client string) (chat.Message, error) {
 		return f.Send(t.Context(), who, chat.SendInput{Room: room, Thread: 1, Text: text, ClientID: client})
 	}
@@ -69,7 +69,7 @@ func TestThreads(t *testing.T) {
 		chat.ErrNotFound)
 
 	// Who is called follows, who leaves does not until they are back.
-	f.send(ada, thread, "what does @Cy say?")
+	f.Say(ada, thread, "what does @Cy say?")
 	if v := following(cy); v == nil || v.Unread != 1 || len(v.Mentions) != 1 {
 		t.Errorf("who was called sees %+v", v)
 	}
@@ -94,7 +94,7 @@ func TestThreads(t *testing.T) {
 	}
 	refused(t, "a thread in a deleted message's place",
 		errOf(f.DeleteMessage(t.Context(), ada, at(room, 1))), nil)
-	if m := f.send(ada, thread, "still here"); m.No != 3 {
+	if m := f.Say(ada, thread, "still here"); m.No != 3 {
 		t.Errorf("sent %+v", m)
 	}
 }

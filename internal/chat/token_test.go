@@ -10,30 +10,30 @@ import (
 
 // call runs an action by its name, as a door does.
 func (f *fixture) call(who chat.Caller, name string, fill func(in any)) error {
-	f.t.Helper()
+	f.T.Helper()
 	i := slices.IndexFunc(chat.Actions(), func(a chat.Action) bool { return a.Name == name })
-	_, err := chat.Actions()[i].Call(f.t.Context(), f.Service, who,
+	_, err := chat.Actions()[i].Call(f.T.Context(), f.Service, who,
 		func(in any) error { fill(in); return nil })
 	return err
 }
 
 func (f *fixture) token(who chat.Caller, in chat.TokenInput) (chat.TokenOutput, chat.Caller) {
-	f.t.Helper()
-	out, err := f.CreateToken(f.t.Context(), who, in)
+	f.T.Helper()
+	out, err := f.CreateToken(f.T.Context(), who, in)
 	if err != nil {
-		f.t.Fatal(err)
+		f.T.Fatal(err)
 	}
-	as, err := f.Authenticate(f.t.Context(), out.Token, nobody)
+	as, err := f.Authenticate(f.T.Context(), out.Token, nobody)
 	if err != nil {
-		f.t.Fatal(err)
+		f.T.Fatal(err)
 	}
 	return out, as
 }
 
 func TestTokensDoWhatTheirScopesSay(t *testing.T) {
 	f := newFixture(t, nil)
-	ada := f.person("Ada", chat.RoleAdmin)
-	room := f.room(ada, chat.Private)
+	ada := f.Person("Ada", chat.RoleAdmin)
+	room := f.Room(ada, chat.Private)
 	get := func(in any) { *in.(*chat.RoomInput) = chat.RoomInput{Room: room} }
 	send := func(in any) { *in.(*chat.SendInput) = chat.SendInput{Room: room, Text: "hi"} }
 	name := "new name"
@@ -66,17 +66,17 @@ func TestTokensDoWhatTheirScopesSay(t *testing.T) {
 
 func TestTokensEndWhenTheyWereSaidTo(t *testing.T) {
 	f := newFixture(t, nil)
-	ada, bob := f.person("Ada", chat.RoleMember), f.person("Bob", chat.RoleMember)
+	ada, bob := f.Person("Ada", chat.RoleMember), f.Person("Bob", chat.RoleMember)
 	out, _ := f.token(ada, chat.TokenInput{Name: "ci", Scopes: []string{"read"}, Days: 40})
-	f.wait(39 * 24 * time.Hour) // longer than a session may idle
+	f.Wait(39 * 24 * time.Hour) // longer than a session may idle
 	refused(t, "before its end", errOf(f.Authenticate(t.Context(), out.Token, nobody)), nil)
-	f.wait(2 * time.Hour)
+	f.Wait(2 * time.Hour)
 	refused(t, "used again", errOf(f.Authenticate(t.Context(), out.Token, nobody)), nil)
-	f.wait(24 * time.Hour)
+	f.Wait(24 * time.Hour)
 	refused(t, "after its end", errOf(f.Authenticate(t.Context(), out.Token, nobody)),
 		chat.ErrUnauthenticated)
 
-	ada = f.logIn("Ada")
+	ada = f.Again("Ada")
 	out, _ = f.token(ada, chat.TokenInput{Name: "ci", Scopes: []string{"read"}})
 	list, err := f.ListTokens(t.Context(), ada, chat.TokenListInput{})
 	if err != nil || len(list.Sessions) != 1 || list.Sessions[0].Name != "ci" {
@@ -100,7 +100,7 @@ func TestTokensEndWhenTheyWereSaidTo(t *testing.T) {
 
 func TestBots(t *testing.T) {
 	f := newFixture(t, nil)
-	admin, ada := f.person("Admin", chat.RoleAdmin), f.person("Ada", chat.RoleMember)
+	admin, ada := f.Person("Admin", chat.RoleAdmin), f.Person("Ada", chat.RoleMember)
 	refused(t, "a member's bot", errOf(f.CreateBot(t.Context(), ada, chat.BotInput{Name: "Robot"})),
 		chat.ErrForbidden)
 	refused(t, "an owner of a bot",
@@ -121,15 +121,15 @@ func TestBots(t *testing.T) {
 	_, as := f.token(admin, chat.TokenInput{Name: "x", Scopes: []string{"send"}, User: bot.ID})
 	refused(t, "where it is not", errOf(f.Send(t.Context(), as,
 		chat.SendInput{Room: chat.GeneralID, Text: "x"})), chat.ErrNotFound)
-	room := f.room(ada, chat.Private)
+	room := f.Room(ada, chat.Private)
 	refused(t, "added", errOf(f.AddMember(t.Context(), ada, chat.MemberInput{Room: room, User: bot.ID})), nil)
-	f.send(as, room, "beep")
+	f.Say(as, room, "beep")
 }
 
 func TestHooks(t *testing.T) {
 	f := newFixture(t, nil)
-	ada, bob := f.person("Ada", chat.RoleMember), f.person("Bob", chat.RoleMember)
-	room := f.room(ada, chat.Private, bob)
+	ada, bob := f.Person("Ada", chat.RoleMember), f.Person("Bob", chat.RoleMember)
+	room := f.Room(ada, chat.Private, bob)
 	refused(t, "by a member", errOf(f.CreateHook(t.Context(), bob,
 		chat.HookInput{Room: room, Name: "Grafana"})), chat.ErrForbidden)
 	out, err := f.CreateHook(t.Context(), ada, chat.HookInput{Room: room, Name: "Grafana"})

@@ -1,7 +1,6 @@
 package chat
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -91,7 +90,7 @@ func (s *Service) ListUsers(ctx context.Context, who Caller, in UserPageInput) (
 	if mayBrowse(who.User) {
 		page.Users, err = s.Store.Users(ctx, in.After, limit+1)
 	} else {
-		page.Users, err = s.companions(ctx, who.User.ID, in.After)
+		page.Users, err = s.companions(ctx, who.User.ID, in.After, limit+1)
 	}
 	if err != nil {
 		return UserPage{}, err
@@ -103,26 +102,30 @@ func (s *Service) ListUsers(ctx context.Context, who Caller, in UserPageInput) (
 	return page, nil
 }
 
-// companions returns the people with id > after who share a room with user,
-// sorted by id.
-func (s *Service) companions(ctx context.Context, user, after UserID) ([]User, error) {
+// companions returns the first limit people with id > after who share a room
+// with user, sorted by id.
+func (s *Service) companions(ctx context.Context, user, after UserID, limit int) ([]User, error) {
 	views, err := s.Store.Views(ctx, user)
 	if err != nil {
 		return nil, err
 	}
-	ids := map[UserID]bool{user: true}
+	ids := []UserID{user}
 	for _, v := range views {
 		for m, err := range s.members(ctx, v.ID) {
 			if err != nil {
 				return nil, err
 			}
-			ids[m.User] = true
+			ids = append(ids, m.User)
 		}
 	}
+	slices.Sort(ids)
 	users := []User{}
-	for id := range ids {
+	for _, id := range slices.Compact(ids) {
 		if id <= after {
 			continue
+		}
+		if len(users) == limit {
+			break
 		}
 		account, err := s.Store.Account(ctx, id)
 		if err != nil && !errors.Is(err, ErrNotFound) {
@@ -132,7 +135,6 @@ func (s *Service) companions(ctx context.Context, user, after UserID) ([]User, e
 			users = append(users, account.User)
 		}
 	}
-	slices.SortFunc(users, func(a, b User) int { return cmp.Compare(a.ID, b.ID) })
 	return users, nil
 }
 
@@ -287,25 +289,27 @@ func (s *Service) enable(ctx context.Context, id UserID) (User, error) {
 	})
 }
 
-// tidyPeople enables whose time is over. Who logs in before that is enabled
-// then.
-func (s *Service) tidyPeople(ctx context.Context) error {
+// enableDue enables those who were disabled until a time that has passed.
+// Whoever logs in before that is enabled then.
+func (s *Service) enableDue(ctx context.Context) error {
+	var failed failures
 	for after := UserID(""); ; {
 		users, err := s.Store.Users(ctx, after, s.Limits.PageMax)
 		if err != nil {
-			return fmt.Errorf("people who were disabled: %w", err)
+			return errors.Join(append(failed, fmt.Errorf("people who were disabled: %w", err))...)
 		}
 		for _, u := range users {
 			if !u.Disabled || u.barred(s.now()) {
 				continue
 			}
 			_, err := s.enable(ctx, u.ID)
-			if err != nil && !errors.Is(err, ErrUnauthenticated) && !errors.Is(err, ErrConflict) {
-				return fmt.Errorf("enable %s: %w", u.ID, err)
+			if err != nil && !errors.Is(err, ErrUnauthenticated) && !errors.Is(err, ErrConflict) &&
+				failed.add(fmt.Errorf("enable %s: %w", u.ID, err)) != nil {
+				return errors.Join(failed...)
 			}
 		}
 		if len(users) < s.Limits.PageMax {
-			return nil
+			return errors.Join(failed...)
 		}
 		after = users[len(users)-1].ID
 	}

@@ -1,14 +1,17 @@
 package chat_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/chat/chattest"
 )
 
 func TestManagingPeople(t *testing.T) {
@@ -17,7 +20,7 @@ func TestManagingPeople(t *testing.T) {
 	for name, role := range map[string]chat.Role{"owner": chat.RoleOwner, "owner2": chat.RoleOwner,
 		"admin": chat.RoleAdmin, "admin2": chat.RoleAdmin, "member": chat.RoleMember,
 		"member2": chat.RoleMember, "guest": chat.RoleGuest} {
-		who[name] = f.person("p "+name, role)
+		who[name] = f.Person("p "+name, role)
 	}
 	role := func(r chat.Role) *chat.Role { return &r }
 	off := true
@@ -60,9 +63,9 @@ func TestManagingPeople(t *testing.T) {
 
 func TestGuestsSeeOnlyTheirRooms(t *testing.T) {
 	f := newFixture(t, nil)
-	owner, guest := f.person("Pablo", chat.RoleOwner), f.person("Gast", chat.RoleGuest)
-	joe := f.person("Joe", chat.RoleMember)
-	room := f.room(owner, chat.Private, guest)
+	owner, guest := f.Person("Pablo", chat.RoleOwner), f.Person("Gast", chat.RoleGuest)
+	joe := f.Person("Joe", chat.RoleMember)
+	room := f.Room(owner, chat.Private, guest)
 	page, err := f.ListUsers(t.Context(), guest, chat.UserPageInput{})
 	if err != nil {
 		t.Fatal(err)
@@ -87,14 +90,14 @@ func TestGuestsSeeOnlyTheirRooms(t *testing.T) {
 	_, err = f.OpenDirect(t.Context(), guest, chat.OpenDirectInput{User: owner.User.ID})
 	refused(t, "opening a direct room", err, chat.ErrForbidden)
 	refused(t, "the server's stream", f.MayRead(t.Context(), guest, chat.ServerStream), chat.ErrNotFound)
-	f.send(guest, room, "hello")
+	f.Say(guest, room, "hello")
 }
 
 // TestNobodyUndoesWhatAdminsDo: who changes their status while an admin changes
 // their role keeps neither the old role nor loses the status.
 func TestNobodyUndoesWhatAdminsDo(t *testing.T) {
 	f := newFixture(t, func(c *chat.Config) { c.Limits.Profiles = chat.Rate{Limit: -1} })
-	owner, ben := f.person("Owner", chat.RoleOwner), f.person("Ben", chat.RoleMember)
+	owner, ben := f.Person("Owner", chat.RoleOwner), f.Person("Ben", chat.RoleMember)
 	var wg sync.WaitGroup
 	for i := range 20 {
 		about := fmt.Sprint("about ", i)
@@ -122,8 +125,8 @@ func TestNobodyUndoesWhatAdminsDo(t *testing.T) {
 func TestDisabledForATime(t *testing.T) {
 	f := newFixture(t, nil)
 	ctx := t.Context()
-	owner, ada, ben := f.person("Owner", chat.RoleOwner), f.person("Ada", chat.RoleAdmin),
-		f.person("Ben", chat.RoleMember)
+	owner, ada, ben := f.Person("Owner", chat.RoleOwner), f.Person("Ada", chat.RoleAdmin),
+		f.Person("Ben", chat.RoleMember)
 	disable := func(who chat.Caller, seconds int) chat.User {
 		t.Helper()
 		u, err := f.UpdateUser(ctx, ada,
@@ -141,7 +144,7 @@ func TestDisabledForATime(t *testing.T) {
 		refused(t, "person", err, nil)
 		return u
 	}
-	until := f.at.Add(time.Hour)
+	until := f.Now().Add(time.Hour)
 	if u := disable(ben, 3600); !u.Disabled || u.DisabledUntil != until || u != state(ben) {
 		t.Errorf("disabled: %+v", u)
 	}
@@ -151,18 +154,18 @@ func TestDisabledForATime(t *testing.T) {
 	if sessions, err := f.Store.Sessions(ctx, ben.User.ID); err != nil || len(sessions) > 0 {
 		t.Errorf("sessions are left: %v, %v", sessions, err)
 	}
-	f.wait(time.Hour - time.Millisecond)
+	f.Wait(time.Hour - time.Millisecond)
 	refused(t, "too early", logIn("Ben"), chat.ErrForbidden)
-	refused(t, "tend", f.Tend(ctx), nil)
+	refused(t, "maintain", f.Maintain(ctx), nil)
 	refused(t, "too early", logIn("Ben"), chat.ErrForbidden)
-	room := f.room(owner, chat.Private)
+	room := f.Room(owner, chat.Private)
 	refused(t, "adding somebody who is disabled",
 		errOf(f.AddMember(ctx, owner, chat.MemberInput{Room: room, User: ben.User.ID})), chat.ErrConflict)
 	// One that a crash has left must not come back.
-	left := chat.Session{ID: "left", User: ben.User.ID, TokenHash: "hash", CreatedAt: f.at,
-		SeenAt: f.at, ExpiresAt: f.at.Add(time.Hour)}
+	left := chat.Session{ID: "left", User: ben.User.ID, TokenHash: "hash", CreatedAt: f.Now(),
+		SeenAt: f.Now(), ExpiresAt: f.Now().Add(time.Hour)}
 	refused(t, "session", f.Store.CreateSession(ctx, left), nil)
-	f.wait(time.Millisecond)
+	f.Wait(time.Millisecond)
 	refused(t, "adding somebody whose time is over",
 		errOf(f.AddMember(ctx, owner, chat.MemberInput{Room: room, User: ben.User.ID})), nil)
 	refused(t, "after it", logIn("Ben"), nil)
@@ -175,16 +178,16 @@ func TestDisabledForATime(t *testing.T) {
 	}
 
 	// Without logging in, too; and everybody is told.
-	cleo := f.person("Cleo", chat.RoleMember)
+	cleo := f.Person("Cleo", chat.RoleMember)
 	disable(cleo, 60)
-	if u := disable(cleo, 120); u.DisabledUntil != f.at.Add(2*time.Minute) {
+	if u := disable(cleo, 120); u.DisabledUntil != f.Now().Add(2*time.Minute) {
 		t.Errorf("for longer: %+v", u)
 	}
 	disable(ben, 0)
-	f.wait(2 * time.Minute)
+	f.Wait(2 * time.Minute)
 	heads, err := f.Store.Heads(ctx, chat.ServerStream)
 	refused(t, "heads", err, nil)
-	refused(t, "tend", f.Tend(ctx), nil)
+	refused(t, "maintain", f.Maintain(ctx), nil)
 	events, err := f.Store.Events(ctx, chat.ServerStream, heads[0].Position, 10)
 	if err != nil || len(events) != 1 || events[0].Kind != chat.UserUpdated ||
 		*events[0].User != cleo.User || events[0].By != "" {
@@ -227,11 +230,57 @@ func TestDisabledForATime(t *testing.T) {
 // TestGuestsKnowWhomTheyMeet: one person, as in the list of people.
 func TestGuestsKnowWhomTheyMeet(t *testing.T) {
 	f := newFixture(t, nil)
-	ada, ben, gus := f.person("Ada", chat.RoleMember), f.person("Ben", chat.RoleMember),
-		f.person("Gus", chat.RoleGuest)
-	f.room(ada, chat.Private, gus)
+	ada, ben, gus := f.Person("Ada", chat.RoleMember), f.Person("Ben", chat.RoleMember),
+		f.Person("Gus", chat.RoleGuest)
+	f.Room(ada, chat.Private, gus)
 	for who, want := range map[chat.UserID]*chat.Error{ada.User.ID: nil, gus.User.ID: nil,
 		ben.User.ID: chat.ErrNotFound, "nobody": chat.ErrNotFound} {
 		refused(t, string(who), errOf(f.GetUser(t.Context(), gus, chat.UserInput{User: who})), want)
+	}
+}
+
+// counting counts how often accounts are looked up.
+type counting struct {
+	chat.Store
+	accounts atomic.Int64
+}
+
+func (c *counting) Account(ctx context.Context, id chat.UserID) (chat.Account, error) {
+	c.accounts.Add(1)
+	return c.Store.Account(ctx, id)
+}
+
+// TestGuestPagesLookUpNoMoreThanTheyShow in a room of hundreds.
+func TestGuestPagesLookUpNoMoreThanTheyShow(t *testing.T) {
+	store := &counting{Store: chattest.NewModel(nil)}
+	f := newFixture(t, func(c *chat.Config) { c.Store, c.Limits = store, chattest.Unlimited() })
+	owner, gus := f.Person("Owner", chat.RoleOwner), f.Person("Gus", chat.RoleGuest)
+	room := f.Room(owner, chat.Private, gus)
+	for i := range 300 {
+		u, err := f.AddUser(t.Context(), fmt.Sprint("p", i), chattest.Password, chat.RoleMember, "")
+		must(t, "add", err)
+		must(t, "add", errOf(f.AddMember(t.Context(), owner, chat.MemberInput{Room: room, User: u.ID})))
+	}
+	seen := 0
+	for after := chat.UserID(""); ; {
+		before := store.accounts.Load()
+		page, err := f.ListUsers(t.Context(), gus, chat.UserPageInput{After: after, Limit: 50})
+		must(t, "list", err)
+		if n := store.accounts.Load() - before; n > 51 {
+			t.Fatalf("a page of %d people took %d look-ups", len(page.Users), n)
+		}
+		for _, u := range page.Users {
+			if u.ID <= after {
+				t.Fatalf("%s after %s", u.ID, after)
+			}
+			after = u.ID
+			seen++
+		}
+		if page.Next == "" {
+			break
+		}
+	}
+	if seen != 302 {
+		t.Errorf("%d people", seen)
 	}
 }

@@ -21,7 +21,7 @@ func (c *Core) maintain(ctx context.Context) {
 	tick := time.NewTicker(maintainEvery)
 	defer tick.Stop()
 	for {
-		if err := c.Exclusive(ctx, "tend", c.Service.Tend); err != nil &&
+		if err := c.Exclusive(ctx, "tend", c.Service.Maintain); err != nil &&
 			!errors.Is(err, backend.ErrElsewhere) && ctx.Err() == nil {
 			c.Log.Error("maintenance", "error", err)
 		}
