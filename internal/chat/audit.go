@@ -21,7 +21,8 @@ const (
 	auditAll  = "*"
 	// auditFor is how long entries are kept.
 	auditFor = 366 * 24 * time.Hour
-	// auditStep is how many entries one call of [Service.Maintain] forgets at most.
+	// auditStep is how many entries one call of [Service.Maintain] forgets at
+	// most.
 	auditStep = 10_000
 	// maxReason bounds what is given as a reason, in characters.
 	maxReason = 250

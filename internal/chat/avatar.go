@@ -53,7 +53,8 @@ func (s *Service) DeletePicture(ctx context.Context, who Caller, _ None) (User, 
 }
 
 // changePicture replaces the id of the caller's picture, and removes the old
-// one. If it is cut short, what is not the picture goes with [Service.Maintain].
+// one. If it is cut short, what is not the picture goes with
+// [Service.Maintain].
 func (s *Service) changePicture(ctx context.Context, who Caller, id string) (User, error) {
 	old := ""
 	user, err := s.changeUser(ctx, who, who.User.ID, func(a Account) (User, error) {

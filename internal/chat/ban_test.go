@@ -344,7 +344,8 @@ func TestRestrictedWhileJoining(t *testing.T) {
 		must(t, "mute", errOf(f.Store.PutRecord(t.Context(), "mute",
 			string(room)+"/"+string(mary.User.ID)+"/1", 0, value)))
 	}))
-	refused(t, "write", errOf(f.Send(t.Context(), mary, chat.SendInput{Room: room, Text: "x"})), chat.ErrForbidden)
+	refused(t, "write", errOf(f.Send(t.Context(), mary, chat.SendInput{Room: room, Text: "x"})),
+		chat.ErrForbidden)
 	refused(t, "join while banned", join(func() {
 		must(t, "ban", errOf(f.BanMember(t.Context(), joe,
 			chat.BanInput{Room: room, User: mary.User.ID, Reason: "spam"})))

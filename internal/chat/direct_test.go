@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/chat/chattest"
 )
 
 func TestDirectID(t *testing.T) {
@@ -62,8 +63,6 @@ func TestDirectRoomOfMany(t *testing.T) {
 	refused(t, "with nobody", err, chat.ErrNotFound)
 	_, err = f.GetRoom(ctx, all[3], chat.RoomInput{Room: view.ID})
 	refused(t, "looking into others' room", err, chat.ErrNotFound)
-	_, err = f.LeaveRoom(ctx, all[0], chat.RoomInput{Room: view.ID})
-	refused(t, "leaving", err, chat.ErrForbidden)
 	_, err = f.AddMember(ctx, all[0], chat.MemberInput{Room: view.ID, User: all[3].User.ID})
 	refused(t, "adding another", err, chat.ErrForbidden)
 	_, err = f.BanMember(ctx, all[0], chat.BanInput{Room: view.ID, User: all[1].User.ID})
@@ -116,11 +115,85 @@ func TestDirectRoomIsOnePerPair(t *testing.T) {
 	refused(t, "with nobody", err, chat.ErrNotFound)
 	_, err = f.GetRoom(t.Context(), c, chat.RoomInput{Room: ids[0]})
 	refused(t, "looking into a pair's room", err, chat.ErrNotFound)
-	_, err = f.LeaveRoom(t.Context(), a, chat.RoomInput{Room: ids[0]})
-	refused(t, "leaving", err, chat.ErrForbidden)
 	_, err = f.AddMember(t.Context(), a, chat.MemberInput{Room: ids[0], User: c.User.ID})
 	refused(t, "adding a third", err, chat.ErrForbidden)
 	name := "x"
 	_, err = f.UpdateRoom(t.Context(), a, chat.UpdateRoomInput{Room: ids[0], Name: &name})
 	refused(t, "renaming", err, chat.ErrForbidden)
+}
+
+// TestDirectRoomsAreClosed: whoever closes one is still in it, and has it back
+// with the next message, or when they open it.
+func TestDirectRoomsAreClosed(t *testing.T) {
+	f := newFixture(t, nil)
+	ada, bob := f.Person("Ada", chat.RoleMember), f.Person("Bob", chat.RoleMember)
+	view, err := f.OpenDirect(t.Context(), ada, chat.OpenDirectInput{User: bob.User.ID})
+	must(t, "open", err)
+	room := view.ID
+	f.Say(ada, room, "one")
+	listed := func(what string, who chat.Caller, want bool) {
+		t.Helper()
+		list, err := f.ListRooms(t.Context(), who, chat.None{})
+		must(t, "list", err)
+		got := slices.ContainsFunc(list.Rooms, func(v chat.RoomView) bool { return v.ID == room })
+		if got != want {
+			t.Errorf("%s: the room of %s is listed: %v", what, who.User.Name, got)
+		}
+	}
+	closeIt := func(who chat.Caller) {
+		t.Helper()
+		must(t, "close", errOf(f.LeaveRoom(t.Context(), who, chat.RoomInput{Room: room})))
+	}
+	closeIt(bob)
+	closeIt(bob)
+	listed("closed", bob, false)
+	listed("closed by the other", ada, true)
+	if m, err := f.ListMessages(t.Context(), bob, chat.MessageListInput{Room: room}); err != nil ||
+		len(m.Messages) != 1 {
+		t.Errorf("what was written: %+v, %v", m, err)
+	}
+	f.Say(ada, room, "two")
+	listed("with another message", bob, true)
+	if view, err := f.GetRoom(t.Context(), bob, chat.RoomInput{Room: room}); err != nil || view.Unread != 2 {
+		t.Errorf("unread %d, %v", view.Unread, err)
+	}
+	closeIt(bob)
+	closeIt(ada)
+	must(t, "open", errOf(f.OpenDirect(t.Context(), bob, chat.OpenDirectInput{User: ada.User.ID})))
+	listed("opened", bob, true)
+	closeIt(bob)
+	f.Say(bob, room, "three")
+	listed("written in", bob, true)
+	if left, err := f.Store.Records(t.Context(), "closed", "", 10); err != nil || len(left) > 0 {
+		t.Errorf("%d records are left, %v", len(left), err)
+	}
+}
+
+// TestOthersFillNoList: who is put into many direct rooms can still join and
+// create rooms.
+func TestOthersFillNoList(t *testing.T) {
+	f := newFixture(t, func(c *chat.Config) {
+		c.Limits = chattest.Unlimited()
+		c.Limits.RoomsJoined = 10
+	})
+	victim := f.Person("Victim", chat.RoleMember)
+	opened := 0
+	for i := range 12 {
+		eve := f.Person(fmt.Sprint("Eve ", i), chat.RoleMember)
+		_, err := f.OpenDirect(t.Context(), eve, chat.OpenDirectInput{User: victim.User.ID})
+		if err == nil {
+			opened++
+		} else {
+			refused(t, "one more", err, chat.ErrForbidden)
+		}
+	}
+	list, err := f.ListRooms(t.Context(), victim, chat.None{})
+	if err != nil || opened != 4 || len(list.Rooms) != 5 {
+		t.Errorf("%d were opened, %d are listed, %v", opened, len(list.Rooms), err)
+	}
+	for range 5 {
+		must(t, "a room of one's own", errOf(f.CreateRoom(t.Context(), victim, chat.CreateRoomInput{Name: "mine"})))
+	}
+	must(t, "close", errOf(f.LeaveRoom(t.Context(), victim, chat.RoomInput{Room: list.Rooms[0].ID})))
+	must(t, "and another", errOf(f.CreateRoom(t.Context(), victim, chat.CreateRoomInput{Name: "mine"})))
 }

@@ -36,9 +36,9 @@ type ExternalUser struct {
 	Role Role   // "" for a member at first, and later as it is
 }
 
-// UpsertUser returns the account of somebody whom another program knows, made at
-// first sight, and with the name and role that it says now. A name that cannot
-// be shown or that somebody has gets the nearest that can be had.
+// UpsertUser returns the account of somebody whom another program knows, made
+// at first sight, and with the name and role that it says now. A name that
+// cannot be shown or that somebody has gets the nearest that can be had.
 func (s *Service) UpsertUser(ctx context.Context, n ExternalUser) (User, error) {
 	if n.ID == "" {
 		return User{}, invalid("id", "an id is not empty")
@@ -241,7 +241,7 @@ func (s *Service) PutMember(ctx context.Context, room RoomID, user UserID, as Ro
 	}
 	member, err := s.Store.Member(ctx, room, user)
 	if errors.Is(err, ErrNotFound) {
-		if err := s.roomForOneMore(ctx, user); err != nil {
+		if err := s.roomForOneMore(ctx, Caller{}, user); err != nil {
 			return err
 		}
 		if err := s.audit(ctx, Caller{},

@@ -127,17 +127,20 @@ func TestSetupEndsWithTheFirstOwner(t *testing.T) {
 		},
 		"by another set-up link": func(f *fixture, other string) error { return signUp(f, "Boss", other) },
 		"sent by another program": func(f *fixture, _ string) error {
-			return errOf(f.UpsertUser(f.T.Context(), chat.ExternalUser{ID: "1", Name: "Boss", Role: chat.RoleOwner}))
+			return errOf(f.UpsertUser(f.T.Context(),
+				chat.ExternalUser{ID: "1", Name: "Boss", Role: chat.RoleOwner}))
 		},
 		"made a member, then an owner there": func(f *fixture, _ string) error {
 			if _, err := f.UpsertUser(f.T.Context(), chat.ExternalUser{ID: "1", Name: "Boss"}); err != nil {
 				return err
 			}
-			return errOf(f.UpsertUser(f.T.Context(), chat.ExternalUser{ID: "1", Name: "Boss", Role: chat.RoleOwner}))
+			return errOf(f.UpsertUser(f.T.Context(),
+				chat.ExternalUser{ID: "1", Name: "Boss", Role: chat.RoleOwner}))
 		},
 		"imported into the store": func(f *fixture, _ string) error {
 			u := chat.User{ID: "u1", Name: "Boss", Role: chat.RoleOwner, CreatedAt: f.Now()}
-			return errOf(f.Store.Commit(f.T.Context(), chat.Change{Stream: chat.ServerStream, ID: "e1", At: f.Now(),
+			return errOf(f.Store.Commit(f.T.Context(), chat.Change{
+				Stream: chat.ServerStream, ID: "e1", At: f.Now(),
 				Op: chat.CreateUser{Account: chat.Account{User: u, NameKey: "boss"}}}))
 		},
 	} {

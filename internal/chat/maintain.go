@@ -10,7 +10,7 @@ import (
 // few minutes, on one node at a time. What fails keeps nothing else from its
 // turn; the errors are joined.
 func (s *Service) Maintain(ctx context.Context) error {
-	return errors.Join(s.prune(ctx), s.retain(ctx), s.enableDue(ctx), s.pruneAudit(ctx),
+	return errors.Join(s.prune(ctx), s.retain(ctx), s.enableDue(ctx), s.reopenAll(ctx), s.pruneAudit(ctx),
 		s.pruneRestrictions(ctx), s.pruneFiles(ctx), s.measureFiles(ctx))
 }
 

@@ -117,15 +117,16 @@ func TestPins(t *testing.T) {
 	}
 }
 
-// TestReactionsHaveOneForm: however an emoji was typed, it is one reaction, also
-// beside older ones that are kept in another form.
+// TestReactionsHaveOneForm: however an emoji was typed, it is one reaction,
+// also beside older ones that are kept in another form.
 func TestReactionsHaveOneForm(t *testing.T) {
 	f := newFixture(t, nil)
 	ada, bob := f.Person("Ada", chat.RoleMember), f.Person("Bob", chat.RoleMember)
 	room := f.Room(ada, chat.Private, bob)
 	in := func(emoji string) chat.ReactionInput { return chat.ReactionInput{Room: room, No: 1, Emoji: emoji} }
 	f.Say(ada, room, "hello")
-	for _, forms := range [][2]string{{"👍", "👍\ufe0f"}, {"❤\ufe0f", "❤"}, {"1\ufe0f\u20e3", "1\u20e3"}} {
+	for _, forms := range [][2]string{{"👍", "👍\ufe0f"}, {"❤\ufe0f", "❤"},
+		{"1\ufe0f\u20e3", "1\u20e3"}} {
 		must(t, "react", errOf(f.AddReaction(t.Context(), ada, in(forms[0]))))
 		m, err := f.AddReaction(t.Context(), bob, in(forms[1]))
 		if err != nil || len(m.Reactions) != 1 || len(m.Reactions[0].Users) != 2 ||

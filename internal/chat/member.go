@@ -72,16 +72,18 @@ func (s *Service) mayEnter(ctx context.Context, user UserID) error {
 	return err
 }
 
-// roomForOneMore returns nil if that person may be in one more room.
-func (s *Service) roomForOneMore(ctx context.Context, user UserID) error {
-	return s.roomUpTo(ctx, user, s.Limits.RoomsJoined)
-}
-
-func (s *Service) roomUpTo(ctx context.Context, user UserID, most int) error {
+// roomForOneMore returns nil if that person may be in one more room. Others
+// than the person fill no more than half of their list, so that what others do
+// never uses up what one may do oneself.
+func (s *Service) roomForOneMore(ctx context.Context, who Caller, user UserID) error {
+	most := s.Limits.RoomsJoined
+	if user != who.User.ID && !who.Anonymous() {
+		most /= 2
+	}
 	views, err := s.Store.Views(ctx, user)
 	if err == nil && len(views) >= most {
 		return &Error{Code: CodeForbidden, Field: "user",
-			Message: "this person is in as many rooms as one may be"}
+			Message: "This person has reached the room limit."}
 	}
 	return err
 }
@@ -124,7 +126,7 @@ func (s *Service) JoinRoom(ctx context.Context, who Caller, in RoomInput) (RoomV
 	if !mayJoin(who.User, room) {
 		return RoomView{}, ErrNotFound
 	}
-	if err := s.roomForOneMore(ctx, who.User.ID); err != nil {
+	if err := s.roomForOneMore(ctx, who, who.User.ID); err != nil {
 		return RoomView{}, err
 	}
 	if err := s.admitTo(ctx, who, in.Room, who.User.ID, RoomMember); err != nil {
@@ -133,7 +135,8 @@ func (s *Service) JoinRoom(ctx context.Context, who Caller, in RoomInput) (RoomV
 	return s.Store.View(ctx, in.Room, who.User.ID)
 }
 
-// LeaveRoom takes the caller out of a room.
+// LeaveRoom takes the caller out of a room. A direct room it only closes: it is
+// off their list until someone writes in it or they open it.
 func (s *Service) LeaveRoom(ctx context.Context, who Caller, in RoomInput) (None, error) {
 	view, err := s.Store.View(ctx, in.Room, who.User.ID)
 	if errors.Is(err, ErrNotFound) {
@@ -142,8 +145,11 @@ func (s *Service) LeaveRoom(ctx context.Context, who Caller, in RoomInput) (None
 	if err != nil {
 		return None{}, err
 	}
+	if view.Kind == Direct {
+		return None{}, s.closeDirect(ctx, who, view)
+	}
 	if !mayLeave(who.User, view.Room) {
-		return None{}, &Error{Code: CodeForbidden, Message: "General and direct rooms cannot be left"}
+		return None{}, &Error{Code: CodeForbidden, Message: "General cannot be left."}
 	}
 	if err := s.keepsModerator(ctx, view.Room, who.User.ID); err != nil {
 		return None{}, err
@@ -234,7 +240,7 @@ func (s *Service) AddMember(ctx context.Context, who Caller, in MemberInput) (Me
 		if err := s.notBanned(ctx, who, in.Room, in.User); err != nil {
 			return Member{}, err
 		}
-		if err := s.roomForOneMore(ctx, in.User); err != nil {
+		if err := s.roomForOneMore(ctx, who, in.User); err != nil {
 			return Member{}, err
 		}
 		if err := s.audit(ctx, who, AuditEntry{Action: "member.add", User: in.User,

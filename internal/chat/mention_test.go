@@ -62,10 +62,11 @@ func TestWhoMayMention(t *testing.T) {
 		f.Person("Guest", chat.RoleGuest)
 	f.Person("Eve", chat.RoleMember)
 	room := f.Room(ada, chat.Private, bob, guest)
-	if m := f.Say(ada, room, "@Eve is not here, @Bob is"); !slices.Equal(m.Mentions, []chat.UserID{bob.User.ID}) {
+	only := []chat.UserID{bob.User.ID}
+	if m := f.Say(ada, room, "@Eve is not here, @Bob is"); !slices.Equal(m.Mentions, only) {
 		t.Errorf("someone outside the room: %v", m.Mentions)
 	}
-	if m := f.Say(guest, room, "@room @Bob"); !slices.Equal(m.Mentions, []chat.UserID{bob.User.ID}) {
+	if m := f.Say(guest, room, "@room @Bob"); !slices.Equal(m.Mentions, only) {
 		t.Errorf("a guest mentions %v", m.Mentions)
 	}
 	view, err := f.GetRoom(t.Context(), bob, chat.RoomInput{Room: room})

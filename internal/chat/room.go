@@ -180,11 +180,11 @@ func (s *Service) CreateRoom(ctx context.Context, who Caller, in CreateRoomInput
 		if err := s.mayEnter(ctx, u); err != nil {
 			return RoomView{}, err
 		}
-		if err := s.roomForOneMore(ctx, u); err != nil {
+		if err := s.roomForOneMore(ctx, who, u); err != nil {
 			return RoomView{}, err
 		}
 	}
-	if err := s.roomForOneMore(ctx, who.User.ID); err != nil {
+	if err := s.roomForOneMore(ctx, who, who.User.ID); err != nil {
 		return RoomView{}, err
 	}
 	if err := s.mayCreateOneMore(ctx, who); err != nil {

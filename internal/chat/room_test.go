@@ -118,8 +118,10 @@ func TestRoomLimitsAndNames(t *testing.T) {
 	f := newFixture(t, func(cfg *chat.Config) { cfg.Limits.RoomsCreated, cfg.Limits.RoomsJoined = 2, 4 })
 	a, b := f.Person("Pablo", chat.RoleOwner), f.Person("Joe", chat.RoleMember)
 	for name, want := range map[string]*chat.Error{"": chat.ErrInvalid, "   ": chat.ErrInvalid,
-		strings.Repeat("x", 65): chat.ErrInvalid, "\u3164\u200b": chat.ErrInvalid, "General": chat.ErrConflict,
-		" GENERA1 ": chat.ErrConflict, "Gen\u034feral": chat.ErrConflict, "Ｇｅｎｅｒａｌ": chat.ErrConflict} {
+		strings.Repeat("x", 65): chat.ErrInvalid, "\u3164\u200b": chat.ErrInvalid,
+		"General":   chat.ErrConflict,
+		" GENERA1 ": chat.ErrConflict, "Gen\u034feral": chat.ErrConflict,
+		"Ｇｅｎｅｒａｌ": chat.ErrConflict} {
 		_, err := f.CreateRoom(t.Context(), a, chat.CreateRoomInput{Name: name})
 		refused(t, "name "+name, err, want)
 	}

@@ -44,7 +44,8 @@ func newWorld(t *testing.T, role string) *world {
 	w.Say(w.owner, w.room, "SECRET")
 	w.own = w.Say(w.me, w.room, "mine").No
 	for _, no := range []int64{1, w.own} {
-		must(t, "answer", errOf(w.Send(t.Context(), w.owner, chat.SendInput{Room: w.room, Thread: no, Text: "SECRET"})))
+		must(t, "answer", errOf(w.Send(t.Context(), w.owner,
+			chat.SendInput{Room: w.room, Thread: no, Text: "SECRET"})))
 	}
 	w.Say(w.owner, w.room, "SECRET @Me")
 	in, err := w.CreateInvite(t.Context(), w.owner, chat.InviteInput{Role: chat.RoleGuest})
@@ -76,43 +77,73 @@ var scopeRows = map[string]struct {
 	scope, may string
 	in         func(w *world) any
 }{
-	"server.info":    {"", all, func(w *world) any { return chat.None{} }},
-	"account.create": {"", all, func(w *world) any { return chat.SignUpInput{Name: "New", Password: chattest.Password} }},
-	"session.create": {"", all, func(w *world) any { return chat.LogInInput{Name: "Me", Password: chattest.Password} }},
+	"server.info": {"", all, func(w *world) any { return chat.None{} }},
+	"account.create": {"", all, func(w *world) any {
+		return chat.SignUpInput{Name: "New", Password: chattest.Password}
+	}},
+	"session.create": {"", all, func(w *world) any {
+		return chat.LogInInput{Name: "Me", Password: chattest.Password}
+	}},
 	"session.delete": {"", all, func(w *world) any { return chat.None{} }},
 	"session.list":   {chat.ScopeLogin, "", func(w *world) any { return chat.None{} }},
-	"session.revoke": {chat.ScopeLogin, "", func(w *world) any { return chat.SessionInput{Session: w.me.Session} }},
+	"session.revoke": {chat.ScopeLogin, "", func(w *world) any {
+		return chat.SessionInput{Session: w.me.Session}
+	}},
 	"token.create": {chat.ScopeLogin, "", func(w *world) any {
 		return chat.TokenInput{Name: "x", Scopes: []string{"read"}}
 	}},
-	"token.list":       {chat.ScopeLogin, "", func(w *world) any { return chat.TokenListInput{} }},
-	"token.revoke":     {chat.ScopeLogin, "", func(w *world) any { return chat.TokenIDInput{Token: w.me.Session} }},
-	"bot.create":       {chat.ScopeLogin, "", func(w *world) any { return chat.BotInput{Name: "Bot"} }},
-	"account.password": {chat.ScopeLogin, "", func(w *world) any { return chat.PasswordInput{Old: chattest.Password, New: "password1234"} }},
-	"account.get":      {chat.ScopeRead, all, func(w *world) any { return chat.None{} }},
-	"account.update":   {chat.ScopeManage, all, func(w *world) any { return chat.UpdateAccountInput{About: ptr("hello")} }},
-	"picture.delete":   {chat.ScopeManage, all, func(w *world) any { return chat.None{} }},
-	"user.list":        {chat.ScopeRead, all, func(w *world) any { return chat.UserPageInput{} }},
-	"user.get":         {chat.ScopeRead, all, func(w *world) any { return chat.UserInput{User: w.owner.User.ID} }},
+	"token.list": {chat.ScopeLogin, "", func(w *world) any { return chat.TokenListInput{} }},
+	"token.revoke": {chat.ScopeLogin, "", func(w *world) any {
+		return chat.TokenIDInput{Token: w.me.Session}
+	}},
+	"bot.create": {chat.ScopeLogin, "", func(w *world) any { return chat.BotInput{Name: "Bot"} }},
+	"account.password": {chat.ScopeLogin, "", func(w *world) any {
+		return chat.PasswordInput{Old: chattest.Password, New: "password1234"}
+	}},
+	"account.get": {chat.ScopeRead, all, func(w *world) any { return chat.None{} }},
+	"account.update": {chat.ScopeManage, all, func(w *world) any {
+		return chat.UpdateAccountInput{About: ptr("hello")}
+	}},
+	"picture.delete": {chat.ScopeManage, all, func(w *world) any { return chat.None{} }},
+	"user.list":      {chat.ScopeRead, all, func(w *world) any { return chat.UserPageInput{} }},
+	"user.get": {chat.ScopeRead, all, func(w *world) any {
+		return chat.UserInput{User: w.owner.User.ID}
+	}},
 	"user.update": {chat.ScopeManage, admins, func(w *world) any {
 		return chat.UpdateUserInput{User: w.target.User.ID, Role: ptr(chat.RoleGuest)}
 	}},
-	"presence.list":  {chat.ScopeRead, all, func(w *world) any { return chat.None{} }},
-	"invite.create":  {chat.ScopeManage, admins, func(w *world) any { return chat.InviteInput{} }},
-	"invite.list":    {chat.ScopeRead, admins, func(w *world) any { return chat.None{} }},
-	"invite.delete":  {chat.ScopeManage, admins, func(w *world) any { return chat.InviteIDInput{Invite: w.invite} }},
+	"presence.list": {chat.ScopeRead, all, func(w *world) any { return chat.None{} }},
+	"invite.create": {chat.ScopeManage, admins, func(w *world) any { return chat.InviteInput{} }},
+	"invite.list":   {chat.ScopeRead, admins, func(w *world) any { return chat.None{} }},
+	"invite.delete": {chat.ScopeManage, admins, func(w *world) any {
+		return chat.InviteIDInput{Invite: w.invite}
+	}},
 	"audit.list":     {chat.ScopeRead, admins, func(w *world) any { return chat.AuditInput{} }},
 	"room.list":      {chat.ScopeRead, all, func(w *world) any { return chat.None{} }},
 	"room.directory": {chat.ScopeRead, members, func(w *world) any { return chat.RoomPageInput{} }},
-	"room.create":    {chat.ScopeManage, members, func(w *world) any { return chat.CreateRoomInput{Name: "New"} }},
-	"direct.open":    {chat.ScopeManage, members, func(w *world) any { return chat.OpenDirectInput{User: w.target.User.ID} }},
-	"room.get":       {chat.ScopeRead, all, func(w *world) any { return chat.RoomInput{Room: w.room} }},
-	"room.update":    {chat.ScopeManage, moderator, func(w *world) any { return chat.UpdateRoomInput{Room: w.room, Topic: ptr("new")} }},
-	"room.join":      {chat.ScopeManage, members, func(w *world) any { return chat.RoomInput{Room: w.public} }},
-	"room.leave":     {chat.ScopeManage, all, func(w *world) any { return chat.RoomInput{Room: w.room} }},
-	"room.notify":    {chat.ScopeManage, all, func(w *world) any { return chat.Notify{Room: w.room, Level: chat.NotifyAll} }},
-	"member.list":    {chat.ScopeRead, all, func(w *world) any { return chat.MemberPageInput{Room: w.room} }},
-	"member.add":     {chat.ScopeManage, moderator, func(w *world) any { return w.them() }},
+	"room.create": {chat.ScopeManage, members, func(w *world) any {
+		return chat.CreateRoomInput{Name: "New"}
+	}},
+	"direct.open": {chat.ScopeManage, members, func(w *world) any {
+		return chat.OpenDirectInput{User: w.target.User.ID}
+	}},
+	"room.get": {chat.ScopeRead, all, func(w *world) any { return chat.RoomInput{Room: w.room} }},
+	"room.update": {chat.ScopeManage, moderator, func(w *world) any {
+		return chat.UpdateRoomInput{Room: w.room, Topic: ptr("new")}
+	}},
+	"room.join": {chat.ScopeManage, members, func(w *world) any {
+		return chat.RoomInput{Room: w.public}
+	}},
+	"room.leave": {chat.ScopeManage, all, func(w *world) any {
+		return chat.RoomInput{Room: w.room}
+	}},
+	"room.notify": {chat.ScopeManage, all, func(w *world) any {
+		return chat.Notify{Room: w.room, Level: chat.NotifyAll}
+	}},
+	"member.list": {chat.ScopeRead, all, func(w *world) any {
+		return chat.MemberPageInput{Room: w.room}
+	}},
+	"member.add": {chat.ScopeManage, moderator, func(w *world) any { return w.them() }},
 	"member.update": {chat.ScopeManage, moderator, func(w *world) any {
 		return chat.UpdateMemberInput{Room: w.room, User: w.target.User.ID, Role: chat.RoomModerator}
 	}},
@@ -132,33 +163,65 @@ var scopeRows = map[string]struct {
 			chat.BanInput{Room: w.room, User: w.target.User.ID})))
 		return w.them()
 	}},
-	"hook.create": {chat.ScopeManage, moderator, func(w *world) any { return chat.HookInput{Room: w.room, Name: "Another"} }},
-	"hook.list":   {chat.ScopeRead, moderator, func(w *world) any { return chat.RoomInput{Room: w.room} }},
-	"hook.delete": {chat.ScopeManage, moderator, func(w *world) any { return chat.HookIDInput{Room: w.room, Bot: w.hook} }},
+	"hook.create": {chat.ScopeManage, moderator, func(w *world) any {
+		return chat.HookInput{Room: w.room, Name: "Another"}
+	}},
+	"hook.list": {chat.ScopeRead, moderator, func(w *world) any {
+		return chat.RoomInput{Room: w.room}
+	}},
+	"hook.delete": {chat.ScopeManage, moderator, func(w *world) any {
+		return chat.HookIDInput{Room: w.room, Bot: w.hook}
+	}},
 	"outgoing.create": {chat.ScopeManage, moderator, func(w *world) any {
 		return chat.OutgoingInput{Room: w.room, URL: "https://other.example/"}
 	}},
-	"outgoing.list":   {chat.ScopeRead, moderator, func(w *world) any { return chat.RoomInput{Room: w.room} }},
-	"outgoing.delete": {chat.ScopeManage, moderator, func(w *world) any { return chat.OutgoingIDInput{Room: w.room, Webhook: w.outgoing} }},
-	"outgoing.dead":   {chat.ScopeRead, moderator, func(w *world) any { return chat.OutgoingIDInput{Room: w.room, Webhook: w.outgoing} }},
-	"outgoing.retry":  {chat.ScopeManage, moderator, func(w *world) any { return chat.RetryInput{Room: w.room, Webhook: w.outgoing} }},
-	"message.send":    {chat.ScopeSend, all, func(w *world) any { return chat.SendInput{Room: w.room, Text: "x"} }},
-	"message.list":    {chat.ScopeRead, all, func(w *world) any { return chat.MessageListInput{Room: w.room} }},
-	"message.get":     {chat.ScopeRead, all, func(w *world) any { return w.at(1) }},
-	"message.edit":    {chat.ScopeSend, all, func(w *world) any { return chat.EditInput{Room: w.room, No: w.own, Text: "y"} }},
-	"message.delete":  {chat.ScopeSend, all, func(w *world) any { return w.at(w.own) }},
-	"message.edits":   {chat.ScopeRead, all, func(w *world) any { return w.at(1) }},
-	"message.pin":     {chat.ScopeSend, members, func(w *world) any { return w.at(1) }},
-	"message.unpin":   {chat.ScopeSend, members, func(w *world) any { return w.at(1) }},
-	"message.pins":    {chat.ScopeRead, all, func(w *world) any { return chat.RoomInput{Room: w.room} }},
-	"reaction.add":    {chat.ScopeSend, all, func(w *world) any { return chat.ReactionInput{Room: w.room, No: 1, Emoji: "👍"} }},
-	"reaction.remove": {chat.ScopeSend, all, func(w *world) any { return chat.ReactionInput{Room: w.room, No: 1, Emoji: "👍"} }},
-	"link.previews":   {chat.ScopeRead, all, func(w *world) any { return w.at(1) }},
-	"thread.follow":   {chat.ScopeSend, all, func(w *world) any { return w.at(1) }},
-	"message.search":  {chat.ScopeRead, all, func(w *world) any { return chat.SearchInput{Text: "secret"} }},
-	"event.list":      {chat.ScopeRead, all, func(w *world) any { return eventsFromTheStart(w) }},
-	"read.mark":       {chat.ScopeSend, all, func(w *world) any { return chat.ReadInput{Room: w.room, No: 2} }},
-	"typing.send":     {chat.ScopeSend, all, func(w *world) any { return chat.RoomInput{Room: w.room} }},
+	"outgoing.list": {chat.ScopeRead, moderator, func(w *world) any {
+		return chat.RoomInput{Room: w.room}
+	}},
+	"outgoing.delete": {chat.ScopeManage, moderator, func(w *world) any {
+		return chat.OutgoingIDInput{Room: w.room, Webhook: w.outgoing}
+	}},
+	"outgoing.dead": {chat.ScopeRead, moderator, func(w *world) any {
+		return chat.OutgoingIDInput{Room: w.room, Webhook: w.outgoing}
+	}},
+	"outgoing.retry": {chat.ScopeManage, moderator, func(w *world) any {
+		return chat.RetryInput{Room: w.room, Webhook: w.outgoing}
+	}},
+	"message.send": {chat.ScopeSend, all, func(w *world) any {
+		return chat.SendInput{Room: w.room, Text: "x"}
+	}},
+	"message.list": {chat.ScopeRead, all, func(w *world) any {
+		return chat.MessageListInput{Room: w.room}
+	}},
+	"message.get": {chat.ScopeRead, all, func(w *world) any { return w.at(1) }},
+	"message.edit": {chat.ScopeSend, all, func(w *world) any {
+		return chat.EditInput{Room: w.room, No: w.own, Text: "y"}
+	}},
+	"message.delete": {chat.ScopeSend, all, func(w *world) any { return w.at(w.own) }},
+	"message.edits":  {chat.ScopeRead, all, func(w *world) any { return w.at(1) }},
+	"message.pin":    {chat.ScopeSend, members, func(w *world) any { return w.at(1) }},
+	"message.unpin":  {chat.ScopeSend, members, func(w *world) any { return w.at(1) }},
+	"message.pins": {chat.ScopeRead, all, func(w *world) any {
+		return chat.RoomInput{Room: w.room}
+	}},
+	"reaction.add": {chat.ScopeSend, all, func(w *world) any {
+		return chat.ReactionInput{Room: w.room, No: 1, Emoji: "👍"}
+	}},
+	"reaction.remove": {chat.ScopeSend, all, func(w *world) any {
+		return chat.ReactionInput{Room: w.room, No: 1, Emoji: "👍"}
+	}},
+	"link.previews": {chat.ScopeRead, all, func(w *world) any { return w.at(1) }},
+	"thread.follow": {chat.ScopeSend, all, func(w *world) any { return w.at(1) }},
+	"message.search": {chat.ScopeRead, all, func(w *world) any {
+		return chat.SearchInput{Text: "secret"}
+	}},
+	"event.list": {chat.ScopeRead, all, func(w *world) any { return eventsFromTheStart(w) }},
+	"read.mark": {chat.ScopeSend, all, func(w *world) any {
+		return chat.ReadInput{Room: w.room, No: 2}
+	}},
+	"typing.send": {chat.ScopeSend, all, func(w *world) any {
+		return chat.RoomInput{Room: w.room}
+	}},
 }
 
 func eventsFromTheStart(w *world) chat.EventListInput {
@@ -200,7 +263,8 @@ func TestActionsByScopeAndRole(t *testing.T) {
 				}
 				text, jsonErr := json.Marshal(answer)
 				must(t, what, jsonErr)
-				for _, secret := range []string{"SECRET", `"last":`, `"replies":`, `"unread":1`, `"head_no":3`} {
+				for _, secret := range []string{"SECRET", `"last":`, `"replies":`, `"unread":1`,
+					`"head_no":3`} {
 					if scope != chat.ScopeRead && err == nil && strings.Contains(string(text), secret) {
 						t.Errorf("%s answers %s", what, text)
 					}

@@ -82,8 +82,11 @@ func (s *Service) Send(ctx context.Context, who Caller, in SendInput) (Message, 
 	}
 	message := *done[0].Event.Message
 	s.filesSent(ctx, taken, message)
-	if room.Kind == ThreadRoom {
+	switch {
+	case room.Kind == ThreadRoom:
 		err = s.answered(ctx, who, room, message)
+	case strings.HasPrefix(string(room.ID), directPrefix):
+		err = s.reopenDirect(ctx, who, room.ID)
 	}
 	return message, err
 }

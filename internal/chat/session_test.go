@@ -242,7 +242,8 @@ func TestGuessersKeepNobodyOut(t *testing.T) {
 	refused(t, "one too many", logIn("198.51.100.1", "", "wrong password"), chat.ErrRateLimited)
 	// A guesser behind the same address does not know the device.
 	must(t, "the device behind that address", logIn("198.51.100.1", "phone", chattest.Password))
-	refused(t, "a device that others know", logIn("203.0.113.9", "tablet", chattest.Password), chat.ErrRateLimited)
+	refused(t, "a device that nobody knows", logIn("203.0.113.9", "tablet", chattest.Password),
+		chat.ErrRateLimited)
 }
 
 // TestFailedLogInsAreLogged with what fail2ban needs, and nothing more.

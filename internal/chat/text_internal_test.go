@@ -54,7 +54,8 @@ func TestCleanLine(t *testing.T) {
 }
 
 func TestBlankTexts(t *testing.T) {
-	for _, text := range []string{"", " \n\t", "\u200b", "\ufe0f", "\u3164", "\u2800\u2800", "\u034f\u17b4", "\u2067\u2069"} {
+	for _, text := range []string{"", " \n\t", "\u200b", "\ufe0f", "\u3164", "\u2800\u2800", "\u034f\u17b4",
+		"\u2067\u2069"} {
 		if !isBlank(cleanText(text)) {
 			t.Errorf("%q is not blank", text)
 		}

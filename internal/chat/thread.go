@@ -169,11 +169,7 @@ func (s *Service) follow(ctx context.Context, who Caller, thread RoomID, user Us
 	if _, err := s.Store.Member(ctx, thread, user); !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	most := s.Limits.RoomsJoined
-	if user != who.User.ID {
-		most /= 2
-	}
-	err := s.roomUpTo(ctx, user, most)
+	err := s.roomForOneMore(ctx, who, user)
 	if errors.Is(err, ErrForbidden) && user != who.User.ID {
 		return nil
 	}
