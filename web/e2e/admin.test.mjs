@@ -75,6 +75,7 @@ describe('the pages for admins', { skip: missing() }, () => {
     const alex = page.locator('.person', { hasText: 'Alex' })
     await alex.getByRole('button', { name: 'Manage Alex' }).click()
     await page.getByRole('menuitem', { name: 'Make admin…' }).click()
+    await page.getByRole('button', { name: 'Change role' }).click()
     await alex.locator('.tag', { hasText: 'Admin' }).waitFor()
     await alex.getByRole('button', { name: 'Manage Alex' }).click()
     await page.getByRole('menuitem', { name: 'Deactivate account' }).click()

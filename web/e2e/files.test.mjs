@@ -53,6 +53,13 @@ describe('files', { skip: missing() }, () => {
     await row.locator('.picture').click()
     const dialog = joe.page.getByRole('dialog', { name: 'stripes.png' })
     await until('the large one', () => dialog.locator('img').evaluate((i) => i.complete && i.naturalWidth > 480))
+    const size = () => dialog.locator('img').evaluate((i) => (({ width, height }) => ({ width, height }))(i.getBoundingClientRect()))
+    await until('it to fill the window', async () => (await size()).width === 900 || (await size()).height > 500)
+    assert.ok((await size()).height < 800, 'all of it is to be seen')
+    await dialog.getByRole('button', { name: 'Show full size' }).click()
+    await until('it to be as large as it is', async () => (await size()).width === 900)
+    assert.match(await dialog.locator('footer').innerText(), /^Mary, /)
+    assert.equal(await dialog.getByRole('link', { name: /Download/ }).evaluate((a) => getComputedStyle(a).textDecorationLine), 'none')
     await joe.page.keyboard.press('Escape')
   })
 

@@ -85,4 +85,23 @@ describe('text from outside', { skip: missing() }, () => {
     await mary.sees('mended')
     assert.deepEqual(mary.faults, [])
   })
+
+  it('waits for a server that cannot store it now, and says why', async () => {
+    const pablo = await Person.arrive(browser, server.url)
+    let full = true
+    await pablo.page.routeWebSocket(/\/api\/v1\/ws/, (ws) => {
+      const there = ws.connectToServer()
+      ws.onMessage((frame) => {
+        const { id, method } = JSON.parse(frame)
+        if (!full || method !== 'message.send') return there.send(frame)
+        ws.send(JSON.stringify({ jsonrpc: '2.0', id, error: { code: -32000, message: 'the store is read-only', data: { code: 'unavailable', retry_after_ms: 300 } } }))
+      })
+    })
+    await pablo.logIn('Pablo')
+    await pablo.say('held back')
+    await pablo.page.locator('.message[data-state=pending]', { hasText: 'The store is read-only. This message will be sent as soon as possible.' }).waitFor()
+    full = false
+    await pablo.sees('held back')
+    await pablo.context.close()
+  })
 })

@@ -163,6 +163,8 @@ export function discard(clientID: string): void {
   toast(t('undo.discarded'), { undo: () => to === connection && to.outbox.restore(item) })
 }
 export const draft = (room: string) => useApp.getState().drafts[room] ?? ''
+/** What another tab may have written since. */
+export const storedDraft = (room: string): string => connection?.drafts.all()[room] ?? ''
 export function setDraft(room: string, text: string): void {
   if (!connection) return
   connection.drafts.set(room, text)

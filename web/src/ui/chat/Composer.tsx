@@ -2,7 +2,7 @@ import { SendHorizontal } from 'lucide-react'
 import { type ChangeEvent, type ClipboardEvent, type KeyboardEvent, useEffect, useId, useLayoutEffect, useRef, useState } from 'react'
 import { formatList, formatNumber, t } from '../../i18n'
 import type { RoomView } from '../../protocol/types'
-import { addMember, draft, send, setDraft, stopTyping, typing } from '../../store/actions'
+import { addMember, draft, send, setDraft, storedDraft, stopTyping, typing } from '../../store/actions'
 import { lastOwn, startEdit, useMarks } from '../../store/marks'
 import { homeOf } from '../../store/gate'
 import { mayModerate, nameOf, titleOf } from '../../store/select'
@@ -72,6 +72,17 @@ export function Composer({ room }: { room: RoomView }) {
     window.addEventListener('keydown', keys)
     return () => window.removeEventListener('keydown', keys)
   }, [])
+  useEffect(() => {
+    // Written in another tab meanwhile: the newest keystroke counts.
+    const elsewhere = () => {
+      const kept = storedDraft(room.id)
+      if (document.activeElement === area.current || kept === area.current?.value) return
+      setText(kept)
+      setDraft(room.id, kept)
+    }
+    window.addEventListener('storage', elsewhere)
+    return () => window.removeEventListener('storage', elsewhere)
+  }, [room.id])
   useLayoutEffect(() => {
     const a = area.current!
     a.style.height = 'auto'

@@ -6,6 +6,7 @@ import type { Message } from '../../protocol/types'
 import { release, useDeletions } from '../../store/deletions'
 import { mentioning } from '../../store/message'
 import { openThread, point, useMarks } from '../../store/marks'
+import { viewOf } from '../../store/room'
 import { nameOf } from '../../store/select'
 import { useApp, useChat } from '../../store/store'
 import { openDialog } from '../dialogs/open'
@@ -122,6 +123,8 @@ function ThreadLine({ message }: { message: Message }) {
   const { room, replies, last_at } = message.thread!
   const unread = useChat((s) => s.rooms[room]?.unread ?? 0)
   const now = useNow(60_000)
+  const empty = useChat((s) => viewOf(s, room)?.head_no === 1 && viewOf(s, room)?.last?.deleted_at !== undefined)
+  if (empty) return null // its only reply was deleted
   return (
     <button className={unread > 0 ? 'thread-line news' : 'thread-line'} onClick={() => void openThread(message)}>
       <MessageSquare size={14} aria-hidden />
