@@ -154,13 +154,21 @@ func (s *Service) DeleteHook(ctx context.Context, who Caller, in HookIDInput) (N
 	return None{}, s.Store.DeleteRecord(ctx, hookKind, hookID(in.Room, in.Bot))
 }
 
-// PostHook sends a message by the token of an incoming webhook.
-func (s *Service) PostHook(ctx context.Context, token string, who Caller, text string) (Message, error) {
+// AuthenticateHook returns the bot that the token of an incoming webhook posts
+// as, for PostHook. The lookup comes before any work on what is posted.
+func (s *Service) AuthenticateHook(ctx context.Context, token string, who Caller) (Caller, error) {
 	who, err := s.Authenticate(ctx, token, who)
-	if err != nil {
-		return Message{}, err
+	if err == nil && !slices.ContainsFunc(who.Scopes, isHookScope) {
+		err = ErrUnauthenticated
 	}
-	i := slices.IndexFunc(who.Scopes, func(scope string) bool { return strings.HasPrefix(scope, hookScope) })
+	return who, err
+}
+
+func isHookScope(scope string) bool { return strings.HasPrefix(scope, hookScope) }
+
+// PostHook sends a message to the room of an incoming webhook.
+func (s *Service) PostHook(ctx context.Context, who Caller, text string) (Message, error) {
+	i := slices.IndexFunc(who.Scopes, isHookScope)
 	if i < 0 {
 		return Message{}, ErrUnauthenticated
 	}

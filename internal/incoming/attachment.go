@@ -7,7 +7,11 @@ func render(p object) string {
 	var parts []string
 	blocks := blocks(p.objects("blocks"))
 	if blocks == "" { // beside blocks, the text is for where those cannot be shown
-		parts = append(parts, mrkdwn(p.text("text")))
+		if p["mrkdwn"] == false {
+			parts = append(parts, plain(p.text("text")))
+		} else {
+			parts = append(parts, mrkdwn(p.text("text")))
+		}
 	}
 	parts = append(parts, blocks)
 	for _, a := range p.objects("attachments") {
@@ -17,12 +21,19 @@ func render(p object) string {
 }
 
 // attachment is one of Slack's older attachments: what leads to it, and the
-// rest as a quotation.
+// rest as a quotation. Its texts are plain but for those that mrkdwn_in names.
 func attachment(a object) string {
+	as := map[string]func(string) string{"pretext": plain, "text": plain, "fields": plain}
+	formatted, _ := a["mrkdwn_in"].([]any)
+	for _, name := range formatted {
+		if name, ok := name.(string); ok {
+			as[name] = mrkdwn
+		}
+	}
 	var fields []string
 	between := "\n"
 	for _, o := range a.objects("fields") {
-		f := field(o)
+		f := field(o, as["fields"])
 		if strings.Contains(f, "\n") {
 			between = "\n\n"
 		}
@@ -32,23 +43,23 @@ func attachment(a object) string {
 		join("\n",
 			link(unescape(a.text("author_name")), a.text("author_link")),
 			bold(link(unescape(a.text("title")), a.text("title_link"))),
-			mrkdwn(a.text("text"))),
+			as["text"](a.text("text"))),
 		blocks(a.objects("blocks")),
 		join(between, fields...),
 		buttons(a.objects("actions")),
 		join("\n", image(a.text("image_url"), ""), image(a.text("thumb_url"), "")),
 		italic(unescape(a.text("footer"))),
 	}
-	lead, body := mrkdwn(a.text("pretext")), join("\n\n", inside...)
+	lead, body := as["pretext"](a.text("pretext")), join("\n\n", inside...)
 	if lead == "" && body == "" {
-		return quote(mrkdwn(a.text("fallback")))
+		return quote(plain(a.text("fallback")))
 	}
 	return join("\n", lead, quote(body))
 }
 
 // field is a title with its value, on one line if that has one.
-func field(f object) string {
-	title, value := bold(literal(unescape(f.text("title")))), mrkdwn(f.text("value"))
+func field(f object, render func(string) string) string {
+	title, value := bold(literal(unescape(f.text("title")))), render(f.text("value"))
 	if title != "" && !strings.Contains(value, "\n") {
 		return strings.TrimSpace(title + " " + value)
 	}

@@ -202,13 +202,14 @@ func plainElement(e object) string {
 	return ""
 }
 
-// emoji is the letter itself, where its code points are given, else its name.
+// emoji is the letter itself, where its code points are given or its name is
+// known, else its name.
 func emoji(e object) string {
 	var letters []rune
 	for code := range strings.SplitSeq(e.text("unicode"), "-") {
 		n, err := strconv.ParseUint(code, 16, 32)
 		if err != nil || n < ' ' || n > 0x10FFFF || len(letters) == 16 {
-			return ":" + e.text("name") + ":"
+			return emojis(":" + e.text("name") + ":")
 		}
 		letters = append(letters, rune(n))
 	}

@@ -67,6 +67,10 @@ func (d *door) post(w http.ResponseWriter, r *http.Request) error {
 			return &chat.Error{Code: chat.CodeRateLimited, RetryAfter: left.RetryAfter}
 		}
 	}
+	who, err := d.Service.AuthenticateHook(ctx, r.PathValue("token"), who)
+	if err != nil {
+		return err
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
 		if _, long := errors.AsType[*http.MaxBytesError](err); long {
@@ -87,11 +91,9 @@ func (d *door) post(w http.ResponseWriter, r *http.Request) error {
 		if event == "" {
 			return errNoText
 		}
-		// nothing to tell is no mistake of the sender
-		_, err = d.Service.Authenticate(ctx, r.PathValue("token"), who)
-		return err
+		return nil // nothing to tell is no mistake of the sender
 	}
-	_, err = d.Service.PostHook(ctx, r.PathValue("token"), who, cut(text, d.Service.Limits.Message))
+	_, err = d.Service.PostHook(ctx, who, cut(text, d.Service.Limits.Message))
 	return err
 }
 

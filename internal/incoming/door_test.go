@@ -217,3 +217,30 @@ func TestFailuresAreLoggedWithoutTheToken(t *testing.T) {
 		t.Errorf("the log:\n%s", log)
 	}
 }
+
+// unread is a body that must not be read.
+type unread struct{ t *testing.T }
+
+func (u unread) Read([]byte) (int, error) {
+	u.t.Error("the body of a request with a wrong token is read")
+	return 0, io.EOF
+}
+
+// TestTokenComesFirst: nothing is read or rendered for a token that is not
+// known, or that is a person's.
+func TestTokenComesFirst(t *testing.T) {
+	h := newHouse(t)
+	door := New(Config{Service: h.service, Policy: &clientinfo.Policy{}})
+	session, err := h.service.LogIn(t.Context(), chat.Caller{Addr: "192.0.2.1"},
+		chat.LogInInput{Name: "Pablo", Password: "password123"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, token := range []string{"wrong", session.Token} {
+		r := httptest.NewRequest("POST", "/hooks/"+token, unread{t})
+		w := httptest.NewRecorder()
+		if door.ServeHTTP(w, r); w.Code != 404 || w.Body.String() != "no_service" {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package incoming
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -16,22 +17,21 @@ const (
 
 // github renders what GitHub's own webhooks send, and those of Gitea and
 // Forgejo, which send the same. Events and actions that are not worth a message
-// are "".
+// are "". A field that is missing leaves a shorter sentence, without a hole.
 func github(event string, p object) string {
-	action, who, in := p.text("action"), person(p.object("sender")), ""
-	if repo := p.object("repository"); repo != nil {
-		in = " in " + link(repo.text("full_name"), repo.text("html_url"))
-	}
-	say := func(format string, args ...any) string { return who + " " + fmt.Sprintf(format, args...) + in }
+	action, who := p.text("action"), person(p.object("sender"))
+	repo := p.object("repository")
+	in := after("in", subject(repo, "full_name"))
+	say := func(parts ...string) string { return words(who, words(parts...), in) }
 	switch event {
 	case "ping":
-		return "Connected" + in
+		return words("Connected", in)
 	case "push":
 		return push(p, who)
 	case "create", "delete":
-		return say("%sd %s %s", event, stranger(p.text("ref_type")), inlineCode(p.text("ref")))
+		return say(event+"d", stranger(p.text("ref_type")), inlineCode(p.text("ref")))
 	case "fork":
-		return say("made the fork %s", subject(p.object("forkee"), "full_name"))
+		return say("made the fork", subject(p.object("forkee"), "full_name"))
 	case "star":
 		if action == "created" {
 			return say("put a star")
@@ -39,8 +39,8 @@ func github(event string, p object) string {
 	case "issues":
 		if done := map[string]string{"opened": "opened", "closed": "closed",
 			"reopened": "reopened"}[action]; done != "" {
-			return with(say("%s issue %s", done, numbered(p.object("issue"))), p.object("issue"),
-				action == "opened")
+			issue := p.object("issue")
+			return with(say(done, "issue", numbered(issue)), issue, action == "opened")
 		}
 	case "pull_request":
 		pull := p.object("pull_request")
@@ -50,16 +50,20 @@ func github(event string, p object) string {
 			done = "merged"
 		}
 		if done != "" {
-			return with(say("%s pull request %s", done, numbered(pull)), pull, action == "opened")
+			return with(say(done, "pull request", numbered(pull)), pull, action == "opened")
 		}
 	case "issue_comment", "pull_request_review_comment", "commit_comment":
 		if action == "created" {
-			about, comment := p.object("issue"), p.object("comment")
-			if about == nil {
-				about = p.object("pull_request")
+			comment := p.object("comment")
+			about := numbered(p.object("issue"))
+			if about == "" {
+				about = numbered(p.object("pull_request"))
 			}
-			return with(say("%s %s", link("commented", comment.text("html_url")),
-				join(" ", "on", numbered(about))), comment, true)
+			if about == "" {
+				about = commit(comment, repo)
+			}
+			said := link("commented", comment.text("html_url"))
+			return with(say(said, after("on", about)), comment, true)
 		}
 	case "pull_request_review":
 		review := p.object("review")
@@ -67,30 +71,43 @@ func github(event string, p object) string {
 			"changes_requested": "asked for changes of",
 			"commented":         "commented on"}[strings.ToLower(review.text("state"))]
 		if action == "submitted" && done != "" {
-			return with(say("%s pull request %s", link(done, review.text("html_url")),
-				numbered(p.object("pull_request"))), review, true)
+			said := link(done, review.text("html_url"))
+			return with(say(said, "pull request", numbered(p.object("pull_request"))), review, true)
 		}
 	case "release":
-		release := p.object("release")
-		if name := release.text("name"); action == "published" && name == "" {
-			return say("published %s", subject(release, "tag_name"))
-		} else if action == "published" {
-			return say("published %s", subject(release, "name"))
+		release, name := p.object("release"), "name"
+		if release.text(name) == "" {
+			name = "tag_name"
+		}
+		if action == "published" {
+			return say("published", subject(release, name))
 		}
 	case "workflow_run":
 		run := p.object("workflow_run")
-		if action == "completed" {
-			return fmt.Sprintf("%s on %s ended: **%s**%s", subject(run, "name"),
-				inlineCode(run.text("head_branch")), stranger(run.text("conclusion")), in)
+		if result := stranger(run.text("conclusion")); action == "completed" && result != "" {
+			return words(subject(run, "name"), after("on", inlineCode(run.text("head_branch"))),
+				"ended:", bold(result), in)
 		}
 	}
 	return ""
 }
 
+// words puts what is not empty into one sentence.
+func words(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), " ")
+}
+
+// after is a word and what comes after it, "" if nothing does.
+func after(word, md string) string {
+	if md == "" {
+		return ""
+	}
+	return word + " " + md
+}
+
 func push(p object, who string) string {
-	ref := p.text("ref")
+	ref, repo := p.text("ref"), p.object("repository")
 	branch := inlineCode(strings.TrimPrefix(strings.TrimPrefix(ref, "refs/heads/"), "refs/tags/"))
-	repo := link(p.object("repository").text("full_name"), p.object("repository").text("html_url"))
 	commits := p.objects("commits")
 	if len(commits) == 0 { // a branch or tag that came or went: create and delete tell of it
 		return ""
@@ -103,8 +120,8 @@ func push(p object, who string) string {
 	if len(commits) == 1 {
 		count = "1 commit"
 	}
-	lines := []string{fmt.Sprintf("%s %s %s to %s of %s", who, done, link(count, p.text("compare")),
-		branch, repo)}
+	lines := []string{words(who, done, link(count, p.text("compare")), after("to", branch),
+		after("of", subject(repo, "full_name")))}
 	for i, c := range commits {
 		if i == maxCommits {
 			lines = append(lines, fmt.Sprintf("- and %d more", len(commits)-maxCommits))
@@ -112,8 +129,8 @@ func push(p object, who string) string {
 		}
 		title, _, _ := strings.Cut(c.text("message"), "\n")
 		id := c.text("id")
-		lines = append(lines, "- "+link(id[:min(7, len(id))], c.text("url"))+" "+
-			stranger(excerpt(title, 100)))
+		lines = append(lines, words("-", link(id[:min(7, len(id))], c.text("url")),
+			stranger(excerpt(title, 100))))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -125,10 +142,22 @@ func subject(o object, name string) string { return link(silent(o.text(name)), o
 
 // numbered is an issue or a pull request.
 func numbered(o object) string {
-	if o == nil {
+	if o.text("number") == "" {
 		return ""
 	}
 	return link("#"+o.text("number")+" "+silent(o.text("title")), o.text("html_url"))
+}
+
+// commit is the commit that a comment is about.
+func commit(comment, repo object) string {
+	id, url := comment.text("commit_id"), repo.text("html_url")
+	if id == "" {
+		return ""
+	}
+	if url != "" {
+		url += "/commit/" + id
+	}
+	return "commit " + link(id[:min(7, len(id))], url)
 }
 
 // with adds the beginning of what somebody wrote.

@@ -28,6 +28,10 @@ var githubPayloads = []struct{ event, body, want string }{
 		"**[joe\\_x](https://github.com/joe_x)** published [v1](https://github.com/a/b/releases/v1) in [a/b](https://github.com/a/b)"},
 	{"workflow_run", `{"action":"completed","workflow_run":{"name":"CI","head_branch":"main","conclusion":"failure","html_url":"https://github.com/a/b/actions/1"},` + repo + `}`,
 		"[CI](https://github.com/a/b/actions/1) on `main` ended: **failure** in [a/b](https://github.com/a/b)"},
+	{"workflow_run", `{"action":"completed","workflow_run":{"name":"CI","head_branch":"main","status":"queued","conclusion":null,"html_url":"https://github.com/a/b/actions/1"},` + repo + `}`, ""},
+	{"commit_comment", `{"action":"created","comment":{"html_url":"https://github.com/a/b/commit/6113728f27#c1","commit_id":"6113728f27ae82c7b1a177c8d03f9e96e0adf246","body":"Nice"},` + repo + `}`,
+		"**[joe\\_x](https://github.com/joe_x)** [commented](https://github.com/a/b/commit/6113728f27#c1) on " +
+			"commit [6113728](https://github.com/a/b/commit/6113728f27ae82c7b1a177c8d03f9e96e0adf246) in [a/b](https://github.com/a/b)\n> Nice"},
 	{"create", `{"ref":"v1","ref_type":"tag",` + repo + `}`,
 		"**[joe\\_x](https://github.com/joe_x)** created tag `v1` in [a/b](https://github.com/a/b)"},
 	{"from_the_future", `{"action":"x",` + repo + `}`, ""},
@@ -42,6 +46,37 @@ func TestGitHub(t *testing.T) {
 		if got := github(c.event, p); got != c.want {
 			t.Errorf("%s: got\n%s\nwant\n%s", c.event, got, c.want)
 		}
+	}
+}
+
+// TestGitHubWithoutAField takes each field out of each payload in turn: what is
+// left reads as a sentence still.
+func TestGitHubWithoutAField(t *testing.T) {
+	holes := []string{"****", "[]", "()", " on in ", " of in ", "  ", "**[", "``"}
+	for _, c := range githubPayloads {
+		p, err := decode("application/json", []byte(c.body))
+		if err != nil {
+			t.Fatal(c.event, err)
+		}
+		var without func(o map[string]any, path string)
+		without = func(o map[string]any, path string) {
+			for name, value := range o {
+				for _, instead := range []any{nil, ""} {
+					o[name] = instead
+					got, _, _ := strings.Cut(github(c.event, p), "\n")
+					for _, hole := range holes {
+						if strings.Contains(got, hole) && !strings.Contains(c.want, hole) {
+							t.Errorf("%s without %s%s has %q:\n%s", c.event, path, name, hole, got)
+						}
+					}
+				}
+				o[name] = value
+				if inner, ok := value.(map[string]any); ok {
+					without(inner, path+name+".")
+				}
+			}
+		}
+		without(p, "")
 	}
 }
 

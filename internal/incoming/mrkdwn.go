@@ -62,7 +62,9 @@ func fence(language, code string) string {
 
 // inlineCode is code within a line.
 func inlineCode(code string) string {
-	code = strings.ReplaceAll(code, "\n", " ")
+	if code = strings.ReplaceAll(code, "\n", " "); code == "" {
+		return ""
+	}
 	if n := longestRun(code); n > 0 {
 		marks := strings.Repeat("`", n+1)
 		return marks + " " + code + " " + marks
@@ -103,6 +105,20 @@ var angled = regexp.MustCompile(`<[^<>\n]+>`)
 
 // prose turns markup outside of code into markdown.
 func prose(text string) string {
+	return references(text, func(line string) string {
+		return asWritten(emphasis(emojis(unescape(line))))
+	})
+}
+
+// plain is a text in which only references are markup, as Slack shows it where
+// the sender has not asked for more.
+func plain(text string) string {
+	return references(text, func(line string) string { return literal(unescape(line)) })
+}
+
+// references turns what stands between < and > into markdown, keeps bare
+// addresses from being taken for markup, and renders each line of the rest.
+func references(text string, render func(line string) string) string {
 	var out strings.Builder
 	for {
 		at := angled.FindStringIndex(text)
@@ -115,16 +131,64 @@ func prose(text string) string {
 		}
 		// Links are set aside as letters of private use, so that marks inside
 		// them are nobody's.
-		out.WriteString(strings.Map(notPrivate, text[:at[0]]))
+		out.WriteString(addresses(strings.Map(notPrivate, text[:at[0]])))
 		out.WriteString(hide(md))
 		text = text[at[1]:]
 	}
-	out.WriteString(strings.Map(notPrivate, text))
+	out.WriteString(addresses(strings.Map(notPrivate, text)))
 	lines := strings.Split(out.String(), "\n")
 	for i, line := range lines {
-		lines[i] = emphasis(unescape(line))
+		lines[i] = render(line)
 	}
 	return show(strings.Join(lines, "\n"))
+}
+
+var address = regexp.MustCompile(`(?i)\bhttps?://[^\s<>|"` + "`" + `]+`)
+
+// addresses sets bare addresses aside in which a reader of markdown would see
+// marks. Others are links by themselves.
+func addresses(text string) string {
+	return address.ReplaceAllStringFunc(text, func(found string) string {
+		url := withoutEnd(found)
+		bare := unescape(url)
+		if !strings.ContainsAny(bare, "*_~[]\\") {
+			return found
+		}
+		return hide("<"+bare+">") + found[len(url):]
+	})
+}
+
+// withoutEnd takes off an address what belongs to the sentence around it: the
+// punctuation at its end, and a mark or bracket that has no partner inside.
+func withoutEnd(url string) string {
+	for url != "" {
+		end, count := url[len(url)-1], func(b byte) int { return strings.Count(url, string(b)) }
+		switch end {
+		case '.', ',', ';', ':', '!', '?':
+		case ')', ']', '}':
+			if count(end) <= count(map[byte]byte{')': '(', ']': '[', '}': '{'}[end]) {
+				return url
+			}
+		case '*', '_', '~', '\'':
+			if count(end)%2 == 0 {
+				return url
+			}
+		default:
+			return url
+		}
+		url = url[:len(url)-1]
+	}
+	return url
+}
+
+// asWritten keeps a line of dashes or equal signs from making a heading of the
+// line above it, or a rule.
+func asWritten(line string) string {
+	rest := strings.TrimSpace(line)
+	if len(rest) > 1 && (strings.Trim(rest, "-") == "" || strings.Trim(rest, "=") == "") {
+		return strings.Replace(line, rest[:1], `\`+rest[:1], 1)
+	}
+	return line
 }
 
 // Hidden bytes are letters of private use, one for each byte, between two
@@ -170,21 +234,21 @@ func show(s string) string {
 // channel.
 func reference(inside string) (string, bool) {
 	target, label, _ := strings.Cut(inside, "|")
-	label = unescape(label)
+	plain := emojis(unescape(label))
 	switch {
 	case strings.HasPrefix(target, "!"):
 		command, _, _ := strings.Cut(target[1:], "^")
 		if command == "here" || command == "channel" || command == "everyone" {
 			return "@room", true
 		}
-		return literal(label), true
+		return literal(plain), true
 	case strings.HasPrefix(target, "@") || strings.HasPrefix(target, "#"):
-		if label == "" {
+		if plain == "" {
 			return literal(target), true
 		}
-		return target[:1] + literal(strings.TrimLeft(label, "@#")), true
+		return target[:1] + literal(strings.TrimLeft(plain, "@#")), true
 	case isLink(target):
-		return link(label, unescape(target)), true
+		return labelled(unescape(label), unescape(target), marked), true
 	}
 	return "", false
 }
@@ -196,9 +260,21 @@ func isLink(target string) bool {
 		(scheme == "http" || scheme == "https" || scheme == "mailto")
 }
 
-// link is a link in markdown. Where url is none that a reader may follow, only
-// its label is left.
+// link is a link in markdown with a plain label. Where url is none that a
+// reader may follow, only its label is left.
 func link(label, url string) string {
+	return labelled(label, url, func(label string) string { return escape(label, false) })
+}
+
+// marked is the label of a link with its emphasis.
+func marked(label string) string {
+	return emphasis(outsideMarks.Replace(emojis(label)))
+}
+
+// outsideMarks escapes what is no emphasis.
+var outsideMarks = strings.NewReplacer(`\`, `\\`, "`", "\\`", "[", `\[`, "]", `\]`, "<", `\<`)
+
+func labelled(label, url string, render func(label string) string) string {
 	label = strings.Join(strings.Fields(label), " ")
 	url = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
@@ -210,13 +286,13 @@ func link(label, url string) string {
 		return literal(label)
 	}
 	bare := !strings.ContainsAny(url, " <>\\")
-	if label == "" {
-		label = strings.TrimPrefix(url, "mailto:")
+	if address := strings.TrimPrefix(url, "mailto:"); label == "" || label == address {
+		label, render = address, func(label string) string { return escape(label, false) }
 	}
 	if bare && label == url {
 		return "<" + url + ">"
 	}
-	return "[" + escape(label, false) + "](" + inBrackets.Replace(url) + ")"
+	return "[" + render(label) + "](" + inBrackets.Replace(url) + ")"
 }
 
 var inBrackets = strings.NewReplacer(" ", "%20", "(", "%28", ")", "%29", "<", "%3C", ">", "%3E", "\\", "%5C")
@@ -231,8 +307,10 @@ var entities = strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&")
 // lines.
 func literal(text string) string { return escape(text, true) }
 
-// escape does it for a text that begins a line, or not.
+// escape does it for a text that begins a line, or not. Short codes of emoji
+// become these.
 func escape(text string, begins bool) string {
+	text = emojis(text)
 	var b strings.Builder
 	for i, r := range text {
 		switch {

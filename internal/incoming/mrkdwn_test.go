@@ -17,7 +17,7 @@ func TestMrkdwn(t *testing.T) {
 			"**markdown** ~~is kept~~ [x](https://a.example)"},
 		{"* an item\n* another", "* an item\n* another"},
 		{"<https://a.example/x?y=1&amp;z=2>", "<https://a.example/x?y=1&z=2>"},
-		{"<https://a.example/x?y=1&z=2|the *page*>", `[the \*page\*](https://a.example/x?y=1&z=2)`},
+		{"<https://a.example/x?y=1&z=2|the *page*>", `[the **page**](https://a.example/x?y=1&z=2)`},
 		{"*<https://a.example|bold link>*", "**[bold link](https://a.example)**"},
 		{"<https://a.example/a_(b)_c|x [1]>", `[x \[1\]](https://a.example/a_%28b%29_c)`},
 		{"<https://a.example/*x*> and *y*", "<https://a.example/*x*> and **y**"},
@@ -35,6 +35,20 @@ func TestMrkdwn(t *testing.T) {
 		{"``` open *b*", "\\`\\`\\` open **b**"},
 		{"it`s\nhers", "it\\`s\nhers"},
 		{"*über* (*x*) „*y*“", "**über** (**x**) „**y**“"},
+		{"<https://sentry.example/1|*TypeError*>", "[**TypeError**](https://sentry.example/1)"},
+		{"<https://a.example|~old~ a_b [d]>", `[~~old~~ a_b \[d\]](https://a.example)`},
+		{":white_check_mark: ok :fire: :own:", "✅ ok 🔥 :own:"},
+		{":fire::tada: *:x: failed*", "🔥🎉 **❌ failed**"},
+		{":+1::skin-tone-4: :female-technologist::skin-tone-2:", "👍🏽 👩🏻‍💻"},
+		{"12:100:30 a:x:b http://a.example:8080:x: `:fire:`", "12:100:30 a:x:b http://a.example:8080:x: `:fire:`"},
+		{"https://kibana.example/#/?q='*error*'", "<https://kibana.example/#/?q='*error*'>"},
+		{"see https://ci.example/job/*foo*/x, *now*", "see <https://ci.example/job/*foo*/x>, **now**"},
+		{"*https://ci.example/_a_*", "**<https://ci.example/_a_>**"},
+		{"(https://a.example/~joe/x) http://a.example/a[1]=~b~.",
+			"(<https://a.example/~joe/x>) <http://a.example/a[1]=~b~>."},
+		{"https://a.example/?a=1&amp;b=*", "https://a.example/?a=1&b=*"},
+		{"Backup failed\n--------\nexit 2", "Backup failed\n\\--------\nexit 2"},
+		{"total\n  ====\n-- \nBob", "total\n  \\====\n\\-- \nBob"},
 		{"a\U000F0041b \U000F0100", "ab "},
 	} {
 		if got := mrkdwn(c.in); got != c.want {
@@ -66,11 +80,18 @@ func TestManyMarksAreLittleWork(t *testing.T) {
 	const small, times = 1 << 10, 16
 	for _, unit := range []string{" *a", "~a ", "`", "<", "<a", "```", "&", "&a", "_", "*", "\n> ",
 		"<https://a|", "[", "`a\n"} {
-		little := took(strings.Repeat(unit, small/len(unit)))
-		much := took(strings.Repeat(unit, times*small/len(unit)))
-		// work by the square is 16 times as much as by length
-		if much > 10*time.Millisecond && much > 8*times*little {
-			t.Errorf("%q: %v, and %d times of it %v", unit, little, times, much)
+		// Work by the square is 16 times as much as by length, each time that
+		// it is measured. A busy machine does it only now and then.
+		for try := 0; ; try++ {
+			little := took(strings.Repeat(unit, small/len(unit)))
+			much := took(strings.Repeat(unit, times*small/len(unit)))
+			if much <= 10*time.Millisecond || much <= 8*times*little {
+				break
+			}
+			if try == 5 {
+				t.Errorf("%q: %v, and %d times of it %v", unit, little, times, much)
+				break
+			}
 		}
 	}
 }

@@ -2,11 +2,14 @@ package incoming
 
 import (
 	"bytes"
+	"encoding/hex"
 	"encoding/json"
 	"io"
 	"mime"
-	"net/url"
 	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/htmlindex"
 
 	"github.com/parley-chat/parley/internal/chat"
 )
@@ -22,16 +25,21 @@ var errPayload = &chat.Error{Code: chat.CodeInvalid, Message: "invalid_payload"}
 // payload is one. Senders are known to name the wrong type, so the body itself
 // decides.
 func decode(contentType string, body []byte) (object, error) {
-	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")))
-	if kind, _, _ := mime.ParseMediaType(contentType); !bytes.HasPrefix(body, []byte("{")) &&
-		kind != "application/json" {
-		form, err := url.ParseQuery(string(body))
-		if err != nil || form.Get("payload") == "" {
-			return nil, errPayload
-		}
-		body = []byte(form.Get("payload"))
+	kind, params, _ := mime.ParseMediaType(contentType)
+	text := strings.TrimSpace(toUTF8(body, params["charset"]))
+	if strings.HasPrefix(text, "{") || kind == "application/json" {
+		return parse(text)
 	}
-	d := json.NewDecoder(bytes.NewReader(body))
+	for _, value := range fieldPayloads(text) {
+		if o, err := parse(toUTF8([]byte(value), params["charset"])); err == nil {
+			return o, nil
+		}
+	}
+	return nil, errPayload
+}
+
+func parse(text string) (object, error) {
+	d := json.NewDecoder(strings.NewReader(text))
 	d.UseNumber() // so that a number is shown as it was sent
 	var o object
 	if err := d.Decode(&o); err != nil || o == nil {
@@ -41,6 +49,61 @@ func decode(contentType string, body []byte) (object, error) {
 		return nil, errPayload
 	}
 	return o, nil
+}
+
+// fieldPayloads returns what the field payload of a form may be. Whoever writes
+// curl -d by hand does not encode it, so a percent sign that begins no code
+// stands for itself, and & and ; may be part of the text.
+func fieldPayloads(form string) []string {
+	at := 0
+	if !strings.HasPrefix(form, "payload=") {
+		if at = strings.Index(form, "&payload=") + 1; at == 0 {
+			return nil
+		}
+	}
+	rest := form[at+len("payload="):]
+	field, _, _ := strings.Cut(rest, "&")
+	return []string{unencode(field), unencode(rest)}
+}
+
+// unencode undoes the encoding of a form's value.
+func unencode(s string) string {
+	var out strings.Builder
+	for i := 0; i < len(s); i++ {
+		switch {
+		case s[i] == '+':
+			out.WriteByte(' ')
+			continue
+		case s[i] == '%' && i+2 < len(s):
+			if b, err := hex.DecodeString(s[i+1 : i+3]); err == nil {
+				out.Write(b)
+				i += 2
+				continue
+			}
+		}
+		out.WriteByte(s[i])
+	}
+	return out.String()
+}
+
+// toUTF8 decodes a body. Senders also name the wrong encoding: what is UTF-8 is
+// taken for that, unless the name is of an encoding with wide units.
+func toUTF8(body []byte, charset string) string {
+	charset = strings.ToLower(charset)
+	switch {
+	case bytes.HasPrefix(body, []byte("\xff\xfe")), bytes.HasPrefix(body, []byte("\xfe\xff")):
+		charset = "utf-16"
+	case utf8.Valid(body) && !strings.HasPrefix(charset, "utf-16"):
+		return string(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")))
+	case charset == "" || charset == "utf-8":
+		charset = "windows-1252" // what else a program writes that knows no encodings
+	}
+	if encoding, err := htmlindex.Get(charset); err == nil {
+		if decoded, err := encoding.NewDecoder().Bytes(body); err == nil {
+			return strings.TrimPrefix(string(decoded), "\ufeff")
+		}
+	}
+	return strings.ToValidUTF8(string(body), "\uFFFD")
 }
 
 // text is a field that is a text, or a number; "" for everything else. It is
