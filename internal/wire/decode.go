@@ -1,7 +1,10 @@
 package wire
 
 import (
+	"bytes"
 	"errors"
+	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -22,7 +25,7 @@ func Decode(data []byte, into any) error {
 	}
 	err := json.Unmarshal(data, into, json.RejectUnknownMembers(true))
 	if err == nil {
-		return nil
+		return checkNull(data, into)
 	}
 	if e, ok := errors.AsType[*json.SemanticError](err); ok {
 		field := shorten(e.JSONPointer.LastToken())
@@ -42,6 +45,52 @@ func Decode(data []byte, into any) error {
 			Message: "a field is given twice"}
 	}
 	return &chat.Error{Code: chat.CodeInvalid, Message: "this is not valid JSON in UTF-8"}
+}
+
+// DecodeInput is Decode for an action's input, which must have every field that
+// is not optional, but for those that are given otherwise.
+func DecodeInput(data []byte, into any, given ...string) error {
+	if err := Decode(data, into); err != nil {
+		return err
+	}
+	var fields map[string]jsontext.Value
+	if err := json.Unmarshal(data, &fields); err != nil {
+		return err
+	}
+	t := reflect.TypeOf(into).Elem()
+	for i := range t.NumField() {
+		name, flags, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		_, has := fields[name]
+		if !has && !strings.HasPrefix(flags, "omit") && !slices.Contains(given, name) {
+			return &chat.Error{Code: chat.CodeInvalid, Field: name,
+				Message: "the field " + name + " is missing"}
+		}
+	}
+	return nil
+}
+
+// checkNull refuses null where a struct has a field of another type, which
+// would stay as it is without a word.
+func checkNull(data []byte, into any) error {
+	t := reflect.TypeOf(into).Elem()
+	if t.Kind() != reflect.Struct || !bytes.Contains(data, []byte("null")) {
+		return nil
+	}
+	var fields map[string]jsontext.Value
+	if err := json.Unmarshal(data, &fields); err != nil || fields == nil {
+		return &chat.Error{Code: chat.CodeInvalid,
+			Message: "this is JSON of another type than is asked for"}
+	}
+	for i := range t.NumField() {
+		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		kind := t.Field(i).Type.Kind()
+		raw := t.Field(i).Type == reflect.TypeFor[jsontext.Value]()
+		if fields[name].Kind() == 'n' && kind != reflect.Pointer && kind != reflect.Interface && !raw {
+			return &chat.Error{Code: chat.CodeInvalid, Field: name,
+				Message: "the field " + name + " has a wrong type or value"}
+		}
+	}
+	return nil
 }
 
 // shorten bounds what an answer repeats of a name that is not ours.
