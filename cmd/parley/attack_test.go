@@ -370,7 +370,7 @@ func TestAttackStartSaysWhatIsOpen(t *testing.T) {
 		"Parley-Cookie", "set", "Origin", "https"+strings.TrimPrefix(proxied.url, "http"),
 		"X-Forwarded-Proto", "https")
 	cookie := got.header.Get("Set-Cookie")
-	for _, part := range []string{"__Host-parley=", "; Secure", "; HttpOnly", "; SameSite=Lax", "; Path=/"} {
+	for _, part := range []string{"__Host-parley-", "; Secure", "; HttpOnly", "; SameSite=Lax", "; Path=/"} {
 		if !strings.Contains(cookie, part) {
 			t.Errorf("%d: the cookie %.20s… lacks %s", got.status, cookie, part)
 		}

@@ -118,7 +118,7 @@ func (s serve) check() error {
 
 // clientPolicy makes the policy of settings that were checked.
 func (s serve) clientPolicy() *clientinfo.Policy {
-	p := &clientinfo.Policy{}
+	p := &clientinfo.Policy{HSTS: s.TLSCert != ""}
 	p.PublicURL, _ = clientinfo.ParsePublicURL(s.PublicURL)
 	p.Origins, _ = clientinfo.ParseOrigins(s.Origins)
 	p.Proxies, _ = clientinfo.ParseProxies(s.Proxies)

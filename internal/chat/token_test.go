@@ -135,7 +135,7 @@ func TestHooks(t *testing.T) {
 	out, err := f.CreateHook(t.Context(), ada, chat.HookInput{Room: room, Name: "Grafana"})
 	refused(t, "made", err, nil)
 	token := out.Path[len("/hooks/"):]
-	m, err := post(f, token, "it is hot")
+	m, err := post(t, f, token, "it is hot")
 	if err != nil || m.Room != room || m.From != out.Hook.Bot.ID {
 		t.Errorf("posted %+v, %v", m, err)
 	}
@@ -153,7 +153,7 @@ func TestHooks(t *testing.T) {
 		chat.ErrForbidden)
 	refused(t, "end it", errOf(f.DeleteHook(t.Context(), ada,
 		chat.HookIDInput{Room: room, Bot: out.Hook.Bot.ID})), nil)
-	refused(t, "ended", errOf(post(f, token, "x")), chat.ErrUnauthenticated)
+	refused(t, "ended", errOf(post(t, f, token, "x")), chat.ErrUnauthenticated)
 	if list, err = f.ListHooks(t.Context(), ada, chat.RoomInput{Room: room}); err != nil ||
 		len(list.Hooks) != 0 {
 		t.Errorf("the webhooks are %+v, %v", list, err)
@@ -178,10 +178,10 @@ func TestHooks(t *testing.T) {
 }
 
 // post posts by the token of an incoming webhook, as the HTTP handler does.
-func post(f *fixture, token, text string) (chat.Message, error) {
-	as, err := f.AuthenticateHook(f.t.Context(), token, nobody)
+func post(t *testing.T, f *fixture, token, text string) (chat.Message, error) {
+	as, err := f.AuthenticateHook(t.Context(), token, nobody)
 	if err != nil {
 		return chat.Message{}, err
 	}
-	return f.PostHook(f.t.Context(), as, text)
+	return f.PostHook(t.Context(), as, text)
 }

@@ -27,6 +27,8 @@ type Policy struct {
 	// Origins are pages, besides the server's own, that may use a person's
 	// cookie, see [ParseOrigin].
 	Origins []string
+	// HSTS tells browsers to use only encrypted connections from now on.
+	HSTS bool
 	// ServerID is a part of the cookies' names. Cookies know no ports, so two
 	// servers on one host would otherwise overwrite each other's.
 	ServerID string

@@ -13,7 +13,7 @@ import (
 // TestMetricsWithoutToken: where no token is set, the empty one is not it.
 func TestMetricsWithoutToken(t *testing.T) {
 	h := newHouse(t)
-	door := New(Config{
+	door := protected(Config{
 		Service: h.service, Policy: &clientinfo.Policy{}, Socket: http.NotFoundHandler(), Web: fstest.MapFS{},
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter,
 			_ *http.Request) {

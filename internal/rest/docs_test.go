@@ -8,12 +8,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/parley-chat/parley/internal/clientinfo"
 )
 
 // TestPageHoldsTogether reads the page as the markup that it is: what opens
 // closes, and every link within it leads somewhere.
 func TestPageHoldsTogether(t *testing.T) {
-	page := openAPI("1.2.3 <beta>").page
+	page := openAPI("1.2.3 <beta>", &clientinfo.Policy{}).page
 	if !strings.Contains(page, "<h1>Parley <small>1.2.3 &lt;beta&gt;</small></h1>") ||
 		strings.Contains(page, "<script") {
 		t.Error("the head is not as expected")

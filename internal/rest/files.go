@@ -2,7 +2,6 @@ package rest
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,7 +11,6 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -24,11 +22,12 @@ const (
 	// patience is how long nothing may move in a body or in an answer that
 	// carries a file.
 	patience = 30 * time.Second
-	// slowest is how many bytes a second an upload has to make on average, once
-	// patience is over: who sends less keeps others out.
-	slowest = 4 << 10
-	// maxUploads bounds the uploads of one person at a time, on this node.
-	maxUploads = 8
+	// slowest is how many bytes a second an upload must make on average, once
+	// patience is over, because a slower one keeps others out.
+	slowest = 16 << 10
+	// Uploads at a time on this node: of one person, of one address, of all,
+	// and how many of those are kept for people who send nothing yet.
+	maxUploads, maxAddrUploads, allUploads, spareUploads = 8, 24, 64, 24
 )
 
 // fileRoutes are the routes of files. They are no actions, as bytes do not go
@@ -74,33 +73,6 @@ func describeFiles(a chat.Action, op *huma.Operation) {
 	}
 }
 
-// uploads counts what arrives.
-type uploads struct {
-	mu sync.Mutex
-	by map[chat.UserID]int
-}
-
-// begin counts one more upload of a person, until end is called; false if there
-// are enough.
-func (u *uploads) begin(who chat.UserID) (end func(), ok bool) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if u.by[who] >= maxUploads {
-		return nil, false
-	}
-	if u.by == nil {
-		u.by = map[chat.UserID]int{}
-	}
-	u.by[who]++
-	return func() {
-		u.mu.Lock()
-		defer u.mu.Unlock()
-		if u.by[who]--; u.by[who] == 0 {
-			delete(u.by, who)
-		}
-	}, true
-}
-
 // upload serves POST /files: the body is the file.
 func (d *door) upload(w http.ResponseWriter, r *http.Request) {
 	file, err := d.takeFile(w, r)
@@ -115,7 +87,7 @@ func created(w http.ResponseWriter, what any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusCreated)
-	json.NewEncoder(w).Encode(what)
+	write(w, what)
 }
 
 func (d *door) takeFile(w http.ResponseWriter, r *http.Request) (file chat.File, err error) {
@@ -144,18 +116,30 @@ func (d *door) takeBody(w http.ResponseWriter, r *http.Request, fields []string,
 	if most := d.Service.Limits.File; d.Service.Files != nil && r.ContentLength > most {
 		return &chat.Error{Code: chat.CodeTooLarge, Message: fmt.Sprintf("a file has at most %d bytes", most)}
 	}
-	if !who.Anonymous() {
-		end, ok := d.uploads.begin(who.User.ID)
-		if !ok {
-			return &chat.Error{Code: chat.CodeRateLimited, RetryAfter: time.Second,
-				Message: fmt.Sprintf("you may send %d files at a time: wait for one of them", maxUploads)}
-		}
-		defer end()
+	end, ok := d.beginUpload(who)
+	if !ok {
+		return &chat.Error{Code: chat.CodeRateLimited, RetryAfter: time.Second,
+			Message: "too many uploads at a time: wait until one of yours has finished"}
 	}
+	defer end()
 	body := &patient{Reader: r.Body, control: http.NewResponseController(w), began: time.Now()}
 	err = take(who, query, body)
 	body.control.SetWriteDeadline(time.Now().Add(patience)) // the usual one counts from the request
 	return err
+}
+
+// beginUpload takes a place for an upload of a person and of their address.
+func (d *door) beginUpload(who chat.Caller) (end func(), ok bool) {
+	byAddr, ok := d.addrUploads.take(1, who.Addr)
+	if !ok {
+		return nil, false
+	}
+	byPerson, ok := d.uploads.take(1, holderOf(who))
+	if !ok {
+		byAddr()
+		return nil, false
+	}
+	return func() { byPerson(); byAddr() }, true
 }
 
 // patient reads a body of any length, as long as it moves.

@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -336,25 +337,54 @@ func TestSlowUploads(t *testing.T) {
 	res.Body.Close()
 }
 
-func TestUploadsOfOnePerson(t *testing.T) {
-	var u uploads
+// TestUploadPlaces: nobody holds so many places that others find none, neither
+// with one account nor with many, nor with many from one address.
+func TestUploadPlaces(t *testing.T) {
+	door := newDoor(Config{})
+	as := func(n int, addr string) chat.Caller {
+		return chat.Caller{User: chat.User{ID: chat.UserID(strconv.Itoa(n))}, Session: "s", Addr: addr}
+	}
 	var ends []func()
-	for range maxUploads {
-		end, ok := u.begin("a")
-		if !ok {
-			t.Fatal("refused too early")
+	begin := func(who chat.Caller) bool {
+		end, ok := door.beginUpload(who)
+		if ok {
+			ends = append(ends, end)
 		}
-		ends = append(ends, end)
+		return ok
 	}
-	if _, ok := u.begin("a"); ok {
-		t.Error("one too many")
+	taken := 0
+	for n := range 9 { // nine accounts at nine addresses, as much as they can
+		for range 2 * maxUploads {
+			if begin(as(n, "192.0.2."+strconv.Itoa(n))) {
+				taken++
+			}
+		}
 	}
-	if _, ok := u.begin("b"); !ok {
-		t.Error("another person has to wait")
+	if taken > allUploads-spareUploads+9 {
+		t.Errorf("nine accounts hold %d of %d places", taken, allUploads)
 	}
-	ends[0]()
-	if _, ok := u.begin("a"); !ok {
-		t.Error("one that ended still counts")
+	for n := range 10 {
+		if !begin(as(100+n, "198.51.100."+strconv.Itoa(n))) {
+			t.Errorf("no place for person %d, who sends nothing yet", n)
+		}
+	}
+	if begin(as(100, "198.51.100.0")) {
+		t.Error("who has a place takes a spare one")
+	}
+	for _, end := range ends {
+		end()
+	}
+	held := 0
+	for n := range allUploads { // many accounts at one address
+		if begin(as(n, "192.0.2.1")) {
+			held++
+		}
+	}
+	if held != maxAddrUploads {
+		t.Errorf("one address holds %d places", held)
+	}
+	if !begin(as(1000, "192.0.2.2")) {
+		t.Error("another address has to wait")
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/clientinfo"
 )
 
 // document is the OpenAPI 3.1 description of the door, made once from the table
@@ -20,7 +21,7 @@ type document struct {
 	page string
 }
 
-func openAPI(version string) *document {
+func openAPI(version string, policy *clientinfo.Policy) *document {
 	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
 	api := &huma.OpenAPI{
 		OpenAPI: "3.1.0",
@@ -30,11 +31,16 @@ func openAPI(version string) *document {
 			Schemas: registry,
 			SecuritySchemes: map[string]*huma.SecurityScheme{
 				"bearer": {Type: "http", Scheme: "bearer", Description: "The token of a session"},
-				"cookie": {Type: "apiKey", In: "cookie", Name: "parley",
-					Description: "Browsers; __Host-parley where encrypted"},
+				"cookie": {Type: "apiKey", In: "cookie", Name: policy.CookieName(""),
+					Description: "Browsers. The name begins with __Host- or __Secure- where the connection is encrypted"},
 			},
 		},
 	}
+	server := "/"
+	if policy.PublicURL != nil {
+		server = strings.TrimSuffix(policy.PublicURL.String(), "/")
+	}
+	api.Servers = []*huma.Server{{URL: server}}
 	problem := &huma.Response{
 		Description: "Refused",
 		Content: map[string]*huma.MediaType{"application/problem+json": {
@@ -47,7 +53,8 @@ func openAPI(version string) *document {
 			OperationID: a.Name, Method: a.Method, Path: prefix + a.Path, Summary: a.Summary,
 			Description: a.Doc, Tags: []string{noun},
 			Responses: map[string]*huma.Response{strconv.Itoa(a.Status): {Description: "Done"},
-				"default": problem},
+				"4XX": problem, "default": problem},
+			Security: []map[string][]string{},
 		}
 		if a.Out != nil {
 			op.Responses[strconv.Itoa(a.Status)].Content = map[string]*huma.MediaType{
@@ -66,11 +73,28 @@ func openAPI(version string) *document {
 		}
 		api.AddOperation(op)
 	}
+	for _, schema := range registry.Map() {
+		forbidNull(schema)
+	}
 	data, err := json.Marshal(api)
 	if err != nil {
 		panic("rest: the OpenAPI document cannot be written: " + err.Error())
 	}
 	return &document{json: data, page: docsPage(api)}
+}
+
+// forbidNull says of lists that they are never null: empty ones are written [].
+func forbidNull(s *huma.Schema) {
+	if s == nil {
+		return
+	}
+	if s.Type == huma.TypeArray {
+		s.Nullable = false
+	}
+	forbidNull(s.Items)
+	for _, property := range s.Properties {
+		forbidNull(property)
+	}
 }
 
 // routes is everything that the document describes.
@@ -83,6 +107,7 @@ func byteRoutes() []chat.Action { return slices.Concat(fileRoutes, pictureRoutes
 // does.
 func describeInput(registry huma.Registry, a chat.Action, op *huma.Operation) {
 	all := huma.SchemaFromType(registry, a.In)
+	forbidNull(all)
 	bind := newBinding(a)
 	in := "query"
 	if bind.body && a.Call != nil { // the body of an upload is no JSON

@@ -1,7 +1,6 @@
 package rest
 
 import (
-	"encoding/json"
 	"net/http"
 
 	"github.com/parley-chat/parley/internal/chat"
@@ -31,6 +30,6 @@ func (d *door) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	status := httperror.SetHeader(w, e)
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(Problem{Type: "about:blank", Title: http.StatusText(status),
+	write(w, Problem{Type: "about:blank", Title: http.StatusText(status),
 		Status: status, Detail: e.Message, Code: e.Code, Field: e.Field, Because: e.Because})
 }

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/parley-chat/parley/internal/chat"
@@ -20,6 +22,7 @@ type Config struct {
 	Policy  *clientinfo.Policy
 	Socket  http.Handler // serves /api/v1/ws
 	IO      http.Handler // serves /socket.io/; nil for none
+	Hooks   http.Handler // serves /hooks/; nil for none
 	Web     fs.FS        // the web client: index.html and what it loads
 	Metrics http.Handler // serves /metrics to those who may see it
 
@@ -32,21 +35,26 @@ const (
 	prefix = "/api/v1"
 	// maxBody bounds a request's body, in bytes.
 	maxBody = 64 << 10
+	// Bytes of answers that wait for clients to read them: of one person, and
+	// of all. A single answer is always written.
+	maxAnswers, allAnswers = 16 << 20, 256 << 20
 	// callTimeout bounds the work on one request.
 	callTimeout = 10 * time.Second
 )
 
 type door struct {
 	Config
-	uploads uploads
+	uploads, addrUploads quota // places
+	answers              quota // bytes that are being written
 }
 
-// New returns the handler of everything that is served over HTTP.
+// New returns the handler of everything that is served over HTTP. It belongs
+// into [Protect].
 func New(cfg Config) http.Handler {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	d := &door{Config: cfg}
+	d := newDoor(cfg)
 	mux := http.NewServeMux()
 	for _, a := range chat.Actions() {
 		mux.Handle(a.Method+" "+prefix+a.Path, d.route(a))
@@ -56,13 +64,16 @@ func New(cfg Config) http.Handler {
 			map[string]http.HandlerFunc{"file.upload": d.upload, "file.open": d.file,
 				"link.image": d.image, "picture.set": d.setPicture, "picture.open": d.picture}[a.Name])
 	}
-	spec := openAPI(cfg.Version)
+	spec := openAPI(cfg.Version, cfg.Policy)
 	mux.HandleFunc("GET "+prefix+"/openapi.json", spec.serveJSON)
 	mux.HandleFunc("GET "+prefix+"/docs", spec.servePage)
 	mux.HandleFunc("GET "+prefix+"/docs.css", serveStyle)
 	mux.Handle("GET "+prefix+"/ws", cfg.Socket)
 	if cfg.IO != nil {
 		mux.Handle("/socket.io/", cfg.IO)
+	}
+	if cfg.Hooks != nil {
+		mux.Handle("/hooks/", cfg.Hooks)
 	}
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
 		d.refuse(w, r, &chat.Error{Code: chat.CodeNotFound,
@@ -73,12 +84,24 @@ func New(cfg Config) http.Handler {
 	mux.HandleFunc("GET /readyz", d.ready)
 	mux.HandleFunc("GET /metrics", d.metrics)
 	mux.Handle("/", static(cfg.Web))
-	return secure(mux)
+	return mux
 }
 
-// secure sets the headers that keep a browser from being turned against its
-// person.
-func secure(next http.Handler) http.Handler {
+func newDoor(cfg Config) *door {
+	return &door{Config: cfg,
+		uploads:     quota{total: allUploads, each: maxUploads, spare: spareUploads},
+		addrUploads: quota{total: allUploads, each: maxAddrUploads},
+		answers:     quota{total: allAnswers, each: maxAnswers, spare: allAnswers / 4},
+	}
+}
+
+// Protect sets the security headers of every answer. It also takes the path of
+// the public URL off requests whose proxy did not, and logs once if a proxy's
+// headers are not believed.
+func Protect(policy *clientinfo.Policy, log *slog.Logger, next http.Handler) http.Handler {
+	var warn sync.Once
+	base := policy.BasePath()
+	below := http.StripPrefix(strings.TrimSuffix(base, "/"), next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy",
@@ -90,7 +113,23 @@ func secure(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
-		next.ServeHTTP(w, r)
+		if policy.HSTS {
+			h.Set("Strict-Transport-Security", "max-age=31536000")
+		}
+		if at, untrusted := policy.Untrusted(r); untrusted {
+			warn.Do(func() {
+				log.WarnContext(r.Context(), "the forwarding headers of a proxy are ignored: "+
+					"if it is yours, name it with --proxies", "address", at)
+			})
+		}
+		switch {
+		case base != "/" && r.URL.Path+"/" == base:
+			http.Redirect(w, r, base, http.StatusPermanentRedirect)
+		case base != "/" && strings.HasPrefix(r.URL.Path, base):
+			below.ServeHTTP(w, r)
+		default:
+			next.ServeHTTP(w, r)
+		}
 	})
 }
 

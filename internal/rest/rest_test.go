@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -48,6 +49,9 @@ type house struct {
 	token   map[string]string
 }
 
+// protected is New as the server uses it.
+func protected(cfg Config) http.Handler { return Protect(cfg.Policy, slog.Default(), New(cfg)) }
+
 func newHouse(t testing.TB) *house {
 	t.Helper()
 	h := &house{t: t, log: &strings.Builder{}, token: map[string]string{}}
@@ -59,7 +63,7 @@ func newHouse(t testing.TB) *house {
 	if err := h.service.Setup(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(New(Config{
+	server := httptest.NewServer(protected(Config{
 		Service: h.service, Policy: &clientinfo.Policy{Origins: []string{"https://app.example"}},
 		Socket: http.NotFoundHandler(),
 		Web: fstest.MapFS{"index.html": {Data: []byte("<!doctype html>")},
@@ -452,5 +456,146 @@ func TestDocumentDescribesEveryAction(t *testing.T) {
 	if strings.Contains(page, "<script") || strings.Contains(page, "http://") ||
 		strings.Contains(page, "https://") {
 		t.Error("the page loads something")
+	}
+}
+
+// TestNullAndMissing: a field that is not there, or null, is refused instead of
+// taken for its zero value.
+func TestNullAndMissing(t *testing.T) {
+	h := newHouse(t)
+	for _, c := range []struct{ method, path, body, field string }{
+		{"PUT", "/rooms/general/notify", `{"level":null}`, "level"},
+		{"PUT", "/rooms/general/notify", `{}`, "level"},
+		{"PUT", "/rooms/general/notify", ``, "level"},
+		{"PUT", "/rooms/general/read", `{"no":null}`, "no"},
+		{"PUT", "/rooms/general/read", `{}`, "no"},
+		{"PUT", "/rooms/general/read", ``, "no"},
+		{"POST", "/invites", `null`, ""},
+		{"POST", "/rooms/general/messages", `{"text":null}`, "text"},
+		{"POST", "/rooms", `{"name":"x","kind":null}`, "kind"},
+	} {
+		a := h.do(c.method, c.path, c.body, h.as("Pablo"))
+		if a.StatusCode != 400 || c.field != "" && a.field("field") != c.field {
+			t.Errorf("%s %s %s: %s %s", c.method, c.path, c.body, a.Status, a.body)
+		}
+	}
+}
+
+// TestAnswersAreNotEscaped: escaping for HTML would make six bytes of each <.
+func TestAnswersAreNotEscaped(t *testing.T) {
+	h := newHouse(t)
+	text := strings.Repeat("<", 1000)
+	a := h.do("POST", "/rooms/general/messages", fmt.Sprintf(`{"text":%q}`, text), h.as("Pablo"))
+	if !strings.Contains(string(a.body), text) {
+		t.Errorf("%s %.100s", a.Status, a.body)
+	}
+}
+
+// TestWaitingAnswers: what waits for one person to be read is bounded, and
+// leaves room for others.
+func TestWaitingAnswers(t *testing.T) {
+	q := quota{total: 100, each: 20, spare: 50}
+	first, ok := q.take(60, "a") // a single one always passes
+	if !ok {
+		t.Fatal("the first is refused")
+	}
+	if _, ok := q.take(1, "a"); ok {
+		t.Error("more is taken for the same person")
+	}
+	if _, ok := q.take(20, "b"); !ok {
+		t.Error("another person is refused")
+	}
+	if first(); q.used != 20 || len(q.by) != 1 {
+		t.Errorf("used %d, by %v", q.used, q.by)
+	}
+}
+
+// TestProtect: each answer has the headers; a public URL with a path is taken
+// off; a proxy that is not trusted is said once.
+func TestProtect(t *testing.T) {
+	var log bytes.Buffer
+	public, err := clientinfo.ParsePublicURL("https://example.com/chat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	door := Protect(&clientinfo.Policy{PublicURL: public, HSTS: true},
+		slog.New(slog.NewTextHandler(&log, nil)),
+		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.URL.Path) }))
+	for path, want := range map[string]string{"/": "/", "/api/v1/server": "/api/v1/server",
+		"/chat/": "/", "/chat/api/v1/server": "/api/v1/server", "/chatter": "/chatter", "/chat": ""} {
+		r := httptest.NewRequest("GET", path, nil)
+		r.Header.Set("X-Forwarded-For", "198.51.100.9")
+		w := httptest.NewRecorder()
+		door.ServeHTTP(w, r)
+		if want == "" && (w.Code != 308 || w.Header().Get("Location") != "/chat/") ||
+			want != "" && w.Body.String() != want {
+			t.Errorf("%s: %d %s %s", path, w.Code, w.Header().Get("Location"), w.Body)
+		}
+		if h := w.Header(); h.Get("Strict-Transport-Security") == "" || h.Get("X-Frame-Options") != "DENY" ||
+			h.Get("Content-Security-Policy") == "" || h.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s: %v", path, h)
+		}
+	}
+	if n := strings.Count(log.String(), "--proxies"); n != 1 {
+		t.Errorf("said %d times:\n%s", n, log.String())
+	}
+}
+
+// TestDocumentIsStrict: generated clients trust what it says.
+func TestDocumentIsStrict(t *testing.T) {
+	h := newHouse(t)
+	body := string(h.do("GET", "/openapi.json", "", nil).body)
+	if strings.Contains(body, `["array","null"]`) {
+		t.Error("a list may be null")
+	}
+	if !strings.Contains(body, `"servers":[{"url":"/"}]`) {
+		t.Error("no servers")
+	}
+	var doc struct {
+		Paths map[string]map[string]struct {
+			Security    *[]any
+			Responses   map[string]any
+			OperationID string
+		}
+	}
+	if err := json.Unmarshal([]byte(body), &doc); err != nil {
+		t.Fatal(err)
+	}
+	for path, methods := range doc.Paths {
+		for method, op := range methods {
+			if op.Security == nil || op.Responses["4XX"] == nil {
+				t.Errorf("%s %s lacks security or its refusals", method, path)
+			}
+		}
+	}
+	if server := doc.Paths[prefix+"/server"]["get"]; server.Security == nil || len(*server.Security) != 0 {
+		t.Errorf("GET /server: %+v", server.Security)
+	}
+}
+
+// TestOutdatedCookie: who logged in with an earlier version stays logged in,
+// and gets the cookie with the server's id.
+func TestOutdatedCookie(t *testing.T) {
+	h := newHouse(t)
+	door := protected(Config{Service: h.service, Policy: &clientinfo.Policy{ServerID: "7"},
+		Socket: http.NotFoundHandler(), Web: fstest.MapFS{}})
+	get := func(cookie string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest("GET", prefix+"/account", nil)
+		r.Header.Set("Cookie", cookie)
+		w := httptest.NewRecorder()
+		door.ServeHTTP(w, r)
+		return w
+	}
+	w := get("parley=" + h.token["Joe"])
+	set := w.Result().Cookies()
+	if w.Code != 200 || len(set) != 2 || set[0].Name != "parley" || set[0].MaxAge >= 0 ||
+		set[1].Name != "parley-7" || set[1].Value != h.token["Joe"] || set[1].Expires.IsZero() {
+		t.Errorf("%d %v", w.Code, set)
+	}
+	if w := get("parley-7=" + h.token["Joe"]); w.Code != 200 || len(w.Result().Cookies()) != 0 {
+		t.Errorf("the new one: %d %v", w.Code, w.Result().Cookies())
+	}
+	if w := get("parley=of-another-server"); w.Code != 401 || len(w.Result().Cookies()) != 0 {
+		t.Errorf("another server's: %d %v", w.Code, w.Result().Cookies())
 	}
 }

@@ -1,15 +1,18 @@
 package rest
 
 import (
+	"bytes"
 	"context"
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -39,11 +42,30 @@ func (d *door) route(a chat.Action) http.Handler {
 			return
 		}
 		out = d.keep(w, r, cred, a, out)
+		var body bytes.Buffer
+		if err := write(&body, out); err != nil {
+			d.refuse(w, r, err)
+			return
+		}
+		end, ok := d.answers.take(int64(body.Len()), holderOf(who))
+		if !ok {
+			d.refuse(w, r, &chat.Error{Code: chat.CodeRateLimited, RetryAfter: time.Second,
+				Message: "too many answers are waiting for you: read them first"})
+			return
+		}
+		defer end()
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Cache-Control", "no-store")
 		w.WriteHeader(a.Status)
-		json.NewEncoder(w).Encode(out)
+		w.Write(body.Bytes())
 	})
+}
+
+// write writes JSON. No browser takes it for HTML, so < stays one byte.
+func write(w io.Writer, what any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(what)
 }
 
 // caller says who asks. A browser that acts by its cookie must come from a page
@@ -167,14 +189,14 @@ func (b binding) fillBody(w http.ResponseWriter, r *http.Request, in any) error 
 		return &chat.Error{Code: chat.CodeInvalid, Message: "the body did not arrive whole"}
 	}
 	if len(body) == 0 {
-		return nil // fields that are needed are missed by the action
+		return wire.DecodeInput([]byte("{}"), in, slices.Collect(maps.Keys(b.path))...)
 	}
 	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil ||
 		media != "application/json" {
 		return &chat.Error{Code: chat.CodeInvalid,
 			Message: "a body is JSON: set Content-Type: application/json"}
 	}
-	return wire.Decode(body, in)
+	return wire.DecodeInput(body, in, slices.Collect(maps.Keys(b.path))...)
 }
 
 // set parses text from a path or query into a field.

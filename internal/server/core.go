@@ -36,6 +36,7 @@ type Core struct {
 	Shared  bool         // other nodes may serve the same data
 	Log     *slog.Logger // that tells of the store's outages once
 
+	id       string    // the data's, once it is prepared
 	files    io.Closer // nil without files
 	previews func()    // closes what fetches link previews; nil without
 	outage   *outage   // nil if the store is this process' own
@@ -79,7 +80,12 @@ func OpenCore(ctx context.Context, cfg CoreConfig) (*Core, error) {
 // several nodes start together, they run it one after the other.
 func (c *Core) Prepare(ctx context.Context, fill func(context.Context) error) error {
 	for {
-		err := c.Exclusive(ctx, "prepare", fill)
+		err := c.Exclusive(ctx, "prepare", func(ctx context.Context) (err error) {
+			if err = fill(ctx); err == nil {
+				c.id, err = c.Service.ServerID(ctx)
+			}
+			return err
+		})
 		if !errors.Is(err, backend.ErrElsewhere) {
 			return err
 		}

@@ -61,20 +61,20 @@ type Server struct {
 // Close must be called.
 func New(core *Core, cfg Config) *Server {
 	s := &Server{core: core}
+	policy := *cfg.Policy
+	policy.ServerID = core.id
+	cfg.Policy = &policy
 	s.open(cfg)
-	handler := rest.New(rest.Config{
+	s.handler = rest.New(rest.Config{
 		Service: core.Service, Policy: cfg.Policy, Socket: s.socket, IO: s.io, Web: web.FS,
+		Hooks:        incoming.New(incoming.Config{Service: core.Service, Policy: cfg.Policy, Log: core.Log}),
 		Metrics:      promhttp.HandlerFor(cfg.Metrics, promhttp.HandlerOpts{}),
 		MetricsToken: cfg.MetricsToken, Version: Version(), Log: core.Log,
 	})
-	root := http.NewServeMux()
-	root.Handle("/", handler)
-	root.Handle("/hooks/", incoming.New(incoming.Config{Service: core.Service,
-		Policy: cfg.Policy, Log: core.Log}))
-	s.handler = root
 	if s.compat != nil {
-		s.handler = s.compat.Handler(root)
+		s.handler = s.compat.Handler(s.handler)
 	}
+	s.handler = rest.Protect(cfg.Policy, core.Log, s.handler)
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stopJobs = cancel
 	s.jobs.Go(func() { core.maintain(ctx) })
