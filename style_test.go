@@ -17,7 +17,8 @@ const (
 
 // TestLineWidths keeps comments within 80 columns and code within 110, with a
 // tab as four. Strings are not counted, since breaking them helps nobody, and
-// neither are indented blocks of a comment, which godoc shows as they are.
+// neither are indented blocks of a comment, which godoc shows as they are, nor
+// what examples print.
 func TestLineWidths(t *testing.T) {
 	list, err := exec.Command("git", "ls-files", "*.go").Output()
 	if err != nil {
@@ -55,12 +56,14 @@ func checkWidths(t *testing.T, path string, src []byte) {
 			strung[first+i] += columns(part)
 		}
 	}
+	output := false // in what an example prints
 	for i, line := range lines {
 		text, isComment := strings.CutPrefix(strings.TrimLeft(line, "\t "), "//")
+		output = isComment && (output || strings.HasPrefix(text, " Output:") ||
+			strings.HasPrefix(text, " Unordered output:"))
 		switch {
 		case strung[i+1] == 0 && isComment:
-			prose := strings.HasPrefix(text, " ") && !strings.HasPrefix(text, "  ") &&
-				!strings.HasPrefix(text, " Output:")
+			prose := strings.HasPrefix(text, " ") && !strings.HasPrefix(text, "  ") && !output
 			if n := columns(line); prose && n > commentColumns && strings.Contains(text[1:], " ") {
 				t.Errorf("%s:%d: a comment of %d columns; comments wrap at %d", path, i+1, n, commentColumns)
 			}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/argon2"
@@ -29,8 +30,9 @@ const (
 // Hasher hashes passwords with argon2id, a bounded number at a time, since each
 // takes 19 MiB and tens of milliseconds of one core.
 type Hasher struct {
-	slots chan struct{}
-	wait  time.Duration
+	slots   chan struct{}
+	wait    time.Duration
+	entered atomic.Int64 // how often a slot was taken
 }
 
 // NewHasher returns a hasher with so many slots (at least 1). A call waits up
@@ -54,15 +56,26 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 }
 
 // Verify reports whether the password has that encoded hash, in constant time.
-// An empty hash costs the same and is never matched, so that an unknown name
-// cannot be told from a wrong password.
+// An empty hash is never matched. A refusal costs the same work whether the
+// hash was empty, argon2id's or bcrypt's, so that the time it takes says
+// neither whether a name exists nor where its account came from.
 func (h *Hasher) Verify(ctx context.Context, encoded, password string) (bool, error) {
+	own, imported := encoded, noBcrypt
+	if isBcrypt(encoded) {
+		own, imported = "", encoded
+	}
+	ok, err := h.argon2(ctx, own, password)
+	if ok || err != nil {
+		return ok, err
+	}
+	return h.bcrypt(ctx, imported, password)
+}
+
+// argon2 does its work for an empty hash too, which matches nothing.
+func (h *Hasher) argon2(ctx context.Context, encoded, password string) (bool, error) {
 	if encoded == "" {
 		_, err := h.key(ctx, password, make([]byte, saltSize), passes, memoryKiB, lanes, keySize)
 		return false, err
-	}
-	if isBcrypt(encoded) {
-		return h.bcrypt(ctx, encoded, password)
 	}
 	var version, t, m int
 	var p uint8
@@ -104,6 +117,7 @@ func (h *Hasher) enter(ctx context.Context) error {
 	defer timer.Stop()
 	select {
 	case h.slots <- struct{}{}:
+		h.entered.Add(1)
 		return nil
 	case <-timer.C:
 		return &chat.Error{Code: chat.CodeRateLimited,
@@ -128,6 +142,10 @@ func isBcrypt(encoded string) bool {
 	return strings.HasPrefix(encoded, "$2a$") || strings.HasPrefix(encoded, "$2b$") ||
 		strings.HasPrefix(encoded, "$2y$")
 }
+
+// noBcrypt stands for the hash of an account that has none of bcrypt's: no
+// password is known to have it. Its cost is the usual one.
+const noBcrypt = "$2a$10$" + "nobodyhasthissaltuuuuu" + "nobodyhasthishashuuuuuuuuuuuuuu"
 
 // maxBcryptCost is the highest cost that is verified: about a second of one
 // core.
@@ -154,9 +172,12 @@ func (h *Hasher) bcrypt(ctx context.Context, encoded, password string) (bool, er
 		return false, err
 	}
 	defer h.leave()
-	err := bcrypt.CompareHashAndPassword([]byte(encoded), []byte(password))
-	if errors.Is(err, bcrypt.ErrMismatchedHashAndPassword) || errors.Is(err, bcrypt.ErrPasswordTooLong) {
+	// bcrypt refuses longer passwords without doing any work.
+	const longest = 72
+	fits := len(password) <= longest
+	err := bcrypt.CompareHashAndPassword([]byte(encoded), []byte(password[:min(len(password), longest)]))
+	if errors.Is(err, bcrypt.ErrMismatchedHashAndPassword) {
 		return false, nil
 	}
-	return err == nil, err
+	return err == nil && fits, err
 }

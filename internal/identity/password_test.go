@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/crypto/bcrypt"
 )
 
 // TestBcrypt verifies hashes of people who come from elsewhere. The first is of
@@ -31,6 +33,38 @@ func TestBcrypt(t *testing.T) {
 		}
 		if CheckBcrypt(bad) == nil {
 			t.Errorf("%q passes for bcrypt", bad)
+		}
+	}
+}
+
+// A refusal does the same work for a name that nobody has, for an account of
+// this server and for one that was imported: both kinds of hashing, each in a
+// slot of its own.
+func TestARefusalCostsTheSame(t *testing.T) {
+	h := NewHasher(1, time.Minute)
+	own, err := h.Hash(t.Context(), "right")
+	if err != nil {
+		t.Fatal(err)
+	}
+	imported, err := bcrypt.GenerateFromPassword([]byte("right"), 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, encoded := range map[string]string{"nobody": "", "own": own, "imported": string(imported)} {
+		for _, password := range []string{"wrong", strings.Repeat("long", 30)} {
+			entered := h.entered.Load()
+			ok, err := h.Verify(t.Context(), encoded, password)
+			if ok || err != nil {
+				t.Errorf("%s: %t, %v", name, ok, err)
+			}
+			if n := h.entered.Load() - entered; n != 2 {
+				t.Errorf("%s, a password of %d bytes: %d pieces of work, want 2", name, len(password), n)
+			}
+		}
+	}
+	for name, encoded := range map[string]string{"own": own, "imported": string(imported)} {
+		if ok, err := h.Verify(t.Context(), encoded, "right"); !ok || err != nil {
+			t.Errorf("%s, the right password: %t, %v", name, ok, err)
 		}
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/parley-chat/parley/kit/internal/exec"
 )
 
 var (
@@ -67,7 +69,7 @@ func (g *Group) Redrive(ctx context.Context, ids ...string) (int, error) {
 	}
 	ctx, cancel := g.t.bound(ctx)
 	defer cancel()
-	n, err := redriveScript.Exec(ctx, g.t.client, []string{g.dead(), g.retries()}, ids).AsInt64()
+	n, err := exec.Script(ctx, redriveScript, g.t.client, []string{g.dead(), g.retries()}, ids).AsInt64()
 	if err != nil {
 		return int(n), g.fault("redrive", err)
 	}

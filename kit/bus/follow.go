@@ -24,7 +24,7 @@ const (
 // to use.
 type Following struct {
 	// Failed hears why a connection broke; Follow goes on. It must not block.
-	// Optional.
+	// Default: slog.Warn.
 	Failed func(error)
 }
 
@@ -44,7 +44,7 @@ func (t *Topic) Follow(ctx context.Context, after string, handler func(Event) er
 		return err
 	}
 	if opt.Failed == nil {
-		opt.Failed = func(error) {}
+		opt.Failed = logFailure
 	}
 	f := &follower{t: t, at: after, handler: handler}
 	var wait backoff

@@ -34,7 +34,7 @@ type GroupOptions struct {
 	// Failed hears what went wrong and was mended or waits for it, such as
 	// broken connections, failed handlers, and, with ErrGap, events that the
 	// group lost. It is called from several goroutines and must not block.
-	// Optional.
+	// Default: slog.Warn.
 	Failed func(error)
 }
 
@@ -75,7 +75,7 @@ func (t *Topic) Group(name string, opt GroupOptions) (*Group, error) {
 		opt.Backoff = func(n int) time.Duration { return 250 * time.Millisecond << min(n-1, 20) }
 	}
 	if opt.Failed == nil {
-		opt.Failed = func(error) {}
+		opt.Failed = logFailure
 	}
 	if name == "" || opt.Concurrency < 0 || opt.Visibility < 10*time.Millisecond || opt.MaxDeliveries < 0 {
 		return nil, fmt.Errorf("bus: group %q: options out of range: concurrency %d, visibility %s, deliveries %d", name, opt.Concurrency, opt.Visibility, opt.MaxDeliveries)

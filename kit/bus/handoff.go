@@ -2,7 +2,10 @@ package bus
 
 import (
 	"context"
+	"fmt"
+	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"time"
 )
 
@@ -115,4 +118,16 @@ func (b *backoff) pause(ctx context.Context) bool {
 		b.since = time.Now()
 		return true
 	}
+}
+
+// logFailure is what hears failures if the program does not.
+func logFailure(err error) { slog.Warn("bus: trouble with Redis; it is tried again", "error", err) }
+
+// explained names the version that a block needs where an older Redis refuses
+// what it does not know.
+func explained(err error) error {
+	if err != nil && strings.Contains(err.Error(), "acl_check_cmd") {
+		return fmt.Errorf("a group needs Redis 7.0 or later: %w", err)
+	}
+	return err
 }

@@ -134,7 +134,7 @@ func Listen(client rueidis.Client, handler Handler, opt ListenOptions) (*Listene
 		handler.Gap = func(string) {}
 	}
 	if handler.Failed == nil {
-		handler.Failed = func(error) {}
+		handler.Failed = logFailure
 	}
 	if opt.Queue == 0 {
 		opt.Queue = 16384

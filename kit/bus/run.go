@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/parley-chat/parley/kit/internal/exec"
 )
 
 var (
@@ -47,7 +49,7 @@ func (g *Group) Run(ctx context.Context, handler func(context.Context, Delivery)
 	var wait backoff
 	for ctx.Err() == nil {
 		if err := r.serve(ctx); err != nil && ctx.Err() == nil {
-			g.opt.Failed(g.fault("run", err))
+			g.opt.Failed(g.fault("run", explained(err)))
 			wait.pause(ctx)
 		}
 	}
@@ -213,7 +215,8 @@ func (r *runner) claim(ctx context.Context, n int) (got []Delivery, err error) {
 	g := r.g
 	ctx, cancel := context.WithTimeout(ctx, g.t.opt.Timeout)
 	defer cancel()
-	reply, err := claimScript.Exec(ctx, g.t.client, []string{g.t.stem, g.retries(), g.dead(), g.t.lost()},
+	reply, err := exec.Script(ctx, claimScript, g.t.client,
+		[]string{g.t.stem, g.retries(), g.dead(), g.t.lost()},
 		[]string{g.name, r.consumer, strconv.FormatInt(g.opt.Visibility.Milliseconds(), 10),
 			strconv.Itoa(n), strconv.Itoa(g.opt.MaxDeliveries)}).ToArray()
 	if err == nil && len(reply) != 4 {
@@ -315,7 +318,7 @@ func (r *runner) failed(ctx context.Context, d Delivery, why error) error {
 // visibility time.
 func (r *runner) answer(ctx context.Context, d Delivery, what string, args ...string) error {
 	return r.persist(ctx, func(ctx context.Context) error {
-		return failScript.Exec(ctx, r.g.t.client, []string{r.g.stream(d), r.g.dead()},
+		return exec.Script(ctx, failScript, r.g.t.client, []string{r.g.stream(d), r.g.dead()},
 			append([]string{r.g.name, r.consumer, d.id, what}, args...)).Error()
 	})
 }
@@ -352,7 +355,7 @@ func (r *runner) leave(ctx context.Context, consumer string) {
 	ctx, cancel := r.g.t.bound(ctx)
 	defer cancel()
 	idle := max(time.Hour, 10*r.g.opt.Visibility)
-	err := leaveScript.Exec(ctx, r.g.t.client, []string{r.g.t.stem, r.g.retries()},
+	err := exec.Script(ctx, leaveScript, r.g.t.client, []string{r.g.t.stem, r.g.retries()},
 		[]string{r.g.name, consumer, strconv.FormatInt(idle.Milliseconds(), 10)}).Error()
 	if err != nil {
 		r.g.opt.Failed(r.g.fault("tidy up consumers", err))

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/parley-chat/parley/kit/internal/exec"
 )
 
 var (
@@ -136,7 +138,7 @@ func (t *Topic) Append(ctx context.Context, payload string) (position string, er
 	defer cancel()
 	keys, args := []string{t.stem, t.lost()}, append([]string{payload}, t.args...)
 	if t.opt.Replicas == 0 {
-		position, err = appendScript.Exec(ctx, t.client, keys, args).ToString()
+		position, err = exec.Script(ctx, appendScript, t.client, keys, args).ToString()
 	} else {
 		position, err = t.appendReplicated(ctx, keys, args)
 	}

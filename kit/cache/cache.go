@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"math/rand/v2"
 	"strings"
@@ -99,7 +100,7 @@ type Options[V any] struct {
 	// OnError is told of every failure that the caller does not get to see: op
 	// is what was tried ("get", "store", "release", "refresh", "track",
 	// "encode", "decode"). It must be quick and safe for concurrent use. Nil
-	// means nobody is told; Stats counts.
+	// means slog.Warn, once a minute at most; Stats counts.
 	OnError func(op string, err error)
 }
 
@@ -136,6 +137,8 @@ type Cache[V any] struct {
 	wg         sync.WaitGroup // loads, refreshes, the tracker; added to under mu while not closed
 	flights    map[string]*flight[V]
 	refreshing map[string]struct{}
+
+	logged atomic.Int64 // when a failure was logged last, in Unix seconds
 }
 
 // New returns a cache on client, which stays the caller's. It does not wait for
@@ -243,8 +246,17 @@ func (c *Cache[V]) report(op string, err error) {
 	if op != "decode" && op != "encode" {
 		c.n.redisErrors.Add(1)
 	}
+	if refusal, ok := rueidis.IsRedisErr(err); ok && strings.Contains(refusal.Error(), "syntax error") {
+		err = fmt.Errorf("it needs Redis 7.0 or later, for SET with NX and GET: %w", err)
+	}
+	err = fmt.Errorf("cache %s: %s: %w", c.opt.Name, op, err)
 	if c.opt.OnError != nil {
-		c.opt.OnError(op, fmt.Errorf("cache %s: %s: %w", c.opt.Name, op, err))
+		c.opt.OnError(op, err)
+		return
+	}
+	now, last := time.Now().Unix(), c.logged.Load()
+	if now-last >= 60 && c.logged.CompareAndSwap(last, now) {
+		slog.Warn("the cache has trouble with Redis", "error", err)
 	}
 }
 

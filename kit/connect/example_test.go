@@ -56,10 +56,9 @@ func ExampleParse() {
 	_, err = connect.Parse("redis+cluster://10.0.0.1/1")
 	fmt.Println(err)
 	// Output:
-	// master "main" of the sentinels 10.0.0.1:26379, 10.0.0.2:26379 <nil> redis
-	// URL: it cannot be read, and has an @ after the first / or ?: in a user or
-	// password write / as %2F, ? as %3F redis: a cluster has no numbered
-	// databases: leave db out
+	// master "main" of the sentinels 10.0.0.1:26379, 10.0.0.2:26379 <nil>
+	// redis URL: it cannot be read, and has an @ after the first / or ?: in a user or password write / as %2F, ? as %3F
+	// redis: a cluster has no numbered databases: leave db out
 }
 
 // Commands given together travel together: one round trip.

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/parley-chat/parley/kit/internal/exec"
 )
 
 // A Lock is held. It is extended in the background until Unlock, and safe for
@@ -218,7 +220,7 @@ func (l *Lock) extend() {
 		}
 		ctx, cancel := context.WithDeadline(k.ctx, deadline)
 		votes := k.ask(ctx, func(ctx context.Context, master rueidis.Client) (int64, error) {
-			return k.extension.Exec(ctx, master, l.keys[1:2], []string{l.id, k.lease}).AsInt64()
+			return exec.Script(ctx, k.extension, master, l.keys[1:2], []string{l.id, k.lease}).AsInt64()
 		})
 		cancel()
 		switch votes.verdict {

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/parley-chat/parley/kit/internal/exec"
 )
 
 var (
@@ -246,7 +248,7 @@ func (k *Locker) try(ctx, parent context.Context, name string, keys keys, waitin
 	}
 	start := time.Now()
 	votes := k.ask(ctx, func(ctx context.Context, master rueidis.Client) (int64, error) {
-		return k.acquisition.Exec(ctx, master, keys[:3], args).AsInt64()
+		return exec.Script(ctx, k.acquisition, master, keys[:3], args).AsInt64()
 	})
 	switch votes.verdict {
 	case granted:
@@ -296,7 +298,7 @@ func (k *Locker) forget(keys keys, id string) {
 
 func (k *Locker) releaser(keys keys, id string) func(context.Context, rueidis.Client) (int64, error) {
 	return func(ctx context.Context, master rueidis.Client) (int64, error) {
-		return k.releasing.Exec(ctx, master, keys[1:], []string{id}).AsInt64()
+		return exec.Script(ctx, k.releasing, master, keys[1:], []string{id}).AsInt64()
 	}
 }
 

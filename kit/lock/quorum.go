@@ -6,6 +6,8 @@ import (
 	"strconv"
 
 	"github.com/redis/rueidis"
+
+	"github.com/parley-chat/parley/kit/internal/exec"
 )
 
 type verdict int
@@ -139,7 +141,7 @@ func (k *Locker) agree(ctx context.Context, keys keys, id string, drawn votes) (
 	}
 	args := []string{id, strconv.FormatInt(drawn.highest, 10)}
 	lifted := k.ask(ctx, func(ctx context.Context, master rueidis.Client) (int64, error) {
-		return k.raising.Exec(ctx, master, keys[:2], args).AsInt64()
+		return exec.Script(ctx, k.raising, master, keys[:2], args).AsInt64()
 	})
 	switch lifted.verdict {
 	case granted:

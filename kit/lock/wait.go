@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/parley-chat/parley/kit/internal/exec"
 )
 
 // A queue has the callers of this process who wait for one lock. A single
@@ -91,7 +93,7 @@ func (k *Locker) giveBack(keys keys) {
 	// If that fails, the others find out by themselves, after Options.Delay.
 	_, _ = k.askOne(context.Background(), k.masters[0],
 		func(ctx context.Context, master rueidis.Client) (int64, error) {
-			return k.passing.Exec(ctx, master, keys[1:], nil).AsInt64()
+			return exec.Script(ctx, k.passing, master, keys[1:], nil).AsInt64()
 		})
 }
 

@@ -12,6 +12,8 @@ import (
 	"sync"
 
 	"github.com/redis/rueidis"
+
+	"github.com/parley-chat/parley/kit/internal/exec"
 )
 
 // Page says which part of a look-up's answer is wanted.
@@ -38,6 +40,8 @@ type Found[T any] struct {
 //
 // With more than one partition each is asked for a whole page at the same time.
 func (r *Repository[T]) Find(ctx context.Context, where Condition, page Page) (Found[T], error) {
+	ctx, cancel := r.bound(ctx)
+	defer cancel()
 	found, err := r.findPage(ctx, where, page)
 	if err != nil {
 		return Found[T]{}, fmt.Errorf("object: find %s by %s: %w", r.schema.typ, where.field, err)
@@ -73,7 +77,7 @@ func (r *Repository[T]) findPage(ctx context.Context, where Condition, page Page
 		ask := func() {
 			args := append([]string{r.shards[i].base, span.low, span.high, descend,
 				strconv.Itoa(page.Limit), strconv.Itoa(span.id)}, r.schema.names...)
-			parts[i] = r.part(r.find.Exec(ctx, r.client, r.shards[i].indexes, args))
+			parts[i] = r.part(exec.Script(ctx, r.find, r.client, r.shards[i].indexes, args))
 		}
 		if i == len(r.shards)-1 {
 			ask()
@@ -162,6 +166,8 @@ func merge[T any](parts []part[T], page Page) (found Found[T], err error) {
 // FetchBy reads the record that holds a value of a unique field, in one round
 // trip; ErrNotFound if none does.
 func (r *Repository[T]) FetchBy(ctx context.Context, field string, value any) (*T, error) {
+	ctx, cancel := r.bound(ctx)
+	defer cancel()
 	rec, err := r.fetchBy(ctx, field, value)
 	if err == nil && rec == nil {
 		err = ErrNotFound
@@ -183,7 +189,7 @@ func (r *Repository[T]) fetchBy(ctx context.Context, name string, value any) (*T
 	}
 	sh := &r.shards[0]
 	args := append([]string{sh.base, name + "\x00" + key}, r.schema.names...)
-	row, err := r.claim.Exec(ctx, r.client, sh.indexes, args).ToArray()
+	row, err := exec.Script(ctx, r.claim, r.client, sh.indexes, args).ToArray()
 	if rueidis.IsRedisNil(err) {
 		return nil, nil
 	}

@@ -15,6 +15,8 @@ import (
 
 	"github.com/oklog/ulid/v2"
 	"github.com/redis/rueidis"
+
+	"github.com/parley-chat/parley/kit/internal/exec"
 )
 
 // Options of a repository. The zero value keeps records as hashes, in one
@@ -39,6 +41,10 @@ type Options struct {
 	// leaves the record's end of life as it is, which is none unless Expire or
 	// SaveFor set one.
 	Life time.Duration
+
+	// Timeout bounds each call, in addition to the caller's deadline. Default:
+	// 2 s.
+	Timeout time.Duration
 }
 
 // Repository keeps values of the struct type T in Redis. It is safe for
@@ -109,6 +115,10 @@ func NewRepository[T any](client rueidis.Client, prefix string, opts Options) (*
 		return nil, fmt.Errorf("object: %s has a unique field and so needs a single partition, not %d", s.typ, opts.Partitions)
 	case opts.Life != 0 && opts.Life < time.Millisecond:
 		return nil, fmt.Errorf("object: a life of %s is below a millisecond", opts.Life)
+	case opts.Timeout < 0:
+		return nil, fmt.Errorf("object: the time-out %s is negative", opts.Timeout)
+	case opts.Timeout == 0:
+		opts.Timeout = 2 * time.Second
 	}
 	if opts.NewID == nil {
 		opts.NewID = newULID
@@ -140,6 +150,10 @@ func NewRepository[T any](client rueidis.Client, prefix string, opts Options) (*
 	return r, nil
 }
 
+func (r *Repository[T]) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, r.opts.Timeout)
+}
+
 func newULID() string { return ulid.MustNew(ulid.Now(), rand.Reader).String() }
 
 // Save writes rec, in one step with all that the indexes hold of it.
@@ -166,6 +180,11 @@ func (r *Repository[T]) SaveFor(ctx context.Context, rec *T, life time.Duration)
 	if life < 0 || life > 0 && life < time.Millisecond {
 		return fmt.Errorf("object: save %s: a life of %s is below a millisecond", r.schema.typ, life)
 	}
+	if rec == nil {
+		return fmt.Errorf("object: save %s: the record is nil", r.schema.typ)
+	}
+	ctx, cancel := r.bound(ctx)
+	defer cancel()
 	v := reflect.ValueOf(rec).Elem()
 	key := v.FieldByIndex(r.schema.key)
 	if key.String() == "" {
@@ -190,7 +209,7 @@ func (r *Repository[T]) SaveFor(ctx context.Context, rec *T, life time.Duration)
 	if sh.indexes != nil {
 		args = append(args, d.entries, id, sh.base)
 	}
-	answer, err := r.save.Exec(ctx, r.client, sh.keys(id), args).ToString()
+	answer, err := exec.Script(ctx, r.save, r.client, sh.keys(id), args).ToString()
 	if err != nil {
 		return fail(err)
 	}
@@ -215,6 +234,8 @@ func (r *Repository[T]) SaveFor(ctx context.Context, rec *T, life time.Duration)
 
 // Fetch reads one record; ErrNotFound if there is none.
 func (r *Repository[T]) Fetch(ctx context.Context, id string) (*T, error) {
+	ctx, cancel := r.bound(ctx)
+	defer cancel()
 	return r.fetched(id, func(key string) rueidis.RedisResult {
 		return r.client.Do(ctx, r.client.B().Hmget().Key(key).Field(r.schema.names...).Build())
 	})
@@ -224,6 +245,8 @@ func (r *Repository[T]) Fetch(ctx context.Context, id string) (*T, error) {
 // every change; an answer is at most ttl old. It needs a client whose cache is
 // not disabled.
 func (r *Repository[T]) FetchCached(ctx context.Context, id string, ttl time.Duration) (*T, error) {
+	ctx, cancel := r.bound(ctx)
+	defer cancel()
 	return r.fetched(id, func(key string) rueidis.RedisResult {
 		return r.client.DoCache(ctx, r.client.B().Hmget().Key(key).Field(r.schema.names...).Cache(), ttl)
 	})
@@ -247,6 +270,8 @@ func (r *Repository[T]) fetched(id string, do func(key string) rueidis.RedisResu
 // some of them). The answer has one element for each id, in the same order, nil
 // where there is no record. The first error fails the whole call.
 func (r *Repository[T]) FetchMany(ctx context.Context, ids ...string) ([]*T, error) {
+	ctx, cancel := r.bound(ctx)
+	defer cancel()
 	recs := make([]*T, len(ids))
 	if len(ids) == 0 {
 		return recs, nil
@@ -320,11 +345,14 @@ func (r *Repository[T]) Persist(ctx context.Context, id string) error {
 
 func (r *Repository[T]) touch(ctx context.Context, what string, script *rueidis.Lua, id string,
 	args ...string) error {
+	ctx, cancel := r.bound(ctx)
+	defer cancel()
 	err := checkID(id)
 	if err == nil {
 		sh := r.shard(id)
 		var n int64
-		n, err = script.Exec(ctx, r.client, sh.keys(id), append([]string{id, sh.base}, args...)).AsInt64()
+		n, err = exec.Script(ctx, script, r.client, sh.keys(id),
+			append([]string{id, sh.base}, args...)).AsInt64()
 		if err == nil && n == 0 {
 			err = ErrNotFound
 		}
@@ -338,6 +366,8 @@ func (r *Repository[T]) touch(ctx context.Context, what string, script *rueidis.
 // TTL answers how long a record has still to live, 0 if it does not expire;
 // ErrNotFound if there is none.
 func (r *Repository[T]) TTL(ctx context.Context, id string) (time.Duration, error) {
+	ctx, cancel := r.bound(ctx)
+	defer cancel()
 	err := checkID(id)
 	var ms int64
 	if err == nil {
@@ -366,7 +396,10 @@ func (r *Repository[T]) Sweep(ctx context.Context, limit int) (int, error) {
 		if sh.indexes == nil || limit < 1 {
 			continue
 		}
-		n, err := r.sweep.Exec(ctx, r.client, sh.indexes, []string{sh.base, strconv.Itoa(limit)}).AsInt64()
+		bounded, cancel := r.bound(ctx)
+		n, err := exec.Script(bounded, r.sweep, r.client, sh.indexes,
+			[]string{sh.base, strconv.Itoa(limit)}).AsInt64()
+		cancel()
 		if err != nil {
 			return total, fmt.Errorf("object: sweep %s: %w", r.schema.typ, err)
 		}

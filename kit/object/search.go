@@ -33,6 +33,8 @@ type Search struct {
 // first with DropSearchIndex. ErrNoQueryEngine where there is none. On a
 // cluster it needs an engine that searches all nodes (Redis 8, Redis Software).
 func (r *Repository[T]) CreateSearchIndex(ctx context.Context) error {
+	ctx, cancel := r.bound(ctx)
+	defer cancel()
 	args, err := r.createArgs()
 	if err == nil {
 		err = r.engine(ctx, args).Error()
@@ -49,6 +51,8 @@ func (r *Repository[T]) CreateSearchIndex(ctx context.Context) error {
 
 // DropSearchIndex makes the query engine forget T; the records stay.
 func (r *Repository[T]) DropSearchIndex(ctx context.Context) error {
+	ctx, cancel := r.bound(ctx)
+	defer cancel()
 	if err := r.engine(ctx, []string{"FT.DROPINDEX", r.searchIndex()}).Error(); err != nil {
 		return fmt.Errorf("object: drop search index of %s: %w", r.schema.typ, engineError(err))
 	}
@@ -61,6 +65,8 @@ func (r *Repository[T]) DropSearchIndex(ctx context.Context) error {
 // U+001F); what does not meet every condition in Where exactly is left out of
 // the page, though not out of the count.
 func (r *Repository[T]) Search(ctx context.Context, search Search) ([]*T, int64, error) {
+	ctx, cancel := r.bound(ctx)
+	defer cancel()
 	recs, total, err := r.search(ctx, search)
 	if err != nil {
 		return nil, 0, fmt.Errorf("object: search %s: %w", r.schema.typ, engineError(err))

@@ -52,9 +52,9 @@ func ExampleLimiter_AllowN() {
 		fmt.Println(result.Allowed, err)
 	}
 	// Output:
-	// true <nil> false <nil> false ratelimit: the count is larger than the
-	// quota and can never be allowed: 2147483648 of limit "bytes" with
-	// 1073741824
+	// true <nil>
+	// false <nil>
+	// false ratelimit: the count is larger than the quota and can never be allowed: 2147483648 of limit "bytes" with 1073741824
 }
 
 // Failed logins count, a successful one forgets them.

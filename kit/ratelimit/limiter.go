@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/parley-chat/parley/kit/internal/exec"
 )
 
 var (
@@ -184,7 +186,7 @@ func (l *Limiter) run(ctx context.Context, key string, count int64, take string)
 	args = append(append(args, strconv.FormatInt(count, 10), take), l.args...)
 	bounded, cancel := context.WithTimeout(ctx, l.opt.Timeout)
 	defer cancel()
-	reply, err := l.script.Exec(bounded, l.client, l.keys(key), args).AsIntSlice()
+	reply, err := exec.Script(bounded, l.script, l.client, l.keys(key), args).AsIntSlice()
 	if err == nil && len(reply) != 2+3*len(l.limits) {
 		err = fmt.Errorf("the script replied %d numbers", len(reply))
 	}

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/parley-chat/parley/kit/internal/exec"
 )
 
 // Errors to tell apart with errors.Is. Any other error means that Redis gave no
@@ -165,13 +167,13 @@ func (m *Manager[T]) Create(ctx context.Context, user string, data T) (*Session[
 	}
 	t := newToken()
 	if user != "" {
-		err := m.index.Exec(ctx, m.client, []string{m.userKey(user)},
+		err := exec.Script(ctx, m.index, m.client, []string{m.userKey(user)},
 			[]string{t.id, ms(m.opt.Absolute)}).Error()
 		if err != nil {
 			return nil, fmt.Errorf("session: create: index: %w", err)
 		}
 	}
-	now, err := m.create.Exec(ctx, m.client, []string{m.key(t.id)},
+	now, err := exec.Script(ctx, m.create, m.client, []string{m.key(t.id)},
 		[]string{t.hash(), user, rueidis.BinaryString(encoded), ms(m.opt.Idle), ms(m.opt.Absolute)}).AsInt64()
 	if err != nil {
 		return nil, fmt.Errorf("session: create: %w", err)
@@ -185,7 +187,8 @@ func (m *Manager[T]) Create(ctx context.Context, user string, data T) (*Session[
 		ends: time.UnixMilli(now).Add(m.opt.Absolute),
 	}
 	if user != "" {
-		stands, err := m.confirm.Exec(ctx, m.client, []string{m.userKey(user)}, []string{t.id}).AsBool()
+		stands, err := exec.Script(ctx, m.confirm, m.client, []string{m.userKey(user)},
+			[]string{t.id}).AsBool()
 		switch {
 		case err != nil:
 			err = fmt.Errorf("session: create: confirm: %w", err)
@@ -219,7 +222,7 @@ func (m *Manager[T]) Touch(ctx context.Context, id string) error {
 func (m *Manager[T]) read(ctx context.Context, t token) (*Session[T], error) {
 	ctx, cancel := m.bound(ctx)
 	defer cancel()
-	reply, err := m.load.Exec(ctx, m.client, []string{m.key(t.id)},
+	reply, err := exec.Script(ctx, m.load, m.client, []string{m.key(t.id)},
 		[]string{t.hash(), ms(m.opt.Idle), ms(m.opt.Absolute), ms(m.opt.Touch)}).ToArray()
 	if err != nil {
 		return nil, fmt.Errorf("session: load: %w", err)

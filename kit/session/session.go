@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/parley-chat/parley/kit/internal/exec"
 )
 
 // mergeTries bounds how often a save is tried against others that keep saving.
@@ -112,7 +114,7 @@ func (s *Session[T]) write(ctx context.Context, encoded []byte, next token) erro
 	ctx, cancel := s.m.bound(ctx)
 	defer cancel()
 	for range mergeTries {
-		reply, err := s.m.save.Exec(ctx, s.m.client, []string{s.m.key(s.token.id)}, []string{
+		reply, err := exec.Script(ctx, s.m.save, s.m.client, []string{s.m.key(s.token.id)}, []string{
 			s.token.hash(), next.hash(), strconv.FormatInt(s.version, 10), string(encoded),
 			ms(s.m.opt.Idle), ms(s.m.opt.Absolute),
 		}).ToArray()

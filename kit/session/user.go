@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/parley-chat/parley/kit/internal/exec"
 )
 
 // pruneAfter is the age from which an index entry without a record is taken for
@@ -53,7 +55,7 @@ func (m *Manager[T]) List(ctx context.Context, user string) ([]*Session[T], erro
 		}
 	}
 	if len(stale) > 1 {
-		if err := m.prune.Exec(ctx, m.client, []string{m.userKey(user)}, stale).Error(); err != nil {
+		if err := exec.Script(ctx, m.prune, m.client, []string{m.userKey(user)}, stale).Error(); err != nil {
 			return nil, fmt.Errorf("session: list: prune: %w", err)
 		}
 	}
@@ -85,7 +87,7 @@ func (m *Manager[T]) revoke(ctx context.Context, user string, which []string) ([
 	}
 	ctx, cancel := m.bound(ctx)
 	defer cancel()
-	ids, err := m.mark.Exec(ctx, m.client, []string{m.userKey(user)}, which).AsStrSlice()
+	ids, err := exec.Script(ctx, m.mark, m.client, []string{m.userKey(user)}, which).AsStrSlice()
 	if err != nil {
 		return nil, fmt.Errorf("session: revoke: %w", err)
 	}

@@ -1,0 +1,54 @@
+// Package exec runs scripts on a Redis that may be resharding, loading or
+// failing over.
+package exec
+
+import (
+	"context"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+const (
+	firstPause = 2 * time.Millisecond
+	mostPause  = 100 * time.Millisecond
+)
+
+// Script runs a script, and runs it again for as long as Redis answers that it
+// has done nothing because it is busy with itself: a slot is moving, data is
+// being loaded, or a master is being replaced. The context bounds that. The
+// last answer is returned when the context ends first.
+func Script(ctx context.Context, script *rueidis.Lua, client rueidis.Client,
+	keys, args []string) rueidis.RedisResult {
+	pause := firstPause
+	for {
+		result := script.Exec(ctx, client, keys, args)
+		if !Busy(result.Error()) {
+			return result
+		}
+		timer := time.NewTimer(pause/2 + rand.N(pause/2+1))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return result
+		}
+		pause = min(2*pause, mostPause)
+	}
+}
+
+// Busy reports whether Redis refused a command without doing any of it, for a
+// reason that passes by itself.
+func Busy(err error) bool {
+	refusal, ok := rueidis.IsRedisErr(err)
+	if !ok {
+		return false
+	}
+	switch code, _, _ := strings.Cut(refusal.Error(), " "); code {
+	case "TRYAGAIN", "LOADING", "CLUSTERDOWN", "MASTERDOWN":
+		return true
+	}
+	return false
+}
