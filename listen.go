@@ -114,7 +114,7 @@ func (l *listener) attend(ctx context.Context) error {
 		return err
 	}
 	woken := make(chan struct{}, 1)
-	conn := hub.NewConn(listening{}, queue, func(*hub.Conn) {
+	conn := hub.NewConn(listening{}, queue, func() {
 		select {
 		case woken <- struct{}{}:
 		default:

@@ -58,7 +58,7 @@ func action[In, Out any](name, method, path string, status int, access Access, s
 			if err := decode(&in); err != nil {
 				return nil, err
 			}
-			if err := s.admit(ctx, who); err != nil {
+			if err := s.Admit(ctx, who); err != nil {
 				return nil, err
 			}
 			out, err := do(s, ctx, who, in)

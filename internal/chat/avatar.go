@@ -151,7 +151,7 @@ func (s *Service) OpenPicture(ctx context.Context, who Caller, in PictureInput) 
 	if err := who.May(ScopeRead); err != nil {
 		return "", Content{}, err
 	}
-	if err := s.admit(ctx, who); err != nil {
+	if err := s.Admit(ctx, who); err != nil {
 		return "", Content{}, err
 	}
 	u, err := s.GetUser(ctx, who, UserInput{User: in.User})

@@ -133,7 +133,7 @@ func (s *Service) mayUpload(ctx context.Context, who Caller, scope string) error
 		return &Error{Code: CodeForbidden,
 			Message: "this server keeps no files: its operator can set --files"}
 	}
-	if err := s.admit(ctx, who); err != nil {
+	if err := s.Admit(ctx, who); err != nil {
 		return err
 	}
 	return s.limit(ctx, "upload:"+string(who.User.ID), s.Limits.Uploads)
@@ -271,7 +271,7 @@ func (s *Service) OpenFile(ctx context.Context, who Caller, in FileInput) (File,
 	if err := who.May(ScopeRead); err != nil {
 		return File{}, Content{}, err
 	}
-	if err := s.admit(ctx, who); err != nil {
+	if err := s.Admit(ctx, who); err != nil {
 		return File{}, Content{}, err
 	}
 	m, _, err := s.message(ctx, who, MessageInput{Room: in.Room, No: in.No})

@@ -91,8 +91,8 @@ type Allowance struct {
 	RetryAfter time.Duration // if not OK: when the same call would fit, if nobody else calls
 }
 
-// admit counts a call against the caller's general limit.
-func (s *Service) admit(ctx context.Context, who Caller) error {
+// Admit counts a call against the caller's general limit.
+func (s *Service) Admit(ctx context.Context, who Caller) error {
 	key := "call:" + string(who.User.ID)
 	if who.Anonymous() {
 		key = "call:" + who.Addr

@@ -108,7 +108,7 @@ func (s *Service) OpenPreview(ctx context.Context, who Caller, in PreviewInput) 
 	if err := who.May(ScopeRead); err != nil {
 		return Content{}, err
 	}
-	if err := s.admit(ctx, who); err != nil {
+	if err := s.Admit(ctx, who); err != nil {
 		return Content{}, err
 	}
 	m, _, err := s.message(ctx, who, MessageInput{Room: in.Room, No: in.No})

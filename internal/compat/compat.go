@@ -18,13 +18,10 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/parley-chat/parley/internal/chat"
 	"github.com/parley-chat/parley/internal/clientinfo"
-	"github.com/parley-chat/parley/internal/hub"
 )
 
 // Name is what the operator calls this contract.
@@ -33,11 +30,7 @@ const Name = "redis-chat-demo"
 // Config is what the door is made of.
 type Config struct {
 	Service *chat.Service
-	Hub     *hub.Hub
 	Policy  *clientinfo.Policy
-
-	MaxEvents int // events that one socket may send in 10 seconds; default 2,000, -1 for no limit
-	Queue     int // bytes that may wait for one socket; default 1 MiB
 
 	Log *slog.Logger // default slog.Default()
 }
@@ -49,52 +42,35 @@ const (
 	maxBody = 64 << 10
 )
 
-// Door serves demo clients. Their sockets are brought by the door of Socket.IO,
-// which asks Claims and calls Connect.
+// Door serves demo clients. It is the siochat.Guests for their sockets.
 type Door struct {
 	cfg     Config
 	actions map[string]chat.Action
 	people  *people
 	rooms   *rooms
 
-	ctx     context.Context // ends with Close
-	cancel  context.CancelFunc
-	workers sync.WaitGroup // what drains connections, the sweep and what it starts
-	leaving atomic.Bool    // nobody is let in any more
-
-	mu    sync.Mutex
-	conns map[*conn]struct{}
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
 }
 
 // New returns a door. Close must be called.
 func New(cfg Config) *Door {
-	if cfg.MaxEvents == 0 {
-		cfg.MaxEvents = 2000
-	}
-	if cfg.Queue == 0 {
-		cfg.Queue = 1 << 20
-	}
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
 	d := &Door{
-		cfg: cfg, actions: map[string]chat.Action{}, conns: map[*conn]struct{}{},
+		cfg: cfg, actions: map[string]chat.Action{},
 		people: newPeople(cfg.Service.Store), rooms: newRooms(cfg.Service.Store),
 	}
 	d.ctx, d.cancel = context.WithCancel(context.Background())
 	for _, a := range chat.Actions() {
 		d.actions[a.Name] = a
 	}
-	d.workers.Go(d.sweep)
-	cfg.Hub.BeforeClosing(func(context.Context) { d.leaving.Store(true) })
 	return d
 }
 
-// Close waits for every goroutine. The sockets should be closed before.
-func (d *Door) Close() {
-	d.cancel()
-	d.workers.Wait()
-}
+// Close ends what is being looked up. The sockets should be closed before.
+func (d *Door) Close() { d.cancel() }
 
 // Handler serves the demo's routes, and all others by next.
 func (d *Door) Handler(next http.Handler) http.Handler {

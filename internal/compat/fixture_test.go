@@ -21,8 +21,9 @@ import (
 	"github.com/parley-chat/parley/internal/hub"
 	"github.com/parley-chat/parley/internal/identity"
 	"github.com/parley-chat/parley/internal/limit"
+	"github.com/parley-chat/parley/internal/live"
 	"github.com/parley-chat/parley/internal/rest"
-	"github.com/parley-chat/parley/internal/siodoor"
+	"github.com/parley-chat/parley/internal/siochat"
 	"github.com/parley-chat/parley/internal/sqlite"
 	"github.com/parley-chat/parley/internal/ws"
 )
@@ -59,7 +60,8 @@ type fixture struct {
 type settings struct {
 	chat chat.Config
 	door compat.Config
-	io   siodoor.Config
+	live live.Config
+	io   siochat.Config
 }
 
 func newFixture(t testing.TB, change func(*settings)) *fixture {
@@ -79,7 +81,7 @@ func newFixture(t testing.TB, change func(*settings)) *fixture {
 		Hasher: plainHasher{}, Names: identity.Names{},
 		NewID: f.newID, NewToken: identity.NewToken, Log: quiet, SignUp: chat.SignUpOpen,
 		Limits: chat.Limits{Sends: none, Calls: none, Logins: none, Guesses: none},
-	}, door: compat.Config{Log: quiet}, io: siodoor.Config{Log: quiet}}
+	}, door: compat.Config{Log: quiet}, io: siochat.Config{Log: quiet}, live: live.Config{Log: quiet}}
 	if change != nil {
 		change(&s)
 	}
@@ -89,12 +91,14 @@ func newFixture(t testing.TB, change func(*settings)) *fixture {
 	}
 	f.hub = hub.New(hub.Config{Log: store, Bell: bell, Presence: roster, Check: -1, Logger: quiet})
 	bell.Listen(f.hub)
-	s.door.Service, s.door.Hub, s.door.Policy = f.Service, f.hub, policy
+	s.door.Service, s.door.Policy = f.Service, policy
+	s.live.Service, s.live.Hub, s.live.Policy = f.Service, f.hub, policy
+	sessions := live.New(s.live)
 	f.cfg = s.door
 	f.door = compat.New(s.door)
-	s.io.Service, s.io.Hub, s.io.Policy, s.io.Guests = f.Service, f.hub, policy, f.door
-	io := siodoor.New(s.io)
-	socket := ws.New(ws.Config{Service: f.Service, Hub: f.hub, Policy: policy, Log: quiet})
+	s.io.Sessions, s.io.Guests = sessions, f.door
+	io := siochat.New(s.io)
+	socket := ws.New(ws.Config{Sessions: sessions, Hub: f.hub, Log: quiet})
 	f.http = httptest.NewServer(f.door.Handler(rest.New(rest.Config{
 		Service: f.Service, Policy: policy, Socket: socket, IO: io, Log: quiet,
 		Web:     fstest.MapFS{"index.html": {Data: []byte("<p>Parley's own client")}},
@@ -108,6 +112,7 @@ func newFixture(t testing.TB, change func(*settings)) *fixture {
 		}
 		socket.Close()
 		io.Close()
+		sessions.Close()
 		f.door.Close()
 		f.hub.Close()
 		roster.Close()

@@ -71,7 +71,7 @@ type telling struct {
 
 // isFor reports whether a connection is told.
 func (t telling) isFor(c *conn) bool {
-	me := c.who.User.ID
+	me := c.me
 	if t.sent != nil && t.sent.From == me && strings.HasPrefix(t.sent.ClientID, clientID(c.socket)) {
 		return false
 	}
@@ -80,13 +80,17 @@ func (t telling) isFor(c *conn) bool {
 
 func (f *frame) Size() int { return f.size }
 
-func (f *frame) send(c *conn) {
+func (f *frame) send(c *conn) error {
 	f.once.Do(f.render)
 	for _, t := range f.all {
-		if t.isFor(c) && c.socket.Send(t.packet) != nil {
-			return // it is closed
+		if !t.isFor(c) {
+			continue
+		}
+		if err := c.socket.Send(t.packet); err != nil {
+			return err
 		}
 	}
+	return nil
 }
 
 // render looks names and rooms up, which are in memory but for the first time.

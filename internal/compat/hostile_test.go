@@ -108,7 +108,7 @@ func TestSocketOrigins(t *testing.T) {
 
 // TestFlood has a socket send more than it may.
 func TestFlood(t *testing.T) {
-	f := newFixture(t, func(s *settings) { s.door.MaxEvents = 10 })
+	f := newFixture(t, func(s *settings) { s.live.MaxFrames = 10 })
 	p := f.person("Ada", "").poll()
 	var events []string
 	for i := range 30 {

@@ -10,7 +10,7 @@ import (
 // attach gives the connection everything that happened in a stream after from,
 // and then what happens. The person was a member of the room at the position
 // whose number is known, if it is a room's stream. With announce, resumed is
-// said when what was missed is complete. It is the connection's turn.
+// said when what was missed is complete. The caller holds c.attachMu.
 func (h *Hub) attach(ctx context.Context, c *Conn, s chat.Stream, from chat.Position, known int64,
 	announce bool) error {
 	t, err := h.open(ctx, s)
@@ -185,8 +185,8 @@ func (h *Hub) follow(c *Conn, e *chat.Event) {
 // attachJoins attaches a connection to the rooms that were joined, one after
 // the other: who leaves and comes back is attached from where they came back.
 func (h *Hub) attachJoins(c *Conn) {
-	c.turn.Lock()
-	defer c.turn.Unlock()
+	c.attachMu.Lock()
+	defer c.attachMu.Unlock()
 	for {
 		c.mu.Lock()
 		joins := c.joins

@@ -3,6 +3,7 @@ package hub
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/parley-chat/parley/internal/chat"
@@ -53,22 +54,21 @@ type Conn struct {
 	role    chat.Role
 
 	encoder Encoder
-	wake    func(*Conn)
-	// Door is the door's own part of the connection; the hub does not look at
-	// it.
-	Door any
+	wake    func()
 
-	// turn is held while the connection is being attached to streams, so that
-	// it is attached to each once. It is locked before everything else.
-	turn sync.Mutex
+	// attachMu is held while the connection is being attached to streams, so
+	// that it is attached to each once. It is locked before everything else.
+	attachMu sync.Mutex
 
-	mu    sync.Mutex // nothing is locked while it is held
-	queue []Frame
-	bytes int
-	limit int
-	burst int           // of bytes, what a sync may have over the limit until it is written
-	held  []Frame       // what came while holding
-	room  chan struct{} // closed when the queue was drained, for who waits to add to it
+	mu      sync.Mutex // nothing is locked while it is held
+	person  *person    // nil while it is not registered
+	queue   []Frame
+	bytes   int // in queue and pending
+	limit   int
+	burst   int           // of bytes, what a sync may have over the limit until it is written
+	lent    int           // bytes that were taken last, and may not be written yet
+	pending []Frame       // what came while hold is set
+	room    chan struct{} // closed when the queue was drained, for who waits to add to it
 
 	topics []*topic // attached to
 	// kept open so that the hub hears of ended sessions, attached or not
@@ -82,20 +82,43 @@ type Conn struct {
 
 	// Side by side they take no more than one of them.
 	hold    bool
-	awake   bool // the door was woken and has not yet found the queue empty
+	awake   bool // the owner was woken and has not yet found the queue empty
 	reason  Reason
-	joining bool // somebody sees to joins
+	joining bool  // a goroutine works on joins
+	ending  uint8 // calls under way that may end the connection's own session
 }
 
 // NewConn returns a connection that is not yet registered. Wake is called, from
-// any goroutine and never blocking, when there is something to drain; limit
+// any goroutine, when there is something to drain, and must not block; limit
 // bounds what waits, in bytes.
-func NewConn(encoder Encoder, limit int, wake func(*Conn)) *Conn {
+func NewConn(encoder Encoder, limit int, wake func()) *Conn {
 	return &Conn{encoder: encoder, limit: limit, wake: wake}
 }
 
-// Send queues a frame made by the door, such as the answer to a request.
+// Send queues a frame, such as the answer to a request.
 func (c *Conn) Send(frame Frame) { c.push(frame, answer) }
+
+// Ending announces a call that may end the connection's own session. Ended must
+// follow with its answer, which is then the last frame that is sent.
+func (c *Conn) Ending() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ending++
+}
+
+// Ended sends the answer to the call that Ending announced, also if the session
+// has been ended.
+func (c *Conn) Ended(frame Frame) {
+	c.mu.Lock()
+	c.ending--
+	if c.reason == Revoked {
+		c.queue = append(c.queue, frame)
+		c.count(frame.Size())
+		c.wakeLocked()
+	}
+	c.mu.Unlock()
+	c.Send(frame)
+}
 
 // nature says how a frame is treated.
 type nature int
@@ -106,9 +129,40 @@ const (
 	signal               // news that may be dropped
 )
 
-// maxHeld bounds what waits while a sync is being answered: a person's own
+// maxPending bounds what waits while a sync is being answered: a person's own
 // stream and the server's, at most chat.Window events each.
-const maxHeld = 32 << 20
+const maxPending = 32 << 20
+
+// maxPerson bounds what waits for one person, in bytes, over all their
+// connections here: queued, or taken and not written yet.
+const maxPerson = 32 << 20
+
+// person is somebody with connections on this node. Nil counts nothing.
+type person struct {
+	conns   []*Conn // guarded by the hub's usersMu
+	waiting atomic.Int64
+}
+
+func (p *person) count(size int) {
+	if p != nil && size != 0 {
+		p.waiting.Add(int64(size))
+	}
+}
+
+// full reports whether size bytes more would be too many.
+func (p *person) full(size int) bool {
+	return p != nil && p.waiting.Load()+int64(size) > maxPerson
+}
+
+// belong counts what waits for the connection for somebody else, or for nobody
+// with nil.
+func (c *Conn) belong(p *person) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.person.count(-c.bytes - c.lent)
+	c.person = p
+	p.count(c.bytes + c.lent)
+}
 
 func (c *Conn) push(frame Frame, is nature) {
 	size := frame.Size()
@@ -119,45 +173,52 @@ func (c *Conn) push(frame Frame, is nature) {
 	}
 	limit := c.limit + c.burst
 	if c.hold {
-		limit = maxHeld
+		limit = maxPending
 	}
 	if is == signal {
 		limit = c.limit / 4
 	}
-	if c.bytes > 0 && c.bytes+size > limit {
+	if c.bytes > 0 && c.bytes+size > limit || c.person.full(size) {
 		if is != signal {
-			c.shut(Slow)
+			c.closeLocked(Slow)
 		}
 		return
 	}
-	c.bytes += size
+	c.count(size)
 	if c.hold && is != answer {
-		c.held = append(c.held, frame)
+		c.pending = append(c.pending, frame)
 		return
 	}
 	c.queue = append(c.queue, frame)
-	c.rouse()
+	c.wakeLocked()
 }
 
-// rouse wakes the door if it is not awake. The lock is held.
-func (c *Conn) rouse() {
+// count adds to the bytes that wait. The lock is held.
+func (c *Conn) count(size int) {
+	c.bytes += size
+	c.person.count(size)
+}
+
+// wakeLocked wakes the owner if it is not awake. The lock is held.
+func (c *Conn) wakeLocked() {
 	if !c.awake {
 		c.awake = true
-		c.wake(c)
+		c.wake()
 	}
 }
 
-// shut closes the connection: what waits is forgotten, except when the server
-// stops. The lock is held.
-func (c *Conn) shut(why Reason) {
+// closeLocked closes the connection. What waits is dropped, except when the
+// client is to come back. The lock is held.
+func (c *Conn) closeLocked(why Reason) {
 	if c.reason != Open {
 		return
 	}
 	c.reason = why
 	if why != Restart && why != Changed {
-		c.queue, c.held, c.bytes = nil, nil, 0
+		c.queue, c.pending = nil, nil
+		c.count(-c.bytes)
 	}
-	c.rouse()
+	c.wakeLocked()
 	c.signalRoom()
 }
 
@@ -172,7 +233,7 @@ func (c *Conn) signalRoom() {
 func (c *Conn) Close(why Reason) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.shut(why)
+	c.closeLocked(why)
 }
 
 // Wake has the door look at the connection, if there is something to drain or
@@ -181,7 +242,7 @@ func (c *Conn) Wake() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.reason != Open || len(c.queue) > 0 {
-		c.rouse()
+		c.wakeLocked()
 	}
 }
 
@@ -217,6 +278,8 @@ func (c *Conn) TakeFrames(list []Frame, max int) ([]Frame, Reason) {
 func (c *Conn) take(max int, each func(Frame)) Reason {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.person.count(-c.lent)
+	c.lent = 0
 	n, taken := 0, 0
 	for ; n < len(c.queue); n++ {
 		size := c.queue[n].Size()
@@ -227,9 +290,13 @@ func (c *Conn) take(max int, each func(Frame)) Reason {
 		taken += size
 	}
 	c.bytes -= taken
+	c.lent = taken
 	c.burst -= min(c.burst, taken)
 	if n == 0 {
 		c.awake = false
+		if c.reason == Revoked && c.ending > 0 {
+			return Open // not yet: Ended wakes the owner
+		}
 		return c.reason
 	}
 	if n == len(c.queue) {
@@ -278,22 +345,26 @@ func (c *Conn) release(frame Frame) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.hold = false; c.reason == Open || c.reason == Restart || c.reason == Changed {
-		c.bytes += frame.Size()
-		c.queue = append(append(c.queue, frame), c.held...)
+		c.count(frame.Size())
+		c.queue = append(append(c.queue, frame), c.pending...)
 		c.burst = c.bytes
-		c.rouse()
+		if c.wakeLocked(); c.person.full(0) {
+			c.closeLocked(Slow)
+		}
 	}
-	c.held = nil
+	c.pending = nil
 }
 
 // forget drops what was held back: the sync has failed.
 func (c *Conn) forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, frame := range c.held {
-		c.bytes -= frame.Size()
+	if c.reason == Open || c.reason == Restart || c.reason == Changed { // else dropped already
+		for _, frame := range c.pending {
+			c.count(-frame.Size())
+		}
 	}
-	c.hold, c.held, c.bytes = false, nil, max(c.bytes, 0)
+	c.hold, c.pending = false, nil
 }
 
 // noteLeft remembers that the connection was told of its person's leaving.

@@ -43,16 +43,19 @@ func (h *Hub) Signal(s chat.Signal) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if s.Kind != chat.Presence {
+	switch s.Kind {
+	case chat.Presence:
+		if t.gather(s) {
+			wait := max(gatherFor, time.Duration(len(t.conns))*gatherEach)
+			h.spawn(func() { h.tellGathered(t, wait) })
+		}
+	case chat.Typing:
+		if t.types(s.User, h.cfg.Now()) {
+			t.signal(s)
+		}
+	default:
 		t.signal(s)
-		return
 	}
-	if len(t.gathered) == 0 {
-		wait := max(gatherFor, time.Duration(len(t.conns))*gatherEach)
-		h.spawn(func() { h.tellGathered(t, wait) })
-	}
-	t.gathered = slices.DeleteFunc(t.gathered, func(o chat.Signal) bool { return o.User == s.User })
-	t.gathered = append(t.gathered, s)
 }
 
 // gatherFor is how long news of people who come and go wait for company.
@@ -74,7 +77,7 @@ func (h *Hub) tellGathered(t *topic, wait time.Duration) {
 	for part := range slices.Chunk(t.gathered, 100) {
 		t.signal(part...)
 	}
-	t.gathered = nil
+	t.gathered, t.where = nil, nil
 }
 
 // deliver moves a topic by the next event, and does what the event asks of the
@@ -83,6 +86,8 @@ func (h *Hub) deliver(t *topic, e *chat.Event) {
 	t.advance(e)
 	h.delivered.Add(1)
 	switch e.Kind {
+	case chat.MessageCreated:
+		delete(t.typing, e.Message.From)
 	case chat.MemberLeft:
 		h.expel(t, e)
 	case chat.RoomJoined:

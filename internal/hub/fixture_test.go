@@ -260,7 +260,7 @@ func (f *fixture) connectWith(me chat.UserID, session chat.SessionID, limit int,
 	f.t.Helper()
 	c := &client{f: f, me: me, wake: make(chan struct{}, 1), done: make(chan struct{}),
 		streams: map[chat.Stream]*followed{}, stuck: stuck}
-	c.conn = hub.NewConn(jsonEncoder{}, limit, func(*hub.Conn) {
+	c.conn = hub.NewConn(jsonEncoder{}, limit, func() {
 		select {
 		case c.wake <- struct{}{}:
 		default:

@@ -65,14 +65,17 @@ type Hub struct {
 	cfg    Config
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
-	wg     sync.WaitGroup
 	gate   chan struct{} // a place for each resume that reads the store
+
+	workersMu sync.Mutex // nothing is locked while it is held
+	workers   sync.WaitGroup
+	closed    bool // no worker is started any more
 
 	mu     sync.Mutex // locked before a topic's
 	topics map[chat.Stream]*topic
 
 	usersMu  sync.Mutex // nothing is locked while it is held
-	users    map[chat.UserID][]*Conn
+	users    map[chat.UserID]*person
 	count    int
 	draining bool
 	emptied  chan struct{} // closed when the last connection is gone, once draining
@@ -115,17 +118,20 @@ func New(cfg Config) *Hub {
 		cfg.Logger = slog.Default()
 	}
 	h := &Hub{cfg: cfg, gate: make(chan struct{}, cfg.Resumes), topics: map[chat.Stream]*topic{},
-		users: map[chat.UserID][]*Conn{}}
+		users: map[chat.UserID]*person{}}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
-	h.wg.Go(h.tend)
+	h.spawn(h.tend)
 	return h
 }
 
 // Close ends the hub's own goroutines and waits for them. Connections should be
 // gone by then.
 func (h *Hub) Close() {
+	h.workersMu.Lock()
+	h.closed = true
+	h.workersMu.Unlock()
 	h.cancel()
-	h.wg.Wait()
+	h.workers.Wait()
 }
 
 // Stats returns the counters.
@@ -140,9 +146,10 @@ func (h *Hub) Stats() Stats {
 		Repairs: h.repairs.Load(), Resyncs: h.resyncs.Load(), Resumes: h.resumes.Load()}
 }
 
-// Register takes in a person's connection, which may then Sync. From its return
-// on, an end of its session closes the connection; whoever looked the session
-// up before looks again after it. Unregister must follow a success.
+// Register takes in a person's connection, which may then Sync. Once Register
+// returns, ending the session closes the connection; callers must look the
+// session up again afterwards, in case it ended in between. Unregister must
+// follow a success. After an error the connection is as it was before.
 func (h *Hub) Register(ctx context.Context, c *Conn, who chat.Caller) error {
 	if err := who.May(chat.ScopeRead); err != nil {
 		return err
@@ -154,7 +161,7 @@ func (h *Hub) Register(ctx context.Context, c *Conn, who chat.Caller) error {
 	for _, s := range []chat.Stream{chat.UserStream(c.user), chat.ServerStream} {
 		t, err := h.open(ctx, s)
 		if err != nil {
-			h.Unregister(c)
+			h.release(c)
 			return err
 		}
 		c.watched = append(c.watched, t)
@@ -163,47 +170,61 @@ func (h *Hub) Register(ctx context.Context, c *Conn, who chat.Caller) error {
 }
 
 func (h *Hub) admit(c *Conn) error {
-	user := c.user
 	h.usersMu.Lock()
+	p := h.users[c.user]
 	switch {
 	case h.draining:
 		h.usersMu.Unlock()
 		return ErrStopping
-	case h.count >= h.cfg.MaxConns || len(h.users[user]) >= h.cfg.MaxUserConns:
+	case h.count >= h.cfg.MaxConns || p != nil && len(p.conns) >= h.cfg.MaxUserConns:
 		h.usersMu.Unlock()
 		return ErrFull
 	}
-	h.count++
-	h.users[user] = append(h.users[user], c)
-	first := len(h.users[user]) == 1
-	h.usersMu.Unlock()
+	first := p == nil
 	if first {
-		h.tellPresence(user)
+		p = &person{}
+		h.users[c.user] = p
+	}
+	h.count++
+	p.conns = append(p.conns, c)
+	h.usersMu.Unlock()
+	c.belong(p)
+	if first {
+		h.tellPresence(c.user)
 	}
 	return nil
 }
 
-// Unregister lets go of a connection that was registered.
+// Unregister closes a connection that was registered, and lets go of it.
 func (h *Hub) Unregister(c *Conn) {
 	c.Close(Finished)
-	c.turn.Lock() // nobody attaches it any more: it is closed
+	c.attachMu.Lock() // once closed it is not attached any more
 	h.detachAll(c)
-	c.turn.Unlock()
+	c.attachMu.Unlock()
+	h.release(c)
+}
+
+// release undoes Register.
+func (h *Hub) release(c *Conn) {
 	for _, t := range c.watched {
 		h.leave(t)
 	}
 	c.watched = nil
-	user := c.user
+	c.belong(nil)
 	h.usersMu.Lock()
-	i := slices.Index(h.users[user], c)
+	p := h.users[c.user]
+	i := -1
+	if p != nil {
+		i = slices.Index(p.conns, c)
+	}
 	if i < 0 {
 		h.usersMu.Unlock()
 		return
 	}
-	h.users[user] = slices.Delete(h.users[user], i, i+1)
-	last := len(h.users[user]) == 0
+	p.conns = slices.Delete(p.conns, i, i+1)
+	last := len(p.conns) == 0
 	if last {
-		delete(h.users, user)
+		delete(h.users, c.user)
 	}
 	if h.count--; h.count == 0 && h.emptied != nil {
 		close(h.emptied)
@@ -211,7 +232,7 @@ func (h *Hub) Unregister(c *Conn) {
 	}
 	h.usersMu.Unlock()
 	if last {
-		h.tellPresence(user)
+		h.tellPresence(c.user)
 	}
 }
 
@@ -222,7 +243,7 @@ func (h *Hub) tellPresence(user chat.UserID) {
 	h.presenceMu.Lock()
 	defer h.presenceMu.Unlock()
 	h.usersMu.Lock()
-	here := len(h.users[user]) > 0
+	here := h.users[user] != nil
 	h.usersMu.Unlock()
 	if here {
 		h.cfg.Presence.Enter(h.ctx, user)
@@ -243,7 +264,10 @@ func (h *Hub) detachAll(c *Conn) {
 func (h *Hub) conns(user chat.UserID) []*Conn {
 	h.usersMu.Lock()
 	defer h.usersMu.Unlock()
-	return slices.Clone(h.users[user])
+	if p := h.users[user]; p != nil {
+		return slices.Clone(p.conns)
+	}
+	return nil
 }
 
 // BeforeClosing has Drain call finish, which ends within its context, after
@@ -263,8 +287,8 @@ func (h *Hub) Drain(ctx context.Context, retry time.Duration) error {
 	h.usersMu.Lock()
 	h.draining = true
 	var all []*Conn
-	for _, conns := range h.users {
-		all = append(all, conns...)
+	for _, p := range h.users {
+		all = append(all, p.conns...)
 	}
 	finish := h.finish
 	var emptied chan struct{}

@@ -17,13 +17,10 @@ func (h *Hub) repair(t *topic) {
 		t.again = true
 		return
 	}
-	if h.ctx.Err() != nil {
-		return
-	}
 	t.repairing = true
 	t.users++ // so that it stays
 	h.repairs.Add(1)
-	h.wg.Go(func() {
+	h.spawn(func() {
 		for wait := 50 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
 			err := h.catchUp(h.ctx, t)
 			t.mu.Lock()
@@ -122,8 +119,8 @@ func (h *Hub) restart(ctx context.Context, t *topic, from chat.Position) error {
 	}
 	for _, c := range conns {
 		h.spawn(func() {
-			c.turn.Lock()
-			defer c.turn.Unlock()
+			c.attachMu.Lock()
+			defer c.attachMu.Unlock()
 			if !c.attached(t) { // a sync may have come first
 				h.settle(c, h.resync(h.ctx, c, t))
 			}
@@ -132,10 +129,12 @@ func (h *Hub) restart(ctx context.Context, t *topic, from chat.Position) error {
 	return nil
 }
 
-// spawn runs f in a goroutine that Close waits for.
+// spawn runs f in a goroutine that Close waits for, unless the hub is closed.
 func (h *Hub) spawn(f func()) {
-	if h.ctx.Err() == nil {
-		h.wg.Go(f)
+	h.workersMu.Lock()
+	defer h.workersMu.Unlock()
+	if !h.closed {
+		h.workers.Go(f)
 	}
 }
 

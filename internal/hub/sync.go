@@ -34,8 +34,8 @@ type Synced struct {
 // meanwhile wait for their turn, so that a room is attached once, from the
 // client's position.
 func (h *Hub) Sync(ctx context.Context, c *Conn, s Sync) error {
-	c.turn.Lock()
-	defer c.turn.Unlock()
+	c.attachMu.Lock()
+	defer c.attachMu.Unlock()
 	h.detachAll(c)
 	c.mu.Lock()
 	c.joins, c.left = nil, nil // the views will show them

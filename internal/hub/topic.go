@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -27,8 +28,10 @@ type topic struct {
 	ringBytes int
 	conns     []*Conn
 	repairing bool
-	again     bool          // something came while repairing, or before the topic was open
-	gathered  []chat.Signal // presence to be told soon
+	again     bool                      // something came while repairing, or before the topic was open
+	gathered  []chat.Signal             // presence to be told soon, the newest of each person
+	where     map[chat.UserID]int       // in gathered
+	typing    map[chat.UserID]time.Time // when each was last told to type
 }
 
 // record is an event with its frames, one per encoder that was needed so far.
@@ -111,6 +114,43 @@ func (t *topic) signal(signals ...chat.Signal) {
 		}
 		c.push(frames[i].frame, signal)
 	}
+}
+
+// gather notes who comes or goes, in place of what was noted of them before. It
+// reports whether this is the first. The lock is held.
+func (t *topic) gather(s chat.Signal) (first bool) {
+	if i, known := t.where[s.User]; known {
+		t.gathered[i] = s
+		return false
+	}
+	if first = t.where == nil; first {
+		t.where = map[chat.UserID]int{}
+	}
+	t.where[s.User] = len(t.gathered)
+	t.gathered = append(t.gathered, s)
+	return first
+}
+
+// typingEvery is how often one person's typing is told to a room. Clients show
+// it for five seconds.
+const typingEvery = 2 * time.Second
+
+// types reports whether to tell that somebody is typing: it was not told a
+// moment ago. The lock is held.
+func (t *topic) types(user chat.UserID, now time.Time) bool {
+	if last, known := t.typing[user]; known && now.Sub(last) < typingEvery {
+		return false
+	}
+	if t.typing == nil {
+		t.typing = map[chat.UserID]time.Time{}
+	}
+	if len(t.typing) >= 64 {
+		maps.DeleteFunc(t.typing, func(_ chat.UserID, at time.Time) bool {
+			return now.Sub(at) >= typingEvery
+		})
+	}
+	t.typing[user] = now
+	return true
 }
 
 // size estimates what a record holds in memory.

@@ -21,8 +21,9 @@ import (
 	"github.com/parley-chat/parley/internal/compat"
 	"github.com/parley-chat/parley/internal/hub"
 	"github.com/parley-chat/parley/internal/incoming"
+	"github.com/parley-chat/parley/internal/live"
 	"github.com/parley-chat/parley/internal/rest"
-	"github.com/parley-chat/parley/internal/siodoor"
+	"github.com/parley-chat/parley/internal/siochat"
 	"github.com/parley-chat/parley/internal/ws"
 	"github.com/parley-chat/parley/web"
 )
@@ -48,8 +49,9 @@ type Server struct {
 	core    *Core
 	handler http.Handler
 	hub     *hub.Hub
+	live    *live.Server
 	socket  *ws.Server
-	io      *siodoor.Server
+	io      *siochat.Server
 	compat  *compat.Door // nil without
 
 	requests inFlight
@@ -91,22 +93,19 @@ func (s *Server) open(cfg Config) {
 		MaxConns: cfg.MaxSockets, MaxUserConns: cfg.MaxUserSockets, Logger: core.Log,
 	})
 	core.Bell.Listen(s.hub)
-	s.socket = ws.New(ws.Config{
+	s.live = live.New(live.Config{
 		Service: core.Service, Hub: s.hub, Policy: cfg.Policy,
-		MaxConns: cfg.MaxSockets, MaxFrames: cfg.MaxSocketFrames, Metrics: cfg.Metrics, Log: core.Log,
+		MaxConns: cfg.MaxSockets, MaxFrames: cfg.MaxSocketFrames, Log: core.Log,
 	})
-	io := siodoor.Config{
-		Service: core.Service, Hub: s.hub, Policy: cfg.Policy,
-		MaxConns: cfg.MaxSockets, MaxFrames: cfg.MaxSocketFrames, Metrics: cfg.Metrics, Log: core.Log,
-	}
+	s.socket = ws.New(ws.Config{Sessions: s.live, Hub: s.hub, Metrics: cfg.Metrics, Log: core.Log})
+	io := siochat.Config{Sessions: s.live, MaxConns: cfg.MaxSockets, Metrics: cfg.Metrics, Log: core.Log}
 	if cfg.Compat == compat.Name {
 		s.compat = compat.New(compat.Config{
-			Service: core.Service, Hub: s.hub, Policy: cfg.Policy,
-			MaxEvents: cfg.MaxSocketFrames, Log: core.Log,
+			Service: core.Service, Policy: cfg.Policy, Log: core.Log,
 		})
 		io.Guests = s.compat
 	}
-	s.io = siodoor.New(io)
+	s.io = siochat.New(io)
 }
 
 // ServeHTTP serves a request. Once the server is closed, it answers 503.
@@ -129,6 +128,7 @@ func (s *Server) Drain(ctx context.Context) error {
 	err := s.hub.Drain(ctx, comeBack)
 	s.socket.Close()
 	s.io.Close()
+	s.live.Close()
 	if s.compat != nil {
 		s.compat.Close()
 	}

@@ -191,7 +191,7 @@ func TestAuthenticate(t *testing.T) {
 }
 
 func TestAuthenticationTimeOut(t *testing.T) {
-	f := newFixture(t, func(s *settings) { s.ws.AuthTimeout = 100 * time.Millisecond })
+	f := newFixture(t, func(s *settings) { s.live.AuthTimeout = 100 * time.Millisecond })
 	silent, busy, known := f.dial(""), f.dial(""), f.dial(f.person("Pablo"))
 	busy.lives("a stranger")
 	silent.closes("a silent stranger", 4002)
@@ -203,7 +203,7 @@ func TestAuthenticationTimeOut(t *testing.T) {
 func TestSessionExpires(t *testing.T) {
 	f := newFixture(t, func(s *settings) {
 		s.chat.SessionIdle = 300 * time.Millisecond
-		s.ws.AuthTimeout = 400 * time.Millisecond // the sweep comes eight times in it
+		s.live.AuthTimeout = 400 * time.Millisecond // the sweep comes eight times in it
 	})
 	c := f.synced(f.person("Pablo"))
 	c.closes("an expired session", 1008)
@@ -213,7 +213,7 @@ func TestSessionExpires(t *testing.T) {
 func TestSessionProlonged(t *testing.T) {
 	f := newFixture(t, func(s *settings) {
 		s.chat.SessionIdle = 300 * time.Millisecond
-		s.ws.AuthTimeout = 400 * time.Millisecond // the sweep comes eight times in it
+		s.live.AuthTimeout = 400 * time.Millisecond // the sweep comes eight times in it
 	})
 	token := f.person("Pablo")
 	who := f.who(token)
@@ -285,7 +285,7 @@ func TestSessionsEnd(t *testing.T) {
 func TestTooMany(t *testing.T) {
 	f := newFixture(t, func(s *settings) {
 		s.hub.MaxUserConns = 3
-		s.ws.MaxStrangers, s.ws.MaxFrames = 50, 40
+		s.live.MaxUnauthenticated, s.live.MaxFrames = 50, 40
 	})
 	pablo, mary := f.person("Pablo"), f.person("Mary")
 	var mine []*client
@@ -339,7 +339,7 @@ func TestTooMany(t *testing.T) {
 // TestSlowloris: who sends slowly does not stay.
 func TestSlowloris(t *testing.T) {
 	f := newFixture(t, func(s *settings) {
-		s.ws.AuthTimeout, s.ws.Heartbeat = 150*time.Millisecond,
+		s.live.AuthTimeout, s.ws.Heartbeat = 150*time.Millisecond,
 			200*time.Millisecond
 	})
 	token := f.person("Pablo")
@@ -422,7 +422,7 @@ func TestSlowloris(t *testing.T) {
 // TestSteadyStream: a client whose frames never end together with what is read
 // has finished each of them.
 func TestSteadyStream(t *testing.T) {
-	f := newFixture(t, func(s *settings) { s.ws.AuthTimeout = 100 * time.Millisecond })
+	f := newFixture(t, func(s *settings) { s.live.AuthTimeout = 100 * time.Millisecond })
 	c := f.dial(f.person("Pablo"))
 	go func() {
 		one := text(pingText)

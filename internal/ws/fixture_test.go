@@ -28,6 +28,7 @@ import (
 	"github.com/parley-chat/parley/internal/hub"
 	"github.com/parley-chat/parley/internal/identity"
 	"github.com/parley-chat/parley/internal/limit"
+	"github.com/parley-chat/parley/internal/live"
 	"github.com/parley-chat/parley/internal/ws"
 )
 
@@ -60,6 +61,7 @@ type fixture struct {
 
 type settings struct {
 	ws     ws.Config
+	live   live.Config
 	hub    hub.Config
 	chat   chat.Config
 	tls    bool
@@ -86,8 +88,9 @@ func newFixture(t testing.TB, change func(*settings)) *fixture {
 			NewID: identity.NewID, NewToken: identity.NewToken, Log: quiet, SignUp: chat.SignUpOpen,
 			Limits: chat.Limits{Sends: none, Calls: none, Logins: none, Guesses: none},
 		},
-		hub: hub.Config{Log: f.model, Bell: f.bell, Presence: roster, Check: -1, Logger: quiet},
-		ws:  ws.Config{Log: quiet, MaxFrames: -1},
+		hub:  hub.Config{Log: f.model, Bell: f.bell, Presence: roster, Check: -1, Logger: quiet},
+		ws:   ws.Config{Log: quiet},
+		live: live.Config{Log: quiet, MaxFrames: -1},
 	}
 	if change != nil {
 		change(&s)
@@ -98,7 +101,9 @@ func newFixture(t testing.TB, change func(*settings)) *fixture {
 	}
 	f.hub = hub.New(s.hub)
 	f.bell.Listen(f.hub)
-	s.ws.Service, s.ws.Hub, s.ws.Policy = f.Service, f.hub, &s.policy
+	s.live.Service, s.live.Hub, s.live.Policy = f.Service, f.hub, &s.policy
+	sessions := live.New(s.live)
+	s.ws.Sessions, s.ws.Hub = sessions, f.hub
 	f.door = ws.New(s.ws)
 	f.http = httptest.NewUnstartedServer(f.door)
 	f.http.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
@@ -110,6 +115,7 @@ func newFixture(t testing.TB, change func(*settings)) *fixture {
 	}
 	t.Cleanup(func() {
 		f.door.Close()
+		sessions.Close()
 		f.hub.Close()
 		roster.Close()
 		f.http.Close()

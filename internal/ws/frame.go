@@ -9,15 +9,6 @@ import (
 	"github.com/parley-chat/parley/internal/wire"
 )
 
-// Close codes of our own, besides those of RFC 6455; docs/protocol.md lists
-// them.
-const (
-	closeRevoked = 4001
-	closeNoAuth  = 4002
-	closeTooMany = 4003
-	closeSlow    = 4008
-)
-
 // maxMessage bounds a message from a client, in bytes.
 const maxMessage = 64 << 10
 

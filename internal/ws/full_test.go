@@ -6,7 +6,7 @@ import "testing"
 // count, which knows strangers too, and by the hub's.
 func TestFull(t *testing.T) {
 	for name, limit := range map[string]func(*settings){
-		"the door": func(s *settings) { s.ws.MaxConns = 3 },
+		"the door": func(s *settings) { s.live.MaxConns = 3 },
 		"the hub":  func(s *settings) { s.hub.MaxConns = 3 },
 	} {
 		f := newFixture(t, limit)

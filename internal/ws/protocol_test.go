@@ -360,7 +360,7 @@ func TestRoleChange(t *testing.T) {
 // TestSlowClient is closed, and nobody waits for it.
 func TestSlowClient(t *testing.T) {
 	metrics := prometheus.NewRegistry()
-	f := newFixture(t, func(s *settings) { s.ws.Queue, s.ws.Metrics = 64<<10, metrics })
+	f := newFixture(t, func(s *settings) { s.live.Queue, s.ws.Metrics = 64<<10, metrics })
 	slow, fast := f.synced(f.person("Slow")), f.synced(f.person("Fast"))
 	who := f.who(f.person("Mary"))
 	big := strings.Repeat("x", 15000)

@@ -1,4 +1,4 @@
-package siodoor
+package siochat
 
 import (
 	"sync"
@@ -15,7 +15,7 @@ const moveMax = 64 << 10
 const roomMax = 4 * moveMax
 
 // dirty is the connections for which the hub has something, or that it has
-// closed. A connection is seldom in it twice, which does no harm.
+// closed. One that is in it twice does no harm.
 type dirty struct {
 	mu   sync.Mutex
 	cond sync.Cond
@@ -25,9 +25,9 @@ type dirty struct {
 
 func (d *dirty) init() { d.cond.L = &d.mu }
 
-func (d *dirty) add(c *hub.Conn) {
+func (d *dirty) add(c *conn) {
 	d.mu.Lock()
-	d.list = append(d.list, c.Door.(*conn))
+	d.list = append(d.list, c)
 	d.mu.Unlock()
 	d.cond.Signal()
 }
@@ -66,7 +66,9 @@ func (s *Server) move() {
 			return
 		}
 		for i, c := range batch {
-			frames = c.drain(frames)
+			if c.ready.Load() || c.said.Load() {
+				frames = c.drain(frames)
+			}
 			batch[i] = nil
 		}
 	}
@@ -76,22 +78,22 @@ func (s *Server) move() {
 // last if the hub says so.
 func (c *conn) drain(frames []hub.Frame) []hub.Frame {
 	for {
-		if c.out.Closed() == hub.Open && !c.socket.Room(roomMax, nil) {
-			c.out.Sleep() // before asking again: what makes room from now on wakes it
-			if !c.socket.Room(roomMax, c.out.Wake) {
+		if c.Out.Closed() == hub.Open && !c.socket.Room(roomMax, nil) {
+			c.Out.Sleep() // before asking again: what makes room from now on wakes it
+			if !c.socket.Room(roomMax, c.Out.Wake) {
 				return frames
 			}
 		}
 		var why hub.Reason
-		frames, why = c.out.TakeFrames(frames[:0], moveMax)
+		frames, why = c.Out.TakeFrames(frames[:0], moveMax)
 		if len(frames) == 0 {
 			if why != hub.Open {
-				c.lastWords(why)
+				c.finish(why)
 			}
 			return frames
 		}
 		for _, f := range frames {
-			if send(c.socket, f) != nil { // it is disconnected
+			if c.dialect.Send(f) != nil { // it is disconnected
 				c.abandon()
 				break
 			}

@@ -1,4 +1,4 @@
-package siodoor
+package siochat
 
 import (
 	"bytes"
@@ -35,7 +35,7 @@ func (encoder) Goodbye(reason string, retry time.Duration) hub.Frame {
 func encode(event string, body any) *socketio.Packet {
 	p, err := socketio.Encode(namespace, event, body)
 	if err != nil {
-		panic("siodoor: our own type does not encode: " + err.Error())
+		panic("siochat: our own type does not encode: " + err.Error())
 	}
 	return p
 }
@@ -67,7 +67,7 @@ func newAnswer(to *socketio.Event, body any) *answer {
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(body); err != nil {
-		panic("siodoor: our own type does not encode: " + err.Error())
+		panic("siochat: our own type does not encode: " + err.Error())
 	}
 	return &answer{to, bytes.TrimSuffix(b.Bytes(), []byte("\n"))}
 }
@@ -88,26 +88,4 @@ type failure struct {
 
 func newFailure(e *chat.Error) failure {
 	return failure{e.Code, e.Message, e.Field, e.RetryAfter.Milliseconds(), e.Because}
-}
-
-// connectError is how a client that connects is refused.
-func connectError(e *chat.Error) error {
-	return &socketio.ConnectError{Message: e.Message, Data: newFailure(e)}
-}
-
-// send hands a frame to the socket.
-func send(s *socketio.Socket, f hub.Frame) error {
-	switch f := f.(type) {
-	case *socketio.Packet:
-		return s.Send(f)
-	case *answer:
-		return f.to.Ack(f.body)
-	case packets:
-		for _, p := range f {
-			if err := s.Send(p); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }

@@ -1,4 +1,4 @@
-package siodoor
+package siochat
 
 import (
 	"context"
@@ -29,7 +29,7 @@ func TestEncodedOnce(t *testing.T) {
 	bell.Listen(h)
 	conns := make([]*hub.Conn, 3)
 	for i := range conns {
-		c := hub.NewConn(encoder{}, 1<<20, func(*hub.Conn) {})
+		c := hub.NewConn(encoder{}, 1<<20, func() {})
 		who := chat.Caller{User: chat.User{ID: chat.UserID("u" + string(rune('0'+i)))}}
 		if err := h.Register(t.Context(), c, who); err != nil {
 			t.Fatal(err)

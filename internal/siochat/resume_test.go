@@ -1,4 +1,4 @@
-package siodoor_test
+package siochat_test
 
 import (
 	"encoding/json"
@@ -14,7 +14,7 @@ import (
 // TestLongResume: a client that has missed much more than may wait for it, and
 // takes its time to read, over WebSocket and polling, is not slow for that.
 func TestLongResume(t *testing.T) {
-	f := newFixture(t, func(s *settings) { s.door.Queue = 256 << 10 })
+	f := newFixture(t, func(s *settings) { s.live.Queue = 256 << 10 })
 	token := f.person("Pablo")
 	mary := f.who(f.person("Mary"))
 	first := f.dial(token)

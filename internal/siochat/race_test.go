@@ -1,4 +1,4 @@
-package siodoor_test
+package siochat_test
 
 import (
 	"context"

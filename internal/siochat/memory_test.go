@@ -1,6 +1,6 @@
 //go:build !race
 
-package siodoor_test
+package siochat_test
 
 import (
 	"bufio"
@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/parley-chat/parley/internal/siodoor"
+	"github.com/parley-chat/parley/internal/siochat"
 	"github.com/parley-chat/parley/internal/ws"
 )
 
@@ -31,8 +31,8 @@ const (
 // server, in heap and stacks, here and at the WebSocket door. The clients are
 // another process.
 func TestIdleMemory(t *testing.T) {
-	if addr := os.Getenv("SIODOOR_IDLE"); addr != "" {
-		beIdle(t, addr, strings.Split(os.Getenv("SIODOOR_TOKENS"), " "))
+	if addr := os.Getenv("SIOCHAT_IDLE"); addr != "" {
+		beIdle(t, addr, strings.Split(os.Getenv("SIOCHAT_TOKENS"), " "))
 		return
 	}
 	var native *ws.Server
@@ -40,7 +40,7 @@ func TestIdleMemory(t *testing.T) {
 		s.door.Heartbeat = 10 * time.Minute
 		s.around = func(door http.Handler) http.Handler {
 			mux := http.NewServeMux()
-			mux.Handle(siodoor.Path, door)
+			mux.Handle(siochat.Path, door)
 			mux.HandleFunc("/api/v1/ws", func(w http.ResponseWriter,
 				r *http.Request) {
 				native.ServeHTTP(w, r)
@@ -48,7 +48,7 @@ func TestIdleMemory(t *testing.T) {
 			return mux
 		}
 	})
-	native = ws.New(ws.Config{Service: f.Service, Hub: f.hub, Policy: f.policy, Heartbeat: 10 * time.Minute})
+	native = ws.New(ws.Config{Sessions: f.sessions, Hub: f.hub, Heartbeat: 10 * time.Minute})
 	defer native.Close()
 	tokens := make([]string, idlePeople)
 	for i := range tokens {
@@ -56,7 +56,7 @@ func TestIdleMemory(t *testing.T) {
 	}
 	warm := f.idle(t, "/api/v1/ws", tokens[:1]) // streams that stay open, pools
 	t.Logf("to begin with: %d", warm)
-	here, there := f.idle(t, siodoor.Path, tokens), f.idle(t, "/api/v1/ws", tokens)
+	here, there := f.idle(t, siochat.Path, tokens), f.idle(t, "/api/v1/ws", tokens)
 	t.Logf("%d bytes each of %d idle connections, %d at the WebSocket door: %.2f times as much",
 		here, idlePeople*idleEach, there, float64(here)/float64(there))
 	if here > idleMax*there {
@@ -73,7 +73,7 @@ func (f *fixture) idle(t *testing.T, path string, tokens []string) int {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), self, "-test.run=^TestIdleMemory$")
-	cmd.Env = append(os.Environ(), "SIODOOR_IDLE="+f.host()+path, "SIODOOR_TOKENS="+strings.Join(tokens, " "))
+	cmd.Env = append(os.Environ(), "SIOCHAT_IDLE="+f.host()+path, "SIODOOR_TOKENS="+strings.Join(tokens, " "))
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -120,7 +120,7 @@ func used() int {
 func beIdle(t *testing.T, where string, tokens []string) {
 	addr, path, _ := strings.Cut(where, "/")
 	query, hello, sync, done := "", "", text(`{"jsonrpc":"2.0","id":1,"method":"sync"}`), `"id":1,`
-	if "/"+path == siodoor.Path {
+	if "/"+path == siochat.Path {
 		query, hello, sync, done = "?"+websocket, `40{"sid"`, text(`421["sync"]`), "431["
 	}
 	for _, token := range tokens {

@@ -1,4 +1,4 @@
-package siodoor_test
+package siochat_test
 
 import (
 	"bytes"
@@ -26,7 +26,8 @@ import (
 	"github.com/parley-chat/parley/internal/hub"
 	"github.com/parley-chat/parley/internal/identity"
 	"github.com/parley-chat/parley/internal/limit"
-	"github.com/parley-chat/parley/internal/siodoor"
+	"github.com/parley-chat/parley/internal/live"
+	"github.com/parley-chat/parley/internal/siochat"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -48,17 +49,19 @@ func (plainHasher) Stale(string) bool { return false }
 type fixture struct {
 	t testing.TB
 	*chat.Service
-	model  *chattest.Model
-	hub    *hub.Hub
-	door   *siodoor.Server
-	http   *httptest.Server
-	bell   *hub.LocalBell
-	policy *clientinfo.Policy
-	down   atomic.Pointer[func() error] // asked before every call to the store, if set
+	model    *chattest.Model
+	hub      *hub.Hub
+	door     *siochat.Server
+	sessions *live.Server
+	http     *httptest.Server
+	bell     *hub.LocalBell
+	policy   *clientinfo.Policy
+	down     atomic.Pointer[func() error] // asked before every call to the store, if set
 }
 
 type settings struct {
-	door   siodoor.Config
+	door   siochat.Config
+	live   live.Config
 	hub    hub.Config
 	chat   chat.Config
 	policy clientinfo.Policy
@@ -86,7 +89,8 @@ func newFixture(t testing.TB, change func(*settings)) *fixture {
 			Limits: chat.Limits{Sends: none, Calls: none, Logins: none, Guesses: none},
 		},
 		hub:  hub.Config{Log: f.model, Bell: f.bell, Presence: roster, Check: -1, Logger: quiet},
-		door: siodoor.Config{Log: quiet, MaxFrames: -1},
+		door: siochat.Config{Log: quiet},
+		live: live.Config{Log: quiet, MaxFrames: -1},
 	}
 	if change != nil {
 		change(&s)
@@ -98,8 +102,10 @@ func newFixture(t testing.TB, change func(*settings)) *fixture {
 	f.hub = hub.New(s.hub)
 	f.bell.Listen(f.hub)
 	f.policy = &s.policy
-	s.door.Service, s.door.Hub, s.door.Policy = f.Service, f.hub, f.policy
-	f.door = siodoor.New(s.door)
+	s.live.Service, s.live.Hub, s.live.Policy = f.Service, f.hub, f.policy
+	f.sessions = live.New(s.live)
+	s.door.Sessions = f.sessions
+	f.door = siochat.New(s.door)
 	var handler http.Handler = f.door
 	if s.around != nil {
 		handler = s.around(handler)
@@ -110,6 +116,7 @@ func newFixture(t testing.TB, change func(*settings)) *fixture {
 	f.http.Start()
 	t.Cleanup(func() {
 		f.door.Close()
+		f.sessions.Close()
 		f.hub.Close()
 		roster.Close()
 		f.http.Close()
@@ -151,7 +158,7 @@ func bearer(token string) http.Header {
 // request makes one request below the door's path.
 func (f *fixture) request(method, query string, header http.Header, body string) (*http.Response, string) {
 	f.t.Helper()
-	req, err := http.NewRequestWithContext(f.t.Context(), method, f.http.URL+siodoor.Path+"?"+query,
+	req, err := http.NewRequestWithContext(f.t.Context(), method, f.http.URL+siochat.Path+"?"+query,
 		strings.NewReader(body))
 	if err != nil {
 		f.t.Fatal(err)
@@ -187,7 +194,7 @@ func (f *fixture) upgrade(query string, header http.Header) (status int, conn ne
 	f.t.Helper()
 	d := gobwas.Dialer{Header: gobwas.HandshakeHeaderHTTP(header), Timeout: patience,
 		OnStatusError: func(code int, _ []byte, _ io.Reader) { status = code }}
-	conn, early, _, err := d.Dial(f.t.Context(), "ws://"+f.host()+siodoor.Path+"?"+query)
+	conn, early, _, err := d.Dial(f.t.Context(), "ws://"+f.host()+siochat.Path+"?"+query)
 	if status != 0 {
 		return status, nil, nil
 	}

@@ -1,0 +1,226 @@
+package live
+
+import (
+	"context"
+	"runtime/debug"
+	"time"
+
+	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/hub"
+	"github.com/parley-chat/parley/internal/wire"
+)
+
+// Call is one request from a client, as its transport decodes and encodes it.
+type Call interface {
+	Method() string
+	Decode(into any) error
+	Result(out any) hub.Frame
+	Refusal(e *chat.Error) hub.Frame
+	Unknown() hub.Frame // there is no such method
+}
+
+// Enter counts a call, so that a server that stops waits for it. It returns
+// false if calls are no longer taken. Leave must follow true.
+func (c *Session) Enter() bool {
+	c.srv.calls.Add(1)
+	if c.srv.draining.Load() {
+		c.Leave()
+		return false
+	}
+	return true
+}
+
+// Leave is the end of a call.
+func (c *Session) Leave() { c.srv.calls.Add(-1) }
+
+// Do answers a call. Sends are done before Do returns, so that the messages of
+// one client keep their order; the group that commits together is made of many
+// connections. Everything else runs beside, in any order. It is the transport's
+// reader that calls.
+func (c *Session) Do(call Call) {
+	if !c.Enter() {
+		c.Out.Send(call.Refusal(hub.ErrStopping))
+		return
+	}
+	switch call.Method() {
+	case "message.send", "ping":
+		defer c.Leave()
+		c.answer(call)
+		return
+	}
+	if c.calls == nil {
+		c.calls = make(chan struct{}, maxCalls)
+	}
+	c.calls <- struct{}{}
+	go func() { // waited for by Gone, through calls
+		defer func() { <-c.calls }()
+		defer c.Leave()
+		c.answer(call)
+	}()
+}
+
+// ending are the actions that may end the session that asks for them.
+var ending = map[string]bool{"session.delete": true, "session.revoke": true, "token.revoke": true,
+	"account.password": true}
+
+// answer does what is asked for and sends the answer.
+//
+// A call is not cut short when its connection ends, only by callTimeout: a send
+// may have been on its way to disk. A context for each connection would also
+// cost more memory than everything else about it (575 bytes).
+func (c *Session) answer(call Call) {
+	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+	defer cancel()
+	method := call.Method()
+	if ending[method] {
+		c.Out.Ending()
+	}
+	frame, err := c.frame(ctx, call)
+	switch {
+	case ending[method]:
+		c.Out.Ended(frame)
+	case frame != nil:
+		c.Out.Send(frame)
+	}
+	if method == "authenticate" {
+		c.Finish(err)
+	}
+}
+
+// frame returns the answer to a call, nil if it was sent already, and what went
+// wrong.
+func (c *Session) frame(ctx context.Context, call Call) (frame hub.Frame, err error) {
+	defer func() {
+		if p := recover(); p != nil { // one call's fault is not everyone's
+			c.srv.cfg.Log.ErrorContext(ctx, "request panicked", "method", call.Method(), "panic", p,
+				"stack", string(debug.Stack()))
+			frame, err = call.Refusal(chat.ErrInternal), chat.ErrInternal
+		}
+	}()
+	var out any
+	switch call.Method() {
+	case "ping":
+		var none struct{}
+		if out, err = none, call.Decode(&none); err == nil {
+			err = c.srv.cfg.Service.Admit(ctx, c.Caller())
+		}
+	case "authenticate":
+		out, err = c.authenticate(ctx, call)
+	case "sync":
+		if err = c.sync(ctx, call); err == nil {
+			return nil, nil
+		}
+	default:
+		action, ok := c.srv.actions[call.Method()]
+		if !ok {
+			return call.Unknown(), nil
+		}
+		out, err = action.Call(ctx, c.srv.cfg.Service, c.Caller(), call.Decode)
+	}
+	if err != nil {
+		return call.Refusal(c.srv.AsError(ctx, call.Method(), err)), err
+	}
+	return call.Result(out), nil
+}
+
+func (c *Session) authenticate(ctx context.Context, call Call) (any, error) {
+	var in wire.AuthenticateInput
+	if err := call.Decode(&in); err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	known, busy := !c.who.Anonymous(), c.authenticating
+	c.authenticating = true
+	c.mu.Unlock()
+	switch {
+	case known:
+		return nil, &chat.Error{Code: chat.CodeConflict,
+			Message: "this socket is authenticated already: open another"}
+	case busy:
+		return nil, &chat.Error{Code: chat.CodeConflict,
+			Message: "authenticate is under way: wait for its answer"}
+	}
+	defer func() {
+		c.mu.Lock()
+		c.authenticating = false
+		c.mu.Unlock()
+	}()
+	if err := c.srv.cfg.Service.Admit(ctx, c.Caller()); err != nil {
+		return nil, err
+	}
+	if err := c.LogIn(ctx, in.Token); err != nil {
+		return nil, err
+	}
+	return c.srv.cfg.Service.Me(ctx, c.Caller(), chat.None{})
+}
+
+// sync answers with the state and attaches the connection to what its person
+// may follow.
+func (c *Session) sync(ctx context.Context, call Call) error {
+	var in wire.SyncInput
+	if err := call.Decode(&in); err != nil {
+		return err
+	}
+	service := c.srv.cfg.Service
+	if c.Caller().Anonymous() {
+		return chat.ErrUnauthenticated
+	}
+	if err := service.Admit(ctx, c.Caller()); err != nil {
+		return err
+	}
+	if err := in.Check(service.Limits.RoomsJoined + 2); err != nil {
+		return err
+	}
+	if in.Device != "" {
+		c.mu.Lock()
+		c.who.Device = in.Device
+		c.mu.Unlock()
+	}
+	who := c.Caller()
+	return c.Follow(ctx, in.Positions, func(s Synced) hub.Frame {
+		state := wire.State{
+			User: who.User, Session: who.Session, UserPosition: s.User, Rooms: s.Rooms,
+			Gone: s.Gone, Online: s.Online,
+			Limits: service.Limits, HeartbeatS: int(c.Heartbeat / time.Second),
+		}
+		if s.MayBrowse {
+			state.ServerPosition = &s.Server
+		}
+		return call.Result(state)
+	})
+}
+
+// Synced is the state that a sync answers with.
+type Synced struct {
+	hub.Synced
+	MayBrowse bool // the person may follow the server's stream
+	Online    []chat.UserID
+	Views     []chat.RoomView // all of the person's rooms
+}
+
+// Follow attaches the connection to everything that its person may follow, from
+// the given positions or else from now on.
+func (c *Session) Follow(ctx context.Context, positions map[chat.Stream]chat.Position,
+	answer func(Synced) hub.Frame) error {
+	who, service := c.Caller(), c.srv.cfg.Service
+	state := Synced{MayBrowse: service.MayRead(ctx, who, chat.ServerStream) == nil}
+	return c.srv.cfg.Hub.Sync(ctx, c.Out, hub.Sync{
+		Positions: positions,
+		Server:    state.MayBrowse,
+		// Read when the connection already hears of changes: people who come
+		// meanwhile are in the list, or signalled after it.
+		Views: func(ctx context.Context) ([]chat.RoomView, error) {
+			online, err := service.ListOnline(ctx, who, chat.None{})
+			if err != nil {
+				return nil, err
+			}
+			list, err := service.ListRooms(ctx, who, chat.None{})
+			state.Online, state.Views = online.Online, list.Rooms
+			return list.Rooms, err
+		},
+		Answer: func(s hub.Synced) hub.Frame {
+			state.Synced = s
+			return answer(state)
+		},
+	})
+}
