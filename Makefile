@@ -27,7 +27,7 @@ bin/parley:
 
 .PHONY: test
 test: needs web/node_modules ## Everything: Go with a real Redis, the client, the browser on one node and on two
-	CGO_ENABLED=1 PARLEY_TEST_REDIS=require $(GO) test -race ./...
+	CGO_ENABLED=1 PARLEY_TEST_REDIS=require PARLEY_TEST_PROXIES=require $(GO) test -race ./...
 	bash kit/copytest.sh
 	cd web && npm test
 	cd web && npm run e2e
@@ -88,7 +88,7 @@ screenshots: needs web/node_modules ## The README's pictures, from the real clie
 
 .PHONY: needs
 needs: ## Install what the tests need: redis-server, Chromium, Node.js, a C compiler
-	@bash scripts/need.sh go gcc redis-server chromium node npm
+	@bash scripts/need.sh go gcc redis-server chromium node npm nginx caddy haproxy apache2
 
 .PHONY: fresh-machine
 fresh-machine: ## make run and make test on new machines with Debian 12 and 13 (as root; needs debootstrap; half an hour)

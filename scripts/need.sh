@@ -22,6 +22,7 @@ version() { # the version that is here; nothing if there is none
     npm) npm --version ;;
     redis-server) redis-server --version | sed -n 's/.* v=\([0-9.]*\).*/\1/p' ;;
     gcc) command -v "${CC:-gcc}" ;;
+    nginx | caddy | haproxy | apache2) PATH=$PATH:/usr/sbin command -v "$1" ;;
     chromium) ls "${CHROMIUM:-/usr/bin/chromium}" ;;
   esac 2>/dev/null || true
 }
