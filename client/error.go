@@ -83,7 +83,7 @@ func refusal(status int, header http.Header, body []byte) error {
 		Detail  string   `json:"detail"`
 		Code    Code     `json:"code"`
 		Field   string   `json:"field"`
-		Because *Because `json:"because"`
+		Details *Details `json:"because"`
 	}
 	if json.Unmarshal(body, &problem) != nil || problem.Code == "" {
 		// Not from the chat itself: a proxy, or another server.
@@ -105,7 +105,7 @@ func refusal(status int, header http.Header, body []byte) error {
 			problem.Code = CodeInvalid
 		}
 	}
-	e := &Error{Code: problem.Code, Message: problem.Detail, Field: problem.Field, Because: problem.Because}
+	e := &Error{Code: problem.Code, Message: problem.Detail, Field: problem.Field, Details: problem.Details}
 	if seconds, err := strconv.Atoi(header.Get("Retry-After")); err == nil && seconds > 0 {
 		e.RetryAfter = time.Duration(seconds) * time.Second
 	}
@@ -119,11 +119,11 @@ type rpcError struct {
 		Code         Code     `json:"code"`
 		Field        string   `json:"field"`
 		RetryAfterMS int64    `json:"retry_after_ms"`
-		Because      *Because `json:"because"`
+		Details      *Details `json:"because"`
 	} `json:"data"`
 }
 
 func (r *rpcError) error() *Error {
-	return &Error{Code: r.Data.Code, Message: r.Message, Field: r.Data.Field, Because: r.Data.Because,
+	return &Error{Code: r.Data.Code, Message: r.Message, Field: r.Data.Field, Details: r.Data.Details,
 		RetryAfter: time.Duration(r.Data.RetryAfterMS) * time.Millisecond}
 }

@@ -22,9 +22,9 @@ type BanInput = chat.BanInput
 // BanList is who is kept out of a room.
 type BanList = chat.BanList
 
-// Because says in a refusal what stands in the way, so that a client can say it
+// Details say in a refusal what stands in the way, so that a client can say it
 // in its own words.
-type Because = chat.Because
+type Details = chat.Details
 
 // BotInput asks for a bot.
 type BotInput = chat.BotInput
@@ -66,8 +66,8 @@ type EventListInput = chat.EventListInput
 // File is a file that was sent with a message.
 type File = chat.File
 
-// Hindrance is what stands in somebody's way.
-type Hindrance = chat.Hindrance
+// Restriction is what stands in somebody's way.
+type Restriction = chat.Restriction
 
 // Hook is an incoming webhook: an address at which a program posts into one
 // room.
@@ -353,7 +353,7 @@ const (
 	CodeInternal        = chat.CodeInternal
 )
 
-// Values of [Hindrance].
+// Values of [Restriction].
 const (
 	IsArchived = chat.IsArchived
 	IsMuted    = chat.IsMuted

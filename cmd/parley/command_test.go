@@ -206,7 +206,7 @@ func TestOperator(t *testing.T) {
 	}
 	all := func() {
 		operate("added Pablo (owner)", "password123\n", "add", "Pablo", "--role", "owner")
-		operate("somebody has this name", "password123\n", "add", "pablo")
+		operate("That name (or one that looks the same) is taken", "password123\n", "add", "pablo")
 		operate("at least 8", "short\n", "add", "Joe")
 		operate("give the password", "", "add", "Joe")
 		operate("added Joe", "password123", "add", "Joe")

@@ -79,10 +79,10 @@ func (s *Service) insert(ctx context.Context, who Caller, account Account, invit
 	switch {
 	case errors.Is(err, ErrConflict):
 		return &Error{Code: CodeConflict, Field: "name",
-			Message: "somebody has this name, or one that looks like it: choose another"}
+			Message: "That name (or one that looks the same) is taken. Choose another."}
 	case errors.Is(err, ErrNotFound):
 		return &Error{Code: CodeNotFound, Field: "invite",
-			Message: "this invite was used meanwhile: ask for a new one"}
+			Message: "This invite has already been used. Ask for a new one."}
 	case err != nil:
 		return err
 	}

@@ -11,17 +11,17 @@ import (
 )
 
 const (
-	// faceKind is the kind of record of a picture of a person that is being
+	// avatarKind is the kind of record of a picture of a person that is being
 	// set, or is about to be replaced. Whether its bytes stay is for the
 	// account to say.
-	faceKind = "face"
-	// faceFor is how long such a record is left alone: longer than setting a
+	avatarKind = "face"
+	// avatarFor is how long such a record is left alone: longer than setting a
 	// picture can take.
-	faceFor = 3 * time.Hour
+	avatarFor = 3 * time.Hour
 )
 
-// face is a picture of a person whose bytes may have to go.
-type face struct {
+// avatar is a picture of a person whose bytes may have to go.
+type avatar struct {
 	User UserID    `json:"user"`
 	At   time.Time `json:"at"`
 }
@@ -34,11 +34,11 @@ func (s *Service) SetPicture(ctx context.Context, who Caller, r io.Reader) (User
 	id := s.NewID()
 	// It is known before it is kept, so that nothing stays of one that is cut
 	// short.
-	if err := s.putFace(ctx, who.User.ID, id); err != nil {
+	if err := s.putAvatar(ctx, who.User.ID, id); err != nil {
 		return User{}, err
 	}
-	if err := s.Files.TakeFace(ctx, id, r, s.Limits.File); err != nil {
-		s.dropFace(ctx, id)
+	if err := s.Files.SaveAvatar(ctx, id, r, s.Limits.File); err != nil {
+		s.dropAvatar(ctx, id)
 		return User{}, err
 	}
 	return s.changePicture(ctx, who, id)
@@ -63,48 +63,48 @@ func (s *Service) changePicture(ctx context.Context, who Caller, id string) (Use
 			return to, nil
 		}
 		old = a.Picture
-		return to, s.putFace(ctx, a.ID, old)
+		return to, s.putAvatar(ctx, a.ID, old)
 	})
 	if err == nil && old != "" {
-		s.dropFace(ctx, old)
+		s.dropAvatar(ctx, old)
 	}
 	return user, err
 }
 
-// putFace remembers that the bytes of a picture may have to go, from now on.
-func (s *Service) putFace(ctx context.Context, user UserID, id string) error {
-	value, err := json.Marshal(face{User: user, At: s.now()})
+// putAvatar remembers that the bytes of a picture may have to go, from now on.
+func (s *Service) putAvatar(ctx context.Context, user UserID, id string) error {
+	value, err := json.Marshal(avatar{User: user, At: s.now()})
 	if err != nil {
 		return err
 	}
 	for {
-		r, err := s.Store.Record(ctx, faceKind, id)
+		r, err := s.Store.Record(ctx, avatarKind, id)
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return err
 		}
-		if _, err = s.Store.PutRecord(ctx, faceKind, id, r.Version, value); !errors.Is(err, ErrConflict) {
+		if _, err = s.Store.PutRecord(ctx, avatarKind, id, r.Version, value); !errors.Is(err, ErrConflict) {
 			return err
 		}
 	}
 }
 
-// dropFace removes a picture that is nobody's any more, now or, if that fails,
-// with [Service.Maintain].
-func (s *Service) dropFace(ctx context.Context, id string) {
+// dropAvatar removes a picture that is nobody's any more, now or, if that
+// fails, with [Service.Maintain].
+func (s *Service) dropAvatar(ctx context.Context, id string) {
 	ctx = context.WithoutCancel(ctx)
-	if err := s.shredFace(ctx, id); err != nil {
+	if err := s.deleteAvatar(ctx, id); err != nil {
 		s.Log.Error("a picture of a person could not be removed; it is tried again", slog.Any("error", err))
 	}
 }
 
-func (s *Service) shredFace(ctx context.Context, id string) error {
+func (s *Service) deleteAvatar(ctx context.Context, id string) error {
 	if s.Files == nil { // its bytes lie where this server has no access now
 		return nil
 	}
 	if err := s.Files.Remove(ctx, id); err != nil {
 		return err
 	}
-	if err := s.Store.DeleteRecord(ctx, faceKind, id); err != nil && !errors.Is(err, ErrNotFound) {
+	if err := s.Store.DeleteRecord(ctx, avatarKind, id); err != nil && !errors.Is(err, ErrNotFound) {
 		return err
 	}
 	return nil
@@ -112,9 +112,9 @@ func (s *Service) shredFace(ctx context.Context, id string) error {
 
 // pruneAvatars removes pictures that are nobody's.
 func (s *Service) pruneAvatars(ctx context.Context) error {
-	err := s.eachRecord(ctx, faceKind, func(r Record) error {
-		var f face
-		if err := json.Unmarshal(r.Value, &f); err != nil || s.now().Sub(f.At) < faceFor {
+	err := s.eachRecord(ctx, avatarKind, func(r Record) error {
+		var f avatar
+		if err := json.Unmarshal(r.Value, &f); err != nil || s.now().Sub(f.At) < avatarFor {
 			return err
 		}
 		account, err := s.Store.Account(ctx, f.User)
@@ -122,12 +122,12 @@ func (s *Service) pruneAvatars(ctx context.Context) error {
 			return err
 		}
 		if err == nil && account.Picture == r.ID { // it stays
-			if err = s.Store.DeleteRecord(ctx, faceKind, r.ID); errors.Is(err, ErrNotFound) {
+			if err = s.Store.DeleteRecord(ctx, avatarKind, r.ID); errors.Is(err, ErrNotFound) {
 				err = nil
 			}
 			return err
 		}
-		return s.shredFace(ctx, r.ID)
+		return s.deleteAvatar(ctx, r.ID)
 	})
 	if err != nil {
 		return fmt.Errorf("pictures of people: %w", err)

@@ -12,8 +12,8 @@ import (
 	"github.com/parley-chat/parley/internal/chat/chattest"
 )
 
-func (s *shelf) TakeFace(ctx context.Context, id string, r io.Reader, most int64) error {
-	_, err := s.Take(ctx, id, r, most)
+func (s *shelf) SaveAvatar(ctx context.Context, id string, r io.Reader, most int64) error {
+	_, err := s.Save(ctx, id, r, most)
 	return err
 }
 

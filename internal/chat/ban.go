@@ -24,9 +24,9 @@ func (b Ban) holds(at time.Time) bool {
 
 // refusal says to whoever would bring that person in why they cannot come.
 func (b Ban) refusal(who Caller) *Error {
-	text, because := "this person is", (*Because)(nil)
+	text, because := "this person is", (*Details)(nil)
 	if b.User == who.User.ID {
-		text, because = "you are", &Because{Kind: IsBanned, Until: b.Until, Reason: b.Reason}
+		text, because = "you are", &Details{Kind: IsBanned, Until: b.Until, Reason: b.Reason}
 	}
 	text += " banned from this room"
 	if !b.Until.IsZero() {
@@ -35,12 +35,12 @@ func (b Ban) refusal(who Caller) *Error {
 	if b.Reason != "" {
 		text += ": " + b.Reason
 	}
-	return &Error{Code: CodeForbidden, Message: text, Because: because}
+	return &Error{Code: CodeForbidden, Message: text, Details: because}
 }
 
 // banned returns the ban of a person from a room, the zero Ban if none holds.
 func (s *Service) banned(ctx context.Context, room RoomID, user UserID) (b Ban, err error) {
-	if _, err = s.penalty(ctx, banKind, room, user, &b); err != nil || !b.holds(s.now()) {
+	if _, err = s.restriction(ctx, banKind, room, user, &b); err != nil || !b.holds(s.now()) {
 		return Ban{}, err
 	}
 	return b, nil
@@ -66,7 +66,7 @@ type BanInput struct {
 // BanMember removes a person from a room that the caller moderates, and keeps
 // them out for a time or for good.
 func (s *Service) BanMember(ctx context.Context, who Caller, in BanInput) (Ban, error) {
-	room, because, until, err := s.punished(ctx, who, in.Room, in.User, in.Seconds, in.Reason)
+	room, because, until, err := s.checkRestriction(ctx, who, in.Room, in.User, in.Seconds, in.Reason)
 	if err != nil {
 		return Ban{}, err
 	}
@@ -90,7 +90,7 @@ func (s *Service) BanMember(ctx context.Context, who Caller, in BanInput) (Ban, 
 		return Ban{}, err
 	}
 	ban := Ban{Room: in.Room, User: in.User, By: who.User.ID, At: s.now(), Until: until, Reason: because}
-	if err := s.punish(ctx, banKind, in.Room, in.User, ban); err != nil {
+	if err := s.restrict(ctx, banKind, in.Room, in.User, ban); err != nil {
 		return Ban{}, err
 	}
 	return ban, s.exit(ctx, who, in.Room, in.User, ban.Reason)
@@ -135,7 +135,7 @@ func (s *Service) LiftBan(ctx context.Context, who Caller, in MemberInput) (None
 		return None{}, err
 	}
 	var ban Ban
-	ids, err := s.penalty(ctx, banKind, in.Room, in.User, &ban)
+	ids, err := s.restriction(ctx, banKind, in.Room, in.User, &ban)
 	if err != nil {
 		return None{}, err
 	}

@@ -30,26 +30,26 @@ type Error struct {
 	Message    string
 	Field      string        // the input field at fault, "" if none
 	RetryAfter time.Duration // with CodeRateLimited and CodeUnavailable, 0 if unknown
-	Because    *Because      // what stands in the way, where programs can make something of it; nil otherwise
+	Details    *Details      // what stands in the way, where programs can make something of it; nil otherwise
 }
 
-// Because says in a refusal what stands in the way, so that a client can say it
+// Details say in a refusal what stands in the way, so that a client can say it
 // in its own words.
-type Because struct {
-	Kind   Hindrance `json:"kind" enum:"archived,muted,banned,slow,disabled" doc:"What stands in the way"`
-	Until  time.Time `json:"until,omitzero" doc:"Until when, if that is known"`
-	Reason string    `json:"reason,omitempty" doc:"What was given as the reason"`
+type Details struct {
+	Kind   Restriction `json:"kind" enum:"archived,muted,banned,slow,disabled" doc:"What stands in the way"`
+	Until  time.Time   `json:"until,omitzero" doc:"Until when, if that is known"`
+	Reason string      `json:"reason,omitempty" doc:"What was given as the reason"`
 }
 
-// Hindrance is what stands in somebody's way.
-type Hindrance string
+// Restriction is what stands in somebody's way.
+type Restriction string
 
 const (
-	IsArchived Hindrance = "archived" // the room is
-	IsMuted    Hindrance = "muted"    // the person is, in the room
-	IsBanned   Hindrance = "banned"   // the person is, from the room
-	IsSlow     Hindrance = "slow"     // the room is
-	IsDisabled Hindrance = "disabled" // the account is
+	IsArchived Restriction = "archived" // the room is
+	IsMuted    Restriction = "muted"    // the person is, in the room
+	IsBanned   Restriction = "banned"   // the person is, from the room
+	IsSlow     Restriction = "slow"     // the room is
+	IsDisabled Restriction = "disabled" // the account is
 )
 
 func (e *Error) Error() string { return string(e.Code) + ": " + e.Message }
@@ -79,20 +79,20 @@ var (
 
 // ErrArchived refuses what nobody can do in an archived room.
 var ErrArchived = &Error{Code: CodeForbidden, Message: "this room is archived: it can only be read",
-	Because: &Because{Kind: IsArchived}}
+	Details: &Details{Kind: IsArchived}}
 
 // Muted refuses what somebody cannot do who is muted until then.
 func Muted(until time.Time) *Error {
 	return &Error{Code: CodeForbidden,
 		Message: "you are muted in this room until " + minute(until) + ": you can only read it",
-		Because: &Because{Kind: IsMuted, Until: until.UTC()}}
+		Details: &Details{Kind: IsMuted, Until: until.UTC()}}
 }
 
 // TooSoon refuses a message in a slow room.
 func TooSoon(wait time.Duration) *Error {
 	return &Error{Code: CodeRateLimited,
 		Message: "this room is slow: wait before you send the next message", RetryAfter: wait,
-		Because: &Because{Kind: IsSlow}}
+		Details: &Details{Kind: IsSlow}}
 }
 
 // minute writes a time in a refusal.

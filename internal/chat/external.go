@@ -248,7 +248,7 @@ func (s *Service) PutMember(ctx context.Context, room RoomID, user UserID, as Ro
 			AuditEntry{Action: "member.add", User: user, Room: room, Detail: string(as)}); err != nil {
 			return err
 		}
-		return s.admitTo(ctx, Caller{}, room, user, as)
+		return s.join(ctx, Caller{}, room, user, as)
 	}
 	if err != nil || member.Role == as {
 		return err

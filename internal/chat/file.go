@@ -21,17 +21,17 @@ type File struct {
 	Height int    `json:"height,omitempty" doc:"Pictures: pixels"`
 }
 
-// Depot keeps the bytes of files, outside the store.
-type Depot interface {
-	// Take reads r to its end and keeps what it has read under the id, with
+// FileStore keeps the bytes of files, outside the store.
+type FileStore interface {
+	// Save reads r to its end and keeps what it has read under the id, with
 	// smaller pictures where it is a picture. It returns the file without its
 	// name. ErrTooLarge over most bytes, ErrInvalid for a picture that cannot
 	// be shown safely; nothing is kept then.
-	Take(ctx context.Context, id string, r io.Reader, most int64) (File, error)
-	// TakeFace reads a picture to its end and keeps the middle of it under the
-	// id, as a small square that is safe to show. Errors are those of Take, and
-	// ErrInvalid for what is no picture.
-	TakeFace(ctx context.Context, id string, r io.Reader, most int64) error
+	Save(ctx context.Context, id string, r io.Reader, most int64) (File, error)
+	// SaveAvatar reads a picture to its end and keeps the middle of it under
+	// the id, as a small square that is safe to show. Errors are those of Save,
+	// and ErrInvalid for what is no picture.
+	SaveAvatar(ctx context.Context, id string, r io.Reader, most int64) error
 	// Open returns the bytes, which the caller closes, and which the context
 	// bounds. Width asks for the smallest picture whose longer side is at least
 	// so long, if there is one, or the file itself with 0. ErrNotFound if there
@@ -40,9 +40,9 @@ type Depot interface {
 	// Remove forgets files with all that belongs to them. What is not there is
 	// no error.
 	Remove(ctx context.Context, ids ...string) error
-	// Weigh returns the bytes of all that is kept. It takes long where that is
+	// Usage returns the bytes of all that is kept. It takes long where that is
 	// much.
-	Weigh(ctx context.Context) (int64, error)
+	Usage(ctx context.Context) (int64, error)
 }
 
 // Content is the bytes of a file, and what they are.
@@ -97,7 +97,7 @@ func (s *Service) Upload(ctx context.Context, who Caller, name string, r io.Read
 	if err != nil {
 		return File{}, err
 	}
-	file, err := s.fits(ctx, id, func(most int64) (File, error) { return s.Files.Take(ctx, id, r, most) })
+	file, err := s.fits(ctx, id, func(most int64) (File, error) { return s.Files.Save(ctx, id, r, most) })
 	if err == nil {
 		file.ID, file.Name = id, u.File.Name
 		u.File, u.At = file, s.now()
@@ -287,8 +287,8 @@ func (s *Service) OpenFile(ctx context.Context, who Caller, in FileInput) (File,
 	return File{}, Content{}, ErrNotFound
 }
 
-// place is where a file that may have to go belongs.
-type place struct {
+// fileLocation is where a file that may have to go belongs.
+type fileLocation struct {
 	Room RoomID `json:"room"`
 	No   int64  `json:"no"`
 }
@@ -299,7 +299,7 @@ func (s *Service) discard(ctx context.Context, messages []Message, remove func()
 	var ids []string
 	for _, m := range messages {
 		for _, f := range m.Files {
-			value, err := json.Marshal(place{m.Room, m.No})
+			value, err := json.Marshal(fileLocation{m.Room, m.No})
 			if err != nil {
 				return err
 			}
@@ -313,15 +313,15 @@ func (s *Service) discard(ctx context.Context, messages []Message, remove func()
 	if err := remove(); err != nil || len(ids) == 0 {
 		return err
 	}
-	if err := s.shred(ctx, ids...); err != nil {
+	if err := s.deleteFiles(ctx, ids...); err != nil {
 		s.Log.Error("files of deleted messages could not be removed; it is tried again",
 			slog.Any("error", err))
 	}
 	return nil
 }
 
-// shred removes files, and then what says that they are to be removed.
-func (s *Service) shred(ctx context.Context, ids ...string) error {
+// deleteFiles removes files, and then what says that they are to be removed.
+func (s *Service) deleteFiles(ctx context.Context, ids ...string) error {
 	if s.Files == nil {
 		return nil
 	}
@@ -360,7 +360,7 @@ func (s *Service) pruneFiles(ctx context.Context) error {
 		err = fmt.Errorf("uploads: %w", err)
 	}
 	trashErr := s.eachRecord(ctx, trashKind, func(r Record) error {
-		var at place
+		var at fileLocation
 		if err := json.Unmarshal(r.Value, &at); err != nil {
 			return err
 		}
@@ -371,7 +371,7 @@ func (s *Service) pruneFiles(ctx context.Context) error {
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return err
 		}
-		return s.shred(ctx, r.ID)
+		return s.deleteFiles(ctx, r.ID)
 	})
 	if trashErr != nil {
 		trashErr = fmt.Errorf("files of deleted messages: %w", trashErr)

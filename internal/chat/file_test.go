@@ -20,7 +20,7 @@ type shelf struct {
 	arriving string
 }
 
-func (s *shelf) Take(_ context.Context, id string, r io.Reader, most int64) (chat.File, error) {
+func (s *shelf) Save(_ context.Context, id string, r io.Reader, most int64) (chat.File, error) {
 	b, err := io.ReadAll(io.LimitReader(r, most+1))
 	if int64(len(b)) > most {
 		return chat.File{}, chat.ErrTooLarge
@@ -53,7 +53,7 @@ func (s *shelf) Remove(_ context.Context, ids ...string) error {
 	return nil
 }
 
-func (s *shelf) Weigh(context.Context) (total int64, err error) {
+func (s *shelf) Usage(context.Context) (total int64, err error) {
 	for _, b := range s.kept {
 		total += int64(len(b))
 	}

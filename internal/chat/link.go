@@ -9,8 +9,8 @@ import (
 	"sync"
 )
 
-// Looker looks at web pages on behalf of people.
-type Looker interface {
+// LinkPreviewer looks at web pages on behalf of people.
+type LinkPreviewer interface {
 	// Known is Look without asking anybody but what is remembered. Known is
 	// false if nothing is remembered of the link, also not that there is
 	// nothing to show.
@@ -51,7 +51,7 @@ type PreviewList struct {
 // the text is now.
 func (s *Service) ListPreviews(ctx context.Context, who Caller, in MessageInput) (PreviewList, error) {
 	m, _, err := s.message(ctx, who, in)
-	if err != nil || s.Looker == nil {
+	if err != nil || s.LinkPreviewer == nil {
 		return PreviewList{Previews: []Preview{}}, err
 	}
 	all := links(m.Text)
@@ -82,14 +82,14 @@ func (s *Service) ListPreviews(ctx context.Context, who Caller, in MessageInput)
 // look returns a link's preview. Only what is not known yet counts against the
 // caller's limit.
 func (s *Service) look(ctx context.Context, who Caller, link string) (Preview, error) {
-	p, known, err := s.Looker.Known(ctx, link)
+	p, known, err := s.LinkPreviewer.Known(ctx, link)
 	if known || err != nil {
 		return p, err
 	}
 	if err := s.limit(ctx, "look:"+string(who.User.ID), s.Limits.Looks); err != nil {
 		return Preview{}, err
 	}
-	return s.Looker.Look(ctx, link)
+	return s.LinkPreviewer.Look(ctx, link)
 }
 
 // PreviewInput names the picture of a link in a message.
@@ -116,7 +116,7 @@ func (s *Service) OpenPreview(ctx context.Context, who Caller, in PreviewInput) 
 		return Content{}, err
 	}
 	for _, link := range links(m.Text) {
-		if linkID(link) != in.Preview || s.Looker == nil {
+		if linkID(link) != in.Preview || s.LinkPreviewer == nil {
 			continue
 		}
 		p, err := s.look(ctx, who, link)
@@ -126,7 +126,7 @@ func (s *Service) OpenPreview(ctx context.Context, who Caller, in PreviewInput) 
 		if err != nil {
 			return Content{}, err
 		}
-		return s.Looker.Picture(ctx, link)
+		return s.LinkPreviewer.Picture(ctx, link)
 	}
 	return Content{}, ErrNotFound
 }

@@ -62,7 +62,7 @@ func TestPreviews(t *testing.T) {
 		"https://b.test/": {Title: "B", Description: "of b"},
 	}}
 	f := newFixture(t, func(c *chat.Config) {
-		c.Looker = pages
+		c.LinkPreviewer = pages
 		c.Limits.Looks = chat.Rate{Limit: 5,
 			Window: time.Minute}
 	})
@@ -140,7 +140,7 @@ func TestPreviews(t *testing.T) {
 	refused(t, "delete", errOf(f.DeleteMessage(t.Context(), ada, in)), nil)
 	refused(t, "of a deleted message", errOf(f.ListPreviews(t.Context(), bob, in)), chat.ErrNotFound)
 
-	f.Looker = nil
+	f.LinkPreviewer = nil
 	in.No = f.Say(ada, room, "https://a.test/").No
 	if got := list(bob); got == nil || len(got) != 0 {
 		t.Errorf("where links are not looked at: %+v", got)

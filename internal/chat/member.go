@@ -129,7 +129,7 @@ func (s *Service) JoinRoom(ctx context.Context, who Caller, in RoomInput) (RoomV
 	if err := s.roomForOneMore(ctx, who, who.User.ID); err != nil {
 		return RoomView{}, err
 	}
-	if err := s.admitTo(ctx, who, in.Room, who.User.ID, RoomMember); err != nil {
+	if err := s.join(ctx, who, in.Room, who.User.ID, RoomMember); err != nil {
 		return RoomView{}, err
 	}
 	return s.Store.View(ctx, in.Room, who.User.ID)
@@ -248,7 +248,7 @@ func (s *Service) AddMember(ctx context.Context, who Caller, in MemberInput) (Me
 			return Member{}, err
 		}
 	}
-	if err := s.admitTo(ctx, who, in.Room, in.User, RoomMember); err != nil {
+	if err := s.join(ctx, who, in.Room, in.User, RoomMember); err != nil {
 		return Member{}, err
 	}
 	return s.Store.Member(ctx, in.Room, in.User)

@@ -26,7 +26,7 @@ type MuteInput struct {
 // muted returns the mute that waits for a person in a room, the zero Mute if
 // none holds.
 func (s *Service) muted(ctx context.Context, room RoomID, user UserID) (m Mute, err error) {
-	if _, err = s.penalty(ctx, muteKind, room, user, &m); err != nil || !m.holds(s.now()) {
+	if _, err = s.restriction(ctx, muteKind, room, user, &m); err != nil || !m.holds(s.now()) {
 		return Mute{}, err
 	}
 	return m, nil
@@ -39,12 +39,12 @@ func (s *Service) muting(who Caller, room RoomID, user UserID, m Mute) Change {
 // MuteMember keeps a member of a room that the caller moderates from writing
 // there for a time.
 func (s *Service) MuteMember(ctx context.Context, who Caller, in MuteInput) (Member, error) {
-	_, because, until, err := s.punished(ctx, who, in.Room, in.User, in.Seconds, in.Reason)
+	_, because, until, err := s.checkRestriction(ctx, who, in.Room, in.User, in.Seconds, in.Reason)
 	if err != nil {
 		return Member{}, err
 	}
 	if in.Seconds == 0 {
-		return Member{}, invalid("seconds", "give 1 to %d seconds", maxPenalty)
+		return Member{}, invalid("seconds", "give 1 to %d seconds", maxRestriction)
 	}
 	if _, err := s.Store.Member(ctx, in.Room, in.User); err != nil {
 		return Member{}, err
@@ -54,7 +54,7 @@ func (s *Service) MuteMember(ctx context.Context, who Caller, in MuteInput) (Mem
 		return Member{}, err
 	}
 	mute := Mute{Until: until, Reason: because, By: who.User.ID}
-	if err := s.punish(ctx, muteKind, in.Room, in.User, mute); err != nil {
+	if err := s.restrict(ctx, muteKind, in.Room, in.User, mute); err != nil {
 		return Member{}, err
 	}
 	return s.setMute(ctx, who, in.Room, in.User, mute)
@@ -74,7 +74,7 @@ func (s *Service) UnmuteMember(ctx context.Context, who Caller, in MemberInput) 
 		return Member{}, err
 	}
 	var mute Mute
-	ids, err := s.penalty(ctx, muteKind, in.Room, in.User, &mute)
+	ids, err := s.restriction(ctx, muteKind, in.Room, in.User, &mute)
 	if err == nil {
 		err = s.forgetRecords(ctx, muteKind, ids...)
 	}

@@ -42,7 +42,7 @@ func (s *Service) measureFiles(ctx context.Context) error {
 		return err
 	}
 	w := weight{At: s.now(), Next: s.NewID(), From: last.Next}
-	if w.Bytes, err = s.Files.Weigh(ctx); err != nil {
+	if w.Bytes, err = s.Files.Usage(ctx); err != nil {
 		return err
 	}
 	value, err := json.Marshal(w)

@@ -17,13 +17,13 @@ const (
 )
 
 const (
-	maxBans    = 1000                 // in a room
-	maxPenalty = 10 * 365 * 24 * 3600 // seconds of a mute or a ban
+	maxBans        = 1000                 // in a room
+	maxRestriction = 10 * 365 * 24 * 3600 // seconds of a mute or a ban
 )
 
-// penalty reads the newest record of a kind about a person in a room into
+// restriction reads the newest record of a kind about a person in a room into
 // value, which stays as it is if there is none, and returns the ids of all.
-func (s *Service) penalty(ctx context.Context, kind string, room RoomID, user UserID,
+func (s *Service) restriction(ctx context.Context, kind string, room RoomID, user UserID,
 	value any) (ids []string, err error) {
 	var newest Record
 	for r, err := range s.prefixed(ctx, kind, string(room)+"/"+string(user)+"/") {
@@ -38,10 +38,10 @@ func (s *Service) penalty(ctx context.Context, kind string, room RoomID, user Us
 	return ids, err
 }
 
-// punish records a penalty in the place of those before.
-func (s *Service) punish(ctx context.Context, kind string, room RoomID, user UserID, value any) error {
+// restrict records a restriction in the place of those before.
+func (s *Service) restrict(ctx context.Context, kind string, room RoomID, user UserID, value any) error {
 	var before json.RawMessage
-	ids, err := s.penalty(ctx, kind, room, user, &before)
+	ids, err := s.restriction(ctx, kind, room, user, &before)
 	if err != nil {
 		return err
 	}
@@ -56,9 +56,9 @@ func (s *Service) punish(ctx context.Context, kind string, room RoomID, user Use
 	return s.forgetRecords(ctx, kind, ids...)
 }
 
-// admitTo puts a person into a room that is there, unless they are banned from
+// join puts a person into a room that is there, unless they are banned from
 // it.
-func (s *Service) admitTo(ctx context.Context, who Caller, room RoomID, user UserID, as RoomRole) error {
+func (s *Service) join(ctx context.Context, who Caller, room RoomID, user UserID, as RoomRole) error {
 	if err := s.notBanned(ctx, who, room, user); err != nil {
 		return err
 	}
@@ -90,9 +90,9 @@ func (s *Service) admitTo(ctx context.Context, who Caller, room RoomID, user Use
 	return err
 }
 
-// punished checks what is to be done to a person by a moderator of a room, and
-// says until when it is to hold: never is the zero time.
-func (s *Service) punished(ctx context.Context, who Caller, id RoomID, user UserID, seconds int64,
+// checkRestriction checks what is to be done to a person by a moderator of a
+// room, and says until when it is to hold: never is the zero time.
+func (s *Service) checkRestriction(ctx context.Context, who Caller, id RoomID, user UserID, seconds int64,
 	why string) (room Room, because string, until time.Time, err error) {
 	view, err := s.moderated(ctx, who, id)
 	if err != nil {
@@ -101,8 +101,8 @@ func (s *Service) punished(ctx context.Context, who Caller, id RoomID, user User
 	if because, err = reason(why); err != nil {
 		return Room{}, "", time.Time{}, err
 	}
-	if seconds < 0 || seconds > maxPenalty {
-		return Room{}, "", time.Time{}, invalid("seconds", "give 1 to %d seconds", maxPenalty)
+	if seconds < 0 || seconds > maxRestriction {
+		return Room{}, "", time.Time{}, invalid("seconds", "give 1 to %d seconds", maxRestriction)
 	}
 	account, err := s.Store.Account(ctx, user)
 	if err != nil {

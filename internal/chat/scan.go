@@ -10,33 +10,34 @@ import (
 )
 
 const (
-	// lookBackMost is how many messages a search without an index looks at.
-	lookBackMost = 10_000
-	// lookBackPage is how many it reads at once.
-	lookBackPage = 200
+	// scanMost is how many messages a search without an index looks at.
+	scanMost = 10_000
+	// scanPage is how many it reads at once.
+	scanPage = 200
 	// clockSlack is by how much a message may be older than the one before it
 	// in its room: the clock was set.
 	clockSlack = time.Minute
 )
 
-// lookBack searches by reading: the messages of all rooms, newest first, until
-// there are enough or it has looked at lookBackMost.
-func lookBack(ctx context.Context, store Store, views []RoomView, q Query, before Place,
+// scanMessages searches by reading: the messages of all rooms, newest first,
+// until there are enough or it has looked at scanMost.
+func scanMessages(ctx context.Context, store Store, views []RoomView, q Query, before Place,
 	limit int) (Found, error) {
 	var found Found
 	matches := matcher(q.Text)
 	begin := q.Start(before)
-	var rooms trails
+	var rooms roomScans
 	for _, v := range views {
 		if v.HeadNo <= v.Trimmed {
 			continue
 		}
-		t := &trail{store: store, room: v.ID, next: v.HeadNo + 1, floor: v.Trimmed, at: Place{At: farFuture}}
+		t := &roomScan{store: store, room: v.ID, next: v.HeadNo + 1, floor: v.Trimmed,
+			at: Place{At: farFuture}}
 		if v.Last != nil {
 			t.at = v.Last.Place()
 		}
 		if begin != (Place{}) && t.at.Compare(begin) >= 0 {
-			if err := t.seek(ctx, begin.At); err != nil {
+			if err := t.skipTo(ctx, begin.At); err != nil {
 				return Found{}, err
 			}
 		}
@@ -73,7 +74,7 @@ func lookBack(ctx context.Context, store Store, views []RoomView, q Query, befor
 		if begin.Holds(&m) && q.Wants(&m) && matches(m.Words()) {
 			found.Messages = append(found.Messages, m)
 		}
-		if len(found.Messages) == limit || looked >= lookBackMost && begin.Holds(&m) {
+		if len(found.Messages) == limit || looked >= scanMost && begin.Holds(&m) {
 			found.Until = m.Place()
 			return found, nil
 		}
@@ -83,8 +84,8 @@ func lookBack(ctx context.Context, store Store, views []RoomView, q Query, befor
 
 var farFuture = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// trail is a way back through one room.
-type trail struct {
+// roomScan is a way back through one room.
+type roomScan struct {
 	store Store
 	room  RoomID
 	next  int64     // messages with smaller numbers were not read yet
@@ -94,20 +95,20 @@ type trail struct {
 }
 
 // read reads the next page and returns how many messages it has.
-func (t *trail) read(ctx context.Context) (n int, err error) {
+func (t *roomScan) read(ctx context.Context) (n int, err error) {
 	if t.next <= t.floor+1 {
 		return 0, nil
 	}
-	t.page, err = t.store.Messages(ctx, t.room, Page{From: Before, No: t.next, Limit: lookBackPage})
+	t.page, err = t.store.Messages(ctx, t.room, Page{From: Before, No: t.next, Limit: scanPage})
 	if n = len(t.page); n > 0 {
 		t.next, t.at = t.page[0].No, t.page[n-1].Place()
 	}
 	return n, err
 }
 
-// seek goes to just after the last message that was sent at a time, or a little
-// later.
-func (t *trail) seek(ctx context.Context, at time.Time) (err error) {
+// skipTo goes to just after the last message that was sent at a time, or a
+// little later.
+func (t *roomScan) skipTo(ctx context.Context, at time.Time) (err error) {
 	first := t.floor + 1
 	later := sort.Search(int(t.next-first), func(i int) bool {
 		if err != nil {
@@ -122,18 +123,18 @@ func (t *trail) seek(ctx context.Context, at time.Time) (err error) {
 	return err
 }
 
-// trails is a heap: the newest first.
-type trails []*trail
+// roomScans is a heap: the newest first.
+type roomScans []*roomScan
 
-func (t trails) Len() int { return len(t) }
+func (t roomScans) Len() int { return len(t) }
 
-func (t trails) Less(i, j int) bool { return t[i].at.Compare(t[j].at) > 0 }
+func (t roomScans) Less(i, j int) bool { return t[i].at.Compare(t[j].at) > 0 }
 
-func (t trails) Swap(i, j int) { t[i], t[j] = t[j], t[i] }
+func (t roomScans) Swap(i, j int) { t[i], t[j] = t[j], t[i] }
 
-func (t *trails) Push(x any) { *t = append(*t, x.(*trail)) }
+func (t *roomScans) Push(x any) { *t = append(*t, x.(*roomScan)) }
 
-func (t *trails) Pop() any {
+func (t *roomScans) Pop() any {
 	last := len(*t) - 1
 	x := (*t)[last]
 	*t = (*t)[:last]

@@ -129,7 +129,7 @@ func (s *Service) Search(ctx context.Context, who Caller, in SearchInput) (Searc
 		}
 		found, err = finder.Search(ctx, rooms, q, before, limit)
 	} else {
-		found, err = lookBack(ctx, s.Store, views, q, before, limit)
+		found, err = scanMessages(ctx, s.Store, views, q, before, limit)
 	}
 	if err != nil {
 		return SearchResult{}, err

@@ -29,7 +29,7 @@ func (s *Service) Info(ctx context.Context, _ Caller, _ None) (ServerInfo, error
 		limits.File = 0
 	}
 	info := ServerInfo{Name: s.Name, Version: s.Version, SignUp: s.SignUp, NeedsSetup: !owned,
-		Limits: limits, Previews: s.Looker != nil}
+		Limits: limits, Previews: s.LinkPreviewer != nil}
 	if x := s.External; x != nil {
 		info.SignUp, info.NeedsSetup, info.External, info.LogIn, info.LogOut = SignUpClosed, false,
 			true, x.LogIn, x.LogOut

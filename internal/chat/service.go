@@ -11,14 +11,14 @@ import (
 // Config is what a [Service] is made of. Every field without a default must be
 // set.
 type Config struct {
-	Store    Store
-	Bell     Bell
-	Presence Roster
-	Limiter  Limiter
-	Hasher   Hasher
-	Names    NameFolder
-	Files    Depot  // nil: no files are taken
-	Looker   Looker // nil: links are not looked at
+	Store         Store
+	Bell          Bell
+	Presence      Roster
+	Limiter       Limiter
+	Hasher        Hasher
+	Names         NameFolder
+	Files         FileStore     // nil: no files are taken
+	LinkPreviewer LinkPreviewer // nil: links are not looked at
 
 	NewID    func() string    // unique, sortable by time, at most 64 letters and digits
 	NewToken func() string    // at least 128 bits of randomness, URL-safe

@@ -79,7 +79,7 @@ func TestLogInTellsNothing(t *testing.T) {
 	}
 	_, err := f.LogIn(t.Context(), nobody, chat.LogInInput{Name: "Joe", Password: "password123"})
 	refused(t, "who is disabled and knows the password", err, chat.ErrForbidden)
-	if because := chat.AsError(err).Because; because == nil || because.Kind != chat.IsDisabled {
+	if because := chat.AsError(err).Details; because == nil || because.Kind != chat.IsDisabled {
 		t.Errorf("because of %+v", because)
 	}
 }

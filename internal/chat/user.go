@@ -48,7 +48,7 @@ type Status struct {
 // disabled refuses a log-in.
 func disabled(u User) *Error {
 	e := &Error{Code: CodeForbidden, Message: "this account is disabled",
-		Because: &Because{Kind: IsDisabled, Until: u.DisabledUntil}}
+		Details: &Details{Kind: IsDisabled, Until: u.DisabledUntil}}
 	if !u.DisabledUntil.IsZero() {
 		e.Message += " until " + minute(u.DisabledUntil)
 	}

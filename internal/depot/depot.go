@@ -1,5 +1,5 @@
 // Package depot keeps what people send with their messages: the domain's port
-// [chat.Depot], made of a place for bytes (internal/blob) and of what makes
+// [chat.FileStore], made of a place for bytes (internal/blob) and of what makes
 // pictures safe (internal/picture).
 //
 // Pictures are read whole, and kept without their metadata, as id, and smaller
@@ -54,7 +54,7 @@ const (
 // sizes are the longer sides of the smaller pictures.
 var sizes = []int{480, 1280}
 
-// Depot implements [chat.Depot]. Safe for concurrent use.
+// Depot implements [chat.FileStore]. Safe for concurrent use.
 type Depot struct {
 	blobs  Blobs
 	maker  *picture.Maker
@@ -73,7 +73,7 @@ func New(blobs Blobs) *Depot {
 // Close closes what keeps the bytes. Files that are open stay readable.
 func (d *Depot) Close() error { return d.blobs.Close() }
 
-var _ chat.Depot = (*Depot)(nil)
+var _ chat.FileStore = (*Depot)(nil)
 
 // ErrPlace is in every error for which the place for bytes is the reason,
 // besides what people are told.
@@ -82,8 +82,8 @@ var ErrPlace = errors.New("files cannot be kept or read")
 var errBusy = &chat.Error{Code: chat.CodeRateLimited, RetryAfter: tryAgain,
 	Message: "too many files arrive at the moment: try again in a few seconds"}
 
-// Take implements [chat.Depot].
-func (d *Depot) Take(ctx context.Context, id string, r io.Reader, most int64) (chat.File, error) {
+// Save implements [chat.FileStore].
+func (d *Depot) Save(ctx context.Context, id string, r io.Reader, most int64) (chat.File, error) {
 	if !d.taking.TryAcquire(1) { // whoever waits would hold a connection and a body
 		return chat.File{}, errBusy
 	}
@@ -126,8 +126,8 @@ func (d *Depot) takePicture(ctx context.Context, id string, r io.Reader, most in
 	return chat.File{Type: p.Type, Size: int64(len(p.Data)), Width: p.Width, Height: p.Height}, nil
 }
 
-// TakeFace implements [chat.Depot].
-func (d *Depot) TakeFace(ctx context.Context, id string, r io.Reader, most int64) error {
+// SaveAvatar implements [chat.FileStore].
+func (d *Depot) SaveAvatar(ctx context.Context, id string, r io.Reader, most int64) error {
 	if !d.taking.TryAcquire(1) {
 		return errBusy
 	}
@@ -238,7 +238,7 @@ func inUnits(n int64) string {
 	return fmt.Sprintf("%d bytes", n)
 }
 
-// Open implements [chat.Depot].
+// Open implements [chat.FileStore].
 func (d *Depot) Open(ctx context.Context, id string, width int) (chat.Content, error) {
 	b, err := (*blob.Blob)(nil), error(blob.ErrNotFound)
 	if i, _ := slices.BinarySearch(sizes, width); width > 0 && i < len(sizes) {
@@ -263,8 +263,8 @@ func (d *Depot) Open(ctx context.Context, id string, width int) (chat.Content, e
 	return chat.Content{ReadSeekCloser: p, Type: kind, Size: b.Size, Inline: picture.Inline(kind)}, nil
 }
 
-// Remove implements [chat.Depot]. The file itself goes last, so that what is
-// left of a try is found by the next one.
+// Remove implements [chat.FileStore]. The file itself goes last, so that what
+// is left of a try is found by the next one.
 func (d *Depot) Remove(ctx context.Context, ids ...string) error {
 	for _, id := range ids {
 		for _, size := range sizes {
@@ -279,8 +279,8 @@ func (d *Depot) Remove(ctx context.Context, ids ...string) error {
 	return nil
 }
 
-// Weigh implements [chat.Depot].
-func (d *Depot) Weigh(ctx context.Context) (total int64, err error) {
+// Usage implements [chat.FileStore].
+func (d *Depot) Usage(ctx context.Context) (total int64, err error) {
 	// all of them, whatever the clock of their place says
 	for info, err := range d.blobs.Old(ctx, time.Now().Add(24*time.Hour)) {
 		if err != nil {

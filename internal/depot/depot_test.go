@@ -104,7 +104,7 @@ func TestAnyFilePassesThrough(t *testing.T) {
 		{`<svg xmlns="http://www.w3.org/2000/svg"/>`, "application/octet-stream"},
 		{"%PDF-1.7\n" + strings.Repeat("\x00\xff", 600), "application/pdf"},
 	} {
-		f, err := d.Take(t.Context(), "a1", iotest.OneByteReader(strings.NewReader(c.data)), 200_000)
+		f, err := d.Save(t.Context(), "a1", iotest.OneByteReader(strings.NewReader(c.data)), 200_000)
 		if want := (chat.File{Type: c.kind, Size: int64(len(c.data))}); err != nil || f != want {
 			t.Errorf("%.20q: %+v, %v", c.data, f, err)
 		}
@@ -127,11 +127,11 @@ func TestAnyFilePassesThrough(t *testing.T) {
 // TestWeigh: all that lies there counts, smaller pictures too.
 func TestWeigh(t *testing.T) {
 	d, dir := open(t)
-	if n, err := d.Weigh(t.Context()); err != nil || n != 0 {
+	if n, err := d.Usage(t.Context()); err != nil || n != 0 {
 		t.Fatalf("nothing weighs %d, %v", n, err)
 	}
 	for id, body := range map[string][]byte{"a": []byte("text"), "b": photo(t, 2000, 1000)} {
-		if _, err := d.Take(t.Context(), id, bytes.NewReader(body), 1<<20); err != nil {
+		if _, err := d.Save(t.Context(), id, bytes.NewReader(body), 1<<20); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -146,7 +146,7 @@ func TestWeigh(t *testing.T) {
 		}
 		return err
 	})
-	if n, bad := d.Weigh(t.Context()); err != nil || bad != nil || n != want || n < 1000 {
+	if n, bad := d.Usage(t.Context()); err != nil || bad != nil || n != want || n < 1000 {
 		t.Errorf("it weighs %d, %v; on the disk it is %d, %v", n, bad, want, err)
 	}
 }
@@ -154,7 +154,7 @@ func TestWeigh(t *testing.T) {
 func TestPicturesAreMadeSafe(t *testing.T) {
 	d, dir := open(t)
 	data := photo(t, 1600, 1000)
-	f, err := d.Take(t.Context(), "p", bytes.NewReader(data), 50<<20)
+	f, err := d.Save(t.Context(), "p", bytes.NewReader(data), 50<<20)
 	if err != nil || f.Type != "image/jpeg" || f.Width != 1600 || f.Height != 1000 ||
 		f.Size >= int64(len(data)) {
 		t.Fatalf("%+v, %v", f, err)
@@ -171,7 +171,7 @@ func TestPicturesAreMadeSafe(t *testing.T) {
 	if names := files(t, dir); len(names) != 3 {
 		t.Errorf("kept: %v", names)
 	}
-	small, err := d.Take(t.Context(), "q", bytes.NewReader(photo(t, 30, 20)), 50<<20)
+	small, err := d.Save(t.Context(), "q", bytes.NewReader(photo(t, 30, 20)), 50<<20)
 	if err != nil || small.Width != 30 {
 		t.Errorf("%+v, %v", small, err)
 	}
@@ -213,7 +213,7 @@ func TestWhatIsRefusedLeavesNothing(t *testing.T) {
 		"with a door's own words": {io.MultiReader(bytes.NewReader(make([]byte, 2000)),
 			iotest.ErrReader(mine)), 1 << 20, chat.ErrInvalid, "whole"},
 	} {
-		f, err := d.Take(t.Context(), "a", c.r, c.most)
+		f, err := d.Save(t.Context(), "a", c.r, c.most)
 		if !errors.Is(err, c.want) || !strings.Contains(chat.AsError(err).Message, c.says) ||
 			f != (chat.File{}) {
 			t.Errorf("%s: %+v, %v", name, f, err)
@@ -231,15 +231,15 @@ func TestWhatIsRefusedLeavesNothing(t *testing.T) {
 func TestNoRoom(t *testing.T) {
 	d, _ := open(t)
 	d.memory.TryAcquire(maxReading)
-	if _, err := d.Take(t.Context(), "p", bytes.NewReader(photo(t, 30, 30)), 1<<20); !errors.Is(err,
+	if _, err := d.Save(t.Context(), "p", bytes.NewReader(photo(t, 30, 30)), 1<<20); !errors.Is(err,
 		chat.ErrRateLimited) || chat.AsError(err).RetryAfter == 0 {
 		t.Errorf("a picture without memory for it: %v", err)
 	}
-	if _, err := d.Take(t.Context(), "a", strings.NewReader("text needs none"), 1<<20); err != nil {
+	if _, err := d.Save(t.Context(), "a", strings.NewReader("text needs none"), 1<<20); err != nil {
 		t.Error(err)
 	}
 	d.taking.TryAcquire(maxTaking)
-	if _, err := d.Take(t.Context(), "b", strings.NewReader("x"), 1<<20); !errors.Is(err,
+	if _, err := d.Save(t.Context(), "b", strings.NewReader("x"), 1<<20); !errors.Is(err,
 		chat.ErrRateLimited) || chat.AsError(err).RetryAfter == 0 {
 		t.Errorf("one too many: %v", err)
 	}
@@ -262,7 +262,7 @@ func TestFullDisk(t *testing.T) {
 	d, dir := open(t)
 	place := &full{Blobs: d.blobs, room: 2}
 	d.blobs = place
-	_, err := d.Take(t.Context(), "p", bytes.NewReader(photo(t, 1600, 1000)), 50<<20) // three blobs
+	_, err := d.Save(t.Context(), "p", bytes.NewReader(photo(t, 1600, 1000)), 50<<20) // three blobs
 	if !errors.Is(err, chat.ErrUnavailable) || !errors.Is(err, ErrPlace) ||
 		!errors.Is(err, blob.ErrFull) || !strings.Contains(chat.AsError(err).Message, "no space") {
 		t.Errorf("%v", err)

@@ -14,7 +14,7 @@ import (
 
 func TestFacesAreSmallSquares(t *testing.T) {
 	d, dir := open(t)
-	if err := d.TakeFace(t.Context(), "f", iotest.HalfReader(bytes.NewReader(photo(t, 1600, 1000))),
+	if err := d.SaveAvatar(t.Context(), "f", iotest.HalfReader(bytes.NewReader(photo(t, 1600, 1000))),
 		50<<20); err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +45,7 @@ func TestFacesAreSmallSquares(t *testing.T) {
 		"over that for pictures": {io.MultiReader(bytes.NewReader(photo(t, 30, 30)),
 			bytes.NewReader(make([]byte, maxPicture))), 50 << 20, chat.ErrTooLarge, "20 MiB"},
 	} {
-		err := d.TakeFace(t.Context(), "f", c.r, c.most)
+		err := d.SaveAvatar(t.Context(), "f", c.r, c.most)
 		if !errors.Is(err, c.want) || !strings.Contains(chat.AsError(err).Message, c.says) ||
 			len(files(t, dir)) != 0 {
 			t.Errorf("%s: %v, left %v", name, err, files(t, dir))
@@ -54,7 +54,7 @@ func TestFacesAreSmallSquares(t *testing.T) {
 	if !d.memory.TryAcquire(maxReading) || !d.taking.TryAcquire(maxTaking) {
 		t.Error("room that was taken is not given back")
 	}
-	if err := d.TakeFace(t.Context(), "f", strings.NewReader("x"), 1<<20); !errors.Is(err,
+	if err := d.SaveAvatar(t.Context(), "f", strings.NewReader("x"), 1<<20); !errors.Is(err,
 		chat.ErrRateLimited) {
 		t.Errorf("without room: %v", err)
 	}

@@ -1,5 +1,5 @@
 // Package links looks at web pages on behalf of people: the domain's port
-// [chat.Looker], made of what fetches pages without getting inside
+// [chat.LinkPreviewer], made of what fetches pages without getting inside
 // (internal/preview) and of what makes pictures safe (internal/picture).
 //
 // What a page says is kept in a cache that all nodes may share; its picture,
@@ -44,7 +44,7 @@ const (
 	picturesWeight = 32 << 20
 )
 
-// Config is what a [Looker] is made of.
+// Config is what a [LinkPreviewer] is made of.
 type Config struct {
 	Cache preview.Cache // where it is kept what pages say; default 8 MiB of this process' memory
 	Allow Allow         // what may be looked at besides the public web
@@ -56,8 +56,8 @@ type Config struct {
 	Log      *slog.Logger  // default slog.Default()
 }
 
-// Looker implements [chat.Looker]. Safe for concurrent use.
-type Looker struct {
+// LinkPreviewer implements [chat.LinkPreviewer]. Safe for concurrent use.
+type LinkPreviewer struct {
 	fetcher  *preview.Fetcher
 	maker    *picture.Maker
 	own      []string
@@ -87,10 +87,10 @@ type making struct {
 	err  error
 }
 
-var _ chat.Looker = (*Looker)(nil)
+var _ chat.LinkPreviewer = (*LinkPreviewer)(nil)
 
-// New returns a Looker. Close it after the last call.
-func New(cfg Config) *Looker {
+// New returns a LinkPreviewer. Close it after the last call.
+func New(cfg Config) *LinkPreviewer {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
@@ -103,7 +103,7 @@ func New(cfg Config) *Looker {
 	if cfg.Version != "" {
 		agent = "Parley/" + cfg.Version + " (link preview)"
 	}
-	l := &Looker{
+	l := &LinkPreviewer{
 		fetcher: preview.New(preview.Options{
 			Permit: cfg.Allow.permit, Resolver: cfg.Resolver, Cache: cfg.Cache, TTL: keepFor,
 			NegativeTTL: keepNothing, Timeout: timeout, Picture: maxBytes, Agent: agent,
@@ -136,7 +136,7 @@ func New(cfg Config) *Looker {
 
 // Close ends what is being fetched and waits for it. No call may begin after
 // it.
-func (l *Looker) Close() {
+func (l *LinkPreviewer) Close() {
 	l.cancel()
 	l.wg.Wait()
 	l.fetcher.Close()
@@ -144,8 +144,8 @@ func (l *Looker) Close() {
 	l.end()
 }
 
-// Known implements [chat.Looker].
-func (l *Looker) Known(ctx context.Context, link string) (chat.Preview, bool, error) {
+// Known implements [chat.LinkPreviewer].
+func (l *LinkPreviewer) Known(ctx context.Context, link string) (chat.Preview, bool, error) {
 	if l.isOwn(link) {
 		return chat.Preview{}, true, chat.ErrNotFound
 	}
@@ -153,8 +153,8 @@ func (l *Looker) Known(ctx context.Context, link string) (chat.Preview, bool, er
 	return shown(p), known, told(err)
 }
 
-// Look implements [chat.Looker].
-func (l *Looker) Look(ctx context.Context, link string) (chat.Preview, error) {
+// Look implements [chat.LinkPreviewer].
+func (l *LinkPreviewer) Look(ctx context.Context, link string) (chat.Preview, error) {
 	if l.isOwn(link) {
 		return chat.Preview{}, chat.ErrNotFound
 	}
@@ -162,7 +162,7 @@ func (l *Looker) Look(ctx context.Context, link string) (chat.Preview, error) {
 	return shown(p), told(err)
 }
 
-func (l *Looker) isOwn(link string) bool {
+func (l *LinkPreviewer) isOwn(link string) bool {
 	u, err := url.Parse(link)
 	return err == nil && slices.ContainsFunc(l.own,
 		func(host string) bool { return strings.EqualFold(host, u.Host) })
@@ -186,8 +186,8 @@ func told(err error) error {
 	return err
 }
 
-// Picture implements [chat.Looker].
-func (l *Looker) Picture(ctx context.Context, link string) (chat.Content, error) {
+// Picture implements [chat.LinkPreviewer].
+func (l *LinkPreviewer) Picture(ctx context.Context, link string) (chat.Content, error) {
 	p, err := l.Look(ctx, link)
 	if err != nil {
 		return chat.Content{}, err
@@ -215,7 +215,7 @@ func (content) Close() error { return nil }
 
 // shared makes a picture, once for all who wait for it; it goes on if some of
 // them leave.
-func (l *Looker) shared(ctx context.Context, address string) (small, error) {
+func (l *LinkPreviewer) shared(ctx context.Context, address string) (small, error) {
 	l.mu.Lock()
 	m := l.making[address]
 	if m == nil {
@@ -245,7 +245,7 @@ func (l *Looker) shared(ctx context.Context, address string) (small, error) {
 
 // make fetches a picture and makes it small. Without an error there may be
 // none.
-func (l *Looker) make(ctx context.Context, address string) (small, error) {
+func (l *LinkPreviewer) make(ctx context.Context, address string) (small, error) {
 	select {
 	case l.slots <- struct{}{}:
 		defer func() { <-l.slots }()

@@ -67,7 +67,7 @@ func page(picture string) http.HandlerFunc {
 		`<title>T</title><meta property="og:image" content="%s">`, picture))
 }
 
-func looker(t *testing.T, cfg Config, allow ...string) *Looker {
+func looker(t *testing.T, cfg Config, allow ...string) *LinkPreviewer {
 	t.Helper()
 	var err error
 	if cfg.Allow, err = ParseAllow(allow); err != nil {
@@ -301,7 +301,7 @@ func mustPlace(t *testing.T, text string) place {
 func TestSharedCache(t *testing.T) {
 	s := serve(t, map[string]http.HandlerFunc{"/": page("/p"), "/p": send("image/png", pngOf(t, 9, 9))})
 	server := redistest.Start(t)
-	var nodes [2]*Looker
+	var nodes [2]*LinkPreviewer
 	for i := range nodes {
 		cache, err := NewShared(server.Client(t), "parley:link")
 		if err != nil {

@@ -16,7 +16,7 @@ type Problem struct {
 	Code   chat.Code `json:"code" enum:"invalid,unauthenticated,forbidden,not_found,conflict,resync,too_large,rate_limited,internal,unavailable" doc:"The kind of refusal, the same over both doors"`
 	Field  string    `json:"field,omitempty" doc:"Field of the input at fault"`
 
-	Because *chat.Because `json:"because,omitempty" doc:"What stands in the way, where a client can make something of it"`
+	Details *chat.Details `json:"because,omitempty" doc:"What stands in the way, where a client can make something of it"`
 }
 
 // refuse answers with err as a problem. Errors that are not the domain's are
@@ -31,5 +31,5 @@ func (d *door) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(status)
 	write(w, Problem{Type: "about:blank", Title: http.StatusText(status),
-		Status: status, Detail: e.Message, Code: e.Code, Field: e.Field, Because: e.Because})
+		Status: status, Detail: e.Message, Code: e.Code, Field: e.Field, Details: e.Details})
 }

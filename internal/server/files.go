@@ -128,7 +128,7 @@ func (f FilesConfig) open(ctx context.Context, folder string, shared bool) (*dep
 func (c *Core) OpenFiles(ctx context.Context, f FilesConfig) (string, error) {
 	d, place, err := f.open(ctx, c.Files, c.Shared)
 	if d != nil {
-		c.Service.Files, c.Service.Limits.File, c.Service.Limits.Files = chat.Depot(d),
+		c.Service.Files, c.Service.Limits.File, c.Service.Limits.Files = chat.FileStore(d),
 			int64(f.FileSize), int64(f.FilesTotal)
 		c.files = d
 	}

@@ -37,6 +37,6 @@ func (c *Core) OpenPreviews(p PreviewConfig, reached string) error {
 		cfg.Own = []string{u.Host}
 	}
 	looker := links.New(cfg)
-	c.Service.Looker, c.previews = looker, looker.Close
+	c.Service.LinkPreviewer, c.previews = looker, looker.Close
 	return nil
 }

@@ -83,9 +83,9 @@ type failure struct {
 	Message      string        `json:"message"`
 	Field        string        `json:"field,omitempty"`
 	RetryAfterMS int64         `json:"retry_after_ms,omitempty"`
-	Because      *chat.Because `json:"because,omitempty"`
+	Details      *chat.Details `json:"because,omitempty"`
 }
 
 func newFailure(e *chat.Error) failure {
-	return failure{e.Code, e.Message, e.Field, e.RetryAfter.Milliseconds(), e.Because}
+	return failure{e.Code, e.Message, e.Field, e.RetryAfter.Milliseconds(), e.Details}
 }

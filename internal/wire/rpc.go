@@ -126,7 +126,7 @@ func failure(id jsontext.Value, code int, e *chat.Error) []byte {
 		Code         chat.Code     `json:"code"`
 		Field        string        `json:"field,omitempty"`
 		RetryAfterMS int64         `json:"retry_after_ms,omitempty"`
-		Because      *chat.Because `json:"because,omitempty"`
+		Details      *chat.Details `json:"because,omitempty"`
 	}
 	b := append([]byte(`{"jsonrpc":"2.0","id":`), id...)
 	b = append(b, `,"error":`...)
@@ -134,7 +134,7 @@ func failure(id jsontext.Value, code int, e *chat.Error) []byte {
 		Code    int    `json:"code"`
 		Message string `json:"message"`
 		Data    data   `json:"data"`
-	}{code, e.Message, data{e.Code, e.Field, e.RetryAfter.Milliseconds(), e.Because}})
+	}{code, e.Message, data{e.Code, e.Field, e.RetryAfter.Milliseconds(), e.Details}})
 }
 
 // appendValue appends v and the closing brace of the frame.
