@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -261,6 +262,15 @@ func (b *builder) readFile() (map[string]any, error) {
 	return values, errors.Join(unknown...)
 }
 
+// serviceLink matches the variables that Kubernetes sets in every container for
+// each Service whose name is parley or begins with parley-, like
+// PARLEY_PORT=tcp://10.0.0.1:80. The value counts too: PARLEY_PORT=8080 is
+// someone's mistake.
+var serviceLink = regexp.MustCompile(`^PARLEY_(?:[A-Z0-9_]+_)?(?:SERVICE_HOST=` +
+	`|SERVICE_PORT(?:_[A-Z0-9_]+)?=[0-9]+$` +
+	`|PORT(?:_[0-9]+_(?:TCP|UDP|SCTP))?=(?:tcp|udp|sctp)://` +
+	`|PORT_[0-9]+_(?:TCP|UDP|SCTP)_(?:PROTO|PORT|ADDR)=)`)
+
 // unknownEnvironment refuses variables that look like settings and are none.
 func (b *builder) unknownEnvironment() error {
 	var known []string
@@ -270,7 +280,7 @@ func (b *builder) unknownEnvironment() error {
 	for _, entry := range b.environ {
 		name, _, _ := strings.Cut(entry, "=")
 		if strings.HasPrefix(name, "PARLEY_") && !strings.HasPrefix(name, "PARLEY_TEST_") &&
-			!slices.Contains(known, name) {
+			!slices.Contains(known, name) && !serviceLink.MatchString(entry) {
 			return fmt.Errorf("there is no setting %s%s (see parley serve --help)", name,
 				didYouMean("", name, known))
 		}

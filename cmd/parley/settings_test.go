@@ -144,6 +144,26 @@ func TestSettingsThatAreWrong(t *testing.T) {
 	}
 }
 
+// TestServiceLinks: what Kubernetes sets for a Service called parley is no
+// misspelt setting.
+func TestServiceLinks(t *testing.T) {
+	for entry, want := range map[string]bool{
+		"PARLEY_SERVICE_HOST=10.0.0.1": true, "PARLEY_SERVICE_PORT=80": true,
+		"PARLEY_SERVICE_PORT_HTTP=80": true, "PARLEY_PORT=tcp://10.0.0.1:80": true,
+		"PARLEY_PORT_80_TCP=tcp://10.0.0.1:80": true, "PARLEY_PORT_80_TCP_PROTO=tcp": true,
+		"PARLEY_PORT_80_TCP_PORT=80": true, "PARLEY_PORT_80_TCP_ADDR=10.0.0.1": true,
+		"PARLEY_REDIS_SERVICE_PORT_6379_TCP=6379": true, "PARLEY_REDIS_SERVICE_HOST=fd00::1": true,
+		"PARLEY_REDIS_PORT=tcp://[fd00::1]:6379": true, "PARLEY_REDIS_PORT_53_UDP=udp://10.0.0.1:53": true,
+		"PARLEY_PORT=8080": false, "PARLEY_REDIS_PORT=6379": false, "PARLEY_SERVICE_PORT=many": false,
+		"PARLEY_LISTEM=:80": false, "PARLEY_PORTS=tcp://10.0.0.1:80": false,
+	} {
+		b := builder{environ: []string{entry}}
+		if err := b.unknownEnvironment(); (err == nil) != want {
+			t.Errorf("%s: %v", entry, err)
+		}
+	}
+}
+
 func TestHelp(t *testing.T) {
 	_, out, err := trySample(t, "", nil, "--help")
 	if err != nil {

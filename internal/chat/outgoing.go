@@ -17,6 +17,9 @@ const (
 	outgoingKind = "outgoing"
 	// maxOutgoing is how many outgoing webhooks a room may have.
 	maxOutgoing = 20
+	// maxSameHost is how many of them may lead to one host, so that one message
+	// does not become many requests there.
+	maxSameHost = 3
 	// maxURL is how many bytes the address of one may have.
 	maxURL = 2048
 )
@@ -105,6 +108,16 @@ func (s *Service) CreateOutgoing(ctx context.Context, who Caller, in OutgoingInp
 		return OutgoingOutput{}, &Error{Code: CodeConflict,
 			Message: fmt.Sprintf("a room has at most %d outgoing webhooks: delete one first", maxOutgoing)}
 	}
+	same := 0
+	for _, o := range have {
+		if host(o.URL) == host(in.URL) {
+			same++
+		}
+	}
+	if same >= maxSameHost {
+		return OutgoingOutput{}, &Error{Code: CodeConflict, Message: fmt.Sprintf(
+			"a room has at most %d outgoing webhooks to one host: delete one first", maxSameHost)}
+	}
 	heads, err := s.Store.Heads(ctx, RoomStream(in.Room))
 	if err != nil {
 		return OutgoingOutput{}, err
@@ -130,8 +143,11 @@ func (s *Service) CreateOutgoing(ctx context.Context, who Caller, in OutgoingInp
 // leads to is judged when it is reached.
 func judgeURL(link string) error {
 	u, err := url.Parse(link)
+	if err == nil && u.Fragment != "" {
+		return invalid("url", "an address must not contain #: a server never sees what follows it")
+	}
 	if err != nil || len(link) > maxURL || u.Scheme != "http" && u.Scheme != "https" ||
-		u.Hostname() == "" || u.User != nil || u.Opaque != "" || u.Fragment != "" {
+		u.Hostname() == "" || u.User != nil || u.Opaque != "" {
 		return invalid("url", "an address is like https://example.org/path, without a name or password in it, and has at most %d bytes", maxURL)
 	}
 	return nil
@@ -143,7 +159,7 @@ func host(link string) string {
 	if err != nil {
 		return ""
 	}
-	return u.Host
+	return strings.ToLower(u.Host)
 }
 
 // ListOutgoing returns the outgoing webhooks of a room that the caller

@@ -304,6 +304,17 @@ func TestOutgoingBehindTheLog(t *testing.T) {
 	}
 }
 
+// TestOutgoingToOneHost: a message does not become any number of requests to
+// one host.
+func TestOutgoingToOneHost(t *testing.T) {
+	r, owner, _ := newReceiver(t) // the first, to hooks.example
+	for i, want := range []*chat.Error{nil, nil, chat.ErrConflict} {
+		_, err := r.f.CreateOutgoing(t.Context(), owner, chat.OutgoingInput{Room: r.room,
+			URL: fmt.Sprintf("http://Hooks.Example/%d", i)})
+		refused(t, "to the same host", err, want)
+	}
+}
+
 func TestOutgoingIsForModerators(t *testing.T) {
 	r, owner, out := newReceiver(t)
 	joe, eve := r.f.Person("Joe", chat.RoleMember), r.f.Person("Eve", chat.RoleAdmin)
@@ -340,11 +351,16 @@ func TestOutgoingIsForModerators(t *testing.T) {
 		refused(t, "url "+url, err, chat.ErrInvalid)
 	}
 	_, err := r.f.CreateOutgoing(t.Context(), owner,
+		chat.OutgoingInput{Room: r.room, URL: "https://a.example/hook#secret"})
+	if err == nil || !strings.Contains(err.Error(), "must not contain #") {
+		t.Errorf("an address with a fragment: %v", err)
+	}
+	_, err = r.f.CreateOutgoing(t.Context(), owner,
 		chat.OutgoingInput{Room: r.room, URL: "https://a.example", Kinds: []chat.Kind{chat.ReadMoved}})
 	refused(t, "a kind of another stream", err, chat.ErrInvalid)
-	for range 19 {
-		if _, err := r.f.CreateOutgoing(t.Context(), owner,
-			chat.OutgoingInput{Room: r.room, URL: "https://a.example"}); err != nil {
+	for i := range 19 {
+		if _, err := r.f.CreateOutgoing(t.Context(), owner, chat.OutgoingInput{Room: r.room,
+			URL: fmt.Sprintf("https://%d.example/%d", i/3, i)}); err != nil {
 			t.Fatal(err)
 		}
 	}

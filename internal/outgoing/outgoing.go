@@ -189,11 +189,11 @@ func (r *Runner) post(ctx context.Context, p chat.Parcel) error {
 
 // reason says in words that may be shown why there was no answer.
 func reason(err error) string {
-	if errors.Is(err, errRefused) {
-		return "this server may not send to that address: its operator can allow the host with --outgoing-allow"
-	}
-	if _, ok := errors.AsType[*net.DNSError](err); ok {
-		return "the receiver's name is not known"
+	_, unknown := errors.AsType[*net.DNSError](err)
+	if unknown || errors.Is(err, errRefused) {
+		// The two are alike, so that no one finds out which names a private
+		// network has.
+		return "the receiver's name is not known, or its address is private: the operator can allow private hosts with --outgoing-allow"
 	}
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return "the receiver's certificate is not valid"

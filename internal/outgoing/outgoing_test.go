@@ -341,6 +341,8 @@ func TestAnswers(t *testing.T) {
 		{"not permitted", "", 200, "--outgoing-allow", func(c *Config) { c.Permit = nil }},
 		{"not permitted by name", "http://localhost:1/", 200, "--outgoing-allow",
 			func(c *Config) { c.Permit = nil }},
+		{"unknown name", "http://unknown.invalid/", 200, "--outgoing-allow",
+			func(c *Config) { c.Permit = nil }},
 		{"another host is allowed", "", 200, "--outgoing-allow",
 			func(c *Config) { c.Permit, c.Allow = nil, []string{"localhost", "127.0.0.1:1"} }},
 	} {
