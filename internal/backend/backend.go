@@ -89,7 +89,10 @@ type Backend struct {
 	// [ErrElsewhere]. The job's context ends with ctx, and when another node
 	// may start the job.
 	Exclusive func(ctx context.Context, job string, do func(context.Context) error) error
-	Files     string // where files are kept unless a setting says otherwise; empty for nowhere
+	// Health returns what does not work although the store can be read, by the
+	// part. It is nil for a store that works as a whole or not at all.
+	Health func(context.Context) map[string]string
+	Files  string // where files are kept unless a setting says otherwise; empty for nowhere
 	// Check is how often the hub compares its cursors, see hub.Config.
 	Check time.Duration
 	Close func() error // closes everything but the Presence

@@ -16,6 +16,8 @@ type ServerInfo struct {
 	LogOut     string `json:"log_out,omitempty" doc:"With external: address of its page for logging out"`
 	Limits     Limits `json:"limits" doc:"What it allows"`
 	Previews   bool   `json:"previews" doc:"It shows what links lead to, see link.previews"`
+	// for people who wonder why nothing can be sent
+	Degraded map[string]string `json:"degraded,omitempty" doc:"What does not work at the moment although messages can be read, by the part of the server: why"`
 }
 
 // SignUp says who may make an account for themselves.
@@ -30,6 +32,9 @@ func (s *Service) Info(ctx context.Context, _ Caller, _ None) (ServerInfo, error
 	}
 	info := ServerInfo{Name: s.Name, Version: s.Version, SignUp: s.SignUp, NeedsSetup: !owned,
 		Limits: limits, Previews: s.LinkPreviewer != nil}
+	if s.Health != nil {
+		info.Degraded = s.Health(ctx)
+	}
 	if x := s.External; x != nil {
 		info.SignUp, info.NeedsSetup, info.External, info.LogIn, info.LogOut = SignUpClosed, false,
 			true, x.LogIn, x.LogOut

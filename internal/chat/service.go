@@ -34,6 +34,10 @@ type Config struct {
 
 	External *External // another program logs people in; nil for none
 
+	// Health returns what does not work although the store can be read, by the
+	// part; nil for nothing.
+	Health func(context.Context) map[string]string
+
 	Version string
 	Name    string // the server's name, as shown to people; default "Parley"
 }

@@ -60,7 +60,8 @@ func (s *Service) Authenticate(ctx context.Context, token string, who Caller) (C
 		if errors.Is(err, ErrNotFound) {
 			return Caller{}, ErrUnauthenticated
 		}
-		if err != nil {
+		// A store that cannot be written can still tell whose session this is.
+		if err != nil && !errors.Is(err, ErrUnavailable) {
 			return Caller{}, err
 		}
 	}

@@ -31,6 +31,7 @@ func (s *Store) Commit(ctx context.Context, changes ...chat.Change) ([]chat.Resu
 			n++
 		}
 		some, err := s.commit(ctx, changes[:n])
+		s.health.note("store", err)
 		if err != nil {
 			return nil, failed(fmt.Sprintf("%s in %s", changes[0].Kind(), changes[0].Stream), err)
 		}

@@ -140,7 +140,7 @@ func (d driver) open(ctx context.Context, c backend.Config, env backend.Env,
 	return &backend.Backend{
 		Store: store, Bell: bell, Limiter: NewLimiter(store), Previews: previews,
 		Presence:  NewPresence(store, nodeName(), PresenceOptions{}),
-		Exclusive: exclusive(locker),
+		Exclusive: exclusive(locker), Health: store.Health,
 		// Redis tells what its publish/subscribe loses; this finds what it does
 		// not tell.
 		Check: 3 * time.Second,

@@ -5,17 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-
-	"github.com/redis/rueidis"
+	"time"
 
 	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/limit"
 	"github.com/parley-chat/parley/kit/ratelimit"
 )
 
-// Limiter is a [chat.Limiter] over all nodes.
+// Limiter is a [chat.Limiter] over all nodes. While Redis refuses to write, each
+// node counts for itself, so that what only reads goes on.
 type Limiter struct {
-	client rueidis.Client
+	store  *Store
 	prefix string
+	local  *limit.Memory
 
 	mu    sync.RWMutex
 	rates map[chat.Rate]*ratelimit.Limiter
@@ -23,7 +25,7 @@ type Limiter struct {
 
 // NewLimiter returns a limiter whose keys stand under the store's prefix.
 func NewLimiter(s *Store) *Limiter {
-	return &Limiter{client: s.client, prefix: s.keys.prefix + ":limit",
+	return &Limiter{store: s, prefix: s.keys.prefix + ":limit", local: limit.New(time.Now),
 		rates: map[chat.Rate]*ratelimit.Limiter{}}
 }
 
@@ -37,8 +39,17 @@ func (l *Limiter) Take(ctx context.Context, key string, n int, rate chat.Rate) (
 	if errors.Is(err, ratelimit.ErrTooLarge) {
 		return chat.Allowance{}, chat.ErrTooLarge
 	}
-	if err != nil {
+	reason, news := l.store.health.note("limits", err)
+	switch {
+	case reason != "":
+		if news {
+			l.store.log.Warn("limits are counted on this node alone", "reason", reason)
+		}
+		return l.local.Take(ctx, key, n, rate)
+	case err != nil:
 		return chat.Allowance{}, failed("limit", err)
+	case news:
+		l.store.log.Info("limits are counted over all nodes again")
 	}
 	return chat.Allowance{OK: r.Allowed, Remaining: int(r.Limits[0].Remaining), RetryAfter: r.RetryAfter}, nil
 }
@@ -50,7 +61,7 @@ func (l *Limiter) of(rate chat.Rate) (*ratelimit.Limiter, error) {
 	if limiter != nil {
 		return limiter, nil
 	}
-	limiter, err := ratelimit.New(l.client, ratelimit.Options{Prefix: l.prefix},
+	limiter, err := ratelimit.New(l.store.client, ratelimit.Options{Prefix: l.prefix},
 		ratelimit.Limit{Name: fmt.Sprintf("%d", rate.Window.Milliseconds()),
 			Quota: int64(rate.Limit), Window: rate.Window})
 	if err != nil {

@@ -180,8 +180,8 @@ func refusal(list []rueidis.RedisMessage) error {
 
 // away are the beginnings of Redis' errors that pass by themselves, or when its
 // operator acts.
-var away = []string{"OOM", "LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY",
-	"NOREPLICAS", "MISCONF", "UNKILLABLE", "NOAUTH", "WRONGPASS", "MOVED", "ASK"}
+var away = []string{"LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY",
+	"UNKILLABLE", "NOAUTH", "WRONGPASS", "MOVED", "ASK"}
 
 // failed says what became of a call: a refusal stays, a Redis that is away is
 // chat.ErrUnavailable, anything else is our fault.
@@ -191,6 +191,9 @@ func failed(op string, err error) error {
 	}
 	if _, ok := errors.AsType[*chat.Error](err); ok {
 		return fmt.Errorf("%s: %w", op, err)
+	}
+	if reason := refusalOf(err); reason != "" {
+		return fmt.Errorf("%s: %w: %w", op, unwritable(reason), err)
 	}
 	if e, ok := errors.AsType[*rueidis.RedisError](err); ok {
 		for _, prefix := range away {

@@ -39,6 +39,7 @@ type Store struct {
 	epoch   string
 	log     *slog.Logger
 	closed  atomic.Bool
+	health  health
 
 	queuesMu sync.Mutex
 	queues   map[queueKey]*queue

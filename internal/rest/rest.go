@@ -5,6 +5,7 @@ package rest
 
 import (
 	"context"
+	"encoding/json"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -140,6 +141,15 @@ func (d *door) ready(w http.ResponseWriter, r *http.Request) {
 		d.Log.WarnContext(r.Context(), "not ready", "error", err)
 		plain(w, http.StatusServiceUnavailable, "the store does not answer")
 		return
+	}
+	if d.Service.Health != nil {
+		if parts := d.Service.Health(ctx); len(parts) > 0 {
+			// Nodes that can be read stay in service.
+			w.Header().Set("Content-Type", "application/json")
+			w.Header().Set("Cache-Control", "no-store")
+			json.NewEncoder(w).Encode(map[string]any{"status": "degraded", "parts": parts})
+			return
+		}
 	}
 	plain(w, http.StatusOK, "ready")
 }

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"runtime"
@@ -63,17 +64,30 @@ func OpenCore(ctx context.Context, cfg CoreConfig) (*Core, error) {
 		out.close()
 		return nil, err
 	}
-	out.opened(b.Store.Ping)
+	out.opened(ping(b))
 	service := chat.New(chat.Config{
 		Store: b.Store, Bell: b.Bell, Presence: b.Presence, Limiter: b.Limiter,
 		Hasher: identity.NewHasher(runtime.GOMAXPROCS(0), 5*time.Second),
 		Names:  identity.Names{}, NewID: identity.NewID, NewToken: identity.NewToken,
 		Log: log, Limits: cfg.Limits, SignUp: cfg.SignUp, External: cfg.External,
 		SessionIdle: cfg.SessionIdle, SessionMax: cfg.SessionMax, Retain: cfg.Retain,
-		Version: Version(), Name: cfg.Name,
+		Version: Version(), Name: cfg.Name, Health: b.Health,
 	})
 	return &Core{Service: service, Where: driver.Name(cfg.Store), Shared: driver.Shared, Log: log,
 		outage: out, Backend: b}, nil
+}
+
+// ping reports whether the whole backend works.
+func ping(b *backend.Backend) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if err := b.Store.Ping(ctx); err != nil || b.Health == nil {
+			return err
+		}
+		if parts := b.Health(ctx); len(parts) > 0 {
+			return fmt.Errorf("%w: %v", chat.ErrUnavailable, parts)
+		}
+		return nil
+	}
 }
 
 // Prepare runs fill, which makes what a server needs before people come. Where

@@ -73,6 +73,19 @@ func New(core *Core, cfg Config) *Server {
 		Metrics:      promhttp.HandlerFor(cfg.Metrics, promhttp.HandlerOpts{}),
 		MetricsToken: cfg.MetricsToken, Version: Version(), Log: core.Log,
 	})
+	if core.Health != nil {
+		for _, part := range []string{"store", "limits"} {
+			cfg.Metrics.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+				Namespace: "parley", Name: "degraded", ConstLabels: prometheus.Labels{"part": part},
+				Help: "Whether this part does not work although the store can be read.",
+			}, func() float64 {
+				if core.Health(context.Background())[part] != "" {
+					return 1
+				}
+				return 0
+			}))
+		}
+	}
 	if s.compat != nil {
 		s.handler = s.compat.Handler(s.handler)
 	}

@@ -1,0 +1,117 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/parley-chat/parley/internal/chat"
+)
+
+// refusals are the beginnings of the errors with which Redis refuses to write
+// while it can still be read, and what they mean to an operator.
+var refusals = []struct{ prefix, reason string }{
+	{"OOM", "full: Redis has reached its maxmemory"},
+	{"READONLY", "read-only: this Redis is a replica"},
+	{"MISCONF", "read-only: Redis cannot save to its disk"},
+	{"NOREPLICAS", "read-only: Redis has fewer replicas than it must have"},
+	{"NOPERM", "denied: Redis does not let this user run a command"},
+	{"The user executing the script", "denied: Redis does not let this user run a command"},
+}
+
+// refusalOf says why Redis refused to write; empty if it did not.
+func refusalOf(err error) string {
+	if e, ok := errors.AsType[*rueidis.RedisError](err); ok {
+		for _, r := range refusals {
+			if strings.HasPrefix(e.Error(), r.prefix) {
+				return r.reason
+			}
+		}
+	}
+	return ""
+}
+
+// unwritable is what people are told while nothing can be written.
+func unwritable(reason string) *chat.Error {
+	what, _, _ := strings.Cut(reason, ":")
+	return &chat.Error{Code: chat.CodeUnavailable,
+		Message: "the server's store is " + map[string]string{"full": "full", "read-only": "read-only",
+			"denied": "not set up right"}[what] + ": you can read, but nothing can be sent or changed. Try again later"}
+}
+
+// noteFor is how long a refusal counts that is not seen again.
+const noteFor = time.Minute
+
+// health remembers which parts of Redis refuse to write.
+type health struct {
+	mu      sync.Mutex
+	parts   map[string]note
+	probed  time.Time
+	refused string // by the newest probe
+}
+
+type note struct {
+	reason string
+	at     time.Time
+}
+
+// note keeps what became of a write to one part. It reports whether that is
+// news.
+func (h *health) note(part string, err error) (reason string, news bool) {
+	reason = refusalOf(err)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	before, was := h.parts[part]
+	was = was && time.Since(before.at) < noteFor
+	switch {
+	case reason != "":
+		if h.parts == nil {
+			h.parts = map[string]note{}
+		}
+		h.parts[part] = note{reason, time.Now()}
+	case err == nil && len(h.parts) > 0:
+		delete(h.parts, part)
+	default:
+		return "", false
+	}
+	return reason, was != (reason != "")
+}
+
+// Health returns what does not work although Redis can be read, by the part:
+// "store" or "limits". It tries a write, at most once a second.
+func (s *Store) Health(ctx context.Context) map[string]string {
+	h := &s.health
+	h.mu.Lock()
+	due := time.Since(h.probed) > time.Second
+	if due {
+		h.probed = time.Now()
+	}
+	h.mu.Unlock()
+	if due {
+		ctx, cancel, err := s.enter(ctx)
+		if err == nil {
+			err = s.client.Do(ctx, s.client.B().Set().Key(s.keys.server("probe")).Value("1").
+				ExSeconds(60).Build()).Error()
+			cancel()
+		}
+		h.mu.Lock()
+		h.refused = refusalOf(err)
+		h.mu.Unlock()
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	parts := map[string]string{}
+	for part, n := range h.parts {
+		if time.Since(n.at) < noteFor {
+			parts[part] = n.reason
+		}
+	}
+	if h.refused != "" {
+		parts["store"] = h.refused
+	}
+	return parts
+}
