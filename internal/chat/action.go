@@ -175,6 +175,8 @@ func Actions() []Action {
 			"Incoming webhooks of a room", "For its moderators.", (*Service).ListHooks),
 		action("hook.delete", "DELETE", "/rooms/{room}/hooks/{bot}", 200, LoggedIn,
 			"End an incoming webhook", "For the room's moderators. Its messages stay, and its name is free again.", (*Service).DeleteHook),
+		action("hook.adopt", "POST", "/rooms/{room}/hooks/{bot}/adopt", 200, LoggedIn,
+			"Take over an incoming webhook", "For the room's moderators. A webhook acts with the rights of whoever made or adopted it, and pauses when that person may not moderate the room any more.", (*Service).AdoptHook),
 
 		action("outgoing.create", "POST", "/rooms/{room}/outgoing", 201, LoggedIn,
 			"Have a room's events sent to an address",
@@ -184,6 +186,8 @@ func Actions() []Action {
 			"For its moderators. Says how far each is, and why it is not further.", (*Service).ListOutgoing),
 		action("outgoing.delete", "DELETE", "/rooms/{room}/outgoing/{webhook}", 200, LoggedIn,
 			"End an outgoing webhook", "For the room's moderators.", (*Service).DeleteOutgoing),
+		action("outgoing.adopt", "POST", "/rooms/{room}/outgoing/{webhook}/adopt", 200, LoggedIn,
+			"Take over an outgoing webhook", "For the room's moderators. A webhook acts with the rights of whoever made or adopted it, and pauses when that person may not moderate the room any more.", (*Service).AdoptOutgoing),
 		action("outgoing.dead", "GET", "/rooms/{room}/outgoing/{webhook}/dead", 200, LoggedIn,
 			"Events that a webhook gave up", "For the room's moderators. Oldest first.", (*Service).ListDead),
 		action("outgoing.retry", "POST", "/rooms/{room}/outgoing/{webhook}/retry", 200, LoggedIn,

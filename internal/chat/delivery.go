@@ -124,6 +124,10 @@ func (s *Service) deliverNext(ctx context.Context, webhook Outgoing, p Patience,
 	}
 	var failure *DeliveryError
 	if found {
+		if ok, err := s.mayDeliver(ctx, o); !ok {
+			return false, err
+		}
+		o.PausedAt = time.Time{}
 		err := deliver(ctx, Parcel{Webhook: o.Outgoing, Secret: o.Secret, Event: event})
 		if ctx.Err() != nil {
 			return false, ctx.Err() // nobody's failure
@@ -239,6 +243,9 @@ func (s *Service) deliverAgain(ctx context.Context, webhook Outgoing,
 	}
 	letters, err := s.deadLetters(ctx, o.Room, o.ID)
 	if err != nil {
+		return err
+	}
+	if ok, err := s.mayDeliver(ctx, o); !ok {
 		return err
 	}
 	for _, l := range letters {

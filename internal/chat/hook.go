@@ -22,9 +22,20 @@ const maxHooks = 50
 type Hook struct {
 	Room      RoomID    `json:"room" doc:"Room"`
 	Bot       User      `json:"bot" doc:"As whom it posts"`
-	CreatedBy UserID    `json:"created_by" doc:"Who made it"`
+	CreatedBy UserID    `json:"created_by" doc:"Who made it, or adopted it last: it acts with their rights"`
 	CreatedAt time.Time `json:"created_at" doc:"When"`
+	Paused    bool      `json:"paused,omitempty" doc:"Nothing can be posted, because created_by may not moderate the room any more. hook.adopt resumes it"`
 }
+
+// hook is what is kept of an incoming webhook.
+type hook struct {
+	Hook
+	PausedAt time.Time `json:"paused_at,omitzero"` // when that was written into the audit log
+}
+
+// errPaused refuses posts of a webhook whose owner has lost the right to it.
+var errPaused = &Error{Code: CodeForbidden,
+	Message: "this webhook is paused, because whoever made it does not moderate the room any more: ask a moderator to adopt it"}
 
 // hooksMade bounds how often one person makes a webhook: each is an account,
 // which stays when it is deleted.
@@ -117,7 +128,86 @@ func (s *Service) ListHooks(ctx context.Context, who Caller, in RoomInput) (Hook
 		return HookList{}, err
 	}
 	hooks, err := s.hooks(ctx, in.Room)
+	for i, h := range hooks {
+		ok, err := s.moderates(ctx, h.CreatedBy, h.Room)
+		if err != nil {
+			return HookList{}, err
+		}
+		hooks[i].Paused = !ok
+	}
 	return HookList{Hooks: hooks}, err
+}
+
+// AdoptHook makes the caller responsible for an incoming webhook, which then
+// acts with their rights.
+func (s *Service) AdoptHook(ctx context.Context, who Caller, in HookIDInput) (None, error) {
+	if _, err := s.moderated(ctx, who, in.Room); err != nil {
+		return None{}, err
+	}
+	if _, err := s.Store.Record(ctx, hookKind, hookID(in.Room, in.Bot)); err != nil {
+		return None{}, err
+	}
+	if err := s.audit(ctx, who, AuditEntry{Action: "hook.adopt", User: in.Bot, Room: in.Room}); err != nil {
+		return None{}, err
+	}
+	return None{}, s.changeHook(ctx, in.Room, in.Bot, func(h *hook) {
+		h.CreatedBy, h.PausedAt = who.User.ID, time.Time{}
+	})
+}
+
+// mayPost refuses a post through a webhook whose owner has lost the right to it.
+func (s *Service) mayPost(ctx context.Context, room RoomID, bot UserID) error {
+	r, err := s.Store.Record(ctx, hookKind, hookID(room, bot))
+	if errors.Is(err, ErrNotFound) {
+		return ErrUnauthenticated
+	}
+	if err != nil {
+		return err
+	}
+	var h hook
+	if err := json.Unmarshal(r.Value, &h); err != nil {
+		return fmt.Errorf("webhook %s: %w", r.ID, err)
+	}
+	ok, err := s.moderates(ctx, h.CreatedBy, room)
+	switch {
+	case err != nil:
+		return err
+	case ok && !h.PausedAt.IsZero():
+		return s.changeHook(ctx, room, bot, func(h *hook) { h.PausedAt = time.Time{} })
+	case ok:
+		return nil
+	case h.PausedAt.IsZero():
+		if err := s.audit(ctx, Caller{}, AuditEntry{Action: "hook.pause", User: h.CreatedBy, Room: room,
+			Detail: string(bot)}); err != nil {
+			return err
+		}
+		if err := s.changeHook(ctx, room, bot, func(h *hook) { h.PausedAt = s.now() }); err != nil {
+			return err
+		}
+	}
+	return errPaused
+}
+
+// changeHook changes a webhook's record, also while others change it.
+func (s *Service) changeHook(ctx context.Context, room RoomID, bot UserID, change func(*hook)) error {
+	for {
+		r, err := s.Store.Record(ctx, hookKind, hookID(room, bot))
+		if err != nil {
+			return err
+		}
+		var h hook
+		if err := json.Unmarshal(r.Value, &h); err != nil {
+			return fmt.Errorf("webhook %s: %w", r.ID, err)
+		}
+		change(&h)
+		value, err := json.Marshal(h)
+		if err != nil {
+			return err
+		}
+		if _, err = s.Store.PutRecord(ctx, hookKind, r.ID, r.Version, value); !errors.Is(err, ErrConflict) {
+			return err
+		}
+	}
 }
 
 // HookIDInput names an incoming webhook.
@@ -172,8 +262,11 @@ func (s *Service) PostHook(ctx context.Context, who Caller, text string) (Messag
 	if i < 0 {
 		return Message{}, ErrUnauthenticated
 	}
-	m, err := s.Send(ctx, who, SendInput{Room: RoomID(strings.TrimPrefix(who.Scopes[i], hookScope)),
-		Text: text})
+	room := RoomID(strings.TrimPrefix(who.Scopes[i], hookScope))
+	if err := s.mayPost(ctx, room, who.User.ID); err != nil {
+		return Message{}, err
+	}
+	m, err := s.Send(ctx, who, SendInput{Room: room, Text: text})
 	if errors.Is(err, ErrNotFound) {
 		err = ErrUnauthenticated // it was taken out of its room
 	}

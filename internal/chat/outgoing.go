@@ -32,7 +32,7 @@ type Outgoing struct {
 	Room      RoomID    `json:"room" doc:"Room"`
 	URL       string    `json:"url" doc:"Where events are posted to"`
 	Kinds     []Kind    `json:"kinds,omitempty" doc:"Kinds of events that are sent; empty for all"`
-	CreatedBy UserID    `json:"created_by" doc:"Who made it"`
+	CreatedBy UserID    `json:"created_by" doc:"Who made it, or adopted it last: it acts with their rights"`
 	CreatedAt time.Time `json:"created_at" doc:"When"`
 
 	Position  Position  `json:"position" doc:"Place in the room's stream: every event up to it was accepted, given up or not wanted"`
@@ -44,6 +44,7 @@ type Outgoing struct {
 	SkippedAt time.Time `json:"skipped_at,omitzero" doc:"When events were last left out, as the receiver was behind for longer than the log reaches back"`
 	Skipped   int64     `json:"skipped,omitempty" doc:"How many were left out, as far as that is known"`
 	EndedAt   time.Time `json:"ended_at,omitzero" doc:"When the receiver said that it is gone (410): nothing is sent any more"`
+	Paused    bool      `json:"paused,omitempty" doc:"Nothing is sent, because created_by may not moderate the room any more. outgoing.adopt resumes it"`
 }
 
 // OutgoingInput asks for an outgoing webhook.
@@ -80,8 +81,9 @@ var roomKinds = []Kind{
 // outgoing is what is kept of a webhook.
 type outgoing struct {
 	Outgoing
-	Secret string   `json:"secret"`
-	Again  []string `json:"again,omitempty"` // dead letters that are to be tried once more
+	Secret   string    `json:"secret"`
+	PausedAt time.Time `json:"paused_at,omitzero"`
+	Again    []string  `json:"again,omitempty"` // dead letters that are to be tried once more
 }
 
 func outgoingID(room RoomID, webhook string) string { return string(room) + "/" + webhook }
@@ -171,9 +173,80 @@ func (s *Service) ListOutgoing(ctx context.Context, who Caller, in RoomInput) (O
 	all, err := s.outgoings(ctx, in.Room)
 	list := OutgoingList{Webhooks: []Outgoing{}}
 	for _, o := range all {
+		ok, err := s.moderates(ctx, o.CreatedBy, o.Room)
+		if err != nil {
+			return OutgoingList{}, err
+		}
+		o.Paused = !ok
 		list.Webhooks = append(list.Webhooks, o.Outgoing)
 	}
 	return list, err
+}
+
+// AdoptOutgoing makes the caller responsible for an outgoing webhook, which then
+// acts with their rights and goes on where it stopped.
+func (s *Service) AdoptOutgoing(ctx context.Context, who Caller, in OutgoingIDInput) (None, error) {
+	if _, err := s.moderated(ctx, who, in.Room); err != nil {
+		return None{}, err
+	}
+	o, _, err := s.outgoing(ctx, in.Room, in.Webhook)
+	if err != nil {
+		return None{}, err
+	}
+	if err := s.audit(ctx, who, AuditEntry{Action: "outgoing.adopt", Room: in.Room,
+		Detail: o.ID + ", to " + host(o.URL)}); err != nil {
+		return None{}, err
+	}
+	_, err = s.changeOutgoing(ctx, in.Room, in.Webhook, func(o *outgoing) {
+		o.CreatedBy = who.User.ID
+		if !o.PausedAt.IsZero() {
+			o.PausedAt, o.NextAt = time.Time{}, time.Time{}
+		}
+	})
+	return None{}, err
+}
+
+// moderates reports whether someone may moderate the room now. What they set up
+// there acts with their rights, each time that it acts.
+func (s *Service) moderates(ctx context.Context, user UserID, room RoomID) (bool, error) {
+	account, err := s.Store.Account(ctx, user)
+	if errors.Is(err, ErrNotFound) || err == nil && account.Disabled {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	_, err = s.moderated(ctx, Caller{User: account.User}, room)
+	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrForbidden) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// pauseFor is how long a paused webhook waits before it looks again whether its
+// owner has the right to it back.
+const pauseFor = time.Minute
+
+// mayDeliver reports whether whoever is responsible for a webhook may read the
+// room. If not, the webhook pauses, and the room's moderators find it in the
+// list and in the audit log.
+func (s *Service) mayDeliver(ctx context.Context, o outgoing) (bool, error) {
+	ok, err := s.moderates(ctx, o.CreatedBy, o.Room)
+	if ok || err != nil {
+		return ok, err
+	}
+	if o.PausedAt.IsZero() {
+		if err := s.audit(ctx, Caller{}, AuditEntry{Action: "outgoing.pause", Room: o.Room,
+			User: o.CreatedBy, Detail: o.ID + ", to " + host(o.URL)}); err != nil {
+			return false, err
+		}
+	}
+	_, err = s.changeOutgoing(ctx, o.Room, o.ID, func(now *outgoing) {
+		if now.CreatedBy == o.CreatedBy { // otherwise someone has adopted it meanwhile
+			now.PausedAt, now.NextAt = s.now(), s.now().Add(pauseFor)
+		}
+	})
+	return false, err
 }
 
 // DeleteOutgoing ends an outgoing webhook, with its dead letters.

@@ -304,6 +304,80 @@ func TestOutgoingBehindTheLog(t *testing.T) {
 	}
 }
 
+// TestOutgoingActsWithItsOwnersRights: who may not moderate the room any more
+// gets nothing more of it, in whatever way they lost the right. The room's
+// moderators see what is left behind, and one of them can adopt it.
+func TestOutgoingActsWithItsOwnersRights(t *testing.T) {
+	for name, lose := range map[string]func(r *receiver, owner, eve chat.Caller) error{
+		"removed": func(r *receiver, owner, eve chat.Caller) error {
+			_, err := r.f.RemoveMember(t.Context(), owner,
+				chat.RemoveMemberInput{Room: r.room, User: eve.User.ID})
+			return err
+		},
+		"demoted": func(r *receiver, owner, eve chat.Caller) error {
+			_, err := r.f.UpdateMember(t.Context(), owner,
+				chat.UpdateMemberInput{Room: r.room, User: eve.User.ID, Role: chat.RoomMember})
+			return err
+		},
+		"disabled": func(r *receiver, owner, eve chat.Caller) error {
+			off := true
+			_, err := r.f.UpdateUser(t.Context(), owner,
+				chat.UpdateUserInput{User: eve.User.ID, Disabled: &off})
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, nil)
+			owner, eve := f.person("Pablo", chat.RoleOwner), f.person("Eve", chat.RoleMember)
+			r := &receiver{f: f, room: f.room(owner, chat.Private, eve)}
+			if _, err := f.UpdateMember(t.Context(), owner, chat.UpdateMemberInput{Room: r.room,
+				User: eve.User.ID, Role: chat.RoomModerator}); err != nil {
+				t.Fatal(err)
+			}
+			out, err := f.CreateOutgoing(t.Context(), eve, chat.OutgoingInput{Room: r.room,
+				URL: "https://eve.example/x", Kinds: []chat.Kind{chat.MessageCreated}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			f.send(owner, r.room, "for Eve too")
+			r.expect("while she moderates", "for Eve too")
+			if err := lose(r, owner, eve); err != nil {
+				t.Fatal(err)
+			}
+			f.send(owner, r.room, "a secret")
+			for range 3 {
+				r.expect("afterwards", "")
+				f.wait(time.Hour)
+			}
+			if s := r.state(owner); !s.Paused || s.CreatedBy != eve.User.ID {
+				t.Errorf("the list shows %+v", s)
+			}
+			log, err := f.ListAudit(t.Context(), owner, chat.AuditInput{Room: r.room})
+			if err != nil {
+				t.Fatal(err)
+			}
+			told := 0
+			for _, e := range log.Entries {
+				if e.Action == "outgoing.pause" && e.User == eve.User.ID &&
+					strings.HasSuffix(e.Detail, "to eve.example") {
+					told++
+				}
+			}
+			if told != 1 {
+				t.Errorf("the audit log tells it %d times: %+v", told, log.Entries)
+			}
+			if _, err := f.AdoptOutgoing(t.Context(), owner,
+				chat.OutgoingIDInput{Room: r.room, Webhook: out.Webhook.ID}); err != nil {
+				t.Fatal(err)
+			}
+			r.expect("adopted", "a secret")
+			if s := r.state(owner); s.Paused || s.CreatedBy != owner.User.ID {
+				t.Errorf("adopted: %+v", s)
+			}
+		})
+	}
+}
+
 // TestOutgoingToOneHost: a message does not become any number of requests to
 // one host.
 func TestOutgoingToOneHost(t *testing.T) {

@@ -126,6 +126,65 @@ func TestBots(t *testing.T) {
 	f.Say(as, room, "beep")
 }
 
+// TestHooksActWithTheirOwnersRights: who may not moderate the room any more
+// posts nothing into it through what they left behind.
+func TestHooksActWithTheirOwnersRights(t *testing.T) {
+	f := newFixture(t, nil)
+	ada, eve := f.person("Ada", chat.RoleMember), f.person("Eve", chat.RoleMember)
+	room := f.room(ada, chat.Private, eve)
+	role := func(to chat.RoomRole) {
+		t.Helper()
+		refused(t, "the role", errOf(f.UpdateMember(t.Context(), ada,
+			chat.UpdateMemberInput{Room: room, User: eve.User.ID, Role: to})), nil)
+	}
+	role(chat.RoomModerator)
+	out, err := f.CreateHook(t.Context(), eve, chat.HookInput{Room: room, Name: "Eve's"})
+	refused(t, "made", err, nil)
+	post := func(what string, want *chat.Error) {
+		t.Helper()
+		refused(t, what, errOf(f.PostHook(t.Context(), out.Path[len("/hooks/"):], nobody, "x")), want)
+	}
+	state := func() chat.Hook {
+		t.Helper()
+		list, err := f.ListHooks(t.Context(), ada, chat.RoomInput{Room: room})
+		if err != nil || len(list.Hooks) != 1 {
+			t.Fatalf("the webhooks are %+v, %v", list, err)
+		}
+		return list.Hooks[0]
+	}
+	post("as a moderator", nil)
+	role(chat.RoomMember)
+	post("as a member", chat.ErrForbidden)
+	post("again", chat.ErrForbidden)
+	if h := state(); !h.Paused || h.CreatedBy != eve.User.ID {
+		t.Errorf("the list shows %+v", h)
+	}
+	role(chat.RoomModerator)
+	post("as a moderator again", nil)
+	refused(t, "remove", errOf(f.RemoveMember(t.Context(), ada,
+		chat.RemoveMemberInput{Room: room, User: eve.User.ID})), nil)
+	post("from outside", chat.ErrForbidden)
+	log, err := f.ListAudit(t.Context(), ada, chat.AuditInput{Room: room})
+	refused(t, "the audit log", err, nil)
+	paused := 0
+	for _, e := range log.Entries {
+		if e.Action == "hook.pause" && e.User == eve.User.ID {
+			paused++
+		}
+	}
+	if paused != 2 {
+		t.Errorf("paused %d times: %+v", paused, log.Entries)
+	}
+	refused(t, "adopt, from outside", errOf(f.AdoptHook(t.Context(), eve,
+		chat.HookIDInput{Room: room, Bot: out.Hook.Bot.ID})), chat.ErrNotFound)
+	refused(t, "adopt", errOf(f.AdoptHook(t.Context(), ada,
+		chat.HookIDInput{Room: room, Bot: out.Hook.Bot.ID})), nil)
+	post("adopted", nil)
+	if h := state(); h.Paused || h.CreatedBy != ada.User.ID {
+		t.Errorf("adopted: %+v", h)
+	}
+}
+
 func TestHooks(t *testing.T) {
 	f := newFixture(t, nil)
 	ada, bob := f.Person("Ada", chat.RoleMember), f.Person("Bob", chat.RoleMember)
