@@ -50,12 +50,12 @@ func (s *Service) ListDead(ctx context.Context, who Caller, in OutgoingIDInput) 
 	if _, _, err := s.outgoing(ctx, in.Room, in.Webhook); err != nil {
 		return DeadList{}, err
 	}
-	letters, err := s.deadLetters(ctx, in.Room, in.Webhook)
+	letters, err := s.DeadLetters(ctx, in.Room, in.Webhook)
 	return DeadList{Dead: append([]DeadLetter{}, letters...)}, err
 }
 
-// RetryDead has dead letters tried once more, soon, and the webhook's next
-// event too if that is waiting.
+// RetryDead asks for one more attempt at dead letters, and at the event that
+// the webhook waits to try again.
 func (s *Service) RetryDead(ctx context.Context, who Caller, in RetryInput) (None, error) {
 	if _, err := s.moderated(ctx, who, in.Room); err != nil {
 		return None{}, err
@@ -68,7 +68,7 @@ func (s *Service) RetryDead(ctx context.Context, who Caller, in RetryInput) (Non
 		return None{}, &Error{Code: CodeConflict,
 			Message: "the receiver has ended this webhook: make another"}
 	}
-	letters, err := s.deadLetters(ctx, in.Room, in.Webhook)
+	letters, err := s.DeadLetters(ctx, in.Room, in.Webhook)
 	if err != nil {
 		return None{}, err
 	}
@@ -81,7 +81,7 @@ func (s *Service) RetryDead(ctx context.Context, who Caller, in RetryInput) (Non
 	if in.Dead != "" && again == nil {
 		return None{}, ErrNotFound
 	}
-	_, err = s.changeOutgoing(ctx, in.Room, in.Webhook, func(o *outgoing) {
+	_, err = s.ChangeOutgoing(ctx, in.Room, in.Webhook, func(o *StoredOutgoing) {
 		o.NextAt = time.Time{}
 		for _, id := range again {
 			if !slices.Contains(o.Again, id) {
@@ -91,6 +91,7 @@ func (s *Service) RetryDead(ctx context.Context, who Caller, in RetryInput) (Non
 		slices.Sort(o.Again)
 		o.Again = o.Again[max(0, len(o.Again)-maxDead):]
 	})
+	s.outgoingChanged()
 	return None{}, err
 }
 
@@ -98,8 +99,8 @@ func deadID(room RoomID, webhook, letter string) string {
 	return outgoingID(room, webhook) + "/" + letter
 }
 
-// deadLetters are those of a webhook, oldest first.
-func (s *Service) deadLetters(ctx context.Context, room RoomID, webhook string) ([]DeadLetter, error) {
+// DeadLetters returns the dead letters of a webhook, oldest first.
+func (s *Service) DeadLetters(ctx context.Context, room RoomID, webhook string) ([]DeadLetter, error) {
 	prefix := deadID(room, webhook, "")
 	records, err := s.Store.Records(ctx, deadKind, prefix, maxDead+10)
 	if err != nil {
@@ -119,23 +120,19 @@ func (s *Service) deadLetters(ctx context.Context, room RoomID, webhook string) 
 	return letters, nil
 }
 
-// bury keeps what is known of an event that is given up, and forgets the oldest
-// letters if there are too many.
-func (s *Service) bury(ctx context.Context, room RoomID, webhook string, l DeadLetter) error {
-	letters, err := s.deadLetters(ctx, room, webhook)
+// AddDeadLetter keeps what is known of an event that is given up, instead of an
+// earlier letter about it. The oldest letters are forgotten where there are too
+// many.
+func (s *Service) AddDeadLetter(ctx context.Context, room RoomID, webhook string, l DeadLetter) error {
+	letters, err := s.DeadLetters(ctx, room, webhook)
 	if err != nil {
 		return err
 	}
 	for ; len(letters) >= maxDead; letters = letters[1:] {
-		if err := s.forgetDead(ctx, room, webhook, letters[0].ID); err != nil {
+		if err := s.ForgetDeadLetter(ctx, room, webhook, letters[0].ID); err != nil {
 			return err
 		}
 	}
-	return s.putDead(ctx, room, webhook, l)
-}
-
-// putDead keeps a letter, instead of an earlier one of the same event.
-func (s *Service) putDead(ctx context.Context, room RoomID, webhook string, l DeadLetter) error {
 	value, err := json.Marshal(l)
 	if err != nil {
 		return err
@@ -152,7 +149,8 @@ func (s *Service) putDead(ctx context.Context, room RoomID, webhook string, l De
 	}
 }
 
-func (s *Service) forgetDead(ctx context.Context, room RoomID, webhook, letter string) error {
+// ForgetDeadLetter deletes a dead letter, if it is still there.
+func (s *Service) ForgetDeadLetter(ctx context.Context, room RoomID, webhook, letter string) error {
 	err := s.Store.DeleteRecord(ctx, deadKind, deadID(room, webhook, letter))
 	if errors.Is(err, ErrNotFound) {
 		return nil

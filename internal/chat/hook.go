@@ -155,7 +155,8 @@ func (s *Service) AdoptHook(ctx context.Context, who Caller, in HookIDInput) (No
 	})
 }
 
-// mayPost refuses a post through a webhook whose owner has lost the right to it.
+// mayPost refuses a post through a webhook whose owner has lost the right to
+// it.
 func (s *Service) mayPost(ctx context.Context, room RoomID, bot UserID) error {
 	r, err := s.Store.Record(ctx, hookKind, hookID(room, bot))
 	if errors.Is(err, ErrNotFound) {

@@ -78,8 +78,8 @@ var roomKinds = []Kind{
 	ThreadMoved, ReactionAdded, ReactionRemoved, MessagesTrimmed,
 }
 
-// outgoing is what is kept of a webhook.
-type outgoing struct {
+// StoredOutgoing is a webhook with what only its deliverer needs.
+type StoredOutgoing struct {
 	Outgoing
 	Secret   string    `json:"secret"`
 	PausedAt time.Time `json:"paused_at,omitzero"`
@@ -124,7 +124,7 @@ func (s *Service) CreateOutgoing(ctx context.Context, who Caller, in OutgoingInp
 	if err != nil {
 		return OutgoingOutput{}, err
 	}
-	o := outgoing{Secret: s.NewToken(), Outgoing: Outgoing{
+	o := StoredOutgoing{Secret: s.NewToken(), Outgoing: Outgoing{
 		ID: s.NewID(), Room: in.Room, URL: in.URL,
 		Kinds:     slices.Compact(slices.Sorted(slices.Values(in.Kinds))),
 		CreatedBy: who.User.ID, CreatedAt: s.now(), Position: heads[0].Position,
@@ -138,6 +138,7 @@ func (s *Service) CreateOutgoing(ctx context.Context, who Caller, in OutgoingInp
 		return OutgoingOutput{}, err
 	}
 	_, err = s.Store.PutRecord(ctx, outgoingKind, outgoingID(o.Room, o.ID), 0, value)
+	s.outgoingChanged()
 	return OutgoingOutput{Webhook: o.Outgoing, Secret: o.Secret}, err
 }
 
@@ -183,8 +184,8 @@ func (s *Service) ListOutgoing(ctx context.Context, who Caller, in RoomInput) (O
 	return list, err
 }
 
-// AdoptOutgoing makes the caller responsible for an outgoing webhook, which then
-// acts with their rights and goes on where it stopped.
+// AdoptOutgoing makes the caller responsible for an outgoing webhook, which
+// then acts with their rights and goes on where it stopped.
 func (s *Service) AdoptOutgoing(ctx context.Context, who Caller, in OutgoingIDInput) (None, error) {
 	if _, err := s.moderated(ctx, who, in.Room); err != nil {
 		return None{}, err
@@ -197,12 +198,10 @@ func (s *Service) AdoptOutgoing(ctx context.Context, who Caller, in OutgoingIDIn
 		Detail: o.ID + ", to " + host(o.URL)}); err != nil {
 		return None{}, err
 	}
-	_, err = s.changeOutgoing(ctx, in.Room, in.Webhook, func(o *outgoing) {
-		o.CreatedBy = who.User.ID
-		if !o.PausedAt.IsZero() {
-			o.PausedAt, o.NextAt = time.Time{}, time.Time{}
-		}
+	_, err = s.ChangeOutgoing(ctx, in.Room, in.Webhook, func(o *StoredOutgoing) {
+		o.CreatedBy, o.PausedAt = who.User.ID, time.Time{}
 	})
+	s.outgoingChanged()
 	return None{}, err
 }
 
@@ -223,27 +222,24 @@ func (s *Service) moderates(ctx context.Context, user UserID, room RoomID) (bool
 	return err == nil, err
 }
 
-// pauseFor is how long a paused webhook waits before it looks again whether its
-// owner has the right to it back.
-const pauseFor = time.Minute
-
-// mayDeliver reports whether whoever is responsible for a webhook may read the
+// MayDeliver reports whether whoever is responsible for a webhook may read the
 // room. If not, the webhook pauses, and the room's moderators find it in the
 // list and in the audit log.
-func (s *Service) mayDeliver(ctx context.Context, o outgoing) (bool, error) {
+func (s *Service) MayDeliver(ctx context.Context, o StoredOutgoing) (bool, error) {
 	ok, err := s.moderates(ctx, o.CreatedBy, o.Room)
 	if ok || err != nil {
 		return ok, err
 	}
-	if o.PausedAt.IsZero() {
-		if err := s.audit(ctx, Caller{}, AuditEntry{Action: "outgoing.pause", Room: o.Room,
-			User: o.CreatedBy, Detail: o.ID + ", to " + host(o.URL)}); err != nil {
-			return false, err
-		}
+	if !o.PausedAt.IsZero() {
+		return false, nil
 	}
-	_, err = s.changeOutgoing(ctx, o.Room, o.ID, func(now *outgoing) {
+	if err := s.audit(ctx, Caller{}, AuditEntry{Action: "outgoing.pause", Room: o.Room,
+		User: o.CreatedBy, Detail: o.ID + ", to " + host(o.URL)}); err != nil {
+		return false, err
+	}
+	_, err = s.ChangeOutgoing(ctx, o.Room, o.ID, func(now *StoredOutgoing) {
 		if now.CreatedBy == o.CreatedBy { // otherwise someone has adopted it meanwhile
-			now.PausedAt, now.NextAt = s.now(), s.now().Add(pauseFor)
+			now.PausedAt = s.now()
 		}
 	})
 	return false, err
@@ -257,7 +253,7 @@ func (s *Service) DeleteOutgoing(ctx context.Context, who Caller, in OutgoingIDI
 	if _, _, err := s.outgoing(ctx, in.Room, in.Webhook); err != nil {
 		return None{}, err
 	}
-	letters, err := s.deadLetters(ctx, in.Room, in.Webhook)
+	letters, err := s.DeadLetters(ctx, in.Room, in.Webhook)
 	if err != nil {
 		return None{}, err
 	}
@@ -266,7 +262,7 @@ func (s *Service) DeleteOutgoing(ctx context.Context, who Caller, in OutgoingIDI
 		return None{}, err
 	}
 	for _, l := range letters { // the webhook goes last: until then it can be deleted again
-		if err := s.forgetDead(ctx, in.Room, in.Webhook, l.ID); err != nil {
+		if err := s.ForgetDeadLetter(ctx, in.Room, in.Webhook, l.ID); err != nil {
 			return None{}, err
 		}
 	}
@@ -275,32 +271,66 @@ func (s *Service) DeleteOutgoing(ctx context.Context, who Caller, in OutgoingIDI
 
 // outgoing returns a webhook and the version of its record. Ids with a slash
 // name no webhook, so that nobody reaches another room's through their own.
-func (s *Service) outgoing(ctx context.Context, room RoomID, webhook string) (outgoing, int64, error) {
+func (s *Service) outgoing(ctx context.Context, room RoomID, webhook string) (StoredOutgoing, int64, error) {
 	if webhook == "" || strings.Contains(webhook, "/") {
-		return outgoing{}, 0, ErrNotFound
+		return StoredOutgoing{}, 0, ErrNotFound
 	}
 	r, err := s.Store.Record(ctx, outgoingKind, outgoingID(room, webhook))
 	if err != nil {
-		return outgoing{}, 0, err
+		return StoredOutgoing{}, 0, err
 	}
 	o, err := readOutgoing(r)
 	return o, r.Version, err
 }
 
-func readOutgoing(r Record) (outgoing, error) {
-	var o outgoing
+// outgoingChanged tells the deliverer that there is another webhook to serve,
+// or something new to do for one.
+func (s *Service) outgoingChanged() {
+	if s.OutgoingChanged != nil {
+		s.OutgoingChanged()
+	}
+}
+
+// AllOutgoing returns up to a page of the webhooks of all rooms that have not
+// ended, and the id to go on after; empty at the end.
+func (s *Service) AllOutgoing(ctx context.Context, after string) (page []StoredOutgoing,
+	next string, err error) {
+	records, err := s.Store.Records(ctx, outgoingKind, after, s.Limits.PageMax)
+	if err != nil || len(records) == 0 {
+		return nil, "", err
+	}
+	for _, r := range records {
+		o, err := readOutgoing(r)
+		if err != nil {
+			return nil, "", err
+		}
+		if o.EndedAt.IsZero() {
+			page = append(page, o)
+		}
+	}
+	return page, records[len(records)-1].ID, nil
+}
+
+// OneOutgoing returns a webhook; ErrNotFound if it was deleted.
+func (s *Service) OneOutgoing(ctx context.Context, room RoomID, webhook string) (StoredOutgoing, error) {
+	o, _, err := s.outgoing(ctx, room, webhook)
+	return o, err
+}
+
+func readOutgoing(r Record) (StoredOutgoing, error) {
+	var o StoredOutgoing
 	if err := json.Unmarshal(r.Value, &o); err != nil {
-		return outgoing{}, fmt.Errorf("outgoing webhook %s: %w", r.ID, err)
+		return StoredOutgoing{}, fmt.Errorf("outgoing webhook %s: %w", r.ID, err)
 	}
 	return o, nil
 }
 
-func (s *Service) outgoings(ctx context.Context, room RoomID) ([]outgoing, error) {
+func (s *Service) outgoings(ctx context.Context, room RoomID) ([]StoredOutgoing, error) {
 	records, err := s.Store.Records(ctx, outgoingKind, string(room)+"/", maxOutgoing+1)
 	if err != nil {
 		return nil, err
 	}
-	var all []outgoing
+	var all []StoredOutgoing
 	for _, r := range records {
 		if !strings.HasPrefix(r.ID, string(room)+"/") {
 			break
@@ -314,19 +344,19 @@ func (s *Service) outgoings(ctx context.Context, room RoomID) ([]outgoing, error
 	return all, nil
 }
 
-// changeOutgoing applies a change to a webhook as it is now, also while others
+// ChangeOutgoing applies a change to a webhook as it is now, also while others
 // change it. ErrNotFound if it is deleted.
-func (s *Service) changeOutgoing(ctx context.Context, room RoomID, webhook string,
-	change func(*outgoing)) (outgoing, error) {
+func (s *Service) ChangeOutgoing(ctx context.Context, room RoomID, webhook string,
+	change func(*StoredOutgoing)) (StoredOutgoing, error) {
 	for {
 		o, version, err := s.outgoing(ctx, room, webhook)
 		if err != nil {
-			return outgoing{}, err
+			return StoredOutgoing{}, err
 		}
 		change(&o)
 		value, err := json.Marshal(o)
 		if err != nil {
-			return outgoing{}, err
+			return StoredOutgoing{}, err
 		}
 		if _, err = s.Store.PutRecord(ctx, outgoingKind, outgoingID(room, webhook), version,
 			value); !errors.Is(err, ErrConflict) {

@@ -10,33 +10,35 @@ import (
 	"time"
 
 	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/follow"
+	"github.com/parley-chat/parley/internal/outgoing"
 )
 
-// receiver takes parcels, or fails.
+// receiver takes deliveries, or fails.
 type receiver struct {
 	f    *fixture
 	room chat.RoomID
-	got  []chat.Parcel
+	got  []chat.Delivery
 	fail error
 }
 
-var patience = chat.Patience{Attempts: 3, First: time.Minute, Longest: time.Hour}
+var retry = follow.RetryPolicy{Attempts: 3, First: time.Minute, Most: time.Hour}
 
 // run delivers what is due.
 func (r *receiver) run() {
 	r.f.T.Helper()
-	due, err := r.f.DueOutgoing(r.f.T.Context())
-	if err != nil {
+	if err := r.deliver(r.f.T.Context(), r.take); err != nil {
 		r.f.T.Fatal(err)
-	}
-	for _, w := range due {
-		if err := r.f.Deliver(r.f.T.Context(), w, patience, r.take); err != nil {
-			r.f.T.Fatal(err)
-		}
 	}
 }
 
-func (r *receiver) take(_ context.Context, p chat.Parcel) error {
+func (r *receiver) deliver(ctx context.Context, post func(context.Context, chat.Delivery) error) error {
+	s := outgoing.New(outgoing.Config{Service: r.f.Service, Retry: retry, Post: post})
+	return follow.New(follow.Config{Log: r.f.Store, Followers: []follow.Follower{s.Follower()},
+		Now: r.f.Now}).Once(ctx)
+}
+
+func (r *receiver) take(_ context.Context, p chat.Delivery) error {
 	if r.fail == nil {
 		r.got = append(r.got, p)
 	}
@@ -124,13 +126,9 @@ func TestOutgoingDeadLetters(t *testing.T) {
 	r, owner, out := newReceiver(t, chat.MessageCreated)
 	poison := r.f.Say(owner, r.room, "poison")
 	r.f.Say(owner, r.room, "good")
-	for range patience.Attempts {
+	for range retry.Attempts {
 		r.fail = &chat.DeliveryError{Reason: "the receiver answered 500"}
-		due, err := r.f.DueOutgoing(t.Context())
-		if err != nil || len(due) != 1 {
-			t.Fatalf("%d due, %v", len(due), err)
-		}
-		err = r.f.Deliver(t.Context(), due[0], patience, func(ctx context.Context, p chat.Parcel) error {
+		err := r.deliver(t.Context(), func(ctx context.Context, p chat.Delivery) error {
 			if p.Event.ID != poison.ID {
 				r.fail = nil
 			}
@@ -254,7 +252,7 @@ func TestOutgoingIsStopped(t *testing.T) {
 	r, owner, out := newReceiver(t)
 	r.f.Say(owner, r.room, "one")
 	ctx, cancel := context.WithCancel(t.Context())
-	err := r.f.Deliver(ctx, out.Webhook, patience, func(ctx context.Context, _ chat.Parcel) error {
+	err := r.deliver(ctx, func(ctx context.Context, _ chat.Delivery) error {
 		cancel()
 		return &chat.DeliveryError{Reason: "cut off"}
 	})
@@ -265,7 +263,7 @@ func TestOutgoingIsStopped(t *testing.T) {
 
 	// Deleted while an event is under way: nothing comes back.
 	r.f.Say(owner, r.room, "two")
-	err = r.f.Deliver(t.Context(), out.Webhook, patience, func(ctx context.Context, _ chat.Parcel) error {
+	err = r.deliver(t.Context(), func(ctx context.Context, _ chat.Delivery) error {
 		_, err := r.f.DeleteOutgoing(ctx, owner, chat.OutgoingIDInput{Room: r.room, Webhook: out.Webhook.ID})
 		return err
 	})
@@ -328,8 +326,8 @@ func TestOutgoingActsWithItsOwnersRights(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t, nil)
-			owner, eve := f.person("Pablo", chat.RoleOwner), f.person("Eve", chat.RoleMember)
-			r := &receiver{f: f, room: f.room(owner, chat.Private, eve)}
+			owner, eve := f.Person("Pablo", chat.RoleOwner), f.Person("Eve", chat.RoleMember)
+			r := &receiver{f: f, room: f.Room(owner, chat.Private, eve)}
 			if _, err := f.UpdateMember(t.Context(), owner, chat.UpdateMemberInput{Room: r.room,
 				User: eve.User.ID, Role: chat.RoomModerator}); err != nil {
 				t.Fatal(err)
@@ -339,15 +337,15 @@ func TestOutgoingActsWithItsOwnersRights(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			f.send(owner, r.room, "for Eve too")
+			f.Say(owner, r.room, "for Eve too")
 			r.expect("while she moderates", "for Eve too")
 			if err := lose(r, owner, eve); err != nil {
 				t.Fatal(err)
 			}
-			f.send(owner, r.room, "a secret")
+			f.Say(owner, r.room, "a secret")
 			for range 3 {
 				r.expect("afterwards", "")
-				f.wait(time.Hour)
+				f.Wait(time.Hour)
 			}
 			if s := r.state(owner); !s.Paused || s.CreatedBy != eve.User.ID {
 				t.Errorf("the list shows %+v", s)

@@ -34,6 +34,9 @@ type Config struct {
 
 	External *External // another program logs people in; nil for none
 
+	// OutgoingChanged, if not nil, is called when there may be something new to
+	// deliver to an outgoing webhook.
+	OutgoingChanged func()
 	// Health returns what does not work although the store can be read, by the
 	// part; nil for nothing.
 	Health func(context.Context) map[string]string

@@ -130,8 +130,8 @@ func TestBots(t *testing.T) {
 // posts nothing into it through what they left behind.
 func TestHooksActWithTheirOwnersRights(t *testing.T) {
 	f := newFixture(t, nil)
-	ada, eve := f.person("Ada", chat.RoleMember), f.person("Eve", chat.RoleMember)
-	room := f.room(ada, chat.Private, eve)
+	ada, eve := f.Person("Ada", chat.RoleMember), f.Person("Eve", chat.RoleMember)
+	room := f.Room(ada, chat.Private, eve)
 	role := func(to chat.RoomRole) {
 		t.Helper()
 		refused(t, "the role", errOf(f.UpdateMember(t.Context(), ada,
@@ -140,9 +140,9 @@ func TestHooksActWithTheirOwnersRights(t *testing.T) {
 	role(chat.RoomModerator)
 	out, err := f.CreateHook(t.Context(), eve, chat.HookInput{Room: room, Name: "Eve's"})
 	refused(t, "made", err, nil)
-	post := func(what string, want *chat.Error) {
+	posts := func(what string, want *chat.Error) {
 		t.Helper()
-		refused(t, what, errOf(f.PostHook(t.Context(), out.Path[len("/hooks/"):], nobody, "x")), want)
+		refused(t, what, errOf(post(t, f, out.Path[len("/hooks/"):], "x")), want)
 	}
 	state := func() chat.Hook {
 		t.Helper()
@@ -152,18 +152,18 @@ func TestHooksActWithTheirOwnersRights(t *testing.T) {
 		}
 		return list.Hooks[0]
 	}
-	post("as a moderator", nil)
+	posts("as a moderator", nil)
 	role(chat.RoomMember)
-	post("as a member", chat.ErrForbidden)
-	post("again", chat.ErrForbidden)
+	posts("as a member", chat.ErrForbidden)
+	posts("again", chat.ErrForbidden)
 	if h := state(); !h.Paused || h.CreatedBy != eve.User.ID {
 		t.Errorf("the list shows %+v", h)
 	}
 	role(chat.RoomModerator)
-	post("as a moderator again", nil)
+	posts("as a moderator again", nil)
 	refused(t, "remove", errOf(f.RemoveMember(t.Context(), ada,
 		chat.RemoveMemberInput{Room: room, User: eve.User.ID})), nil)
-	post("from outside", chat.ErrForbidden)
+	posts("from outside", chat.ErrForbidden)
 	log, err := f.ListAudit(t.Context(), ada, chat.AuditInput{Room: room})
 	refused(t, "the audit log", err, nil)
 	paused := 0
@@ -179,7 +179,7 @@ func TestHooksActWithTheirOwnersRights(t *testing.T) {
 		chat.HookIDInput{Room: room, Bot: out.Hook.Bot.ID})), chat.ErrNotFound)
 	refused(t, "adopt", errOf(f.AdoptHook(t.Context(), ada,
 		chat.HookIDInput{Room: room, Bot: out.Hook.Bot.ID})), nil)
-	post("adopted", nil)
+	posts("adopted", nil)
 	if h := state(); h.Paused || h.CreatedBy != ada.User.ID {
 		t.Errorf("adopted: %+v", h)
 	}

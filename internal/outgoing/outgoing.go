@@ -1,13 +1,13 @@
-// Package outgoing tells other programs what happens in rooms: it posts the
-// events that outgoing webhooks are due, signed, and keeps what became of each.
-// The queue is the room's log, and which event comes next, when it is tried
-// again and when it is given up is the domain's, see [chat.Service.Deliver];
-// here are the clock that looks for work, the request and the guard that keeps
-// it out of the server's own network.
+// Package outgoing posts what happens in rooms to the addresses of outgoing
+// webhooks. Each webhook is a queue of a follower, see internal/follow: the
+// room's log is what is still to be sent, and the webhook's record says how far
+// it is. Here are the requests, and the guard that keeps them out of the
+// server's own network.
 package outgoing
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -17,7 +17,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -26,51 +25,48 @@ import (
 	"time"
 
 	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/follow"
 )
 
-// Config is what a [Runner] is made of. Zero values mean what is said in
+// Config is what a [Sender] is made of. Zero values mean what is said in
 // brackets.
 type Config struct {
 	Service *chat.Service
 	Permit  func(netip.AddrPort) bool // which addresses may be reached [Public]
 	// hosts, each with or without a port, that may be reached wherever they are
-	Allow    []string
-	Patience chat.Patience // [15 attempts, 10 s to 1 h apart]
-	Every    time.Duration // how often to look for work [1 s]
-	Timeout  time.Duration // of one request [10 s]
-	Version  string        // the server's, told to receivers
-	Log      *slog.Logger  // [slog.Default()] addresses and texts are never in it
+	Allow   []string
+	Retry   follow.RetryPolicy // [15 attempts, 10 s to 1 h apart]
+	Sweep   time.Duration      // how often to look for webhooks that others made [5 s]
+	Timeout time.Duration      // of one request [10 s]
+	Version string             // the server's, told to receivers
+	// Post posts an event; the error is a *chat.DeliveryError if the receiver
+	// did not accept it [over HTTP]
+	Post func(context.Context, chat.Delivery) error
 }
 
-// Runner posts events.
-type Runner struct {
+// Sender posts events.
+type Sender struct {
 	Config
 	client *http.Client
-	mu     sync.Mutex
-	busy   map[string]bool // webhooks that are being served
+	listed map[string]follow.Cursor // by the sweep that is under way
+	sentMu sync.Mutex
+	sent   map[string]time.Time // when an event was accepted, until that is saved
 }
 
 // parallel is how many webhooks are served at the same time.
 const parallel = 64
 
-// New returns a runner, which does nothing until it is run.
-func New(cfg Config) *Runner {
+// New returns a sender.
+func New(cfg Config) *Sender {
 	if cfg.Permit == nil {
 		cfg.Permit = Public
 	}
-	if cfg.Patience == (chat.Patience{}) {
-		cfg.Patience = chat.Patience{Attempts: 15, First: 10 * time.Second, Longest: time.Hour}
+	if cfg.Retry == (follow.RetryPolicy{}) {
+		cfg.Retry = follow.RetryPolicy{Attempts: 15, First: 10 * time.Second, Most: time.Hour}
 	}
-	if cfg.Every == 0 {
-		cfg.Every = time.Second
-	}
-	if cfg.Timeout == 0 {
-		cfg.Timeout = 10 * time.Second
-	}
-	if cfg.Log == nil {
-		cfg.Log = slog.Default()
-	}
-	return &Runner{Config: cfg, busy: map[string]bool{}, client: &http.Client{
+	cfg.Sweep = cmp.Or(cfg.Sweep, 5*time.Second)
+	cfg.Timeout = cmp.Or(cfg.Timeout, 10*time.Second)
+	s := &Sender{Config: cfg, sent: map[string]time.Time{}, client: &http.Client{
 		Timeout:       cfg.Timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
@@ -81,62 +77,14 @@ func New(cfg Config) *Runner {
 			ForceAttemptHTTP2: true,
 		},
 	}}
-}
-
-// Run serves webhooks until ctx is done, and returns when what is under way has
-// ended. One node at a time may run it.
-func (r *Runner) Run(ctx context.Context) error {
-	defer r.client.CloseIdleConnections()
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	slots := make(chan struct{}, parallel)
-	tick := time.NewTicker(r.Every)
-	defer tick.Stop()
-	for ctx.Err() == nil {
-		due, err := r.Service.DueOutgoing(ctx)
-		if err != nil && ctx.Err() == nil {
-			r.Log.WarnContext(ctx, "looking for outgoing webhooks", "error", err)
-		}
-		for _, w := range due {
-			if !r.begin(w.ID) {
-				continue
-			}
-			select {
-			case slots <- struct{}{}:
-			case <-ctx.Done():
-				return nil
-			}
-			wg.Go(func() {
-				defer func() { r.end(w.ID); <-slots }()
-				if err := r.Service.Deliver(ctx, w, r.Patience, r.post); err != nil && ctx.Err() == nil {
-					r.Log.WarnContext(ctx, "serving an outgoing webhook", "room", w.Room, "webhook",
-						w.ID, "error", err)
-				}
-			})
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-		}
+	if s.Post == nil {
+		s.Post = s.post
 	}
-	return nil
+	return s
 }
 
-func (r *Runner) begin(id string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.busy[id] {
-		return false
-	}
-	r.busy[id] = true
-	return true
-}
-
-func (r *Runner) end(id string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.busy, id)
-}
+// Close closes the connections that are idle.
+func (s *Sender) Close() { s.client.CloseIdleConnections() }
 
 // Signature is the value of the header Parley-Signature: the time in Unix
 // seconds, and the HMAC-SHA256, in hexadecimal, of that time, a full stop and
@@ -151,24 +99,24 @@ func Signature(secret string, at time.Time, body []byte) string {
 
 // post sends one event. Why it was not accepted is a *chat.DeliveryError, which
 // repeats nothing of what the receiver said.
-func (r *Runner) post(ctx context.Context, p chat.Parcel) error {
+func (s *Sender) post(ctx context.Context, d chat.Delivery) error {
 	body, err := json.Marshal(struct {
 		Event chat.Event `json:"event"`
-	}{p.Event})
+	}{d.Event})
 	if err != nil {
 		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.Webhook.URL, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.Webhook.URL, bytes.NewReader(body))
 	if err != nil {
 		return &chat.DeliveryError{Reason: "the address cannot be used"}
 	}
 	h := req.Header
 	h.Set("Content-Type", "application/json")
-	h.Set("User-Agent", "Parley/"+r.Version)
-	h.Set("Parley-Webhook-Id", p.Webhook.ID)
-	h.Set("Parley-Event-Id", p.Event.ID)
-	h.Set("Parley-Signature", Signature(p.Secret, r.Service.Now(), body))
-	res, err := r.client.Do(req)
+	h.Set("User-Agent", "Parley/"+s.Version)
+	h.Set("Parley-Webhook-Id", d.Webhook.ID)
+	h.Set("Parley-Event-Id", d.Event.ID)
+	h.Set("Parley-Signature", Signature(d.Secret, s.Service.Now(), body))
+	res, err := s.client.Do(req)
 	if err != nil {
 		return &chat.DeliveryError{Reason: reason(err)}
 	}
@@ -181,8 +129,8 @@ func (r *Runner) post(ctx context.Context, p chat.Parcel) error {
 		return &chat.DeliveryError{Reason: "the receiver answered 410: it wants nothing any more", Gone: true}
 	}
 	failure := &chat.DeliveryError{Reason: fmt.Sprintf("the receiver answered %d", res.StatusCode)}
-	if s, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil && s > 0 && s < 1<<20 {
-		failure.RetryAfter = time.Duration(s) * time.Second
+	if wait, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil && wait > 0 && wait < 1<<20 {
+		failure.RetryAfter = time.Duration(wait) * time.Second
 	}
 	return failure
 }

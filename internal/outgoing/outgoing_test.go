@@ -21,6 +21,7 @@ import (
 
 	"github.com/parley-chat/parley/internal/chat"
 	"github.com/parley-chat/parley/internal/chat/chattest"
+	"github.com/parley-chat/parley/internal/follow"
 	"github.com/parley-chat/parley/internal/identity"
 	"github.com/parley-chat/parley/internal/limit"
 )
@@ -130,21 +131,23 @@ func (h *house) run(change func(*Config)) {
 	h.stop()
 	cfg := Config{
 		Service: h.service, Permit: func(netip.AddrPort) bool { return true }, Version: "test",
-		Patience: chat.Patience{Attempts: 3, First: time.Millisecond,
-			Longest: 5 * time.Millisecond}, Every: 2 * time.Millisecond,
-		Log: slog.New(slog.NewTextHandler(&h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Retry: follow.RetryPolicy{Attempts: 3, First: time.Millisecond, Most: 5 * time.Millisecond},
+		Sweep: 2 * time.Millisecond,
 	}
 	if change != nil {
 		change(&cfg)
 	}
 	ctx, cancel := context.WithCancel(h.t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- New(cfg).Run(ctx) }()
+	sender := New(cfg)
+	runner := follow.New(follow.Config{Log: h.service.Store, Followers: []follow.Follower{sender.Follower()},
+		Tick:   2 * time.Millisecond,
+		Logger: slog.New(slog.NewTextHandler(&h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	var running sync.WaitGroup
+	running.Go(func() { runner.Run(ctx) })
 	h.stop = sync.OnceFunc(func() {
 		cancel()
-		if err := <-ended; err != nil {
-			h.t.Error(err)
-		}
+		running.Wait()
+		sender.Close()
 	})
 }
 
@@ -363,7 +366,7 @@ func TestAnswers(t *testing.T) {
 			}
 			out := h.hook(url)
 			h.run(func(cfg *Config) {
-				cfg.Patience.Longest, cfg.Patience.First = time.Hour, time.Hour
+				cfg.Retry.Most, cfg.Retry.First = time.Hour, time.Hour
 				if c.change != nil {
 					c.change(cfg)
 				}

@@ -12,8 +12,8 @@ import (
 	"github.com/parley-chat/parley/kit/ratelimit"
 )
 
-// Limiter is a [chat.Limiter] over all nodes. While Redis refuses to write, each
-// node counts for itself, so that what only reads goes on.
+// Limiter is a [chat.Limiter] over all nodes. While Redis refuses to write,
+// each node counts for itself, so that what only reads goes on.
 type Limiter struct {
 	store  *Store
 	prefix string

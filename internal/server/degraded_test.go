@@ -14,7 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/parley-chat/parley/internal/chat"
-	"github.com/parley-chat/parley/internal/visitor"
+	"github.com/parley-chat/parley/internal/clientinfo"
 	"github.com/parley-chat/parley/kit/redistest"
 )
 
@@ -65,7 +65,7 @@ func TestReadingGoesOn(t *testing.T) {
 				t.Fatal(err)
 			}
 			registry := prometheus.NewRegistry()
-			server := New(core, Config{Visitors: &visitor.Policy{}, MaxSockets: 10, MaxUserSockets: 10,
+			server := New(core, Config{Policy: &clientinfo.Policy{}, MaxSockets: 10, MaxUserSockets: 10,
 				MaxSocketFrames: -1, Metrics: registry, MetricsToken: "operator"})
 			t.Cleanup(func() {
 				if err := errors.Join(server.Drain(t.Context()), server.Close(t.Context())); err != nil {

@@ -5,16 +5,17 @@ import (
 	"errors"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/parley-chat/parley/internal/backend"
+	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/follow"
+	"github.com/parley-chat/parley/internal/hub"
 	"github.com/parley-chat/parley/internal/outgoing"
 )
 
 // maintainEvery is how often expired data is deleted.
 const maintainEvery = 10 * time.Minute
-
-// takeOver is how often a node tries to become the one that serves the outgoing
-// webhooks.
-const takeOver = 5 * time.Second
 
 // maintain deletes expired data, now and then, on one node.
 func (c *Core) maintain(ctx context.Context) {
@@ -33,20 +34,32 @@ func (c *Core) maintain(ctx context.Context) {
 	}
 }
 
-// sendOut posts what outgoing webhooks are due, on one node at a time.
-func (c *Core) sendOut(ctx context.Context, allow []string) {
-	runner := outgoing.New(outgoing.Config{Service: c.Service, Allow: allow, Version: Version(), Log: c.Log})
-	tick := time.NewTicker(takeOver)
-	defer tick.Stop()
-	for {
-		if err := c.Exclusive(ctx, "outgoing", runner.Run); err != nil &&
-			!errors.Is(err, backend.ErrElsewhere) && ctx.Err() == nil {
-			c.Log.Error("serving outgoing webhooks", "error", err)
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
-	}
+// followers returns what follows the log on this server.
+func (c *Core) followers(allow []string, metrics prometheus.Registerer) (*follow.Runner, func()) {
+	sender := outgoing.New(outgoing.Config{Service: c.Service, Allow: allow, Version: Version()})
+	runner := follow.New(follow.Config{
+		Log: c.Store, Bell: c.Bell, Followers: []follow.Follower{sender.Follower()},
+		Exclusive: c.Exclusive, Elsewhere: backend.ErrElsewhere, Logger: c.Log, Metrics: metrics,
+	})
+	c.Service.OutgoingChanged = func() { runner.Sweep(outgoing.Name) }
+	return runner, sender.Close
+}
+
+// ears hears everything that a bell rings for: the hub, which serves those who
+// are connected, and the followers.
+type ears struct {
+	*hub.Hub
+	followers *follow.Runner
+}
+
+// Ring implements [chat.Ear].
+func (e ears) Ring(event *chat.Event) {
+	e.Hub.Ring(event)
+	e.followers.Wake(event.Stream)
+}
+
+// Deaf implements [chat.Ear].
+func (e ears) Deaf(s chat.Stream) {
+	e.Hub.Deaf(s)
+	e.followers.Wake(s)
 }

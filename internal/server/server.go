@@ -66,7 +66,9 @@ func New(core *Core, cfg Config) *Server {
 	policy := *cfg.Policy
 	policy.ServerID = core.id
 	cfg.Policy = &policy
+	runner, closeSender := core.followers(cfg.OutgoingAllow, cfg.Metrics)
 	s.open(cfg)
+	core.Bell.Listen(ears{s.hub, runner})
 	s.handler = rest.New(rest.Config{
 		Service: core.Service, Policy: cfg.Policy, Socket: s.socket, IO: s.io, Web: web.FS,
 		Hooks:        incoming.New(incoming.Config{Service: core.Service, Policy: cfg.Policy, Log: core.Log}),
@@ -93,7 +95,10 @@ func New(core *Core, cfg Config) *Server {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stopJobs = cancel
 	s.jobs.Go(func() { core.maintain(ctx) })
-	s.jobs.Go(func() { core.sendOut(ctx, cfg.OutgoingAllow) })
+	s.jobs.Go(func() {
+		defer closeSender()
+		runner.Run(ctx)
+	})
 	return s
 }
 
@@ -105,7 +110,6 @@ func (s *Server) open(cfg Config) {
 		Check:    core.Check,
 		MaxConns: cfg.MaxSockets, MaxUserConns: cfg.MaxUserSockets, Logger: core.Log,
 	})
-	core.Bell.Listen(s.hub)
 	s.live = live.New(live.Config{
 		Service: core.Service, Hub: s.hub, Policy: cfg.Policy,
 		MaxConns: cfg.MaxSockets, MaxFrames: cfg.MaxSocketFrames, Log: core.Log,
