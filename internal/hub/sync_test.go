@@ -1,6 +1,8 @@
 package hub_test
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -142,4 +144,50 @@ func TestComesBackToRoomJoinedMeanwhile(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestSecondSyncAfterComingBack: that somebody left and came back before a sync
+// does not keep a later one, on the same connection and from before they left,
+// from following the room.
+func TestSecondSyncAfterComingBack(t *testing.T) {
+	f := newFixture(t, 1, func(c *hub.Config) { c.Check, c.Linger = -1, time.Hour })
+	f.bell.set(false, true)
+	f.create("a", "u")
+	c := f.connect("u", "s1")
+	c.mustSync(nil)
+	before := c.held()
+	f.exit("a", "u")
+	f.enter("a", "u")
+	f.send("a", "bot", "welcome back")
+	c.reaches("room:a")
+	room := chat.RoomStream("a")
+	c.mustSync(map[chat.Stream]chat.Position{room: before[room]})
+	f.send("a", "bot", "news")
+	c.reaches("room:a")
+	c.close()
+}
+
+// TestSyncAfterOneThatFailed: what a failed sync had kept back does not come
+// with the next.
+func TestSyncAfterOneThatFailed(t *testing.T) {
+	f := newFixture(t, 1, func(c *hub.Config) { c.Check, c.Linger = -1, time.Hour })
+	f.bell.set(false, true)
+	f.create("a", "u")
+	c := f.connect("u", "s1")
+	c.mustSync(nil)
+	before := c.held()
+	f.create("b", "u")
+	c.reaches("room:b")
+	away := errors.New("the store is away")
+	err := f.Sync(t.Context(), c.conn, hub.Sync{Positions: before,
+		Views:  func(context.Context) ([]chat.RoomView, error) { return nil, away },
+		Answer: func(hub.Synced) hub.Frame { return nil }})
+	if !errors.Is(err, away) {
+		t.Fatalf("a sync without views: %v", err)
+	}
+	c.mustSync(before)
+	f.send("b", "bot", "news")
+	c.reaches("room:b")
+	c.close()
+	c.noFaults()
 }

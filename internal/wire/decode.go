@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -19,11 +20,17 @@ const maxDepth = 32
 // Decode fills into from JSON, strictly: UTF-8, no unknown or duplicate or
 // differently cased names, no wrong types, nothing after the value, bounded
 // depth. The error is a *chat.Error that says what to do.
+//
+// Half of a surrogate pair, such as the \ud83d of an emoji that was cut in two,
+// becomes U+FFFD, as browsers do it where text leaves them.
 func Decode(data []byte, into any) error {
 	if err := checkDepth(data); err != nil {
 		return err
 	}
-	err := json.Unmarshal(data, into, json.RejectUnknownMembers(true))
+	if !utf8.Valid(data) {
+		return errSyntax
+	}
+	err := json.Unmarshal(data, into, json.RejectUnknownMembers(true), lenient)
 	if err == nil {
 		return checkNull(data, into)
 	}
@@ -44,8 +51,13 @@ func Decode(data []byte, into any) error {
 		return &chat.Error{Code: chat.CodeInvalid, Field: shorten(e.JSONPointer.LastToken()),
 			Message: "a field is given twice"}
 	}
-	return &chat.Error{Code: chat.CodeInvalid, Message: "this is not valid JSON in UTF-8"}
+	return errSyntax
 }
+
+// lenient takes half surrogate pairs. The bytes were found to be UTF-8.
+var lenient = jsontext.AllowInvalidUTF8(true)
+
+var errSyntax = &chat.Error{Code: chat.CodeInvalid, Message: "this is not valid JSON in UTF-8"}
 
 // DecodeInput is Decode for an action's input, which must have every field that
 // is not optional, but for those that are given otherwise.
@@ -54,7 +66,7 @@ func DecodeInput(data []byte, into any, given ...string) error {
 		return err
 	}
 	var fields map[string]jsontext.Value
-	if err := json.Unmarshal(data, &fields); err != nil {
+	if err := json.Unmarshal(data, &fields, lenient); err != nil {
 		return err
 	}
 	t := reflect.TypeOf(into).Elem()
@@ -77,7 +89,7 @@ func checkNull(data []byte, into any) error {
 		return nil
 	}
 	var fields map[string]jsontext.Value
-	if err := json.Unmarshal(data, &fields); err != nil || fields == nil {
+	if err := json.Unmarshal(data, &fields, lenient); err != nil || fields == nil {
 		return &chat.Error{Code: chat.CodeInvalid,
 			Message: "this is JSON of another type than is asked for"}
 	}

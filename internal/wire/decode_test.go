@@ -52,7 +52,6 @@ func TestDecodeRefuses(t *testing.T) {
 		"a list for the object":       {`[]`, ""},
 		"a string for the object":     {`"a"`, ""},
 		"a raw control character":     {"{\"room\":\"a\nb\"}", ""},
-		"half of a surrogate pair":    {`{"room":"\ud800"}`, ""},
 		"UTF-8 that is cut":           {"{\"room\":\"\xe2\x82\"}", ""},
 		"UTF-8 longer than it has to": {"{\"room\":\"\xc0\xaf\"}", ""},
 		"a surrogate in UTF-8":        {"{\"room\":\"\xed\xa0\x80\"}", ""},
@@ -94,6 +93,46 @@ func TestDecodeTakes(t *testing.T) {
 	}
 }
 
+// TestHalfAnEmoji: half of a surrogate pair becomes U+FFFD, on whatever way it
+// comes in.
+func TestHalfAnEmoji(t *testing.T) {
+	for in, want := range map[string]string{
+		`\ud83d`: "\ufffd", `a\ud83d`: "a\ufffd", `\ud83dz`: "\ufffdz", `\udc4d`: "\ufffd",
+		`\udc4d\ud83d`: "\ufffd\ufffd", `\ud83d\ud83d\udc4d`: "\ufffd👍", `\ud83d\udc4d`: "👍",
+	} {
+		req, bad := wire.ParseRequest([]byte(
+			`{"jsonrpc":"2.0","id":7,"method":"message.send","params":{"room":"` + in + `"}}`))
+		if bad != nil {
+			t.Errorf("%s: refused with %s", in, bad)
+			continue
+		}
+		var s, direct sample
+		if err := req.Into(&s); err != nil || string(s.Room) != want {
+			t.Errorf("%s: %q, %v, want %q", in, s.Room, err, want)
+		}
+		if err := wire.Decode([]byte(`{"room":"`+in+`"}`), &direct); err != nil || direct.Room != s.Room {
+			t.Errorf("%s, directly: %q, %v", in, direct.Room, err)
+		}
+	}
+}
+
+// TestEscaping: text is as long on the wire as it is, but for what JSON must
+// escape, and what ends lines in JavaScript.
+func TestEscaping(t *testing.T) {
+	e := &chat.Event{Kind: chat.MessageCreated,
+		Message: &chat.Message{Text: strings.Repeat("<&>", 5000)}}
+	for name, frame := range map[string][]byte{"an event": wire.Event(e),
+		"a result": wire.Result([]byte("1"), e)} {
+		if len(frame) > 16_000 {
+			t.Errorf("%s with a text of 15,000 bytes has %d", name, len(frame))
+		}
+	}
+	e.Message.Text = "\u2028\u2029"
+	if got := wire.Event(e); bytes.Contains(got, []byte("\u2028")) || bytes.Contains(got, []byte("\u2029")) {
+		t.Errorf("line ends of JavaScript are not escaped: %q", got)
+	}
+}
+
 // TestDecodeCutEverywhere cuts a request at each byte: no part of it is taken
 // for a request.
 func TestDecodeCutEverywhere(t *testing.T) {
@@ -115,14 +154,14 @@ func TestParseRequestRefuses(t *testing.T) {
 		id    string
 	}{
 		"no JSON":            {`hello`, -32700, "null"},
-		"bad UTF-8":          {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\xff\"}", -32700, "null"},
+		"bad UTF-8":          {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\xff\"}", -32700, "1"},
 		"a batch":            {`[{"jsonrpc":"2.0","id":1,"method":"ping"}]`, -32600, "null"},
 		"an empty batch":     {`[]`, -32600, "null"},
 		"a string":           {`"ping"`, -32600, "null"},
 		"null":               {`null`, -32600, "null"},
 		"no version":         {`{"id":1,"method":"ping"}`, -32600, "1"},
 		"version 1":          {`{"jsonrpc":"1.0","id":1,"method":"ping"}`, -32600, "1"},
-		"a version number":   {`{"jsonrpc":2.0,"id":1,"method":"ping"}`, -32600, "null"},
+		"a version number":   {`{"jsonrpc":2.0,"id":1,"method":"ping"}`, -32600, "1"},
 		"no method":          {`{"jsonrpc":"2.0","id":1}`, -32600, "1"},
 		"an empty method":    {`{"jsonrpc":"2.0","id":1,"method":""}`, -32600, "1"},
 		"a notification":     {`{"jsonrpc":"2.0","method":"ping"}`, -32600, "null"},
@@ -134,8 +173,8 @@ func TestParseRequestRefuses(t *testing.T) {
 		"id too large":      {`{"jsonrpc":"2.0","id":9223372036854775808,"method":"ping"}`, -32600, "null"},
 		"params a list":     {`{"jsonrpc":"2.0","id":1,"method":"ping","params":[]}`, -32602, "1"},
 		"params null":       {`{"jsonrpc":"2.0","id":1,"method":"ping","params":null}`, -32602, "1"},
-		"an unknown member": {`{"jsonrpc":"2.0","id":1,"method":"ping","extra":1}`, -32600, "null"},
-		"id twice":          {`{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}`, -32600, "null"},
+		"an unknown member": {`{"jsonrpc":"2.0","id":1,"method":"ping","extra":1}`, -32600, "1"},
+		"id twice":          {`{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}`, -32600, "1"},
 	} {
 		_, bad := wire.ParseRequest([]byte(c.frame))
 		if bad == nil {

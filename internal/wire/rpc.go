@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -54,10 +55,11 @@ func ParseRequest(frame []byte) (Request, []byte) {
 		Params  jsontext.Value `json:"params"`
 	}
 	if err := Decode(frame, &r); err != nil {
+		code := codeParse
 		if jsontext.Value(frame).IsValid(jsontext.AllowDuplicateNames(true)) {
-			return Request{}, failure(nil, codeRequest, chat.AsError(err))
+			code = codeRequest
 		}
-		return Request{}, failure(nil, codeParse, chat.AsError(err))
+		return Request{}, failure(findID(frame), code, chat.AsError(err))
 	}
 	id := r.ID
 	if !isID(id) {
@@ -74,6 +76,30 @@ func ParseRequest(frame []byte) (Request, []byte) {
 			&chat.Error{Code: chat.CodeInvalid, Field: "params", Message: "params is an object"})
 	}
 	return Request{ID: id, Method: r.Method, Params: r.Params}, nil
+}
+
+// findID returns the id of a frame that cannot be decoded, nil if it does not
+// come before what is wrong: the client then knows which call is answered.
+func findID(frame []byte) jsontext.Value {
+	d := jsontext.NewDecoder(bytes.NewReader(frame), jsontext.AllowInvalidUTF8(true),
+		jsontext.AllowDuplicateNames(true))
+	if t, err := d.ReadToken(); err != nil || t.Kind() != '{' {
+		return nil
+	}
+	for {
+		name, err := d.ReadToken()
+		if err != nil || name.Kind() != '"' {
+			return nil
+		}
+		if name.String() != "id" {
+			err = d.SkipValue()
+		} else if id, err := d.ReadValue(); err == nil && isID(id) && utf8.Valid(id) {
+			return id.Clone()
+		}
+		if err != nil {
+			return nil
+		}
+	}
 }
 
 func isID(id jsontext.Value) bool {

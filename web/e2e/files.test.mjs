@@ -63,22 +63,6 @@ describe('files', { skip: missing() }, () => {
     await joe.page.keyboard.press('Escape')
   })
 
-  it('are waited for when one has pressed Enter', async () => {
-    let go
-    const held = new Promise((done) => (go = done))
-    await mary.page.route('**/api/v1/files?*', async (route) => {
-      await held
-      await route.continue()
-    })
-    await mary.page.locator('main input[type=file]').setInputFiles([{ name: 'late.txt', mimeType: 'text/plain', buffer: Buffer.from('late') }])
-    await mary.say('with a late file')
-    await mary.page.locator('.composer-note', { hasText: 'Sends when late.txt is uploaded.' }).waitFor()
-    go()
-    await joe.sees('with a late file')
-    await joe.page.locator('main .message[data-no]', { hasText: 'with a late file' }).locator('.file', { hasText: 'late.txt' }).waitFor()
-    await mary.page.unroute('**/api/v1/files?*')
-  })
-
   it('are pasted and dropped, and sent without a word', async () => {
     for (const kind of ['paste', 'drop']) {
       await mary.page.evaluate(

@@ -1,5 +1,5 @@
 import { Check, MessageSquare, Pin, Trash2 } from 'lucide-react'
-import { memo, useLayoutEffect, useMemo, useRef } from 'react'
+import { memo, useLayoutEffect, useRef } from 'react'
 import { t } from '../../i18n'
 import { plainLine } from '../../markdown/render'
 import type { Message } from '../../protocol/types'
@@ -46,7 +46,7 @@ export const MessageRow = memo(function MessageRow({ message, grouped, tick, row
     // What had the focus was among the actions, which are gone.
     if (going && document.activeElement === document.body) ref.current?.focus({ preventScroll: true })
   }, [going])
-  const said = useMemo(() => (message.deleted_at ? t('message.deleted') : plainLine(message.text, 200) || (message.files ?? []).map((f) => f.name).join(', ')), [message])
+  const said = deleted ? t('message.deleted') : plainLine(message.text, 200) || (message.files ?? []).map((f) => f.name).join(', ')
   const replies = message.thread ? `, ${t('thread.replies', { count: message.thread.replies })}` : ''
   const label = `${name}, ${time}: ${said}${replies}`
   const classes = ['message', grouped && 'grouped', called && 'called', editing && 'editing', deleted && 'deleted', going && 'going'].filter(Boolean).join(' ')
