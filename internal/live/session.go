@@ -42,7 +42,7 @@ type Session struct {
 	Out       *hub.Conn     // what is to be sent; drained by the transport
 	Heartbeat time.Duration // told to clients
 	srv       *Server
-	handshake *Handshake
+	handshake *Handshake // nil once Begin has succeeded
 
 	// Of the transport's reader.
 	frames int32         // since window
@@ -129,6 +129,10 @@ func (c *Session) Gone(again bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.sessions, c)
+	if h == nil {
+		s.conns--
+		return
+	}
 	if !again {
 		h.release()
 		return
@@ -178,8 +182,13 @@ func (c *Session) LogIn(ctx context.Context, token string) error {
 func (c *Session) Begin(ctx context.Context) error {
 	h := c.handshake
 	token, who := h.Token, *h.known
-	h.Token, h.known = "", nil
-	return c.register(ctx, token, who)
+	if err := c.register(ctx, token, who); err != nil {
+		return err
+	}
+	c.srv.mu.Lock()
+	defer c.srv.mu.Unlock()
+	c.handshake = nil // of thousands of connections each byte counts
+	return nil
 }
 
 // register looks the session up again once the hub knows the connection, which
