@@ -85,8 +85,12 @@ func (c *Conn) Sync(ctx context.Context, device string, from map[Stream]Position
 // to receive.
 func (c *Conn) Ping(ctx context.Context) error { return c.Call(ctx, "ping", none{}, &none{}) }
 
-// Call does an action by its name: one that this package does not know yet.
+// Call does an action by its name: one that this package does not know yet. The
+// result goes into out, which may be nil.
 func (c *Conn) Call(ctx context.Context, name string, in, out any) error {
+	if out == nil {
+		return c.call(ctx, name, in, nil)
+	}
 	return c.call(ctx, name, in, func(result json.RawMessage) error {
 		return json.Unmarshal(result,
 			out)

@@ -2,7 +2,6 @@ package verify
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -12,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/parley-chat/parley/client"
 	"github.com/parley-chat/parley/internal/chat"
 )
 
@@ -33,7 +33,7 @@ type actor struct {
 	doubts  map[reactedTo]bool // of which it is not known what became
 
 	mu       sync.Mutex
-	socket   *socket // nil while none has synced
+	conn     *client.Conn // nil while none has synced
 	own      chat.Position
 	rooms    map[chat.RoomID]*followed
 	fetching int
@@ -76,24 +76,29 @@ func (a *actor) connect(ctx context.Context) {
 
 // visit is one connection, from its beginning to its end.
 func (a *actor) visit(ctx context.Context, url string) {
-	s, err := dial(ctx, url, a.token, a.hear)
+	var conn *client.Conn
+	conn, err := dial(ctx, url, a.token, func(u client.Update) {
+		if u.State != nil {
+			a.synced(conn, u.State)
+		} else {
+			a.receive(u)
+		}
+	})
 	if err != nil {
 		return
 	}
-	defer s.close()
+	defer conn.Abort()
 	asking, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
-	params := map[string]any{"device": fmt.Sprint("verify-", a.n), "positions": a.positions()}
-	if err := s.call(asking, "sync", params,
-		func(result json.RawMessage) { a.synced(s, result) }); err != nil {
+	if _, err := conn.Sync(asking, fmt.Sprint("verify-", a.n), a.positions()); err != nil {
 		return
 	}
 	select {
-	case <-s.over:
+	case <-conn.Done():
 	case <-ctx.Done():
 	}
 	a.mu.Lock()
-	a.socket = nil
+	a.conn = nil
 	a.mu.Unlock()
 	a.note(Record{Kind: Dropped})
 }
@@ -113,15 +118,7 @@ func (a *actor) positions() map[chat.Stream]chat.Position {
 	return p
 }
 
-func (a *actor) synced(s *socket, result json.RawMessage) {
-	var r struct {
-		UserPosition chat.Position   `json:"user_position"`
-		Rooms        []chat.RoomView `json:"rooms"`
-		Gone         []chat.Stream   `json:"gone"`
-	}
-	if err := json.Unmarshal(result, &r); err != nil {
-		return
-	}
+func (a *actor) synced(s *client.Conn, r *client.State) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.own.Epoch == "" {
@@ -132,7 +129,7 @@ func (a *actor) synced(s *socket, result json.RawMessage) {
 			a.forget(id)
 		}
 	}
-	a.socket = s
+	a.conn = s
 	for _, v := range r.Rooms {
 		if old := a.rooms[v.ID]; old == nil {
 			a.adopt(v)
@@ -153,7 +150,7 @@ func (a *actor) synced(s *socket, result json.RawMessage) {
 // adopt begins to follow a room: its messages are fetched. The lock is held.
 func (a *actor) adopt(v chat.RoomView) {
 	a.rooms[v.ID] = &followed{view: v, stale: true}
-	a.fetch(a.socket, v.ID)
+	a.fetch(a.conn, v.ID)
 }
 
 // forget ends to follow a room. The lock is held.
@@ -164,38 +161,28 @@ func (a *actor) forget(id chat.RoomID) {
 	}
 }
 
-func (a *actor) hear(method string, params json.RawMessage) {
-	switch method {
-	case "event":
-		var e chat.Event
-		if json.Unmarshal(params, &e) == nil {
-			a.event(e)
-		}
-	case "resumed":
+func (a *actor) receive(u client.Update) {
+	switch r := u.Resync; {
+	case u.Event != nil:
+		a.event(*u.Event)
+	case u.Resumed != nil:
 		a.note(Record{Kind: Resumed})
-	case "resync":
-		var r struct {
-			Stream   chat.Stream   `json:"stream"`
-			Position chat.Position `json:"position"`
-		}
-		if json.Unmarshal(params, &r) != nil {
-			return
-		}
+	case r != nil:
 		a.note(Record{Kind: Resync, Room: string(r.Stream)})
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		if id, ok := r.Stream.Room(); ok {
 			if f := a.rooms[id]; f != nil {
 				f.stale, f.wait, f.read = true, nil, 0 // what came before is not to be relied on either
-				a.fetch(a.socket, id)
+				a.fetch(a.conn, id)
 			}
 		} else if r.Stream == chat.UserStream(a.user) {
 			a.own = chat.Position{}
 			for _, f := range a.rooms { // how far they are read is not known either
 				f.stale = true
 			}
-			if s := a.socket; s != nil {
-				a.fetches.Go(s.close) // and sync without that position
+			if s := a.conn; s != nil {
+				a.fetches.Go(s.Abort) // and sync without that position
 			}
 		}
 	}
@@ -289,7 +276,7 @@ func (f *followed) apply(me chat.UserID, e chat.Event) {
 
 // fetch has a room's state fetched, and the messages that were missed. The lock
 // is held.
-func (a *actor) fetch(s *socket, id chat.RoomID) {
+func (a *actor) fetch(s *client.Conn, id chat.RoomID) {
 	if s == nil {
 		return // the next sync brings it
 	}
@@ -307,7 +294,7 @@ func (a *actor) fetch(s *socket, id chat.RoomID) {
 
 // refetch fetches until it has everything, or the connection is over: then the
 // next sync brings it.
-func (a *actor) refetch(s *socket, id chat.RoomID, f *followed, this int) {
+func (a *actor) refetch(s *client.Conn, id chat.RoomID, f *followed, this int) {
 	for try := 0; ; try++ {
 		err := a.fetchOnce(s, id, f, this)
 		if err == nil || a.live() != s {
@@ -317,15 +304,13 @@ func (a *actor) refetch(s *socket, id chat.RoomID, f *followed, this int) {
 	}
 }
 
-func (a *actor) fetchOnce(s *socket, id chat.RoomID, f *followed, this int) error {
+func (a *actor) fetchOnce(s *client.Conn, id chat.RoomID, f *followed, this int) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	// the lock is held
-	overtaken := func() bool { return a.rooms[id] != f || a.socket != s || f.fetch != this }
-	var v chat.RoomView
-	err := s.call(ctx, "room.get", map[string]any{"room": id},
-		func(b json.RawMessage) { json.Unmarshal(b, &v) })
-	if no, ok := errors.AsType[refused](err); ok && no.Code == "not_found" {
+	overtaken := func() bool { return a.rooms[id] != f || a.conn != s || f.fetch != this }
+	v, err := s.RoomGet(ctx, client.RoomInput{Room: id})
+	if errors.Is(err, client.ErrNotFound) {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		if !overtaken() {
@@ -338,12 +323,8 @@ func (a *actor) fetchOnce(s *socket, id chat.RoomID, f *followed, this int) erro
 	}
 	var all []chat.Message // nothing that it had is to be relied on
 	for after := int64(0); after < v.HeadNo && a.ours[id]; {
-		var page struct {
-			Messages []chat.Message `json:"messages"`
-		}
-		if err := s.call(ctx, "message.list",
-			map[string]any{"room": id, "after": after, "limit": 200},
-			func(b json.RawMessage) { json.Unmarshal(b, &page) }); err != nil {
+		page, err := s.MessageList(ctx, client.MessageListInput{Room: id, After: new(after), Limit: 200})
+		if err != nil {
 			return err
 		}
 		if len(page.Messages) == 0 {
@@ -422,15 +403,15 @@ func (a *actor) some() (chat.RoomView, bool) {
 	return a.rooms[ids[rand.IntN(len(ids))]].view, true
 }
 
-func (a *actor) live() *socket {
+func (a *actor) live() *client.Conn {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.socket
+	return a.conn
 }
 
 func (a *actor) drop() {
 	if s := a.live(); s != nil {
-		s.close()
+		s.Abort()
 	}
 }
 
@@ -480,15 +461,15 @@ func (a *actor) insist(ctx context.Context, method string, params any) (m chat.M
 		}
 		asking, cancel := context.WithTimeout(ctx, 5*time.Second)
 		m = chat.Message{}
-		err := s.call(asking, method, params, func(b json.RawMessage) { json.Unmarshal(b, &m) })
+		err := s.Call(asking, method, params, &m)
 		cancel()
-		refusal, isRefusal := errors.AsType[refused](err)
+		refusal, isRefusal := errors.AsType[*client.Error](err)
 		switch {
 		case err == nil && unknown:
 			return m, yesAfterAll
 		case err == nil:
 			return m, yes
-		case isRefusal && refusal.passing():
+		case isRefusal && isPassing(refusal):
 			unknown = unknown || refusal.Code != "rate_limited"
 		case isRefusal && unknown: // an earlier attempt may have come through
 			return m, nothing
@@ -536,9 +517,9 @@ func (a *actor) ask(ctx context.Context, method string, params any) {
 			continue
 		}
 		asking, cancel := context.WithTimeout(ctx, 5*time.Second)
-		err := s.call(asking, method, params, nil)
+		err := s.Call(asking, method, params, nil)
 		cancel()
-		if no, isRefusal := errors.AsType[refused](err); err == nil || isRefusal && !no.passing() {
+		if no, isRefusal := errors.AsType[*client.Error](err); err == nil || isRefusal && !isPassing(no) {
 			return
 		}
 		pause(ctx, rand.N(50*time.Millisecond<<min(try, 4)))
@@ -554,7 +535,7 @@ func (a *actor) calm() bool {
 			return false
 		}
 	}
-	return a.socket != nil && a.fetching == 0
+	return a.conn != nil && a.fetching == 0
 }
 
 // held returns what the actor holds of its rooms.

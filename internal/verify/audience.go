@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/parley-chat/parley/client"
 	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/wsclient"
 )
 
 // audience is thousands of connections that only listen, to the rooms that
@@ -117,8 +120,12 @@ func (all *audience) rest(ctx context.Context) error {
 	heads := map[chat.Stream]chat.Position{}
 	for stream := range all.rooms {
 		id, _ := stream.Room()
-		var v chat.RoomView
-		if err := all.crowd.ask(ctx, all.crowd.keeper[id], "GET", "/rooms/"+string(id), nil, &v); err != nil {
+		web, err := all.crowd.web(all.crowd.keeper[id])
+		if err != nil {
+			return err
+		}
+		v, err := web.RoomGet(ctx, client.RoomInput{Room: id})
+		if err != nil {
 			return err
 		}
 		heads[stream] = v.Position
@@ -190,37 +197,49 @@ func (l *listener) visit(ctx context.Context, url string) {
 	}
 	arrived := sync.OnceFunc(func() { <-l.all.places })
 	defer arrived()
-	s, err := connect(ctx, url, l.a.token, 1<<10)
+	s, err := wsclient.Dial(ctx, url+"/api/v1/ws", wsclient.Options{ReadBuffer: 1 << 10,
+		Header: http.Header{"Authorization": {"Bearer " + l.a.token}}})
 	if err != nil {
 		return
 	}
 	l.mu.Lock()
-	l.conn = s.conn
+	l.conn = s.NetConn()
 	l.mu.Unlock()
 	if ctx.Err() != nil { // cut may have been called before
-		s.conn.Close()
+		s.Close()
 		return
 	}
-	defer s.conn.Close()
+	defer s.Close()
 	l.wants = map[chat.Stream]bool{}
 	for stream := range l.place {
 		l.wants[stream] = true
 	}
-	s.hear = l.hear
-	params := map[string]any{"device": fmt.Sprint("listener-", l.n), "positions": l.place}
-	answer := &pending{done: make(chan error, 1), take: l.synced}
-	if err := s.ask("sync", params, answer); err != nil {
+	sync, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": 1, "method": "sync",
+		"params": map[string]any{"device": fmt.Sprint("listener-", l.n), "positions": l.place}})
+	if err != nil || s.Write(sync) != nil {
 		return
 	}
-	for answered, there := false, false; s.frame() == nil; {
-		select {
-		case err := <-answer.done:
-			if answered = err == nil; !answered {
-				return // it comes back
-			}
-		default:
+	for synced, there := false, false; ; {
+		message, err := s.Read(nil)
+		if err != nil {
+			break
 		}
-		if !there && answered && len(l.wants) == 0 {
+		var f struct {
+			Method         string
+			Params, Result json.RawMessage
+		}
+		switch err := json.Unmarshal(message, &f); {
+		case err != nil:
+			l.all.fault("listener %d cannot read %q: %v", l.n, message, err)
+		case f.Method != "":
+			l.hear(f.Method, f.Params)
+		case f.Result == nil: // a refusal: it comes back
+			return
+		default:
+			synced = true
+			l.synced(f.Result)
+		}
+		if !there && synced && len(l.wants) == 0 {
 			there = true
 			arrived()
 			l.is(s, true)
@@ -231,10 +250,10 @@ func (l *listener) visit(ctx context.Context, url string) {
 }
 
 // is says whether it is there, unless that connection was cut off.
-func (l *listener) is(s *socket, there bool) {
+func (l *listener) is(s *wsclient.Conn, there bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.conn == s.conn {
+	if l.conn == s.NetConn() {
 		l.there = there
 	}
 }

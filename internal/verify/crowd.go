@@ -2,17 +2,17 @@ package verify
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"net/url"
+	"net"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/parley-chat/parley/client"
 	"github.com/parley-chat/parley/internal/chat"
 )
 
@@ -27,6 +27,9 @@ type crowd struct {
 
 	connected sync.WaitGroup
 	away      context.CancelFunc
+
+	mu    sync.Mutex
+	nodes map[string]*client.Client // by URL
 }
 
 // Rooms of each kind.
@@ -39,7 +42,7 @@ const (
 // newCrowd signs people up and makes the rooms. Nobody is connected yet.
 func newCrowd(ctx context.Context, urls func() []string, n, size int) (*crowd, error) {
 	c := &crowd{record: newRecorder(), urls: urls, ours: map[chat.RoomID]bool{},
-		keeper: map[chat.RoomID]*actor{}}
+		keeper: map[chat.RoomID]*actor{}, nodes: map[string]*client.Client{}}
 	run := strings.ToLower(fmt.Sprintf("%08x", rand.Uint32()))
 	for i := range n {
 		c.actors = append(c.actors, &actor{n: i + 1, record: c.record, urls: urls, ours: c.ours,
@@ -47,10 +50,13 @@ func newCrowd(ctx context.Context, urls func() []string, n, size int) (*crowd, e
 			doubts: map[reactedTo]bool{}})
 	}
 	if err := c.each(4, func(_ int, a *actor) error {
-		var in chat.LoggedInOutput
 		name := fmt.Sprintf("verify-%s-%d", run, a.n)
-		if err := c.ask(ctx, a, "POST", "/accounts",
-			map[string]string{"name": name, "password": "verify " + name}, &in); err != nil {
+		web, err := c.web(a)
+		if err != nil {
+			return err
+		}
+		in, err := web.AccountCreate(ctx, client.SignUpInput{Name: name, Password: "verify " + name})
+		if err != nil {
 			return fmt.Errorf("sign up: %w (the server must let anybody: --sign-up open --max-logins=-1 --max-calls=-1 --max-sends=-1)", err)
 		}
 		a.user, a.token = in.User.ID, in.Token
@@ -59,7 +65,7 @@ func newCrowd(ctx context.Context, urls func() []string, n, size int) (*crowd, e
 		return nil, err
 	}
 	for i := range openRooms {
-		if err := c.room(ctx, c.actors[i%n], fmt.Sprintf("open %d %s", i, run), "public",
+		if err := c.room(ctx, c.actors[i%n], fmt.Sprintf("open %d %s", i, run), client.Public,
 			c.actors); err != nil {
 			return nil, err
 		}
@@ -68,7 +74,7 @@ func newCrowd(ctx context.Context, urls func() []string, n, size int) (*crowd, e
 	for i := range passingRooms {
 		keeper := c.actors[(openRooms+i)%n]
 		before := maps.Clone(c.ours)
-		if err := c.room(ctx, keeper, fmt.Sprintf("passing %d %s", i, run), "public", nil); err != nil {
+		if err := c.room(ctx, keeper, fmt.Sprintf("passing %d %s", i, run), client.Public, nil); err != nil {
 			return nil, err
 		}
 		for id := range c.ours {
@@ -86,7 +92,7 @@ func newCrowd(ctx context.Context, urls func() []string, n, size int) (*crowd, e
 				some = append(some, a)
 			}
 		}
-		if err := c.room(ctx, some0(some, c.actors), fmt.Sprintf("closed %d %s", i, run), "private",
+		if err := c.room(ctx, some0(some, c.actors), fmt.Sprintf("closed %d %s", i, run), client.Private,
 			some); err != nil {
 			return nil, err
 		}
@@ -102,31 +108,35 @@ func some0(some, all []*actor) *actor {
 }
 
 // room makes a room of these people and records who is in it.
-func (c *crowd) room(ctx context.Context, keeper *actor, name, kind string, people []*actor) error {
+func (c *crowd) room(ctx context.Context, keeper *actor, name string, kind client.RoomKind,
+	people []*actor) error {
 	var others []chat.UserID
-	if kind == "private" {
+	if kind == client.Private {
 		for _, a := range people {
 			if a != keeper {
 				others = append(others, a.user)
 			}
 		}
 	}
-	var v chat.RoomView
-	if err := c.ask(ctx, keeper, "POST", "/rooms",
-		map[string]any{"name": name, "kind": kind, "users": others}, &v); err != nil {
+	web, err := c.web(keeper)
+	if err != nil {
+		return err
+	}
+	v, err := web.RoomCreate(ctx, client.CreateRoomInput{Name: name, Kind: kind, Users: others})
+	if err != nil {
 		return fmt.Errorf("make a room: %w", err)
 	}
-	if kind == "public" {
+	if kind == client.Public {
 		for _, a := range people {
 			if a != keeper {
-				if err := c.ask(ctx, a, "POST", "/rooms/"+string(v.ID)+"/join", nil, nil); err != nil {
+				if _, err := web.WithToken(a.token).RoomJoin(ctx, client.RoomInput{Room: v.ID}); err != nil {
 					return fmt.Errorf("come into a room: %w", err)
 				}
 			}
 		}
 	}
 	c.ours[v.ID], c.keeper[v.ID] = true, keeper
-	if err := c.ask(ctx, keeper, "GET", "/rooms/"+string(v.ID), nil, &v); err != nil {
+	if v, err = web.RoomGet(ctx, client.RoomInput{Room: v.ID}); err != nil {
 		return fmt.Errorf("look at a room: %w", err)
 	}
 	for _, a := range c.actors {
@@ -137,13 +147,23 @@ func (c *crowd) room(ctx context.Context, keeper *actor, name, kind string, peop
 	return nil
 }
 
-// ask makes one request as somebody, at any of the nodes.
-func (c *crowd) ask(ctx context.Context, a *actor, method, path string, in, out any) error {
+// web returns a client that acts as somebody, at any of the nodes.
+func (c *crowd) web(a *actor) (*client.Client, error) {
 	urls := c.urls()
 	if len(urls) == 0 {
-		return errors.New("no node runs")
+		return nil, errors.New("no node runs")
 	}
-	return rest(ctx, method, urls[rand.IntN(len(urls))]+"/api/v1"+path, a.token, in, out)
+	url := urls[rand.IntN(len(urls))]
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.nodes[url] == nil {
+		node, err := client.New(client.Config{URL: url})
+		if err != nil {
+			return nil, err
+		}
+		c.nodes[url] = node
+	}
+	return c.nodes[url].WithToken(a.token), nil
 }
 
 // connect connects everybody, and waits until all are there.
@@ -167,6 +187,9 @@ func (c *crowd) leave() {
 		c.connected.Wait()
 		for _, a := range c.actors {
 			a.fetches.Wait()
+		}
+		for _, node := range c.nodes {
+			node.Close()
 		}
 	}
 }
@@ -229,8 +252,12 @@ func (c *crowd) rest(ctx context.Context) error {
 // are held.
 func (c *crowd) look(ctx context.Context, fresh [][]Record) error {
 	return c.each(8, func(i int, a *actor) error {
-		var list chat.RoomList
-		if err := c.ask(ctx, a, "GET", "/rooms", nil, &list); err != nil {
+		web, err := c.web(a)
+		if err != nil {
+			return err
+		}
+		list, err := web.RoomList(ctx)
+		if err != nil {
 			return err
 		}
 		seen := map[Record]bool{}
@@ -282,10 +309,12 @@ func (c *crowd) each(atOnce int, do func(i int, a *actor) error) error {
 func (c *crowd) store(ctx context.Context) error {
 	for room, keeper := range c.keeper {
 		for after := int64(0); ; {
-			var page chat.MessagePage
-			query := url.Values{"after": {fmt.Sprint(after)}, "limit": {"200"}}
-			if err := c.ask(ctx, keeper, "GET", "/rooms/"+string(room)+"/messages?"+query.Encode(),
-				nil, &page); err != nil {
+			web, err := c.web(keeper)
+			if err != nil {
+				return err
+			}
+			page, err := web.MessageList(ctx, client.MessageListInput{Room: room, After: new(after), Limit: 200})
+			if err != nil {
 				return err
 			}
 			for _, m := range page.Messages {
@@ -304,7 +333,7 @@ func (c *crowd) store(ctx context.Context) error {
 
 // lazy is a connection of somebody that takes everything and reads nothing.
 type lazy struct {
-	s    *socket
+	conn *client.Conn
 	gate chan struct{}
 }
 
@@ -312,17 +341,29 @@ type lazy struct {
 func (c *crowd) laze(ctx context.Context, a *actor) (*lazy, error) {
 	urls := c.urls()
 	l := &lazy{gate: make(chan struct{})}
-	s, err := dial(ctx, urls[rand.IntN(len(urls))], a.token, func(string, json.RawMessage) { <-l.gate })
+	node, err := client.New(client.Config{URL: urls[rand.IntN(len(urls))], Token: a.token,
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+			if tcp, ok := conn.(*net.TCPConn); ok {
+				tcp.SetReadBuffer(64 << 10) // with far less, the kernel takes long to go on when it is read again
+			}
+			return conn, err
+		}})
 	if err != nil {
 		return nil, err
 	}
-	l.s = s
-	if small, ok := s.conn.(interface{ SetReadBuffer(int) error }); ok {
-		small.SetReadBuffer(64 << 10) // with far less, the kernel takes long to go on when it is read again
+	conn, err := node.Dial(ctx, func(u client.Update) {
+		if u.State == nil {
+			<-l.gate
+		}
+	})
+	if err != nil {
+		return nil, err
 	}
-	if err := s.call(ctx, "sync", map[string]any{"device": fmt.Sprint("lazy-", a.n)}, nil); err != nil {
+	l.conn = conn
+	if _, err := conn.Sync(ctx, fmt.Sprint("lazy-", a.n), nil); err != nil {
 		close(l.gate)
-		s.close()
+		conn.Abort()
 		return nil, err
 	}
 	return l, nil
@@ -333,10 +374,10 @@ func (c *crowd) laze(ctx context.Context, a *actor) (*lazy, error) {
 func (l *lazy) wake() (cut bool) {
 	close(l.gate)
 	select {
-	case <-l.s.over:
+	case <-l.conn.Done():
 		cut = true
 	case <-time.After(10 * time.Second):
 	}
-	l.s.close()
+	l.conn.Abort()
 	return cut
 }
