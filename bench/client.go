@@ -1,27 +1,22 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
-	"strings"
 	"sync/atomic"
 	"time"
 
-	"github.com/gobwas/ws"
-
 	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/wsclient"
 )
 
 // client is one WebSocket connection, cheap enough to have thousands of.
 type client struct {
-	conn   net.Conn
-	in     *bufio.Reader
+	*wsclient.Conn
 	events atomic.Int64 // message.created events seen
 	acks   chan struct{}
 	peer   bool // it speaks Socket.IO, to bench/peer
@@ -36,29 +31,9 @@ func from(n int) func(ctx context.Context, network, addr string) (net.Conn, erro
 
 // dial opens and authenticates a connection.
 func dial(ctx context.Context, s *server, token string, n int) (*client, error) {
-	d := ws.Dialer{
-		Header:         ws.HandshakeHeaderHTTP(http.Header{"Authorization": {"Bearer " + token}}),
-		ReadBufferSize: 1 << 10, WriteBufferSize: 1 << 10, NetDial: from(n),
-	}
-	conn, early, _, err := d.Dial(ctx, strings.Replace(s.url, "http", "ws", 1)+"/api/v1/ws")
-	if err != nil {
-		return nil, err
-	}
-	c := &client{conn: conn, in: bufio.NewReaderSize(conn, 4<<10), acks: make(chan struct{}, 1<<16)}
-	if early != nil {
-		c.in = early
-	}
-	return c, nil
-}
-
-// write sends a frame in one piece, as clients do: in two, the server would be
-// woken for each.
-func (c *client) write(payload []byte) error {
-	frame, err := ws.CompileFrame(ws.MaskFrameInPlace(ws.NewTextFrame(payload)))
-	if err == nil {
-		_, err = c.conn.Write(frame)
-	}
-	return err
+	conn, err := wsclient.Dial(ctx, s.url+"/api/v1/ws", wsclient.Options{DialContext: from(n),
+		Header: http.Header{"Authorization": {"Bearer " + token}}})
+	return &client{Conn: conn, acks: make(chan struct{}, 1<<16)}, err
 }
 
 func request(id int, method string, params any) []byte {
@@ -71,13 +46,13 @@ func request(id int, method string, params any) []byte {
 
 // sync asks for events, and returns when the state has come.
 func (c *client) sync() error {
-	if err := c.write(request(1, "sync", map[string]any{})); err != nil {
+	if err := c.Write(request(1, "sync", map[string]any{})); err != nil {
 		return err
 	}
 	var payload []byte
 	for {
 		var err error
-		if payload, err = c.next(payload); err != nil {
+		if payload, err = c.Read(payload); err != nil {
 			return err
 		}
 		if bytes.Contains(payload[:min(len(payload), 64)], []byte(`"id":1`)) {
@@ -89,40 +64,12 @@ func (c *client) sync() error {
 	}
 }
 
-// next reads one frame into buf, and answers pings.
-func (c *client) next(buf []byte) ([]byte, error) {
-	for {
-		h, err := ws.ReadHeader(c.in)
-		if err != nil {
-			return buf, err
-		}
-		if int64(cap(buf)) < h.Length {
-			buf = make([]byte, h.Length)
-		}
-		buf = buf[:h.Length]
-		if _, err := io.ReadFull(c.in, buf); err != nil {
-			return buf, err
-		}
-		switch h.OpCode {
-		case ws.OpText:
-			return buf, nil
-		case ws.OpPing:
-			if err := ws.WriteFrame(c.conn, ws.MaskFrame(ws.NewPongFrame(buf))); err != nil {
-				return buf, err
-			}
-		case ws.OpClose:
-			code, reason := ws.ParseCloseFrameData(buf)
-			return buf, fmt.Errorf("closed by the server: %d %s", code, reason)
-		}
-	}
-}
-
 // read counts what comes until the connection ends.
 func (c *client) read() {
 	var buf []byte
 	for {
 		var err error
-		if buf, err = c.next(buf); err != nil {
+		if buf, err = c.Read(buf); err != nil {
 			close(c.acks)
 			return
 		}
@@ -138,14 +85,14 @@ func (c *client) read() {
 // send sends one message to General.
 func (c *client) send(n int, text string) error {
 	if c.peer {
-		return c.write(fmt.Appendf(nil, `42%d["message","%s"]`, n, text))
+		return c.Write(fmt.Appendf(nil, `42%d["message","%s"]`, n, text))
 	}
 	return c.say(chat.GeneralID, n, text)
 }
 
 // say sends one message to a room.
 func (c *client) say(room chat.RoomID, n int, text string) error {
-	return c.write(message(room, n, text))
+	return c.Write(message(room, n, text))
 }
 
 func message(room chat.RoomID, n int, text string) []byte {
@@ -155,28 +102,25 @@ func message(room chat.RoomID, n int, text string) []byte {
 // talk keeps so many sends to General under way until stop, and waits for their
 // answers.
 func (c *client) talk(n, window int, stop time.Time) error {
-	var out bytes.Buffer
 	var in []byte
+	var out [][]byte
 	for more, left := window, 0; ; {
 		for ; more > 0; more-- {
 			n++
 			left++
-			if err := ws.WriteFrame(&out, ws.MaskFrameInPlace(
-				ws.NewTextFrame(message(chat.GeneralID, n, text)))); err != nil {
-				return err
-			}
+			out = append(out, message(chat.GeneralID, n, text))
 		}
-		if out.Len() > 0 && c.in.Buffered() == 0 {
-			if _, err := c.conn.Write(out.Bytes()); err != nil {
+		if len(out) > 0 && c.Buffered() == 0 {
+			if err := c.Write(out...); err != nil {
 				return err
 			}
-			out.Reset()
+			out = out[:0]
 		}
 		if left == 0 {
 			return nil
 		}
 		var err error
-		if in, err = c.next(in); err != nil {
+		if in, err = c.Read(in); err != nil {
 			return err
 		}
 		if !bytes.Contains(in, []byte(`"result"`)) {

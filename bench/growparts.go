@@ -51,7 +51,7 @@ func (g *growth) end(f fleet) error {
 func hangUp(clients []*client) {
 	for _, c := range clients {
 		if c != nil {
-			c.conn.Close()
+			c.Close()
 		}
 	}
 }

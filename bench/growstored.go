@@ -40,15 +40,13 @@ func (g *growth) growStored() error {
 		slices.Sort(starts)
 		s := f.servers[0]
 		page, err := median(1000, func(int) error {
-			return s.call(g.ctx, "GET",
-				"/rooms/general/messages", c.tokens[0], nil, nil)
+			return s.get(g.ctx, "/rooms/general/messages", c.tokens[0])
 		})
 		if err != nil {
 			return errors.Join(err, g.end(f))
 		}
 		old, err := median(1000, func(i int) error {
-			return s.call(g.ctx, "GET", fmt.Sprintf("/rooms/general/messages?before=%d",
-				60+i*7%(n-60)), c.tokens[0], nil, nil)
+			return s.get(g.ctx, fmt.Sprintf("/rooms/general/messages?before=%d", 60+i*7%(n-60)), c.tokens[0])
 		})
 		if err != nil {
 			return errors.Join(err, g.end(f))
@@ -68,7 +66,7 @@ func (g *growth) growStored() error {
 			}
 			return nil
 		})
-		talker.conn.Close()
+		talker.Close()
 		if err != nil {
 			return errors.Join(err, g.end(f))
 		}

@@ -7,13 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"strings"
 	"time"
 
-	"github.com/gobwas/ws"
+	"github.com/parley-chat/parley/internal/wsclient"
 )
 
 // peer measures, in the same run, what many would write instead: Node.js with
@@ -142,20 +141,14 @@ func (b *bench) startPeer(socket string) (*server, error) {
 
 // dialPeer opens a Socket.IO connection over WebSocket.
 func dialPeer(ctx context.Context, s *server, n int) (*client, error) {
-	d := ws.Dialer{Header: ws.HandshakeHeaderHTTP(http.Header{}), ReadBufferSize: 1 << 10,
-		WriteBufferSize: 1 << 10, NetDial: from(n)}
-	conn, early, _, err := d.Dial(ctx,
-		strings.Replace(s.url, "http", "ws", 1)+"/socket.io/?EIO=4&transport=websocket")
+	conn, err := wsclient.Dial(ctx, s.url+"/socket.io/?EIO=4&transport=websocket",
+		wsclient.Options{DialContext: from(n)})
 	if err != nil {
 		return nil, err
 	}
-	c := &client{conn: conn, in: bufio.NewReaderSize(conn, 4<<10), acks: make(chan struct{}, 1<<16),
-		peer: true}
-	if early != nil {
-		c.in = early
-	}
+	c := &client{Conn: conn, acks: make(chan struct{}, 1<<16), peer: true}
 	for _, want := range []string{"0{", "40{"} { // the session, then the namespace
-		buf, err := c.next(nil)
+		buf, err := c.Read(nil)
 		if err != nil {
 			return nil, err
 		}
@@ -163,7 +156,7 @@ func dialPeer(ctx context.Context, s *server, n int) (*client, error) {
 			return nil, fmt.Errorf("%s instead of %s…", buf, want)
 		}
 		if want == "0{" {
-			if err := c.write([]byte("40")); err != nil {
+			if err := c.Write([]byte("40")); err != nil {
 				return nil, err
 			}
 		}
@@ -176,7 +169,7 @@ func (c *client) readPeer() {
 	var buf []byte
 	for {
 		var err error
-		if buf, err = c.next(buf); err != nil {
+		if buf, err = c.Read(buf); err != nil {
 			close(c.acks)
 			return
 		}
@@ -186,7 +179,7 @@ func (c *client) readPeer() {
 		case bytes.HasPrefix(buf, []byte("43")):
 			c.acks <- struct{}{}
 		case bytes.Equal(buf, []byte("2")):
-			if c.write([]byte("3")) != nil {
+			if c.Write([]byte("3")) != nil {
 				return
 			}
 		}
