@@ -31,7 +31,7 @@ type room struct {
 //	go test . -run CodeMap -update
 var house = []room{
 	{"cmd/parley", "flags, listening, start and stop, the operator's commands",
-		[]string{"internal/", "kit/"}},
+		[]string{"client", "internal/", "kit/"}},
 	{".", "the chat as an `http.Handler` in another Go program, see docs/embed.md",
 		[]string{"internal/chat", "internal/hub", "internal/server", "internal/clientinfo", "internal/httperror"}},
 	{"client", "a Go client: typed actions, following and resuming, sends that are never doubled",

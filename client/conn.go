@@ -191,7 +191,7 @@ func (c *Conn) read() {
 	c.socket.Close()
 	if end, ok := errors.AsType[*CloseError](c.err); ok &&
 		(end.Code == closeRevoked || end.Code == closeExpired) {
-		c.err = &Error{Code: CodeUnauthenticated, Message: "the session has ended: log in again"}
+		c.err = fmt.Errorf("%w: %w", ErrUnauthenticated, end)
 	}
 	c.mu.Lock()
 	calls := c.calls

@@ -69,22 +69,23 @@ type Server struct {
 	t      testing.TB
 	args   []string
 	cmd    *exec.Cmd
-	output *buffer
+	output *Buffer
 	ended  chan error
 }
 
-type buffer struct {
+// Buffer keeps what is written to it.
+type Buffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
 }
 
-func (b *buffer) Write(p []byte) (int, error) {
+func (b *Buffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.b.Write(p)
 }
 
-func (b *buffer) String() string {
+func (b *Buffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.b.String()
@@ -95,12 +96,15 @@ func (b *buffer) String() string {
 // the test.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
-	s := &Server{t: t, output: &buffer{}}
+	s := &Server{t: t, output: &Buffer{}}
 	s.args = append([]string{"serve", "--listen", "127.0.0.1:0", "--data", t.TempDir()}, args...)
 	s.start()
 	t.Cleanup(s.Kill)
 	return s
 }
+
+// At returns a server that the test runs itself: only for its clients.
+func At(t testing.TB, url string) *Server { return &Server{t: t, URL: url} }
 
 // StartUnlimited is Start with the people of the demo, without rate limits.
 func StartUnlimited(t testing.TB, args ...string) *Server {

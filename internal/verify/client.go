@@ -17,5 +17,6 @@ func dial(ctx context.Context, url, token string, receive func(client.Update)) (
 
 // isPassing reports whether the same request may be answered later.
 func isPassing(e *client.Error) bool {
-	return e.Code == client.CodeUnavailable || e.Code == client.CodeRateLimited || e.Code == client.CodeInternal
+	return e.Code == client.CodeUnavailable || e.Code == client.CodeRateLimited ||
+		e.Code == client.CodeInternal
 }

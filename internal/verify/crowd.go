@@ -74,7 +74,8 @@ func newCrowd(ctx context.Context, urls func() []string, n, size int) (*crowd, e
 	for i := range passingRooms {
 		keeper := c.actors[(openRooms+i)%n]
 		before := maps.Clone(c.ours)
-		if err := c.room(ctx, keeper, fmt.Sprintf("passing %d %s", i, run), client.Public, nil); err != nil {
+		if err := c.room(ctx, keeper, fmt.Sprintf("passing %d %s", i, run), client.Public,
+			nil); err != nil {
 			return nil, err
 		}
 		for id := range c.ours {
@@ -129,7 +130,8 @@ func (c *crowd) room(ctx context.Context, keeper *actor, name string, kind clien
 	if kind == client.Public {
 		for _, a := range people {
 			if a != keeper {
-				if _, err := web.WithToken(a.token).RoomJoin(ctx, client.RoomInput{Room: v.ID}); err != nil {
+				if _, err := web.WithToken(a.token).RoomJoin(ctx,
+					client.RoomInput{Room: v.ID}); err != nil {
 					return fmt.Errorf("come into a room: %w", err)
 				}
 			}
@@ -313,7 +315,8 @@ func (c *crowd) store(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			page, err := web.MessageList(ctx, client.MessageListInput{Room: room, After: new(after), Limit: 200})
+			page, err := web.MessageList(ctx, client.MessageListInput{Room: room, After: new(after),
+				Limit: 200})
 			if err != nil {
 				return err
 			}
@@ -345,7 +348,8 @@ func (c *crowd) laze(ctx context.Context, a *actor) (*lazy, error) {
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			conn, err := new(net.Dialer).DialContext(ctx, network, addr)
 			if tcp, ok := conn.(*net.TCPConn); ok {
-				tcp.SetReadBuffer(64 << 10) // with far less, the kernel takes long to go on when it is read again
+				// With far less, the kernel takes long to go on.
+				tcp.SetReadBuffer(64 << 10)
 			}
 			return conn, err
 		}})

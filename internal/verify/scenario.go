@@ -83,6 +83,19 @@ var Scenarios = []Scenario{
 		needsNodes: true, small: "32m", faults: fillDisk},
 }
 
+// Short returns those that a quick check needs, each on the embedded store and
+// on one Redis: with a second each they take about half a minute.
+func Short() []Scenario {
+	var some []Scenario
+	for _, name := range []string{"calm", "storm", "kill", "restart", "network", "bell"} {
+		s, _ := Find(name)
+		s.Stores = slices.DeleteFunc(slices.Clone(s.Stores),
+			func(on Store) bool { return on != Embedded && on != Redis })
+		some = append(some, s)
+	}
+	return some
+}
+
 // Find returns the scenario of that name.
 func Find(name string) (Scenario, bool) {
 	i := slices.IndexFunc(Scenarios, func(s Scenario) bool { return s.Name == name })
