@@ -108,6 +108,7 @@ var house = []room{
 		[]string{"client", "internal/", "cmd/"}},
 	{"bench/picture", "draws the README’s picture of the figures", nil},
 	{"examples/embed", "the chat inside another program", []string{"."}},
+	{"examples/client", "a bot on the Go client", []string{"client"}},
 	{"examples/", "small programs on the kit", []string{"kit/", "examples/internal/"}},
 }
 

@@ -98,7 +98,7 @@ func TestAttackForgedAddress(t *testing.T) {
 func TestAttackFlood(t *testing.T) {
 	onStores(t, func(t *testing.T, at func(int) *process) {
 		var eve chat.LoggedInOutput // the others have said things in the demo
-		if _, err := call(t.Context(), at(0).url, "POST", "/accounts", "",
+		if _, err := call(t.Context(), at(0).URL, "POST", "/accounts", "",
 			map[string]string{"name": "Eve", "password": "password123"}, &eve); err != nil {
 			t.Fatal(err)
 		}
@@ -107,10 +107,10 @@ func TestAttackFlood(t *testing.T) {
 		for i := range allowed + 6 {
 			var err error
 			if i%2 == 0 {
-				err = s.call(t.Context(), "message.send",
+				err = s.Call(t.Context(), "message.send",
 					map[string]any{"room": chat.GeneralID, "text": "x"}, nil)
 			} else {
-				_, err = call(t.Context(), at(i/2).url, "POST", "/rooms/general/messages",
+				_, err = call(t.Context(), at(i/2).URL, "POST", "/rooms/general/messages",
 					eve.Token, map[string]string{"text": "x"}, nil)
 			}
 			if err != nil && !strings.Contains(err.Error(), "rate_limited") {
@@ -123,7 +123,7 @@ func TestAttackFlood(t *testing.T) {
 		if limited != 6 {
 			t.Errorf("of %d sends %d were refused, where %d are allowed", allowed+6, limited, allowed)
 		}
-		if _, err := call(t.Context(), at(0).url, "POST", "/rooms/general/messages",
+		if _, err := call(t.Context(), at(0).URL, "POST", "/rooms/general/messages",
 			at(1).logIn("Mary"), map[string]string{"text": "x"}, nil); err != nil {
 			t.Errorf("somebody else: %v", err)
 		}
@@ -134,7 +134,7 @@ func TestAttackFlood(t *testing.T) {
 // person's cookie.
 func TestAttackDoors(t *testing.T) {
 	onStores(t, func(t *testing.T, at func(int) *process) {
-		origin := func(p *process) string { return p.url }
+		origin := func(p *process) string { return p.URL }
 		in := ask(t, at(0), "POST", "/api/v1/sessions", `{"name":"Joe","password":"password123"}`,
 			"Parley-Cookie", "set", "Origin", origin(at(0)), "Cookie", "parley=planted")
 		cookies, err := http.ParseSetCookie(in.header.Get("Set-Cookie"))
@@ -155,8 +155,8 @@ func TestAttackDoors(t *testing.T) {
 		cookie = fresh.Name + "=" + fresh.Value
 		for i := range 2 {
 			p := at(i)
-			for _, from := range []string{"https://evil.example", "null", p.url + ".evil.example",
-				strings.Replace(p.url, "http", "https", 1), "http://127.0.0.1:1"} {
+			for _, from := range []string{"https://evil.example", "null", p.URL + ".evil.example",
+				strings.Replace(p.URL, "http", "https", 1), "http://127.0.0.1:1"} {
 				if a := ask(t, p, "POST", "/api/v1/rooms/general/messages", `{"text":"x"}`,
 					"Cookie", cookie, "Origin", from); a.status != 403 ||
 					a.header.Get("Access-Control-Allow-Origin") != "" {

@@ -40,26 +40,26 @@ func TestAttackLogs(t *testing.T) {
 
 		var invite chat.InviteOutput
 		pablo := keep("Pablo's token", at(0).logIn("Pablo"))
-		if _, err := call(t.Context(), at(0).url, "POST", "/invites", pablo, map[string]any{},
+		if _, err := call(t.Context(), at(0).URL, "POST", "/invites", pablo, map[string]any{},
 			&invite); err != nil {
 			t.Fatal(err)
 		}
 		keep("an invite", invite.Code)
 		var eve chat.LoggedInOutput
-		if _, err := call(t.Context(), at(1).url, "POST", "/accounts", "",
+		if _, err := call(t.Context(), at(1).URL, "POST", "/accounts", "",
 			map[string]string{"name": "Eve", "password": password, "invite": invite.Code}, &eve); err != nil {
 			t.Fatal(err)
 		}
 		bearer := "Bearer " + keep("Eve's token", eve.Token)
 		in := do(0, "POST", "/api/v1/sessions",
 			fmt.Sprintf(`{"name":"Eve","password":%q}`, password), "Parley-Cookie", "set", "Origin",
-			at(0).url)
+			at(0).URL)
 		cookie, err := http.ParseSetCookie(in.header.Get("Set-Cookie"))
 		if err != nil {
 			t.Fatal(in.body, err)
 		}
 		keep("a cookie", cookie.Value)
-		withCookie := []string{"Cookie", cookie.Name + "=" + cookie.Value, "Origin", at(1).url}
+		withCookie := []string{"Cookie", cookie.Name + "=" + cookie.Value, "Origin", at(1).URL}
 
 		for i := range 2 {
 			p := at(i)
@@ -98,30 +98,29 @@ func TestAttackLogs(t *testing.T) {
 			s, _ := open(t, p, eve.Token)
 			for _, a := range chat.Actions() {
 				if a.Name != "session.delete" && a.Name != "account.password" && a.Name != "session.create" {
-					s.call(t.Context(), a.Name, inputFor(a,
+					s.Call(t.Context(), a.Name, inputFor(a,
 						map[string]any{"room": "general", "no": 1, "text": text,
 							"user": eve.User.ID, "name": text, "topic": text, "password": password,
 							"invite": planted, "session": planted}), nil)
 				}
 			}
-			s.call(t.Context(), "authenticate", map[string]any{"token": planted}, nil)
-			s.call(t.Context(), "message.send",
+			s.Call(t.Context(), "authenticate", map[string]any{"token": planted}, nil)
+			s.Call(t.Context(), "message.send",
 				map[string]any{"room": "general", "text": text, "role": text}, nil)
-			s.call(t.Context(), text, map[string]any{text: text}, nil)
+			s.Call(t.Context(), text, map[string]any{text: text}, nil)
 			polling(t, p, eve.Token, text)
 			broken(t, p, planted, text)
 		}
-		at(1).cmd.Process.Signal(syscall.SIGTERM)
+		at(1).Signal(syscall.SIGTERM)
 		if at(0) != at(1) {
-			at(0).cmd.Process.Signal(syscall.SIGTERM)
+			at(0).Signal(syscall.SIGTERM)
 		}
 		for i := range 2 {
 			p := at(i)
-			err := <-p.ended
-			if p.ended <- err; err != nil {
+			if err := p.Wait(); err != nil {
 				t.Errorf("the server ended with %v", err)
 			}
-			log := p.output.String()
+			log := p.Output()
 			if !strings.Contains(log, "level=DEBUG") || !strings.Contains(log, "stopping") {
 				t.Errorf("the log says too little for a test:\n%s", log)
 			}
@@ -170,7 +169,7 @@ func broken(t *testing.T, p *process, token, text string) {
 		"GET /api/v1/ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: " + text + "\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: " + token + "\r\n\r\n",
 		"POST /api/v1/sessions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{\"password\":\"" + text,
 	} {
-		conn, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
+		conn, err := net.Dial("tcp", strings.TrimPrefix(p.URL, "http://"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -21,7 +21,7 @@ func TestAttackPeople(t *testing.T) {
 		pablo, joe, mary := at(0).logIn("Pablo"), at(1).logIn("Joe"), at(1).logIn("Mary")
 		do := func(i int, method, path, token string, in, out any) (status int) {
 			t.Helper()
-			status, err := call(t.Context(), at(i).url, method, path, token, in, out)
+			status, err := call(t.Context(), at(i).URL, method, path, token, in, out)
 			if err != nil && status < 400 {
 				t.Fatal(err)
 			}
@@ -74,7 +74,7 @@ func TestAttackPeople(t *testing.T) {
 				case <-stop:
 					return
 				default:
-					if _, err := call(t.Context(), at(1).url, "PATCH", "/account", joe,
+					if _, err := call(t.Context(), at(1).URL, "PATCH", "/account", joe,
 						map[string]any{"about": fmt.Sprint("about ", i)}, nil); err != nil {
 						return
 					}
@@ -87,7 +87,7 @@ func TestAttackPeople(t *testing.T) {
 		}
 		soon(t, "the socket of who is disabled to end", func() bool {
 			select {
-			case <-mine.over:
+			case <-mine.Done():
 				return true
 			default:
 				return false
@@ -121,7 +121,7 @@ func TestAttackPeople(t *testing.T) {
 				}
 			}
 		}
-		if err := other.call(t.Context(), "ping", map[string]any{}, nil); err != nil {
+		if err := other.Call(t.Context(), "ping", map[string]any{}, nil); err != nil {
 			t.Errorf("somebody else's socket: %v", err)
 		}
 	}, "--files", t.TempDir(), "--max-logins=-1", "--max-calls=-1")

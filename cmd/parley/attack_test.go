@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,7 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/parley-chat/parley/client"
 	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/parleytest"
 	"github.com/parley-chat/parley/kit/redistest"
 )
 
@@ -50,7 +53,7 @@ type answer struct {
 // ask makes a request with exactly these headers.
 func ask(t *testing.T, p *process, method, path, body string, header ...string) answer {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, p.url+path, strings.NewReader(body))
+	req, err := http.NewRequestWithContext(t.Context(), method, p.URL+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,20 +78,18 @@ func ask(t *testing.T, p *process, method, path, body string, header ...string) 
 	return answer{res.StatusCode, res.Header, string(data)}
 }
 
-// open brings a synced socket to a node; what it hears is kept.
-func open(t *testing.T, p *process, token string) (*socket, *lockedBuffer) {
+// open brings a synced connection to a node; what comes over it is kept.
+func open(t *testing.T, p *process, token string) (*client.Conn, *parleytest.Buffer) {
 	t.Helper()
-	heard := &lockedBuffer{}
-	s, err := openSocket(t.Context(), p.url, token,
-		func(method string, params json.RawMessage) { fmt.Fprintf(heard, "%s %s\n", method, params) })
+	heard := &parleytest.Buffer{}
+	conn, err := dial(t, p.URL, token, heard, ignore)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(s.close)
-	if err := s.call(t.Context(), "sync", map[string]any{}, nil); err != nil {
+	if _, err := conn.Sync(t.Context(), "", nil); err != nil {
 		t.Fatal(err)
 	}
-	return s, heard
+	return conn, heard
 }
 
 // TestAttackEndedSession: whatever ends a session ends its sockets on every
@@ -116,10 +117,10 @@ func TestAttackEndedSession(t *testing.T) {
 				"password changed": "Mary", "disabled": "Alex"}[name]
 			mine, other := at(0).logIn(who), at(1).logIn(who)
 			var me chat.MeOutput
-			if _, err := call(t.Context(), at(1).url, "GET", "/account", mine, nil, &me); err != nil {
+			if _, err := call(t.Context(), at(1).URL, "GET", "/account", mine, nil, &me); err != nil {
 				t.Fatal(err)
 			}
-			var sockets []*socket
+			var sockets []*client.Conn
 			for i := range 2 {
 				s, _ := open(t, at(i), mine)
 				sockets = append(sockets, s)
@@ -129,33 +130,33 @@ func TestAttackEndedSession(t *testing.T) {
 			if token == "other" {
 				token = other
 			}
-			if _, err := call(t.Context(), at(0).url, method, path, token, in, nil); err != nil {
+			if _, err := call(t.Context(), at(0).URL, method, path, token, in, nil); err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
 			for i, s := range sockets {
 				within(t, time.Second, fmt.Sprintf("%s: the socket on node %d to end", name, i), func() bool {
 					select {
-					case <-s.over:
+					case <-s.Done():
 						return true
 					default:
 						return false
 					}
 				})
-				if why, ok := s.why.(closed); !ok || why.Code != 4001 {
-					t.Errorf("%s: the socket on node %d ended with %v", name, i, s.why)
+				if why, ok := errors.AsType[*client.CloseError](s.Err()); !ok || why.Code != 4001 {
+					t.Errorf("%s: the socket on node %d ended with %v", name, i, s.Err())
 				}
-				if status, _ := call(t.Context(), at(i).url, "GET", "/account", mine, nil,
+				if status, _ := call(t.Context(), at(i).URL, "GET", "/account", mine, nil,
 					nil); status != 401 {
 					t.Errorf("%s: the token still works on node %d: %d", name, i, status)
 				}
-				if _, err := openSocket(t.Context(), at(i).url, mine, nil); err == nil {
+				if _, err := dial(t, at(i).URL, mine, nil, ignore); err == nil {
 					t.Errorf("%s: the token opens a socket on node %d", name, i)
 				}
 			}
-			if err := bystander.call(t.Context(), "ping", map[string]any{}, nil); err != nil {
+			if err := bystander.Call(t.Context(), "ping", map[string]any{}, nil); err != nil {
 				t.Errorf("%s: somebody else's socket: %v", name, err)
 			}
-			bystander.close()
+			bystander.Abort()
 		}
 	}, "--max-logins=-1")
 }
@@ -166,23 +167,23 @@ func TestAttackRemovedMember(t *testing.T) {
 	onStores(t, func(t *testing.T, at func(int) *process) {
 		pablo, joe := at(0).logIn("Pablo"), at(1).logIn("Joe")
 		var me chat.MeOutput
-		if _, err := call(t.Context(), at(0).url, "GET", "/account", joe, nil, &me); err != nil {
+		if _, err := call(t.Context(), at(0).URL, "GET", "/account", joe, nil, &me); err != nil {
 			t.Fatal(err)
 		}
 		var room chat.RoomView
-		if _, err := call(t.Context(), at(0).url, "POST", "/rooms", pablo,
+		if _, err := call(t.Context(), at(0).URL, "POST", "/rooms", pablo,
 			map[string]any{"name": "Board", "kind": "private", "users": []chat.UserID{me.User.ID}},
 			&room); err != nil {
 			t.Fatal(err)
 		}
 		say := func(i int, room chat.RoomID, text string) {
 			t.Helper()
-			if _, err := call(t.Context(), at(i).url, "POST", "/rooms/"+string(room)+"/messages",
+			if _, err := call(t.Context(), at(i).URL, "POST", "/rooms/"+string(room)+"/messages",
 				pablo, map[string]string{"text": text}, nil); err != nil {
 				t.Fatal(err)
 			}
 		}
-		var all []*lockedBuffer
+		var all []*parleytest.Buffer
 		for i := range 4 {
 			_, heard := open(t, at(i), joe)
 			all = append(all, heard)
@@ -194,7 +195,7 @@ func TestAttackRemovedMember(t *testing.T) {
 					"while he is in it")
 			})
 		}
-		if _, err := call(t.Context(), at(0).url, "DELETE",
+		if _, err := call(t.Context(), at(0).URL, "DELETE",
 			"/rooms/"+string(room.ID)+"/members/"+string(me.User.ID), pablo, nil, nil); err != nil {
 			t.Fatal(err)
 		}
@@ -215,7 +216,7 @@ func TestAttackRemovedMember(t *testing.T) {
 			}
 		}
 		for i := range 2 {
-			if status, err := call(t.Context(), at(i).url, "POST",
+			if status, err := call(t.Context(), at(i).URL, "POST",
 				"/rooms/"+string(room.ID)+"/messages", joe, map[string]string{"text": "still here"},
 				nil); status != 404 {
 				t.Errorf("the removed sends on node %d: %d %v", i, status, err)
@@ -231,12 +232,12 @@ func TestAttackForeignRoom(t *testing.T) {
 	onStores(t, func(t *testing.T, at func(int) *process) {
 		pablo, joe := at(0).logIn("Pablo"), at(1).logIn("Joe")
 		var secret chat.RoomView
-		if _, err := call(t.Context(), at(0).url, "POST", "/rooms", pablo,
+		if _, err := call(t.Context(), at(0).URL, "POST", "/rooms", pablo,
 			map[string]any{"name": "Board", "kind": "private"}, &secret); err != nil {
 			t.Fatal(err)
 		}
 		var said chat.Message
-		if _, err := call(t.Context(), at(0).url, "POST", "/rooms/"+string(secret.ID)+"/messages",
+		if _, err := call(t.Context(), at(0).URL, "POST", "/rooms/"+string(secret.ID)+"/messages",
 			pablo, map[string]string{"text": "sesame"}, &said); err != nil {
 			t.Fatal(err)
 		}
@@ -278,7 +279,7 @@ func TestAttackForeignRoom(t *testing.T) {
 					}
 					got := ask(t, at(i), a.Method, "/api/v1"+path, data, "Authorization", "Bearer "+joe)
 					rest[n] = fmt.Sprint(got.status, " ", strings.ReplaceAll(got.body, room, "ROOM"))
-					socket[n] = strings.ReplaceAll(fmt.Sprint(s.call(t.Context(), a.Name, in, nil)),
+					socket[n] = strings.ReplaceAll(fmt.Sprint(s.Call(t.Context(), a.Name, in, nil)),
 						room, "ROOM")
 				}
 				if rest[0] != rest[1] || !strings.HasPrefix(rest[0], "404 ") {
@@ -314,12 +315,12 @@ func inputFor(a chat.Action, values map[string]any) map[string]any {
 func TestAttackInvite(t *testing.T) {
 	onStores(t, func(t *testing.T, at func(int) *process) {
 		var invite chat.InviteOutput
-		if _, err := call(t.Context(), at(0).url, "POST", "/invites", at(0).logIn("Pablo"),
+		if _, err := call(t.Context(), at(0).URL, "POST", "/invites", at(0).logIn("Pablo"),
 			map[string]any{}, &invite); err != nil {
 			t.Fatal(err)
 		}
 		signUp := func(i int, name, code string) (int, error) {
-			return call(t.Context(), at(i).url, "POST", "/accounts", "",
+			return call(t.Context(), at(i).URL, "POST", "/accounts", "",
 				map[string]string{"name": name, "password": "password123", "invite": code}, nil)
 		}
 		var in, refused atomic.Int32
@@ -361,13 +362,13 @@ func TestAttackInvite(t *testing.T) {
 func TestAttackStartSaysWhatIsOpen(t *testing.T) {
 	t.Parallel()
 	p := launch(t, t.TempDir(), "--demo")
-	if out := p.output.String(); !strings.Contains(out, "cookies go without Secure") ||
+	if out := p.Output(); !strings.Contains(out, "cookies go without Secure") ||
 		!strings.Contains(out, "Everybody knows it") {
 		t.Errorf("the start says only\n%s", out)
 	}
 	proxied := launch(t, t.TempDir(), "--demo", "--proxies=127.0.0.1")
 	got := ask(t, proxied, "POST", "/api/v1/sessions", `{"name":"Pablo","password":"password123"}`,
-		"Parley-Cookie", "set", "Origin", "https"+strings.TrimPrefix(proxied.url, "http"),
+		"Parley-Cookie", "set", "Origin", "https"+strings.TrimPrefix(proxied.URL, "http"),
 		"X-Forwarded-Proto", "https")
 	cookie := got.header.Get("Set-Cookie")
 	for _, part := range []string{"__Host-parley-", "; Secure", "; HttpOnly", "; SameSite=Lax", "; Path=/"} {
@@ -406,7 +407,7 @@ func TestAttackParallelLogins(t *testing.T) {
 	defer cancel()
 	for i := range 400 {
 		wg.Go(func() {
-			status, _ := call(ctx, p.url, "POST", "/sessions", "",
+			status, _ := call(ctx, p.URL, "POST", "/sessions", "",
 				map[string]string{"name": fmt.Sprint("nobody ", i), "password": "password123"}, nil)
 			got.add(status)
 		})

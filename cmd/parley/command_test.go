@@ -89,11 +89,11 @@ func TestSettingsAgree(t *testing.T) {
 		var info struct {
 			Name string `json:"name"`
 		}
-		if _, err := call(t.Context(), p.url, "GET", "/server", "", nil, &info); err != nil ||
+		if _, err := call(t.Context(), p.URL, "GET", "/server", "", nil, &info); err != nil ||
 			info.Name != c.want {
 			t.Errorf("%v %v: %q, %v, want %q", c.environ, c.args, info.Name, err, c.want)
 		}
-		p.kill()
+		p.Kill()
 		for _, e := range c.environ {
 			name, _, _ := strings.Cut(e, "=")
 			os.Unsetenv(name)
@@ -120,9 +120,9 @@ func TestHelpExplainsEverySetting(t *testing.T) {
 func TestStartTellsWhatOneNeeds(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "deep", "data")
 	p := launch(t, data)
-	for _, want := range []string{p.url, data, "/#setup="} {
-		if !strings.Contains(p.output.String(), want) {
-			t.Errorf("the start does not tell %q:\n%s", want, p.output)
+	for _, want := range []string{p.URL, data, "/#setup="} {
+		if !strings.Contains(p.Output(), want) {
+			t.Errorf("the start does not tell %q:\n%s", want, p.Output())
 		}
 	}
 	info, err := os.Stat(data)
@@ -135,16 +135,16 @@ func TestStartTellsWhatOneNeeds(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), data) {
 		t.Errorf("a second server: %v", err)
 	}
-	if res, err := http.Get(p.url + "/readyz"); err != nil {
+	if res, err := http.Get(p.URL + "/readyz"); err != nil {
 		t.Errorf("the first server: %v", err)
 	} else if res.Body.Close(); res.StatusCode != 200 {
 		t.Errorf("the first server: %s", res.Status)
 	}
 	// The link works once.
-	_, code, _ := strings.Cut(p.output.String(), "/#setup=")
+	_, code, _ := strings.Cut(p.Output(), "/#setup=")
 	code, _, _ = strings.Cut(code, "\n")
 	sign := func(name string) (int, error) {
-		return call(t.Context(), p.url, "POST", "/accounts", "",
+		return call(t.Context(), p.URL, "POST", "/accounts", "",
 			map[string]string{"name": name, "password": "password123", "invite": code}, nil)
 	}
 	if status, err := sign("Pablo"); status != 201 {
@@ -159,18 +159,11 @@ func TestStopsInOrder(t *testing.T) {
 	data := t.TempDir()
 	p := launch(t, data, "--demo", "--log-format", "json")
 	token := p.logIn("Pablo")
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
+	p.Signal(syscall.SIGTERM)
+	if err := p.Wait(); err != nil {
+		t.Errorf("it ended with %v\n%s", err, p.Output())
 	}
-	select {
-	case err := <-p.ended:
-		if p.ended <- err; err != nil {
-			t.Errorf("it ended with %v\n%s", err, p.output)
-		}
-	case <-time.After(time.Minute):
-		t.Fatal("it did not stop within a minute")
-	}
-	if _, err := net.DialTimeout("tcp", strings.TrimPrefix(p.url, "http://"), time.Second); err == nil {
+	if _, err := net.DialTimeout("tcp", strings.TrimPrefix(p.URL, "http://"), time.Second); err == nil {
 		t.Error("it still listens")
 	}
 	// Sessions and messages are there after a restart, and the demo is not
@@ -179,12 +172,12 @@ func TestStopsInOrder(t *testing.T) {
 	var page struct {
 		Messages []struct{ Text string } `json:"messages"`
 	}
-	if _, err := call(t.Context(), q.url, "GET", "/rooms/general/messages", token, nil,
+	if _, err := call(t.Context(), q.URL, "GET", "/rooms/general/messages", token, nil,
 		&page); err != nil || len(page.Messages) != 9 {
 		t.Errorf("%d messages, %v", len(page.Messages), err)
 	}
-	if !strings.Contains(q.output.String(), "not filled") {
-		t.Errorf("the second start says\n%s", q.output)
+	if !strings.Contains(q.Output(), "not filled") {
+		t.Errorf("the second start says\n%s", q.Output())
 	}
 }
 
@@ -227,14 +220,14 @@ func TestOperator(t *testing.T) {
 	var out struct {
 		Token string `json:"token"`
 	}
-	if _, err := call(t.Context(), p.url, "POST", "/sessions", "",
+	if _, err := call(t.Context(), p.URL, "POST", "/sessions", "",
 		map[string]string{"name": "Joe", "password": "password456"}, &out); err != nil {
 		t.Errorf("with the new password: %v", err)
 	}
 	operate("can no longer log in", "", "disable", "Joe")
-	if status, _ := call(t.Context(), p.url, "GET", "/account", out.Token, nil, nil); status != 401 {
+	if status, _ := call(t.Context(), p.URL, "GET", "/account", out.Token, nil, nil); status != 401 {
 		t.Errorf("a disabled person's request: %d", status)
 	}
-	p.kill() // its socket stays behind
+	p.Kill() // its socket stays behind
 	operate("Joe", "", "list")
 }

@@ -21,7 +21,7 @@ func TestNodesServeTheDemosClients(t *testing.T) {
 	}
 	redis := redistest.StartTCP(t)
 	f := startFleet(t, 2, redis.URL(), "--compat=redis-chat-demo", "--sign-up=open")
-	urls := f.node(0).url + "," + f.node(1).url
+	urls := f.node(0).URL + "," + f.node(1).URL
 	cmd := exec.CommandContext(t.Context(), "node",
 		filepath.Join("..", "..", "internal", "compat", "testdata", "demo.mjs"), urls, "polling,websocket")
 	cmd.Stderr = os.Stderr

@@ -27,20 +27,20 @@ func TestCrash(t *testing.T) {
 			"--log-level=error")
 		token := p.logIn("Pablo")
 		if round > 0 {
-			log.retryUnanswered(t, p.url, token)
+			log.retryUnanswered(t, p.URL, token)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
 		before := log.acked.Load()
 		for range 16 {
-			wg.Go(func() { log.run(ctx, p.url, token) })
+			wg.Go(func() { log.run(ctx, p.URL, token) })
 		}
 		// Kill it after a number of acknowledgements, so that it is always in
 		// the middle of something.
 		for target := before + 20 + rand.Int64N(200); log.acked.Load() < target; {
 			time.Sleep(time.Millisecond) // paces the look at a counter; nothing is asserted about time
 		}
-		p.kill()
+		p.Kill()
 		cancel()
 		wg.Wait()
 		log.check(t, data, round)

@@ -24,7 +24,7 @@ func TestDoctorOfADirectory(t *testing.T) {
 		!strings.Contains(out, "free\n") || !strings.Contains(out, "in "+data) {
 		t.Errorf("beside a server: %v\n%s", err, out)
 	}
-	p.kill()
+	p.Kill()
 	if err := os.Chmod(data, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func TestServeObeysTheDoctor(t *testing.T) {
 		t.Errorf("doctor, overruled: %v\n%s", err, out)
 	}
 	p := launch(t, t.TempDir(), "--store", s.URL(), "--redis-eviction")
-	if log := p.output.String(); !strings.Contains(log, "allkeys-lru") ||
+	if log := p.Output(); !strings.Contains(log, "allkeys-lru") ||
 		!strings.Contains(log, "nothing is written to disk") {
 		t.Errorf("the server's log does not warn:\n%s", log)
 	}
@@ -96,11 +96,11 @@ func TestServeAsAUserOfItsOwn(t *testing.T) {
 			}
 			p := launch(t, t.TempDir(), "--store", url, "--demo")
 			token := p.logIn("Joe")
-			if _, err := call(t.Context(), p.url, "POST", "/rooms/general/messages", token,
+			if _, err := call(t.Context(), p.URL, "POST", "/rooms/general/messages", token,
 				map[string]string{"text": "hi", "client_id": "1"}, nil); err != nil {
 				t.Error(err)
 			}
-			if out := p.output.String(); strings.Contains(out, "NOPERM") {
+			if out := p.Output(); strings.Contains(out, "NOPERM") {
 				t.Errorf("something is denied:\n%s", out)
 			}
 		})

@@ -19,7 +19,7 @@ import (
 // request does a REST request whose body and answer are bytes.
 func (p *process) request(method, path, token string, body io.Reader) (status int, answer []byte) {
 	p.t.Helper()
-	req, err := http.NewRequestWithContext(p.t.Context(), method, p.url+"/api/v1"+path, body)
+	req, err := http.NewRequestWithContext(p.t.Context(), method, p.URL+"/api/v1"+path, body)
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func (p *process) sendFile(token string, f chat.File) string {
 	p.t.Helper()
 	var m chat.Message
 	in := map[string]any{"files": []string{f.ID}, "client_id": "c-" + f.ID}
-	if _, err := call(p.t.Context(), p.url, "POST", "/rooms/general/messages", token, in,
+	if _, err := call(p.t.Context(), p.URL, "POST", "/rooms/general/messages", token, in,
 		&m); err != nil || len(m.Files) != 1 || m.Files[0] != f {
 		p.t.Fatalf("send: %+v, %v", m, err)
 	}
@@ -77,8 +77,8 @@ func TestFilesOutliveKill(t *testing.T) {
 	data := t.TempDir()
 	p := launch(t, data, "--demo", "--log-level=error")
 	kept := filepath.Join(data, "files")
-	if !strings.Contains(p.output.String(), "files: "+kept+", at most 50 MiB each") {
-		t.Errorf("the server does not say where files are:\n%s", p.output)
+	if !strings.Contains(p.Output(), "files: "+kept+", at most 50 MiB each") {
+		t.Errorf("the server does not say where files are:\n%s", p.Output())
 	}
 	pablo, joe := p.logIn("Pablo"), p.logIn("Joe")
 	content := bytes.Repeat([]byte("0123456789abcdef"), 200_000) // 3.2 MB
@@ -87,7 +87,7 @@ func TestFilesOutliveKill(t *testing.T) {
 	rest, half := io.Pipe()
 	sent := make(chan error, 1)
 	go func() {
-		req, err := http.NewRequest("POST", p.url+"/api/v1/files?name=half", rest)
+		req, err := http.NewRequest("POST", p.URL+"/api/v1/files?name=half", rest)
 		if err == nil {
 			req.Header.Set("Authorization", "Bearer "+pablo)
 			var res *http.Response
@@ -109,7 +109,7 @@ func TestFilesOutliveKill(t *testing.T) {
 		}
 		time.Sleep(time.Millisecond) // paces the look; nothing is asserted about time
 	}
-	p.kill()
+	p.Kill()
 	half.Close()
 	if err := <-sent; err != nil {
 		t.Error(err)
@@ -123,7 +123,7 @@ func TestFilesOutliveKill(t *testing.T) {
 	if again := p.sendFile(pablo, file); again != path {
 		t.Errorf("the same send again is at %s, after %s", again, path)
 	}
-	p.kill()
+	p.Kill()
 	p = launch(t, data, "--demo", "--log-level=error")
 	if status, answer := p.request("GET", path, joe, nil); status != 200 || !bytes.Equal(answer, content) {
 		t.Errorf("%d, %d bytes", status, len(answer))
@@ -191,7 +191,7 @@ func TestFilesOfTwoNodes(t *testing.T) {
 	without := start()
 	if status, answer := without.request("POST", "/files", pablo,
 		strings.NewReader("x")); status != 403 ||
-		!strings.Contains(without.output.String(), "files: off. To take some") {
-		t.Errorf("%d %s\n%s", status, answer, without.output)
+		!strings.Contains(without.Output(), "files: off. To take some") {
+		t.Errorf("%d %s\n%s", status, answer, without.Output())
 	}
 }

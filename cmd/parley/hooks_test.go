@@ -47,7 +47,7 @@ func TestHooks(t *testing.T) {
 		token, store := at(0).logIn("Pablo"), strings.ReplaceAll(t.Name(), "/", "-")
 		do := func(i int, method, path string, in, out any) {
 			t.Helper()
-			if _, err := call(t.Context(), at(i).url, method, path, token, in, out); err != nil {
+			if _, err := call(t.Context(), at(i).URL, method, path, token, in, out); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -70,8 +70,8 @@ func TestHooks(t *testing.T) {
 			t.Errorf("told of %d times", n)
 		}
 		if at(0) != at(1) {
-			at(0).cmd.Process.Signal(syscall.SIGTERM) // it served the webhooks, or the other does
-			at(0).ended <- <-at(0).ended
+			at(0).Signal(syscall.SIGTERM) // it served the webhooks, or the other does
+			at(0).Wait()
 			alarm(1, second)
 			until(t, "the second alarm is told of", func() bool { return received(second) > 0 })
 		}

@@ -78,7 +78,7 @@ type reader struct {
 func (r *reader) send(text string) int64 {
 	r.t.Helper()
 	var m chat.Message
-	if _, err := call(r.t.Context(), r.at(0).url, "POST", "/rooms/"+string(r.room)+"/messages",
+	if _, err := call(r.t.Context(), r.at(0).URL, "POST", "/rooms/"+string(r.room)+"/messages",
 		r.writes, map[string]string{"text": text}, &m); err != nil {
 		r.t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func (r *reader) previews(no int64) []chat.Preview {
 	r.t.Helper()
 	var out chat.PreviewList
 	r.turn++
-	if _, err := call(r.t.Context(), r.at(int(r.turn)).url, "GET", r.path(no)+"/previews", r.reads,
+	if _, err := call(r.t.Context(), r.at(int(r.turn)).URL, "GET", r.path(no)+"/previews", r.reads,
 		nil, &out); err != nil {
 		r.t.Fatal(err)
 	}
@@ -102,11 +102,11 @@ func newReader(t *testing.T, at func(int) *process) *reader {
 	t.Helper()
 	r := &reader{t: t, at: at, writes: at(0).logIn("Pablo"), reads: at(1).logIn("Joe")}
 	var joe chat.MeOutput
-	if _, err := call(t.Context(), at(1).url, "GET", "/account", r.reads, nil, &joe); err != nil {
+	if _, err := call(t.Context(), at(1).URL, "GET", "/account", r.reads, nil, &joe); err != nil {
 		t.Fatal(err)
 	}
 	var room chat.RoomView
-	if _, err := call(t.Context(), at(0).url, "POST", "/rooms", r.writes,
+	if _, err := call(t.Context(), at(0).URL, "POST", "/rooms", r.writes,
 		map[string]any{"name": "Links", "kind": "private", "users": []chat.UserID{joe.User.ID}},
 		&room); err != nil {
 		t.Fatal(err)
@@ -166,7 +166,7 @@ func TestLinks(t *testing.T) {
 		}
 
 		var other chat.Message
-		if _, err := call(t.Context(), at(1).url, "PATCH", r.path(no), r.writes,
+		if _, err := call(t.Context(), at(1).URL, "PATCH", r.path(no), r.writes,
 			map[string]string{"text": pages.URL + "/b"}, &other); err != nil {
 			t.Fatal(err)
 		}
@@ -176,7 +176,7 @@ func TestLinks(t *testing.T) {
 		if res := ask(t, at(0), "GET", picture, "", "Authorization", "Bearer "+r.reads); res.status != 404 {
 			t.Errorf("the picture of what is not said any more: %d", res.status)
 		}
-		if _, err := call(t.Context(), at(0).url, "DELETE", r.path(no), r.writes, nil, nil); err != nil {
+		if _, err := call(t.Context(), at(0).URL, "DELETE", r.path(no), r.writes, nil, nil); err != nil {
 			t.Fatal(err)
 		}
 		if res := ask(t, at(1), "GET", "/api/v1"+r.path(no)+"/previews", "", "Authorization",
@@ -325,7 +325,7 @@ func TestLinksOff(t *testing.T) {
 		t.Errorf("%+v, %d visits", got, pages.count("/"))
 	}
 	var info chat.ServerInfo
-	if _, err := call(t.Context(), p.url, "GET", "/server", "", nil, &info); err != nil || info.Previews {
+	if _, err := call(t.Context(), p.URL, "GET", "/server", "", nil, &info); err != nil || info.Previews {
 		t.Errorf("%+v, %v", info, err)
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/parley-chat/parley/internal/parleytest"
 )
 
 const listenerDir = "../../examples/node-listener"
@@ -50,12 +52,12 @@ type listener struct {
 	in    io.Writer
 	lines chan string
 	seen  []string
-	err   *lockedBuffer
+	err   *parleytest.Buffer
 }
 
 func listen(t *testing.T, room string, env ...string) *listener {
 	t.Helper()
-	l := &listener{t: t, lines: make(chan string, 1000), err: &lockedBuffer{}}
+	l := &listener{t: t, lines: make(chan string, 1000), err: &parleytest.Buffer{}}
 	cmd := exec.Command("node", "listener.mjs", room)
 	cmd.Dir, cmd.Env, cmd.Stderr = listenerDir, append(os.Environ(), env...), l.err
 	in, err := cmd.StdinPipe()
@@ -149,17 +151,17 @@ func TestNodeListener(t *testing.T) {
 				}
 			}
 			redis = strings.ReplaceAll(redis, "://", "://listener:SECRET@")
-			l := listen(t, "general", "REDIS_URL="+redis, "PARLEY_URL="+p.url, "PARLEY_TOKEN="+token)
+			l := listen(t, "general", "REDIS_URL="+redis, "PARLEY_URL="+p.URL, "PARLEY_TOKEN="+token)
 			send := func(text string) {
 				t.Helper()
-				if _, err := call(t.Context(), p.url, "POST", "/rooms/general/messages", token,
+				if _, err := call(t.Context(), p.URL, "POST", "/rooms/general/messages", token,
 					map[string]string{"text": text, "client_id": text}, nil); err != nil {
 					t.Fatal(err)
 				}
 			}
 			send("over-REST")
 			l.says(": over-REST")
-			if _, err := call(t.Context(), p.url, "POST", "/rooms/general/typing", token, nil,
+			if _, err := call(t.Context(), p.URL, "POST", "/rooms/general/typing", token, nil,
 				nil); err != nil {
 				t.Fatal(err)
 			}
@@ -170,7 +172,7 @@ func TestNodeListener(t *testing.T) {
 			var page struct {
 				Messages []struct{ Text string }
 			}
-			if _, err := call(t.Context(), p.url, "GET", "/rooms/general/messages?limit=1", token,
+			if _, err := call(t.Context(), p.URL, "GET", "/rooms/general/messages?limit=1", token,
 				nil, &page); err != nil {
 				t.Fatal(err)
 			}

@@ -6,15 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"os/exec"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/parley-chat/parley/internal/chat"
 	"github.com/parley-chat/parley/internal/migrate"
+	"github.com/parley-chat/parley/internal/parleytest"
 	"github.com/parley-chat/parley/internal/sqlite"
 	"github.com/parley-chat/parley/kit/redistest"
 )
@@ -28,7 +27,7 @@ func TestMigrate(t *testing.T) {
 	token := p.logIn("Pablo")
 	send := func(p *process, text, id string) (m chat.Message) {
 		t.Helper()
-		if _, err := call(t.Context(), p.url, "POST", "/rooms/general/messages", token,
+		if _, err := call(t.Context(), p.URL, "POST", "/rooms/general/messages", token,
 			map[string]string{"text": text, "client_id": id}, &m); err != nil {
 			t.Fatal(err)
 		}
@@ -112,10 +111,7 @@ func TestMigrate(t *testing.T) {
 // TestMigrateKilled kills the command again and again: the same one goes on,
 // until it is through.
 func TestMigrateKilled(t *testing.T) {
-	path, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
+	path := parleytest.Binary(t)
 	redis := redistest.Start(t)
 	first, last := t.TempDir(), t.TempDir()
 	store, err := sqlite.Open(t.Context(), first, sqlite.Options{Log: slog.New(slog.DiscardHandler)})
@@ -184,20 +180,6 @@ func TestMigrateKilled(t *testing.T) {
 			}
 			after++
 		}
-	}
-}
-
-// stop ends the server in good order.
-func (p *process) stop() {
-	p.t.Helper()
-	http.DefaultClient.CloseIdleConnections()
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		p.t.Fatal(err)
-	}
-	err := <-p.ended
-	p.ended <- err
-	if err != nil {
-		p.t.Fatalf("the server ended with %v\n%s", err, p.output)
 	}
 }
 

@@ -2,20 +2,22 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/parley-chat/parley/client"
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// client is a program of a person: it follows everything, goes on at another
-// node when its socket ends, and checks that each stream comes without a gap.
-type client struct {
+// participant is a program of a person: it follows everything, goes on at
+// another node when its connection ends, and checks that each stream comes
+// without a gap.
+type participant struct {
 	t             *testing.T
 	f             *fleet
 	token, device string
@@ -24,7 +26,7 @@ type client struct {
 	done          sync.WaitGroup
 
 	mu        sync.Mutex
-	socket    *socket // nil while there is none that has synced
+	conn      *client.Conn // nil while there is none that has synced
 	synced    int
 	ends      []error
 	positions map[chat.Stream]chat.Position
@@ -46,11 +48,11 @@ var devices struct {
 
 // arrive brings a client to the node, from where it goes on to the next when it
 // must, and waits until it has synced.
-func (f *fleet) arrive(token string, node int) *client {
+func (f *fleet) arrive(token string, node int) *participant {
 	f.t.Helper()
 	devices.Lock()
 	devices.n++
-	c := &client{
+	c := &participant{
 		t: f.t, f: f, token: token, device: fmt.Sprintf("device%d", devices.n),
 		positions: map[chat.Stream]chat.Position{}, messages: map[chat.RoomID][]chat.Message{},
 		resyncs: map[chat.Stream]int{},
@@ -64,18 +66,18 @@ func (f *fleet) arrive(token string, node int) *client {
 	return c
 }
 
-func (c *client) leave() {
+func (c *participant) leave() {
 	c.cancel()
 	c.done.Wait()
 }
 
-func (c *client) here() bool {
+func (c *participant) here() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.socket != nil
+	return c.conn != nil
 }
 
-func (c *client) run(ctx context.Context, node int) {
+func (c *participant) run(ctx context.Context, node int) {
 	for ; ctx.Err() == nil; node++ {
 		if err := c.visit(ctx, c.f.node(node)); err != nil && ctx.Err() == nil {
 			c.mu.Lock()
@@ -89,107 +91,83 @@ func (c *client) run(ctx context.Context, node int) {
 	}
 }
 
-// visit is one socket, from its beginning to its end.
-func (c *client) visit(ctx context.Context, p *process) error {
-	s, err := openSocket(ctx, p.url, c.token, c.hear)
+// visit is one connection, from its beginning to its end.
+func (c *participant) visit(ctx context.Context, p *process) error {
+	web, err := client.New(client.Config{URL: p.URL, Token: c.token})
 	if err != nil {
 		return err
 	}
-	defer s.close()
+	conn, err := web.Dial(ctx, c.receive)
+	if err != nil {
+		return err
+	}
+	defer conn.Abort()
 	asking, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
 	c.mu.Lock()
-	params := map[string]any{"device": c.device, "positions": c.positions}
+	from := maps.Clone(c.positions)
 	c.mu.Unlock()
-	if err := s.call(asking, "sync", params, c.take); err != nil {
+	if _, err := conn.Sync(asking, c.device, from); err != nil {
 		return err
 	}
 	c.mu.Lock()
-	c.socket = s
+	c.conn = conn
 	c.synced++
 	c.mu.Unlock()
 	defer func() {
 		c.mu.Lock()
-		c.socket = nil
+		c.conn = nil
 		c.mu.Unlock()
 	}()
 	select {
-	case <-s.over:
-		return s.why
+	case <-conn.Done():
+		return conn.Err()
 	case <-ctx.Done():
 		return nil
 	}
 }
 
-// take takes the answer to a sync.
-func (c *client) take(result json.RawMessage) {
-	var r struct {
-		User           chat.User       `json:"user"`
-		UserPosition   chat.Position   `json:"user_position"`
-		ServerPosition chat.Position   `json:"server_position"`
-		Rooms          []chat.RoomView `json:"rooms"`
-		Gone           []chat.Stream   `json:"gone"`
-		Online         []chat.UserID   `json:"online"`
-	}
+func (c *participant) receive(u client.Update) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := json.Unmarshal(result, &r); err != nil {
-		c.fault("sync: %v", err)
-		return
-	}
-	c.me, c.online = r.User.ID, r.Online
-	for stream, p := range map[chat.Stream]chat.Position{chat.UserStream(c.me): r.UserPosition,
-		chat.ServerStream: r.ServerPosition} {
-		if _, ok := c.positions[stream]; !ok {
-			c.positions[stream] = p
+	switch {
+	case u.State != nil:
+		c.begin(u.State)
+	case u.Event != nil:
+		c.event(*u.Event)
+	case u.Signal != nil:
+		c.signals = append(c.signals, *u.Signal)
+	case u.Resumed != nil:
+		if is := c.positions[u.Resumed.Stream]; is.Seq != u.Resumed.Position.Seq {
+			c.fault("%s is resumed at %d, being at %d", u.Resumed.Stream, u.Resumed.Position.Seq, is.Seq)
+		}
+	case u.Resync != nil:
+		c.resyncs[u.Resync.Stream]++
+		c.positions[u.Resync.Stream] = u.Resync.Position
+		if room, ok := u.Resync.Stream.Room(); ok {
+			delete(c.messages, room)
 		}
 	}
-	for _, v := range r.Rooms {
+}
+
+// begin takes the answer to a sync.
+func (c *participant) begin(s *client.State) {
+	c.me, c.online = s.User.ID, s.Online
+	if _, ok := c.positions[chat.UserStream(c.me)]; !ok {
+		c.positions[chat.UserStream(c.me)] = s.UserPosition
+	}
+	if _, ok := c.positions[chat.ServerStream]; !ok && s.ServerPosition != nil {
+		c.positions[chat.ServerStream] = *s.ServerPosition
+	}
+	for _, v := range s.Rooms {
 		c.positions[chat.RoomStream(v.ID)] = v.Position
 	}
-	for _, s := range r.Gone {
+	for _, s := range s.Gone {
 		delete(c.positions, s)
 	}
 }
 
-func (c *client) hear(method string, params json.RawMessage) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	var err error
-	switch method {
-	case "event":
-		var e chat.Event
-		if err = json.Unmarshal(params, &e); err == nil {
-			c.event(e)
-		}
-	case "signal":
-		var s chat.Signal
-		err = json.Unmarshal(params, &s)
-		c.signals = append(c.signals, s)
-	case "resync", "resumed":
-		var at struct {
-			Stream   chat.Stream   `json:"stream"`
-			Position chat.Position `json:"position"`
-		}
-		err = json.Unmarshal(params, &at)
-		if method == "resumed" {
-			if is := c.positions[at.Stream]; is.Seq != at.Position.Seq {
-				c.fault("%s is resumed at %d, being at %d", at.Stream, at.Position.Seq, is.Seq)
-			}
-			break
-		}
-		c.resyncs[at.Stream]++
-		c.positions[at.Stream] = at.Position
-		if room, ok := at.Stream.Room(); ok {
-			delete(c.messages, room)
-		}
-	}
-	if err != nil {
-		c.fault("%s: %v", method, err)
-	}
-}
-
-func (c *client) event(e chat.Event) {
+func (c *participant) event(e chat.Event) {
 	if at := c.positions[e.Stream]; !e.Follows(at) {
 		c.fault("%s %d of %s does not follow %+v", e.Kind, e.Seq, e.Stream, at)
 	}
@@ -207,30 +185,24 @@ func (c *client) event(e chat.Event) {
 	}
 }
 
-func (c *client) fault(format string, args ...any) {
+func (c *participant) fault(format string, args ...any) {
 	c.faults = append(c.faults, fmt.Sprintf(format, args...))
 }
 
-// call asks over the socket that there is.
-func (c *client) call(method string, params, out any) error {
+// call asks over the connection that there is.
+func (c *participant) call(method string, params, out any) error {
 	c.mu.Lock()
-	s := c.socket
+	conn := c.conn
 	c.mu.Unlock()
-	if s == nil {
-		return errOver
+	if conn == nil {
+		return client.ErrClosed
 	}
 	ctx, cancel := context.WithTimeout(c.t.Context(), 15*time.Second)
 	defer cancel()
-	var bad error
-	err := s.call(ctx, method, params, func(result json.RawMessage) {
-		if out != nil {
-			bad = json.Unmarshal(result, out)
-		}
-	})
-	return errors.Join(err, bad)
+	return conn.Call(ctx, method, params, out)
 }
 
-func (c *client) must(method string, params, out any) {
+func (c *participant) must(method string, params, out any) {
 	c.t.Helper()
 	if err := c.call(method, params, out); err != nil {
 		c.t.Fatalf("%s: %v", method, err)
@@ -240,13 +212,12 @@ func (c *client) must(method string, params, out any) {
 // send keeps at it until the message is acknowledged, as a client's outbox
 // does; false if ctx was done before, or if it was refused for good, which is a
 // fault.
-func (c *client) send(ctx context.Context, room chat.RoomID, id, text string) bool {
+func (c *participant) send(ctx context.Context, room chat.RoomID, id, text string) bool {
 	for ctx.Err() == nil {
 		var m chat.Message
 		begin := time.Now()
 		err := c.call("message.send", map[string]any{"room": room, "text": text, "client_id": id}, &m)
 		c.mu.Lock()
-		no, isRefused := errors.AsType[refused](err)
 		switch {
 		case err == nil:
 			if room == chat.GeneralID {
@@ -255,10 +226,10 @@ func (c *client) send(ctx context.Context, room chat.RoomID, id, text string) bo
 			c.slowest = max(c.slowest, time.Since(begin))
 			c.mu.Unlock()
 			return true
-		case isRefused && no.Code == "unavailable":
+		case errors.Is(err, client.ErrUnavailable):
 			c.away++
 			c.slowest = max(c.slowest, time.Since(begin))
-		case !errors.Is(err, errOver) && c.t.Context().Err() == nil:
+		case !errors.Is(err, client.ErrClosed) && !isLost(err) && c.t.Context().Err() == nil:
 			c.fault("send %s: %v", id, err)
 			c.mu.Unlock()
 			return false
@@ -269,9 +240,14 @@ func (c *client) send(ctx context.Context, room chat.RoomID, id, text string) bo
 	return false
 }
 
+// isLost reports whether the connection broke before the answer came.
+func isLost(err error) bool {
+	return errors.Is(err, client.ErrUnconfirmed) && !errors.Is(err, context.DeadlineExceeded)
+}
+
 // chatter has the client send one message after the other, each until it is
 // acknowledged, and returns what stops it.
-func (c *client) chatter(room chat.RoomID) (stop func()) {
+func (c *participant) chatter(room chat.RoomID) (stop func()) {
 	ctx, cancel := context.WithCancel(c.t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -289,13 +265,13 @@ func (c *client) chatter(room chat.RoomID) (stop func()) {
 	}
 }
 
-func (c *client) count() int {
+func (c *participant) count() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.sent)
 }
 
-func (c *client) heard(room chat.RoomID, text string) func() bool {
+func (c *participant) heard(room chat.RoomID, text string) func() bool {
 	return func() bool {
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -303,7 +279,7 @@ func (c *client) heard(room chat.RoomID, text string) func() bool {
 	}
 }
 
-func (c *client) signalled(want chat.Signal) func() bool {
+func (c *participant) signalled(want chat.Signal) func() bool {
 	return func() bool {
 		c.mu.Lock()
 		defer c.mu.Unlock()

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/parleytest"
 	"github.com/parley-chat/parley/internal/server"
 	"github.com/parley-chat/parley/kit/redistest"
 )
@@ -57,8 +58,8 @@ func serveByClock(t *testing.T, w storeFlags, off func() time.Duration) (url str
 // addWrong starts a node in this process, whose clock is wrong by so much.
 func (f *fleet) addWrong(by time.Duration) {
 	f.t.Helper()
-	p := &process{t: f.t, url: serveByClock(f.t, storeFlags{Store: f.store},
-		func() time.Duration { return by })}
+	url := serveByClock(f.t, storeFlags{Store: f.store}, func() time.Duration { return by })
+	p := &process{parleytest.At(f.t, url), f.t}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.nodes = append(f.nodes, p)
@@ -90,7 +91,7 @@ func TestWrongClocks(t *testing.T) {
 		for i := range f.nodes {
 			var m chat.Message
 			p := f.node(first + i)
-			if _, err := call(t.Context(), p.url, "POST", "/rooms/general/messages", tokens[0],
+			if _, err := call(t.Context(), p.URL, "POST", "/rooms/general/messages", tokens[0],
 				map[string]string{"text": id, "client_id": id}, &m); err != nil {
 				t.Fatal(err)
 			}
@@ -113,7 +114,7 @@ func TestWrongClocks(t *testing.T) {
 			var now struct {
 				Online []chat.UserID `json:"online"`
 			}
-			if _, err := call(t.Context(), p.url, "GET", "/presence", tokens[0], nil, &now); err != nil {
+			if _, err := call(t.Context(), p.URL, "GET", "/presence", tokens[0], nil, &now); err != nil {
 				t.Fatal(err)
 			}
 			slices.Sort(now.Online)

@@ -67,7 +67,7 @@ func (f *fleet) history(token string, room chat.RoomID) []chat.Message {
 			Messages []chat.Message `json:"messages"`
 		}
 		path := fmt.Sprintf("/rooms/%s/messages?limit=200&after=%d", room, len(all))
-		if _, err := call(f.t.Context(), f.node(0).url, "GET", path, token, nil, &page); err != nil {
+		if _, err := call(f.t.Context(), f.node(0).URL, "GET", path, token, nil, &page); err != nil {
 			f.t.Fatal(err)
 		}
 		if len(page.Messages) == 0 {
@@ -84,7 +84,7 @@ func (f *fleet) history(token string, room chat.RoomID) []chat.Message {
 // check compares what the clients sent and heard in General with its history:
 // each acknowledged message is there once, where it was acknowledged to be, in
 // its sender's order, and everyone heard all of them.
-func (f *fleet) check(clients ...*client) {
+func (f *fleet) check(clients ...*participant) {
 	f.t.Helper()
 	all := f.history(clients[0].token, chat.GeneralID)
 	ids := map[string]int{}

@@ -124,14 +124,13 @@ func TestRedisGoesAndComes(t *testing.T) {
 			}
 			for i, p := range f.nodes {
 				soon(t, "the trouble to be over",
-					func() bool { return strings.Contains(p.output.String(), "the store is back") })
-				p.cmd.Process.Signal(syscall.SIGTERM)
-				if err := <-p.ended; err != nil {
+					func() bool { return strings.Contains(p.Output(), "the store is back") })
+				p.Signal(syscall.SIGTERM)
+				if err := p.Wait(); err != nil {
 					t.Errorf("node %d ended with %v", i, err)
 				}
-				p.ended <- nil
 				var loud []string
-				for line := range strings.Lines(p.output.String()) {
+				for line := range strings.Lines(p.Output()) {
 					advice := strings.Contains(line, " about=") // on Redis' settings
 					if !advice && (strings.Contains(line, "level=WARN") ||
 						strings.Contains(line, "level=ERROR")) {
@@ -139,8 +138,8 @@ func TestRedisGoesAndComes(t *testing.T) {
 					}
 				}
 				if len(loud) != 1 || !strings.Contains(loud[0], "the store is away") ||
-					strings.Count(p.output.String(), "the store is back") != 1 {
-					t.Errorf("node %d tells of one outage with\n%s", i, p.output)
+					strings.Count(p.Output(), "the store is back") != 1 {
+					t.Errorf("node %d tells of one outage with\n%s", i, p.Output())
 				}
 			}
 		})
@@ -238,7 +237,7 @@ func TestRedisForgets(t *testing.T) {
 				say("lost-" + strconv.Itoa(i))
 			}
 			forget()
-			for _, c := range []*client{writer, quiet} {
+			for _, c := range []*participant{writer, quiet} {
 				soon(t, "a resync", func() bool {
 					c.mu.Lock()
 					defer c.mu.Unlock()
@@ -260,7 +259,7 @@ func TestRedisForgets(t *testing.T) {
 			if len(texts) != 8 || texts[0] != "after-0" || texts[7] != "after-7" {
 				t.Errorf("after what was kept come %q", texts)
 			}
-			for _, c := range []*client{writer, quiet} {
+			for _, c := range []*participant{writer, quiet} {
 				c.mu.Lock()
 				for i, m := range c.messages[chat.GeneralID] {
 					if want := all[len(all)-len(c.messages[chat.GeneralID])+i]; m.ID != want.ID {
@@ -288,7 +287,7 @@ func TestRedisForgetsAndGoesOn(t *testing.T) {
 	tokens := f.people()
 	quiet := f.arrive(tokens[1], 1)
 	post := func(id string) error {
-		_, err := call(t.Context(), f.node(0).url, "POST", "/rooms/general/messages", tokens[0],
+		_, err := call(t.Context(), f.node(0).URL, "POST", "/rooms/general/messages", tokens[0],
 			map[string]string{"text": id, "client_id": id}, nil)
 		return err
 	}
@@ -306,7 +305,7 @@ func TestRedisForgetsAndGoesOn(t *testing.T) {
 		soon(t, "a send to be acknowledged", func() bool { return post(id) == nil })
 	}
 	var now chat.RoomView
-	if _, err := call(t.Context(), f.node(0).url, "GET", "/rooms/general", tokens[0], nil, &now); err != nil {
+	if _, err := call(t.Context(), f.node(0).URL, "GET", "/rooms/general", tokens[0], nil, &now); err != nil {
 		t.Fatal(err)
 	}
 	general := chat.RoomStream(chat.GeneralID)

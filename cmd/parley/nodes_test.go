@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -11,7 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/parley-chat/parley/client"
 	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/parleytest"
 	"github.com/parley-chat/parley/kit/redistest"
 )
 
@@ -26,16 +29,16 @@ func (f *fleet) people() []string {
 }
 
 // senders brings eight clients to the nodes in turn.
-func (f *fleet) senders(tokens []string) []*client {
+func (f *fleet) senders(tokens []string) []*participant {
 	f.t.Helper()
-	var all []*client
+	var all []*participant
 	for i := range 8 {
 		all = append(all, f.arrive(tokens[i%3], i)) // not Alex
 	}
 	return all
 }
 
-func chatterAll(clients []*client) (stop func()) {
+func chatterAll(clients []*participant) (stop func()) {
 	var stops []func()
 	for _, c := range clients {
 		stops = append(stops, c.chatter(chat.GeneralID))
@@ -48,7 +51,7 @@ func chatterAll(clients []*client) (stop func()) {
 }
 
 // more waits until each has had so many more messages acknowledged.
-func more(t *testing.T, clients []*client, n int) {
+func more(t *testing.T, clients []*participant, n int) {
 	t.Helper()
 	var goals []int
 	for _, c := range clients {
@@ -66,7 +69,7 @@ func TestNodes(t *testing.T) {
 	f := startFleet(t, 3, redis.URL())
 	tokens := f.people()
 	pablo, joe, mary := f.arrive(tokens[0], 0), f.arrive(tokens[1], 1), f.arrive(tokens[2], 2)
-	all := []*client{pablo, joe, mary}
+	all := []*participant{pablo, joe, mary}
 
 	for _, c := range all {
 		text := "hello from " + c.device
@@ -76,7 +79,7 @@ func TestNodes(t *testing.T) {
 		}
 	}
 	joe.must("typing.send", map[string]any{"room": chat.GeneralID}, nil)
-	for _, other := range []*client{pablo, mary} {
+	for _, other := range []*participant{pablo, mary} {
 		soon(t, "others to see who types",
 			other.signalled(chat.Signal{Stream: chat.RoomStream(chat.GeneralID), Kind: chat.Typing,
 				User: joe.me}))
@@ -128,39 +131,39 @@ func TestNodesObeyRevocation(t *testing.T) {
 	redis := redistest.StartTCP(t)
 	f := startFleet(t, 3, redis.URL())
 	tokens := f.people()
-	everywhere := func(token string) []*socket {
-		var all []*socket
+	everywhere := func(token string) []*client.Conn {
+		var all []*client.Conn
 		for _, p := range f.nodes {
-			s, err := openSocket(t.Context(), p.url, token, func(string, jsonText) {})
+			s, err := dial(t, p.URL, token, nil, ignore)
 			if err != nil {
 				t.Fatal(err)
 			}
-			t.Cleanup(s.close)
-			if err := s.call(t.Context(), "sync", map[string]any{}, nil); err != nil {
+			t.Cleanup(s.Abort)
+			if err := s.Call(t.Context(), "sync", map[string]any{}, nil); err != nil {
 				t.Fatal(err)
 			}
 			all = append(all, s)
 		}
 		return all
 	}
-	ended := func(what string, all []*socket) {
+	ended := func(what string, all []*client.Conn) {
 		t.Helper()
 		for i, s := range all {
 			within(t, time.Second, fmt.Sprintf("the socket on node %d to end: %s", i, what), func() bool {
 				select {
-				case <-s.over:
+				case <-s.Done():
 					return true
 				default:
 					return false
 				}
 			})
-			if why, ok := s.why.(closed); !ok || why.Code != 4001 {
-				t.Errorf("%s: the socket on node %d ended with %v", what, i, s.why)
+			if why, ok := errors.AsType[*client.CloseError](s.Err()); !ok || why.Code != 4001 {
+				t.Errorf("%s: the socket on node %d ended with %v", what, i, s.Err())
 			}
 		}
 	}
 	pablo, joe, mary := everywhere(tokens[0]), everywhere(tokens[1]), everywhere(tokens[2])
-	if _, err := call(t.Context(), f.nodes[1].url, "DELETE", "/sessions/current", tokens[1], nil,
+	if _, err := call(t.Context(), f.nodes[1].URL, "DELETE", "/sessions/current", tokens[1], nil,
 		nil); err != nil {
 		t.Fatal(err)
 	}
@@ -168,21 +171,21 @@ func TestNodesObeyRevocation(t *testing.T) {
 	var me struct {
 		User chat.User `json:"user"`
 	}
-	if _, err := call(t.Context(), f.nodes[0].url, "GET", "/account", tokens[2], nil, &me); err != nil {
+	if _, err := call(t.Context(), f.nodes[0].URL, "GET", "/account", tokens[2], nil, &me); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := call(t.Context(), f.nodes[2].url, "PATCH", "/users/"+string(me.User.ID), tokens[0],
+	if _, err := call(t.Context(), f.nodes[2].URL, "PATCH", "/users/"+string(me.User.ID), tokens[0],
 		map[string]any{"disabled": true}, nil); err != nil {
 		t.Fatal(err)
 	}
 	ended("disabled", mary)
 	for _, p := range f.nodes {
-		if status, err := call(t.Context(), p.url, "GET", "/account", tokens[2], nil, nil); status != 401 {
+		if status, err := call(t.Context(), p.URL, "GET", "/account", tokens[2], nil, nil); status != 401 {
 			t.Errorf("who is disabled gets %d %v", status, err)
 		}
 	}
 	for _, s := range pablo {
-		if err := s.call(t.Context(), "ping", map[string]any{}, nil); err != nil {
+		if err := s.Call(t.Context(), "ping", map[string]any{}, nil); err != nil {
 			t.Errorf("somebody else's socket: %v", err)
 		}
 	}
@@ -199,15 +202,15 @@ func TestNodeIsKilled(t *testing.T) {
 	tokens := f.people()
 	senders := f.senders(tokens)
 	// Alex is only on the node that dies, and does not come back.
-	silent, err := openSocket(t.Context(), f.node(0).url, tokens[3], func(string, jsonText) {})
+	silent, err := dial(t, f.node(0).URL, tokens[3], nil, ignore)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(silent.close)
+	t.Cleanup(silent.Abort)
 	var alex struct {
 		User chat.User `json:"user"`
 	}
-	if _, err := call(t.Context(), f.node(1).url, "GET", "/account", tokens[3], nil, &alex); err != nil {
+	if _, err := call(t.Context(), f.node(1).URL, "GET", "/account", tokens[3], nil, &alex); err != nil {
 		t.Fatal(err)
 	}
 	watcher := f.arrive(tokens[0], 1)
@@ -223,7 +226,7 @@ func TestNodeIsKilled(t *testing.T) {
 	more(t, senders, 20)
 	dead := f.node(0)
 	f.remove(dead)
-	dead.kill()
+	dead.Kill()
 	killed := time.Now()
 	more(t, senders, 20)
 	stop()
@@ -265,11 +268,10 @@ func TestRollingRestart(t *testing.T) {
 		more(t, senders, 10)
 		f.add()
 		f.remove(old)
-		old.cmd.Process.Signal(syscall.SIGTERM)
-		if err := <-old.ended; err != nil {
-			t.Errorf("a node ended with %v\n%s", err, old.output)
+		old.Signal(syscall.SIGTERM)
+		if err := old.Wait(); err != nil {
+			t.Errorf("a node ended with %v\n%s", err, old.Output())
 		}
-		old.ended <- nil
 	}
 	more(t, senders, 10)
 	stop()
@@ -279,7 +281,7 @@ func TestRollingRestart(t *testing.T) {
 // tap passes connections on to addr, and keeps what comes back.
 type tap struct {
 	listener net.Listener
-	heard    lockedBuffer
+	heard    parleytest.Buffer
 }
 
 func startTap(t *testing.T, addr string) *tap {

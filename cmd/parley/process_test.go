@@ -1,132 +1,47 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
-	"sync"
 	"testing"
-	"time"
 
-	"github.com/parley-chat/parley/kit/redistest"
+	"github.com/parley-chat/parley/client"
+	"github.com/parley-chat/parley/internal/parleytest"
 )
 
-// binary builds the real command once and returns its path.
-var binary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "parley-test")
-	if err != nil {
-		return "", err
-	}
-	binaryDir = dir
-	path := filepath.Join(dir, "parley")
-	build := exec.Command("go", "build", "-o", path, ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as make builds it
-	out, err := build.CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("%w: %s", err, out)
-	}
-	return path, nil
-})
+func TestMain(m *testing.M) { os.Exit(parleytest.Main(m)) }
 
-// binaryDir is where binary has put it, empty if no test has asked.
-var binaryDir string
-
-func TestMain(m *testing.M) {
-	code := redistest.MainNoLeaks(m)
-	os.RemoveAll(binaryDir)
-	os.Exit(code)
-}
-
-// process is a real server, of whose output everything is kept.
+// process is a real server.
 type process struct {
-	t      *testing.T
-	cmd    *exec.Cmd
-	url    string
-	output *lockedBuffer
-	ended  chan error
+	*parleytest.Server
+	t *testing.T
 }
 
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
-}
-
-// launch starts a server on a free port and waits until it answers.
+// launch starts a server on a free port and waits until it is ready.
 func launch(t *testing.T, data string, args ...string) *process {
 	t.Helper()
-	path, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &process{t: t, output: &lockedBuffer{}, ended: make(chan error, 1)}
-	p.cmd = exec.Command(path, append([]string{"serve", "--listen", "127.0.0.1:0", "--data", data},
-		args...)...)
-	p.cmd.Stderr = p.output
-	out, err := p.cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	opened := make(chan string, 1)
-	go func() {
-		lines := bufio.NewScanner(out)
-		for lines.Scan() {
-			fmt.Fprintln(p.output, lines.Text())
-			if _, at, ok := strings.Cut(lines.Text(), "open:"); ok {
-				opened <- strings.TrimSpace(at)
-			}
-		}
-		p.ended <- p.cmd.Wait()
-	}()
-	t.Cleanup(p.kill)
-	select {
-	case p.url = <-opened:
-	case err := <-p.ended:
-		p.ended <- err
-		t.Fatalf("the server ended at its start: %v\n%s", err, p.output)
-	case <-time.After(time.Minute):
-		t.Fatalf("the server did not start within a minute\n%s", p.output)
-	}
-	for deadline := time.Now().Add(time.Minute); ; {
-		res, err := http.Get(p.url + "/readyz")
-		if err == nil {
-			res.Body.Close()
-			if res.StatusCode == http.StatusOK {
-				return p
-			}
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("the server is not ready after a minute: %v\n%s", err, p.output)
-		}
-	}
+	return &process{parleytest.Start(t, append([]string{"--data", data}, args...)...), t}
 }
 
-// kill ends the server at once, if it still runs, and waits for it.
-func (p *process) kill() {
-	p.cmd.Process.Kill()
-	p.ended <- <-p.ended
+// logIn returns a new token of a person of the demo.
+func (p *process) logIn(name string) string {
+	p.t.Helper()
+	return p.LogIn(name).Token()
+}
+
+// stop ends the server in good order.
+func (p *process) stop() {
+	p.t.Helper()
+	http.DefaultClient.CloseIdleConnections()
+	if err := p.Stop(); err != nil {
+		p.t.Fatalf("the server ended with %v\n%s", err, p.Output())
+	}
 }
 
 // call does a REST request; the answer is decoded into out if it is a success.
@@ -166,14 +81,35 @@ func call(ctx context.Context, url, method, path, token string, in, out any) (in
 	return res.StatusCode, json.Unmarshal(answer, out)
 }
 
-func (p *process) logIn(name string) string {
-	p.t.Helper()
-	var out struct {
-		Token string `json:"token"`
+// dial opens a WebSocket that ends with the test. What comes over it is also
+// written to heard, as it came, unless that is nil.
+func dial(t *testing.T, url, token string, heard io.Writer,
+	receive func(client.Update)) (*client.Conn, error) {
+	t.Helper()
+	c, err := client.New(client.Config{URL: url, Token: token,
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+			if err != nil || heard == nil {
+				return conn, err
+			}
+			return heardConn{conn, io.TeeReader(conn, heard)}, nil
+		}})
+	if err != nil {
+		return nil, err
 	}
-	if _, err := call(p.t.Context(), p.url, "POST", "/sessions", "",
-		map[string]string{"name": name, "password": "password123"}, &out); err != nil {
-		p.t.Fatal(err)
+	conn, err := c.Dial(t.Context(), receive)
+	if err == nil {
+		t.Cleanup(conn.Abort)
 	}
-	return out.Token
+	return conn, err
 }
+
+type heardConn struct {
+	net.Conn
+	in io.Reader
+}
+
+func (c heardConn) Read(b []byte) (int, error) { return c.in.Read(b) }
+
+// ignore takes what a connection brings.
+func ignore(client.Update) {}

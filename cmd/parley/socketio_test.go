@@ -15,7 +15,7 @@ func TestSocketIO(t *testing.T) {
 	token := p.logIn("Pablo")
 	ask := func(method, sid, body string, header http.Header) (*http.Response, string) {
 		t.Helper()
-		url := p.url + "/socket.io/?EIO=4&transport=polling"
+		url := p.URL + "/socket.io/?EIO=4&transport=polling"
 		if sid != "" {
 			url += "&sid=" + sid
 		}
@@ -65,7 +65,7 @@ func TestSocketIO(t *testing.T) {
 		}
 	}
 	until(`431[{"user":`)
-	if _, err := call(t.Context(), p.url, "POST", "/rooms/general/messages", token,
+	if _, err := call(t.Context(), p.URL, "POST", "/rooms/general/messages", token,
 		map[string]string{"text": "over REST"}, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -73,17 +73,14 @@ func TestSocketIO(t *testing.T) {
 	ask("POST", sid, `422["message.send",{"room":"general","text":"over Socket.IO"}]`, nil)
 	until(`432[{"room":"general"`)
 	var list struct{ Messages []struct{ Text string } }
-	if _, err := call(t.Context(), p.url, "GET", "/rooms/general/messages", token, nil,
+	if _, err := call(t.Context(), p.URL, "GET", "/rooms/general/messages", token, nil,
 		&list); err != nil || list.Messages[len(list.Messages)-1].Text != "over Socket.IO" {
 		t.Errorf("the room has %+v, %v", list.Messages, err)
 	}
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
+	p.Signal(syscall.SIGTERM)
 	until(`"retry_ms":`)
 	until("\x1e1") // closed
-	err := <-p.ended
-	if p.ended <- err; err != nil {
-		t.Errorf("it ended with %v\n%s", err, p.output)
+	if err := p.Wait(); err != nil {
+		t.Errorf("it ended with %v\n%s", err, p.Output())
 	}
 }

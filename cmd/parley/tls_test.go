@@ -30,15 +30,15 @@ func TestEncrypted(t *testing.T) {
 	http.DefaultClient = client
 	defer func() { http.DefaultClient = before }()
 	p := launch(t, t.TempDir(), "--demo", "--tls-cert", cert, "--tls-key", key)
-	if !strings.HasPrefix(p.url, "https://") {
-		t.Fatalf("it is at %s", p.url)
+	if !strings.HasPrefix(p.URL, "https://") {
+		t.Fatalf("it is at %s", p.URL)
 	}
-	req, err := http.NewRequest("POST", p.url+"/api/v1/sessions",
+	req, err := http.NewRequest("POST", p.URL+"/api/v1/sessions",
 		strings.NewReader(`{"name":"Pablo","password":"password123"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Header = http.Header{"Content-Type": {"application/json"}, "Origin": {p.url},
+	req.Header = http.Header{"Content-Type": {"application/json"}, "Origin": {p.URL},
 		"Parley-Cookie": {"set"}}
 	res, err := client.Do(req)
 	if err != nil {
@@ -51,8 +51,8 @@ func TestEncrypted(t *testing.T) {
 	cookie := res.Cookies()[0]
 
 	dialer := gobwas.Dialer{TLSConfig: &tls.Config{RootCAs: roots},
-		Header: gobwas.HandshakeHeaderHTTP{"Origin": {p.url}, "Cookie": {cookie.Name + "=" + cookie.Value}}}
-	conn, _, _, err := dialer.Dial(t.Context(), strings.Replace(p.url, "https", "wss", 1)+"/api/v1/ws")
+		Header: gobwas.HandshakeHeaderHTTP{"Origin": {p.URL}, "Cookie": {cookie.Name + "=" + cookie.Value}}}
+	conn, _, _, err := dialer.Dial(t.Context(), strings.Replace(p.URL, "https", "wss", 1)+"/api/v1/ws")
 	if err != nil {
 		t.Fatal(err)
 	}

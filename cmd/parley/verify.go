@@ -21,7 +21,7 @@ type verification struct {
 	URL       []string `help:"Verify a running chat instead, at these addresses of its nodes. It must let people sign up and set no limits. It is left with the people and rooms of the verification." placeholder:"URL" env:"-"`
 	Nodes     int      `help:"Servers of one chat, unless the data is embedded." default:"2" env:"-"`
 	Store     string   `help:"Where they keep the data: embedded, redis, sentinel, cluster; otherwise on each that the scenario is about." placeholder:"KIND" env:"-"`
-	Scenario  []string `help:"What goes wrong: names, or all. \"list\" lists them." default:"calm" placeholder:"NAME" env:"-"`
+	Scenario  []string `help:"What goes wrong: names; short for a check of about half a minute, or all. \"list\" lists them." default:"calm" placeholder:"NAME" env:"-"`
 	Seconds   int      `help:"How long clients act in each scenario." default:"10" env:"-"`
 	Clients   int      `help:"How many people." default:"16" env:"-"`
 	Listeners int      `help:"How many connections, where a scenario is about thousands." default:"10000" env:"-"`
@@ -98,10 +98,15 @@ func (v verification) plays() ([]play, error) {
 		v.URL[i] = strings.TrimRight(u, "/")
 	}
 	all := slices.Contains(v.Scenario, "all")
+	short := slices.Equal(v.Scenario, []string{"short"})
 	var scenarios []verify.Scenario
-	if all {
+	switch {
+	case all:
 		scenarios = verify.Scenarios
-	} else {
+	case short:
+		all = true
+		scenarios = verify.Short()
+	default:
 		for _, name := range v.Scenario {
 			s, ok := verify.Find(name)
 			if !ok {

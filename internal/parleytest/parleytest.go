@@ -26,8 +26,12 @@ const Password = "password123"
 // binaryDir is where binary has put it, empty if no test has asked.
 var binaryDir string
 
-// binary builds the command once and returns its path.
+// binary builds the command once and returns its path. Where several packages
+// are tested, PARLEY_TEST_BINARY may name one that was built before.
 var binary = sync.OnceValues(func() (string, error) {
+	if path := os.Getenv("PARLEY_TEST_BINARY"); path != "" {
+		return path, nil
+	}
 	dir, err := os.MkdirTemp("", "parley-test")
 	if err != nil {
 		return "", err
