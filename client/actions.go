@@ -174,7 +174,8 @@ func (a Actions) RoomJoin(ctx context.Context, in RoomInput) (RoomView, error) {
 	return call[RoomView](ctx, a, action{"room.join", "POST", "/rooms/{room}/join"}, in)
 }
 
-// RoomLeave calls room.leave: leave a room.
+// RoomLeave calls room.leave: leave a room. Closes a direct room: it is off
+// your list until someone writes in it or you open it.
 func (a Actions) RoomLeave(ctx context.Context, in RoomInput) error {
 	_, err := call[none](ctx, a, action{"room.leave", "POST", "/rooms/{room}/leave"}, in)
 	return err
