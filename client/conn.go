@@ -70,6 +70,9 @@ func (c *Client) dial(ctx context.Context, receive func(Update, int) error) (*Co
 // Sync asks for events from the given positions on, or from now on for streams
 // without. The State is given to receive, before the first event, and returned.
 func (c *Conn) Sync(ctx context.Context, device string, from map[Stream]Position) (State, error) {
+	if from == nil {
+		from = map[Stream]Position{} // null is refused
+	}
 	var state State
 	err := c.call(ctx, "sync", map[string]any{"device": device, "positions": from},
 		func(result json.RawMessage) error {
