@@ -29,7 +29,8 @@ func TestBotAnswersAcrossARestart(t *testing.T) {
 	// The bot answers from when it is there: its presence says so.
 	ask := func(question, want string) {
 		t.Helper()
-		if _, err := joe.MessageSend(ctx, client.SendInput{Room: client.GeneralID, Text: question}); err != nil {
+		in := client.SendInput{Room: client.GeneralID, Text: question}
+		if _, err := joe.MessageSend(ctx, in); err != nil {
 			t.Fatal(err)
 		}
 		for u := range joe.Updates() {
