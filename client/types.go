@@ -22,10 +22,6 @@ type BanInput = chat.BanInput
 // BanList is who is kept out of a room.
 type BanList = chat.BanList
 
-// Details say in a refusal what stands in the way, so that a client can say it
-// in its own words.
-type Details = chat.Details
-
 // BotInput asks for a bot.
 type BotInput = chat.BotInput
 
@@ -40,6 +36,10 @@ type DeadLetter = chat.DeadLetter
 
 // DeadList is the events that a webhook gave up.
 type DeadList = chat.DeadList
+
+// Details say in a refusal what stands in the way, so that a client can say it
+// in its own words.
+type Details = chat.Details
 
 // Edit is an earlier text of a message.
 type Edit = chat.Edit
@@ -65,9 +65,6 @@ type EventListInput = chat.EventListInput
 
 // File is a file that was sent with a message.
 type File = chat.File
-
-// Restriction is what stands in somebody's way.
-type Restriction = chat.Restriction
 
 // Hook is an incoming webhook: an address at which a program posts into one
 // room.
@@ -212,6 +209,9 @@ type ReadOutput = chat.ReadOutput
 // RemoveMemberInput takes a person out of a room.
 type RemoveMemberInput = chat.RemoveMemberInput
 
+// Restriction is what stands in somebody's way.
+type Restriction = chat.Restriction
+
 // RetryInput names dead letters of a webhook.
 type RetryInput = chat.RetryInput
 
@@ -353,15 +353,6 @@ const (
 	CodeInternal        = chat.CodeInternal
 )
 
-// Values of [Restriction].
-const (
-	IsArchived = chat.IsArchived
-	IsMuted    = chat.IsMuted
-	IsBanned   = chat.IsBanned
-	IsSlow     = chat.IsSlow
-	IsDisabled = chat.IsDisabled
-)
-
 // Values of [Kind].
 const (
 	RoomCreated     = chat.RoomCreated
@@ -393,6 +384,15 @@ const (
 	NotifyAll      = chat.NotifyAll
 	NotifyMentions = chat.NotifyMentions
 	NotifyNone     = chat.NotifyNone
+)
+
+// Values of [Restriction].
+const (
+	IsArchived = chat.IsArchived
+	IsMuted    = chat.IsMuted
+	IsBanned   = chat.IsBanned
+	IsSlow     = chat.IsSlow
+	IsDisabled = chat.IsDisabled
 )
 
 // Values of [Role].
