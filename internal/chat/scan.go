@@ -12,6 +12,8 @@ import (
 const (
 	// scanMost is how many messages a search without an index looks at.
 	scanMost = 10_000
+	// scanText is a text's length in bytes that counts as one message more.
+	scanText = 512
 	// scanPage is how many it reads at once.
 	scanPage = 200
 	// clockSlack is by how much a message may be older than the one before it
@@ -24,7 +26,7 @@ const (
 func scanMessages(ctx context.Context, store Store, views []RoomView, q Query, before Place,
 	limit int) (Found, error) {
 	var found Found
-	matches := matcher(q.Text)
+	matches := matcher(q.Terms())
 	begin := q.Start(before)
 	var rooms roomScans
 	for _, v := range views {
@@ -48,7 +50,9 @@ func scanMessages(ctx context.Context, store Store, views []RoomView, q Query, b
 		t := rooms[0]
 		if len(t.page) == 0 {
 			n, err := t.read(ctx)
-			looked += n
+			for _, m := range t.page {
+				looked += 1 + len(m.Text)/scanText
+			}
 			if err != nil {
 				return Found{}, err
 			}
@@ -149,28 +153,48 @@ func words(text string) []string {
 	})
 }
 
-// matcher returns what reports whether a text has all words of the query: by
-// their beginning, and anywhere if they are written in a script without spaces.
-func matcher(query string) func(text string) bool {
-	wanted := words(query)
+// matcher returns a function that reports whether a text has all terms. In a
+// script without spaces a word may stand anywhere.
+func matcher(terms []Term) func(text string) bool {
+	wanted := make([][]string, len(terms))
+	for i, t := range terms {
+		wanted[i] = words(t.Text)
+	}
 	return func(text string) bool {
-		if len(wanted) == 0 {
+		if len(terms) == 0 {
 			return true
 		}
 		there := words(text)
-		for _, w := range wanted {
-			has := strings.HasPrefix
-			if strings.ContainsFunc(w, func(r rune) bool { return unicode.In(r, unspaced...) }) {
-				has = strings.Contains
-			}
-			found := false
-			for _, t := range there {
-				found = found || has(t, w)
-			}
-			if !found {
+		for i, t := range terms {
+			if !t.in(there, wanted[i]) {
 				return false
 			}
 		}
 		return true
 	}
+}
+
+// in reports whether the words of t follow each other in a text's words.
+func (t Term) in(text, wanted []string) bool {
+	last := len(wanted) - 1
+	has := func(word string, i int) bool {
+		switch w := wanted[i]; {
+		case strings.ContainsFunc(w, func(r rune) bool { return unicode.In(r, unspaced...) }):
+			return strings.Contains(word, w)
+		case i == last && !t.Exact:
+			return strings.HasPrefix(word, w)
+		default:
+			return word == w
+		}
+	}
+	for at := range max(0, len(text)-last) {
+		i := 0
+		for i <= last && has(text[at+i], i) {
+			i++
+		}
+		if i > last {
+			return true
+		}
+	}
+	return false
 }

@@ -25,11 +25,47 @@ type Finder interface {
 // Query says which messages are looked for: those to which all of it applies.
 // Zero fields apply to all.
 type Query struct {
-	Text          string // words, in any order; the beginning of a word is enough
+	Text          string // see Terms
 	From          UserID
 	After, Before time.Time // sent at After or later, and before Before
 	Link, File    bool      // with a link in its text, with a file
 }
+
+// Term is one part of a query's text: words that must follow each other. The
+// beginning of the last one is enough, unless the term is exact.
+type Term struct {
+	Text  string
+	Exact bool
+}
+
+// quotes makes all double quotes the same.
+var quotes = strings.NewReplacer("“", `"`, "”", `"`, "„", `"`, "«", `"`, "»", `"`)
+
+// Terms are the parts of the text, each once, all of which a message must have:
+// what is quoted, which is exact, and what stands between spaces. So addresses
+// and numbers such as 10.100.200.101 are found as they are written. Parts
+// without letters and digits are left out.
+func (q *Query) Terms() (terms []Term) {
+	add := func(t Term) {
+		if len(words(t.Text)) > 0 && !slices.Contains(terms, t) {
+			terms = append(terms, t)
+		}
+	}
+	parts := strings.Split(quotes.Replace(q.Text), `"`)
+	for i, part := range parts {
+		if i%2 == 1 && i < len(parts)-1 {
+			add(Term{Text: strings.TrimSpace(part), Exact: true})
+			continue
+		}
+		for _, text := range strings.Fields(part) {
+			add(Term{Text: text})
+		}
+	}
+	return terms
+}
+
+// searchWords is how many words a query may have: each costs work.
+const searchWords = 16
 
 // Wants reports whether all of q but its text applies to m, which is not
 // deleted.
@@ -87,7 +123,7 @@ type Found struct {
 
 // SearchInput says what to look for.
 type SearchInput struct {
-	Text   string `json:"q,omitempty" doc:"Words that are all in the message or in the names of its files, by their beginning"`
+	Text   string `json:"q,omitempty" doc:"Words that are all in the message or in the names of its files, by their beginning; at most 16. Words in quotes must follow each other"`
 	Room   RoomID `json:"room,omitempty" doc:"Only in this room, or this thread; without it in all your rooms"`
 	From   UserID `json:"from,omitempty" doc:"Only from this person"`
 	After  string `json:"after,omitempty" doc:"Only sent at this time or later: RFC 3339, or a day in UTC"`
@@ -120,6 +156,9 @@ func (s *Service) Search(ctx context.Context, who Caller, in SearchInput) (Searc
 	views, err := s.searchable(ctx, who, in.Room)
 	if err != nil {
 		return SearchResult{}, err
+	}
+	if q.Text != "" && len(q.Terms()) == 0 { // emoji, for example, which are not indexed
+		return SearchResult{Messages: []Message{}}, nil
 	}
 	var found Found
 	if finder, ok := s.Store.(Finder); ok && q.Text != "" {
@@ -166,8 +205,15 @@ func (in *SearchInput) query() (q Query, before Place, err error) {
 		return q, before, invalid("q", "what is looked for is at most 1000 bytes of text")
 	}
 	q = Query{Text: strings.TrimSpace(in.Text), From: in.From, Link: in.Has == "link", File: in.Has == "file"}
-	if q.Text != "" && len(words(q.Text)) == 0 || q.Text == "" && q.From == "" && in.Has == "" {
+	if q.Text == "" && q.From == "" && in.Has == "" {
 		return q, before, invalid("q", "give words to look for, or from, or has")
+	}
+	n := 0
+	for _, t := range q.Terms() {
+		n += len(words(t.Text))
+	}
+	if n > searchWords {
+		return q, before, invalid("q", "search for at most %d words at once", searchWords)
 	}
 	if in.Has != "" && !q.Link && !q.File {
 		return q, before, invalid("has", "has is link or file")

@@ -77,6 +77,11 @@ func TestSearch(t *testing.T) {
 		{bob, chat.SearchInput{Text: "deleted"}, nil},
 		{bob, chat.SearchInput{Text: "edited"}, nil},
 		{bob, chat.SearchInput{Text: "pple"}, nil},
+		{bob, chat.SearchInput{Text: "🍏"}, nil},
+		{bob, chat.SearchInput{Text: `"and pears"`}, []string{first}},
+		{bob, chat.SearchInput{Text: `"pears and"`}, nil},
+		{bob, chat.SearchInput{Text: "example.org/pie"}, []string{pie}},
+		{bob, chat.SearchInput{Text: "org.example"}, nil},
 		{bob, chat.SearchInput{Text: "apple", From: ann.User.ID}, []string{first}},
 		{bob, chat.SearchInput{From: bob.User.ID, Room: one}, []string{"now a pear", pie}},
 		{bob, chat.SearchInput{Has: "link"}, []string{pie}},
@@ -95,7 +100,7 @@ func TestSearch(t *testing.T) {
 			}
 		}
 	}
-	for _, in := range []chat.SearchInput{{}, {Text: " !? "}, {Text: "\xff"},
+	for _, in := range []chat.SearchInput{{}, {Text: "\xff"}, {Text: "a b c d e f g h i j k l m n o p q"},
 		{Text: "x", Has: "cheese"}, {Text: "x", After: "yesterday"}, {Text: "x", Before: "2026-13-01"},
 		{Text: "x", Cursor: "nowhere"}, {Text: "x", Limit: -1}, {Text: "x", Limit: 1 << 20}, {Room: one}} {
 		f.Wait(time.Second)

@@ -2,7 +2,8 @@ package sqlite
 
 import (
 	"context"
-	"errors"
+	"encoding/json"
+	"math"
 	"slices"
 	"sort"
 	"time"
@@ -14,6 +15,10 @@ const (
 	// findMost is how many messages that hold the words are looked at for the
 	// rest of a query.
 	findMost = 20_000
+	// findTime ends a search that takes longer: its connection is interrupted.
+	findTime = 5 * time.Second
+	// findPage is how many matches of one room are read at once.
+	findPage = 1000
 	// clockSlack is by how much a message may be older than the one before it
 	// in its room: the clock was set.
 	clockSlack = time.Minute
@@ -21,28 +26,33 @@ const (
 
 var _ chat.Finder = (*Store)(nil)
 
-// Search implements [chat.Finder]. Words match by their beginning, writing
-// without spaces anywhere; see terms.go.
+// Search implements [chat.Finder]; see terms.go for what matches. Searches have
+// connections of their own, so that however many there are and however long
+// they take, nothing else waits for them.
 func (s *Store) Search(ctx context.Context, rooms []chat.RoomID, q chat.Query, before chat.Place,
 	limit int) (chat.Found, error) {
-	match := expression(q.Text)
+	match := expression(q.Terms())
 	if match == "" || limit <= 0 {
 		return chat.Found{}, nil
 	}
-	f := &find{q: &q, begin: q.Start(before), match: match, limit: limit}
-	err := s.read(ctx, func(c *conn) error {
-		all, err := withThreads(c, rooms)
-		if err != nil {
+	ctx, cancel := context.WithTimeout(ctx, findTime)
+	defer cancel()
+	f := &find{ctx: ctx, q: &q, begin: q.Start(before), match: match, limit: limit}
+	// Both pools have as many connections: who has one gets the other.
+	err := s.search.find.read(ctx, func(index *conn) error {
+		f.index = index
+		if err := f.matchAll(); err != nil {
 			return err
 		}
-		f.c = c
-		return s.search.find.read(ctx, func(index *conn) error {
+		return s.search.texts.read(ctx, func(c *conn) error {
+			f.c = c
+			all, err := withThreads(c, rooms)
 			for _, r := range all {
-				if err := f.room(ctx, index, r); err != nil {
-					return err
+				if err == nil {
+					err = f.room(r)
 				}
 			}
-			return nil
+			return err
 		})
 	})
 	if err != nil {
@@ -79,7 +89,10 @@ func withThreads(c *conn, rooms []chat.RoomID) (all []searched, err error) {
 
 // find gathers what a search finds in one room after the other.
 type find struct {
-	c      *conn // of the store
+	ctx    context.Context
+	index  *conn
+	c      *conn             // of the store
+	all    map[int64][]int64 // matches by room, newest first; nil if there are too many
 	q      *chat.Query
 	begin  chat.Place
 	match  string
@@ -90,10 +103,59 @@ type find struct {
 	until chat.Place     // not zero: what is older was not all looked at
 }
 
-var errEnough = errors.New("enough")
+// matchAll finds the matches of all rooms at once, unless there are more than
+// findMost.
+func (f *find) matchAll() error {
+	ids, err := f.matches(0, math.MaxInt64, findMost+1)
+	if err != nil || len(ids) > findMost {
+		return err
+	}
+	f.all = map[int64][]int64{}
+	for _, id := range ids {
+		f.all[id>>shift] = append(f.all[id>>shift], id)
+	}
+	return nil
+}
+
+// matches returns the newest messages from first to last that match, newest
+// first. The whole work is in the first step of the statement, which is where
+// a context that ends interrupts it.
+func (f *find) matches(first, last int64, limit int) (ids []int64, err error) {
+	err = f.index.query(f.ctx, func(r row) error { return json.Unmarshal([]byte(r.text(0)), &ids) },
+		"SELECT json_group_array(rowid) FROM (SELECT rowid FROM words WHERE words MATCH ? AND rowid BETWEEN ? AND ? ORDER BY rowid DESC LIMIT ?)",
+		f.match, first, last, int64(limit))
+	return ids, err
+}
+
+// inRoom calls each with the matches from first to last, newest first, until it
+// reports false.
+func (f *find) inRoom(room, first, last int64, each func(id int64) (bool, error)) error {
+	for {
+		ids, page := f.all[room], findMost+1
+		if f.all == nil {
+			var err error
+			page = findPage
+			if ids, err = f.matches(first, last, page); err != nil {
+				return err
+			}
+		}
+		for _, id := range ids {
+			if id < first || id > last {
+				continue
+			}
+			if more, err := each(id); err != nil || !more {
+				return err
+			}
+		}
+		if len(ids) < page {
+			return nil
+		}
+		last = ids[len(ids)-1] - 1
+	}
+}
 
 // room looks through one room, newest first.
-func (f *find) room(ctx context.Context, index *conn, in searched) error {
+func (f *find) room(in searched) error {
 	first, last := key(in.num, 1), key(in.num+1, -1)
 	var err error
 	if f.begin != (chat.Place{}) {
@@ -106,20 +168,23 @@ func (f *find) room(ctx context.Context, index *conn, in searched) error {
 			return err
 		}
 	}
-	err = index.query(ctx, func(r row) error {
-		m, err := messageAt(f.c, in.id, r.num(0))
+	return f.inRoom(in.num, first, last, func(id int64) (bool, error) {
+		if err := f.ctx.Err(); err != nil {
+			return false, err
+		}
+		m, err := messageAt(f.c, in.id, id)
 		if err != nil || m == nil {
-			return err
+			return true, err
 		}
 		// Older than all that is wanted: so is what comes after it, but for a
 		// clock that was set.
 		if n := len(f.found); n > f.limit && m.At.Before(f.found[f.limit].At.Add(-clockSlack)) ||
 			m.At.Before(f.until.At) {
-			return errEnough
+			return false, nil
 		}
 		if f.looked++; f.looked > findMost {
 			f.until = m.Place()
-			return errEnough
+			return false, nil
 		}
 		if f.begin.Holds(m) && f.q.Wants(m) {
 			i, _ := slices.BinarySearchFunc(f.found, *m,
@@ -127,13 +192,8 @@ func (f *find) room(ctx context.Context, index *conn, in searched) error {
 			f.found = slices.Insert(f.found, i, *m)
 			f.found = f.found[:min(len(f.found), f.limit+1)]
 		}
-		return nil
-	}, "SELECT rowid FROM words WHERE words MATCH ? AND rowid BETWEEN ? AND ? ORDER BY rowid DESC",
-		f.match, first, last)
-	if errors.Is(err, errEnough) {
-		err = nil
-	}
-	return err
+		return true, nil
+	})
 }
 
 // seek returns the id of the last message of a room that was sent at a time or

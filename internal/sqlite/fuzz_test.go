@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/parley-chat/parley/internal/chat"
 	"github.com/parley-chat/parley/internal/migrate"
 )
 
@@ -96,7 +97,7 @@ func FuzzExpression(f *testing.F) {
 		if _, err := c.exec("INSERT INTO words (rowid, text) VALUES (1, ?)", document(text)); err != nil {
 			t.Fatal(err)
 		}
-		match := expression(text)
+		match := expression((&chat.Query{Text: text}).Terms())
 		if match == "" {
 			return
 		}

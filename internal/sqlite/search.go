@@ -22,8 +22,9 @@ type searcher struct {
 	path  string
 	log   *slog.Logger
 	store *pool
-	index *conn // used by run only, after open
-	find  pool
+	index *conn         // used by run only, after open
+	find  pool          // of the index, for searches
+	texts pool          // of the store, for searches
 	retry time.Duration // rest after a failure
 	quit  chan struct{}
 	wake  chan struct{} // holds one token while rooms may have news
@@ -52,13 +53,15 @@ const (
 
 	indexDelay = 200 * time.Millisecond // from a message to its indexing, so that many go together
 	indexChunk = 256                    // messages in one transaction
+	findConns  = 2                      // searches at once
 	indexShare = 9                      // rest so many times as long as was worked
 )
 
 // openSearch opens the index at path, anew if it is no good.
 func openSearch(path string, store *pool, log *slog.Logger) (*searcher, error) {
 	s := &searcher{
-		path: path, log: log, store: store, find: newPool(path, 2), retry: 10 * time.Second,
+		path: path, log: log, store: store, retry: 10 * time.Second,
+		find: newPool(path, findConns), texts: newPool(store.path, findConns),
 		quit: make(chan struct{}), wake: make(chan struct{}, 1), dirty: map[int64]bool{},
 	}
 	err := s.open()
@@ -115,7 +118,7 @@ func (s *searcher) stop() { close(s.quit) }
 
 // close is called after run has returned.
 func (s *searcher) close() error {
-	return errors.Join(s.find.close(), s.index.close())
+	return errors.Join(s.find.close(), s.texts.close(), s.index.close())
 }
 
 // run indexes until stop. Until a survey has succeeded it is tried again before

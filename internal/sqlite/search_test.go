@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -46,9 +47,14 @@ func TestExpression(t *testing.T) {
 		"東":                  `"東"*`,
 		"東京":                 `"東京"`,
 		"東京都 go":             `"東京 京都" AND "go"*`,
-		`" OR NEAR(x) * ^a:`: `"or"* AND "near"* AND "x"* AND "a"*`,
+		`" OR NEAR(x) * ^a:`: `"or"* AND "near x"* AND "a"*`,
+		"10.100.200.101":     `"10 100 200 101"*`,
+		"00:11:22:33:44:55":  `"00 11 22 33 44 55"*`,
+		`"the end" the the`:  `"the end" AND "the"*`,
+		"“Ende” 🎉":           `"ende"`,
+		"v2言語go":             `"v2 言語 語 go"*`,
 	} {
-		if got := expression(query); got != want {
+		if got := expression((&chat.Query{Text: query}).Terms()); got != want {
 			t.Errorf("expression(%q) = %q, want %q", query, got, want)
 		}
 	}
@@ -221,7 +227,7 @@ func TestSearchAnything(t *testing.T) {
 		}
 		cut := rapid.IntRange(1, utf8.RuneCountInString(text)).Draw(r, "cut")
 		query := string([]rune(text)[:cut])
-		if match := expression(query); match != "" {
+		if match := expression((&chat.Query{Text: query}).Terms()); match != "" {
 			found, err := c.one("SELECT rowid FROM words WHERE words MATCH ? AND rowid = ?", match, id)
 			if err != nil {
 				r.Fatalf("%q as %s: %v", query, match, err)
@@ -231,6 +237,60 @@ func TestSearchAnything(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestPhrases: numbers, addresses and what is quoted are found as they are
+// written.
+func TestPhrases(t *testing.T) {
+	x := &searchTest{T: t, dir: t.TempDir()}
+	x.reopen()
+	a := []chat.RoomID{"a"}
+	x.send("a", "101 people, 10 of 200, 100 km", "ping 10.100.200.101 now", "55:44:33:22:11:00",
+		"00:11:22:33:44:55 is mine", "the exact phrase", "a phrase that is exact")
+	x.eventually("phrase", a, "a phrase that is exact", "the exact phrase")
+	for query, want := range map[string]string{
+		"10.100.200.101": "ping 10.100.200.101 now", "10.100.200.10": "ping 10.100.200.101 now",
+		"00:11:22:33:44:55": "00:11:22:33:44:55 is mine", `"exact phrase"`: "the exact phrase",
+	} {
+		x.eventually(query, a, want)
+	}
+}
+
+// TestSearchesKeepToThemselves: however many searches wait for the index,
+// others read.
+func TestSearchesKeepToThemselves(t *testing.T) {
+	x := &searchTest{T: t, dir: t.TempDir()}
+	x.reopen()
+	x.send("a", "text")
+	x.eventually("text", []chat.RoomID{"a"}, "text")
+	ctx, cancel := context.WithCancel(t.Context())
+	for range findConns { // taken by searches that do not end
+		c, err := x.search.find.take(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer x.search.find.give(c)
+	}
+	var searches sync.WaitGroup
+	for range 12 {
+		searches.Go(func() {
+			if _, err := x.Store.Search(ctx, []chat.RoomID{"a"}, chat.Query{Text: "text"}, chat.Place{},
+				5); !errors.Is(err, chat.ErrUnavailable) {
+				t.Errorf("a search that could not begin: %v", err)
+			}
+		})
+	}
+	for range 200 {
+		if _, err := x.Messages(t.Context(), "a", chat.Page{Limit: 1}); err != nil {
+			t.Fatal(err)
+		}
+		// The indexer may hold one.
+		if n := len(x.readers.free) + len(x.readers.room); n < cap(x.readers.room)-1 {
+			t.Fatalf("searches hold %d of the connections of others", cap(x.readers.room)-n)
+		}
+	}
+	cancel()
+	searches.Wait()
 }
 
 // TestSurveyIsRepeated: a first survey that fails is tried again until the

@@ -1,10 +1,13 @@
 package sqlite
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/parley-chat/parley/internal/chat"
 )
 
 // Terms are what the search index holds. Scripts with spaces give words: folded
@@ -15,9 +18,9 @@ import (
 //	"Café 東京都"  →  cafe 東京 京都 都
 //
 // So a run of letters is found as a phrase of its pairs, and one letter as the
-// beginning of a pair; there is no shortest length. Words are found by their
-// beginning. What is not found: the inside of a word, other forms of it, and
-// phrases of words in their order.
+// beginning of a pair. Words are found by their beginning. The words of one
+// term follow each other; see [chat.Query.Terms].
+// What is not found: the inside of a word, and other forms of it.
 
 // unspaced are the scripts that are cut into pairs.
 var unspaced = []*unicode.RangeTable{
@@ -92,21 +95,38 @@ func document(text string) string {
 	return b.String()
 }
 
-// expression returns the FTS5 expression that finds all of the query's terms,
-// empty if it has none. Terms are letters and digits only, so nothing in them
-// is syntax.
-func expression(query string) string {
+// expression returns the FTS5 expression that finds all terms of a query, empty
+// if there are none. Words are letters and digits only, so nothing in them is
+// syntax.
+func expression(terms []chat.Term) string {
 	var all []string
-	tokens(query, func(word string) { all = append(all, `"`+word+`"*`) }, func(run []rune) {
-		if len(run) == 1 {
-			all = append(all, `"`+string(run)+`"*`)
-			return
+	for _, t := range terms {
+		var parts, last []string // of the phrase, and how it goes on if more follows
+		prefix := false
+		tokens(t.Text, func(word string) {
+			parts, last = append(append(parts, last...), word), nil
+			prefix = !t.Exact
+		}, func(run []rune) {
+			parts = append(parts, last...)
+			last, prefix = []string{string(run[len(run)-1])}, false
+			if len(run) == 1 {
+				parts, last, prefix = append(parts, last...), nil, true
+				return
+			}
+			for i := range run[1:] {
+				parts = append(parts, string(run[i:i+2]))
+			}
+		})
+		if len(parts) == 0 {
+			continue
 		}
-		var pairs []string
-		for i := range run[1:] {
-			pairs = append(pairs, string(run[i:i+2]))
+		phrase := `"` + strings.Join(parts, " ") + `"`
+		if prefix {
+			phrase += "*"
 		}
-		all = append(all, `"`+strings.Join(pairs, " ")+`"`)
-	})
+		if !slices.Contains(all, phrase) {
+			all = append(all, phrase)
+		}
+	}
 	return strings.Join(all, " AND ")
 }
