@@ -1,8 +1,8 @@
 // Opens the client where there is no connection, and shows notifications. What is served comes from the server whenever
 // it answers: the kept copy is only for when it does not. So nobody runs old code because of this worker.
 
-const version = '46ea0564c8002d7b' // scripts/stamp.mjs writes what was built
-const shell = ["Admin-CHRrxnO-.js","More-B38cKKQh.js","Once-D_qQBQrg.js","Picker-DY_E5Lfx.js","app.css","app.js","icon-192.png","icon-512.png","icon-maskable-512.png","icon-touch-180.png","icon.svg","./","jsx-runtime-BipEQNx4.js","languages-Cl88eGoh.js","manifest.webmanifest","rolldown-runtime-XKyaHtl9.js","theme.js"]
+const version = '01a8d4a10e0b5b14' // scripts/stamp.mjs writes what was built
+const shell = ["Admin-BMjEN5sy.js","More-IIi1Oc5E.js","Once-BZIJhDku.js","Picker-CXLUBu1c.js","app.css","app.js","de-B4gEs8-t.js","icon-192.png","icon-512.png","icon-maskable-512.png","icon-touch-180.png","icon.svg","./","jsx-runtime-B0U_2ZH6.js","languages-Cl88eGoh.js","manifest.webmanifest","rolldown-runtime-XKyaHtl9.js","theme.js"]
 const root = new URL('./', location.href).pathname // the server may be below a path
 const family = root === '/' ? 'shell-' : `shell:${root}:`
 const mine = family + version
@@ -53,13 +53,13 @@ async function serve(request, name) {
 
 self.addEventListener('notificationclick', (e) => {
   e.notification.close()
-  const { room } = e.notification.data ?? {}
+  const { room, no } = e.notification.data ?? {}
   e.waitUntil(
     (async () => {
       const windows = await self.clients.matchAll({ type: 'window', includeUncontrolled: true })
       const open = windows.find((w) => new URL(w.url).pathname === root)
-      if (!open) return void (await self.clients.openWindow(root + (room ? `#/r/${encodeURIComponent(room)}` : '')))
-      if (room) open.postMessage({ kind: 'open-room', room })
+      if (!open) return void (await self.clients.openWindow(root + (room ? `#/r/${encodeURIComponent(room)}${/^t-/.test(room) ? `/${no}` : ''}` : '')))
+      if (room) open.postMessage({ kind: 'open-room', room, no })
       await open.focus().catch(() => {}) // some systems do not let us
     })(),
   )
