@@ -262,6 +262,14 @@ func (a Actions) HookDelete(ctx context.Context, in HookIDInput) error {
 	return err
 }
 
+// HookAdopt calls hook.adopt: take over an incoming webhook. For the room's
+// moderators. A webhook acts with the rights of whoever made or adopted it, and
+// pauses when that person may not moderate the room any more.
+func (a Actions) HookAdopt(ctx context.Context, in HookIDInput) error {
+	_, err := call[none](ctx, a, action{"hook.adopt", "POST", "/rooms/{room}/hooks/{bot}/adopt"}, in)
+	return err
+}
+
 // OutgoingCreate calls outgoing.create: have a room's events sent to an
 // address. For the room's moderators. Events are posted there, signed, from now
 // on and in order, see docs/integrations.md.
@@ -279,6 +287,14 @@ func (a Actions) OutgoingList(ctx context.Context, in RoomInput) (OutgoingList, 
 // moderators.
 func (a Actions) OutgoingDelete(ctx context.Context, in OutgoingIDInput) error {
 	_, err := call[none](ctx, a, action{"outgoing.delete", "DELETE", "/rooms/{room}/outgoing/{webhook}"}, in)
+	return err
+}
+
+// OutgoingAdopt calls outgoing.adopt: take over an outgoing webhook. For the
+// room's moderators. A webhook acts with the rights of whoever made or adopted
+// it, and pauses when that person may not moderate the room any more.
+func (a Actions) OutgoingAdopt(ctx context.Context, in OutgoingIDInput) error {
+	_, err := call[none](ctx, a, action{"outgoing.adopt", "POST", "/rooms/{room}/outgoing/{webhook}/adopt"}, in)
 	return err
 }
 
