@@ -104,7 +104,7 @@ describe('axe', { skip: missing() }, () => {
       await look(item, 'dialog')
       await close()
     }
-    for (const item of ['Create a room', 'Browse public rooms', 'Message']) {
+    for (const item of ['Create a room', 'Browse public rooms', 'New message']) {
       await menu('New room', new RegExp(`^${item}`))
       await look(item, 'dialog')
       await close()
