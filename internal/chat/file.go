@@ -263,6 +263,9 @@ type FileInput struct {
 	Width int    `json:"width,omitempty" doc:"Pictures: the smallest one whose longer side has at least so many pixels, if it is smaller than the file"`
 }
 
+// plainFile is the type of a file that is shown to no one in place.
+const plainFile = "application/octet-stream"
+
 // OpenFile returns a file of a message that the caller may read.
 func (s *Service) OpenFile(ctx context.Context, who Caller, in FileInput) (File, Content, error) {
 	if who.Anonymous() {
@@ -281,6 +284,9 @@ func (s *Service) OpenFile(ctx context.Context, who Caller, in FileInput) (File,
 	for _, f := range m.Files {
 		if f.ID == in.File && s.Files != nil {
 			content, err := s.Files.Open(ctx, f.ID, in.Width)
+			if f.Type == plainFile { // its bytes may look like a picture that nobody can decode
+				content.Type, content.Inline = f.Type, false
+			}
 			return f, content, err
 		}
 	}

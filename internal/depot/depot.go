@@ -99,7 +99,13 @@ func (d *Depot) Save(ctx context.Context, id string, r io.Reader, most int64) (c
 	if strings.HasPrefix(kind, "image/") {
 		return d.takePicture(ctx, id, all, most)
 	}
-	size, err := d.blobs.Put(ctx, id, all, most)
+	return d.takePlain(ctx, id, all, kind, most)
+}
+
+// takePlain keeps a file as it is. A picture that cannot be decoded is one too.
+func (d *Depot) takePlain(ctx context.Context, id string, r io.Reader, kind string,
+	most int64) (chat.File, error) {
+	size, err := d.blobs.Put(ctx, id, r, most)
 	if err != nil {
 		return chat.File{}, judged(err, most)
 	}
@@ -115,6 +121,9 @@ func (d *Depot) takePicture(ctx context.Context, id string, r io.Reader, most in
 		return chat.File{}, judged(err, min(most, maxPicture))
 	}
 	p, err := d.maker.Make(ctx, data)
+	if errors.Is(err, picture.ErrBroken) || errors.Is(err, picture.ErrNotPicture) {
+		return d.takePlain(ctx, id, bytes.NewReader(data), "application/octet-stream", most)
+	}
 	if err != nil {
 		return chat.File{}, refusal(err)
 	}

@@ -202,7 +202,6 @@ func TestWhatIsRefusedLeavesNothing(t *testing.T) {
 			chat.ErrTooLarge, "1000 bytes"},
 		"a picture over that for those": {io.MultiReader(bytes.NewReader(photo(t, 30, 30)),
 			bytes.NewReader(make([]byte, maxPicture))), 50 << 20, chat.ErrTooLarge, "20 MiB"},
-		"half a picture": {bytes.NewReader(cut), 1 << 20, chat.ErrInvalid, "damaged"},
 		"a body that breaks off": {io.MultiReader(
 			strings.NewReader(strings.Repeat("x", 2000)), iotest.ErrReader(broken)), 1 << 20,
 			chat.ErrUnavailable, "try again"},
@@ -224,6 +223,19 @@ func TestWhatIsRefusedLeavesNothing(t *testing.T) {
 	}
 	if !d.memory.TryAcquire(maxReading) || !d.taking.TryAcquire(maxTaking) {
 		t.Error("room that was taken is not given back")
+	}
+}
+
+// TestDamagedPicturesAreFiles: what cannot be decoded is kept as it came.
+func TestDamagedPicturesAreFiles(t *testing.T) {
+	d, dir := open(t)
+	cut := photo(t, 700, 400)[:5000]
+	f, err := d.Save(t.Context(), "a", bytes.NewReader(cut), 1<<20)
+	if want := (chat.File{Type: "application/octet-stream", Size: 5000}); err != nil || f != want {
+		t.Errorf("%+v, %v", f, err)
+	}
+	if got, _ := read(t, d, "a", 480); !bytes.Equal(got, cut) || len(files(t, dir)) != 1 {
+		t.Errorf("%d bytes come back, of %v", len(got), files(t, dir))
 	}
 }
 

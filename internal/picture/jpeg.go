@@ -20,6 +20,7 @@ const (
 	jpegDRI   = 0xdd
 	jpegAPP0  = 0xe0 // JFIF
 	jpegAPP1  = 0xe1 // EXIF, XMP
+	jpegAPP2  = 0xe2 // colour profiles
 	jpegAPP14 = 0xee // Adobe: how the colours are meant
 )
 
@@ -36,14 +37,11 @@ func walkJPEG(data []byte, lim limits) (*walked, error) {
 	w := &walked{frames: 1, orientation: 1}
 	out := append(make([]byte, 0, len(data)), 0xff, jpegSOI)
 	scans, jfifSeen, adobeSeen := 0, false, false
+	components, icc := 0, partsICC{}
 	for !p.short {
 		marker := nextMarker(p)
 		if marker == jpegEOI {
-			if scans == 0 {
-				return nil, ErrBroken
-			}
-			w.clean = append(out, 0xff, jpegEOI)
-			return w, nil
+			break
 		}
 		if marker >= jpegRST0 && marker <= jpegRST7 || p.short {
 			continue
@@ -65,7 +63,7 @@ func walkJPEG(data []byte, lim limits) (*walked, error) {
 			if err := w.frameJPEG(body, marker == jpegSOF2, lim); err != nil {
 				return nil, err
 			}
-			keep = true
+			components, keep = int(body[5]), true
 		case jpegDHT, jpegDQT, jpegDRI:
 			keep = true
 		case jpegSOS:
@@ -84,6 +82,8 @@ func walkJPEG(data []byte, lim limits) (*walked, error) {
 			if tiff, ok := bytes.CutPrefix(body, []byte("Exif\x00\x00")); ok && w.orientation == 1 {
 				w.orientation = orientation(tiff)
 			}
+		case jpegAPP2:
+			icc.add(body)
 		case jpegAPP14:
 			if !adobeSeen && len(body) >= 12 && bytes.HasPrefix(body, []byte("Adobe")) {
 				out = append(append(out, 0xff, jpegAPP14, 0, 14), body[:12]...)
@@ -102,7 +102,16 @@ func walkJPEG(data []byte, lim limits) (*walked, error) {
 			out = append(out, p.take(coded(p.rest))...)
 		}
 	}
-	return nil, ErrBroken
+	// A file may lack its end, as of a copy that was cut off. Whether its
+	// pixels are all there the decoder finds.
+	if scans == 0 {
+		return nil, ErrBroken
+	}
+	if components == 3 {
+		w.icc = icc.profile()
+	}
+	w.clean = withICC("image/jpeg", append(out, 0xff, jpegEOI), w.icc)
+	return w, nil
 }
 
 // nextMarker skips what does not belong there, as decoders do, and fill bytes.

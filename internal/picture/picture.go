@@ -2,9 +2,8 @@
 //
 // What a file is, its own bytes say ([Type]), never its name or its sender. A
 // picture is walked piece by piece, and only the pieces that drawing needs are
-// copied: position, camera, comments, embedded previews and colour profiles
-// (some hold a display's serial number) stay behind, and so does what was hung
-// on to the end. Only then is the copy decoded, so that no decoder sees what
+// copied: position, camera, comments and embedded previews stay behind, and so
+// does what was hung on to the end. Colour profiles are written anew. Only then is the copy decoded, so that no decoder sees what
 // the walk did not pass.
 //
 // A header is judged before anything is allocated: sides, pixels, frames, and
@@ -118,6 +117,7 @@ type walked struct {
 	orientation   int         // EXIF's 1 to 8
 	memory        int64       // bytes that decoding takes, at most
 	clean         []byte      // the copy without metadata
+	icc           []byte      // its colour profile, cleaned; nil without
 	still         []byte      // what the decoder gets if that is not clean: the first frame of an animation
 	at            image.Point // where on the canvas still belongs, if its own bounds do not say so
 }
@@ -147,7 +147,7 @@ func (m *Maker) Make(ctx context.Context, data []byte) (p *Picture, err error) {
 			return err
 		}
 		if w.orientation > 1 {
-			p.Type, p.Data, err = encode(turned(img, w.orientation), kind == "image/png", turnedQuality)
+			p.Type, p.Data, err = encode(turned(img, w.orientation), kind == "image/png", turnedQuality, w.icc)
 		}
 		return err
 	})
@@ -170,7 +170,7 @@ func (m *Maker) Square(ctx context.Context, data []byte, side int) (t Thumbnail,
 			img = part.SubImage(image.Rectangle{Min: at, Max: at.Add(image.Pt(short, short))})
 		}
 		side = min(side, img.Bounds().Dx(), img.Bounds().Dy())
-		kind, data, err := encode(turned(shrink(img, side, side), w.orientation), false, thumbnailQuality)
+		kind, data, err := encode(turned(shrink(img, side, side), w.orientation), false, thumbnailQuality, w.icc)
 		t = Thumbnail{kind, side, side, data}
 		return err
 	})
@@ -264,7 +264,7 @@ func (m *Maker) thumbnails(img image.Image, w *walked) ([]Thumbnail, error) {
 		small := shrink(img, max(1, (w.width*sizes[i]+long/2)/long), max(1, (w.height*sizes[i]+long/2)/long))
 		img = small // the next one is made of this one
 		upright := turned(small, w.orientation)
-		kind, data, err := encode(upright, false, thumbnailQuality)
+		kind, data, err := encode(upright, false, thumbnailQuality, w.icc)
 		if err != nil {
 			return nil, err
 		}
@@ -274,8 +274,8 @@ func (m *Maker) thumbnails(img image.Image, w *walked) ([]Thumbnail, error) {
 }
 
 // encode writes a JPEG, or where something shows through, or exactly is wanted,
-// a PNG.
-func encode(img image.Image, exactly bool, quality int) (kind string, data []byte, err error) {
+// a PNG, with a colour profile unless that is nil.
+func encode(img image.Image, exactly bool, quality int, icc []byte) (kind string, data []byte, err error) {
 	var b bytes.Buffer
 	if o, ok := img.(interface{ Opaque() bool }); !exactly && (!ok || o.Opaque()) {
 		kind, err = "image/jpeg", jpeg.Encode(&b, img, &jpeg.Options{Quality: quality})
@@ -285,5 +285,5 @@ func encode(img image.Image, exactly bool, quality int) (kind string, data []byt
 	if err != nil {
 		return "", nil, fmt.Errorf("encode a picture: %w", err)
 	}
-	return kind, b.Bytes(), nil
+	return kind, withICC(kind, b.Bytes(), icc), nil
 }

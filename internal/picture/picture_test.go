@@ -355,12 +355,13 @@ func TestDamagedPicturesAreRefused(t *testing.T) {
 	m := New(Options{})
 	for name, data := range samples(t) {
 		whole := must(m.Make(t.Context(), data)).Data
-		for n := range len(whole) - 1 {
+		for n := range len(whole) - 2 { // a JPEG without its last two bytes is whole
 			if n > 400 && n%37 != 0 {
 				continue
 			}
 			p, err := m.Make(t.Context(), whole[:n])
-			if err == nil && name != "gif, animated" && name != "gif" {
+			// A JPEG of many scans that is cut between two is only less sharp.
+			if err == nil && name != "gif, animated" && name != "gif" && name != "jpeg, many scans" {
 				t.Errorf("%s: %d bytes of %d are taken for a whole one", name, n, len(whole))
 			}
 			if err != nil && !errors.Is(err, ErrBroken) && !errors.Is(err, ErrNotPicture) {
@@ -412,4 +413,78 @@ func TestCMYK(t *testing.T) {
 	data := must(os.ReadFile("testdata/cmyk.jpeg"))
 	p := must(New(Options{}).Make(t.Context(), data))
 	expectSame(t, decode(t, p.Type, p.Data), decode(t, "image/jpeg", data))
+}
+
+func TestJPEGWithoutItsEnd(t *testing.T) {
+	m := New(Options{})
+	data := samples(t)["jpeg"]
+	whole := must(m.Make(t.Context(), data))
+	for _, missing := range []int{1, 2} {
+		p, err := m.Make(t.Context(), whole.Data[:len(whole.Data)-missing])
+		if err != nil || !bytes.HasSuffix(p.Data, []byte{0xff, jpegEOI}) {
+			t.Errorf("without %d bytes: %v", missing, err)
+			continue
+		}
+		decode(t, p.Type, p.Data)
+	}
+}
+
+// TestColourProfilesStay: what says how the colours are meant stays, also in
+// smaller copies, and what tells of people and devices does not.
+func TestColourProfilesStay(t *testing.T) {
+	old := make([]byte, 132)
+	copy(old[8:], []byte{2, 0x10, 0, 0})
+	copy(old[12:], "mntrRGB XYZ ")
+	copy(old[36:], "acsp")
+	xyz := func(n byte) []byte {
+		return append([]byte("XYZ \x00\x00\x00\x00"), bytes.Repeat([]byte{0, 0, n, 7}, 3)...)
+	}
+	curve := []byte("curv\x00\x00\x00\x00\x00\x00\x00\x01\x02\x33")
+	profile := buildICC(old, map[string][]byte{"desc": textICC(secret, true, "desc"), "cprt": curve,
+		"wtpt": xyz(1), "rXYZ": xyz(2), "gXYZ": xyz(3), "bXYZ": xyz(4),
+		"rTRC": curve, "gTRC": curve, "bTRC": curve})
+	copy(profile[48:], "ACME1234")
+	clean := cleanICC(profile)
+	if clean == nil || bytes.Contains(clean, []byte(secret)) || bytes.Contains(clean, []byte("ACME")) ||
+		!bytes.Contains(clean, xyz(3)) || !bytes.Equal(cleanICC(clean), clean) {
+		t.Fatalf("the clean profile is %q", clean)
+	}
+	for n := range profile { // damaged ones are dropped, and nothing breaks
+		cleanICC(profile[:n])
+	}
+	m := New(Options{Sizes: []int{8}})
+	all := samples(t)
+	webP := must(m.Make(t.Context(), all["webp"])).Data
+	for name, data := range map[string][]byte{
+		"image/jpeg": withICC("image/jpeg", must(m.Make(t.Context(), all["jpeg"])).Data, profile),
+		"image/png":  withICC("image/png", must(m.Make(t.Context(), all["png"])).Data, profile),
+	} {
+		p := must(m.Make(t.Context(), data))
+		decode(t, p.Type, p.Data)
+		got := map[string][]byte{"the picture": p.Data}
+		for _, small := range p.Thumbnails {
+			decode(t, small.Type, small.Data)
+			got["a smaller one, "+small.Type] = small.Data
+		}
+		for what, b := range got {
+			if !bytes.Contains(b, clean) && !bytes.Contains(b, []byte("iCCPicc")) || bytes.Contains(b, []byte(secret)) {
+				t.Errorf("%s, %s: the profile is lost, or tells", name, what)
+			}
+		}
+	}
+	w, err := walkWebP(webP, limits{1 << 20, 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := frameWebP{}
+	kind, body := chunk(&pieces{rest: w.clean[12:]})
+	if err := f.add(kind, body, limits{1 << 20, 10}); err != nil {
+		t.Fatal(err)
+	}
+	f.icc = profile
+	p := must(m.Make(t.Context(), f.file()))
+	decode(t, p.Type, p.Data)
+	if !bytes.Contains(p.Data, clean) || bytes.Contains(p.Data, []byte(secret)) {
+		t.Error("WebP: the profile is lost, or tells")
+	}
 }

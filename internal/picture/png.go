@@ -28,6 +28,11 @@ func walkPNG(data []byte, lim limits) (*walked, error) {
 			if err := w.headPNG(body, lim); err != nil {
 				return nil, err
 			}
+		case "iCCP":
+			if colour := data[len(pngHead)+8+9]; colour&2 != 0 { // not grey
+				w.icc = unzipICC(body)
+			}
+			continue
 		case "PLTE", "tRNS", "IDAT", "IEND", "sRGB", "gAMA", "fdAT":
 		case "acTL":
 			if len(body) != 8 {
@@ -69,7 +74,7 @@ func walkPNG(data []byte, lim limits) (*walked, error) {
 			if w.frames > 1 {
 				w.orientation = 1 // who turned it would have to draw all frames anew
 			}
-			w.clean = out
+			w.clean = withICC("image/png", out, w.icc)
 			return w, nil
 		}
 	}

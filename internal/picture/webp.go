@@ -10,6 +10,7 @@ import (
 const (
 	webpAnimated = 1 << 1
 	webpAlpha    = 1 << 4
+	webpICC      = 1 << 5
 )
 
 func walkWebP(data []byte, lim limits) (*walked, error) {
@@ -64,6 +65,8 @@ func walkWebP(data []byte, lim limits) (*walked, error) {
 			if err := still.add(kind, body, lim); err != nil {
 				return nil, err
 			}
+		case "ICCP":
+			w.icc = cleanICC(body)
 		case "EXIF":
 			w.orientation = orientation(bytes.TrimPrefix(body, []byte("Exif\x00\x00")))
 		}
@@ -78,6 +81,7 @@ func walkWebP(data []byte, lim limits) (*walked, error) {
 			return nil, ErrBroken
 		}
 		w.width, w.height = still.width, still.height
+		still.icc = w.icc
 		w.clean = still.file()
 		return w, nil
 	}
@@ -88,7 +92,12 @@ func walkWebP(data []byte, lim limits) (*walked, error) {
 	w.still = still.file()
 	extended = bytes.Clone(extended)
 	extended[0] &= webpAnimated | webpAlpha
-	w.clean = riff(appendChunk(appendChunk(nil, "VP8X", extended), "ANIM", animation), frames)
+	head := appendChunk(nil, "VP8X", extended)
+	if w.icc != nil {
+		extended[0] |= webpICC
+		head = appendChunk(appendChunk(nil, "VP8X", extended), "ICCP", w.icc)
+	}
+	w.clean = riff(appendChunk(head, "ANIM", animation), frames)
 	return w, nil
 }
 
@@ -116,6 +125,7 @@ func (w *walked) animated(body []byte, lim limits) (frame frameWebP, clean []byt
 // frameWebP is one picture: its pixels, and for the lossy kind what shows
 // through.
 type frameWebP struct {
+	icc           []byte // a clean profile; nil without
 	kind          string
 	bits, alpha   []byte
 	width, height int
@@ -175,14 +185,20 @@ func (f *frameWebP) chunks() []byte {
 
 // file is the picture by itself.
 func (f *frameWebP) file() []byte {
-	if f.alpha == nil {
+	if f.alpha == nil && f.icc == nil {
 		return riff(f.chunks())
 	}
 	head := make([]byte, 10)
-	head[0] = webpAlpha
+	if f.alpha != nil {
+		head[0] = webpAlpha
+	}
 	putLittle24(head[4:], f.width-1)
 	putLittle24(head[7:], f.height-1)
-	return riff(appendChunk(nil, "VP8X", head), f.chunks())
+	if f.icc == nil {
+		return riff(appendChunk(nil, "VP8X", head), f.chunks())
+	}
+	head[0] |= webpICC
+	return riff(appendChunk(appendChunk(nil, "VP8X", head), "ICCP", f.icc), f.chunks())
 }
 
 func riff(parts ...[]byte) []byte {

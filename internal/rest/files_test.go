@@ -440,3 +440,17 @@ func TestFullDisk(t *testing.T) {
 		t.Errorf("%s %s\n%s", a.Status, a.body, h.log)
 	}
 }
+
+// TestDamagedPictureIsAPlainFile: no browser is told to draw what could not be
+// decoded here.
+func TestDamagedPictureIsAPlainFile(t *testing.T) {
+	h, room := newFileHouse(t)
+	body := "\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x48\x00\x48\x00\x00 and no more"
+	path, file := h.sendFile("Pablo", room, "photo.jpg", body)
+	a := h.do("GET", path, "", h.as("Pablo"))
+	if file.Type != "application/octet-stream" || a.StatusCode != 200 || string(a.body) != body ||
+		a.Header.Get("Content-Type") != "application/octet-stream" ||
+		!strings.HasPrefix(a.Header.Get("Content-Disposition"), "attachment") {
+		t.Errorf("%+v, %s %v", file, a.Status, a.Header)
+	}
+}
