@@ -161,7 +161,7 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 	s.closing, s.beginEnd = context.WithCancel(context.Background())
 	s.handler = s.inner
 	if o.Authenticate != nil {
-		s.handler = newUsher(o, s.core.Service, policy, s.log, s.inner)
+		s.handler = newAuthMiddleware(o, s.core.Service, policy, s.log, s.inner)
 	}
 	if s.metrics != nil { // as one, so that it can go as one
 		if err := s.metrics.Register(s.registry); err != nil {

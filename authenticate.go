@@ -12,15 +12,17 @@ import (
 
 	"github.com/parley-chat/parley/internal/chat"
 	"github.com/parley-chat/parley/internal/clientinfo"
+	"github.com/parley-chat/parley/internal/httperror"
 )
 
-// usher finds out who a request is from, and leads it in as them.
+// authMiddleware asks the program who a request is from, and passes it on with
+// a session of that person.
 //
 // Each person has one session on a node, whose token stays in the process:
 // there is no cookie of the chat that could outlive the program's own log-in,
 // or be somebody else's in the same browser. What a request may do is judged
 // anew with each.
-type usher struct {
+type authMiddleware struct {
 	ask    func(*http.Request) (Visitor, error)
 	logIn  string
 	renew  time.Duration // the age at which a session is no longer given to new connections
@@ -29,13 +31,13 @@ type usher struct {
 	log    *slog.Logger
 	next   http.Handler
 
-	mu     sync.Mutex
-	guests map[string]*guest // by the visitor's id
-	sweep  int               // how many are too many not to look for those that are over
+	mu       sync.Mutex
+	sessions map[string]*session // by the visitor's id
+	sweep    int                 // remove expired sessions when the map reaches this size
 }
 
-// guest is somebody who was here.
-type guest struct {
+// session is the one session of a person on this node.
+type session struct {
 	turn chan struct{} // holds one while a session is opened
 
 	mu      sync.Mutex
@@ -44,16 +46,16 @@ type guest struct {
 	expires time.Time
 }
 
-func newUsher(o Options, service *chat.Service, policy *clientinfo.Policy, log *slog.Logger,
-	next http.Handler) *usher {
-	return &usher{
+func newAuthMiddleware(o Options, service *chat.Service, policy *clientinfo.Policy, log *slog.Logger,
+	next http.Handler) *authMiddleware {
+	return &authMiddleware{
 		ask: o.Authenticate, logIn: o.LogIn, renew: o.Recheck / 2, chat: service, policy: policy,
 		log: log, next: next,
-		guests: map[string]*guest{}, sweep: 1024,
+		sessions: map[string]*session{}, sweep: 1024,
 	}
 }
 
-func (u *usher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (u *authMiddleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	page := r.URL.Path == "/" || r.URL.Path == "/index.html"
 	if page && (u.logIn == "" || r.Method != http.MethodGet) || !page && !judged(r.URL.Path) {
 		u.next.ServeHTTP(w, clientinfo.WithCredentials(r, ""))
@@ -83,12 +85,12 @@ func judged(path string) bool {
 
 // admit returns the token of the session of whoever the request is from, "" for
 // nobody.
-func (u *usher) admit(r *http.Request) (string, error) {
+func (u *authMiddleware) admit(r *http.Request) (string, error) {
 	v, err := u.who(r)
 	if err != nil || v.ID == "" {
 		return "", err
 	}
-	g := u.guest(v.ID)
+	g := u.session(v.ID)
 	token, as, err := u.current(r.Context(), g)
 	if err != nil || token != "" && as == v {
 		return token, err
@@ -106,7 +108,7 @@ func (u *usher) admit(r *http.Request) (string, error) {
 	return u.open(r, g, v, token)
 }
 
-func (u *usher) who(r *http.Request) (Visitor, error) {
+func (u *authMiddleware) who(r *http.Request) (Visitor, error) {
 	v, err := u.ask(r)
 	if err != nil {
 		return Visitor{}, &unknown{err}
@@ -120,31 +122,31 @@ type unknown struct{ err error }
 func (e *unknown) Error() string { return "who a request is from: " + e.err.Error() }
 func (e *unknown) Unwrap() error { return e.err }
 
-func (u *usher) guest(id string) *guest {
+func (u *authMiddleware) session(id string) *session {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	g := u.guests[id]
+	g := u.sessions[id]
 	if g == nil {
-		if len(u.guests) >= u.sweep {
+		if len(u.sessions) >= u.sweep {
 			now := time.Now()
-			for id, g := range u.guests {
+			for id, g := range u.sessions {
 				g.mu.Lock()
 				if now.After(g.expires) {
-					delete(u.guests, id)
+					delete(u.sessions, id)
 				}
 				g.mu.Unlock()
 			}
-			u.sweep = max(1024, 2*len(u.guests))
+			u.sweep = max(1024, 2*len(u.sessions))
 		}
-		g = &guest{turn: make(chan struct{}, 1)}
-		u.guests[id] = g
+		g = &session{turn: make(chan struct{}, 1)}
+		u.sessions[id] = g
 	}
 	return g
 }
 
-// current returns the token of a guest's session that new connections can use,
+// current returns the token of a person's session that new connections can use,
 // "" if there is none, and as whom the account is known.
-func (u *usher) current(ctx context.Context, g *guest) (string, Visitor, error) {
+func (u *authMiddleware) current(ctx context.Context, g *session) (string, Visitor, error) {
 	g.mu.Lock()
 	token, as := g.token, g.as
 	if time.Until(g.expires) < u.renew {
@@ -163,7 +165,7 @@ func (u *usher) current(ctx context.Context, g *guest) (string, Visitor, error) 
 
 // open makes the account what the visitor is, and opens a session unless there
 // is one.
-func (u *usher) open(r *http.Request, g *guest, v Visitor, token string) (string, error) {
+func (u *authMiddleware) open(r *http.Request, g *session, v Visitor, token string) (string, error) {
 	ctx := r.Context()
 	user, err := u.chat.UpsertUser(ctx, v.external())
 	if err != nil {
@@ -196,27 +198,18 @@ func (u *usher) open(r *http.Request, g *guest, v Visitor, token string) (string
 }
 
 // refuse answers a request that is not let in.
-func (u *usher) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	e := &chat.Error{Code: chat.CodeUnavailable,
+func (u *authMiddleware) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	e := &chat.Error{Code: chat.CodeUnavailable, RetryAfter: 2 * time.Second,
 		Message: "who you are cannot be found out now: try again in a moment"}
-	status := http.StatusServiceUnavailable
 	if _, theirs := errors.AsType[*unknown](err); !theirs {
-		if e = chat.AsError(err); e.Code == chat.CodeForbidden {
-			status = http.StatusForbidden
-		} else if e.Code == chat.CodeInternal {
-			status = http.StatusInternalServerError
-		}
+		e = chat.AsError(err)
 	}
-	if status != http.StatusForbidden && !errors.Is(err, context.Canceled) {
+	if e.Code != chat.CodeForbidden && !errors.Is(err, context.Canceled) {
 		u.log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", r.URL.Path,
 			"error", err)
 	}
-	if status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "2")
-	}
+	status := httperror.SetHeader(w, e)
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
 	json.NewEncoder(w).Encode(map[string]any{"type": "about:blank",
 		"title": http.StatusText(status), "status": status, "detail": e.Message, "code": e.Code})
