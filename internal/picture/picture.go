@@ -3,8 +3,8 @@
 // What a file is, its own bytes say ([Type]), never its name or its sender. A
 // picture is walked piece by piece, and only the pieces that drawing needs are
 // copied: position, camera, comments and embedded previews stay behind, and so
-// does what was hung on to the end. Colour profiles are written anew. Only then is the copy decoded, so that no decoder sees what
-// the walk did not pass.
+// does what was hung on to the end. Colour profiles are written anew. Only then
+// is the copy decoded, so that no decoder sees what the walk did not pass.
 //
 // A header is judged before anything is allocated: sides, pixels, frames, and
 // the memory that decoding will take. All pictures at work share one budget of
@@ -170,7 +170,8 @@ func (m *Maker) Square(ctx context.Context, data []byte, side int) (t Thumbnail,
 			img = part.SubImage(image.Rectangle{Min: at, Max: at.Add(image.Pt(short, short))})
 		}
 		side = min(side, img.Bounds().Dx(), img.Bounds().Dy())
-		kind, data, err := encode(turned(shrink(img, side, side), w.orientation), false, thumbnailQuality, w.icc)
+		upright := turned(shrink(img, side, side), w.orientation)
+		kind, data, err := encode(upright, false, thumbnailQuality, w.icc)
 		t = Thumbnail{kind, side, side, data}
 		return err
 	})

@@ -467,7 +467,8 @@ func TestColourProfilesStay(t *testing.T) {
 			got["a smaller one, "+small.Type] = small.Data
 		}
 		for what, b := range got {
-			if !bytes.Contains(b, clean) && !bytes.Contains(b, []byte("iCCPicc")) || bytes.Contains(b, []byte(secret)) {
+			if !bytes.Contains(b, clean) && !bytes.Contains(b, []byte("iCCPicc")) ||
+				bytes.Contains(b, []byte(secret)) {
 				t.Errorf("%s, %s: the profile is lost, or tells", name, what)
 			}
 		}
