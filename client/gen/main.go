@@ -12,10 +12,10 @@ import (
 	"go/format"
 	"go/parser"
 	"go/token"
-	"io/fs"
 	"log"
 	"maps"
 	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -95,12 +95,25 @@ func generateTypes(dir string) (string, error) {
 	}
 	delete(used, "None")
 	files := token.NewFileSet()
-	packages, err := parser.ParseDir(files, dir,
-		func(f fs.FileInfo) bool { return !strings.HasSuffix(f.Name(), "_test.go") }, parser.ParseComments)
+	paths, err := filepath.Glob(filepath.Join(dir, "*.go"))
 	if err != nil {
 		return "", err
 	}
-	docs := doc.New(packages["chat"], "chat", 0)
+	var parsed []*ast.File
+	for _, path := range paths {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(files, path, nil, parser.ParseComments)
+		if err != nil {
+			return "", err
+		}
+		parsed = append(parsed, file)
+	}
+	docs, err := doc.NewFromFiles(files, parsed, "chat")
+	if err != nil {
+		return "", err
+	}
 	var aliases, consts strings.Builder
 	for _, t := range docs.Types {
 		if !used[t.Name] {

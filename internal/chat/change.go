@@ -54,7 +54,6 @@ func (serverOp) fits(s Stream) bool { return s == ServerStream }
 // CreateRoom inserts a room, whose ID is the stream's; ErrConflict if it
 // exists.
 type CreateRoom struct {
-	roomOp
 	Room Room
 }
 

@@ -54,8 +54,6 @@ type annotations struct {
 	targets map[int64]*target
 	order   []int64 // of targets
 	writes  [][]string
-	events  []string
-	at      []int // index in results of each event
 }
 
 // target is a message that is being annotated.
