@@ -254,7 +254,7 @@ func TestAttackForeignRoom(t *testing.T) {
 					in := inputFor(a, map[string]any{"room": room, "no": 1, "text": "x", "seq": 0,
 						"epoch": secret.Position.Epoch, "id": secret.Position.ID, "user": said.From,
 						"name": "y", "role": chat.RoomMember, "emoji": "👍", "q": "words",
-						"level": "none", "seconds": 60})
+						"level": "none", "seconds": 60, "url": "https://hooks.example/"})
 					path, body := a.Path, map[string]any{}
 					for name, value := range in {
 						if strings.Contains(path, "{"+name+"}") {

@@ -181,6 +181,12 @@ var scopeRows = map[string]struct {
 	"outgoing.delete": {chat.ScopeManage, moderator, func(w *world) any {
 		return chat.OutgoingIDInput{Room: w.room, Webhook: w.outgoing}
 	}},
+	"hook.adopt": {chat.ScopeManage, moderator, func(w *world) any {
+		return chat.HookIDInput{Room: w.room, Bot: w.hook}
+	}},
+	"outgoing.adopt": {chat.ScopeManage, moderator, func(w *world) any {
+		return chat.OutgoingIDInput{Room: w.room, Webhook: w.outgoing}
+	}},
 	"outgoing.dead": {chat.ScopeRead, moderator, func(w *world) any {
 		return chat.OutgoingIDInput{Room: w.room, Webhook: w.outgoing}
 	}},

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"log/slog"
 	"slices"
 	"time"
 )
@@ -120,8 +119,8 @@ func (s *Service) LogIn(ctx context.Context, who Caller, in LogInInput) (LoggedI
 		return LoggedInOutput{}, err
 	}
 	if !ok {
-		s.Log.Warn("log-in failed", slog.String("name", shorten(in.Name, 200)),
-			slog.String("address", who.Addr))
+		// What is nobody's name may be a password in the wrong field.
+		s.Log.Warn("log-in failed", "name", account.Name, "address", who.Addr)
 		return LoggedInOutput{}, wrong
 	}
 	if account.barred(s.now()) { // which is told only to who knows the password

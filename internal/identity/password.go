@@ -30,9 +30,9 @@ const (
 // Hasher hashes passwords with argon2id, a bounded number at a time, since each
 // takes 19 MiB and tens of milliseconds of one core.
 type Hasher struct {
-	slots   chan struct{}
-	wait    time.Duration
-	entered atomic.Int64 // how often a slot was taken
+	slots chan struct{}
+	wait  time.Duration
+	work  atomic.Int64 // how many hashes were computed
 }
 
 // NewHasher returns a hasher with so many slots (at least 1). A call waits up
@@ -48,10 +48,11 @@ var encoding = base64.RawStdEncoding
 func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	salt := make([]byte, saltSize)
 	rand.Read(salt)
-	key, err := h.key(ctx, password, salt, passes, memoryKiB, lanes, keySize)
-	if err != nil {
+	if err := h.enter(ctx); err != nil {
 		return "", err
 	}
+	defer h.leave()
+	key := h.key(password, salt, passes, memoryKiB, lanes, keySize)
 	return current + encoding.EncodeToString(salt) + "$" + encoding.EncodeToString(key), nil
 }
 
@@ -64,18 +65,23 @@ func (h *Hasher) Verify(ctx context.Context, encoded, password string) (bool, er
 	if isBcrypt(encoded) {
 		own, imported = "", encoded
 	}
-	ok, err := h.argon2(ctx, own, password)
+	if err := h.enter(ctx); err != nil {
+		return false, err
+	}
+	defer h.leave()
+	ok, err := h.argon2(own, password)
 	if ok || err != nil {
 		return ok, err
 	}
-	return h.bcrypt(ctx, imported, password)
+	return h.bcrypt(imported, password)
 }
 
-// argon2 does its work for an empty hash too, which matches nothing.
-func (h *Hasher) argon2(ctx context.Context, encoded, password string) (bool, error) {
+// argon2 does its work for an empty hash too, which matches nothing. The caller
+// has a slot.
+func (h *Hasher) argon2(encoded, password string) (bool, error) {
 	if encoded == "" {
-		_, err := h.key(ctx, password, make([]byte, saltSize), passes, memoryKiB, lanes, keySize)
-		return false, err
+		h.key(password, make([]byte, saltSize), passes, memoryKiB, lanes, keySize)
+		return false, nil
 	}
 	var version, t, m int
 	var p uint8
@@ -95,20 +101,13 @@ func (h *Hasher) argon2(ctx context.Context, encoded, password string) (bool, er
 	if err != nil {
 		return false, fmt.Errorf("password hash: key: %w", err)
 	}
-	got, err := h.key(ctx, password, salt, uint32(t), uint32(m), p, uint32(len(want)))
-	if err != nil {
-		return false, err
-	}
+	got := h.key(password, salt, uint32(t), uint32(m), p, uint32(len(want)))
 	return subtle.ConstantTimeCompare(got, want) == 1, nil
 }
 
-func (h *Hasher) key(ctx context.Context, password string, salt []byte, t, m uint32, p uint8,
-	n uint32) ([]byte, error) {
-	if err := h.enter(ctx); err != nil {
-		return nil, err
-	}
-	defer h.leave()
-	return argon2.IDKey([]byte(password), salt, t, m, p, n), nil
+func (h *Hasher) key(password string, salt []byte, t, m uint32, p uint8, n uint32) []byte {
+	h.work.Add(1)
+	return argon2.IDKey([]byte(password), salt, t, m, p, n)
 }
 
 // enter waits for a slot.
@@ -117,7 +116,6 @@ func (h *Hasher) enter(ctx context.Context) error {
 	defer timer.Stop()
 	select {
 	case h.slots <- struct{}{}:
-		h.entered.Add(1)
 		return nil
 	case <-timer.C:
 		return &chat.Error{Code: chat.CodeRateLimited,
@@ -164,14 +162,12 @@ func CheckBcrypt(encoded string) error {
 	return nil
 }
 
-func (h *Hasher) bcrypt(ctx context.Context, encoded, password string) (bool, error) {
+// bcrypt compares with an imported hash. The caller has a slot.
+func (h *Hasher) bcrypt(encoded, password string) (bool, error) {
 	if err := CheckBcrypt(encoded); err != nil {
 		return false, err
 	}
-	if err := h.enter(ctx); err != nil {
-		return false, err
-	}
-	defer h.leave()
+	h.work.Add(1)
 	// bcrypt refuses longer passwords without doing any work.
 	const longest = 72
 	fits := len(password) <= longest
