@@ -23,35 +23,72 @@ run: bin/parley ## Build and start the chat on http://localhost:8080, data in ./
 .PHONY: build bin/parley
 build: bin/parley ## Build bin/parley
 bin/parley:
-	@$(GO) build -trimpath -ldflags '-s -w' -o $@ ./cmd/parley
+	@$(GO) build -trimpath -ldflags='-s -w' -o $@ ./cmd/parley
+
+# Vet, staticcheck and the tests look at the same packages, built for the race
+# detector: so everything is compiled once for the three.
+RACE := -race
+
+# Two parts at a time: what waits runs beside what computes. Each says at its end
+# what it has to say and how long it took. A part that needs the same packages as
+# another waits for that to compile them.
+PARTS := +@$(MAKE) --no-print-directory --output-sync --jobs=2 COMPILE_ONCE=1
+PART := @bash scripts/part.sh
+ifdef COMPILE_ONCE
+test-go test-kit staticcheck vet-more: vet
+test-plain fuzz: e2e
+endif
 
 .PHONY: test
 test: needs web/node_modules ## Everything: Go with a real Redis, the client, the browser on one node and on two
-	CGO_ENABLED=1 PARLEY_TEST_REDIS=require PARLEY_TEST_PROXIES=require $(GO) test -race ./...
-	bash kit/copytest.sh
-	cd web && npm test
-	cd web && npm run e2e
-	cd web && npm run e2e:nodes
-
-.PHONY: quick
-quick: ## What needs nothing but Go; says what it leaves out
-	$(GO) test ./...
+	$(PARTS) vet test-web e2e test-go e2e-nodes test-kit test-plain
 
 .PHONY: check
-check: lint fresh test fuzz ## What CI runs
+check: needs web/node_modules ## What CI runs: lint, fresh, test and fuzz, two parts at a time
+	$(PARTS) format vet fresh test-web e2e test-go e2e-nodes test-kit staticcheck vet-more test-plain fuzz
+
+.PHONY: test-go
+test-go:
+	$(PART) $@ env CGO_ENABLED=1 PARLEY_TEST_REDIS=require PARLEY_TEST_PROXIES=require $(GO) test -vet=off -timeout=30m $(RACE) $$($(GO) list ./... | grep -v /parley/kit/)
+
+.PHONY: test-kit
+test-kit: # once, and in a module of its own
+	$(PART) $@ env CGO_ENABLED=1 PARLEY_TEST_REDIS=require bash kit/copytest.sh -vet=off -timeout=30m $(RACE)
+
+.PHONY: test-plain
+test-plain: # what measures memory, which the race detector changes
+	$(PART) $@ $(GO) test -vet=all -trimpath -run=Memory $$(grep -rlx --include='*_test.go' '//go:build !race' . | xargs dirname | sort -u)
+
+.PHONY: test-web e2e e2e-nodes
+test-web: web/node_modules
+	$(PART) $@ npm --prefix web test
+e2e: web/node_modules
+	$(PART) $@ npm --prefix web run e2e
+e2e-nodes: web/node_modules
+	$(PART) $@ npm --prefix web run e2e:nodes
+
+.PHONY: quick
+quick: ## What a change of a package or two needs, within a minute; says what it leaves out
+	@bash scripts/quick.sh
 
 .PHONY: lint
-lint: ## Formatting, vet, staticcheck (see staticcheck.conf), types of the client
+lint: format vet staticcheck vet-more ## Formatting, vet, staticcheck (see staticcheck.conf)
+
+.PHONY: format vet vet-more staticcheck
+format:
 	@out=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$out" || { echo "gofmt would change:"; echo "$$out"; exit 1; }
-	$(GO) vet ./...
-	cd kit/bench && $(GO) vet ./...
-	cd bench/picture && $(GO) vet ./...
-	$(GO) run $(STATICCHECK) ./...
+vet:
+	$(PART) $@ nice env CGO_ENABLED=1 GOGC=300 $(GO) vet $(RACE) ./...
+staticcheck:
+	@GOBIN=$(CURDIR)/bin $(GO) install $(STATICCHECK)
+	$(PART) $@ nice env CGO_ENABLED=1 GOGC=300 GOFLAGS="$$($(GO) env GOFLAGS) $(RACE)" bin/staticcheck ./...
+vet-more: # the modules that nobody imports
+	$(PART) $@ nice env CGO_ENABLED=1 GOGC=300 bash -c 'for m in kit/bench bench/picture; do (cd $$m && $(GO) vet $(RACE) ./...) || exit 1; done'
 	$(GO) mod verify
 
 .PHONY: fresh
 fresh: web/node_modules ## The committed web/dist is what web/src builds to
-	cd web && npm run build
+	$(PART) $@ npm --prefix web run build
 	@git diff --exit-code --stat -- web/dist || { echo "web/dist is not what web/src builds to: run make web and commit it"; exit 1; }
 
 .PHONY: web
@@ -65,7 +102,7 @@ web/node_modules: web/package.json web/package-lock.json
 
 .PHONY: fuzz
 fuzz: ## Each fuzz target for FUZZTIME
-	bash scripts/fuzz.sh $(FUZZTIME)
+	$(PART) $@ nice bash scripts/fuzz.sh $(FUZZTIME)
 
 .PHONY: bench
 bench: ## The figures of the design, measured on the real server; JSON lines and a table

@@ -23,8 +23,9 @@ func TestBinaryIsSmall(t *testing.T) {
 		t.Skip("links the binary")
 	}
 	path := filepath.Join(t.TempDir(), "parley")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", path, "-ldflags",
-		"-s -w -dumpdep", "./cmd/parley")
+	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath",
+		"-ldflags=-s -w -dumpdep", "-o", path, "./cmd/parley")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as make builds it
 	var dump bytes.Buffer
 	build.Stderr = &dump
 	if err := build.Run(); err != nil {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Copies kit/ alone into an empty module with another path and tests it there: nothing in it may need the rest of the
-# repository. With go.mod's own versions of the libraries, so that nothing is fetched or chosen anew. Arguments go to go test.
+# Copies kit/ alone into an empty module with another path and tests it there:
+# nothing in it may need the rest of the repository. With go.mod's own versions of
+# the libraries, so that nothing is fetched or chosen anew. Arguments go to go test.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 to=$(mktemp -d)
@@ -18,5 +19,4 @@ if grep -rnF "$module" --include='*.go' .; then
   echo "kit/ still names $module" >&2
   exit 1
 fi
-go vet ./...
 go test "$@" ./...

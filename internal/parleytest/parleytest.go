@@ -38,7 +38,8 @@ var binary = sync.OnceValues(func() (string, error) {
 	}
 	binaryDir = dir
 	path := filepath.Join(dir, "parley")
-	build := exec.Command("go", "build", "-o", path, "github.com/parley-chat/parley/cmd/parley")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", path,
+		"github.com/parley-chat/parley/cmd/parley")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as make builds it
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w: %s", err, out)

@@ -73,7 +73,7 @@ func (f *fixture) idle(t *testing.T, path string, tokens []string) int {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), self, "-test.run=^TestIdleMemory$")
-	cmd.Env = append(os.Environ(), "SIOCHAT_IDLE="+f.host()+path, "SIODOOR_TOKENS="+strings.Join(tokens, " "))
+	cmd.Env = append(os.Environ(), "SIOCHAT_IDLE="+f.host()+path, "SIOCHAT_TOKENS="+strings.Join(tokens, " "))
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
