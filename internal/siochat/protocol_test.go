@@ -46,7 +46,7 @@ func TestAnswers(t *testing.T) {
 	c := f.synced(f.person("Pablo"))
 	m := decode[chat.Message](t, c.call("message.send",
 		map[string]any{"room": "general", "text": "<b> & \u2028 😀", "client_id": "c1"}))
-	if m.Text != "<b> & \u2028 😀" || m.No != 1 || m.ClientID != "c1" {
+	if m.Text != "<b> & \n 😀" || m.No != 1 || m.ClientID != "c1" {
 		t.Errorf("sent %+v", m)
 	}
 	if again := decode[chat.Message](t,

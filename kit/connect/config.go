@@ -284,8 +284,8 @@ func (c *Config) check() error {
 // pod beside a Service named redis, is ignored.
 func FromEnv(lookup func(string) (string, bool)) (Config, error) {
 	get := func(name string) string {
-		value, _ := lookup(name)
-		if name == "REDIS_PORT" && strings.HasPrefix(value, "tcp://") {
+		value, ok := lookup(name)
+		if !ok || name == "REDIS_PORT" && strings.HasPrefix(value, "tcp://") {
 			return "" // Kubernetes' word for the Service
 		}
 		return value
