@@ -56,7 +56,7 @@ export class Person {
     await this.page.getByLabel('Name').fill(name)
     await this.page.getByLabel('Password').fill(password)
     await this.page.getByRole('button', { name: 'Log in' }).click()
-    await this.page.getByRole('textbox', { name: /^Message to/ }).waitFor()
+    await this.page.getByRole('textbox', { name: /^Message to (?!thread in)/ }).waitFor()
     return this
   }
 
@@ -67,7 +67,7 @@ export class Person {
   }
 
   get box() {
-    return this.page.getByRole('textbox', { name: /^Message to/ })
+    return this.page.getByRole('textbox', { name: /^Message to (?!thread in)/ })
   }
 
   async say(text) {
