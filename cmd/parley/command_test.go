@@ -49,6 +49,8 @@ func TestSettingsAreRefusedByName(t *testing.T) {
 		{"bad proxy", nil, []string{"serve", "--proxies", "everyone"}, "--proxies"},
 		{"bad origin", nil, []string{"serve", "--origins", "example.com"}, "--origins"},
 		{"no messages at all", nil, []string{"serve", "--max-message", "0"}, "--max-message"},
+		{"messages too large to import", nil,
+			[]string{"import", "redis-chat-demo", "redis://x", "--max-message", "32769"}, "--max-message"},
 		{"sessions that end before they are idle", nil,
 			[]string{"serve", "--session-idle", "2h", "--session-max", "1h"}, "--session-idle"},
 		{"number that is none", nil, []string{"serve", "--max-sends", "many"}, "max-sends"},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/parley-chat/parley/internal/chat"
 	"github.com/parley-chat/parley/internal/demoimport"
 	"github.com/parley-chat/parley/internal/server"
 	"github.com/parley-chat/parley/kit/connect"
@@ -13,13 +14,14 @@ import (
 
 // importDemo brings what the Redis chat demo for Node.js has.
 type importDemo struct {
-	From string `arg:"" help:"The demo's Redis: redis://[user:password@]host[:port][/db], which is only read." placeholder:"URL"`
+	From       string `arg:"" help:"The demo's Redis: redis://[user:password@]host[:port][/db], which is only read." placeholder:"URL"`
+	MaxMessage int    `help:"Bytes of a message; longer ones are left out. Give what serve has." default:"16384"`
 	storeFlags
 }
 
 // Run imports a demo and prints a report.
 func (i importDemo) Run(ctx context.Context, c console) (err error) {
-	if err := i.check(); err != nil {
+	if err := errors.Join(i.check(), checkMaxMessage(i.MaxMessage)); err != nil {
 		return err
 	}
 	cfg, err := connect.Parse(i.From)
@@ -31,7 +33,9 @@ func (i importDemo) Run(ctx context.Context, c console) (err error) {
 		return err
 	}
 	defer from.Close()
-	to, err := server.OpenCore(ctx, server.CoreConfig{Store: i.storeFlags.config()})
+	limits := chat.DefaultLimits
+	limits.Message = i.MaxMessage
+	to, err := server.OpenCore(ctx, server.CoreConfig{Store: i.storeFlags.config(), Limits: limits})
 	if err != nil {
 		return err
 	}

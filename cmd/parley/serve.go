@@ -67,7 +67,8 @@ func (s serve) Run(ctx context.Context, c console) error {
 
 // check returns an error that names each setting that cannot be.
 func (s serve) check() error {
-	bad := []error{s.storeFlags.check(), s.filesFlags.check(), s.previewFlags.check()}
+	bad := []error{s.storeFlags.check(), s.filesFlags.check(), s.previewFlags.check(),
+		checkMaxMessage(s.MaxMessage)}
 	wrong := func(name, format string, args ...any) {
 		bad = append(bad, fmt.Errorf("--"+name+": "+format, args...))
 	}
@@ -84,7 +85,7 @@ func (s serve) check() error {
 	if _, err := clientinfo.ParseOrigins(s.Origins); err != nil {
 		wrong("origins", "%v", err)
 	}
-	for name, n := range map[string]int{"max-message": s.MaxMessage, "max-rooms": s.MaxRooms,
+	for name, n := range map[string]int{"max-rooms": s.MaxRooms,
 		"max-sockets": s.MaxSockets, "max-user-sockets": s.MaxUserSockets} {
 		if n < 1 {
 			wrong(name, "must be at least 1")
@@ -103,9 +104,6 @@ func (s serve) check() error {
 	}
 	if s.Retain < 0 || s.Retain > 36500 {
 		wrong("retain", "must be 0, or days up to 36500")
-	}
-	if s.MaxMessage > 32<<10 {
-		wrong("max-message", "is at most 32768: larger ones do not fit into a frame with everything around them")
 	}
 	if s.SessionIdle < time.Minute || s.SessionMax < s.SessionIdle {
 		wrong("session-idle", "must be at least 1m, and --session-max no less")

@@ -23,6 +23,13 @@ func (f storeFlags) config() server.StoreConfig { return server.StoreConfig(f) }
 // check returns an error that names each setting that is wrong.
 func (f storeFlags) check() error { return flagged(server.CheckStore(f.config())) }
 
+func checkMaxMessage(n int) error {
+	if n < 1 || n > 32<<10 {
+		return errors.New("--max-message: must be 1 to 32768: larger messages do not fit into a frame")
+	}
+	return nil
+}
+
 // filesFlags say where the files are that people send. They are a
 // [server.FilesConfig] as flags.
 type filesFlags struct {

@@ -46,6 +46,12 @@ func (s *Service) banned(ctx context.Context, room RoomID, user UserID) (b Ban, 
 	return b, nil
 }
 
+// Banned says whether that person is banned from a room.
+func (s *Service) Banned(ctx context.Context, room RoomID, user UserID) (bool, error) {
+	ban, err := s.banned(ctx, room, user)
+	return !ban.At.IsZero(), err
+}
+
 // notBanned returns nil if that person may come into a room.
 func (s *Service) notBanned(ctx context.Context, who Caller, room RoomID, user UserID) error {
 	ban, err := s.banned(ctx, room, user)

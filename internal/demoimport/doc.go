@@ -4,7 +4,8 @@
 // It reads the demo's own keys and writes to any store. Each person, room and
 // message gets an id that follows from the demo's, so that running it again
 // adds what is new and changes nothing else, also after it was stopped half
-// way.
+// way. No one comes back into a room that they have left, and no message that
+// was edited or deleted.
 //
 //	total_users              how many people were made
 //	user:<n>                 hash: username, password (bcrypt)

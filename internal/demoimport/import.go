@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/redis/rueidis"
 
@@ -30,7 +29,7 @@ type Importer struct {
 // Report says what was done.
 type Report struct {
 	People, Rooms, Messages Count
-	Skipped                 []string // what was left out, and why, or taken in another way; the first hundred
+	Skipped                 []string // the first hundred notes: what was left out or changed, and why
 	More                    int      // how many more
 }
 
@@ -45,12 +44,14 @@ type run struct {
 	source
 	report Report
 	users  map[int64]chat.UserID // by the demo's numbers
+	fresh  map[chat.UserID]bool  // whose accounts this run made
 }
 
 // Run imports everything. It may be run again, and beside a server on the same
 // store.
 func (i Importer) Run(ctx context.Context) (Report, error) {
-	r := &run{Importer: i, source: source{i.From}, users: map[int64]chat.UserID{}}
+	r := &run{Importer: i, source: source{i.From}, users: map[int64]chat.UserID{},
+		fresh: map[chat.UserID]bool{}}
 	total, err := r.people(ctx)
 	if err != nil {
 		return r.report, err
@@ -65,27 +66,34 @@ func (i Importer) Run(ctx context.Context) (Report, error) {
 			return r.report, err
 		}
 		if p == nil {
-			r.skip(&r.report.People, "user:%d is not there", n)
+			r.skip(&r.report.People, "user:%d does not exist", n)
 			continue
 		}
-		if err := r.account(ctx, p); err != nil {
-			return r.report, fmt.Errorf("person %d (%q): %w", n, p.name, err)
-		}
+		r.choose(p)
 		all = append(all, p)
-		r.tick()
 	}
-	rooms := map[string]bool{"0": true}
-	for _, p := range all {
-		for _, room := range p.rooms {
-			rooms[room] = true
+	// Derived names come second, so that they never take a name that someone has.
+	for _, derived := range []bool{false, true} {
+		for _, p := range all {
+			if (p.why != "") != derived {
+				continue
+			}
+			if err := r.account(ctx, p); err != nil {
+				return r.report, fmt.Errorf("person %d (%q): %w", p.n, p.name, err)
+			}
+			r.tick()
 		}
 	}
-	ids := make([]string, 0, len(rooms))
-	for id := range rooms {
-		ids = append(ids, id)
+	rooms, err := r.rooms(ctx)
+	if err != nil {
+		return r.report, err
 	}
-	slices.Sort(ids)
-	for _, id := range ids {
+	rooms = append(rooms, "0")
+	for _, p := range all {
+		rooms = append(rooms, p.rooms...)
+	}
+	slices.Sort(rooms)
+	for _, id := range slices.Compact(rooms) {
 		if err := r.room(ctx, id, all); err != nil {
 			return r.report, fmt.Errorf("room %q: %w", id, err)
 		}
@@ -136,21 +144,8 @@ func (r *run) account(ctx context.Context, p *person) error {
 		r.note("%q (user:%d) cannot log in until they are given a password (parley user passwd): %v", p.name, p.n, err)
 	}
 	for try := 1; try <= 100; try++ {
-		name := p.name
-		if try > 1 {
-			name = fmt.Sprintf("%s %d", p.name, try)
-		}
-		shown, key, err := r.Service.Names.Fold(name)
-		if err == nil && utf8.RuneCountInString(shown) > r.Service.Limits.Name {
-			err = fmt.Errorf("it has more than %d characters", r.Service.Limits.Name)
-		}
+		shown, key, err := r.Service.Names.Fold(r.numbered(p.wish, try))
 		if err != nil {
-			if try == 1 {
-				r.note("user:%d is called %q here: %q cannot be a name (%v)", p.n, "user "+num(p.n),
-					p.name, plain(err))
-				p.name = "user " + num(p.n)
-				continue
-			}
 			return err
 		}
 		user := chat.User{ID: id, Name: shown, Role: chat.RoleMember, CreatedAt: now()}
@@ -159,25 +154,32 @@ func (r *run) account(ctx context.Context, p *person) error {
 			Op: chat.CreateUser{Account: chat.Account{User: user, NameKey: key, Password: password}},
 		})
 		if errors.Is(err, chat.ErrConflict) {
-			continue // somebody has this name, or one that looks like it
+			continue // someone has this name, or one that looks like it
 		}
 		if err != nil {
 			return err
 		}
-		if shown != p.name {
-			r.note("%q (user:%d) logs in as %q: somebody has a name that looks the same", p.name, p.n, shown)
+		switch {
+		case p.why != "" && try > 1:
+			r.note("%q (user:%d) logs in as %q: %s And %q is taken.", p.name, p.n, shown, p.why, p.wish)
+		case p.why != "":
+			r.note("%q (user:%d) logs in as %q: %s", p.name, p.n, shown, p.why)
+		case try > 1:
+			r.note("%q (user:%d) logs in as %q: someone has a name that looks the same", p.name, p.n, shown)
+		case shown != p.name:
+			r.note("%q (user:%d) is shown as %q, and logs in with either", p.name, p.n, shown)
 		}
 		r.report.People.Read++
 		r.report.People.New++
-		r.users[p.n] = id
+		r.users[p.n], r.fresh[id] = id, true
 		return nil
 	}
-	r.skip(&r.report.People, "%q (user:%d): every name like it is taken", p.name, p.n)
+	r.skip(&r.report.People, "%q (user:%d): every name like %q is taken", p.name, p.n, p.wish)
 	return nil
 }
 
-// room brings over one room: itself, its messages, then its people, for whom it
-// is so read as far as it goes.
+// room brings over one room: first the room, then its messages, then its people,
+// for whom it starts as read.
 func (r *run) room(ctx context.Context, id string, all []*person) error {
 	room, members, err := r.target(ctx, id, all)
 	if err != nil || room == nil {
@@ -187,16 +189,21 @@ func (r *run) room(ctx context.Context, id string, all []*person) error {
 	switch {
 	case err == nil:
 		r.report.Rooms.There++
+		err = r.adopt(ctx, room, members)
 	case errors.Is(err, chat.ErrNotFound):
+		if err := r.mark(ctx, string(room.ID)); err != nil {
+			return err
+		}
 		_, err = r.Service.Store.Commit(ctx, chat.Change{
 			Stream: chat.RoomStream(room.ID), ID: identity.NewID(), At: room.CreatedAt,
 			By: room.CreatedBy, Op: chat.CreateRoom{Room: *room},
 		})
-		if err != nil && !errors.Is(err, chat.ErrConflict) {
-			return err
+		if errors.Is(err, chat.ErrConflict) {
+			err = nil
 		}
 		r.report.Rooms.New++
-	default:
+	}
+	if err != nil {
 		return err
 	}
 	r.report.Rooms.Read++
@@ -204,17 +211,11 @@ func (r *run) room(ctx context.Context, id string, all []*person) error {
 		return err
 	}
 	for _, user := range members {
-		at := now()
-		if _, err := r.Service.Store.Commit(ctx,
-			chat.Change{Stream: chat.RoomStream(room.ID), ID: identity.NewID(), At: at, By: user,
-				Op: chat.AddMember{Member: chat.Member{User: user, Role: chat.RoomMember, JoinedAt: at}}},
-			chat.Change{Stream: chat.UserStream(user), ID: identity.NewID(), At: at, By: user,
-				Op: chat.ListRoom{Room: room.ID}},
-		); err != nil {
+		if err := r.join(ctx, room.ID, user); err != nil {
 			return err
 		}
 	}
-	return nil
+	return r.moderate(ctx, room, members)
 }
 
 // target says which room the demo's becomes, and who is in it; nil if it is
@@ -235,13 +236,15 @@ func (r *run) target(ctx context.Context, id string, all []*person) (*chat.Room,
 		a, err1 := strconv.ParseInt(first, 10, 64)
 		b, err2 := strconv.ParseInt(second, 10, 64)
 		if err1 != nil || err2 != nil || a == b || r.users[a] == "" || r.users[b] == "" {
-			r.skip(&r.report.Rooms, "room %q: it is not the room of two people who are here", id)
-			return nil, nil, nil
+			return nil, nil, r.skipRoom(ctx, id, "it is not the room of two imported people")
 		}
 		room.Kind, room.People = chat.Direct, []chat.UserID{r.users[a], r.users[b]}
 		slices.Sort(room.People)
 		room.ID, room.CreatedBy = chat.DirectID(room.People[0], room.People[1]), r.users[a]
 		return room, room.People, nil
+	}
+	if len(members) == 0 {
+		return nil, nil, r.skipRoom(ctx, id, "no one is in it")
 	}
 	name, err := r.name(ctx, id)
 	if err != nil {
@@ -256,6 +259,18 @@ func (r *run) target(ctx context.Context, id string, all []*person) (*chat.Room,
 	sum := sha256.Sum256([]byte(id))
 	room.ID, room.Kind, room.Name = chat.RoomID("demo-"+hex.EncodeToString(sum[:13])), chat.Private, name
 	return room, members, nil
+}
+
+// skipRoom leaves out a room with its messages.
+func (r *run) skipRoom(ctx context.Context, id, why string) error {
+	n, err := r.count(ctx, id)
+	if err != nil {
+		return err
+	}
+	r.report.Messages.Read += n
+	r.report.Messages.Skipped += n
+	r.skip(&r.report.Rooms, "room %q with %d messages: %s", id, n, why)
+	return nil
 }
 
 // title is a name as a room may have it: on one line, without control
@@ -290,7 +305,7 @@ func (r *run) say(ctx context.Context, from string, to chat.RoomID) error {
 	err = r.messages(ctx, from, func(m said, bad error) error {
 		author, ok := r.users[m.from]
 		if bad == nil && !ok {
-			bad = fmt.Errorf("its author %d is not there", m.from)
+			bad = fmt.Errorf("its author %d does not exist", m.from)
 		}
 		if bad == nil && len(m.text) > r.Service.Limits.Message {
 			bad = fmt.Errorf("it has more than %d bytes", r.Service.Limits.Message)
@@ -344,11 +359,3 @@ func (r *run) known(ctx context.Context, room chat.RoomID) (map[string]bool, err
 }
 
 func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
-
-// plain is an error in words for people.
-func plain(err error) string {
-	if e, ok := errors.AsType[*chat.Error](err); ok {
-		return e.Message
-	}
-	return err.Error()
-}

@@ -156,7 +156,7 @@ func check(t *testing.T, s *chat.Service, report demoimport.Report) {
 		report.Rooms.Skipped != 1 || report.Messages.Skipped != 4 {
 		t.Errorf("report %+v", report)
 	}
-	for _, want := range []string{"user:5 is not there", "by nobody", "not JSON", "1:99"} {
+	for _, want := range []string{"user:5 does not exist", "by nobody", "not JSON", "1:99"} {
 		if !strings.Contains(strings.Join(report.Skipped, "\n"), want) {
 			t.Errorf("nothing is said of %q: %q", want, report.Skipped)
 		}

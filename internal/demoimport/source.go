@@ -23,6 +23,7 @@ type person struct {
 	n              int64
 	name, password string
 	rooms          []string
+	wish, why      string // the name asked for here, and why it is not the demo's
 }
 
 // ErrNoDemo is returned for a database without the demo's keys.
@@ -86,6 +87,38 @@ func (s source) name(ctx context.Context, room string) (string, error) {
 	return name, nil
 }
 
+// rooms returns the ids of all rooms with messages, also those that are on no
+// one's list.
+func (s source) rooms(ctx context.Context) (ids []string, err error) {
+	for address, node := range s.client.Nodes() {
+		for cursor := uint64(0); ; {
+			scan, err := node.Do(ctx, node.B().Scan().Cursor(cursor).Match("room:*").Count(1000).
+				Build()).AsScanEntry()
+			if err != nil {
+				return nil, fmt.Errorf("look for rooms on %s: %w", address, err)
+			}
+			for _, key := range scan.Elements {
+				if id := strings.TrimPrefix(key, "room:"); !strings.HasSuffix(id, ":name") {
+					ids = append(ids, id)
+				}
+			}
+			if cursor = scan.Cursor; cursor == 0 {
+				break
+			}
+		}
+	}
+	return ids, nil
+}
+
+// count returns how many messages a room has.
+func (s source) count(ctx context.Context, room string) (int, error) {
+	n, err := s.client.Do(ctx, s.client.B().Zcard().Key("room:"+room).Build()).AsInt64()
+	if err != nil {
+		return 0, fmt.Errorf("count the messages of room %s: %w", room, err)
+	}
+	return int(n), nil
+}
+
 // said is one message as it stands in the demo.
 type said struct {
 	member string // all of it, as it stands in the sorted set
@@ -147,8 +180,11 @@ func parse(member string, score float64) (said, error) {
 	if strings.TrimSpace(m.text) == "" {
 		return m, errors.New("it has no text")
 	}
+	if score > 1e11 { // in milliseconds, as some versions of the demo have it
+		score /= 1000
+	}
 	if math.IsNaN(score) || score < 0 || score > 253402300799 { // the year 9999
-		return m, fmt.Errorf("its time %g is none", score)
+		return m, fmt.Errorf("its time %g is not a time", score)
 	}
 	m.at = time.UnixMilli(int64(score * 1000)).UTC()
 	return m, nil
