@@ -153,10 +153,10 @@ describe('the pages for admins', { skip: missing() }, () => {
       })
     })
     await broken.goto(`${server.url}/#/admin/audit`)
-    const alert = broken.getByRole('alert').filter({ hasText: 'Retry' })
+    const alert = broken.getByRole('alert').filter({ hasText: 'Try again' })
     await alert.waitFor()
     fails = false
-    await alert.getByRole('button', { name: 'Retry' }).click()
+    await alert.getByRole('button', { name: 'Try again' }).click()
     await broken.locator('.audit-line').first().waitFor()
     await broken.close()
   })
