@@ -91,7 +91,8 @@ func TestNames(t *testing.T) {
 		t.Errorf("people %+v", report.People)
 	}
 	notes := strings.Join(report.Skipped, "\n")
-	for n, want := range []string{"ann.example.com", "bob.example.com 2", "bob.example.com", "spaced", "user 5",
+	for n, want := range []string{"ann.example.com", "bob.example.com 2", "bob.example.com",
+		"spaced", "user 5",
 		"Zoë", "user 7", long[:64], long[:62] + " 2"} {
 		a, err := s.service.Store.Account(t.Context(), demoimport.UserID(int64(n+1)))
 		if err != nil || a.Name != want {
@@ -218,7 +219,8 @@ func TestCounts(t *testing.T) {
 		[]demoimport.Count{report.People, report.Rooms, report.Messages}); d != "" {
 		t.Error(d)
 	}
-	for _, want := range []string{`room "lost" with 1 messages: no one is in it`, `room "1:9" with 1 messages`} {
+	for _, want := range []string{`room "lost" with 1 messages: no one is in it`,
+		`room "1:9" with 1 messages`} {
 		if !strings.Contains(strings.Join(report.Skipped, "\n"), want) {
 			t.Errorf("nothing is said of %s: %q", want, report.Skipped)
 		}
@@ -234,7 +236,8 @@ func TestCounts(t *testing.T) {
 		}
 	}
 	direct := chat.DirectID(demoimport.UserID(1), demoimport.UserID(2))
-	if _, err := s.service.Store.View(t.Context(), direct, demoimport.UserID(2)); errors.Is(err, chat.ErrNotFound) {
+	if _, err := s.service.Store.View(t.Context(), direct, demoimport.UserID(2)); errors.Is(err,
+		chat.ErrNotFound) {
 		t.Error("the room of two people that neither lists is missing")
 	}
 }

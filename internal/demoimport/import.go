@@ -72,7 +72,8 @@ func (i Importer) Run(ctx context.Context) (Report, error) {
 		r.choose(p)
 		all = append(all, p)
 	}
-	// Derived names come second, so that they never take a name that someone has.
+	// Derived names come second, so that they never take a name that someone
+	// has.
 	for _, derived := range []bool{false, true} {
 		for _, p := range all {
 			if (p.why != "") != derived {
@@ -178,8 +179,8 @@ func (r *run) account(ctx context.Context, p *person) error {
 	return nil
 }
 
-// room brings over one room: first the room, then its messages, then its people,
-// for whom it starts as read.
+// room brings over one room: first the room, then its messages, then its
+// people, for whom it starts as read.
 func (r *run) room(ctx context.Context, id string, all []*person) error {
 	room, members, err := r.target(ctx, id, all)
 	if err != nil || room == nil {
