@@ -241,7 +241,7 @@ describe('rooms', { skip: missing() }, () => {
     await box.locator('.member', { hasText: 'Mary' }).waitFor()
     await look(mary, 'settings-people', 'dialog')
     await gone(box)
-    await joe.page.getByRole('button', { name: 'Join Garden' }).click()
+    await browse.getByRole('button', { name: 'Join Garden' }).click()
     await joe.page.getByRole('heading', { level: 1, name: 'Garden' }).waitFor()
   })
 
