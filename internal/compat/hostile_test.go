@@ -279,3 +279,30 @@ func TestGroup(t *testing.T) {
 		}
 	}
 }
+
+// TestStolenIdentifier: the identifier of a demo client's session is worth
+// nothing without the client's cookies.
+func TestStolenIdentifier(t *testing.T) {
+	f := newFixture(t, nil)
+	ada, eve := f.person("Ada", ""), f.person("Eve", "")
+	p, tab := ada.poll(), ada.poll()
+	for name, thief := range map[string]*client{"a stranger": f.client(), "somebody else": eve} {
+		for _, method := range []string{"GET", "POST"} {
+			res, got := thief.do(method, p.path, `42["room.join","0"]`,
+				"Content-Type", "text/plain;charset=UTF-8")
+			if res.StatusCode != 400 || got != `{"code":1,"message":"Session ID unknown"}` {
+				t.Errorf("%s: %s: %s %s", name, method, res.Status, got)
+			}
+		}
+		res, got := thief.do("GET", strings.Replace(p.path, "polling", "websocket", 1), nil,
+			"Connection", "Upgrade", "Upgrade", "websocket", "Origin", f.http.URL,
+			"Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
+		if res.StatusCode != 400 {
+			t.Errorf("%s: upgrade: %s %s", name, res.Status, got)
+		}
+	}
+	for _, p := range []*poller{p, tab} {
+		p.send(`421["room.join","0"]`)
+		p.until("431[")
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/clientinfo"
 	"github.com/parley-chat/parley/internal/hub"
 )
 
@@ -31,6 +32,9 @@ type Handshake struct {
 // maxJoins bounds the sessions of one handshake: a client that leaves and comes
 // back asks more of the server than its frames show.
 const maxJoins = 20
+
+// Policy says how clients reach the server.
+func (s *Server) Policy() *clientinfo.Policy { return s.cfg.Policy }
 
 // Token judges where a request comes from and returns its token, "" for none.
 // With trusted, a cookie counts from whatever page.

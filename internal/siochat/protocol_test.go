@@ -474,9 +474,10 @@ func TestSlowClient(t *testing.T) {
 	metrics := prometheus.NewRegistry()
 	f := newFixture(t, func(s *settings) { s.live.Queue, s.door.Metrics = 64<<10, metrics })
 	slow, fast := f.synced(f.person("Slow")), f.synced(f.person("Fast"))
-	_, hello := f.request("GET", polling, bearer(f.person("Lazy")), "")
+	lazyHeader := bearer(f.person("Lazy"))
+	_, hello := f.request("GET", polling, lazyHeader, "")
 	lazy := f.opened(hello)
-	f.request("POST", polling+"&sid="+lazy, nil, "40\x1e421[\"sync\"]")
+	f.request("POST", polling+"&sid="+lazy, lazyHeader, "40\x1e421[\"sync\"]")
 	eventually(t, "three connections", func() bool { return f.hub.Stats().Conns == 3 })
 	who := f.who(f.person("Mary"))
 	big := strings.Repeat("x", 15000)
@@ -528,7 +529,7 @@ func TestSlowClient(t *testing.T) {
 		}
 	}
 	eventually(t, "the session of a client that came too late to be gone", func() bool {
-		res, _ := f.request("GET", polling+"&sid="+lazy, nil, "")
+		res, _ := f.request("GET", polling+"&sid="+lazy, lazyHeader, "")
 		return res.StatusCode == 400
 	})
 	if n := value("parley_socketio_slow_closes_total"); n != 2 {

@@ -60,15 +60,15 @@ func TestLongResume(t *testing.T) {
 	got = 0
 	_, hello := f.request("GET", polling, bearer(token), "")
 	sid := f.opened(hello)
-	f.request("POST", polling+"&sid="+sid, nil, "40\x1e421[\"sync\","+string(in)+"]")
+	f.request("POST", polling+"&sid="+sid, bearer(token), "40\x1e421[\"sync\","+string(in)+"]")
 	for resumed := false; !resumed; time.Sleep(20 * time.Millisecond) { // as if far away
-		res, body := f.request("GET", polling+"&sid="+sid, nil, "")
+		res, body := f.request("GET", polling+"&sid="+sid, bearer(token), "")
 		if res.StatusCode != 200 {
 			t.Fatalf("polling, after %d: %s %s", got, res.Status, body)
 		}
 		for packet := range strings.SplitSeq(body, "\x1e") {
 			if packet == "2" {
-				f.request("POST", polling+"&sid="+sid, nil, "3")
+				f.request("POST", polling+"&sid="+sid, bearer(token), "3")
 			}
 			resumed = take(packet) || resumed
 		}

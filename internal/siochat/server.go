@@ -14,6 +14,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -107,7 +108,8 @@ func New(cfg Config) *Server {
 		Path: Path, PingInterval: cfg.Heartbeat, PingTimeout: cfg.PongTimeout,
 		UpgradeTimeout: cfg.Sessions.AuthTimeout(), ConnectTimeout: cfg.Sessions.AuthTimeout(),
 		MaxPayload: maxPayload, MaxQueue: maxQueue, MaxSessions: cfg.MaxConns,
-		Keep: func(r *http.Request) any { return r.Context().Value(handshakeKey{}) },
+		Keep:   func(r *http.Request) any { return r.Context().Value(handshakeKey{}) },
+		Cookie: s.cookie, Identify: s.identify,
 	})
 	s.io.OnConnect(namespace, s.connect)
 	s.dirty.init()
@@ -180,6 +182,21 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // anything without an Origin.
 func (s *Server) judge(r *http.Request) (token string, err error) {
 	return s.cfg.Sessions.Token(r, clientinfo.Silent(r) && s.claimed(r))
+}
+
+// cookie returns the cookie that belongs to a browser's sessions, until it is
+// closed.
+func (s *Server) cookie(r *http.Request) *http.Cookie {
+	policy := s.cfg.Sessions.Policy()
+	return &http.Cookie{Name: policy.CookieName("-io"), Secure: policy.Secure(r),
+		Path: policy.BasePath() + strings.Trim(Path, "/"), SameSite: http.SameSiteLaxMode}
+}
+
+// identify says who sends a request that was found to be allowed.
+func (s *Server) identify(r *http.Request) socketio.Identity {
+	policy := s.cfg.Sessions.Policy()
+	cred, _ := policy.Credentials(r)
+	return socketio.Identity{Credentials: cred.Token, Address: policy.Addr(r)}
 }
 
 func (s *Server) claimed(r *http.Request) bool { return s.cfg.Guests != nil && s.cfg.Guests.Claims(r) }

@@ -67,14 +67,22 @@ type Options struct {
 	// Allow judges the request that is to open a session, before there is one:
 	// its origin, its rate, who sends it. An error refuses it with 403 and the
 	// error's text, or as a *Refusal says. Nil allows all. Later requests of a
-	// session are not judged: they bring its identifier, which only its client
-	// knows.
+	// session are not judged: they have to come from the client that opened it,
+	// see Cookie and Identify.
 	Allow func(r *http.Request) error
+
+	// Cookie and Identify tell the client of a session that polls from others
+	// who have learned its identifier, see [engineio.Config].
+	Cookie   func(r *http.Request) *http.Cookie
+	Identify func(r *http.Request) Identity
 
 	// Keep returns what a session keeps of the request that opens it, for
 	// Socket.Kept. Nil keeps a copy of the request, for ConnectFunc.
 	Keep func(r *http.Request) any
 }
+
+// Identity is what Options.Identify says of a request.
+type Identity = engineio.Identity
 
 // Refusal is an error of Options.Allow that says how a request is answered.
 type Refusal = engineio.Refusal
@@ -147,7 +155,7 @@ func New(opt Options) *Server {
 	s.engine = engineio.New(engineio.Config{
 		PingInterval: opt.PingInterval, PingTimeout: opt.PingTimeout, UpgradeTimeout: opt.UpgradeTimeout,
 		MaxPayload: opt.MaxPayload, MaxQueue: opt.MaxQueue, MaxSessions: opt.MaxSessions,
-		Allow: opt.Allow, Keep: opt.Keep,
+		Allow: opt.Allow, Keep: opt.Keep, Cookie: opt.Cookie, Identify: opt.Identify,
 		Accept: func(session *engineio.Session) engineio.Receiver { return newClient(s, session) },
 	})
 	return s

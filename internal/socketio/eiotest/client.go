@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -21,9 +22,10 @@ const Patience = wstest.Patience
 
 // Client speaks to the server at URL, which ends in its path.
 type Client struct {
-	T    testing.TB
-	URL  string
-	http *http.Client
+	T      testing.TB
+	URL    string
+	Header http.Header // of every request
+	http   *http.Client
 }
 
 // New returns a client. What it holds is given back at the test's end.
@@ -42,6 +44,7 @@ func (c *Client) Do(ctx context.Context, method, query string, body io.Reader) (
 		c.T.Error(err)
 		return 0, ""
 	}
+	maps.Copy(r.Header, c.Header)
 	resp, err := c.http.Do(r)
 	if err != nil {
 		return 0, err.Error()
@@ -128,7 +131,7 @@ func (c *Client) Dial(query string) (*Socket, error) {
 	if err != nil {
 		c.T.Fatal(err)
 	}
-	res, conn := wstest.Upgrade(c.T, u.Host, u.Path+"?"+query, nil)
+	res, conn := wstest.Upgrade(c.T, u.Host, u.Path+"?"+query, c.Header)
 	if res.StatusCode != http.StatusSwitchingProtocols {
 		return nil, errors.New(res.Status)
 	}

@@ -24,6 +24,7 @@ func (s *Server) openPolling(w http.ResponseWriter, r *http.Request) *refusal {
 		return err
 	}
 	session := newSession(s, r)
+	session.proof = s.newProof(w, r)
 	if !s.add(session) {
 		return errStopping
 	}

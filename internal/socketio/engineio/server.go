@@ -42,9 +42,19 @@ type Config struct {
 
 	// Allow judges a handshake before there is a session. An error refuses it,
 	// with the error's text and 403, or as a *Refusal says. Nil allows all.
-	// Later requests are not judged: they bring the session's identifier, which
-	// only its client knows.
+	// Later requests are not judged: they have to come from the client that
+	// opened the session, see Cookie and Identify.
 	Allow func(r *http.Request) error
+
+	// Cookie returns the cookie, but for its value, in which a client that
+	// polls gets a secret at the handshake. A session's identifier counts only
+	// together with that secret, as it is in URLs and so in logs. Nil makes it
+	// "io", for the path of the request.
+	Cookie func(r *http.Request) *http.Cookie
+	// Identify says who sends a request. A client that keeps no cookies has to
+	// repeat the credentials of its handshake; if it had none, it has to come
+	// from the same address. Nil takes the Authorization header and RemoteAddr.
+	Identify func(r *http.Request) Identity
 
 	// Keep returns what a session keeps of the request that opens it, see
 	// Session.Kept. Nil keeps a copy, an *http.Request without body and
@@ -116,6 +126,12 @@ func New(cfg Config) *Server {
 	}
 	if cfg.Keep == nil {
 		cfg.Keep = keep
+	}
+	if cfg.Cookie == nil {
+		cfg.Cookie = sessionCookie
+	}
+	if cfg.Identify == nil {
+		cfg.Identify = identify
 	}
 	s := &Server{cfg: cfg, sessions: map[string]*Session{}}
 	s.ws = websocket.New(websocket.Config{MaxMessage: cfg.MaxPayload,
@@ -213,7 +229,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) *refusal {
 	}
 	session := s.find(id)
 	switch {
-	case session == nil:
+	case session == nil || !session.opened(r):
 		return errSession
 	case transport == "websocket":
 		return session.serveProbe(w, r)
@@ -314,10 +330,13 @@ func (s *Server) hello(id string, upgrades ...string) *Packet {
 	return newPacket(kindOpen, b)
 }
 
+// idSize is the length of an identifier.
+const idSize = 20
+
 // NewID returns an identifier that cannot be guessed: 20 characters, of 120
 // random bits.
 func NewID() string {
-	var b [15]byte
+	var b [idSize * 6 / 8]byte
 	rand.Read(b[:])
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }

@@ -35,9 +35,10 @@ const lingerFor = 2 * time.Second
 // Session is one client's. Its methods may be called at any time, from any
 // goroutine.
 type Session struct {
-	srv  *Server
-	id   string
-	kept any // of the request that opened it
+	srv   *Server
+	id    string
+	kept  any    // of the request that opened it
+	proof *proof // that a request comes from its client; nil if it never polled
 
 	in sync.Mutex // held while the receiver has a message
 
@@ -105,8 +106,7 @@ func (s *Session) finish(recv Receiver) {
 	recv.Closed(s.reason)
 }
 
-// ID returns the session's identifier. Whoever knows it can speak for the
-// client.
+// ID returns the session's identifier.
 func (s *Session) ID() string { return s.id }
 
 // Kept returns what Config.Keep has kept of the request that opened the
