@@ -89,6 +89,19 @@ func (a Actions) AccountPassword(ctx context.Context, in PasswordInput) (LoggedI
 	return call[LoggedInOutput](ctx, a, action{"account.password", "PUT", "/account/password"}, in)
 }
 
+// DocumentList calls document.list: your documents. Small JSON objects that
+// your clients share: settings, the order of the sidebar.
+func (a Actions) DocumentList(ctx context.Context) (DocumentList, error) {
+	return call[DocumentList](ctx, a, action{"document.list", "GET", "/documents"}, none{})
+}
+
+// DocumentPut calls document.put: replace one of your documents. conflict if
+// its version is not was any more: read it again, and repeat the change. At
+// most 20 of 48 KiB each. Your other clients get a signal.
+func (a Actions) DocumentPut(ctx context.Context, in PutDocumentInput) (Document, error) {
+	return call[Document](ctx, a, action{"document.put", "PUT", "/documents/{name}"}, in)
+}
+
 // UserList calls user.list: people. Sorted by id. Guests see only the people in
 // their rooms.
 func (a Actions) UserList(ctx context.Context, in UserPageInput) (UserPage, error) {

@@ -41,6 +41,13 @@ type DeadList = chat.DeadList
 // in its own words.
 type Details = chat.Details
 
+// Document is a small JSON object that a person's clients keep for all of that
+// person's devices: the order of the sidebar, settings, drafts.
+type Document = chat.Document
+
+// DocumentList is the documents of a person.
+type DocumentList = chat.DocumentList
+
 // Edit is an earlier text of a message.
 type Edit = chat.Edit
 
@@ -185,6 +192,9 @@ type Preview = chat.Preview
 // PreviewList is what can be shown of a message's links.
 type PreviewList = chat.PreviewList
 
+// PutDocumentInput replaces a document.
+type PutDocumentInput = chat.PutDocumentInput
+
 // Rate allows Limit in every window of length Window.
 type Rate = chat.Rate
 
@@ -280,7 +290,7 @@ type SignUp = chat.SignUp
 type SignUpInput = chat.SignUpInput
 
 // Signal is news that has no number and may be dropped: who types, who came and
-// went.
+// went, which document of a person changed.
 type Signal = chat.Signal
 
 // SignalKind says what a Signal tells.
@@ -431,8 +441,9 @@ const (
 
 // Values of [SignalKind].
 const (
-	Typing   = chat.Typing
-	Presence = chat.Presence
+	Typing          = chat.Typing
+	Presence        = chat.Presence
+	DocumentChanged = chat.DocumentChanged
 )
 
 // Values of [Stream].

@@ -103,6 +103,11 @@ func Actions() []Action {
 		action("account.password", "PUT", "/account/password", 200, LoggedIn, "Change your password",
 			"Ends all your sessions, this one too, and gives a new one.", (*Service).ChangePassword),
 
+		action("document.list", "GET", "/documents", 200, LoggedIn, "Your documents",
+			"Small JSON objects that your clients share: settings, the order of the sidebar.", (*Service).ListDocuments),
+		action("document.put", "PUT", "/documents/{name}", 200, LoggedIn, "Replace one of your documents",
+			"conflict if its version is not was any more: read it again, and repeat the change. At most 20 of 48 KiB each. Your other clients get a signal.", (*Service).PutDocument),
+
 		action("user.list", "GET", "/users", 200, LoggedIn, "People",
 			"Sorted by id. Guests see only the people in their rooms.", (*Service).ListUsers),
 		action("user.get", "GET", "/users/{user}", 200, LoggedIn, "One person", "", (*Service).GetUser),

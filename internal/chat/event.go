@@ -106,12 +106,15 @@ func (e *Event) Follows(p Position) bool {
 }
 
 // Signal is news that has no number and may be dropped: who types, who came and
-// went.
+// went, which document of a person changed.
 type Signal struct {
-	Stream Stream     `json:"stream" doc:"room:<id> for typing, server for presence"`
-	Kind   SignalKind `json:"kind" doc:"typing or presence"`
-	User   UserID     `json:"user" doc:"Who types, or came or went"`
+	Stream Stream     `json:"stream" doc:"room:<id> for typing, server for presence, user:<id> for document"`
+	Kind   SignalKind `json:"kind" doc:"typing, presence or document"`
+	User   UserID     `json:"user" doc:"Who types, or came or went, or whose document it is"`
 	Online bool       `json:"online,omitempty" doc:"With presence: came (true) or went (false)"`
+
+	Document string `json:"document,omitempty" doc:"With document: name of the one that changed"`
+	Version  int64  `json:"version,omitempty" doc:"With document: its version now"`
 }
 
 // SignalKind says what a [Signal] tells.
@@ -120,4 +123,6 @@ type SignalKind string
 const (
 	Typing   SignalKind = "typing"   // in a room's stream; holds for 5 seconds
 	Presence SignalKind = "presence" // in the server's stream
+
+	DocumentChanged SignalKind = "document" // in a person's stream
 )

@@ -105,7 +105,11 @@ var scopeRows = map[string]struct {
 		return chat.UpdateAccountInput{About: ptr("hello")}
 	}},
 	"picture.delete": {chat.ScopeManage, all, func(w *world) any { return chat.None{} }},
-	"user.list":      {chat.ScopeRead, all, func(w *world) any { return chat.UserPageInput{} }},
+	"document.list":  {chat.ScopeRead, all, func(w *world) any { return chat.None{} }},
+	"document.put": {chat.ScopeManage, all, func(w *world) any {
+		return chat.PutDocumentInput{Name: "sidebar", Value: map[string]any{}}
+	}},
+	"user.list": {chat.ScopeRead, all, func(w *world) any { return chat.UserPageInput{} }},
 	"user.get": {chat.ScopeRead, all, func(w *world) any {
 		return chat.UserInput{User: w.owner.User.ID}
 	}},

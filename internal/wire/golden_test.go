@@ -149,6 +149,8 @@ func TestGoldenNotifications(t *testing.T) {
 		"signal.typing":  {Stream: "room:01R", Kind: chat.Typing, User: "01U"},
 		"signal.online":  {Stream: "server", Kind: chat.Presence, User: "01U", Online: true},
 		"signal.offline": {Stream: "server", Kind: chat.Presence, User: "01U"},
+		"signal.document": {Stream: "user:01U", Kind: chat.DocumentChanged, User: "01U", Document: "sidebar",
+			Version: 3},
 	} {
 		frame := golden(t, name, wire.Signal(s))
 		notification(t, frame, "signal", s)
