@@ -253,7 +253,7 @@ func TestProgramInTrouble(t *testing.T) {
 	if got.status != 503 || got.header.Get("Retry-After") == "" || strings.Contains(got.body, "secret") {
 		t.Errorf("%+v", got)
 	}
-	if got := p.do("GET", "/app.js", "a", ""); got.status != 200 {
+	if got := p.do("GET", "/sw.js", "a", ""); got.status != 200 {
 		t.Errorf("the client's files need nobody: %d", got.status)
 	}
 }

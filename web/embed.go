@@ -8,7 +8,7 @@ import (
 	"io/fs"
 )
 
-//go:embed dist
+//go:embed all:dist
 var dist embed.FS
 
 // FS holds index.html at its root, and what it loads.

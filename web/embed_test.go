@@ -1,8 +1,6 @@
 package web
 
 import (
-	"bytes"
-	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"io/fs"
@@ -68,10 +66,10 @@ func TestPageHasNothingInline(t *testing.T) {
 			t.Errorf("index.html contains %q", bad)
 		}
 	}
-	for _, name := range []string{"app.js", "app.css", "icon.svg", "manifest.webmanifest",
-		"theme.js", "sw.js", "icon-192.png"} {
-		if _, err := fs.Stat(FS, name); err != nil {
-			t.Error(err)
+	for _, name := range []string{"assets/app-*.js", "assets/app-*.css", "assets/theme-*.js",
+		"icon.svg", "manifest.webmanifest", "sw.js", "icon-192.png"} {
+		if found, err := fs.Glob(FS, name); err != nil || len(found) != 1 {
+			t.Errorf("%s: %v %v", name, found, err)
 		}
 	}
 }
@@ -102,53 +100,76 @@ func TestOneVersion(t *testing.T) {
 	}
 }
 
-// mostScript is how much script the first load may cost, compressed, in bytes.
-const mostScript = 250_000
+// What a first load may cost over the wire, in bytes: of the log-in page, and
+// of the chat.
+const (
+	mostOfGate = 150 << 10
+	mostOfChat = 300 << 10
+)
 
 var (
-	scriptTag    = regexp.MustCompile(`<script[^>]* src="(?:/|\./)([^"]+)"`)
+	inPage       = regexp.MustCompile(`(?:src|href)="(?:/|\./)([^"]+\.(?:js|css|svg))"`)
 	staticImport = regexp.MustCompile(`(?:from|import) ?"\./([\w.-]+\.js)"`)
 )
 
 // TestFirstLoadIsSmall sums up what the page loads before it can show anything:
 // its scripts and what they import, but not what they load later when it is
-// needed.
+// needed. The chat has one part more than the page for logging in.
 func TestFirstLoadIsSmall(t *testing.T) {
 	page, err := fs.ReadFile(FS, "index.html")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var waiting []string
-	for _, m := range scriptTag.FindAllSubmatch(page, -1) {
-		waiting = append(waiting, string(m[1]))
+	parts := []string{"index.html"}
+	for _, m := range inPage.FindAllSubmatch(page, -1) {
+		parts = append(parts, string(m[1]))
 	}
-	sizes := map[string]int{}
+	gate := weigh(t, parts)
+	chat, err := fs.Glob(FS, "assets/Shell-*.js")
+	if err != nil || len(chat) != 1 || len(parts) < 4 {
+		t.Fatalf("the page's parts are not found: %v, %v, %v", parts, chat, err)
+	}
+	all := weigh(t, append(parts, chat[0]))
+	if gate > mostOfGate {
+		t.Errorf("the log-in page has %d bytes, more than %d", gate, mostOfGate)
+	}
+	if all > mostOfChat {
+		t.Errorf("the chat has %d bytes at the first load, more than %d", all, mostOfChat)
+	}
+	t.Logf("the log-in page: %d bytes, the chat: %d bytes", gate, all)
+}
+
+// weigh sums up the compressed bytes of files and of the scripts that they
+// import.
+func weigh(t *testing.T, files []string) int {
+	t.Helper()
 	total := 0
+	seen := map[string]bool{}
+	waiting := slices.Clone(files)
 	for len(waiting) > 0 {
 		name := waiting[0]
 		waiting = waiting[1:]
-		if _, seen := sizes[name]; seen {
+		if seen[name] {
+			continue
+		}
+		seen[name] = true
+		sent, err := fs.ReadFile(FS, name+".br")
+		if err != nil {
+			if sent, err = fs.ReadFile(FS, name); err != nil {
+				t.Fatal(err)
+			}
+		}
+		total += len(sent)
+		if !strings.HasSuffix(name, ".js") {
 			continue
 		}
 		body, err := fs.ReadFile(FS, name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		var b bytes.Buffer
-		w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // as the server does
-		w.Write(body)
-		w.Close()
-		sizes[name] = b.Len()
-		total += b.Len()
 		for _, m := range staticImport.FindAllSubmatch(body, -1) {
-			waiting = append(waiting, string(m[1]))
+			waiting = append(waiting, "assets/"+string(m[1]))
 		}
 	}
-	if sizes["app.js"] == 0 || len(sizes) < 2 {
-		t.Fatalf("the page's scripts are not found: %v", sizes)
-	}
-	if total > mostScript {
-		t.Errorf("the first load has %d bytes of script, more than %d: %v", total, mostScript, sizes)
-	}
-	t.Logf("%d bytes of script: %v", total, sizes)
+	return total
 }

@@ -2,8 +2,8 @@ import react from '@vitejs/plugin-react'
 import { defineConfig } from 'vitest/config'
 import { emoji } from './scripts/emoji.mjs'
 
-// The built files keep their names from version to version: they are committed, embedded in the
-// server, and served with an ETag instead of a hash in the name.
+// What is in dist/assets has its hash in its name, and the server lets browsers keep it for ever. What has a name that
+// stays (index.html, sw.js, the icons) is asked for again, by its ETag.
 export default defineConfig({
   base: './', // the server may be below a path
   plugins: [react(), emoji()],
@@ -17,13 +17,14 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
     cssCodeSplit: false,
-    reportCompressedSize: true,
+    sourcemap: false,
+    reportCompressedSize: false, // scripts/stamp.mjs says what is sent
     rollupOptions: {
       output: {
-        entryFileNames: 'app.js',
-        assetFileNames: (asset) => (asset.names.some((n) => n.endsWith('.css')) ? 'app.css' : '[name][extname]'),
-        // What is loaded later has its hash in its name: a page that is older than the server must not get a newer part.
-        chunkFileNames: '[name]-[hash].js',
+        entryFileNames: 'assets/app-[hash].js',
+        assetFileNames: (asset) => (asset.names.some((n) => n.endsWith('.css')) ? 'assets/app-[hash].css' : 'assets/[name]-[hash][extname]'),
+        // sw.js and scripts/stamp.mjs know the texts by their names.
+        chunkFileNames: (chunk) => (/\/i18n\/\w+\.ts$/.test(chunk.facadeModuleId ?? '') ? 'assets/texts-[name]-[hash].js' : 'assets/[name]-[hash].js'),
       },
     },
   },

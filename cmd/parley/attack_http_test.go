@@ -16,7 +16,7 @@ import (
 func TestAttackHeaders(t *testing.T) {
 	t.Parallel()
 	p := launch(t, t.TempDir(), "--demo", "--compat=redis-chat-demo")
-	for _, path := range []string{"/", "/app.js", "/nothing", "/api/v1/server", "/api/v1/account",
+	for _, path := range []string{"/", "/sw.js", "/nothing", "/api/v1/server", "/api/v1/account",
 		"/api/v1/nothing", "/api/v1/docs", "/metrics", "/healthz",
 		"/socket.io/?EIO=4&transport=polling", "/socket.io/?EIO=3", "/me", "/links"} {
 		h := ask(t, p, "GET", path, "").header

@@ -5,36 +5,53 @@ import (
 	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
+	"io"
 	"io/fs"
 	"mime"
 	"net/http"
 	"path"
+	"strconv"
 	"strings"
+	"sync"
+	"time"
 )
 
 // file is one file of the web client.
 type file struct {
-	zipped []byte // nil where it would not be smaller
-	tag    string
+	name   string
+	brotli bool          // the build has it compressed, as NAME.br
+	gzip   func() []byte // made when first asked for; nil where it is not smaller
+	tag    func() string
+	kind   string
+	cache  string
 }
 
-// static serves the web client. File names stay the same between versions, so
-// that every load asks whether the file has changed, by its ETag. Files are
-// compressed once, at the start; uncompressed, which no browser asks for, they
-// are read from files again instead of being kept twice.
+// static serves the web client. What is in assets/ has a hash in its name, and
+// is kept by browsers without asking again; other files keep their names, and
+// every load asks whether they have changed, by their ETag. The build brings
+// each file that gets smaller also as NAME.br. Browsers take gzip instead only
+// where the page did not come over TLS.
 func static(files fs.FS) http.Handler {
-	all := map[string]file{}
-	zip := zipper()
+	all := map[string]*file{}
 	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
+		if err != nil || entry.IsDir() || strings.HasSuffix(name, ".br") {
 			return err
 		}
-		body, err := fs.ReadFile(files, name)
-		if err != nil {
-			return err
+		f := &file{name: name, cache: "no-cache", kind: mime.TypeByExtension(path.Ext(name))}
+		if strings.HasSuffix(name, ".webmanifest") {
+			f.kind = "application/manifest+json"
 		}
-		sum := sha256.Sum256(body)
-		all["/"+name] = file{zip(body), hex.EncodeToString(sum[:8])}
+		if strings.HasPrefix(name, "assets/") {
+			f.cache = "public, max-age=31536000, immutable"
+		}
+		_, missing := fs.Stat(files, name+".br")
+		f.brotli = missing == nil
+		f.gzip = sync.OnceValue(func() []byte { return zip(embedded(files, name)) })
+		f.tag = sync.OnceValue(func() string {
+			sum := sha256.Sum256(embedded(files, name))
+			return hex.EncodeToString(sum[:8])
+		})
+		all["/"+name] = f
 		return nil
 	})
 	if err != nil {
@@ -55,66 +72,82 @@ func static(files fs.FS) http.Handler {
 			http.Error(w, "there is nothing here; the chat is at /", http.StatusNotFound)
 			return
 		}
-		tag := `"` + f.tag + `"`
-		h := w.Header()
-		zipped := f.zipped != nil && acceptsGzip(r)
-		if f.zipped != nil {
-			h.Set("Vary", "Accept-Encoding")
-		}
-		if zipped {
-			tag = `"` + f.tag + `-gzip"`
-		}
-		h.Set("ETag", tag)
-		h.Set("Cache-Control", "no-cache")
-		kind := mime.TypeByExtension(path.Ext(name))
-		if strings.HasSuffix(name, ".webmanifest") {
-			kind = "application/manifest+json"
-		}
-		h.Set("Content-Type", kind)
-		if r.Header.Get("If-None-Match") == tag {
-			w.WriteHeader(http.StatusNotModified)
-			return
-		}
-		if zipped {
-			h.Set("Content-Encoding", "gzip")
-			w.Write(f.zipped)
-			return
-		}
-		body, err := fs.ReadFile(files, name[1:])
-		if err != nil { // they are embedded
-			panic(err)
-		}
-		w.Write(body)
+		f.serve(w, r, files)
 	})
 }
 
-// zipper returns a function that compresses bodies, one after the other with
-// the same tables, which are a megabyte. It returns nil where the body would
-// not get smaller.
-func zipper() func(body []byte) []byte {
-	var b bytes.Buffer
-	w, _ := gzip.NewWriterLevel(nil, gzip.BestCompression) // the level is a valid one
-	return func(body []byte) []byte {
-		b.Reset()
-		w.Reset(&b)
-		w.Write(body)
-		w.Close()
-		if b.Len() >= len(body) {
-			return nil
-		}
-		return bytes.Clone(b.Bytes())
+// serve answers with the file, in the smallest form that the visitor takes.
+func (f *file) serve(w http.ResponseWriter, r *http.Request, files fs.FS) {
+	h := w.Header()
+	h.Set("Vary", "Accept-Encoding")
+	h.Set("Cache-Control", f.cache)
+	h.Set("Content-Type", f.kind)
+	tag := f.tag()
+	if f.brotli && accepts(r, "br") {
+		h.Set("Content-Encoding", "br")
+		h.Set("ETag", `"`+tag+`-br"`)
+		serveEmbedded(w, r, files, f.name+".br")
+		return
 	}
+	if accepts(r, "gzip") {
+		if small := f.gzip(); small != nil {
+			h.Set("Content-Encoding", "gzip")
+			h.Set("Content-Length", strconv.Itoa(len(small)))
+			h.Set("ETag", `"`+tag+`-gzip"`)
+			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(small))
+			return
+		}
+	}
+	h.Set("ETag", `"`+tag+`"`)
+	serveEmbedded(w, r, files, f.name)
 }
 
-// acceptsGzip reports whether the visitor takes gzip. One that says q=0 gets
-// nothing compressed.
-func acceptsGzip(r *http.Request) bool {
+// serveEmbedded answers with the bytes of a file where they are, without a copy
+// of them.
+func serveEmbedded(w http.ResponseWriter, r *http.Request, files fs.FS, name string) {
+	f, err := files.Open(name)
+	if err != nil { // it was there at the start
+		panic(err)
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil {
+		w.Header().Set("Content-Length", strconv.FormatInt(info.Size(), 10))
+	}
+	http.ServeContent(w, r, "", time.Time{}, f.(io.ReadSeeker))
+}
+
+// embedded returns a copy of a file.
+func embedded(files fs.FS, name string) []byte {
+	body, err := fs.ReadFile(files, name)
+	if err != nil {
+		panic(err)
+	}
+	return body
+}
+
+// zip compresses a body. It returns nil where that saves next to nothing.
+func zip(body []byte) []byte {
+	var b bytes.Buffer
+	w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // the level is a valid one
+	w.Write(body)
+	w.Close()
+	if b.Len() > len(body)*19/20 {
+		return nil
+	}
+	return b.Bytes()
+}
+
+// accepts reports whether the visitor takes an encoding. One that says q=0 does
+// not.
+func accepts(r *http.Request, encoding string) bool {
 	for part := range strings.SplitSeq(strings.Join(r.Header.Values("Accept-Encoding"), ","), ",") {
-		name, quality, _ := strings.Cut(part, ";")
-		if strings.TrimSpace(name) == "gzip" {
-			q := strings.ReplaceAll(quality, " ", "")
-			return q != "q=0" && q != "q=0.0"
+		name, parameters, _ := strings.Cut(part, ";")
+		if !strings.EqualFold(strings.TrimSpace(name), encoding) {
+			continue
 		}
+		q, ok := strings.CutPrefix(strings.ReplaceAll(parameters, " ", ""), "q=")
+		weight, err := strconv.ParseFloat(q, 64)
+		return !ok || err != nil || weight > 0
 	}
 	return false
 }

@@ -78,7 +78,7 @@ describe('hostile messages', { skip: missing() }, () => {
     })
     assert.deepEqual(found.bad, [])
     assert.equal(found.pwned, undefined)
-    assert.equal(found.scripts, 2) // theme.js and app.js
+    assert.equal(found.scripts, 2) // the theme's and the client's
     assert.equal(found.styles, 0)
     assert.ok(found.messages >= attacks.length)
     assert.deepEqual(reader.faults, [])

@@ -49,7 +49,7 @@ describe('without a connection', { skip: missing() }, () => {
     await page.evaluate(() => navigator.serviceWorker.ready)
     await until('the chat to be kept', async () => texts((await kept(page)).chat, 'general').includes('to be read again'))
     const { paths } = await kept(page)
-    assert.ok(paths.includes('/') && paths.includes('/app.js') && paths.includes('/app.css'), `${paths}`)
+    assert.ok(paths.includes('/') && [/^\/assets\/app-[\w-]+\.js$/, /^\/assets\/app-[\w-]+\.css$/, /^\/assets\/Shell-/].every((p) => paths.some((at) => p.test(at))), `${paths}`)
     assert.deepEqual(paths.filter((p) => p.startsWith('/api') || p === '/version.txt' || p === '/sw.js'), [])
 
     wire.cut()

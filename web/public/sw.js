@@ -8,7 +8,8 @@ const family = root === '/' ? 'shell-' : `shell:${root}:`
 const mine = family + version
 
 self.addEventListener('install', (e) => {
-  const fresh = shell.map((url) => new Request(url, { cache: 'reload' }))
+  // What has a hash in its name is taken from where the page has just put it.
+  const fresh = shell.map((url) => new Request(url, { cache: url.startsWith('assets/') ? 'default' : 'reload' }))
   e.waitUntil(caches.open(mine).then((c) => c.addAll(fresh)).then(() => self.skipWaiting()))
 })
 
@@ -29,7 +30,7 @@ self.addEventListener('fetch', (e) => {
   if (request.method !== 'GET' || url.origin !== location.origin) return
   const name = url.pathname.startsWith(root) ? url.pathname.slice(root.length) : '/'
   const page = request.mode === 'navigate' && name === ''
-  const part = /^[\w.-]+\.(js|css|json|svg|png|webmanifest)$/.test(name)
+  const part = /^(assets\/)?[\w.-]+\.(js|css|json|svg|png|webmanifest)$/.test(name)
   if (page || part) e.respondWith(serve(request, name))
 })
 
@@ -40,8 +41,8 @@ async function serve(request, name) {
     answer = await fetch(request)
     if (answer.type === 'opaqueredirect') return answer // to a page for logging in
     if (answer.ok) {
-      // The emoji are not in the shell: they are kept once they have been asked for.
-      if (/^emoji-/.test(name)) (await caches.open(mine)).put(path, answer.clone())
+      // Emoji and other languages are not in the shell: they are kept once they have been asked for.
+      if (/^(emoji-|assets\/texts-)/.test(name)) (await caches.open(mine)).put(path, answer.clone())
       return answer
     }
   } catch {

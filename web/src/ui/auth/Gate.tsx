@@ -3,6 +3,7 @@ import { t } from '../../i18n'
 import { ApiError } from '../../protocol/error'
 import { logIn, signUp } from '../../store/actions'
 import { useApp } from '../../store/store'
+import { loadChat } from '../chat/part'
 import { Fault, Field, useSubmit } from '../kit/Form'
 import { Mark } from '../kit/Mark'
 
@@ -11,6 +12,9 @@ function codeInAddress(): { kind: 'invite' | 'setup'; code: string } | null {
   const match = /^#(invite|setup)=([^&]+)$/.exec(location.hash)
   return match ? { kind: match[1] as 'invite' | 'setup', code: decodeURIComponent(match[2]!) } : null
 }
+
+/** Whoever begins to write is about to come in: the chat is loaded meanwhile. */
+const ahead = () => void loadChat().catch(() => {})
 
 /** Everything before the chat: set-up, sign-up and log-in. */
 export function Gate() {
@@ -34,7 +38,7 @@ export function Gate() {
   const title = setup ? t('gate.setUp') : t(mode === 'sign-up' ? 'gate.join' : 'gate.logInTo', { server: info.name })
   return (
     <main className="gate">
-      <div className="gate-card">
+      <div className="gate-card" onInput={ahead}>
         <Mark size={48} />
         <h1>{title}</h1>
         {reason && mode === 'log-in' && (

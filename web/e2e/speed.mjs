@@ -1,0 +1,119 @@
+// What the client costs a browser: bytes over the wire, the time until it is
+// ready on a slow machine, and the work that a message makes. By hand, since a
+// test judges no times: npm run speed.
+
+import { launch, Person } from './lib/browser.mjs'
+import { Server } from './lib/server.mjs'
+
+const rooms = Number(process.argv[2] ?? 2_000)
+const slowdown = 4
+const messages = 60
+const pause = 120 // ms between two messages, so that each comes alone
+
+const kib = (bytes) => `${(bytes / 1024).toFixed(1)} KiB`
+const sleep = (ms) => new Promise((done) => setTimeout(done, ms))
+const median = (list) => list.toSorted((a, b) => a - b)[list.length >> 1]
+
+const server = await Server.start({ args: ['--max-rooms=100000', '--max-sends=-1', '--max-calls=-1'] })
+const browser = await launch()
+
+/** Counts what comes over the wire for a page, without what its worker keeps for later. */
+async function weigh(page) {
+  const cdp = await page.context().newCDPSession(page)
+  await cdp.send('Network.enable')
+  const urls = new Map()
+  const parts = []
+  cdp.on('Network.responseReceived', (e) => urls.set(e.requestId, e.response.url))
+  cdp.on('Network.loadingFinished', (e) => parts.push([new URL(urls.get(e.requestId) ?? 'x:').pathname, e.encodedDataLength]))
+  let frames = 0
+  cdp.on('Network.webSocketFrameReceived', (e) => (frames += e.response.payloadData.length))
+  return () => ({ total: parts.reduce((sum, [, n]) => sum + n, 0), frames, parts: parts.toSorted((a, b) => b[1] - a[1]) })
+}
+
+function tell(what, { total, frames, parts }) {
+  console.log(`${what}: ${kib(total)} over the wire${frames ? `, and ${kib(frames)} of frames` : ''}`)
+  for (const [path, n] of parts.slice(0, 8)) console.log(`    ${kib(n).padStart(10)}  ${path}`)
+}
+
+const ready = (page) => page.getByRole('textbox', { name: /^Message to (?!thread in)/ }).waitFor()
+
+try {
+  // Weight: a browser that was never here.
+  const new1 = await Person.arrive(browser, server.url)
+  const first = await weigh(new1.page)
+  await new1.page.goto(server.url)
+  await new1.page.getByLabel('Password').waitFor()
+  await new1.page.waitForLoadState('networkidle')
+  tell('the log-in page', first())
+  await new1.logIn('Joe')
+  const state = await new1.context.storageState()
+  await new1.context.close()
+
+  const new2 = await Person.arrive(browser, server.url, { storageState: { ...state, origins: [] } })
+  const second = await weigh(new2.page)
+  await new2.page.goto(server.url)
+  await ready(new2.page)
+  await new2.page.waitForLoadState('networkidle')
+  tell('the chat, first load', second())
+  await sleep(4_000)
+  tell('the chat, with what it loads ahead', second())
+  await new2.context.close()
+
+  // Ready, on a processor that is four times slower.
+  const times = []
+  for (let i = 0; i < 5; i++) {
+    const slow = await Person.arrive(browser, server.url, { storageState: { ...state, origins: [] } })
+    const cdp = await slow.page.context().newCDPSession(slow.page)
+    await cdp.send('Emulation.setCPUThrottlingRate', { rate: slowdown })
+    await slow.page.goto(server.url, { waitUntil: 'commit' })
+    await ready(slow.page)
+    times.push(await slow.page.evaluate(() => ({ ready: performance.now(), paint: performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? performance.now() })))
+    await slow.context.close()
+  }
+  console.log(`first load at 1/${slowdown} of the processor: something painted after ${Math.round(median(times.map((t) => t.paint)))} ms, ready after ${Math.round(median(times.map((t) => t.ready)))} ms (median of ${times.length})`)
+
+  // Work per message, with many rooms.
+  const joe = await server.caller('Joe')
+  const mary = await server.caller('Mary')
+  for (let i = 0; i < rooms; i++) {
+    const room = await mary('POST', '/rooms', { name: `Room ${i}`, kind: 'public', users: [joe.user.id] })
+    if (i === 0) server.other = room.id
+  }
+  const full = await (await Person.arrive(browser, server.url)).logIn('Joe')
+  await full.open('General')
+  const cdp = await full.context.newCDPSession(full.page)
+  await cdp.send('Performance.setTimeDomain', { timeDomain: 'threadTicks' }).catch(() => {})
+  await cdp.send('Performance.enable', { timeDomain: 'threadTicks' })
+  const spent = async () => Object.fromEntries((await cdp.send('Performance.getMetrics')).metrics.map((m) => [m.name, m.value * 1000]))
+  const work = async (what, act) => {
+    await sleep(1_500)
+    const before = await spent()
+    for (let i = 0; i < messages; i++) {
+      await act(i)
+      await sleep(pause)
+    }
+    await sleep(500)
+    const after = await spent()
+    const ms = (name) => ((after[name] - before[name]) / messages).toFixed(1)
+    console.log(`${what}, at ${rooms} rooms: ${ms('TaskDuration')} ms of the page's thread (script ${ms('ScriptDuration')}, style ${ms('RecalcStyleDuration')}, layout ${ms('LayoutDuration')})`)
+  }
+  await work('nothing', async () => {})
+  await work('a message in the open room', (i) => mary('POST', '/rooms/general/messages', { text: `message ${i}` }))
+  await work('a message in another room', (i) => mary('POST', `/rooms/${server.other}/messages`, { text: `message ${i}` }))
+
+  const slow = []
+  const kept = await full.context.storageState()
+  for (let i = 0; i < 3; i++) {
+    const again = await Person.arrive(browser, server.url, { storageState: { ...kept, origins: [] } })
+    const cdp = await again.page.context().newCDPSession(again.page)
+    await cdp.send('Emulation.setCPUThrottlingRate', { rate: slowdown })
+    await again.page.goto(server.url, { waitUntil: 'commit' })
+    await ready(again.page)
+    slow.push(await again.page.evaluate(() => performance.now()))
+    await again.context.close()
+  }
+  console.log(`first load at 1/${slowdown} of the processor, at ${rooms} rooms: ready after ${Math.round(median(slow))} ms (median of ${slow.length})`)
+} finally {
+  await browser.close()
+  await server.stop()
+}
