@@ -9,7 +9,7 @@ describe('axe', { skip: missing() }, () => {
   let server, wire, browser
   before(async () => {
     server = await Server.start({ args: ['--max-sends=-1'] })
-    wire = await Wire.to(server.port)
+    wire = await Wire.to(server)
     browser = await launch()
     const [joe, mary] = [await server.caller('Joe'), await server.caller('Mary')]
     const room = await joe('POST', '/rooms', { name: 'Design', topic: 'How it looks', users: [mary.user.id] })

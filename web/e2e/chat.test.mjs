@@ -8,7 +8,7 @@ describe('two people', { skip: missing() }, () => {
   let server, wire, browser, mary, joe
   before(async () => {
     server = await Server.start()
-    wire = await Wire.to(server.port)
+    wire = await Wire.to(server)
     browser = await launch()
     mary = await Person.arrive(browser, wire.url)
     joe = await Person.arrive(browser, server.url)

@@ -6,7 +6,7 @@ import { Server, until } from './lib/server.mjs'
 describe('files', { skip: missing() }, () => {
   let server, browser, mary, joe, picture
   before(async () => {
-    server = await Server.start()
+    server = await Server.start({ args: ['--file-size', '600000', '--files-total', '700000'] })
     browser = await launch()
     mary = await Person.arrive(browser, server.url)
     joe = await Person.arrive(browser, server.url)
@@ -82,9 +82,15 @@ describe('files', { skip: missing() }, () => {
   })
 
   it('that cannot be sent say why', async () => {
-    await mary.page.locator('main input[type=file]').setInputFiles([{ name: 'broken.png', mimeType: 'image/png', buffer: Buffer.concat([picture.subarray(0, 200)]) }])
-    await chosen(mary).locator('[role=alert]').waitFor()
-    await mary.page.getByRole('button', { name: 'Remove broken.png' }).click()
+    const choose = (name, size) => mary.page.locator('main input[type=file]').setInputFiles([{ name, mimeType: 'application/octet-stream', buffer: Buffer.alloc(size) }])
+    const refused = (name) => chosen(mary).filter({ hasText: name }).locator('[role=alert]')
+    await choose('large.bin', 600_001)
+    assert.match(await refused('large.bin').innerText(), /^Too large – the limit is/)
+    await choose('fits.bin', 400_000)
+    await until('it to be there', async () => /B$/.test((await chosen(mary).filter({ hasText: 'fits.bin' }).innerText()).trim()))
+    await choose('more.bin', 400_000)
+    assert.match(await refused('more.bin').innerText(), /full|space|storage/i)
+    for (const name of ['large.bin', 'fits.bin', 'more.bin']) await mary.page.getByRole('button', { name: `Remove ${name}` }).click()
   })
 
   it('go with their message', async () => {

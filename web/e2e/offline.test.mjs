@@ -32,7 +32,7 @@ describe('without a connection', { skip: missing() }, () => {
   let server, wire, browser
   before(async () => {
     server = await Server.start()
-    wire = await Wire.to(server.port)
+    wire = await Wire.to(server)
     browser = await launch()
   })
   after(async () => {

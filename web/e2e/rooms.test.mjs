@@ -13,7 +13,7 @@ describe('rooms', { skip: missing() }, () => {
   const found = []
   before(async () => {
     server = await Server.start({ args: ['--max-sends=-1', '--outgoing-allow=127.0.0.1'] })
-    wire = await Wire.to(server.port)
+    wire = await Wire.to(server)
     browser = await launch()
     as = { mary: await server.caller('Mary'), joe: await server.caller('Joe') }
     garden = await as.mary('POST', '/rooms', { name: 'Garden', topic: 'What grows', users: [as.joe.user.id] })

@@ -2,7 +2,7 @@ import { connect, createServer } from 'node:net'
 
 /** A wire between browser and server that can be cut: what is under way is lost, and nothing new gets through. */
 export class Wire {
-  static async to(port) {
+  static async to({ port, wirePort = 0 }) {
     const wire = new Wire()
     wire.open = true
     wire.pairs = new Set()
@@ -17,7 +17,7 @@ export class Wire {
         a.pipe(b)
       }
     })
-    await new Promise((done) => wire.server.listen(0, '127.0.0.1', done))
+    await new Promise((done) => wire.server.listen(wirePort, '127.0.0.1', done))
     wire.url = `http://127.0.0.1:${wire.server.address().port}`
     return wire
   }

@@ -83,7 +83,10 @@ export class Server {
       server.balancer = await Balancer.before(ports)
       server.port = server.balancer.port
       server.url = `http://127.0.0.1:${server.port}`
-      server.nodes = ports.map((port) => new Node(port, ['--store', server.redis.url, '--files', server.data, '--public-url', server.url, '--proxies', '127.0.0.1', ...args]))
+      server.wirePort = await freePort()
+      const common = ['--store', server.redis.url, '--files', server.data, '--proxies', '127.0.0.1', '--public-url', server.url]
+      common.push('--origins', `http://127.0.0.1:${server.wirePort}`)
+      server.nodes = ports.map((port) => new Node(port, [...common, ...args]))
     } else {
       server.port = await freePort()
       server.url = `http://127.0.0.1:${server.port}`
