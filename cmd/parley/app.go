@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/parley-chat/parley/internal/netguard"
 	"github.com/parley-chat/parley/internal/server"
 )
 
@@ -82,6 +83,10 @@ func (s serve) start(ctx context.Context, c console) (_ *app, err error) {
 	if err := a.core.OpenPreviews(server.PreviewConfig(s.previewFlags), a.url); err != nil {
 		return nil, flagged(err)
 	}
+	outgoing, err := netguard.ParseAllow(s.OutgoingAllow)
+	if err != nil {
+		return nil, fmt.Errorf("--outgoing-allow: %w", err)
+	}
 	driver, err := server.Driver(s.storeFlags.config())
 	if err != nil {
 		return nil, flagged(err)
@@ -102,7 +107,7 @@ func (s serve) start(ctx context.Context, c console) (_ *app, err error) {
 	if !strings.HasPrefix(a.url, "https:") {
 		fmt.Fprintln(c.out, "  note:  not encrypted, so cookies go without Secure. Put a TLS proxy in front (--public-url, --proxies) or use --tls-cert before strangers come.")
 	}
-	a.serve(s, registry, listener, control)
+	a.serve(s, outgoing, registry, listener, control)
 	return a, nil
 }
 
@@ -124,11 +129,12 @@ func (s serve) reachedAt(addr net.Addr) string {
 }
 
 // serve opens the doors.
-func (a *app) serve(s serve, registry *prometheus.Registry, listener, control net.Listener) {
+func (a *app) serve(s serve, outgoing netguard.AllowList, registry *prometheus.Registry,
+	listener, control net.Listener) {
 	a.server = server.New(a.core, server.Config{
 		Policy: s.clientPolicy(), MaxSockets: s.MaxSockets, MaxUserSockets: s.MaxUserSockets,
 		MaxSocketFrames: s.MaxSocketFrames,
-		Compat:          s.Compat, OutgoingAllow: s.OutgoingAllow, Metrics: registry,
+		Compat:          s.Compat, OutgoingAllow: outgoing, Metrics: registry,
 		MetricsToken: s.MetricsToken,
 	})
 	a.http = webServer(a.server, a.log, usual)

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/url"
 	"runtime/debug"
 	"time"
 
 	"github.com/parley-chat/parley/internal/chat"
 	"github.com/parley-chat/parley/internal/clientinfo"
 	"github.com/parley-chat/parley/internal/demo"
+	"github.com/parley-chat/parley/internal/netguard"
 )
 
 // serve is the server's settings.
@@ -47,7 +47,7 @@ type serve struct {
 	MaxUserSockets  int `help:"Open connections of one person." default:"50"`
 	MaxSocketFrames int `help:"Frames that one connection may send in 10 seconds; -1 for no limit." default:"2000"`
 
-	OutgoingAllow []string `help:"Hosts, each with or without a port, to which outgoing webhooks may post although their address is private." placeholder:"HOST"`
+	OutgoingAllow []string `help:"Hosts, addresses or networks, each with or without a port, to which outgoing webhooks may post although they are private, e.g. bot.internal or 10.0.0.7:8080." placeholder:"HOST"`
 
 	MetricsToken string        `help:"Bearer token for /metrics; without it, only admins see them." placeholder:"TOKEN"`
 	LogLevel     string        `help:"debug, info, warn or error." enum:"debug,info,warn,error" default:"info"`
@@ -97,10 +97,8 @@ func (s serve) check() error {
 			wrong(name, "must be at least 1, or -1 for no limit")
 		}
 	}
-	for _, h := range s.OutgoingAllow {
-		if u, err := url.Parse("//" + h); err != nil || u.Host != h || u.Hostname() == "" {
-			wrong("outgoing-allow", "%q is not a host like hooks.internal or 10.0.0.7:8080", h)
-		}
+	if _, err := netguard.ParseAllow(s.OutgoingAllow); err != nil {
+		wrong("outgoing-allow", "%v", err)
 	}
 	if s.Retain < 0 || s.Retain > 36500 {
 		wrong("retain", "must be 0, or days up to 36500")

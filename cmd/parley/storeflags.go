@@ -54,7 +54,7 @@ func (f filesFlags) check() error {
 // [server.PreviewConfig] as flags.
 type previewFlags struct {
 	LinkPreviews string   `help:"Show what links in messages lead to: on or off. The server asks the linked pages itself, wherever on the public web they are." enum:"on,off" default:"on"`
-	LinkAllow    []string `help:"Addresses or networks, each with or without a port, whose pages are shown too although they are not public, e.g. 10.0.0.0/8 or 10.0.0.7:8080." placeholder:"CIDR"`
+	LinkAllow    []string `help:"Hosts, addresses or networks, each with or without a port, whose pages get previews although they are private, e.g. wiki.internal or 10.0.0.0/8." placeholder:"CIDR"`
 }
 
 // check returns an error that names each setting that is wrong.

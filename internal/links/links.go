@@ -23,6 +23,7 @@ import (
 	"github.com/maypok86/otter/v2"
 
 	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/netguard"
 	"github.com/parley-chat/parley/internal/picture"
 	"github.com/parley-chat/parley/internal/preview"
 )
@@ -46,8 +47,8 @@ const (
 
 // Config is what a [LinkPreviewer] is made of.
 type Config struct {
-	Cache preview.Cache // where it is kept what pages say; default 8 MiB of this process' memory
-	Allow Allow         // what may be looked at besides the public web
+	Cache preview.Cache      // where it is kept what pages say; default 8 MiB of this process' memory
+	Allow netguard.AllowList // what may be looked at besides the public web
 	// hosts of this server, each with or without a port: its pages have nothing
 	// to show
 	Own      []string
@@ -105,7 +106,7 @@ func New(cfg Config) *LinkPreviewer {
 	}
 	l := &LinkPreviewer{
 		fetcher: preview.New(preview.Options{
-			Permit: cfg.Allow.permit, Resolver: cfg.Resolver, Cache: cfg.Cache, TTL: keepFor,
+			Guard: netguard.Guard{Allow: cfg.Allow}, Resolver: cfg.Resolver, Cache: cfg.Cache, TTL: keepFor,
 			NegativeTTL: keepNothing, Timeout: timeout, Picture: maxBytes, Agent: agent,
 			OnError: func(err error) {
 				cfg.Log.Warn("a link preview is fetched anew",

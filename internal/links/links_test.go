@@ -18,6 +18,7 @@ import (
 	"testing"
 
 	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/netguard"
 	"github.com/parley-chat/parley/kit/redistest"
 )
 
@@ -69,10 +70,7 @@ func page(picture string) http.HandlerFunc {
 
 func looker(t *testing.T, cfg Config, allow ...string) *LinkPreviewer {
 	t.Helper()
-	var err error
-	if cfg.Allow, err = ParseAllow(allow); err != nil {
-		t.Fatal(err)
-	}
+	cfg.Allow = mustAllow(t, allow...)
 	l := New(cfg)
 	t.Cleanup(l.Close)
 	return l
@@ -270,7 +268,7 @@ func TestCloseEndsWhatIsFetched(t *testing.T) {
 	arrived := make(chan struct{}, 2)
 	hang := func(w http.ResponseWriter, r *http.Request) { arrived <- struct{}{}; <-r.Context().Done() }
 	s := serve(t, map[string]http.HandlerFunc{"/": page("/p"), "/p": hang, "/hangs": hang})
-	l := New(Config{Allow: Allow{mustPlace(t, s.addr())}})
+	l := New(Config{Allow: mustAllow(t, s.addr())})
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		if _, err := l.Picture(t.Context(), s.URL); err == nil {
@@ -288,13 +286,13 @@ func TestCloseEndsWhatIsFetched(t *testing.T) {
 	wg.Wait()
 }
 
-func mustPlace(t *testing.T, text string) place {
+func mustAllow(t *testing.T, texts ...string) netguard.AllowList {
 	t.Helper()
-	p, ok := parsePlace(text)
-	if !ok {
-		t.Fatalf("%q is no place", text)
+	list, err := netguard.ParseAllow(texts)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return p
+	return list
 }
 
 // Nodes share what pages say, and what is in Redis comes from another process.

@@ -1,8 +1,7 @@
 // Package outgoing posts what happens in rooms to the addresses of outgoing
 // webhooks. Each webhook is a queue of a follower, see internal/follow: the
 // room's log is what is still to be sent, and the webhook's record says how far
-// it is. Here are the requests, and the guard that keeps them out of the
-// server's own network.
+// it is. This package makes the requests.
 package outgoing
 
 import (
@@ -19,22 +18,20 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/parley-chat/parley/internal/chat"
 	"github.com/parley-chat/parley/internal/follow"
+	"github.com/parley-chat/parley/internal/netguard"
 )
 
 // Config is what a [Sender] is made of. Zero values mean what is said in
 // brackets.
 type Config struct {
 	Service *chat.Service
-	Permit  func(netip.AddrPort) bool // which addresses may be reached [Public]
-	// hosts, each with or without a port, that may be reached wherever they are
-	Allow   []string
+	Guard   netguard.Guard     // where events may be posted
 	Retry   follow.RetryPolicy // [15 attempts, 10 s to 1 h apart]
 	Sweep   time.Duration      // how often to look for webhooks that others made [5 s]
 	Timeout time.Duration      // of one request [10 s]
@@ -58,19 +55,19 @@ const parallel = 64
 
 // New returns a sender.
 func New(cfg Config) *Sender {
-	if cfg.Permit == nil {
-		cfg.Permit = Public
-	}
 	if cfg.Retry == (follow.RetryPolicy{}) {
 		cfg.Retry = follow.RetryPolicy{Attempts: 15, First: 10 * time.Second, Most: time.Hour}
 	}
 	cfg.Sweep = cmp.Or(cfg.Sweep, 5*time.Second)
 	cfg.Timeout = cmp.Or(cfg.Timeout, 10*time.Second)
+	dialer := net.Dialer{Timeout: cfg.Timeout, KeepAlive: 30 * time.Second}
 	s := &Sender{Config: cfg, sent: map[string]time.Time{}, client: &http.Client{
 		Timeout:       cfg.Timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Transport: &http.Transport{
-			DialContext:            dial(cfg), // and no proxy, which would connect unjudged
+		Transport: &http.Transport{ // without a proxy, which would connect unjudged
+			DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+				return cfg.Guard.DialContext(ctx, dialer, network, address)
+			},
 			TLSHandshakeTimeout:    cfg.Timeout,
 			MaxResponseHeaderBytes: 64 << 10,
 			MaxIdleConns:           parallel, MaxIdleConnsPerHost: 2, IdleConnTimeout: 30 * time.Second,
@@ -138,7 +135,7 @@ func (s *Sender) post(ctx context.Context, d chat.Delivery) error {
 // reason says in words that may be shown why there was no answer.
 func reason(err error) string {
 	_, unknown := errors.AsType[*net.DNSError](err)
-	if unknown || errors.Is(err, errRefused) {
+	if unknown || errors.Is(err, netguard.ErrRefused) {
 		// The two are alike, so that no one finds out which names a private
 		// network has.
 		return "the receiver's name is not known, or its address is private: the operator can allow private hosts with --outgoing-allow"

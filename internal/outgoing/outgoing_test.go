@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,6 +23,7 @@ import (
 	"github.com/parley-chat/parley/internal/follow"
 	"github.com/parley-chat/parley/internal/identity"
 	"github.com/parley-chat/parley/internal/limit"
+	"github.com/parley-chat/parley/internal/netguard"
 )
 
 type stillBell struct{}
@@ -130,10 +130,11 @@ func (h *house) run(change func(*Config)) {
 	h.t.Helper()
 	h.stop()
 	cfg := Config{
-		Service: h.service, Permit: func(netip.AddrPort) bool { return true }, Version: "test",
+		Service: h.service, Version: "test",
 		Retry: follow.RetryPolicy{Attempts: 3, First: time.Millisecond, Most: 5 * time.Millisecond},
 		Sweep: 2 * time.Millisecond,
 	}
+	allow("127.0.0.1")(&cfg)
 	if change != nil {
 		change(&cfg)
 	}
@@ -322,6 +323,17 @@ func TestOneReceiverDoesNotKeepOthersWaiting(t *testing.T) {
 	close(release)
 }
 
+// allow permits these hosts besides public addresses.
+func allow(hosts ...string) func(*Config) {
+	return func(c *Config) {
+		list, err := netguard.ParseAllow(hosts)
+		if err != nil {
+			panic(err)
+		}
+		c.Guard = netguard.Guard{AnyPort: true, Allow: list}
+	}
+}
+
 func TestAnswers(t *testing.T) {
 	secure := httptest.NewTLSServer(http.NotFoundHandler())
 	defer secure.Close()
@@ -341,13 +353,13 @@ func TestAnswers(t *testing.T) {
 		{"nobody there", closed.URL, 0, "cannot be reached", nil},
 		{"foreign certificate", secure.URL, 0, "certificate", nil},
 		{"no answer", "", -1, "in time", func(c *Config) { c.Timeout = 50 * time.Millisecond }},
-		{"not permitted", "", 200, "--outgoing-allow", func(c *Config) { c.Permit = nil }},
+		{"not permitted", "", 200, "--outgoing-allow", allow()},
 		{"not permitted by name", "http://localhost:1/", 200, "--outgoing-allow",
-			func(c *Config) { c.Permit = nil }},
+			allow()},
 		{"unknown name", "http://unknown.invalid/", 200, "--outgoing-allow",
-			func(c *Config) { c.Permit = nil }},
+			allow()},
 		{"another host is allowed", "", 200, "--outgoing-allow",
-			func(c *Config) { c.Permit, c.Allow = nil, []string{"localhost", "127.0.0.1:1"} }},
+			allow("localhost", "127.0.0.1:1")},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h := newHouse(t)
@@ -400,25 +412,8 @@ func TestAllowedHosts(t *testing.T) {
 			host, _, _ = strings.Cut(host, ":")
 		}
 		h.hook(r.URL)
-		h.run(func(c *Config) { c.Permit, c.Allow = nil, []string{"other.example", host} })
+		h.run(allow("other.example", host))
 		h.send("hi")
 		until(t, "it is reached", func() bool { return len(r.texts()) == 1 })
-	}
-}
-
-func TestPublic(t *testing.T) {
-	for to, want := range map[string]bool{
-		"8.8.8.8:443": true, "1.1.1.1:8443": true, "[2606:4700::1111]:443": true,
-		"127.0.0.1:80": false, "10.1.2.3:443": false, "172.31.0.1:443": false,
-		"192.168.1.1:443": false, "169.254.169.254:80": false, "100.64.0.1:80": false,
-		"0.0.0.0:80": false, "224.0.0.1:80": false, "255.255.255.255:80": false, "[::1]:80": false,
-		"[::]:80": false, "[fe80::1]:80": false, "[fc00::1]:80": false,
-		"[::ffff:127.0.0.1]:80": false, "[::ffff:8.8.8.8]:80": false, "[64:ff9b::7f00:1]:80": false,
-		"[2002:7f00:1::]:80": false, "[2001::1]:80": false, "[ff02::1]:80": false,
-		"[2001:db8::1]:80": false, "[fe80::1%eth0]:80": false,
-	} {
-		if got := Public(netip.MustParseAddrPort(to)); got != want {
-			t.Errorf("Public(%s) = %t", to, got)
-		}
 	}
 }

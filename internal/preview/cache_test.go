@@ -153,7 +153,7 @@ func TestCloseEndsWhatRuns(t *testing.T) {
 		<-r.Context().Done()
 	})
 	m := &memory{values: map[string][]byte{}}
-	f := New(Options{Cache: m, Timeout: time.Hour, Permit: fetcher(t, Options{}).opt.Permit})
+	f := New(Options{Cache: m, Timeout: time.Hour, Guard: loopback})
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		if _, err := f.Preview(t.Context(), s.URL); err == nil {

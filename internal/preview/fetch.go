@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/parley-chat/parley/internal/netguard"
 )
 
 // redirects is how many are followed.
@@ -117,7 +119,7 @@ func (f *Fetcher) get(ctx context.Context, u *url.URL, accept string) (*answer, 
 		r.Header.Set("User-Agent", f.opt.Agent)
 		r.Header.Set("Accept", accept)
 		resp, err := f.transport.RoundTrip(r)
-		if errors.Is(err, ErrRefused) {
+		if errors.Is(err, netguard.ErrRefused) {
 			return nil, ErrRefused
 		}
 		if err != nil {

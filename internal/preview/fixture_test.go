@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/parley-chat/parley/internal/netguard"
 	"go.uber.org/goleak"
 	"golang.org/x/net/dns/dnsmessage"
 )
@@ -45,10 +46,22 @@ func page(body string) http.HandlerFunc {
 	}
 }
 
-// fetcher permits what lives on the loopback, unless opt says otherwise.
+// loopback permits any port of this machine.
+var loopback = allow("127.0.0.0/8", "::1")
+
+// allow permits any port of some addresses, besides public ones.
+func allow(texts ...string) netguard.Guard {
+	list, err := netguard.ParseAllow(texts)
+	if err != nil {
+		panic(err)
+	}
+	return netguard.Guard{AnyPort: true, Allow: list}
+}
+
+// fetcher may reach what listens on the loopback, unless opt has a guard.
 func fetcher(t *testing.T, opt Options) *Fetcher {
-	if opt.Permit == nil {
-		opt.Permit = func(to netip.AddrPort) bool { return to.Addr().IsLoopback() }
+	if !opt.Guard.AnyPort {
+		opt.Guard = loopback
 	}
 	if opt.Timeout == 0 {
 		opt.Timeout = time.Minute

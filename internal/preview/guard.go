@@ -1,22 +1,15 @@
 package preview
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"strings"
-	"syscall"
 	"time"
-
-	"github.com/parley-chat/parley/internal/public"
 )
-
-// Web permits the ports of the web, 80 and 443, on public addresses.
-func Web(to netip.AddrPort) bool {
-	return (to.Port() == 80 || to.Port() == 443) && public.Address(to.Addr())
-}
 
 // longest is the most bytes of a link.
 const longest = 2048
@@ -48,7 +41,7 @@ func (f *Fetcher) judge(link string) (*url.URL, error) {
 			}
 			port = to.Port()
 		}
-		if !f.opt.Permit(netip.AddrPortFrom(a, port)) {
+		if !f.opt.Guard.Permits(netip.AddrPortFrom(a, port)) {
 			return nil, ErrRefused
 		}
 	}
@@ -57,21 +50,11 @@ func (f *Fetcher) judge(link string) (*url.URL, error) {
 
 // newTransport connects to permitted addresses only, for one request each.
 func newTransport(opt Options) *http.Transport {
-	dialer := &net.Dialer{
-		Timeout:   opt.Timeout,
-		KeepAlive: -1,
-		Resolver:  opt.Resolver,
-		// Called with the very address of the socket that is about to connect.
-		Control: func(network, address string, _ syscall.RawConn) error {
-			to, err := netip.ParseAddrPort(address)
-			if err != nil || network != "tcp4" && network != "tcp6" || !opt.Permit(to) {
-				return ErrRefused
-			}
-			return nil
+	dialer := net.Dialer{Timeout: opt.Timeout, KeepAlive: -1, Resolver: opt.Resolver}
+	return &http.Transport{ // without a proxy, which would connect unjudged
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			return opt.Guard.DialContext(ctx, dialer, network, address)
 		},
-	}
-	return &http.Transport{
-		DialContext:            dialer.DialContext, // and no proxy, which would dial unjudged
 		DisableKeepAlives:      true,
 		MaxResponseHeaderBytes: 64 << 10,
 		TLSHandshakeTimeout:    opt.Timeout,

@@ -1,7 +1,6 @@
 package preview
 
 import (
-	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
@@ -44,7 +43,7 @@ func FuzzPage(f *testing.F) {
 	} {
 		f.Add([]byte(page), "text/html", "http://a.test/x")
 	}
-	fetcher := New(Options{Permit: func(netip.AddrPort) bool { return true }})
+	fetcher := New(Options{Guard: allow("0.0.0.0/0", "::/0")})
 	f.Fuzz(func(t *testing.T, page []byte, contentType, from string) {
 		u, err := fetcher.judge(from)
 		if err != nil {

@@ -5,10 +5,10 @@
 // each connection's address is judged when it is dialled, after the name was
 // looked up and for each redirect anew: what was judged is what is connected
 // to, and a name that changes its mind in between gains nothing. Only web pages
-// and pictures on the public Internet pass (see [Web]). A fetch says nothing of
-// who asked: no cookie, no referrer, no credentials. Time, redirects, headers
-// and bytes after decompression are bounded, and so is how many fetches run at
-// once.
+// and pictures on the public Internet pass (see [netguard.Guard]). A fetch says
+// nothing of who asked: no cookie, no referrer, no credentials. Time,
+// redirects, headers and bytes after decompression are bounded, and so is how
+// many fetches run at once.
 //
 // What comes back is a stranger's text: it is cut, put on one line and cleaned
 // of control characters and of those that change the direction of what stands
@@ -25,10 +25,11 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"sync"
 	"time"
+
+	"github.com/parley-chat/parley/internal/netguard"
 )
 
 var (
@@ -62,9 +63,7 @@ type Cache interface {
 
 // Options of a Fetcher. Zero values mean what is said in brackets.
 type Options struct {
-	// Permit says which addresses may be connected to [Web]. It is asked for
-	// each connection.
-	Permit      func(netip.AddrPort) bool
+	Guard       netguard.Guard   // which addresses may be reached
 	Resolver    *net.Resolver    // [the system's]
 	Cache       Cache            // [none]
 	TTL         time.Duration    // how long a preview is kept [24 hours]
@@ -102,9 +101,6 @@ type flight struct {
 
 // New returns a Fetcher. Close it after the last call.
 func New(opt Options) *Fetcher {
-	if opt.Permit == nil {
-		opt.Permit = Web
-	}
 	if opt.TTL == 0 {
 		opt.TTL = 24 * time.Hour
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 	"github.com/parley-chat/parley/internal/follow"
 	"github.com/parley-chat/parley/internal/hub"
+	"github.com/parley-chat/parley/internal/netguard"
 	"github.com/parley-chat/parley/internal/outgoing"
 )
 
@@ -35,8 +36,9 @@ func (c *Core) maintain(ctx context.Context) {
 }
 
 // followers returns what follows the log on this server.
-func (c *Core) followers(allow []string, metrics prometheus.Registerer) (*follow.Runner, func()) {
-	sender := outgoing.New(outgoing.Config{Service: c.Service, Allow: allow, Version: Version()})
+func (c *Core) followers(allow netguard.AllowList, metrics prometheus.Registerer) (*follow.Runner, func()) {
+	sender := outgoing.New(outgoing.Config{Service: c.Service, Version: Version(),
+		Guard: netguard.Guard{AnyPort: true, Allow: allow}})
 	runner := follow.New(follow.Config{
 		Log: c.Store, Bell: c.Bell, Followers: []follow.Follower{sender.Follower()},
 		Exclusive: c.Exclusive, Elsewhere: backend.ErrElsewhere, Logger: c.Log, Metrics: metrics,

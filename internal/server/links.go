@@ -4,18 +4,19 @@ import (
 	"net/url"
 
 	"github.com/parley-chat/parley/internal/links"
+	"github.com/parley-chat/parley/internal/netguard"
 )
 
 // PreviewConfig says whether the server shows what the links in messages lead
 // to.
 type PreviewConfig struct {
 	LinkPreviews string   // "on" or "off"
-	LinkAllow    []string // what may be fetched besides the public web, see [links.ParseAllow]
+	LinkAllow    []string // what may be fetched besides the public web, see [netguard.ParseAllow]
 }
 
 // Check returns a [SettingError] for a setting that is wrong.
 func (p PreviewConfig) Check() error {
-	if _, err := links.ParseAllow(p.LinkAllow); err != nil {
+	if _, err := netguard.ParseAllow(p.LinkAllow); err != nil {
 		return &SettingError{Setting: "LinkAllow", Err: err}
 	}
 	return nil
@@ -28,7 +29,7 @@ func (c *Core) OpenPreviews(p PreviewConfig, reached string) error {
 	if p.LinkPreviews == "off" {
 		return nil
 	}
-	allow, err := links.ParseAllow(p.LinkAllow)
+	allow, err := netguard.ParseAllow(p.LinkAllow)
 	if err != nil {
 		return &SettingError{Setting: "LinkAllow", Err: err}
 	}
@@ -36,7 +37,7 @@ func (c *Core) OpenPreviews(p PreviewConfig, reached string) error {
 	if u, err := url.Parse(reached); err == nil {
 		cfg.Own = []string{u.Host}
 	}
-	looker := links.New(cfg)
-	c.Service.LinkPreviewer, c.previews = looker, looker.Close
+	previewer := links.New(cfg)
+	c.Service.LinkPreviewer, c.previews = previewer, previewer.Close
 	return nil
 }

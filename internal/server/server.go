@@ -22,6 +22,7 @@ import (
 	"github.com/parley-chat/parley/internal/hub"
 	"github.com/parley-chat/parley/internal/incoming"
 	"github.com/parley-chat/parley/internal/live"
+	"github.com/parley-chat/parley/internal/netguard"
 	"github.com/parley-chat/parley/internal/rest"
 	"github.com/parley-chat/parley/internal/siochat"
 	"github.com/parley-chat/parley/internal/ws"
@@ -35,7 +36,7 @@ type Config struct {
 	MaxUserSockets  int    // of one person
 	MaxSocketFrames int    // that one connection may send in 10 seconds; -1 for no limit
 	Compat          string // clients of which other chat are served too; "" for none
-	OutgoingAllow   []string
+	OutgoingAllow   netguard.AllowList
 	Metrics         *prometheus.Registry
 	MetricsToken    string // bearer token for /metrics, besides the sessions of admins; "" for none
 }

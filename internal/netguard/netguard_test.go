@@ -1,11 +1,11 @@
-package public
+package netguard
 
 import (
 	"net/netip"
 	"testing"
 )
 
-func TestAddress(t *testing.T) {
+func TestPublic(t *testing.T) {
 	for _, a := range []string{
 		"0.0.0.0", "0.1.2.3", "10.0.0.1", "100.64.0.1", "100.127.255.255", "127.0.0.1",
 		"127.255.255.254", "169.254.169.254",
@@ -19,17 +19,17 @@ func TestAddress(t *testing.T) {
 		"fc00::1", "fd12:3456::1", "fe80::1", "fe80::1%eth0", "2606:4700::1111%eth0", "fec0::1",
 		"ff02::1", "ff0e::1",
 	} {
-		if Address(netip.MustParseAddr(a)) {
+		if Public(netip.MustParseAddr(a)) {
 			t.Errorf("%s is taken for public", a)
 		}
 	}
-	if Address(netip.Addr{}) {
+	if Public(netip.Addr{}) {
 		t.Error("no address is taken for public")
 	}
 	for _, a := range []string{"1.1.1.1", "8.8.8.8", "93.184.216.34", "100.63.255.255",
 		"100.128.0.1", "172.15.255.255", "172.32.0.1", "192.167.0.1", "223.255.255.254",
 		"2606:4700::1111", "2a00:1450:4001::1", "2001:200::1", "2003::1"} {
-		if !Address(netip.MustParseAddr(a)) {
+		if !Public(netip.MustParseAddr(a)) {
 			t.Errorf("%s is not taken for public", a)
 		}
 	}
