@@ -2,6 +2,8 @@
 FROM golang:1.26 AS build
 WORKDIR /src
 COPY go.mod go.sum ./
+COPY kit/go.mod kit/go.sum kit/
+COPY kit/prom/go.mod kit/prom/go.sum kit/prom/
 RUN go mod download
 COPY . .
 RUN CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o /parley ./cmd/parley && mkdir /data

@@ -13,6 +13,8 @@ require (
 	github.com/maypok86/otter/v2 v2.4.0
 	github.com/minio/minio-go/v7 v7.4.1
 	github.com/oklog/ulid/v2 v2.1.2
+	github.com/parley-chat/parley/kit v0.1.0
+	github.com/parley-chat/parley/kit/prom v0.1.0
 	github.com/prometheus/client_golang v1.25.0
 	github.com/redis/rueidis v1.0.79
 	github.com/spf13/cobra v1.10.2
@@ -62,4 +64,10 @@ require (
 	gopkg.in/ini.v1 v1.67.3 // indirect
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect
+)
+
+// The kit's modules are part of this repository. A release tags them first.
+replace (
+	github.com/parley-chat/parley/kit => ./kit
+	github.com/parley-chat/parley/kit/prom => ./kit/prom
 )

@@ -102,7 +102,8 @@ var house = []room{
 		[]string{"internal/netguard"}},
 	{"internal/netguard", "where users may have the server connect: public addresses, and what the operator allows", nil},
 	{"internal/demo", "four people for an empty server", []string{"internal/chat"}},
-	{"kit/", "Redis building blocks for any Go program; knows nothing of chat", []string{"kit/"}},
+	{"kit/", "Redis building blocks for any Go program, a module of its own; knows nothing of chat",
+		[]string{"kit/"}},
 	{"web", "the React client (`src`), as built (`dist`), embedded (`embed.go`)", nil},
 	{"bench", "the figures of the design, measured on the real server",
 		[]string{"client", "internal/", "cmd/"}},
@@ -125,8 +126,8 @@ var outside = map[string][]string{
 	"kit/redistest":       {"github.com/redis/rueidis", "go.uber.org/goleak"},
 	"examples/":           {},
 	"client":              {}, "internal/wsclient": {"github.com/gobwas/ws"},
-	"kit/": {"github.com/redis/rueidis", "github.com/maypok86/otter/v2",
-		"github.com/prometheus/client_golang", "github.com/oklog/ulid/v2", "golang.org/x/"},
+	"kit/prom": {"github.com/prometheus/client_golang"},
+	"kit/":     {"github.com/redis/rueidis", "github.com/maypok86/otter/v2", "github.com/oklog/ulid/v2"},
 }
 
 func TestWhoMayKnowWhom(t *testing.T) {

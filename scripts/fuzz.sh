@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Runs every fuzz target of the module for the time given, as many at once as
+# Runs every fuzz target of the repository for the time given, as many at once as
 # there are cores, each with one worker. Says how many inputs each has tried, and
 # everything that was said of one that fails. FUZZ names the ones to run, as a
 # pattern: FUZZ=Frame scripts/fuzz.sh 5m.
 #
-# Only this module's packages are instrumented, where go test -fuzz instruments
+# Only our own packages are instrumented, where go test -fuzz instruments
 # all that they import, too: inputs are to find ways through our code, and it
 # neither compiles the libraries once more nor slows them down.
 set -euo pipefail
@@ -21,7 +21,7 @@ if [ -w /dev/shm ]; then # what stores sync is not to wait for a disk
 fi
 
 build() { # PACKAGE
-  go test -c -vet=off -trimpath -o "$bin/${1//\//-}.test" -gcflags="$module/...=-d=libfuzzer" "$1"
+  go test -c -vet=off -trimpath -o "$bin/${1//\//-}.test" -gcflags="$module/...=-d=libfuzzer" "$module/${1#./}"
 }
 
 one() { # PACKAGE TARGET

@@ -15,10 +15,10 @@ fi
 
 files=$({ git diff --name-only "$base" && git ls-files --others --exclude-standard; } | sort -u)
 # A line for each package: its directory and path, and what it and its tests import.
-packages=$(go list -f '{{.Dir}} {{.ImportPath}} {{join .Imports " "}} {{join .TestImports " "}} {{join .XTestImports " "}}' ./... | sed "s|^$PWD|.|")
+packages=$(go list -f '{{.Dir}} {{.ImportPath}} {{join .Imports " "}} {{join .TestImports " "}} {{join .XTestImports " "}}' ./... "$(go list -m)/kit/..." | sed "s|^$PWD|.|")
 # A file belongs to the nearest package above it; to the one at the top only if it is Go and right there.
 changed=$(awk 'NR == FNR { path[$1] = $2; next }
-  /^go\.(mod|sum)$/ { for (dir in path) print path[dir] }
+  /^(kit\/|kit\/prom\/)?go\.(mod|sum)$/ { for (dir in path) print path[dir] }
   { dir = "./" $0; do sub("/[^/]*$", "", dir); while (dir != "." && !(dir in path))
     if (dir != "." || /^[^\/]*\.go$/) print path[dir] }' <(echo "$packages") <(echo "$files") | sort -u)
 [ -n "$changed" ] || { echo "No Go package has changed since $(git rev-parse --short "$base")."; exit 0; }

@@ -15,6 +15,7 @@ import (
 	"github.com/parley-chat/parley/internal/links"
 	"github.com/parley-chat/parley/kit/connect"
 	"github.com/parley-chat/parley/kit/lock"
+	"github.com/parley-chat/parley/kit/prom"
 )
 
 // driver is the Redis store as a [backend.Driver].
@@ -69,23 +70,24 @@ func (d driver) name(c backend.Config) string {
 	return fmt.Sprintf("%s, keys %s:*", strings.TrimSpace(cfg.String()), c.RedisPrefix)
 }
 
-// dial waits for Redis.
-func (d driver) dial(ctx context.Context, c backend.Config, env backend.Env) (*connect.Conn, error) {
+// dial waits for Redis. The metrics, if any, count its connections.
+func (d driver) dial(ctx context.Context, c backend.Config, env backend.Env,
+	metrics *prom.Connections) (*connect.Conn, error) {
 	cfg, err := d.address(c)
 	if err != nil {
 		return nil, err
 	}
-	options := []connect.Option{connect.OnEvent(func(e connect.Event) {
+	cfg.OnEvent = func(e connect.Event) {
+		if metrics != nil {
+			metrics.Event(e)
+		}
 		if e.Kind == connect.Failed {
 			env.Log.Warn("redis", "error", fmt.Errorf("%w: %v", chat.ErrUnavailable, e))
 		} else { // a connection that is lost is opened again with the next command
 			env.Log.Debug("redis", "event", e.String())
 		}
-	})}
-	if env.Metrics != nil {
-		options = append(options, connect.WithMetrics(env.Metrics))
 	}
-	return connect.Open(ctx, cfg, options...)
+	return connect.Open(ctx, cfg)
 }
 
 // open opens everything. What was opened is closed again if a later part
@@ -108,7 +110,15 @@ func (d driver) open(ctx context.Context, c backend.Config, env backend.Env,
 		closers = append(closers, func() error { close(); return nil })
 	}
 
-	conn, err := d.dial(ctx, c, env)
+	var metrics *prom.Connections
+	if env.Metrics != nil {
+		metrics = prom.NewConnections()
+		if err := env.Metrics.Register(metrics); err != nil {
+			return nil, fmt.Errorf("redis metrics: %w", err)
+		}
+		opened(func() { env.Metrics.Unregister(metrics) })
+	}
+	conn, err := d.dial(ctx, c, env, metrics)
 	if err != nil {
 		return nil, err
 	}
@@ -206,7 +216,7 @@ func (d driver) admit(ctx context.Context, c backend.Config, conn *connect.Conn,
 var quiet = backend.Env{Log: slog.New(slog.DiscardHandler)}
 
 func (d driver) examine(ctx context.Context, c backend.Config) ([]backend.Finding, error) {
-	conn, err := d.dial(ctx, c, quiet)
+	conn, err := d.dial(ctx, c, quiet, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -215,7 +225,7 @@ func (d driver) examine(ctx context.Context, c backend.Config) ([]backend.Findin
 }
 
 func (d driver) fsck(ctx context.Context, c backend.Config, f backend.Fsck) (int, error) {
-	conn, err := d.dial(ctx, c, quiet)
+	conn, err := d.dial(ctx, c, quiet, nil)
 	if err != nil {
 		return 0, err
 	}
@@ -256,7 +266,7 @@ func (d destination) Close() error {
 }
 
 func (d driver) source(ctx context.Context, c backend.Config, force bool) (backend.Source, error) {
-	conn, err := d.dial(ctx, c, quiet)
+	conn, err := d.dial(ctx, c, quiet, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -272,7 +282,7 @@ func (d driver) source(ctx context.Context, c backend.Config, force bool) (backe
 }
 
 func (d driver) destination(ctx context.Context, c backend.Config) (backend.Destination, error) {
-	conn, err := d.dial(ctx, c, quiet)
+	conn, err := d.dial(ctx, c, quiet, nil)
 	if err != nil {
 		return nil, err
 	}

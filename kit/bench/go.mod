@@ -11,7 +11,7 @@ require (
 	github.com/go-redis/cache/v9 v9.0.0
 	github.com/go-redis/redis_rate/v10 v10.0.1
 	github.com/go-redsync/redsync/v4 v4.18.1
-	github.com/parley-chat/parley v0.0.0
+	github.com/parley-chat/parley/kit v0.1.0
 	github.com/redis/go-redis/v9 v9.23.0
 	github.com/redis/rueidis v1.0.79
 	github.com/redis/rueidis/om v1.0.74
@@ -40,4 +40,4 @@ require (
 	google.golang.org/protobuf v1.36.12 // indirect
 )
 
-replace github.com/parley-chat/parley => ../..
+replace github.com/parley-chat/parley/kit => ..

@@ -53,7 +53,8 @@ func (t *Topic) Follow(ctx context.Context, after string, handler func(Event) er
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if ended, ok := errors.AsType[*endError](err); ok {
+		var ended *endError
+		if errors.As(err, &ended) {
 			return ended.why
 		}
 		opt.Failed(fmt.Errorf("bus: follow %s: %w", t.name, err))

@@ -149,7 +149,8 @@ func TestFollowTellsOfGaps(t *testing.T) {
 				t.Errorf("event %s came before the gap was told", e.Payload)
 				return nil
 			}, Following{})
-			gap, ok := errors.AsType[*GapError](err)
+			var gap *GapError
+			ok := errors.As(err, &gap)
 			if !ok || !errors.Is(err, ErrGap) || gap.After != after || gap.Until != until {
 				t.Errorf("after %s: %v, want a gap until %s", after, err, until)
 			}

@@ -255,7 +255,8 @@ func TestBadLoader(t *testing.T) {
 				}},
 			"goexit": {func(context.Context, string) (string, error) { runtime.Goexit(); return "", nil },
 				func(err error) bool {
-					p, ok := errors.AsType[*cache.PanicError](err)
+					var p *cache.PanicError
+					ok := errors.As(err, &p)
 					return ok &&
 						p.Value == nil
 				}},

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/redis/rueidis"
 )
 
 // Mode is the kind of Redis at the addresses.
@@ -42,6 +44,14 @@ type Config struct {
 	WriteTimeout time.Duration // to be answered, when the caller's context has no deadline; default 10 s
 	StartTimeout time.Duration // for Open to wait until Redis is there; default 10 s
 	Backoff      Backoff       // between attempts
+
+	// OnEvent is called for every connection event, from the connection's own
+	// goroutine: it must not block, nor call Redis.
+	OnEvent func(Event)
+
+	// Customize changes rueidis' options last, for settings that Config does
+	// not have.
+	Customize func(*rueidis.ClientOption)
 }
 
 const defaultPort = "6379"

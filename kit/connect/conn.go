@@ -11,7 +11,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/rueidis"
 )
 
@@ -70,65 +69,24 @@ func (e Event) String() string {
 	return fmt.Sprintf("redis connection for %s to %s: %v: %v", who, e.Addr, e.Kind, e.Err)
 }
 
-// Option changes what Open does.
-type Option func(*settings)
-
-type settings struct {
-	events  []func(Event)
-	metrics prometheus.Registerer
-	change  []func(*rueidis.ClientOption)
-}
-
-// OnEvent has f called with everything that happens to connections, from their
-// own goroutines: it must not block, nor call Redis.
-func OnEvent(f func(Event)) Option { return func(s *settings) { s.events = append(s.events, f) } }
-
-// WithMetrics registers redis_connections (gauge),
-// redis_connections_opened_total, redis_connections_lost_total and
-// redis_connections_failed_total, labelled by use: commands or subscriptions.
-// They are unregistered by Close, and when Open fails.
-func WithMetrics(r prometheus.Registerer) Option { return func(s *settings) { s.metrics = r } }
-
-// With changes rueidis' own options last, for what Config does not have.
-func With(change func(*rueidis.ClientOption)) Option {
-	return func(s *settings) { s.change = append(s.change, change) }
-}
-
 // Conn is Redis, connected.
 type Conn struct {
 	Client     rueidis.Client // for commands
 	Subscriber rueidis.Client // for subscriptions, on connections of its own
-
-	unregister func() // the metrics
 }
 
-// Close closes both clients and unregisters the metrics.
+// Close closes both clients.
 func (c *Conn) Close() {
 	c.Subscriber.Close()
 	c.Client.Close()
-	c.unregister()
 }
 
-// Open connects, and waits for Redis to be there: until ctx is done, or
-// StartTimeout has passed. The error then says what was waited for and why it
-// did not come. What waiting cannot mend, as a wrong password, is an error at
-// once.
-func Open(ctx context.Context, cfg Config, opts ...Option) (*Conn, error) {
+// Open connects and waits until Redis answers, ctx ends or StartTimeout has
+// passed. The error names the address and the last failure. Errors that a retry
+// cannot fix, such as a wrong password, are returned immediately.
+func Open(ctx context.Context, cfg Config) (*Conn, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
-	}
-	var s settings
-	for _, o := range opts {
-		o(&s)
-	}
-	unregister := func() {}
-	if s.metrics != nil {
-		count, remove, err := newMetrics(s.metrics)
-		if err != nil {
-			return nil, err
-		}
-		s.events = append(s.events, count)
-		unregister = remove
 	}
 	if cfg.StartTimeout <= 0 {
 		cfg.StartTimeout = 10 * time.Second
@@ -136,25 +94,23 @@ func Open(ctx context.Context, cfg Config, opts ...Option) (*Conn, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, cfg.StartTimeout,
 		fmt.Errorf("gave up after %v", cfg.StartTimeout))
 	defer cancel()
-	client, err := wait(ctx, cfg, s, false)
+	client, err := wait(ctx, cfg, false)
 	if err != nil {
-		unregister()
 		return nil, err
 	}
-	subscriber, err := wait(ctx, cfg, s, true)
+	subscriber, err := wait(ctx, cfg, true)
 	if err != nil {
 		client.Close()
-		unregister()
 		return nil, err
 	}
-	return &Conn{Client: client, Subscriber: subscriber, unregister: unregister}, nil
+	return &Conn{Client: client, Subscriber: subscriber}, nil
 }
 
 // wait opens one client, as often as it takes.
-func wait(ctx context.Context, cfg Config, s settings, subscriber bool) (rueidis.Client, error) {
+func wait(ctx context.Context, cfg Config, subscriber bool) (rueidis.Client, error) {
 	var last error
 	for attempt := 1; ; attempt++ {
-		client, err := try(ctx, cfg, s, subscriber)
+		client, err := try(ctx, cfg, subscriber)
 		if err == nil {
 			return client, nil
 		}
@@ -174,9 +130,9 @@ func wait(ctx context.Context, cfg Config, s settings, subscriber bool) (rueidis
 
 // try opens a client, without client-side caching where the server has none or
 // denies it.
-func try(ctx context.Context, cfg Config, s settings, subscriber bool) (rueidis.Client, error) {
+func try(ctx context.Context, cfg Config, subscriber bool) (rueidis.Client, error) {
 	start := &opening{ctx: ctx}
-	o := cfg.option(start, s, subscriber)
+	o := cfg.option(start, subscriber)
 	client, err := rueidis.NewClient(o)
 	if errors.Is(err, rueidis.ErrNoCache) && !o.DisableCache {
 		o.DisableCache = true
@@ -230,12 +186,12 @@ func isFinal(err error) bool {
 			}
 		}
 	}
-	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
-	return untrusted
+	var untrusted *tls.CertificateVerificationError
+	return errors.As(err, &untrusted)
 }
 
 // option is the configuration in rueidis' terms.
-func (c Config) option(start *opening, s settings, subscriber bool) rueidis.ClientOption {
+func (c Config) option(start *opening, subscriber bool) rueidis.ClientOption {
 	if c.DialTimeout <= 0 {
 		c.DialTimeout = 5 * time.Second
 	}
@@ -246,8 +202,8 @@ func (c Config) option(start *opening, s settings, subscriber bool) rueidis.Clie
 		c.WriteTimeout = 10 * time.Second
 	}
 	tell := func(k Kind, addr string, err error) {
-		for _, f := range s.events {
-			f(Event{k, addr, subscriber, err})
+		if c.OnEvent != nil {
+			c.OnEvent(Event{k, addr, subscriber, err})
 		}
 	}
 	o := rueidis.ClientOption{
@@ -269,8 +225,8 @@ func (c Config) option(start *opening, s settings, subscriber bool) rueidis.Clie
 			Password: c.SentinelPassword, TLSConfig: c.TLS,
 			Dialer: net.Dialer{Timeout: c.DialTimeout, KeepAlive: c.KeepAlive}}
 	}
-	for _, f := range s.change {
-		f(&o)
+	if c.Customize != nil {
+		c.Customize(&o)
 	}
 	return o
 }
@@ -327,7 +283,8 @@ func (w *watched) check(err error) {
 	if err == nil {
 		return
 	}
-	if e, ok := errors.AsType[net.Error](err); !ok || !e.Timeout() {
+	var failure net.Error
+	if !errors.As(err, &failure) || !failure.Timeout() {
 		w.end(err)
 	}
 }

@@ -19,8 +19,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/redis/rueidis"
 
 	"github.com/parley-chat/parley/kit/connect"
@@ -36,9 +34,9 @@ func parse(t *testing.T, url string) connect.Config {
 	return c
 }
 
-func open(t *testing.T, c connect.Config, opts ...connect.Option) *connect.Conn {
+func open(t *testing.T, c connect.Config) *connect.Conn {
 	t.Helper()
-	conn, err := connect.Open(t.Context(), c, opts...)
+	conn, err := connect.Open(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,11 +197,13 @@ func TestWaitsForRedis(t *testing.T) {
 	}()
 	var mu sync.Mutex
 	var kinds []connect.Kind
-	conn := open(t, parse(t, s.URL()), connect.OnEvent(func(e connect.Event) {
+	cfg := parse(t, s.URL())
+	cfg.OnEvent = func(e connect.Event) {
 		mu.Lock()
 		defer mu.Unlock()
 		kinds = append(kinds, e.Kind)
-	}))
+	}
+	conn := open(t, cfg)
 	<-started
 	if err := set(t.Context(), conn.Client, "k"); err != nil {
 		t.Error(err)
@@ -215,12 +215,12 @@ func TestWaitsForRedis(t *testing.T) {
 	}
 }
 
-func TestEventsAndMetrics(t *testing.T) {
+func TestEvents(t *testing.T) {
 	s := redistest.StartTCP(t)
-	registry := prometheus.NewRegistry()
 	events := make(chan connect.Event, 1000)
-	conn := open(t, parse(t, s.URL()), connect.WithMetrics(registry),
-		connect.OnEvent(func(e connect.Event) { events <- e }))
+	cfg := parse(t, s.URL())
+	cfg.OnEvent = func(e connect.Event) { events <- e }
+	conn := open(t, cfg)
 	// until uses the connections, as rueidis notices the loss of one that it
 	// uses, and has several.
 	until := func(kind connect.Kind, subscriber bool) {
@@ -248,50 +248,6 @@ func TestEventsAndMetrics(t *testing.T) {
 	s.Restart()
 	until(connect.Lost, false)
 	until(connect.Connected, false)
-	if n, err := testutil.GatherAndCount(registry, "redis_connections",
-		"redis_connections_opened_total", "redis_connections_lost_total"); err != nil || n < 5 {
-		t.Errorf("%d series, %v", n, err)
-	}
-	if _, err := connect.Open(t.Context(), parse(t, s.URL()), connect.WithMetrics(registry)); err == nil {
-		t.Error("metrics registered twice are no error")
-	}
-}
-
-// TestMetricsOfOneThatDidNotOpen opens again with the same registry, after an
-// Open that failed and after a Close.
-func TestMetricsOfOneThatDidNotOpen(t *testing.T) {
-	s := redistest.StartTCP(t)
-	registry := prometheus.NewRegistry()
-	s.Stop()
-	if conn, err := connect.Open(t.Context(), parse(t, s.URL()+"?start_timeout=200ms"),
-		connect.WithMetrics(registry)); err == nil {
-		conn.Close()
-		t.Fatal("it opened")
-	}
-	s.Restart()
-	for range 2 {
-		conn, err := connect.Open(t.Context(), parse(t, s.URL()), connect.WithMetrics(registry))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if n, err := testutil.GatherAndCount(registry, "redis_connections"); err != nil || n != 2 {
-			t.Errorf("%d gauges, want one for each use: %v", n, err)
-		}
-		conn.Close()
-	}
-	// One of the four is taken: none of the others stays.
-	registry = prometheus.NewRegistry()
-	registry.MustRegister(prometheus.NewGauge(prometheus.GaugeOpts{Name: "redis_connections_failed_total"}))
-	if _, err := connect.Open(t.Context(), parse(t, s.URL()),
-		connect.WithMetrics(registry)); err == nil || !strings.Contains(err.Error(), "metrics") {
-		t.Errorf("%v", err)
-	}
-	// A registry refuses a second one of the same name, help and labels.
-	if err := registry.Register(prometheus.NewGaugeVec(
-		prometheus.GaugeOpts{Name: "redis_connections", Help: "Open connections to Redis."},
-		[]string{"use"})); err != nil {
-		t.Error(err)
-	}
 }
 
 // TestSlowHandlerDoesNotHoldUpCommands is why there is a Subscriber.

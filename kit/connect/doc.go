@@ -6,7 +6,8 @@
 //
 //	cfg, err := connect.FromEnv(os.LookupEnv)
 //	…
-//	conn, err := connect.Open(ctx, cfg, connect.OnEvent(func(e connect.Event) { log.Println(e) }))
+//	cfg.OnEvent = func(e connect.Event) { log.Println(e) }
+//	conn, err := connect.Open(ctx, cfg)
 //	…
 //	defer conn.Close()
 //

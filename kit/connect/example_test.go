@@ -35,9 +35,8 @@ func ExampleOpen() {
 		fmt.Println(err)
 		return
 	}
-	conn, err := connect.Open(ctx, cfg, connect.OnEvent(func(e connect.Event) {
-		slog.Debug(e.String())
-	}))
+	cfg.OnEvent = func(e connect.Event) { slog.Debug(e.String()) }
+	conn, err := connect.Open(ctx, cfg)
 	if err != nil {
 		fmt.Println(err) // says what was waited for, and why it did not come
 		return

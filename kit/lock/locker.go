@@ -265,7 +265,7 @@ func (k *Locker) try(ctx, parent context.Context, name string, keys keys, waitin
 		return nil, refusal{}, fmt.Errorf("lock: acquire %q: %w", name, err)
 	case failed:
 		// A refusal in so many words took nothing.
-		if _, ok := errors.AsType[*rueidis.RedisError](votes.err); !ok || len(k.masters) > 1 {
+		if _, ok := exec.Refusal(votes.err); !ok || len(k.masters) > 1 {
 			k.forget(keys, id)
 		}
 		return nil, refusal{}, fmt.Errorf("lock: acquire %q: %w", name, votes.err)

@@ -112,7 +112,7 @@ func (k *Locker) askOne(ctx context.Context, master rueidis.Client,
 
 // heard notes whether Redis answers.
 func (k *Locker) heard(err error) {
-	_, refusal := errors.AsType[*rueidis.RedisError](err)
+	_, refusal := exec.Refusal(err)
 	if silent := err != nil && !refusal; k.silent.Load() != silent {
 		k.silent.Store(silent)
 	}

@@ -183,7 +183,7 @@ func (k *Locker) baton(keys keys, pause time.Duration) error {
 // transient tells the errors that go by themselves, such as those of a
 // failover, from those that come again.
 func transient(err error) bool {
-	refusal, ok := errors.AsType[*rueidis.RedisError](err)
+	refusal, ok := exec.Refusal(err)
 	if !ok {
 		return true
 	}

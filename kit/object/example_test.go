@@ -31,8 +31,8 @@ func Example() {
 	if err != nil {
 		panic(err) // a mistake in User's tags
 	}
-	ada := &User{Name: "ada", Team: "engine", Skills: []string{"maths", "poetry"},
-		Bio: new("wrote the first program")}
+	bio := "wrote the first program"
+	ada := &User{Name: "ada", Team: "engine", Skills: []string{"maths", "poetry"}, Bio: &bio}
 	if err := users.Save(ctx, ada); err != nil {
 		panic(err)
 	}
@@ -75,7 +75,8 @@ func ExampleRepository_Save_clear() {
 	defer stop()
 	ctx := context.Background()
 	users := repository(client)
-	ada := &User{ID: "1", Name: "ada", Bio: new("wrote the first program")}
+	bio := "wrote the first program"
+	ada := &User{ID: "1", Name: "ada", Bio: &bio}
 	_ = users.Save(ctx, ada)
 	ada.Bio = nil
 	_ = users.Save(ctx, ada)
@@ -93,7 +94,8 @@ func ExampleRepository_FetchBy() {
 	_ = users.Save(ctx, &User{ID: "1", Name: "ada"})
 
 	err := users.Save(ctx, &User{ID: "2", Name: "ada"})
-	if taken, ok := errors.AsType[*object.TakenError](err); ok {
+	var taken *object.TakenError
+	if errors.As(err, &taken) {
 		fmt.Println(taken)
 	}
 	ada, _ := users.FetchBy(ctx, "name", "ada")

@@ -44,11 +44,11 @@ func TestDeniedCommands(t *testing.T) {
 		mine := must(NewRepository[item](admin, prefix, Options{Form: form}))
 		attempts := map[string]func(repo *Repository[item], rec *item) error{
 			"save": func(repo *Repository[item], rec *item) error {
-				rec.Color, rec.Email, rec.Note, rec.Score = "green", new("new"), nil, nil
+				rec.Color, rec.Email, rec.Note, rec.Score = "green", ptr("new"), nil, nil
 				return repo.SaveFor(t.Context(), rec, time.Minute)
 			},
 			"create": func(repo *Repository[item], rec *item) error {
-				return repo.Save(t.Context(), &item{ID: "b", Color: "blue", Email: new("b")})
+				return repo.Save(t.Context(), &item{ID: "b", Color: "blue", Email: ptr("b")})
 			},
 			"remove": func(repo *Repository[item],
 				rec *item) error {
@@ -72,8 +72,8 @@ func TestDeniedCommands(t *testing.T) {
 					"on", ">pw", "~*", "&*", "+@all").Args(strings.Fields(rule)...).Build()).Error())
 				client := as(t, s, "app")
 				repo := must(NewRepository[item](client, prefix, Options{Form: form}))
-				rec := &item{ID: "a", Color: "red", Email: new("old"), Note: new("n"),
-					Score: new(1), Tags: []string{"x"}}
+				rec := &item{ID: "a", Color: "red", Email: ptr("old"), Note: ptr("n"),
+					Score: ptr(1), Tags: []string{"x"}}
 				if err := mine.SaveFor(t.Context(), rec, time.Hour); err != nil {
 					t.Fatal(err)
 				}
@@ -110,7 +110,7 @@ func TestReadOnlyUser(t *testing.T) {
 	mine := must(NewRepository[item](admin, "read", Options{}))
 	for i := range 3 {
 		if err := mine.Save(t.Context(),
-			&item{ID: fmt.Sprint(i), Color: "red", Email: new(fmt.Sprint(i))}); err != nil {
+			&item{ID: fmt.Sprint(i), Color: "red", Email: ptr(fmt.Sprint(i))}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -146,7 +146,7 @@ func TestReadOnlyUser(t *testing.T) {
 func TestFullRedis(t *testing.T) {
 	client := single(t)
 	repo := must(NewRepository[item](client, "full", Options{}))
-	rec := &item{ID: "a", Color: "red", Email: new("x"), Note: new("n")}
+	rec := &item{ID: "a", Color: "red", Email: ptr("x"), Note: ptr("n")}
 	if err := repo.Save(t.Context(), rec); err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +154,7 @@ func TestFullRedis(t *testing.T) {
 		client.B().ConfigSet().ParameterValue().ParameterValue("maxmemory", "1").Build()).Error())
 	before := contents(t, client, repo.shards[0], "a")
 	changed := *rec
-	changed.Color, changed.Email, changed.Note = "green", new("y"), nil
+	changed.Color, changed.Email, changed.Note = "green", ptr("y"), nil
 	err := repo.Save(t.Context(), &changed)
 	if err == nil || !strings.Contains(err.Error(), "OOM") {
 		t.Errorf("save into a full Redis: %v", err)
@@ -240,7 +240,7 @@ func TestRedisAway(t *testing.T) {
 func TestDeletedByOthers(t *testing.T) {
 	client := single(t)
 	repo := must(NewRepository[item](client, "ghost", Options{}))
-	if err := repo.Save(t.Context(), &item{ID: "a", Color: "red", Email: new("x")}); err != nil {
+	if err := repo.Save(t.Context(), &item{ID: "a", Color: "red", Email: ptr("x")}); err != nil {
 		t.Fatal(err)
 	}
 	must(0, client.Do(t.Context(), client.B().Del().Key(repo.Key("a")).Build()).Error())
@@ -340,7 +340,7 @@ func TestBadValues(t *testing.T) {
 func TestSpoiltRecord(t *testing.T) {
 	client := single(t)
 	repo := must(NewRepository[item](client, "spoilt", Options{}))
-	if err := repo.Save(t.Context(), &item{ID: "a", Score: new(1)}); err != nil {
+	if err := repo.Save(t.Context(), &item{ID: "a", Score: ptr(1)}); err != nil {
 		t.Fatal(err)
 	}
 	must(0, client.Do(t.Context(),
@@ -373,11 +373,11 @@ func TestLeastPermissions(t *testing.T) {
 	}
 	eachForm(t, func(t *testing.T, form Form) {
 		repo := must(NewRepository[item](client, "app:item", Options{Form: form}))
-		rec := &item{ID: "a", Color: "red", Email: new("x"), Note: new("n"), Tags: []string{"t"}}
+		rec := &item{ID: "a", Color: "red", Email: ptr("x"), Note: ptr("n"), Tags: []string{"t"}}
 		for i, step := range []func() error{
 			func() error { return repo.SaveFor(t.Context(), rec, time.Hour) },
 			func() error {
-				rec.Color, rec.Email, rec.Note, rec.Tags = "blue", new("y"), nil, nil
+				rec.Color, rec.Email, rec.Note, rec.Tags = "blue", ptr("y"), nil, nil
 				return repo.Save(t.Context(), rec)
 			},
 			func() error { _, err := repo.Fetch(t.Context(), "a"); return err },
@@ -387,7 +387,7 @@ func TestLeastPermissions(t *testing.T) {
 			func() error { return repo.Persist(t.Context(), "a") },
 			func() error { return repo.Expire(t.Context(), "a", time.Millisecond) },
 			func() error { waitGone(t, t.Context(), repo, "a"); return nil },
-			func() error { return repo.Save(t.Context(), &item{ID: "b", Email: new("y")}) },
+			func() error { return repo.Save(t.Context(), &item{ID: "b", Email: ptr("y")}) },
 			func() error { _, err := repo.Sweep(t.Context(), 10); return err },
 			func() error { _, err := repo.Find(t.Context(), All("color"), Page{}); return err },
 			func() error { return repo.Remove(t.Context(), "b") },
@@ -411,7 +411,7 @@ func TestRoundTrips(t *testing.T) {
 	s := redistest.Start(t)
 	client := s.Client(t)
 	repo := must(NewRepository[item](client, "trips", Options{}))
-	rec := &item{ID: "a", Color: "red", Email: new("x")}
+	rec := &item{ID: "a", Color: "red", Email: ptr("x")}
 	calls := func() int {
 		commands := s.Commands()
 		return commands["evalsha"] + commands["eval"] + commands["script|load"]

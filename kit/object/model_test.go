@@ -180,16 +180,16 @@ func (m *model) draw(t *rapid.T, id string) *item {
 		Seen: rapid.SampledFrom(seens).Draw(t, "seen"),
 	}
 	if rapid.Bool().Draw(t, "has score") {
-		rec.Score = new(rapid.SampledFrom(scores).Draw(t, "score"))
+		rec.Score = ptr(rapid.SampledFrom(scores).Draw(t, "score"))
 	}
 	for range rapid.IntRange(0, 3).Draw(t, "number of tags") {
 		rec.Tags = append(rec.Tags, m.text(t, "tag"))
 	}
 	if rapid.Bool().Draw(t, "has email") {
-		rec.Email = new(m.text(t, "email"))
+		rec.Email = ptr(m.text(t, "email"))
 	}
 	if rapid.Bool().Draw(t, "has note") {
-		rec.Note = new(m.text(t, "note"))
+		rec.Note = ptr(m.text(t, "note"))
 	}
 	return rec
 }

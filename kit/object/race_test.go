@@ -14,7 +14,7 @@ import (
 // Of many who save the same version at the same time, exactly one gets through.
 func testConcurrentSaves(t *testing.T, client rueidis.Client) {
 	repo := must(NewRepository[item](client, "race", Options{}))
-	rec := &item{Color: "red", Score: new(0)}
+	rec := &item{Color: "red", Score: ptr(0)}
 	if err := repo.Save(t.Context(), rec); err != nil {
 		t.Fatal(err)
 	}
@@ -24,7 +24,7 @@ func testConcurrentSaves(t *testing.T, client rueidis.Client) {
 		for saver := range 8 {
 			wg.Go(func() {
 				mine := *rec
-				mine.Score, mine.Color = new(round), fmt.Sprint("saver ", saver)
+				mine.Score, mine.Color = ptr(round), fmt.Sprint("saver ", saver)
 				switch err := repo.Save(t.Context(), &mine); {
 				case err == nil:
 					won.Add(1)
@@ -51,7 +51,7 @@ func testConcurrentSaves(t *testing.T, client rueidis.Client) {
 // Everyone adds one, again until it works: none is lost.
 func TestNoLostUpdate(t *testing.T) {
 	repo := must(NewRepository[item](single(t), "count", Options{}))
-	rec := &item{Score: new(0)}
+	rec := &item{Score: ptr(0)}
 	if err := repo.Save(t.Context(), rec); err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +124,7 @@ func testUniqueRace(t *testing.T, client rueidis.Client) {
 // is given up is free at once.
 func TestClaimsFollowTheRecord(t *testing.T) {
 	repo := must(NewRepository[item](single(t), "claims", Options{}))
-	a, b := &item{ID: "a", Email: new("x")}, &item{ID: "b", Email: new("y")}
+	a, b := &item{ID: "a", Email: ptr("x")}, &item{ID: "b", Email: ptr("y")}
 	for _, rec := range []*item{a, b} {
 		if err := repo.Save(t.Context(), rec); err != nil {
 			t.Fatal(err)
@@ -134,22 +134,22 @@ func TestClaimsFollowTheRecord(t *testing.T) {
 	if err := repo.Save(t.Context(), a); err != nil {
 		t.Fatal(err)
 	}
-	stale.Email = new("z")
+	stale.Email = ptr("z")
 	if err := repo.Save(t.Context(), &stale); !errors.Is(err, ErrConflict) {
 		t.Fatal(err)
 	}
-	b.Email = new("z")
+	b.Email = ptr("z")
 	if err := repo.Save(t.Context(), b); err != nil {
 		t.Fatalf("claimed by a refused save: %v", err)
 	}
-	a.Email = new("y")
+	a.Email = ptr("y")
 	if err := repo.Save(t.Context(), a); err != nil {
 		t.Fatalf("not free after it was given up: %v", err)
 	}
 	if err := repo.Remove(t.Context(), "b"); err != nil {
 		t.Fatal(err)
 	}
-	a.Email = new("z")
+	a.Email = ptr("z")
 	if err := repo.Save(t.Context(), a); err != nil {
 		t.Fatalf("not free after a remove: %v", err)
 	}
@@ -159,7 +159,7 @@ func TestClaimsFollowTheRecord(t *testing.T) {
 // under its id does not bring them back.
 func testExpiry(t *testing.T, client rueidis.Client) {
 	repo := must(NewRepository[item](client, "expiry", Options{}))
-	rec := &item{ID: "a", Color: "red", Email: new("x")}
+	rec := &item{ID: "a", Color: "red", Email: ptr("x")}
 	if err := repo.SaveFor(t.Context(), rec, time.Hour); err != nil {
 		t.Fatal(err)
 	}
@@ -183,14 +183,14 @@ func testExpiry(t *testing.T, client rueidis.Client) {
 	}
 	waitGone(t, t.Context(), repo, "a")
 
-	other := &item{ID: "b", Color: "red", Email: new("x")}
+	other := &item{ID: "b", Color: "red", Email: ptr("x")}
 	if err := repo.Save(t.Context(), other); err != nil {
 		t.Fatalf("claim of an expired record: %v", err)
 	}
 	if err := repo.Save(t.Context(), rec); !errors.Is(err, ErrNotFound) {
 		t.Fatalf("save after expiry: %v", err)
 	}
-	again := &item{ID: "a", Color: "red", Email: new("x")}
+	again := &item{ID: "a", Color: "red", Email: ptr("x")}
 	if err := repo.Save(t.Context(), again); !errors.Is(err, ErrTaken) {
 		t.Fatalf("the old claim came back: %v", err)
 	}
@@ -261,7 +261,7 @@ func TestExpiredIndexEntries(t *testing.T) {
 
 	repo := must(NewRepository[item](client, "swept", Options{}))
 	for i := range 20 {
-		if err := repo.SaveFor(t.Context(), &item{ID: fmt.Sprint(i), Email: new(fmt.Sprint(i))},
+		if err := repo.SaveFor(t.Context(), &item{ID: fmt.Sprint(i), Email: ptr(fmt.Sprint(i))},
 			time.Millisecond); err != nil {
 			t.Fatal(err)
 		}

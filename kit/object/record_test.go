@@ -52,8 +52,8 @@ func full() *all {
 		Life:  time.Hour,
 		Bytes: []byte{0, 1, 255}, Tags: []string{"", ",", "%", "a b", "\x00", "ü"},
 		Addr:    netip.MustParseAddr("::1"),
-		PString: new(""), PBool: new(false), PInt: new(int32(0)), PFloat: new(math.Inf(-1)),
-		PTime: new(time.Time{}), PAddr: new(netip.MustParseAddr("127.0.0.1")),
+		PString: ptr(""), PBool: ptr(false), PInt: ptr(int32(0)), PFloat: ptr(math.Inf(-1)),
+		PTime: ptr(time.Time{}), PAddr: ptr(netip.MustParseAddr("127.0.0.1")),
 	}
 }
 
@@ -82,7 +82,7 @@ func TestRoundTrip(t *testing.T) {
 				// not UTF-8, and infinite: JSON has no such thing
 				rec.String, rec.PFloat = "\x00\r\n\"'{}: ünï", nil
 				if rec.PTime != nil {
-					rec.PTime = new(rec.PTime.UTC())
+					rec.PTime = ptr(rec.PTime.UTC())
 				}
 			}
 			if err := repo.Save(t.Context(), rec); err != nil {
@@ -218,7 +218,7 @@ func TestJSONDocument(t *testing.T) {
 	}
 	client := single(t)
 	repo := must(NewRepository[person](client, "person", Options{Form: JSON}))
-	rec := &person{ID: "p", Name: "Ada \ufffd \\ufffd", Home: address{City: "Paris", Zip: new(75)},
+	rec := &person{ID: "p", Name: "Ada \ufffd \\ufffd", Home: address{City: "Paris", Zip: ptr(75)},
 		Past: []address{{City: "Bonn"}}, Extra: map[string]any{"a": "b"}}
 	if err := repo.Save(t.Context(), rec); err != nil {
 		t.Fatal(err)

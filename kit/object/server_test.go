@@ -47,3 +47,5 @@ func must[T any](v T, err error) T {
 	}
 	return v
 }
+
+func ptr[T any](v T) *T { return &v }

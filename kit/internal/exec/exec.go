@@ -4,6 +4,7 @@ package exec
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"strings"
 	"time"
@@ -39,10 +40,18 @@ func Script(ctx context.Context, script *rueidis.Lua, client rueidis.Client,
 	}
 }
 
+// Refusal returns the error that Redis answered with, which err may wrap. Other
+// errors mean that Redis gave no answer.
+func Refusal(err error) (*rueidis.RedisError, bool) {
+	var refusal *rueidis.RedisError
+	ok := errors.As(err, &refusal)
+	return refusal, ok
+}
+
 // Busy reports whether Redis refused a command without doing any of it, for a
 // reason that passes by itself.
 func Busy(err error) bool {
-	refusal, ok := rueidis.IsRedisErr(err)
+	refusal, ok := Refusal(err)
 	if !ok {
 		return false
 	}
