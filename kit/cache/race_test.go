@@ -167,11 +167,14 @@ func TestNoReadIsOlderThanATellingBeforeIt(t *testing.T) {
 		defer cancel()
 		var failed atomic.Bool
 		var reads atomic.Int64
+		goesOn := func() bool { // a second, and on a busy machine longer
+			return !failed.Load() && (ctx.Err() == nil || reads.Load() < 100)
+		}
 		for range 2 {
 			c := open(t, d.Client(t), opt)
 			for n := range 4 {
 				wg.Go(func() { // readers
-					for i := n; ctx.Err() == nil && !failed.Load(); i++ {
+					for i := n; goesOn(); i++ {
 						k := i % keys
 						floor := told[k].Load()
 						v, err := c.Get(context.Background(), key(k), load)
@@ -190,7 +193,7 @@ func TestNoReadIsOlderThanATellingBeforeIt(t *testing.T) {
 				})
 			}
 			wg.Go(func() { // a writer
-				for i := 0; ctx.Err() == nil && !failed.Load(); i++ {
+				for i := 0; goesOn(); i++ {
 					k := i % keys
 					var v int64
 					var err error
@@ -222,7 +225,7 @@ func TestNoReadIsOlderThanATellingBeforeIt(t *testing.T) {
 			})
 		}
 		wg.Go(func() {
-			for ctx.Err() == nil {
+			for goesOn() {
 				for _, n := range flusher.Nodes() {
 					n.Do(context.Background(), n.B().ScriptFlush().Build())
 				}
@@ -230,9 +233,6 @@ func TestNoReadIsOlderThanATellingBeforeIt(t *testing.T) {
 			}
 		})
 		wg.Wait()
-		if reads.Load() < 100 {
-			t.Fatalf("only %d reads", reads.Load())
-		}
 	})
 }
 
