@@ -149,7 +149,7 @@ func (l *listener) attend(ctx context.Context) error {
 	var frames []hub.Frame
 	for {
 		var why hub.Reason
-		frames, why = conn.TakeFrames(frames[:0], 64<<10)
+		frames, why = conn.NextFrames(frames[:0], 64<<10)
 		for _, f := range frames {
 			if again, err := l.take(ctx, f); again || err != nil {
 				return err

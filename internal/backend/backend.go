@@ -104,7 +104,7 @@ var ErrElsewhere = errors.New("another node runs this job")
 // Bell is a [chat.Bell] that someone can listen to.
 type Bell interface {
 	chat.Bell
-	Listen(chat.Ear)
+	Listen(chat.Handler)
 }
 
 // Presence is a [hub.Presence] that is closed before the store.

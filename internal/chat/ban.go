@@ -18,7 +18,7 @@ type Ban struct {
 	Reason string    `json:"reason,omitempty" doc:"Why"`
 }
 
-func (b Ban) holds(at time.Time) bool {
+func (b Ban) active(at time.Time) bool {
 	return !b.At.IsZero() && (b.Until.IsZero() || at.Before(b.Until))
 }
 
@@ -40,7 +40,7 @@ func (b Ban) refusal(who Caller) *Error {
 
 // banned returns the ban of a person from a room, the zero Ban if none holds.
 func (s *Service) banned(ctx context.Context, room RoomID, user UserID) (b Ban, err error) {
-	if _, err = s.restriction(ctx, banKind, room, user, &b); err != nil || !b.holds(s.now()) {
+	if _, err = s.restriction(ctx, banKind, room, user, &b); err != nil || !b.active(s.now()) {
 		return Ban{}, err
 	}
 	return b, nil
@@ -132,7 +132,7 @@ func (s *Service) bans(ctx context.Context, room RoomID) ([]Ban, error) {
 		}
 		bans = append(bans, b)
 	}
-	return slices.DeleteFunc(bans, func(b Ban) bool { return !b.holds(now) }), nil
+	return slices.DeleteFunc(bans, func(b Ban) bool { return !b.active(now) }), nil
 }
 
 // LiftBan lets a person come back, who has to join or be added for it.

@@ -12,9 +12,9 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// says fails the test unless err is the refusal, and names what the person
+// wantError fails the test unless err is the refusal, and names what the person
 // should know.
-func says(t *testing.T, what string, err error, want *chat.Error, parts ...string) {
+func wantError(t *testing.T, what string, err error, want *chat.Error, parts ...string) {
 	t.Helper()
 	refused(t, what, err, want)
 	for _, part := range parts {
@@ -75,23 +75,23 @@ func TestArchivedRoom(t *testing.T) {
 		},
 	} {
 		for _, who := range []chat.Caller{joe, mary} {
-			says(t, what+" as "+who.User.Name, try(who), chat.ErrForbidden, "archived")
+			wantError(t, what+" as "+who.User.Name, try(who), chat.ErrForbidden, "archived")
 		}
 	}
 	_, err = f.EditMessage(ctx, mary, chat.EditInput{Room: room, No: first.No, Text: "other"})
-	says(t, "editing", err, chat.ErrForbidden, "archived")
+	wantError(t, "editing", err, chat.ErrForbidden, "archived")
 	_, err = f.EditMessage(ctx, mary, chat.EditInput{Room: thread, No: 1, Text: "other"})
-	says(t, "editing in a thread", err, chat.ErrForbidden, "archived")
+	wantError(t, "editing in a thread", err, chat.ErrForbidden, "archived")
 	_, err = f.DeleteMessage(ctx, mary, at)
-	says(t, "deleting one's own", err, chat.ErrForbidden, "archived")
+	wantError(t, "deleting one's own", err, chat.ErrForbidden, "archived")
 	_, err = f.DeleteMessage(ctx, mary, chat.MessageInput{Room: thread, No: 1})
-	says(t, "deleting one's own in a thread", err, chat.ErrForbidden, "archived")
+	wantError(t, "deleting one's own in a thread", err, chat.ErrForbidden, "archived")
 	_, err = f.JoinRoom(ctx, zoe, chat.RoomInput{Room: room})
-	says(t, "joining", err, chat.ErrForbidden, "archived")
+	wantError(t, "joining", err, chat.ErrForbidden, "archived")
 	_, err = f.AddMember(ctx, joe, chat.MemberInput{Room: room, User: zoe.User.ID})
-	says(t, "adding somebody", err, chat.ErrForbidden, "archived")
+	wantError(t, "adding somebody", err, chat.ErrForbidden, "archived")
 	_, err = f.CreateHook(ctx, joe, chat.HookInput{Room: room, Name: "Hook"})
-	says(t, "making a webhook", err, chat.ErrForbidden, "archived")
+	wantError(t, "making a webhook", err, chat.ErrForbidden, "archived")
 
 	if page, err := f.ListMessages(ctx, mary, chat.MessageListInput{Room: room}); err != nil ||
 		len(page.Messages) != 2 {
@@ -147,7 +147,7 @@ func TestSlowRoom(t *testing.T) {
 	}
 	f.Wait(10 * time.Second)
 	_, err = f.Send(ctx, mary, chat.SendInput{Room: open, Text: "two"})
-	says(t, "the next too soon", err, chat.ErrRateLimited, "slow")
+	wantError(t, "the next too soon", err, chat.ErrRateLimited, "slow")
 	if wait := chat.AsError(err).RetryAfter; wait != 20*time.Second {
 		t.Errorf("retry after %s", wait)
 	}
@@ -209,9 +209,9 @@ func TestBan(t *testing.T) {
 			refused(t, "sending to the "+what, err, chat.ErrNotFound)
 		}
 		_, err = f.JoinRoom(ctx, mary, chat.RoomInput{Room: room})
-		says(t, "joining", err, chat.ErrForbidden, "banned", "spam")
+		wantError(t, "joining", err, chat.ErrForbidden, "banned", "spam")
 		_, err = f.AddMember(ctx, joe, chat.MemberInput{Room: room, User: mary.User.ID})
-		says(t, "being added", err, chat.ErrForbidden, "banned", "spam")
+		wantError(t, "being added", err, chat.ErrForbidden, "banned", "spam")
 	}
 	gone()
 	// Again, for good: the last word counts, and there is one of it.

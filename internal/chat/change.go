@@ -221,7 +221,7 @@ func (c *Change) MayWrite(room *Room, member *Member, spoke time.Time) error {
 		return ErrArchived
 	case member == nil:
 		return nil
-	case member.Mute.holds(c.At):
+	case member.Mute.active(c.At):
 		return Muted(member.Mute.Until)
 	}
 	if !c.Slowed(room, member) || c.Unslowed || member.Role == RoomModerator {

@@ -147,16 +147,18 @@ func (s *Service) putUpload(ctx context.Context, was int64, u upload) (version i
 	return version, err
 }
 
-// takenFile is an upload that a send has taken, and the version of its record.
-type takenFile struct {
+// claimedFile is an upload that a send has taken, and the version of its
+// record.
+type claimedFile struct {
 	upload
 	version int64
 }
 
-// takeFiles marks uploads as sent by one send into a room and returns them. The
-// send may be repeated. End it with [Service.filesSent] or
+// claimFiles marks uploads as sent by one send into a room and returns them.
+// The send may be repeated. End it with [Service.filesSent] or
 // [Service.filesRefused].
-func (s *Service) takeFiles(ctx context.Context, who Caller, room RoomID, in SendInput) ([]takenFile, error) {
+func (s *Service) claimFiles(ctx context.Context, who Caller, room RoomID,
+	in SendInput) ([]claimedFile, error) {
 	if len(in.Files) > maxFiles {
 		return nil, invalid("files", "a message has at most %d files", maxFiles)
 	}
@@ -164,11 +166,11 @@ func (s *Service) takeFiles(ctx context.Context, who Caller, room RoomID, in Sen
 	if in.ClientID == "" {
 		send = s.NewID()
 	}
-	var taken []takenFile
+	var taken []claimedFile
 	for _, id := range in.Files {
-		f, err := s.takeFile(ctx, who, room, id, send)
+		f, err := s.claimFile(ctx, who, room, id, send)
 		if err != nil {
-			s.filesRefused(ctx, taken)
+			s.releaseFiles(ctx, taken)
 			return nil, err
 		}
 		taken = append(taken, f)
@@ -176,7 +178,8 @@ func (s *Service) takeFiles(ctx context.Context, who Caller, room RoomID, in Sen
 	return taken, nil
 }
 
-func (s *Service) takeFile(ctx context.Context, who Caller, room RoomID, id, send string) (takenFile, error) {
+func (s *Service) claimFile(ctx context.Context, who Caller, room RoomID,
+	id, send string) (claimedFile, error) {
 	f, err := s.readUpload(ctx, id)
 	// A file that is about to be removed is not taken any more, and one that is
 	// still arriving not yet.
@@ -189,11 +192,11 @@ func (s *Service) takeFile(ctx context.Context, who Caller, room RoomID, id, sen
 			Message: "This upload was not found, or has expired. Upload the file again."}
 	}
 	if err != nil {
-		return takenFile{}, err
+		return claimedFile{}, err
 	}
 	if f.Sent != send {
 		if f.Sent != "" && !f.Refused {
-			return takenFile{}, &Error{Code: CodeConflict, Field: "files",
+			return claimedFile{}, &Error{Code: CodeConflict, Field: "files",
 				Message: "This file has already been sent. Upload it again."}
 		}
 		f.Sent, f.Room, f.SentAt = send, room, s.now()
@@ -205,8 +208,8 @@ func (s *Service) takeFile(ctx context.Context, who Caller, room RoomID, id, sen
 	return f, err
 }
 
-func (s *Service) readUpload(ctx context.Context, id string) (takenFile, error) {
-	var f takenFile
+func (s *Service) readUpload(ctx context.Context, id string) (claimedFile, error) {
+	var f claimedFile
 	r, err := s.Store.Record(ctx, uploadKind, id)
 	if err == nil {
 		f.version, err = r.Version, json.Unmarshal(r.Value, &f.upload)
@@ -214,9 +217,9 @@ func (s *Service) readUpload(ctx context.Context, id string) (takenFile, error) 
 	return f, err
 }
 
-// filesRefused frees files whose send was refused. If that fails,
+// releaseFiles frees files whose send was refused. If that fails,
 // [Service.Maintain] removes those that no message has.
-func (s *Service) filesRefused(ctx context.Context, taken []takenFile) {
+func (s *Service) releaseFiles(ctx context.Context, taken []claimedFile) {
 	ctx = context.WithoutCancel(ctx)
 	for _, f := range taken {
 		f.Refused = true
@@ -227,9 +230,9 @@ func (s *Service) filesRefused(ctx context.Context, taken []takenFile) {
 	}
 }
 
-// filesSent notes that a message has the files. If that fails,
+// attachFiles notes that a message has the files. If that fails,
 // [Service.Maintain] looks for the message.
-func (s *Service) filesSent(ctx context.Context, taken []takenFile, m Message) {
+func (s *Service) attachFiles(ctx context.Context, taken []claimedFile, m Message) {
 	ctx = context.WithoutCancel(ctx)
 	for _, f := range taken {
 		if !slices.ContainsFunc(m.Files, func(has File) bool { return has.ID == f.File.ID }) {
@@ -238,7 +241,7 @@ func (s *Service) filesSent(ctx context.Context, taken []takenFile, m Message) {
 		f.Refused, f.No = false, m.No
 		_, err := s.putUpload(ctx, f.version, f.upload)
 		for tries := 0; errors.Is(err, ErrConflict) && tries < 3; tries++ { // repeated meanwhile
-			var now takenFile
+			var now claimedFile
 			if now, err = s.readUpload(ctx, f.File.ID); err == nil {
 				_, err = s.putUpload(ctx, now.version, f.upload)
 			}

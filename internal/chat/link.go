@@ -58,7 +58,7 @@ func (s *Service) ListPreviews(ctx context.Context, who Caller, in MessageInput)
 	looked, errs := make([]Preview, len(all)), make([]error, len(all))
 	var wg sync.WaitGroup
 	for i, link := range all {
-		wg.Go(func() { looked[i], errs[i] = s.look(ctx, who, link) })
+		wg.Go(func() { looked[i], errs[i] = s.fetchPreview(ctx, who, link) })
 	}
 	wg.Wait()
 	out := PreviewList{Previews: []Preview{}}
@@ -79,9 +79,9 @@ func (s *Service) ListPreviews(ctx context.Context, who Caller, in MessageInput)
 	return out, nil
 }
 
-// look returns a link's preview. Only what is not known yet counts against the
-// caller's limit.
-func (s *Service) look(ctx context.Context, who Caller, link string) (Preview, error) {
+// fetchPreview returns a link's preview. Only what is not known yet counts
+// against the caller's limit.
+func (s *Service) fetchPreview(ctx context.Context, who Caller, link string) (Preview, error) {
 	p, known, err := s.LinkPreviewer.Known(ctx, link)
 	if known || err != nil {
 		return p, err
@@ -119,7 +119,7 @@ func (s *Service) OpenPreview(ctx context.Context, who Caller, in PreviewInput) 
 		if linkID(link) != in.Preview || s.LinkPreviewer == nil {
 			continue
 		}
-		p, err := s.look(ctx, who, link)
+		p, err := s.fetchPreview(ctx, who, link)
 		if err == nil && p.Image == "" {
 			err = ErrNotFound
 		}

@@ -27,8 +27,9 @@ func (s *cutOff) Commit(ctx context.Context, changes ...chat.Change) ([]chat.Res
 	return nil, chat.ErrUnavailable
 }
 
-// heard returns the kinds of the events after a place of a person's own stream.
-func heard(t *testing.T, s chat.Store, who chat.Caller, after chat.Position) (kinds []chat.Kind) {
+// eventKinds returns the kinds of the events after a place of a person's own
+// stream.
+func eventKinds(t *testing.T, s chat.Store, who chat.Caller, after chat.Position) (kinds []chat.Kind) {
 	t.Helper()
 	events, err := s.Events(t.Context(), chat.UserStream(who.User.ID), after, 100)
 	if err != nil {
@@ -79,7 +80,7 @@ func TestTriedAgainIsWhole(t *testing.T) {
 		if err := c.do(); !errors.Is(err, c.last) {
 			t.Errorf("%s a third time: %v, want %v", c.what, err, c.last)
 		}
-		if kinds := heard(t, store, guest, heads[0].Position); len(kinds) != 1 || kinds[0] != c.tell {
+		if kinds := eventKinds(t, store, guest, heads[0].Position); len(kinds) != 1 || kinds[0] != c.tell {
 			t.Errorf("%s: their devices are told %v, want one %s", c.what, kinds, c.tell)
 		}
 	}

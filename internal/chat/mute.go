@@ -12,8 +12,8 @@ type Mute struct {
 	By     UserID    `json:"by" doc:"Who did it"`
 }
 
-// holds reports whether the mute is not over at a time.
-func (m Mute) holds(at time.Time) bool { return at.Before(m.Until) }
+// active reports whether the mute is not over at a time.
+func (m Mute) active(at time.Time) bool { return at.Before(m.Until) }
 
 // MuteInput keeps a member from writing.
 type MuteInput struct {
@@ -26,7 +26,7 @@ type MuteInput struct {
 // muted returns the mute that waits for a person in a room, the zero Mute if
 // none holds.
 func (s *Service) muted(ctx context.Context, room RoomID, user UserID) (m Mute, err error) {
-	if _, err = s.restriction(ctx, muteKind, room, user, &m); err != nil || !m.holds(s.now()) {
+	if _, err = s.restriction(ctx, muteKind, room, user, &m); err != nil || !m.active(s.now()) {
 		return Mute{}, err
 	}
 	return m, nil

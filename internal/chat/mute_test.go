@@ -83,7 +83,7 @@ func TestMute(t *testing.T) {
 				return err
 			},
 		} {
-			says(t, what+": "+what2, try(), chat.ErrForbidden, "muted")
+			wantError(t, what+": "+what2, try(), chat.ErrForbidden, "muted")
 		}
 	}
 	silent("muted")

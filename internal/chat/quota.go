@@ -92,10 +92,10 @@ func (s *Service) spaceFor(ctx context.Context, id string) (int64, error) {
 // and it does not fit beside the others. Of files that arrive at the same time
 // none goes over the limit: each is judged again once it has arrived, and
 // whoever comes last sees all.
-func (s *Service) fits(ctx context.Context, id string, take func(most int64) (File, error)) (File, error) {
+func (s *Service) fits(ctx context.Context, id string, save func(most int64) (File, error)) (File, error) {
 	most := s.Limits.File
 	if s.Limits.Files == 0 {
-		return take(most)
+		return save(most)
 	}
 	left, err := s.spaceFor(ctx, id)
 	if err != nil {
@@ -104,7 +104,7 @@ func (s *Service) fits(ctx context.Context, id string, take func(most int64) (Fi
 	if left <= 0 {
 		return File{}, s.noSpace()
 	}
-	file, err := take(min(most, left))
+	file, err := save(min(most, left))
 	if errors.Is(err, ErrTooLarge) && left < most {
 		return File{}, s.noSpace()
 	}

@@ -23,7 +23,7 @@ const (
 
 // scanMessages searches by reading: the messages of all rooms, newest first,
 // until there are enough or it has looked at scanMost.
-func scanMessages(ctx context.Context, store Store, views []RoomView, q Query, before Place,
+func scanMessages(ctx context.Context, store Store, views []RoomView, q Query, before SearchCursor,
 	limit int) (Found, error) {
 	var found Found
 	matches := matcher(q.Terms())
@@ -34,11 +34,11 @@ func scanMessages(ctx context.Context, store Store, views []RoomView, q Query, b
 			continue
 		}
 		t := &roomScan{store: store, room: v.ID, next: v.HeadNo + 1, floor: v.Trimmed,
-			at: Place{At: farFuture}}
+			at: SearchCursor{At: farFuture}}
 		if v.Last != nil {
-			t.at = v.Last.Place()
+			t.at = v.Last.Cursor()
 		}
-		if begin != (Place{}) && t.at.Compare(begin) >= 0 {
+		if begin != (SearchCursor{}) && t.at.Compare(begin) >= 0 {
 			if err := t.skipTo(ctx, begin.At); err != nil {
 				return Found{}, err
 			}
@@ -70,16 +70,16 @@ func scanMessages(ctx context.Context, store Store, views []RoomView, q Query, b
 		}
 		t.page = t.page[:len(t.page)-1]
 		if n := len(t.page); n > 0 {
-			t.at = t.page[n-1].Place()
+			t.at = t.page[n-1].Cursor()
 		} else {
-			t.at = m.Place() // what comes next is older, or nearly
+			t.at = m.Cursor() // what comes next is older, or nearly
 		}
 		heap.Fix(&rooms, 0)
 		if begin.Holds(&m) && q.Wants(&m) && matches(m.Words()) {
 			found.Messages = append(found.Messages, m)
 		}
 		if len(found.Messages) == limit || looked >= scanMost && begin.Holds(&m) {
-			found.Until = m.Place()
+			found.Until = m.Cursor()
 			return found, nil
 		}
 	}
@@ -92,10 +92,10 @@ var farFuture = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 type roomScan struct {
 	store Store
 	room  RoomID
-	next  int64     // messages with smaller numbers were not read yet
-	floor int64     // those up to here are gone
-	page  []Message // read, ascending
-	at    Place     // of the last of page, or later than all that is to come
+	next  int64        // messages with smaller numbers were not read yet
+	floor int64        // those up to here are gone
+	page  []Message    // read, ascending
+	at    SearchCursor // of the last of page, or later than all that is to come
 }
 
 // read reads the next page and returns how many messages it has.
@@ -105,7 +105,7 @@ func (t *roomScan) read(ctx context.Context) (n int, err error) {
 	}
 	t.page, err = t.store.Messages(ctx, t.room, Page{From: Before, No: t.next, Limit: scanPage})
 	if n = len(t.page); n > 0 {
-		t.next, t.at = t.page[0].No, t.page[n-1].Place()
+		t.next, t.at = t.page[0].No, t.page[n-1].Cursor()
 	}
 	return n, err
 }
@@ -123,7 +123,7 @@ func (t *roomScan) skipTo(ctx context.Context, at time.Time) (err error) {
 		return len(one) == 0 || one[0].At.After(at.Add(clockSlack))
 	})
 	t.next = first + int64(later)
-	t.at = Place{At: at.Add(clockSlack), ID: "\U0010ffff"}
+	t.at = SearchCursor{At: at.Add(clockSlack), ID: "\U0010ffff"}
 	return err
 }
 

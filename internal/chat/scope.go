@@ -6,11 +6,11 @@ import "time"
 // answers tell what was asked for; those that would tell more are cut here.
 
 // readable returns an answer without what only [ScopeRead] may see.
-func (c Caller) readable(answer any) any {
+func (c Caller) readable(output any) any {
 	if c.May(ScopeRead) == nil {
-		return answer
+		return output
 	}
-	switch v := answer.(type) {
+	switch v := output.(type) {
 	case Message:
 		if v.From != c.User.ID || v.Deleted() {
 			return Message{Room: v.Room, No: v.No}
@@ -22,5 +22,5 @@ func (c Caller) readable(answer any) any {
 	case ReadOutput:
 		return ReadOutput{Read: v.Read}
 	}
-	return answer
+	return output
 }

@@ -19,7 +19,7 @@ type Finder interface {
 	// Rooms that are not there are skipped. A message may be found, or found
 	// changed, only some moments after it was sent or changed; what is deleted
 	// is not found.
-	Search(ctx context.Context, rooms []RoomID, q Query, before Place, limit int) (Found, error)
+	Search(ctx context.Context, rooms []RoomID, q Query, before SearchCursor, limit int) (Found, error)
 }
 
 // Query says which messages are looked for: those to which all of it applies.
@@ -87,20 +87,21 @@ func (m *Message) Words() string {
 	return text
 }
 
-// Place is a place in a search's order, by time and then by id: that of the
-// message with that id. The zero Place is the one before which all are.
-type Place struct {
+// SearchCursor is a place in a search's order, by time and then by id: that of
+// the message with that id. The zero Place is the one before which all are.
+type SearchCursor struct {
 	At time.Time
 	ID string
 }
 
-// Place is m's place.
-func (m *Message) Place() Place { return Place{At: m.At, ID: m.ID} }
+// Cursor is m's place.
+func (m *Message) Cursor() SearchCursor { return SearchCursor{At: m.At, ID: m.ID} }
 
 // Start is the place before which the query's answer begins, if it is to begin
 // before a place.
-func (q *Query) Start(before Place) Place {
-	if end := (Place{At: q.Before}); !q.Before.IsZero() && (before == (Place{}) || end.Compare(before) < 0) {
+func (q *Query) Start(before SearchCursor) SearchCursor {
+	end := SearchCursor{At: q.Before}
+	if !q.Before.IsZero() && (before == (SearchCursor{}) || end.Compare(before) < 0) {
 		return end
 	}
 	return before
@@ -108,17 +109,21 @@ func (q *Query) Start(before Place) Place {
 
 // Compare is negative if p is older than o, and 0 if they are the same. It
 // takes the zero Place as it stands: older than all.
-func (p Place) Compare(o Place) int { return cmp.Or(p.At.Compare(o.At), strings.Compare(p.ID, o.ID)) }
+func (p SearchCursor) Compare(o SearchCursor) int {
+	return cmp.Or(p.At.Compare(o.At), strings.Compare(p.ID, o.ID))
+}
 
 // Holds reports whether a message stands before p.
-func (p Place) Holds(m *Message) bool { return p == (Place{}) || m.Place().Compare(p) < 0 }
+func (p SearchCursor) Holds(m *Message) bool {
+	return p == (SearchCursor{}) || m.Cursor().Compare(p) < 0
+}
 
 // Found is what a search has found, and how far back it has looked: every
 // message before which it was to begin, down to the place Until, is in Messages
 // if it is wanted. The zero Until is the end: there are no more.
 type Found struct {
 	Messages []Message // newest first
-	Until    Place
+	Until    SearchCursor
 }
 
 // SearchInput says what to look for.
@@ -174,7 +179,7 @@ func (s *Service) Search(ctx context.Context, who Caller, in SearchInput) (Searc
 		return SearchResult{}, err
 	}
 	out := SearchResult{Messages: append([]Message{}, found.Messages...)}
-	if found.Until != (Place{}) {
+	if found.Until != (SearchCursor{}) {
 		out.Next, out.Until = strconv.FormatInt(found.Until.At.UnixMilli(), 10)+"."+found.Until.ID,
 			found.Until.At
 	}
@@ -200,7 +205,7 @@ func (s *Service) searchable(ctx context.Context, who Caller, room RoomID) ([]Ro
 	return slices.DeleteFunc(views, func(v RoomView) bool { return !in[v.home()] }), nil
 }
 
-func (in *SearchInput) query() (q Query, before Place, err error) {
+func (in *SearchInput) query() (q Query, before SearchCursor, err error) {
 	if !utf8.ValidString(in.Text) || len(in.Text) > 1000 {
 		return q, before, invalid("q", "what is looked for is at most 1000 bytes of text")
 	}
@@ -230,7 +235,7 @@ func (in *SearchInput) query() (q Query, before Place, err error) {
 		if err != nil || len(id) > 200 {
 			return q, before, invalid("cursor", "a cursor is what next was in an answer")
 		}
-		before = Place{At: time.UnixMilli(ms).UTC(), ID: id}
+		before = SearchCursor{At: time.UnixMilli(ms).UTC(), ID: id}
 	}
 	return q, before, nil
 }

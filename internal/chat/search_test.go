@@ -190,12 +190,12 @@ type indexed struct {
 	*chattest.Model
 	rooms []chat.RoomID
 	query chat.Query
-	place chat.Place
+	place chat.SearchCursor
 	found chat.Found
 	err   error
 }
 
-func (s *indexed) Search(_ context.Context, rooms []chat.RoomID, q chat.Query, before chat.Place,
+func (s *indexed) Search(_ context.Context, rooms []chat.RoomID, q chat.Query, before chat.SearchCursor,
 	limit int) (chat.Found, error) {
 	s.rooms, s.query, s.place = rooms, q, before
 	return s.found, s.err
@@ -209,7 +209,7 @@ func TestSearchIndex(t *testing.T) {
 	one := f.Room(ann, chat.Private, bob)
 	bobs := f.Room(bob, chat.Private)
 	m := f.Say(bob, one, "some words")
-	store.found = chat.Found{Messages: []chat.Message{m}, Until: m.Place()}
+	store.found = chat.Found{Messages: []chat.Message{m}, Until: m.Cursor()}
 	r, err := f.Search(t.Context(), ann,
 		chat.SearchInput{Text: " some words ", From: bob.User.ID, Has: "file"})
 	if err != nil || len(r.Messages) != 1 || r.Next == "" || !r.Until.Equal(m.At) {
@@ -217,11 +217,11 @@ func TestSearchIndex(t *testing.T) {
 	}
 	if want := (chat.Query{Text: "some words", From: bob.User.ID,
 		File: true}); store.query != want || !slices.Contains(store.rooms, one) ||
-		slices.Contains(store.rooms, bobs) || store.place != (chat.Place{}) {
+		slices.Contains(store.rooms, bobs) || store.place != (chat.SearchCursor{}) {
 		t.Errorf("the index is asked for %+v in %v before %+v", store.query, store.rooms, store.place)
 	}
 	if _, err := f.Search(t.Context(), ann,
-		chat.SearchInput{Text: "words", Cursor: r.Next}); err != nil || store.place != m.Place() {
+		chat.SearchInput{Text: "words", Cursor: r.Next}); err != nil || store.place != m.Cursor() {
 		t.Errorf("the next page is before %+v, %v", store.place, err)
 	}
 	store.rooms = nil

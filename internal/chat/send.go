@@ -33,7 +33,7 @@ func (s *Service) Send(ctx context.Context, who Caller, in SendInput) (Message, 
 	}
 	room := Room{ID: in.Room}
 	if in.Thread != 0 || IsThread(in.Room) {
-		if room, err = s.answering(ctx, who, in); err != nil {
+		if room, err = s.threadFor(ctx, who, in); err != nil {
 			return Message{}, err
 		}
 	}
@@ -51,7 +51,7 @@ func (s *Service) Send(ctx context.Context, who Caller, in SendInput) (Message, 
 			}
 		}
 	}
-	taken, err := s.takeFiles(ctx, who, room.ID, in)
+	taken, err := s.claimFiles(ctx, who, room.ID, in)
 	if err != nil {
 		return Message{}, err
 	}
@@ -76,15 +76,15 @@ func (s *Service) Send(ctx context.Context, who Caller, in SendInput) (Message, 
 	}
 	if err != nil {
 		if certain(err) {
-			s.filesRefused(ctx, taken)
+			s.releaseFiles(ctx, taken)
 		}
 		return Message{}, err
 	}
 	message := *done[0].Event.Message
-	s.filesSent(ctx, taken, message)
+	s.attachFiles(ctx, taken, message)
 	switch {
 	case room.Kind == ThreadRoom:
-		err = s.answered(ctx, who, room, message)
+		err = s.updateThread(ctx, who, room, message)
 	case strings.HasPrefix(string(room.ID), directPrefix):
 		err = s.reopenDirect(ctx, who, room.ID)
 	}

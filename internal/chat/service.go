@@ -13,7 +13,7 @@ import (
 type Config struct {
 	Store         Store
 	Bell          Bell
-	Presence      Roster
+	Presence      OnlineUsers
 	Limiter       Limiter
 	Hasher        Hasher
 	Names         NameFolder

@@ -141,12 +141,12 @@ type Bell interface {
 	Signal(ctx context.Context, s Signal)
 }
 
-// Ear is what a [Bell] calls, from any goroutine. Neither method blocks, and
-// neither keeps e or s after changing it: events are shared and read-only.
-type Ear interface {
-	// Ring says that the stream has reached e.
-	Ring(e *Event)
+// Handler is what a [Bell] calls, from any goroutine. Neither method blocks,
+// and neither keeps e or s after changing it: events are shared and read-only.
+type Handler interface {
+	// Event says that the stream has reached e.
+	Event(e *Event)
 	Signal(s Signal)
-	// Deaf says that rings of the stream may have been lost until now.
-	Deaf(s Stream)
+	// Gap says that rings of the stream may have been lost until now.
+	Gap(s Stream)
 }

@@ -87,7 +87,7 @@ func (s *Service) judge(home RoomView) error {
 	switch {
 	case home.Archived:
 		return ErrArchived
-	case home.Mute.holds(s.now()):
+	case home.Mute.active(s.now()):
 		return Muted(home.Mute.Until)
 	}
 	return nil
@@ -140,8 +140,8 @@ func (s *Service) thread(ctx context.Context, who Caller, in MessageInput, write
 	return id, nil
 }
 
-// answering returns the thread that a message goes into, with the caller in it.
-func (s *Service) answering(ctx context.Context, who Caller, in SendInput) (Room, error) {
+// threadFor returns the thread that a message goes into, with the caller in it.
+func (s *Service) threadFor(ctx context.Context, who Caller, in SendInput) (Room, error) {
 	id := in.Room
 	if in.Thread != 0 {
 		var err error
@@ -179,8 +179,8 @@ func (s *Service) follow(ctx context.Context, who Caller, thread RoomID, user Us
 	return s.enter(ctx, who, thread, user, RoomMember)
 }
 
-// answered tells the room of a thread how far it has come.
-func (s *Service) answered(ctx context.Context, who Caller, thread Room, m Message) error {
+// updateThread tells the room of a thread how far it has come.
+func (s *Service) updateThread(ctx context.Context, who Caller, thread Room, m Message) error {
 	_, err := s.Store.Commit(ctx, s.change(who, Change{Stream: RoomStream(thread.Parent),
 		Op: MoveThread{No: thread.Root, Thread: Thread{Room: thread.ID, Replies: m.No, LastAt: m.At}}}))
 	if errors.Is(err, ErrNotFound) {

@@ -23,7 +23,7 @@ func (s *Service) mayType(ctx context.Context, who Caller, id RoomID) error {
 		return err
 	}
 	me, err := s.Store.Member(ctx, id, who.User.ID)
-	if err == nil && me.Mute.holds(s.now()) {
+	if err == nil && me.Mute.active(s.now()) {
 		err = Muted(me.Mute.Until)
 	}
 	return err

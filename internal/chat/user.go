@@ -164,8 +164,8 @@ func (s *Service) GetUser(ctx context.Context, who Caller, in UserInput) (User, 
 	return User{}, ErrNotFound
 }
 
-// Roster knows who is online, on all nodes.
-type Roster interface {
+// OnlineUsers knows who is online, on all nodes.
+type OnlineUsers interface {
 	// Online returns the ids of the people with at least one open connection,
 	// in no order.
 	Online(ctx context.Context) ([]UserID, error)

@@ -37,7 +37,7 @@ type Config struct {
 // Runner runs followers.
 type Runner struct {
 	cfg   Config
-	lines []*line
+	lines []*worker
 }
 
 // New returns a runner, which does nothing until Run.
@@ -62,7 +62,7 @@ func New(cfg Config) *Runner {
 		if f.Retry.First == 0 {
 			f.Retry.First, f.Retry.Most = time.Second, 10*time.Minute
 		}
-		r.lines = append(r.lines, &line{Follower: f, cfg: &r.cfg, again: make(chan struct{}, 1),
+		r.lines = append(r.lines, &worker{Follower: f, cfg: &r.cfg, again: make(chan struct{}, 1),
 			heard: map[chat.Stream]bool{}, work: make(chan struct{}, 1)})
 	}
 	if cfg.Metrics != nil {
@@ -154,8 +154,8 @@ func (r *Runner) Status() []Status {
 	return all
 }
 
-// line is a follower while it runs.
-type line struct {
+// worker is a follower while it runs.
+type worker struct {
 	Follower
 	cfg   *Config
 	heard map[chat.Stream]bool // streams that the bell was asked for
@@ -180,7 +180,7 @@ type entry struct {
 	at     time.Time // not before; zero for now
 }
 
-func (l *line) reset(running bool) {
+func (l *worker) reset(running bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.running, l.queues, l.ready, l.known = running, map[string]*entry{}, nil, map[chat.Stream][]string{}
@@ -193,7 +193,7 @@ func signal(c chan struct{}) {
 	}
 }
 
-func (l *line) wakeStreams(streams []chat.Stream) {
+func (l *worker) wakeStreams(streams []chat.Stream) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.running {
@@ -213,7 +213,7 @@ func (l *line) wakeStreams(streams []chat.Stream) {
 }
 
 // wake has a queue served, not before a time if one is given. The lock is held.
-func (l *line) wake(q Queue, at time.Time) {
+func (l *worker) wake(q Queue, at time.Time) {
 	e := l.queues[q.ID]
 	if e == nil {
 		e = &entry{Queue: q, since: l.cfg.Now()}
@@ -233,7 +233,7 @@ func (l *line) wake(q Queue, at time.Time) {
 }
 
 // next takes the queue whose turn it is.
-func (l *line) next() (Queue, bool) {
+func (l *worker) next() (Queue, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.ready) == 0 {
@@ -247,7 +247,7 @@ func (l *line) next() (Queue, bool) {
 
 // done puts a queue back: to the end if there is more to do, until at if it
 // failed, or away.
-func (l *line) done(q Queue, more bool, at time.Time) {
+func (l *worker) done(q Queue, more bool, at time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	e := l.queues[q.ID]
@@ -266,7 +266,7 @@ func (l *line) done(q Queue, more bool, at time.Time) {
 }
 
 // resume wakes the queues whose pause is over.
-func (l *line) resume() {
+func (l *worker) resume() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.cfg.Now()
@@ -277,7 +277,7 @@ func (l *line) resume() {
 	}
 }
 
-func (l *line) status() Status {
+func (l *worker) status() Status {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := Status{Name: l.Name, Running: l.running, Behind: len(l.queues)}
@@ -291,7 +291,7 @@ func (l *line) status() Status {
 }
 
 // run serves queues until ctx is done.
-func (l *line) run(ctx context.Context) error {
+func (l *worker) run(ctx context.Context) error {
 	l.reset(true)
 	defer l.reset(false)
 	var wg sync.WaitGroup
@@ -331,7 +331,7 @@ func (l *line) run(ctx context.Context) error {
 }
 
 // sweeps sweeps now, when asked, and from time to time.
-func (l *line) sweeps(ctx context.Context) {
+func (l *worker) sweeps(ctx context.Context) {
 	defer func() {
 		for s := range l.heard {
 			l.cfg.Bell.Unsubscribe(s)
@@ -354,7 +354,7 @@ func (l *line) sweeps(ctx context.Context) {
 }
 
 // sweep wakes every queue that is behind its stream.
-func (l *line) sweep(ctx context.Context) error {
+func (l *worker) sweep(ctx context.Context) error {
 	known := map[chat.Stream][]string{}
 	err := l.Queues(ctx, func(queues []Queue) error {
 		heads, err := l.cfg.Log.Heads(ctx, streamsOf(queues)...)
@@ -397,7 +397,7 @@ func (l *line) sweep(ctx context.Context) error {
 
 // subscribe asks the bell for the streams of the last sweep, and no others.
 // Only the sweeps call it.
-func (l *line) subscribe(ctx context.Context, known map[chat.Stream][]string) error {
+func (l *worker) subscribe(ctx context.Context, known map[chat.Stream][]string) error {
 	if l.cfg.Bell == nil {
 		return nil
 	}
@@ -422,7 +422,7 @@ func (l *line) subscribe(ctx context.Context, known map[chat.Stream][]string) er
 
 // unpause ends a queue's pause, as its cursor says that it is over. The lock is
 // held.
-func (l *line) unpause(id string) {
+func (l *worker) unpause(id string) {
 	if e := l.queues[id]; e != nil {
 		e.at = time.Time{}
 	}
@@ -433,7 +433,7 @@ const maxPass = 100
 
 // serve hands the events of a queue to the handler, until there are none or one
 // fails. The error is not the handler's.
-func (l *line) serve(ctx context.Context, q Queue) error {
+func (l *worker) serve(ctx context.Context, q Queue) error {
 	more, at, err := l.advance(ctx, q)
 	if errors.Is(err, chat.ErrNotFound) { // the queue or its stream is gone
 		more, at, err = false, time.Time{}, nil
@@ -445,7 +445,7 @@ func (l *line) serve(ctx context.Context, q Queue) error {
 	return err
 }
 
-func (l *line) advance(ctx context.Context, q Queue) (more bool, at time.Time, err error) {
+func (l *worker) advance(ctx context.Context, q Queue) (more bool, at time.Time, err error) {
 	if l.Before != nil {
 		if err := l.Before(ctx, q); err != nil {
 			if errors.Is(err, ErrPaused) {
@@ -472,7 +472,7 @@ func (l *line) advance(ctx context.Context, q Queue) (more bool, at time.Time, e
 }
 
 // step handles one batch, and reports whether there may be more to do.
-func (l *line) step(ctx context.Context, q Queue, c Cursor) (more bool, err error) {
+func (l *worker) step(ctx context.Context, q Queue, c Cursor) (more bool, err error) {
 	was := c.Position
 	if was.Epoch == "" { // never started
 		heads, err := l.cfg.Log.Heads(ctx, q.Stream)
@@ -523,7 +523,7 @@ func (l *line) step(ctx context.Context, q Queue, c Cursor) (more bool, err erro
 	return true, l.save(ctx, q, was, c)
 }
 
-func (l *line) save(ctx context.Context, q Queue, was chat.Position, c Cursor) error {
+func (l *worker) save(ctx context.Context, q Queue, was chat.Position, c Cursor) error {
 	err := l.Cursors.Save(ctx, q, was, c)
 	if errors.Is(err, chat.ErrConflict) { // a node that was thought to be dead is further
 		return nil
@@ -534,7 +534,7 @@ func (l *line) save(ctx context.Context, q Queue, was chat.Position, c Cursor) e
 // skip moves a cursor that the log does not reach back to, as little as is
 // needed to go on. The log has lost its oldest part, mostly, so the place is
 // found by halving.
-func (l *line) skip(ctx context.Context, q Queue, c *Cursor) error {
+func (l *worker) skip(ctx context.Context, q Queue, c *Cursor) error {
 	heads, err := l.cfg.Log.Heads(ctx, q.Stream)
 	if err != nil {
 		return err

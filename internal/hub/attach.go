@@ -13,14 +13,14 @@ import (
 // said when what was missed is complete. The caller holds c.attachMu.
 func (h *Hub) attach(ctx context.Context, c *Conn, s chat.Stream, from chat.Position, known int64,
 	announce bool) error {
-	t, err := h.open(ctx, s)
+	t, err := h.acquireTopic(ctx, s)
 	if err != nil {
 		return err
 	}
-	defer h.leave(t)
+	defer h.releaseTopic(t)
 	for caughtUp := false; ; {
-		c.waitRoom(ctx.Done())
-		step := h.step(c, t, from, known, announce)
+		c.waitForSpace(ctx.Done())
+		step := h.tryAttach(c, t, from, known, announce)
 		if step == done {
 			return nil
 		}
@@ -33,11 +33,11 @@ func (h *Hub) attach(ctx context.Context, c *Conn, s chat.Stream, from chat.Posi
 			}
 		}
 		for i := range events {
-			c.waitRoom(ctx.Done())
-			c.noteJoined(&events[i])
+			c.waitForSpace(ctx.Done())
+			c.recordJoin(&events[i])
 			c.push(c.encoder.Event(&events[i]), news)
 			if leaves(&events[i], c, known) {
-				c.noteLeft(&events[i])
+				c.recordLeave(&events[i])
 				return nil
 			}
 			if c.Closed() != Open {
@@ -60,19 +60,19 @@ func (h *Hub) attach(ctx context.Context, c *Conn, s chat.Stream, from chat.Posi
 }
 
 // What step found.
-type found int
+type attachResult int
 
 const (
-	done  found = iota // the connection is attached, or was there already, or has left
-	older              // the ring does not reach back to the position
+	done  attachResult = iota // the connection is attached, or was there already, or has left
+	older                     // the ring does not reach back to the position
 	// the position, or where the person was known to be a member, is after the
 	// topic's cursor
 	ahead
 )
 
-// step attaches the connection at the cursor if the ring has all that happened
-// since from.
-func (h *Hub) step(c *Conn, t *topic, from chat.Position, known int64, announce bool) found {
+// tryAttach attaches the connection at the cursor if the ring has all that
+// happened since from.
+func (h *Hub) tryAttach(c *Conn, t *topic, from chat.Position, known int64, announce bool) attachResult {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	after := from.Epoch == t.cursor.Epoch && max(from.Seq, known) > t.cursor.Seq
@@ -95,10 +95,10 @@ func (h *Hub) step(c *Conn, t *topic, from chat.Position, known int64, announce 
 		return older
 	}
 	for i := range records {
-		c.noteJoined(records[i].event)
+		c.recordJoin(records[i].event)
 		c.push(records[i].frame(c.encoder), news)
 		if leaves(records[i].event, c, known) {
-			c.noteLeft(records[i].event)
+			c.recordLeave(records[i].event)
 			return done
 		}
 	}
@@ -166,10 +166,10 @@ func (h *Hub) isMember(ctx context.Context, room chat.RoomID, user chat.UserID) 
 	return err == nil, err
 }
 
-// follow has a connection attached to a room that its person has joined, when
-// it is its turn. A topic is locked.
-func (h *Hub) follow(c *Conn, e *chat.Event) {
-	c.noteJoined(e)
+// queueJoin has a connection attached to a room that its person has joined,
+// when it is its turn. A topic is locked.
+func (h *Hub) queueJoin(c *Conn, e *chat.Event) {
+	c.recordJoin(e)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.reason != Open {
@@ -198,14 +198,14 @@ func (h *Hub) attachJoins(c *Conn) {
 		}
 		for _, e := range joins {
 			at := e.View.Position
-			h.settle(c, h.attach(h.ctx, c, chat.RoomStream(e.View.ID), at, at.Seq, false))
+			h.closeOnError(c, h.attach(h.ctx, c, chat.RoomStream(e.View.ID), at, at.Seq, false))
 		}
 	}
 }
 
-// settle closes a connection that could not be given a stream: it comes back
-// and syncs.
-func (h *Hub) settle(c *Conn, err error) {
+// closeOnError closes a connection that could not be given a stream: it comes
+// back and syncs.
+func (h *Hub) closeOnError(c *Conn, err error) {
 	if err == nil || h.ctx.Err() != nil {
 		return
 	}

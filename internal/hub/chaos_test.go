@@ -70,7 +70,7 @@ func streamsAreTheLog(t *testing.T, seed uint64) {
 						return
 					}
 					for range rng.IntN(2000) {
-						c.place("server") // some time, without a clock
+						c.position("server") // some time, without a clock
 					}
 					if rng.IntN(3) == 0 { // again on the same connection
 						if err := c.sync(nil); err != nil {
@@ -79,7 +79,7 @@ func streamsAreTheLog(t *testing.T, seed uint64) {
 					}
 					c.close()
 					c.noFaults()
-					held = c.held()
+					held = c.positions()
 					if rng.IntN(4) == 0 {
 						held = nil
 					}
@@ -173,7 +173,7 @@ func TestDeaf(t *testing.T) {
 	c.mustSync(nil)
 	f.bell.set(true, false)
 	f.send("a", "bot", "unheard")
-	f.Deaf("room:a")
+	f.Gap("room:a")
 	c.reaches("room:a")
 	c.noFaults()
 	c.close()

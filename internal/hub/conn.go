@@ -60,15 +60,15 @@ type Conn struct {
 	// that it is attached to each once. It is locked before everything else.
 	attachMu sync.Mutex
 
-	mu      sync.Mutex // nothing is locked while it is held
-	person  *person    // nil while it is not registered
-	queue   []Frame
-	bytes   int // in queue and pending
-	limit   int
-	burst   int           // of bytes, what a sync may have over the limit until it is written
-	lent    int           // bytes that were taken last, and may not be written yet
-	pending []Frame       // what came while hold is set
-	room    chan struct{} // closed when the queue was drained, for who waits to add to it
+	mu       sync.Mutex // nothing is locked while it is held
+	owner    *userConns // nil while it is not registered
+	queue    []Frame
+	bytes    int // in queue and pending
+	limit    int
+	burst    int           // of bytes, what a sync may have over the limit until it is written
+	inFlight int           // bytes that were taken last, and may not be written yet
+	held     []Frame       // what came while hold is set
+	space    chan struct{} // closed when the queue was drained, for who waits to add to it
 
 	topics []*topic // attached to
 	// kept open so that the hub hears of ended sessions, attached or not
@@ -81,7 +81,7 @@ type Conn struct {
 	left map[chat.Stream]int64
 
 	// Side by side they take no more than one of them.
-	hold    bool
+	holding bool
 	awake   bool // the owner was woken and has not yet found the queue empty
 	reason  Reason
 	joining bool  // a goroutine works on joins
@@ -96,7 +96,7 @@ func NewConn(encoder Encoder, limit int, wake func()) *Conn {
 }
 
 // Send queues a frame, such as the answer to a request.
-func (c *Conn) Send(frame Frame) { c.push(frame, answer) }
+func (c *Conn) Send(frame Frame) { c.push(frame, reply) }
 
 // Ending announces a call that may end the connection's own session. Ended must
 // follow with its answer, which is then the last frame that is sent.
@@ -120,13 +120,13 @@ func (c *Conn) Ended(frame Frame) {
 	c.Send(frame)
 }
 
-// nature says how a frame is treated.
-type nature int
+// frameKind says how a frame is treated.
+type frameKind int
 
 const (
-	news   nature = iota // follows the answer of a sync that is under way
-	answer               // overtakes it
-	signal               // news that may be dropped
+	news   frameKind = iota // follows the answer of a sync that is under way
+	reply                   // overtakes it
+	signal                  // news that may be dropped
 )
 
 // maxPending bounds what waits while a sync is being answered: a person's own
@@ -137,34 +137,34 @@ const maxPending = 32 << 20
 // connections here: queued, or taken and not written yet.
 const maxPerson = 32 << 20
 
-// person is somebody with connections on this node. Nil counts nothing.
-type person struct {
+// userConns is somebody with connections on this node. Nil counts nothing.
+type userConns struct {
 	conns   []*Conn // guarded by the hub's usersMu
 	waiting atomic.Int64
 }
 
-func (p *person) count(size int) {
+func (p *userConns) count(size int) {
 	if p != nil && size != 0 {
 		p.waiting.Add(int64(size))
 	}
 }
 
 // full reports whether size bytes more would be too many.
-func (p *person) full(size int) bool {
+func (p *userConns) full(size int) bool {
 	return p != nil && p.waiting.Load()+int64(size) > maxPerson
 }
 
-// belong counts what waits for the connection for somebody else, or for nobody
-// with nil.
-func (c *Conn) belong(p *person) {
+// setOwner counts what waits for the connection for somebody else, or for
+// nobody with nil.
+func (c *Conn) setOwner(p *userConns) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.person.count(-c.bytes - c.lent)
-	c.person = p
-	p.count(c.bytes + c.lent)
+	c.owner.count(-c.bytes - c.inFlight)
+	c.owner = p
+	p.count(c.bytes + c.inFlight)
 }
 
-func (c *Conn) push(frame Frame, is nature) {
+func (c *Conn) push(frame Frame, kind frameKind) {
 	size := frame.Size()
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -172,21 +172,21 @@ func (c *Conn) push(frame Frame, is nature) {
 		return
 	}
 	limit := c.limit + c.burst
-	if c.hold {
+	if c.holding {
 		limit = maxPending
 	}
-	if is == signal {
+	if kind == signal {
 		limit = c.limit / 4
 	}
-	if c.bytes > 0 && c.bytes+size > limit || c.person.full(size) {
-		if is != signal {
+	if c.bytes > 0 && c.bytes+size > limit || c.owner.full(size) {
+		if kind != signal {
 			c.closeLocked(Slow)
 		}
 		return
 	}
 	c.count(size)
-	if c.hold && is != answer {
-		c.pending = append(c.pending, frame)
+	if c.holding && kind != reply {
+		c.held = append(c.held, frame)
 		return
 	}
 	c.queue = append(c.queue, frame)
@@ -196,7 +196,7 @@ func (c *Conn) push(frame Frame, is nature) {
 // count adds to the bytes that wait. The lock is held.
 func (c *Conn) count(size int) {
 	c.bytes += size
-	c.person.count(size)
+	c.owner.count(size)
 }
 
 // wakeLocked wakes the owner if it is not awake. The lock is held.
@@ -215,17 +215,17 @@ func (c *Conn) closeLocked(why Reason) {
 	}
 	c.reason = why
 	if why != Restart && why != Changed {
-		c.queue, c.pending = nil, nil
+		c.queue, c.held = nil, nil
 		c.count(-c.bytes)
 	}
 	c.wakeLocked()
-	c.signalRoom()
+	c.signalSpace()
 }
 
-func (c *Conn) signalRoom() {
-	if c.room != nil {
-		close(c.room)
-		c.room = nil
+func (c *Conn) signalSpace() {
+	if c.space != nil {
+		close(c.space)
+		c.space = nil
 	}
 }
 
@@ -261,25 +261,25 @@ func (c *Conn) Closed() Reason {
 	return c.reason
 }
 
-// Take appends queued frames, which are Bytes, to buf, up to about max bytes
+// Next appends queued frames, which are Bytes, to buf, up to about max bytes
 // and at least one, and returns it. If there is nothing to take it reports why
 // the connection is closed, and the door goes to sleep until it is woken again.
-func (c *Conn) Take(buf []byte, max int) ([]byte, Reason) {
-	why := c.take(max-len(buf), func(f Frame) { buf = append(buf, f.(Bytes)...) })
+func (c *Conn) Next(buf []byte, max int) ([]byte, Reason) {
+	why := c.next(max-len(buf), func(f Frame) { buf = append(buf, f.(Bytes)...) })
 	return buf, why
 }
 
-// TakeFrames is Take for frames of any kind.
-func (c *Conn) TakeFrames(list []Frame, max int) ([]Frame, Reason) {
-	why := c.take(max, func(f Frame) { list = append(list, f) })
+// NextFrames is Take for frames of any kind.
+func (c *Conn) NextFrames(list []Frame, max int) ([]Frame, Reason) {
+	why := c.next(max, func(f Frame) { list = append(list, f) })
 	return list, why
 }
 
-func (c *Conn) take(max int, each func(Frame)) Reason {
+func (c *Conn) next(max int, each func(Frame)) Reason {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.person.count(-c.lent)
-	c.lent = 0
+	c.owner.count(-c.inFlight)
+	c.inFlight = 0
 	n, taken := 0, 0
 	for ; n < len(c.queue); n++ {
 		size := c.queue[n].Size()
@@ -290,7 +290,7 @@ func (c *Conn) take(max int, each func(Frame)) Reason {
 		taken += size
 	}
 	c.bytes -= taken
-	c.lent = taken
+	c.inFlight = taken
 	c.burst -= min(c.burst, taken)
 	if n == 0 {
 		c.awake = false
@@ -308,23 +308,24 @@ func (c *Conn) take(max int, each func(Frame)) Reason {
 		c.queue = slices.Delete(c.queue, 0, n)
 	}
 	if c.bytes <= c.limit/2 {
-		c.signalRoom()
+		c.signalSpace()
 	}
 	return Open
 }
 
-// waitRoom waits until less than half of the queue is taken, or the connection
-// is closed. While a sync is being answered there is nobody to wait for.
-func (c *Conn) waitRoom(done <-chan struct{}) {
+// waitForSpace waits until less than half of the queue is taken, or the
+// connection is closed. While a sync is being answered there is nobody to wait
+// for.
+func (c *Conn) waitForSpace(done <-chan struct{}) {
 	c.mu.Lock()
-	if c.reason != Open || c.bytes <= c.limit/2 || c.hold {
+	if c.reason != Open || c.bytes <= c.limit/2 || c.holding {
 		c.mu.Unlock()
 		return
 	}
-	if c.room == nil {
-		c.room = make(chan struct{})
+	if c.space == nil {
+		c.space = make(chan struct{})
 	}
-	room := c.room
+	room := c.space
 	c.mu.Unlock()
 	select {
 	case <-room:
@@ -332,43 +333,43 @@ func (c *Conn) waitRoom(done <-chan struct{}) {
 	}
 }
 
-// startHold keeps back the news that are pushed from now on.
-func (c *Conn) startHold() {
+// beginSync keeps back the news that are pushed from now on.
+func (c *Conn) beginSync() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.hold = true
+	c.holding = true
 }
 
-// release queues the frame, and after it what was held back. However much that
-// is, the connection is not slow for it.
-func (c *Conn) release(frame Frame) {
+// finishSync queues the frame, and after it what was held back. However much
+// that is, the connection is not slow for it.
+func (c *Conn) finishSync(frame Frame) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.hold = false; c.reason == Open || c.reason == Restart || c.reason == Changed {
+	if c.holding = false; c.reason == Open || c.reason == Restart || c.reason == Changed {
 		c.count(frame.Size())
-		c.queue = append(append(c.queue, frame), c.pending...)
+		c.queue = append(append(c.queue, frame), c.held...)
 		c.burst = c.bytes
-		if c.wakeLocked(); c.person.full(0) {
+		if c.wakeLocked(); c.owner.full(0) {
 			c.closeLocked(Slow)
 		}
 	}
-	c.pending = nil
+	c.held = nil
 }
 
-// forget drops what was held back: the sync has failed.
-func (c *Conn) forget() {
+// abortSync drops what was held back: the sync has failed.
+func (c *Conn) abortSync() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.reason == Open || c.reason == Restart || c.reason == Changed { // else dropped already
-		for _, frame := range c.pending {
+		for _, frame := range c.held {
 			c.count(-frame.Size())
 		}
 	}
-	c.hold, c.pending = false, nil
+	c.holding, c.held = false, nil
 }
 
-// noteLeft remembers that the connection was told of its person's leaving.
-func (c *Conn) noteLeft(e *chat.Event) {
+// recordLeave remembers that the connection was told of its person's leaving.
+func (c *Conn) recordLeave(e *chat.Event) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.left == nil {
@@ -377,8 +378,8 @@ func (c *Conn) noteLeft(e *chat.Event) {
 	c.left[e.Stream] = max(c.left[e.Stream], e.Seq)
 }
 
-// noteJoined remembers a room.joined that the connection is told of.
-func (c *Conn) noteJoined(e *chat.Event) {
+// recordJoin remembers a room.joined that the connection is told of.
+func (c *Conn) recordJoin(e *chat.Event) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.joined != nil && e.Kind == chat.RoomJoined {
@@ -386,8 +387,8 @@ func (c *Conn) noteJoined(e *chat.Event) {
 	}
 }
 
-// startJoined begins or ends to note.
-func (c *Conn) startJoined(begin bool) {
+// trackJoins begins or ends to note.
+func (c *Conn) trackJoins(begin bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.joined = nil
@@ -420,9 +421,9 @@ func (c *Conn) attached(t *topic) bool {
 	return slices.Contains(c.topics, t)
 }
 
-// note adds or removes a topic from the list of those attached to. It reports
-// false if the connection is closed.
-func (c *Conn) note(t *topic, attached bool) bool {
+// setAttached adds or removes a topic from the list of those attached to. It
+// reports false if the connection is closed.
+func (c *Conn) setAttached(t *topic, attached bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !attached {

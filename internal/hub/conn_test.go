@@ -22,45 +22,45 @@ func (plain) Goodbye(reason string, _ time.Duration) Frame { return Bytes("goodb
 func newConn(limit int) *Conn { return NewConn(plain{}, limit, func() {}) }
 
 func takeAll(c *Conn) string {
-	b, _ := c.Take(nil, 1<<30)
+	b, _ := c.Next(nil, 1<<30)
 	return string(b)
 }
 
 // TestForget: after a sync that failed, what was kept back is not sent and
 // takes no room in the queue; what comes then is sent again at once.
 func TestForget(t *testing.T) {
-	p := &person{}
+	p := &userConns{}
 	c := newConn(100)
-	c.belong(p)
-	c.startHold()
+	c.setOwner(p)
+	c.beginSync()
 	c.push(Bytes("kept back"), news)
-	c.push(Bytes("an answer"), answer)
-	c.forget()
+	c.push(Bytes("an answer"), reply)
+	c.abortSync()
 	c.push(Bytes(", then news"), news)
 	if got := takeAll(c); got != "an answer, then news" {
 		t.Errorf("sent %q", got)
 	}
-	c.startHold()
-	c.release(Bytes("synced"))
+	c.beginSync()
+	c.finishSync(Bytes("synced"))
 	if got := takeAll(c); got != "synced" {
 		t.Errorf("a later sync sends %q", got)
 	}
 	takeAll(c)
-	if c.bytes != 0 || p.waiting.Load() != 0 || c.hold {
-		t.Errorf("%d bytes are counted, %d of the person, hold %v", c.bytes, p.waiting.Load(), c.hold)
+	if c.bytes != 0 || p.waiting.Load() != 0 || c.holding {
+		t.Errorf("%d bytes are counted, %d of the person, hold %v", c.bytes, p.waiting.Load(), c.holding)
 	}
 }
 
 // TestPersonIsBounded: what waits for one person is bounded over all their
 // connections, also while it is being written.
 func TestPersonIsBounded(t *testing.T) {
-	p := &person{}
+	p := &userConns{}
 	var conns []*Conn
 	large := make(Bytes, 1<<20)
 	open := 0
 	for range 2 * maxPerson / len(large) {
 		c := newConn(1 << 20)
-		c.belong(p)
+		c.setOwner(p)
 		c.Send(large)
 		if c.Closed() == Open {
 			open++
@@ -73,7 +73,7 @@ func TestPersonIsBounded(t *testing.T) {
 	}
 	for _, c := range conns {
 		takeAll(c) // it was
-		c.belong(nil)
+		c.setOwner(nil)
 	}
 	if n := p.waiting.Load(); n != 0 {
 		t.Errorf("then %d bytes are counted", n)
@@ -88,7 +88,7 @@ func TestAnswerAfterTheEnd(t *testing.T) {
 	c.Ending()
 	c.Close(Revoked)
 	c.Send(Bytes("more news"))
-	if b, why := c.Take(nil, 100); len(b) > 0 || why != Open {
+	if b, why := c.Next(nil, 100); len(b) > 0 || why != Open {
 		t.Errorf("before the answer: %q, %v", b, why)
 	}
 	if c.Closed() != Revoked {
@@ -98,7 +98,7 @@ func TestAnswerAfterTheEnd(t *testing.T) {
 	if got := takeAll(c); got != "{}" {
 		t.Errorf("sent %q", got)
 	}
-	if _, why := c.Take(nil, 100); why != Revoked {
+	if _, why := c.Next(nil, 100); why != Revoked {
 		t.Errorf("then %v", why)
 	}
 }
@@ -110,10 +110,10 @@ func TestGather(t *testing.T) {
 	const people = 50_000 // at n² this would take half a minute
 	for range 2 {
 		for i := range people {
-			tp.gather(chat.Signal{User: chat.UserID(fmt.Sprint(i)), Online: i%2 == 0})
+			tp.gatherPresence(chat.Signal{User: chat.UserID(fmt.Sprint(i)), Online: i%2 == 0})
 		}
 	}
-	tp.gather(chat.Signal{User: "1", Online: true})
+	tp.gatherPresence(chat.Signal{User: "1", Online: true})
 	if len(tp.gathered) != people || !tp.gathered[1].Online {
 		t.Errorf("%d are told, %+v", len(tp.gathered), tp.gathered[1])
 	}

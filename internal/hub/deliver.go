@@ -7,8 +7,8 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// Ring takes an event from the bell.
-func (h *Hub) Ring(e *chat.Event) {
+// Event takes an event from the bell.
+func (h *Hub) Event(e *chat.Event) {
 	t := h.topic(e.Stream)
 	if t == nil {
 		return
@@ -25,8 +25,8 @@ func (h *Hub) Ring(e *chat.Event) {
 	}
 }
 
-// Deaf takes the bell's word that rings may have been lost.
-func (h *Hub) Deaf(s chat.Stream) {
+// Gap takes the bell's word that rings may have been lost.
+func (h *Hub) Gap(s chat.Stream) {
 	if t := h.topic(s); t != nil {
 		t.mu.Lock()
 		defer t.mu.Unlock()
@@ -45,12 +45,12 @@ func (h *Hub) Signal(s chat.Signal) {
 	defer t.mu.Unlock()
 	switch s.Kind {
 	case chat.Presence:
-		if t.gather(s) {
+		if t.gatherPresence(s) {
 			wait := max(gatherFor, time.Duration(len(t.conns))*gatherEach)
-			h.spawn(func() { h.tellGathered(t, wait) })
+			h.spawn(func() { h.flushPresence(t, wait) })
 		}
 	case chat.Typing:
-		if t.types(s.User, h.cfg.Now()) {
+		if t.shouldSignalTyping(s.User, h.cfg.Now()) {
 			t.signal(s)
 		}
 	default:
@@ -67,7 +67,7 @@ const (
 	gatherEach = 50 * time.Microsecond
 )
 
-func (h *Hub) tellGathered(t *topic, wait time.Duration) {
+func (h *Hub) flushPresence(t *topic, wait time.Duration) {
 	select {
 	case <-time.After(wait):
 	case <-h.ctx.Done():
@@ -77,7 +77,7 @@ func (h *Hub) tellGathered(t *topic, wait time.Duration) {
 	for part := range slices.Chunk(t.gathered, 100) {
 		t.signal(part...)
 	}
-	t.gathered, t.where = nil, nil
+	t.gathered, t.gatheredAt = nil, nil
 }
 
 // deliver moves a topic by the next event, and does what the event asks of the
@@ -89,10 +89,10 @@ func (h *Hub) deliver(t *topic, e *chat.Event) {
 	case chat.MessageCreated:
 		delete(t.typing, e.Message.From)
 	case chat.MemberLeft:
-		h.expel(t, e)
+		h.detachUser(t, e)
 	case chat.RoomJoined:
 		for _, c := range t.conns {
-			h.follow(c, e)
+			h.queueJoin(c, e)
 		}
 	case chat.SessionRevoked:
 		user, _ := t.stream.User()
@@ -112,14 +112,14 @@ func (h *Hub) deliver(t *topic, e *chat.Event) {
 	}
 }
 
-// expel detaches the connections of somebody who has left the room. The topic
-// is locked.
-func (h *Hub) expel(t *topic, e *chat.Event) {
+// detachUser detaches the connections of somebody who has left the room. The
+// topic is locked.
+func (h *Hub) detachUser(t *topic, e *chat.Event) {
 	now := h.cfg.Now()
 	for i := len(t.conns) - 1; i >= 0; i-- {
 		if c := t.conns[i]; c.user == e.Member.User {
 			t.remove(c, now)
-			c.noteLeft(e)
+			c.recordLeave(e)
 		}
 	}
 }

@@ -70,7 +70,7 @@ func (jsonEncoder) Goodbye(reason string, _ time.Duration) hub.Frame {
 type chaosBell struct {
 	mu   sync.Mutex
 	rng  *rand.Rand
-	ear  chat.Ear
+	ear  chat.Handler
 	late []*chat.Event
 	off  bool // loses everything
 	calm bool // loses nothing
@@ -86,7 +86,7 @@ func (b *chaosBell) ring(e *chat.Event) {
 	b.mu.Lock()
 	if b.calm {
 		b.mu.Unlock()
-		b.ear.Ring(e)
+		b.ear.Event(e)
 		return
 	}
 	var now []*chat.Event
@@ -108,7 +108,7 @@ func (b *chaosBell) ring(e *chat.Event) {
 	}
 	b.mu.Unlock()
 	for _, e := range now {
-		b.ear.Ring(e)
+		b.ear.Event(e)
 	}
 }
 
@@ -237,8 +237,8 @@ func (w *followed) begin(p chat.Position) {
 	w.starts = append(w.starts, p)
 }
 
-// place is what a client holds: the farthest it was told.
-func (w *followed) place() (p chat.Position) {
+// position is what a client holds: the farthest it was told.
+func (w *followed) position() (p chat.Position) {
 	for _, s := range w.starts {
 		if s.Seq >= p.Seq {
 			p = s
@@ -284,7 +284,7 @@ func (c *client) drain() {
 			<-c.stuck
 		}
 		for {
-			buf, why := c.conn.Take(nil, 4<<10)
+			buf, why := c.conn.Next(nil, 4<<10)
 			if len(buf) == 0 {
 				if why != hub.Open {
 					c.mu.Lock()
@@ -373,13 +373,13 @@ func (c *client) event(e *chat.Event) {
 	}
 }
 
-// held is what the client comes back with.
-func (c *client) held() map[chat.Stream]chat.Position {
+// positions is what the client comes back with.
+func (c *client) positions() map[chat.Stream]chat.Position {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	held := map[chat.Stream]chat.Position{}
 	for s, w := range c.streams {
-		if p := w.place(); p.Epoch != "" {
+		if p := w.position(); p.Epoch != "" {
 			held[s] = p
 		}
 	}
@@ -402,13 +402,13 @@ func (c *client) mustSync(positions map[chat.Stream]chat.Position) {
 	}
 }
 
-func (c *client) place(s chat.Stream) chat.Position {
+func (c *client) position(s chat.Stream) chat.Position {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.streams[s] == nil {
 		return chat.Position{}
 	}
-	return c.streams[s].place()
+	return c.streams[s].position()
 }
 
 func (c *client) closed() hub.Reason {
@@ -430,7 +430,7 @@ func (c *client) reaches(s chat.Stream) {
 		c.f.t.Fatal(err)
 	}
 	eventually(c.f.t, fmt.Sprintf("%s to come to %d of %s", c.me, heads[0].Seq, s), func() bool {
-		return c.place(s).Seq >= heads[0].Seq || c.closed() != hub.Open
+		return c.position(s).Seq >= heads[0].Seq || c.closed() != hub.Open
 	})
 }
 

@@ -21,7 +21,7 @@ type Log interface {
 
 // Presence is told who is here, and knows who is online on all nodes.
 type Presence interface {
-	chat.Roster
+	chat.OnlineUsers
 	Enter(ctx context.Context, user chat.UserID) // the first connection on this node
 	Leave(ctx context.Context, user chat.UserID) // the last one is gone
 }
@@ -60,7 +60,7 @@ type Stats struct {
 	Resumes   int64 // streams resumed, per connection
 }
 
-// Hub is one node's live connections. It is a chat.Ear.
+// Hub is one node's live connections. It is a chat.Handler.
 type Hub struct {
 	cfg    Config
 	ctx    context.Context // ends with Close
@@ -75,7 +75,7 @@ type Hub struct {
 	topics map[chat.Stream]*topic
 
 	usersMu  sync.Mutex // nothing is locked while it is held
-	users    map[chat.UserID]*person
+	users    map[chat.UserID]*userConns
 	count    int
 	draining bool
 	emptied  chan struct{} // closed when the last connection is gone, once draining
@@ -118,9 +118,9 @@ func New(cfg Config) *Hub {
 		cfg.Logger = slog.Default()
 	}
 	h := &Hub{cfg: cfg, gate: make(chan struct{}, cfg.Resumes), topics: map[chat.Stream]*topic{},
-		users: map[chat.UserID]*person{}}
+		users: map[chat.UserID]*userConns{}}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
-	h.spawn(h.tend)
+	h.spawn(h.maintain)
 	return h
 }
 
@@ -159,9 +159,9 @@ func (h *Hub) Register(ctx context.Context, c *Conn, who chat.Caller) error {
 		return err
 	}
 	for _, s := range []chat.Stream{chat.UserStream(c.user), chat.ServerStream} {
-		t, err := h.open(ctx, s)
+		t, err := h.acquireTopic(ctx, s)
 		if err != nil {
-			h.release(c)
+			h.unregister(c)
 			return err
 		}
 		c.watched = append(c.watched, t)
@@ -182,15 +182,15 @@ func (h *Hub) admit(c *Conn) error {
 	}
 	first := p == nil
 	if first {
-		p = &person{}
+		p = &userConns{}
 		h.users[c.user] = p
 	}
 	h.count++
 	p.conns = append(p.conns, c)
 	h.usersMu.Unlock()
-	c.belong(p)
+	c.setOwner(p)
 	if first {
-		h.tellPresence(c.user)
+		h.updatePresence(c.user)
 	}
 	return nil
 }
@@ -201,16 +201,16 @@ func (h *Hub) Unregister(c *Conn) {
 	c.attachMu.Lock() // once closed it is not attached any more
 	h.detachAll(c)
 	c.attachMu.Unlock()
-	h.release(c)
+	h.unregister(c)
 }
 
-// release undoes Register.
-func (h *Hub) release(c *Conn) {
+// unregister undoes Register.
+func (h *Hub) unregister(c *Conn) {
 	for _, t := range c.watched {
-		h.leave(t)
+		h.releaseTopic(t)
 	}
 	c.watched = nil
-	c.belong(nil)
+	c.setOwner(nil)
 	h.usersMu.Lock()
 	p := h.users[c.user]
 	i := -1
@@ -232,14 +232,14 @@ func (h *Hub) release(c *Conn) {
 	}
 	h.usersMu.Unlock()
 	if last {
-		h.tellPresence(c.user)
+		h.updatePresence(c.user)
 	}
 }
 
-// tellPresence says whether the person is here as it is now, so that a
+// updatePresence says whether the person is here as it is now, so that a
 // connection that comes while another goes, as when a page is loaded again, is
 // not told of in the wrong order.
-func (h *Hub) tellPresence(user chat.UserID) {
+func (h *Hub) updatePresence(user chat.UserID) {
 	h.presenceMu.Lock()
 	defer h.presenceMu.Unlock()
 	h.usersMu.Lock()
@@ -298,7 +298,7 @@ func (h *Hub) Drain(ctx context.Context, retry time.Duration) error {
 	}
 	h.usersMu.Unlock()
 	for _, c := range all {
-		c.push(c.encoder.Goodbye("the server is stopping", retry/2+rand.N(retry)), answer)
+		c.push(c.encoder.Goodbye("the server is stopping", retry/2+rand.N(retry)), reply)
 	}
 	for _, f := range finish {
 		f(ctx)

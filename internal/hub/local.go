@@ -12,26 +12,26 @@ import (
 // LocalBell is the bell inside one process. It loses nothing: what is rung has
 // reached the ear when Ring returns.
 type LocalBell struct {
-	ear atomic.Pointer[chat.Ear]
+	handler atomic.Pointer[chat.Handler]
 }
 
 // NewLocalBell returns a bell that nobody listens to yet.
 func NewLocalBell() *LocalBell { return &LocalBell{} }
 
 // Listen sets who is called.
-func (b *LocalBell) Listen(ear chat.Ear) { b.ear.Store(&ear) }
+func (b *LocalBell) Listen(handler chat.Handler) { b.handler.Store(&handler) }
 
 // Ring is what the store calls with each event that is durable.
 func (b *LocalBell) Ring(e *chat.Event) {
-	if ear := b.ear.Load(); ear != nil {
-		(*ear).Ring(e)
+	if handler := b.handler.Load(); handler != nil {
+		(*handler).Event(e)
 	}
 }
 
 // Signal passes a signal on.
 func (b *LocalBell) Signal(_ context.Context, s chat.Signal) {
-	if ear := b.ear.Load(); ear != nil {
-		(*ear).Signal(s)
+	if handler := b.handler.Load(); handler != nil {
+		(*handler).Signal(s)
 	}
 }
 

@@ -13,9 +13,9 @@ func (h *Hub) topic(s chat.Stream) *topic {
 	return h.topics[s]
 }
 
-// open returns the topic of a stream, subscribed and with a cursor, and counts
-// the caller as its user until leave.
-func (h *Hub) open(ctx context.Context, s chat.Stream) (*topic, error) {
+// acquireTopic returns the topic of a stream, subscribed and with a cursor, and
+// counts the caller as its user until leave.
+func (h *Hub) acquireTopic(ctx context.Context, s chat.Stream) (*topic, error) {
 	h.mu.Lock()
 	t := h.topics[s]
 	first := t == nil
@@ -39,11 +39,11 @@ func (h *Hub) open(ctx context.Context, s chat.Stream) (*topic, error) {
 	select {
 	case <-t.ready:
 	case <-ctx.Done():
-		h.leave(t)
+		h.releaseTopic(t)
 		return nil, ctx.Err()
 	}
 	if t.err != nil {
-		h.leave(t)
+		h.releaseTopic(t)
 		return nil, t.err
 	}
 	return t, nil
@@ -73,10 +73,10 @@ func (h *Hub) start(t *topic) error {
 	return nil
 }
 
-func (h *Hub) leave(t *topic) {
+func (h *Hub) releaseTopic(t *topic) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.leave(h.cfg.Now())
+	t.release(h.cfg.Now())
 }
 
 // closeTopics closes those for which which, called with the topic locked, says

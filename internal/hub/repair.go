@@ -26,7 +26,7 @@ func (h *Hub) repair(t *topic) {
 			t.mu.Lock()
 			if err == nil && !t.again || h.ctx.Err() != nil {
 				t.repairing = false
-				t.leave(h.cfg.Now())
+				t.release(h.cfg.Now())
 				t.mu.Unlock()
 				return
 			}
@@ -122,7 +122,7 @@ func (h *Hub) restart(ctx context.Context, t *topic, from chat.Position) error {
 			c.attachMu.Lock()
 			defer c.attachMu.Unlock()
 			if !c.attached(t) { // a sync may have come first
-				h.settle(c, h.resync(h.ctx, c, t))
+				h.closeOnError(c, h.resync(h.ctx, c, t))
 			}
 		})
 	}
@@ -138,8 +138,8 @@ func (h *Hub) spawn(f func()) {
 	}
 }
 
-// tend looks at the heads now and then, and closes topics that nobody uses.
-func (h *Hub) tend() {
+// maintain looks at the heads now and then, and closes topics that nobody uses.
+func (h *Hub) maintain() {
 	every := h.cfg.Check
 	if every < 0 {
 		every = h.cfg.Linger

@@ -21,7 +21,7 @@ func TestWhatWasDeletedIsNotToldAgain(t *testing.T) {
 	c := f.connect("u", "s2")
 	c.mustSync(nil)
 	c.reaches("room:a")
-	positions := c.held()
+	positions := c.positions()
 	c.close()
 
 	f.send("a", "u", "first secret")

@@ -81,7 +81,7 @@ func TestRollBackIsNoticed(t *testing.T) {
 	})
 	f.model = old
 	e := f.send("a", "bot", "afterwards") // does not ring: the model has none
-	f.Ring(&e)
+	f.Event(&e)
 	eventually(t, "what comes afterwards", is("afterwards"))
 	if why := c.conn.Closed(); why != hub.Open {
 		t.Errorf("the connection was closed: %v", why)

@@ -40,16 +40,16 @@ func (h *Hub) Sync(ctx context.Context, c *Conn, s Sync) error {
 	c.mu.Lock()
 	c.joins, c.left = nil, nil // the views will show them
 	c.mu.Unlock()
-	c.startHold()
-	c.startJoined(true)
-	defer c.startJoined(false)
+	c.beginSync()
+	c.trackJoins(true)
+	defer c.trackJoins(false)
 	views, answer, err := h.state(ctx, c, s)
 	if err != nil {
 		h.detachAll(c)
-		c.forget()
+		c.abortSync()
 		return err
 	}
-	c.release(answer)
+	c.finishSync(answer)
 	// The client takes its time over what follows: nobody waits for this but
 	// itself.
 	for i := range views {
@@ -60,7 +60,7 @@ func (h *Hub) Sync(ctx context.Context, c *Conn, s Sync) error {
 		}
 		from = c.startsAt(views[i].ID, from, known)
 		if err := h.attach(h.ctx, c, stream, from, known.Seq, given); err != nil {
-			h.settle(c, err)
+			h.closeOnError(c, err)
 			break
 		}
 	}
@@ -89,11 +89,11 @@ func (h *Hub) state(ctx context.Context, c *Conn, s Sync) ([]chat.RoomView, Fram
 	out := Synced{Rooms: []chat.RoomView{}, Gone: []chat.Stream{}}
 	own := chat.UserStream(c.user)
 	var err error
-	if out.User, err = h.begin(ctx, c, own, s.Positions); err != nil {
+	if out.User, err = h.attachPersonal(ctx, c, own, s.Positions); err != nil {
 		return nil, nil, err
 	}
 	if s.Server {
-		if out.Server, err = h.begin(ctx, c, chat.ServerStream, s.Positions); err != nil {
+		if out.Server, err = h.attachPersonal(ctx, c, chat.ServerStream, s.Positions); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -101,7 +101,7 @@ func (h *Hub) state(ctx context.Context, c *Conn, s Sync) ([]chat.RoomView, Fram
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := h.abreast(ctx, own); err != nil {
+	if err := h.catchUpStream(ctx, own); err != nil {
 		return nil, nil, err
 	}
 	mine := map[chat.Stream]bool{own: true, chat.ServerStream: s.Server}
@@ -121,32 +121,32 @@ func (h *Hub) state(ctx context.Context, c *Conn, s Sync) ([]chat.RoomView, Fram
 	return views, s.Answer(out), nil
 }
 
-// abreast brings a stream to where the store has it: the bell may be late. What
-// the views show of having left and come back must be heard before the rooms'
-// events, as a client that hears it later forgets what it has got of the room
-// by then.
-func (h *Hub) abreast(ctx context.Context, s chat.Stream) error {
-	t, err := h.open(ctx, s)
+// catchUpStream brings a stream to where the store has it: the bell may be
+// late. What the views show of having left and come back must be heard before
+// the rooms' events, as a client that hears it later forgets what it has got of
+// the room by then.
+func (h *Hub) catchUpStream(ctx context.Context, s chat.Stream) error {
+	t, err := h.acquireTopic(ctx, s)
 	if err != nil {
 		return err
 	}
-	defer h.leave(t)
+	defer h.releaseTopic(t)
 	return h.catchUp(ctx, t)
 }
 
-// begin attaches the connection to a stream that is not a room's: from its
-// position, if it gave one, or from now on. It returns the place that the
+// attachPersonal attaches the connection to a stream that is not a room's: from
+// its position, if it gave one, or from now on. It returns the place that the
 // answer names: the client's own, or now.
-func (h *Hub) begin(ctx context.Context, c *Conn, s chat.Stream,
+func (h *Hub) attachPersonal(ctx context.Context, c *Conn, s chat.Stream,
 	given map[chat.Stream]chat.Position) (chat.Position, error) {
 	if from, ok := given[s]; ok {
 		return from, h.attach(ctx, c, s, from, 0, true)
 	}
-	t, err := h.open(ctx, s)
+	t, err := h.acquireTopic(ctx, s)
 	if err != nil {
 		return chat.Position{}, err
 	}
-	defer h.leave(t)
+	defer h.releaseTopic(t)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.add(c)

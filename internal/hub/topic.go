@@ -19,19 +19,19 @@ type topic struct {
 	ready  chan struct{} // closed when the topic is open, or failed to
 	err    error         // why it failed; read after ready
 
-	mu        sync.Mutex // locked before a connection's, after the hub's
-	open      bool       // subscribed, and cursor set
-	users     int        // who attaches or is attached, so that the topic is not closed
-	idle      time.Time  // since when users is 0
-	cursor    chat.Position
-	ring      []record
-	ringBytes int
-	conns     []*Conn
-	repairing bool
-	again     bool                      // something came while repairing, or before the topic was open
-	gathered  []chat.Signal             // presence to be told soon, the newest of each person
-	where     map[chat.UserID]int       // in gathered
-	typing    map[chat.UserID]time.Time // when each was last told to type
+	mu         sync.Mutex // locked before a connection's, after the hub's
+	open       bool       // subscribed, and cursor set
+	users      int        // who attaches or is attached, so that the topic is not closed
+	idle       time.Time  // since when users is 0
+	cursor     chat.Position
+	ring       []record
+	ringBytes  int
+	conns      []*Conn
+	repairing  bool
+	again      bool                      // something came while repairing, or before the topic was open
+	gathered   []chat.Signal             // presence to be told soon, the newest of each person
+	gatheredAt map[chat.UserID]int       // in gathered
+	typing     map[chat.UserID]time.Time // when each was last told to type
 }
 
 // record is an event with its frames, one per encoder that was needed so far.
@@ -116,17 +116,17 @@ func (t *topic) signal(signals ...chat.Signal) {
 	}
 }
 
-// gather notes who comes or goes, in place of what was noted of them before. It
-// reports whether this is the first. The lock is held.
-func (t *topic) gather(s chat.Signal) (first bool) {
-	if i, known := t.where[s.User]; known {
+// gatherPresence notes who comes or goes, in place of what was noted of them
+// before. It reports whether this is the first. The lock is held.
+func (t *topic) gatherPresence(s chat.Signal) (first bool) {
+	if i, known := t.gatheredAt[s.User]; known {
 		t.gathered[i] = s
 		return false
 	}
-	if first = t.where == nil; first {
-		t.where = map[chat.UserID]int{}
+	if first = t.gatheredAt == nil; first {
+		t.gatheredAt = map[chat.UserID]int{}
 	}
-	t.where[s.User] = len(t.gathered)
+	t.gatheredAt[s.User] = len(t.gathered)
 	t.gathered = append(t.gathered, s)
 	return first
 }
@@ -135,9 +135,9 @@ func (t *topic) gather(s chat.Signal) (first bool) {
 // it for five seconds.
 const typingEvery = 2 * time.Second
 
-// types reports whether to tell that somebody is typing: it was not told a
-// moment ago. The lock is held.
-func (t *topic) types(user chat.UserID, now time.Time) bool {
+// shouldSignalTyping reports whether to tell that somebody is typing: it was
+// not told a moment ago. The lock is held.
+func (t *topic) shouldSignalTyping(user chat.UserID, now time.Time) bool {
 	if last, known := t.typing[user]; known && now.Sub(last) < typingEvery {
 		return false
 	}
@@ -195,7 +195,7 @@ func (t *topic) knows(e *chat.Event) bool {
 // add attaches a connection at the cursor; false if it is closed. The lock is
 // held.
 func (t *topic) add(c *Conn) bool {
-	if !c.note(t, true) {
+	if !c.setAttached(t, true) {
 		return false
 	}
 	t.conns = append(t.conns, c)
@@ -213,12 +213,12 @@ func (t *topic) remove(c *Conn, now time.Time) {
 	t.conns[i] = t.conns[last]
 	t.conns[last] = nil
 	t.conns = t.conns[:last]
-	c.note(t, false)
-	t.leave(now)
+	c.setAttached(t, false)
+	t.release(now)
 }
 
-// leave counts down the users. The lock is held.
-func (t *topic) leave(now time.Time) {
+// release counts down the users. The lock is held.
+func (t *topic) release(now time.Time) {
 	if t.users--; t.users == 0 {
 		t.idle = now
 	}

@@ -45,7 +45,7 @@ func (c *Session) Do(call Call) {
 	switch call.Method() {
 	case "message.send", "ping":
 		defer c.Leave()
-		c.answer(call)
+		c.respond(call)
 		return
 	}
 	if c.calls == nil {
@@ -55,7 +55,7 @@ func (c *Session) Do(call Call) {
 	go func() { // waited for by Gone, through calls
 		defer func() { <-c.calls }()
 		defer c.Leave()
-		c.answer(call)
+		c.respond(call)
 	}()
 }
 
@@ -63,12 +63,12 @@ func (c *Session) Do(call Call) {
 var ending = map[string]bool{"session.delete": true, "session.revoke": true, "token.revoke": true,
 	"account.password": true}
 
-// answer does what is asked for and sends the answer.
+// respond does what is asked for and sends the answer.
 //
 // A call is not cut short when its connection ends, only by callTimeout: a send
 // may have been on its way to disk. A context for each connection would also
 // cost more memory than everything else about it (575 bytes).
-func (c *Session) answer(call Call) {
+func (c *Session) respond(call Call) {
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
 	defer cancel()
 	method := call.Method()

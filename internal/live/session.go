@@ -112,9 +112,9 @@ func (c *Session) Closing(why hub.Reason) Closing {
 	return Closing{Code: CodeNormal, Told: true}
 }
 
-// Gone is the end of the connection. It waits for calls under way, which end
+// End is the end of the connection. It waits for calls under way, which end
 // within callTimeout. With again, the handshake may begin another session.
-func (c *Session) Gone(again bool) {
+func (c *Session) End(again bool) {
 	c.Out.Close(hub.Finished)
 	for range cap(c.calls) {
 		c.calls <- struct{}{}
@@ -144,9 +144,9 @@ func (c *Session) Gone(again bool) {
 	h.wait()
 }
 
-// Frame counts what the client sends; false if it is too much, which ends the
-// session.
-func (c *Session) Frame() bool {
+// AllowFrame counts what the client sends; false if it is too much, which ends
+// the session.
+func (c *Session) AllowFrame() bool {
 	limit := c.srv.cfg.MaxFrames
 	if limit < 0 {
 		return true

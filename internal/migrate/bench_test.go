@@ -78,7 +78,7 @@ func BenchmarkCopy(b *testing.B) {
 	}
 	large(b, first, *benchMessages)
 	client := redistest.Start(b).Client(b)
-	run := func(b *testing.B, from, to place) {
+	run := func(b *testing.B, from, to endpoint) {
 		source, closeSource := from.source(b)
 		defer closeSource()
 		destination, closeDestination := to.destination(b)

@@ -42,11 +42,11 @@ type Progress struct {
 
 // state is what the destination keeps for us.
 type state struct {
-	Version     int    `json:"version"`
-	Epoch       string `json:"epoch"`       // of the source
-	Fingerprint string `json:"fingerprint"` // of what the source held when it began
-	Mark        mark   `json:"mark"`
-	Done        Counts `json:"done"`
+	Version     int        `json:"version"`
+	Epoch       string     `json:"epoch"`       // of the source
+	Fingerprint string     `json:"fingerprint"` // of what the source held when it began
+	Mark        checkpoint `json:"mark"`
+	Done        Counts     `json:"done"`
 }
 
 const stateVersion = 3
@@ -82,7 +82,7 @@ func Copy(ctx context.Context, from Source, to Destination, o Options) error {
 		return fmt.Errorf("read the source: %w", err)
 	}
 	s := state{Version: stateVersion, Epoch: from.Epoch(), Fingerprint: fingerprint,
-		Mark: mark{Stage: inRooms}}
+		Mark: checkpoint{Stage: inRooms}}
 	if left != nil {
 		var was state
 		if err := json.Unmarshal(left, &was); err != nil {
@@ -112,12 +112,12 @@ func Copy(ctx context.Context, from Source, to Destination, o Options) error {
 	// One reads ahead while the other writes.
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	pieces := make(chan piece, 2)
+	pieces := make(chan chunk, 2)
 	readErr := make(chan error, 1)
 	go func() {
 		defer close(pieces)
 		w := walk{from: from, since: o.Now().Add(-rememberFor), full: cmp.Or(o.Batch, batchSize),
-			give: func(p piece) error {
+			emit: func(p chunk) error {
 				select {
 				case pieces <- p:
 					return nil
@@ -132,7 +132,7 @@ func Copy(ctx context.Context, from Source, to Destination, o Options) error {
 		if writeErr != nil {
 			continue // only lets the reader end
 		}
-		s.Mark = p.mark
+		s.Mark = p.at
 		s.Done.add(p.batch)
 		if writeErr = to.Write(ctx, p.batch, s.encode()); writeErr != nil {
 			cancel()

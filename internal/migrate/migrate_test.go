@@ -30,8 +30,8 @@ func TestMain(m *testing.M) { os.Exit(redistest.MainNoLeaks(m)) }
 
 var quiet = slog.New(slog.DiscardHandler)
 
-// place is where data can be: a directory, or a prefix in Redis.
-type place interface {
+// endpoint is where data can be: a directory, or a prefix in Redis.
+type endpoint interface {
 	String() string
 	store(t testing.TB) chat.Store // to be closed
 	source(t testing.TB) (migrate.Source, func())
@@ -99,7 +99,7 @@ func closed(t testing.TB, s chat.Store) {
 }
 
 // move moves all data and verifies.
-func move(t testing.TB, from, to place, o migrate.Options) {
+func move(t testing.TB, from, to endpoint, o migrate.Options) {
 	t.Helper()
 	source, closeSource := from.source(t)
 	defer closeSource()
@@ -157,7 +157,7 @@ func TestRoundTrip(t *testing.T) {
 			w := fill(t, s, seed, 700)
 			want := w.read(s)
 			closed(t, s)
-			places := []place{first, newPrefix(client), newPrefix(client), dir(t.TempDir()),
+			places := []endpoint{first, newPrefix(client), newPrefix(client), dir(t.TempDir()),
 				dir(t.TempDir()), newPrefix(client)}
 			for i, from := range places[:len(places)-1] {
 				move(t, from, places[i+1], migrate.Options{Batch: []int{37, 9, 4000}[seed]})
@@ -322,8 +322,8 @@ func TestResume(t *testing.T) {
 		want := w.read(s)
 		closed(t, s)
 		r := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 3))
-		from := place(first)
-		for _, to := range []place{newPrefix(client), dir(t.TempDir())} {
+		from := endpoint(first)
+		for _, to := range []endpoint{newPrefix(client), dir(t.TempDir())} {
 			runs := 0
 			for ; ; runs++ {
 				if runs > 1000 {
@@ -367,7 +367,7 @@ func TestResume(t *testing.T) {
 	})
 }
 
-func tryOpen(t *testing.T, p place) (chat.Store, error) {
+func tryOpen(t *testing.T, p endpoint) (chat.Store, error) {
 	switch p := p.(type) {
 	case prefix:
 		return redisstore.Open(t.Context(), p.client, redisstore.Options{Prefix: p.name, Log: quiet})
@@ -388,7 +388,7 @@ func TestRefusals(t *testing.T) {
 			fill(t, s, uint64(i), 200)
 			closed(t, s)
 		}
-		begin := func(from, to place, writes int) error {
+		begin := func(from, to endpoint, writes int) error {
 			source, closeSource := from.source(t)
 			defer closeSource()
 			destination, closeDestination := to.destination(t)
@@ -401,7 +401,7 @@ func TestRefusals(t *testing.T) {
 		s := full.store(t)
 		w := fill(t, s, 5, 200)
 		want := w.read(s)
-		for _, to := range []place{full, other} {
+		for _, to := range []endpoint{full, other} {
 			if err := begin(first, to, 1000); !errors.Is(err, migrate.ErrNotEmpty) {
 				t.Fatalf("to a full %s: %v", to, err)
 			}
@@ -412,7 +412,7 @@ func TestRefusals(t *testing.T) {
 		closed(t, s)
 		opened := newPrefix(client)
 		closed(t, opened.store(t)) // has an epoch, and nothing else
-		for _, to := range []place{newPrefix(client), opened, dir(t.TempDir())} {
+		for _, to := range []endpoint{newPrefix(client), opened, dir(t.TempDir())} {
 			if err := begin(first, to, 3); err == nil {
 				t.Fatal("it was not interrupted")
 			}

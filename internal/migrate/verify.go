@@ -104,7 +104,7 @@ func Verify(ctx context.Context, from, to Source, since time.Time,
 		}
 	}
 	var n [2][kinds]int64
-	take := func(side int, i *item) {
+	count := func(side int, i *item) {
 		for k := range kinds {
 			n[side][k] += i.n[k]
 			if i.sums[k] != nil {
@@ -118,11 +118,11 @@ func Verify(ctx context.Context, from, to Source, since time.Time,
 		switch order := compare(a, b); {
 		case order < 0:
 			differ("%s is missing", a.name())
-			take(0, a)
+			count(0, a)
 			a = one.next()
 		case order > 0:
 			differ("%s is not in the source", b.name())
-			take(1, b)
+			count(1, b)
 			b = other.next()
 		default:
 			for k := range kinds {
@@ -132,8 +132,8 @@ func Verify(ctx context.Context, from, to Source, since time.Time,
 					differ("%s: other %s than in the source", a.name(), kindNames[k])
 				}
 			}
-			take(0, a)
-			take(1, b)
+			count(0, a)
+			count(1, b)
 			a, b = one.next(), other.next()
 		}
 		if read != nil {

@@ -7,9 +7,9 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// mark is a place in the walk: all before it, and the record that it names, are
-// written.
-type mark struct {
+// checkpoint is a place in the walk: all before it, and the record that it
+// names, are written.
+type checkpoint struct {
 	Stage stage `json:"stage"`
 	// Room is the room at hand, and User and No are the last member and the
 	// last message of it. Whole: the room is done.
@@ -51,10 +51,10 @@ const (
 	sendsFactor = 4 // sends are small, and in a batch of the embedded store stand together
 )
 
-// piece is a batch and the place that it reaches to.
-type piece struct {
+// chunk is a batch and the place that it reaches to.
+type chunk struct {
 	batch *Batch
-	mark  mark
+	at    checkpoint
 }
 
 // walk reads a source from a mark to its end.
@@ -62,16 +62,16 @@ type walk struct {
 	from  Source
 	since time.Time // of sends
 	full  int       // records in a batch
-	give  func(piece) error
+	emit  func(chunk) error
 
 	batch *Batch
 	size  int // records
 	bytes int
 }
 
-func (w *walk) run(ctx context.Context, at mark) error {
+func (w *walk) run(ctx context.Context, at checkpoint) error {
 	w.batch = &Batch{}
-	for _, s := range []func(context.Context, mark) (mark, error){inRooms: w.rooms,
+	for _, s := range []func(context.Context, checkpoint) (checkpoint, error){inRooms: w.rooms,
 		inSends: w.sends, inPeople: w.people, inInvites: w.invites, inRecords: w.records,
 		inServer: w.server}[at.Stage:] {
 		next, err := s(ctx, at)
@@ -88,7 +88,7 @@ func (w *walk) run(ctx context.Context, at mark) error {
 
 // put counts what was added to the batch, up to the mark, and hands the batch
 // on when it is large.
-func (w *walk) put(records, bytes int, at mark) error {
+func (w *walk) put(records, bytes int, at checkpoint) error {
 	w.size, w.bytes = w.size+records, w.bytes+bytes
 	if w.size < w.full && w.bytes < batchBytes {
 		return nil
@@ -96,13 +96,13 @@ func (w *walk) put(records, bytes int, at mark) error {
 	return w.flush(at)
 }
 
-func (w *walk) flush(at mark) error {
+func (w *walk) flush(at checkpoint) error {
 	b := w.batch
 	w.batch, w.size, w.bytes = &Batch{}, 0, 0
-	return w.give(piece{b, at})
+	return w.emit(chunk{b, at})
 }
 
-func (w *walk) rooms(ctx context.Context, at mark) (mark, error) {
+func (w *walk) rooms(ctx context.Context, at checkpoint) (checkpoint, error) {
 	if at.Room != "" && !at.Whole {
 		if err := w.room(ctx, at); err != nil {
 			return at, err
@@ -114,11 +114,11 @@ func (w *walk) rooms(ctx context.Context, at mark) (mark, error) {
 			return at, err
 		}
 		if len(rooms) == 0 {
-			return mark{Stage: inSends}, nil
+			return checkpoint{Stage: inSends}, nil
 		}
 		for _, r := range rooms {
 			w.batch.Rooms = append(w.batch.Rooms, r)
-			here := mark{Room: r.Room.ID}
+			here := checkpoint{Room: r.Room.ID}
 			if err := w.put(1, 0, here); err != nil {
 				return at, err
 			}
@@ -131,7 +131,7 @@ func (w *walk) rooms(ctx context.Context, at mark) (mark, error) {
 }
 
 // room reads the members and the messages of a room, after the mark.
-func (w *walk) room(ctx context.Context, at mark) error {
+func (w *walk) room(ctx context.Context, at checkpoint) error {
 	for at.No == 0 {
 		members, err := w.from.Members(ctx, at.Room, at.User, min(memberPage, w.full))
 		if err != nil {
@@ -172,7 +172,7 @@ func (w *walk) room(ctx context.Context, at mark) error {
 
 // sends starts from the beginning if it is resumed: they come in any order, and
 // writing one twice is no harm.
-func (w *walk) sends(ctx context.Context, at mark) (mark, error) {
+func (w *walk) sends(ctx context.Context, at checkpoint) (checkpoint, error) {
 	err := w.from.Sends(ctx, w.since, func(some []Send) error {
 		w.batch.Sends = append(w.batch.Sends, some...)
 		if len(w.batch.Sends) < sendsFactor*w.full {
@@ -180,14 +180,14 @@ func (w *walk) sends(ctx context.Context, at mark) (mark, error) {
 		}
 		return w.flush(at)
 	})
-	return mark{Stage: inPeople}, err
+	return checkpoint{Stage: inPeople}, err
 }
 
-func (w *walk) people(ctx context.Context, at mark) (mark, error) {
+func (w *walk) people(ctx context.Context, at checkpoint) (checkpoint, error) {
 	for {
 		people, err := w.from.People(ctx, at.User, min(peoplePage, w.full))
 		if err != nil || len(people) == 0 {
-			return mark{Stage: inInvites}, err
+			return checkpoint{Stage: inInvites}, err
 		}
 		w.batch.People = append(w.batch.People, people...)
 		n := len(people)
@@ -201,11 +201,11 @@ func (w *walk) people(ctx context.Context, at mark) (mark, error) {
 	}
 }
 
-func (w *walk) invites(ctx context.Context, at mark) (mark, error) {
+func (w *walk) invites(ctx context.Context, at checkpoint) (checkpoint, error) {
 	for {
 		invites, err := w.from.Invites(ctx, at.Invite, min(invitePage, w.full))
 		if err != nil || len(invites) == 0 {
-			return mark{Stage: inRecords}, err
+			return checkpoint{Stage: inRecords}, err
 		}
 		w.batch.Invites = append(w.batch.Invites, invites...)
 		at.Invite = invites[len(invites)-1]
@@ -215,12 +215,12 @@ func (w *walk) invites(ctx context.Context, at mark) (mark, error) {
 	}
 }
 
-func (w *walk) records(ctx context.Context, at mark) (mark, error) {
+func (w *walk) records(ctx context.Context, at checkpoint) (checkpoint, error) {
 	for {
 		records, err := w.from.Records(ctx, Record{Kind: at.Kind, Record: chat.Record{ID: at.ID}},
 			min(recordPage, w.full))
 		if err != nil || len(records) == 0 {
-			return mark{Stage: inServer}, err
+			return checkpoint{Stage: inServer}, err
 		}
 		w.batch.Records = append(w.batch.Records, records...)
 		bytes := 0
@@ -234,8 +234,8 @@ func (w *walk) records(ctx context.Context, at mark) (mark, error) {
 	}
 }
 
-func (w *walk) server(ctx context.Context, _ mark) (mark, error) {
+func (w *walk) server(ctx context.Context, _ checkpoint) (checkpoint, error) {
 	head, err := w.from.Server(ctx)
 	w.batch.Server = &head
-	return mark{Stage: atEnd}, err
+	return checkpoint{Stage: atEnd}, err
 }

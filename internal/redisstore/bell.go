@@ -18,11 +18,11 @@ import (
 // step. What is rung is the event as JSON, just as clients get it
 // (docs/protocol.md), or a signal.
 //
-// What is lost on the way is told by [chat.Ear]'s Deaf once the channel is
+// What is lost on the way is told by [chat.Handler]'s Gap once the channel is
 // certain to be heard again.
 type Bell struct {
 	store    *Store
-	ear      atomic.Pointer[chat.Ear]
+	handler  atomic.Pointer[chat.Handler]
 	listener *bus.Listener
 
 	mu   sync.Mutex
@@ -48,7 +48,7 @@ func NewBell(s *Store, subscriber rueidis.Client) (*Bell, error) {
 func (b *Bell) Close() { b.listener.Close() }
 
 // Listen sets who is called.
-func (b *Bell) Listen(ear chat.Ear) { b.ear.Store(&ear) }
+func (b *Bell) Listen(handler chat.Handler) { b.handler.Store(&handler) }
 
 // Subscribe implements [chat.Bell].
 func (b *Bell) Subscribe(ctx context.Context, s chat.Stream) error {
@@ -93,13 +93,13 @@ func (b *Bell) stream(channel string) chat.Stream {
 }
 
 func (b *Bell) message(channel, payload string) {
-	ear := b.ear.Load()
-	if ear == nil {
+	handler := b.handler.Load()
+	if handler == nil {
 		return
 	}
 	e, err := b.store.decode(payload)
 	if err == nil && e.Seq > 0 {
-		(*ear).Ring(&e)
+		(*handler).Event(&e)
 		return
 	}
 	var signal chat.Signal
@@ -107,11 +107,11 @@ func (b *Bell) message(channel, payload string) {
 		b.store.log.Warn("nobody understands what was rung", "channel", channel)
 		return
 	}
-	(*ear).Signal(signal)
+	(*handler).Signal(signal)
 }
 
 func (b *Bell) gap(channel string) {
-	if ear := b.ear.Load(); ear != nil {
-		(*ear).Deaf(b.stream(channel))
+	if handler := b.handler.Load(); handler != nil {
+		(*handler).Gap(b.stream(channel))
 	}
 }

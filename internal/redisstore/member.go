@@ -17,9 +17,9 @@ import (
 // joining> <spoke> <muted until> <mute as JSON>", with milliseconds since 1970,
 // 0 for none.
 
-// placeOf makes what stands in Redis. Spoke is when they have sent their last
-// message while the room was slow.
-func placeOf(m *chat.Member, spoke int64) (string, error) {
+// encodeMember makes what stands in Redis. Spoke is when they have sent their
+// last message while the room was slow.
+func encodeMember(m *chat.Member, spoke int64) (string, error) {
 	place := string(m.Role) + " " + m.JoinedAt.UTC().Format(time.RFC3339Nano)
 	if spoke == 0 && m.Mute == (chat.Mute{}) {
 		return place, nil

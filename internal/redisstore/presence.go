@@ -104,7 +104,7 @@ func (p *Presence) Close() {
 	p.renew(ctx, p.options.Grace, nil)
 }
 
-// Online implements [chat.Roster].
+// Online implements [chat.OnlineUsers].
 func (p *Presence) Online(ctx context.Context) ([]chat.UserID, error) {
 	ctx, cancel, err := p.store.enter(ctx)
 	if err != nil {

@@ -91,7 +91,7 @@ func (s *Store) roomArgs(args []string, c *chat.Change) ([]string, error) {
 	case chat.TrimMessages:
 		return add("trim", num(op.To)), nil
 	case chat.AddMember:
-		place, err := placeOf(&op.Member, 0)
+		place, err := encodeMember(&op.Member, 0)
 		return add("join", string(op.Member.User), place), err
 	case chat.RemoveMember:
 		return add("leave", string(op.User)), nil

@@ -71,7 +71,7 @@ func openNode(t testing.TB, commands, subscriber rueidis.Client, o redisstore.Op
 	}
 	n := &node{Store: s, bell: bell, all: all}
 	all.bells = append(all.bells, bell)
-	bell.Listen(ear{ring: ring})
+	bell.Listen(recordingHandler{ring: ring})
 	t.Cleanup(func() { n.Close() })
 	return n
 }
@@ -97,21 +97,21 @@ func (n *node) Close() error {
 	return n.Store.Close()
 }
 
-type ear struct {
+type recordingHandler struct {
 	ring   func(*chat.Event)
 	signal func(chat.Signal)
-	deaf   func(chat.Stream)
+	gap    func(chat.Stream)
 }
 
-func (e ear) Ring(event *chat.Event) { e.ring(event) }
-func (e ear) Signal(s chat.Signal) {
+func (e recordingHandler) Event(event *chat.Event) { e.ring(event) }
+func (e recordingHandler) Signal(s chat.Signal) {
 	if e.signal != nil {
 		e.signal(s)
 	}
 }
-func (e ear) Deaf(s chat.Stream) {
-	if e.deaf != nil {
-		e.deaf(s)
+func (e recordingHandler) Gap(s chat.Stream) {
+	if e.gap != nil {
+		e.gap(s)
 	}
 }
 

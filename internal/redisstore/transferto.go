@@ -236,7 +236,7 @@ func (p *pipeline) members(members []migrate.Member) {
 				b().Hset().Key(k.room(room, "reads")).FieldValue()
 			for _, m := range some {
 				user := string(m.User)
-				place, err := placeOf(&m.Member, m.Spoke)
+				place, err := encodeMember(&m.Member, m.Spoke)
 				if err != nil && p.err == nil {
 					p.err = err
 				}

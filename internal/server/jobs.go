@@ -47,21 +47,20 @@ func (c *Core) followers(allow netguard.AllowList, metrics prometheus.Registerer
 	return runner, sender.Close
 }
 
-// ears hears everything that a bell rings for: the hub, which serves those who
-// are connected, and the followers.
-type ears struct {
+// bellHandlers passes what a bell says to the hub and to the followers.
+type bellHandlers struct {
 	*hub.Hub
 	followers *follow.Runner
 }
 
-// Ring implements [chat.Ear].
-func (e ears) Ring(event *chat.Event) {
-	e.Hub.Ring(event)
+// Event implements [chat.Handler].
+func (e bellHandlers) Event(event *chat.Event) {
+	e.Hub.Event(event)
 	e.followers.Wake(event.Stream)
 }
 
-// Deaf implements [chat.Ear].
-func (e ears) Deaf(s chat.Stream) {
-	e.Hub.Deaf(s)
+// Gap implements [chat.Handler].
+func (e bellHandlers) Gap(s chat.Stream) {
+	e.Hub.Gap(s)
 	e.followers.Wake(s)
 }

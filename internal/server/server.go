@@ -69,7 +69,7 @@ func New(core *Core, cfg Config) *Server {
 	cfg.Policy = &policy
 	runner, closeSender := core.followers(cfg.OutgoingAllow, cfg.Metrics)
 	s.open(cfg)
-	core.Bell.Listen(ears{s.hub, runner})
+	core.Bell.Listen(bellHandlers{s.hub, runner})
 	s.handler = rest.New(rest.Config{
 		Service: core.Service, Policy: cfg.Policy, Socket: s.socket, IO: s.io, Web: web.FS,
 		Hooks:        incoming.New(incoming.Config{Service: core.Service, Policy: cfg.Policy, Log: core.Log}),

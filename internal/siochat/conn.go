@@ -23,7 +23,7 @@ type conn struct {
 // take handles one event.
 func (c *conn) take(e *socketio.Event) {
 	c.s.eventsIn.Add(1)
-	if c.Frame() && !c.Session.Closed() { // what still comes is not acted upon
+	if c.AllowFrame() && !c.Session.Closed() { // what still comes is not acted upon
 		c.dialect.Event(e)
 	}
 }
@@ -34,7 +34,7 @@ func (c *conn) gone(why socketio.Reason) {
 		c.s.slow.Add(1)
 	}
 	c.abandon()
-	c.Gone(why == socketio.ReasonClientLeft)
+	c.End(why == socketio.ReasonClientLeft)
 }
 
 // abandon gives up what waits: there is no socket any more.

@@ -23,10 +23,10 @@ func (encoder) Signals(list []chat.Signal) hub.Frame {
 	return all
 }
 func (encoder) Resumed(s chat.Stream, p chat.Position) hub.Frame {
-	return encode("resumed", wire.Place{Stream: s, Position: p})
+	return encode("resumed", wire.StreamPosition{Stream: s, Position: p})
 }
 func (encoder) Resync(s chat.Stream, p chat.Position) hub.Frame {
-	return encode("resync", wire.Place{Stream: s, Position: p})
+	return encode("resync", wire.StreamPosition{Stream: s, Position: p})
 }
 func (encoder) Goodbye(reason string, retry time.Duration) hub.Frame {
 	return encode("goodbye", wire.Farewell{Reason: reason, RetryMS: retry.Milliseconds()})

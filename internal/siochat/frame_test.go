@@ -41,7 +41,7 @@ func TestEncodedOnce(t *testing.T) {
 				Answer: func(hub.Synced) hub.Frame { return packets{} }}); err != nil {
 			t.Fatal(err)
 		}
-		c.TakeFrames(nil, 1<<20)
+		c.NextFrames(nil, 1<<20)
 		conns[i] = c
 	}
 	bell.Signal(t.Context(), chat.Signal{Stream: chat.ServerStream, Kind: chat.Typing, User: "u9"})
@@ -56,7 +56,7 @@ func TestEncodedOnce(t *testing.T) {
 	var event *socketio.Packet
 	var signal packets
 	for i, c := range conns {
-		list, why := c.TakeFrames(nil, 1<<20)
+		list, why := c.NextFrames(nil, 1<<20)
 		if len(list) != 2 || why != hub.Open {
 			t.Fatalf("connection %d has %d frames, %v", i, len(list), why)
 		}

@@ -85,7 +85,7 @@ func (c *conn) drain(frames []hub.Frame) []hub.Frame {
 			}
 		}
 		var why hub.Reason
-		frames, why = c.Out.TakeFrames(frames[:0], moveMax)
+		frames, why = c.Out.NextFrames(frames[:0], moveMax)
 		if len(frames) == 0 {
 			if why != hub.Open {
 				c.finish(why)

@@ -232,7 +232,7 @@ func TestSyncOrder(t *testing.T) {
 			}
 			seq[e.Stream] = e.Seq
 		case "resumed":
-			at := decode[wire.Place](t, s.body)
+			at := decode[wire.StreamPosition](t, s.body)
 			if resumed[at.Stream] || at.Position.Seq != seq[at.Stream] {
 				t.Errorf("resumed %s at %d, being at %d", at.Stream, at.Position.Seq, seq[at.Stream])
 			}
@@ -250,7 +250,7 @@ func TestSyncOrder(t *testing.T) {
 		t.Fatal(e)
 	}
 	c.until("resync", func(p json.RawMessage) bool {
-		return decode[wire.Place](t,
+		return decode[wire.StreamPosition](t,
 			p).Stream == "room:general"
 	})
 	if _, err := f.Send(t.Context(), mary, chat.SendInput{Room: "general", Text: "after"}); err != nil {

@@ -226,7 +226,7 @@ func (s *Server) connect(socket *socketio.Socket, auth json.RawMessage, _ *http.
 	}
 	if err != nil {
 		c.abandon()
-		c.Gone(true)
+		c.End(true)
 		return s.refused(socket, err)
 	}
 	c.ready.Store(true)

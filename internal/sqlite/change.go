@@ -64,7 +64,7 @@ func (w *writer) stream(name chat.Stream) (*stream, error) {
 
 // member returns the person's place in the room of s.
 func (w *writer) member(s *stream, user chat.UserID) (*member, error) {
-	at := place{s.num, user}
+	at := memberKey{s.num, user}
 	if me, ok := w.members[at]; ok {
 		return me, nil
 	}
@@ -233,7 +233,7 @@ func (w *writer) message(s *stream, speaker *member, c *chat.Change, h hash) (ch
 	if h != (hash{}) {
 		send = h[:]
 	}
-	marks, err := encodeMarks(m)
+	marks, err := encodeAnnotations(m)
 	if err != nil {
 		return chat.Result{}, err
 	}
@@ -267,7 +267,7 @@ func (w *writer) message(s *stream, speaker *member, c *chat.Change, h hash) (ch
 }
 
 func (w *writer) setRead(s *stream, me *member, no int64) {
-	w.reads.move(place{s.num, me.User}, no)
+	w.reads.move(memberKey{s.num, me.User}, no)
 	me.readNo = no
 }
 
@@ -337,7 +337,7 @@ func (w *writer) trim(s *stream, c *chat.Change, op chat.TrimMessages) (chat.Res
 	if to <= s.trimmed {
 		return noOp, nil
 	}
-	if err := w.trimMarks(s, to); err != nil {
+	if err := w.trimAnnotations(s, to); err != nil {
 		return chat.Result{}, err
 	}
 	for _, step := range []struct {

@@ -22,7 +22,7 @@ func (w *writer) inUser(s *stream, user chat.UserID, c *chat.Change) (chat.Resul
 		}
 		return w.append(s, c, chat.Event{Left: op.Room, Reason: op.Reason})
 	case chat.MoveRead:
-		room, me, err := w.placeOf(user, op.Read.Room)
+		room, me, err := w.roomAndMember(user, op.Read.Room)
 		if err != nil || op.Read.No <= me.readNo {
 			return chat.Result{NoOp: err == nil}, err
 		}
@@ -36,9 +36,9 @@ func (w *writer) inUser(s *stream, user chat.UserID, c *chat.Change) (chat.Resul
 	return chat.Result{}, errUnknown(c)
 }
 
-// placeOf returns a room and the person's place in it, ErrNotFound if they are
-// not a member.
-func (w *writer) placeOf(user chat.UserID, id chat.RoomID) (*stream, *member, error) {
+// roomAndMember returns a room and the person's place in it, ErrNotFound if
+// they are not a member.
+func (w *writer) roomAndMember(user chat.UserID, id chat.RoomID) (*stream, *member, error) {
 	room, err := w.stream(chat.RoomStream(id))
 	if err != nil {
 		return nil, nil, err
@@ -58,7 +58,7 @@ func (w *writer) placeOf(user chat.UserID, id chat.RoomID) (*stream, *member, er
 
 // list puts a room on the person's list.
 func (w *writer) list(s *stream, user chat.UserID, c *chat.Change, op chat.ListRoom) (chat.Result, error) {
-	room, me, err := w.placeOf(user, op.Room)
+	room, me, err := w.roomAndMember(user, op.Room)
 	if err != nil {
 		return chat.Result{}, err
 	}

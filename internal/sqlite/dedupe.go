@@ -26,17 +26,17 @@ type hash [16]byte
 // Only the writer uses it.
 type dedupe struct {
 	*conn
-	size        int           // of a generation
-	recent      map[hash]sent // what the generations do not know
-	generations []generation
-	tails       map[int64]bool // rooms in the table tails
-	undoing     bool
-	undos       []func()
+	size     int                  // of a generation
+	recent   map[hash]sentMessage // what the generations do not know
+	segments []dedupeSegment
+	tails    map[int64]bool // rooms in the table tails
+	undoing  bool
+	undos    []func()
 }
 
-type sent struct{ message, at int64 }
+type sentMessage struct{ message, at int64 }
 
-type generation struct {
+type dedupeSegment struct {
 	num    int64
 	newest int64 // time of its newest send
 	filter filter
@@ -44,7 +44,7 @@ type generation struct {
 
 // A generation of this size is written in some milliseconds and read again at
 // the start in some ten.
-const generationSize = 16 << 10
+const segmentSize = 16 << 10
 
 // Sends are written as rows of up to perRow of them, each the hash and the
 // message's id. A row of that size still stands on its page whole.
@@ -56,9 +56,9 @@ const (
 // load reads what the database knows. It also takes back what a failed
 // transaction had added.
 func (d *dedupe) load() error {
-	*d = dedupe{conn: d.conn, size: d.size, recent: map[hash]sent{}, tails: map[int64]bool{}}
+	*d = dedupe{conn: d.conn, size: d.size, recent: map[hash]sentMessage{}, tails: map[int64]bool{}}
 	if err := d.each(func(r row) {
-		d.generations = append(d.generations, generation{r.num(0), r.num(1), r.blob(2)})
+		d.segments = append(d.segments, dedupeSegment{r.num(0), r.num(1), r.blob(2)})
 	}, "SELECT num, newest, filter FROM generations ORDER BY num"); err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func (d *dedupe) load() error {
 	}
 	for room, no := range from {
 		d.tails[room] = true
-		if err := d.each(func(r row) { d.recent[hash(r.blob(1))] = sent{r.num(0), r.num(2)} },
+		if err := d.each(func(r row) { d.recent[hash(r.blob(1))] = sentMessage{r.num(0), r.num(2)} },
 			"SELECT id, send, at FROM messages WHERE id BETWEEN ? AND ? AND send IS NOT NULL",
 			key(room, no), key(room+1, -1)); err != nil {
 			return err
@@ -87,7 +87,7 @@ func (d *dedupe) find(h hash) (int64, error) {
 	if s, ok := d.recent[h]; ok {
 		return s.message, nil
 	}
-	for _, g := range slices.Backward(d.generations) {
+	for _, g := range slices.Backward(d.segments) {
 		if !g.filter.has(h) {
 			continue
 		}
@@ -131,7 +131,7 @@ func (d *dedupe) add(h hash, room, no, at int64) error {
 		}
 		d.tails[room] = true
 	}
-	d.recent[h] = sent{key(room, no), at}
+	d.recent[h] = sentMessage{key(room, no), at}
 	if d.undoing {
 		d.undos = append(d.undos, func() {
 			delete(d.recent, h)
@@ -148,9 +148,9 @@ func (d *dedupe) flush(all bool) error {
 	if len(d.recent) == 0 || len(d.recent) < d.size && !all {
 		return nil
 	}
-	g := generation{num: 1, filter: newFilter(len(d.recent))}
-	if n := len(d.generations); n > 0 {
-		g.num = d.generations[n-1].num + 1
+	g := dedupeSegment{num: 1, filter: newFilter(len(d.recent))}
+	if n := len(d.segments); n > 0 {
+		g.num = d.segments[n-1].num + 1
 	}
 	hashes := make([]hash, 0, len(d.recent))
 	for h, s := range d.recent {
@@ -178,7 +178,7 @@ func (d *dedupe) flush(all bool) error {
 	if _, err := d.exec("DELETE FROM tails"); err != nil {
 		return err
 	}
-	d.generations = append(d.generations, g)
+	d.segments = append(d.segments, g)
 	clear(d.recent)
 	clear(d.tails)
 	return nil
@@ -186,19 +186,19 @@ func (d *dedupe) flush(all bool) error {
 
 // prune forgets what was sent before a time, at most one generation at once.
 func (d *dedupe) prune(before int64) (more bool, err error) {
-	maps.DeleteFunc(d.recent, func(_ hash, s sent) bool { return s.at < before })
-	i := slices.IndexFunc(d.generations, func(g generation) bool { return g.newest < before })
+	maps.DeleteFunc(d.recent, func(_ hash, s sentMessage) bool { return s.at < before })
+	i := slices.IndexFunc(d.segments, func(g dedupeSegment) bool { return g.newest < before })
 	if i < 0 {
 		return false, nil
 	}
-	num := d.generations[i].num
+	num := d.segments[i].num
 	for _, sql := range []string{"DELETE FROM sends WHERE generation = ?",
 		"DELETE FROM generations WHERE num = ?"} {
 		if _, err := d.exec(sql, num); err != nil {
 			return false, err
 		}
 	}
-	d.generations = slices.Delete(d.generations, i, i+1)
+	d.segments = slices.Delete(d.segments, i, i+1)
 	return true, nil
 }
 

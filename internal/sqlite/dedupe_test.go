@@ -76,7 +76,7 @@ func (x *dedupeTest) check(sent int) {
 		x.ok(err)
 		if want := x.want[hashOf(n)]; got != want {
 			x.Fatalf("send %d of %d: found message %d, want %d (%d generations, %d recent)",
-				n, sent, got, want, len(x.d.generations), len(x.d.recent))
+				n, sent, got, want, len(x.d.segments), len(x.d.recent))
 		}
 	}
 }
@@ -139,8 +139,8 @@ func TestDedupeGenerations(t *testing.T) {
 				}
 				x.check(n)
 			}
-			if len(x.d.generations) < 2 {
-				t.Fatalf("only %d generations were written", len(x.d.generations))
+			if len(x.d.segments) < 2 {
+				t.Fatalf("only %d generations were written", len(x.d.segments))
 			}
 			// All of it can be forgotten, in bounded steps.
 			x.ok(x.d.flush(true))

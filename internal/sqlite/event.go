@@ -101,7 +101,7 @@ func scanMessage(r row, room chat.RoomID, epoch string) (chat.Event, error) {
 		From: chat.UserID(r.text(4)), Text: r.text(6), ClientID: r.text(7), At: at,
 	}
 	if r[9] != nil {
-		if err := decodeMarks(m, r.text(9)); err != nil {
+		if err := decodeAnnotations(m, r.text(9)); err != nil {
 			return chat.Event{}, err
 		}
 	}

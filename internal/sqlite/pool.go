@@ -12,21 +12,21 @@ import (
 type pool struct {
 	path   string
 	free   chan *conn    // open and unused
-	room   chan struct{} // one token for each connection that may still be opened
+	tokens chan struct{} // one token for each connection that may still be opened
 	closed chan struct{}
 }
 
 func newPool(path string, size int) pool {
-	p := pool{path: path, free: make(chan *conn, size), room: make(chan struct{}, size),
+	p := pool{path: path, free: make(chan *conn, size), tokens: make(chan struct{}, size),
 		closed: make(chan struct{})}
 	for range size {
-		p.room <- struct{}{}
+		p.tokens <- struct{}{}
 	}
 	return p
 }
 
-// take returns a connection; it must be given back.
-func (p *pool) take(ctx context.Context) (*conn, error) {
+// acquire returns a connection; it must be given back.
+func (p *pool) acquire(ctx context.Context) (*conn, error) {
 	select {
 	case <-p.closed:
 		return nil, unavailable(errClosed)
@@ -40,10 +40,10 @@ func (p *pool) take(ctx context.Context) (*conn, error) {
 	select {
 	case c := <-p.free:
 		return c, nil
-	case <-p.room:
+	case <-p.tokens:
 		c, err := open(p.path, "query_only = 1", "cache_size = -2000", "busy_timeout = 5000")
 		if err != nil {
-			p.room <- struct{}{}
+			p.tokens <- struct{}{}
 			return nil, unavailable(err)
 		}
 		return c, nil
@@ -54,17 +54,17 @@ func (p *pool) take(ctx context.Context) (*conn, error) {
 	}
 }
 
-func (p *pool) give(c *conn) { p.free <- c }
+func (p *pool) release(c *conn) { p.free <- c }
 
 // close waits until every connection has been given back and closes them.
 func (p *pool) close() error {
 	close(p.closed)
 	var errs []error
-	for range cap(p.room) {
+	for range cap(p.tokens) {
 		select {
 		case c := <-p.free:
 			errs = append(errs, c.close())
-		case <-p.room:
+		case <-p.tokens:
 		}
 	}
 	return errors.Join(errs...)
@@ -76,11 +76,11 @@ func (p *pool) read(ctx context.Context, f func(*conn) error) (err error) {
 	if err := ctx.Err(); err != nil {
 		return unavailable(err)
 	}
-	c, err := p.take(ctx)
+	c, err := p.acquire(ctx)
 	if err != nil {
 		return err
 	}
-	defer p.give(c)
+	defer p.release(c)
 	if _, err := c.exec("BEGIN"); err != nil {
 		return unavailable(err)
 	}

@@ -16,9 +16,9 @@ import (
 
 var powerCuts = flags.Int("powercuts", 40, "at how many points TestPowerLoss cuts the power")
 
-// deed is one thing that SQLite asked of the disk, or an acknowledgement that
+// diskOp is one thing that SQLite asked of the disk, or an acknowledgement that
 // was given after what is before it.
-type deed struct {
+type diskOp struct {
 	what string // write, truncate, sync, delete, ack
 	file string // its name
 	at   int64  // where; size of the file; of a sync or delete, 1 if the directory was synced with it
@@ -29,10 +29,10 @@ type deed struct {
 // disk notes what SQLite asks of files, in the order in which it was done.
 type disk struct {
 	mu    sync.Mutex
-	deeds []deed
+	deeds []diskOp
 }
 
-func (d *disk) note(x deed) {
+func (d *disk) note(x diskOp) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.deeds = append(d.deeds, x)
@@ -43,10 +43,10 @@ func (d *disk) note(x deed) {
 type platter struct {
 	there   bool // for certain
 	data    []byte
-	pending []deed
+	pending []diskOp
 }
 
-func (p *platter) do(x deed) {
+func (p *platter) do(x diskOp) {
 	switch x.what {
 	case "write":
 		if need := int(x.at) + len(x.data); need > len(p.data) {
@@ -62,9 +62,9 @@ func (p *platter) do(x deed) {
 	}
 }
 
-// take takes what is asked of the file. What was deleted and is made anew is
+// apply takes what is asked of the file. What was deleted and is made anew is
 // another file: the old one does not come back.
-func (p *platter) take(x deed) {
+func (p *platter) apply(x diskOp) {
 	if n := len(p.pending); n > 0 && p.pending[n-1].what == "delete" || x.what == "delete" && x.at != 0 {
 		*p = platter{}
 	}
@@ -113,7 +113,7 @@ func (p *platter) left(r *rand.Rand) (data []byte, there bool) {
 			for at := int64(0); at < int64(len(x.data)); {
 				end := min(int64(len(x.data)), (x.at+at)/sector*sector+sector-x.at)
 				if r.Float64() < keep {
-					now.do(deed{what: "write", at: x.at + at, data: x.data[at:end]})
+					now.do(diskOp{what: "write", at: x.at + at, data: x.data[at:end]})
 					there = true
 				}
 				at = end
@@ -158,7 +158,7 @@ func TestPowerLoss(t *testing.T) {
 						t.Error(err)
 						return
 					}
-					d.note(deed{what: "ack", ack: ack{room: room, no: r[0].Event.Message.No, id: id,
+					d.note(diskOp{what: "ack", ack: ack{room: room, no: r[0].Event.Message.No, id: id,
 						sender: i}})
 				}
 			})
@@ -196,7 +196,7 @@ func TestPowerLoss(t *testing.T) {
 					f.entered()
 				}
 			}
-			files[x.file].take(x)
+			files[x.file].apply(x)
 		}
 		if cuts[i+1] {
 			cutPower(t, r, files, acks)

@@ -96,7 +96,7 @@ func overhearOpen(tls *libc.TLS, vfs, name, file uintptr, flags int32, out uintp
 }
 
 // overhear notes what was done to an open file.
-func overhear(rc int32, file uintptr, x deed) int32 {
+func overhear(rc int32, file uintptr, x diskOp) int32 {
 	e := &eavesdropper
 	e.disk.mu.Lock()
 	defer e.disk.mu.Unlock()
@@ -113,26 +113,26 @@ func overhear(rc int32, file uintptr, x deed) int32 {
 func overhearWrite(tls *libc.TLS, file, data uintptr, n int32, off lib.Tsqlite3_int64) int32 {
 	rc := function[func(*libc.TLS, uintptr, uintptr, int32,
 		lib.Tsqlite3_int64) int32](eavesdropper.methods.FxWrite)(tls, file, data, n, off)
-	return overhear(rc, file, deed{what: "write", at: off,
+	return overhear(rc, file, diskOp{what: "write", at: off,
 		data: slices.Clone(unsafe.Slice(at[byte](data), n))})
 }
 
 func overhearTruncate(tls *libc.TLS, file uintptr, size lib.Tsqlite3_int64) int32 {
 	rc := function[func(*libc.TLS, uintptr,
 		lib.Tsqlite3_int64) int32](eavesdropper.methods.FxTruncate)(tls, file, size)
-	return overhear(rc, file, deed{what: "truncate", at: size})
+	return overhear(rc, file, diskOp{what: "truncate", at: size})
 }
 
 func overhearSync(tls *libc.TLS, file uintptr, flags int32) int32 {
 	rc := function[func(*libc.TLS, uintptr, int32) int32](eavesdropper.methods.FxSync)(tls, file, flags)
-	return overhear(rc, file, deed{what: "sync"})
+	return overhear(rc, file, diskOp{what: "sync"})
 }
 
 func overhearDelete(tls *libc.TLS, vfs, name uintptr, dirSync int32) int32 {
 	rc := function[func(*libc.TLS, uintptr, uintptr,
 		int32) int32](eavesdropper.theirs.FxDelete)(tls, vfs, name, dirSync)
 	if rc == lib.SQLITE_OK {
-		eavesdropper.disk.note(deed{what: "delete", file: filepath.Base(libc.GoString(name)),
+		eavesdropper.disk.note(diskOp{what: "delete", file: filepath.Base(libc.GoString(name)),
 			at: int64(dirSync)})
 	}
 	return rc

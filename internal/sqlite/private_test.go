@@ -27,7 +27,7 @@ func TestFilesArePrivate(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		x := &marked{TB: t, Store: s}
+		x := &annotationTest{TB: t, Store: s}
 		x.fill("a")
 		return s
 	}

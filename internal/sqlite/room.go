@@ -186,7 +186,7 @@ func (s *Store) View(ctx context.Context, id chat.RoomID, user chat.UserID) (v c
 		if r == nil {
 			return chat.ErrNotFound
 		}
-		moves, err := movesOf(c, user)
+		moves, err := readMovesOf(c, user)
 		if err != nil {
 			return err
 		}
@@ -205,7 +205,7 @@ func (s *Store) Views(ctx context.Context, user chat.UserID) (views []chat.RoomV
 		if err != nil {
 			return err
 		}
-		moves, err := movesOf(c, user)
+		moves, err := readMovesOf(c, user)
 		if err != nil {
 			return err
 		}

@@ -103,7 +103,7 @@ func (x *searchTest) send(room chat.RoomID, texts ...string) {
 
 func (x *searchTest) found(query string, rooms ...chat.RoomID) (texts []string) {
 	x.Helper()
-	found, err := x.Search(x.Context(), rooms, chat.Query{Text: query}, chat.Place{}, 5)
+	found, err := x.Search(x.Context(), rooms, chat.Query{Text: query}, chat.SearchCursor{}, 5)
 	if err != nil {
 		x.Fatalf("search for %q: %v", query, err)
 	}
@@ -265,16 +265,16 @@ func TestSearchesKeepToThemselves(t *testing.T) {
 	x.eventually("text", []chat.RoomID{"a"}, "text")
 	ctx, cancel := context.WithCancel(t.Context())
 	for range findConns { // taken by searches that do not end
-		c, err := x.search.find.take(ctx)
+		c, err := x.search.find.acquire(ctx)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer x.search.find.give(c)
+		defer x.search.find.release(c)
 	}
 	var searches sync.WaitGroup
 	for range 12 {
 		searches.Go(func() {
-			if _, err := x.Store.Search(ctx, []chat.RoomID{"a"}, chat.Query{Text: "text"}, chat.Place{},
+			if _, err := x.Store.Search(ctx, []chat.RoomID{"a"}, chat.Query{Text: "text"}, chat.SearchCursor{},
 				5); !errors.Is(err, chat.ErrUnavailable) {
 				t.Errorf("a search that could not begin: %v", err)
 			}
@@ -285,8 +285,8 @@ func TestSearchesKeepToThemselves(t *testing.T) {
 			t.Fatal(err)
 		}
 		// The indexer may hold one.
-		if n := len(x.readers.free) + len(x.readers.room); n < cap(x.readers.room)-1 {
-			t.Fatalf("searches hold %d of the connections of others", cap(x.readers.room)-n)
+		if n := len(x.readers.free) + len(x.readers.tokens); n < cap(x.readers.tokens)-1 {
+			t.Fatalf("searches hold %d of the connections of others", cap(x.readers.tokens)-n)
 		}
 	}
 	cancel()
@@ -297,7 +297,7 @@ func TestSearchesKeepToThemselves(t *testing.T) {
 // index is complete.
 func TestSurveyIsRepeated(t *testing.T) {
 	dir := t.TempDir()
-	x := &marked{TB: t, Store: openTest(t, dir, Options{})}
+	x := &annotationTest{TB: t, Store: openTest(t, dir, Options{})}
 	x.fill("a")
 
 	// An empty database stands for one that cannot be read for a moment.
@@ -313,13 +313,13 @@ func TestSurveyIsRepeated(t *testing.T) {
 	}
 	var done sync.WaitGroup
 	done.Go(s.run)
-	c, err := store.take(t.Context())
+	c, err := store.acquire(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.close()
 	store.path = x.readers.path // nobody else uses the pool now: its only connection is here
-	store.room <- struct{}{}
+	store.tokens <- struct{}{}
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
 		n := int64(0)
 		if err := s.find.read(t.Context(), func(c *conn) error {

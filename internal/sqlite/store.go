@@ -110,7 +110,7 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 	s.run.Go(func() {
 		defer close(s.stopped)
 		for batch := range durable {
-			answer(batch, o.Ring)
+			complete(batch, o.Ring)
 		}
 	})
 	s.run.Go(s.search.run)

@@ -18,8 +18,8 @@ import (
 type Source struct {
 	store *Store // what reads; nothing else of it is there
 	lock  *os.File
-	moves map[place]int64 // read positions that do not stand in members yet
-	sends *dedupe         // made when first asked
+	moves map[memberKey]int64 // read positions that do not stand in members yet
+	sends *dedupe             // made when first asked
 }
 
 var _ migrate.Source = (*Source)(nil)
@@ -66,7 +66,7 @@ func (s *Source) prepare(path string) error {
 			return fmt.Errorf("%s has no epoch: it was never opened by a server", path)
 		}
 		s.store.epoch = r.text(0)
-		s.moves, err = allMoves(c)
+		s.moves, err = allReadMoves(c)
 		return err
 	})
 }
@@ -98,10 +98,10 @@ func isCurrent(c *conn, path string) error {
 	return nil
 }
 
-func allMoves(c *conn) (map[place]int64, error) {
-	moves := map[place]int64{}
-	err := eachMove(c, func(room, no int64, user []byte) {
-		at := place{room, chat.UserID(user)}
+func allReadMoves(c *conn) (map[memberKey]int64, error) {
+	moves := map[memberKey]int64{}
+	err := eachReadMove(c, func(room, no int64, user []byte) {
+		at := memberKey{room, chat.UserID(user)}
 		moves[at] = max(moves[at], no)
 	})
 	return moves, err
@@ -175,7 +175,7 @@ func (s *Source) Members(ctx context.Context, room chat.RoomID, after chat.UserI
 		}
 		members, err = manyScanned(c, func(r row) (migrate.Member, error) {
 			m, err := scanMember(r, room)
-			return migrate.Member{Member: m, ReadNo: max(r.num(4), s.moves[place{num, m.User}]),
+			return migrate.Member{Member: m, ReadNo: max(r.num(4), s.moves[memberKey{num, m.User}]),
 				Spoke: r.num(5)}, err
 		}, "SELECT "+memberColumns+", read_no, spoke FROM members WHERE room = ? AND user > ? ORDER BY user LIMIT ?", num, string(after), int64(limit))
 		return err

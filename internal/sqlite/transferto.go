@@ -58,7 +58,7 @@ func OpenDestination(dir string) (_ *Destination, err error) {
 			err = errors.Join(err, d.Close())
 		}
 	}()
-	if err := d.look(); err != nil || d.other {
+	if err := d.inspect(); err != nil || d.other {
 		return d, err
 	}
 	if d.conn, err = openWriter(d.path); err != nil {
@@ -74,8 +74,8 @@ func OpenDestination(dir string) (_ *Destination, err error) {
 	return d, nil
 }
 
-// look finds out what is there, without a change.
-func (d *Destination) look() (err error) {
+// inspect finds out what is there, without a change.
+func (d *Destination) inspect() (err error) {
 	info, err := os.Stat(d.path)
 	if errors.Is(err, os.ErrNotExist) || err == nil && info.Size() == 0 {
 		return nil
@@ -262,7 +262,7 @@ func (d *Destination) messages(b *migrate.Batch) error {
 		if m.By != m.From {
 			by = string(m.By)
 		}
-		column, err := encodeMarks(&m.Message)
+		column, err := encodeAnnotations(&m.Message)
 		if err != nil {
 			return err
 		}
@@ -272,15 +272,15 @@ func (d *Destination) messages(b *migrate.Batch) error {
 			id, m.Seq, m.ID, prev, string(m.From), by, m.Text, m.ClientID, milli(m.At), column); err != nil {
 			return err
 		}
-		if err := d.marks(id, m); err != nil {
+		if err := d.writeAnnotations(id, m); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// marks writes what stands beside a message.
-func (d *Destination) marks(id int64, m *migrate.Message) error {
+// writeAnnotations writes what stands beside a message.
+func (d *Destination) writeAnnotations(id int64, m *migrate.Message) error {
 	if err := d.writer.mention(id, nil, &m.Message); err != nil {
 		return err
 	}

@@ -46,9 +46,9 @@ type writer struct {
 
 	// What the database holds, as far as it has been asked for.
 	streams map[chat.Stream]*stream
-	members map[place]*member
+	members map[memberKey]*member
 	sends   *dedupe
-	reads   *reads
+	reads   *readMoves
 
 	rooms  map[int64]bool // with new texts in this batch
 	failed bool           // whether the last transaction did
@@ -65,7 +65,7 @@ type stream struct {
 	pruned  int64 // seq at which old events were last looked at
 }
 
-type place struct {
+type memberKey struct {
 	room int64
 	user chat.UserID
 }
@@ -103,8 +103,8 @@ const (
 func newWriter(c *conn, epoch string, o Options) (*writer, error) {
 	w := &writer{conn: c, epoch: epoch, rooms: map[int64]bool{}}
 	w.forget()
-	w.sends = &dedupe{conn: c, size: cmp.Or(o.generation, generationSize)}
-	w.reads = &reads{conn: c, limit: cmp.Or(o.fold, foldAt)}
+	w.sends = &dedupe{conn: c, size: cmp.Or(o.generation, segmentSize)}
+	w.reads = &readMoves{conn: c, limit: cmp.Or(o.fold, foldLimit)}
 	return w, w.reload()
 }
 
@@ -124,7 +124,7 @@ func ensureEpoch(c *conn) (string, error) {
 
 // forget empties the caches, which is right at any time.
 func (w *writer) forget() {
-	w.streams, w.members = map[chat.Stream]*stream{}, map[place]*member{}
+	w.streams, w.members = map[chat.Stream]*stream{}, map[memberKey]*member{}
 }
 
 // run writes batches until quit is closed and the calls that were taken are
@@ -137,7 +137,7 @@ func (w *writer) run() {
 		case c := <-w.calls:
 			batch = append(batch, c)
 		case <-w.quit:
-			w.leave()
+			w.shutDown()
 			return
 		}
 		batch = w.gather(batch)
@@ -165,8 +165,8 @@ func (w *writer) gather(batch []*call) []*call {
 	return batch
 }
 
-// leave answers who is still waiting and writes out what is kept back.
-func (w *writer) leave() {
+// shutDown answers who is still waiting and writes out what is kept back.
+func (w *writer) shutDown() {
 	for {
 		select {
 		case c := <-w.calls:
@@ -284,7 +284,7 @@ func (w *writer) applyAll(c *call) error {
 	}
 	w.sends.begin()
 	defer w.sends.end()
-	mark := w.reads.mark()
+	mark := w.reads.savepoint()
 	for i := range c.changes {
 		r, err := w.change(&c.changes[i])
 		if _, refused := errors.AsType[*chat.Error](err); refused && i > 0 {
@@ -305,8 +305,8 @@ func (w *writer) applyAll(c *call) error {
 	return err
 }
 
-// answer rings what a batch has appended and lets its callers go.
-func answer(batch []*call, ring func(*chat.Event)) {
+// complete rings what a batch has appended and lets its callers go.
+func complete(batch []*call, ring func(*chat.Event)) {
 	for _, c := range batch {
 		if c.err == nil && ring != nil {
 			for i := range c.results {

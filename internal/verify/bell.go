@@ -12,27 +12,27 @@ import (
 	"time"
 )
 
-// toll is what a proxy did to the messages of Redis' publish and subscribe that
-// came through it.
-type toll struct{ dropped, doubled, late, through int }
+// bellStats is what a proxy did to the messages of Redis' publish and subscribe
+// that came through it.
+type bellStats struct{ dropped, doubled, late, through int }
 
-func (t toll) bad() int { return t.dropped + t.doubled + t.late }
+func (t bellStats) bad() int { return t.dropped + t.doubled + t.late }
 
 // latest is how long a message is held back, so that later ones come before it.
 const latest = 300 * time.Millisecond
 
-// garble has each published message be dropped, doubled or held back with that
+// corrupt has each published message be dropped, doubled or held back with that
 // chance each. Answers to commands are let through.
-func (p *proxy) garble(chance float64) {
+func (p *proxy) corrupt(chance float64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.chance = chance
 }
 
-func (p *proxy) tolled() toll {
+func (p *proxy) bellStats() bellStats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.toll
+	return p.stats
 }
 
 // passAnswers copies what Redis says, value by value, until an end is gone;
@@ -57,7 +57,7 @@ func (p *proxy) passAnswers(to, from net.Conn) {
 		}
 		times, wait := 1, false
 		if isPublished(value) {
-			times, wait = p.fate()
+			times, wait = p.decide()
 		}
 		if wait {
 			late.Go(func() {
@@ -74,22 +74,22 @@ func (p *proxy) passAnswers(to, from net.Conn) {
 	}
 }
 
-// fate decides about one message.
-func (p *proxy) fate() (times int, wait bool) {
+// decide decides about one message.
+func (p *proxy) decide() (times int, wait bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch die := rand.Float64(); {
 	case die < p.chance:
-		p.toll.dropped++
+		p.stats.dropped++
 		return 0, false
 	case die < 2*p.chance:
-		p.toll.doubled++
+		p.stats.doubled++
 		return 2, false
 	case die < 3*p.chance:
-		p.toll.late++
+		p.stats.late++
 		return 1, true
 	}
-	p.toll.through++
+	p.stats.through++
 	return 1, false
 }
 

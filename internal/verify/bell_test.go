@@ -43,7 +43,7 @@ func TestGarble(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.close()
-	p.garble(0.2)
+	p.corrupt(0.2)
 	go func() {
 		c, err := redis.Accept()
 		if err != nil {
@@ -66,7 +66,7 @@ func TestGarble(t *testing.T) {
 	var answers, messages []int
 	c.SetReadDeadline(time.Now().Add(time.Minute))
 	for in := bufio.NewReader(c); ; {
-		if x := p.tolled(); x.bad()+x.through == n && len(answers) == n &&
+		if x := p.bellStats(); x.bad()+x.through == n && len(answers) == n &&
 			len(messages) == n-x.dropped+x.doubled {
 			break
 		}
@@ -90,7 +90,7 @@ func TestGarble(t *testing.T) {
 	if len(answers) != n || !slices.IsSorted(answers) {
 		t.Errorf("%d answers of %d, in order: %v", len(answers), n, slices.IsSorted(answers))
 	}
-	x := p.tolled()
+	x := p.bellStats()
 	if x.dropped == 0 || x.doubled == 0 || x.late == 0 || x.through == 0 || x.bad()+x.through != n {
 		t.Errorf("of %d messages: %+v", n, x)
 	}

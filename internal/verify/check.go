@@ -73,20 +73,20 @@ type sendState struct {
 	client        int
 }
 
-type judge struct {
+type checker struct {
 	Verdict
-	h      History
-	sends  map[string]*sendState
-	logs   map[string]map[int64]entry  // by room and seq
-	store  map[string]map[int64]Record // by room and no
-	users  map[int]string              // by client
-	begin  map[string]int64            // by room: the event up to which its members were recorded
-	spans  map[[2]string][]span        // by room and user
-	holes  map[string][]int64          // by room: events before which some are known to nobody
-	marks  map[string]*markState
-	marked map[at][]*markState // in the order in which they were asked for
-	turns  map[at]*turns       // where nothing may be rolled back
-	wants  map[[2]any]bool     // by client and room: whether it last asked to come in, or else to leave
+	h         History
+	sends     map[string]*sendState
+	logs      map[string]map[int64]entry  // by room and seq
+	store     map[string]map[int64]Record // by room and no
+	users     map[int]string              // by client
+	begin     map[string]int64            // by room: the event up to which its members were recorded
+	spans     map[[2]string][]span        // by room and user
+	holes     map[string][]int64          // by room: events before which some are known to nobody
+	changes   map[string]*changeState
+	changesOf map[messageKey][]*changeState // in the order in which they were asked for
+	revisions map[messageKey]*revisions     // where nothing may be rolled back
+	wantsIn   map[[2]any]bool               // by client and room: whether it last asked to join
 }
 
 // span is a stretch of a room's log during which somebody was in it.
@@ -95,35 +95,36 @@ type span struct{ from, to int64 }
 // Check judges a history. What is allowed is not a violation, if clients were
 // told.
 func Check(h History, allow Allow) Verdict {
-	j := &judge{
+	j := &checker{
 		h: h, sends: map[string]*sendState{}, logs: map[string]map[int64]entry{},
 		store: map[string]map[int64]Record{}, users: map[int]string{},
 		begin: map[string]int64{}, spans: map[[2]string][]span{}, holes: map[string][]int64{},
-		wants: map[[2]any]bool{},
-		marks: map[string]*markState{}, marked: map[at][]*markState{}, turns: map[at]*turns{},
+		wantsIn: map[[2]any]bool{},
+		changes: map[string]*changeState{}, changesOf: map[messageKey][]*changeState{},
+		revisions: map[messageKey]*revisions{},
 	}
 	j.collect()
-	j.sentAndStored(allow)
-	j.changes(allow)
+	j.checkSends(allow)
+	j.checkChanges(allow)
 	if allow == Nothing {
-		j.membership()
-		j.turning()
-		j.streams()
+		j.collectMembership()
+		j.collectRevisions()
+		j.checkStreams()
 	} else {
-		j.alone()
+		j.checkRolledBack()
 	}
-	j.realtime()
-	j.ends()
+	j.checkRealtime()
+	j.checkFinalState()
 	slices.Sort(j.Waits)
 	return j.Verdict
 }
 
-func (j *judge) fault(f Fault, format string, args ...any) {
+func (j *checker) fault(f Fault, format string, args ...any) {
 	j.Violations = append(j.Violations, Violation{f, fmt.Sprintf(format, args...)})
 }
 
 // collect reads sends, events and what is stored.
-func (j *judge) collect() {
+func (j *checker) collect() {
 	for _, r := range j.h {
 		if r.User != "" && r.Kind != Stored {
 			j.users[r.Client] = r.User
@@ -152,8 +153,8 @@ func (j *judge) collect() {
 			if s := j.sends[r.Key]; s != nil && !s.acked {
 				s.refused = true
 			}
-		case Mark, Marked, Spurned:
-			j.marking(r)
+		case ChangeSent, ChangeAcked, ChangeRefused:
+			j.collectChange(r)
 		case Member:
 			j.begin[r.Room] = max(j.begin[r.Room], r.Seq)
 			j.spans[[2]string{r.Room, r.User}] = []span{{0, math.MaxInt64}}
@@ -189,8 +190,8 @@ func (j *judge) collect() {
 	}
 }
 
-// sentAndStored compares what was acknowledged with what is stored.
-func (j *judge) sentAndStored(allow Allow) {
+// checkSends compares what was acknowledged with what is stored.
+func (j *checker) checkSends(allow Allow) {
 	byKey := map[string][]Record{}
 	for room, messages := range j.store {
 		for no := int64(1); no <= int64(len(messages)); no++ {
@@ -225,8 +226,8 @@ func (j *judge) sentAndStored(allow Allow) {
 	}
 }
 
-// ends compares what clients hold at the end with what is fetched.
-func (j *judge) ends() {
+// checkFinalState compares what clients hold at the end with what is fetched.
+func (j *checker) checkFinalState() {
 	holds := map[[2]any]Record{}
 	for _, r := range j.h {
 		if r.Kind == Holds {
@@ -277,9 +278,9 @@ var appends = porcupine.Model{
 	},
 }
 
-// realtime checks for each room that its messages can have been appended one
-// after the other, each between its sending and its acknowledgement.
-func (j *judge) realtime() {
+// checkRealtime checks for each room that its messages can have been appended
+// one after the other, each between its sending and its acknowledgement.
+func (j *checker) checkRealtime() {
 	for room, messages := range j.store {
 		var ops []porcupine.Operation
 		for no := int64(1); no <= int64(len(messages)); no++ {
@@ -309,7 +310,7 @@ func (j *judge) realtime() {
 }
 
 // inOrder finds a message that was sent after a later one was acknowledged.
-func (j *judge) inOrder(room string, ops []porcupine.Operation) bool {
+func (j *checker) inOrder(room string, ops []porcupine.Operation) bool {
 	earliest := int64(math.MaxInt64) // acknowledgement of any later message
 	later := int64(0)
 	for _, op := range slices.Backward(ops) {

@@ -292,7 +292,7 @@ func rolled() History {
 	add(Record{Kind: Send, Client: 1, Key: "gone"})
 	both(Record{Kind: Got, Seq: 2, ID: "e2", Prev: "e1", What: "message.created", Message: "m2",
 		No: 2, Text: "gone.0"})
-	add(Record{Kind: Struck, What: "failover"})
+	add(Record{Kind: Injected, What: "failover"})
 	for client := 1; client <= 2; client++ {
 		add(Record{Kind: Resync, Client: client})
 		add(Record{Kind: Base, Client: client, Seq: 1, ID: "e1", No: 1})

@@ -8,21 +8,21 @@ import (
 	"strings"
 )
 
-// markState is one change of a message, asked for and perhaps answered.
-type markState struct {
+// changeState is one change of a message, asked for and perhaps answered.
+type changeState struct {
 	Record
 	acked, refused bool
 	message        string // id of the one that was changed, as the answer says
 }
 
-// at is a message's place.
-type at struct {
+// messageKey is a message's place.
+type messageKey struct {
 	room string
 	no   int64
 }
 
-// turns are the events at which a message changed.
-type turns struct {
+// revisions are the events at which a message changed.
+type revisions struct {
 	edits   []int64 // ascending
 	deleted int64   // 0 if it was not
 }
@@ -59,18 +59,18 @@ func sorted(reactions string) string {
 	return strings.Join(all, " ")
 }
 
-// marking takes what was asked for and answered. It is part of collect.
-func (j *judge) marking(r Record) {
-	m := j.marks[r.Key]
+// collectChange takes what was asked for and answered. It is part of collect.
+func (j *checker) collectChange(r Record) {
+	m := j.changes[r.Key]
 	switch {
-	case r.Kind == Mark && m == nil:
-		m = &markState{Record: r}
-		j.marks[r.Key] = m
-		j.marked[at{r.Room, r.No}] = append(j.marked[at{r.Room, r.No}], m)
-	case r.Kind == Mark:
+	case r.Kind == ChangeSent && m == nil:
+		m = &changeState{Record: r}
+		j.changes[r.Key] = m
+		j.changesOf[messageKey{r.Room, r.No}] = append(j.changesOf[messageKey{r.Room, r.No}], m)
+	case r.Kind == ChangeSent:
 	case m == nil:
 		j.fault(Changed, "%s: an answer to what was never asked", r.Key)
-	case r.Kind == Spurned:
+	case r.Kind == ChangeRefused:
 		m.refused = true
 	default:
 		m.acked, m.message = true, r.Message
@@ -82,8 +82,8 @@ func (j *judge) marking(r Record) {
 	}
 }
 
-// changes compares what was asked and acknowledged with what is stored.
-func (j *judge) changes(allow Allow) {
+// checkChanges compares what was asked and acknowledged with what is stored.
+func (j *checker) checkChanges(allow Allow) {
 	lost := func(format string, args ...any) {
 		if allow == Loss {
 			j.Forgotten++
@@ -93,7 +93,7 @@ func (j *judge) changes(allow Allow) {
 	}
 	for room, messages := range j.store {
 		for no, r := range messages {
-			j.changed(r, j.marked[at{room, no}], lost)
+			j.checkChanged(r, j.changesOf[messageKey{room, no}], lost)
 		}
 	}
 	for _, r := range j.h {
@@ -112,8 +112,8 @@ func (j *judge) changes(allow Allow) {
 	}
 }
 
-// changed judges a stored message by what was asked to be done with it.
-func (j *judge) changed(r Record, asked []*markState, lost func(string, ...any)) {
+// checkChanged judges a stored message by what was asked to be done with it.
+func (j *checker) checkChanged(r Record, asked []*changeState, lost func(string, ...any)) {
 	text, maybe := r.Key+".0", map[string]bool{}
 	if r.Key == "" || j.sends[r.Key] == nil {
 		text = r.Text
@@ -166,18 +166,18 @@ func (j *judge) changed(r Record, asked []*markState, lost func(string, ...any))
 	}
 }
 
-// turning makes out from the events when messages changed.
-func (j *judge) turning() {
+// collectRevisions makes out from the events when messages changed.
+func (j *checker) collectRevisions() {
 	for room, log := range j.logs {
 		for _, seq := range slices.Sorted(maps.Keys(log)) {
 			e := log[seq]
 			if e.what != "message.edited" && e.what != "message.deleted" {
 				continue
 			}
-			t := j.turns[at{room, e.no}]
+			t := j.revisions[messageKey{room, e.no}]
 			if t == nil {
-				t = &turns{}
-				j.turns[at{room, e.no}] = t
+				t = &revisions{}
+				j.revisions[messageKey{room, e.no}] = t
 			}
 			if e.what == "message.deleted" {
 				t.deleted = seq
@@ -188,16 +188,16 @@ func (j *judge) turning() {
 	}
 }
 
-// shown looks whether a message, as it came to a client with an event or a
+// checkShown looks whether a message, as it came to a client with an event or a
 // state, shows all that was done with it until then. Each edit of a message has
 // a greater number than the one before, so that after n edits its text's number
 // is n at least.
-func (j *judge) shown(r Record, seq int64) {
-	t := j.turns[at{r.Room, r.No}]
+func (j *checker) checkShown(r Record, seq int64) {
+	t := j.revisions[messageKey{r.Room, r.No}]
 	if t == nil || r.Message == "" || r.Gone {
 		return
 	}
-	if t.deleted > 0 && (seq >= t.deleted || j.cameAfter(r, t.deleted)) {
+	if t.deleted > 0 && (seq >= t.deleted || j.joinedAfter(r, t.deleted)) {
 		j.fault(Leaked, "message %d of %s was deleted at event %d, and came to client %d at event %d as %q", r.No, r.Room, t.deleted, r.Client, seq, r.Text)
 		return
 	}
@@ -217,15 +217,15 @@ func upTo(list []int64, seq int64) int {
 	return n
 }
 
-// cameAfter reports whether a client's person first came into the room after
+// joinedAfter reports whether a client's person first came into the room after
 // that event.
-func (j *judge) cameAfter(r Record, seq int64) bool {
+func (j *checker) joinedAfter(r Record, seq int64) bool {
 	spans := j.spans[[2]string{r.Room, j.users[r.Client]}]
 	return len(spans) > 0 && spans[0].from > seq && len(j.holes[r.Room]) == 0
 }
 
-// take has a client hold what came.
-func (f *follower) take(r Record) {
+// apply has a client hold what came.
+func (f *follower) apply(r Record) {
 	switch {
 	case r.Message != "":
 		f.holds[r.No] = contentOf(r)
@@ -236,8 +236,8 @@ func (f *follower) take(r Record) {
 	}
 }
 
-// contents compares what each client holds at the end with what is stored.
-func (j *judge) contents(all places) {
+// checkContents compares what each client holds at the end with what is stored.
+func (j *checker) checkContents(all followers) {
 	for client, rooms := range all {
 		for room, f := range rooms {
 			for no, c := range f.holds {

@@ -7,10 +7,11 @@ import (
 	"time"
 )
 
-// marked is what ann, bob and cat saw of a room in which messages were edited,
-// deleted and reacted to. Bob's connection ends before the first edit, and what
-// he missed comes to him later, as it is then. Cat comes in late, and fetches.
-func marked() History {
+// changedHistory is what ann, bob and cat saw of a room in which messages were
+// edited, deleted and reacted to. Bob's connection ends before the first edit,
+// and what he missed comes to him later, as it is then. Cat comes in late, and
+// fetches.
+func changedHistory() History {
 	var h History
 	user := []string{"ann", "bob", "cat"}
 	add := func(r Record) {
@@ -31,11 +32,11 @@ func marked() History {
 	place := Record{No: 2, Message: "m2", Gone: true}
 	likes := Record{No: 1, Emoji: "+", Member: "bob"}
 	ask := func(client int, key, what string, no int64, text, emoji string) {
-		add(Record{Kind: Mark, Client: client, Key: key, What: what, No: no,
+		add(Record{Kind: ChangeSent, Client: client, Key: key, What: what, No: no,
 			Message: fmt.Sprint("m", no), Text: text, Emoji: emoji})
 	}
 	answer := func(client int, key string, shown Record) {
-		shown.Kind, shown.Client, shown.Key = Marked, client, key
+		shown.Kind, shown.Client, shown.Key = ChangeAcked, client, key
 		add(shown)
 	}
 	for client := 1; client <= 2; client++ {
@@ -92,7 +93,7 @@ func marked() History {
 	answer(3, "x6", liked)
 	ask(1, "x7", "message.edit", 1, "k1.3", "") // never answered, and never done
 	ask(1, "x8", "message.edit", 2, "k2.1", "")
-	add(Record{Kind: Spurned, Client: 1, Key: "x8"})
+	add(Record{Kind: ChangeRefused, Client: 1, Key: "x8"})
 	for key, shown := range map[string]Record{"k1": liked, "k2": place} {
 		shown.Kind, shown.Key, shown.User = Stored, key, "ann"
 		add(shown)
@@ -110,7 +111,7 @@ func marked() History {
 
 // TestContents plants one fault at a time among what is done with messages.
 func TestContents(t *testing.T) {
-	if v := Check(marked(), Nothing); len(v.Violations) > 0 || v.Changes != 6 {
+	if v := Check(changedHistory(), Nothing); len(v.Violations) > 0 || v.Changes != 6 {
 		t.Fatalf("a good history: %d changes, %+v", v.Changes, v.Violations)
 	}
 	// its event of that number, or message where there is none
@@ -161,9 +162,9 @@ func TestContents(t *testing.T) {
 		"an event undoes an edit":                 {Undone, set(Got, 2, 4, text("k1.1"))},
 		"the edit's event does not show it":       {Undone, set(Got, 1, 3, text("k1.0"))},
 		"who came later fetches a text of before": {Undone, set(Fetched, 3, 1, text("k1.1"))},
-		"an answer shows another text":            {Changed, set(Marked, 1, 1, text("k1.0"))},
+		"an answer shows another text":            {Changed, set(ChangeAcked, 1, 1, text("k1.0"))},
 		"an answer to nothing": {Changed,
-			set(Mark, 1, 1, func(r *Record) { r.Key = "x9" })},
+			set(ChangeSent, 1, 1, func(r *Record) { r.Key = "x9" })},
 		"a refused edit is done":                  {Lost, set(Stored, 0, 2, text("k2.1"))},
 		"a client is told of an edit that is not": {State, set(Got, 2, 4, text("k1.3"))},
 		"a client holds a reaction too many": {State,
@@ -174,13 +175,13 @@ func TestContents(t *testing.T) {
 		"a place counts as unread": {Count,
 			set(Fresh, 2, 2, func(r *Record) { r.Unread = 2 })},
 	} {
-		if v := Check(plant.do(marked()), Nothing); v.Counts()[plant.fault] == 0 {
+		if v := Check(plant.do(changedHistory()), Nothing); v.Counts()[plant.fault] == 0 {
 			t.Errorf("%s: not found; found: %+v", name, v.Violations)
 		}
 	}
 	// One who came later is told, by a node that is behind, what was deleted
 	// before.
-	late := marked()
+	late := changedHistory()
 	i := slices.IndexFunc(late, func(r Record) bool { return r.Kind == Base && r.Client == 3 })
 	old := *of(late, Got, 1, 2)
 	old.Client, old.User = 3, "cat"
@@ -189,7 +190,7 @@ func TestContents(t *testing.T) {
 	}
 	// What was not answered may be so or so.
 	for _, s := range []string{"k1.2", "k1.3"} {
-		h := slices.DeleteFunc(marked(), func(r Record) bool {
+		h := slices.DeleteFunc(changedHistory(), func(r Record) bool {
 			return r.Kind == Got || r.Kind == Fetched || r.Kind == Base || r.Kind == Holds || r.Kind == Fresh
 		})
 		of(h, Stored, 0, 1).Text = s
@@ -199,7 +200,7 @@ func TestContents(t *testing.T) {
 	}
 	// Where acknowledged messages may be lost, so may be what was done with
 	// them, and it is counted.
-	h := set(Stored, 0, 1, text("k1.1"))(marked())
+	h := set(Stored, 0, 1, text("k1.1"))(changedHistory())
 	for i := range h {
 		if h[i].No == 1 && h[i].Kind == Got && h[i].Seq >= 3 && h[i].Text != "" ||
 			h[i].Kind == Fetched && h[i].No == 1 {

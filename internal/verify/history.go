@@ -27,9 +27,9 @@ const (
 	Refuse Kind = "refuse" // it was refused for good: nothing was written
 	// a client asks for a change of a message: Client, Room, No, Key, What (the
 	// action), Text or Emoji
-	Mark    Kind = "mark"
-	Marked  Kind = "marked"  // it has the answer: Key, and the message as that shows it
-	Spurned Kind = "spurned" // it was refused for good: Key
+	ChangeSent    Kind = "mark"
+	ChangeAcked   Kind = "marked"  // it has the answer: Key, and the message as that shows it
+	ChangeRefused Kind = "spurned" // it was refused for good: Key
 	// a client takes a room's state at a place: Client, Room, Seq, ID, No (the
 	// newest message)
 	Base Kind = "base"
@@ -42,7 +42,7 @@ const (
 	Resync  Kind = "resync"  // a stream was not
 	Dropped Kind = "dropped" // a client's connection ended
 
-	Struck Kind = "fault" // a fault was injected or ended: What
+	Injected Kind = "fault" // a fault was injected or ended: What
 
 	Stored Kind = "stored" // at the end: a message as history has it: Room, Key, User, and as it is shown
 	// at the end: a room as a client has followed it: Client, Room, Seq, No,

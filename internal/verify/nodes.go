@@ -29,9 +29,9 @@ type node struct {
 	process
 	slot int // which of the nodes it is: its successor has the same
 
-	mu  sync.Mutex
-	url string // once it has said where it listens
-	way *proxy // between clients and it; nil if there is none
+	mu    sync.Mutex
+	url   string // once it has said where it listens
+	proxy *proxy // between clients and it; nil if there is none
 }
 
 // start starts another node in a slot and waits until it is ready.
@@ -85,7 +85,7 @@ func (n *nodes) start(ctx context.Context, slot int) error {
 			s.kill()
 			return err
 		}
-		s.way = way
+		s.proxy = way
 	}
 	n.mu.Lock()
 	n.all = append(n.all, s)
@@ -93,8 +93,8 @@ func (n *nodes) start(ctx context.Context, slot int) error {
 	return nil
 }
 
-// take takes a node off the list, so that nobody comes to it any more.
-func (n *nodes) take(s *node) {
+// remove takes a node off the list, so that nobody comes to it any more.
+func (n *nodes) remove(s *node) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.all = slices.DeleteFunc(n.all, func(x *node) bool { return x == s })
@@ -111,8 +111,8 @@ func (n *nodes) list() []*node {
 func (n *nodes) urls() []string {
 	var all []string
 	for _, s := range n.list() {
-		if s.way != nil {
-			all = append(all, "http://"+s.way.addr())
+		if s.proxy != nil {
+			all = append(all, "http://"+s.proxy.addr())
 		} else {
 			all = append(all, s.url)
 		}
@@ -122,14 +122,14 @@ func (n *nodes) urls() []string {
 
 // kill kills a node.
 func (n *nodes) kill(s *node) {
-	n.take(s)
+	n.remove(s)
 	s.process.kill()
 	s.end()
 }
 
 // stop stops a node in good order.
 func (n *nodes) stop(s *node) error {
-	n.take(s)
+	n.remove(s)
 	err := s.process.stop()
 	s.end()
 	if err != nil {
@@ -139,8 +139,8 @@ func (n *nodes) stop(s *node) error {
 }
 
 func (s *node) end() {
-	if s.way != nil {
-		s.way.close()
+	if s.proxy != nil {
+		s.proxy.close()
 	}
 }
 

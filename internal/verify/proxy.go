@@ -13,15 +13,15 @@ type proxy struct {
 	listen net.Listener
 	wg     sync.WaitGroup
 
-	mu     sync.Mutex
-	held   chan struct{} // nothing passes until it is closed; nil if everything does
-	delay  time.Duration // at most, for what is read at once
-	conns  map[net.Conn]bool
-	closed bool
+	mu      sync.Mutex
+	blocked chan struct{} // nothing passes until it is closed; nil if everything does
+	delay   time.Duration // at most, for what is read at once
+	conns   map[net.Conn]bool
+	closed  bool
 
 	redis  bool    // the other end is a Redis: set before anybody comes
 	chance float64 // see garble
-	toll   toll
+	stats  bellStats
 }
 
 func newProxy(to string) (*proxy, error) { return openProxy(&proxy{to: to}) }
@@ -99,7 +99,7 @@ func (p *proxy) pass(to, from net.Conn) {
 		n, err := from.Read(buf)
 		if n > 0 {
 			p.mu.Lock()
-			held, delay := p.held, p.delay
+			held, delay := p.blocked, p.delay
 			p.mu.Unlock()
 			if held != nil {
 				<-held
@@ -117,23 +117,23 @@ func (p *proxy) pass(to, from net.Conn) {
 	}
 }
 
-// hold keeps everything back, as a cable that is unplugged: connections stay,
+// block keeps everything back, as a cable that is unplugged: connections stay,
 // and nothing comes through.
-func (p *proxy) hold() {
+func (p *proxy) block() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.held == nil {
-		p.held = make(chan struct{})
+	if p.blocked == nil {
+		p.blocked = make(chan struct{})
 	}
 }
 
-// release lets what was held go on.
-func (p *proxy) release() {
+// unblock lets what was held go on.
+func (p *proxy) unblock() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.held != nil {
-		close(p.held)
-		p.held = nil
+	if p.blocked != nil {
+		close(p.blocked)
+		p.blocked = nil
 	}
 }
 
@@ -162,7 +162,7 @@ func (p *proxy) reset(chance float64) {
 // close ends it and every connection.
 func (p *proxy) close() {
 	p.listen.Close()
-	p.release()
+	p.unblock()
 	p.mu.Lock()
 	p.closed = true
 	for c := range p.conns {

@@ -71,7 +71,7 @@ func startRedis(ctx context.Context, shape Store, dir string, settings ...string
 				return nil, err
 			}
 		}
-		if err = d.watch(ctx, dir); err != nil {
+		if err = d.startSentinels(ctx, dir); err != nil {
 			return nil, err
 		}
 	case Cluster:
@@ -152,9 +152,9 @@ func (s *redisServer) launch(ctx context.Context) error {
 
 func (s *redisServer) addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
 
-// watch starts three Sentinels, of which two decide that a master is gone when
-// it does not answer for a second.
-func (d *redisData) watch(ctx context.Context, dir string) error {
+// startSentinels starts three Sentinels, of which two decide that a master is
+// gone when it does not answer for a second.
+func (d *redisData) startSentinels(ctx context.Context, dir string) error {
 	for i := range 3 {
 		s, err := startServer(ctx, filepath.Join(dir, fmt.Sprintf("sentinel-%d", i)),
 			func(s *redisServer) ([]string, error) {
@@ -200,9 +200,9 @@ func (d *redisData) replicated(ctx context.Context) error {
 	})
 }
 
-// decided reports whether every Sentinel has ended its failover to that master:
-// they name it before.
-func (d *redisData) decided(now *redisServer) bool {
+// agreedOn reports whether every Sentinel has ended its failover to that
+// master: they name it before.
+func (d *redisData) agreedOn(now *redisServer) bool {
 	for _, w := range d.sentinels {
 		out, err := w.do("SENTINEL", "master", masterSet)
 		if err != nil || !strings.Contains(out, "port\n"+strconv.Itoa(now.port)+"\n") ||
@@ -254,11 +254,11 @@ func (d *redisData) join(ctx context.Context) error {
 			}
 		}
 	}
-	return d.whole(ctx)
+	return d.waitClusterOK(ctx)
 }
 
-// whole waits until every master sees the whole cluster.
-func (d *redisData) whole(ctx context.Context) error {
+// waitClusterOK waits until every master sees the whole cluster.
+func (d *redisData) waitClusterOK(ctx context.Context) error {
 	return eventually(ctx, startTimeout, "the cluster to be whole", func() bool {
 		for _, s := range d.servers {
 			out, err := s.do("CLUSTER", "INFO")

@@ -68,7 +68,7 @@ func Run(ctx context.Context, s Scenario, store Store, o Options) (_ *Result, er
 	if err != nil {
 		return nil, err
 	}
-	t := &stage{options: o, scenario: s, store: store, dir: dir}
+	t := &run{options: o, scenario: s, store: store, dir: dir}
 	defer func() { err = errors.Join(err, t.close()) }()
 	if o.Keep {
 		fmt.Fprintln(os.Stderr, s.Name, "on", store, "leaves what its processes wrote in", dir)
@@ -84,21 +84,21 @@ func Run(ctx context.Context, s Scenario, store Store, o Options) (_ *Result, er
 	if s.Size > 0 {
 		every *= 2
 	}
-	if s.audience {
+	if s.listeners {
 		every *= 120
 	}
-	if t.crowd, err = newCrowd(ctx, urls, o.Clients, s.Size); err != nil {
+	if t.clients, err = newSimulation(ctx, urls, o.Clients, s.Size); err != nil {
 		return nil, err
 	}
-	defer t.crowd.leave()
-	if err := t.crowd.connect(ctx); err != nil {
+	defer t.clients.leave()
+	if err := t.clients.connect(ctx); err != nil {
 		return nil, err
 	}
-	if s.audience {
-		if t.audience, err = newAudience(ctx, t.crowd, o.Listeners); err != nil {
+	if s.listeners {
+		if t.listeners, err = newListenerPool(ctx, t.clients, o.Listeners); err != nil {
 			return nil, err
 		}
-		defer t.audience.leave()
+		defer t.listeners.leave()
 	}
 
 	// they act as long as faults come, and no shorter than they should
@@ -115,65 +115,65 @@ func Run(ctx context.Context, s Scenario, store Store, o Options) (_ *Result, er
 		time.AfterFunc(restWithin, giveUp)
 		ended <- err
 	}()
-	t.crowd.act(deadline, until, every)
+	t.clients.act(deadline, until, every)
 	if err := <-ended; err != nil {
 		return nil, fmt.Errorf("%s on %s: %w", s.Name, store, err)
 	}
-	broken := t.crowd.rest(deadline)
+	broken := t.clients.waitConverged(deadline)
 	if broken != nil {
 		broken = fmt.Errorf("not at rest %v after the last fault: %w", restWithin, broken)
 	}
-	if t.audience != nil {
-		broken = errors.Join(broken, t.audience.rest(ctx))
-		t.audience.leave()
+	if t.listeners != nil {
+		broken = errors.Join(broken, t.listeners.waitCurrent(ctx))
+		t.listeners.leave()
 	}
-	t.crowd.leave()
+	t.clients.leave()
 	if t.nodes != nil {
 		broken = errors.Join(broken, t.nodes.close())
 	}
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	r := &Result{Scenario: s.Name, Store: store, History: t.crowd.record.all, Faults: t.faults,
+	r := &Result{Scenario: s.Name, Store: store, History: t.clients.record.all, Faults: t.faults,
 		Note: t.note, Broken: broken}
 	r.Verdict = Check(r.History, s.Allow)
-	if t.audience != nil {
-		t.audience.judge(&r.Verdict)
+	if t.listeners != nil {
+		t.listeners.addTo(&r.Verdict)
 	}
 	r.Took = time.Since(began)
 	return r, nil
 }
 
-// stage is what a scenario plays on.
-type stage struct {
+// run is what a scenario plays on.
+type run struct {
 	options  Options
 	scenario Scenario
 	store    Store
 	dir      string
 	unmount  func() error
 
-	redis    *redisData
-	ways     []*proxy // from each node to Redis, where the scenario is about that
-	nodes    *nodes   // nil if the server runs elsewhere
-	crowd    *crowd
-	audience *audience // nil where there is none
+	redis        *redisData
+	redisProxies []*proxy // from each node to Redis, where the scenario is about that
+	nodes        *nodes   // nil if the server runs elsewhere
+	clients      *simulation
+	listeners    *listenerPool // nil where there is none
 
 	faults int
 	note   string
 }
 
-// fault counts and records a fault.
-func (t *stage) fault(what string) {
+// inject counts and records a fault.
+func (t *run) inject(what string) {
 	t.faults++
-	t.say(what)
+	t.log(what)
 }
 
-// say records something for those who read the history.
-func (t *stage) say(what string) { t.crowd.record.add(Record{Kind: Struck, What: what}) }
+// log records something for those who read the history.
+func (t *run) log(what string) { t.clients.record.add(Record{Kind: Injected, What: what}) }
 
 // open starts what the scenario needs.
-func (t *stage) open(ctx context.Context) error {
-	if t.scenario.audience {
+func (t *run) open(ctx context.Context) error {
+	if t.scenario.listeners {
 		if err := enoughFiles(t.options.Listeners + 1000); err != nil {
 			return fmt.Errorf("%w: %w", ErrSkipped, err)
 		}
@@ -181,7 +181,7 @@ func (t *stage) open(ctx context.Context) error {
 	if len(t.options.URLs) > 0 {
 		return nil
 	}
-	t.nodes = &nodes{binary: t.options.Binary, dir: t.dir, proxy: t.scenario.clientWays}
+	t.nodes = &nodes{binary: t.options.Binary, dir: t.dir, proxy: t.scenario.clientProxies}
 	count := t.options.Nodes
 	if t.store == Embedded {
 		count = 1
@@ -205,7 +205,7 @@ func (t *stage) open(ctx context.Context) error {
 		if t.redis, err = startRedis(ctx, t.store, t.dir, t.scenario.settings...); err != nil {
 			return err
 		}
-		if t.scenario.redisWays {
+		if t.scenario.redisProxies {
 			open := newProxy
 			if t.scenario.bell {
 				open = newBellProxy
@@ -215,13 +215,13 @@ func (t *stage) open(ctx context.Context) error {
 				if err != nil {
 					return err
 				}
-				t.ways = append(t.ways, way)
+				t.redisProxies = append(t.redisProxies, way)
 			}
 		}
 		t.nodes.data = func(slot int) []string {
 			url := t.redis.url()
-			if t.ways != nil {
-				url = "redis://" + t.ways[slot].addr()
+			if t.redisProxies != nil {
+				url = "redis://" + t.redisProxies[slot].addr()
 			}
 			return append([]string{"--store", url}, t.scenario.flags...)
 		}
@@ -235,13 +235,13 @@ func (t *stage) open(ctx context.Context) error {
 }
 
 // close ends what open started.
-func (t *stage) close() error {
+func (t *run) close() error {
 	if t.nodes != nil {
 		for _, s := range t.nodes.list() {
 			t.nodes.kill(s)
 		}
 	}
-	for _, w := range t.ways {
+	for _, w := range t.redisProxies {
 		w.close()
 	}
 	if t.redis != nil {

@@ -23,18 +23,18 @@ type Scenario struct {
 	Allow  Allow
 	Size   int // bytes of a message, if it matters
 
-	needsNodes bool     // it cannot be played on a server that runs elsewhere
-	settings   []string // of Redis
-	flags      []string // of the nodes
-	redisWays  bool     // nodes reach Redis through proxies
-	bell       bool     // which know what is published, and can garble it
-	clientWays bool     // clients reach nodes through proxies
-	small      string   // size of the disk
-	audience   bool     // thousands listen
+	needsNodes    bool     // it cannot be played on a server that runs elsewhere
+	settings      []string // of Redis
+	flags         []string // of the nodes
+	redisProxies  bool     // nodes reach Redis through proxies
+	bell          bool     // which know what is published, and can garble it
+	clientProxies bool     // clients reach nodes through proxies
+	small         string   // size of the disk
+	listeners     bool     // thousands listen
 
 	// faults injects until injecting is done, and returns when all is well
 	// again.
-	faults func(ctx, injecting context.Context, t *stage) error
+	faults func(ctx, injecting context.Context, t *run) error
 }
 
 var (
@@ -54,18 +54,18 @@ var Scenarios = []Scenario{
 	{Name: "slow", What: "clients that stop reading, beside others",
 		Stores: []Store{Embedded, Redis}, Size: 8 << 10, faults: slow},
 	{Name: "thousands", What: "10,000 connections that listen, all cut off at once, again and again",
-		Stores: []Store{Embedded, Redis}, needsNodes: true, audience: true, faults: cutThousands},
+		Stores: []Store{Embedded, Redis}, needsNodes: true, listeners: true, faults: cutThousands},
 	{Name: "kill", What: "kill -9 of a node, again and again", Stores: Stores, needsNodes: true,
 		settings: always, faults: killNodes},
 	{Name: "restart", What: "every node is replaced in turn, in good order",
 		Stores: []Store{Embedded, Redis}, needsNodes: true, faults: rolling},
 	{Name: "network", What: "latency and resets, of clients and of nodes to Redis",
-		Stores: []Store{Embedded, Redis}, needsNodes: true, redisWays: true, clientWays: true,
+		Stores: []Store{Embedded, Redis}, needsNodes: true, redisProxies: true, clientProxies: true,
 		faults: network},
 	{Name: "bell", What: "what Redis publishes is dropped, doubled and reordered on its way to the nodes",
-		Stores: []Store{Redis}, needsNodes: true, redisWays: true, bell: true, faults: garbleBell},
+		Stores: []Store{Redis}, needsNodes: true, redisProxies: true, bell: true, faults: corruptBell},
 	{Name: "partition", What: "nodes are cut off from Redis, one or all", Stores: []Store{Redis},
-		needsNodes: true, redisWays: true, faults: partition},
+		needsNodes: true, redisProxies: true, faults: partition},
 	{Name: "pause", What: "SIGSTOP of a Redis server with data, up to 6 s",
 		Stores: []Store{Redis, Cluster}, needsNodes: true, faults: pauseRedis},
 	{Name: "redis-kill", What: "kill -9 of Redis with AOF always, of one master of a cluster",
@@ -108,31 +108,31 @@ func Find(name string) (Scenario, bool) {
 // Remote reports whether it can be played on a server that runs elsewhere.
 func (s Scenario) Remote() bool { return !s.needsNodes }
 
-func calm(_, injecting context.Context, _ *stage) error {
+func calm(_, injecting context.Context, _ *run) error {
 	<-injecting.Done()
 	return nil
 }
 
-func storm(_, injecting context.Context, t *stage) error {
+func storm(_, injecting context.Context, t *run) error {
 	for injecting.Err() == nil {
-		t.fault("all are cut off")
-		t.crowd.drop()
+		t.inject("all are cut off")
+		t.clients.drop()
 		pause(injecting, 200*time.Millisecond+rand.N(time.Second))
 	}
 	return nil
 }
 
-func cutThousands(ctx, injecting context.Context, t *stage) error {
+func cutThousands(ctx, injecting context.Context, t *run) error {
 	var back []string
 	for {
 		pause(injecting, time.Second+rand.N(2*time.Second))
 		if injecting.Err() != nil {
 			break
 		}
-		t.fault("all listeners are cut off")
+		t.inject("all listeners are cut off")
 		began := time.Now()
-		t.audience.cut()
-		if err := t.audience.assemble(ctx); err != nil {
+		t.listeners.cut()
+		if err := t.listeners.waitReady(ctx); err != nil {
 			return err
 		}
 		back = append(back, fmt.Sprintf("%.1f", time.Since(began).Seconds()))
@@ -143,24 +143,24 @@ func cutThousands(ctx, injecting context.Context, t *stage) error {
 }
 
 // lazies is how many stop reading.
-const lazies = 4
+const stalledReaders = 4
 
-func slow(ctx, injecting context.Context, t *stage) error {
-	var all []*lazy
-	for i := range lazies {
-		l, err := t.crowd.laze(ctx, t.crowd.actors[i%len(t.crowd.actors)])
+func slow(ctx, injecting context.Context, t *run) error {
+	var all []*stalledReader
+	for i := range stalledReaders {
+		l, err := t.clients.openStalled(ctx, t.clients.clients[i%len(t.clients.clients)])
 		if err != nil {
 			return err
 		}
 		all = append(all, l)
-		t.fault("one stops reading")
+		t.inject("one stops reading")
 	}
 	<-injecting.Done()
 	var cut atomic.Int64
 	var waking sync.WaitGroup
 	for _, l := range all {
 		waking.Go(func() {
-			if l.wake() {
+			if l.resume() {
 				cut.Add(1)
 			}
 		})
@@ -171,12 +171,12 @@ func slow(ctx, injecting context.Context, t *stage) error {
 }
 
 // killNodes kills one at a time, in the middle of whatever it does.
-func killNodes(ctx, injecting context.Context, t *stage) error {
+func killNodes(ctx, injecting context.Context, t *run) error {
 	for injecting.Err() == nil || t.faults < t.options.Kills {
 		pause(ctx, 50*time.Millisecond+rand.N(400*time.Millisecond))
 		all := t.nodes.list()
 		s := all[rand.IntN(len(all))]
-		t.fault(fmt.Sprintf("node %d is killed", s.slot))
+		t.inject(fmt.Sprintf("node %d is killed", s.slot))
 		t.nodes.kill(s)
 		if err := t.nodes.start(ctx, s.slot); err != nil {
 			return err
@@ -185,7 +185,7 @@ func killNodes(ctx, injecting context.Context, t *stage) error {
 	return nil
 }
 
-func rolling(ctx, injecting context.Context, t *stage) error {
+func rolling(ctx, injecting context.Context, t *run) error {
 	for injecting.Err() == nil {
 		for _, s := range t.nodes.list() {
 			pause(ctx, rand.N(600*time.Millisecond))
@@ -196,7 +196,7 @@ func rolling(ctx, injecting context.Context, t *stage) error {
 				}
 				next = func() error { return nil }
 			}
-			t.fault(fmt.Sprintf("node %d is stopped", s.slot))
+			t.inject(fmt.Sprintf("node %d is stopped", s.slot))
 			if err := t.nodes.stop(s); err != nil {
 				return err
 			}
@@ -208,35 +208,35 @@ func rolling(ctx, injecting context.Context, t *stage) error {
 	return nil
 }
 
-func network(_, injecting context.Context, t *stage) error {
+func network(_, injecting context.Context, t *run) error {
 	each := func(do func(*proxy)) {
-		for _, w := range t.ways {
+		for _, w := range t.redisProxies {
 			do(w)
 		}
 		for _, s := range t.nodes.list() {
-			do(s.way)
+			do(s.proxy)
 		}
 	}
 	each(func(p *proxy) { p.slow(10 * time.Millisecond) })
 	for injecting.Err() == nil {
 		pause(injecting, 100*time.Millisecond+rand.N(600*time.Millisecond))
-		t.fault("some connections are reset")
+		t.inject("some connections are reset")
 		each(func(p *proxy) { p.reset(0.3) })
 	}
 	each(func(p *proxy) { p.slow(0) })
 	return nil
 }
 
-// garbleBell leaves fewer than half of the published messages as they are.
-func garbleBell(_, injecting context.Context, t *stage) error {
-	for _, w := range t.ways {
-		w.garble(0.2)
+// corruptBell leaves fewer than half of the published messages as they are.
+func corruptBell(_, injecting context.Context, t *run) error {
+	for _, w := range t.redisProxies {
+		w.corrupt(0.2)
 	}
 	<-injecting.Done()
-	var all toll
-	for _, w := range t.ways {
-		w.garble(0)
-		x := w.tolled()
+	var all bellStats
+	for _, w := range t.redisProxies {
+		w.corrupt(0)
+		x := w.bellStats()
 		all.dropped, all.doubled, all.late, all.through = all.dropped+x.dropped,
 			all.doubled+x.doubled, all.late+x.late, all.through+x.through
 	}
@@ -249,69 +249,69 @@ func garbleBell(_, injecting context.Context, t *stage) error {
 	return nil
 }
 
-func partition(_, injecting context.Context, t *stage) error {
+func partition(_, injecting context.Context, t *run) error {
 	for injecting.Err() == nil {
 		pause(injecting, 500*time.Millisecond+rand.N(time.Second))
-		cut := t.ways
+		cut := t.redisProxies
 		if rand.IntN(3) > 0 {
-			i := rand.IntN(len(t.ways))
-			cut = t.ways[i : i+1]
+			i := rand.IntN(len(t.redisProxies))
+			cut = t.redisProxies[i : i+1]
 		}
-		t.fault(fmt.Sprintf("%d of %d nodes are cut off", len(cut), len(t.ways)))
+		t.inject(fmt.Sprintf("%d of %d nodes are cut off", len(cut), len(t.redisProxies)))
 		for _, w := range cut {
-			w.hold()
+			w.block()
 		}
 		pause(injecting, 300*time.Millisecond+rand.N(6*time.Second))
 		for _, w := range cut {
 			if rand.IntN(2) == 0 {
 				w.reset(1) // what was held never arrives
 			}
-			w.release() // what was held arrives late
+			w.unblock() // what was held arrives late
 		}
-		t.say("they are back")
+		t.log("they are back")
 	}
 	return nil
 }
 
-// victim is the server with data that is to suffer.
-func (t *stage) victim() *redisServer { return t.redis.servers[rand.IntN(len(t.redis.servers))] }
+// randomRedis is the server with data that is to suffer.
+func (t *run) randomRedis() *redisServer { return t.redis.servers[rand.IntN(len(t.redis.servers))] }
 
-func pauseRedis(ctx, injecting context.Context, t *stage) error {
+func pauseRedis(ctx, injecting context.Context, t *run) error {
 	for injecting.Err() == nil {
 		pause(injecting, 500*time.Millisecond+rand.N(1500*time.Millisecond))
-		s := t.victim()
+		s := t.randomRedis()
 		if err := s.pause(); err != nil {
 			return fmt.Errorf("%w: pausing: %w", ErrSkipped, err)
 		}
-		t.fault("redis " + s.addr() + " is paused")
+		t.inject("redis " + s.addr() + " is paused")
 		pause(injecting, 100*time.Millisecond+rand.N(6*time.Second))
 		if err := s.resume(); err != nil {
 			return err
 		}
-		t.say("redis " + s.addr() + " goes on")
+		t.log("redis " + s.addr() + " goes on")
 	}
-	return t.well(ctx)
+	return t.waitHealthy(ctx)
 }
 
-// well waits until Redis is whole again.
-func (t *stage) well(ctx context.Context) error {
+// waitHealthy waits until Redis is whole again.
+func (t *run) waitHealthy(ctx context.Context) error {
 	if t.store == Cluster {
-		return t.redis.whole(ctx)
+		return t.redis.waitClusterOK(ctx)
 	}
 	return nil
 }
 
-func killRedis(ctx, injecting context.Context, t *stage) error {
+func killRedis(ctx, injecting context.Context, t *run) error {
 	for injecting.Err() == nil {
 		pause(injecting, 300*time.Millisecond+rand.N(1500*time.Millisecond))
-		s := t.victim()
-		t.fault("redis " + s.addr() + " is killed")
+		s := t.randomRedis()
+		t.inject("redis " + s.addr() + " is killed")
 		s.kill()
 		pause(ctx, rand.N(1500*time.Millisecond))
 		if err := s.launch(ctx); err != nil {
 			return err
 		}
-		if err := t.well(ctx); err != nil {
+		if err := t.waitHealthy(ctx); err != nil {
 			return err
 		}
 	}
@@ -320,12 +320,12 @@ func killRedis(ctx, injecting context.Context, t *stage) error {
 
 // cutPower kills Redis and takes from its file what it wrote in up to the last
 // second, as if that had not been synced.
-func cutPower(ctx, injecting context.Context, t *stage) error {
+func cutPower(ctx, injecting context.Context, t *run) error {
 	pause(ctx, 1500*time.Millisecond) // what people and rooms there are is synced
 	lost := int64(0)
 	for injecting.Err() == nil {
 		pause(injecting, 1500*time.Millisecond+rand.N(time.Second))
-		s := t.victim()
+		s := t.randomRedis()
 		files, err := filepath.Glob(filepath.Join(s.dir, "appendonlydir", "*.incr.aof"))
 		if err != nil || len(files) != 1 {
 			return fmt.Errorf("one append-only file was expected, not %v: %w", files, err)
@@ -335,7 +335,7 @@ func cutPower(ctx, injecting context.Context, t *stage) error {
 			return err
 		}
 		pause(ctx, rand.N(time.Second))
-		t.fault("redis " + s.addr() + " loses power")
+		t.inject("redis " + s.addr() + " loses power")
 		s.kill()
 		written, err := os.Stat(files[0])
 		if err != nil {
@@ -355,18 +355,18 @@ func cutPower(ctx, injecting context.Context, t *stage) error {
 
 // failover kills the master, waits until a replica is it, and brings the old
 // one back as a replica.
-func failover(ctx, injecting context.Context, t *stage) error {
+func failover(ctx, injecting context.Context, t *run) error {
 	for injecting.Err() == nil {
 		pause(injecting, time.Second+rand.N(time.Second))
 		old, err := t.redis.master()
 		if err != nil {
 			return err
 		}
-		t.fault("the master " + old.addr() + " is killed")
+		t.inject("the master " + old.addr() + " is killed")
 		old.kill()
 		if err := eventually(ctx, startTimeout, "a replica to take over", func() bool {
 			now, err := t.redis.master()
-			return err == nil && now != old && t.redis.decided(now)
+			return err == nil && now != old && t.redis.agreedOn(now)
 		}); err != nil {
 			return err
 		}
@@ -374,7 +374,7 @@ func failover(ctx, injecting context.Context, t *stage) error {
 		if err != nil {
 			return err
 		}
-		t.say("the master is " + now.addr() + ", the old one is started")
+		t.log("the master is " + now.addr() + ", the old one is started")
 		if err := old.launch(ctx); err != nil {
 			return err
 		}
@@ -386,12 +386,12 @@ func failover(ctx, injecting context.Context, t *stage) error {
 		if err := t.redis.replicated(ctx); err != nil {
 			return err
 		}
-		t.say("both replicas follow")
+		t.log("both replicas follow")
 	}
 	return nil
 }
 
-func fillDisk(ctx, injecting context.Context, t *stage) error {
+func fillDisk(ctx, injecting context.Context, t *run) error {
 	ballast := filepath.Join(t.dir, "data", "ballast")
 	for injecting.Err() == nil {
 		pause(injecting, 500*time.Millisecond+rand.N(time.Second))
@@ -403,7 +403,7 @@ func fillDisk(ctx, injecting context.Context, t *stage) error {
 		if err := f.Close(); err != nil {
 			return err
 		}
-		t.fault("the disk is full")
+		t.inject("the disk is full")
 		for end := time.Now().Add(200*time.Millisecond + rand.N(2*time.Second)); time.Now().Before(
 			end) && ctx.Err() == nil; {
 			pause(ctx, 50*time.Millisecond) // full for so long

@@ -6,9 +6,9 @@ import (
 	"slices"
 )
 
-// membership makes out from the events who was in which room from where to
-// where.
-func (j *judge) membership() {
+// collectMembership makes out from the events who was in which room from where
+// to where.
+func (j *checker) collectMembership() {
 	for room, log := range j.logs {
 		last, recorded := j.begin[room]
 		for _, seq := range slices.Sorted(maps.Keys(log)) {
@@ -42,7 +42,7 @@ func (j *judge) membership() {
 // was in the room then, or has come in later, as who is in a room may read what
 // was before. Where events are known to nobody, and in rooms whose members were
 // not recorded at the start, it is believed.
-func (j *judge) mayKnow(r Record) bool {
+func (j *checker) mayKnow(r Record) bool {
 	spans := j.spans[[2]string{r.Room, j.users[r.Client]}]
 	_, recorded := j.begin[r.Room]
 	if !recorded && len(spans) == 0 {
@@ -50,7 +50,7 @@ func (j *judge) mayKnow(r Record) bool {
 	}
 	changed := int64(0) // when they last came or went
 	for _, s := range spans {
-		if r.Seq >= s.from && r.Seq <= s.to || s.from > r.Seq && j.wants[[2]any{r.Client, r.Room}] {
+		if r.Seq >= s.from && r.Seq <= s.to || s.from > r.Seq && j.wantsIn[[2]any{r.Client, r.Room}] {
 			return true
 		}
 		if s.to < r.Seq {
@@ -74,28 +74,28 @@ type follower struct {
 	messages map[int64]string // ids of the messages it holds, by number
 }
 
-// places is where each client is in each of its rooms.
-type places map[int]map[string]*follower
+// followers is where each client is in each of its rooms.
+type followers map[int]map[string]*follower
 
-func (p places) of(r Record) *follower { return p[r.Client][r.Room] }
+func (p followers) of(r Record) *follower { return p[r.Client][r.Room] }
 
-func (p places) put(r Record, f *follower) {
+func (p followers) put(r Record, f *follower) {
 	if p[r.Client] == nil {
 		p[r.Client] = map[string]*follower{}
 	}
 	p[r.Client][r.Room] = f
 }
 
-// streams follows each client through what it got.
-func (j *judge) streams() {
-	at := places{}
+// checkStreams follows each client through what it got.
+func (j *checker) checkStreams() {
+	at := followers{}
 	for _, r := range j.h {
 		f := at.of(r)
 		switch r.Kind {
 		case Join:
-			j.wants[[2]any{r.Client, r.Room}] = true
+			j.wantsIn[[2]any{r.Client, r.Room}] = true
 		case Leave:
-			j.wants[[2]any{r.Client, r.Room}] = false
+			j.wantsIn[[2]any{r.Client, r.Room}] = false
 		case Base:
 			if !j.mayKnow(r) {
 				j.fault(Leaked, "the state of %s at event %d came to client %d (%s), who was not in it", r.Room, r.Seq, r.Client, j.users[r.Client])
@@ -111,23 +111,23 @@ func (j *judge) streams() {
 		case Fetched:
 			if f != nil {
 				f.have += b2i(r.No == f.have+1)
-				f.take(r)
-				j.shown(r, f.seq)
+				f.apply(r)
+				j.checkShown(r, f.seq)
 			}
 			if m, ok := j.store[r.Room][r.No]; ok && m.Message != r.Message {
 				j.fault(Order, "client %d fetched message %d of %s as %s, and history has %s",
 					r.Client, r.No, r.Room, r.Message, m.Message)
 			}
 		case Got:
-			j.got(r, f)
+			j.checkEvent(r, f)
 		}
 	}
-	j.complete(at)
-	j.contents(at)
+	j.checkComplete(at)
+	j.checkContents(at)
 }
 
-// complete looks whether each client has every message to the end.
-func (j *judge) complete(at places) {
+// checkComplete looks whether each client has every message to the end.
+func (j *checker) checkComplete(at followers) {
 	for client, rooms := range at {
 		for room, f := range rooms {
 			if head := int64(len(j.store[room])); f.have < head {
@@ -138,7 +138,7 @@ func (j *judge) complete(at places) {
 	}
 }
 
-func (j *judge) got(r Record, f *follower) {
+func (j *checker) checkEvent(r Record, f *follower) {
 	known := j.logs[r.Room][r.Seq]
 	if known.id != r.ID || known.message != r.Message {
 		j.fault(Order, "event %d of %s is %s to client %d, and %s to another", r.Seq, r.Room, r.ID,
@@ -154,7 +154,7 @@ func (j *judge) got(r Record, f *follower) {
 		j.fault(Leaked, "event %d of %s came to client %d (%s), who was not in it", r.Seq, r.Room,
 			r.Client, j.users[r.Client])
 	}
-	j.shown(r, r.Seq)
+	j.checkShown(r, r.Seq)
 	switch {
 	case f == nil: // of a room that the client holds no state of: not looked at, but not to be leaked either
 	case r.Seq <= f.seq:
@@ -165,7 +165,7 @@ func (j *judge) got(r Record, f *follower) {
 }
 
 // follow takes a client to the next event.
-func (j *judge) follow(r Record, f *follower) {
+func (j *checker) follow(r Record, f *follower) {
 	switch {
 	case r.Seq != f.seq+1:
 		j.fault(Missing, "client %d got event %d of %s after %d", r.Client, r.Seq, r.Room, f.seq)
@@ -175,15 +175,15 @@ func (j *judge) follow(r Record, f *follower) {
 	}
 	f.seq, f.id = r.Seq, r.ID
 	f.have += b2i(r.What == "message.created" && r.No == f.have+1)
-	f.take(r)
+	f.apply(r)
 }
 
-// alone follows each client where history may have been rolled back: what
-// another saw says nothing then. But a client that was not told to fetch anew
-// must be able to rely on all that it has, and one that was on all that it has
-// fetched and got since.
-func (j *judge) alone() {
-	at := places{}
+// checkRolledBack follows each client where history may have been rolled back:
+// what another saw says nothing then. But a client that was not told to fetch
+// anew must be able to rely on all that it has, and one that was on all that it
+// has fetched and got since.
+func (j *checker) checkRolledBack() {
+	at := followers{}
 	invited := map[[2]string]bool{} // by room and person
 	for _, r := range j.h {
 		if who := [2]string{r.Room, r.Member}; r.Kind == Got && r.What == "member.joined" {
@@ -194,13 +194,13 @@ func (j *judge) alone() {
 		f := at.of(r)
 		who := [2]string{r.Room, j.users[r.Client]}
 		if _, recorded := j.begin[r.Room]; (r.Kind == Got || r.Kind == Base) && recorded &&
-			!invited[who] && len(j.spans[who]) == 0 && !j.wants[[2]any{r.Client, r.Room}] {
+			!invited[who] && len(j.spans[who]) == 0 && !j.wantsIn[[2]any{r.Client, r.Room}] {
 			j.fault(Leaked, "event %d of %s came to client %d (%s), who never was in it", r.Seq,
 				r.Room, r.Client, who[1])
 		}
 		switch r.Kind {
 		case Join:
-			j.wants[[2]any{r.Client, r.Room}] = true
+			j.wantsIn[[2]any{r.Client, r.Room}] = true
 		case Base:
 			have := r.No
 			if f != nil {
@@ -214,14 +214,14 @@ func (j *judge) alone() {
 			if f != nil {
 				f.messages[r.No] = r.Message
 				f.have += b2i(r.No == f.have+1)
-				f.take(r)
+				f.apply(r)
 			}
 		case Got:
-			j.gotAlone(r, f)
+			j.checkRolledBackEvent(r, f)
 		}
 	}
-	j.complete(at)
-	j.contents(at)
+	j.checkComplete(at)
+	j.checkContents(at)
 	for client, rooms := range at {
 		for room, f := range rooms {
 			for no, message := range f.messages {
@@ -233,7 +233,7 @@ func (j *judge) alone() {
 	}
 }
 
-func (j *judge) gotAlone(r Record, f *follower) {
+func (j *checker) checkRolledBackEvent(r Record, f *follower) {
 	switch {
 	case f == nil:
 		return

@@ -202,18 +202,22 @@ func SignalBody(s chat.Signal) any {
 	}{s.Stream, s.Kind, s.User, s.Online}
 }
 
-// Place is what is told of a stream that is resumed, or has to be fetched
-// again.
-type Place struct {
+// StreamPosition is what is told of a stream that is resumed, or has to be
+// fetched again.
+type StreamPosition struct {
 	Stream   chat.Stream   `json:"stream"`
 	Position chat.Position `json:"position"`
 }
 
 // Resumed says that what was missed of a stream has been sent.
-func Resumed(s chat.Stream, p chat.Position) []byte { return notification("resumed", Place{s, p}) }
+func Resumed(s chat.Stream, p chat.Position) []byte {
+	return notification("resumed", StreamPosition{s, p})
+}
 
 // Resync says that a stream has to be fetched again, and goes on after p.
-func Resync(s chat.Stream, p chat.Position) []byte { return notification("resync", Place{s, p}) }
+func Resync(s chat.Stream, p chat.Position) []byte {
+	return notification("resync", StreamPosition{s, p})
+}
 
 // Farewell is what is told before the server closes.
 type Farewell struct {

@@ -32,7 +32,7 @@ func (c *conn) serve(w *websocket.Conn) {
 
 // Frame counts what the client sends.
 func (c *conn) Frame() error {
-	if !c.Session.Frame() {
+	if !c.Session.AllowFrame() {
 		return closeError(c.Closing(hub.Finished))
 	}
 	return nil
@@ -54,7 +54,7 @@ func (c *conn) Message(_ bool, message []byte) error {
 
 // Next takes from the session's queue.
 func (c *conn) Next(b []byte, max int) ([]byte, *websocket.CloseError) {
-	b, why := c.Out.Take(b, max)
+	b, why := c.Out.Next(b, max)
 	if why == hub.Open {
 		return b, nil
 	}
@@ -73,7 +73,7 @@ func closeError(c live.Closing) *websocket.CloseError {
 func (c *conn) Closed(error) { c.Out.Close(hub.Finished) }
 
 // Gone ends the session.
-func (c *conn) Gone() { c.Session.Gone(false) }
+func (c *conn) Gone() { c.Session.End(false) }
 
 // call is a request in JSON-RPC.
 type call struct{ req wire.Request }

@@ -37,12 +37,12 @@ type state struct {
 	logs     map[chat.Stream]log
 	rooms    map[chat.RoomID]chat.Room
 	messages map[chat.RoomID][]chat.Message // each is replaced, not changed
-	edits    map[spot][]chat.Edit
+	edits    map[messageKey][]chat.Edit
 	trimmed  map[chat.RoomID]int64 // number of the newest message that is gone
-	members  map[place]member
-	listed   map[place]bool
-	notify   map[place]chat.NotifyLevel // of rooms that are listed
-	sends    map[send]chat.Event        // as in the log
+	members  map[memberKey]member
+	listed   map[memberKey]bool
+	notify   map[memberKey]chat.NotifyLevel // of rooms that are listed
+	sends    map[send]chat.Event            // as in the log
 	accounts map[chat.UserID]chat.Account
 	names    map[string]chat.UserID
 	sessions map[chat.SessionID]chat.Session
@@ -55,7 +55,7 @@ type log struct {
 	events []chat.Event // the newest ones, ascending; messages are looked up when they are read
 }
 
-type place struct {
+type memberKey struct {
 	room chat.RoomID
 	user chat.UserID
 }
@@ -90,11 +90,11 @@ func NewModel(ring func(*chat.Event)) *Model {
 			logs:     map[chat.Stream]log{},
 			rooms:    map[chat.RoomID]chat.Room{},
 			messages: map[chat.RoomID][]chat.Message{},
-			edits:    map[spot][]chat.Edit{},
+			edits:    map[messageKey][]chat.Edit{},
 			trimmed:  map[chat.RoomID]int64{},
-			members:  map[place]member{},
-			listed:   map[place]bool{},
-			notify:   map[place]chat.NotifyLevel{},
+			members:  map[memberKey]member{},
+			listed:   map[memberKey]bool{},
+			notify:   map[memberKey]chat.NotifyLevel{},
 			sends:    map[send]chat.Event{},
 			accounts: map[chat.UserID]chat.Account{},
 			names:    map[string]chat.UserID{},
@@ -247,7 +247,7 @@ func (m *Model) View(ctx context.Context, id chat.RoomID, user chat.UserID) (cha
 }
 
 func (m *Model) view(id chat.RoomID, user chat.UserID) (chat.RoomView, error) {
-	me, ok := m.members[place{id, user}]
+	me, ok := m.members[memberKey{id, user}]
 	if !ok {
 		return chat.RoomView{}, chat.ErrNotFound
 	}
@@ -255,7 +255,7 @@ func (m *Model) view(id chat.RoomID, user chat.UserID) (chat.RoomView, error) {
 	v := chat.RoomView{
 		Room: m.rooms[id], Position: head.Position, HeadNo: head.No, ReadNo: me.readNo,
 		Trimmed: m.trimmed[id], Role: me.Role, JoinedAt: me.JoinedAt, Last: m.at(id, head.No),
-		Mute: me.Mute, Notify: m.notify[place{id, user}],
+		Mute: me.Mute, Notify: m.notify[memberKey{id, user}],
 	}
 	v.Deleted, v.Mentions = m.unread(id, user, max(me.readNo, v.Trimmed))
 	v.Unread = max(head.No-max(me.readNo, v.Trimmed), 0) - int64(len(v.Deleted))
@@ -315,7 +315,7 @@ func (m *Model) Member(ctx context.Context, room chat.RoomID, user chat.UserID) 
 		return chat.Member{}, err
 	}
 	defer m.mu.Unlock()
-	me, ok := m.members[place{room, user}]
+	me, ok := m.members[memberKey{room, user}]
 	if !ok {
 		return chat.Member{}, chat.ErrNotFound
 	}

@@ -119,7 +119,7 @@ func (t *tx) inRoom(id chat.RoomID, c *chat.Change) (chat.Result, error) {
 		return chat.Result{}, chat.ErrNotFound
 	}
 	var speaker *chat.Member
-	at := place{id, c.MustBeIn}
+	at := memberKey{id, c.MustBeIn}
 	me, in := t.members[at]
 	if in {
 		speaker = &me.Member
@@ -151,7 +151,7 @@ func (t *tx) inRoom(id chat.RoomID, c *chat.Change) (chat.Result, error) {
 		put(t, t.trimmed, id, to)
 		return t.append(c, chat.Event{Trimmed: to})
 	case chat.AddMember:
-		at := place{id, op.Member.User}
+		at := memberKey{id, op.Member.User}
 		if _, ok := t.members[at]; ok {
 			return noOp, nil
 		}
@@ -159,7 +159,7 @@ func (t *tx) inRoom(id chat.RoomID, c *chat.Change) (chat.Result, error) {
 		put(t, t.members, at, member{Member: m, readNo: int64(len(t.messages[id]))})
 		return t.append(c, chat.Event{Member: &m})
 	case chat.RemoveMember:
-		at := place{id, op.User}
+		at := memberKey{id, op.User}
 		m, ok := t.members[at]
 		if !ok {
 			return noOp, nil
@@ -167,7 +167,7 @@ func (t *tx) inRoom(id chat.RoomID, c *chat.Change) (chat.Result, error) {
 		del(t, t.members, at)
 		return t.append(c, chat.Event{Member: &m.Member})
 	case chat.UpdateMember:
-		at := place{id, op.User}
+		at := memberKey{id, op.User}
 		m, ok := t.members[at]
 		if !ok {
 			return chat.Result{}, chat.ErrNotFound
@@ -204,9 +204,9 @@ func (t *tx) message(id chat.RoomID, c *chat.Change) (chat.Result, error) {
 	m := c.Message()
 	m.No, m.Seq = int64(len(all))+1, t.logs[c.Stream].seq+1
 	put(t, t.messages, id, append(all, *m))
-	if me, ok := t.members[place{id, m.From}]; ok {
+	if me, ok := t.members[memberKey{id, m.From}]; ok {
 		me.readNo = max(me.readNo, m.No)
-		put(t, t.members, place{id, m.From}, me)
+		put(t, t.members, memberKey{id, m.From}, me)
 	}
 	r, err := t.append(c, chat.Event{Message: m})
 	if key, ok := sendOf(id, c); ok {
@@ -218,7 +218,7 @@ func (t *tx) message(id chat.RoomID, c *chat.Change) (chat.Result, error) {
 func (t *tx) inUser(user chat.UserID, c *chat.Change) (chat.Result, error) {
 	switch op := c.Op.(type) {
 	case chat.ListRoom:
-		at := place{op.Room, user}
+		at := memberKey{op.Room, user}
 		view, err := t.view(at.room, user)
 		if err != nil {
 			return chat.Result{}, err
@@ -230,7 +230,7 @@ func (t *tx) inUser(user chat.UserID, c *chat.Change) (chat.Result, error) {
 		return t.append(c, chat.Event{View: &view})
 
 	case chat.UnlistRoom:
-		at := place{op.Room, user}
+		at := memberKey{op.Room, user}
 		if !t.listed[at] {
 			return noOp, nil
 		}
@@ -239,7 +239,7 @@ func (t *tx) inUser(user chat.UserID, c *chat.Change) (chat.Result, error) {
 		return t.append(c, chat.Event{Left: op.Room, Reason: op.Reason})
 
 	case chat.MoveRead:
-		at := place{op.Read.Room, user}
+		at := memberKey{op.Read.Room, user}
 		me, ok := t.members[at]
 		if !ok {
 			return chat.Result{}, chat.ErrNotFound
@@ -252,7 +252,7 @@ func (t *tx) inUser(user chat.UserID, c *chat.Change) (chat.Result, error) {
 		return t.append(c, chat.Event{Read: &op.Read})
 
 	case chat.SetNotify:
-		at := place{op.Notify.Room, user}
+		at := memberKey{op.Notify.Room, user}
 		if !t.listed[at] {
 			return chat.Result{}, chat.ErrNotFound
 		}

@@ -16,17 +16,17 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// crowd is everybody who is there, and the rooms they are in.
-type crowd struct {
-	record *recorder
-	urls   func() []string
-	actors []*actor
-	ours   map[chat.RoomID]bool
-	open   []chat.RoomID          // rooms in which everybody is, and stays
-	keeper map[chat.RoomID]*actor // who made a room, and never leaves it
+// simulation is everybody who is there, and the rooms they are in.
+type simulation struct {
+	record   *recorder
+	urls     func() []string
+	clients  []*simClient
+	recorded map[chat.RoomID]bool
+	open     []chat.RoomID              // rooms in which everybody is, and stays
+	owner    map[chat.RoomID]*simClient // who made a room, and never leaves it
 
 	connected sync.WaitGroup
-	away      context.CancelFunc
+	cancel    context.CancelFunc
 
 	mu    sync.Mutex
 	nodes map[string]*client.Client // by URL
@@ -39,19 +39,19 @@ const (
 	closedRooms  = 3 // of a few people each
 )
 
-// newCrowd signs people up and makes the rooms. Nobody is connected yet.
-func newCrowd(ctx context.Context, urls func() []string, n, size int) (*crowd, error) {
-	c := &crowd{record: newRecorder(), urls: urls, ours: map[chat.RoomID]bool{},
-		keeper: map[chat.RoomID]*actor{}, nodes: map[string]*client.Client{}}
+// newSimulation signs people up and makes the rooms. Nobody is connected yet.
+func newSimulation(ctx context.Context, urls func() []string, n, size int) (*simulation, error) {
+	c := &simulation{record: newRecorder(), urls: urls, recorded: map[chat.RoomID]bool{},
+		owner: map[chat.RoomID]*simClient{}, nodes: map[string]*client.Client{}}
 	run := strings.ToLower(fmt.Sprintf("%08x", rand.Uint32()))
 	for i := range n {
-		c.actors = append(c.actors, &actor{n: i + 1, record: c.record, urls: urls, ours: c.ours,
+		c.clients = append(c.clients, &simClient{n: i + 1, record: c.record, urls: urls, recorded: c.recorded,
 			size: size, rooms: map[chat.RoomID]*followed{}, reacted: map[reactedTo]bool{},
-			doubts: map[reactedTo]bool{}})
+			uncertain: map[reactedTo]bool{}})
 	}
-	if err := c.each(4, func(_ int, a *actor) error {
+	if err := c.each(4, func(_ int, a *simClient) error {
 		name := fmt.Sprintf("verify-%s-%d", run, a.n)
-		web, err := c.web(a)
+		web, err := c.restClient(a)
 		if err != nil {
 			return err
 		}
@@ -65,35 +65,35 @@ func newCrowd(ctx context.Context, urls func() []string, n, size int) (*crowd, e
 		return nil, err
 	}
 	for i := range openRooms {
-		if err := c.room(ctx, c.actors[i%n], fmt.Sprintf("open %d %s", i, run), client.Public,
-			c.actors); err != nil {
+		if err := c.room(ctx, c.clients[i%n], fmt.Sprintf("open %d %s", i, run), client.Public,
+			c.clients); err != nil {
 			return nil, err
 		}
 	}
-	c.open = slices.Collect(maps.Keys(c.ours))
+	c.open = slices.Collect(maps.Keys(c.recorded))
 	for i := range passingRooms {
-		keeper := c.actors[(openRooms+i)%n]
-		before := maps.Clone(c.ours)
-		if err := c.room(ctx, keeper, fmt.Sprintf("passing %d %s", i, run), client.Public,
+		owner := c.clients[(openRooms+i)%n]
+		before := maps.Clone(c.recorded)
+		if err := c.room(ctx, owner, fmt.Sprintf("passing %d %s", i, run), client.Public,
 			nil); err != nil {
 			return nil, err
 		}
-		for id := range c.ours {
-			for _, a := range c.actors {
-				if !before[id] && a != keeper {
+		for id := range c.recorded {
+			for _, a := range c.clients {
+				if !before[id] && a != owner {
 					a.joinable = append(a.joinable, id)
 				}
 			}
 		}
 	}
 	for i := range closedRooms {
-		var some []*actor
-		for j, a := range c.actors {
+		var some []*simClient
+		for j, a := range c.clients {
 			if j%closedRooms == i {
 				some = append(some, a)
 			}
 		}
-		if err := c.room(ctx, some0(some, c.actors), fmt.Sprintf("closed %d %s", i, run), client.Private,
+		if err := c.room(ctx, firstOf(some, c.clients), fmt.Sprintf("closed %d %s", i, run), client.Private,
 			some); err != nil {
 			return nil, err
 		}
@@ -101,7 +101,7 @@ func newCrowd(ctx context.Context, urls func() []string, n, size int) (*crowd, e
 	return c, nil
 }
 
-func some0(some, all []*actor) *actor {
+func firstOf(some, all []*simClient) *simClient {
 	if len(some) > 0 {
 		return some[0]
 	}
@@ -109,17 +109,17 @@ func some0(some, all []*actor) *actor {
 }
 
 // room makes a room of these people and records who is in it.
-func (c *crowd) room(ctx context.Context, keeper *actor, name string, kind client.RoomKind,
-	people []*actor) error {
+func (c *simulation) room(ctx context.Context, owner *simClient, name string, kind client.RoomKind,
+	people []*simClient) error {
 	var others []chat.UserID
 	if kind == client.Private {
 		for _, a := range people {
-			if a != keeper {
+			if a != owner {
 				others = append(others, a.user)
 			}
 		}
 	}
-	web, err := c.web(keeper)
+	web, err := c.restClient(owner)
 	if err != nil {
 		return err
 	}
@@ -129,7 +129,7 @@ func (c *crowd) room(ctx context.Context, keeper *actor, name string, kind clien
 	}
 	if kind == client.Public {
 		for _, a := range people {
-			if a != keeper {
+			if a != owner {
 				if _, err := web.WithToken(a.token).RoomJoin(ctx,
 					client.RoomInput{Room: v.ID}); err != nil {
 					return fmt.Errorf("come into a room: %w", err)
@@ -137,20 +137,20 @@ func (c *crowd) room(ctx context.Context, keeper *actor, name string, kind clien
 			}
 		}
 	}
-	c.ours[v.ID], c.keeper[v.ID] = true, keeper
+	c.recorded[v.ID], c.owner[v.ID] = true, owner
 	if v, err = web.RoomGet(ctx, client.RoomInput{Room: v.ID}); err != nil {
 		return fmt.Errorf("look at a room: %w", err)
 	}
-	for _, a := range c.actors {
-		if a == keeper || slices.Contains(people, a) {
-			a.note(Record{Kind: Member, Room: string(v.ID), Seq: v.Position.Seq})
+	for _, a := range c.clients {
+		if a == owner || slices.Contains(people, a) {
+			a.addRecord(Record{Kind: Member, Room: string(v.ID), Seq: v.Position.Seq})
 		}
 	}
 	return nil
 }
 
-// web returns a client that acts as somebody, at any of the nodes.
-func (c *crowd) web(a *actor) (*client.Client, error) {
+// restClient returns a client that acts as somebody, at any of the nodes.
+func (c *simulation) restClient(a *simClient) (*client.Client, error) {
 	urls := c.urls()
 	if len(urls) == 0 {
 		return nil, errors.New("no node runs")
@@ -169,25 +169,25 @@ func (c *crowd) web(a *actor) (*client.Client, error) {
 }
 
 // connect connects everybody, and waits until all are there.
-func (c *crowd) connect(ctx context.Context) error {
+func (c *simulation) connect(ctx context.Context) error {
 	here, away := context.WithCancel(ctx)
-	c.away = away
-	for _, a := range c.actors {
-		c.connected.Go(func() { a.connect(here) })
+	c.cancel = away
+	for _, a := range c.clients {
+		c.connected.Go(func() { a.run(here) })
 	}
-	return eventually(ctx, time.Minute, "everybody to connect", c.calm)
+	return eventually(ctx, time.Minute, "everybody to connect", c.settled)
 }
 
-func (c *crowd) calm() bool {
-	return !slices.ContainsFunc(c.actors, func(a *actor) bool { return !a.calm() })
+func (c *simulation) settled() bool {
+	return !slices.ContainsFunc(c.clients, func(a *simClient) bool { return !a.settled() })
 }
 
 // leave ends every connection.
-func (c *crowd) leave() {
-	if c.away != nil {
-		c.away()
+func (c *simulation) leave() {
+	if c.cancel != nil {
+		c.cancel()
 		c.connected.Wait()
-		for _, a := range c.actors {
+		for _, a := range c.clients {
 			a.fetches.Wait()
 		}
 		for _, node := range c.nodes {
@@ -198,33 +198,33 @@ func (c *crowd) leave() {
 
 // act has everybody do things until it is time, and returns when all have ended
 // what they did.
-func (c *crowd) act(ctx, until context.Context, every time.Duration) {
+func (c *simulation) act(ctx, until context.Context, every time.Duration) {
 	var acting sync.WaitGroup
-	for _, a := range c.actors {
+	for _, a := range c.clients {
 		acting.Go(func() { a.act(ctx, until, every) })
 	}
 	acting.Wait()
 }
 
 // drop cuts everybody's connection at once.
-func (c *crowd) drop() {
+func (c *simulation) drop() {
 	var cutting sync.WaitGroup
-	for _, a := range c.actors {
+	for _, a := range c.clients {
 		cutting.Go(a.drop)
 	}
 	cutting.Wait()
 }
 
-// rest waits until everybody holds what is fetched, and records it; if they do
-// not before ctx is done, it records what there is and returns an error that
-// says so: the judge will have more to say.
-func (c *crowd) rest(ctx context.Context) error {
-	fresh := make([][]Record, len(c.actors))
+// waitConverged waits until everybody holds what is fetched, and records it; if
+// they do not before ctx is done, it records what there is and returns an error
+// that says so: the judge will have more to say.
+func (c *simulation) waitConverged(ctx context.Context) error {
+	fresh := make([][]Record, len(c.clients))
 	var unlike error
 	for {
 		now := errors.New("somebody is not connected, or still fetches")
-		if c.calm() {
-			now = c.look(ctx, fresh)
+		if c.settled() {
+			now = c.compareViews(ctx, fresh)
 		}
 		if now == nil || ctx.Err() == nil {
 			unlike = now
@@ -234,27 +234,27 @@ func (c *crowd) rest(ctx context.Context) error {
 		}
 		pause(ctx, 50*time.Millisecond)
 	}
-	for i, a := range c.actors {
-		for _, r := range a.held() {
-			a.note(r)
+	for i, a := range c.clients {
+		for _, r := range a.snapshot() {
+			a.addRecord(r)
 		}
 		for _, r := range fresh[i] {
-			a.note(r)
+			a.addRecord(r)
 		}
 	}
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
-	if err := c.store(last); err != nil {
+	if err := c.recordStored(last); err != nil {
 		return errors.Join(unlike, fmt.Errorf("read what is stored: %w", err))
 	}
 	return unlike
 }
 
-// look fetches everybody's rooms, and returns an error unless they are as they
-// are held.
-func (c *crowd) look(ctx context.Context, fresh [][]Record) error {
-	return c.each(8, func(i int, a *actor) error {
-		web, err := c.web(a)
+// compareViews fetches everybody's rooms, and returns an error unless they are
+// as they are held.
+func (c *simulation) compareViews(ctx context.Context, fresh [][]Record) error {
+	return c.each(8, func(i int, a *simClient) error {
+		web, err := c.restClient(a)
 		if err != nil {
 			return err
 		}
@@ -265,14 +265,14 @@ func (c *crowd) look(ctx context.Context, fresh [][]Record) error {
 		seen := map[Record]bool{}
 		fresh[i] = nil
 		for _, v := range list.Rooms {
-			if c.ours[v.ID] {
+			if c.recorded[v.ID] {
 				seen[viewRecord(Holds, v)] = true
 				fresh[i] = append(fresh[i], viewRecord(Fresh, v))
 			}
 		}
 		held := 0
-		for _, r := range a.held() {
-			if c.ours[chat.RoomID(r.Room)] {
+		for _, r := range a.snapshot() {
+			if c.recorded[chat.RoomID(r.Room)] {
 				if held++; !seen[r] {
 					return fmt.Errorf("client %d does not hold %s as it is fetched", a.n, r.Room)
 				}
@@ -287,11 +287,11 @@ func (c *crowd) look(ctx context.Context, fresh [][]Record) error {
 
 // each does something for everybody, for a few at a time, and returns the first
 // error.
-func (c *crowd) each(atOnce int, do func(i int, a *actor) error) error {
+func (c *simulation) each(atOnce int, do func(i int, a *simClient) error) error {
 	places := make(chan struct{}, atOnce)
-	bad := make([]error, len(c.actors))
+	bad := make([]error, len(c.clients))
 	var wg sync.WaitGroup
-	for i, a := range c.actors {
+	for i, a := range c.clients {
 		places <- struct{}{}
 		wg.Go(func() {
 			bad[i] = do(i, a)
@@ -307,11 +307,11 @@ func (c *crowd) each(atOnce int, do func(i int, a *actor) error) error {
 	return nil
 }
 
-// store records every message of every room.
-func (c *crowd) store(ctx context.Context) error {
-	for room, keeper := range c.keeper {
+// recordStored records every message of every room.
+func (c *simulation) recordStored(ctx context.Context) error {
+	for room, owner := range c.owner {
 		for after := int64(0); ; {
-			web, err := c.web(keeper)
+			web, err := c.restClient(owner)
 			if err != nil {
 				return err
 			}
@@ -334,16 +334,17 @@ func (c *crowd) store(ctx context.Context) error {
 	return nil
 }
 
-// lazy is a connection of somebody that takes everything and reads nothing.
-type lazy struct {
+// stalledReader is a connection of somebody that takes everything and reads
+// nothing.
+type stalledReader struct {
 	conn *client.Conn
 	gate chan struct{}
 }
 
-// laze opens one.
-func (c *crowd) laze(ctx context.Context, a *actor) (*lazy, error) {
+// openStalled opens one.
+func (c *simulation) openStalled(ctx context.Context, a *simClient) (*stalledReader, error) {
 	urls := c.urls()
-	l := &lazy{gate: make(chan struct{})}
+	l := &stalledReader{gate: make(chan struct{})}
 	node, err := client.New(client.Config{URL: urls[rand.IntN(len(urls))], Token: a.token,
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			conn, err := new(net.Dialer).DialContext(ctx, network, addr)
@@ -373,9 +374,9 @@ func (c *crowd) laze(ctx context.Context, a *actor) (*lazy, error) {
 	return l, nil
 }
 
-// wake reads again what waits, and reports whether the server had ended the
+// resume reads again what waits, and reports whether the server had ended the
 // connection.
-func (l *lazy) wake() (cut bool) {
+func (l *stalledReader) resume() (cut bool) {
 	close(l.gate)
 	select {
 	case <-l.conn.Done():

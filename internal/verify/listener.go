@@ -16,59 +16,60 @@ import (
 	"github.com/parley-chat/parley/internal/wsclient"
 )
 
-// audience is thousands of connections that only listen, to the rooms that
+// listenerPool is thousands of connections that only listen, to the rooms that
 // everybody is in. Of what comes nothing is recorded: each checks for itself
 // that every event follows the one before it, and at the end that it has come
 // to the head.
-type audience struct {
-	crowd     *crowd
+type listenerPool struct {
+	clients   *simulation
 	rooms     map[chat.Stream]bool
 	listeners []*listener
-	here      sync.WaitGroup
-	away      context.CancelFunc
+	running   sync.WaitGroup
+	cancel    context.CancelFunc
 
 	delivered, doubled, resumed, resyncs, drops atomic.Int64
 
-	places chan struct{} // for those who are coming
+	connecting chan struct{} // for those who are coming
 
-	mu  sync.Mutex
-	bad []Violation
+	mu         sync.Mutex
+	violations []Violation
 }
 
 // comingAtOnce is how many come at the same time: with ten thousand, a busy
 // machine serves none within the time that each has.
-const comingAtOnce = 1000
+const maxConnecting = 1000
 
 // listener is one of them. Its fields are its goroutine's but for what is under
 // mu.
 type listener struct {
-	n     int
-	a     *actor // whose person it is another program of
-	all   *audience
-	place map[chat.Stream]chat.Position
-	wants map[chat.Stream]bool // streams that are still to be resumed
+	n         int
+	client    *simClient // whose person it is another program of
+	all       *listenerPool
+	positions map[chat.Stream]chat.Position
+	resuming  map[chat.Stream]bool // streams that are still to be resumed
 
-	mu    sync.Mutex
-	conn  net.Conn                      // nil if it was cut
-	there bool                          // it has everything that it had missed
-	at    map[chat.Stream]chat.Position // place, for others to look at
+	mu     sync.Mutex
+	conn   net.Conn                      // nil if it was cut
+	ready  bool                          // it has everything that it had missed
+	shared map[chat.Stream]chat.Position // place, for others to look at
 }
 
-// newAudience connects n listeners, and waits until all are there.
-func newAudience(ctx context.Context, c *crowd, n int) (*audience, error) {
-	all := &audience{crowd: c, rooms: map[chat.Stream]bool{}, places: make(chan struct{}, comingAtOnce)}
+// newListenerPool connects n listeners, and waits until all are there.
+func newListenerPool(ctx context.Context, c *simulation, n int) (*listenerPool, error) {
+	all := &listenerPool{clients: c, rooms: map[chat.Stream]bool{},
+		connecting: make(chan struct{}, maxConnecting)}
 	for _, id := range c.open {
 		all.rooms[chat.RoomStream(id)] = true
 	}
 	here, away := context.WithCancel(ctx)
-	all.away = away
+	all.cancel = away
 	for i := range n {
-		l := &listener{n: i + 1, a: c.actors[i%len(c.actors)], all: all,
-			place: map[chat.Stream]chat.Position{}}
+		l := &listener{n: i + 1, client: c.clients[i%len(c.clients)], all: all,
+			positions: map[chat.Stream]chat.Position{}}
 		all.listeners = append(all.listeners, l)
-		all.here.Go(func() { l.stay(here) })
+		all.running.Go(func() { l.run(here) })
 	}
-	if err := all.assemble(ctx); err != nil {
+	if err := all.waitReady(ctx); err != nil {
 		all.leave()
 		return nil, err
 	}
@@ -77,14 +78,14 @@ func newAudience(ctx context.Context, c *crowd, n int) (*audience, error) {
 
 // assembleWithin is how long thousands may take to come, on a machine that has
 // other things to do.
-const assembleWithin = 10 * time.Minute
+const readyWithin = 10 * time.Minute
 
-func (all *audience) assemble(ctx context.Context) error {
-	return eventually(ctx, assembleWithin,
+func (all *listenerPool) waitReady(ctx context.Context) error {
+	return eventually(ctx, readyWithin,
 		fmt.Sprintf("%d listeners to be there", len(all.listeners)), func() bool {
 			for _, l := range all.listeners {
 				l.mu.Lock()
-				there := l.there
+				there := l.ready
 				l.mu.Unlock()
 				if !there {
 					return false
@@ -95,32 +96,32 @@ func (all *audience) assemble(ctx context.Context) error {
 }
 
 // cut resets every connection.
-func (all *audience) cut() {
+func (all *listenerPool) cut() {
 	for _, l := range all.listeners {
 		l.mu.Lock()
 		if tcp, ok := l.conn.(*net.TCPConn); ok {
 			tcp.SetLinger(0) // no port is kept waiting
 			tcp.Close()
 		}
-		l.conn, l.there = nil, false
+		l.conn, l.ready = nil, false
 		l.mu.Unlock()
 	}
 }
 
 // leave ends every connection.
-func (all *audience) leave() {
-	all.away()
+func (all *listenerPool) leave() {
+	all.cancel()
 	all.cut()
-	all.here.Wait()
+	all.running.Wait()
 }
 
-// rest waits until each has come to the head of each room, and judges those
-// that do not.
-func (all *audience) rest(ctx context.Context) error {
+// waitCurrent waits until each has come to the head of each room, and judges
+// those that do not.
+func (all *listenerPool) waitCurrent(ctx context.Context) error {
 	heads := map[chat.Stream]chat.Position{}
 	for stream := range all.rooms {
 		id, _ := stream.Room()
-		web, err := all.crowd.web(all.crowd.keeper[id])
+		web, err := all.clients.restClient(all.clients.owner[id])
 		if err != nil {
 			return err
 		}
@@ -146,20 +147,20 @@ func (all *audience) rest(ctx context.Context) error {
 	return late
 }
 
-func (all *audience) fault(format string, args ...any) {
+func (all *listenerPool) fault(format string, args ...any) {
 	all.mu.Lock()
 	defer all.mu.Unlock()
-	all.bad = append(all.bad, Violation{Missing, fmt.Sprintf(format, args...)})
+	all.violations = append(all.violations, Violation{Missing, fmt.Sprintf(format, args...)})
 }
 
-// judge adds what they saw to a verdict.
-func (all *audience) judge(v *Verdict) {
+// addTo adds what they saw to a verdict.
+func (all *listenerPool) addTo(v *Verdict) {
 	v.Delivered += int(all.delivered.Load())
 	v.Doubled += int(all.doubled.Load())
 	v.Resumed += int(all.resumed.Load())
 	v.Resyncs += int(all.resyncs.Load())
 	v.Drops += int(all.drops.Load())
-	v.Violations = append(v.Violations, all.bad...)
+	v.Violations = append(v.Violations, all.violations...)
 }
 
 // behind says where it is, if that is not where it should be.
@@ -167,7 +168,7 @@ func (l *listener) behind(heads map[chat.Stream]chat.Position) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for stream, head := range heads {
-		if at := l.at[stream]; at.Seq != head.Seq || at.ID != head.ID {
+		if at := l.shared[stream]; at.Seq != head.Seq || at.ID != head.ID {
 			return fmt.Sprintf("is at event %d (%s) of %s, and its head is %d (%s)", at.Seq, at.ID,
 				stream, head.Seq, head.ID)
 		}
@@ -175,12 +176,12 @@ func (l *listener) behind(heads map[chat.Stream]chat.Position) string {
 	return ""
 }
 
-// stay keeps a connection until ctx is done.
-func (l *listener) stay(ctx context.Context) {
+// run keeps a connection until ctx is done.
+func (l *listener) run(ctx context.Context) {
 	for try := 0; ctx.Err() == nil; try++ {
-		if urls := l.a.urls(); len(urls) > 0 {
+		if urls := l.client.urls(); len(urls) > 0 {
 			began := time.Now()
-			if l.visit(ctx, urls[rand.IntN(len(urls))]); time.Since(began) > time.Second {
+			if l.runConn(ctx, urls[rand.IntN(len(urls))]); time.Since(began) > time.Second {
 				try = 0
 			}
 		}
@@ -188,17 +189,17 @@ func (l *listener) stay(ctx context.Context) {
 	}
 }
 
-// visit is one connection, from its beginning to its end.
-func (l *listener) visit(ctx context.Context, url string) {
+// runConn is one connection, from its beginning to its end.
+func (l *listener) runConn(ctx context.Context, url string) {
 	select {
-	case l.all.places <- struct{}{}:
+	case l.all.connecting <- struct{}{}:
 	case <-ctx.Done():
 		return
 	}
-	arrived := sync.OnceFunc(func() { <-l.all.places })
+	arrived := sync.OnceFunc(func() { <-l.all.connecting })
 	defer arrived()
 	s, err := wsclient.Dial(ctx, url+"/api/v1/ws", wsclient.Options{ReadBuffer: 1 << 10,
-		Header: http.Header{"Authorization": {"Bearer " + l.a.token}}})
+		Header: http.Header{"Authorization": {"Bearer " + l.client.token}}})
 	if err != nil {
 		return
 	}
@@ -210,12 +211,12 @@ func (l *listener) visit(ctx context.Context, url string) {
 		return
 	}
 	defer s.Close()
-	l.wants = map[chat.Stream]bool{}
-	for stream := range l.place {
-		l.wants[stream] = true
+	l.resuming = map[chat.Stream]bool{}
+	for stream := range l.positions {
+		l.resuming[stream] = true
 	}
 	sync, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": 1, "method": "sync",
-		"params": map[string]any{"device": fmt.Sprint("listener-", l.n), "positions": l.place}})
+		"params": map[string]any{"device": fmt.Sprint("listener-", l.n), "positions": l.positions}})
 	if err != nil || s.Write(sync) != nil {
 		return
 	}
@@ -232,29 +233,29 @@ func (l *listener) visit(ctx context.Context, url string) {
 		case err != nil:
 			l.all.fault("listener %d cannot read %q: %v", l.n, message, err)
 		case f.Method != "":
-			l.hear(f.Method, f.Params)
+			l.handle(f.Method, f.Params)
 		case f.Result == nil: // a refusal: it comes back
 			return
 		default:
 			synced = true
 			l.synced(f.Result)
 		}
-		if !there && synced && len(l.wants) == 0 {
+		if !there && synced && len(l.resuming) == 0 {
 			there = true
 			arrived()
-			l.is(s, true)
+			l.setReady(s, true)
 		}
 	}
-	l.is(s, false)
+	l.setReady(s, false)
 	l.all.drops.Add(1)
 }
 
-// is says whether it is there, unless that connection was cut off.
-func (l *listener) is(s *wsclient.Conn, there bool) {
+// setReady says whether it is there, unless that connection was cut off.
+func (l *listener) setReady(s *wsclient.Conn, there bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.conn == s.NetConn() {
-		l.there = there
+		l.ready = there
 	}
 }
 
@@ -274,16 +275,16 @@ func (l *listener) synced(answer json.RawMessage) {
 }
 
 func (l *listener) move(stream chat.Stream, to chat.Position) {
-	l.place[stream] = to
+	l.positions[stream] = to
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.at == nil {
-		l.at = map[chat.Stream]chat.Position{}
+	if l.shared == nil {
+		l.shared = map[chat.Stream]chat.Position{}
 	}
-	l.at[stream] = to
+	l.shared[stream] = to
 }
 
-func (l *listener) hear(method string, params json.RawMessage) {
+func (l *listener) handle(method string, params json.RawMessage) {
 	var e struct {
 		chat.Position
 		Stream chat.Stream   `json:"stream"`
@@ -302,14 +303,14 @@ func (l *listener) hear(method string, params json.RawMessage) {
 	if !l.all.rooms[e.Stream] {
 		return
 	}
-	at := l.place[e.Stream]
+	at := l.positions[e.Stream]
 	switch method {
 	case "resumed":
 		l.all.resumed.Add(1)
-		delete(l.wants, e.Stream)
+		delete(l.resuming, e.Stream)
 	case "resync":
 		l.all.resyncs.Add(1)
-		delete(l.wants, e.Stream)
+		delete(l.resuming, e.Stream)
 		l.move(e.Stream, e.At)
 	case "event":
 		l.all.delivered.Add(1)

@@ -15,22 +15,22 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// actor is a person's program: it follows everything, comes back on another
+// simClient is a person's program: it follows everything, comes back on another
 // node when its connection ends, and sends until it has an answer.
-type actor struct {
-	n      int
-	user   chat.UserID
-	token  string
-	record *recorder
-	urls   func() []string      // where the chat is, now
-	ours   map[chat.RoomID]bool // rooms that this is about; of others nothing is recorded
-	size   int                  // bytes of a message, besides what names it
+type simClient struct {
+	n        int
+	user     chat.UserID
+	token    string
+	record   *recorder
+	urls     func() []string      // where the chat is, now
+	recorded map[chat.RoomID]bool // rooms that this is about; of others nothing is recorded
+	size     int                  // bytes of a message, besides what names it
 
 	joinable []chat.RoomID // rooms that it comes into and leaves
 
-	sent    []ownMessage       // that may be edited and deleted
-	reacted map[reactedTo]bool // whether it last reacted, or took it back
-	doubts  map[reactedTo]bool // of which it is not known what became
+	sent      []ownMessage       // that may be edited and deleted
+	reacted   map[reactedTo]bool // whether it last reacted, or took it back
+	uncertain map[reactedTo]bool // of which it is not known what became
 
 	mu       sync.Mutex
 	conn     *client.Conn // nil while none has synced
@@ -49,21 +49,21 @@ type followed struct {
 	fetch int          // counts fetches: only the last one counts, as an earlier one may be answered later
 }
 
-func (a *actor) note(r Record) {
-	if r.Room != "" && r.Kind != Resync && !a.ours[chat.RoomID(r.Room)] {
+func (a *simClient) addRecord(r Record) {
+	if r.Room != "" && r.Kind != Resync && !a.recorded[chat.RoomID(r.Room)] {
 		return
 	}
 	r.Client, r.User = a.n, string(a.user)
 	a.record.add(r)
 }
 
-// connect keeps a connection until ctx is done.
-func (a *actor) connect(ctx context.Context) {
+// run keeps a connection until ctx is done.
+func (a *simClient) run(ctx context.Context) {
 	for try := 0; ctx.Err() == nil; try++ {
 		urls := a.urls()
 		if len(urls) > 0 {
 			began := time.Now()
-			a.visit(ctx, urls[rand.IntN(len(urls))])
+			a.runConn(ctx, urls[rand.IntN(len(urls))])
 			if time.Since(began) > time.Second {
 				try = 0
 			}
@@ -74,8 +74,8 @@ func (a *actor) connect(ctx context.Context) {
 	}
 }
 
-// visit is one connection, from its beginning to its end.
-func (a *actor) visit(ctx context.Context, url string) {
+// runConn is one connection, from its beginning to its end.
+func (a *simClient) runConn(ctx context.Context, url string) {
 	var conn *client.Conn
 	conn, err := dial(ctx, url, a.token, func(u client.Update) {
 		if u.State != nil {
@@ -100,10 +100,10 @@ func (a *actor) visit(ctx context.Context, url string) {
 	a.mu.Lock()
 	a.conn = nil
 	a.mu.Unlock()
-	a.note(Record{Kind: Dropped})
+	a.addRecord(Record{Kind: Dropped})
 }
 
-func (a *actor) positions() map[chat.Stream]chat.Position {
+func (a *simClient) positions() map[chat.Stream]chat.Position {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	p := map[chat.Stream]chat.Position{}
@@ -118,7 +118,7 @@ func (a *actor) positions() map[chat.Stream]chat.Position {
 	return p
 }
 
-func (a *actor) synced(s *client.Conn, r *client.State) {
+func (a *simClient) synced(s *client.Conn, r *client.State) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.own.Epoch == "" {
@@ -126,13 +126,13 @@ func (a *actor) synced(s *client.Conn, r *client.State) {
 	}
 	for _, stream := range r.Gone {
 		if id, ok := stream.Room(); ok {
-			a.forget(id)
+			a.untrack(id)
 		}
 	}
 	a.conn = s
 	for _, v := range r.Rooms {
 		if old := a.rooms[v.ID]; old == nil {
-			a.adopt(v)
+			a.track(v)
 		} else {
 			old.stale, old.wait, old.read = true, nil, 0 // it was, and its position was not given
 			a.fetch(s, v.ID)
@@ -142,33 +142,33 @@ func (a *actor) synced(s *client.Conn, r *client.State) {
 	// is one the person is no longer in.
 	for id, f := range a.rooms {
 		if f.stale && !slices.ContainsFunc(r.Rooms, func(v chat.RoomView) bool { return v.ID == id }) {
-			a.forget(id)
+			a.untrack(id)
 		}
 	}
 }
 
-// adopt begins to follow a room: its messages are fetched. The lock is held.
-func (a *actor) adopt(v chat.RoomView) {
+// track begins to follow a room: its messages are fetched. The lock is held.
+func (a *simClient) track(v chat.RoomView) {
 	a.rooms[v.ID] = &followed{view: v, stale: true}
 	a.fetch(a.conn, v.ID)
 }
 
-// forget ends to follow a room. The lock is held.
-func (a *actor) forget(id chat.RoomID) {
+// untrack ends to follow a room. The lock is held.
+func (a *simClient) untrack(id chat.RoomID) {
 	if a.rooms[id] != nil {
 		delete(a.rooms, id)
-		a.note(Record{Kind: Left, Room: string(id)})
+		a.addRecord(Record{Kind: Left, Room: string(id)})
 	}
 }
 
-func (a *actor) receive(u client.Update) {
+func (a *simClient) receive(u client.Update) {
 	switch r := u.Resync; {
 	case u.Event != nil:
 		a.event(*u.Event)
 	case u.Resumed != nil:
-		a.note(Record{Kind: Resumed})
+		a.addRecord(Record{Kind: Resumed})
 	case r != nil:
-		a.note(Record{Kind: Resync, Room: string(r.Stream)})
+		a.addRecord(Record{Kind: Resync, Room: string(r.Stream)})
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		if id, ok := r.Stream.Room(); ok {
@@ -188,7 +188,7 @@ func (a *actor) receive(u client.Update) {
 	}
 }
 
-func (a *actor) event(e chat.Event) {
+func (a *simClient) event(e chat.Event) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	id, inRoom := e.Stream.Room()
@@ -196,7 +196,7 @@ func (a *actor) event(e chat.Event) {
 		if e.Stream == chat.UserStream(a.user) &&
 			(a.own.Epoch == "" || e.Seq > a.own.Seq || e.Epoch != a.own.Epoch) {
 			a.own = e.Position()
-			a.mine(e)
+			a.ownEvent(e)
 		}
 		return
 	}
@@ -205,14 +205,14 @@ func (a *actor) event(e chat.Event) {
 		f.wait = append(f.wait, e)
 		return
 	}
-	a.got(id, e)
+	a.recordEvent(id, e)
 	if f != nil {
 		f.apply(a.user, e)
 	}
 }
 
-// got records an event of a room.
-func (a *actor) got(id chat.RoomID, e chat.Event) {
+// recordEvent records an event of a room.
+func (a *simClient) recordEvent(id chat.RoomID, e chat.Event) {
 	r := Record{Kind: Got, Room: string(id), Seq: e.Seq, ID: e.ID, Prev: e.Prev, What: string(e.Kind)}
 	if e.Message != nil {
 		r.show(e.Message)
@@ -223,18 +223,18 @@ func (a *actor) got(id chat.RoomID, e chat.Event) {
 	if e.Reaction != nil {
 		r.No, r.Emoji, r.Member = e.Reaction.No, e.Reaction.Emoji, string(e.Reaction.User)
 	}
-	a.note(r)
+	a.addRecord(r)
 }
 
-// mine takes an event of the person's own stream. The lock is held.
-func (a *actor) mine(e chat.Event) {
+// ownEvent takes an event of the person's own stream. The lock is held.
+func (a *simClient) ownEvent(e chat.Event) {
 	switch e.Kind {
 	case chat.RoomJoined:
 		if a.rooms[e.View.ID] == nil {
-			a.adopt(*e.View)
+			a.track(*e.View)
 		}
 	case chat.RoomLeft:
-		a.forget(e.Left)
+		a.untrack(e.Left)
 	case chat.NotifyChanged:
 		if f := a.rooms[e.Notify.Room]; f != nil {
 			f.view.Notify = e.Notify.Level
@@ -276,7 +276,7 @@ func (f *followed) apply(me chat.UserID, e chat.Event) {
 
 // fetch has a room's state fetched, and the messages that were missed. The lock
 // is held.
-func (a *actor) fetch(s *client.Conn, id chat.RoomID) {
+func (a *simClient) fetch(s *client.Conn, id chat.RoomID) {
 	if s == nil {
 		return // the next sync brings it
 	}
@@ -294,17 +294,17 @@ func (a *actor) fetch(s *client.Conn, id chat.RoomID) {
 
 // refetch fetches until it has everything, or the connection is over: then the
 // next sync brings it.
-func (a *actor) refetch(s *client.Conn, id chat.RoomID, f *followed, this int) {
+func (a *simClient) refetch(s *client.Conn, id chat.RoomID, f *followed, this int) {
 	for try := 0; ; try++ {
 		err := a.fetchOnce(s, id, f, this)
-		if err == nil || a.live() != s {
+		if err == nil || a.liveConn() != s {
 			return
 		}
 		time.Sleep(rand.N(50 * time.Millisecond << min(try, 4)))
 	}
 }
 
-func (a *actor) fetchOnce(s *client.Conn, id chat.RoomID, f *followed, this int) error {
+func (a *simClient) fetchOnce(s *client.Conn, id chat.RoomID, f *followed, this int) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	// the lock is held
@@ -314,7 +314,7 @@ func (a *actor) fetchOnce(s *client.Conn, id chat.RoomID, f *followed, this int)
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		if !overtaken() {
-			a.forget(id)
+			a.untrack(id)
 		}
 		return nil
 	}
@@ -322,7 +322,7 @@ func (a *actor) fetchOnce(s *client.Conn, id chat.RoomID, f *followed, this int)
 		return err
 	}
 	var all []chat.Message // nothing that it had is to be relied on
-	for after := int64(0); after < v.HeadNo && a.ours[id]; {
+	for after := int64(0); after < v.HeadNo && a.recorded[id]; {
 		page, err := s.MessageList(ctx, client.MessageListInput{Room: id, After: new(after), Limit: 200})
 		if err != nil {
 			return err
@@ -341,11 +341,11 @@ func (a *actor) fetchOnce(s *client.Conn, id chat.RoomID, f *followed, this int)
 	if overtaken() {
 		return nil
 	}
-	a.note(Record{Kind: Base, Room: string(id), Seq: v.Position.Seq, ID: v.Position.ID, No: v.HeadNo})
+	a.addRecord(Record{Kind: Base, Room: string(id), Seq: v.Position.Seq, ID: v.Position.ID, No: v.HeadNo})
 	for _, m := range all {
 		r := Record{Kind: Fetched, Room: string(id)}
 		r.show(&m)
-		a.note(r)
+		a.addRecord(r)
 	}
 	f.view, f.stale = v, false
 	f.view.ReadNo = max(v.ReadNo, f.read)
@@ -354,7 +354,7 @@ func (a *actor) fetchOnce(s *client.Conn, id chat.RoomID, f *followed, this int)
 	f.wait = nil
 	for _, e := range wait {
 		if e.Seq > v.Position.Seq || e.Epoch != v.Position.Epoch {
-			a.got(id, e)
+			a.recordEvent(id, e)
 			f.apply(a.user, e)
 		}
 	}
@@ -363,7 +363,7 @@ func (a *actor) fetchOnce(s *client.Conn, id chat.RoomID, f *followed, this int)
 
 // act does things until it is time: mostly it sends. What it has begun it ends,
 // unless ctx is done.
-func (a *actor) act(ctx, until context.Context, every time.Duration) {
+func (a *simClient) act(ctx, until context.Context, every time.Duration) {
 	for i := 0; ; i++ {
 		pause(until, rand.N(2*every))
 		if until.Err() != nil {
@@ -374,7 +374,7 @@ func (a *actor) act(ctx, until context.Context, every time.Duration) {
 		case 0:
 			a.drop()
 		case 1:
-			a.come(ctx)
+			a.join(ctx)
 		case 2:
 			a.leave(ctx)
 		case 3, 4, 5:
@@ -391,69 +391,71 @@ func (a *actor) act(ctx, until context.Context, every time.Duration) {
 	}
 }
 
-// some returns a room that the actor is in.
-func (a *actor) some() (chat.RoomView, bool) {
+// randomRoom returns a room that the actor is in.
+func (a *simClient) randomRoom() (chat.RoomView, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	ids := slices.Sorted(maps.Keys(a.rooms))
-	ids = slices.DeleteFunc(ids, func(id chat.RoomID) bool { return !a.ours[id] })
+	ids = slices.DeleteFunc(ids, func(id chat.RoomID) bool { return !a.recorded[id] })
 	if len(ids) == 0 {
 		return chat.RoomView{}, false
 	}
 	return a.rooms[ids[rand.IntN(len(ids))]].view, true
 }
 
-func (a *actor) live() *client.Conn {
+func (a *simClient) liveConn() *client.Conn {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.conn
 }
 
-func (a *actor) drop() {
-	if s := a.live(); s != nil {
+func (a *simClient) drop() {
+	if s := a.liveConn(); s != nil {
 		s.Abort()
 	}
 }
 
 // send sends one message, until there is an answer.
-func (a *actor) send(ctx context.Context, key string) {
-	room, ok := a.some()
+func (a *simClient) send(ctx context.Context, key string) {
+	room, ok := a.randomRoom()
 	if !ok {
 		return
 	}
-	a.note(Record{Kind: Send, Room: string(room.ID), Key: key})
-	m, said := a.insist(ctx, "message.send",
+	a.addRecord(Record{Kind: Send, Room: string(room.ID), Key: key})
+	m, got := a.callUntilAnswered(ctx, "message.send",
 		map[string]any{"room": room.ID, "text": textOf(key, 0, a.size), "client_id": key})
-	switch said {
-	case yes, yesAfterAll:
-		a.note(Record{Kind: Ack, Room: string(room.ID), Key: key, No: m.No, Message: m.ID})
+	switch got {
+	case accepted, acceptedLate:
+		a.addRecord(Record{Kind: Ack, Room: string(room.ID), Key: key, No: m.No, Message: m.ID})
 		a.remember(ownMessage{room: room.ID, no: m.No, id: m.ID, key: key})
-	case no:
-		a.note(Record{Kind: Refuse, Room: string(room.ID), Key: key})
+	case rejected:
+		a.addRecord(Record{Kind: Refuse, Room: string(room.ID), Key: key})
 	}
 }
 
-// answer is what one who insists has been told.
-type answer int
+// outcome is what one who insists has been told.
+type outcome int
 
 const (
-	nothing     answer = iota // that counts: any of the attempts may have come through, or may yet
-	yes                       // at the first attempt that came through
-	yesAfterAll               // an earlier one may have come through too, or may yet
-	no                        // for good, and nothing was written
+	undecided    outcome = iota // that counts: any of the attempts may have come through, or may yet
+	accepted                    // at the first attempt that came through
+	acceptedLate                // an earlier one may have come through too, or may yet
+	rejected                    // for good, and nothing was written
 )
 
-// insist asks for something that gives a message, until there is an answer.
-func (a *actor) insist(ctx context.Context, method string, params any) (m chat.Message, said answer) {
+// callUntilAnswered asks for something that gives a message, until there is an
+// answer.
+func (a *simClient) callUntilAnswered(ctx context.Context, method string,
+	params any) (m chat.Message, got outcome) {
 	// one in twenty is given up if it is not answered at once, as by somebody
 	// who closes the window
-	patience := math.MaxInt
+	attempts := math.MaxInt
 	if rand.IntN(20) == 0 {
-		patience = 1
+		attempts = 1
 	}
 	unknown := false
-	for try := 0; ctx.Err() == nil && try < patience; try++ {
-		s := a.live()
+	for try := 0; ctx.Err() == nil && try < attempts; try++ {
+		s := a.liveConn()
 		if s == nil {
 			pause(ctx, 10*time.Millisecond)
 			try--
@@ -466,52 +468,52 @@ func (a *actor) insist(ctx context.Context, method string, params any) (m chat.M
 		refusal, isRefusal := errors.AsType[*client.Error](err)
 		switch {
 		case err == nil && unknown:
-			return m, yesAfterAll
+			return m, acceptedLate
 		case err == nil:
-			return m, yes
+			return m, accepted
 		case isRefusal && isPassing(refusal):
 			unknown = unknown || refusal.Code != "rate_limited"
 		case isRefusal && unknown: // an earlier attempt may have come through
-			return m, nothing
+			return m, undecided
 		case isRefusal:
-			return m, no
+			return m, rejected
 		default:
 			unknown = true
 		}
 		pause(ctx, time.Duration(rand.Int64N(int64(50*time.Millisecond<<min(try, 4)))))
 	}
-	return m, nothing
+	return m, undecided
 }
 
-func (a *actor) read(ctx context.Context) {
-	if room, ok := a.some(); ok {
+func (a *simClient) read(ctx context.Context) {
+	if room, ok := a.randomRoom(); ok {
 		a.ask(ctx, "read.mark", map[string]any{"room": room.ID, "no": room.HeadNo})
 	}
 }
 
-// come joins one of the rooms that can be left.
-func (a *actor) come(ctx context.Context) {
+// join joins one of the rooms that can be left.
+func (a *simClient) join(ctx context.Context) {
 	if len(a.joinable) > 0 {
 		room := a.joinable[rand.IntN(len(a.joinable))]
-		a.note(Record{Kind: Join, Room: string(room)})
+		a.addRecord(Record{Kind: Join, Room: string(room)})
 		a.ask(ctx, "room.join", map[string]any{"room": room})
 	}
 }
 
 // leave leaves one of them.
-func (a *actor) leave(ctx context.Context) {
+func (a *simClient) leave(ctx context.Context) {
 	if len(a.joinable) > 0 {
 		room := a.joinable[rand.IntN(len(a.joinable))]
-		a.note(Record{Kind: Leave, Room: string(room)})
+		a.addRecord(Record{Kind: Leave, Room: string(room)})
 		a.ask(ctx, "room.leave", map[string]any{"room": room})
 	}
 }
 
 // ask calls an action whose outcome shows by itself, until there is an answer:
 // one that was cut off may be half done.
-func (a *actor) ask(ctx context.Context, method string, params any) {
+func (a *simClient) ask(ctx context.Context, method string, params any) {
 	for try := 0; ctx.Err() == nil; try++ {
-		s := a.live()
+		s := a.liveConn()
 		if s == nil {
 			pause(ctx, 10*time.Millisecond)
 			continue
@@ -526,8 +528,8 @@ func (a *actor) ask(ctx context.Context, method string, params any) {
 	}
 }
 
-// calm reports whether the actor is connected and fetches nothing.
-func (a *actor) calm() bool {
+// settled reports whether the actor is connected and fetches nothing.
+func (a *simClient) settled() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, f := range a.rooms {
@@ -538,8 +540,8 @@ func (a *actor) calm() bool {
 	return a.conn != nil && a.fetching == 0
 }
 
-// held returns what the actor holds of its rooms.
-func (a *actor) held() []Record {
+// snapshot returns what the actor holds of its rooms.
+func (a *simClient) snapshot() []Record {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var all []Record

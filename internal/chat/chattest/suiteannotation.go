@@ -62,9 +62,9 @@ func (f *fixture) message(room chat.RoomID, no int64) chat.Message {
 	return page[0]
 }
 
-// becomes makes a change of a message that is to leave it as wanted, wherever
-// it is shown.
-func (f *fixture) becomes(c chat.Change, want chat.Message) chat.Event {
+// wantAnnotated makes a change of a message that is to leave it as wanted,
+// wherever it is shown.
+func (f *fixture) wantAnnotated(c chat.Change, want chat.Message) chat.Event {
 	f.Helper()
 	e := f.event(c)
 	if e.Reaction == nil {
@@ -103,7 +103,7 @@ func testEdits(f *fixture) {
 	was := []chat.Edit{{Text: m.Text, At: m.At}}
 	c := f.edit("a", 1, "second", "u2")
 	m.Text, m.EditedAt = "second", c.At
-	edited := f.becomes(c, m)
+	edited := f.wantAnnotated(c, m)
 	if edited.Message.Seq != created.Seq || edited.ID == m.ID {
 		f.Fatalf("the edit %+v took the message's place in the log", edited)
 	}
@@ -114,11 +114,11 @@ func testEdits(f *fixture) {
 	was = append(was, chat.Edit{Text: m.Text, At: m.EditedAt})
 	c = f.edit("a", 1, "second")
 	m.Mentions, m.EditedAt = nil, c.At
-	f.becomes(c, m)
+	f.wantAnnotated(c, m)
 	was = append(was, chat.Edit{Text: m.Text, At: m.EditedAt})
 	c = f.edit("a", 1, "", "*", "u1")
 	m.Text, m.Mentions, m.EditedAt = "", []chat.UserID{"*", "u1"}, c.At
-	f.becomes(c, m)
+	f.wantAnnotated(c, m)
 	f.same("edits", was, need(f.Other.Edits(f.ctx, "a", 1)).of(f))
 	f.same("edits of the neighbour", nil, asAny(need(f.Other.Edits(f.ctx, "a", 2)).of(f)))
 
@@ -194,7 +194,7 @@ func testDeletes(f *fixture) {
 	c := f.delete("a", 1)
 	tomb := chat.Message{Room: "a", No: 1, ID: full.ID, Seq: full.Seq, From: "u1", ClientID: "c1",
 		At: full.At, Thread: full.Thread, DeletedAt: c.At}
-	f.becomes(c, tomb)
+	f.wantAnnotated(c, tomb)
 	f.noOp(f.delete("a", 1))
 	f.refuse(chat.ErrNotFound, f.edit("a", 1, "again"))
 	f.refuse(chat.ErrNotFound, f.pin("a", 1))
@@ -205,7 +205,7 @@ func testDeletes(f *fixture) {
 	f.same("pinned", nil, asAny(need(f.Other.Pinned(f.ctx, "a")).of(f)))
 	c = f.thread("a", 1, "t", 5)
 	tomb.Thread = threadOf(c)
-	f.becomes(c, tomb)
+	f.wantAnnotated(c, tomb)
 	f.noOp(f.thread("a", 1, "t", 5))
 
 	// Nothing in the log tells what it said.
@@ -255,7 +255,7 @@ func testPins(f *fixture) {
 		f.Helper()
 		c, m := f.pin(room, no), f.message(room, no)
 		m.PinnedAt, m.PinnedBy = c.At, c.By
-		f.becomes(c, m)
+		f.wantAnnotated(c, m)
 		f.noOp(f.pin(room, no))
 		return m
 	}
@@ -263,14 +263,14 @@ func testPins(f *fixture) {
 	neighbour := pin("b", 1)
 	f.same("pinned", []chat.Message{one, three, two}, need(f.Other.Pinned(f.ctx, "a")).of(f))
 	three.PinnedAt, three.PinnedBy = chat.Message{}.PinnedAt, ""
-	f.becomes(f.unpin("a", 3), three)
+	f.wantAnnotated(f.unpin("a", 3), three)
 	f.noOp(f.unpin("a", 3))
 	f.same("pinned", []chat.Message{one, two}, need(f.Other.Pinned(f.ctx, "a")).of(f))
 	// A pinned message is edited as others are, and found by its pin as it is
 	// now.
 	c := f.edit("a", 1, "uno")
 	one.Text, one.EditedAt = "uno", c.At
-	f.becomes(c, one)
+	f.wantAnnotated(c, one)
 	three = pin("a", 3)
 	f.same("pinned", []chat.Message{three, one, two}, need(f.Other.Pinned(f.ctx, "a")).of(f))
 	f.event(f.delete("a", 1))
@@ -326,14 +326,14 @@ func testReactions(f *fixture) {
 			continue
 		}
 		m.Reactions = step.want
-		f.becomes(c, m)
+		f.wantAnnotated(c, m)
 		f.same("last", &m, f.view("a", "u2").Last)
 	}
 	f.same("reactions of the neighbour", nil, asAny(f.message("a", 1).Reactions))
 	// They outlive an edit.
 	c := f.edit("a", 2, "zwei")
 	m.Text, m.EditedAt = "zwei", c.At
-	f.becomes(c, m)
+	f.wantAnnotated(c, m)
 }
 
 // testThreads shows threads under messages, and makes their rooms.
@@ -365,7 +365,7 @@ func testThreads(f *fixture) {
 		f.Helper()
 		c := f.thread("a", 1, "t", replies)
 		m.Thread = threadOf(c)
-		f.becomes(c, m)
+		f.wantAnnotated(c, m)
 		for no := range replies + 1 {
 			f.noOp(f.thread("a", 1, "t", no))
 		}

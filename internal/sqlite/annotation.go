@@ -10,11 +10,11 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// marks are what a message may have beyond its text. They stand in the
+// annotations are what a message may have beyond its text. They stand in the
 // message's row, so that a page of messages is one read; what is asked for
 // without knowing the message stands in a small table beside it: mentions,
 // pins, deleted.
-type marks struct {
+type annotations struct {
 	Mentions  []chat.UserID  `json:"mentions,omitempty"`
 	Files     []chat.File    `json:"files,omitempty"`
 	EditedAt  time.Time      `json:"edited_at,omitzero"`
@@ -25,20 +25,20 @@ type marks struct {
 	Thread    *chat.Thread   `json:"thread,omitempty"`
 }
 
-// encodeMarks returns the column marks of m: nil if it has none.
-func encodeMarks(m *chat.Message) (any, error) {
+// encodeAnnotations returns the column marks of m: nil if it has none.
+func encodeAnnotations(m *chat.Message) (any, error) {
 	if len(m.Mentions) == 0 && len(m.Files) == 0 && m.EditedAt.IsZero() && m.DeletedAt.IsZero() &&
 		m.PinnedAt.IsZero() && len(m.Reactions) == 0 && m.Thread == nil {
 		return nil, nil
 	}
-	b, err := json.Marshal(marks{m.Mentions, m.Files, m.EditedAt, m.DeletedAt, m.PinnedAt,
+	b, err := json.Marshal(annotations{m.Mentions, m.Files, m.EditedAt, m.DeletedAt, m.PinnedAt,
 		m.PinnedBy, m.Reactions, m.Thread})
 	return string(b), err
 }
 
-// decodeMarks gives m the marks of its row.
-func decodeMarks(m *chat.Message, column string) error {
-	var k marks
+// decodeAnnotations gives m the marks of its row.
+func decodeAnnotations(m *chat.Message, column string) error {
+	var k annotations
 	if err := json.Unmarshal([]byte(column), &k); err != nil {
 		return fmt.Errorf("marks of message %s: %w", m.ID, err)
 	}
@@ -67,7 +67,7 @@ func (w *writer) annotate(s *stream, c *chat.Change, op chat.Annotation) (chat.R
 	if err != nil || !changed {
 		return chat.Result{NoOp: err == nil}, err
 	}
-	column, err := encodeMarks(m)
+	column, err := encodeAnnotations(m)
 	if err != nil {
 		return chat.Result{}, err
 	}
@@ -158,9 +158,9 @@ func (w *writer) reindex(s *stream, id int64) error {
 	return err
 }
 
-// trimMarks forgets what the tables beside know of messages up to a number. It
-// needs the messages.
-func (w *writer) trimMarks(s *stream, to int64) error {
+// trimAnnotations forgets what the tables beside know of messages up to a
+// number. It needs the messages.
+func (w *writer) trimAnnotations(s *stream, to int64) error {
 	first, last := key(s.num, s.trimmed+1), key(s.num, to)
 	if _, err := w.exec(`DELETE FROM mentions WHERE (user, message) IN (
 		SELECT j.value, m.id FROM messages m, json_each(m.marks, '$.mentions') j WHERE m.id BETWEEN ? AND ? AND m.marks IS NOT NULL)`, first, last); err != nil {

@@ -47,9 +47,9 @@ func (s *Service) writable(ctx context.Context, who Caller, in MessageInput) (Me
 	return m, view, err
 }
 
-// mark commits a change to one message, and returns the message as it is then.
-// Who may not write in the room can only delete.
-func (s *Service) mark(ctx context.Context, who Caller, in MessageInput, c Change) (Message, error) {
+// annotate commits a change to one message, and returns the message as it is
+// then. Who may not write in the room can only delete.
+func (s *Service) annotate(ctx context.Context, who Caller, in MessageInput, c Change) (Message, error) {
 	if err := s.limit(ctx, "mark:"+string(who.User.ID), s.Limits.Sends); err != nil {
 		return Message{}, err
 	}
@@ -87,7 +87,7 @@ func (s *Service) EditMessage(ctx context.Context, who Caller, in EditInput) (Me
 	if err != nil {
 		return Message{}, err
 	}
-	return s.mark(ctx, who, at, Change{
+	return s.annotate(ctx, who, at, Change{
 		Op: EditMessage{No: in.No, Text: text, Mentions: mentions}})
 }
 
@@ -123,19 +123,19 @@ func (s *Service) DeleteMessage(ctx context.Context, who Caller, in MessageInput
 func (s *Service) remove(ctx context.Context, who Caller, view RoomView, m Message) (gone Message,
 	err error) {
 	if err := s.audit(ctx, who, AuditEntry{Action: "message.delete", User: m.From,
-		Room: view.home(), Detail: placed(view.Room, m.No)}); err != nil {
+		Room: view.home(), Detail: describeMessage(view.Room, m.No)}); err != nil {
 		return Message{}, err
 	}
 	err = s.discard(ctx, []Message{m}, func() error {
-		gone, err = s.mark(ctx, who, MessageInput{Room: m.Room, No: m.No},
+		gone, err = s.annotate(ctx, who, MessageInput{Room: m.Room, No: m.No},
 			Change{Op: DeleteMessage{No: m.No}})
 		return err
 	})
 	return gone, err
 }
 
-// placed says in words which message of a room is meant.
-func placed(r Room, no int64) string {
+// describeMessage says in words which message of a room is meant.
+func describeMessage(r Room, no int64) string {
 	if r.Kind == ThreadRoom {
 		return fmt.Sprintf("message %d in the thread %s", no, r.ID)
 	}
@@ -156,7 +156,7 @@ func (s *Service) PinMessage(ctx context.Context, who Caller, in MessageInput) (
 		return Message{}, &Error{Code: CodeConflict,
 			Message: "this room has as many pinned messages as it can have: unpin one first"}
 	}
-	return s.mark(ctx, who, in, Change{Op: PinMessage{No: in.No}})
+	return s.annotate(ctx, who, in, Change{Op: PinMessage{No: in.No}})
 }
 
 // UnpinMessage takes it off them.
@@ -164,7 +164,7 @@ func (s *Service) UnpinMessage(ctx context.Context, who Caller, in MessageInput)
 	if err := s.mayPin(ctx, who, in); err != nil {
 		return Message{}, err
 	}
-	return s.mark(ctx, who, in, Change{Op: UnpinMessage{No: in.No}})
+	return s.annotate(ctx, who, in, Change{Op: UnpinMessage{No: in.No}})
 }
 
 func (s *Service) mayPin(ctx context.Context, who Caller, in MessageInput) error {
@@ -215,7 +215,7 @@ func (s *Service) AddReaction(ctx context.Context, who Caller, in ReactionInput)
 		(reactions >= maxReactions || len(same.Users) == 0 && len(m.Reactions) >= maxEmojis) {
 		return Message{}, &Error{Code: CodeConflict, Message: "This message has reached the reaction limit."}
 	}
-	return s.mark(ctx, who, at, Change{
+	return s.annotate(ctx, who, at, Change{
 		Op: AddReaction{Reaction: Reaction{No: in.No, Emoji: same.Emoji, User: who.User.ID}}})
 }
 
@@ -232,6 +232,6 @@ func (s *Service) RemoveReaction(ctx context.Context, who Caller, in ReactionInp
 	if err != nil {
 		return Message{}, err
 	}
-	return s.mark(ctx, who, at, Change{
+	return s.annotate(ctx, who, at, Change{
 		Op: RemoveReaction{Reaction: Reaction{No: in.No, Emoji: m.reacted(emoji).Emoji, User: who.User.ID}}})
 }

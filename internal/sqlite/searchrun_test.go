@@ -21,7 +21,7 @@ func TestSearchFollows(t *testing.T) {
 	x := &searchTest{T: t, dir: t.TempDir()}
 	x.reopen()
 	a := []chat.RoomID{"a"}
-	y := &marked{TB: t}
+	y := &annotationTest{TB: t}
 	change := func(changes ...chat.Change) {
 		t.Helper()
 		y.Store = x.Store
@@ -87,7 +87,7 @@ func TestSearchFollows(t *testing.T) {
 func TestSearchFilters(t *testing.T) {
 	x := &searchTest{T: t, dir: t.TempDir()}
 	x.reopen()
-	y := &marked{TB: t, Store: x.Store}
+	y := &annotationTest{TB: t, Store: x.Store}
 	r := rand.New(rand.NewPCG(3, 4))
 	rooms := []chat.RoomID{"a", "b", "t", "other"}
 	for _, id := range rooms {
@@ -160,16 +160,16 @@ func TestSearchFilters(t *testing.T) {
 					}
 				}
 			}
-			slices.SortFunc(want, func(a, b chat.Message) int { return b.Place().Compare(a.Place()) })
+			slices.SortFunc(want, func(a, b chat.Message) int { return b.Cursor().Compare(a.Cursor()) })
 			for _, limit := range []int{3, 1000} {
 				var got []chat.Message
-				for before, pages := (chat.Place{}), 0; ; pages++ {
+				for before, pages := (chat.SearchCursor{}), 0; ; pages++ {
 					found, err := x.Search(t.Context(), in, q, before, limit)
 					if err != nil || len(found.Messages) > limit || pages > len(want)+1 {
 						t.Fatal(len(found.Messages), err)
 					}
 					got = append(got, found.Messages...)
-					if before = found.Until; before == (chat.Place{}) {
+					if before = found.Until; before == (chat.SearchCursor{}) {
 						break
 					}
 				}

@@ -29,7 +29,7 @@ var _ chat.Finder = (*Store)(nil)
 // Search implements [chat.Finder]; see terms.go for what matches. Searches have
 // connections of their own, so that however many there are and however long
 // they take, nothing else waits for them.
-func (s *Store) Search(ctx context.Context, rooms []chat.RoomID, q chat.Query, before chat.Place,
+func (s *Store) Search(ctx context.Context, rooms []chat.RoomID, q chat.Query, before chat.SearchCursor,
 	limit int) (chat.Found, error) {
 	match := expression(q.Terms())
 	if match == "" || limit <= 0 {
@@ -37,7 +37,7 @@ func (s *Store) Search(ctx context.Context, rooms []chat.RoomID, q chat.Query, b
 	}
 	ctx, cancel := context.WithTimeout(ctx, findTime)
 	defer cancel()
-	f := &find{ctx: ctx, q: &q, begin: q.Start(before), match: match, limit: limit}
+	f := &searchRun{ctx: ctx, q: &q, begin: q.Start(before), match: match, limit: limit}
 	// Both pools have as many connections: who has one gets the other.
 	err := s.search.find.read(ctx, func(index *conn) error {
 		f.index = index
@@ -87,25 +87,25 @@ func withThreads(c *conn, rooms []chat.RoomID) (all []searched, err error) {
 	return all, nil
 }
 
-// find gathers what a search finds in one room after the other.
-type find struct {
+// searchRun gathers what a search finds in one room after the other.
+type searchRun struct {
 	ctx    context.Context
 	index  *conn
 	c      *conn             // of the store
 	all    map[int64][]int64 // matches by room, newest first; nil if there are too many
 	q      *chat.Query
-	begin  chat.Place
+	begin  chat.SearchCursor
 	match  string
 	limit  int
 	looked int
 
-	found []chat.Message // newest first
-	until chat.Place     // not zero: what is older was not all looked at
+	found []chat.Message    // newest first
+	until chat.SearchCursor // not zero: what is older was not all looked at
 }
 
 // matchAll finds the matches of all rooms at once, unless there are more than
 // findMost.
-func (f *find) matchAll() error {
+func (f *searchRun) matchAll() error {
 	ids, err := f.matches(0, math.MaxInt64, findMost+1)
 	if err != nil || len(ids) > findMost {
 		return err
@@ -120,7 +120,7 @@ func (f *find) matchAll() error {
 // matches returns the newest messages from first to last that match, newest
 // first. The whole work is in the first step of the statement, which is where
 // a context that ends interrupts it.
-func (f *find) matches(first, last int64, limit int) (ids []int64, err error) {
+func (f *searchRun) matches(first, last int64, limit int) (ids []int64, err error) {
 	err = f.index.query(f.ctx, func(r row) error { return json.Unmarshal([]byte(r.text(0)), &ids) },
 		"SELECT json_group_array(rowid) FROM (SELECT rowid FROM words WHERE words MATCH ? AND rowid BETWEEN ? AND ? ORDER BY rowid DESC LIMIT ?)",
 		f.match, first, last, int64(limit))
@@ -129,7 +129,7 @@ func (f *find) matches(first, last int64, limit int) (ids []int64, err error) {
 
 // inRoom calls each with the matches from first to last, newest first, until it
 // reports false.
-func (f *find) inRoom(room, first, last int64, each func(id int64) (bool, error)) error {
+func (f *searchRun) inRoom(room, first, last int64, each func(id int64) (bool, error)) error {
 	for {
 		ids, page := f.all[room], findMost+1
 		if f.all == nil {
@@ -155,16 +155,16 @@ func (f *find) inRoom(room, first, last int64, each func(id int64) (bool, error)
 }
 
 // room looks through one room, newest first.
-func (f *find) room(in searched) error {
+func (f *searchRun) room(in searched) error {
 	first, last := key(in.num, 1), key(in.num+1, -1)
 	var err error
-	if f.begin != (chat.Place{}) {
-		if last, err = f.seek(in.num, f.begin.At.Add(clockSlack)); err != nil {
+	if f.begin != (chat.SearchCursor{}) {
+		if last, err = f.cursorAt(in.num, f.begin.At.Add(clockSlack)); err != nil {
 			return err
 		}
 	}
 	if !f.q.After.IsZero() {
-		if first, err = f.seek(in.num, f.q.After.Add(-clockSlack)); err != nil {
+		if first, err = f.cursorAt(in.num, f.q.After.Add(-clockSlack)); err != nil {
 			return err
 		}
 	}
@@ -183,12 +183,12 @@ func (f *find) room(in searched) error {
 			return false, nil
 		}
 		if f.looked++; f.looked > findMost {
-			f.until = m.Place()
+			f.until = m.Cursor()
 			return false, nil
 		}
 		if f.begin.Holds(m) && f.q.Wants(m) {
 			i, _ := slices.BinarySearchFunc(f.found, *m,
-				func(a, b chat.Message) int { return b.Place().Compare(a.Place()) })
+				func(a, b chat.Message) int { return b.Cursor().Compare(a.Cursor()) })
 			f.found = slices.Insert(f.found, i, *m)
 			f.found = f.found[:min(len(f.found), f.limit+1)]
 		}
@@ -196,9 +196,9 @@ func (f *find) room(in searched) error {
 	})
 }
 
-// seek returns the id of the last message of a room that was sent at a time or
-// before, or one that is close to it.
-func (f *find) seek(room int64, at time.Time) (int64, error) {
+// cursorAt returns the id of the last message of a room that was sent at a time
+// or before, or one that is close to it.
+func (f *searchRun) cursorAt(room int64, at time.Time) (int64, error) {
 	r, err := f.c.one("SELECT (SELECT min(id) FROM messages WHERE id BETWEEN ?1 AND ?2), (SELECT max(id) FROM messages WHERE id BETWEEN ?1 AND ?2)", key(room, 1), key(room+1, -1))
 	if err != nil || r[0] == nil {
 		return key(room, 0), err
@@ -216,15 +216,15 @@ func (f *find) seek(room int64, at time.Time) (int64, error) {
 }
 
 // result is what was found in all rooms.
-func (f *find) result() chat.Found {
+func (f *searchRun) result() chat.Found {
 	out := chat.Found{Messages: f.found, Until: f.until}
-	if f.until != (chat.Place{}) {
+	if f.until != (chat.SearchCursor{}) {
 		out.Messages = slices.DeleteFunc(out.Messages,
-			func(m chat.Message) bool { return m.Place().Compare(f.until) < 0 })
+			func(m chat.Message) bool { return m.Cursor().Compare(f.until) < 0 })
 	}
 	if len(out.Messages) > f.limit {
 		out.Messages = out.Messages[:f.limit]
-		out.Until = out.Messages[f.limit-1].Place()
+		out.Until = out.Messages[f.limit-1].Cursor()
 	}
 	return out
 }

@@ -40,17 +40,17 @@ func TestListener(t *testing.T) {
 			{"signal", `{}`}}, 0, 0, chat.Position{Epoch: "e", Seq: 1, ID: "a"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			all := &audience{rooms: map[chat.Stream]bool{room: true}}
-			l := &listener{n: 1, all: all, place: map[chat.Stream]chat.Position{}}
+			all := &listenerPool{rooms: map[chat.Stream]bool{room: true}}
+			l := &listener{n: 1, all: all, positions: map[chat.Stream]chat.Position{}}
 			l.synced(json.RawMessage(`{"rooms":[{"id":"r","position":{"epoch":"e","seq":1,"id":"a"}},{"id":"x","position":{"epoch":"e","seq":1}}]}`))
 			for _, s := range c.said {
-				l.hear(s[0], json.RawMessage(s[1]))
+				l.handle(s[0], json.RawMessage(s[1]))
 			}
 			if what := l.behind(map[chat.Stream]chat.Position{room: c.head}); what != "" {
 				all.fault("%s", what)
 			}
 			var v Verdict
-			all.judge(&v)
+			all.addTo(&v)
 			if int64(len(v.Violations)) != c.faults || int64(v.Doubled) != c.twice {
 				t.Errorf("%+v, %d came twice", v.Violations, v.Doubled)
 			}

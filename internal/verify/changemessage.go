@@ -27,35 +27,35 @@ type reactedTo struct {
 var emojis = []string{"👍", "🎉"}
 
 // remember keeps a message to be edited and deleted, and forgets an old one.
-func (a *actor) remember(m ownMessage) {
+func (a *simClient) remember(m ownMessage) {
 	if a.sent = append(a.sent, m); len(a.sent) > 20 {
 		a.sent = slices.Delete(a.sent, 0, 1)
 	}
 }
 
-// mark asks for a change of a message, until there is an answer, and reports
-// whether it is known what became of it, with every attempt. Who does not know
-// leaves it alone from then on: an attempt that is late would undo what they do
-// next, and rightly so.
-func (a *actor) mark(ctx context.Context, r Record, params map[string]any) (known bool) {
+// changeMessage asks for a change of a message, until there is an answer, and
+// reports whether it is known what became of it, with every attempt. Who does
+// not know leaves it alone from then on: an attempt that is late would undo
+// what they do next, and rightly so.
+func (a *simClient) changeMessage(ctx context.Context, r Record, params map[string]any) (known bool) {
 	params["room"], params["no"] = r.Room, r.No
-	r.Kind = Mark
-	a.note(r)
-	m, said := a.insist(ctx, r.What, params)
-	answered := Record{Kind: Marked, Room: r.Room, Key: r.Key}
-	switch said {
-	case yes, yesAfterAll:
+	r.Kind = ChangeSent
+	a.addRecord(r)
+	m, got := a.callUntilAnswered(ctx, r.What, params)
+	answered := Record{Kind: ChangeAcked, Room: r.Room, Key: r.Key}
+	switch got {
+	case accepted, acceptedLate:
 		answered.show(&m)
-		a.note(answered)
-	case no:
-		answered.Kind = Spurned
-		a.note(answered)
+		a.addRecord(answered)
+	case rejected:
+		answered.Kind = ChangeRefused
+		a.addRecord(answered)
 	}
-	return said == yes || said == no
+	return got == accepted || got == rejected
 }
 
 // edit gives one of the actor's messages another text.
-func (a *actor) edit(ctx context.Context, key string) {
+func (a *simClient) edit(ctx context.Context, key string) {
 	if len(a.sent) == 0 {
 		return
 	}
@@ -65,31 +65,31 @@ func (a *actor) edit(ctx context.Context, key string) {
 	text := textOf(m.key, m.edits, a.size)
 	r := Record{Key: key, What: "message.edit", Room: string(m.room), No: m.no, Message: m.id,
 		Text: nameOf(text)}
-	if !a.mark(ctx, r, map[string]any{"text": text}) {
+	if !a.changeMessage(ctx, r, map[string]any{"text": text}) {
 		a.sent = slices.Delete(a.sent, i, i+1)
 	}
 }
 
 // remove deletes one of them.
-func (a *actor) remove(ctx context.Context, key string) {
+func (a *simClient) remove(ctx context.Context, key string) {
 	if len(a.sent) == 0 {
 		return
 	}
 	i := rand.IntN(len(a.sent))
 	m := a.sent[i]
 	a.sent = slices.Delete(a.sent, i, i+1)
-	a.mark(ctx, Record{Key: key, What: "message.delete", Room: string(m.room), No: m.no,
+	a.changeMessage(ctx, Record{Key: key, What: "message.delete", Room: string(m.room), No: m.no,
 		Message: m.id}, map[string]any{})
 }
 
 // react reacts to one of the newest messages of a room, or takes that back.
-func (a *actor) react(ctx context.Context, key string) {
-	room, ok := a.some()
+func (a *simClient) react(ctx context.Context, key string) {
+	room, ok := a.randomRoom()
 	if !ok || room.HeadNo == 0 {
 		return
 	}
 	to := reactedTo{room.ID, room.HeadNo - rand.Int64N(min(room.HeadNo, 8)), emojis[rand.IntN(len(emojis))]}
-	if a.doubts[to] {
+	if a.uncertain[to] {
 		return
 	}
 	add := !a.reacted[to]
@@ -97,10 +97,10 @@ func (a *actor) react(ctx context.Context, key string) {
 	if add {
 		what = "reaction.add"
 	}
-	if a.mark(ctx, Record{Key: key, What: what, Room: string(to.room), No: to.no, Emoji: to.emoji},
+	if a.changeMessage(ctx, Record{Key: key, What: what, Room: string(to.room), No: to.no, Emoji: to.emoji},
 		map[string]any{"emoji": to.emoji}) {
 		a.reacted[to] = add
 	} else {
-		a.doubts[to] = true
+		a.uncertain[to] = true
 	}
 }

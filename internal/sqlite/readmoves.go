@@ -8,61 +8,61 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// reads moves read positions. Every send moves its author's, and rows of
+// readMoves moves read positions. Every send moves its author's, and rows of
 // members lie far apart: to write them along would dirty as many pages as there
 // are senders. So a batch's moves are appended as one row of the table moves,
 // and when there are many they are folded into members, each member once. A
 // reader takes the later of the two places.
 //
 // Only the writer uses it.
-type reads struct {
+type readMoves struct {
 	*conn
-	limit   int             // moves until they are folded
-	pending map[place]int64 // what stands in moves and in batch
-	batch   []move
+	limit   int                 // moves until they are folded
+	pending map[memberKey]int64 // what stands in moves and in batch
+	batch   []readMove
 	written int // moves in the table
 }
 
-type move struct {
-	place
+type readMove struct {
+	memberKey
 	no, before int64
 }
 
 // foldAt bounds what a reader has to look through.
-const foldAt = 1024
+const foldLimit = 1024
 
 // load reads what the database knows. It also takes back what a failed
 // transaction had moved.
-func (r *reads) load() error {
-	*r = reads{conn: r.conn, limit: r.limit, pending: map[place]int64{}}
-	return eachMove(r.conn, func(room, no int64, user []byte) {
-		at := place{room, chat.UserID(user)}
+func (r *readMoves) load() error {
+	*r = readMoves{conn: r.conn, limit: r.limit, pending: map[memberKey]int64{}}
+	return eachReadMove(r.conn, func(room, no int64, user []byte) {
+		at := memberKey{room, chat.UserID(user)}
 		r.pending[at] = max(r.pending[at], no)
 		r.written++
 	})
 }
 
 // move moves a read position forward.
-func (r *reads) move(at place, no int64) {
-	r.batch = append(r.batch, move{at, no, r.pending[at]})
+func (r *readMoves) move(at memberKey, no int64) {
+	r.batch = append(r.batch, readMove{at, no, r.pending[at]})
 	r.pending[at] = no
 }
 
-// mark is for undo.
-func (r *reads) mark() int { return len(r.batch) }
+// savepoint is for undo.
+func (r *readMoves) savepoint() int { return len(r.batch) }
 
 // undo takes back what was moved since mark.
-func (r *reads) undo(mark int) {
+func (r *readMoves) undo(mark int) {
 	for i := len(r.batch) - 1; i >= mark; i-- {
 		m := r.batch[i]
-		r.pending[m.place] = m.before
+		r.pending[m.memberKey] = m.before
 	}
 	r.batch = r.batch[:mark]
 }
 
 // flush writes what the batch has moved, and folds when there is enough, or
 // anything if all.
-func (r *reads) flush(all bool) error {
+func (r *readMoves) flush(all bool) error {
 	if len(r.batch) > 0 {
 		var b []byte
 		for _, m := range r.batch {
@@ -91,22 +91,23 @@ func (r *reads) flush(all bool) error {
 	return err
 }
 
-var errMoves = errors.New("the table moves is damaged")
+var errReadMoves = errors.New("the table moves is damaged")
 
-// eachMove calls f with every move in the table. User is valid during the call.
-func eachMove(c *conn, f func(room, no int64, user []byte)) error {
+// eachReadMove calls f with every move in the table. User is valid during the
+// call.
+func eachReadMove(c *conn, f func(room, no int64, user []byte)) error {
 	return c.query(context.Background(), func(r row) error {
 		for b := r.blob(0); len(b) > 0; {
 			var head [3]uint64 // room, no, length of user
 			for i := range head {
 				v, n := binary.Uvarint(b)
 				if n <= 0 {
-					return errMoves
+					return errReadMoves
 				}
 				head[i], b = v, b[n:]
 			}
 			if head[2] > uint64(len(b)) {
-				return errMoves
+				return errReadMoves
 			}
 			f(int64(head[0]), int64(head[1]), b[:head[2]])
 			b = b[head[2]:]
@@ -115,10 +116,10 @@ func eachMove(c *conn, f func(room, no int64, user []byte)) error {
 	}, "SELECT moves FROM moves")
 }
 
-// movesOf returns how far the person's moves went, by room.
-func movesOf(c *conn, user chat.UserID) (map[int64]int64, error) {
+// readMovesOf returns how far the person's moves went, by room.
+func readMovesOf(c *conn, user chat.UserID) (map[int64]int64, error) {
 	moves := map[int64]int64{}
-	err := eachMove(c, func(room, no int64, u []byte) {
+	err := eachReadMove(c, func(room, no int64, u []byte) {
 		if string(u) == string(user) {
 			moves[room] = max(moves[room], no)
 		}

@@ -8,8 +8,8 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// spot is a message's place.
-type spot struct {
+// messageKey is a message's place.
+type messageKey struct {
 	room chat.RoomID
 	no   int64
 }
@@ -25,7 +25,7 @@ func (t *tx) annotate(room chat.RoomID, no int64, c *chat.Change) (chat.Result, 
 	if err != nil || !changed {
 		return chat.Result{NoOp: err == nil}, err
 	}
-	at := spot{room, no}
+	at := messageKey{room, no}
 	switch c.Op.(type) {
 	case chat.EditMessage:
 		edits := append(slices.Clone(t.edits[at]), all[no-1].AsEdit())
@@ -65,7 +65,7 @@ func (m *Model) Edits(ctx context.Context, room chat.RoomID, no int64) ([]chat.E
 	if no <= m.trimmed[room] {
 		return nil, nil
 	}
-	return slices.Clone(m.edits[spot{room, no}]), nil
+	return slices.Clone(m.edits[messageKey{room, no}]), nil
 }
 
 func (m *Model) Pinned(ctx context.Context, room chat.RoomID) ([]chat.Message, error) {

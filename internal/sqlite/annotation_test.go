@@ -17,21 +17,21 @@ import (
 	"github.com/parley-chat/parley/internal/migrate"
 )
 
-// marked is a store in which messages are changed.
-type marked struct {
+// annotationTest is a store in which messages are changed.
+type annotationTest struct {
 	testing.TB
 	*Store
 	n int
 }
 
 // about is a change of a room.
-func (x *marked) about(room chat.RoomID, op chat.Operation) chat.Change {
+func (x *annotationTest) about(room chat.RoomID, op chat.Operation) chat.Change {
 	x.n++
 	return chat.Change{Stream: chat.RoomStream(room), ID: fmt.Sprintf("change %06d", x.n),
 		At: benchTime.AddDate(0, 0, x.n), By: "u1", Op: op}
 }
 
-func (x *marked) commit(changes ...chat.Change) {
+func (x *annotationTest) commit(changes ...chat.Change) {
 	x.Helper()
 	if _, err := x.Commit(x.Context(), changes...); err != nil {
 		x.Fatal(err)
@@ -40,7 +40,7 @@ func (x *marked) commit(changes ...chat.Change) {
 
 // fill makes a room with members u1 and u2 and four messages, of which the
 // first has everything, the second was edited, and the third is deleted.
-func (x *marked) fill(room chat.RoomID) {
+func (x *annotationTest) fill(room chat.RoomID) {
 	x.Helper()
 	x.commit(x.about(room, chat.CreateRoom{Room: chat.Room{ID: room, Kind: chat.ThreadRoom, Parent: "parent",
 		Root: 7, CreatedAt: benchTime}}))
@@ -67,8 +67,8 @@ func (x *marked) fill(room chat.RoomID) {
 	)
 }
 
-// beside counts the rows of the tables that stand beside messages.
-func (x *marked) beside() (n [4]int64) {
+// sideRows counts the rows of the tables that stand beside messages.
+func (x *annotationTest) sideRows() (n [4]int64) {
 	x.Helper()
 	if err := x.read(x.Context(), func(c *conn) error {
 		for i, table := range []string{"edits", "mentions", "pins", "deleted"} {
@@ -87,21 +87,21 @@ func (x *marked) beside() (n [4]int64) {
 
 // What stands beside a message goes with it.
 func TestMarksGo(t *testing.T) {
-	x := &marked{TB: t, Store: openTest(t, t.TempDir(), Options{})}
+	x := &annotationTest{TB: t, Store: openTest(t, t.TempDir(), Options{})}
 	x.fill("a")
-	one := x.beside()
+	one := x.sideRows()
 	if want := [4]int64{3, 3, 1, 1}; one != want {
 		t.Fatalf("beside the messages of one room: %v, want %v", one, want)
 	}
 	x.fill("b")
 	x.commit(x.about("a", chat.TrimMessages{To: 3}))
-	if got := x.beside(); got != one {
+	if got := x.sideRows(); got != one {
 		t.Fatalf("after one of two rooms was trimmed: %v, want %v", got, one)
 	}
 	for no := range int64(2) {
 		x.commit(x.about("b", chat.DeleteMessage{No: no + 1}))
 	}
-	if got, want := x.beside(), [4]int64{0, 0, 0, 3}; got != want {
+	if got, want := x.sideRows(), [4]int64{0, 0, 0, 3}; got != want {
 		t.Fatalf("after the other's were deleted: %v, want %v", got, want)
 	}
 }
@@ -110,7 +110,7 @@ func TestMarksGo(t *testing.T) {
 // database's file.
 func TestDeletedIsGone(t *testing.T) {
 	dir := t.TempDir()
-	x := &marked{TB: t, Store: openTest(t, dir, Options{})}
+	x := &annotationTest{TB: t, Store: openTest(t, dir, Options{})}
 	x.fill("a")
 	for i := range 50 { // so that the row's page is one of several
 		x.commit(x.about("a", chat.CreateMessage{From: "u1", Text: strings.Repeat(fmt.Sprint("filling ", i), 20)}))
@@ -147,7 +147,7 @@ func TestDeletedIsGone(t *testing.T) {
 // A room is trimmed, and a view is read, without going through what other rooms
 // and people have.
 func TestMarksPlans(t *testing.T) {
-	x := &marked{TB: t, Store: openTest(t, t.TempDir(), Options{})}
+	x := &annotationTest{TB: t, Store: openTest(t, t.TempDir(), Options{})}
 	for _, sql := range []string{
 		`DELETE FROM mentions WHERE (user, message) IN (
 			SELECT j.value, m.id FROM messages m, json_each(m.marks, '$.mentions') j WHERE m.id BETWEEN 1 AND 2 AND m.marks IS NOT NULL)`,
@@ -179,7 +179,7 @@ type state struct {
 	Records  []chat.Record
 }
 
-func (x *marked) state() (st state) {
+func (x *annotationTest) state() (st state) {
 	x.Helper()
 	ctx := x.Context()
 	st = state{Messages: map[chat.RoomID][]chat.Message{}, Pinned: map[chat.RoomID][]chat.Message{},
@@ -217,7 +217,7 @@ func (x *marked) state() (st state) {
 // A migration leaves nothing behind of what messages have become.
 func TestMarksMigrate(t *testing.T) {
 	from, to := t.TempDir(), t.TempDir()
-	x := &marked{TB: t, Store: openTest(t, from, Options{})}
+	x := &annotationTest{TB: t, Store: openTest(t, from, Options{})}
 	x.fill("a")
 	x.fill("b")
 	x.commit(x.about("b", chat.EditMessage{No: 4, Text: "the newest event is an edit"}))
@@ -244,7 +244,7 @@ func TestMarksMigrate(t *testing.T) {
 	if err := copyStore(t.Context(), from, to); err != nil {
 		t.Fatal(err)
 	}
-	y := &marked{TB: t, Store: openTest(t, to, Options{}), n: x.n}
+	y := &annotationTest{TB: t, Store: openTest(t, to, Options{}), n: x.n}
 	if d := cmp.Diff(want, y.state(), cmpopts.EquateEmpty()); d != "" {
 		t.Fatalf("after the migration (-want +got):\n%s", d)
 	}
@@ -362,7 +362,7 @@ func TestUpgrade(t *testing.T) {
 		}
 	}
 	s := openTest(t, dir, Options{})
-	x := &marked{TB: t, Store: s}
+	x := &annotationTest{TB: t, Store: s}
 	x.commit(x.about("a", chat.EditMessage{No: 2, Text: "2", Mentions: []chat.UserID{"u1", "u2"}}),
 		x.about("a", chat.DeleteMessage{No: 3}))
 	v, err := s.View(ctx, "a", "u1")
