@@ -38,7 +38,7 @@ describe('notifications', { skip: missing() }, () => {
     mary.direct = (await joe('POST', '/direct', { user: (await server.caller('Mary')).user.id })).id
     await joe('POST', `/rooms/${mary.direct}/messages`, { text: 'not told' })
     await item.locator('.badge').waitFor()
-    assert.match(await page.title(), /^\(\d+\) /)
+    await until('the title', async () => /^\(\d+\) /.test(await page.title()))
     assert.deepEqual(await shown(page), [])
     await hide(page, false)
     await page.getByRole('button', { name: /^Your account/ }).click()

@@ -1,7 +1,6 @@
 // The language of the page: which one, its texts, and how it writes numbers and
 // dates.
 
-import i18next from 'i18next'
 import { create } from 'zustand'
 import { en } from './en'
 
@@ -42,19 +41,25 @@ export const useLanguage = create<{ chosen: Language | null; language: Language 
   return { chosen, language: chosen ?? fromBrowser() }
 })
 
-void i18next.init({
-  lng: useLanguage.getState().language,
-  fallbackLng: 'en',
-  resources: { en: { translation: en } },
-  keySeparator: false,
-  nsSeparator: false,
-  initAsync: false,
-  showSupportNotice: false, // no advertising in people's consoles
-  interpolation: { escapeValue: false }, // React escapes
-})
+type Texts = Record<string, string>
+/** The texts that are loaded, by language. */
+const loaded = new Map<Language, Texts>([['en', en]])
+const plurals = new Map<Language, Intl.PluralRules>()
 
-/** A text of the page's language. `count` chooses the plural form. */
-export const t = (key: Key, values?: Record<string, string | number>): string => i18next.t(key, values ?? {})
+function find(language: Language, key: string, count: number | undefined): string | undefined {
+  const texts = loaded.get(language)
+  if (!texts || count === undefined) return texts?.[key]
+  let rules = plurals.get(language)
+  if (!rules) plurals.set(language, (rules = new Intl.PluralRules(language)))
+  return texts[`${key}_${rules.select(count)}`] ?? texts[key]
+}
+
+/** A text of the page's language, or in English where that has none. `count` chooses the plural form. */
+export function t(key: Key, values?: Record<string, string | number>): string {
+  const count = typeof values?.count === 'number' ? values.count : undefined
+  const text = find(useLanguage.getState().language, key, count) ?? find('en', key, count) ?? key
+  return values ? text.replace(/{{(\w+)}}/g, (hole, name: string) => String(values[name] ?? hole)) : text
+}
 
 export const isKey = (key: string): key is Key => Object.hasOwn(en, key)
 export const speaksEnglish = (): boolean => useLanguage.getState().language === 'en'
@@ -68,7 +73,13 @@ export function locale(): string {
   return navigator.languages.find((l) => l.toLowerCase().split('-')[0] === language) ?? language
 }
 
-export const formatNumber = (n: number): string => new Intl.NumberFormat(locale()).format(n)
+const numbers = new Map<string, Intl.NumberFormat>()
+export function formatNumber(n: number): string {
+  const l = locale()
+  let f = numbers.get(l)
+  if (!f) numbers.set(l, (f = new Intl.NumberFormat(l)))
+  return f.format(n)
+}
 
 const lists = new Map<string, Intl.ListFormat>()
 /** Names in a row: “Anna, Ben and Cleo”. */
@@ -87,7 +98,7 @@ apply(useLanguage.getState().language)
 
 /** Makes the texts of a language ready; without them English is shown. */
 export async function loadTexts(language: Language): Promise<void> {
-  if (language !== 'en' && !i18next.hasResourceBundle(language, 'translation')) i18next.addResourceBundle(language, 'translation', await others[language]())
+  if (language !== 'en' && !loaded.has(language)) loaded.set(language, await others[language]())
 }
 
 /** Changes the language, now and for the next visits. Null: what the browser says. */
@@ -100,7 +111,6 @@ export async function setLanguage(chosen: Language | null): Promise<void> {
   }
   const language = chosen ?? fromBrowser()
   await loadTexts(language).catch(() => {}) // no connection, or the server has a newer client
-  void i18next.changeLanguage(language)
   apply(language)
   useLanguage.setState({ chosen, language })
 }

@@ -17,6 +17,8 @@ export interface Surroundings {
   /** Called on every new connection, before anything else is sent: syncs. A throw closes it. */
   greet: () => Promise<void>
   onFrame: (f: Exclude<Frame, { kind: 'result' | 'error' }>) => void
+  /** Called before a call gets its answer: what came earlier is to be known by then. */
+  beforeAnswer?: () => void
   onStatus: (s: Status) => void
   /** Asked over HTTP when a connection could not be made, as a failed upgrade does not tell why. */
   ask: () => Promise<'over' | 'alive' | 'silent'>
@@ -161,6 +163,7 @@ export class Socket {
       return this.settleStrays()
     }
     if (frame.kind === 'result' || frame.kind === 'error') {
+      this.s.beforeAnswer?.()
       const p = this.forget(Number(frame.id))
       if (frame.kind === 'result') p?.resolve(frame.result)
       else p?.reject(frame.error)

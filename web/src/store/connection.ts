@@ -10,14 +10,18 @@ import { roomOf, roomStream, serverStream } from '../protocol/position'
 import { rest } from '../protocol/rest'
 import { Socket } from '../protocol/socket'
 import type { ActionName, Actions, Event, Message, SyncResult, UserPage } from '../protocol/types'
+import { Batch } from './batch'
 import { applyEvent, applyResync, applySignal, applySync, begin, forgetTyping, positions, refresh, takePeople } from './reduce'
 import { setView } from './room'
-import type { State, Step } from './state'
+import type { State, Step, Then } from './state'
 import { partedBy } from './parted'
 import { toast, useApp } from './store'
 
 /** Servers may leave out, or give as null, lists that are empty. */
 const whole = (r: SyncResult): SyncResult => ({ ...r, rooms: r.rooms ?? [], gone: r.gone ?? [], online: r.online ?? [] })
+
+/** What comes by itself, not as an answer. */
+type News = Exclude<Frame, { kind: 'result' | 'error' }>
 
 export class Connection {
   readonly outbox: Outbox
@@ -27,6 +31,7 @@ export class Connection {
   private readonly device = deviceID(localStorage)
   private syncing: Promise<void> | null = null
   private again: 'sync' | 'refresh' | null = null
+  private readonly news = new Batch<News>((all) => this.take(all))
   private listeners = new Set<(e: Event) => void>()
   private ticker: ReturnType<typeof setInterval>
   private readonly unlisten: () => void
@@ -41,7 +46,8 @@ export class Connection {
     this.socket = new Socket({
       open: () => new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}${at('/api/v1/ws')}`, 'parley.v1'),
       greet: () => this.sync(this.begin).then(() => void (this.begin = 'sync')),
-      onFrame: (f) => this.frame(f),
+      onFrame: (f) => this.news.add(f),
+      beforeAnswer: () => this.news.flush(),
       onStatus: (status) => {
         useApp.setState({ status })
         this.outbox.setOnline(status.kind === 'online')
@@ -67,6 +73,7 @@ export class Connection {
     this.ticker = setInterval(() => this.update((s) => forgetTyping(s, Date.now())), 1_000)
     const wake = () => {
       if (document.visibilityState === 'visible') this.socket.wake()
+      else this.news.flush() // the next frame may be far off
     }
     const network = () => this.socket.wake()
     window.addEventListener('online', network)
@@ -86,6 +93,7 @@ export class Connection {
   stop(): void {
     clearInterval(this.ticker)
     this.unlisten()
+    this.news.clear()
     this.socket.stop()
   }
 
@@ -149,6 +157,7 @@ export class Connection {
   }
 
   private async sync(how: 'sync' | 'refresh'): Promise<void> {
+    this.news.flush()
     const before = useApp.getState().chat
     const { device } = this
     if (!before || how === 'refresh') {
@@ -169,29 +178,52 @@ export class Connection {
     if (head !== undefined) this.outbox.settle(room, head)
   }
 
-  private frame(f: Exclude<Frame, { kind: 'result' | 'error' }>): void {
-    if (f.kind === 'event') {
-      const mine = f.event.message
-      const parted = partedBy(useApp.getState().chat, f.event)
-      if (parted) {
-        useApp.setState({ parted })
-        toast(parted.text)
-      }
-      this.step((s) => applyEvent(s, f.event))
-      if (mine?.client_id && mine.from === useApp.getState().chat?.me.id) this.outbox.remove(mine.client_id)
-      const room = roomOf(f.event.stream)
-      if (room !== null) this.settle(room)
-      // What held messages back may be over.
-      if (room !== null && (f.event.kind === 'room.updated' || f.event.kind === 'member.updated')) this.outbox.hurry(room)
-      for (const l of this.listeners) l(f.event)
-    } else if (f.kind === 'signal') {
-      this.update((s) => applySignal(s, f.signal, Date.now()))
-    } else if (f.kind === 'resync') {
-      this.step((s) => applyResync(s, f.stream, f.position))
-      const room = roomOf(f.stream)
-      if (room !== null) void this.refetch(room)
-      if (f.stream === serverStream) void this.people()
+  /** Applies what came together, as one change of the state. */
+  private take(all: News[]): void {
+    let chat = useApp.getState().chat
+    let then: Then = 'nothing'
+    const step = (change: (s: State) => Step) => {
+      if (!chat) return
+      const next = change(chat)
+      chat = next.state
+      if (next.then !== 'nothing' && then !== 'refresh') then = next.then
     }
+    const before = chat
+    for (const f of all) {
+      if (f.kind === 'event') {
+        const parted = partedBy(chat, f.event)
+        if (parted) {
+          useApp.setState({ parted })
+          toast(parted.text)
+        }
+        step((s) => applyEvent(s, f.event))
+      } else if (f.kind === 'signal') {
+        if (chat) chat = applySignal(chat, f.signal, Date.now())
+      } else if (f.kind === 'resync') {
+        step((s) => applyResync(s, f.stream, f.position))
+      }
+    }
+    if (chat !== before) useApp.setState({ chat })
+    for (const f of all) {
+      if (f.kind === 'event') this.applied(f.event)
+      else if (f.kind === 'resync') {
+        const room = roomOf(f.stream)
+        if (room !== null) void this.refetch(room)
+        if (f.stream === serverStream) void this.people()
+      }
+    }
+    if (then !== 'nothing') this.resyncLater(then)
+  }
+
+  /** Does what follows from an event that is in the state. */
+  private applied(e: Event): void {
+    const mine = e.message
+    if (mine?.client_id && mine.from === useApp.getState().chat?.me.id) this.outbox.remove(mine.client_id)
+    const room = roomOf(e.stream)
+    if (room !== null) this.settle(room)
+    // What held messages back may be over.
+    if (room !== null && (e.kind === 'room.updated' || e.kind === 'member.updated')) this.outbox.hurry(room)
+    for (const l of this.listeners) l(e)
   }
 
   /** Fetches the view of a room that is not to be relied on. */

@@ -12,7 +12,7 @@ export const otherOf = (s: State, room: { people?: string[] }): string => (isGro
 /** Whether a direct room is with more than one. */
 export const isGroup = (room: { people?: string[] }): boolean => (room.people?.length ?? 0) > 2
 
-export const nameOf = (s: State, user: string): string => s.people[user]?.name ?? (user ? t('app.somebody') : t('app.server'))
+export const nameOf = (s: Pick<State, 'people'>, user: string): string => s.people[user]?.name ?? (user ? t('app.somebody') : t('app.server'))
 
 /** Somebody as far as they are known here. */
 export const personOf = (s: State, user: string): User | undefined => s.people[user] ?? (user === s.me.id ? s.me : undefined)
@@ -27,18 +27,34 @@ export function titleOf(s: State, room: RoomView): string {
   return formatList(othersOf(s.me.id, room).map((id) => nameOf(s, id)).sort((a, b) => a.localeCompare(b)))
 }
 
+/** Keeps what was derived from the rooms until they change. */
+function kept<T>(derive: (s: Pick<State, 'rooms'>) => T): (s: Pick<State, 'rooms'>) => T {
+  let from: State['rooms'] | null = null
+  let value: T
+  return (s) => {
+    if (s.rooms !== from) {
+      value = derive(s)
+      from = s.rooms
+    }
+    return value
+  }
+}
+
 const activity = (r: RoomView) => r.last?.at ?? r.joined_at
 
 /** Rooms that stand in the list: all but threads, which are reached by the message that they are under. */
 export const listed = (s: Pick<State, 'rooms'>): RoomView[] => Object.values(s.rooms).filter((r) => r.kind !== 'thread')
 
 /** Threads that one follows, those with the latest news first. */
-export const threads = (s: State): RoomView[] =>
-  Object.values(s.rooms).filter((r) => r.kind === 'thread' && r.parent !== undefined && s.rooms[r.parent]).sort((a, b) => (activity(a) < activity(b) ? 1 : -1))
+export const threads = kept<readonly RoomView[]>((s) =>
+  Object.values(s.rooms).filter((r) => r.kind === 'thread' && r.parent !== undefined && s.rooms[r.parent]).sort((a, b) => (activity(a) < activity(b) ? 1 : -1)),
+)
+
+const threadsByRoot = kept((s) => new Map(Object.values(s.rooms).flatMap((r) => (r.kind === 'thread' ? [[`${r.parent}/${r.root}`, r] as const] : []))))
 
 /** The thread under a message, if one follows or reads it. */
 export const threadUnder = (s: Pick<State, 'rooms' | 'visited'>, room: string, no: number): RoomView | undefined =>
-  [s.rooms, s.visited ?? {}].flatMap((all) => Object.values(all)).find((r) => r.parent === room && r.root === no)
+  threadsByRoot(s).get(`${room}/${no}`) ?? Object.values(s.visited ?? {}).find((r) => r.parent === room && r.root === no)
 
 /** Rooms, those with the latest news first; archived ones by themselves. */
 export function sortedRooms(s: Pick<State, 'rooms'>): { rooms: RoomView[]; directs: RoomView[]; archived: RoomView[] } {
@@ -63,7 +79,7 @@ export function levelOf(s: Pick<State, 'rooms'>, r: RoomView): Exclude<NotifyLev
 /** How much is shown as unread: of a room that tells nothing, only what calls this person. */
 export const shownUnread = (s: Pick<State, 'rooms'>, r: RoomView): number => (levelOf(s, r) === 'none' ? (r.mentions?.length ?? 0) : r.unread)
 
-export const totalUnread = (s: State): number => Object.values(s.rooms).reduce((sum, r) => sum + shownUnread(s, r), 0)
+export const totalUnread = kept((s) => Object.values(s.rooms).reduce((sum, r) => sum + shownUnread(s, r), 0))
 
 const rank = { guest: 1, member: 2, admin: 3, owner: 4 }
 export const atLeast = (u: User, role: User['role']): boolean => rank[u.role] >= rank[role]

@@ -1,7 +1,9 @@
+import { memo } from 'react'
 import { useApp, useChat } from '../../store/store'
 import { Timeline } from '../timeline/Timeline'
 import { Writing } from './Writing'
 import { RoomHeader } from './RoomHeader'
+import { useStill } from './still'
 
 interface Props {
   id: string
@@ -9,16 +11,20 @@ interface Props {
   onMembers: () => void
 }
 
+const Header = memo(RoomHeader)
+const Below = memo(Writing)
+
 /** The open room. */
 export function Room({ id, members, onMembers }: Props) {
   const room = useChat((s) => s.rooms[id])
-  const info = useApp((a) => a.info)
-  if (!room || !info) return null
+  const still = useStill(room)
+  const info = useApp((a) => a.info !== null)
+  if (!room || !still || !info) return null
   return (
     <div className="room">
-      <RoomHeader room={room} members={members} onMembers={onMembers} />
+      <Header room={still} members={members} onMembers={onMembers} />
       <Timeline room={room} />
-      <Writing room={room} />
+      <Below room={still} />
     </div>
   )
 }

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'react'
+import { useCallback, useEffect, useRef, useState } from 'react'
 import { t } from '../../i18n'
 import { inAddress, openRoom, showRoom } from '../../store/actions'
 import { backed } from '../../store/layers'
@@ -28,6 +28,7 @@ export function Shell() {
   const phone = useMedia('(max-width: 719px)')
   const away = useApp((a) => a.status.kind !== 'online')
   const [members, setMembers] = useState(false)
+  const toggleMembers = useCallback(() => setMembers((m) => !m), [])
   const thread = useMarks((m) => (m.thread && m.thread.room === room ? m.thread : null))
   const lastThread = useRef<Place | null>(null)
   if (thread) lastThread.current = thread
@@ -44,7 +45,6 @@ export function Shell() {
   useLayer(dialog, 'dialog', () => useOpen.setState({ open: null, over: null }))
   useLayer(over, 'over', closeDialog)
   useAddress(phone)
-  useTitle()
   useTooltips()
   useNotify()
   useKeys(() => {
@@ -63,6 +63,7 @@ export function Shell() {
   if (admin) {
     return (
       <div className={`shell-admin${away ? ' away' : ''}`}>
+        <Title />
         <UpdateBar />
         <ConnectionBar />
         <AdminPart page={admin} />
@@ -72,11 +73,12 @@ export function Shell() {
   }
   return (
     <div className={`shell${open ? ' in-room' : ''}${(thread && open) || searching ? ' with-thread' : members && open ? ' with-members' : ''}${away ? ' away' : ''}`}>
+      <Title />
       <Sidebar />
       <main className="main" aria-label={open ? undefined : t('room.label')}>
         <UpdateBar />
         <ConnectionBar />
-        {open ? <Room key={room} id={room} members={members} onMembers={() => setMembers(!members)} /> : <NoRoom id={room} />}
+        {open ? <Room key={room} id={room} members={members} onMembers={toggleMembers} /> : <NoRoom id={room} />}
       </main>
       {thread && open && <ThreadPane key={`${thread.room}/${thread.no}`} place={thread} />}
       {searching && !thread && <SearchPane />}
@@ -118,17 +120,29 @@ function useAddress(phone: boolean): void {
   }, [room, phone])
 }
 
-function useTitle(): void {
+/** Says in the page's title how much is unread, and in the badge that the installed client has on its icon. Not with every message: the system is slow to draw them. */
+function Title() {
   const unread = useChat(totalUnread)
   const name = useApp((a) => a.info?.name ?? 'Parley')
+  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined)
+  const now = useRef({ unread, name })
+  now.current = { unread, name }
   useEffect(() => {
-    document.title = unread > 0 ? `(${unread > 99 ? '99+' : unread}) ${name}` : name
-    // The installed client has a badge on its icon.
-    if ('setAppBadge' in navigator) navigator.setAppBadge(unread).catch(() => {})
-    return () => {
-      if ('clearAppBadge' in navigator) navigator.clearAppBadge().catch(() => {})
-    }
+    timer.current ??= setTimeout(() => {
+      const { unread, name } = now.current
+      timer.current = undefined
+      document.title = unread > 0 ? `(${unread > 99 ? '99+' : unread}) ${name}` : name
+      if ('setAppBadge' in navigator) navigator.setAppBadge(unread).catch(() => {})
+    }, 300)
   }, [unread, name])
+  useEffect(
+    () => () => {
+      clearTimeout(timer.current)
+      if ('clearAppBadge' in navigator) navigator.clearAppBadge().catch(() => {})
+    },
+    [],
+  )
+  return null
 }
 
 /** Every button that shows no more than a picture says what it is when one points at it. */

@@ -43,9 +43,12 @@ export function useCompletion(
   const [at, setAt] = useState(0)
   const [closed, setClosed] = useState<number | null>(null) // where the list was closed: it stays so for that code
   const wanted = text.includes(':')
-  const home = useChat((s) => (viewOf(s, room) ? homeOf(s, viewOf(s, room)!) : undefined))
-  useChat((s) => s.members[home?.id ?? '']) // who is offered depends on it
-  const asksFor = typed?.kind === 'person' && home && home.kind !== 'direct' ? home.id : null
+  const home = useChat((s) => {
+    const view = viewOf(s, room) && homeOf(s, viewOf(s, room)!)
+    return view && view.kind !== 'direct' ? view.id : null
+  })
+  useChat((s) => s.members[home ?? '']) // who is offered depends on it
+  const asksFor = typed?.kind === 'person' ? home : null
   useEffect(() => {
     if (asksFor) loadMembersOnce(asksFor)
   }, [asksFor])

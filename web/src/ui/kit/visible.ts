@@ -31,15 +31,21 @@ export function useVisible(box: RefObject<HTMLElement | null>, list: RefObject<H
     const viewport = b.clientHeight
     setAt((was) => (was.top === top && was.viewport === viewport ? was : { top, viewport }))
   }, [box, list])
-  useLayoutEffect(look)
+  // Anew where the list is another one, or what stands above it: not with
+  // every change in a row.
+  useLayoutEffect(look, [look, count])
   useEffect(() => {
     const b = box.current
     if (!b) return
     const observer = new ResizeObserver(look)
-    observer.observe(b)
+    const observe = () => [b, ...b.children].forEach((el) => observer.observe(el))
+    observe()
+    const parts = new MutationObserver(observe)
+    parts.observe(b, { childList: true })
     b.addEventListener('scroll', look, { passive: true })
     return () => {
       observer.disconnect()
+      parts.disconnect()
       b.removeEventListener('scroll', look)
     }
   }, [box, look])

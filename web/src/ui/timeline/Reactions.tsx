@@ -8,19 +8,20 @@ import { useMayWrite } from '../chat/useGate'
 
 /** Who reacted, and how: each is a switch for one's own. */
 export function Reactions({ message }: { message: Message }) {
-  const chat = useChat((s) => s)
+  const me = useChat((s) => s.me.id)
+  const people = useChat((s) => s.people)
   const write = useMayWrite(message.room)
   const most = 12
   return (
     <div className="reactions">
       {mergeReactions(message.reactions!).map(({ emoji, users }) => {
-        const names = users.slice(0, most).map((id) => nameOf(chat, id))
+        const names = users.slice(0, most).map((id) => nameOf({ people }, id))
         const who = users.length > most ? t('message.reactedMore', { names: names.join(', '), count: users.length - most }) : names.join(', ')
         return (
           <button
             key={emoji}
             className="reaction"
-            aria-pressed={users.includes(chat.me.id)}
+            aria-pressed={users.includes(me)}
             aria-label={t('message.reacted', { emoji, names: who })}
             title={who}
             aria-disabled={!write || undefined}

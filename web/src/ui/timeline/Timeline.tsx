@@ -9,6 +9,7 @@ import type { Timeline as Shown } from '../../store/state'
 import { nameOf, titleOf } from '../../store/select'
 import { useApp, useChat } from '../../store/store'
 import { emptyTimeline, pageSize } from '../../store/timeline'
+import { useStill } from '../chat/still'
 import { useFocused, useNow } from '../kit/hooks'
 import { buildRows } from './rows'
 import { RowView } from './RowView'
@@ -49,6 +50,8 @@ export function Timeline({ room }: { room: RoomView }) {
     },
     [id],
   )
+  const still = useStill(room)
+  const drawn = useMemo(() => rows.map((row) => <RowView key={row.key} row={row} room={still} now={now} />), [rows, still, now])
   const { atEnd, toEnd, toRow, current, look } = useScrollPlace(box, { rows, moreNewer: timeline?.moreNewer ?? false, onNear })
 
   // The first page, and again whenever what was there is not to be relied on
@@ -175,7 +178,7 @@ export function Timeline({ room }: { room: RoomView }) {
               <Skeleton lines={9} />
             )
           ) : (
-            rows.map((row) => <RowView key={row.key} row={row} room={room} now={now} />)
+            drawn
           )}
           {missing && rows.filter((r) => r.kind === 'pending').map((row) => <RowView key={row.key} row={row} room={room} now={now} />)}
           {timeline?.moreNewer && <div className="edge">{fault ? <Retry fault={fault} room={id} where="newer" /> : <Skeleton lines={3} />}</div>}
