@@ -96,7 +96,14 @@ func (s *Service) CreateToken(ctx context.Context, who Caller, in TokenInput) (T
 	if err != nil {
 		return TokenOutput{}, err
 	}
-	return s.openToken(ctx, who, user, name, scopes, time.Duration(in.Days)*24*time.Hour)
+	out, err := s.openToken(ctx, who, user, name, scopes, time.Duration(in.Days)*24*time.Hour)
+	if err == nil && user != who.User.ID {
+		err = s.keepMaker(ctx, botToken{user, out.Session.ID, who.User.ID})
+	}
+	if err != nil {
+		return TokenOutput{}, err
+	}
+	return out, nil
 }
 
 const maxTokenDays = 3650

@@ -126,6 +126,84 @@ func TestBots(t *testing.T) {
 	f.Say(as, room, "beep")
 }
 
+// TestBotTokensEndWithTheirMakersRights: an admin who is demoted or disabled
+// knows the tokens of bots that they made.
+func TestBotTokensEndWithTheirMakersRights(t *testing.T) {
+	f := newFixture(t, nil)
+	owner := f.Person("Olga", chat.RoleOwner)
+	bot, err := f.CreateBot(t.Context(), owner, chat.BotInput{Name: "Robot", Role: chat.RoleMember})
+	refused(t, "the bot", err, nil)
+	make := func(who chat.Caller) string {
+		t.Helper()
+		out, _ := f.token(who, chat.TokenInput{Name: "x", Scopes: []string{"read", "send"}, User: bot.ID})
+		return out.Token
+	}
+	works := func(what, token string, want *chat.Error) {
+		t.Helper()
+		refused(t, what, errOf(f.Authenticate(t.Context(), token, nobody)), want)
+	}
+	kept := make(owner)
+	disabled, demoted, admin := true, chat.RoleMember, chat.RoleAdmin
+	for name, change := range map[string]chat.UpdateUserInput{
+		"Disabled": {Disabled: &disabled}, "Disabled For An Hour": {Disabled: &disabled, Seconds: 3600},
+		"Demoted": {Role: &demoted},
+	} {
+		who := f.Person(name, chat.RoleAdmin)
+		others := make(who)
+		own, as := f.token(who, chat.TokenInput{Name: "own", Scopes: []string{"manage"}})
+		refused(t, name+": own token", errOf(f.CreateInvite(t.Context(), as,
+			chat.InviteInput{Role: chat.RoleAdmin})), nil)
+		change.User = who.User.ID
+		refused(t, name, errOf(f.UpdateUser(t.Context(), owner, change)), nil)
+		works(name+": the bot's token", others, chat.ErrUnauthenticated)
+		if as, err = f.Authenticate(t.Context(), own.Token, nobody); change.Role == nil {
+			refused(t, name+": own token", err, chat.ErrUnauthenticated)
+		} else {
+			refused(t, name+": own token", errOf(f.CreateInvite(t.Context(), as,
+				chat.InviteInput{Role: chat.RoleAdmin})), chat.ErrForbidden)
+		}
+		change = chat.UpdateUserInput{User: who.User.ID, Disabled: new(bool), Role: &admin}
+		refused(t, name+": an admin again", errOf(f.UpdateUser(t.Context(), owner, change)), nil)
+		works(name+": the bot's token, as an admin again", others, chat.ErrUnauthenticated)
+	}
+	works("a token of who is an owner still", kept, nil)
+	refused(t, "maintain", f.Maintain(t.Context()), nil)
+	works("after that", kept, nil)
+	list, err := f.ListAudit(t.Context(), owner, chat.AuditInput{})
+	refused(t, "the audit log", err, nil)
+	ended := 0
+	for _, e := range list.Entries {
+		if e.Action == "token.revoke" && e.User == bot.ID {
+			ended++
+		}
+	}
+	if ended != 3 {
+		t.Errorf("the audit log tells of %d tokens that have ended", ended)
+	}
+}
+
+// TestDemotedWhileMakingABotsToken: the demotion comes first, or it finds the
+// token.
+func TestDemotedWhileMakingABotsToken(t *testing.T) {
+	store := &late{}
+	f := newFixture(t, func(cfg *chat.Config) { store.Store = cfg.Store; cfg.Store = store })
+	owner, eve := f.Person("Olga", chat.RoleOwner), f.Person("Eve", chat.RoleAdmin)
+	bot, err := f.CreateBot(t.Context(), owner, chat.BotInput{Name: "Robot"})
+	refused(t, "the bot", err, nil)
+	store.before = func() {
+		store.before = nil
+		role := chat.RoleMember
+		refused(t, "demoted", errOf(f.UpdateUser(t.Context(), owner,
+			chat.UpdateUserInput{User: eve.User.ID, Role: &role})), nil)
+	}
+	refused(t, "the token", errOf(f.CreateToken(t.Context(), eve,
+		chat.TokenInput{Name: "x", Scopes: []string{"read"}, User: bot.ID})), chat.ErrForbidden)
+	list, err := f.ListTokens(t.Context(), owner, chat.TokenListInput{User: bot.ID})
+	if err != nil || len(list.Sessions) != 0 {
+		t.Errorf("left: %+v, %v", list, err)
+	}
+}
+
 // TestHooksActWithTheirOwnersRights: who may not moderate the room any more
 // posts nothing into it through what they left behind.
 func TestHooksActWithTheirOwnersRights(t *testing.T) {

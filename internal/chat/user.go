@@ -373,5 +373,10 @@ func (s *Service) putUser(ctx context.Context, who Caller, account Account, to U
 	if _, err := s.Store.Commit(ctx, changes...); err != nil {
 		return err
 	}
+	if was.Role.atLeast(RoleAdmin) {
+		if err := s.endBotTokens(ctx, to.ID); err != nil { // or else Maintain does
+			return err
+		}
+	}
 	return s.settle(ctx, to)
 }
