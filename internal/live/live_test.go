@@ -538,3 +538,41 @@ func TestResume(t *testing.T) {
 		}
 	})
 }
+
+// TestMissingFields: a field that is not there, or null, is refused instead of
+// taken for its zero value, as over HTTP.
+func TestMissingFields(t *testing.T) {
+	each(t, native, func(t *testing.T, over transport) {
+		f := newFixture(t, nil)
+		token, _ := f.person("Ada", chat.RoleMember)
+		c := f.dial(over, token)
+		type in = map[string]any
+		for _, bad := range []struct {
+			method string
+			params in
+		}{
+			{"room.notify", in{"room": "general"}},
+			{"room.notify", in{"room": "general", "level": nil}},
+			{"read.mark", in{"room": "general"}},
+			{"read.mark", in{"room": "general", "no": nil}},
+			{"read.mark", in{}},
+			{"message.send", in{"room": "general"}},
+			{"message.send", in{"text": "x"}},
+			{"message.send", in{"room": "general", "text": nil}},
+			{"room.create", in{"name": "x", "kind": nil}},
+			{"room.get", in{}},
+		} {
+			if out, code := c.call(bad.method, bad.params); code != chat.CodeInvalid {
+				t.Errorf("%s %v: %q %s", bad.method, bad.params, code, out)
+			}
+		}
+		for _, good := range []struct {
+			method string
+			params in
+		}{{"read.mark", in{"room": "general", "no": 0}}, {"room.list", in{}}, {"sync", in{}}, {"ping", in{}}} {
+			if _, code := c.call(good.method, good.params); code != "" {
+				t.Errorf("%s %v: %q", good.method, good.params, code)
+			}
+		}
+	})
+}

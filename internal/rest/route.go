@@ -188,11 +188,8 @@ func (b binding) fillBody(w http.ResponseWriter, r *http.Request, in any) error 
 	if err != nil {
 		return &chat.Error{Code: chat.CodeInvalid, Message: "the body did not arrive whole"}
 	}
-	if len(body) == 0 {
-		return wire.DecodeInput([]byte("{}"), in, slices.Collect(maps.Keys(b.path))...)
-	}
-	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil ||
-		media != "application/json" {
+	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); len(body) > 0 &&
+		(err != nil || media != "application/json") {
 		return &chat.Error{Code: chat.CodeInvalid,
 			Message: "a body is JSON: set Content-Type: application/json"}
 	}

@@ -67,10 +67,7 @@ type call struct {
 func (c call) Method() string { return c.e.Name }
 
 func (c call) Decode(into any) error {
-	if c.input == nil {
-		return nil
-	}
-	return wire.Decode(c.input, into)
+	return wire.DecodeInput(c.input, into)
 }
 
 func (c call) Result(out any) hub.Frame { return newAnswer(c.e, out) }

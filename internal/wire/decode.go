@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
@@ -60,25 +61,60 @@ var lenient = jsontext.AllowInvalidUTF8(true)
 var errSyntax = &chat.Error{Code: chat.CodeInvalid, Message: "this is not valid JSON in UTF-8"}
 
 // DecodeInput is Decode for an action's input, which must have every field that
-// is not optional, but for those that are given otherwise.
+// is not optional, but for those that are given otherwise. No data is the same
+// as {}.
 func DecodeInput(data []byte, into any, given ...string) error {
-	if err := Decode(data, into); err != nil {
-		return err
+	if len(data) > 0 {
+		if err := Decode(data, into); err != nil {
+			return err
+		}
 	}
+	return checkMissing(data, into, given)
+}
+
+// checkMissing refuses an input without a required field. Only where such a
+// field is the zero value does it have to look for the name.
+func checkMissing(data []byte, into any, given []string) error {
+	v := reflect.ValueOf(into).Elem()
 	var fields map[string]jsontext.Value
-	if err := json.Unmarshal(data, &fields, lenient); err != nil {
-		return err
-	}
-	t := reflect.TypeOf(into).Elem()
-	for i := range t.NumField() {
-		name, flags, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
-		_, has := fields[name]
-		if !has && !strings.HasPrefix(flags, "omit") && !slices.Contains(given, name) {
-			return &chat.Error{Code: chat.CodeInvalid, Field: name,
-				Message: "the field " + name + " is missing"}
+	for _, f := range required(v.Type()) {
+		if !v.Field(f.index).IsZero() || slices.Contains(given, f.name) {
+			continue
+		}
+		if fields == nil && len(data) > 0 {
+			if err := json.Unmarshal(data, &fields, lenient); err != nil {
+				return err
+			}
+		}
+		if _, has := fields[f.name]; !has {
+			return &chat.Error{Code: chat.CodeInvalid, Field: f.name,
+				Message: "the field " + f.name + " is missing"}
 		}
 	}
 	return nil
+}
+
+type requiredField struct {
+	index int
+	name  string
+}
+
+var requiredFields sync.Map // reflect.Type to []requiredField
+
+// required returns the fields of an input that are not optional.
+func required(t reflect.Type) []requiredField {
+	if known, ok := requiredFields.Load(t); ok {
+		return known.([]requiredField)
+	}
+	var fields []requiredField
+	for i := range t.NumField() {
+		name, flags, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		if !strings.HasPrefix(flags, "omit") {
+			fields = append(fields, requiredField{i, name})
+		}
+	}
+	requiredFields.Store(t, fields)
+	return fields
 }
 
 // checkNull refuses null where a struct has a field of another type, which

@@ -106,7 +106,7 @@ func TestHalfAnEmoji(t *testing.T) {
 			t.Errorf("%s: refused with %s", in, bad)
 			continue
 		}
-		var s, direct sample
+		var s, direct chat.RoomInput
 		if err := req.Into(&s); err != nil || string(s.Room) != want {
 			t.Errorf("%s: %q, %v, want %q", in, s.Room, err, want)
 		}

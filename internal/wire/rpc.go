@@ -116,13 +116,8 @@ func isID(id jsontext.Value) bool {
 	return false
 }
 
-// Into decodes the params; none is the same as {}.
-func (r Request) Into(in any) error {
-	if len(r.Params) == 0 {
-		return nil
-	}
-	return Decode(r.Params, in)
-}
+// Into decodes the params of a method; none is the same as {}.
+func (r Request) Into(in any) error { return DecodeInput(r.Params, in) }
 
 // Result is the frame that answers a request with what came out.
 func Result(id jsontext.Value, out any) []byte {
@@ -245,8 +240,8 @@ type State struct {
 
 // SyncInput is what sync takes.
 type SyncInput struct {
-	Device    string                        `json:"device"`
-	Positions map[chat.Stream]chat.Position `json:"positions"`
+	Device    string                        `json:"device,omitempty"`
+	Positions map[chat.Stream]chat.Position `json:"positions,omitempty"`
 }
 
 // Check judges the input; at most so many positions are taken.
