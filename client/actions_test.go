@@ -80,6 +80,8 @@ func sample(t reflect.Type) reflect.Value {
 		v.Elem().Set(sample(t.Elem()))
 	case reflect.Slice:
 		v.Set(reflect.Append(v, sample(t.Elem())))
+	case reflect.Map:
+		v.Set(reflect.MakeMap(t))
 	case reflect.Struct:
 		for i := range t.NumField() {
 			v.Field(i).Set(sample(t.Field(i).Type))
