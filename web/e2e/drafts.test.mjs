@@ -15,6 +15,7 @@ describe('what one is writing', { skip: missing() }, () => {
   })
 
   it('stays with its room, also over a reload, shows in the list, and goes with log-out', async () => {
+    await (await server.caller('Mary'))('PUT', '/documents/sidebar', { was: 0, value: { previews: true } })
     const mary = await (await Person.arrive(browser, server.url)).logIn('Mary')
     const { page } = mary
     const item = (title) => page.locator('.room-item', { has: page.locator('.room-title', { hasText: new RegExp(`^${title}$`) }) })

@@ -33,7 +33,7 @@ export class Person {
     person.url = url
     person.faults = []
     person.context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options })
-    person.context.setDefaultTimeout(30_000) // a loaded machine is no fault
+    person.context.setDefaultTimeout(Number(process.env.E2E_TIMEOUT ?? 30_000)) // a loaded machine is no fault
     person.page = await person.context.newPage()
     person.watch(person.page)
     return person

@@ -271,9 +271,19 @@ export interface Event {
 
 export interface Signal {
   stream: string
-  kind: 'typing' | 'presence' | (string & {})
+  kind: 'typing' | 'presence' | 'document' | (string & {})
   user: string
   online?: boolean
+  /** With document: which one changed, and its version now. */
+  document?: string
+  version?: number
+}
+
+/** A small object that one person's clients share. */
+export interface Document {
+  name: string
+  version: number
+  value: Record<string, unknown>
 }
 
 export interface Limits {
@@ -372,6 +382,8 @@ export interface Actions {
   'session.delete': [Record<string, never>, Record<string, never>]
   'session.list': [Record<string, never>, { sessions: Session[] }]
   'session.revoke': [{ session: string }, Record<string, never>]
+  'document.list': [Record<string, never>, { documents: Document[] }]
+  'document.put': [{ name: string; was: number; value: Record<string, unknown> }, Document]
   'user.list': [{ after?: string; limit?: number }, UserPage]
   'user.get': [{ user: string }, User]
   'account.update': [{ status?: UserStatus; quiet_until?: string; about?: string }, User]

@@ -9,15 +9,18 @@ import type { Event, File, Member, MemberPage, Room, RoomChange, RoomPage, RoomK
 import { dropSnapshot, Keeper, loadSnapshot, type Snapshot } from '../offline/snapshot'
 import { askForNewer } from '../offline/version'
 import { Connection } from './connection'
+import { Documents } from './documents'
 import { onClosedLayer } from './layers'
 import { moveRead, takeMembers } from './reduce'
 import { adopt, takePage, visit, type Where } from './room'
 import { type AdminPage, adminPages, toast, useApp } from './store'
 import { pageSize, shrink } from './timeline'
+import { shownUnread } from './select'
 import { type State, without } from './state'
 
 let connection: Connection | null = null
 let keeper: Keeper | null = null
+let documents: Documents | null = null
 useApp.subscribe((now, before) => {
   if (now.chat !== before.chat) keeper?.changed()
 })
@@ -65,9 +68,12 @@ function enter(user: string, kept?: Snapshot): void {
   keeper?.stop(false)
   if (kept) useApp.setState({ info: kept.info })
   useApp.setState({ chat: kept?.chat ?? null, outbox: [], reason: null, status: { kind: 'connecting' }, faults: {} })
+  const own = (documents = new Documents(user, (action, params) => call(action, params), localStorage))
   connection = new Connection(user, {
     refused: () => void over(user),
+    document: (s) => own.heard(s),
     online: () => {
+      own.fetch().catch(() => {}) // after the next sync again
       useApp.setState({ faults: {} }) // what failed for want of a connection is tried again
       void tellReads()
       void askForNewer()
@@ -98,8 +104,10 @@ function exit(reason: string | null): void {
   connection = null
   keeper?.stop(true)
   keeper = null
+  documents?.forget()
+  documents = null
   reads.clear()
-  useApp.setState({ screen: 'signed-out', reason, chat: null, outbox: [], drafts: {}, room: null, admin: null })
+  useApp.setState({ screen: 'signed-out', reason, chat: null, outbox: [], drafts: {}, room: null, held: null, admin: null })
   document.title = 'Parley'
 }
 
@@ -149,6 +157,9 @@ export const call: Connection['call'] = (action, params) =>
 
 /** Changes the state, where there is one. */
 export const change = (to: (s: State) => State) => connection?.update(to)
+
+/** Changes one of the person's documents, on all of their devices. */
+export const changeDocument = (name: string, change: (was: Record<string, unknown>) => Record<string, unknown>) => documents?.change(name, change)
 
 export const reconnect = () => connection?.wake()
 export const send = (room: string, text: string, files: File[] = []) => live().outbox.add(room, text, files)
@@ -214,7 +225,9 @@ export function showRoom(id: string | null): void {
       return { ...s, timelines: small ? { ...s.timelines, [before]: small } : without(s.timelines, before) }
     })
   }
-  useApp.setState({ room: id })
+  const { chat } = useApp.getState()
+  const view = id === null ? undefined : chat?.rooms[id]
+  useApp.setState({ room: id, held: chat && view && shownUnread(chat, view) > 0 ? id : null })
 }
 
 const loading = new Map<string, Promise<void>>()

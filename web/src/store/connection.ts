@@ -9,7 +9,7 @@ import type { Frame } from '../protocol/frames'
 import { roomOf, roomStream, serverStream } from '../protocol/position'
 import { rest } from '../protocol/rest'
 import { Socket } from '../protocol/socket'
-import type { ActionName, Actions, Event, Message, SyncResult, UserPage } from '../protocol/types'
+import type { ActionName, Actions, Event, Message, Signal, SyncResult, UserPage } from '../protocol/types'
 import { Batch } from './batch'
 import { applyEvent, applyResync, applySignal, applySync, begin, forgetTyping, positions, refresh, takePeople } from './reduce'
 import { setView } from './room'
@@ -38,7 +38,7 @@ export class Connection {
 
   constructor(
     user: string,
-    on: { refused: () => void; online: () => void },
+    private readonly on: { refused: () => void; online: () => void; document: (s: Signal) => void },
     /** How to begin: anew, where there is only what was kept from an earlier visit. */
     private begin: 'sync' | 'refresh' = 'sync',
   ) {
@@ -197,6 +197,8 @@ export class Connection {
           toast(parted.text)
         }
         step((s) => applyEvent(s, f.event))
+      } else if (f.kind === 'signal' && f.signal.kind === 'document') {
+        this.on.document(f.signal)
       } else if (f.kind === 'signal') {
         if (chat) chat = applySignal(chat, f.signal, Date.now())
       } else if (f.kind === 'resync') {

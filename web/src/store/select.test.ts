@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { Fake } from './fake'
 import { begin, takePeople } from './reduce'
 import { setLanguage } from '../i18n'
-import { fit, isGroup, levelOf, mayLeave, mayModerate, presence, rolesToGive, sortedPeople, otherOf, sortedRooms, titleOf, totalUnread } from './select'
+import { fit, isGroup, levelOf, mayLeave, mayModerate, presence, rolesToGive, sortedPeople, otherOf, titleOf, totalUnread } from './select'
 
 function state() {
   const f = new Fake()
@@ -16,12 +16,6 @@ function state() {
 }
 
 describe('lists', () => {
-  it('of rooms begin with the latest news', () => expect(sortedRooms(state()).rooms.map((r) => r.id)).toEqual(['general', 'secret']))
-  it('of rooms have the archived ones apart', () => {
-    const s = state()
-    const sorted = sortedRooms({ rooms: { ...s.rooms, secret: { ...s.rooms.secret!, archived: true } } })
-    expect([sorted.rooms.map((r) => r.id), sorted.archived.map((r) => r.id)]).toEqual([['general'], ['secret']])
-  })
   it('of people begin with those online, without oneself', () => expect(sortedPeople(state()).map((u) => u.id)).toEqual(['zoe', 'alex', 'joe']))
   it('leave out who is disabled', () => {
     const s = state()

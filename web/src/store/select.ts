@@ -56,12 +56,6 @@ const threadsByRoot = kept((s) => new Map(Object.values(s.rooms).flatMap((r) => 
 export const threadUnder = (s: Pick<State, 'rooms' | 'visited'>, room: string, no: number): RoomView | undefined =>
   threadsByRoot(s).get(`${room}/${no}`) ?? Object.values(s.visited ?? {}).find((r) => r.parent === room && r.root === no)
 
-/** Rooms, those with the latest news first; archived ones by themselves. */
-export function sortedRooms(s: Pick<State, 'rooms'>): { rooms: RoomView[]; directs: RoomView[]; archived: RoomView[] } {
-  const all = listed(s).sort((a, b) => (activity(a) < activity(b) ? 1 : activity(a) > activity(b) ? -1 : a.id < b.id ? -1 : 1))
-  return { rooms: all.filter((r) => r.kind !== 'direct' && !r.archived), directs: all.filter((r) => r.kind === 'direct'), archived: all.filter((r) => r.archived) }
-}
-
 /** People but oneself, those online first, then by name. */
 export function sortedPeople(s: State): User[] {
   return Object.values(s.people)

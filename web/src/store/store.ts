@@ -23,6 +23,8 @@ export interface App {
   drafts: Record<string, string>
   /** The room that is open. */
   room: string | null
+  /** The open room, if it had something unread when it was opened: in the list it stays where it was. */
+  held: string | null
   /** The admin page that is open, over the room. */
   admin: AdminPage | null
   /** What could not be loaded, by room. */
@@ -44,6 +46,7 @@ export const useApp = create<App>()(() => ({
   outbox: [],
   drafts: {},
   room: null,
+  held: null,
   admin: null,
   faults: {},
   ahead: 0,

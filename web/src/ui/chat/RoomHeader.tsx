@@ -1,4 +1,4 @@
-import { ArrowLeft, Bell, CalendarDays, LogOut, MoreHorizontal, Pin, Search, Settings2, UserPlus, Users } from 'lucide-react'
+import { ArrowLeft, Bell, CalendarDays, LogOut, MoreHorizontal, Pin, Search, Settings2, UserPlus, Users, X } from 'lucide-react'
 import { formatNumber, t } from '../../i18n'
 import type { RoomView } from '../../protocol/types'
 import { openRoom } from '../../store/actions'
@@ -8,7 +8,7 @@ import { useChat } from '../../store/store'
 import { openDialog } from '../dialogs/open'
 import { Menu, MenuItem } from '../kit/Menu'
 import { StatusLine, useQuiet } from '../people/Status'
-import { leave } from './leave'
+import { closeDirect, leave } from './leave'
 import { RoomFace } from './RoomFace'
 
 interface Props {
@@ -90,6 +90,11 @@ export function RoomHeader({ room, members, onMembers }: Props) {
                 {t('room.settings')}
               </MenuItem>
             </>
+          )}
+          {direct && (
+            <MenuItem icon={<X size={16} />} onSelect={() => void closeDirect(room)}>
+              {t(group ? 'group.close' : 'list.closeDirect')}
+            </MenuItem>
           )}
           {leavable && (
             <MenuItem icon={<LogOut size={16} />} danger onSelect={() => void leave(room)}>

@@ -1,4 +1,4 @@
-import { BellOff, CircleAlert, MessageSquare } from 'lucide-react'
+import { BellOff, CircleAlert, MessageSquare, MoreHorizontal, Pencil } from 'lucide-react'
 import { type CSSProperties, memo } from 'react'
 import { formatNumber, t } from '../../i18n'
 import { plainLine } from '../../markdown/render'
@@ -9,6 +9,7 @@ import { useApp, useChat } from '../../store/store'
 import { shortTime } from '../kit/time'
 import { StatusMark } from '../people/Status'
 import { RoomFace } from './RoomFace'
+import { openRoomMenu } from './RoomMenu'
 
 interface Props {
   room: RoomView
@@ -21,11 +22,15 @@ interface Props {
   of: number
   /** One is mentioned in a thread of it. */
   called: boolean
+  /** Whether the last message is shown. */
+  previews: boolean
+  /** The room that is being dragged would land before it. */
+  before: boolean
   style?: CSSProperties
 }
 
 /** One room in the list: what it is, its last message, and what is unread. */
-export const RoomItem = memo(function RoomItem({ room, called, open, now, tab, place, of, style }: Props) {
+export const RoomItem = memo(function RoomItem({ room, called, open, now, tab, place, of, previews, before, style }: Props) {
   const title = useChat((s) => titleOf(s, room))
   const pair = room.kind === 'direct' && !isGroup(room)
   const other = useChat((s) => otherOf(s, room))
@@ -37,10 +42,32 @@ export const RoomItem = memo(function RoomItem({ room, called, open, now, tab, p
   const draft = useApp((a) => (open ? undefined : a.drafts[room.id])) // of the open room it stands in the field
   const unread = useChat((s) => shownUnread(s, room))
   const silent = useChat((s) => levelOf(s, room) === 'none')
+  const badges = (
+    <>
+      {failed && (
+        <span className="room-failed" title={t('list.failed')}>
+          <CircleAlert size={16} aria-hidden />
+          <span className="visually-hidden">{t('list.failed')}</span>
+        </span>
+      )}
+      {called && (
+        <span className="badge called" title={t('list.threadMention')}>
+          <MessageSquare size={11} aria-hidden /> @<span className="visually-hidden">{t('list.threadMention')}</span>
+        </span>
+      )}
+      {unread > 0 && (
+        <span className={room.mentions ? 'badge called' : 'badge'}>
+          {room.mentions && (pair ? '' : '@ ')}
+          {unread > 99 ? `${formatNumber(99)}+` : formatNumber(unread)}
+          <span className="visually-hidden">{t('list.unread')}</span>
+        </span>
+      )}
+    </>
+  )
   return (
-    <li aria-posinset={place} aria-setsize={of} style={style}>
+    <li aria-posinset={place} aria-setsize={of} style={style} data-id={room.id} className={before ? 'drop-before' : undefined} draggable={!room.archived}>
       <button
-        className={`room-item${open ? ' open' : ''}${unread ? ' unread' : ''}${silent ? ' silent' : ''}`}
+        className={`room-item${previews ? '' : ' compact'}${open ? ' open' : ''}${unread ? ' unread' : ''}${silent ? ' silent' : ''}`}
         data-nav
         tabIndex={tab ? 0 : -1}
         data-room={room.id}
@@ -48,7 +75,7 @@ export const RoomItem = memo(function RoomItem({ room, called, open, now, tab, p
         onClick={() => openRoom(room.id)}
       >
         <span className="room-icon">
-          <RoomFace room={room} />
+          <RoomFace room={room} size={previews ? 'medium' : 'small'} />
         </span>
         <span className="room-lines">
           <span className="room-line">
@@ -66,53 +93,49 @@ export const RoomItem = memo(function RoomItem({ room, called, open, now, tab, p
               {room.kind === 'private' ? t('list.private') : isGroup(room) ? t('group.inside') : pair ? t(online === undefined ? 'list.direct' : online ? 'list.directOnline' : 'list.directOffline') : ''}
               {room.archived && t('archive.inside')}
             </span>
-            {room.last && (
+            {!previews && typing && <em className="room-typing">{t('list.typing')}</em>}
+            {!previews && draft && (
+              <span className="room-draft" title={t('list.draft')}>
+                <Pencil size={13} aria-hidden />
+                <span className="visually-hidden">{t('list.draft')}</span>
+              </span>
+            )}
+            {!previews && badges}
+            {previews && room.last && (
               <time className="room-time" dateTime={room.last.at}>
                 {shortTime(room.last.at, now)}
               </time>
             )}
           </span>
-          <span className="room-line">
-            <span className="room-preview">
-              {typing ? (
-                <em>{pair ? t('list.typing') : t('typing.one', { a: typist })}</em>
-              ) : draft ? (
-                <>
-                  <span className="room-draft">{t('list.draft')}</span> <bdi>{draft.replace(/\s+/g, ' ').slice(0, 90)}</bdi>
-                </>
-              ) : room.last ? (
-                <>
-                  {author && (
-                    <span className="room-author">
-                      <bdi>{author}</bdi>:
-                    </span>
-                  )}{' '}
-                  <bdi>{room.last.deleted_at ? t('message.deleted') : plainLine(room.last.text, 90) || room.last.files?.map((f) => f.name).join(', ')}</bdi>
-                </>
-              ) : (
-                <bdi>{room.topic || t('list.noMessages')}</bdi>
-              )}
+          {previews && (
+            <span className="room-line">
+              <span className="room-preview">
+                {typing ? (
+                  <em>{pair ? t('list.typing') : t('typing.one', { a: typist })}</em>
+                ) : draft ? (
+                  <>
+                    <span className="room-draft">{t('list.draft')}</span> <bdi>{draft.replace(/\s+/g, ' ').slice(0, 90)}</bdi>
+                  </>
+                ) : room.last ? (
+                  <>
+                    {author && (
+                      <span className="room-author">
+                        <bdi>{author}</bdi>:
+                      </span>
+                    )}{' '}
+                    <bdi>{room.last.deleted_at ? t('message.deleted') : plainLine(room.last.text, 90) || room.last.files?.map((f) => f.name).join(', ')}</bdi>
+                  </>
+                ) : (
+                  <bdi>{room.topic || t('list.noMessages')}</bdi>
+                )}
+              </span>
+              {badges}
             </span>
-            {failed && (
-              <span className="room-failed" title={t('list.failed')}>
-                <CircleAlert size={16} aria-hidden />
-                <span className="visually-hidden">{t('list.failed')}</span>
-              </span>
-            )}
-            {called && (
-              <span className="badge called" title={t('list.threadMention')}>
-                <MessageSquare size={11} aria-hidden /> @<span className="visually-hidden">{t('list.threadMention')}</span>
-              </span>
-            )}
-            {unread > 0 && (
-              <span className={room.mentions ? 'badge called' : 'badge'}>
-                {room.mentions && (pair ? '' : '@ ')}
-                {unread > 99 ? `${formatNumber(99)}+` : formatNumber(unread)}
-                <span className="visually-hidden">{t('list.unread')}</span>
-              </span>
-            )}
-          </span>
+          )}
         </span>
+      </button>
+      <button className="icon-button room-more" tabIndex={-1} aria-label={t('list.menuOf', { room: title })} onClick={(e) => openRoomMenu(room.id, e.currentTarget.parentElement!)}>
+        <MoreHorizontal size={15} />
       </button>
     </li>
   )

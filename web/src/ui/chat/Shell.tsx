@@ -3,7 +3,7 @@ import { t } from '../../i18n'
 import { inAddress, openRoom, showRoom } from '../../store/actions'
 import { backed } from '../../store/layers'
 import { closeThread, goToReply, goToRoom, openThread, type Place, useMarks } from '../../store/marks'
-import { sortedRooms, totalUnread } from '../../store/select'
+import { listed, totalUnread } from '../../store/select'
 import { toast, useApp, useChat } from '../../store/store'
 import { AdminPart } from '../admin/AdminPart'
 import { Dialogs } from '../dialogs/Dialogs'
@@ -115,7 +115,7 @@ function useAddress(phone: boolean): void {
   useEffect(() => {
     const { chat } = useApp.getState()
     if (room !== null || phone || !chat || inAddress().room !== null || inAddress().admin !== null) return
-    const first = chat.rooms.general ?? sortedRooms(chat).rooms[0]
+    const first = chat.rooms.general ?? listed(chat).find((r) => !r.archived)
     if (first) openRoom(first.id, true)
   }, [room, phone])
 }

@@ -4,6 +4,8 @@ import { t } from '../../i18n'
 import { openDirect } from '../../store/actions'
 import { explain } from '../../protocol/error'
 import { atLeast, otherOf, presence, sortedPeople } from '../../store/select'
+import { useDocument } from '../../store/documents'
+import type { Layout } from '../../store/sidebar'
 import { useMarks } from '../../store/marks'
 import { toast, useApp, useChat } from '../../store/store'
 import { openDialog } from '../dialogs/open'
@@ -14,6 +16,7 @@ import { Mark } from '../kit/Mark'
 import { Menu, MenuItem } from '../kit/Menu'
 import { StatusMark } from '../people/Status'
 import { AccountMenu } from './AccountMenu'
+import { Fold } from './SectionHead'
 import { Threads } from './Threads'
 import { RoomList } from './RoomList'
 
@@ -87,27 +90,28 @@ function People() {
     const talkedTo = new Set(Object.values(chat.rooms).map((r) => otherOf(chat, r)))
     return sortedPeople(chat).filter((u) => !talkedTo.has(u.id))
   }, [chat.people, chat.online, chat.rooms])
+  const folded = useDocument<Layout>('sidebar').folded?.people ?? false
   if (people.length === 0) return null
   return (
     <section aria-labelledby="people-title">
-      <h2 id="people-title" className="list-title">
-        {t('list.people')}
-      </h2>
-      <ul>
-        {people.slice(0, shownPeople).map((u, i) => (
-          <li key={u.id}>
-            <button className="person-item" data-nav tabIndex={i === 0 ? 0 : -1} onClick={() => openDirect([u.id]).catch((err: unknown) => toast(explain(err)))}>
-              <Avatar id={u.id} name={u.name} size="small" online={presence(chat, u.id)} />
-              <span className="person-name">
-                <bdi>{u.name}</bdi>
-                <StatusMark user={u.id} />
-              </span>
-              <span className="visually-hidden">{t(chat.online[u.id] ? 'app.onlineInside' : 'app.offlineInside')}</span>
-            </button>
-          </li>
-        ))}
-      </ul>
-      {people.length > shownPeople && (
+      <Fold id="people" title={t('list.people')} folded={folded} unread={0} />
+      {!folded && (
+        <ul id="people-list">
+          {people.slice(0, shownPeople).map((u, i) => (
+            <li key={u.id}>
+              <button className="person-item" data-nav tabIndex={i === 0 ? 0 : -1} onClick={() => openDirect([u.id]).catch((err: unknown) => toast(explain(err)))}>
+                <Avatar id={u.id} name={u.name} size="small" online={presence(chat, u.id)} />
+                <span className="person-name">
+                  <bdi>{u.name}</bdi>
+                  <StatusMark user={u.id} />
+                </span>
+                <span className="visually-hidden">{t(chat.online[u.id] ? 'app.onlineInside' : 'app.offlineInside')}</span>
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
+      {!folded && people.length > shownPeople && (
         <button className="link list-more" onClick={() => openDialog({ kind: 'people' })}>
           {t('list.allPeople', { count: people.length })}
         </button>

@@ -6,7 +6,10 @@ import type { RoomView } from '../../protocol/types'
 import { openRoom } from '../../store/actions'
 import { openThread, useMarks } from '../../store/marks'
 import { shownUnread, threads, titleOf } from '../../store/select'
+import type { Layout } from '../../store/sidebar'
+import { useDocument } from '../../store/documents'
 import { useChat } from '../../store/store'
+import { Fold } from './SectionHead'
 
 /** So many threads are shown when nothing in them is unread. */
 const shown = 3
@@ -18,18 +21,19 @@ export function Threads({ unread = false }: { unread?: boolean }) {
     const answered = threads(chat).filter((r) => r.head_no > 0)
     return unread ? answered.filter((r) => shownUnread(chat, r) > 0) : answered.filter((r, i) => i < shown && shownUnread(chat, r) === 0)
   }, [chat.rooms, unread])
-  const id = unread ? 'unread-threads-title' : 'threads-title'
+  const id = unread ? 'unreadthreads' : 'threads'
+  const folded = useDocument<Layout>('sidebar').folded?.[id] ?? false
   if (list.length === 0) return null
   return (
-    <section aria-labelledby={id}>
-      <h2 id={id} className="list-title">
-        {t(unread ? 'list.unreadThreads' : 'list.threads')}
-      </h2>
-      <ul>
-        {list.map((r, i) => (
-          <ThreadItem key={r.id} thread={r} first={i === 0} />
-        ))}
-      </ul>
+    <section aria-labelledby={`${id}-title`}>
+      <Fold id={id} title={t(unread ? 'list.unreadThreads' : 'list.threads')} folded={folded} unread={folded && unread ? list.reduce((sum, r) => sum + shownUnread(chat, r), 0) : 0} />
+      {!folded && (
+        <ul id={`${id}-list`}>
+          {list.map((r, i) => (
+            <ThreadItem key={r.id} thread={r} first={i === 0} />
+          ))}
+        </ul>
+      )}
     </section>
   )
 }

@@ -1,8 +1,8 @@
 import { t } from '../../i18n'
 import { explain } from '../../protocol/error'
 import type { RoomView } from '../../protocol/types'
-import { joinRoom, leaveRoom, openRoom } from '../../store/actions'
-import { titleOf } from '../../store/select'
+import { joinRoom, leaveRoom, openDirect, openRoom } from '../../store/actions'
+import { othersOf, titleOf } from '../../store/select'
 import { toast, useApp } from '../../store/store'
 import { openDialog } from '../dialogs/open'
 
@@ -33,6 +33,19 @@ export async function leave(room: RoomView): Promise<void> {
     toast(t('undo.left', { room: title }), {
       undo: () => void joinRoom(room.id).then((view) => openRoom(view.id, true), (err: unknown) => toast(explain(err))),
     })
+  } catch (err) {
+    toast(explain(err))
+  }
+}
+
+/** Takes a direct room off the list, until someone writes in it or one opens it again. */
+export async function closeDirect(room: RoomView): Promise<void> {
+  const { chat, room: open } = useApp.getState()
+  if (!chat) return
+  try {
+    await leaveRoom(room.id)
+    if (open === room.id) openRoom(null, true)
+    toast(t('undo.closed', { room: titleOf(chat, room) }), { undo: () => void openDirect(othersOf(chat.me.id, room)).catch((err: unknown) => toast(explain(err))) })
   } catch (err) {
     toast(explain(err))
   }

@@ -1,7 +1,9 @@
 import { useEffect, useRef } from 'react'
 import { openRoom } from '../../store/actions'
 import { useMarks } from '../../store/marks'
-import { shownUnread, sortedRooms } from '../../store/select'
+import { documentOf } from '../../store/documents'
+import { shownUnread } from '../../store/select'
+import { type Layout, sections } from '../../store/sidebar'
 import { useApp } from '../../store/store'
 import { undo, useToasts } from '../../store/toasts'
 import { closeDialog, openDialog, useOpen } from '../dialogs/open'
@@ -53,8 +55,7 @@ const writes = (target: EventTarget | null) =>
 function neighbour(step: 1 | -1, unread: boolean): void {
   const { chat, room } = useApp.getState()
   if (!chat) return
-  const { rooms, directs } = sortedRooms(chat)
-  const all = [...rooms, ...directs]
+  const all = sections(chat, documentOf<Layout>('sidebar'), room, useApp.getState().held).flatMap((x) => (x.id === 'archived' ? [] : x.rooms))
   const at = all.findIndex((r) => r.id === room)
   for (let i = 1; i <= all.length; i++) {
     // Among all it stops at the ends; what is unread is looked for all around.

@@ -9,6 +9,7 @@ import { Password } from './Password'
 import { Picture } from './Picture'
 import { Pins } from './Pins'
 import { Preferences } from './Preferences'
+import { SectionName } from './SectionName'
 import { Sessions } from './Sessions'
 import { Tokens } from './Tokens'
 import { RoomSettings } from './room/RoomSettings'
@@ -31,6 +32,8 @@ export function More({ open }: { open: Exclude<Open, { kind: 'switcher' | 'confi
       return <CreateRoom onClose={closeDialog} />
     case 'browse':
       return <Browse onClose={closeDialog} />
+    case 'section':
+      return <SectionName {...open} onClose={closeDialog} />
     case 'settings':
       return <RoomSettings {...open} onClose={closeDialog} />
     case 'moderate':

@@ -6,6 +6,7 @@ export type Open =
   | { kind: 'switcher' }
   | { kind: 'create-room' }
   | { kind: 'browse' }
+  | { kind: 'section'; id?: string; name?: string; room?: string }
   | { kind: 'people' }
   | { kind: 'settings'; room: string; tab?: 'about' | 'people' | 'banned' | 'integrations' }
   | { kind: 'moderate'; act: 'mute' | 'remove' | 'ban'; room: string; user: string }

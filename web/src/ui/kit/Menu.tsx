@@ -1,5 +1,7 @@
 import * as Radix from '@radix-ui/react-dropdown-menu'
+import { Check } from 'lucide-react'
 import { type ReactElement, type ReactNode, useContext } from 'react'
+import { createPortal } from 'react-dom'
 import { InDialog } from './Dialog'
 
 interface Props {
@@ -25,6 +27,62 @@ export function Menu({ trigger, children, align = 'end', onOpen }: Props) {
   )
 }
 
+interface AtProps {
+  /** The menu stands below it, and gives the focus back to the first button in it. */
+  anchor: HTMLElement
+  label: string
+  onClose: () => void
+  children: ReactNode
+}
+
+/** A menu that is open, beside something that is no button of its own. */
+export function MenuAt({ anchor, label, onClose, children }: AtProps) {
+  const { top, left, width, height } = anchor.getBoundingClientRect()
+  return (
+    <Radix.Root open modal={false} dir={document.documentElement.dir === 'rtl' ? 'rtl' : 'ltr'} onOpenChange={(open) => open || onClose()}>
+      {createPortal(
+        <Radix.Trigger asChild>
+          <span aria-hidden tabIndex={-1} className="menu-anchor" style={{ top, left, width, height }} />
+        </Radix.Trigger>,
+        document.body,
+      )}
+      <Radix.Portal>
+        <Radix.Content
+          className="menu"
+          align="center"
+          sideOffset={-4}
+          collisionPadding={8}
+          loop
+          aria-label={label}
+          aria-labelledby={undefined}
+          onCloseAutoFocus={(e) => {
+            e.preventDefault()
+            if (document.activeElement === document.body) anchor.querySelector('button')?.focus({ preventScroll: true })
+          }}
+        >
+          {children}
+        </Radix.Content>
+      </Radix.Portal>
+    </Radix.Root>
+  )
+}
+
+interface CheckProps {
+  checked: boolean
+  onChange: (checked: boolean) => void
+  children: ReactNode
+}
+
+/** Something that is on or off. */
+export function MenuCheck({ checked, onChange, children }: CheckProps) {
+  return (
+    <Radix.CheckboxItem className="menu-item" checked={checked} onCheckedChange={onChange}>
+      {checked ? <Check size={16} /> : <span className="menu-unchecked" />}
+      <span>{children}</span>
+    </Radix.CheckboxItem>
+  )
+}
+
 interface ItemProps {
   icon?: ReactNode
   danger?: boolean
@@ -44,7 +102,7 @@ export function MenuItem({ icon, danger, onSelect, children }: ItemProps) {
 interface ChoiceProps {
   label: string
   value: string
-  options: { value: string; label: string; icon: ReactNode }[]
+  options: { value: string; label: string; icon?: ReactNode }[]
   onChange: (value: string) => void
 }
 
