@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -99,9 +100,13 @@ type Reaction struct {
 // own.
 type Thread struct {
 	Room    RoomID    `json:"room" doc:"Room of the thread"`
-	Replies int64     `json:"replies" doc:"Number of the newest message there"`
-	LastAt  time.Time `json:"last_at" doc:"When that was sent"`
+	Replies int64     `json:"replies" doc:"How many replies there are, without deleted ones"`
+	Deleted int64     `json:"deleted,omitempty" doc:"How many replies were deleted; with replies, the number of the newest one"`
+	LastAt  time.Time `json:"last_at" doc:"When the newest reply was sent"`
 }
+
+// Newest is the number of the newest reply, deleted or not.
+func (t Thread) Newest() int64 { return t.Replies + t.Deleted }
 
 // Edit is an earlier text of a message.
 type Edit struct {
@@ -136,7 +141,7 @@ type MessageListInput struct {
 }
 
 // MessagePage is a page of messages. No runs without holes, so first and last
-// are the cursors.
+// are the cursors. It has fewer messages than were asked for if they are long.
 type MessagePage struct {
 	Messages  []Message `json:"messages" doc:"Ascending by no"`
 	MoreOlder bool      `json:"more_older" doc:"There are messages before the first"`
@@ -172,6 +177,15 @@ func (s *Service) ListMessages(ctx context.Context, who Caller, in MessageListIn
 	if err != nil {
 		return MessagePage{}, err
 	}
+	start := len(messages)
+	switch page.From {
+	case After:
+		start = 0
+	case Around:
+		start, _ = slices.BinarySearchFunc(messages, page.No,
+			func(m Message, no int64) int { return cmp.Compare(m.No, no) })
+	}
+	messages = bounded(messages, start, (*Message).size)
 	out := MessagePage{Messages: append([]Message{}, messages...)}
 	if n := len(messages); n > 0 {
 		out.MoreOlder, out.MoreNewer = messages[0].No > view.Trimmed+1, messages[n-1].No < view.HeadNo

@@ -178,6 +178,9 @@ func (s *Service) Search(ctx context.Context, who Caller, in SearchInput) (Searc
 	if err != nil {
 		return SearchResult{}, err
 	}
+	if some := bounded(found.Messages, 0, (*Message).size); len(some) < len(found.Messages) {
+		found.Messages, found.Until = some, some[len(some)-1].Cursor()
+	}
 	out := SearchResult{Messages: append([]Message{}, found.Messages...)}
 	if found.Until != (SearchCursor{}) {
 		out.Next, out.Until = strconv.FormatInt(found.Until.At.UnixMilli(), 10)+"."+found.Until.ID,

@@ -62,8 +62,13 @@ func (s *Service) ListEvents(ctx context.Context, who Caller, in EventListInput)
 	if err != nil {
 		return EventList{}, err
 	}
-	more := len(events) > limit
-	return EventList{Events: append([]Event{}, events[:min(limit, len(events))]...), More: more}, nil
+	some := bounded(events[:min(limit, len(events))], 0, func(e *Event) int {
+		if e.Message == nil {
+			return itemSize
+		}
+		return e.Message.size()
+	})
+	return EventList{Events: append([]Event{}, some...), More: len(some) < len(events)}, nil
 }
 
 // MayRead returns nil if the caller may read the stream, ErrNotFound if not.
