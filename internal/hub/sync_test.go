@@ -191,3 +191,46 @@ func TestSyncAfterOneThatFailed(t *testing.T) {
 	c.close()
 	c.noFaults()
 }
+
+// TestSyncAfterFailedSync: what a sync that failed had kept back for after its
+// answer is not sent after the next one's.
+func TestSyncAfterFailedSync(t *testing.T) {
+	f := newFixture(t, 1, func(c *hub.Config) { c.Check, c.Linger = -1, time.Hour })
+	f.bell.set(false, true)
+	f.create("first", "u") // so that the own stream has a position
+	c := f.connect("u", "s1")
+	c.mustSync(nil)
+	c.reaches("user:u")
+	positions := c.positions()
+	f.create("a", "u") // room.joined comes to the own stream
+	c.reaches("user:u")
+	for range 2 {
+		err := f.Sync(t.Context(), c.conn, hub.Sync{
+			Positions: positions, Server: true,
+			Views: func(context.Context) ([]chat.RoomView, error) { return nil, chat.ErrUnavailable },
+			Answer: func(hub.Synced) hub.Frame {
+				t.Error("a sync without rooms is answered")
+				return line(said{})
+			},
+		})
+		if !errors.Is(err, chat.ErrUnavailable) {
+			t.Fatalf("sync: %v", err)
+		}
+	}
+	c.mustSync(positions)
+	f.send("a", "bot", "after")
+	c.reaches("room:a")
+	c.mu.Lock()
+	joined := 0
+	for _, s := range c.frames {
+		if s.Event != nil && s.Event.Kind == chat.RoomJoined {
+			joined++
+		}
+	}
+	c.mu.Unlock()
+	if joined != 2 { // as it happened, and after the sync that succeeded
+		t.Errorf("room.joined came %d times", joined)
+	}
+	c.noFaults()
+	c.close()
+}
