@@ -45,8 +45,9 @@ type UnpinMessage struct {
 	No int64
 }
 
-// MoveThread updates what the message shows of the thread under it; a no-op
-// unless there was none or Replies grows.
+// MoveThread updates what the message shows of the thread under it. Updates may
+// come in any order: of the newest reply and of the deleted ones, the greater
+// numbers count. A no-op if neither grows.
 type MoveThread struct {
 	roomOp
 	No     int64
@@ -115,11 +116,18 @@ func (op UnpinMessage) apply(m *Message, _ *Change) bool {
 }
 
 func (op MoveThread) apply(m *Message, _ *Change) bool {
-	if m.Thread != nil && op.Thread.Replies <= m.Thread.Replies {
-		return false
-	}
-	t := op.Thread
+	t, newest := op.Thread, op.Thread.Newest()
 	t.LastAt = milli(t.LastAt)
+	if old := m.Thread; old != nil {
+		if newest <= old.Newest() {
+			if t.Deleted <= old.Deleted {
+				return false
+			}
+			newest, t.LastAt = old.Newest(), old.LastAt
+		}
+		t.Deleted = max(t.Deleted, old.Deleted)
+		t.Replies = newest - t.Deleted
+	}
 	m.Thread = &t
 	return true
 }

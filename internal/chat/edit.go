@@ -98,7 +98,15 @@ func (s *Service) DeleteMessage(ctx context.Context, who Caller, in MessageInput
 		return Message{}, err
 	}
 	m, err := s.messageAt(ctx, in)
-	if err != nil || m.Deleted() {
+	if err != nil {
+		return m, err
+	}
+	if m.Deleted() {
+		if view.Kind == ThreadRoom { // the deletion may have been interrupted
+			if err = s.limit(ctx, "mark:"+string(who.User.ID), s.Limits.Sends); err == nil {
+				err = s.countReplies(ctx, who, view.Room)
+			}
+		}
 		return m, err
 	}
 	if mayModerate(who.User, view.Room, view.Role) {
@@ -131,6 +139,9 @@ func (s *Service) remove(ctx context.Context, who Caller, view RoomView, m Messa
 			Change{Op: DeleteMessage{No: m.No}})
 		return err
 	})
+	if err == nil && view.Kind == ThreadRoom {
+		err = s.countReplies(ctx, who, view.Room)
+	}
 	return gone, err
 }
 

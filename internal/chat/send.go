@@ -84,7 +84,8 @@ func (s *Service) Send(ctx context.Context, who Caller, in SendInput) (Message, 
 	s.attachFiles(ctx, taken, message)
 	switch {
 	case room.Kind == ThreadRoom:
-		err = s.updateThread(ctx, who, room, message)
+		err = s.updateThread(ctx, who, room,
+			Thread{Room: room.ID, Replies: message.No, LastAt: message.At})
 	case strings.HasPrefix(string(room.ID), directPrefix):
 		err = s.reopenDirect(ctx, who, room.ID)
 	}

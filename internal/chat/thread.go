@@ -179,10 +179,36 @@ func (s *Service) follow(ctx context.Context, who Caller, thread RoomID, user Us
 	return s.enter(ctx, who, thread, user, RoomMember)
 }
 
-// updateThread tells the room of a thread how far it has come.
-func (s *Service) updateThread(ctx context.Context, who Caller, thread Room, m Message) error {
+// countReplies updates what the message above a thread shows after a reply was
+// deleted. It reads the thread, so that a count cannot drift: neither by two
+// deletions at once nor by one that was interrupted.
+func (s *Service) countReplies(ctx context.Context, who Caller, thread Room) error {
+	now := Thread{Room: thread.ID}
+	for page := (Page{From: After, Limit: s.Limits.PageMax}); ; {
+		messages, err := s.Store.Messages(ctx, thread.ID, page)
+		if err != nil {
+			return err
+		}
+		for i := range messages {
+			if !messages[i].Deleted() {
+				now.Replies++
+			}
+		}
+		n := len(messages)
+		if n > 0 {
+			page.No, now.LastAt = messages[n-1].No, messages[n-1].At
+		}
+		if n < page.Limit {
+			now.Deleted = page.No - now.Replies // or deleted by age
+			return s.updateThread(ctx, who, thread, now)
+		}
+	}
+}
+
+// updateThread updates what the message above a thread shows of it.
+func (s *Service) updateThread(ctx context.Context, who Caller, thread Room, now Thread) error {
 	_, err := s.Store.Commit(ctx, s.change(who, Change{Stream: RoomStream(thread.Parent),
-		Op: MoveThread{No: thread.Root, Thread: Thread{Room: thread.ID, Replies: m.No, LastAt: m.At}}}))
+		Op: MoveThread{No: thread.Root, Thread: now}}))
 	if errors.Is(err, ErrNotFound) {
 		return nil // the message above the thread was deleted by age
 	}

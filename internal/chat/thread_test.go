@@ -1,9 +1,12 @@
 package chat_test
 
 import (
+	"context"
+	"sync"
 	"testing"
 
 	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/chat/chattest"
 )
 
 func TestThreads(t *testing.T) {
@@ -97,4 +100,80 @@ func TestThreads(t *testing.T) {
 	if m := f.Say(ada, thread, "still here"); m.No != 3 {
 		t.Errorf("sent %+v", m)
 	}
+}
+
+// What a message shows of its thread does not count deleted replies, also where
+// several go at once.
+func TestDeletedReplies(t *testing.T) {
+	f := newFixture(t, func(c *chat.Config) { c.Limits = chattest.Unlimited() })
+	ada, bob := f.Person("Ada", chat.RoleMember), f.Person("Bob", chat.RoleMember)
+	room := f.Room(ada, chat.Private, bob)
+	f.Say(ada, room, "root")
+	reply := func(text string) chat.Message {
+		m, err := f.Send(t.Context(), bob, chat.SendInput{Room: room, Thread: 1, Text: text})
+		must(t, "reply", err)
+		return m
+	}
+	shows := func(replies, deleted int64) {
+		t.Helper()
+		root, err := f.GetMessage(t.Context(), ada, at(room, 1))
+		if err != nil || root.Thread.Replies != replies || root.Thread.Deleted != deleted {
+			t.Errorf("the root shows %+v, %v; want %d replies, %d deleted", root.Thread, err, replies, deleted)
+		}
+	}
+	first := reply("one")
+	remove := func(no int64) {
+		t.Helper()
+		_, err := f.DeleteMessage(t.Context(), bob, at(first.Room, no))
+		must(t, "delete", err)
+	}
+	shows(1, 0)
+	remove(1)
+	shows(0, 1)
+	for range 250 { // more than a page
+		reply("more")
+	}
+	shows(250, 1)
+	var both sync.WaitGroup
+	for _, no := range []int64{3, 250} {
+		both.Go(func() { remove(no) })
+	}
+	both.Wait()
+	shows(248, 3)
+}
+
+// A deletion that was interrupted before it was counted is counted when it is
+// repeated.
+func TestDeletedReplyInterrupted(t *testing.T) {
+	store := &uncounted{Store: chattest.NewModel(nil)}
+	f := newFixture(t, func(c *chat.Config) { c.Store = store })
+	ada := f.Person("Ada", chat.RoleMember)
+	room := f.Room(ada, chat.Private)
+	f.Say(ada, room, "root")
+	m, err := f.Send(t.Context(), ada, chat.SendInput{Room: room, Thread: 1, Text: "reply"})
+	must(t, "reply", err)
+	store.down = true
+	_, err = f.DeleteMessage(t.Context(), ada, at(m.Room, 1))
+	refused(t, "a deletion that is not counted", err, chat.ErrUnavailable)
+	store.down = false
+	_, err = f.DeleteMessage(t.Context(), ada, at(m.Room, 1))
+	must(t, "delete again", err)
+	root, err := f.GetMessage(t.Context(), ada, at(room, 1))
+	if err != nil || root.Thread.Replies != 0 {
+		t.Errorf("the root shows %+v, %v", root.Thread, err)
+	}
+}
+
+// uncounted is a store that fails, while it is down, to update what messages
+// show of their threads.
+type uncounted struct {
+	chat.Store
+	down bool
+}
+
+func (s *uncounted) Commit(ctx context.Context, changes ...chat.Change) ([]chat.Result, error) {
+	if _, ok := changes[0].Op.(chat.MoveThread); ok && s.down {
+		return nil, chat.ErrUnavailable
+	}
+	return s.Store.Commit(ctx, changes...)
 }

@@ -106,6 +106,7 @@ func (d digest) message(m *Message) {
 	if t := m.Thread; t != nil {
 		d.text(string(t.Room))
 		d.num(t.Replies)
+		d.num(t.Deleted)
 		d.time(t.LastAt)
 	} else {
 		d.text("")

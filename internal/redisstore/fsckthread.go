@@ -47,7 +47,7 @@ func (f *Fsck) untold(ctx context.Context, room chat.Room) (*chat.Message, error
 	case err != nil:
 		return nil, err
 	case len(above) == 0 || above[0].No != room.Root || above[0].Thread != nil &&
-		above[0].Thread.Replies >= last[0].No:
+		above[0].Thread.Newest() >= last[0].No:
 		return nil, nil
 	}
 	return &last[0], nil

@@ -373,6 +373,22 @@ func testThreads(f *fixture) {
 	move(0)
 	move(1)
 	move(3)
+	update := func(newest, deleted int64, want chat.Thread) {
+		f.Helper()
+		c := alter(f.thread("a", 1, "t", newest-deleted),
+			func(op *chat.MoveThread) { op.Thread.Deleted = deleted })
+		if want.LastAt.IsZero() {
+			want.LastAt = threadOf(c).LastAt
+		}
+		want.Room, m.Thread = "t", &want
+		f.wantAnnotated(c, m)
+		f.noOp(c)
+	}
+	third := m.Thread.LastAt
+	update(3, 1, chat.Thread{Replies: 2, Deleted: 1, LastAt: third}) // a reply is deleted
+	update(2, 2, chat.Thread{Replies: 1, Deleted: 2, LastAt: third}) // counted before the third
+	update(4, 0, chat.Thread{Replies: 2, Deleted: 2})                // a new reply
+	f.noOp(f.thread("a", 1, "t", 4))
 	if m := f.message("a", 2); m.Thread != nil {
 		f.Fatalf("the other message has the thread %+v", m.Thread)
 	}

@@ -121,6 +121,7 @@ export interface Reaction {
 export interface Thread {
   room: string
   replies: number
+  deleted?: number
   last_at: string
 }
 

@@ -22,10 +22,10 @@ export function ThreadPane({ place }: { place: Place }) {
   const follows = useChat((s) => view !== undefined && s.rooms[view.id] !== undefined)
   // Events of a thread come to those who follow it; to others the message above
   // it says that there is more.
-  const replies = root?.thread?.replies ?? 0
+  const newest = (root?.thread?.replies ?? 0) + (root?.thread?.deleted ?? 0)
   useEffect(() => {
-    if (view && !follows && replies > view.head_no) call('room.get', { room: view.id }).then(visited, () => {})
-  }, [view, follows, replies])
+    if (view && !follows && newest > view.head_no) call('room.get', { room: view.id }).then(visited, () => {})
+  }, [view, follows, newest])
   if (!view) return null
   return (
     <aside className="thread" aria-label={t('thread.label')}>

@@ -6,7 +6,6 @@ import type { Message } from '../../protocol/types'
 import { release, useDeletions } from '../../store/deletions'
 import { mentioning } from '../../store/message'
 import { openThread, point, useMarks } from '../../store/marks'
-import { viewOf } from '../../store/room'
 import { nameOf } from '../../store/select'
 import { useApp, useChat } from '../../store/store'
 import { openDialog } from '../dialogs/open'
@@ -47,7 +46,7 @@ export const MessageRow = memo(function MessageRow({ message, grouped, tick, row
     if (going && document.activeElement === document.body) ref.current?.focus({ preventScroll: true })
   }, [going])
   const said = deleted ? t('message.deleted') : plainLine(message.text, 200) || (message.files ?? []).map((f) => f.name).join(', ')
-  const replies = message.thread ? `, ${t('thread.replies', { count: message.thread.replies })}` : ''
+  const replies = message.thread?.replies ? `, ${t('thread.replies', { count: message.thread.replies })}` : ''
   const label = `${name}, ${time}: ${said}${replies}`
   const classes = ['message', grouped && 'grouped', called && 'called', editing && 'editing', deleted && 'deleted', going && 'going'].filter(Boolean).join(' ')
   return (
@@ -123,8 +122,7 @@ function ThreadLine({ message }: { message: Message }) {
   const { room, replies, last_at } = message.thread!
   const unread = useChat((s) => s.rooms[room]?.unread ?? 0)
   const now = useNow(60_000)
-  const empty = useChat((s) => viewOf(s, room)?.head_no === 1 && viewOf(s, room)?.last?.deleted_at !== undefined)
-  if (empty) return null // its only reply was deleted
+  if (replies === 0) return null // all were deleted
   return (
     <button className={unread > 0 ? 'thread-line news' : 'thread-line'} onClick={() => void openThread(message)}>
       <MessageSquare size={14} aria-hidden />
