@@ -23,7 +23,7 @@ import (
 // or be somebody else's in the same browser. What a request may do is judged
 // anew with each.
 type authMiddleware struct {
-	ask    func(*http.Request) (Visitor, error)
+	ask    func(*http.Request) (User, error)
 	logIn  string
 	renew  time.Duration // the age at which a session is no longer given to new connections
 	chat   *chat.Service
@@ -32,7 +32,7 @@ type authMiddleware struct {
 	next   http.Handler
 
 	mu       sync.Mutex
-	sessions map[string]*session // by the visitor's id
+	sessions map[string]*session // by the user's id in the program
 	sweep    int                 // remove expired sessions when the map reaches this size
 }
 
@@ -41,7 +41,7 @@ type session struct {
 	turn chan struct{} // holds one while a session is opened
 
 	mu      sync.Mutex
-	as      Visitor // as the account is known to be
+	as      User // as the account is known to be
 	token   string
 	expires time.Time
 }
@@ -108,10 +108,10 @@ func (u *authMiddleware) admit(r *http.Request) (string, error) {
 	return u.open(r, g, v, token)
 }
 
-func (u *authMiddleware) who(r *http.Request) (Visitor, error) {
+func (u *authMiddleware) who(r *http.Request) (User, error) {
 	v, err := u.ask(r)
 	if err != nil {
-		return Visitor{}, &unknown{err}
+		return User{}, &unknown{err}
 	}
 	return v, nil
 }
@@ -146,7 +146,7 @@ func (u *authMiddleware) session(id string) *session {
 
 // current returns the token of a person's session that new connections can use,
 // "" if there is none, and as whom the account is known.
-func (u *authMiddleware) current(ctx context.Context, g *session) (string, Visitor, error) {
+func (u *authMiddleware) current(ctx context.Context, g *session) (string, User, error) {
 	g.mu.Lock()
 	token, as := g.token, g.as
 	if time.Until(g.expires) < u.renew {
@@ -163,9 +163,8 @@ func (u *authMiddleware) current(ctx context.Context, g *session) (string, Visit
 	return token, as, err
 }
 
-// open makes the account what the visitor is, and opens a session unless there
-// is one.
-func (u *authMiddleware) open(r *http.Request, g *session, v Visitor, token string) (string, error) {
+// open brings the account up to date, and opens a session unless there is one.
+func (u *authMiddleware) open(r *http.Request, g *session, v User, token string) (string, error) {
 	ctx := r.Context()
 	user, err := u.chat.UpsertUser(ctx, v.external())
 	if err != nil {

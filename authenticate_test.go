@@ -29,12 +29,12 @@ func TestAuthenticate(t *testing.T) {
 		if got := p.do("GET", "/api/v1/account", "", ""); got.status != 401 {
 			t.Errorf("nobody: %+v", got)
 		}
-		p.logIn("a", parley.Visitor{ID: "1", Name: "Ada", Role: parley.Owner})
-		p.logIn("b", parley.Visitor{ID: "2", Name: "Ada"})
-		if id, name, role := p.me("a"); id != parley.PersonOf("1") || name != "Ada" || role != parley.Owner {
+		p.logIn("a", parley.User{ID: "1", Name: "Ada", Role: parley.Owner})
+		p.logIn("b", parley.User{ID: "2", Name: "Ada"})
+		if id, name, role := p.me("a"); id != parley.UserIDFor("1") || name != "Ada" || role != parley.Owner {
 			t.Errorf("%s %q %s", id, name, role)
 		}
-		if id, name, role := p.me("b"); id != parley.PersonOf("2") || name != "Ada-2" ||
+		if id, name, role := p.me("b"); id != parley.UserIDFor("2") || name != "Ada-2" ||
 			role != parley.Member {
 			t.Errorf("%s %q %s", id, name, role)
 		}
@@ -46,22 +46,22 @@ func TestAuthenticate(t *testing.T) {
 		if status != 0 {
 			t.Fatalf("refused with %d", status)
 		}
-		if got := p.call(conn, "account.get"); !strings.Contains(got, string(parley.PersonOf("1"))) {
+		if got := p.call(conn, "account.get"); !strings.Contains(got, string(parley.UserIDFor("1"))) {
 			t.Errorf("over the socket: %s", got)
 		}
 
 		// What the program says counts with the next request: a new name,
 		// another role, somebody else in the same browser, nobody.
-		p.logIn("a", parley.Visitor{ID: "1", Name: "Ada Lovelace", Role: parley.Guest})
-		if id, name, role := p.me("a"); id != parley.PersonOf("1") || name != "Ada Lovelace" ||
+		p.logIn("a", parley.User{ID: "1", Name: "Ada Lovelace", Role: parley.Guest})
+		if id, name, role := p.me("a"); id != parley.UserIDFor("1") || name != "Ada Lovelace" ||
 			role != parley.Guest {
 			t.Errorf("%s %q %s", id, name, role)
 		}
-		p.logIn("a", parley.Visitor{ID: "3", Name: "Bob"})
-		if id, name, _ := p.me("a"); id != parley.PersonOf("3") || name != "Bob" {
+		p.logIn("a", parley.User{ID: "3", Name: "Bob"})
+		if id, name, _ := p.me("a"); id != parley.UserIDFor("3") || name != "Bob" {
 			t.Errorf("%s %q", id, name)
 		}
-		p.logIn("a", parley.Visitor{})
+		p.logIn("a", parley.User{})
 		if id, _, _ := p.me("a"); id != "" {
 			t.Errorf("logged out, and still %s", id)
 		}
@@ -72,7 +72,7 @@ func TestAuthenticate(t *testing.T) {
 // comes from.
 func TestForeignPages(t *testing.T) {
 	p := embed(t, parley.Options{Origins: []string{"https://friend.example"}})
-	p.logIn("a", parley.Visitor{ID: "1", Name: "Ada"})
+	p.logIn("a", parley.User{ID: "1", Name: "Ada"})
 	send := func(headers ...string) int {
 		return p.do("POST", "/api/v1/rooms/general/messages", "a", `{"text":"hello"}`, headers...).status
 	}
@@ -87,7 +87,7 @@ func TestForeignPages(t *testing.T) {
 		if _, got := p.dial("a", origin); (got == 0) != (want == 201) {
 			t.Errorf("a socket from %q: %d", origin, got)
 		}
-		// The door of Socket.IO.
+		// The Socket.IO handler.
 		if got := p.do("GET", "/socket.io/?EIO=4&transport=polling", "a", "", "Origin",
 			origin).status; (got == 200) != (want == 201) {
 			t.Errorf("Socket.IO from %q: %d", origin, got)
@@ -119,7 +119,7 @@ func (p *program) token(cookie string) string {
 
 func TestTokensForPrograms(t *testing.T) {
 	p := embed(t, parley.Options{})
-	p.logIn("a", parley.Visitor{ID: "1", Name: "Ada"})
+	p.logIn("a", parley.User{ID: "1", Name: "Ada"})
 	token := p.token("a")
 	get := func() int {
 		return p.do("GET", "/api/v1/account", "", "", "Authorization", "Bearer "+token).status
@@ -127,14 +127,14 @@ func TestTokensForPrograms(t *testing.T) {
 	if got := get(); got != 200 {
 		t.Errorf("with a token: %d", got)
 	}
-	if err := p.chat.Revoke(t.Context(), parley.PersonOf("1")); err != nil || get() != 200 {
+	if err := p.chat.Revoke(t.Context(), parley.UserIDFor("1")); err != nil || get() != 200 {
 		t.Errorf("after a log-out: %v", err)
 	}
-	if err := p.chat.Disable(t.Context(), parley.PersonOf("1")); err != nil || get() != 401 {
+	if err := p.chat.Disable(t.Context(), parley.UserIDFor("1")); err != nil || get() != 401 {
 		t.Errorf("disabled: %v", err)
 	}
 	// A program's own scheme is none of the chat's business.
-	p.logIn("b", parley.Visitor{ID: "2", Name: "Bob"})
+	p.logIn("b", parley.User{ID: "2", Name: "Bob"})
 	if got := p.do("GET", "/api/v1/account", "b", "", "Authorization", "Basic Ym9iOng=").status; got != 200 {
 		t.Errorf("Basic: %d", got)
 	}
@@ -148,8 +148,8 @@ func TestRevoke(t *testing.T) {
 			at = append(at, embed(t, o))
 		}
 		for _, p := range at {
-			p.logIn("a", parley.Visitor{ID: "1", Name: "Ada"})
-			p.logIn("b", parley.Visitor{ID: "2", Name: "Bob"})
+			p.logIn("a", parley.User{ID: "1", Name: "Ada"})
+			p.logIn("b", parley.User{ID: "2", Name: "Bob"})
 		}
 		for round := range 3 {
 			for _, there := range at {
@@ -157,10 +157,10 @@ func TestRevoke(t *testing.T) {
 				other, _ := there.dial("b", there.http.URL)
 				p.call(conn, "account.get")
 				for _, p := range at {
-					p.logIn("a", parley.Visitor{})
+					p.logIn("a", parley.User{})
 				}
 				start := time.Now()
-				if err := p.chat.Revoke(t.Context(), parley.PersonOf("1")); err != nil {
+				if err := p.chat.Revoke(t.Context(), parley.UserIDFor("1")); err != nil {
 					t.Fatal(err)
 				}
 				if code := closed(t, conn); code != 4001 {
@@ -174,14 +174,14 @@ func TestRevoke(t *testing.T) {
 					t.Errorf("round %d: still %s", round, id)
 				}
 				for _, p := range at { // and in again
-					p.logIn("a", parley.Visitor{ID: "1", Name: "Ada"})
+					p.logIn("a", parley.User{ID: "1", Name: "Ada"})
 				}
-				if id, _, _ := there.me("a"); id != parley.PersonOf("1") {
+				if id, _, _ := there.me("a"); id != parley.UserIDFor("1") {
 					t.Errorf("round %d: %q", round, id)
 				}
 			}
 		}
-		if err := p.chat.Revoke(t.Context(), parley.PersonOf("nobody")); err != nil {
+		if err := p.chat.Revoke(t.Context(), parley.UserIDFor("nobody")); err != nil {
 			t.Error(err)
 		}
 	})
@@ -191,13 +191,13 @@ func TestRevoke(t *testing.T) {
 // before the session was there that Revoke would end.
 func TestLogOutInBetween(t *testing.T) {
 	p := embed(t, parley.Options{})
-	p.logIn("a", parley.Visitor{ID: "1", Name: "Ada"})
+	p.logIn("a", parley.User{ID: "1", Name: "Ada"})
 	var once sync.Once
 	p.mu.Lock()
 	p.asked = func() {
 		once.Do(func() {
-			p.logIn("a", parley.Visitor{})
-			if err := p.chat.Revoke(t.Context(), parley.PersonOf("1")); err != nil {
+			p.logIn("a", parley.User{})
+			if err := p.chat.Revoke(t.Context(), parley.UserIDFor("1")); err != nil {
 				t.Error(err)
 			}
 		})
@@ -210,15 +210,15 @@ func TestLogOutInBetween(t *testing.T) {
 
 func TestDisable(t *testing.T) {
 	p := embed(t, parley.Options{})
-	ada := parley.PersonOf("1")
+	ada := parley.UserIDFor("1")
 	if err := p.chat.Disable(t.Context(), ada); !errors.Is(err, parley.ErrNotFound) {
 		t.Errorf("who was never here: %v", err)
 	}
-	if got, err := p.chat.Receive(t.Context(), parley.Visitor{ID: "1", Name: "Ada"}); err != nil ||
+	if got, err := p.chat.UpsertUser(t.Context(), parley.User{ID: "1", Name: "Ada"}); err != nil ||
 		got != ada {
 		t.Fatalf("%s, %v", got, err)
 	}
-	p.logIn("a", parley.Visitor{ID: "1", Name: "Ada"})
+	p.logIn("a", parley.User{ID: "1", Name: "Ada"})
 	conn, _ := p.dial("a", p.http.URL)
 	p.call(conn, "account.get")
 	if err := p.chat.Disable(t.Context(), ada); err != nil {
@@ -244,7 +244,7 @@ func TestDisable(t *testing.T) {
 
 func TestProgramInTrouble(t *testing.T) {
 	p := embed(t, parley.Options{})
-	p.logIn("a", parley.Visitor{ID: "1", Name: "Ada"})
+	p.logIn("a", parley.User{ID: "1", Name: "Ada"})
 	p.me("a")
 	p.mu.Lock()
 	p.fault = errors.New("the database of people is away: secret details")
@@ -262,9 +262,9 @@ func TestProgramInTrouble(t *testing.T) {
 // asks the program.
 func TestRecheck(t *testing.T) {
 	p := embed(t, parley.Options{Recheck: 2 * time.Second})
-	p.logIn("a", parley.Visitor{ID: "1", Name: "Ada"})
+	p.logIn("a", parley.User{ID: "1", Name: "Ada"})
 	conn, _ := p.dial("a", p.http.URL)
-	p.logIn("a", parley.Visitor{}) // and nobody calls Revoke
+	p.logIn("a", parley.User{}) // and nobody calls Revoke
 	if code := closed(t, conn); code != 1008 {
 		t.Errorf("closed with %d", code)
 	}
@@ -278,7 +278,7 @@ func TestPages(t *testing.T) {
 			t.Errorf("%s for nobody: %+v", path, got)
 		}
 	}
-	p.logIn("a", parley.Visitor{ID: "1", Name: "Ada"})
+	p.logIn("a", parley.User{ID: "1", Name: "Ada"})
 	if got := p.do("GET", "/", "a", ""); got.status != 200 || !strings.Contains(got.body, "<title>") {
 		t.Errorf("for Ada: %+v", got)
 	}
@@ -292,7 +292,7 @@ func TestPages(t *testing.T) {
 // encrypts does by itself.
 func TestEncrypted(t *testing.T) {
 	p := embed(t, parley.Options{})
-	p.logIn("a", parley.Visitor{ID: "1", Name: "Ada"})
+	p.logIn("a", parley.User{ID: "1", Name: "Ada"})
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.http.Config.Handler.ServeHTTP(w, r)
 	}))
@@ -332,7 +332,7 @@ func TestEncrypted(t *testing.T) {
 	}
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(30 * time.Second))
-	if got := p.call(conn, "account.get"); !strings.Contains(got, string(parley.PersonOf("1"))) {
+	if got := p.call(conn, "account.get"); !strings.Contains(got, string(parley.UserIDFor("1"))) {
 		t.Error(got)
 	}
 }

@@ -26,16 +26,16 @@ func Example() {
 	defer stop()
 	chat, err := parley.Open(ctx, parley.Options{
 		Data: "./chat",
-		Authenticate: func(r *http.Request) (parley.Visitor, error) {
+		Authenticate: func(r *http.Request) (parley.User, error) {
 			u, ok := session(r)
 			if !ok {
-				return parley.Visitor{}, nil
+				return parley.User{}, nil
 			}
 			role := parley.Member
 			if u.Staff {
 				role = parley.Admin
 			}
-			return parley.Visitor{ID: u.ID, Name: u.Name, Role: role}, nil
+			return parley.User{ID: u.ID, Name: u.Name, Role: role}, nil
 		},
 		LogIn: "/login", LogOut: "/logout",
 	})
@@ -47,7 +47,7 @@ func Example() {
 	mux.HandleFunc("POST /logout", func(_ http.ResponseWriter, r *http.Request) {
 		u, _ := session(r)
 		// First end the session, then:
-		if err := chat.Revoke(r.Context(), parley.PersonOf(u.ID)); err != nil {
+		if err := chat.Revoke(r.Context(), parley.UserIDFor(u.ID)); err != nil {
 			log.Print(err)
 		}
 	})

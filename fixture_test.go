@@ -31,7 +31,7 @@ type program struct {
 	http *httptest.Server
 
 	mu    sync.Mutex
-	here  map[string]parley.Visitor // by the program's cookie
+	here  map[string]parley.User // by the program's cookie
 	fault error
 	asked func() // called with each question, if set
 }
@@ -41,7 +41,7 @@ const below = "/team/chat"
 
 func embed(t *testing.T, o parley.Options) *program {
 	t.Helper()
-	p := &program{t: t, here: map[string]parley.Visitor{}}
+	p := &program{t: t, here: map[string]parley.User{}}
 	if o.Store == "" && o.Data == "" {
 		o.Data = t.TempDir()
 	}
@@ -68,10 +68,10 @@ func embed(t *testing.T, o parley.Options) *program {
 	return p
 }
 
-func (p *program) who(r *http.Request) (parley.Visitor, error) {
+func (p *program) who(r *http.Request) (parley.User, error) {
 	p.mu.Lock()
 	asked, fault := p.asked, p.fault
-	var v parley.Visitor
+	var v parley.User
 	if c, err := r.Cookie("program"); err == nil {
 		v = p.here[c.Value]
 	}
@@ -82,9 +82,9 @@ func (p *program) who(r *http.Request) (parley.Visitor, error) {
 	return v, fault
 }
 
-// logIn has the program know somebody by a cookie; the zero Visitor logs them
+// logIn has the program know somebody by a cookie; the zero User logs them
 // out.
-func (p *program) logIn(cookie string, v parley.Visitor) {
+func (p *program) logIn(cookie string, v parley.User) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.here[cookie] = v
@@ -135,7 +135,7 @@ func (p *program) do(method, path, cookie, body string, headers ...string) answe
 
 // me is who the chat takes the one with that cookie for; nobody if it asks for
 // a log-in.
-func (p *program) me(cookie string) (id parley.PersonID, name string, role parley.Role) {
+func (p *program) me(cookie string) (id parley.UserID, name string, role parley.Role) {
 	p.t.Helper()
 	got := p.do("GET", "/api/v1/account", cookie, "")
 	if got.status == http.StatusUnauthorized {
@@ -143,7 +143,7 @@ func (p *program) me(cookie string) (id parley.PersonID, name string, role parle
 	}
 	var out struct {
 		User struct {
-			ID   parley.PersonID
+			ID   parley.UserID
 			Name string
 			Role parley.Role
 		}

@@ -29,10 +29,10 @@ const (
 type Event struct {
 	Kind    Kind
 	Room    RoomID
-	By      PersonID // empty for the program itself, and with Missed
+	By      UserID // empty for the program itself, and with Missed
 	At      time.Time
-	Message Message  // with the kinds that begin with Message, as it is now
-	Member  PersonID // who joined or left
+	Message Message // with the kinds that begin with Message, as it is now
+	Member  UserID  // who joined or left
 }
 
 // ErrClosed is what Listen returns once the server is closed.
@@ -47,7 +47,7 @@ var ErrClosed = errors.New("parley: the server is closed")
 // Listen returns with ctx's error, with hear's, with [ErrClosed], or with
 // [ErrForbidden] if the account is disabled; else it goes on. On several nodes
 // each listener hears everything. Hear must not call Close.
-func (s *Server) Listen(ctx context.Context, as PersonID, hear func(context.Context, Event) error) error {
+func (s *Server) Listen(ctx context.Context, as UserID, hear func(context.Context, Event) error) error {
 	s.closeMu.Lock()
 	if s.closing.Err() != nil {
 		s.closeMu.Unlock()
@@ -205,14 +205,14 @@ func (l *listener) take(ctx context.Context, f hub.Frame) (again bool, err error
 }
 
 func (l *listener) event(ctx context.Context, e *chat.Event) error {
-	told := Event{Kind: Kind(e.Kind), By: PersonID(e.By), At: e.At}
+	told := Event{Kind: Kind(e.Kind), By: UserID(e.By), At: e.At}
 	room, _ := e.Stream.Room()
 	told.Room = RoomID(room)
 	switch e.Kind {
 	case chat.MessageCreated, chat.MessageEdited, chat.MessageDeleted:
 		told.Message = messageOf(*e.Message)
 	case chat.MemberJoined, chat.MemberLeft:
-		told.Member = PersonID(e.Member.User)
+		told.Member = UserID(e.Member.User)
 	default:
 		l.heard(e)
 		return nil

@@ -23,8 +23,8 @@
 // ([Server.Listen]). The rules of the chat hold for it too: who sends must be
 // in the room, and is limited in how much.
 //
-// Ids of people and rooms follow from the program's own: [PersonOf] and
-// [RoomOf] need no look-up.
+// Ids of people and rooms follow from the program's own: [UserIDFor] and
+// [RoomIDFor] need no look-up.
 //
 // # Several
 //
@@ -76,12 +76,12 @@ type Options struct {
 	// public web only, and show what they are.
 	LinkPreviews bool
 
-	// Authenticate says who a request is from: the zero Visitor if nobody is
+	// Authenticate says who a request is from: the zero User if nobody is
 	// logged in. After an error the request is answered with 503, and the error
 	// logged. It is called from many goroutines, often: with every request but
 	// those for the client's own files, and sometimes twice. It must not read
 	// the body.
-	Authenticate func(*http.Request) (Visitor, error)
+	Authenticate func(*http.Request) (User, error)
 	// LogIn and LogOut are addresses of the program's pages for it, which the
 	// client shows. Who opens the client and is not logged in is sent to LogIn.
 	LogIn, LogOut string
@@ -269,9 +269,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.S
 
 // OwnerCode returns the code with which the first person signs up as the owner,
 // at the client's address with #setup= and the code behind it. It works once,
-// within a day, and withdraws earlier ones. It is "" once somebody owns the
-// chat, and with Options.Authenticate, whose visitors have the roles that it
-// says.
+// within a day, and withdraws earlier ones. It is "" once the chat has an
+// owner, and with Options.Authenticate, which gives users their roles.
 func (s *Server) OwnerCode(ctx context.Context) (string, error) {
 	if s.core.Service.External != nil {
 		return "", nil

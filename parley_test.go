@@ -23,7 +23,7 @@ func TestSend(t *testing.T) {
 	ctx := t.Context()
 	room, err := p.chat.Room(ctx, parley.Room{Key: "project-7", Name: "Project 7",
 		Topic: "all about it", Private: true})
-	if err != nil || room != parley.RoomOf("project-7") {
+	if err != nil || room != parley.RoomIDFor("project-7") {
 		t.Fatalf("%s, %v", room, err)
 	}
 	if again, err := p.chat.Room(ctx, parley.Room{Key: "project-7", Name: "Another"}); err != nil ||
@@ -38,11 +38,11 @@ func TestSend(t *testing.T) {
 	if _, err := p.chat.Send(ctx, post); !errors.Is(err, parley.ErrNotFound) {
 		t.Errorf("into a room that it is not in: %v", err)
 	}
-	ada, err := p.chat.Receive(ctx, parley.Visitor{ID: "1", Name: "Ada"})
+	ada, err := p.chat.UpsertUser(ctx, parley.User{ID: "1", Name: "Ada"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, who := range []parley.PersonID{bot, ada} {
+	for _, who := range []parley.UserID{bot, ada} {
 		if err := p.chat.AddMember(ctx, room, who); err != nil {
 			t.Fatal(err)
 		}
@@ -54,7 +54,7 @@ func TestSend(t *testing.T) {
 	if again, err := p.chat.Send(ctx, post); err != nil || again != first {
 		t.Errorf("%+v, %v", again, err)
 	}
-	p.logIn("a", parley.Visitor{ID: "1", Name: "Ada"})
+	p.logIn("a", parley.User{ID: "1", Name: "Ada"})
 	if got := p.do("GET", "/api/v1/rooms/"+string(room)+"/messages", "a", ""); got.status != 200 ||
 		strings.Count(got.body, "v1.2** is out") != 1 {
 		t.Errorf("%+v", got)
@@ -75,7 +75,7 @@ func TestSend(t *testing.T) {
 		"no text":   second(p.chat.Send(ctx, parley.Post{Room: room, From: bot})),
 		"a bad key": second(p.chat.Send(ctx, parley.Post{Room: room, From: bot, Text: "x", Key: "a b"})),
 		"no name":   second(p.chat.Room(ctx, parley.Room{Key: "x"})),
-		"no id":     second(p.chat.Receive(ctx, parley.Visitor{Name: "x"})),
+		"no id":     second(p.chat.UpsertUser(ctx, parley.User{Name: "x"})),
 	} {
 		if e, ok := errors.AsType[*parley.Error](err); !ok || !errors.Is(err, parley.ErrInvalid) ||
 			e.Message == "" {
@@ -104,11 +104,11 @@ func TestListen(t *testing.T) {
 			}
 			rooms = append(rooms, room)
 		}
-		ada, err := p.chat.Receive(ctx, parley.Visitor{ID: "1", Name: "Ada"})
+		ada, err := p.chat.UpsertUser(ctx, parley.User{ID: "1", Name: "Ada"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, who := range []parley.PersonID{bot, ada} {
+		for _, who := range []parley.UserID{bot, ada} {
 			if err := p.chat.AddMember(ctx, rooms[0], who); err != nil {
 				t.Fatal(err)
 			}
@@ -146,7 +146,7 @@ func TestListen(t *testing.T) {
 			}
 		}
 		// From when it listens is seen by its being there.
-		p.logIn("a", parley.Visitor{ID: "1", Name: "Ada", Role: parley.Owner})
+		p.logIn("a", parley.User{ID: "1", Name: "Ada", Role: parley.Owner})
 		soon(t, func() bool {
 			return strings.Contains(p.do("GET", "/api/v1/presence", "a", "").body,
 				string(bot))
@@ -231,7 +231,7 @@ func TestListenEnds(t *testing.T) {
 		ended <- p.chat.Listen(ctx, bot, func(context.Context, parley.Event) error { return mine })
 	}()
 	for i := 0; ; i++ {
-		if _, err := p.chat.Send(ctx, parley.Post{Room: parley.RoomOf("r"), From: bot,
+		if _, err := p.chat.Send(ctx, parley.Post{Room: parley.RoomIDFor("r"), From: bot,
 			Text: fmt.Sprint(i)}); err != nil && !errors.Is(err, parley.ErrRateLimited) {
 			t.Fatal(err)
 		}
@@ -272,7 +272,7 @@ func must[T any](v T, err error) func(*testing.T) T {
 // TestClose has clients sent away, and what comes later refused.
 func TestClose(t *testing.T) {
 	p := embed(t, parley.Options{})
-	p.logIn("a", parley.Visitor{ID: "1", Name: "Ada"})
+	p.logIn("a", parley.User{ID: "1", Name: "Ada"})
 	conn, _ := p.dial("a", p.http.URL)
 	p.call(conn, "account.get")
 	if err := p.chat.Close(t.Context()); err != nil {

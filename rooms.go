@@ -14,9 +14,9 @@ type RoomID string
 // General is the room that everybody but guests is in.
 const General = RoomID(chat.GeneralID)
 
-// RoomOf is the id of the room that [Server.Room] makes with that key. It needs
-// no look-up.
-func RoomOf(key string) RoomID { return RoomID(chat.ExternalID("room", key)) }
+// RoomIDFor is the id of the room that [Server.Room] makes with that key. It
+// needs no look-up.
+func RoomIDFor(key string) RoomID { return RoomID(chat.ExternalID("room", key)) }
 
 // Room is what a room is made as.
 type Room struct {
@@ -40,27 +40,27 @@ func (s *Server) Room(ctx context.Context, r Room) (RoomID, error) {
 
 // AddMember puts a person or a bot into a room. If they are in it they are no
 // moderator then.
-func (s *Server) AddMember(ctx context.Context, room RoomID, p PersonID) error {
+func (s *Server) AddMember(ctx context.Context, room RoomID, p UserID) error {
 	return public(s.core.Service.PutMember(ctx, chat.RoomID(room), chat.UserID(p), chat.RoomMember))
 }
 
 // AddModerator puts a person into a room as one who looks after it, or makes
 // them that.
-func (s *Server) AddModerator(ctx context.Context, room RoomID, p PersonID) error {
+func (s *Server) AddModerator(ctx context.Context, room RoomID, p UserID) error {
 	return public(s.core.Service.PutMember(ctx, chat.RoomID(room), chat.UserID(p), chat.RoomModerator))
 }
 
 // RemoveMember takes a person out of a room, at once on all their screens. It
 // is no error if they are not in it.
-func (s *Server) RemoveMember(ctx context.Context, room RoomID, p PersonID) error {
+func (s *Server) RemoveMember(ctx context.Context, room RoomID, p UserID) error {
 	return public(s.core.Service.DropMember(ctx, chat.RoomID(room), chat.UserID(p)))
 }
 
 // Post is what is to be sent.
 type Post struct {
 	Room RoomID
-	From PersonID // who is in the room: a bot, or a person on whose behalf the program sends
-	Text string   // markdown
+	From UserID // who is in the room: a bot, or a person on whose behalf the program sends
+	Text string // markdown
 	// Key makes it safe to try again: posts of one Key by the same person in
 	// the same room are one message, within a day at least. At most 64 letters,
 	// digits and -_.:
@@ -71,13 +71,13 @@ type Post struct {
 type Message struct {
 	Room RoomID
 	No   int64 // its number in the room, from 1
-	From PersonID
+	From UserID
 	Text string // empty once it is deleted
 	At   time.Time
 }
 
 func messageOf(m chat.Message) Message {
-	return Message{Room: RoomID(m.Room), No: m.No, From: PersonID(m.From), Text: m.Text, At: m.At}
+	return Message{Room: RoomID(m.Room), No: m.No, From: UserID(m.From), Text: m.Text, At: m.At}
 }
 
 // Send sends a message. When it returns, the message is durable and has its

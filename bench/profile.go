@@ -217,7 +217,7 @@ func purpose(stack []string) string {
 var purposes = []struct{ within, what, call string }{
 	{"internal/ws.(*conn).try", "sockets: write(2)", ""},
 	{"internal/ws.(*inbox)", "sockets: read(2)", ""},
-	{"internal/ws.", "door (internal/ws)", ""},
+	{"internal/ws.", "handler (internal/ws)", ""},
 	{"internal/wire.", "frames and JSON (internal/wire)", ""},
 	{"encoding/json", "frames and JSON (internal/wire)", ""},
 	{"internal/hub.", "fan-out (internal/hub)", ""},

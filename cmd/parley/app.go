@@ -128,7 +128,7 @@ func (s serve) reachedAt(addr net.Addr) string {
 	return scheme + "://" + net.JoinHostPort(host, port)
 }
 
-// serve opens the doors.
+// serve starts to serve.
 func (a *app) serve(s serve, outgoing netguard.AllowList, registry *prometheus.Registry,
 	listener, control net.Listener) {
 	a.server = server.New(a.core, server.Config{
@@ -151,9 +151,9 @@ func (a *app) ended(err error) {
 	}
 }
 
-// wait serves until ctx is done or serving fails, then stops in order: no new
-// visitors, clients told to come back, what is under way finished, the store
-// closed.
+// wait serves until ctx is done or serving fails, then stops in order: it
+// takes no new connections, tells clients to come back, finishes open requests
+// and closes the store.
 func (a *app) wait(ctx context.Context) error {
 	var failure error
 	select {
@@ -183,7 +183,7 @@ func (a *app) stopServing(ctx context.Context) error {
 	return drained
 }
 
-// timeouts say how slow a visitor may be: to send a request's head, all of it,
+// timeouts say how slow a client may be: to send a request's head, all of it,
 // and to take the answer; and to ask again.
 type timeouts struct{ head, request, answer, idle time.Duration }
 

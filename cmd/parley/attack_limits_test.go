@@ -69,7 +69,7 @@ func TestAttackAddress(t *testing.T) {
 	}, "--proxies=127.0.0.1", "--max-logins=5")
 }
 
-// TestAttackForgedAddress: without a trusted proxy nothing that a visitor says
+// TestAttackForgedAddress: without a trusted proxy nothing that a client says
 // of their address counts.
 func TestAttackForgedAddress(t *testing.T) {
 	onStores(t, func(t *testing.T, at func(int) *process) {
@@ -93,8 +93,8 @@ func TestAttackForgedAddress(t *testing.T) {
 	}, "--max-logins=5")
 }
 
-// TestAttackFlood: sends and calls are counted for the person, over both doors
-// and all nodes together.
+// TestAttackFlood: sends and calls are counted for the person, over both
+// transports and all nodes together.
 func TestAttackFlood(t *testing.T) {
 	onStores(t, func(t *testing.T, at func(int) *process) {
 		var eve chat.LoggedInOutput // the others have said things in the demo
@@ -130,9 +130,9 @@ func TestAttackFlood(t *testing.T) {
 	}, "--sign-up=open")
 }
 
-// TestAttackDoors goes through the doors as a foreign page would: with the
+// TestAttackForeignPage tries all transports as a foreign page would: with the
 // person's cookie.
-func TestAttackDoors(t *testing.T) {
+func TestAttackForeignPage(t *testing.T) {
 	onStores(t, func(t *testing.T, at func(int) *process) {
 		origin := func(p *process) string { return p.URL }
 		in := ask(t, at(0), "POST", "/api/v1/sessions", `{"name":"Joe","password":"password123"}`,

@@ -227,7 +227,7 @@ func TestAttackRemovedMember(t *testing.T) {
 
 // TestAttackForeignRoom does everything that takes a room with one that the
 // asker is not in: the answer is that of a room that does not exist, letter by
-// letter, over both doors and on every node.
+// letter, over both transports and on every node.
 func TestAttackForeignRoom(t *testing.T) {
 	onStores(t, func(t *testing.T, at func(int) *process) {
 		pablo, joe := at(0).logIn("Pablo"), at(1).logIn("Joe")

@@ -114,7 +114,7 @@ func TestRedisGoesAndComes(t *testing.T) {
 				if c.synced != 1 {
 					t.Errorf("%s had to connect %d times: %v", c.device, c.synced, c.ends)
 				}
-				if c.slowest > 12*time.Second { // a door gives up after ten
+				if c.slowest > 12*time.Second { // a handler gives up after ten
 					t.Errorf("%s waited %v to be answered", c.device, c.slowest)
 				}
 				if len(c.resyncs) > 0 {

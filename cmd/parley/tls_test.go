@@ -20,7 +20,7 @@ import (
 	"github.com/gobwas/ws/wsutil"
 )
 
-// TestEncrypted goes through both doors of a server that encrypts by itself:
+// TestEncrypted uses both transports of a server that encrypts by itself:
 // the cookie is a __Host- one, and the socket, which cannot be read and written
 // directly then, works all the same.
 func TestEncrypted(t *testing.T) {

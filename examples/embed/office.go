@@ -14,7 +14,7 @@ import (
 
 // demoPeople are everybody who can log in, by choosing: a real program has a
 // database of people, and asks for proof.
-var demoPeople = []parley.Visitor{
+var demoPeople = []parley.User{
 	{ID: "demo-1", Name: "Ada", Role: parley.Owner},
 	{ID: "demo-2", Name: "Ben"},
 }
@@ -24,19 +24,19 @@ var demoPeople = []parley.Visitor{
 type office struct {
 	chat   *parley.Server
 	orders parley.RoomID
-	bot    parley.PersonID
+	bot    parley.UserID
 
 	mu       sync.Mutex
-	sessions map[string]parley.Visitor // by the cookie
+	sessions map[string]parley.User // by the cookie
 	shipped  int
 }
 
 // open opens the chat, with people from here, and makes the room that the
 // office tells of its orders in.
 func open(ctx context.Context, options parley.Options) (*office, error) {
-	o := &office{sessions: map[string]parley.Visitor{}}
+	o := &office{sessions: map[string]parley.User{}}
 	options.Name = "Office"
-	options.Authenticate = func(r *http.Request) (parley.Visitor, error) { return o.who(r), nil }
+	options.Authenticate = func(r *http.Request) (parley.User, error) { return o.who(r), nil }
 	options.LogIn, options.LogOut = "/login", "/logout"
 	if options.Store != "" {
 		options.Data = ""
@@ -64,7 +64,7 @@ func (o *office) furnish(ctx context.Context) (err error) {
 		return err
 	}
 	for _, v := range demoPeople {
-		p, err := o.chat.Receive(ctx, v) // they need not have been there before
+		p, err := o.chat.UpsertUser(ctx, v) // they need not have been there before
 		if err != nil {
 			return err
 		}
@@ -77,12 +77,12 @@ func (o *office) furnish(ctx context.Context) (err error) {
 
 const cookie = "office"
 
-// who is the person that a request is from; the zero Visitor if nobody is
+// who is the person that a request is from; the zero User if nobody is
 // logged in.
-func (o *office) who(r *http.Request) parley.Visitor {
+func (o *office) who(r *http.Request) parley.User {
 	c, err := r.Cookie(cookie)
 	if err != nil {
-		return parley.Visitor{}
+		return parley.User{}
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -119,7 +119,7 @@ var page = template.Must(template.New("").Parse(`<!doctype html>
 type shown struct {
 	Title  string
 	Me     string
-	Choose []parley.Visitor
+	Choose []parley.User
 	Leave  bool
 }
 
@@ -167,7 +167,7 @@ func (o *office) logOut(w http.ResponseWriter, r *http.Request) {
 	}
 	http.SetCookie(w, &http.Cookie{Name: cookie, Path: "/", MaxAge: -1})
 	if v.ID != "" { // the session is over by now: whoever comes back is asked again
-		if err := o.chat.Revoke(r.Context(), parley.PersonOf(v.ID)); err != nil {
+		if err := o.chat.Revoke(r.Context(), parley.UserIDFor(v.ID)); err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
 		}

@@ -128,7 +128,7 @@ func TestRanges(t *testing.T) {
 	both(t, func(t *testing.T, s store) {
 		data := noise(300_000)
 		put(t, s, "film", data)
-		door := func(asked string) *httptest.ResponseRecorder {
+		serve := func(asked string) *httptest.ResponseRecorder {
 			b, err := s.Open(t.Context(), "film")
 			if err != nil {
 				t.Fatal(err)
@@ -151,11 +151,11 @@ func TestRanges(t *testing.T) {
 			"bytes=-10":           data[299_990:],
 			"bytes=250000-400000": data[250_000:],
 		} {
-			if w := door(asked); !bytes.Equal(w.Body.Bytes(), want) {
+			if w := serve(asked); !bytes.Equal(w.Body.Bytes(), want) {
 				t.Errorf("%q: status %d, %d bytes, want %d", asked, w.Code, w.Body.Len(), len(want))
 			}
 		}
-		if w := door("bytes=300000-"); w.Code != http.StatusRequestedRangeNotSatisfiable {
+		if w := serve("bytes=300000-"); w.Code != http.StatusRequestedRangeNotSatisfiable {
 			t.Errorf("past the end: %d", w.Code)
 		}
 
@@ -231,7 +231,7 @@ func (c *counter) Read(p []byte) (int, error) {
 }
 
 func TestAFailedPutChangesNothing(t *testing.T) {
-	broken := errors.New("the visitor left")
+	broken := errors.New("the client left")
 	both(t, func(t *testing.T, s store) {
 		put(t, s, "kept", []byte("as it was"))
 		for _, size := range []int{10, 2*partSize + 5} {

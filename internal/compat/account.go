@@ -25,7 +25,7 @@ type presence struct {
 
 func personOf(u chat.User) person { return person{userID(u.ID), u.Name} }
 
-func (d *Door) links(context.Context, *request) (int, any, error) {
+func (s *Server) links(context.Context, *request) (int, any, error) {
 	return http.StatusOK, map[string]string{"github": "https://github.com/parley-chat/parley"}, nil
 }
 
@@ -35,11 +35,11 @@ var firstNames = []string{"Ada", "Amir", "Bea", "Bruno", "Chloe", "Dina", "Elif"
 	"Mika", "Nia", "Nils", "Olga", "Omar", "Pia", "Quinn", "Rosa", "Sami", "Tess", "Uma", "Vera",
 	"Wim", "Yara", "Zoe"}
 
-func (d *Door) randomName(context.Context, *request) (int, any, error) {
+func (s *Server) randomName(context.Context, *request) (int, any, error) {
 	return http.StatusOK, fmt.Sprintf("%s%d", firstNames[rand.N(len(firstNames))], 100+rand.N(9900)), nil
 }
 
-func (d *Door) me(_ context.Context, in *request) (int, any, error) {
+func (s *Server) me(_ context.Context, in *request) (int, any, error) {
 	if in.who.Anonymous() {
 		return http.StatusOK, nil, nil
 	}
@@ -49,7 +49,7 @@ func (d *Door) me(_ context.Context, in *request) (int, any, error) {
 // logIn opens a session, and makes the account first if nobody has the name and
 // sign-up is open. That a name is not known is told by that alone; else it is
 // answered as a wrong password is, after the same work.
-func (d *Door) logIn(ctx context.Context, in *request) (int, any, error) {
+func (s *Server) logIn(ctx context.Context, in *request) (int, any, error) {
 	var body struct {
 		Username string `json:"username"`
 		Password string `json:"password"`
@@ -60,8 +60,8 @@ func (d *Door) logIn(ctx context.Context, in *request) (int, any, error) {
 	stranger := chat.Caller{Addr: in.who.Addr, Agent: in.who.Agent}
 	status, name := http.StatusOK, "session.create"
 	fill := with(chat.LogInInput{Name: body.Username, Password: body.Password})
-	if d.cfg.Service.SignUp == chat.SignUpOpen {
-		_, err := d.cfg.Service.UserNamed(ctx, body.Username)
+	if s.cfg.Service.SignUp == chat.SignUpOpen {
+		_, err := s.cfg.Service.UserNamed(ctx, body.Username)
 		switch {
 		case errors.Is(err, chat.ErrNotFound), errors.Is(err, chat.ErrInvalid):
 			status, name = http.StatusCreated, "account.create"
@@ -70,7 +70,7 @@ func (d *Door) logIn(ctx context.Context, in *request) (int, any, error) {
 			return 0, nil, err
 		}
 	}
-	out, err := act[chat.LoggedInOutput](ctx, d, stranger, name, fill)
+	out, err := act[chat.LoggedInOutput](ctx, s, stranger, name, fill)
 	// somebody has taken the name meanwhile
 	if errors.Is(err, chat.ErrUnauthenticated) || errors.Is(err, chat.ErrConflict) {
 		return http.StatusNotFound, refusal{"Invalid username or password"}, nil
@@ -78,26 +78,26 @@ func (d *Door) logIn(ctx context.Context, in *request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	d.cfg.Policy.SetCookie(in.w, in.Request, in.cred, out.Token, out.Session.ExpiresAt)
-	d.mark(in.w, in.Request, out.Session.ExpiresAt)
+	s.cfg.Policy.SetCookie(in.w, in.Request, in.cred, out.Token, out.Session.ExpiresAt)
+	s.mark(in.w, in.Request, out.Session.ExpiresAt)
 	return status, personOf(out.User), nil
 }
 
-func (d *Door) logOut(ctx context.Context, in *request) (int, any, error) {
-	if _, err := act[chat.None](ctx, d, in.who, "session.delete", nil); err != nil {
+func (s *Server) logOut(ctx context.Context, in *request) (int, any, error) {
+	if _, err := act[chat.None](ctx, s, in.who, "session.delete", nil); err != nil {
 		return 0, nil, err
 	}
 	if in.cred.Cookie {
-		d.cfg.Policy.SetCookie(in.w, in.Request, in.cred, "", time.Time{})
-		d.mark(in.w, in.Request, time.Time{})
+		s.cfg.Policy.SetCookie(in.w, in.Request, in.cred, "", time.Time{})
+		s.mark(in.w, in.Request, time.Time{})
 	}
 	return http.StatusOK, "OK", nil
 }
 
 // users tells of the people whose numbers are asked for, of those that the
 // caller may know of.
-func (d *Door) users(ctx context.Context, in *request) (int, any, error) {
-	online, err := act[chat.OnlineOutput](ctx, d, in.who, "presence.list", nil)
+func (s *Server) users(ctx context.Context, in *request) (int, any, error) {
+	online, err := act[chat.OnlineOutput](ctx, s, in.who, "presence.list", nil)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -109,11 +109,11 @@ func (d *Door) users(ctx context.Context, in *request) (int, any, error) {
 	if len(ids) == 0 {
 		return http.StatusNotFound, refusal{"give ids[]=1&ids[]=2"}, nil
 	}
-	if most := d.cfg.Service.Limits.PageMax; len(ids) > most {
+	if most := s.cfg.Service.Limits.PageMax; len(ids) > most {
 		return 0, nil, &chat.Error{Code: chat.CodeInvalid,
 			Message: fmt.Sprintf("at most %d people can be asked for at once", most)}
 	}
-	known, err := d.known(ctx, in.who)
+	known, err := s.known(ctx, in.who)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -142,15 +142,15 @@ func (d *Door) users(ctx context.Context, in *request) (int, any, error) {
 // known returns a function that finds people by number: everyone, or for guests
 // those in their rooms. People who are unknown cost one look into the store
 // together.
-func (d *Door) known(ctx context.Context,
+func (s *Server) known(ctx context.Context,
 	who chat.Caller) (func(n int64) (chat.UserID, string, error), error) {
-	if err := d.cfg.Service.MayRead(ctx, who, chat.ServerStream); err == nil {
+	if err := s.cfg.Service.MayRead(ctx, who, chat.ServerStream); err == nil {
 		missed := false
 		return func(n int64) (chat.UserID, string, error) {
 			if missed {
-				return d.people.remembered(n)
+				return s.people.remembered(n)
 			}
-			id, name, err := d.people.numbered(ctx, n)
+			id, name, err := s.people.numbered(ctx, n)
 			missed = errors.Is(err, chat.ErrNotFound)
 			return id, name, err
 		}, nil
@@ -159,7 +159,7 @@ func (d *Door) known(ctx context.Context,
 	}
 	near := map[int64]chat.User{}
 	for in := (chat.UserPageInput{}); ; {
-		list, err := d.cfg.Service.ListUsers(ctx, who, in)
+		list, err := s.cfg.Service.ListUsers(ctx, who, in)
 		if err != nil {
 			return nil, err
 		}
@@ -179,14 +179,14 @@ func (d *Door) known(ctx context.Context,
 	}, nil
 }
 
-func (d *Door) online(ctx context.Context, in *request) (int, any, error) {
-	list, err := act[chat.OnlineOutput](ctx, d, in.who, "presence.list", nil)
+func (s *Server) online(ctx context.Context, in *request) (int, any, error) {
+	list, err := act[chat.OnlineOutput](ctx, s, in.who, "presence.list", nil)
 	if err != nil {
 		return 0, nil, err
 	}
 	out := map[string]presence{}
 	for _, id := range list.Online {
-		name, err := d.people.name(ctx, id)
+		name, err := s.people.name(ctx, id)
 		if errors.Is(err, chat.ErrNotFound) {
 			continue
 		}

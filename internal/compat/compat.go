@@ -1,7 +1,6 @@
-// Package compat is the door for clients of the well-known Redis chat demo for
-// Node.js: its routes and its events of Socket.IO, on top of the same domain
-// and the same hub as every other door. docs/compat.md tells operators what it
-// is.
+// Package compat serves clients of the well-known Redis chat demo for Node.js:
+// its routes and its events of Socket.IO, on top of the same domain and the
+// same hub as every other transport. docs/compat.md describes it for operators.
 //
 // The demo knows people by numbers, a pair's room by the two numbers, and
 // General as "0". These are derived from Parley's ids and never stored: a hash
@@ -27,7 +26,7 @@ import (
 // Name is what the operator calls this contract.
 const Name = "redis-chat-demo"
 
-// Config is what the door is made of.
+// Config is what the server is made of.
 type Config struct {
 	Service *chat.Service
 	Policy  *clientinfo.Policy
@@ -42,8 +41,8 @@ const (
 	maxBody = 64 << 10
 )
 
-// Door serves demo clients. It is the siochat.Guests for their sockets.
-type Door struct {
+// Server serves demo clients. It is the siochat.Guests for their sockets.
+type Server struct {
 	cfg     Config
 	actions map[string]chat.Action
 	people  *people
@@ -53,12 +52,12 @@ type Door struct {
 	cancel context.CancelFunc
 }
 
-// New returns a door. Close must be called.
-func New(cfg Config) *Door {
+// New returns a server. Close must be called.
+func New(cfg Config) *Server {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	d := &Door{
+	d := &Server{
 		cfg: cfg, actions: map[string]chat.Action{},
 		people: newPeople(cfg.Service.Store), rooms: newRooms(cfg.Service.Store),
 	}
@@ -70,16 +69,16 @@ func New(cfg Config) *Door {
 }
 
 // Close ends what is being looked up. The sockets should be closed before.
-func (d *Door) Close() { d.cancel() }
+func (s *Server) Close() { s.cancel() }
 
 // Handler serves the demo's routes, and all others by next.
-func (d *Door) Handler(next http.Handler) http.Handler {
+func (s *Server) Handler(next http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	paths := []string{}
-	for _, r := range d.routes() {
-		mux.HandleFunc(r.method+" "+r.path, d.serve(r.do))
+	for _, r := range s.routes() {
+		mux.HandleFunc(r.method+" "+r.path, s.serve(r.do))
 		if !slices.Contains(paths, r.path) {
-			mux.HandleFunc("OPTIONS "+r.path, d.preflight)
+			mux.HandleFunc("OPTIONS "+r.path, s.preflight)
 			paths = append(paths, r.path)
 		}
 	}
@@ -88,17 +87,17 @@ func (d *Door) Handler(next http.Handler) http.Handler {
 }
 
 // marker is the cookie that tells the sockets of demo clients from others.
-func (d *Door) marker() string { return d.cfg.Policy.CookieName("-" + Name) }
+func (s *Server) marker() string { return s.cfg.Policy.CookieName("-" + Name) }
 
 // Claims reports whether a request that opens a session of Socket.IO is that of
 // a demo client, by the cookie that it was given when it logged in.
-func (d *Door) Claims(r *http.Request) bool {
-	c, err := r.Cookie(d.marker())
+func (s *Server) Claims(r *http.Request) bool {
+	c, err := r.Cookie(s.marker())
 	return err == nil && c.Value != ""
 }
 
-// act does an action as the other doors do it, limits included.
-func act[Out any](ctx context.Context, d *Door, who chat.Caller, name string,
+// act does an action as the other transports do it, limits included.
+func act[Out any](ctx context.Context, d *Server, who chat.Caller, name string,
 	fill func(in any)) (Out, error) {
 	out, err := d.actions[name].Call(ctx, d.cfg.Service, who, func(in any) error {
 		if fill != nil {

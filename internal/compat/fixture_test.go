@@ -44,24 +44,24 @@ func (plainHasher) Verify(_ context.Context, e, p string) (bool, error) {
 }
 func (plainHasher) Stale(string) bool { return false }
 
-// fixture is a whole server on the embedded store, with every door.
+// fixture is a whole server on the embedded store, with every transport.
 type fixture struct {
 	t testing.TB
 	*chat.Service
-	hub  *hub.Hub
-	door *compat.Door
-	http *httptest.Server
-	cfg  compat.Config
+	hub    *hub.Hub
+	server *compat.Server
+	http   *httptest.Server
+	cfg    compat.Config
 
 	mu  sync.Mutex
 	ids []string // given out before made ones
 }
 
 type settings struct {
-	chat chat.Config
-	door compat.Config
-	live live.Config
-	io   siochat.Config
+	chat   chat.Config
+	server compat.Config
+	live   live.Config
+	io     siochat.Config
 }
 
 func newFixture(t testing.TB, change func(*settings)) *fixture {
@@ -81,7 +81,7 @@ func newFixture(t testing.TB, change func(*settings)) *fixture {
 		Hasher: plainHasher{}, Names: identity.Names{},
 		NewID: f.newID, NewToken: identity.NewToken, Log: quiet, SignUp: chat.SignUpOpen,
 		Limits: chat.Limits{Sends: none, Calls: none, Logins: none, Guesses: none},
-	}, door: compat.Config{Log: quiet}, io: siochat.Config{Log: quiet}, live: live.Config{Log: quiet}}
+	}, server: compat.Config{Log: quiet}, io: siochat.Config{Log: quiet}, live: live.Config{Log: quiet}}
 	if change != nil {
 		change(&s)
 	}
@@ -91,15 +91,15 @@ func newFixture(t testing.TB, change func(*settings)) *fixture {
 	}
 	f.hub = hub.New(hub.Config{Log: store, Bell: bell, Presence: roster, Check: -1, Logger: quiet})
 	bell.Listen(f.hub)
-	s.door.Service, s.door.Policy = f.Service, policy
+	s.server.Service, s.server.Policy = f.Service, policy
 	s.live.Service, s.live.Hub, s.live.Policy = f.Service, f.hub, policy
 	sessions := live.New(s.live)
-	f.cfg = s.door
-	f.door = compat.New(s.door)
-	s.io.Sessions, s.io.Guests = sessions, f.door
+	f.cfg = s.server
+	f.server = compat.New(s.server)
+	s.io.Sessions, s.io.Guests = sessions, f.server
 	io := siochat.New(s.io)
 	socket := ws.New(ws.Config{Sessions: sessions, Hub: f.hub, Log: quiet})
-	f.http = httptest.NewServer(f.door.Handler(rest.New(rest.Config{
+	f.http = httptest.NewServer(f.server.Handler(rest.New(rest.Config{
 		Service: f.Service, Policy: policy, Socket: socket, IO: io, Log: quiet,
 		Web:     fstest.MapFS{"index.html": {Data: []byte("<p>Parley's own client")}},
 		Metrics: http.NotFoundHandler(),
@@ -113,7 +113,7 @@ func newFixture(t testing.TB, change func(*settings)) *fixture {
 		socket.Close()
 		io.Close()
 		sessions.Close()
-		f.door.Close()
+		f.server.Close()
 		f.hub.Close()
 		roster.Close()
 		f.http.Close()

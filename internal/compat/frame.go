@@ -12,7 +12,7 @@ import (
 )
 
 // encoder makes frames of what the demo's clients know of.
-type encoder struct{ d *Door }
+type encoder struct{ d *Server }
 
 // silence is a frame of which nothing is sent.
 type silence struct{}
@@ -53,7 +53,7 @@ func (encoder) Goodbye(string, time.Duration) hub.Frame      { return silence{} 
 
 // frame is an event or signals, rendered when the first connection sends it.
 type frame struct {
-	d       *Door
+	d       *Server
 	size    int
 	event   *chat.Event
 	signals []chat.Signal

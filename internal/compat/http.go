@@ -19,22 +19,22 @@ import (
 // text.
 type route struct {
 	method, path string
-	do           func(*Door, context.Context, *request) (status int, result any, err error)
+	do           func(*Server, context.Context, *request) (status int, result any, err error)
 }
 
-func (d *Door) routes() []route {
+func (s *Server) routes() []route {
 	return []route{
-		{"GET", "/links", (*Door).links},
-		{"GET", "/randomname", (*Door).randomName},
-		{"GET", "/me", (*Door).me},
-		{"POST", "/login", (*Door).logIn},
-		{"POST", "/logout", (*Door).logOut},
-		{"GET", "/users", (*Door).users},
-		{"GET", "/users/online", (*Door).online},
-		{"GET", "/rooms/{user}", (*Door).roomsOf},
-		{"POST", "/room", (*Door).openPair},
-		{"GET", "/room/{room}/messages", (*Door).messages},
-		{"GET", "/room/0/preload", (*Door).preload},
+		{"GET", "/links", (*Server).links},
+		{"GET", "/randomname", (*Server).randomName},
+		{"GET", "/me", (*Server).me},
+		{"POST", "/login", (*Server).logIn},
+		{"POST", "/logout", (*Server).logOut},
+		{"GET", "/users", (*Server).users},
+		{"GET", "/users/online", (*Server).online},
+		{"GET", "/rooms/{user}", (*Server).roomsOf},
+		{"POST", "/room", (*Server).openPair},
+		{"GET", "/room/{room}/messages", (*Server).messages},
+		{"GET", "/room/0/preload", (*Server).preload},
 	}
 }
 
@@ -51,19 +51,19 @@ type refusal struct {
 	Message string `json:"message"`
 }
 
-func (d *Door) serve(do func(*Door, context.Context, *request) (int, any, error)) http.HandlerFunc {
+func (s *Server) serve(do func(*Server, context.Context, *request) (int, any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), callTimeout)
 		defer cancel()
-		d.headers(w, r)
-		in, err := d.caller(ctx, w, r)
+		s.headers(w, r)
+		in, err := s.caller(ctx, w, r)
 		var status int
 		var out any
 		if err == nil {
-			status, out, err = do(d, ctx, in)
+			status, out, err = do(s, ctx, in)
 		}
 		if err != nil {
-			d.refuse(w, r, err)
+			s.refuse(w, r, err)
 			return
 		}
 		reply(w, status, out)
@@ -86,10 +86,10 @@ func reply(w http.ResponseWriter, status int, out any) {
 
 // refuse answers with err. Errors that are not the domain's are logged here and
 // nowhere else.
-func (d *Door) refuse(w http.ResponseWriter, r *http.Request, err error) {
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	e := chat.AsError(err)
 	if e.Code == chat.CodeInternal || e.Code == chat.CodeUnavailable {
-		d.cfg.Log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path",
+		s.cfg.Log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path",
 			r.URL.Path, "error", err)
 	}
 	status := httperror.SetHeader(w, e)
@@ -101,24 +101,24 @@ func (d *Door) refuse(w http.ResponseWriter, r *http.Request, err error) {
 
 // headers are those of every answer. Pages of allowed origins may read it with
 // the person's cookie.
-func (d *Door) headers(w http.ResponseWriter, r *http.Request) {
+func (s *Server) headers(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Add("Vary", "Origin")
-	if origin := r.Header.Get("Origin"); slices.Contains(d.cfg.Policy.Origins, origin) {
+	if origin := r.Header.Get("Origin"); slices.Contains(s.cfg.Policy.Origins, origin) {
 		h.Set("Access-Control-Allow-Origin", origin)
 		h.Set("Access-Control-Allow-Credentials", "true")
 	}
 }
 
-func (d *Door) preflight(w http.ResponseWriter, r *http.Request) {
-	d.headers(w, r)
+func (s *Server) preflight(w http.ResponseWriter, r *http.Request) {
+	s.headers(w, r)
 	h := w.Header()
-	if err := d.cfg.Policy.CheckOrigin(r, true); err != nil {
-		d.refuse(w, r, err)
+	if err := s.cfg.Policy.CheckOrigin(r, true); err != nil {
+		s.refuse(w, r, err)
 		return
 	}
 	h.Set("Access-Control-Allow-Methods", "GET, POST")
@@ -131,20 +131,20 @@ func (d *Door) preflight(w http.ResponseWriter, r *http.Request) {
 // from has to be a page of ours; programs say nothing of it. That is enough, as
 // browsers always say it for a POST, and as bodies are JSON only and cookies
 // SameSite.
-func (d *Door) caller(ctx context.Context, w http.ResponseWriter, r *http.Request) (*request, error) {
-	in := &request{Request: r, w: w, who: chat.Caller{Addr: d.cfg.Policy.Addr(r), Agent: r.UserAgent()}}
-	cred, err := d.cfg.Policy.Credentials(r)
+func (s *Server) caller(ctx context.Context, w http.ResponseWriter, r *http.Request) (*request, error) {
+	in := &request{Request: r, w: w, who: chat.Caller{Addr: s.cfg.Policy.Addr(r), Agent: r.UserAgent()}}
+	cred, err := s.cfg.Policy.Credentials(r)
 	if err != nil {
 		return nil, err
 	}
 	unsafe := r.Method != http.MethodGet && r.Method != http.MethodHead
-	if err := d.cfg.Policy.CheckOrigin(r, unsafe && !clientinfo.Silent(r)); err != nil {
+	if err := s.cfg.Policy.CheckOrigin(r, unsafe && !clientinfo.Silent(r)); err != nil {
 		return nil, err
 	}
 	if cred.Token == "" {
 		return in, nil
 	}
-	who, err := d.cfg.Service.Authenticate(ctx, cred.Token, in.who)
+	who, err := s.cfg.Service.Authenticate(ctx, cred.Token, in.who)
 	if errors.Is(err, chat.ErrUnauthenticated) {
 		return in, nil // the session is over
 	}
@@ -155,16 +155,16 @@ func (d *Door) caller(ctx context.Context, w http.ResponseWriter, r *http.Reques
 		return nil, err // the demo knows no tokens for programs
 	}
 	in.who, in.cred = who, cred
-	if cred.Cookie && !d.Claims(r) { // logged in by another client of this server
-		d.mark(w, r, who.ExpiresAt)
+	if cred.Cookie && !s.Claims(r) { // logged in by another client of this server
+		s.mark(w, r, who.ExpiresAt)
 	}
 	return in, nil
 }
 
 // mark gives the browser the cookie by which its sockets are known; a zero time
 // takes it back.
-func (d *Door) mark(w http.ResponseWriter, r *http.Request, until time.Time) {
-	http.SetCookie(w, d.cfg.Policy.NewCookie(r, d.marker(), "1", until))
+func (s *Server) mark(w http.ResponseWriter, r *http.Request, until time.Time) {
+	http.SetCookie(w, s.cfg.Policy.NewCookie(r, s.marker(), "1", until))
 }
 
 // body decodes a request's body. Unlike Parley's own routes, the demo passes

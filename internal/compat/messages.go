@@ -41,8 +41,8 @@ type shownRoom struct {
 
 // roomsOf tells of the caller's rooms. Those of a pair are shown from their
 // first message on.
-func (d *Door) roomsOf(ctx context.Context, in *request) (int, any, error) {
-	list, err := act[chat.RoomList](ctx, d, in.who, "room.list", nil)
+func (s *Server) roomsOf(ctx context.Context, in *request) (int, any, error) {
+	list, err := act[chat.RoomList](ctx, s, in.who, "room.list", nil)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -57,12 +57,12 @@ func (d *Door) roomsOf(ctx context.Context, in *request) (int, any, error) {
 		if isPair(v.Room) && v.HeadNo == 0 {
 			continue
 		}
-		room := shownRoom{ID: d.rooms.learn(v.Room)}
+		room := shownRoom{ID: s.rooms.learn(v.Room)}
 		if isPair(v.Room) {
-			room.Names, err = d.pairNames(ctx, v.People)
+			room.Names, err = s.pairNames(ctx, v.People)
 		} else {
 			var name string
-			name, err = d.shownName(ctx, v.Room)
+			name, err = s.shownName(ctx, v.Room)
 			room.Names = []any{name}
 		}
 		if err != nil {
@@ -74,8 +74,8 @@ func (d *Door) roomsOf(ctx context.Context, in *request) (int, any, error) {
 }
 
 // openPair opens the room of the caller and somebody else.
-func (d *Door) openPair(ctx context.Context, in *request) (int, any, error) {
-	if _, err := act[chat.MeOutput](ctx, d, in.who, "account.get", nil); err != nil {
+func (s *Server) openPair(ctx context.Context, in *request) (int, any, error) {
+	if _, err := act[chat.MeOutput](ctx, s, in.who, "account.get", nil); err != nil {
 		return 0, nil, err
 	}
 	var body struct {
@@ -99,7 +99,7 @@ func (d *Door) openPair(ctx context.Context, in *request) (int, any, error) {
 	default:
 		return 0, nil, &chat.Error{Code: chat.CodeForbidden, Message: "one of the two is yourself"}
 	}
-	known, err := d.known(ctx, in.who)
+	known, err := s.known(ctx, in.who)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -107,7 +107,7 @@ func (d *Door) openPair(ctx context.Context, in *request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	view, err := act[chat.RoomView](ctx, d, in.who, "direct.open", with(chat.OpenDirectInput{User: id}))
+	view, err := act[chat.RoomView](ctx, s, in.who, "direct.open", with(chat.OpenDirectInput{User: id}))
 	if err != nil {
 		return 0, nil, err
 	}
@@ -115,7 +115,7 @@ func (d *Door) openPair(ctx context.Context, in *request) (int, any, error) {
 	if other == a {
 		slices.Reverse(names)
 	}
-	return http.StatusCreated, shownRoom{d.rooms.learn(view.Room), names}, nil
+	return http.StatusCreated, shownRoom{s.rooms.learn(view.Room), names}, nil
 }
 
 // looseNumber takes a number that is written as one or as text.
@@ -146,7 +146,7 @@ const (
 	preloaded = 20
 )
 
-func (d *Door) messages(ctx context.Context, in *request) (int, any, error) {
+func (s *Server) messages(ctx context.Context, in *request) (int, any, error) {
 	if in.who.Anonymous() {
 		return 0, nil, chat.ErrUnauthenticated
 	}
@@ -159,11 +159,11 @@ func (d *Door) messages(ctx context.Context, in *request) (int, any, error) {
 		return 0, nil, err
 	}
 	id := in.PathValue("room")
-	room, err := d.room(ctx, in.who, id)
+	room, err := s.room(ctx, in.who, id)
 	if err != nil {
 		return 0, nil, err
 	}
-	_, list, err := d.newest(ctx, in.who, room, id, offset, size)
+	_, list, err := s.newest(ctx, in.who, room, id, offset, size)
 	return http.StatusOK, list, err
 }
 
@@ -182,18 +182,18 @@ func (in *request) count(name string, usual int64) (int64, error) {
 
 // newest returns a room and up to size of its messages, newest first, without
 // the offset newest ones.
-func (d *Door) newest(ctx context.Context, who chat.Caller, room chat.RoomID, shown string, offset,
+func (s *Server) newest(ctx context.Context, who chat.Caller, room chat.RoomID, shown string, offset,
 	size int64) (chat.RoomView, []message, error) {
-	view, err := act[chat.RoomView](ctx, d, who, "room.get", with(chat.RoomInput{Room: room}))
+	view, err := act[chat.RoomView](ctx, s, who, "room.get", with(chat.RoomInput{Room: room}))
 	if err != nil {
 		return view, nil, err
 	}
 	list := []message{}
-	size = min(size, int64(d.cfg.Service.Limits.PageMax))
+	size = min(size, int64(s.cfg.Service.Limits.PageMax))
 	if size == 0 || offset >= view.HeadNo {
 		return view, list, nil
 	}
-	page, err := d.cfg.Service.ListMessages(ctx, who,
+	page, err := s.cfg.Service.ListMessages(ctx, who,
 		chat.MessageListInput{Room: room, Before: view.HeadNo - offset + 1, Limit: int(size)})
 	if err != nil {
 		return view, nil, err
@@ -206,8 +206,8 @@ func (d *Door) newest(ctx context.Context, who chat.Caller, room chat.RoomID, sh
 
 // preload gives General at once. Everybody can read it in the demo, and here
 // whoever is in it.
-func (d *Door) preload(ctx context.Context, in *request) (int, any, error) {
-	view, list, err := d.newest(ctx, in.who, chat.GeneralID, general, 0, preloaded)
+func (s *Server) preload(ctx context.Context, in *request) (int, any, error) {
+	view, list, err := s.newest(ctx, in.who, chat.GeneralID, general, 0, preloaded)
 	if err != nil {
 		return 0, nil, err
 	}

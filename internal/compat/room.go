@@ -86,7 +86,7 @@ func (r *rooms) find(id string) (chat.RoomID, bool) {
 // room returns the room that a demo client means. ErrNotFound for what is no
 // id, and for rooms that are not the caller's: that there are others is not
 // told.
-func (d *Door) room(ctx context.Context, who chat.Caller, id string) (chat.RoomID, error) {
+func (s *Server) room(ctx context.Context, who chat.Caller, id string) (chat.RoomID, error) {
 	if a, b, ok := parsePair(id); ok {
 		if me := number(string(who.User.ID)); a != me && b != me {
 			return "", chat.ErrNotFound
@@ -94,15 +94,15 @@ func (d *Door) room(ctx context.Context, who chat.Caller, id string) (chat.RoomI
 	} else if _, ok := parseNumber(id); !ok && id != general {
 		return "", chat.ErrNotFound
 	}
-	if room, ok := d.rooms.find(id); ok {
+	if room, ok := s.rooms.find(id); ok {
 		return room, nil
 	}
-	list, err := act[chat.RoomList](ctx, d, who, "room.list", nil)
+	list, err := act[chat.RoomList](ctx, s, who, "room.list", nil)
 	if err != nil {
 		return "", err
 	}
 	for _, v := range list.Rooms {
-		if d.rooms.learn(v.Room) == id {
+		if s.rooms.learn(v.Room) == id {
 			return v.ID, nil
 		}
 	}
@@ -110,13 +110,13 @@ func (d *Door) room(ctx context.Context, who chat.Caller, id string) (chat.RoomI
 }
 
 // shownName is what a room that is no pair's is called.
-func (d *Door) shownName(ctx context.Context, room chat.Room) (string, error) {
+func (s *Server) shownName(ctx context.Context, room chat.Room) (string, error) {
 	if room.Kind != chat.Direct {
 		return room.Name, nil
 	}
 	var names []string
 	for _, id := range room.People {
-		name, err := d.people.name(ctx, id)
+		name, err := s.people.name(ctx, id)
 		if err != nil {
 			return "", err
 		}
@@ -128,11 +128,11 @@ func (d *Door) shownName(ctx context.Context, room chat.Room) (string, error) {
 
 // pairNames are the names of two people, as the demo tells them: each in a list
 // of its own, in the order of the room's id.
-func (d *Door) pairNames(ctx context.Context, pair []chat.UserID) ([]any, error) {
+func (s *Server) pairNames(ctx context.Context, pair []chat.UserID) ([]any, error) {
 	names := []any{}
 	for _, id := range slices.SortedFunc(slices.Values(pair),
 		func(a, b chat.UserID) int { return cmp.Compare(number(string(a)), number(string(b))) }) {
-		name, err := d.people.name(ctx, id)
+		name, err := s.people.name(ctx, id)
 		if err != nil {
 			return nil, err
 		}

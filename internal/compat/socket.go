@@ -16,7 +16,7 @@ import (
 // conn is one socket of a demo client. Its events run one at a time, on a
 // goroutine which owns the fields.
 type conn struct {
-	d       *Door
+	d       *Server
 	socket  *socketio.Socket
 	session *live.Session
 	me      chat.UserID
@@ -25,19 +25,19 @@ type conn struct {
 }
 
 // Encoder encodes what happens for demo clients.
-func (d *Door) Encoder() hub.Encoder { return encoder{d} }
+func (s *Server) Encoder() hub.Encoder { return encoder{s} }
 
 // Connect begins the session of a demo client, which is told at once what
 // happens in all its person's rooms.
-func (d *Door) Connect(ctx context.Context, session *live.Session,
+func (s *Server) Connect(ctx context.Context, session *live.Session,
 	socket *socketio.Socket) (siochat.Dialect, error) {
-	err := session.Follow(ctx, nil, func(s live.Synced) hub.Frame {
-		for _, v := range s.Views {
-			d.rooms.learn(v.Room)
+	err := session.Follow(ctx, nil, func(synced live.Synced) hub.Frame {
+		for _, v := range synced.Views {
+			s.rooms.learn(v.Room)
 		}
 		return silence{}
 	})
-	return &conn{d: d, socket: socket, session: session, me: session.Caller().User.ID}, err
+	return &conn{d: s, socket: socket, session: session, me: session.Caller().User.ID}, err
 }
 
 // Send sends what the encoder made.

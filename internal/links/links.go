@@ -30,7 +30,7 @@ import (
 
 const (
 	// timeout bounds what one page takes, and what one picture takes. It is
-	// shorter than any door lets a call take.
+	// shorter than any handler lets a call take.
 	timeout = 5 * time.Second
 	// keepFor and keepNothing say how long it is remembered what a link leads
 	// to, and that there is nothing to show.

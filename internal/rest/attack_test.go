@@ -13,7 +13,7 @@ import (
 // TestMetricsWithoutToken: where no token is set, the empty one is not it.
 func TestMetricsWithoutToken(t *testing.T) {
 	h := newHouse(t)
-	door := protected(Config{
+	handler := protected(Config{
 		Service: h.service, Policy: &clientinfo.Policy{}, Socket: http.NotFoundHandler(), Web: fstest.MapFS{},
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter,
 			_ *http.Request) {
@@ -27,7 +27,7 @@ func TestMetricsWithoutToken(t *testing.T) {
 			r.Header.Set("Authorization", header)
 		}
 		w := httptest.NewRecorder()
-		door.ServeHTTP(w, r)
+		handler.ServeHTTP(w, r)
 		if w.Code != want {
 			t.Errorf("%.10q: %d, want %d", header, w.Code, want)
 		}

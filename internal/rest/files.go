@@ -74,10 +74,10 @@ func describeFiles(a chat.Action, op *huma.Operation) {
 }
 
 // upload serves POST /files: the body is the file.
-func (d *door) upload(w http.ResponseWriter, r *http.Request) {
-	file, err := d.takeFile(w, r)
+func (h *handler) upload(w http.ResponseWriter, r *http.Request) {
+	file, err := h.takeFile(w, r)
 	if err != nil {
-		d.refuse(w, r, err)
+		h.refuse(w, r, err)
 		return
 	}
 	created(w, file)
@@ -90,19 +90,19 @@ func created(w http.ResponseWriter, what any) {
 	write(w, what)
 }
 
-func (d *door) takeFile(w http.ResponseWriter, r *http.Request) (file chat.File, err error) {
-	err = d.takeBody(w, r, []string{"name"},
+func (h *handler) takeFile(w http.ResponseWriter, r *http.Request) (file chat.File, err error) {
+	err = h.takeBody(w, r, []string{"name"},
 		func(who chat.Caller, query url.Values, body io.Reader) (err error) {
-			file, err = d.Service.Upload(r.Context(), who, query.Get("name"), body)
+			file, err = h.Service.Upload(r.Context(), who, query.Get("name"), body)
 			return err
 		})
 	return file, err
 }
 
 // takeBody runs what takes a body of any length, with the query's fields.
-func (d *door) takeBody(w http.ResponseWriter, r *http.Request, fields []string,
+func (h *handler) takeBody(w http.ResponseWriter, r *http.Request, fields []string,
 	take func(who chat.Caller, query url.Values, body io.Reader) error) error {
-	who, err := d.identify(r)
+	who, err := h.identify(r)
 	if err != nil {
 		return err
 	}
@@ -113,10 +113,10 @@ func (d *door) takeBody(w http.ResponseWriter, r *http.Request, fields []string,
 	if enc := r.Header.Get("Content-Encoding"); enc != "" && enc != "identity" {
 		return &chat.Error{Code: chat.CodeInvalid, Message: "compressed bodies are not accepted"}
 	}
-	if most := d.Service.Limits.File; d.Service.Files != nil && r.ContentLength > most {
+	if most := h.Service.Limits.File; h.Service.Files != nil && r.ContentLength > most {
 		return &chat.Error{Code: chat.CodeTooLarge, Message: fmt.Sprintf("a file has at most %d bytes", most)}
 	}
-	end, ok := d.beginUpload(who)
+	end, ok := h.beginUpload(who)
 	if !ok {
 		return &chat.Error{Code: chat.CodeRateLimited, RetryAfter: time.Second,
 			Message: "too many uploads at a time: wait until one of yours has finished"}
@@ -129,12 +129,12 @@ func (d *door) takeBody(w http.ResponseWriter, r *http.Request, fields []string,
 }
 
 // beginUpload takes a place for an upload of a person and of their address.
-func (d *door) beginUpload(who chat.Caller) (end func(), ok bool) {
-	byAddr, ok := d.addrUploads.take(1, who.Addr)
+func (h *handler) beginUpload(who chat.Caller) (end func(), ok bool) {
+	byAddr, ok := h.addrUploads.take(1, who.Addr)
 	if !ok {
 		return nil, false
 	}
-	byPerson, ok := d.uploads.take(1, holderOf(who))
+	byPerson, ok := h.uploads.take(1, holderOf(who))
 	if !ok {
 		byAddr()
 		return nil, false
@@ -165,10 +165,10 @@ func (p *patient) Read(into []byte) (int, error) {
 }
 
 // file serves a file of a message.
-func (d *door) file(w http.ResponseWriter, r *http.Request) {
-	file, content, err := d.openFile(r)
+func (h *handler) file(w http.ResponseWriter, r *http.Request) {
+	file, content, err := h.openFile(r)
 	if err != nil {
-		d.refuse(w, r, err)
+		h.refuse(w, r, err)
 		return
 	}
 	serve(w, r, content, disposition(file.Name, content.Inline), file.ID+"-"+r.URL.Query().Get("width"))
@@ -189,8 +189,8 @@ func serve(w http.ResponseWriter, r *http.Request, content chat.Content, disposi
 	http.ServeContent(&moving{w, http.NewResponseController(w)}, r, "", time.Time{}, content)
 }
 
-func (d *door) openFile(r *http.Request) (chat.File, chat.Content, error) {
-	who, err := d.identify(r)
+func (h *handler) openFile(r *http.Request) (chat.File, chat.Content, error) {
+	who, err := h.identify(r)
 	if err != nil {
 		return chat.File{}, chat.Content{}, err
 	}
@@ -209,15 +209,15 @@ func (d *door) openFile(r *http.Request) (chat.File, chat.Content, error) {
 					Message: `"width" is a whole number of pixels`}
 		}
 	}
-	return d.Service.OpenFile(r.Context(), who, in)
+	return h.Service.OpenFile(r.Context(), who, in)
 }
 
 // identify says who asks, in bounded time, for work that takes as long as its
 // bytes.
-func (d *door) identify(r *http.Request) (chat.Caller, error) {
+func (h *handler) identify(r *http.Request) (chat.Caller, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), callTimeout)
 	defer cancel()
-	who, _, err := d.caller(ctx, r)
+	who, _, err := h.caller(ctx, r)
 	return who, err
 }
 

@@ -20,7 +20,7 @@ import (
 
 	"github.com/parley-chat/parley/internal/blob"
 	"github.com/parley-chat/parley/internal/chat"
-	"github.com/parley-chat/parley/internal/depot"
+	"github.com/parley-chat/parley/internal/files"
 )
 
 // newFileHouse is a house that keeps files of up to 100 kB, with a private room
@@ -32,7 +32,7 @@ func newFileHouse(t *testing.T) (h *house, room string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := depot.New(blobs)
+	d := files.New(blobs)
 	t.Cleanup(func() {
 		if err := d.Close(); err != nil {
 			t.Error(err)
@@ -340,13 +340,13 @@ func TestSlowUploads(t *testing.T) {
 // TestUploadPlaces: nobody holds so many places that others find none, neither
 // with one account nor with many, nor with many from one address.
 func TestUploadPlaces(t *testing.T) {
-	door := newDoor(Config{})
+	handler := newHandler(Config{})
 	as := func(n int, addr string) chat.Caller {
 		return chat.Caller{User: chat.User{ID: chat.UserID(strconv.Itoa(n))}, Session: "s", Addr: addr}
 	}
 	var ends []func()
 	begin := func(who chat.Caller) bool {
-		end, ok := door.beginUpload(who)
+		end, ok := handler.beginUpload(who)
 		if ok {
 			ends = append(ends, end)
 		}
@@ -424,7 +424,7 @@ func TestDocumentDescribesFiles(t *testing.T) {
 }
 
 // fullDisk is a place for files without space.
-type fullDisk struct{ depot.Blobs }
+type fullDisk struct{ files.Blobs }
 
 func (fullDisk) Put(context.Context, string, io.Reader, int64) (int64, error) {
 	return 0, fmt.Errorf("store blob: %w", blob.ErrFull)
@@ -433,7 +433,7 @@ func (fullDisk) Delete(context.Context, string) error { return nil }
 
 func TestFullDisk(t *testing.T) {
 	h := newHouse(t)
-	h.service.Files = depot.New(fullDisk{})
+	h.service.Files = files.New(fullDisk{})
 	a := h.do("POST", "/files?name=a", "x", h.as("Pablo"))
 	if a.StatusCode != 503 || !strings.Contains(a.field("detail"), "no space") ||
 		!strings.Contains(h.log.String(), blob.ErrFull.Error()) {

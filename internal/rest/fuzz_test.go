@@ -17,7 +17,7 @@ import (
 
 // FuzzRequest asks for each action with whatever path, query and body, also of
 // a room that the asker is not in: the answer is JSON, its status one of the
-// door's table, the server never blames itself, and nothing of that room ever
+// table, the server never blames itself, and nothing of that room ever
 // comes. $R, $E, $I and $M stand for that room, its epoch, the id of its last
 // event and the id of a member, which a forger may have seen.
 func FuzzRequest(f *testing.F) {
@@ -62,7 +62,7 @@ func FuzzRequest(f *testing.F) {
 		f.Add(uint8(i), "general/../$R", "$I", "after=1&after=2&%zz", `{"text":"x","client_id":"a b"}{}`)
 		f.Add(uint8(i), "$R\x00", "1", "around=1&room=$R", "[[[[")
 	}
-	door := New(Config{Service: h.service, Policy: &clientinfo.Policy{},
+	handler := New(Config{Service: h.service, Policy: &clientinfo.Policy{},
 		Socket: http.NotFoundHandler(), Web: fstest.MapFS{}, Log: slog.New(slog.DiscardHandler)})
 	f.Fuzz(func(t *testing.T, action uint8, room, other, query, body string) {
 		a := actions[int(action)%len(actions)]
@@ -93,7 +93,7 @@ func FuzzRequest(f *testing.F) {
 		r.Header.Set("Authorization", "Bearer "+h.token["Joe"])
 		r.Header.Set("Content-Type", "application/json")
 		w := httptest.NewRecorder()
-		door.ServeHTTP(w, r)
+		handler.ServeHTTP(w, r)
 		if w.Code/100 == 3 {
 			return // to the path without its dots
 		}

@@ -12,10 +12,10 @@ import (
 )
 
 // image serves the picture of a link in a message.
-func (d *door) image(w http.ResponseWriter, r *http.Request) {
-	content, err := d.openImage(r)
+func (h *handler) image(w http.ResponseWriter, r *http.Request) {
+	content, err := h.openImage(r)
 	if err != nil {
-		d.refuse(w, r, err)
+		h.refuse(w, r, err)
 		return
 	}
 	sum := sha256.New()
@@ -25,16 +25,16 @@ func (d *door) image(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		content.Close()
-		d.refuse(w, r, err)
+		h.refuse(w, r, err)
 		return
 	}
 	serve(w, r, content, "inline", hex.EncodeToString(sum.Sum(nil)[:8]))
 }
 
-func (d *door) openImage(r *http.Request) (chat.Content, error) {
+func (h *handler) openImage(r *http.Request) (chat.Content, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), callTimeout)
 	defer cancel()
-	who, _, err := d.caller(ctx, r)
+	who, _, err := h.caller(ctx, r)
 	if err == nil {
 		_, err = queryOf(r)
 	}
@@ -45,7 +45,7 @@ func (d *door) openImage(r *http.Request) (chat.Content, error) {
 	if in.No, err = numberOf(r); err != nil {
 		return chat.Content{}, err
 	}
-	return d.Service.OpenPreview(ctx, who, in)
+	return h.Service.OpenPreview(ctx, who, in)
 }
 
 // numberOf is the number of a message in a path.

@@ -14,7 +14,7 @@ import (
 	"github.com/parley-chat/parley/internal/clientinfo"
 )
 
-// document is the OpenAPI 3.1 description of the door, made once from the table
+// document is the OpenAPI 3.1 description of the API, made once from the table
 // of actions: for programs and for people.
 type document struct {
 	json []byte

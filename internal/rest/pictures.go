@@ -30,44 +30,44 @@ var pictureRoutes = []chat.Action{
 }
 
 // setPicture serves POST /account/picture: the body is the picture.
-func (d *door) setPicture(w http.ResponseWriter, r *http.Request) {
+func (h *handler) setPicture(w http.ResponseWriter, r *http.Request) {
 	var user chat.User
-	err := d.takeBody(w, r, nil, func(who chat.Caller, _ url.Values, body io.Reader) (err error) {
-		user, err = d.Service.SetPicture(r.Context(), who, body)
+	err := h.takeBody(w, r, nil, func(who chat.Caller, _ url.Values, body io.Reader) (err error) {
+		user, err = h.Service.SetPicture(r.Context(), who, body)
 		return err
 	})
 	if err != nil {
-		d.refuse(w, r, err)
+		h.refuse(w, r, err)
 		return
 	}
 	created(w, user)
 }
 
 // picture serves a person's picture.
-func (d *door) picture(w http.ResponseWriter, r *http.Request) {
-	id, kept, content, err := d.openPicture(r)
+func (h *handler) picture(w http.ResponseWriter, r *http.Request) {
+	id, kept, content, err := h.openPicture(r)
 	if err != nil {
-		d.refuse(w, r, err)
+		h.refuse(w, r, err)
 		return
 	}
 	defer content.Close()
-	h := w.Header()
-	h.Set("Content-Type", content.Type)
-	h.Set("Content-Disposition", disposition("picture", content.Inline))
-	h.Set("Content-Security-Policy", "sandbox; default-src 'none'")
-	h.Set("Vary", "Cookie, Authorization")
-	h.Set("ETag", strconv.Quote(id))
+	header := w.Header()
+	header.Set("Content-Type", content.Type)
+	header.Set("Content-Disposition", disposition("picture", content.Inline))
+	header.Set("Content-Security-Policy", "sandbox; default-src 'none'")
+	header.Set("Vary", "Cookie, Authorization")
+	header.Set("ETag", strconv.Quote(id))
 	// Under its id it is always the same; the browser that has it was allowed
 	// to.
-	if h.Set("Cache-Control", "private, no-cache"); kept {
-		h.Set("Cache-Control", "private, max-age=31536000, immutable")
+	if header.Set("Cache-Control", "private, no-cache"); kept {
+		header.Set("Cache-Control", "private, max-age=31536000, immutable")
 	}
 	http.ServeContent(&moving{w, http.NewResponseController(w)}, r, "", time.Time{}, content)
 }
 
 // openPicture also says whether the answer may be kept for good.
-func (d *door) openPicture(r *http.Request) (id string, kept bool, content chat.Content, err error) {
-	who, err := d.identify(r)
+func (h *handler) openPicture(r *http.Request) (id string, kept bool, content chat.Content, err error) {
+	who, err := h.identify(r)
 	if err != nil {
 		return "", false, chat.Content{}, err
 	}
@@ -76,6 +76,6 @@ func (d *door) openPicture(r *http.Request) (id string, kept bool, content chat.
 		return "", false, chat.Content{}, err
 	}
 	in := chat.PictureInput{User: chat.UserID(r.PathValue("user")), V: query.Get("v")}
-	id, content, err = d.Service.OpenPicture(r.Context(), who, in)
+	id, content, err = h.Service.OpenPicture(r.Context(), who, in)
 	return id, in.V != "", content, err
 }

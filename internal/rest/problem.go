@@ -13,7 +13,7 @@ type Problem struct {
 	Title  string    `json:"title" doc:"The status in words"`
 	Status int       `json:"status" doc:"HTTP status"`
 	Detail string    `json:"detail" doc:"What is wrong and what to do"`
-	Code   chat.Code `json:"code" enum:"invalid,unauthenticated,forbidden,not_found,conflict,resync,too_large,rate_limited,internal,unavailable" doc:"The kind of refusal, the same over both doors"`
+	Code   chat.Code `json:"code" enum:"invalid,unauthenticated,forbidden,not_found,conflict,resync,too_large,rate_limited,internal,unavailable" doc:"The kind of refusal, the same over every transport"`
 	Field  string    `json:"field,omitempty" doc:"Field of the input at fault"`
 
 	Details *chat.Details `json:"because,omitempty" doc:"What stands in the way, where a client can make something of it"`
@@ -21,10 +21,10 @@ type Problem struct {
 
 // refuse answers with err as a problem. Errors that are not the domain's are
 // logged here and nowhere else.
-func (d *door) refuse(w http.ResponseWriter, r *http.Request, err error) {
+func (h *handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	e := chat.AsError(err)
 	if e.Code == chat.CodeInternal || e.Code == chat.CodeUnavailable {
-		d.Log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", r.URL.Path,
+		h.Log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", r.URL.Path,
 			"error", err)
 	}
 	status := httperror.SetHeader(w, e)

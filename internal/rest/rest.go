@@ -1,6 +1,6 @@
-// Package rest is the REST door: one route for each action of the domain, the
+// Package rest is the REST API: one route for each action of the domain, the
 // OpenAPI document that describes them, the page that shows it, and around them
-// what an HTTP server owes its visitors.
+// what every HTTP server sends.
 package rest
 
 import (
@@ -17,7 +17,7 @@ import (
 	"github.com/parley-chat/parley/internal/clientinfo"
 )
 
-// Config is what the door is made of.
+// Config is what the handler is made of.
 type Config struct {
 	Service *chat.Service
 	Policy  *clientinfo.Policy
@@ -43,7 +43,7 @@ const (
 	callTimeout = 10 * time.Second
 )
 
-type door struct {
+type handler struct {
 	Config
 	uploads, addrUploads quota // places
 	answers              quota // bytes that are being written
@@ -55,15 +55,15 @@ func New(cfg Config) http.Handler {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	d := newDoor(cfg)
+	h := newHandler(cfg)
 	mux := http.NewServeMux()
 	for _, a := range chat.Actions() {
-		mux.Handle(a.Method+" "+prefix+a.Path, d.route(a))
+		mux.Handle(a.Method+" "+prefix+a.Path, h.route(a))
 	}
 	for _, a := range byteRoutes() {
 		mux.HandleFunc(a.Method+" "+prefix+a.Path,
-			map[string]http.HandlerFunc{"file.upload": d.upload, "file.open": d.file,
-				"link.image": d.image, "picture.set": d.setPicture, "picture.open": d.picture}[a.Name])
+			map[string]http.HandlerFunc{"file.upload": h.upload, "file.open": h.file,
+				"link.image": h.image, "picture.set": h.setPicture, "picture.open": h.picture}[a.Name])
 	}
 	spec := openAPI(cfg.Version, cfg.Policy)
 	mux.HandleFunc("GET "+prefix+"/openapi.json", spec.serveJSON)
@@ -77,19 +77,19 @@ func New(cfg Config) http.Handler {
 		mux.Handle("/hooks/", cfg.Hooks)
 	}
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
-		d.refuse(w, r, &chat.Error{Code: chat.CodeNotFound,
+		h.refuse(w, r, &chat.Error{Code: chat.CodeNotFound,
 			Message: "there is no such route: see " + prefix + "/docs"})
 	})
 	mux.HandleFunc("GET /healthz",
 		func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
-	mux.HandleFunc("GET /readyz", d.ready)
-	mux.HandleFunc("GET /metrics", d.metrics)
+	mux.HandleFunc("GET /readyz", h.ready)
+	mux.HandleFunc("GET /metrics", h.metrics)
 	mux.Handle("/", static(cfg.Web))
 	return mux
 }
 
-func newDoor(cfg Config) *door {
-	return &door{Config: cfg,
+func newHandler(cfg Config) *handler {
+	return &handler{Config: cfg,
 		uploads:     quota{total: allUploads, each: maxUploads, spare: spareUploads},
 		addrUploads: quota{total: allUploads, each: maxAddrUploads},
 		answers:     quota{total: allAnswers, each: maxAnswers, spare: allAnswers / 4},
@@ -134,16 +134,16 @@ func Protect(policy *clientinfo.Policy, log *slog.Logger, next http.Handler) htt
 	})
 }
 
-func (d *door) ready(w http.ResponseWriter, r *http.Request) {
+func (h *handler) ready(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 	defer cancel()
-	if err := d.Service.Store.Ping(ctx); err != nil {
-		d.Log.WarnContext(r.Context(), "not ready", "error", err)
+	if err := h.Service.Store.Ping(ctx); err != nil {
+		h.Log.WarnContext(r.Context(), "not ready", "error", err)
 		plain(w, http.StatusServiceUnavailable, "the store does not answer")
 		return
 	}
-	if d.Service.Health != nil {
-		if parts := d.Service.Health(ctx); len(parts) > 0 {
+	if h.Service.Health != nil {
+		if parts := h.Service.Health(ctx); len(parts) > 0 {
 			// Nodes that can be read stay in service.
 			w.Header().Set("Content-Type", "application/json")
 			w.Header().Set("Cache-Control", "no-store")
@@ -163,18 +163,18 @@ func plain(w http.ResponseWriter, status int, text string) {
 
 // metrics serves the metrics to the bearer of the operator's token, and to
 // admins.
-func (d *door) metrics(w http.ResponseWriter, r *http.Request) {
-	cred, err := d.Policy.Credentials(r)
-	if err == nil && !sameSecret(cred.Token, d.MetricsToken) {
+func (h *handler) metrics(w http.ResponseWriter, r *http.Request) {
+	cred, err := h.Policy.Credentials(r)
+	if err == nil && !sameSecret(cred.Token, h.MetricsToken) {
 		var who chat.Caller
-		if who, err = d.Service.Authenticate(r.Context(), cred.Token,
-			chat.Caller{Addr: d.Policy.Addr(r)}); err == nil {
-			err = d.Service.MayOperate(who)
+		if who, err = h.Service.Authenticate(r.Context(), cred.Token,
+			chat.Caller{Addr: h.Policy.Addr(r)}); err == nil {
+			err = h.Service.MayOperate(who)
 		}
 	}
 	if err != nil {
-		d.refuse(w, r, err)
+		h.refuse(w, r, err)
 		return
 	}
-	d.Metrics.ServeHTTP(w, r)
+	h.Metrics.ServeHTTP(w, r)
 }

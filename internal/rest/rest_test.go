@@ -504,7 +504,7 @@ func TestProtect(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	door := Protect(&clientinfo.Policy{PublicURL: public, HSTS: true},
+	handler := Protect(&clientinfo.Policy{PublicURL: public, HSTS: true},
 		slog.New(slog.NewTextHandler(&log, nil)),
 		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.URL.Path) }))
 	for path, want := range map[string]string{"/": "/", "/api/v1/server": "/api/v1/server",
@@ -512,7 +512,7 @@ func TestProtect(t *testing.T) {
 		r := httptest.NewRequest("GET", path, nil)
 		r.Header.Set("X-Forwarded-For", "198.51.100.9")
 		w := httptest.NewRecorder()
-		door.ServeHTTP(w, r)
+		handler.ServeHTTP(w, r)
 		if want == "" && (w.Code != 308 || w.Header().Get("Location") != "/chat/") ||
 			want != "" && w.Body.String() != want {
 			t.Errorf("%s: %d %s %s", path, w.Code, w.Header().Get("Location"), w.Body)
@@ -563,13 +563,13 @@ func TestDocumentIsStrict(t *testing.T) {
 // and gets the cookie with the server's id.
 func TestOutdatedCookie(t *testing.T) {
 	h := newHouse(t)
-	door := protected(Config{Service: h.service, Policy: &clientinfo.Policy{ServerID: "7"},
+	handler := protected(Config{Service: h.service, Policy: &clientinfo.Policy{ServerID: "7"},
 		Socket: http.NotFoundHandler(), Web: fstest.MapFS{}})
 	get := func(cookie string) *httptest.ResponseRecorder {
 		r := httptest.NewRequest("GET", prefix+"/account", nil)
 		r.Header.Set("Cookie", cookie)
 		w := httptest.NewRecorder()
-		door.ServeHTTP(w, r)
+		handler.ServeHTTP(w, r)
 		return w
 	}
 	w := get("parley=" + h.token["Joe"])

@@ -23,33 +23,33 @@ import (
 )
 
 // route serves one action.
-func (d *door) route(a chat.Action) http.Handler {
+func (h *handler) route(a chat.Action) http.Handler {
 	bind := newBinding(a)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), callTimeout)
 		defer cancel()
-		who, cred, err := d.caller(ctx, r)
+		who, cred, err := h.caller(ctx, r)
 		if err != nil {
-			d.refuse(w, r, err)
+			h.refuse(w, r, err)
 			return
 		}
 		if cred.Outdated {
-			d.Policy.SetCookie(w, r, cred, cred.Token, who.ExpiresAt)
+			h.Policy.SetCookie(w, r, cred, cred.Token, who.ExpiresAt)
 		}
-		out, err := a.Call(ctx, d.Service, who, func(in any) error { return bind.fill(w, r, in) })
+		out, err := a.Call(ctx, h.Service, who, func(in any) error { return bind.fill(w, r, in) })
 		if err != nil {
-			d.refuse(w, r, err)
+			h.refuse(w, r, err)
 			return
 		}
-		out = d.keep(w, r, cred, a, out)
+		out = h.keep(w, r, cred, a, out)
 		var body bytes.Buffer
 		if err := write(&body, out); err != nil {
-			d.refuse(w, r, err)
+			h.refuse(w, r, err)
 			return
 		}
-		end, ok := d.answers.take(int64(body.Len()), holderOf(who))
+		end, ok := h.answers.take(int64(body.Len()), holderOf(who))
 		if !ok {
-			d.refuse(w, r, &chat.Error{Code: chat.CodeRateLimited, RetryAfter: time.Second,
+			h.refuse(w, r, &chat.Error{Code: chat.CodeRateLimited, RetryAfter: time.Second,
 				Message: "too many answers are waiting for you: read them first"})
 			return
 		}
@@ -70,25 +70,25 @@ func write(w io.Writer, what any) error {
 
 // caller says who asks. A browser that acts by its cookie must come from a page
 // of ours.
-func (d *door) caller(ctx context.Context, r *http.Request) (chat.Caller, clientinfo.Credentials, error) {
-	who := chat.Caller{Addr: d.Policy.Addr(r), Agent: r.UserAgent(), Device: r.Header.Get("Parley-Device")}
+func (h *handler) caller(ctx context.Context, r *http.Request) (chat.Caller, clientinfo.Credentials, error) {
+	who := chat.Caller{Addr: h.Policy.Addr(r), Agent: r.UserAgent(), Device: r.Header.Get("Parley-Device")}
 	if !chat.IsDevice(who.Device) {
 		return who, clientinfo.Credentials{},
 			&chat.Error{Code: chat.CodeInvalid, Field: "Parley-Device",
 				Message: "a device is at most 64 letters, digits and -_"}
 	}
-	cred, err := d.Policy.Credentials(r)
+	cred, err := h.Policy.Credentials(r)
 	if err != nil {
 		return who, cred, err
 	}
 	needed := cred.Cookie && r.Method != http.MethodGet || wantsCookie(r)
-	if err := d.Policy.CheckOrigin(r, needed); err != nil {
+	if err := h.Policy.CheckOrigin(r, needed); err != nil {
 		return who, cred, err
 	}
 	if cred.Token == "" {
 		return who, cred, nil
 	}
-	as, err := d.Service.Authenticate(ctx, cred.Token, who)
+	as, err := h.Service.Authenticate(ctx, cred.Token, who)
 	if errors.Is(err, chat.ErrUnauthenticated) && cred.Cookie {
 		cred.Outdated = false // the cookie may be another server's on this host
 		return who, cred, nil // who is left with an expired one can log in
@@ -100,18 +100,18 @@ func wantsCookie(r *http.Request) bool { return r.Header.Get("Parley-Cookie") ==
 
 // keep moves a new session's token into a cookie for browsers, and takes the
 // cookie back on log-out.
-func (d *door) keep(w http.ResponseWriter, r *http.Request, cred clientinfo.Credentials, a chat.Action,
+func (h *handler) keep(w http.ResponseWriter, r *http.Request, cred clientinfo.Credentials, a chat.Action,
 	out any) any {
 	switch out := out.(type) {
 	case chat.LoggedInOutput:
 		if wantsCookie(r) || cred.Cookie {
-			d.Policy.SetCookie(w, r, cred, out.Token, out.Session.ExpiresAt)
+			h.Policy.SetCookie(w, r, cred, out.Token, out.Session.ExpiresAt)
 			out.Token = ""
 		}
 		return out
 	case chat.None:
 		if a.Name == "session.delete" && cred.Cookie {
-			d.Policy.SetCookie(w, r, cred, "", time.Time{})
+			h.Policy.SetCookie(w, r, cred, "", time.Time{})
 		}
 	}
 	return out

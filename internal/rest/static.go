@@ -76,7 +76,7 @@ func static(files fs.FS) http.Handler {
 	})
 }
 
-// serve answers with the file, in the smallest form that the visitor takes.
+// serve answers with the file, in the smallest form that the client takes.
 func (f *file) serve(w http.ResponseWriter, r *http.Request, files fs.FS) {
 	h := w.Header()
 	h.Set("Vary", "Accept-Encoding")
@@ -137,7 +137,7 @@ func zip(body []byte) []byte {
 	return b.Bytes()
 }
 
-// accepts reports whether the visitor takes an encoding. One that says q=0 does
+// accepts reports whether the client takes an encoding. One that says q=0 does
 // not.
 func accepts(r *http.Request, encoding string) bool {
 	for part := range strings.SplitSeq(strings.Join(r.Header.Values("Accept-Encoding"), ","), ",") {

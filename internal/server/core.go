@@ -30,7 +30,7 @@ type CoreConfig struct {
 	Metrics                 prometheus.Registerer // may be nil
 }
 
-// Core is the domain on its store, without any door.
+// Core is the domain on its store, without any handler.
 type Core struct {
 	Service *chat.Service
 	Where   string       // the data's place, for people to read

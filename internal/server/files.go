@@ -10,7 +10,7 @@ import (
 
 	"github.com/parley-chat/parley/internal/blob"
 	"github.com/parley-chat/parley/internal/chat"
-	"github.com/parley-chat/parley/internal/depot"
+	"github.com/parley-chat/parley/internal/files"
 )
 
 // FilesConfig says where the files are that people send.
@@ -84,7 +84,7 @@ func (f FilesConfig) bucket() (*blob.BucketOptions, error) {
 // open opens the place for files, and says where it is. It is nil if there is
 // none. Folder is where files are kept by default, if anywhere; shared says
 // that other nodes use the same files.
-func (f FilesConfig) open(ctx context.Context, folder string, shared bool) (*depot.Depot, string, error) {
+func (f FilesConfig) open(ctx context.Context, folder string, shared bool) (*files.Store, string, error) {
 	most := fmt.Sprintf(", at most %.4g MiB each", float64(f.FileSize)/(1<<20))
 	if f.FilesTotal > 0 {
 		most += fmt.Sprintf(" and %.4g MiB in all", float64(f.FilesTotal)/(1<<20))
@@ -98,7 +98,7 @@ func (f FilesConfig) open(ctx context.Context, folder string, shared bool) (*dep
 		if err != nil {
 			return nil, "", &SettingError{Setting: "Files", Err: err}
 		}
-		return depot.New(b), fmt.Sprintf("bucket %s at %s, under %q", bucket.Name, bucket.Endpoint,
+		return files.New(b), fmt.Sprintf("bucket %s at %s, under %q", bucket.Name, bucket.Endpoint,
 			bucket.Prefix) + most, nil
 	}
 	dir := f.Files
@@ -120,7 +120,7 @@ func (f FilesConfig) open(ctx context.Context, folder string, shared bool) (*dep
 	if shared {
 		most += ". All nodes must share this directory."
 	}
-	return depot.New(b), dir + most, nil
+	return files.New(b), dir + most, nil
 }
 
 // OpenFiles opens the place for files, and says where it is. Closing the core

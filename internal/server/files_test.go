@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/parley-chat/parley/internal/chat"
-	"github.com/parley-chat/parley/internal/depot"
+	"github.com/parley-chat/parley/internal/files"
 )
 
 func TestFilesConfig(t *testing.T) {
@@ -44,11 +44,11 @@ func TestFilesConfig(t *testing.T) {
 	}
 }
 
-func second(_ *depot.Depot, _ string, err error) error { return err }
+func second(_ *files.Store, _ string, err error) error { return err }
 
 // TestFullDiskIsNoOutage is about what the log says.
 func TestFullDiskIsNoOutage(t *testing.T) {
-	if err := fmt.Errorf("%w: %w", chat.ErrUnavailable, depot.ErrPlace); isAway(err) ||
+	if err := fmt.Errorf("%w: %w", chat.ErrUnavailable, files.ErrStorage); isAway(err) ||
 		!isAway(chat.ErrUnavailable) {
 		t.Error("a full place for files counts as an outage of the store, or the other way round")
 	}

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/parley-chat/parley/internal/chat"
-	"github.com/parley-chat/parley/internal/depot"
+	"github.com/parley-chat/parley/internal/files"
 	"github.com/parley-chat/parley/internal/hub"
 )
 
@@ -82,7 +82,7 @@ func (o *outageLog) WithGroup(name string) slog.Handler {
 func isAway(err error) bool {
 	e, ok := errors.AsType[*chat.Error](err)
 	return ok && e.Code == chat.CodeUnavailable && e != hub.ErrStopping &&
-		!errors.Is(err, context.Canceled) && !errors.Is(err, depot.ErrPlace)
+		!errors.Is(err, context.Canceled) && !errors.Is(err, files.ErrStorage)
 }
 
 // opened says how to ask whether the store works. The methods of a nil outage

@@ -29,7 +29,7 @@ import (
 	"github.com/parley-chat/parley/web"
 )
 
-// Config is what doors are made of.
+// Config is what a server is made of.
 type Config struct {
 	Policy          *clientinfo.Policy
 	MaxSockets      int    // open connections in all
@@ -44,7 +44,7 @@ type Config struct {
 // comeBack is about when clients of a stopping server try again.
 const comeBack = 2 * time.Second
 
-// Server is the doors of a core, and the jobs beside them. It is an
+// Server is the handlers of a core, and the jobs beside them. It is an
 // http.Handler for the root of a host.
 type Server struct {
 	core    *Core
@@ -53,15 +53,15 @@ type Server struct {
 	live    *live.Server
 	socket  *ws.Server
 	io      *siochat.Server
-	compat  *compat.Door // nil without
+	compat  *compat.Server // nil without
 
 	requests inFlight
 	jobs     sync.WaitGroup
 	stopJobs context.CancelFunc
 }
 
-// New opens the doors of a core, which is the server's from then on. Drain and
-// Close must be called.
+// New opens the handlers of a core, which is the server's from then on. Drain
+// and Close must be called.
 func New(core *Core, cfg Config) *Server {
 	s := &Server{core: core}
 	policy := *cfg.Policy
@@ -103,7 +103,7 @@ func New(core *Core, cfg Config) *Server {
 	return s
 }
 
-// open makes the hub and the doors for what happens live.
+// open makes the hub and the handlers for what happens live.
 func (s *Server) open(cfg Config) {
 	core := s.core
 	s.hub = hub.New(hub.Config{

@@ -42,8 +42,8 @@ func TestOfficialClients(t *testing.T) {
 		for _, transports := range []string{"polling", "websocket", "polling,websocket"} {
 			t.Run(version+" "+transports, func(t *testing.T) {
 				f := newFixture(t, func(s *settings) {
-					s.door.Heartbeat,
-						s.door.PongTimeout = 500*time.Millisecond, 5*time.Second
+					s.server.Heartbeat,
+						s.server.PongTimeout = 500*time.Millisecond, 5*time.Second
 				})
 				cmd := exec.CommandContext(t.Context(), "node",
 					filepath.Join("testdata", "client.mjs"), f.http.URL, version, transports)

@@ -44,14 +44,14 @@ func (plainHasher) Verify(_ context.Context, e, p string) (bool, error) {
 
 func (plainHasher) Stale(string) bool { return false }
 
-// fixture is the door on a real socket, over the real service, hub and bell, on
-// a store in memory.
+// fixture is the handler on a real socket, over the real service, hub and bell,
+// on a store in memory.
 type fixture struct {
 	t testing.TB
 	*chat.Service
 	model    *chattest.Model
 	hub      *hub.Hub
-	door     *siochat.Server
+	server   *siochat.Server
 	sessions *live.Server
 	http     *httptest.Server
 	bell     *hub.LocalBell
@@ -60,7 +60,7 @@ type fixture struct {
 }
 
 type settings struct {
-	door   siochat.Config
+	server siochat.Config
 	live   live.Config
 	hub    hub.Config
 	chat   chat.Config
@@ -88,9 +88,9 @@ func newFixture(t testing.TB, change func(*settings)) *fixture {
 			NewID: identity.NewID, NewToken: identity.NewToken, Log: quiet, SignUp: chat.SignUpOpen,
 			Limits: chat.Limits{Sends: none, Calls: none, Logins: none, Guesses: none},
 		},
-		hub:  hub.Config{Log: f.model, Bell: f.bell, Presence: roster, Check: -1, Logger: quiet},
-		door: siochat.Config{Log: quiet},
-		live: live.Config{Log: quiet, MaxFrames: -1},
+		hub:    hub.Config{Log: f.model, Bell: f.bell, Presence: roster, Check: -1, Logger: quiet},
+		server: siochat.Config{Log: quiet},
+		live:   live.Config{Log: quiet, MaxFrames: -1},
 	}
 	if change != nil {
 		change(&s)
@@ -104,9 +104,9 @@ func newFixture(t testing.TB, change func(*settings)) *fixture {
 	f.policy = &s.policy
 	s.live.Service, s.live.Hub, s.live.Policy = f.Service, f.hub, f.policy
 	f.sessions = live.New(s.live)
-	s.door.Sessions = f.sessions
-	f.door = siochat.New(s.door)
-	var handler http.Handler = f.door
+	s.server.Sessions = f.sessions
+	f.server = siochat.New(s.server)
+	var handler http.Handler = f.server
 	if s.around != nil {
 		handler = s.around(handler)
 	}
@@ -115,7 +115,7 @@ func newFixture(t testing.TB, change func(*settings)) *fixture {
 	f.http.Config.ReadHeaderTimeout = 500 * time.Millisecond
 	f.http.Start()
 	t.Cleanup(func() {
-		f.door.Close()
+		f.server.Close()
 		f.sessions.Close()
 		f.hub.Close()
 		roster.Close()
@@ -155,7 +155,7 @@ func bearer(token string) http.Header {
 	return http.Header{"Authorization": {"Bearer " + token}}
 }
 
-// request makes one request below the door's path.
+// request makes one request below the handler's path.
 func (f *fixture) request(method, query string, header http.Header, body string) (*http.Response, string) {
 	f.t.Helper()
 	req, err := http.NewRequestWithContext(f.t.Context(), method, f.http.URL+siochat.Path+"?"+query,

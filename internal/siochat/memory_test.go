@@ -24,12 +24,12 @@ import (
 const (
 	idlePeople = 100
 	idleEach   = 20 // connections of one person
-	idleMax    = 2  // times what the WebSocket door takes
+	idleMax    = 2  // times what the WebSocket handler takes
 )
 
 // TestIdleMemory measures what an idle connection that has synced costs the
-// server, in heap and stacks, here and at the WebSocket door. The clients are
-// another process.
+// server, in heap and stacks, here and at the WebSocket handler. The clients
+// are another process.
 func TestIdleMemory(t *testing.T) {
 	if addr := os.Getenv("SIOCHAT_IDLE"); addr != "" {
 		beIdle(t, addr, strings.Split(os.Getenv("SIOCHAT_TOKENS"), " "))
@@ -37,10 +37,10 @@ func TestIdleMemory(t *testing.T) {
 	}
 	var native *ws.Server
 	f := newFixture(t, func(s *settings) {
-		s.door.Heartbeat = 10 * time.Minute
-		s.around = func(door http.Handler) http.Handler {
+		s.server.Heartbeat = 10 * time.Minute
+		s.around = func(handler http.Handler) http.Handler {
 			mux := http.NewServeMux()
-			mux.Handle(siochat.Path, door)
+			mux.Handle(siochat.Path, handler)
 			mux.HandleFunc("/api/v1/ws", func(w http.ResponseWriter,
 				r *http.Request) {
 				native.ServeHTTP(w, r)
@@ -57,7 +57,7 @@ func TestIdleMemory(t *testing.T) {
 	warm := f.idle(t, "/api/v1/ws", tokens[:1]) // streams that stay open, pools
 	t.Logf("to begin with: %d", warm)
 	here, there := f.idle(t, siochat.Path, tokens), f.idle(t, "/api/v1/ws", tokens)
-	t.Logf("%d bytes each of %d idle connections, %d at the WebSocket door: %.2f times as much",
+	t.Logf("%d bytes each of %d idle connections, %d at the WebSocket handler: %.2f times as much",
 		here, idlePeople*idleEach, there, float64(here)/float64(there))
 	if here > idleMax*there {
 		t.Errorf("%d bytes each are more than %d times %d", here, idleMax, there)

@@ -261,7 +261,7 @@ func TestSyncOrder(t *testing.T) {
 	}
 }
 
-// TestSameAsWebSocket: what comes is, byte for byte, what the other door has in
+// TestSameAsWebSocket: what comes is, byte for byte, what the WebSocket has in
 // its notifications.
 func TestSameAsWebSocket(t *testing.T) {
 	f := newFixture(t, nil)
@@ -472,7 +472,7 @@ func TestRoleChange(t *testing.T) {
 // it.
 func TestSlowClient(t *testing.T) {
 	metrics := prometheus.NewRegistry()
-	f := newFixture(t, func(s *settings) { s.live.Queue, s.door.Metrics = 64<<10, metrics })
+	f := newFixture(t, func(s *settings) { s.live.Queue, s.server.Metrics = 64<<10, metrics })
 	slow, fast := f.synced(f.person("Slow")), f.synced(f.person("Fast"))
 	lazyHeader := bearer(f.person("Lazy"))
 	_, hello := f.request("GET", polling, lazyHeader, "")

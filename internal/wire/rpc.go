@@ -1,6 +1,6 @@
-// Package wire is the language of the WebSocket door: JSON-RPC 2.0 requests,
+// Package wire is the language of the WebSocket: JSON-RPC 2.0 requests,
 // results, errors and notifications, and the strict decoding of JSON that both
-// doors share. docs/protocol.md describes it to those who write clients.
+// transports share. docs/protocol.md describes it to those who write clients.
 package wire
 
 import (
@@ -31,7 +31,7 @@ const (
 	codeInternal = -32603
 )
 
-// codes is the door's one table from the domain's refusals to JSON-RPC.
+// codes is the one table from the domain's refusals to JSON-RPC.
 var codes = map[chat.Code]int{
 	chat.CodeInvalid:         codeParams,
 	chat.CodeUnauthenticated: -32001,

@@ -46,17 +46,17 @@ func (plainHasher) Verify(_ context.Context, e, p string) (bool, error) {
 	return e == "hash of "+p, nil
 }
 
-// fixture is the door on a real socket, over the real service, hub and bell, on
-// a store in memory.
+// fixture is the handler on a real socket, over the real service, hub and bell,
+// on a store in memory.
 type fixture struct {
 	t testing.TB
 	*chat.Service
-	model *chattest.Model
-	hub   *hub.Hub
-	door  *ws.Server
-	http  *httptest.Server
-	bell  *hub.LocalBell
-	down  atomic.Pointer[func() error] // asked before every call to the store, if set
+	model  *chattest.Model
+	hub    *hub.Hub
+	server *ws.Server
+	http   *httptest.Server
+	bell   *hub.LocalBell
+	down   atomic.Pointer[func() error] // asked before every call to the store, if set
 }
 
 type settings struct {
@@ -104,8 +104,8 @@ func newFixture(t testing.TB, change func(*settings)) *fixture {
 	s.live.Service, s.live.Hub, s.live.Policy = f.Service, f.hub, &s.policy
 	sessions := live.New(s.live)
 	s.ws.Sessions, s.ws.Hub = sessions, f.hub
-	f.door = ws.New(s.ws)
-	f.http = httptest.NewUnstartedServer(f.door)
+	f.server = ws.New(s.ws)
+	f.http = httptest.NewUnstartedServer(f.server)
 	f.http.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
 	f.http.Config.ReadHeaderTimeout = 500 * time.Millisecond
 	if s.tls {
@@ -114,7 +114,7 @@ func newFixture(t testing.TB, change func(*settings)) *fixture {
 		f.http.Start()
 	}
 	t.Cleanup(func() {
-		f.door.Close()
+		f.server.Close()
 		sessions.Close()
 		f.hub.Close()
 		roster.Close()

@@ -2,12 +2,12 @@ package ws_test
 
 import "testing"
 
-// TestFull: there is an end to how many sockets a server takes, by the door's
-// count, which knows strangers too, and by the hub's.
+// TestFull: there is an end to how many sockets a server takes, by the
+// handler's count, which knows strangers too, and by the hub's.
 func TestFull(t *testing.T) {
 	for name, limit := range map[string]func(*settings){
-		"the door": func(s *settings) { s.live.MaxConns = 3 },
-		"the hub":  func(s *settings) { s.hub.MaxConns = 3 },
+		"the handler": func(s *settings) { s.live.MaxConns = 3 },
+		"the hub":     func(s *settings) { s.hub.MaxConns = 3 },
 	} {
 		f := newFixture(t, limit)
 		var inside []*client

@@ -9,7 +9,7 @@ import (
 const pingText = `{"jsonrpc":"2.0","id":1,"method":"ping"}`
 
 // TestBadFrames: what RFC 6455 forbids is package websocket's to find. Here is
-// what this door adds: text only, of 65,536 bytes.
+// what this handler adds: text only, of 65,536 bytes.
 func TestBadFrames(t *testing.T) {
 	f := newFixture(t, nil)
 	token := f.person("Pablo")

@@ -95,7 +95,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.serve(socket)
 }
 
-// register makes the door's and the hub's counters known.
+// register registers the handler's and the hub's counters.
 func (s *Server) register(r prometheus.Registerer) {
 	gauge := func(name, help string, f func() int64) {
 		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "parley", Name: name,

@@ -16,7 +16,7 @@ import (
 	"github.com/parley-chat/parley/internal/httperror"
 )
 
-// Config is what the door is made of.
+// Config is what the handler is made of.
 type Config struct {
 	Service *chat.Service
 	Policy  *clientinfo.Policy
@@ -30,7 +30,7 @@ const (
 	callTimeout = 10 * time.Second
 )
 
-type door struct {
+type handler struct {
 	Config
 }
 
@@ -40,13 +40,13 @@ func New(cfg Config) http.Handler {
 		cfg.Log = slog.Default()
 	}
 	mux := http.NewServeMux()
-	mux.Handle("POST /hooks/{token}", &door{cfg})
+	mux.Handle("POST /hooks/{token}", &handler{cfg})
 	return mux
 }
 
-func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if err := d.post(w, r); err != nil {
-		d.refuse(w, r, err)
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if err := h.post(w, r); err != nil {
+		h.refuse(w, r, err)
 		return
 	}
 	httperror.WriteText(w, http.StatusOK, "ok")
@@ -54,12 +54,12 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 var errNoText = &chat.Error{Code: chat.CodeInvalid, Message: "no_text"}
 
-func (d *door) post(w http.ResponseWriter, r *http.Request) error {
+func (h *handler) post(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), callTimeout)
 	defer cancel()
-	who := chat.Caller{Addr: d.Policy.Addr(r), Agent: r.UserAgent()}
-	if rate := d.Service.Limits.Calls; rate.Limit >= 0 {
-		left, err := d.Service.Limiter.Take(ctx, "hook:"+who.Addr, 1, rate)
+	who := chat.Caller{Addr: h.Policy.Addr(r), Agent: r.UserAgent()}
+	if rate := h.Service.Limits.Calls; rate.Limit >= 0 {
+		left, err := h.Service.Limiter.Take(ctx, "hook:"+who.Addr, 1, rate)
 		if err != nil {
 			return err
 		}
@@ -67,7 +67,7 @@ func (d *door) post(w http.ResponseWriter, r *http.Request) error {
 			return &chat.Error{Code: chat.CodeRateLimited, RetryAfter: left.RetryAfter}
 		}
 	}
-	who, err := d.Service.AuthenticateHook(ctx, r.PathValue("token"), who)
+	who, err := h.Service.AuthenticateHook(ctx, r.PathValue("token"), who)
 	if err != nil {
 		return err
 	}
@@ -93,12 +93,12 @@ func (d *door) post(w http.ResponseWriter, r *http.Request) error {
 		}
 		return nil // nothing to tell is no mistake of the sender
 	}
-	_, err = d.Service.PostHook(ctx, who, cut(text, d.Service.Limits.Message))
+	_, err = h.Service.PostHook(ctx, who, cut(text, h.Service.Limits.Message))
 	return err
 }
 
 // refuse answers as Slack does: a status and a word.
-func (d *door) refuse(w http.ResponseWriter, r *http.Request, err error) {
+func (h *handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	e := chat.AsError(err)
 	status := httperror.SetHeader(w, e)
 	word := cmp.Or(answers[e.Code], "server_error")
@@ -109,9 +109,9 @@ func (d *door) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	case chat.CodeInvalid:
 		word = e.Message
 	case chat.CodeUnavailable:
-		d.Log.WarnContext(r.Context(), "incoming webhook failed", "error", err)
+		h.Log.WarnContext(r.Context(), "incoming webhook failed", "error", err)
 	case chat.CodeInternal:
-		d.Log.ErrorContext(r.Context(), "incoming webhook failed", "error", err)
+		h.Log.ErrorContext(r.Context(), "incoming webhook failed", "error", err)
 	}
 	httperror.WriteText(w, status, word)
 }

@@ -1,4 +1,4 @@
-package depot
+package files
 
 import (
 	"bytes"
@@ -51,7 +51,7 @@ func TestFacesAreSmallSquares(t *testing.T) {
 			t.Errorf("%s: %v, left %v", name, err, files(t, dir))
 		}
 	}
-	if !d.memory.TryAcquire(maxReading) || !d.taking.TryAcquire(maxTaking) {
+	if !d.memory.TryAcquire(maxReading) || !d.saving.TryAcquire(maxSaving) {
 		t.Error("room that was taken is not given back")
 	}
 	if err := d.SaveAvatar(t.Context(), "f", strings.NewReader("x"), 1<<20); !errors.Is(err,

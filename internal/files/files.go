@@ -1,12 +1,12 @@
-// Package depot keeps what people send with their messages: the domain's port
-// [chat.FileStore], made of a place for bytes (internal/blob) and of what makes
-// pictures safe (internal/picture).
+// Package files keeps the files that people send with their messages. It
+// implements [chat.FileStore] with storage for bytes (internal/blob) and with
+// what makes pictures safe (internal/picture).
 //
 // Pictures are read whole, and kept without their metadata, as id, and smaller
 // as id-480 and id-1280. All other files pass through as they are, in one piece
 // of memory. What a file is, its bytes say, when it comes and when it is asked
 // for.
-package depot
+package files
 
 import (
 	"bytes"
@@ -26,7 +26,7 @@ import (
 	"github.com/parley-chat/parley/internal/picture"
 )
 
-// Blobs is where the bytes lie: [blob.Dir] or [blob.Bucket].
+// Blobs stores the bytes: [blob.Dir] or [blob.Bucket].
 type Blobs interface {
 	Put(ctx context.Context, id string, r io.Reader, limit int64) (int64, error)
 	Open(ctx context.Context, id string) (*blob.Blob, error)
@@ -40,11 +40,11 @@ const (
 	maxPicture = 20 << 20
 	// maxReading bounds the memory of all pictures that are arriving, in bytes.
 	maxReading = 256 << 20
-	// maxTaking bounds how many files arrive at a time. One on its way into a
+	// maxSaving bounds how many files arrive at a time. One on its way into a
 	// bucket takes 5 MiB.
-	maxTaking = 64
-	// faceSide is the side of pictures of people, in pixels.
-	faceSide = 256
+	maxSaving = 64
+	// avatarSide is the side of pictures of people, in pixels.
+	avatarSide = 256
 	// headSize is how many bytes tell what a file is.
 	headSize = 512
 	// tryAgain is when somebody who found no room may come back.
@@ -54,40 +54,40 @@ const (
 // sizes are the longer sides of the smaller pictures.
 var sizes = []int{480, 1280}
 
-// Depot implements [chat.FileStore]. Safe for concurrent use.
-type Depot struct {
+// Store implements [chat.FileStore]. Safe for concurrent use.
+type Store struct {
 	blobs  Blobs
 	maker  *picture.Maker
-	taking *semaphore.Weighted // files
+	saving *semaphore.Weighted // files
 	memory *semaphore.Weighted // bytes
 }
 
-// New returns a depot that keeps its bytes in blobs, which it closes.
-func New(blobs Blobs) *Depot {
-	return &Depot{
+// New returns a store that keeps its bytes in blobs, which it closes.
+func New(blobs Blobs) *Store {
+	return &Store{
 		blobs: blobs, maker: picture.New(picture.Options{Sizes: sizes}),
-		taking: semaphore.NewWeighted(maxTaking), memory: semaphore.NewWeighted(maxReading),
+		saving: semaphore.NewWeighted(maxSaving), memory: semaphore.NewWeighted(maxReading),
 	}
 }
 
 // Close closes what keeps the bytes. Files that are open stay readable.
-func (d *Depot) Close() error { return d.blobs.Close() }
+func (s *Store) Close() error { return s.blobs.Close() }
 
-var _ chat.FileStore = (*Depot)(nil)
+var _ chat.FileStore = (*Store)(nil)
 
-// ErrPlace is in every error for which the place for bytes is the reason,
-// besides what people are told.
-var ErrPlace = errors.New("files cannot be kept or read")
+// ErrStorage is in every error whose reason is the storage for bytes, besides
+// the message for people.
+var ErrStorage = errors.New("files cannot be kept or read")
 
 var errBusy = &chat.Error{Code: chat.CodeRateLimited, RetryAfter: tryAgain,
 	Message: "too many files arrive at the moment: try again in a few seconds"}
 
 // Save implements [chat.FileStore].
-func (d *Depot) Save(ctx context.Context, id string, r io.Reader, most int64) (chat.File, error) {
-	if !d.taking.TryAcquire(1) { // whoever waits would hold a connection and a body
+func (s *Store) Save(ctx context.Context, id string, r io.Reader, most int64) (chat.File, error) {
+	if !s.saving.TryAcquire(1) { // whoever waits would hold a connection and a body
 		return chat.File{}, errBusy
 	}
-	defer d.taking.Release(1)
+	defer s.saving.Release(1)
 	head := make([]byte, min(headSize, most+1))
 	n, err := io.ReadFull(r, head)
 	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
@@ -97,73 +97,73 @@ func (d *Depot) Save(ctx context.Context, id string, r io.Reader, most int64) (c
 	kind := picture.Type(head)
 	all := io.MultiReader(bytes.NewReader(head), r)
 	if strings.HasPrefix(kind, "image/") {
-		return d.takePicture(ctx, id, all, most)
+		return s.savePicture(ctx, id, all, most)
 	}
-	return d.takePlain(ctx, id, all, kind, most)
+	return s.savePlain(ctx, id, all, kind, most)
 }
 
-// takePlain keeps a file as it is. A picture that cannot be decoded is one too.
-func (d *Depot) takePlain(ctx context.Context, id string, r io.Reader, kind string,
+// savePlain keeps a file as it is. A picture that cannot be decoded is one too.
+func (s *Store) savePlain(ctx context.Context, id string, r io.Reader, kind string,
 	most int64) (chat.File, error) {
-	size, err := d.blobs.Put(ctx, id, r, most)
+	size, err := s.blobs.Put(ctx, id, r, most)
 	if err != nil {
 		return chat.File{}, judged(err, most)
 	}
 	return chat.File{Type: kind, Size: size}, nil
 }
 
-// takePicture keeps a picture and the smaller ones. The picture comes last, so
+// savePicture keeps a picture and the smaller ones. The picture comes last, so
 // that what is there is whole.
-func (d *Depot) takePicture(ctx context.Context, id string, r io.Reader, most int64) (chat.File, error) {
-	data, held, err := d.read(r, min(most, maxPicture))
-	defer func() { d.memory.Release(held) }()
+func (s *Store) savePicture(ctx context.Context, id string, r io.Reader, most int64) (chat.File, error) {
+	data, held, err := s.read(r, min(most, maxPicture))
+	defer func() { s.memory.Release(held) }()
 	if err != nil {
 		return chat.File{}, judged(err, min(most, maxPicture))
 	}
-	p, err := d.maker.Make(ctx, data)
+	p, err := s.maker.Make(ctx, data)
 	if errors.Is(err, picture.ErrBroken) || errors.Is(err, picture.ErrNotPicture) {
-		return d.takePlain(ctx, id, bytes.NewReader(data), "application/octet-stream", most)
+		return s.savePlain(ctx, id, bytes.NewReader(data), "application/octet-stream", most)
 	}
 	if err != nil {
 		return chat.File{}, refusal(err)
 	}
-	err = d.keep(ctx, id, p)
+	err = s.keep(ctx, id, p)
 	if err != nil {
 		// The caller may be gone, and what was kept must go all the same.
-		return chat.File{}, errors.Join(judged(err, most), d.Remove(context.WithoutCancel(ctx), id))
+		return chat.File{}, errors.Join(judged(err, most), s.Remove(context.WithoutCancel(ctx), id))
 	}
 	return chat.File{Type: p.Type, Size: int64(len(p.Data)), Width: p.Width, Height: p.Height}, nil
 }
 
 // SaveAvatar implements [chat.FileStore].
-func (d *Depot) SaveAvatar(ctx context.Context, id string, r io.Reader, most int64) error {
-	if !d.taking.TryAcquire(1) {
+func (s *Store) SaveAvatar(ctx context.Context, id string, r io.Reader, most int64) error {
+	if !s.saving.TryAcquire(1) {
 		return errBusy
 	}
-	defer d.taking.Release(1)
+	defer s.saving.Release(1)
 	most = min(most, maxPicture)
-	data, held, err := d.read(r, most)
-	defer func() { d.memory.Release(held) }()
+	data, held, err := s.read(r, most)
+	defer func() { s.memory.Release(held) }()
 	if err != nil {
 		return judged(err, most)
 	}
-	face, err := d.maker.Square(ctx, data, faceSide)
+	face, err := s.maker.Square(ctx, data, avatarSide)
 	if errors.Is(err, picture.ErrNotPicture) {
 		return &chat.Error{Code: chat.CodeInvalid, Message: "a picture is a JPEG, PNG, GIF or WebP"}
 	}
 	if err != nil {
 		return refusal(err)
 	}
-	_, err = d.blobs.Put(ctx, id, bytes.NewReader(face.Data), int64(len(face.Data)))
+	_, err = s.blobs.Put(ctx, id, bytes.NewReader(face.Data), int64(len(face.Data)))
 	if err != nil {
-		return errors.Join(judged(err, most), d.Remove(context.WithoutCancel(ctx), id))
+		return errors.Join(judged(err, most), s.Remove(context.WithoutCancel(ctx), id))
 	}
 	return nil
 }
 
-func (d *Depot) keep(ctx context.Context, id string, p *picture.Picture) error {
+func (s *Store) keep(ctx context.Context, id string, p *picture.Picture) error {
 	put := func(id string, data []byte) error {
-		_, err := d.blobs.Put(ctx, id, bytes.NewReader(data), int64(len(data)))
+		_, err := s.blobs.Put(ctx, id, bytes.NewReader(data), int64(len(data)))
 		return err
 	}
 	for i, t := range p.Thumbnails {
@@ -179,14 +179,14 @@ func smaller(id string, size int) string { return fmt.Sprintf("%s-%d", id, size)
 // read reads r to its end into memory that grows with what has come, so that
 // nobody holds more than they sent. The caller gives back what was held, also
 // with an error: [blob.ErrTooLarge] over most bytes.
-func (d *Depot) read(r io.Reader, most int64) (data []byte, held int64, err error) {
+func (s *Store) read(r io.Reader, most int64) (data []byte, held int64, err error) {
 	for {
 		if len(data) == cap(data) {
 			more := min(max(64<<10, int64(len(data))), most+1-int64(len(data)))
 			if more == 0 {
 				return nil, held, blob.ErrTooLarge
 			}
-			if !d.memory.TryAcquire(more) {
+			if !s.memory.TryAcquire(more) {
 				return nil, held, errBusy
 			}
 			held += more
@@ -223,7 +223,7 @@ func judged(err error, most int64) error {
 }
 
 func failed(message string, err error) error {
-	return fmt.Errorf("%w: %w: %w", &chat.Error{Code: chat.CodeUnavailable, Message: message}, ErrPlace, err)
+	return fmt.Errorf("%w: %w: %w", &chat.Error{Code: chat.CodeUnavailable, Message: message}, ErrStorage, err)
 }
 
 // refusal is what people are told of a picture that is not safe to show.
@@ -248,13 +248,13 @@ func inUnits(n int64) string {
 }
 
 // Open implements [chat.FileStore].
-func (d *Depot) Open(ctx context.Context, id string, width int) (chat.Content, error) {
+func (s *Store) Open(ctx context.Context, id string, width int) (chat.Content, error) {
 	b, err := (*blob.Blob)(nil), error(blob.ErrNotFound)
 	if i, _ := slices.BinarySearch(sizes, width); width > 0 && i < len(sizes) {
-		b, err = d.blobs.Open(ctx, smaller(id, sizes[i]))
+		b, err = s.blobs.Open(ctx, smaller(id, sizes[i]))
 	}
 	if errors.Is(err, blob.ErrNotFound) {
-		b, err = d.blobs.Open(ctx, id)
+		b, err = s.blobs.Open(ctx, id)
 	}
 	if errors.Is(err, blob.ErrNotFound) || errors.Is(err, blob.ErrID) {
 		return chat.Content{}, chat.ErrNotFound
@@ -274,14 +274,14 @@ func (d *Depot) Open(ctx context.Context, id string, width int) (chat.Content, e
 
 // Remove implements [chat.FileStore]. The file itself goes last, so that what
 // is left of a try is found by the next one.
-func (d *Depot) Remove(ctx context.Context, ids ...string) error {
+func (s *Store) Remove(ctx context.Context, ids ...string) error {
 	for _, id := range ids {
 		for _, size := range sizes {
-			if err := d.blobs.Delete(ctx, smaller(id, size)); err != nil {
+			if err := s.blobs.Delete(ctx, smaller(id, size)); err != nil {
 				return err
 			}
 		}
-		if err := d.blobs.Delete(ctx, id); err != nil {
+		if err := s.blobs.Delete(ctx, id); err != nil {
 			return err
 		}
 	}
@@ -289,9 +289,9 @@ func (d *Depot) Remove(ctx context.Context, ids ...string) error {
 }
 
 // Usage implements [chat.FileStore].
-func (d *Depot) Usage(ctx context.Context) (total int64, err error) {
+func (s *Store) Usage(ctx context.Context) (total int64, err error) {
 	// all of them, whatever the clock of their place says
-	for info, err := range d.blobs.Old(ctx, time.Now().Add(24*time.Hour)) {
+	for info, err := range s.blobs.Old(ctx, time.Now().Add(24*time.Hour)) {
 		if err != nil {
 			return 0, failed("the files cannot be reached: try again", err)
 		}

@@ -1,4 +1,4 @@
-package depot
+package files
 
 import (
 	"bytes"
@@ -42,8 +42,8 @@ func photo(t *testing.T, w, h int) []byte {
 	return bytes.Join([][]byte{b.Bytes()[:2], comment, b.Bytes()[2:]}, nil)
 }
 
-// open returns a depot in a directory.
-func open(t *testing.T) (*Depot, string) {
+// open returns a store in a directory.
+func open(t *testing.T) (*Store, string) {
 	t.Helper()
 	dir := t.TempDir()
 	blobs, err := blob.OpenDir(dir)
@@ -74,7 +74,7 @@ func files(t *testing.T, dir string) (names []string) {
 	return names
 }
 
-func read(t *testing.T, d *Depot, id string, width int) ([]byte, chat.Content) {
+func read(t *testing.T, d *Store, id string, width int) ([]byte, chat.Content) {
 	t.Helper()
 	c, err := d.Open(t.Context(), id, width)
 	if err != nil {
@@ -209,7 +209,7 @@ func TestWhatIsRefusedLeavesNothing(t *testing.T) {
 			"try again"},
 		"in a picture": {io.MultiReader(bytes.NewReader(cut),
 			iotest.ErrReader(broken)), 1 << 20, chat.ErrUnavailable, "try again"},
-		"with a door's own words": {io.MultiReader(bytes.NewReader(make([]byte, 2000)),
+		"with the handler's own words": {io.MultiReader(bytes.NewReader(make([]byte, 2000)),
 			iotest.ErrReader(mine)), 1 << 20, chat.ErrInvalid, "whole"},
 	} {
 		f, err := d.Save(t.Context(), "a", c.r, c.most)
@@ -221,7 +221,7 @@ func TestWhatIsRefusedLeavesNothing(t *testing.T) {
 			t.Errorf("%s: left %v", name, left)
 		}
 	}
-	if !d.memory.TryAcquire(maxReading) || !d.taking.TryAcquire(maxTaking) {
+	if !d.memory.TryAcquire(maxReading) || !d.saving.TryAcquire(maxSaving) {
 		t.Error("room that was taken is not given back")
 	}
 }
@@ -250,7 +250,7 @@ func TestNoRoom(t *testing.T) {
 	if _, err := d.Save(t.Context(), "a", strings.NewReader("text needs none"), 1<<20); err != nil {
 		t.Error(err)
 	}
-	d.taking.TryAcquire(maxTaking)
+	d.saving.TryAcquire(maxSaving)
 	if _, err := d.Save(t.Context(), "b", strings.NewReader("x"), 1<<20); !errors.Is(err,
 		chat.ErrRateLimited) || chat.AsError(err).RetryAfter == 0 {
 		t.Errorf("one too many: %v", err)
@@ -275,7 +275,7 @@ func TestFullDisk(t *testing.T) {
 	place := &full{Blobs: d.blobs, room: 2}
 	d.blobs = place
 	_, err := d.Save(t.Context(), "p", bytes.NewReader(photo(t, 1600, 1000)), 50<<20) // three blobs
-	if !errors.Is(err, chat.ErrUnavailable) || !errors.Is(err, ErrPlace) ||
+	if !errors.Is(err, chat.ErrUnavailable) || !errors.Is(err, ErrStorage) ||
 		!errors.Is(err, blob.ErrFull) || !strings.Contains(chat.AsError(err).Message, "no space") {
 		t.Errorf("%v", err)
 	}

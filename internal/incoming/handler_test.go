@@ -230,7 +230,7 @@ func (u unread) Read([]byte) (int, error) {
 // known, or that is a person's.
 func TestTokenComesFirst(t *testing.T) {
 	h := newHouse(t)
-	door := New(Config{Service: h.service, Policy: &clientinfo.Policy{}})
+	handler := New(Config{Service: h.service, Policy: &clientinfo.Policy{}})
 	session, err := h.service.LogIn(t.Context(), chat.Caller{Addr: "192.0.2.1"},
 		chat.LogInInput{Name: "Pablo", Password: "password123"})
 	if err != nil {
@@ -239,7 +239,7 @@ func TestTokenComesFirst(t *testing.T) {
 	for _, token := range []string{"wrong", session.Token} {
 		r := httptest.NewRequest("POST", "/hooks/"+token, unread{t})
 		w := httptest.NewRecorder()
-		if door.ServeHTTP(w, r); w.Code != 404 || w.Body.String() != "no_service" {
+		if handler.ServeHTTP(w, r); w.Code != 404 || w.Body.String() != "no_service" {
 			t.Errorf("%d %s", w.Code, w.Body)
 		}
 	}
