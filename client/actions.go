@@ -425,6 +425,30 @@ func (a Actions) ReadMark(ctx context.Context, in ReadInput) (ReadOutput, error)
 	return call[ReadOutput](ctx, a, action{"read.mark", "PUT", "/rooms/{room}/read"}, in)
 }
 
+// ScheduleCreate calls schedule.create: send a message later, or be reminded of
+// one. At its time a message is sent as if you did it then. A reminder becomes
+// due, and your clients get a signal.
+func (a Actions) ScheduleCreate(ctx context.Context, in ScheduleInput) (Scheduled, error) {
+	return call[Scheduled](ctx, a, action{"schedule.create", "POST", "/scheduled"}, in)
+}
+
+// ScheduleList calls schedule.list: your scheduled messages and reminders. A
+// message that could not be sent stays, with the error.
+func (a Actions) ScheduleList(ctx context.Context) (ScheduledList, error) {
+	return call[ScheduledList](ctx, a, action{"schedule.list", "GET", "/scheduled"}, none{})
+}
+
+// ScheduleUpdate calls schedule.update: change when or what is sent.
+func (a Actions) ScheduleUpdate(ctx context.Context, in UpdateScheduledInput) (Scheduled, error) {
+	return call[Scheduled](ctx, a, action{"schedule.update", "PATCH", "/scheduled/{id}"}, in)
+}
+
+// ScheduleDelete calls schedule.delete: cancel a scheduled message or reminder.
+func (a Actions) ScheduleDelete(ctx context.Context, in ScheduledIDInput) error {
+	_, err := call[none](ctx, a, action{"schedule.delete", "DELETE", "/scheduled/{id}"}, in)
+	return err
+}
+
 // TypingSend calls typing.send: say that you are typing. Holds for 5 seconds.
 // May be lost.
 func (a Actions) TypingSend(ctx context.Context, in RoomInput) error {

@@ -257,6 +257,19 @@ type RoomRole = chat.RoomRole
 // stream's later events to a view gives the view that a later fetch would show.
 type RoomView = chat.RoomView
 
+// ScheduleInput asks for a message to be sent later, or for a reminder.
+type ScheduleInput = chat.ScheduleInput
+
+// Scheduled is a message that is sent later, or a message that a person is to
+// be reminded of.
+type Scheduled = chat.Scheduled
+
+// ScheduledIDInput names something that is scheduled.
+type ScheduledIDInput = chat.ScheduledIDInput
+
+// ScheduledList is what a person has scheduled.
+type ScheduledList = chat.ScheduledList
+
 // SearchInput says what to look for.
 type SearchInput = chat.SearchInput
 
@@ -329,6 +342,9 @@ type UpdateMemberInput = chat.UpdateMemberInput
 
 // UpdateRoomInput changes a room.
 type UpdateRoomInput = chat.UpdateRoomInput
+
+// UpdateScheduledInput changes what is scheduled.
+type UpdateScheduledInput = chat.UpdateScheduledInput
 
 // UpdateUserInput changes a person.
 type UpdateUserInput = chat.UpdateUserInput
@@ -444,6 +460,7 @@ const (
 	Typing          = chat.Typing
 	Presence        = chat.Presence
 	DocumentChanged = chat.DocumentChanged
+	ScheduleChanged = chat.ScheduleChanged
 )
 
 // Values of [Stream].

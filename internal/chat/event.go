@@ -108,9 +108,9 @@ func (e *Event) Follows(p Position) bool {
 // Signal is news that has no number and may be dropped: who types, who came and
 // went, which document of a person changed.
 type Signal struct {
-	Stream Stream     `json:"stream" doc:"room:<id> for typing, server for presence, user:<id> for document"`
-	Kind   SignalKind `json:"kind" doc:"typing, presence or document"`
-	User   UserID     `json:"user" doc:"Who types, or came or went, or whose document it is"`
+	Stream Stream     `json:"stream" doc:"room:<id> for typing, server for presence, user:<id> for document and schedule"`
+	Kind   SignalKind `json:"kind" doc:"typing, presence, document or schedule"`
+	User   UserID     `json:"user" doc:"Who types, or came or went, or whose document or schedule it is"`
 	Online bool       `json:"online,omitempty" doc:"With presence: came (true) or went (false)"`
 
 	Document string `json:"document,omitempty" doc:"With document: name of the one that changed"`
@@ -125,4 +125,5 @@ const (
 	Presence SignalKind = "presence" // in the server's stream
 
 	DocumentChanged SignalKind = "document" // in a person's stream
+	ScheduleChanged SignalKind = "schedule" // in a person's stream
 )

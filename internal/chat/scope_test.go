@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/parley-chat/parley/internal/chat"
 	"github.com/parley-chat/parley/internal/chat/chattest"
@@ -59,6 +60,13 @@ func newWorld(t *testing.T, role string) *world {
 	return w
 }
 
+func (w *world) scheduled() string {
+	w.T.Helper()
+	item, err := w.Schedule(w.T.Context(), w.me, chat.ScheduleInput{Room: w.room, Text: "later",
+		At: w.Now().Add(time.Hour).Format(time.RFC3339)})
+	must(w.T, "schedule", err)
+	return item.ID
+}
 func (w *world) at(no int64) chat.MessageInput { return chat.MessageInput{Room: w.room, No: no} }
 func (w *world) them() chat.MemberInput {
 	return chat.MemberInput{Room: w.room, User: w.target.User.ID}
@@ -108,6 +116,16 @@ var scopeRows = map[string]struct {
 	"document.list":  {chat.ScopeRead, all, func(w *world) any { return chat.None{} }},
 	"document.put": {chat.ScopeManage, all, func(w *world) any {
 		return chat.PutDocumentInput{Name: "sidebar", Value: map[string]any{}}
+	}},
+	"schedule.create": {chat.ScopeSend, all, func(w *world) any {
+		return chat.ScheduleInput{Room: w.room, Text: "later", At: w.Now().Add(time.Hour).Format(time.RFC3339)}
+	}},
+	"schedule.list": {chat.ScopeRead, all, func(w *world) any { return chat.None{} }},
+	"schedule.update": {chat.ScopeSend, all, func(w *world) any {
+		return chat.UpdateScheduledInput{ID: w.scheduled(), Text: ptr("changed")}
+	}},
+	"schedule.delete": {chat.ScopeSend, all, func(w *world) any {
+		return chat.ScheduledIDInput{ID: w.scheduled()}
 	}},
 	"user.list": {chat.ScopeRead, all, func(w *world) any { return chat.UserPageInput{} }},
 	"user.get": {chat.ScopeRead, all, func(w *world) any {

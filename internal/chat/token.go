@@ -33,7 +33,7 @@ func scopeOf(name, method string) string {
 		return ScopeLogin
 	case method == "GET":
 		return ScopeRead
-	case slices.Contains([]string{"message", "reaction", "thread", "read", "typing"}, noun):
+	case slices.Contains([]string{"message", "reaction", "thread", "read", "typing", "schedule"}, noun):
 		return ScopeSend
 	}
 	return ScopeManage

@@ -15,17 +15,21 @@ import (
 	"github.com/parley-chat/parley/internal/outgoing"
 )
 
-// maintainEvery is how often expired data is deleted.
-const maintainEvery = 10 * time.Minute
+const (
+	// maintainEvery is how often expired data is deleted.
+	maintainEvery = 10 * time.Minute
+	// sendDueEvery is how late a scheduled message may be.
+	sendDueEvery = 2 * time.Second
+)
 
-// maintain deletes expired data, now and then, on one node.
-func (c *Core) maintain(ctx context.Context) {
-	tick := time.NewTicker(maintainEvery)
+// every does a job now and then, on one node.
+func (c *Core) every(ctx context.Context, pause time.Duration, job string, do func(context.Context) error) {
+	tick := time.NewTicker(pause)
 	defer tick.Stop()
 	for {
-		if err := c.Exclusive(ctx, "tend", c.Service.Maintain); err != nil &&
+		if err := c.Exclusive(ctx, job, do); err != nil &&
 			!errors.Is(err, backend.ErrElsewhere) && ctx.Err() == nil {
-			c.Log.Error("maintenance", "error", err)
+			c.Log.Error("a job failed", "job", job, "error", err)
 		}
 		select {
 		case <-tick.C:

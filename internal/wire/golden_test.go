@@ -151,6 +151,7 @@ func TestGoldenNotifications(t *testing.T) {
 		"signal.offline": {Stream: "server", Kind: chat.Presence, User: "01U"},
 		"signal.document": {Stream: "user:01U", Kind: chat.DocumentChanged, User: "01U", Document: "sidebar",
 			Version: 3},
+		"signal.schedule": {Stream: "user:01U", Kind: chat.ScheduleChanged, User: "01U"},
 	} {
 		frame := golden(t, name, wire.Signal(s))
 		notification(t, frame, "signal", s)
