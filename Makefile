@@ -92,7 +92,7 @@ vet-more: # the modules that nobody imports
 .PHONY: fresh
 fresh: web/node_modules ## The committed web/dist is what web/src builds to
 	$(PART) $@ npm --prefix web run build
-	@git diff --exit-code --stat -- web/dist || { echo "web/dist is not what web/src builds to: run make web and commit it"; exit 1; }
+	@test -z "$$(git status --porcelain -- web/dist)" || { git status --short -- web/dist; echo "web/dist is not what web/src builds to: run make web and commit it"; exit 1; }
 
 .PHONY: web
 web: web/node_modules ## Build the client into web/dist

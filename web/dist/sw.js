@@ -1,14 +1,15 @@
 // Opens the client where there is no connection, and shows notifications. What is served comes from the server whenever
 // it answers: the kept copy is only for when it does not. So nobody runs old code because of this worker.
 
-const version = '01a8d4a10e0b5b14' // scripts/stamp.mjs writes what was built
-const shell = ["Admin-BMjEN5sy.js","More-IIi1Oc5E.js","Once-BZIJhDku.js","Picker-CXLUBu1c.js","app.css","app.js","de-B4gEs8-t.js","icon-192.png","icon-512.png","icon-maskable-512.png","icon-touch-180.png","icon.svg","./","jsx-runtime-B0U_2ZH6.js","languages-Cl88eGoh.js","manifest.webmanifest","rolldown-runtime-XKyaHtl9.js","theme.js"]
+const version = '8c6b1673039f53f4' // scripts/stamp.mjs writes what was built
+const shell = ["assets/Admin-CHdD-R1r.js","assets/More-DjCPt6t1.js","assets/Once-DW813gZb.js","assets/Picker-BRFCYW8m.js","assets/Shell-BVRHUSoO.js","assets/app-CcX9Bki4.css","assets/app-XMgykjDU.js","assets/languages-Cl88eGoh.js","assets/rolldown-runtime-XKyaHtl9.js","assets/theme-f171c8ae.js","icon-192.png","icon-512.png","icon-maskable-512.png","icon-touch-180.png","icon.svg","./","manifest.webmanifest"]
 const root = new URL('./', location.href).pathname // the server may be below a path
 const family = root === '/' ? 'shell-' : `shell:${root}:`
 const mine = family + version
 
 self.addEventListener('install', (e) => {
-  const fresh = shell.map((url) => new Request(url, { cache: 'reload' }))
+  // What has a hash in its name is taken from where the page has just put it.
+  const fresh = shell.map((url) => new Request(url, { cache: url.startsWith('assets/') ? 'default' : 'reload' }))
   e.waitUntil(caches.open(mine).then((c) => c.addAll(fresh)).then(() => self.skipWaiting()))
 })
 
@@ -29,7 +30,7 @@ self.addEventListener('fetch', (e) => {
   if (request.method !== 'GET' || url.origin !== location.origin) return
   const name = url.pathname.startsWith(root) ? url.pathname.slice(root.length) : '/'
   const page = request.mode === 'navigate' && name === ''
-  const part = /^[\w.-]+\.(js|css|json|svg|png|webmanifest)$/.test(name)
+  const part = /^(assets\/)?[\w.-]+\.(js|css|json|svg|png|webmanifest)$/.test(name)
   if (page || part) e.respondWith(serve(request, name))
 })
 
@@ -40,8 +41,8 @@ async function serve(request, name) {
     answer = await fetch(request)
     if (answer.type === 'opaqueredirect') return answer // to a page for logging in
     if (answer.ok) {
-      // The emoji are not in the shell: they are kept once they have been asked for.
-      if (/^emoji-/.test(name)) (await caches.open(mine)).put(path, answer.clone())
+      // Emoji and other languages are not in the shell: they are kept once they have been asked for.
+      if (/^(emoji-|assets\/texts-)/.test(name)) (await caches.open(mine)).put(path, answer.clone())
       return answer
     }
   } catch {
