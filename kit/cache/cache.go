@@ -138,6 +138,7 @@ type Cache[V any] struct {
 	flights    map[string]*flight[V]
 	refreshing map[string]struct{}
 
+	old    atomic.Bool  // a server does not know SET with NX and GET
 	logged atomic.Int64 // when a failure was logged last, in Unix seconds
 }
 
@@ -245,9 +246,6 @@ func (c *Cache[V]) goes(fn func()) bool {
 func (c *Cache[V]) report(op string, err error) {
 	if op != "decode" && op != "encode" {
 		c.n.redisErrors.Add(1)
-	}
-	if refusal, ok := rueidis.IsRedisErr(err); ok && strings.Contains(refusal.Error(), "syntax error") {
-		err = fmt.Errorf("it needs Redis 7.0 or later, for SET with NX and GET: %w", err)
 	}
 	err = fmt.Errorf("cache %s: %s: %w", c.opt.Name, op, err)
 	if c.opt.OnError != nil {

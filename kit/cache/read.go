@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 	"unsafe"
 
@@ -112,8 +113,7 @@ func (p *plan[V]) leasing() rueidis.Commands {
 	cmds := make(rueidis.Commands, 0, p.step()*len(p.keys)+p.asked)
 	for i, key := range p.keys {
 		full := c.entryKey(key)
-		cmds = append(cmds, c.client.B().Set().Key(full).Value(pendingRecord(p.tokens[i])).
-			Nx().Get().Px(c.opt.LoadTimeout).Build())
+		cmds = append(cmds, c.setGet(full, pendingRecord(p.tokens[i]), c.opt.LoadTimeout))
 		if p.ages {
 			cmds = append(cmds, c.client.B().Pttl().Key(full).Build())
 		}
@@ -123,14 +123,42 @@ func (p *plan[V]) leasing() rueidis.Commands {
 		if g.mint == "" {
 			continue
 		}
-		set := c.client.B().Set().Key(g.key).Value(g.mint).Nx().Get()
+		life := c.genTTL()
 		if g.key == c.nsKeys[0] {
-			cmds = append(cmds, set.Build())
-		} else {
-			cmds = append(cmds, set.Px(c.genTTL()).Build())
+			life = 0
 		}
+		cmds = append(cmds, c.setGet(g.key, g.mint, life))
 	}
 	return cmds
+}
+
+// setGet builds a command that sets a key that is not there, and returns what
+// is. A life of 0 has no end.
+func (c *Cache[V]) setGet(key, value string, life time.Duration) rueidis.Completed {
+	if c.old.Load() {
+		ms := "0"
+		if life > 0 {
+			ms = millis(life)
+		}
+		return c.client.B().Eval().Script(setGetLua).Numkeys(1).Key(key).Arg(value, ms).Build()
+	}
+	set := c.client.B().Set().Key(key).Value(value).Nx().Get()
+	if life > 0 {
+		return set.Px(life).Build()
+	}
+	return set.Build()
+}
+
+// setsOrGets runs what uses setGet, and runs it again in the way of servers
+// before Redis 7.0 if one refused SET with NX and GET.
+func (c *Cache[V]) setsOrGets(run func() error) error {
+	old := c.old.Load()
+	err := run()
+	if refusal, ok := rueidis.IsRedisErr(err); ok && !old && strings.Contains(refusal.Error(), "syntax error") {
+		c.old.Store(true)
+		err = run()
+	}
+	return err
 }
 
 // looking builds commands that only read.
@@ -162,8 +190,13 @@ func (p *plan[V]) read(ctx context.Context) ([]reading[V], error) {
 	if p.tokens == nil {
 		return p.parse(p.c.client.DoMulti(ctx, p.looking()...), false)
 	}
-	resps := p.c.client.DoMulti(ctx, p.leasing()...)
-	out, err := p.parse(resps, true)
+	var resps []rueidis.RedisResult
+	var out []reading[V]
+	err := p.c.setsOrGets(func() (err error) {
+		resps = p.c.client.DoMulti(ctx, p.leasing()...)
+		out, err = p.parse(resps, true)
+		return err
+	})
 	if err == nil {
 		return out, nil
 	}

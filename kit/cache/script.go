@@ -20,6 +20,9 @@ var storeLua string
 //go:embed release.lua
 var releaseLua string
 
+//go:embed setget.lua
+var setGetLua string
+
 // script is a Lua script over the key of one entry.
 type script struct{ text, sha string }
 

@@ -210,16 +210,25 @@ func (c *Cache[V]) generations(ctx context.Context, key string) (string, error) 
 	ctx, cancel := c.within(ctx)
 	defer cancel()
 	keys := c.genKeys(key)
+	var gens string
+	err := c.setsOrGets(func() (err error) {
+		gens, err = c.mintGenerations(ctx, keys)
+		return err
+	})
+	return gens, err
+}
+
+// mintGenerations reads the generations, and sets those that are not there.
+func (c *Cache[V]) mintGenerations(ctx context.Context, keys []string) (string, error) {
 	cmds := make(rueidis.Commands, len(keys))
 	mint := make([]string, len(keys))
 	for i, g := range keys {
 		mint[i] = newGeneration()
-		set := c.client.B().Set().Key(g).Value(mint[i]).Nx().Get()
+		life := c.genTTL()
 		if i == 0 {
-			cmds[i] = set.Build()
-		} else {
-			cmds[i] = set.Px(c.genTTL()).Build()
+			life = 0
 		}
+		cmds[i] = c.setGet(g, mint[i], life)
 	}
 	var b strings.Builder
 	for i, r := range c.client.DoMulti(ctx, cmds...) {

@@ -12,16 +12,16 @@ import (
 
 // Main runs a package's tests, for its TestMain to call in place of m.Run, and
 // ends what Each and Example started. Examples cannot skip themselves: where
-// redis-server is not installed, and the environment does not have
+// the server is not installed, and the environment does not have
 // PARLEY_TEST_REDIS=require, it leaves them out and says so.
 func Main(m *testing.M) int {
 	defer process.end()
-	if _, err := exec.LookPath("redis-server"); err != nil && os.Getenv("PARLEY_TEST_REDIS") != "require" {
+	if _, err := exec.LookPath(program()); err != nil && os.Getenv("PARLEY_TEST_REDIS") != "require" {
 		flag.Parse()
 		if run := flag.Lookup("test.run"); run.Value.String() == "" {
 			run.Value.Set("^(Test|Fuzz)")
 		}
-		fmt.Fprintln(os.Stderr, "redis-server is not installed: the examples, and all tests that need it, are left out")
+		fmt.Fprintln(os.Stderr, program()+" is not installed: the examples, and all tests that need it, are left out")
 	}
 	return m.Run()
 }

@@ -5,7 +5,9 @@
 // when the test ends, also if the test's process dies.
 //
 // Where there is no redis-server, tests are skipped and say so; with
-// PARLEY_TEST_REDIS=require they fail instead.
+// PARLEY_TEST_REDIS=require they fail instead. REDISTEST_SERVER names the
+// program to start in place of redis-server: another version, or Valkey. It is
+// spoken to with redis-cli.
 //
 //	func TestCache(t *testing.T) {
 //		client := redistest.Start(t).Client(t)
@@ -14,6 +16,7 @@
 package redistest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,14 +42,17 @@ const startTimeout = 30 * time.Second
 // PARLEY_TEST_REDIS=require, where redis-server is not installed.
 func Need(t testing.TB) {
 	t.Helper()
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		const text = "redis-server is not installed: install it (on Debian: apt-get install redis-server) to run this test"
+	if _, err := exec.LookPath(program()); err != nil {
+		text := program() + " is not installed: install it (on Debian: apt-get install redis-server) to run this test"
 		if os.Getenv("PARLEY_TEST_REDIS") == "require" {
 			t.Fatal(text)
 		}
 		t.Skip(text)
 	}
 }
+
+// program is what is started as a server.
+func program() string { return cmp.Or(os.Getenv("REDISTEST_SERVER"), "redis-server") }
 
 // Server is one redis-server process.
 type Server struct {
@@ -237,7 +243,7 @@ func (s *Server) signal(n syscall.Signal) {
 // launch starts the process and waits until it answers.
 func (s *Server) launch() error {
 	s.mu.Lock()
-	cmd := exec.Command("redis-server", s.command()...)
+	cmd := exec.Command(program(), s.command()...)
 	cmd.SysProcAttr = dieWithParent()
 	started, exited := make(chan error, 1), make(chan struct{})
 	go func() { // ends with the process, which end waits for

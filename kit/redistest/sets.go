@@ -32,7 +32,7 @@ func StartSentinel(t testing.TB) *Sentinel {
 	t.Helper()
 	atOnce := []string{"--repl-diskless-sync-delay", "0"} // a master waits 5 s for more replicas otherwise
 	master := StartTCP(t, atOnce...)
-	replica := StartTCP(t, append(atOnce, "--replicaof", "127.0.0.1 "+strconv.Itoa(master.port))...)
+	replica := StartTCP(t, append(atOnce, "--replicaof", "127.0.0.1", strconv.Itoa(master.port))...)
 	set := &Sentinel{Servers: []*Server{master, replica}}
 	eventually(t, "the replica to follow its master", func() error {
 		out, err := replica.Do("INFO", "replication")
@@ -170,8 +170,11 @@ func StartCluster(t testing.TB) *Cluster {
 	}
 	const slots = 16384
 	for i, s := range c.Masters {
-		first, last := i*slots/3, (i+1)*slots/3-1
-		must(t, s, "CLUSTER", "ADDSLOTSRANGE", strconv.Itoa(first), strconv.Itoa(last))
+		add := []string{"CLUSTER", "ADDSLOTS"} // ADDSLOTSRANGE needs Redis 7.0
+		for slot := i * slots / 3; slot < (i+1)*slots/3; slot++ {
+			add = append(add, strconv.Itoa(slot))
+		}
+		must(t, s, add...)
 		must(t, s, "CLUSTER", "SET-CONFIG-EPOCH", strconv.Itoa(i+1))
 		if i > 0 {
 			must(t, s, "CLUSTER", "MEET", "127.0.0.1", strconv.Itoa(c.Masters[0].port),
@@ -199,8 +202,7 @@ func startNode(t testing.TB) *Server {
 		if port > 55000 {
 			port -= 20000
 		}
-		s := newServer(t, port, []string{"--cluster-enabled", "yes", "--cluster-node-timeout",
-			"2000", "--cluster-port", strconv.Itoa(port + 10000)})
+		s := newServer(t, port, []string{"--cluster-enabled", "yes", "--cluster-node-timeout", "2000"})
 		if s.launch() == nil {
 			return s
 		}
