@@ -23,8 +23,8 @@ import (
 	"os/signal"
 	"time"
 
-	"github.com/parley-chat/parley/kit/bus"
 	"github.com/parley-chat/parley/kit/connect"
+	"github.com/parley-chat/parley/kit/stream"
 )
 
 // hook is a job: to post a body to a URL.
@@ -54,16 +54,16 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	defer conn.Close()
-	hooks, err := bus.NewTopic(conn.Client, "hooks",
-		bus.TopicOptions{Prefix: "jobs", MaxAge: 7 * 24 * time.Hour})
+	hooks, err := stream.NewTopic(conn.Client, "hooks",
+		stream.TopicOptions{Prefix: "jobs", MaxAge: 7 * 24 * time.Hour})
 	if err != nil {
 		return err
 	}
-	workers, err := hooks.Group("workers", bus.GroupOptions{
-		Concurrency:   8,
-		Visibility:    10 * time.Second,
-		MaxDeliveries: 4,
-		Failed:        func(err error) { log.Print("jobs: ", err) },
+	workers, err := hooks.Group("workers", stream.GroupOptions{
+		Concurrency:    8,
+		HandlerTimeout: 10 * time.Second,
+		MaxDeliveries:  4,
+		OnError:        func(err error) { log.Print("jobs: ", err) },
 	})
 	if err != nil {
 		return err
@@ -72,7 +72,7 @@ func run(ctx context.Context, args []string) error {
 	switch what, args := args[0], args[1:]; what {
 	case "work":
 		fmt.Printf("jobs: working, Redis is %s\n", cfg)
-		err := workers.Run(ctx, post)
+		err := workers.Consume(ctx, post)
 		if ctx.Err() == nil {
 			return err
 		}
@@ -118,7 +118,7 @@ func run(ctx context.Context, args []string) error {
 
 // post does one job. It may come twice, if a process dies between the post and
 // its acknowledgement: the receiver can tell by Delivery-ID.
-func post(ctx context.Context, d bus.Delivery) error {
+func post(ctx context.Context, d stream.Delivery) error {
 	var job hook
 	if err := json.Unmarshal([]byte(d.Payload), &job); err != nil {
 		return err

@@ -36,10 +36,10 @@ var _ chat.Bell = (*Bell)(nil)
 func NewBell(s *Store, subscriber rueidis.Client) (*Bell, error) {
 	b := &Bell{store: s, refs: map[chat.Stream]int{}}
 	var err error
-	b.listener, err = bus.Listen(subscriber, bus.Handler{
-		Message: b.message,
+	b.listener, err = bus.Listen(subscriber, bus.Callbacks{
+		Message: func(m bus.Message) { b.message(m.Channel, m.Payload) },
 		Gap:     b.gap,
-		Failed:  func(err error) { s.log.Warn("redis subscription", "error", failed("subscriptions", err)) },
+		OnError: func(err error) { s.log.Warn("redis subscription", "error", failed("subscriptions", err)) },
 	}, bus.ListenOptions{Queue: 1 << 16})
 	return b, err
 }

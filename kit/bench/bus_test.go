@@ -15,12 +15,13 @@ import (
 
 	"github.com/parley-chat/parley/kit/bus"
 	"github.com/parley-chat/parley/kit/redistest"
+	"github.com/parley-chat/parley/kit/stream"
 )
 
 var busPayload = strings.Repeat("x", 200)
 
-func newTopic(b *testing.B, client rueidis.Client, name string, opt bus.TopicOptions) *bus.Topic {
-	topic, err := bus.NewTopic(client, name, opt)
+func newTopic(b *testing.B, client rueidis.Client, name string, opt stream.TopicOptions) *stream.Topic {
+	topic, err := stream.NewTopic(client, name, opt)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -51,15 +52,15 @@ func watermillSubscribe(b *testing.B, c *redis.Client, topic string) <-chan *mes
 }
 
 // runGroup runs a group for as long as the benchmark.
-func runGroup(b *testing.B, topic *bus.Topic, concurrency int,
-	handler func(context.Context, bus.Delivery) error) {
-	g, err := topic.Group("workers", bus.GroupOptions{Concurrency: concurrency})
+func runGroup(b *testing.B, topic *stream.Topic, concurrency int,
+	handler func(context.Context, stream.Delivery) error) {
+	g, err := topic.Group("workers", stream.GroupOptions{Concurrency: concurrency})
 	if err != nil {
 		b.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- g.Run(ctx, handler) }()
+	go func() { done <- g.Consume(ctx, handler) }()
 	b.Cleanup(func() { cancel(); <-done })
 }
 
@@ -70,8 +71,8 @@ func BenchmarkBusAppend(b *testing.B) {
 	s := redistest.Start(b)
 	client := s.Client(b)
 	ctx := b.Context()
-	topic, limited := newTopic(b, client, "all", bus.TopicOptions{}),
-		newTopic(b, client, "limited", bus.TopicOptions{MaxLength: 1000})
+	topic, limited := newTopic(b, client, "all", stream.TopicOptions{}),
+		newTopic(b, client, "limited", stream.TopicOptions{MaxLength: 1000})
 	publisher := watermillPublisher(b, goRedis(b, s))
 	beside(b, s,
 		work{"kit", func(int) error { _, err := topic.Append(ctx, busPayload); return err }},
@@ -90,9 +91,9 @@ func BenchmarkBusAppend(b *testing.B) {
 // acknowledged.
 func BenchmarkBusHandled(b *testing.B) {
 	s := redistest.Start(b)
-	topic := newTopic(b, s.Client(b), "handled", bus.TopicOptions{MaxLength: 1000})
+	topic := newTopic(b, s.Client(b), "handled", stream.TopicOptions{MaxLength: 1000})
 	ours := make(chan string)
-	runGroup(b, topic, 1, func(_ context.Context, d bus.Delivery) error { ours <- d.Payload; return nil })
+	runGroup(b, topic, 1, func(_ context.Context, d stream.Delivery) error { ours <- d.Payload; return nil })
 	c := goRedis(b, s)
 	publisher, theirs := watermillPublisher(b, c), watermillSubscribe(b, c, "watermill")
 	beside(b, s,
@@ -125,7 +126,7 @@ func BenchmarkBusBacklog(b *testing.B) {
 			var took time.Duration
 			for b.Loop() {
 				round++
-				topic := newTopic(b, client, fmt.Sprint("kit", concurrency, b.N, round), bus.TopicOptions{})
+				topic := newTopic(b, client, fmt.Sprint("kit", concurrency, b.N, round), stream.TopicOptions{})
 				for range events {
 					if _, err := topic.Append(b.Context(), busPayload); err != nil {
 						b.Fatal(err)
@@ -134,7 +135,7 @@ func BenchmarkBusBacklog(b *testing.B) {
 				handled := make(chan bool, events)
 				start := time.Now()
 				runGroup(b, topic, concurrency,
-					func(context.Context, bus.Delivery) error { handled <- true; return nil })
+					func(context.Context, stream.Delivery) error { handled <- true; return nil })
 				for range events {
 					<-handled
 				}
@@ -174,7 +175,7 @@ func BenchmarkBusPublish(b *testing.B) {
 	s := redistest.Start(b)
 	client, c := s.Client(b), goRedis(b, s)
 	ours := make(chan string)
-	l, err := bus.Listen(client, bus.Handler{Message: func(_, payload string) { ours <- payload }},
+	l, err := bus.Listen(client, bus.Callbacks{Message: func(m bus.Message) { ours <- m.Payload }},
 		bus.ListenOptions{})
 	if err != nil {
 		b.Fatal(err)

@@ -2,7 +2,6 @@ package bus
 
 import (
 	"fmt"
-	"net"
 	"strconv"
 	"strings"
 	"testing"
@@ -136,7 +135,7 @@ func TestListenerFollowsClusterFailover(t *testing.T) {
 	}
 	t.Parallel()
 	set := redistest.StartCluster(t)
-	replica := joinReplica(t, set, 0)
+	replica := set.AddReplica(t, 0)
 	client := set.Client(t)
 	l, h := listen(t, client, ListenOptions{Heartbeat: 200 * time.Millisecond, Timeout: 2 * time.Second})
 	name := ""
@@ -161,41 +160,6 @@ func TestListenerFollowsClusterFailover(t *testing.T) {
 	if out, err := replica.Do("ROLE"); err != nil || !strings.HasPrefix(out, "master") {
 		t.Errorf("the replica is %q, %v", out, err)
 	}
-}
-
-// joinReplica adds a replica of one master to the cluster.
-func joinReplica(t *testing.T, set *redistest.Cluster, of int) *redistest.Server {
-	t.Helper()
-	master := set.Masters[of]
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	wantNoError(t, err)
-	_, bus, _ := net.SplitHostPort(free.Addr().String())
-	free.Close()
-	replica := redistest.StartTCP(t, "--cluster-enabled", "yes", "--cluster-node-timeout", "2000",
-		"--cluster-port", bus)
-	host, port, _ := strings.Cut(master.Addr(), ":")
-	p, _ := strconv.Atoi(port)
-	if out, err := replica.Do("CLUSTER", "MEET", host, port, strconv.Itoa(p+10000)); err != nil ||
-		out != "OK" {
-		t.Fatal(out, err)
-	}
-	id, err := master.Do("CLUSTER", "MYID")
-	wantNoError(t, err)
-	until(t, "the replica to follow", func() bool {
-		out, _ := replica.Do("CLUSTER", "REPLICATE", id)
-		return out == "OK"
-	})
-	until(t, "the cluster to know the replica", func() bool {
-		for _, m := range set.Masters {
-			out, _ := m.Do("CLUSTER", "NODES")
-			if !strings.Contains(out, "slave "+id) {
-				return false
-			}
-		}
-		info, _ := replica.Do("INFO", "replication")
-		return strings.Contains(info, "master_link_status:up")
-	})
-	return replica
 }
 
 // Without a replica the channels are back when their master is.
@@ -291,10 +255,4 @@ func TestListenerResp2(t *testing.T) {
 	publish(t, client, "p.x", "3")
 	h.has(t, "a 2")
 	h.has(t, "p.x 3")
-
-	topic := newTopic(t, client, TopicOptions{})
-	fill(t, topic, 1, 3)
-	wantInOrder(t, follow(t, topic, Beginning), 1, 3)
-	w, _ := work(t, topic, GroupOptions{}, fine)
-	w.has(t, numbers(1, 3)...)
 }

@@ -2,9 +2,7 @@ package bus_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"time"
 
 	"github.com/parley-chat/parley/kit/bus"
 )
@@ -17,8 +15,8 @@ func ExampleListen() {
 	ctx := context.Background()
 
 	heard := make(chan string)
-	listener, err := bus.Listen(client, bus.Handler{
-		Message: func(channel, payload string) { heard <- channel + ": " + payload },
+	listener, err := bus.Listen(client, bus.Callbacks{
+		Message: func(m bus.Message) { heard <- m.Channel + ": " + m.Payload },
 		Gap:     func(channel string) { heard <- channel + ": catch up" },
 	}, bus.ListenOptions{})
 	if err != nil {
@@ -51,8 +49,8 @@ func ExamplePublish() {
 	const me = "node-1"
 
 	done := make(chan string)
-	listener, err := bus.Listen(client, bus.Handler{Message: func(_, payload string) {
-		e, err := bus.ParseEnvelope(payload)
+	listener, err := bus.Listen(client, bus.Callbacks{Message: func(m bus.Message) {
+		e, err := bus.ParseEnvelope(m.Payload)
 		if err != nil || e.Origin == me {
 			return
 		}
@@ -79,93 +77,4 @@ func ExamplePublish() {
 	}
 	fmt.Println(<-done)
 	// Output: renamed Ada of node-2
-}
-
-// A follower keeps its position, and goes on from there.
-func ExampleTopic_Follow() {
-	client, stop := bus.RedisForExample()
-	defer stop()
-	ctx := context.Background()
-
-	topic, err := bus.NewTopic(client, "orders", bus.TopicOptions{MaxAge: 30 * 24 * time.Hour})
-	if err != nil {
-		panic(err)
-	}
-	for _, payload := range []string{"apples", "pears", "plums"} {
-		if _, err := topic.Append(ctx, payload); err != nil {
-			panic(err)
-		}
-	}
-	position, enough := bus.Beginning, errors.New("enough")
-	for _, last := range []string{"pears", "plums"} {
-		err := topic.Follow(ctx, position, func(e bus.Event) error {
-			fmt.Println(e.Payload)
-			position = e.Position // kept with what was done, if it is to be done once
-			if e.Payload == last {
-				return enough
-			}
-			return nil
-		}, bus.Following{})
-		fmt.Println(err)
-	}
-	// Output:
-	// apples
-	// pears
-	// enough
-	// plums
-	// enough
-}
-
-// Two workers share the work. What one cannot do ends among the dead letters.
-func ExampleGroup_Run() {
-	client, stop := bus.RedisForExample()
-	defer stop()
-	ctx, cancel := context.WithCancel(context.Background())
-
-	topic, err := bus.NewTopic(client, "mails", bus.TopicOptions{})
-	if err != nil {
-		panic(err)
-	}
-	died := make(chan bool, 1)
-	senders, err := topic.Group("senders", bus.GroupOptions{
-		MaxDeliveries: 2,
-		Backoff:       func(int) time.Duration { return 10 * time.Millisecond },
-	})
-	if err != nil {
-		panic(err)
-	}
-	sent, ended := make(chan string), make(chan error)
-	for range 2 {
-		go func() {
-			ended <- senders.Run(ctx, func(_ context.Context, d bus.Delivery) error {
-				if d.Payload == "nobody@" {
-					if d.Deliveries == 2 {
-						died <- true
-					}
-					return errors.New("no such address")
-				}
-				sent <- d.Payload
-				return nil
-			})
-		}()
-	}
-	for _, to := range []string{"nobody@", "ada@example.org"} {
-		if _, err := topic.Append(ctx, to); err != nil {
-			panic(err)
-		}
-	}
-	fmt.Println(<-sent)
-	<-died
-	cancel()
-	fmt.Println(<-ended, <-ended)
-	letters, err := senders.DeadLetters(context.Background(), "", 10)
-	for _, l := range letters {
-		fmt.Println(l.Payload, l.Deliveries, l.Reason)
-	}
-	fmt.Println(err)
-	// Output:
-	// ada@example.org
-	// context canceled context canceled
-	// nobody@ 2 no such address
-	// <nil>
 }

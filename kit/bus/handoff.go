@@ -2,11 +2,7 @@ package bus
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
-	"math/rand/v2"
-	"strings"
-	"time"
 )
 
 // A handoff is what waits for the handler: messages up to a bound, and at most
@@ -21,6 +17,14 @@ type item struct {
 	c                *channel
 	channel, payload string
 	gap              bool
+}
+
+func (i item) message() Message {
+	m := Message{Channel: i.channel, Payload: i.payload}
+	if i.c.kind == pattern {
+		m.Pattern = i.c.name
+	}
+	return m
 }
 
 // put hands a message over, or drops it and owes a gap. The caller holds the
@@ -72,7 +76,7 @@ func (l *Listener) dispatch(ctx context.Context) {
 			case it.gap:
 				l.handler.Gap(it.channel)
 			default:
-				l.handler.Message(it.channel, it.payload)
+				l.handler.Message(it.message())
 			}
 			if !it.gap {
 				l.mu.Lock()
@@ -91,43 +95,5 @@ func (l *Listener) dispatch(ctx context.Context) {
 	}
 }
 
-// backoff is a pause that grows while it is needed again soon, with jitter.
-type backoff struct {
-	step  int
-	since time.Time
-}
-
-const (
-	firstPause = 10 * time.Millisecond
-	lastPause  = 3 * time.Second
-)
-
-// pause sleeps, and reports false if the context ended.
-func (b *backoff) pause(ctx context.Context) bool {
-	if time.Since(b.since) > 2*lastPause {
-		b.step = 0
-	}
-	d := min(firstPause<<min(b.step, 10), lastPause)
-	b.step++
-	timer := time.NewTimer(d/2 + rand.N(d/2+1))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		b.since = time.Now()
-		return true
-	}
-}
-
-// logFailure is what hears failures if the program does not.
-func logFailure(err error) { slog.Warn("bus: trouble with Redis; it is tried again", "error", err) }
-
-// explained names the version that a block needs where an older Redis refuses
-// what it does not know.
-func explained(err error) error {
-	if err != nil && strings.Contains(err.Error(), "acl_check_cmd") {
-		return fmt.Errorf("a group needs Redis 7.0 or later: %w", err)
-	}
-	return err
-}
+// logError is the default OnError.
+func logError(err error) { slog.Warn("bus: trouble with Redis, retrying", "error", err) }

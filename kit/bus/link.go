@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/parley-chat/parley/kit/internal/exec"
 )
 
 // A link keeps one connection to one node, and on it the subscriptions that
@@ -34,7 +36,7 @@ func (k *link) touch(name key) {
 
 // run connects as long as there is something to subscribe to.
 func (k *link) run(ctx context.Context) {
-	var wait backoff
+	var wait exec.Backoff
 	for ctx.Err() == nil {
 		if !k.wanted() {
 			select {
@@ -49,9 +51,9 @@ func (k *link) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		k.l.handler.Failed(fmt.Errorf("bus: subscriptions%s: %w", at(k.addr), err))
+		k.l.handler.OnError(fmt.Errorf("bus: subscriptions%s: %w", at(k.addr), err))
 		k.l.askRemap()
-		wait.pause(ctx)
+		wait.Pause(ctx)
 	}
 }
 

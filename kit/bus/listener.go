@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/parley-chat/parley/kit/internal/exec"
 )
 
 var (
@@ -18,26 +20,33 @@ var (
 	ErrUnsubscribed = errors.New("bus: unsubscribed while subscribing")
 )
 
-// Handler is what a listener calls, one call at a time, in an order that keeps
-// each channel's. It does not run on the connection: a slow one delays only
-// this listener's own messages. It may call Subscribe and Unsubscribe, but not
-// Close.
-type Handler struct {
-	// Message hears a message of a channel that was subscribed to, or of one
-	// that a pattern matches.
-	Message func(channel, payload string)
+// A Message is what was published in a channel.
+type Message struct {
+	Channel string
+	Pattern string // the pattern that it was heard by; empty for Subscribe and SSubscribe
+	Payload string
+}
 
-	// Gap hears that messages of a channel, or of a pattern, may have been
-	// lost: the connection was, or the queue was full. It comes after the
+// Callbacks are called one at a time; messages of one channel keep their order.
+// They do not run on the connection: a slow one delays only this listener's own
+// messages. They may call Subscribe and Unsubscribe, but not Close.
+type Callbacks struct {
+	// Message receives each message of a channel that was subscribed to. Who
+	// subscribed to a channel and to patterns that match it receives it once
+	// for each: Message.Pattern tells them apart. Required.
+	Message func(Message)
+
+	// Gap reports that messages of a channel, or of a pattern, may have been
+	// lost: the connection broke, or the queue was full. It comes after the
 	// subscription was confirmed again, so that whatever is published from then
 	// on arrives: a reader who now catches up from its position, wherever it
 	// keeps that, misses nothing. Optional.
 	Gap func(channel string)
 
-	// Failed hears why a connection broke or a channel could not be subscribed
-	// to again; the listener goes on. It is called from several goroutines and
-	// must not block. Optional.
-	Failed func(error)
+	// OnError receives errors that the listener recovers from: a connection
+	// broke, or a channel could not be subscribed to again. It is called from
+	// several goroutines and must not block. Default: slog.Warn.
+	OnError func(error)
 }
 
 // ListenOptions are a listener's settings; the zero value is ready to use.
@@ -61,7 +70,7 @@ type ListenOptions struct {
 // for concurrent use.
 type Listener struct {
 	client  rueidis.Client
-	handler Handler
+	handler Callbacks
 	opt     ListenOptions
 	cluster bool
 	cancel  context.CancelFunc
@@ -126,15 +135,15 @@ func (c *call) end(err error) {
 
 // Listen returns a listener without subscriptions; it connects with the first
 // one. The client stays the caller's.
-func Listen(client rueidis.Client, handler Handler, opt ListenOptions) (*Listener, error) {
+func Listen(client rueidis.Client, handler Callbacks, opt ListenOptions) (*Listener, error) {
 	if handler.Message == nil {
-		return nil, errors.New("bus: listen: the handler needs a Message function")
+		return nil, errors.New("bus: listen: Callbacks.Message is missing")
 	}
 	if handler.Gap == nil {
 		handler.Gap = func(string) {}
 	}
-	if handler.Failed == nil {
-		handler.Failed = logFailure
+	if handler.OnError == nil {
+		handler.OnError = logError
 	}
 	if opt.Queue == 0 {
 		opt.Queue = 16384
@@ -370,14 +379,14 @@ func (l *Listener) askRemap() {
 func (l *Listener) keep(ctx context.Context) {
 	tick := time.NewTicker(l.opt.Heartbeat)
 	defer tick.Stop()
-	var wait backoff
+	var wait exec.Backoff
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		case <-l.remap:
-			if !wait.pause(ctx) {
+			if !wait.Pause(ctx) {
 				return
 			}
 		}
@@ -388,7 +397,7 @@ func (l *Listener) keep(ctx context.Context) {
 			views, err := l.look(ctx)
 			if err != nil {
 				if ctx.Err() == nil {
-					l.handler.Failed(fmt.Errorf("bus: where channels belong: %w", err))
+					l.handler.OnError(fmt.Errorf("bus: where channels belong: %w", err))
 					l.askRemap()
 				}
 				continue

@@ -19,15 +19,21 @@ import (
 type heard struct {
 	mu       sync.Mutex
 	messages []string // "channel payload"
+	patterns []string // "pattern: channel payload"
 	gaps     []string
 	failed   []error
 }
 
-func (h *heard) handler() Handler {
-	return Handler{
-		Message: func(channel, payload string) { h.note(&h.messages, channel+" "+payload) },
-		Gap:     func(channel string) { h.note(&h.gaps, channel) },
-		Failed: func(err error) {
+func (h *heard) handler() Callbacks {
+	return Callbacks{
+		Message: func(m Message) {
+			h.note(&h.messages, m.Channel+" "+m.Payload)
+			if m.Pattern != "" {
+				h.note(&h.patterns, m.Pattern+": "+m.Channel+" "+m.Payload)
+			}
+		},
+		Gap: func(channel string) { h.note(&h.gaps, channel) },
+		OnError: func(err error) {
 			h.mu.Lock()
 			defer h.mu.Unlock()
 			h.failed = append(h.failed, err)
@@ -94,6 +100,11 @@ func TestListen(t *testing.T) {
 		for _, m := range []string{"a 1", "b 2", "p.x 3", "s1 4", "s2 4", "s3 4"} {
 			h.has(t, m)
 		}
+		h.mu.Lock()
+		if want := []string{"p.*: p.x 3"}; !slices.Equal(h.patterns, want) {
+			t.Errorf("patterns %q, want %q", h.patterns, want)
+		}
+		h.mu.Unlock()
 
 		l.Unsubscribe("a", "unknown")
 		l.SUnsubscribe("s1")
@@ -247,13 +258,13 @@ func TestListenerQueue(t *testing.T) {
 	release, gaps := make(chan bool), make(chan string, 10)
 	var mu sync.Mutex
 	var got []string
-	l, err := Listen(client, Handler{
-		Message: func(_, payload string) {
+	l, err := Listen(client, Callbacks{
+		Message: func(m Message) {
 			<-release
 			mu.Lock()
 			defer mu.Unlock()
 			got = append(
-				got, payload)
+				got, m.Payload)
 		},
 		Gap: func(channel string) {
 			gaps <- channel
@@ -322,7 +333,7 @@ func TestListenerCloses(t *testing.T) {
 	if err := l.Subscribe(t.Context(), "b"); !errors.Is(err, ErrClosed) {
 		t.Error(err)
 	}
-	if _, err := Listen(client, Handler{}, ListenOptions{}); err == nil {
+	if _, err := Listen(client, Callbacks{}, ListenOptions{}); err == nil {
 		t.Error("a handler without Message")
 	}
 }

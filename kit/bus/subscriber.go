@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/redis/rueidis"
+
+	"github.com/parley-chat/parley/kit/internal/exec"
 )
 
 // A subscriber is one connection of a link.
@@ -292,10 +294,10 @@ func (s *subscriber) refused(name key, err error) {
 		l.mu.Unlock()
 		return
 	}
-	if passing(err) || c.missed {
+	if exec.Passing(err) || c.missed {
 		l.trouble(c)
 	}
-	if !passing(err) {
+	if !exec.Passing(err) {
 		for _, call := range c.waiting {
 			call.end(failed)
 		}
@@ -304,18 +306,7 @@ func (s *subscriber) refused(name key, err error) {
 		}
 	}
 	l.mu.Unlock()
-	if !passing(err) {
-		l.handler.Failed(failed)
+	if !exec.Passing(err) {
+		l.handler.OnError(failed)
 	}
-}
-
-// passing tells the errors of a server or a cluster that is on the move.
-func passing(err error) bool {
-	for _, word := range []string{"MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "LOADING",
-		"MASTERDOWN", "BUSY"} {
-		if strings.HasPrefix(err.Error(), word) {
-			return true
-		}
-	}
-	return false
 }

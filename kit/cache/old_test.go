@@ -27,7 +27,8 @@ func (o older) Write(b []byte) (int, error) {
 func TestOlderRedis(t *testing.T) {
 	option := redistest.Start(t).Option()
 	dial := option.DialCtxFn
-	option.DialCtxFn = func(ctx context.Context, addr string, d *net.Dialer, cfg *tls.Config) (net.Conn, error) {
+	option.DialCtxFn = func(ctx context.Context, addr string, d *net.Dialer,
+		cfg *tls.Config) (net.Conn, error) {
 		conn, err := dial(ctx, addr, d, cfg)
 		return older{conn}, err
 	}

@@ -212,6 +212,38 @@ func startNode(t testing.TB) *Server {
 	return nil
 }
 
+// AddReplica adds a replica of one master to the cluster, and waits until the
+// masters know it. It is not among Masters.
+func (c *Cluster) AddReplica(t testing.TB, of int) *Server {
+	t.Helper()
+	master, replica := c.Masters[of], startNode(t)
+	must(t, replica, "CLUSTER", "MEET", "127.0.0.1", strconv.Itoa(master.port), strconv.Itoa(master.port+10000))
+	id, err := master.Do("CLUSTER", "MYID")
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the replica to follow", func() error {
+		out, err := replica.Do("CLUSTER", "REPLICATE", id)
+		if err == nil && out != "OK" {
+			err = fmt.Errorf("%s", out)
+		}
+		return err
+	})
+	eventually(t, "the cluster to know the replica", func() error {
+		for _, m := range c.Masters {
+			if out, err := m.Do("CLUSTER", "NODES"); err != nil || !strings.Contains(out, "slave "+id) {
+				return fmt.Errorf("%s %w", out, err)
+			}
+		}
+		out, err := replica.Do("INFO", "replication")
+		if err == nil && !strings.Contains(out, "master_link_status:up") {
+			err = fmt.Errorf("%s", out)
+		}
+		return err
+	})
+	return replica
+}
+
 // Option is what rueidis needs to connect to the cluster.
 func (c *Cluster) Option() rueidis.ClientOption {
 	var o rueidis.ClientOption

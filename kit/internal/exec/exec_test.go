@@ -10,12 +10,12 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"github.com/parley-chat/parley/kit/bus"
 	"github.com/parley-chat/parley/kit/internal/exec"
 	"github.com/parley-chat/parley/kit/lock"
 	"github.com/parley-chat/parley/kit/object"
 	"github.com/parley-chat/parley/kit/ratelimit"
 	"github.com/parley-chat/parley/kit/redistest"
+	"github.com/parley-chat/parley/kit/stream"
 )
 
 func TestMain(m *testing.M) { os.Exit(redistest.Main(m)) }
@@ -39,8 +39,8 @@ func TestWhileASlotMoves(t *testing.T) {
 	locker, err := lock.New(client, lock.Options{Timeout: time.Minute, Lease: 3 * time.Minute})
 	check(t, err)
 	t.Cleanup(locker.Close)
-	topic, err := bus.NewTopic(client, "t",
-		bus.TopicOptions{DropUnread: true, MaxLength: 5, Timeout: time.Minute})
+	topic, err := stream.NewTopic(client, "t",
+		stream.TopicOptions{DropUnread: true, MaxLength: 5, Timeout: time.Minute})
 	check(t, err)
 	limiter, err := ratelimit.New(client, ratelimit.Options{Timeout: time.Minute},
 		ratelimit.PerMinute(10), ratelimit.PerHour(100))

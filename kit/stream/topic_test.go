@@ -1,4 +1,4 @@
-package bus
+package stream
 
 import (
 	"context"
@@ -58,7 +58,7 @@ func follow(t testing.TB, topic *Topic, after string) *reader {
 			defer r.mu.Unlock()
 			r.got, r.at = append(r.got, e.Payload), e.Position
 			return nil
-		}, Following{Failed: func(err error) {
+		}, FollowOptions{OnError: func(err error) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
 			r.failed = append(r.failed, err)
@@ -133,7 +133,7 @@ func TestFollow(t *testing.T) {
 				t.Errorf("%+v", e)
 			}
 			return boom
-		}, Following{}); err != boom {
+		}, FollowOptions{}); err != boom {
 			t.Error(err)
 		}
 	})
@@ -148,7 +148,7 @@ func TestFollowTellsOfGaps(t *testing.T) {
 			err := topic.Follow(t.Context(), after, func(e Event) error {
 				t.Errorf("event %s came before the gap was told", e.Payload)
 				return nil
-			}, Following{})
+			}, FollowOptions{})
 			var gap *GapError
 			ok := errors.As(err, &gap)
 			if !ok || !errors.Is(err, ErrGap) || gap.After != after || gap.Until != until {
@@ -271,7 +271,7 @@ func TestTopicOptions(t *testing.T) {
 	}
 	topic := newTopic(t, client, TopicOptions{})
 	for _, at := range []string{"", "1", "x-1", "1-x", "$", "-"} {
-		if err := topic.Follow(t.Context(), at, nil, Following{}); err == nil {
+		if err := topic.Follow(t.Context(), at, nil, FollowOptions{}); err == nil {
 			t.Errorf("following from %q", at)
 		}
 		if at != "" {

@@ -1,4 +1,4 @@
-package bus
+package stream
 
 import (
 	"context"
@@ -9,8 +9,8 @@ import (
 	"runtime/debug"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -30,35 +30,72 @@ var (
 	leaveScript = rueidis.NewLuaScript(leaveSource)
 )
 
-// Run handles events until the context ends, and returns its error when all
+// Consume handles events until the context ends, and returns its error when all
 // handlers have returned. It waits for Redis for as long as it takes;
-// GroupOptions.Failed tells.
+// GroupOptions.OnError tells. What Redis refuses for a reason that does not
+// pass by itself, such as a missing permission or a command that it does not
+// know, ends it with that error.
 //
 // A handler's nil acknowledges the event. An error, or a panic, has it
 // delivered again after a pause, to whoever is free, and at the end puts it
-// among the dead letters with the reason. The handler's context ends with Run's
-// or with the visibility time, after which another may get the same event. An
-// event that is interrupted by the end of Run is free for others at once, and
-// not counted as delivered.
-func (g *Group) Run(ctx context.Context, handler func(context.Context, Delivery) error) error {
+// among the dead letters with the reason. The handler's context ends with
+// Consume's, after GroupOptions.HandlerTimeout, or with the cause [ErrTaken]
+// when the event could not be renewed and may be another's. An event that is
+// interrupted by the end of Consume is free for others at once, and not counted
+// as delivered.
+func (g *Group) Consume(ctx context.Context, handler func(context.Context, Delivery) error) error {
 	r := &runner{g: g, handler: handler, consumer: rand.Text(),
-		free: make(chan struct{}, g.opt.Concurrency), soon: make(chan time.Time, g.opt.Concurrency)}
+		free: make(chan struct{}, g.opt.Concurrency), soon: make(chan time.Time, g.opt.Concurrency),
+		running: map[*running]struct{}{}}
 	for range g.opt.Concurrency {
 		r.free <- struct{}{}
 	}
-	var wait backoff
-	for ctx.Err() == nil {
-		if err := r.serve(ctx); err != nil && ctx.Err() == nil {
-			g.opt.Failed(g.fault("run", explained(err)))
-			wait.pause(ctx)
-		}
-	}
+	renewing, stopRenewing := context.WithCancel(context.WithoutCancel(ctx))
+	renewed := make(chan struct{})
+	go func() {
+		defer close(renewed)
+		r.renew(renewing)
+	}()
+	refused := r.run(ctx)
 	r.busy.Wait()
+	stopRenewing()
+	<-renewed
 	r.leave(context.WithoutCancel(ctx), r.consumer)
+	if refused != nil {
+		return refused
+	}
 	return ctx.Err()
 }
 
-// A runner is one Run.
+// run takes events until the context ends, or until Redis refuses for good.
+func (r *runner) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // the handlers' as well
+	var wait exec.Backoff
+	for ctx.Err() == nil {
+		err := r.serve(ctx)
+		switch {
+		case err == nil || ctx.Err() != nil:
+		case exec.Permanent(err):
+			return r.g.fault("consume", explained(err))
+		default:
+			r.g.opt.OnError(r.g.fault("consume", err))
+			wait.Pause(ctx)
+		}
+	}
+	return nil
+}
+
+// explained names the version that a group needs where an older Redis refuses
+// what it does not know.
+func explained(err error) error {
+	if text := strings.ToLower(err.Error()); strings.Contains(text, "unknown") && strings.Contains(text, "command") {
+		return fmt.Errorf("a group needs Redis 6.2 or later: %w", err)
+	}
+	return err
+}
+
+// A runner is one Consume.
 type runner struct {
 	g        *Group
 	handler  func(context.Context, Delivery) error
@@ -68,7 +105,18 @@ type runner struct {
 	soon     chan time.Time // when failed deliveries will be there again
 	due      []time.Time    // the same, of the goroutine that reads
 	busy     sync.WaitGroup
-	active   atomic.Int64 // deliveries that are being handled
+
+	mu      sync.Mutex
+	running map[*running]struct{} // deliveries that are being handled
+}
+
+// running is a delivery that is being handled. Its deadline is guarded by the
+// runner's mu.
+type running struct {
+	d       Delivery
+	renewed time.Time // from when the visibility time counts
+	until   time.Time // when its handler is renewed no longer
+	cancel  context.CancelCauseFunc
 }
 
 // shortBlock bounds a read while handlers run, because their failures are to be
@@ -86,7 +134,7 @@ func (r *runner) serve(ctx context.Context) error {
 	conn, release := t.client.Dedicate()
 	defer func() { conn.Close(); release() }()
 
-	every := min(g.opt.Visibility/4, time.Second)
+	every := min(g.opt.VisibilityTimeout/4, time.Second)
 	next := time.Now() // when to look for what others left
 	for {
 		n := r.take(ctx)
@@ -96,6 +144,7 @@ func (r *runner) serve(ctx context.Context) error {
 		next = r.sooner(next)
 		var got []Delivery
 		var err error
+		asked := time.Now()
 		if wait := time.Until(next); wait <= 0 {
 			now := time.Now()
 			if is := t.home(); is != home {
@@ -108,13 +157,13 @@ func (r *runner) serve(ctx context.Context) error {
 			}
 		} else {
 			longest := longestBlock
-			if r.active.Load() > 0 {
+			if r.busyNow() {
 				longest = shortBlock
 			}
 			got, err = r.read(ctx, conn, n, min(wait, longest))
 		}
 		for _, d := range got {
-			r.start(ctx, d)
+			r.start(ctx, d, asked)
 		}
 		r.give(n - len(got))
 		if err != nil {
@@ -134,7 +183,7 @@ func (r *runner) ensure(ctx context.Context) error {
 	defer cancel()
 	made, err := r.g.create(ctx, from)
 	if made && r.made {
-		r.g.opt.Failed(r.g.fault("the group was gone and is made again",
+		r.g.opt.OnError(r.g.fault("the group was gone and is made again",
 			&GapError{After: Beginning, Until: Beginning}))
 	}
 	r.made = r.made || err == nil
@@ -192,7 +241,7 @@ func (r *runner) looked(at time.Time) {
 func (r *runner) read(ctx context.Context, conn rueidis.DedicatedClient, n int,
 	wait time.Duration) (got []Delivery, err error) {
 	g := r.g
-	err = within(ctx, wait+g.t.opt.Timeout, func(ctx context.Context) error {
+	err = exec.Within(ctx, wait+g.t.opt.Timeout, func(ctx context.Context) error {
 		// Zero would wait for ever.
 		cmd := conn.B().Xreadgroup().Group(g.name,
 			r.consumer).Count(int64(n)).Block(max(wait.Milliseconds(),
@@ -203,7 +252,7 @@ func (r *runner) read(ctx context.Context, conn rueidis.DedicatedClient, n int,
 		}
 		for _, e := range streams[g.t.stem] {
 			got = append(got, Delivery{Event: Event{Position: e.ID,
-				Payload: e.FieldValues["event"]}, Deliveries: 1, id: e.ID})
+				Payload: payload(e.FieldValues)}, Deliveries: 1, id: e.ID})
 		}
 		return err
 	})
@@ -216,8 +265,8 @@ func (r *runner) claim(ctx context.Context, n int) (got []Delivery, err error) {
 	ctx, cancel := context.WithTimeout(ctx, g.t.opt.Timeout)
 	defer cancel()
 	reply, err := exec.Script(ctx, claimScript, g.t.client,
-		[]string{g.t.stem, g.retries(), g.dead(), g.t.lost()},
-		[]string{g.name, r.consumer, strconv.FormatInt(g.opt.Visibility.Milliseconds(), 10),
+		[]string{g.t.stem, g.retries(), g.dead(), g.t.lost(), g.later()},
+		[]string{g.name, r.consumer, strconv.FormatInt(g.opt.VisibilityTimeout.Milliseconds(), 10),
 			strconv.Itoa(n), strconv.Itoa(g.opt.MaxDeliveries)}).ToArray()
 	if err == nil && len(reply) != 4 {
 		err = errors.New("claim: unexpected reply")
@@ -232,7 +281,7 @@ func (r *runner) claim(ctx context.Context, n int) (got []Delivery, err error) {
 			return got, errors.New("claim: unexpected event")
 		}
 		which, _ := f[0].AsInt64()
-		d := Delivery{Redriven: which == 2}
+		d := Delivery{retried: which == 2}
 		times, _ := f[2].AsInt64()
 		d.Deliveries = int(times)
 		d.id, _ = f[1].ToString()
@@ -242,29 +291,45 @@ func (r *runner) claim(ctx context.Context, n int) (got []Delivery, err error) {
 	}
 	gone, _ := reply[1].AsStrSlice()
 	for _, id := range gone {
-		g.opt.Failed(g.fault("an unacknowledged event was deleted", &GapError{After: id, Until: id}))
+		g.opt.OnError(g.fault("an unacknowledged event was deleted", &GapError{After: id, Until: id}))
 	}
 	if until, _ := reply[2].ToString(); until != "" {
-		g.opt.Failed(g.fault("events were dropped before they were delivered",
+		g.opt.OnError(g.fault("events were dropped before they were delivered",
 			&GapError{After: Beginning, Until: until}))
 	}
 	if problem, _ := reply[3].ToString(); problem != "" {
-		g.opt.Failed(g.fault("put among the dead letters, to be tried again", errors.New(problem)))
+		g.opt.OnError(g.fault("put among the dead letters, to be tried again", errors.New(problem)))
 	}
 	return got, nil
 }
 
-// start handles an event on a goroutine that Run waits for.
-func (r *runner) start(ctx context.Context, d Delivery) {
-	deadline := time.Now().Add(r.g.opt.Visibility)
-	r.active.Add(1)
+// start handles an event on a goroutine that Consume waits for. The event was
+// delivered no earlier than at the time.
+func (r *runner) start(ctx context.Context, d Delivery, at time.Time) {
+	now := &running{d: d, renewed: at, until: time.Now().Add(r.g.opt.HandlerTimeout)}
+	handling, cancel := context.WithCancelCause(ctx)
+	now.cancel = cancel
+	r.mu.Lock()
+	r.running[now] = struct{}{}
+	r.mu.Unlock()
 	r.busy.Go(func() {
 		defer r.give(1)
-		defer r.active.Add(-1)
+		defer cancel(nil)
+		defer func() {
+			r.mu.Lock()
+			delete(r.running, now)
+			r.mu.Unlock()
+		}()
 		err := errors.New("the handler ended its goroutine")
 		defer func() { r.conclude(ctx, d, err) }()
-		err = r.handle(ctx, deadline, d)
+		err = r.handle(handling, now.until, d)
 	})
+}
+
+func (r *runner) busyNow() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.running) > 0
 }
 
 // conclude tells Redis what became of an event, even while Run ends.
@@ -274,13 +339,13 @@ func (r *runner) conclude(ctx context.Context, d Delivery, err error) {
 	case err == nil:
 		err = r.acknowledge(told, d)
 	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
-		err = r.answer(told, d, "release", strconv.FormatInt(r.g.opt.Visibility.Milliseconds(), 10))
+		err = r.answer(told, d, "release", strconv.FormatInt(r.g.opt.VisibilityTimeout.Milliseconds(), 10))
 	default:
-		r.g.opt.Failed(r.g.fault(fmt.Sprintf("event %s, delivery %d", d.Position, d.Deliveries), err))
+		r.g.opt.OnError(r.g.fault(fmt.Sprintf("event %s, delivery %d", d.Position, d.Deliveries), err))
 		err = r.failed(told, d, err)
 	}
 	if err != nil {
-		r.g.opt.Failed(r.g.fault("answer for event "+d.Position, err))
+		r.g.opt.OnError(r.g.fault("answer for event "+d.Position, err))
 	}
 }
 
@@ -297,15 +362,17 @@ func (r *runner) handle(ctx context.Context, deadline time.Time, d Delivery) (er
 }
 
 func (r *runner) failed(ctx context.Context, d Delivery, why error) error {
+	deliveries := strconv.Itoa(d.Deliveries)
 	if d.Deliveries >= r.g.opt.MaxDeliveries {
-		drop := "0"
-		if d.Redriven {
-			drop = "1"
-		}
-		return r.answer(ctx, d, "dead", d.Payload, d.Position, why.Error(), drop)
+		return r.answer(ctx, d, "dead", d.Payload, d.Position, deliveries, why.Error())
 	}
-	pause := min(max(r.g.opt.Backoff(d.Deliveries), 0), r.g.opt.Visibility)
-	err := r.answer(ctx, d, "later", strconv.FormatInt((r.g.opt.Visibility-pause).Milliseconds(), 10))
+	pause := max(r.g.opt.Backoff(d.Deliveries), 0)
+	if pause > r.g.opt.VisibilityTimeout {
+		return r.answer(ctx, d, "defer", d.Payload, d.Position, deliveries,
+			strconv.FormatInt(pause.Milliseconds(), 10))
+	}
+	err := r.answer(ctx, d, "later",
+		strconv.FormatInt((r.g.opt.VisibilityTimeout-pause).Milliseconds(), 10))
 	select {
 	// not before Redis' clock, which counts whole ones
 	case r.soon <- time.Now().Add(pause + 2*time.Millisecond):
@@ -317,9 +384,13 @@ func (r *runner) failed(ctx context.Context, d Delivery, why error) error {
 // answer runs fail.lua. If it cannot, the event is there again after the
 // visibility time.
 func (r *runner) answer(ctx context.Context, d Delivery, what string, args ...string) error {
+	retried := "0"
+	if d.retried {
+		retried = "1"
+	}
 	return r.persist(ctx, func(ctx context.Context) error {
-		return exec.Script(ctx, failScript, r.g.t.client, []string{r.g.stream(d), r.g.dead()},
-			append([]string{r.g.name, r.consumer, d.id, what}, args...)).Error()
+		return exec.Script(ctx, failScript, r.g.t.client, []string{r.g.stream(d), r.g.dead(), r.g.later()},
+			append([]string{r.g.name, r.consumer, d.id, what, retried}, args...)).Error()
 	})
 }
 
@@ -329,7 +400,7 @@ func (r *runner) acknowledge(ctx context.Context, d Delivery) error {
 	stream, c := r.g.stream(d), r.g.t.client
 	return r.persist(ctx, func(ctx context.Context) error {
 		err := c.Do(ctx, c.B().Xack().Key(stream).Group(r.g.name).Id(d.id).Build()).Error()
-		if err == nil && d.Redriven {
+		if err == nil && d.retried {
 			err = c.Do(ctx, c.B().Xdel().Key(stream).Id(d.id).Build()).Error()
 		}
 		return err
@@ -340,10 +411,11 @@ func (r *runner) acknowledge(ctx context.Context, d Delivery) error {
 func (r *runner) persist(ctx context.Context, f func(context.Context) error) error {
 	ctx, cancel := r.g.t.bound(ctx)
 	defer cancel()
-	var wait backoff
+	var wait exec.Backoff
 	for {
 		err := f(ctx)
-		if _, refused := rueidis.IsRedisErr(err); err == nil || refused && !passing(err) || !wait.pause(ctx) {
+		_, refused := exec.Refusal(err)
+		if err == nil || refused && !exec.Passing(err) || !wait.Pause(ctx) {
 			return err
 		}
 	}
@@ -354,10 +426,10 @@ func (r *runner) persist(ctx context.Context, f func(context.Context) error) err
 func (r *runner) leave(ctx context.Context, consumer string) {
 	ctx, cancel := r.g.t.bound(ctx)
 	defer cancel()
-	idle := max(time.Hour, 10*r.g.opt.Visibility)
+	idle := max(time.Hour, 10*r.g.opt.VisibilityTimeout)
 	err := exec.Script(ctx, leaveScript, r.g.t.client, []string{r.g.t.stem, r.g.retries()},
 		[]string{r.g.name, consumer, strconv.FormatInt(idle.Milliseconds(), 10)}).Error()
 	if err != nil {
-		r.g.opt.Failed(r.g.fault("tidy up consumers", err))
+		r.g.opt.OnError(r.g.fault("tidy up consumers", err))
 	}
 }

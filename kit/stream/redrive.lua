@@ -1,7 +1,7 @@
 -- Gives dead letters back to their group. KEYS: dead letters, retries. ARGV:
 -- ids. Returns how many there were.
 local moved = 0
-if not redis.acl_check_cmd('XDEL', KEYS[1], '1-1') then return redis.error_reply('NOPERM redrive needs XDEL') end
+if redis.acl_check_cmd and not redis.acl_check_cmd('XDEL', KEYS[1], '1-1') then return redis.error_reply('NOPERM redrive needs XDEL') end
 for _, id in ipairs(ARGV) do
 	local entry = redis.call('XRANGE', KEYS[1], id, id)[1]
 	if entry then

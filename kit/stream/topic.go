@@ -1,10 +1,12 @@
-package bus
+package stream
 
 import (
 	"context"
 	_ "embed"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"strings"
 	"time"
@@ -26,10 +28,10 @@ const Beginning = "0-0"
 var (
 	// ErrGap means that events after a position exist no more. It is always a
 	// [*GapError].
-	ErrGap = errors.New("bus: events are missing")
+	ErrGap = errors.New("stream: events are missing")
 	// ErrNotReplicated means that an event was appended, but fewer replicas
 	// than wanted have confirmed it in time.
-	ErrNotReplicated = errors.New("bus: appended, but not replicated in time")
+	ErrNotReplicated = errors.New("stream: appended, but not replicated in time")
 )
 
 // A GapError says where a reader's events are missing.
@@ -39,7 +41,7 @@ type GapError struct {
 }
 
 func (e *GapError) Error() string {
-	return fmt.Sprintf("bus: events are missing after %s, until %s", e.After, e.Until)
+	return fmt.Sprintf("stream: events are missing after %s, until %s", e.After, e.Until)
 }
 
 // Is makes errors.Is(err, ErrGap) true.
@@ -47,7 +49,7 @@ func (e *GapError) Is(target error) bool { return target == ErrGap }
 
 // TopicOptions are a topic's settings; the zero value is ready to use.
 type TopicOptions struct {
-	// Prefix begins every key in Redis. Default: "bus".
+	// Prefix begins every key in Redis. Default: "stream".
 	Prefix string
 
 	// MaxLength is about how many events to keep: up to a tenth more, but at
@@ -59,9 +61,9 @@ type TopicOptions struct {
 	MaxAge time.Duration
 
 	// DropUnread lets the limits drop events that consumer groups have not
-	// acknowledged. The groups are told (GroupOptions.Failed). Without it, such
-	// events stay whatever the limits are: a group that nobody runs any more
-	// keeps everything, see [Topic.DropGroup].
+	// acknowledged. GroupOptions.OnError is told. Without it, such events stay
+	// whatever the limits are: a group that no one runs any more keeps
+	// everything, see [Topic.DropGroup].
 	DropUnread bool
 
 	// Replicas is how many replicas must confirm an event before Append
@@ -87,7 +89,19 @@ type Topic struct {
 // An Event is one event of a topic.
 type Event struct {
 	Position string // of this event: the position to follow from to get the next one
-	Payload  string
+	// Payload is what Append was given. An entry that something else added with
+	// XADD, and without the field event, has its fields as a JSON object:
+	// {"order":"17","total":"5"}.
+	Payload string
+}
+
+// payload returns an event's payload from the fields of its entry.
+func payload(fields map[string]string) string {
+	if event, ok := fields["event"]; ok {
+		return event
+	}
+	text, _ := json.Marshal(fields) // strings always can be
+	return string(text)
 }
 
 // Time is when the event was appended, by Redis' clock, to the millisecond.
@@ -101,16 +115,16 @@ func (e Event) Time() time.Time {
 // the caller's.
 func NewTopic(client rueidis.Client, name string, opt TopicOptions) (*Topic, error) {
 	if opt.Prefix == "" {
-		opt.Prefix = "bus"
+		opt.Prefix = "stream"
 	}
 	if name == "" || strings.ContainsAny(opt.Prefix+name, "{}") {
-		return nil, fmt.Errorf("bus: a topic needs a name, and neither that nor the prefix has braces: %q, %q", name, opt.Prefix)
+		return nil, fmt.Errorf("stream: a topic needs a name, and neither that nor the prefix has braces: %q, %q", name, opt.Prefix)
 	}
 	if opt.Timeout == 0 {
 		opt.Timeout = 5 * time.Second
 	}
 	if opt.Timeout < 0 || opt.MaxLength < 0 || opt.MaxAge < 0 || opt.Replicas < 0 {
-		return nil, fmt.Errorf("bus: topic %s: options out of range: timeout %s, length %d, age %s, replicas %d", name, opt.Timeout, opt.MaxLength, opt.MaxAge, opt.Replicas)
+		return nil, fmt.Errorf("stream: topic %s: options out of range: timeout %s, length %d, age %s, replicas %d", name, opt.Timeout, opt.MaxLength, opt.MaxAge, opt.Replicas)
 	}
 	drop := "0"
 	if opt.DropUnread {
@@ -143,7 +157,7 @@ func (t *Topic) Append(ctx context.Context, payload string) (position string, er
 		position, err = t.appendReplicated(ctx, keys, args)
 	}
 	if err != nil {
-		return position, fmt.Errorf("bus: append to %s: %w", t.name, err)
+		return position, fmt.Errorf("stream: append to %s: %w", t.name, err)
 	}
 	return position, nil
 }
@@ -181,7 +195,7 @@ func (t *Topic) Latest(ctx context.Context) (string, error) {
 	defer cancel()
 	s, err := t.state(ctx, t.client)
 	if err != nil {
-		return "", fmt.Errorf("bus: topic %s: %w", t.name, err)
+		return "", fmt.Errorf("stream: topic %s: %w", t.name, err)
 	}
 	return s.last, nil
 }
@@ -192,7 +206,7 @@ func (t *Topic) Oldest(ctx context.Context) (string, error) {
 	defer cancel()
 	s, err := t.state(ctx, t.client)
 	if err != nil {
-		return "", fmt.Errorf("bus: topic %s: %w", t.name, err)
+		return "", fmt.Errorf("stream: topic %s: %w", t.name, err)
 	}
 	return s.before, nil
 }
@@ -250,7 +264,10 @@ func checkPosition(p string) error {
 	_, err1 := strconv.ParseUint(m, 10, 64)
 	_, err2 := strconv.ParseUint(s, 10, 64)
 	if !ok || err1 != nil || err2 != nil {
-		return fmt.Errorf("bus: %q is not a position", p)
+		return fmt.Errorf("stream: %q is not a position", p)
 	}
 	return nil
 }
+
+// logError is the default OnError.
+func logError(err error) { slog.Warn("stream: trouble with Redis, retrying", "error", err) }

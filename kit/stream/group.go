@@ -1,4 +1,4 @@
-package bus
+package stream
 
 import (
 	"context"
@@ -19,23 +19,31 @@ type GroupOptions struct {
 	// that are tried again.
 	Concurrency int
 
-	// Visibility is how long a handler has, by its context. After it the event
-	// is given to another. Default: 30 s.
-	Visibility time.Duration
+	// VisibilityTimeout is how long an event stays with a consumer that does
+	// not renew it: a consumer that lives renews it in the background while the
+	// handler runs, one that died loses it to another after this time. At least
+	// 10 ms. Default: 30 s.
+	VisibilityTimeout time.Duration
+
+	// HandlerTimeout bounds a handler, by its context. A handler that goes on
+	// regardless is renewed no longer, so that another gets the event. Default:
+	// 30 minutes.
+	HandlerTimeout time.Duration
 
 	// MaxDeliveries is how often an event is given to a handler before it goes
-	// to the dead letters. Default: 5.
+	// to the dead letters. Default: 20, which with the default Backoff is two
+	// hours.
 	MaxDeliveries int
 
-	// Backoff is the pause after a failed delivery, which the argument counts
-	// from 1; at most Visibility is used. Default: 250 ms, doubled each time.
+	// Backoff returns the pause after a failed delivery, counted from 1.
+	// Default: 250 ms, doubled each time, up to 15 minutes.
 	Backoff func(deliveries int) time.Duration
 
-	// Failed hears what went wrong and was mended or waits for it, such as
-	// broken connections, failed handlers, and, with ErrGap, events that the
-	// group lost. It is called from several goroutines and must not block.
-	// Default: slog.Warn.
-	Failed func(error)
+	// OnError receives errors that were recovered from or are being retried,
+	// such as broken connections and failed handlers, and, with ErrGap, events
+	// that the group lost. It is called from several goroutines and must not
+	// block. Default: slog.Warn.
+	OnError func(error)
 }
 
 // A Group shares a topic's events among all that run it, in any number of
@@ -51,9 +59,9 @@ type Group struct {
 type Delivery struct {
 	Event          // of the topic, also if it came back from the dead letters
 	Deliveries int // how often it was delivered, with this time
-	Redriven   bool
 
-	id string // in the stream that it came from
+	retried bool   // it came from the retries
+	id      string // in the stream that it came from
 }
 
 // Group returns a group of the topic. It is made in Redis when it first runs,
@@ -65,20 +73,27 @@ func (t *Topic) Group(name string, opt GroupOptions) (*Group, error) {
 	if opt.Concurrency == 0 {
 		opt.Concurrency = 1
 	}
-	if opt.Visibility == 0 {
-		opt.Visibility = 30 * time.Second
+	if opt.VisibilityTimeout == 0 {
+		opt.VisibilityTimeout = 30 * time.Second
+	}
+	if opt.HandlerTimeout == 0 {
+		opt.HandlerTimeout = 30 * time.Minute
 	}
 	if opt.MaxDeliveries == 0 {
-		opt.MaxDeliveries = 5
+		opt.MaxDeliveries = 20
 	}
 	if opt.Backoff == nil {
-		opt.Backoff = func(n int) time.Duration { return 250 * time.Millisecond << min(n-1, 20) }
+		opt.Backoff = func(n int) time.Duration {
+			return min(250*time.Millisecond<<min(n-1, 20), 15*time.Minute)
+		}
 	}
-	if opt.Failed == nil {
-		opt.Failed = logFailure
+	if opt.OnError == nil {
+		opt.OnError = logError
 	}
-	if name == "" || opt.Concurrency < 0 || opt.Visibility < 10*time.Millisecond || opt.MaxDeliveries < 0 {
-		return nil, fmt.Errorf("bus: group %q: options out of range: concurrency %d, visibility %s, deliveries %d", name, opt.Concurrency, opt.Visibility, opt.MaxDeliveries)
+	if name == "" || opt.Concurrency < 0 || opt.VisibilityTimeout < 10*time.Millisecond ||
+		opt.HandlerTimeout < 0 || opt.MaxDeliveries < 0 {
+		return nil, fmt.Errorf("stream: group %q: options out of range: concurrency %d, visibility timeout %s, handler timeout %s, deliveries %d",
+			name, opt.Concurrency, opt.VisibilityTimeout, opt.HandlerTimeout, opt.MaxDeliveries)
 	}
 	if err := checkPosition(opt.From); err != nil {
 		return nil, err
@@ -88,10 +103,11 @@ func (t *Topic) Group(name string, opt GroupOptions) (*Group, error) {
 
 func (g *Group) retries() string { return g.t.stem + ":retry:" + g.name }
 func (g *Group) dead() string    { return g.t.stem + ":dead:" + g.name }
+func (g *Group) later() string   { return g.t.stem + ":later:" + g.name }
 
 // stream is the one that a delivery came from.
 func (g *Group) stream(d Delivery) string {
-	if d.Redriven {
+	if d.retried {
 		return g.retries()
 	}
 	return g.t.stem
@@ -121,7 +137,7 @@ func (g *Group) create(ctx context.Context, from string) (made bool, err error) 
 }
 
 func (g *Group) fault(what string, err error) error {
-	return fmt.Errorf("bus: group %s of %s: %s: %w", g.name, g.t.name, what, err)
+	return fmt.Errorf("stream: group %s of %s: %s: %w", g.name, g.t.name, what, err)
 }
 
 // Rewind has the group handle again all events after a position, or, with a
@@ -150,7 +166,7 @@ func (t *Topic) DropGroup(ctx context.Context, name string) error {
 	g := &Group{t: t, name: name}
 	err := t.client.Do(ctx, t.client.B().XgroupDestroy().Key(t.stem).Group(name).Build()).Error()
 	if err == nil || strings.Contains(err.Error(), "key to exist") {
-		err = t.client.Do(ctx, t.client.B().Del().Key(g.retries(), g.dead()).Build()).Error()
+		err = t.client.Do(ctx, t.client.B().Del().Key(g.retries(), g.dead(), g.later()).Build()).Error()
 	}
 	if err != nil {
 		return g.fault("drop", err)

@@ -1,4 +1,4 @@
-package bus
+package stream
 
 import (
 	"context"
@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/parley-chat/parley/kit/internal/exec"
 )
 
 const (
@@ -20,12 +22,11 @@ const (
 	longestBlock = 2 * time.Second
 )
 
-// Following is what [Topic.Follow] may be told besides; the zero value is ready
-// to use.
-type Following struct {
-	// Failed hears why a connection broke; Follow goes on. It must not block.
-	// Default: slog.Warn.
-	Failed func(error)
+// FollowOptions configures [Topic.Follow]; the zero value is ready to use.
+type FollowOptions struct {
+	// OnError receives errors that Follow recovers from, such as broken
+	// connections. It must not block. Default: slog.Warn.
+	OnError func(error)
 }
 
 // Follow calls the handler with every event after a position, each once and in
@@ -34,20 +35,23 @@ type Following struct {
 // there the next time.
 //
 // It reads on a connection of its own, and reconnects for as long as it takes.
-// An error of the handler ends it and is returned. If events after the position
+// An error of the handler ends it and is returned, and so does what Redis
+// refuses for a reason that does not pass by itself, such as a missing
+// permission. If events after the position
 // exist no more, or Redis has lost events that this reader has seen, it returns
 // a [*GapError] before it calls the handler with any later one. An event that
 // something other than append.lua added does not say what was before it, so
 // that a gap before it is not noticed.
-func (t *Topic) Follow(ctx context.Context, after string, handler func(Event) error, opt Following) error {
+func (t *Topic) Follow(ctx context.Context, after string, handler func(Event) error,
+	opt FollowOptions) error {
 	if err := checkPosition(after); err != nil {
 		return err
 	}
-	if opt.Failed == nil {
-		opt.Failed = logFailure
+	if opt.OnError == nil {
+		opt.OnError = logError
 	}
 	f := &follower{t: t, at: after, handler: handler}
-	var wait backoff
+	var wait exec.Backoff
 	for {
 		err := f.read(ctx)
 		if ctx.Err() != nil {
@@ -57,8 +61,11 @@ func (t *Topic) Follow(ctx context.Context, after string, handler func(Event) er
 		if errors.As(err, &ended) {
 			return ended.why
 		}
-		opt.Failed(fmt.Errorf("bus: follow %s: %w", t.name, err))
-		if !wait.pause(ctx) {
+		if exec.Permanent(err) {
+			return fmt.Errorf("stream: follow %s: %w", t.name, err)
+		}
+		opt.OnError(fmt.Errorf("stream: follow %s: %w", t.name, err))
+		if !wait.Pause(ctx) {
 			return ctx.Err()
 		}
 	}
@@ -87,7 +94,7 @@ func (f *follower) read(ctx context.Context) error {
 			return fmt.Errorf("the server is now %s, no longer %s", now, home)
 		}
 		var entries []rueidis.XRangeEntry
-		err := within(ctx, t.opt.Timeout, func(ctx context.Context) (err error) {
+		err := exec.Within(ctx, t.opt.Timeout, func(ctx context.Context) (err error) {
 			entries, err = conn.Do(ctx, conn.B().Xrange().Key(t.stem).Start("("+f.at).End(
 				"+").Count(readAtOnce).Build()).AsXRange()
 			return err
@@ -98,7 +105,7 @@ func (f *follower) read(ctx context.Context) error {
 		if len(entries) == 0 {
 			// There may be nothing because it is gone, or because the server
 			// was replaced by one that knows less.
-			err := within(ctx, t.opt.Timeout, func(ctx context.Context) error {
+			err := exec.Within(ctx, t.opt.Timeout, func(ctx context.Context) error {
 				s, err := t.state(ctx, conn)
 				switch {
 				case err != nil:
@@ -113,7 +120,7 @@ func (f *follower) read(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			err = within(ctx, longestBlock+t.opt.Timeout, func(ctx context.Context) error {
+			err = exec.Within(ctx, longestBlock+t.opt.Timeout, func(ctx context.Context) error {
 				streams, err := conn.Do(ctx, conn.B().Xread().Count(readAtOnce).Block(
 					longestBlock.Milliseconds()).Streams().Key(t.stem).Id(f.at).Build()).AsXRead()
 				entries = streams[t.stem]
@@ -133,7 +140,7 @@ func (f *follower) read(ctx context.Context) error {
 				(f.seen || earlier(f.at, prev)) {
 				return &endError{&GapError{After: f.at, Until: prev}}
 			}
-			if err := f.handler(Event{Position: entry.ID, Payload: entry.FieldValues["event"]}); err != nil {
+			if err := f.handler(Event{Position: entry.ID, Payload: payload(entry.FieldValues)}); err != nil {
 				return &endError{err}
 			}
 			f.at, f.seen = entry.ID, true
@@ -142,21 +149,6 @@ func (f *follower) read(ctx context.Context) error {
 			}
 		}
 	}
-}
-
-// within bounds a step by a duration. It does so without a deadline on the
-// context, because the client waits out one of those even if the context ends
-// before.
-func within(ctx context.Context, d time.Duration, f func(context.Context) error) error {
-	bounded, cancel := context.WithCancel(ctx)
-	defer cancel()
-	timer := time.AfterFunc(d, cancel)
-	defer timer.Stop()
-	err := f(bounded)
-	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
-		return fmt.Errorf("no answer within %s: %w", d, context.DeadlineExceeded)
-	}
-	return err
 }
 
 // home is the server that a connection is made to, where that can change:
