@@ -48,7 +48,8 @@
 //
 // [Admin] has what needs no payload type: [Admin.Stats], [Admin.Get] and
 // [Admin.List] inspect; [Admin.Pause], [Admin.Resume], [Admin.Cancel],
-// [Admin.Redrive] and [Admin.Delete] steer.
+// [Admin.Redrive] and [Admin.Delete] steer. [Page] does so for people, and the
+// command kit/cmd/queue in a shell.
 //
 // # Costs
 //
