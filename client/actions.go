@@ -5,25 +5,25 @@ package client
 import "context"
 
 // ServerInfo calls server.info: what this server is. Its name, who may sign up,
-// and its limits. needs_setup is true until somebody owns the server.
+// and its limits. needs_setup is true until the server has an owner.
 func (a Actions) ServerInfo(ctx context.Context) (ServerInfo, error) {
 	return call[ServerInfo](ctx, a, action{"server.info", "GET", "/server"}, none{})
 }
 
-// AccountCreate calls account.create: sign up. Makes an account and logs it in.
-// Where sign-up is by invite, invite must be a code that nobody has used.
+// AccountCreate calls account.create: sign up. Creates an account and logs in.
+// On invite-only servers, invite must be an unused code.
 func (a Actions) AccountCreate(ctx context.Context, in SignUpInput) (LoggedInOutput, error) {
 	return call[LoggedInOutput](ctx, a, action{"account.create", "POST", "/accounts"}, in)
 }
 
 // SessionCreate calls session.create: log in. A wrong name and a wrong password
-// are answered alike.
+// get the same error.
 func (a Actions) SessionCreate(ctx context.Context, in LogInInput) (LoggedInOutput, error) {
 	return call[LoggedInOutput](ctx, a, action{"session.create", "POST", "/sessions"}, in)
 }
 
-// SessionDelete calls session.delete: log out. Ends the session that asks. Its
-// sockets close at once.
+// SessionDelete calls session.delete: log out. Ends the current session and
+// closes its connections.
 func (a Actions) SessionDelete(ctx context.Context) error {
 	_, err := call[none](ctx, a, action{"session.delete", "DELETE", "/sessions/current"}, none{})
 	return err
@@ -34,33 +34,33 @@ func (a Actions) SessionList(ctx context.Context) (SessionList, error) {
 	return call[SessionList](ctx, a, action{"session.list", "GET", "/sessions"}, none{})
 }
 
-// SessionRevoke calls session.revoke: end one of your sessions. Its sockets
+// SessionRevoke calls session.revoke: end one of your sessions. Its connections
 // close at once.
 func (a Actions) SessionRevoke(ctx context.Context, in SessionInput) error {
 	_, err := call[none](ctx, a, action{"session.revoke", "DELETE", "/sessions/{session}"}, in)
 	return err
 }
 
-// TokenCreate calls token.create: make a token for a program. It is shown once.
-// Give user for a bot's. Changing the password ends all of one's tokens too.
+// TokenCreate calls token.create: create an API token. The token is shown once.
+// Set user for a bot's token. Changing the password also ends all tokens.
 func (a Actions) TokenCreate(ctx context.Context, in TokenInput) (TokenOutput, error) {
 	return call[TokenOutput](ctx, a, action{"token.create", "POST", "/tokens"}, in)
 }
 
-// TokenList calls token.list: tokens for programs. Newest first. Give user for
-// a bot's.
+// TokenList calls token.list: aPI tokens. Newest first. Set user for a bot's
+// tokens.
 func (a Actions) TokenList(ctx context.Context, in TokenListInput) (SessionList, error) {
 	return call[SessionList](ctx, a, action{"token.list", "GET", "/tokens"}, in)
 }
 
-// TokenRevoke calls token.revoke: end a token. Its sockets close at once.
+// TokenRevoke calls token.revoke: end a token. Its connections close at once.
 func (a Actions) TokenRevoke(ctx context.Context, in TokenIDInput) error {
 	_, err := call[none](ctx, a, action{"token.revoke", "DELETE", "/tokens/{token}"}, in)
 	return err
 }
 
-// BotCreate calls bot.create: make an account for a program. For admins and
-// owners. Make a token for it next.
+// BotCreate calls bot.create: create a bot. For admins and owners. Then create
+// a token for it.
 func (a Actions) BotCreate(ctx context.Context, in BotInput) (User, error) {
 	return call[User](ctx, a, action{"bot.create", "POST", "/bots"}, in)
 }
@@ -71,20 +71,20 @@ func (a Actions) AccountGet(ctx context.Context) (MeOutput, error) {
 }
 
 // AccountUpdate calls account.update: set your status, quiet times and profile.
-// What is given replaces; an empty status or time takes it away. A status whose
-// until is over is shown by nobody.
+// Given fields are replaced; an empty status or time clears it. Clients do not
+// show a status after its until.
 func (a Actions) AccountUpdate(ctx context.Context, in UpdateAccountInput) (User, error) {
 	return call[User](ctx, a, action{"account.update", "PATCH", "/account"}, in)
 }
 
-// PictureDelete calls picture.delete: take your picture away. It is gone for
-// everybody.
+// PictureDelete calls picture.delete: delete your picture. It disappears for
+// everyone.
 func (a Actions) PictureDelete(ctx context.Context) (User, error) {
 	return call[User](ctx, a, action{"picture.delete", "DELETE", "/account/picture"}, none{})
 }
 
 // AccountPassword calls account.password: change your password. Ends all your
-// sessions, this one too, and gives a new one.
+// sessions, including this one, and returns a new one.
 func (a Actions) AccountPassword(ctx context.Context, in PasswordInput) (LoggedInOutput, error) {
 	return call[LoggedInOutput](ctx, a, action{"account.password", "PUT", "/account/password"}, in)
 }
@@ -125,7 +125,7 @@ func (a Actions) PresenceList(ctx context.Context) (OnlineOutput, error) {
 	return call[OnlineOutput](ctx, a, action{"presence.list", "GET", "/presence"}, none{})
 }
 
-// InviteCreate calls invite.create: invite somebody. The code is shown once. It
+// InviteCreate calls invite.create: invite someone. The code is shown once. It
 // lets one person sign up.
 func (a Actions) InviteCreate(ctx context.Context, in InviteInput) (InviteOutput, error) {
 	return call[InviteOutput](ctx, a, action{"invite.create", "POST", "/invites"}, in)
@@ -142,13 +142,13 @@ func (a Actions) InviteDelete(ctx context.Context, in InviteIDInput) error {
 	return err
 }
 
-// AuditList calls audit.list: what people in charge have done. Newest first,
-// for a year. For admins and owners; with room, also for its moderators.
+// AuditList calls audit.list: audit log. Newest first, for a year. For admins
+// and owners; with room, also for its moderators.
 func (a Actions) AuditList(ctx context.Context, in AuditInput) (AuditPage, error) {
 	return call[AuditPage](ctx, a, action{"audit.list", "GET", "/audit"}, in)
 }
 
-// RoomList calls room.list: your rooms. Each as you see it, at its position.
+// RoomList calls room.list: your rooms. Each as you see it, with its position.
 func (a Actions) RoomList(ctx context.Context) (RoomList, error) {
 	return call[RoomList](ctx, a, action{"room.list", "GET", "/rooms"}, none{})
 }
@@ -165,7 +165,7 @@ func (a Actions) RoomCreate(ctx context.Context, in CreateRoomInput) (RoomView, 
 }
 
 // DirectOpen calls direct.open: open the direct room with one to eight people.
-// There is one per set of people: asking again gives the same room.
+// There is one room per set of people: opening it again returns the same room.
 func (a Actions) DirectOpen(ctx context.Context, in OpenDirectInput) (RoomView, error) {
 	return call[RoomView](ctx, a, action{"direct.open", "POST", "/direct"}, in)
 }
@@ -176,8 +176,8 @@ func (a Actions) RoomGet(ctx context.Context, in RoomInput) (RoomView, error) {
 }
 
 // RoomUpdate calls room.update: rename a room, set its topic, archive it or
-// slow it down. For its moderators. In an archived room nobody can write,
-// react, pin or come in.
+// slow it down. For its moderators. In an archived room no one can write,
+// react, pin or join.
 func (a Actions) RoomUpdate(ctx context.Context, in UpdateRoomInput) (RoomView, error) {
 	return call[RoomView](ctx, a, action{"room.update", "PATCH", "/rooms/{room}"}, in)
 }
@@ -187,15 +187,14 @@ func (a Actions) RoomJoin(ctx context.Context, in RoomInput) (RoomView, error) {
 	return call[RoomView](ctx, a, action{"room.join", "POST", "/rooms/{room}/join"}, in)
 }
 
-// RoomLeave calls room.leave: leave a room. Closes a direct room: it is off
-// your list until someone writes in it or you open it.
+// RoomLeave calls room.leave: leave a room. A direct room is only closed: it
+// leaves your list until someone writes in it or you open it.
 func (a Actions) RoomLeave(ctx context.Context, in RoomInput) error {
 	_, err := call[none](ctx, a, action{"room.leave", "POST", "/rooms/{room}/leave"}, in)
 	return err
 }
 
-// RoomNotify calls room.notify: choose of which messages of a room you are
-// told.
+// RoomNotify calls room.notify: set your notification level for a room.
 func (a Actions) RoomNotify(ctx context.Context, in Notify) (Notify, error) {
 	return call[Notify](ctx, a, action{"room.notify", "PUT", "/rooms/{room}/notify"}, in)
 }
@@ -205,8 +204,8 @@ func (a Actions) MemberList(ctx context.Context, in MemberPageInput) (MemberPage
 	return call[MemberPage](ctx, a, action{"member.list", "GET", "/rooms/{room}/members"}, in)
 }
 
-// MemberAdd calls member.add: add a person to a room. For its moderators;
-// adding somebody twice changes nothing.
+// MemberAdd calls member.add: add a person to a room. For its moderators.
+// Adding someone twice changes nothing.
 func (a Actions) MemberAdd(ctx context.Context, in MemberInput) (Member, error) {
 	return call[Member](ctx, a, action{"member.add", "PUT", "/rooms/{room}/members/{user}"}, in)
 }
@@ -225,8 +224,8 @@ func (a Actions) MemberRemove(ctx context.Context, in RemoveMemberInput) error {
 }
 
 // MemberMute calls member.mute: keep a member from writing in a room and its
-// threads. For its moderators, who cannot be muted themselves. It holds also
-// for who leaves and comes back.
+// threads. For its moderators, who cannot be muted themselves. Leaving and
+// joining again does not end the mute.
 func (a Actions) MemberMute(ctx context.Context, in MuteInput) (Member, error) {
 	return call[Member](ctx, a, action{"member.mute", "PUT", "/rooms/{room}/members/{user}/mute"}, in)
 }
@@ -237,27 +236,26 @@ func (a Actions) MemberUnmute(ctx context.Context, in MemberInput) (Member, erro
 	return call[Member](ctx, a, action{"member.unmute", "DELETE", "/rooms/{room}/members/{user}/mute"}, in)
 }
 
-// MemberBan calls member.ban: remove a person from a room and keep them out.
-// For its moderators, who cannot be banned themselves. From General only
-// guests.
+// MemberBan calls member.ban: ban a person from a room. For its moderators, who
+// cannot be banned themselves. In General, only guests can be banned.
 func (a Actions) MemberBan(ctx context.Context, in BanInput) (Ban, error) {
 	return call[Ban](ctx, a, action{"member.ban", "PUT", "/rooms/{room}/bans/{user}"}, in)
 }
 
-// BanList calls ban.list: who is kept out of a room. For its moderators.
+// BanList calls ban.list: the banned person of a room. For its moderators.
 func (a Actions) BanList(ctx context.Context, in RoomInput) (BanList, error) {
 	return call[BanList](ctx, a, action{"ban.list", "GET", "/rooms/{room}/bans"}, in)
 }
 
-// BanLift calls ban.lift: let a person come back into a room. For its
-// moderators. They have to join or be added.
+// BanLift calls ban.lift: lift a ban. For its moderators. The person can then
+// join or be added again.
 func (a Actions) BanLift(ctx context.Context, in MemberInput) error {
 	_, err := call[none](ctx, a, action{"ban.lift", "DELETE", "/rooms/{room}/bans/{user}"}, in)
 	return err
 }
 
-// HookCreate calls hook.create: make an incoming webhook. For the room's
-// moderators. Programs post to its address in Slack's format, see
+// HookCreate calls hook.create: create an incoming webhook. For the room's
+// moderators. Apps post to its address in Slack's format, see
 // docs/integrations.md.
 func (a Actions) HookCreate(ctx context.Context, in HookInput) (HookOutput, error) {
 	return call[HookOutput](ctx, a, action{"hook.create", "POST", "/rooms/{room}/hooks"}, in)
@@ -268,72 +266,72 @@ func (a Actions) HookList(ctx context.Context, in RoomInput) (HookList, error) {
 	return call[HookList](ctx, a, action{"hook.list", "GET", "/rooms/{room}/hooks"}, in)
 }
 
-// HookDelete calls hook.delete: end an incoming webhook. For the room's
-// moderators. Its messages stay, and its name is free again.
+// HookDelete calls hook.delete: delete an incoming webhook. For the room's
+// moderators. Its messages stay, and its name becomes free.
 func (a Actions) HookDelete(ctx context.Context, in HookIDInput) error {
 	_, err := call[none](ctx, a, action{"hook.delete", "DELETE", "/rooms/{room}/hooks/{bot}"}, in)
 	return err
 }
 
-// HookAdopt calls hook.adopt: take over an incoming webhook. For the room's
-// moderators. A webhook acts with the rights of whoever made or adopted it, and
-// pauses when that person may not moderate the room any more.
+// HookAdopt calls hook.adopt: adopt an incoming webhook. For the room's
+// moderators. A webhook acts with the permissions of the person who created or
+// adopted it, and pauses when they no longer moderate the room.
 func (a Actions) HookAdopt(ctx context.Context, in HookIDInput) error {
 	_, err := call[none](ctx, a, action{"hook.adopt", "POST", "/rooms/{room}/hooks/{bot}/adopt"}, in)
 	return err
 }
 
-// OutgoingCreate calls outgoing.create: have a room's events sent to an
-// address. For the room's moderators. Events are posted there, signed, from now
-// on and in order, see docs/integrations.md.
+// OutgoingCreate calls outgoing.create: create an outgoing webhook. For the
+// room's moderators. New events are posted to its address, signed and in order,
+// see docs/integrations.md.
 func (a Actions) OutgoingCreate(ctx context.Context, in OutgoingInput) (OutgoingOutput, error) {
 	return call[OutgoingOutput](ctx, a, action{"outgoing.create", "POST", "/rooms/{room}/outgoing"}, in)
 }
 
 // OutgoingList calls outgoing.list: outgoing webhooks of a room. For its
-// moderators. Says how far each is, and why it is not further.
+// moderators. Shows the position of each and its last error.
 func (a Actions) OutgoingList(ctx context.Context, in RoomInput) (OutgoingList, error) {
 	return call[OutgoingList](ctx, a, action{"outgoing.list", "GET", "/rooms/{room}/outgoing"}, in)
 }
 
-// OutgoingDelete calls outgoing.delete: end an outgoing webhook. For the room's
-// moderators.
+// OutgoingDelete calls outgoing.delete: delete an outgoing webhook. For the
+// room's moderators.
 func (a Actions) OutgoingDelete(ctx context.Context, in OutgoingIDInput) error {
 	_, err := call[none](ctx, a, action{"outgoing.delete", "DELETE", "/rooms/{room}/outgoing/{webhook}"}, in)
 	return err
 }
 
-// OutgoingAdopt calls outgoing.adopt: take over an outgoing webhook. For the
-// room's moderators. A webhook acts with the rights of whoever made or adopted
-// it, and pauses when that person may not moderate the room any more.
+// OutgoingAdopt calls outgoing.adopt: adopt an outgoing webhook. For the room's
+// moderators. A webhook acts with the permissions of the person who created or
+// adopted it, and pauses when they no longer moderate the room.
 func (a Actions) OutgoingAdopt(ctx context.Context, in OutgoingIDInput) error {
 	_, err := call[none](ctx, a, action{"outgoing.adopt", "POST", "/rooms/{room}/outgoing/{webhook}/adopt"}, in)
 	return err
 }
 
-// OutgoingDead calls outgoing.dead: events that a webhook gave up. For the
-// room's moderators. Oldest first.
+// OutgoingDead calls outgoing.dead: dead letters of an outgoing webhook. For
+// the room's moderators. Oldest first.
 func (a Actions) OutgoingDead(ctx context.Context, in OutgoingIDInput) (DeadList, error) {
 	return call[DeadList](ctx, a, action{"outgoing.dead", "GET", "/rooms/{room}/outgoing/{webhook}/dead"}, in)
 }
 
-// OutgoingRetry calls outgoing.retry: try events again that a webhook gave up.
-// For the room's moderators. All of them, or the one given as dead; what waits
-// for its next attempt is tried at once.
+// OutgoingRetry calls outgoing.retry: retry dead letters. For the room's
+// moderators. Retries all of them, or the one given as dead, and the event that
+// is waiting for its next attempt.
 func (a Actions) OutgoingRetry(ctx context.Context, in RetryInput) error {
 	_, err := call[none](ctx, a, action{"outgoing.retry", "POST", "/rooms/{room}/outgoing/{webhook}/retry"}, in)
 	return err
 }
 
-// MessageSend calls message.send: send a message. The answer means that the
-// message is durable and has its place. Trying again with the same client_id
-// from the same device gives the same message.
+// MessageSend calls message.send: send a message. The response means that the
+// message is stored and numbered. Retrying with the same client_id from the
+// same device returns the same message.
 func (a Actions) MessageSend(ctx context.Context, in SendInput) (Message, error) {
 	return call[Message](ctx, a, action{"message.send", "POST", "/rooms/{room}/messages"}, in)
 }
 
 // MessageList calls message.list: messages of a room. Ascending by no. Give one
-// of before, after and around; without any, the newest.
+// of before, after and around, or none for the newest messages.
 func (a Actions) MessageList(ctx context.Context, in MessageListInput) (MessagePage, error) {
 	return call[MessagePage](ctx, a, action{"message.list", "GET", "/rooms/{room}/messages"}, in)
 }
@@ -343,14 +341,14 @@ func (a Actions) MessageGet(ctx context.Context, in MessageInput) (Message, erro
 	return call[Message](ctx, a, action{"message.get", "GET", "/rooms/{room}/messages/{no}"}, in)
 }
 
-// MessageEdit calls message.edit: change the text of your message. The text
-// until then is kept, see message.edits.
+// MessageEdit calls message.edit: edit your message. The earlier text is kept,
+// see message.edits.
 func (a Actions) MessageEdit(ctx context.Context, in EditInput) (Message, error) {
 	return call[Message](ctx, a, action{"message.edit", "PATCH", "/rooms/{room}/messages/{no}"}, in)
 }
 
-// MessageDelete calls message.delete: delete a message. Yours, or as a
-// moderator of the room any. Its place stays; its text is gone from everywhere.
+// MessageDelete calls message.delete: delete a message. Your own, or any as a
+// moderator of the room. Its content is removed everywhere; its number stays.
 func (a Actions) MessageDelete(ctx context.Context, in MessageInput) (Message, error) {
 	return call[Message](ctx, a, action{"message.delete", "DELETE", "/rooms/{room}/messages/{no}"}, in)
 }
@@ -383,38 +381,38 @@ func (a Actions) ReactionAdd(ctx context.Context, in ReactionInput) (Message, er
 	return call[Message](ctx, a, action{"reaction.add", "PUT", "/rooms/{room}/messages/{no}/reactions/{emoji}"}, in)
 }
 
-// ReactionRemove calls reaction.remove: take your reaction back.
+// ReactionRemove calls reaction.remove: remove your reaction.
 func (a Actions) ReactionRemove(ctx context.Context, in ReactionInput) (Message, error) {
 	return call[Message](ctx, a, action{"reaction.remove", "DELETE", "/rooms/{room}/messages/{no}/reactions/{emoji}"}, in)
 }
 
-// LinkPreviews calls link.previews: what the links of a message lead to. The
-// title of each page, a few words and a picture, of the first three links. Not
-// of links in code, nor of those written between < and >. Pages that the server
-// has not seen lately it fetches first, which may take seconds.
+// LinkPreviews calls link.previews: link previews of a message. Title,
+// description and picture of the first three links. Links in code and links
+// between < and > have no preview. The server first fetches pages that it has
+// not fetched recently, which may take seconds.
 func (a Actions) LinkPreviews(ctx context.Context, in MessageInput) (PreviewList, error) {
 	return call[PreviewList](ctx, a, action{"link.previews", "GET", "/rooms/{room}/messages/{no}/previews"}, in)
 }
 
-// ThreadFollow calls thread.follow: follow the thread under a message. It is a
-// room of its own, made if it is not there. To stop, leave it. Whoever answers
-// follows it, and whoever is called by name in it. Everybody in the message's
-// room may read it.
+// ThreadFollow calls thread.follow: follow the thread under a message. The
+// thread is a room of its own and is created if necessary. Leave it to stop
+// following. People who reply or are mentioned in it follow it automatically.
+// Everyone in the message's room can read it.
 func (a Actions) ThreadFollow(ctx context.Context, in MessageInput) (RoomView, error) {
 	return call[RoomView](ctx, a, action{"thread.follow", "PUT", "/rooms/{room}/messages/{no}/thread"}, in)
 }
 
-// MessageSearch calls message.search: find messages. In your rooms and the
-// threads there, newest first. All fields that are given apply. The answer says
-// with until how far back it looked: a server without an index of words, and a
-// search without words, looks at some thousands of messages at a time, and not
-// into threads that you do not follow.
+// MessageSearch calls message.search: find messages. Searches your rooms and
+// their threads, newest first. All given fields apply. until says how far back
+// the search went: a server without a search index, and a search without words,
+// scan some thousands of messages at a time, and skip threads that you do not
+// follow.
 func (a Actions) MessageSearch(ctx context.Context, in SearchInput) (SearchResult, error) {
 	return call[SearchResult](ctx, a, action{"message.search", "GET", "/search"}, in)
 }
 
 // EventList calls event.list: what happened in a room since a position.
-// Ascending, without holes. An answer of resync means: fetch the room again.
+// Ascending, without gaps. The error resync means: fetch the room again.
 func (a Actions) EventList(ctx context.Context, in EventListInput) (EventList, error) {
 	return call[EventList](ctx, a, action{"event.list", "GET", "/rooms/{room}/events"}, in)
 }
@@ -449,8 +447,8 @@ func (a Actions) ScheduleDelete(ctx context.Context, in ScheduledIDInput) error 
 	return err
 }
 
-// TypingSend calls typing.send: say that you are typing. Holds for 5 seconds.
-// May be lost.
+// TypingSend calls typing.send: show that you are typing. Lasts 5 seconds. May
+// be lost.
 func (a Actions) TypingSend(ctx context.Context, in RoomInput) error {
 	_, err := call[none](ctx, a, action{"typing.send", "POST", "/rooms/{room}/typing"}, in)
 	return err

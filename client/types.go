@@ -16,29 +16,28 @@ type AuditPage = chat.AuditPage
 // Ban keeps a person out of a room.
 type Ban = chat.Ban
 
-// BanInput keeps a person out of a room.
+// BanInput bans a person from a room.
 type BanInput = chat.BanInput
 
-// BanList is who is kept out of a room.
+// BanList lists the bans of a room.
 type BanList = chat.BanList
 
 // BotInput asks for a bot.
 type BotInput = chat.BotInput
 
-// Code says what kind of refusal an Error is.
+// Code classifies an Error.
 type Code = chat.Code
 
 // CreateRoomInput asks for a room.
 type CreateRoomInput = chat.CreateRoomInput
 
-// DeadLetter is an event that a webhook's receiver did not accept.
+// DeadLetter is an event that could not be delivered.
 type DeadLetter = chat.DeadLetter
 
-// DeadList is the events that a webhook gave up.
+// DeadList lists the dead letters of a webhook.
 type DeadList = chat.DeadList
 
-// Details say in a refusal what stands in the way, so that a client can say it
-// in its own words.
+// Details give the reason for an error in a form that clients can translate.
 type Details = chat.Details
 
 // Document is a small JSON object that a person's clients keep for all of that
@@ -57,8 +56,7 @@ type EditInput = chat.EditInput
 // EditList is the earlier texts of a message, of which MaxEdits are kept.
 type EditList = chat.EditList
 
-// Error is a refusal meant for the person or program that asked: Message says
-// what to do.
+// Error is an error for the person or app that made the request.
 type Error = chat.Error
 
 // Event is one change in a stream.
@@ -73,17 +71,16 @@ type EventListInput = chat.EventListInput
 // File is a file that was sent with a message.
 type File = chat.File
 
-// Hook is an incoming webhook: an address at which a program posts into one
-// room.
+// Hook is an incoming webhook: an address at which an app posts into one room.
 type Hook = chat.Hook
 
 // HookIDInput names an incoming webhook.
 type HookIDInput = chat.HookIDInput
 
-// HookInput asks for an incoming webhook.
+// HookInput describes a new incoming webhook.
 type HookInput = chat.HookInput
 
-// HookList is the incoming webhooks of a room.
+// HookList lists the incoming webhooks of a room.
 type HookList = chat.HookList
 
 // HookOutput is a new incoming webhook.
@@ -110,13 +107,13 @@ type Kind = chat.Kind
 // Limits bounds what people may do.
 type Limits = chat.Limits
 
-// LogInInput asks for a session.
+// LogInInput is a name and password.
 type LogInInput = chat.LogInInput
 
 // LoggedInOutput is a new session.
 type LoggedInOutput = chat.LoggedInOutput
 
-// MeOutput is who asks.
+// MeOutput is the caller.
 type MeOutput = chat.MeOutput
 
 // Member is one person's place in a room.
@@ -140,7 +137,7 @@ type MessageInput = chat.MessageInput
 // MessageList is some messages.
 type MessageList = chat.MessageList
 
-// MessageListInput asks for messages.
+// MessageListInput selects a page of messages.
 type MessageListInput = chat.MessageListInput
 
 // MessagePage is a page of messages.
@@ -149,7 +146,7 @@ type MessagePage = chat.MessagePage
 // Mute keeps a member from writing for a time.
 type Mute = chat.Mute
 
-// MuteInput keeps a member from writing.
+// MuteInput mutes a member.
 type MuteInput = chat.MuteInput
 
 // Notify is a person's level for a room on their list.
@@ -164,17 +161,17 @@ type OnlineOutput = chat.OnlineOutput
 // OpenDirectInput asks for a direct room.
 type OpenDirectInput = chat.OpenDirectInput
 
-// Outgoing is an outgoing webhook: an address that is told what happens in one
+// Outgoing is an outgoing webhook: an address that receives the events of one
 // room.
 type Outgoing = chat.Outgoing
 
 // OutgoingIDInput names an outgoing webhook.
 type OutgoingIDInput = chat.OutgoingIDInput
 
-// OutgoingInput asks for an outgoing webhook.
+// OutgoingInput describes a new outgoing webhook.
 type OutgoingInput = chat.OutgoingInput
 
-// OutgoingList is the outgoing webhooks of a room.
+// OutgoingList lists the outgoing webhooks of a room.
 type OutgoingList = chat.OutgoingList
 
 // OutgoingOutput is a new outgoing webhook.
@@ -198,7 +195,7 @@ type PutDocumentInput = chat.PutDocumentInput
 // Rate allows Limit in every window of length Window.
 type Rate = chat.Rate
 
-// Reacted is who reacted with one emoji.
+// Reacted lists who reacted with one emoji.
 type Reacted = chat.Reacted
 
 // Reaction is one person's reaction to a message.
@@ -219,7 +216,7 @@ type ReadOutput = chat.ReadOutput
 // RemoveMemberInput takes a person out of a room.
 type RemoveMemberInput = chat.RemoveMemberInput
 
-// Restriction is what stands in somebody's way.
+// Restriction is the reason why a person may not do something.
 type Restriction = chat.Restriction
 
 // RetryInput names dead letters of a webhook.
@@ -282,8 +279,7 @@ type SendInput = chat.SendInput
 // ServerInfo is what anybody may know of the server.
 type ServerInfo = chat.ServerInfo
 
-// Session is one log-in of one person on one device, or a token that they made
-// for a program.
+// Session is one login of one person on one device, or an API token.
 type Session = chat.Session
 
 // UserID, RoomID and SessionID are opaque, at most 64 ASCII letters, digits and
@@ -318,17 +314,16 @@ type StatusInput = chat.StatusInput
 // Stream names one log: "room:<RoomID>", "user:<UserID>", or ServerStream.
 type Stream = chat.Stream
 
-// Thread is what a message shows of the thread under it, which is a room of its
-// own.
+// Thread summarizes the replies to a message, which are in a room of their own.
 type Thread = chat.Thread
 
 // TokenIDInput names a token.
 type TokenIDInput = chat.TokenIDInput
 
-// TokenInput asks for a token.
+// TokenInput describes a new token.
 type TokenInput = chat.TokenInput
 
-// TokenListInput asks for tokens.
+// TokenListInput selects whose tokens are listed.
 type TokenListInput = chat.TokenListInput
 
 // TokenOutput is a new token.

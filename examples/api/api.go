@@ -97,7 +97,7 @@ func (a *api) login(w http.ResponseWriter, r *http.Request) {
 func (a *api) me(w http.ResponseWriter, r *http.Request) {
 	s := a.sessions.FromContext(r.Context())
 	if s == nil {
-		http.Error(w, "log in first", http.StatusUnauthorized)
+		http.Error(w, "Log in first.", http.StatusUnauthorized)
 		return
 	}
 	s.Data.Calls++ // saved before the answer goes out

@@ -58,7 +58,7 @@ func (s *Service) addUser(ctx context.Context, name, password string, role Role,
 		return User{}, err
 	}
 	if !role.valid() {
-		return User{}, invalid("role", "a role is owner, admin, member or guest")
+		return User{}, invalid("role", "The role must be owner, admin, member or guest.")
 	}
 	hash, err := s.hash(ctx, password)
 	if err != nil {
@@ -107,17 +107,17 @@ func (s *Service) foldName(name string) (shown, key string, err error) {
 		return "", "", err
 	}
 	if utf8.RuneCountInString(shown) > s.Limits.Name {
-		return "", "", invalid("name", "a name has at most %d characters", s.Limits.Name)
+		return "", "", invalid("name", "A name can have at most %d characters.", s.Limits.Name)
 	}
 	return shown, key, nil
 }
 
 func (s *Service) hash(ctx context.Context, password string) (string, error) {
 	if utf8.RuneCountInString(password) < s.Limits.PasswordMin {
-		return "", invalid("password", "a password has at least %d characters", s.Limits.PasswordMin)
+		return "", invalid("password", "A password must have at least %d characters.", s.Limits.PasswordMin)
 	}
 	if len(password) > s.Limits.Password {
-		return "", invalid("password", "a password has at most %d bytes", s.Limits.Password)
+		return "", invalid("password", "A password can have at most %d bytes.", s.Limits.Password)
 	}
 	return s.Hasher.Hash(ctx, password)
 }
@@ -135,7 +135,7 @@ func (s *Service) ChangePassword(ctx context.Context, who Caller, in PasswordInp
 		return LoggedInOutput{}, err
 	}
 	if len(in.Old) > s.Limits.Password {
-		return LoggedInOutput{}, invalid("old", "a password has at most %d bytes", s.Limits.Password)
+		return LoggedInOutput{}, invalid("old", "A password can have at most %d bytes.", s.Limits.Password)
 	}
 	account, err := s.Store.Account(ctx, who.User.ID)
 	if err != nil {
@@ -147,7 +147,7 @@ func (s *Service) ChangePassword(ctx context.Context, who Caller, in PasswordInp
 	}
 	if !ok {
 		return LoggedInOutput{}, &Error{Code: CodeForbidden, Field: "old",
-			Message: "this is not your password"}
+			Message: "This is not your current password."}
 	}
 	if err := s.setPassword(ctx, who, account, in.New, account.Password); err != nil {
 		return LoggedInOutput{}, err

@@ -5,8 +5,8 @@ import (
 	"reflect"
 )
 
-// Access says who may call an action at all. What a person may do to a given
-// room or person is judged inside it.
+// Access says who may call an action. Permissions on rooms and people are
+// checked inside the action.
 type Access string
 
 const (
@@ -14,15 +14,15 @@ const (
 	LoggedIn Access = "loggedin" // every person with a session
 )
 
-// Action is one thing that people and programs can ask for. Both doors offer
-// every action under the same name with the same input and output.
+// Action is one request of the API. Every transport offers all actions with the
+// same names, inputs and outputs.
 type Action struct {
 	Name    string // WebSocket method and OpenAPI operation id, e.g. "message.send"
 	Method  string // HTTP method
 	Path    string // below /api/v1; {fields} are taken from the input by their JSON name
 	Status  int    // HTTP status of success
 	Summary string // one line
-	Doc     string // what a caller should know beyond it
+	Doc     string // more details for callers
 	Access  Access
 	Scope   string // what a token needs; empty for none
 
@@ -70,38 +70,38 @@ func action[In, Out any](name, method, path string, status int, access Access, s
 	}
 }
 
-// Actions is everything that can be asked for, in the order of the reference.
+// Actions lists all actions in the order of the reference.
 func Actions() []Action {
 	return []Action{
 		action("server.info", "GET", "/server", 200, Anyone, "What this server is",
-			"Its name, who may sign up, and its limits. needs_setup is true until somebody owns the server.", (*Service).Info),
+			"Its name, who may sign up, and its limits. needs_setup is true until the server has an owner.", (*Service).Info),
 
 		action("account.create", "POST", "/accounts", 201, Anyone, "Sign up",
-			"Makes an account and logs it in. Where sign-up is by invite, invite must be a code that nobody has used.", (*Service).SignUpAccount),
+			"Creates an account and logs in. On invite-only servers, invite must be an unused code.", (*Service).SignUpAccount),
 		action("session.create", "POST", "/sessions", 201, Anyone, "Log in",
-			"A wrong name and a wrong password are answered alike.", (*Service).LogIn),
+			"A wrong name and a wrong password get the same error.", (*Service).LogIn),
 		action("session.delete", "DELETE", "/sessions/current", 200, LoggedIn, "Log out",
-			"Ends the session that asks. Its sockets close at once.", (*Service).LogOut),
+			"Ends the current session and closes its connections.", (*Service).LogOut),
 		action("session.list", "GET", "/sessions", 200, LoggedIn, "Your sessions", "",
 			(*Service).ListSessions),
 		action("session.revoke", "DELETE", "/sessions/{session}", 200, LoggedIn,
-			"End one of your sessions", "Its sockets close at once.", (*Service).RevokeSession),
-		action("token.create", "POST", "/tokens", 201, LoggedIn, "Make a token for a program",
-			"It is shown once. Give user for a bot's. Changing the password ends all of one's tokens too.", (*Service).CreateToken),
-		action("token.list", "GET", "/tokens", 200, LoggedIn, "Tokens for programs",
-			"Newest first. Give user for a bot's.", (*Service).ListTokens),
+			"End one of your sessions", "Its connections close at once.", (*Service).RevokeSession),
+		action("token.create", "POST", "/tokens", 201, LoggedIn, "Create an API token",
+			"The token is shown once. Set user for a bot's token. Changing the password also ends all tokens.", (*Service).CreateToken),
+		action("token.list", "GET", "/tokens", 200, LoggedIn, "API tokens",
+			"Newest first. Set user for a bot's tokens.", (*Service).ListTokens),
 		action("token.revoke", "DELETE", "/tokens/{token}", 200, LoggedIn, "End a token",
-			"Its sockets close at once.", (*Service).RevokeToken),
-		action("bot.create", "POST", "/bots", 201, LoggedIn, "Make an account for a program",
-			"For admins and owners. Make a token for it next.", (*Service).CreateBot),
+			"Its connections close at once.", (*Service).RevokeToken),
+		action("bot.create", "POST", "/bots", 201, LoggedIn, "Create a bot",
+			"For admins and owners. Then create a token for it.", (*Service).CreateBot),
 		action("account.get", "GET", "/account", 200, LoggedIn, "Who you are", "", (*Service).Me),
 		action("account.update", "PATCH", "/account", 200, LoggedIn,
 			"Set your status, quiet times and profile",
-			"What is given replaces; an empty status or time takes it away. A status whose until is over is shown by nobody.", (*Service).UpdateAccount),
+			"Given fields are replaced; an empty status or time clears it. Clients do not show a status after its until.", (*Service).UpdateAccount),
 		action("picture.delete", "DELETE", "/account/picture", 200, LoggedIn,
-			"Take your picture away", "It is gone for everybody.", (*Service).DeletePicture),
+			"Delete your picture", "It disappears for everyone.", (*Service).DeletePicture),
 		action("account.password", "PUT", "/account/password", 200, LoggedIn, "Change your password",
-			"Ends all your sessions, this one too, and gives a new one.", (*Service).ChangePassword),
+			"Ends all your sessions, including this one, and returns a new one.", (*Service).ChangePassword),
 
 		action("document.list", "GET", "/documents", 200, LoggedIn, "Your documents",
 			"Small JSON objects that your clients share: settings, the order of the sidebar.", (*Service).ListDocuments),
@@ -117,43 +117,43 @@ func Actions() []Action {
 		action("presence.list", "GET", "/presence", 200, LoggedIn, "Who is online", "",
 			(*Service).ListOnline),
 
-		action("invite.create", "POST", "/invites", 201, LoggedIn, "Invite somebody",
+		action("invite.create", "POST", "/invites", 201, LoggedIn, "Invite someone",
 			"The code is shown once. It lets one person sign up.", (*Service).CreateInvite),
 		action("invite.list", "GET", "/invites", 200, LoggedIn, "Open invites",
 			"For admins and owners.", (*Service).ListInvites),
 		action("invite.delete", "DELETE", "/invites/{invite}", 200, LoggedIn, "Withdraw an invite",
 			"For admins and owners.", (*Service).DeleteInvite),
 
-		action("audit.list", "GET", "/audit", 200, LoggedIn, "What people in charge have done",
+		action("audit.list", "GET", "/audit", 200, LoggedIn, "Audit log",
 			"Newest first, for a year. For admins and owners; with room, also for its moderators.",
 			(*Service).ListAudit),
 
 		action("room.list", "GET", "/rooms", 200, LoggedIn, "Your rooms",
-			"Each as you see it, at its position.", (*Service).ListRooms),
+			"Each as you see it, with its position.", (*Service).ListRooms),
 		action("room.directory", "GET", "/directory", 200, LoggedIn, "Public rooms",
 			"Sorted by id. Not for guests.", (*Service).Directory),
 		action("room.create", "POST", "/rooms", 201, LoggedIn, "Create a room",
 			"You become its moderator.", (*Service).CreateRoom),
 		action("direct.open", "POST", "/direct", 200, LoggedIn,
 			"Open the direct room with one to eight people",
-			"There is one per set of people: asking again gives the same room.", (*Service).OpenDirect),
+			"There is one room per set of people: opening it again returns the same room.", (*Service).OpenDirect),
 		action("room.get", "GET", "/rooms/{room}", 200, LoggedIn, "One of your rooms", "",
 			(*Service).GetRoom),
 		action("room.update", "PATCH", "/rooms/{room}", 200, LoggedIn,
 			"Rename a room, set its topic, archive it or slow it down",
-			"For its moderators. In an archived room nobody can write, react, pin or come in.",
+			"For its moderators. In an archived room no one can write, react, pin or join.",
 			(*Service).UpdateRoom),
 		action("room.join", "POST", "/rooms/{room}/join", 200, LoggedIn, "Join a public room", "",
 			(*Service).JoinRoom),
 		action("room.leave", "POST", "/rooms/{room}/leave", 200, LoggedIn, "Leave a room",
-			"Closes a direct room: it is off your list until someone writes in it or you open it.",
+			"A direct room is only closed: it leaves your list until someone writes in it or you open it.",
 			(*Service).LeaveRoom),
 		action("room.notify", "PUT", "/rooms/{room}/notify", 200, LoggedIn,
-			"Choose of which messages of a room you are told", "", (*Service).SetNotify),
+			"Set your notification level for a room", "", (*Service).SetNotify),
 		action("member.list", "GET", "/rooms/{room}/members", 200, LoggedIn, "People in a room",
 			"Sorted by user id.", (*Service).ListMembers),
 		action("member.add", "PUT", "/rooms/{room}/members/{user}", 200, LoggedIn,
-			"Add a person to a room", "For its moderators; adding somebody twice changes nothing.",
+			"Add a person to a room", "For its moderators. Adding someone twice changes nothing.",
 			(*Service).AddMember),
 		action("member.update", "PATCH", "/rooms/{room}/members/{user}", 200, LoggedIn,
 			"Change a person's role in a room", "For its moderators.", (*Service).UpdateMember),
@@ -161,56 +161,56 @@ func Actions() []Action {
 			"Remove a person from a room", "For its moderators.", (*Service).RemoveMember),
 		action("member.mute", "PUT", "/rooms/{room}/members/{user}/mute", 200, LoggedIn,
 			"Keep a member from writing in a room and its threads",
-			"For its moderators, who cannot be muted themselves. It holds also for who leaves and comes back.", (*Service).MuteMember),
+			"For its moderators, who cannot be muted themselves. Leaving and joining again does not end the mute.", (*Service).MuteMember),
 		action("member.unmute", "DELETE", "/rooms/{room}/members/{user}/mute", 200, LoggedIn,
 			"Let a member write again", "For the room's moderators.", (*Service).UnmuteMember),
 		action("member.ban", "PUT", "/rooms/{room}/bans/{user}", 200, LoggedIn,
-			"Remove a person from a room and keep them out",
-			"For its moderators, who cannot be banned themselves. From General only guests.",
+			"Ban a person from a room",
+			"For its moderators, who cannot be banned themselves. In General, only guests can be banned.",
 			(*Service).BanMember),
-		action("ban.list", "GET", "/rooms/{room}/bans", 200, LoggedIn, "Who is kept out of a room",
+		action("ban.list", "GET", "/rooms/{room}/bans", 200, LoggedIn, "The banned person of a room",
 			"For its moderators.", (*Service).ListBans),
 		action("ban.lift", "DELETE", "/rooms/{room}/bans/{user}", 200, LoggedIn,
-			"Let a person come back into a room",
-			"For its moderators. They have to join or be added.", (*Service).LiftBan),
+			"Lift a ban",
+			"For its moderators. The person can then join or be added again.", (*Service).LiftBan),
 
-		action("hook.create", "POST", "/rooms/{room}/hooks", 201, LoggedIn, "Make an incoming webhook",
-			"For the room's moderators. Programs post to its address in Slack's format, see docs/integrations.md.", (*Service).CreateHook),
+		action("hook.create", "POST", "/rooms/{room}/hooks", 201, LoggedIn, "Create an incoming webhook",
+			"For the room's moderators. Apps post to its address in Slack's format, see docs/integrations.md.", (*Service).CreateHook),
 		action("hook.list", "GET", "/rooms/{room}/hooks", 200, LoggedIn,
 			"Incoming webhooks of a room", "For its moderators.", (*Service).ListHooks),
 		action("hook.delete", "DELETE", "/rooms/{room}/hooks/{bot}", 200, LoggedIn,
-			"End an incoming webhook", "For the room's moderators. Its messages stay, and its name is free again.", (*Service).DeleteHook),
+			"Delete an incoming webhook", "For the room's moderators. Its messages stay, and its name becomes free.", (*Service).DeleteHook),
 		action("hook.adopt", "POST", "/rooms/{room}/hooks/{bot}/adopt", 200, LoggedIn,
-			"Take over an incoming webhook", "For the room's moderators. A webhook acts with the rights of whoever made or adopted it, and pauses when that person may not moderate the room any more.", (*Service).AdoptHook),
+			"Adopt an incoming webhook", "For the room's moderators. A webhook acts with the permissions of the person who created or adopted it, and pauses when they no longer moderate the room.", (*Service).AdoptHook),
 
 		action("outgoing.create", "POST", "/rooms/{room}/outgoing", 201, LoggedIn,
-			"Have a room's events sent to an address",
-			"For the room's moderators. Events are posted there, signed, from now on and in order, see docs/integrations.md.", (*Service).CreateOutgoing),
+			"Create an outgoing webhook",
+			"For the room's moderators. New events are posted to its address, signed and in order, see docs/integrations.md.", (*Service).CreateOutgoing),
 		action("outgoing.list", "GET", "/rooms/{room}/outgoing", 200, LoggedIn,
 			"Outgoing webhooks of a room",
-			"For its moderators. Says how far each is, and why it is not further.", (*Service).ListOutgoing),
+			"For its moderators. Shows the position of each and its last error.", (*Service).ListOutgoing),
 		action("outgoing.delete", "DELETE", "/rooms/{room}/outgoing/{webhook}", 200, LoggedIn,
-			"End an outgoing webhook", "For the room's moderators.", (*Service).DeleteOutgoing),
+			"Delete an outgoing webhook", "For the room's moderators.", (*Service).DeleteOutgoing),
 		action("outgoing.adopt", "POST", "/rooms/{room}/outgoing/{webhook}/adopt", 200, LoggedIn,
-			"Take over an outgoing webhook", "For the room's moderators. A webhook acts with the rights of whoever made or adopted it, and pauses when that person may not moderate the room any more.", (*Service).AdoptOutgoing),
+			"Adopt an outgoing webhook", "For the room's moderators. A webhook acts with the permissions of the person who created or adopted it, and pauses when they no longer moderate the room.", (*Service).AdoptOutgoing),
 		action("outgoing.dead", "GET", "/rooms/{room}/outgoing/{webhook}/dead", 200, LoggedIn,
-			"Events that a webhook gave up", "For the room's moderators. Oldest first.", (*Service).ListDead),
+			"Dead letters of an outgoing webhook", "For the room's moderators. Oldest first.", (*Service).ListDead),
 		action("outgoing.retry", "POST", "/rooms/{room}/outgoing/{webhook}/retry", 200, LoggedIn,
-			"Try events again that a webhook gave up",
-			"For the room's moderators. All of them, or the one given as dead; what waits for its next attempt is tried at once.", (*Service).RetryDead),
+			"Retry dead letters",
+			"For the room's moderators. Retries all of them, or the one given as dead, and the event that is waiting for its next attempt.", (*Service).RetryDead),
 
 		action("message.send", "POST", "/rooms/{room}/messages", 201, LoggedIn, "Send a message",
-			"The answer means that the message is durable and has its place. Trying again with the same client_id from the same device gives the same message.", (*Service).Send),
+			"The response means that the message is stored and numbered. Retrying with the same client_id from the same device returns the same message.", (*Service).Send),
 		action("message.list", "GET", "/rooms/{room}/messages", 200, LoggedIn, "Messages of a room",
-			"Ascending by no. Give one of before, after and around; without any, the newest.",
+			"Ascending by no. Give one of before, after and around, or none for the newest messages.",
 			(*Service).ListMessages),
 		action("message.get", "GET", "/rooms/{room}/messages/{no}", 200, LoggedIn, "One message",
 			"", (*Service).GetMessage),
 		action("message.edit", "PATCH", "/rooms/{room}/messages/{no}", 200, LoggedIn,
-			"Change the text of your message", "The text until then is kept, see message.edits.",
+			"Edit your message", "The earlier text is kept, see message.edits.",
 			(*Service).EditMessage),
 		action("message.delete", "DELETE", "/rooms/{room}/messages/{no}", 200, LoggedIn, "Delete a message",
-			"Yours, or as a moderator of the room any. Its place stays; its text is gone from everywhere.", (*Service).DeleteMessage),
+			"Your own, or any as a moderator of the room. Its content is removed everywhere; its number stays.", (*Service).DeleteMessage),
 		action("message.edits", "GET", "/rooms/{room}/messages/{no}/edits", 200, LoggedIn,
 			"Earlier texts of a message", "The newest 100 of them, oldest first.", (*Service).ListEdits),
 		action("message.pin", "PUT", "/rooms/{room}/messages/{no}/pin", 200, LoggedIn,
@@ -222,18 +222,18 @@ func Actions() []Action {
 		action("reaction.add", "PUT", "/rooms/{room}/messages/{no}/reactions/{emoji}", 200,
 			LoggedIn, "React to a message", "Adding it twice changes nothing.", (*Service).AddReaction),
 		action("reaction.remove", "DELETE", "/rooms/{room}/messages/{no}/reactions/{emoji}", 200,
-			LoggedIn, "Take your reaction back", "", (*Service).RemoveReaction),
+			LoggedIn, "Remove your reaction", "", (*Service).RemoveReaction),
 		action("link.previews", "GET", "/rooms/{room}/messages/{no}/previews", 200, LoggedIn,
-			"What the links of a message lead to",
-			"The title of each page, a few words and a picture, of the first three links. Not of links in code, nor of those written between < and >. Pages that the server has not seen lately it fetches first, which may take seconds.", (*Service).ListPreviews),
+			"Link previews of a message",
+			"Title, description and picture of the first three links. Links in code and links between < and > have no preview. The server first fetches pages that it has not fetched recently, which may take seconds.", (*Service).ListPreviews),
 		action("thread.follow", "PUT", "/rooms/{room}/messages/{no}/thread", 200, LoggedIn,
 			"Follow the thread under a message",
-			"It is a room of its own, made if it is not there. To stop, leave it. Whoever answers follows it, and whoever is called by name in it. Everybody in the message's room may read it.", (*Service).FollowThread),
+			"The thread is a room of its own and is created if necessary. Leave it to stop following. People who reply or are mentioned in it follow it automatically. Everyone in the message's room can read it.", (*Service).FollowThread),
 		action("message.search", "GET", "/search", 200, LoggedIn, "Find messages",
-			"In your rooms and the threads there, newest first. All fields that are given apply. The answer says with until how far back it looked: a server without an index of words, and a search without words, looks at some thousands of messages at a time, and not into threads that you do not follow.", (*Service).Search),
+			"Searches your rooms and their threads, newest first. All given fields apply. until says how far back the search went: a server without a search index, and a search without words, scan some thousands of messages at a time, and skip threads that you do not follow.", (*Service).Search),
 		action("event.list", "GET", "/rooms/{room}/events", 200, LoggedIn,
 			"What happened in a room since a position",
-			"Ascending, without holes. An answer of resync means: fetch the room again.",
+			"Ascending, without gaps. The error resync means: fetch the room again.",
 			(*Service).ListEvents),
 		action("read.mark", "PUT", "/rooms/{room}/read", 200, LoggedIn,
 			"Mark a room as read up to a message", "Only moves forward.", (*Service).MarkRead),
@@ -246,6 +246,6 @@ func Actions() []Action {
 		action("schedule.delete", "DELETE", "/scheduled/{id}", 200, LoggedIn,
 			"Cancel a scheduled message or reminder", "", (*Service).DeleteScheduled),
 		action("typing.send", "POST", "/rooms/{room}/typing", 200, LoggedIn,
-			"Say that you are typing", "Holds for 5 seconds. May be lost.", (*Service).SendTyping),
+			"Show that you are typing", "Lasts 5 seconds. May be lost.", (*Service).SendTyping),
 	}
 }

@@ -43,7 +43,7 @@ type AuditEntry struct {
 // AuditInput asks for a page of the audit log.
 type AuditInput struct {
 	After string `json:"after,omitempty" doc:"Only entries after this one: next of the page before"`
-	Limit int    `json:"limit,omitempty" doc:"At most so many; default 50"`
+	Limit int    `json:"limit,omitempty" doc:"Most items to return; default 50"`
 	Room  RoomID `json:"room,omitempty" doc:"Only what concerns this room"`
 }
 
@@ -137,7 +137,7 @@ func (s *Service) ListAudit(ctx context.Context, who Caller, in AuditInput) (Aud
 // auditEntries returns up to limit entries after an id, newest first.
 func (s *Service) auditEntries(ctx context.Context, scope, after string, limit int) ([]AuditEntry, error) {
 	if len(after) > 100 {
-		return nil, invalid("after", "give next of the page before")
+		return nil, invalid("after", "after must be the next value of the previous page.")
 	}
 	entries := []AuditEntry{}
 	records, err := s.Store.Records(ctx, auditKind, scope+"/"+after, limit)

@@ -11,10 +11,10 @@ import (
 // Ban keeps a person out of a room.
 type Ban struct {
 	Room   RoomID    `json:"room" doc:"Room"`
-	User   UserID    `json:"user" doc:"Who is kept out"`
+	User   UserID    `json:"user" doc:"The banned person"`
 	By     UserID    `json:"by" doc:"Who did it"`
 	At     time.Time `json:"at" doc:"When"`
-	Until  time.Time `json:"until,omitzero" doc:"When it is over; not there: never"`
+	Until  time.Time `json:"until,omitzero" doc:"When it ends; absent for permanently"`
 	Reason string    `json:"reason,omitempty" doc:"Why"`
 }
 
@@ -22,23 +22,23 @@ func (b Ban) active(at time.Time) bool {
 	return !b.At.IsZero() && (b.Until.IsZero() || at.Before(b.Until))
 }
 
-// refusal says to whoever would bring that person in why they cannot come.
+// refusal explains to the caller why the banned person cannot join.
 func (b Ban) refusal(who Caller) *Error {
-	text, because := "this person is", (*Details)(nil)
+	text, details := "This person is", (*Details)(nil)
 	if b.User == who.User.ID {
-		text, because = "you are", &Details{Kind: IsBanned, Until: b.Until, Reason: b.Reason}
+		text, details = "You are", &Details{Kind: IsBanned, Until: b.Until, Reason: b.Reason}
 	}
 	text += " banned from this room"
 	if !b.Until.IsZero() {
 		text += " until " + minute(b.Until)
 	}
-	if b.Reason != "" {
-		text += ": " + b.Reason
+	if text += "."; b.Reason != "" {
+		text += " Reason: " + b.Reason
 	}
-	return &Error{Code: CodeForbidden, Message: text, Details: because}
+	return &Error{Code: CodeForbidden, Message: text, Details: details}
 }
 
-// banned returns the ban of a person from a room, the zero Ban if none holds.
+// banned returns a person's ban from a room, the zero Ban if none is in force.
 func (s *Service) banned(ctx context.Context, room RoomID, user UserID) (b Ban, err error) {
 	if _, err = s.restriction(ctx, banKind, room, user, &b); err != nil || !b.active(s.now()) {
 		return Ban{}, err
@@ -52,7 +52,7 @@ func (s *Service) Banned(ctx context.Context, room RoomID, user UserID) (bool, e
 	return !ban.At.IsZero(), err
 }
 
-// notBanned returns nil if that person may come into a room.
+// notBanned returns an error if the person is banned from the room.
 func (s *Service) notBanned(ctx context.Context, who Caller, room RoomID, user UserID) error {
 	ban, err := s.banned(ctx, room, user)
 	if err == nil && !ban.At.IsZero() {
@@ -61,16 +61,16 @@ func (s *Service) notBanned(ctx context.Context, who Caller, room RoomID, user U
 	return err
 }
 
-// BanInput keeps a person out of a room.
+// BanInput bans a person from a room.
 type BanInput struct {
 	Room    RoomID `json:"room" doc:"Id of the room"`
 	User    UserID `json:"user" doc:"Id of the person"`
-	Seconds int64  `json:"seconds,omitempty" doc:"For how long from now; 0 for good"`
-	Reason  string `json:"reason,omitempty" doc:"Why; they see it when they try to come in"`
+	Seconds int64  `json:"seconds,omitempty" doc:"Duration from now; 0 for permanently"`
+	Reason  string `json:"reason,omitempty" doc:"Reason; the person sees it when they try to join"`
 }
 
-// BanMember removes a person from a room that the caller moderates, and keeps
-// them out for a time or for good.
+// BanMember removes a person from a room that the caller moderates, and bans
+// them for a time or permanently.
 func (s *Service) BanMember(ctx context.Context, who Caller, in BanInput) (Ban, error) {
 	room, because, until, err := s.checkRestriction(ctx, who, in.Room, in.User, in.Seconds, in.Reason)
 	if err != nil {
@@ -89,7 +89,7 @@ func (s *Service) BanMember(ctx context.Context, who Caller, in BanInput) (Ban, 
 	}
 	if len(bans) >= maxBans && !slices.ContainsFunc(bans, func(b Ban) bool { return b.User == in.User }) {
 		return Ban{}, &Error{Code: CodeConflict,
-			Message: fmt.Sprintf("a room has at most %d bans: lift one first", maxBans)}
+			Message: fmt.Sprintf("A room can have at most %d bans. Lift one first.", maxBans)}
 	}
 	if err := s.audit(ctx, who, AuditEntry{Action: "member.ban", User: in.User, Room: in.Room,
 		Detail: lasting(in.Seconds), Reason: because}); err != nil {
@@ -102,12 +102,12 @@ func (s *Service) BanMember(ctx context.Context, who Caller, in BanInput) (Ban, 
 	return ban, s.exit(ctx, who, in.Room, in.User, ban.Reason)
 }
 
-// BanList is who is kept out of a room.
+// BanList lists the bans of a room.
 type BanList struct {
 	Bans []Ban `json:"bans" doc:"Sorted by user id"`
 }
 
-// ListBans returns who is kept out of a room that the caller moderates.
+// ListBans returns the bans of a room that the caller moderates.
 func (s *Service) ListBans(ctx context.Context, who Caller, in RoomInput) (BanList, error) {
 	if _, err := s.moderated(ctx, who, in.Room); err != nil {
 		return BanList{}, err
@@ -116,7 +116,7 @@ func (s *Service) ListBans(ctx context.Context, who Caller, in RoomInput) (BanLi
 	return BanList{Bans: bans}, err
 }
 
-// bans returns the bans of a room that hold.
+// bans returns the bans of a room that are in force.
 func (s *Service) bans(ctx context.Context, room RoomID) ([]Ban, error) {
 	bans, now := []Ban{}, s.now()
 	for r, err := range s.prefixed(ctx, banKind, string(room)+"/") {
@@ -135,7 +135,7 @@ func (s *Service) bans(ctx context.Context, room RoomID) ([]Ban, error) {
 	return slices.DeleteFunc(bans, func(b Ban) bool { return !b.active(now) }), nil
 }
 
-// LiftBan lets a person come back, who has to join or be added for it.
+// LiftBan ends a ban. The person can then join or be added again.
 func (s *Service) LiftBan(ctx context.Context, who Caller, in MemberInput) (None, error) {
 	if _, err := s.moderated(ctx, who, in.Room); err != nil {
 		return None{}, err

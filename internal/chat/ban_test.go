@@ -147,7 +147,7 @@ func TestSlowRoom(t *testing.T) {
 	}
 	f.Wait(10 * time.Second)
 	_, err = f.Send(ctx, mary, chat.SendInput{Room: open, Text: "two"})
-	wantError(t, "the next too soon", err, chat.ErrRateLimited, "slow")
+	wantError(t, "the next too soon", err, chat.ErrRateLimited, "Slow mode")
 	if wait := chat.AsError(err).RetryAfter; wait != 20*time.Second {
 		t.Errorf("retry after %s", wait)
 	}
@@ -268,7 +268,7 @@ func TestBan(t *testing.T) {
 	for _, e := range entries.Entries {
 		told = e.Action + " " + e.Detail + " " + e.Reason + "\n" + told
 	}
-	if want := "member.ban for 1h0m0s spam\nmember.ban for good more spam\nban.lift"; !strings.Contains(told, want) {
+	if want := "member.ban for 1h0m0s spam\nmember.ban permanently more spam\nban.lift"; !strings.Contains(told, want) {
 		t.Errorf("the audit log:\n%s", told)
 	}
 }

@@ -15,7 +15,7 @@ func (s *Service) CreateBot(ctx context.Context, who Caller, in BotInput) (User,
 		in.Role = RoleGuest
 	}
 	if in.Role != RoleGuest && in.Role != RoleMember {
-		return User{}, invalid("role", "a bot is a guest or a member")
+		return User{}, invalid("role", "A bot must be a guest or a member.")
 	}
 	if !who.User.Role.atLeast(RoleAdmin) {
 		return User{}, ErrForbidden

@@ -11,26 +11,26 @@ import (
 )
 
 const (
-	// deadKind is the kind of record of an event that an outgoing webhook gave
-	// up, with the id "<room>/<webhook>/<letter>".
+	// deadKind is the kind of record of a dead letter, with the id
+	// "<room>/<webhook>/<letter>".
 	deadKind = "deadletter"
-	// maxDead is how many of them a webhook keeps: the newest.
+	// maxDead is how many dead letters a webhook keeps: the newest.
 	maxDead = 100
 )
 
-// DeadLetter is an event that a webhook's receiver did not accept. It holds no
-// text: that is read again, as it is then.
+// DeadLetter is an event that could not be delivered. It does not contain the
+// event's payload, which is read again for a retry.
 type DeadLetter struct {
 	ID       string    `json:"id" doc:"Id"`
 	Event    string    `json:"event" doc:"Id of the event"`
-	Kind     Kind      `json:"kind" doc:"What it tells"`
-	After    Position  `json:"after" doc:"Place in the room's stream just before it"`
-	Error    string    `json:"error" doc:"What the last attempt failed with"`
-	Attempts int       `json:"attempts" doc:"How often it was tried"`
-	At       time.Time `json:"at" doc:"When it was given up"`
+	Kind     Kind      `json:"kind" doc:"Kind of the event"`
+	After    Position  `json:"after" doc:"Position just before the event"`
+	Error    string    `json:"error" doc:"Error of the last attempt"`
+	Attempts int       `json:"attempts" doc:"Number of attempts"`
+	At       time.Time `json:"at" doc:"When delivery was given up"`
 }
 
-// DeadList is the events that a webhook gave up.
+// DeadList lists the dead letters of a webhook.
 type DeadList struct {
 	Dead []DeadLetter `json:"dead" doc:"Oldest first; the newest 100 are kept"`
 }
@@ -42,7 +42,8 @@ type RetryInput struct {
 	Dead    string `json:"dead,omitempty" doc:"Id of a dead letter; default all of the webhook"`
 }
 
-// ListDead returns what a webhook of a room that the caller moderates gave up.
+// ListDead returns the dead letters of a webhook in a room that the caller
+// moderates.
 func (s *Service) ListDead(ctx context.Context, who Caller, in OutgoingIDInput) (DeadList, error) {
 	if _, err := s.moderated(ctx, who, in.Room); err != nil {
 		return DeadList{}, err
@@ -54,8 +55,8 @@ func (s *Service) ListDead(ctx context.Context, who Caller, in OutgoingIDInput) 
 	return DeadList{Dead: append([]DeadLetter{}, letters...)}, err
 }
 
-// RetryDead asks for one more attempt at dead letters, and at the event that
-// the webhook waits to try again.
+// RetryDead schedules another attempt for dead letters, and retries the current
+// event at once.
 func (s *Service) RetryDead(ctx context.Context, who Caller, in RetryInput) (None, error) {
 	if _, err := s.moderated(ctx, who, in.Room); err != nil {
 		return None{}, err
@@ -66,7 +67,7 @@ func (s *Service) RetryDead(ctx context.Context, who Caller, in RetryInput) (Non
 	}
 	if !o.EndedAt.IsZero() {
 		return None{}, &Error{Code: CodeConflict,
-			Message: "the receiver has ended this webhook: make another"}
+			Message: "The receiver ended this webhook. Create another one."}
 	}
 	letters, err := s.DeadLetters(ctx, in.Room, in.Webhook)
 	if err != nil {
@@ -120,9 +121,8 @@ func (s *Service) DeadLetters(ctx context.Context, room RoomID, webhook string) 
 	return letters, nil
 }
 
-// AddDeadLetter keeps what is known of an event that is given up, instead of an
-// earlier letter about it. The oldest letters are forgotten where there are too
-// many.
+// AddDeadLetter stores a dead letter, in place of an earlier one for the same
+// event. If there are too many, the oldest are deleted.
 func (s *Service) AddDeadLetter(ctx context.Context, room RoomID, webhook string, l DeadLetter) error {
 	letters, err := s.DeadLetters(ctx, room, webhook)
 	if err != nil {
@@ -149,7 +149,7 @@ func (s *Service) AddDeadLetter(ctx context.Context, room RoomID, webhook string
 	}
 }
 
-// ForgetDeadLetter deletes a dead letter, if it is still there.
+// ForgetDeadLetter deletes a dead letter if it exists.
 func (s *Service) ForgetDeadLetter(ctx context.Context, room RoomID, webhook, letter string) error {
 	err := s.Store.DeleteRecord(ctx, deadKind, deadID(room, webhook, letter))
 	if errors.Is(err, ErrNotFound) {

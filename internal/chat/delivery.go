@@ -2,19 +2,18 @@ package chat
 
 import "time"
 
-// Delivery is an event on its way to the receiver of an outgoing webhook.
+// Delivery is one attempt to deliver an event to an outgoing webhook.
 type Delivery struct {
 	Webhook Outgoing
 	Secret  string // key of the signature
 	Event   Event
 }
 
-// DeliveryError says why a receiver did not accept an event, in words that may
-// be shown to people.
+// DeliveryError is a failed delivery. Its Reason may be shown to people.
 type DeliveryError struct {
 	Reason     string
-	Gone       bool          // the receiver wants nothing any more
-	RetryAfter time.Duration // what the receiver asked for, 0 if nothing
+	Gone       bool          // the receiver ended the subscription
+	RetryAfter time.Duration // requested by the receiver; 0 if not
 }
 
 func (e *DeliveryError) Error() string { return e.Reason }

@@ -44,7 +44,7 @@ func (s *Service) OpenDirect(ctx context.Context, who Caller, in OpenDirectInput
 	slices.Sort(people)
 	people = slices.Compact(people)
 	if len(people) < 2 || len(people) > maxDirect {
-		return RoomView{}, invalid("users", "a direct room is with one to %d other people", maxDirect-1)
+		return RoomView{}, invalid("users", "A direct room has one to %d other people.", maxDirect-1)
 	}
 	id := DirectID(people...)
 	view, err := s.Store.View(ctx, id, who.User.ID)

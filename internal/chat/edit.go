@@ -12,8 +12,8 @@ const (
 	maxReactions = 2_000 // on a message
 )
 
-// message returns a message of a room that the caller is in, and the room as
-// they see it. Deleted ones are not found.
+// message returns a message of one of the caller's rooms, and the room.
+// ErrNotFound for a deleted message.
 func (s *Service) message(ctx context.Context, who Caller, in MessageInput) (Message, RoomView, error) {
 	view, err := s.view(ctx, who, in.Room)
 	if err != nil {
@@ -37,8 +37,8 @@ func (s *Service) messageAt(ctx context.Context, in MessageInput) (Message, erro
 	return messages[0], nil
 }
 
-// writable is message, if the caller may write in the room. Of rooms that are
-// no threads the store judges that.
+// writable is like message, and checks for threads that the caller may write.
+// In other rooms the store checks it.
 func (s *Service) writable(ctx context.Context, who Caller, in MessageInput) (Message, RoomView, error) {
 	m, view, err := s.message(ctx, who, in)
 	if err == nil && view.Kind == ThreadRoom {
@@ -47,14 +47,14 @@ func (s *Service) writable(ctx context.Context, who Caller, in MessageInput) (Me
 	return m, view, err
 }
 
-// annotate commits a change to one message, and returns the message as it is
-// then. Who may not write in the room can only delete.
+// annotate commits a change to one message and returns the changed message.
+// Deleting does not need the permission to write.
 func (s *Service) annotate(ctx context.Context, who Caller, in MessageInput, c Change) (Message, error) {
 	if err := s.limit(ctx, "mark:"+string(who.User.ID), s.Limits.Sends); err != nil {
 		return Message{}, err
 	}
 	c.Stream = RoomStream(in.Room)
-	if !IsThread(in.Room) { // one need not follow a thread to react in it
+	if !IsThread(in.Room) { // reacting in a thread does not require following it
 		c.MustBeIn, c.MustSpeak = who.User.ID, c.Kind() != MessageDeleted
 	}
 	done, err := s.Store.Commit(ctx, s.change(who, c))
@@ -67,7 +67,7 @@ func (s *Service) annotate(ctx context.Context, who Caller, in MessageInput, c C
 	return s.messageAt(ctx, in)
 }
 
-// EditMessage gives one of the caller's messages another text.
+// EditMessage changes the text of one of the caller's messages.
 func (s *Service) EditMessage(ctx context.Context, who Caller, in EditInput) (Message, error) {
 	at := MessageInput{Room: in.Room, No: in.No}
 	m, view, err := s.writable(ctx, who, at)
@@ -75,7 +75,7 @@ func (s *Service) EditMessage(ctx context.Context, who Caller, in EditInput) (Me
 		return Message{}, err
 	}
 	if m.From != who.User.ID {
-		return Message{}, &Error{Code: CodeForbidden, Message: "only its author can edit a message"}
+		return Message{}, &Error{Code: CodeForbidden, Message: "Only the author can edit a message."}
 	}
 	var text string
 	if in.Text != "" || len(m.Files) == 0 {
@@ -91,7 +91,7 @@ func (s *Service) EditMessage(ctx context.Context, who Caller, in EditInput) (Me
 		Op: EditMessage{No: in.No, Text: text, Mentions: mentions}})
 }
 
-// DeleteMessage leaves nothing of a message but its place.
+// DeleteMessage removes the content of a message.
 func (s *Service) DeleteMessage(ctx context.Context, who Caller, in MessageInput) (Message, error) {
 	view, err := s.view(ctx, who, in.Room)
 	if err != nil {
@@ -114,7 +114,7 @@ func (s *Service) DeleteMessage(ctx context.Context, who Caller, in MessageInput
 	}
 	if m.From != who.User.ID {
 		return Message{}, &Error{Code: CodeForbidden,
-			Message: "only its author and the room's moderators can delete a message"}
+			Message: "Only the author and the room's moderators can delete a message."}
 	}
 	home := view.Room
 	if home.Kind == ThreadRoom {
@@ -145,7 +145,7 @@ func (s *Service) remove(ctx context.Context, who Caller, view RoomView, m Messa
 	return gone, err
 }
 
-// describeMessage says in words which message of a room is meant.
+// describeMessage names a message for the audit log.
 func describeMessage(r Room, no int64) string {
 	if r.Kind == ThreadRoom {
 		return fmt.Sprintf("message %d in the thread %s", no, r.ID)
@@ -153,7 +153,7 @@ func describeMessage(r Room, no int64) string {
 	return fmt.Sprintf("message %d", no)
 }
 
-// PinMessage puts a message among the room's pinned ones.
+// PinMessage pins a message in its room.
 func (s *Service) PinMessage(ctx context.Context, who Caller, in MessageInput) (Message, error) {
 	if err := s.mayPin(ctx, who, in); err != nil {
 		return Message{}, err
@@ -165,12 +165,12 @@ func (s *Service) PinMessage(ctx context.Context, who Caller, in MessageInput) (
 	again := slices.ContainsFunc(pinned, func(m Message) bool { return m.No == in.No })
 	if len(pinned) >= maxPins && !again {
 		return Message{}, &Error{Code: CodeConflict,
-			Message: "this room has as many pinned messages as it can have: unpin one first"}
+			Message: "This room has reached the limit of pinned messages. Unpin one first."}
 	}
 	return s.annotate(ctx, who, in, Change{Op: PinMessage{No: in.No}})
 }
 
-// UnpinMessage takes it off them.
+// UnpinMessage unpins a message.
 func (s *Service) UnpinMessage(ctx context.Context, who Caller, in MessageInput) (Message, error) {
 	if err := s.mayPin(ctx, who, in); err != nil {
 		return Message{}, err
@@ -197,7 +197,7 @@ func (s *Service) ListPins(ctx context.Context, who Caller, in RoomInput) (Messa
 	return MessageList{Messages: append([]Message{}, messages...)}, err
 }
 
-// ListEdits returns the earlier texts of a message.
+// ListEdits returns the earlier versions of a message.
 func (s *Service) ListEdits(ctx context.Context, who Caller, in MessageInput) (EditList, error) {
 	if _, _, err := s.message(ctx, who, in); err != nil {
 		return EditList{}, err
@@ -232,7 +232,7 @@ func (s *Service) AddReaction(ctx context.Context, who Caller, in ReactionInput)
 
 var errNoEmoji = invalid("emoji", "A reaction is a single emoji.")
 
-// RemoveReaction takes the caller's reaction back.
+// RemoveReaction removes the caller's reaction from a message.
 func (s *Service) RemoveReaction(ctx context.Context, who Caller, in ReactionInput) (Message, error) {
 	emoji, ok := normalEmoji(in.Emoji)
 	if !ok {

@@ -6,42 +6,41 @@ import (
 	"time"
 )
 
-// Code says what kind of refusal an [Error] is. Each door has one table from
-// codes to its own statuses.
+// Code classifies an [Error]. Each transport maps codes to its own statuses in
+// one table.
 type Code string
 
 const (
 	CodeInvalid         Code = "invalid"         // the request is malformed or breaks a limit: change it
-	CodeUnauthenticated Code = "unauthenticated" // no session, or one that is over: log in
-	CodeForbidden       Code = "forbidden"       // known to be there, not allowed for this person
-	CodeNotFound        Code = "not_found"       // not there, or not for this person: both look alike
-	CodeConflict        Code = "conflict"        // taken, or changed meanwhile
+	CodeUnauthenticated Code = "unauthenticated" // no session, or an expired one: log in
+	CodeForbidden       Code = "forbidden"       // exists, but this person may not do it
+	CodeNotFound        Code = "not_found"       // does not exist, or not visible to this person: both look alike
+	CodeConflict        Code = "conflict"        // taken, or changed in the meantime
 	CodeTooLarge        Code = "too_large"       // over a size limit
 	CodeRateLimited     Code = "rate_limited"    // too often: wait RetryAfter
 	CodeUnavailable     Code = "unavailable"     // could not be confirmed: try again with the same client id
 	CodeResync          Code = "resync"          // the position cannot be resumed: fetch state again
-	CodeInternal        Code = "internal"        // our fault; details are in the server's log
+	CodeInternal        Code = "internal"        // a fault of the server; see its log
 )
 
-// Error is a refusal meant for the person or program that asked: Message says
-// what to do. Internals never stand in it.
+// Error is an error for the person or app that made the request. Message says
+// what to do and never contains internals.
 type Error struct {
 	Code       Code
 	Message    string
 	Field      string        // the input field at fault, "" if none
 	RetryAfter time.Duration // with CodeRateLimited and CodeUnavailable, 0 if unknown
-	Details    *Details      // what stands in the way, where programs can make something of it; nil otherwise
+	Details    *Details      // why, in a form that clients can translate; or nil
 }
 
-// Details say in a refusal what stands in the way, so that a client can say it
-// in its own words.
+// Details give the reason for an error in a form that clients can translate.
 type Details struct {
-	Kind   Restriction `json:"kind" enum:"archived,muted,banned,slow,disabled" doc:"What stands in the way"`
-	Until  time.Time   `json:"until,omitzero" doc:"Until when, if that is known"`
-	Reason string      `json:"reason,omitempty" doc:"What was given as the reason"`
+	Kind   Restriction `json:"kind" enum:"archived,muted,banned,slow,disabled" doc:"Why the request was refused"`
+	Until  time.Time   `json:"until,omitzero" doc:"When the restriction ends, if known"`
+	Reason string      `json:"reason,omitempty" doc:"Reason given by the moderator"`
 }
 
-// Restriction is what stands in somebody's way.
+// Restriction is the reason why a person may not do something.
 type Restriction string
 
 const (
@@ -60,51 +59,51 @@ func (e *Error) Is(target error) bool {
 	return ok && t.Code == e.Code
 }
 
-// One value per code, for errors.Is and for stores, whose refusals carry no
-// more than the code but for [ErrArchived], [Muted] and [TooSoon].
+// One value per code, for errors.Is and for stores. Errors of stores carry only
+// the code, except [ErrArchived], [Muted] and [TooSoon].
 var (
-	ErrInvalid         = &Error{Code: CodeInvalid, Message: "this request is not valid"}
-	ErrUnauthenticated = &Error{Code: CodeUnauthenticated, Message: "log in first"}
-	ErrForbidden       = &Error{Code: CodeForbidden, Message: "you may not do this"}
-	ErrNotFound        = &Error{Code: CodeNotFound, Message: "there is no such thing, or it is not for you"}
-	ErrConflict        = &Error{Code: CodeConflict, Message: "this is taken or has changed meanwhile"}
-	ErrTooLarge        = &Error{Code: CodeTooLarge, Message: "this is too large"}
-	ErrRateLimited     = &Error{Code: CodeRateLimited, Message: "too many requests: wait and try again"}
+	ErrInvalid         = &Error{Code: CodeInvalid, Message: "This request is not valid."}
+	ErrUnauthenticated = &Error{Code: CodeUnauthenticated, Message: "Log in first."}
+	ErrForbidden       = &Error{Code: CodeForbidden, Message: "You are not allowed to do this."}
+	ErrNotFound        = &Error{Code: CodeNotFound, Message: "Not found, or you do not have access."}
+	ErrConflict        = &Error{Code: CodeConflict, Message: "This is already taken, or it has changed in the meantime."}
+	ErrTooLarge        = &Error{Code: CodeTooLarge, Message: "This is too large."}
+	ErrRateLimited     = &Error{Code: CodeRateLimited, Message: "Too many requests. Wait and try again."}
 	ErrUnavailable     = &Error{Code: CodeUnavailable,
-		Message: "this could not be confirmed: try again with the same client id"}
+		Message: "This could not be confirmed. Try again with the same client_id."}
 	ErrResync = &Error{Code: CodeResync,
-		Message: "this position cannot be resumed: fetch the state again"}
-	ErrInternal = &Error{Code: CodeInternal, Message: "something went wrong on the server"}
+		Message: "This position cannot be resumed. Fetch the state again."}
+	ErrInternal = &Error{Code: CodeInternal, Message: "Something went wrong on the server."}
 )
 
-// ErrArchived refuses what nobody can do in an archived room.
-var ErrArchived = &Error{Code: CodeForbidden, Message: "this room is archived: it can only be read",
+// ErrArchived is returned for writes to an archived room.
+var ErrArchived = &Error{Code: CodeForbidden, Message: "This room is archived. You can only read it.",
 	Details: &Details{Kind: IsArchived}}
 
-// Muted refuses what somebody cannot do who is muted until then.
+// Muted is the error for a member who is muted until a time.
 func Muted(until time.Time) *Error {
 	return &Error{Code: CodeForbidden,
-		Message: "you are muted in this room until " + minute(until) + ": you can only read it",
+		Message: "You are muted in this room until " + minute(until) + ". You can only read it.",
 		Details: &Details{Kind: IsMuted, Until: until.UTC()}}
 }
 
-// TooSoon refuses a message in a slow room.
+// TooSoon is the error for a message that is sent too early in slow mode.
 func TooSoon(wait time.Duration) *Error {
 	return &Error{Code: CodeRateLimited,
-		Message: "this room is slow: wait before you send the next message", RetryAfter: wait,
+		Message: "Slow mode is on in this room. Wait before you send the next message.", RetryAfter: wait,
 		Details: &Details{Kind: IsSlow}}
 }
 
-// minute writes a time in a refusal.
+// minute formats a time for an error message.
 func minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
 
 func invalid(field, format string, args ...any) *Error {
 	return &Error{Code: CodeInvalid, Field: field, Message: fmt.Sprintf(format, args...)}
 }
 
-// AsError returns err as an *Error that may be shown to whoever asked. Errors
-// that are not ours become [ErrInternal], or [ErrUnavailable] where a deadline
-// passed; the caller logs the original.
+// AsError returns err as an *Error that is safe to show. Other errors become
+// [ErrInternal], or [ErrUnavailable] if a deadline passed; the caller logs the
+// original.
 func AsError(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e

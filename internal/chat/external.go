@@ -12,42 +12,41 @@ import (
 	"unicode"
 )
 
-// What a program does that has the chat inside, and people of its own.
+// The methods for apps that embed the chat and have accounts of their own.
 
-// External says that another program logs people in. Nobody has a password here
-// then, and nobody signs up.
+// External means that an embedding app logs people in. This server then has no
+// passwords and no sign-up.
 type External struct {
-	LogIn  string // address of its page for logging in; "" for none
+	LogIn  string // URL of the app's login page; "" for none
 	LogOut string // and out
 }
 
-// ExternalID is the id of what another program knows under an id of its own: a
-// "person", a "bot", a "room". It follows from the two, so that nothing has to
-// be looked up, and there is one of each however many nodes make it at once.
+// ExternalID derives our id from an app's id and its kind: "person", "bot" or
+// "room". Nothing has to be looked up, and nodes that create the same thing at
+// once agree on its id.
 func ExternalID(kind, id string) string {
 	sum := sha256.Sum256([]byte("parley\x00" + kind + "\x00" + id))
 	return "x-" + hex.EncodeToString(sum[:20])
 }
 
-// ExternalUser is somebody as another program knows them.
+// ExternalUser is a person as the embedding app knows them.
 type ExternalUser struct {
-	ID   string // unique there
-	Name string // as people see it; others may have the same
-	Role Role   // "" for a member at first, and later as it is
+	ID   string // unique in the app
+	Name string // display name; need not be unique
+	Role Role   // "" for a new member, or to keep the role
 }
 
-// UpsertUser returns the account of somebody whom another program knows, made
-// at first sight, and with the name and role that it says now. A name that
-// cannot be shown or that somebody has gets the nearest that can be had.
+// UpsertUser creates or updates the account of an app's user and returns it. If
+// the name is taken or cannot be shown, the account gets the nearest free one.
 func (s *Service) UpsertUser(ctx context.Context, n ExternalUser) (User, error) {
 	if n.ID == "" {
-		return User{}, invalid("id", "an id is not empty")
+		return User{}, invalid("id", "The id must not be empty.")
 	}
 	if n.Role != "" && !n.Role.valid() {
-		return User{}, invalid("role", "a role is owner, admin, member or guest")
+		return User{}, invalid("role", "The role must be owner, admin, member or guest.")
 	}
 	user, err := s.upsertUser(ctx, n)
-	for tries := 1; tries < 5 && errors.Is(err, ErrConflict); tries++ { // they have changed meanwhile
+	for tries := 1; tries < 5 && errors.Is(err, ErrConflict); tries++ { // changed in the meantime
 		user, err = s.upsertUser(ctx, n)
 	}
 	return user, err
@@ -85,8 +84,8 @@ func (s *Service) upsertUser(ctx context.Context, n ExternalUser) (User, error) 
 	return to, s.putUser(ctx, Caller{}, account, to)
 }
 
-// rename gives an account the first name that nobody else has, and what else is
-// new.
+// rename gives an account the first free name of the list, and applies the
+// other changes.
 func (s *Service) rename(ctx context.Context, account Account, to User, names []folded) (User, error) {
 	var err error
 	for _, name := range names {
@@ -98,7 +97,7 @@ func (s *Service) rename(ctx context.Context, account Account, to User, names []
 	return to, err
 }
 
-// addExternal makes an account without a password, unless it is there.
+// addExternal creates an account without a password if it does not exist.
 func (s *Service) addExternal(ctx context.Context, user User, name string) (User, error) {
 	user.CreatedAt = s.now()
 	var err error
@@ -121,9 +120,8 @@ func (s *Service) addExternal(ctx context.Context, user User, name string) (User
 
 type folded struct{ shown, key string }
 
-// nearest returns names that can be shown, the best first: the one that is
-// wished for, with a number, and last one with a part of the id, which nobody
-// else has.
+// nearest returns names to try, best first: the requested one, the same with a
+// number, and last one with a part of the id, which is unique.
 func (s *Service) nearest(wish string, id UserID) []folded {
 	shown, _, err := s.Names.Fold(wish)
 	if err != nil {
@@ -155,8 +153,8 @@ func (s *Service) nearest(wish string, id UserID) []folded {
 	return all
 }
 
-// Bot returns the account of another program itself, made at first sight: a
-// guest, who is in the rooms that it is put into.
+// Bot returns the embedding app's own account and creates it if necessary. It
+// is a guest in the rooms that it is added to.
 func (s *Service) Bot(ctx context.Context, name string) (User, error) {
 	id := UserID(ExternalID("bot", name))
 	account, err := s.Store.Account(ctx, id)
@@ -166,25 +164,25 @@ func (s *Service) Bot(ctx context.Context, name string) (User, error) {
 	return account.User, err
 }
 
-// As returns the caller that somebody is on whose behalf another program acts.
+// As returns the caller for a person on whose behalf the app acts.
 func (s *Service) As(ctx context.Context, user UserID) (Caller, error) {
 	account, err := s.Store.Account(ctx, user)
 	if err != nil {
 		return Caller{}, err
 	}
 	if account.barred(s.now()) {
-		return Caller{}, &Error{Code: CodeForbidden, Message: "this account is disabled"}
+		return Caller{}, &Error{Code: CodeForbidden, Message: "This account is disabled."}
 	}
 	return Caller{User: account.User, Device: "program"}, nil
 }
 
-// OpenSession logs somebody in whom another program has judged.
+// OpenSession logs in a person whom the app has authenticated.
 func (s *Service) OpenSession(ctx context.Context, who Caller, user User) (LoggedInOutput, error) {
 	return s.openSession(ctx, who, user)
 }
 
-// EndSessions ends a person's log-ins, or only the one given. Tokens for
-// programs stay.
+// EndSessions ends a person's login sessions, or only the given one. Tokens
+// stay.
 func (s *Service) EndSessions(ctx context.Context, user UserID, only SessionID) error {
 	all, err := s.Store.Sessions(ctx, user)
 	if err != nil {
@@ -196,7 +194,7 @@ func (s *Service) EndSessions(ctx context.Context, user UserID, only SessionID) 
 			ids = append(ids, x.ID)
 		}
 	}
-	if len(ids) == 0 { // which would mean all
+	if len(ids) == 0 { // an empty list would end all
 		return nil
 	}
 	_, err = s.Store.Commit(ctx, s.change(Caller{},
@@ -204,8 +202,8 @@ func (s *Service) EndSessions(ctx context.Context, user UserID, only SessionID) 
 	return err
 }
 
-// KeyedRoom returns the room of another program's key, made at first sight,
-// with nobody in it.
+// KeyedRoom returns the room for an app's key and creates it, without members,
+// if necessary.
 func (s *Service) KeyedRoom(ctx context.Context, key string, in CreateRoomInput) (Room, error) {
 	id := RoomID(ExternalID("room", key))
 	room, err := s.Store.Room(ctx, id)
@@ -214,7 +212,7 @@ func (s *Service) KeyedRoom(ctx context.Context, key string, in CreateRoomInput)
 	}
 	room = Room{ID: id, Kind: cmp.Or(in.Kind, Public), CreatedAt: s.now()}
 	if room.Kind != Public && room.Kind != Private {
-		return Room{}, invalid("kind", "a room is public or private")
+		return Room{}, invalid("kind", "The kind must be public or private.")
 	}
 	if room.Name, err = s.roomName(ctx, id, in.Name); err != nil {
 		return Room{}, err
@@ -230,8 +228,7 @@ func (s *Service) KeyedRoom(ctx context.Context, key string, in CreateRoomInput)
 	return room, err
 }
 
-// PutMember puts somebody into a room, as a moderator or not, on behalf of
-// another program.
+// PutMember adds a person to a room with a role, on behalf of the app.
 func (s *Service) PutMember(ctx context.Context, room RoomID, user UserID, as RoomRole) error {
 	if err := s.mayEnter(ctx, user); err != nil {
 		return err
@@ -262,7 +259,7 @@ func (s *Service) PutMember(ctx context.Context, room RoomID, user UserID, as Ro
 	return err
 }
 
-// DropMember takes somebody out of a room, on behalf of another program.
+// DropMember removes a person from a room, on behalf of the app.
 func (s *Service) DropMember(ctx context.Context, room RoomID, user UserID) error {
 	if err := s.kept(ctx, room); err != nil {
 		return err
@@ -278,7 +275,7 @@ func (s *Service) DropMember(ctx context.Context, room RoomID, user UserID) erro
 	return s.exit(ctx, Caller{}, room, user, "")
 }
 
-// kept refuses rooms whose members nobody chooses.
+// kept returns an error for rooms whose members apps cannot change.
 func (s *Service) kept(ctx context.Context, id RoomID) error {
 	room, err := s.Store.Room(ctx, id)
 	if err != nil {
@@ -286,7 +283,7 @@ func (s *Service) kept(ctx context.Context, id RoomID) error {
 	}
 	if id == GeneralID || room.Kind != Public && room.Kind != Private {
 		return &Error{Code: CodeForbidden, Field: "room",
-			Message: "who is in this room is not for programs to choose"}
+			Message: "Apps cannot change the members of this room."}
 	}
 	return nil
 }

@@ -131,7 +131,7 @@ func (s *Service) mayUpload(ctx context.Context, who Caller, scope string) error
 	}
 	if s.Files == nil {
 		return &Error{Code: CodeForbidden,
-			Message: "this server keeps no files: its operator can set --files"}
+			Message: "This server does not store files. Its administrator can set --files."}
 	}
 	if err := s.Admit(ctx, who); err != nil {
 		return err
@@ -160,7 +160,7 @@ type claimedFile struct {
 func (s *Service) claimFiles(ctx context.Context, who Caller, room RoomID,
 	in SendInput) ([]claimedFile, error) {
 	if len(in.Files) > maxFiles {
-		return nil, invalid("files", "a message has at most %d files", maxFiles)
+		return nil, invalid("files", "A message can have at most %d files.", maxFiles)
 	}
 	send := string(room) + "/" + who.Device + "/" + in.ClientID
 	if in.ClientID == "" {

@@ -10,52 +10,51 @@ import (
 	"time"
 )
 
-// hookKind is the kind of record that stands for an incoming webhook, with the
-// id "<room>/<bot>".
+// hookKind is the kind of record of an incoming webhook, with the id
+// "<room>/<bot>".
 const hookKind = "hook"
 
 // maxHooks is how many incoming webhooks a room may have.
 const maxHooks = 50
 
-// Hook is an incoming webhook: an address at which a program posts into one
-// room.
+// Hook is an incoming webhook: an address at which an app posts into one room.
 type Hook struct {
 	Room      RoomID    `json:"room" doc:"Room"`
-	Bot       User      `json:"bot" doc:"As whom it posts"`
-	CreatedBy UserID    `json:"created_by" doc:"Who made it, or adopted it last: it acts with their rights"`
+	Bot       User      `json:"bot" doc:"Bot account that it posts as"`
+	CreatedBy UserID    `json:"created_by" doc:"Person who created it or adopted it last; it acts with their permissions"`
 	CreatedAt time.Time `json:"created_at" doc:"When"`
-	Paused    bool      `json:"paused,omitempty" doc:"Nothing can be posted, because created_by may not moderate the room any more. hook.adopt resumes it"`
+	Paused    bool      `json:"paused,omitempty" doc:"Whether posting is refused because created_by no longer moderates the room; hook.adopt resumes it"`
 }
 
-// hook is what is kept of an incoming webhook.
+// hook is the stored form of an incoming webhook.
 type hook struct {
 	Hook
-	PausedAt time.Time `json:"paused_at,omitzero"` // when that was written into the audit log
+	PausedAt time.Time `json:"paused_at,omitzero"` // when the pause was written to the audit log
 }
 
-// errPaused refuses posts of a webhook whose owner has lost the right to it.
+// errPaused refuses posts while the webhook's owner may not moderate the room.
 var errPaused = &Error{Code: CodeForbidden,
-	Message: "this webhook is paused, because whoever made it does not moderate the room any more: ask a moderator to adopt it"}
+	Message: "This webhook is paused because the person responsible no longer moderates the room. Ask a moderator to adopt it."}
 
-// hooksMade bounds how often one person makes a webhook: each is an account,
-// which stays when it is deleted.
+// hooksMade limits how often one person creates webhooks: each has an account,
+// which remains when the webhook is deleted.
 var hooksMade = Rate{Limit: 30, Window: time.Hour}
 
-// HookInput asks for an incoming webhook.
+// HookInput describes a new incoming webhook.
 type HookInput struct {
 	Room RoomID `json:"room" doc:"Id of the room"`
-	Name string `json:"name" doc:"Name under which it posts; nobody else may have it"`
+	Name string `json:"name" doc:"Name of its bot; must be unused"`
 }
 
 // HookOutput is a new incoming webhook.
 type HookOutput struct {
 	Hook Hook   `json:"hook" doc:"The webhook"`
-	Path string `json:"path" doc:"Path of its address on this server; keep it secret. It is not shown again"`
+	Path string `json:"path" doc:"Path of its address on this server. Keep it secret; it is shown only once"`
 }
 
-// CreateHook makes an address at which programs can post into a room that the
-// caller moderates: a bot of that name, in that room only, with a token that
-// can do nothing else.
+// CreateHook creates an incoming webhook for a room that the caller moderates:
+// a bot with that name, a member of that room only, with a token that can only
+// post there.
 func (s *Service) CreateHook(ctx context.Context, who Caller, in HookInput) (HookOutput, error) {
 	view, err := s.moderated(ctx, who, in.Room)
 	if err != nil {
@@ -73,7 +72,7 @@ func (s *Service) CreateHook(ctx context.Context, who Caller, in HookInput) (Hoo
 	}
 	if len(have) >= maxHooks {
 		return HookOutput{}, &Error{Code: CodeConflict,
-			Message: fmt.Sprintf("a room has at most %d webhooks: delete one first", maxHooks)}
+			Message: fmt.Sprintf("A room can have at most %d webhooks. Delete one first.", maxHooks)}
 	}
 	bot, err := s.addBot(ctx, who, in.Name, RoleGuest, AuditEntry{Action: "hook.create", Room: in.Room})
 	if err != nil {
@@ -117,7 +116,7 @@ func (s *Service) hooks(ctx context.Context, room RoomID) ([]Hook, error) {
 	return hooks, nil
 }
 
-// HookList is the incoming webhooks of a room.
+// HookList lists the incoming webhooks of a room.
 type HookList struct {
 	Hooks []Hook `json:"hooks" doc:"Sorted by the id of their bot"`
 }
@@ -139,7 +138,7 @@ func (s *Service) ListHooks(ctx context.Context, who Caller, in RoomInput) (Hook
 }
 
 // AdoptHook makes the caller responsible for an incoming webhook, which then
-// acts with their rights.
+// acts with their permissions.
 func (s *Service) AdoptHook(ctx context.Context, who Caller, in HookIDInput) (None, error) {
 	if _, err := s.moderated(ctx, who, in.Room); err != nil {
 		return None{}, err
@@ -155,8 +154,8 @@ func (s *Service) AdoptHook(ctx context.Context, who Caller, in HookIDInput) (No
 	})
 }
 
-// mayPost refuses a post through a webhook whose owner has lost the right to
-// it.
+// mayPost returns an error if the webhook's owner may no longer moderate the
+// room.
 func (s *Service) mayPost(ctx context.Context, room RoomID, bot UserID) error {
 	r, err := s.Store.Record(ctx, hookKind, hookID(room, bot))
 	if errors.Is(err, ErrNotFound) {
@@ -189,7 +188,7 @@ func (s *Service) mayPost(ctx context.Context, room RoomID, bot UserID) error {
 	return errPaused
 }
 
-// changeHook changes a webhook's record, also while others change it.
+// changeHook applies a change to a webhook's record, and retries on conflicts.
 func (s *Service) changeHook(ctx context.Context, room RoomID, bot UserID, change func(*hook)) error {
 	for {
 		r, err := s.Store.Record(ctx, hookKind, hookID(room, bot))
@@ -217,8 +216,8 @@ type HookIDInput struct {
 	Bot  UserID `json:"bot" doc:"Id of its bot"`
 }
 
-// DeleteHook ends an incoming webhook. What it has posted stays, under its
-// name, which others may have from then on.
+// DeleteHook deletes an incoming webhook. Its messages stay under its name,
+// which becomes free.
 func (s *Service) DeleteHook(ctx context.Context, who Caller, in HookIDInput) (None, error) {
 	if _, err := s.moderated(ctx, who, in.Room); err != nil {
 		return None{}, err
@@ -233,7 +232,8 @@ func (s *Service) DeleteHook(ctx context.Context, who Caller, in HookIDInput) (N
 	if err := s.audit(ctx, who, AuditEntry{Action: "hook.delete", User: in.Bot, Room: in.Room}); err != nil {
 		return None{}, err
 	}
-	// The record goes last: until then it can be deleted again.
+	// The record is deleted last, so that an interrupted deletion can be
+	// repeated.
 	gone := account.User
 	gone.Disabled, gone.DisabledUntil, account.NameKey = true, time.Time{}, freedKey(gone.ID)
 	if err := s.putUser(ctx, Caller{}, account, gone); err != nil {
@@ -245,8 +245,8 @@ func (s *Service) DeleteHook(ctx context.Context, who Caller, in HookIDInput) (N
 	return None{}, s.Store.DeleteRecord(ctx, hookKind, hookID(in.Room, in.Bot))
 }
 
-// AuthenticateHook returns the bot that the token of an incoming webhook posts
-// as, for PostHook. The lookup comes before any work on what is posted.
+// AuthenticateHook returns the bot of an incoming webhook's token, for
+// PostHook. Call it before parsing what was posted.
 func (s *Service) AuthenticateHook(ctx context.Context, token string, who Caller) (Caller, error) {
 	who, err := s.Authenticate(ctx, token, who)
 	if err == nil && !slices.ContainsFunc(who.Scopes, isHookScope) {
@@ -269,7 +269,7 @@ func (s *Service) PostHook(ctx context.Context, who Caller, text string) (Messag
 	}
 	m, err := s.Send(ctx, who, SendInput{Room: room, Text: text})
 	if errors.Is(err, ErrNotFound) {
-		err = ErrUnauthenticated // it was taken out of its room
+		err = ErrUnauthenticated // the bot was removed from its room
 	}
 	return m, err
 }

@@ -87,10 +87,10 @@ func (s *Service) CreateInvite(ctx context.Context, who Caller, in InviteInput) 
 		in.Hours = 168
 	}
 	if !in.Role.valid() {
-		return InviteOutput{}, invalid("role", "a role is owner, admin, member or guest")
+		return InviteOutput{}, invalid("role", "The role must be owner, admin, member or guest.")
 	}
 	if in.Hours < 0 || in.Hours > int(maxInviteAge/time.Hour) {
-		return InviteOutput{}, invalid("hours", "an invite is valid for 1 to %d hours",
+		return InviteOutput{}, invalid("hours", "An invite must be valid for 1 to %d hours.",
 			int(maxInviteAge/time.Hour))
 	}
 	if !mayInvite(who.User, in.Role) {

@@ -109,7 +109,7 @@ func (s *Service) limit(ctx context.Context, key string, rate Rate) error {
 		return err
 	}
 	if !a.OK {
-		return &Error{Code: CodeRateLimited, Message: "too many requests: wait and try again",
+		return &Error{Code: CodeRateLimited, Message: "Too many requests. Wait and try again.",
 			RetryAfter: a.RetryAfter}
 	}
 	return nil
@@ -121,7 +121,7 @@ func (s *Service) pageLimit(asked, usual int) (int, error) {
 		return min(usual, s.Limits.PageMax), nil
 	}
 	if asked < 0 || asked > s.Limits.PageMax {
-		return 0, invalid("limit", "a page holds 1 to %d items", s.Limits.PageMax)
+		return 0, invalid("limit", "A page holds 1 to %d items.", s.Limits.PageMax)
 	}
 	return asked, nil
 }

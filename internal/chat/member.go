@@ -64,10 +64,10 @@ func (s *Service) offList(ctx context.Context, who Caller, room RoomID, user Use
 func (s *Service) mayEnter(ctx context.Context, user UserID) error {
 	account, err := s.Store.Account(ctx, user)
 	if errors.Is(err, ErrNotFound) {
-		return &Error{Code: CodeNotFound, Field: "user", Message: "there is no such person"}
+		return &Error{Code: CodeNotFound, Field: "user", Message: "There is no such person."}
 	}
 	if err == nil && account.barred(s.now()) {
-		return &Error{Code: CodeConflict, Field: "user", Message: "this person's account is disabled"}
+		return &Error{Code: CodeConflict, Field: "user", Message: "This person's account is disabled."}
 	}
 	return err
 }
@@ -179,7 +179,7 @@ func (s *Service) keepsModerator(ctx context.Context, room Room, without UserID)
 		}
 	}
 	if others {
-		return &Error{Code: CodeConflict, Message: "make somebody else a moderator of this room first"}
+		return &Error{Code: CodeConflict, Message: "Make someone else a moderator of this room first."}
 	}
 	return nil
 }
@@ -188,7 +188,7 @@ func (s *Service) keepsModerator(ctx context.Context, room Room, without UserID)
 type MemberPageInput struct {
 	Room  RoomID `json:"room" doc:"Id of the room"`
 	After UserID `json:"after,omitempty" doc:"Only people with a greater id: next of the page before"`
-	Limit int    `json:"limit,omitempty" doc:"At most so many; default 100"`
+	Limit int    `json:"limit,omitempty" doc:"Most items to return; default 100"`
 }
 
 // MemberPage is a page of a room's people.
@@ -268,7 +268,7 @@ func (s *Service) UpdateMember(ctx context.Context, who Caller, in UpdateMemberI
 		return Member{}, err
 	}
 	if !in.Role.valid() {
-		return Member{}, invalid("role", "a role in a room is moderator or member")
+		return Member{}, invalid("role", "The role must be moderator or member.")
 	}
 	member, err := s.Store.Member(ctx, in.Room, in.User)
 	if err != nil || member.Role == in.Role {
@@ -292,7 +292,7 @@ func (s *Service) UpdateMember(ctx context.Context, who Caller, in UpdateMemberI
 }
 
 var errStays = &Error{Code: CodeForbidden,
-	Message: "nobody but guests can be removed from General: disable the account instead"}
+	Message: "Only guests can be removed from General. Disable the account instead."}
 
 // RemoveMemberInput takes a person out of a room.
 type RemoveMemberInput struct {

@@ -9,8 +9,8 @@ import (
 )
 
 // Message is one message. Within a room, No is dense from 1 in the order of the
-// room's stream. A deleted message keeps its place: Room, No, ID, Seq, From,
-// ClientID, At and Thread stay, all else is gone.
+// room's stream. A deleted message keeps Room, No, ID, Seq, From, ClientID, At
+// and Thread; everything else is removed.
 type Message struct {
 	Room     RoomID    `json:"room" doc:"Room"`
 	No       int64     `json:"no" doc:"Dense number in the room, from 1"`
@@ -18,17 +18,17 @@ type Message struct {
 	Seq      int64     `json:"seq" doc:"Seq of its message.created event"`
 	From     UserID    `json:"from" doc:"Author"`
 	Text     string    `json:"text" doc:"Markdown"`
-	ClientID string    `json:"client_id,omitempty" doc:"Id that the author's client gave it"`
+	ClientID string    `json:"client_id,omitempty" doc:"Id assigned by the author's client"`
 	At       time.Time `json:"at" doc:"When it was accepted, by the server's clock"`
 
-	Mentions  []UserID  `json:"mentions,omitempty" doc:"People whom the text calls by @name, sorted; * is everyone in the room"`
-	Files     []File    `json:"files,omitempty" doc:"What was sent with it"`
+	Mentions  []UserID  `json:"mentions,omitempty" doc:"Ids of mentioned people, sorted; * means everyone in the room"`
+	Files     []File    `json:"files,omitempty" doc:"Attached files"`
 	EditedAt  time.Time `json:"edited_at,omitzero" doc:"When the text was last changed"`
-	DeletedAt time.Time `json:"deleted_at,omitzero" doc:"When it was deleted; only its place is left"`
+	DeletedAt time.Time `json:"deleted_at,omitzero" doc:"When it was deleted; its content is gone"`
 	PinnedAt  time.Time `json:"pinned_at,omitzero" doc:"When it was pinned"`
 	PinnedBy  UserID    `json:"pinned_by,omitempty" doc:"By whom"`
 	Reactions []Reacted `json:"reactions,omitempty" doc:"Sorted by emoji"`
-	Thread    *Thread   `json:"thread,omitempty" doc:"The thread under it"`
+	Thread    *Thread   `json:"thread,omitempty" doc:"The thread of replies"`
 }
 
 // Clone returns m with nothing shared, nil for nil.
@@ -45,16 +45,15 @@ func (m *Message) Clone() *Message {
 	return m
 }
 
-// Deleted reports whether only the message's place is left.
+// Deleted reports whether the message was deleted.
 func (m *Message) Deleted() bool { return !m.DeletedAt.IsZero() }
 
-// Mentioning reports whether m calls that person, who did not write it.
+// Mentioning reports whether m mentions a person other than its author.
 func (m *Message) Mentioning(u UserID) bool {
 	return m.From != u && (slices.Contains(m.Mentions, u) || slices.Contains(m.Mentions, MentionAll))
 }
 
-// React adds or takes away one person's reaction, and reports whether that
-// changed anything.
+// React adds or removes one person's reaction, and reports whether m changed.
 func (m *Message) React(r Reaction, add bool) bool {
 	i, found := slices.BinarySearchFunc(m.Reactions, r.Emoji,
 		func(g Reacted, emoji string) int { return strings.Compare(g.Emoji, emoji) })
@@ -83,7 +82,7 @@ func (m *Message) React(r Reaction, add bool) bool {
 // MentionAll in [Message].Mentions is everyone in the room.
 const MentionAll UserID = "*"
 
-// Reacted is who reacted with one emoji.
+// Reacted lists who reacted with one emoji.
 type Reacted struct {
 	Emoji string   `json:"emoji" doc:"The emoji"`
 	Users []UserID `json:"users" doc:"Who, sorted"`
@@ -96,8 +95,7 @@ type Reaction struct {
 	User  UserID `json:"user" doc:"Who"`
 }
 
-// Thread is what a message shows of the thread under it, which is a room of its
-// own.
+// Thread summarizes the replies to a message, which are in a room of their own.
 type Thread struct {
 	Room    RoomID    `json:"room" doc:"Room of the thread"`
 	Replies int64     `json:"replies" doc:"How many replies there are, without deleted ones"`
@@ -111,7 +109,7 @@ func (t Thread) Newest() int64 { return t.Replies + t.Deleted }
 // Edit is an earlier text of a message.
 type Edit struct {
 	Text string    `json:"text" doc:"Markdown"`
-	At   time.Time `json:"at" doc:"Since when the message had this text"`
+	At   time.Time `json:"at" doc:"When the message got this text"`
 }
 
 // Page asks for at most Limit messages of a room by number, ascending.
@@ -121,7 +119,7 @@ type Page struct {
 	Limit int
 }
 
-// PageFrom says where a [Page] lies.
+// PageFrom selects which messages a [Page] has.
 type PageFrom int
 
 const (
@@ -131,13 +129,13 @@ const (
 	Around                 // up to Limit/2 below No, then No and what follows, up to Limit in all
 )
 
-// MessageListInput asks for messages.
+// MessageListInput selects a page of messages.
 type MessageListInput struct {
 	Room   RoomID `json:"room" doc:"Id of the room"`
-	Before int64  `json:"before,omitempty" doc:"Only messages with a smaller no, the newest of them"`
-	After  *int64 `json:"after,omitempty" doc:"Only messages with a greater no, the oldest of them; 0 starts at the first"`
+	Before int64  `json:"before,omitempty" doc:"The newest messages with a smaller no"`
+	After  *int64 `json:"after,omitempty" doc:"The oldest messages with a greater no; 0 starts at the first message"`
 	Around int64  `json:"around,omitempty" doc:"Messages around this no"`
-	Limit  int    `json:"limit,omitempty" doc:"At most so many; default 50"`
+	Limit  int    `json:"limit,omitempty" doc:"Most items to return; default 50"`
 }
 
 // MessagePage is a page of messages. No runs without holes, so first and last
@@ -167,7 +165,7 @@ func (s *Service) ListMessages(ctx context.Context, who Caller, in MessageListIn
 	}
 	if asked > 1 || page.No < 0 {
 		return MessagePage{}, invalid("before",
-			"give one of before, after and around, and no negative number")
+			"Give only one of before, after and around. None can be negative.")
 	}
 	view, err := s.view(ctx, who, in.Room)
 	if err != nil {

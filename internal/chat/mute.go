@@ -5,26 +5,26 @@ import (
 	"time"
 )
 
-// Mute keeps a member from writing for a time. The zero Mute is none.
+// Mute keeps a member from writing for a time. The zero Mute means not muted.
 type Mute struct {
-	Until  time.Time `json:"until" doc:"When it is over"`
+	Until  time.Time `json:"until" doc:"When it ends"`
 	Reason string    `json:"reason,omitempty" doc:"Why"`
 	By     UserID    `json:"by" doc:"Who did it"`
 }
 
-// active reports whether the mute is not over at a time.
+// active reports whether the mute is in force at a time.
 func (m Mute) active(at time.Time) bool { return at.Before(m.Until) }
 
-// MuteInput keeps a member from writing.
+// MuteInput mutes a member.
 type MuteInput struct {
 	Room    RoomID `json:"room" doc:"Id of the room"`
 	User    UserID `json:"user" doc:"Id of the person"`
-	Seconds int64  `json:"seconds" doc:"For how long from now"`
-	Reason  string `json:"reason,omitempty" doc:"Why; they see it"`
+	Seconds int64  `json:"seconds" doc:"Duration from now"`
+	Reason  string `json:"reason,omitempty" doc:"Reason; the member sees it"`
 }
 
-// muted returns the mute that waits for a person in a room, the zero Mute if
-// none holds.
+// muted returns a person's recorded mute in a room, the zero Mute if none is in
+// force.
 func (s *Service) muted(ctx context.Context, room RoomID, user UserID) (m Mute, err error) {
 	if _, err = s.restriction(ctx, muteKind, room, user, &m); err != nil || !m.active(s.now()) {
 		return Mute{}, err
@@ -44,7 +44,7 @@ func (s *Service) MuteMember(ctx context.Context, who Caller, in MuteInput) (Mem
 		return Member{}, err
 	}
 	if in.Seconds == 0 {
-		return Member{}, invalid("seconds", "give 1 to %d seconds", maxRestriction)
+		return Member{}, invalid("seconds", "Give 1 to %d seconds.", maxRestriction)
 	}
 	if _, err := s.Store.Member(ctx, in.Room, in.User); err != nil {
 		return Member{}, err

@@ -28,7 +28,7 @@ type Notify struct {
 // SetNotify sets of which messages of a room the caller is told.
 func (s *Service) SetNotify(ctx context.Context, who Caller, in Notify) (Notify, error) {
 	if !in.Level.valid() {
-		return Notify{}, invalid("level", "a level is all, mentions or none, or empty for as usual")
+		return Notify{}, invalid("level", "The level must be all, mentions, none, or empty for the default.")
 	}
 	_, err := s.Store.Commit(ctx, s.change(who,
 		Change{Stream: UserStream(who.User.ID), Op: SetNotify{Notify: in}}))

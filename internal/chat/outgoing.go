@@ -24,21 +24,21 @@ const (
 	maxURL = 2048
 )
 
-// Outgoing is an outgoing webhook: an address that is told what happens in one
-// room. The room's log is its queue: it holds a position there, so nothing is
-// lost and the order is kept while the receiver, or the server, is down.
+// Outgoing is an outgoing webhook: an address that receives the events of one
+// room. It keeps a position in the room's log, so no event is lost or reordered
+// while the receiver or the server is down.
 type Outgoing struct {
 	ID        string    `json:"id" doc:"Id"`
 	Room      RoomID    `json:"room" doc:"Room"`
 	URL       string    `json:"url" doc:"Where events are posted to"`
 	Kinds     []Kind    `json:"kinds,omitempty" doc:"Kinds of events that are sent; empty for all"`
-	CreatedBy UserID    `json:"created_by" doc:"Who made it, or adopted it last: it acts with their rights"`
+	CreatedBy UserID    `json:"created_by" doc:"Person who created it or adopted it last; it acts with their permissions"`
 	CreatedAt time.Time `json:"created_at" doc:"When"`
 
 	Position  Position  `json:"position" doc:"Place in the room's stream: every event up to it was accepted, given up or not wanted"`
 	Attempts  int       `json:"attempts,omitempty" doc:"How often the event after it was tried in vain"`
 	NextAt    time.Time `json:"next_at,omitzero" doc:"When it is tried again"`
-	Error     string    `json:"error,omitempty" doc:"What the last attempt failed with; empty if it did not"`
+	Error     string    `json:"error,omitempty" doc:"Error of the last attempt; empty if it did not"`
 	SentAt    time.Time `json:"sent_at,omitzero" doc:"When an event was last accepted"`
 	Dead      int       `json:"dead,omitempty" doc:"How many events were given up so far"`
 	SkippedAt time.Time `json:"skipped_at,omitzero" doc:"When events were last left out, as the receiver was behind for longer than the log reaches back"`
@@ -47,7 +47,7 @@ type Outgoing struct {
 	Paused    bool      `json:"paused,omitempty" doc:"Nothing is sent, because created_by may not moderate the room any more. outgoing.adopt resumes it"`
 }
 
-// OutgoingInput asks for an outgoing webhook.
+// OutgoingInput describes a new outgoing webhook.
 type OutgoingInput struct {
 	Room  RoomID `json:"room" doc:"Id of the room"`
 	URL   string `json:"url" doc:"Where events are to be posted to, http or https"`
@@ -60,7 +60,7 @@ type OutgoingOutput struct {
 	Secret  string   `json:"secret" doc:"Key of the signatures; keep it secret. It is not shown again"`
 }
 
-// OutgoingList is the outgoing webhooks of a room.
+// OutgoingList lists the outgoing webhooks of a room.
 type OutgoingList struct {
 	Webhooks []Outgoing `json:"webhooks" doc:"Oldest first"`
 }
@@ -78,7 +78,7 @@ var roomKinds = []Kind{
 	ThreadMoved, ReactionAdded, ReactionRemoved, MessagesTrimmed,
 }
 
-// StoredOutgoing is a webhook with what only its deliverer needs.
+// StoredOutgoing is a webhook with the state of its delivery.
 type StoredOutgoing struct {
 	Outgoing
 	Secret   string    `json:"secret"`
@@ -88,8 +88,8 @@ type StoredOutgoing struct {
 
 func outgoingID(room RoomID, webhook string) string { return string(room) + "/" + webhook }
 
-// CreateOutgoing makes an outgoing webhook of a room that the caller moderates.
-// It is told of what happens from now on.
+// CreateOutgoing creates an outgoing webhook for a room that the caller
+// moderates. It receives events from now on.
 func (s *Service) CreateOutgoing(ctx context.Context, who Caller, in OutgoingInput) (OutgoingOutput, error) {
 	if _, err := s.moderated(ctx, who, in.Room); err != nil {
 		return OutgoingOutput{}, err
@@ -99,7 +99,7 @@ func (s *Service) CreateOutgoing(ctx context.Context, who Caller, in OutgoingInp
 	}
 	for _, k := range in.Kinds {
 		if !slices.Contains(roomKinds, k) {
-			return OutgoingOutput{}, invalid("kinds", "there is no such kind of event in a room")
+			return OutgoingOutput{}, invalid("kinds", "Rooms have no such kind of event.")
 		}
 	}
 	have, err := s.outgoings(ctx, in.Room)
@@ -108,7 +108,7 @@ func (s *Service) CreateOutgoing(ctx context.Context, who Caller, in OutgoingInp
 	}
 	if len(have) >= maxOutgoing {
 		return OutgoingOutput{}, &Error{Code: CodeConflict,
-			Message: fmt.Sprintf("a room has at most %d outgoing webhooks: delete one first", maxOutgoing)}
+			Message: fmt.Sprintf("A room can have at most %d outgoing webhooks. Delete one first.", maxOutgoing)}
 	}
 	same := 0
 	for _, o := range have {
@@ -118,7 +118,7 @@ func (s *Service) CreateOutgoing(ctx context.Context, who Caller, in OutgoingInp
 	}
 	if same >= maxSameHost {
 		return OutgoingOutput{}, &Error{Code: CodeConflict, Message: fmt.Sprintf(
-			"a room has at most %d outgoing webhooks to one host: delete one first", maxSameHost)}
+			"A room can have at most %d outgoing webhooks to one host. Delete one first.", maxSameHost)}
 	}
 	heads, err := s.Store.Heads(ctx, RoomStream(in.Room))
 	if err != nil {
@@ -142,21 +142,21 @@ func (s *Service) CreateOutgoing(ctx context.Context, who Caller, in OutgoingInp
 	return OutgoingOutput{Webhook: o.Outgoing, Secret: o.Secret}, err
 }
 
-// judgeURL refuses what can be told from the letters of an address. What it
-// leads to is judged when it is reached.
+// judgeURL checks the syntax of an address. The IP address is checked when
+// connecting.
 func judgeURL(link string) error {
 	u, err := url.Parse(link)
 	if err == nil && u.Fragment != "" {
-		return invalid("url", "an address must not contain #: a server never sees what follows it")
+		return invalid("url", "The address must not contain #. Servers never see what follows it.")
 	}
 	if err != nil || len(link) > maxURL || u.Scheme != "http" && u.Scheme != "https" ||
 		u.Hostname() == "" || u.User != nil || u.Opaque != "" {
-		return invalid("url", "an address is like https://example.org/path, without a name or password in it, and has at most %d bytes", maxURL)
+		return invalid("url", "Give an address such as https://example.org/path, without a user name or password, of at most %d bytes.", maxURL)
 	}
 	return nil
 }
 
-// host is whom an address leads to; its path may be a secret.
+// host returns the host of an address, whose path may be secret.
 func host(link string) string {
 	u, err := url.Parse(link)
 	if err != nil {
@@ -185,7 +185,7 @@ func (s *Service) ListOutgoing(ctx context.Context, who Caller, in RoomInput) (O
 }
 
 // AdoptOutgoing makes the caller responsible for an outgoing webhook, which
-// then acts with their rights and goes on where it stopped.
+// then acts with their permissions and continues where it stopped.
 func (s *Service) AdoptOutgoing(ctx context.Context, who Caller, in OutgoingIDInput) (None, error) {
 	if _, err := s.moderated(ctx, who, in.Room); err != nil {
 		return None{}, err
@@ -205,8 +205,8 @@ func (s *Service) AdoptOutgoing(ctx context.Context, who Caller, in OutgoingIDIn
 	return None{}, err
 }
 
-// moderates reports whether someone may moderate the room now. What they set up
-// there acts with their rights, each time that it acts.
+// moderates reports whether a person may moderate the room now. Webhooks check
+// this for their owner each time they act.
 func (s *Service) moderates(ctx context.Context, user UserID, room RoomID) (bool, error) {
 	account, err := s.Store.Account(ctx, user)
 	if errors.Is(err, ErrNotFound) || err == nil && account.Disabled {
@@ -222,9 +222,8 @@ func (s *Service) moderates(ctx context.Context, user UserID, room RoomID) (bool
 	return err == nil, err
 }
 
-// MayDeliver reports whether whoever is responsible for a webhook may read the
-// room. If not, the webhook pauses, and the room's moderators find it in the
-// list and in the audit log.
+// MayDeliver reports whether the person responsible for a webhook may moderate
+// the room. If not, the webhook pauses; the list and the audit log show it.
 func (s *Service) MayDeliver(ctx context.Context, o StoredOutgoing) (bool, error) {
 	ok, err := s.moderates(ctx, o.CreatedBy, o.Room)
 	if ok || err != nil {
@@ -269,8 +268,8 @@ func (s *Service) DeleteOutgoing(ctx context.Context, who Caller, in OutgoingIDI
 	return None{}, s.Store.DeleteRecord(ctx, outgoingKind, outgoingID(in.Room, in.Webhook))
 }
 
-// outgoing returns a webhook and the version of its record. Ids with a slash
-// name no webhook, so that nobody reaches another room's through their own.
+// outgoing returns a webhook and the version of its record. It refuses ids with
+// a slash, which could name a webhook of another room.
 func (s *Service) outgoing(ctx context.Context, room RoomID, webhook string) (StoredOutgoing, int64, error) {
 	if webhook == "" || strings.Contains(webhook, "/") {
 		return StoredOutgoing{}, 0, ErrNotFound
@@ -283,8 +282,7 @@ func (s *Service) outgoing(ctx context.Context, room RoomID, webhook string) (St
 	return o, r.Version, err
 }
 
-// outgoingChanged tells the deliverer that there is another webhook to serve,
-// or something new to do for one.
+// outgoingChanged wakes the delivery after a webhook was created or changed.
 func (s *Service) outgoingChanged() {
 	if s.OutgoingChanged != nil {
 		s.OutgoingChanged()
@@ -344,8 +342,8 @@ func (s *Service) outgoings(ctx context.Context, room RoomID) ([]StoredOutgoing,
 	return all, nil
 }
 
-// ChangeOutgoing applies a change to a webhook as it is now, also while others
-// change it. ErrNotFound if it is deleted.
+// ChangeOutgoing applies a change to a webhook and retries on conflicts.
+// ErrNotFound if it is deleted.
 func (s *Service) ChangeOutgoing(ctx context.Context, room RoomID, webhook string,
 	change func(*StoredOutgoing)) (StoredOutgoing, error) {
 	for {

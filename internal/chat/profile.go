@@ -93,7 +93,7 @@ func (s *Service) status(in StatusInput) (Status, error) {
 		return Status{}, err
 	}
 	if !until.IsZero() && !s.now().Before(until) {
-		return Status{}, invalid("status", "a status ends later than now")
+		return Status{}, invalid("status", "A status must end in the future.")
 	}
 	return Status{Emoji: in.Emoji, Text: text, Until: until}, nil
 }

@@ -125,6 +125,6 @@ func (s *Service) stillFits(ctx context.Context, file File) error {
 
 func (s *Service) noSpace() error {
 	return &Error{Code: CodeTooLarge,
-		Message: fmt.Sprintf("there is no space left for this file: all files together have at most %.4g MiB here. Delete some and wait ten minutes, or tell whoever runs this server",
+		Message: fmt.Sprintf("There is no space left for this file. All files together can have at most %.4g MiB. Delete some and wait ten minutes, or tell your administrator.",
 			float64(s.Limits.Files)/(1<<20))}
 }

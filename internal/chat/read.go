@@ -28,7 +28,7 @@ func (s *Service) MarkRead(ctx context.Context, who Caller, in ReadInput) (ReadO
 		return ReadOutput{}, err
 	}
 	if in.No < 0 {
-		return ReadOutput{}, invalid("no", "a message's number is not negative")
+		return ReadOutput{}, invalid("no", "The number must not be negative.")
 	}
 	no := min(in.No, view.HeadNo)
 	// at the same place too: an attempt that failed may have moved it without

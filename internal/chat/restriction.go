@@ -9,11 +9,11 @@ import (
 )
 
 // Kinds of records with the id "<room>/<user>/<id>", of which the newest
-// counts. They hold also while that person is not in the room. A record is
-// never changed, so that what is over can be forgotten at any time.
+// counts. They also hold while the person is not in the room. A record never
+// changes, so an expired one can be deleted at any time.
 const (
 	banKind  = "ban"  // a Ban
-	muteKind = "mute" // a Mute, as the member has it: who leaves and comes back is still muted
+	muteKind = "mute" // a Mute, as in the member's entry: leaving and joining again does not end it
 )
 
 const (
@@ -38,7 +38,7 @@ func (s *Service) restriction(ctx context.Context, kind string, room RoomID, use
 	return ids, err
 }
 
-// restrict records a restriction in the place of those before.
+// restrict records a restriction and deletes the earlier ones.
 func (s *Service) restrict(ctx context.Context, kind string, room RoomID, user UserID, value any) error {
 	var before json.RawMessage
 	ids, err := s.restriction(ctx, kind, room, user, &before)
@@ -56,8 +56,7 @@ func (s *Service) restrict(ctx context.Context, kind string, room RoomID, user U
 	return s.forgetRecords(ctx, kind, ids...)
 }
 
-// join puts a person into a room that is there, unless they are banned from
-// it.
+// join adds a person to an existing room unless they are banned from it.
 func (s *Service) join(ctx context.Context, who Caller, room RoomID, user UserID, as RoomRole) error {
 	if err := s.notBanned(ctx, who, room, user); err != nil {
 		return err
@@ -70,8 +69,8 @@ func (s *Service) join(ctx context.Context, who Caller, room RoomID, user UserID
 	if _, err := s.Store.Commit(ctx, changes...); err != nil {
 		return err
 	}
-	// Bans and mutes are recorded before they are carried out: who has come in
-	// between the two is found here.
+	// Bans and mutes are recorded before they take effect. Someone who joined
+	// in between is found here.
 	ban, err := s.banned(ctx, room, user)
 	if err != nil {
 		return err
@@ -90,8 +89,8 @@ func (s *Service) join(ctx context.Context, who Caller, room RoomID, user UserID
 	return err
 }
 
-// checkRestriction checks what is to be done to a person by a moderator of a
-// room, and says until when it is to hold: never is the zero time.
+// checkRestriction checks a mute or ban that a moderator asks for. It returns
+// when the restriction ends; the zero time means never.
 func (s *Service) checkRestriction(ctx context.Context, who Caller, id RoomID, user UserID, seconds int64,
 	why string) (room Room, because string, until time.Time, err error) {
 	view, err := s.moderated(ctx, who, id)
@@ -102,7 +101,7 @@ func (s *Service) checkRestriction(ctx context.Context, who Caller, id RoomID, u
 		return Room{}, "", time.Time{}, err
 	}
 	if seconds < 0 || seconds > maxRestriction {
-		return Room{}, "", time.Time{}, invalid("seconds", "give 1 to %d seconds", maxRestriction)
+		return Room{}, "", time.Time{}, invalid("seconds", "Give 1 to %d seconds.", maxRestriction)
 	}
 	account, err := s.Store.Account(ctx, user)
 	if err != nil {
@@ -115,7 +114,7 @@ func (s *Service) checkRestriction(ctx context.Context, who Caller, id RoomID, u
 	if user == who.User.ID || mayModerate(account.User, view.Room, member.Role) {
 		return Room{}, "", time.Time{},
 			&Error{Code: CodeForbidden, Field: "user",
-				Message: "those who moderate a room cannot be muted or banned there: take that role from them first"}
+				Message: "Moderators of a room cannot be muted or banned there. Remove them as moderators first."}
 	}
 	if seconds > 0 {
 		until = s.now().Add(time.Duration(seconds) * time.Second)
@@ -123,15 +122,15 @@ func (s *Service) checkRestriction(ctx context.Context, who Caller, id RoomID, u
 	return view.Room, because, until, nil
 }
 
-// lasting says in words for how long something holds.
+// lasting returns a duration in words.
 func lasting(seconds int64) string {
 	if seconds == 0 {
-		return "for good"
+		return "permanently"
 	}
 	return "for " + (time.Duration(seconds) * time.Second).String()
 }
 
-// pruneRestrictions forgets bans and mutes that have ended.
+// pruneRestrictions deletes bans and mutes that have ended.
 func (s *Service) pruneRestrictions(ctx context.Context) error {
 	var all []error
 	for _, kind := range []string{banKind, muteKind} {

@@ -116,7 +116,7 @@ func (s *Service) ListRooms(ctx context.Context, who Caller, _ None) (RoomList, 
 // RoomPageInput asks for a page of public rooms.
 type RoomPageInput struct {
 	After RoomID `json:"after,omitempty" doc:"Only rooms with a greater id: next of the page before"`
-	Limit int    `json:"limit,omitempty" doc:"At most so many; default 100"`
+	Limit int    `json:"limit,omitempty" doc:"Most items to return; default 100"`
 }
 
 // RoomPage is a page of public rooms.
@@ -163,10 +163,10 @@ func (s *Service) CreateRoom(ctx context.Context, who Caller, in CreateRoomInput
 		in.Kind = Public
 	}
 	if in.Kind != Public && in.Kind != Private {
-		return RoomView{}, invalid("kind", "a room is public or private; direct.open opens direct ones")
+		return RoomView{}, invalid("kind", "The kind must be public or private. Use direct.open for direct rooms.")
 	}
 	if len(in.Users) > 50 {
-		return RoomView{}, invalid("users", "at most 50 people can be added at once")
+		return RoomView{}, invalid("users", "At most 50 people can be added at once.")
 	}
 	room := Room{ID: RoomID(s.NewID()), Kind: in.Kind, CreatedBy: who.User.ID, CreatedAt: s.now()}
 	var err error
@@ -204,7 +204,7 @@ func (s *Service) CreateRoom(ctx context.Context, who Caller, in CreateRoomInput
 func (s *Service) mayCreateOneMore(ctx context.Context, who Caller) error {
 	created, err := s.Store.CountRooms(ctx, who.User.ID)
 	if err == nil && created >= s.Limits.RoomsCreated {
-		return &Error{Code: CodeForbidden, Message: "you have created as many rooms as one person may"}
+		return &Error{Code: CodeForbidden, Message: "You have created as many rooms as one person can."}
 	}
 	return err
 }
@@ -289,20 +289,20 @@ func (s *Service) UpdateRoom(ctx context.Context, who Caller, in UpdateRoomInput
 		}
 		if *in.Retain < -1 || *in.Retain > maxRetain {
 			return RoomView{}, invalid("retain",
-				"give days up to %d, 0 for what the server does, or -1 for never", maxRetain)
+				"Give up to %d days, 0 for the server's default, or -1 to keep messages forever.", maxRetain)
 		}
 		room.Retain = *in.Retain
 	}
 	if in.Archived != nil {
 		if room.ID == GeneralID && *in.Archived {
 			return RoomView{}, &Error{Code: CodeForbidden, Field: "archived",
-				Message: "General cannot be archived"}
+				Message: "General cannot be archived."}
 		}
 		room.Archived = *in.Archived
 	}
 	if in.Slow != nil {
 		if *in.Slow < 0 || *in.Slow > maxSlow {
-			return RoomView{}, invalid("slow", "give seconds up to %d, 0 for none", maxSlow)
+			return RoomView{}, invalid("slow", "Give up to %d seconds, or 0 for no slow mode.", maxSlow)
 		}
 		room.Slow = *in.Slow
 	}

@@ -135,7 +135,7 @@ type SearchInput struct {
 	Before string `json:"before,omitempty" doc:"Only sent before this time: RFC 3339, or a day in UTC"`
 	Has    string `json:"has,omitempty" enum:"link,file" doc:"Only with a link, or with a file"`
 	Cursor string `json:"cursor,omitempty" doc:"next of the answer before"`
-	Limit  int    `json:"limit,omitempty" doc:"At most so many; default 20"`
+	Limit  int    `json:"limit,omitempty" doc:"Most items to return; default 20"`
 }
 
 // SearchResult is what was found.
@@ -210,21 +210,21 @@ func (s *Service) searchable(ctx context.Context, who Caller, room RoomID) ([]Ro
 
 func (in *SearchInput) query() (q Query, before SearchCursor, err error) {
 	if !utf8.ValidString(in.Text) || len(in.Text) > 1000 {
-		return q, before, invalid("q", "what is looked for is at most 1000 bytes of text")
+		return q, before, invalid("q", "A search can have at most 1000 bytes of text.")
 	}
 	q = Query{Text: strings.TrimSpace(in.Text), From: in.From, Link: in.Has == "link", File: in.Has == "file"}
 	if q.Text == "" && q.From == "" && in.Has == "" {
-		return q, before, invalid("q", "give words to look for, or from, or has")
+		return q, before, invalid("q", "Give words to search for, from, or has.")
 	}
 	n := 0
 	for _, t := range q.Terms() {
 		n += len(words(t.Text))
 	}
 	if n > searchWords {
-		return q, before, invalid("q", "search for at most %d words at once", searchWords)
+		return q, before, invalid("q", "Search for at most %d words at once.", searchWords)
 	}
 	if in.Has != "" && !q.Link && !q.File {
-		return q, before, invalid("has", "has is link or file")
+		return q, before, invalid("has", "has must be link or file.")
 	}
 	if q.After, err = searchTime("after", in.After); err != nil {
 		return q, before, err
@@ -236,7 +236,7 @@ func (in *SearchInput) query() (q Query, before SearchCursor, err error) {
 		at, id, _ := strings.Cut(in.Cursor, ".")
 		ms, err := strconv.ParseInt(at, 10, 64)
 		if err != nil || len(id) > 200 {
-			return q, before, invalid("cursor", "a cursor is what next was in an answer")
+			return q, before, invalid("cursor", "cursor must be the next value of an earlier answer.")
 		}
 		before = SearchCursor{At: time.UnixMilli(ms).UTC(), ID: id}
 	}
@@ -252,5 +252,5 @@ func searchTime(field, text string) (time.Time, error) {
 			return t.UTC(), nil
 		}
 	}
-	return time.Time{}, invalid(field, "a time is written as 2026-03-01T12:00:00Z, or a day as 2026-03-01")
+	return time.Time{}, invalid(field, "Write a time as 2026-03-01T12:00:00Z, or a day as 2026-03-01.")
 }

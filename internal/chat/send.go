@@ -26,7 +26,7 @@ func (s *Service) Send(ctx context.Context, who Caller, in SendInput) (Message, 
 		}
 	}
 	if !isClientID(in.ClientID) {
-		return Message{}, invalid("client_id", "a client_id is at most 64 letters, digits and -_.:")
+		return Message{}, invalid("client_id", "client_id can have at most 64 letters, digits and -_.: characters.")
 	}
 	if err := s.limit(ctx, "send:"+string(who.User.ID), s.Limits.Sends); err != nil {
 		return Message{}, err

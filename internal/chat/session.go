@@ -9,24 +9,24 @@ import (
 	"time"
 )
 
-// touchEvery is how exact Session.SeenAt is: a busy session writes no more
+// touchEvery is the precision of Session.SeenAt: it is written at most this
 // often.
 const touchEvery = 5 * time.Minute
 
-// Session is one log-in of one person on one device, or a token that they made
-// for a program. The token itself is not kept, only its hash.
+// Session is one login of one person on one device, or an API token. Only the
+// token's hash is stored.
 type Session struct {
 	ID        SessionID `json:"id" doc:"Id, not the token"`
 	User      UserID    `json:"-"`
 	TokenHash string    `json:"-"` // lower-case hex SHA-256 of the token
-	Name      string    `json:"name,omitempty" doc:"Tokens for programs: what it is for; empty for log-ins"`
-	Scopes    []string  `json:"scopes,omitempty" doc:"Tokens for programs: what it may do; empty for log-ins, which may do all"`
-	Agent     string    `json:"agent,omitempty" doc:"User-Agent at log-in"`
-	Addr      string    `json:"addr,omitempty" doc:"Address at log-in"`
+	Name      string    `json:"name,omitempty" doc:"Name of an API token; empty for logins"`
+	Scopes    []string  `json:"scopes,omitempty" doc:"Scopes of an API token; empty for logins, which have all"`
+	Agent     string    `json:"agent,omitempty" doc:"User-Agent at login"`
+	Addr      string    `json:"addr,omitempty" doc:"Address at login"`
 	CreatedAt time.Time `json:"created_at" doc:"Log-in"`
 	SeenAt    time.Time `json:"seen_at" doc:"Last used, to a few minutes"`
-	ExpiresAt time.Time `json:"expires_at" doc:"Ends then at the latest"`
-	Current   bool      `json:"current,omitempty" doc:"The session that asks"`
+	ExpiresAt time.Time `json:"expires_at" doc:"Latest time at which it ends"`
+	Current   bool      `json:"current,omitempty" doc:"Whether this is the session of the request"`
 }
 
 func hashToken(token string) string {
@@ -34,8 +34,8 @@ func hashToken(token string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Authenticate returns who, completed with the person and the session of the
-// token. ErrUnauthenticated if it has none, or it is over.
+// Authenticate returns who with the person and session of the token filled in.
+// ErrUnauthenticated if there is none or it has expired.
 func (s *Service) Authenticate(ctx context.Context, token string, who Caller) (Caller, error) {
 	if token == "" || len(token) > 256 {
 		return Caller{}, ErrUnauthenticated
@@ -52,14 +52,14 @@ func (s *Service) Authenticate(ctx context.Context, token string, who Caller) (C
 		return Caller{}, ErrUnauthenticated
 	}
 	if now.Sub(session.SeenAt) >= touchEvery {
-		if session.Name == "" { // tokens end when they were said to
+		if session.Name == "" { // API tokens are not extended
 			session.ExpiresAt = s.expiry(session.CreatedAt, now)
 		}
 		err := s.Store.TouchSession(ctx, session.ID, account.ID, now, session.ExpiresAt)
 		if errors.Is(err, ErrNotFound) {
 			return Caller{}, ErrUnauthenticated
 		}
-		// A store that cannot be written can still tell whose session this is.
+		// Sessions stay usable while the store is read-only.
 		if err != nil && !errors.Is(err, ErrUnavailable) {
 			return Caller{}, err
 		}
@@ -81,29 +81,29 @@ func (s *Service) expiry(created, now time.Time) time.Time {
 }
 
 var errElsewhere = &Error{Code: CodeForbidden,
-	Message: "this server knows no passwords: people log in to the program that it is a part of"}
+	Message: "This server has no passwords. Log in to the site that it is part of."}
 
-// LogInInput asks for a session.
+// LogInInput is a name and password.
 type LogInInput struct {
 	Name     string `json:"name" doc:"Name"`
 	Password string `json:"password" doc:"Password"`
 }
 
-// LoggedInOutput is a new session. Browsers get the token as a cookie instead.
+// LoggedInOutput is a new session. Browsers get its token as a cookie.
 type LoggedInOutput struct {
 	User    User    `json:"user" doc:"Who you are"`
 	Session Session `json:"session" doc:"The session"`
-	Token   string  `json:"token,omitempty" doc:"Bearer token; keep it secret"`
+	Token   string  `json:"token,omitempty" doc:"Bearer token. Keep it secret"`
 }
 
-// LogIn opens a session. A wrong name and a wrong password get the same answer
+// LogIn opens a session. A wrong name and a wrong password get the same error
 // after the same work.
 func (s *Service) LogIn(ctx context.Context, who Caller, in LogInInput) (LoggedInOutput, error) {
 	if s.External != nil {
 		return LoggedInOutput{}, errElsewhere
 	}
 	if len(in.Password) > s.Limits.Password {
-		return LoggedInOutput{}, invalid("password", "a password has at most %d bytes", s.Limits.Password)
+		return LoggedInOutput{}, invalid("password", "A password can have at most %d bytes.", s.Limits.Password)
 	}
 	key := s.Names.Key(in.Name)
 	account, err := s.Store.AccountByName(ctx, key)
@@ -119,16 +119,17 @@ func (s *Service) LogIn(ctx context.Context, who Caller, in LogInInput) (LoggedI
 		return LoggedInOutput{}, err
 	}
 	if !ok {
-		// What is nobody's name may be a password in the wrong field.
+		// Only existing names are logged: others may be a password in the wrong
+		// field.
 		s.Log.Warn("log-in failed", "name", account.Name, "address", who.Addr)
 		return LoggedInOutput{}, wrong
 	}
-	if account.barred(s.now()) { // which is told only to who knows the password
+	if account.barred(s.now()) { // only shown to someone who knows the password
 		return LoggedInOutput{}, disabled(account.User)
 	}
 	if account.Disabled { // not any more
 		if account.User, err = s.enable(ctx, account.ID); errors.Is(err, ErrUnauthenticated) {
-			err = wrong // disabled again meanwhile
+			err = wrong // disabled again in the meantime
 		}
 		if err != nil {
 			return LoggedInOutput{}, err
@@ -145,8 +146,8 @@ func (s *Service) LogIn(ctx context.Context, who Caller, in LogInInput) (LoggedI
 	return s.openSession(ctx, who, account.User)
 }
 
-// rehash keeps the same password in today's way. It ends no session, and gives
-// way to whoever changes the password meanwhile.
+// rehash stores the same password with current parameters. It ends no session,
+// and does nothing if the password has changed in the meantime.
 func (s *Service) rehash(ctx context.Context, account Account, password string) error {
 	hash, err := s.Hasher.Hash(ctx, password)
 	if err != nil {
@@ -162,7 +163,7 @@ func (s *Service) rehash(ctx context.Context, account Account, password string) 
 	return err
 }
 
-// noSession is nobody's.
+// noSession is the id of no session.
 const noSession SessionID = "none"
 
 func (s *Service) openSession(ctx context.Context, who Caller, user User) (LoggedInOutput, error) {
@@ -184,12 +185,11 @@ func (s *Service) openSession(ctx context.Context, who Caller, user User) (Logge
 	return LoggedInOutput{User: user, Session: session, Token: token}, nil
 }
 
-// maxLogIns is how many log-ins of one person are remembered at a time. It
-// leaves some of maxTokens.
+// maxLogIns bounds the login sessions of one person. It is below maxTokens.
 const maxLogIns = 100
 
-// endOldest makes place for one more log-in: nobody is kept out because they
-// have logged in too often.
+// endOldest ends the oldest login sessions so that one more fits: too many
+// logins never lock a person out.
 func (s *Service) endOldest(ctx context.Context, user UserID) error {
 	all, err := s.Store.Sessions(ctx, user)
 	if err != nil {
@@ -213,7 +213,7 @@ func (s *Service) endOldest(ctx context.Context, user UserID) error {
 	return err
 }
 
-// LogOut ends the session that asks.
+// LogOut ends the caller's session.
 func (s *Service) LogOut(ctx context.Context, who Caller, _ None) (None, error) {
 	return s.RevokeSession(ctx, who, SessionInput{Session: who.Session})
 }
@@ -253,13 +253,13 @@ func (s *Service) RevokeSession(ctx context.Context, who Caller, in SessionInput
 	return None{}, err
 }
 
-// MeOutput is who asks.
+// MeOutput is the caller.
 type MeOutput struct {
 	User    User    `json:"user" doc:"You"`
-	Session Session `json:"session" doc:"The session that asks"`
+	Session Session `json:"session" doc:"Whether this is the session of the request"`
 }
 
-// Me returns who asks.
+// Me returns the caller.
 func (s *Service) Me(ctx context.Context, who Caller, _ None) (MeOutput, error) {
 	all, err := s.ListSessions(ctx, who, None{})
 	if err != nil {
@@ -269,6 +269,6 @@ func (s *Service) Me(ctx context.Context, who Caller, _ None) (MeOutput, error) 
 	if i < 0 {
 		return MeOutput{}, ErrUnauthenticated
 	}
-	account, err := s.Store.Account(ctx, who.User.ID) // a connection's caller is as they were when it began
+	account, err := s.Store.Account(ctx, who.User.ID) // a connection's caller may be out of date
 	return MeOutput{User: account.User, Session: all.Sessions[i]}, err
 }

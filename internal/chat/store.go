@@ -129,24 +129,23 @@ const MaxEdits = 100
 // resuming.
 const Window = 1000
 
-// Bell carries news between nodes, and inside one. It may drop, double and
-// reorder.
+// Bell announces new events to the nodes. It may drop, repeat and reorder them.
 type Bell interface {
-	// Subscribe asks for the stream's rings and signals, and returns once they
-	// are certain to arrive from now on. Calls nest: each needs its
+	// Subscribe asks for a stream's events and signals. It returns once the
+	// subscription is active. Calls are counted: each needs its own
 	// Unsubscribe.
 	Subscribe(ctx context.Context, s Stream) error
 	Unsubscribe(s Stream)
-	// Signal sends news that has no number. Losing it is no error.
+	// Signal sends a signal, which may be lost.
 	Signal(ctx context.Context, s Signal)
 }
 
-// Handler is what a [Bell] calls, from any goroutine. Neither method blocks,
-// and neither keeps e or s after changing it: events are shared and read-only.
+// Handler receives what a [Bell] announces, from any goroutine. Its methods
+// must not block. Events are shared and must not be changed.
 type Handler interface {
-	// Event says that the stream has reached e.
+	// Event announces e as an event of its stream.
 	Event(e *Event)
 	Signal(s Signal)
-	// Gap says that rings of the stream may have been lost until now.
+	// Gap announces that events of the stream may have been missed.
 	Gap(s Stream)
 }

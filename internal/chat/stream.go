@@ -36,7 +36,7 @@ type EventListInput struct {
 	Epoch string `json:"epoch" doc:"Epoch of the position"`
 	Seq   int64  `json:"seq" doc:"Number of the last event seen"`
 	ID    string `json:"id,omitempty" doc:"Id of that event, if known"`
-	Limit int    `json:"limit,omitempty" doc:"At most so many; default 100"`
+	Limit int    `json:"limit,omitempty" doc:"Most items to return; default 100"`
 }
 
 // EventList is what happened since.
@@ -52,7 +52,7 @@ func (s *Service) ListEvents(ctx context.Context, who Caller, in EventListInput)
 		return EventList{}, err
 	}
 	if in.Seq < 0 {
-		return EventList{}, invalid("seq", "a position's seq is not negative")
+		return EventList{}, invalid("seq", "seq must not be negative.")
 	}
 	stream := RoomStream(in.Room)
 	if err := s.MayRead(ctx, who, stream); err != nil {

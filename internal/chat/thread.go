@@ -11,18 +11,18 @@ import (
 
 const threadPrefix = "t-"
 
-// ThreadID is the id of the thread under a message. It follows from the
-// message, so that there cannot be two.
+// ThreadID is the id of a message's thread. It is derived from the message, so
+// there is only one.
 func ThreadID(room RoomID, no int64) RoomID {
 	sum := sha256.Sum256([]byte(string(room) + "\x00" + strconv.FormatInt(no, 10)))
 	return RoomID(threadPrefix + hex.EncodeToString(sum[:13]))
 }
 
-// IsThread reports whether that is the id of a thread.
+// IsThread reports whether id is that of a thread.
 func IsThread(id RoomID) bool { return strings.HasPrefix(string(id), threadPrefix) }
 
-// home is the room whose members may read this one: itself, or for a thread the
-// room that it is in.
+// home is the room whose members may read r: r itself, or the parent of a
+// thread.
 func (r Room) home() RoomID {
 	if r.Kind == ThreadRoom {
 		return r.Parent
@@ -30,9 +30,8 @@ func (r Room) home() RoomID {
 	return r.ID
 }
 
-// view returns a room as the caller sees it. Threads are open to all members of
-// the room that they are in, also to those who do not follow them, for whom
-// everything in it is read; nobody sees a thread who is not in that room.
+// view returns a room as the caller sees it. All members of the parent room can
+// see a thread; those who do not follow it have no unread messages in it.
 func (s *Service) view(ctx context.Context, who Caller, id RoomID) (RoomView, error) {
 	view, err := s.Store.View(ctx, id, who.User.ID)
 	if !IsThread(id) || err != nil && !errors.Is(err, ErrNotFound) {
@@ -46,7 +45,7 @@ func (s *Service) view(ctx context.Context, who Caller, id RoomID) (RoomView, er
 	}
 	parent, err := s.Store.Member(ctx, view.Parent, who.User.ID)
 	if err != nil || follows {
-		view.Role = parent.Role // who moderates a room moderates its threads
+		view.Role = parent.Role // moderators of a room moderate its threads
 		return view, err
 	}
 	heads, err := s.Store.Heads(ctx, RoomStream(id))
@@ -58,8 +57,8 @@ func (s *Service) view(ctx context.Context, who Caller, id RoomID) (RoomView, er
 	return view, nil
 }
 
-// FollowThread puts the thread under a message on the caller's list, and makes
-// it if nobody has yet.
+// FollowThread adds a message's thread to the caller's list, and creates the
+// thread if necessary.
 func (s *Service) FollowThread(ctx context.Context, who Caller, in MessageInput) (RoomView, error) {
 	if err := s.limit(ctx, "mark:"+string(who.User.ID), s.Limits.Sends); err != nil {
 		return RoomView{}, err
@@ -71,8 +70,7 @@ func (s *Service) FollowThread(ctx context.Context, who Caller, in MessageInput)
 	return s.view(ctx, who, id)
 }
 
-// mayWrite returns nil if the caller, who is to be in a room or in that of a
-// thread, may write there.
+// mayWrite returns nil if the caller may write in a room or thread.
 func (s *Service) mayWrite(ctx context.Context, who Caller, room Room) error {
 	view, err := s.Store.View(ctx, room.home(), who.User.ID)
 	if err != nil {
@@ -81,8 +79,7 @@ func (s *Service) mayWrite(ctx context.Context, who Caller, room Room) error {
 	return s.judge(view)
 }
 
-// judge is what stores judge with [Change].MustSpeak, for those who write in
-// threads.
+// judge makes the checks of [Change].MustSpeak for threads.
 func (s *Service) judge(home RoomView) error {
 	switch {
 	case home.Archived:
@@ -93,16 +90,16 @@ func (s *Service) judge(home RoomView) error {
 	return nil
 }
 
-// thread makes the thread under a message, with its author and the caller in
-// it, and returns its id. Writes is whether they are to write in it: to make
-// one is to write.
+// thread returns the id of a message's thread, and creates it with the author
+// and the caller in it if necessary. Set writes if the caller is about to write
+// in it; creating a thread counts as writing.
 func (s *Service) thread(ctx context.Context, who Caller, in MessageInput, writes bool) (RoomID, error) {
 	parent, err := s.Store.View(ctx, in.Room, who.User.ID)
 	if err != nil {
 		return "", err
 	}
 	if parent.Kind == ThreadRoom {
-		return "", invalid("thread", "a thread cannot have threads: answer in it")
+		return "", invalid("thread", "A thread cannot have threads. Reply in this one.")
 	}
 	mayNot := s.judge(parent)
 	if writes && mayNot != nil {
@@ -140,7 +137,8 @@ func (s *Service) thread(ctx context.Context, who Caller, in MessageInput, write
 	return id, nil
 }
 
-// threadFor returns the thread that a message goes into, with the caller in it.
+// threadFor returns the thread that a message is sent to, with the caller as a
+// member.
 func (s *Service) threadFor(ctx context.Context, who Caller, in SendInput) (Room, error) {
 	id := in.Room
 	if in.Thread != 0 {
@@ -161,10 +159,9 @@ func (s *Service) threadFor(ctx context.Context, who Caller, in SendInput) (Room
 	return room, s.follow(ctx, who, id, who.User.ID)
 }
 
-// follow puts somebody who is in its room into a thread. Others than the caller
-// are left out if they are in half as many rooms as one may be: who answers
-// many messages of theirs, or calls them in many threads, leaves them the other
-// half.
+// follow adds a member of the parent room to a thread. People other than the
+// caller are skipped if they already use half of their room limit, so that
+// others cannot use it up.
 func (s *Service) follow(ctx context.Context, who Caller, thread RoomID, user UserID) error {
 	if _, err := s.Store.Member(ctx, thread, user); !errors.Is(err, ErrNotFound) {
 		return err
@@ -210,13 +207,13 @@ func (s *Service) updateThread(ctx context.Context, who Caller, thread Room, now
 	_, err := s.Store.Commit(ctx, s.change(who, Change{Stream: RoomStream(thread.Parent),
 		Op: MoveThread{No: thread.Root, Thread: now}}))
 	if errors.Is(err, ErrNotFound) {
-		return nil // the message above the thread was deleted by age
+		return nil // the message was deleted by retention
 	}
 	return err
 }
 
-// leaveThreads takes a person out of all threads of a room that they are about
-// to leave.
+// leaveThreads removes a person from all threads of a room before they leave
+// it.
 func (s *Service) leaveThreads(ctx context.Context, who Caller, room RoomID, user UserID) error {
 	views, err := s.Store.Views(ctx, user)
 	if err != nil {

@@ -8,23 +8,23 @@ import (
 	"time"
 )
 
-// What a token may do. A session of a log-in may do all.
+// Scopes of tokens. A login session has all of them.
 const (
-	ScopeRead   = "read"   // all that reads, live too
-	ScopeSend   = "send"   // messages and what belongs to them: reactions, threads, read positions, typing
+	ScopeRead   = "read"   // reading, including live updates
+	ScopeSend   = "send"   // messages, reactions, threads, read positions, typing
 	ScopeManage = "manage" // rooms, members, people, invites
-	// ScopeLogin is never a token's: passwords and tokens themselves.
+	// ScopeLogin covers passwords and tokens. No token has it.
 	ScopeLogin = "login"
-	// hookScope before a room's id lets nothing but an incoming webhook write
-	// to that room.
+	// hookScope, followed by a room's id, is the scope of an incoming webhook:
+	// it can only post to that room.
 	hookScope = "hook:"
 )
 
-// maxTokens is how many sessions and tokens somebody may have when they make
-// another token.
+// maxTokens bounds the sessions and tokens of one person when a token is
+// created.
 const maxTokens = 200
 
-// scopeOf says which scope an action needs.
+// scopeOf returns the scope that an action needs.
 func scopeOf(name, method string) string {
 	switch noun, _, _ := strings.Cut(name, "."); {
 	case name == "session.delete": // a token can end itself
@@ -39,49 +39,48 @@ func scopeOf(name, method string) string {
 	return ScopeManage
 }
 
-// May returns nil if the caller's session may do what needs that scope.
+// May returns nil if the caller's session has the scope.
 func (c Caller) May(scope string) error {
 	if len(c.Scopes) == 0 || scope == "" || slices.Contains(c.Scopes, scope) {
 		return nil
 	}
 	if scope == ScopeLogin {
-		return &Error{Code: CodeForbidden, Message: "tokens cannot do this: log in with a password"}
+		return &Error{Code: CodeForbidden, Message: "Tokens cannot do this. Log in with a password."}
 	}
-	return &Error{Code: CodeForbidden, Message: "this token lacks the scope " + scope}
+	return &Error{Code: CodeForbidden, Message: "This token needs the scope " + scope + "."}
 }
 
-// TokenInput asks for a token.
+// TokenInput describes a new token.
 type TokenInput struct {
-	Name   string   `json:"name" doc:"What it is for"`
-	Scopes []string `json:"scopes" doc:"What it may do: read, send, manage"`
-	Days   int      `json:"days,omitempty" doc:"How long it is valid; 0 for ten years"`
-	User   UserID   `json:"user,omitempty" doc:"A bot whose token it is to be; default you"`
+	Name   string   `json:"name" doc:"What the token is for"`
+	Scopes []string `json:"scopes" doc:"Scopes: read, send, manage"`
+	Days   int      `json:"days,omitempty" doc:"Days until it expires; 0 for ten years"`
+	User   UserID   `json:"user,omitempty" doc:"Bot that gets the token; default you"`
 }
 
 // TokenOutput is a new token.
 type TokenOutput struct {
-	Session Session `json:"session" doc:"What it may do, and until when"`
-	Token   string  `json:"token" doc:"Bearer token; keep it secret. It is not shown again"`
+	Session Session `json:"session" doc:"Its scopes and expiry"`
+	Token   string  `json:"token" doc:"Bearer token. Keep it secret; it is shown only once"`
 }
 
-// CreateToken makes a token for a program of the caller's, or for a bot that
-// they manage.
+// CreateToken creates a token for the caller or for a bot that they manage.
 func (s *Service) CreateToken(ctx context.Context, who Caller, in TokenInput) (TokenOutput, error) {
 	name, err := line("name", in.Name, 1, s.Limits.Name)
 	if err != nil {
 		return TokenOutput{}, err
 	}
 	if len(in.Scopes) == 0 {
-		return TokenOutput{}, invalid("scopes", "give at least one scope: read, send, manage")
+		return TokenOutput{}, invalid("scopes", "Give at least one scope: read, send or manage.")
 	}
 	for _, scope := range in.Scopes {
 		if !slices.Contains([]string{ScopeRead, ScopeSend, ScopeManage}, scope) {
-			return TokenOutput{}, invalid("scopes", "a scope is read, send or manage")
+			return TokenOutput{}, invalid("scopes", "A scope must be read, send or manage.")
 		}
 	}
 	if in.Days < 0 || in.Days > maxTokenDays {
 		return TokenOutput{}, invalid("days",
-			"a token is valid for 1 to %d days, or with 0 for ten years", maxTokenDays)
+			"A token must be valid for 1 to %d days. 0 means ten years.", maxTokenDays)
 	}
 	if in.Days == 0 {
 		in.Days = maxTokenDays
@@ -116,7 +115,7 @@ func (s *Service) openToken(ctx context.Context, who Caller, user UserID, name s
 	}
 	if len(have) >= maxTokens {
 		return TokenOutput{}, &Error{Code: CodeConflict,
-			Message: "there are too many tokens and sessions: end some first"}
+			Message: "There are too many tokens and sessions. End some first."}
 	}
 	now, token := s.now(), s.NewToken()
 	session := Session{
@@ -127,8 +126,8 @@ func (s *Service) openToken(ctx context.Context, who Caller, user UserID, name s
 	return TokenOutput{Session: session, Token: token}, s.Store.CreateSession(ctx, session)
 }
 
-// tokenUser is whose tokens the caller means: their own, or those of a bot that
-// they manage.
+// tokenUser returns the owner of the tokens: the caller, or a bot that they
+// manage.
 func (s *Service) tokenUser(ctx context.Context, who Caller, user UserID) (UserID, error) {
 	if user == "" || user == who.User.ID {
 		return who.User.ID, nil
@@ -143,7 +142,7 @@ func (s *Service) tokenUser(ctx context.Context, who Caller, user UserID) (UserI
 	return user, nil
 }
 
-// TokenListInput asks for tokens.
+// TokenListInput selects whose tokens are listed.
 type TokenListInput struct {
 	User UserID `json:"user,omitempty" doc:"A bot; default you"`
 }
@@ -170,7 +169,7 @@ func (s *Service) ListTokens(ctx context.Context, who Caller, in TokenListInput)
 // TokenIDInput names a token.
 type TokenIDInput struct {
 	Token SessionID `json:"token" doc:"Id of the token's session, not the token"`
-	User  UserID    `json:"user,omitempty" doc:"The bot whose it is; default you"`
+	User  UserID    `json:"user,omitempty" doc:"Bot that owns the token; default you"`
 }
 
 // RevokeToken ends a token of the caller's, or of a bot that they manage.

@@ -47,12 +47,12 @@ type Status struct {
 
 // disabled refuses a log-in.
 func disabled(u User) *Error {
-	e := &Error{Code: CodeForbidden, Message: "this account is disabled",
+	e := &Error{Code: CodeForbidden, Message: "This account is disabled",
 		Details: &Details{Kind: IsDisabled, Until: u.DisabledUntil}}
 	if !u.DisabledUntil.IsZero() {
 		e.Message += " until " + minute(u.DisabledUntil)
 	}
-	e.Message += ": ask who runs this server"
+	e.Message += ". Ask your administrator."
 	return e
 }
 
@@ -64,7 +64,7 @@ func (u User) barred(now time.Time) bool {
 // UserPageInput asks for a page of people.
 type UserPageInput struct {
 	After UserID `json:"after,omitempty" doc:"Only people with a greater id: next of the page before"`
-	Limit int    `json:"limit,omitempty" doc:"At most so many; default 100"`
+	Limit int    `json:"limit,omitempty" doc:"Most items to return; default 100"`
 }
 
 // UserPage is a page of people.
@@ -217,7 +217,7 @@ func (s *Service) UpdateUser(ctx context.Context, who Caller, in UpdateUserInput
 	span := time.Duration(in.Seconds) * time.Second
 	if in.Seconds < 0 || in.Seconds > int(maxSpan/time.Second) || in.Seconds != 0 &&
 		(in.Disabled == nil || !*in.Disabled) {
-		return User{}, invalid("seconds", "seconds go with disabled, 1 to %d, or none for good",
+		return User{}, invalid("seconds", "Give seconds only with disabled: 1 to %d, or none for permanently.",
 			int(maxSpan/time.Second))
 	}
 	now := s.now()
@@ -232,7 +232,7 @@ func (s *Service) UpdateUser(ctx context.Context, who Caller, in UpdateUserInput
 			}
 		}
 		if !to.Role.valid() {
-			return User{}, invalid("role", "a role is owner, admin, member or guest")
+			return User{}, invalid("role", "The role must be owner, admin, member or guest.")
 		}
 		if !mayManage(who.User, a.User, to.Role) {
 			return User{}, ErrForbidden
@@ -338,7 +338,7 @@ func (s *Service) changeUser(ctx context.Context, who Caller, id UserID,
 			return User{}, err
 		}
 		if now.User == account.User { // nobody was faster
-			return User{}, &Error{Code: CodeConflict, Message: "somebody else has taken this name meanwhile"}
+			return User{}, &Error{Code: CodeConflict, Message: "Someone else has taken this name in the meantime."}
 		}
 		account = now
 	}

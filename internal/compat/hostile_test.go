@@ -182,7 +182,7 @@ func TestRemoved(t *testing.T) {
 	p.send(`421["room.join","50"]`, `422["message",{"roomId":"50","message":"let me in"}]`,
 		`42["message",{"roomId":"0","message":"the end"}]`)
 	for _, packet := range p.until(`42["message",{"from":"2"`) {
-		if strings.Contains(packet, "gone") || !strings.Contains(packet, "there is no such thing") {
+		if strings.Contains(packet, "gone") || !strings.Contains(packet, "Not found, or you do not have access.") {
 			t.Errorf("told %s", packet)
 		}
 	}

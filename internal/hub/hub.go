@@ -88,11 +88,11 @@ type Hub struct {
 
 // ErrFull is returned by Register where no connection more is allowed.
 var ErrFull = &chat.Error{Code: chat.CodeRateLimited,
-	Message: "too many connections: close some and try again", RetryAfter: time.Minute}
+	Message: "Too many connections. Close some and try again.", RetryAfter: time.Minute}
 
 // ErrStopping is returned by Register once the hub stops.
 var ErrStopping = &chat.Error{Code: chat.CodeUnavailable,
-	Message: "the server is stopping: come back in a moment", RetryAfter: time.Second}
+	Message: "The server is restarting. Try again in a moment.", RetryAfter: time.Second}
 
 // New returns a hub. Close must be called.
 func New(cfg Config) *Hub {

@@ -119,7 +119,7 @@ func (h *Hasher) enter(ctx context.Context) error {
 		return nil
 	case <-timer.C:
 		return &chat.Error{Code: chat.CodeRateLimited,
-			Message: "many people are logging in: try again in a moment", RetryAfter: h.wait}
+			Message: "Many people are logging in. Try again in a moment.", RetryAfter: h.wait}
 	case <-ctx.Done():
 		return ctx.Err()
 	}

@@ -135,10 +135,10 @@ func (c *Session) authenticate(ctx context.Context, call Call) (any, error) {
 	switch {
 	case known:
 		return nil, &chat.Error{Code: chat.CodeConflict,
-			Message: "this socket is authenticated already: open another"}
+			Message: "This connection is already authenticated. Open another one."}
 	case busy:
 		return nil, &chat.Error{Code: chat.CodeConflict,
-			Message: "authenticate is under way: wait for its answer"}
+			Message: "authenticate is still in progress. Wait for its answer."}
 	}
 	defer func() {
 		c.mu.Lock()

@@ -135,7 +135,7 @@ func (h *Handshake) wait() {
 }
 
 // errOver is for a handshake that was released.
-var errOver = &chat.Error{Code: chat.CodeUnavailable, Message: "this session is over: open another"}
+var errOver = &chat.Error{Code: chat.CodeUnavailable, Message: "This session has ended. Open another one."}
 
 // Join must come before NewSession if the handshake waits. It fails if the
 // handshake was released, or has begun too many sessions.

@@ -102,9 +102,9 @@ func (c *Session) Closing(why hub.Reason) Closing {
 	case closing != nil:
 		return *closing
 	case why == hub.Slow:
-		return Closing{Code: CodeSlow, Reason: "too slow: resume with your positions", ComeBack: true}
+		return Closing{Code: CodeSlow, Reason: "Too slow. Resume with your positions.", ComeBack: true}
 	case why == hub.Revoked:
-		return Closing{Code: CodeRevoked, Reason: "the session was ended"}
+		return Closing{Code: CodeRevoked, Reason: "The session was ended."}
 	case why == hub.Restart, why == hub.Changed:
 		told := why == hub.Restart && c.srv.draining.Load() // by goodbye, with a better hint
 		return Closing{Code: CodeRestart, Reason: "come back", ComeBack: true, Told: told}
@@ -155,7 +155,7 @@ func (c *Session) AllowFrame() bool {
 		c.window, c.frames = now, 0
 	}
 	if c.frames++; int(c.frames) > limit {
-		c.Close(CodeTooMany, "too many frames: send fewer")
+		c.Close(CodeTooMany, "Too many frames. Send fewer.")
 		return false
 	}
 	return true
@@ -163,7 +163,7 @@ func (c *Session) AllowFrame() bool {
 
 // errChanged is for somebody whose rights changed while they logged in.
 var errChanged = &chat.Error{Code: chat.CodeUnavailable,
-	Message: "your role has just changed: try again", RetryAfter: time.Second}
+	Message: "Your role has just changed. Try again.", RetryAfter: time.Second}
 
 // LogIn makes the session that of the token's person.
 //
@@ -203,7 +203,7 @@ func (c *Session) register(ctx context.Context, token string, who chat.Caller) e
 	now, err := c.srv.cfg.Service.Authenticate(ctx, token, c.handshake.caller())
 	switch {
 	case errors.Is(err, chat.ErrUnauthenticated):
-		c.Close(CodeRevoked, "the session was ended")
+		c.Close(CodeRevoked, "The session was ended.")
 		return err
 	case err != nil:
 		return err
@@ -259,7 +259,7 @@ func (c *Session) checkExpiry() {
 	}
 	i := slices.IndexFunc(list.Sessions, func(x chat.Session) bool { return x.Current })
 	if i < 0 {
-		c.Close(CodePolicy, "the session has expired")
+		c.Close(CodePolicy, "The session has expired.")
 		return
 	}
 	c.mu.Lock()

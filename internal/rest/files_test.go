@@ -295,7 +295,7 @@ func (h *house) cookie(name string) string {
 func TestServerWithoutFiles(t *testing.T) {
 	h := newHouse(t)
 	a := h.do("POST", "/files?name=a", strings.Repeat("x", 1000), h.as("Pablo"))
-	if a.StatusCode != 403 || !strings.Contains(a.field("detail"), "keeps no files") {
+	if a.StatusCode != 403 || !strings.Contains(a.field("detail"), "does not store files") {
 		t.Errorf("%s %s", a.Status, a.body)
 	}
 	if a := h.do("GET", "/rooms/general/messages/1/files/x", "", h.as("Pablo")); a.StatusCode != 404 {

@@ -75,7 +75,7 @@ func (h *handler) caller(ctx context.Context, r *http.Request) (chat.Caller, cli
 	if !chat.IsDevice(who.Device) {
 		return who, clientinfo.Credentials{},
 			&chat.Error{Code: chat.CodeInvalid, Field: "Parley-Device",
-				Message: "a device is at most 64 letters, digits and -_"}
+				Message: "device can have at most 64 letters, digits and -_ characters."}
 	}
 	cred, err := h.Policy.Credentials(r)
 	if err != nil {

@@ -131,7 +131,7 @@ func (s *Server) open(cfg Config) {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !s.requests.enter() {
 		w.Header().Set("Retry-After", "2")
-		http.Error(w, "the server is stopping: come back in a moment", http.StatusServiceUnavailable)
+		http.Error(w, "The server is restarting. Try again in a moment.", http.StatusServiceUnavailable)
 		return
 	}
 	defer s.requests.leave()

@@ -39,18 +39,18 @@ func Decode(data []byte, into any) error {
 		field := shorten(e.JSONPointer.LastToken())
 		if field == "" {
 			return &chat.Error{Code: chat.CodeInvalid,
-				Message: "this is JSON of another type than is asked for"}
+				Message: "This JSON has the wrong type."}
 		}
 		if errors.Is(e.Err, json.ErrUnknownName) {
-			return &chat.Error{Code: chat.CodeInvalid, Field: field, Message: "there is no field " + field}
+			return &chat.Error{Code: chat.CodeInvalid, Field: field, Message: "Unknown field " + field + "."}
 		}
 		return &chat.Error{Code: chat.CodeInvalid, Field: field,
-			Message: "the field " + field + " has a wrong type or value"}
+			Message: "The field " + field + " has a wrong type or value."}
 	}
 	if e, ok := errors.AsType[*jsontext.SyntacticError](err); ok &&
 		errors.Is(e.Err, jsontext.ErrDuplicateName) {
 		return &chat.Error{Code: chat.CodeInvalid, Field: shorten(e.JSONPointer.LastToken()),
-			Message: "a field is given twice"}
+			Message: "A field is given twice."}
 	}
 	return errSyntax
 }
@@ -58,7 +58,7 @@ func Decode(data []byte, into any) error {
 // lenient takes half surrogate pairs. The bytes were found to be UTF-8.
 var lenient = jsontext.AllowInvalidUTF8(true)
 
-var errSyntax = &chat.Error{Code: chat.CodeInvalid, Message: "this is not valid JSON in UTF-8"}
+var errSyntax = &chat.Error{Code: chat.CodeInvalid, Message: "This is not valid JSON in UTF-8."}
 
 // DecodeInput is Decode for an action's input, which must have every field that
 // is not optional, but for those that are given otherwise. No data is the same
@@ -88,7 +88,7 @@ func checkMissing(data []byte, into any, given []string) error {
 		}
 		if _, has := fields[f.name]; !has {
 			return &chat.Error{Code: chat.CodeInvalid, Field: f.name,
-				Message: "the field " + f.name + " is missing"}
+				Message: "The field " + f.name + " is missing."}
 		}
 	}
 	return nil
@@ -127,7 +127,7 @@ func checkNull(data []byte, into any) error {
 	var fields map[string]jsontext.Value
 	if err := json.Unmarshal(data, &fields, lenient); err != nil || fields == nil {
 		return &chat.Error{Code: chat.CodeInvalid,
-			Message: "this is JSON of another type than is asked for"}
+			Message: "This JSON has the wrong type."}
 	}
 	for i := range t.NumField() {
 		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
@@ -135,7 +135,7 @@ func checkNull(data []byte, into any) error {
 		raw := t.Field(i).Type == reflect.TypeFor[jsontext.Value]()
 		if fields[name].Kind() == 'n' && kind != reflect.Pointer && kind != reflect.Interface && !raw {
 			return &chat.Error{Code: chat.CodeInvalid, Field: name,
-				Message: "the field " + name + " has a wrong type or value"}
+				Message: "The field " + name + " has a wrong type or value."}
 		}
 	}
 	return nil
@@ -159,7 +159,7 @@ func checkDepth(data []byte) error {
 		case inString:
 		case c == '{' || c == '[':
 			if depth++; depth > maxDepth {
-				return &chat.Error{Code: chat.CodeInvalid, Message: "this JSON is nested too deep"}
+				return &chat.Error{Code: chat.CodeInvalid, Message: "This JSON is nested too deeply."}
 			}
 		case c == '}' || c == ']':
 			depth--

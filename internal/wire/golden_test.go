@@ -187,7 +187,7 @@ func TestGoldenAnswers(t *testing.T) {
 	golden(t, "error", wire.Error(jsontext.Value("3"),
 		&chat.Error{Code: chat.CodeInvalid, Field: "text", Message: "a message is not empty"}))
 	golden(t, "error.wait", wire.Error(jsontext.Value("4"),
-		&chat.Error{Code: chat.CodeRateLimited, Message: "too many requests: wait and try again",
+		&chat.Error{Code: chat.CodeRateLimited, Message: "Too many requests. Wait and try again.",
 			RetryAfter: 2500 * time.Millisecond}))
 	golden(t, "error.because", wire.Error(jsontext.Value("6"),
 		chat.Muted(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))))

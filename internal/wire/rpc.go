@@ -65,7 +65,7 @@ func ParseRequest(frame []byte) (Request, []byte) {
 	if !isID(id) {
 		return Request{}, failure(nil, codeRequest,
 			&chat.Error{Code: chat.CodeInvalid, Field: "id",
-				Message: "a request has an id: a string of at most 64 bytes, or an integer"})
+				Message: "A request needs an id: a string of at most 64 bytes, or an integer."})
 	}
 	if r.JSONRPC != "2.0" || r.Method == "" {
 		return Request{}, failure(id, codeRequest,
@@ -73,7 +73,7 @@ func ParseRequest(frame []byte) (Request, []byte) {
 	}
 	if len(r.Params) > 0 && r.Params.Kind() != '{' {
 		return Request{}, failure(id, codeParams,
-			&chat.Error{Code: chat.CodeInvalid, Field: "params", Message: "params is an object"})
+			&chat.Error{Code: chat.CodeInvalid, Field: "params", Message: "params must be an object."})
 	}
 	return Request{ID: id, Method: r.Method, Params: r.Params}, nil
 }
@@ -136,7 +136,7 @@ func Error(id jsontext.Value, e *chat.Error) []byte { return failure(id, codes[e
 func UnknownMethod(id jsontext.Value, method string) []byte {
 	return failure(id, codeMethod,
 		&chat.Error{Code: chat.CodeNotFound, Field: "method",
-			Message: "there is no method " + strconv.QuoteToASCII(method[:min(len(method), 64)])})
+			Message: "There is no method " + strconv.QuoteToASCII(method[:min(len(method), 64)]) + "."})
 }
 
 func failure(id jsontext.Value, code int, e *chat.Error) []byte {
@@ -249,15 +249,15 @@ func (in SyncInput) Check(positions int) error {
 	switch {
 	case !chat.IsDevice(in.Device):
 		return &chat.Error{Code: chat.CodeInvalid, Field: "device",
-			Message: "a device is at most 64 letters, digits and -_"}
+			Message: "device can have at most 64 letters, digits and -_ characters."}
 	case len(in.Positions) > positions:
 		return &chat.Error{Code: chat.CodeInvalid, Field: "positions",
-			Message: "these are more positions than one person can have"}
+			Message: "There are more positions than one person can have."}
 	}
 	for _, p := range in.Positions {
 		if p.Seq < 0 {
 			return &chat.Error{Code: chat.CodeInvalid, Field: "positions",
-				Message: "a position's seq is not negative"}
+				Message: "seq must not be negative."}
 		}
 	}
 	return nil

@@ -330,7 +330,7 @@ func TestTooMany(t *testing.T) {
 	for range 41 {
 		flood.write(text(pingText))
 	}
-	flood.closes("too many frames", 4003)
+	flood.closes("Too many frames", 4003)
 	empty := f.dial(mary)
 	empty.write(frame(1, nil), bytes.Repeat(frame(0, nil), 41))
 	empty.closes("too many empty fragments", 4003)

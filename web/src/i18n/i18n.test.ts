@@ -93,7 +93,7 @@ describe('the language', () => {
     const taken = new ApiError('conflict', 'this name is taken', { field: 'name' })
     expect(explain(taken)).toBe('This name is taken.')
     await setLanguage('de')
-    expect([explain(taken), explain(new ApiError('forbidden', 'you may not do this')), explain(new ApiError('unavailable', '', { text: 'error.late' }))]).toEqual([
+    expect([explain(taken), explain(new ApiError('forbidden', 'You are not allowed to do this.')), explain(new ApiError('unavailable', '', { text: 'error.late' }))]).toEqual([
       'Dieser Name ist vergeben.', 'Dazu hast du keine Berechtigung.', 'Der Server hat zu lange nicht geantwortet.',
     ])
   })
