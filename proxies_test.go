@@ -44,30 +44,46 @@ var proxies = []struct {
 	name, program, lang string
 	base                string
 	below               *strings.Replacer
+	twoNodes            func(config, nodes string) string
 	args                func(file string) []string
 }{
 	{"nginx", "nginx", "nginx", "user root;\npid DIR/nginx.pid;\nerror_log stderr;\nevents {}\nhttp {\naccess_log off;\n" +
 		"client_body_temp_path DIR;\nproxy_temp_path DIR;\nfastcgi_temp_path DIR;\nuwsgi_temp_path DIR;\n" +
 		"scgi_temp_path DIR;\nCONFIG}\n",
 		strings.NewReplacer("location / {", "location /chat/ {"),
+		func(config, nodes string) string {
+			return nodes + strings.Replace(config, "http://127.0.0.1:8080", "http://parley", 1)
+		},
 		func(file string) []string { return []string{"-c", file, "-g", "daemon off;"} }},
 	{"Caddy", "caddy", "caddyfile", "{\n\tadmin off\n\tauto_https disable_redirects\n" +
 		"\tstorage file_system DIR\n}\nCONFIG",
 		strings.NewReplacer("reverse_proxy ", "reverse_proxy /chat/* "),
+		func(_, nodes string) string { return nodes },
 		func(file string) []string { return []string{"run", "--adapter", "caddyfile", "--config", file} }},
 	{"HAProxy", "haproxy", "haproxy", "defaults\n\tmode http\n\ttimeout connect 5s\n\ttimeout client 50s\n" +
 		"\ttimeout server 50s\n\nCONFIG",
 		strings.NewReplacer(), // it passes every path on
+		func(config, nodes string) string {
+			frontend, _, _ := strings.Cut(config, "\nbackend parley\n")
+			return frontend + "\n" + nodes
+		},
 		func(file string) []string { return []string{"-db", "-f", file} }},
 	{"Apache", "apache2", "apache", "ServerRoot DIR\nPidFile DIR/pid\nErrorLog /dev/stderr\nMutex file:DIR\n" +
+		"DefaultRuntimeDir DIR\n" +
 		"ServerName localhost\nUser www-data\nGroup www-data\nListen PORT\n" +
 		"LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so\n" +
 		"LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so\n" +
 		"LoadModule ssl_module /usr/lib/apache2/modules/mod_ssl.so\n" +
 		"LoadModule headers_module /usr/lib/apache2/modules/mod_headers.so\n" +
 		"LoadModule proxy_module /usr/lib/apache2/modules/mod_proxy.so\n" +
-		"LoadModule proxy_http_module /usr/lib/apache2/modules/mod_proxy_http.so\nCONFIG",
+		"LoadModule proxy_http_module /usr/lib/apache2/modules/mod_proxy_http.so\n" +
+		"LoadModule slotmem_shm_module /usr/lib/apache2/modules/mod_slotmem_shm.so\n" +
+		"LoadModule proxy_balancer_module /usr/lib/apache2/modules/mod_proxy_balancer.so\n" +
+		"LoadModule lbmethod_byrequests_module /usr/lib/apache2/modules/mod_lbmethod_byrequests.so\nCONFIG",
 		strings.NewReplacer("ProxyPass / ", "ProxyPass /chat/ ", ":8080/ upgrade", ":8080/chat/ upgrade"),
+		func(config, nodes string) string {
+			return nodes + strings.Replace(config, "http://127.0.0.1:8080/ upgrade=websocket", "balancer://parley/", 1)
+		},
 		func(file string) []string { return []string{"-D", "FOREGROUND", "-f", file} }},
 }
 
@@ -81,12 +97,14 @@ func TestProxies(t *testing.T) {
 	}
 	certs := selfSigned(t)
 	for _, p := range proxies {
-		_, config, _ := strings.Cut(string(page), "```"+p.lang+"\n")
-		config, _, ok := strings.Cut(config, "```")
-		if !ok {
-			t.Errorf("docs/operations.md has no configuration of %s", p.name)
+		blocks := strings.Split(string(page), "```"+p.lang+"\n")
+		if len(blocks) != 3 {
+			t.Errorf("docs/operations.md has %d configurations of %s, want one for a node and one for two",
+				len(blocks)-1, p.name)
 			continue
 		}
+		config, _, _ := strings.Cut(blocks[1], "```")
+		nodes, _, _ := strings.Cut(blocks[2], "```")
 		path := findProgram(p.program)
 		if path == "" {
 			if os.Getenv("PARLEY_TEST_PROXIES") == "require" {
@@ -96,14 +114,11 @@ func TestProxies(t *testing.T) {
 			}
 			continue
 		}
-		run := func(t *testing.T, chat string, below bool) (port string) {
+		run := func(t *testing.T, text string, chats ...string) (port string) {
 			port, dir := freePort(t), t.TempDir()
 			os.Chmod(dir, 0o755)
-			text := config
-			if below {
-				text = p.below.Replace(text)
-			}
-			text = strings.NewReplacer("/etc/ssl/chat", certs, "127.0.0.1:8080", chat, ":443", ":"+port,
+			text = strings.NewReplacer("/etc/ssl/chat", certs, "127.0.0.1:8080", chats[0],
+				"127.0.0.1:8081", chats[len(chats)-1], ":443", ":"+port,
 				"listen 443", "listen "+port, proxyHost+" {\n\treverse", "https://"+proxyHost+":"+port+
 					" {\n\ttls "+certs+".crt "+certs+".key\n\treverse").Replace(text)
 			text = strings.NewReplacer("DIR", dir, "PORT", port, "CONFIG", text).Replace(p.base)
@@ -117,7 +132,11 @@ func TestProxies(t *testing.T) {
 			}{{"root", "", false}, {"path", "/chat", false}, {"two", "", true}} {
 				t.Run(c.name, func(t *testing.T) {
 					served, open := reserve(t)
-					port := run(t, served, c.path != "")
+					text := config
+					if c.path != "" {
+						text = p.below.Replace(text)
+					}
+					port := run(t, text, served)
 					if c.two {
 						port = front(t, certs, port, nil)
 					}
@@ -125,6 +144,14 @@ func TestProxies(t *testing.T) {
 					useThrough(t, port, c.path)
 				})
 			}
+			t.Run("nodes", func(t *testing.T) {
+				one, openOne := reserve(t)
+				two, openTwo := reserve(t)
+				port := run(t, p.twoNodes(config, nodes), one, two)
+				openOne("https://" + proxyHost + ":" + port)
+				openTwo("https://" + proxyHost + ":" + port)
+				pollThrough(t, port)
+			})
 		})
 	}
 }
@@ -173,14 +200,8 @@ func reserve(t *testing.T) (addr string, open func(public string)) {
 // HTTP basic authentication, which it repeats with every request.
 func useThrough(t *testing.T, port, path string) {
 	t.Helper()
-	jar, _ := cookiejar.New(nil) // which never fails
-	trust := &tls.Config{InsecureSkipVerify: true, ServerName: proxyHost}
-	dial := func(ctx context.Context, network, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, network, "127.0.0.1:"+port)
-	}
-	transport := &http.Transport{TLSClientConfig: trust, DialContext: dial}
-	defer transport.CloseIdleConnections()
-	browser := &http.Client{Jar: jar, Transport: transport, Timeout: 30 * time.Second}
+	browser := newBrowser(t, port)
+	transport := browser.Transport.(*http.Transport)
 	origin := "https://" + proxyHost + ":" + port
 	basic := http.Header{"Authorization": {"Basic eDp5"}}
 	do := func(method, to, body string, want int, headers ...string) *http.Response {
@@ -224,11 +245,12 @@ func useThrough(t *testing.T, port, path string) {
 	for from, want := range map[string]int{origin: 101, "https://evil.example": 403} {
 		headers := basic.Clone()
 		headers.Set("Origin", from)
-		for _, c := range jar.Cookies(at) {
+		for _, c := range browser.Jar.Cookies(at) {
 			headers.Add("Cookie", c.Name+"="+c.Value)
 		}
 		var status int
-		dialer := ws.Dialer{NetDial: dial, TLSConfig: trust, Header: ws.HandshakeHeaderHTTP(headers),
+		dialer := ws.Dialer{NetDial: transport.DialContext,
+			TLSConfig: transport.TLSClientConfig, Header: ws.HandshakeHeaderHTTP(headers),
 			OnStatusError: func(code int, _ []byte, _ io.Reader) { status = code }}
 		conn, _, _, err := dialer.Dial(t.Context(), "wss"+strings.TrimPrefix(at.String(), "https"))
 		if err == nil {
@@ -239,6 +261,56 @@ func useThrough(t *testing.T, port, path string) {
 			t.Errorf("a WebSocket from %s: %d, %v", from, status, err)
 		}
 	}
+}
+
+// pollThrough polls as browsers do. A session is known to one of the nodes, so
+// each of its requests must reach that one.
+func pollThrough(t *testing.T, port string) {
+	t.Helper()
+	const polling = "/socket.io/?EIO=4&transport=polling"
+	for range 4 {
+		browser := newBrowser(t, port)
+		ask := func(method, query, body string) string {
+			t.Helper()
+			r, err := http.NewRequestWithContext(t.Context(), method,
+				"https://"+proxyHost+":"+port+polling+query, strings.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Sec-Fetch-Site", "same-origin")
+			res, err := browser.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer res.Body.Close()
+			text, _ := io.ReadAll(res.Body)
+			if res.StatusCode != 200 {
+				t.Fatalf("%s %s: %s %s", method, query, res.Status, text)
+			}
+			return string(text)
+		}
+		_, id, _ := strings.Cut(ask("GET", "", ""), `"sid":"`)
+		id, _, _ = strings.Cut(id, `"`)
+		ask("POST", "&sid="+id, "40")
+		if got := ask("GET", "&sid="+id, ""); !strings.HasPrefix(got, "40") {
+			t.Errorf("connecting was answered with %s", got)
+		}
+		for range 6 {
+			ask("POST", "&sid="+id, `420["ping",{}]`)
+		}
+	}
+}
+
+// newBrowser keeps cookies, and finds the proxy's host at the port.
+func newBrowser(t *testing.T, port string) *http.Client {
+	jar, _ := cookiejar.New(nil) // which never fails
+	transport := &http.Transport{
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true, ServerName: proxyHost},
+		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, "127.0.0.1:"+port)
+		}}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Jar: jar, Transport: transport, Timeout: 30 * time.Second}
 }
 
 // front is a proxy in front of another that listens with TLS, or of the chat
