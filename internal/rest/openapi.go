@@ -26,6 +26,7 @@ func openAPI(version string, policy *clientinfo.Policy) *document {
 	api := &huma.OpenAPI{
 		OpenAPI: "3.1.0",
 		Info: &huma.Info{Title: "Parley", Version: version,
+			License:     &huma.License{Name: "Apache 2.0", Identifier: "Apache-2.0"},
 			Description: "Every action of the chat. The same actions are JSON-RPC 2.0 methods of the WebSocket at " + prefix + "/ws, where events arrive; see docs/protocol.md."},
 		Components: &huma.Components{
 			Schemas: registry,
