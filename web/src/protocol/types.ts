@@ -272,12 +272,27 @@ export interface Event {
 
 export interface Signal {
   stream: string
-  kind: 'typing' | 'presence' | 'document' | (string & {})
+  kind: 'typing' | 'presence' | 'document' | 'schedule' | (string & {})
   user: string
   online?: boolean
   /** With document: which one changed, and its version now. */
   document?: string
   version?: number
+}
+
+/** A message that is sent later; with no, a reminder of a message. */
+export interface Scheduled {
+  id: string
+  room: string
+  at: string
+  text?: string
+  thread?: number
+  no?: number
+  created_at: string
+  /** The reminder's time has come. */
+  due?: boolean
+  /** Why the message was not sent. */
+  error?: string
 }
 
 /** A small object that one person's clients share. */
@@ -385,6 +400,10 @@ export interface Actions {
   'session.revoke': [{ session: string }, Record<string, never>]
   'document.list': [Record<string, never>, { documents: Document[] }]
   'document.put': [{ name: string; was: number; value: Record<string, unknown> }, Document]
+  'schedule.create': [{ room: string; at: string; text?: string; thread?: number; no?: number }, Scheduled]
+  'schedule.list': [Record<string, never>, { scheduled: Scheduled[] }]
+  'schedule.update': [{ id: string; at?: string; text?: string }, Scheduled]
+  'schedule.delete': [{ id: string }, Record<string, never>]
   'user.list': [{ after?: string; limit?: number }, UserPage]
   'user.get': [{ user: string }, User]
   'account.update': [{ status?: UserStatus; quiet_until?: string; about?: string }, User]

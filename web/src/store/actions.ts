@@ -10,6 +10,7 @@ import { dropSnapshot, Keeper, loadSnapshot, type Snapshot } from '../offline/sn
 import { askForNewer } from '../offline/version'
 import { Connection } from './connection'
 import { Documents } from './documents'
+import { fetchLater, forgetLater } from './later'
 import { onClosedLayer } from './layers'
 import { moveRead, takeMembers } from './reduce'
 import { adopt, takePage, visit, type Where } from './room'
@@ -69,11 +70,14 @@ function enter(user: string, kept?: Snapshot): void {
   if (kept) useApp.setState({ info: kept.info })
   useApp.setState({ chat: kept?.chat ?? null, outbox: [], reason: null, status: { kind: 'connecting' }, faults: {} })
   const own = (documents = new Documents(user, (action, params) => call(action, params), localStorage))
+  // What is marked as unread is counted anew.
+  own.onChange = (name) => name === 'unread' && change((s) => ({ ...s, rooms: Object.fromEntries(Object.entries(s.rooms).map(([id, view]) => [id, { ...view }])) }))
   connection = new Connection(user, {
     refused: () => void over(user),
-    document: (s) => own.heard(s),
+    own: (s) => (s.kind === 'document' ? own.heard(s) : void fetchLater().catch(() => {})),
     online: () => {
       own.fetch().catch(() => {}) // after the next sync again
+      fetchLater().catch(() => {})
       useApp.setState({ faults: {} }) // what failed for want of a connection is tried again
       void tellReads()
       void askForNewer()
@@ -106,6 +110,7 @@ function exit(reason: string | null): void {
   keeper = null
   documents?.forget()
   documents = null
+  forgetLater()
   reads.clear()
   useApp.setState({ screen: 'signed-out', reason, chat: null, outbox: [], drafts: {}, room: null, held: null, admin: null })
   document.title = 'Parley'

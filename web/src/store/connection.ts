@@ -38,7 +38,7 @@ export class Connection {
 
   constructor(
     user: string,
-    private readonly on: { refused: () => void; online: () => void; document: (s: Signal) => void },
+    private readonly on: { refused: () => void; online: () => void; own: (s: Signal) => void },
     /** How to begin: anew, where there is only what was kept from an earlier visit. */
     private begin: 'sync' | 'refresh' = 'sync',
   ) {
@@ -197,8 +197,8 @@ export class Connection {
           toast(parted.text)
         }
         step((s) => applyEvent(s, f.event))
-      } else if (f.kind === 'signal' && f.signal.kind === 'document') {
-        this.on.document(f.signal)
+      } else if (f.kind === 'signal' && (f.signal.kind === 'document' || f.signal.kind === 'schedule')) {
+        this.on.own(f.signal)
       } else if (f.kind === 'signal') {
         if (chat) chat = applySignal(chat, f.signal, Date.now())
       } else if (f.kind === 'resync') {

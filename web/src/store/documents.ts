@@ -118,6 +118,9 @@ export class Documents {
     }
   }
 
+  /** Called with the names of documents when what is shown of them has changed. */
+  onChange: (name: string) => void = () => {}
+
   private show(): void {
     const before = useDocuments.getState().shown
     const shown: Record<string, Value> = {}
@@ -128,6 +131,7 @@ export class Documents {
       stored[name] = { version: one.version, value, ...(one.changes.length > 0 ? { unsaved: true } : {}) }
     }
     useDocuments.setState({ shown })
+    for (const name of Object.keys(shown)) if (shown[name] !== before[name]) this.onChange(name)
     try {
       this.storage.setItem(this.key, JSON.stringify(stored))
     } catch {

@@ -9,7 +9,7 @@ import type { Item } from '../outbox/outbox'
 import { call, leaveRoom, opened, openRoom, takeBack, visited } from './actions'
 import { mergeReactions, plainEmoji } from './message'
 import { viewOf } from './room'
-import { threadUnder } from './select'
+import { nameOf, threadUnder } from './select'
 import { toast, useApp } from './store'
 import { copyText } from './copy'
 import { countReaction } from './recent'
@@ -21,8 +21,8 @@ export interface Place {
   no: number
 }
 
-/** The message whose thread is open, the one whose text is being changed, the one that one points at, and the one to be shown; whether one searches, and what for; and what is to be put into a text field. */
-export const useMarks = create<{ thread: Place | null; editing: Place | null; active: string | null; goal: (Place & { focus?: boolean }) | null; searching: boolean; query: string; insert: { room: string; text: string } | null }>()(() => ({
+/** The message whose thread is open, the one whose text is being changed, the one that one points at, and the one to be shown; whether one searches, and what for; and what is to be put into a text field, on lines of its own or not. */
+export const useMarks = create<{ thread: Place | null; editing: Place | null; active: string | null; goal: (Place & { focus?: boolean }) | null; searching: boolean; query: string; insert: { room: string; text: string; line?: boolean } | null }>()(() => ({
   thread: null, editing: null, active: null, goal: null, searching: false, query: '', insert: null,
 }))
 
@@ -139,6 +139,17 @@ export function linkTo(m: Place): string {
 
 export async function copyLink(m: Place): Promise<void> {
   toast(t((await copyText(linkTo(m))) ? 'message.linkCopied' : 'app.copyImpossible'))
+}
+
+export async function copyMessage(m: Message): Promise<void> {
+  toast(t((await copyText(m.text)) ? 'message.textCopied' : 'app.copyImpossible'))
+}
+
+/** Puts a message into the field of its room, as a quote to write under. */
+export function quote(m: Message): void {
+  const { chat } = useApp.getState()
+  const text = m.text.split('\n').map((line) => `> ${line}`).join('\n')
+  useMarks.setState({ insert: { room: m.room, text: `${chat ? `> **${nameOf(chat, m.from)}:**\n` : ''}${text}\n\n`, line: true } })
 }
 
 /** The newest message of one's own in a room that can be edited. */

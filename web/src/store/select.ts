@@ -2,6 +2,7 @@
 
 import { formatList, t } from '../i18n'
 import type { NotifyLevel, RoomView, User } from '../protocol/types'
+import { documentOf } from './documents'
 import { shutOut } from './person'
 import type { State } from './state'
 
@@ -70,8 +71,18 @@ export function levelOf(s: Pick<State, 'rooms'>, r: RoomView): Exclude<NotifyLev
   return r.kind === 'direct' ? 'all' : 'mentions'
 }
 
-/** How much is shown as unread: of a room that tells nothing, only what calls this person. */
-export const shownUnread = (s: Pick<State, 'rooms'>, r: RoomView): number => (levelOf(s, r) === 'none' ? (r.mentions?.length ?? 0) : r.unread)
+/** The document "unread": from which message on a room is marked as unread. */
+export interface Unread {
+  rooms: Record<string, number>
+}
+
+export const markedAt = (room: string): number | undefined => documentOf<Unread>('unread').rooms?.[room]
+
+/** How much is shown as unread: of a room that tells nothing, only what calls this person; and what they have marked. */
+export function shownUnread(s: Pick<State, 'rooms'>, r: RoomView): number {
+  const mark = markedAt(r.id)
+  return Math.max(levelOf(s, r) === 'none' ? (r.mentions?.length ?? 0) : r.unread, mark === undefined ? 0 : Math.max(1, r.head_no - mark + 1))
+}
 
 export const totalUnread = kept((s) => Object.values(s.rooms).reduce((sum, r) => sum + shownUnread(s, r), 0))
 

@@ -1,4 +1,4 @@
-import { SendHorizontal } from 'lucide-react'
+import { Clock, SendHorizontal } from 'lucide-react'
 import { type ChangeEvent, type ClipboardEvent, type KeyboardEvent, useEffect, useId, useLayoutEffect, useRef, useState } from 'react'
 import { formatList, formatNumber, t } from '../../i18n'
 import type { RoomView } from '../../protocol/types'
@@ -7,6 +7,7 @@ import { lastOwn, startEdit, useMarks } from '../../store/marks'
 import { homeOf } from '../../store/gate'
 import { mayModerate, nameOf, titleOf } from '../../store/select'
 import { toast, useApp, useChat } from '../../store/store'
+import { openDialog } from '../dialogs/open'
 import { EmojiButton } from '../emoji/EmojiButton'
 import { explain } from '../../protocol/error'
 import { tidy } from '../../protocol/text'
@@ -107,8 +108,9 @@ export function Composer({ room }: { room: RoomView }) {
     if (!wanted) return
     useMarks.setState({ insert: null })
     const a = area.current!
-    const space = a.selectionStart > 0 && !/\s/.test(a.value[a.selectionStart - 1]!) ? ' ' : ''
-    replace(a.selectionStart, a.selectionEnd, space + wanted.text)
+    const inLine = a.selectionStart > 0 && !(wanted.line ? /\n/ : /\s/).test(a.value[a.selectionStart - 1]!)
+    replace(a.selectionStart, a.selectionEnd, (inLine ? (wanted.line ? '\n' : ' ') : '') + wanted.text)
+    a.focus()
   }, [wanted])
   const completion = useCompletion(room.id, area, text, replace)
   useLayoutEffect(() => {
@@ -283,6 +285,11 @@ export function Composer({ room }: { room: RoomView }) {
           enterKeyHint={touch ? 'enter' : 'send'}
         />
         <EmojiButton onDone={insert} />
+        {room.kind !== 'thread' && text.trim() !== '' && !waiting && (
+          <button type="button" className="icon-button" aria-label={t('later.send')} onClick={() => openDialog({ kind: 'send-later', room: room.id, text: text.trim(), done: empty })}>
+            <Clock size={18} />
+          </button>
+        )}
         {slow === null ? (
           <button className="send" disabled={!ready} aria-label={t('composer.send')}>
             <SendHorizontal size={18} className="flip" />

@@ -1,10 +1,11 @@
-import { ArrowDown, ArrowUp, Bell, FolderInput, FolderPlus, LogOut, Star, StarOff, X } from 'lucide-react'
+import { ArrowDown, ArrowUp, Bell, FolderInput, FolderPlus, LogOut, Mail, MailOpen, Star, StarOff, X } from 'lucide-react'
 import { create } from 'zustand'
 import { useDocument } from '../../store/documents'
 import { t } from '../../i18n'
-import { isGroup, mayLeave } from '../../store/select'
+import { isGroup, mayLeave, shownUnread } from '../../store/select'
 import { type Layout, mayPlace, mostSorted, move, place, type Section } from '../../store/sidebar'
 import { useChat } from '../../store/store'
+import { markRoomRead, markUnread } from '../../store/unread'
 import { openDialog } from '../dialogs/open'
 import { MenuAt, MenuItem, MenuLine, MenuText } from '../kit/Menu'
 import { closeDirect, leave } from './leave'
@@ -19,6 +20,7 @@ export function RoomMenu({ sections }: { sections: Section[] }) {
   const { room: id, anchor } = useMenu()
   const room = useChat((s) => (id === null ? undefined : s.rooms[id]))
   const leavable = useChat((s) => room !== undefined && mayLeave(s, room))
+  const unread = useChat((s) => (room ? shownUnread(s, room) : 0))
   const layout = useDocument<Layout>('sidebar')
   if (!room || !anchor) return null
   const section = sections.find((x) => x.rooms.some((r) => r.id === room.id))
@@ -29,6 +31,17 @@ export function RoomMenu({ sections }: { sections: Section[] }) {
   const others = (layout.sections ?? []).filter((x) => x.id !== at)
   return (
     <MenuAt anchor={anchor} label={t('list.roomMenu')} onClose={() => useMenu.setState({ room: null, anchor: null })}>
+      {unread > 0 ? (
+        <MenuItem icon={<MailOpen size={16} />} onSelect={() => markRoomRead(room.id)}>
+          {t('list.markRead')}
+        </MenuItem>
+      ) : (
+        room.head_no > 0 && (
+          <MenuItem icon={<Mail size={16} />} onSelect={() => markUnread(room.id, room.head_no)}>
+            {t('list.markUnread')}
+          </MenuItem>
+        )
+      )}
       <MenuItem icon={<Bell size={16} />} onSelect={() => openDialog({ kind: 'level', room: room.id })}>
         {t('settings.notify')}
       </MenuItem>

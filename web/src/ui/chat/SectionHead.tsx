@@ -1,9 +1,11 @@
-import { ChevronRight, MoreHorizontal, Pencil, Plus, Trash2 } from 'lucide-react'
+import { ArrowDown, ChevronRight, MailOpen, MoreHorizontal, Pencil, Plus, Trash2 } from 'lucide-react'
 import type { ReactNode } from 'react'
 import { type Key, formatNumber, t } from '../../i18n'
 import { useDocument } from '../../store/documents'
 import { deleteSection, fold, type Layout, mostSorted, type Order, type Section, setLayout, setOrder } from '../../store/sidebar'
+import { markAllRead, markEverythingRead } from '../../store/unread'
 import { openDialog } from '../dialogs/open'
+import { nextUnread } from './useKeys'
 import { Menu, MenuCheck, MenuChoice, MenuItem, MenuLine } from '../kit/Menu'
 
 const titles: Record<string, Key> = {
@@ -47,6 +49,18 @@ export function SectionHead({ section, unread }: { section: Section; unread: num
             <MenuLine />
           </>
         )}
+        {id === 'unread' && (
+          <MenuItem icon={<ArrowDown size={16} />} onSelect={nextUnread}>
+            {t('section.nextUnread')}
+          </MenuItem>
+        )}
+        <MenuItem icon={<MailOpen size={16} />} onSelect={() => markAllRead(section.rooms)}>
+          {t('section.markRead')}
+        </MenuItem>
+        <MenuItem icon={<MailOpen size={16} />} onSelect={markEverythingRead}>
+          {t('section.markAllRead')}
+        </MenuItem>
+        <MenuLine />
         <MenuCheck checked={layout.unreadFirst !== false} onChange={(unreadFirst) => setLayout({ unreadFirst })}>
           {t('section.unreadFirst')}
         </MenuCheck>

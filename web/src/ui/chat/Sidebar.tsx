@@ -1,11 +1,12 @@
-import { CircleAlert, Compass, Plus, Search, Users } from 'lucide-react'
+import { Bookmark, CircleAlert, Compass, Plus, Search, Users } from 'lucide-react'
 import { useMemo, useRef } from 'react'
-import { t } from '../../i18n'
+import { formatNumber, t } from '../../i18n'
 import { openDirect } from '../../store/actions'
 import { explain } from '../../protocol/error'
 import { atLeast, otherOf, presence, sortedPeople } from '../../store/select'
 import { useDocument } from '../../store/documents'
 import type { Layout } from '../../store/sidebar'
+import { useLater, wanting } from '../../store/later'
 import { useMarks } from '../../store/marks'
 import { toast, useApp, useChat } from '../../store/store'
 import { openDialog } from '../dialogs/open'
@@ -41,6 +42,7 @@ export function Sidebar() {
             <Search size={18} />
           </button>
         )}
+        <LaterButton />
         {member && (
           <Menu
             align="end"
@@ -81,6 +83,22 @@ export function Sidebar() {
       )}
       <AccountMenu />
     </nav>
+  )
+}
+
+/** Leads to what one keeps for later, and says how much of it wants to be looked at. */
+function LaterButton() {
+  const wants = useLater((l) => wanting(l.scheduled).length)
+  const reminders = useLater((l) => wanting(l.scheduled)[0]?.no !== undefined)
+  return (
+    <button
+      className="icon-button later-button"
+      aria-label={wants > 0 ? t('later.buttonDue', { count: wants }) : t('later.title')}
+      onClick={() => openDialog({ kind: 'later', tab: wants === 0 ? 'saved' : reminders ? 'reminders' : 'scheduled' })}
+    >
+      <Bookmark size={17} />
+      {wants > 0 && <span className="badge">{formatNumber(wants)}</span>}
+    </button>
   )
 }
 

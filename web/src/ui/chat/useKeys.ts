@@ -6,6 +6,7 @@ import { shownUnread } from '../../store/select'
 import { type Layout, sections } from '../../store/sidebar'
 import { useApp } from '../../store/store'
 import { undo, useToasts } from '../../store/toasts'
+import { markEverythingRead } from '../../store/unread'
 import { closeDialog, openDialog, useOpen } from '../dialogs/open'
 
 /** Where F6 goes, one after the other: what of each part of the screen takes the focus. */
@@ -38,7 +39,8 @@ export function useKeys(closePanel: () => void): void {
         const last = useToasts.getState().list.findLast((x) => x.undo)
         if (!last) return
         undo(last.id)
-      } else if (e.key === 'F6' && !command && !e.altKey) nextPart(e.shiftKey ? -1 : 1)
+      } else if (e.key === 'Escape' && e.shiftKey) markEverythingRead()
+      else if (e.key === 'F6' && !command && !e.altKey) nextPart(e.shiftKey ? -1 : 1)
       else if (e.key === 'Escape') return close.current()
       else return
       e.preventDefault()
@@ -65,6 +67,8 @@ function neighbour(step: 1 | -1, unread: boolean): void {
     if (next.id !== room && (!unread || shownUnread(chat, next) > 0)) return openRoom(next.id)
   }
 }
+
+export const nextUnread = () => neighbour(1, true)
 
 function nextPart(step: 1 | -1): void {
   const here = parts.map(([part]) => document.querySelector<HTMLElement>(part))

@@ -17,6 +17,8 @@ const groups: [Key, [Combo[], Key][]][] = [
       [[['Alt', 'keys.shift', '↑'], ['Alt', 'keys.shift', '↓']], 'keys.unread'],
       [[['F6']], 'keys.part'],
       [[['keys.ctrl', 'Z']], 'keys.toasts'],
+      [[['keys.shift', 'keys.esc']], 'keys.allRead'],
+      [[['keys.ctrl', 'keys.shift', '↑'], ['keys.ctrl', 'keys.shift', '↓']], 'keys.moveRoom'],
       [[['keys.esc']], 'keys.close'],
       [[['keys.ctrl', '/'], ['?']], 'keys.help'],
     ],

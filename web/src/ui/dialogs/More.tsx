@@ -3,6 +3,8 @@ import { CreateRoom } from './CreateRoom'
 import { Edits } from './Edits'
 import { JumpTo } from './JumpTo'
 import { Keys } from './Keys'
+import { Later } from './Later'
+import { Remind, SendLater } from './LaterTime'
 import { Moderate } from './Moderate'
 import { NewMessage } from './NewMessage'
 import { Password } from './Password'
@@ -32,6 +34,12 @@ export function More({ open }: { open: Exclude<Open, { kind: 'switcher' | 'confi
       return <CreateRoom onClose={closeDialog} />
     case 'browse':
       return <Browse onClose={closeDialog} />
+    case 'later':
+      return <Later tab={open.tab} onClose={closeDialog} />
+    case 'remind':
+      return <Remind {...open} onClose={closeDialog} />
+    case 'send-later':
+      return <SendLater {...open} onClose={closeDialog} />
     case 'section':
       return <SectionName {...open} onClose={closeDialog} />
     case 'settings':

@@ -38,9 +38,9 @@ export function Pins({ room, onClose }: { room: string; onClose: () => void }) {
       <ul className="pins">
         {pins?.map((m) => (
           <li key={m.no}>
-            <header>
+            <div className="pin-head">
               <bdi>{nameOf(chat, m.from)}</bdi> <time dateTime={m.at}>{fullTime(m.at)}</time>
-            </header>
+            </div>
             <Text text={m.text} mentions={m.mentions} />
             <div className="pin-actions">
               <button className="link" onClick={() => go(m)}>

@@ -6,6 +6,9 @@ export type Open =
   | { kind: 'switcher' }
   | { kind: 'create-room' }
   | { kind: 'browse' }
+  | { kind: 'later'; tab?: 'saved' | 'reminders' | 'scheduled' }
+  | { kind: 'remind'; room: string; no: number }
+  | { kind: 'send-later'; room: string; text: string; id?: string; at?: string; done?: () => void }
   | { kind: 'section'; id?: string; name?: string; room?: string }
   | { kind: 'people' }
   | { kind: 'settings'; room: string; tab?: 'about' | 'people' | 'banned' | 'integrations' }

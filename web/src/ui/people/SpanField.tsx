@@ -21,11 +21,13 @@ export function useSpan(first: Choice, last?: string) {
 interface Props {
   label: string
   choices: Choice[]
+  /** What they are called here, where not as usual. */
+  names?: Partial<Record<Choice, Key>>
   span: ReturnType<typeof useSpan>
 }
 
 /** Chooses how long something lasts: one of a few spans, or until a moment. */
-export function SpanField({ label, choices, span }: Props) {
+export function SpanField({ label, choices, names: others, span }: Props) {
   const wrong = span.choice === 'date' && span.end() === undefined
   return (
     <div className="span-field">
@@ -34,7 +36,7 @@ export function SpanField({ label, choices, span }: Props) {
         <select value={span.choice} onChange={(e) => span.setChoice(e.target.value as Choice)}>
           {choices.map((c) => (
             <option key={c} value={c}>
-              {t(names[c])}
+              {t(others?.[c] ?? names[c])}
             </option>
           ))}
         </select>

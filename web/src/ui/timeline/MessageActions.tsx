@@ -1,9 +1,11 @@
-import { CircleUser, Copy, MessageSquareReply, MoreHorizontal, Pencil, Pin, PinOff, Trash2 } from 'lucide-react'
+import { Bell, Bookmark, BookmarkMinus, CircleUser, ClipboardCopy, Copy, MailOpen, Quote, MessageSquareReply, MoreHorizontal, Pencil, Pin, PinOff, Trash2 } from 'lucide-react'
 import { t } from '../../i18n'
 import type { Message } from '../../protocol/types'
 import { loadMembersOnce } from '../../store/actions'
 import { deleteSoon } from '../../store/deletions'
-import { copyLink, deleteMessage, openThread, pinMessage, startEdit, toggleReaction } from '../../store/marks'
+import { copyLink, copyMessage, deleteMessage, openThread, pinMessage, quote, startEdit, toggleReaction } from '../../store/marks'
+import { toggleSaved, useSaved } from '../../store/later'
+import { markUnread } from '../../store/unread'
 import { homeOf } from '../../store/gate'
 import { atLeast, mayModerate, nameOf } from '../../store/select'
 import { viewOf } from '../../store/room'
@@ -20,6 +22,8 @@ export function MessageActions({ message }: { message: Message }) {
   const mine = useChat((s) => message.from === s.me.id)
   const member = useChat((s) => atLeast(s.me, 'member'))
   const inThread = useChat((s) => viewOf(s, message.room)?.kind === 'thread')
+  const listedHere = useChat((s) => s.rooms[message.room] !== undefined)
+  const saved = useSaved().some((x) => x.room === message.room && x.no === message.no)
   const write = useMayWrite(message.room)
   const home = useChat((s) => viewOf(s, message.room) && homeOf(s, viewOf(s, message.room)!))
   const moderate = useChat((s) => home !== undefined && mayModerate(s, home))
@@ -49,6 +53,28 @@ export function MessageActions({ message }: { message: Message }) {
         <MenuItem icon={<Copy size={16} />} onSelect={() => void copyLink(message)}>
           {t('message.copyLink')}
         </MenuItem>
+        {message.text && (
+          <MenuItem icon={<ClipboardCopy size={16} />} onSelect={() => void copyMessage(message)}>
+            {t('message.copyText')}
+          </MenuItem>
+        )}
+        {message.text && write && (
+          <MenuItem icon={<Quote size={16} />} onSelect={() => quote(message)}>
+            {t('message.quote')}
+          </MenuItem>
+        )}
+        <MenuItem icon={saved ? <BookmarkMinus size={16} /> : <Bookmark size={16} />} onSelect={() => toggleSaved(message)}>
+          {t(saved ? 'later.unsave' : 'later.save')}
+        </MenuItem>
+        <MenuItem icon={<Bell size={16} />} onSelect={() => openDialog({ kind: 'remind', room: message.room, no: message.no })}>
+          {t('later.remindMe')}
+        </MenuItem>
+        {listedHere && (
+          <MenuItem icon={<MailOpen size={16} />} onSelect={() => markUnread(message.room, message.no)}>
+            {t('message.unread')}
+          </MenuItem>
+        )}
+        <MenuLine />
         <MenuItem icon={<CircleUser size={16} />} onSelect={() => openPerson(message.from)}>
           {mine ? t('profile.yours') : t('profile.of', { name: author })}
         </MenuItem>

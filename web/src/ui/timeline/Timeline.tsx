@@ -6,8 +6,10 @@ import type { RoomView } from '../../protocol/types'
 import { load, markRead, setFollowing } from '../../store/actions'
 import { useMarks } from '../../store/marks'
 import type { Timeline as Shown } from '../../store/state'
-import { nameOf, titleOf } from '../../store/select'
+import { useDocument } from '../../store/documents'
+import { nameOf, titleOf, type Unread } from '../../store/select'
 import { useApp, useChat } from '../../store/store'
+import { forgetMark } from '../../store/unread'
 import { emptyTimeline, pageSize } from '../../store/timeline'
 import { useStill } from '../chat/still'
 import { useFocused, useNow } from '../kit/hooks'
@@ -35,7 +37,14 @@ export function Timeline({ room }: { room: RoomView }) {
   const [flash, setFlash] = useState<number | null>(null)
   const focus = useRef(false) // the message to be shown takes it
   const items = useMemo(() => outbox.filter((i) => i.room === id), [outbox, id])
-  const [line, setLine] = useState<number | null>(() => (room.unread > 0 ? room.read_no : null))
+  // What was marked as unread before one came is read like all else; what is
+  // marked while one is here stays so until one comes back.
+  const marked = useDocument<Unread>('unread').rooms?.[id]
+  const [markedFirst] = useState(marked)
+  const [line, setLine] = useState<number | null>(() => (marked !== undefined ? marked - 1 : room.unread > 0 ? room.read_no : null))
+  useEffect(() => {
+    if (marked !== undefined) setLine(marked - 1)
+  }, [marked])
   const rows = useMemo(
     () => buildRows({ timeline: timeline ?? emptyTimeline, notices: notices ?? [], outbox: items, me, line }),
     [timeline, notices, items, me, line],
@@ -63,7 +72,8 @@ export function Timeline({ room }: { room: RoomView }) {
     const seen = /^m(\d+)$/.exec(current() ?? '')?.[1]
     const wanted = useMarks.getState().goal
     if (wanted?.room === id) return // loads around that
-    const far = room.unread > pageSize / 2 ? room.read_no + 1 : undefined
+    const first = marked ?? room.read_no + 1
+    const far = room.head_no - first > pageSize / 2 ? first : undefined
     void load(id, 'replace', seen && !atEnd ? Number(seen) : far)
   }, [missing, stale, online, fault, id])
   useEffect(() => {
@@ -85,7 +95,7 @@ export function Timeline({ room }: { room: RoomView }) {
   // The unread line stands above what came while one looked elsewhere, until
   // one has looked and gone again.
   useEffect(() => {
-    if (!focused && room.unread === 0) setLine(null)
+    if (!focused && room.unread === 0 && marked === undefined) setLine(null)
   }, [focused])
   useEffect(() => {
     if (room.unread > 0 && line === null && (!focused || !atEnd)) setLine(room.read_no)
@@ -105,8 +115,10 @@ export function Timeline({ room }: { room: RoomView }) {
   const seesNewest = there && atEnd && timeline !== undefined && !timeline.moreNewer
   useEffect(() => setFollowing(id, seesNewest), [id, seesNewest, missing])
   useEffect(() => {
-    if (focused && seesNewest && room.unread > 0) markRead(id)
-  }, [focused, seesNewest, room.unread, id])
+    if (!focused || !seesNewest) return
+    if (room.unread > 0) markRead(id)
+    if (marked !== undefined && marked === markedFirst) forgetMark(id)
+  }, [focused, seesNewest, room.unread, id, marked])
 
   const news = useNews(timeline, me)
   useStops(box)
