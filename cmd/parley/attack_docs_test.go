@@ -38,9 +38,21 @@ func TestSecurityNamesItsTests(t *testing.T) {
 		tests["parley"] += read(path)
 	}
 	stores := read("../../internal/chat/chattest/suite.go")
-	browser := read("../../web/e2e/hostile.test.mjs")
+	client := map[string]string{} // the sources of its tests, by the file's name
+	for _, root := range []string{"../../web/src", "../../web/e2e"} {
+		err := filepath.WalkDir(root, func(path string, _ os.DirEntry, err error) error {
+			if err == nil && strings.Contains(path, ".test.") {
+				client[filepath.Base(path)] += read(path)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	name, quoted := regexp.MustCompile(
 		"`([a-z]+)\\.((?:Test|Fuzz)[A-Za-z0-9_]+)(?:/([A-Za-z0-9]+))?`"), regexp.MustCompile(`"([^"]+)"`)
+	file := regexp.MustCompile("`([a-z]+\\.test\\.(?:ts|mjs))`")
 	rows, named := 0, 0
 	for line := range strings.Lines(read("../../docs/security.md")) {
 		isRow := strings.HasPrefix(line, "| ") && !strings.HasPrefix(line, "| attack")
@@ -58,10 +70,10 @@ func TestSecurityNamesItsTests(t *testing.T) {
 		}
 		rows++
 		named += len(found)
-		if strings.Contains(line, "`hostile.test.mjs`") {
+		if f := file.FindStringSubmatch(line); f != nil {
 			for _, m := range quoted.FindAllStringSubmatch(line, -1) {
-				if named++; !strings.Contains(browser, "it('"+m[1]+"',") {
-					t.Errorf("hostile.test.mjs has no %q", m[1])
+				if named++; !strings.Contains(client[f[1]], "('"+m[1]+"',") {
+					t.Errorf("%s has no %q", f[1], m[1])
 				}
 			}
 		} else if len(found) == 0 {
