@@ -24,7 +24,7 @@ export default defineConfig({
         entryFileNames: 'assets/app-[hash].js',
         assetFileNames: (asset) => (asset.names.some((n) => n.endsWith('.css')) ? 'assets/app-[hash].css' : 'assets/[name]-[hash][extname]'),
         // sw.js and scripts/stamp.mjs know the texts by their names.
-        chunkFileNames: (chunk) => (/\/i18n\/\w+\.ts$/.test(chunk.facadeModuleId ?? '') ? 'assets/texts-[name]-[hash].js' : 'assets/[name]-[hash].js'),
+        chunkFileNames: (chunk) => (/\/i18n\/[\w-]+\.ts$/.test(chunk.facadeModuleId ?? '') ? 'assets/texts-[name]-[hash].js' : 'assets/[name]-[hash].js'),
       },
     },
   },

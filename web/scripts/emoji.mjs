@@ -3,7 +3,7 @@
 import { createRequire } from 'node:module'
 
 const require = createRequire(import.meta.url)
-const languages = ['en', 'de']
+const languages = ['en', 'de', 'es', 'fr', 'it', 'ja', 'nl', 'pl', 'pt', 'zh']
 /** Newer ones are empty boxes on many systems still. */
 const newest = 15
 const components = 2 // the group of skin tones and hair: parts, not emoji

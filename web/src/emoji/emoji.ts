@@ -36,11 +36,14 @@ export function read(file: File): Emojis {
 
 const loads = new Map<string, Promise<Emojis>>()
 
+/** Languages whose emoji are in the file of another one. */
+const files: Record<string, string> = { ar: 'en', 'pt-BR': 'pt', 'zh-CN': 'zh' }
+
 /** The emoji in a language. Fails where the server cannot be reached; the next call tries again. */
 export function loadEmojis(language: string): Promise<Emojis> {
   const known = loads.get(language)
   if (known) return known
-  const load = fetch(at(`/emoji-${language}.json`))
+  const load = fetch(at(`/emoji-${files[language] ?? language}.json`))
     .then((res) => (res.ok ? (res.json() as Promise<File>) : Promise.reject(new Error(`the emoji: ${res.status}`))))
     .then(read)
   load.catch(() => loads.delete(language))

@@ -1,6 +1,6 @@
-import type { en } from './en'
+import type { Texts } from '.'
 
-export const de: Record<keyof typeof en, string> = {
+export const texts: Texts = {
   'app.needsServer': 'Warte auf den Server …',
   'app.opening': 'Wird geöffnet …',
   'app.unreachable': 'Server nicht erreichbar',

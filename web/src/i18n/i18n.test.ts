@@ -3,17 +3,18 @@ import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { ApiError, explain } from '../protocol/error'
 import { ago, dayName } from '../ui/kit/time'
-import { directionOf, formatNumber, fromBrowser, languages, setLanguage, t, useLanguage } from '.'
-import { de } from './de'
+import { directionOf, formatNumber, fromBrowser, languages, setLanguage, t, type Texts, useLanguage } from '.'
 import { en } from './en'
 
 const plural = /_(zero|one|two|few|many|other)$/
 const stem = (key: string) => key.replace(plural, '')
-const holes = (text: string) => [...text.matchAll(/{{(\w+)}}/g)].map((m) => m[1]).sort()
-const all: Record<string, Record<string, string>> = { en, de }
+const holes = (text: string) => [...text.matchAll(/{{(\w+)}}/g)].map((m) => m[1]!).sort()
+const files = import.meta.glob<{ texts: Texts }>(['./*.ts', '!./index.ts', '!./en.ts', '!./*.test.ts'], { eager: true })
+const all: Record<string, Texts> = { en, ...Object.fromEntries(Object.entries(files).map(([file, { texts }]) => [file.slice(2, -3), texts])) }
+const english: Texts = en
 
 const source = (readdirSync('src', { recursive: true, encoding: 'utf8' }) as string[])
-  .filter((f) => /\.tsx?$/.test(f) && !/\.test\.|i18n.(en|de)\.ts$/.test(f))
+  .filter((f) => /\.tsx?$/.test(f) && !/\.test\.|i18n.(?!index)[\w-]+\.ts$/.test(f))
   .map((f) => readFileSync(join('src', f), 'utf8'))
   .join('\n')
 
@@ -35,12 +36,16 @@ describe.each(Object.keys(languages))('the texts in %s', (language) => {
   it('say something, with the same holes as the English ones', () => {
     for (const [key, text] of Object.entries(texts)) {
       expect(text.trim(), key).not.toBe('')
-      // A plural form may say its number in words: "a message".
-      const want = holes((en as Record<string, string>)[key] ?? '')
-      expect(plural.test(key) ? holes(text).filter((h) => h !== 'count') : holes(text), key).toEqual(plural.test(key) ? want.filter((h) => h !== 'count') : want)
+      const form = plural.exec(key)?.[1]
+      const want = holes(english[form ? `${stem(key)}_other` : key] ?? '')
+      // A plural form may say its number in words ("a message"), unless it is for many numbers.
+      const words = (list: string[]) => (form && !/^(few|many|other)$/.test(form) ? list.filter((h) => h !== 'count' && h !== 'number') : list)
+      expect(words(holes(text)), key).toEqual(words(want))
     }
   })
 })
+
+it('there is a file for every language, and a language for every file', () => expect(Object.keys(all).sort()).toEqual(Object.keys(languages).sort()))
 
 it('every text is used somewhere', () => {
   const quoted = new Set([...source.matchAll(/'([a-z]\w*\.[\w.]+)'/g)].map((m) => m[1]!))
@@ -64,8 +69,11 @@ describe('the language', () => {
   it.each([
     [['de-AT', 'en'], 'de'],
     [['en-GB'], 'en'],
-    [['fr-FR', 'de'], 'de'],
-    [['fr', 'xx'], 'en'],
+    [['xx', 'de'], 'de'],
+    [['xx-YY', 'yy'], 'en'],
+    [['pt-PT', 'en'], 'pt-BR'],
+    [['zh-Hans-CN'], 'zh-CN'],
+    [['AR-eg'], 'ar'],
     [[], 'en'],
   ])('is the first that the browser wants and there is: %j', (wanted, want) => expect(fromBrowser(wanted)).toBe(want))
 
@@ -81,6 +89,15 @@ describe('the language', () => {
     expect([1, 2].map((count) => t('list.unsent', { count }))).toEqual(['1 message not sent', '2 messages not sent'])
     await setLanguage('de')
     expect([1, 2].map((count) => t('list.unsent', { count }))).toEqual(['1 Nachricht nicht gesendet', '2 Nachrichten nicht gesendet'])
+  })
+  it('counts as the language does', async () => {
+    await setLanguage('pl')
+    expect([1, 3, 5].map((count) => t('list.unsent', { count }))).toEqual(['1 wiadomość niewysłana', '3 wiadomości niewysłane', '5 wiadomości niewysłanych'])
+    await setLanguage('ja')
+    expect(t('list.unsent', { count: 12_345 })).toBe('未送信のメッセージ 12,345 件')
+    await setLanguage('ar')
+    expect([1, 2].map((count) => t('list.unsent', { count }))).toEqual(['رسالة واحدة لم تُرسل', 'رسالتان لم تُرسلا'])
+    expect(document.documentElement.dir).toBe('rtl')
   })
   it('writes numbers, days and spans of time its own way', async () => {
     const now = new Date(2026, 2, 30, 12).getTime()

@@ -4,13 +4,26 @@
 import { create } from 'zustand'
 import { en } from './en'
 
-/** The languages there are, under their own names. */
-export const languages = { en: 'English', de: 'Deutsch' }
+/** The languages there are, under their own names. docs/languages.md says how to add one. */
+export const languages = {
+  en: 'English', ar: 'العربية', de: 'Deutsch', es: 'Español', fr: 'Français', it: 'Italiano', ja: '日本語', nl: 'Nederlands', pl: 'Polski', 'pt-BR': 'Português (Brasil)', 'zh-CN': '简体中文',
+}
 export type Language = keyof typeof languages
+/** Texts by their keys. What a language lacks is shown in English. */
+export type Texts = Record<string, string>
 
 /** Texts of other languages than English are loaded when they are needed. */
-const others: Record<Exclude<Language, 'en'>, () => Promise<Record<keyof typeof en, string>>> = {
-  de: () => import('./de').then((m) => m.de),
+const others: Record<Exclude<Language, 'en'>, () => Promise<{ texts: Texts }>> = {
+  ar: () => import('./ar'),
+  de: () => import('./de'),
+  es: () => import('./es'),
+  fr: () => import('./fr'),
+  it: () => import('./it'),
+  ja: () => import('./ja'),
+  nl: () => import('./nl'),
+  pl: () => import('./pl'),
+  'pt-BR': () => import('./pt-BR'),
+  'zh-CN': () => import('./zh-CN'),
 }
 
 type Plural = `${string}_${'zero' | 'one' | 'two' | 'few' | 'many' | 'other'}`
@@ -21,9 +34,16 @@ export type Key = Exclude<keyof typeof en, Plural> | Stem<keyof typeof en>
 const storageKey = 'parley:language'
 const isLanguage = (l: unknown): l is Language => typeof l === 'string' && Object.hasOwn(languages, l)
 
-/** The first of the browser's languages that there is, else English. */
+const base = (language: string) => language.toLowerCase().split('-')[0]!
+
+/** The first of the browser's languages that there is, if need be of another region, else English. */
 export function fromBrowser(wanted: readonly string[] = navigator.languages): Language {
-  return wanted.map((l) => l.toLowerCase().split('-')[0]).find(isLanguage) ?? 'en'
+  const all = Object.keys(languages) as Language[]
+  for (const w of wanted) {
+    const found = all.find((l) => l.toLowerCase() === w.toLowerCase()) ?? all.find((l) => base(l) === base(w))
+    if (found) return found
+  }
+  return 'en'
 }
 
 function stored(): Language | null {
@@ -41,7 +61,6 @@ export const useLanguage = create<{ chosen: Language | null; language: Language 
   return { chosen, language: chosen ?? fromBrowser() }
 })
 
-type Texts = Record<string, string>
 /** The texts that are loaded, by language. */
 const loaded = new Map<Language, Texts>([['en', en]])
 const plurals = new Map<Language, Intl.PluralRules>()
@@ -58,7 +77,11 @@ function find(language: Language, key: string, count: number | undefined): strin
 export function t(key: Key, values?: Record<string, string | number>): string {
   const count = typeof values?.count === 'number' ? values.count : undefined
   const text = find(useLanguage.getState().language, key, count) ?? find('en', key, count) ?? key
-  return values ? text.replace(/{{(\w+)}}/g, (hole, name: string) => String(values[name] ?? hole)) : text
+  if (!values) return text
+  return text.replace(/{{(\w+)}}/g, (hole, name: string) => {
+    const value = values[name]
+    return typeof value === 'number' ? formatNumber(value) : (value ?? hole)
+  })
 }
 
 export const isKey = (key: string): key is Key => Object.hasOwn(en, key)
@@ -70,7 +93,7 @@ export const directionOf = (language: string): 'ltr' | 'rtl' => (rightToLeft.has
 /** The page's language, in the region that the browser names where it is the same language: en-GB writes dates unlike en-US. */
 export function locale(): string {
   const { language } = useLanguage.getState()
-  return navigator.languages.find((l) => l.toLowerCase().split('-')[0] === language) ?? language
+  return navigator.languages.find((l) => base(l) === base(language)) ?? language
 }
 
 const numbers = new Map<string, Intl.NumberFormat>()
@@ -98,7 +121,7 @@ apply(useLanguage.getState().language)
 
 /** Makes the texts of a language ready; without them English is shown. */
 export async function loadTexts(language: Language): Promise<void> {
-  if (language !== 'en' && !loaded.has(language)) loaded.set(language, await others[language]())
+  if (language !== 'en' && !loaded.has(language)) loaded.set(language, (await others[language]()).texts)
 }
 
 /** Changes the language, now and for the next visits. Null: what the browser says. */

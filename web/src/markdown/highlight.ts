@@ -31,11 +31,14 @@ export function coloured(code: string, language: string): string | null {
 function load(): void {
   if (loading) return
   loading = true
-  import('./languages').then(
+  idle(() => import('./languages').then(
     (m) => {
       highlight = m.highlight
       useHighlighter.setState((s) => ({ version: s.version + 1 }))
     },
     () => setTimeout(() => (loading = false), 30_000), // no connection, or the server has a newer client
-  )
+  ))
 }
+
+/** Runs f when the page has nothing better to do: colours can wait, what one reads cannot. */
+const idle = (f: () => void) => ('requestIdleCallback' in window ? void requestIdleCallback(f, { timeout: 2_000 }) : void setTimeout(f, 300))

@@ -35,11 +35,13 @@ const live = (): Connection => {
 export async function boot(): Promise<void> {
   try {
     if (storageBlocked()) return useApp.setState({ screen: 'unreachable', reason: t('app.cookies') })
+    const account = rest.me() // asked at once, and judged when it is known who answers
+    account.catch(() => {})
     const info = await rest.info()
     // Something else may answer here, such as a proxy that asks for a password.
     if (!info?.limits) throw new ApiError('unavailable', '', { text: 'error.unreadable' })
     useApp.setState({ info })
-    const me = await rest.me()
+    const me = await account
     enter(me.user.id)
   } catch (err) {
     const { info } = useApp.getState()
