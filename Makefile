@@ -32,23 +32,26 @@ RACE := -race
 # The kit is modules of its own, which ./... leaves out.
 PACKAGES := ./... github.com/parley-chat/parley/kit/...
 
-# Two parts at a time: what waits runs beside what computes. Each says at its end
-# what it has to say and how long it took. A part that needs the same packages as
-# another waits for that to compile them.
-PARTS := +@$(MAKE) --no-print-directory --output-sync --jobs=2 COMPILE_ONCE=1
+# Two rows of parts beside each other: one mostly computes, the other mostly waits
+# for browsers. Each part says at its end how long it took.
+PARTS := +@$(MAKE) --no-print-directory --output-sync --jobs=2 IN_ROWS=1
 PART := @bash scripts/part.sh
-ifdef COMPILE_ONCE
-test-go test-kit staticcheck vet-more: vet
-test-plain fuzz: e2e
+ifdef IN_ROWS
+test-go: vet
+test-kit: test-go
+staticcheck vet-more test-plain: test-kit
+e2e: test-web
+e2e-nodes: e2e
+fuzz: e2e-nodes
 endif
 
 .PHONY: test
 test: needs web/node_modules ## Everything: Go with a real Redis, the client, the browser on one node and on two
-	$(PARTS) vet test-web e2e test-go e2e-nodes test-kit test-plain
+	$(PARTS) vet test-web test-go e2e test-kit e2e-nodes test-plain
 
 .PHONY: check
-check: needs web/node_modules ## What CI runs: lint, fresh, test and fuzz, two parts at a time
-	$(PARTS) format vet fresh test-web e2e test-go e2e-nodes test-kit staticcheck vet-more test-plain fuzz
+check: needs format fresh ## What CI runs: lint, fresh, test and fuzz, two parts at a time
+	$(PARTS) vet test-web test-go e2e test-kit e2e-nodes staticcheck vet-more test-plain fuzz
 
 .PHONY: test-go
 test-go:
