@@ -1,5 +1,5 @@
-// Package lock has distributed locks on Redis: one caller at a time, over all
-// processes, and a way to make sure of it.
+// Package lock provides distributed locks on Redis, with automatic renewal and
+// fencing tokens.
 //
 // # The story
 //
@@ -50,7 +50,7 @@
 // commands, however many wait.
 //
 // Under that is a net: when a lease should have ended, and after
-// [Options.Delay] at the latest, the first who waits in a process tries by
+// [Options.RetryDelay] at the latest, the first who waits in a process tries by
 // itself. That finds the lock of a holder that died, and makes up for a baton
 // whose taker died with it.
 //
@@ -59,10 +59,10 @@
 //
 // # Errors
 //
-// [ErrHeld] means that another has the lock, and nothing else. A Redis that is
-// away, full, denies a command or has something else under the key is an error
-// of its own: at once, or after [Options.Timeout] if there is no answer, or
-// when the caller's context ends.
+// [ErrHeld] means that another has the lock, and nothing else. While Redis
+// gives no answer, as in a failover, Lock goes on trying for [Options.Outage]
+// and then returns kit.ErrUnavailable. What Redis refuses, because it is full,
+// denies a command or has something else under the key, is returned at once.
 //
 // # A quorum
 //
@@ -73,7 +73,22 @@
 // pause. When the masters draw different tokens the lock costs a second round
 // trip, that lifts them to the highest; so the token grows here too, as long as
 // no majority loses its counters. A master that restarts empty must stay away
-// for a lease, or it can grant what it had granted before.
+// for a lease, or it can grant what it had granted before; then it is given the
+// locks again that are held, so that a rolling restart does not wear a quorum
+// down. [OpenQuorum] starts while a minority is down.
+//
+// # What it takes
+//
+// Redis 6.0 or later. Permissions: EVALSHA, EVAL, SET, GET, DEL, EXISTS, TIME,
+// INCR, PEXPIRE, PTTL, RPUSH, LLEN and BLPOP on the keys below. Taking and
+// releasing are a round trip each, a handover three commands, a renewal one
+// every third of a lease. Waiting takes one connection for each name and
+// process.
+//
+// # When not
+//
+// A counter, a stock or a balance needs no lock: let one script decide. What a
+// database protects, its transactions protect better.
 //
 // # In Redis
 //

@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"github.com/parley-chat/parley/kit"
 	"github.com/parley-chat/parley/kit/redistest"
 )
 
@@ -127,13 +128,13 @@ func TestAway(t *testing.T) {
 			t.Parallel()
 			srv := redistest.Start(t)
 			k := openLocker(t, srv.Client(t),
-				Options{Lease: 2 * time.Second, Timeout: 300 * time.Millisecond})
+				Options{Lease: 2 * time.Second, CallTimeout: 300 * time.Millisecond, Outage: -1})
 			l := mustLock(t, k, "held")
 			waited := make(chan error, 1)
 			go func() {
 				_, err := openLocker(t, srv.Client(t),
-					Options{Delay: 100 * time.Millisecond,
-						Timeout: 300 * time.Millisecond}).Lock(context.Background(), "held")
+					Options{RetryDelay: 100 * time.Millisecond,
+						CallTimeout: 300 * time.Millisecond, Outage: -1}).Lock(context.Background(), "held")
 				waited <- err
 			}()
 			eventually(t, "it listens", func() bool {
@@ -167,6 +168,30 @@ func TestAway(t *testing.T) {
 			}
 			lost(t, l, 5*time.Second)
 		})
+	}
+}
+
+// Lock waits for a Redis that is away for a short time, and says in the end
+// that it is.
+func TestOutage(t *testing.T) {
+	t.Parallel()
+	srv := redistest.Start(t)
+	k := openLocker(t, srv.Client(t), Options{Outage: 20 * time.Second})
+	short := openLocker(t, srv.Client(t), Options{Outage: time.Millisecond})
+	srv.Kill()
+	got := make(chan error, 1)
+	go func() {
+		_, err := k.Lock(t.Context(), "l")
+		got <- err
+	}()
+	srv.Restart()
+	if err := <-got; err != nil {
+		t.Error(err)
+	}
+	srv.Kill()
+	_, err := short.Lock(t.Context(), "l")
+	if !errors.Is(err, kit.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
 	}
 }
 
@@ -214,7 +239,7 @@ func TestHiccup(t *testing.T) {
 	t.Parallel()
 	srv := redistest.Start(t)
 	l := mustLock(t, openLocker(t, srv.Client(t),
-		Options{Lease: 1500 * time.Millisecond, Timeout: 200 * time.Millisecond}), "l")
+		Options{Lease: 1500 * time.Millisecond, CallTimeout: 200 * time.Millisecond}), "l")
 	for range 3 {
 		time.Sleep(300 * time.Millisecond) // work
 		srv.Pause()
@@ -231,7 +256,7 @@ func TestHiccup(t *testing.T) {
 func TestUnlockAgain(t *testing.T) {
 	t.Parallel()
 	srv := redistest.Start(t)
-	k := openLocker(t, srv.Client(t), Options{Timeout: 200 * time.Millisecond})
+	k := openLocker(t, srv.Client(t), Options{CallTimeout: 200 * time.Millisecond})
 	l := mustLock(t, k, "u")
 	srv.Pause()
 	err := l.Unlock(t.Context())
@@ -280,7 +305,7 @@ func TestScriptFlush(t *testing.T) {
 			}
 		}
 		k := openLocker(t, client, Options{Prefix: t.Name(), Lease: 900 * time.Millisecond,
-			Timeout: 500 * time.Millisecond})
+			CallTimeout: 500 * time.Millisecond})
 		for range 5 {
 			l := mustLock(t, k, "s")
 			flush()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
+	"strconv"
 	"sync"
 	"time"
 
@@ -28,6 +29,7 @@ type Lock struct {
 	due time.Time // of the next extension; zero while one is under way. Guarded by the locker's mu.
 
 	mu       sync.Mutex
+	extended time.Time // when an extension was asked for last
 	deadline time.Time // until when the lease is certain, by the local monotonic clock
 	ended    bool      // not to be extended any more
 
@@ -106,12 +108,12 @@ func (k *Locker) extendDue() {
 // when it goes on: what must never be overtaken needs [Lock.Token].
 func (l *Lock) Context() context.Context { return l.ctx }
 
-// Token is the fencing token: higher than that of every earlier holder of this
-// name. Give it to what the lock protects, and let that refuse any token lower
-// than the highest it has seen.
+// Token returns the fencing token: higher than that of every earlier holder of
+// this name. Give it to what the lock protects, and let that refuse any token
+// lower than the highest it has seen.
 func (l *Lock) Token() int64 { return l.token }
 
-// Name is what the lock was asked for by.
+// Name returns the name passed to Lock.
 func (l *Lock) Name() string { return l.name }
 
 // Unlock ends the context, releases the lock and wakes one of those who wait.
@@ -151,6 +153,9 @@ func (l *Lock) unlock(ctx context.Context, cause error) error {
 	case granted, refused:
 		l.answered = true
 		k.drop(l)
+		if cause == nil && l.extending() {
+			k.forget(l.keys, l.id)
+		}
 		if votes.verdict == granted {
 			return nil
 		}
@@ -162,7 +167,7 @@ func (l *Lock) unlock(ctx context.Context, cause error) error {
 	if cause == nil { // not while the locker is closing
 		k.work.Go(l.releaseLater)
 	}
-	return fmt.Errorf("lock: unlock %q: %w", l.name, votes.err)
+	return fmt.Errorf("lock: unlock %q: %w", l.name, exec.Unavailable(ctx, votes.err))
 }
 
 // releaseLater repeats a release that Redis did not answer, so that a broken
@@ -219,9 +224,10 @@ func (l *Lock) extend() {
 			return
 		}
 		ctx, cancel := context.WithDeadline(k.ctx, deadline)
-		votes := k.ask(ctx, func(ctx context.Context, master rueidis.Client) (int64, error) {
-			return exec.Script(ctx, k.extension, master, l.keys[1:2], []string{l.id, k.lease}).AsInt64()
-		})
+		l.mu.Lock()
+		l.extended = start
+		l.mu.Unlock()
+		votes := k.ask(ctx, l.extension)
 		cancel()
 		switch votes.verdict {
 		case granted:
@@ -237,6 +243,9 @@ func (l *Lock) extend() {
 			return
 		case refused:
 			l.lose(errors.New("another has it, or Redis has forgotten it"))
+			if len(k.masters) > 1 {
+				k.forget(l.keys, l.id) // what was taken again
+			}
 			return
 		}
 		if votes.err != nil {
@@ -246,6 +255,23 @@ func (l *Lock) extend() {
 			return
 		}
 	}
+}
+
+func (l *Lock) extension(ctx context.Context, master rueidis.Client) (int64, error) {
+	k := l.locker
+	if len(k.masters) == 1 {
+		return exec.Script(ctx, k.extension, master, l.keys[1:2], []string{l.id, k.lease}).AsInt64()
+	}
+	return exec.Script(ctx, k.retaking, master, l.keys[:2],
+		[]string{l.id, k.lease, strconv.FormatInt(l.token, 10)}).AsInt64()
+}
+
+// extending reports whether an extension may still be on its way to a master of
+// a quorum, which would then get the lock again after its release.
+func (l *Lock) extending() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.locker.masters) > 1 && time.Since(l.extended) < 2*l.locker.opt.CallTimeout
 }
 
 func (l *Lock) over() bool {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"github.com/parley-chat/parley/kit"
 	"github.com/parley-chat/parley/kit/internal/exec"
 )
 
@@ -22,6 +23,8 @@ var (
 	acquireSource string
 	//go:embed extend.lua
 	extendSource string
+	//go:embed retake.lua
+	retakeSource string
 	//go:embed release.lua
 	releaseSource string
 	//go:embed pass.lua
@@ -34,13 +37,13 @@ var (
 // concurrent use. Close it.
 type Locker struct {
 	opt     Options
-	masters []rueidis.Client
+	masters []*master
 	quorum  int
 	id      string // begins the ids of its locks
 	serial  atomic.Uint64
 	silent  atomic.Bool // the last that was asked gave no answer
 
-	acquisition, extension, releasing, passing, raising *rueidis.Lua
+	acquisition, extension, retaking, releasing, passing, raising *rueidis.Lua
 
 	lease string // the scripts' argument, in milliseconds
 
@@ -61,7 +64,7 @@ type Locker struct {
 // New returns a locker on one Redis: a server, a set behind Sentinels or a
 // cluster. The client stays the caller's and must outlive the locker.
 func New(client rueidis.Client, opt Options) (*Locker, error) {
-	return newLocker([]rueidis.Client{client}, opt)
+	return newLocker([]*master{{client: client}}, opt)
 }
 
 // NewQuorum returns a locker on several masters that know nothing of each
@@ -74,10 +77,28 @@ func NewQuorum(clients []rueidis.Client, opt Options) (*Locker, error) {
 	if len(clients) < 3 {
 		return nil, fmt.Errorf("lock: a quorum of %d masters survives the loss of none: at least 3 are needed", len(clients))
 	}
-	return newLocker(append([]rueidis.Client(nil), clients...), opt)
+	masters := make([]*master, len(clients))
+	for i, client := range clients {
+		masters[i] = &master{client: client}
+	}
+	return newLocker(masters, opt)
 }
 
-func newLocker(masters []rueidis.Client, opt Options) (*Locker, error) {
+// OpenQuorum is NewQuorum for masters of which some may be down at the start:
+// each is opened when it is first asked, and again for as long as that fails.
+// Close closes them.
+func OpenQuorum(open []Open, opt Options) (*Locker, error) {
+	if len(open) < 3 {
+		return nil, fmt.Errorf("lock: a quorum of %d masters survives the loss of none: at least 3 are needed", len(open))
+	}
+	masters := make([]*master, len(open))
+	for i, one := range open {
+		masters[i] = &master{open: one}
+	}
+	return newLocker(masters, opt)
+}
+
+func newLocker(masters []*master, opt Options) (*Locker, error) {
 	opt, err := opt.complete(len(masters))
 	if err != nil {
 		return nil, err
@@ -89,6 +110,7 @@ func newLocker(masters []rueidis.Client, opt Options) (*Locker, error) {
 		id:          rand.Text() + "-",
 		acquisition: rueidis.NewLuaScript(acquireSource),
 		extension:   rueidis.NewLuaScript(extendSource),
+		retaking:    rueidis.NewLuaScript(retakeSource),
 		releasing:   rueidis.NewLuaScript(releaseSource),
 		passing:     rueidis.NewLuaScript(passSource),
 		raising:     rueidis.NewLuaScript(raiseSource),
@@ -103,11 +125,11 @@ func newLocker(masters []rueidis.Client, opt Options) (*Locker, error) {
 // Lock takes the lock and waits for it while another has it. The context bounds
 // the waiting, not the holding; its values are those of [Lock.Context].
 //
-// Errors: ErrHeld after Options.Attempts; the context's error, together with
-// ErrHeld if another had the lock; anything else means that Redis gave no
-// answer, or a refusal, and comes at once or within Options.Timeout. Whether an
-// unanswered call took the lock is unknown; if it did, it is released, or Redis
-// forgets it after a lease.
+// Errors: ErrHeld after Options.Tries; the context's error, together with
+// ErrHeld if another had the lock; kit.ErrUnavailable when Redis has given no
+// answer for Options.Outage; anything else is what Redis refuses, at once.
+// Whether an unanswered call took the lock is unknown; if it did, it is
+// released, or Redis forgets it after a lease.
 func (k *Locker) Lock(ctx context.Context, name string) (*Lock, error) {
 	return k.lock(ctx, context.WithoutCancel(ctx), name)
 }
@@ -142,7 +164,8 @@ func (k *Locker) With(ctx context.Context, name string,
 // Close ends the waiting of all callers with ErrClosed, ends the contexts of
 // the locks that are still held with that cause and releases them, and returns
 // when nothing of the locker runs any more. If Redis is away, that is when the
-// clients have given up what was asked of them. It does not close the clients.
+// clients have given up what was asked of them. It closes no clients but those
+// that OpenQuorum opened.
 func (k *Locker) Close() {
 	k.mu.Lock()
 	if k.closed {
@@ -166,6 +189,9 @@ func (k *Locker) Close() {
 	k.mu.Unlock()
 	k.stop()
 	k.work.Wait()
+	for _, m := range k.masters {
+		m.close()
+	}
 }
 
 // begin enters a caller into the work that Close waits for.
@@ -189,11 +215,18 @@ func (k *Locker) lock(ctx, parent context.Context, name string) (*Lock, error) {
 	defer k.work.Done()
 	keys := k.keys(name)
 	woken := false
+	var outage outage
 	for attempt := 1; ; attempt++ {
 		l, next, err := k.try(ctx, parent, name, keys, true)
 		switch {
 		case l != nil:
 			return l, nil
+		case err != nil && ctx.Err() == nil && outage.goesOn(err, k.opt.Outage):
+			if err := k.sleep(ctx, outage.pause()); err != nil && ctx.Err() == nil {
+				return nil, err
+			}
+			attempt--
+			continue
 		case err != nil && ctx.Err() == nil:
 			k.fail(keys, err)
 			return nil, err
@@ -202,9 +235,10 @@ func (k *Locker) lock(ctx, parent context.Context, name string) (*Lock, error) {
 				k.handOn(keys) // was woken and has no use for it
 			}
 			return nil, err
-		case attempt == k.opt.Attempts:
+		case attempt == k.opt.Tries:
 			return nil, fmt.Errorf("%w: %q, after %d attempts", ErrHeld, name, attempt)
 		}
+		outage = noOutage
 		switch {
 		case next.draw:
 			err = k.sleep(ctx, next.pause)
@@ -226,6 +260,33 @@ func (k *Locker) lock(ctx, parent context.Context, name string) (*Lock, error) {
 	}
 }
 
+// outage is the time for which Redis has given no answer.
+type outage struct {
+	since time.Time
+	step  int
+}
+
+var noOutage outage
+
+// goesOn reports whether the outage is to be waited out: for this long, unless
+// the error says that Redis is there.
+func (o *outage) goesOn(err error, limit time.Duration) bool {
+	if !errors.Is(err, kit.ErrUnavailable) {
+		return false
+	}
+	if o.since.IsZero() {
+		o.since = time.Now()
+	}
+	return time.Since(o.since) < limit
+}
+
+// pause is the time until the next attempt.
+func (o *outage) pause() time.Duration {
+	d := min(20*time.Millisecond<<min(o.step, 5), 500*time.Millisecond)
+	o.step++
+	return d/2 + mathrand.N(d/2)
+}
+
 // refusal is what to do when another has the lock: wait for a wake-up, but not
 // longer than the pause.
 type refusal struct {
@@ -241,7 +302,7 @@ func (k *Locker) try(ctx, parent context.Context, name string, keys keys, waitin
 	if waiting {
 		// Everyone who waits tries, and so notes it again, after Delay at the
 		// latest.
-		args[2] = milliseconds(2 * (k.opt.Delay + k.opt.Timeout))
+		args[2] = milliseconds(2 * (k.opt.RetryDelay + k.opt.CallTimeout))
 	}
 	if len(k.masters) > 1 {
 		args[3] = "0" // the counters of the masters shall agree
@@ -262,15 +323,15 @@ func (k *Locker) try(ctx, parent context.Context, name string, keys keys, waitin
 		if err == nil {
 			err = errors.New("the answer took as long as the lease")
 		}
-		return nil, refusal{}, fmt.Errorf("lock: acquire %q: %w", name, err)
+		return nil, refusal{}, fmt.Errorf("lock: acquire %q: %w", name, exec.Unavailable(ctx, err))
 	case failed:
 		// A refusal in so many words took nothing.
 		if _, ok := exec.Refusal(votes.err); !ok || len(k.masters) > 1 {
 			k.forget(keys, id)
 		}
-		return nil, refusal{}, fmt.Errorf("lock: acquire %q: %w", name, votes.err)
+		return nil, refusal{}, fmt.Errorf("lock: acquire %q: %w", name, exec.Unavailable(ctx, votes.err))
 	}
-	pause := k.opt.Delay - time.Duration(k.opt.Jitter*mathrand.Float64()*float64(k.opt.Delay))
+	pause := k.opt.RetryDelay - time.Duration(k.opt.Jitter*mathrand.Float64()*float64(k.opt.RetryDelay))
 	if len(k.masters) > 1 {
 		// Some may have granted it. They are asked to forget before the next
 		// attempt, which they would be in the way of.
@@ -287,7 +348,8 @@ func (k *Locker) try(ctx, parent context.Context, name string, keys keys, waitin
 // connection, so a release that finds nothing is repeated.
 func (k *Locker) forget(keys keys, id string) {
 	k.work.Go(func() {
-		for _, pause := range []time.Duration{5 * time.Millisecond, 50 * time.Millisecond, k.opt.Timeout, 0} {
+		for _, pause := range []time.Duration{5 * time.Millisecond, 50 * time.Millisecond,
+			k.opt.CallTimeout, 0} {
 			votes := k.ask(context.Background(), k.releaser(keys, id))
 			if votes.yes == len(k.masters) || k.sleep(context.Background(), pause) != nil {
 				return

@@ -36,22 +36,28 @@ type Options struct {
 	// milliseconds. Default: 10 s.
 	Lease time.Duration
 
-	// Timeout bounds each call to Redis, in addition to the caller's deadline;
-	// below Lease. Default: 2 s or a third of Lease, whichever is less.
-	Timeout time.Duration
+	// CallTimeout bounds each call to Redis, in addition to the caller's
+	// deadline; below Lease. Default: 2 s or a third of Lease, whichever is
+	// less.
+	CallTimeout time.Duration
 
-	// Attempts is how often Lock tries before it gives up with ErrHeld.
+	// Outage is for how long Lock goes on trying while Redis gives no answer,
+	// as in a failover, before it returns kit.ErrUnavailable. TryLock does not
+	// wait. Default: 5 s; below 0 not at all.
+	Outage time.Duration
+
+	// Tries is how often Lock tries before it gives up with ErrHeld.
 	// Default: 0, until the context ends.
-	Attempts int
+	Tries int
 
-	// Delay is the longest time between two attempts. On one Redis it is only
-	// the net under the wake-up: default 5 s or Lease, whichever is less. In a
-	// quorum it is also the pause after a vote that nobody won: default 200 ms
-	// or Lease.
-	Delay time.Duration
+	// RetryDelay is the longest time between two attempts. On one Redis it is
+	// only the net under the wake-up: default 5 s or Lease, whichever is less.
+	// In a quorum it is also the pause after a vote that nobody won: default
+	// 200 ms or Lease.
+	RetryDelay time.Duration
 
-	// Jitter is the part of Delay that is drawn by lot, above 0 to 1, so that
-	// those who failed together do not try again together. Default: 0.5.
+	// Jitter shortens each RetryDelay by a random share of at most this
+	// fraction (0 < Jitter ≤ 1). Default: 0.5.
 	Jitter float64
 }
 
@@ -65,14 +71,17 @@ func (opt Options) complete(masters int) (Options, error) {
 	if opt.Lease == 0 {
 		opt.Lease = 10 * time.Second
 	}
-	if opt.Timeout == 0 {
-		opt.Timeout = min(2*time.Second, opt.Lease/3)
+	if opt.CallTimeout == 0 {
+		opt.CallTimeout = min(2*time.Second, opt.Lease/3)
 	}
-	if opt.Delay == 0 {
-		opt.Delay = min(5*time.Second, opt.Lease)
+	if opt.RetryDelay == 0 {
+		opt.RetryDelay = min(5*time.Second, opt.Lease)
 		if masters > 1 {
-			opt.Delay = min(200*time.Millisecond, opt.Lease)
+			opt.RetryDelay = min(200*time.Millisecond, opt.Lease)
 		}
+	}
+	if opt.Outage == 0 {
+		opt.Outage = 5 * time.Second
 	}
 	if opt.Jitter == 0 {
 		opt.Jitter = 0.5
@@ -80,11 +89,11 @@ func (opt Options) complete(masters int) (Options, error) {
 	switch {
 	case opt.Lease < 50*time.Millisecond || opt.Lease%time.Millisecond != 0:
 		return opt, fmt.Errorf("lock: a lease of %s: at least 50ms and whole milliseconds are needed", opt.Lease)
-	case opt.Timeout <= 0 || opt.Timeout >= opt.Lease:
-		return opt, fmt.Errorf("lock: a timeout of %s with a lease of %s: the answer would come when the lease is over", opt.Timeout, opt.Lease)
-	case opt.Delay < time.Millisecond || opt.Attempts < 0 || !(opt.Jitter > 0 && opt.Jitter <= 1):
-		return opt, fmt.Errorf("lock: options out of range: delay %s, attempts %d, jitter %v",
-			opt.Delay, opt.Attempts, opt.Jitter)
+	case opt.CallTimeout <= 0 || opt.CallTimeout >= opt.Lease:
+		return opt, fmt.Errorf("lock: a call timeout of %s with a lease of %s: the answer would come when the lease is over", opt.CallTimeout, opt.Lease)
+	case opt.RetryDelay < time.Millisecond || opt.Tries < 0 || !(opt.Jitter > 0 && opt.Jitter <= 1):
+		return opt, fmt.Errorf("lock: options out of range: delay %s, tries %d, jitter %v",
+			opt.RetryDelay, opt.Tries, opt.Jitter)
 	}
 	return opt, nil
 }

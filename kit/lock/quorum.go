@@ -46,9 +46,10 @@ func (v *votes) count(n int64, err error) {
 	}
 }
 
-// ask asks all masters the same at the same time, each for Options.Timeout, and
-// returns as soon as the verdict stands. A positive number is a yes. The caller
-// is part of k.work, which the masters that are slower than the verdict join.
+// ask asks all masters the same at the same time, each for Options.CallTimeout,
+// and returns as soon as the verdict stands. A positive number is a yes. The
+// caller is part of k.work, which the masters that are slower than the verdict
+// join.
 func (k *Locker) ask(ctx context.Context,
 	question func(context.Context, rueidis.Client) (int64, error)) votes {
 	var v votes
@@ -78,13 +79,20 @@ func (k *Locker) ask(ctx context.Context,
 	return v
 }
 
-// askOne asks one master for Options.Timeout at most.
-func (k *Locker) askOne(ctx context.Context, master rueidis.Client,
+// askOne asks one master for Options.CallTimeout at most.
+func (k *Locker) askOne(ctx context.Context, m *master,
 	question func(context.Context, rueidis.Client) (int64, error)) (int64, error) {
-	ctx, cancel := context.WithTimeout(ctx, k.opt.Timeout)
+	put := func(ctx context.Context) (int64, error) {
+		client, err := m.get(ctx, k)
+		if err != nil {
+			return 0, err
+		}
+		return question(ctx, client)
+	}
+	ctx, cancel := context.WithTimeout(ctx, k.opt.CallTimeout)
 	if !k.silent.Load() {
 		defer cancel()
-		n, err := question(ctx, master)
+		n, err := put(ctx)
 		k.heard(err)
 		return n, err
 	}
@@ -98,7 +106,7 @@ func (k *Locker) askOne(ctx context.Context, master rueidis.Client,
 	answers := make(chan answer, 1)
 	k.work.Go(func() {
 		defer cancel()
-		n, err := question(ctx, master)
+		n, err := put(ctx)
 		k.heard(err)
 		answers <- answer{n, err}
 	})

@@ -18,7 +18,7 @@ func TestFailover(t *testing.T) {
 		t.Skip("takes seconds")
 	}
 	set := redistest.StartSentinel(t)
-	opt := Options{Lease: 3 * time.Second, Timeout: 500 * time.Millisecond}
+	opt := Options{Lease: 3 * time.Second, CallTimeout: 500 * time.Millisecond}
 	k, rival := openLocker(t, set.Client(t), opt), openLocker(t, set.Client(t), opt)
 	l := mustLock(t, k, "f")
 	replicated(t, set, k, "f")
@@ -82,8 +82,8 @@ func TestFailoverThatForgets(t *testing.T) {
 		t.Skip("takes seconds")
 	}
 	set := redistest.StartSentinel(t)
-	k := openLocker(t, set.Client(t), Options{Lease: 12 * time.Second, Timeout: time.Second})
-	rival := openLocker(t, set.Client(t), Options{Timeout: time.Second})
+	k := openLocker(t, set.Client(t), Options{Lease: 12 * time.Second, CallTimeout: time.Second})
+	rival := openLocker(t, set.Client(t), Options{CallTimeout: time.Second})
 	warm := mustLock(t, k, "warm") // draws the counter up to the replica
 	replicated(t, set, k, "warm")
 	mustUnlock(t, warm)

@@ -77,7 +77,7 @@ func (k *Locker) wake(keys keys) bool {
 	}
 	q.waiters[0] <- nil
 	q.waiters = slices.Delete(q.waiters, 0, 1)
-	q.due = time.Now().Add(k.opt.Delay) // until it has tried
+	q.due = time.Now().Add(k.opt.RetryDelay) // until it has tried
 	return true
 }
 
@@ -90,7 +90,8 @@ func (k *Locker) handOn(keys keys) {
 }
 
 func (k *Locker) giveBack(keys keys) {
-	// If that fails, the others find out by themselves, after Options.Delay.
+	// If that fails, the others find out by themselves, after
+	// Options.RetryDelay.
 	_, _ = k.askOne(context.Background(), k.masters[0],
 		func(ctx context.Context, master rueidis.Client) (int64, error) {
 			return exec.Script(ctx, k.passing, master, keys[1:], nil).AsInt64()
@@ -159,12 +160,16 @@ func (k *Locker) baton(keys keys, pause time.Duration) error {
 	answer := make(chan error, 1)
 	k.work.Go(func() {
 		defer cancel()
-		master := k.masters[0]
+		master, err := k.masters[0].get(ctx, k)
+		if err != nil {
+			answer <- err
+			return
+		}
 		answer <- master.Do(ctx, master.B().Blpop().Key(keys[3]).Timeout(pause.Seconds()).Build()).Error()
 	})
 	// Not by a deadline of the context: connecting would not hear it, nor a
 	// command that has one hear Close.
-	guard := time.NewTimer(pause + k.opt.Timeout)
+	guard := time.NewTimer(pause + k.opt.CallTimeout)
 	defer guard.Stop()
 	select {
 	case err := <-answer:

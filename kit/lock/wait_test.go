@@ -14,7 +14,7 @@ import (
 
 // patient lockers do not poll within a test: only a wake-up can give them the
 // lock.
-var patient = Options{Lease: time.Minute, Delay: time.Minute, Jitter: 0.01, Timeout: 5 * time.Second}
+var patient = Options{Lease: time.Minute, RetryDelay: time.Minute, Jitter: 0.01, CallTimeout: 5 * time.Second}
 
 func TestWakeUp(t *testing.T) {
 	eachRedis(t, func(t *testing.T, client rueidis.Client) {
@@ -146,7 +146,7 @@ func TestAttempts(t *testing.T) {
 	l := mustLock(t, openLocker(t, client, Options{}), "a")
 	start := time.Now()
 	_, err := openLocker(t, client,
-		Options{Attempts: 4, Delay: 20 * time.Millisecond}).Lock(within(t, 20*time.Second), "a")
+		Options{Tries: 4, RetryDelay: 20 * time.Millisecond}).Lock(within(t, 20*time.Second), "a")
 	wantErr(t, "after the last attempt", err, ErrHeld)
 	if errors.Is(err, context.DeadlineExceeded) {
 		t.Error(err)
@@ -167,7 +167,7 @@ func TestAttempts(t *testing.T) {
 func TestSafetyPoll(t *testing.T) {
 	client := redistest.Start(t).Client(t)
 	l := mustLock(t, openLocker(t, client, Options{}), "p")
-	k := openLocker(t, client, Options{Delay: 100 * time.Millisecond})
+	k := openLocker(t, client, Options{RetryDelay: 100 * time.Millisecond})
 	got := make(chan error, 1)
 	go func() {
 		_, err := k.Lock(within(t, 20*time.Second), "p")

@@ -36,7 +36,7 @@ func TestWhileASlotMoves(t *testing.T) {
 	cluster := redistest.StartCluster(t)
 	client := cluster.Client(t)
 
-	locker, err := lock.New(client, lock.Options{Timeout: time.Minute, Lease: 3 * time.Minute})
+	locker, err := lock.New(client, lock.Options{CallTimeout: time.Minute, Lease: 3 * time.Minute})
 	check(t, err)
 	t.Cleanup(locker.Close)
 	topic, err := stream.NewTopic(client, "t",

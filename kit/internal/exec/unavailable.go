@@ -1,0 +1,48 @@
+package exec
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/redis/rueidis"
+
+	"github.com/parley-chat/parley/kit"
+)
+
+// Unavailable returns err so that it matches kit.ErrUnavailable, if that is
+// what it means: Redis gave no answer although the caller's context goes on, or
+// answered with what Busy and Passing know. Other errors it returns as they
+// are.
+func Unavailable(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() != nil || rueidis.IsRedisNil(err) {
+		return err
+	}
+	if refusal, ok := Refusal(err); ok {
+		code, _, _ := strings.Cut(refusal.Error(), " ")
+		if !Passing(err) && !slices.Contains([]string{"READONLY", "NOREPLICAS"}, code) {
+			return err
+		}
+	}
+	return &unavailable{err}
+}
+
+type unavailable struct{ err error }
+
+func (u *unavailable) Error() string {
+	if errors.Is(u.err, context.DeadlineExceeded) {
+		return kit.ErrUnavailable.Error() + ": no answer in time"
+	}
+	return kit.ErrUnavailable.Error() + ": " + u.err.Error()
+}
+
+func (u *unavailable) Is(target error) bool { return target == kit.ErrUnavailable }
+
+// Unwrap hides a deadline that was not the caller's.
+func (u *unavailable) Unwrap() error {
+	if errors.Is(u.err, context.DeadlineExceeded) {
+		return nil
+	}
+	return u.err
+}
