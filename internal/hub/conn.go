@@ -9,20 +9,20 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// Frame is what connections of one kind are sent, encoded once for all of them
-// and never changed. Doors that write bytes use Bytes.
+// Frame is an encoded message for connections that share an encoder. It is
+// never changed. Transports that write bytes use Bytes.
 type Frame interface {
 	Size() int // in bytes, in a connection's queue
 }
 
-// Bytes is a frame that is written as it is.
+// Bytes is a frame of raw bytes.
 type Bytes []byte
 
-// Size is how many there are.
+// Size is the number of bytes.
 func (b Bytes) Size() int { return len(b) }
 
-// Encoder turns what the hub says into frames for one kind of connection.
-// Encoders are compared with ==; connections of a kind share one.
+// Encoder encodes frames for one kind of connection. Connections of a kind
+// share one encoder; encoders are compared with ==.
 type Encoder interface {
 	Event(*chat.Event) Frame
 	Signals([]chat.Signal) Frame
@@ -31,23 +31,23 @@ type Encoder interface {
 	Goodbye(reason string, retry time.Duration) Frame
 }
 
-// Reason says why the hub closes a connection. Each door has one table from
-// reasons to its own codes.
+// Reason says why a connection is closed. Each transport maps reasons to its
+// own codes in one table.
 type Reason uint8
 
 const (
 	Open     Reason = iota // not closed
-	Slow                   // more was waiting for it than the queue holds
-	Revoked                // its session was ended
+	Slow                   // its queue overflowed
+	Revoked                // its session has ended
 	Restart                // the server stops
-	Changed                // what it may see has changed: it should come back and sync
-	Finished               // the door ended it
+	Changed                // its permissions changed: the client should reconnect and sync
+	Finished               // closed by the transport
 )
 
-// Conn is one live connection of one person. A door makes it, drains it and
-// closes it.
+// Conn is one live connection of one person. A transport creates it, sends what
+// it queues, and closes it.
 type Conn struct {
-	// Set by Register. The whole caller is the door's: of thousands of
+	// Set by Register. The transport keeps the whole caller: with thousands of
 	// connections each byte counts.
 	user    chat.UserID
 	session chat.SessionID
@@ -65,49 +65,50 @@ type Conn struct {
 	queue    []Frame
 	bytes    int // in queue and pending
 	limit    int
-	burst    int           // of bytes, what a sync may have over the limit until it is written
-	inFlight int           // bytes that were taken last, and may not be written yet
-	held     []Frame       // what came while hold is set
-	space    chan struct{} // closed when the queue was drained, for who waits to add to it
+	burst    int           // bytes over the limit that a sync may queue until they are written
+	inFlight int           // bytes that Next returned last, and may not be written yet
+	held     []Frame       // frames that wait for the end of a sync
+	space    chan struct{} // closed when the queue has space again
 
 	topics []*topic // attached to
-	// kept open so that the hub hears of ended sessions, attached or not
+	// kept open for as long as the connection is registered, so that the hub
+	// learns of ended sessions
 	watched []*topic
 	joins   []*chat.Event // room.joined whose rooms are still to be attached
-	// where room.joined had them, that the sync under way told of; nil if none
-	// is
+	// positions of the room.joined events sent during a sync; nil without a
+	// sync
 	joined map[chat.RoomID]chat.Position
-	// seq at which the person was seen to leave rooms, since the last sync
+	// seq of the last member.left of the person per room, since the last sync
 	left map[chat.Stream]int64
 
-	// Side by side they take no more than one of them.
+	// Together these take one word.
 	holding bool
-	awake   bool // the owner was woken and has not yet found the queue empty
+	awake   bool // the transport was woken and has not yet found the queue empty
 	reason  Reason
 	joining bool  // a goroutine works on joins
-	ending  uint8 // calls under way that may end the connection's own session
+	ending  uint8 // calls in progress that may end the connection's own session
 }
 
-// NewConn returns a connection that is not yet registered. Wake is called, from
-// any goroutine, when there is something to drain, and must not block; limit
-// bounds what waits, in bytes.
+// NewConn returns a connection that is not yet registered. Wake is called from
+// any goroutine when there are frames to send or the connection is closed, and
+// must not block. Limit bounds the queue in bytes.
 func NewConn(encoder Encoder, limit int, wake func()) *Conn {
 	return &Conn{encoder: encoder, limit: limit, wake: wake}
 }
 
-// Send queues a frame, such as the answer to a request.
+// Send queues a frame, such as the response to a request.
 func (c *Conn) Send(frame Frame) { c.push(frame, reply) }
 
 // Ending announces a call that may end the connection's own session. Ended must
-// follow with its answer, which is then the last frame that is sent.
+// follow with its response.
 func (c *Conn) Ending() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ending++
 }
 
-// Ended sends the answer to the call that Ending announced, also if the session
-// has been ended.
+// Ended sends the response to the call that Ending announced. If the session
+// has ended, it is the last frame.
 func (c *Conn) Ended(frame Frame) {
 	c.mu.Lock()
 	c.ending--
@@ -120,24 +121,25 @@ func (c *Conn) Ended(frame Frame) {
 	c.Send(frame)
 }
 
-// frameKind says how a frame is treated.
+// frameKind says how a frame is queued.
 type frameKind int
 
 const (
-	news   frameKind = iota // follows the answer of a sync that is under way
-	reply                   // overtakes it
-	signal                  // news that may be dropped
+	news   frameKind = iota // waits for the response of a running sync
+	reply                   // does not wait
+	signal                  // like news, and may be dropped
 )
 
-// maxPending bounds what waits while a sync is being answered: a person's own
-// stream and the server's, at most chat.Window events each.
+// maxPending bounds the bytes that wait for the end of a sync: of a person's
+// own stream and the server's, at most chat.Window events each.
 const maxPending = 32 << 20
 
-// maxPerson bounds what waits for one person, in bytes, over all their
-// connections here: queued, or taken and not written yet.
+// maxPerson bounds the bytes that wait for one person, over all their
+// connections to this node: queued, or not written yet.
 const maxPerson = 32 << 20
 
-// userConns is somebody with connections on this node. Nil counts nothing.
+// userConns are one person's connections to this node. A nil userConns counts
+// nothing.
 type userConns struct {
 	conns   []*Conn // guarded by the hub's usersMu
 	waiting atomic.Int64
@@ -154,8 +156,8 @@ func (p *userConns) full(size int) bool {
 	return p != nil && p.waiting.Load()+int64(size) > maxPerson
 }
 
-// setOwner counts what waits for the connection for somebody else, or for
-// nobody with nil.
+// setOwner counts the connection's waiting bytes for a person, or for no one
+// with nil.
 func (c *Conn) setOwner(p *userConns) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -199,7 +201,7 @@ func (c *Conn) count(size int) {
 	c.owner.count(size)
 }
 
-// wakeLocked wakes the owner if it is not awake. The lock is held.
+// wakeLocked wakes the transport if it is not awake. The lock is held.
 func (c *Conn) wakeLocked() {
 	if !c.awake {
 		c.awake = true
@@ -207,8 +209,8 @@ func (c *Conn) wakeLocked() {
 	}
 }
 
-// closeLocked closes the connection. What waits is dropped, except when the
-// client is to come back. The lock is held.
+// closeLocked closes the connection. Its queue is dropped, unless the client
+// should reconnect. The lock is held.
 func (c *Conn) closeLocked(why Reason) {
 	if c.reason != Open {
 		return
@@ -229,15 +231,15 @@ func (c *Conn) signalSpace() {
 	}
 }
 
-// Close closes the connection. The door finds out from Take.
+// Close closes the connection. Next then returns the reason.
 func (c *Conn) Close(why Reason) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.closeLocked(why)
 }
 
-// Wake has the door look at the connection, if there is something to drain or
-// it is closed.
+// Wake wakes the transport if there are frames to send or the connection is
+// closed.
 func (c *Conn) Wake() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -246,30 +248,30 @@ func (c *Conn) Wake() {
 	}
 }
 
-// Sleep is for a door that cannot take what there is for now: it is woken by
-// what is queued next, by a Close, and by Wake.
+// Sleep is for a transport that cannot send for now. The next frame, Close or
+// Wake wakes it.
 func (c *Conn) Sleep() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.awake = false
 }
 
-// Closed reports why the connection was closed, Open if it was not.
+// Closed returns why the connection was closed, or Open.
 func (c *Conn) Closed() Reason {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.reason
 }
 
-// Next appends queued frames, which are Bytes, to buf, up to about max bytes
-// and at least one, and returns it. If there is nothing to take it reports why
-// the connection is closed, and the door goes to sleep until it is woken again.
+// Next takes queued frames, which must be Bytes, and appends them to buf: at
+// least one, and about max bytes. If the queue is empty it returns why the
+// connection is closed, or Open; the transport is then woken again when needed.
 func (c *Conn) Next(buf []byte, max int) ([]byte, Reason) {
 	why := c.next(max-len(buf), func(f Frame) { buf = append(buf, f.(Bytes)...) })
 	return buf, why
 }
 
-// NextFrames is Take for frames of any kind.
+// NextFrames is Next for frames of any type.
 func (c *Conn) NextFrames(list []Frame, max int) ([]Frame, Reason) {
 	why := c.next(max, func(f Frame) { list = append(list, f) })
 	return list, why
@@ -313,9 +315,8 @@ func (c *Conn) next(max int, each func(Frame)) Reason {
 	return Open
 }
 
-// waitForSpace waits until less than half of the queue is taken, or the
-// connection is closed. While a sync is being answered there is nobody to wait
-// for.
+// waitForSpace waits until the queue is at most half full or the connection is
+// closed. It does not wait during a sync, when nothing is sent.
 func (c *Conn) waitForSpace(done <-chan struct{}) {
 	c.mu.Lock()
 	if c.reason != Open || c.bytes <= c.limit/2 || c.holding {
@@ -333,15 +334,15 @@ func (c *Conn) waitForSpace(done <-chan struct{}) {
 	}
 }
 
-// beginSync keeps back the news that are pushed from now on.
+// beginSync holds back news until finishSync or abortSync.
 func (c *Conn) beginSync() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.holding = true
 }
 
-// finishSync queues the frame, and after it what was held back. However much
-// that is, the connection is not slow for it.
+// finishSync queues the sync's response and then what was held back, which may
+// exceed the limit.
 func (c *Conn) finishSync(frame Frame) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -356,7 +357,7 @@ func (c *Conn) finishSync(frame Frame) {
 	c.held = nil
 }
 
-// abortSync drops what was held back: the sync has failed.
+// abortSync drops what was held back, after a sync has failed.
 func (c *Conn) abortSync() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -368,7 +369,7 @@ func (c *Conn) abortSync() {
 	c.holding, c.held = false, nil
 }
 
-// recordLeave remembers that the connection was told of its person's leaving.
+// recordLeave remembers that a member.left of the connection's person was sent.
 func (c *Conn) recordLeave(e *chat.Event) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -378,7 +379,7 @@ func (c *Conn) recordLeave(e *chat.Event) {
 	c.left[e.Stream] = max(c.left[e.Stream], e.Seq)
 }
 
-// recordJoin remembers a room.joined that the connection is told of.
+// recordJoin remembers that a room.joined was sent, during a sync.
 func (c *Conn) recordJoin(e *chat.Event) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -387,7 +388,7 @@ func (c *Conn) recordJoin(e *chat.Event) {
 	}
 }
 
-// trackJoins begins or ends to note.
+// trackJoins starts or stops recordJoin.
 func (c *Conn) trackJoins(begin bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -397,8 +398,8 @@ func (c *Conn) trackJoins(begin bool) {
 	}
 }
 
-// joinedAt returns the place that the connection was told of last with a
-// room.joined of that room, if it was.
+// joinedAt returns the position of the last room.joined that was sent for a
+// room.
 func (c *Conn) joinedAt(room chat.RoomID) (chat.Position, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -406,8 +407,8 @@ func (c *Conn) joinedAt(room chat.RoomID) (chat.Position, bool) {
 	return p, ok
 }
 
-// leftSince reports whether the connection was told of its person's leaving
-// after that place.
+// leftSince reports whether a member.left of the connection's person was sent
+// after the position.
 func (c *Conn) leftSince(s chat.Stream, at chat.Position) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -421,8 +422,8 @@ func (c *Conn) attached(t *topic) bool {
 	return slices.Contains(c.topics, t)
 }
 
-// setAttached adds or removes a topic from the list of those attached to. It
-// reports false if the connection is closed.
+// setAttached adds a topic to the connection's list or removes it. It reports
+// false if the connection is closed.
 func (c *Conn) setAttached(t *topic, attached bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -439,7 +440,7 @@ func (c *Conn) setAttached(t *topic, attached bool) bool {
 	return true
 }
 
-// attachedTo returns a copy of the topics attached to.
+// attachedTo returns a copy of the list of attached topics.
 func (c *Conn) attachedTo() []*topic {
 	c.mu.Lock()
 	defer c.mu.Unlock()

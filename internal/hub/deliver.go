@@ -7,7 +7,7 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// Event takes an event from the bell.
+// Event implements [chat.Handler].
 func (h *Hub) Event(e *chat.Event) {
 	t := h.topic(e.Stream)
 	if t == nil {
@@ -25,7 +25,7 @@ func (h *Hub) Event(e *chat.Event) {
 	}
 }
 
-// Gap takes the bell's word that rings may have been lost.
+// Gap implements [chat.Handler].
 func (h *Hub) Gap(s chat.Stream) {
 	if t := h.topic(s); t != nil {
 		t.mu.Lock()
@@ -34,8 +34,8 @@ func (h *Hub) Gap(s chat.Stream) {
 	}
 }
 
-// Signal takes a signal from the bell. Who comes and goes is told to many, so
-// that this is gathered for a moment.
+// Signal implements [chat.Handler]. Presence goes to many connections, so it is
+// collected for a moment.
 func (h *Hub) Signal(s chat.Signal) {
 	t := h.topic(s.Stream)
 	if t == nil {
@@ -58,10 +58,9 @@ func (h *Hub) Signal(s chat.Signal) {
 	}
 }
 
-// gatherFor is how long news of people who come and go wait for company.
-// Telling costs some 10 µs for each who is told: where thousands are, who all
-// come at once after a restart, it waits longer, so that it takes a fifth of a
-// processor at most.
+// Presence is collected for gatherFor, or longer if there are many connections:
+// sending costs some 10 µs per connection. When thousands reconnect at once
+// after a restart, it takes a fifth of a processor at most.
 const (
 	gatherFor  = 100 * time.Millisecond
 	gatherEach = 50 * time.Microsecond
@@ -80,8 +79,8 @@ func (h *Hub) flushPresence(t *topic, wait time.Duration) {
 	t.gathered, t.gatheredAt = nil, nil
 }
 
-// deliver moves a topic by the next event, and does what the event asks of the
-// hub. The topic is locked.
+// deliver advances a topic by the next event and applies the event's effect on
+// connections. The topic is locked.
 func (h *Hub) deliver(t *topic, e *chat.Event) {
 	t.advance(e)
 	h.delivered.Add(1)
@@ -112,7 +111,7 @@ func (h *Hub) deliver(t *topic, e *chat.Event) {
 	}
 }
 
-// detachUser detaches the connections of somebody who has left the room. The
+// detachUser detaches the connections of a person who has left the room. The
 // topic is locked.
 func (h *Hub) detachUser(t *topic, e *chat.Event) {
 	now := h.cfg.Now()

@@ -19,11 +19,12 @@ type Log interface {
 	Member(ctx context.Context, room chat.RoomID, user chat.UserID) (chat.Member, error)
 }
 
-// Presence is told who is here, and knows who is online on all nodes.
+// Presence tracks who is connected to this node, and knows who is online on all
+// nodes.
 type Presence interface {
 	chat.OnlineUsers
 	Enter(ctx context.Context, user chat.UserID) // the first connection on this node
-	Leave(ctx context.Context, user chat.UserID) // the last one is gone
+	Leave(ctx context.Context, user chat.UserID) // the last connection has ended
 }
 
 // Config is what a hub is made of.
@@ -32,15 +33,13 @@ type Config struct {
 	Bell     chat.Bell
 	Presence Presence
 
-	// Check is how often the heads of all topics are looked at, to find rings
-	// that were lost at the end. Default a second; negative for a bell that
-	// loses nothing.
+	// Check is how often the heads of all topics are checked for missed events.
+	// Default a second; negative for a bell that loses nothing.
 	Check time.Duration
-	// Linger is how long a topic stays open after the last connection has left
-	// it; default 30 s.
+	// Linger is how long a topic stays open without connections; default 30 s.
 	Linger time.Duration
-	// MaxConns and MaxUserConns bound the connections, in all and of one
-	// person; default 100,000 and 50.
+	// MaxConns and MaxUserConns bound the connections in total and per person;
+	// default 100,000 and 50.
 	MaxConns, MaxUserConns int
 	// Resumes bounds how many connections read the store at once to catch up;
 	// default 16.
@@ -50,26 +49,26 @@ type Config struct {
 	Logger *slog.Logger     // default slog.Default()
 }
 
-// Stats counts what happened since the start.
+// Stats are counters since the start.
 type Stats struct {
 	Conns     int64 // open now
 	Topics    int64 // open now
-	Delivered int64 // events given to topics, each once however many connections follow
+	Delivered int64 // events delivered to topics, each counted once
 	Repairs   int64 // gaps read from the store
-	Resyncs   int64 // streams that had to be fetched anew, per connection
-	Resumes   int64 // streams resumed, per connection
+	Resyncs   int64 // resyncs sent
+	Resumes   int64 // streams resumed without a resync
 }
 
-// Hub is one node's live connections. It is a chat.Handler.
+// Hub delivers events to one node's live connections. It is a chat.Handler.
 type Hub struct {
 	cfg    Config
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
-	gate   chan struct{} // a place for each resume that reads the store
+	gate   chan struct{} // a slot for each resume that reads the store
 
 	workersMu sync.Mutex // nothing is locked while it is held
 	workers   sync.WaitGroup
-	closed    bool // no worker is started any more
+	closed    bool // no more workers are started
 
 	mu     sync.Mutex // locked before a topic's
 	topics map[chat.Stream]*topic
@@ -78,15 +77,15 @@ type Hub struct {
 	users    map[chat.UserID]*userConns
 	count    int
 	draining bool
-	emptied  chan struct{} // closed when the last connection is gone, once draining
+	emptied  chan struct{} // closed after the last connection has ended, while draining
 	finish   []func(context.Context)
 
-	presenceMu sync.Mutex // held while Presence is told; locked before usersMu
+	presenceMu sync.Mutex // held while Presence is called; locked before usersMu
 
 	delivered, repairs, resyncs, resumes atomic.Int64
 }
 
-// ErrFull is returned by Register where no connection more is allowed.
+// ErrFull is returned by Register when the limit of connections is reached.
 var ErrFull = &chat.Error{Code: chat.CodeRateLimited,
 	Message: "Too many connections. Close some and try again.", RetryAfter: time.Minute}
 
@@ -124,8 +123,8 @@ func New(cfg Config) *Hub {
 	return h
 }
 
-// Close ends the hub's own goroutines and waits for them. Connections should be
-// gone by then.
+// Close ends the hub's own goroutines and waits for them. All connections
+// should have ended before.
 func (h *Hub) Close() {
 	h.workersMu.Lock()
 	h.closed = true
@@ -146,10 +145,10 @@ func (h *Hub) Stats() Stats {
 		Repairs: h.repairs.Load(), Resyncs: h.resyncs.Load(), Resumes: h.resumes.Load()}
 }
 
-// Register takes in a person's connection, which may then Sync. Once Register
-// returns, ending the session closes the connection; callers must look the
-// session up again afterwards, in case it ended in between. Unregister must
-// follow a success. After an error the connection is as it was before.
+// Register adds a person's connection, which may then Sync. From then on,
+// ending the session closes the connection. Callers must check the session
+// again after Register, in case it ended in between. Call Unregister after a
+// success. After an error the connection is unchanged.
 func (h *Hub) Register(ctx context.Context, c *Conn, who chat.Caller) error {
 	if err := who.May(chat.ScopeRead); err != nil {
 		return err
@@ -195,7 +194,7 @@ func (h *Hub) admit(c *Conn) error {
 	return nil
 }
 
-// Unregister closes a connection that was registered, and lets go of it.
+// Unregister closes and removes a registered connection.
 func (h *Hub) Unregister(c *Conn) {
 	c.Close(Finished)
 	c.attachMu.Lock() // once closed it is not attached any more
@@ -236,9 +235,9 @@ func (h *Hub) unregister(c *Conn) {
 	}
 }
 
-// updatePresence says whether the person is here as it is now, so that a
-// connection that comes while another goes, as when a page is loaded again, is
-// not told of in the wrong order.
+// updatePresence reports the person's current presence. Reading it under the
+// lock keeps the order right when one connection starts while another ends, as
+// in a page reload.
 func (h *Hub) updatePresence(user chat.UserID) {
 	h.presenceMu.Lock()
 	defer h.presenceMu.Unlock()
@@ -270,19 +269,18 @@ func (h *Hub) conns(user chat.UserID) []*Conn {
 	return nil
 }
 
-// BeforeClosing has Drain call finish, which ends within its context, after
-// clients were told to go and before their connections are closed: a door
-// answers what was asked already. Call it before Drain.
+// BeforeClosing registers a function that Drain calls after the goodbyes and
+// before connections are closed, so that transports can finish requests. It
+// must return when its context ends. Call it before Drain.
 func (h *Hub) BeforeClosing(finish func(context.Context)) {
 	h.usersMu.Lock()
 	defer h.usersMu.Unlock()
 	h.finish = append(h.finish, finish)
 }
 
-// Drain refuses new connections, tells everyone to come back after about retry,
-// each at another time, has doors finish what is under way, and closes the
-// connections when what was waiting for them is written. It returns when all
-// are gone or ctx is done.
+// Drain refuses new connections, sends goodbyes with a random delay around
+// retry, lets transports finish, and closes the connections once their queues
+// are written. It returns when all have ended or ctx is done.
 func (h *Hub) Drain(ctx context.Context, retry time.Duration) error {
 	h.usersMu.Lock()
 	h.draining = true

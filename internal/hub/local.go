@@ -9,44 +9,43 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// LocalBell is the bell inside one process. It loses nothing: what is rung has
-// reached the ear when Ring returns.
+// LocalBell is the bell inside one process. It loses nothing: Ring calls the
+// handler before it returns.
 type LocalBell struct {
 	handler atomic.Pointer[chat.Handler]
 }
 
-// NewLocalBell returns a bell that nobody listens to yet.
+// NewLocalBell returns a bell without a handler.
 func NewLocalBell() *LocalBell { return &LocalBell{} }
 
-// Listen sets who is called.
+// Listen sets the handler.
 func (b *LocalBell) Listen(handler chat.Handler) { b.handler.Store(&handler) }
 
-// Ring is what the store calls with each event that is durable.
+// Ring announces an event that is durable.
 func (b *LocalBell) Ring(e *chat.Event) {
 	if handler := b.handler.Load(); handler != nil {
 		(*handler).Event(e)
 	}
 }
 
-// Signal passes a signal on.
+// Signal implements [chat.Bell].
 func (b *LocalBell) Signal(_ context.Context, s chat.Signal) {
 	if handler := b.handler.Load(); handler != nil {
 		(*handler).Signal(s)
 	}
 }
 
-// Subscribe does nothing: the ear hears everything.
+// Subscribe does nothing: the handler gets all events.
 func (b *LocalBell) Subscribe(context.Context, chat.Stream) error { return nil }
 
 // Unsubscribe does nothing.
 func (b *LocalBell) Unsubscribe(chat.Stream) {}
 
-// grace is how long somebody whose last connection has gone still counts as
-// online: a page that is loaded again does not flicker.
+// grace is how long a person counts as online after their last connection has
+// ended, so that a page reload does not show.
 const grace = 2 * time.Second
 
-// LocalPresence knows who is online on the only node there is, and signals who
-// comes and goes.
+// LocalPresence tracks who is online on a single node and signals changes.
 type LocalPresence struct {
 	bell chat.Bell
 
@@ -60,7 +59,7 @@ func NewLocalPresence(bell chat.Bell) *LocalPresence {
 	return &LocalPresence{bell: bell, here: map[chat.UserID]bool{}, leaving: map[chat.UserID]*time.Timer{}}
 }
 
-// Enter says that somebody is here.
+// Enter records a person's first connection.
 func (p *LocalPresence) Enter(ctx context.Context, user chat.UserID) {
 	p.mu.Lock()
 	if timer := p.leaving[user]; timer != nil {
@@ -76,8 +75,8 @@ func (p *LocalPresence) Enter(ctx context.Context, user chat.UserID) {
 	}
 }
 
-// Leave says that somebody's last connection is gone. They are offline after
-// the grace.
+// Leave records that a person's last connection has ended. They are offline
+// after the grace.
 func (p *LocalPresence) Leave(ctx context.Context, user chat.UserID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -99,7 +98,7 @@ func (p *LocalPresence) Leave(ctx context.Context, user chat.UserID) {
 	p.leaving[user] = timer
 }
 
-// Close forgets who is leaving. Nobody is told any more.
+// Close stops all timers. No more signals are sent.
 func (p *LocalPresence) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -109,7 +108,7 @@ func (p *LocalPresence) Close() {
 	clear(p.leaving)
 }
 
-// Online returns who is here.
+// Online implements [chat.OnlineUsers].
 func (p *LocalPresence) Online(context.Context) ([]chat.UserID, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

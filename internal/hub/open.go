@@ -49,9 +49,9 @@ func (h *Hub) acquireTopic(ctx context.Context, s chat.Stream) (*topic, error) {
 	return t, nil
 }
 
-// start subscribes to the bell, and only then reads the head: what is rung
-// later is heard, what was rung before is in the head. It outlives the caller
-// that happened to be first, but not for long.
+// start subscribes to the bell and then reads the head, so that no event falls
+// between. It does not end with the caller's context, as other callers may wait
+// for it.
 func (h *Hub) start(t *topic) error {
 	ctx, cancel := context.WithTimeout(h.ctx, storeTimeout)
 	defer cancel()
@@ -79,8 +79,8 @@ func (h *Hub) releaseTopic(t *topic) {
 	t.release(h.cfg.Now())
 }
 
-// closeTopics closes those for which which, called with the topic locked, says
-// so.
+// closeTopics closes the topics for which which returns true. It is called with
+// the topic locked.
 func (h *Hub) closeTopics(which func(*topic) bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -46,7 +46,7 @@ func (h *Hub) repair(t *topic) {
 // readPage is how many events are read from the store at once.
 const readPage = 200
 
-// storeTimeout bounds one question to the store.
+// storeTimeout bounds one call of the store.
 const storeTimeout = 10 * time.Second
 
 func (h *Hub) page(ctx context.Context, s chat.Stream, after chat.Position) ([]chat.Event, error) {
@@ -73,7 +73,7 @@ func (h *Hub) catchUp(ctx context.Context, t *topic) error {
 		at := t.cursor
 		t.mu.Unlock()
 		events, err := h.page(ctx, t.stream, at)
-		// not found: rolled back to before there was the room
+		// not found: rolled back to before the room existed
 		if errors.Is(err, chat.ErrResync) || errors.Is(err, chat.ErrNotFound) {
 			return h.restart(ctx, t, at)
 		}
@@ -93,8 +93,8 @@ func (h *Hub) catchUp(ctx context.Context, t *topic) error {
 	}
 }
 
-// restart puts a topic whose cursor the store cannot follow at the head of its
-// stream, unless it has moved meanwhile.
+// restart moves a topic whose cursor the store does not know to the head of its
+// stream, unless it has moved in the meantime.
 func (h *Hub) restart(ctx context.Context, t *topic, from chat.Position) error {
 	head, err := h.head(ctx, t.stream)
 	if err != nil {
@@ -111,7 +111,7 @@ func (h *Hub) restart(ctx context.Context, t *topic, from chat.Position) error {
 	}
 	t.cursor, t.ring, t.ringBytes = head, nil, 0
 	if user, own := t.stream.User(); own {
-		// Sessions may have been ended in what cannot be read any more.
+		// The missed events may have ended sessions.
 		for _, c := range h.conns(user) {
 			c.Close(Changed)
 		}
@@ -138,7 +138,7 @@ func (h *Hub) spawn(f func()) {
 	}
 }
 
-// maintain looks at the heads now and then, and closes topics that nobody uses.
+// maintain checks the heads and closes unused topics, until the hub is closed.
 func (h *Hub) maintain() {
 	every := h.cfg.Check
 	if every < 0 {
@@ -161,8 +161,8 @@ func (h *Hub) maintain() {
 	}
 }
 
-// checkHeads repairs the topics whose streams have moved on without a ring, or
-// were rolled back.
+// checkHeads repairs the topics whose streams have moved on unannounced or were
+// rolled back.
 func (h *Hub) checkHeads() {
 	h.mu.Lock()
 	var open []*topic
@@ -188,9 +188,9 @@ func (h *Hub) checkHeads() {
 		}
 		for i, t := range part {
 			t.mu.Lock()
-			// The cursor may have come past the head meanwhile. That the head
-			// is behind where the cursor was before is a roll-back: what was
-			// delivered had been written.
+			// The cursor may have passed the head in the meantime. A head
+			// behind the earlier cursor is a rollback: what was delivered had
+			// been written.
 			at := heads[i].Position
 			if t.open && (at.Epoch != t.cursor.Epoch || at.Seq > t.cursor.Seq ||
 				at.Seq == t.cursor.Seq && at.ID != t.cursor.ID || at.Seq < before[i].Seq) {

@@ -7,27 +7,27 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// Sync is what a connection asks for, to be given what happens.
+// Sync is the request of a connection to follow its streams.
 type Sync struct {
 	Positions map[chat.Stream]chat.Position // what the client holds
 	Server    bool                          // whether it may follow the server's stream
 	// Views returns the rooms that the person is in.
 	Views func(context.Context) ([]chat.RoomView, error)
-	// Answer makes the frame that answers; what happens follows it.
+	// Answer makes the response. Events follow it.
 	Answer func(Synced) Frame
 }
 
-// Synced is what there is to answer. Its lists are never nil.
+// Synced is the content of a sync's response. Its lists are never nil.
 type Synced struct {
 	User, Server chat.Position
 	Rooms        []chat.RoomView // those without a position
-	Gone         []chat.Stream   // positions for what may not be read
+	Gone         []chat.Stream   // streams of Positions that the person may not read
 }
 
-// Sync attaches the connection to all that its person may follow. It returns
-// when everything missed has been queued. An error means that there was no
-// answer and that the connection is attached to nothing. What fails after the
-// answer closes the connection with Changed.
+// Sync attaches the connection to all streams of its person. It returns when
+// all missed events are queued. After an error there was no response and the
+// connection is attached to nothing. A failure after the response closes the
+// connection with Changed.
 //
 // The person's own stream comes first: a room joined after it is attached
 // arrives there, and one joined before is among the views. Joins that arrive
@@ -50,8 +50,7 @@ func (h *Hub) Sync(ctx context.Context, c *Conn, s Sync) error {
 		return err
 	}
 	c.finishSync(answer)
-	// The client takes its time over what follows: nobody waits for this but
-	// itself.
+	// Only this client waits for what follows.
 	for i := range views {
 		stream, known := chat.RoomStream(views[i].ID), views[i].Position
 		from, given := s.Positions[stream]
@@ -121,10 +120,10 @@ func (h *Hub) state(ctx context.Context, c *Conn, s Sync) ([]chat.RoomView, Fram
 	return views, s.Answer(out), nil
 }
 
-// catchUpStream brings a stream to where the store has it: the bell may be
-// late. What the views show of having left and come back must be heard before
-// the rooms' events, as a client that hears it later forgets what it has got of
-// the room by then.
+// catchUpStream reads a stream up to the store's head, as the bell may be late.
+// If the person left a room and rejoined it, the client must get these events
+// before the room's events: a client that gets room.left drops what it has of
+// the room.
 func (h *Hub) catchUpStream(ctx context.Context, s chat.Stream) error {
 	t, err := h.acquireTopic(ctx, s)
 	if err != nil {

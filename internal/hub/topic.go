@@ -9,7 +9,7 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// topic is one stream as this node sees it.
+// topic is one stream on this node.
 //
 // Invariants, under mu once open: cursor is the position of the last event
 // delivered to conns; ring holds the events that led there, dense, ending at
@@ -45,13 +45,14 @@ type encoded struct {
 	frame   Frame
 }
 
-// The ring is bounded both ways; past it the store is asked.
+// The ring is bounded in events and bytes. Older events are read from the
+// store.
 const (
 	ringEvents = 256
 	ringSize   = 256 << 10
 )
 
-// frame returns the event as the encoder writes it, made once.
+// frame returns the event's frame for an encoder, and makes it once.
 func (r *record) frame(e Encoder) Frame {
 	for _, f := range r.frames {
 		if f.encoder == e {
@@ -86,8 +87,8 @@ func (t *topic) advance(e *chat.Event) {
 	}
 }
 
-// rewrite has the ring show a message as it is now, as the store does: what was
-// edited away or deleted is not told to who comes back.
+// rewrite updates a message in the ring, as the store does: clients that resume
+// never get text that was edited or deleted.
 func (t *topic) rewrite(m *chat.Message) {
 	for i := range t.ring {
 		r := &t.ring[i]
@@ -102,8 +103,8 @@ func (t *topic) rewrite(m *chat.Message) {
 	}
 }
 
-// signal tells everyone attached, in one frame for each encoder; who has much
-// to read yet is spared. The lock is held.
+// signal sends signals to all attached connections, in one frame per encoder.
+// Busy connections skip it. The lock is held.
 func (t *topic) signal(signals ...chat.Signal) {
 	var frames []encoded
 	for _, c := range t.conns {
@@ -131,8 +132,8 @@ func (t *topic) gatherPresence(s chat.Signal) (first bool) {
 	return first
 }
 
-// typingEvery is how often one person's typing is told to a room. Clients show
-// it for five seconds.
+// typingEvery limits how often one person's typing is signaled to a room.
+// Clients show it for five seconds.
 const typingEvery = 2 * time.Second
 
 // shouldSignalTyping reports whether to tell that somebody is typing: it was
