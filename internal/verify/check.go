@@ -10,7 +10,7 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// Verdict is what a history is worth.
+// Verdict is the result of checking a history.
 type Verdict struct {
 	Sent, Acknowledged, Unknown, Stored int // sends, each counted once; unknown are those without any answer
 	Forgotten                           int // acknowledged and not in history, where that is allowed
@@ -23,7 +23,7 @@ type Verdict struct {
 	Violations []Violation
 }
 
-// Fault is a promise that was broken.
+// Fault is a kind of violation.
 type Fault string
 
 const (
@@ -40,19 +40,18 @@ const (
 	Realtime Fault = "realtime" // acknowledgements contradict real time
 )
 
-// Allow says what the place of the data may do to a history, because its
-// settings promise no more.
+// Allow says which losses the store's settings permit.
 type Allow int
 
 const (
 	Nothing Allow = iota
-	// what was not acknowledged may vanish after clients saw it, and its
-	// numbers be given again; clients are told
+	// unacknowledged events may be lost after clients saw them, and their
+	// numbers reused; clients are notified
 	Rollback
-	Loss // so may what was acknowledged
+	Loss // acknowledged events may be lost too
 )
 
-// Violation is one fault found.
+// Violation is one violation that was found.
 type Violation struct {
 	Fault Fault
 	Text  string
@@ -92,8 +91,8 @@ type checker struct {
 // span is a stretch of a room's log during which somebody was in it.
 type span struct{ from, to int64 }
 
-// Check judges a history. What is allowed is not a violation, if clients were
-// told.
+// Check checks a history. What allow permits is no violation if clients were
+// notified.
 func Check(h History, allow Allow) Verdict {
 	j := &checker{
 		h: h, sends: map[string]*sendState{}, logs: map[string]map[int64]entry{},
@@ -140,9 +139,9 @@ func (j *checker) collect() {
 			s := j.sends[r.Key]
 			switch {
 			case s == nil:
-				j.fault(Changed, "%s: an acknowledgement of what was never sent", r.Key)
+				j.fault(Changed, "%s: acknowledged but never sent", r.Key)
 			case s.acked && (s.message != r.Message || s.no != r.No):
-				j.fault(Changed, "%s is message %d (%s), and when it was sent again it was %d (%s)",
+				j.fault(Changed, "%s is message %d (%s), and a retry returned message %d (%s)",
 					r.Key, s.no, s.message, r.No, r.Message)
 			case !s.acked:
 				s.acked, s.message, s.no, s.to = true, r.Message, r.No, int64(r.At)
@@ -209,16 +208,16 @@ func (j *checker) checkSends(allow Allow) {
 		found := byKey[key]
 		switch {
 		case len(found) > 1:
-			j.fault(Twice, "%s is in history %d times, as %d and %d", key, len(found), found[0].No,
+			j.fault(Twice, "%s is stored %d times, as messages %d and %d", key, len(found), found[0].No,
 				found[1].No)
 		case len(found) == 0 && s.acked && allow == Loss:
 			j.Forgotten++
 		case len(found) == 0 && s.acked:
-			j.fault(Lost, "%s was acknowledged as message %d of %s, and is not in history", key, s.no, s.room)
+			j.fault(Lost, "%s was acknowledged as message %d of %s, and is not stored", key, s.no, s.room)
 		case len(found) == 1 && s.acked && (found[0].Message != s.message || found[0].No != s.no):
-			j.fault(Changed, "%s was acknowledged as message %d (%s), and history has it as %d (%s)", key, s.no, s.message, found[0].No, found[0].Message)
+			j.fault(Changed, "%s was acknowledged as message %d (%s), and is stored as %d (%s)", key, s.no, s.message, found[0].No, found[0].Message)
 		case len(found) == 1 && s.refused && !s.acked:
-			j.fault(Changed, "%s was refused, and is message %d of %s", key, found[0].No, s.room)
+			j.fault(Changed, "%s was refused, and is stored as message %d of %s", key, found[0].No, s.room)
 		}
 		if !s.acked && !s.refused {
 			j.Unknown++
@@ -247,12 +246,12 @@ func (j *checker) checkFinalState() {
 			deleted += b2i(j.store[fresh.Room][no].Gone)
 		}
 		if want := max(0, fresh.No-floor) - deleted; fresh.Unread != want {
-			j.fault(Count, "%s tells client %d of %d unread, and %d − max(%d, %d) − %d deleted is %d",
+			j.fault(Count, "%s has %[3]d unread for client %[2]d, but %[4]d − max(%[5]d, %[6]d) − %[7]d deleted is %[8]d",
 				fresh.Room, fresh.Client, fresh.Unread, fresh.No, fresh.Read, fresh.Trimmed, deleted, want)
 		}
 		switch {
 		case !ok:
-			j.fault(State, "client %d is in %s and does not know it", fresh.Client, fresh.Room)
+			j.fault(State, "client %d is a member of %s and does not hold it", fresh.Client, fresh.Room)
 		case held.Seq != fresh.Seq || held.ID != fresh.ID || held.No != fresh.No ||
 			held.Read != fresh.Read || held.Unread != fresh.Unread ||
 			held.Members != fresh.Members || held.Trimmed != fresh.Trimmed:
@@ -262,7 +261,7 @@ func (j *checker) checkFinalState() {
 		}
 	}
 	for _, held := range holds {
-		j.fault(State, "client %d holds %s, in which it is not", held.Client, held.Room)
+		j.fault(State, "client %d holds %s but is not a member", held.Client, held.Room)
 	}
 }
 

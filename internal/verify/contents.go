@@ -69,14 +69,14 @@ func (j *checker) collectChange(r Record) {
 		j.changesOf[messageKey{r.Room, r.No}] = append(j.changesOf[messageKey{r.Room, r.No}], m)
 	case r.Kind == ChangeSent:
 	case m == nil:
-		j.fault(Changed, "%s: an answer to what was never asked", r.Key)
+		j.fault(Changed, "%s: acknowledged but never requested", r.Key)
 	case r.Kind == ChangeRefused:
 		m.refused = true
 	default:
 		m.acked, m.message = true, r.Message
 		j.Changes++
 		if m.What == "message.edit" && m.Message == r.Message && r.Text != m.Text {
-			j.fault(Changed, "message %d of %s was edited to %q, and the answer shows %q", m.No,
+			j.fault(Changed, "message %d of %s was edited to %q, and the response has %q", m.No,
 				m.Room, m.Text, r.Text)
 		}
 	}
@@ -142,26 +142,26 @@ func (j *checker) checkChanged(r Record, asked []*changeState, lost func(string,
 	}
 	switch {
 	case r.Gone && !gone && !perhapsGone:
-		j.fault(Changed, "message %d of %s is deleted in history, and nobody deleted it", r.No, r.Room)
+		j.fault(Changed, "message %d of %s is deleted, and no one deleted it", r.No, r.Room)
 		return
 	case r.Gone:
 		return
 	case gone:
-		lost("the deletion of message %d of %s was acknowledged, and history shows %q", r.No, r.Room, r.Text)
+		lost("the deletion of message %d of %s was acknowledged, and %q is stored", r.No, r.Room, r.Text)
 		return
 	case r.Text != text && !maybe[r.Text]:
-		lost("message %d of %s was acknowledged as %q, and history shows %q", r.No, r.Room, text, r.Text)
+		lost("message %d of %s was acknowledged as %q, and is stored as %q", r.No, r.Room, text, r.Text)
 	}
 	has := map[string]bool{}
 	for _, one := range strings.Fields(r.Reactions) {
 		has[one] = true
 		if _, known := there[one]; !known && !perhaps[one] {
-			j.fault(Changed, "message %d of %s has a reaction that nobody added: %s", r.No, r.Room, one)
+			j.fault(Changed, "message %d of %s has a reaction that no one added: %s", r.No, r.Room, one)
 		}
 	}
 	for one, want := range there {
 		if has[one] != want && !perhaps[one] {
-			lost("message %d of %s: of %s it was acknowledged that it is there: %v, and in history it is: %v", r.No, r.Room, one, want, has[one])
+			lost("message %d of %s: reaction %s was acknowledged as %v, and is stored as %v", r.No, r.Room, one, want, has[one])
 		}
 	}
 }

@@ -82,7 +82,7 @@ const readyWithin = 10 * time.Minute
 
 func (all *listenerPool) waitReady(ctx context.Context) error {
 	return eventually(ctx, readyWithin,
-		fmt.Sprintf("%d listeners to be there", len(all.listeners)), func() bool {
+		fmt.Sprintf("%d listeners to connect", len(all.listeners)), func() bool {
 			for _, l := range all.listeners {
 				l.mu.Lock()
 				there := l.ready
@@ -131,7 +131,7 @@ func (all *listenerPool) waitCurrent(ctx context.Context) error {
 		}
 		heads[stream] = v.Position
 	}
-	late := eventually(ctx, restWithin, "all listeners to have everything", func() bool {
+	late := eventually(ctx, restWithin, "all listeners to be current", func() bool {
 		for _, l := range all.listeners {
 			if l.behind(heads) != "" {
 				return false

@@ -38,30 +38,30 @@ type Options struct {
 	Keep      bool          // what the nodes and Redis wrote, in a temporary directory
 }
 
-// Result is what came of one scenario on one store.
+// Result is the outcome of one scenario on one store.
 type Result struct {
 	Scenario string
 	Store    Store
 	Verdict
 	History History
-	Faults  int    // that were injected
-	Note    string // what else is to be said
+	Faults  int    // number of injected faults
+	Note    string // further remarks
 	Took    time.Duration
-	Broken  error // what went wrong besides: somebody did not come to rest, or a node did not end well
+	Broken  error // another failure: clients did not converge, or a node did not stop cleanly
 }
 
-// OK reports whether every promise was kept.
+// OK reports whether there was no violation.
 func (r *Result) OK() bool { return r.Broken == nil && len(r.Violations) == 0 }
 
-// ErrSkipped is returned for what cannot be run here; its text says why.
+// ErrSkipped is returned for a scenario that cannot run here; its text says
+// why.
 var ErrSkipped = errors.New("skipped")
 
-// restWithin is how long everybody may take, once faults have ended, until all
-// is as it should be.
+// restWithin is how long clients may take to converge after the last fault.
 const restWithin = time.Minute
 
-// Run runs a scenario on a store. An error means that it could not be run: what
-// is wrong with the chat is in the result.
+// Run runs a scenario on a store. An error means that it could not run;
+// violations are in the result.
 func Run(ctx context.Context, s Scenario, store Store, o Options) (_ *Result, err error) {
 	began := time.Now()
 	dir, err := os.MkdirTemp("", "parley-verify")
@@ -71,7 +71,7 @@ func Run(ctx context.Context, s Scenario, store Store, o Options) (_ *Result, er
 	t := &run{options: o, scenario: s, store: store, dir: dir}
 	defer func() { err = errors.Join(err, t.close()) }()
 	if o.Keep {
-		fmt.Fprintln(os.Stderr, s.Name, "on", store, "leaves what its processes wrote in", dir)
+		fmt.Fprintln(os.Stderr, s.Name, "on", store, "keeps its files in", dir)
 	}
 	if err := t.open(ctx); err != nil {
 		return nil, err
@@ -101,7 +101,7 @@ func Run(ctx context.Context, s Scenario, store Store, o Options) (_ *Result, er
 		defer t.listeners.leave()
 	}
 
-	// they act as long as faults come, and no shorter than they should
+	// clients act while faults are injected, and at least for o.For
 	until, acted := context.WithCancel(ctx)
 	injecting, cancel := context.WithTimeout(ctx, o.For)
 	defer cancel()
@@ -121,7 +121,7 @@ func Run(ctx context.Context, s Scenario, store Store, o Options) (_ *Result, er
 	}
 	broken := t.clients.waitConverged(deadline)
 	if broken != nil {
-		broken = fmt.Errorf("not at rest %v after the last fault: %w", restWithin, broken)
+		broken = fmt.Errorf("not converged %v after the last fault: %w", restWithin, broken)
 	}
 	if t.listeners != nil {
 		broken = errors.Join(broken, t.listeners.waitCurrent(ctx))
@@ -144,7 +144,7 @@ func Run(ctx context.Context, s Scenario, store Store, o Options) (_ *Result, er
 	return r, nil
 }
 
-// run is what a scenario plays on.
+// run is the environment of one scenario.
 type run struct {
 	options  Options
 	scenario Scenario
@@ -162,13 +162,13 @@ type run struct {
 	note   string
 }
 
-// inject counts and records a fault.
+// inject records and counts a fault.
 func (t *run) inject(what string) {
 	t.faults++
 	t.log(what)
 }
 
-// log records something for those who read the history.
+// log adds a remark to the history.
 func (t *run) log(what string) { t.clients.record.add(Record{Kind: Injected, What: what}) }
 
 // open starts what the scenario needs.
@@ -192,7 +192,7 @@ func (t *run) open(ctx context.Context) error {
 		if t.scenario.small != "" {
 			unmount, err := mountSmall(data, t.scenario.small)
 			if err != nil {
-				return fmt.Errorf("%w: a small disk takes root on Linux: %w", ErrSkipped, err)
+				return fmt.Errorf("%w: mounting a small disk needs root on Linux: %w", ErrSkipped, err)
 			}
 			t.unmount = unmount
 		}

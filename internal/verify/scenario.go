@@ -15,25 +15,25 @@ import (
 	"time"
 )
 
-// Scenario is a way in which things go wrong.
+// Scenario is a set of faults to inject.
 type Scenario struct {
 	Name   string
-	What   string // one line, for people
+	What   string // one line
 	Stores []Store
 	Allow  Allow
 	Size   int // bytes of a message, if it matters
 
-	needsNodes    bool     // it cannot be played on a server that runs elsewhere
+	needsNodes    bool     // needs nodes that verify starts itself
 	settings      []string // of Redis
 	flags         []string // of the nodes
 	redisProxies  bool     // nodes reach Redis through proxies
-	bell          bool     // which know what is published, and can garble it
+	bell          bool     // the proxies can corrupt published messages
 	clientProxies bool     // clients reach nodes through proxies
 	small         string   // size of the disk
 	listeners     bool     // thousands listen
 
-	// faults injects until injecting is done, and returns when all is well
-	// again.
+	// faults injects faults until injecting is done, and returns when the
+	// system is healthy again.
 	faults func(ctx, injecting context.Context, t *run) error
 }
 
@@ -46,45 +46,45 @@ var (
 		"--min-replicas-to-write", "1", "--min-replicas-max-lag", "10"}
 )
 
-// Scenarios are all of them.
+// Scenarios lists all scenarios.
 var Scenarios = []Scenario{
-	{Name: "calm", What: "nothing but clients that drop", Stores: Stores, faults: calm},
-	{Name: "storm", What: "every client is cut off at once, again and again",
+	{Name: "calm", What: "clients that drop their connections", Stores: Stores, faults: calm},
+	{Name: "storm", What: "all clients are disconnected at once, repeatedly",
 		Stores: []Store{Embedded, Redis}, faults: storm},
-	{Name: "slow", What: "clients that stop reading, beside others",
+	{Name: "slow", What: "some clients stop reading",
 		Stores: []Store{Embedded, Redis}, Size: 8 << 10, faults: slow},
-	{Name: "thousands", What: "10,000 connections that listen, all cut off at once, again and again",
+	{Name: "thousands", What: "10,000 listening connections, all disconnected at once, repeatedly",
 		Stores: []Store{Embedded, Redis}, needsNodes: true, listeners: true, faults: cutThousands},
-	{Name: "kill", What: "kill -9 of a node, again and again", Stores: Stores, needsNodes: true,
+	{Name: "kill", What: "kill -9 of nodes, repeatedly", Stores: Stores, needsNodes: true,
 		settings: always, faults: killNodes},
-	{Name: "restart", What: "every node is replaced in turn, in good order",
+	{Name: "restart", What: "a rolling restart of all nodes",
 		Stores: []Store{Embedded, Redis}, needsNodes: true, faults: rolling},
-	{Name: "network", What: "latency and resets, of clients and of nodes to Redis",
+	{Name: "network", What: "latency and resets between clients, nodes and Redis",
 		Stores: []Store{Embedded, Redis}, needsNodes: true, redisProxies: true, clientProxies: true,
 		faults: network},
-	{Name: "bell", What: "what Redis publishes is dropped, doubled and reordered on its way to the nodes",
+	{Name: "bell", What: "messages that Redis publishes are dropped, repeated and reordered",
 		Stores: []Store{Redis}, needsNodes: true, redisProxies: true, bell: true, faults: corruptBell},
-	{Name: "partition", What: "nodes are cut off from Redis, one or all", Stores: []Store{Redis},
+	{Name: "partition", What: "one node or all nodes lose their connection to Redis", Stores: []Store{Redis},
 		needsNodes: true, redisProxies: true, faults: partition},
 	{Name: "pause", What: "SIGSTOP of a Redis server with data, up to 6 s",
 		Stores: []Store{Redis, Cluster}, needsNodes: true, faults: pauseRedis},
-	{Name: "redis-kill", What: "kill -9 of Redis with AOF always, of one master of a cluster",
+	{Name: "redis-kill", What: "kill -9 of Redis (one master of a cluster) with appendfsync always",
 		Stores: []Store{Redis, Cluster}, needsNodes: true, settings: always, faults: killRedis},
-	{Name: "redis-kill-everysec", What: "kill -9 of Redis with AOF everysec",
+	{Name: "redis-kill-everysec", What: "kill -9 of Redis with appendfsync everysec",
 		Stores: []Store{Redis}, Allow: Loss, needsNodes: true, settings: everysec, faults: killRedis},
-	{Name: "redis-power", What: "power cut of Redis with AOF everysec: what is not synced is gone",
+	{Name: "redis-power", What: "power loss of Redis with appendfsync everysec: unsynced writes are lost",
 		Stores: []Store{Redis}, Allow: Loss, needsNodes: true, settings: everysec, faults: cutPower},
 	{Name: "failover", What: "kill -9 of the master, --redis-wait 1", Stores: []Store{Sentinel},
 		Allow: Rollback, needsNodes: true, settings: guarded, flags: []string{"--redis-wait", "1"},
 		faults: failover},
-	{Name: "failover-nowait", What: "kill -9 of the master, without waiting for replicas",
+	{Name: "failover-nowait", What: "kill -9 of the master without --redis-wait",
 		Stores: []Store{Sentinel}, Allow: Loss, needsNodes: true, settings: guarded, faults: failover},
-	{Name: "disk-full", What: "the disk fills up and is freed", Stores: []Store{Embedded},
+	{Name: "disk-full", What: "the disk fills up and is freed again", Stores: []Store{Embedded},
 		needsNodes: true, small: "32m", faults: fillDisk},
 }
 
-// Short returns those that a quick check needs, each on the embedded store and
-// on one Redis: with a second each they take about half a minute.
+// Short returns the scenarios for a quick check, on the embedded store and on
+// one Redis. With a second each they take about half a minute.
 func Short() []Scenario {
 	var some []Scenario
 	for _, name := range []string{"calm", "storm", "kill", "restart", "network", "bell"} {
@@ -96,7 +96,7 @@ func Short() []Scenario {
 	return some
 }
 
-// Find returns the scenario of that name.
+// Find returns the scenario with that name.
 func Find(name string) (Scenario, bool) {
 	i := slices.IndexFunc(Scenarios, func(s Scenario) bool { return s.Name == name })
 	if i < 0 {
@@ -105,7 +105,7 @@ func Find(name string) (Scenario, bool) {
 	return Scenarios[i], true
 }
 
-// Remote reports whether it can be played on a server that runs elsewhere.
+// Remote reports whether the scenario can run against an existing server.
 func (s Scenario) Remote() bool { return !s.needsNodes }
 
 func calm(_, injecting context.Context, _ *run) error {
@@ -115,7 +115,7 @@ func calm(_, injecting context.Context, _ *run) error {
 
 func storm(_, injecting context.Context, t *run) error {
 	for injecting.Err() == nil {
-		t.inject("all are cut off")
+		t.inject("all clients are disconnected")
 		t.clients.drop()
 		pause(injecting, 200*time.Millisecond+rand.N(time.Second))
 	}
@@ -129,7 +129,7 @@ func cutThousands(ctx, injecting context.Context, t *run) error {
 		if injecting.Err() != nil {
 			break
 		}
-		t.inject("all listeners are cut off")
+		t.inject("all listeners are disconnected")
 		began := time.Now()
 		t.listeners.cut()
 		if err := t.listeners.waitReady(ctx); err != nil {
@@ -137,7 +137,7 @@ func cutThousands(ctx, injecting context.Context, t *run) error {
 		}
 		back = append(back, fmt.Sprintf("%.1f", time.Since(began).Seconds()))
 	}
-	t.note = fmt.Sprintf("%d listeners, all back and with everything after %s s",
+	t.note = fmt.Sprintf("%d listeners; all were current again after %s s",
 		t.options.Listeners, strings.Join(back, ", "))
 	return nil
 }
@@ -153,7 +153,7 @@ func slow(ctx, injecting context.Context, t *run) error {
 			return err
 		}
 		all = append(all, l)
-		t.inject("one stops reading")
+		t.inject("a client stops reading")
 	}
 	<-injecting.Done()
 	var cut atomic.Int64
@@ -166,7 +166,7 @@ func slow(ctx, injecting context.Context, t *run) error {
 		})
 	}
 	waking.Wait()
-	t.note = fmt.Sprintf("%d of %d slow ones were cut off", cut.Load(), len(all))
+	t.note = fmt.Sprintf("%d of %d slow clients were disconnected", cut.Load(), len(all))
 	return nil
 }
 
@@ -227,7 +227,7 @@ func network(_, injecting context.Context, t *run) error {
 	return nil
 }
 
-// corruptBell leaves fewer than half of the published messages as they are.
+// corruptBell corrupts more than half of the published messages.
 func corruptBell(_, injecting context.Context, t *run) error {
 	for _, w := range t.redisProxies {
 		w.corrupt(0.2)
@@ -241,10 +241,10 @@ func corruptBell(_, injecting context.Context, t *run) error {
 			all.doubled+x.doubled, all.late+x.late, all.through+x.through
 	}
 	t.faults = all.bad()
-	t.note = fmt.Sprintf("of %d published messages %d were dropped, %d doubled and %d came late",
+	t.note = fmt.Sprintf("of %d published messages, %d were dropped, %d repeated and %d delayed",
 		all.bad()+all.through, all.dropped, all.doubled, all.late)
 	if all.bad() == 0 {
-		return errors.New("no message came by to be garbled")
+		return errors.New("no published message passed the proxy")
 	}
 	return nil
 }
@@ -257,7 +257,7 @@ func partition(_, injecting context.Context, t *run) error {
 			i := rand.IntN(len(t.redisProxies))
 			cut = t.redisProxies[i : i+1]
 		}
-		t.inject(fmt.Sprintf("%d of %d nodes are cut off", len(cut), len(t.redisProxies)))
+		t.inject(fmt.Sprintf("%d of %d nodes are disconnected from Redis", len(cut), len(t.redisProxies)))
 		for _, w := range cut {
 			w.block()
 		}
@@ -268,12 +268,12 @@ func partition(_, injecting context.Context, t *run) error {
 			}
 			w.unblock() // what was held arrives late
 		}
-		t.log("they are back")
+		t.log("the nodes are connected again")
 	}
 	return nil
 }
 
-// randomRedis is the server with data that is to suffer.
+// randomRedis returns a random Redis server that holds data.
 func (t *run) randomRedis() *redisServer { return t.redis.servers[rand.IntN(len(t.redis.servers))] }
 
 func pauseRedis(ctx, injecting context.Context, t *run) error {
@@ -293,7 +293,7 @@ func pauseRedis(ctx, injecting context.Context, t *run) error {
 	return t.waitHealthy(ctx)
 }
 
-// waitHealthy waits until Redis is whole again.
+// waitHealthy waits until all slots of a cluster are served again.
 func (t *run) waitHealthy(ctx context.Context) error {
 	if t.store == Cluster {
 		return t.redis.waitClusterOK(ctx)
@@ -318,8 +318,8 @@ func killRedis(ctx, injecting context.Context, t *run) error {
 	return nil
 }
 
-// cutPower kills Redis and takes from its file what it wrote in up to the last
-// second, as if that had not been synced.
+// cutPower kills Redis and truncates its file to an earlier size, as if the
+// last writes had not been synced.
 func cutPower(ctx, injecting context.Context, t *run) error {
 	pause(ctx, 1500*time.Millisecond) // what people and rooms there are is synced
 	lost := int64(0)
@@ -353,8 +353,8 @@ func cutPower(ctx, injecting context.Context, t *run) error {
 	return nil
 }
 
-// failover kills the master, waits until a replica is it, and brings the old
-// one back as a replica.
+// failover kills the master, waits for a replica to be promoted, and restarts
+// the old master as a replica.
 func failover(ctx, injecting context.Context, t *run) error {
 	for injecting.Err() == nil {
 		pause(injecting, time.Second+rand.N(time.Second))
@@ -374,7 +374,7 @@ func failover(ctx, injecting context.Context, t *run) error {
 		if err != nil {
 			return err
 		}
-		t.log("the master is " + now.addr() + ", the old one is started")
+		t.log("the master is " + now.addr() + "; the old one is started")
 		if err := old.launch(ctx); err != nil {
 			return err
 		}

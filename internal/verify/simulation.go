@@ -57,7 +57,7 @@ func newSimulation(ctx context.Context, urls func() []string, n, size int) (*sim
 		}
 		in, err := web.AccountCreate(ctx, client.SignUpInput{Name: name, Password: "verify " + name})
 		if err != nil {
-			return fmt.Errorf("sign up: %w (the server must let anybody: --sign-up open --max-logins=-1 --max-calls=-1 --max-sends=-1)", err)
+			return fmt.Errorf("sign up: %w (the server needs these settings: --sign-up open --max-logins=-1 --max-calls=-1 --max-sends=-1)", err)
 		}
 		a.user, a.token = in.User.ID, in.Token
 		return nil
@@ -132,14 +132,14 @@ func (c *simulation) room(ctx context.Context, owner *simClient, name string, ki
 			if a != owner {
 				if _, err := web.WithToken(a.token).RoomJoin(ctx,
 					client.RoomInput{Room: v.ID}); err != nil {
-					return fmt.Errorf("come into a room: %w", err)
+					return fmt.Errorf("join a room: %w", err)
 				}
 			}
 		}
 	}
 	c.recorded[v.ID], c.owner[v.ID] = true, owner
 	if v, err = web.RoomGet(ctx, client.RoomInput{Room: v.ID}); err != nil {
-		return fmt.Errorf("look at a room: %w", err)
+		return fmt.Errorf("get a room: %w", err)
 	}
 	for _, a := range c.clients {
 		if a == owner || slices.Contains(people, a) {
@@ -175,7 +175,7 @@ func (c *simulation) connect(ctx context.Context) error {
 	for _, a := range c.clients {
 		c.connected.Go(func() { a.run(here) })
 	}
-	return eventually(ctx, time.Minute, "everybody to connect", c.settled)
+	return eventually(ctx, time.Minute, "all clients to connect", c.settled)
 }
 
 func (c *simulation) settled() bool {
@@ -222,7 +222,7 @@ func (c *simulation) waitConverged(ctx context.Context) error {
 	fresh := make([][]Record, len(c.clients))
 	var unlike error
 	for {
-		now := errors.New("somebody is not connected, or still fetches")
+		now := errors.New("a client is not connected or is still fetching")
 		if c.settled() {
 			now = c.compareViews(ctx, fresh)
 		}
@@ -245,7 +245,7 @@ func (c *simulation) waitConverged(ctx context.Context) error {
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
 	if err := c.recordStored(last); err != nil {
-		return errors.Join(unlike, fmt.Errorf("read what is stored: %w", err))
+		return errors.Join(unlike, fmt.Errorf("read the stored messages: %w", err))
 	}
 	return unlike
 }
@@ -274,7 +274,7 @@ func (c *simulation) compareViews(ctx context.Context, fresh [][]Record) error {
 		for _, r := range a.snapshot() {
 			if c.recorded[chat.RoomID(r.Room)] {
 				if held++; !seen[r] {
-					return fmt.Errorf("client %d does not hold %s as it is fetched", a.n, r.Room)
+					return fmt.Errorf("client %d holds %s in another state than fetched", a.n, r.Room)
 				}
 			}
 		}

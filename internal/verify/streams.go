@@ -98,7 +98,7 @@ func (j *checker) checkStreams() {
 			j.wantsIn[[2]any{r.Client, r.Room}] = false
 		case Base:
 			if !j.mayKnow(r) {
-				j.fault(Leaked, "the state of %s at event %d came to client %d (%s), who was not in it", r.Room, r.Seq, r.Client, j.users[r.Client])
+				j.fault(Leaked, "the state of %s at event %d came to client %d (%s), who was not a member", r.Room, r.Seq, r.Client, j.users[r.Client])
 			}
 			if f == nil {
 				at.put(r, &follower{seq: r.Seq, id: r.ID, have: r.No, holds: map[int64]*content{}})
@@ -131,7 +131,7 @@ func (j *checker) checkComplete(at followers) {
 	for client, rooms := range at {
 		for room, f := range rooms {
 			if head := int64(len(j.store[room])); f.have < head {
-				j.fault(Missing, "client %d has messages of %s up to %d of %d without a hole",
+				j.fault(Missing, "client %d has messages of %s only up to %d of %d without a gap",
 					client, room, f.have, head)
 			}
 		}
@@ -151,7 +151,7 @@ func (j *checker) checkEvent(r Record, f *follower) {
 		}
 	}
 	if !j.mayKnow(r) {
-		j.fault(Leaked, "event %d of %s came to client %d (%s), who was not in it", r.Seq, r.Room,
+		j.fault(Leaked, "event %d of %s came to client %d (%s), who was not a member", r.Seq, r.Room,
 			r.Client, j.users[r.Client])
 	}
 	j.checkShown(r, r.Seq)
@@ -195,7 +195,7 @@ func (j *checker) checkRolledBack() {
 		who := [2]string{r.Room, j.users[r.Client]}
 		if _, recorded := j.begin[r.Room]; (r.Kind == Got || r.Kind == Base) && recorded &&
 			!invited[who] && len(j.spans[who]) == 0 && !j.wantsIn[[2]any{r.Client, r.Room}] {
-			j.fault(Leaked, "event %d of %s came to client %d (%s), who never was in it", r.Seq,
+			j.fault(Leaked, "event %d of %s came to client %d (%s), who was never a member", r.Seq,
 				r.Room, r.Client, who[1])
 		}
 		switch r.Kind {
