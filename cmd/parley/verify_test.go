@@ -67,7 +67,7 @@ func TestVerifyThousands(t *testing.T) {
 	}
 	t.Parallel()
 	path := parleytest.Binary(t)
-	for _, c := range []struct{ listeners, want string }{{"150", "150 listeners, all back"},
+	for _, c := range []struct{ listeners, want string }{{"150", "150 listeners; all were current"},
 		{"100000000", "ulimit"}} {
 		out, err := exec.CommandContext(t.Context(), path, "verify", "--store", "embedded",
 			"--scenario", "thousands", "--seconds", "4", "--clients", "4", "--listeners",

@@ -12,17 +12,17 @@ import (
 	"time"
 )
 
-// bellStats is what a proxy did to the messages of Redis' publish and subscribe
-// that came through it.
+// bellStats counts what a proxy did to published messages.
 type bellStats struct{ dropped, doubled, late, through int }
 
 func (t bellStats) bad() int { return t.dropped + t.doubled + t.late }
 
-// latest is how long a message is held back, so that later ones come before it.
+// latest is the maximum delay of a published message, so that later ones
+// overtake it.
 const latest = 300 * time.Millisecond
 
-// corrupt has each published message be dropped, doubled or held back with that
-// chance each. Answers to commands are let through.
+// corrupt makes the proxy drop, repeat or delay published messages, with the
+// given probability each. Replies to commands pass.
 func (p *proxy) corrupt(chance float64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -35,8 +35,8 @@ func (p *proxy) bellStats() bellStats {
 	return p.stats
 }
 
-// passAnswers copies what Redis says, value by value, until an end is gone;
-// then both are.
+// passAnswers copies replies from Redis, value by value, until an end closes,
+// and then closes both.
 func (p *proxy) passAnswers(to, from net.Conn) {
 	var writing sync.Mutex // what was late comes between values
 	var late sync.WaitGroup
@@ -74,7 +74,7 @@ func (p *proxy) passAnswers(to, from net.Conn) {
 	}
 }
 
-// decide decides about one message.
+// decide decides what happens to one message.
 func (p *proxy) decide() (times int, wait bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

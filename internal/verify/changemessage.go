@@ -8,7 +8,7 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// ownMessage is a message that an actor has sent.
+// ownMessage is a message that the client has sent.
 type ownMessage struct {
 	room  chat.RoomID
 	no    int64
@@ -17,7 +17,7 @@ type ownMessage struct {
 	edits int
 }
 
-// reactedTo is what an actor has reacted to, and how.
+// reactedTo is a message and an emoji that the client has reacted with.
 type reactedTo struct {
 	room  chat.RoomID
 	no    int64
@@ -33,10 +33,9 @@ func (a *simClient) remember(m ownMessage) {
 	}
 }
 
-// changeMessage asks for a change of a message, until there is an answer, and
-// reports whether it is known what became of it, with every attempt. Who does
-// not know leaves it alone from then on: an attempt that is late would undo
-// what they do next, and rightly so.
+// changeMessage requests a change of a message until it gets a response, and
+// reports whether the outcome of every attempt is known. If not, the client
+// does not change it again: a late attempt could undo its next change.
 func (a *simClient) changeMessage(ctx context.Context, r Record, params map[string]any) (known bool) {
 	params["room"], params["no"] = r.Room, r.No
 	r.Kind = ChangeSent
@@ -54,7 +53,7 @@ func (a *simClient) changeMessage(ctx context.Context, r Record, params map[stri
 	return got == accepted || got == rejected
 }
 
-// edit gives one of the actor's messages another text.
+// edit changes the text of one of the client's messages.
 func (a *simClient) edit(ctx context.Context, key string) {
 	if len(a.sent) == 0 {
 		return
@@ -70,7 +69,7 @@ func (a *simClient) edit(ctx context.Context, key string) {
 	}
 }
 
-// remove deletes one of them.
+// remove deletes one of the client's messages.
 func (a *simClient) remove(ctx context.Context, key string) {
 	if len(a.sent) == 0 {
 		return
@@ -82,7 +81,7 @@ func (a *simClient) remove(ctx context.Context, key string) {
 		Message: m.id}, map[string]any{})
 }
 
-// react reacts to one of the newest messages of a room, or takes that back.
+// react adds or removes a reaction to one of the newest messages of a room.
 func (a *simClient) react(ctx context.Context, key string) {
 	room, ok := a.randomRoom()
 	if !ok || room.HeadNo == 0 {

@@ -27,16 +27,17 @@ type Verdict struct {
 type Fault string
 
 const (
-	Lost     Fault = "lost"     // acknowledged, and not in history
-	Twice    Fault = "twice"    // in history more than once
-	Changed  Fault = "changed"  // a retry gave another message, or history has another than was acknowledged
-	Hole     Fault = "hole"     // numbers are not dense
-	Order    Fault = "order"    // two clients, or a client and history, disagree about what came when
-	Missing  Fault = "missing"  // a client lacks what it should have
-	Leaked   Fault = "leaked"   // a client got what it should not
-	Count    Fault = "count"    // unread is not what follows from the rest
-	Undone   Fault = "undone"   // a message came as it was before what had been done with it
-	State    Fault = "state"    // state and events are not what a fetch shows
+	Lost  Fault = "lost"  // acknowledged, and not in history
+	Twice Fault = "twice" // in history more than once
+	// a retry returned another message, or the stored message differs
+	Changed  Fault = "changed"
+	Hole     Fault = "hole"     // numbers have gaps
+	Order    Fault = "order"    // two clients, or a client and the store, disagree about the order
+	Missing  Fault = "missing"  // a client lacks events or messages
+	Leaked   Fault = "leaked"   // a client got events or messages that it may not see
+	Count    Fault = "count"    // the unread count is wrong
+	Undone   Fault = "undone"   // a client got an outdated message
+	State    Fault = "state"    // a client's state differs from a fetch
 	Realtime Fault = "realtime" // acknowledgements contradict real time
 )
 
@@ -57,7 +58,7 @@ type Violation struct {
 	Text  string
 }
 
-// entry is one event of a room, as the first client that got it saw it.
+// entry is one event of a room as the first client got it.
 type entry struct {
 	id, prev, what, member, message string
 	no                              int64
@@ -68,7 +69,7 @@ type sendState struct {
 	no            int64
 	acked         bool
 	refused       bool
-	from, to      int64 // nanoseconds; to is math.MaxInt64 while there is no answer
+	from, to      int64 // nanoseconds; to is math.MaxInt64 without a response
 	client        int
 }
 
@@ -88,7 +89,7 @@ type checker struct {
 	wantsIn   map[[2]any]bool               // by client and room: whether it last asked to join
 }
 
-// span is a stretch of a room's log during which somebody was in it.
+// span is a part of a room's log during which a person was a member.
 type span struct{ from, to int64 }
 
 // Check checks a history. What allow permits is no violation if clients were
@@ -122,7 +123,7 @@ func (j *checker) fault(f Fault, format string, args ...any) {
 	j.Violations = append(j.Violations, Violation{f, fmt.Sprintf(format, args...)})
 }
 
-// collect reads sends, events and what is stored.
+// collect indexes the history.
 func (j *checker) collect() {
 	for _, r := range j.h {
 		if r.User != "" && r.Kind != Stored {
@@ -189,7 +190,7 @@ func (j *checker) collect() {
 	}
 }
 
-// checkSends compares what was acknowledged with what is stored.
+// checkSends compares acknowledged sends with the stored messages.
 func (j *checker) checkSends(allow Allow) {
 	byKey := map[string][]Record{}
 	for room, messages := range j.store {
@@ -225,7 +226,7 @@ func (j *checker) checkSends(allow Allow) {
 	}
 }
 
-// checkFinalState compares what clients hold at the end with what is fetched.
+// checkFinalState compares the final state of clients with what was fetched.
 func (j *checker) checkFinalState() {
 	holds := map[[2]any]Record{}
 	for _, r := range j.h {
@@ -334,7 +335,7 @@ func (v Verdict) Counts() map[Fault]int {
 	return n
 }
 
-// First returns up to n violations, the gravest kinds first.
+// First returns up to n violations, the most severe first.
 func (v Verdict) First(n int) []Violation {
 	rank := func(f Fault) int {
 		return slices.Index([]Fault{Lost, Twice, Leaked, Undone, Changed, Order, Hole, Missing}, f)

@@ -8,26 +8,26 @@ import (
 	"strings"
 )
 
-// changeState is one change of a message, asked for and perhaps answered.
+// changeState is one requested change of a message.
 type changeState struct {
 	Record
 	acked, refused bool
-	message        string // id of the one that was changed, as the answer says
+	message        string // id of the changed message in the response
 }
 
-// messageKey is a message's place.
+// messageKey identifies a message.
 type messageKey struct {
 	room string
 	no   int64
 }
 
-// revisions are the events at which a message changed.
+// revisions are the events that changed a message.
 type revisions struct {
 	edits   []int64 // ascending
 	deleted int64   // 0 if it was not
 }
 
-// content is a message as somebody holds it.
+// content is a message's content as a client holds it.
 type content struct {
 	text      string
 	gone      bool
@@ -43,7 +43,7 @@ func (c content) String() string {
 	return strings.TrimSpace(fmt.Sprintf("%q %s", c.text, c.reactions))
 }
 
-// react adds a reaction, or takes it away.
+// react adds or removes a reaction.
 func (c *content) react(r Record) {
 	one := strings.TrimSpace(reaction(r.Emoji, r.Member))
 	all := slices.DeleteFunc(strings.Fields(c.reactions), func(s string) bool { return s == one })
@@ -59,7 +59,8 @@ func sorted(reactions string) string {
 	return strings.Join(all, " ")
 }
 
-// collectChange takes what was asked for and answered. It is part of collect.
+// collectChange collects a requested change or its response. It is part of
+// collect.
 func (j *checker) collectChange(r Record) {
 	m := j.changes[r.Key]
 	switch {
@@ -82,7 +83,7 @@ func (j *checker) collectChange(r Record) {
 	}
 }
 
-// checkChanges compares what was asked and acknowledged with what is stored.
+// checkChanges compares acknowledged changes with the stored messages.
 func (j *checker) checkChanges(allow Allow) {
 	lost := func(format string, args ...any) {
 		if allow == Loss {
@@ -112,15 +113,15 @@ func (j *checker) checkChanges(allow Allow) {
 	}
 }
 
-// checkChanged judges a stored message by what was asked to be done with it.
+// checkChanged compares a stored message with the changes that were requested.
 func (j *checker) checkChanged(r Record, asked []*changeState, lost func(string, ...any)) {
 	text, maybe := r.Key+".0", map[string]bool{}
 	if r.Key == "" || j.sends[r.Key] == nil {
 		text = r.Text
 	}
 	gone, perhapsGone := false, false
-	there := map[string]bool{}   // reactions, as the last answer says
-	perhaps := map[string]bool{} // those of which the last has no answer
+	there := map[string]bool{}   // reactions according to the last response
+	perhaps := map[string]bool{} // those whose last request got no response
 	for _, m := range asked {
 		counts := m.acked && m.message == r.Message
 		unknown := !m.acked && !m.refused
@@ -166,7 +167,7 @@ func (j *checker) checkChanged(r Record, asked []*changeState, lost func(string,
 	}
 }
 
-// collectRevisions makes out from the events when messages changed.
+// collectRevisions collects from the events when messages changed.
 func (j *checker) collectRevisions() {
 	for room, log := range j.logs {
 		for _, seq := range slices.Sorted(maps.Keys(log)) {
@@ -188,10 +189,9 @@ func (j *checker) collectRevisions() {
 	}
 }
 
-// checkShown looks whether a message, as it came to a client with an event or a
-// state, shows all that was done with it until then. Each edit of a message has
-// a greater number than the one before, so that after n edits its text's number
-// is n at least.
+// checkShown checks that a message that a client got includes all changes up to
+// that event. Each edit of a message has a greater number than the one before,
+// so that after n edits its text's number is n at least.
 func (j *checker) checkShown(r Record, seq int64) {
 	t := j.revisions[messageKey{r.Room, r.No}]
 	if t == nil || r.Message == "" || r.Gone {
@@ -217,14 +217,14 @@ func upTo(list []int64, seq int64) int {
 	return n
 }
 
-// joinedAfter reports whether a client's person first came into the room after
-// that event.
+// joinedAfter reports whether a client's person first joined the room after the
+// event.
 func (j *checker) joinedAfter(r Record, seq int64) bool {
 	spans := j.spans[[2]string{r.Room, j.users[r.Client]}]
 	return len(spans) > 0 && spans[0].from > seq && len(j.holes[r.Room]) == 0
 }
 
-// apply has a client hold what came.
+// apply updates a client's content with a record.
 func (f *follower) apply(r Record) {
 	switch {
 	case r.Message != "":
@@ -236,7 +236,8 @@ func (f *follower) apply(r Record) {
 	}
 }
 
-// checkContents compares what each client holds at the end with what is stored.
+// checkContents compares the final content of each client with the stored
+// messages.
 func (j *checker) checkContents(all followers) {
 	for client, rooms := range all {
 		for room, f := range rooms {

@@ -1,9 +1,8 @@
-// Package verify checks a running chat against its promises: clients send,
-// retry, drop, come back on another node, read, leave and join while nodes and
-// Redis are killed, paused and cut off; all they did and saw is recorded, and
-// the record is judged afterwards.
+// Package verify tests a running chat under faults. Clients send, retry,
+// reconnect to other nodes, read, leave and join while nodes and Redis are
+// killed, paused and disconnected. Everything they do and see is recorded and
+// checked afterwards.
 //
-// The judge (Check) knows nothing of servers: it reads a History and says what
-// is wrong with it. Its own tests plant each fault in a good history and see it
-// found.
+// [Check] does not know servers: it reads a [History] and returns violations.
+// Its tests insert each kind of fault into a valid history.
 package verify

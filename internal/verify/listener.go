@@ -16,10 +16,9 @@ import (
 	"github.com/parley-chat/parley/internal/wsclient"
 )
 
-// listenerPool is thousands of connections that only listen, to the rooms that
-// everybody is in. Of what comes nothing is recorded: each checks for itself
-// that every event follows the one before it, and at the end that it has come
-// to the head.
+// listenerPool is thousands of connections that only listen to the open rooms.
+// Their events are not recorded: each listener checks that every event follows
+// the one before, and at the end that it has reached the head.
 type listenerPool struct {
 	clients   *simulation
 	rooms     map[chat.Stream]bool
@@ -29,32 +28,32 @@ type listenerPool struct {
 
 	delivered, doubled, resumed, resyncs, drops atomic.Int64
 
-	connecting chan struct{} // for those who are coming
+	connecting chan struct{} // slots for connections that are being made
 
 	mu         sync.Mutex
 	violations []Violation
 }
 
-// comingAtOnce is how many come at the same time: with ten thousand, a busy
-// machine serves none within the time that each has.
+// maxConnecting bounds the listeners that connect at the same time: with ten
+// thousand at once, a busy machine would serve none in time.
 const maxConnecting = 1000
 
-// listener is one of them. Its fields are its goroutine's but for what is under
-// mu.
+// listener is one listening connection. Fields not guarded by mu belong to its
+// goroutine.
 type listener struct {
 	n         int
-	client    *simClient // whose person it is another program of
+	client    *simClient // the client whose account it uses
 	all       *listenerPool
 	positions map[chat.Stream]chat.Position
-	resuming  map[chat.Stream]bool // streams that are still to be resumed
+	resuming  map[chat.Stream]bool // streams that are not resumed yet
 
 	mu     sync.Mutex
 	conn   net.Conn                      // nil if it was cut
-	ready  bool                          // it has everything that it had missed
-	shared map[chat.Stream]chat.Position // place, for others to look at
+	ready  bool                          // it has got all missed events
+	shared map[chat.Stream]chat.Position // copy of positions for other goroutines
 }
 
-// newListenerPool connects n listeners, and waits until all are there.
+// newListenerPool connects n listeners and waits until all are ready.
 func newListenerPool(ctx context.Context, c *simulation, n int) (*listenerPool, error) {
 	all := &listenerPool{clients: c, rooms: map[chat.Stream]bool{},
 		connecting: make(chan struct{}, maxConnecting)}
@@ -76,8 +75,7 @@ func newListenerPool(ctx context.Context, c *simulation, n int) (*listenerPool, 
 	return all, nil
 }
 
-// assembleWithin is how long thousands may take to come, on a machine that has
-// other things to do.
+// readyWithin is how long listeners may take to connect on a busy machine.
 const readyWithin = 10 * time.Minute
 
 func (all *listenerPool) waitReady(ctx context.Context) error {
@@ -115,8 +113,8 @@ func (all *listenerPool) leave() {
 	all.running.Wait()
 }
 
-// waitCurrent waits until each has come to the head of each room, and judges
-// those that do not.
+// waitCurrent waits until all listeners have reached the heads of all rooms.
+// Those that do not are violations.
 func (all *listenerPool) waitCurrent(ctx context.Context) error {
 	heads := map[chat.Stream]chat.Position{}
 	for stream := range all.rooms {
@@ -153,7 +151,7 @@ func (all *listenerPool) fault(format string, args ...any) {
 	all.violations = append(all.violations, Violation{Missing, fmt.Sprintf(format, args...)})
 }
 
-// addTo adds what they saw to a verdict.
+// addTo adds the listeners' counts and violations to a verdict.
 func (all *listenerPool) addTo(v *Verdict) {
 	v.Delivered += int(all.delivered.Load())
 	v.Doubled += int(all.doubled.Load())
@@ -163,7 +161,7 @@ func (all *listenerPool) addTo(v *Verdict) {
 	v.Violations = append(v.Violations, all.violations...)
 }
 
-// behind says where it is, if that is not where it should be.
+// behind describes a position that differs from the head; "" if none does.
 func (l *listener) behind(heads map[chat.Stream]chat.Position) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -189,7 +187,7 @@ func (l *listener) run(ctx context.Context) {
 	}
 }
 
-// runConn is one connection, from its beginning to its end.
+// runConn runs one connection until it ends.
 func (l *listener) runConn(ctx context.Context, url string) {
 	select {
 	case l.all.connecting <- struct{}{}:
@@ -234,7 +232,7 @@ func (l *listener) runConn(ctx context.Context, url string) {
 			l.all.fault("listener %d cannot read %q: %v", l.n, message, err)
 		case f.Method != "":
 			l.handle(f.Method, f.Params)
-		case f.Result == nil: // a refusal: it comes back
+		case f.Result == nil: // refused: reconnect
 			return
 		default:
 			synced = true
@@ -250,7 +248,7 @@ func (l *listener) runConn(ctx context.Context, url string) {
 	l.all.drops.Add(1)
 }
 
-// setReady says whether it is there, unless that connection was cut off.
+// setReady sets ready unless the connection has been replaced or cut.
 func (l *listener) setReady(s *wsclient.Conn, there bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -325,8 +323,7 @@ func (l *listener) handle(method string, params json.RawMessage) {
 	}
 }
 
-// enoughFiles returns an error if this process, or one that it starts, may not
-// open so many files.
+// enoughFiles returns an error if a process may not open n files.
 func enoughFiles(n int) error {
 	if most, err := mostFiles(); err == nil && most < uint64(n) {
 		return fmt.Errorf("%d open files are needed, and the limit is %d: raise it (ulimit -Hn), or ask for fewer with --listeners", n, most)

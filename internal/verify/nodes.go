@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// nodes are the servers of one chat, as children.
+// nodes are the server processes of one chat.
 type nodes struct {
 	binary string
 	dir    string                  // of their output
@@ -93,7 +93,7 @@ func (n *nodes) start(ctx context.Context, slot int) error {
 	return nil
 }
 
-// remove takes a node off the list, so that nobody comes to it any more.
+// remove removes a node from the list, so that clients no longer connect to it.
 func (n *nodes) remove(s *node) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -127,7 +127,7 @@ func (n *nodes) kill(s *node) {
 	s.end()
 }
 
-// stop stops a node in good order.
+// stop shuts a node down cleanly.
 func (n *nodes) stop(s *node) error {
 	n.remove(s)
 	err := s.process.stop()
@@ -144,7 +144,7 @@ func (s *node) end() {
 	}
 }
 
-// close stops all, and says which did not end well.
+// close stops all nodes and returns the errors.
 func (n *nodes) close() error {
 	var bad []error
 	for _, s := range n.list() {

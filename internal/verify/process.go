@@ -20,7 +20,7 @@ import (
 // startTimeout bounds how long a process may take until it answers.
 const startTimeout = 30 * time.Second
 
-// process is a child. All that it prints is appended to a file.
+// process is a child process. Its output is appended to a file.
 type process struct {
 	path string
 	args []string
@@ -87,7 +87,7 @@ func (p *process) start() error {
 // kill ends it at once, as a power cut would for the process, and waits for it.
 func (p *process) kill() { p.end(syscall.SIGKILL) }
 
-// stop ends it in good order, and returns an error if it was not.
+// stop shuts it down and returns an error if it fails.
 func (p *process) stop() error {
 	if !p.end(syscall.SIGTERM) {
 		return nil
@@ -124,7 +124,7 @@ func (p *process) signal(do func(*os.Process) error) error {
 	return do(p.cmd.Process)
 }
 
-// until waits until ready says so; the process must not end before.
+// until waits until ready returns true. It fails if the process ends before.
 func (p *process) until(ctx context.Context, ready func() bool) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// proxy passes TCP connections on, as badly as it is told to.
+// proxy forwards TCP connections and can disturb them.
 type proxy struct {
 	to     string
 	listen net.Listener
@@ -19,14 +19,14 @@ type proxy struct {
 	conns   map[net.Conn]bool
 	closed  bool
 
-	redis  bool    // the other end is a Redis: set before anybody comes
-	chance float64 // see garble
+	redis  bool    // the target is a Redis; set before the first connection
+	chance float64 // see corrupt
 	stats  bellStats
 }
 
 func newProxy(to string) (*proxy, error) { return openProxy(&proxy{to: to}) }
 
-// newBellProxy is one to Redis, whose published messages it can garble.
+// newBellProxy returns a proxy to Redis that can corrupt published messages.
 func newBellProxy(to string) (*proxy, error) { return openProxy(&proxy{to: to, redis: true}) }
 
 func openProxy(p *proxy) (*proxy, error) {
@@ -90,7 +90,7 @@ func (p *proxy) drop(c net.Conn) {
 	c.Close()
 }
 
-// pass copies one direction until an end is gone; then both are.
+// pass copies one direction until an end closes, and then closes both.
 func (p *proxy) pass(to, from net.Conn) {
 	defer to.Close()
 	defer from.Close()
@@ -117,8 +117,7 @@ func (p *proxy) pass(to, from net.Conn) {
 	}
 }
 
-// block keeps everything back, as a cable that is unplugged: connections stay,
-// and nothing comes through.
+// block holds all data back like an unplugged cable: connections stay open.
 func (p *proxy) block() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -127,7 +126,7 @@ func (p *proxy) block() {
 	}
 }
 
-// unblock lets what was held go on.
+// unblock forwards what was held back.
 func (p *proxy) unblock() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -137,15 +136,14 @@ func (p *proxy) unblock() {
 	}
 }
 
-// slow delays whatever is read at once by up to that.
+// slow delays each read by up to most.
 func (p *proxy) slow(most time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.delay = most
 }
 
-// reset cuts connections, each with this chance, in the middle of whatever is
-// under way.
+// reset resets each connection with the given probability.
 func (p *proxy) reset(chance float64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -159,7 +157,7 @@ func (p *proxy) reset(chance float64) {
 	}
 }
 
-// close ends it and every connection.
+// close stops the proxy and closes all connections.
 func (p *proxy) close() {
 	p.listen.Close()
 	p.unblock()

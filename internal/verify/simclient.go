@@ -15,38 +15,39 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// simClient is a person's program: it follows everything, comes back on another
-// node when its connection ends, and sends until it has an answer.
+// simClient is one simulated client. It follows all its rooms, reconnects to
+// another node when its connection ends, and retries each send until it gets a
+// response.
 type simClient struct {
 	n        int
 	user     chat.UserID
 	token    string
 	record   *recorder
-	urls     func() []string      // where the chat is, now
-	recorded map[chat.RoomID]bool // rooms that this is about; of others nothing is recorded
-	size     int                  // bytes of a message, besides what names it
+	urls     func() []string      // current URLs of the nodes
+	recorded map[chat.RoomID]bool // rooms of this run; others are not recorded
+	size     int                  // extra bytes per message
 
-	joinable []chat.RoomID // rooms that it comes into and leaves
+	joinable []chat.RoomID // rooms that it joins and leaves
 
 	sent      []ownMessage       // that may be edited and deleted
-	reacted   map[reactedTo]bool // whether it last reacted, or took it back
-	uncertain map[reactedTo]bool // of which it is not known what became
+	reacted   map[reactedTo]bool // whether it has reacted
+	uncertain map[reactedTo]bool // reactions whose outcome is unknown
 
 	mu       sync.Mutex
-	conn     *client.Conn // nil while none has synced
+	conn     *client.Conn // nil without a synced connection
 	own      chat.Position
 	rooms    map[chat.RoomID]*followed
 	fetching int
 	fetches  sync.WaitGroup
 }
 
-// followed is a room as the actor follows it.
+// followed is a room as the client follows it.
 type followed struct {
 	view  chat.RoomView
-	stale bool         // its state is being fetched, or will be with the next sync: events wait
+	stale bool         // its state is being fetched, now or after the next sync; events wait
 	wait  []chat.Event // in the meantime
-	read  int64        // how far the person was said to have read in the meantime
-	fetch int          // counts fetches: only the last one counts, as an earlier one may be answered later
+	read  int64        // newest read position in the meantime
+	fetch int          // number of the last fetch; earlier ones are ignored
 }
 
 func (a *simClient) addRecord(r Record) {
@@ -68,13 +69,12 @@ func (a *simClient) run(ctx context.Context) {
 				try = 0
 			}
 		}
-		// Full jitter, as clients are told to, but sooner: there is little
-		// time.
+		// Full jitter, as clients should use, with shorter delays.
 		pause(ctx, time.Duration(rand.Int64N(int64(min(20*time.Millisecond<<min(try, 6), time.Second)))))
 	}
 }
 
-// runConn is one connection, from its beginning to its end.
+// runConn runs one connection until it ends.
 func (a *simClient) runConn(ctx context.Context, url string) {
 	var conn *client.Conn
 	conn, err := dial(ctx, url, a.token, func(u client.Update) {
@@ -138,8 +138,8 @@ func (a *simClient) synced(s *client.Conn, r *client.State) {
 			a.fetch(s, v.ID)
 		}
 	}
-	// A stale room whose position was not given, and that is not in the answer,
-	// is one the person is no longer in.
+	// A stale room that is missing from the response is one that the person has
+	// left.
 	for id, f := range a.rooms {
 		if f.stale && !slices.ContainsFunc(r.Rooms, func(v chat.RoomView) bool { return v.ID == id }) {
 			a.untrack(id)
@@ -147,13 +147,13 @@ func (a *simClient) synced(s *client.Conn, r *client.State) {
 	}
 }
 
-// track begins to follow a room: its messages are fetched. The lock is held.
+// track starts to follow a room and fetches its messages. The lock is held.
 func (a *simClient) track(v chat.RoomView) {
 	a.rooms[v.ID] = &followed{view: v, stale: true}
 	a.fetch(a.conn, v.ID)
 }
 
-// untrack ends to follow a room. The lock is held.
+// untrack stops following a room. The lock is held.
 func (a *simClient) untrack(id chat.RoomID) {
 	if a.rooms[id] != nil {
 		delete(a.rooms, id)
@@ -173,12 +173,12 @@ func (a *simClient) receive(u client.Update) {
 		defer a.mu.Unlock()
 		if id, ok := r.Stream.Room(); ok {
 			if f := a.rooms[id]; f != nil {
-				f.stale, f.wait, f.read = true, nil, 0 // what came before is not to be relied on either
+				f.stale, f.wait, f.read = true, nil, 0 // earlier events may be wrong, too
 				a.fetch(a.conn, id)
 			}
 		} else if r.Stream == chat.UserStream(a.user) {
 			a.own = chat.Position{}
-			for _, f := range a.rooms { // how far they are read is not known either
+			for _, f := range a.rooms { // read positions are unknown, too
 				f.stale = true
 			}
 			if s := a.conn; s != nil {
@@ -226,7 +226,7 @@ func (a *simClient) recordEvent(id chat.RoomID, e chat.Event) {
 	a.addRecord(r)
 }
 
-// ownEvent takes an event of the person's own stream. The lock is held.
+// ownEvent applies an event of the person's own stream. The lock is held.
 func (a *simClient) ownEvent(e chat.Event) {
 	switch e.Kind {
 	case chat.RoomJoined:
@@ -247,7 +247,7 @@ func (a *simClient) ownEvent(e chat.Event) {
 	}
 }
 
-// apply takes a room's event into its view: the next one, or nothing.
+// apply applies an event to the room's view if it is the next one.
 func (f *followed) apply(me chat.UserID, e chat.Event) {
 	if e.Epoch != f.view.Position.Epoch || e.Seq != f.view.Position.Seq+1 {
 		return
@@ -274,11 +274,10 @@ func (f *followed) apply(me chat.UserID, e chat.Event) {
 	f.view.Count()
 }
 
-// fetch has a room's state fetched, and the messages that were missed. The lock
-// is held.
+// fetch starts fetching a room's state and messages. The lock is held.
 func (a *simClient) fetch(s *client.Conn, id chat.RoomID) {
 	if s == nil {
-		return // the next sync brings it
+		return // the next sync will fetch it
 	}
 	f := a.rooms[id]
 	f.fetch++
@@ -293,7 +292,7 @@ func (a *simClient) fetch(s *client.Conn, id chat.RoomID) {
 }
 
 // refetch fetches until it has everything, or the connection is over: then the
-// next sync brings it.
+// next sync will fetch it.
 func (a *simClient) refetch(s *client.Conn, id chat.RoomID, f *followed, this int) {
 	for try := 0; ; try++ {
 		err := a.fetchOnce(s, id, f, this)
@@ -321,7 +320,7 @@ func (a *simClient) fetchOnce(s *client.Conn, id chat.RoomID, f *followed, this 
 	if err != nil {
 		return err
 	}
-	var all []chat.Message // nothing that it had is to be relied on
+	var all []chat.Message // earlier messages may be wrong
 	for after := int64(0); after < v.HeadNo && a.recorded[id]; {
 		page, err := s.MessageList(ctx, client.MessageListInput{Room: id, After: new(after), Limit: 200})
 		if err != nil {
@@ -361,8 +360,8 @@ func (a *simClient) fetchOnce(s *client.Conn, id chat.RoomID, f *followed, this 
 	return nil
 }
 
-// act does things until it is time: mostly it sends. What it has begun it ends,
-// unless ctx is done.
+// act performs random actions, mostly sends, until the until context is done.
+// It finishes the last one unless ctx is done.
 func (a *simClient) act(ctx, until context.Context, every time.Duration) {
 	for i := 0; ; i++ {
 		pause(until, rand.N(2*every))
@@ -391,7 +390,7 @@ func (a *simClient) act(ctx, until context.Context, every time.Duration) {
 	}
 }
 
-// randomRoom returns a room that the actor is in.
+// randomRoom returns one of the client's rooms.
 func (a *simClient) randomRoom() (chat.RoomView, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -415,7 +414,7 @@ func (a *simClient) drop() {
 	}
 }
 
-// send sends one message, until there is an answer.
+// send sends one message and retries until it gets a response.
 func (a *simClient) send(ctx context.Context, key string) {
 	room, ok := a.randomRoom()
 	if !ok {
@@ -433,22 +432,21 @@ func (a *simClient) send(ctx context.Context, key string) {
 	}
 }
 
-// outcome is what one who insists has been told.
+// outcome is the result of callUntilAnswered.
 type outcome int
 
 const (
-	undecided    outcome = iota // that counts: any of the attempts may have come through, or may yet
-	accepted                    // at the first attempt that came through
-	acceptedLate                // an earlier one may have come through too, or may yet
-	rejected                    // for good, and nothing was written
+	undecided    outcome = iota // unknown: any attempt may have been applied, or still be
+	accepted                    // by the first attempt that was applied
+	acceptedLate                // an earlier attempt may have been applied too, or still be
+	rejected                    // permanently; nothing was written
 )
 
-// callUntilAnswered asks for something that gives a message, until there is an
-// answer.
+// callUntilAnswered calls an action that returns a message, and retries until
+// it gets a response.
 func (a *simClient) callUntilAnswered(ctx context.Context, method string,
 	params any) (m chat.Message, got outcome) {
-	// one in twenty is given up if it is not answered at once, as by somebody
-	// who closes the window
+	// one in twenty is not retried, as when a window is closed
 	attempts := math.MaxInt
 	if rand.IntN(20) == 0 {
 		attempts = 1
@@ -473,7 +471,7 @@ func (a *simClient) callUntilAnswered(ctx context.Context, method string,
 			return m, accepted
 		case isRefusal && isPassing(refusal):
 			unknown = unknown || refusal.Code != "rate_limited"
-		case isRefusal && unknown: // an earlier attempt may have come through
+		case isRefusal && unknown: // an earlier attempt may have been applied
 			return m, undecided
 		case isRefusal:
 			return m, rejected
@@ -491,7 +489,7 @@ func (a *simClient) read(ctx context.Context) {
 	}
 }
 
-// join joins one of the rooms that can be left.
+// join joins one of the joinable rooms.
 func (a *simClient) join(ctx context.Context) {
 	if len(a.joinable) > 0 {
 		room := a.joinable[rand.IntN(len(a.joinable))]
@@ -500,7 +498,7 @@ func (a *simClient) join(ctx context.Context) {
 	}
 }
 
-// leave leaves one of them.
+// leave leaves one of the joinable rooms.
 func (a *simClient) leave(ctx context.Context) {
 	if len(a.joinable) > 0 {
 		room := a.joinable[rand.IntN(len(a.joinable))]
@@ -509,8 +507,8 @@ func (a *simClient) leave(ctx context.Context) {
 	}
 }
 
-// ask calls an action whose outcome shows by itself, until there is an answer:
-// one that was cut off may be half done.
+// ask calls an action and retries until it gets a response. The result is
+// visible in the events.
 func (a *simClient) ask(ctx context.Context, method string, params any) {
 	for try := 0; ctx.Err() == nil; try++ {
 		s := a.liveConn()
@@ -528,7 +526,7 @@ func (a *simClient) ask(ctx context.Context, method string, params any) {
 	}
 }
 
-// settled reports whether the actor is connected and fetches nothing.
+// settled reports whether the client is connected and has nothing to fetch.
 func (a *simClient) settled() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -540,7 +538,7 @@ func (a *simClient) settled() bool {
 	return a.conn != nil && a.fetching == 0
 }
 
-// snapshot returns what the actor holds of its rooms.
+// snapshot returns the client's state of its rooms.
 func (a *simClient) snapshot() []Record {
 	a.mu.Lock()
 	defer a.mu.Unlock()

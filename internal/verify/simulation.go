@@ -16,14 +16,14 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// simulation is everybody who is there, and the rooms they are in.
+// simulation is all simulated clients and their rooms.
 type simulation struct {
 	record   *recorder
 	urls     func() []string
 	clients  []*simClient
 	recorded map[chat.RoomID]bool
-	open     []chat.RoomID              // rooms in which everybody is, and stays
-	owner    map[chat.RoomID]*simClient // who made a room, and never leaves it
+	open     []chat.RoomID              // rooms in which everyone stays
+	owner    map[chat.RoomID]*simClient // creator of each room, who never leaves it
 
 	connected sync.WaitGroup
 	cancel    context.CancelFunc
@@ -34,12 +34,12 @@ type simulation struct {
 
 // Rooms of each kind.
 const (
-	openRooms    = 2 // in which everybody is
-	passingRooms = 2 // into which people come, and leave
-	closedRooms  = 3 // of a few people each
+	openRooms    = 2 // with everyone as a member
+	passingRooms = 2 // which people join and leave
+	closedRooms  = 3 // with a few people each
 )
 
-// newSimulation signs people up and makes the rooms. Nobody is connected yet.
+// newSimulation creates the accounts and rooms. No client is connected yet.
 func newSimulation(ctx context.Context, urls func() []string, n, size int) (*simulation, error) {
 	c := &simulation{record: newRecorder(), urls: urls, recorded: map[chat.RoomID]bool{},
 		owner: map[chat.RoomID]*simClient{}, nodes: map[string]*client.Client{}}
@@ -108,7 +108,7 @@ func firstOf(some, all []*simClient) *simClient {
 	return all[0]
 }
 
-// room makes a room of these people and records who is in it.
+// room creates a room with these people and records its members.
 func (c *simulation) room(ctx context.Context, owner *simClient, name string, kind client.RoomKind,
 	people []*simClient) error {
 	var others []chat.UserID
@@ -149,7 +149,7 @@ func (c *simulation) room(ctx context.Context, owner *simClient, name string, ki
 	return nil
 }
 
-// restClient returns a client that acts as somebody, at any of the nodes.
+// restClient returns a REST client for a person at a random node.
 func (c *simulation) restClient(a *simClient) (*client.Client, error) {
 	urls := c.urls()
 	if len(urls) == 0 {
@@ -168,7 +168,7 @@ func (c *simulation) restClient(a *simClient) (*client.Client, error) {
 	return c.nodes[url].WithToken(a.token), nil
 }
 
-// connect connects everybody, and waits until all are there.
+// connect connects all clients and waits until they have synced.
 func (c *simulation) connect(ctx context.Context) error {
 	here, away := context.WithCancel(ctx)
 	c.cancel = away
@@ -196,8 +196,7 @@ func (c *simulation) leave() {
 	}
 }
 
-// act has everybody do things until it is time, and returns when all have ended
-// what they did.
+// act runs act of all clients and waits for them.
 func (c *simulation) act(ctx, until context.Context, every time.Duration) {
 	var acting sync.WaitGroup
 	for _, a := range c.clients {
@@ -206,7 +205,7 @@ func (c *simulation) act(ctx, until context.Context, every time.Duration) {
 	acting.Wait()
 }
 
-// drop cuts everybody's connection at once.
+// drop cuts all connections at once.
 func (c *simulation) drop() {
 	var cutting sync.WaitGroup
 	for _, a := range c.clients {
@@ -215,9 +214,9 @@ func (c *simulation) drop() {
 	cutting.Wait()
 }
 
-// waitConverged waits until everybody holds what is fetched, and records it; if
-// they do not before ctx is done, it records what there is and returns an error
-// that says so: the judge will have more to say.
+// waitConverged waits until the state of all clients equals what is fetched,
+// and records both. If they differ when ctx is done, it records them all the
+// same and returns an error.
 func (c *simulation) waitConverged(ctx context.Context) error {
 	fresh := make([][]Record, len(c.clients))
 	var unlike error
@@ -250,8 +249,8 @@ func (c *simulation) waitConverged(ctx context.Context) error {
 	return unlike
 }
 
-// compareViews fetches everybody's rooms, and returns an error unless they are
-// as they are held.
+// compareViews fetches the rooms of all clients and returns an error if one
+// differs from the client's state.
 func (c *simulation) compareViews(ctx context.Context, fresh [][]Record) error {
 	return c.each(8, func(i int, a *simClient) error {
 		web, err := c.restClient(a)
@@ -285,8 +284,7 @@ func (c *simulation) compareViews(ctx context.Context, fresh [][]Record) error {
 	})
 }
 
-// each does something for everybody, for a few at a time, and returns the first
-// error.
+// each calls do for all clients, some at a time, and returns the first error.
 func (c *simulation) each(atOnce int, do func(i int, a *simClient) error) error {
 	places := make(chan struct{}, atOnce)
 	bad := make([]error, len(c.clients))
@@ -307,7 +305,7 @@ func (c *simulation) each(atOnce int, do func(i int, a *simClient) error) error 
 	return nil
 }
 
-// recordStored records every message of every room.
+// recordStored records all stored messages.
 func (c *simulation) recordStored(ctx context.Context) error {
 	for room, owner := range c.owner {
 		for after := int64(0); ; {
@@ -334,14 +332,13 @@ func (c *simulation) recordStored(ctx context.Context) error {
 	return nil
 }
 
-// stalledReader is a connection of somebody that takes everything and reads
-// nothing.
+// stalledReader is a connection that is open but does not read.
 type stalledReader struct {
 	conn *client.Conn
 	gate chan struct{}
 }
 
-// openStalled opens one.
+// openStalled opens a stalled connection.
 func (c *simulation) openStalled(ctx context.Context, a *simClient) (*stalledReader, error) {
 	urls := c.urls()
 	l := &stalledReader{gate: make(chan struct{})}
@@ -349,7 +346,7 @@ func (c *simulation) openStalled(ctx context.Context, a *simClient) (*stalledRea
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			conn, err := new(net.Dialer).DialContext(ctx, network, addr)
 			if tcp, ok := conn.(*net.TCPConn); ok {
-				// With far less, the kernel takes long to go on.
+				// With a much smaller buffer, resuming takes long.
 				tcp.SetReadBuffer(64 << 10)
 			}
 			return conn, err
@@ -374,8 +371,7 @@ func (c *simulation) openStalled(ctx context.Context, a *simClient) (*stalledRea
 	return l, nil
 }
 
-// resume reads again what waits, and reports whether the server had ended the
-// connection.
+// resume reads again and reports whether the server had closed the connection.
 func (l *stalledReader) resume() (cut bool) {
 	close(l.gate)
 	select {

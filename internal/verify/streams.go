@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// collectMembership makes out from the events who was in which room from where
-// to where.
+// collectMembership collects from the events who was a member of which room,
+// and when.
 func (j *checker) collectMembership() {
 	for room, log := range j.logs {
 		last, recorded := j.begin[room]
@@ -38,17 +38,17 @@ func (j *checker) collectMembership() {
 	}
 }
 
-// mayKnow reports whether a client may be told of that event now: its person
-// was in the room then, or has come in later, as who is in a room may read what
-// was before. Where events are known to nobody, and in rooms whose members were
-// not recorded at the start, it is believed.
+// mayKnow reports whether a client may get an event: its person was a member at
+// that time, or joined later, as members may read earlier messages. It is true
+// where membership is unknown: after events that no client got, and in rooms
+// whose members were not recorded.
 func (j *checker) mayKnow(r Record) bool {
 	spans := j.spans[[2]string{r.Room, j.users[r.Client]}]
 	_, recorded := j.begin[r.Room]
 	if !recorded && len(spans) == 0 {
 		return true
 	}
-	changed := int64(0) // when they last came or went
+	changed := int64(0) // last join or leave
 	for _, s := range spans {
 		if r.Seq >= s.from && r.Seq <= s.to || s.from > r.Seq && j.wantsIn[[2]any{r.Client, r.Room}] {
 			return true
@@ -61,20 +61,20 @@ func (j *checker) mayKnow(r Record) bool {
 		func(hole int64) bool { return hole > changed && hole <= r.Seq })
 }
 
-// follower is a client's place in a room.
+// follower is a client's position in a room.
 type follower struct {
 	seq  int64
 	id   string
-	have int64 // number of the newest message it has, without a hole since its first state
+	have int64 // number of the newest message it has without a gap
 
 	holds map[int64]*content // messages, by number
 
-	// only where history may be rolled back
+	// only if the store may roll back
 	ids      map[int64]string // of the events it holds, by seq
 	messages map[int64]string // ids of the messages it holds, by number
 }
 
-// followers is where each client is in each of its rooms.
+// followers are the positions of all clients in their rooms.
 type followers map[int]map[string]*follower
 
 func (p followers) of(r Record) *follower { return p[r.Client][r.Room] }
@@ -86,7 +86,7 @@ func (p followers) put(r Record, f *follower) {
 	p[r.Client][r.Room] = f
 }
 
-// checkStreams follows each client through what it got.
+// checkStreams checks the events and states that each client got.
 func (j *checker) checkStreams() {
 	at := followers{}
 	for _, r := range j.h {
@@ -126,7 +126,7 @@ func (j *checker) checkStreams() {
 	j.checkContents(at)
 }
 
-// checkComplete looks whether each client has every message to the end.
+// checkComplete checks that each client has all messages.
 func (j *checker) checkComplete(at followers) {
 	for client, rooms := range at {
 		for room, f := range rooms {
@@ -164,7 +164,7 @@ func (j *checker) checkEvent(r Record, f *follower) {
 	}
 }
 
-// follow takes a client to the next event.
+// follow advances a client to the next event.
 func (j *checker) follow(r Record, f *follower) {
 	switch {
 	case r.Seq != f.seq+1:
@@ -178,10 +178,9 @@ func (j *checker) follow(r Record, f *follower) {
 	f.apply(r)
 }
 
-// checkRolledBack follows each client where history may have been rolled back:
-// what another saw says nothing then. But a client that was not told to fetch
-// anew must be able to rely on all that it has, and one that was on all that it
-// has fetched and got since.
+// checkRolledBack checks each client by itself, for stores that may roll back:
+// what another client saw proves nothing there. What a client has got since its
+// last state must be in the store.
 func (j *checker) checkRolledBack() {
 	at := followers{}
 	invited := map[[2]string]bool{} // by room and person
