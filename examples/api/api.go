@@ -26,8 +26,8 @@ type api struct {
 
 func newAPI(conn *connect.Conn, users map[string]string) (http.Handler, error) {
 	sessions, err := session.New(conn.Client, session.Options[login]{
-		Prefix: "api:session",
-		Idle:   24 * time.Hour,
+		Prefix:      "api:session",
+		IdleTimeout: 24 * time.Hour,
 		// Two requests of one session at once: none is answered with a
 		// conflict, both are counted.
 		Merge: func(base, mine, theirs login) (login, error) {
@@ -91,7 +91,7 @@ func (a *api) login(w http.ResponseWriter, r *http.Request) {
 		unavailable(w)
 		return
 	}
-	answer(w, map[string]any{"token": s.Token(), "ends": s.Ends()})
+	answer(w, map[string]any{"token": s.Token(), "ends": s.ExpiresAt()})
 }
 
 func (a *api) me(w http.ResponseWriter, r *http.Request) {

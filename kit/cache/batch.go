@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 
 	"github.com/redis/rueidis"
+
+	"github.com/parley-chat/parley/kit/internal/exec"
 )
 
 // BatchLoader reads the values of keys, each of them once and in no order, from
@@ -64,12 +66,18 @@ func (c *Cache[V]) GetMany(ctx context.Context, keys []string, load BatchLoader[
 			tokens[i] = c.newToken()
 		}
 		p := c.newPlan(rest, tokens)
-		rs, err := p.read(ctx)
+		rs, err := []reading[V](nil), exec.ErrOpen
+		if !c.breaker.Open() {
+			rs, err = p.read(ctx)
+			c.breaker.Note(exec.Unavailable(ctx, err))
+		}
 		if err != nil {
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
 			}
-			c.report("get", err)
+			if err != exec.ErrOpen {
+				c.report("get", err)
+			}
 			rs = make([]reading[V], len(rest))
 			for i := range rs {
 				rs[i].state = stateBare

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/parley-chat/parley/kit/internal/exec"
 )
 
 // ErrNotFound is what a loader returns, wrapped or not, when the source has no
@@ -94,7 +96,8 @@ type Options[V any] struct {
 	RetryRefresh time.Duration
 	// Timeout bounds each operation on Redis, below the caller's deadline; 0
 	// means 1 s. After it the loader serves, so that in a Redis slower than
-	// this each process may load the same key.
+	// this each process may load the same key. After three reads in a row
+	// without an answer only one a second asks Redis first.
 	Timeout time.Duration
 
 	// OnError is told of every failure that the caller does not get to see: op
@@ -137,6 +140,8 @@ type Cache[V any] struct {
 	wg         sync.WaitGroup // loads, refreshes, the tracker; added to under mu while not closed
 	flights    map[string]*flight[V]
 	refreshing map[string]struct{}
+
+	breaker exec.Breaker // of reads
 
 	old    atomic.Bool  // a server does not know SET with NX and GET
 	logged atomic.Int64 // when a failure was logged last, in Unix seconds

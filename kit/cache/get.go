@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/parley-chat/parley/kit/internal/exec"
 )
 
 // Get returns the value of key: from the local layer, from Redis, or from load,
@@ -39,7 +41,7 @@ func (c *Cache[V]) Peek(ctx context.Context, key string) (v V, ok bool, err erro
 	} else {
 		r, err := c.newPlan([]string{key}, nil).read(ctx)
 		if err != nil {
-			return v, false, fmt.Errorf("cache %s: peek %q: %w", c.opt.Name, key, err)
+			return v, false, fmt.Errorf("cache %s: peek %q: %w", c.opt.Name, key, exec.Unavailable(ctx, err))
 		}
 		if r[0].state != stateHit {
 			c.n.misses.Add(1)
@@ -74,9 +76,14 @@ func (c *Cache[V]) fetch(ctx context.Context, key string, load Loader[V]) (V, er
 		if err := ctx.Err(); err != nil {
 			return zero, err
 		}
+		if c.breaker.Open() {
+			c.n.misses.Add(1)
+			return c.alone(ctx, key, load)
+		}
 		token := c.newToken()
 		p := c.newPlan([]string{key}, []string{token})
 		rs, err := p.read(ctx)
+		c.breaker.Note(exec.Unavailable(ctx, err))
 		if err != nil {
 			if ctx.Err() != nil {
 				return zero, ctx.Err()

@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"github.com/parley-chat/parley/kit"
 	"github.com/parley-chat/parley/kit/redistest"
 )
 
@@ -40,15 +41,15 @@ func TestAway(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			srv := redistest.Start(t)
 			client := srv.Client(t)
-			limiters := map[Away]*Limiter{}
-			for _, away := range []Away{AwayError, AwayAllow, AwayRefuse} {
+			limiters := map[OnFailure]*Limiter{}
+			for _, away := range []OnFailure{ReturnError, FailOpen, FailClosed} {
 				limiters[away] = newLimiter(t, client,
-					Options{Away: away, Timeout: 200 * time.Millisecond}, PerSecond(10))
+					Options{OnFailure: away, Timeout: 200 * time.Millisecond}, PerSecond(10))
 				mustAllow(t, limiters[away], "k", 1)
 			}
 			breakIt(t, srv, srv.Client(t))
 
-			call := func(away Away) (Result, error) {
+			call := func(away OnFailure) (Result, error) {
 				type answer struct {
 					r   Result
 					err error
@@ -66,21 +67,21 @@ func TestAway(t *testing.T) {
 					return Result{}, nil
 				}
 			}
-			r, err := call(AwayError)
+			r, err := call(ReturnError)
 			wantAway(t, "default", err)
 			if r.Allowed {
 				t.Error("default: allowed")
 			}
-			if r, err := call(AwayAllow); err != nil || !r.Allowed || r.Unchecked == nil {
+			if r, err := call(FailOpen); err != nil || !r.Allowed || r.Err == nil {
 				t.Errorf("allow: %+v, %v", r, err)
 			}
-			if r, err := call(AwayRefuse); err != nil || r.Allowed || r.Unchecked == nil {
+			if r, err := call(FailClosed); err != nil || r.Allowed || r.Err == nil {
 				t.Errorf("refuse: %+v, %v", r, err)
 			}
-			_, err = limiters[AwayError].Peek(t.Context(), "k")
+			_, err = limiters[ReturnError].Peek(t.Context(), "k")
 			wantAway(t, "peek", err)
 
-			serve := func(away Away) *httptest.ResponseRecorder {
+			serve := func(away OnFailure) *httptest.ResponseRecorder {
 				w := httptest.NewRecorder()
 				limiters[away].Handler(HTTP{Key: func(*http.Request) string { return "k" }},
 					http.HandlerFunc(func(w http.ResponseWriter,
@@ -90,7 +91,7 @@ func TestAway(t *testing.T) {
 					ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
 				return w
 			}
-			for away, status := range map[Away]int{AwayError: 503, AwayAllow: 204, AwayRefuse: 429} {
+			for away, status := range map[OnFailure]int{ReturnError: 503, FailOpen: 204, FailClosed: 429} {
 				if w := serve(away); w.Code != status || w.Header().Get("RateLimit") != "" {
 					t.Errorf("policy %d: %d %v", away, w.Code, w.Header())
 				}
@@ -103,7 +104,7 @@ func TestAway(t *testing.T) {
 // policy's answer.
 func TestContext(t *testing.T) {
 	srv := redistest.Start(t)
-	l := newLimiter(t, srv.Client(t), Options{Away: AwayAllow, Timeout: time.Minute}, PerSecond(10))
+	l := newLimiter(t, srv.Client(t), Options{OnFailure: FailOpen, Timeout: time.Minute}, PerSecond(10))
 	mustAllow(t, l, "k", 1)
 	srv.Pause()
 	t.Cleanup(srv.Resume)
@@ -111,7 +112,7 @@ func TestContext(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if r, err := l.Allow(ctx, "k"); err != nil || !r.Allowed ||
-		!errors.Is(r.Unchecked, context.DeadlineExceeded) {
+		!errors.Is(r.Err, context.DeadlineExceeded) {
 		t.Errorf("deadline: %+v, %v", r, err)
 	}
 	ctx, cancel = context.WithCancel(t.Context())
@@ -153,5 +154,29 @@ func TestFull(t *testing.T) {
 	do(t, client, "CONFIG", "SET", "maxmemory", "0")
 	if r := mustAllow(t, l, "new", 1); r.Limits[0].Remaining != 1 || r.Limits[1].Remaining != 2 {
 		t.Errorf("the call that failed was counted: %+v", r)
+	}
+}
+
+// TestFailOpenDoesNotWait makes 100 calls while Redis is silent: the first
+// wait, the others do not.
+func TestFailOpenDoesNotWait(t *testing.T) {
+	srv := redistest.Start(t)
+	l := newLimiter(t, srv.Client(t), Options{OnFailure: FailOpen}, PerSecond(10))
+	mustAllow(t, l, "k", 1)
+	srv.Pause()
+	for range 100 {
+		r, err := l.Allow(t.Context(), "k")
+		if err != nil || !r.Allowed || !errors.Is(r.Err, kit.ErrUnavailable) {
+			t.Fatalf("%+v, %v", r, err)
+		}
+	}
+	if !l.breaker.Open() {
+		t.Error("every call waits for Redis")
+	}
+	srv.Resume()
+	for {
+		if r, err := l.Allow(t.Context(), "other"); err == nil && r.Err == nil {
+			break
+		}
 	}
 }

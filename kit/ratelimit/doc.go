@@ -14,7 +14,7 @@
 //	...
 //	result, err := limiter.Allow(ctx, "user:42")
 //	if err != nil {
-//		return err // Redis is away: see Options.Away for the other answers
+//		return err // Redis is away: see Options.OnFailure for the other answers
 //	}
 //	if !result.Allowed {
 //		return fmt.Errorf("too many requests, try again in %s", result.RetryAfter)
@@ -36,10 +36,11 @@
 //
 // # When Redis is away
 //
-// By default the caller gets the error. [Options.Away] can turn it into an
-// admission or a refusal instead; the error is then in [Result.Unchecked], so
-// that it is counted and not lost. Every call ends within the earlier of the
-// caller's deadline and [Options.Timeout].
+// By default the caller gets the error. [Options.OnFailure] can turn it into an
+// admission or a refusal instead, within 100 ms; the error is then in
+// [Result.Err], so that it is counted and not lost. After three calls in a row
+// without an answer only one a second asks Redis. Every call ends within the
+// earlier of the caller's deadline and [Options.Timeout].
 //
 // A call whose reply was lost may have been counted. It is never sent twice.
 //
@@ -50,6 +51,19 @@
 // draft-ietf-httpapi-ratelimit-headers beside the older X-RateLimit ones.
 // [Clients] finds the address to limit by behind trusted proxies only, with one
 // key for an IPv6 /64.
+//
+// # What it takes
+//
+// Redis 5.0 or later. Permissions: EVALSHA, EVAL, TIME and the commands of
+// lists or hashes, PEXPIRE and DEL on the keys below. A call is one round trip.
+// An exact limit holds 15 bytes for each call in its window: 1,000,000 are 15
+// MB a key, and a millisecond of the server's time for each call. An
+// approximate one holds about 150 bytes.
+//
+// # When not
+//
+// A limit that one process applies to itself needs no Redis: use
+// golang.org/x/time/rate.
 //
 // # In Redis
 //

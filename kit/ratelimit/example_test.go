@@ -88,14 +88,14 @@ func ExampleLimiter_Handler() {
 	client, stop := redistest.Example()
 	defer stop()
 	limiter, err := ratelimit.New(client,
-		ratelimit.Options{Away: ratelimit.AwayAllow, Timeout: 50 * time.Millisecond}, ratelimit.PerMinute(2))
+		ratelimit.Options{OnFailure: ratelimit.FailOpen}, ratelimit.PerMinute(2))
 	if err != nil {
 		log.Fatal(err)
 	}
 	clients := ratelimit.Clients{Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}
 	handler := limiter.Handler(ratelimit.HTTP{
-		Key:       clients.Key,
-		Unchecked: func(_ *http.Request, r ratelimit.Result) { log.Print("not limited: ", r.Unchecked) },
+		Key:     clients.Key,
+		OnError: func(_ *http.Request, err error) { log.Print("not limited: ", err) },
 	}, http.NotFoundHandler())
 
 	for range 3 {

@@ -18,12 +18,12 @@ func TestSentinelFailover(t *testing.T) {
 	client := set.Client(t)
 	limits := []Limit{{Name: "log", Quota: 10, Window: time.Hour},
 		{Name: "counter", Quota: 12, Window: 24 * time.Hour, Approximate: true}}
-	limiters := map[Away]*Limiter{}
-	for _, away := range []Away{AwayError, AwayAllow, AwayRefuse} {
-		limiters[away] = newLimiter(t, client, Options{Away: away, Timeout: 100 * time.Millisecond},
+	limiters := map[OnFailure]*Limiter{}
+	for _, away := range []OnFailure{ReturnError, FailOpen, FailClosed} {
+		limiters[away] = newLimiter(t, client, Options{OnFailure: away, Timeout: 100 * time.Millisecond},
 			limits...)
 	}
-	l := limiters[AwayError]
+	l := limiters[ReturnError]
 	mustAllow(t, l, "k", 4)
 
 	replace := set.Lose(t)
@@ -35,10 +35,10 @@ func TestSentinelFailover(t *testing.T) {
 		}
 		_, err = l.Peek(t.Context(), "k")
 		wantAway(t, "peek", err)
-		if r := mustAllow(t, limiters[AwayAllow], "k", 1); !r.Allowed || r.Unchecked == nil {
+		if r := mustAllow(t, limiters[FailOpen], "k", 1); !r.Allowed || r.Err == nil {
 			t.Errorf("allow: %+v", r)
 		}
-		if r := mustAllow(t, limiters[AwayRefuse], "k", 1); r.Allowed || r.Unchecked == nil {
+		if r := mustAllow(t, limiters[FailClosed], "k", 1); r.Allowed || r.Err == nil {
 			t.Errorf("refuse: %+v", r)
 		}
 	}

@@ -23,13 +23,13 @@ type HTTP struct {
 	// Default: [WriteRefusal].
 	Refused func(http.ResponseWriter, *http.Request, Result)
 
-	// Failed answers when Redis gave no answer and Options.Away is AwayError.
-	// Default: 503 with a problem document that does not tell why.
-	Failed func(http.ResponseWriter, *http.Request, error)
+	// ErrorHandler answers when Redis gave no answer and Options.OnFailure is
+	// ReturnError. Default: 503 with a problem document that does not tell why.
+	ErrorHandler func(http.ResponseWriter, *http.Request, error)
 
-	// Unchecked hears of requests that Options.Away decided, to log or count
-	// them. Optional.
-	Unchecked func(*http.Request, Result)
+	// OnError receives the error of each request that Options.OnFailure
+	// decided. Optional.
+	OnError func(*http.Request, error)
 }
 
 // Handler returns a handler that lets next serve what the limits allow. Each
@@ -41,8 +41,8 @@ func (l *Limiter) Handler(opt HTTP, next http.Handler) http.Handler {
 	if opt.Refused == nil {
 		opt.Refused = WriteRefusal
 	}
-	if opt.Failed == nil {
-		opt.Failed = func(w http.ResponseWriter, _ *http.Request, _ error) {
+	if opt.ErrorHandler == nil {
+		opt.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) {
 			w.Header().Set("Retry-After", "1")
 			writeProblem(w, http.StatusServiceUnavailable, problem{
 				Title: "Service unavailable", Detail: "The rate limit could not be checked. Try again shortly.",
@@ -67,11 +67,11 @@ func (l *Limiter) Handler(opt HTTP, next http.Handler) http.Handler {
 		}
 		result, err := l.AllowN(r.Context(), key, count)
 		if err != nil {
-			opt.Failed(w, r, err)
+			opt.ErrorHandler(w, r, err)
 			return
 		}
-		if result.Unchecked != nil && opt.Unchecked != nil {
-			opt.Unchecked(r, result)
+		if result.Err != nil && opt.OnError != nil {
+			opt.OnError(r, result.Err)
 		}
 		SetHeader(w.Header(), result)
 		if !result.Allowed {
@@ -107,7 +107,7 @@ func (l *Limiter) tooSmall(count int64) (names []string) {
 // the quota is whole again, or until the refused request would pass.
 // Retry-After is set on refusals only.
 func SetHeader(h http.Header, r Result) {
-	if !r.Allowed && r.Unchecked == nil {
+	if !r.Allowed && r.Err == nil {
 		h.Set("Retry-After", strconv.FormatInt(seconds(r.RetryAfter), 10))
 	}
 	if len(r.Limits) == 0 {
@@ -161,7 +161,7 @@ type problem struct {
 // way. It does not write the fields of [SetHeader].
 func WriteRefusal(w http.ResponseWriter, _ *http.Request, r Result) {
 	p := problem{Type: quotaExceeded, Title: "Too many requests", Detail: "Try again later."}
-	if r.Unchecked == nil {
+	if r.Err == nil {
 		p.Detail = "Try again in " + strconv.FormatInt(seconds(r.RetryAfter), 10) + " s."
 	}
 	for _, s := range r.Limits {

@@ -26,16 +26,16 @@ var (
 	judgeSource string
 )
 
-// Away says what a limiter answers when Redis gives no answer.
-type Away int
+// OnFailure decides what Allow returns when Redis cannot be reached.
+type OnFailure int
 
 const (
-	// AwayError returns the error. It is the default.
-	AwayError Away = iota
-	// AwayAllow admits the call: better unlimited than unavailable.
-	AwayAllow
-	// AwayRefuse refuses the call: better unavailable than unlimited.
-	AwayRefuse
+	// ReturnError returns the error. It is the default.
+	ReturnError OnFailure = iota
+	// FailOpen admits the call: better unlimited than unavailable.
+	FailOpen
+	// FailClosed refuses the call: better unavailable than unlimited.
+	FailClosed
 )
 
 // Options are a limiter's settings; the zero value is ready to use.
@@ -44,23 +44,26 @@ type Options struct {
 	// name and a key share the count. Default: "ratelimit".
 	Prefix string
 
-	// Away says what to answer when Redis is away, denies a command or is full.
-	// Default: AwayError.
-	Away Away
+	// OnFailure decides what Allow returns when Redis is away, denies a command
+	// or is full. With FailOpen and FailClosed Redis is asked only once a
+	// second after three calls in a row that it did not answer. Default:
+	// ReturnError.
+	OnFailure OnFailure
 
 	// Timeout bounds each call, in addition to the caller's deadline. Default:
-	// 2 s. Choose it short with AwayAllow.
+	// 2 s, and 100 ms with FailOpen and FailClosed.
 	Timeout time.Duration
 }
 
 // A Limiter applies its limits to keys. It is safe for concurrent use, holds no
 // connection of its own and starts no goroutine.
 type Limiter struct {
-	client rueidis.Client
-	opt    Options
-	limits []Limit
-	args   []string // of the script, after count and take
-	script *rueidis.Lua
+	client  rueidis.Client
+	opt     Options
+	breaker exec.Breaker
+	limits  []Limit
+	args    []string // of the script, after count and take
+	script  *rueidis.Lua
 }
 
 // New returns a limiter with at least one limit. The client stays the caller's:
@@ -74,9 +77,12 @@ func New(client rueidis.Client, opt Options, limits ...Limit) (*Limiter, error) 
 	}
 	if opt.Timeout == 0 {
 		opt.Timeout = 2 * time.Second
+		if opt.OnFailure != ReturnError {
+			opt.Timeout = 100 * time.Millisecond
+		}
 	}
-	if opt.Timeout < 0 || opt.Away < AwayError || opt.Away > AwayRefuse {
-		return nil, fmt.Errorf("ratelimit: options out of range: timeout %s, away %d", opt.Timeout, opt.Away)
+	if opt.Timeout < 0 || opt.OnFailure < ReturnError || opt.OnFailure > FailClosed {
+		return nil, fmt.Errorf("ratelimit: options out of range: timeout %s, on failure %d", opt.Timeout, opt.OnFailure)
 	}
 	if len(limits) == 0 {
 		return nil, errors.New("ratelimit: a limiter needs at least one limit")
@@ -125,8 +131,8 @@ func (l *Limiter) Allow(ctx context.Context, key string) (Result, error) {
 // refusal is a Result, not an error.
 //
 // A count below 1 is ErrCount and one above a quota ErrTooLarge, whatever
-// Options.Away says. Other errors mean that Redis gave no answer; whether the
-// call was counted is then unknown.
+// Options.OnFailure says. Other errors mean that Redis gave no answer; whether
+// the call was counted is then unknown.
 func (l *Limiter) AllowN(ctx context.Context, key string, count int64) (Result, error) {
 	return l.run(ctx, key, count, "1")
 }
@@ -138,15 +144,16 @@ func (l *Limiter) Peek(ctx context.Context, key string) (Result, error) {
 }
 
 // Reset forgets what was taken for the key, in every limit; after a successful
-// login, say. Options.Away does not apply to it.
+// login, say. Options.OnFailure does not apply to it.
 func (l *Limiter) Reset(ctx context.Context, key string) error {
 	if key == "" {
 		return ErrKey
 	}
+	parent := ctx
 	ctx, cancel := context.WithTimeout(ctx, l.opt.Timeout)
 	defer cancel()
 	if err := l.client.Do(ctx, l.client.B().Del().Key(l.keys(key)...).Build()).Error(); err != nil {
-		return fmt.Errorf("ratelimit: reset: %w", err)
+		return fmt.Errorf("ratelimit: reset: %w", exec.Unavailable(parent, err))
 	}
 	return nil
 }
@@ -184,23 +191,28 @@ func (l *Limiter) run(ctx context.Context, key string, count int64, take string)
 
 	args := make([]string, 0, 2+len(l.args))
 	args = append(append(args, strconv.FormatInt(count, 10), take), l.args...)
+	if l.opt.OnFailure != ReturnError && l.breaker.Open() {
+		return l.failed(ctx, fmt.Errorf("ratelimit: %w", exec.ErrOpen))
+	}
 	bounded, cancel := context.WithTimeout(ctx, l.opt.Timeout)
 	defer cancel()
 	reply, err := exec.Script(bounded, l.script, l.client, l.keys(key), args).AsIntSlice()
 	if err == nil && len(reply) != 2+3*len(l.limits) {
 		err = fmt.Errorf("the script replied %d numbers", len(reply))
 	}
+	err = exec.Unavailable(ctx, err)
+	l.breaker.Note(err)
 	if err != nil {
-		return l.away(ctx, fmt.Errorf("ratelimit: %w", err))
+		return l.failed(ctx, fmt.Errorf("ratelimit: %w", err))
 	}
 	return l.result(reply), nil
 }
 
-// away answers for a Redis that did not. A caller who gave up gets the error in
-// any case.
-func (l *Limiter) away(ctx context.Context, err error) (Result, error) {
-	if l.opt.Away == AwayError || errors.Is(ctx.Err(), context.Canceled) {
+// failed answers for a Redis that did not. A caller who gave up gets the error
+// in any case.
+func (l *Limiter) failed(ctx context.Context, err error) (Result, error) {
+	if l.opt.OnFailure == ReturnError || errors.Is(ctx.Err(), context.Canceled) {
 		return Result{}, err
 	}
-	return Result{Allowed: l.opt.Away == AwayAllow, Unchecked: err}, nil
+	return Result{Allowed: l.opt.OnFailure == FailOpen, Err: err}, nil
 }

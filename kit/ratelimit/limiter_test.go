@@ -296,7 +296,7 @@ func TestSteadyTrafficIsHeldToTheQuota(t *testing.T) {
 
 func TestBadCalls(t *testing.T) {
 	client := redistest.Start(t).Client(t)
-	l := newLimiter(t, client, Options{Away: AwayAllow}, PerSecond(10), PerMinute(100))
+	l := newLimiter(t, client, Options{OnFailure: FailOpen}, PerSecond(10), PerMinute(100))
 	for _, test := range []struct {
 		key   string
 		count int64
@@ -331,7 +331,7 @@ func TestBadCalls(t *testing.T) {
 		}
 	}
 	for name, opt := range map[string]Options{"braces": {Prefix: "{x}"}, "timeout": {Timeout: -1},
-		"away": {Away: 7}} {
+		"away": {OnFailure: 7}} {
 		if _, err := New(client, opt, PerSecond(1)); err == nil {
 			t.Errorf("%s: no error", name)
 		}
@@ -491,9 +491,9 @@ func TestChangedKind(t *testing.T) {
 	approximate.Approximate = true
 	for range 2 {
 		for _, limit := range []Limit{exact, approximate} {
-			l := newLimiter(t, client, Options{Away: AwayAllow}, limit)
+			l := newLimiter(t, client, Options{OnFailure: FailOpen}, limit)
 			mustAllow(t, l, "k", 1)
-			if r := mustAllow(t, l, "k", 1); r.Allowed || r.Unchecked != nil {
+			if r := mustAllow(t, l, "k", 1); r.Allowed || r.Err != nil {
 				t.Errorf("approximate %t: %+v", limit.Approximate, r)
 			}
 		}

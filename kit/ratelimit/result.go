@@ -20,9 +20,9 @@ type Result struct {
 	// New.
 	Limits []State
 
-	// Unchecked is why Redis gave no answer, where Options.Away answered
-	// instead; At and Limits are then empty.
-	Unchecked error
+	// Err is why Redis gave no answer, where Options.OnFailure decided instead;
+	// At and Limits are then empty.
+	Err error
 }
 
 // State is where a key stands with one limit.
@@ -43,7 +43,7 @@ type State struct {
 
 // Tightest is the state that decides: of a refused call the limit to wait for
 // longest, otherwise the one with the smallest share of its quota remaining. It
-// is the zero State when the result is unchecked.
+// is the zero State when Err is set.
 func (r Result) Tightest() State {
 	var tightest State
 	for i, s := range r.Limits {

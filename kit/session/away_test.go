@@ -74,7 +74,7 @@ func TestRedisDown(t *testing.T) {
 	}
 
 	chosen := newManager(t, m.client,
-		Options[login]{Failed: func(w http.ResponseWriter, _ *http.Request, err error) {
+		Options[login]{ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
 			wantAway(t, "middleware", err)
 			w.WriteHeader(http.StatusTeapot)
 		}})
@@ -153,7 +153,7 @@ func TestScriptFlush(t *testing.T) {
 func TestRedisFull(t *testing.T) {
 	srv := redistest.Start(t)
 	client := srv.Client(t)
-	m := newManager(t, client, Options[login]{Touch: time.Nanosecond})
+	m := newManager(t, client, Options[login]{TouchInterval: time.Nanosecond})
 	s := mustCreate(t, m, "ada", login{})
 	do(t, client, "CONFIG", "SET", "maxmemory", "1")
 	do(t, client, "CONFIG", "SET", "maxmemory-policy", "noeviction")

@@ -173,7 +173,7 @@ func ExampleManager_Watch() {
 	var once sync.Once // the same id may be told more than once
 	done := make(chan error)
 	go func() {
-		done <- sessions.Watch(ctx, session.Watching{
+		done <- sessions.Watch(ctx, session.WatchOptions{
 			Open: func() []string { // asked at the start, after a lost connection, and now and then
 				select {
 				case listening <- true:

@@ -4,14 +4,20 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
+	"time"
+
+	"github.com/parley-chat/parley/kit"
+	"github.com/parley-chat/parley/kit/internal/exec"
 )
 
 // request is what the middleware knows about one request. Its key is the
 // manager, so that several can be stacked.
 type request[T any] struct {
 	session *Session[T]
+	err     error // why the session could not be read, with Options.Degrade
 	bearer  bool
 	w       *writer
 }
@@ -22,39 +28,66 @@ type request[T any] struct {
 // A token in "Authorization: Bearer" is taken before the cookie, and alone: a
 // request with a bearer never falls back to the cookie. Without a valid token
 // the request goes on without a session. When Redis gives no answer,
-// Options.Failed answers in place of next.
+// Options.ErrorHandler answers in place of next.
 //
 // What changed is saved before the response's header goes out; if that fails,
-// Options.Failed answers in place of what next writes. What changes later is
-// saved when next returns, and a failure goes to Options.Late. Flushing,
-// hijacking and http.ResponseController work as without the middleware. Nothing
-// is saved when next panics.
+// Options.ErrorHandler answers in place of what next writes. What changes later
+// is saved when next returns, and a failure goes to Options.OnLateError.
+// Flushing, hijacking and http.ResponseController work as without the
+// middleware. Nothing is saved when next panics.
 func (m *Manager[T]) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Add("Vary", "Cookie, Authorization")
 		value, bearer := m.credential(r)
-		s, err := m.Load(r.Context(), value)
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			m.opt.Failed(w, r, err)
+		s, err := m.loadRequest(r.Context(), value)
+		if errors.Is(err, ErrNotFound) {
+			err = nil
+		}
+		if err != nil && !(m.opt.Degrade && errors.Is(err, kit.ErrUnavailable)) {
+			m.opt.ErrorHandler(w, r, err)
 			return
 		}
 		// The cookie of an unknown session is left alone: another request may
 		// have just renewed the token, and taking the cookie away would take
 		// away the new one.
-		q := &request[T]{session: s, bearer: bearer}
+		q := &request[T]{session: s, err: err, bearer: bearer}
 		q.w = &writer{
 			ResponseWriter: w,
 			save:           func() error { return q.save(r.Context()) },
-			failed:         func(err error) { m.opt.Failed(w, r, err) },
+			failed:         func(err error) { m.opt.ErrorHandler(w, r, err) },
 		}
 		next.ServeHTTP(q.w, r.WithContext(context.WithValue(r.Context(), m, q)))
 		if q.w.begin() == nil {
-			if err := q.save(r.Context()); err != nil && m.opt.Late != nil {
-				m.opt.Late(r, err)
+			if err := q.save(r.Context()); err != nil && m.opt.OnLateError != nil {
+				m.opt.OnLateError(r, err)
 			}
 		}
 	})
 }
+
+// degradedTimeout bounds the reading of a request's session with
+// Options.Degrade.
+const degradedTimeout = 100 * time.Millisecond
+
+func (m *Manager[T]) loadRequest(ctx context.Context, value string) (*Session[T], error) {
+	t, ok := parseToken(value)
+	if !ok {
+		return nil, ErrNotFound
+	}
+	if !m.opt.Degrade {
+		return m.read(ctx, t)
+	}
+	if m.breaker.Open() {
+		return nil, fmt.Errorf("session: load: %w", exec.ErrOpen)
+	}
+	s, err := m.readWithin(ctx, t, min(m.opt.Timeout, degradedTimeout))
+	m.breaker.Note(err)
+	return s, err
+}
+
+// Degraded returns why the request goes on without a session although it may
+// have one: Redis gave no answer, and Options.Degrade is set. Else it is nil.
+func (m *Manager[T]) Degraded(ctx context.Context) error { return m.request(ctx).err }
 
 func (q *request[T]) save(ctx context.Context) error {
 	if q.session == nil {
@@ -159,7 +192,7 @@ func (m *Manager[T]) Logout(ctx context.Context) error {
 }
 
 func (m *Manager[T]) setCookie(q *request[T], s *Session[T]) {
-	m.replaceCookie(q.w.Header(), m.opt.Cookie.cookie(s.Token(), s.Left()))
+	m.replaceCookie(q.w.Header(), m.opt.Cookie.cookie(s.Token(), s.TTL()))
 }
 
 // replaceCookie sets the cookie and drops an earlier one of the same name, so

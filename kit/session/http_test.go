@@ -262,7 +262,8 @@ func TestConflictIsAnswered(t *testing.T) {
 // before they begin.
 func TestStreaming(t *testing.T) {
 	m := newManager(t, redistest.Start(t).Client(t),
-		Options[login]{Cookie: Cookie{Plain: true}, Late: func(_ *http.Request, err error) { t.Error(err) }})
+		Options[login]{Cookie: Cookie{Plain: true},
+			OnLateError: func(_ *http.Request, err error) { t.Error(err) }})
 	flushed := make(chan bool)
 	srv, c := site(t, m, func(w http.ResponseWriter, r *http.Request) {
 		rc := http.NewResponseController(w)

@@ -59,46 +59,56 @@ type Options[T any] struct {
 	// Prefix begins every key and channel in Redis. Default: "session".
 	Prefix string
 
-	// Idle is how long a session lives without use. Default: 7 days.
-	Idle time.Duration
+	// IdleTimeout is how long a session lives without use. Default: 7 days.
+	IdleTimeout time.Duration
 
-	// Absolute is how long a session lives at most. Lowering it shortens the
+	// Lifetime is how long a session lives at most. Lowering it shortens the
 	// life of existing sessions, raising it does not lengthen it. Default: 30
 	// days.
-	Absolute time.Duration
+	Lifetime time.Duration
 
-	// Touch is the shortest time between two writes of the last use. Idle can
-	// end up to this much early, so it is at most half of Idle. Default: a
-	// minute, or a tenth of Idle if that is less.
-	Touch time.Duration
+	// TouchInterval is the shortest time between two writes of the last use. A
+	// session can idle out up to this much early, so it is at most half of
+	// IdleTimeout. Default: a minute, or a tenth of IdleTimeout if that is
+	// less.
+	TouchInterval time.Duration
 
 	// Timeout bounds each call to Redis, in addition to the caller's deadline.
-	// Default: 2 s.
+	// Default: 2 s, and 100 ms for reading a request's session with Degrade.
 	Timeout time.Duration
 
 	// Merge joins two changes of the same data: base was read by both, theirs
-	// is in Redis, mine was to be saved. What it returns is saved. Optional;
-	// without it a save that comes second is ErrConflict.
+	// is in Redis, mine was to be saved. What it returns is saved. Default: the
+	// top-level members of the JSON object are joined, each by whoever changed
+	// it; it is ErrConflict where both changed the same one differently, or
+	// where the data is no object.
 	Merge func(base, mine, theirs T) (T, error)
 
 	// Cookie is how browsers hold the token.
 	Cookie Cookie
 
-	// Failed answers a request whose session could not be read or saved.
+	// Degrade lets a request go on without a session when Redis gives no
+	// answer, as if no one were logged in; [Manager.Degraded] tells. After
+	// three requests in a row that Redis did not answer it is asked once a
+	// second. Without it, ErrorHandler answers.
+	Degrade bool
+
+	// ErrorHandler answers a request whose session could not be read or saved.
 	// Default: 409 for ErrConflict, 401 for ErrNotFound, 503 for anything else,
 	// as a problem document that does not tell why.
-	Failed func(http.ResponseWriter, *http.Request, error)
+	ErrorHandler func(http.ResponseWriter, *http.Request, error)
 
-	// Late hears of a save that failed after the response had begun, when only
-	// a log can be told. Optional.
-	Late func(*http.Request, error)
+	// OnLateError receives the error of a save that failed after the response
+	// had begun, when only a log can be told. Optional.
+	OnLateError func(*http.Request, error)
 }
 
 // A Manager makes, finds, lists and revokes sessions. It is safe for concurrent
 // use and starts no goroutine.
 type Manager[T any] struct {
-	client rueidis.Client
-	opt    Options[T]
+	client  rueidis.Client
+	opt     Options[T]
+	breaker exec.Breaker // of requests, with Degrade
 
 	create, load, save, index, confirm, mark, prune *rueidis.Lua
 	// Sent with its text each time, because many at once go to many nodes of
@@ -116,25 +126,25 @@ func New[T any](client rueidis.Client, opt Options[T]) (*Manager[T], error) {
 	if strings.ContainsAny(opt.Prefix, "{}") {
 		return nil, fmt.Errorf("session: the prefix %q has braces, which would move every key to one slot", opt.Prefix)
 	}
-	if opt.Idle == 0 {
-		opt.Idle = 7 * 24 * time.Hour
+	if opt.IdleTimeout == 0 {
+		opt.IdleTimeout = 7 * 24 * time.Hour
 	}
-	if opt.Absolute == 0 {
-		opt.Absolute = 30 * 24 * time.Hour
+	if opt.Lifetime == 0 {
+		opt.Lifetime = 30 * 24 * time.Hour
 	}
-	if opt.Touch == 0 {
-		opt.Touch = min(time.Minute, opt.Idle/10)
+	if opt.TouchInterval == 0 {
+		opt.TouchInterval = min(time.Minute, opt.IdleTimeout/10)
 	}
 	if opt.Timeout == 0 {
 		opt.Timeout = 2 * time.Second
 	}
-	if opt.Idle < time.Millisecond || opt.Absolute < time.Millisecond || opt.Timeout < 0 ||
-		opt.Touch < 0 || opt.Touch > opt.Idle/2 {
-		return nil, fmt.Errorf("session: options out of range: idle %s, absolute %s, touch %s, timeout %s",
-			opt.Idle, opt.Absolute, opt.Touch, opt.Timeout)
+	if opt.IdleTimeout < time.Millisecond || opt.Lifetime < time.Millisecond || opt.Timeout < 0 ||
+		opt.TouchInterval < 0 || opt.TouchInterval > opt.IdleTimeout/2 {
+		return nil, fmt.Errorf("session: options out of range: idle timeout %s, lifetime %s, touch interval %s, timeout %s",
+			opt.IdleTimeout, opt.Lifetime, opt.TouchInterval, opt.Timeout)
 	}
-	if opt.Failed == nil {
-		opt.Failed = writeFailure
+	if opt.ErrorHandler == nil {
+		opt.ErrorHandler = writeFailure
 	}
 	if err := opt.Cookie.check(); err != nil {
 		return nil, err
@@ -168,13 +178,14 @@ func (m *Manager[T]) Create(ctx context.Context, user string, data T) (*Session[
 	t := newToken()
 	if user != "" {
 		err := exec.Script(ctx, m.index, m.client, []string{m.userKey(user)},
-			[]string{t.id, ms(m.opt.Absolute)}).Error()
+			[]string{t.id, ms(m.opt.Lifetime)}).Error()
 		if err != nil {
 			return nil, fmt.Errorf("session: create: index: %w", err)
 		}
 	}
 	now, err := exec.Script(ctx, m.create, m.client, []string{m.key(t.id)},
-		[]string{t.hash(), user, rueidis.BinaryString(encoded), ms(m.opt.Idle), ms(m.opt.Absolute)}).AsInt64()
+		[]string{t.hash(), user, rueidis.BinaryString(encoded), ms(m.opt.IdleTimeout),
+			ms(m.opt.Lifetime)}).AsInt64()
 	if err != nil {
 		return nil, fmt.Errorf("session: create: %w", err)
 	}
@@ -184,7 +195,7 @@ func (m *Manager[T]) Create(ctx context.Context, user string, data T) (*Session[
 	s := &Session[T]{
 		Data: data, m: m, token: t, user: user, version: 1, base: encoded,
 		created: time.UnixMilli(now), seen: time.UnixMilli(now), now: time.UnixMilli(now),
-		ends: time.UnixMilli(now).Add(m.opt.Absolute),
+		ends: time.UnixMilli(now).Add(m.opt.Lifetime),
 	}
 	if user != "" {
 		stands, err := exec.Script(ctx, m.confirm, m.client, []string{m.userKey(user)},
@@ -220,12 +231,16 @@ func (m *Manager[T]) Touch(ctx context.Context, id string) error {
 }
 
 func (m *Manager[T]) read(ctx context.Context, t token) (*Session[T], error) {
-	ctx, cancel := m.bound(ctx)
+	return m.readWithin(ctx, t, m.opt.Timeout)
+}
+
+func (m *Manager[T]) readWithin(parent context.Context, t token, d time.Duration) (*Session[T], error) {
+	ctx, cancel := context.WithTimeout(parent, d)
 	defer cancel()
 	reply, err := exec.Script(ctx, m.load, m.client, []string{m.key(t.id)},
-		[]string{t.hash(), ms(m.opt.Idle), ms(m.opt.Absolute), ms(m.opt.Touch)}).ToArray()
+		[]string{t.hash(), ms(m.opt.IdleTimeout), ms(m.opt.Lifetime), ms(m.opt.TouchInterval)}).ToArray()
 	if err != nil {
-		return nil, fmt.Errorf("session: load: %w", err)
+		return nil, fmt.Errorf("session: load: %w", exec.Unavailable(parent, err))
 	}
 	return m.decode(t, reply)
 }

@@ -45,21 +45,21 @@ func (s *Session[T]) Token() string { return s.token.String() }
 // Created is when the session was made, by the server's clock.
 func (s *Session[T]) Created() time.Time { return s.created }
 
-// Seen is when the session was last used, as of reading it, to within
-// Options.Touch.
-func (s *Session[T]) Seen() time.Time { return s.seen }
+// LastSeen returns when the session was last used, as of reading it, to within
+// Options.TouchInterval.
+func (s *Session[T]) LastSeen() time.Time { return s.seen }
 
-// Ends is the absolute limit, by the server's clock.
-func (s *Session[T]) Ends() time.Time { return s.ends }
+// ExpiresAt returns the end of the session's lifetime, by the server's clock.
+func (s *Session[T]) ExpiresAt() time.Time { return s.ends }
 
-// Left is how long the session could still live when it was read. Unlike Ends
-// it does not depend on the clocks agreeing.
-func (s *Session[T]) Left() time.Duration { return s.ends.Sub(s.now) }
+// TTL returns how long the session could still live when it was read. Unlike
+// ExpiresAt it does not depend on the clocks agreeing.
+func (s *Session[T]) TTL() time.Duration { return s.ends.Sub(s.now) }
 
 // Save writes Data if it changed, against the version that was read. It is
-// ErrConflict when another save came first and there is no Options.Merge, and
-// ErrNotFound when the session is gone or its token was renewed; nothing is
-// written then.
+// ErrConflict when another save came first and the two cannot be joined, see
+// Options.Merge, and ErrNotFound when the session is gone or its token was
+// renewed; nothing is written then.
 func (s *Session[T]) Save(ctx context.Context) error {
 	encoded, err := json.Marshal(s.Data)
 	if err != nil {
@@ -116,7 +116,7 @@ func (s *Session[T]) write(ctx context.Context, encoded []byte, next token) erro
 	for range mergeTries {
 		reply, err := exec.Script(ctx, s.m.save, s.m.client, []string{s.m.key(s.token.id)}, []string{
 			s.token.hash(), next.hash(), strconv.FormatInt(s.version, 10), string(encoded),
-			ms(s.m.opt.Idle), ms(s.m.opt.Absolute),
+			ms(s.m.opt.IdleTimeout), ms(s.m.opt.Lifetime),
 		}).ToArray()
 		if err != nil {
 			return fmt.Errorf("session: save: %w", err)
@@ -143,7 +143,7 @@ func (s *Session[T]) write(ctx context.Context, encoded []byte, next token) erro
 			s.version, s.base, s.token = version, encoded, next
 			return nil
 		}
-		if s.m.opt.Merge == nil || len(reply) < 3 {
+		if len(reply) < 3 {
 			return ErrConflict
 		}
 		data, err := reply[2].ToString()
@@ -159,20 +159,16 @@ func (s *Session[T]) write(ctx context.Context, encoded []byte, next token) erro
 }
 
 // merge joins Data with what is in Redis now, and takes the latter as the new
-// base.
+// base. Data is as it was where that fails.
 func (s *Session[T]) merge(current string) ([]byte, error) {
-	var base T
-	if err := json.Unmarshal(s.base, &base); err != nil {
-		return nil, fmt.Errorf("session: decode: %w", err)
-	}
-	mine := s.Data
+	before, mine := s.base, s.Data
 	if err := s.adopt(current); err != nil {
 		return nil, err
 	}
-	merged, err := s.m.opt.Merge(base, mine, s.Data)
+	merged, err := s.join(before, mine)
 	if err != nil {
-		s.Data = mine
-		return nil, fmt.Errorf("session: merge: %w", err)
+		s.Data, s.base = mine, before
+		return nil, err
 	}
 	s.Data = merged
 	encoded, err := json.Marshal(merged)
@@ -180,6 +176,63 @@ func (s *Session[T]) merge(current string) ([]byte, error) {
 		return nil, fmt.Errorf("session: encode: %w", err)
 	}
 	return encoded, nil
+}
+
+// join returns what the changes from before to mine and to the present Data
+// come to.
+func (s *Session[T]) join(before []byte, mine T) (merged T, err error) {
+	if s.m.opt.Merge != nil {
+		var base T
+		if err := json.Unmarshal(before, &base); err != nil {
+			return merged, fmt.Errorf("session: decode: %w", err)
+		}
+		if merged, err = s.m.opt.Merge(base, mine, s.Data); err != nil {
+			return merged, fmt.Errorf("session: merge: %w", err)
+		}
+		return merged, nil
+	}
+	encoded, err := json.Marshal(mine)
+	if err != nil {
+		return merged, fmt.Errorf("session: encode: %w", err)
+	}
+	joined, err := mergeMembers(before, encoded, s.base)
+	if err != nil {
+		return merged, err
+	}
+	if err := json.Unmarshal(joined, &merged); err != nil {
+		return merged, fmt.Errorf("session: decode: %w", err)
+	}
+	return merged, nil
+}
+
+// mergeMembers joins two changes of a JSON object by its top-level members.
+func mergeMembers(base, mine, theirs []byte) ([]byte, error) {
+	var b, m, t map[string]json.RawMessage
+	for _, one := range []struct {
+		text []byte
+		into *map[string]json.RawMessage
+	}{{base, &b}, {mine, &m}, {theirs, &t}} {
+		if json.Unmarshal(one.text, one.into) != nil || *one.into == nil {
+			return nil, ErrConflict // no object
+		}
+	}
+	for name := range b {
+		if _, ok := m[name]; !ok {
+			m[name] = nil // was taken away
+		}
+	}
+	for name, value := range m {
+		switch {
+		case bytes.Equal(value, b[name]), bytes.Equal(value, t[name]):
+		case !bytes.Equal(t[name], b[name]):
+			return nil, ErrConflict
+		case value == nil:
+			delete(t, name)
+		default:
+			t[name] = value
+		}
+	}
+	return json.Marshal(t)
 }
 
 // adopt takes data as Redis has it. The base to compare with is encoded anew,

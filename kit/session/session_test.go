@@ -76,7 +76,7 @@ func ids(t testing.TB, m *Manager[login], user string) []string {
 
 func TestRoundTrip(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
-		m := newManager(t, d.Client(t), Options[login]{Idle: time.Hour, Absolute: 10 * time.Hour})
+		m := newManager(t, d.Client(t), Options[login]{IdleTimeout: time.Hour, Lifetime: 10 * time.Hour})
 		s := mustCreate(t, m, "ada", login{Device: "laptop"})
 		got := mustLoad(t, m, s.Token())
 		if diff := cmp.Diff(login{Device: "laptop"}, got.Data); diff != "" {
@@ -85,9 +85,9 @@ func TestRoundTrip(t *testing.T) {
 		if got.User() != "ada" || got.ID() != s.ID() || got.Token() != s.Token() {
 			t.Errorf("got %q %q %q", got.User(), got.ID(), got.Token())
 		}
-		if got.Ends().Sub(got.Created()) != 10*time.Hour || got.Left() > 10*time.Hour ||
-			got.Left() < 9*time.Hour {
-			t.Errorf("created %s, ends %s, left %s", got.Created(), got.Ends(), got.Left())
+		if got.ExpiresAt().Sub(got.Created()) != 10*time.Hour || got.TTL() > 10*time.Hour ||
+			got.TTL() < 9*time.Hour {
+			t.Errorf("created %s, ends %s, left %s", got.Created(), got.ExpiresAt(), got.TTL())
 		}
 
 		got.Data.Views = 7
@@ -287,7 +287,8 @@ func TestLimits(t *testing.T) {
 	}
 
 	t.Run("use moves the idle limit", func(t *testing.T) {
-		m := newManager(t, client, Options[login]{Prefix: "idle", Idle: time.Minute, Touch: time.Millisecond})
+		m := newManager(t, client, Options[login]{Prefix: "idle", IdleTimeout: time.Minute,
+			TouchInterval: time.Millisecond})
 		s := mustCreate(t, m, "ada", login{})
 		waitBelow(s, "idle", time.Minute-20*time.Millisecond)
 		before := ttl(s, "idle")
@@ -309,8 +310,8 @@ func TestLimits(t *testing.T) {
 		}
 	})
 	t.Run("but not past the absolute one", func(t *testing.T) {
-		m := newManager(t, client, Options[login]{Prefix: "abs", Idle: time.Hour,
-			Absolute: time.Minute, Touch: time.Millisecond})
+		m := newManager(t, client, Options[login]{Prefix: "abs", IdleTimeout: time.Hour,
+			Lifetime: time.Minute, TouchInterval: time.Millisecond})
 		s := mustCreate(t, m, "ada", login{})
 		waitBelow(s, "abs", time.Minute-20*time.Millisecond)
 		s = mustLoad(t, m, s.Token())
@@ -320,12 +321,12 @@ func TestLimits(t *testing.T) {
 		if got := ttl(s, "abs"); got > time.Minute-20*time.Millisecond {
 			t.Errorf("%s to live", got)
 		}
-		if s.Ends().Sub(s.Created()) != time.Minute {
-			t.Errorf("ends after %s", s.Ends().Sub(s.Created()))
+		if s.ExpiresAt().Sub(s.Created()) != time.Minute {
+			t.Errorf("ends after %s", s.ExpiresAt().Sub(s.Created()))
 		}
 	})
 	t.Run("idle", func(t *testing.T) {
-		m := newManager(t, client, Options[login]{Prefix: "short", Idle: 50 * time.Millisecond})
+		m := newManager(t, client, Options[login]{Prefix: "short", IdleTimeout: 50 * time.Millisecond})
 		s := mustCreate(t, m, "ada", login{})
 		for deadline := time.Now().Add(10 * time.Second); ttl(s, "short") >= 0; {
 			if time.Now().After(deadline) {
@@ -353,13 +354,13 @@ func TestLimits(t *testing.T) {
 // work.
 func TestLoweredLimit(t *testing.T) {
 	client := redistest.Start(t).Client(t)
-	long := newManager(t, client, Options[login]{Absolute: 100 * time.Hour})
+	long := newManager(t, client, Options[login]{Lifetime: 100 * time.Hour})
 	old := mustCreate(t, long, "ada", login{})
 	hourAgo := fmt.Sprint(old.Created().Add(-time.Hour).UnixMilli())
 	do(t, client, "HSET", long.key(old.ID()), "created", hourAgo)
 	do(t, client, "ZADD", long.userKey("ada"), hourAgo, old.ID())
 
-	short := newManager(t, client, Options[login]{Absolute: 30 * time.Minute})
+	short := newManager(t, client, Options[login]{Lifetime: 30 * time.Minute})
 	fresh := mustCreate(t, short, "ada", login{})
 	if got := ids(t, short, "ada"); !slices.Equal(got, []string{fresh.ID()}) {
 		t.Errorf("listed %v", got)
@@ -401,9 +402,9 @@ func TestNothingUsableAtRest(t *testing.T) {
 func TestOptions(t *testing.T) {
 	client := redistest.Start(t).Client(t)
 	for name, opt := range map[string]Options[login]{
-		"negative idle":   {Idle: -1},
-		"short absolute":  {Absolute: time.Microsecond},
-		"lazy touch":      {Idle: time.Minute, Touch: 45 * time.Second},
+		"negative idle":   {IdleTimeout: -1},
+		"short absolute":  {Lifetime: time.Microsecond},
+		"lazy touch":      {IdleTimeout: time.Minute, TouchInterval: 45 * time.Second},
 		"braces":          {Prefix: "{all}"},
 		"prefixed cookie": {Cookie: Cookie{Name: "__Host-session"}},
 		"bad cookie":      {Cookie: Cookie{Name: "a b"}},

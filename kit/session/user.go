@@ -35,7 +35,7 @@ func (m *Manager[T]) List(ctx context.Context, user string) ([]*Session[T], erro
 	execs := make([]rueidis.LuaExec, len(ids))
 	for i, id := range ids {
 		execs[i] = rueidis.LuaExec{Keys: []string{m.key(id)},
-			Args: []string{"", ms(m.opt.Idle), ms(m.opt.Absolute), never}}
+			Args: []string{"", ms(m.opt.IdleTimeout), ms(m.opt.Lifetime), never}}
 	}
 	var sessions []*Session[T]
 	stale := []string{ms(pruneAfter)}

@@ -10,8 +10,8 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// Watching is what [Manager.Watch] needs to know.
-type Watching struct {
+// WatchOptions configures [Manager.Watch].
+type WatchOptions struct {
 	// Open returns the ids of the sessions that have something open, such as
 	// sockets. It may have repeats.
 	Open func() []string
@@ -25,9 +25,9 @@ type Watching struct {
 	// expired ones. Default: 30 s.
 	Every time.Duration
 
-	// Failed hears why announcements or looks did not work; Watch goes on.
-	// Optional.
-	Failed func(error)
+	// OnError receives errors that Watch recovers from: announcements or looks
+	// that did not work. Optional.
+	OnError func(error)
 }
 
 // heard is how many announcements can wait for Watch. If there are more, it
@@ -38,22 +38,22 @@ const heard = 1024
 // error it returns. It has a connection of its own for the announcements. After
 // each connect it looks at all open sessions once, so that nothing that was
 // announced before or between is missed.
-func (m *Manager[T]) Watch(ctx context.Context, w Watching) error {
+func (m *Manager[T]) Watch(ctx context.Context, w WatchOptions) error {
 	if w.Open == nil || w.Revoked == nil {
 		return errors.New("session: watch: Open and Revoked are needed")
 	}
 	if w.Every <= 0 {
 		w.Every = 30 * time.Second
 	}
-	if w.Failed == nil {
-		w.Failed = func(error) {}
+	if w.OnError == nil {
+		w.OnError = func(error) {}
 	}
 	for attempt := 0; ; attempt++ {
 		confirmed, err := m.listen(ctx, w)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		w.Failed(fmt.Errorf("session: watch: %w", err))
+		w.OnError(fmt.Errorf("session: watch: %w", err))
 		if confirmed {
 			attempt = 0
 		}
@@ -71,7 +71,7 @@ func (m *Manager[T]) Watch(ctx context.Context, w Watching) error {
 
 // listen serves one connection. It returns when that breaks, and whether the
 // subscription had been confirmed.
-func (m *Manager[T]) listen(ctx context.Context, w Watching) (confirmed bool, err error) {
+func (m *Manager[T]) listen(ctx context.Context, w WatchOptions) (confirmed bool, err error) {
 	conn, release := m.client.Dedicate()
 	defer release()
 
@@ -127,13 +127,13 @@ func (m *Manager[T]) listen(ctx context.Context, w Watching) (confirmed bool, er
 	}
 }
 
-func (m *Manager[T]) look(ctx context.Context, w Watching) {
+func (m *Manager[T]) look(ctx context.Context, w WatchOptions) {
 	gone, err := m.Gone(ctx, w.Open()...)
 	for _, id := range gone {
 		w.Revoked(id)
 	}
 	if err != nil && ctx.Err() == nil {
-		w.Failed(err)
+		w.OnError(err)
 	}
 }
 

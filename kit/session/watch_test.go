@@ -28,7 +28,7 @@ func watch(t *testing.T, m *Manager[login], every time.Duration, open ...string)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- m.Watch(ctx, Watching{
+		done <- m.Watch(ctx, WatchOptions{
 			Open: func() []string {
 				w.mu.Lock()
 				defer w.mu.Unlock()
@@ -40,7 +40,7 @@ func watch(t *testing.T, m *Manager[login], every time.Duration, open ...string)
 				defer w.mu.Unlock()
 				w.revoked = append(w.revoked, id)
 			},
-			Failed: func(err error) {
+			OnError: func(err error) {
 				w.mu.Lock()
 				defer w.mu.Unlock()
 				w.failed = append(w.failed, err)
@@ -127,7 +127,7 @@ func TestWatchCatchesUp(t *testing.T) {
 
 func TestWatchFindsExpired(t *testing.T) {
 	client := redistest.Start(t).Client(t)
-	m := newManager(t, client, Options[login]{Idle: 50 * time.Millisecond})
+	m := newManager(t, client, Options[login]{IdleTimeout: 50 * time.Millisecond})
 	s := mustCreate(t, m, "ada", login{})
 	w := watch(t, m, 10*time.Millisecond, s.ID())
 	w.until(t, "expiry", func() bool { return slices.Contains(w.revoked, s.ID()) })
@@ -148,7 +148,7 @@ func TestWatchFlood(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- m.Watch(ctx, Watching{
+		done <- m.Watch(ctx, WatchOptions{
 			Open: func() []string { w.mu.Lock(); defer w.mu.Unlock(); w.looks++; return w.open },
 			Revoked: func(id string) {
 				if id == "noise" {
