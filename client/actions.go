@@ -10,6 +10,12 @@ func (a Actions) ServerInfo(ctx context.Context) (ServerInfo, error) {
 	return call[ServerInfo](ctx, a, action{"server.info", "GET", "/server"}, none{})
 }
 
+// ServerUpdate calls server.update: name the server, and let members invite.
+// For owners.
+func (a Actions) ServerUpdate(ctx context.Context, in UpdateServerInput) (ServerInfo, error) {
+	return call[ServerInfo](ctx, a, action{"server.update", "PATCH", "/server"}, in)
+}
+
 // AccountCreate calls account.create: sign up. Creates an account and logs in.
 // On invite-only servers, invite must be an unused code.
 func (a Actions) AccountCreate(ctx context.Context, in SignUpInput) (LoggedInOutput, error) {
@@ -126,12 +132,19 @@ func (a Actions) PresenceList(ctx context.Context) (OnlineOutput, error) {
 }
 
 // InviteCreate calls invite.create: invite someone. The code is shown once. It
-// lets one person sign up.
+// lets one person sign up, or with uses several. For admins and owners, and for
+// members if server.info says member_invites.
 func (a Actions) InviteCreate(ctx context.Context, in InviteInput) (InviteOutput, error) {
 	return call[InviteOutput](ctx, a, action{"invite.create", "POST", "/invites"}, in)
 }
 
-// InviteList calls invite.list: open invites. For admins and owners.
+// InviteShow calls invite.show: who invites to what. For whoever has the code.
+func (a Actions) InviteShow(ctx context.Context, in ShowInviteInput) (ShownInvite, error) {
+	return call[ShownInvite](ctx, a, action{"invite.show", "POST", "/invites/show"}, in)
+}
+
+// InviteList calls invite.list: open invites. For admins and owners; members
+// see their own.
 func (a Actions) InviteList(ctx context.Context) (InviteList, error) {
 	return call[InviteList](ctx, a, action{"invite.list", "GET", "/invites"}, none{})
 }

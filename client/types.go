@@ -86,7 +86,7 @@ type HookList = chat.HookList
 // HookOutput is a new incoming webhook.
 type HookOutput = chat.HookOutput
 
-// Invite lets one person sign up.
+// Invite lets one person sign up, or as a link several.
 type Invite = chat.Invite
 
 // InviteIDInput names an invite.
@@ -292,6 +292,12 @@ type SessionInput = chat.SessionInput
 // SessionList is a person's sessions, newest first.
 type SessionList = chat.SessionList
 
+// ShowInviteInput asks what an invite is for.
+type ShowInviteInput = chat.ShowInviteInput
+
+// ShownInvite is what whoever has an invite may know before signing up.
+type ShownInvite = chat.ShownInvite
+
 // SignUp says who may make an account for themselves.
 type SignUp = chat.SignUp
 
@@ -340,6 +346,9 @@ type UpdateRoomInput = chat.UpdateRoomInput
 
 // UpdateScheduledInput changes what is scheduled.
 type UpdateScheduledInput = chat.UpdateScheduledInput
+
+// UpdateServerInput changes the server.
+type UpdateServerInput = chat.UpdateServerInput
 
 // UpdateUserInput changes a person.
 type UpdateUserInput = chat.UpdateUserInput

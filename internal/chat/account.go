@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"unicode/utf8"
@@ -28,13 +29,28 @@ func (s *Service) SignUpAccount(ctx context.Context, who Caller, in SignUpInput)
 	if err := s.limit(ctx, "login:"+who.Addr, s.Limits.Logins); err != nil {
 		return LoggedInOutput{}, err
 	}
-	role, code, err := s.invited(ctx, in.Invite)
+	invite, err := s.invited(ctx, in.Invite)
 	if err != nil {
 		return LoggedInOutput{}, err
 	}
-	user, err := s.addUser(ctx, in.Name, in.Password, role, code, func(User) error { return nil })
+	code := invite.CodeHash
+	if invite.Uses > 0 { // a link, which the store does not know
+		code = ""
+		if err := s.claim(ctx, invite.CodeHash, 1); err != nil {
+			return LoggedInOutput{}, err
+		}
+	}
+	user, err := s.addUser(ctx, in.Name, in.Password, invite.Role, code, func(User) error { return nil })
 	if err != nil {
+		if invite.Uses > 0 && certain(err) {
+			err = cmp.Or(s.claim(ctx, invite.CodeHash, -1), err)
+		}
 		return LoggedInOutput{}, err
+	}
+	if len(invite.Rooms) > 0 {
+		if err := s.land(ctx, user, invite); err != nil { // the account is there all the same
+			s.Log.Warn("bringing someone into the rooms of an invite", "user", user.ID, "error", err)
+		}
 	}
 	return s.openSession(ctx, who, user)
 }

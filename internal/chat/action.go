@@ -75,6 +75,8 @@ func Actions() []Action {
 	return []Action{
 		action("server.info", "GET", "/server", 200, Anyone, "What this server is",
 			"Its name, who may sign up, and its limits. needs_setup is true until the server has an owner.", (*Service).Info),
+		action("server.update", "PATCH", "/server", 200, LoggedIn, "Name the server, and let members invite",
+			"For owners.", (*Service).UpdateServer),
 
 		action("account.create", "POST", "/accounts", 201, Anyone, "Sign up",
 			"Creates an account and logs in. On invite-only servers, invite must be an unused code.", (*Service).SignUpAccount),
@@ -118,9 +120,11 @@ func Actions() []Action {
 			(*Service).ListOnline),
 
 		action("invite.create", "POST", "/invites", 201, LoggedIn, "Invite someone",
-			"The code is shown once. It lets one person sign up.", (*Service).CreateInvite),
+			"The code is shown once. It lets one person sign up, or with uses several. For admins and owners, and for members if server.info says member_invites.", (*Service).CreateInvite),
+		action("invite.show", "POST", "/invites/show", 200, Anyone, "Who invites to what",
+			"For whoever has the code.", (*Service).ShowInvite),
 		action("invite.list", "GET", "/invites", 200, LoggedIn, "Open invites",
-			"For admins and owners.", (*Service).ListInvites),
+			"For admins and owners; members see their own.", (*Service).ListInvites),
 		action("invite.delete", "DELETE", "/invites/{invite}", 200, LoggedIn, "Withdraw an invite",
 			"For admins and owners.", (*Service).DeleteInvite),
 

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,7 +12,8 @@ import (
 // maxInviteAge bounds how long an invite can be valid.
 const maxInviteAge = 720 * time.Hour
 
-// Invite lets one person sign up. The code itself is not kept, only its hash.
+// Invite lets one person sign up, or as a link several. The code itself is not
+// kept, only its hash.
 type Invite struct {
 	ID        string    `json:"id" doc:"Id, not the code"`
 	CodeHash  string    `json:"-"` // lower-case hex SHA-256 of the code
@@ -19,12 +21,18 @@ type Invite struct {
 	CreatedBy UserID    `json:"created_by,omitempty" doc:"Empty for the server itself"`
 	CreatedAt time.Time `json:"created_at" doc:"When it was made"`
 	ExpiresAt time.Time `json:"expires_at" doc:"No longer valid then"`
+	Uses      int       `json:"uses,omitempty" doc:"How many people can use it; without it, one"`
+	Used      int       `json:"used,omitempty" doc:"How many have used it"`
+	Rooms     []RoomID  `json:"rooms,omitempty" doc:"Rooms that it leads into, besides General"`
 }
 
 // InviteInput asks for an invite.
 type InviteInput struct {
 	Role  Role `json:"role,omitempty" enum:"owner,admin,member,guest" doc:"Role that it gives; default member"`
 	Hours int  `json:"hours,omitempty" doc:"How long it is valid; default 168 (a week), at most 720"`
+	Uses  int  `json:"uses,omitempty" doc:"How many people can use it; default 1, at most 1000"`
+
+	Rooms []RoomID `json:"rooms,omitempty" doc:"Rooms that it leads into: public ones that you are in, and others that you moderate; at most 20"`
 }
 
 // InviteOutput is a new invite.
@@ -43,39 +51,64 @@ type InviteIDInput struct {
 	Invite string `json:"invite" doc:"Id of the invite"`
 }
 
-// invited says which role a sign-up with that code gives, and the code's hash.
-func (s *Service) invited(ctx context.Context, code string) (Role, string, error) {
-	if code == "" {
-		if s.SignUp == SignUpOpen {
-			return RoleMember, "", nil
+// errInvite refuses an invite without saying why it is none.
+var errInvite = &Error{Code: CodeNotFound, Field: "invite",
+	Message: "This invite does not exist, has been used or has expired. Ask for a new one."}
+
+// invited returns the invite by which somebody signs up with that code; one
+// without a code where anyone may.
+func (s *Service) invited(ctx context.Context, code string) (Invite, error) {
+	if code != "" {
+		return s.inviteOf(ctx, code)
+	}
+	if s.SignUp == SignUpOpen {
+		return Invite{Role: RoleMember}, nil
+	}
+	return Invite{}, &Error{Code: CodeForbidden,
+		Message: "This server is invite-only. Ask a member for a link."}
+}
+
+// inviteOf returns the invite with that code, if it works.
+func (s *Service) inviteOf(ctx context.Context, code string) (Invite, error) {
+	if code == "" || len(code) > 256 {
+		return Invite{}, errInvite
+	}
+	hash := hashToken(code)
+	invite, err := s.Store.Invite(ctx, hash)
+	if errors.Is(err, ErrNotFound) {
+		var r Record
+		if r, err = s.Store.Record(ctx, linkKind, hash); err == nil {
+			invite, err = readLink(r)
 		}
-		return "", "", &Error{Code: CodeForbidden,
-			Message: "This server is invite-only. Ask a member for a link."}
 	}
-	no := &Error{Code: CodeNotFound, Field: "invite",
-		Message: "This invite does not exist, has been used or has expired. Ask for a new one."}
-	if len(code) > 256 {
-		return "", "", no
-	}
-	invite, err := s.Store.Invite(ctx, hashToken(code))
-	if errors.Is(err, ErrNotFound) || err == nil && !s.now().Before(invite.ExpiresAt) {
-		return "", "", no
+	if errors.Is(err, ErrNotFound) || err == nil && (!s.now().Before(invite.ExpiresAt) || invite.spent()) {
+		return Invite{}, errInvite
 	}
 	if err != nil {
-		return "", "", err
+		return Invite{}, err
 	}
 	if s.SignUp == SignUpClosed && invite.Role != RoleOwner {
-		return "", "", &Error{Code: CodeForbidden,
+		return Invite{}, &Error{Code: CodeForbidden,
 			Message: "Sign-up is closed. Ask your administrator for an account."}
 	}
 	works, err := s.works(ctx, invite)
-	if err != nil {
-		return "", "", err
+	if err == nil && !works {
+		err = errInvite
 	}
-	if !works {
-		return "", "", no
+	return invite, err
+}
+
+// mayInvite: members invite as what they are, or guests, if the owner lets
+// them.
+func (s *Service) mayInvite(ctx context.Context, u User, role Role) (bool, error) {
+	if mayInvite(u, role) {
+		return true, nil
 	}
-	return invite.Role, invite.CodeHash, nil
+	if u.Role != RoleMember || u.Bot || !u.Role.atLeast(role) {
+		return false, nil
+	}
+	set, _, err := s.settings(ctx)
+	return set.MemberInvites, err
 }
 
 // CreateInvite makes an invite; its code is shown this once.
@@ -93,17 +126,22 @@ func (s *Service) CreateInvite(ctx context.Context, who Caller, in InviteInput) 
 		return InviteOutput{}, invalid("hours", "An invite must be valid for 1 to %d hours.",
 			int(maxInviteAge/time.Hour))
 	}
-	if !mayInvite(who.User, in.Role) {
-		return InviteOutput{}, ErrForbidden
+	if in.Uses < 0 || in.Uses > maxUses {
+		return InviteOutput{}, invalid("uses", "An invite is for 1 to %d people.", maxUses)
 	}
-	return s.newInvite(ctx, who, in.Role, time.Duration(in.Hours)*time.Hour)
+	if may, err := s.mayInvite(ctx, who.User, in.Role); err != nil || !may {
+		return InviteOutput{}, cmp.Or(err, error(ErrForbidden))
+	}
+	return s.newInvite(ctx, who, in)
 }
 
-func (s *Service) newInvite(ctx context.Context, who Caller, role Role,
-	age time.Duration) (InviteOutput, error) {
-	now, code := s.now(), s.NewToken()
+func (s *Service) newInvite(ctx context.Context, who Caller, in InviteInput) (InviteOutput, error) {
+	now, code, role, age := s.now(), s.NewToken(), in.Role, time.Duration(in.Hours)*time.Hour
 	invite := Invite{ID: s.NewID(), CodeHash: hashToken(code), Role: role, CreatedBy: who.User.ID,
 		CreatedAt: now, ExpiresAt: now.Add(age)}
+	if in.Uses > 1 || len(in.Rooms) > 0 {
+		invite.Uses, invite.Rooms = max(in.Uses, 1), slices.Compact(slices.Sorted(slices.Values(in.Rooms)))
+	}
 	if !who.Anonymous() { // the owner's is the server's own
 		err := s.audit(ctx, who, AuditEntry{Action: "invite.create",
 			Detail: fmt.Sprintf("%s, for a %s, valid for %s", invite.ID, role, age)})
@@ -111,7 +149,11 @@ func (s *Service) newInvite(ctx context.Context, who Caller, role Role,
 			return InviteOutput{}, err
 		}
 	}
-	if err := s.Store.CreateInvite(ctx, invite); err != nil {
+	create := s.Store.CreateInvite
+	if invite.Uses > 0 {
+		create = func(ctx context.Context, i Invite) error { return s.createLink(ctx, who, i) }
+	}
+	if err := create(ctx, invite); err != nil {
 		return InviteOutput{}, err
 	}
 	return InviteOutput{Invite: invite, Code: code}, nil
@@ -142,7 +184,7 @@ func (s *Service) OwnerInvite(ctx context.Context, fresh time.Duration) (code st
 			return "", false, err
 		}
 	}
-	out, err := s.newInvite(ctx, Caller{}, RoleOwner, 24*time.Hour)
+	out, err := s.newInvite(ctx, Caller{}, InviteInput{Role: RoleOwner, Hours: 24})
 	return out.Code, false, err
 }
 
@@ -161,21 +203,42 @@ func (s *Service) works(ctx context.Context, i Invite) (bool, error) {
 	if errors.Is(err, ErrNotFound) {
 		return false, nil
 	}
-	return err == nil && !maker.barred(s.now()) && mayInvite(maker.User, i.Role), err
+	if err != nil || maker.barred(s.now()) {
+		return false, err
+	}
+	return s.mayInvite(ctx, maker.User, i.Role)
+}
+
+// invites returns all invites that the caller may see: members see their own.
+// Newest first.
+func (s *Service) invites(ctx context.Context, who Caller) ([]Invite, error) {
+	if may, err := s.mayInvite(ctx, who.User, RoleGuest); err != nil || !may {
+		return nil, cmp.Or(err, error(ErrForbidden))
+	}
+	all, err := s.Store.Invites(ctx)
+	if err != nil {
+		return nil, err
+	}
+	links, err := s.links(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all = slices.DeleteFunc(append(all, links...), func(i Invite) bool {
+		return !mayInvite(who.User, RoleGuest) && i.CreatedBy != who.User.ID
+	})
+	slices.SortStableFunc(all, func(a, b Invite) int { return b.CreatedAt.Compare(a.CreatedAt) })
+	return all, nil
 }
 
 // ListInvites returns the invites that still work.
 func (s *Service) ListInvites(ctx context.Context, who Caller, _ None) (InviteList, error) {
-	if !mayInvite(who.User, RoleGuest) {
-		return InviteList{}, ErrForbidden
-	}
-	all, err := s.Store.Invites(ctx)
+	all, err := s.invites(ctx, who)
 	if err != nil {
 		return InviteList{}, err
 	}
 	now, list := s.now(), InviteList{Invites: []Invite{}}
 	for _, i := range all {
-		if !now.Before(i.ExpiresAt) {
+		if !now.Before(i.ExpiresAt) || i.spent() {
 			continue
 		}
 		works, err := s.works(ctx, i)
@@ -191,10 +254,7 @@ func (s *Service) ListInvites(ctx context.Context, who Caller, _ None) (InviteLi
 
 // DeleteInvite withdraws an invite.
 func (s *Service) DeleteInvite(ctx context.Context, who Caller, in InviteIDInput) (None, error) {
-	if !mayInvite(who.User, RoleGuest) {
-		return None{}, ErrForbidden
-	}
-	all, err := s.Store.Invites(ctx)
+	all, err := s.invites(ctx, who)
 	if err != nil {
 		return None{}, err
 	}
@@ -205,6 +265,9 @@ func (s *Service) DeleteInvite(ctx context.Context, who Caller, in InviteIDInput
 	if err := s.audit(ctx, who, AuditEntry{Action: "invite.delete",
 		Detail: fmt.Sprintf("%s, for a %s", in.Invite, all[i].Role)}); err != nil {
 		return None{}, err
+	}
+	if all[i].Uses > 0 {
+		return None{}, s.Store.DeleteRecord(ctx, linkKind, all[i].CodeHash)
 	}
 	return None{}, s.Store.DeleteInvite(ctx, in.Invite)
 }

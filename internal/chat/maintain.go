@@ -11,7 +11,8 @@ import (
 // turn; the errors are joined.
 func (s *Service) Maintain(ctx context.Context) error {
 	return errors.Join(s.prune(ctx), s.retain(ctx), s.enableDue(ctx), s.reopenAll(ctx), s.pruneAudit(ctx),
-		s.pruneRestrictions(ctx), s.endBotTokens(ctx, ""), s.pruneFiles(ctx), s.measureFiles(ctx))
+		s.pruneRestrictions(ctx), s.pruneLinks(ctx), s.endBotTokens(ctx, ""),
+		s.pruneFiles(ctx), s.measureFiles(ctx))
 }
 
 func (s *Service) prune(ctx context.Context) error {

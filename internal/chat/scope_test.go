@@ -21,7 +21,7 @@ type world struct {
 	owner, target, me chat.Caller
 	room, public      chat.RoomID
 	own               int64 // number of a message of the person's; 1 is another's
-	invite            string
+	invite, code      string
 	hook              chat.UserID
 	outgoing          string
 }
@@ -56,7 +56,7 @@ func newWorld(t *testing.T, role string) *world {
 	out, err := w.CreateOutgoing(t.Context(), w.owner,
 		chat.OutgoingInput{Room: w.room, URL: "https://hooks.example/1"})
 	must(t, "outgoing", err)
-	w.invite, w.hook, w.outgoing = in.Invite.ID, hook.Hook.Bot.ID, out.Webhook.ID
+	w.invite, w.code, w.hook, w.outgoing = in.Invite.ID, in.Code, hook.Hook.Bot.ID, out.Webhook.ID
 	return w
 }
 
@@ -135,6 +135,10 @@ var scopeRows = map[string]struct {
 		return chat.UpdateUserInput{User: w.target.User.ID, Role: ptr(chat.RoleGuest)}
 	}},
 	"presence.list": {chat.ScopeRead, all, func(w *world) any { return chat.None{} }},
+	"server.update": {chat.ScopeManage, "owner", func(w *world) any {
+		return chat.UpdateServerInput{Name: ptr("Northwind")}
+	}},
+	"invite.show":   {"", all, func(w *world) any { return chat.ShowInviteInput{Invite: w.code} }},
 	"invite.create": {chat.ScopeManage, admins, func(w *world) any { return chat.InviteInput{} }},
 	"invite.list":   {chat.ScopeRead, admins, func(w *world) any { return chat.None{} }},
 	"invite.delete": {chat.ScopeManage, admins, func(w *world) any {

@@ -1,21 +1,24 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 	"errors"
 )
 
 // ServerInfo is what anybody may know of the server.
 type ServerInfo struct {
-	Name       string `json:"name" doc:"The server's name"`
-	Version    string `json:"version" doc:"Its version"`
-	SignUp     SignUp `json:"sign_up" enum:"open,invite,closed" doc:"Who may sign up"`
-	NeedsSetup bool   `json:"needs_setup" doc:"Nobody owns the server yet: use the link that it printed at its start"`
-	External   bool   `json:"external,omitempty" doc:"Another program logs people in: there are no passwords, and nobody signs up"`
-	LogIn      string `json:"log_in,omitempty" doc:"With external: address of its page for logging in"`
-	LogOut     string `json:"log_out,omitempty" doc:"With external: address of its page for logging out"`
-	Limits     Limits `json:"limits" doc:"What it allows"`
-	Previews   bool   `json:"previews" doc:"It shows what links lead to, see link.previews"`
+	Name          string `json:"name" doc:"The server's name"`
+	Version       string `json:"version" doc:"Its version"`
+	SignUp        SignUp `json:"sign_up" enum:"open,invite,closed" doc:"Who may sign up"`
+	NeedsSetup    bool   `json:"needs_setup" doc:"Nobody owns the server yet: use the link that it printed at its start"`
+	MemberInvites bool   `json:"member_invites,omitempty" doc:"Members may invite people"`
+
+	External bool   `json:"external,omitempty" doc:"Another program logs people in: there are no passwords, and nobody signs up"`
+	LogIn    string `json:"log_in,omitempty" doc:"With external: address of its page for logging in"`
+	LogOut   string `json:"log_out,omitempty" doc:"With external: address of its page for logging out"`
+	Limits   Limits `json:"limits" doc:"What it allows"`
+	Previews bool   `json:"previews" doc:"It shows what links lead to, see link.previews"`
 	// for people who wonder why nothing can be sent
 	Degraded map[string]string `json:"degraded,omitempty" doc:"What does not work at the moment although messages can be read, by the part of the server: why"`
 }
@@ -30,7 +33,12 @@ func (s *Service) Info(ctx context.Context, _ Caller, _ None) (ServerInfo, error
 	if s.Files == nil {
 		limits.File = 0
 	}
-	info := ServerInfo{Name: s.Name, Version: s.Version, SignUp: s.SignUp, NeedsSetup: !owned,
+	if err != nil {
+		return ServerInfo{}, err
+	}
+	set, _, err := s.settings(ctx)
+	info := ServerInfo{Name: cmp.Or(set.Name, s.Name), MemberInvites: set.MemberInvites,
+		Version: s.Version, SignUp: s.SignUp, NeedsSetup: !owned,
 		Limits: limits, Previews: s.LinkPreviewer != nil}
 	if s.Health != nil {
 		info.Degraded = s.Health(ctx)

@@ -3,6 +3,7 @@ package migrate_test
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"testing"
 	"time"
 
@@ -249,7 +250,7 @@ func (w *world) goesOn(s chat.Store) {
 		}
 	}
 	for _, i := range must2(s.Invites(ctx))(t) {
-		if one, err := s.Invite(ctx, i.CodeHash); must(t, one, err) != i {
+		if one, err := s.Invite(ctx, i.CodeHash); !reflect.DeepEqual(must(t, one, err), i) {
 			t.Fatalf("the invite %+v should be %+v", one, i)
 		}
 		if err := s.DeleteInvite(ctx, i.ID); err != nil {

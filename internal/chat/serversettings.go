@@ -1,0 +1,70 @@
+package chat
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// settingsID is the id of the record, of the kind of the server's own, of what
+// the owner has set.
+const settingsID = "settings"
+
+// serverSettings is what the owner has set; what is empty is as the server was
+// started.
+type serverSettings struct {
+	Name          string `json:"name,omitempty"`
+	MemberInvites bool   `json:"member_invites,omitempty"`
+}
+
+// UpdateServerInput changes the server. What is not given stays.
+type UpdateServerInput struct {
+	Name          *string `json:"name,omitempty" doc:"Name of the server or team, as everyone sees it; empty for the one that it was started with"`
+	MemberInvites *bool   `json:"member_invites,omitempty" doc:"Members may invite people, as members and guests"`
+}
+
+func (s *Service) settings(ctx context.Context) (set serverSettings, version int64, err error) {
+	r, err := s.Store.Record(ctx, serverKind, settingsID)
+	if errors.Is(err, ErrNotFound) {
+		return set, 0, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(r.Value, &set)
+	}
+	return set, r.Version, err
+}
+
+// UpdateServer changes what the owners of a server set.
+func (s *Service) UpdateServer(ctx context.Context, who Caller, in UpdateServerInput) (ServerInfo, error) {
+	if who.User.Role != RoleOwner {
+		return ServerInfo{}, ErrForbidden
+	}
+	set, version, err := s.settings(ctx)
+	if err != nil {
+		return ServerInfo{}, err
+	}
+	var what []string
+	if in.Name != nil {
+		if set.Name, err = line("name", *in.Name, 0, s.Limits.Name); err != nil {
+			return ServerInfo{}, err
+		}
+		what = append(what, "name")
+	}
+	if in.MemberInvites != nil {
+		set.MemberInvites = *in.MemberInvites
+		what = append(what, fmt.Sprintf("member_invites %t", set.MemberInvites))
+	}
+	value, err := json.Marshal(set)
+	if err != nil {
+		return ServerInfo{}, err
+	}
+	if err := s.audit(ctx, who, AuditEntry{Action: "server.update", Detail: strings.Join(what, ", ")}); err != nil {
+		return ServerInfo{}, err
+	}
+	if _, err := s.Store.PutRecord(ctx, serverKind, settingsID, version, value); err != nil {
+		return ServerInfo{}, err
+	}
+	return s.Info(ctx, who, None{})
+}
