@@ -19,10 +19,12 @@ const module = "github.com/parley-chat/parley/"
 var update = flag.Bool("update", false, "write the table of packages into ARCHITECTURE.md")
 
 // room is one folder of the house: what it is, and which packages of this
-// module it may import. A name ending in / stands for everything below it.
+// module it may import. A name ending in / stands for everything below it. The
+// layer is that of all that follow. A room that says nothing of itself belongs
+// to the one before.
 type room struct {
-	dir, what string
-	may       []string
+	layer, dir, what string
+	may              []string
 }
 
 // house lists every package. It is also the code map of ARCHITECTURE.md, which
@@ -30,87 +32,95 @@ type room struct {
 //
 //	go test . -run CodeMap -update
 var house = []room{
-	{"cmd/parley", "flags, listening, start and stop, the operator's commands",
+	{"programs", "cmd/parley", "the server: flags, start and stop, the operator's commands",
 		[]string{"client", "internal/", "kit/"}},
-	{".", "the chat as an `http.Handler` in another Go program, see docs/embed.md",
-		[]string{"internal/chat", "internal/hub", "internal/server", "internal/clientinfo", "internal/httperror"}},
-	{"client", "a Go client: typed actions, following and resuming, sends that are never doubled",
+	{"", ".", "the chat as an `http.Handler` in another Go program: docs/embed.md",
+		[]string{"internal/chat", "internal/hub", "internal/server",
+			"internal/clientinfo", "internal/httperror"}},
+	{"", "client", "a Go client: typed actions, following and resuming, safe retries",
 		[]string{"internal/chat", "internal/wsclient"}},
-	{"client/gen", "writes the client's methods and types from `chat.Actions`", []string{"internal/chat"}},
-	{"internal/wsclient", "a WebSocket client, cheap enough to have thousands of", nil},
-	{"internal/parleytest", "the real server as a child process, for tests",
-		[]string{"client", "kit/redistest"}},
-	{"internal/server", "the wiring: a core (the domain on its store), and on it a server: hub, handlers, jobs",
+	{"", "internal/server", "the wiring: a core (the domain on a store), and on it the handlers and jobs",
 		[]string{"internal/", "kit/", "web"}},
-	{"internal/chat", "the domain: types, `Event`, `Change`, `Service` with every rule, `Actions`, the ports it needs (`Store`, `Bell`, …)",
+	{"domain", "internal/chat", "types, `Event`, `Change`, `Service` with every rule, `Actions`, and the ports it needs (`Store`, `Bell`, …)",
 		nil},
-	{"internal/chat/chattest", "the suite that every store passes, a store in memory to compare with, and one fixture for all tests",
-		[]string{"internal/chat", "internal/identity", "internal/limit"}},
-	{"internal/backend", "what every store brings: the drivers that internal/server opens by URL",
+	{"", "internal/identity", "password hashes, secrets, ids, names that no other name looks like",
+		[]string{"internal/chat"}},
+	{"", "internal/limit", "exact sliding windows in memory", []string{"internal/chat"}},
+	{"", "internal/follow", "followers of the log: positions, gaps, retries, one node at a time",
+		[]string{"internal/chat"}},
+	{"stores", "internal/backend", "what every store provides: the drivers that internal/server opens by URL",
 		[]string{"internal/chat", "internal/hub", "internal/migrate", "internal/preview"}},
-	{"internal/sqlite", "the embedded store",
-		[]string{"internal/chat", "internal/backend", "internal/hub", "internal/limit", "internal/migrate"}},
-	{"internal/redisstore", "the store in Redis, its bell (sharded pub/sub) and who is online on which node",
+	{"", "internal/sqlite", "the embedded store",
+		[]string{"internal/chat", "internal/backend", "internal/hub",
+			"internal/limit", "internal/migrate"}},
+	{"", "internal/redisstore", "the store in Redis, its bell (sharded pub/sub), and who is online on which node",
 		[]string{"internal/chat", "internal/backend", "internal/identity", "internal/limit",
 			"internal/links", "internal/migrate", "kit/"}},
-	{"internal/migrate", "moving everything from one store to another, as records that both understand",
+	{"", "internal/migrate", "moves everything from one store to another",
 		[]string{"internal/chat"}},
-	{"internal/hub", "one node's live connections: a cursor and a ring per stream, fan-out, presence",
+	{"live", "internal/hub", "one node's live connections: a cursor and a ring per stream, fan-out, presence",
 		[]string{"internal/chat", "internal/wire"}},
-	{"internal/wire", "JSON-RPC frames, strict decoding, error codes", []string{"internal/chat"}},
-	{"internal/websocket/", "a WebSocket server: frames, reading without buffers, many frames a write",
-		[]string{"internal/websocket/"}},
-	{"internal/live", "one live session: admission, log-in, sync, calls, limits, the end; for all transports",
+	{"", "internal/live", "a session, whatever the transport: admission, log-in, sync, calls, limits, the end",
 		[]string{"internal/chat", "internal/hub", "internal/wire", "internal/clientinfo"}},
-	{"internal/ws", "chat over WebSocket: JSON-RPC, a codec on live and websocket",
-		[]string{"internal/chat", "internal/hub", "internal/live", "internal/wire", "internal/httperror",
-			"internal/websocket"}},
-	{"internal/socketio/", "Engine.IO 4 and Socket.IO 5, knowing nothing of chat",
+	{"", "internal/wire", "JSON-RPC frames, strict decoding, error codes",
+		[]string{"internal/chat"}},
+	{"", "internal/ws", "WebSocket: JSON-RPC, a codec on live and websocket",
+		[]string{"internal/chat", "internal/hub", "internal/live", "internal/wire",
+			"internal/httperror", "internal/websocket"}},
+	{"", "internal/siochat", "Socket.IO: a codec on live and socketio",
+		[]string{"internal/chat", "internal/hub", "internal/live", "internal/wire",
+			"internal/clientinfo", "internal/httperror", "internal/socketio"}},
+	{"", "internal/compat", "the protocol of the Redis chat demo for Node.js (`--compat`)",
+		[]string{"internal/chat", "internal/hub", "internal/live", "internal/clientinfo",
+			"internal/httperror", "internal/siochat", "internal/socketio"}},
+	{"", "internal/websocket/", "a WebSocket server: frames, reading without buffers, many frames a write",
+		[]string{"internal/websocket/"}},
+	{"", "internal/socketio/", "Engine.IO 4 and Socket.IO 5; knows nothing of chat",
 		[]string{"internal/socketio/", "internal/websocket/"}},
-	{"internal/siochat", "chat over Socket.IO: a codec on live and socketio",
-		[]string{"internal/chat", "internal/hub", "internal/live", "internal/wire", "internal/clientinfo",
-			"internal/httperror", "internal/socketio"}},
-	{"internal/compat", "what the client of the Redis chat demo for Node.js needs (`--compat`)",
-		[]string{"internal/chat", "internal/hub", "internal/live", "internal/clientinfo", "internal/httperror",
-			"internal/siochat", "internal/socketio"}},
-	{"internal/demoimport", "the demo's people, rooms and messages",
-		[]string{"internal/chat", "internal/identity"}},
-	{"internal/verify", "clients that record what they saw while things break, and the judge of it",
-		[]string{"client", "internal/chat", "internal/wsclient"}},
-	{"internal/rest", "the REST API: a route per action, OpenAPI, problems, the static client",
-		[]string{"internal/chat", "internal/hub", "internal/wire", "internal/clientinfo", "internal/httperror"}},
-	{"internal/incoming", "incoming webhooks: posts in the formats of Slack and GitHub, as markdown",
+	{"HTTP", "internal/rest", "a route per action, OpenAPI, problems, the static client",
+		[]string{"internal/chat", "internal/hub", "internal/wire",
+			"internal/clientinfo", "internal/httperror"}},
+	{"", "internal/incoming", "incoming webhooks: the formats of Slack and GitHub, as markdown",
 		[]string{"internal/chat", "internal/clientinfo", "internal/httperror"}},
-	{"internal/follow", "followers of the log: positions in streams, gaps, retries, one node at a time",
-		[]string{"internal/chat"}},
-	{"internal/outgoing", "outgoing webhooks, a follower: signs, retries, keeps dead letters",
+	{"", "internal/outgoing", "outgoing webhooks, a follower: signs, retries, keeps dead letters",
 		[]string{"internal/chat", "internal/follow", "internal/netguard"}},
-	{"internal/clientinfo", "the client of an HTTP request: address, credentials, origin; for all handlers",
+	{"", "internal/clientinfo", "a request's address, scheme, origin and credentials, for all handlers",
 		[]string{"internal/chat"}},
-	{"internal/httperror", "the table from the domain's errors to HTTP statuses", []string{"internal/chat"}},
-	{"internal/identity", "password hashes, secrets, ids, names that cannot be mistaken",
+	{"", "internal/httperror", "the table from the domain's errors to HTTP statuses",
 		[]string{"internal/chat"}},
-	{"internal/limit", "exact sliding windows in memory", []string{"internal/chat"}},
-	{"internal/blob", "the bytes of uploads, in a directory or in an S3-compatible bucket", nil},
-	{"internal/picture", "what a file is by its bytes; pictures without metadata, upright, with thumbnails",
+	{"", "internal/netguard", "where users may have the server connect: public addresses, and what the operator allows",
 		nil},
-	{"internal/files", "the files that people send: makes pictures safe, keeps the bytes of all",
+	{"files, links", "internal/files", "the files that people send: makes pictures safe, keeps the bytes",
 		[]string{"internal/chat", "internal/blob", "internal/picture"}},
-	{"internal/links", "what the links of messages lead to: previews, safe small pictures, their cache",
-		[]string{"internal/chat", "internal/netguard", "internal/picture", "internal/preview", "kit/cache"}},
-	{"internal/preview", "what a link leads to, fetched from public addresses only",
+	{"", "internal/blob", "bytes in a directory or in an S3-compatible bucket", nil},
+	{"", "internal/picture", "file types by their bytes; pictures without metadata, upright, with thumbnails",
+		nil},
+	{"", "internal/links", "link previews with small, safe pictures, and their cache",
+		[]string{"internal/chat", "internal/netguard", "internal/picture",
+			"internal/preview", "kit/cache"}},
+	{"", "internal/preview", "fetches what a link leads to, from public addresses only",
 		[]string{"internal/netguard"}},
-	{"internal/netguard", "where users may have the server connect: public addresses, and what the operator allows", nil},
-	{"internal/demo", "four people for an empty server", []string{"internal/chat"}},
-	{"kit/", "Redis building blocks for any Go program, a module of its own; knows nothing of chat",
-		[]string{"kit/"}},
-	{"web", "the React client (`src`), as built (`dist`), embedded (`embed.go`)", nil},
-	{"bench", "the figures of the design, measured on the real server",
+	{"tools and tests", "internal/verify", "`parley verify`: clients that record what they see while things break, and the judge",
+		[]string{"client", "internal/chat", "internal/wsclient"}},
+	{"", "internal/demoimport", "`parley import`: the demo's people, rooms and messages",
+		[]string{"internal/chat", "internal/identity"}},
+	{"", "internal/demo", "four people for an empty server", []string{"internal/chat"}},
+	{"", "internal/chat/chattest", "the suite for every store, a store in memory to compare with, one fixture for all tests",
+		[]string{"internal/chat", "internal/identity", "internal/limit"}},
+	{"", "internal/parleytest", "the real server as a child process, for tests",
+		[]string{"client", "kit/redistest"}},
+	{"", "internal/wsclient", "a WebSocket client, cheap enough for thousands", nil},
+	{"", "client/gen", "", []string{"internal/chat"}},
+	{"", "bench", "measures what docs/performance.md says, on the real server",
 		[]string{"client", "internal/", "cmd/"}},
-	{"bench/picture", "draws the README’s picture of the figures", nil},
-	{"examples/embed", "the chat inside another program", []string{"."}},
-	{"examples/client", "a bot on the Go client", []string{"client"}},
-	{"examples/", "small programs on the kit", []string{"kit/", "examples/internal/"}},
+	{"", "bench/picture", "", nil},
+	{"beside", "kit/", "Redis building blocks for any Go program, a module of its own; knows nothing of chat",
+		[]string{"kit/"}},
+	{"", "web", "the React client (`src`), as built (`dist`), embedded (`embed.go`)", nil},
+	{"", "examples/", "small programs on the kit, on the client, and with the chat inside",
+		[]string{"kit/", "examples/internal/"}},
+	{"", "examples/embed", "", []string{"."}},
+	{"", "examples/client", "", []string{"client"}},
 }
 
 // outside says which packages may import what beyond the standard library, for
@@ -215,7 +225,7 @@ func imports() map[string][]string {
 
 // TestCodeMap holds the table in ARCHITECTURE.md against the rules above.
 func TestCodeMap(t *testing.T) {
-	const path, head, foot = "ARCHITECTURE.md", "| folder | what it is | may import |\n|---|---|---|\n", "\n\n"
+	const path, head, foot = "ARCHITECTURE.md", "| layer | folder | what it is | may import |\n|---|---|---|---|\n", "\n\n"
 	page, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -227,7 +237,9 @@ func TestCodeMap(t *testing.T) {
 	}
 	var rows []string
 	for _, r := range house {
-		rows = append(rows, fmt.Sprintf("| `%s` | %s | %s |", r.dir, r.what, shown(r)))
+		if r.what != "" {
+			rows = append(rows, fmt.Sprintf("| %s | `%s` | %s | %s |", r.layer, r.dir, r.what, shown(r)))
+		}
 		if info, err := os.Stat(r.dir); err != nil || !info.IsDir() {
 			t.Errorf("the table names %s, which is not there", r.dir)
 		}
