@@ -16,11 +16,11 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/chat/chattest"
 	"github.com/parley-chat/parley/internal/clientinfo"
 	"github.com/parley-chat/parley/internal/compat"
 	"github.com/parley-chat/parley/internal/hub"
 	"github.com/parley-chat/parley/internal/identity"
-	"github.com/parley-chat/parley/internal/limit"
 	"github.com/parley-chat/parley/internal/live"
 	"github.com/parley-chat/parley/internal/rest"
 	"github.com/parley-chat/parley/internal/siochat"
@@ -35,14 +35,6 @@ const patience = 20 * time.Second
 
 // allowed is a page besides the server's own, as --origins has it.
 const allowed = "http://localhost:3000"
-
-type plainHasher struct{}
-
-func (plainHasher) Hash(_ context.Context, p string) (string, error) { return "hash of " + p, nil }
-func (plainHasher) Verify(_ context.Context, e, p string) (bool, error) {
-	return e == "hash of "+p, nil
-}
-func (plainHasher) Stale(string) bool { return false }
 
 // fixture is a whole server on the embedded store, with every transport.
 type fixture struct {
@@ -74,14 +66,10 @@ func newFixture(t testing.TB, change func(*settings)) *fixture {
 		t.Fatal(err)
 	}
 	roster := hub.NewLocalPresence(bell)
-	none := chat.Rate{Limit: -1, Window: time.Second}
 	policy := &clientinfo.Policy{Origins: []string{allowed}}
-	s := settings{chat: chat.Config{
-		Store: store, Bell: bell, Presence: roster, Limiter: limit.New(time.Now),
-		Hasher: plainHasher{}, Names: identity.Names{},
-		NewID: f.newID, NewToken: identity.NewToken, Log: quiet, SignUp: chat.SignUpOpen,
-		Limits: chat.Limits{Sends: none, Calls: none, Logins: none, Guesses: none},
-	}, server: compat.Config{Log: quiet}, io: siochat.Config{Log: quiet}, live: live.Config{Log: quiet}}
+	s := settings{chat: chattest.Config(), server: compat.Config{Log: quiet}, io: siochat.Config{Log: quiet}, live: live.Config{Log: quiet}}
+	s.chat.Store, s.chat.Bell, s.chat.Presence, s.chat.NewID = store, bell, roster, f.newID
+	s.chat.SignUp, s.chat.Limits = chat.SignUpOpen, chattest.Unlimited()
 	if change != nil {
 		change(&s)
 	}

@@ -15,9 +15,9 @@ import (
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/chat/chattest"
 	"github.com/parley-chat/parley/internal/demoimport"
 	"github.com/parley-chat/parley/internal/identity"
-	"github.com/parley-chat/parley/internal/limit"
 	"github.com/parley-chat/parley/internal/redisstore"
 	"github.com/parley-chat/parley/internal/sqlite"
 	"github.com/parley-chat/parley/kit/redistest"
@@ -83,20 +83,10 @@ func demo(t *testing.T, c rueidis.Client) {
 
 func num(n int) string { return fmt.Sprint(n) }
 
-type silent struct{}
-
-func (silent) Subscribe(context.Context, chat.Stream) error  { return nil }
-func (silent) Unsubscribe(chat.Stream)                       {}
-func (silent) Signal(context.Context, chat.Signal)           {}
-func (silent) Online(context.Context) ([]chat.UserID, error) { return nil, nil }
-
 func service(store chat.Store) *chat.Service {
-	return chat.New(chat.Config{
-		Store: store, Bell: silent{}, Presence: silent{}, Limiter: limit.New(time.Now),
-		Hasher: identity.NewHasher(2, 5*time.Second),
-		Names:  identity.Names{}, NewID: identity.NewID, NewToken: identity.NewToken,
-		Log: slog.New(slog.DiscardHandler),
-	})
+	cfg := chattest.Config()
+	cfg.Store, cfg.Hasher = store, identity.NewHasher(2, 5*time.Second)
+	return chat.New(cfg)
 }
 
 func TestImport(t *testing.T) {

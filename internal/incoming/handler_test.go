@@ -15,25 +15,8 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 	"github.com/parley-chat/parley/internal/chat/chattest"
 	"github.com/parley-chat/parley/internal/clientinfo"
-	"github.com/parley-chat/parley/internal/identity"
 	"github.com/parley-chat/parley/internal/limit"
 )
-
-type stillBell struct{}
-
-func (stillBell) Subscribe(context.Context, chat.Stream) error { return nil }
-func (stillBell) Unsubscribe(chat.Stream)                      {}
-func (stillBell) Signal(context.Context, chat.Signal)          {}
-
-type noRoster struct{}
-
-func (noRoster) Online(context.Context) ([]chat.UserID, error) { return nil, nil }
-
-type plainHasher struct{}
-
-func (plainHasher) Stale(string) bool                                   { return false }
-func (plainHasher) Hash(_ context.Context, p string) (string, error)    { return p, nil }
-func (plainHasher) Verify(_ context.Context, e, p string) (bool, error) { return e == p, nil }
 
 // lame is a store that fails when told to.
 type lame struct {
@@ -61,14 +44,7 @@ type house struct {
 
 func newHouse(t *testing.T) *house {
 	h := &house{t: t, store: &lame{Store: chattest.NewModel(nil)}}
-	h.service = chat.New(chat.Config{
-		Store: h.store, Bell: stillBell{}, Presence: noRoster{}, Limiter: limit.New(time.Now),
-		Hasher: plainHasher{},
-		Names:  identity.Names{}, NewID: identity.NewID, NewToken: identity.NewToken,
-	})
-	if err := h.service.Setup(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	h.service = chattest.New(t, func(c *chat.Config) { c.Store = h.store }).Service
 	user, err := h.service.AddUser(t.Context(), "Pablo", "password123", chat.RoleOwner, "")
 	if err != nil {
 		t.Fatal(err)

@@ -19,8 +19,6 @@ import (
 	"github.com/parley-chat/parley/internal/clientinfo"
 	"github.com/parley-chat/parley/internal/compat"
 	"github.com/parley-chat/parley/internal/hub"
-	"github.com/parley-chat/parley/internal/identity"
-	"github.com/parley-chat/parley/internal/limit"
 	"github.com/parley-chat/parley/internal/live"
 	"github.com/parley-chat/parley/internal/siochat"
 	"github.com/parley-chat/parley/internal/websocket/wstest"
@@ -28,14 +26,6 @@ import (
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-type plainHasher struct{}
-
-func (plainHasher) Stale(string) bool                                { return false }
-func (plainHasher) Hash(_ context.Context, p string) (string, error) { return "hash of " + p, nil }
-func (plainHasher) Verify(_ context.Context, e, p string) (bool, error) {
-	return e == "hash of "+p, nil
-}
 
 // fixture is all transports on one server of sessions, over the real service,
 // hub and bell.
@@ -50,8 +40,8 @@ type fixture struct {
 }
 
 type settings struct {
-	live   live.Config
-	limits chat.Limits
+	live live.Config
+	chat chat.Config
 }
 
 // spy is a store that tells of the look-ups of sessions.
@@ -81,17 +71,14 @@ func newFixture(t testing.TB, change func(*settings)) *fixture {
 	}
 	presence := hub.NewLocalPresence(bell)
 	quiet := slog.New(slog.DiscardHandler)
-	none := chat.Rate{Limit: -1, Window: time.Second}
 	s := settings{live: live.Config{Log: quiet, MaxFrames: -1, Policy: &clientinfo.Policy{}},
-		limits: chat.Limits{Sends: none, Calls: none, Logins: none, Guesses: none}}
+		chat: chattest.Config()}
+	s.chat.Store, s.chat.Bell, s.chat.Presence = spy{model, f}, bell, presence
+	s.chat.SignUp, s.chat.Limits = chat.SignUpOpen, chattest.Unlimited()
 	if change != nil {
 		change(&s)
 	}
-	f.Service = chat.New(chat.Config{
-		Store: spy{model, f}, Bell: bell, Presence: presence, Limiter: limit.New(time.Now),
-		Hasher: plainHasher{}, Names: identity.Names{}, NewID: identity.NewID, NewToken: identity.NewToken,
-		Log: quiet, SignUp: chat.SignUpOpen, Limits: s.limits,
-	})
+	f.Service = chat.New(s.chat)
 	if err := f.Setup(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -174,6 +161,17 @@ func (f *fixture) wantEnd(over transport, c client, code int, comeBack bool) {
 	}
 }
 
+// wantLife wants an answer, where every method can be called.
+func (f *fixture) wantLife(over transport, c client, who string) {
+	f.t.Helper()
+	if !native(over) {
+		return
+	}
+	if _, code := c.call("ping", map[string]any{}); code != "" {
+		f.t.Errorf("%s: %q", who, code)
+	}
+}
+
 func eventually(t testing.TB, what string, is func() bool) {
 	t.Helper()
 	for end := time.Now().Add(wstest.Patience); !is(); time.Sleep(time.Millisecond) {
@@ -212,21 +210,103 @@ func TestWrongToken(t *testing.T) {
 func TestHandshakeTimeout(t *testing.T) {
 	each(t, native, func(t *testing.T, over transport) {
 		f := newFixture(t, func(s *settings) { s.live.AuthTimeout = 200 * time.Millisecond })
-		f.wantEnd(over, f.dial(over, ""), live.CodeNoAuth, false)
+		token, _ := f.person("Ada", chat.RoleMember)
+		silent, busy, known := f.dial(over, ""), f.dial(over, ""), f.dial(over, token)
+		f.wantLife(over, busy, "a stranger")
+		f.wantEnd(over, silent, live.CodeNoAuth, false)
+		f.wantEnd(over, busy, live.CodeNoAuth, false) // who only pings
+		f.wantLife(over, known, "who brought a token")
 	})
 }
 
-// TestRevoked: whatever ends a session ends its connections.
-func TestRevoked(t *testing.T) {
+// TestSessionExpires: who may no longer come in does not stay in.
+func TestSessionExpires(t *testing.T) {
 	each(t, nil, func(t *testing.T, over transport) {
-		f := newFixture(t, nil)
+		f := newFixture(t, expireSoon)
+		token, _ := f.person("Ada", chat.RoleMember)
+		f.wantEnd(over, f.dial(over, token), 1008, false)
+	})
+}
+
+// TestSessionProlonged: a session that was used elsewhere has not expired.
+func TestSessionProlonged(t *testing.T) {
+	each(t, native, func(t *testing.T, over transport) {
+		f := newFixture(t, expireSoon)
 		token, who := f.person("Ada", chat.RoleMember)
-		c := f.dial(over, token)
-		if _, err := f.LogOut(t.Context(), who, chat.None{}); err != nil {
+		if err := f.Store.TouchSession(t.Context(), who.Session, who.User.ID, time.Now(),
+			time.Now().Add(time.Hour)); err != nil {
 			t.Fatal(err)
 		}
-		f.wantEnd(over, c, live.CodeRevoked, false)
+		c := f.dial(over, token)
+		eventually(t, "the first expiry to pass", func() bool {
+			f.wantLife(over, c, "a prolonged session")
+			return time.Now().After(who.ExpiresAt.Add(100 * time.Millisecond))
+		})
 	})
+}
+
+// expireSoon ends sessions that are not used. They are looked at eight times in
+// the time to log in.
+func expireSoon(s *settings) {
+	s.chat.SessionIdle, s.live.AuthTimeout = 300*time.Millisecond, 400*time.Millisecond
+}
+
+// TestRevoked: whatever ends a session ends its connections, at once, and no
+// others.
+func TestRevoked(t *testing.T) {
+	for name, c := range map[string]struct {
+		end  func(*fixture, chat.Caller) error
+		both bool // the person's other session ends too
+	}{
+		"log-out": {func(f *fixture, who chat.Caller) error {
+			_, err := f.LogOut(f.t.Context(), who, chat.None{})
+			return err
+		}, false},
+		"password": {func(f *fixture, who chat.Caller) error {
+			_, err := f.ChangePassword(f.t.Context(), who,
+				chat.PasswordInput{Old: "password123", New: "another password"})
+			return err
+		}, true},
+		"disabled": {func(f *fixture, who chat.Caller) error {
+			account, err := f.UserNamed(f.t.Context(), who.User.Name)
+			if err != nil {
+				return err
+			}
+			return f.Disable(f.t.Context(), account, true)
+		}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, nil, func(t *testing.T, over transport) {
+				f := newFixture(t, nil)
+				token, who := f.person("Ada", chat.RoleMember)
+				out, err := f.LogIn(t.Context(), chat.Caller{Addr: "192.0.2.2"},
+					chat.LogInInput{Name: "Ada", Password: "password123"})
+				if err != nil {
+					t.Fatal(err)
+				}
+				mary, _ := f.person("Mary", chat.RoleMember)
+				synced, fresh := f.dial(over, token), f.dial(over, token)
+				other, stranger := f.dial(over, out.Token), f.dial(over, mary)
+				if native(over) {
+					synced.call("sync", map[string]any{})
+				}
+				if err := c.end(f, who); err != nil {
+					t.Fatal(err)
+				}
+				f.wantEnd(over, synced, live.CodeRevoked, false)
+				f.wantEnd(over, fresh, live.CodeRevoked, false)
+				if c.both {
+					f.wantEnd(over, other, live.CodeRevoked, false)
+				} else {
+					f.wantLife(over, other, "the other session")
+				}
+				f.wantLife(over, stranger, "another person")
+				if _, refused := over.open(f, token); refused == nil || refused.comeBack {
+					t.Errorf("the token opens a connection: %+v", refused)
+				}
+			})
+		})
+	}
 }
 
 // TestEndsItself: a call that ends its own session is answered first.
@@ -430,7 +510,7 @@ func TestCallsAreCounted(t *testing.T) {
 	each(t, native, func(t *testing.T, over transport) {
 		for _, method := range []string{"ping", "sync", "authenticate"} {
 			f := newFixture(t, func(s *settings) {
-				s.limits.Calls = chat.Rate{Limit: 5, Window: time.Hour}
+				s.chat.Limits.Calls = chat.Rate{Limit: 5, Window: time.Hour}
 			})
 			token, _ := f.person("Ada", chat.RoleMember)
 			if method == "authenticate" {

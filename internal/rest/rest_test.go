@@ -2,7 +2,6 @@ package rest
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -17,28 +16,10 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 	"github.com/parley-chat/parley/internal/chat/chattest"
 	"github.com/parley-chat/parley/internal/clientinfo"
-	"github.com/parley-chat/parley/internal/identity"
 	"github.com/parley-chat/parley/internal/limit"
 
 	"time"
 )
-
-type stillBell struct{}
-
-func (stillBell) Subscribe(context.Context, chat.Stream) error { return nil }
-func (stillBell) Unsubscribe(chat.Stream)                      {}
-func (stillBell) Signal(context.Context, chat.Signal)          {}
-
-type noRoster struct{}
-
-func (noRoster) Online(context.Context) ([]chat.UserID, error) { return nil, nil }
-
-type plainHasher struct{}
-
-func (plainHasher) Stale(string) bool { return false }
-
-func (plainHasher) Hash(_ context.Context, p string) (string, error)    { return p, nil }
-func (plainHasher) Verify(_ context.Context, e, p string) (bool, error) { return e == p, nil }
 
 // house is a served service with two people.
 type house struct {
@@ -55,14 +36,9 @@ func protected(cfg Config) http.Handler { return Protect(cfg.Policy, slog.Defaul
 func newHouse(t testing.TB) *house {
 	t.Helper()
 	h := &house{t: t, log: &strings.Builder{}, token: map[string]string{}}
-	h.service = chat.New(chat.Config{
-		Store: chattest.NewModel(nil), Bell: stillBell{}, Presence: noRoster{},
-		Limiter: limit.New(time.Now), Hasher: plainHasher{},
-		Names: identity.Names{}, NewID: identity.NewID, NewToken: identity.NewToken, SignUp: chat.SignUpOpen,
-	})
-	if err := h.service.Setup(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	h.service = chattest.New(t, func(c *chat.Config) {
+		c.SignUp, c.Now, c.Limiter = chat.SignUpOpen, time.Now, limit.New(time.Now)
+	}).Service
 	server := httptest.NewServer(protected(Config{
 		Service: h.service, Policy: &clientinfo.Policy{Origins: []string{"https://app.example"}},
 		Socket: http.NotFoundHandler(),

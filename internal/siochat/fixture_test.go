@@ -24,8 +24,6 @@ import (
 	"github.com/parley-chat/parley/internal/chat/chattest"
 	"github.com/parley-chat/parley/internal/clientinfo"
 	"github.com/parley-chat/parley/internal/hub"
-	"github.com/parley-chat/parley/internal/identity"
-	"github.com/parley-chat/parley/internal/limit"
 	"github.com/parley-chat/parley/internal/live"
 	"github.com/parley-chat/parley/internal/siochat"
 )
@@ -34,15 +32,6 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience bounds waiting for what is certain to come.
 const patience = 20 * time.Second
-
-type plainHasher struct{}
-
-func (plainHasher) Hash(_ context.Context, p string) (string, error) { return "hash of " + p, nil }
-func (plainHasher) Verify(_ context.Context, e, p string) (bool, error) {
-	return e == "hash of "+p, nil
-}
-
-func (plainHasher) Stale(string) bool { return false }
 
 // fixture is the handler on a real socket, over the real service, hub and bell,
 // on a store in memory.
@@ -80,18 +69,14 @@ func newFixture(t testing.TB, change func(*settings)) *fixture {
 	}
 	roster := hub.NewLocalPresence(f.bell)
 	quiet := slog.New(slog.DiscardHandler)
-	none := chat.Rate{Limit: -1, Window: time.Second}
 	s := settings{
-		chat: chat.Config{
-			Store: f.model, Bell: f.bell, Presence: roster, Limiter: limit.New(time.Now),
-			Hasher: plainHasher{}, Names: identity.Names{},
-			NewID: identity.NewID, NewToken: identity.NewToken, Log: quiet, SignUp: chat.SignUpOpen,
-			Limits: chat.Limits{Sends: none, Calls: none, Logins: none, Guesses: none},
-		},
+		chat:   chattest.Config(),
 		hub:    hub.Config{Log: f.model, Bell: f.bell, Presence: roster, Check: -1, Logger: quiet},
 		server: siochat.Config{Log: quiet},
 		live:   live.Config{Log: quiet, MaxFrames: -1},
 	}
+	s.chat.Store, s.chat.Bell, s.chat.Presence = f.model, f.bell, roster
+	s.chat.SignUp, s.chat.Limits = chat.SignUpOpen, chattest.Unlimited()
 	if change != nil {
 		change(&s)
 	}

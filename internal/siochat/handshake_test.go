@@ -1,7 +1,6 @@
 package siochat_test
 
 import (
-	"context"
 	"encoding/json"
 	"io"
 	"net"
@@ -273,109 +272,6 @@ func TestAuthenticate(t *testing.T) {
 	}
 }
 
-func TestAuthenticationTimeOut(t *testing.T) {
-	f := newFixture(t, func(s *settings) { s.live.AuthTimeout = 150 * time.Millisecond })
-	token := f.person("Pablo")
-	known := f.dial(token)
-	silent, connected, busy, idle := f.open(nil), f.dial(""), f.dial(""), f.open(bearer(token))
-	busy.lives("a stranger")
-	connected.closes("a silent stranger", 4002, true)
-	busy.closes("a stranger who only pings", 4002, true)
-	silent.closes("a stranger who does not connect", 0, false)
-	idle.closes("somebody who does not connect", 0, false)
-	known.lives("somebody who brought a token")
-
-	_, hello := f.request("GET", polling, nil, "")
-	sid := f.opened(hello)
-	eventually(t, "a stranger who polls to be closed", func() bool {
-		res, _ := f.request("POST", polling+"&sid="+sid, nil, "3")
-		return res.StatusCode == 400
-	})
-}
-
-// TestSessionExpires: who is not let in any more does not stay in.
-func TestSessionExpires(t *testing.T) {
-	f := newFixture(t, func(s *settings) {
-		s.chat.SessionIdle = 300 * time.Millisecond
-		s.live.AuthTimeout = 80 * time.Millisecond
-	})
-	f.synced(f.person("Pablo")).closes("an expired session", 1008, true)
-}
-
-// TestSessionProlonged: what was used elsewhere has not expired.
-func TestSessionProlonged(t *testing.T) {
-	f := newFixture(t, func(s *settings) {
-		s.chat.SessionIdle = 300 * time.Millisecond
-		s.live.AuthTimeout = 80 * time.Millisecond
-	})
-	token := f.person("Pablo")
-	who := f.who(token)
-	if err := f.model.TouchSession(t.Context(), who.Session, who.User.ID, time.Now(),
-		time.Now().Add(time.Hour)); err != nil {
-		t.Fatal(err)
-	}
-	c := f.synced(token)
-	old := who.ExpiresAt
-	eventually(t, "the first expiry to pass", func() bool {
-		c.lives("a prolonged session")
-		return time.Now().After(old.Add(100 * time.Millisecond))
-	})
-}
-
-// TestSessionsEnd: every way of ending a session disconnects its sockets, at
-// once, and no others.
-func TestSessionsEnd(t *testing.T) {
-	for name, c := range map[string]struct {
-		end  func(*fixture, chat.Caller) error
-		both bool // the person's other session ends too
-	}{
-		"log-out": {func(f *fixture, who chat.Caller) error {
-			_, err := f.LogOut(context.Background(), who, chat.None{})
-			return err
-		}, false},
-		"password": {func(f *fixture, who chat.Caller) error {
-			_, err := f.ChangePassword(context.Background(), who,
-				chat.PasswordInput{Old: "password123", New: "another password"})
-			return err
-		}, true},
-		"disabled": {func(f *fixture, who chat.Caller) error {
-			a, err := f.UserNamed(context.Background(), who.User.Name)
-			if err != nil {
-				return err
-			}
-			return f.Disable(context.Background(), a, true)
-		}, true},
-	} {
-		f := newFixture(t, nil)
-		first := f.person("Pablo")
-		out, err := f.LogIn(t.Context(), chat.Caller{Addr: "192.0.2.2"},
-			chat.LogInInput{Name: "Pablo", Password: "password123"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		a, b, stranger := f.synced(first), f.synced(out.Token), f.synced(f.person("Mary"))
-		unsynced, unconnected := f.dial(first), f.open(bearer(first))
-		unsynced.lives("before")
-		if err := c.end(f, f.who(first)); err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		a.closes(name, 4001, true)
-		unsynced.closes(name+", not synced", 4001, true)
-		if got := unconnected.join(""); !strings.HasPrefix(got, "44") {
-			t.Errorf("%s: connecting with the token that opened the session: %s", name, got)
-		}
-		if c.both {
-			b.closes(name+", the other session", 4001, true)
-		} else {
-			b.lives(name + ", the other session")
-		}
-		stranger.lives(name + ", another person")
-		if status, _, _ := f.upgrade(websocket, bearer(first)); status != 401 {
-			t.Errorf("%s: the token opens a socket: %d", name, status)
-		}
-	}
-}
-
 func TestTooMany(t *testing.T) {
 	f := newFixture(t, func(s *settings) {
 		s.hub.MaxUserConns = 3
@@ -494,4 +390,26 @@ func TestPendingOfOnePerson(t *testing.T) {
 	if c := f.dial(f.person("Mary")); c != nil {
 		c.lives("another person")
 	}
+}
+
+// TestUnconnected: a session that does not connect to the namespace ends too,
+// whether it brought a token or not, and a token that has ended connects none.
+func TestUnconnected(t *testing.T) {
+	f := newFixture(t, func(s *settings) { s.live.AuthTimeout = 500 * time.Millisecond })
+	token := f.person("Pablo")
+	silent, idle, late := f.open(nil), f.open(bearer(token)), f.open(bearer(token))
+	_, hello := f.request("GET", polling, nil, "")
+	sid := f.opened(hello)
+	if _, err := f.LogOut(t.Context(), f.who(token), chat.None{}); err != nil {
+		t.Fatal(err)
+	}
+	if got := late.join(""); !strings.HasPrefix(got, "44") {
+		t.Errorf("connecting with the token that opened the session: %s", got)
+	}
+	silent.closes("a stranger who does not connect", 0, false)
+	idle.closes("a person who does not connect", 0, false)
+	eventually(t, "a stranger who polls to be closed", func() bool {
+		res, _ := f.request("POST", polling+"&sid="+sid, nil, "3")
+		return res.StatusCode == 400
+	})
 }

@@ -25,7 +25,7 @@ func TestEveryAction(t *testing.T) {
 	c := f.dial(f.person("Pablo"))
 	for _, a := range chat.Actions() {
 		if a.Name == "session.delete" || a.Name == "account.password" {
-			continue // they end the session, see TestSessionsEnd
+			continue // they end the session, see live.TestEndsItself
 		}
 		if body := c.call(a.Name, map[string]any{}); strings.Contains(string(body),
 			"there is no action") || len(body) < 2 || body[0] != '{' {

@@ -2,7 +2,6 @@ package ws_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -187,98 +186,6 @@ func TestAuthenticate(t *testing.T) {
 	}
 	if r := c.call("authenticate", map[string]any{"token": out.Token}); r.Error != nil {
 		t.Errorf("authenticate after account.create: %+v", r.Error)
-	}
-}
-
-func TestAuthenticationTimeOut(t *testing.T) {
-	f := newFixture(t, func(s *settings) { s.live.AuthTimeout = 100 * time.Millisecond })
-	silent, busy, known := f.dial(""), f.dial(""), f.dial(f.person("Pablo"))
-	busy.lives("a stranger")
-	silent.closes("a silent stranger", 4002)
-	busy.closes("a stranger who only pings", 4002)
-	known.lives("somebody who brought a token")
-}
-
-// TestSessionExpires: who is not let in any more does not stay in.
-func TestSessionExpires(t *testing.T) {
-	f := newFixture(t, func(s *settings) {
-		s.chat.SessionIdle = 300 * time.Millisecond
-		s.live.AuthTimeout = 400 * time.Millisecond // the sweep comes eight times in it
-	})
-	c := f.synced(f.person("Pablo"))
-	c.closes("an expired session", 1008)
-}
-
-// TestSessionProlonged: what was used elsewhere has not expired.
-func TestSessionProlonged(t *testing.T) {
-	f := newFixture(t, func(s *settings) {
-		s.chat.SessionIdle = 300 * time.Millisecond
-		s.live.AuthTimeout = 400 * time.Millisecond // the sweep comes eight times in it
-	})
-	token := f.person("Pablo")
-	who := f.who(token)
-	if err := f.model.TouchSession(t.Context(), who.Session, who.User.ID, time.Now(),
-		time.Now().Add(time.Hour)); err != nil {
-		t.Fatal(err)
-	}
-	c := f.synced(token)
-	old := who.ExpiresAt
-	eventually(t, "the first expiry to pass", func() bool {
-		c.lives("a prolonged session")
-		return time.Now().After(old.Add(100 * time.Millisecond))
-	})
-}
-
-// TestSessionsEnd: every way of ending a session closes its sockets, at once,
-// and no others.
-func TestSessionsEnd(t *testing.T) {
-	for name, c := range map[string]struct {
-		end  func(*fixture, chat.Caller) error
-		both bool // the person's other session ends too
-	}{
-		"log-out": {func(f *fixture, who chat.Caller) error {
-			_, err := f.LogOut(context.Background(), who, chat.None{})
-			return err
-		}, false},
-		"password": {func(f *fixture, who chat.Caller) error {
-			_, err := f.ChangePassword(context.Background(), who,
-				chat.PasswordInput{Old: "password123", New: "another password"})
-			return err
-		}, true},
-		"disabled": {func(f *fixture, who chat.Caller) error {
-			a, err := f.UserNamed(context.Background(), who.User.Name)
-			if err != nil {
-				return err
-			}
-			return f.Disable(context.Background(), a, true)
-		}, true},
-	} {
-		f := newFixture(t, nil)
-		first := f.person("Pablo")
-		out, err := f.LogIn(t.Context(), chat.Caller{Addr: "192.0.2.2"},
-			chat.LogInInput{Name: "Pablo", Password: "password123"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		a, b, stranger := f.synced(first), f.synced(out.Token), f.synced(f.person("Mary"))
-		unsynced := f.dial(first)
-		unsynced.lives("before")
-		if err := c.end(f, f.who(first)); err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		a.closes(name, 4001)
-		unsynced.closes(name+", not synced", 4001)
-		if c.both {
-			b.closes(name+", the other session", 4001)
-		} else {
-			b.lives(name + ", the other session")
-		}
-		stranger.lives(name + ", another person")
-		if res, conn, _ := f.upgrade("/api/v1/ws", bearer(first)); res.StatusCode != 401 {
-			t.Errorf("%s: the token opens a socket: %s", name, res.Status)
-		} else {
-			conn.Close()
-		}
 	}
 }
 

@@ -34,7 +34,7 @@ func TestEveryAction(t *testing.T) {
 	c := f.dial(f.person("Pablo"))
 	for _, a := range chat.Actions() {
 		if a.Name == "session.delete" || a.Name == "account.password" {
-			continue // they end the session, see TestSessionsEnd
+			continue // they end the session, see live.TestEndsItself
 		}
 		if r := c.call(a.Name, map[string]any{}); r.Error != nil && r.Error.Code == -32601 {
 			t.Errorf("%s is no method", a.Name)
