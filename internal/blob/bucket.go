@@ -43,9 +43,9 @@ const (
 	partSize = 5 << 20
 	// abandoned is the age at which an upload in parts is nobody's any more.
 	abandoned = 24 * time.Hour
-	// patience is how long the server may take to begin its answer, and
+	// answerTimeout is how long the server may take to begin its answer, and
 	// cleaning up after a failure.
-	patience = 20 * time.Second
+	answerTimeout = 20 * time.Second
 )
 
 // OpenBucket checks that the bucket is there and may be used, and drops uploads
@@ -64,7 +64,7 @@ func OpenBucket(ctx context.Context, opt BucketOptions) (*Bucket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open bucket %s: %w", opt.Name, err)
 	}
-	transport.ResponseHeaderTimeout = patience
+	transport.ResponseHeaderTimeout = answerTimeout
 	core, err := minio.NewCore(u.Host, &minio.Options{
 		Creds:      credentials.NewStaticV4(opt.Key, opt.Secret, ""),
 		Secure:     u.Scheme == "https",
@@ -164,7 +164,7 @@ func (b *Bucket) put(ctx context.Context, key string, r io.Reader) (int64, error
 	size, err := b.putParts(ctx, key, upload, &part, r)
 	if err != nil {
 		// The caller's context may be what ended.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTimeout)
 		defer cancel()
 		if gone := b.core.AbortMultipartUpload(ctx, b.name, key, upload); gone != nil && !isGone(gone) {
 			err = fmt.Errorf("%w (and its parts stay for a day: %w)", err, gone)

@@ -57,7 +57,7 @@ func (s *Server) logIn(ctx context.Context, in *request) (int, any, error) {
 	if err := in.body(&body); err != nil {
 		return 0, nil, err
 	}
-	stranger := chat.Caller{Addr: in.who.Addr, Agent: in.who.Agent}
+	anonymous := chat.Caller{Addr: in.who.Addr, Agent: in.who.Agent}
 	status, name := http.StatusOK, "session.create"
 	fill := with(chat.LogInInput{Name: body.Username, Password: body.Password})
 	if s.cfg.Service.SignUp == chat.SignUpOpen {
@@ -70,7 +70,7 @@ func (s *Server) logIn(ctx context.Context, in *request) (int, any, error) {
 			return 0, nil, err
 		}
 	}
-	out, err := act[chat.LoggedInOutput](ctx, s, stranger, name, fill)
+	out, err := act[chat.LoggedInOutput](ctx, s, anonymous, name, fill)
 	// somebody has taken the name meanwhile
 	if errors.Is(err, chat.ErrUnauthenticated) || errors.Is(err, chat.ErrConflict) {
 		return http.StatusNotFound, refusal{"Invalid username or password"}, nil

@@ -65,10 +65,11 @@ func newFixture(t testing.TB, change func(*settings)) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	roster := hub.NewLocalPresence(bell)
+	presence := hub.NewLocalPresence(bell)
 	policy := &clientinfo.Policy{Origins: []string{allowed}}
-	s := settings{chat: chattest.Config(), server: compat.Config{Log: quiet}, io: siochat.Config{Log: quiet}, live: live.Config{Log: quiet}}
-	s.chat.Store, s.chat.Bell, s.chat.Presence, s.chat.NewID = store, bell, roster, f.newID
+	s := settings{chat: chattest.Config(),
+		server: compat.Config{Log: quiet}, io: siochat.Config{Log: quiet}, live: live.Config{Log: quiet}}
+	s.chat.Store, s.chat.Bell, s.chat.Presence, s.chat.NewID = store, bell, presence, f.newID
 	s.chat.SignUp, s.chat.Limits = chat.SignUpOpen, chattest.Unlimited()
 	if change != nil {
 		change(&s)
@@ -77,7 +78,7 @@ func newFixture(t testing.TB, change func(*settings)) *fixture {
 	if err := f.Setup(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	f.hub = hub.New(hub.Config{Log: store, Bell: bell, Presence: roster, Check: -1, Logger: quiet})
+	f.hub = hub.New(hub.Config{Log: store, Bell: bell, Presence: presence, Check: -1, Logger: quiet})
 	bell.Listen(f.hub)
 	s.server.Service, s.server.Policy = f.Service, policy
 	s.live.Service, s.live.Hub, s.live.Policy = f.Service, f.hub, policy
@@ -103,7 +104,7 @@ func newFixture(t testing.TB, change func(*settings)) *fixture {
 		sessions.Close()
 		f.server.Close()
 		f.hub.Close()
-		roster.Close()
+		presence.Close()
 		f.http.Close()
 		if err := store.Close(); err != nil {
 			t.Error(err)

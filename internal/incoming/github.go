@@ -29,7 +29,7 @@ func github(event string, p object) string {
 	case "push":
 		return push(p, who)
 	case "create", "delete":
-		return say(event+"d", stranger(p.text("ref_type")), inlineCode(p.text("ref")))
+		return say(event+"d", literalText(p.text("ref_type")), inlineCode(p.text("ref")))
 	case "fork":
 		return say("made the fork", subject(p.object("forkee"), "full_name"))
 	case "star":
@@ -84,7 +84,7 @@ func github(event string, p object) string {
 		}
 	case "workflow_run":
 		run := p.object("workflow_run")
-		if result := stranger(run.text("conclusion")); action == "completed" && result != "" {
+		if result := literalText(run.text("conclusion")); action == "completed" && result != "" {
 			return words(subject(run, "name"), after("on", inlineCode(run.text("head_branch"))),
 				"ended:", bold(result), in)
 		}
@@ -130,7 +130,7 @@ func push(p object, who string) string {
 		title, _, _ := strings.Cut(c.text("message"), "\n")
 		id := c.text("id")
 		lines = append(lines, words("-", link(id[:min(7, len(id))], c.text("url")),
-			stranger(excerpt(title, 100))))
+			literalText(excerpt(title, 100))))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -179,8 +179,8 @@ func excerpt(text string, length int) string {
 	return broken(string([]rune(text)[:length]))
 }
 
-// stranger is a text as it is.
-func stranger(text string) string { return literal(silent(text)) }
+// literalText shows a text as it is, without markup.
+func literalText(text string) string { return literal(silent(text)) }
 
 // silent keeps a text, which anybody on the Internet may have written, from
 // calling people of the room.

@@ -80,8 +80,8 @@ func TestGitHubWithoutAField(t *testing.T) {
 	}
 }
 
-func TestGitHubAtTheDoor(t *testing.T) {
-	h := newHouse(t)
+func TestGitHubPosts(t *testing.T) {
+	h := newFixture(t)
 	post := func(url, event, body string, want int) {
 		t.Helper()
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(body))

@@ -31,8 +31,8 @@ func (l *lame) Commit(ctx context.Context, changes ...chat.Change) ([]chat.Resul
 	return l.Store.Commit(ctx, changes...)
 }
 
-// house is a served hook into General.
-type house struct {
+// fixture is a served hook into General.
+type fixture struct {
 	t       *testing.T
 	url     string // of the hook
 	hook    chat.Hook
@@ -42,8 +42,8 @@ type house struct {
 	log     strings.Builder
 }
 
-func newHouse(t *testing.T) *house {
-	h := &house{t: t, store: &lame{Store: chattest.NewModel(nil)}}
+func newFixture(t *testing.T) *fixture {
+	h := &fixture{t: t, store: &lame{Store: chattest.NewModel(nil)}}
 	h.service = chattest.New(t, func(c *chat.Config) { c.Store = h.store }).Service
 	user, err := h.service.AddUser(t.Context(), "Pablo", "password123", chat.RoleOwner, "")
 	if err != nil {
@@ -63,7 +63,7 @@ func newHouse(t *testing.T) *house {
 }
 
 // post sends a body and expects that answer.
-func (h *house) post(url, kind, body string, status int, want string) *http.Response {
+func (h *fixture) post(url, kind, body string, status int, want string) *http.Response {
 	h.t.Helper()
 	req, err := http.NewRequestWithContext(h.t.Context(), http.MethodPost, url, strings.NewReader(body))
 	if err != nil {
@@ -87,7 +87,7 @@ func (h *house) post(url, kind, body string, status int, want string) *http.Resp
 	return res
 }
 
-func (h *house) newest() chat.Message {
+func (h *fixture) newest() chat.Message {
 	h.t.Helper()
 	page, err := h.service.ListMessages(h.t.Context(), h.owner,
 		chat.MessageListInput{Room: chat.GeneralID, Limit: 1})
@@ -97,8 +97,8 @@ func (h *house) newest() chat.Message {
 	return page.Messages[0]
 }
 
-func TestDoor(t *testing.T) {
-	h := newHouse(t)
+func TestPosts(t *testing.T) {
+	h := newFixture(t)
 	h.post(h.url, "application/json", `{"text":"*hello*","username":"Owner"}`, 200, "ok")
 	if m := h.newest(); m.Text != "**hello**" || m.From != h.hook.Bot.ID {
 		t.Errorf("%s wrote %q", m.From, m.Text)
@@ -146,7 +146,7 @@ func TestDoor(t *testing.T) {
 }
 
 func TestTokensOfPeopleAreNoHooks(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	in, err := h.service.LogIn(t.Context(), chat.Caller{Addr: "192.0.2.1"},
 		chat.LogInInput{Name: "Pablo", Password: "password123"})
 	if err != nil {
@@ -164,7 +164,7 @@ func TestTokensOfPeopleAreNoHooks(t *testing.T) {
 }
 
 func TestTooOften(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	h.service.Limits.Sends = chat.Rate{Limit: 1, Window: time.Hour}
 	h.post(h.url, "application/json", `{"text":"x"}`, 200, "ok")
 	if res := h.post(h.url, "application/json", `{"text":"x"}`, 429,
@@ -182,7 +182,7 @@ func TestTooOften(t *testing.T) {
 }
 
 func TestFailuresAreLoggedWithoutTheToken(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	h.store.err = chat.ErrUnavailable
 	h.post(h.url, "application/json", `{"text":"a-secret-text"}`, 503, "service_unavailable")
 	h.store.err = io.ErrUnexpectedEOF
@@ -205,7 +205,7 @@ func (u unread) Read([]byte) (int, error) {
 // TestTokenComesFirst: nothing is read or rendered for a token that is not
 // known, or that is a person's.
 func TestTokenComesFirst(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	handler := New(Config{Service: h.service, Policy: &clientinfo.Policy{}})
 	session, err := h.service.LogIn(t.Context(), chat.Caller{Addr: "192.0.2.1"},
 		chat.LogInInput{Name: "Pablo", Password: "password123"})

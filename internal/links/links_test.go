@@ -68,7 +68,7 @@ func page(picture string) http.HandlerFunc {
 		`<title>T</title><meta property="og:image" content="%s">`, picture))
 }
 
-func looker(t *testing.T, cfg Config, allow ...string) *LinkPreviewer {
+func newPreviewer(t *testing.T, cfg Config, allow ...string) *LinkPreviewer {
 	t.Helper()
 	cfg.Allow = mustAllow(t, allow...)
 	l := New(cfg)
@@ -126,7 +126,7 @@ func TestPictures(t *testing.T) {
 		pages["/"+name+".png"] = h
 	}
 	s := serve(t, pages)
-	l := looker(t, Config{}, s.addr())
+	l := newPreviewer(t, Config{}, s.addr())
 	for name, want := range map[string]struct {
 		kind string
 		w, h int
@@ -162,7 +162,7 @@ func TestPictures(t *testing.T) {
 
 func TestWhatIsKnown(t *testing.T) {
 	s := serve(t, map[string]http.HandlerFunc{"/a": page("")})
-	l := looker(t, Config{}, s.addr())
+	l := newPreviewer(t, Config{}, s.addr())
 	for path, want := range map[string]error{"/a": nil, "/none": chat.ErrNotFound} {
 		if _, known, err := l.Known(t.Context(), s.URL+path); known || err != nil {
 			t.Errorf("%s before: %t, %v", path, known, err)
@@ -185,7 +185,7 @@ func TestWhatIsKnown(t *testing.T) {
 
 func TestOwnPagesAreNotLookedAt(t *testing.T) {
 	s := serve(t, map[string]http.HandlerFunc{"/": page("")})
-	l := looker(t, Config{Own: []string{"chat.test", s.addr()}},
+	l := newPreviewer(t, Config{Own: []string{"chat.test", s.addr()}},
 		"127.0.0.0/8:"+s.addr()[strings.LastIndex(s.addr(), ":")+1:])
 	for _, link := range []string{s.URL + "/", "https://CHAT.test/#/room/1"} {
 		if _, known, err := l.Known(t.Context(), link); !known || !errors.Is(err, chat.ErrNotFound) {
@@ -212,7 +212,7 @@ func TestOnlyWhatIsAllowed(t *testing.T) {
 			http.Redirect(w, r, inside.URL, http.StatusFound)
 		},
 	})
-	l := looker(t, Config{}, allowed.addr())
+	l := newPreviewer(t, Config{}, allowed.addr())
 	port := inside.addr()[strings.LastIndex(inside.addr(), ":")+1:]
 	for _, link := range []string{inside.URL, "http://localhost:" + port,
 		"http://[::ffff:127.0.0.1]:" + port, "http://2130706433:" + port, allowed.URL + "/to",
@@ -241,7 +241,7 @@ func TestOnePictureForAllWhoAsk(t *testing.T) {
 			<-release
 			send("image/png", data)(w, r)
 		}})
-	l := looker(t, Config{}, s.addr())
+	l := newPreviewer(t, Config{}, s.addr())
 	var got atomic.Int64
 	var wg sync.WaitGroup
 	for range 10 {
@@ -306,7 +306,7 @@ func TestSharedCache(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(cache.Close)
-		nodes[i] = looker(t, Config{Cache: cache}, s.addr())
+		nodes[i] = newPreviewer(t, Config{Cache: cache}, s.addr())
 	}
 	for _, path := range []string{"/", "/none"} {
 		first, errFirst := nodes[0].Look(t.Context(), s.URL+path)

@@ -78,9 +78,9 @@ func (r *receiver) texts() []string {
 	return all
 }
 
-// house is a service with a runner that can be started again. cmd/parley tests
-// the same on both stores.
-type house struct {
+// fixture is a service with a runner that can be started again. cmd/parley
+// tests the same on both stores.
+type fixture struct {
 	t       *testing.T
 	service *chat.Service
 	owner   chat.Caller
@@ -88,8 +88,8 @@ type house struct {
 	log     strings.Builder
 }
 
-func newHouse(t *testing.T) *house {
-	h := &house{t: t, stop: func() {}}
+func newFixture(t *testing.T) *fixture {
+	h := &fixture{t: t, stop: func() {}}
 	t.Cleanup(func() { h.stop() })
 	h.service = chattest.New(t, func(c *chat.Config) { c.Now = time.Now }).Service
 	user, err := h.service.AddUser(t.Context(), "Pablo", "password123", chat.RoleOwner, "")
@@ -101,7 +101,7 @@ func newHouse(t *testing.T) *house {
 }
 
 // run starts a runner that is in a hurry.
-func (h *house) run(change func(*Config)) {
+func (h *fixture) run(change func(*Config)) {
 	h.t.Helper()
 	h.stop()
 	cfg := Config{
@@ -127,7 +127,7 @@ func (h *house) run(change func(*Config)) {
 	})
 }
 
-func (h *house) hook(url string) chat.OutgoingOutput {
+func (h *fixture) hook(url string) chat.OutgoingOutput {
 	h.t.Helper()
 	out, err := h.service.CreateOutgoing(h.t.Context(), h.owner,
 		chat.OutgoingInput{Room: chat.GeneralID, URL: url, Kinds: []chat.Kind{chat.MessageCreated}})
@@ -137,7 +137,7 @@ func (h *house) hook(url string) chat.OutgoingOutput {
 	return out
 }
 
-func (h *house) send(texts ...string) (last chat.Message) {
+func (h *fixture) send(texts ...string) (last chat.Message) {
 	h.t.Helper()
 	for _, text := range texts {
 		m, err := h.service.Send(h.t.Context(), h.owner, chat.SendInput{Room: chat.GeneralID, Text: text})
@@ -149,7 +149,7 @@ func (h *house) send(texts ...string) (last chat.Message) {
 	return last
 }
 
-func (h *house) state(id string) chat.Outgoing {
+func (h *fixture) state(id string) chat.Outgoing {
 	h.t.Helper()
 	list, err := h.service.ListOutgoing(h.t.Context(), h.owner, chat.RoomInput{Room: chat.GeneralID})
 	if err != nil {
@@ -173,7 +173,7 @@ func until(t *testing.T, what string, ok func() bool) {
 }
 
 func TestEventsArriveSignedAndInOrder(t *testing.T) {
-	h, r := newHouse(t), newReceiver(t, nil)
+	h, r := newFixture(t), newReceiver(t, nil)
 	out := h.hook(r.URL)
 	h.run(nil)
 	var sent []string
@@ -217,7 +217,7 @@ func TestEventsArriveSignedAndInOrder(t *testing.T) {
 }
 
 func TestRetriesAndDeadLetters(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	var broken sync.Map
 	broken.Store("poison", true)
 	r := newReceiver(t, func(n int, text string) int {
@@ -254,7 +254,7 @@ func TestRetriesAndDeadLetters(t *testing.T) {
 }
 
 func TestStoppedInTheMiddle(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	reached, release := make(chan struct{}), make(chan struct{})
 	var once sync.Once
 	r := newReceiver(t, func(_ int, text string) int {
@@ -286,7 +286,7 @@ func TestStoppedInTheMiddle(t *testing.T) {
 }
 
 func TestOneReceiverDoesNotKeepOthersWaiting(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	release := make(chan struct{})
 	slow, quick := newReceiver(t, func(int, string) int { <-release; return http.StatusOK }),
 		newReceiver(t, nil)
@@ -337,7 +337,7 @@ func TestAnswers(t *testing.T) {
 			allow("localhost", "127.0.0.1:1")},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			h := newHouse(t)
+			h := newFixture(t)
 			r := newReceiver(t, func(int, string) int {
 				if c.status < 0 {
 					<-stuck
@@ -381,7 +381,7 @@ func TestAnswers(t *testing.T) {
 
 func TestAllowedHosts(t *testing.T) {
 	for _, withPort := range []bool{true, false} {
-		h, r := newHouse(t), newReceiver(t, nil)
+		h, r := newFixture(t), newReceiver(t, nil)
 		host := strings.TrimPrefix(r.URL, "http://")
 		if !withPort {
 			host, _, _ = strings.Cut(host, ":")

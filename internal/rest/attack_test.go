@@ -12,7 +12,7 @@ import (
 
 // TestMetricsWithoutToken: where no token is set, the empty one is not it.
 func TestMetricsWithoutToken(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	handler := protected(Config{
 		Service: h.service, Policy: &clientinfo.Policy{}, Socket: http.NotFoundHandler(), Web: fstest.MapFS{},
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter,

@@ -19,11 +19,11 @@ import (
 )
 
 const (
-	// patience is how long nothing may move in a body or in an answer that
+	// stallTimeout is how long nothing may move in a body or in an answer that
 	// carries a file.
-	patience = 30 * time.Second
+	stallTimeout = 30 * time.Second
 	// slowest is how many bytes a second an upload must make on average, once
-	// patience is over, because a slower one keeps others out.
+	// stallTimeout is over, because a slower one keeps others out.
 	slowest = 16 << 10
 	// Uploads at a time on this node: of one person, of one address, of all,
 	// and how many of those are kept for people who send nothing yet.
@@ -124,7 +124,7 @@ func (h *handler) takeBody(w http.ResponseWriter, r *http.Request, fields []stri
 	defer end()
 	body := &patient{Reader: r.Body, control: http.NewResponseController(w), began: time.Now()}
 	err = take(who, query, body)
-	body.control.SetWriteDeadline(time.Now().Add(patience)) // the usual one counts from the request
+	body.control.SetWriteDeadline(time.Now().Add(stallTimeout)) // the usual one counts from the request
 	return err
 }
 
@@ -151,8 +151,8 @@ type patient struct {
 }
 
 func (p *patient) Read(into []byte) (int, error) {
-	until := time.Now().Add(patience)
-	if last := p.began.Add(patience + time.Duration(p.n/slowest)*time.Second); last.Before(until) {
+	until := time.Now().Add(stallTimeout)
+	if last := p.began.Add(stallTimeout + time.Duration(p.n/slowest)*time.Second); last.Before(until) {
 		until = last
 	}
 	p.control.SetReadDeadline(until) // where that cannot be set, the server's own holds
@@ -258,7 +258,7 @@ type moving struct {
 }
 
 func (m *moving) Write(p []byte) (int, error) {
-	if err := m.control.SetWriteDeadline(time.Now().Add(patience)); err != nil &&
+	if err := m.control.SetWriteDeadline(time.Now().Add(stallTimeout)); err != nil &&
 		!errors.Is(err, http.ErrNotSupported) {
 		return 0, err
 	}

@@ -23,11 +23,11 @@ import (
 	"github.com/parley-chat/parley/internal/files"
 )
 
-// newFileHouse is a house that keeps files of up to 100 kB, with a private room
-// of Pablo's.
-func newFileHouse(t *testing.T) (h *house, room string) {
+// newFileFixture is a fixture that keeps files of up to 100 kB, with a private
+// room of Pablo's.
+func newFileFixture(t *testing.T) (h *fixture, room string) {
 	t.Helper()
-	h = newHouse(t)
+	h = newFixture(t)
 	blobs, err := blob.OpenDir(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -55,7 +55,7 @@ func newFileHouse(t *testing.T) (h *house, room string) {
 	return h, view.ID + view.Room.ID
 }
 
-func (h *house) uploadFile(who, name, body string) chat.File {
+func (h *fixture) uploadFile(who, name, body string) chat.File {
 	h.t.Helper()
 	a := h.do("POST", "/files?name="+name, body, h.as(who))
 	var f chat.File
@@ -66,7 +66,7 @@ func (h *house) uploadFile(who, name, body string) chat.File {
 }
 
 // sendFile uploads and sends a file, and returns its path.
-func (h *house) sendFile(who, room, name, body string) (path string, file chat.File) {
+func (h *fixture) sendFile(who, room, name, body string) (path string, file chat.File) {
 	h.t.Helper()
 	file = h.uploadFile(who, name, body)
 	a := h.do("POST", "/rooms/"+room+"/messages", fmt.Sprintf(`{"files":[%q]}`, file.ID), h.as(who))
@@ -79,7 +79,7 @@ func (h *house) sendFile(who, room, name, body string) (path string, file chat.F
 }
 
 func TestFileComesBack(t *testing.T) {
-	h, room := newFileHouse(t)
+	h, room := newFileFixture(t)
 	path, file := h.sendFile("Pablo", room, "gr%C3%BC%C3%9Fe%20%22%3B%0D%0A.txt", "0123456789")
 	if file.Name != "grüße _;__.txt" || file.Size != 10 || file.Type != "text/plain; charset=utf-8" {
 		t.Errorf("%+v", file)
@@ -128,7 +128,7 @@ func TestFileComesBack(t *testing.T) {
 }
 
 func TestFilesAreForThoseInTheRoom(t *testing.T) {
-	h, room := newFileHouse(t)
+	h, room := newFileFixture(t)
 	path, file := h.sendFile("Pablo", room, "plan.txt", "the plan")
 	tag := h.do("GET", path, "", h.as("Pablo")).Header.Get("ETag")
 	outsider := h.as("Joe")
@@ -174,7 +174,7 @@ func TestFilesAreForThoseInTheRoom(t *testing.T) {
 }
 
 func TestFilesCannotRun(t *testing.T) {
-	h, room := newFileHouse(t)
+	h, room := newFileFixture(t)
 	for name, c := range map[string]struct{ body, kind, place string }{
 		"page.html": {"<!doctype html><script>alert(1)</script>", "application/octet-stream", "attachment"},
 		"pic.png":   {"  <html><body onload=alert(1)>", "application/octet-stream", "attachment"},
@@ -200,7 +200,7 @@ func TestFilesCannotRun(t *testing.T) {
 }
 
 func TestPicturesComeWithoutTheirPlace(t *testing.T) {
-	h, room := newFileHouse(t)
+	h, room := newFileFixture(t)
 	const place = "47.3769N 8.5417E"
 	var b bytes.Buffer
 	if err := jpeg.Encode(&b, image.NewGray(image.Rect(0, 0, 700, 300)), nil); err != nil {
@@ -228,7 +228,7 @@ func TestPicturesComeWithoutTheirPlace(t *testing.T) {
 }
 
 func TestUploadsAreJudged(t *testing.T) {
-	h, _ := newFileHouse(t)
+	h, _ := newFileFixture(t)
 	token := func(scope string) map[string]string {
 		a := h.do("POST", "/tokens", fmt.Sprintf(`{"name":"x","scopes":[%q]}`, scope), h.as("Pablo"))
 		return map[string]string{"Authorization": "Bearer " + a.field("token")}
@@ -282,7 +282,7 @@ func TestUploadsAreJudged(t *testing.T) {
 }
 
 // cookie logs a person in as a browser does.
-func (h *house) cookie(name string) string {
+func (h *fixture) cookie(name string) string {
 	h.t.Helper()
 	a := h.do("POST", "/sessions", fmt.Sprintf(`{"name":%q,"password":"password123"}`, name),
 		map[string]string{"Parley-Cookie": "set", "Origin": h.url})
@@ -293,7 +293,7 @@ func (h *house) cookie(name string) string {
 }
 
 func TestServerWithoutFiles(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	a := h.do("POST", "/files?name=a", strings.Repeat("x", 1000), h.as("Pablo"))
 	if a.StatusCode != 403 || !strings.Contains(a.field("detail"), "does not store files") {
 		t.Errorf("%s %s", a.Status, a.body)
@@ -389,7 +389,7 @@ func TestUploadPlaces(t *testing.T) {
 }
 
 func TestDocumentDescribesFiles(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	var doc struct {
 		Paths map[string]map[string]struct {
 			Parameters []struct {
@@ -432,7 +432,7 @@ func (fullDisk) Put(context.Context, string, io.Reader, int64) (int64, error) {
 func (fullDisk) Delete(context.Context, string) error { return nil }
 
 func TestFullDisk(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	h.service.Files = files.New(fullDisk{})
 	a := h.do("POST", "/files?name=a", "x", h.as("Pablo"))
 	if a.StatusCode != 503 || !strings.Contains(a.field("detail"), "no space") ||
@@ -444,7 +444,7 @@ func TestFullDisk(t *testing.T) {
 // TestDamagedPictureIsAPlainFile: no browser is told to draw what could not be
 // decoded here.
 func TestDamagedPictureIsAPlainFile(t *testing.T) {
-	h, room := newFileHouse(t)
+	h, room := newFileFixture(t)
 	body := "\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x48\x00\x48\x00\x00 and no more"
 	path, file := h.sendFile("Pablo", room, "photo.jpg", body)
 	a := h.do("GET", path, "", h.as("Pablo"))

@@ -22,8 +22,8 @@ import (
 // event and the id of a member, which a forger may have seen.
 func FuzzRequest(f *testing.F) {
 	const theWord = "sesame" // is said in that room, and is its name and topic
-	h := newHouse(f)
-	h.service.SignUp = chat.SignUpClosed // the house is not to fill up
+	h := newFixture(f)
+	h.service.SignUp = chat.SignUpClosed // the fixture is not to fill up
 	h.service.Limits.RoomsCreated = 3
 	h.service.Limits.Sends, h.service.Limits.Calls, h.service.Limits.Logins,
 		h.service.Limits.Guesses = chat.Rate{Limit: -1}, chat.Rate{Limit: -1}, chat.Rate{Limit: -1},

@@ -11,7 +11,7 @@ import (
 )
 
 func TestPicturesOfPeople(t *testing.T) {
-	h, _ := newFileHouse(t)
+	h, _ := newFileFixture(t)
 	var b bytes.Buffer
 	if err := png.Encode(&b, image.NewRGBA(image.Rect(0, 0, 300, 500))); err != nil {
 		t.Fatal(err)

@@ -21,8 +21,8 @@ import (
 	"time"
 )
 
-// house is a served service with two people.
-type house struct {
+// fixture is a served service with two people.
+type fixture struct {
 	t       testing.TB
 	url     string
 	service *chat.Service
@@ -33,9 +33,9 @@ type house struct {
 // protected is New as the server uses it.
 func protected(cfg Config) http.Handler { return Protect(cfg.Policy, slog.Default(), New(cfg)) }
 
-func newHouse(t testing.TB) *house {
+func newFixture(t testing.TB) *fixture {
 	t.Helper()
-	h := &house{t: t, log: &strings.Builder{}, token: map[string]string{}}
+	h := &fixture{t: t, log: &strings.Builder{}, token: map[string]string{}}
 	h.service = chattest.New(t, func(c *chat.Config) {
 		c.SignUp, c.Now, c.Limiter = chat.SignUpOpen, time.Now, limit.New(time.Now)
 	}).Service
@@ -76,7 +76,7 @@ func (a answer) field(name string) string {
 }
 
 // do sends a request below /api/v1, or to the path itself if it starts with //.
-func (h *house) do(method, path, body string, header map[string]string) answer {
+func (h *fixture) do(method, path, body string, header map[string]string) answer {
 	h.t.Helper()
 	url := h.url + prefix + path
 	if p, ok := strings.CutPrefix(path, "//"); ok {
@@ -104,12 +104,12 @@ func (h *house) do(method, path, body string, header map[string]string) answer {
 	return answer{res, data}
 }
 
-func (h *house) as(name string) map[string]string {
+func (h *fixture) as(name string) map[string]string {
 	return map[string]string{"Authorization": "Bearer " + h.token[name]}
 }
 
 func TestMessageRoundTrip(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	sent := h.do("POST", "/rooms/general/messages", `{"text":"hi","client_id":"1"}`, h.as("Pablo"))
 	again := h.do("POST", "/rooms/general/messages", `{"text":"hi","client_id":"1"}`, h.as("Pablo"))
 	if sent.StatusCode != 201 || string(sent.body) != string(again.body) {
@@ -124,7 +124,7 @@ func TestMessageRoundTrip(t *testing.T) {
 }
 
 func TestBadInput(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	deep := `{"text":` + strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000) + `}`
 	for _, c := range []struct {
 		name, method, path, body string
@@ -184,7 +184,7 @@ func TestBadInput(t *testing.T) {
 }
 
 func TestAuthentication(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	for name, c := range map[string]struct {
 		path   string
 		header map[string]string
@@ -212,7 +212,7 @@ func TestAuthentication(t *testing.T) {
 }
 
 func TestCookies(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	in := func(header map[string]string) answer {
 		return h.do("POST", "/sessions", `{"name":"Pablo","password":"password123"}`, header)
 	}
@@ -268,7 +268,7 @@ func TestCookies(t *testing.T) {
 }
 
 func TestHeadersAndPages(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	for path, kind := range map[string]string{"//": "text/html", "//app.js": "text/javascript",
 		"/docs": "text/html", "/docs.css": "text/css", "/openapi.json": "application/",
 		"//healthz": "text/plain", "//readyz": "text/plain", "/server": "application/json"} {
@@ -295,7 +295,7 @@ func TestHeadersAndPages(t *testing.T) {
 }
 
 func TestMetricsAreNotForEverybody(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	for name, c := range map[string]struct {
 		header map[string]string
 		status int
@@ -318,7 +318,7 @@ func TestMetricsAreNotForEverybody(t *testing.T) {
 }
 
 func TestRateLimitSaysWhen(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	var last answer
 	for range chat.DefaultLimits.Guesses.Limit + 1 {
 		last = h.do("POST", "/sessions", `{"name":"Pablo","password":"wrong password"}`, nil)
@@ -335,7 +335,7 @@ func TestRateLimitSaysWhen(t *testing.T) {
 }
 
 func TestSecretsAreNotLogged(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	h.do("POST", "/rooms/general/messages", `{"text":"a secret text"}`, h.as("Joe"))
 	h.service.Store.Close()
 	h.do("POST", "/rooms/general/messages", `{"text":"a secret text"}`, h.as("Joe"))
@@ -352,7 +352,7 @@ func TestSecretsAreNotLogged(t *testing.T) {
 // TestDocumentDescribesEveryAction also follows every reference in the
 // document.
 func TestDocumentDescribesEveryAction(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	a := h.do("GET", "/openapi.json", "", nil)
 	var doc struct {
 		OpenAPI string `json:"openapi"`
@@ -424,7 +424,7 @@ func TestDocumentDescribesEveryAction(t *testing.T) {
 // TestNullAndMissing: a field that is not there, or null, is refused instead of
 // taken for its zero value.
 func TestNullAndMissing(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	for _, c := range []struct{ method, path, body, field string }{
 		{"PUT", "/rooms/general/notify", `{"level":null}`, "level"},
 		{"PUT", "/rooms/general/notify", `{}`, "level"},
@@ -445,7 +445,7 @@ func TestNullAndMissing(t *testing.T) {
 
 // TestAnswersAreNotEscaped: escaping for HTML would make six bytes of each <.
 func TestAnswersAreNotEscaped(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	text := strings.Repeat("<", 1000)
 	a := h.do("POST", "/rooms/general/messages", fmt.Sprintf(`{"text":%q}`, text), h.as("Pablo"))
 	if !strings.Contains(string(a.body), text) {
@@ -505,7 +505,7 @@ func TestProtect(t *testing.T) {
 
 // TestDocumentIsStrict: generated clients trust what it says.
 func TestDocumentIsStrict(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	body := string(h.do("GET", "/openapi.json", "", nil).body)
 	if strings.Contains(body, `["array","null"]`) {
 		t.Error("a list may be null")
@@ -538,7 +538,7 @@ func TestDocumentIsStrict(t *testing.T) {
 // TestOutdatedCookie: who logged in with an earlier version stays logged in,
 // and gets the cookie with the server's id.
 func TestOutdatedCookie(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	handler := protected(Config{Service: h.service, Policy: &clientinfo.Policy{ServerID: "7"},
 		Socket: http.NotFoundHandler(), Web: fstest.MapFS{}})
 	get := func(cookie string) *httptest.ResponseRecorder {

@@ -9,7 +9,7 @@ import (
 // TestWebClientIsSentSmallAndKept asks by hand for each encoding: the transport
 // would ask for gzip by itself, and unpack it.
 func TestWebClientIsSentSmallAndKept(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	tags := map[string]bool{}
 	for _, c := range []struct{ path, accept, encoding, cache string }{
 		{"//assets/app.css", "gzip, deflate, br, zstd", "br", "immutable"},

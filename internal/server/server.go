@@ -95,7 +95,7 @@ func New(core *Core, cfg Config) *Server {
 	s.handler = rest.Protect(cfg.Policy, core.Log, s.handler)
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stopJobs = cancel
-	s.jobs.Go(func() { core.every(ctx, maintainEvery, "tend", core.Service.Maintain) })
+	s.jobs.Go(func() { core.every(ctx, maintainEvery, "maintain", core.Service.Maintain) })
 	s.jobs.Go(func() { core.every(ctx, sendDueEvery, "schedule", core.Service.SendDue) })
 	s.jobs.Go(func() {
 		defer closeSender()

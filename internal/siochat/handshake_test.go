@@ -233,7 +233,7 @@ func TestAuthenticate(t *testing.T) {
 		}
 	}
 
-	// A stranger, who authenticates later.
+	// A client that authenticates later.
 	c = f.dial("")
 	for _, action := range []string{"sync", "account.get", "message.send", "room.list"} {
 		if e := refusal(c.call(action, map[string]any{})); e != chat.CodeUnauthenticated {
@@ -306,28 +306,28 @@ func TestTooMany(t *testing.T) {
 		c.conn.Close()
 		return false
 	})
-	// Strangers of one address have a bound of their own, whether they connect
-	// or not.
-	var strangers []*client
+	// Unauthenticated clients of one address have a bound of their own, whether
+	// they connect or not.
+	var unauthenticated []*client
 	for i := range 5 {
-		eventually(t, "a stranger to be let in", func() bool {
+		eventually(t, "an unauthenticated client to be let in", func() bool {
 			status, conn, in := f.upgrade(websocket, nil)
 			if status == 101 {
-				strangers = append(strangers, &client{t: t, conn: conn, in: in})
+				unauthenticated = append(unauthenticated, &client{t: t, conn: conn, in: in})
 			}
 			return status == 101
 		})
 		if i%2 == 0 {
-			strangers[i].read()
-			strangers[i].join("")
+			unauthenticated[i].read()
+			unauthenticated[i].join("")
 		}
 	}
 	if status, _, _ := f.upgrade(websocket, nil); status != 429 {
-		t.Errorf("a sixth stranger of one address: %d", status)
+		t.Errorf("a sixth unauthenticated client of one address: %d", status)
 	}
 	res, _ := f.request("GET", polling, nil, "")
 	if res.StatusCode != 429 || res.Header.Get("Retry-After") != "60" {
-		t.Errorf("a sixth stranger who polls: %s, retry after %q", res.Status, res.Header.Get("Retry-After"))
+		t.Errorf("a sixth unauthenticated client that polls: %s, retry after %q", res.Status, res.Header.Get("Retry-After"))
 	}
 	// Sessions in all.
 	full := false
@@ -344,7 +344,7 @@ func TestTooMany(t *testing.T) {
 		other.send("ping")
 	}
 	other.closes("too many events", 4003, true)
-	for _, c := range strangers {
+	for _, c := range unauthenticated {
 		c.conn.Close()
 	}
 }
@@ -406,9 +406,9 @@ func TestUnconnected(t *testing.T) {
 	if got := late.join(""); !strings.HasPrefix(got, "44") {
 		t.Errorf("connecting with the token that opened the session: %s", got)
 	}
-	silent.closes("a stranger who does not connect", 0, false)
+	silent.closes("an unauthenticated client that does not connect", 0, false)
 	idle.closes("a person who does not connect", 0, false)
-	eventually(t, "a stranger who polls to be closed", func() bool {
+	eventually(t, "an unauthenticated client that polls to be closed", func() bool {
 		res, _ := f.request("POST", polling+"&sid="+sid, nil, "3")
 		return res.StatusCode == 400
 	})

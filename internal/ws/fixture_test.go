@@ -67,15 +67,15 @@ func newFixture(t testing.TB, change func(*settings)) *fixture {
 		}
 		return nil
 	}
-	roster := hub.NewLocalPresence(f.bell)
+	presence := hub.NewLocalPresence(f.bell)
 	quiet := slog.New(slog.DiscardHandler)
 	s := settings{
 		chat: chattest.Config(),
-		hub:  hub.Config{Log: f.model, Bell: f.bell, Presence: roster, Check: -1, Logger: quiet},
+		hub:  hub.Config{Log: f.model, Bell: f.bell, Presence: presence, Check: -1, Logger: quiet},
 		ws:   ws.Config{Log: quiet},
 		live: live.Config{Log: quiet, MaxFrames: -1},
 	}
-	s.chat.Store, s.chat.Bell, s.chat.Presence = f.model, f.bell, roster
+	s.chat.Store, s.chat.Bell, s.chat.Presence = f.model, f.bell, presence
 	s.chat.SignUp, s.chat.Limits = chat.SignUpOpen, chattest.Unlimited()
 	if change != nil {
 		change(&s)
@@ -102,7 +102,7 @@ func newFixture(t testing.TB, change func(*settings)) *fixture {
 		f.server.Close()
 		sessions.Close()
 		f.hub.Close()
-		roster.Close()
+		presence.Close()
 		f.http.Close()
 	})
 	return f

@@ -3,7 +3,8 @@ package ws_test
 import "testing"
 
 // TestFull: there is an end to how many sockets a server takes, by the
-// handler's count, which knows strangers too, and by the hub's.
+// handler's count, which includes clients that have not logged in, and by the
+// hub's.
 func TestFull(t *testing.T) {
 	for name, limit := range map[string]func(*settings){
 		"the handler": func(s *settings) { s.live.MaxConns = 3 },

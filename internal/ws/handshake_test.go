@@ -219,9 +219,9 @@ func TestTooMany(t *testing.T) {
 		conn.Close()
 		return res.StatusCode == 101
 	})
-	// Strangers of one address have a bound of their own.
+	// Unauthenticated clients of one address have a bound of their own.
 	for range 5 {
-		eventually(t, "a stranger to be let in", func() bool {
+		eventually(t, "an unauthenticated client to be let in", func() bool {
 			res, conn, _ := f.upgrade("/api/v1/ws", nil)
 			if t.Cleanup(func() { conn.Close() }); res.StatusCode != 101 {
 				conn.Close()
@@ -231,7 +231,7 @@ func TestTooMany(t *testing.T) {
 	}
 	res, conn, _ = f.upgrade("/api/v1/ws", nil)
 	if conn.Close(); res.StatusCode != 429 {
-		t.Errorf("a sixth stranger of one address: %s", res.Status)
+		t.Errorf("a sixth unauthenticated client of one address: %s", res.Status)
 	}
 	flood := f.dial(mary)
 	for range 41 {
