@@ -85,4 +85,62 @@ describe('languages', { skip: missing() }, () => {
       await mary.context.close()
     })
   }
+
+  // Found by what they are, not by their texts: those differ.
+  for (const [locale, dir] of [['ar-EG', 'rtl'], ['ja-JP', 'ltr'], ['pl-PL', 'ltr']]) {
+    for (const width of [390, 1440]) {
+      it(`shows its screens in ${locale} at ${width} px`, async () => {
+        const pablo = await Person.arrive(browser, server.url, { locale, viewport: { width, height: 844 } })
+        const { page } = pablo
+        const check = async (name) => {
+          assert.deepEqual(await overlaps(page), [], `${name}, ${locale}`)
+          const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
+          assert.equal(wide, 0, `${name} is wider than the page`)
+          if (!process.env.SHOTS) return
+          mkdirSync(process.env.SHOTS, { recursive: true })
+          await page.waitForTimeout(250) // transitions
+          await page.screenshot({ path: join(process.env.SHOTS, `${locale}-${width}-${name}.png`) })
+        }
+        const open = async (name, act) => {
+          await act()
+          await page.locator('dialog[open], [role=dialog]').last().waitFor()
+          await check(name)
+          await page.keyboard.press('Escape')
+          await page.locator('dialog[open], [role=dialog]').waitFor({ state: 'detached' })
+        }
+        await page.goto(server.url)
+        await page.locator('input[autocomplete=username]').fill('Pablo')
+        await check('gate')
+        await page.locator('input[type=password]').fill('password123')
+        await page.keyboard.press('Enter')
+        await page.locator('.room-item').first().waitFor()
+        assert.equal(await page.evaluate(() => document.documentElement.dir), dir)
+        if (width < 720) {
+          await check('list')
+          await page.locator('.room-item', { hasText: 'General' }).click()
+        }
+        await page.locator('.message').last().waitFor()
+        await check('room')
+        await page.locator('.message').last().hover()
+        await page.locator('.message-actions button[aria-haspopup=menu]').last().click()
+        await page.getByRole('menu').waitFor()
+        await check('message-menu')
+        await page.keyboard.press('Escape')
+        await page.locator('.room-head button[aria-haspopup=menu]').last().click()
+        await page.getByRole('menu').waitFor()
+        await check('room-menu')
+        await page.keyboard.press('Escape')
+        await open('help', () => page.keyboard.press('Control+/'))
+        await open('switcher', () => page.keyboard.press('Control+k'))
+        await page.goto(`${server.url}/#/admin/people`)
+        await page.locator('.shell-admin table, .shell-admin ul, .shell-admin li').first().waitFor()
+        await check('admin-people')
+        await page.goto(`${server.url}/#/admin/audit`)
+        await page.locator('.shell-admin').waitFor()
+        await check('admin-audit')
+        assert.deepEqual(pablo.faults, [])
+        await pablo.context.close()
+      })
+    }
+  }
 })

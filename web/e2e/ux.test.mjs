@@ -248,7 +248,7 @@ describe('what one sees and does every day', { skip: missing() }, () => {
     await say('@Mary in the thread', { thread: no })
     await page.getByRole('region', { name: 'Unread threads' }).locator('.badge.called').waitFor()
     await page.locator('.room-item', { hasText: 'General' }).locator('[title*="mention in a thread"]').waitFor()
-    await page.getByRole('region', { name: 'Unread threads' }).getByRole('button').click()
+    await page.getByRole('region', { name: 'Unread threads' }).getByRole('button', { name: 'in the thread' }).click()
     await page.getByRole('complementary', { name: 'Thread' }).locator('.message', { hasText: 'in the thread' }).waitFor()
     await page.getByRole('button', { name: 'Close thread' }).click()
   })
@@ -302,6 +302,30 @@ describe('what one sees and does every day', { skip: missing() }, () => {
     await page.goBack()
     await sheet.waitFor({ state: 'detached' })
     assert.ok(await heading.isVisible())
+    assert.deepEqual(p.faults, [])
+    await p.context.close()
+  })
+
+  it('keeps open what one opens while the browser goes back from the last', async () => {
+    const p = await Person.arrive(browser, server.url, { viewport: phone.viewport })
+    const { page } = p
+    await page.goto(server.url)
+    await page.getByLabel('Name').fill('Mary')
+    await page.getByLabel('Password').fill('password123')
+    await page.getByRole('button', { name: 'Log in' }).click()
+    await p.open('General')
+    for (let i = 0; i < 5; i++) {
+      await page.keyboard.press('Control+k')
+      await page.getByRole('combobox').waitFor()
+      await page.evaluate((after) => {
+        document.querySelector('dialog').dispatchEvent(new Event('cancel', { cancelable: true }))
+        setTimeout(() => document.querySelector('.room-head button[aria-pressed]').click(), after)
+      }, i)
+      await until('the search to have its entry', () => page.evaluate(() => history.state?.name === 'search' && document.querySelector('.search-pane') !== null))
+      await page.goBack()
+      await page.locator('.search-pane').waitFor({ state: 'detached' })
+      assert.ok(await page.getByRole('heading', { level: 1, name: 'General' }).isVisible())
+    }
     assert.deepEqual(p.faults, [])
     await p.context.close()
   })

@@ -24,7 +24,7 @@ export const overlaps = (page) =>
     }
     const say = (el) => `${el.tagName.toLowerCase()}.${el.className.baseVal ?? el.className} "${(el.getAttribute('aria-label') ?? el.textContent).trim().slice(0, 30)}"`
     const faults = []
-    const over = '.popover, .completion, [role=menu], dialog, .members, .toasts'
+    const over = '.room-more, .popover, .completion, [role=menu], dialog, .members, .toasts'
     const root = document.documentElement
     if (root.scrollWidth > root.clientWidth) faults.push(`the page is ${root.scrollWidth} px wide in ${root.clientWidth}`)
     const things = [...document.querySelectorAll('button, a, input, select, textarea, h1, h2, kbd, .badge, time, .avatar, .room-title, .room-preview, .person-name, .message-author, .markdown, .tick')]

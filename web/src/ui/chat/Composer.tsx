@@ -269,7 +269,7 @@ export function Composer({ room }: { room: RoomView }) {
         <textarea
           ref={area}
           rows={1}
-          dir="auto"
+          dir={text ? 'auto' : undefined} // what stands there while it is empty is in the page's language
           value={text}
           placeholder={room.kind === 'thread' ? t('thread.placeholder') : t('composer.placeholder', { room: room.kind === 'public' ? `#${title}` : title })}
           aria-label={t('composer.label', { room: title })}

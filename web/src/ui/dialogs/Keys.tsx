@@ -71,9 +71,11 @@ export function Keys({ onClose }: { onClose: () => void }) {
                   {combos.map((combo, i) => (
                     <span key={combo.join()}>
                       {i > 0 && <span className="keys-or"> {t('keys.or')} </span>}
-                      {combo.map((k) => (
-                        <kbd key={k}>{name(k)}</kbd>
-                      ))}
+                      <bdi dir="ltr">
+                        {combo.map((k) => (
+                          <kbd key={k}>{name(k)}</kbd>
+                        ))}
+                      </bdi>
                     </span>
                   ))}
                 </dt>
