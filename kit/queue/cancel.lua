@@ -1,4 +1,5 @@
--- ARGV: id. Returns the state that the job was in: ready, delayed and blocked ones
+-- ARGV: id, how long dead letters are kept in ms. Returns the state that the job was
+-- in: ready, delayed, waiting and blocked ones
 -- are cancelled, an active one will be, others stay as they are.
 local id = ARGV[1]
 local m = load(id)
@@ -15,6 +16,8 @@ if call('ZREM', R, id) == 1 then
 	if m.k then unblock(m.k) end
 elseif call('ZREM', D, id) == 1 then
 	state = 'delayed'
+elseif call('ZREM', V, id) == 1 then
+	state = 'waiting'
 elseif m.k then
 	state = 'blocked'
 	for _, member in ipairs(call('ZRANGEBYLEX', B, '[' .. m.k .. '\0', '(' .. m.k .. '\1')) do
@@ -23,5 +26,5 @@ elseif m.k then
 else
 	return ''
 end
-cancelled(id, m)
+cancelled(id, m, tonumber(ARGV[2]))
 return state

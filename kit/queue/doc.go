@@ -29,13 +29,21 @@
 //
 // # No job is stranded
 //
-// A job is in exactly one of the sets ready, delayed, blocked, active, done and
-// dead, and that is its state; nothing else records it. Each change of state is
-// one script. Active jobs are ordered by the end of their leases, so there is
-// no active job without a lease, and every worker looks for leases that ended
-// with every call. Nothing depends on a process of its own, a leader, or a
-// message that might be lost: who waits is woken through a list, and looks by
-// itself after [WorkerOptions.PollInterval].
+// A job is in exactly one of the sets ready, delayed, blocked, waiting, active,
+// done and dead, and that is its state; nothing else records it. Each change of
+// state is one script. Active jobs are ordered by the end of their leases, so
+// there is no active job without a lease, and every worker looks for leases
+// that ended with every call. Nothing depends on a process of its own, a
+// leader, or a message that might be lost: who waits is woken through a list,
+// and looks by itself after [WorkerOptions.PollInterval].
+//
+// # Jobs that wait for jobs
+//
+// [JobOptions.After] has a job wait until others are completed, so that a part
+// of the work can be done by many and the end of it by one. Their results can
+// be looked up by then, if their retention is long enough. When one of them is
+// given up, so is the job that waits: both are dead letters, to be redriven in
+// that order.
 //
 // # Schedules
 //
@@ -98,10 +106,11 @@
 //	<prefix>:{<name>}:delayed    sorted by due time
 //	<prefix>:{<name>}:active     sorted by the end of the lease
 //	<prefix>:{<name>}:blocked    by key
+//	<prefix>:{<name>}:waiting    for other jobs
 //	<prefix>:{<name>}:done       sorted by when they are forgotten
 //	<prefix>:{<name>}:dead       sorted by when they are forgotten
 //	<prefix>:{<name>}:timers     when keys and unique names are free
-//	<prefix>:{<name>}:control    hash: order, pause, unique names, how many of a key run, counts
+//	<prefix>:{<name>}:control    hash: order, pause, unique names, how many of a key run, who waits for whom, counts
 //	<prefix>:{<name>}:schedules  hash: next time and spec of each
 //	<prefix>:{<name>}:wake       wakes idle workers
 package queue

@@ -26,6 +26,7 @@ m.how = how
 if how == 'done' then
 	call('HINCRBY', C, 'n:done', 1)
 	free(id, m)
+	settle(id)
 	if m.r then
 		m.z = now
 		save(id, m)
@@ -37,7 +38,7 @@ if how == 'done' then
 elseif how == 'dead' then
 	bury(id, m, text, keep)
 elseif how == 'cancelled' then
-	cancelled(id, m)
+	cancelled(id, m, keep)
 elseif how == 'released' then
 	save(id, m)
 	ready(id, m, true)

@@ -17,18 +17,20 @@ import (
 type State string
 
 // The states of a job. A job that failed and is to be tried again is delayed. A
-// blocked one waits for its key. Done ones are completed, or cancelled.
+// blocked one waits for its key, a waiting one for other jobs. Done ones are
+// completed, or cancelled.
 const (
 	Ready   State = "ready"
 	Delayed State = "delayed"
 	Blocked State = "blocked"
+	Waiting State = "waiting"
 	Active  State = "active"
 	Done    State = "done"
 	Dead    State = "dead"
 )
 
 // States are all states.
-func States() []State { return []State{Ready, Delayed, Blocked, Active, Done, Dead} }
+func States() []State { return []State{Ready, Delayed, Blocked, Waiting, Active, Done, Dead} }
 
 // Info is what is known of a job. Times are by the clock of Redis, and zero
 // where there is none.
@@ -42,6 +44,7 @@ type Info struct {
 
 	Priority    int
 	Key, Unique string
+	After       []string
 	MaxAttempts int
 	Failures    int    // attempts that failed
 	Lost        int    // attempts whose worker was lost
@@ -117,7 +120,7 @@ func (a *Admin) inspect(ctx context.Context, args ...string) (found []Info, err 
 		}
 		info := Info{ID: f[0], State: State(f[1]), Cancelled: m.Cancelled == 1,
 			Payload: raw(f[3]), Result: raw(f[4]), Progress: raw(f[5]),
-			Priority: m.Priority, Key: m.Key, Unique: m.Unique, MaxAttempts: m.MaxAttempts,
+			Priority: m.Priority, Key: m.Key, Unique: m.Unique, After: m.After, MaxAttempts: m.MaxAttempts,
 			Failures: m.Failures, Lost: m.Lost, LastError: m.Error, Worker: m.Worker,
 			EnqueuedAt: instant(m.At), StartedAt: instant(m.Started), FinishedAt: instant(m.Finished)}
 		switch info.State {
@@ -147,7 +150,7 @@ func instant(ms int64) time.Time {
 
 // Stats are counts of a queue.
 type Stats struct {
-	Ready, Delayed, Active, Dead, Done, Blocked int64
+	Ready, Delayed, Active, Dead, Done, Blocked, Waiting int64
 
 	Paused bool
 
@@ -155,23 +158,23 @@ type Stats struct {
 	// become dead letters and were cancelled, since the queue exists.
 	Completed, Failed, Died, Cancelled int64
 
-	// Waiting is the age of the job that is next.
-	Waiting time.Duration
+	// Latency is the age of the job that is next.
+	Latency time.Duration
 }
 
 // Stats counts the queue's jobs, at a cost that does not depend on them.
 func (a *Admin) Stats(ctx context.Context) (Stats, error) {
 	n, err := a.run(ctx, statsScript).AsIntSlice()
-	if err == nil && len(n) != 13 {
+	if err == nil && len(n) != 14 {
 		err = errors.New("unexpected reply")
 	}
 	if err != nil {
 		return Stats{}, fmt.Errorf("queue: stats: %w", err)
 	}
 	s := Stats{Ready: n[0], Delayed: n[1], Active: n[2], Dead: n[3], Done: n[4], Blocked: n[5],
-		Paused: n[6] == 1, Completed: n[7], Failed: n[8], Died: n[9], Cancelled: n[10]}
-	if n[11] > 0 {
-		s.Waiting = time.Duration(n[12]-n[11]) * time.Millisecond
+		Waiting: n[6], Paused: n[7] == 1, Completed: n[8], Failed: n[9], Died: n[10], Cancelled: n[11]}
+	if n[12] > 0 {
+		s.Latency = time.Duration(n[13]-n[12]) * time.Millisecond
 	}
 	return s, nil
 }
@@ -195,7 +198,7 @@ func (a *Admin) pause(ctx context.Context, how string) error {
 // and is cancelled if the handler returns an error; one that is Done or Dead
 // stays so. It returns ErrNotFound when there is no such job.
 func (a *Admin) Cancel(ctx context.Context, id string) (State, error) {
-	state, err := a.run(ctx, cancelScript, id).ToString()
+	state, err := a.run(ctx, cancelScript, id, milliseconds(a.opt.DeadRetention)).ToString()
 	if err != nil {
 		return "", fmt.Errorf("queue: cancel: %w", err)
 	}
@@ -227,6 +230,8 @@ func (a *Admin) Redrive(ctx context.Context, ids ...string) error {
 			all = errors.Join(all, fmt.Errorf("%w: %q", ErrNotFound, ids[i]))
 		case -1:
 			all = errors.Join(all, fmt.Errorf("%w: %q", ErrDuplicate, ids[i]))
+		case -2:
+			all = errors.Join(all, fmt.Errorf("%w: %q", ErrAfter, ids[i]))
 		}
 	}
 	return all

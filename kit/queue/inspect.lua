@@ -1,9 +1,9 @@
 -- Reads jobs. ARGV: 'ids' and ids, or a state, an offset and a count. Returns for
 -- each id, state, meta, payload, result, progress and the time that its set is
 -- ordered by.
-local sets = { ready = R, delayed = D, active = A, dead = X, done = F }
+local sets = { ready = R, delayed = D, active = A, dead = X, done = F, waiting = V }
 local function state(id, m)
-	for _, name in ipairs({ 'ready', 'delayed', 'dead', 'done' }) do
+	for _, name in ipairs({ 'ready', 'delayed', 'dead', 'done', 'waiting' }) do
 		local at = call('ZSCORE', sets[name], id)
 		if at then return name, at end
 	end

@@ -100,6 +100,12 @@ type JobOptions struct {
 	// [WorkerOptions.PerKey] and [WorkerOptions.PerKeyInterval].
 	Key string
 
+	// After has the ids of jobs of this queue that must be completed first;
+	// they may be entries before this one in the same EnqueueMany. When one of
+	// them becomes a dead letter or is cancelled, so does this job become a
+	// dead letter. Delay and At cannot be had with it.
+	After []string
+
 	// MaxAttempts and Retention replace those of Options.
 	MaxAttempts int
 	Retention   time.Duration
@@ -113,6 +119,14 @@ func (o JobOptions) check() error {
 		if !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' }) {
 			return fmt.Errorf("queue: the %s %q is not valid UTF-8, or has control characters", what, text)
 		}
+	}
+	for _, id := range o.After {
+		if err := (JobOptions{ID: id}).check(); err != nil || id == "" {
+			return errors.Join(err, fmt.Errorf("queue: no job can be called %q", id))
+		}
+	}
+	if len(o.After) > 0 && (o.Delay > 0 || !o.At.IsZero()) {
+		return errors.New("queue: a job that waits for others cannot have a time of its own")
 	}
 	if o.Priority < -100 || o.Priority > 100 || o.MaxAttempts < 0 || o.Timeout < 0 || o.UniqueFor < 0 {
 		return fmt.Errorf("queue: job options out of range: %+v", o)
@@ -197,6 +211,10 @@ func Backoff(failures int) time.Duration {
 var (
 	// ErrDuplicate says that the id or the unique name is another job's.
 	ErrDuplicate = errors.New("queue: there is such a job already")
+
+	// ErrAfter says that a job to wait for is not there, or will not be
+	// completed.
+	ErrAfter = errors.New("queue: a job to wait for is not there, or will not be completed")
 
 	// ErrNotFound says that there is no record of the job.
 	ErrNotFound = errors.New("queue: no such job")

@@ -124,7 +124,8 @@ type count struct {
 }
 
 func (s Stats) counts() []count {
-	return []count{{Ready, s.Ready}, {Delayed, s.Delayed}, {Blocked, s.Blocked}, {Active, s.Active},
+	return []count{{Ready, s.Ready}, {Delayed, s.Delayed}, {Blocked, s.Blocked},
+		{Waiting, s.Waiting}, {Active, s.Active},
 		{Done, s.Done}, {Dead, s.Dead}}
 }
 
@@ -145,7 +146,7 @@ func (a *Admin) render(w http.ResponseWriter, r *http.Request, queues []*Admin, 
 	}
 	var err error
 	if data.Stats, err = a.Stats(r.Context()); err == nil {
-		data.Stats.Waiting = data.Stats.Waiting.Truncate(time.Second)
+		data.Stats.Latency = data.Stats.Latency.Truncate(time.Second)
 		data.Counts = data.Stats.counts()
 		data.Schedules, err = a.Schedules(r.Context())
 	}

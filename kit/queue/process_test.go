@@ -167,6 +167,9 @@ func TestJudge(t *testing.T) {
 			}
 			opt := JobOptions{ID: id, Delay: time.Duration(rand.IntN(200)) * time.Millisecond,
 				Priority: rand.IntN(3), Key: []string{"", "a", "b", id}[rand.IntN(4)]}
+			if n%7 == 6 {
+				opt.Delay, opt.After = 0, []string{strconv.Itoa(n - 1), strconv.Itoa(n - 3)}
+			}
 			for {
 				_, err := q.Enqueue(context.Background(), job, opt)
 				if err == nil || errors.Is(err, ErrDuplicate) {
@@ -185,6 +188,7 @@ func TestJudge(t *testing.T) {
 		w := workers[i]
 		deed := []string{"kill", "stop", "redis", "pause", "flush", "cut"}[rand.IntN(6)]
 		deeds[deed]++
+		t.Log(deed, w.cmd.Process.Pid, time.Now().UnixMilli()%1e6)
 		switch deed {
 		case "kill":
 			w.end(syscall.SIGKILL)
@@ -210,7 +214,7 @@ func TestJudge(t *testing.T) {
 	producer.Wait()
 	eventually(t, "no job is left", func() bool {
 		s, err := q.Stats(t.Context())
-		return err == nil && s.Ready+s.Delayed+s.Blocked+s.Active == 0
+		return err == nil && s.Ready+s.Delayed+s.Blocked+s.Waiting+s.Active == 0
 	})
 	for _, w := range workers {
 		w.in.Close()
@@ -239,6 +243,7 @@ func judge(t *testing.T, path string, acknowledged map[string]bool) (runs int) {
 		token, first, last, latest int64
 		pid                        int
 		ended                      bool
+		deeds                      []string
 	}
 	jobs := map[string][]*run{}
 	file, err := os.Open(path)
@@ -254,10 +259,11 @@ func judge(t *testing.T, path string, acknowledged map[string]bool) (runs int) {
 		i := slices.IndexFunc(jobs[id], func(r *run) bool { return r.token == token })
 		if i < 0 {
 			i = len(jobs[id])
-			jobs[id] = append(jobs[id], &run{token: token, first: at, last: at, latest: at, pid: pid})
+			jobs[id] = append(jobs[id], &run{token: token, first: at, latest: at, pid: pid})
 		}
 		r := jobs[id][i]
-		if at-r.latest < heldUp {
+		r.deeds = append(r.deeds, fmt.Sprint(what, " ", at/1e6%1e6))
+		if what == "step" && at-r.latest < heldUp {
 			r.last = at
 		}
 		r.latest = at
@@ -272,8 +278,8 @@ func judge(t *testing.T, path string, acknowledged map[string]bool) (runs int) {
 		slices.SortFunc(of, func(a, b *run) int { return int(a.token - b.token) })
 		for i, r := range of[1:] {
 			if before := of[i]; before.last > r.first {
-				t.Errorf("job %s: the run %d goes on %s after the run %d began", id, before.token,
-					time.Duration(before.last-r.first), r.token)
+				t.Errorf("job %s: the run %d goes on %s after the run %d began: %v, then %v", id, before.token,
+					time.Duration(before.last-r.first), r.token, before.deeds, r.deeds)
 			}
 		}
 		if strings.HasPrefix(id, "tick@") {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -98,7 +99,7 @@ func NewAdmin(client rueidis.Client, opt Options) (*Admin, error) {
 		return nil, err
 	}
 	a := &Admin{client: client, opt: opt}
-	for _, name := range []string{"jobs", "ready", "delayed", "active", "dead", "done", "blocked",
+	for _, name := range []string{"jobs", "ready", "delayed", "active", "dead", "done", "blocked", "waiting",
 		"timers", "control", "schedules", "wake"} {
 		a.keys = append(a.keys, opt.Prefix+":{"+opt.Name+"}:"+name)
 	}
@@ -138,7 +139,8 @@ func (q *Queue[T]) EnqueueMany(ctx context.Context, entries []Entry[T]) (ids []s
 	if len(entries) == 0 {
 		return nil, nil
 	}
-	args := make([]string, 0, 7*len(entries))
+	args := make([]string, 0, 8*len(entries))
+	named := map[string]bool{} // those with unique names, which may be left out
 	for _, e := range entries {
 		if e.Options.ID == "" {
 			e.Options.ID = rand.Text()
@@ -147,6 +149,12 @@ func (q *Queue[T]) EnqueueMany(ctx context.Context, entries []Entry[T]) (ids []s
 		if err != nil {
 			return nil, err
 		}
+		if slices.ContainsFunc(e.Options.After, func(id string) bool { return named[id] }) {
+			return nil, errors.New("queue: enqueue: an entry that another waits for cannot have a unique name")
+		}
+		if e.Options.Unique != "" {
+			named[e.Options.ID] = true
+		}
 		ids, args = append(ids, e.Options.ID), append(args, job...)
 	}
 	taken, err := q.run(ctx, enqueueScript, args...).AsStrSlice()
@@ -154,6 +162,9 @@ func (q *Queue[T]) EnqueueMany(ctx context.Context, entries []Entry[T]) (ids []s
 		err = errors.New("unexpected reply")
 	}
 	if err != nil {
+		if refusal, ok := rueidis.IsRedisErr(err); ok && strings.HasPrefix(refusal.Error(), "NOJOB") {
+			err = ErrAfter
+		}
 		return nil, fmt.Errorf("queue: enqueue: %w", err)
 	}
 	var duplicates error
@@ -169,13 +180,14 @@ func (q *Queue[T]) EnqueueMany(ctx context.Context, entries []Entry[T]) (ids []s
 // meta is what is known of a job, as in Redis: set by enqueue above, by the
 // scripts below.
 type meta struct {
-	Priority    int    `json:"p,omitempty"`
-	Unique      string `json:"u,omitempty"`
-	UniqueFor   int64  `json:"h,omitempty"` // ms
-	Key         string `json:"k,omitempty"`
-	MaxAttempts int    `json:"m"`
-	Retention   int64  `json:"r,omitempty"` // ms
-	Timeout     int64  `json:"t,omitempty"` // ms
+	Priority    int      `json:"p,omitempty"`
+	Unique      string   `json:"u,omitempty"`
+	UniqueFor   int64    `json:"h,omitempty"` // ms
+	Key         string   `json:"k,omitempty"`
+	After       []string `json:"a,omitempty"`
+	MaxAttempts int      `json:"m"`
+	Retention   int64    `json:"r,omitempty"` // ms
+	Timeout     int64    `json:"t,omitempty"` // ms
 
 	At        int64  `json:"at,omitempty"` // enqueued
 	Token     int64  `json:"n,omitempty"`
@@ -198,7 +210,7 @@ func (q *Queue[T]) record(payload T, opt JobOptions) ([]string, error) {
 		return nil, fmt.Errorf("queue: encode a payload: %w", err)
 	}
 	m := meta{Priority: opt.Priority, Unique: opt.Unique, UniqueFor: opt.UniqueFor.Milliseconds(),
-		Key: opt.Key, MaxAttempts: opt.MaxAttempts, Timeout: opt.Timeout.Milliseconds()}
+		Key: opt.Key, After: opt.After, MaxAttempts: opt.MaxAttempts, Timeout: opt.Timeout.Milliseconds()}
 	if m.MaxAttempts == 0 {
 		m.MaxAttempts = q.opt.MaxAttempts
 	}
@@ -215,7 +227,7 @@ func (q *Queue[T]) record(payload T, opt JobOptions) ([]string, error) {
 	}
 	return []string{opt.ID, strings.TrimSuffix(string(head), "}"), string(body),
 		milliseconds(max(opt.Delay, 0)), strconv.FormatInt(max(at, 0), 10), opt.Unique,
-		strconv.Itoa(opt.Priority)}, nil
+		strconv.Itoa(opt.Priority), strings.Join(opt.After, "\n")}, nil
 }
 
 // run runs a script on the queue's keys within the time-out.

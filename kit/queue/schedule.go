@@ -41,6 +41,9 @@ func (q *Queue[T]) Every(name, spec string, payload T, opt JobOptions) error {
 	if err != nil {
 		return err
 	}
+	if len(opt.After) > 0 {
+		return errors.New("queue: a schedule cannot wait for a job")
+	}
 	opt.ID, opt.Delay, opt.At = name, 0, time.Time{}
 	job, err := q.record(payload, opt)
 	if err != nil {

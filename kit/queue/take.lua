@@ -23,7 +23,7 @@ for _, member in ipairs(due(A)) do
 		m.l = (m.l or 0) + 1
 		leave(m.k)
 		if call('HEXISTS', C, 'c:' .. id) == 1 then
-			cancelled(id, m)
+			cancelled(id, m, keep)
 		elseif m.l >= losses then
 			bury(id, m, 'the worker was lost ' .. m.l .. ' times while the job ran', keep)
 			lost[#lost + 1] = { id, '1' }
