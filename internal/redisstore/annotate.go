@@ -14,12 +14,11 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// annotate applies annotations of one room in order. It reads what they are
-// judged by, applies them with the rules of the chat package, and writes the
-// outcome on the condition that nothing of that has changed; otherwise it
-// starts again. All annotations that wait on this node go together, so only
-// nodes contend. If each stands for itself, errs has the refusals; otherwise
-// one refusal refuses all.
+// annotate applies annotations of one room in order. It reads the messages, the
+// members and the room, applies the rules of package chat, and writes the
+// result if none of these has changed; otherwise it starts again. All
+// annotations that wait on this node go together, so only nodes contend. If
+// they are independent, errs has their errors; otherwise one error fails all.
 func (s *Store) annotate(ctx context.Context, room chat.RoomID, changes []chat.Change,
 	each bool) (results []chat.Result, errs []error, err error) {
 	for {
@@ -41,8 +40,7 @@ func (s *Store) annotate(ctx context.Context, room chat.RoomID, changes []chat.C
 	}
 }
 
-// annotations is a batch of them on its way: what was read, and what they make
-// of it.
+// annotations is a batch in progress: what was read, and the changed messages.
 type annotations struct {
 	room    chat.Room // as far as the gate tells
 	exists  bool
@@ -85,7 +83,7 @@ const (
 	editsKey    = "7"
 )
 
-// readTargets reads what the changes are judged by.
+// readTargets reads what the changes are checked against.
 func (s *Store) readTargets(ctx context.Context, room chat.RoomID,
 	changes []chat.Change) (*annotations, error) {
 	b := &annotations{places: map[chat.UserID]string{}, targets: map[int64]*target{}}
@@ -195,8 +193,8 @@ func (t *target) scan(room chat.RoomID, no int64, row, kept rueidis.RedisMessage
 	return nil
 }
 
-// apply judges and applies one change. The result lacks what writeTargets
-// learns: the event's place in the log.
+// apply checks and applies one change. writeTargets adds the event's position
+// to the result.
 func (b *annotations) apply(c *chat.Change) (chat.Result, error) {
 	if !b.exists {
 		return chat.Result{}, chat.ErrNotFound
@@ -232,7 +230,7 @@ func (b *annotations) apply(c *chat.Change) (chat.Result, error) {
 	return chat.Result{Event: c.Event(payload).Clone()}, nil
 }
 
-// write notes what a change of a message writes beside its annotation.
+// write adds what a change writes besides the annotation.
 func (b *annotations) write(t *target, c *chat.Change, before *chat.Message) error {
 	no := num(t.No)
 	switch c.Op.(type) {
@@ -260,7 +258,7 @@ func (b *annotations) do(command, key string, args ...string) {
 	b.writes = append(b.writes, append([]string{command, key}, args...))
 }
 
-// annotation is what is kept of the message as it is now.
+// annotation returns the annotation of the message as it is now.
 func (t *target) annotation() annotation {
 	k := annotationOf(&t.Message)
 	k.Edits = t.edits
@@ -273,7 +271,7 @@ func (t *target) annotation() annotation {
 	return k
 }
 
-// keep notes the annotation of t, and by what it is found.
+// keep adds the annotation of t and its index entries.
 func (b *annotations) keep(t *target) error {
 	now := t.annotation()
 	if now.empty() {
@@ -299,9 +297,8 @@ func (b *annotations) keep(t *target) error {
 	return nil
 }
 
-// writeTargets writes what the changes made, and completes their results. It
-// reports whether that is done: it is not if something has changed since it was
-// read.
+// writeTargets writes the changes and completes their results. It reports false
+// if something has changed since it was read.
 func (s *Store) writeTargets(ctx context.Context, b *annotations, results []chat.Result) (bool, error) {
 	events, numbers, at, err := s.logEntries(results)
 	if err != nil || len(at) == 0 {

@@ -13,13 +13,13 @@ import (
 	"github.com/parley-chat/parley/kit/bus"
 )
 
-// Bell is a [chat.Bell] on sharded pub/sub: a stream's channel lies in the
-// stream's slot, so that the script that appends an event rings it in the same
-// step. What is rung is the event as JSON, just as clients get it
-// (docs/protocol.md), or a signal.
+// Bell is a [chat.Bell] on sharded pub/sub: a stream's channel is in the
+// stream's slot, so the script that appends an event publishes it in the same
+// step. A message is an event as JSON, as clients get it (docs/protocol.md), or
+// a signal.
 //
-// What is lost on the way is told by [chat.Handler]'s Gap once the channel is
-// certain to be heard again.
+// After a lost connection, [chat.Handler]'s Gap is called once the channel is
+// subscribed again.
 type Bell struct {
 	store    *Store
 	handler  atomic.Pointer[chat.Handler]
@@ -31,8 +31,8 @@ type Bell struct {
 
 var _ chat.Bell = (*Bell)(nil)
 
-// NewBell returns a bell that nobody listens to yet. The client is for
-// subscriptions and stays the caller's.
+// NewBell returns a bell without a handler. The client is used for
+// subscriptions; the caller closes it.
 func NewBell(s *Store, subscriber rueidis.Client) (*Bell, error) {
 	b := &Bell{store: s, refs: map[chat.Stream]int{}}
 	var err error
@@ -47,7 +47,7 @@ func NewBell(s *Store, subscriber rueidis.Client) (*Bell, error) {
 // Close ends the connections.
 func (b *Bell) Close() { b.listener.Close() }
 
-// Listen sets who is called.
+// Listen sets the handler.
 func (b *Bell) Listen(handler chat.Handler) { b.handler.Store(&handler) }
 
 // Subscribe implements [chat.Bell].
@@ -81,11 +81,11 @@ func (b *Bell) Signal(ctx context.Context, signal chat.Signal) {
 			string(text)).Build()).Error()
 	}
 	if err != nil && ctx.Err() == nil {
-		b.store.log.Debug("signal is lost", "kind", signal.Kind, "error", err)
+		b.store.log.Debug("signal lost", "kind", signal.Kind, "error", err)
 	}
 }
 
-// stream is whose channel it is.
+// stream returns the stream of a channel.
 func (b *Bell) stream(channel string) chat.Stream {
 	_, rest, _ := strings.Cut(channel, "{")
 	name, _, _ := strings.Cut(rest, "}")
@@ -104,7 +104,7 @@ func (b *Bell) message(channel, payload string) {
 	}
 	var signal chat.Signal
 	if err := json.Unmarshal([]byte(payload), &signal); err != nil || signal.Stream != b.stream(channel) {
-		b.store.log.Warn("nobody understands what was rung", "channel", channel)
+		b.store.log.Warn("unknown message on a channel", "channel", channel)
 		return
 	}
 	(*handler).Signal(signal)

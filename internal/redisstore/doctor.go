@@ -14,8 +14,8 @@ import (
 	"github.com/parley-chat/parley/internal/backend"
 )
 
-// Doctor looks whether Redis is fit for Parley, and says what its settings
-// risk. It changes nothing but a key of its own, for some seconds.
+// Doctor checks whether Redis is suitable for Parley and reports risky
+// settings. It writes only one key of its own, for some seconds.
 type Doctor struct {
 	Client, Subscriber rueidis.Client
 	Prefix             string // as in Options
@@ -23,11 +23,11 @@ type Doctor struct {
 	Eviction           bool   // allkeys-* is not refused
 }
 
-// examineTimeout is how long a master may take for all its answers.
+// examineTimeout bounds the checks of one master.
 const examineTimeout = 10 * time.Second
 
-// Examine looks at each master, and returns what it found, by master. The error
-// says why one could not be looked at.
+// Examine checks each master and returns the findings by master. It returns an
+// error if a master could not be checked.
 func (d Doctor) Examine(ctx context.Context) ([]backend.Finding, error) {
 	d.Prefix = cmp.Or(d.Prefix, "parley")
 	nodes := d.Client.Nodes()
@@ -82,7 +82,7 @@ func (d Doctor) node(ctx context.Context, addr string, node rueidis.Client) (fin
 	return findings, f.info["role"] != "slave", nil
 }
 
-// facts is what a server says of itself.
+// facts are the properties of a server.
 type facts struct {
 	info, config, cluster       map[string]string // empty where they are denied
 	infoErr, configErr, timeErr error             // why, from Redis itself
@@ -90,15 +90,16 @@ type facts struct {
 	skew                        time.Duration     // how far Redis' clock is ahead of this process'
 }
 
-// looked are the settings that the doctor wants to know.
+// looked are the settings that the doctor reads.
 var looked = []string{"maxmemory-policy", "maxmemory", "save", "appendonly", "appendfsync",
 	"no-appendfsync-on-rewrite", "min-replicas-to-write", "min-replicas-max-lag", "timeout",
 	"client-output-buffer-limit", "cluster-require-full-coverage"}
 
-// trips is how often the doctor asks for the time.
+// trips is how often the doctor measures the round trip.
 const trips = 5
 
-// look asks a server. The error is that it does not answer.
+// look reads the facts of a server. It returns an error if the server does not
+// reply.
 func look(ctx context.Context, node rueidis.Client) (*facts, error) {
 	f := &facts{}
 	info, err := node.Do(ctx, node.B().Info().Build()).ToString()
@@ -136,7 +137,7 @@ func look(ctx context.Context, node rueidis.Client) (*facts, error) {
 	return f, nil
 }
 
-// refused returns the error if it is Redis' answer.
+// refused returns err if it is an error reply of Redis.
 func refused(err error) error {
 	if e, ok := errors.AsType[*rueidis.RedisError](err); ok {
 		return e

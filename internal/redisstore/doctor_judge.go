@@ -34,7 +34,7 @@ func (f *facts) setting(config, info string) string {
 	return f.info[info]
 }
 
-// judge says what the facts mean.
+// judge returns the findings for the facts.
 func (f *facts) judge(d Doctor, inCluster bool) []backend.Finding {
 	var all []backend.Finding
 	for _, part := range [][]backend.Finding{f.version(), f.part(inCluster), f.eviction(d.Eviction),
@@ -330,7 +330,7 @@ func (f *facts) clock() []backend.Finding {
 	return []backend.Finding{skew, trip}
 }
 
-// hidden says what could not be looked at.
+// hidden reports what could not be read.
 func (f *facts) hidden() []backend.Finding {
 	var all []backend.Finding
 	for _, h := range []struct {

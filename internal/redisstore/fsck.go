@@ -14,20 +14,20 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// Fsck looks for what a crash between two slots can leave, and heals it. It may
-// run beside servers.
+// Fsck finds and repairs what a crash between writes to two slots can leave. It
+// can run while servers are running.
 type Fsck struct {
 	Store *Store
 	Heal  bool
-	// Found is called with each finding, in words.
+	// Found is called with a description of each finding.
 	Found func(what string)
-	// Progress, if set, is called now and then with how many rooms and people
-	// were looked at.
+	// Progress, if set, is called regularly with the number of checked rooms
+	// and people.
 	Progress func(rooms, people int)
 	NewID    func() string // ids for the events of what is healed
 	Now      func() time.Time
-	// Settle is how long what looks half done may still be under way; default 2
-	// s.
+	// Settle is how long to wait before an incomplete change counts as a
+	// finding, as it may be in progress; default 2 s.
 	Settle time.Duration
 
 	rooms, people int
@@ -36,10 +36,10 @@ type Fsck struct {
 
 const fsckPage = 200
 
-// doubt has look called once what is under way now has had time to end.
+// doubt calls look later, when changes in progress have had time to finish.
 func (f *Fsck) doubt(look func(context.Context) error) { f.doubts = append(f.doubts, look) }
 
-// Run looks at everything, and returns how many findings there are.
+// Run checks everything and returns the number of findings.
 func (f *Fsck) Run(ctx context.Context) (found int, err error) {
 	report := f.Found
 	f.Found = func(what string) { found++; report(what) }
@@ -87,7 +87,7 @@ func (f *Fsck) arriving(ctx context.Context) error {
 	return nil
 }
 
-// lex goes through a sorted set whose members all have the score 0.
+// lex iterates over a sorted set whose members all have the score 0.
 func (f *Fsck) lex(ctx context.Context, key string, visit func(member string) error) error {
 	for after := "-"; ; {
 		page, err := f.Store.client.Do(ctx,
@@ -108,7 +108,7 @@ func (f *Fsck) lex(ctx context.Context, key string, visit func(member string) er
 	}
 }
 
-// allRooms looks at each room and its members.
+// allRooms checks each room and its members.
 func (f *Fsck) allRooms(ctx context.Context) error {
 	return f.lex(ctx, f.Store.keys.server("rooms"), func(id string) error {
 		f.rooms++
@@ -144,8 +144,8 @@ func (f *Fsck) listedRoom(ctx context.Context, id chat.RoomID) error {
 	return nil // its maker's list is looked at with its maker
 }
 
-// room compares a room's numbers with its messages, and its members with their
-// lists.
+// room checks a room's numbers against its messages, and its members against
+// their lists.
 func (f *Fsck) room(ctx context.Context, room chat.Room) error {
 	s := f.Store
 	if room.Kind == chat.ThreadRoom {
@@ -268,9 +268,9 @@ func (f *Fsck) unannounced(ctx context.Context, room chat.RoomID, user chat.User
 	return ignore(err, chat.ErrNotFound)
 }
 
-// allPeople looks at the lists of each person.
+// allPeople checks the lists of each person.
 func (f *Fsck) allPeople(ctx context.Context) error {
-	// Rooms that the server itself made count as those of nobody.
+	// Rooms that the server created have no creator.
 	if err := f.created(ctx, ""); err != nil {
 		return err
 	}
@@ -288,7 +288,7 @@ func (f *Fsck) allPeople(ctx context.Context) error {
 	})
 }
 
-// listed finds rooms on somebody's list of which they are no member.
+// listed finds rooms on a person's list of which they are not a member.
 func (f *Fsck) listed(ctx context.Context, user chat.UserID) error {
 	s := f.Store
 	rooms, err := s.client.Do(ctx, s.client.B().Hkeys().Key(s.keys.user(user, "rooms")).Build()).AsStrSlice()
@@ -327,7 +327,7 @@ func (f *Fsck) noMember(ctx context.Context, room chat.RoomID, user chat.UserID)
 	return err
 }
 
-// created finds rooms that count as somebody's and were never made.
+// created finds rooms that count as created by a person but do not exist.
 func (f *Fsck) created(ctx context.Context, user chat.UserID) error {
 	s := f.Store
 	key := s.keys.user(user, "created")
@@ -404,8 +404,7 @@ func (f *Fsck) sessions(ctx context.Context, user chat.UserID) error {
 			string(user)).Build()).Error())
 }
 
-// tokens finds what leads from a token to a session that is gone. It goes
-// through all keys of each node, some at a time.
+// tokens finds tokens whose session is gone. It scans all keys of each node.
 func (f *Fsck) tokens(ctx context.Context) error {
 	s := f.Store
 	for _, node := range s.client.Nodes() {
@@ -436,7 +435,7 @@ func (f *Fsck) tokens(ctx context.Context) error {
 	return nil
 }
 
-// leads reports whether a token leads to a session, or is gone itself.
+// leads reports whether a token has a session or is gone itself.
 func (f *Fsck) leads(ctx context.Context, key string) (bool, error) {
 	s := f.Store
 	place, err := s.client.Do(ctx, s.client.B().Get().Key(key).Build()).ToString()

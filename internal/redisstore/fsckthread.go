@@ -33,8 +33,8 @@ func (f *Fsck) tellThread(ctx context.Context, room chat.Room) error {
 	return ignore(err, chat.ErrNotFound)
 }
 
-// untold is the newest message of a thread, nil if there is none or the message
-// above shows it, or is gone.
+// untold returns the newest message of a thread. It is nil if there is none, or
+// if the message above shows it or is gone.
 func (f *Fsck) untold(ctx context.Context, room chat.Room) (*chat.Message, error) {
 	last, err := f.Store.Messages(ctx, room.ID, chat.Page{From: chat.Newest, Limit: 1})
 	if err != nil || len(last) == 0 {

@@ -23,7 +23,7 @@ var refusals = []struct{ prefix, reason string }{
 	{"The user executing the script", "denied: Redis does not let this user run a command"},
 }
 
-// refusalOf says why Redis refused to write; empty if it did not.
+// refusalOf returns why Redis refused to write; empty if it did not.
 func refusalOf(err error) string {
 	if e, ok := errors.AsType[*rueidis.RedisError](err); ok {
 		for _, r := range refusals {
@@ -35,7 +35,7 @@ func refusalOf(err error) string {
 	return ""
 }
 
-// unwritable is what people are told while nothing can be written.
+// unwritable is the error while nothing can be written.
 func unwritable(reason string) *chat.Error {
 	what, _, _ := strings.Cut(reason, ":")
 	return &chat.Error{Code: chat.CodeUnavailable,
@@ -43,7 +43,7 @@ func unwritable(reason string) *chat.Error {
 			"denied": "not set up right"}[what] + ": you can read, but nothing can be sent or changed. Try again later"}
 }
 
-// noteFor is how long a refusal counts that is not seen again.
+// noteFor is how long a refused write counts.
 const noteFor = time.Minute
 
 // health remembers which parts of Redis refuse to write.
@@ -59,8 +59,8 @@ type note struct {
 	at     time.Time
 }
 
-// note keeps what became of a write to one part. It reports whether that is
-// news.
+// note records the result of a write to one part. It reports whether the state
+// has changed.
 func (h *health) note(part string, err error) (reason string, news bool) {
 	reason = refusalOf(err)
 	h.mu.Lock()
@@ -81,8 +81,8 @@ func (h *health) note(part string, err error) (reason string, news bool) {
 	return reason, was != (reason != "")
 }
 
-// Health returns what does not work although Redis can be read, by the part:
-// "store" or "limits". It tries a write, at most once a second.
+// Health returns the parts that cannot be written although Redis can be read,
+// "store" or "limits", with the reason. It tries a write at most once a second.
 func (s *Store) Health(ctx context.Context) map[string]string {
 	h := &s.health
 	h.mu.Lock()

@@ -7,7 +7,7 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// keys makes the names of keys. All of one stream share its slot.
+// keys builds the names of keys. The keys of one stream share a slot.
 type keys struct{ prefix string }
 
 func (k keys) of(s chat.Stream, what string) string {
@@ -18,10 +18,10 @@ func (k keys) room(id chat.RoomID, what string) string { return k.of(chat.RoomSt
 func (k keys) user(id chat.UserID, what string) string { return k.of(chat.UserStream(id), what) }
 func (k keys) server(what string) string               { return k.of(chat.ServerStream, what) }
 
-// channel is where the stream's bell rings.
+// channel is the stream's pub/sub channel.
 func (k keys) channel(s chat.Stream) string { return k.of(s, "bell") }
 
-// token leads from the hash of a session's token to the session.
+// token maps the hash of a session's token to the session.
 func (k keys) token(hash string) string { return k.prefix + ":token:{" + hash + "}" }
 
 // A send is remembered in the generation of its day, which lives for three

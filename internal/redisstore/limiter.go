@@ -12,8 +12,8 @@ import (
 	"github.com/parley-chat/parley/kit/ratelimit"
 )
 
-// Limiter is a [chat.Limiter] over all nodes. While Redis refuses to write,
-// each node counts for itself, so that what only reads goes on.
+// Limiter is a [chat.Limiter] shared by all nodes. While Redis refuses writes,
+// each node counts by itself, so that reading continues.
 type Limiter struct {
 	store  *Store
 	prefix string
@@ -23,7 +23,7 @@ type Limiter struct {
 	rates map[chat.Rate]*ratelimit.Limiter
 }
 
-// NewLimiter returns a limiter whose keys stand under the store's prefix.
+// NewLimiter returns a limiter with keys under the store's prefix.
 func NewLimiter(s *Store) *Limiter {
 	return &Limiter{store: s, prefix: s.keys.prefix + ":limit", local: limit.New(time.Now),
 		rates: map[chat.Rate]*ratelimit.Limiter{}}

@@ -12,13 +12,13 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// A member's place stands in Redis as "<role> <time of joining>", and of those
-// who were muted, or have spoken while the room was slow, as "<role> <time of
+// A member is stored in Redis as "<role> <time of joining>", and of those who
+// were muted, or have spoken while the room was slow, as "<role> <time of
 // joining> <spoke> <muted until> <mute as JSON>", with milliseconds since 1970,
 // 0 for none.
 
-// encodeMember makes what stands in Redis. Spoke is when they have sent their
-// last message while the room was slow.
+// encodeMember encodes a member. Spoke is when they sent their last message in
+// slow mode.
 func encodeMember(m *chat.Member, spoke int64) (string, error) {
 	place := string(m.Role) + " " + m.JoinedAt.UTC().Format(time.RFC3339Nano)
 	if spoke == 0 && m.Mute == (chat.Mute{}) {
@@ -28,7 +28,8 @@ func encodeMember(m *chat.Member, spoke int64) (string, error) {
 	return place + " " + num(spoke) + " " + mute, err
 }
 
-// muteOf is the end of a place: "<muted until> <mute as JSON>", "0 " for none.
+// muteOf is the end of an encoded member: "<muted until> <mute as JSON>", "0 "
+// for none.
 func muteOf(m chat.Mute) (string, error) {
 	if m == (chat.Mute{}) {
 		return "0 ", nil
@@ -59,8 +60,8 @@ func scanMember(room chat.RoomID, user chat.UserID, place string) (m chat.Member
 	return m, spoke, nil
 }
 
-// levelOf reads what stands beside a room on a person's list: 1 where they are
-// told as usual.
+// levelOf decodes the notification level of a room on a person's list: 1 for
+// the default.
 func levelOf(listed string) chat.NotifyLevel {
 	if listed == "1" {
 		return chat.NotifyUsual

@@ -11,23 +11,22 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// PresenceOptions say how a presence behaves. The zero value is fine.
+// PresenceOptions configure a presence. The zero value is valid.
 type PresenceOptions struct {
-	// Lease is how long a node that was killed still counts; default 10 s. Its
-	// people go offline within two of them.
+	// Lease is how long a killed node counts as alive; default 10 s. Its people
+	// go offline within two leases.
 	Lease time.Duration
-	// Grace is how long somebody whose last connection on the node has gone
-	// still counts: a page that is loaded again does not flicker. Default 2 s.
+	// Grace is how long a person counts as online after their last connection
+	// to the node has ended, so that a page reload does not show. Default 2 s.
 	Grace time.Duration
 }
 
-// Presence knows who is online on all nodes, and signals who comes and goes.
+// Presence tracks who is online on all nodes and signals changes.
 //
 // Each node has a lease, by Redis' clock, and a set of the people who are
-// connected to it; somebody is online who stands in a node's set. Nothing is
-// counted, so nothing drifts: a node that finds another number of people than
-// it told tells all of them again. Nodes take away the people of those whose
-// lease is over.
+// connected to it; a person is online if they are in a node's set. A node that
+// finds a wrong number of people in its set writes all of them again. Nodes
+// remove the sets of nodes whose lease has expired.
 type Presence struct {
 	store   *Store
 	node    string
@@ -43,8 +42,8 @@ type Presence struct {
 	done   sync.WaitGroup
 }
 
-// NewPresence starts to keep a node's lease. The node's name is unique. Close
-// must be called.
+// NewPresence starts to renew a node's lease. The node's name must be unique.
+// Close must be called.
 func NewPresence(s *Store, node string, o PresenceOptions) *Presence {
 	if o.Lease == 0 {
 		o.Lease = 10 * time.Second
@@ -63,7 +62,7 @@ func NewPresence(s *Store, node string, o PresenceOptions) *Presence {
 	return p
 }
 
-// Enter says that somebody is here.
+// Enter records a person's first connection to this node.
 func (p *Presence) Enter(_ context.Context, user chat.UserID) {
 	p.mu.Lock()
 	delete(p.leaving, user)
@@ -77,7 +76,7 @@ func (p *Presence) Enter(_ context.Context, user chat.UserID) {
 	}
 }
 
-// Leave says that somebody's last connection to this node is gone.
+// Leave records that a person's last connection to this node has ended.
 func (p *Presence) Leave(_ context.Context, user chat.UserID) {
 	p.mu.Lock()
 	if _, ok := p.leaving[user]; p.here[user] && !ok {
@@ -94,8 +93,8 @@ func (p *Presence) poke() {
 	}
 }
 
-// Close tells nobody more. The lease ends after the grace, so that people who
-// reconnect elsewhere do not flicker.
+// Close stops the presence. The lease ends after the grace, so that people who
+// reconnect to another node stay online.
 func (p *Presence) Close() {
 	p.cancel()
 	p.done.Wait()
@@ -147,7 +146,7 @@ func (p *Presence) run(ctx context.Context) {
 	}
 }
 
-// tell sends what has changed, and returns when somebody leaves next.
+// tell writes changes and returns when the next person leaves.
 func (p *Presence) tell(ctx context.Context) <-chan time.Time {
 	now := time.Now()
 	var next time.Time
@@ -176,8 +175,7 @@ func (p *Presence) tell(ctx context.Context) <-chan time.Time {
 	return time.After(time.Until(next))
 }
 
-// send tells of people, some at a time. Whom Redis did not hear of stay to be
-// told.
+// send writes people to Redis, some at a time. Failed ones are retried.
 func (p *Presence) send(ctx context.Context, changes map[chat.UserID]bool) {
 	users := slices.Collect(maps.Keys(changes))
 	for some := range slices.Chunk(users, 500) {
@@ -202,8 +200,8 @@ func (p *Presence) send(ctx context.Context, changes map[chat.UserID]bool) {
 	}
 }
 
-// renew extends the node's lease. It returns how many people Redis has for the
-// node, and whose lease is over.
+// renew extends the node's lease. It returns the number of people in the node's
+// set, and the nodes with expired leases.
 func (p *Presence) renew(ctx context.Context, lease time.Duration, changes []string) (int64,
 	[]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.options.Lease/beats)
@@ -227,8 +225,8 @@ func (p *Presence) renew(ctx context.Context, lease time.Duration, changes []str
 	return n, gone, err
 }
 
-// heartbeat keeps the lease, heals what Redis has lost of this node, and takes
-// away the people of nodes that are gone.
+// heartbeat renews the lease, repairs the node's set, and removes the sets of
+// expired nodes.
 func (p *Presence) heartbeat(ctx context.Context) {
 	p.mu.Lock()
 	missed := len(p.changed) > 0

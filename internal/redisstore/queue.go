@@ -7,10 +7,9 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// queue is where messages to one room, or annotations of its messages, wait
-// while the script for those before them runs; then they go together, in one
-// script. A busy room pays once for what a script costs, and a quiet one waits
-// for no one.
+// queue collects messages to one room, or annotations of its messages, while a
+// script for earlier ones runs; then one script writes them all. A busy room
+// shares the cost of a script, and a quiet room does not wait.
 type queue struct {
 	waiting []*queued // guarded by Store.queuesMu
 }
@@ -29,14 +28,14 @@ type queued struct {
 	err  error
 }
 
-// A script takes at most so many changes, or so many bytes of text, so that
-// other callers need not wait long for Redis.
+// Bounds on the changes and the bytes of text of one script, so that other
+// callers do not wait long for Redis.
 const (
 	batchChanges = 64
 	batchBytes   = 64 << 10
 )
 
-// enqueue makes one change, together with those that wait in the same queue.
+// enqueue writes one change, together with others in the same queue.
 func (s *Store) enqueue(ctx context.Context, key queueKey, c *chat.Change) (chat.Result, error) {
 	call := &queued{ctx: ctx, c: c, done: make(chan struct{})}
 	s.queuesMu.Lock()
@@ -60,7 +59,7 @@ func (s *Store) enqueue(ctx context.Context, key queueKey, c *chat.Change) (chat
 	}
 }
 
-// runQueue makes what waits, until nothing does.
+// runQueue writes batches until the queue is empty.
 func (s *Store) runQueue(key queueKey, q *queue) {
 	for {
 		s.queuesMu.Lock()
@@ -86,8 +85,8 @@ func (s *Store) runQueue(key queueKey, q *queue) {
 	}
 }
 
-// runBatch has each change judged by itself: a refused one does not keep the
-// others back.
+// runBatch writes independent changes: an error of one does not affect the
+// others.
 func (s *Store) runBatch(key queueKey, batch []*queued) {
 	ctx, cancel := context.WithTimeout(s.ctx, patience)
 	defer cancel()

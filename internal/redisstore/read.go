@@ -46,8 +46,8 @@ func (s *Store) View(ctx context.Context, id chat.RoomID, user chat.UserID) (cha
 	return v, failed("view of "+string(id), err)
 }
 
-// view reads a room as the person sees it, and from their own slot, at the same
-// time, of what they are told there.
+// view reads a room as the person sees it and, at the same time, the
+// notification level from their own slot.
 func (s *Store) view(ctx context.Context, id chat.RoomID, user chat.UserID) (v chat.RoomView, err error) {
 	keys, args := s.viewKeys(id), []string{string(user)}
 	level := s.client.B().Hget().Key(s.keys.user(user, "rooms")).Field(string(id)).Build()

@@ -133,7 +133,7 @@ func (s *Store) events(ctx context.Context, stream chat.Stream, after chat.Posit
 	return all, nil
 }
 
-// lastMessages has the views among events show their last message as it is now.
+// lastMessages sets the Last of views in events to the message as it is now.
 func (s *Store) lastMessages(ctx context.Context, events []chat.Event) error {
 	var views []*chat.RoomView
 	var commands rueidis.Commands

@@ -11,7 +11,7 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// A record stands under "<kind> <id>", as "<version> <value>".
+// A record is stored under "<kind> <id>" as "<version> <value>".
 func recordName(kind, id string) string { return kind + " " + id }
 
 func (s *Store) recordKeys() []string {

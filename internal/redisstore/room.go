@@ -13,13 +13,13 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// window is how many of a log's newest entries stay at least: one more than can
-// be resumed, so that the id at the oldest place can be compared.
+// window is how many of a log's newest entries are kept at least: one more than
+// chat.Window, so that the id of the oldest position can be checked.
 var window = strconv.Itoa(chat.Window + 1)
 
 var remember = strconv.Itoa(int(generationLife / time.Second))
 
-// commitRoom makes changes to a room in one step.
+// commitRoom writes changes to a room in one step.
 func (s *Store) commitRoom(ctx context.Context, room chat.RoomID,
 	changes []chat.Change) ([]chat.Result, error) {
 	switch annotations := isAnnotation(&changes[0]); {
@@ -110,8 +110,7 @@ func (s *Store) roomArgs(args []string, c *chat.Change) ([]string, error) {
 // errUnknown is a fault in this package: an operation that no case handles.
 func errUnknown(c *chat.Change) error { return fmt.Errorf("unknown operation %T", c.Op) }
 
-// runRoom runs room.lua. If each change stands for itself, errs has the
-// refusals.
+// runRoom runs room.lua. If the changes are independent, errs has their errors.
 func (s *Store) runRoom(ctx context.Context, room chat.RoomID, changes []chat.Change,
 	each bool) (results []chat.Result, errs []error, err error) {
 	k := func(what string) string { return s.keys.room(room, what) }
@@ -200,7 +199,7 @@ func (s *Store) roomResult(room chat.RoomID, c *chat.Change, r []rueidis.RedisMe
 	return s.appended(r)
 }
 
-// sent makes the event of a message that room.lua has just numbered.
+// sent returns the event of a message that room.lua has numbered.
 func (s *Store) sent(c *chat.Change, r []rueidis.RedisMessage) (chat.Result, error) {
 	seq, err := r[1].AsInt64()
 	if err != nil {
@@ -241,9 +240,8 @@ func flag(on bool) string {
 	return "0"
 }
 
-// list puts a room that is about to be made where rooms are looked for. It
-// stands there before it exists rather than the other way round: readers skip
-// what is not there. undo takes back what was new.
+// list adds a room to the indexes before it is created: readers skip rooms that
+// do not exist. undo removes it again.
 func (s *Store) list(ctx context.Context, r chat.Room) (undo func(), err error) {
 	created, all, public := s.keys.user(r.CreatedBy, "created"), s.keys.server("rooms"),
 		s.keys.server("public")

@@ -67,8 +67,8 @@ var (
 	recordsScript  = loadReading("records")
 )
 
-// command is the script by its hash, or, where Redis has forgotten it, by its
-// source.
+// command runs the script by its hash, or by its source if Redis does not have
+// it.
 func (s *Store) command(sc *script, whole bool, keys, args []string) rueidis.Completed {
 	b := s.client.B()
 	switch n := int64(len(keys)); {
@@ -83,7 +83,7 @@ func (s *Store) command(sc *script, whole bool, keys, args []string) rueidis.Com
 	}
 }
 
-// run runs a script. What it writes waits for the replicas that were asked for.
+// run runs a script and waits for the configured number of replicas.
 func (s *Store) run(ctx context.Context, sc *script, keys, args []string) (rueidis.RedisMessage, error) {
 	reply, err := s.send(ctx, sc, false, keys, args)
 	if isNoScript(err) {
@@ -98,7 +98,7 @@ func (s *Store) send(ctx context.Context, sc *script, whole bool, keys,
 	if sc.reads || s.options.Replicas == 0 {
 		return s.client.Do(ctx, cmd).ToMessage()
 	}
-	// WAIT speaks of what its own connection has written: both must go there
+	// WAIT is about the writes of its own connection, so both are sent on it
 	// together.
 	wait := s.client.B().Arbitrary("WAIT").Args(strconv.Itoa(s.options.Replicas),
 		strconv.FormatInt(s.options.ReplicaTimeout.Milliseconds(), 10)).Build()
@@ -117,8 +117,8 @@ func (s *Store) send(ctx context.Context, sc *script, whole bool, keys,
 	return reply, nil
 }
 
-// runMany runs the same script on many sets of keys, in as few round trips as
-// there are nodes. It must only read.
+// runMany runs a read-only script on many sets of keys, in one round trip per
+// node.
 func (s *Store) runMany(ctx context.Context, sc *script, keys [][]string,
 	args []string) ([]rueidis.RedisResult, error) {
 	if len(keys) == 0 {
@@ -178,13 +178,12 @@ func refusal(list []rueidis.RedisMessage) error {
 	return chat.ErrNotFound
 }
 
-// away are the beginnings of Redis' errors that pass by themselves, or when its
-// operator acts.
+// away are the prefixes of Redis errors that are temporary or need an operator.
 var away = []string{"LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY",
 	"UNKILLABLE", "NOAUTH", "WRONGPASS", "MOVED", "ASK"}
 
-// failed says what became of a call: a refusal stays, a Redis that is away is
-// chat.ErrUnavailable, anything else is our fault.
+// failed converts the error of a call: a *chat.Error stays, an unavailable
+// Redis is chat.ErrUnavailable, anything else is a bug.
 func failed(op string, err error) error {
 	if err == nil {
 		return nil
@@ -206,8 +205,8 @@ func failed(op string, err error) error {
 	return fmt.Errorf("%s: %w: %w", op, chat.ErrUnavailable, err)
 }
 
-// patience is how long a call waits for Redis at most: whoever asked is told to
-// try again while they still look.
+// patience bounds how long a call waits for Redis, so that the caller soon gets
+// an error.
 const patience = 5 * time.Second
 
 // enter begins a call.

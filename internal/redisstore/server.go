@@ -13,15 +13,15 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// keptAccount is an account on its way to the person's slot.
+// keptAccount is an account that is moved to the person's slot.
 type keptAccount struct {
 	User     chat.User `json:"user"`
 	Key      string    `json:"key"`
 	Password string    `json:"password"`
 }
 
-// commitServer makes changes to accounts in one step, and moves the accounts to
-// their slots.
+// commitServer writes changes to accounts in one step, and moves the accounts
+// to their slots.
 func (s *Store) commitServer(ctx context.Context, changes []chat.Change) ([]chat.Result, error) {
 	args := []string{s.keys.channel(chat.ServerStream), window}
 	var people []chat.UserID

@@ -17,14 +17,14 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// Options say how a store behaves. The zero value is fine.
+// Options configure a store. The zero value is valid.
 type Options struct {
 	// Prefix begins every key; default "parley". Two chats can share a Redis
 	// under two prefixes.
 	Prefix string
 	// Replicas is how many replicas must have a change before it is
-	// acknowledged. A change that fewer have within ReplicaTimeout (default 1
-	// s) is chat.ErrUnavailable: it may be lost, or not.
+	// acknowledged. If fewer have it within ReplicaTimeout (default 1 s), the
+	// error is chat.ErrUnavailable and the change may be lost.
 	Replicas       int
 	ReplicaTimeout time.Duration
 	Log            *slog.Logger // default slog.Default()
@@ -57,8 +57,8 @@ var _ chat.Store = (*Store)(nil)
 // newest once a store has opened them.
 const layout = 3
 
-// Open opens the data under the prefix, which are begun if there are none. The
-// client stays the caller's.
+// Open opens the data under the prefix, and creates them if necessary. The
+// caller closes the client.
 func Open(ctx context.Context, client rueidis.Client, o Options) (*Store, error) {
 	if o.Prefix == "" {
 		o.Prefix = "parley"
@@ -129,8 +129,7 @@ func (s *Store) Ping(ctx context.Context) error {
 		return err
 	}
 	defer cancel()
-	// A node that answers may still have no part in a cluster that works: ask
-	// for a key.
+	// A node that replies may still be in a failed cluster, so a key is read.
 	_, err = s.client.Do(ctx, s.client.B().Hget().Key(s.keys.server("about")).Field(
 		"epoch").Build()).ToString()
 	if rueidis.IsRedisNil(err) {

@@ -28,8 +28,8 @@ var (
 	transferSendsScript    = loadReading("transfersends")
 )
 
-// OpenSource opens the data under the prefix, which no server should use
-// meanwhile: see [Store.Nodes].
+// OpenSource opens the data under the prefix. No server should use them at the
+// same time, see [Store.Nodes].
 func OpenSource(ctx context.Context, client rueidis.Client, prefix string) (*Source, error) {
 	s := bare(client, prefix)
 	about, err := client.Do(ctx, client.B().Hgetall().Key(s.keys.server("about")).Build()).AsStrMap()
@@ -50,13 +50,13 @@ func OpenSource(ctx context.Context, client rueidis.Client, prefix string) (*Sou
 	return &Source{s}, nil
 }
 
-// bare is a store that has not looked at what is there.
+// bare returns a store without reading any data.
 func bare(client rueidis.Client, prefix string) *Store {
 	return &Store{client: client, keys: keys{cmp.Or(prefix, "parley")}, log: slog.New(slog.DiscardHandler)}
 }
 
-// Nodes returns the servers that use the data now. One that was killed counts
-// until its lease ends.
+// Nodes returns the servers that use the data. A killed server is listed until
+// its lease ends.
 func (s *Store) Nodes(ctx context.Context) ([]string, error) {
 	t, err := s.client.Do(ctx, s.client.B().Time().Build()).AsIntSlice()
 	if err != nil {

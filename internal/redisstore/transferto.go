@@ -15,9 +15,9 @@ import (
 	"github.com/parley-chat/parley/internal/migrate"
 )
 
-// Destination is a prefix that takes a migration. Batches are written in
-// pipelines, in which every command may be repeated; the state follows when all
-// are answered.
+// Destination is the prefix that a migration writes to. Batches are written in
+// pipelines of repeatable commands; the state is written after all have
+// succeeded.
 type Destination struct{ *Store }
 
 var _ migrate.Destination = (*Destination)(nil)
@@ -26,7 +26,7 @@ var _ migrate.Destination = (*Destination)(nil)
 // finished.
 const migrationField = "migration"
 
-// whole refuses data that a migration has not filled yet.
+// whole returns an error for the data of an unfinished migration.
 func (s *Store) whole(about map[string]string) error {
 	if about[migrationField] == "" {
 		return nil

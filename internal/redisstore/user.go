@@ -90,7 +90,7 @@ func (s *Store) changeUser(ctx context.Context, user chat.UserID, c *chat.Change
 	return chat.Result{}, errUnknown(c)
 }
 
-// enlist puts a room on the person's list, as they see it now.
+// enlist adds a room to the person's list, as they see it now.
 func (s *Store) enlist(ctx context.Context, user chat.UserID, c *chat.Change,
 	room chat.RoomID) (chat.Result, error) {
 	reply, err := s.run(ctx, &viewScript, s.viewKeys(room), []string{string(user)})
@@ -132,7 +132,8 @@ func (s *Store) enlist(ctx context.Context, user chat.UserID, c *chat.Change,
 	return r, nil
 }
 
-// moveRead moves the position in the room, then says so in the person's stream.
+// moveRead moves the position in the room and then appends the event to the
+// person's stream.
 func (s *Store) moveRead(ctx context.Context, user chat.UserID, c *chat.Change,
 	to chat.Read) (chat.Result, error) {
 	room, no := to.Room, num(to.No)
@@ -188,8 +189,7 @@ func (s *Store) runUser(ctx context.Context, user chat.UserID, c *chat.Change, o
 	return s.appended(r)
 }
 
-// forget removes what leads from tokens to sessions that are gone. It leads
-// nowhere already.
+// forget deletes the tokens of sessions that are gone.
 func (s *Store) forget(ctx context.Context, tokens []string) {
 	for _, hash := range tokens {
 		s.client.Do(ctx, s.client.B().Del().Key(s.keys.token(hash)).Build())

@@ -10,10 +10,10 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// annotations are what a message may have beyond its text. They stand in the
-// message's row, so that a page of messages is one read; what is asked for
-// without knowing the message stands in a small table beside it: mentions,
-// pins, deleted.
+// annotations are what a message may have besides its text. They are a column
+// of the message's row, so that a page of messages is one read. Small side
+// tables (mentions, pins, deleted) index what is queried without knowing the
+// message.
 type annotations struct {
 	Mentions  []chat.UserID  `json:"mentions,omitempty"`
 	Files     []chat.File    `json:"files,omitempty"`
@@ -25,7 +25,8 @@ type annotations struct {
 	Thread    *chat.Thread   `json:"thread,omitempty"`
 }
 
-// encodeAnnotations returns the column marks of m: nil if it has none.
+// encodeAnnotations returns m's value of the column marks, nil without
+// annotations.
 func encodeAnnotations(m *chat.Message) (any, error) {
 	if len(m.Mentions) == 0 && len(m.Files) == 0 && m.EditedAt.IsZero() && m.DeletedAt.IsZero() &&
 		m.PinnedAt.IsZero() && len(m.Reactions) == 0 && m.Thread == nil {
@@ -36,7 +37,7 @@ func encodeAnnotations(m *chat.Message) (any, error) {
 	return string(b), err
 }
 
-// decodeAnnotations gives m the marks of its row.
+// decodeAnnotations sets m's annotations from the column marks.
 func decodeAnnotations(m *chat.Message, column string) error {
 	var k annotations
 	if err := json.Unmarshal([]byte(column), &k); err != nil {
@@ -47,7 +48,7 @@ func decodeAnnotations(m *chat.Message, column string) error {
 	return nil
 }
 
-// annotate judges and writes a change of a message that exists.
+// annotate checks and writes an annotation of a message.
 func (w *writer) annotate(s *stream, c *chat.Change, op chat.Annotation) (chat.Result, error) {
 	no := op.Target()
 	if no <= s.trimmed || no > s.no {
@@ -81,8 +82,7 @@ func (w *writer) annotate(s *stream, c *chat.Change, op chat.Annotation) (chat.R
 	return w.append(s, c, e)
 }
 
-// sideTables makes the other tables say of a message what m says, where they
-// said what old says.
+// sideTables updates the side tables of a message from its old state to m.
 func (w *writer) sideTables(s *stream, id int64, old, m *chat.Message, op chat.Annotation) error {
 	if _, edited := op.(chat.EditMessage); edited {
 		was := old.AsEdit()
@@ -118,10 +118,9 @@ func (w *writer) sideTables(s *stream, id int64, old, m *chat.Message, op chat.A
 	return w.reindex(s, id)
 }
 
-// mention makes the table mentions say of a message what m says, where it said
-// what old says; old is nil for a new message. Authors are left out: whom
-// everyone is called by is not called themselves, which needs no note, because
-// nobody has unread messages of their own.
+// mention updates the table mentions from a message's old state to m; old is
+// nil for a new message. Authors are left out, as no one has unread messages of
+// their own.
 func (w *writer) mention(id int64, old, m *chat.Message) error {
 	var was []chat.UserID
 	if old != nil {
@@ -158,8 +157,8 @@ func (w *writer) reindex(s *stream, id int64) error {
 	return err
 }
 
-// trimAnnotations forgets what the tables beside know of messages up to a
-// number. It needs the messages.
+// trimAnnotations deletes the side tables' rows of messages up to a number.
+// Call it before the messages are deleted.
 func (w *writer) trimAnnotations(s *stream, to int64) error {
 	first, last := key(s.num, s.trimmed+1), key(s.num, to)
 	if _, err := w.exec(`DELETE FROM mentions WHERE (user, message) IN (
@@ -174,8 +173,7 @@ func (w *writer) trimAnnotations(s *stream, to int64) error {
 	return nil
 }
 
-// unread gives v, the view of the room of that number, what is deleted in it
-// and who was mentioned, and counts.
+// unread sets Deleted and Mentions of v, the view of room num, and counts.
 func unread(c *conn, v *chat.RoomView, num int64, user chat.UserID) (err error) {
 	if floor := max(v.ReadNo, v.Trimmed); floor < v.HeadNo {
 		first, last := key(num, max(floor, 0)+1), key(num+1, -1)

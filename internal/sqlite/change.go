@@ -8,8 +8,7 @@ import (
 
 var noOp = chat.Result{NoOp: true}
 
-// change judges c and then writes it. A refusal (a *chat.Error) has written
-// nothing.
+// change checks c and then writes it. After a *chat.Error nothing is written.
 func (w *writer) change(c *chat.Change) (chat.Result, error) {
 	r, err := w.judge(c)
 	if err != nil {
@@ -35,10 +34,10 @@ func (w *writer) judge(c *chat.Change) (chat.Result, error) {
 	return w.inServer(s, c)
 }
 
-// errUnknown is a fault in this package: an operation that no case handles.
+// errUnknown is a bug in this package: an operation that no case handles.
 func errUnknown(c *chat.Change) error { return fmt.Errorf("unknown operation %T", c.Op) }
 
-// stream returns the log's end, from the cache where it is there.
+// stream returns the end of a log, from the cache if possible.
 func (w *writer) stream(name chat.Stream) (*stream, error) {
 	if s, ok := w.streams[name]; ok {
 		return s, nil
@@ -62,7 +61,7 @@ func (w *writer) stream(name chat.Stream) (*stream, error) {
 	return s, nil
 }
 
-// member returns the person's place in the room of s.
+// member returns the person's membership in the room of s.
 func (w *writer) member(s *stream, user chat.UserID) (*member, error) {
 	at := memberKey{s.num, user}
 	if me, ok := w.members[at]; ok {
@@ -84,7 +83,7 @@ func (w *writer) member(s *stream, user chat.UserID) (*member, error) {
 	return me, nil
 }
 
-// number gives the stream its number, if it has none yet.
+// number assigns a number to the stream if it has none.
 func (w *writer) number(s *stream, name chat.Stream) error {
 	if s.num != 0 {
 		return nil
@@ -127,13 +126,13 @@ func (w *writer) append(s *stream, c *chat.Change, e chat.Event) (chat.Result, e
 	return chat.Result{Event: e}, err
 }
 
-// pruneEvery is after how many numbers of a stream its old events are looked at
-// again.
+// pruneEvery is the number of events after which old events of a stream are
+// deleted.
 const pruneEvery = 64
 
 // pruneEvents deletes events that have left the window, a bounded number at
-// once. The newest of them stays: it says which message stands at which place
-// after it.
+// once. The newest of them stays: the positions of later messages are computed
+// from it.
 func (w *writer) pruneEvents(s *stream) error {
 	_, err := w.exec(`DELETE FROM events WHERE id IN (
 		SELECT id FROM events WHERE id >= ?1 AND id < (SELECT max(id) FROM events WHERE id BETWEEN ?1 AND ?2) ORDER BY id LIMIT ?3)`,
@@ -141,7 +140,7 @@ func (w *writer) pruneEvents(s *stream) error {
 	return err
 }
 
-// inRoom judges and writes changes to a room's stream.
+// inRoom checks and writes changes to a room's stream.
 func (w *writer) inRoom(s *stream, c *chat.Change) (chat.Result, error) {
 	if op, isNew := c.Op.(chat.CreateRoom); isNew {
 		return w.createRoom(s, c, op)
@@ -330,8 +329,8 @@ func (w *writer) updateMember(s *stream, c *chat.Change, op chat.UpdateMember) (
 	return w.append(s, c, chat.Event{Member: &me.Member})
 }
 
-// trim deletes the room's oldest messages. The message that then is the oldest
-// says by itself what stood before it.
+// trim deletes the room's oldest messages. The oldest remaining message then
+// stores the id of the event before it.
 func (w *writer) trim(s *stream, c *chat.Change, op chat.TrimMessages) (chat.Result, error) {
 	to := min(op.To, s.no)
 	if to <= s.trimmed {
@@ -357,7 +356,7 @@ func (w *writer) trim(s *stream, c *chat.Change, op chat.TrimMessages) (chat.Res
 	return w.append(s, c, chat.Event{Trimmed: to})
 }
 
-// countMember appends the coming or going of me.
+// countMember updates the number of members and appends the event.
 func (w *writer) countMember(s *stream, c *chat.Change, me *member, n int64) (chat.Result, error) {
 	s.members += n
 	if _, err := w.exec("UPDATE rooms SET members = ? WHERE num = ?", s.members, s.num); err != nil {

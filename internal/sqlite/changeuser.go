@@ -6,7 +6,7 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// inUser judges and writes changes to a person's stream.
+// inUser checks and writes changes to a person's stream.
 func (w *writer) inUser(s *stream, user chat.UserID, c *chat.Change) (chat.Result, error) {
 	switch op := c.Op.(type) {
 	case chat.ListRoom:
@@ -36,8 +36,8 @@ func (w *writer) inUser(s *stream, user chat.UserID, c *chat.Change) (chat.Resul
 	return chat.Result{}, errUnknown(c)
 }
 
-// roomAndMember returns a room and the person's place in it, ErrNotFound if
-// they are not a member.
+// roomAndMember returns a room and the person's membership, ErrNotFound if
+// there is none.
 func (w *writer) roomAndMember(user chat.UserID, id chat.RoomID) (*stream, *member, error) {
 	room, err := w.stream(chat.RoomStream(id))
 	if err != nil {
@@ -56,7 +56,7 @@ func (w *writer) roomAndMember(user chat.UserID, id chat.RoomID) (*stream, *memb
 	return room, me, nil
 }
 
-// list puts a room on the person's list.
+// list adds a room to the person's list.
 func (w *writer) list(s *stream, user chat.UserID, c *chat.Change, op chat.ListRoom) (chat.Result, error) {
 	room, me, err := w.roomAndMember(user, op.Room)
 	if err != nil {
@@ -148,7 +148,7 @@ func (w *writer) revoke(s *stream, user chat.UserID, c *chat.Change,
 	return w.append(s, c, chat.Event{Sessions: gone})
 }
 
-// inServer judges and writes changes to the server's stream.
+// inServer checks and writes changes to the server's stream.
 func (w *writer) inServer(s *stream, c *chat.Change) (chat.Result, error) {
 	switch op := c.Op.(type) {
 	case chat.CreateUser:
@@ -175,8 +175,8 @@ func (w *writer) createAccount(c *chat.Change, op chat.CreateUser) error {
 			return chat.ErrNotFound
 		}
 	}
-	// The insert is the judge of both the id and the name; it comes before the
-	// invite is used up.
+	// The insert checks that id and name are unused; it comes before the invite
+	// is used.
 	n, err := insertAccount(w.conn, &op.Account, "ON CONFLICT DO NOTHING")
 	if err != nil {
 		return err

@@ -15,19 +15,19 @@ type hash [16]byte
 //
 // An index in the database over random hashes would dirty one page per message,
 // and writing pages is what a commit costs. So new sends stay in memory until
-// they are a generation, which is then written at once, in order of the hashes
-// and many to a row: a handful of pages. A small Bloom filter per generation
-// says which of them are worth asking.
+// they fill a segment, which is then written at once, ordered by hash and many
+// to a row: a handful of pages. A small Bloom filter per segment tells which
+// segments may have a hash.
 //
-// Nothing is lost in a crash: messages keep the hash of their send, and tails
-// notes for each room from which message on the generations do not know it.
-// That is read again at the start.
+// Nothing is lost in a crash: messages keep the hash of their send, and the
+// table tails has the first message of each room that is in no segment. These
+// messages are read at the start.
 //
 // Only the writer uses it.
 type dedupe struct {
 	*conn
-	size     int                  // of a generation
-	recent   map[hash]sentMessage // what the generations do not know
+	size     int                  // of a segment
+	recent   map[hash]sentMessage // not in a segment
 	segments []dedupeSegment
 	tails    map[int64]bool // rooms in the table tails
 	undoing  bool
@@ -42,18 +42,18 @@ type dedupeSegment struct {
 	filter filter
 }
 
-// A generation of this size is written in some milliseconds and read again at
-// the start in some ten.
+// A segment of this size is written in some milliseconds, and its messages are
+// read at the start in some ten.
 const segmentSize = 16 << 10
 
 // Sends are written as rows of up to perRow of them, each the hash and the
-// message's id. A row of that size still stands on its page whole.
+// message's id. A row of that size fits on one page.
 const (
 	perRow   = 40
 	sendSize = len(hash{}) + 8
 )
 
-// load reads what the database knows. It also takes back what a failed
+// load reads the state from the database. It also undoes what a failed
 // transaction had added.
 func (d *dedupe) load() error {
 	*d = dedupe{conn: d.conn, size: d.size, recent: map[hash]sentMessage{}, tails: map[int64]bool{}}
@@ -82,7 +82,7 @@ func (d *dedupe) each(f func(row), sql string, args ...any) error {
 	return err
 }
 
-// find returns the id of the message that was sent with h, 0 if there is none.
+// find returns the id of the message with the send hash h, 0 if there is none.
 func (d *dedupe) find(h hash) (int64, error) {
 	if s, ok := d.recent[h]; ok {
 		return s.message, nil
@@ -108,10 +108,10 @@ func (d *dedupe) find(h hash) (int64, error) {
 	return 0, nil
 }
 
-// begin starts to note how to undo what add does.
+// begin starts to record undo functions of add.
 func (d *dedupe) begin() { d.undos, d.undoing = nil, true }
 
-// undo takes back what was added since begin, after the database has done so.
+// undo removes what was added since begin, after the database has rolled back.
 func (d *dedupe) undo() {
 	for _, f := range slices.Backward(d.undos) {
 		f()
@@ -119,7 +119,7 @@ func (d *dedupe) undo() {
 	d.end()
 }
 
-// end stops noting.
+// end stops recording.
 func (d *dedupe) end() { d.undos, d.undoing = nil, false }
 
 // add remembers a send.
@@ -143,7 +143,8 @@ func (d *dedupe) add(h hash, room, no, at int64) error {
 	return nil
 }
 
-// flush writes a generation if there is one, or whatever there is if all.
+// flush writes a segment if there are enough sends, or all sends if all is
+// true.
 func (d *dedupe) flush(all bool) error {
 	if len(d.recent) == 0 || len(d.recent) < d.size && !all {
 		return nil
@@ -184,7 +185,7 @@ func (d *dedupe) flush(all bool) error {
 	return nil
 }
 
-// prune forgets what was sent before a time, at most one generation at once.
+// prune forgets sends before a time, at most one segment per call.
 func (d *dedupe) prune(before int64) (more bool, err error) {
 	maps.DeleteFunc(d.recent, func(_ hash, s sentMessage) bool { return s.at < before })
 	i := slices.IndexFunc(d.segments, func(g dedupeSegment) bool { return g.newest < before })

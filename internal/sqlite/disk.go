@@ -4,7 +4,7 @@ package sqlite
 
 import "syscall"
 
-// diskFree is how many bytes this account can still write to the disk of a
+// diskFree returns how many bytes can still be written to the disk of a
 // directory.
 func diskFree(dir string) (uint64, error) {
 	var s syscall.Statfs_t

@@ -2,36 +2,33 @@
 // process.
 //
 // Writing. One goroutine, the writer, owns the only connection that writes. It
-// takes whatever calls are waiting, applies them in one transaction and
-// commits; the cost of reaching the disk is shared by all who waited (group
-// commit). Because nobody else writes, it judges from memory: heads of streams
-// and members are cached, and a refused change has written nothing. A call of
-// several changes stands in a savepoint. After COMMIT has returned, a second
-// goroutine, the bell, rings the events in order and lets the callers go, while
-// the writer already works on the next batch.
+// takes all waiting calls, applies them in one transaction and commits, so that
+// they share the cost of the sync (group commit). Because no one else writes,
+// it checks changes against cached heads and members before it writes them. A
+// call of several changes runs in a savepoint. After COMMIT a second goroutine
+// rings the bell in order and returns the calls, while the writer works on the
+// next batch.
 //
 // Reading. A small pool of connections that cannot write. A read that needs
-// several statements runs in one read transaction, so that what it returns is
-// true of one moment.
+// several statements runs in one read transaction, so that its result is
+// consistent.
 //
 // Messages and events. A message is stored once, under room << 36 + no. Other
-// events stand in a table of their own and note the number of the newest
-// message at their time. So the message at any place in a stream is found by
-// arithmetic from the event before it, and neither a head nor a number of
-// events has to be written along with each message.
+// events are in a table of their own, with the number of the newest message at
+// their time. So the message at any position of a stream is computed from the
+// event before it, and a message needs no write to a head or an event table.
 //
-// What becomes of messages. Whatever a message has beyond its text stands in
-// its row, and events name the message without repeating it: an edit or a
-// deletion changes one row, and no log tells what it said. What is asked for
-// without knowing the message, such as whom it mentions, stands in small tables
-// beside it, which a message without such things does not touch. See marks.go.
+// Annotations. Everything that a message has besides its text is in its row,
+// and events refer to the message: an edit or a deletion changes one row and
+// leaves no old text in the log. Small side tables, such as mentions, index
+// what is queried without knowing the message. See annotation.go.
 //
-// What is kept back. Two things that every send changes lie far apart in the
-// database and would dirty a page each: the sends to be remembered and the
-// authors' read positions. They are written in bulk, and what a crash would
-// lose is found again from what was written: see dedupe.go, reads.go.
+// Delayed writes. Two things that every send changes are far apart in the
+// database and would dirty a page each: the hash for deduplication and the
+// author's read position. They are written in bulk, and restored after a crash:
+// see dedupe.go, readmoves.go.
 //
-// Search lives in a second database, which a background goroutine keeps up to
-// date and which may be deleted while the server is stopped: it is built again.
-// See search.go, find.go and terms.go.
+// Search uses a second database, which a background goroutine updates. It may
+// be deleted while the server is stopped and is then rebuilt. See search.go,
+// searchrun.go and terms.go.
 package sqlite

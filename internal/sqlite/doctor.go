@@ -11,13 +11,13 @@ import (
 	"github.com/parley-chat/parley/internal/backend"
 )
 
-// Less room than that on the disk is worth telling.
+// With less free space than this, doctor warns.
 const (
 	freeLeast = 100 << 20
 	freeGood  = 1 << 30
 )
 
-// doctor examines a directory that the store is in, or is to be in.
+// doctor examines a directory for the store.
 func doctor(dir string) ([]backend.Finding, error) {
 	place, err := filepath.Abs(dir)
 	if err != nil {
@@ -80,9 +80,9 @@ func doctor(dir string) ([]backend.Finding, error) {
 	return findings, nil
 }
 
-// lockHeld reports whether a process has the lock. It takes it for some
-// microseconds, shared with other doctors; a server that starts in just that
-// moment is told that the directory is in use.
+// lockHeld reports whether a process holds the lock. It takes a shared lock for
+// some microseconds; a server that starts in that moment fails because the
+// directory is in use.
 func lockHeld(path string) (bool, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {

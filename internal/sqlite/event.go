@@ -92,8 +92,8 @@ func readHeadOf(c *conn, num int64) (head, error) {
 
 const messageColumns = "id, seq, event, prev, author, by, text, client_id, at, marks"
 
-// scanMessage makes the event of a row of messageColumns. Prev is empty where
-// the row leaves it to the message before.
+// scanMessage returns the event of a row of messageColumns. Prev is empty if it
+// is the id of the message before.
 func scanMessage(r row, room chat.RoomID, epoch string) (chat.Event, error) {
 	at := unmilli(r.num(8))
 	m := &chat.Message{
@@ -115,8 +115,8 @@ func scanMessage(r row, room chat.RoomID, epoch string) (chat.Event, error) {
 	}, nil
 }
 
-// messageEvents returns the events of the messages of a room that the rest of a
-// query finds.
+// messageEvents returns the events of a room's messages that match the rest of
+// a query.
 func messageEvents(c *conn, room chat.RoomID, epoch, where string,
 	args ...any) (events []chat.Event, err error) {
 	err = c.query(context.Background(), func(r row) error {
@@ -127,7 +127,7 @@ func messageEvents(c *conn, room chat.RoomID, epoch, where string,
 	return events, err
 }
 
-// messagesWhere returns the messages alone.
+// messagesWhere returns only the messages.
 func messagesWhere(c *conn, room chat.RoomID, where string, args ...any) ([]chat.Message, error) {
 	events, err := messageEvents(c, room, "", where, args...)
 	messages := make([]chat.Message, len(events))
@@ -165,8 +165,8 @@ func readMessage(c *conn, room chat.RoomID, id int64, epoch string) (*chat.Event
 
 const eventColumns = "id, event, prev, kind, at, by, body"
 
-// scanEvent makes an event of a row of eventColumns. Messages in it are only
-// named, see show.
+// scanEvent returns the event of a row of eventColumns. It only refers to
+// messages, see show.
 func scanEvent(r row, s chat.Stream, epoch string) (chat.Event, error) {
 	var b body
 	if err := json.Unmarshal(r.blob(6), &b); err != nil {
@@ -229,8 +229,8 @@ func (s *Store) events(c *conn, stream chat.Stream, after chat.Position, limit i
 	if after.Epoch != s.epoch || after.Seq < 0 || after.Seq > h.seq || after.Seq == 0 && after.ID != "" {
 		return nil, chat.ErrResync
 	}
-	// The newest event at or before the place, other than a message, says which
-	// message stood there.
+	// The newest event other than a message, at or before the position, tells
+	// which message is at the position.
 	var seq, no int64
 	var id string
 	anchor, err := c.one("SELECT id, no, event FROM events WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT 1", key(h.num, 0), key(h.num, after.Seq))
@@ -259,8 +259,8 @@ func (s *Store) events(c *conn, stream chat.Stream, after chat.Position, limit i
 	if err != nil {
 		return nil, err
 	}
-	// The message at the place itself comes along: its id is to be checked, and
-	// the next one follows it.
+	// The message at the position is read too: its id is checked, and the next
+	// one needs it as Prev.
 	messages, err := messageEvents(c, room, s.epoch, "id BETWEEN ? AND ? ORDER BY id LIMIT ?",
 		key(h.num, no), key(h.num+1, -1), limit+1)
 	if err != nil {
@@ -297,8 +297,7 @@ func (s *Store) events(c *conn, stream chat.Stream, after chat.Position, limit i
 	return events, nil
 }
 
-// show gives an event of the stream of that number the messages that it names,
-// as they are now.
+// show fills in the messages that an event refers to, as they are now.
 func show(c *conn, e *chat.Event, num int64) (err error) {
 	if e.Message != nil && e.Kind != chat.MessageCreated {
 		// gone

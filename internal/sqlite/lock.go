@@ -26,7 +26,7 @@ func lock(dir string) (*os.File, error) {
 		}
 		return nil, fmt.Errorf("the data directory %s is in use by %s: stop it first, or choose another directory (%w)", dir, who, err)
 	}
-	// The pid is for people; the lock itself is what counts.
+	// The pid is only for people; the lock is what counts.
 	if err := f.Truncate(0); err == nil {
 		f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 	}

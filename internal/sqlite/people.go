@@ -84,9 +84,8 @@ func insertSession(c *conn, n *chat.Session, otherwise string) (int64, error) {
 		milli(n.SeenAt), milli(n.ExpiresAt), n.Name, scopes)
 }
 
-// splitScopes reads the column scopes. One that cannot be read is a scope that
-// allows nothing, so that damage does not make a token one that may do
-// everything.
+// splitScopes decodes the column scopes. A damaged column becomes a scope that
+// allows nothing, because a token without scopes may do everything.
 func splitScopes(column string) (scopes []string) {
 	if column != "" && json.Unmarshal([]byte(column), &scopes) != nil {
 		return []string{"unreadable"}
@@ -102,7 +101,7 @@ func (s *Store) CreateSession(ctx context.Context, n chat.Session) error {
 	})
 }
 
-// changedOr turns a statement that changed nothing into a refusal.
+// changedOr returns an error if a statement changed nothing.
 func changedOr(refusal error, changed int64, err error) error {
 	if err == nil && changed == 0 {
 		return refusal
@@ -205,7 +204,7 @@ func (s *Store) DeleteInvite(ctx context.Context, id string) error {
 // pruneStep is how many rows of a kind one call of Prune deletes at most.
 const pruneStep = 1000
 
-// prune deletes what is past its time, and reports whether more is.
+// prune deletes what has expired, and reports whether more is left.
 func (w *writer) prune(now time.Time) (more bool, err error) {
 	for _, sql := range []string{
 		"DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at <= ? LIMIT ?)",

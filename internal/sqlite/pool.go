@@ -8,7 +8,7 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// pool lends connections that only read.
+// pool is a pool of read-only connections.
 type pool struct {
 	path   string
 	free   chan *conn    // open and unused
@@ -25,7 +25,7 @@ func newPool(path string, size int) pool {
 	return p
 }
 
-// acquire returns a connection; it must be given back.
+// acquire returns a connection, which must be released.
 func (p *pool) acquire(ctx context.Context) (*conn, error) {
 	select {
 	case <-p.closed:
@@ -56,7 +56,7 @@ func (p *pool) acquire(ctx context.Context) (*conn, error) {
 
 func (p *pool) release(c *conn) { p.free <- c }
 
-// close waits until every connection has been given back and closes them.
+// close waits until all connections are released and closes them.
 func (p *pool) close() error {
 	close(p.closed)
 	var errs []error
@@ -70,8 +70,8 @@ func (p *pool) close() error {
 	return errors.Join(errs...)
 }
 
-// read runs f on a reading connection, in one read transaction: all that f sees
-// is true of one moment.
+// read runs f on a read-only connection in one transaction, so that f sees a
+// consistent state.
 func (p *pool) read(ctx context.Context, f func(*conn) error) (err error) {
 	if err := ctx.Err(); err != nil {
 		return unavailable(err)

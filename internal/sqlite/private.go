@@ -23,8 +23,8 @@ func create(path string) error {
 	return f.Close()
 }
 
-// keepPrivate takes the files of the store away from all but their owner, and
-// logs which of them others could use until now.
+// keepPrivate restricts the files of the store to their owner, and logs those
+// that others could access.
 func keepPrivate(dir string, log *slog.Logger) error {
 	var mended []string
 	for _, name := range []string{"lock", "parley.db", "parley.db-wal", "parley.db-shm",

@@ -7,7 +7,7 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// profile is the column of that name: what few people have all of.
+// profile is the column profile: fields that most people leave empty.
 type profile struct {
 	Status        chat.Status `json:"status,omitzero"`
 	QuietUntil    time.Time   `json:"quiet_until,omitzero"`
@@ -16,7 +16,7 @@ type profile struct {
 	DisabledUntil time.Time   `json:"disabled_until,omitzero"`
 }
 
-// profileOf returns the column of a person, "" for one who has nothing in it.
+// profileOf returns the column profile of a person, "" if all fields are empty.
 func profileOf(u *chat.User) (string, error) {
 	p := profile{u.Status, u.QuietUntil, u.About, u.Picture, u.DisabledUntil}
 	if p == (profile{}) {
@@ -26,8 +26,8 @@ func profileOf(u *chat.User) (string, error) {
 	return string(b), err
 }
 
-// readProfile fills in what the column says. One that cannot be read is lost,
-// and who was disabled until a time is so for good.
+// readProfile sets the fields of the column profile. If the column is damaged
+// its fields are lost, and a temporarily disabled person stays disabled.
 func readProfile(column string, u *chat.User) {
 	var p profile
 	if column == "" || json.Unmarshal([]byte(column), &p) != nil {

@@ -8,11 +8,12 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// readMoves moves read positions. Every send moves its author's, and rows of
-// members lie far apart: to write them along would dirty as many pages as there
-// are senders. So a batch's moves are appended as one row of the table moves,
-// and when there are many they are folded into members, each member once. A
-// reader takes the later of the two places.
+// readMoves moves read positions. Every send moves its author's position, and
+// the rows of members are far apart: writing them with each batch would dirty
+// as many pages as there are senders. So the moves of a batch are appended as
+// one row of the table moves. When there are many, they are folded into the
+// table members, each member once. A reader takes the greater of the two
+// positions.
 //
 // Only the writer uses it.
 type readMoves struct {
@@ -28,11 +29,11 @@ type readMove struct {
 	no, before int64
 }
 
-// foldAt bounds what a reader has to look through.
+// foldLimit bounds the moves that a reader has to scan.
 const foldLimit = 1024
 
-// load reads what the database knows. It also takes back what a failed
-// transaction had moved.
+// load reads the state from the database. It also undoes the moves of a failed
+// transaction.
 func (r *readMoves) load() error {
 	*r = readMoves{conn: r.conn, limit: r.limit, pending: map[memberKey]int64{}}
 	return eachReadMove(r.conn, func(room, no int64, user []byte) {
@@ -48,10 +49,10 @@ func (r *readMoves) move(at memberKey, no int64) {
 	r.pending[at] = no
 }
 
-// savepoint is for undo.
+// savepoint returns a point for undo.
 func (r *readMoves) savepoint() int { return len(r.batch) }
 
-// undo takes back what was moved since mark.
+// undo undoes the moves since a savepoint.
 func (r *readMoves) undo(mark int) {
 	for i := len(r.batch) - 1; i >= mark; i-- {
 		m := r.batch[i]
@@ -60,8 +61,8 @@ func (r *readMoves) undo(mark int) {
 	r.batch = r.batch[:mark]
 }
 
-// flush writes what the batch has moved, and folds when there is enough, or
-// anything if all.
+// flush writes the moves of the batch, and folds them if there are enough or
+// all is true.
 func (r *readMoves) flush(all bool) error {
 	if len(r.batch) > 0 {
 		var b []byte
@@ -116,7 +117,7 @@ func eachReadMove(c *conn, f func(room, no int64, user []byte)) error {
 	}, "SELECT moves FROM moves")
 }
 
-// readMovesOf returns how far the person's moves went, by room.
+// readMovesOf returns the newest moved position of a person by room.
 func readMovesOf(c *conn, user chat.UserID) (map[int64]int64, error) {
 	moves := map[int64]int64{}
 	err := eachReadMove(c, func(room, no int64, u []byte) {

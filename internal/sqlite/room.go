@@ -20,7 +20,7 @@ func scanRoom(r row) chat.Room {
 	}
 }
 
-// insertRoom writes a room under the number of its stream.
+// insertRoom inserts a room with the number of its stream.
 func insertRoom(c *conn, num int64, r *chat.Room, trimmed int64) error {
 	_, err := c.exec("INSERT INTO rooms ("+roomColumns+
 		", members) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
@@ -51,7 +51,7 @@ func insertMember(c *conn, room int64, m *chat.Member, readNo, spoke int64) erro
 	return err
 }
 
-// encodeMute makes what stands in the column mute.
+// encodeMute returns the value of the column mute.
 func encodeMute(m chat.Mute) (any, error) {
 	if m == (chat.Mute{}) {
 		return nil, nil
@@ -99,8 +99,7 @@ func (s *Store) Messages(ctx context.Context, room chat.RoomID,
 			return err
 		}
 		below := func(no, limit int64) error {
-			// Above every number there is no more than the end of the room's
-			// keys.
+			// Above all numbers, the limit is the end of the room's keys.
 			found, err := messagesWhere(c, room, "id BETWEEN ? AND ? ORDER BY id DESC LIMIT ?",
 				key(num, 1), key(num, min(no, 1<<shift)-1), limit)
 			slices.Reverse(found)
@@ -148,7 +147,7 @@ func (s *Store) Room(ctx context.Context, id chat.RoomID) (room chat.Room, err e
 
 const viewColumns = roomColumns + ", members, m.role, m.joined_at, m.read_no, m.mute, l.notify"
 
-// view makes a person's view of a row of viewColumns and their moves.
+// view returns a person's view from a row of viewColumns and their read moves.
 func (s *Store) view(c *conn, r row, user chat.UserID, moves map[int64]int64) (chat.RoomView, error) {
 	v := chat.RoomView{
 		Room: scanRoom(r), Trimmed: r.num(11), Members: r.num(14),

@@ -11,13 +11,12 @@ import (
 	"time"
 )
 
-// searcher keeps the index of messages, in a database of its own: indexing
-// takes nothing from the path of a send but a note that a room has news. The
-// database says for each room up to which message it knows it, in the same
-// transaction as the index itself, so that a crash loses nothing and doubles
-// nothing. The index holds no texts and can be built again from the messages;
-// that is what happens when it is missing, damaged, of another version, or
-// ahead of a store that was restored.
+// searcher keeps the index of messages, in a database of its own: a send only
+// notes that a room has new messages. The index stores for each room the number
+// of the last indexed message, in the same transaction as the index itself, so
+// that a crash loses and repeats nothing. The index holds no texts. It is
+// rebuilt from the messages if it is missing, damaged, of another version, or
+// newer than a restored store.
 type searcher struct {
 	path  string
 	log   *slog.Logger
@@ -47,7 +46,7 @@ const (
 		INSERT INTO reindexed VALUES (0);
 		CREATE VIRTUAL TABLE words USING fts5 (text, content = '', contentless_delete = 1, tokenize = 'ascii');`
 
-	// wordsOf is what is indexed of a message m: its text and the names of its
+	// wordsOf is the indexed text of a message m: its text and the names of its
 	// files.
 	wordsOf = `m.text || coalesce((SELECT ' ' || group_concat(j.value ->> 'name', ' ') FROM json_each(m.marks, '$.files') j WHERE m.marks IS NOT NULL), '')`
 
@@ -57,7 +56,7 @@ const (
 	indexShare = 9                      // rest so many times as long as was worked
 )
 
-// openSearch opens the index at path, anew if it is no good.
+// openSearch opens the index at path, and creates it again if it is damaged.
 func openSearch(path string, store *pool, log *slog.Logger) (*searcher, error) {
 	s := &searcher{
 		path: path, log: log, store: store, retry: 10 * time.Second,
@@ -96,7 +95,7 @@ func (s *searcher) open() error {
 	return nil
 }
 
-// reset starts with an empty index, before anybody uses it.
+// reset creates an empty index, before it is used.
 func (s *searcher) reset() error {
 	for _, suffix := range []string{"", "-wal", "-shm"} {
 		if err := os.Remove(s.path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -106,7 +105,7 @@ func (s *searcher) reset() error {
 	return s.open()
 }
 
-// touch notes that a room has new messages, or changed ones.
+// touch notes that a room has new or changed messages.
 func (s *searcher) touch(room int64) {
 	s.mu.Lock()
 	s.dirty[room] = true
@@ -174,9 +173,8 @@ func (s *searcher) rest(d time.Duration) bool {
 	}
 }
 
-// survey finds the rooms that were written after they were indexed. An index
-// that knows what is not there, or that cannot tell what has changed, is thrown
-// away.
+// survey finds the rooms with messages that are not indexed. An index that is
+// ahead of the store, or that has missed changes, is dropped.
 func (s *searcher) survey() error {
 	type mark struct {
 		no    int64
@@ -248,8 +246,7 @@ func (s *searcher) survey() error {
 	return nil
 }
 
-// again empties the index and has all rooms indexed, as they are after the
-// newest change of an older message.
+// again empties the index and starts to index all rooms.
 func (s *searcher) again(newest int64) error {
 	if err := s.index.script(fmt.Sprintf(
 		"BEGIN; DROP TABLE words; DROP TABLE indexed; DROP TABLE reindexed; %s; UPDATE reindexed SET seq = %d; COMMIT", searchSchema, newest)); err != nil {
@@ -258,8 +255,8 @@ func (s *searcher) again(newest int64) error {
 	return s.survey()
 }
 
-// work indexes all changes, and all rooms that have news. It rests in between,
-// so that senders keep most of the machine.
+// work indexes all changes and all rooms with new messages. It pauses in
+// between to leave most of the processor to senders.
 func (s *searcher) work() error {
 	for !s.stopping() {
 		if err := s.paced(s.changes); err != nil {

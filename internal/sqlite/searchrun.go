@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// findMost is how many messages that hold the words are looked at for the
-	// rest of a query.
+	// findMost bounds the messages that match the words and are checked against
+	// the rest of a query.
 	findMost = 20_000
 	// findTime ends a search that takes longer: its connection is interrupted.
 	findTime = 5 * time.Second
@@ -38,7 +38,8 @@ func (s *Store) Search(ctx context.Context, rooms []chat.RoomID, q chat.Query, b
 	ctx, cancel := context.WithTimeout(ctx, findTime)
 	defer cancel()
 	f := &searchRun{ctx: ctx, q: &q, begin: q.Start(before), match: match, limit: limit}
-	// Both pools have as many connections: who has one gets the other.
+	// Both pools have the same size: a search that has one connection gets the
+	// other.
 	err := s.search.find.read(ctx, func(index *conn) error {
 		f.index = index
 		if err := f.matchAll(); err != nil {
@@ -61,14 +62,13 @@ func (s *Store) Search(ctx context.Context, rooms []chat.RoomID, q chat.Query, b
 	return f.result(), nil
 }
 
-// searched is a room that is looked through.
+// searched is a room that is searched.
 type searched struct {
 	num int64
 	id  chat.RoomID
 }
 
-// withThreads returns the rooms that are there, each once, and the threads in
-// them.
+// withThreads returns the existing rooms and their threads, each once.
 func withThreads(c *conn, rooms []chat.RoomID) (all []searched, err error) {
 	seen := map[int64]bool{}
 	for _, id := range rooms {
@@ -87,7 +87,7 @@ func withThreads(c *conn, rooms []chat.RoomID) (all []searched, err error) {
 	return all, nil
 }
 
-// searchRun gathers what a search finds in one room after the other.
+// searchRun collects the results of a search room by room.
 type searchRun struct {
 	ctx    context.Context
 	index  *conn
@@ -118,8 +118,8 @@ func (f *searchRun) matchAll() error {
 }
 
 // matches returns the newest messages from first to last that match, newest
-// first. The whole work is in the first step of the statement, which is where
-// a context that ends interrupts it.
+// first. All work is in the first step of the statement, which the context can
+// interrupt.
 func (f *searchRun) matches(first, last int64, limit int) (ids []int64, err error) {
 	err = f.index.query(f.ctx, func(r row) error { return json.Unmarshal([]byte(r.text(0)), &ids) },
 		"SELECT json_group_array(rowid) FROM (SELECT rowid FROM words WHERE words MATCH ? AND rowid BETWEEN ? AND ? ORDER BY rowid DESC LIMIT ?)",
@@ -154,7 +154,7 @@ func (f *searchRun) inRoom(room, first, last int64, each func(id int64) (bool, e
 	}
 }
 
-// room looks through one room, newest first.
+// room searches one room, newest first.
 func (f *searchRun) room(in searched) error {
 	first, last := key(in.num, 1), key(in.num+1, -1)
 	var err error
@@ -176,8 +176,8 @@ func (f *searchRun) room(in searched) error {
 		if err != nil || m == nil {
 			return true, err
 		}
-		// Older than all that is wanted: so is what comes after it, but for a
-		// clock that was set.
+		// Older than all results, and so are the messages after it, unless the
+		// clock was set.
 		if n := len(f.found); n > f.limit && m.At.Before(f.found[f.limit].At.Add(-clockSlack)) ||
 			m.At.Before(f.until.At) {
 			return false, nil
@@ -215,7 +215,7 @@ func (f *searchRun) cursorAt(room int64, at time.Time) (int64, error) {
 	return first + int64(n) - 1, err
 }
 
-// result is what was found in all rooms.
+// result returns the results of all rooms.
 func (f *searchRun) result() chat.Found {
 	out := chat.Found{Messages: f.found, Until: f.until}
 	if f.until != (chat.SearchCursor{}) {

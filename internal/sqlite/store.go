@@ -14,7 +14,7 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// Options says how a store behaves. The zero value is fine.
+// Options configure a store. The zero value is valid.
 type Options struct {
 	// Ring is called with each event once it is durable, in order per stream,
 	// from one goroutine, before the Commit that made it returns. It does not
@@ -47,8 +47,8 @@ type Store struct {
 
 var _ chat.Store = (*Store)(nil)
 
-// Open opens the store in dir, which is made if it is not there, for this
-// process alone.
+// Open opens the store in dir for this process alone, and creates dir if
+// necessary.
 func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
@@ -117,8 +117,8 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 	return s, nil
 }
 
-// isThere refuses a directory whose database is gone or empty while what is
-// kept beside it is not: SQLite would make a new one, and people would find an
+// isThere returns an error if the database is missing or empty while files
+// beside it exist: SQLite would create a new one, and people would find an
 // empty server. The database has its first page, of 512 bytes or more, before
 // there is anything else; a file of one byte counts as empty with SQLite.
 func isThere(dir string) error {
@@ -141,8 +141,8 @@ func openWriter(path string) (*conn, error) {
 	if err := create(path); err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	// In exclusive reach of this process (see lock) nothing else holds the
-	// write lock.
+	// As this process has the directory to itself (see lock), nothing else
+	// holds the write lock.
 	c, err := open(path)
 	if err != nil {
 		return nil, err
@@ -173,15 +173,15 @@ func migrateAfterPragmas(c *conn, path string) error {
 	return upgrade(c, path)
 }
 
-// Close finishes the calls that were taken and closes the database. Later calls
-// fail with ErrUnavailable.
+// Close finishes accepted calls and closes the database. Later calls fail with
+// ErrUnavailable.
 func (s *Store) Close() error {
 	s.closing.Do(func() {
 		close(s.quit)
 		s.search.stop()
 		s.run.Wait()
-		// The connection that can write goes last: it moves the log into the
-		// database.
+		// The writing connection is closed last: it checkpoints the log into
+		// the database.
 		s.closed = errors.Join(s.search.close(), s.readers.close(), s.writing.close(), s.lock.Close())
 	})
 	return s.closed
@@ -201,7 +201,7 @@ func (s *Store) Commit(ctx context.Context, changes ...chat.Change) ([]chat.Resu
 	if err := s.do(ctx, c); err != nil {
 		return nil, err
 	}
-	// The bell shares the events with whoever listens: the caller gets his own.
+	// Events given to the bell are shared, so the caller gets copies.
 	results := make([]chat.Result, len(changes))
 	for i, r := range c.results {
 		r.Event = r.Event.Clone()
@@ -210,13 +210,13 @@ func (s *Store) Commit(ctx context.Context, changes ...chat.Change) ([]chat.Resu
 	return results, nil
 }
 
-// write runs f in a transaction of the writer. A refusal that f returns must
-// come before it writes anything.
+// write runs f in a transaction of the writer. If f returns a *chat.Error, it
+// must not have written anything.
 func (s *Store) write(ctx context.Context, f func(*conn) error) error {
 	return s.do(ctx, &call{run: f})
 }
 
-// do hands c to the writer and waits until it is durable or refused.
+// do passes c to the writer and waits for the result.
 func (s *Store) do(ctx context.Context, c *call) error {
 	c.ctx, c.done = ctx, make(chan struct{})
 	if err := ctx.Err(); err != nil {
@@ -251,7 +251,7 @@ func (s *Store) do(ctx context.Context, c *call) error {
 
 var errClosed = errors.New("the store is closed")
 
-// unavailable says that an outcome could not be confirmed, and why.
+// unavailable returns ErrUnavailable with its cause.
 func unavailable(cause error) error { return fmt.Errorf("%w: %w", chat.ErrUnavailable, cause) }
 
 // Prune implements [chat.Store].

@@ -22,7 +22,7 @@ import (
 // term follow each other; see [chat.Query.Terms].
 // What is not found: the inside of a word, and other forms of it.
 
-// unspaced are the scripts that are cut into pairs.
+// unspaced are the scripts that are split into pairs.
 var unspaced = []*unicode.RangeTable{
 	unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul, unicode.Thai, unicode.Lao,
 	unicode.Khmer, unicode.Myanmar, unicode.Bopomofo,

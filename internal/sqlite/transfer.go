@@ -24,7 +24,7 @@ type Source struct {
 
 var _ migrate.Source = (*Source)(nil)
 
-// OpenSource opens the data in dir, which no server may use meanwhile.
+// OpenSource opens the data in dir. No server may use them at the same time.
 func OpenSource(dir string) (*Source, error) {
 	path := filepath.Join(dir, "parley.db")
 	if _, err := os.Stat(path); err != nil {
@@ -49,7 +49,7 @@ func newSource(path, epoch string) *Source {
 	return &Source{store: &Store{readers: newPool(path, 2), epoch: epoch}}
 }
 
-// prepare looks at whose data these are.
+// prepare checks that the data are a store's.
 func (s *Source) prepare(path string) error {
 	return s.store.read(context.Background(), func(c *conn) error {
 		if err := isCurrent(c, path); err != nil {
@@ -73,8 +73,8 @@ func (s *Source) prepare(path string) error {
 
 var errOlder = errors.New("an older version of Parley")
 
-// isCurrent refuses a database that is not of this version's schema: to bring
-// it there would change it.
+// isCurrent returns an error unless the database has this version's schema:
+// upgrading would change it.
 func isCurrent(c *conn, path string) error {
 	have, err := pragma(c, "user_version")
 	if err != nil {
@@ -107,7 +107,7 @@ func allReadMoves(c *conn) (map[memberKey]int64, error) {
 	return moves, err
 }
 
-// Close lets others use the directory.
+// Close releases the directory.
 func (s *Source) Close() error {
 	err := s.store.readers.close()
 	if s.lock != nil {
@@ -291,8 +291,8 @@ func (s *Source) Server(ctx context.Context) (end migrate.Head, err error) {
 	return end, err
 }
 
-// Sends implements [migrate.Source]: what the generations know, then what they
-// do not.
+// Sends implements [migrate.Source]: the segments, then the sends that are in
+// no segment.
 func (s *Source) Sends(ctx context.Context, since time.Time, give func([]migrate.Send) error) error {
 	return s.store.read(ctx, func(c *conn) error {
 		g := &sendGiver{c: c, since: milli(since), rooms: map[int64]chat.RoomID{}}
@@ -359,7 +359,7 @@ func (g *sendGiver) add(h hash, id int64, at *int64) error {
 	return nil
 }
 
-// give hands on what was gathered, if it is at least so many.
+// give passes on what was collected, if it is at least so many.
 func (g *sendGiver) give(to func([]migrate.Send) error, least int) error {
 	if len(g.some) < least {
 		return nil

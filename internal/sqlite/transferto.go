@@ -11,9 +11,9 @@ import (
 	"github.com/parley-chat/parley/internal/migrate"
 )
 
-// Destination is a directory that takes a migration. It holds the directory's
-// lock. Batches are written in one transaction each, together with the state,
-// so that nothing is ever written twice.
+// Destination is the directory that a migration writes to. It holds the
+// directory's lock. Batches are written in one transaction each, together with
+// the state, so that nothing is written twice.
 type Destination struct {
 	path   string
 	epoch  string
@@ -34,7 +34,7 @@ var _ migrate.Destination = (*Destination)(nil)
 // not finished.
 const migrationKey = "migration"
 
-// isWhole refuses a database that a migration has not filled yet.
+// isWhole returns an error for the database of an unfinished migration.
 func isWhole(c *conn, dir string) error {
 	r, err := c.one("SELECT 1 FROM meta WHERE key = ?", migrationKey)
 	if err == nil && r != nil {
@@ -43,8 +43,8 @@ func isWhole(c *conn, dir string) error {
 	return err
 }
 
-// OpenDestination opens dir, which is made if it is not there. Where other data
-// are, nothing is written.
+// OpenDestination opens dir, and creates it if necessary. If it has other data,
+// nothing is written.
 func OpenDestination(dir string) (_ *Destination, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data directory: %w", err)
@@ -74,7 +74,7 @@ func OpenDestination(dir string) (_ *Destination, err error) {
 	return d, nil
 }
 
-// inspect finds out what is there, without a change.
+// inspect checks what the directory has, without changing it.
 func (d *Destination) inspect() (err error) {
 	info, err := os.Stat(d.path)
 	if errors.Is(err, os.ErrNotExist) || err == nil && info.Size() == 0 {
@@ -109,7 +109,7 @@ func (d *Destination) inspect() (err error) {
 	return err
 }
 
-// Close lets others use the directory.
+// Close releases the directory.
 func (d *Destination) Close() error {
 	var errs []error
 	if d.source != nil {
@@ -175,9 +175,9 @@ func (d *Destination) Finish(context.Context) error {
 
 // stream makes a log with its newest event, and returns its number. A log whose
 // newest event is a message has one row of an event all the same, in the
-// message's place: it says which message stands there (see Store.events).
-// Nobody is given that row: whoever is before it is told to fetch anew, because
-// the events before it are not there.
+// message's place: it says which message stands there (see Store.events). This
+// row is never returned: readers before it get ErrResync, because earlier
+// events are missing.
 func (d *Destination) stream(name chat.Stream, h migrate.Head, no int64) (int64, error) {
 	if h.Seq == 0 && no == 0 {
 		if _, isRoom := name.Room(); !isRoom {
@@ -303,8 +303,8 @@ func (d *Destination) writeAnnotations(id int64, m *migrate.Message) error {
 	return nil
 }
 
-// sends are written as a generation at once: the messages' rows do not know
-// them.
+// sends are written as a segment at once, because the messages' rows do not
+// have the hashes.
 func (d *Destination) sends(b *migrate.Batch) error {
 	sends := d.writer.sends
 	for i := range b.Sends {

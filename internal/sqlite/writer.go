@@ -18,7 +18,7 @@ const maxBatch = 512
 // maxYields bounds how long a batch is gathered where many others want to run.
 const maxYields = 4
 
-// call is one thing to be written: changes, or one of the functions.
+// call is one request to the writer: changes, or one of the functions.
 type call struct {
 	ctx     context.Context
 	changes []chat.Change
@@ -31,8 +31,8 @@ type call struct {
 	done chan struct{} // closed when results and err are final
 }
 
-// writer is the goroutine that owns the writing connection. Nobody else touches
-// its fields after run has started.
+// writer is the goroutine that owns the writing connection. Only it uses these
+// fields after run has started.
 type writer struct {
 	*conn
 	epoch   string
@@ -40,11 +40,11 @@ type writer struct {
 	quit    <-chan struct{}
 	done    chan<- []*call
 	touched func(room int64) // told of rooms with new messages, after they are durable
-	// reindexed says up to which row of the table reindex the index for search
-	// has come; nil where there is none.
+	// reindexed returns the last row of the table reindex that the search index
+	// has processed; nil without an index.
 	reindexed func() int64
 
-	// What the database holds, as far as it has been asked for.
+	// Caches of the database.
 	streams map[chat.Stream]*stream
 	members map[memberKey]*member
 	sends   *dedupe
@@ -70,7 +70,7 @@ type memberKey struct {
 	user chat.UserID
 }
 
-// member is a person's place in a room. in is false for those who are not
+// member is a person's membership in a room. in is false for people who are not
 // members.
 type member struct {
 	chat.Member
@@ -79,7 +79,7 @@ type member struct {
 	spoke  int64 // when they sent their last message while the room was slow
 }
 
-// asMember is the chat's view of m, nil for nil.
+// asMember returns m as a chat.Member, nil for nil.
 func (m *member) asMember() *chat.Member {
 	if m == nil {
 		return nil
@@ -94,7 +94,7 @@ func (m *member) spokeAt() time.Time {
 	return unmilli(m.spoke)
 }
 
-// The caches hold no more entries than this each; past it they start anew.
+// Each cache is emptied when it has more entries than this.
 const (
 	maxStreams = 20_000
 	maxMembers = 100_000
@@ -108,8 +108,7 @@ func newWriter(c *conn, epoch string, o Options) (*writer, error) {
 	return w, w.reload()
 }
 
-// ensureEpoch returns the epoch of the directory, and makes it up when the
-// directory is new.
+// ensureEpoch returns the epoch of the directory, and creates it if necessary.
 func ensureEpoch(c *conn) (string, error) {
 	if _, err := c.exec("INSERT INTO meta VALUES ('epoch', ?) ON CONFLICT DO NOTHING",
 		rand.Text()); err != nil {
@@ -127,8 +126,7 @@ func (w *writer) forget() {
 	w.streams, w.members = map[chat.Stream]*stream{}, map[memberKey]*member{}
 }
 
-// run writes batches until quit is closed and the calls that were taken are
-// answered.
+// run writes batches until quit is closed and all accepted calls are done.
 func (w *writer) run() {
 	defer close(w.done)
 	for {
@@ -147,8 +145,9 @@ func (w *writer) run() {
 }
 
 // gather adds the calls that are waiting to batch. It lets others run a few
-// times: who has just got an answer is about to ask again, and a commit costs
-// the same for many as for few. With nobody else to run this takes no time.
+// times: callers that just got a result often call again, and a commit costs
+// the same for many calls as for few. Without other goroutines this takes no
+// time.
 func (w *writer) gather(batch []*call) []*call {
 	for yields := 0; len(batch) < maxBatch; {
 		select {
@@ -165,7 +164,7 @@ func (w *writer) gather(batch []*call) []*call {
 	return batch
 }
 
-// shutDown answers who is still waiting and writes out what is kept back.
+// shutDown fails the waiting calls and writes out delayed writes.
 func (w *writer) shutDown() {
 	for {
 		select {
@@ -182,8 +181,7 @@ func (w *writer) shutDown() {
 	}
 }
 
-// write applies a batch in one transaction. It leaves every call with its
-// answer.
+// write applies a batch in one transaction and sets the result of every call.
 func (w *writer) write(batch []*call) {
 	clear(w.rooms)
 	if len(w.streams) > maxStreams || len(w.members) > maxMembers {
@@ -209,7 +207,7 @@ func (w *writer) write(batch []*call) {
 	}
 }
 
-// flush writes what is kept back in memory, or all if it is the end.
+// flush writes delayed writes if there are enough, or all of them.
 func (w *writer) flush(all bool) error {
 	if err := w.reads.flush(all); err != nil {
 		return err
@@ -218,8 +216,8 @@ func (w *writer) flush(all bool) error {
 }
 
 // transaction runs f between BEGIN and COMMIT. After a failure the database is
-// as before, and so is what the writer knows of it: if that cannot be read
-// again at once, the next transaction does it before anything else.
+// unchanged and the writer reloads its state. If that fails, the next
+// transaction reloads it first.
 func (w *writer) transaction(f func() error) error {
 	if w.unknown {
 		if err := w.reload(); err != nil {
@@ -241,16 +239,16 @@ func (w *writer) transaction(f func() error) error {
 	return errors.Join(err, w.reload())
 }
 
-// reload reads the sends and read positions that the database knows. What is in
-// memory must not be used until that has succeeded.
+// reload reads sends and read positions from the database. Until it succeeds,
+// the state in memory must not be used.
 func (w *writer) reload() error {
 	err := errors.Join(w.sends.load(), w.reads.load())
 	w.unknown = err != nil
 	return err
 }
 
-// apply runs one call. A refusal is the call's; a returned error is the whole
-// batch's.
+// apply runs one call. A *chat.Error is that call's result; a returned error
+// fails the whole batch.
 func (w *writer) apply(c *call) error {
 	if err := c.ctx.Err(); err != nil {
 		c.err = unavailable(err) // nobody waits any more
@@ -277,7 +275,7 @@ func (w *writer) apply(c *call) error {
 	return err
 }
 
-// applyAll makes all changes of c or none.
+// applyAll applies all changes of c or none.
 func (w *writer) applyAll(c *call) error {
 	if _, err := w.exec("SAVEPOINT call"); err != nil {
 		return err
@@ -305,7 +303,7 @@ func (w *writer) applyAll(c *call) error {
 	return err
 }
 
-// complete rings what a batch has appended and lets its callers go.
+// complete rings the events of a batch and returns its calls.
 func complete(batch []*call, ring func(*chat.Event)) {
 	for _, c := range batch {
 		if c.err == nil && ring != nil {

@@ -14,8 +14,8 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// annotation is what a message has beyond its entry, which cannot be changed.
-// It is kept by the message's number in "marks".
+// annotation is what a message has besides its immutable entry. It is stored in
+// the hash "marks" by the message's number.
 type annotation struct {
 	ID    string `json:"i,omitempty"` // of a deleted message, whose entry is gone: the fields of its place
 	About string `json:"d,omitempty"`
@@ -32,19 +32,19 @@ type annotation struct {
 	Edits     int64          `json:"edits,omitempty"` // number of the newest earlier text
 }
 
-// annotationOf is that of m, without what only its entry tells.
+// annotationOf returns the annotation of m.
 func annotationOf(m *chat.Message) annotation {
 	return annotation{Mentions: m.Mentions, Files: m.Files, EditedAt: m.EditedAt, DeletedAt: m.DeletedAt,
 		PinnedAt: m.PinnedAt, PinnedBy: m.PinnedBy, Reactions: m.Reactions, Thread: m.Thread}
 }
 
-// empty reports whether nothing need be kept.
+// empty reports whether there is nothing to store.
 func (k *annotation) empty() bool {
 	return len(k.Mentions) == 0 && len(k.Files) == 0 && k.EditedAt.IsZero() && k.DeletedAt.IsZero() &&
 		k.PinnedAt.IsZero() && len(k.Reactions) == 0 && k.Thread == nil && k.Edits == 0
 }
 
-// show makes m what it has become.
+// show applies the annotation to m.
 func (k *annotation) show(m *chat.Message) {
 	if k.Text != nil {
 		m.Text = *k.Text
@@ -117,7 +117,7 @@ func scanAnnotated(room chat.RoomID, rows, annotations rueidis.RedisMessage) ([]
 	return all, nil
 }
 
-// place is what is left of a deleted message.
+// place returns a deleted message, whose entry is gone.
 func (k *annotation) place(room chat.RoomID, no int64) (stored, error) {
 	return scanStored(room, no, [3]string{k.ID, k.About, ""})
 }
@@ -139,9 +139,9 @@ func scanFind(reply rueidis.RedisMessage) (numbers []int64, err error) {
 	return numbers, nil
 }
 
-// find are the members of "marked" that lead to the message: "k no" if it has
-// an annotation, "d no" if it is deleted, "p no" if it is pinned, and "@user
-// no" for each user whom it mentions, with numbers of 16 digits.
+// find returns the members of the index "marked" for the message: "k no" if it
+// has an annotation, "d no" if it is deleted, "p no" if it is pinned, and
+// "@user no" for each user whom it mentions, with numbers of 16 digits.
 func (k *annotation) find(no int64) []string {
 	if k.empty() {
 		return nil
@@ -168,18 +168,17 @@ func words(users []chat.UserID) string {
 	return strings.Join(list, " ")
 }
 
-// showing are the kinds of events that show a message which exists already.
+// showing are the kinds of events whose Message is an existing message.
 var showing = []chat.Kind{chat.MessageEdited, chat.MessageDeleted, chat.MessagePinned,
 	chat.MessageUnpinned, chat.ThreadMoved}
 
-// changedEntry is how a log has what became of a message: "<id> <at> <by>
-// <kind> <no>". The message is shown as it is when that is read.
+// changedEntry is the log entry of a changed message: "<id> <at> <by> <kind>
+// <no>". The message is shown as it is when that is read.
 func changedEntry(id string, at time.Time, by chat.UserID, kind chat.Kind, no int64) string {
 	return id + " " + num(at.UnixMilli()) + " " + string(by) + " " + string(kind) + " " + num(no)
 }
 
-// changed reads what changedEntry wrote. The event has the message's number
-// alone.
+// changed decodes a changedEntry. The event's message has only its number.
 func (s *Store) changed(stream chat.Stream, seq int64, text string) (chat.Event, error) {
 	f := strings.SplitN(text, " ", 5)
 	if len(f) != 5 {
@@ -201,13 +200,13 @@ func (s *Store) changed(stream chat.Stream, seq int64, text string) (chat.Event,
 	}, nil
 }
 
-// reactionEntry is how a log has a reaction: "<id> <at> <by> <kind> <no> <user>
-// <emoji>".
+// reactionEntry is the log entry of a reaction: "<id> <at> <by> <kind> <no>
+// <user> <emoji>".
 func reactionEntry(id string, at time.Time, by chat.UserID, kind chat.Kind, r *chat.Reaction) string {
 	return changedEntry(id, at, by, kind, r.No) + " " + string(r.User) + " " + r.Emoji
 }
 
-// reacted reads what reactionEntry wrote.
+// reacted decodes a reactionEntry.
 func (s *Store) reacted(stream chat.Stream, seq int64, text string) (chat.Event, error) {
 	f := strings.SplitN(text, " ", 7)
 	if len(f) != 7 {
