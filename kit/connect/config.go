@@ -39,9 +39,12 @@ type Config struct {
 	TLS                                *tls.Config
 	ClientName                         string // shown by CLIENT LIST
 
-	DialTimeout  time.Duration // to connect and to be greeted; default 5 s
-	KeepAlive    time.Duration // between TCP probes of an idle connection; default 30 s
-	WriteTimeout time.Duration // to be answered, when the caller's context has no deadline; default 10 s
+	DialTimeout time.Duration // to connect and to be greeted; default 5 s
+	KeepAlive   time.Duration // between TCP probes of an idle connection; default 30 s
+	// for a command to be answered, when the caller's context has no deadline;
+	// default 10 s. Commands that only read are repeated for as long on a
+	// connection that breaks, and not after they ran into it.
+	Timeout      time.Duration
 	StartTimeout time.Duration // for Open to wait until Redis is there; default 10 s
 	Backoff      Backoff       // between attempts
 

@@ -145,6 +145,9 @@ func try(ctx context.Context, cfg Config, subscriber bool) (rueidis.Client, erro
 	if err == nil { // it may have lost a connection to the end of ctx
 		client.Close()
 	}
+	if failure := start.failure.Load(); failure != nil {
+		return nil, *failure
+	}
 	return nil, fmt.Errorf("no answer: %w", ctx.Err())
 }
 
@@ -154,6 +157,15 @@ func try(ctx context.Context, cfg Config, subscriber bool) (rueidis.Client, erro
 type opening struct {
 	ctx  context.Context
 	over atomic.Bool // the client is open, or was given up
+
+	failure atomic.Pointer[error] // why it could not connect last
+}
+
+// note remembers why a connection could not be opened.
+func (o *opening) note(err error) {
+	if !o.over.Load() {
+		o.failure.Store(&err)
+	}
 }
 
 // dial runs dial under ctx and, while the client opens, under o's.
@@ -190,6 +202,24 @@ func isFinal(err error) bool {
 	return errors.As(err, &untrusted)
 }
 
+// retryDelay returns the pause before a command that only reads is sent again,
+// or -1 to give it up: rueidis would go on for ever where the caller's context
+// has no deadline.
+func (c Config) retryDelay(attempts int, _ rueidis.Completed, err error) time.Duration {
+	var failure net.Error
+	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &failure) && failure.Timeout() {
+		return -1 // as silent as it was for Timeout
+	}
+	passed := time.Duration(0)
+	for i := range attempts {
+		passed += c.Backoff.Delay(i + 1)
+	}
+	if passed > c.Timeout {
+		return -1
+	}
+	return c.Backoff.Delay(attempts)
+}
+
 // option is the configuration in rueidis' terms.
 func (c Config) option(start *opening, subscriber bool) rueidis.ClientOption {
 	if c.DialTimeout <= 0 {
@@ -198,8 +228,8 @@ func (c Config) option(start *opening, subscriber bool) rueidis.ClientOption {
 	if c.KeepAlive <= 0 {
 		c.KeepAlive = 30 * time.Second
 	}
-	if c.WriteTimeout <= 0 {
-		c.WriteTimeout = 10 * time.Second
+	if c.Timeout <= 0 {
+		c.Timeout = 10 * time.Second
 	}
 	tell := func(k Kind, addr string, err error) {
 		if c.OnEvent != nil {
@@ -210,12 +240,9 @@ func (c Config) option(start *opening, subscriber bool) rueidis.ClientOption {
 		InitAddress: c.Addrs, Username: c.Username, Password: c.Password, SelectDB: c.DB,
 		ClientName: c.ClientName, TLSConfig: c.TLS,
 		Dialer:           net.Dialer{Timeout: c.DialTimeout, KeepAlive: c.KeepAlive},
-		ConnWriteTimeout: c.WriteTimeout,
-		RetryDelay: func(attempts int, _ rueidis.Completed,
-			_ error) time.Duration {
-			return c.Backoff.Delay(attempts)
-		},
-		DialCtxFn: dialer(start, tell),
+		ConnWriteTimeout: c.Timeout,
+		RetryDelay:       c.retryDelay,
+		DialCtxFn:        dialer(start, tell),
 	}
 	switch c.Mode {
 	case Single:
@@ -242,12 +269,12 @@ func dialer(start *opening, tell func(Kind, string, error)) func(context.Context
 		return start.dial(ctx, func(ctx context.Context) (net.Conn, error) {
 			var conn net.Conn
 			var err error
-			if cfg != nil {
-				conn, err = (&tls.Dialer{NetDialer: d, Config: cfg}).DialContext(ctx, network, addr)
-			} else {
-				conn, err = d.DialContext(ctx, network, addr)
+			conn, err = d.DialContext(ctx, network, addr)
+			if err == nil && cfg != nil {
+				conn, err = handshake(ctx, conn, addr, d.Timeout, cfg)
 			}
 			if err != nil {
+				start.note(err)
 				tell(Failed, addr, err)
 				return nil, err
 			}
@@ -255,6 +282,31 @@ func dialer(start *opening, tell func(Kind, string, error)) func(context.Context
 			return &watched{Conn: conn, addr: addr, tell: tell}, nil
 		})
 	}
+}
+
+// handshake begins TLS on a connection, and closes it if that fails.
+func handshake(ctx context.Context, conn net.Conn, addr string, timeout time.Duration,
+	cfg *tls.Config) (net.Conn, error) {
+	if cfg.ServerName == "" {
+		host, _, err := net.SplitHostPort(addr)
+		if err != nil {
+			host = addr
+		}
+		cfg = cfg.Clone()
+		cfg.ServerName = host
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	secure := tls.Client(conn, cfg)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		conn.Close()
+		var untrusted *tls.CertificateVerificationError
+		if errors.As(err, &untrusted) {
+			return nil, err
+		}
+		return nil, fmt.Errorf("TLS handshake: %w: does the server speak TLS at this port? redis:// is without", err)
+	}
+	return secure, nil
 }
 
 // watched is a connection that tells, once, when it is lost.

@@ -337,3 +337,37 @@ func certificate(t *testing.T, dir string) (cert, key string) {
 	}
 	return write("cert.pem", "CERTIFICATE", der), write("key.pem", "EC PRIVATE KEY", encoded)
 }
+
+// TestReadEnds reads without a deadline while Redis is silent, and while it is
+// down.
+func TestReadEnds(t *testing.T) {
+	s := redistest.StartTCP(t)
+	cfg := parse(t, s.URL())
+	cfg.Timeout = 500 * time.Millisecond
+	conn := open(t, cfg)
+	get := func() error {
+		return conn.Client.Do(context.Background(), conn.Client.B().Get().Key("k").Build()).Error()
+	}
+	if err := get(); !rueidis.IsRedisNil(err) {
+		t.Fatal(err)
+	}
+	s.Pause()
+	if err := get(); err == nil || rueidis.IsRedisNil(err) {
+		t.Errorf("silent: %v", err)
+	}
+	s.Resume()
+	s.Kill()
+	if err := get(); err == nil || rueidis.IsRedisNil(err) {
+		t.Errorf("down: %v", err)
+	}
+}
+
+// TestTLSToPlain says what is wrong with rediss:// for a server without TLS.
+func TestTLSToPlain(t *testing.T) {
+	s := redistest.StartTCP(t)
+	url := strings.Replace(s.URL(), "redis://", "rediss://", 1)
+	_, err := connect.Open(t.Context(), parse(t, url+"?start_timeout=500ms"))
+	if err == nil || !strings.Contains(err.Error(), "does the server speak TLS") {
+		t.Error(err)
+	}
+}

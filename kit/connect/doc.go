@@ -20,5 +20,18 @@
 // Pipelines, transactions and scripts are rueidis' own (DoMulti, Dedicated with
 // MULTI, NewLuaScript); the examples show them. Commands that only read are
 // sent again after a lost connection; those that write never are, as they may
-// have been carried out: their error reaches the caller.
+// have been carried out: their error reaches the caller. Both end by
+// Config.Timeout where the caller's context has no deadline.
+//
+// # What it takes
+//
+// Redis 5.0 or later; before 6.0, or where HELLO or CLIENT is denied, without
+// client-side caching. A Conn holds two connections to each node, and more for
+// blocking commands.
+//
+// # When not
+//
+// A program that has a rueidis client needs nothing of this: the other blocks
+// take it as it is. One that uses go-redis opens a second client here, which
+// costs those connections; the two can share keys.
 package connect
