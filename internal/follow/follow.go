@@ -1,7 +1,8 @@
-// Package follow runs what is derived from the log: webhooks, and later search,
-// push and mail. A [Follower] is a name, the streams that it reads, and a
-// handler. The handler gets each stream's events in order, at least once, and
-// may therefore get some twice. A feature of this kind touches no store:
+// Package follow runs everything that is derived from the log: webhooks, and
+// later search, push and mail. A [Follower] is a name, the streams that it
+// reads, and a handler. The handler gets each stream's events in order and at
+// least once, so some may be repeated. A feature of this kind needs no change
+// of a store:
 //
 //	push := follow.Follower{
 //		Name:    "push",
@@ -21,11 +22,11 @@
 // position up to which everything was handled. The cursor is saved after the
 // handler returns, so an event is handled again after a crash between the two,
 // and none is lost. Events are always read from the log. [Runner.Wake] only
-// says that a stream has moved on; it may come twice, early, or not at all.
+// says that a stream has moved on; it may be repeated, early, or missing.
 //
-// A queue whose handler fails is tried again after a pause that doubles, up to
-// a limit. Other queues do not wait for it. A follower may give an event up
-// after a number of attempts, and go on behind it.
+// A queue whose handler fails is retried after a pause that doubles, up to a
+// limit. Other queues do not wait. A follower may give up an event after a
+// number of attempts and continue with the next.
 //
 // By default one node runs a follower, and another takes over when that node
 // stops or dies. A follower with EveryNode runs on each node, with Cursors that
@@ -37,9 +38,9 @@
 // memory for them. Woken queues, and queues that failed, take memory until they
 // are done. A sweep compares every cursor with its stream's head, a page of
 // streams at a time. It finds what moved while no one was listening: at the
-// start of Run, when another node's rings may have been lost, and every
-// [Follower.Sweep]. Over 10,000 rooms with nothing new it takes about 0.4 s on
-// either store, on two cores (BenchmarkSweep).
+// start of Run, when announcements of another node may have been lost, and
+// every [Follower.Sweep]. Over 10,000 rooms with nothing new it takes about 0.4
+// s on either store, on two cores (BenchmarkSweep).
 package follow
 
 import (
@@ -51,7 +52,7 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// Log is where events are read. A [chat.Store] is one.
+// Log is where events are read, such as a [chat.Store].
 type Log interface {
 	Heads(ctx context.Context, streams ...chat.Stream) ([]chat.Head, error)
 	Events(ctx context.Context, s chat.Stream, after chat.Position, limit int) ([]chat.Event, error)
@@ -65,7 +66,7 @@ type Queue struct {
 	Due    bool // there is something to do besides events
 }
 
-// Cursor is how far a queue is.
+// Cursor is the position of a queue.
 type Cursor struct {
 	Position chat.Position `json:"position"`           // everything up to it was handled or given up
 	Attempts int           `json:"attempts,omitempty"` // how often the event after it failed
@@ -77,7 +78,7 @@ type Cursor struct {
 	SkippedAt time.Time `json:"skipped_at,omitzero"` // when that was noticed last
 }
 
-// Cursors keeps cursors.
+// Cursors stores cursors.
 type Cursors interface {
 	// Load returns the cursors of queues, in their order. A queue that has none
 	// gets the zero Cursor: it begins at the start of its stream.
@@ -104,8 +105,8 @@ type Follower struct {
 	// until the queue is woken again; [chat.ErrUnavailable] is no failure of
 	// the event, which is tried again soon.
 	Handle func(ctx context.Context, q Queue, events []chat.Event) (done int, err error)
-	// GiveUp is told of an event that failed Retry.Attempts times. If it is
-	// nil, events are never given up.
+	// GiveUp is called with an event that has failed Retry.Attempts times. If
+	// it is nil, events are retried forever.
 	GiveUp func(ctx context.Context, q Queue, e chat.Event, attempts int, err error) error
 
 	Retry     RetryPolicy   // default forever, 1 s to 10 min apart
@@ -115,10 +116,10 @@ type Follower struct {
 	EveryNode bool          // each node runs it
 }
 
-// ErrPaused says that a queue does not go on for now.
+// ErrPaused means that a queue pauses until it is woken.
 var ErrPaused = errors.New("paused")
 
-// RetryPolicy says how often and when an event is tried.
+// RetryPolicy says how often and when an event is retried.
 type RetryPolicy struct {
 	Attempts    int           // then it is given up; 0 for never
 	First, Most time.Duration // the pause after the first failure doubles with each, up to Most
@@ -130,8 +131,8 @@ type RetryAfter interface {
 	RetryAfter() time.Duration
 }
 
-// pause is how long to wait after so many failures: somewhere in the upper
-// half, so that not all come back at once.
+// pause is the delay after a number of failures, with jitter so that retries
+// spread.
 func (p RetryPolicy) pause(failures int, err error) time.Duration {
 	wait := p.Most
 	if n := failures - 1; n < 30 && p.First<<n < p.Most {

@@ -2,7 +2,7 @@ package follow
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// collector tells how the followers fare that run on this node.
+// collector exports the status of the followers that run on this node.
 type collector struct{ r *Runner }
 
 var (

@@ -102,7 +102,7 @@ func (r records) Save(ctx context.Context, q Queue, was chat.Position, now Curso
 }
 
 // StartNow moves a follower that has never run to the end of every stream, so
-// that it is told of what happens from now on. Call it before Run.
+// that it gets only later events. Call it before Run.
 func StartNow(ctx context.Context, store chat.Store, f Follower) error {
 	const started = "~started" // after every queue's id
 	id := f.Name + "/" + started

@@ -18,8 +18,8 @@ import (
 // Config is what a [Runner] is made of.
 type Config struct {
 	Log Log
-	// Bell, if not nil, is asked for the streams of followers that name their
-	// queues. Whoever listens to it calls Wake.
+	// Bell, if not nil, is subscribed to the streams of followers without
+	// Follows. Its handler must call Wake.
 	Bell      chat.Bell
 	Followers []Follower
 	// Exclusive runs a job unless another node runs it, until ctx is done or
@@ -98,15 +98,15 @@ func (r *Runner) Run(ctx context.Context) {
 	}
 }
 
-// Wake says that streams may have moved on. It does not block.
+// Wake announces that streams may have new events. It does not block.
 func (r *Runner) Wake(streams ...chat.Stream) {
 	for _, l := range r.lines {
 		l.wakeStreams(streams)
 	}
 }
 
-// Sweep makes a follower look at all of its queues again: they may be others,
-// or some may have moved unnoticed. An empty name means all followers.
+// Sweep makes a follower check all its queues again, because queues were added
+// or events may have been missed. An empty name means all followers.
 func (r *Runner) Sweep(name string) {
 	for _, l := range r.lines {
 		if name == "" || name == l.Name {
@@ -136,7 +136,7 @@ func (r *Runner) Once(ctx context.Context) error {
 	return nil
 }
 
-// Status is how a follower fares on this node.
+// Status is the state of a follower on this node.
 type Status struct {
 	Name    string        `json:"name"`
 	Running bool          `json:"running"` // on this node
@@ -145,7 +145,7 @@ type Status struct {
 	Lag     time.Duration `json:"lag"`     // for how long the longest of them has had something to do
 }
 
-// Status returns how the followers fare.
+// Status returns the states of the followers.
 func (r *Runner) Status() []Status {
 	var all []Status
 	for _, l := range r.lines {
@@ -212,7 +212,8 @@ func (l *worker) wakeStreams(streams []chat.Stream) {
 	}
 }
 
-// wake has a queue served, not before a time if one is given. The lock is held.
+// wake schedules a queue, not before the given time if there is one. The lock
+// is held.
 func (l *worker) wake(q Queue, at time.Time) {
 	e := l.queues[q.ID]
 	if e == nil {
@@ -232,7 +233,7 @@ func (l *worker) wake(q Queue, at time.Time) {
 	}
 }
 
-// next takes the queue whose turn it is.
+// next returns the next queue to serve.
 func (l *worker) next() (Queue, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -245,8 +246,8 @@ func (l *worker) next() (Queue, bool) {
 	return e.Queue, true
 }
 
-// done puts a queue back: to the end if there is more to do, until at if it
-// failed, or away.
+// done reschedules a queue: at once if there is more to do, at a time if it
+// failed, or else not at all.
 func (l *worker) done(q Queue, more bool, at time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -330,7 +331,7 @@ func (l *worker) run(ctx context.Context) error {
 	}
 }
 
-// sweeps sweeps now, when asked, and from time to time.
+// sweeps runs a sweep now, on request, and at intervals.
 func (l *worker) sweeps(ctx context.Context) {
 	defer func() {
 		for s := range l.heard {
@@ -395,8 +396,8 @@ func (l *worker) sweep(ctx context.Context) error {
 	return l.subscribe(ctx, known)
 }
 
-// subscribe asks the bell for the streams of the last sweep, and no others.
-// Only the sweeps call it.
+// subscribe subscribes to the streams of the last sweep and unsubscribes from
+// others. Only sweeps calls it.
 func (l *worker) subscribe(ctx context.Context, known map[chat.Stream][]string) error {
 	if l.cfg.Bell == nil {
 		return nil
@@ -531,9 +532,8 @@ func (l *worker) save(ctx context.Context, q Queue, was chat.Position, c Cursor)
 	return err
 }
 
-// skip moves a cursor that the log does not reach back to, as little as is
-// needed to go on. The log has lost its oldest part, mostly, so the place is
-// found by halving.
+// skip moves a cursor forward to the oldest position that the log still has, by
+// binary search.
 func (l *worker) skip(ctx context.Context, q Queue, c *Cursor) error {
 	heads, err := l.cfg.Log.Heads(ctx, q.Stream)
 	if err != nil {

@@ -19,8 +19,8 @@ type Call interface {
 	Unknown() hub.Frame // there is no such method
 }
 
-// Enter counts a call, so that a server that stops waits for it. It returns
-// false if calls are no longer taken. Leave must follow true.
+// Enter counts a call, so that a stopping server waits for it. It returns false
+// if no more calls are accepted. Call Leave after true.
 func (c *Session) Enter() bool {
 	c.srv.calls.Add(1)
 	if c.srv.draining.Load() {
@@ -33,10 +33,9 @@ func (c *Session) Enter() bool {
 // Leave is the end of a call.
 func (c *Session) Leave() { c.srv.calls.Add(-1) }
 
-// Do answers a call. Sends are done before Do returns, so that the messages of
-// one client keep their order; the group that commits together is made of many
-// connections. Everything else runs beside, in any order. It is the transport's
-// reader that calls.
+// Do runs a call. Sends are finished before Do returns, so that the messages of
+// one client keep their order. All other calls run concurrently. Only the
+// transport's reader calls Do.
 func (c *Session) Do(call Call) {
 	if !c.Enter() {
 		c.Out.Send(call.Refusal(hub.ErrStopping))
@@ -63,11 +62,11 @@ func (c *Session) Do(call Call) {
 var ending = map[string]bool{"session.delete": true, "session.revoke": true, "token.revoke": true,
 	"account.password": true}
 
-// respond does what is asked for and sends the answer.
+// respond runs a call and sends the response.
 //
-// A call is not cut short when its connection ends, only by callTimeout: a send
-// may have been on its way to disk. A context for each connection would also
-// cost more memory than everything else about it (575 bytes).
+// A call is not canceled when its connection ends, only by callTimeout: a send
+// may be in progress. A context for each connection would also cost more memory
+// than everything else about it (575 bytes).
 func (c *Session) respond(call Call) {
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
 	defer cancel()
@@ -87,8 +86,8 @@ func (c *Session) respond(call Call) {
 	}
 }
 
-// frame returns the answer to a call, nil if it was sent already, and what went
-// wrong.
+// frame returns the response to a call, nil if it was sent already, and the
+// error.
 func (c *Session) frame(ctx context.Context, call Call) (frame hub.Frame, err error) {
 	defer func() {
 		if p := recover(); p != nil { // one call's fault is not everyone's
@@ -154,8 +153,8 @@ func (c *Session) authenticate(ctx context.Context, call Call) (any, error) {
 	return c.srv.cfg.Service.Me(ctx, c.Caller(), chat.None{})
 }
 
-// sync answers with the state and attaches the connection to what its person
-// may follow.
+// sync responds with the state and attaches the connection to the person's
+// streams.
 func (c *Session) sync(ctx context.Context, call Call) error {
 	var in wire.SyncInput
 	if err := call.Decode(&in); err != nil {
@@ -190,7 +189,7 @@ func (c *Session) sync(ctx context.Context, call Call) error {
 	})
 }
 
-// Synced is the state that a sync answers with.
+// Synced is the state in the response to a sync.
 type Synced struct {
 	hub.Synced
 	MayBrowse bool // the person may follow the server's stream
@@ -198,8 +197,8 @@ type Synced struct {
 	Views     []chat.RoomView // all of the person's rooms
 }
 
-// Follow attaches the connection to everything that its person may follow, from
-// the given positions or else from now on.
+// Follow attaches the connection to the person's streams, from the given
+// positions or from now on.
 func (c *Session) Follow(ctx context.Context, positions map[chat.Stream]chat.Position,
 	answer func(Synced) hub.Frame) error {
 	who, service := c.Caller(), c.srv.cfg.Service
@@ -207,8 +206,8 @@ func (c *Session) Follow(ctx context.Context, positions map[chat.Stream]chat.Pos
 	return c.srv.cfg.Hub.Sync(ctx, c.Out, hub.Sync{
 		Positions: positions,
 		Server:    state.MayBrowse,
-		// Read when the connection already hears of changes: people who come
-		// meanwhile are in the list, or signalled after it.
+		// Read after the connection was attached: people who come online in
+		// between are in the list or signaled after it.
 		Views: func(ctx context.Context) ([]chat.RoomView, error) {
 			online, err := service.ListOnline(ctx, who, chat.None{})
 			if err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/parley-chat/parley/internal/hub"
 )
 
-// Handshake is what is known of a connection from the request that opened it.
-// It counts against the limits until it is released.
+// Handshake is the request that opened a connection. It counts against the
+// limits until it is released.
 type Handshake struct {
 	Token string // that came with the request, "" for none
 	// Tag is the transport's: what kind of client it is.
@@ -29,15 +29,15 @@ type Handshake struct {
 	released bool
 }
 
-// maxJoins bounds the sessions of one handshake: a client that leaves and comes
-// back asks more of the server than its frames show.
+// maxJoins bounds the sessions of one handshake, as starting a session costs
+// more than a frame.
 const maxJoins = 20
 
 // Policy says how clients reach the server.
 func (s *Server) Policy() *clientinfo.Policy { return s.cfg.Policy }
 
-// Token judges where a request comes from and returns its token, "" for none.
-// With trusted, a cookie counts from whatever page.
+// Token checks the origin of a request and returns its token, "" for none. With
+// trusted, a cookie is accepted from any origin.
 func (s *Server) Token(r *http.Request, trusted bool) (string, error) {
 	cred, err := s.cfg.Policy.Credentials(r)
 	if err != nil {
@@ -46,8 +46,8 @@ func (s *Server) Token(r *http.Request, trusted bool) (string, error) {
 	return cred.Token, s.cfg.Policy.CheckOrigin(r, cred.Cookie && !trusted)
 }
 
-// Admit counts a connection, if there is room for it. A token is looked up at
-// once; connections without one have less room.
+// Admit counts a connection or returns an error if a limit is reached. A token
+// is checked at once; connections without one have a lower limit.
 func (s *Server) Admit(r *http.Request, token string) (*Handshake, error) {
 	agent := r.UserAgent()
 	// Cloned: a part of a header keeps all of them in memory.
@@ -88,8 +88,8 @@ func (h *Handshake) count() {
 	}
 }
 
-// authenticated takes a handshake off those that wait for it. The server's lock
-// is held.
+// authenticated ends counting the handshake as pending. The server's lock is
+// held.
 func (h *Handshake) authenticated() {
 	if h.owner == "" {
 		return
@@ -103,7 +103,7 @@ func (h *Handshake) authenticated() {
 	h.owner = ""
 }
 
-// Release forgets the connection.
+// Release stops counting the connection.
 func (h *Handshake) Release() {
 	h.s.mu.Lock()
 	defer h.s.mu.Unlock()
@@ -120,7 +120,7 @@ func (h *Handshake) release() {
 	}
 }
 
-// Wait has the handshake released unless it gets a session in time.
+// Wait releases the handshake later unless it gets a session in time.
 func (h *Handshake) Wait() {
 	h.s.mu.Lock()
 	defer h.s.mu.Unlock()

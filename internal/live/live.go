@@ -1,7 +1,7 @@
-// Package live is one live session, whatever its transport: who is admitted,
-// how a client authenticates, syncs and calls actions, what it may cost, and
-// how it ends. The transports (WebSocket, Socket.IO, and the Redis chat demo's)
-// are codecs on it: they turn bytes into a [Call] and a [Closing] into bytes.
+// Package live implements a live session for all transports: admission,
+// authentication, sync, calls, limits, and the end. The transports (WebSocket,
+// Socket.IO, and the Redis chat demo's) are codecs on it: they turn bytes into
+// a [Call] and a [Closing] into bytes.
 package live
 
 import (
@@ -36,7 +36,7 @@ type Config struct {
 	Log *slog.Logger // default slog.Default()
 }
 
-// Server has the sessions of one or more transports.
+// Server manages the sessions of one or more transports.
 type Server struct {
 	cfg     Config
 	actions map[string]chat.Action
@@ -59,11 +59,11 @@ type Server struct {
 const (
 	// callTimeout bounds the work on one call.
 	callTimeout = 10 * time.Second
-	// maxCalls bounds the calls of one connection that are under way; reading
-	// waits for a place.
+	// maxCalls bounds the concurrent calls of one connection; the reader waits
+	// for a slot.
 	maxCalls = 16
-	// maxPending bounds the connections that one person has begun and that have
-	// not authenticated yet: as many as they may have.
+	// maxPending bounds one person's connections that have not authenticated
+	// yet.
 	maxPending = 50
 )
 
@@ -116,7 +116,7 @@ func (s *Server) Stop() {
 func (s *Server) AuthTimeout() time.Duration { return s.cfg.AuthTimeout }
 
 // drain is called by the hub before it closes connections. It refuses new calls
-// and waits for those under way.
+// and waits for running ones.
 func (s *Server) drain(ctx context.Context) {
 	s.draining.Store(true)
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -153,8 +153,8 @@ func (s *Server) sweep() {
 	}
 }
 
-// AsError turns an error into what a client is told, and logs what is not its
-// fault.
+// AsError converts an error for the client, and logs it unless the client
+// caused it.
 func (s *Server) AsError(ctx context.Context, what string, err error) *chat.Error {
 	e := chat.AsError(err)
 	gone := errors.Is(err, context.Canceled) // the client has hung up

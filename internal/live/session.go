@@ -28,38 +28,37 @@ const (
 type Closing struct {
 	Code   int
 	Reason string
-	// ComeBack means that the client should connect again by itself, as before.
+	// ComeBack means that the client should reconnect automatically.
 	ComeBack bool
-	// After is when another attempt makes sense if it should not by itself; 0
-	// for never.
+	// After is when reconnecting manually makes sense; 0 for never.
 	After time.Duration
-	// Told means that the client was told already.
+	// Told means that the client was already notified.
 	Told bool
 }
 
 // Session is one connection of one client.
 type Session struct {
-	Out       *hub.Conn     // what is to be sent; drained by the transport
+	Out       *hub.Conn     // frames to send, for the transport
 	Heartbeat time.Duration // told to clients
 	srv       *Server
-	handshake *Handshake // nil once Begin has succeeded
+	handshake *Handshake // nil after Begin
 
 	// Of the transport's reader.
 	frames int32         // since window
 	window int64         // unix seconds
-	calls  chan struct{} // a place for each call under way; nil until the first
+	calls  chan struct{} // a slot for each running call; nil until the first
 
-	checking atomic.Bool // the session is being looked up again
+	checking atomic.Bool // the session is being checked again
 
 	mu             sync.Mutex
 	who            chat.Caller
-	closing        *Closing // set if it was closed here, and not by the hub
+	closing        *Closing // set if it was not closed by the hub
 	authenticating bool
 	registered     bool
 }
 
-// NewSession begins a session that nobody has authenticated yet. Wake is called
-// when there is something to drain from Out.
+// NewSession starts an unauthenticated session. Wake is called when Out has
+// frames to send.
 func (h *Handshake) NewSession(encoder hub.Encoder, heartbeat time.Duration, wake func()) *Session {
 	c := &Session{srv: h.s, handshake: h, who: h.caller(), Heartbeat: heartbeat}
 	c.Out = hub.NewConn(encoder, h.s.cfg.Queue, wake)
@@ -76,11 +75,11 @@ func (c *Session) Caller() chat.Caller {
 	return c.who
 }
 
-// Closed reports whether the session has ended: what still comes from the
-// client is not acted upon.
+// Closed reports whether the session has ended. Further frames of the client
+// are ignored.
 func (c *Session) Closed() bool { return c.Out.Closed() != hub.Open }
 
-// Close ends the session, and drops what waits for the client.
+// Close ends the session and drops queued frames.
 func (c *Session) Close(code int, reason string) {
 	c.mu.Lock()
 	if c.closing == nil {
@@ -112,8 +111,9 @@ func (c *Session) Closing(why hub.Reason) Closing {
 	return Closing{Code: CodeNormal, Told: true}
 }
 
-// End is the end of the connection. It waits for calls under way, which end
-// within callTimeout. With again, the handshake may begin another session.
+// End ends the session after its connection has closed. It waits for running
+// calls, which end within callTimeout. With again, the handshake may start
+// another session.
 func (c *Session) End(again bool) {
 	c.Out.Close(hub.Finished)
 	for range cap(c.calls) {
@@ -144,8 +144,8 @@ func (c *Session) End(again bool) {
 	h.wait()
 }
 
-// AllowFrame counts what the client sends; false if it is too much, which ends
-// the session.
+// AllowFrame counts a frame of the client. It returns false and ends the
+// session if there are too many.
 func (c *Session) AllowFrame() bool {
 	limit := c.srv.cfg.MaxFrames
 	if limit < 0 {
@@ -161,14 +161,14 @@ func (c *Session) AllowFrame() bool {
 	return true
 }
 
-// errChanged is for somebody whose rights changed while they logged in.
+// errChanged is returned if a person's role changed during the login.
 var errChanged = &chat.Error{Code: chat.CodeUnavailable,
 	Message: "Your role has just changed. Try again.", RetryAfter: time.Second}
 
-// LogIn makes the session that of the token's person.
+// LogIn authenticates the session with a token.
 //
-// After an error the session can go on unauthenticated, unless it is closed or
-// the error is unavailable: then Finish must follow the answer.
+// After an error the session stays unauthenticated. Call Finish after sending
+// the error.
 func (c *Session) LogIn(ctx context.Context, token string) error {
 	who, err := c.srv.cfg.Service.Authenticate(ctx, token, c.handshake.caller())
 	if err != nil {
@@ -177,8 +177,8 @@ func (c *Session) LogIn(ctx context.Context, token string) error {
 	return c.register(ctx, token, who)
 }
 
-// Begin is LogIn with the token that was admitted just now. The handshake is
-// for this one session.
+// Begin is LogIn with the admitted token, for a handshake with a single
+// session.
 func (c *Session) Begin(ctx context.Context) error {
 	h := c.handshake
 	token, who := h.Token, *h.known
@@ -191,8 +191,8 @@ func (c *Session) Begin(ctx context.Context) error {
 	return nil
 }
 
-// register looks the session up again once the hub knows the connection, which
-// has not heard of what happened in between.
+// register checks the session again after registering with the hub, as it may
+// have ended in between.
 func (c *Session) register(ctx context.Context, token string, who chat.Caller) error {
 	if err := c.srv.cfg.Hub.Register(ctx, c.Out, who); err != nil {
 		return err
@@ -219,8 +219,8 @@ func (c *Session) register(ctx context.Context, token string, who chat.Caller) e
 	return nil
 }
 
-// Finish has a client come back whose log-in has failed half-way, after what is
-// queued was sent.
+// Finish closes the session after an unavailable or internal error of LogIn, so
+// that the client reconnects.
 func (c *Session) Finish(err error) {
 	if err == nil {
 		return
@@ -246,8 +246,7 @@ func (c *Session) checkTimeouts(now time.Time) {
 	}
 }
 
-// checkExpiry looks whether a session that seems to have expired was prolonged
-// by use elsewhere.
+// checkExpiry checks whether an expired session was extended by use elsewhere.
 func (c *Session) checkExpiry() {
 	ctx, cancel := context.WithTimeout(c.srv.ctx, callTimeout)
 	defer cancel()

@@ -13,7 +13,7 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// Counts says how much was read or written.
+// Counts are numbers of records.
 type Counts struct {
 	Rooms    int64 `json:"rooms"`
 	Members  int64 `json:"members"`
@@ -34,13 +34,14 @@ func (c *Counts) add(b *Batch) {
 	c.Records += int64(len(b.Records))
 }
 
-// Progress is how far a migration is. Total knows of rooms and messages only.
+// Progress is the progress of a migration. Total counts only rooms and
+// messages.
 type Progress struct {
 	Done, Total Counts
 	Resumed     bool // an earlier run has begun it
 }
 
-// state is what the destination keeps for us.
+// state is what the destination stores about the migration.
 type state struct {
 	Version     int        `json:"version"`
 	Epoch       string     `json:"epoch"`       // of the source
@@ -53,15 +54,15 @@ const stateVersion = 3
 
 // Options of [Copy].
 type Options struct {
-	// Report is told how far it is, after each batch.
+	// Report is called with the progress after each batch.
 	Report func(Progress)
-	// Now is the time from which sends are looked back for; default time.Now.
+	// Now is the time for the age of sends; default time.Now.
 	Now func() time.Time
 	// Batch is how many records are written together, about; default 4000.
 	Batch int
 }
 
-// Errors that say why a migration cannot go on.
+// Errors for migrations that cannot continue.
 var (
 	ErrOther   = errors.New("it holds an unfinished migration of other data: finish that one, or empty the destination")
 	ErrChanged = errors.New("the source has changed since this migration was begun: empty the destination and begin anew")
@@ -151,8 +152,8 @@ func Copy(ctx context.Context, from Source, to Destination, o Options) error {
 	return nil
 }
 
-// rememberFor is how far back sends are carried over: some more than promised,
-// for clocks that differ.
+// rememberFor is the age up to which sends are copied: more than promised, for
+// clocks that differ.
 const rememberFor = chat.DedupeFor + 2*time.Hour
 
 func (s *state) encode() []byte {
@@ -163,8 +164,9 @@ func (s *state) encode() []byte {
 	return b
 }
 
-// survey counts what is there, and makes a fingerprint of where the logs end:
-// it differs when anything but sessions, invites or read positions has changed.
+// survey counts the records and computes a fingerprint of the ends of the logs,
+// which differs if anything but sessions, invites or read positions has
+// changed.
 func survey(ctx context.Context, from Source) (total Counts, fingerprint string, err error) {
 	sum := digest{sha256.New()}
 	for after := chat.RoomID(""); ; {

@@ -12,10 +12,9 @@ import (
 type Head struct {
 	Seq int64
 	ID  string
-	// Event is the newest event, nil if it is a new message. What speaks of the
-	// source's epoch in it is to be replaced by the destination's. Of a Message
-	// in it only the number counts: it is shown as it is when the event is
-	// read.
+	// Event is the newest event, nil if it is a new message. The source's epoch
+	// in it must be replaced by the destination's. Of its Message only the
+	// number is used.
 	Event *chat.Event
 }
 
@@ -28,7 +27,7 @@ type Room struct {
 	Trimmed int64
 }
 
-// Member is a person's place in a room, and how far they have read it.
+// Member is a person's membership in a room, with their read position.
 type Member struct {
 	chat.Member
 	ReadNo int64
@@ -37,7 +36,7 @@ type Member struct {
 	Spoke int64
 }
 
-// Message is a message and what its event says beyond it.
+// Message is a message with the additional fields of its event.
 type Message struct {
 	chat.Message
 	By   chat.UserID
@@ -46,8 +45,8 @@ type Message struct {
 	Edits []chat.Edit // earlier texts, oldest first
 }
 
-// Person is an account and all that is that person's alone. A log, a list or a
-// session without an account is nobody's, and is left behind.
+// Person is an account with its private data. Logs, lists and sessions without
+// an account are not copied.
 type Person struct {
 	Account  chat.Account
 	Head     Head
@@ -61,9 +60,8 @@ type Listed struct {
 	Notify chat.NotifyLevel
 }
 
-// Send is one that is remembered, so that its repetition is recognised. All
-// stores make the hash of the same: the stream, who sends, the device and the
-// client's id.
+// Send is a send that is kept for deduplication. All stores use
+// [chat.Change.SendHash].
 type Send struct {
 	Room chat.RoomID
 	No   int64 // of the message that it became
@@ -71,7 +69,7 @@ type Send struct {
 	At   time.Time // of that message
 }
 
-// Record is one of a kind.
+// Record is a record with its kind.
 type Record struct {
 	Kind string
 	chat.Record
@@ -90,9 +88,8 @@ type Batch struct {
 	Server   *Head
 }
 
-// Source gives what a store holds, which nobody changes meanwhile. A page that
-// is empty is the end. What it returns is the caller's. It is used by one
-// goroutine at a time.
+// Source reads a store that no one changes at the same time. An empty page is
+// the end. Results belong to the caller. It is used by one goroutine at a time.
 type Source interface {
 	// Epoch names these data.
 	Epoch() string
@@ -115,13 +112,12 @@ type Source interface {
 	Records(ctx context.Context, after Record, limit int) ([]Record, error)
 	// Server returns the end of the server's log.
 	Server(ctx context.Context) (Head, error)
-	// Forgotten counts those of the sends that a repetition would not be
-	// recognised for.
+	// Forgotten returns how many of the sends are not known for deduplication.
 	Forgotten(ctx context.Context, sends []Send) (int, error)
 }
 
-// Destination takes a migration. Until it is finished, the store refuses to be
-// opened for anything else.
+// Destination is the target of a migration. Until it is finished, the store
+// cannot be opened otherwise.
 type Destination interface {
 	// Unfinished returns what was last kept of a migration that was begun here,
 	// nil if the destination is empty. [ErrNotEmpty] if it holds anything else.
@@ -137,6 +133,6 @@ type Destination interface {
 	Finish(ctx context.Context) error
 }
 
-// ErrNotEmpty is what a destination says that holds something else than an
-// unfinished migration.
-var ErrNotEmpty = errors.New("there are data already")
+// ErrNotEmpty is returned for a destination with data other than an unfinished
+// migration.
+var ErrNotEmpty = errors.New("the destination already has data")

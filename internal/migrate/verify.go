@@ -55,8 +55,8 @@ const (
 var kindNames = [kinds]string{"rooms", "members", "read positions", "messages", "earlier texts",
 	"accounts", "people's logs", "sessions", "rooms on people's lists", "invites", "records", "server's log"}
 
-// item is what both sides are compared by: one room, person, invite or record,
-// or the server's log.
+// item is a unit of comparison: one room, person, invite or record, or the
+// server's log.
 type item struct {
 	part int // rooms, people, invites, records or server
 	key  string

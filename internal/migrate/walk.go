@@ -7,8 +7,8 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// checkpoint is a place in the walk: all before it, and the record that it
-// names, are written.
+// checkpoint is a position in the walk: the record that it names and all before
+// it are written.
 type checkpoint struct {
 	Stage stage `json:"stage"`
 	// Room is the room at hand, and User and No are the last member and the
@@ -51,13 +51,13 @@ const (
 	sendsFactor = 4 // sends are small, and in a batch of the embedded store stand together
 )
 
-// chunk is a batch and the place that it reaches to.
+// chunk is a batch and the checkpoint at its end.
 type chunk struct {
 	batch *Batch
 	at    checkpoint
 }
 
-// walk reads a source from a mark to its end.
+// walk reads a source from a checkpoint to its end.
 type walk struct {
 	from  Source
 	since time.Time // of sends
@@ -86,8 +86,8 @@ func (w *walk) run(ctx context.Context, at checkpoint) error {
 	return nil
 }
 
-// put counts what was added to the batch, up to the mark, and hands the batch
-// on when it is large.
+// put counts what was added to the batch, up to the checkpoint, and emits the
+// batch when it is large.
 func (w *walk) put(records, bytes int, at checkpoint) error {
 	w.size, w.bytes = w.size+records, w.bytes+bytes
 	if w.size < w.full && w.bytes < batchBytes {
@@ -130,7 +130,7 @@ func (w *walk) rooms(ctx context.Context, at checkpoint) (checkpoint, error) {
 	}
 }
 
-// room reads the members and the messages of a room, after the mark.
+// room reads the members and the messages of a room, after the checkpoint.
 func (w *walk) room(ctx context.Context, at checkpoint) error {
 	for at.No == 0 {
 		members, err := w.from.Members(ctx, at.Room, at.User, min(memberPage, w.full))

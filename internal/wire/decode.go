@@ -22,8 +22,8 @@ const maxDepth = 32
 // differently cased names, no wrong types, nothing after the value, bounded
 // depth. The error is a *chat.Error that says what to do.
 //
-// Half of a surrogate pair, such as the \ud83d of an emoji that was cut in two,
-// becomes U+FFFD, as browsers do it where text leaves them.
+// Half of a surrogate pair, such as the \ud83d of a truncated emoji, becomes
+// U+FFFD, as in browsers.
 func Decode(data []byte, into any) error {
 	if err := checkDepth(data); err != nil {
 		return err
@@ -72,8 +72,8 @@ func DecodeInput(data []byte, into any, given ...string) error {
 	return checkMissing(data, into, given)
 }
 
-// checkMissing refuses an input without a required field. Only where such a
-// field is the zero value does it have to look for the name.
+// checkMissing returns an error if a required field is missing. It searches for
+// names only of fields with a zero value.
 func checkMissing(data []byte, into any, given []string) error {
 	v := reflect.ValueOf(into).Elem()
 	var fields map[string]jsontext.Value
@@ -117,8 +117,8 @@ func required(t reflect.Type) []requiredField {
 	return fields
 }
 
-// checkNull refuses null where a struct has a field of another type, which
-// would stay as it is without a word.
+// checkNull returns an error for null in a field that cannot be null, which
+// decoding would silently ignore.
 func checkNull(data []byte, into any) error {
 	t := reflect.TypeOf(into).Elem()
 	if t.Kind() != reflect.Struct || !bytes.Contains(data, []byte("null")) {
@@ -141,7 +141,7 @@ func checkNull(data []byte, into any) error {
 	return nil
 }
 
-// shorten bounds what an answer repeats of a name that is not ours.
+// shorten bounds an unknown name that an error repeats.
 func shorten(name string) string {
 	return strings.ToValidUTF8(name[:min(len(name), 64)], "")
 }

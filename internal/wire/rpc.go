@@ -1,6 +1,6 @@
 // Package wire is the language of the WebSocket: JSON-RPC 2.0 requests,
 // results, errors and notifications, and the strict decoding of JSON that both
-// transports share. docs/protocol.md describes it to those who write clients.
+// transports share. docs/protocol.md describes it.
 package wire
 
 import (
@@ -15,7 +15,7 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// Request is what a client asks for.
+// Request is a client's request.
 type Request struct {
 	ID     jsontext.Value // a JSON string or integer
 	Method string
