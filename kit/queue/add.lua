@@ -11,7 +11,7 @@ local function add(id, meta, payload, delay, at, unique, priority, after)
 			call('ZREM', T, 'u:' .. unique)
 		end
 	end
-	local waits = await(id, after or {})
+	local waits = after and await(id, after) or 0
 	if unique ~= '' then call('HSET', C, 'u:' .. unique, id) end
 	local due = math.max(now + delay, at)
 	if waits > 0 then

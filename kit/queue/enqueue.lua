@@ -2,7 +2,7 @@
 -- name or '', priority, the ids to wait for. Returns for each '' or the id of the job that is in its way.
 local after, coming = {}, {}
 for i = 1, #ARGV, 8 do
-	after[i] = {}
+	if ARGV[i + 7] ~= '' then after[i] = {} end
 	for other in ARGV[i + 7]:gmatch('[^\n]+') do
 		local m = load(other)
 		if m and (m.c or call('ZSCORE', X, other)) or not m and not coming[other] then

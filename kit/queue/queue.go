@@ -20,6 +20,10 @@ import (
 var (
 	//go:embed common.lua
 	commonSource string
+	//go:embed states.lua
+	statesSource string
+	//go:embed await.lua
+	awaitSource string
 	//go:embed add.lua
 	addSource string
 	//go:embed enqueue.lua
@@ -51,15 +55,15 @@ var (
 )
 
 var (
-	enqueueScript  = rueidis.NewLuaScript(commonSource + addSource + enqueueSource)
-	scheduleScript = rueidis.NewLuaScript(commonSource + addSource + scheduleSource)
-	takeScript     = rueidis.NewLuaScript(commonSource + takeSource)
+	enqueueScript  = rueidis.NewLuaScript(commonSource + awaitSource + addSource + enqueueSource)
+	scheduleScript = rueidis.NewLuaScript(commonSource + awaitSource + addSource + scheduleSource)
+	takeScript     = rueidis.NewLuaScript(commonSource + statesSource + takeSource)
 	extendScript   = rueidis.NewLuaScript(commonSource + extendSource)
-	finishScript   = rueidis.NewLuaScript(commonSource + finishSource)
+	finishScript   = rueidis.NewLuaScript(commonSource + statesSource + finishSource)
 	progressScript = rueidis.NewLuaScript(commonSource + progressSource)
-	cancelScript   = rueidis.NewLuaScript(commonSource + cancelSource)
-	redriveScript  = rueidis.NewLuaScript(commonSource + redriveSource)
-	removeScript   = rueidis.NewLuaScript(commonSource + removeSource)
+	cancelScript   = rueidis.NewLuaScript(commonSource + statesSource + cancelSource)
+	redriveScript  = rueidis.NewLuaScript(commonSource + awaitSource + redriveSource)
+	removeScript   = rueidis.NewLuaScript(commonSource + statesSource + removeSource)
 	pauseScript    = rueidis.NewLuaScript(commonSource + pauseSource)
 	inspectScript  = rueidis.NewLuaScript(commonSource + inspectSource)
 	statsScript    = rueidis.NewLuaScript(commonSource + statsSource)
