@@ -19,7 +19,7 @@ type runner interface {
 // builder makes the commands, and knows what they share.
 type builder struct {
 	everywhere struct {
-		Config string `help:"Settings in a TOML file: the names of the flags, e.g. sign-up = \"open\"." placeholder:"FILE"`
+		Config string `help:"TOML file with settings, named as the flags, e.g. sign-up = \"open\"." placeholder:"FILE"`
 	}
 	environ   []string
 	console   console

@@ -11,7 +11,7 @@ import (
 // fsck finds and heals what a crash can leave half done.
 type fsck struct {
 	storeFlags
-	Heal bool `help:"Heal what is found; otherwise it is only shown."`
+	Heal bool `help:"Repair what is found. Without it, fsck only reports."`
 }
 
 // Run prints each finding, and fails if some were found and not healed.

@@ -14,8 +14,8 @@ import (
 
 // importDemo brings what the Redis chat demo for Node.js has.
 type importDemo struct {
-	From       string `arg:"" help:"The demo's Redis: redis://[user:password@]host[:port][/db], which is only read." placeholder:"URL"`
-	MaxMessage int    `help:"Bytes of a message; longer ones are left out. Give what serve has." default:"16384"`
+	From       string `arg:"" help:"The demo's Redis: redis://[user:password@]host[:port][/db]. It is only read." placeholder:"URL"`
+	MaxMessage int    `help:"Maximum size of a message in bytes; longer ones are skipped. Use the same value as for serve." default:"16384"`
 	storeFlags
 }
 

@@ -16,15 +16,15 @@ import (
 
 // migration moves all data from one place to another.
 type migration struct {
-	From string `required:"" help:"Where the data is: a directory, or a URL as for --store. It is only read, and no server may use it meanwhile." placeholder:"DIR|URL"`
-	To   string `required:"" help:"Where it is to be: a directory, or a URL. It must be empty, or hold what an earlier run has left unfinished: then that goes on." placeholder:"DIR|URL"`
+	From string `required:"" help:"Source: a directory, or a URL as for --store. It is only read. No server may use it during the move." placeholder:"DIR|URL"`
+	To   string `required:"" help:"Destination: a directory, or a URL. It must be empty, or hold an unfinished earlier run, which then continues." placeholder:"DIR|URL"`
 
-	FromPrefix string `help:"Beginning of the keys of data in Redis." default:"parley"`
-	ToPrefix   string `help:"Beginning that the keys are to have in Redis." default:"parley"`
+	FromPrefix string `help:"Key prefix of a source in Redis." default:"parley"`
+	ToPrefix   string `help:"Key prefix of a destination in Redis." default:"parley"`
 	// Of the settings of Redis that it is refused for, this one alone may be
 	// overruled.
-	RedisEviction bool `help:"Move to a Redis even if it is set to throw keys away when it is full (allkeys-*)."`
-	Force         bool `help:"Read from Redis although a server uses the data. What changes meanwhile may be missing; then the comparison at the end fails."`
+	RedisEviction bool `help:"Move even to a Redis that evicts keys when it is full (allkeys-*)."`
+	Force         bool `help:"Read from Redis even while a server uses the data. Changes made during the move may be missing; then the comparison at the end fails."`
 }
 
 // Run copies, compares, and only then makes the destination usable.

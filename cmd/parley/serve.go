@@ -17,42 +17,42 @@ import (
 
 // serve is the server's settings.
 type serve struct {
-	Listen string `help:"Address to listen on, host:port. \":8080\" means all of this machine's; port 0 takes a free one." default:"localhost:8080"`
+	Listen string `help:"Address to listen on, host:port. \":8080\" listens on all addresses; port 0 picks a free port." default:"localhost:8080"`
 	storeFlags
 	filesFlags
 	previewFlags
-	Demo bool `help:"Fill an empty server with four people whose password everybody knows. Never on a server that strangers reach."`
+	Demo bool `help:"Fill an empty server with four people who share a well-known password. Do not use it on a public server."`
 
-	Name      string   `help:"The server's name, as people see it." default:"Parley"`
-	SignUp    string   `help:"Who may sign up: open (anyone), invite (whoever has an invite), closed (nobody)." enum:"open,invite,closed" default:"invite"`
-	PublicURL string   `help:"Address under which people reach the server, e.g. https://chat.example.com; needed behind a proxy that changes it." placeholder:"URL"`
-	Origins   []string `help:"Further pages whose scripts may use a person's log-in, scheme://host[:port] each." placeholder:"ORIGIN"`
-	Proxies   []string `help:"Reverse proxies, as addresses or networks, whose X-Forwarded-For and X-Forwarded-Proto are believed." placeholder:"CIDR"`
-	TLSCert   string   `help:"Certificate, PEM, with which the server encrypts by itself." placeholder:"FILE"`
-	TLSKey    string   `help:"Key of the certificate, PEM." placeholder:"FILE"`
+	Name      string   `help:"Name of the server, shown in the client." default:"Parley"`
+	SignUp    string   `help:"Who may sign up: open (anyone), invite (people with an invite), closed (no one)." enum:"open,invite,closed" default:"invite"`
+	PublicURL string   `help:"Address of the server in browsers, e.g. https://chat.example.com. Needed behind a proxy that changes the host or the path." placeholder:"URL"`
+	Origins   []string `help:"Other origins whose pages may use a log-in, scheme://host[:port] each." placeholder:"ORIGIN"`
+	Proxies   []string `help:"Addresses or networks of trusted reverse proxies. Their X-Forwarded-For and X-Forwarded-Proto are used." placeholder:"CIDR"`
+	TLSCert   string   `help:"PEM file with a certificate. The server then serves HTTPS itself." placeholder:"FILE"`
+	TLSKey    string   `help:"PEM file with the key of the certificate." placeholder:"FILE"`
 
-	Compat string `help:"Serve clients of another chat too: redis-chat-demo is the Redis chat demo for Node.js, see docs/compat.md." enum:",redis-chat-demo" default:"" placeholder:"NAME"`
+	Compat string `help:"Also serve clients of another chat: redis-chat-demo is the Redis chat demo for Node.js, see docs/compat.md." enum:",redis-chat-demo" default:"" placeholder:"NAME"`
 
-	SessionIdle time.Duration `help:"A log-in ends when it is unused for so long." default:"720h"`
-	SessionMax  time.Duration `help:"A log-in ends after this in any case." default:"8760h"`
+	SessionIdle time.Duration `help:"Time after which an unused log-in expires." default:"720h"`
+	SessionMax  time.Duration `help:"Time after which every log-in expires." default:"8760h"`
 
-	Retain int `help:"Days after which messages are deleted, in rooms that say nothing else; 0 keeps them for good." default:"0"`
+	Retain int `help:"Days after which messages are deleted, unless a room sets its own; 0 keeps them forever." default:"0"`
 
-	MaxMessage      int `help:"Bytes of a message." default:"16384"`
-	MaxRooms        int `help:"Rooms that one person may create." default:"500"`
-	MaxSends        int `help:"Messages that one person may send in 10 seconds; -1 for no limit." default:"50"`
-	MaxCalls        int `help:"Requests that one person may make in 10 seconds; -1 for no limit." default:"600"`
-	MaxLogins       int `help:"Log-ins and sign-ups from one address in a minute; -1 for no limit." default:"30"`
-	MaxSockets      int `help:"Open connections in all." default:"100000"`
-	MaxUserSockets  int `help:"Open connections of one person." default:"50"`
-	MaxSocketFrames int `help:"Frames that one connection may send in 10 seconds; -1 for no limit." default:"2000"`
+	MaxMessage      int `help:"Maximum size of a message in bytes." default:"16384"`
+	MaxRooms        int `help:"Maximum number of rooms that one person may create." default:"500"`
+	MaxSends        int `help:"Maximum number of messages from one person in 10 seconds; -1 for no limit." default:"50"`
+	MaxCalls        int `help:"Maximum number of requests from one person in 10 seconds; -1 for no limit." default:"600"`
+	MaxLogins       int `help:"Maximum number of log-ins and sign-ups from one address in a minute; -1 for no limit." default:"30"`
+	MaxSockets      int `help:"Maximum number of open connections." default:"100000"`
+	MaxUserSockets  int `help:"Maximum number of open connections of one person." default:"50"`
+	MaxSocketFrames int `help:"Maximum number of frames from one connection in 10 seconds; -1 for no limit." default:"2000"`
 
 	OutgoingAllow []string `help:"Hosts, addresses or networks, each with or without a port, to which outgoing webhooks may post although they are private, e.g. bot.internal or 10.0.0.7:8080." placeholder:"HOST"`
 
-	MetricsToken string        `help:"Bearer token for /metrics; without it, only admins see them." placeholder:"TOKEN"`
+	MetricsToken string        `help:"Bearer token for /metrics. Without it, only admins can read the metrics." placeholder:"TOKEN"`
 	LogLevel     string        `help:"debug, info, warn or error." enum:"debug,info,warn,error" default:"info"`
 	LogFormat    string        `help:"text or json." enum:"text,json" default:"text"`
-	Drain        time.Duration `help:"How long to wait for what is under way when stopping." default:"10s"`
+	Drain        time.Duration `help:"How long to wait for open requests when stopping." default:"10s"`
 }
 
 // Run serves until ctx is done.

@@ -11,11 +11,11 @@ import (
 // storeFlags say where the data is. They are a [server.StoreConfig] as flags.
 type storeFlags struct {
 	Data  string `help:"Directory of the data; created if missing." default:"./data" placeholder:"DIR"`
-	Store string `help:"Keep everything in Redis instead: redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://, or just \"redis\" for what REDIS_URL or REDIS_HOST, REDIS_PORT, REDIS_PASSWORD say." placeholder:"URL"`
+	Store string `help:"Keep everything in Redis instead: redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://, or \"redis\" to use REDIS_URL, or REDIS_HOST, REDIS_PORT and REDIS_PASSWORD." placeholder:"URL"`
 
-	RedisPrefix   string `help:"Beginning of every key in Redis: chats with different ones can share a Redis." default:"parley"`
-	RedisWait     int    `help:"How many replicas must have a change before it is acknowledged." default:"0"`
-	RedisEviction bool   `help:"Start even if Redis is set to throw keys away when it is full (allkeys-*)."`
+	RedisPrefix   string `help:"Prefix of every key in Redis. Chats with different prefixes can share one Redis." default:"parley"`
+	RedisWait     int    `help:"Number of replicas that must have a change before it is acknowledged." default:"0"`
+	RedisEviction bool   `help:"Start even if Redis evicts keys when it is full (allkeys-*)."`
 }
 
 func (f storeFlags) config() server.StoreConfig { return server.StoreConfig(f) }
@@ -33,12 +33,12 @@ func checkMaxMessage(n int) error {
 // filesFlags say where the files are that people send. They are a
 // [server.FilesConfig] as flags.
 type filesFlags struct {
-	Files    string `help:"Where files that people send are kept: a directory, off, or a bucket: s3://HOST/BUCKET/PREFIX?region=R (s3+http:// is not encrypted). Default the folder files in --data; with --store, off." placeholder:"PLACE"`
-	FileSize int    `help:"Bytes of a file." default:"52428800"`
+	Files    string `help:"Where to keep uploaded files: a directory, off, or a bucket: s3://HOST/BUCKET/PREFIX?region=R (s3+http:// is not encrypted). Default: the folder files in --data; with --store, off." placeholder:"PLACE"`
+	FileSize int    `help:"Maximum size of a file in bytes." default:"52428800"`
 	S3Key    string `help:"Access key id for the bucket of --files." placeholder:"ID"`
-	S3Secret string `help:"Secret access key for the bucket of --files. Others on this machine see a flag, not a variable." placeholder:"SECRET"`
+	S3Secret string `help:"Secret access key for the bucket of --files. Other users of this machine can see a flag, but not a variable." placeholder:"SECRET"`
 
-	FilesTotal int `help:"Bytes of all files together; then uploads are refused. 0 for no limit." default:"0"`
+	FilesTotal int `help:"Maximum size of all files together in bytes. Beyond it, uploads are refused; 0 for no limit." default:"0"`
 }
 
 // check returns an error that names each setting that is wrong.
@@ -53,7 +53,7 @@ func (f filesFlags) check() error {
 // previewFlags say whether the server shows what links lead to. They are a
 // [server.PreviewConfig] as flags.
 type previewFlags struct {
-	LinkPreviews string   `help:"Show what links in messages lead to: on or off. The server asks the linked pages itself, wherever on the public web they are." enum:"on,off" default:"on"`
+	LinkPreviews string   `help:"Show previews of links in messages: on or off. The server fetches the linked pages from the public web." enum:"on,off" default:"on"`
 	LinkAllow    []string `help:"Hosts, addresses or networks, each with or without a port, whose pages get previews although they are private, e.g. wiki.internal or 10.0.0.0/8." placeholder:"CIDR"`
 }
 

@@ -18,16 +18,16 @@ import (
 // verification has clients do all they can while things go wrong, and judges
 // what they saw.
 type verification struct {
-	URL       []string `help:"Verify a running chat instead, at these addresses of its nodes. It must let people sign up and set no limits. It is left with the people and rooms of the verification." placeholder:"URL" env:"-"`
-	Nodes     int      `help:"Servers of one chat, unless the data is embedded." default:"2" env:"-"`
-	Store     string   `help:"Where they keep the data: embedded, redis, sentinel, cluster; otherwise on each that the scenario is about." placeholder:"KIND" env:"-"`
-	Scenario  []string `help:"What goes wrong: names; short for a check of about half a minute, or all. \"list\" lists them." default:"calm" placeholder:"NAME" env:"-"`
-	Seconds   int      `help:"How long clients act in each scenario." default:"10" env:"-"`
-	Clients   int      `help:"How many people." default:"16" env:"-"`
-	Listeners int      `help:"How many connections, where a scenario is about thousands." default:"10000" env:"-"`
+	URL       []string `help:"Verify a running chat at these node addresses instead. Sign-up must be open, and limits off. The people and rooms of the run stay on it." placeholder:"URL" env:"-"`
+	Nodes     int      `help:"Number of servers of the chat; always one with the embedded store." default:"2" env:"-"`
+	Store     string   `help:"Where to keep the data: embedded, redis, sentinel, cluster. Default: each store that the scenario is for." placeholder:"KIND" env:"-"`
+	Scenario  []string `help:"Scenarios to run, by name; \"short\" takes about half a minute, \"all\" runs all, \"list\" lists them." default:"calm" placeholder:"NAME" env:"-"`
+	Seconds   int      `help:"Seconds that clients act in each scenario." default:"10" env:"-"`
+	Clients   int      `help:"Number of people." default:"16" env:"-"`
+	Listeners int      `help:"Number of connections, in scenarios with thousands." default:"10000" env:"-"`
 	Every     int      `help:"Milliseconds between two actions of one client, on average." default:"40" env:"-"`
-	Kills     int      `help:"How often at least, where nodes are killed." default:"0" env:"-"`
-	History   string   `help:"File for all that happened, as JSON lines; with several scenarios one for each, with its name. Without it, only what breaks a promise is kept, in a temporary file." placeholder:"FILE" env:"-"`
+	Kills     int      `help:"Minimum number of kills, in scenarios that kill nodes." default:"0" env:"-"`
+	History   string   `help:"File for the whole history, as JSON lines; several scenarios get one file each, with their name. By default only a failed run is kept, in a temporary file." placeholder:"FILE" env:"-"`
 	Keep      bool     `help:"Keep the directories of the nodes and of Redis, with their logs." env:"-"`
 }
 
