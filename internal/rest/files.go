@@ -150,12 +150,17 @@ type patient struct {
 	n       int64
 }
 
-func (p *patient) Read(into []byte) (int, error) {
-	until := time.Now().Add(stallTimeout)
+// deadline is until when the next bytes must have come.
+func (p *patient) deadline(now time.Time) time.Time {
+	until := now.Add(stallTimeout)
 	if last := p.began.Add(stallTimeout + time.Duration(p.n/slowest)*time.Second); last.Before(until) {
-		until = last
+		return last
 	}
-	p.control.SetReadDeadline(until) // where that cannot be set, the server's own holds
+	return until
+}
+
+func (p *patient) Read(into []byte) (int, error) {
+	p.control.SetReadDeadline(p.deadline(time.Now())) // where that cannot be set, the server's own holds
 	n, err := p.Reader.Read(into)
 	p.n += int64(n)
 	if err != nil && err != io.EOF {

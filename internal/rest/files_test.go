@@ -337,6 +337,29 @@ func TestSlowUploads(t *testing.T) {
 	res.Body.Close()
 }
 
+// TestTricklingUploads: a body that never stands still must make 16 KiB a
+// second on average, but for the first half minute.
+func TestTricklingUploads(t *testing.T) {
+	began := time.Now()
+	for _, c := range []struct {
+		after time.Duration
+		bytes int64
+		want  time.Duration // since it began
+	}{
+		{0, 0, 30 * time.Second},
+		{20 * time.Second, 20, 30 * time.Second},
+		{time.Hour, 3600, 30 * time.Second},
+		{time.Hour, 60 << 14, 90 * time.Second},
+		{time.Hour, 3600 << 14, time.Hour + 30*time.Second},
+		{time.Minute, 1 << 30, 90 * time.Second},
+	} {
+		body := &patient{began: began, n: c.bytes}
+		if got := body.deadline(began.Add(c.after)).Sub(began); got != c.want {
+			t.Errorf("%d bytes in %v: the next must come by %v, want %v", c.bytes, c.after, got, c.want)
+		}
+	}
+}
+
 // TestUploadPlaces: nobody holds so many places that others find none, neither
 // with one account nor with many, nor with many from one address.
 func TestUploadPlaces(t *testing.T) {
