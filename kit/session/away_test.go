@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"github.com/parley-chat/parley/kit"
 	"github.com/parley-chat/parley/kit/redistest"
 )
 
@@ -64,7 +66,11 @@ func TestRedisDown(t *testing.T) {
 	s := mustCreate(t, m, "ada", login{})
 	srv.Kill()
 	for name, call := range calls(m, s) {
-		wantAway(t, name, call(t.Context()))
+		err := call(t.Context())
+		wantAway(t, name, err)
+		if !errors.Is(err, kit.ErrUnavailable) {
+			t.Errorf("%s: %v is not ErrUnavailable", name, err)
+		}
 	}
 	w := serve(m, s.Token(), unreachable(t))
 	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" ||

@@ -180,14 +180,14 @@ func (m *Manager[T]) Create(ctx context.Context, user string, data T) (*Session[
 		err := exec.Script(ctx, m.index, m.client, []string{m.userKey(user)},
 			[]string{t.id, ms(m.opt.Lifetime)}).Error()
 		if err != nil {
-			return nil, fmt.Errorf("session: create: index: %w", err)
+			return nil, fmt.Errorf("session: create: index: %w", exec.Unavailable(ctx, err))
 		}
 	}
 	now, err := exec.Script(ctx, m.create, m.client, []string{m.key(t.id)},
 		[]string{t.hash(), user, rueidis.BinaryString(encoded), ms(m.opt.IdleTimeout),
 			ms(m.opt.Lifetime)}).AsInt64()
 	if err != nil {
-		return nil, fmt.Errorf("session: create: %w", err)
+		return nil, fmt.Errorf("session: create: %w", exec.Unavailable(ctx, err))
 	}
 	if now == 0 {
 		return nil, errors.New("session: create: the id is taken")
@@ -202,7 +202,7 @@ func (m *Manager[T]) Create(ctx context.Context, user string, data T) (*Session[
 			[]string{t.id}).AsBool()
 		switch {
 		case err != nil:
-			err = fmt.Errorf("session: create: confirm: %w", err)
+			err = fmt.Errorf("session: create: confirm: %w", exec.Unavailable(ctx, err))
 		case !stands:
 			err = ErrRevoked
 		}
@@ -280,7 +280,7 @@ func (m *Manager[T]) decode(t token, reply []rueidis.RedisMessage) (*Session[T],
 }
 
 func (m *Manager[T]) bound(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, m.opt.Timeout)
+	return exec.Bound(ctx, m.opt.Timeout)
 }
 
 func (m *Manager[T]) key(id string) string       { return m.opt.Prefix + ":id:" + id }

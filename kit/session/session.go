@@ -119,7 +119,7 @@ func (s *Session[T]) write(ctx context.Context, encoded []byte, next token) erro
 			ms(s.m.opt.IdleTimeout), ms(s.m.opt.Lifetime),
 		}).ToArray()
 		if err != nil {
-			return fmt.Errorf("session: save: %w", err)
+			return fmt.Errorf("session: save: %w", exec.Unavailable(ctx, err))
 		}
 		if len(reply) == 0 {
 			return fmt.Errorf("session: save: the script replied nothing")

@@ -28,7 +28,7 @@ func (m *Manager[T]) List(ctx context.Context, user string) ([]*Session[T], erro
 	ids, err := m.client.Do(ctx, m.client.B().Zrange().Key(m.userKey(user)).Min("0").Max(
 		"-1").Rev().Build()).AsStrSlice()
 	if err != nil {
-		return nil, fmt.Errorf("session: list: %w", err)
+		return nil, fmt.Errorf("session: list: %w", exec.Unavailable(ctx, err))
 	}
 	// A touch interval that never passes: looking at a session is not using it.
 	const never = "9007199254740991"
@@ -42,7 +42,7 @@ func (m *Manager[T]) List(ctx context.Context, user string) ([]*Session[T], erro
 	for i, resp := range m.loadAll.ExecMulti(ctx, m.client, execs...) {
 		reply, err := resp.ToArray()
 		if err != nil {
-			return nil, fmt.Errorf("session: list: %w", err)
+			return nil, fmt.Errorf("session: list: %w", exec.Unavailable(ctx, err))
 		}
 		s, err := m.decode(token{id: ids[i]}, reply)
 		switch {
@@ -56,7 +56,7 @@ func (m *Manager[T]) List(ctx context.Context, user string) ([]*Session[T], erro
 	}
 	if len(stale) > 1 {
 		if err := exec.Script(ctx, m.prune, m.client, []string{m.userKey(user)}, stale).Error(); err != nil {
-			return nil, fmt.Errorf("session: list: prune: %w", err)
+			return nil, fmt.Errorf("session: list: prune: %w", exec.Unavailable(ctx, err))
 		}
 	}
 	slices.SortStableFunc(sessions, func(a, b *Session[T]) int { return b.created.Compare(a.created) })
@@ -89,7 +89,7 @@ func (m *Manager[T]) revoke(ctx context.Context, user string, which []string) ([
 	defer cancel()
 	ids, err := exec.Script(ctx, m.mark, m.client, []string{m.userKey(user)}, which).AsStrSlice()
 	if err != nil {
-		return nil, fmt.Errorf("session: revoke: %w", err)
+		return nil, fmt.Errorf("session: revoke: %w", exec.Unavailable(ctx, err))
 	}
 	var ended []string
 	err = m.destroyAll(ctx, user, ids, &ended)
@@ -114,7 +114,8 @@ func (m *Manager[T]) destroyAll(ctx context.Context, user string, ids []string, 
 	for i, resp := range m.destroy.ExecMulti(ctx, m.client, execs...) {
 		reply, err := resp.ToArray()
 		if err != nil {
-			failures = append(failures, fmt.Errorf("session: revoke %s: %w", ids[i], err))
+			failures = append(failures,
+				fmt.Errorf("session: revoke %s: %w", ids[i], exec.Unavailable(ctx, err)))
 			continue
 		}
 		done = append(done, ids[i])

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/parley-chat/parley/kit/internal/exec"
 )
 
 // WatchOptions configures [Manager.Watch].
@@ -158,7 +160,7 @@ func (m *Manager[T]) Gone(ctx context.Context, ids ...string) ([]string, error) 
 			exists, err := resp.AsBool()
 			switch {
 			case err != nil:
-				failure = fmt.Errorf("session: gone: %w", err)
+				failure = fmt.Errorf("session: gone: %w", exec.Unavailable(bounded, err))
 			case !exists:
 				gone = append(gone, some[i])
 			}

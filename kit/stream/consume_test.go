@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"github.com/parley-chat/parley/kit"
 	"github.com/parley-chat/parley/kit/redistest"
 )
 
@@ -165,5 +166,24 @@ func TestScriptsBefore70(t *testing.T) {
 				t.Errorf("%s.lua: %s", name, line)
 			}
 		}
+	}
+}
+
+// TestUnavailable is told from the end of the caller's context.
+func TestUnavailable(t *testing.T) {
+	server := redistest.Start(t)
+	topic := newTopic(t, server.Client(t), TopicOptions{Timeout: 300 * time.Millisecond})
+	fill(t, topic, 1, 1)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := topic.Append(ended, "x")
+	if !errors.Is(err, context.Canceled) || errors.Is(err, kit.ErrUnavailable) {
+		t.Error(err)
+	}
+	server.Pause()
+	defer server.Resume()
+	_, err = topic.Append(t.Context(), "x")
+	if !errors.Is(err, kit.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
 	}
 }

@@ -42,7 +42,7 @@ func (g *Group) DeadLetters(ctx context.Context, after string, count int) ([]Dea
 	entries, err := g.t.client.Do(ctx,
 		g.t.client.B().Xrange().Key(g.dead()).Start(start).End("+").Count(int64(count)).Build()).AsXRange()
 	if err != nil {
-		return nil, g.fault("dead letters", err)
+		return nil, g.fault("dead letters", exec.Unavailable(ctx, err))
 	}
 	letters := make([]DeadLetter, len(entries))
 	for i, e := range entries {
@@ -71,7 +71,7 @@ func (g *Group) Redrive(ctx context.Context, ids ...string) (int, error) {
 	defer cancel()
 	n, err := exec.Script(ctx, redriveScript, g.t.client, []string{g.dead(), g.retries()}, ids).AsInt64()
 	if err != nil {
-		return int(n), g.fault("redrive", err)
+		return int(n), g.fault("redrive", exec.Unavailable(ctx, err))
 	}
 	return int(n), nil
 }
@@ -90,7 +90,7 @@ func (g *Group) Discard(ctx context.Context, ids ...string) (int, error) {
 	defer cancel()
 	n, err := g.t.client.Do(ctx, g.t.client.B().Xdel().Key(g.dead()).Id(ids...).Build()).AsInt64()
 	if err != nil {
-		return 0, g.fault("discard", err)
+		return 0, g.fault("discard", exec.Unavailable(ctx, err))
 	}
 	return int(n), nil
 }

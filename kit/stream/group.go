@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/parley-chat/parley/kit/internal/exec"
 )
 
 // GroupOptions are a consumer group's settings; the zero value is ready to use.
@@ -129,7 +131,7 @@ func (g *Group) create(ctx context.Context, from string) (made bool, err error) 
 		err := g.t.client.Do(ctx, b.XgroupCreate().Key(stream).Group(g.name).Id(
 			from).Mkstream().Build()).Error()
 		if err != nil && !strings.HasPrefix(err.Error(), "BUSYGROUP") {
-			return made, g.fault("create", err)
+			return made, g.fault("create", exec.Unavailable(ctx, err))
 		}
 		made = made || err == nil && stream == g.t.stem
 	}
@@ -153,7 +155,7 @@ func (g *Group) Rewind(ctx context.Context, after string) error {
 	}
 	if err := g.t.client.Do(ctx, g.t.client.B().XgroupSetid().Key(g.t.stem).Group(g.name).Id(
 		after).Build()).Error(); err != nil {
-		return g.fault("rewind", err)
+		return g.fault("rewind", exec.Unavailable(ctx, err))
 	}
 	return nil
 }
@@ -169,7 +171,7 @@ func (t *Topic) DropGroup(ctx context.Context, name string) error {
 		err = t.client.Do(ctx, t.client.B().Del().Key(g.retries(), g.dead(), g.later()).Build()).Error()
 	}
 	if err != nil {
-		return g.fault("drop", err)
+		return g.fault("drop", exec.Unavailable(ctx, err))
 	}
 	return nil
 }

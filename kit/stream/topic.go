@@ -140,7 +140,7 @@ func NewTopic(client rueidis.Client, name string, opt TopicOptions) (*Topic, err
 func (t *Topic) lost() string { return t.stem + ":lost" }
 
 func (t *Topic) bound(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, t.opt.Timeout)
+	return exec.Bound(ctx, t.opt.Timeout)
 }
 
 // Append appends an event and returns its position. With ErrNotReplicated, and
@@ -157,9 +157,17 @@ func (t *Topic) Append(ctx context.Context, payload string) (position string, er
 		position, err = t.appendReplicated(ctx, keys, args)
 	}
 	if err != nil {
-		return position, fmt.Errorf("stream: append to %s: %w", t.name, err)
+		return position, fmt.Errorf("stream: append to %s: %w", t.name, appendError(ctx, err))
 	}
 	return position, nil
+}
+
+// appendError leaves ErrNotReplicated alone: the event is there.
+func appendError(ctx context.Context, err error) error {
+	if errors.Is(err, ErrNotReplicated) {
+		return err
+	}
+	return exec.Unavailable(ctx, err)
 }
 
 // appendReplicated needs a connection for itself, because WAIT is about what
@@ -195,7 +203,7 @@ func (t *Topic) Latest(ctx context.Context) (string, error) {
 	defer cancel()
 	s, err := t.state(ctx, t.client)
 	if err != nil {
-		return "", fmt.Errorf("stream: topic %s: %w", t.name, err)
+		return "", fmt.Errorf("stream: topic %s: %w", t.name, exec.Unavailable(ctx, err))
 	}
 	return s.last, nil
 }
@@ -206,7 +214,7 @@ func (t *Topic) Oldest(ctx context.Context) (string, error) {
 	defer cancel()
 	s, err := t.state(ctx, t.client)
 	if err != nil {
-		return "", fmt.Errorf("stream: topic %s: %w", t.name, err)
+		return "", fmt.Errorf("stream: topic %s: %w", t.name, exec.Unavailable(ctx, err))
 	}
 	return s.before, nil
 }

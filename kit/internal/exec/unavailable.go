@@ -5,18 +5,28 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/redis/rueidis"
 
 	"github.com/parley-chat/parley/kit"
 )
 
+// errBound is why a context of Bound ended.
+var errBound = errors.New("no answer in time")
+
+// Bound bounds a call. Unavailable tells this end of the context from the
+// caller's.
+func Bound(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, d, errBound)
+}
+
 // Unavailable returns err so that it matches kit.ErrUnavailable, if that is
 // what it means: Redis gave no answer although the caller's context goes on, or
 // answered with what Busy and Passing know. Other errors it returns as they
 // are.
 func Unavailable(ctx context.Context, err error) error {
-	if err == nil || ctx.Err() != nil || rueidis.IsRedisNil(err) {
+	if err == nil || ctx.Err() != nil && context.Cause(ctx) != errBound || rueidis.IsRedisNil(err) {
 		return err
 	}
 	if refusal, ok := Refusal(err); ok {
