@@ -4,7 +4,7 @@ package client
 
 import "github.com/parley-chat/parley/internal/chat"
 
-// AuditEntry is one act of somebody in charge.
+// AuditEntry is one entry of the audit log.
 type AuditEntry = chat.AuditEntry
 
 // AuditInput asks for a page of the audit log.
@@ -22,7 +22,7 @@ type BanInput = chat.BanInput
 // BanList lists the bans of a room.
 type BanList = chat.BanList
 
-// BotInput asks for a bot.
+// BotInput describes a new bot.
 type BotInput = chat.BotInput
 
 // Code classifies an Error.
@@ -92,7 +92,7 @@ type Invite = chat.Invite
 // InviteIDInput names an invite.
 type InviteIDInput = chat.InviteIDInput
 
-// InviteInput asks for an invite.
+// InviteInput describes a new invite.
 type InviteInput = chat.InviteInput
 
 // InviteList is the open invites.
@@ -116,7 +116,7 @@ type LoggedInOutput = chat.LoggedInOutput
 // MeOutput is the caller.
 type MeOutput = chat.MeOutput
 
-// Member is one person's place in a room.
+// Member is one person's membership in a room.
 type Member = chat.Member
 
 // MemberInput names a person in a room.
@@ -152,7 +152,7 @@ type MuteInput = chat.MuteInput
 // Notify is a person's level for a room on their list.
 type Notify = chat.Notify
 
-// NotifyLevel says of which messages of a room a person wants to be told.
+// NotifyLevel says which messages of a room notify a person.
 type NotifyLevel = chat.NotifyLevel
 
 // OnlineOutput is who is online.
@@ -183,10 +183,10 @@ type PasswordInput = chat.PasswordInput
 // Position is a place in a stream: just after the event numbered Seq.
 type Position = chat.Position
 
-// Preview is what can be shown of a link.
+// Preview is the preview of a link.
 type Preview = chat.Preview
 
-// PreviewList is what can be shown of a message's links.
+// PreviewList lists the previews of a message's links.
 type PreviewList = chat.PreviewList
 
 // PutDocumentInput replaces a document.
@@ -213,7 +213,7 @@ type ReadInput = chat.ReadInput
 // ReadOutput is the read position now.
 type ReadOutput = chat.ReadOutput
 
-// RemoveMemberInput takes a person out of a room.
+// RemoveMemberInput removes a person from a room.
 type RemoveMemberInput = chat.RemoveMemberInput
 
 // Restriction is the reason why a person may not do something.
@@ -273,10 +273,10 @@ type SearchInput = chat.SearchInput
 // SearchResult is what was found.
 type SearchResult = chat.SearchResult
 
-// SendInput is a message to be sent.
+// SendInput describes a message to send.
 type SendInput = chat.SendInput
 
-// ServerInfo is what anybody may know of the server.
+// ServerInfo is the public information about the server.
 type ServerInfo = chat.ServerInfo
 
 // Session is one login of one person on one device, or an API token.
@@ -298,10 +298,10 @@ type ShowInviteInput = chat.ShowInviteInput
 // ShownInvite is what whoever has an invite may know before signing up.
 type ShownInvite = chat.ShownInvite
 
-// SignUp says who may make an account for themselves.
+// SignUp says who can sign up.
 type SignUp = chat.SignUp
 
-// SignUpInput asks for an account.
+// SignUpInput describes a new account.
 type SignUpInput = chat.SignUpInput
 
 // Signal is news that has no number and may be dropped: who types, who came and

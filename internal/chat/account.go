@@ -7,21 +7,21 @@ import (
 	"unicode/utf8"
 )
 
-// Account is a person as the server keeps them. Password never leaves it.
+// Account is a stored account. Its password hash is never shown.
 type Account struct {
 	User
 	NameKey  string // the name folded so that look-alikes collide; unique
 	Password string // encoded hash
 }
 
-// SignUpInput asks for an account.
+// SignUpInput describes a new account.
 type SignUpInput struct {
 	Name     string `json:"name" doc:"Name that others will see"`
 	Password string `json:"password" doc:"Password"`
 	Invite   string `json:"invite,omitempty" doc:"Code of an invite"`
 }
 
-// SignUpAccount makes an account for whoever asks, and logs them in.
+// SignUpAccount creates an account for the caller and logs them in.
 func (s *Service) SignUpAccount(ctx context.Context, who Caller, in SignUpInput) (LoggedInOutput, error) {
 	if s.External != nil {
 		return LoggedInOutput{}, errElsewhere
@@ -55,9 +55,9 @@ func (s *Service) SignUpAccount(ctx context.Context, who Caller, in SignUpInput)
 	return s.openSession(ctx, who, user)
 }
 
-// AddUser makes an account on behalf of the operator, in General unless it is a
-// guest's. Invite, if not empty, is the hash of the code that is used up with
-// it.
+// AddUser creates an account on behalf of the operator, and adds it to General
+// unless it is a guest's. Invite, if not empty, is the hash of the code of an
+// invite that is used with it.
 func (s *Service) AddUser(ctx context.Context, name, password string, role Role,
 	invite string) (User, error) {
 	return s.addUser(ctx, name, password, role, invite, func(u User) error {
@@ -66,7 +66,7 @@ func (s *Service) AddUser(ctx context.Context, name, password string, role Role,
 	})
 }
 
-// addUser makes an account, just after before.
+// addUser creates an account after calling before.
 func (s *Service) addUser(ctx context.Context, name, password string, role Role, invite string,
 	before func(User) error) (User, error) {
 	shown, key, err := s.foldName(name)
@@ -105,8 +105,8 @@ func (s *Service) insert(ctx context.Context, who Caller, account Account, invit
 	return s.settle(ctx, account.User)
 }
 
-// settle puts everyone but guests in General. It heals accounts that a crash
-// left outside.
+// settle adds everyone but guests to General. It also repairs accounts that a
+// crash left outside.
 func (s *Service) settle(ctx context.Context, u User) error {
 	if u.Role == RoleGuest {
 		return nil
@@ -140,8 +140,8 @@ func (s *Service) hash(ctx context.Context, password string) (string, error) {
 
 // PasswordInput changes a password.
 type PasswordInput struct {
-	Old string `json:"old" doc:"Password until now"`
-	New string `json:"new" doc:"Password from now on"`
+	Old string `json:"old" doc:"Current password"`
+	New string `json:"new" doc:"New password"`
 }
 
 // ChangePassword replaces the caller's password, ends all their sessions and
@@ -171,8 +171,8 @@ func (s *Service) ChangePassword(ctx context.Context, who Caller, in PasswordInp
 	return s.openSession(ctx, who, account.User)
 }
 
-// SetPassword gives an account a new password and ends all its sessions, on
-// behalf of the operator.
+// SetPassword sets an account's password and ends all its sessions, on behalf
+// of the operator.
 func (s *Service) SetPassword(ctx context.Context, account Account, password string) error {
 	return s.setPassword(ctx, Caller{}, account, password, "")
 }

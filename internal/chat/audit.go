@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// The audit log has what people in charge do to others, to rooms and to the
-// server. An entry is written before what it tells of, so that nothing is done
-// untraced; what failed afterwards has one too.
+// The audit log records what owners, admins and moderators do to people, rooms
+// and the server. An entry is written before the action, so that nothing goes
+// unrecorded; failed actions may have an entry too.
 //
 // Entries are records, under "*/<id>", and those of a room under "<room>/<id>"
 // as well. Ids fall with time, so that the newest comes first.
@@ -28,23 +28,23 @@ const (
 	maxReason = 250
 )
 
-// AuditEntry is one act of somebody in charge.
+// AuditEntry is one entry of the audit log.
 type AuditEntry struct {
 	ID     string    `json:"id" doc:"Id; falls with time"`
 	At     time.Time `json:"at" doc:"When"`
-	By     UserID    `json:"by,omitempty" doc:"Who, empty for the server's operator"`
-	Action string    `json:"action" doc:"What was asked for: the name of the action"`
+	By     UserID    `json:"by,omitempty" doc:"Who did it; empty for the server's operator"`
+	Action string    `json:"action" doc:"Name of the action"`
 	User   UserID    `json:"user,omitempty" doc:"To whom"`
 	Room   RoomID    `json:"room,omitempty" doc:"Where"`
-	Detail string    `json:"detail,omitempty" doc:"More about it, such as the new role"`
-	Reason string    `json:"reason,omitempty" doc:"Why, if that was said"`
+	Detail string    `json:"detail,omitempty" doc:"Details, such as the new role"`
+	Reason string    `json:"reason,omitempty" doc:"Reason, if given"`
 }
 
 // AuditInput asks for a page of the audit log.
 type AuditInput struct {
 	After string `json:"after,omitempty" doc:"Only entries after this one: next of the page before"`
 	Limit int    `json:"limit,omitempty" doc:"Most items to return; default 50"`
-	Room  RoomID `json:"room,omitempty" doc:"Only what concerns this room"`
+	Room  RoomID `json:"room,omitempty" doc:"Only entries about this room"`
 }
 
 // AuditPage is a page of the audit log.
@@ -53,10 +53,10 @@ type AuditPage struct {
 	Next    string       `json:"next,omitempty" doc:"Give it as after for the next page; empty at the end"`
 }
 
-// audit writes down what is about to be done. If that fails it must not be
-// done. ID, At and By are filled in. What one does to oneself is nobody's
-// business and is not written. What it says is read by people who may not be in
-// the room: never the text of a message, nor the name or topic of a room.
+// audit records an action before it is done. If audit fails the action must not
+// be done. ID, At and By are filled in. Actions on oneself are not recorded.
+// People outside the room can read entries, so they must not contain texts of
+// messages or names and topics of rooms.
 func (s *Service) audit(ctx context.Context, who Caller, e AuditEntry) error {
 	if e.User != "" && e.User == who.User.ID {
 		return nil
@@ -100,7 +100,7 @@ func falling(id string) string {
 	return string(b)
 }
 
-// reason checks what was given as one.
+// reason checks a given reason.
 func reason(text string) (string, error) { return line("reason", text, 0, maxReason) }
 
 // ListAudit returns a page of the audit log: all of it to admins and owners,
@@ -157,8 +157,7 @@ func (s *Service) auditEntries(ctx context.Context, scope, after string, limit i
 	return entries, nil
 }
 
-// pruneAudit forgets entries that are past their time, some at a time: what is
-// left waits for the next call.
+// pruneAudit deletes expired entries, a limited number per call.
 func (s *Service) pruneAudit(ctx context.Context) error {
 	old := auditID(s.now().Add(-auditFor))
 	for range max(1, auditStep/s.Limits.PageMax) {

@@ -26,7 +26,7 @@ type avatar struct {
 	At   time.Time `json:"at"`
 }
 
-// SetPicture gives the caller the picture that r holds.
+// SetPicture sets the caller's picture to the image read from r.
 func (s *Service) SetPicture(ctx context.Context, who Caller, r io.Reader) (User, error) {
 	if err := s.mayUpload(ctx, who, ScopeManage); err != nil {
 		return User{}, err
@@ -44,7 +44,7 @@ func (s *Service) SetPicture(ctx context.Context, who Caller, r io.Reader) (User
 	return s.changePicture(ctx, who, id)
 }
 
-// DeletePicture takes the caller's picture away.
+// DeletePicture deletes the caller's picture.
 func (s *Service) DeletePicture(ctx context.Context, who Caller, _ None) (User, error) {
 	if err := s.limit(ctx, "account:"+string(who.User.ID), s.Limits.Profiles); err != nil {
 		return User{}, err

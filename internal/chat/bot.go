@@ -2,14 +2,14 @@ package chat
 
 import "context"
 
-// BotInput asks for a bot.
+// BotInput describes a new bot.
 type BotInput struct {
 	Name string `json:"name" doc:"Name that others will see"`
 	Role Role   `json:"role,omitempty" enum:"member,guest" doc:"A guest sees only the rooms that it is added to, a member also public ones; default guest"`
 }
 
-// CreateBot makes an account for a program. It sees only the rooms that it is
-// added to, unless it is made a member.
+// CreateBot creates an account for an app. A guest bot sees only the rooms that
+// it is added to.
 func (s *Service) CreateBot(ctx context.Context, who Caller, in BotInput) (User, error) {
 	if in.Role == "" {
 		in.Role = RoleGuest
@@ -23,7 +23,7 @@ func (s *Service) CreateBot(ctx context.Context, who Caller, in BotInput) (User,
 	return s.addBot(ctx, who, in.Name, in.Role, AuditEntry{Action: "bot.create"})
 }
 
-// addBot makes an account for a program, and tells of it as the entry says.
+// addBot creates a bot and writes the audit entry.
 func (s *Service) addBot(ctx context.Context, who Caller, name string, role Role,
 	e AuditEntry) (User, error) {
 	shown, key, err := s.foldName(name)

@@ -26,7 +26,7 @@ type Invite struct {
 	Rooms     []RoomID  `json:"rooms,omitempty" doc:"Rooms that it leads into, besides General"`
 }
 
-// InviteInput asks for an invite.
+// InviteInput describes a new invite.
 type InviteInput struct {
 	Role  Role `json:"role,omitempty" enum:"owner,admin,member,guest" doc:"Role that it gives; default member"`
 	Hours int  `json:"hours,omitempty" doc:"How long it is valid; default 168 (a week), at most 720"`
@@ -111,7 +111,7 @@ func (s *Service) mayInvite(ctx context.Context, u User, role Role) (bool, error
 	return set.MemberInvites, err
 }
 
-// CreateInvite makes an invite; its code is shown this once.
+// CreateInvite creates an invite. Its code is shown only once.
 func (s *Service) CreateInvite(ctx context.Context, who Caller, in InviteInput) (InviteOutput, error) {
 	if in.Role == "" {
 		in.Role = RoleMember

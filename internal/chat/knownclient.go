@@ -76,7 +76,7 @@ func (s *Service) limitGuesses(ctx context.Context, name string, user UserID, wh
 	return s.limit(ctx, "guess:"+name, s.Limits.Guesses)
 }
 
-// rememberClient keeps where somebody has logged in from, the newest first.
+// rememberClient records the client of a login, newest first.
 func (s *Service) rememberClient(ctx context.Context, user UserID, who Caller) error {
 	for {
 		known, version, err := s.clients(ctx, user)

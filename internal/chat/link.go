@@ -9,7 +9,7 @@ import (
 	"sync"
 )
 
-// LinkPreviewer looks at web pages on behalf of people.
+// LinkPreviewer fetches previews of web pages.
 type LinkPreviewer interface {
 	// Known is Look without asking anybody but what is remembered. Known is
 	// false if nothing is remembered of the link, also not that there is
@@ -32,8 +32,8 @@ const (
 	longestLink = 2048
 )
 
-// Preview is what can be shown of a link. Its texts are a stranger's: one line
-// each, to be shown as text.
+// Preview is the preview of a link. Its texts come from the page: one line
+// each, to be shown as plain text.
 type Preview struct {
 	URL         string `json:"url" doc:"The link, as it stands in the message"`
 	Title       string `json:"title" doc:"Title; may be empty if there is an image"`
@@ -42,13 +42,12 @@ type Preview struct {
 	Image       string `json:"image,omitempty" doc:"Path on this server of a small picture, which may turn out not to be there"`
 }
 
-// PreviewList is what can be shown of a message's links.
+// PreviewList lists the previews of a message's links.
 type PreviewList struct {
 	Previews []Preview `json:"previews" doc:"In the order of the text; links of which there is nothing to show are not there"`
 }
 
-// ListPreviews returns what can be shown of the links in a message's text, as
-// the text is now.
+// ListPreviews returns the previews of the links in a message's current text.
 func (s *Service) ListPreviews(ctx context.Context, who Caller, in MessageInput) (PreviewList, error) {
 	m, _, err := s.message(ctx, who, in)
 	if err != nil || s.LinkPreviewer == nil {
@@ -79,7 +78,7 @@ func (s *Service) ListPreviews(ctx context.Context, who Caller, in MessageInput)
 	return out, nil
 }
 
-// fetchPreview returns a link's preview. Only what is not known yet counts
+// fetchPreview returns a link's preview. Only links that are not cached count
 // against the caller's limit.
 func (s *Service) fetchPreview(ctx context.Context, who Caller, link string) (Preview, error) {
 	p, known, err := s.LinkPreviewer.Known(ctx, link)

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Member is one person's place in a room.
+// Member is one person's membership in a room.
 type Member struct {
 	Room     RoomID    `json:"room" doc:"Room"`
 	User     UserID    `json:"user" doc:"Person"`
@@ -16,9 +16,9 @@ type Member struct {
 	Mute     Mute      `json:"mute,omitzero" doc:"They cannot write in the room until then; over when its time has come, also if it is still shown"`
 }
 
-// entering is what it takes to put a person into a room: first the room's side,
-// which counts, then the person's list. Doing it again changes nothing and
-// heals what a crash left half done.
+// entering returns the changes that add a person to a room: first the room's
+// side, then the person's list. Repeating them changes nothing and repairs what
+// a crash left.
 func (s *Service) entering(who Caller, room RoomID, m Member) []Change {
 	m.JoinedAt = s.now()
 	return []Change{
@@ -34,8 +34,8 @@ func (s *Service) enter(ctx context.Context, who Caller, room RoomID, user UserI
 	return err
 }
 
-// exit takes a person out of a room, and first out of its threads. They are
-// told why, if a reason is given.
+// exit removes a person from a room and first from its threads. The person gets
+// the reason, if there is one.
 func (s *Service) exit(ctx context.Context, who Caller, room RoomID, user UserID, because string) error {
 	if !IsThread(room) {
 		if err := s.leaveThreads(ctx, who, room, user); err != nil {
@@ -110,7 +110,7 @@ func (s *Service) members(ctx context.Context, room RoomID) iter.Seq2[Member, er
 	}
 }
 
-// JoinRoom puts the caller into a public room.
+// JoinRoom adds the caller to a public room.
 func (s *Service) JoinRoom(ctx context.Context, who Caller, in RoomInput) (RoomView, error) {
 	room, err := s.Store.Room(ctx, in.Room)
 	if err != nil {
@@ -135,8 +135,8 @@ func (s *Service) JoinRoom(ctx context.Context, who Caller, in RoomInput) (RoomV
 	return s.Store.View(ctx, in.Room, who.User.ID)
 }
 
-// LeaveRoom takes the caller out of a room. A direct room it only closes: it is
-// off their list until someone writes in it or they open it.
+// LeaveRoom removes the caller from a room. A direct room is only closed: it
+// leaves their list until someone writes in it or they open it.
 func (s *Service) LeaveRoom(ctx context.Context, who Caller, in RoomInput) (None, error) {
 	view, err := s.Store.View(ctx, in.Room, who.User.ID)
 	if errors.Is(err, ErrNotFound) {
@@ -224,7 +224,7 @@ type MemberInput struct {
 	User UserID `json:"user" doc:"Id of the person"`
 }
 
-// AddMember puts a person into a room that the caller moderates.
+// AddMember adds a person to a room that the caller moderates.
 func (s *Service) AddMember(ctx context.Context, who Caller, in MemberInput) (Member, error) {
 	view, err := s.moderated(ctx, who, in.Room)
 	if err != nil {
@@ -294,14 +294,14 @@ func (s *Service) UpdateMember(ctx context.Context, who Caller, in UpdateMemberI
 var errStays = &Error{Code: CodeForbidden,
 	Message: "Only guests can be removed from General. Disable the account instead."}
 
-// RemoveMemberInput takes a person out of a room.
+// RemoveMemberInput removes a person from a room.
 type RemoveMemberInput struct {
 	Room   RoomID `json:"room" doc:"Id of the room"`
 	User   UserID `json:"user" doc:"Id of the person"`
 	Reason string `json:"reason,omitempty" doc:"Why; they see it, and it is kept in the record of what was done"`
 }
 
-// RemoveMember takes a person out of a room that the caller moderates.
+// RemoveMember removes a person from a room that the caller moderates.
 func (s *Service) RemoveMember(ctx context.Context, who Caller, in RemoveMemberInput) (None, error) {
 	if in.User == who.User.ID {
 		return s.LeaveRoom(ctx, who, RoomInput{Room: in.Room})

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// NotifyLevel says of which messages of a room a person wants to be told.
+// NotifyLevel says which messages of a room notify a person.
 type NotifyLevel string
 
 const (
@@ -25,7 +25,7 @@ type Notify struct {
 	Level NotifyLevel `json:"level" enum:"all,mentions,none," doc:"Of which messages you want to be told; empty: as usual, which is all in direct rooms and mentions in others"`
 }
 
-// SetNotify sets of which messages of a room the caller is told.
+// SetNotify sets the caller's notification level for a room.
 func (s *Service) SetNotify(ctx context.Context, who Caller, in Notify) (Notify, error) {
 	if !in.Level.valid() {
 		return Notify{}, invalid("level", "The level must be all, mentions, none, or empty for the default.")

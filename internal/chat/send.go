@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// SendInput is a message to be sent.
+// SendInput describes a message to send.
 type SendInput struct {
 	Room     RoomID   `json:"room" doc:"Id of the room"`
 	Text     string   `json:"text,omitempty" doc:"Markdown; may be empty if there are files"`
@@ -15,8 +15,8 @@ type SendInput struct {
 	ClientID string   `json:"client_id,omitempty" maxLength:"64" pattern:"^[A-Za-z0-9_.:-]*$" doc:"Your id for this message, at most 64 letters, digits and -_.:; a retry with the same id is the same message"`
 }
 
-// Send appends a message to a room. The message it returns is durable and has
-// its place.
+// Send appends a message to a room. The returned message is durable and
+// numbered.
 func (s *Service) Send(ctx context.Context, who Caller, in SendInput) (Message, error) {
 	var text string
 	var err error
@@ -66,8 +66,8 @@ func (s *Service) Send(ctx context.Context, who Caller, in SendInput) (Message, 
 	})
 	done, err := s.Store.Commit(ctx, change)
 	if errors.Is(err, ErrRateLimited) && who.User.Role.atLeast(RoleAdmin) {
-		// The store knows the room's moderators; who is one by rank is asked
-		// for only when it matters.
+		// The store knows the room's moderators. Admins and owners are checked
+		// only now.
 		home, homeErr := s.Store.Room(ctx, room.ID)
 		if homeErr == nil && mayModerate(who.User, home, RoomMember) {
 			change.Unslowed = true

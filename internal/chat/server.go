@@ -6,7 +6,7 @@ import (
 	"errors"
 )
 
-// ServerInfo is what anybody may know of the server.
+// ServerInfo is the public information about the server.
 type ServerInfo struct {
 	Name          string `json:"name" doc:"The server's name"`
 	Version       string `json:"version" doc:"Its version"`
@@ -23,10 +23,10 @@ type ServerInfo struct {
 	Degraded map[string]string `json:"degraded,omitempty" doc:"What does not work at the moment although messages can be read, by the part of the server: why"`
 }
 
-// SignUp says who may make an account for themselves.
+// SignUp says who can sign up.
 type SignUp string
 
-// Info tells anybody what this server is.
+// Info returns the public information about the server.
 func (s *Service) Info(ctx context.Context, _ Caller, _ None) (ServerInfo, error) {
 	owned, err := s.Owned(ctx)
 	limits := s.Limits
@@ -50,7 +50,7 @@ func (s *Service) Info(ctx context.Context, _ Caller, _ None) (ServerInfo, error
 	return info, err
 }
 
-// Owned reports whether somebody owns the server.
+// Owned reports whether the server has an owner.
 func (s *Service) Owned(ctx context.Context) (bool, error) {
 	if s.owned.Load() {
 		return true, nil
@@ -73,7 +73,7 @@ func (s *Service) Owned(ctx context.Context) (bool, error) {
 	}
 }
 
-// Setup makes what every server has: the room General. Doing it again changes
+// Setup creates the room General, which every server has. Repeating it changes
 // nothing.
 func (s *Service) Setup(ctx context.Context) error {
 	_, err := s.Store.Commit(ctx, s.change(Caller{}, Change{

@@ -74,15 +74,14 @@ const (
 	SignUpClosed SignUp = "closed" // nobody; the operator adds people
 )
 
-// Service is the chat: every rule, on top of a store. Its methods are safe for
-// concurrent use.
+// Service implements the rules of the chat on top of a store. Its methods are
+// safe for concurrent use.
 type Service struct {
 	Config
 	owned atomic.Bool // somebody owns the server; never unset
 }
 
-// New returns a service. It panics if cfg lacks a part, which is a mistake of
-// the program.
+// New returns a service. It panics if cfg lacks a required field.
 func New(cfg Config) *Service {
 	for part, missing := range map[string]bool{
 		"Store": cfg.Store == nil, "Bell": cfg.Bell == nil, "Presence": cfg.Presence == nil,
@@ -122,12 +121,13 @@ func isContextError(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
 
-// Caller is who asks: a person with an open session, or nobody (the zero User).
+// Caller is who makes a request: a person with a session, or no one (the zero
+// User).
 type Caller struct {
 	User    User
 	Session SessionID
 	Scopes  []string // of the token; empty for a log-in, which may do all
-	// Token expiry, so that a door can close what outlives it.
+	// Token expiry, so that a transport can close connections that outlive it.
 	ExpiresAt time.Time
 	// Device names the client program on which the person works; stable over
 	// reconnects and log-ins. It separates the client ids of that person's
@@ -137,7 +137,7 @@ type Caller struct {
 	Agent  string // User-Agent
 }
 
-// Anonymous reports whether nobody has logged in.
+// Anonymous reports whether the caller is not logged in.
 func (c Caller) Anonymous() bool { return c.User.ID == "" }
 
 // change completes a change by the caller.

@@ -5,31 +5,31 @@ import (
 	"time"
 )
 
-// Store keeps everything. Implementations live in internal/sqlite and
+// Store stores everything. Implementations live in internal/sqlite and
 // internal/redisstore and pass the suite in internal/chat/chattest.
 //
-// Every method returns within ctx's deadline. Not being there is ErrNotFound;
-// an outcome that could not be confirmed is ErrUnavailable, and the same Change
-// may be handed in again. Returned values are the caller's. Times are UTC, to
-// the millisecond.
+// Every method returns within ctx's deadline. Missing items are ErrNotFound. An
+// unknown outcome is ErrUnavailable, and the same Change may be committed
+// again. Returned values belong to the caller. Times are UTC, to the
+// millisecond.
 type Store interface {
 	// Commit applies changes in order and returns one result each, when all are
 	// durable. Changes to one stream that follow each other are one atomic step
 	// with their events, annotations apart from other changes; the embedded
-	// store makes the whole call atomic. A store that cannot keeps the order
-	// given, so that a crash leaves a prefix; callers put first what makes
-	// sense alone. Any refusal stops there, with the error; a refusal of the
-	// first change leaves nothing written. After it is durable, each appended
-	// event is rung on the bell, in order per stream.
+	// store makes the whole call atomic. Other stores keep the order, so that a
+	// crash leaves a prefix; callers order changes accordingly. Any refusal
+	// stops there, with the error; a refusal of the first change leaves nothing
+	// written. After it is durable, each appended event is rung on the bell, in
+	// order per stream.
 	Commit(ctx context.Context, changes ...Change) ([]Result, error)
 
 	// Heads returns where each stream ends. Streams of people and of the server
 	// exist always; an unknown room has the zero Head.
 	Heads(ctx context.Context, streams ...Stream) ([]Head, error)
 	// Events returns up to limit events right after the position, ascending and
-	// without holes, none if the position is the head. ErrResync if they cannot
-	// be had: another epoch, a Seq beyond the head or older than the kept
-	// window (at least Window events), or an event at Seq whose id is not
+	// without holes, none if the position is the head. ErrResync if they are
+	// not available: another epoch, a Seq beyond the head or older than the
+	// kept window (at least Window events), or an event at Seq whose id is not
 	// after.ID; also if the event at the position is the message.created of a
 	// message that is gone, or one of those asked for has a Message that is
 	// gone. ErrNotFound for an unknown room.
@@ -57,8 +57,7 @@ type Store interface {
 	// PublicRooms returns up to limit public rooms with id > after, sorted by
 	// id.
 	PublicRooms(ctx context.Context, after RoomID, limit int) ([]Room, error)
-	// Member returns the person's place in the room; ErrNotFound if not a
-	// member.
+	// Member returns the person's membership; ErrNotFound if not a member.
 	Member(ctx context.Context, room RoomID, user UserID) (Member, error)
 	// Members returns up to limit members with user id > after, sorted by user
 	// id.
@@ -111,9 +110,9 @@ type Store interface {
 	Close() error
 }
 
-// Record is a small document, at most 64 KiB, that the service keeps without
-// the store knowing what it says. Kind is lower-case letters, ID at most 200
-// bytes; few kinds have more than some thousands.
+// Record is a small document, at most 64 KiB, whose content only the service
+// knows. Kind is lower-case letters, ID at most 200 bytes; few kinds have more
+// than some thousands.
 type Record struct {
 	ID string
 	// from 1, one more with each change; goes on from there when a deleted
@@ -122,7 +121,7 @@ type Record struct {
 	Value   []byte
 }
 
-// MaxEdits is how many earlier texts of a message a store keeps.
+// MaxEdits is how many earlier versions of a message a store keeps.
 const MaxEdits = 100
 
 // Window is how many of a stream's newest events a store keeps at least, for
