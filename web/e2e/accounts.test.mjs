@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { axe } from './lib/axe.mjs'
 import { launch, missing, Person } from './lib/browser.mjs'
 import { Server } from './lib/server.mjs'
 
@@ -26,7 +27,8 @@ describe('a new server', { skip: missing() }, () => {
     const { page } = owner
     await page.goto(await server.setupLink())
     await page.getByRole('heading', { name: 'Set up your server' }).waitFor()
-    await page.getByLabel('Name').fill('Olga')
+    await page.getByLabel('Team name').fill('Northwind')
+    await page.getByLabel('Your name').fill('Olga')
     await page.getByLabel('Password').fill('short')
     await page.getByRole('button', { name: /Create owner/ }).click()
     await page.locator('.field-error', { hasText: 'too short' }).waitFor()
@@ -34,6 +36,38 @@ describe('a new server', { skip: missing() }, () => {
     await page.getByRole('button', { name: /Create owner/ }).click()
     await page.getByRole('heading', { level: 1, name: 'General' }).waitFor()
     assert.doesNotMatch(page.url(), /setup/)
+    await page.locator('.sidebar-name', { hasText: 'Northwind' }).waitFor()
+  })
+
+  it('shows what to do next, on a phone too, and asks for people who are not here yet', async () => {
+    const { page } = owner
+    const next = page.getByRole('region', { name: 'What’s next' })
+    for (const width of [390, 1440]) {
+      await page.setViewportSize({ width, height: 844 })
+      for (const colorScheme of ['dark', 'light']) {
+        await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+        await next.waitFor()
+        if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/first-${width}-${colorScheme}.png` })
+        assert.deepEqual(await axe(page, '.next-steps'), [])
+        await next.getByRole('button', { name: 'Invite people' }).click()
+        const box = page.getByRole('dialog', { name: 'Invite people' })
+        await box.waitFor()
+        if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/invite-${width}-${colorScheme}.png` })
+        assert.deepEqual(await axe(page, 'dialog'), [])
+        await page.keyboard.press('Escape')
+        await box.waitFor({ state: 'detached' })
+      }
+    }
+    await page.setViewportSize({ width: 1280, height: 800 })
+    await page.getByRole('button', { name: 'New room' }).click()
+    await page.getByRole('menuitem', { name: 'New message' }).click()
+    await page.keyboard.type('Gustav')
+    await page.getByText('No one here is called “Gustav”.').waitFor()
+    await page.getByRole('button', { name: 'Invite them' }).click()
+    await page.getByRole('dialog', { name: 'Invite people' }).waitFor()
+    await page.keyboard.press('Escape')
+    await page.keyboard.press('Escape')
+    await page.getByRole('dialog').first().waitFor({ state: 'detached' })
   })
 
   it('lets nobody in without an invite', async () => {
@@ -46,13 +80,15 @@ describe('a new server', { skip: missing() }, () => {
   it('lets one person in with an invite, once', async () => {
     await owner.page.getByRole('button', { name: /^Your account/ }).click()
     await owner.page.getByRole('menuitem', { name: 'Invite people' }).click()
+    await owner.page.getByRole('combobox', { name: 'For', exact: true }).selectOption('1')
     await owner.page.getByRole('button', { name: 'Create a link' }).click()
     invite = await owner.page.getByLabel('Invite link').inputValue()
     assert.ok(invite.startsWith(`${server.url}/#invite=`))
     await owner.page.getByRole('button', { name: 'Back to the chat' }).click()
     const { page } = guest
     await page.goto(invite)
-    await page.getByRole('heading', { name: 'Join Parley' }).waitFor()
+    await page.getByRole('heading', { name: 'Join Northwind' }).waitFor()
+    await page.getByText('Olga invites you to Northwind.').waitFor()
     await page.getByLabel('Name').fill('OLGA') // the owner's name, only louder
     await page.getByLabel('Password').fill('a few good words')
     await page.getByRole('button', { name: 'Create account' }).click()
@@ -68,6 +104,42 @@ describe('a new server', { skip: missing() }, () => {
     await late.page.getByRole('button', { name: 'Create account' }).click()
     await late.page.getByRole('alert').getByText(/invite/).waitFor()
     await late.context.close()
+  })
+
+  it('lets several people in with a link, into the rooms that it leads to', async () => {
+    const { page } = owner
+    const as = await server.caller('Olga', 'a few good words')
+    await as('POST', '/rooms', { name: 'Harvest', kind: 'private' })
+    await page.getByRole('button', { name: /^Your account/ }).click()
+    await page.getByRole('menuitem', { name: 'Invite people' }).click()
+    await page.getByRole('combobox', { name: 'For', exact: true }).selectOption('10')
+    await page.getByRole('checkbox', { name: 'Harvest' }).check()
+    await page.getByRole('button', { name: 'Create a link' }).click()
+    const link = await page.getByLabel('Invite link').inputValue()
+    await page.getByText('0 of 10 used').waitFor()
+    for (const name of ['Hanna', 'Ines']) {
+      const one = await Person.arrive(browser, server.url)
+      await one.page.goto(link)
+      await one.page.getByText('You’ll join Harvest.').waitFor()
+      assert.deepEqual(await axe(one.page), [])
+      await one.page.getByLabel('Name').fill(name)
+      await one.page.getByLabel('Password').fill('a few good words')
+      await one.page.getByRole('button', { name: 'Create account' }).click()
+      await one.page.locator('.room-title', { hasText: 'Harvest' }).waitFor()
+      assert.deepEqual(one.faults, [])
+      await one.context.close()
+    }
+    await page.getByRole('checkbox', { name: 'Members can invite people' }).check()
+    await page.getByRole('button', { name: 'Back to the chat' }).click()
+    // A member invites, too.
+    await guest.page.reload()
+    await guest.page.getByRole('button', { name: 'New room' }).click()
+    await guest.page.getByRole('menuitem', { name: 'Invite people' }).click()
+    const box = guest.page.getByRole('dialog', { name: 'Invite people' })
+    assert.deepEqual(await box.getByLabel('Role').locator('option').count(), 2)
+    await box.getByRole('button', { name: 'Create a link' }).click()
+    assert.match(await box.getByLabel('Invite link').inputValue(), /#invite=/)
+    await guest.page.keyboard.press('Escape')
   })
 
   it('ends a session from another one at once', async () => {
@@ -89,7 +161,7 @@ describe('a new server', { skip: missing() }, () => {
     await page.getByLabel('Current password').fill('wrong')
     await page.getByLabel('New password').fill('other good words')
     await page.getByRole('button', { name: 'Change password' }).click()
-    await page.locator('.field-error', { hasText: /[Ww]rong password|not your password/ }).waitFor()
+    await page.locator('.field-error', { hasText: /not your current password/ }).waitFor()
     await page.getByLabel('Current password').fill('a few good words')
     await page.getByRole('button', { name: 'Change password' }).click()
     await page.getByText('Password changed').waitFor()

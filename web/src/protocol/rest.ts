@@ -1,7 +1,7 @@
 import { at } from './base'
 import { ApiError, type Because, codeOf, unavailable } from './error'
 import { json } from './text'
-import type { Me, ServerInfo, Session, User } from './types'
+import type { Me, ServerInfo, Session, ShownInvite, User } from './types'
 
 const api = at('/api/v1')
 
@@ -54,6 +54,8 @@ export const rest = {
   logIn: (name: string, password: string) => call<LoggedIn>('POST', '/sessions', { name, password }),
   signUp: (name: string, password: string, invite?: string) =>
     call<LoggedIn>('POST', '/accounts', invite ? { name, password, invite } : { name, password }),
+  nameServer: (name: string) => call<ServerInfo>('PATCH', '/server', { name }),
+  showInvite: (invite: string) => call<ShownInvite>('POST', '/invites/show', { invite }),
   logOut: () => call<unknown>('DELETE', '/sessions/current'),
   removePicture: () => call<User>('DELETE', '/account/picture'),
   changePassword: (old: string, next: string) => call<LoggedIn>('PUT', '/account/password', { old, new: next }),

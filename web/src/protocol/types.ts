@@ -53,6 +53,10 @@ export interface Invite {
   created_by?: string
   created_at: string
   expires_at: string
+  /** Of a link for several people, or into rooms. */
+  uses?: number
+  used?: number
+  rooms?: string[]
 }
 
 export interface Room {
@@ -315,7 +319,17 @@ export interface Limits {
   file?: number
 }
 
+/** What an invite says before one signs up with it. */
+export interface ShownInvite {
+  role: ServerRole
+  by?: string
+  rooms: string[]
+  expires_at: string
+}
+
 export interface ServerInfo {
+  /** Members may invite people. */
+  member_invites?: boolean
   name: string
   version: string
   sign_up: 'open' | 'invite' | 'closed'
@@ -409,7 +423,8 @@ export interface Actions {
   'account.update': [{ status?: UserStatus; quiet_until?: string; about?: string }, User]
   'user.update': [{ user: string; role?: ServerRole; disabled?: boolean; reason?: string; seconds?: number }, User]
   'audit.list': [{ after?: string; limit?: number; room?: string }, AuditPage]
-  'invite.create': [{ role?: ServerRole; hours?: number }, { invite: Invite; code: string }]
+  'server.update': [{ name?: string; member_invites?: boolean }, ServerInfo]
+  'invite.create': [{ role?: ServerRole; hours?: number; uses?: number; rooms?: string[] }, { invite: Invite; code: string }]
   'invite.list': [Record<string, never>, { invites: Invite[] }]
   'invite.delete': [{ invite: string }, Record<string, never>]
   'room.directory': [{ after?: string; limit?: number }, RoomPage]

@@ -128,8 +128,10 @@ export async function logIn(name: string, password: string): Promise<void> {
   }
 }
 
-export async function signUp(name: string, password: string, invite?: string): Promise<void> {
+/** Signs up; whoever sets the server up gives it a name, too. */
+export async function signUp(name: string, password: string, invite?: string, team = ''): Promise<void> {
   const { user } = await rest.signUp(name, password, invite)
+  if (team) useApp.setState({ info: await rest.nameServer(team).catch(() => useApp.getState().info) }) // it can be named later, too
   history.replaceState(null, '', location.pathname)
   enter(user.id)
 }

@@ -5,6 +5,7 @@ import type { NotifyLevel, RoomView, User } from '../protocol/types'
 import { documentOf } from './documents'
 import { shutOut } from './person'
 import type { State } from './state'
+import { useApp } from './store'
 
 /** Those in a direct room but oneself. */
 export const othersOf = (me: string, room: { people?: string[] }): string[] => room.people?.filter((id) => id !== me) ?? []
@@ -103,6 +104,13 @@ export function rolesToGive(me: User, other: User): User['role'][] {
 }
 
 export const mayLeave = (s: State, r: RoomView): boolean => r.kind !== 'direct' && (r.id !== 'general' || s.me.role === 'guest')
+
+/** Whether one may invite people at all. */
+export const useMayInvite = (): boolean => {
+  const info = useApp((a) => a.info)
+  const role = useApp((a) => a.chat?.me.role)
+  return info !== null && !info.external && (role === 'owner' || role === 'admin' || (role === 'member' && info.member_invites === true))
+}
 
 const fold = (text: string) => text.normalize('NFD').replace(/\p{M}/gu, '').toLocaleLowerCase()
 

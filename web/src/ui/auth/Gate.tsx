@@ -1,6 +1,8 @@
 import { useEffect, useState } from 'react'
-import { t } from '../../i18n'
+import { formatList, t } from '../../i18n'
 import { ApiError } from '../../protocol/error'
+import { rest } from '../../protocol/rest'
+import type { ShownInvite } from '../../protocol/types'
 import { logIn, signUp } from '../../store/actions'
 import { useApp } from '../../store/store'
 import { loadChat } from '../chat/part'
@@ -47,6 +49,7 @@ export function Gate() {
           </p>
         )}
         {setup && <p className="gate-note">{t('gate.setUpNote')}</p>}
+        {code?.kind === 'invite' && mode === 'sign-up' && <InvitedBy code={code.code} server={info.name} />}
         {needsLink && (
           <p className="gate-note">{t('gate.needsLink')}</p>
         )}
@@ -99,6 +102,21 @@ function Elsewhere({ name, page, reason }: { name: string; page?: string; reason
   )
 }
 
+/** Who invites to what. */
+function InvitedBy({ code, server }: { code: string; server: string }) {
+  const [shown, setShown] = useState<ShownInvite | null>(null)
+  useEffect(() => {
+    rest.showInvite(code).then(setShown, () => setShown(null)) // signing up says what is wrong
+  }, [code])
+  if (!shown) return null
+  return (
+    <p className="gate-note">
+      {shown.by ? t('gate.invitedBy', { name: shown.by, server }) : t('gate.invited', { server })}
+      {shown.rooms.length > 0 && ` ${t('gate.invitedTo', { rooms: formatList(shown.rooms) })}`}
+    </p>
+  )
+}
+
 function LogIn() {
   const [name, setName] = useState('')
   const [password, setPassword] = useState('')
@@ -120,11 +138,12 @@ function LogIn() {
 function SignUp({ code, closed, setup }: { code?: string; closed: boolean; setup: boolean }) {
   const limits = useApp((a) => a.info!.limits)
   const signUpBy = useApp((a) => a.info!.sign_up)
+  const [team, setTeam] = useState('')
   const [name, setName] = useState('')
   const [password, setPassword] = useState('')
   const { busy, submit, at, elsewhere } = useSubmit(() => {
     const fewest = limits.password_min
-    return Array.from(password).length < fewest ? Promise.reject(new ApiError('invalid', '', { field: 'password', text: 'gate.tooShort' })) : signUp(name, password, code)
+    return Array.from(password).length < fewest ? Promise.reject(new ApiError('invalid', '', { field: 'password', text: 'gate.tooShort' })) : signUp(name, password, code, setup ? team.trim() : '')
   })
   if (closed) {
     return (
@@ -137,7 +156,8 @@ function SignUp({ code, closed, setup }: { code?: string; closed: boolean; setup
   }
   return (
     <form onSubmit={submit}>
-      <Field label={t('gate.name')} autoComplete="username" spellCheck={false} required autoFocus maxLength={limits.name} value={name}
+      {setup && <Field label={t('gate.team')} autoComplete="organization" required autoFocus maxLength={limits.name} value={team} onChange={(e) => setTeam(e.target.value)} hint={t('gate.teamHint')} />}
+      <Field label={t(setup ? 'gate.yourName' : 'gate.name')} autoComplete="username" spellCheck={false} required autoFocus={!setup} maxLength={limits.name} value={name}
         onChange={(e) => setName(e.target.value)} error={at('name')} hint={t('gate.nameHint')} />
       <Field label={t('gate.password')} type="password" autoComplete="new-password" required value={password} onChange={(e) => setPassword(e.target.value)}
         error={at('password')} hint={t('gate.passwordHint', { count: limits.password_min })} />

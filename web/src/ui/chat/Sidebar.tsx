@@ -1,9 +1,9 @@
-import { Bookmark, CircleAlert, Compass, Plus, Search, Users } from 'lucide-react'
+import { Bookmark, CircleAlert, Compass, Plus, Search, UserPlus, Users } from 'lucide-react'
 import { useMemo, useRef } from 'react'
 import { formatNumber, t } from '../../i18n'
 import { openDirect } from '../../store/actions'
 import { explain } from '../../protocol/error'
-import { atLeast, otherOf, presence, sortedPeople } from '../../store/select'
+import { atLeast, otherOf, presence, sortedPeople, useMayInvite } from '../../store/select'
 import { useDocument } from '../../store/documents'
 import type { Layout } from '../../store/sidebar'
 import { useLater, wanting } from '../../store/later'
@@ -28,6 +28,7 @@ const shownPeople = 30
 export function Sidebar() {
   const name = useApp((a) => a.info?.name ?? 'Parley')
   const member = useChat((s) => atLeast(s.me, 'member'))
+  const invite = useMayInvite()
   const unsent = useUnsent().length
   const phone = useMedia('(max-width: 719px)')
   const Title = phone ? 'h1' : 'span' // on a phone, the list is a screen of its own
@@ -61,6 +62,11 @@ export function Sidebar() {
             <MenuItem icon={<Users size={16} />} onSelect={() => openDialog({ kind: 'people' })}>
               {t('list.message')}
             </MenuItem>
+            {invite && (
+              <MenuItem icon={<UserPlus size={16} />} onSelect={() => openDialog({ kind: 'invite' })}>
+                {t('account.invite')}
+              </MenuItem>
+            )}
           </Menu>
         )}
       </header>

@@ -3,6 +3,7 @@ import { CreateRoom } from './CreateRoom'
 import { Edits } from './Edits'
 import { JumpTo } from './JumpTo'
 import { Keys } from './Keys'
+import { Invite } from './Invite'
 import { Later } from './Later'
 import { Remind, SendLater } from './LaterTime'
 import { Moderate } from './Moderate'
@@ -34,6 +35,8 @@ export function More({ open }: { open: Exclude<Open, { kind: 'switcher' | 'confi
       return <CreateRoom onClose={closeDialog} />
     case 'browse':
       return <Browse onClose={closeDialog} />
+    case 'invite':
+      return <Invite onClose={closeDialog} />
     case 'later':
       return <Later tab={open.tab} onClose={closeDialog} />
     case 'remind':

@@ -1,8 +1,9 @@
 import { X } from 'lucide-react'
 import { type KeyboardEvent, useEffect, useId, useMemo, useRef, useState } from 'react'
 import { t } from '../../i18n'
-import { fit, nameOf, presence, sortedPeople } from '../../store/select'
+import { fit, nameOf, presence, sortedPeople, useMayInvite } from '../../store/select'
 import { useChat } from '../../store/store'
+import { openOver } from './open'
 import { Avatar } from '../kit/Avatar'
 
 interface Props {
@@ -19,6 +20,7 @@ interface Props {
 /** A field in which one chooses people by name. */
 export function PeoplePicker({ label, chosen, onChange, except, most, whole = false }: Props) {
   const chat = useChat((s) => s)
+  const invite = useMayInvite()
   const id = useId()
   const [typed, setTyped] = useState('')
   const [at, setAt] = useState(0) // -1: none, so that Enter goes on to what the form does
@@ -108,6 +110,16 @@ export function PeoplePicker({ label, chosen, onChange, except, most, whole = fa
           </li>
         ))}
       </ul>
+      {typed.trim() !== '' && found.length === 0 && (
+        <p className="field-hint" role="status">
+          {t('people.noOne', { name: typed.trim() })}{' '}
+          {invite && (
+            <button type="button" className="link" onClick={() => openOver({ kind: 'invite' })}>
+              {t('people.invite')}
+            </button>
+          )}
+        </p>
+      )}
     </div>
   )
 }

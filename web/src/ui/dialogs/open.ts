@@ -6,6 +6,7 @@ export type Open =
   | { kind: 'switcher' }
   | { kind: 'create-room' }
   | { kind: 'browse' }
+  | { kind: 'invite' }
   | { kind: 'later'; tab?: 'saved' | 'reminders' | 'scheduled' }
   | { kind: 'remind'; room: string; no: number }
   | { kind: 'send-later'; room: string; text: string; id?: string; at?: string; done?: () => void }

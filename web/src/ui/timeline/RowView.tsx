@@ -6,6 +6,7 @@ import { useChat } from '../../store/store'
 import { openDialog } from '../dialogs/open'
 import { dateWithYear, dayName } from '../kit/time'
 import { MessageRow } from './MessageRow'
+import { NextSteps } from './NextSteps'
 import { NoticeRow } from './NoticeRow'
 import { PendingRow } from './PendingRow'
 import type { Row } from './rows'
@@ -59,6 +60,7 @@ const Start = memo(function Start({ room }: { room: RoomView }) {
           : t(room.kind === 'private' ? 'timeline.startPrivate' : 'timeline.startPublic', { date: dateWithYear(room.created_at) })}{' '}
         {room.head_no === 0 && t('timeline.first')}
       </p>
+      {room.id === 'general' && <NextSteps />}
     </div>
   )
 })
