@@ -95,7 +95,7 @@ func BenchmarkObjectSave(b *testing.B) {
 	each("object, 3 indexes, one changes",
 		func(i int) error { full.Age = int64(i % 80); return fullRepo.Save(ctx, full) })
 	doc := indexed(1)
-	docRepo := got(object.NewRepository[indexedUser](client, "doc", object.Options{Form: object.JSON}))
+	docRepo := got(object.NewRepository[indexedUser](client, "doc", object.Options{Encoding: object.JSON}))
 	each("object, JSON, 3 indexes, one changes",
 		func(i int) error { doc.Age = int64(i % 80); return docRepo.Save(ctx, doc) })
 }
@@ -161,7 +161,7 @@ func BenchmarkObjectFetch(b *testing.B) {
 	ctx := context.Background()
 	plainRepo := got(object.NewRepository[plainUser](client, "plain", object.Options{}))
 	omRepo := om.NewHashRepository("om", omUser{}, client)
-	docRepo := got(object.NewRepository[indexedUser](client, "doc", object.Options{Form: object.JSON}))
+	docRepo := got(object.NewRepository[indexedUser](client, "doc", object.Options{Encoding: object.JSON}))
 	var ids []string
 	for i := range 50 {
 		p, o := plainUser(*indexed(i)), omUser(*indexed(i))

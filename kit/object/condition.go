@@ -22,7 +22,7 @@ func (s span) from(page Page) (span, error) {
 	if err != nil || !s.holds(string(member)) {
 		return s, ErrBadCursor
 	}
-	if page.Descend {
+	if page.Desc {
 		s.high = "(" + string(member)
 	} else {
 		s.low = "(" + string(member)

@@ -32,7 +32,7 @@
 // and TextUnmarshaler, named types of these, and pointers to them except to
 // slices; embedded structs count as their fields.
 //
-// With Options.Form JSON the document is what encoding/json makes of the
+// With Options.Encoding JSON the document is what encoding/json makes of the
 // struct, json tags and all, so fields may be anything that it takes, nested
 // structs and maps too; only indexed fields are of the kinds above. Documents
 // are not RedisJSON values: they are text in the hash field "$", the same on

@@ -116,7 +116,7 @@ func ExampleRepository_Find() {
 		_ = users.Save(ctx, &User{Name: name, Joined: day.AddDate(0, 0, i), Skills: []string{"go", name}})
 	}
 
-	page := object.Page{Limit: 2, Descend: true}
+	page := object.Page{Limit: 2, Desc: true}
 	for {
 		found, err := users.Find(ctx, object.AtLeast("joined", day.AddDate(0, 0, 1)), page)
 		if err != nil {
@@ -157,7 +157,7 @@ func ExampleOptions_json() {
 		Labels  map[string]string `json:"labels,omitempty"`
 	}
 	orders, err := object.NewRepository[Order](client, "shop:order",
-		object.Options{Form: object.JSON, Life: 24 * time.Hour})
+		object.Options{Encoding: object.JSON, TTL: 24 * time.Hour})
 	if err != nil {
 		panic(err)
 	}

@@ -39,9 +39,9 @@ func contents(t *testing.T, client rueidis.Client, sh shard, ids ...string) map[
 func TestDeniedCommands(t *testing.T) {
 	s := redistest.Start(t)
 	admin := s.Client(t)
-	eachForm(t, func(t *testing.T, form Form) {
+	eachForm(t, func(t *testing.T, form Encoding) {
 		prefix := "denied:" + t.Name()
-		mine := must(NewRepository[item](admin, prefix, Options{Form: form}))
+		mine := must(NewRepository[item](admin, prefix, Options{Encoding: form}))
 		attempts := map[string]func(repo *Repository[item], rec *item) error{
 			"save": func(repo *Repository[item], rec *item) error {
 				rec.Color, rec.Email, rec.Note, rec.Score = "green", ptr("new"), nil, nil
@@ -71,7 +71,7 @@ func TestDeniedCommands(t *testing.T) {
 				must(0, admin.Do(t.Context(), admin.B().Arbitrary("ACL", "SETUSER", "app", "reset",
 					"on", ">pw", "~*", "&*", "+@all").Args(strings.Fields(rule)...).Build()).Error())
 				client := as(t, s, "app")
-				repo := must(NewRepository[item](client, prefix, Options{Form: form}))
+				repo := must(NewRepository[item](client, prefix, Options{Encoding: form}))
 				rec := &item{ID: "a", Color: "red", Email: ptr("old"), Note: ptr("n"),
 					Score: ptr(1), Tags: []string{"x"}}
 				if err := mine.SaveFor(t.Context(), rec, time.Hour); err != nil {
@@ -371,8 +371,8 @@ func TestLeastPermissions(t *testing.T) {
 	if err := plain.SaveFor(t.Context(), &all{ID: "plain"}, time.Hour); err != nil {
 		t.Error(err)
 	}
-	eachForm(t, func(t *testing.T, form Form) {
-		repo := must(NewRepository[item](client, "app:item", Options{Form: form}))
+	eachForm(t, func(t *testing.T, form Encoding) {
+		repo := must(NewRepository[item](client, "app:item", Options{Encoding: form}))
 		rec := &item{ID: "a", Color: "red", Email: ptr("x"), Note: ptr("n"), Tags: []string{"t"}}
 		for i, step := range []func() error{
 			func() error { return repo.SaveFor(t.Context(), rec, time.Hour) },

@@ -18,9 +18,9 @@ import (
 
 // Page says which part of a look-up's answer is wanted.
 type Page struct {
-	Limit   int    // records at most; 0 means 50; at most 1000
-	After   string // Found.Next of the page before; "" begins
-	Descend bool   // from the largest value down
+	Limit int    // records at most; 0 means 50; at most 1000
+	After string // Found.Next of the page before; "" begins
+	Desc  bool   // from the largest value down
 }
 
 // Found is one page of records.
@@ -68,7 +68,7 @@ func (r *Repository[T]) findPage(ctx context.Context, where Condition, page Page
 		return Found[T]{}, err
 	}
 	descend := "0"
-	if page.Descend {
+	if page.Desc {
 		descend = "1"
 	}
 	parts := make([]part[T], len(r.shards))
@@ -126,7 +126,7 @@ func (r *Repository[T]) part(answer rueidis.RedisResult) (p part[T]) {
 // longer known: no partition has been read past its next.
 func merge[T any](parts []part[T], page Page) (found Found[T], err error) {
 	order := cmp.Compare[string]
-	if page.Descend {
+	if page.Desc {
 		order = func(a, b string) int { return cmp.Compare(b, a) }
 	}
 	type row struct {

@@ -84,16 +84,16 @@ type repository interface {
 
 // testModel does random things to a repository and to a map, and compares.
 func testModel(t *testing.T, client rueidis.Client) {
-	eachForm(t, func(t *testing.T, form Form) {
+	eachForm(t, func(t *testing.T, form Encoding) {
 		t.Run("one partition", func(t *testing.T) {
 			checkModel(t, client, form, true, func(prefix string) (repository, []shard) {
-				r := must(NewRepository[item](client, prefix, Options{Form: form}))
+				r := must(NewRepository[item](client, prefix, Options{Encoding: form}))
 				return r, r.shards
 			})
 		})
 		t.Run("three partitions", func(t *testing.T) {
 			checkModel(t, client, form, false, func(prefix string) (repository, []shard) {
-				r := must(NewRepository[spread](client, prefix, Options{Form: form, Partitions: 3}))
+				r := must(NewRepository[spread](client, prefix, Options{Encoding: form, Partitions: 3}))
 				return spreadRepository{r}, r.shards
 			})
 		})
@@ -123,7 +123,7 @@ var (
 		time.Unix(1, 2).UTC(), time.Unix(9e9, 0).UTC()}
 )
 
-func checkModel(t *testing.T, client rueidis.Client, form Form, unique bool,
+func checkModel(t *testing.T, client rueidis.Client, form Encoding, unique bool,
 	open func(prefix string) (repository, []shard)) {
 	rapid.Check(t, func(rt *rapid.T) {
 		repo, shards := open(fmt.Sprintf("model:%d", runs.Add(1)))
@@ -342,7 +342,7 @@ func (m *model) find(t *rapid.T) {
 		return n
 	})
 	var got []*item
-	page := Page{Limit: limit, Descend: descend}
+	page := Page{Limit: limit, Desc: descend}
 	for rounds := 0; ; rounds++ {
 		found, err := m.repo.Find(m.ctx, where, page)
 		m.check(err, nil)

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/parley-chat/parley/kit/redistest"
 )
 
 // Of many who save the same version at the same time, exactly one gets through.
@@ -319,5 +321,40 @@ func TestMergeWaitsForTheSlowest(t *testing.T) {
 	}
 	if fmt.Sprint(got) != fmt.Sprint(want) || pages < 3 {
 		t.Errorf("%v in %d pages, want %v", got, pages, want)
+	}
+}
+
+// TestUpdate counts from many callers at a time, and none is lost.
+func TestUpdate(t *testing.T) {
+	repo := must(NewRepository[item](redistest.Start(t).Client(t), "app:item", Options{}))
+	if err := repo.Save(t.Context(), &item{ID: "a", Score: ptr(0)}); err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 10 {
+				if _, err := repo.Update(t.Context(), "a", func(rec *item) error {
+					*rec.Score++
+					return nil
+				}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	enough := errors.New("enough")
+	rec, err := repo.Update(t.Context(), "a", func(rec *item) error {
+		if *rec.Score != 80 {
+			t.Errorf("%d of 80 counted", *rec.Score)
+		}
+		return enough
+	})
+	if rec != nil || !errors.Is(err, enough) {
+		t.Error(rec, err)
+	}
+	if _, err := repo.Update(t.Context(), "none", func(*item) error { return nil }); !errors.Is(err, ErrNotFound) {
+		t.Error(err)
 	}
 }

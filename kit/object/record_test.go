@@ -63,15 +63,15 @@ var sameAll = cmp.Options{
 }
 
 // eachForm runs a test for hashes and for JSON documents.
-func eachForm(t *testing.T, test func(t *testing.T, form Form)) {
+func eachForm(t *testing.T, test func(t *testing.T, form Encoding)) {
 	t.Run("hash", func(t *testing.T) { test(t, Hash) })
 	t.Run("json", func(t *testing.T) { test(t, JSON) })
 }
 
 func TestRoundTrip(t *testing.T) {
 	client := single(t)
-	eachForm(t, func(t *testing.T, form Form) {
-		repo := must(NewRepository[all](client, "round:"+t.Name(), Options{Form: form}))
+	eachForm(t, func(t *testing.T, form Encoding) {
+		repo := must(NewRepository[all](client, "round:"+t.Name(), Options{Encoding: form}))
 		for name, rec := range map[string]*all{
 			"full":  full(),
 			"zero":  {ID: "zero"},
@@ -102,8 +102,8 @@ func TestRoundTrip(t *testing.T) {
 // Whatever a record no longer has is gone from Redis, in either form.
 func TestSaveClears(t *testing.T) {
 	client := single(t)
-	eachForm(t, func(t *testing.T, form Form) {
-		repo := must(NewRepository[all](client, "clear:"+t.Name(), Options{Form: form}))
+	eachForm(t, func(t *testing.T, form Encoding) {
+		repo := must(NewRepository[all](client, "clear:"+t.Name(), Options{Encoding: form}))
 		rec := full()
 		if form == JSON {
 			rec.String, rec.PFloat = "", nil
@@ -151,8 +151,8 @@ func TestSaveLeavesUnknownFields(t *testing.T) {
 
 func TestVersion(t *testing.T) {
 	client := single(t)
-	eachForm(t, func(t *testing.T, form Form) {
-		repo := must(NewRepository[all](client, "version:"+t.Name(), Options{Form: form}))
+	eachForm(t, func(t *testing.T, form Encoding) {
+		repo := must(NewRepository[all](client, "version:"+t.Name(), Options{Encoding: form}))
 		rec := &all{String: "first"}
 		if err := repo.Save(t.Context(), rec); err != nil {
 			t.Fatal(err)
@@ -217,7 +217,7 @@ func TestJSONDocument(t *testing.T) {
 		Extra   map[string]any
 	}
 	client := single(t)
-	repo := must(NewRepository[person](client, "person", Options{Form: JSON}))
+	repo := must(NewRepository[person](client, "person", Options{Encoding: JSON}))
 	rec := &person{ID: "p", Name: "Ada \ufffd \\ufffd", Home: address{City: "Paris", Zip: ptr(75)},
 		Past: []address{{City: "Bonn"}}, Extra: map[string]any{"a": "b"}}
 	if err := repo.Save(t.Context(), rec); err != nil {

@@ -22,9 +22,9 @@ import (
 // Options of a repository. The zero value keeps records as hashes, in one
 // partition, with ULIDs as ids and no end of life.
 type Options struct {
-	// Form is Hash or JSON. It is part of how records are stored: never change
-	// it.
-	Form Form
+	// Encoding is Hash or JSON. It is part of how records are stored: never
+	// change it.
+	Encoding Encoding
 
 	// Partitions spreads the records over this many hash tags, and so over the
 	// slots of a cluster, each with the indexes of its own records. 0 means 1;
@@ -37,10 +37,8 @@ type Options struct {
 	// from crypto/rand.
 	NewID func() string
 
-	// Life is how long a record lives after its last Save; 0 means that Save
-	// leaves the record's end of life as it is, which is none unless Expire or
-	// SaveFor set one.
-	Life time.Duration
+	// TTL is applied by each Save. Zero keeps the current expiry, if any.
+	TTL time.Duration
 
 	// Timeout bounds each call, in addition to the caller's deadline. Default:
 	// 2 s.
@@ -87,13 +85,13 @@ var (
 	sweepLua string
 )
 
-// NewRepository reads the tags of T and answers a repository whose keys begin
+// NewRepository reads the tags of T and returns a repository whose keys begin
 // with prefix. The last part of the prefix, after the last colon, becomes the
 // hash tag: with the prefix "app:user" the record 7 is the key "app:{user}:7".
 // Two repositories must not share a prefix. It does not talk to Redis; its
 // errors are mistakes in T or in the options and name the type and the field.
 func NewRepository[T any](client rueidis.Client, prefix string, opts Options) (*Repository[T], error) {
-	s, err := newSchema(reflect.TypeFor[T](), opts.Form)
+	s, err := newSchema(reflect.TypeFor[T](), opts.Encoding)
 	if err != nil {
 		return nil, fmt.Errorf("object: %w", err)
 	}
@@ -113,8 +111,8 @@ func NewRepository[T any](client rueidis.Client, prefix string, opts Options) (*
 		return nil, fmt.Errorf("object: %d partitions are not between 1 and 256", opts.Partitions)
 	case opts.Partitions > 1 && s.unique:
 		return nil, fmt.Errorf("object: %s has a unique field and so needs a single partition, not %d", s.typ, opts.Partitions)
-	case opts.Life != 0 && opts.Life < time.Millisecond:
-		return nil, fmt.Errorf("object: a life of %s is below a millisecond", opts.Life)
+	case opts.TTL != 0 && opts.TTL < time.Millisecond:
+		return nil, fmt.Errorf("object: a life of %s is below a millisecond", opts.TTL)
 	case opts.Timeout < 0:
 		return nil, fmt.Errorf("object: the time-out %s is negative", opts.Timeout)
 	case opts.Timeout == 0:
@@ -171,7 +169,7 @@ func newULID() string { return ulid.MustNew(ulid.Now(), rand.Reader).String() }
 // which stays the caller's: two goroutines need two copies. Any other error may
 // have come after Redis did the work.
 func (r *Repository[T]) Save(ctx context.Context, rec *T) error {
-	return r.SaveFor(ctx, rec, r.opts.Life)
+	return r.SaveFor(ctx, rec, r.opts.TTL)
 }
 
 // SaveFor is Save for a record that expires after life, to the millisecond; 0

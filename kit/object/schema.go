@@ -7,12 +7,12 @@ import (
 	"strings"
 )
 
-// Form is how a record's fields are kept in its hash.
-type Form int
+// Encoding is how a record's fields are kept in its hash.
+type Encoding int
 
 const (
 	// Hash keeps each field of the struct as a field of the hash.
-	Hash Form = iota
+	Hash Encoding = iota
 	// JSON keeps the struct as one JSON document in the hash field "$", and the
 	// indexed fields beside it, where the query engine sees them.
 	JSON
@@ -33,7 +33,7 @@ var nameForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 // newSchema.
 type schema struct {
 	typ     reflect.Type
-	form    Form
+	form    Encoding
 	key     []int
 	version []int // nil if the type has none
 	fields  []*field
@@ -54,12 +54,12 @@ type field struct {
 }
 
 // stored reports whether the field is a field of the hash in this form.
-func (f *field) stored(form Form) bool {
+func (f *field) stored(form Encoding) bool {
 	return form == Hash || f.indexed || f.unique || f.text
 }
 
 // newSchema reads the tags of t. Its errors name the type and the field.
-func newSchema(t reflect.Type, form Form) (*schema, error) {
+func newSchema(t reflect.Type, form Encoding) (*schema, error) {
 	if form != Hash && form != JSON {
 		return nil, fmt.Errorf("form %d is neither Hash nor JSON", form)
 	}

@@ -127,20 +127,20 @@ func TestSchemaMistakes(t *testing.T) {
 	mistake[textNumber](t, "p", Options{}, "object.textNumber.N", "not for int")
 	mistake[textAndIndex](t, "p", Options{}, "object.textAndIndex.N", "either")
 	mistake[unique](t, "p", Options{Partitions: 2}, "object.unique", "single partition")
-	mistake[channel](t, "p", Options{Form: JSON}, "object.channel.Sub", "C: chan int")
-	mistake[hidden](t, "p", Options{Form: JSON}, "object.hidden.Name", "json")
+	mistake[channel](t, "p", Options{Encoding: JSON}, "object.channel.Sub", "C: chan int")
+	mistake[hidden](t, "p", Options{Encoding: JSON}, "object.hidden.Name", "json")
 	mistake[good](t, "", Options{}, "prefix")
 	mistake[good](t, "p:", Options{}, "prefix")
 	mistake[good](t, "{p}", Options{}, "braces")
 	mistake[good](t, "p\n", Options{}, "control")
 	mistake[good](t, "p", Options{Partitions: -1}, "-1 partitions")
 	mistake[good](t, "p", Options{Partitions: 257}, "257 partitions")
-	mistake[good](t, "p", Options{Form: 2}, "form 2")
-	mistake[good](t, "p", Options{Life: time.Microsecond}, "life of 1µs")
+	mistake[good](t, "p", Options{Encoding: 2}, "form 2")
+	mistake[good](t, "p", Options{TTL: time.Microsecond}, "life of 1µs")
 	if _, err := NewRepository[good](nil, "p", Options{}); err == nil {
 		t.Error("no client, no error")
 	}
-	if _, err := NewRepository[nested](noClient{}, "p", Options{Form: JSON}); err != nil {
+	if _, err := NewRepository[nested](noClient{}, "p", Options{Encoding: JSON}); err != nil {
 		t.Errorf("a nested struct in a document: %v", err)
 	}
 }

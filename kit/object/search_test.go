@@ -36,7 +36,7 @@ func TestCreateArgs(t *testing.T) {
 }
 
 func TestQuery(t *testing.T) {
-	s := must(NewRepository[doc](noClient{}, "doc", Options{Form: JSON})).schema
+	s := must(NewRepository[doc](noClient{}, "doc", Options{Encoding: JSON})).schema
 	at := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
 	for _, c := range []struct {
 		search Search
