@@ -12,13 +12,12 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/parley-chat/parley/internal/chat"
 	"github.com/parley-chat/parley/internal/chat/chattest"
 	"github.com/parley-chat/parley/internal/clientinfo"
 	"github.com/parley-chat/parley/internal/limit"
-
-	"time"
 )
 
 // fixture is a served service with two people.
@@ -559,5 +558,36 @@ func TestOutdatedCookie(t *testing.T) {
 	}
 	if w := get("parley=of-another-server"); w.Code != 401 || len(w.Result().Cookies()) != 0 {
 		t.Errorf("another server's: %d %v", w.Code, w.Result().Cookies())
+	}
+}
+
+// TestWaitingAnswersAreRefused: an answer that finds no room is not held.
+func TestWaitingAnswersAreRefused(t *testing.T) {
+	f := newFixture(t)
+	handler := newHandler(Config{Service: f.service, Policy: &clientinfo.Policy{},
+		Log: slog.New(slog.DiscardHandler)})
+	actions := chat.Actions()
+	i := slices.IndexFunc(actions, func(a chat.Action) bool { return a.Name == "account.get" })
+	ask := func() int {
+		r := httptest.NewRequest("GET", "/api/v1/account", nil)
+		r.Header.Set("Authorization", "Bearer "+f.token["Pablo"])
+		w := httptest.NewRecorder()
+		handler.route(actions[i]).ServeHTTP(w, r)
+		return w.Code
+	}
+	who, err := f.service.Authenticate(t.Context(), f.token["Pablo"], chat.Caller{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	end, ok := handler.answers.take(maxAnswers, holderOf(who))
+	if !ok {
+		t.Fatal("there is no room at first")
+	}
+	if status := ask(); status != 429 {
+		t.Errorf("beside as much as may wait: %d", status)
+	}
+	end()
+	if status := ask(); status != 200 {
+		t.Errorf("once that is read: %d", status)
 	}
 }
