@@ -58,7 +58,7 @@
 // lists or hashes, PEXPIRE and DEL on the keys below. A call is one round trip.
 // An exact limit holds 15 bytes for each call in its window: 1,000,000 are 15
 // MB a key, and a millisecond of the server's time for each call. An
-// approximate one holds about 150 bytes.
+// approximate one holds about 120 bytes.
 //
 // # When not
 //
