@@ -153,6 +153,29 @@ describe('programs', { skip: missing() }, () => {
     await mary.sees('Build failed: #1') // what was posted stays
   })
 
+  it('pause with whoever set them up, and are taken over', async () => {
+    const as = { mary: await server.caller('Mary'), pablo: await server.caller('Pablo') }
+    const room = await as.mary('POST', '/rooms', { name: 'Robots', users: [as.pablo.user.id] })
+    await as.mary('PATCH', `/rooms/${room.id}/members/${as.pablo.user.id}`, { role: 'moderator' })
+    await as.mary('POST', `/rooms/${room.id}/hooks`, { name: 'Nightly' })
+    await as.mary('POST', `/rooms/${room.id}/outgoing`, { url: 'https://hooks.example/1' })
+    await as.pablo('PATCH', `/rooms/${room.id}/members/${as.mary.user.id}`, { role: 'member' })
+    await pablo.open('Robots')
+    await pablo.page.getByRole('button', { name: 'Room menu' }).click()
+    await pablo.page.getByRole('menuitem', { name: 'Room settings' }).click()
+    const box = dialog(pablo, 'Robots settings')
+    await box.getByRole('tab', { name: 'Integrations' }).click()
+    await box.getByText('Paused: whoever set it up').first().waitFor()
+    await look(pablo, 'paused')
+    for (const name of ['Nightly', 'hooks.example']) {
+      await box.getByRole('button', { name: `Take over ${name}` }).click()
+      await box.getByRole('button', { name: `Take over ${name}` }).waitFor({ state: 'detached' })
+    }
+    assert.equal(await box.getByText('Paused').count(), 0)
+    await pablo.page.keyboard.press('Escape')
+    await box.waitFor({ state: 'detached' })
+  })
+
   it('are bots with tokens, which admins make', async () => {
     const { page } = pablo
     await page.getByRole('button', { name: /^Your account/ }).click()

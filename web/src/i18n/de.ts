@@ -612,6 +612,10 @@ export const texts: Texts = {
   'bots.member': 'Auch öffentliche Räume',
   'bots.create': 'Bot erstellen',
 
+  'hooks.paused': 'Angehalten',
+  'hooks.pausedText': 'Angehalten: Wer ihn eingerichtet hat, moderiert diesen Raum nicht mehr.',
+  'hooks.adopt': 'Übernehmen',
+  'hooks.adoptOne': '{{name}} übernehmen',
   'hooks.text': 'Eine URL, an die andere Apps senden können. Sie passt überall, wo eine App nach einer Slack-Webhook-URL fragt.',
   'hooks.name': 'Name',
   'hooks.nameHint': 'Nachrichten erscheinen unter diesem Namen.',

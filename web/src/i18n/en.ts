@@ -613,6 +613,10 @@ export const en = {
   'bots.member': 'Public rooms, too',
   'bots.create': 'Create bot',
 
+  'hooks.paused': 'Paused',
+  'hooks.pausedText': 'Paused: whoever set it up can’t moderate this room any more.',
+  'hooks.adopt': 'Take over',
+  'hooks.adoptOne': 'Take over {{name}}',
   'hooks.text': 'A URL that other apps can post to. Works wherever an app asks for a Slack webhook URL.',
   'hooks.name': 'Name',
   'hooks.nameHint': 'Messages appear under this name.',

@@ -148,6 +148,8 @@ export interface Hook {
   bot: User
   created_by: string
   created_at: string
+  /** Who made it may not moderate the room any more. */
+  paused?: boolean
 }
 
 /** An address that a room's events are posted to, and how far that is. */
@@ -168,6 +170,8 @@ export interface Outgoing {
   skipped_at?: string
   skipped?: number
   ended_at?: string
+  /** Who made it may not moderate the room any more. */
+  paused?: boolean
 }
 
 /** An event that the receiver of a webhook did not accept. */

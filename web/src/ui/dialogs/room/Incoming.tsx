@@ -1,4 +1,5 @@
 import { useEffect, useRef, useState } from 'react'
+import { toast } from '../../../store/toasts'
 import { t } from '../../../i18n'
 import { fullAt } from '../../../protocol/base'
 import { explain } from '../../../protocol/error'
@@ -61,12 +62,18 @@ export function Incoming({ room }: { room: string }) {
           <li key={h.bot.id}>
             <span className="lines-text" style={{ overflowWrap: 'anywhere' }}>
               <b>
-                <bdi>{h.bot.name}</bdi>
+                <bdi>{h.bot.name}</bdi> {h.paused && <span className="tag failing">{t('hooks.paused')}</span>}
               </b>
+              {h.paused && <small>{t('hooks.pausedText')}</small>}
               <small>
                 {t(h.created_by === chat.me.id ? 'hooks.byYou' : 'hooks.by', { name: nameOf(chat, h.created_by), date: dateWithYear(h.created_at) })}
               </small>
             </span>
+            {h.paused && (
+              <button className="button" aria-label={t('hooks.adoptOne', { name: h.bot.name })} onClick={() => void call('hook.adopt', { room, bot: h.bot.id }).then(refresh, (err: unknown) => toast(explain(err)))}>
+                {t('hooks.adopt')}
+              </button>
+            )}
             <button className="button" aria-label={t('hooks.deleteOne', { name: h.bot.name })} onClick={() => setEnding(h)}>
               {t('hooks.delete')}
             </button>

@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from 'react'
 import { formatNumber, t } from '../../../i18n'
+import { toast } from '../../../store/toasts'
 import { explain } from '../../../protocol/error'
 import type { Outgoing as Webhook } from '../../../protocol/types'
 import { call } from '../../../store/actions'
@@ -133,6 +134,11 @@ function Line({ hook, onDelete, onChange }: { hook: Webhook; onDelete: () => voi
           </button>
         )}
       </span>
+      {hook.paused && !hook.ended_at && (
+        <button className="button" aria-label={t('hooks.adoptOne', { name: host })} onClick={() => void call('outgoing.adopt', { room: hook.room, webhook: hook.id }).then(onChange, (err: unknown) => toast(explain(err)))}>
+          {t('hooks.adopt')}
+        </button>
+      )}
       <button className="button" aria-label={t('hooks.deleteOne', { name: host })} onClick={onDelete}>
         {t('hooks.delete')}
       </button>
@@ -143,6 +149,7 @@ function Line({ hook, onDelete, onChange }: { hook: Webhook; onDelete: () => voi
 
 function Tag({ hook }: { hook: Webhook }) {
   if (hook.ended_at) return <span className="tag">{t('outgoing.ended')}</span>
+  if (hook.paused) return <span className="tag failing">{t('hooks.paused')}</span>
   if (hook.error) return <span className="tag failing">{t('outgoing.failing')}</span>
   return hook.sent_at ? <span className="tag works">{t('outgoing.works')}</span> : null
 }
@@ -150,6 +157,7 @@ function Tag({ hook }: { hook: Webhook }) {
 function State({ hook }: { hook: Webhook }) {
   const now = useNow(30_000)
   if (hook.ended_at) return <small>{t('outgoing.endedText')}</small>
+  if (hook.paused) return <small>{t('hooks.pausedText')}</small>
   if (hook.error) {
     return (
       <small className="outgoing-fault">
