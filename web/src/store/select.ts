@@ -58,6 +58,9 @@ const threadsByRoot = kept((s) => new Map(Object.values(s.rooms).flatMap((r) => 
 export const threadUnder = (s: Pick<State, 'rooms' | 'visited'>, room: string, no: number): RoomView | undefined =>
   threadsByRoot(s).get(`${room}/${no}`) ?? Object.values(s.visited ?? {}).find((r) => r.parent === room && r.root === no)
 
+/** The people of one's direct rooms with one other, oneself among them, as one text: it stays the same while they do. */
+export const inPairs = kept((s) => Object.values(s.rooms).flatMap((r) => (r.kind === 'direct' && !isGroup(r) ? (r.people ?? []) : [])).join())
+
 /** People but oneself, those online first, then by name. */
 export function sortedPeople(s: State): User[] {
   return Object.values(s.people)

@@ -9,11 +9,12 @@ import { UnreadPills } from './UnreadPills'
 
 /** The list's sections as they are now. */
 function useSections(): Kept[] {
-  const chat = useChat((s) => s)
+  const rooms = useChat((s) => s.rooms)
+  const people = useChat((s) => s.people)
   const layout = useDocument<Layout>('sidebar')
   const open = useApp((a) => a.room)
   const held = useApp((a) => a.held)
-  return useMemo(() => sections(chat, layout, open, held), [chat.rooms, chat.people, layout, open, held])
+  return useMemo(() => sections(useApp.getState().chat!, layout, open, held), [rooms, people, layout, open, held])
 }
 
 /** One's rooms, in sections. There may be thousands: only those in view are in the page. */

@@ -3,7 +3,7 @@ import { useMemo, useRef } from 'react'
 import { formatNumber, t } from '../../i18n'
 import { openDirect } from '../../store/actions'
 import { explain } from '../../protocol/error'
-import { atLeast, otherOf, presence, sortedPeople, useMayInvite } from '../../store/select'
+import { atLeast, inPairs, presence, sortedPeople, useMayInvite } from '../../store/select'
 import { useDocument } from '../../store/documents'
 import type { Layout } from '../../store/sidebar'
 import { useLater, wanting } from '../../store/later'
@@ -109,11 +109,14 @@ function LaterButton() {
 }
 
 function People() {
-  const chat = useChat((s) => s)
+  const known = useChat((s) => s.people)
+  const online = useChat((s) => s.online)
+  const pairs = useChat(inPairs)
+  const chat = useApp.getState().chat!
   const people = useMemo(() => {
-    const talkedTo = new Set(Object.values(chat.rooms).map((r) => otherOf(chat, r)))
+    const talkedTo = new Set(pairs.split(','))
     return sortedPeople(chat).filter((u) => !talkedTo.has(u.id))
-  }, [chat.people, chat.online, chat.rooms])
+  }, [known, online, pairs])
   const folded = useDocument<Layout>('sidebar').folded?.people ?? false
   if (people.length === 0) return null
   return (
@@ -129,7 +132,7 @@ function People() {
                   <bdi>{u.name}</bdi>
                   <StatusMark user={u.id} />
                 </span>
-                <span className="visually-hidden">{t(chat.online[u.id] ? 'app.onlineInside' : 'app.offlineInside')}</span>
+                <span className="visually-hidden">{t(online[u.id] ? 'app.onlineInside' : 'app.offlineInside')}</span>
               </button>
             </li>
           ))}

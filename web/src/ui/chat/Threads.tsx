@@ -16,17 +16,17 @@ const shown = 3
 
 /** The threads that one follows: those with something unread, or the latest of the others. */
 export function Threads({ unread = false }: { unread?: boolean }) {
-  const chat = useChat((s) => s)
+  const rooms = useChat((s) => s.rooms)
   const list = useMemo(() => {
-    const answered = threads(chat).filter((r) => r.head_no > 0)
-    return unread ? answered.filter((r) => shownUnread(chat, r) > 0) : answered.filter((r, i) => i < shown && shownUnread(chat, r) === 0)
-  }, [chat.rooms, unread])
+    const answered = threads({ rooms }).filter((r) => r.head_no > 0)
+    return unread ? answered.filter((r) => shownUnread({ rooms }, r) > 0) : answered.filter((r, i) => i < shown && shownUnread({ rooms }, r) === 0)
+  }, [rooms, unread])
   const id = unread ? 'unreadthreads' : 'threads'
   const folded = useDocument<Layout>('sidebar').folded?.[id] ?? false
   if (list.length === 0) return null
   return (
     <section aria-labelledby={`${id}-title`}>
-      <Fold id={id} title={t(unread ? 'list.unreadThreads' : 'list.threads')} folded={folded} unread={folded && unread ? list.reduce((sum, r) => sum + shownUnread(chat, r), 0) : 0} />
+      <Fold id={id} title={t(unread ? 'list.unreadThreads' : 'list.threads')} folded={folded} unread={folded && unread ? list.reduce((sum, r) => sum + shownUnread({ rooms }, r), 0) : 0} />
       {!folded && (
         <ul id={`${id}-list`}>
           {list.map((r, i) => (
