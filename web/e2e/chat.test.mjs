@@ -152,7 +152,7 @@ describe('two people', { skip: missing() }, () => {
     await mary.page.locator('.size', { hasText: 'characters left' }).waitFor()
     await mary.box.fill('é'.repeat(8_200))
     await mary.page.locator('.size.over', { hasText: 'too long by 8 characters' }).waitFor()
-    assert.ok(await mary.page.getByRole('button', { name: 'Send' }).isDisabled())
+    assert.ok(await mary.page.getByRole('button', { name: 'Send', exact: true }).isDisabled())
     await mary.box.fill('')
   })
 

@@ -76,7 +76,7 @@ describe('files', { skip: missing() }, () => {
         [kind, picture.toString('base64')],
       )
       await until('it to be there', async () => (await chosen(mary).allInnerTexts()).some((t) => t.includes(`${kind}.png`) && /B$/.test(t.trim())))
-      await mary.page.locator('main').getByRole('button', { name: 'Send' }).click()
+      await mary.page.locator('main').getByRole('button', { name: 'Send', exact: true }).click()
       await joe.page.locator(`main .picture img[alt="${kind}.png"]`).waitFor()
     }
   })

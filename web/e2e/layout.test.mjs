@@ -106,7 +106,7 @@ describe('the screen', { skip: missing() }, () => {
     await page.getByRole('heading', { level: 1, name: 'General' }).waitFor()
     assert.equal(await page.locator('.sidebar').isVisible(), false)
     await mary.box.fill('from the phone')
-    await page.getByRole('button', { name: 'Send' }).tap()
+    await page.getByRole('button', { name: 'Send', exact: true }).tap()
     await mary.sees('from the phone')
     assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 390)
     await page.getByRole('button', { name: 'Back to the list' }).tap()
