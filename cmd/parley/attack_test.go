@@ -242,6 +242,7 @@ func TestAttackForeignRoom(t *testing.T) {
 			t.Fatal(err)
 		}
 		none := "01" + strings.Repeat("0", len(secret.ID)-2)
+		tomorrow := time.Now().Add(24 * time.Hour).Format(time.RFC3339)
 		tried := 0
 		for i := range 2 {
 			s, _ := open(t, at(i), joe)
@@ -254,7 +255,8 @@ func TestAttackForeignRoom(t *testing.T) {
 					in := inputFor(a, map[string]any{"room": room, "no": 1, "text": "x", "seq": 0,
 						"epoch": secret.Position.Epoch, "id": secret.Position.ID, "user": said.From,
 						"name": "y", "role": chat.RoomMember, "emoji": "👍", "q": "words",
-						"level": "none", "seconds": 60, "url": "https://hooks.example/"})
+						"level": "none", "seconds": 60, "url": "https://hooks.example/",
+						"bot": none, "webhook": none, "at": tomorrow})
 					path, body := a.Path, map[string]any{}
 					for name, value := range in {
 						if strings.Contains(path, "{"+name+"}") {

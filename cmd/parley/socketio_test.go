@@ -13,6 +13,7 @@ import (
 func TestSocketIO(t *testing.T) {
 	p := launch(t, t.TempDir(), "--demo")
 	token := p.logIn("Pablo")
+	own := http.Header{"Authorization": {"Bearer " + token}}
 	ask := func(method, sid, body string, header http.Header) (*http.Response, string) {
 		t.Helper()
 		url := p.URL + "/socket.io/?EIO=4&transport=polling"
@@ -23,9 +24,7 @@ func TestSocketIO(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if header != nil {
-			req.Header = header
-		}
+		req.Header = header
 		res, err := http.DefaultClient.Do(req)
 		if err != nil {
 			t.Fatal(err)
@@ -43,21 +42,21 @@ func TestSocketIO(t *testing.T) {
 		res.Header.Get("Access-Control-Allow-Origin") != "" {
 		t.Errorf("a foreign page: %s %v", res.Status, res.Header)
 	}
-	res, hello := ask("GET", "", "", http.Header{"Authorization": {"Bearer " + token}})
+	res, hello := ask("GET", "", "", own)
 	if res.StatusCode != 200 || res.Header.Get("Content-Security-Policy") == "" ||
 		res.Header.Get("X-Content-Type-Options") != "nosniff" {
 		t.Errorf("opening: %s %s %v", res.Status, hello, res.Header)
 	}
 	_, sid, _ := strings.Cut(hello, `"sid":"`)
 	sid, _, _ = strings.Cut(sid, `"`)
-	if res, body := ask("POST", sid, "40\x1e421[\"sync\",{}]", nil); res.StatusCode != 200 {
+	if res, body := ask("POST", sid, "40\x1e421[\"sync\",{}]", own); res.StatusCode != 200 {
 		t.Fatalf("connecting: %s %s", res.Status, body)
 	}
 	var all string
 	until := func(want string) {
 		t.Helper()
 		for !strings.Contains(all, want) {
-			res, body := ask("GET", sid, "", nil)
+			res, body := ask("GET", sid, "", own)
 			if res.StatusCode != 200 {
 				t.Fatalf("%s %s, waiting for %s; so far came %s", res.Status, body, want, all)
 			}
@@ -70,7 +69,7 @@ func TestSocketIO(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(`"text":"over REST"`)
-	ask("POST", sid, `422["message.send",{"room":"general","text":"over Socket.IO"}]`, nil)
+	ask("POST", sid, `422["message.send",{"room":"general","text":"over Socket.IO"}]`, own)
 	until(`432[{"room":"general"`)
 	var list struct{ Messages []struct{ Text string } }
 	if _, err := call(t.Context(), p.URL, "GET", "/rooms/general/messages", token, nil,
