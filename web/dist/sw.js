@@ -1,8 +1,8 @@
 // Opens the client where there is no connection, and shows notifications. What is served comes from the server whenever
 // it answers: the kept copy is only for when it does not. So nobody runs old code because of this worker.
 
-const version = '8c6b1673039f53f4' // scripts/stamp.mjs writes what was built
-const shell = ["assets/Admin-CHdD-R1r.js","assets/More-DjCPt6t1.js","assets/Once-DW813gZb.js","assets/Picker-BRFCYW8m.js","assets/Shell-BVRHUSoO.js","assets/app-CcX9Bki4.css","assets/app-XMgykjDU.js","assets/languages-Cl88eGoh.js","assets/rolldown-runtime-XKyaHtl9.js","assets/theme-f171c8ae.js","icon-192.png","icon-512.png","icon-maskable-512.png","icon-touch-180.png","icon.svg","./","manifest.webmanifest"]
+const version = '0bf5df5f276aa27b' // scripts/stamp.mjs writes what was built
+const shell = ["assets/Admin-LUDrcPpk.js","assets/InviteForm-BQCVh0gX.js","assets/More-CEQIsuXr.js","assets/Picker-B09vshPN.js","assets/Shell-CF453NlK.js","assets/app-CdWa8U-n.js","assets/app-DRLpk0rm.css","assets/languages-Cl88eGoh.js","assets/rolldown-runtime-XKyaHtl9.js","assets/theme-f171c8ae.js","icon-192.png","icon-512.png","icon-maskable-512.png","icon-touch-180.png","icon.svg","./","manifest.webmanifest"]
 const root = new URL('./', location.href).pathname // the server may be below a path
 const family = root === '/' ? 'shell-' : `shell:${root}:`
 const mine = family + version
