@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/parley-chat/parley/internal/socketio/eiotest"
 	"github.com/parley-chat/parley/kit/redistest"
 )
 
@@ -15,10 +16,7 @@ import (
 // do what they do on one.
 func TestNodesServeTheDemosClients(t *testing.T) {
 	t.Parallel()
-	if _, err := os.Stat(filepath.Join("..", "..", "internal", "socketio", "testdata",
-		"node_modules")); err != nil && os.Getenv("CI") != "true" {
-		t.Skip("the official clients of Socket.IO are not installed: the tests of internal/socketio do that")
-	}
+	eiotest.NeedOfficialClients(t, filepath.Join("..", "..", "internal", "socketio", "testdata"))
 	redis := redistest.StartTCP(t)
 	f := startFleet(t, 2, redis.URL(), "--compat=redis-chat-demo", "--sign-up=open")
 	urls := f.node(0).URL + "," + f.node(1).URL

@@ -8,37 +8,17 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/parley-chat/parley/internal/socketio/eiotest"
 )
 
 // scenarioCount is how many testdata/demo.mjs has.
 const scenarioCount = 6
 
-// needClients installs the official clients, which package socketio keeps,
-// where they are not. Without Node.js the test is skipped, except in CI.
-func needClients(t *testing.T) {
-	t.Helper()
-	dir := filepath.Join("..", "socketio", "testdata")
-	if _, err := os.Stat(filepath.Join(dir, "node_modules", ".package-lock.json")); err == nil {
-		return
-	}
-	npm, err := exec.LookPath("npm")
-	if err != nil && os.Getenv("CI") != "true" {
-		t.Skip("the official clients need Node.js and npm, which are not here")
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), npm, "ci", "--no-fund", "--no-audit")
-	cmd.Dir = dir
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("npm ci: %v\n%s", err, out)
-	}
-}
-
 // TestDemoClients has two clients like the demo's, with the library that it
 // used, beside one of Parley's own.
 func TestDemoClients(t *testing.T) {
-	needClients(t)
+	eiotest.NeedOfficialClients(t, filepath.Join("..", "socketio", "testdata"))
 	for _, transports := range []string{"polling,websocket", "polling", "websocket"} {
 		t.Run(transports, func(t *testing.T) {
 			f := newFixture(t, func(s *settings) {

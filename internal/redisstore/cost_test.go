@@ -355,6 +355,9 @@ func TestKeys(t *testing.T) {
 			t.Fatal("nobody is online")
 		}
 	}
+	if parts := c.store.Health(ctx); len(parts) > 0 {
+		t.Errorf("Redis takes no writes: %v", parts)
+	}
 
 	table := documented(t)
 	out, err := c.server.Do("KEYS", "*")

@@ -7,41 +7,14 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/parley-chat/parley/internal/socketio"
+	"github.com/parley-chat/parley/internal/socketio/eiotest"
 )
-
-// needClients installs the official clients if they are not there as the lock
-// file says. Without Node.js the test is skipped, except in CI.
-func needClients(t *testing.T) {
-	t.Helper()
-	for _, tool := range []string{"node", "npm"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			if os.Getenv("CI") == "true" {
-				t.Fatal(err)
-			}
-			t.Skip("the official clients need Node.js and npm, which are not here")
-		}
-	}
-	lock, err := os.Stat(filepath.Join("testdata", "package-lock.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if there, err := os.Stat(filepath.Join("testdata", "node_modules",
-		".package-lock.json")); err == nil && there.ModTime().After(lock.ModTime()) {
-		return
-	}
-	cmd := exec.CommandContext(t.Context(), "npm", "ci", "--no-fund", "--no-audit")
-	cmd.Dir = "testdata"
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("npm ci: %v\n%s", err, out)
-	}
-}
 
 // newScenarioServer has what testdata/client.mjs asks for.
 func newScenarioServer(t *testing.T) *socketio.Server {
@@ -162,7 +135,7 @@ func decode[T any](t *testing.T, a socketio.Args, i int) T {
 const scenarioCount = 20
 
 func TestOfficialClients(t *testing.T) {
-	needClients(t)
+	eiotest.NeedOfficialClients(t, "testdata")
 	for _, version := range []string{"3", "4"} {
 		for _, transports := range []string{"polling", "websocket", "polling,websocket"} {
 			t.Run("version "+version+", "+transports, func(t *testing.T) {

@@ -1,8 +1,8 @@
 // Opens the client where there is no connection, and shows notifications. What is served comes from the server whenever
 // it answers: the kept copy is only for when it does not. So nobody runs old code because of this worker.
 
-const version = '0bf5df5f276aa27b' // scripts/stamp.mjs writes what was built
-const shell = ["assets/Admin-LUDrcPpk.js","assets/InviteForm-BQCVh0gX.js","assets/More-CEQIsuXr.js","assets/Picker-B09vshPN.js","assets/Shell-CF453NlK.js","assets/app-CdWa8U-n.js","assets/app-DRLpk0rm.css","assets/languages-Cl88eGoh.js","assets/rolldown-runtime-XKyaHtl9.js","assets/theme-f171c8ae.js","icon-192.png","icon-512.png","icon-maskable-512.png","icon-touch-180.png","icon.svg","./","manifest.webmanifest"]
+const version = '3093c58baf1195e4' // scripts/stamp.mjs writes what was built
+const shell = ["assets/Admin-C9e87nHk.js","assets/InviteForm-BwX31vjM.js","assets/More-NbxjOycy.js","assets/Picker-CBdpFe00.js","assets/Shell-CgckR6ca.js","assets/app-BcWvsBx9.css","assets/app-DcU3AEPj.js","assets/languages-Cl88eGoh.js","assets/rolldown-runtime-XKyaHtl9.js","assets/theme-f171c8ae.js","icon-192.png","icon-512.png","icon-maskable-512.png","icon-touch-180.png","icon.svg","./","manifest.webmanifest"]
 const root = new URL('./', location.href).pathname // the server may be below a path
 const family = root === '/' ? 'shell-' : `shell:${root}:`
 const mine = family + version

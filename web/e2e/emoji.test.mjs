@@ -53,7 +53,7 @@ describe('emoji', { skip: missing() }, () => {
       await button.focus()
       await page.keyboard.press('Enter')
       await picker.locator('.emoji-cell:visible').first().waitFor()
-      assert.ok(loaded.some((p) => /^\/Picker-.*\.js$/.test(p)), 'the picker is loaded only now')
+      assert.ok(loaded.some((p) => /\/Picker-.*\.js$/.test(p)), 'the picker is loaded only now')
       assert.deepEqual(await overlaps(page), [])
       if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/emoji-${width}.png` })
       await page.keyboard.type('pizza')

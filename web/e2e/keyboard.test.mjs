@@ -179,7 +179,7 @@ describe('who has only a keyboard', { skip: missing() }, () => {
     await menu(/^Your account/, /^Settings/)
     await dialog('Settings').waitFor()
     await reach(/^Language/)
-    await press('ArrowDown', 'ArrowDown')
+    await page.keyboard.type('Deutsch')
     await page.getByRole('dialog', { name: 'Einstellungen' }).waitFor()
     await press('Escape')
     await press('Shift+F6', 'Shift+F6')

@@ -201,6 +201,7 @@ describe('links', { skip: missing() }, () => {
     await card(joe, 'Page 930').waitFor()
     for (const [width, height] of [[390, 844], [820, 1100], [1440, 900]]) {
       await joe.page.setViewportSize({ width, height })
+      await joe.page.mouse.move(0, 0) // the buttons of the message under it lie over its text
       for (const colorScheme of ['light', 'dark']) {
         await joe.page.emulateMedia({ colorScheme })
         await card(joe, 'Page 930').scrollIntoViewIfNeeded()

@@ -36,7 +36,7 @@ export function Section({ section, calling, box, empty }: Props) {
   const { from, to, before, after, reveal } = useVisible(box, list, rooms.length, previews ? (phone ? 60 : 54) : phone ? 44 : 32)
   const [at, setAt] = useState<string | null>(null) // the room that has, or last had, the focus
   const [over, setOver] = useState<string | null>(null) // the room before which the dragged one would land; empty for the end
-  const wanted = useRef(false)
+  const wanted = useRef<string | null>(null) // the room that gets the focus once it is drawn as the Tab key's stop
 
   const index = (room: string | null) => rooms.findIndex((r) => r.id === room)
   const openIndex = index(open)
@@ -48,10 +48,11 @@ export function Section({ section, calling, box, empty }: Props) {
     setAt(null)
   }, [open])
   useEffect(() => {
-    if (!wanted.current) return
+    if (wanted.current === null) return
+    if (index(wanted.current) < 0) wanted.current = null
     const item = list.current?.querySelector<HTMLElement>('[tabindex="0"]')
-    if (!item) return
-    wanted.current = false
+    if (!item || item.dataset.room !== wanted.current) return
+    wanted.current = null
     item.focus({ preventScroll: true })
   })
   const keys = (e: KeyboardEvent) => {
@@ -59,7 +60,7 @@ export function Section({ section, calling, box, empty }: Props) {
     if (e.ctrlKey && e.shiftKey && !e.altKey && room && (e.key === 'ArrowUp' || e.key === 'ArrowDown')) {
       e.preventDefault()
       e.stopPropagation()
-      wanted.current = true
+      wanted.current = room.id
       setAt(room.id)
       return move(section, room, e.key === 'ArrowUp' ? -1 : 1)
     }
@@ -69,7 +70,7 @@ export function Section({ section, calling, box, empty }: Props) {
     e.preventDefault()
     e.stopPropagation()
     reveal(next)
-    wanted.current = true
+    wanted.current = rooms[next].id
     setAt(rooms[next].id)
   }
   const drop = {
@@ -108,7 +109,7 @@ export function Section({ section, calling, box, empty }: Props) {
         onFocus={(e) => {
           const room = (e.target as HTMLElement).dataset.room ?? null
           if (stop < from || stop >= to) {
-            wanted.current = true // it is drawn anew, in its place
+            wanted.current = rooms[stop]?.id ?? null // it is drawn anew, in its place
             reveal(stop)
           }
           if (room) setAt(room)
