@@ -12,6 +12,10 @@ const source = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe
 export async function axe(page, part = 'html', rules) {
   await page.evaluate(`window.axe ?? (() => { ${source} })()`)
   return page.evaluate(async ([part, rules]) => {
+    // Colours are judged as they stay, not on the way from one theme to another.
+    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))
+    const passing = document.getAnimations().filter((a) => a.effect.getComputedTiming().endTime !== Infinity)
+    await Promise.all(passing.map((a) => a.finished.catch(() => {})))
     const { violations } = await window.axe.run(part, {
       resultTypes: ['violations'],
       // Menus stand at the end of the page, where no landmark is; on a phone
