@@ -57,8 +57,8 @@ func (c *Conn) Serve(h Handler) {
 	c.h = h
 	if !c.srv.add(c) {
 		c.end(errServerClosed)
-		c.nc.Close()
 		h.Gone()
+		c.nc.Close()
 		return
 	}
 	c.mu.Lock()

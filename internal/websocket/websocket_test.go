@@ -368,11 +368,13 @@ func TestUnfinishedMessage(t *testing.T) {
 // if it has closed first.
 func TestServerClose(t *testing.T) {
 	f := newFixture(t, websocket.Config{}, nil)
-	left, closed := f.dial(), f.dial()
-	for _, c := range []*wstest.Conn{left, closed} {
+	served := func() *wstest.Conn { // and the last one that is
+		c := f.dial()
 		c.Put(wstest.Text("hello"))
 		expect(c, "before", "hello")
+		return c
 	}
+	left, closed := served(), served()
 	f.last().close(websocket.CloseGoingAway)
 	var done sync.WaitGroup
 	done.Go(f.server.Close)

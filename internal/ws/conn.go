@@ -15,6 +15,8 @@ type conn struct {
 	*live.Session
 	server *Server
 	socket atomic.Pointer[websocket.Conn] // nil before the upgrade
+
+	tooSlow bool // it has been counted as such; for the flusher alone
 }
 
 func (c *conn) wake() {
@@ -59,7 +61,8 @@ func (c *conn) Next(b []byte, max int) ([]byte, *websocket.CloseError) {
 		return b, nil
 	}
 	closing := c.Closing(why)
-	if closing.Code == live.CodeSlow {
+	if closing.Code == live.CodeSlow && !c.tooSlow {
+		c.tooSlow = true // Next is called again while other frames go out
 		c.server.slow.Add(1)
 	}
 	return b, closeError(closing)

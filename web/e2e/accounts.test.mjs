@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { axe } from './lib/axe.mjs'
 import { launch, missing, Person } from './lib/browser.mjs'
-import { Server } from './lib/server.mjs'
+import { Server, until } from './lib/server.mjs'
 
 describe('a new server', { skip: missing() }, () => {
   let server, browser, owner, guest, invite
@@ -61,6 +61,7 @@ describe('a new server', { skip: missing() }, () => {
     await page.setViewportSize({ width: 1280, height: 800 })
     await page.getByRole('button', { name: 'New room' }).click()
     await page.getByRole('menuitem', { name: 'New message' }).click()
+    await until('one to be able to type', () => page.evaluate(() => document.activeElement.closest('dialog') && document.activeElement.tagName === 'INPUT'))
     await page.keyboard.type('Gustav')
     await page.getByText('No one here is called “Gustav”.').waitFor()
     await page.getByRole('button', { name: 'Invite them' }).click()
@@ -136,7 +137,7 @@ describe('a new server', { skip: missing() }, () => {
     await guest.page.getByRole('button', { name: 'New room' }).click()
     await guest.page.getByRole('menuitem', { name: 'Invite people' }).click()
     const box = guest.page.getByRole('dialog', { name: 'Invite people' })
-    assert.deepEqual(await box.getByLabel('Role').locator('option').count(), 2)
+    await until('the roles that a member may give', async () => (await box.getByLabel('Role').locator('option').count()) === 2)
     await box.getByRole('button', { name: 'Create a link' }).click()
     assert.match(await box.getByLabel('Invite link').inputValue(), /#invite=/)
     await guest.page.keyboard.press('Escape')
