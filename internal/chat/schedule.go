@@ -86,7 +86,7 @@ func (s *Service) Schedule(ctx context.Context, who Caller, in ScheduleInput) (S
 	if err != nil {
 		return Scheduled{}, err
 	}
-	text := cleanText(in.Text)
+	var text string
 	if in.No != 0 {
 		if _, _, err := s.message(ctx, who, MessageInput{Room: in.Room, No: in.No}); err != nil {
 			return Scheduled{}, err
