@@ -217,6 +217,7 @@ func TestLock(t *testing.T) {
 	check(t, err)
 	defer locker.Close()
 	err = locker.With(t.Context(), "report", func(ctx context.Context, token int64) error {
+		// The work lasts three leases: it is the renewal that is shown.
 		for begin := time.Now(); time.Since(begin) < 600*time.Millisecond; time.Sleep(10 * time.Millisecond) {
 			if _, err := locker.TryLock(ctx, "report"); !errors.Is(err, lock.ErrHeld) {
 				t.Errorf("another took it: %v", err)

@@ -116,7 +116,7 @@ func usualPair(ctx context.Context, c rueidis.Client) ([]string, error) {
 // TestCluster reads two keys at once.
 func TestCluster(t *testing.T) {
 	if testing.Short() {
-		t.Skip("a cluster takes seconds to start")
+		t.Skip("a cluster takes seconds to start: left out with -short, which CI does not give")
 	}
 	c := redistest.StartCluster(t).Client(t)
 	func() {

@@ -69,6 +69,7 @@ func text(t testing.TB, c rueidis.Client, key string) string {
 	return v
 }
 
+// eventually polls until the condition holds.
 func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); !holds(); time.Sleep(2 * time.Millisecond) {

@@ -172,6 +172,7 @@ func (f *fixture) wantLife(over transport, c client, who string) {
 	}
 }
 
+// eventually polls for a state that is certain to come.
 func eventually(t testing.TB, what string, is func() bool) {
 	t.Helper()
 	for end := time.Now().Add(wstest.Patience); !is(); time.Sleep(time.Millisecond) {

@@ -151,7 +151,7 @@ func TestReadingGoesOn(t *testing.T) {
 				if i == 20 {
 					t.Fatalf("afterwards: %d %s, ready: %s", status, body, ready)
 				}
-				time.Sleep(200 * time.Millisecond)
+				time.Sleep(200 * time.Millisecond) // Redis is asked once a second at most
 			}
 		})
 	}

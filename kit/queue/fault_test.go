@@ -260,7 +260,7 @@ func TestFull(t *testing.T) {
 // TestSlotMove moves the queue's slot while jobs are enqueued and worked off.
 func TestSlotMove(t *testing.T) {
 	if testing.Short() {
-		t.Skip("a cluster takes seconds to start")
+		t.Skip("a cluster takes seconds to start: left out with -short, which CI does not give")
 	}
 	cluster := redistest.StartCluster(t)
 	q := open(t, cluster.Client(t), Options{Timeout: time.Minute})

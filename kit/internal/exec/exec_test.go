@@ -31,7 +31,7 @@ type record struct {
 // succeeds.
 func TestWhileASlotMoves(t *testing.T) {
 	if testing.Short() {
-		t.Skip("a cluster takes seconds to start")
+		t.Skip("a cluster takes seconds to start: left out with -short, which CI does not give")
 	}
 	cluster := redistest.StartCluster(t)
 	client := cluster.Client(t)
