@@ -1,8 +1,8 @@
 // Opens the client where there is no connection, and shows notifications. What is served comes from the server whenever
 // it answers: the kept copy is only for when it does not. So nobody runs old code because of this worker.
 
-const version = '3093c58baf1195e4' // scripts/stamp.mjs writes what was built
-const shell = ["assets/Admin-C9e87nHk.js","assets/InviteForm-BwX31vjM.js","assets/More-NbxjOycy.js","assets/Picker-CBdpFe00.js","assets/Shell-CgckR6ca.js","assets/app-BcWvsBx9.css","assets/app-DcU3AEPj.js","assets/languages-Cl88eGoh.js","assets/rolldown-runtime-XKyaHtl9.js","assets/theme-f171c8ae.js","icon-192.png","icon-512.png","icon-maskable-512.png","icon-touch-180.png","icon.svg","./","manifest.webmanifest"]
+const version = '1f41d777c05a9a9d' // scripts/stamp.mjs writes what was built
+const shell = ["assets/Admin-BZmzZHTX.js","assets/InviteForm-Cdy7fWbF.js","assets/More-Dn6MtVC9.js","assets/Picker-qZEepz4E.js","assets/Shell-o5mJ-Uss.js","assets/app-BcWvsBx9.css","assets/app-C5qjz6SW.js","assets/languages-Cl88eGoh.js","assets/rolldown-runtime-XKyaHtl9.js","assets/theme-f171c8ae.js","icon-192.png","icon-512.png","icon-maskable-512.png","icon-touch-180.png","icon.svg","./","manifest.webmanifest"]
 const root = new URL('./', location.href).pathname // the server may be below a path
 const family = root === '/' ? 'shell-' : `shell:${root}:`
 const mine = family + version

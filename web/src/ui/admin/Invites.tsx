@@ -1,5 +1,5 @@
 import { Ticket } from 'lucide-react'
-import { useEffect, useState } from 'react'
+import { startTransition, useEffect, useOptimistic, useState } from 'react'
 import { formatNumber, t } from '../../i18n'
 import { explain } from '../../protocol/error'
 import type { Invite } from '../../protocol/types'
@@ -50,14 +50,19 @@ export function Invites() {
 function MembersToo() {
   const on = useApp((a) => a.info?.member_invites === true)
   const [fault, setFault] = useState('')
+  // What was clicked shows at once; a refusal takes it back.
+  const [shown, show] = useOptimistic(on)
   const set = (member_invites: boolean) =>
-    call('server.update', { member_invites }).then(
-      (info) => useApp.setState({ info }),
-      (err: unknown) => setFault(explain(err)),
-    )
+    startTransition(async () => {
+      show(member_invites)
+      await call('server.update', { member_invites }).then(
+        (info) => useApp.setState({ info }),
+        (err: unknown) => setFault(explain(err)),
+      )
+    })
   return (
     <label className="choice">
-      <input type="checkbox" checked={on} onChange={(e) => void set(e.target.checked)} />
+      <input type="checkbox" checked={shown} onChange={(e) => set(e.target.checked)} />
       <span>
         <b>{t('invites.members')}</b>
         <small>{fault || t('invites.membersHint')}</small>

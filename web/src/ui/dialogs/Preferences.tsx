@@ -1,4 +1,4 @@
-import { useState } from 'react'
+import { startTransition, useOptimistic, useState } from 'react'
 import { fromBrowser, type Language, languages, setLanguage, t, useLanguage } from '../../i18n'
 import { nameToo, permission, setNameToo, setNotify } from '../../notify/notify'
 import { showLinks, useLinks } from '../../store/links'
@@ -8,11 +8,17 @@ import { Dialog } from '../kit/Dialog'
 /** What one person wants of this browser. */
 export function Preferences({ onClose }: { onClose: () => void }) {
   const chosen = useLanguage((l) => l.chosen)
+  const [shown, show] = useOptimistic(chosen) // while its texts are fetched
+  const choose = (language: Language | null) =>
+    startTransition(() => {
+      show(language)
+      return setLanguage(language)
+    })
   return (
     <Dialog title={t('account.preferences')} onClose={onClose}>
       <label className="field">
         <span>{t('settings.language')}</span>
-        <select value={chosen ?? ''} onChange={(e) => void setLanguage((e.target.value || null) as Language | null)}>
+        <select value={shown ?? ''} onChange={(e) => choose((e.target.value || null) as Language | null)}>
           <option value="">{t('settings.languageBrowser', { language: languages[fromBrowser()] })}</option>
           {Object.entries(languages).map(([value, name]) => (
             <option key={value} value={value} lang={value}>
