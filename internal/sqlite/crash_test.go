@@ -299,15 +299,18 @@ func childFull(dir string) error {
 		if _, err := s.Commit(ctx, crashSend("a", 0, "refused")); !errors.Is(err, chat.ErrUnavailable) {
 			return fmt.Errorf("round %d: a send without any room: %v", round, err)
 		}
-		if err := s.Ping(ctx); !errors.Is(err, chat.ErrUnavailable) {
-			return fmt.Errorf("round %d: ping of a store that cannot write: %v", round, err)
+		if err := s.Ping(ctx); err != nil {
+			return fmt.Errorf("round %d: ping of a store that can be read: %w", round, err)
+		}
+		if s.Health(ctx)["store"] == "" {
+			return fmt.Errorf("round %d: a store that cannot write says nothing", round)
 		}
 		size += 300 << 10
 		if err := limit(size); err != nil {
 			return err
 		}
-		if err := s.Ping(ctx); err != nil {
-			return fmt.Errorf("round %d: with room again: %w", round, err)
+		if parts := s.Health(ctx); parts != nil {
+			return fmt.Errorf("round %d: with room again: %v", round, parts)
 		}
 		if failures, err := send(1); failures > 0 || err != nil {
 			return fmt.Errorf("round %d: %d sends failed with room again: %v", round, failures, err)

@@ -53,8 +53,9 @@ func openBackend(ctx context.Context, c backend.Config, env backend.Env) (*backe
 		Exclusive: func(ctx context.Context, _ string, do func(context.Context) error) error {
 			return do(ctx)
 		},
-		Files: filepath.Join(c.Data, "files"),
-		Check: -1, // the bell inside a process loses nothing
-		Close: store.Close,
+		Health: store.Health,
+		Files:  filepath.Join(c.Data, "files"),
+		Check:  -1, // the bell inside a process loses nothing
+		Close:  store.Close,
 	}, nil
 }

@@ -263,14 +263,33 @@ func (s *Store) Prune(ctx context.Context, now time.Time) (more bool, err error)
 	return more, err
 }
 
-// Ping implements [chat.Store]: the writer answers and the disk takes a write
-// if the last one failed.
+// Ping implements [chat.Store]: the writer answers, and the database can be
+// read. Whether the disk takes writes, [Store.Health] says.
 func (s *Store) Ping(ctx context.Context) error {
-	if err := s.do(ctx, &call{ping: true}); err != nil {
+	if _, err := s.probe(ctx); err != nil {
 		return err
 	}
 	return s.read(ctx, func(c *conn) error {
 		_, err := c.one("SELECT 1")
 		return err
 	})
+}
+
+// Health returns what does not work although the database can be read: "store"
+// while the disk does not take writes.
+func (s *Store) Health(ctx context.Context) map[string]string {
+	if refused, _ := s.probe(ctx); refused {
+		return map[string]string{"store": "read-only: the disk is full or failing"}
+	}
+	return nil
+}
+
+// probe asks the writer, which tries a write if the last one failed. It reports
+// whether the disk refused it. The error says that the writer did not answer.
+func (s *Store) probe(ctx context.Context) (refused bool, err error) {
+	err = s.do(ctx, &call{ping: true})
+	if err == nil || ctx.Err() != nil || errors.Is(err, errClosed) {
+		return false, err
+	}
+	return true, nil
 }

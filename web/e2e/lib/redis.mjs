@@ -2,6 +2,7 @@
 
 import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { freePort, until } from './process.mjs'
@@ -31,6 +32,19 @@ export class Redis {
       return output.includes('Ready to accept connections')
     })
     return redis
+  }
+
+  /** Runs one command, whose words have no spaces. */
+  do(command) {
+    return new Promise((done, fail) => {
+      const line = connect(Number(new URL(this.url).port), '127.0.0.1', () => line.write(`${command}\r\n`))
+      line.once('data', (reply) => {
+        line.destroy()
+        if (`${reply}`.startsWith('-')) fail(new Error(`${command}: ${reply}`))
+        else done()
+      })
+      line.once('error', fail)
+    })
   }
 
   async stop() {

@@ -88,6 +88,7 @@ export const texts: Texts = {
   'connection.lost': 'انقطع الاتصال.',
   'connection.kept': 'سنرسل رسائلك عندما يعود الاتصال.',
   'connection.goOn': 'يمكنك متابعة الكتابة.',
+  'connection.unsaved': 'لا يستطيع الخادم حفظ أي شيء الآن. يمكنك القراءة، وسيُرسل ما تكتبه عندما يعود للعمل.',
   'connection.tryNow': 'المحاولة الآن',
   'connection.next': 'إعادة المحاولة بعد {{seconds}} ث',
   'connection.trying': 'جارٍ إعادة الاتصال…',

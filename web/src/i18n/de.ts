@@ -83,6 +83,7 @@ export const texts: Texts = {
   'connection.lost': 'Verbindung unterbrochen.',
   'connection.kept': 'Deine Nachrichten werden gesendet, sobald du wieder online bist.',
   'connection.goOn': 'Du kannst weitertippen.',
+  'connection.unsaved': 'Der Server kann gerade nichts speichern. Du kannst lesen; was du schreibst, wird gesendet, sobald es wieder geht.',
   'connection.tryNow': 'Jetzt versuchen',
   'connection.next': 'Neuer Versuch in {{seconds}} s',
   'connection.trying': 'Verbindung wird hergestellt …',

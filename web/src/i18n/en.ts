@@ -84,6 +84,7 @@ export const en = {
   'connection.lost': 'Connection lost.',
   'connection.kept': 'We’ll send your messages when you’re back online.',
   'connection.goOn': 'You can keep typing.',
+  'connection.unsaved': 'The server can’t save anything right now. You can read; what you write is sent when it works again.',
   'connection.tryNow': 'Try now',
   'connection.next': 'Retrying in {{seconds}}s',
   'connection.trying': 'Reconnecting…',

@@ -82,6 +82,7 @@ export const texts: Texts = {
   'connection.lost': 'Se perdió la conexión.',
   'connection.kept': 'Enviaremos tus mensajes cuando vuelvas a tener conexión.',
   'connection.goOn': 'Puedes seguir escribiendo.',
+  'connection.unsaved': 'El servidor no puede guardar nada ahora mismo. Puedes leer; lo que escribas se enviará cuando vuelva a funcionar.',
   'connection.tryNow': 'Probar ahora',
   'connection.next': 'Reintento en {{seconds}} s',
   'connection.trying': 'Reconectando…',

@@ -82,6 +82,7 @@ export const texts: Texts = {
   'connection.lost': 'Connexion perdue.',
   'connection.kept': 'Vos messages partiront dès que vous serez de nouveau en ligne.',
   'connection.goOn': 'Vous pouvez continuer à écrire.',
+  'connection.unsaved': 'Le serveur ne peut rien enregistrer pour le moment. Vous pouvez lire ; ce que vous écrivez partira dès que tout fonctionnera de nouveau.',
   'connection.tryNow': 'Essayer maintenant',
   'connection.next': 'Nouvel essai dans {{seconds}} s',
   'connection.trying': 'Reconnexion…',

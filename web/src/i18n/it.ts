@@ -82,6 +82,7 @@ export const texts: Texts = {
   'connection.lost': 'Connessione persa.',
   'connection.kept': 'Invieremo i tuoi messaggi quando tornerai online.',
   'connection.goOn': 'Puoi continuare a scrivere.',
+  'connection.unsaved': 'Al momento il server non può salvare nulla. Puoi leggere; ciò che scrivi verrà inviato quando tornerà a funzionare.',
   'connection.tryNow': 'Prova ora',
   'connection.next': 'Nuovo tentativo tra {{seconds}} s',
   'connection.trying': 'Riconnessione…',

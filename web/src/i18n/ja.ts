@@ -78,6 +78,7 @@ export const texts: Texts = {
   'connection.lost': '接続が切れました。',
   'connection.kept': 'オンラインに戻るとメッセージを送信します。',
   'connection.goOn': '入力を続けられます。',
+  'connection.unsaved': '現在、サーバーは何も保存できません。閲覧はできます。書いた内容は復旧後に送信されます。',
   'connection.tryNow': '今すぐ試す',
   'connection.next': '{{seconds}} 秒後に再試行',
   'connection.trying': '再接続中…',

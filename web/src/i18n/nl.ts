@@ -80,6 +80,7 @@ export const texts: Texts = {
   'connection.lost': 'Verbinding verbroken.',
   'connection.kept': 'We verzenden je berichten zodra je weer online bent.',
   'connection.goOn': 'Je kunt doortypen.',
+  'connection.unsaved': 'De server kan op dit moment niets opslaan. Je kunt lezen; wat je schrijft, wordt verzonden zodra het weer werkt.',
   'connection.tryNow': 'Nu proberen',
   'connection.next': 'Nieuwe poging over {{seconds}} s',
   'connection.trying': 'Opnieuw verbinden…',

@@ -84,6 +84,7 @@ export const texts: Texts = {
   'connection.lost': 'Utracono połączenie.',
   'connection.kept': 'Wyślemy twoje wiadomości, gdy znów będziesz online.',
   'connection.goOn': 'Możesz pisać dalej.',
+  'connection.unsaved': 'Serwer nie może teraz niczego zapisać. Możesz czytać, a to, co napiszesz, zostanie wysłane, gdy znów będzie działać.',
   'connection.tryNow': 'Spróbuj teraz',
   'connection.next': 'Kolejna próba za {{seconds}} s',
   'connection.trying': 'Ponowne łączenie…',

@@ -82,6 +82,7 @@ export const texts: Texts = {
   'connection.lost': 'Conexão perdida.',
   'connection.kept': 'Enviaremos suas mensagens quando você voltar a ficar online.',
   'connection.goOn': 'Você pode continuar escrevendo.',
+  'connection.unsaved': 'O servidor não consegue salvar nada agora. Você pode ler; o que escrever será enviado quando voltar a funcionar.',
   'connection.tryNow': 'Tentar agora',
   'connection.next': 'Nova tentativa em {{seconds}} s',
   'connection.trying': 'Reconectando…',

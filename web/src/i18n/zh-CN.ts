@@ -78,6 +78,7 @@ export const texts: Texts = {
   'connection.lost': '连接已断开。',
   'connection.kept': '恢复在线后会发送你的消息。',
   'connection.goOn': '你可以继续输入。',
+  'connection.unsaved': '服务器目前无法保存任何内容。你可以继续阅读；你写的内容会在恢复后发送。',
   'connection.tryNow': '立即重试',
   'connection.next': '{{seconds}} 秒后重试',
   'connection.trying': '正在重新连接…',

@@ -344,6 +344,8 @@ export interface ServerInfo {
   log_out?: string
   limits: Limits
   previews?: boolean
+  /** What does not work although messages can be read, by the part of the server: why. */
+  degraded?: Record<string, string>
 }
 
 export interface SyncResult {

@@ -11,6 +11,7 @@ import { rest } from '../protocol/rest'
 import { Socket } from '../protocol/socket'
 import type { ActionName, Actions, Event, Message, Signal, SyncResult, UserPage } from '../protocol/types'
 import { Batch } from './batch'
+import { cannotSave, Degraded } from './degraded'
 import { applyEvent, applyResync, applySignal, applySync, begin, forgetTyping, positions, refresh, takePeople } from './reduce'
 import { setView } from './room'
 import type { State, Step, Then } from './state'
@@ -27,6 +28,7 @@ export class Connection {
   readonly outbox: Outbox
   readonly drafts: ReturnType<typeof drafts>
   private readonly socket: Socket
+  private readonly degraded: Degraded
   /** One for the whole connection, even where storage does not keep it: with another one, repeated sends would be new ones. */
   private readonly device = deviceID(localStorage)
   private syncing: Promise<void> | null = null
@@ -52,7 +54,9 @@ export class Connection {
         useApp.setState({ status })
         this.outbox.setOnline(status.kind === 'online')
         if (status.kind === 'refused') on.refused()
-        if (status.kind === 'online') on.online()
+        if (status.kind !== 'online') return
+        if (cannotSave(useApp.getState().info)) void this.degraded.ask()
+        on.online()
       },
       ask: () =>
         rest.me().then(
@@ -68,6 +72,15 @@ export class Connection {
       now: Date.now,
       onChange: (outbox) => useApp.setState({ outbox }),
       after: (ms, f) => setTimeout(f, ms),
+    })
+    this.degraded = new Degraded({
+      info: rest.info,
+      onInfo: (info) => useApp.setState({ info }),
+      onWorks: () => this.outbox.setOnline(this.socket.isOnline),
+      after: (ms, f) => {
+        const timer = setTimeout(f, ms)
+        return () => clearTimeout(timer)
+      },
     })
     useApp.setState({ outbox: this.outbox.list })
     this.ticker = setInterval(() => this.update((s) => forgetTyping(s, Date.now())), 1_000)
@@ -94,6 +107,7 @@ export class Connection {
     clearInterval(this.ticker)
     this.unlisten()
     this.news.clear()
+    this.degraded.stop()
     this.socket.stop()
   }
 
@@ -104,11 +118,13 @@ export class Connection {
 
   /** Calls an action over the socket. */
   call<A extends ActionName>(action: A, params: Actions[A][0]): Promise<Actions[A][1]> {
-    return this.socket.call(action, params)
+    const answer = this.socket.call(action, params)
+    answer.catch((err: unknown) => this.degraded.failed(err))
+    return answer
   }
 
   private async send(i: Item): Promise<Message> {
-    const message = await this.socket.call('message.send', { room: i.room, text: i.text, ...(i.files ? { files: i.files.map((f) => f.id) } : {}), client_id: i.client_id })
+    const message = await this.call('message.send', { room: i.room, text: i.text, ...(i.files ? { files: i.files.map((f) => f.id) } : {}), client_id: i.client_id })
     useApp.setState({ ahead: Date.now() - Date.parse(message.at) })
     return message
   }

@@ -1,7 +1,8 @@
-import { CloudOff, LoaderCircle } from 'lucide-react'
+import { CloudOff, LoaderCircle, TriangleAlert } from 'lucide-react'
 import { useEffect, useState } from 'react'
 import { formatNumber, t } from '../../i18n'
 import { reconnect } from '../../store/actions'
+import { cannotSave } from '../../store/degraded'
 import { atLeast } from '../../store/select'
 import { useApp } from '../../store/store'
 import { useNow } from '../kit/hooks'
@@ -9,7 +10,7 @@ import { useNow } from '../kit/hooks'
 /** A connection that is back sooner than this was never missed, in ms. */
 const shortest = 1_000
 
-/** Says that the connection is gone, and what that means. Nothing while all is well. */
+/** Says that the connection is gone, or that the server saves nothing, and what that means. Nothing while all is well. */
 export function ConnectionBar() {
   const status = useApp((a) => a.status)
   const waiting = useApp((a) => a.outbox.some((i) => i.state === 'pending'))
@@ -23,6 +24,7 @@ export function ConnectionBar() {
     return () => clearTimeout(timer)
   }, [gone])
   const away = gone && long
+  const unsaved = useApp((a) => cannotSave(a.info)) && !away
   return (
     <div role="status" className="connection-slot">
       {away && (
@@ -36,6 +38,12 @@ export function ConnectionBar() {
           <button className="link" onClick={reconnect}>
             {t('connection.tryNow')}
           </button>
+        </div>
+      )}
+      {unsaved && (
+        <div className="connection">
+          <TriangleAlert size={15} aria-hidden />
+          <span>{t('connection.unsaved')}</span>
         </div>
       )}
     </div>
