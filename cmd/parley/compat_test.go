@@ -1,10 +1,6 @@
 package main
 
 import (
-	"bufio"
-	"encoding/json"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -19,28 +15,6 @@ func TestNodesServeTheDemosClients(t *testing.T) {
 	eiotest.NeedOfficialClients(t, filepath.Join("..", "..", "internal", "socketio", "testdata"))
 	redis := redistest.StartTCP(t)
 	f := startFleet(t, 2, redis.URL(), "--compat=redis-chat-demo", "--sign-up=open")
-	urls := f.node(0).URL + "," + f.node(1).URL
-	cmd := exec.CommandContext(t.Context(), "node",
-		filepath.Join("..", "..", "internal", "compat", "testdata", "demo.mjs"), urls, "polling,websocket")
-	cmd.Stderr = os.Stderr
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	count := 0
-	lines := bufio.NewScanner(out)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		var result struct{ Name, Error string }
-		if err := json.Unmarshal(lines.Bytes(), &result); err != nil || result.Error != "" {
-			t.Errorf("%s: %s %v", result.Name, result.Error, err)
-		}
-		count++
-	}
-	if err := cmd.Wait(); err != nil || count == 0 {
-		t.Errorf("%d scenarios: %v", count, err)
-	}
+	eiotest.RunScenarios(t, 6, filepath.Join("..", "..", "internal", "compat", "testdata", "demo.mjs"),
+		f.node(0).URL+","+f.node(1).URL, "polling,websocket")
 }

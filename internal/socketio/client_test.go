@@ -1,12 +1,10 @@
 package socketio_test
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"net/http"
-	"os"
-	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -141,36 +139,8 @@ func TestOfficialClients(t *testing.T) {
 			t.Run("version "+version+", "+transports, func(t *testing.T) {
 				t.Parallel()
 				f := serve(t, newScenarioServer(t))
-				cmd := exec.CommandContext(t.Context(), "node", "client.mjs",
+				eiotest.RunScenarios(t, scenarioCount, filepath.Join("testdata", "client.mjs"),
 					strings.TrimSuffix(f.URL, "/socket.io/"), version, transports)
-				cmd.Dir = "testdata"
-				cmd.Stderr = os.Stderr
-				out, err := cmd.StdoutPipe()
-				if err != nil {
-					t.Fatal(err)
-				}
-				if err := cmd.Start(); err != nil {
-					t.Fatal(err)
-				}
-				count := 0
-				lines := bufio.NewScanner(out)
-				for lines.Scan() {
-					var result struct{ Name, Error string }
-					if err := json.Unmarshal(lines.Bytes(), &result); err != nil {
-						t.Errorf("%v: %s", err, lines.Text())
-						continue
-					}
-					count++
-					if result.Error != "" {
-						t.Errorf("%s: %s", result.Name, result.Error)
-					}
-				}
-				if err := cmd.Wait(); err != nil {
-					t.Error(err)
-				}
-				if count != scenarioCount {
-					t.Errorf("%d scenarios were run, not %d", count, scenarioCount)
-				}
 			})
 		}
 	}

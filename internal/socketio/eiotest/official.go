@@ -1,6 +1,8 @@
 package eiotest
 
 import (
+	"bufio"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -43,5 +45,40 @@ func NeedOfficialClients(t *testing.T, dir string) {
 	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("npm ci: %v\n%s", err, out)
+	}
+}
+
+// RunScenarios runs a script of official clients, which prints the name and the
+// error, if any, of each of its scenarios. There must be that many.
+func RunScenarios(t *testing.T, count int, script string, args ...string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "node", append([]string{script}, args...)...)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	ran := 0
+	lines := bufio.NewScanner(out)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var result struct{ Name, Error string }
+		if err := json.Unmarshal(lines.Bytes(), &result); err != nil {
+			t.Errorf("%v: %s", err, lines.Text())
+			continue
+		}
+		ran++
+		if result.Error != "" {
+			t.Errorf("%s: %s", result.Name, result.Error)
+		}
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+	if ran != count {
+		t.Errorf("%d scenarios were run, not %d", ran, count)
 	}
 }
