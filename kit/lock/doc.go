@@ -42,17 +42,17 @@
 //
 // # Waiting
 //
-// Nobody polls. Who finds the lock taken leaves a note that somebody waits, and
-// blocks on a list in Redis, on a connection of its own that all who wait for
-// this lock in one process share. The script that releases puts one baton into
-// the list, if there is such a note, and Redis gives it to the process that has
-// waited longest; there it goes to the caller who has. A handover is three
-// commands, however many wait.
+// Callers do not poll. A refused attempt notes in Redis, in the same script,
+// that its process waits. The script that releases takes the process that has
+// waited longest from that list and publishes to its channel; there the caller
+// who has waited longest tries. A handover is two commands, however many wait.
+// A process listens on one connection, whatever the number of locks, and keeps
+// it until the locker is closed.
 //
-// Under that is a net: when a lease should have ended, and after
-// [Options.RetryDelay] at the latest, the first who waits in a process tries by
-// itself. That finds the lock of a holder that died, and makes up for a baton
-// whose taker died with it.
+// Below that is a safety net: when a lease should have ended, when the
+// connection was lost, and after [Options.RetryDelay] at the latest, the first
+// caller in a process tries by itself. That finds the lock of a holder that
+// died, and makes up for a wake-up whose taker died with it.
 //
 // Those who wait are woken in their order, but a newcomer who asks at the right
 // moment comes first: the order is no promise.
@@ -80,10 +80,12 @@
 // # What it takes
 //
 // Redis 6.0 or later. Permissions: EVALSHA, EVAL, SET, GET, DEL, EXISTS, TIME,
-// INCR, PEXPIRE, PTTL, RPUSH, LLEN and BLPOP on the keys below. Taking and
-// releasing are a round trip each, a handover three commands, a renewal one
-// every third of a lease. Waiting takes one connection for each name and
-// process.
+// INCR, PEXPIRE, PTTL, ZADD, ZPOPMIN, PUBLISH and SUBSCRIBE on the keys and the
+// channel below. Without PUBLISH those who wait depend on the safety net.
+// Taking and releasing are a round trip each, a handover two commands, a
+// renewal one every third of a lease. Waiting takes one connection for each
+// locker. On a cluster PUBLISH does not tell whether anyone heard it: a release
+// wakes up to two processes there.
 //
 // # When not
 //
@@ -94,8 +96,8 @@
 //
 //	<prefix>:{<name>}:owner     who holds it; expires with the lease
 //	<prefix>:{<name>}:token     the counter; stays, about 100 bytes for each name that was ever locked
-//	<prefix>:{<name>}:waiting   the note that somebody waits; expires
-//	<prefix>:{<name>}:baton     what wakes; expires
+//	<prefix>:{<name>}:waiters   the processes that wait; expires
+//	<prefix>:wake:<process>     the channel of a process
 //
 // The keys of one lock share its hash tag and so one slot of a cluster.
 package lock

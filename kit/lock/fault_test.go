@@ -51,11 +51,11 @@ func TestRefusals(t *testing.T) {
 			held: []string{"ACL", "SETUSER", "default", "-set"}},
 		"denied counter":        {free: []string{"ACL", "SETUSER", "default", "-get"}},
 		"denied clock":          {free: []string{"ACL", "SETUSER", "default", "-time"}},
-		"denied waiting":        {held: []string{"ACL", "SETUSER", "default", "-blpop"}},
+		"denied waiting":        {held: []string{"ACL", "SETUSER", "default", "-subscribe"}},
 		"counter of wrong type": {free: []string{"RPUSH", key(0), "x"}},
 		"lock of wrong type":    {free: []string{"RPUSH", key(1), "x"}},
 		"lock without expiry":   {free: []string{"SET", key(1), "x"}},
-		"baton of wrong type":   {held: []string{"SET", key(3), "x"}},
+		"waiters of wrong type": {held: []string{"SET", key(2), "x"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for what, broken := range map[string][]string{"free": c.free, "held": c.held} {
@@ -103,7 +103,6 @@ func TestFullGoesOn(t *testing.T) {
 		got <- err
 	}()
 	waiting(t, theirs, "f", 1)
-	eventually(t, "it listens", func() bool { return blocked(t, client) == 1 })
 	do(t, client, "CONFIG", "SET", "maxmemory", "1")
 	select {
 	case <-l.Context().Done():
@@ -131,16 +130,13 @@ func TestAway(t *testing.T) {
 				Options{Lease: 2 * time.Second, CallTimeout: 300 * time.Millisecond, Outage: -1})
 			l := mustLock(t, k, "held")
 			waited := make(chan error, 1)
+			waiter := openLocker(t, srv.Client(t), Options{RetryDelay: 100 * time.Millisecond,
+				CallTimeout: 300 * time.Millisecond, Outage: -1})
 			go func() {
-				_, err := openLocker(t, srv.Client(t),
-					Options{RetryDelay: 100 * time.Millisecond,
-						CallTimeout: 300 * time.Millisecond, Outage: -1}).Lock(context.Background(), "held")
+				_, err := waiter.Lock(context.Background(), "held")
 				waited <- err
 			}()
-			eventually(t, "it listens", func() bool {
-				out, err := srv.Do("INFO", "clients")
-				return err == nil && number(t, out, "blocked_clients:") == 1
-			})
+			waiting(t, waiter, "held", 1)
 			leave(srv)
 			defer srv.Resume()
 			left := time.Now()

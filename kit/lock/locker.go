@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	mathrand "math/rand/v2"
 	"strconv"
 	"sync"
@@ -27,6 +28,8 @@ var (
 	retakeSource string
 	//go:embed release.lua
 	releaseSource string
+	//go:embed wake.lua
+	wakeSource string
 	//go:embed pass.lua
 	passSource string
 	//go:embed raise.lua
@@ -56,9 +59,16 @@ type Locker struct {
 	mu     sync.Mutex
 	closed bool
 	held   map[*Lock]struct{}
-	timer  *time.Timer // of the next extension of any; nil while none is to come
-	due    time.Time   // when it fires
-	queues map[string]*queue
+	timer  *time.Timer       // of the next extension of any; nil while none is to come
+	due    time.Time         // when it fires
+	queues map[string]*queue // by the owner key; none is empty
+
+	channel   string // where this process hears that it is woken
+	listening bool
+	live      uint64     // the subscription that stands; 0 for none
+	epoch     uint64     // the last one's
+	wakes     [64]uint64 // heard, by the hash of the owner key
+	seed      maphash.Seed
 }
 
 // New returns a locker on one Redis: a server, a set behind Sentinels or a
@@ -111,13 +121,15 @@ func newLocker(masters []*master, opt Options) (*Locker, error) {
 		acquisition: rueidis.NewLuaScript(acquireSource),
 		extension:   rueidis.NewLuaScript(extendSource),
 		retaking:    rueidis.NewLuaScript(retakeSource),
-		releasing:   rueidis.NewLuaScript(releaseSource),
-		passing:     rueidis.NewLuaScript(passSource),
+		releasing:   rueidis.NewLuaScript(wakeSource + releaseSource),
+		passing:     rueidis.NewLuaScript(wakeSource + passSource),
 		raising:     rueidis.NewLuaScript(raiseSource),
 		lease:       milliseconds(opt.Lease),
 		held:        map[*Lock]struct{}{},
 		queues:      map[string]*queue{},
+		seed:        maphash.MakeSeed(),
 	}
+	k.channel = opt.Prefix + ":wake:" + k.id[:len(k.id)-1]
 	k.ctx, k.stop = context.WithCancel(context.Background())
 	return k, nil
 }
@@ -140,7 +152,7 @@ func (k *Locker) TryLock(ctx context.Context, name string) (*Lock, error) {
 		return nil, err
 	}
 	defer k.work.Done()
-	l, _, err := k.try(ctx, context.WithoutCancel(ctx), name, k.keys(name), false)
+	l, _, err := k.try(ctx, context.WithoutCancel(ctx), name, k.keys(name), notes{})
 	if err == nil && l == nil {
 		err = fmt.Errorf("%w: %q", ErrHeld, name)
 	}
@@ -214,10 +226,12 @@ func (k *Locker) lock(ctx, parent context.Context, name string) (*Lock, error) {
 	}
 	defer k.work.Done()
 	keys := k.keys(name)
-	woken := false
+	woken, turn := false, false
 	var outage outage
 	for attempt := 1; ; attempt++ {
-		l, next, err := k.try(ctx, parent, name, keys, true)
+		heard := k.hearing(keys)
+		l, next, err := k.try(ctx, parent, name, keys,
+			notes{waits: heard.live != 0, first: turn, others: heard.live != 0 && k.others(keys)})
 		switch {
 		case l != nil:
 			return l, nil
@@ -228,11 +242,12 @@ func (k *Locker) lock(ctx, parent context.Context, name string) (*Lock, error) {
 			attempt--
 			continue
 		case err != nil && ctx.Err() == nil:
-			k.fail(keys, err)
+			k.fail(keys[1], err)
 			return nil, err
 		case err != nil:
-			if attempt > 1 {
+			if turn {
 				k.handOn(keys) // was woken and has no use for it
+				err = fmt.Errorf("%w: %q: %w", ErrHeld, name, err)
 			}
 			return nil, err
 		case attempt == k.opt.Tries:
@@ -249,9 +264,14 @@ func (k *Locker) lock(ctx, parent context.Context, name string) (*Lock, error) {
 			err = k.sleep(ctx, time.Millisecond+mathrand.N(20*time.Millisecond))
 		default:
 			woken = true
-			err = k.wait(ctx, keys, next.pause, attempt > 1)
+			err = k.wait(ctx, keys, next.pause, turn, heard)
+			turn = true
 		}
-		if err != nil {
+		switch {
+		case err == errNote:
+			woken = false
+			attempt--
+		case err != nil:
 			if ctx.Err() != nil {
 				err = fmt.Errorf("%w: %q: %w", ErrHeld, name, err)
 			}
@@ -294,18 +314,25 @@ type refusal struct {
 	draw  bool // nobody won the vote, and so nobody will wake
 }
 
+// notes are what an attempt has noted in Redis besides.
+type notes struct {
+	waits  bool // if it is refused, this process waits
+	first  bool // before all others, since it was woken
+	others bool // if it is granted, this process goes on waiting, for another caller
+}
+
 // try asks once. With neither a lock nor an error it was refused.
-func (k *Locker) try(ctx, parent context.Context, name string, keys keys, waiting bool) (*Lock,
+func (k *Locker) try(ctx, parent context.Context, name string, keys keys, note notes) (*Lock,
 	refusal, error) {
 	id := k.id + strconv.FormatUint(k.serial.Add(1), 36)
-	args := []string{id, k.lease, "0", "1"}
-	if waiting {
-		// Everyone who waits tries, and so notes it again, after Delay at the
-		// latest.
-		args[2] = milliseconds(2 * (k.opt.RetryDelay + k.opt.CallTimeout))
-	}
+	args := []string{id, k.lease, "1", k.channel, "0", flag(note.first), flag(note.others)}
 	if len(k.masters) > 1 {
-		args[3] = "0" // the counters of the masters shall agree
+		args[2] = "0" // the counters of the masters shall agree
+	}
+	if note.waits {
+		// Everyone who waits tries, and so notes it again, after RetryDelay at
+		// the latest.
+		args[4] = milliseconds(2 * (k.opt.RetryDelay + k.opt.CallTimeout))
 	}
 	start := time.Now()
 	votes := k.ask(ctx, func(ctx context.Context, master rueidis.Client) (int64, error) {
@@ -360,7 +387,7 @@ func (k *Locker) forget(keys keys, id string) {
 
 func (k *Locker) releaser(keys keys, id string) func(context.Context, rueidis.Client) (int64, error) {
 	return func(ctx context.Context, master rueidis.Client) (int64, error) {
-		return exec.Script(ctx, k.releasing, master, keys[1:], []string{id}).AsInt64()
+		return exec.Script(ctx, k.releasing, master, keys[1:], []string{k.most(master), id}).AsInt64()
 	}
 }
 
@@ -378,3 +405,10 @@ func (k *Locker) sleep(ctx context.Context, pause time.Duration) error {
 }
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
+
+func flag(b bool) string {
+	if b {
+		return "1"
+	}
+	return "0"
+}

@@ -105,14 +105,20 @@ func (opt Options) drift() time.Duration {
 	return opt.Lease/20 + 2*time.Millisecond
 }
 
-// A lock's keys: token, owner, waiting, baton. Each script takes a run of them.
+// A lock's keys: token, owner, waiters. Each script takes a run of them.
 type keys []string
+
+const (
+	tokenKey   = "token"
+	ownerKey   = "owner"
+	waitersKey = "waiters"
+)
 
 func (k *Locker) keys(name string) keys {
 	stem := k.opt.Prefix + ":{" + tag(name) + "}:"
-	all := stem + "token" + stem + "owner" + stem + "waiting" + stem + "baton" // one allocation
+	all := stem + tokenKey + stem + ownerKey + stem + waitersKey // one allocation
 	n := len(stem)
-	return keys{all[:n+5], all[n+5 : 2*n+10], all[2*n+10 : 3*n+17], all[3*n+17:]}
+	return keys{all[:n+5], all[n+5 : 2*n+10], all[2*n+10:]}
 }
 
 // hashedName begins the tag of a name that could not be one itself.

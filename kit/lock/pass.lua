@@ -1,8 +1,6 @@
--- Passes on a baton whose taker has no use for it any more. KEYS: owner,
--- waiting, baton. Returns 1 if it is there again.
-local left = redis.call('PTTL', KEYS[2])
-if left <= 0 or redis.call('EXISTS', KEYS[1]) == 1 or redis.call('LLEN', KEYS[3]) > 0 then
+-- Passes on a wake-up that nobody had a use for. KEYS: owner, waiters. ARGV: how
+-- many to wake at most. Returns 1 if somebody was woken.
+if redis.call('EXISTS', KEYS[1]) == 1 then
 	return 0
 end
-redis.call('RPUSH', KEYS[3], '1')
-return redis.call('PEXPIRE', KEYS[3], left)
+return wake(KEYS[2], KEYS[1], ARGV[1])

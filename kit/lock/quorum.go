@@ -93,7 +93,7 @@ func (k *Locker) askOne(ctx context.Context, m *master,
 	if !k.silent.Load() {
 		defer cancel()
 		n, err := put(ctx)
-		k.heard(err)
+		k.answered(err)
 		return n, err
 	}
 	// The client may have to connect first, and hears no context while it does.
@@ -107,7 +107,7 @@ func (k *Locker) askOne(ctx context.Context, m *master,
 	k.work.Go(func() {
 		defer cancel()
 		n, err := put(ctx)
-		k.heard(err)
+		k.answered(err)
 		answers <- answer{n, err}
 	})
 	select {
@@ -118,8 +118,8 @@ func (k *Locker) askOne(ctx context.Context, m *master,
 	}
 }
 
-// heard notes whether Redis answers.
-func (k *Locker) heard(err error) {
+// answered notes whether Redis answers.
+func (k *Locker) answered(err error) {
 	_, refusal := exec.Refusal(err)
 	if silent := err != nil && !refusal; k.silent.Load() != silent {
 		k.silent.Store(silent)

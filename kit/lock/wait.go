@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"slices"
 	"strings"
 	"time"
@@ -13,32 +14,68 @@ import (
 	"github.com/parley-chat/parley/kit/internal/exec"
 )
 
-// A queue has the callers of this process who wait for one lock. A single
-// goroutine listens for all of them: it takes the baton that an unlocker lays
-// down in Redis, and wakes the first. Redis gives batons to the listeners of
-// all processes in the order in which they came. All fields are guarded by the
-// locker's mu.
+// A queue has the callers of this process who wait for one lock. The process
+// is noted once in Redis however many they are; when it is woken, the first of
+// them tries. All fields are guarded by the locker's mu.
 type queue struct {
 	waiters []chan error // in order; each takes one value
-	due     time.Time    // when the first is to try without having been woken
+	timer   *time.Timer  // has the first try without having been woken
+}
+
+// errNote tells a caller who waits to try at once, because Redis may not know
+// that this process waits.
+var errNote = errors.New("lock: to be noted again")
+
+// An ear is what this process had heard of a lock at some time. While it stays
+// the same no wake-up was missed, and none was used up.
+type ear struct {
+	live  uint64 // the subscription that stands; 0 for none
+	wakes uint64
+}
+
+// heard returns the ear of a lock. mu is held.
+func (k *Locker) heard(lock string) ear {
+	return ear{k.live, k.wakes[maphash.String(k.seed, lock)%uint64(len(k.wakes))]}
+}
+
+func (k *Locker) hearing(keys keys) ear {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.heard(keys[1])
+}
+
+// others reports whether somebody else in this process waits for the lock.
+func (k *Locker) others(keys keys) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.queues[keys[1]] != nil
 }
 
 // wait returns when it is the caller's turn to try again, or with the reason
-// why there is no use in that.
-func (k *Locker) wait(ctx context.Context, keys keys, pause time.Duration, first bool) error {
+// why there is no use in that. The caller has tried after hearing returned
+// heard.
+func (k *Locker) wait(ctx context.Context, keys keys, pause time.Duration, first bool, heard ear) error {
 	turn := make(chan error, 1)
 	k.mu.Lock()
 	if k.closed {
 		k.mu.Unlock()
 		return ErrClosed
 	}
+	if !k.listening {
+		k.listening = true
+		k.work.Go(k.listen)
+	}
+	if k.live != 0 && k.heard(keys[1]) != heard {
+		k.mu.Unlock()
+		return errNote
+	}
 	q := k.queues[keys[1]]
 	if q == nil {
-		q = &queue{}
+		q = &queue{timer: time.AfterFunc(pause, func() { k.wake(keys[1], nil) })}
 		k.queues[keys[1]] = q
-		k.work.Go(func() { k.listen(q, keys) })
+	} else {
+		q.timer.Reset(pause)
 	}
-	q.due = time.Now().Add(pause)
 	if first {
 		q.waiters = slices.Insert(q.waiters, 0, turn) // keeps its place
 	} else {
@@ -58,131 +95,187 @@ func (k *Locker) wait(ctx context.Context, keys keys, pause time.Duration, first
 	k.mu.Lock()
 	i := slices.Index(q.waiters, turn)
 	if i >= 0 {
-		q.waiters = slices.Delete(q.waiters, i, i+1)
+		k.remove(keys[1], q, i)
 	}
 	k.mu.Unlock()
-	if i < 0 && <-turn == nil {
-		k.handOn(keys)
+	if i < 0 {
+		if told := <-turn; told == nil || told == errNote {
+			k.handOn(keys)
+		}
 	}
 	return err
 }
 
+// remove takes a waiter out of its queue. mu is held.
+func (k *Locker) remove(lock string, q *queue, i int) {
+	q.waiters = slices.Delete(q.waiters, i, i+1)
+	if len(q.waiters) == 0 {
+		q.timer.Stop()
+		delete(k.queues, lock)
+	}
+}
+
 // wake gives the turn to the first who waits, if there is one.
-func (k *Locker) wake(keys keys) bool {
+func (k *Locker) wake(lock string, why error) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	q := k.queues[keys[1]]
-	if q == nil || len(q.waiters) == 0 {
+	return k.wakeFirst(lock, why)
+}
+
+func (k *Locker) wakeFirst(lock string, why error) bool {
+	q := k.queues[lock]
+	if q == nil {
 		return false
 	}
-	q.waiters[0] <- nil
-	q.waiters = slices.Delete(q.waiters, 0, 1)
-	q.due = time.Now().Add(k.opt.RetryDelay) // until it has tried
+	q.waiters[0] <- why
+	q.timer.Reset(k.opt.RetryDelay) // until it has tried
+	k.remove(lock, q, 0)
 	return true
+}
+
+// wakeAll gives the turn to the first who waits for each lock.
+func (k *Locker) wakeAll(why error) {
+	for lock := range k.queues {
+		k.wakeFirst(lock, why)
+	}
 }
 
 // handOn is for a turn that nobody takes: it goes to another here, or back to
 // Redis for another process.
 func (k *Locker) handOn(keys keys) {
-	if !k.wake(keys) {
-		k.work.Go(func() { k.giveBack(keys) })
+	if !k.wake(keys[1], nil) {
+		k.work.Go(func() { k.giveBack(keys[1:]) })
 	}
 }
 
-func (k *Locker) giveBack(keys keys) {
+// giveBack takes the keys from owner on.
+func (k *Locker) giveBack(keys []string) {
 	// If that fails, the others find out by themselves, after
 	// Options.RetryDelay.
 	_, _ = k.askOne(context.Background(), k.masters[0],
 		func(ctx context.Context, master rueidis.Client) (int64, error) {
-			return exec.Script(ctx, k.passing, master, keys[1:], nil).AsInt64()
+			return exec.Script(ctx, k.passing, master, keys, []string{k.most(master)}).AsInt64()
 		})
+}
+
+// most is how many processes to wake until one is known to have heard. On a
+// cluster nobody knows: two make up for one that has died.
+func (k *Locker) most(master rueidis.Client) string {
+	if master.Mode() == rueidis.ClientModeCluster {
+		return "2"
+	}
+	return "64"
 }
 
 // fail ends the waiting of all: what one was told by Redis holds for the
 // others.
-func (k *Locker) fail(keys keys, err error) {
+func (k *Locker) fail(lock string, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if q := k.queues[keys[1]]; q != nil {
-		for _, turn := range q.waiters {
-			turn <- err
-		}
-		q.waiters = nil
+	for k.wakeFirst(lock, err) {
 	}
 }
 
-// listen serves a queue until nobody waits in it.
-func (k *Locker) listen(q *queue, keys keys) {
-	backoff := time.Duration(0)
+// listen hears the wake-ups of this process, on one connection, for as long as
+// the locker lives and somebody has waited.
+func (k *Locker) listen() {
+	var backoff exec.Backoff
 	for {
+		err := k.hear()
 		k.mu.Lock()
-		if len(q.waiters) == 0 || k.closed {
-			delete(k.queues, keys[1])
+		k.live = 0
+		switch {
+		case len(k.masters) > 1:
+			// Only the wake-up is missing; those who wait look by themselves.
+		case transient(err):
+			k.wakeAll(nil) // who tries now finds out what there is to know
+		default:
+			for len(k.queues) > 0 {
+				k.wakeAll(fmt.Errorf("lock: wait: %w", err))
+			}
+			k.listening = false
 			k.mu.Unlock()
 			return
 		}
-		start, pause := time.Now(), time.Until(q.due)
 		k.mu.Unlock()
+		if !backoff.Pause(k.ctx) || !k.awaited() {
+			return
+		}
+	}
+}
 
-		err := k.baton(keys, pause)
-		switch {
-		case err == nil || rueidis.IsRedisNil(err):
-			backoff = 0
-			if !k.wake(keys) && err == nil {
-				k.giveBack(keys)
+// awaited reports whether somebody waits. If not, the next who does begins to
+// listen.
+func (k *Locker) awaited() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.listening = len(k.queues) > 0
+	return k.listening
+}
+
+// hear subscribes to the channel of this process, and returns when that ends.
+func (k *Locker) hear() error {
+	master, err := k.masters[0].get(k.ctx, k)
+	if err != nil {
+		return err
+	}
+	where := nodes(master)
+	conn, release := master.Dedicate()
+	defer func() { conn.Close(); release() }() // not back to the others: it has a subscription
+	broken := conn.SetPubSubHooks(rueidis.PubSubHooks{
+		OnSubscription: func(rueidis.PubSubSubscription) {
+			k.mu.Lock()
+			defer k.mu.Unlock()
+			k.epoch++
+			k.live = k.epoch
+			k.wakeAll(errNote)
+		},
+		OnMessage: func(m rueidis.PubSubMessage) { k.woken(m.Message) },
+	})
+	ctx, cancel := context.WithTimeout(k.ctx, k.opt.CallTimeout)
+	err = conn.Do(ctx, conn.B().Subscribe().Channel(k.channel).Build()).Error()
+	cancel()
+	if err != nil {
+		return err
+	}
+	look := time.NewTicker(time.Second)
+	defer look.Stop()
+	for {
+		select {
+		case err := <-broken:
+			if err == nil {
+				err = rueidis.ErrClosing
 			}
-		case k.ctx.Err() != nil:
-			k.giveBack(keys) // it may have been on its way when the connection was cut
-		case len(k.masters) == 1 && !transient(err):
-			k.fail(keys, fmt.Errorf("lock: wait: %w", err))
-		default:
-			// Whoever tries now finds out what there is to know. In a quorum
-			// only the wake-up is missing.
-			backoff = min(max(2*backoff, 50*time.Millisecond), time.Second)
-			rest := backoff
-			if len(k.masters) > 1 {
-				rest = time.Until(start.Add(pause))
-			}
-			if k.sleep(context.Background(), rest) == nil {
-				k.wake(keys)
+			return err
+		case <-k.ctx.Done():
+			return k.ctx.Err()
+		case <-look.C:
+			// A failover may leave the connection to the old master standing.
+			if now := nodes(master); now != where {
+				return fmt.Errorf("the servers are now %s, no longer %s", now, where)
 			}
 		}
 	}
 }
 
-var errSilent = errors.New("lock: wait: no answer")
-
-// baton blocks on a connection of its own until a baton is there, or with
-// rueidis.Nil when the pause is over.
-func (k *Locker) baton(keys keys, pause time.Duration) error {
-	pause = max(pause, time.Millisecond)
-	ctx, cancel := context.WithCancel(k.ctx)
-	answer := make(chan error, 1)
-	k.work.Go(func() {
-		defer cancel()
-		master, err := k.masters[0].get(ctx, k)
-		if err != nil {
-			answer <- err
-			return
-		}
-		answer <- master.Do(ctx, master.B().Blpop().Key(keys[3]).Timeout(pause.Seconds()).Build()).Error()
-	})
-	// Not by a deadline of the context: connecting would not hear it, nor a
-	// command that has one hear Close.
-	guard := time.NewTimer(pause + k.opt.CallTimeout)
-	defer guard.Stop()
-	select {
-	case err := <-answer:
-		return err
-	case <-guard.C:
-		cancel()
-		k.work.Go(func() {
-			if <-answer == nil {
-				k.giveBack(keys)
-			}
-		})
-		return errSilent
+// woken handles a wake-up for a lock, by the name of its owner key.
+func (k *Locker) woken(lock string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.wakes[maphash.String(k.seed, lock)%uint64(len(k.wakes))]++
+	if !k.closed && !k.wakeFirst(lock, nil) {
+		stem := strings.TrimSuffix(lock, ownerKey)
+		k.work.Go(func() { k.giveBack([]string{lock, stem + waitersKey}) })
 	}
+}
+
+func nodes(client rueidis.Client) string {
+	var all []string
+	for addr := range client.Nodes() {
+		all = append(all, addr)
+	}
+	slices.Sort(all)
+	return strings.Join(all, " ")
 }
 
 // transient tells the errors that go by themselves, such as those of a
@@ -193,6 +286,6 @@ func transient(err error) bool {
 		return true
 	}
 	code, _, _ := strings.Cut(refusal.Error(), " ")
-	return slices.Contains([]string{"UNBLOCKED", "LOADING", "MASTERDOWN", "READONLY", "CLUSTERDOWN",
+	return slices.Contains([]string{"LOADING", "MASTERDOWN", "READONLY", "CLUSTERDOWN",
 		"TRYAGAIN", "MOVED", "ASK"}, code)
 }
