@@ -208,7 +208,7 @@ func (s *Service) ListEdits(ctx context.Context, who Caller, in MessageInput) (E
 
 // AddReaction adds the caller's reaction to a message.
 func (s *Service) AddReaction(ctx context.Context, who Caller, in ReactionInput) (Message, error) {
-	emoji, ok := normalEmoji(in.Emoji)
+	emoji, ok := parseEmoji(in.Emoji)
 	if !ok {
 		return Message{}, errNoEmoji
 	}
@@ -234,7 +234,7 @@ var errNoEmoji = invalid("emoji", "A reaction is a single emoji.")
 
 // RemoveReaction removes the caller's reaction from a message.
 func (s *Service) RemoveReaction(ctx context.Context, who Caller, in ReactionInput) (Message, error) {
-	emoji, ok := normalEmoji(in.Emoji)
+	emoji, ok := parseEmoji(in.Emoji)
 	if !ok {
 		return Message{}, errNoEmoji
 	}

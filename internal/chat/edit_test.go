@@ -139,6 +139,21 @@ func TestReactionsHaveOneForm(t *testing.T) {
 			t.Errorf("%+q, taken back: %+v, %v", forms, m.Reactions, err)
 		}
 	}
+	for code, emoji := range map[string]string{"+1": "👍", ":+1:": "👍", "thumbsup": "👍", ":heart:": "❤\ufe0f",
+		":wave::skin-tone-3:": "👋🏼", "wave::skin-tone-3": "👋🏼", ":x:": "❌", ":snowman:": "☃\ufe0f",
+		":it:": "🇮🇹", "tada": "🎉", "100": "💯", ":shrug:": "🤷"} {
+		m, err := f.AddReaction(t.Context(), ada, in(code))
+		if err != nil || len(m.Reactions) != 1 || m.Reactions[0].Emoji != emoji {
+			t.Errorf("%q: %+v, %v", code, m.Reactions, err)
+		}
+		m, err = f.RemoveReaction(t.Context(), ada, in(code))
+		if err != nil || len(m.Reactions) != 0 {
+			t.Errorf("%q, taken back: %+v, %v", code, m.Reactions, err)
+		}
+	}
+	for _, none := range []string{":", "::", "x", ":nothing_of_this_name:", ":+1::+1:", " :+1:", ":+1::skin-tone-9:"} {
+		refused(t, none, errOf(f.AddReaction(t.Context(), ada, in(none))), chat.ErrInvalid)
+	}
 	must(t, "an older form", errOf(f.Store.Commit(t.Context(), chat.Change{
 		Stream: chat.RoomStream(room), ID: "old", At: f.Now(),
 		Op: chat.AddReaction{Reaction: chat.Reaction{No: 1, Emoji: "👍\ufe0f", User: ada.User.ID}}})))

@@ -229,5 +229,5 @@ type EditList struct {
 type ReactionInput struct {
 	Room  RoomID `json:"room" doc:"Id of the room"`
 	No    int64  `json:"no" doc:"Number of the message"`
-	Emoji string `json:"emoji" doc:"One emoji"`
+	Emoji string `json:"emoji" doc:"One emoji, or its short code, such as +1 or :tada:"`
 }

@@ -71,7 +71,7 @@ func (s *Service) UpdateAccount(ctx context.Context, who Caller, in UpdateAccoun
 
 // StatusInput is a new status.
 type StatusInput struct {
-	Emoji string `json:"emoji,omitempty" doc:"One emoji"`
+	Emoji string `json:"emoji,omitempty" doc:"One emoji, or its short code"`
 	Text  string `json:"text,omitempty" doc:"At most 100 characters; a status without both is none"`
 	Until string `json:"until,omitempty" doc:"Shown until then: a time as in RFC 3339; default until it is taken away"`
 }
@@ -84,7 +84,7 @@ func (s *Service) status(in StatusInput) (Status, error) {
 	}
 	if in.Emoji != "" {
 		var ok bool
-		if in.Emoji, ok = normalEmoji(in.Emoji); !ok {
+		if in.Emoji, ok = parseEmoji(in.Emoji); !ok {
 			return Status{}, invalid("status", "The icon of a status is a single emoji.")
 		}
 	}

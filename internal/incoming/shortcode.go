@@ -1,33 +1,12 @@
 package incoming
 
 import (
-	_ "embed"
 	"regexp"
 	"strings"
-	"sync"
 	"unicode/utf8"
+
+	"github.com/parley-chat/parley/internal/chat"
 )
-
-// shortcodes.txt is written by web/scripts/shortcodes.mjs.
-//
-//go:embed shortcodes.txt
-var shortcodeList string
-
-// shortcode is an emoji, and whether it comes in skin tones.
-type shortcode struct {
-	emoji string
-	tones bool
-}
-
-var shortcodes = sync.OnceValue(func() map[string]shortcode {
-	all := make(map[string]shortcode, 2000)
-	for line := range strings.Lines(shortcodeList) {
-		if f := strings.Fields(line); len(f) >= 2 {
-			all[f[0]] = shortcode{emoji: f[1], tones: len(f) > 2}
-		}
-	}
-	return all
-})
 
 var atShortcode = regexp.MustCompile(`^:([a-z0-9_+-]{1,60}):(?::skin-tone-([2-6]):)?`)
 
@@ -53,7 +32,7 @@ func emojis(text string) string {
 		if m[2] != "" {
 			tone = '\U0001F3FB' + rune(m[2][0]-'2')
 		}
-		if emoji, ok := emojiByName(m[1], tone); ok {
+		if emoji, ok := chat.EmojiByCode(m[1], tone); ok {
 			out.WriteString(text[done:i] + emoji)
 			codeEnd = i + len(m[0])
 			done = codeEnd
@@ -61,16 +40,4 @@ func emojis(text string) string {
 		}
 	}
 	return out.String() + text[done:]
-}
-
-// emojiByName returns the emoji of a short code, in a skin tone unless that is
-// 0.
-func emojiByName(name string, tone rune) (string, bool) {
-	code, ok := shortcodes()[name]
-	if !ok || tone == 0 || !code.tones {
-		return code.emoji, ok
-	}
-	_, size := utf8.DecodeRuneInString(code.emoji)
-	rest := strings.TrimPrefix(code.emoji[size:], "\uFE0F")
-	return code.emoji[:size] + string(tone) + rest, true
 }

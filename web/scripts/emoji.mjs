@@ -1,6 +1,7 @@
-// The emoji of each language of the client, from the emojibase-data package: their names, what they are found by, and the
-// short codes that GitHub and most chats know. One file a language, which the client loads when it is first needed.
+// The emoji of each language of the client, from the emojibase-data package: their names, what they are found by, and their
+// short codes. One file a language, which the client loads when it is first needed.
 import { createRequire } from 'node:module'
+import { codesOf } from './codes.mjs'
 
 const require = createRequire(import.meta.url)
 const languages = ['en', 'de', 'es', 'fr', 'it', 'ja', 'nl', 'pl', 'pt', 'zh']
@@ -9,13 +10,11 @@ const newest = 15
 const components = 2 // the group of skin tones and hair: parts, not emoji
 
 function file(language) {
-  const codes = require('emojibase-data/en/shortcodes/github.json')
-  const more = require('emojibase-data/en/shortcodes/emojibase.json')
   const { groups } = require(`emojibase-data/${language}/messages.json`)
   const emojis = require(`emojibase-data/${language}/data.json`)
     .filter((e) => e.group !== undefined && e.group !== components && e.version <= newest)
     .sort((a, b) => a.order - b.order)
-    .map((e) => [e.emoji, e.label, [codes[e.hexcode] ?? more[e.hexcode] ?? []].flat().join(' '), e.group, (e.tags ?? []).join(' ')])
+    .map((e) => [e.emoji, e.label, codesOf(e.hexcode).join(' '), e.group, (e.tags ?? []).join(' ')])
   const capital = (text) => text[0].toLocaleUpperCase(language) + text.slice(1)
   return JSON.stringify({ groups: groups.filter((g) => g.order !== components).map((g) => [g.order, capital(g.message)]), emojis })
 }

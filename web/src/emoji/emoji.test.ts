@@ -34,6 +34,19 @@ describe('the emoji', () => {
     const known = { '+1': '👍️', tada: '🎉', joy: '😂', heart: '❤️', rocket: '🚀', thinking: '🤔', fire: '🔥', eyes: '👀', white_check_mark: '✅️' }
     for (const [code, want] of Object.entries(known)) expect(en.byCode.get(code)?.emoji.replace('\uFE0F', ''), code).toBe(want.replace('\uFE0F', ''))
   })
+  it('have the codes that the server knows', () => {
+    const plain = (emoji: string) => emoji.replaceAll('\uFE0F', '')
+    const server = new Map(
+      readFileSync('../internal/chat/shortcodes.txt', 'utf8').trim().split('\n').map((line) => {
+        const [code, emoji] = line.split(' ')
+        return [code!, plain(emoji!)]
+      }),
+    )
+    const here = [...en.byCode].map(([code, { emoji }]) => [code, plain(emoji)])
+    expect(here.length).toBeGreaterThan(2000)
+    expect(here.filter(([code, emoji]) => server.get(code!) !== emoji)).toEqual([])
+    for (const e of en.all) expect(e.codes.length, e.emoji).toBeGreaterThan(0)
+  })
   it('are the same in every language, under other names', () => {
     expect(de.all.map((e) => e.emoji)).toEqual(en.all.map((e) => e.emoji))
     expect(de.byCode.get('rocket')?.label).toBe('Rakete')
