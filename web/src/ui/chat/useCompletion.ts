@@ -1,8 +1,10 @@
 import { type RefObject, useEffect, useState } from 'react'
-import { type Emojis, endedCode, loadEmojis, suggest, typedCode } from '../../emoji/emoji'
+import { type Emoji, type Emojis, endedCode, loadEmojis, suggest, typedCode } from '../../emoji/emoji'
+import { toned } from '../../emoji/tone'
 import { t, useLanguage } from '../../i18n'
 import { findCalls } from '../../markdown/calls'
 import { loadMembersOnce } from '../../store/actions'
+import { choices } from '../../store/choices'
 import { calledWords, typedCall } from '../../store/call'
 import { homeOf } from '../../store/gate'
 import { viewOf } from '../../store/room'
@@ -73,7 +75,7 @@ export function useCompletion(
   const ended = (value: string, caret: number) => {
     const code = endedCode(value, caret)
     const emoji = code && emojis?.byCode.get(code.code)
-    if (emoji) replace(code.from, caret, emoji.emoji)
+    if (emoji) replace(code.from, caret, inTone(emoji))
   }
   const pick = (offer: Offer) => {
     if (!typed) return
@@ -105,7 +107,10 @@ function written(value: string, caret: number): Typed | null {
 }
 
 const offers = (emojis: Emojis, code: string): Offer[] =>
-  suggest(emojis, code, shown).map((e) => ({ key: e.emoji, sign: e.emoji, text: `:${e.codes[0] ?? e.label}:`, hint: e.label, insert: `${e.emoji} ` }))
+  suggest(emojis, code, shown).map((e) => ({ key: e.emoji, sign: inTone(e), text: `:${e.codes[0] ?? e.label}:`, hint: e.label, insert: `${inTone(e)} ` }))
+
+/** An emoji as its writer wants it. */
+const inTone = (e: Emoji): string => toned(e.emoji, choices().tone ?? 0)
 
 /** Commands that begin so, and then those in which it stands elsewhere. */
 function orders(room: string, typed: string): Offer[] {

@@ -1,6 +1,7 @@
 import { Smile } from 'lucide-react'
 import { type ComponentType, useEffect, useRef, useState } from 'react'
 import { t } from '../../i18n'
+import { useChoices } from '../../store/choices'
 import { quickReactions } from '../../store/recent'
 import { toast } from '../../store/store'
 import { isTouch } from '../kit/hooks'
@@ -20,6 +21,7 @@ interface Props {
 
 /** Opens the emoji to choose from. */
 export function EmojiButton({ label = t('emoji.open'), sign, quick, onDone }: Props) {
+  useChoices() // the skin tone of the quick ones
   const [Picker, setPicker] = useState<Picker | null>(null)
   const [open, setOpen] = useState(false)
   const box = useRef<HTMLDivElement>(null)

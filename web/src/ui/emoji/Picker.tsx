@@ -1,12 +1,19 @@
 import { EmojiPicker } from 'frimousse'
 import { useLanguage, t } from '../../i18n'
 import { loadEmojis } from '../../emoji/emoji'
+import { hasTones, toned } from '../../emoji/tone'
+import { choose, useChoices } from '../../store/choices'
+
+/** As the library calls them; in the place of each its number here. */
+const tones = ['none', 'light', 'medium-light', 'medium', 'medium-dark', 'dark'] as const
+const toneNames = ['emoji.tones.0', 'emoji.tones.1', 'emoji.tones.2', 'emoji.tones.3', 'emoji.tones.4', 'emoji.tones.5'] as const
 
 /** All emoji, to look through and to search. In a file of its own, loaded when it is first opened. */
 export function Picker({ onPick }: { onPick: (emoji: string) => void }) {
   const language = useLanguage((l) => l.language)
+  const tone = useChoices().tone ?? 0
   return (
-    <EmojiPicker.Root className="emoji-picker" locale={language} columns={9} resolveEmojiData={resolve} onEmojiSelect={({ emoji }) => onPick(emoji)}>
+    <EmojiPicker.Root className="emoji-picker" locale={language} columns={9} skinTone={tones[tone]} resolveEmojiData={resolve} onEmojiSelect={({ emoji }) => onPick(emoji)}>
       <EmojiPicker.Search className="search" placeholder={t('emoji.search')} aria-label={t('emoji.search')} />
       <EmojiPicker.Viewport className="emoji-viewport">
         <EmojiPicker.Loading className="emoji-note">{t('app.loading')}</EmojiPicker.Loading>
@@ -32,9 +39,20 @@ export function Picker({ onPick }: { onPick: (emoji: string) => void }) {
           }}
         />
       </EmojiPicker.Viewport>
-      <p className="emoji-foot" aria-live="polite">
-        <EmojiPicker.ActiveEmoji>{({ emoji }) => (emoji ? `${emoji.emoji} ${emoji.label}` : t('emoji.hint'))}</EmojiPicker.ActiveEmoji>
-      </p>
+      <div className="emoji-foot">
+        <p aria-live="polite">
+          <EmojiPicker.ActiveEmoji>{({ emoji }) => (emoji ? `${emoji.emoji} ${emoji.label}` : t('emoji.hint'))}</EmojiPicker.ActiveEmoji>
+        </p>
+        <fieldset className="emoji-tones" onKeyDown={(e) => e.key !== 'Escape' && e.stopPropagation()}>
+          <legend className="visually-hidden">{t('emoji.tone')}</legend>
+          {toneNames.map((name, i) => (
+            <label key={name} title={t(name)}>
+              <input type="radio" name="emoji-tone" className="visually-hidden" checked={tone === i} aria-label={t(name)} onChange={() => choose({ tone: i })} />
+              <span aria-hidden="true">{toned('✋', i)}</span>
+            </label>
+          ))}
+        </fieldset>
+      </div>
     </EmojiPicker.Root>
   )
 }
@@ -45,12 +63,14 @@ const fromOne = (p: { 'aria-rowindex'?: number; 'aria-colindex'?: number }) => (
   ...(p['aria-colindex'] === undefined ? {} : { 'aria-colindex': p['aria-colindex'] + 1 }),
 })
 
+const inTones = (emoji: string) => ({ light: toned(emoji, 1), 'medium-light': toned(emoji, 2), medium: toned(emoji, 3), 'medium-dark': toned(emoji, 4), dark: toned(emoji, 5) })
+
 const resolve = async (locale: string) => {
   const { groups, all } = await loadEmojis(locale)
   return {
     locale,
     categories: groups,
-    emojis: all.map((e) => ({ emoji: e.emoji, label: e.label, category: e.group, version: 1, tags: [...e.tags, ...e.codes] })),
-    skinTones: { light: '', 'medium-light': '', medium: '', 'medium-dark': '', dark: '' },
+    emojis: all.map((e) => ({ emoji: e.emoji, label: e.label, category: e.group, version: 1, tags: [...e.tags, ...e.codes], ...(hasTones(e.emoji) ? { skins: inTones(e.emoji) } : {}) })),
+    skinTones: { light: '', 'medium-light': '', medium: '', 'medium-dark': '', dark: '' }, // the choice is named in the client's own words
   }
 }
