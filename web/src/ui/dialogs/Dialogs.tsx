@@ -1,4 +1,4 @@
-import { type ComponentProps, type ComponentType, useEffect, useState } from 'react'
+import { type ComponentProps, type ComponentType, useEffect, useRef, useState } from 'react'
 import { t } from '../../i18n'
 import { toast } from '../../store/toasts'
 import { Confirm } from './Confirm'
@@ -53,5 +53,28 @@ function Later({ open }: Rest) {
       gone = true
     }
   }, [])
+  useTypedAhead(Part !== null)
   return Part && <Part open={open} />
+}
+
+/** What is typed before a dialog is there goes into its first field, and not into what lies below. */
+function useTypedAhead(there: boolean): void {
+  const typed = useRef('')
+  useEffect(() => {
+    if (there) {
+      if (typed.current && document.activeElement?.matches('dialog :is(input, textarea)')) document.execCommand('insertText', false, typed.current)
+      return
+    }
+    const key = (e: KeyboardEvent) => {
+      if (e.ctrlKey || e.metaKey || e.altKey || e.isComposing) return
+      if (e.key === 'Escape') closeDialog()
+      else if (e.key === 'Backspace') typed.current = typed.current.slice(0, -1)
+      else if (e.key.length === 1) typed.current += e.key
+      else if (e.key !== 'Enter') return
+      e.preventDefault()
+      e.stopPropagation()
+    }
+    window.addEventListener('keydown', key, { capture: true })
+    return () => window.removeEventListener('keydown', key, { capture: true })
+  }, [there])
 }
