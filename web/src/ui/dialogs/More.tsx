@@ -1,6 +1,7 @@
 import { Browse } from './Browse'
 import { CreateRoom } from './CreateRoom'
 import { Edits } from './Edits'
+import { Forward } from './Forward'
 import { JumpTo } from './JumpTo'
 import { Keys } from './Keys'
 import { Invite } from './Invite'
@@ -39,6 +40,8 @@ export function More({ open }: { open: Exclude<Open, { kind: 'switcher' | 'confi
       return <Invite onClose={closeDialog} />
     case 'later':
       return <Later tab={open.tab} onClose={closeDialog} />
+    case 'forward':
+      return <Forward message={open.message} onClose={closeDialog} />
     case 'remind':
       return <Remind {...open} onClose={closeDialog} />
     case 'send-later':

@@ -1,38 +1,12 @@
 import { type KeyboardEvent, useEffect, useId, useMemo, useRef, useState } from 'react'
 import { formatNumber, t } from '../../i18n'
 import { explain } from '../../protocol/error'
-import type { RoomView } from '../../protocol/types'
 import { openDirect, openRoom } from '../../store/actions'
-import { fit, otherOf, listed, shownUnread, sortedPeople, titleOf } from '../../store/select'
-import type { State } from '../../store/state'
 import { toast, useChat } from '../../store/store'
+import { type Target, targets } from '../../store/targets'
 import { RoomFace } from '../chat/RoomFace'
 import { Dialog } from '../kit/Dialog'
 import { StatusMark } from '../people/Status'
-
-interface Target {
-  key: string
-  title: string
-  room?: RoomView
-  user: string
-  unread: number
-  recent: string
-  go: () => void
-}
-
-function targets(s: State): Target[] {
-  const rooms = listed(s).map<Target>((r) => ({
-    key: r.id, title: titleOf(s, r), room: r, user: otherOf(s, r), unread: shownUnread(s, r), recent: r.last?.at ?? r.joined_at, go: () => openRoom(r.id),
-  }))
-  const known = new Set(rooms.map((r) => r.user))
-  const people = sortedPeople(s)
-    .filter((u) => !known.has(u.id))
-    .map<Target>((u) => ({
-      key: u.id, title: u.name, user: u.id, unread: 0, recent: '',
-      go: () => void openDirect([u.id]).catch((err: unknown) => toast(explain(err))),
-    }))
-  return [...rooms, ...people]
-}
 
 /** Type a few letters, press Enter, and be there. */
 export function Switcher({ onClose }: { onClose: () => void }) {
@@ -42,22 +16,14 @@ export function Switcher({ onClose }: { onClose: () => void }) {
   const [at, setAt] = useState(0)
   const list = useRef<HTMLUListElement>(null)
   const left = useRef(false)
-  const found = useMemo(
-    () =>
-      targets(chat)
-        .map((to) => ({ to, score: fit(to.title, typed) }))
-        .filter((f) => f.score > 0)
-        .sort((a, b) => b.score - a.score || Number(a.to.room?.archived ?? false) - Number(b.to.room?.archived ?? false) || Math.sign(b.to.unread) - Math.sign(a.to.unread) || (a.to.recent < b.to.recent ? 1 : -1))
-        .slice(0, 40)
-        .map((f) => f.to),
-    [chat, typed],
-  )
+  const found = useMemo(() => targets(chat, typed), [chat, typed])
   useEffect(() => void list.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: 'nearest' }), [at])
   const go = (to: Target | undefined) => {
     if (!to) return
     left.current = true
     onClose()
-    to.go()
+    if (to.room) openRoom(to.room.id)
+    else void openDirect([to.user]).catch((err: unknown) => toast(explain(err)))
   }
   const keys = (e: KeyboardEvent) => {
     if (e.key === 'ArrowDown') setAt((at + 1) % Math.max(1, found.length))

@@ -1,5 +1,5 @@
 import { create } from 'zustand'
-import type { File, User } from '../../protocol/types'
+import type { File, Message, User } from '../../protocol/types'
 
 /** Which dialog is open, if any. */
 export type Open =
@@ -8,6 +8,7 @@ export type Open =
   | { kind: 'browse' }
   | { kind: 'invite' }
   | { kind: 'later'; tab?: 'saved' | 'reminders' | 'scheduled' }
+  | { kind: 'forward'; message: Message }
   | { kind: 'remind'; room: string; no: number }
   | { kind: 'send-later'; room: string; text: string; id?: string; at?: string; done?: () => void }
   | { kind: 'section'; id?: string; name?: string; room?: string }

@@ -10,16 +10,26 @@ interface Props {
   children: ReactNode
   align?: 'start' | 'end'
   onOpen?: () => void
+  /** Whether it is open, where something else opens it too. */
+  open?: boolean
+  onChange?: (open: boolean) => void
+  /** On a phone it lies at the foot of the window, above all else. */
+  sheet?: boolean
 }
 
 /** A menu under a button. Not modal: the modal kind writes style tags, which the page's policy forbids. */
-export function Menu({ trigger, children, align = 'end', onOpen }: Props) {
+export function Menu({ trigger, children, align = 'end', onOpen, open, onChange, sheet }: Props) {
   const dialog = useContext(InDialog)
+  const toggle = (to: boolean) => {
+    if (to) onOpen?.()
+    onChange?.(to)
+  }
   return (
-    <Radix.Root modal={false} dir={document.documentElement.dir === 'rtl' ? 'rtl' : 'ltr'} onOpenChange={(open) => open && onOpen?.()}>
+    <Radix.Root open={open} modal={false} dir={document.documentElement.dir === 'rtl' ? 'rtl' : 'ltr'} onOpenChange={toggle}>
       <Radix.Trigger asChild>{trigger}</Radix.Trigger>
+      {sheet && open && createPortal(<div className="sheet-back" />, dialog ?? document.body)}
       <Radix.Portal container={dialog}>
-        <Radix.Content className="menu" align={align} sideOffset={6} collisionPadding={8} loop>
+        <Radix.Content className={sheet ? 'menu sheet' : 'menu'} align={align} sideOffset={6} collisionPadding={8} loop>
           {children}
         </Radix.Content>
       </Radix.Portal>
@@ -96,6 +106,23 @@ export function MenuItem({ icon, danger, onSelect, children }: ItemProps) {
       {icon}
       <span>{children}</span>
     </Radix.Item>
+  )
+}
+
+interface RowProps {
+  items: { sign: string; label: string; onSelect: () => void }[]
+}
+
+/** A few items beside each other, each a sign. */
+export function MenuRow({ items }: RowProps) {
+  return (
+    <div className="menu-row" role="group">
+      {items.map((i) => (
+        <Radix.Item key={i.sign} className="menu-sign" aria-label={i.label} onSelect={i.onSelect}>
+          {i.sign}
+        </Radix.Item>
+      ))}
+    </div>
   )
 }
 

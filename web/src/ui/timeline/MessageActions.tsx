@@ -1,9 +1,11 @@
-import { Bell, Bookmark, BookmarkMinus, CircleUser, ClipboardCopy, Copy, MailOpen, Quote, MessageSquareReply, MoreHorizontal, Pencil, Pin, PinOff, Trash2 } from 'lucide-react'
+import { Bell, Bookmark, BookmarkMinus, CircleUser, ClipboardCopy, Copy, Forward, MailOpen, Quote, MessageSquareReply, MoreHorizontal, Pencil, Pin, PinOff, Trash2 } from 'lucide-react'
+import { useEffect } from 'react'
 import { t } from '../../i18n'
 import type { Message } from '../../protocol/types'
 import { loadMembersOnce } from '../../store/actions'
 import { deleteSoon } from '../../store/deletions'
-import { copyLink, copyMessage, deleteMessage, openThread, pinMessage, quote, startEdit, toggleReaction } from '../../store/marks'
+import { copyLink, copyMessage, deleteMessage, openThread, pinMessage, quote, startEdit, toggleReaction, useMarks } from '../../store/marks'
+import { quickReactions } from '../../store/recent'
 import { toggleSaved, useSaved } from '../../store/later'
 import { markUnread } from '../../store/unread'
 import { homeOf } from '../../store/gate'
@@ -15,7 +17,9 @@ import { EmojiButton } from '../emoji/EmojiButton'
 import { InRoom, useModerates } from '../chat/InRoom'
 import { openPerson } from '../chat/person'
 import { useMayWrite } from '../chat/useGate'
-import { Menu, MenuItem, MenuLine, MenuText } from '../kit/Menu'
+import { useMedia } from '../kit/hooks'
+import { useLayer } from '../kit/layers'
+import { Menu, MenuItem, MenuLine, MenuRow, MenuText } from '../kit/Menu'
 
 /** What one can do with a message: shown beside it while one points at it or has the focus in it. */
 export function MessageActions({ message }: { message: Message }) {
@@ -29,10 +33,17 @@ export function MessageActions({ message }: { message: Message }) {
   const moderate = useChat((s) => home !== undefined && mayModerate(s, home))
   const author = useChat((s) => nameOf(s, message.from))
   const moderates = useModerates(home?.id ?? '', message.from)
+  const place = `${message.room}/${message.no}`
+  const open = useMarks((m) => m.menu === place)
+  const setOpen = (to: boolean) => useMarks.setState({ menu: to ? place : null })
+  useEffect(() => () => useMarks.setState((m) => (m.menu === place ? { menu: null } : m)), [place])
+  const touch = useMedia('(pointer: coarse)')
+  useLayer(open && touch, 'message', () => setOpen(false))
+  const mayReply = !inThread && (write || message.thread !== undefined)
   return (
     <div className="message-actions" role="toolbar" aria-label={t('message.actions')}>
       {write && <EmojiButton quick label={t('message.react')} onDone={(emoji) => emoji && void toggleReaction(message, emoji)} />}
-      {!inThread && (write || message.thread) && (
+      {mayReply && (
         <button className="icon-button" aria-label={t('message.reply')} title={t('message.reply')} onClick={() => void openThread(message)}>
           <MessageSquareReply size={17} />
         </button>
@@ -43,6 +54,9 @@ export function MessageActions({ message }: { message: Message }) {
         </button>
       )}
       <Menu
+        open={open}
+        onChange={setOpen}
+        sheet={touch}
         onOpen={() => moderates && loadMembersOnce(home!.id)}
         trigger={
           <button className="icon-button" aria-label={t('message.more')}>
@@ -50,6 +64,24 @@ export function MessageActions({ message }: { message: Message }) {
           </button>
         }
       >
+        {touch && (
+          <>
+            {write && <MenuRow items={quickReactions().map((emoji) => ({ sign: emoji, label: t('message.reactWith', { emoji }), onSelect: () => void toggleReaction(message, emoji) }))} />}
+            {mayReply && (
+              <MenuItem icon={<MessageSquareReply size={16} />} onSelect={() => void openThread(message)}>
+                {t('message.reply')}
+              </MenuItem>
+            )}
+            {mine && write && (
+              <MenuItem icon={<Pencil size={16} />} onSelect={() => startEdit(message)}>
+                {t('message.edit')}
+              </MenuItem>
+            )}
+          </>
+        )}
+        <MenuItem icon={<Forward size={16} className="flip" />} onSelect={() => openDialog({ kind: 'forward', message })}>
+          {t('forward.action')}
+        </MenuItem>
         <MenuItem icon={<Copy size={16} />} onSelect={() => void copyLink(message)}>
           {t('message.copyLink')}
         </MenuItem>

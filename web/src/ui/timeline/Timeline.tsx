@@ -17,6 +17,7 @@ import { buildRows } from './rows'
 import { RowView } from './RowView'
 import { useScrollPlace } from './scroll'
 import { Skeleton } from './Skeleton'
+import { useTouch } from './touch'
 
 /** A room's messages, from wherever one is to as far as one scrolls. */
 export function Timeline({ room }: { room: RoomView }) {
@@ -122,6 +123,7 @@ export function Timeline({ room }: { room: RoomView }) {
 
   const news = useNews(timeline, me)
   useStops(box)
+  useTouch(box, id)
   const toNewest = () => {
     if (timeline?.moreNewer) void load(id, 'replace').then(toEnd)
     else toEnd()
