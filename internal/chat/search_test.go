@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"github.com/parley-chat/parley/internal/chat"
 	"github.com/parley-chat/parley/internal/chat/chattest"
 )
@@ -240,4 +242,28 @@ func TestSearchIndex(t *testing.T) {
 		chat.ErrUnavailable) {
 		t.Error(err)
 	}
+}
+
+// TestPhrasesAsAPlainScan: a search without an index finds what reading all
+// texts finds.
+func TestPhrasesAsAPlainScan(t *testing.T) {
+	f := newFixture(t, func(cfg *chat.Config) { cfg.Limits = chattest.Unlimited() })
+	ann := f.Person("Ann", chat.RoleMember)
+	room := f.Room(ann, chat.Private)
+	var texts []string // newest first
+	rapid.Check(t, func(r *rapid.T) {
+		text := f.Say(ann, room, chattest.Text(r)).Text
+		texts = append([]string{text}, texts...)
+		query, wanted := chattest.Query(r)
+		var want []string
+		for _, text := range texts {
+			if wanted(text) {
+				want = append(want, text)
+			}
+		}
+		f.Wait(time.Millisecond)
+		if found := f.search(ann, chat.SearchInput{Text: query, Room: room}); !slices.Equal(found, want) {
+			r.Fatalf("%q finds %q, want %q", query, found, want)
+		}
+	})
 }

@@ -16,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/chat/chattest"
 )
 
 func TestDocument(t *testing.T) {
@@ -254,6 +255,46 @@ func TestPhrases(t *testing.T) {
 	} {
 		x.eventually(query, a, want)
 	}
+}
+
+// TestPhrasesAsAPlainScan: the index finds what reading all texts finds.
+func TestPhrasesAsAPlainScan(t *testing.T) {
+	c, err := open(filepath.Join(t.TempDir(), "x.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.close()
+	if err := c.script(searchSchema); err != nil {
+		t.Fatal(err)
+	}
+	var texts []string
+	rapid.Check(t, func(r *rapid.T) {
+		texts = append(texts, chattest.Text(r))
+		id := int64(len(texts))
+		if _, err := c.exec("INSERT INTO words (rowid, text) VALUES (?, ?)", id,
+			document(texts[id-1])); err != nil {
+			r.Fatal(err)
+		}
+		query, wanted := chattest.Query(r)
+		match := expression((&chat.Query{Text: query}).Terms())
+		if match == "" {
+			return
+		}
+		found, err := many(c, func(r row) int64 { return r.num(0) },
+			"SELECT rowid FROM words WHERE words MATCH ? ORDER BY rowid", match)
+		if err != nil {
+			r.Fatalf("%q as %s: %v", query, match, err)
+		}
+		var want []int64
+		for i, text := range texts {
+			if wanted(text) {
+				want = append(want, int64(i+1))
+			}
+		}
+		if !slices.Equal(found, want) {
+			r.Fatalf("%q as %s finds %v, want %v of %q", query, match, found, want, texts)
+		}
+	})
 }
 
 // TestSearchesKeepToThemselves: however many searches wait for the index,
