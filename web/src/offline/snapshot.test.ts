@@ -42,4 +42,13 @@ describe('what is kept to be read without a connection', () => {
     expect(second.chat.timelines.b).toBeUndefined()
     expect(snapshot(info, state([room('a', 5, '2026-01-01')], {}, 'other'), first).chat.timelines).toEqual({})
   })
+  it.each([
+    ['another history', { epoch: 'f', seq: 9 }],
+    ['a backup', { epoch: 'e', seq: 4 }],
+    ['a backup that went on as far', { epoch: 'e', seq: 5, id: 'other' }],
+  ])('mixes nothing with %s', (_, position) => {
+    const first = snapshot(info, state([room('a', 5, '2026-01-01')], { a: timeline(run('a', 1, 5)) }), null)
+    const second = snapshot(info, state([room('a', position.seq, '2026-01-01', { position })], {}), first)
+    expect(second.chat.timelines).toEqual({})
+  })
 })

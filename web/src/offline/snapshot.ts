@@ -3,7 +3,7 @@
 
 import type { State, Timeline } from '../store/state'
 import { kept } from '../protocol/base'
-import type { ServerInfo } from '../protocol/types'
+import type { RoomView, ServerInfo } from '../protocol/types'
 
 export interface Snapshot {
   format: 1
@@ -20,12 +20,12 @@ export function snapshot(info: ServerInfo, s: State, before: Snapshot | null): S
   const newest = Object.values(s.rooms)
     .sort((a, b) => ((a.last?.at ?? a.joined_at) < (b.last?.at ?? b.joined_at) ? 1 : -1))
     .slice(0, mostRooms)
-  const old = before?.chat.me.id === s.me.id ? before.chat.timelines : {}
+  const old = before?.chat.me.id === s.me.id ? before.chat : null
   const timelines: Record<string, Timeline> = {}
   for (const room of newest) {
     if (Object.keys(timelines).length === mostTimelines) break
     const t = s.timelines[room.id]
-    const from = t && !t.moreNewer ? t : old[room.id]
+    const from = t && !t.moreNewer ? t : old && goesOn(old.rooms[room.id], room) ? old.timelines[room.id] : undefined
     if (!from) continue
     const left = from.messages.filter((m) => m.no > (room.trimmed ?? 0)) // what is deleted there does not live on here
     const messages = left.slice(-mostMessages)
@@ -41,6 +41,13 @@ export function snapshot(info: ServerInfo, s: State, before: Snapshot | null): S
       online: {}, members: {}, notices: {}, typing: {}, changes: {}, stale: {}, dropped: {},
     },
   }
+}
+
+/** Whether a room is the one that was kept, later. Data from a backup, or of another server behind this address, are not. */
+function goesOn(old: RoomView | undefined, room: RoomView): boolean {
+  if (!old || old.position.epoch !== room.position.epoch) return false
+  const { seq, id } = old.position
+  return seq < room.position.seq || (seq === room.position.seq && id === room.position.id)
 }
 
 /** Opens this browser's small store. */
