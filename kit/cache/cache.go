@@ -87,6 +87,11 @@ type Options[V any] struct {
 	// until then the local layer may be as late.
 	Heartbeat time.Duration
 
+	// Tracker is shared with other caches on the same client, so that all of
+	// them take one connection to each node. Nil means one of the cache's own.
+	// With one, Heartbeat is the tracker's and must be 0 here.
+	Tracker *Tracker
+
 	// LoadTimeout bounds a loader, and is how long its lease on the key holds;
 	// 0 means 10 s. It is also how long others wait for a process that died
 	// while loading.
@@ -129,7 +134,8 @@ type Cache[V any] struct {
 	process string
 	tokens  atomic.Uint64
 	local   *local[V]
-	track   *tracker
+	track   *Tracker
+	ear     *listener // its part of the tracker
 	n       counters
 
 	ctx    context.Context // ends at Close
@@ -137,7 +143,7 @@ type Cache[V any] struct {
 
 	mu         sync.Mutex
 	closed     bool
-	wg         sync.WaitGroup // loads, refreshes, the tracker; added to under mu while not closed
+	wg         sync.WaitGroup // loads and refreshes; added to under mu while not closed
 	flights    map[string]*flight[V]
 	refreshing map[string]struct{}
 
@@ -166,6 +172,9 @@ func New[V any](client rueidis.Client, opt Options[V]) (*Cache[V], error) {
 		opt.LoadTimeout < 0 || opt.RetryRefresh < 0 || opt.Timeout < 0:
 		return nil, fmt.Errorf("cache %s: negative option", opt.Name)
 	}
+	if opt.Tracker != nil && (opt.Tracker.client != client || opt.Heartbeat != 0) {
+		return nil, fmt.Errorf("cache %s: the tracker has a client and a heartbeat of its own", opt.Name)
+	}
 	setDefault(&opt.LocalTTL, time.Minute)
 	setDefault(&opt.Heartbeat, time.Second)
 	setDefault(&opt.LoadTimeout, 10*time.Second)
@@ -190,22 +199,22 @@ func New[V any](client rueidis.Client, opt Options[V]) (*Cache[V], error) {
 		c.codec = JSON[V]{}
 	}
 	var err error
-	if c.local, err = newLocal[V](opt.LocalSize, c.entryPrefix); err != nil {
+	if c.local, err = newLocal[V](opt.LocalSize, opt.Name+":"); err != nil {
 		return nil, fmt.Errorf("cache %s: local layer: %w", opt.Name, err)
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
-	lease := 3 * opt.Heartbeat
-	c.track = &tracker{
-		client:  client,
-		prefix:  opt.Name + ":",
-		beat:    opt.Heartbeat,
-		timeout: opt.Heartbeat,
-		kick:    make(chan struct{}, 1),
-		onPush:  c.local.pushed,
-		onLive: func(sent time.Time) {
+	c.track = opt.Tracker
+	if c.track == nil {
+		c.track = NewTracker(client, opt.Heartbeat)
+	}
+	lease := 3 * c.track.beat
+	c.ear = &listener{
+		prefix: opt.Name + ":",
+		push:   c.local.pushed,
+		live: func(sent time.Time) {
 			c.local.liveUntil.Store(int64(sent.Add(lease).Sub(c.local.start)))
 		},
-		onDown: func(err error) {
+		down: func(err error) {
 			c.local.liveUntil.Store(0)
 			c.local.drop()
 			c.n.localDropped.Add(1)
@@ -214,7 +223,7 @@ func New[V any](client rueidis.Client, opt Options[V]) (*Cache[V], error) {
 			}
 		},
 	}
-	c.wg.Go(func() { c.track.run(c.ctx) })
+	c.track.add(c.ear)
 	return c, nil
 }
 
@@ -232,6 +241,10 @@ func (c *Cache[V]) Close() {
 	c.closed = true
 	c.mu.Unlock()
 	c.cancel()
+	c.track.remove(c.ear)
+	if c.opt.Tracker == nil {
+		c.track.Close()
+	}
 	c.wg.Wait()
 	c.local.liveUntil.Store(0)
 	c.local.drop()

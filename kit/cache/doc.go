@@ -38,14 +38,15 @@
 // # The local layer
 //
 // With [Options.LocalSize] the process remembers decoded values. One connection
-// for each cache and node asks Redis to push every key of the namespace that
-// changes (CLIENT TRACKING in broadcast mode). What was read is remembered only
-// if no push came since before it was asked for, so that a push cannot overtake
-// the value that it is about. When such a connection is lost the whole layer is
-// void at once; one that dies without a sign is noticed within three times
-// [Options.Heartbeat], and a failover that leaves it standing within one. It
-// needs RESP3 and the permission for CLIENT TRACKING; without them the layer
-// stays empty, OnError is told and waiters look again with a growing pause.
+// for each node, shared by the caches that share a [Tracker], asks Redis to
+// push every key of the namespace that changes (CLIENT TRACKING in broadcast
+// mode). What was read is remembered only if no push came since before it was
+// asked for, so that a push cannot overtake the value that it is about. When
+// such a connection is lost the whole layer is void at once; one that dies
+// without a sign is noticed within three times [Options.Heartbeat], and a
+// failover that leaves it standing within one. It needs RESP3 and the
+// permission for CLIENT TRACKING; without them the layer stays empty, OnError
+// is told and waiters look again with a growing pause.
 //
 // Each write in the namespace is pushed to each process: about a key's length
 // in bytes. That is meant for tens of processes, not for thousands.

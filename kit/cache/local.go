@@ -23,7 +23,7 @@ const shardCount = 256
 type local[V any] struct {
 	entries *otter.Cache[string, *localEntry[V]] // by the caller's key; nil when off
 	gens    *otter.Cache[string, localGen]       // by the Redis key of the generation
-	prefix  string                               // of entries in Redis
+	prefix  string                               // of everything in Redis
 
 	// epoch changes when pushes may have been missed: everything of an older
 	// epoch is void at once, however large the layer is.
@@ -238,7 +238,11 @@ func (l *local[V]) pushed(keys []rueidis.RedisMessage) {
 		if err != nil {
 			continue
 		}
-		if key, ok := strings.CutPrefix(full, l.prefix); ok {
+		rest, ok := strings.CutPrefix(full, l.prefix)
+		if !ok {
+			continue // another cache's
+		}
+		if key, ok := strings.CutPrefix(rest, "e:"); ok {
 			l.forget(key)
 		} else {
 			l.forgetGeneration(full)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,39 +14,114 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// tracker keeps one connection to every node that the client talks to, with
-// CLIENT TRACKING in broadcast mode for the cache's prefix: Redis itself then
-// says which key changed, expired or was evicted, whoever did it. One goroutine
-// owns the connections.
-type tracker struct {
-	client  rueidis.Client
-	prefix  string
-	beat    time.Duration // between proofs of life
-	timeout time.Duration
+// A Tracker learns from Redis which keys change, for all caches that it is
+// given to in [Options.Tracker]: one connection to every node that the client
+// talks to, with CLIENT TRACKING in broadcast mode for the caches' prefixes.
+// Redis itself then says which key changed, expired or was evicted, whoever did
+// it. A cache without one has a tracker of its own. Close it after its caches.
+type Tracker struct {
+	client rueidis.Client
+	beat   time.Duration // between proofs of life
 
-	onPush func([]rueidis.RedisMessage) // nil: everything
-	onLive func(sent time.Time)         // every connection answered a ping sent then
-	onDown func(err error)              // pushes may be missed from now on
+	kick   chan struct{} // something changed: look now
+	addrs  atomic.Pointer[map[string]bool]
+	links  map[string]*link // owned by run
+	wg     sync.WaitGroup
+	cancel context.CancelFunc
+	done   chan struct{} // closed when run has returned
 
-	kick  chan struct{} // something changed: look now
-	addrs atomic.Pointer[map[string]bool]
-	links map[string]*link // owned by run
-	wg    sync.WaitGroup
+	mu        sync.Mutex  // orders what listeners are told
+	listeners []*listener // replaced, never changed
+	losses    uint64
+}
 
-	mu     sync.Mutex // orders onLive and onDown
-	losses atomic.Uint64
+// listener is a cache's part of a tracker. Its functions are quick and do not
+// call the tracker.
+type listener struct {
+	prefix string
+	push   func([]rueidis.RedisMessage) // nil: everything
+	live   func(sent time.Time)         // every connection answered a ping sent then
+	down   func(err error)              // pushes may be missed from now on
+}
+
+// NewTracker returns a tracker on client, which stays the caller's. Heartbeat
+// is that of Options; 0 means 1 s. It does not wait for Redis.
+func NewTracker(client rueidis.Client, heartbeat time.Duration) *Tracker {
+	if heartbeat <= 0 {
+		heartbeat = time.Second
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	t := &Tracker{client: client, beat: heartbeat, kick: make(chan struct{}, 1),
+		links: make(map[string]*link), cancel: cancel, done: make(chan struct{})}
+	go t.run(ctx)
+	return t
+}
+
+// Close ends the connections. The caches that still have it go on without their
+// local layers.
+func (t *Tracker) Close() {
+	t.cancel()
+	<-t.done
+	t.lose(errors.New("the tracker is closed"))
+}
+
+func (t *Tracker) add(l *listener) {
+	t.mu.Lock()
+	t.listeners = append(slices.Clone(t.listeners), l)
+	t.mu.Unlock()
+	t.look()
+}
+
+func (t *Tracker) remove(l *listener) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.listeners = slices.DeleteFunc(slices.Clone(t.listeners), func(x *listener) bool { return x == l })
+}
+
+// pushed passes on what one connection was told.
+func (t *Tracker) pushed(keys []rueidis.RedisMessage) {
+	t.mu.Lock()
+	listeners := t.listeners
+	t.mu.Unlock()
+	for _, l := range listeners {
+		l.push(keys)
+	}
 }
 
 // link is one tracking connection.
 type link struct {
-	client rueidis.DedicatedClient
-	lost   atomic.Bool
-	end    chan struct{} // closed when we close it
+	client   rueidis.DedicatedClient
+	prefixes []string // asked for; none begins another
+	lost     atomic.Bool
+	end      chan struct{} // closed when we close it
+}
+
+// covers reports whether a prefix is asked for, by itself or with a shorter
+// one.
+func (l *link) covers(prefix string) bool {
+	return slices.ContainsFunc(l.prefixes, func(p string) bool { return strings.HasPrefix(prefix, p) })
+}
+
+// shortest returns the prefixes of all listeners but those that begin with
+// another: Redis refuses prefixes that overlap.
+func shortest(listeners []*listener) []string {
+	var all []string
+	for _, l := range listeners {
+		all = append(all, l.prefix)
+	}
+	slices.Sort(all)
+	var shortest []string
+	for _, p := range all {
+		if n := len(shortest); n == 0 || !strings.HasPrefix(p, shortest[n-1]) {
+			shortest = append(shortest, p)
+		}
+	}
+	return shortest
 }
 
 // run returns when ctx is done and every connection is given back.
-func (t *tracker) run(ctx context.Context) {
-	t.links = make(map[string]*link)
+func (t *Tracker) run(ctx context.Context) {
+	defer close(t.done)
 	defer func() {
 		for addr := range t.links {
 			t.close(addr)
@@ -83,21 +160,38 @@ func (t *tracker) run(ctx context.Context) {
 
 // round brings the connections in line with the client's nodes, and has every
 // one answer a ping.
-func (t *tracker) round(ctx context.Context) error {
+func (t *Tracker) round(ctx context.Context) error {
+	t.mu.Lock()
+	listeners := t.listeners
+	t.mu.Unlock()
+	if len(listeners) == 0 {
+		return nil
+	}
+	prefixes := shortest(listeners)
 	sent := time.Now()
 	nodes := t.client.Nodes()
 	for addr, l := range t.links {
-		if _, ok := nodes[addr]; ok && !l.lost.Load() {
-			continue
-		}
-		t.close(addr)
-		if !l.lost.Load() {
+		_, ok := nodes[addr]
+		overlap := slices.ContainsFunc(l.prefixes, func(asked string) bool {
+			return !slices.Contains(prefixes, asked) &&
+				slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(asked, p) })
+		})
+		switch {
+		case l.lost.Load():
+			t.close(addr)
+		case !ok:
 			// A failover may leave the connection to the old master standing.
 			// What was read there says nothing about the new one.
+			t.close(addr)
 			t.lose(fmt.Errorf("%s is no node of the client any more", addr))
+		case overlap:
+			t.close(addr)
+			t.lose(errors.New("a cache came whose name begins another's"))
 		}
 	}
-	losses := t.losses.Load()
+	t.mu.Lock()
+	losses := t.losses
+	t.mu.Unlock()
 	type outcome struct {
 		addr string
 		link *link
@@ -112,9 +206,9 @@ func (t *tracker) round(ctx context.Context) error {
 		o := &outcomes[i]
 		wg.Go(func() {
 			if o.link == nil {
-				o.link, o.err = t.open(ctx, nodes[o.addr])
+				o.link, o.err = t.open(ctx, nodes[o.addr], prefixes)
 			} else {
-				o.err = t.ping(ctx, o.link)
+				o.err = t.prove(ctx, o.link, prefixes)
 			}
 		})
 	}
@@ -137,40 +231,41 @@ func (t *tracker) round(ctx context.Context) error {
 	t.addrs.Store(&addrs)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.losses.Load() != losses {
+	if t.losses != losses {
 		return errors.New("a tracking connection was lost meanwhile")
 	}
-	t.onLive(sent)
+	for _, l := range listeners {
+		l.live(sent)
+	}
 	return nil
 }
 
-// lose says that pushes may be missed. Under the same lock as onLive, so that a
+// lose says that pushes may be missed. Under the same lock as live, so that a
 // round that began before the loss cannot declare the connections whole after
 // it.
-func (t *tracker) lose(err error) {
+func (t *Tracker) lose(err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.losses.Add(1)
-	t.onDown(err)
+	t.losses++
+	for _, l := range t.listeners {
+		l.down(err)
+	}
 }
 
-func (t *tracker) open(ctx context.Context, node rueidis.Client) (*link, error) {
+func (t *Tracker) open(ctx context.Context, node rueidis.Client, prefixes []string) (*link, error) {
 	client, release := node.Dedicate()
-	ctx, cancel := context.WithTimeout(ctx, t.timeout)
+	ctx, cancel := context.WithTimeout(ctx, t.beat)
 	defer cancel()
-	lost := client.SetOnInvalidations(t.onPush)
+	lost := client.SetOnInvalidations(t.pushed)
 	// The client turned tracking on in another mode when it connected, and
 	// Redis switches modes only by way of off.
-	for _, r := range client.DoMulti(ctx,
-		client.B().ClientTracking().Off().Build(),
-		client.B().ClientTracking().On().Prefix().Prefix(t.prefix).Bcast().Build(),
-	) {
+	for _, r := range client.DoMulti(ctx, client.B().ClientTracking().Off().Build(), ask(client, prefixes)) {
 		if err := r.Error(); err != nil {
 			t.wg.Go(func() { client.Close(); release() })
 			return nil, err
 		}
 	}
-	l := &link{client: client, end: make(chan struct{})}
+	l := &link{client: client, prefixes: prefixes, end: make(chan struct{})}
 	t.wg.Go(func() {
 		var err error
 		select {
@@ -196,16 +291,31 @@ func orClosed(err error) error {
 	return err
 }
 
-func (t *tracker) ping(ctx context.Context, l *link) error {
+// ask builds the command that has Redis push the keys with these prefixes, too.
+func ask(client rueidis.DedicatedClient, prefixes []string) rueidis.Completed {
+	args := []string{"TRACKING", "ON", "BCAST"}
+	for _, p := range prefixes {
+		args = append(args, "PREFIX", p)
+	}
+	return client.B().Arbitrary("CLIENT").Args(args...).Build()
+}
+
+// prove has a connection answer, and asks it for the prefixes that are new.
+func (t *Tracker) prove(ctx context.Context, l *link, prefixes []string) error {
 	if l.lost.Load() {
 		return rueidis.ErrClosing
 	}
-	ctx, cancel := context.WithTimeout(ctx, t.timeout)
+	ctx, cancel := context.WithTimeout(ctx, t.beat)
 	defer cancel()
-	return l.client.Do(ctx, l.client.B().Ping().Build()).Error()
+	added := slices.DeleteFunc(slices.Clone(prefixes), l.covers)
+	if len(added) == 0 {
+		return l.client.Do(ctx, l.client.B().Ping().Build()).Error()
+	}
+	l.prefixes = append(slices.Clone(l.prefixes), added...)
+	return l.client.Do(ctx, ask(l.client, added)).Error()
 }
 
-func (t *tracker) close(addr string) {
+func (t *Tracker) close(addr string) {
 	if l := t.links[addr]; l != nil {
 		delete(t.links, addr)
 		close(l.end)
@@ -213,7 +323,7 @@ func (t *tracker) close(addr string) {
 }
 
 // look makes run look at the nodes soon.
-func (t *tracker) look() {
+func (t *Tracker) look() {
 	select {
 	case t.kick <- struct{}{}:
 	default:
@@ -221,7 +331,7 @@ func (t *tracker) look() {
 }
 
 // covers says whether every node that the client may have read from is tracked.
-func (t *tracker) covers() bool {
+func (t *Tracker) covers() bool {
 	if t.client.Mode() == rueidis.ClientModeStandalone {
 		return true
 	}
