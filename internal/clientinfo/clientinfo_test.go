@@ -144,6 +144,12 @@ func TestCheckOrigin(t *testing.T) {
 		{"chat.example", "http://user@chat.example", "", false, false},
 		{"chat.example", "file://", "", false, false},
 		{"chat.example", "https://app.example.evil", "", true, false},
+		{"chat.example", "https://sub.app.example", "", true, false},
+		{"chat.example", "http://app.example", "", false, false},
+		{"chat.example", "HTTPS://APP.EXAMPLE", "", true, false},
+		{"chat.example:8080", "http://chat.example", "", false, false},
+		{"127.0.0.1:8080", "http://localhost:8080", "", false, false},
+		{"chat.example", "http://chat.example, http://evil.example", "", false, false},
 	} {
 		r := request("192.0.2.1:5")
 		r.Host = c.host
@@ -168,6 +174,15 @@ func TestCheckOrigin(t *testing.T) {
 	r := request("192.0.2.1:5", "Origin", "https://evil.example")
 	if err := policy().CheckOrigin(r, false); !errors.Is(err, chat.ErrForbidden) {
 		t.Errorf("a foreign page without a cookie: %v", err)
+	}
+	// An empty origin, or two, is none that is allowed.
+	for _, origins := range [][]string{{""}, {"http://chat.example", "https://evil.example"}} {
+		r.Header["Origin"] = origins
+		for _, cookie := range []bool{true, false} {
+			if err := policy().CheckOrigin(r, cookie); !errors.Is(err, chat.ErrForbidden) {
+				t.Errorf("origins %q, cookie %v: %v", origins, cookie, err)
+			}
+		}
 	}
 	// Browsers send an Origin with every upgrade.
 	r = request("192.0.2.1:5", "Sec-Fetch-Site", "same-origin", "Upgrade", "websocket")

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/websocket/wstest"
 )
 
 const socketPath = "/socket.io/?EIO=4&transport=polling"
@@ -22,31 +23,31 @@ type poller struct {
 
 // poll opens a socket with the client's cookies, and connects it.
 func (c *client) poll() *poller {
-	c.f.t.Helper()
+	c.f.T.Helper()
 	res, got := c.do("GET", socketPath, nil)
 	var hello struct{ SID string }
 	if res.StatusCode != 200 || json.Unmarshal([]byte(strings.TrimPrefix(got, "0")), &hello) != nil {
-		c.f.t.Fatalf("opening: %s %s", res.Status, got)
+		c.f.T.Fatalf("opening: %s %s", res.Status, got)
 	}
 	p := &poller{c: c, path: socketPath + "&sid=" + hello.SID}
 	p.send("40")
 	if got := p.next(); !strings.HasPrefix(got, `40{"sid"`) {
-		c.f.t.Fatalf("connecting: %s", got)
+		c.f.T.Fatalf("connecting: %s", got)
 	}
 	return p
 }
 
 func (p *poller) send(packets ...string) {
-	p.c.f.t.Helper()
+	p.c.f.T.Helper()
 	if res, got := p.c.do("POST", p.path, strings.Join(packets, "\x1e"), "Content-Type",
 		"text/plain;charset=UTF-8"); res.StatusCode != 200 {
-		p.c.f.t.Fatalf("sending: %s %s", res.Status, got)
+		p.c.f.T.Fatalf("sending: %s %s", res.Status, got)
 	}
 }
 
 // next returns the next packet other than pings.
 func (p *poller) next() string {
-	p.c.f.t.Helper()
+	p.c.f.T.Helper()
 	for {
 		for len(p.waiting) > 0 {
 			packet := p.waiting[0]
@@ -58,7 +59,7 @@ func (p *poller) next() string {
 		}
 		res, got := p.c.do("GET", p.path, nil)
 		if res.StatusCode != 200 {
-			p.c.f.t.Fatalf("polling: %s %s", res.Status, got)
+			p.c.f.T.Fatalf("polling: %s %s", res.Status, got)
 		}
 		p.waiting = strings.Split(got, "\x1e")
 	}
@@ -66,14 +67,14 @@ func (p *poller) next() string {
 
 // until returns what came up to a packet that begins so.
 func (p *poller) until(head string) (before []string) {
-	p.c.f.t.Helper()
-	for deadline := time.Now().Add(patience); ; {
+	p.c.f.T.Helper()
+	for deadline := time.Now().Add(wstest.Patience); ; {
 		got := p.next()
 		if strings.HasPrefix(got, head) {
 			return before
 		}
 		if before = append(before, got); time.Now().After(deadline) {
-			p.c.f.t.Fatalf("waited in vain for %s, got %q", head, before)
+			p.c.f.T.Fatalf("waited in vain for %s, got %q", head, before)
 		}
 	}
 }
@@ -108,7 +109,7 @@ func TestSocketOrigins(t *testing.T) {
 
 // TestFlood has a socket send more than it may.
 func TestFlood(t *testing.T) {
-	f := newFixture(t, func(s *settings) { s.live.MaxFrames = 10 })
+	f := newFixture(t, func(s *settings) { s.Live.MaxFrames = 10 })
 	p := f.person("Ada", "").poll()
 	var events []string
 	for i := range 30 {
@@ -153,7 +154,7 @@ func TestSessionsEnd(t *testing.T) {
 	p.until("41")
 
 	f = newFixture(t, func(s *settings) {
-		s.chat.SessionIdle, s.chat.SessionMax = 2*time.Second,
+		s.Chat.SessionIdle, s.Chat.SessionMax = 2*time.Second,
 			2*time.Second
 	})
 	p = f.person("Ada", "").poll()

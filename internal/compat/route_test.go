@@ -210,7 +210,7 @@ func TestRoutes(t *testing.T) {
 // sign-up is not open.
 func TestLogIn(t *testing.T) {
 	for _, signUp := range []chat.SignUp{chat.SignUpOpen, chat.SignUpInvite, chat.SignUpClosed} {
-		f := newFixture(t, func(s *settings) { s.chat.SignUp = signUp })
+		f := newFixture(t, func(s *settings) { s.Chat.SignUp = signUp })
 		if _, err := f.AddUser(t.Context(), "Ada", "password123", chat.RoleMember, ""); err != nil {
 			t.Fatal(err)
 		}
@@ -340,8 +340,8 @@ func TestOrigins(t *testing.T) {
 // TestLimits has the domain's limits hold here too.
 func TestLimits(t *testing.T) {
 	f := newFixture(t, func(s *settings) {
-		s.chat.Limits.Calls = chat.Rate{Limit: 8, Window: time.Hour}
-		s.chat.Limits.Guesses = chat.Rate{Limit: 3, Window: time.Hour}
+		s.Chat.Limits.Calls = chat.Rate{Limit: 8, Window: time.Hour}
+		s.Chat.Limits.Guesses = chat.Rate{Limit: 3, Window: time.Hour}
 	})
 	ada := f.person("Ada", "")
 	for i := range 5 {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/parley-chat/parley/internal/socketio/eiotest"
+	"github.com/parley-chat/parley/internal/websocket/wstest"
 )
 
 // scenarioCount is how many testdata/demo.mjs has.
@@ -21,7 +22,7 @@ func TestDemoClients(t *testing.T) {
 				s.io.Heartbeat, s.io.PongTimeout = 500*time.Millisecond, 5*time.Second
 			})
 			eiotest.RunScenarios(t, scenarioCount, filepath.Join("testdata", "demo.mjs"), f.http.URL, transports)
-			eventually(t, "everybody to be gone", func() bool { return f.hub.Stats().Conns == 0 })
+			wstest.Eventually(t, "everybody to be gone", func() bool { return f.Hub.Stats().Conns == 0 })
 		})
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -15,116 +14,43 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/parley-chat/parley/internal/chat"
-	"github.com/parley-chat/parley/internal/chat/chattest"
-	"github.com/parley-chat/parley/internal/clientinfo"
 	"github.com/parley-chat/parley/internal/compat"
-	"github.com/parley-chat/parley/internal/hub"
 	"github.com/parley-chat/parley/internal/live"
+	"github.com/parley-chat/parley/internal/live/livetest"
 	"github.com/parley-chat/parley/internal/siochat"
 	"github.com/parley-chat/parley/internal/websocket/wstest"
+	"github.com/parley-chat/parley/internal/wire"
 	"github.com/parley-chat/parley/internal/ws"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// fixture is all transports on one server of sessions, over the real service,
-// hub and bell.
+// fixture is all transports on one server of sessions.
 type fixture struct {
-	t testing.TB
-	*chat.Service
-	hub  *hub.Hub
+	*livetest.Fixture
+	t    testing.TB
 	addr string
-
-	down     atomic.Pointer[func() error] // asked before every call to the store, if set
-	lookedUp atomic.Pointer[func()]       // called after each look-up of a session, if set
 }
 
-type settings struct {
-	live live.Config
-	chat chat.Config
-}
-
-// spy is a store that tells of the look-ups of sessions.
-type spy struct {
-	chat.Store
-	f *fixture
-}
-
-func (s spy) Session(ctx context.Context, hash string) (chat.Session, chat.Account, error) {
-	session, account, err := s.Store.Session(ctx, hash)
-	if f := s.f.lookedUp.Load(); f != nil {
-		(*f)()
-	}
-	return session, account, err
-}
-
-func newFixture(t testing.TB, change func(*settings)) *fixture {
+func newFixture(t testing.TB, change func(*livetest.Config)) *fixture {
 	t.Helper()
-	f := &fixture{t: t}
-	bell := hub.NewLocalBell()
-	model := chattest.NewModel(bell.Ring)
-	model.Down = func() error {
-		if down := f.down.Load(); down != nil {
-			return (*down)()
-		}
-		return nil
-	}
-	presence := hub.NewLocalPresence(bell)
+	f := &fixture{livetest.New(t, change), t, ""}
 	quiet := slog.New(slog.DiscardHandler)
-	s := settings{live: live.Config{Log: quiet, MaxFrames: -1, Policy: &clientinfo.Policy{}},
-		chat: chattest.Config()}
-	s.chat.Store, s.chat.Bell, s.chat.Presence = spy{model, f}, bell, presence
-	s.chat.SignUp, s.chat.Limits = chat.SignUpOpen, chattest.Unlimited()
-	if change != nil {
-		change(&s)
-	}
-	f.Service = chat.New(s.chat)
-	if err := f.Setup(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	f.hub = hub.New(hub.Config{Log: model, Bell: bell, Presence: presence, Check: -1, Logger: quiet})
-	bell.Listen(f.hub)
-	s.live.Service, s.live.Hub = f.Service, f.hub
-	sessions := live.New(s.live)
-	demo := compat.New(compat.Config{Service: f.Service, Policy: s.live.Policy, Log: quiet})
-	sockets := ws.New(ws.Config{Sessions: sessions, Hub: f.hub, Log: quiet})
-	io := siochat.New(siochat.Config{Sessions: sessions, Guests: demo, Log: quiet})
+	demo := compat.New(compat.Config{Service: f.Service, Policy: f.Policy, Log: quiet})
+	sockets := ws.New(ws.Config{Sessions: f.Sessions, Hub: f.Hub, Log: quiet})
+	io := siochat.New(siochat.Config{Sessions: f.Sessions, Guests: demo, Log: quiet})
 	mux := http.NewServeMux()
 	mux.Handle("/api/v1/ws", sockets)
 	mux.Handle(siochat.Path, io)
-	server := httptest.NewServer(mux)
-	f.addr = server.Listener.Addr().String()
-	t.Cleanup(func() {
-		f.down.Store(nil)
-		sockets.Close()
-		io.Close()
-		sessions.Close()
-		demo.Close()
-		if n := f.hub.Stats().Conns; n != 0 {
-			t.Errorf("the hub still has %d connections", n)
-		}
-		f.hub.Close()
-		presence.Close()
-		server.Close()
-	})
+	f.addr = f.Serve(mux, sockets, io, demo).Listener.Addr().String()
 	return f
 }
 
 // person makes an account and returns its token.
 func (f *fixture) person(name string, role chat.Role) (token string, who chat.Caller) {
 	f.t.Helper()
-	if _, err := f.AddUser(f.t.Context(), name, "password123", role, ""); err != nil {
-		f.t.Fatal(err)
-	}
-	out, err := f.Service.LogIn(f.t.Context(), chat.Caller{Addr: "192.0.2.1"},
-		chat.LogInInput{Name: name, Password: "password123"})
-	if err == nil {
-		who, err = f.Authenticate(f.t.Context(), out.Token, chat.Caller{})
-	}
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	return out.Token, who
+	token = f.Person(name, role)
+	return token, f.Who(token)
 }
 
 // each runs a test over all transports, or those that are as wanted.
@@ -172,17 +98,9 @@ func (f *fixture) wantLife(over transport, c client, who string) {
 	}
 }
 
-// eventually polls for a state that is certain to come.
-func eventually(t testing.TB, what string, is func() bool) {
-	t.Helper()
-	for end := time.Now().Add(wstest.Patience); !is(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("waited in vain: %s", what)
-		}
-	}
-}
-
-func TestWrongToken(t *testing.T) {
+// TestAuthenticate: with a token from the start, or on the connection later,
+// even without an account before.
+func TestAuthenticate(t *testing.T) {
 	each(t, nil, func(t *testing.T, over transport) {
 		f := newFixture(t, nil)
 		if _, refused := over.open(f, "wrong"); refused == nil || refused.comeBack {
@@ -192,25 +110,82 @@ func TestWrongToken(t *testing.T) {
 			return
 		}
 		c := f.dial(over, "")
-		if _, code := c.call("room.list", map[string]any{}); code != chat.CodeUnauthenticated {
-			t.Errorf("a call before logging in: %q", code)
+		for _, method := range []string{"sync", "account.get", "message.send", "room.list"} {
+			if _, code := c.call(method, map[string]any{}); code != chat.CodeUnauthenticated {
+				t.Errorf("%s before logging in: %q", method, code)
+			}
 		}
-		if _, code := c.call("authenticate", map[string]any{"token": "wrong"}); code != chat.CodeUnauthenticated {
-			t.Errorf("a wrong token later: %q", code)
+		must(t, c, "server.info", map[string]any{})
+		f.wantLife(over, c, "before logging in")
+		token := f.Member("Ada")
+		for want, in := range map[chat.Code]map[string]any{
+			chat.CodeUnauthenticated: {"token": "wrong"},
+			chat.CodeInvalid:         {"token": token, "more": 1},
+		} {
+			if _, code := c.call("authenticate", in); code != want {
+				t.Errorf("authenticate with %v: %q, want %q", in, code, want)
+			}
 		}
-		token, _ := f.person("Ada", chat.RoleMember)
-		if _, code := c.call("authenticate", map[string]any{"token": token}); code != "" {
-			t.Errorf("the right one after it: %q", code)
+		in := map[string]any{"token": token}
+		if me := decode[chat.MeOutput](t, must(t, c, "authenticate", in)); me.User.Name != "Ada" ||
+			me.Session.ID == "" {
+			t.Errorf("authenticate: %+v", me)
 		}
-		if _, code := c.call("room.list", map[string]any{}); code != "" {
-			t.Errorf("a call: %q", code)
+		if _, code := c.call("authenticate", in); code != chat.CodeConflict {
+			t.Errorf("authenticate again: %q", code)
 		}
+		must(t, c, "sync", map[string]any{})
+
+		c = f.dial(over, "")
+		out := decode[chat.LoggedInOutput](t, must(t, c, "account.create",
+			map[string]any{"name": "Mary", "password": "password123"}))
+		must(t, c, "authenticate", map[string]any{"token": out.Token})
+	})
+}
+
+// TestEveryAction: each action can be called over every transport.
+func TestEveryAction(t *testing.T) {
+	each(t, native, func(t *testing.T, over transport) {
+		f := newFixture(t, nil)
+		c := f.dial(over, f.Member("Ada"))
+		for _, a := range chat.Actions() {
+			if a.Name == "session.delete" || a.Name == "account.password" {
+				continue // they end the session, see TestEndsItself
+			}
+			if body, code := c.call(a.Name, map[string]any{}); code == chat.CodeNotFound {
+				t.Errorf("%s: %s", a.Name, body)
+			}
+		}
+		if _, code := c.call("room.explode", map[string]any{}); code != chat.CodeNotFound {
+			t.Errorf("an unknown action: %q", code)
+		}
+	})
+}
+
+// TestPanic: one call's fault is not everyone's.
+func TestPanic(t *testing.T) {
+	each(t, native, func(t *testing.T, over transport) {
+		f := newFixture(t, nil)
+		c := f.dial(over, f.Member("Ada"))
+		boom := func() error { panic("boom") }
+		f.Down.Store(&boom)
+		for _, method := range []string{"message.send", "room.list"} {
+			body, code := c.call(method, map[string]any{"room": "general", "text": "x"})
+			if code == "" || strings.Contains(string(body), "boom") {
+				t.Errorf("%s: %s", method, body)
+			}
+		}
+		if _, code := c.call("room.list", map[string]any{}); code != chat.CodeInternal {
+			t.Errorf("room.list: %q", code)
+		}
+		f.Down.Store(nil)
+		f.wantLife(over, c, "after panics")
 	})
 }
 
 func TestHandshakeTimeout(t *testing.T) {
 	each(t, native, func(t *testing.T, over transport) {
-		f := newFixture(t, func(s *settings) { s.live.AuthTimeout = 200 * time.Millisecond })
+		f := newFixture(t, func(s *livetest.Config) { s.Live.AuthTimeout = 200 * time.Millisecond })
 		token, _ := f.person("Ada", chat.RoleMember)
 		silent, busy, known := f.dial(over, ""), f.dial(over, ""), f.dial(over, token)
 		f.wantLife(over, busy, "a stranger")
@@ -239,7 +214,7 @@ func TestSessionProlonged(t *testing.T) {
 			t.Fatal(err)
 		}
 		c := f.dial(over, token)
-		eventually(t, "the first expiry to pass", func() bool {
+		wstest.Eventually(t, "the first expiry to pass", func() bool {
 			f.wantLife(over, c, "a prolonged session")
 			return time.Now().After(who.ExpiresAt.Add(100 * time.Millisecond))
 		})
@@ -248,8 +223,8 @@ func TestSessionProlonged(t *testing.T) {
 
 // expireSoon ends sessions that are not used. They are looked at eight times in
 // the time to log in.
-func expireSoon(s *settings) {
-	s.chat.SessionIdle, s.live.AuthTimeout = 300*time.Millisecond, 400*time.Millisecond
+func expireSoon(s *livetest.Config) {
+	s.Chat.SessionIdle, s.Live.AuthTimeout = 300*time.Millisecond, 400*time.Millisecond
 }
 
 // TestRevoked: whatever ends a session ends its connections, at once, and no
@@ -280,14 +255,9 @@ func TestRevoked(t *testing.T) {
 			each(t, nil, func(t *testing.T, over transport) {
 				f := newFixture(t, nil)
 				token, who := f.person("Ada", chat.RoleMember)
-				out, err := f.LogIn(t.Context(), chat.Caller{Addr: "192.0.2.2"},
-					chat.LogInInput{Name: "Ada", Password: "password123"})
-				if err != nil {
-					t.Fatal(err)
-				}
 				mary, _ := f.person("Mary", chat.RoleMember)
 				synced, fresh := f.dial(over, token), f.dial(over, token)
-				other, stranger := f.dial(over, out.Token), f.dial(over, mary)
+				other, stranger := f.dial(over, f.Again("Ada")), f.dial(over, mary)
 				if native(over) {
 					synced.call("sync", map[string]any{})
 				}
@@ -349,14 +319,14 @@ func TestStoreAwayWhileLoggingIn(t *testing.T) {
 				}
 				return nil
 			}
-			f.down.Store(&down)
+			f.Down.Store(&down)
 			return func() bool { return n.Load() >= nth }
 		}
 		failures := 0
 		for nth := int64(1); nth <= 12; nth++ {
 			failed := fail(nth)
 			c, refused := over.open(f, token)
-			f.down.Store(nil)
+			f.Down.Store(nil)
 			switch {
 			case refused != nil && (refused.code != chat.CodeUnavailable || !refused.comeBack):
 				t.Errorf("call %d fails: refused with %+v", nth, *refused)
@@ -375,7 +345,7 @@ func TestStoreAwayWhileLoggingIn(t *testing.T) {
 			late := f.dial(over, "")
 			failed = fail(nth)
 			_, code := late.call("authenticate", map[string]any{"token": token})
-			f.down.Store(nil)
+			f.Down.Store(nil)
 			switch {
 			case failed() && code != chat.CodeUnavailable:
 				t.Errorf("call %d fails: authenticate is answered with %q", nth, code)
@@ -408,9 +378,9 @@ func TestDemotedWhileLoggingIn(t *testing.T) {
 					}
 				}
 			}
-			f.lookedUp.Store(&demote)
+			f.LookedUp.Store(&demote)
 			c, refused := over.open(f, token)
-			f.lookedUp.Store(nil)
+			f.LookedUp.Store(nil)
 			switch {
 			case refused != nil && (refused.code != chat.CodeUnavailable || !refused.comeBack):
 				t.Errorf("after look-up %d: refused with %+v", nth+1, *refused)
@@ -425,15 +395,68 @@ func TestDemotedWhileLoggingIn(t *testing.T) {
 			token, ada = f.person("Ada", chat.RoleAdmin)
 			late := f.dial(over, "")
 			n.Store(0)
-			f.lookedUp.Store(&demote)
+			f.LookedUp.Store(&demote)
 			late.send("authenticate", map[string]any{"token": token})
 			s, ended := late.next()
-			f.lookedUp.Store(nil)
+			f.LookedUp.Store(nil)
 			if ended != nil || s.code == chat.CodeUnavailable {
 				f.wantEnd(over, late, live.CodeRestart, true)
 			} else {
 				f.wantGuest(late, fmt.Sprint("authenticate, after look-up ", nth+1), n.Load() > nth)
 			}
+		}
+	})
+}
+
+// TestLoggedOutWhileLoggingIn ends a session after each look-up of it, the
+// first of which is before the hub knows of the connection, which then does not
+// hear of it: nobody stays in all the same.
+func TestLoggedOutWhileLoggingIn(t *testing.T) {
+	each(t, nil, func(t *testing.T, over transport) {
+		for nth := range int64(3) {
+			f := newFixture(t, nil)
+			out := func(token string) (ended func() bool) {
+				var n atomic.Int64
+				who := f.Who(token)
+				end := func() {
+					if n.Add(1) != nth+1 {
+						return
+					}
+					if _, err := f.LogOut(context.Background(), who, chat.None{}); err != nil {
+						t.Error(err)
+					}
+				}
+				f.LookedUp.Store(&end)
+				return func() bool {
+					f.LookedUp.Store(nil)
+					return n.Load() > nth
+				}
+			}
+			token := f.Member("Ada")
+			ended := out(token)
+			c, refused := over.open(f, token)
+			switch {
+			case !ended() && refused != nil, refused != nil && refused.comeBack:
+				t.Errorf("after look-up %d: refused with %+v", nth+1, *refused)
+			case refused == nil && nth == 0:
+				t.Error("let in after the first look-up")
+			case refused == nil && ended():
+				f.wantEnd(over, c, live.CodeRevoked, false)
+			case refused == nil:
+				c.close()
+			}
+			if over.lateLogIn {
+				token, late := f.Member("Mary"), f.dial(over, "")
+				ended = out(token)
+				late.send("authenticate", map[string]any{"token": token})
+				late.next()
+				if ended() {
+					f.wantEnd(over, late, live.CodeRevoked, false)
+				}
+				late.close()
+			}
+			wstest.Eventually(t, "all connections to be forgotten",
+				func() bool { return f.Hub.Stats().Conns == 0 })
 		}
 	})
 }
@@ -458,81 +481,6 @@ func (f *fixture) wantGuest(c client, what string, demoted bool) {
 	}
 }
 
-func TestTooManyFrames(t *testing.T) {
-	each(t, nil, func(t *testing.T, over transport) {
-		f := newFixture(t, func(s *settings) { s.live.MaxFrames = 50 })
-		token, _ := f.person("Ada", chat.RoleMember)
-		c := f.dial(over, token)
-		for range 120 { // a new window may begin meanwhile
-			c.send("ping", map[string]any{})
-		}
-		f.wantEnd(over, c, live.CodeTooMany, false)
-	})
-}
-
-// TestTooManyCalls: some calls are under way at once, the next wait, and all
-// are answered.
-func TestTooManyCalls(t *testing.T) {
-	each(t, native, func(t *testing.T, over transport) {
-		f := newFixture(t, nil)
-		token, _ := f.person("Ada", chat.RoleMember)
-		c := f.dial(over, token)
-		const all, most = 40, 16
-		var busy, peak atomic.Int64
-		gate := make(chan struct{})
-		down := func() error {
-			if n := busy.Add(1); n > peak.Load() {
-				peak.Store(n)
-			}
-			<-gate
-			busy.Add(-1)
-			return nil
-		}
-		f.down.Store(&down)
-		for range all {
-			c.send("session.list", map[string]any{})
-		}
-		eventually(t, "calls to wait for the store", func() bool { return busy.Load() == most })
-		close(gate)
-		for range all {
-			if _, code := answer(t, c, "session.list"); code != "" {
-				t.Errorf("refused: %s", code)
-			}
-		}
-		if peak.Load() > most {
-			t.Errorf("%d calls were under way", peak.Load())
-		}
-	})
-}
-
-// TestCallsAreCounted: what is not an action costs as much, and counts against
-// the same limit.
-func TestCallsAreCounted(t *testing.T) {
-	each(t, native, func(t *testing.T, over transport) {
-		for _, method := range []string{"ping", "sync", "authenticate"} {
-			f := newFixture(t, func(s *settings) {
-				s.chat.Limits.Calls = chat.Rate{Limit: 5, Window: time.Hour}
-			})
-			token, _ := f.person("Ada", chat.RoleMember)
-			if method == "authenticate" {
-				token = ""
-			}
-			c := f.dial(over, token)
-			in := map[string]any{}
-			if method == "authenticate" {
-				in["token"] = "wrong"
-			}
-			last := chat.Code("")
-			for range 6 {
-				_, last = c.call(method, in)
-			}
-			if last != chat.CodeRateLimited {
-				t.Errorf("the sixth %s: %q", method, last)
-			}
-		}
-	})
-}
-
 // TestDrain: clients are told, and come back by themselves; new ones are told
 // to try again.
 func TestDrain(t *testing.T) {
@@ -543,7 +491,7 @@ func TestDrain(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), wstest.Patience)
 		defer cancel()
 		done := make(chan error, 1)
-		go func() { done <- f.hub.Drain(ctx, time.Second) }()
+		go func() { done <- f.Hub.Drain(ctx, time.Second) }()
 		goodbye := false
 		for {
 			s, over := c.next()
@@ -568,92 +516,55 @@ func TestDrain(t *testing.T) {
 	})
 }
 
-// TestResume: after an absence a client gets what it has missed, or is told to
-// fetch anew.
-func TestResume(t *testing.T) {
+// TestDrainFinishesCalls: the others are told when to come back, what is under
+// way is answered, and nothing new is begun.
+func TestDrainFinishesCalls(t *testing.T) {
 	each(t, native, func(t *testing.T, over transport) {
 		f := newFixture(t, nil)
-		token, who := f.person("Ada", chat.RoleMember)
-		c := f.dial(over, token)
-		body, code := c.call("sync", map[string]any{})
-		var state struct{ Rooms []chat.RoomView }
-		if err := json.Unmarshal(body, &state); code != "" || err != nil || len(state.Rooms) != 1 {
-			t.Fatalf("sync: %s %q", body, code)
-		}
-		c.close()
-		for _, text := range []string{"one", "two"} {
-			in := chat.SendInput{Room: chat.GeneralID, Text: text}
-			if _, err := f.Send(t.Context(), who, in); err != nil {
-				t.Fatal(err)
+		c, idle := f.synced(over, f.Member("Ada")), f.synced(over, f.Member("Mary"))
+		waiting := f.dial(over, "")
+		entered, slow := make(chan struct{}, 1), make(chan struct{})
+		wait := func() error {
+			select {
+			case entered <- struct{}{}:
+			default:
 			}
+			<-slow
+			return nil
 		}
-		at, stream := state.Rooms[0].Position, chat.RoomStream(chat.GeneralID)
-		elsewhere := at
-		elsewhere.Epoch = "another"
-		for _, c := range []struct {
-			from   chat.Position
-			events int
-			last   string
-		}{{at, 2, "resumed"}, {elsewhere, 0, "resync"}} {
-			again := f.dial(over, token)
-			if body, code := again.call("sync", map[string]any{
-				"positions": map[chat.Stream]chat.Position{stream: c.from}}); code != "" {
-				t.Fatalf("sync: %s %q", body, code)
-			}
-			events := 0
-			for {
-				s, over := again.next()
-				if over != nil {
-					t.Fatalf("ended with %+v", *over)
-				}
-				if s.method == "event" {
-					events++
-				}
-				if s.method == "resumed" || s.method == "resync" {
-					if s.method != c.last || events != c.events {
-						t.Errorf("%d events, then %s, want %d and %s", events, s.method, c.events, c.last)
-					}
-					break
-				}
+		f.Down.Store(&wait)
+		id := c.send("message.send", map[string]any{"room": "general", "text": "under way"})
+		<-entered
+		drained := make(chan error, 1)
+		go func() { drained <- f.Hub.Drain(context.Background(), 100*time.Millisecond) }()
+		hint := decode[wire.Farewell](t, until(t, idle, "goodbye", func(json.RawMessage) bool { return true }))
+		if hint.Reason == "" || hint.RetryMS < 50 || hint.RetryMS > 150 {
+			t.Errorf("goodbye %+v", hint)
+		}
+		wstest.Eventually(t, "new calls to be refused", func() bool {
+			_, code := waiting.call("server.info", map[string]any{})
+			return code == chat.CodeUnavailable
+		})
+		close(slow)
+		s := get(t, c)
+		for s.method != "" || s.id != id {
+			s = get(t, c)
+		}
+		if s.code != "" {
+			t.Errorf("what was under way: %q", s.code)
+		}
+		for _, c := range []client{c, idle} {
+			if end := c.ends(); !end.comeBack {
+				t.Errorf("ended with %+v", end)
 			}
 		}
-	})
-}
-
-// TestMissingFields: a field that is not there, or null, is refused instead of
-// taken for its zero value, as over HTTP.
-func TestMissingFields(t *testing.T) {
-	each(t, native, func(t *testing.T, over transport) {
-		f := newFixture(t, nil)
-		token, _ := f.person("Ada", chat.RoleMember)
-		c := f.dial(over, token)
-		type in = map[string]any
-		for _, bad := range []struct {
-			method string
-			params in
-		}{
-			{"room.notify", in{"room": "general"}},
-			{"room.notify", in{"room": "general", "level": nil}},
-			{"read.mark", in{"room": "general"}},
-			{"read.mark", in{"room": "general", "no": nil}},
-			{"read.mark", in{}},
-			{"message.send", in{"room": "general"}},
-			{"message.send", in{"text": "x"}},
-			{"message.send", in{"room": "general", "text": nil}},
-			{"room.create", in{"name": "x", "kind": nil}},
-			{"room.get", in{}},
-		} {
-			if out, code := c.call(bad.method, bad.params); code != chat.CodeInvalid {
-				t.Errorf("%s %v: %q %s", bad.method, bad.params, code, out)
-			}
+		if err := <-drained; err != nil {
+			t.Error(err)
 		}
-		for _, good := range []struct {
-			method string
-			params in
-		}{{"read.mark", in{"room": "general", "no": 0}}, {"room.list", in{}}, {"sync", in{}}, {"ping", in{}}} {
-			if _, code := c.call(good.method, good.params); code != "" {
-				t.Errorf("%s %v: %q", good.method, good.params, code)
-			}
+		list, err := f.ListMessages(t.Context(), f.Who(f.Again("Ada")),
+			chat.MessageListInput{Room: chat.GeneralID})
+		if err != nil || len(list.Messages) != 1 {
+			t.Errorf("in the room are %+v, %v", list.Messages, err)
 		}
 	})
 }

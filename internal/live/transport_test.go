@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/live/livetest"
 	"github.com/parley-chat/parley/internal/websocket/wstest"
 )
 
@@ -17,7 +19,8 @@ import (
 type client interface {
 	// call calls a method and returns its result, or its refusal.
 	call(method string, params any) (json.RawMessage, chat.Code)
-	send(method string, params any)
+	// send calls a method and returns the call's id.
+	send(method string, params any) int
 	// next returns what comes next: the answer to a call, or a notification
 	// with its method. After the end it returns how that was told.
 	next() (said, *end)
@@ -29,6 +32,7 @@ type client interface {
 // said is one thing that the server says.
 type said struct {
 	method string // of a notification; "" for an answer
+	id     int    // of the call that is answered
 	body   json.RawMessage
 	code   chat.Code // of a refusal
 }
@@ -48,7 +52,8 @@ type transport struct {
 	// lateLogIn is whether clients can authenticate once they are connected.
 	lateLogIn bool
 	// tells is whether the end is told with a code.
-	tells bool
+	tells     bool
+	heartbeat int // seconds, as told with the state
 }
 
 // refused is how a client is told that it cannot connect.
@@ -58,9 +63,9 @@ type refused struct {
 }
 
 var transports = []transport{
-	{"WebSocket", openWebSocket, true, true},
-	{"Socket.IO", openSocketIO, true, true},
-	{"demo", openDemo, false, false},
+	{"WebSocket", openWebSocket, true, true, 30},
+	{"Socket.IO", openSocketIO, true, true, 25},
+	{"demo", openDemo, false, false, 0},
 }
 
 // rpc is JSON-RPC over WebSocket.
@@ -71,9 +76,12 @@ type rpc struct {
 }
 
 func openWebSocket(f *fixture, token string) (client, *refused) {
-	res, conn := wstest.Upgrade(f.t, f.addr, "/api/v1/ws", bearer(token))
+	res, conn := wstest.Upgrade(f.t, f.addr, "/api/v1/ws", livetest.Bearer(token))
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		return &rpc{c: conn}, nil
+	}
+	if res.StatusCode == 429 && res.Header.Get("Retry-After") == "" {
+		f.t.Error("429 without Retry-After")
 	}
 	for code, status := range map[chat.Code]int{chat.CodeUnauthenticated: 401, chat.CodeUnavailable: 503,
 		chat.CodeRateLimited: 429, chat.CodeForbidden: 403} {
@@ -87,13 +95,14 @@ func openWebSocket(f *fixture, token string) (client, *refused) {
 
 func (c *rpc) close() { c.c.Close() }
 
-func (c *rpc) send(method string, params any) {
+func (c *rpc) send(method string, params any) int {
 	c.id++
 	b, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": c.id, "method": method, "params": params})
 	if err != nil {
 		c.c.T.Fatal(err)
 	}
 	c.c.Put(wstest.Text(string(b)))
+	return c.id
 }
 
 func (c *rpc) call(method string, params any) (json.RawMessage, chat.Code) {
@@ -117,6 +126,7 @@ func (c *rpc) next() (said, *end) {
 			continue
 		}
 		var r struct {
+			ID             int
 			Method         string
 			Params, Result json.RawMessage
 			Error          struct{ Data struct{ Code chat.Code } }
@@ -127,7 +137,7 @@ func (c *rpc) next() (said, *end) {
 		if r.Method != "" {
 			return said{method: r.Method, body: r.Params}, nil
 		}
-		return said{body: r.Result, code: r.Error.Data.Code}, nil
+		return said{id: r.ID, body: r.Result, code: r.Error.Data.Code}, nil
 	}
 	return said{}, c.over
 }
@@ -166,7 +176,7 @@ type packets struct {
 }
 
 func openSocketIO(f *fixture, token string) (client, *refused) {
-	return f.connect("/socket.io/?EIO=4&transport=websocket", bearer(token))
+	return f.connect("/socket.io/?EIO=4&transport=websocket", livetest.Bearer(token))
 }
 
 // openDemo connects as a client of the Redis chat demo, which is known by its
@@ -193,8 +203,14 @@ func (f *fixture) connect(path string, header http.Header) (client, *refused) {
 	case strings.HasPrefix(got, "40"):
 		return c, nil
 	}
-	var e struct{ Data struct{ Code chat.Code } }
-	if err := json.Unmarshal([]byte(strings.TrimPrefix(got, "44")), &e); err != nil {
+	var e struct {
+		Data struct {
+			Code    chat.Code
+			RetryMS int `json:"retry_after_ms"`
+		}
+	}
+	if err := json.Unmarshal([]byte(strings.TrimPrefix(got, "44")), &e); err != nil ||
+		e.Data.Code == chat.CodeRateLimited && e.Data.RetryMS == 0 {
 		f.t.Fatalf("connecting was answered with %s", got)
 	}
 	return nil, &refused{e.Data.Code, false}
@@ -220,13 +236,14 @@ func (c *packets) read() (string, error) {
 	}
 }
 
-func (c *packets) send(method string, params any) {
+func (c *packets) send(method string, params any) int {
 	c.id++
 	b, err := json.Marshal([]any{method, params})
 	if err != nil {
 		c.c.T.Fatal(err)
 	}
 	c.c.Put(wstest.Text(fmt.Sprintf("42%d%s", c.id, b)))
+	return c.id
 }
 
 func (c *packets) call(method string, params any) (json.RawMessage, chat.Code) {
@@ -261,6 +278,7 @@ func (c *packets) next() (said, *end) {
 		}
 		if text[1] == '3' {
 			s := said{}
+			s.id, _ = strconv.Atoi(text[2 : len(text)-len(rest)])
 			var out struct{ Error struct{ Code chat.Code } }
 			if len(args) > 0 {
 				s.body = args[0]
@@ -285,10 +303,3 @@ func (c *packets) next() (said, *end) {
 }
 
 func (c *packets) ends() end { return readToEnd(c) }
-
-func bearer(token string) http.Header {
-	if token == "" {
-		return nil
-	}
-	return http.Header{"Authorization": {"Bearer " + token}}
-}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/parley-chat/parley/internal/socketio/eiotest"
+	"github.com/parley-chat/parley/internal/websocket/wstest"
 )
 
 // scenarioCount is how many testdata/client.mjs has.
@@ -22,7 +23,7 @@ func TestOfficialClients(t *testing.T) {
 				})
 				eiotest.RunScenarios(t, scenarioCount, filepath.Join("testdata", "client.mjs"),
 					f.http.URL, version, transports)
-				eventually(t, "everybody to be gone", func() bool { return f.hub.Stats().Conns == 0 })
+				wstest.Eventually(t, "everybody to be gone", func() bool { return f.Hub.Stats().Conns == 0 })
 			})
 		}
 	}

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/parley-chat/parley/internal/siochat"
+	"github.com/parley-chat/parley/internal/websocket/wstest"
 	"github.com/parley-chat/parley/internal/ws"
 )
 
@@ -35,24 +36,20 @@ func TestIdleMemory(t *testing.T) {
 		beIdle(t, addr, strings.Split(os.Getenv("SIOCHAT_TOKENS"), " "))
 		return
 	}
-	var native *ws.Server
 	f := newFixture(t, func(s *settings) {
 		s.server.Heartbeat = 10 * time.Minute
-		s.around = func(handler http.Handler) http.Handler {
+		s.around = func(f *fixture, handler http.Handler) http.Handler {
+			native := ws.New(ws.Config{Sessions: f.Sessions, Hub: f.Hub, Heartbeat: 10 * time.Minute})
+			t.Cleanup(native.Close)
 			mux := http.NewServeMux()
 			mux.Handle(siochat.Path, handler)
-			mux.HandleFunc("/api/v1/ws", func(w http.ResponseWriter,
-				r *http.Request) {
-				native.ServeHTTP(w, r)
-			})
+			mux.Handle("/api/v1/ws", native)
 			return mux
 		}
 	})
-	native = ws.New(ws.Config{Sessions: f.sessions, Hub: f.hub, Heartbeat: 10 * time.Minute})
-	defer native.Close()
 	tokens := make([]string, idlePeople)
 	for i := range tokens {
-		tokens[i] = f.person(fmt.Sprint("user ", i))
+		tokens[i] = f.Member(fmt.Sprint("user ", i))
 	}
 	warm := f.idle(t, "/api/v1/ws", tokens[:1]) // streams that stay open, pools
 	t.Logf("to begin with: %d", warm)
@@ -92,9 +89,9 @@ func (f *fixture) idle(t *testing.T, path string, tokens []string) int {
 		t.Fatalf("the clients say %q: %v", line, err)
 	}
 	count := len(tokens) * idleEach
-	eventually(t, "one goroutine a client",
+	wstest.Eventually(t, "one goroutine a client",
 		func() bool { return runtime.NumGoroutine() <= goroutines+count+10 })
-	if n := f.hub.Stats().Conns; n != int64(count) {
+	if n := f.Hub.Stats().Conns; n != int64(count) {
 		t.Fatalf("%d connections", n)
 	}
 	each := (used() - before) / count
@@ -102,7 +99,7 @@ func (f *fixture) idle(t *testing.T, path string, tokens []string) int {
 	if err := cmd.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the clients to be gone", func() bool { return f.hub.Stats().Conns == 0 })
+	wstest.Eventually(t, "the clients to be gone", func() bool { return f.Hub.Stats().Conns == 0 })
 	return each
 }
 
@@ -119,9 +116,9 @@ func used() int {
 // input ends.
 func beIdle(t *testing.T, where string, tokens []string) {
 	addr, path, _ := strings.Cut(where, "/")
-	query, hello, sync, done := "", "", text(`{"jsonrpc":"2.0","id":1,"method":"sync"}`), `"id":1,`
+	query, hello, sync, done := "", "", wstest.Text(`{"jsonrpc":"2.0","id":1,"method":"sync"}`), `"id":1,`
 	if "/"+path == siochat.Path {
-		query, hello, sync, done = "?"+websocket, `40{"sid"`, text(`421["sync"]`), "431["
+		query, hello, sync, done = "?"+websocket, `40{"sid"`, wstest.Text(`421["sync"]`), "431["
 	}
 	for _, token := range tokens {
 		for range idleEach {
@@ -137,7 +134,7 @@ func beIdle(t *testing.T, where string, tokens []string) {
 				"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
 				path, query, addr, addr, token)
 			if hello != "" {
-				nc.Write(text("40"))
+				nc.Write(wstest.Text("40"))
 			}
 			until(t, nc, hello)
 			nc.Write(sync)
@@ -158,10 +155,4 @@ func until(t *testing.T, nc net.Conn, want string) {
 		}
 		got = append(got, buf[:n]...)
 	}
-}
-
-// text is a masked frame.
-func text(s string) []byte {
-	b := []byte{0x81, 0x80 | byte(len(s)), 0, 0, 0, 0}
-	return append(b, s...)
 }

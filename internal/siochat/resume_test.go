@@ -8,25 +8,23 @@ import (
 	"time"
 
 	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/live/livetest"
 	"github.com/parley-chat/parley/internal/wire"
 )
 
 // TestLongResume: a client that has missed much more than may wait for it, and
 // takes its time to read, over WebSocket and polling, is not slow for that.
 func TestLongResume(t *testing.T) {
-	f := newFixture(t, func(s *settings) { s.live.Queue = 256 << 10 })
-	token := f.person("Pablo")
-	mary := f.who(f.person("Mary"))
+	f := newFixture(t, func(s *settings) { s.Live.Queue = 256 << 10 })
+	token := f.Member("Pablo")
+	mary := f.Who(f.Member("Mary"))
 	first := f.dial(token)
 	state := decode[wire.State](t, first.call("sync"))
-	first.conn.Close()
+	first.Close()
 	const count = 900
 	big := strings.Repeat("x", 12_000) // 10.8 MB altogether
 	for i := range count {
-		if _, err := f.Send(t.Context(), mary,
-			chat.SendInput{Room: "general", Text: fmt.Sprint(i, " ", big)}); err != nil {
-			t.Fatal(err)
-		}
+		f.Say(mary, chat.GeneralID, fmt.Sprint(i, " ", big))
 	}
 	in, err := json.Marshal(map[string]any{"positions": map[chat.Stream]chat.Position{"room:general": state.Rooms[0].Position}})
 	if err != nil {
@@ -58,17 +56,17 @@ func TestLongResume(t *testing.T) {
 	}
 
 	got = 0
-	_, hello := f.request("GET", polling, bearer(token), "")
+	_, hello := f.request("GET", polling, livetest.Bearer(token), "")
 	sid := f.opened(hello)
-	f.request("POST", polling+"&sid="+sid, bearer(token), "40\x1e421[\"sync\","+string(in)+"]")
+	f.request("POST", polling+"&sid="+sid, livetest.Bearer(token), "40\x1e421[\"sync\","+string(in)+"]")
 	for resumed := false; !resumed; time.Sleep(20 * time.Millisecond) { // as if far away
-		res, body := f.request("GET", polling+"&sid="+sid, bearer(token), "")
+		res, body := f.request("GET", polling+"&sid="+sid, livetest.Bearer(token), "")
 		if res.StatusCode != 200 {
 			t.Fatalf("polling, after %d: %s %s", got, res.Status, body)
 		}
 		for packet := range strings.SplitSeq(body, "\x1e") {
 			if packet == "2" {
-				f.request("POST", polling+"&sid="+sid, bearer(token), "3")
+				f.request("POST", polling+"&sid="+sid, livetest.Bearer(token), "3")
 			}
 			resumed = take(packet) || resumed
 		}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/parley-chat/parley/internal/live/livetest"
 	"github.com/parley-chat/parley/internal/siochat"
 )
 
@@ -13,10 +14,10 @@ import (
 // neither read nor write as its person; the person goes on.
 func TestStolenIdentifier(t *testing.T) {
 	f := newFixture(t, func(s *settings) {
-		s.policy.Proxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+		s.Policy.Proxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 	})
-	token := f.person("Pablo")
-	mary := f.person("Mary")
+	token := f.Member("Pablo")
+	mary := f.Member("Mary")
 	from := func(addr string, h http.Header) http.Header {
 		h = h.Clone()
 		h.Set("X-Forwarded-For", addr)
@@ -31,7 +32,7 @@ func TestStolenIdentifier(t *testing.T) {
 		thief   string // address
 	}{
 		"a browser that logs in later":   {http.Header{}, true, connect, home},
-		"a program that sends its token": {bearer(token), false, "40", home},
+		"a program that sends its token": {livetest.Bearer(token), false, "40", home},
 		"a program that logs in later":   {http.Header{}, false, connect, "198.51.100.1"},
 	} {
 		res, hello := f.request("GET", polling, from(home, c.opens), "")
@@ -49,7 +50,7 @@ func TestStolenIdentifier(t *testing.T) {
 		if res, body := f.request("POST", polling+sid, owner, c.connect); body != "ok" {
 			t.Fatalf("%s: connecting: %s %s", name, res.Status, body)
 		}
-		for what, h := range map[string]http.Header{"nothing": {}, "another's token": bearer(mary)} {
+		for what, h := range map[string]http.Header{"nothing": {}, "another's token": livetest.Bearer(mary)} {
 			h = from(c.thief, h)
 			for _, method := range []string{"GET", "POST"} {
 				res, body := f.request(method, polling+sid, h, `42["ping"]`)
@@ -57,14 +58,14 @@ func TestStolenIdentifier(t *testing.T) {
 					t.Errorf("%s, a thief with %s: %s: %s %s", name, what, method, res.Status, body)
 				}
 			}
-			if status, _, _ := f.upgrade(websocket+sid, h); status != 400 {
+			if status, _ := f.upgrade(websocket+sid, h); status != 400 {
 				t.Errorf("%s, a thief with %s: upgrade: %d", name, what, status)
 			}
 		}
 		if res, body := f.request("GET", polling+sid, owner, ""); !strings.HasPrefix(body, `40{"sid":"`) {
 			t.Errorf("%s: the owner: %s %s", name, res.Status, body)
 		}
-		if status, _, _ := f.upgrade(websocket+sid, owner); status != 101 {
+		if status, _ := f.upgrade(websocket+sid, owner); status != 101 {
 			t.Errorf("%s: the owner's upgrade: %d", name, status)
 		}
 	}

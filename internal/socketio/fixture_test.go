@@ -105,13 +105,3 @@ func readConnected(t testing.TB, packet, head string) string {
 	}
 	return hello["sid"]
 }
-
-// eventually waits for what is certain to become true.
-func eventually(t testing.TB, what string, is func() bool) {
-	t.Helper()
-	for end := time.Now().Add(eiotest.Patience); !is(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("still not so: %s", what)
-		}
-	}
-}

@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/parley-chat/parley/internal/socketio"
+	"github.com/parley-chat/parley/internal/websocket/wstest"
 )
 
 const (
@@ -64,7 +65,7 @@ func TestIdleMemory(t *testing.T) {
 	if err != nil || line != "ready\n" {
 		t.Fatalf("the clients say %q: %v", line, err)
 	}
-	eventually(t, "one goroutine a client",
+	wstest.Eventually(t, "one goroutine a client",
 		func() bool { return runtime.NumGoroutine() <= goroutines+idleCount+10 })
 	if n := len(f.To("/", "room").Sockets()); n != idleCount {
 		t.Fatalf("%d sockets", n)

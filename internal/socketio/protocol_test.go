@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/parley-chat/parley/internal/socketio/eiotest"
+	"github.com/parley-chat/parley/internal/websocket/wstest"
 )
 
 // The cases of the official test suite of Socket.IO 5, by their names there.
@@ -98,7 +99,7 @@ func TestProtocol(t *testing.T) {
 		}},
 		{"Engine.IO protocol/heartbeat/HTTP long-polling/should close the session upon ping timeout", func(f *fixture) {
 			id := f.Open()
-			eventually(f.T, "the session is gone", func() bool { return f.Sessions() == 0 })
+			wstest.Eventually(f.T, "the session is gone", func() bool { return f.Sessions() == 0 })
 			f.MustBeGone(id)
 		}},
 		{"Engine.IO protocol/heartbeat/WebSocket/should send ping/pong packets", func(f *fixture) {

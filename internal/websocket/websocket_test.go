@@ -3,6 +3,7 @@ package websocket_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -135,16 +136,6 @@ func (e *echo) Gone() {
 	}
 }
 
-// eventually waits for a state that is certain to come.
-func (f *fixture) eventually(what string, is func() bool) {
-	f.t.Helper()
-	for end := time.Now().Add(wstest.Patience); !is(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			f.t.Fatalf("waited in vain: %s", what)
-		}
-	}
-}
-
 // expect reads a text.
 func expect(c *wstest.Conn, what, want string) {
 	c.T.Helper()
@@ -183,11 +174,14 @@ func TestHandshake(t *testing.T) {
 		{"another protocol", http.Header{"Sec-WebSocket-Protocol": {"a"}}, 101, ""},
 		{"compression is not agreed to",
 			http.Header{"Sec-WebSocket-Extensions": {"permessage-deflate"}}, 101, ""},
-		{"no Connection", http.Header{"Connection": {"keep-alive"}}, 400, ""},
+		{"no Connection", http.Header{"Connection": nil}, 400, ""},
+		{"another Connection", http.Header{"Connection": {"keep-alive"}}, 400, ""},
 		{"something like Upgrade", http.Header{"Connection": {"keep-alive", "Upgraded"}}, 400, ""},
 		{"no Upgrade", http.Header{"Upgrade": nil}, 400, ""},
 		{"an upgrade to something else", http.Header{"Upgrade": {"h2c"}}, 400, ""},
 		{"no key", http.Header{"Sec-Websocket-Key": nil}, 400, ""},
+		{"a short key", http.Header{"Sec-Websocket-Key": {"AAAA"}}, 400, ""},
+		{"no version", http.Header{"Sec-Websocket-Version": nil}, 400, ""},
 		{"an old version", http.Header{"Sec-Websocket-Version": {"8"}}, 426, ""},
 	} {
 		res, conn := wstest.Upgrade(t, f.addr, "/", c.header)
@@ -201,6 +195,8 @@ func TestHandshake(t *testing.T) {
 			}
 			conn.Put(wstest.Text("hello"))
 			expect(conn, c.name, "hello")
+		} else if _, err := io.Copy(io.Discard, conn.In); err != nil { // nothing could follow
+			t.Errorf("%s: the connection is kept: %v", c.name, err)
 		}
 		conn.Close()
 	}
@@ -298,14 +294,14 @@ func TestLarge(t *testing.T) {
 func TestStuck(t *testing.T) {
 	each(t, websocket.Config{WriteTimeout: 50 * time.Millisecond}, func(t *testing.T, f *fixture) {
 		f.dial().Put(wstest.Text("hello"))
-		f.eventually("a connection", func() bool {
+		wstest.Eventually(t, "a connection", func() bool {
 			f.mu.Lock()
 			defer f.mu.Unlock()
 			return len(f.conns) == 1
 		})
 		large := bytes.Repeat([]byte("x"), 32<<20)
 		f.last().send(append(websocket.AppendHeader(nil, false, len(large)), large...))
-		f.eventually("the connection to be given up", func() bool {
+		wstest.Eventually(t, "the connection to be given up", func() bool {
 			f.mu.Lock()
 			defer f.mu.Unlock()
 			return f.gone == 1
@@ -361,6 +357,53 @@ func TestUnfinishedMessage(t *testing.T) {
 			c.Put(begun)
 			c.Closes(name, websocket.CloseRestart)
 		})
+	}
+}
+
+// TestEndlessMessage: nor may they be slow without end.
+func TestEndlessMessage(t *testing.T) {
+	long := wstest.Text(strings.Repeat(" ", 10_000))
+	for name, piece := range map[string]func(i int) []byte{
+		"a frame byte by byte": func(i int) []byte { return long[i : i+1] },
+		"empty fragments":      func(i int) []byte { return wstest.Frame(byte(max(0, 1-i)), nil) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newFixture(t, websocket.Config{MessageTimeout: 50 * time.Millisecond}, nil).dial()
+			var sending sync.WaitGroup
+			sending.Go(func() {
+				for i := range long {
+					if _, err := c.Write(piece(i)); err != nil {
+						return
+					}
+					time.Sleep(10 * time.Millisecond) // the pace is what is tested
+				}
+			})
+			_, _, err := c.Next()
+			if e, ok := errors.AsType[*wstest.Closed](err); !ok || e.Code != websocket.CloseRestart {
+				t.Error(err)
+			}
+			c.Close()
+			sending.Wait()
+		})
+	}
+}
+
+// TestSteadyStream: a client whose frames never end together with what is read
+// has finished each of them.
+func TestSteadyStream(t *testing.T) {
+	c := newFixture(t, websocket.Config{MessageTimeout: 100 * time.Millisecond}, nil).dial()
+	const n = 60
+	go func() {
+		one := wstest.Text("hello")
+		c.Write(one[:5])
+		for range n {
+			c.Write(append(append([]byte(nil), one[5:]...), one[:5]...))
+			time.Sleep(5 * time.Millisecond) // the pace is what is tested
+		}
+		c.Write(one[5:])
+	}()
+	for i := range n + 1 {
+		expect(c, fmt.Sprint("answer ", i), "hello")
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/websocket/wstest"
 )
 
 // theWord is said in a room that the asker is not in, and is its name and topic
@@ -21,20 +22,15 @@ const theWord = "sesame"
 // have seen.
 func FuzzPositions(f *testing.F) {
 	x := newFixture(f, func(s *settings) { s.ws.Heartbeat = time.Hour }) // a fuzzer makes pauses
-	eve, mary := x.person("Eve"), x.who(x.person("Mary"))
+	eve, mary := x.Member("Eve"), x.Who(x.Member("Mary"))
 	view, err := x.CreateRoom(f.Context(), mary,
 		chat.CreateRoomInput{Name: theWord, Topic: theWord, Kind: chat.Private})
 	if err != nil {
 		f.Fatal(err)
 	}
 	for range 3 {
-		if _, err := x.Send(f.Context(), mary, chat.SendInput{Room: view.ID, Text: theWord}); err != nil {
-			f.Fatal(err)
-		}
-		if _, err := x.Send(f.Context(), mary,
-			chat.SendInput{Room: chat.GeneralID, Text: "for everyone"}); err != nil {
-			f.Fatal(err)
-		}
+		x.Say(mary, view.ID, theWord)
+		x.Say(mary, chat.GeneralID, "for everyone")
 	}
 	heads, err := x.Store.Heads(f.Context(), chat.RoomStream(view.ID))
 	if err != nil {
@@ -53,7 +49,6 @@ func FuzzPositions(f *testing.F) {
 		f.Add(uint8(i), "server", "GENERAL", "$E$E", "$M", int64(1)<<62, int64(1)<<40)
 	}
 	c := x.dial(eve)
-	c.conn.SetWriteDeadline(time.Time{})
 	f.Fuzz(func(t *testing.T, method uint8, stream, room, epoch, id string, seq, limit int64) {
 		name := methods[int(method)%len(methods)]
 		stream, room, epoch, id = fill(stream), fill(room), fill(epoch), fill(id)
@@ -78,15 +73,15 @@ func FuzzPositions(f *testing.F) {
 			"room.directory": {"after": room, "limit": limit},
 			"session.revoke": {"session": id},
 		}[name]
-		c.t = t
+		c.T = t
 		want := c.send(name, params)
 		for answered := false; !answered; {
-			op, came, err := c.read()
+			op, came, err := c.Next()
 			if err != nil {
 				t.Fatalf("%s %v: %v", name, params, err)
 			}
 			if op == 9 {
-				c.write(frame(fin|10, came))
+				c.Put(wstest.Frame(wstest.Fin|10, came))
 				continue
 			}
 			if strings.Contains(string(came), theWord) || !json.Valid(came) {

@@ -21,6 +21,16 @@ import (
 // Patience bounds waiting for what is certain to come.
 const Patience = 20 * time.Second
 
+// Eventually polls for a state that is certain to come.
+func Eventually(t testing.TB, what string, is func() bool) {
+	t.Helper()
+	for end := time.Now().Add(Patience); !is(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("waited in vain: %s", what)
+		}
+	}
+}
+
 // Fin is the bit of a frame that ends a message, for Frame.
 const Fin = 0x80
 
