@@ -57,6 +57,13 @@
 // Those who wait are woken in their order, but a newcomer who asks at the right
 // moment comes first: the order is no promise.
 //
+// # Several names, leaders
+//
+// [Locker.LockAll] and [Locker.WithAll] take several names in one order, so
+// that two callers never wait for each other. [Locker.Lead] runs a function for
+// as long as the process leads, and again when it leads again: for what one
+// process of many does, such as a schedule.
+//
 // # Errors
 //
 // [ErrHeld] means that another has the lock, and nothing else. While Redis

@@ -140,3 +140,48 @@ func ExampleNewQuorum() {
 		log.Print(err)
 	}
 }
+
+// Of all processes that call Lead one runs the schedule. When it dies or cannot
+// be reached any more, another takes over within a lease.
+func ExampleLocker_Lead() {
+	ctx := context.Background()
+	client, stop := redistest.Example()
+	defer stop()
+	locker, err := lock.New(client, lock.Options{Prefix: "example-lead"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer locker.Close()
+	err = locker.Lead(ctx, "schedule", func(ctx context.Context, token int64) error {
+		fmt.Println("leading") // run the schedule until ctx ends
+		return nil             // leave the lead to another, and return from Lead
+	})
+	fmt.Println(err)
+	// Output:
+	// leading
+	// <nil>
+}
+
+// A transfer locks both accounts, whoever names them in which order.
+func ExampleLocker_WithAll() {
+	ctx := context.Background()
+	client, stop := redistest.Example()
+	defer stop()
+	locker, err := lock.New(client, lock.Options{Prefix: "example-all"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer locker.Close()
+	err = locker.WithAll(ctx, []string{"account:2", "account:1"},
+		func(ctx context.Context, locks lock.Locks) error {
+			for _, l := range locks {
+				fmt.Println(l.Name())
+			}
+			return nil
+		})
+	fmt.Println(err)
+	// Output:
+	// account:1
+	// account:2
+	// <nil>
+}
