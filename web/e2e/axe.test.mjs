@@ -110,7 +110,7 @@ describe('axe', { skip: missing() }, () => {
       await close()
     }
     await page.getByRole('button', { name: 'Emoji' }).click()
-    await page.locator('.popover input').waitFor()
+    await page.locator('.popover .search').waitFor()
     await page.locator('.popover button:visible').first().waitFor()
     await look('emoji', '.popover')
     await page.keyboard.press('Escape')

@@ -166,7 +166,7 @@ describe('who has only a keyboard', { skip: missing() }, () => {
     await writing()
     await reach(/^Emoji/)
     await press('Enter')
-    await page.locator('.popover input').waitFor()
+    await page.locator('.popover .search').waitFor()
     await until('the focus to be in the picker', () => page.evaluate(() => document.activeElement.closest('.popover') !== null))
     await page.keyboard.type('tada')
     await until('it to be found', async () => (await page.locator('.popover').innerText()).includes('🎉'))

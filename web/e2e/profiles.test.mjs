@@ -114,7 +114,7 @@ describe('people', { skip: missing() }, () => {
     assert.ok(Date.now() >= soon)
     const again = await menu(joe, 'Set a status')
     await again.getByRole('button', { name: 'Choose an emoji' }).click()
-    await joe.page.locator('.popover input').fill('rocket')
+    await joe.page.locator('.popover .search').fill('rocket')
     await joe.page.locator('.popover button:visible', { hasText: '🚀' }).first().click()
     await joe.page.locator('.popover').waitFor({ state: 'detached' })
     await again.getByRole('button', { name: 'Save' }).click()

@@ -38,7 +38,7 @@ export function EmojiButton({ label = t('emoji.open'), sign, quick, onDone }: Pr
   }, [open])
   useEffect(() => {
     // Not on touch: the keyboard would come up over the emoji.
-    if (open && Picker && !isTouch()) box.current?.querySelector<HTMLElement>('.popover input')?.focus({ preventScroll: true })
+    if (open && Picker && !isTouch()) box.current?.querySelector<HTMLElement>('.popover .search')?.focus({ preventScroll: true })
   }, [open, Picker])
   const toggle = () => {
     setOpen(!open)
