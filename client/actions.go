@@ -367,8 +367,8 @@ func (a Actions) MessageDelete(ctx context.Context, in MessageInput) (Message, e
 }
 
 // MessageEdits calls message.edits: earlier texts of a message. The newest 100
-// of them, oldest first.
-func (a Actions) MessageEdits(ctx context.Context, in MessageInput) (EditList, error) {
+// of them, oldest first, in pages.
+func (a Actions) MessageEdits(ctx context.Context, in EditListInput) (EditList, error) {
 	return call[EditList](ctx, a, action{"message.edits", "GET", "/rooms/{room}/messages/{no}/edits"}, in)
 }
 
@@ -383,8 +383,9 @@ func (a Actions) MessageUnpin(ctx context.Context, in MessageInput) (Message, er
 	return call[Message](ctx, a, action{"message.unpin", "DELETE", "/rooms/{room}/messages/{no}/pin"}, in)
 }
 
-// MessagePins calls message.pins: pinned messages of a room. Last pinned first.
-func (a Actions) MessagePins(ctx context.Context, in RoomInput) (MessageList, error) {
+// MessagePins calls message.pins: pinned messages of a room. Last pinned first,
+// in pages.
+func (a Actions) MessagePins(ctx context.Context, in PinListInput) (MessageList, error) {
 	return call[MessageList](ctx, a, action{"message.pins", "GET", "/rooms/{room}/pins"}, in)
 }
 

@@ -56,6 +56,9 @@ type EditInput = chat.EditInput
 // EditList is the earlier texts of a message, of which MaxEdits are kept.
 type EditList = chat.EditList
 
+// EditListInput asks for the earlier texts of a message.
+type EditListInput = chat.EditListInput
+
 // Error is an error for the person or app that made the request.
 type Error = chat.Error
 
@@ -179,6 +182,9 @@ type OutgoingOutput = chat.OutgoingOutput
 
 // PasswordInput changes a password.
 type PasswordInput = chat.PasswordInput
+
+// PinListInput asks for pinned messages of a room.
+type PinListInput = chat.PinListInput
 
 // Position is a place in a stream: just after the event numbered Seq.
 type Position = chat.Position

@@ -188,22 +188,50 @@ func (s *Service) mayPin(ctx context.Context, who Caller, in MessageInput) error
 	return nil
 }
 
-// ListPins returns a room's pinned messages.
-func (s *Service) ListPins(ctx context.Context, who Caller, in RoomInput) (MessageList, error) {
+// ListPins returns a room's pinned messages, as many as fit into a page.
+func (s *Service) ListPins(ctx context.Context, who Caller, in PinListInput) (MessageList, error) {
 	if _, err := s.view(ctx, who, in.Room); err != nil {
 		return MessageList{}, err
 	}
-	messages, err := s.Store.Pinned(ctx, in.Room)
-	return MessageList{Messages: append([]Message{}, messages...)}, err
+	pins, err := s.Store.Pinned(ctx, in.Room)
+	if err != nil {
+		return MessageList{}, err
+	}
+	if in.After != 0 {
+		i := slices.IndexFunc(pins, func(m Message) bool { return m.No == in.After })
+		if i < 0 {
+			return MessageList{}, ErrResync // unpinned meanwhile
+		}
+		pins = pins[i+1:]
+	}
+	some := bounded(pins, 0, (*Message).size)
+	return MessageList{Messages: append([]Message{}, some...), More: len(some) < len(pins)}, nil
 }
 
-// ListEdits returns the earlier versions of a message.
-func (s *Service) ListEdits(ctx context.Context, who Caller, in MessageInput) (EditList, error) {
-	if _, _, err := s.message(ctx, who, in); err != nil {
+// ListEdits returns the earlier versions of a message, as many as fit into a
+// page.
+func (s *Service) ListEdits(ctx context.Context, who Caller, in EditListInput) (EditList, error) {
+	after, err := searchTime("after", in.After)
+	if err != nil {
+		return EditList{}, err
+	}
+	if _, _, err := s.message(ctx, who, MessageInput{Room: in.Room, No: in.No}); err != nil {
 		return EditList{}, err
 	}
 	edits, err := s.Store.Edits(ctx, in.Room, in.No)
-	return EditList{Edits: append([]Edit{}, edits...)}, err
+	if err != nil {
+		return EditList{}, err
+	}
+	if i := slices.IndexFunc(edits, func(e Edit) bool { return e.At.After(after) }); i >= 0 {
+		edits = edits[i:]
+	} else {
+		edits = nil
+	}
+	n := len(bounded(edits, 0, func(e *Edit) int { return itemSize + textSize(e.Text) }))
+	for n > 0 && n < len(edits) && edits[n].At.Equal(edits[n-1].At) {
+		n++ // the next answer begins after this time
+	}
+	return EditList{Edits: append([]Edit{}, edits[:n]...), More: n < len(edits)}, nil
 }
 
 // AddReaction adds the caller's reaction to a message.

@@ -28,7 +28,7 @@ func TestEditing(t *testing.T) {
 		!slices.Equal(m.Mentions, []chat.UserID{bob.User.ID}) {
 		t.Errorf("the message is %+v, %v", m, err)
 	}
-	edits, err := f.ListEdits(t.Context(), bob, at(room, 1))
+	edits, err := f.ListEdits(t.Context(), bob, chat.EditListInput{Room: room, No: 1})
 	if err != nil || len(edits.Edits) != 1 || edits.Edits[0].Text != "one" {
 		t.Errorf("the earlier texts are %+v, %v", edits, err)
 	}
@@ -56,7 +56,7 @@ func TestDeleting(t *testing.T) {
 		"edit":  errOf(f.EditMessage(t.Context(), bob, chat.EditInput{Room: room, No: 1, Text: "x"})),
 		"react": errOf(f.AddReaction(t.Context(), bob, chat.ReactionInput{Room: room, No: 1, Emoji: "👍"})),
 		"pin":   errOf(f.PinMessage(t.Context(), bob, at(room, 1))),
-		"edits": errOf(f.ListEdits(t.Context(), bob, at(room, 1))),
+		"edits": errOf(f.ListEdits(t.Context(), bob, chat.EditListInput{Room: room, No: 1})),
 	} {
 		refused(t, what+" of a deleted message", err, chat.ErrNotFound)
 	}
@@ -105,13 +105,13 @@ func TestPins(t *testing.T) {
 		f.Wait(1e9)
 		refused(t, "a pin", errOf(f.PinMessage(t.Context(), ada, at(room, no+1))), nil)
 	}
-	pins, err := f.ListPins(t.Context(), guest, chat.RoomInput{Room: room})
+	pins, err := f.ListPins(t.Context(), guest, chat.PinListInput{Room: room})
 	if err != nil || len(pins.Messages) != 2 || pins.Messages[0].No != 2 ||
 		pins.Messages[0].PinnedBy != ada.User.ID {
 		t.Errorf("the pins are %+v, %v", pins, err)
 	}
 	refused(t, "unpin", errOf(f.UnpinMessage(t.Context(), ada, at(room, 2))), nil)
-	if pins, err = f.ListPins(t.Context(), ada, chat.RoomInput{Room: room}); err != nil ||
+	if pins, err = f.ListPins(t.Context(), ada, chat.PinListInput{Room: room}); err != nil ||
 		len(pins.Messages) != 1 {
 		t.Errorf("the pins are %+v, %v", pins, err)
 	}

@@ -65,7 +65,7 @@ func TestMarksAreBounded(t *testing.T) {
 		refused(t, "an edit", errOf(f.EditMessage(t.Context(), ada,
 			chat.EditInput{Room: room, No: 4, Text: fmt.Sprint("edit ", i)})), nil)
 	}
-	edits, err := f.ListEdits(t.Context(), bob, at(room, 4))
+	edits, err := f.ListEdits(t.Context(), bob, chat.EditListInput{Room: room, No: 4})
 	if err != nil || len(edits.Edits) != chat.MaxEdits || edits.Edits[chat.MaxEdits-1].Text != "edit 148" {
 		t.Errorf("%d earlier texts, %v", len(edits.Edits), err)
 	}

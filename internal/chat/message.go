@@ -208,9 +208,16 @@ func (s *Service) GetMessage(ctx context.Context, who Caller, in MessageInput) (
 	return s.messageAt(ctx, in)
 }
 
+// PinListInput asks for pinned messages of a room.
+type PinListInput struct {
+	Room  RoomID `json:"room" doc:"Id of the room"`
+	After int64  `json:"after,omitempty" doc:"Only those pinned before this message: the last number of the answer before"`
+}
+
 // MessageList is some messages.
 type MessageList struct {
 	Messages []Message `json:"messages" doc:"Messages"`
+	More     bool      `json:"more,omitempty" doc:"There are more after the last one"`
 }
 
 // EditInput is another text for a message.
@@ -220,9 +227,17 @@ type EditInput struct {
 	Text string `json:"text" doc:"Markdown"`
 }
 
+// EditListInput asks for the earlier texts of a message.
+type EditListInput struct {
+	Room  RoomID `json:"room" doc:"Id of the room"`
+	No    int64  `json:"no" doc:"Number of the message"`
+	After string `json:"after,omitempty" doc:"Only later ones: the last time (at) of the answer before"`
+}
+
 // EditList is the earlier texts of a message, of which [MaxEdits] are kept.
 type EditList struct {
 	Edits []Edit `json:"edits" doc:"Oldest first"`
+	More  bool   `json:"more,omitempty" doc:"There are more after the last one"`
 }
 
 // ReactionInput is a reaction to a message.

@@ -1,5 +1,10 @@
 package chat
 
+import (
+	"slices"
+	"strings"
+)
+
 // pageSize bounds the items of one page in bytes of JSON, roughly. The first
 // item is there however large it is.
 const pageSize = 256 << 10
@@ -31,15 +36,7 @@ func bounded[T any](items []T, start int, size func(*T) int) []T {
 
 // size estimates the bytes of m in JSON.
 func (m *Message) size() int {
-	n := itemSize + len(m.Text) + 32*len(m.Mentions) + itemSize*len(m.Files)
-	for i := range len(m.Text) {
-		switch c := m.Text[i]; {
-		case c < ' ', c == '<', c == '>', c == '&':
-			n += len(`\u003c`) - 1
-		case c == '"', c == '\\':
-			n++
-		}
-	}
+	n := itemSize + textSize(m.Text) + 32*len(m.Mentions) + itemSize*len(m.Files)
 	for i := range m.Files {
 		n += len(m.Files[i].Name)
 	}
@@ -47,4 +44,51 @@ func (m *Message) size() int {
 		n += 64 + 32*len(m.Reactions[i].Users)
 	}
 	return n
+}
+
+// textSize estimates the bytes of a text in JSON.
+func textSize(text string) int {
+	n := len(text)
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c < ' ', c == '<', c == '>', c == '&':
+			n += len(`\u003c`) - 1
+		case c == '"', c == '\\':
+			n++
+		}
+	}
+	return n
+}
+
+// brief returns m as a list of rooms shows it when there is no room for more:
+// the beginning of its text, one file, and no reactions.
+func (m *Message) brief() *Message {
+	m = m.Clone()
+	if len(m.Text) > briefText {
+		m.Text = strings.ToValidUTF8(m.Text[:briefText], "") + "…"
+	}
+	m.Files, m.Mentions, m.Reactions = m.Files[:min(1, len(m.Files))], nil, nil
+	return m
+}
+
+const briefText = 200
+
+// boundLast makes the newest messages of views brief, but for the latest of
+// them that fit into a page together.
+func boundLast(views []RoomView) {
+	latest := make([]int, 0, len(views))
+	for i := range views {
+		if views[i].Last != nil {
+			latest = append(latest, i)
+		}
+	}
+	slices.SortFunc(latest, func(a, b int) int {
+		return views[b].Last.Cursor().Compare(views[a].Last.Cursor())
+	})
+	left := pageSize
+	for _, i := range latest {
+		if left -= views[i].Last.size(); left < 0 {
+			views[i].Last = views[i].Last.brief()
+		}
+	}
 }

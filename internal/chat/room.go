@@ -109,8 +109,10 @@ func (s *Service) ListRooms(ctx context.Context, who Caller, _ None) (RoomList, 
 	}
 	// A crash between leaving threads and leaving their room must show nobody a
 	// thread of a room that they are not in.
-	return RoomList{Rooms: slices.DeleteFunc(views,
-		func(v RoomView) bool { return v.Kind == ThreadRoom && !in[v.Parent] })}, err
+	views = slices.DeleteFunc(views,
+		func(v RoomView) bool { return v.Kind == ThreadRoom && !in[v.Parent] })
+	boundLast(views)
+	return RoomList{Rooms: views}, err
 }
 
 // RoomPageInput asks for a page of public rooms.

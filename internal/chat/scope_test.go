@@ -230,11 +230,13 @@ var scopeRows = map[string]struct {
 		return chat.EditInput{Room: w.room, No: w.own, Text: "y"}
 	}},
 	"message.delete": {chat.ScopeSend, all, func(w *world) any { return w.at(w.own) }},
-	"message.edits":  {chat.ScopeRead, all, func(w *world) any { return w.at(1) }},
-	"message.pin":    {chat.ScopeSend, members, func(w *world) any { return w.at(1) }},
-	"message.unpin":  {chat.ScopeSend, members, func(w *world) any { return w.at(1) }},
+	"message.edits": {chat.ScopeRead, all, func(w *world) any {
+		return chat.EditListInput{Room: w.room, No: 1}
+	}},
+	"message.pin":   {chat.ScopeSend, members, func(w *world) any { return w.at(1) }},
+	"message.unpin": {chat.ScopeSend, members, func(w *world) any { return w.at(1) }},
 	"message.pins": {chat.ScopeRead, all, func(w *world) any {
-		return chat.RoomInput{Room: w.room}
+		return chat.PinListInput{Room: w.room}
 	}},
 	"reaction.add": {chat.ScopeSend, all, func(w *world) any {
 		return chat.ReactionInput{Room: w.room, No: 1, Emoji: "👍"}

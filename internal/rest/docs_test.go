@@ -73,3 +73,24 @@ func TestTextsAreNoMarkup(t *testing.T) {
 		t.Error(m.String())
 	}
 }
+
+// TestGroupsAreDescribed: each group of actions says what it is about, and none
+// is described that is not there.
+func TestGroupsAreDescribed(t *testing.T) {
+	groups := map[string]bool{}
+	for _, a := range routes() {
+		noun, _, _ := strings.Cut(a.Name, ".")
+		groups[noun] = true
+		if nouns[noun] == "" {
+			t.Errorf("%s has no description in openapi.go", noun)
+		}
+	}
+	for noun := range nouns {
+		if !groups[noun] {
+			t.Errorf("%s has no actions", noun)
+		}
+	}
+	if doc := openAPI("1", &clientinfo.Policy{}); !strings.Contains(string(doc.json), nouns["thread"]) {
+		t.Error("the document has no descriptions of groups")
+	}
+}

@@ -70,7 +70,7 @@ func openAPI(version string, policy *clientinfo.Policy) *document {
 			describeFiles(a, op)
 		}
 		if !slices.ContainsFunc(api.Tags, func(t *huma.Tag) bool { return t.Name == noun }) {
-			api.Tags = append(api.Tags, &huma.Tag{Name: noun})
+			api.Tags = append(api.Tags, &huma.Tag{Name: noun, Description: nouns[noun]})
 		}
 		api.AddOperation(op)
 	}
@@ -82,6 +82,36 @@ func openAPI(version string, policy *clientinfo.Policy) *document {
 		panic("rest: the OpenAPI document cannot be written: " + err.Error())
 	}
 	return &document{json: data, page: docsPage(api)}
+}
+
+// nouns describe the groups of actions, by the first part of their names.
+var nouns = map[string]string{
+	"account":  "Your own account: sign up, password, status and profile",
+	"audit":    "Who did what to others",
+	"ban":      "People who cannot come into a room",
+	"bot":      "Accounts of apps",
+	"direct":   "Conversations of two to nine people",
+	"document": "Small settings that your devices share",
+	"event":    "What happened in a room since a position",
+	"file":     "Uploads, and the files of messages",
+	"hook":     "Incoming webhooks: other services post into a room",
+	"invite":   "Links that let people sign up",
+	"link":     "What links in messages lead to",
+	"member":   "People in a room: roles, mutes and bans",
+	"message":  "Send, read, change and find messages; pins",
+	"outgoing": "Outgoing webhooks: a room's messages are posted to other services",
+	"picture":  "Profile pictures",
+	"presence": "Who is online",
+	"reaction": "Emoji on messages",
+	"read":     "How far you have read",
+	"room":     "Rooms: your own, public ones, and their settings",
+	"schedule": "Messages to be sent later, and reminders",
+	"server":   "What this server is and allows",
+	"session":  "Log in and out, and see where you are logged in",
+	"thread":   "Replies to one message",
+	"token":    "API tokens of apps and scripts",
+	"typing":   "Who is typing",
+	"user":     "People on the server",
 }
 
 // forbidNull says of lists that they are never null: empty ones are written [].

@@ -454,10 +454,10 @@ export interface Actions {
   'message.get': [{ room: string; no: number }, Message]
   'message.edit': [{ room: string; no: number; text: string }, Message]
   'message.delete': [{ room: string; no: number }, Message]
-  'message.edits': [{ room: string; no: number }, { edits: Edit[] }]
+  'message.edits': [{ room: string; no: number; after?: string }, { edits: Edit[]; more?: boolean }]
   'message.pin': [{ room: string; no: number }, Message]
   'message.unpin': [{ room: string; no: number }, Message]
-  'message.pins': [{ room: string }, { messages: Message[] }]
+  'message.pins': [{ room: string; after?: number }, { messages: Message[]; more?: boolean }]
   'message.search': [
     { q?: string; room?: string; from?: string; after?: string; before?: string; has?: 'link' | 'file'; cursor?: string; limit?: number },
     { messages: Message[]; next?: string; until?: string },

@@ -7,13 +7,22 @@ import { Dialog } from '../kit/Dialog'
 import { fullTime } from '../kit/time'
 import { Text } from '../timeline/Text'
 
+async function allEdits(room: string, no: number): Promise<Edit[]> {
+  const all: Edit[] = []
+  for (let after: string | undefined; ; after = all[all.length - 1]?.at) {
+    const page = await call('message.edits', { room, no, ...(after ? { after } : {}) })
+    all.push(...page.edits)
+    if (!page.more) return all
+  }
+}
+
 /** The earlier texts of a message, the last first. */
 export function Edits({ room, no, onClose }: { room: string; no: number; onClose: () => void }) {
   const [edits, setEdits] = useState<Edit[] | null>(null)
   const [fault, setFault] = useState('')
   useEffect(() => {
-    call('message.edits', { room, no }).then(
-      (r) => setEdits(r.edits.reverse()),
+    allEdits(room, no).then(
+      (all) => setEdits(all.reverse()),
       (err: unknown) => setFault(explain(err)),
     )
   }, [room, no])

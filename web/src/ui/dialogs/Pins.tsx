@@ -10,6 +10,15 @@ import { Dialog } from '../kit/Dialog'
 import { fullTime } from '../kit/time'
 import { Text } from '../timeline/Text'
 
+async function allPins(room: string): Promise<Message[]> {
+  const all: Message[] = []
+  for (let after: number | undefined; ; after = all[all.length - 1]?.no) {
+    const page = await call('message.pins', { room, ...(after ? { after } : {}) })
+    all.push(...page.messages)
+    if (!page.more) return all
+  }
+}
+
 /** The pinned messages of a room, the last pinned first. */
 export function Pins({ room, onClose }: { room: string; onClose: () => void }) {
   const chat = useChat((s) => s)
@@ -17,10 +26,7 @@ export function Pins({ room, onClose }: { room: string; onClose: () => void }) {
   const [pins, setPins] = useState<Message[] | null>(null)
   const [fault, setFault] = useState('')
   useEffect(() => {
-    call('message.pins', { room }).then(
-      (r) => setPins(r.messages),
-      (err: unknown) => setFault(explain(err)),
-    )
+    allPins(room).then(setPins, (err: unknown) => setFault(explain(err)))
   }, [room, changes])
   const go = (m: Message) => {
     onClose()
