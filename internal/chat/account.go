@@ -87,6 +87,9 @@ func (s *Service) addUser(ctx context.Context, name, password string, role Role,
 	return user, s.insert(ctx, Caller{User: user}, Account{User: user, NameKey: key, Password: hash}, invite)
 }
 
+var errNameTaken = &Error{Code: CodeConflict, Field: "name",
+	Message: "That name (or one that looks the same) is taken. Choose another."}
+
 // insert makes an account.
 func (s *Service) insert(ctx context.Context, who Caller, account Account, invite string) error {
 	_, err := s.Store.Commit(ctx, s.change(who, Change{
@@ -94,8 +97,7 @@ func (s *Service) insert(ctx context.Context, who Caller, account Account, invit
 	}))
 	switch {
 	case errors.Is(err, ErrConflict):
-		return &Error{Code: CodeConflict, Field: "name",
-			Message: "That name (or one that looks the same) is taken. Choose another."}
+		return errNameTaken
 	case errors.Is(err, ErrNotFound):
 		return &Error{Code: CodeNotFound, Field: "invite",
 			Message: "This invite has already been used. Ask for a new one."}

@@ -61,6 +61,11 @@ func (s *Service) audit(ctx context.Context, who Caller, e AuditEntry) error {
 	if e.User != "" && e.User == who.User.ID {
 		return nil
 	}
+	return s.record(ctx, who, e)
+}
+
+// record is audit for actions that are recorded also on oneself.
+func (s *Service) record(ctx context.Context, who Caller, e AuditEntry) error {
 	if !who.Anonymous() {
 		if err := s.limit(ctx, "audit:"+string(who.User.ID), s.Limits.Audits); err != nil {
 			return err

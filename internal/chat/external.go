@@ -89,7 +89,7 @@ func (s *Service) upsertUser(ctx context.Context, n ExternalUser) (User, error) 
 func (s *Service) rename(ctx context.Context, account Account, to User, names []folded) (User, error) {
 	var err error
 	for _, name := range names {
-		to.Name, account.NameKey = name.shown, name.key
+		to.Name, to.FormerName = name.shown, account.Name
 		if err = s.putUser(ctx, Caller{}, account, to); !errors.Is(err, ErrConflict) {
 			break
 		}

@@ -2,12 +2,17 @@ package chat
 
 import (
 	"context"
+	"regexp"
+	"strings"
 	"time"
 )
 
 const (
-	maxAbout  = 250 // characters
-	maxStatus = 100 // characters of its text
+	maxAbout    = 250 // characters
+	maxStatus   = 100 // characters of its text
+	maxTitle    = 100 // characters
+	maxPhone    = 40  // characters
+	maxTimeZone = 64  // bytes; the longest has 32
 	// maxSpan is how far away the end of a status, of quiet, or of being
 	// disabled can be.
 	maxSpan = 10 * 365 * 24 * time.Hour
@@ -19,13 +24,16 @@ type UpdateAccountInput struct {
 	Status     *StatusInput `json:"status,omitempty" doc:"New status"`
 	QuietUntil *string      `json:"quiet_until,omitempty" doc:"You do not want to be disturbed until then: a time as in RFC 3339, or empty"`
 	About      *string      `json:"about,omitempty" doc:"What you say of yourself: one line of at most 250 characters"`
+	Title      *string      `json:"title,omitempty" doc:"What you do: one line of at most 100 characters"`
+	TimeZone   *string      `json:"time_zone,omitempty" doc:"Your time zone by its name in the IANA database, such as Europe/Berlin"`
+	Phone      *string      `json:"phone,omitempty" doc:"Your phone number: at most 40 digits, spaces and + ( ) - . / # *"`
+	Name       *string      `json:"name,omitempty" doc:"New name, which you also log in with. The audit log keeps the old one"`
 }
 
 // UpdateAccount changes what the caller says of themselves.
 func (s *Service) UpdateAccount(ctx context.Context, who Caller, in UpdateAccountInput) (User, error) {
 	var status *Status
 	var quiet *time.Time
-	var about *string
 	if in.Status != nil {
 		to, err := s.status(*in.Status)
 		if err != nil {
@@ -43,13 +51,6 @@ func (s *Service) UpdateAccount(ctx context.Context, who Caller, in UpdateAccoun
 		}
 		quiet = &to
 	}
-	if in.About != nil {
-		to, err := line("about", *in.About, 0, maxAbout)
-		if err != nil {
-			return User{}, err
-		}
-		about = &to
-	}
 	// Everybody online is told of it.
 	if err := s.limit(ctx, "account:"+string(who.User.ID), s.Limits.Profiles); err != nil {
 		return User{}, err
@@ -62,12 +63,53 @@ func (s *Service) UpdateAccount(ctx context.Context, who Caller, in UpdateAccoun
 		if quiet != nil {
 			to.QuietUntil = *quiet
 		}
-		if about != nil {
-			to.About = *about
+		for _, field := range []struct {
+			from, to *string
+			clean    func(string) (string, error)
+		}{
+			{in.About, &to.About, func(text string) (string, error) { return line("about", text, 0, maxAbout) }},
+			{in.Title, &to.Title, func(text string) (string, error) { return line("title", text, 0, maxTitle) }},
+			{in.TimeZone, &to.TimeZone, timeZone},
+			{in.Phone, &to.Phone, phone},
+		} {
+			if field.from == nil {
+				continue
+			}
+			var err error
+			if *field.to, err = field.clean(*field.from); err != nil {
+				return User{}, err
+			}
 		}
-		return to, nil
+		if in.Name != nil {
+			var err error
+			if to, err = s.renamed(ctx, to, *in.Name); err != nil {
+				return User{}, err
+			}
+		}
+		return to, s.auditName(ctx, who, a.User, to, "")
 	})
 }
+
+// phone checks a phone number: with nothing but digits and the signs of
+// numbers, so that it can be dialled.
+func phone(text string) (string, error) {
+	text, err := line("phone", text, 0, maxPhone)
+	if err == nil && strings.Trim(text, "0123456789 +()-./#*") != "" {
+		err = invalid("phone", "A phone number has only digits, spaces and + ( ) - . / # *")
+	}
+	return text, err
+}
+
+// timeZone checks the name of a time zone by its form: which there are, the
+// clients know better than a server that is not updated.
+func timeZone(text string) (string, error) {
+	if len(text) <= maxTimeZone && zoneName.MatchString(text) {
+		return text, nil
+	}
+	return "", invalid("time_zone", "A time zone has a name like Europe/Berlin.")
+}
+
+var zoneName = regexp.MustCompile(`^$|^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}$`)
 
 // StatusInput is a new status.
 type StatusInput struct {

@@ -33,6 +33,10 @@ type User struct {
 	Status        Status    `json:"status,omitzero" doc:"What they say of themselves for now"`
 	QuietUntil    time.Time `json:"quiet_until,omitzero" doc:"They do not want to be disturbed until then"`
 	About         string    `json:"about,omitempty" doc:"What they say of themselves, one line"`
+	Title         string    `json:"title,omitempty" doc:"What they do, one line"`
+	TimeZone      string    `json:"time_zone,omitempty" doc:"Their time zone, as Europe/Berlin"`
+	Phone         string    `json:"phone,omitempty" doc:"Their phone number"`
+	FormerName    string    `json:"former_name,omitempty" doc:"Their name before they were renamed last"`
 	Picture       string    `json:"picture,omitempty" doc:"Id of their picture, see picture.open; another with each picture"`
 	DisabledUntil time.Time `json:"disabled_until,omitzero" doc:"With disabled: until then; without it, for good"`
 }
@@ -200,15 +204,16 @@ func (s *Service) MayOperate(who Caller) error {
 
 // UpdateUserInput changes a person. What is not given stays.
 type UpdateUserInput struct {
-	User     UserID `json:"user" doc:"Id of the person"`
-	Role     *Role  `json:"role,omitempty" enum:"owner,admin,member,guest" doc:"New role"`
-	Disabled *bool  `json:"disabled,omitempty" doc:"Whether they may not log in"`
-	Seconds  int    `json:"seconds,omitempty" doc:"With disabled: for how long; default for good"`
-	Reason   string `json:"reason,omitempty" doc:"Why, for the audit log; at most 250 characters"`
+	User     UserID  `json:"user" doc:"Id of the person"`
+	Name     *string `json:"name,omitempty" doc:"New name"`
+	Role     *Role   `json:"role,omitempty" enum:"owner,admin,member,guest" doc:"New role"`
+	Disabled *bool   `json:"disabled,omitempty" doc:"Whether they may not log in"`
+	Seconds  int     `json:"seconds,omitempty" doc:"With disabled: for how long; default for good"`
+	Reason   string  `json:"reason,omitempty" doc:"Why, for the audit log; at most 250 characters"`
 }
 
-// UpdateUser changes a person's role or disables them; disabling ends their
-// sessions.
+// UpdateUser renames a person, changes their role or disables them; disabling
+// ends their sessions.
 func (s *Service) UpdateUser(ctx context.Context, who Caller, in UpdateUserInput) (User, error) {
 	why, err := reason(in.Reason)
 	if err != nil {
@@ -223,6 +228,11 @@ func (s *Service) UpdateUser(ctx context.Context, who Caller, in UpdateUserInput
 	now := s.now()
 	return s.changeUser(ctx, who, in.User, func(a Account) (User, error) {
 		to := a.User
+		if in.Name != nil {
+			if to, err = s.renamed(ctx, to, *in.Name); err != nil {
+				return User{}, err
+			}
+		}
 		if in.Role != nil {
 			to.Role = *in.Role
 		}
@@ -237,12 +247,47 @@ func (s *Service) UpdateUser(ctx context.Context, who Caller, in UpdateUserInput
 		if !mayManage(who.User, a.User, to.Role) {
 			return User{}, ErrForbidden
 		}
-		if to == a.User {
+		if err := s.auditName(ctx, who, a.User, to, why); err != nil {
+			return User{}, err
+		}
+		detail := changed(a.User, to)
+		if detail == "" {
 			return to, nil
 		}
-		return to, s.audit(ctx, who, AuditEntry{Action: "user.update", User: to.ID,
-			Detail: changed(a.User, to), Reason: why})
+		return to, s.audit(ctx, who, AuditEntry{Action: "user.update", User: to.ID, Detail: detail,
+			Reason: why})
 	})
+}
+
+// renamed gives a person another name. Where another program logs people in,
+// names are its own.
+func (s *Service) renamed(ctx context.Context, u User, name string) (User, error) {
+	shown, key, err := s.foldName(name)
+	if err != nil || shown == u.Name {
+		return u, err
+	}
+	if s.External != nil {
+		return u, &Error{Code: CodeForbidden, Field: "name",
+			Message: "Names come from the site that this chat is part of. Change yours there."}
+	}
+	switch holder, err := s.Store.AccountByName(ctx, key); { // before it is recorded
+	case err == nil && holder.ID != u.ID:
+		return u, errNameTaken
+	case err != nil && !errors.Is(err, ErrNotFound):
+		return u, err
+	}
+	u.Name, u.FormerName = shown, u.Name
+	return u, nil
+}
+
+// auditName records that a person gets another name, also from themselves: so
+// that it can be found out later who wrote under which name.
+func (s *Service) auditName(ctx context.Context, who Caller, from, to User, why string) error {
+	if from.Name == to.Name {
+		return nil
+	}
+	return s.record(ctx, who, AuditEntry{Action: "user.rename", User: to.ID,
+		Detail: from.Name + " → " + to.Name, Reason: why})
 }
 
 // Disable sets whether a person may log in, on behalf of the operator.
@@ -338,7 +383,7 @@ func (s *Service) changeUser(ctx context.Context, who Caller, id UserID,
 			return User{}, err
 		}
 		if now.User == account.User { // nobody was faster
-			return User{}, &Error{Code: CodeConflict, Message: "Someone else has taken this name in the meantime."}
+			return User{}, errNameTaken
 		}
 		account = now
 	}
@@ -349,10 +394,11 @@ func (s *Service) changeUser(ctx context.Context, who Caller, id UserID,
 func freedKey(id UserID) string { return "/" + string(id) }
 
 // putUser writes what becomes of a person, unless they are not as in account
-// any more: ErrConflict. Who comes back has their name again, unless somebody
-// else has taken it, which is ErrConflict too.
+// any more: ErrConflict. Their name, if it is new or was freed, is theirs then,
+// unless somebody else has it, which is ErrConflict too.
 func (s *Service) putUser(ctx context.Context, who Caller, account Account, to User) error {
-	if !to.Disabled && account.NameKey == freedKey(to.ID) {
+	freed := account.NameKey == freedKey(to.ID)
+	if freed && !to.Disabled || !freed && to.Name != account.Name {
 		_, key, err := s.foldName(to.Name)
 		if err != nil {
 			return err

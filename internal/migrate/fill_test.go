@@ -96,6 +96,7 @@ func (w *world) account(i int, name string) chat.Account {
 		u.Status, u.QuietUntil, u.About,
 			u.Picture = chat.Status{Emoji: "🌴", Text: pick(w, texts), Until: w.now()}, w.now(),
 			pick(w, texts), fmt.Sprint("picture", w.n)
+		u.Title, u.TimeZone, u.Phone, u.FormerName = pick(w, texts), "Europe/Berlin", "+49 30", "Former"
 	}
 	if u.Disabled {
 		u.DisabledUntil = w.now()

@@ -12,13 +12,18 @@ type profile struct {
 	Status        chat.Status `json:"status,omitzero"`
 	QuietUntil    time.Time   `json:"quiet_until,omitzero"`
 	About         string      `json:"about,omitempty"`
+	Title         string      `json:"title,omitempty"`
+	TimeZone      string      `json:"time_zone,omitempty"`
+	Phone         string      `json:"phone,omitempty"`
+	FormerName    string      `json:"former_name,omitempty"`
 	Picture       string      `json:"picture,omitempty"`
 	DisabledUntil time.Time   `json:"disabled_until,omitzero"`
 }
 
 // profileOf returns the column profile of a person, "" if all fields are empty.
 func profileOf(u *chat.User) (string, error) {
-	p := profile{u.Status, u.QuietUntil, u.About, u.Picture, u.DisabledUntil}
+	p := profile{u.Status, u.QuietUntil, u.About, u.Title, u.TimeZone, u.Phone, u.FormerName, u.Picture,
+		u.DisabledUntil}
 	if p == (profile{}) {
 		return "", nil
 	}
@@ -33,6 +38,7 @@ func readProfile(column string, u *chat.User) {
 	if column == "" || json.Unmarshal([]byte(column), &p) != nil {
 		return
 	}
-	u.Status, u.QuietUntil, u.About, u.Picture, u.DisabledUntil = p.Status, p.QuietUntil, p.About,
-		p.Picture, p.DisabledUntil
+	u.Status, u.QuietUntil, u.About, u.Title, u.TimeZone, u.Phone = p.Status, p.QuietUntil, p.About,
+		p.Title, p.TimeZone, p.Phone
+	u.FormerName, u.Picture, u.DisabledUntil = p.FormerName, p.Picture, p.DisabledUntil
 }

@@ -93,6 +93,7 @@ var events = []*chat.Event{
 		u := user
 		u.Disabled, u.DisabledUntil, u.QuietUntil, u.About, u.Picture = true, at.Add(time.Hour),
 			at.Add(2*time.Hour), "Brücken", "01P"
+		u.Title, u.TimeZone, u.Phone, u.FormerName = "Pilot", "Europe/Berlin", "+49 30 1", "Adda"
 		u.Status = chat.Status{Emoji: "🌴", Text: "at the sea", Until: at.Add(3 * time.Hour)}
 		e.User = &u
 	}),

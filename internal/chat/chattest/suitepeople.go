@@ -68,6 +68,8 @@ func testAccounts(f *fixture) {
 	changed.Status = chat.Status{Emoji: "🌴", Text: "\"away\" </&> \u2028", Until: f.now()}
 	changed.QuietUntil, changed.About, changed.Picture, changed.DisabledUntil = f.now(), "Zeile",
 		"01PICTURE", f.now()
+	changed.Title, changed.TimeZone, changed.Phone, changed.FormerName = "Pilot", "Europe/Berlin",
+		"+49 30", "Two"
 	f.same("user of the event", changed.User, *f.event(f.update(changed, nil)).User)
 	changed.Password = "hash"
 	f.same("account", changed, need(f.Other.Account(f.ctx, "u2")).of(f))
@@ -91,6 +93,7 @@ func testAccounts(f *fixture) {
 	f.same("profile", same.User, need(f.Other.Users(f.ctx, "u1", 1)).of(f)[0])
 	same.Status, same.QuietUntil, same.About, same.Picture, same.DisabledUntil = chat.Status{},
 		time.Time{}, "", "", time.Time{}
+	same.Title, same.TimeZone, same.Phone, same.FormerName = "", "", "", ""
 	f.event(f.update(same, nil))
 	if kept := need(f.Other.Account(f.ctx, "u2")).of(f); kept.User != same.User {
 		f.Fatalf("kept %+v, want %+v", kept.User, same.User) // also by ==
