@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { typedCall } from './call'
+import { typedCall, typedRoom } from './call'
 
 describe('a call that is being written', () => {
   it.each([
@@ -17,3 +17,14 @@ describe('a call that is being written', () => {
     ['`a` @jo', { from: 4, name: 'jo' }],
   ])('%j', (text, want) => expect(typedCall(text, text.length)).toEqual(want))
 })
+
+it.each([
+  ['see #gen', { from: 4, name: 'gen' }],
+  ['#Küche', { from: 0, name: 'Küche' }],
+  ['(#a', { from: 1, name: 'a' }],
+  ['#', null],
+  ['# heading', null],
+  ['a#gen', null],
+  ['`#gen', null],
+  ['https://x/#gen', null],
+])('a room is named at the end of %j', (text, want) => expect(typedRoom(text, text.length)).toEqual(want))

@@ -11,5 +11,13 @@ export function typedCall(text: string, caret: number): { from: number; name: st
   return { from: caret - match[1]!.length, name: match[2]! }
 }
 
+/** The beginning of a room's name that is being written after a # at the caret. */
+export function typedRoom(text: string, caret: number): { from: number; name: string } | null {
+  const before = text.slice(0, caret)
+  const match = /(?:^|[\s(])(#([\p{L}\p{N}][\p{L}\p{N}\p{M}_.-]{0,40}))$/u.exec(before)
+  if (!match || insideCode(before)) return null
+  return { from: caret - match[1]!.length, name: match[2]! }
+}
+
 const odd = (text: string, mark: RegExp) => (text.match(mark)?.length ?? 0) % 2 === 1
 const insideCode = (before: string) => odd(before, /```/g) || odd(before.slice(before.lastIndexOf('\n') + 1), /`/g)

@@ -17,3 +17,7 @@ export interface Choices {
 export const useChoices = () => useDocument<Choices>('choices')
 export const choices = (): Partial<Choices> => documentOf<Choices>('choices')
 export const choose = (to: Partial<Choices>): void => void changeDocument('choices', (was) => ({ ...was, ...to }))
+
+/** Whether Enter is to send what is written: with Ctrl or ⌘ it does; alone, unless one wants a new line or writes on a touch screen. */
+export const enterSends = (e: { ctrlKey: boolean; metaKey: boolean; shiftKey: boolean }, touch: boolean): boolean =>
+  e.ctrlKey || e.metaKey || (!e.shiftKey && !touch && !choices().enterBreaks)

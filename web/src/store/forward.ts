@@ -8,21 +8,19 @@ import { charactersOver } from '../ui/chat/length'
 import { fullTime } from '../ui/kit/time'
 import { call, opened, send } from './actions'
 import { linkTo } from './marks'
+import { escaped } from './own'
 import { viewOf } from './room'
 import { nameOf } from './select'
 import type { State } from './state'
 import type { Target } from './targets'
 import { fileURL } from './uploads'
 
-/** A name as it is, whatever signs are in it. */
-const plain = (name: string) => name.replace(/[\\`*_~[\]<>]/g, '\\$&')
-
 /** What is sent on of a message, under a note of one's own: as much of it as fits into so many bytes. The link leads to the rest. */
 export function forwardedText(s: State, m: Message, note: string, limit: number): string {
   const room = viewOf(s, m.room)
   // A name that not everybody may know stays out.
   const place = room?.kind === 'public' ? `#${room.name ?? ''}` : fullTime(m.at)
-  const head = `${note.trim() ? `${note.trim()}\n\n` : ''}> **${plain(nameOf(s, m.from))}** · [${plain(place)}](${linkTo(m)})`
+  const head = `${note.trim() ? `${note.trim()}\n\n` : ''}> **${escaped(nameOf(s, m.from))}** · [${escaped(place)}](${linkTo(m)})`
   const whole = (text: string) => (text.trim() ? `${head}\n>\n${text.split('\n').map((line) => (line ? `> ${line}` : '>')).join('\n')}` : head)
   const fits = (text: string) => charactersOver(whole(text), limit) <= 0
   if (fits(m.text)) return whole(m.text)

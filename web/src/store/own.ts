@@ -12,6 +12,12 @@ import type { State } from './state'
 /** What an address of this client begins with. */
 export const ownBase = (): string => `${location.origin}${location.pathname}#/`
 
+/** A name as it is, whatever signs are in it. */
+export const escaped = (name: string): string => name.replace(/[\\`*_~[\]<>]/g, '\\$&')
+
+/** A link to a room, to be put into a text. */
+export const roomLink = (room: { id: string; name?: string }): string => `[#${escaped(room.name ?? '')}](${ownBase()}r/${encodeURIComponent(room.id)})`
+
 /** What the links of a text to this client lead to, by their addresses; those that are not known here stay as they are. */
 export function ownLabels(s: State, text: string): Record<string, string> {
   const labels: Record<string, string> = {}

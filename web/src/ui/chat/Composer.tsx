@@ -1,8 +1,9 @@
-import { Clock, SendHorizontal } from 'lucide-react'
+import { CaseSensitive, Clock, SendHorizontal } from 'lucide-react'
 import { type ChangeEvent, type ClipboardEvent, type KeyboardEvent, useEffect, useId, useLayoutEffect, useRef, useState } from 'react'
 import { formatList, formatNumber, t } from '../../i18n'
 import type { RoomView } from '../../protocol/types'
 import { addMember, draft, send, setDraft, storedDraft, stopTyping, typing } from '../../store/actions'
+import { choose, enterSends, useChoices } from '../../store/choices'
 import { lastOwn, startEdit, useMarks } from '../../store/marks'
 import { homeOf } from '../../store/gate'
 import { mayModerate, nameOf, titleOf } from '../../store/select'
@@ -17,8 +18,9 @@ import { type Command, commands, possible, Refusal } from '../commands/table'
 import { useMedia } from '../kit/hooks'
 import { SlowNote, SlowSend } from './Slow'
 import { Attach, Uploads } from './Uploads'
+import { FormatBar } from './FormatBar'
 import { charactersOver } from './length'
-import { linkOf, marks, toggleMark } from './marks'
+import { type Format, formatOf, formats, linkOf } from './marks'
 import { Offers } from './Offers'
 import { meansText } from './paste'
 import { outsiders, useCompletion } from './useCompletion'
@@ -54,6 +56,7 @@ export function Composer({ room }: { room: RoomView }) {
   const takesFiles = useApp((a) => (a.chat?.limits.file ?? 0) > 0)
   const uploads = useUploads((u) => u[room.id]) ?? none
   const waiting = uploads.some((u) => !u.file && !u.error)
+  const { bar = false, enterBreaks = false } = useChoices()
   const gate = useGate(room)
   const slow = gate.kind === 'slow' ? gate.until : null
   const ready = (text.trim() !== '' || uploads.some((u) => !u.error)) && over <= 0
@@ -84,6 +87,16 @@ export function Composer({ room }: { room: RoomView }) {
     window.addEventListener('storage', elsewhere)
     return () => window.removeEventListener('storage', elsewhere)
   }, [room.id])
+  useEffect(
+    () =>
+      useApp.subscribe((now, before) => {
+        // Written on another device. Blanks alone are no draft.
+        const kept = now.drafts[room.id] ?? ''
+        const { value } = area.current!
+        if (now.drafts[room.id] !== before.drafts[room.id] && kept !== value && (kept || value.trim())) setText(kept)
+      }),
+    [room.id],
+  )
   useLayoutEffect(() => {
     const a = area.current!
     a.style.height = 'auto'
@@ -190,6 +203,25 @@ export function Composer({ room }: { room: RoomView }) {
       busy.current = false
     }
   }
+  const format = (f: Format) => {
+    const a = area.current!
+    const marked = formats[f]({ text: a.value, from: a.selectionStart, to: a.selectionEnd })
+    caret.current = [marked.from, marked.to]
+    write(marked.text)
+    a.focus()
+  }
+  /** Makes a file of a text that is too long for a message. It stays where it is until the file is on the server. */
+  const asFile = () => {
+    upload(room.id, [new File([text], `${t('composer.fileName')}.txt`, { type: 'text/plain' })])
+    setFiled({ id: useUploads.getState()[room.id]!.at(-1)!.id, text })
+  }
+  const [filed, setFiled] = useState<{ id: string; text: string } | null>(null)
+  useEffect(() => {
+    const file = filed && uploads.find((u) => u.id === filed.id)
+    if (!filed || (file && !file.file && !file.error)) return
+    setFiled(null)
+    if (file?.file && area.current?.value === filed.text) empty()
+  }, [filed, uploads])
   const key = (e: KeyboardEvent) => {
     // While an input method is composing, Enter chooses a word.
     if (e.nativeEvent.isComposing || e.keyCode === 229) return
@@ -200,11 +232,9 @@ export function Composer({ room }: { room: RoomView }) {
       e.preventDefault()
       return startEdit(own)
     }
-    const mark = (e.ctrlKey || e.metaKey) && !e.shiftKey && !e.altKey && marks[e.key.toLowerCase()]
-    if (mark) {
-      const marked = toggleMark({ text, from: area.current!.selectionStart, to: area.current!.selectionEnd }, mark)
-      caret.current = [marked.from, marked.to]
-      write(marked.text)
+    const asked = formatOf(e)
+    if (asked) {
+      format(asked)
       return e.preventDefault()
     }
     if (e.key === 'PageUp' || e.key === 'PageDown') {
@@ -213,8 +243,7 @@ export function Composer({ room }: { room: RoomView }) {
       box?.scrollBy(0, box.clientHeight * (e.key === 'PageUp' ? -0.85 : 0.85))
       return e.preventDefault()
     }
-    if (e.key !== 'Enter') return
-    if (e.shiftKey || touch) return
+    if (e.key !== 'Enter' || !enterSends(e, touch)) return
     e.preventDefault()
     submit()
   }
@@ -264,6 +293,7 @@ export function Composer({ room }: { room: RoomView }) {
         </p>
       )}
       <Uploads room={room.id} />
+      {bar && <FormatBar onFormat={format} />}
       <div className="composer-box">
         <Attach room={room.id} area={area} />
         <textarea
@@ -282,8 +312,19 @@ export function Composer({ room }: { room: RoomView }) {
           onBlur={completion.close}
           onKeyDown={key}
           onPaste={paste}
-          enterKeyHint={touch ? 'enter' : 'send'}
+          enterKeyHint={touch || enterBreaks ? 'enter' : 'send'}
         />
+        <button
+          type="button"
+          className="icon-button"
+          aria-label={t('format.bar')}
+          title={t('format.bar')}
+          aria-pressed={bar}
+          onMouseDown={(e) => e.preventDefault()}
+          onClick={() => choose({ bar: !bar })}
+        >
+          <CaseSensitive size={20} />
+        </button>
         <EmojiButton onDone={insert} />
         {room.kind !== 'thread' && text.trim() !== '' && !waiting && (
           <button type="button" className="icon-button" aria-label={t('later.send')} onClick={() => openDialog({ kind: 'send-later', room: room.id, text: text.trim(), done: empty })}>
@@ -301,6 +342,11 @@ export function Composer({ room }: { room: RoomView }) {
       <div className="composer-foot">
         <Typing room={room.id} />
         <SlowNote room={room} waiting={slow !== null} />
+        {over > 0 && takesFiles && (
+          <button type="button" className="link" disabled={filed !== null} onClick={asFile}>
+            {t('composer.asFile')}
+          </button>
+        )}
         {nearLimit && (
           <span className={over > 0 ? 'size over' : 'size'} role="status">
             {t(over > 0 ? 'composer.tooLong' : 'composer.left', { count: Math.abs(over), number: formatNumber(Math.abs(over)) })}

@@ -3,17 +3,20 @@ import { type Emoji, type Emojis, endedCode, loadEmojis, suggest, typedCode } fr
 import { toned } from '../../emoji/tone'
 import { t, useLanguage } from '../../i18n'
 import { findCalls } from '../../markdown/calls'
-import { loadMembersOnce } from '../../store/actions'
+import type { Room } from '../../protocol/types'
+import { directory, loadMembersOnce } from '../../store/actions'
 import { choices } from '../../store/choices'
-import { calledWords, typedCall } from '../../store/call'
+import { calledWords, typedCall, typedRoom } from '../../store/call'
 import { homeOf } from '../../store/gate'
 import { viewOf } from '../../store/room'
-import { fit, sortedPeople } from '../../store/select'
+import { roomLink } from '../../store/own'
+import { fit, listed, sortedPeople } from '../../store/select'
 import { useApp, useChat } from '../../store/store'
 import { commands, possible } from '../commands/table'
 import { typedCommand } from '../commands/read'
 
 const shown = 8
+const noRooms: Room[] = []
 
 /** Something to put in the place of what is being written. */
 export interface Offer {
@@ -31,11 +34,11 @@ export interface Offer {
 interface Typed {
   from: number
   to: number
-  kind: 'emoji' | 'person' | 'command'
+  kind: 'emoji' | 'person' | 'room' | 'command'
   text: string
 }
 
-/** Offers emoji for the short code, people for the @ at the caret of a text field, and commands for a slash at its beginning, and puts what is chosen in its place. */
+/** Offers emoji for the short code, people for the @ and rooms for the # at the caret of a text field, and commands for a slash at its beginning, and puts what is chosen in its place. */
 export function useCompletion(
   room: string, area: RefObject<HTMLTextAreaElement | null>, text: string, replace: (from: number, to: number, by: string) => void,
 ) {
@@ -54,11 +57,16 @@ export function useCompletion(
   useEffect(() => {
     if (asksFor) loadMembersOnce(asksFor)
   }, [asksFor])
+  const [others, setOthers] = useState<Room[]>(noRooms) // public ones
+  const asksForRooms = typed?.kind === 'room' && others === noRooms
+  useEffect(() => {
+    if (asksForRooms) directory().then(setOthers, () => {}) // one's own are offered all the same
+  }, [asksForRooms])
   useEffect(() => {
     // Without the file there are no offers; the next colon asks again.
     if (wanted) loadEmojis(language).then(setEmojis, () => {})
   }, [wanted, language])
-  const found: Offer[] = !typed || typed.from === closed ? [] : typed.kind === 'command' ? orders(room, typed.text) : typed.kind === 'person' ? people(room, typed.text, text) : emojis ? offers(emojis, typed.text) : []
+  const found: Offer[] = !typed || typed.from === closed ? [] : typed.kind === 'command' ? orders(room, typed.text) : typed.kind === 'person' ? people(room, typed.text, text) : typed.kind === 'room' ? rooms(typed.text, others) : emojis ? offers(emojis, typed.text) : []
 
   /** To be called whenever the text or the caret has changed. */
   const look = () => {
@@ -102,6 +110,8 @@ function written(value: string, caret: number): Typed | null {
   if (order !== null) return { from: 0, to: caret, kind: 'command', text: order }
   const call = typedCall(value, caret)
   if (call) return { from: call.from, to: caret, kind: 'person', text: call.name }
+  const hash = typedRoom(value, caret)
+  if (hash) return { from: hash.from, to: caret, kind: 'room', text: hash.name }
   const code = typedCode(value, caret)
   return code && { from: code.from, to: caret, kind: 'emoji', text: code.code }
 }
@@ -111,6 +121,18 @@ const offers = (emojis: Emojis, code: string): Offer[] =>
 
 /** An emoji as its writer wants it. */
 const inTone = (e: Emoji): string => toned(e.emoji, choices().tone ?? 0)
+
+/** Rooms in whose name a word begins so: one's own, then other public ones. */
+function rooms(typed: string, others: readonly Room[]): Offer[] {
+  const { chat } = useApp.getState()
+  const own = chat ? listed(chat).filter((r) => r.kind !== 'direct') : []
+  return [...own, ...others.filter((r) => !chat?.rooms[r.id])]
+    .map((r) => ({ r, score: fit(r.name ?? '', typed) }))
+    .filter((x) => x.score > 2)
+    .sort((a, b) => b.score - a.score)
+    .slice(0, shown)
+    .map(({ r }) => ({ key: r.id, sign: '#', text: r.name ?? '', hint: r.topic ?? '', insert: `${roomLink(r)} ` }))
+}
 
 /** Commands that begin so, and then those in which it stands elsewhere. */
 function orders(room: string, typed: string): Offer[] {

@@ -4,7 +4,7 @@ import { commands } from '../commands/table'
 import { Dialog } from '../kit/Dialog'
 import { mac } from '../kit/hooks'
 
-type Combo = (Key | '↑' | '↓' | 'K' | 'F' | 'Z' | 'B' | 'I' | 'E' | '/' | '?' | 'F6' | 'Alt')[]
+type Combo = (Key | '↑' | '↓' | 'K' | 'F' | 'Z' | 'B' | 'I' | 'E' | 'U' | 'X' | '7' | '8' | '9' | '/' | '?' | 'F6' | 'Alt')[]
 
 /** What can be done with which keys: each of the combinations does it. */
 const groups: [Key, [Combo[], Key][]][] = [
@@ -26,12 +26,17 @@ const groups: [Key, [Combo[], Key][]][] = [
   [
     'keys.writing',
     [
-      [[['keys.enter']], 'keys.send'],
+      [[['keys.enter'], ['keys.ctrl', 'keys.enter']], 'keys.send'],
       [[['keys.shift', 'keys.enter']], 'keys.newLine'],
       [[['↑']], 'keys.editLast'],
       [[['keys.ctrl', 'B']], 'keys.bold'],
       [[['keys.ctrl', 'I']], 'keys.italics'],
+      [[['keys.ctrl', 'keys.shift', 'X']], 'keys.struck'],
       [[['keys.ctrl', 'E']], 'keys.code'],
+      [[['keys.ctrl', 'keys.shift', 'E']], 'keys.block'],
+      [[['keys.ctrl', 'keys.shift', 'U']], 'keys.link'],
+      [[['keys.ctrl', 'keys.shift', '9']], 'keys.quote'],
+      [[['keys.ctrl', 'keys.shift', '8'], ['keys.ctrl', 'keys.shift', '7']], 'keys.list'],
       [[['keys.pageUp'], ['keys.pageDown']], 'keys.scroll'],
     ],
   ],

@@ -4,6 +4,7 @@ import { nameToo, permission, setNameToo, setNotify } from '../../notify/notify'
 import { showLinks, useLinks } from '../../store/links'
 import { useApp } from '../../store/store'
 import { Dialog } from '../kit/Dialog'
+import { WritingChoices } from './WritingChoices'
 
 /** What one person wants of this browser. */
 export function Preferences({ onClose }: { onClose: () => void }) {
@@ -29,6 +30,7 @@ export function Preferences({ onClose }: { onClose: () => void }) {
       </label>
       <Notifications />
       <LinkPreviews />
+      <WritingChoices />
     </Dialog>
   )
 }

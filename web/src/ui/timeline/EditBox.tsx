@@ -2,8 +2,9 @@ import { type KeyboardEvent, useEffect, useId, useLayoutEffect, useRef, useState
 import { t } from '../../i18n'
 import type { Message } from '../../protocol/types'
 import { tidy } from '../../protocol/text'
+import { enterSends } from '../../store/choices'
 import { saveEdit, stopEdit } from '../../store/marks'
-import { marks, toggleMark } from '../chat/marks'
+import { formatOf, formats } from '../chat/marks'
 import { Offers } from '../chat/Offers'
 import { useCompletion } from '../chat/useCompletion'
 import { useMedia } from '../kit/hooks'
@@ -60,16 +61,16 @@ export function EditBox({ message }: { message: Message }) {
   const key = (e: KeyboardEvent) => {
     if (e.nativeEvent.isComposing || e.keyCode === 229) return
     if (!e.shiftKey && !e.ctrlKey && !e.metaKey && !e.altKey && completion.key(e.key)) return e.preventDefault()
-    const mark = (e.ctrlKey || e.metaKey) && !e.shiftKey && !e.altKey && marks[e.key.toLowerCase()]
-    if (mark) {
+    const format = formatOf(e)
+    if (format) {
       e.preventDefault()
-      const marked = toggleMark({ text, from: area.current!.selectionStart, to: area.current!.selectionEnd }, mark)
+      const marked = formats[format]({ text, from: area.current!.selectionStart, to: area.current!.selectionEnd })
       caret.current = [marked.from, marked.to]
       write(marked.text)
     } else if (e.key === 'Escape') {
       e.preventDefault()
       close()
-    } else if (e.key === 'Enter' && !e.shiftKey && !touch) {
+    } else if (e.key === 'Enter' && enterSends(e, touch)) {
       e.preventDefault()
       void save()
     }
