@@ -35,6 +35,9 @@ export function localItems(user: string, store: globalThis.Storage): Storage {
   }
 }
 
+/** Where it is kept what a person's drafts on the server are known to be. */
+export const knownDraftsKey = (user: string): string => `parley:draft-known:${user}`
+
 /** What was being written in each room, kept for the next visit. */
 export function drafts(user: string, store: globalThis.Storage) {
   const prefix = `parley:draft:${user}:`
@@ -62,6 +65,7 @@ export function drafts(user: string, store: globalThis.Storage) {
     },
     clear(): void {
       for (const k of Object.keys(store)) if (k.startsWith(prefix)) store.removeItem(k)
+      store.removeItem(knownDraftsKey(user))
     },
   }
 }

@@ -4,12 +4,15 @@
 import { t } from '../i18n'
 import { ApiError, explain } from '../protocol/error'
 import { rest } from '../protocol/rest'
+import { kept as storageName } from '../protocol/base'
+import { knownDraftsKey } from '../outbox/keep'
 import { roomStream } from '../protocol/position'
 import type { Event, File, Member, MemberPage, Room, RoomChange, RoomPage, RoomKind, RoomRole, RoomView } from '../protocol/types'
 import { dropSnapshot, Keeper, loadSnapshot, type Snapshot } from '../offline/snapshot'
 import { askForNewer } from '../offline/version'
 import { Connection } from './connection'
 import { Documents } from './documents'
+import { Drafts } from './drafts'
 import { fetchLater, forgetLater } from './later'
 import { onClosedLayer } from './layers'
 import { moveRead, takeMembers } from './reduce'
@@ -22,6 +25,8 @@ import { type State, without } from './state'
 let connection: Connection | null = null
 let keeper: Keeper | null = null
 let documents: Documents | null = null
+let drafts: Drafts | null = null
+document.addEventListener('visibilitychange', () => document.hidden && void drafts?.push())
 useApp.subscribe((now, before) => {
   if (now.chat !== before.chat) keeper?.changed()
 })
@@ -74,17 +79,21 @@ function enter(user: string, kept?: Snapshot): void {
   const own = (documents = new Documents(user, (action, params) => call(action, params), localStorage))
   // What is marked as unread is counted anew.
   own.onChange = (name) => name === 'unread' && change((s) => ({ ...s, rooms: Object.fromEntries(Object.entries(s.rooms).map(([id, view]) => [id, { ...view }])) }))
+  own.onServer = (name, value) => name === 'drafts' && drafts?.heard(value)
   connection = new Connection(user, {
     refused: () => void over(user),
     own: (s) => (s.kind === 'document' ? own.heard(s) : void fetchLater().catch(() => {})),
     online: () => {
-      own.fetch().catch(() => {}) // after the next sync again
+      own.fetch().then((list) => list.some((d) => d.name === 'drafts') || drafts?.heard(null), () => {}) // after the next sync again
       fetchLater().catch(() => {})
       useApp.setState({ faults: {} }) // what failed for want of a connection is tried again
       void tellReads()
       void askForNewer()
     },
   }, kept ? 'refresh' : 'sync')
+  drafts?.stop()
+  const { all } = connection.drafts
+  drafts = new Drafts(own, { all, take: keepDraft }, localStorage, knownDraftsKey(storageName(user)))
   keeper = new Keeper(() => useApp.getState())
   useApp.setState({ screen: 'chat', drafts: connection.drafts.all() })
   connection.start()
@@ -110,6 +119,8 @@ function exit(reason: string | null): void {
   connection = null
   keeper?.stop(true)
   keeper = null
+  drafts?.stop()
+  drafts = null
   documents?.forget()
   documents = null
   forgetLater()
@@ -146,6 +157,7 @@ export async function logOut(): Promise<void> {
     if (info.log_out) location.assign(info.log_out)
     return
   }
+  if (useApp.getState().status.kind === 'online') await drafts?.push() // they are there when one comes back
   const ending = connection // the socket may be closed, and all be over here, before the answer comes
   await rest.logOut().catch((err: unknown) => {
     if (!(err instanceof ApiError && err.code === 'unauthenticated')) throw err
@@ -186,6 +198,10 @@ export const draft = (room: string) => useApp.getState().drafts[room] ?? ''
 /** What another tab may have written since. */
 export const storedDraft = (room: string): string => connection?.drafts.all()[room] ?? ''
 export function setDraft(room: string, text: string): void {
+  keepDraft(room, text)
+  drafts?.written(text)
+}
+function keepDraft(room: string, text: string): void {
   if (!connection) return
   connection.drafts.set(room, text)
   useApp.setState((a) => ({ drafts: text.trim() ? { ...a.drafts, [room]: text } : without(a.drafts, room) }))

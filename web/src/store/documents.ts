@@ -53,23 +53,26 @@ export class Documents {
     this.show()
   }
 
-  /** Changes a document: at once here, and soon on the server. */
-  change(name: string, change: Change): void {
+  /** Changes a document: at once here, and soon on the server. Returns when it is there, or that is not possible now. */
+  change(name: string, change: Change): Promise<void> {
     const one = this.all.get(name) ?? { version: 0, value: {}, changes: [] }
     this.all.set(name, { ...one, changes: [...one.changes, change] })
     this.show()
-    void this.save(name)
+    return this.save(name)
   }
 
-  /** Reads all documents, and saves what could not be saved until now. To be called whenever the connection is there again. */
-  async fetch(): Promise<void> {
+  /** Reads all documents, and saves what could not be saved until now. To be called whenever the connection is there again. Returns those that there are. */
+  async fetch(): Promise<Document[]> {
     const { documents } = await this.call('document.list', {})
-    for (const d of documents ?? []) {
+    const list = documents ?? []
+    for (const d of list) {
       const one = this.all.get(d.name)
       if (!one || d.version > one.version) this.all.set(d.name, { version: d.version, value: d.value, changes: one?.changes ?? [] })
     }
     this.show()
+    for (const d of list) if (d.version >= this.all.get(d.name)!.version) this.onServer(d.name, d.value)
     for (const [name, one] of this.all) if (one.changes.length > 0) void this.save(name)
+    return list
   }
 
   /** Takes the news that another client has changed a document. */
@@ -100,6 +103,7 @@ export class Documents {
         if (!now) return
         this.all.set(name, { version: done.version, value, changes: now.changes.slice(changes.length) })
         this.show()
+        this.onServer(name, value)
       } catch (err) {
         if (err instanceof ApiError && err.code === 'conflict') {
           const failed = await this.fetch().then(
@@ -120,6 +124,9 @@ export class Documents {
 
   /** Called with the names of documents when what is shown of them has changed. */
   onChange: (name: string) => void = () => {}
+
+  /** Called with what the server has of a document, whenever it has said so. */
+  onServer: (name: string, value: Value) => void = () => {}
 
   private show(): void {
     const before = useDocuments.getState().shown
