@@ -27,10 +27,16 @@ type Change struct {
 	MustBeIn UserID
 	// MustSpeak asks for [Change.MayWrite].
 	MustSpeak bool
-	// Unslowed exempts the change from slow mode.
-	Unslowed bool
+	// ByAdmin: an admin or owner makes it, who moderates public rooms by rank.
+	ByAdmin bool
 
 	Op Operation
+
+	// OnQueued, if not nil, is called once the change has its place, long
+	// before it is durable: what is handed to the store later for the same
+	// stream is written later. It must not block. A store does not call it for
+	// a change that it refuses before.
+	OnQueued func()
 }
 
 // Operation is what a [Change] does. The set of operations is closed.
@@ -211,7 +217,7 @@ func (c *Change) Check() error {
 // MayWrite judges MustSpeak: ErrArchived if the room is archived, [Muted] if
 // the member is muted at c.At, and for a message [TooSoon] if the room is in
 // slow mode and they sent their last one, at spoke, less than Slow seconds ago.
-// Slow mode does not hold for moderators, nor with c.Unslowed. The member is
+// Slow mode does not hold for who moderates the room. The member is
 // the one whom MustBeIn names, nil if it names no one.
 func (c *Change) MayWrite(room *Room, member *Member, spoke time.Time) error {
 	switch {
@@ -224,7 +230,7 @@ func (c *Change) MayWrite(room *Room, member *Member, spoke time.Time) error {
 	case member.Mute.active(c.At):
 		return Muted(member.Mute.Until)
 	}
-	if !c.Slowed(room, member) || c.Unslowed || member.Role == RoomModerator {
+	if !c.Slowed(room, member) || c.ByAdmin && room.Kind == Public || member.Role == RoomModerator {
 		return nil
 	}
 	if wait := spoke.Add(time.Duration(room.Slow) * time.Second).Sub(c.time()); wait > 0 {

@@ -2,7 +2,6 @@ package chat
 
 import (
 	"context"
-	"errors"
 	"strings"
 )
 
@@ -61,19 +60,12 @@ func (s *Service) Send(ctx context.Context, who Caller, in SendInput) (Message, 
 	}
 	change := s.change(who, Change{
 		Stream: RoomStream(room.ID), MustBeIn: who.User.ID, MustSpeak: room.Kind != ThreadRoom,
+		ByAdmin: who.User.Role.atLeast(RoleAdmin),
 		Op: CreateMessage{From: who.User.ID, Text: text, Mentions: mentions, Files: files,
 			Device: who.Device, ClientID: in.ClientID},
 	})
+	change.OnQueued, _ = ctx.Value(queuedKey{}).(func())
 	done, err := s.Store.Commit(ctx, change)
-	if errors.Is(err, ErrRateLimited) && who.User.Role.atLeast(RoleAdmin) {
-		// The store knows the room's moderators. Admins and owners are checked
-		// only now.
-		home, homeErr := s.Store.Room(ctx, room.ID)
-		if homeErr == nil && mayModerate(who.User, home, RoomMember) {
-			change.Unslowed = true
-			done, err = s.Store.Commit(ctx, change)
-		}
-	}
 	if err != nil {
 		if certain(err) {
 			s.releaseFiles(ctx, taken)

@@ -3,6 +3,7 @@ package live
 import (
 	"context"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/parley-chat/parley/internal/chat"
@@ -33,28 +34,49 @@ func (c *Session) Enter() bool {
 // Leave is the end of a call.
 func (c *Session) Leave() { c.srv.calls.Add(-1) }
 
-// Do runs a call. Sends are finished before Do returns, so that the messages of
-// one client keep their order. All other calls run concurrently. Only the
-// transport's reader calls Do.
+// Do runs a call. Calls run concurrently, but the messages of one client keep
+// their order: a send is handed to the store after those before it, and all
+// other calls begin after the sends before them are done. Only the transport's
+// reader calls Do.
 func (c *Session) Do(call Call) {
 	if !c.Enter() {
 		c.Out.Send(call.Refusal(hub.ErrStopping))
 		return
 	}
-	switch call.Method() {
-	case "message.send", "ping":
+	switch ctx := context.Background(); call.Method() {
+	case "ping":
 		defer c.Leave()
-		c.respond(call)
-		return
+		c.respond(ctx, call)
+	case "message.send":
+		before, queued := c.queued, make(chan struct{})
+		c.queued = queued
+		c.sends.Add(1)
+		c.start(func() {
+			defer c.sends.Done()
+			if before != nil {
+				<-before
+			}
+			inPlace := sync.OnceFunc(func() { close(queued) })
+			defer inPlace() // if it is refused
+			c.respond(chat.WithQueued(ctx, inPlace), call)
+		})
+	default:
+		c.sends.Wait()
+		c.start(func() { c.respond(ctx, call) })
 	}
+}
+
+// start runs a call on a goroutine of its own, which End waits for. It waits
+// while there are maxCalls.
+func (c *Session) start(call func()) {
 	if c.calls == nil {
 		c.calls = make(chan struct{}, maxCalls)
 	}
 	c.calls <- struct{}{}
-	go func() { // waited for by Gone, through calls
+	go func() {
 		defer func() { <-c.calls }()
 		defer c.Leave()
-		c.respond(call)
+		call()
 	}()
 }
 
@@ -67,8 +89,8 @@ var ending = map[string]bool{"session.delete": true, "session.revoke": true, "to
 // A call is not canceled when its connection ends, only by callTimeout: a send
 // may be in progress. A context for each connection would also cost more memory
 // than everything else about it (575 bytes).
-func (c *Session) respond(call Call) {
-	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+func (c *Session) respond(ctx context.Context, call Call) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	method := call.Method()
 	if ending[method] {

@@ -47,6 +47,8 @@ type Session struct {
 	frames int32         // since window
 	window int64         // unix seconds
 	calls  chan struct{} // a slot for each running call; nil until the first
+	queued chan struct{} // closed when the newest send has its place; nil before
+	sends  sync.WaitGroup
 
 	checking atomic.Bool // the session is being checked again
 

@@ -50,6 +50,9 @@ func (s *Store) enqueue(ctx context.Context, key queueKey, c *chat.Change) (chat
 		s.running.Go(func() { s.runQueue(key, q) })
 	}
 	q.waiting = append(q.waiting, call)
+	if c.OnQueued != nil {
+		c.OnQueued()
+	}
 	s.queuesMu.Unlock()
 	select {
 	case <-call.done:

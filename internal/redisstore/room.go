@@ -59,7 +59,7 @@ func (s *Store) roomArgs(args []string, c *chat.Change) ([]string, error) {
 	speak := ""
 	if c.MustSpeak {
 		speak = num(c.At.UnixMilli())
-		if c.Unslowed {
+		if c.ByAdmin {
 			speak += "!"
 		}
 	}

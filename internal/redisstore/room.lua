@@ -5,7 +5,7 @@
 -- sends to look in, the one to write to first ARGV: room channel window
 -- remember day mode, then for each change: op id json must speak, and what the
 -- op takes
---   speak is empty, or, of what only those may do who may write in the room, its time, with ! if it does not matter that it is slow.
+--   speak is empty, or, of what only those may do who may write in the room, its time, with ! if an admin writes.
 --   json is the event as JSON without its end: seq, prev and what only Redis knows are put behind it.
 -- Returns {-1, code}, {-1, muted, until} or {-1, slow, for how long} if one is
 -- refused, or for each change, of which with "each" some may be that:
@@ -82,10 +82,12 @@ local function silence(must, speak, says)
   if must == '' then return nil end
   local role, spoke, till = string.match(places[must], '^(%S+) %S+ (%d+) (%d+) ')
   if not role then return nil end
-  local at, free = string.match(speak, '^(%d+)(!?)$')
+  local at, rank = string.match(speak, '^(%d+)(!?)$')
   if tonumber(at) < tonumber(till) then return {-1, 'muted', till} end
   local wait = tonumber(spoke) + slow - tonumber(at)
-  if says and slow > 0 and wait > 0 and role ~= 'moderator' and free == '' then return {-1, 'slow', wait} end
+  if not says or slow == 0 or wait <= 0 or role == 'moderator' then return nil end
+  if rank ~= '' and cjson.decode(info or redis.call('HGET', head, 'room')).kind == 'public' then return nil end
+  return {-1, 'slow', wait}
 end
 
 -- append numbers the event and returns the id of the one before it.

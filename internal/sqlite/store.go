@@ -229,6 +229,11 @@ func (s *Store) do(ctx context.Context, c *call) error {
 	}
 	select {
 	case s.calls <- c:
+		for i := range c.changes {
+			if queued := c.changes[i].OnQueued; queued != nil {
+				queued()
+			}
+		}
 	case <-ctx.Done():
 		return unavailable(ctx.Err())
 	case <-s.quit:

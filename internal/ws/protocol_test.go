@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -44,7 +45,10 @@ func TestDeepJSON(t *testing.T) {
 // TestSlowClient is closed, and nobody waits for it.
 func TestSlowClient(t *testing.T) {
 	metrics := prometheus.NewRegistry()
-	f := newFixture(t, func(s *settings) { s.Live.Queue, s.ws.Metrics = 64<<10, metrics })
+	f := newFixture(t, func(s *settings) {
+		s.Live.Queue, s.ws.Metrics = 64<<10, metrics
+		s.ws.Heartbeat = time.Hour // it answers no ping, either
+	})
 	slow, fast := f.synced(f.Member("Slow")), f.synced(f.Member("Fast"))
 	who := f.Who(f.Member("Mary"))
 	big := strings.Repeat("x", 15000)

@@ -273,7 +273,7 @@ func (h *history) change() chat.Change {
 		if rapid.Bool().Draw(h.T, "must be in") {
 			c.MustBeIn = user
 		}
-		c.Unslowed = rapid.IntRange(0, 4).Draw(h.T, "unslowed") == 0
+		c.ByAdmin = rapid.IntRange(0, 4).Draw(h.T, "by admin") == 0
 		h.mustSpeak(&c)
 	case chat.MessageEdited:
 		c.Op = chat.EditMessage{No: h.no(), Text: draw(h, someTexts, "text"),

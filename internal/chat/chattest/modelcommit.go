@@ -11,6 +11,11 @@ import (
 func (m *Model) Commit(ctx context.Context, changes ...chat.Change) ([]chat.Result, error) {
 	m.commit.Lock()
 	defer m.commit.Unlock()
+	for _, c := range changes {
+		if c.OnQueued != nil {
+			c.OnQueued()
+		}
+	}
 	results, err := m.apply(ctx, changes)
 	if err != nil {
 		return nil, err

@@ -63,6 +63,7 @@ func Run(t *testing.T, open Open) {
 		{"Dedupe", testDedupe},
 		{"DedupeRace", testDedupeRace},
 		{"ConcurrentSends", testConcurrentSends},
+		{"QueuedSends", testQueuedSends},
 		{"Trim", testTrim},
 		{"Edits", testEdits},
 		{"ManyEdits", testManyEdits},

@@ -135,10 +135,19 @@ func testSlow(f *fixture) {
 	f.event(speaking(f.edit("a", 1, "other text"), "u1"))
 	f.event(f.speak("a", "u2", 31*time.Second, "m1"))
 	f.event(f.speak("a", "u2", 31*time.Second, "m2"))
-	let := f.speak("a", "u1", 32*time.Second, "c3")
-	let.Unslowed = true
-	f.event(let)
-	f.refusedWith(chat.TooSoon(30*time.Second), f.speak("a", "u1", 32*time.Second, "c4"))
+	// Rank gives nobody a private room, but the public ones.
+	byAdmin := func(room chat.RoomID, at time.Duration, id string) chat.Change {
+		c := f.speak(room, "u1", at, id)
+		c.ByAdmin = true
+		return c
+	}
+	f.refusedWith(chat.TooSoon(29*time.Second), byAdmin("a", 32*time.Second, "c3"))
+	f.commit(f.inRoom("open", chat.CreateRoom{Room: chat.Room{ID: "open", Kind: chat.Public,
+		Name: "Open", Slow: 30, CreatedBy: "u1", CreatedAt: f.now()}}), f.join("open", "u1"))
+	f.event(f.speak("open", "u1", 62*time.Second, "c1"))
+	f.refusedWith(chat.TooSoon(29*time.Second), f.speak("open", "u1", 63*time.Second, "c2"))
+	f.event(byAdmin("open", 63*time.Second, "c2"))
+	f.refusedWith(chat.TooSoon(30*time.Second), f.speak("open", "u1", 63*time.Second, "c3"))
 	// Two in one call: none, as with every refusal.
 	two := f.speak("a", "u1", 90*time.Second, "c4")
 	f.refuse(chat.ErrRateLimited, two, f.speak("a", "u1", 90*time.Second, "c5"))

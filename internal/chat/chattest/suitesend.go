@@ -3,6 +3,7 @@ package chattest
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -265,6 +266,48 @@ func testDedupeRace(f *fixture) {
 	if h := need(f.Store.Heads(f.ctx, chat.RoomStream("a"))).of(f)[0]; h.No != sends {
 		f.Fatalf("%d messages, want %d", h.No, sends)
 	}
+}
+
+// testQueuedSends hands in a message as soon as the one before has its place,
+// while others send, too: they are stored in that order, and a refused one
+// holds up nobody.
+func testQueuedSends(f *fixture) {
+	f.room("a", "u0", "u1", "u2")
+	const each = 100
+	f.parallel(3, func(i int) error {
+		user, store := chat.UserID(fmt.Sprint("u", i)), f.handle(i)
+		results := make(chan error, each)
+		nos := make([]int64, each)
+		for k := range each {
+			c := f.sendAs("a", user, "d", fmt.Sprint(k))
+			if k%10 == 9 {
+				c.MustBeIn = "u9" // nobody
+			}
+			queued := make(chan struct{})
+			c.OnQueued = func() { close(queued) }
+			go func() {
+				r, err := store.Commit(f.ctx, c)
+				switch {
+				case k%10 == 9 && errors.Is(err, chat.ErrNotFound):
+					err = nil
+				case err == nil:
+					nos[k] = r[0].Event.Message.No
+				}
+				results <- err
+			}()
+			<-queued
+		}
+		for range each {
+			if err := <-results; err != nil {
+				return err
+			}
+		}
+		sent := slices.DeleteFunc(nos, func(no int64) bool { return no == 0 })
+		if len(sent) != each*9/10 || !slices.IsSorted(sent) {
+			return fmt.Errorf("messages of %s, as they were handed in: %v", user, sent)
+		}
+		return nil
+	})
 }
 
 func testConcurrentSends(f *fixture) {
