@@ -76,7 +76,9 @@ func TestNamesThatLookAlikeCollide(t *testing.T) {
 	}
 	seen := map[string]string{}
 	for _, name := range []string{"Pablo", "Joe", "Mary", "Alex", "Ian", "Lan", "Zoë", "Zoe", "李雷",
-		"山田たろう", "김철수", "Олег", "Σοφία", "محمد", "דוד", "Anne-Marie", "J. R. Smith", "user_7"} {
+		"山田たろう", "김철수", "Олег", "Σοφία", "محمد", "דוד", "Anne-Marie", "J. R. Smith", "user_7", "Ọláńrewájú",
+		"Kɔfi", "Ŋ\u0254", "Nguyễn Văn Á", "محمد٢", "अनिता २", "สมชาย", "שָׁלוֹם", "Ольга 2", "தமிழ்", "မောင်",
+		"一ノ瀬 ニコ", "Łukasz Żółw", "მარიამ", "Անի", "አበበ"} {
 		_, key, err := Names{}.Fold(name)
 		if err != nil {
 			t.Errorf("%q is refused: %v", name, err)
@@ -101,6 +103,8 @@ func TestNamesThatDeceiveAreRefused(t *testing.T) {
 		// letters of scripts that no one writes today, or that look like Latin
 		"ꓳꓡꓖꓮ", "ᎪᏞᎬᎪ", "𐌀𐌋", "ⲞⲖ",
 		"O" + strings.Repeat("\u0301", 6) + "lga",
+		// marks and digits of another script, letters of phonetic alphabets
+		"Mary\u05bc", "Mary\u0e31", "Joe٠", "Joe०", "محمد1٢", "Олег১2", "Joɘ", "ᴍary", "Aɴɴ", "ʟee",
 	} {
 		if _, _, err := (Names{}).Fold(name); !errors.Is(err, chat.ErrInvalid) {
 			t.Errorf("%q gives %v, want a refusal", name, err)

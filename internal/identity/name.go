@@ -1,6 +1,8 @@
 package identity
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -49,14 +51,19 @@ func (Names) Fold(name string) (shown, key string, err error) {
 	if shown == "" {
 		return "", "", bad("Enter a name.")
 	}
-	scripts := map[string]bool{}
+	scripts, zeros := map[string]bool{}, map[rune]bool{}
 	before, marks := ' ', 0
 	for i, r := range shown {
 		switch {
+		case unicode.Is(phonetic, r):
+			return "", "", bad("A name has no letters of phonetic alphabets.")
 		case unicode.IsLetter(r):
 			scripts[script(r)] = true
 		case unicode.IsDigit(r):
+			zeros[zeroOf(r)] = true
+			scripts[script(r)] = true
 		case unicode.Is(unicode.M, r) && i > 0 && before != ' ':
+			scripts[script(r)] = true
 			if marks++; marks > maxMarks {
 				return "", "", bad("A letter in a name has at most four marks.")
 			}
@@ -80,6 +87,10 @@ func (Names) Fold(name string) (shown, key string, err error) {
 		}
 	}
 	delete(scripts, "Common")
+	delete(scripts, "Inherited")
+	if len(zeros) > 1 || scripts["Latin"] && len(zeros) > 0 && !zeros['0'] {
+		return "", "", bad("A name does not mix digits and letters of different scripts.")
+	}
 	for s := range scripts {
 		if !recommended[s] {
 			return "", "", bad("Names cannot be written in this script.")
@@ -116,12 +127,38 @@ func tidy(text string) string {
 var recommended = func() map[string]bool {
 	all := map[string]bool{}
 	for _, s := range strings.Fields(`Arabic Armenian Bengali Bopomofo Cyrillic Devanagari Ethiopic Georgian
-		Greek Gujarati Gurmukhi Han Hangul Hebrew Hiragana Inherited Kannada Katakana Khmer Lao Latin
+		Greek Gujarati Gurmukhi Han Hangul Hebrew Hiragana Kannada Katakana Khmer Lao Latin
 		Malayalam Myanmar Oriya Sinhala Tamil Telugu Thaana Thai Tibetan`) {
 		all[s] = true
 	}
 	return all
 }()
+
+// phonetic are the letters that nobody's name is written with: of the
+// International Phonetic Alphabet and other transcriptions, but for those that
+// the alphabets of African languages have. Many look like other letters.
+var phonetic = func() *unicode.RangeTable {
+	const african = "ɓɔɖɗəɛɠɣɨɩɲɵʃʉʊʋʒ"
+	letters := &unicode.RangeTable{R16: []unicode.Range16{{0x1d00, 0x1dbf, 1}, {0x2c60, 0x2c7f, 1},
+		{0xa720, 0xa7ff, 1}, {0xab30, 0xab6f, 1}}}
+	for r := '\u0250'; r <= '\u02af'; r++ {
+		if !strings.ContainsRune(african, r) {
+			letters.R16 = append(letters.R16, unicode.Range16{Lo: uint16(r), Hi: uint16(r), Stride: 1})
+		}
+	}
+	slices.SortFunc(letters.R16, func(a, b unicode.Range16) int { return cmp.Compare(a.Lo, b.Lo) })
+	return letters
+}()
+
+// zeroOf returns the zero of the decimal digits that r belongs to: they lie
+// together, from 0 to 9.
+func zeroOf(r rune) rune {
+	zero := r
+	for unicode.IsDigit(zero-1) && r-zero < 9 {
+		zero--
+	}
+	return zero
+}
 
 func script(r rune) string {
 	for _, s := range []string{"Latin", "Common", "Inherited", "Cyrillic", "Greek", "Han",
