@@ -1,8 +1,6 @@
 package main
 
 import (
-	"errors"
-	"fmt"
 	"io"
 	"net"
 	"slices"
@@ -12,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/parley-chat/parley/client"
 	"github.com/parley-chat/parley/internal/chat"
 	"github.com/parley-chat/parley/internal/parleytest"
 	"github.com/parley-chat/parley/kit/redistest"
@@ -122,73 +119,6 @@ func TestNodes(t *testing.T) {
 	}
 	joe.mu.Unlock()
 	f.check(all...)
-}
-
-// TestNodesObeyRevocation ends sessions on one node and looks at the sockets on
-// all.
-func TestNodesObeyRevocation(t *testing.T) {
-	t.Parallel()
-	redis := redistest.StartTCP(t)
-	f := startFleet(t, 3, redis.URL())
-	tokens := f.people()
-	everywhere := func(token string) []*client.Conn {
-		var all []*client.Conn
-		for _, p := range f.nodes {
-			s, err := dial(t, p.URL, token, nil, ignore)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(s.Abort)
-			if err := s.Call(t.Context(), "sync", map[string]any{}, nil); err != nil {
-				t.Fatal(err)
-			}
-			all = append(all, s)
-		}
-		return all
-	}
-	ended := func(what string, all []*client.Conn) {
-		t.Helper()
-		for i, s := range all {
-			within(t, time.Second, fmt.Sprintf("the socket on node %d to end: %s", i, what), func() bool {
-				select {
-				case <-s.Done():
-					return true
-				default:
-					return false
-				}
-			})
-			if why, ok := errors.AsType[*client.CloseError](s.Err()); !ok || why.Code != 4001 {
-				t.Errorf("%s: the socket on node %d ended with %v", what, i, s.Err())
-			}
-		}
-	}
-	pablo, joe, mary := everywhere(tokens[0]), everywhere(tokens[1]), everywhere(tokens[2])
-	if _, err := call(t.Context(), f.nodes[1].URL, "DELETE", "/sessions/current", tokens[1], nil,
-		nil); err != nil {
-		t.Fatal(err)
-	}
-	ended("logged out", joe)
-	var me struct {
-		User chat.User `json:"user"`
-	}
-	if _, err := call(t.Context(), f.nodes[0].URL, "GET", "/account", tokens[2], nil, &me); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := call(t.Context(), f.nodes[2].URL, "PATCH", "/users/"+string(me.User.ID), tokens[0],
-		map[string]any{"disabled": true}, nil); err != nil {
-		t.Fatal(err)
-	}
-	ended("disabled", mary)
-	for _, p := range f.nodes {
-		if status, err := call(t.Context(), p.URL, "GET", "/account", tokens[2], nil, nil); status != 401 {
-			t.Errorf("who is disabled gets %d %v", status, err)
-		}
-	}
-	for _, s := range pablo {
-		if err := s.Call(t.Context(), "ping", map[string]any{}, nil); err != nil {
-			t.Errorf("somebody else's socket: %v", err)
-		}
-	}
 }
 
 // TestNodeIsKilled pulls a node's plug under load.

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"io"
-	"net/http"
 	"strings"
 	"syscall"
 	"testing"
@@ -13,54 +11,34 @@ import (
 func TestSocketIO(t *testing.T) {
 	p := launch(t, t.TempDir(), "--demo")
 	token := p.logIn("Pablo")
-	own := http.Header{"Authorization": {"Bearer " + token}}
-	ask := func(method, sid, body string, header http.Header) (*http.Response, string) {
+	poll := func(method, sid, body string) answer {
 		t.Helper()
-		url := p.URL + "/socket.io/?EIO=4&transport=polling"
-		if sid != "" {
-			url += "&sid=" + sid
-		}
-		req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header = header
-		res, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer res.Body.Close()
-		all, err := io.ReadAll(res.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return res, string(all)
+		return ask(t, p, method, "/socket.io/?EIO=4&transport=polling"+sid, body, "Authorization", "Bearer "+token)
 	}
-	if res, _ := ask("GET", "", "",
-		http.Header{"Cookie": {"parley=" + token},
-			"Origin": {"http://evil.example"}}); res.StatusCode != 403 ||
-		res.Header.Get("Access-Control-Allow-Origin") != "" {
-		t.Errorf("a foreign page: %s %v", res.Status, res.Header)
+	if foreign := ask(t, p, "GET", "/socket.io/?EIO=4&transport=polling", "", "Cookie", "parley="+token,
+		"Origin", "http://evil.example"); foreign.status != 403 ||
+		foreign.header.Get("Access-Control-Allow-Origin") != "" {
+		t.Errorf("a foreign page: %+v", foreign)
 	}
-	res, hello := ask("GET", "", "", own)
-	if res.StatusCode != 200 || res.Header.Get("Content-Security-Policy") == "" ||
-		res.Header.Get("X-Content-Type-Options") != "nosniff" {
-		t.Errorf("opening: %s %s %v", res.Status, hello, res.Header)
+	hello := poll("GET", "", "")
+	if hello.status != 200 || hello.header.Get("Content-Security-Policy") == "" ||
+		hello.header.Get("X-Content-Type-Options") != "nosniff" {
+		t.Errorf("opening: %+v", hello)
 	}
-	_, sid, _ := strings.Cut(hello, `"sid":"`)
-	sid, _, _ = strings.Cut(sid, `"`)
-	if res, body := ask("POST", sid, "40\x1e421[\"sync\",{}]", own); res.StatusCode != 200 {
-		t.Fatalf("connecting: %s %s", res.Status, body)
+	_, sid, _ := strings.Cut(hello.body, `"sid":"`)
+	sid, _, _ = strings.Cut("&sid="+sid, `"`)
+	if got := poll("POST", sid, "40\x1e421[\"sync\",{}]"); got.status != 200 {
+		t.Fatalf("connecting: %+v", got)
 	}
 	var all string
 	until := func(want string) {
 		t.Helper()
 		for !strings.Contains(all, want) {
-			res, body := ask("GET", sid, "", own)
-			if res.StatusCode != 200 {
-				t.Fatalf("%s %s, waiting for %s; so far came %s", res.Status, body, want, all)
+			got := poll("GET", sid, "")
+			if got.status != 200 {
+				t.Fatalf("%+v, waiting for %s; so far came %s", got, want, all)
 			}
-			all += "\x1e" + body
+			all += "\x1e" + got.body
 		}
 	}
 	until(`431[{"user":`)
@@ -69,7 +47,7 @@ func TestSocketIO(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(`"text":"over REST"`)
-	ask("POST", sid, `422["message.send",{"room":"general","text":"over Socket.IO"}]`, own)
+	poll("POST", sid, `422["message.send",{"room":"general","text":"over Socket.IO"}]`)
 	until(`432[{"room":"general"`)
 	var list struct{ Messages []struct{ Text string } }
 	if _, err := call(t.Context(), p.URL, "GET", "/rooms/general/messages", token, nil,

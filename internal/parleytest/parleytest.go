@@ -217,9 +217,6 @@ func (s *Server) Restart() {
 // Output is what the server has printed and logged.
 func (s *Server) Output() string { return s.output.String() }
 
-// PID is the process id.
-func (s *Server) PID() int { return s.cmd.Process.Pid }
-
 // Client returns a client that is not logged in.
 func (s *Server) Client() *client.Client {
 	s.t.Helper()

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -184,44 +183,7 @@ func TestSlowClient(t *testing.T) {
 	lazy := f.opened(hello)
 	f.request("POST", polling+"&sid="+lazy, lazyHeader, "40\x1e421[\"sync\"]")
 	wstest.Eventually(t, "three connections", func() bool { return f.Hub.Stats().Conns == 3 })
-	who := f.Who(f.Member("Mary"))
-	big := strings.Repeat("x", 15000)
-	value := func(name string) float64 {
-		all, err := metrics.Gather()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, m := range all {
-			if m.GetName() == name {
-				return m.GetMetric()[0].GetCounter().GetValue() + m.GetMetric()[0].GetGauge().GetValue()
-			}
-		}
-		t.Fatalf("there is no metric %s", name)
-		return 0
-	}
-	var reading sync.WaitGroup
-	defer reading.Wait()
-	got := make(chan chat.Event, 100000)
-	reading.Go(func() {
-		defer close(got)
-		for {
-			s, err := fast.get()
-			if err != nil {
-				return
-			}
-			var e chat.Event
-			if s.event == "event" && json.Unmarshal(s.body, &e) == nil && e.Kind == chat.MessageCreated {
-				got <- e
-			}
-		}
-	})
-	const count = 1000 // 15 MB: more than the sockets' buffers take
-	for no := range count {
-		f.Say(who, chat.GeneralID, big)
-		if e := <-got; e.Message.No != int64(no+1) { // one at a time: the fast one keeps up
-			t.Fatalf("the fast one got %d, want %d", e.Message.No, no+1)
-		}
-	}
+	f.Outrun(func() chat.Event { return fast.event(chat.MessageCreated) })
 	wstest.Eventually(t, "the slow ones to be closed", func() bool { return f.Hub.Stats().Conns == 1 })
 	for { // what was on its way
 		if _, err := slow.read(); err != nil {
@@ -235,11 +197,11 @@ func TestSlowClient(t *testing.T) {
 		res, _ := f.request("GET", polling+"&sid="+lazy, lazyHeader, "")
 		return res.StatusCode == 400
 	})
-	if n := value("parley_socketio_slow_closes_total"); n != 2 {
+	if n := livetest.Metric(t, metrics, "parley_socketio_slow_closes_total"); n != 2 {
 		t.Errorf("%v slow closes", n)
 	}
-	wstest.Eventually(t, "one session", func() bool { return value("parley_socketio_sessions") == 1 })
-	if value("parley_socketio_events_in_total") == 0 {
+	wstest.Eventually(t, "one session", func() bool { return livetest.Metric(t, metrics, "parley_socketio_sessions") == 1 })
+	if livetest.Metric(t, metrics, "parley_socketio_events_in_total") == 0 {
 		t.Error("no events came in")
 	}
 	fast.Close()

@@ -3,7 +3,6 @@ package ws_test
 import (
 	"encoding/json"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -11,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/live/livetest"
 	"github.com/parley-chat/parley/internal/websocket/wstest"
 )
 
@@ -50,52 +50,24 @@ func TestSlowClient(t *testing.T) {
 		s.ws.Heartbeat = time.Hour // it answers no ping, either
 	})
 	slow, fast := f.synced(f.Member("Slow")), f.synced(f.Member("Fast"))
-	who := f.Who(f.Member("Mary"))
-	big := strings.Repeat("x", 15000)
-	value := func(name string) float64 {
-		all, err := metrics.Gather()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, m := range all {
-			if m.GetName() == name {
-				return m.GetMetric()[0].GetCounter().GetValue() + m.GetMetric()[0].GetGauge().GetValue()
+	f.Outrun(func() (e chat.Event) {
+		for e.Kind != chat.MessageCreated {
+			if r := fast.must(); r.Method == "event" {
+				if err := json.Unmarshal(r.Params, &e); err != nil {
+					t.Fatal(err)
+				}
 			}
 		}
-		t.Fatalf("there is no metric %s", name)
-		return 0
-	}
-	var reading sync.WaitGroup
-	defer reading.Wait()
-	got := make(chan chat.Event, 100000)
-	reading.Go(func() {
-		for {
-			r, err := fast.get()
-			if err != nil {
-				close(got)
-				return
-			}
-			var e chat.Event
-			if r.Method == "event" && json.Unmarshal(r.Params, &e) == nil && e.Kind == chat.MessageCreated {
-				got <- e
-			}
-		}
+		return e
 	})
-	const count = 1000 // 15 MB: more than the sockets' buffers take
-	for no := range count {
-		f.Say(who, chat.GeneralID, big)
-		if e := <-got; e.Message.No != int64(no+1) { // one at a time: the fast one keeps up
-			t.Fatalf("the fast one got %d, want %d", e.Message.No, no+1)
-		}
-	}
 	slow.Closes("a client that does not read", 4008)
-	if n := value("parley_slow_closes_total"); n != 1 {
+	if n := livetest.Metric(t, metrics, "parley_slow_closes_total"); n != 1 {
 		t.Errorf("%v slow closes", n)
 	}
 	fast.Close()
 	for _, name := range []string{"parley_socket_frames_in_total", "parley_socket_writes_total",
 		"parley_socket_bytes_in_total", "parley_socket_bytes_out_total", "parley_events_total"} {
-		if value(name) == 0 {
+		if livetest.Metric(t, metrics, name) == 0 {
 			t.Errorf("%s is 0", name)
 		}
 	}

@@ -7,9 +7,12 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/parley-chat/parley/internal/chat"
 	"github.com/parley-chat/parley/internal/chat/chattest"
@@ -163,6 +166,36 @@ func (f *Fixture) Say(who chat.Caller, room chat.RoomID, text string) {
 	if _, err := f.Send(f.T.Context(), who, chat.SendInput{Room: room, Text: text}); err != nil {
 		f.T.Fatal(err)
 	}
+}
+
+// Outrun sends more than the buffers of sockets take, 15 MB to General, each
+// message when the one before has come to a client that reads: next returns the
+// next that comes to it.
+func (f *Fixture) Outrun(next func() chat.Event) {
+	f.T.Helper()
+	who, big := f.Who(f.Member("Sender")), strings.Repeat("x", 15_000)
+	for no := range int64(1000) {
+		f.Say(who, chat.GeneralID, big)
+		if e := next(); e.Message.No != no+1 {
+			f.T.Fatalf("message %d came, want %d", e.Message.No, no+1)
+		}
+	}
+}
+
+// Metric returns the value of a counter or gauge.
+func Metric(t testing.TB, from prometheus.Gatherer, name string) float64 {
+	t.Helper()
+	all, err := from.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range all {
+		if m.GetName() == name {
+			return m.GetMetric()[0].GetCounter().GetValue() + m.GetMetric()[0].GetGauge().GetValue()
+		}
+	}
+	t.Fatalf("there is no metric %s", name)
+	return 0
 }
 
 // Bearer is the header that brings a token, which may be "".
