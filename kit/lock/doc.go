@@ -64,6 +64,15 @@
 // as long as the process leads, and again when it leads again: for what one
 // process of many does, such as a schedule.
 //
+// # Semaphores, readers and writers
+//
+// [Locker.Semaphore] gives out a number of permits, [Locker.RWLock] is held by
+// readers or by one writer; a waiting writer comes before new readers. Each
+// holder has a lease of its own in a sorted set, and is otherwise as a lock:
+// one round trip, woken, extended, told when it is lost, with a fencing token
+// that grows. They need a locker on one Redis. Once a holder gives back, those
+// who can go on are woken one after the other.
+//
 // # Errors
 //
 // [ErrHeld] means that another has the lock, and nothing else. While Redis
@@ -87,7 +96,8 @@
 // # What it takes
 //
 // Redis 6.0 or later. Permissions: EVALSHA, EVAL, SET, GET, DEL, EXISTS, TIME,
-// INCR, PEXPIRE, PTTL, ZADD, ZPOPMIN, PUBLISH and SUBSCRIBE on the keys and the
+// INCR, PEXPIRE, PTTL, ZADD, ZPOPMIN, PUBLISH and SUBSCRIBE, and for what is
+// shared ZCARD, ZRANGE, ZREM, ZREMRANGEBYSCORE and ZSCORE, on the keys and the
 // channel below. Without PUBLISH those who wait depend on the safety net.
 // Taking and releasing are a round trip each, a handover two commands, a
 // renewal one every third of a lease. Waiting takes one connection for each
@@ -104,6 +114,8 @@
 //	<prefix>:{<name>}:owner     who holds it; expires with the lease
 //	<prefix>:{<name>}:token     the counter; stays, about 100 bytes for each name that was ever locked
 //	<prefix>:{<name>}:waiters   the processes that wait; expires
+//	<prefix>:{<name>}:permits, :permits-waiters          of a semaphore
+//	<prefix>:{<name>}:holders, :readers, :writers        of a read-write lock
 //	<prefix>:wake:<process>     the channel of a process
 //
 // The keys of one lock share its hash tag and so one slot of a cluster.

@@ -185,3 +185,28 @@ func ExampleLocker_WithAll() {
 	// account:2
 	// <nil>
 }
+
+// At most two conversions run at a time, over all processes. The permit of one
+// that dies is free after a lease.
+func ExampleLocker_Semaphore() {
+	ctx := context.Background()
+	client, stop := redistest.Example()
+	defer stop()
+	locker, err := lock.New(client, lock.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer locker.Close()
+	conversions, err := locker.Semaphore("conversions", 2)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for range 3 {
+		_, err := conversions.TryAcquire(ctx)
+		fmt.Println(errors.Is(err, lock.ErrHeld))
+	}
+	// Output:
+	// false
+	// false
+	// true
+}

@@ -74,7 +74,7 @@ func (k *Locker) lockAll(ctx, parent context.Context, names []string) (Locks, er
 	}
 	var all Locks
 	for _, name := range slices.Compact(slices.Sorted(slices.Values(names))) {
-		l, err := k.lock(ctx, parent, name)
+		l, err := k.lock(ctx, parent, k.at(name))
 		if err != nil {
 			return nil, errors.Join(err, all.Unlock(ctx))
 		}

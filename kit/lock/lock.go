@@ -18,8 +18,7 @@ import (
 // concurrent use.
 type Lock struct {
 	locker *Locker
-	name   string
-	keys   keys
+	at     place
 	id     string
 	token  int64
 
@@ -42,15 +41,15 @@ type Lock struct {
 }
 
 // hold begins to guard a lock that was granted. Its context is parent's child.
-func (k *Locker) hold(parent context.Context, name string, keys keys, id string, token int64,
+func (k *Locker) hold(parent context.Context, at place, id string, token int64,
 	deadline time.Time) (*Lock, error) {
-	l := &Lock{locker: k, name: name, keys: keys, id: id, token: token, deadline: deadline}
+	l := &Lock{locker: k, at: at, id: id, token: token, deadline: deadline}
 	l.ctx, l.cancel = context.WithCancelCause(parent)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.closed {
 		l.cancel(ErrClosed)
-		k.forget(keys, id)
+		k.forget(at, id)
 		return nil, ErrClosed
 	}
 	k.held[l] = struct{}{}
@@ -114,7 +113,7 @@ func (l *Lock) Context() context.Context { return l.ctx }
 func (l *Lock) Token() int64 { return l.token }
 
 // Name returns the name passed to Lock.
-func (l *Lock) Name() string { return l.name }
+func (l *Lock) Name() string { return l.at.name }
 
 // Unlock ends the context, releases the lock and wakes one of those who wait.
 // It is ErrLost if the lock was no longer the caller's; then nothing is
@@ -123,10 +122,10 @@ func (l *Lock) Name() string { return l.name }
 // lease is over, and Unlock can be called again to learn what became of it. A
 // context that has ended already does not keep it from releasing.
 func (l *Lock) Unlock(ctx context.Context) error {
-	if err := l.locker.begin(l.name); err != nil {
+	if err := l.locker.begin(l.at.name); err != nil {
 		l.end()
 		l.cancel(ErrClosed)
-		return fmt.Errorf("%w: unlock %q: %w", ErrLost, l.name, err) // Close released it
+		return fmt.Errorf("%w: unlock %q: %w", ErrLost, l.at.name, err) // Close released it
 	}
 	defer l.locker.work.Done()
 	return l.unlock(ctx, nil)
@@ -143,18 +142,18 @@ func (l *Lock) unlock(ctx context.Context, cause error) error {
 		return nil
 	}
 	if l.answered {
-		return fmt.Errorf("%w: %q was unlocked before", ErrLost, l.name)
+		return fmt.Errorf("%w: %q was unlocked before", ErrLost, l.at.name)
 	}
 	if ctx.Err() != nil {
 		ctx = context.WithoutCancel(ctx)
 	}
-	votes := k.ask(ctx, k.releaser(l.keys, l.id))
+	votes := k.ask(ctx, k.releaser(l.at, l.id))
 	switch votes.verdict {
 	case granted, refused:
 		l.answered = true
 		k.drop(l)
 		if cause == nil && l.extending() {
-			k.forget(l.keys, l.id)
+			k.forget(l.at, l.id)
 		}
 		if votes.verdict == granted {
 			return nil
@@ -162,12 +161,12 @@ func (l *Lock) unlock(ctx context.Context, cause error) error {
 		if cause := context.Cause(l.ctx); errors.Is(cause, ErrLost) {
 			return fmt.Errorf("unlock: %w", cause)
 		}
-		return fmt.Errorf("%w: unlock %q: another has it, or Redis has forgotten it", ErrLost, l.name)
+		return fmt.Errorf("%w: unlock %q: another has it, or Redis has forgotten it", ErrLost, l.at.name)
 	}
 	if cause == nil { // not while the locker is closing
 		k.work.Go(l.releaseLater)
 	}
-	return fmt.Errorf("lock: unlock %q: %w", l.name, exec.Unavailable(ctx, votes.err))
+	return fmt.Errorf("lock: unlock %q: %w", l.at.name, exec.Unavailable(ctx, votes.err))
 }
 
 // releaseLater repeats a release that Redis did not answer, so that a broken
@@ -194,7 +193,7 @@ func (l *Lock) released() bool {
 	if l.answered {
 		return true
 	}
-	votes := l.locker.ask(l.locker.ctx, l.locker.releaser(l.keys, l.id))
+	votes := l.locker.ask(l.locker.ctx, l.locker.releaser(l.at, l.id))
 	if votes.verdict != granted && votes.verdict != refused {
 		return false
 	}
@@ -244,7 +243,7 @@ func (l *Lock) extend() {
 		case refused:
 			l.lose(errors.New("another has it, or Redis has forgotten it"))
 			if len(k.masters) > 1 {
-				k.forget(l.keys, l.id) // what was taken again
+				k.forget(l.at, l.id) // what was taken again
 			}
 			return
 		}
@@ -260,9 +259,9 @@ func (l *Lock) extend() {
 func (l *Lock) extension(ctx context.Context, master rueidis.Client) (int64, error) {
 	k := l.locker
 	if len(k.masters) == 1 {
-		return exec.Script(ctx, k.extension, master, l.keys[1:2], []string{l.id, k.lease}).AsInt64()
+		return exec.Script(ctx, l.at.mode.extend, master, l.at.keys[1:2], []string{l.id, k.lease}).AsInt64()
 	}
-	return exec.Script(ctx, k.retaking, master, l.keys[:2],
+	return exec.Script(ctx, k.retaking, master, l.at.keys[:2],
 		[]string{l.id, k.lease, strconv.FormatInt(l.token, 10)}).AsInt64()
 }
 
@@ -291,7 +290,7 @@ func (l *Lock) end() bool {
 
 func (l *Lock) lose(why error) {
 	if l.end() {
-		l.cancel(fmt.Errorf("%w: %q: %w", ErrLost, l.name, why))
+		l.cancel(fmt.Errorf("%w: %q: %w", ErrLost, l.at.name, why))
 		l.locker.drop(l)
 	}
 }

@@ -30,6 +30,8 @@ var (
 	releaseSource string
 	//go:embed wake.lua
 	wakeSource string
+	//go:embed note.lua
+	noteSource string
 	//go:embed pass.lua
 	passSource string
 	//go:embed raise.lua
@@ -46,7 +48,8 @@ type Locker struct {
 	serial  atomic.Uint64
 	silent  atomic.Bool // the last that was asked gave no answer
 
-	acquisition, extension, retaking, releasing, passing, raising *rueidis.Lua
+	exclusive, shared mode
+	retaking, raising *rueidis.Lua
 
 	lease string // the scripts' argument, in milliseconds
 
@@ -61,13 +64,16 @@ type Locker struct {
 	held   map[*Lock]struct{}
 	timer  *time.Timer       // of the next extension of any; nil while none is to come
 	due    time.Time         // when it fires
-	queues map[string]*queue // by the owner key; none is empty
+	queues map[string]*queue // by the key of the processes that wait; none is empty
 
+	// Whether PUBLISH in a script counts all who hear it, which it does not on
+	// a cluster: "1" or "0", as scripts take it.
+	counts    string
 	channel   string // where this process hears that it is woken
 	listening bool
 	live      uint64     // the subscription that stands; 0 for none
 	epoch     uint64     // the last one's
-	wakes     [64]uint64 // heard, by the hash of the owner key
+	wakes     [64]uint64 // heard, by the hash of that key
 	seed      maphash.Seed
 }
 
@@ -114,20 +120,32 @@ func newLocker(masters []*master, opt Options) (*Locker, error) {
 		return nil, err
 	}
 	k := &Locker{
-		opt:         opt,
-		masters:     masters,
-		quorum:      len(masters)/2 + 1,
-		id:          rand.Text() + "-",
-		acquisition: rueidis.NewLuaScript(acquireSource),
-		extension:   rueidis.NewLuaScript(extendSource),
-		retaking:    rueidis.NewLuaScript(retakeSource),
-		releasing:   rueidis.NewLuaScript(wakeSource + releaseSource),
-		passing:     rueidis.NewLuaScript(wakeSource + passSource),
-		raising:     rueidis.NewLuaScript(raiseSource),
-		lease:       milliseconds(opt.Lease),
-		held:        map[*Lock]struct{}{},
-		queues:      map[string]*queue{},
-		seed:        maphash.MakeSeed(),
+		opt:     opt,
+		masters: masters,
+		quorum:  len(masters)/2 + 1,
+		id:      rand.Text() + "-",
+		exclusive: mode{
+			acquire: rueidis.NewLuaScript(noteSource + acquireSource),
+			extend:  rueidis.NewLuaScript(extendSource),
+			release: rueidis.NewLuaScript(wakeSource + releaseSource),
+			pass:    rueidis.NewLuaScript(wakeSource + passSource),
+		},
+		shared: mode{
+			acquire: rueidis.NewLuaScript(noteSource + wakeSource + sharedSource + shareSource),
+			extend:  rueidis.NewLuaScript(wakeSource + sharedSource + renewSource),
+			release: rueidis.NewLuaScript(wakeSource + sharedSource + unshareSource),
+			pass:    rueidis.NewLuaScript(wakeSource + sharedSource + passSharedSource),
+		},
+		retaking: rueidis.NewLuaScript(retakeSource),
+		raising:  rueidis.NewLuaScript(raiseSource),
+		lease:    milliseconds(opt.Lease),
+		held:     map[*Lock]struct{}{},
+		queues:   map[string]*queue{},
+		seed:     maphash.MakeSeed(),
+	}
+	k.counts = "1"
+	if client := masters[0].client; client != nil && client.Mode() == rueidis.ClientModeCluster {
+		k.counts = "0"
 	}
 	k.channel = opt.Prefix + ":wake:" + k.id[:len(k.id)-1]
 	k.ctx, k.stop = context.WithCancel(context.Background())
@@ -143,18 +161,22 @@ func newLocker(masters []*master, opt Options) (*Locker, error) {
 // Whether an unanswered call took the lock is unknown; if it did, it is
 // released, or Redis forgets it after a lease.
 func (k *Locker) Lock(ctx context.Context, name string) (*Lock, error) {
-	return k.lock(ctx, context.WithoutCancel(ctx), name)
+	return k.lock(ctx, context.WithoutCancel(ctx), k.at(name))
 }
 
 // TryLock is Lock without waiting: ErrHeld at once if another has it.
 func (k *Locker) TryLock(ctx context.Context, name string) (*Lock, error) {
-	if err := k.begin(name); err != nil {
+	return k.tryLock(ctx, k.at(name))
+}
+
+func (k *Locker) tryLock(ctx context.Context, at place) (*Lock, error) {
+	if err := k.begin(at.name); err != nil {
 		return nil, err
 	}
 	defer k.work.Done()
-	l, _, err := k.try(ctx, context.WithoutCancel(ctx), name, k.keys(name), notes{})
+	l, _, err := k.try(ctx, context.WithoutCancel(ctx), at, notes{})
 	if err == nil && l == nil {
-		err = fmt.Errorf("%w: %q", ErrHeld, name)
+		err = fmt.Errorf("%w: %q", ErrHeld, at.name)
 	}
 	return l, err
 }
@@ -164,8 +186,13 @@ func (k *Locker) TryLock(ctx context.Context, name string) (*Lock, error) {
 // error is that of Lock, or work's joined with Unlock's: nil means that the
 // lock was held throughout.
 func (k *Locker) With(ctx context.Context, name string,
+	work func(ctx context.Context, token int64) error) error {
+	return k.with(ctx, k.at(name), work)
+}
+
+func (k *Locker) with(ctx context.Context, at place,
 	work func(ctx context.Context, token int64) error) (err error) {
-	l, err := k.lock(ctx, ctx, name)
+	l, err := k.lock(ctx, ctx, at)
 	if err != nil {
 		return err
 	}
@@ -220,18 +247,17 @@ func (k *Locker) begin(name string) error {
 	return nil
 }
 
-func (k *Locker) lock(ctx, parent context.Context, name string) (*Lock, error) {
-	if err := k.begin(name); err != nil {
+func (k *Locker) lock(ctx, parent context.Context, at place) (*Lock, error) {
+	if err := k.begin(at.name); err != nil {
 		return nil, err
 	}
 	defer k.work.Done()
-	keys := k.keys(name)
 	woken, turn := false, false
 	var outage outage
 	for attempt := 1; ; attempt++ {
-		heard := k.hearing(keys)
-		l, next, err := k.try(ctx, parent, name, keys,
-			notes{waits: heard.live != 0, first: turn, others: heard.live != 0 && k.others(keys)})
+		heard := k.hearing(at.queue())
+		l, next, err := k.try(ctx, parent, at,
+			notes{waits: heard.live != 0, first: turn, others: heard.live != 0 && k.others(at.queue())})
 		switch {
 		case l != nil:
 			return l, nil
@@ -242,16 +268,16 @@ func (k *Locker) lock(ctx, parent context.Context, name string) (*Lock, error) {
 			attempt--
 			continue
 		case err != nil && ctx.Err() == nil:
-			k.fail(keys[1], err)
+			k.fail(at.queue(), err)
 			return nil, err
 		case err != nil:
 			if turn {
-				k.handOn(keys) // was woken and has no use for it
-				err = fmt.Errorf("%w: %q: %w", ErrHeld, name, err)
+				k.handOn(at) // was woken and has no use for it
+				err = fmt.Errorf("%w: %q: %w", ErrHeld, at.name, err)
 			}
 			return nil, err
 		case attempt == k.opt.Tries:
-			return nil, fmt.Errorf("%w: %q, after %d attempts", ErrHeld, name, attempt)
+			return nil, fmt.Errorf("%w: %q, after %d attempts", ErrHeld, at.name, attempt)
 		}
 		outage = noOutage
 		switch {
@@ -264,16 +290,15 @@ func (k *Locker) lock(ctx, parent context.Context, name string) (*Lock, error) {
 			err = k.sleep(ctx, time.Millisecond+mathrand.N(20*time.Millisecond))
 		default:
 			woken = true
-			err = k.wait(ctx, keys, next.pause, turn, heard)
+			err = k.wait(ctx, at, next.pause, turn, heard)
 			turn = true
 		}
 		switch {
 		case err == errNote:
-			woken = false
 			attempt--
 		case err != nil:
 			if ctx.Err() != nil {
-				err = fmt.Errorf("%w: %q: %w", ErrHeld, name, err)
+				err = fmt.Errorf("%w: %q: %w", ErrHeld, at.name, err)
 			}
 			return nil, err
 		}
@@ -322,9 +347,9 @@ type notes struct {
 }
 
 // try asks once. With neither a lock nor an error it was refused.
-func (k *Locker) try(ctx, parent context.Context, name string, keys keys, note notes) (*Lock,
+func (k *Locker) try(ctx, parent context.Context, at place, note notes) (*Lock,
 	refusal, error) {
-	id := k.id + strconv.FormatUint(k.serial.Add(1), 36)
+	id := k.id + strconv.FormatUint(k.serial.Add(1), 36) + at.mark()
 	args := []string{id, k.lease, "1", k.channel, "0", flag(note.first), flag(note.others)}
 	if len(k.masters) > 1 {
 		args[2] = "0" // the counters of the masters shall agree
@@ -334,35 +359,38 @@ func (k *Locker) try(ctx, parent context.Context, name string, keys keys, note n
 		// the latest.
 		args[4] = milliseconds(2 * (k.opt.RetryDelay + k.opt.CallTimeout))
 	}
+	if at.limit != "" {
+		args = append(args, at.limit, k.counts)
+	}
 	start := time.Now()
 	votes := k.ask(ctx, func(ctx context.Context, master rueidis.Client) (int64, error) {
-		return exec.Script(ctx, k.acquisition, master, keys[:3], args).AsInt64()
+		return exec.Script(ctx, at.mode.acquire, master, at.keys, args).AsInt64()
 	})
 	switch votes.verdict {
 	case granted:
-		token, err := k.agree(ctx, keys, id, votes)
+		token, err := k.agree(ctx, at.keys, id, votes)
 		deadline := start.Add(k.opt.Lease - k.opt.drift())
 		if err == nil && time.Now().Before(deadline) {
-			l, err := k.hold(parent, name, keys, id, token, deadline)
+			l, err := k.hold(parent, at, id, token, deadline)
 			return l, refusal{}, err
 		}
-		k.forget(keys, id)
+		k.forget(at, id)
 		if err == nil {
 			err = errors.New("the answer took as long as the lease")
 		}
-		return nil, refusal{}, fmt.Errorf("lock: acquire %q: %w", name, exec.Unavailable(ctx, err))
+		return nil, refusal{}, fmt.Errorf("lock: acquire %q: %w", at.name, exec.Unavailable(ctx, err))
 	case failed:
 		// A refusal in so many words took nothing.
 		if _, ok := exec.Refusal(votes.err); !ok || len(k.masters) > 1 {
-			k.forget(keys, id)
+			k.forget(at, id)
 		}
-		return nil, refusal{}, fmt.Errorf("lock: acquire %q: %w", name, exec.Unavailable(ctx, votes.err))
+		return nil, refusal{}, fmt.Errorf("lock: acquire %q: %w", at.name, exec.Unavailable(ctx, votes.err))
 	}
 	pause := k.opt.RetryDelay - time.Duration(k.opt.Jitter*mathrand.Float64()*float64(k.opt.RetryDelay))
 	if len(k.masters) > 1 {
 		// Some may have granted it. They are asked to forget before the next
 		// attempt, which they would be in the way of.
-		k.ask(context.WithoutCancel(ctx), k.releaser(keys, id))
+		k.ask(context.WithoutCancel(ctx), k.releaser(at, id))
 		return nil, refusal{pause, votes.verdict == split}, nil
 	}
 	left := time.Duration(-votes.highest) * time.Millisecond
@@ -373,11 +401,11 @@ func (k *Locker) try(ctx, parent context.Context, name string, keys keys, note n
 // forget releases, without waiting for it, what an attempt may have taken whose
 // answer nobody waited for. The attempt may still be under way, on another
 // connection, so a release that finds nothing is repeated.
-func (k *Locker) forget(keys keys, id string) {
+func (k *Locker) forget(at place, id string) {
 	k.work.Go(func() {
 		for _, pause := range []time.Duration{5 * time.Millisecond, 50 * time.Millisecond,
 			k.opt.CallTimeout, 0} {
-			votes := k.ask(context.Background(), k.releaser(keys, id))
+			votes := k.ask(context.Background(), k.releaser(at, id))
 			if votes.yes == len(k.masters) || k.sleep(context.Background(), pause) != nil {
 				return
 			}
@@ -385,9 +413,9 @@ func (k *Locker) forget(keys keys, id string) {
 	})
 }
 
-func (k *Locker) releaser(keys keys, id string) func(context.Context, rueidis.Client) (int64, error) {
+func (k *Locker) releaser(at place, id string) func(context.Context, rueidis.Client) (int64, error) {
 	return func(ctx context.Context, master rueidis.Client) (int64, error) {
-		return exec.Script(ctx, k.releasing, master, keys[1:], []string{k.most(master), id}).AsInt64()
+		return exec.Script(ctx, at.mode.release, master, at.keys[1:], []string{k.counts, id}).AsInt64()
 	}
 }
 

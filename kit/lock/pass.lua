@@ -1,6 +1,6 @@
--- Passes on a wake-up that nobody had a use for. KEYS: owner, waiters. ARGV: how
--- many to wake at most. Returns 1 if somebody was woken.
+-- Passes on a wake-up that nobody had a use for. KEYS: owner, waiters. ARGV:
+-- whether PUBLISH counts all. Returns 1 if somebody was woken.
 if redis.call('EXISTS', KEYS[1]) == 1 then
 	return 0
 end
-return wake(KEYS[2], KEYS[1], ARGV[1])
+return wake(KEYS[2], ARGV[1])

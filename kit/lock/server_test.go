@@ -89,7 +89,7 @@ func waiting(t testing.TB, k *Locker, name string, n int) {
 	eventually(t, "waiters", func() bool {
 		k.mu.Lock()
 		defer k.mu.Unlock()
-		q := k.queues[k.keys(name)[1]]
+		q := k.queues[k.keys(name)[2]]
 		return q != nil && len(q.waiters) == n && (k.live != 0 || len(k.masters) > 1)
 	})
 }

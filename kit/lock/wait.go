@@ -34,27 +34,27 @@ type ear struct {
 }
 
 // heard returns the ear of a lock. mu is held.
-func (k *Locker) heard(lock string) ear {
-	return ear{k.live, k.wakes[maphash.String(k.seed, lock)%uint64(len(k.wakes))]}
+func (k *Locker) heard(queue string) ear {
+	return ear{k.live, k.wakes[maphash.String(k.seed, queue)%uint64(len(k.wakes))]}
 }
 
-func (k *Locker) hearing(keys keys) ear {
+func (k *Locker) hearing(queue string) ear {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.heard(keys[1])
+	return k.heard(queue)
 }
 
 // others reports whether somebody else in this process waits for the lock.
-func (k *Locker) others(keys keys) bool {
+func (k *Locker) others(queue string) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.queues[keys[1]] != nil
+	return k.queues[queue] != nil
 }
 
 // wait returns when it is the caller's turn to try again, or with the reason
 // why there is no use in that. The caller has tried after hearing returned
 // heard.
-func (k *Locker) wait(ctx context.Context, keys keys, pause time.Duration, first bool, heard ear) error {
+func (k *Locker) wait(ctx context.Context, at place, pause time.Duration, first bool, heard ear) error {
 	turn := make(chan error, 1)
 	k.mu.Lock()
 	if k.closed {
@@ -65,14 +65,14 @@ func (k *Locker) wait(ctx context.Context, keys keys, pause time.Duration, first
 		k.listening = true
 		k.work.Go(k.listen)
 	}
-	if k.live != 0 && k.heard(keys[1]) != heard {
+	if k.live != 0 && k.heard(at.queue()) != heard {
 		k.mu.Unlock()
 		return errNote
 	}
-	q := k.queues[keys[1]]
+	q := k.queues[at.queue()]
 	if q == nil {
-		q = &queue{timer: time.AfterFunc(pause, func() { k.wake(keys[1], nil) })}
-		k.queues[keys[1]] = q
+		q = &queue{timer: time.AfterFunc(pause, func() { k.wake(at.queue(), nil) })}
+		k.queues[at.queue()] = q
 	} else {
 		q.timer.Reset(pause)
 	}
@@ -95,84 +95,74 @@ func (k *Locker) wait(ctx context.Context, keys keys, pause time.Duration, first
 	k.mu.Lock()
 	i := slices.Index(q.waiters, turn)
 	if i >= 0 {
-		k.remove(keys[1], q, i)
+		k.remove(at.queue(), q, i)
 	}
 	k.mu.Unlock()
 	if i < 0 {
 		if told := <-turn; told == nil || told == errNote {
-			k.handOn(keys)
+			k.handOn(at)
 		}
 	}
 	return err
 }
 
 // remove takes a waiter out of its queue. mu is held.
-func (k *Locker) remove(lock string, q *queue, i int) {
+func (k *Locker) remove(name string, q *queue, i int) {
 	q.waiters = slices.Delete(q.waiters, i, i+1)
 	if len(q.waiters) == 0 {
 		q.timer.Stop()
-		delete(k.queues, lock)
+		delete(k.queues, name)
 	}
 }
 
 // wake gives the turn to the first who waits, if there is one.
-func (k *Locker) wake(lock string, why error) bool {
+func (k *Locker) wake(queue string, why error) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.wakeFirst(lock, why)
+	return k.wakeFirst(queue, why)
 }
 
-func (k *Locker) wakeFirst(lock string, why error) bool {
-	q := k.queues[lock]
+func (k *Locker) wakeFirst(queue string, why error) bool {
+	q := k.queues[queue]
 	if q == nil {
 		return false
 	}
 	q.waiters[0] <- why
 	q.timer.Reset(k.opt.RetryDelay) // until it has tried
-	k.remove(lock, q, 0)
+	k.remove(queue, q, 0)
 	return true
 }
 
 // wakeAll gives the turn to the first who waits for each lock.
 func (k *Locker) wakeAll(why error) {
-	for lock := range k.queues {
-		k.wakeFirst(lock, why)
+	for queue := range k.queues {
+		k.wakeFirst(queue, why)
 	}
 }
 
 // handOn is for a turn that nobody takes: it goes to another here, or back to
 // Redis for another process.
-func (k *Locker) handOn(keys keys) {
-	if !k.wake(keys[1], nil) {
-		k.work.Go(func() { k.giveBack(keys[1:]) })
+func (k *Locker) handOn(at place) {
+	if !k.wake(at.queue(), nil) {
+		k.work.Go(func() { k.giveBack(at) })
 	}
 }
 
-// giveBack takes the keys from owner on.
-func (k *Locker) giveBack(keys []string) {
+func (k *Locker) giveBack(at place) {
 	// If that fails, the others find out by themselves, after
 	// Options.RetryDelay.
 	_, _ = k.askOne(context.Background(), k.masters[0],
 		func(ctx context.Context, master rueidis.Client) (int64, error) {
-			return exec.Script(ctx, k.passing, master, keys, []string{k.most(master)}).AsInt64()
+			return exec.Script(ctx, at.mode.pass, master, at.keys[1:], []string{k.counts}).AsInt64()
 		})
-}
-
-// most is how many processes to wake until one is known to have heard. On a
-// cluster nobody knows: two make up for one that has died.
-func (k *Locker) most(master rueidis.Client) string {
-	if master.Mode() == rueidis.ClientModeCluster {
-		return "2"
-	}
-	return "64"
 }
 
 // fail ends the waiting of all: what one was told by Redis holds for the
 // others.
-func (k *Locker) fail(lock string, err error) {
+func (k *Locker) fail(queue string, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for k.wakeFirst(lock, err) {
+	for k.wakeFirst(queue, err) {
 	}
 }
 
@@ -258,14 +248,13 @@ func (k *Locker) hear() error {
 	}
 }
 
-// woken handles a wake-up for a lock, by the name of its owner key.
-func (k *Locker) woken(lock string) {
+// woken handles a wake-up, which names the key of those who wait.
+func (k *Locker) woken(queue string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.wakes[maphash.String(k.seed, lock)%uint64(len(k.wakes))]++
-	if !k.closed && !k.wakeFirst(lock, nil) {
-		stem := strings.TrimSuffix(lock, ownerKey)
-		k.work.Go(func() { k.giveBack([]string{lock, stem + waitersKey}) })
+	k.wakes[maphash.String(k.seed, queue)%uint64(len(k.wakes))]++
+	if !k.closed && !k.wakeFirst(queue, nil) {
+		k.work.Go(func() { k.giveBack(k.atQueue(queue)) })
 	}
 }
 
