@@ -341,9 +341,9 @@ func TestRoleChange(t *testing.T) {
 	})
 }
 
-// TestMissingFields: a field that is not there, or null, is refused instead of
-// taken for its zero value, as over HTTP.
-func TestMissingFields(t *testing.T) {
+// TestBadFields: a field that is not there, or null, is refused instead of
+// taken for its zero value, as over HTTP; so is one that no client may give.
+func TestBadFields(t *testing.T) {
 	each(t, native, func(t *testing.T, over transport) {
 		f := newFixture(t, nil)
 		token, _ := f.person("Ada", chat.RoleMember)
@@ -360,6 +360,7 @@ func TestMissingFields(t *testing.T) {
 			{"read.mark", in{}},
 			{"message.send", in{"room": "general"}},
 			{"message.send", in{"text": "x"}},
+			{"message.send", in{"room": "general", "text": "x", "from": "me"}},
 			{"message.send", in{"room": "general", "text": nil}},
 			{"room.create", in{"name": "x", "kind": nil}},
 			{"room.get", in{}},
