@@ -70,9 +70,9 @@ test-plain: # what measures memory, which the race detector changes
 test-web: web/node_modules
 	$(PART) $@ npm --prefix web test
 e2e: web/node_modules
-	$(PART) $@ npm --prefix web run e2e
+	$(PART) $@ npm --prefix web run e2e -- $(FILES)
 e2e-nodes: web/node_modules
-	$(PART) $@ npm --prefix web run e2e:nodes
+	$(PART) $@ npm --prefix web run e2e:nodes -- $(FILES)
 
 .PHONY: quick
 quick: ## What a change of a package or two needs, within a minute; says what it leaves out

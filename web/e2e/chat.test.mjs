@@ -10,7 +10,7 @@ describe('two people', { skip: missing() }, () => {
     server = await Server.start()
     wire = await Wire.to(server)
     browser = await launch()
-    mary = await Person.arrive(browser, wire.url)
+    mary = await Person.arrive(browser, wire.url, { serviceWorkers: 'allow' })
     joe = await Person.arrive(browser, server.url)
     await mary.logIn('Mary')
     await joe.logIn('Joe')

@@ -16,7 +16,7 @@ describe('inside another program', { skip: missing() }, () => {
   before(async () => {
     dir = mkdtempSync(join(tmpdir(), 'parley-embed-'))
     const binary = join(dir, 'embed')
-    execFileSync('go', ['build', '-o', binary, './examples/embed'], { cwd: fileURLToPath(new URL('../..', import.meta.url)), stdio: 'inherit' })
+    execFileSync('go', ['build', '-trimpath', '-o', binary, './examples/embed'], { cwd: fileURLToPath(new URL('../..', import.meta.url)), stdio: 'inherit' })
     office = spawn(binary, [], { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, LISTEN: '127.0.0.1:0', DATA: join(dir, 'data') } })
     ended = new Promise((done) => office.once('exit', done))
     let output = ''
@@ -33,7 +33,7 @@ describe('inside another program', { skip: missing() }, () => {
 
   /** Somebody who has chosen who they are, in the chat. */
   const enter = async (name) => {
-    const person = await Person.arrive(browser, url)
+    const person = await Person.arrive(browser, url, { serviceWorkers: 'allow' })
     await person.page.goto(`${url}/chat/`)
     assert.equal(new URL(person.page.url()).pathname, '/login')
     await person.page.getByRole('button', { name }).click()

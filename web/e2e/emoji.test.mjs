@@ -40,10 +40,7 @@ describe('emoji', { skip: missing() }, () => {
     it(`are picked from all there are, at ${width} px`, async () => {
       const mary = await Person.arrive(browser, server.url, { viewport: { width, height: 844 } })
       const { page } = mary
-      await page.goto(server.url)
-      await page.getByLabel('Name').fill('Mary')
-      await page.getByLabel('Password').fill('password123')
-      await page.getByRole('button', { name: 'Log in' }).click()
+      await mary.enter('Mary')
       const loaded = []
       page.on('request', (r) => loaded.push(new URL(r.url()).pathname))
       await page.locator('.room-item', { hasText: 'General' }).click()

@@ -22,7 +22,7 @@ describe('notifications', { skip: missing() }, () => {
     server = await Server.start()
     browser = await launch()
     joe = await server.caller('Joe')
-    mary = await Person.arrive(browser, server.url, { permissions: ['notifications'] })
+    mary = await Person.arrive(browser, server.url, { permissions: ['notifications'], serviceWorkers: 'allow' })
     await mary.logIn('Mary')
     await mary.page.evaluate(() => navigator.serviceWorker.ready)
   })

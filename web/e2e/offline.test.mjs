@@ -42,7 +42,7 @@ describe('without a connection', { skip: missing() }, () => {
   })
 
   it('one reads what was there, also after a reload, and what one writes is sent later', async () => {
-    const mary = await (await Person.arrive(browser, wire.url)).logIn('Mary')
+    const mary = await (await Person.arrive(browser, wire.url, { serviceWorkers: 'allow' })).logIn('Mary')
     const { page } = mary
     await mary.say('to be read again')
     await mary.sees('to be read again')
@@ -83,7 +83,7 @@ describe('without a connection', { skip: missing() }, () => {
   })
 
   it('nobody reads it after log-out, nor after the session was ended elsewhere', async () => {
-    const mary = await (await Person.arrive(browser, wire.url)).logIn('Mary')
+    const mary = await (await Person.arrive(browser, wire.url, { serviceWorkers: 'allow' })).logIn('Mary')
     const { page } = mary
     const there = () => until('the chat to be kept', async () => (await kept(page)).chat !== null)
     const gone = () => until('nothing to be kept', async () => (await kept(page)).chat === null)
@@ -112,7 +112,7 @@ describe('without a connection', { skip: missing() }, () => {
 
   it('a newer client is announced, and a reload has it', async () => {
     const newer = await Newer.before(server.port)
-    const mary = await Person.arrive(browser, newer.url)
+    const mary = await Person.arrive(browser, newer.url, { serviceWorkers: 'allow' })
     const { page } = mary
     const version = () => page.locator('meta[name=version]').getAttribute('content')
     try {

@@ -11,7 +11,7 @@ describe('a server that is killed while two people write', { skip: missing() }, 
   before(async () => {
     server = await Server.start()
     browser = await launch()
-    people = [await Person.arrive(browser, server.url), await Person.arrive(browser, server.url)]
+    people = [await Person.arrive(browser, server.url, { serviceWorkers: 'allow' }), await Person.arrive(browser, server.url)]
     await people[0].logIn('Mary')
     await people[1].logIn('Joe')
   })

@@ -39,7 +39,7 @@ const ready = (page) => page.getByRole('textbox', { name: /^Message to (?!thread
 
 try {
   // Weight: a browser that was never here.
-  const new1 = await Person.arrive(browser, server.url)
+  const new1 = await Person.arrive(browser, server.url, { serviceWorkers: 'allow' })
   const first = await weigh(new1.page)
   await new1.page.goto(server.url)
   await new1.page.getByLabel('Password').waitFor()
@@ -49,7 +49,7 @@ try {
   const state = await new1.context.storageState()
   await new1.context.close()
 
-  const new2 = await Person.arrive(browser, server.url, { storageState: { ...state, origins: [] } })
+  const new2 = await Person.arrive(browser, server.url, { serviceWorkers: 'allow', storageState: { ...state, origins: [] } })
   const second = await weigh(new2.page)
   await new2.page.goto(server.url)
   await ready(new2.page)
@@ -62,7 +62,7 @@ try {
   // Ready, on a processor that is four times slower.
   const times = []
   for (let i = 0; i < 5; i++) {
-    const slow = await Person.arrive(browser, server.url, { storageState: { ...state, origins: [] } })
+    const slow = await Person.arrive(browser, server.url, { serviceWorkers: 'allow', storageState: { ...state, origins: [] } })
     const cdp = await slow.page.context().newCDPSession(slow.page)
     await cdp.send('Emulation.setCPUThrottlingRate', { rate: slowdown })
     await slow.page.goto(server.url, { waitUntil: 'commit' })
@@ -79,7 +79,7 @@ try {
     const room = await mary('POST', '/rooms', { name: `Room ${i}`, kind: 'public', users: [joe.user.id] })
     if (i === 0) server.other = room.id
   }
-  const full = await (await Person.arrive(browser, server.url)).logIn('Joe')
+  const full = await (await Person.arrive(browser, server.url, { serviceWorkers: 'allow' })).logIn('Joe')
   await full.open('General')
   const cdp = await full.context.newCDPSession(full.page)
   await cdp.send('Performance.setTimeDomain', { timeDomain: 'threadTicks' }).catch(() => {})
@@ -104,7 +104,7 @@ try {
   const slow = []
   const kept = await full.context.storageState()
   for (let i = 0; i < 3; i++) {
-    const again = await Person.arrive(browser, server.url, { storageState: { ...kept, origins: [] } })
+    const again = await Person.arrive(browser, server.url, { serviceWorkers: 'allow', storageState: { ...kept, origins: [] } })
     const cdp = await again.page.context().newCDPSession(again.page)
     await cdp.send('Emulation.setCPUThrottlingRate', { rate: slowdown })
     await again.page.goto(server.url, { waitUntil: 'commit' })

@@ -5,12 +5,15 @@ import { createRequire } from 'node:module'
 
 const source = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
+/** What can differ between light and dark. */
+export const colours = ['color-contrast', 'link-in-text-block']
+
 /**
  * The faults of a part of a page as lines of text, by all rules or by those that are named. The script is evaluated by
  * the debugger: the page's own policy would not, and shall not, let it in.
  */
 export async function axe(page, part = 'html', rules) {
-  await page.evaluate(`window.axe ?? (() => { ${source} })()`)
+  if (!(await page.evaluate('!!window.axe'))) await page.evaluate(`void (() => { ${source} })()`)
   return page.evaluate(async ([part, rules]) => {
     // Colours are judged as they stay, not on the way from one theme to another.
     await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))
@@ -18,6 +21,7 @@ export async function axe(page, part = 'html', rules) {
     await Promise.all(passing.map((a) => a.finished.catch(() => {})))
     const { violations } = await window.axe.run(part, {
       resultTypes: ['violations'],
+      selectors: false,
       // Menus stand at the end of the page, where no landmark is; on a phone
       // the list is all there is.
       rules: { region: { enabled: false }, 'landmark-one-main': { enabled: false } },
