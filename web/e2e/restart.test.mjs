@@ -32,10 +32,10 @@ describe('a server that is killed while two people write', { skip: missing() }, 
         }
       }
       const writers = [write(0), write(1)]
-      await until('a few messages', () => written.every((w) => w.length >= perRound * (2 * round + 1)), 20_000)
+      await until('a few messages', () => written.every((w) => w.length >= perRound * (2 * round + 1)), 60_000)
       await server.kill()
       const goal = written.map((w) => w.length + perRound / 2)
-      await until('a few more while it is down', () => written.every((w, i) => w.length >= goal[i]), 20_000)
+      await until('a few more while it is down', () => written.every((w, i) => w.length >= goal[i]), 60_000)
       await server.launch()
       running = false
       await Promise.all(writers)
@@ -43,7 +43,7 @@ describe('a server that is killed while two people write', { skip: missing() }, 
     const all = written.flat().length
     const mine = async (person) => (await person.texts()).filter((t) => /^(Mary|Joe) \d+-\d+$/.test(t))
     for (const person of people) {
-      await until('every message, once', async () => (await mine(person)).length >= all && (await person.page.locator('.message.pending').count()) === 0, 40_000)
+      await until('every message, once', async () => (await mine(person)).length >= all && (await person.page.locator('.message.pending').count()) === 0, 60_000)
     }
     const [mary, joe] = [await mine(people[0]), await mine(people[1])]
     assert.equal(mary.length, all)

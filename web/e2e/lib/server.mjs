@@ -26,7 +26,7 @@ export const binary = (() => {
       const dir = mkdtempSync(join(tmpdir(), 'parley-bin-'))
       process.on('exit', () => rmSync(dir, { recursive: true, force: true }))
       built = join(dir, 'parley')
-      execFileSync('go', ['build', '-o', built, './cmd/parley'], {
+      execFileSync('go', ['build', '-trimpath', '-o', built, './cmd/parley'], {
         cwd: repository, stdio: 'inherit', env: { ...process.env, CGO_ENABLED: '0' }, // as make builds it
       })
     }
