@@ -102,10 +102,12 @@ describe('people', { skip: missing() }, () => {
     await mary.page.keyboard.press('Escape')
     await gone(mary)
     // One that is over is shown by nobody, without a word of the server.
-    const soon = Date.now() + 3_000
-    await asJoe('PATCH', '/account', { status: { emoji: '⏳', text: 'Soon over', until: new Date(soon).toISOString() } })
+    const over = (until) => asJoe('PATCH', '/account', { status: { emoji: '⏳', text: 'Soon over', until: new Date(until).toISOString() } })
     const mark = mary.page.locator('.room-item', { hasText: 'Joe' }).locator('.status-mark', { hasText: '⏳' })
+    await over(Date.now() + 3_600_000)
     await mark.waitFor()
+    const soon = Date.now() + 1_500
+    await over(soon)
     await mark.waitFor({ state: 'detached' })
     assert.ok(Date.now() >= soon)
     const again = await menu(joe, 'Set a status')
