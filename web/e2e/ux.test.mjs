@@ -169,6 +169,19 @@ describe('what one sees and does every day', { skip: missing() }, () => {
     await mary.page.setViewportSize({ width: 1280, height: 800 })
   })
 
+  it('has all of a menu within reach in a low window', async () => {
+    await mary.page.setViewportSize({ width: 1280, height: 400 })
+    await say('a message with a long menu')
+    await act(mary, 'a message with a long menu', 'More')
+    const menu = mary.page.getByRole('menu')
+    const { top, bottom } = await box(menu)
+    assert.ok(top >= 0 && bottom <= 400, `the menu is from ${top} to ${bottom}`)
+    await menu.getByRole('menuitem').last().click({ trial: true })
+    await menu.getByRole('menuitem').first().click({ trial: true })
+    await mary.page.keyboard.press('Escape')
+    await mary.page.setViewportSize({ width: 1280, height: 800 })
+  })
+
   it('lets the Tab key pass all messages at once', async () => {
     const { page } = mary
     await say('```go\nx := 1\n```\n[a](https://a.example) [b](https://b.example)')
