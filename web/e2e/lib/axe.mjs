@@ -15,10 +15,14 @@ export const colours = ['color-contrast', 'link-in-text-block']
 export async function axe(page, part = 'html', rules) {
   if (!(await page.evaluate('!!window.axe'))) await page.evaluate(`void (() => { ${source} })()`)
   return page.evaluate(async ([part, rules]) => {
-    // Colours are judged as they stay, not on the way from one theme to another.
-    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))
-    const passing = document.getAnimations().filter((a) => a.effect.getComputedTiming().endTime !== Infinity)
-    await Promise.all(passing.map((a) => a.finished.catch(() => {})))
+    // Colours are judged as they stay, not on the way from one theme to another; what inherits a colour follows later.
+    const frame = () => new Promise((done) => requestAnimationFrame(done))
+    for (let still = 0; still < 3; still++) {
+      await frame()
+      const passing = document.getAnimations().filter((a) => a.playState === 'running' && a.effect.getComputedTiming().endTime !== Infinity)
+      if (passing.length > 0) still = 0
+      await Promise.all(passing.map((a) => a.finished.catch(() => {})))
+    }
     const { violations } = await window.axe.run(part, {
       resultTypes: ['violations'],
       selectors: false,
