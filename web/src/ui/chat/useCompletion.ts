@@ -110,7 +110,7 @@ function written(value: string, caret: number): Typed | null {
   if (order !== null) return { from: 0, to: caret, kind: 'command', text: order }
   const call = typedCall(value, caret)
   if (call) return { from: call.from, to: caret, kind: 'person', text: call.name }
-  const hash = typedRoom(value, caret)
+  const hash = typedCommand(value.split(/\s/)[0]!) === null ? typedRoom(value, caret) : null // a command is given names, not links
   if (hash) return { from: hash.from, to: caret, kind: 'room', text: hash.name }
   const code = typedCode(value, caret)
   return code && { from: code.from, to: caret, kind: 'emoji', text: code.code }
