@@ -76,18 +76,23 @@ func (s *Service) named(ctx context.Context, room RoomID, name string) (UserID, 
 	return account.ID, err
 }
 
+// ats are the signs that a mention may begin with: also the wide and the small
+// one of East Asian keyboards.
+const ats = "@＠﹫"
+
 // calls returns what follows each @ in the text that may mention someone, up to
 // where no name can go on. It is never empty.
 func calls(text string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		text := withoutLinks(withoutQuotes(withoutCode(text)))
 		for n, from := 0, 0; n < maxCalls; n++ {
-			i := strings.IndexByte(text[from:], '@')
+			i := strings.IndexAny(text[from:], ats)
 			if i < 0 {
 				return
 			}
 			at := from + i
-			from = at + 1
+			_, size := utf8.DecodeRuneInString(text[at:])
+			from = at + size
 			if after := nameRun(text[from:]); after != "" && begins(text, at) &&
 				!address.MatchString(text[from:]) && !yield(after) {
 				return
@@ -104,8 +109,8 @@ func begins(text string, at int) bool {
 		return true
 	case before == '/': // a path, unless it is @one/@another
 		start := strings.LastIndexAny(text[:at], " \t\n") + 1
-		return text[start] == '@'
-	case before == '\\':
+		return strings.IndexAny(text[start:], ats) == 0
+	case before == '\\' && text[at] == '@': // Markdown escapes only ASCII
 		return !escaped(text, at)
 	}
 	return !inWord(before) && before != rune(hidden[0])

@@ -15,6 +15,8 @@ export interface Called {
 
 /** The words that mention everyone, as the server knows them. */
 const words = new Set(['room', 'all', 'channel', 'everyone', 'here'])
+/** The signs that a mention may begin with: also the wide and the small one of East Asian keyboards. */
+const ats = /[@＠﹫]/g
 const mostWords = 4
 const longestWord = 24
 const longestName = 400
@@ -29,7 +31,7 @@ export function findCalls(text: string, called: readonly Called[], before = ''):
   const all = called.find((c) => c.id === everyone)
   const who = (name: string) => (words.has(fold(name)) ? all : byName.get(fold(name)))
   const found: { from: number; to: number; who: Called }[] = []
-  for (let from = text.indexOf('@'); from >= 0; from = text.indexOf('@', from + 1)) {
+  for (const { index: from } of text.matchAll(ats)) {
     if (!begins(text, from, before)) continue
     const after = text.slice(from + 1, from + 1 + longestName)
     const run = /^[\p{L}\p{N}\p{M}_.'’-][\p{L}\p{N}\p{M} _.'’-]*/u.exec(after)?.[0]
@@ -48,7 +50,7 @@ export function findCalls(text: string, called: readonly Called[], before = ''):
 function begins(text: string, at: number, before: string): boolean {
   const last = at > 0 ? characterBefore(text, at) : before
   // A path, unless it is @one/@another.
-  if (last === '/') return /(?:^|\s)@\S*$/.test(text.slice(Math.max(0, at - longestName), at))
+  if (last === '/') return /(?:^|\s)[@＠﹫]\S*$/.test(text.slice(Math.max(0, at - longestName), at))
   return !inWord(last)
 }
 
@@ -100,7 +102,7 @@ export function markCalls(md: InstanceType<typeof MarkdownIt>): void {
       block.children = block.children.flatMap((token, i, all) => {
         if (token.type === 'link_open') links++
         if (token.type === 'link_close') links--
-        if (token.type !== 'text' || links > 0 || !token.content.includes('@')) return [token]
+        if (token.type !== 'text' || links > 0 || token.content.search(ats) < 0) return [token]
         const pieces: typeof all = []
         let at = 0
         const text = (to: number) => {

@@ -8,6 +8,8 @@ describe('a call that is being written', () => {
     ['so @Ada Love', { from: 3, name: 'Ada Love' }],
     ['(@zoë', { from: 1, name: 'zoë' }],
     ['a\n@b', { from: 2, name: 'b' }],
+    ['＠jo', { from: 0, name: 'jo' }],
+    ['こんにちは＠メ', { from: 5, name: 'メ' }],
     ['mail@example', null],
     ['@@', null],
     ['@jo ', null],
