@@ -93,7 +93,12 @@ describe('inside another program', { skip: missing() }, () => {
     await second.getByRole('textbox', { name: /^Message to/ }).waitFor()
 
     await ada.page.locator('.account-button').click()
-    assert.equal(await ada.page.getByRole('menuitem', { name: 'Change password' }).count(), 0)
+    await ada.page.getByRole('menuitem', { name: 'Settings' }).click()
+    await ada.page.getByRole('link', { name: 'Account' }).click()
+    await ada.page.getByRole('heading', { name: 'Devices' }).waitFor()
+    assert.equal(await ada.page.getByRole('button', { name: /^Change (password|name)/ }).count(), 0)
+    await ada.page.getByRole('button', { name: 'Back to the chat' }).click()
+    await ada.page.locator('.account-button').click()
     await ada.page.getByRole('menuitem', { name: 'Log out' }).click()
     await ada.page.waitForURL(`${url}/logout`)
     await ada.page.getByRole('button', { name: 'Log out' }).click()

@@ -49,8 +49,7 @@ describe('links', { skip: missing() }, () => {
     await person.page.getByRole('button', { name: /^Your account/ }).click()
     await person.page.getByRole('menuitem', { name: 'Settings' }).click()
     await person.page.getByRole('checkbox', { name: /^Show link previews/ }).setChecked(on)
-    await person.page.keyboard.press('Escape')
-    await person.page.getByRole('dialog').waitFor({ state: 'detached' })
+    await person.page.getByRole('button', { name: 'Back to the chat' }).click()
   }
 
   it('show what they lead to, with a picture whose space was there before', async () => {

@@ -43,9 +43,9 @@ describe('notifications', { skip: missing() }, () => {
     await hide(page, false)
     await page.getByRole('button', { name: /^Your account/ }).click()
     await page.getByRole('menuitem', { name: 'Settings' }).click()
+    await page.getByRole('link', { name: 'Notifications' }).click()
     await page.getByRole('checkbox', { name: 'Notify me about direct messages and mentions' }).check()
-    await page.keyboard.press('Escape')
-    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    await page.getByRole('button', { name: 'Back to the chat' }).click()
   })
 
   it('tell of direct messages and mentions while the page is hidden, and of nothing else', async () => {

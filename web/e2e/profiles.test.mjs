@@ -171,9 +171,9 @@ describe('people', { skip: missing() }, () => {
     const { page } = mary
     await page.getByRole('button', { name: /^Your account/ }).click()
     await page.getByRole('menuitem', { name: 'Settings' }).click()
+    await page.getByRole('link', { name: 'Notifications' }).click()
     await page.getByRole('checkbox', { name: /^Notify me about/ }).check()
-    await page.keyboard.press('Escape')
-    await gone(mary)
+    await page.getByRole('button', { name: 'Back to the chat' }).click()
     const level = async (name) => {
       await page.getByRole('button', { name: 'Room menu' }).click()
       await page.getByRole('menuitem', { name: 'Notifications' }).click()

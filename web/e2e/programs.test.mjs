@@ -205,7 +205,7 @@ describe('programs', { skip: missing() }, () => {
   it('are nobody’s business who may not make them', async () => {
     const { page } = mary
     await page.getByRole('button', { name: /^Your account/ }).click()
-    await page.getByRole('menuitem', { name: 'Devices' }).waitFor()
+    await page.getByRole('menuitem', { name: 'Settings' }).waitFor()
     assert.equal(await page.getByRole('menuitem', { name: 'Administration' }).count(), 0)
     await page.keyboard.press('Escape')
     await page.getByRole('button', { name: 'Room menu' }).click()

@@ -160,13 +160,19 @@ try {
     await page.keyboard.press('Control+k')
     await shoot(wide, `${scheme}-1440-switcher`)
     await page.keyboard.press('Escape')
-    for (const [item, name] of [['Devices', 'sessions'], ['Change password', 'password'], ['Shortcuts and formatting', 'keys']]) {
+    for (const [item, name] of [['Shortcuts and formatting', 'keys']]) {
       await page.getByRole('button', { name: /^Your account/ }).click()
-      if (name === 'sessions') await shoot(wide, `${scheme}-1440-account`)
+      await shoot(wide, `${scheme}-1440-account`)
       await page.getByRole('menuitem', { name: item }).click()
       await shoot(wide, `${scheme}-1440-${name}`)
       await page.keyboard.press('Escape')
     }
+    for (const at of ['settings/appearance', 'settings/notifications', 'settings/account', 'people']) {
+      await page.goto(`${server.url}/#/${at}`)
+      await page.locator('.admin-page').waitFor()
+      await shoot(wide, `${scheme}-1440-${at.replace('/', '-')}`)
+    }
+    await page.getByRole('button', { name: 'Back to the chat' }).click()
     for (const [item, name] of [['Create a room', 'create'], ['Browse public rooms', 'browse']]) {
       await page.getByRole('button', { name: 'New room' }).click()
       await page.getByRole('menuitem', { name: item }).click()

@@ -1,7 +1,10 @@
-// Runs before the page is painted, so that a chosen theme does not flash in.
+// Runs before the page is painted, so that how a person wants it does not flash
+// in. src/ui/kit/theme.ts knows what there is to choose.
 try {
-  var theme = localStorage.getItem('parley:theme')
-  if (theme === 'light' || theme === 'dark') document.documentElement.dataset.theme = theme
-} catch (e) {
-  // Storage may be closed to us; then the system's theme holds.
+  for (const what of ['theme', 'density', 'text']) {
+    const chosen = localStorage.getItem('parley:' + what)
+    if (/^[a-z]+$/.test(chosen ?? '')) document.documentElement.dataset[what] = chosen
+  }
+} catch {
+  // Storage may be closed to us; then the usual holds.
 }

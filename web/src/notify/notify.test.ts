@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Event, Message, RoomView } from '../protocol/types'
 import type { State } from '../store/state'
-import { mentions, noticeOf, setNameToo } from './notify'
+import { useDocuments } from '../store/documents'
+import { mentions, noticeOf } from './notify'
 
 describe('a name', () => {
   it.each([
@@ -51,12 +52,29 @@ describe('what is told', () => {
     ['nothing else there', event({ room: 'calls', text: 'hi', mentions: undefined }), null],
   ])('%s', (_, e, want) => expect(noticeOf(state, e, now)).toEqual(want))
 
-  afterEach(() => setNameToo(false))
+  const settings = (to: object) => useDocuments.setState({ shown: { settings: to as Record<string, unknown> } })
+  afterEach(() => settings({}))
   it('is a name without an @ only to those who want that', () => {
     const named = event({ text: 'I will ask Mary tomorrow', mentions: undefined })
     expect(noticeOf(state, named, now)).toBeNull()
-    setNameToo(true)
+    settings({ nameToo: true })
     expect(noticeOf(state, named, now)).not.toBeNull()
+  })
+  it('is a keyword, but of no silenced room', () => {
+    const fire = event({ text: 'the build is **red** again', mentions: undefined })
+    expect(noticeOf(state, fire, now)).toBeNull()
+    settings({ keywords: ['on call', 'Red'] })
+    expect(noticeOf(state, fire, now)).not.toBeNull()
+    expect(noticeOf(state, event({ text: 'reduced', mentions: undefined }), now)).toBeNull()
+    expect(noticeOf(state, event({ room: 'silent', text: 'red', mentions: undefined }), now)).toBeNull()
+  })
+  it('is nothing in quiet hours', () => {
+    const hour = (n: number) => `${String((new Date(now).getHours() + n + 24) % 24).padStart(2, '0')}:00`
+    const days = [0, 1, 2, 3, 4, 5, 6]
+    settings({ quiet: { days, from: hour(0), to: hour(1) } })
+    expect(noticeOf(state, event({}), now)).toBeNull()
+    settings({ quiet: { days, from: hour(1), to: hour(2) } })
+    expect(noticeOf(state, event({}), now)).not.toBeNull()
   })
 
   it('is nothing while one does not want to be disturbed', () => {

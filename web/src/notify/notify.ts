@@ -6,6 +6,7 @@ import { at } from '../protocol/base'
 import type { Event } from '../protocol/types'
 import { mentioning } from '../store/message'
 import { before } from '../store/person'
+import { inQuietHours, preferences } from '../store/preferences'
 import { isGroup, levelOf, nameOf, titleOf } from '../store/select'
 import type { State } from '../store/state'
 
@@ -16,7 +17,7 @@ export interface Notice {
   body: string
 }
 
-/** Whether a text names somebody: the name as words of their own, with or without an @, in capitals or not. */
+/** Whether a text has a name or a word: as words of their own, with or without an @, in capitals or not. */
 export function mentions(text: string, name: string): boolean {
   const escaped = name.trim().replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replace(/\s+/g, '\\s+')
   return escaped !== '' && new RegExp(`(?<![\\p{L}\\p{N}_])${escaped}(?![\\p{L}\\p{N}_])`, 'iu').test(text)
@@ -24,37 +25,39 @@ export function mentions(text: string, name: string): boolean {
 
 /**
  * What to tell of an event that is in the state already: a message in a room that tells of all, or one that mentions
- * this person where only mentions are told of. Nothing while they do not want to be disturbed.
+ * this person, or has one of their words, where only mentions are told of. Nothing while they do not want to be disturbed.
  */
 export function noticeOf(s: State, e: Event, now: number): Notice | null {
   const m = e.kind === 'message.created' ? e.message : undefined
   const room = m && s.rooms[m.room]
   if (!m || !room || m.from === s.me.id || m.no <= room.read_no) return null
-  if (before(s.me.quiet_until, now)) return null
+  const { nameToo, keywords, quiet } = preferences()
+  if (before(s.me.quiet_until, now) || inQuietHours(quiet, new Date(now))) return null
   const level = levelOf(s, room)
-  if (level === 'none' || (level === 'mentions' && !mentioning(m, s.me.id) && !(nameToo() && mentions(m.text, s.me.name)))) return null
+  const words = nameToo ? [...keywords, s.me.name] : keywords
+  if (level === 'none' || (level === 'mentions' && !mentioning(m, s.me.id) && !words.some((w) => mentions(m.text, w)))) return null
   const name = nameOf(s, m.from)
   return { room: room.id, no: m.no, title: room.kind === 'direct' && !isGroup(room) ? name : `${name} · ${titleOf(s, room)}`, body: plainLine(m.text) }
 }
 
 const key = 'parley:notify'
-const nameKey = 'parley:notify-name'
+const soundKey = 'parley:sound'
 
-/** Whether this browser's person wants to be told of their name without an @, too. */
-export function nameToo(): boolean {
+/** Whether this browser's notifications may make a sound. */
+export function sound(): boolean {
   try {
-    return localStorage.getItem(nameKey) === 'on'
+    return localStorage.getItem(soundKey) !== 'off'
   } catch {
-    return false
+    return true
   }
 }
 
-export function setNameToo(on: boolean): void {
+export function setSound(on: boolean): void {
   try {
-    if (on) localStorage.setItem(nameKey, 'on')
-    else localStorage.removeItem(nameKey)
+    if (on) localStorage.removeItem(soundKey)
+    else localStorage.setItem(soundKey, 'off')
   } catch {
-    // Then it stays off.
+    // Then it stays as it is.
   }
 }
 
@@ -87,7 +90,7 @@ const registration = async () => (await navigator.serviceWorker?.getRegistration
 
 /** Shows a notice; a newer one of the same room takes its place, also where several pages are open. */
 export async function show(n: Notice, open: (room: string, no: number) => void): Promise<void> {
-  const options: NotificationOptions = { body: n.body, tag: n.room, icon: at('/icon-192.png'), data: { room: n.room, no: n.no } }
+  const options: NotificationOptions = { body: n.body, tag: n.room, silent: !sound(), icon: at('/icon-192.png'), data: { room: n.room, no: n.no } }
   const worker = await registration()
   if (worker?.active) return worker.showNotification(n.title, options) // a click on it is heard by sw.js
   const shown = new Notification(n.title, options)

@@ -30,6 +30,11 @@ export interface User {
   /** They do not want to be disturbed until then. */
   quiet_until?: string
   about?: string
+  title?: string
+  /** As Europe/Berlin. */
+  time_zone?: string
+  phone?: string
+  former_name?: string
   /** Changes with each picture; none where there is no picture. */
   picture?: string
   created_at: string
@@ -426,8 +431,8 @@ export interface Actions {
   'schedule.delete': [{ id: string }, Record<string, never>]
   'user.list': [{ after?: string; limit?: number }, UserPage]
   'user.get': [{ user: string }, User]
-  'account.update': [{ status?: UserStatus; quiet_until?: string; about?: string }, User]
-  'user.update': [{ user: string; role?: ServerRole; disabled?: boolean; reason?: string; seconds?: number }, User]
+  'account.update': [{ status?: UserStatus; quiet_until?: string; about?: string; title?: string; time_zone?: string; phone?: string; name?: string }, User]
+  'user.update': [{ user: string; name?: string; role?: ServerRole; disabled?: boolean; reason?: string; seconds?: number }, User]
   'audit.list': [{ after?: string; limit?: number; room?: string }, AuditPage]
   'server.update': [{ name?: string; member_invites?: boolean }, ServerInfo]
   'invite.create': [{ role?: ServerRole; hours?: number; uses?: number; rooms?: string[] }, { invite: Invite; code: string }]

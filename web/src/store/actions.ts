@@ -17,7 +17,7 @@ import { fetchLater, forgetLater } from './later'
 import { onClosedLayer } from './layers'
 import { moveRead, takeMembers } from './reduce'
 import { adopt, takePage, visit, type Where } from './room'
-import { type AdminPage, adminPages, toast, useApp } from './store'
+import { type Page, pages, toast, useApp } from './store'
 import { pageSize, shrink } from './timeline'
 import { shownUnread } from './select'
 import { type State, without } from './state'
@@ -125,7 +125,7 @@ function exit(reason: string | null): void {
   documents = null
   forgetLater()
   reads.clear()
-  useApp.setState({ screen: 'signed-out', reason, chat: null, outbox: [], drafts: {}, room: null, held: null, admin: null })
+  useApp.setState({ screen: 'signed-out', reason, chat: null, outbox: [], drafts: {}, room: null, held: null, page: null })
   document.title = 'Parley'
 }
 
@@ -211,14 +211,14 @@ export const follow = (listener: (e: Event) => void) => connection?.listen(liste
 /** Opens a room, or none. The address keeps it, so that back, reload and links work. */
 export function openRoom(id: string | null, replace = false): void {
   address(id ? `#/r/${encodeURIComponent(id)}` : '#/', replace)
-  useApp.setState({ admin: null })
+  useApp.setState({ page: null })
   showRoom(id)
 }
 
-/** Opens one of the admin pages, over the room that is open. */
-export function openAdmin(page: AdminPage): void {
-  address(`#/admin/${page}`, false)
-  useApp.setState({ admin: page })
+/** Opens a page over the room that is open. */
+export function openPage(page: Page): void {
+  address(`#/${page}`, false)
+  useApp.setState({ page })
 }
 
 function address(hash: string, replace: boolean): void {
@@ -227,15 +227,15 @@ function address(hash: string, replace: boolean): void {
   else history.pushState(null, '', hash)
 }
 
-/** What an address names: an admin page, or a room, a message of it, and a reply in its thread. */
-export function inAddress(hash = location.hash): { room: string | null; no: number | null; reply: number | null; admin: AdminPage | null } {
+/** What an address names: a page, or a room, a message of it, and a reply in its thread. */
+export function inAddress(hash = location.hash): { room: string | null; no: number | null; reply: number | null; page: Page | null } {
   const match = /^#\/r\/([^/?]+)(?:\/(\d{1,15})(?:\?reply=(\d{1,15}))?)?$/.exec(hash)
-  const admin = adminPages.find((p) => hash === `#/admin/${p}`) ?? null
+  const page = pages.find((p) => hash === `#/${p}`) ?? null
   const number = (text: string | undefined) => (text ? Number(text) : null)
   try {
-    return { room: match ? decodeURIComponent(match[1]!) : null, no: number(match?.[2]), reply: number(match?.[3]), admin }
+    return { room: match ? decodeURIComponent(match[1]!) : null, no: number(match?.[2]), reply: number(match?.[3]), page }
   } catch {
-    return { room: null, no: null, reply: null, admin }
+    return { room: null, no: null, reply: null, page }
   }
 }
 

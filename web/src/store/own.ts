@@ -3,7 +3,7 @@
 
 import { findLinks } from '../markdown/links'
 import { clockTime } from '../ui/kit/time'
-import { inAddress, openAdmin, openRoom } from './actions'
+import { inAddress, openPage, openRoom } from './actions'
 import { goToReply, goToRoom } from './marks'
 import { viewOf } from './room'
 import { nameOf, titleOf } from './select'
@@ -36,8 +36,8 @@ export function ownLabels(s: State, text: string): Record<string, string> {
 
 /** Goes where an address of this client leads. */
 export function openAddress(hash: string): void {
-  const { room, no, reply, admin } = inAddress(hash)
-  if (admin) openAdmin(admin)
+  const { room, no, reply, page } = inAddress(hash)
+  if (page) openPage(page)
   else if (room === null) openRoom(null)
   else if (no !== null && reply !== null) void goToReply({ room, no }, reply)
   else void goToRoom(room, no)

@@ -7,8 +7,14 @@ import type { State } from './state'
 export type Screen = 'loading' | 'unreachable' | 'signed-out' | 'chat'
 
 /** The pages for admins. */
-export const adminPages = ['people', 'rooms', 'invites', 'audit'] as const
+export const adminPages = ['people', 'rooms', 'invites', 'audit', 'server'] as const
+/** The pages of one's own settings. */
+export const settingsPages = ['appearance', 'notifications', 'account', 'language'] as const
 export type AdminPage = (typeof adminPages)[number]
+export type SettingsPage = (typeof settingsPages)[number]
+/** What is shown over the whole window, by its address after #/. */
+export type Page = `admin/${AdminPage}` | `settings/${SettingsPage}` | 'people'
+export const pages: readonly Page[] = ['people', ...adminPages.map((p) => `admin/${p}` as const), ...settingsPages.map((p) => `settings/${p}` as const)]
 
 export interface App {
   screen: Screen
@@ -25,8 +31,8 @@ export interface App {
   room: string | null
   /** The open room, if it had something unread when it was opened: in the list it stays where it was. */
   held: string | null
-  /** The admin page that is open, over the room. */
-  admin: AdminPage | null
+  /** The page that is open, over the room. */
+  page: Page | null
   /** What could not be loaded, by room. */
   faults: Record<string, string>
   /** By how many ms the clock of this device is before the server's, as far as one's own messages told. */
@@ -47,7 +53,7 @@ export const useApp = create<App>()(() => ({
   drafts: {},
   room: null,
   held: null,
-  admin: null,
+  page: null,
   faults: {},
   ahead: 0,
   parted: null,

@@ -1,63 +1,26 @@
-import { ArrowLeft, Hash, ScrollText, Ticket, Users } from 'lucide-react'
-import { useEffect, useRef } from 'react'
+import { Hash, ScrollText, Server as ServerIcon, Ticket, Users } from 'lucide-react'
 import { t } from '../../i18n'
-import { openAdmin, openRoom } from '../../store/actions'
 import { atLeast } from '../../store/select'
-import { type AdminPage, adminPages, useApp, useChat } from '../../store/store'
+import { type AdminPage, adminPages, type Page, useChat } from '../../store/store'
+import { Frame } from '../pages/Frame'
 import { Audit } from './Audit'
 import { Invites } from './Invites'
 import { People } from './People'
 import { Rooms } from './Rooms'
+import { Server } from './Server'
 
-const icons = { people: Users, rooms: Hash, invites: Ticket, audit: ScrollText }
-const screens = { people: People, rooms: Rooms, invites: Invites, audit: Audit }
+const icons = { people: Users, rooms: Hash, invites: Ticket, audit: ScrollText, server: ServerIcon }
+const screens = { people: People, rooms: Rooms, invites: Invites, audit: Audit, server: Server }
 
-/** The pages for admins, over the whole window. In a file of its own, loaded when one is first opened. */
-export function Admin({ page }: { page: AdminPage }) {
+/** The pages for admins. In a file of its own, loaded when one is first opened. */
+export function Admin({ page }: { page: Page }) {
   const admin = useChat((s) => atLeast(s.me, 'admin'))
-  const title = useRef<HTMLHeadingElement>(null)
-  const box = useRef<HTMLDivElement>(null)
-  const Screen = screens[page]
-  useEffect(() => {
-    title.current?.focus()
-    box.current?.scrollTo(0, 0)
-  }, [page])
+  const owner = useChat((s) => s.me.role === 'owner')
+  const Screen = screens[page.slice('admin/'.length) as AdminPage]
+  const pages = adminPages.filter((p) => owner || p !== 'server').map((p) => ({ page: `admin/${p}` as const, label: t(`admin.${p}`), icon: icons[p] }))
   return (
-    <main className="admin">
-      <header className="admin-head">
-        <button className="icon-button" aria-label={t('admin.back')} title={t('admin.back')} onClick={() => openRoom(useApp.getState().room)}>
-          <ArrowLeft size={20} className="flip" />
-        </button>
-        <p className="admin-name">{t('admin.title')}</p>
-        <nav className="admin-nav" aria-label={t('admin.title')}>
-          {adminPages.map((p) => {
-            const Icon = icons[p]
-            return (
-              <a
-                key={p}
-                href={`#/admin/${p}`}
-                aria-current={p === page ? 'page' : undefined}
-                onClick={(e) => {
-                  if (e.ctrlKey || e.metaKey || e.shiftKey) return // a tab of its own
-                  e.preventDefault()
-                  openAdmin(p)
-                }}
-              >
-                <Icon size={16} aria-hidden />
-                {t(`admin.${p}`)}
-              </a>
-            )
-          })}
-        </nav>
-      </header>
-      <div ref={box} className="admin-box">
-        <div className="admin-page">
-          <h1 ref={title} tabIndex={-1}>
-            {t(`admin.${page}`)}
-          </h1>
-          {admin ? <Screen /> : <p className="fault">{t('admin.refused')}</p>}
-        </div>
-      </div>
-    </main>
+    <Frame name={t('admin.title')} pages={pages} page={page}>
+      {admin && (owner || Screen !== Server) ? <Screen /> : <p className="fault">{t('admin.refused')}</p>}
+    </Frame>
   )
 }

@@ -2,7 +2,7 @@ import { Bot, MoreHorizontal, UserPlus, Users } from 'lucide-react'
 import { useMemo, useRef, useState } from 'react'
 import { formatNumber, type Key, t } from '../../i18n'
 import type { User } from '../../protocol/types'
-import { openAdmin } from '../../store/actions'
+import { openPage } from '../../store/actions'
 import { shutOut } from '../../store/person'
 import { presence, rolesToGive } from '../../store/select'
 import { useChat } from '../../store/store'
@@ -66,7 +66,7 @@ export function People() {
         <button className="button" onClick={() => openDialog({ kind: 'create-bot' })}>
           <Bot size={16} aria-hidden /> {t('bots.create')}
         </button>
-        <button className="button" onClick={() => openAdmin('invites')}>
+        <button className="button" onClick={() => openPage('admin/invites')}>
           <UserPlus size={16} aria-hidden /> {t('account.invite')}
         </button>
       </div>

@@ -1,8 +1,8 @@
-import { ChevronsUpDown, CircleUser, Keyboard, KeyRound, LogOut, Monitor, MonitorSmartphone, Moon, Settings2, ShieldCheck, Smile, Sun, Terminal, UserPlus } from 'lucide-react'
+import { ChevronsUpDown, CircleUser, Contact, Keyboard, LogOut, Monitor, Moon, Settings2, ShieldCheck, Smile, Sun, Terminal, UserPlus } from 'lucide-react'
 import { useState } from 'react'
 import { t } from '../../i18n'
 import { explain } from '../../protocol/error'
-import { logOut, openAdmin } from '../../store/actions'
+import { logOut, openPage } from '../../store/actions'
 import { atLeast } from '../../store/select'
 import { deleteNow } from '../../store/deletions'
 import { toast, useApp, useChat } from '../../store/store'
@@ -11,12 +11,12 @@ import { Avatar } from '../kit/Avatar'
 import { Menu, MenuChoice, MenuItem, MenuLine } from '../kit/Menu'
 import { momentName } from '../kit/time'
 import { StatusMark, useQuiet, useStatus } from '../people/Status'
-import { setTheme, theme, type Theme } from '../kit/theme'
+import { look, setLook, type Theme } from '../kit/theme'
 
 const themes = [
-  { value: 'system', label: 'account.themeSystem' as const, icon: <Monitor size={15} /> },
-  { value: 'light', label: 'account.themeLight' as const, icon: <Sun size={15} /> },
-  { value: 'dark', label: 'account.themeDark' as const, icon: <Moon size={15} /> },
+  { value: 'system', label: 'look.theme.system' as const, icon: <Monitor size={15} /> },
+  { value: 'light', label: 'look.theme.light' as const, icon: <Sun size={15} /> },
+  { value: 'dark', label: 'look.theme.dark' as const, icon: <Moon size={15} /> },
 ]
 
 /** Oneself: at the foot of the list. */
@@ -27,7 +27,7 @@ export function AccountMenu() {
   const canLeave = useApp((a) => a.info?.log_out)
   const status = useStatus(me.id)
   const quiet = useQuiet(me.id)
-  const [chosen, setChosen] = useState<Theme>(theme)
+  const [chosen, setChosen] = useState<Theme>(() => look('theme'))
   return (
     <footer className="account">
       <Menu
@@ -47,7 +47,7 @@ export function AccountMenu() {
           </button>
         }
       >
-        <MenuChoice label={t('account.theme')} value={chosen} options={themes.map((o) => ({ ...o, label: t(o.label) }))} onChange={(v) => (setChosen(v as Theme), setTheme(v as Theme))} />
+        <MenuChoice label={t('look.theme')} value={chosen} options={themes.map((o) => ({ ...o, label: t(o.label) }))} onChange={(v) => (setChosen(v as Theme), setLook('theme', v as Theme))} />
         <MenuLine />
         <MenuItem icon={<CircleUser size={16} />} onSelect={() => openDialog({ kind: 'profile', user: me.id })}>
           {t('profile.yours')}
@@ -62,30 +62,25 @@ export function AccountMenu() {
         {atLeast(me, 'admin') && (
           <>
             {!external && (
-              <MenuItem icon={<UserPlus size={16} />} onSelect={() => openAdmin('invites')}>
+              <MenuItem icon={<UserPlus size={16} />} onSelect={() => openPage('admin/invites')}>
                 {t('account.invite')}
               </MenuItem>
             )}
-            <MenuItem icon={<ShieldCheck size={16} />} onSelect={() => openAdmin('people')}>
+            <MenuItem icon={<ShieldCheck size={16} />} onSelect={() => openPage('admin/people')}>
               {t('admin.title')}
             </MenuItem>
             <MenuLine />
           </>
         )}
-        <MenuItem icon={<Settings2 size={16} />} onSelect={() => openDialog({ kind: 'preferences' })}>
-          {t('account.preferences')}
+        <MenuItem icon={<Contact size={16} />} onSelect={() => openPage('people')}>
+          {t('people.directory')}
         </MenuItem>
-        <MenuItem icon={<MonitorSmartphone size={16} />} onSelect={() => openDialog({ kind: 'sessions' })}>
-          {t('account.sessions')}
+        <MenuItem icon={<Settings2 size={16} />} onSelect={() => openPage('settings/appearance')}>
+          {t('account.preferences')}
         </MenuItem>
         <MenuItem icon={<Terminal size={16} />} onSelect={() => openDialog({ kind: 'tokens' })}>
           {t('account.tokens')}
         </MenuItem>
-        {!external && (
-          <MenuItem icon={<KeyRound size={16} />} onSelect={() => openDialog({ kind: 'password' })}>
-            {t('account.password')}
-          </MenuItem>
-        )}
         <MenuItem icon={<Keyboard size={16} />} onSelect={() => openDialog({ kind: 'keys' })}>
           {t('account.keys')}
         </MenuItem>

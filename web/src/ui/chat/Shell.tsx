@@ -1,15 +1,17 @@
 import { useCallback, useEffect, useRef, useState } from 'react'
 import { t } from '../../i18n'
 import { inAddress, openRoom, showRoom } from '../../store/actions'
+import { useDocument } from '../../store/documents'
 import { backed } from '../../store/layers'
 import { closeThread, goToReply, goToRoom, openThread, type Place, useMarks } from '../../store/marks'
+import type { Preferences } from '../../store/preferences'
 import { listed, totalUnread } from '../../store/select'
 import { toast, useApp, useChat } from '../../store/store'
-import { AdminPart } from '../admin/AdminPart'
 import { Dialogs } from '../dialogs/Dialogs'
 import { closeDialog, useOpen } from '../dialogs/open'
 import { useMedia } from '../kit/hooks'
 import { useLayer } from '../kit/layers'
+import { PagePart } from '../pages/PagePart'
 import { ConnectionBar } from './ConnectionBar'
 import { MemberPanel } from './MemberPanel'
 import { NoRoom } from './NoRoom'
@@ -58,21 +60,22 @@ export function Shell() {
     },
     [],
   )
-  const admin = useApp((a) => a.admin)
+  const page = useApp((a) => a.page)
+  const clock = useDocument<Preferences>('settings').clock
   const open = room !== null && known
-  if (admin) {
+  if (page) {
     return (
-      <div className={`shell-admin${away ? ' away' : ''}`}>
+      <div className={`shell-page${away ? ' away' : ''}`}>
         <Title />
         <UpdateBar />
         <ConnectionBar />
-        <AdminPart page={admin} />
+        <PagePart page={page} />
         <Dialogs />
       </div>
     )
   }
   return (
-    <div className={`shell${open ? ' in-room' : ''}${(thread && open) || searching ? ' with-thread' : members && open ? ' with-members' : ''}${away ? ' away' : ''}`}>
+    <div key={clock} className={`shell${open ? ' in-room' : ''}${(thread && open) || searching ? ' with-thread' : members && open ? ' with-members' : ''}${away ? ' away' : ''}`}>
       <Title />
       <Sidebar />
       <main className="main" aria-label={open ? undefined : t('room.label')}>
@@ -92,12 +95,12 @@ export function Shell() {
 function useAddress(phone: boolean): void {
   useEffect(() => {
     const read = (e?: PopStateEvent) => {
-      const { room, no, reply, admin } = inAddress()
+      const { room, no, reply, page } = inAddress()
       // Back may have closed no more than what lay over the room.
       const closed = e !== undefined && backed()
-      if (closed && room === useApp.getState().room && admin === useApp.getState().admin) return
-      useApp.setState({ admin })
-      if (admin) return // the room stays open under it
+      if (closed && room === useApp.getState().room && page === useApp.getState().page) return
+      useApp.setState({ page })
+      if (page) return // the room stays open under it
       if (room?.startsWith('t-')) return void goToRoom(room, no)
       if (room !== null && no !== null && reply !== null) return void goToReply({ room, no }, reply)
       if (room !== null && no !== null) useMarks.setState({ goal: { room, no } })
@@ -114,7 +117,7 @@ function useAddress(phone: boolean): void {
   const room = useApp((a) => a.room)
   useEffect(() => {
     const { chat } = useApp.getState()
-    if (room !== null || phone || !chat || inAddress().room !== null || inAddress().admin !== null) return
+    if (room !== null || phone || !chat || inAddress().room !== null || inAddress().page !== null) return
     const first = chat.rooms.general ?? listed(chat).find((r) => !r.archived)
     if (first) openRoom(first.id, true)
   }, [room, phone])

@@ -1,7 +1,7 @@
 import { Bookmark, CircleAlert, Compass, Plus, Search, UserPlus, Users } from 'lucide-react'
 import { useMemo, useRef } from 'react'
 import { formatNumber, t } from '../../i18n'
-import { openDirect } from '../../store/actions'
+import { openDirect, openPage } from '../../store/actions'
 import { explain } from '../../protocol/error'
 import { atLeast, inPairs, presence, sortedPeople, useMayInvite } from '../../store/select'
 import { useDocument } from '../../store/documents'
@@ -139,7 +139,7 @@ function People() {
         </ul>
       )}
       {!folded && people.length > shownPeople && (
-        <button className="link list-more" onClick={() => openDialog({ kind: 'people' })}>
+        <button className="link list-more" onClick={() => openPage('people')}>
           {t('list.allPeople', { count: people.length })}
         </button>
       )}

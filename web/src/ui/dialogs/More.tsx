@@ -9,12 +9,9 @@ import { Later } from './Later'
 import { Remind, SendLater } from './LaterTime'
 import { Moderate } from './Moderate'
 import { NewMessage } from './NewMessage'
-import { Password } from './Password'
 import { Picture } from './Picture'
 import { Pins } from './Pins'
-import { Preferences } from './Preferences'
 import { SectionName } from './SectionName'
-import { Sessions } from './Sessions'
 import { Tokens } from './Tokens'
 import { RoomSettings } from './room/RoomSettings'
 import { Unsent } from './Unsent'
@@ -23,6 +20,7 @@ import { EditProfile } from '../people/EditProfile'
 import { Level } from '../people/Level'
 import { Profile } from '../people/Profile'
 import { Quiet } from '../people/Quiet'
+import { Rename } from '../people/Rename'
 import { SetStatus } from '../people/SetStatus'
 import { CreateBot } from './CreateBot'
 import { closeDialog, type Open } from './open'
@@ -52,8 +50,6 @@ export function More({ open }: { open: Exclude<Open, { kind: 'switcher' | 'confi
       return <RoomSettings {...open} onClose={closeDialog} />
     case 'moderate':
       return <Moderate {...open} onClose={closeDialog} />
-    case 'sessions':
-      return <Sessions onClose={closeDialog} />
     case 'tokens':
       return <Tokens key={open.bot?.id} bot={open.bot} onClose={closeDialog} />
     case 'create-bot':
@@ -70,10 +66,8 @@ export function More({ open }: { open: Exclude<Open, { kind: 'switcher' | 'confi
       return <Level room={open.room} onClose={closeDialog} />
     case 'disable':
       return <Disable user={open.user} onClose={closeDialog} />
-    case 'password':
-      return <Password onClose={closeDialog} />
-    case 'preferences':
-      return <Preferences onClose={closeDialog} />
+    case 'rename':
+      return <Rename user={open.user} onClose={closeDialog} />
     case 'keys':
       return <Keys onClose={closeDialog} />
     case 'unsent':

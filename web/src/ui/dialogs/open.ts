@@ -15,7 +15,6 @@ export type Open =
   | { kind: 'people' }
   | { kind: 'settings'; room: string; tab?: 'about' | 'people' | 'banned' | 'integrations' }
   | { kind: 'moderate'; act: 'mute' | 'remove' | 'ban'; room: string; user: string }
-  | { kind: 'sessions' }
   | { kind: 'tokens'; bot?: User }
   | { kind: 'create-bot' }
   | { kind: 'profile'; user: string }
@@ -24,8 +23,7 @@ export type Open =
   | { kind: 'quiet' }
   | { kind: 'level'; room: string }
   | { kind: 'disable'; user: User }
-  | { kind: 'password' }
-  | { kind: 'preferences' }
+  | { kind: 'rename'; user: User }
   | { kind: 'keys' }
   | { kind: 'unsent' }
   | { kind: 'picture'; room: string; no: number; file: File }

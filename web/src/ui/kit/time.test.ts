@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { deviceName } from '../dialogs/Sessions'
+import { deviceName } from '../settings/Sessions'
 import { ago, countdown, dayName, dayOf, momentName, shortTime, span } from './time'
 
 const local = (y: number, m: number, d: number, h = 12) => new Date(y, m - 1, d, h)

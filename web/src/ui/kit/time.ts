@@ -1,12 +1,16 @@
 import { locale, t } from '../../i18n'
+import { preferences } from '../../store/preferences'
 
 /** Formats by the page's language: made when first needed, for making them is slow. */
-function format(options: Intl.DateTimeFormatOptions): (date: Date) => string {
+function format(options: Intl.DateTimeFormatOptions): (date: Date, timeZone?: string) => string {
   const made = new Map<string, Intl.DateTimeFormat>()
-  return (date) => {
+  const timed = options.hour !== undefined || options.timeStyle !== undefined
+  return (date, timeZone) => {
     const l = locale()
-    let f = made.get(l)
-    if (!f) made.set(l, (f = new Intl.DateTimeFormat(l, options)))
+    const clock = timed ? preferences().clock : 'system'
+    const key = `${l} ${clock} ${timeZone}`
+    let f = made.get(key)
+    if (!f) made.set(key, (f = new Intl.DateTimeFormat(l, { ...options, timeZone, hourCycle: clock === '24' ? 'h23' : clock === '12' ? 'h12' : undefined })))
     return f.format(date)
   }
 }
@@ -17,6 +21,7 @@ const withYear = format({ day: 'numeric', month: 'long', year: 'numeric' })
 const short = format({ day: 'numeric', month: 'short' })
 const numeric = format({ day: '2-digit', month: '2-digit', year: '2-digit' })
 const shortDay = format({ weekday: 'short' })
+const clockOn = format({ weekday: 'short', hour: 'numeric', minute: '2-digit' })
 const full = format({ dateStyle: 'full', timeStyle: 'medium' })
 
 /** A number that is the same for all moments of one local day, and grows by 1 from day to day. */
@@ -25,6 +30,15 @@ export function dayOf(at: Date): number {
 }
 
 export const clockTime = (at: string) => clock(new Date(at))
+/** The time in another zone, with the weekday where that is not today's here; null where the zone is not known. */
+export function timeIn(zone: string, now: number): string | null {
+  try {
+    const at = new Date(now)
+    return (shortDay(at, zone) === shortDay(at) ? clock : clockOn)(at, zone)
+  } catch {
+    return null
+  }
+}
 export const fullTime = (at: string) => full(new Date(at))
 export const dateWithYear = (at: string) => withYear(new Date(at))
 

@@ -9,21 +9,45 @@ import { Dialog } from '../kit/Dialog'
 import { Fault, Field, useSubmit } from '../kit/Form'
 
 const longestAbout = 250
+const longestTitle = 100
+const longestPhone = 40
 
-/** What others see of oneself: the picture, and a few words. */
+/** The time zones that the browser knows: this device's first, and the one that was chosen elsewhere. */
+function zones(chosen: string | undefined): string[] {
+  const here = Intl.DateTimeFormat().resolvedOptions().timeZone
+  return [...new Set([here, ...(chosen ? [chosen] : []), ...Intl.supportedValuesOf('timeZone')])]
+}
+
+/** What others see of oneself: the picture, a few words, and how to reach one. */
 export function EditProfile({ onClose }: { onClose: () => void }) {
   const me = useChat((s) => s.me)
+  const [title, setTitle] = useState(me.title ?? '')
   const [about, setAbout] = useState(me.about ?? '')
+  const [phone, setPhone] = useState(me.phone ?? '')
+  const [zone, setZone] = useState(me.time_zone ?? '')
   const { busy, submit, at, elsewhere } = useSubmit(async () => {
-    await updateAccount({ about: about.trim() })
+    await updateAccount({ title: title.trim(), about: about.trim(), phone: phone.trim(), time_zone: zone })
     onClose()
   })
   return (
     <Dialog title={t('profile.edit')} onClose={onClose}>
       <form onSubmit={submit}>
         <Picture />
+        <Field label={t('profile.jobTitle')} value={title} maxLength={longestTitle} autoComplete="organization-title" dir="auto" onChange={(e) => setTitle(e.target.value)} error={at('title')} />
         <Field label={t('profile.about')} hint={t('profile.aboutHint')} value={about} maxLength={longestAbout} autoComplete="off" dir="auto" onChange={(e) => setAbout(e.target.value)} error={at('about')} />
-        <Fault text={elsewhere('about')} />
+        <Field label={t('profile.phone')} type="tel" value={phone} maxLength={longestPhone} autoComplete="tel" onChange={(e) => setPhone(e.target.value)} error={at('phone')} />
+        <label className="field">
+          <span>{t('profile.zone')}</span>
+          <select value={zone} onChange={(e) => setZone(e.target.value)}>
+            <option value="">{t('profile.zoneNone')}</option>
+            {zones(me.time_zone).map((z) => (
+              <option key={z} value={z}>
+                {z.replaceAll('_', ' ')}
+              </option>
+            ))}
+          </select>
+        </label>
+        <Fault text={elsewhere('title', 'about', 'phone')} />
         <div className="dialog-actions">
           <button type="button" className="button" onClick={onClose}>
             {t('app.cancel')}

@@ -1,10 +1,10 @@
-import { Ban, KeyRound, UserCheck, UserCog } from 'lucide-react'
+import { Ban, KeyRound, PenLine, UserCheck, UserCog } from 'lucide-react'
 import { t } from '../../i18n'
 import { explain } from '../../protocol/error'
 import type { User } from '../../protocol/types'
 import { updateUser } from '../../store/people'
 import { shutOut } from '../../store/person'
-import { toast } from '../../store/store'
+import { toast, useApp } from '../../store/store'
 import { openDialog } from '../dialogs/open'
 import { MenuItem, MenuText } from '../kit/Menu'
 
@@ -21,6 +21,7 @@ function ask(person: User, role: User['role']): void {
 
 /** What an admin may do with somebody's account, as items of a menu. */
 export function OnServer({ person, roles }: { person: User; roles: User['role'][] }) {
+  const external = useApp((a) => a.info?.external === true)
   return (
     <>
       <MenuText>{t('members.onServer')}</MenuText>
@@ -34,6 +35,11 @@ export function OnServer({ person, roles }: { person: User; roles: User['role'][
       {person.bot && (
         <MenuItem icon={<KeyRound size={16} />} onSelect={() => openDialog({ kind: 'tokens', bot: person })}>
           {t('account.tokens')}
+        </MenuItem>
+      )}
+      {!external && (
+        <MenuItem icon={<PenLine size={16} />} onSelect={() => openDialog({ kind: 'rename', user: person })}>
+          {t('rename.menu')}
         </MenuItem>
       )}
       {shutOut(person, Date.now()) ? (

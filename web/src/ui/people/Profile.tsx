@@ -1,5 +1,5 @@
 import { AtSign, MessageSquare, Moon, Pencil, Smile, UserCog } from 'lucide-react'
-import { useEffect, useRef, useState } from 'react'
+import { type ReactNode, useEffect, useRef, useState } from 'react'
 import { t } from '../../i18n'
 import { explain } from '../../protocol/error'
 import type { User } from '../../protocol/types'
@@ -17,6 +17,7 @@ import { Fault, useSubmit } from '../kit/Form'
 import { Menu, MenuLine } from '../kit/Menu'
 import { dateWithYear, momentName } from '../kit/time'
 import { OnServer } from './OnServer'
+import { useLocalTime } from './localTime'
 import { StatusLine, useQuiet } from './Status'
 
 /** Who somebody is, and what one can do with them. */
@@ -39,6 +40,7 @@ export function Profile({ user, onClose }: { user: string; onClose: () => void }
           <p className="profile-name">
             <bdi>{name}</bdi>
           </p>
+          {person?.title && <p dir="auto">{person.title}</p>}
           {person && <Tags person={person} />}
           {!person?.bot && online !== undefined && <p className="muted">{t(online ? 'app.online' : 'app.offline')}</p>}
         </div>
@@ -55,11 +57,39 @@ export function Profile({ user, onClose }: { user: string; onClose: () => void }
           {person.about}
         </p>
       )}
+      {person && <Details person={person} />}
       {!person && !fault && <p className="list-empty">{t('app.loading')}</p>}
       <Fault text={fault} />
       {person && <p className="muted profile-since">{t('profile.since', { date: dateWithYear(person.created_at) })}</p>}
       {person && (self ? <Own /> : <Others person={person} left={left} onClose={onClose} />)}
     </Dialog>
+  )
+}
+
+/** How to reach them, when it is day there, and what they were called. */
+function Details({ person }: { person: User }) {
+  const time = useLocalTime(person)
+  const details: [string, ReactNode][] = []
+  if (time) details.push([t('profile.localTime'), `${time} (${person.time_zone!.replaceAll('_', ' ')})`])
+  if (person.phone) {
+    details.push([
+      t('profile.phone'),
+      <a key="phone" href={`tel:${person.phone.replace(/[^\d+*#]/g, '')}`} dir="ltr">
+        {person.phone}
+      </a>,
+    ])
+  }
+  if (person.former_name) details.push([t('profile.former'), <bdi key="former">{person.former_name}</bdi>])
+  if (details.length === 0) return null
+  return (
+    <dl className="profile-details">
+      {details.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
   )
 }
 
@@ -97,7 +127,7 @@ function Own() {
 
 function Others({ person, left, onClose }: { person: User; left: { current: boolean }; onClose: () => void }) {
   const me = useChat((s) => s.me)
-  const room = useApp((a) => (a.admin === null && a.room !== null && a.chat?.rooms[a.room] ? a.room : null))
+  const room = useApp((a) => (a.page === null && a.room !== null && a.chat?.rooms[a.room] ? a.room : null))
   const roles = rolesToGive(me, person)
   const out = shutOut(person, Date.now())
   const moderates = useModerates(room ?? '', person.id)

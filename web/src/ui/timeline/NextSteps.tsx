@@ -1,21 +1,21 @@
 import { BellRing, ImagePlus, Plus, UserPlus } from 'lucide-react'
 import { type Key, t } from '../../i18n'
 import { useDocument } from '../../store/documents'
-import { changeDocument } from '../../store/actions'
+import { changeDocument, openPage } from '../../store/actions'
 import { atLeast, useMayInvite } from '../../store/select'
 import { useChat } from '../../store/store'
-import { type Open, openDialog } from '../dialogs/open'
+import { openDialog } from '../dialogs/open'
 
 interface Settings {
   /** The person has put the first steps away. */
   begun: boolean
 }
 
-const steps: { icon: typeof Plus; label: Key; open: Open }[] = [
-  { icon: UserPlus, label: 'account.invite', open: { kind: 'invite' } },
-  { icon: Plus, label: 'list.create', open: { kind: 'create-room' } },
-  { icon: BellRing, label: 'start.notify', open: { kind: 'preferences' } },
-  { icon: ImagePlus, label: 'start.picture', open: { kind: 'edit-profile' } },
+const steps: { icon: typeof Plus; label: Key; open: () => void }[] = [
+  { icon: UserPlus, label: 'account.invite', open: () => openDialog({ kind: 'invite' }) },
+  { icon: Plus, label: 'list.create', open: () => openDialog({ kind: 'create-room' }) },
+  { icon: BellRing, label: 'start.notify', open: () => openPage('settings/notifications') },
+  { icon: ImagePlus, label: 'start.picture', open: () => openDialog({ kind: 'edit-profile' }) },
 ]
 
 /** What to do next on a server where one is alone. */
@@ -29,10 +29,10 @@ export function NextSteps() {
       <h2 id="next-steps">{t('start.title')}</h2>
       <ul>
         {steps
-          .filter((x) => x.open.kind !== 'invite' || invite)
+          .filter((x) => x.label !== 'account.invite' || invite)
           .map(({ icon: Icon, label, open }) => (
             <li key={label}>
-              <button className="button" onClick={() => openDialog(open)}>
+              <button className="button" onClick={open}>
                 <Icon size={16} aria-hidden />
                 {t(label)}
               </button>

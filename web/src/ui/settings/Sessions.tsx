@@ -3,7 +3,6 @@ import { t } from '../../i18n'
 import { explain } from '../../protocol/error'
 import type { Session } from '../../protocol/types'
 import { call, follow } from '../../store/actions'
-import { Dialog } from '../kit/Dialog'
 import { useNow } from '../kit/hooks'
 import { ago } from '../kit/time'
 
@@ -18,7 +17,7 @@ export function deviceName(agent: string | undefined): string {
 }
 
 /** Where one is logged in. */
-export function Sessions({ onClose }: { onClose: () => void }) {
+export function Sessions() {
   const [sessions, setSessions] = useState<Session[] | null>(null)
   const [fault, setFault] = useState<string | null>(null)
   const now = useNow(60_000)
@@ -29,8 +28,9 @@ export function Sessions({ onClose }: { onClose: () => void }) {
   }, [])
   const revoke = (session: string) => call('session.revoke', { session }).then(refresh, (err: unknown) => setFault(explain(err)))
   return (
-    <Dialog title={t('account.sessions')} onClose={onClose} wide>
-      <p className="dialog-text">{t('sessions.text')}</p>
+    <section aria-labelledby="account-devices">
+      <h2 id="account-devices">{t('account.sessions')}</h2>
+      <p className="muted">{t('sessions.text')}</p>
       <div role="alert">{fault && <p className="fault">{fault}</p>}</div>
       {sessions === null && !fault && <p className="list-empty">{t('app.loading')}</p>}
       <ul className="lines">
@@ -54,6 +54,6 @@ export function Sessions({ onClose }: { onClose: () => void }) {
           </li>
         ))}
       </ul>
-    </Dialog>
+    </section>
   )
 }

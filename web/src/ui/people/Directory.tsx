@@ -1,0 +1,77 @@
+import { Contact, Users } from 'lucide-react'
+import { useMemo, useRef, useState } from 'react'
+import { formatNumber, t } from '../../i18n'
+import type { User } from '../../protocol/types'
+import { presence } from '../../store/select'
+import { type Page, useChat } from '../../store/store'
+import { Nothing } from '../admin/Nothing'
+import { openDialog } from '../dialogs/open'
+import { Avatar } from '../kit/Avatar'
+import { useVisible } from '../kit/visible'
+import { Frame } from '../pages/Frame'
+import { directory } from './directory'
+import { useLocalTime } from './localTime'
+import { StatusMark } from './Status'
+
+const pages = () => [{ page: 'people' as const, label: t('people.directory'), icon: Contact }]
+
+/** Who is here, what they do and what time it is there. In a file of its own, loaded when it is first opened. */
+export function Directory({ page }: { page: Page }) {
+  const people = useChat((s) => s.people)
+  const known = useChat((s) => s.serverPosition !== null)
+  const [typed, setTyped] = useState('')
+  const list = useMemo(() => directory(Object.values(people), typed), [people, typed])
+  return (
+    <Frame name="" pages={pages()} page={page}>
+      <div className="admin-tools">
+        <input className="search" type="search" placeholder={t('people.find')} aria-label={t('people.find')} value={typed} onChange={(e) => setTyped(e.target.value)} />
+      </div>
+      <p className="admin-count" role="status">
+        {known ? t('people.count', { count: list.length, number: formatNumber(list.length) }) : t('app.loading')}
+      </p>
+      {known && list.length === 0 && <Nothing icon={<Users size={28} />} text={t('people.none')} />}
+      <List people={list} />
+    </Frame>
+  )
+}
+
+function List({ people }: { people: User[] }) {
+  const box = useRef<HTMLElement | null>(null)
+  const list = useRef<HTMLUListElement>(null)
+  const ref = (el: HTMLUListElement | null) => {
+    list.current = el
+    box.current = el?.closest<HTMLElement>('.admin-box') ?? null
+  }
+  const { from, to, before, after } = useVisible(box, list, people.length, 57)
+  return (
+    <ul ref={ref} className="people" style={{ paddingBlock: `${before}px ${after}px` }}>
+      {people.slice(from, to).map((p, i) => (
+        <Item key={p.id} person={p} place={from + i + 1} of={people.length} />
+      ))}
+    </ul>
+  )
+}
+
+/** Somebody, with the way to their card. */
+function Item({ person, place, of }: { person: User; place: number; of: number }) {
+  const self = useChat((s) => s.me.id === person.id)
+  const online = useChat((s) => presence(s, person.id))
+  const time = useLocalTime(person)
+  return (
+    <li aria-posinset={place} aria-setsize={of} className="person">
+      <button className="person-item" onClick={() => openDialog({ kind: 'profile', user: person.id })}>
+        <Avatar id={person.id} name={person.name} online={online} />
+        <span className="person-lines">
+          <span className="person-name">
+            <bdi>{person.name}</bdi>
+            {self && <span className="muted">{t('members.you')}</span>}
+            <StatusMark user={person.id} />
+          </span>
+          <small dir="auto">{person.title || person.about}</small>
+        </span>
+        {time && <span className="person-time">{time}</span>}
+        {online !== undefined && <span className="visually-hidden">{t(online ? 'app.onlineInside' : 'app.offlineInside')}</span>}
+      </button>
+    </li>
+  )
+}

@@ -1,0 +1,66 @@
+import { useState } from 'react'
+import { t } from '../../i18n'
+import { changePassword } from '../../store/actions'
+import { updateAccount } from '../../store/people'
+import { toast, useApp, useChat } from '../../store/store'
+import { openDialog } from '../dialogs/open'
+import { Fault, Field, useSubmit } from '../kit/Form'
+import { RenameForm } from '../people/Rename'
+import { Sessions } from './Sessions'
+
+/** Name and profile, password, devices. */
+export function Account() {
+  const me = useChat((s) => s.me)
+  const external = useApp((a) => a.info?.external === true)
+  return (
+    <>
+      {!external && (
+        <section aria-labelledby="account-name">
+          <h2 id="account-name">{t('rename.title')}</h2>
+          <RenameForm name={me.name} hint={t('rename.ownHint')} save={(name) => updateAccount({ name })} />
+        </section>
+      )}
+      <section aria-labelledby="account-profile">
+        <h2 id="account-profile">{t('profile.title')}</h2>
+        <p className="muted">{t('profile.hint')}</p>
+        <div className="form-actions">
+          <button className="button" onClick={() => openDialog({ kind: 'edit-profile' })}>
+            {t('profile.edit')}
+          </button>
+        </div>
+      </section>
+      {!external && <Password />}
+      <Sessions />
+    </>
+  )
+}
+
+function Password() {
+  const limits = useChat((s) => s.limits)
+  const me = useChat((s) => s.me)
+  const [old, setOld] = useState('')
+  const [next, setNext] = useState('')
+  const { busy, submit, at, elsewhere } = useSubmit(async () => {
+    await changePassword(old, next)
+    setOld('')
+    setNext('')
+    toast(t('password.done'))
+  })
+  return (
+    <section aria-labelledby="account-password">
+      <h2 id="account-password">{t('account.password')}</h2>
+      <form onSubmit={submit}>
+        <input type="text" className="visually-hidden" autoComplete="username" value={me.name} readOnly tabIndex={-1} aria-hidden="true" />
+        <Field label={t('password.old')} type="password" autoComplete="current-password" required value={old} onChange={(e) => setOld(e.target.value)} error={at('old')} />
+        <Field label={t('password.new')} type="password" autoComplete="new-password" required value={next} onChange={(e) => setNext(e.target.value)}
+          error={at('new') ?? at('password')} hint={t('password.hint', { count: limits.password_min })} />
+        <Fault text={elsewhere('old', 'new', 'password')} />
+        <div className="form-actions">
+          <button className="button primary" disabled={busy || !old || Array.from(next).length < limits.password_min}>
+            {t('account.password')}
+          </button>
+        </div>
+      </form>
+    </section>
+  )
+}
