@@ -187,7 +187,7 @@ describe('who has only a keyboard', { skip: missing() }, () => {
     await heading('Sprache')
     await reach(/^Zurück zum Chat/, 'Shift+Tab')
     await press('Enter')
-    await writing()
+    await page.getByRole('textbox', { name: /^Nachricht an/ }).and(page.locator(':focus')).waitFor()
     await press('Shift+F6', 'Shift+F6')
     await menu(/^Dein Konto/, /^Abmelden/)
     await page.getByRole('button', { name: 'Anmelden' }).waitFor()

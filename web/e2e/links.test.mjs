@@ -9,7 +9,7 @@ import { Site } from './lib/site.mjs'
 const long = 'A title that is so long that it does not fit on two lines of any card, however wide the screen, and therefore has to end where there is no more space for it, however much is left to say'
 
 describe('links', { skip: missing() }, () => {
-  let site, server, browser, mary, joe, maryCalls
+  let site, server, browser, mary, joe, maryCalls, joeCalls
   before(async () => {
     site = await Site.start()
     server = await Server.start({ args: ['--link-previews=on', `--link-allow=${site.host}`, '--max-sends=-1'] })
@@ -17,6 +17,7 @@ describe('links', { skip: missing() }, () => {
     joe = await Person.arrive(browser, server.url, { reducedMotion: 'reduce' })
     mary = await Person.arrive(browser, server.url)
     maryCalls = await server.caller('Mary')
+    joeCalls = await server.caller('Joe')
     const picture = await joe.page.evaluate(() => {
       const canvas = Object.assign(document.createElement('canvas'), { width: 900, height: 600 })
       const c = canvas.getContext('2d')
@@ -45,6 +46,17 @@ describe('links', { skip: missing() }, () => {
 
   const row = (person, text) => person.page.locator('main .message[data-no]', { hasText: text })
   const card = (person, title) => person.page.locator('main .link-card', { hasText: title })
+  /** As chosen on another device: what is open here stays open. */
+  const elsewhere = async (person, on) => {
+    const settings = (await joeCalls('GET', '/documents')).documents.find((d) => d.name === 'settings')
+    await joeCalls('PUT', '/documents/settings', { was: settings?.version ?? 0, value: { ...settings?.value, links: on } })
+    await until('it to be known', () =>
+      person.page.evaluate((want) => {
+        const kept = Object.entries(localStorage).find(([key]) => key.startsWith('parley:documents:'))
+        return kept !== undefined && JSON.parse(kept[1]).settings?.value.links === want
+      }, on),
+    )
+  }
   const preference = async (person, on) => {
     await person.page.getByRole('button', { name: /^Your account/ }).click()
     await person.page.getByRole('menuitem', { name: 'Settings' }).click()
@@ -107,7 +119,7 @@ describe('links', { skip: missing() }, () => {
   it('are asked for where one looks, and leave the timeline in its place', async () => {
     const room = await maryCalls('POST', '/rooms', { name: 'Long', users: [(await server.caller('Joe')).user.id] })
     for (let n = 0; n < 40; n++) await maryCalls('POST', `/rooms/${room.id}/messages`, { text: `number ${n} ${site.url}/page/${n}\n\n${'words '.repeat(60)}` })
-    await preference(joe, false)
+    await elsewhere(joe, false)
     await joe.open('Long')
     await joe.sees('number 39')
     const box = joe.page.getByRole('log')
@@ -124,7 +136,7 @@ describe('links', { skip: missing() }, () => {
       const [a, b] = [await top(), await joe.page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))).then(top)]
       return JSON.stringify(a) === JSON.stringify(b) && a
     })
-    await preference(joe, true)
+    await elsewhere(joe, true)
     const shown = joe.page.locator('main .link-card')
     await until('cards', async () => (await shown.count()) >= 2)
     const now = await top()

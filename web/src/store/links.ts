@@ -14,30 +14,11 @@ interface Found {
   previews: Preview[]
 }
 
-const storageKey = 'parley:links'
 const most = 500 // messages that are remembered
 const atOnce = 3 // the server may take seconds for each
 
-function wanted(): boolean {
-  try {
-    return localStorage.getItem(storageKey) !== 'off'
-  } catch {
-    return true
-  }
-}
-
-/** Whether this browser shows what links lead to, and what has been found, by message. */
-export const useLinks = create<{ on: boolean; found: Record<string, Found> }>()(() => ({ on: wanted(), found: {} }))
-
-export function showLinks(on: boolean): void {
-  try {
-    if (on) localStorage.removeItem(storageKey)
-    else localStorage.setItem(storageKey, 'off')
-  } catch {
-    // It holds until the page is closed.
-  }
-  useLinks.setState({ on })
-}
+/** What has been found, by message. */
+export const useLinks = create<{ found: Record<string, Found> }>()(() => ({ found: {} }))
 
 type Linked = Pick<Message, 'room' | 'no' | 'text'>
 

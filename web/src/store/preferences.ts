@@ -16,6 +16,8 @@ export interface QuietHours {
 
 export interface Preferences {
   clock: Clock
+  /** Show what links lead to. */
+  links: boolean
   /** Notify also when the person's name is written without an @. */
   nameToo: boolean
   /** Words that notify like a mention. */
@@ -29,7 +31,7 @@ export const longestKeyword = 60
 /** The settings as they are to be obeyed, whatever is kept. */
 export function readPreferences(v: { [K in keyof Preferences]?: unknown }): Preferences {
   const words = Array.isArray(v.keywords) ? v.keywords.filter((k): k is string => typeof k === 'string' && k.trim() !== '') : []
-  return { clock: v.clock === '12' || v.clock === '24' ? v.clock : 'system', nameToo: v.nameToo === true, keywords: words.slice(0, mostKeywords), quiet: readQuiet(v.quiet) }
+  return { clock: v.clock === '12' || v.clock === '24' ? v.clock : 'system', links: v.links !== false, nameToo: v.nameToo === true, keywords: words.slice(0, mostKeywords), quiet: readQuiet(v.quiet) }
 }
 
 export const preferences = (): Preferences => readPreferences(documentOf<Preferences>('settings'))

@@ -2,7 +2,6 @@ import { useState } from 'react'
 import { t } from '../../i18n'
 import { changeDocument } from '../../store/actions'
 import { useDocument } from '../../store/documents'
-import { showLinks, useLinks } from '../../store/links'
 import { type Clock, type Preferences, readPreferences } from '../../store/preferences'
 import { useApp } from '../../store/store'
 import { type Chosen, type Look, look, looks, setLook } from '../kit/theme'
@@ -10,11 +9,13 @@ import { clockTime } from '../kit/time'
 import { Choices } from './Choices'
 import { WritingChoices } from './WritingChoices'
 
+const set = (to: Partial<Preferences>) => changeDocument('settings', (v) => ({ ...v, ...to }))
+
 const clocks: Clock[] = ['system', '12', '24']
 
-/** How the client looks and how one writes: the looks in this browser, the clock and the writing everywhere. */
+/** How the client looks and how one writes: the looks in this browser, all else on all devices. */
 export function Appearance() {
-  const { clock } = readPreferences(useDocument<Preferences>('settings'))
+  const { clock, links } = readPreferences(useDocument<Preferences>('settings'))
   return (
     <>
       <LookChoice what="theme" />
@@ -27,10 +28,10 @@ export function Appearance() {
         label={t('look.clock')}
         value={clock}
         options={clocks.map((value) => ({ value, label: t(`look.clock.${value}`) }))}
-        onChange={(to) => changeDocument('settings', (v) => ({ ...v, clock: to }))}
+        onChange={(to) => set({ clock: to })}
       />
       <p className="field-hint">{t('look.clockHint', { time: clockTime(new Date().toISOString()) })}</p>
-      <LinkPreviews />
+      <LinkPreviews on={links} />
       <WritingChoices />
     </>
   )
@@ -46,15 +47,14 @@ function LookChoice<L extends Look>({ what }: { what: L }) {
 }
 
 /** Only where the server looks at links at all. */
-function LinkPreviews() {
+function LinkPreviews({ on }: { on: boolean }) {
   const able = useApp((a) => a.info?.previews === true)
-  const on = useLinks((l) => l.on)
   if (!able) return null
   return (
     <fieldset className="choices">
       <legend>{t('link.legend')}</legend>
       <label className="choice">
-        <input type="checkbox" checked={on} aria-describedby="links-about" onChange={(e) => showLinks(e.target.checked)} />
+        <input type="checkbox" checked={on} aria-describedby="links-about" onChange={(e) => set({ links: e.target.checked })} />
         <span>
           <b>{t('link.show')}</b>
           <small id="links-about">{t('link.hint')}</small>

@@ -3,13 +3,15 @@ import { memo, useEffect, useRef, useState } from 'react'
 import { t } from '../../i18n'
 import { at } from '../../protocol/base'
 import type { Message, Preview } from '../../protocol/types'
+import { useDocument } from '../../store/documents'
 import { hasLinks, keyOf, lookAt, useLinks } from '../../store/links'
+import type { Preferences } from '../../store/preferences'
 import { useApp } from '../../store/store'
 
 /** What the links of a message lead to, if the server looks at such, and its person wants to see it. */
 export const Links = memo(function Links({ message }: { message: Message }) {
   const able = useApp((a) => a.info?.previews === true)
-  const on = useLinks((l) => l.on)
+  const on = useDocument<Preferences>('settings').links !== false
   return able && on && hasLinks(message.text) ? <Cards message={message} /> : null
 })
 
