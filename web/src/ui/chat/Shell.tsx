@@ -115,12 +115,13 @@ function useAddress(phone: boolean): void {
     return () => window.removeEventListener('popstate', read)
   }, [])
   const room = useApp((a) => a.room)
+  const page = useApp((a) => a.page)
   useEffect(() => {
     const { chat } = useApp.getState()
-    if (room !== null || phone || !chat || inAddress().room !== null || inAddress().page !== null) return
+    if (room !== null || page !== null || phone || !chat || inAddress().room !== null || inAddress().page !== null) return
     const first = chat.rooms.general ?? listed(chat).find((r) => !r.archived)
     if (first) openRoom(first.id, true)
-  }, [room, phone])
+  }, [room, page, phone])
 }
 
 /** Says in the page's title how much is unread, and in the badge that the installed client has on its icon. Not with every message: the system is slow to draw them. */
