@@ -43,8 +43,13 @@ func unwritable(reason string) *chat.Error {
 			"denied": "not set up right"}[what] + ": you can read, but nothing can be sent or changed. Try again later"}
 }
 
-// noteFor is how long a refused write counts.
-const noteFor = time.Minute
+// noteFor is how long a refused write counts. One that was refused because
+// Redis was full or read-only counts only for settled once a probe can be
+// written: often nobody else writes who would notice.
+const (
+	noteFor = time.Minute
+	settled = 5 * time.Second
+)
 
 // health remembers which parts of Redis refuse to write.
 type health struct {
@@ -106,7 +111,11 @@ func (s *Store) Health(ctx context.Context) map[string]string {
 	defer h.mu.Unlock()
 	parts := map[string]string{}
 	for part, n := range h.parts {
-		if time.Since(n.at) < noteFor {
+		counts := noteFor
+		if h.refused == "" && !strings.HasPrefix(n.reason, "denied") {
+			counts = settled
+		}
+		if time.Since(n.at) < counts {
 			parts[part] = n.reason
 		}
 	}

@@ -35,8 +35,10 @@ describe('a server that can be read and saves nothing', { skip: missing(true) },
     assert.deepEqual(messages.slice(-2).map((m) => m.text), ['before', 'while it is full'])
   })
 
-  it('says so to somebody who opens the page meanwhile, also after a change that is not kept', async () => {
+  it('says so to somebody who opens the page after a change that was not kept', async () => {
+    const joe = await server.caller('Joe')
     await redis.do('CONFIG SET maxmemory 1')
+    await assert.rejects(joe('POST', '/rooms/general/messages', { text: 'not kept' }), /unavailable|503/)
     await mary.page.reload()
     await bar().waitFor()
     await redis.do('CONFIG SET maxmemory 0')
