@@ -272,7 +272,7 @@ func TestDoctorNamesWhatIsDenied(t *testing.T) {
 	has(t, examine(t, as(t, s, "u", "~other:*", "&parley:*", "+@all")), backend.Refusal,
 		"permissions", "~parley:*")
 	has(t, examine(t, as(t, s, "u", "~parley:*", "&other:*", "+@all")), backend.Refusal,
-		"publish and subscribe", "&parley:*")
+		"permissions", "&parley:*")
 	d := as(t, s, "u", "~other:*", "&other:*", "+@all")
 	d.Prefix = "other"
 	if findings := examine(t, d); worst(findings) == backend.Refusal {

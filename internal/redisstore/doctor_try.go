@@ -31,13 +31,14 @@ var needs = [][]string{
 	{"SADD", probe, "m"}, {"SREM", probe, "m"}, {"SCARD", probe}, {"SMEMBERS", probe}, {"SPOP", probe, "1"},
 	{"ZADD", probe, "0", "m"}, {"ZREM", probe, "m"}, {"ZCARD", probe}, {"ZSCORE", probe, "m"},
 	{"ZRANGE", probe, "0", "0"}, {"ZREVRANGE", probe, "0", "0"},
+	{"ZPOPMIN", probe}, {"ZREMRANGEBYSCORE", probe, "0", "0"},
 	{"XADD", probe, "1-0", "f", "v"}, {"XRANGE", probe, "-", "+", "COUNT", "1"},
 	{"XTRIM", probe, "MAXLEN", "0"}, {"XDEL", probe, "1-0"},
 	{"LLEN", probe}, {"LINDEX", probe, "0"}, {"LRANGE", probe, "0", "0"},
 	{"LTRIM", probe, "0", "0"}, {"RPUSH", probe, "v"},
 	{"EVAL", "return 1", "1", probe}, {"EVAL_RO", "return 1", "1", probe},
 	{"EVALSHA", noScript, "1", probe}, {"EVALSHA_RO", noScript, "1", probe},
-	{"PING"}, {"TIME"},
+	{"PUBLISH", probe, ""}, {"PING"}, {"TIME"},
 	{"DEL", probe}, // the last: the key is gone
 }
 
