@@ -10,8 +10,9 @@ import (
 	"testing"
 )
 
-// maxBinary is in bytes, without symbols.
-const maxBinary = 30_000_000
+// maxBinary is in bytes, without symbols: four fifths of the goal of 40 MB. 4 of
+// them are the client, plain and in brotli.
+const maxBinary = 32_000_000
 
 // TestBinaryIsSmall builds the binary and asks the linker why it keeps what it
 // keeps. As soon as anything that can be reached looks up methods by a name
