@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// maxBinary is in bytes, without symbols: four fifths of the goal of 40 MB. 4 of
-// them are the client, plain and in brotli.
+// maxBinary is in bytes, without symbols: four fifths of the goal of 40 MB. The
+// client, plain and in brotli, is 4 MB of it.
 const maxBinary = 32_000_000
 
 // TestBinaryIsSmall builds the binary and asks the linker why it keeps what it
