@@ -1,20 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { launch, missing, Person } from './lib/browser.mjs'
+import { hide, shown, told } from './lib/notices.mjs'
 import { Server, until } from './lib/server.mjs'
-
-/** The page is, or is no longer, behind another one. */
-const hide = (page, hidden) =>
-  page.evaluate((state) => {
-    Object.defineProperty(document, 'visibilityState', { configurable: true, get: () => state })
-    document.dispatchEvent(new Event('visibilitychange'))
-  }, hidden ? 'hidden' : 'visible')
-
-const shown = (page) =>
-  page.evaluate(async () => {
-    const list = await (await navigator.serviceWorker.ready).getNotifications()
-    return list.map(({ title, body, tag, data }) => ({ title, body, tag, data }))
-  })
 
 describe('notifications', { skip: missing() }, () => {
   let server, browser, mary, joe
@@ -55,8 +43,9 @@ describe('notifications', { skip: missing() }, () => {
     await joe('POST', '/rooms/general/messages', { text: 'Mary without a sign' })
     await joe('POST', '/rooms/general/messages', { text: 'ask **@Mary** about it' })
     await joe('POST', `/rooms/${mary.direct}/messages`, { text: 'are *you* there?' })
-    await until('both notices', async () => (await shown(page)).length === 2)
-    const [named, direct] = (await shown(page)).sort((a) => (a.tag === 'general' ? -1 : 1))
+    const list = await told(page, 'ask @Mary about it', 'are you there?')
+    assert.equal(list.length, 2)
+    const [named, direct] = list.sort((a) => (a.tag === 'general' ? -1 : 1))
     assert.deepEqual([named.title, named.body], ['Joe · General', 'ask @Mary about it'])
     assert.deepEqual([direct.title, direct.body, direct.tag], ['Joe', 'are you there?', mary.direct])
   })

@@ -2,20 +2,8 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { axe, colours } from './lib/axe.mjs'
 import { launch, missing, Person } from './lib/browser.mjs'
+import { hide, shown, told } from './lib/notices.mjs'
 import { Server, until } from './lib/server.mjs'
-
-/** The page is, or is no longer, behind another one. */
-const hide = (page, hidden) =>
-  page.evaluate((state) => {
-    Object.defineProperty(document, 'visibilityState', { configurable: true, get: () => state })
-    document.dispatchEvent(new Event('visibilitychange'))
-  }, hidden ? 'hidden' : 'visible')
-
-const shown = (page) =>
-  page.evaluate(async () => {
-    const list = await (await navigator.serviceWorker.ready).getNotifications()
-    return list.map((n) => n.body).sort()
-  })
 
 describe('people', { skip: missing() }, () => {
   let server, browser, mary, joe, asJoe
@@ -189,7 +177,7 @@ describe('people', { skip: missing() }, () => {
     await page.locator('.room-item', { hasText: 'Joe' }).first().click() // General is read no more
     await hide(page, true)
     await say('nothing in particular')
-    await until('it to be told', async () => (await shown(page)).includes('nothing in particular'))
+    await told(page, 'nothing in particular')
     await hide(page, false)
     await mary.open('General')
     await level('Mute')
@@ -234,7 +222,7 @@ describe('people', { skip: missing() }, () => {
     await page.locator('.account .dot.quiet').waitFor({ state: 'detached' })
     await hide(page, true)
     await asJoe('POST', '/rooms/general/messages', { text: '@Mary, aloud' })
-    await until('it to be told', async () => (await shown(page)).includes('@Mary, aloud'))
+    await told(page, '@Mary, aloud')
     await hide(page, false)
   })
 
