@@ -1,8 +1,8 @@
 // Opens the client where there is no connection, and shows notifications. What is served comes from the server whenever
 // it answers: the kept copy is only for when it does not. So nobody runs old code because of this worker.
 
-const version = '6919eb07fd2b7b00' // scripts/stamp.mjs writes what was built
-const shell = ["assets/Admin-mRPQgQhz.js","assets/Directory-mA-RI2Th.js","assets/Frame-CDcDP0aB.js","assets/InviteForm-DLlNEHiX.js","assets/More-mfyySeL3.js","assets/Nothing-BTa8ndQc.js","assets/Picker-DhZwOrP4.js","assets/Rename-BxEr1Tfs.js","assets/Settings-CUm4mq1-.js","assets/Shell-0-PKd0pW.js","assets/app-BfeVMbvk.js","assets/app-EZlCsUgl.css","assets/languages-Cl88eGoh.js","assets/localTime-CnKBiTEx.js","assets/rolldown-runtime-XKyaHtl9.js","assets/theme-8fe76332.js","icon-192.png","icon-512.png","icon-maskable-512.png","icon-touch-180.png","icon.svg","./","manifest.webmanifest"]
+const version = 'fd268b70bb75fea6' // scripts/stamp.mjs writes what was built
+const shell = ["assets/Admin-Da-IWTQT.js","assets/Directory-HGhhxID9.js","assets/Frame-DOZV5yGx.js","assets/InviteForm-siW-yPKj.js","assets/More-BfsLfIa8.js","assets/PersonList-e2eIJ4Uo.js","assets/Picker-DwgqA9hL.js","assets/Rename-Cs4pQ4y7.js","assets/Settings-BwsL8A42.js","assets/Shell-KMMimwX_.js","assets/app-BwNKDbDQ.js","assets/app-EZlCsUgl.css","assets/languages-Cl88eGoh.js","assets/localTime-CPNkZpKW.js","assets/rolldown-runtime-XKyaHtl9.js","assets/theme-8fe76332.js","icon-192.png","icon-512.png","icon-maskable-512.png","icon-touch-180.png","icon.svg","./","manifest.webmanifest"]
 const root = new URL('./', location.href).pathname // the server may be below a path
 const family = root === '/' ? 'shell-' : `shell:${root}:`
 const mine = family + version

@@ -1,5 +1,5 @@
 import { Bot, MoreHorizontal, UserPlus, Users } from 'lucide-react'
-import { useMemo, useRef, useState } from 'react'
+import { useMemo, useState } from 'react'
 import { formatNumber, type Key, t } from '../../i18n'
 import type { User } from '../../protocol/types'
 import { openPage } from '../../store/actions'
@@ -10,8 +10,8 @@ import { openDialog } from '../dialogs/open'
 import { Avatar } from '../kit/Avatar'
 import { Menu } from '../kit/Menu'
 import { dateWithYear, momentName } from '../kit/time'
-import { useVisible } from '../kit/visible'
 import { OnServer } from '../people/OnServer'
+import { PersonList } from '../people/PersonList'
 import { StatusMark } from '../people/Status'
 import { Nothing } from './Nothing'
 import { found, type Order, type Which } from './people'
@@ -71,25 +71,8 @@ export function People() {
         </button>
       </div>
       {known && list.length === 0 && <Nothing icon={<Users size={28} />} text={t('people.none')} />}
-      <List key={`${which} ${order}`} people={list} />
+      <PersonList key={`${which} ${order}`} people={list} item={(p, place, of) => <Item key={p.id} person={p} place={place} of={of} />} />
     </>
-  )
-}
-
-function List({ people }: { people: User[] }) {
-  const box = useRef<HTMLElement | null>(null)
-  const list = useRef<HTMLUListElement>(null)
-  const ref = (el: HTMLUListElement | null) => {
-    list.current = el
-    box.current = el?.closest<HTMLElement>('.admin-box') ?? null
-  }
-  const { from, to, before, after } = useVisible(box, list, people.length, 57)
-  return (
-    <ul ref={ref} className="people" style={{ paddingBlock: `${before}px ${after}px` }}>
-      {people.slice(from, to).map((p, i) => (
-        <Item key={p.id} person={p} place={from + i + 1} of={people.length} />
-      ))}
-    </ul>
   )
 }
 

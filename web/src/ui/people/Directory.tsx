@@ -1,5 +1,5 @@
 import { Contact, Users } from 'lucide-react'
-import { useMemo, useRef, useState } from 'react'
+import { useMemo, useState } from 'react'
 import { formatNumber, t } from '../../i18n'
 import type { User } from '../../protocol/types'
 import { presence } from '../../store/select'
@@ -7,10 +7,10 @@ import { type Page, useChat } from '../../store/store'
 import { Nothing } from '../admin/Nothing'
 import { openDialog } from '../dialogs/open'
 import { Avatar } from '../kit/Avatar'
-import { useVisible } from '../kit/visible'
 import { Frame } from '../pages/Frame'
 import { directory } from './directory'
 import { useLocalTime } from './localTime'
+import { PersonList } from './PersonList'
 import { StatusMark } from './Status'
 
 const pages = () => [{ page: 'people' as const, label: t('people.directory'), icon: Contact }]
@@ -30,25 +30,8 @@ export function Directory({ page }: { page: Page }) {
         {known ? t('people.count', { count: list.length, number: formatNumber(list.length) }) : t('app.loading')}
       </p>
       {known && list.length === 0 && <Nothing icon={<Users size={28} />} text={t('people.none')} />}
-      <List people={list} />
+      <PersonList people={list} item={(p, place, of) => <Item key={p.id} person={p} place={place} of={of} />} />
     </Frame>
-  )
-}
-
-function List({ people }: { people: User[] }) {
-  const box = useRef<HTMLElement | null>(null)
-  const list = useRef<HTMLUListElement>(null)
-  const ref = (el: HTMLUListElement | null) => {
-    list.current = el
-    box.current = el?.closest<HTMLElement>('.admin-box') ?? null
-  }
-  const { from, to, before, after } = useVisible(box, list, people.length, 57)
-  return (
-    <ul ref={ref} className="people" style={{ paddingBlock: `${before}px ${after}px` }}>
-      {people.slice(from, to).map((p, i) => (
-        <Item key={p.id} person={p} place={from + i + 1} of={people.length} />
-      ))}
-    </ul>
   )
 }
 

@@ -1,1 +1,0 @@
-import{mt as e}from"./Shell-0-PKd0pW.js";import{on as t}from"./app-BfeVMbvk.js";function n(n){let r=e(2e4);return n.time_zone?t(n.time_zone,r):null}export{n as t};
