@@ -26,6 +26,7 @@ func Bound(ctx context.Context, d time.Duration) (context.Context, context.Cance
 // answered with what Busy and Passing know. Other errors it returns as they
 // are.
 func Unavailable(ctx context.Context, err error) error {
+	awaitDeadline(ctx, err)
 	if err == nil || ctx.Err() != nil && context.Cause(ctx) != errBound || rueidis.IsRedisNil(err) {
 		return err
 	}
@@ -36,6 +37,18 @@ func Unavailable(ctx context.Context, err error) error {
 		}
 	}
 	return &unavailable{err}
+}
+
+// awaitDeadline waits until the context says that its deadline is past, when
+// err and the clock say so: the connection has a timer of its own for the same
+// moment, and it may be the first to fire.
+func awaitDeadline(ctx context.Context, err error) {
+	if !errors.Is(err, context.DeadlineExceeded) {
+		return
+	}
+	if at, ok := ctx.Deadline(); ok && !time.Now().Before(at) {
+		<-ctx.Done()
+	}
 }
 
 type unavailable struct{ err error }
