@@ -425,6 +425,13 @@ func (a Actions) MessageSearch(ctx context.Context, in SearchInput) (SearchResul
 	return call[SearchResult](ctx, a, action{"message.search", "GET", "/search"}, in)
 }
 
+// FileList calls file.list: files of a room. Those of its messages and of the
+// threads there that you follow, newest first. A page looks at some thousands
+// of messages: it may have no files and a next.
+func (a Actions) FileList(ctx context.Context, in FileListInput) (FileList, error) {
+	return call[FileList](ctx, a, action{"file.list", "GET", "/rooms/{room}/files"}, in)
+}
+
 // EventList calls event.list: what happened in a room since a position.
 // Ascending, without gaps. The error resync means: fetch the room again.
 func (a Actions) EventList(ctx context.Context, in EventListInput) (EventList, error) {

@@ -74,6 +74,18 @@ type EventListInput = chat.EventListInput
 // File is a file that was sent with a message.
 type File = chat.File
 
+// FileDetails is what the sender of a file says about it.
+type FileDetails = chat.FileDetails
+
+// FileKind is how people tell files apart.
+type FileKind = chat.FileKind
+
+// FileList is a page of a room's files.
+type FileList = chat.FileList
+
+// FileListInput asks for files of a room.
+type FileListInput = chat.FileListInput
+
 // Hook is an incoming webhook: an address at which an app posts into one room.
 type Hook = chat.Hook
 
@@ -234,6 +246,9 @@ type Role = chat.Role
 // Room is a room as every member sees it.
 type Room = chat.Room
 
+// RoomFile is a file of a room, with its message.
+type RoomFile = chat.RoomFile
+
 // UserID, RoomID and SessionID are opaque, at most 64 ASCII letters, digits and
 // dashes.
 type RoomID = chat.RoomID
@@ -387,6 +402,13 @@ const (
 	CodeUnavailable     = chat.CodeUnavailable
 	CodeResync          = chat.CodeResync
 	CodeInternal        = chat.CodeInternal
+)
+
+// Values of [FileKind].
+const (
+	FilePicture  = chat.FilePicture
+	FileMedia    = chat.FileMedia
+	FileDocument = chat.FileDocument
 )
 
 // Values of [Kind].

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"slices"
 	"time"
+	"unicode/utf8"
 )
 
 // File is a file that was sent with a message. Its bytes are outside the store.
@@ -19,6 +20,32 @@ type File struct {
 	Size   int64  `json:"size" doc:"Bytes"`
 	Width  int    `json:"width,omitempty" doc:"Pictures: pixels"`
 	Height int    `json:"height,omitempty" doc:"Pictures: pixels"`
+	FileDetails
+}
+
+// FileDetails is what the sender of a file says about it.
+type FileDetails struct {
+	Alt      string `json:"alt,omitempty" doc:"Describes a picture for people who cannot see it; at most 1000 characters"`
+	Voice    bool   `json:"voice,omitempty" doc:"A voice message"`
+	Duration int64  `json:"duration,omitempty" doc:"Milliseconds, of a voice message"`
+}
+
+const (
+	maxAlt = 1000 // characters
+	// maxDuration is a day, in milliseconds.
+	maxDuration = 24 * 60 * 60 * 1000
+)
+
+// clean returns d as it is kept.
+func (d FileDetails) clean() (FileDetails, error) {
+	d.Alt = cleanLine(d.Alt)
+	if utf8.RuneCountInString(d.Alt) > maxAlt {
+		return d, invalid("file_details", "A description can have at most %d characters.", maxAlt)
+	}
+	if d.Duration < 0 || d.Duration > maxDuration {
+		return d, invalid("file_details", "A duration is from 0 to %d milliseconds.", maxDuration)
+	}
+	return d, nil
 }
 
 // FileStore keeps the bytes of files, outside the store.
@@ -162,6 +189,16 @@ func (s *Service) claimFiles(ctx context.Context, who Caller, room RoomID,
 	if len(in.Files) > maxFiles {
 		return nil, invalid("files", "A message can have at most %d files.", maxFiles)
 	}
+	details := map[string]FileDetails{}
+	for id, d := range in.FileDetails {
+		if !slices.Contains(in.Files, id) {
+			return nil, invalid("file_details", "file_details names a file that is not in files.")
+		}
+		var err error
+		if details[id], err = d.clean(); err != nil {
+			return nil, err
+		}
+	}
 	send := string(room) + "/" + who.Device + "/" + in.ClientID
 	if in.ClientID == "" {
 		send = s.NewID()
@@ -173,6 +210,7 @@ func (s *Service) claimFiles(ctx context.Context, who Caller, room RoomID,
 			s.releaseFiles(ctx, taken)
 			return nil, err
 		}
+		f.File.FileDetails = details[id]
 		taken = append(taken, f)
 	}
 	return taken, nil

@@ -38,7 +38,7 @@ func bounded[T any](items []T, start int, size func(*T) int) []T {
 func (m *Message) size() int {
 	n := itemSize + textSize(m.Text) + 32*len(m.Mentions) + itemSize*len(m.Files)
 	for i := range m.Files {
-		n += len(m.Files[i].Name)
+		n += len(m.Files[i].Name) + textSize(m.Files[i].Alt)
 	}
 	for i := range m.Reactions {
 		n += 64 + 32*len(m.Reactions[i].Users)

@@ -246,6 +246,9 @@ var scopeRows = map[string]struct {
 	}},
 	"link.previews": {chat.ScopeRead, all, func(w *world) any { return w.at(1) }},
 	"thread.follow": {chat.ScopeSend, all, func(w *world) any { return w.at(1) }},
+	"file.list": {chat.ScopeRead, all, func(w *world) any {
+		return chat.FileListInput{Room: w.room}
+	}},
 	"message.search": {chat.ScopeRead, all, func(w *world) any {
 		return chat.SearchInput{Text: "secret"}
 	}},

@@ -29,6 +29,7 @@ type Query struct {
 	From          UserID
 	After, Before time.Time // sent at After or later, and before Before
 	Link, File    bool      // with a link in its text, with a file
+	FileKind      FileKind  // with a file of this kind
 }
 
 // Term is one part of a query's text: words that must follow each other. The
@@ -75,14 +76,19 @@ func (q *Query) Wants(m *Message) bool {
 		!m.At.Before(q.After) &&
 		(q.Before.IsZero() || m.At.Before(q.Before)) &&
 		(!q.Link || strings.Contains(m.Text, "http://") || strings.Contains(m.Text, "https://")) &&
-		(!q.File || len(m.Files) > 0)
+		(!q.File || len(m.Files) > 0) &&
+		(q.FileKind == "" || slices.ContainsFunc(m.Files, func(f File) bool { return f.Kind() == q.FileKind }))
 }
 
-// Words are what a search sees of m: its text and the names of its files.
+// Words are what a search sees of m: its text, and the names and descriptions
+// of its files.
 func (m *Message) Words() string {
 	text := m.Text
 	for _, f := range m.Files {
 		text += " " + f.Name
+		if f.Alt != "" {
+			text += " " + f.Alt
+		}
 	}
 	return text
 }
@@ -107,6 +113,27 @@ func (q *Query) Start(before SearchCursor) SearchCursor {
 	return before
 }
 
+// String is p as clients see it, empty for the zero Place.
+func (p SearchCursor) String() string {
+	if p == (SearchCursor{}) {
+		return ""
+	}
+	return strconv.FormatInt(p.At.UnixMilli(), 10) + "." + p.ID
+}
+
+// parseCursor reads what [SearchCursor.String] has written.
+func parseCursor(text string) (SearchCursor, error) {
+	if text == "" {
+		return SearchCursor{}, nil
+	}
+	at, id, _ := strings.Cut(text, ".")
+	ms, err := strconv.ParseInt(at, 10, 64)
+	if err != nil || len(id) > 200 {
+		return SearchCursor{}, invalid("cursor", "cursor must be the next value of an earlier answer.")
+	}
+	return SearchCursor{At: time.UnixMilli(ms).UTC(), ID: id}, nil
+}
+
 // Compare is negative if p is older than o, and 0 if they are the same. It
 // takes the zero Place as it stands: older than all.
 func (p SearchCursor) Compare(o SearchCursor) int {
@@ -126,9 +153,17 @@ type Found struct {
 	Until    SearchCursor
 }
 
+// bounded is as much of f as a page holds.
+func (f Found) bounded() Found {
+	if some := bounded(f.Messages, 0, (*Message).size); len(some) < len(f.Messages) {
+		return Found{Messages: some, Until: some[len(some)-1].Cursor()}
+	}
+	return f
+}
+
 // SearchInput says what to look for.
 type SearchInput struct {
-	Text   string `json:"q,omitempty" doc:"Words that are all in the message or in the names of its files, by their beginning; at most 16. Words in quotes must follow each other"`
+	Text   string `json:"q,omitempty" doc:"Words that are all in the message or in the names and descriptions of its files, by their beginning; at most 16. Words in quotes must follow each other"`
 	Room   RoomID `json:"room,omitempty" doc:"Only in this room, or this thread; without it in all your rooms"`
 	From   UserID `json:"from,omitempty" doc:"Only from this person"`
 	After  string `json:"after,omitempty" doc:"Only sent at this time or later: RFC 3339, or a day in UTC"`
@@ -178,15 +213,9 @@ func (s *Service) Search(ctx context.Context, who Caller, in SearchInput) (Searc
 	if err != nil {
 		return SearchResult{}, err
 	}
-	if some := bounded(found.Messages, 0, (*Message).size); len(some) < len(found.Messages) {
-		found.Messages, found.Until = some, some[len(some)-1].Cursor()
-	}
-	out := SearchResult{Messages: append([]Message{}, found.Messages...)}
-	if found.Until != (SearchCursor{}) {
-		out.Next, out.Until = strconv.FormatInt(found.Until.At.UnixMilli(), 10)+"."+found.Until.ID,
-			found.Until.At
-	}
-	return out, nil
+	found = found.bounded()
+	return SearchResult{Messages: append([]Message{}, found.Messages...), Next: found.Until.String(),
+		Until: found.Until.At}, nil
 }
 
 // searchable returns the rooms that a search of the caller's goes through: one,
@@ -232,15 +261,8 @@ func (in *SearchInput) query() (q Query, before SearchCursor, err error) {
 	if q.Before, err = searchTime("before", in.Before); err != nil {
 		return q, before, err
 	}
-	if in.Cursor != "" {
-		at, id, _ := strings.Cut(in.Cursor, ".")
-		ms, err := strconv.ParseInt(at, 10, 64)
-		if err != nil || len(id) > 200 {
-			return q, before, invalid("cursor", "cursor must be the next value of an earlier answer.")
-		}
-		before = SearchCursor{At: time.UnixMilli(ms).UTC(), ID: id}
-	}
-	return q, before, nil
+	before, err = parseCursor(in.Cursor)
+	return q, before, err
 }
 
 func searchTime(field, text string) (time.Time, error) {

@@ -7,11 +7,12 @@ import (
 
 // SendInput describes a message to send.
 type SendInput struct {
-	Room     RoomID   `json:"room" doc:"Id of the room"`
-	Text     string   `json:"text,omitempty" doc:"Markdown; may be empty if there are files"`
-	Files    []string `json:"files,omitempty" doc:"Ids of files that you have uploaded"`
-	Thread   int64    `json:"thread,omitempty" doc:"Number of a message of the room: send it into the thread under that, which is made if it is not there"`
-	ClientID string   `json:"client_id,omitempty" maxLength:"64" pattern:"^[A-Za-z0-9_.:-]*$" doc:"Your id for this message, at most 64 letters, digits and -_.:; a retry with the same id is the same message"`
+	Room        RoomID                 `json:"room" doc:"Id of the room"`
+	Text        string                 `json:"text,omitempty" doc:"Markdown; may be empty if there are files"`
+	Files       []string               `json:"files,omitempty" doc:"Ids of files that you have uploaded"`
+	FileDetails map[string]FileDetails `json:"file_details,omitempty" doc:"What you say about files, by their ids"`
+	Thread      int64                  `json:"thread,omitempty" doc:"Number of a message of the room: send it into the thread under that, which is made if it is not there"`
+	ClientID    string                 `json:"client_id,omitempty" maxLength:"64" pattern:"^[A-Za-z0-9_.:-]*$" doc:"Your id for this message, at most 64 letters, digits and -_.:; a retry with the same id is the same message"`
 }
 
 // Send appends a message to a room. The returned message is durable and

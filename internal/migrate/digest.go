@@ -86,10 +86,12 @@ func (d digest) message(m *Message) {
 	}
 	d.num(int64(len(m.Files)))
 	for _, f := range m.Files {
-		d.text(f.ID, f.Name, f.Type)
+		d.text(f.ID, f.Name, f.Type, f.Alt)
 		d.num(f.Size)
 		d.num(int64(f.Width))
 		d.num(int64(f.Height))
+		d.flag(f.Voice)
+		d.num(f.Duration)
 	}
 	d.time(m.EditedAt)
 	d.time(m.DeletedAt)

@@ -118,6 +118,13 @@ func TestFileComesBack(t *testing.T) {
 	if a := with("Range", "bytes=10-"); a.StatusCode != 416 {
 		t.Errorf("a range after the end: %s", a.Status)
 	}
+	for tag, want := range map[string]int{a.Header.Get("ETag"): 206, `"another"`: 200} {
+		all := h.as("Pablo")
+		all["Range"], all["If-Range"] = "bytes=2-4", tag
+		if a := h.do("GET", path, "", all); a.StatusCode != want {
+			t.Errorf("a range if it is %s: %s", tag, a.Status)
+		}
+	}
 	if a := with("If-None-Match", a.Header.Get("ETag")); a.StatusCode != 304 || len(a.body) != 0 {
 		t.Errorf("unchanged: %s", a.Status)
 	}

@@ -52,7 +52,7 @@ var (
 		{chat.MentionAll, "u2"}, {"nobody"}}
 	someFiles = [][]chat.File{nil, nil, nil,
 		{{ID: "f1", Name: "a name", Type: "text/plain", Size: 3}},
-		{{ID: "f2", Width: 640, Height: 480}, {ID: "f3", Name: "日本"}}}
+		{{ID: "f2", Width: 640, Height: 480, FileDetails: chat.FileDetails{Alt: "a cat"}}, {ID: "f3", Name: "日本"}}}
 	someScopes  = [][]string{nil, nil, {"read"}, {"read", "send"}}
 	someLevels  = []chat.NotifyLevel{chat.NotifyUsual, chat.NotifyAll, chat.NotifyNone}
 	someKinds   = []string{"hook", "hooks"}

@@ -84,7 +84,8 @@ func testEdits(f *fixture) {
 	f.room("a", "u1", "u2")
 	f.refuse(chat.ErrNotFound, f.edit("a", 1, "text"))
 	files := []chat.File{{ID: "f1", Name: "日本.png", Type: "image/png", Size: 5 << 30, Width: 640,
-		Height: 480}, {ID: "f2"}}
+		Height: 480, FileDetails: chat.FileDetails{Alt: "日没"}},
+		{ID: "f2", FileDetails: chat.FileDetails{Voice: true, Duration: 1 << 20}}}
 	send := alter(f.sendAs("a", "u1", "d", "c1"), func(op *chat.CreateMessage) {
 		op.Mentions, op.Files = []chat.UserID{"u2"}, slices.Clone(files)
 	})
