@@ -30,22 +30,24 @@ func withoutCode(text string) string {
 		}
 		mark := text[start]
 		ticks := len(text[start:]) - len(strings.TrimLeft(text[start:], string(mark)))
-		end := closing(text[start+ticks:], mark, ticks)
-		switch {
-		case end >= 0:
-			end += start + ticks
-		case ticks >= 3:
-			end = len(text) // a block that is never closed
-		default:
-			end = start + ticks // no code at all
+		end := start + ticks
+		line := text[strings.LastIndexByte(text[:start], '\n')+1 : start]
+		info, _, _ := strings.Cut(text[end:], "\n")
+		if ticks >= 3 && beginsBlock.MatchString(line) && (mark == '~' || !strings.Contains(info, "`")) {
+			end += blockEnd(text[end:], mark, ticks)
+		} else if code := inlineEnd(text[end:], ticks); code >= 0 {
+			end += code
 		}
 		out.WriteString(text[:start] + hide(text[start:end]))
 		text = text[end:]
 	}
 }
 
+// beginsBlock is what may stand before a block of code in its line.
+var beginsBlock = regexp.MustCompile(`^(?:[ \x00>]|[-*] +|\d{1,3}[.)] +)*$`)
+
 // nextTicks returns where the next run of backticks begins, or of three tildes
-// at the beginning of a line; -1 for nowhere.
+// that begin a block; -1 for nowhere.
 func nextTicks(text string) int {
 	tick := -1
 	for from := 0; ; {
@@ -59,30 +61,54 @@ func nextTicks(text string) int {
 		}
 		from += i + 1
 	}
-	if at := tildes.FindStringIndex(text); at != nil && (tick < 0 || at[1]-3 < tick) {
-		return at[1] - 3
+	if at := tildes.FindStringSubmatchIndex(text); at != nil && (tick < 0 || at[2] < tick) {
+		return at[2]
 	}
 	return tick
 }
 
-var tildes = regexp.MustCompile(`(?m)^ {0,3}~~~`)
+// tildes are three or more with nothing but the name of a language after them.
+var tildes = regexp.MustCompile(`(?m)^ {0,3}(~{3,})[ \t]*[\w+#.-]*[ \t]*$`)
 
-// closing returns where the text goes on after a run of exactly n marks, or for
-// a block of tildes at least n, -1 if there is none.
-func closing(text string, mark byte, n int) int {
+// inlineEnd returns where the text goes on after a run of exactly n backticks,
+// -1 if there is none.
+func inlineEnd(text string, n int) int {
 	for i := 0; i < len(text); {
-		at := strings.IndexByte(text[i:], mark)
+		at := strings.IndexByte(text[i:], '`')
 		if at < 0 {
 			return -1
 		}
 		i += at
-		run := len(text[i:]) - len(strings.TrimLeft(text[i:], string(mark)))
+		run := len(text[i:]) - len(strings.TrimLeft(text[i:], "`"))
 		i += run
-		if run == n || mark == '~' && run > n {
+		if run == n {
 			return i
 		}
 	}
 	return -1
+}
+
+// blockEnd returns where the text goes on after a block of code, which begins
+// in the line before: behind at least n marks that begin or, if they are
+// backticks, end a line, else at the end of the text.
+func blockEnd(text string, mark byte, n int) int {
+	marks := strings.Repeat(string(mark), n)
+	at := 0
+	for line := range strings.Lines(text) {
+		if at > 0 {
+			rest := strings.TrimLeft(line, " >")
+			after := strings.TrimLeft(rest, string(mark))
+			whole := strings.TrimRight(line, " \t\n")
+			switch {
+			case strings.HasPrefix(rest, marks) && (mark == '`' || strings.TrimSpace(after) == ""):
+				return at + len(line) - len(after)
+			case mark == '`' && strings.HasSuffix(whole, marks):
+				return at + len(whole)
+			}
+		}
+		at += len(line)
+	}
+	return len(text)
 }
 
 // escaped reports whether the byte at i has a backslash before it that is not
@@ -92,11 +118,22 @@ func escaped(text string, i int) bool {
 	return (len(before)-len(strings.TrimRight(before, `\`)))%2 == 1
 }
 
-// quoted is a line that quotes, also as an item of a list.
+// quoted is a line that quotes, also as an item of a list. A face is none, such
+// as >:( or >_<, and neither is >=.
 var quoted = regexp.MustCompile(`(?m)^ {0,3}(?:(?:[-*+]|\d{1,9}[.)]) +)*>.*$`)
 
+var face = regexp.MustCompile(
+	`^[^>]*>(?:=|(?:[:;]['-]?[()DPpOo3|/\\<>]|[._-]?<|[._]>)(?:[^\pL\pN]|$))`)
+
 // withoutQuotes hides the lines that quote what another wrote.
-func withoutQuotes(text string) string { return quoted.ReplaceAllStringFunc(text, hide) }
+func withoutQuotes(text string) string {
+	return quoted.ReplaceAllStringFunc(text, func(line string) string {
+		if face.MatchString(line) {
+			return line
+		}
+		return hide(line)
+	})
+}
 
 // inlineLink is a link with a text: [a text](target). Neither has a line break,
 // and brackets in them come in pairs.
@@ -175,13 +212,18 @@ var unspaced = []*unicode.RangeTable{
 
 func isUnspaced(r rune) bool { return r == 'ー' || unicode.In(r, unspaced...) }
 
-// endsLink reports whether r is in no link: spaces, controls, what addresses
-// have only in encoded form, and punctuation of scripts without spaces.
+// endsLink reports whether r is in no link: spaces, controls, what is not seen,
+// what addresses have only in encoded form, and punctuation of scripts without
+// spaces.
 func endsLink(r rune) bool {
 	return unicode.IsSpace(r) || unicode.IsControl(r) || strings.ContainsRune("<>\"|\\^{}`“”„«»", r) ||
+		unicode.Is(unicode.Cf, r) && r != '\u200c' && r != '\u200d' || // joiners are part of words and emoji
 		r >= 0x3000 && r <= 0x303f && r != '々' && r != '〇' || // CJK symbols and punctuation
 		r >= 0xff01 && r <= 0xff65 && !unicode.IsLetter(r) && !unicode.IsDigit(r) // full-width forms
 }
+
+// another is where a list of links without spaces goes on.
+var another = regexp.MustCompile(`(?i)[,;]https?://`)
 
 // linkAt returns the link that begins there, as a reader would see it: without
 // the full stop of the sentence around it.
@@ -190,8 +232,12 @@ func linkAt(text string, at, scheme int) link {
 	if i := strings.IndexFunc(text[at:], endsLink); i >= 0 {
 		end = at + i
 	}
-	if at > 0 && text[at-1] == '<' && strings.HasPrefix(text[end:], ">") {
+	if at > 0 && text[at-1] == '<' && strings.HasPrefix(text[end:], ">") &&
+		hasHost.MatchString(text[at+scheme:end]) {
 		return link{at, end, true}
+	}
+	if next := another.FindStringIndex(text[at:end]); next != nil {
+		end = at + next[0]
 	}
 	// A bracket that the link does not open belongs to what stands around it,
 	// as in [a text](the link).
@@ -211,19 +257,33 @@ func linkAt(text string, at, scheme int) link {
 }
 
 // trimLink returns the length of a link without the punctuation at its end. A
-// quotation mark that closes one in the link stays.
+// quotation mark that closes one in the link stays. Signs such as emoji end a
+// link that is a host alone. The length is that of the scheme if there is no
+// host.
 func trimLink(link string, scheme int) int {
 	end := len(link)
+	bare := !strings.ContainsAny(link[scheme:], "/?#")
 	for end > scheme {
 		r, size := utf8.DecodeLastRuneInString(link[scheme:end])
-		if !strings.ContainsRune(".,;:!?'*_~([’…", r) ||
-			r == '\'' && strings.Count(link[:end], "'")%2 == 0 {
-			break
+		switch {
+		case r == '\'' && strings.Count(link[:end], "'")%2 == 0:
+			return end
+		case strings.ContainsRune(".,;:!?'*_~([’…", r):
+		case bare && (unicode.IsSymbol(r) || r == '\ufe0f' || r == '\u200d'):
+		case !hasHost.MatchString(link[scheme:end]):
+			return scheme
+		default:
+			return end
 		}
 		end -= size
 	}
 	return end
 }
+
+// hasHost is the beginning of a link behind its scheme: a letter or a number
+// comes before the port, the path or what follows it.
+var hasHost = regexp.MustCompile(
+	`^(?:[^/?#@]*@)?[^/?#@:\pL\pN]*[\pL\pN]|^(?:[^/?#@]*@)?\[[0-9A-Fa-f:.]+\]`)
 
 // links returns the first few web links of a markdown text that are looked at,
 // each once, as they stand there. Links in code are none, and neither are those

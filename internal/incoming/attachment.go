@@ -80,7 +80,7 @@ func around(mark, md string) string {
 	if md = strings.TrimSpace(md); md == "" {
 		return ""
 	}
-	return mark + strings.ReplaceAll(md, "\n", " ") + mark
+	return mark + beforeMark(strings.ReplaceAll(md, "\n", " ")) + mark
 }
 
 // image is a link to a picture: other servers are not asked for it when people

@@ -225,7 +225,7 @@ func styled(md string, style object) string {
 			continue
 		}
 		at := strings.Index(md, text)
-		md = md[:at] + m.mark + text + m.mark + md[at+len(text):]
+		md = md[:at] + m.mark + beforeMark(text) + m.mark + md[at+len(text):]
 	}
 	return md
 }

@@ -183,5 +183,15 @@ func excerpt(text string, length int) string {
 func literalText(text string) string { return literal(silent(text)) }
 
 // silent keeps a text, which anybody on the Internet may have written, from
-// calling people of the room.
-func silent(text string) string { return strings.ReplaceAll(text, "@", "@\u2060") }
+// calling people of the room. Addresses, which call nobody, stay as they are.
+func silent(text string) string {
+	return calls.ReplaceAllStringFunc(text, func(found string) string {
+		if found == "@" {
+			return "@\u2060"
+		}
+		return found
+	})
+}
+
+// calls are each @ outside of an address without brackets and quotation marks.
+var calls = regexp.MustCompile(`@|(?i)(?:^|[\s(<])https?://[\w.~:/?#&=%+@-]+`)

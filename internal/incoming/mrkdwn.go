@@ -131,7 +131,7 @@ func references(text string, render func(line string) string) string {
 		}
 		// Links are set aside as letters of private use, so that marks inside
 		// them are nobody's.
-		out.WriteString(addresses(strings.Map(notPrivate, text[:at[0]])))
+		out.WriteString(beforeMark(addresses(strings.Map(notPrivate, text[:at[0]]))))
 		out.WriteString(hide(md))
 		text = text[at[1]:]
 	}
@@ -268,11 +268,11 @@ func link(label, url string) string {
 
 // marked is the label of a link with its emphasis.
 func marked(label string) string {
-	return emphasis(outsideMarks.Replace(emojis(label)))
+	return emphasis(outsideMarks.Replace(backslashes.ReplaceAllStringFunc(emojis(label), double)))
 }
 
 // outsideMarks escapes what is no emphasis.
-var outsideMarks = strings.NewReplacer(`\`, `\\`, "`", "\\`", "[", `\[`, "]", `\]`, "<", `\<`)
+var outsideMarks = strings.NewReplacer("`", "\\`", "[", `\[`, "]", `\]`, "<", `\<`)
 
 func labelled(label, url string, render func(label string) string) string {
 	label = strings.Join(strings.Fields(label), " ")
@@ -292,13 +292,12 @@ func labelled(label, url string, render func(label string) string) string {
 	if bare && label == url {
 		return "<" + url + ">"
 	}
-	return "[" + render(label) + "](" + inBrackets.Replace(url) + ")"
+	return "[" + beforeMark(render(label)) + "](" + inBrackets.Replace(url) + ")"
 }
 
 var inBrackets = strings.NewReplacer(" ", "%20", "(", "%28", ")", "%29", "<", "%3C", ">", "%3E", "\\", "%5C")
 
-// unescape undoes what Slack wants escaped, and keeps what then looks like an
-// entity from being one.
+// unescape undoes what Slack wants escaped.
 func unescape(s string) string { return entities.Replace(s) }
 
 var entities = strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&")
@@ -310,11 +309,11 @@ func literal(text string) string { return escape(text, true) }
 // escape does it for a text that begins a line, or not. Short codes of emoji
 // become these.
 func escape(text string, begins bool) string {
-	text = emojis(text)
+	text = backslashes.ReplaceAllStringFunc(emojis(text), double)
 	var b strings.Builder
 	for i, r := range text {
 		switch {
-		case strings.ContainsRune("\\`*_~[]<", r), r == '&' && looksLikeEntity.MatchString(text[i:]):
+		case strings.ContainsRune("`*_~[]<", r):
 			b.WriteByte('\\')
 		case strings.ContainsRune("#>+-=", r) && (i == 0 && begins || i > 0 && text[i-1] == '\n'):
 			b.WriteByte('\\')
@@ -324,7 +323,20 @@ func escape(text string, begins bool) string {
 	return b.String()
 }
 
-var looksLikeEntity = regexp.MustCompile(`^&#?[A-Za-z0-9]+;`)
+// backslashes are those that would take the meaning of a mark. Others are what
+// they are.
+var backslashes = regexp.MustCompile(`\\+[!-/:-@[\]-\x60{-~]`)
+
+// double escapes the backslashes that a text begins with.
+func double(text string) string {
+	return text[:len(text)-len(strings.TrimLeft(text, `\`))] + text
+}
+
+// beforeMark is markdown that a mark may follow: backslashes at its end do not
+// take the mark's meaning.
+func beforeMark(md string) string {
+	return md + md[len(strings.TrimRight(md, `\`)):]
+}
 
 // emphasis turns the *bold* and ~struck~ of one line into markdown's. _italic_
 // is the same in both.
@@ -354,8 +366,6 @@ func emphasis(line string) string {
 			b.WriteString(line[i : i+run])
 			i, before = i+run, r
 			continue
-		case r == '&' && looksLikeEntity.MatchString(line[i:]):
-			b.WriteByte('\\')
 		}
 		b.WriteString(line[i : i+size])
 		i, before = i+size, r

@@ -27,7 +27,7 @@ func TestMrkdwn(t *testing.T) {
 		{"<!subteam^S1|@ops> <!date^1392734382^{date}^https://a.example|Feb 18> <!unknown>", "@ops Feb 18 "},
 		{"<@U123> <@U123|joe> <#C1|general>", "@U123 @joe #general"},
 		{"<javascript:alert(1)|x> <b>", `\<javascript:alert(1)|x> \<b>`},
-		{"1 &lt; 2 &amp;&amp; 3 &gt; 2, &amp;lt; stays", `1 < 2 && 3 > 2, \&lt; stays`},
+		{"1 &lt; 2 &amp;&amp; 3 &gt; 2, &amp;lt; stays", `1 < 2 && 3 > 2, &lt; stays`},
 		{"&gt; quoted", "> quoted"},
 		{"`a *b* <https://a.example|c> &lt;d&gt;` *e*", "`a *b* c <d>` **e**"},
 		{"see ```x := *p\ny &amp;&amp; z```done", "see \n```\nx := *p\ny && z\n```\ndone"},
@@ -53,6 +53,33 @@ func TestMrkdwn(t *testing.T) {
 	} {
 		if got := mrkdwn(c.in); got != c.want {
 			t.Errorf("mrkdwn(%q)\n got %q\nwant %q", c.in, got, c.want)
+		}
+	}
+}
+
+// TestLiteral: plain text is shown as it is, by the rules of docs/markdown.md.
+func TestLiteral(t *testing.T) {
+	for in, want := range map[string]string{
+		`\\server\share`: `\\server\share`, `C:\*`: `C:\\\*`, `a\\_b \,`: `a\\\\\_b \\,`, `x\`: `x\`,
+		"&lt; &amp;copy;": "&lt; &amp;copy;", "#1\n> -": "\\#1\n\\> -",
+	} {
+		if got := literal(in); got != want {
+			t.Errorf("literal(%q): %q, want %q", in, got, want)
+		}
+	}
+	if got, want := bold(literal(`C:\`)), `**C:\\**`; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestSilent(t *testing.T) {
+	for in, want := range map[string]string{
+		"@all a@b":                           "@\u2060all a@\u2060b",
+		"(https://medium.com/@mary/x) @mary": "(https://medium.com/@mary/x) @\u2060mary",
+		"éhttps://x:@all https://x)@all":     "éhttps://x:@\u2060all https://x)@\u2060all",
+	} {
+		if got := silent(in); got != want {
+			t.Errorf("silent(%q): %q, want %q", in, got, want)
 		}
 	}
 }

@@ -43,10 +43,26 @@ describe('what looks like a mark by accident', () => {
     '+ 49 170 123',
     '    four spaces',
     'Backup failed\n--------\nexit 2',
+    '#',
+    '## ##',
+    '>',
+    '>\n>>',
+    '>:( again',
+    '>_<',
+    '>=5',
+    '```',
+    '~~~~',
+    '~~~ cut here ~~~',
+    '[x]()',
+    '&nbsp; &#x202e; &lt;b&gt;',
+    '\\\\server\\share',
+    'C:\\\nD:\\',
+    '¯\\_(ツ)_/¯ _(ツ)',
+    'https:///x https://:80',
   ])('stays: %j', (text) => {
     const div = document.createElement('div')
     div.innerHTML = parse(text)
-    expect([div.querySelector('em, strong, h1, h2, ul, ol, hr, pre'), div.textContent!.trim()]).toEqual([null, text.trim()])
+    expect([div.querySelector('em, strong, h1, h2, ul, ol, hr, pre, blockquote, a'), div.textContent!.trim()]).toEqual([null, text.trim()])
   })
 
   it.each([
@@ -63,6 +79,29 @@ describe('what looks like a mark by accident', () => {
     div.innerHTML = parse(text)
     expect([...div.querySelectorAll('strong')].map((b) => b.textContent)).toEqual([want])
   })
+})
+
+describe('nothing of a text is lost', () => {
+  const shown = (text: string) => {
+    const div = document.createElement('div')
+    div.innerHTML = parse(text)
+    return [...div.querySelectorAll('p, pre code, td, th, li')].filter((el) => !el.querySelector('p')).map((el) => el.textContent!.trim())
+  }
+  it.each([
+    ['```one two\nthree```\nfour', ['one two\nthree', 'four']],
+    ['```alone', ['alone']],
+    ['```\na\n```` b', ['a', 'b']],
+    ['````\na\n```\n````', ['a\n```']],
+    ['```\na ``` b\n```\nc', ['a ``` b', 'c']],
+    ['> ```\n> x\n> ``` tail\n> more\nme', ['x', 'tail\nmore', 'me']],
+    ['~~~\na~~~\n~~~', ['a~~~']],
+    ['| a |\n|---|\n| 1 |\nafter', ['a', '1', 'after']],
+    ['[](https://e.example/x) [\u200b](https://f.example)', ['https://e.example/x https://f.example']],
+    ['[www.good.example](https://bad.example)', ['https://bad.example']],
+    ['[*https://good.example*](mailto:a@bad.example)', ['mailto:a@bad.example']],
+    ['[https://www.a.example/x](https://a.example) [README.md](https://a.example)', ['https://www.a.example/x README.md']],
+    ['http://[::1]:80/x', ['http://[::1]:80/x']],
+  ])('%j', (text, want) => expect(shown(text)).toEqual(want))
 })
 
 describe('a text that is too much to be formatted', () => {

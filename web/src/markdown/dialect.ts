@@ -6,7 +6,7 @@ import MarkdownIt from 'markdown-it'
 import cjkFriendly from 'markdown-it-cjk-friendly'
 import { markCalls } from './calls'
 import { linkAt, shownLink } from './links'
-import { inWord } from './script'
+import { inWord, isBlank } from './script'
 
 type Parser = InstanceType<typeof MarkdownIt>
 type BlockRule = Parameters<Parser['block']['ruler']['at']>[1]
@@ -24,12 +24,15 @@ const longestNumber = 3 // digits of an item's number: 2026. is a year
 
 export function dialect(): Parser {
   const md = new MarkdownIt('default', { html: false, linkify: false, breaks: true, typographer: false, maxNesting: 20 })
-  md.disable(['image', 'reference', 'html_block', 'html_inline', 'code', 'lheading'])
+  md.disable(['image', 'reference', 'html_block', 'html_inline', 'code', 'lheading', 'entity'])
   md.use(cjkFriendly)
   stars(md)
+  backslashes(md)
   lists(md)
   lines(md)
+  fences(md)
   links(md)
+  labels(md)
   markCalls(md)
   bounds(md)
   return md
@@ -48,6 +51,25 @@ function stars(md: Parser): void {
       return { ...found, can_open: found.can_open && !inWord(before), can_close: found.can_close && !inWord(after) }
     }
   }
+}
+
+const shrug = '\\_(ツ)_/¯'
+
+/** A backslash takes a mark's meaning away. Before anything else it is a backslash, as in \\\\server\\share and at the end of a line, and so it is in ¯\\_(ツ)_/¯. */
+function backslashes(md: Parser): void {
+  const escape = new MarkdownIt('zero').enable('escape').inline.ruler.getRules('').at(-1)!
+  const run = /\\+/y
+  md.inline.ruler.at('escape', (state, silent) => {
+    const { src, pos, posMax } = state
+    if (src[pos] !== '\\') return false
+    run.lastIndex = pos
+    let end = Math.min(pos + run.exec(src)![0].length, posMax)
+    if (src.startsWith(shrug, pos) && src[pos - 1] === '¯') end = pos + shrug.length
+    else if (end < posMax && /[!-/:-@[-`{-~]/.test(src[end]!)) return escape(state, silent)
+    if (!silent) state.pending += src.slice(pos, end)
+    state.pos = end
+    return true
+  })
 }
 
 /** A rule of the block parser, by its name. */
@@ -74,19 +96,88 @@ function lists(md: Parser): void {
   })
 }
 
-/** A quotation ends with its last >, a line of dashes divides only where it stands alone, and ``` ends what ``` within a line began. */
+/** What follows a > that begins no quotation: the rest of a face, such as >:( or >_<, and of >=. The server has the same rule. */
+const face = /^(?:=|(?:[:;]['-]?[()DPpOo3|/\\<>]|[._-]?<|[._]>)(?:[^\p{L}\p{N}]|$))/u
+const mostBlank = 20 // lines
+
+/**
+ * A quotation ends with its last >, a table with its last |, a line of dashes divides only where it stands alone, and there is nothing to
+ * be seen in a heading or a quotation without a text.
+ */
 function lines(md: Parser): void {
-  const fence = ruleOf('fence')
-  md.block.ruler.at('fence', (state, from, to, silent) => {
-    const before = silent ? state.src.slice(state.bMarks[state.line], state.bMarks[from]) : ''
-    return (before.match(/`{3,}/g)?.length ?? 0) % 2 === 0 && fence(state, from, to, silent)
+  const quote = ruleOf('blockquote')
+  md.block.ruler.at('blockquote', (state, from, to, silent) => {
+    const line = (at: number) => state.src.slice(state.bMarks[at]! + state.tShift[at]!, state.eMarks[at])
+    if (face.test(line(from).slice(1))) return false
+    let blank = from
+    while (blank < to && blank < from + mostBlank && /^>[>\s]*$/.test(line(blank))) blank++
+    if (blank > from && (blank === to || (blank < from + mostBlank && !line(blank).startsWith('>')))) return false
+    return quote(state, from, to, silent)
   }, { alt: ['paragraph', 'reference', 'blockquote', 'list'] })
-  md.block.ruler.before('paragraph', 'quotation_end', (state, _from, _to, silent) => silent && (state.parentType as string) === 'blockquote', { alt: ['blockquote'] })
+  md.block.ruler.before('paragraph', 'end', (state, from, _to, silent) => {
+    if (!silent) return false
+    if ((state.parentType as string) === 'table') return !state.src.slice(state.bMarks[from], state.eMarks[from]).includes('|')
+    return (state.parentType as string) === 'blockquote'
+  }, { alt: ['blockquote'] })
+  const heading = ruleOf('heading')
+  md.block.ruler.at('heading', (state, from, to, silent) =>
+    /^#+[ \t]+(?!#*\s*$)/.test(state.src.slice(state.bMarks[from]! + state.tShift[from]!, state.eMarks[from])) && heading(state, from, to, silent),
+  { alt: ['paragraph', 'reference', 'blockquote'] })
   const hr = ruleOf('hr')
   md.block.ruler.at('hr', (state, from, to, silent) => {
     const blank = (line: number) => line < 0 || line >= to || state.isEmpty(line)
     const dashes = /^-{3,}\s*$/.test(state.src.slice(state.bMarks[from]! + state.tShift[from]!, state.eMarks[from]))
     return dashes && to > 1 && blank(from - 1) && blank(from + 1) && hr(state, from, to, silent)
+  }, { alt: ['paragraph', 'reference', 'blockquote', 'list'] })
+}
+
+const isLanguage = /^\s*[\w+#.-]{0,20}\s*$/
+
+/**
+ * A block of code ends with the next ``` that begins or ends a line, and what follows it there is text again. What stands behind the first ```
+ * is code, too, unless it is a word, which names a language. The server has the same rule.
+ */
+function fences(md: Parser): void {
+  md.block.ruler.at('fence', (state, from, to, silent) => {
+    const start = (line: number) => state.bMarks[line]! + state.tShift[line]!
+    const text = (line: number) => state.src.slice(start(line), state.eMarks[line])
+    const begin = /^(`{3,})([^`]*)$|^(~{3,})[ \t]*([\w+#.-]*)[ \t]*$/.exec(text(from))
+    if (!begin) return false
+    if (silent) { // ``` ends what ``` within a line of the paragraph began
+      const before = state.src.slice(state.bMarks[state.line], state.bMarks[from])
+      return (before.match(/`{3,}/g)?.length ?? 0) % 2 === 0
+    }
+    const marks = begin[1] ?? begin[3]!
+    const info = begin[2] ?? begin[4]!
+    const begins = new RegExp(`^${marks[0]}{${marks.length},}${begin[1] ? '' : '\\s*$'}`)
+    const ends = begin[1] ? new RegExp(`\`{${marks.length},}\\s*$`) : /(?!)/
+    let line = from + 1
+    let last = ''
+    let rest = 0
+    for (; line < to && (state.isEmpty(line) || state.sCount[line]! >= state.blkIndent); line++) {
+      const found = begins.exec(text(line)) ?? ends.exec(text(line))
+      if (!found) continue
+      last = text(line).slice(0, found.index)
+      rest = start(line) + found.index + found[0].length
+      break
+    }
+    const language = isLanguage.test(info)
+    const lines = state.getLines(from + 1, line, state.sCount[from]!, true) + last
+    const content = language && lines.trim() ? lines : `${info.trim()}\n${lines}`
+    if (!content.trim()) return false
+    const token = state.push('fence', 'code', 0)
+    token.info = content === lines ? info : ''
+    token.content = content
+    token.markup = marks
+    token.map = [from, line]
+    state.line = line
+    if (rest > 0 && !state.src.slice(rest, state.eMarks[line]).trim()) state.line++
+    else if (rest > 0) {
+      state.bMarks[line] = rest
+      state.tShift[line] = state.src.slice(rest, state.eMarks[line]).search(/[^ \t]/)
+      state.sCount[line] = state.blkIndent
+    }
+    return true
   }, { alt: ['paragraph', 'reference', 'blockquote', 'list'] })
 }
 
@@ -103,12 +194,60 @@ function links(md: Parser): void {
     if (!md.validateLink(href)) return false
     if (!silent) {
       state.pending = state.pending.slice(0, -scheme.length)
-      state.push('link_open', 'a', 1).attrs = [['href', href]]
+      const open = state.push('link_open', 'a', 1)
+      open.attrs = [['href', href]]
+      open.info = 'auto'
       state.push('text', '', 0).content = (state.env as { labels?: Record<string, string> }).labels?.[url] ?? shownLink(url)
       state.push('link_close', 'a', -1)
     }
     state.pos = link.to
     return true
+  })
+  // Between < and >, too.
+  const autolink = new MarkdownIt('zero').enable('autolink').inline.ruler.getRules('').at(-1)!
+  md.inline.ruler.at('autolink', (state, silent) => {
+    if (/^<https?:/i.test(state.src.slice(state.pos, state.pos + 7)) && !linkAt(state.src, state.pos + 1)?.bracketed) return false
+    return autolink(state, silent)
+  })
+}
+
+/** Where an address leads, as far as a text names one. */
+function hostOf(text: string): string | null {
+  const url = text.replace(/\p{Cf}/gu, '').trim()
+  if (!/^(?:https?:\/\/|www\.)/i.test(url)) return null
+  try {
+    return new URL(/^www\./i.test(url) ? `http://${url}` : url).host.replace(/^www\./, '')
+  } catch {
+    return ''
+  }
+}
+
+/** A link shows where it leads if it has no text, or one that names another place, and one that leads nowhere is none. */
+function labels(md: Parser): void {
+  md.core.ruler.after('inline', 'labels', (state) => {
+    for (const block of state.tokens) {
+      const all = block.children
+      if (!all?.some((t) => t.type === 'link_open')) continue
+      const out: typeof all = []
+      for (let i = 0; i < all.length; i++) {
+        const open = all[i]!
+        const close = open.type === 'link_open' ? all.findIndex((t, j) => j > i && t.type === 'link_close') : -1
+        if (close < 0 || open.info === 'auto') {
+          out.push(open)
+          continue
+        }
+        const text = (content: string) => Object.assign(new state.Token('text', '', 0), { content })
+        const inside = all.slice(i + 1, close)
+        const href = String(open.attrGet('href') ?? '')
+        const said = inside.map((t) => t.content).join('')
+        const named = hostOf(said)
+        if (!href) out.push(text('['), ...inside, text(']()'))
+        else if (isBlank(said) || (named !== null && named !== hostOf(href))) out.push(open, text(shownLink(href)), all[close]!)
+        else out.push(open, ...inside, all[close]!)
+        i = close
+      }
+      block.children = out
+    }
   })
 }
 

@@ -11,8 +11,10 @@ export interface Link {
   bracketed: boolean
 }
 
-/** Spaces, controls, what addresses have only in encoded form, and punctuation of scripts without spaces. */
-const ends = /[\s\p{Cc}<>"|\\^{}`“”„«»\u3000-\u3004\u3008-\u303f]|(?![\p{L}\p{N}])[\uff01-\uff65]/u
+/** Spaces, controls, what is not seen, what addresses have only in encoded form, punctuation of scripts without spaces, and another link in a list. */
+const ends = /[\s\p{Cc}<>"|\\^{}`“”„«»\u3000-\u3004\u3008-\u303f]|(?![\u200c\u200d])\p{Cf}|(?![\p{L}\p{N}])[\uff01-\uff65]|[,;](?=https?:\/\/)/iu
+/** What a link has behind its scheme: a letter or a number before the port, the path or what follows it. */
+const hasHost = /^(?:[^/?#@]*@)?[^/?#@:\p{L}\p{N}]*[\p{L}\p{N}]|^(?:[^/?#@]*@)?\[[\dA-Fa-f:.]+\]/u
 const closes: Record<string, string> = { ')': '(', ']': '[' }
 
 /** The link that begins with its scheme at a place, as a reader sees it: without the full stop of the sentence around it. Null if there is no more than a scheme. */
@@ -30,11 +32,16 @@ export function linkAt(text: string, from: number): Link | null {
       if (c in open) open[c]!++
       else if (closes[c] && --open[closes[c]]! < 0) to = i
     }
-    // A quotation mark that closes one in the link stays.
+    // A quotation mark that closes one in the link stays. Signs such as emoji end a link that is a host alone.
     const quotes = () => text.slice(from, to).split("'").length - 1
-    while (to > from + scheme.length && /[.,;:!?'*_~([’…]/.test(text[to - 1]!) && !(text[to - 1] === "'" && quotes() % 2 === 0)) to--
+    const beyond = /[/?#]/.test(text.slice(from + scheme.length, to)) ? /[.,;:!?'*_~([’…]/ : /[.,;:!?'*_~([’…\p{S}\ufe0f\u200d]/u
+    while (to > from + scheme.length) {
+      const last = characterBefore(text, to)
+      if (!beyond.test(last) || (last === "'" && quotes() % 2 === 0)) break
+      to -= last.length
+    }
   }
-  return to > from + scheme.length ? { from, to, bracketed } : null
+  return hasHost.test(text.slice(from + scheme.length, to)) ? { from, to, bracketed } : null
 }
 
 /** All links of a text without code. */
@@ -58,7 +65,7 @@ const eastAsian = /^[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Hangul}ー0-9
  * with xn-- stays as it is, and one in Cyrillic letters becomes xn--….
  */
 export function shownLink(url: string): string {
-  const host = /^[a-z]+:\/\/(?:[^/?#@]*@)?([^/?#:]*)/i.exec(url)?.[1] ?? ''
+  const host = /^[a-z]+:\/\/(?:[^/?#@]*@)?([^/?#:[]*)/i.exec(url)?.[1] ?? ''
   if (host.split('.').every((label) => latin.test(label) || eastAsian.test(label))) return url
   try {
     return url.replace(host, () => new URL(url).hostname)

@@ -10,3 +10,6 @@ export const inWord = (character: string): boolean => letter.test(character) && 
 
 /** The character that ends at a place of a text, or nothing. */
 export const characterBefore = (text: string, at: number): string => /[^]?$/u.exec(text.slice(Math.max(0, at - 2), at))?.[0] ?? ''
+
+/** Whether a text shows nothing. */
+export const isBlank = (text: string): boolean => !/[^\s\p{Cf}\u2800\p{Default_Ignorable_Code_Point}]/u.test(text)

@@ -12,8 +12,8 @@ import type { State } from './state'
 /** What an address of this client begins with. */
 export const ownBase = (): string => `${location.origin}${location.pathname}#/`
 
-/** A name as it is, whatever signs are in it. */
-export const escaped = (name: string): string => name.replace(/[\\`*_~[\]<>]/g, '\\$&')
+/** A name as it is, whatever signs are in it, to stand before a mark. A backslash before a letter needs none itself. */
+export const escaped = (name: string): string => name.replace(/\\+(?=[!-/:-@[\]-`{-~]|$)/g, '$&$&').replace(/[`*_~[\]<>]/g, '\\$&')
 
 /** A link to a room, to be put into a text. */
 export const roomLink = (room: { id: string; name?: string }): string => `[#${escaped(room.name ?? '')}](${ownBase()}r/${encodeURIComponent(room.id)})`

@@ -89,7 +89,7 @@ export const commands: Command[] = [
     },
   },
   { name: 'me', args: 'command.args.text', hint: 'command.me', run: ({ rest, say }) => say(`_${needed(rest, 'command.needsText')}_`) },
-  { name: 'shrug', args: 'command.args.maybeText', hint: 'command.shrug', run: ({ rest, say }) => say(`${rest.trim()} ¯\\\\\\_(ツ)\\_/¯`.trim()) },
+  { name: 'shrug', args: 'command.args.maybeText', hint: 'command.shrug', run: ({ rest, say }) => say(`${rest.trim()} ¯\\_(ツ)_/¯`.trim()) },
   { name: 'status', args: 'command.args.status', hint: 'command.status', run: ({ rest }) => (rest.trim() ? updateAccount({ status: readStatus(rest) }) : openDialog({ kind: 'status' })) },
   { name: 'quiet', hint: 'command.quiet', run: () => openDialog({ kind: 'quiet' }) },
   { name: 'mute', args: 'command.args.person', hint: 'command.mute', may: moderates, run: moderate('mute') },
