@@ -53,6 +53,13 @@ func (m *Message) Mentioning(u UserID) bool {
 	return m.From != u && (slices.Contains(m.Mentions, u) || slices.Contains(m.Mentions, MentionAll))
 }
 
+// reactedByOthers reports whether anyone but m's author reacted to it.
+func (m *Message) reactedByOthers() bool {
+	return slices.ContainsFunc(m.Reactions, func(r Reacted) bool {
+		return slices.ContainsFunc(r.Users, func(u UserID) bool { return u != m.From })
+	})
+}
+
 // React adds or removes one person's reaction, and reports whether m changed.
 func (m *Message) React(r Reaction, add bool) bool {
 	i, found := slices.BinarySearchFunc(m.Reactions, r.Emoji,

@@ -27,9 +27,11 @@ type Finder interface {
 type Query struct {
 	Text          string // see Terms
 	From          UserID
+	Mentions      UserID    // mentioning this person, also with everyone in a room
 	After, Before time.Time // sent at After or later, and before Before
 	Link, File    bool      // with a link in its text, with a file
 	FileKind      FileKind  // with a file of this kind
+	Reaction      bool      // with a reaction of someone other than its author
 }
 
 // Term is one part of a query's text: words that must follow each other. The
@@ -73,11 +75,14 @@ const searchWords = 16
 func (q *Query) Wants(m *Message) bool {
 	return !m.Deleted() &&
 		(q.From == "" || m.From == q.From) &&
+		(q.Mentions == "" || m.Mentioning(q.Mentions)) &&
 		!m.At.Before(q.After) &&
 		(q.Before.IsZero() || m.At.Before(q.Before)) &&
 		(!q.Link || strings.Contains(m.Text, "http://") || strings.Contains(m.Text, "https://")) &&
 		(!q.File || len(m.Files) > 0) &&
-		(q.FileKind == "" || slices.ContainsFunc(m.Files, func(f File) bool { return f.Kind() == q.FileKind }))
+		(q.FileKind == "" ||
+			slices.ContainsFunc(m.Files, func(f File) bool { return f.Kind() == q.FileKind })) &&
+		(!q.Reaction || m.reactedByOthers())
 }
 
 // Words are what a search sees of m: its text, and the names and descriptions
@@ -163,14 +168,15 @@ func (f Found) bounded() Found {
 
 // SearchInput says what to look for.
 type SearchInput struct {
-	Text   string `json:"q,omitempty" doc:"Words that are all in the message or in the names and descriptions of its files, by their beginning; at most 16. Words in quotes must follow each other"`
-	Room   RoomID `json:"room,omitempty" doc:"Only in this room, or this thread; without it in all your rooms"`
-	From   UserID `json:"from,omitempty" doc:"Only from this person"`
-	After  string `json:"after,omitempty" doc:"Only sent at this time or later: RFC 3339, or a day in UTC"`
-	Before string `json:"before,omitempty" doc:"Only sent before this time: RFC 3339, or a day in UTC"`
-	Has    string `json:"has,omitempty" enum:"link,file" doc:"Only with a link, or with a file"`
-	Cursor string `json:"cursor,omitempty" doc:"next of the answer before"`
-	Limit  int    `json:"limit,omitempty" doc:"Most items to return; default 20"`
+	Text     string `json:"q,omitempty" doc:"Words that are all in the message or in the names and descriptions of its files, by their beginning; at most 16. Words in quotes must follow each other"`
+	Room     RoomID `json:"room,omitempty" doc:"Only in this room, or this thread; without it in all your rooms"`
+	From     UserID `json:"from,omitempty" doc:"Only from this person"`
+	Mentions UserID `json:"mentions,omitempty" doc:"Only mentioning this person, who did not write it; @room mentions everyone"`
+	After    string `json:"after,omitempty" doc:"Only sent at this time or later: RFC 3339, or a day in UTC"`
+	Before   string `json:"before,omitempty" doc:"Only sent before this time: RFC 3339, or a day in UTC"`
+	Has      string `json:"has,omitempty" enum:"link,file,reaction" doc:"Only with a link, with a file, or with a reaction of someone other than its author"`
+	Cursor   string `json:"cursor,omitempty" doc:"next of the answer before"`
+	Limit    int    `json:"limit,omitempty" doc:"Most items to return; default 20"`
 }
 
 // SearchResult is what was found.
@@ -241,9 +247,10 @@ func (in *SearchInput) query() (q Query, before SearchCursor, err error) {
 	if !utf8.ValidString(in.Text) || len(in.Text) > 1000 {
 		return q, before, invalid("q", "A search can have at most 1000 bytes of text.")
 	}
-	q = Query{Text: strings.TrimSpace(in.Text), From: in.From, Link: in.Has == "link", File: in.Has == "file"}
-	if q.Text == "" && q.From == "" && in.Has == "" {
-		return q, before, invalid("q", "Give words to search for, from, or has.")
+	q = Query{Text: strings.TrimSpace(in.Text), From: in.From, Mentions: in.Mentions,
+		Link: in.Has == "link", File: in.Has == "file", Reaction: in.Has == "reaction"}
+	if q.Text == "" && q.From == "" && q.Mentions == "" && in.Has == "" {
+		return q, before, invalid("q", "Give words to search for, from, mentions, or has.")
 	}
 	n := 0
 	for _, t := range q.Terms() {
@@ -252,8 +259,8 @@ func (in *SearchInput) query() (q Query, before SearchCursor, err error) {
 	if n > searchWords {
 		return q, before, invalid("q", "Search for at most %d words at once.", searchWords)
 	}
-	if in.Has != "" && !q.Link && !q.File {
-		return q, before, invalid("has", "has must be link or file.")
+	if in.Has != "" && !q.Link && !q.File && !q.Reaction {
+		return q, before, invalid("has", "has must be link, file or reaction.")
 	}
 	if q.After, err = searchTime("after", in.After); err != nil {
 		return q, before, err

@@ -61,6 +61,18 @@ func TestSearch(t *testing.T) {
 		chat.EditInput{Room: one, No: edited.No, Text: "now a pear"}); err != nil {
 		t.Fatal(err)
 	}
+	for _, who := range []chat.Caller{ann, bob} { // one reaction is its author's own
+		if _, err := f.AddReaction(t.Context(), who,
+			chat.ReactionInput{Room: one, No: root.No, Emoji: "👍"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := f.AddReaction(t.Context(), bob,
+		chat.ReactionInput{Room: one, No: edited.No, Emoji: "👍"}); err != nil {
+		t.Fatal(err)
+	}
+	say(ann, one, "@bob and @ann")
+	say(bob, one, "@here, look")
 	const thread, mine, pie, first = "apple in the thread", "an apple of mine alone",
 		"I like apple pie: https://example.org/pie", "Apples and pears"
 	day := func(t time.Time) string { return t.Format(time.RFC3339) }
@@ -85,7 +97,12 @@ func TestSearch(t *testing.T) {
 		{bob, chat.SearchInput{Text: "example.org/pie"}, []string{pie}},
 		{bob, chat.SearchInput{Text: "org.example"}, nil},
 		{bob, chat.SearchInput{Text: "apple", From: ann.User.ID}, []string{first}},
-		{bob, chat.SearchInput{From: bob.User.ID, Room: one}, []string{"now a pear", pie}},
+		{bob, chat.SearchInput{From: bob.User.ID, Room: one}, []string{"@here, look", "now a pear", pie}},
+		{bob, chat.SearchInput{Mentions: bob.User.ID}, []string{"@bob and @ann"}},
+		{ann, chat.SearchInput{Mentions: ann.User.ID}, []string{"@here, look"}},
+		{eve, chat.SearchInput{Mentions: bob.User.ID}, nil},
+		{bob, chat.SearchInput{Has: "reaction"}, []string{pie}},
+		{bob, chat.SearchInput{Has: "reaction", From: ann.User.ID}, nil},
 		{bob, chat.SearchInput{Has: "link"}, []string{pie}},
 		{bob, chat.SearchInput{Has: "file"}, nil},
 		{ann, chat.SearchInput{Text: "apple", Before: day(middle)}, []string{pie, first}},

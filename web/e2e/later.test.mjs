@@ -34,14 +34,14 @@ describe('what is for later', { skip: missing() }, () => {
     await row.getByRole('button', { name: 'More' }).click()
     await mary.page.getByRole('menuitem', { name, exact: true }).click()
   }
-  const look = async (page, name) => {
+  const look = async (page, name, part = 'dialog[open]') => {
     for (const colorScheme of ['dark', 'light']) {
       await page.emulateMedia({ colorScheme })
       if (process.env.SHOTS) {
         mkdirSync(process.env.SHOTS, { recursive: true })
         await page.screenshot({ path: join(process.env.SHOTS, `${name}-${colorScheme}.png`) })
       }
-      assert.deepEqual(await axe(page, 'dialog[open]', colorScheme === 'dark' ? colours : undefined), [], `${name}, ${colorScheme}`)
+      assert.deepEqual(await axe(page, part, colorScheme === 'dark' ? colours : undefined), [], `${name}, ${colorScheme}`)
     }
   }
   const later = async (page) => {
@@ -151,6 +151,56 @@ describe('what is for later', { skip: missing() }, () => {
     await mary.context.grantPermissions(['clipboard-read', 'clipboard-write'])
     await choose('message 1', 'Copy text')
     assert.equal(await mary.page.evaluate(() => navigator.clipboard.readText()), 'message 1')
+    assert.deepEqual([...mary.faults, ...phone.faults], [])
+  })
+  it('one catches up in one place, by the keyboard alone', async () => {
+    const { page } = mary
+    await mary.open('General') // so that Garden is not read
+    const said = await as.mary('POST', `/rooms/${room.id}/messages`, { text: 'who waters it?' })
+    const url = `/rooms/${room.id}/messages`
+    await as.joe('POST', url, { text: '@Mary you do' })
+    await as.joe('POST', url, { text: '@Mary and today' })
+    await as.joe('PUT', `${url}/${said.no}/reactions/${encodeURIComponent('👍')}`)
+    await as.mary('POST', url, { text: 'why me?', thread: said.no })
+    await as.joe('POST', url, { text: 'you planted it', thread: said.no })
+    await as.mary('PUT', '/documents/saved', { was: (await as.mary('GET', '/documents')).documents.find((d) => d.name === 'saved').version, value: { items: [{ room: room.id, no: 1, at: said.at }] } })
+    await mary.box.fill('half a thought')
+    await page.getByRole('button', { name: 'Catch up, 3 new items' }).press('Enter')
+    const texts = () => page.locator('.catch-text').allInnerTexts()
+    const listed = async (...want) => until(`the list to be ${want}`, async () => (await texts()).join() === want.join())
+    await listed('@Mary and today', '@Mary you do', 'you planted it', 'who waters it?', 'message 1', 'half a thought')
+    await look(page, 'catch-up', 'main')
+    await page.keyboard.press('j')
+    await page.keyboard.press('j')
+    assert.equal(await page.evaluate(() => document.activeElement.innerText.includes('you do')), true)
+    await page.keyboard.press('e')
+    await listed('@Mary and today', 'you planted it', 'who waters it?', 'message 1', 'half a thought')
+    assert.equal(await page.evaluate(() => document.activeElement.innerText.includes('you planted it')), true)
+    await page.keyboard.press('k')
+    await page.keyboard.press('m')
+    await page.locator('.toast', { hasText: 'Garden muted' }).waitFor()
+    await page.keyboard.press('m')
+    await page.locator('.toast', { hasText: 'Garden unmuted' }).waitFor()
+    await page.keyboard.press('o')
+    await page.locator('.message[data-no]', { hasText: '@Mary and today' }).waitFor()
+    await page.goBack()
+    await page.locator('.catch-item').first().waitFor()
+    await until('the focus where it was', () => page.evaluate(() => document.activeElement.innerText.includes('and today')))
+    await as.joe('POST', url, { text: '@Mary please' }) // comes by itself
+    await page.locator('.catch-text', { hasText: 'please' }).waitFor()
+    await page.getByRole('button', { name: 'Threads' }).click()
+    await listed('you planted it')
+    await page.getByRole('button', { name: /^All/ }).click()
+    await page.getByRole('button', { name: 'Mark all as read' }).click()
+    await listed('message 1', 'half a thought')
+    await page.locator('.toast').getByRole('button', { name: 'Undo' }).last().click()
+    await page.locator('.catch-text', { hasText: 'please' }).waitFor()
+    await phone.page.keyboard.press('Escape') // what was open before
+    await phone.page.getByRole('button', { name: /^Catch up/ }).tap()
+    await phone.page.locator('.catch-text', { hasText: 'please' }).waitFor()
+    await look(phone.page, 'catch-up-phone', 'main')
+    await phone.page.locator('.catch-item', { hasText: 'please' }).getByRole('button', { name: 'Mark as done' }).tap()
+    await page.locator('.catch-text', { hasText: 'please' }).waitFor({ state: 'detached' }) // on all devices
     assert.deepEqual([...mary.faults, ...phone.faults], [])
   })
 })

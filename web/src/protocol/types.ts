@@ -464,7 +464,7 @@ export interface Actions {
   'message.unpin': [{ room: string; no: number }, Message]
   'message.pins': [{ room: string; after?: number }, { messages: Message[]; more?: boolean }]
   'message.search': [
-    { q?: string; room?: string; from?: string; after?: string; before?: string; has?: 'link' | 'file'; cursor?: string; limit?: number },
+    { q?: string; room?: string; from?: string; mentions?: string; after?: string; before?: string; has?: 'link' | 'file' | 'reaction'; cursor?: string; limit?: number },
     { messages: Message[]; next?: string; until?: string },
   ]
   'reaction.add': [{ room: string; no: number; emoji: string }, Message]

@@ -26,15 +26,15 @@ export function markRoomRead(room: string): void {
 
 const isUnread = (r: RoomView) => r.unread > 0 || markedAt(r.id) !== undefined
 
-/** Marks many rooms as read, and offers to take that back. */
-export function markAllRead(rooms: RoomView[]): void {
+/** Marks many rooms as read, and offers to take that back, with what else was done. */
+export function markAllRead(rooms: RoomView[], undo?: () => void): void {
   const were = rooms.filter(isUnread)
-  if (were.length === 0) return
+  if (were.length === 0) return void (undo && toast(t('catchUp.doneNow'), { undo }))
   const before = Object.fromEntries(were.map((r) => [r.id, markedAt(r.id) ?? Math.max(r.read_no, r.trimmed ?? 0) + 1]))
   const ids = Object.keys(before)
   for (const id of ids) markRead(id)
   setMarks((was) => Object.fromEntries(Object.entries(was).filter(([id]) => !ids.includes(id))))
-  toast(t('undo.allRead', { count: ids.length }), { undo: () => setMarks((was) => ({ ...was, ...before })) })
+  toast(t('undo.allRead', { count: ids.length }), { undo: () => (setMarks((was) => ({ ...was, ...before })), undo?.()) })
 }
 
 export const markEverythingRead = () => markAllRead(Object.values(useApp.getState().chat?.rooms ?? {}))

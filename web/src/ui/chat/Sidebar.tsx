@@ -1,10 +1,11 @@
-import { Bookmark, CircleAlert, Compass, Plus, Search, UserPlus, Users } from 'lucide-react'
+import { Bookmark, CircleAlert, Compass, Inbox, Plus, Search, UserPlus, Users } from 'lucide-react'
 import { useMemo, useRef } from 'react'
 import { formatNumber, t } from '../../i18n'
 import { openDirect, openPage } from '../../store/actions'
 import { explain } from '../../protocol/error'
 import { atLeast, inPairs, presence, sortedPeople, useMayInvite } from '../../store/select'
 import { useDocument } from '../../store/documents'
+import { useCatchUpCount } from '../../store/done'
 import type { Layout } from '../../store/sidebar'
 import { useLater, wanting } from '../../store/later'
 import { useMarks } from '../../store/marks'
@@ -43,6 +44,7 @@ export function Sidebar() {
             <Search size={18} />
           </button>
         )}
+        <CatchUpButton />
         <LaterButton />
         {member && (
           <Menu
@@ -89,6 +91,17 @@ export function Sidebar() {
       )}
       <AccountMenu />
     </nav>
+  )
+}
+
+/** Leads to what one has to catch up on, and says how much of it is new. */
+function CatchUpButton() {
+  const count = useCatchUpCount()
+  return (
+    <button className="icon-button later-button" aria-label={count > 0 ? t('catchUp.buttonNew', { count }) : t('catchUp.title')} onClick={() => openPage('catch-up')}>
+      <Inbox size={17} />
+      {count > 0 && <span className="badge">{formatNumber(Math.min(count, 99))}</span>}
+    </button>
   )
 }
 

@@ -4,7 +4,7 @@ import { commands } from '../commands/table'
 import { Dialog } from '../kit/Dialog'
 import { mac } from '../kit/hooks'
 
-type Combo = (Key | '↑' | '↓' | 'K' | 'F' | 'Z' | 'B' | 'I' | 'E' | 'U' | 'X' | '7' | '8' | '9' | '/' | '?' | 'F6' | 'Alt')[]
+type Combo = (Key | '↑' | '↓' | 'K' | 'J' | 'O' | 'M' | 'F' | 'Z' | 'B' | 'I' | 'E' | 'U' | 'X' | '7' | '8' | '9' | '/' | '?' | 'F6' | 'Alt')[]
 
 /** What can be done with which keys: each of the combinations does it. */
 const groups: [Key, [Combo[], Key][]][] = [
@@ -46,6 +46,15 @@ const groups: [Key, [Combo[], Key][]][] = [
       [[['↑'], ['↓']], 'keys.move'],
       [[['keys.home']], 'keys.first'],
       [[['keys.end']], 'keys.newest'],
+    ],
+  ],
+  [
+    'catchUp.title',
+    [
+      [[['J'], ['K']], 'keys.move'],
+      [[['keys.enter'], ['O']], 'catchUp.open'],
+      [[['E']], 'catchUp.done'],
+      [[['M']], 'catchUp.mute'],
     ],
   ],
 ]

@@ -8,6 +8,7 @@ type Part = ComponentType<{ page: Page }>
 /** Each in a file of its own, loaded when one of its pages is first opened. */
 const parts: Record<string, () => Promise<Part>> = {
   admin: () => import('../admin/Admin').then((m) => m.Admin),
+  'catch-up': () => import('../catchup/CatchUp').then((m) => m.CatchUp),
   people: () => import('../people/Directory').then((m) => m.Directory),
   settings: () => import('../settings/Settings').then((m) => m.Settings),
 }
