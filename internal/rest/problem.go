@@ -27,7 +27,10 @@ func (h *handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		h.Log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", r.URL.Path,
 			"error", err)
 	}
-	status := httperror.SetHeader(w, e)
+	writeProblem(w, httperror.SetHeader(w, e), e)
+}
+
+func writeProblem(w http.ResponseWriter, status int, e *chat.Error) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(status)
 	write(w, Problem{Type: "about:blank", Title: http.StatusText(status),

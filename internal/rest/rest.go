@@ -76,7 +76,13 @@ func New(cfg Config) http.Handler {
 	if cfg.Hooks != nil {
 		mux.Handle("/hooks/", cfg.Hooks)
 	}
-	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc(noRoute, func(w http.ResponseWriter, r *http.Request) {
+		if allow := methods(mux, r); len(allow) > 0 {
+			w.Header().Set("Allow", strings.Join(allow, ", "))
+			writeProblem(w, http.StatusMethodNotAllowed, &chat.Error{Code: chat.CodeNotFound,
+				Message: "this route is for " + strings.Join(allow, ", ") + " only"})
+			return
+		}
 		h.refuse(w, r, &chat.Error{Code: chat.CodeNotFound,
 			Message: "there is no such route: see " + prefix + "/docs"})
 	})
@@ -86,6 +92,22 @@ func New(cfg Config) http.Handler {
 	mux.HandleFunc("GET /metrics", h.metrics)
 	mux.Handle("/", static(cfg.Web))
 	return mux
+}
+
+// noRoute is the pattern of what is below /api/ and no route.
+const noRoute = "/api/"
+
+// methods returns those that there is a route for at a request's path.
+func methods(mux *http.ServeMux, r *http.Request) []string {
+	var all []string
+	for _, method := range []string{"DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"} {
+		other := *r
+		other.Method = method
+		if _, pattern := mux.Handler(&other); pattern != noRoute {
+			all = append(all, method)
+		}
+	}
+	return all
 }
 
 func newHandler(cfg Config) *handler {

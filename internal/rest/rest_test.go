@@ -164,13 +164,19 @@ func TestBadInput(t *testing.T) {
 		{"a room with control characters", "GET", "/rooms/a%00b/messages", ``, 400, "invalid", "room"},
 		{"a forged position", "GET", "/rooms/general/events?epoch=x&seq=99", ``, 410, "resync", "<nil>"},
 		{"no such route", "GET", "/nothing", ``, 404, "not_found", "<nil>"},
-		{"no such method", "PUT", "/rooms", `{}`, 404, "not_found", "<nil>"},
+		{"no such method", "PUT", "/rooms", `{}`, 405, "not_found", "<nil>"},
+		{"no such method below a room", "OPTIONS", "/rooms/general/messages", ``, 405, "not_found", "<nil>"},
+		{"a semicolon in a query", "GET", "/rooms/general/messages?limit=1;before=2", ``, 400, "invalid", "<nil>"},
+		{"a query that is cut", "GET", "/rooms/general/messages?before=%e", ``, 400, "invalid", "<nil>"},
 	} {
 		a := h.do(c.method, c.path, c.body, h.as("Joe"))
 		if a.StatusCode != c.status || a.field("code") != c.code || a.field("field") != c.field ||
 			a.Header.Get("Content-Type") != "application/problem+json" || len(a.field("detail")) < 8 {
 			t.Errorf("%s: %s %s", c.name, a.Status, a.body)
 		}
+	}
+	if got := h.do("PUT", "/rooms", "", nil).Header.Get("Allow"); got != "GET, HEAD, POST" {
+		t.Errorf("Allow: %s", got)
 	}
 	for header, value := range map[string]string{"Content-Encoding": "gzip",
 		"Content-Type": "text/plain", "Parley-Device": "a b"} {

@@ -11,6 +11,7 @@ import (
 	"maps"
 	"mime"
 	"net/http"
+	"net/url"
 	"reflect"
 	"slices"
 	"strconv"
@@ -149,7 +150,12 @@ func (b binding) fill(w http.ResponseWriter, r *http.Request, in any) error {
 				Message: "this route takes no query: put the fields in the body"}
 		}
 	} else {
-		for name, values := range r.URL.Query() {
+		query, err := url.ParseQuery(r.URL.RawQuery)
+		if err != nil {
+			return &chat.Error{Code: chat.CodeInvalid,
+				Message: "the query cannot be read: it is name=value, with & between, and % encoded"}
+		}
+		for name, values := range query {
 			i, ok := b.others[name]
 			if !ok {
 				return &chat.Error{Code: chat.CodeInvalid, Field: name,
@@ -203,7 +209,7 @@ func set(field reflect.Value, name, text string) error {
 		field = field.Elem()
 	}
 	wrong := func(what string) error {
-		return &chat.Error{Code: chat.CodeInvalid, Field: name, Message: fmt.Sprintf("%q is %s", name, what)}
+		return &chat.Error{Code: chat.CodeInvalid, Field: name, Message: fmt.Sprintf("%q must be %s", name, what)}
 	}
 	switch field.Kind() {
 	case reflect.String:
@@ -219,7 +225,7 @@ func set(field reflect.Value, name, text string) error {
 		}
 		field.SetInt(n)
 	default:
-		return wrong("not to be given here")
+		return wrong("left out here")
 	}
 	return nil
 }
