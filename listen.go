@@ -264,7 +264,7 @@ func size(m *chat.Message) int {
 }
 
 func (listening) Event(e *chat.Event) hub.Frame                    { return happened{e} }
-func (listening) Signals([]chat.Signal) hub.Frame                  { return silence{} }
+func (listening) Signal(chat.Signal) hub.Frame                     { return silence{} }
 func (listening) Resumed(s chat.Stream, p chat.Position) hub.Frame { return resumed{s, p} }
 func (listening) Resync(s chat.Stream, p chat.Position) hub.Frame  { return resync{s, p} }
 func (listening) Goodbye(string, time.Duration) hub.Frame          { return silence{} }

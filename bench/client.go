@@ -45,8 +45,16 @@ func request(id int, method string, params any) []byte {
 }
 
 // sync asks for events, and returns when the state has come.
-func (c *client) sync() error {
-	if err := c.Write(request(1, "sync", map[string]any{})); err != nil {
+func (c *client) sync() error { return c.ask("sync", map[string]any{}) }
+
+// watch asks to be told when people come and go.
+func (c *client) watch(users []chat.UserID) error {
+	return c.ask("presence.watch", map[string]any{"users": users})
+}
+
+// ask returns when the answer has come, before the client reads.
+func (c *client) ask(method string, params any) error {
+	if err := c.Write(request(1, method, params)); err != nil {
 		return err
 	}
 	var payload []byte
@@ -57,7 +65,7 @@ func (c *client) sync() error {
 		}
 		if bytes.Contains(payload[:min(len(payload), 64)], []byte(`"id":1`)) {
 			if bytes.Contains(payload[:min(len(payload), 64)], []byte(`"error"`)) {
-				return fmt.Errorf("sync: %s", payload)
+				return fmt.Errorf("%s: %s", method, payload)
 			}
 			return nil
 		}

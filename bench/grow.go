@@ -33,12 +33,13 @@ func (p *point) set(name string, value float64) {
 
 // sizes is what grows, and how far.
 type sizes struct {
-	members, rates, rooms, conns, stored, nodes []int
-	lasts, idle                                 time.Duration // of each load
-	mixed                                       mix
+	people, members, rates, rooms, conns, stored, nodes []int
+	lasts, idle                                         time.Duration // of each load
+	mixed                                               mix
 }
 
 var fullSizes = sizes{
+	people:  []int{1_000, 10_000, 50_000},
 	members: []int{10, 100, 1_000, 10_000}, rates: []int{400, 1_600},
 	rooms: []int{1, 10, 100, 1_000}, conns: []int{1_000, 2_000, 8_000},
 	stored: []int{1_000, 10_000, 100_000, 1_000_000}, nodes: []int{1, 2, 3}, lasts: 3 * time.Second,
@@ -47,6 +48,7 @@ var fullSizes = sizes{
 }
 
 var quickSizes = sizes{
+	people:  []int{100, 1_000},
 	members: []int{10, 50, 100}, rates: []int{300, 600}, rooms: []int{1, 10},
 	conns: []int{50, 100, 200}, stored: []int{1_000, 5_000}, nodes: []int{1, 2, 3},
 	lasts: time.Second, idle: time.Second,
@@ -74,7 +76,7 @@ func (b *bench) grow(only string, stores []string, quick bool) error {
 		for _, part := range []struct {
 			name string
 			run  func() error
-		}{{"members", g.growMembers}, {"rooms", g.growRooms}, {"conns", g.growConns},
+		}{{"arrivals", g.growArrivals}, {"members", g.growMembers}, {"rooms", g.growRooms}, {"conns", g.growConns},
 			{"stored", g.growStored}, {"nodes", g.growNodes}, {"model", g.predict}} {
 			if only != "" && !slices.Contains(strings.Split(only, ","), part.name) {
 				continue

@@ -93,17 +93,9 @@ func (g *growth) growMembers() error {
 	}
 	var clients []*client
 	defer func() { hangUp(clients) }()
-	came, err := f.measure(g.ctx, nil, func() (_ int, err error) {
-		clients, err = g.join(f.servers, c.tokens, 1)
-		return all, err
-	})
-	if err != nil {
+	if clients, err = g.join(f.servers, c.tokens, 1); err != nil {
 		return errors.Join(err, g.end(f))
 	}
-	p := g.point("arrivals", "people who come all at once", all)
-	p.set("joined/s", float64(all)/came.took.Seconds())
-	p.set("server CPU per join, µs", us(came.cpu)/float64(all))
-	g.keep(p)
 	quiet(clients)
 	idle, err := f.idle(g.ctx, g.idle)
 	if err != nil {

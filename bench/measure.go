@@ -58,6 +58,12 @@ func (b *bench) start() error {
 // join opens so many connections for each token, syncs, and reads. The servers
 // get them in turns.
 func (b *bench) join(servers []*server, tokens []string, each int) ([]*client, error) {
+	return b.joinAs(servers, tokens, each, func(c *client, _ int) error { return c.sync() })
+}
+
+// joinAs is join with what a client does before it reads.
+func (b *bench) joinAs(servers []*server, tokens []string, each int,
+	arrive func(c *client, i int) error) ([]*client, error) {
 	clients := make([]*client, len(tokens)*each)
 	errs := make(chan error, 8)
 	for part := range cap(errs) {
@@ -65,7 +71,7 @@ func (b *bench) join(servers []*server, tokens []string, each int) ([]*client, e
 			for i := part; i < len(clients); i += cap(errs) {
 				c, err := dial(b.ctx, servers[i%len(servers)], tokens[i/each], i)
 				if err == nil {
-					err = c.sync()
+					err = arrive(c, i)
 				}
 				if err != nil {
 					errs <- fmt.Errorf("connection %d: %w", i, err)

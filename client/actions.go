@@ -126,9 +126,10 @@ func (a Actions) UserUpdate(ctx context.Context, in UpdateUserInput) (User, erro
 	return call[User](ctx, a, action{"user.update", "PATCH", "/users/{user}"}, in)
 }
 
-// PresenceList calls presence.list: who is online.
-func (a Actions) PresenceList(ctx context.Context) (OnlineOutput, error) {
-	return call[OnlineOutput](ctx, a, action{"presence.list", "GET", "/presence"}, none{})
+// PresenceList calls presence.list: who is online. Sorted by id. Guests are
+// told nothing.
+func (a Actions) PresenceList(ctx context.Context, in OnlinePageInput) (OnlineOutput, error) {
+	return call[OnlineOutput](ctx, a, action{"presence.list", "GET", "/presence"}, in)
 }
 
 // InviteCreate calls invite.create: invite someone. The code is shown once. It

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -82,6 +83,21 @@ func (c *Conn) Sync(ctx context.Context, device string, from map[Stream]Position
 			return c.receive(Update{State: &state}, len(result))
 		})
 	return state, err
+}
+
+// Watch replaces whom the connection is told of when they come and go: at most
+// 500 people. Who of them is online is given to receive, before the first
+// Signal of it, and returned.
+func (c *Conn) Watch(ctx context.Context, users []UserID) (Watched, error) {
+	var watched Watched
+	err := c.call(ctx, "presence.watch", map[string]any{"users": slices.Concat([]UserID{}, users)},
+		func(result json.RawMessage) error {
+			if err := json.Unmarshal(result, &watched); err != nil {
+				return err
+			}
+			return c.receive(Update{Watched: &watched}, len(result))
+		})
+	return watched, err
 }
 
 // Ping returns when everything that the server had sent before has been given

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
@@ -58,6 +59,9 @@ type Follower struct {
 	handled positions     // with what the program has handled
 
 	outbox outbox
+
+	watchMu sync.Mutex // held while the server is told
+	watched []UserID   // nil if the program watches no one
 }
 
 type waitingUpdate struct {
@@ -210,6 +214,9 @@ func (f *Follower) visit(ctx context.Context) (synced bool, err error) {
 	f.mu.Unlock()
 	asking, cancel := context.WithTimeout(ctx, time.Minute)
 	_, err = conn.Sync(asking, f.client.cfg.Device, from)
+	if err == nil {
+		err = f.watch(asking, conn)
+	}
 	cancel()
 	if err != nil {
 		return false, errors.Join(err, conn.Err())
@@ -242,10 +249,45 @@ func (f *Follower) syncAgain() {
 	}
 	conn, from := f.newest, f.beginSync()
 	go func() { // ends with the connection
-		if _, err := conn.Sync(context.Background(), f.client.cfg.Device, from); err != nil {
+		ctx := context.Background()
+		_, err := conn.Sync(ctx, f.client.cfg.Device, from)
+		if err == nil {
+			err = f.watch(ctx, conn)
+		}
+		if err != nil {
 			conn.Abort()
 		}
 	}()
+}
+
+// Watch replaces whom the program is told of when they come and go: at most 500
+// people. Watched says who of them is online, now and whenever the follower has
+// come back.
+func (f *Follower) Watch(ctx context.Context, users []UserID) error {
+	f.watchMu.Lock()
+	f.watched = slices.Concat([]UserID{}, users)
+	f.watchMu.Unlock()
+	for {
+		conn, err := f.live(ctx)
+		if err != nil {
+			return err
+		}
+		err = f.watch(ctx, conn)
+		if ctx.Err() != nil || !errors.Is(err, ErrClosed) && !errors.Is(err, ErrUnconfirmed) {
+			return err
+		}
+	}
+}
+
+// watch tells the server whom the program watches.
+func (f *Follower) watch(ctx context.Context, conn *Conn) error {
+	f.watchMu.Lock()
+	defer f.watchMu.Unlock()
+	if f.watched == nil {
+		return nil
+	}
+	_, err := conn.Watch(ctx, f.watched)
+	return err
 }
 
 // receive takes what comes. The reading goroutine of a connection calls it.

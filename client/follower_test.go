@@ -30,11 +30,17 @@ func TestFollowersSeeWhatOthersDo(t *testing.T) {
 			t.Errorf("the first state: %+v", state)
 		}
 
-		joe := follow(t, s.LogIn("Joe"), client.FollowConfig{})
-		me, err := joe.AccountGet(t.Context())
+		joes := s.LogIn("Joe")
+		me, err := joes.AccountGet(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
+		if err := pablo.Watch(t.Context(), []client.UserID{me.User.ID}); err != nil {
+			t.Fatal(err)
+		}
+		expect(t, pablo, "Joe's absence",
+			func(u client.Update) bool { return u.Watched != nil && len(u.Watched.Online) == 0 })
+		joe := follow(t, joes, client.FollowConfig{})
 		expect(t, pablo, "Joe's presence", func(u client.Update) bool {
 			return u.Signal != nil && u.Signal.Kind == client.Presence &&
 				u.Signal.User == me.User.ID && u.Signal.Online

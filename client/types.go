@@ -173,6 +173,9 @@ type NotifyLevel = chat.NotifyLevel
 // OnlineOutput is who is online.
 type OnlineOutput = chat.OnlineOutput
 
+// OnlinePageInput asks for a page of those who are online.
+type OnlinePageInput = chat.OnlinePageInput
+
 // OpenDirectInput asks for a direct room.
 type OpenDirectInput = chat.OpenDirectInput
 

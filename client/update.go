@@ -14,6 +14,9 @@ type Update struct {
 	Event *Event
 	// Signal may be lost, and is not repeated.
 	Signal *Signal
+	// Watched answers Watch, also when a Follower has come back: Signals of
+	// Presence since then are news.
+	Watched *Watched
 	// Resumed says that all missed events of a stream have been delivered.
 	Resumed *StreamPosition
 	// Resync says that the missed events of a stream cannot be had: drop what
@@ -39,10 +42,14 @@ type State struct {
 	// Gone are streams whose position was given and that the caller may not
 	// read any more.
 	Gone   []Stream `json:"gone"`
-	Online []UserID `json:"online"` // empty for guests
 	Limits Limits   `json:"limits"`
 	// HeartbeatS is after how many seconds of silence the server pings.
 	HeartbeatS int `json:"heartbeat_s"`
+}
+
+// Watched says who of those whom a connection watches is online.
+type Watched struct {
+	Online []UserID `json:"online"` // empty for guests
 }
 
 // StreamPosition is a place in a stream.

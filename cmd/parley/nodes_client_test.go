@@ -34,7 +34,6 @@ type participant struct {
 	events    []chat.Event                   // that are not messages
 	signals   []chat.Signal
 	resyncs   map[chat.Stream]int
-	online    []chat.UserID // as of the last sync
 	faults    []string
 	sent      []chat.Message // to General and acknowledged, in the order in which they were sent
 	slowest   time.Duration  // answer to a send
@@ -69,6 +68,13 @@ func (f *fleet) arrive(token string, node int) *participant {
 func (c *participant) leave() {
 	c.cancel()
 	c.done.Wait()
+}
+
+// watch asks to be told when people come and go, over the connection that there
+// is.
+func (c *participant) watch(users ...chat.UserID) {
+	c.t.Helper()
+	c.must("presence.watch", map[string]any{"users": users}, nil)
 }
 
 func (c *participant) here() bool {
@@ -152,7 +158,7 @@ func (c *participant) receive(u client.Update) {
 
 // begin takes the answer to a sync.
 func (c *participant) begin(s *client.State) {
-	c.me, c.online = s.User.ID, s.Online
+	c.me = s.User.ID
 	if _, ok := c.positions[chat.UserStream(c.me)]; !ok {
 		c.positions[chat.UserStream(c.me)] = s.UserPosition
 	}

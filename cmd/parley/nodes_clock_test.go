@@ -108,6 +108,8 @@ func TestWrongClocks(t *testing.T) {
 	// Nobody is taken for gone, nor stays for ever: a lease is over, by the
 	// right clock.
 	want := []chat.UserID{senders[0].me, senders[1].me, senders[2].me}
+	senders[0].watch(want...)
+	senders[1].watch(want...)
 	slices.Sort(want)
 	for time.Since(begin) < 11*time.Second {
 		for i, p := range f.nodes {

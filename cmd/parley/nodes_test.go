@@ -83,6 +83,15 @@ func TestNodes(t *testing.T) {
 	}
 
 	alex := f.arrive(tokens[3], 1)
+	for _, c := range all {
+		c.watch(alex.me)
+	}
+	alex.leave()
+	for _, c := range all {
+		soon(t, "others to see who goes",
+			c.signalled(chat.Signal{Stream: chat.ServerStream, Kind: chat.Presence, User: alex.me}))
+	}
+	alex = f.arrive(tokens[3], 1)
 	soon(t, "those who were there to be online", func() bool {
 		var now struct {
 			Online []chat.UserID `json:"online"`
@@ -94,11 +103,6 @@ func TestNodes(t *testing.T) {
 		soon(t, "others to see who comes",
 			c.signalled(chat.Signal{Stream: chat.ServerStream, Kind: chat.Presence, User: alex.me,
 				Online: true}))
-	}
-	alex.leave()
-	for _, c := range all {
-		soon(t, "others to see who goes",
-			c.signalled(chat.Signal{Stream: chat.ServerStream, Kind: chat.Presence, User: alex.me}))
 	}
 
 	var room chat.RoomView
@@ -144,6 +148,7 @@ func TestNodeIsKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	watcher := f.arrive(tokens[0], 1)
+	watcher.watch(alex.User.ID)
 	soon(t, "Alex to be online", func() bool {
 		var now struct {
 			Online []chat.UserID `json:"online"`

@@ -48,7 +48,7 @@ func TestBotAnswersAcrossARestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	for online := false; !online; {
-		out, err := bot.PresenceList(ctx)
+		out, err := bot.PresenceList(ctx, client.OnlinePageInput{})
 		if err != nil {
 			t.Fatal(err)
 		}

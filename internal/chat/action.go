@@ -116,8 +116,8 @@ func Actions() []Action {
 		action("user.update", "PATCH", "/users/{user}", 200, LoggedIn,
 			"Change a person's role, or disable them",
 			"For admins and owners. Disabling ends all their sessions at once; with seconds, they may log in again after that.", (*Service).UpdateUser),
-		action("presence.list", "GET", "/presence", 200, LoggedIn, "Who is online", "",
-			(*Service).ListOnline),
+		action("presence.list", "GET", "/presence", 200, LoggedIn, "Who is online",
+			"Sorted by id. Guests are told nothing.", (*Service).ListOnline),
 
 		action("invite.create", "POST", "/invites", 201, LoggedIn, "Invite someone",
 			"The code is shown once. It lets one person sign up, or with uses several. For admins and owners, and for members if server.info says member_invites.", (*Service).CreateInvite),

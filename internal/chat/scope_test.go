@@ -134,7 +134,7 @@ var scopeRows = map[string]struct {
 	"user.update": {chat.ScopeManage, admins, func(w *world) any {
 		return chat.UpdateUserInput{User: w.target.User.ID, Role: ptr(chat.RoleGuest)}
 	}},
-	"presence.list": {chat.ScopeRead, all, func(w *world) any { return chat.None{} }},
+	"presence.list": {chat.ScopeRead, all, func(w *world) any { return chat.OnlinePageInput{} }},
 	"server.update": {chat.ScopeManage, "owner", func(w *world) any {
 		return chat.UpdateServerInput{Name: ptr("Northwind")}
 	}},

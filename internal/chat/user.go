@@ -168,32 +168,6 @@ func (s *Service) GetUser(ctx context.Context, who Caller, in UserInput) (User, 
 	return User{}, ErrNotFound
 }
 
-// OnlineUsers knows who is online, on all nodes.
-type OnlineUsers interface {
-	// Online returns the ids of the people with at least one open connection,
-	// in no order.
-	Online(ctx context.Context) ([]UserID, error)
-}
-
-// OnlineOutput is who is online.
-type OnlineOutput struct {
-	Online []UserID `json:"online" doc:"People with at least one open connection, sorted"`
-}
-
-// ListOnline returns who is online; guests are told nothing.
-func (s *Service) ListOnline(ctx context.Context, who Caller, _ None) (OnlineOutput, error) {
-	if !mayBrowse(who.User) {
-		return OnlineOutput{Online: []UserID{}}, nil
-	}
-	ids, err := s.Presence.Online(ctx)
-	if err != nil {
-		return OnlineOutput{}, err
-	}
-	ids = append([]UserID{}, ids...)
-	slices.Sort(ids)
-	return OnlineOutput{Online: ids}, nil
-}
-
 // MayOperate returns nil if the caller may see how the server is doing.
 func (s *Service) MayOperate(who Caller) error {
 	if !who.User.Role.atLeast(RoleAdmin) {

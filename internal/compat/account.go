@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/parley-chat/parley/internal/chat"
@@ -97,8 +98,10 @@ func (s *Server) logOut(ctx context.Context, in *request) (int, any, error) {
 // users tells of the people whose numbers are asked for, of those that the
 // caller may know of.
 func (s *Server) users(ctx context.Context, in *request) (int, any, error) {
-	online, err := act[chat.OnlineOutput](ctx, s, in.who, "presence.list", nil)
-	if err != nil {
+	if in.who.Anonymous() {
+		return 0, nil, chat.ErrUnauthenticated
+	}
+	if err := s.cfg.Service.Admit(ctx, in.who); err != nil {
 		return 0, nil, err
 	}
 	query := in.URL.Query()
@@ -117,11 +120,8 @@ func (s *Server) users(ctx context.Context, in *request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	here := map[chat.UserID]bool{}
-	for _, id := range online.Online {
-		here[id] = true
-	}
-	out := map[string]presence{}
+	found := map[string]chat.User{}
+	watched := chat.WatchInput{}
 	for _, text := range ids {
 		n, ok := parseNumber(text)
 		if !ok {
@@ -134,7 +134,20 @@ func (s *Server) users(ctx context.Context, in *request) (int, any, error) {
 		if err != nil {
 			return 0, nil, err
 		}
-		out[text] = presence{person{text, name}, here[id]}
+		found[text] = chat.User{ID: id, Name: name}
+		watched.Users = append(watched.Users, id)
+	}
+	users, err := s.cfg.Service.Watched(in.who, watched)
+	if err != nil {
+		return 0, nil, err
+	}
+	online, err := s.cfg.Service.Presence.Online(ctx, users)
+	if err != nil {
+		return 0, nil, err
+	}
+	out := map[string]presence{}
+	for text, user := range found {
+		out[text] = presence{person{text, user.Name}, slices.Contains(online, user.ID)}
 	}
 	return http.StatusOK, out, nil
 }
@@ -180,20 +193,25 @@ func (s *Server) known(ctx context.Context,
 }
 
 func (s *Server) online(ctx context.Context, in *request) (int, any, error) {
-	list, err := act[chat.OnlineOutput](ctx, s, in.who, "presence.list", nil)
-	if err != nil {
-		return 0, nil, err
-	}
 	out := map[string]presence{}
-	for _, id := range list.Online {
-		name, err := s.people.name(ctx, id)
-		if errors.Is(err, chat.ErrNotFound) {
-			continue
-		}
+	for page := (chat.OnlinePageInput{}); ; {
+		list, err := act[chat.OnlineOutput](ctx, s, in.who, "presence.list",
+			func(in any) { *in.(*chat.OnlinePageInput) = page })
 		if err != nil {
 			return 0, nil, err
 		}
-		out[userID(id)] = presence{person{userID(id), name}, true}
+		for _, id := range list.Online {
+			name, err := s.people.name(ctx, id)
+			if errors.Is(err, chat.ErrNotFound) {
+				continue
+			}
+			if err != nil {
+				return 0, nil, err
+			}
+			out[userID(id)] = presence{person{userID(id), name}, true}
+		}
+		if page.After = list.Next; page.After == "" {
+			return http.StatusOK, out, nil
+		}
 	}
-	return http.StatusOK, out, nil
 }

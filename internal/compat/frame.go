@@ -34,29 +34,24 @@ func (e encoder) Event(event *chat.Event) hub.Frame {
 	return silence{}
 }
 
-func (e encoder) Signals(list []chat.Signal) hub.Frame {
-	f := &frame{d: e.d}
-	for _, s := range list {
-		if s.Kind == chat.Presence {
-			f.signals = append(f.signals, s)
-		}
-	}
-	if f.size = 128 * len(f.signals); f.size == 0 {
+func (e encoder) Signal(s chat.Signal) hub.Frame {
+	if s.Kind != chat.Presence {
 		return silence{}
 	}
-	return f
+	return &frame{d: e.d, size: 128, signal: s}
 }
 
 func (encoder) Resumed(chat.Stream, chat.Position) hub.Frame { return silence{} }
 func (encoder) Resync(chat.Stream, chat.Position) hub.Frame  { return silence{} }
 func (encoder) Goodbye(string, time.Duration) hub.Frame      { return silence{} }
 
-// frame is an event or signals, rendered when the first connection sends it.
+// frame is an event or, without one, a signal of presence, rendered when the
+// first connection sends it.
 type frame struct {
-	d       *Server
-	size    int
-	event   *chat.Event
-	signals []chat.Signal
+	d      *Server
+	size   int
+	event  *chat.Event
+	signal chat.Signal
 
 	once sync.Once
 	all  []telling
@@ -140,19 +135,18 @@ func (f *frame) renderMessage(ctx context.Context) error {
 	return nil
 }
 
-// renderPresence tells of those who come and go all others.
+// renderPresence tells all others of someone who comes or goes.
 func (f *frame) renderPresence(ctx context.Context) error {
-	for _, s := range f.signals {
-		name, err := f.d.people.name(ctx, s.User)
-		if err != nil {
-			return err
-		}
-		event := "user.disconnected"
-		if s.Online {
-			event = "user.connected"
-		}
-		f.tell(event, presence{person{userID(s.User), name}, s.Online}, telling{about: s.User})
+	user, online := f.signal.User, f.signal.Online
+	name, err := f.d.people.name(ctx, user)
+	if err != nil {
+		return err
 	}
+	event := "user.disconnected"
+	if online {
+		event = "user.connected"
+	}
+	f.tell(event, presence{person{userID(user), name}, online}, telling{about: user})
 	return nil
 }
 

@@ -37,6 +37,9 @@ func (s *Server) Connect(ctx context.Context, session *live.Session,
 		}
 		return silence{}
 	})
+	if err == nil {
+		err = session.WatchEveryone(ctx, silence{})
+	}
 	return &conn{d: s, socket: socket, session: session, me: session.Caller().User.ID}, err
 }
 

@@ -25,7 +25,7 @@ func (b Bytes) Size() int { return len(b) }
 // share one encoder; encoders are compared with ==.
 type Encoder interface {
 	Event(*chat.Event) Frame
-	Signals([]chat.Signal) Frame
+	Signal(chat.Signal) Frame
 	Resumed(chat.Stream, chat.Position) Frame
 	Resync(chat.Stream, chat.Position) Frame
 	Goodbye(reason string, retry time.Duration) Frame

@@ -2,7 +2,6 @@ package hub
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"testing"
 	"time"
@@ -14,7 +13,7 @@ import (
 type plain struct{}
 
 func (plain) Event(*chat.Event) Frame                      { return Bytes("event") }
-func (plain) Signals(l []chat.Signal) Frame                { return Bytes(fmt.Sprint("signals ", len(l))) }
+func (plain) Signal(chat.Signal) Frame                     { return Bytes("signal") }
 func (plain) Resumed(chat.Stream, chat.Position) Frame     { return Bytes("resumed") }
 func (plain) Resync(chat.Stream, chat.Position) Frame      { return Bytes("resync") }
 func (plain) Goodbye(reason string, _ time.Duration) Frame { return Bytes("goodbye") }
@@ -100,22 +99,6 @@ func TestAnswerAfterTheEnd(t *testing.T) {
 	}
 	if _, why := c.Next(nil, 100); why != Revoked {
 		t.Errorf("then %v", why)
-	}
-}
-
-// TestGather: of each person only the newest is told, and gathering many costs
-// no more for each.
-func TestGather(t *testing.T) {
-	tp := &topic{}
-	const people = 50_000 // at n² this would take half a minute
-	for range 2 {
-		for i := range people {
-			tp.gatherPresence(chat.Signal{User: chat.UserID(fmt.Sprint(i)), Online: i%2 == 0})
-		}
-	}
-	tp.gatherPresence(chat.Signal{User: "1", Online: true})
-	if len(tp.gathered) != people || !tp.gathered[1].Online {
-		t.Errorf("%d are told, %+v", len(tp.gathered), tp.gathered[1])
 	}
 }
 

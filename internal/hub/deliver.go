@@ -2,7 +2,6 @@ package hub
 
 import (
 	"slices"
-	"time"
 
 	"github.com/parley-chat/parley/internal/chat"
 )
@@ -34,49 +33,21 @@ func (h *Hub) Gap(s chat.Stream) {
 	}
 }
 
-// Signal implements [chat.Handler]. Presence goes to many connections, so it is
-// collected for a moment.
+// Signal implements [chat.Handler].
 func (h *Hub) Signal(s chat.Signal) {
+	if s.Kind == chat.Presence {
+		h.gatherPresence(s)
+		return
+	}
 	t := h.topic(s.Stream)
 	if t == nil {
 		return
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	switch s.Kind {
-	case chat.Presence:
-		if t.gatherPresence(s) {
-			wait := max(gatherFor, time.Duration(len(t.conns))*gatherEach)
-			h.spawn(func() { h.flushPresence(t, wait) })
-		}
-	case chat.Typing:
-		if t.shouldSignalTyping(s.User, h.cfg.Now()) {
-			t.signal(s)
-		}
-	default:
+	if s.Kind != chat.Typing || t.shouldSignalTyping(s.User, h.cfg.Now()) {
 		t.signal(s)
 	}
-}
-
-// Presence is collected for gatherFor, or longer if there are many connections:
-// sending costs some 10 µs per connection. When thousands reconnect at once
-// after a restart, it takes a fifth of a processor at most.
-const (
-	gatherFor  = 100 * time.Millisecond
-	gatherEach = 50 * time.Microsecond
-)
-
-func (h *Hub) flushPresence(t *topic, wait time.Duration) {
-	select {
-	case <-time.After(wait):
-	case <-h.ctx.Done():
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for part := range slices.Chunk(t.gathered, 100) {
-		t.signal(part...)
-	}
-	t.gathered, t.gatheredAt = nil, nil
 }
 
 // deliver advances a topic by the next event and applies the event's effect on

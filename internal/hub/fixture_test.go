@@ -48,14 +48,8 @@ func line(s said) hub.Bytes {
 	return append(b, '\n')
 }
 
-func (jsonEncoder) Event(e *chat.Event) hub.Frame { return line(said{Event: e}) }
-func (jsonEncoder) Signals(list []chat.Signal) hub.Frame {
-	var all hub.Bytes
-	for _, s := range list {
-		all = append(all, line(said{Signal: &s})...)
-	}
-	return all
-}
+func (jsonEncoder) Event(e *chat.Event) hub.Frame  { return line(said{Event: e}) }
+func (jsonEncoder) Signal(s chat.Signal) hub.Frame { return line(said{Signal: &s}) }
 func (jsonEncoder) Resumed(s chat.Stream, p chat.Position) hub.Frame {
 	return line(said{Resumed: &at{s, p}})
 }

@@ -82,6 +82,11 @@ type Hub struct {
 
 	presenceMu sync.Mutex // held while Presence is called; locked before usersMu
 
+	watchMu   sync.Mutex // locked before a connection's
+	watches   map[*Conn]*watch
+	audiences map[chat.UserID]*audience // of all people who are watched
+	gathered  map[chat.UserID]bool      // who came or went, to be told soon; nil if no one
+
 	delivered, repairs, resyncs, resumes atomic.Int64
 }
 
@@ -117,7 +122,8 @@ func New(cfg Config) *Hub {
 		cfg.Logger = slog.Default()
 	}
 	h := &Hub{cfg: cfg, gate: make(chan struct{}, cfg.Resumes), topics: map[chat.Stream]*topic{},
-		users: map[chat.UserID]*userConns{}}
+		users: map[chat.UserID]*userConns{}, watches: map[*Conn]*watch{},
+		audiences: map[chat.UserID]*audience{}}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	h.spawn(h.maintain)
 	return h
@@ -210,6 +216,9 @@ func (h *Hub) unregister(c *Conn) {
 	}
 	c.watched = nil
 	c.setOwner(nil)
+	h.watchMu.Lock()
+	h.unwatch(c)
+	h.watchMu.Unlock()
 	h.usersMu.Lock()
 	p := h.users[c.user]
 	i := -1

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -109,12 +110,32 @@ func (p *LocalPresence) Close() {
 }
 
 // Online implements [chat.OnlineUsers].
-func (p *LocalPresence) Online(context.Context) ([]chat.UserID, error) {
+func (p *LocalPresence) Online(_ context.Context, users []chat.UserID) ([]chat.UserID, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	ids := make([]chat.UserID, 0, len(p.here))
-	for id := range p.here {
-		ids = append(ids, id)
+	online := []chat.UserID{}
+	for _, id := range users {
+		if p.here[id] {
+			online = append(online, id)
+		}
 	}
-	return ids, nil
+	return online, nil
+}
+
+// OnlinePage implements [chat.OnlineUsers].
+func (p *LocalPresence) OnlinePage(_ context.Context, after chat.UserID,
+	limit int) (chat.OnlineOutput, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	first := make([]chat.UserID, 0, limit+1)
+	for id := range p.here {
+		if at, _ := slices.BinarySearch(first, id); id > after && at <= limit {
+			first = slices.Insert(first[:min(len(first), limit)], at, id)
+		}
+	}
+	page := chat.OnlineOutput{Online: first}
+	if len(first) > limit {
+		page.Online, page.Next = first[:limit], first[limit-1]
+	}
+	return page, nil
 }

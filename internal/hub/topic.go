@@ -19,30 +19,44 @@ type topic struct {
 	ready  chan struct{} // closed when the topic is open, or failed to
 	err    error         // why it failed; read after ready
 
-	mu         sync.Mutex // locked before a connection's, after the hub's
-	open       bool       // subscribed, and cursor set
-	users      int        // who attaches or is attached, so that the topic is not closed
-	idle       time.Time  // since when users is 0
-	cursor     chat.Position
-	ring       []record
-	ringBytes  int
-	conns      []*Conn
-	repairing  bool
-	again      bool                      // something came while repairing, or before the topic was open
-	gathered   []chat.Signal             // presence to be told soon, the newest of each person
-	gatheredAt map[chat.UserID]int       // in gathered
-	typing     map[chat.UserID]time.Time // when each was last told to type
+	mu        sync.Mutex // locked before a connection's, after the hub's
+	open      bool       // subscribed, and cursor set
+	users     int        // who attaches or is attached, so that the topic is not closed
+	idle      time.Time  // since when users is 0
+	cursor    chat.Position
+	ring      []record
+	ringBytes int
+	conns     []*Conn
+	repairing bool
+	again     bool                      // something came while repairing, or before the topic was open
+	typing    map[chat.UserID]time.Time // when each was last told to type
 }
 
-// record is an event with its frames, one per encoder that was needed so far.
+// record is an event with its frames.
 type record struct {
 	event  *chat.Event
-	frames []encoded
+	frames frames
 }
+
+// frames are those of one event or signal, one per encoder that was needed so
+// far.
+type frames []encoded
 
 type encoded struct {
 	encoder Encoder
 	frame   Frame
+}
+
+// get returns the frame for an encoder, and makes it once.
+func (f *frames) get(e Encoder, encode func() Frame) Frame {
+	for _, known := range *f {
+		if known.encoder == e {
+			return known.frame
+		}
+	}
+	frame := encode()
+	*f = append(*f, encoded{e, frame})
+	return frame
 }
 
 // The ring is bounded in events and bytes. Older events are read from the
@@ -52,16 +66,9 @@ const (
 	ringSize   = 256 << 10
 )
 
-// frame returns the event's frame for an encoder, and makes it once.
+// frame returns the event's frame for an encoder.
 func (r *record) frame(e Encoder) Frame {
-	for _, f := range r.frames {
-		if f.encoder == e {
-			return f.frame
-		}
-	}
-	f := e.Event(r.event)
-	r.frames = append(r.frames, encoded{e, f})
-	return f
+	return r.frames.get(e, func() Frame { return e.Event(r.event) })
 }
 
 // advance moves the cursor by an event that follows it, and gives it to
@@ -103,33 +110,13 @@ func (t *topic) rewrite(m *chat.Message) {
 	}
 }
 
-// signal sends signals to all attached connections, in one frame per encoder.
-// Busy connections skip it. The lock is held.
-func (t *topic) signal(signals ...chat.Signal) {
-	var frames []encoded
+// signal sends a signal to all attached connections. Busy connections skip it.
+// The lock is held.
+func (t *topic) signal(s chat.Signal) {
+	var all frames
 	for _, c := range t.conns {
-		i := slices.IndexFunc(frames, func(f encoded) bool { return f.encoder == c.encoder })
-		if i < 0 {
-			i = len(frames)
-			frames = append(frames, encoded{c.encoder, c.encoder.Signals(signals)})
-		}
-		c.push(frames[i].frame, signal)
+		c.push(all.get(c.encoder, func() Frame { return c.encoder.Signal(s) }), signal)
 	}
-}
-
-// gatherPresence notes who comes or goes, in place of what was noted of them
-// before. It reports whether this is the first. The lock is held.
-func (t *topic) gatherPresence(s chat.Signal) (first bool) {
-	if i, known := t.gatheredAt[s.User]; known {
-		t.gathered[i] = s
-		return false
-	}
-	if first = t.gatheredAt == nil; first {
-		t.gatheredAt = map[chat.UserID]int{}
-	}
-	t.gatheredAt[s.User] = len(t.gathered)
-	t.gathered = append(t.gathered, s)
-	return first
 }
 
 // typingEvery limits how often one person's typing is signaled to a room.

@@ -131,6 +131,10 @@ func (c *Session) frame(ctx context.Context, call Call) (frame hub.Frame, err er
 		if err = c.sync(ctx, call); err == nil {
 			return nil, nil
 		}
+	case "presence.watch":
+		if err = c.watch(ctx, call); err == nil {
+			return nil, nil
+		}
 	default:
 		action, ok := c.srv.actions[call.Method()]
 		if !ok {
@@ -201,7 +205,7 @@ func (c *Session) sync(ctx context.Context, call Call) error {
 	return c.Follow(ctx, in.Positions, func(s Synced) hub.Frame {
 		state := wire.State{
 			User: who.User, Session: who.Session, UserPosition: s.User, Rooms: s.Rooms,
-			Gone: s.Gone, Online: s.Online,
+			Gone:   s.Gone,
 			Limits: service.Limits, HeartbeatS: int(c.Heartbeat / time.Second),
 		}
 		if s.MayBrowse {
@@ -214,8 +218,7 @@ func (c *Session) sync(ctx context.Context, call Call) error {
 // Synced is the state in the response to a sync.
 type Synced struct {
 	hub.Synced
-	MayBrowse bool // the person may follow the server's stream
-	Online    []chat.UserID
+	MayBrowse bool            // the person may follow the server's stream
 	Views     []chat.RoomView // all of the person's rooms
 }
 
@@ -228,15 +231,9 @@ func (c *Session) Follow(ctx context.Context, positions map[chat.Stream]chat.Pos
 	return c.srv.cfg.Hub.Sync(ctx, c.Out, hub.Sync{
 		Positions: positions,
 		Server:    state.MayBrowse,
-		// Read after the connection was attached: people who come online in
-		// between are in the list or signaled after it.
 		Views: func(ctx context.Context) ([]chat.RoomView, error) {
-			online, err := service.ListOnline(ctx, who, chat.None{})
-			if err != nil {
-				return nil, err
-			}
 			list, err := service.ListRooms(ctx, who, chat.None{})
-			state.Online, state.Views = online.Online, list.Rooms
+			state.Views = list.Rooms
 			return list.Rooms, err
 		},
 		Answer: func(s hub.Synced) hub.Frame {
@@ -244,4 +241,37 @@ func (c *Session) Follow(ctx context.Context, positions map[chat.Stream]chat.Pos
 			return answer(state)
 		},
 	})
+}
+
+// watch responds with who of the given people is online, and from then on tells
+// the client when they come and go.
+func (c *Session) watch(ctx context.Context, call Call) error {
+	var in chat.WatchInput
+	if err := call.Decode(&in); err != nil {
+		return err
+	}
+	service, who := c.srv.cfg.Service, c.Caller()
+	if who.Anonymous() {
+		return chat.ErrUnauthenticated
+	}
+	if err := service.Admit(ctx, who); err != nil {
+		return err
+	}
+	users, err := service.Watched(who, in)
+	if err != nil {
+		return err
+	}
+	return c.srv.cfg.Hub.Watch(ctx, c.Out, users, func(online []chat.UserID) hub.Frame {
+		return call.Result(chat.WatchOutput{Online: online})
+	})
+}
+
+// WatchEveryone has the client told of all who come and go, after a first
+// frame. Guests are told of no one.
+func (c *Session) WatchEveryone(ctx context.Context, first hub.Frame) error {
+	users := []chat.UserID{hub.Everyone}
+	if c.srv.cfg.Service.MayRead(ctx, c.Caller(), chat.ServerStream) != nil {
+		users = nil
+	}
+	return c.srv.cfg.Hub.Watch(ctx, c.Out, users, func([]chat.UserID) hub.Frame { return first })
 }

@@ -94,8 +94,7 @@ func TestSyncOrder(t *testing.T) {
 		state := decode[wire.State](t, must(t, c, "sync", map[string]any{"device": "d1"}))
 		if len(state.Rooms) != 1 || state.Rooms[0].ID != chat.GeneralID || state.User.ID != me.User.ID ||
 			state.Session != me.Session || state.HeartbeatS != over.heartbeat ||
-			state.ServerPosition == nil || state.Limits.Message != f.Limits.Message ||
-			!slices.Contains(state.Online, me.User.ID) {
+			state.ServerPosition == nil || state.Limits.Message != f.Limits.Message {
 			t.Fatalf("state %+v", state)
 		}
 		c.close()
@@ -301,12 +300,18 @@ func TestTypingAndPresence(t *testing.T) {
 		guest := f.dial(over, f.Person("Gast", chat.RoleGuest))
 		state := decode[wire.State](t, must(t, guest, "sync",
 			map[string]any{"positions": map[string]any{"server": chat.Position{Epoch: "model"}}}))
-		if state.ServerPosition != nil || len(state.Online) != 0 ||
-			!slices.Equal(state.Gone, []chat.Stream{"server"}) {
+		if state.ServerPosition != nil || !slices.Equal(state.Gone, []chat.Stream{"server"}) {
 			t.Errorf("a guest's state %+v", state)
 		}
 		a := f.synced(over, f.Member("Pablo"))
 		token, mary := f.person("Mary", chat.RoleMember)
+		watched := map[string]any{"users": []chat.UserID{mary.User.ID}}
+		online := func(c client) []chat.UserID {
+			return decode[chat.WatchOutput](t, must(t, c, "presence.watch", watched)).Online
+		}
+		if got := online(a); len(got) > 0 {
+			t.Errorf("online before she came: %v", got)
+		}
 		is := func(kind chat.SignalKind, online bool) func(json.RawMessage) bool {
 			return func(b json.RawMessage) bool {
 				s := decode[chat.Signal](t, b)
@@ -315,6 +320,12 @@ func TestTypingAndPresence(t *testing.T) {
 		}
 		b := f.synced(over, token)
 		until(t, a, "signal", is(chat.Presence, true))
+		if got := online(a); !slices.Equal(got, []chat.UserID{mary.User.ID}) {
+			t.Errorf("online when she is there: %v", got)
+		}
+		if got := online(guest); len(got) > 0 {
+			t.Errorf("a guest is told that %v are online", got)
+		}
 		must(t, b, "typing.send", map[string]any{"room": "general"})
 		until(t, a, "signal", is(chat.Typing, false))
 		b.close()

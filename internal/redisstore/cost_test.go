@@ -290,6 +290,10 @@ func TestCosts(t *testing.T) {
 			guests = append(guests, user)
 			told(func() { presence.Enter(ctx, user) })
 		}},
+		{"who of 50 people is online", func() {
+			_, err := presence.Online(ctx, slices.Repeat([]chat.UserID{guests[0]}, 50))
+			c.must(err)
+		}},
 		{"somebody goes offline", func() {
 			user := guests[0]
 			guests = guests[1:]
@@ -347,7 +351,7 @@ func TestKeys(t *testing.T) {
 	defer presence.Close()
 	presence.Enter(ctx, id)
 	for deadline := time.Now().Add(10 * time.Second); ; {
-		if all, err := presence.Online(ctx); err != nil || len(all) == 1 {
+		if all, err := presence.Online(ctx, []chat.UserID{id}); err != nil || len(all) == 1 {
 			c.must(err)
 			break
 		}

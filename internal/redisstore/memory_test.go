@@ -92,11 +92,13 @@ func BenchmarkMemoryOf(b *testing.B) {
 		{"online", func(c *costly, n int) {
 			p := redisstore.NewPresence(c.store, "node-1-01K8NODE000000000000000000",
 				redisstore.PresenceOptions{Lease: time.Hour})
-			for range n {
-				p.Enter(c.t.Context(), chat.UserID(c.id()))
+			users := make([]chat.UserID, n)
+			for i := range users {
+				users[i] = chat.UserID(c.id())
+				p.Enter(c.t.Context(), users[i])
 			}
 			for {
-				if all, err := p.Online(c.t.Context()); err != nil || len(all) >= n {
+				if all, err := p.Online(c.t.Context(), users); err != nil || len(all) >= n {
 					c.must(err)
 					break
 				}

@@ -104,24 +104,58 @@ func (p *Presence) Close() {
 }
 
 // Online implements [chat.OnlineUsers].
-func (p *Presence) Online(ctx context.Context) ([]chat.UserID, error) {
+func (p *Presence) Online(ctx context.Context, users []chat.UserID) ([]chat.UserID, error) {
 	ctx, cancel, err := p.store.enter(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer cancel()
-	all, err := p.store.client.Do(ctx,
-		p.store.client.B().Zrange().Key(p.store.keys.server("online")).Min("0").Max(
-			"-1").Build()).AsStrSlice()
+	args := make([]string, len(users))
+	for i, user := range users {
+		args[i] = string(user)
+	}
+	reply, err := p.store.run(ctx, &onlineScript, []string{p.store.keys.server("online")}, args)
 	if err != nil {
 		return nil, failed("online", err)
 	}
-	users := make([]chat.UserID, 0, len(all))
-	for _, place := range all {
-		user, _, _ := strings.Cut(place, " ")
-		users = append(users, chat.UserID(user))
+	there, err := reply.AsStrSlice()
+	if err != nil {
+		return nil, failed("online", err)
 	}
-	return slices.Compact(users), nil // sorted: one person's places are neighbours
+	online := make([]chat.UserID, len(there))
+	for i, user := range there {
+		online[i] = chat.UserID(user)
+	}
+	return online, nil
+}
+
+// OnlinePage implements [chat.OnlineUsers].
+func (p *Presence) OnlinePage(ctx context.Context, after chat.UserID, limit int) (chat.OnlineOutput, error) {
+	ctx, cancel, err := p.store.enter(ctx)
+	if err != nil {
+		return chat.OnlineOutput{}, err
+	}
+	defer cancel()
+	from := "-"
+	if after != "" {
+		from = "(" + string(after) + "!" // behind all places of that person
+	}
+	b := p.store.client.B()
+	places, err := p.store.client.Do(ctx, b.Zrange().Key(p.store.keys.server("online")).Min(from).Max(
+		"+").Bylex().Limit(0, int64(limit)).Build()).AsStrSlice()
+	if err != nil {
+		return chat.OnlineOutput{}, failed("online", err)
+	}
+	page := chat.OnlineOutput{Online: []chat.UserID{}}
+	for _, place := range places {
+		user, _, _ := strings.Cut(place, " ")
+		page.Online = append(page.Online, chat.UserID(user))
+	}
+	page.Online = slices.Compact(page.Online) // one person's places are neighbours
+	if len(places) == limit {
+		page.Next = page.Online[len(page.Online)-1]
+	}
+	return page, nil
 }
 
 // beats is how many heartbeats there are in a lease.

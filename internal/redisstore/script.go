@@ -56,6 +56,7 @@ var (
 	inviteScript   = load("invite")
 	sessionScript  = load("session")
 	presenceScript = load("presence")
+	onlineScript   = loadReading("online")
 	recordScript   = load("record")
 	reapScript     = load("reap")
 	targetScript   = loadReading("target")

@@ -32,12 +32,6 @@ func (n native) Send(f hub.Frame) error {
 		return n.c.socket.Send(f)
 	case *answer:
 		return f.to.Ack(f.body)
-	case packets:
-		for _, p := range f {
-			if err := n.c.socket.Send(p); err != nil {
-				return err
-			}
-		}
 	}
 	return nil
 }

@@ -14,14 +14,8 @@ import (
 // encoder writes what the hub says as events of Socket.IO.
 type encoder struct{}
 
-func (encoder) Event(e *chat.Event) hub.Frame { return encode("event", e) }
-func (encoder) Signals(list []chat.Signal) hub.Frame {
-	all := make(packets, len(list))
-	for i, s := range list {
-		all[i] = encode("signal", wire.SignalBody(s))
-	}
-	return all
-}
+func (encoder) Event(e *chat.Event) hub.Frame  { return encode("event", e) }
+func (encoder) Signal(s chat.Signal) hub.Frame { return encode("signal", wire.SignalBody(s)) }
 func (encoder) Resumed(s chat.Stream, p chat.Position) hub.Frame {
 	return encode("resumed", wire.StreamPosition{Stream: s, Position: p})
 }
@@ -38,16 +32,6 @@ func encode(event string, body any) *socketio.Packet {
 		panic("siochat: our own type does not encode: " + err.Error())
 	}
 	return p
-}
-
-// packets is a frame of several events.
-type packets []*socketio.Packet
-
-func (list packets) Size() (n int) {
-	for _, p := range list {
-		n += p.Size()
-	}
-	return n
 }
 
 // answer is a frame that acknowledges an event.

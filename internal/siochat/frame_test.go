@@ -15,9 +15,12 @@ import (
 // nobody is a presence that tells nothing.
 type nobody struct{}
 
-func (nobody) Online(context.Context) ([]chat.UserID, error) { return nil, nil }
-func (nobody) Enter(context.Context, chat.UserID)            {}
-func (nobody) Leave(context.Context, chat.UserID)            {}
+func (nobody) Online(context.Context, []chat.UserID) ([]chat.UserID, error) { return nil, nil }
+func (nobody) OnlinePage(context.Context, chat.UserID, int) (chat.OnlineOutput, error) {
+	return chat.OnlineOutput{}, nil
+}
+func (nobody) Enter(context.Context, chat.UserID) {}
+func (nobody) Leave(context.Context, chat.UserID) {}
 
 // TestEncodedOnce: what goes to many connections is one packet.
 func TestEncodedOnce(t *testing.T) {
@@ -38,7 +41,7 @@ func TestEncodedOnce(t *testing.T) {
 		none := func(context.Context) ([]chat.RoomView, error) { return nil, nil }
 		if err := h.Sync(t.Context(), c,
 			hub.Sync{Server: true, Views: none,
-				Answer: func(hub.Synced) hub.Frame { return packets{} }}); err != nil {
+				Answer: func(hub.Synced) hub.Frame { return encode("none", nil) }}); err != nil {
 			t.Fatal(err)
 		}
 		c.NextFrames(nil, 1<<20)
@@ -54,17 +57,17 @@ func TestEncodedOnce(t *testing.T) {
 	e.Epoch, e.Seq, e.Prev = head[0].Position.Epoch, head[0].Position.Seq+1, head[0].Position.ID
 	bell.Ring(&e)
 	var event *socketio.Packet
-	var signal packets
+	var signal *socketio.Packet
 	for i, c := range conns {
 		list, why := c.NextFrames(nil, 1<<20)
 		if len(list) != 2 || why != hub.Open {
 			t.Fatalf("connection %d has %d frames, %v", i, len(list), why)
 		}
-		s, p := list[0].(packets), list[1].(*socketio.Packet)
+		s, p := list[0].(*socketio.Packet), list[1].(*socketio.Packet)
 		if i == 0 {
 			signal, event = s, p
 		}
-		if len(s) != 1 || s[0] != signal[0] || p != event {
+		if s != signal || p != event {
 			t.Errorf("connection %d has packets of its own", i)
 		}
 	}

@@ -161,7 +161,9 @@ func TestSameAsWebSocket(t *testing.T) {
 		"}"; want != string(wire.Event(&e)) {
 		t.Errorf("%s\nwant %s", want, wire.Event(&e))
 	}
-	f.synced(f.Member("Mary")).Close()
+	mary := f.Member("Mary")
+	c.call("presence.watch", map[string]any{"users": []chat.UserID{f.Who(mary).User.ID}})
+	f.synced(mary).Close()
 	body = c.until("signal", func(b json.RawMessage) bool {
 		return strings.Contains(string(b), `"online":false`)
 	})

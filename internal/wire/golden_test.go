@@ -182,7 +182,7 @@ func TestGoldenAnswers(t *testing.T) {
 	golden(t, "result.none", wire.Result(jsontext.Value(`"a\"1"`), chat.None{}))
 	golden(t, "result.sync", wire.Result(jsontext.Value("2"), wire.State{
 		User: user, Session: "01S", UserPosition: place, ServerPosition: &place, Rooms: []chat.RoomView{view},
-		Gone: []chat.Stream{"room:01X"}, Online: []chat.UserID{"01U", "01V"},
+		Gone:   []chat.Stream{"room:01X"},
 		Limits: chat.DefaultLimits, HeartbeatS: 30,
 	}))
 	golden(t, "error", wire.Error(jsontext.Value("3"),

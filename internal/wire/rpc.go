@@ -233,7 +233,6 @@ type State struct {
 	ServerPosition *chat.Position  `json:"server_position,omitempty"` // not for guests
 	Rooms          []chat.RoomView `json:"rooms"`
 	Gone           []chat.Stream   `json:"gone"`
-	Online         []chat.UserID   `json:"online"`
 	Limits         chat.Limits     `json:"limits"`
 	HeartbeatS     int             `json:"heartbeat_s"`
 }

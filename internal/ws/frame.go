@@ -22,14 +22,8 @@ func encodeFrame(payload []byte) hub.Bytes {
 // encoder writes what the hub says as text frames.
 type encoder struct{}
 
-func (encoder) Event(e *chat.Event) hub.Frame { return encodeFrame(wire.Event(e)) }
-func (encoder) Signals(list []chat.Signal) hub.Frame {
-	var all hub.Bytes
-	for _, s := range list {
-		all = append(all, encodeFrame(wire.Signal(s))...)
-	}
-	return all
-}
+func (encoder) Event(e *chat.Event) hub.Frame  { return encodeFrame(wire.Event(e)) }
+func (encoder) Signal(s chat.Signal) hub.Frame { return encodeFrame(wire.Signal(s)) }
 func (encoder) Resumed(s chat.Stream, p chat.Position) hub.Frame {
 	return encodeFrame(wire.Resumed(s, p))
 }

@@ -62,10 +62,15 @@ func (b *Bell) Signals() []chat.Signal {
 	return append([]chat.Signal(nil), b.signals...)
 }
 
-// Online is a fixed list of who is online.
-type Online []chat.UserID
+// noOne is a presence without people.
+type noOne struct{}
 
-func (o Online) Online(context.Context) ([]chat.UserID, error) { return o, nil }
+func (noOne) Online(context.Context, []chat.UserID) ([]chat.UserID, error) {
+	return []chat.UserID{}, nil
+}
+func (noOne) OnlinePage(context.Context, chat.UserID, int) (chat.OnlineOutput, error) {
+	return chat.OnlineOutput{Online: []chat.UserID{}}, nil
+}
 
 // Unlimited are limits by size only: nothing is counted over time.
 func Unlimited() chat.Limits {
@@ -79,7 +84,7 @@ func Unlimited() chat.Limits {
 // own store, bell or clock takes the place of one of these.
 func Config() chat.Config {
 	return chat.Config{
-		Store: NewModel(nil), Bell: new(Bell), Presence: Online(nil), Limiter: limit.New(time.Now),
+		Store: NewModel(nil), Bell: new(Bell), Presence: noOne{}, Limiter: limit.New(time.Now),
 		Hasher: new(Hasher), Names: identity.Names{}, NewID: identity.NewID, NewToken: identity.NewToken,
 		Log: slog.New(slog.DiscardHandler),
 	}

@@ -141,6 +141,7 @@ const scenarios = {
     const a = await follower((await person()).token);
     const { id, token } = await person();
     const online = signal(a.s, (x) => x.kind === "presence" && x.user === id && x.online === true); // told as soon as they are connected
+    assert.deepEqual(await must(a.s, "presence.watch", { users: [id] }), { online: [] });
     const b = new Follower(await open({ auth: { token } }));
     await b.sync();
     await online;

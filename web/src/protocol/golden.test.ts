@@ -101,7 +101,7 @@ describe('the server’s frames', () => {
     const s = { ...state(), online: {} }
     const online = applySignal(s, signal('signal.online.json'), 1)
     expect(online.online).toEqual({ '01U': true })
-    expect(applySignal(online, signal('signal.offline.json'), 2).online).toEqual({})
+    expect(applySignal(online, signal('signal.offline.json'), 2).online).toEqual({ '01U': false })
   })
   it('sync takes what is gone off the list', () => {
     const f = frame('result.sync.json')

@@ -360,7 +360,6 @@ export interface SyncResult {
   server_position: Position
   rooms: RoomView[]
   gone: string[]
-  online: string[]
   limits: Limits
   heartbeat_s: number
 }
@@ -487,6 +486,7 @@ export interface Actions {
   'outgoing.retry': [{ room: string; webhook: string; dead?: string }, Record<string, never>]
   'message.list': [{ room: string; before?: number; after?: number; around?: number; limit?: number }, MessagePage]
   'read.mark': [{ room: string; no: number }, { room: string; no: number; unread: number }]
+  'presence.watch': [{ users: string[] }, { online: string[] }]
   'typing.send': [{ room: string }, Record<string, never>]
   ping: [Record<string, never>, Record<string, never>]
   sync: [{ device?: string; positions?: Record<string, Position> }, SyncResult]

@@ -17,9 +17,10 @@ import { setView } from './room'
 import type { State, Step, Then } from './state'
 import { partedBy } from './parted'
 import { toast, useApp } from './store'
+import { Watch } from './watch'
 
 /** Servers may leave out, or give as null, lists that are empty. */
-const whole = (r: SyncResult): SyncResult => ({ ...r, rooms: r.rooms ?? [], gone: r.gone ?? [], online: r.online ?? [] })
+const whole = (r: SyncResult): SyncResult => ({ ...r, rooms: r.rooms ?? [], gone: r.gone ?? [] })
 
 /** What comes by itself, not as an answer. */
 type News = Exclude<Frame, { kind: 'result' | 'error' }>
@@ -29,6 +30,11 @@ export class Connection {
   readonly drafts: ReturnType<typeof drafts>
   private readonly socket: Socket
   private readonly degraded: Degraded
+  private readonly watch = new Watch({
+    ask: (users) => this.socket.call('presence.watch', { users }).then((r) => r.online ?? []),
+    onAnswer: (online) => this.update((s) => ({ ...s, online })),
+    after: (ms, f) => setTimeout(f, ms),
+  })
   /** One for the whole connection, even where storage does not keep it: with another one, repeated sends would be new ones. */
   private readonly device = deviceID(localStorage)
   private syncing: Promise<void> | null = null
@@ -92,7 +98,9 @@ export class Connection {
     window.addEventListener('online', network)
     window.addEventListener('offline', network)
     document.addEventListener('visibilitychange', wake)
+    const unwatch = useApp.subscribe(({ chat, room }) => chat && this.watch.show(chat, room))
     this.unlisten = () => {
+      unwatch()
       window.removeEventListener('online', network)
       window.removeEventListener('offline', network)
       document.removeEventListener('visibilitychange', wake)
@@ -186,6 +194,7 @@ export class Connection {
       for (const id of Object.keys(before.stale)) if (!gave[roomStream(id)]) this.settle(id)
     }
     for (const view of Object.values(useApp.getState().chat?.rooms ?? {})) this.settle(view.id)
+    this.watch.begin()
     if (!useApp.getState().chat?.serverPosition) void this.people()
   }
 

@@ -194,7 +194,6 @@ export class Fake {
       server_position: this.position(serverStream),
       rooms: mine.filter((id) => !positions[roomStream(id)]).map((id) => this.view(id, user)),
       gone: Object.keys(positions).filter((s) => s.startsWith('room:') && !mine.includes(s.slice(5))),
-      online: [],
       limits,
       heartbeat_s: 30,
     }

@@ -363,6 +363,6 @@ describe('signals', () => {
     expect(s.online).toEqual({ joe: true })
     expect(s.notices).toEqual({})
     s = applySignal(s, { stream: 'server', kind: 'presence', user: 'joe' }, 3)
-    expect(s.online).toEqual({})
+    expect(s.online).toEqual({ joe: false })
   })
 })

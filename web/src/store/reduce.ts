@@ -15,7 +15,7 @@ export function begin(r: SyncResult): State {
     serverPosition: null,
     people: { [r.user.id]: r.user },
     peopleSeq: {},
-    online: onlineSet(r.online),
+    online: {},
     timelines: {},
     members: {},
     notices: {},
@@ -27,8 +27,6 @@ export function begin(r: SyncResult): State {
   for (const view of r.rooms) state.rooms[view.id] = view
   return state
 }
-
-const onlineSet = (ids: string[]) => Object.fromEntries(ids.map((id) => [id, true as const]))
 
 /** What to give to sync: every stream whose state we have. */
 export function positions(state: State): Record<string, Position> {
@@ -47,7 +45,6 @@ export function applySync(state: State, r: SyncResult, gave: Record<string, Posi
     me: r.user,
     session: r.session,
     limits: r.limits,
-    online: onlineSet(r.online),
     people: { ...state.people, [r.user.id]: r.user },
     userPosition: gave[userStream(state.me.id)] ? state.userPosition : r.user_position,
     typing: {},
@@ -176,8 +173,7 @@ export function applySignal(state: State, s: Signal, now: number): State {
   }
   if (s.kind !== 'presence') return state
   const is = s.online === true
-  if ((state.online[s.user] === true) === is) return state
-  return { ...state, online: is ? { ...state.online, [s.user]: true } : without(state.online, s.user) }
+  return state.online[s.user] === is ? state : { ...state, online: { ...state.online, [s.user]: is } }
 }
 
 /** Forgets whoever has stopped typing; the same state if nobody has. */

@@ -12,7 +12,7 @@ function state() {
   f.join('general', 'mary', 'mary')
   f.send('secret', 'mary', 'first')
   f.send('general', 'joe', 'later')
-  return { ...takePeople(begin(f.sync('mary')), [f.people()]), online: { zoe: true as const } }
+  return { ...takePeople(begin(f.sync('mary')), [f.people()]), online: { zoe: true, joe: false } }
 }
 
 describe('lists', () => {
@@ -88,10 +88,9 @@ describe('what one may do', () => {
     expect(mayLeave(s, s.rooms.secret!)).toBe(true)
     expect(mayLeave({ ...s, me: { ...s.me, role: 'guest' } }, s.rooms.general!)).toBe(true)
   })
-  it('guests are not told who is online', () => {
+  it('tell who is online of those who are watched', () => {
     const s = state()
-    expect([presence(s, 'zoe'), presence(s, 'joe')]).toEqual([true, false])
-    expect(presence({ ...s, me: { ...s.me, role: 'guest' } }, 'zoe')).toBeUndefined()
+    expect([presence(s, 'zoe'), presence(s, 'joe'), presence(s, 'alex')]).toEqual([true, false, undefined])
   })
 })
 

@@ -19,8 +19,8 @@ export const nameOf = (s: Pick<State, 'people'>, user: string): string => s.peop
 /** Somebody as far as they are known here. */
 export const personOf = (s: State, user: string): User | undefined => s.people[user] ?? (user === s.me.id ? s.me : undefined)
 
-/** Whether somebody is online; undefined for guests, who are not told. */
-export const presence = (s: State, user: string): boolean | undefined => (s.me.role === 'guest' ? undefined : s.online[user] === true)
+/** Whether somebody is online; undefined where that is not known. */
+export const presence = (s: State, user: string): boolean | undefined => s.online[user]
 
 export function titleOf(s: State, room: RoomView): string {
   if (room.kind === 'thread') return t('thread.of', { room: s.rooms[room.parent!] ? titleOf(s, s.rooms[room.parent!]!) : '' })

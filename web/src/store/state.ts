@@ -36,7 +36,8 @@ export interface State {
   people: Record<string, User>
   /** Seq of the event that a person was last changed by, so that an older page does not undo it. */
   peopleSeq: Record<string, number>
-  online: Record<string, true>
+  /** Whether somebody is online, of those whom this page watches. */
+  online: Record<string, boolean>
   /** Threads that one reads without following them. */
   visited?: Record<string, RoomView>
   timelines: Record<string, Timeline>

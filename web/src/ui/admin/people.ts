@@ -18,7 +18,7 @@ const belongs: Record<Which, (u: User) => boolean> = {
   disabled: (u) => shutOut(u, Date.now()),
 }
 
-export function found(people: User[], online: Record<string, true>, by: { typed: string; which: Which; order: Order }): User[] {
+export function found(people: User[], online: Record<string, boolean>, by: { typed: string; which: Which; order: Order }): User[] {
   const first: Record<Order, (a: User, b: User) => number> = {
     name: () => 0,
     role: (a, b) => rank[a.role] - rank[b.role],

@@ -145,7 +145,7 @@ function People() {
                   <bdi>{u.name}</bdi>
                   <StatusMark user={u.id} />
                 </span>
-                <span className="visually-hidden">{t(online[u.id] ? 'app.onlineInside' : 'app.offlineInside')}</span>
+                <span className="visually-hidden">{u.id in online && t(online[u.id] ? 'app.onlineInside' : 'app.offlineInside')}</span>
               </button>
             </li>
           ))}
