@@ -8,7 +8,7 @@ import (
 )
 
 // Whatever text comes in, through whichever door, is cleaned here: the text of
-// messages by [cleanText], whatever is one line by [cleanLine].
+// messages by [CleanText], whatever is one line by [cleanLine].
 
 // maxMarks is how many combining marks may follow one another. Real scripts
 // need fewer; more are drawn over the neighbours.
@@ -16,7 +16,7 @@ const maxMarks = 8
 
 // kept are the format characters that scripts and emoji need: soft hyphens,
 // joiners, break opportunities, the direction marks of single letters, the
-// isolates (which cleanText balances), and the signs before numbers in Arabic,
+// isolates (which CleanText balances), and the signs before numbers in Arabic,
 // Syriac and Kaithi. All others are dropped: they are deprecated or invisible,
 // and some turn the text around them.
 var kept = &unicode.RangeTable{
@@ -37,12 +37,12 @@ const (
 	endIsolate = '\u2069'
 )
 
-// cleanText returns a text as it is kept. Line breaks of all kinds become \n.
+// CleanText returns a text as it is kept. Line breaks of all kinds become \n.
 // Control characters other than tabs, noncharacters, and format characters that
 // no script needs are dropped. What is not UTF-8 becomes U+FFFD. Isolates of
 // direction end with their line at the latest, and runs of combining marks are
 // cut.
-func cleanText(text string) string {
+func CleanText(text string) string {
 	if isPlain(text) {
 		return text
 	}
@@ -117,11 +117,11 @@ func isBlank(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return !isInvisible(r) })
 }
 
-// cleanLine returns a text as it is kept in one line: as cleanText does,
+// cleanLine returns a text as it is kept in one line: as CleanText does,
 // without invisible characters that only emoji and joined letters need, where
 // there are none, and with single spaces. It is empty if it shows nothing.
 func cleanLine(text string) string {
-	text = cleanText(text)
+	text = CleanText(text)
 	if isPlain(text) {
 		return strings.Join(strings.Fields(text), " ")
 	}
@@ -163,7 +163,7 @@ func shorten(text string, n int) string {
 			return -1
 		}
 		return r
-	}, cleanText(text))
+	}, CleanText(text))
 	if len(text) > n {
 		text = strings.ToValidUTF8(text[:n], "")
 	}
@@ -196,7 +196,7 @@ func (s *Service) messageText(text string) (string, error) {
 		return "", &Error{Code: CodeTooLarge, Field: "text",
 			Message: fmt.Sprintf("A message has at most %d bytes. Send it in parts.", s.Limits.Message)}
 	}
-	if text = cleanText(text); isBlank(text) {
+	if text = CleanText(text); isBlank(text) {
 		return "", invalid("text", "A message cannot be empty.")
 	}
 	return text, nil

@@ -27,11 +27,11 @@ func TestCleanText(t *testing.T) {
 		zalgo + "x": "e" + strings.Repeat("\u0301", maxMarks) + "x",
 		"Việt, שָׁלוֹם, ที่นี่, བསྒྲུབས": "Việt, שָׁלוֹם, ที่นี่, བསྒྲུབས",
 	} {
-		got := cleanText(text)
+		got := CleanText(text)
 		if got != want {
 			t.Errorf("%q becomes %q, want %q", text, got, want)
 		}
-		if again := cleanText(got); again != got {
+		if again := CleanText(got); again != got {
 			t.Errorf("%q becomes %q, and then %q", text, got, again)
 		}
 	}
@@ -56,12 +56,12 @@ func TestCleanLine(t *testing.T) {
 func TestBlankTexts(t *testing.T) {
 	for _, text := range []string{"", " \n\t", "\u200b", "\ufe0f", "\u3164", "\u2800\u2800", "\u034f\u17b4",
 		"\u2067\u2069"} {
-		if !isBlank(cleanText(text)) {
+		if !isBlank(CleanText(text)) {
 			t.Errorf("%q is not blank", text)
 		}
 	}
 	for _, text := range []string{".", "\ufffd", "👍", "\u0301"} {
-		if isBlank(cleanText(text)) {
+		if isBlank(CleanText(text)) {
 			t.Errorf("%q is blank", text)
 		}
 	}
@@ -83,8 +83,8 @@ func TestFileNames(t *testing.T) {
 func FuzzCleanText(f *testing.F) {
 	f.Add("a\u2067b\nc\u2069 👩\u200d👧 \u202e")
 	f.Fuzz(func(t *testing.T, text string) {
-		got := cleanText(text)
-		if !utf8.ValidString(got) || cleanText(got) != got || strings.ContainsAny(got, "\r\u202e\u2028") {
+		got := CleanText(text)
+		if !utf8.ValidString(got) || CleanText(got) != got || strings.ContainsAny(got, "\r\u202e\u2028") {
 			t.Errorf("%q becomes %q", text, got)
 		}
 		if l := cleanLine(text); cleanLine(l) != l || strings.Contains(l, "\n") {

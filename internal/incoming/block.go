@@ -3,6 +3,9 @@ package incoming
 import (
 	"strconv"
 	"strings"
+	"unicode/utf8"
+
+	"github.com/parley-chat/parley/internal/chat"
 )
 
 // blocks is a list of Slack's blocks.
@@ -50,8 +53,35 @@ func block(b object) string {
 		return link(plainText(b, "title"), b.text("title_url"))
 	case "rich_text":
 		return richText(b.objects("elements"))
+	case "table":
+		return table(b)
 	}
 	return ""
+}
+
+// table is a table in markdown, whose first row is its head.
+func table(b object) string {
+	rows, _ := b["rows"].([]any)
+	var lines []string
+	for _, row := range rows[:min(len(rows), maxParts)] {
+		cells := object{"": row}.objects("")
+		if len(cells) == 0 {
+			continue
+		}
+		line := "|"
+		for _, cell := range cells {
+			text := richText(cell.objects("elements"))
+			if cell.text("type") == "raw_text" {
+				text = literal(cell.text("text"))
+			}
+			text = strings.ReplaceAll(strings.Join(strings.Fields(text), " "), "|", `\|`)
+			line += " " + text + " |"
+		}
+		if lines = append(lines, line); len(lines) == 1 {
+			lines = append(lines, "|"+strings.Repeat("---|", len(cells)))
+		}
+	}
+	return strings.Join(lines, "\n")
 }
 
 // element is what stands in a context or beside a section.
@@ -71,7 +101,7 @@ func element(e object) string {
 func composed(v any) string {
 	switch v := v.(type) {
 	case string:
-		return mrkdwn(clean(v))
+		return mrkdwn(chat.CleanText(v))
 	case map[string]any:
 		o := object(v)
 		if o.text("type") == "plain_text" {
@@ -145,8 +175,18 @@ func items(e object) string {
 // inline is the text of a section.
 func inline(all []object) string {
 	var out strings.Builder
-	for _, e := range all {
+	for i, e := range all {
 		style := e.object("style")
+		before, _ := utf8.DecodeLastRuneInString(out.String())
+		after := ""
+		if i+1 < len(all) {
+			after = plainElement(all[i+1])
+		}
+		next, _ := utf8.DecodeRuneInString(after)
+		if text := plainElement(e); isWord(before) && !strings.HasPrefix(text, " ") ||
+			isWord(next) && !strings.HasSuffix(text, " ") { // a mark in a word is none
+			style = object{"code": style["code"]}
+		}
 		switch e.text("type") {
 		case "text":
 			text := e.text("text")
@@ -213,7 +253,7 @@ func emoji(e object) string {
 		}
 		letters = append(letters, rune(n))
 	}
-	return clean(string(letters))
+	return chat.CleanText(string(letters))
 }
 
 // styled puts marks around a text, but not around the space at its ends, where

@@ -7,8 +7,19 @@ import (
 	"unicode/utf8"
 )
 
-// mrkdwn turns Slack's markup into markdown.
+// mrkdwn turns Slack's markup into markdown. What follows >>> is a quotation to
+// its end.
 func mrkdwn(text string) string {
+	if at := quoteRest.FindStringSubmatchIndex(text); at != nil && strings.Count(text[:at[0]], "```")%2 == 0 {
+		return join("\n", spans(text[:at[0]]), quote(spans(text[at[2]:])))
+	}
+	return spans(text)
+}
+
+var quoteRest = regexp.MustCompile(`(?ms)^(?:>>>|&gt;&gt;&gt;) ?(.+)\z`)
+
+// spans turns Slack's markup within and around lines into markdown.
+func spans(text string) string {
 	var out strings.Builder
 	for text != "" {
 		tick := strings.IndexByte(text, '`')
@@ -240,6 +251,9 @@ func reference(inside string) (string, bool) {
 		command, _, _ := strings.Cut(target[1:], "^")
 		if command == "here" || command == "channel" || command == "everyone" {
 			return "@room", true
+		}
+		if _, id, ok := strings.Cut(target, "!subteam^"); ok && plain == "" {
+			return literal("@" + id), true
 		}
 		return literal(plain), true
 	case strings.HasPrefix(target, "@") || strings.HasPrefix(target, "#"):

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"mime"
+	"mime/multipart"
 	"strings"
 	"unicode/utf8"
 
@@ -26,6 +27,9 @@ var errPayload = &chat.Error{Code: chat.CodeInvalid, Message: "invalid_payload"}
 // decides.
 func decode(contentType string, body []byte) (object, error) {
 	kind, params, _ := mime.ParseMediaType(contentType)
+	if kind == "multipart/form-data" { // curl -F
+		body = partPayload(body, params["boundary"])
+	}
 	text := strings.TrimSpace(toUTF8(body, params["charset"]))
 	if strings.HasPrefix(text, "{") || kind == "application/json" {
 		return parse(text)
@@ -36,6 +40,21 @@ func decode(contentType string, body []byte) (object, error) {
 		}
 	}
 	return nil, errPayload
+}
+
+// partPayload returns the field payload of a form in parts, "" without one.
+func partPayload(body []byte, boundary string) []byte {
+	parts := multipart.NewReader(bytes.NewReader(body), boundary)
+	for {
+		part, err := parts.NextPart()
+		if err != nil {
+			return nil
+		}
+		if part.FormName() == "payload" {
+			value, _ := io.ReadAll(part) // what is there of it is judged as JSON
+			return value
+		}
+	}
 }
 
 func parse(text string) (object, error) {
@@ -111,7 +130,7 @@ func toUTF8(body []byte, charset string) string {
 func (o object) text(field string) string {
 	switch v := o[field].(type) {
 	case string:
-		return clean(v)
+		return chat.CleanText(v)
 	case json.Number:
 		return v.String()
 	}
@@ -134,9 +153,18 @@ func (o object) number(field string) int {
 	return int(min(max(n, 0), 1<<30))
 }
 
-// objects are those of a list, the first ones.
+// objects are those of a list, the first ones. Senders that know Slack's older
+// calls write the list as a text with JSON, and some one object for a list.
 func (o object) objects(field string) []object {
-	list, _ := o[field].([]any)
+	value := o[field]
+	if text, ok := value.(string); ok {
+		wrapped, _ := parse(`{"list":` + text + `}`)
+		value = wrapped["list"]
+	}
+	list, ok := value.([]any)
+	if one, is := value.(map[string]any); is && !ok {
+		list = []any{one}
+	}
 	list = list[:min(len(list), maxParts)]
 	var all []object
 	for _, v := range list {
@@ -150,15 +178,3 @@ func (o object) objects(field string) []object {
 // maxParts is how many attachments, blocks, fields or elements are looked at in
 // one list.
 const maxParts = 100
-
-// clean takes out what a message may not hold.
-func clean(text string) string {
-	text = strings.ReplaceAll(strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\r\n", "\n"),
-		"\r", "\n")
-	return strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\n' && r != '\t' || r == 0x7f {
-			return -1
-		}
-		return r
-	}, text)
-}
