@@ -11,6 +11,7 @@ import (
 type Account struct {
 	User
 	NameKey  string // the name folded so that look-alikes collide; unique
+	LookKey  string // a second key, see NameFolder.Look; unique among both kinds, "" for none
 	Password string // encoded hash
 }
 
@@ -92,6 +93,7 @@ var errNameTaken = &Error{Code: CodeConflict, Field: "name",
 
 // insert makes an account.
 func (s *Service) insert(ctx context.Context, who Caller, account Account, invite string) error {
+	account.LookKey = s.Names.Look(account.Name)
 	_, err := s.Store.Commit(ctx, s.change(who, Change{
 		Stream: ServerStream, Op: CreateUser{Account: account, Invite: invite},
 	}))

@@ -158,7 +158,8 @@ type RevokeSessions struct {
 	Was string
 }
 
-// CreateUser inserts an account; ErrConflict if its NameKey or ID is taken.
+// CreateUser inserts an account; ErrConflict if its ID or one of its keys is
+// taken.
 type CreateUser struct {
 	serverOp
 	Account Account
@@ -168,8 +169,8 @@ type CreateUser struct {
 	Invite string
 }
 
-// UpdateUser replaces an account except for its password; ErrConflict if its
-// NameKey is taken.
+// UpdateUser replaces an account except for its password; ErrConflict if one of
+// its keys is taken.
 type UpdateUser struct {
 	serverOp
 	Account Account

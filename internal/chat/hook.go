@@ -235,7 +235,8 @@ func (s *Service) DeleteHook(ctx context.Context, who Caller, in HookIDInput) (N
 	// The record is deleted last, so that an interrupted deletion can be
 	// repeated.
 	gone := account.User
-	gone.Disabled, gone.DisabledUntil, account.NameKey = true, time.Time{}, freedKey(gone.ID)
+	gone.Disabled, gone.DisabledUntil = true, time.Time{}
+	account.NameKey, account.LookKey = freedKey(gone.ID), ""
 	if err := s.putUser(ctx, Caller{}, account, gone); err != nil {
 		return None{}, err
 	}

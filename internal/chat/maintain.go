@@ -6,12 +6,14 @@ import (
 )
 
 // Maintain removes what has expired: sessions, invites and client ids, old
-// messages, bans, audit entries and files that no message has. Call it every
-// few minutes, on one node at a time. What fails keeps nothing else from its
+// messages, bans, audit entries and files that no message has. It also gives
+// accounts what newer versions keep of them. Call it every few minutes, on one
+// node at a time. What fails keeps nothing else from its
 // turn; the errors are joined.
 func (s *Service) Maintain(ctx context.Context) error {
 	return errors.Join(s.prune(ctx), s.retain(ctx), s.enableDue(ctx), s.reopenAll(ctx), s.pruneAudit(ctx),
 		s.pruneRestrictions(ctx), s.pruneLinks(ctx), s.endBotTokens(ctx, ""),
+		s.giveLooks(ctx),
 		s.pruneFiles(ctx), s.measureFiles(ctx))
 }
 

@@ -247,7 +247,8 @@ func (s *Service) roomName(ctx context.Context, id RoomID, name string) (string,
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return "", err
 	}
-	if s.Names.Key(name) == s.Names.Key(general.Name) {
+	key := s.Names.Key(general.Name)
+	if s.Names.Key(name) == key || s.Names.Look(name) == key {
 		return "", &Error{Code: CodeConflict, Field: "name",
 			Message: "That name (or one that looks the same) is taken. Choose another."}
 	}

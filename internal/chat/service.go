@@ -66,6 +66,9 @@ type NameFolder interface {
 	// Key returns the key of any text, also of one that no new name may be. Use
 	// it to find and to compare.
 	Key(text string) string
+	// Look returns a second key, of how a name looks as it is written, or ""
+	// where that is its key. No key or look of one name is one of another.
+	Look(name string) string
 }
 
 const (

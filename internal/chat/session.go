@@ -110,6 +110,9 @@ func (s *Service) LogIn(ctx context.Context, who Caller, in LogInInput) (LoggedI
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return LoggedInOutput{}, err
 	}
+	if account.NameKey != "" {
+		key = account.NameKey // whichever of its keys it was found by
+	}
 	if err := s.limitGuesses(ctx, key, account.ID, who); err != nil {
 		return LoggedInOutput{}, err
 	}

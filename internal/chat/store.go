@@ -66,7 +66,8 @@ type Store interface {
 	CountRooms(ctx context.Context, createdBy UserID) (int, error)
 
 	Account(ctx context.Context, id UserID) (Account, error)
-	AccountByName(ctx context.Context, nameKey string) (Account, error)
+	// AccountByName finds an account by its NameKey or its LookKey.
+	AccountByName(ctx context.Context, key string) (Account, error)
 	// Users returns up to limit people with id > after, sorted by id.
 	Users(ctx context.Context, after UserID, limit int) ([]User, error)
 

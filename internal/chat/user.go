@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -244,11 +245,13 @@ func (s *Service) renamed(ctx context.Context, u User, name string) (User, error
 		return u, &Error{Code: CodeForbidden, Field: "name",
 			Message: "Names come from the site that this chat is part of. Change yours there."}
 	}
-	switch holder, err := s.Store.AccountByName(ctx, key); { // before it is recorded
-	case err == nil && holder.ID != u.ID:
-		return u, errNameTaken
-	case err != nil && !errors.Is(err, ErrNotFound):
-		return u, err
+	for _, key := range []string{key, cmp.Or(s.Names.Look(shown), key)} { // before it is recorded
+		switch holder, err := s.Store.AccountByName(ctx, key); {
+		case err == nil && holder.ID != u.ID:
+			return u, errNameTaken
+		case err != nil && !errors.Is(err, ErrNotFound):
+			return u, err
+		}
 	}
 	u.Name, u.FormerName = shown, u.Name
 	return u, nil
@@ -377,7 +380,7 @@ func (s *Service) putUser(ctx context.Context, who Caller, account Account, to U
 		if err != nil {
 			return err
 		}
-		account.NameKey = key
+		account.NameKey, account.LookKey = key, s.Names.Look(to.Name)
 	}
 	was := account.User
 	account.User = to

@@ -152,7 +152,8 @@ func (r *run) account(ctx context.Context, p *person) error {
 		user := chat.User{ID: id, Name: shown, Role: chat.RoleMember, CreatedAt: now()}
 		_, err = r.Service.Store.Commit(ctx, chat.Change{
 			Stream: chat.ServerStream, ID: identity.NewID(), At: user.CreatedAt, By: id,
-			Op: chat.CreateUser{Account: chat.Account{User: user, NameKey: key, Password: password}},
+			Op: chat.CreateUser{Account: chat.Account{User: user, NameKey: key,
+				LookKey: r.Service.Names.Look(shown), Password: password}},
 		})
 		if errors.Is(err, chat.ErrConflict) {
 			continue // someone has this name, or one that looks like it

@@ -1,8 +1,10 @@
 package identity
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -87,6 +89,56 @@ func TestNamesThatLookAlikeCollide(t *testing.T) {
 			t.Errorf("%q and %q collide", name, other)
 		}
 		seen[key] = name
+	}
+}
+
+// keysOf returns the keys that no other name may have.
+func keysOf(t *testing.T, name string) []string {
+	t.Helper()
+	shown, key, err := Names{}.Fold(name)
+	if err != nil {
+		t.Fatalf("%q is refused: %v", name, err)
+	}
+	return []string{key, cmp.Or(Names{}.Look(shown), key)}
+}
+
+func alike(a, b []string) bool {
+	return slices.Contains(b, a[0]) || slices.Contains(b, a[1])
+}
+
+// TestNamesWithOneLook: letters of other scripts, capitals, and sequences that
+// look like one letter make no second name.
+func TestNamesWithOneLook(t *testing.T) {
+	for _, twins := range [][]string{
+		{"NINA", "ΝΙΝΑ", "Nina"}, {"MAPY", "ΜΑΡΥ", "МАРУ"},
+		{"ВЕРА", "BEPA", "ΒΕΡΑ"}, {"ПАОЛА", "ΠΑΟΛΑ"}, {"YAHYA", "ΥΑΗΥΑ"}, {"KOCMOC", "КОСМОС"},
+		{"Cëp", "Сёр"}, {"Níva", "Νίνα"},
+		{"علی", "علي", "على"}, {"کامران", "كامران"}, {"مہر", "مهر", "مھر"}, {"سارا ۱۲", "سارا ١٢"},
+		{"二宮", "ニ宮"}, {"ロバ", "口バ"}, {"カ石", "力石"}, {"夕子", "タ子"}, {"八木", "ハ木"}, {"へべ", "ヘベ"}, {"晚田", "晩田"},
+		{"แดง", "เเดง"}, {"ຍາບ", "ยาบ"},
+		{"రన", "ರನ"}, {"आशा", "अाशा"}, {"औरव", "अाैरव"}, {"ਆਸ", "ਅਾਸ"}, {"আশা", "অাশা"},
+		{"O'Neill", "Oʼneill", "Oʻneill"}, {"Nina", "Ni\u0307na"}, {"Søren", "So\u0338ren"},
+		{"Şerban", "Șerban"}, {"Đaniel", "Ðaniel", "Ɖaniel"}, {"Əli", "əli"},
+	} {
+		want := keysOf(t, twins[0])
+		for _, name := range twins[1:] {
+			if got := keysOf(t, name); !alike(got, want) {
+				t.Errorf("%q has keys %q, and %q has %q: want one in common", name, got, twins[0], want)
+			}
+		}
+	}
+	for _, others := range [][2]string{
+		{"Ian", "Lan"}, {"Marnie", "Mamie"}, {"Nina", "Νινα"}, {"Вера", "Vera"},
+		{"Павел", "Pavel"}, {"ดา", "ตา"}, {"王土", "王士"}, {"پارسا", "ثارسا"}, {"りな", "リナ"}, {"Zoë", "Zoe"},
+		{"千田", "チ田"}, {"Гота", "Yota"}, {"ГОТА", "YOTA"}, {"Нина", "Hnha"},
+		{"Ţînţar", "Tintar"}, {"محمد", "محمود"},
+	} {
+		if a, b := keysOf(t, others[0]), keysOf(t, others[1]); alike(a, b) {
+			t.Errorf("%q and %q are taken for one: %q, %q", others[0], others[1], a, b)
+		}
+	}
+	if (Names{}).Look("Pablo") != "" || (Names{}).Look("Ольга") != "" {
+		t.Error("a name that looks like its key has a second one")
 	}
 }
 

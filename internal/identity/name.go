@@ -23,8 +23,9 @@ import (
 // with (the "highly restrictive" level of Unicode Technical Standard 39). The
 // key is the name in compatibility form, case folded, with letters of other
 // scripts that look like Latin ones turned into those, 0 into o and 1 into l.
-// Not caught: I and l, rn and m, whose collisions would forbid names that
-// people have (Ian and Lan).
+// Its look, see [Names.Look], is of its capitals and of other scripts. Not
+// caught: I and l, rn and m, whose collisions would forbid names that people
+// have (Ian and Lan).
 type Names struct{}
 
 // reserved cannot be anyone's: they address many, or look like the server
@@ -100,7 +101,7 @@ func (Names) Fold(name string) (shown, key string, err error) {
 		return "", "", bad("A name does not mix letters of different scripts.")
 	}
 	key = skeleton(shown)
-	if reserved[key] {
+	if reserved[key] || reserved[Names{}.Look(shown)] {
 		return "", "", bad("This name is reserved. Choose another.")
 	}
 	return shown, key, nil

@@ -133,7 +133,7 @@ func (d digest) record(r *Record) {
 }
 
 func (d digest) account(a *chat.Account) {
-	d.text(string(a.ID), a.Name, string(a.Role), a.NameKey, a.Password)
+	d.text(string(a.ID), a.Name, string(a.Role), a.NameKey, a.LookKey, a.Password)
 	d.time(a.CreatedAt)
 	d.flag(a.Disabled)
 	d.flag(a.Bot)

@@ -101,7 +101,8 @@ func (w *world) account(i int, name string) chat.Account {
 	if u.Disabled {
 		u.DisabledUntil = w.now()
 	}
-	return chat.Account{User: u, NameKey: "key of " + name, Password: fmt.Sprintf("$argon2id$%d$%d", i, w.n)}
+	return chat.Account{User: u, NameKey: "key of " + name, LookKey: "look of " + name,
+		Password: fmt.Sprintf("$argon2id$%d$%d", i, w.n)}
 }
 
 func (w *world) user(i int) {

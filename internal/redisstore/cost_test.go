@@ -332,6 +332,9 @@ func TestKeys(t *testing.T) {
 	_, err := c.store.PutRecord(ctx, "kind", "id", 0, nil)
 	c.must(err)
 	person := c.person()
+	account := person.Op.(chat.CreateUser).Account
+	account.LookKey = "look of " + account.Name
+	person.Op = chat.CreateUser{Account: account}
 	c.commit(person)
 	id := person.By
 	made := c.create(room + "2")

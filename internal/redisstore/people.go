@@ -28,11 +28,12 @@ func (s *Store) account(ctx context.Context, id chat.UserID) (chat.Account, erro
 }
 
 func (s *Store) accountFields(id chat.UserID) rueidis.Completed {
-	return s.client.B().Hmget().Key(s.keys.user(id, "account")).Field("user", "key", "password").Build()
+	return s.client.B().Hmget().Key(s.keys.user(id, "account")).Field("user", "key", "password",
+		"look").Build()
 }
 
 func scanAccount(fields []rueidis.RedisMessage) (a chat.Account, ok bool, err error) {
-	if len(fields) != 3 || fields[0].IsNil() {
+	if len(fields) != 4 || fields[0].IsNil() {
 		return chat.Account{}, false, nil
 	}
 	if err := fields[0].DecodeJSON(&a.User); err != nil {
@@ -42,6 +43,9 @@ func scanAccount(fields []rueidis.RedisMessage) (a chat.Account, ok bool, err er
 		return chat.Account{}, false, err
 	}
 	if a.Password, err = fields[2].ToString(); err != nil {
+		return chat.Account{}, false, err
+	}
+	if a.LookKey, err = fields[3].ToString(); err != nil && !rueidis.IsRedisNil(err) {
 		return chat.Account{}, false, err
 	}
 	return a, true, nil

@@ -18,6 +18,7 @@ type keptAccount struct {
 	User     chat.User `json:"user"`
 	Key      string    `json:"key"`
 	Password string    `json:"password"`
+	Look     string    `json:"look,omitempty"`
 }
 
 // commitServer writes changes to accounts in one step, and moves the accounts
@@ -53,16 +54,17 @@ func (s *Store) commitServer(ctx context.Context, changes []chat.Change) ([]chat
 		if err != nil {
 			return nil, err
 		}
-		kept, err := json.Marshal(keptAccount{account.User, account.NameKey, account.Password})
+		kept, err := json.Marshal(keptAccount{account.User, account.NameKey, account.Password,
+			account.LookKey})
 		if err != nil {
 			return nil, err
 		}
-		args = append(args, op, c.ID, open, string(account.ID), account.NameKey, string(public),
-			string(kept), num(c.At.UnixMilli()), string(more))
+		args = append(args, op, c.ID, open, string(account.ID), account.NameKey, account.LookKey,
+			string(public), string(kept), num(c.At.UnixMilli()), string(more))
 	}
 	var keys []string
 	for _, what := range []string{"head", "log", "names", "keys", "users", "order", "arriving",
-		"invites", "codes", "recent", "due"} {
+		"invites", "codes", "recent", "due", "looks"} {
 		keys = append(keys, s.keys.server(what))
 	}
 	reply, err := s.run(ctx, &serverScript, keys, args)
@@ -126,7 +128,7 @@ func (s *Store) arrive(ctx context.Context, user chat.UserID) (chat.Account, err
 		return chat.Account{}, err
 	}
 	if _, err := s.run(ctx, &accountScript, []string{s.keys.user(user, "account")},
-		[]string{num(version), string(public), a.NameKey, a.Password}); err != nil {
+		[]string{num(version), string(public), a.NameKey, a.Password, a.LookKey}); err != nil {
 		return chat.Account{}, err
 	}
 	if _, err := s.run(ctx, &arrivedScript, []string{s.keys.server("arriving")},
@@ -145,5 +147,5 @@ func scanArriving(text string) (version int64, a chat.Account, err error) {
 	}
 	var k keptAccount
 	err = json.Unmarshal([]byte(body), &k)
-	return version, chat.Account{User: k.User, NameKey: k.Key, Password: k.Password}, err
+	return version, chat.Account{User: k.User, NameKey: k.Key, LookKey: k.Look, Password: k.Password}, err
 }

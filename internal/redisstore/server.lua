@@ -1,16 +1,16 @@
 -- Judges changes to accounts in order, then writes all of them with their
 -- events, or none. The whole account goes to "arriving", from where the caller
 -- moves it to the person's own slot. KEYS: head log names keys users order
--- arriving invites codes recent due ARGV: channel window, then for each change:
--- op id json user name-key public account at, and the invite of a
---   new account, or for another what is public of it until now, or empty
+-- arriving invites codes recent due looks ARGV: channel window, then for each
+-- change: op id json user name-key look-key public account at, and the invite of
+--   a new account, or for another what is public of it until now, or empty
 -- Returns {-1, code} or {3, event} for each change.
 local head, log, names, keys, users, order, arriving = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
-local invites, codes, recent, due = KEYS[8], KEYS[9], KEYS[10], KEYS[11]
+local invites, codes, recent, due, looks = KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
 local seq, last = string.match(redis.call('HGET', head, 'at') or '0 0 0 0 ', '^(%d+) 0 0 0 (.*)$')
 seq = tonumber(seq)
 local writes, rings, replies = {}, {}, {}
-local holders, named, used, coming, shown = {}, {}, {}, {}, {} -- what earlier changes of this call did
+local holders, named, looking, used, coming, shown = {}, {}, {}, {}, {}, {} -- what earlier changes of this call did
 local function write(...) writes[#writes + 1] = {...} end
 local function holder(key)
   if holders[key] == nil then holders[key] = redis.call('HGET', names, key) end
@@ -21,9 +21,24 @@ local function keyOf(user)
   return named[user]
 end
 
-for i = 3, #ARGV, 9 do
-  local op, id, json, user, key, public, account, at, more = unpack(ARGV, i, i + 8)
-  local old = keyOf(user)
+local function lookOf(user)
+  if looking[user] == nil then looking[user] = redis.call('HGET', looks, user) or '' end
+  return looking[user]
+end
+local function taken(key, user) return key ~= '' and holder(key) and holder(key) ~= user end
+local function free(key)
+  holders[key] = false
+  write('HDEL', names, key)
+end
+local function take(key, user)
+  holders[key] = user
+  write('HSET', names, key, user)
+end
+
+for i = 3, #ARGV, 10 do
+  local op, id, json, user, key, look, public, account, at, more = unpack(ARGV, i, i + 9)
+  local old, looked = keyOf(user), lookOf(user)
+  local conflict = taken(key, user) or taken(look, user)
   if op == 'create' then
     if more ~= '' then
       local known = not used[more] and redis.call('HGET', codes, more)
@@ -32,7 +47,7 @@ for i = 3, #ARGV, 9 do
       if tonumber(at) >= tonumber(expires) then return {-1, 'not_found'} end
       used[more] = which
     end
-    if old or holder(key) then return {-1, 'conflict'} end
+    if old or conflict then return {-1, 'conflict'} end
     if more ~= '' then
       local which = used[more]
       write('HDEL', invites, which)
@@ -44,15 +59,19 @@ for i = 3, #ARGV, 9 do
   else
     if not old then return {-1, 'not_found'} end
     if more ~= '' and more ~= (shown[user] or redis.call('HGET', users, user)) then return {-1, 'conflict'} end
-    if holder(key) and holder(key) ~= user then return {-1, 'conflict'} end
-    if old ~= key then
-      holders[old] = false
-      write('HDEL', names, old)
-    end
+    if conflict then return {-1, 'conflict'} end
+    if old ~= key then free(old) end
+    if looked ~= '' and looked ~= look then free(looked) end
   end
-  holders[key], named[user] = user, key
-  write('HSET', names, key, user)
+  named[user], looking[user] = key, look
+  take(key, user)
   write('HSET', keys, user, key)
+  if look ~= '' then
+    take(look, user)
+    write('HSET', looks, user, look)
+  elseif looked ~= '' then
+    write('HDEL', looks, user)
+  end
   write('HSET', users, user, public)
   shown[user] = public
   local prev = last

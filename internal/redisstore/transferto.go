@@ -301,11 +301,15 @@ func (p *pipeline) person(v *migrate.Person) {
 	public := p.json(a.User)
 	p.do(b().Hset().Key(k.server("names")).FieldValue().FieldValue(a.NameKey, id).Build())
 	p.do(b().Hset().Key(k.server("keys")).FieldValue().FieldValue(id, a.NameKey).Build())
+	if a.LookKey != "" {
+		p.do(b().Hset().Key(k.server("names")).FieldValue().FieldValue(a.LookKey, id).Build())
+		p.do(b().Hset().Key(k.server("looks")).FieldValue().FieldValue(id, a.LookKey).Build())
+	}
 	p.do(b().Hset().Key(k.server("users")).FieldValue().FieldValue(id, public).Build())
 	p.do(b().Zadd().Key(k.server("order")).ScoreMember().ScoreMember(0, id).Build())
 	// Version 0 is older than every change that is to come.
 	p.do(b().Hset().Key(k.user(a.ID, "account")).FieldValue().FieldValue("v", "0").FieldValue("user", public).
-		FieldValue("key", a.NameKey).FieldValue("password", a.Password).Build())
+		FieldValue("key", a.NameKey).FieldValue("password", a.Password).FieldValue("look", a.LookKey).Build())
 	if v.Head.Seq > 0 {
 		p.head(chat.UserStream(a.ID), v.Head, 0)
 	}

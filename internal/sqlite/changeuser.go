@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/parley-chat/parley/internal/chat"
@@ -175,8 +176,11 @@ func (w *writer) createAccount(c *chat.Change, op chat.CreateUser) error {
 			return chat.ErrNotFound
 		}
 	}
-	// The insert checks that id and name are unused; it comes before the invite
-	// is used.
+	// These check that id and name are unused; they come before the invite is
+	// used.
+	if err := w.checkName(&op.Account); err != nil {
+		return err
+	}
 	n, err := insertAccount(w.conn, &op.Account, "ON CONFLICT DO NOTHING")
 	if err != nil {
 		return err
@@ -195,9 +199,29 @@ func insertAccount(c *conn, a *chat.Account, otherwise string) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return c.exec("INSERT INTO accounts ("+accountColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) "+otherwise,
+	return c.exec("INSERT INTO accounts ("+accountColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "+otherwise,
 		string(a.ID), a.Name, string(a.Role), flag(a.Disabled), flag(a.Bot), milli(a.CreatedAt),
-		a.NameKey, a.Password, profile)
+		a.NameKey, a.Password, profile, orNull(a.LookKey))
+}
+
+// checkName returns ErrConflict if another account has a key of the account's
+// name.
+func (w *writer) checkName(a *chat.Account) error {
+	look := cmp.Or(a.LookKey, a.NameKey)
+	r, err := w.one("SELECT 1 FROM accounts WHERE id <> ?1 AND (name_key IN (?2, ?3) OR look_key IN (?2, ?3))",
+		string(a.ID), a.NameKey, look)
+	if err == nil && r != nil {
+		err = chat.ErrConflict
+	}
+	return err
+}
+
+// orNull returns the value of a column that is NULL for an empty text.
+func orNull(text string) any {
+	if text == "" {
+		return nil
+	}
+	return text
 }
 
 func (w *writer) replaceAccount(op chat.UpdateUser) error {
@@ -213,23 +237,23 @@ func (w *writer) replaceAccount(op chat.UpdateUser) error {
 			return chat.ErrConflict
 		}
 	}
-	r, err := w.one("SELECT (SELECT count(*) FROM accounts WHERE id = ?1), (SELECT count(*) FROM accounts WHERE name_key = ?2 AND id <> ?1)",
-		string(a.ID), a.NameKey)
-	switch {
-	case err != nil:
+	r, err := w.one("SELECT 1 FROM accounts WHERE id = ?", string(a.ID))
+	if err != nil {
 		return err
-	case r.num(0) == 0:
+	}
+	if r == nil {
 		return chat.ErrNotFound
-	case r.num(1) > 0:
-		return chat.ErrConflict
+	}
+	if err := w.checkName(a); err != nil {
+		return err
 	}
 	profile, err := profileOf(&a.User)
 	if err != nil {
 		return err
 	}
-	_, err = w.exec("UPDATE accounts SET name = ?2, role = ?3, disabled = ?4, created_at = ?5, name_key = ?6, bot = ?7, profile = ?8 WHERE id = ?1",
+	_, err = w.exec("UPDATE accounts SET name = ?2, role = ?3, disabled = ?4, created_at = ?5, name_key = ?6, bot = ?7, profile = ?8, look_key = ?9 WHERE id = ?1",
 		string(a.ID), a.Name, string(a.Role), flag(a.Disabled), milli(a.CreatedAt), a.NameKey,
-		flag(a.Bot), profile)
+		flag(a.Bot), profile, orNull(a.LookKey))
 	return err
 }
 

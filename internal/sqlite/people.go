@@ -8,7 +8,7 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-const accountColumns = "id, name, role, disabled, bot, created_at, name_key, password, profile"
+const accountColumns = "id, name, role, disabled, bot, created_at, name_key, password, profile, look_key"
 
 // scanAccount reads accountColumns, beginning at column i.
 func scanAccount(r row, i int) chat.Account {
@@ -17,7 +17,7 @@ func scanAccount(r row, i int) chat.Account {
 			ID: chat.UserID(r.text(i)), Name: r.text(i + 1), Role: chat.Role(r.text(i + 2)),
 			Disabled: r.num(i+3) != 0, Bot: r.num(i+4) != 0, CreatedAt: unmilli(r.num(i + 5)),
 		},
-		NameKey: r.text(i + 6), Password: r.text(i + 7),
+		NameKey: r.text(i + 6), Password: r.text(i + 7), LookKey: r.text(i + 9),
 	}
 	readProfile(r.text(i+8), &a.User)
 	return a
@@ -45,7 +45,7 @@ func (s *Store) Account(ctx context.Context, id chat.UserID) (chat.Account, erro
 
 // AccountByName implements [chat.Store].
 func (s *Store) AccountByName(ctx context.Context, nameKey string) (chat.Account, error) {
-	return s.account(ctx, "name_key = ?", nameKey)
+	return s.account(ctx, "name_key = ?1 OR look_key = ?1", nameKey)
 }
 
 // Users implements [chat.Store].
@@ -114,7 +114,7 @@ func (s *Store) Session(ctx context.Context, tokenHash string) (session chat.Ses
 	a chat.Account, err error) {
 	err = s.read(ctx, func(c *conn) error {
 		r, err := c.one("SELECT "+sessionColumns+
-			", a.id, a.name, a.role, a.disabled, a.bot, a.created_at, a.name_key, a.password, a.profile"+
+			", a.id, a.name, a.role, a.disabled, a.bot, a.created_at, a.name_key, a.password, a.profile, a.look_key"+
 			" FROM sessions s JOIN accounts a ON a.id = s.user WHERE s.token_hash = ?", tokenHash)
 		if err != nil {
 			return err

@@ -338,6 +338,9 @@ func (h *history) account(user chat.UserID, c chat.Change, kind chat.Kind) chat.
 			"picture of "+c.ID
 	}
 	a := chat.Account{User: u, NameKey: "key of " + u.Name, Password: "password of " + c.ID}
+	if rapid.Bool().Draw(h.T, "look") {
+		a.LookKey = "key of " + draw(h, someNames, "look") // of another, now and then
+	}
 	if kind == chat.UserCreated {
 		op := chat.CreateUser{Account: a}
 		if rapid.Bool().Draw(h.T, "with invite") {

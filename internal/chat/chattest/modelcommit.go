@@ -304,13 +304,12 @@ func (t *tx) inServer(c *chat.Change) (chat.Result, error) {
 			}
 		}
 		_, idTaken := t.accounts[op.Account.ID]
-		_, nameTaken := t.names[op.Account.NameKey]
-		if idTaken || nameTaken {
+		if idTaken || t.nameTaken(op.Account) {
 			return chat.Result{}, chat.ErrConflict
 		}
 		del(t, t.invites, op.Invite)
 		put(t, t.accounts, op.Account.ID, op.Account)
-		put(t, t.names, op.Account.NameKey, op.Account.ID)
+		t.name(op.Account)
 		return t.append(c, chat.Event{User: &op.Account.User})
 
 	case chat.UpdateUser:
@@ -320,6 +319,23 @@ func (t *tx) inServer(c *chat.Change) (chat.Result, error) {
 		return t.append(c, chat.Event{User: &op.Account.User})
 	}
 	return chat.Result{}, errUnknown(c)
+}
+
+// nameTaken reports whether another account has a key of a's name.
+func (t *tx) nameTaken(a chat.Account) bool {
+	for _, key := range []string{a.NameKey, a.LookKey} {
+		if holder, taken := t.names[key]; taken && holder != a.ID {
+			return true
+		}
+	}
+	return false
+}
+
+func (t *tx) name(a chat.Account) {
+	put(t, t.names, a.NameKey, a.ID)
+	if a.LookKey != "" {
+		put(t, t.names, a.LookKey, a.ID)
+	}
 }
 
 // replace puts a in the place of the account with its id, which keeps its
@@ -332,12 +348,13 @@ func (t *tx) replace(a chat.Account, was *chat.User) error {
 	if was != nil && *was != old.User {
 		return chat.ErrConflict
 	}
-	if holder, taken := t.names[a.NameKey]; taken && holder != a.ID {
+	if t.nameTaken(a) {
 		return chat.ErrConflict
 	}
 	a.Password = old.Password
 	del(t, t.names, old.NameKey)
-	put(t, t.names, a.NameKey, a.ID)
+	del(t, t.names, old.LookKey)
+	t.name(a)
 	put(t, t.accounts, a.ID, a)
 	return nil
 }

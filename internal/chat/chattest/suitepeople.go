@@ -83,6 +83,28 @@ func testAccounts(f *fixture) {
 	f.refuse(chat.ErrConflict, f.update(stolen, nil))
 	f.same("account", changed, need(f.Other.Account(f.ctx, "u2")).of(f))
 	f.same("whose name it is", accountOf(one), need(f.Store.AccountByName(f.ctx, "key of One")).of(f))
+	looking := changed // has a second key, among the same
+	looking.LookKey = "look of Zwei"
+	f.event(f.update(looking, nil))
+	f.same("account by its look", looking, need(f.Other.AccountByName(f.ctx, "look of Zwei")).of(f))
+	twin := f.account("u5", "Five", "").Op.(chat.CreateUser).Account
+	for _, keys := range [][2]string{{"look of Zwei", ""}, {"key of Five", "look of Zwei"},
+		{"key of Five", "key of Zwei"}} {
+		twin.NameKey, twin.LookKey = keys[0], keys[1]
+		f.refuse(chat.ErrConflict, f.change(chat.ServerStream, chat.CreateUser{Account: twin}))
+		twinned := accountOf(one)
+		twinned.NameKey, twinned.LookKey = keys[0], keys[1]
+		f.refuse(chat.ErrConflict, f.update(twinned, nil))
+	}
+	looking.LookKey = "another look"
+	f.event(f.update(looking, nil))
+	_, err = f.Store.AccountByName(f.ctx, "look of Zwei")
+	f.refused("the old look", chat.ErrNotFound, err)
+	f.event(f.update(changed, nil)) // without one
+	f.same("account", changed, need(f.Other.Account(f.ctx, "u2")).of(f))
+	_, err = f.Store.AccountByName(f.ctx, "another look")
+	f.refused("the old look", chat.ErrNotFound, err)
+
 	nobody := changed
 	nobody.ID, nobody.NameKey = "u9", "key of nobody"
 	f.refuse(chat.ErrNotFound, f.update(nobody, nil))
