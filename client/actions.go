@@ -10,8 +10,7 @@ func (a Actions) ServerInfo(ctx context.Context) (ServerInfo, error) {
 	return call[ServerInfo](ctx, a, action{"server.info", "GET", "/server"}, none{})
 }
 
-// ServerUpdate calls server.update: name the server, and let members invite.
-// For owners.
+// ServerUpdate calls server.update: change what the server does. For owners.
 func (a Actions) ServerUpdate(ctx context.Context, in UpdateServerInput) (ServerInfo, error) {
 	return call[ServerInfo](ctx, a, action{"server.update", "PATCH", "/server"}, in)
 }
@@ -443,6 +442,13 @@ func (a Actions) EventList(ctx context.Context, in EventListInput) (EventList, e
 // forward.
 func (a Actions) ReadMark(ctx context.Context, in ReadInput) (ReadOutput, error) {
 	return call[ReadOutput](ctx, a, action{"read.mark", "PUT", "/rooms/{room}/read"}, in)
+}
+
+// ReadList calls read.list: how far the people in a room have read. In rooms of
+// up to 100 people, unless it is off on the server. Without those who hide what
+// they have read, who may not ask either.
+func (a Actions) ReadList(ctx context.Context, in RoomInput) (ReadPositionList, error) {
+	return call[ReadPositionList](ctx, a, action{"read.list", "GET", "/rooms/{room}/reads"}, in)
 }
 
 // ScheduleCreate calls schedule.create: send a message later, or be reminded of

@@ -234,6 +234,12 @@ type ReadInput = chat.ReadInput
 // ReadOutput is the read position now.
 type ReadOutput = chat.ReadOutput
 
+// ReadPosition says how far one member has read a room.
+type ReadPosition = chat.ReadPosition
+
+// ReadPositionList is how far the members of a room have read.
+type ReadPositionList = chat.ReadPositionList
+
 // RemoveMemberInput removes a person from a room.
 type RemoveMemberInput = chat.RemoveMemberInput
 

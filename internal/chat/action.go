@@ -75,7 +75,7 @@ func Actions() []Action {
 	return []Action{
 		action("server.info", "GET", "/server", 200, Anyone, "What this server is",
 			"Its name, who may sign up, and its limits. needs_setup is true until the server has an owner.", (*Service).Info),
-		action("server.update", "PATCH", "/server", 200, LoggedIn, "Name the server, and let members invite",
+		action("server.update", "PATCH", "/server", 200, LoggedIn, "Change what the server does",
 			"For owners.", (*Service).UpdateServer),
 
 		action("account.create", "POST", "/accounts", 201, Anyone, "Sign up",
@@ -243,6 +243,9 @@ func Actions() []Action {
 			(*Service).ListEvents),
 		action("read.mark", "PUT", "/rooms/{room}/read", 200, LoggedIn,
 			"Mark a room as read up to a message", "Only moves forward.", (*Service).MarkRead),
+		action("read.list", "GET", "/rooms/{room}/reads", 200, LoggedIn,
+			"How far the people in a room have read",
+			"In rooms of up to 100 people, unless it is off on the server. Without those who hide what they have read, who may not ask either.", (*Service).ListReads),
 		action("schedule.create", "POST", "/scheduled", 201, LoggedIn, "Send a message later, or be reminded of one",
 			"At its time a message is sent as if you did it then. A reminder becomes due, and your clients get a signal.", (*Service).Schedule),
 		action("schedule.list", "GET", "/scheduled", 200, LoggedIn, "Your scheduled messages and reminders",

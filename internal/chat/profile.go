@@ -27,6 +27,7 @@ type UpdateAccountInput struct {
 	Title      *string      `json:"title,omitempty" doc:"What you do: one line of at most 100 characters"`
 	TimeZone   *string      `json:"time_zone,omitempty" doc:"Your time zone by its name in the IANA database, such as Europe/Berlin"`
 	Phone      *string      `json:"phone,omitempty" doc:"Your phone number: at most 40 digits, spaces and + ( ) - . / # *"`
+	HidesReads *bool        `json:"hides_reads,omitempty" doc:"You do not show others what you have read, and do not see what they have"`
 	Name       *string      `json:"name,omitempty" doc:"New name, which you also log in with. The audit log keeps the old one"`
 }
 
@@ -62,6 +63,9 @@ func (s *Service) UpdateAccount(ctx context.Context, who Caller, in UpdateAccoun
 		}
 		if quiet != nil {
 			to.QuietUntil = *quiet
+		}
+		if in.HidesReads != nil {
+			to.HidesReads = *in.HidesReads
 		}
 		for _, field := range []struct {
 			from, to *string

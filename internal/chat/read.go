@@ -1,6 +1,24 @@
 package chat
 
-import "context"
+import (
+	"context"
+	"errors"
+)
+
+// maxReceipts is how many people a room has at most in which members see what
+// the others have read.
+const maxReceipts = 100
+
+// ReadPosition says how far one member has read a room.
+type ReadPosition struct {
+	User UserID `json:"user" doc:"Person"`
+	No   int64  `json:"no" doc:"Number of the newest message read"`
+}
+
+// ReadPositionList is how far the members of a room have read.
+type ReadPositionList struct {
+	Reads []ReadPosition `json:"reads" doc:"Sorted by user id"`
+}
 
 // Read says how far a person has read a room. It only moves forward.
 type Read struct {
@@ -45,4 +63,50 @@ func (s *Service) MarkRead(ctx context.Context, who Caller, in ReadInput) (ReadO
 		}
 	}
 	return ReadOutput{Read: Read{Room: in.Room, No: view.ReadNo}, Unread: view.Unread}, nil
+}
+
+// ListReads returns how far the members of a room have read, the caller among
+// them. It leaves out bots, disabled people, and those who keep it to
+// themselves, who do not see it of others either.
+func (s *Service) ListReads(ctx context.Context, who Caller, in RoomInput) (ReadPositionList, error) {
+	none := ReadPositionList{}
+	set, _, err := s.settings(ctx)
+	if err != nil {
+		return none, err
+	}
+	if set.HideReads {
+		return none, &Error{Code: CodeForbidden, Message: "Read receipts are off on this server."}
+	}
+	if who.User.HidesReads {
+		return none, &Error{Code: CodeForbidden,
+			Message: "You don't show what you have read, so you don't see it of others."}
+	}
+	if err := s.limit(ctx, "reads:"+string(who.User.ID), s.Limits.Sends); err != nil {
+		return none, err
+	}
+	if _, err := s.view(ctx, who, in.Room); err != nil {
+		return none, err
+	}
+	reads, err := s.Store.ReadPositions(ctx, in.Room, "", maxReceipts+1)
+	if err != nil {
+		return none, err
+	}
+	if len(reads) > maxReceipts {
+		return none, &Error{Code: CodeForbidden, Field: "room",
+			Message: "Rooms of more than 100 people have no read receipts."}
+	}
+	out := ReadPositionList{Reads: []ReadPosition{}}
+	for _, r := range reads {
+		account, err := s.Store.Account(ctx, r.User)
+		if errors.Is(err, ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return none, err
+		}
+		if !account.Bot && !account.HidesReads && !account.barred(s.now()) {
+			out.Reads = append(out.Reads, r)
+		}
+	}
+	return out, nil
 }

@@ -3,7 +3,9 @@ package chat_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
+	"time"
 
 	"github.com/parley-chat/parley/internal/chat"
 	"github.com/parley-chat/parley/internal/chat/chattest"
@@ -80,5 +82,79 @@ func TestUnreadIsDerived(t *testing.T) {
 	f.Say(b, chat.GeneralID, "an answer")
 	if unread(b) != 0 || unread(late) != 1 {
 		t.Errorf("after an answer: %d and %d", unread(b), unread(late))
+	}
+}
+
+// TestReadReceipts: members see how far the others have read, where the server,
+// the size of the room, and both of them allow it.
+func TestReadReceipts(t *testing.T) {
+	f := newFixture(t, nil)
+	owner, joe, eve := f.Person("Pablo", chat.RoleOwner), f.Person("Joe", chat.RoleMember),
+		f.Person("Eve", chat.RoleMember)
+	room := f.Room(owner, chat.Private, joe)
+	m := f.Say(owner, room, "one")
+	reads := func(who chat.Caller) (no map[chat.UserID]int64, err error) {
+		f.Wait(time.Second) // for the limit
+		list, err := f.ListReads(t.Context(), who, chat.RoomInput{Room: room})
+		no = map[chat.UserID]int64{}
+		for _, r := range list.Reads {
+			no[r.User] = r.No
+		}
+		return no, err
+	}
+	refused := func(who chat.Caller, want error) {
+		t.Helper()
+		if _, err := reads(who); !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", who.User.Name, err, want)
+		}
+	}
+	if no, err := reads(owner); err != nil || len(no) != 2 || no[owner.User.ID] != m.No ||
+		no[joe.User.ID] != 0 {
+		t.Errorf("before it is read: %v, %v", no, err)
+	}
+	if _, err := f.MarkRead(t.Context(), joe, chat.ReadInput{Room: room, No: m.No}); err != nil {
+		t.Fatal(err)
+	}
+	if no, err := reads(owner); err != nil || no[joe.User.ID] != m.No {
+		t.Errorf("when it is read: %v, %v", no, err)
+	}
+	refused(eve, chat.ErrNotFound)
+
+	hide := true
+	user, err := f.UpdateAccount(t.Context(), joe, chat.UpdateAccountInput{HidesReads: &hide})
+	if err != nil {
+		t.Fatal(err)
+	}
+	joe.User = user
+	refused(joe, chat.ErrForbidden)
+	if no, err := reads(owner); err != nil || len(no) != 1 {
+		t.Errorf("when Joe hides it: %v, %v", no, err)
+	}
+
+	off := false
+	info, err := f.UpdateServer(t.Context(), owner, chat.UpdateServerInput{ReadReceipts: &off})
+	if err != nil || info.ReadReceipts {
+		t.Fatalf("switched off: %+v, %v", info, err)
+	}
+	refused(owner, chat.ErrForbidden)
+}
+
+// TestReadReceiptsOfFew: a room of more than 100 people has none.
+func TestReadReceiptsOfFew(t *testing.T) {
+	f := newFixture(t, nil)
+	owner := f.Person("Pablo", chat.RoleOwner)
+	ask := func() error {
+		_, err := f.ListReads(t.Context(), owner, chat.RoomInput{Room: chat.GeneralID})
+		return err
+	}
+	for i := range 99 {
+		f.Person(fmt.Sprint("p", i), chat.RoleMember)
+	}
+	if err := ask(); err != nil {
+		t.Errorf("100 people: %v", err)
+	}
+	f.Person("one more", chat.RoleMember)
+	if err := ask(); !errors.Is(err, chat.ErrForbidden) {
+		t.Errorf("101 people: %v", err)
 	}
 }

@@ -256,6 +256,7 @@ var scopeRows = map[string]struct {
 	"read.mark": {chat.ScopeSend, all, func(w *world) any {
 		return chat.ReadInput{Room: w.room, No: 2}
 	}},
+	"read.list": {chat.ScopeRead, all, func(w *world) any { return chat.RoomInput{Room: w.room} }},
 	"typing.send": {chat.ScopeSend, all, func(w *world) any {
 		return chat.RoomInput{Room: w.room}
 	}},

@@ -17,12 +17,14 @@ const settingsID = "settings"
 type serverSettings struct {
 	Name          string `json:"name,omitempty"`
 	MemberInvites bool   `json:"member_invites,omitempty"`
+	HideReads     bool   `json:"hide_reads,omitempty"`
 }
 
 // UpdateServerInput changes the server. What is not given stays.
 type UpdateServerInput struct {
 	Name          *string `json:"name,omitempty" doc:"Name of the server or team, as everyone sees it; empty for the one that it was started with"`
 	MemberInvites *bool   `json:"member_invites,omitempty" doc:"Members may invite people, as members and guests"`
+	ReadReceipts  *bool   `json:"read_receipts,omitempty" doc:"People see who has read a message, see read.list; on by default"`
 }
 
 func (s *Service) settings(ctx context.Context) (set serverSettings, version int64, err error) {
@@ -55,6 +57,10 @@ func (s *Service) UpdateServer(ctx context.Context, who Caller, in UpdateServerI
 	if in.MemberInvites != nil {
 		set.MemberInvites = *in.MemberInvites
 		what = append(what, fmt.Sprintf("member_invites %t", set.MemberInvites))
+	}
+	if in.ReadReceipts != nil {
+		set.HideReads = !*in.ReadReceipts
+		what = append(what, fmt.Sprintf("read_receipts %t", *in.ReadReceipts))
 	}
 	value, err := json.Marshal(set)
 	if err != nil {

@@ -62,6 +62,9 @@ type Store interface {
 	// Members returns up to limit members with user id > after, sorted by user
 	// id.
 	Members(ctx context.Context, room RoomID, after UserID, limit int) ([]Member, error)
+	// ReadPositions returns up to limit members with user id > after, sorted by
+	// user id, with how far each has read. ErrNotFound for an unknown room.
+	ReadPositions(ctx context.Context, room RoomID, after UserID, limit int) ([]ReadPosition, error)
 	// CountRooms returns how many rooms the person has created.
 	CountRooms(ctx context.Context, createdBy UserID) (int, error)
 

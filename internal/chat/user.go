@@ -38,6 +38,7 @@ type User struct {
 	TimeZone      string    `json:"time_zone,omitempty" doc:"Their time zone, as Europe/Berlin"`
 	Phone         string    `json:"phone,omitempty" doc:"Their phone number"`
 	FormerName    string    `json:"former_name,omitempty" doc:"Their name before they were renamed last"`
+	HidesReads    bool      `json:"hides_reads,omitempty" doc:"They do not show what they have read"`
 	Picture       string    `json:"picture,omitempty" doc:"Id of their picture, see picture.open; another with each picture"`
 	DisabledUntil time.Time `json:"disabled_until,omitzero" doc:"With disabled: until then; without it, for good"`
 }

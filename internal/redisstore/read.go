@@ -256,6 +256,30 @@ func (s *Store) Member(ctx context.Context, room chat.RoomID, user chat.UserID) 
 	return m, failed("member", err)
 }
 
+// ReadPositions implements [chat.Store].
+func (s *Store) ReadPositions(ctx context.Context, room chat.RoomID, after chat.UserID,
+	limit int) ([]chat.ReadPosition, error) {
+	ctx, cancel, err := s.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer cancel()
+	k := func(what string) string { return s.keys.room(room, what) }
+	ids, data, err := s.page(ctx, []string{k("order"), k("reads"), k("head")}, string(after), limit)
+	if err != nil {
+		return nil, failed("read positions of "+string(room), err)
+	}
+	reads := make([]chat.ReadPosition, len(ids))
+	for i, id := range ids {
+		no, err := data[i].AsInt64()
+		if err != nil && !rueidis.IsRedisNil(err) {
+			return nil, failed("read positions of "+string(room), err)
+		}
+		reads[i] = chat.ReadPosition{User: chat.UserID(id), No: no}
+	}
+	return reads, nil
+}
+
 // Members implements [chat.Store].
 func (s *Store) Members(ctx context.Context, room chat.RoomID, after chat.UserID,
 	limit int) ([]chat.Member, error) {

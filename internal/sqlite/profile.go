@@ -17,13 +17,14 @@ type profile struct {
 	Phone         string      `json:"phone,omitempty"`
 	FormerName    string      `json:"former_name,omitempty"`
 	Picture       string      `json:"picture,omitempty"`
+	HidesReads    bool        `json:"hides_reads,omitempty"`
 	DisabledUntil time.Time   `json:"disabled_until,omitzero"`
 }
 
 // profileOf returns the column profile of a person, "" if all fields are empty.
 func profileOf(u *chat.User) (string, error) {
 	p := profile{u.Status, u.QuietUntil, u.About, u.Title, u.TimeZone, u.Phone, u.FormerName, u.Picture,
-		u.DisabledUntil}
+		u.HidesReads, u.DisabledUntil}
 	if p == (profile{}) {
 		return "", nil
 	}
@@ -40,5 +41,6 @@ func readProfile(column string, u *chat.User) {
 	}
 	u.Status, u.QuietUntil, u.About, u.Title, u.TimeZone, u.Phone = p.Status, p.QuietUntil, p.About,
 		p.Title, p.TimeZone, p.Phone
-	u.FormerName, u.Picture, u.DisabledUntil = p.FormerName, p.Picture, p.DisabledUntil
+	u.FormerName, u.Picture, u.HidesReads, u.DisabledUntil = p.FormerName, p.Picture, p.HidesReads,
+		p.DisabledUntil
 }

@@ -275,6 +275,33 @@ func (s *Store) Members(ctx context.Context, room chat.RoomID, after chat.UserID
 	return all, err
 }
 
+// ReadPositions implements [chat.Store].
+func (s *Store) ReadPositions(ctx context.Context, room chat.RoomID, after chat.UserID,
+	limit int) (reads []chat.ReadPosition, err error) {
+	err = s.read(ctx, func(c *conn) error {
+		num, err := roomNum(c, room)
+		if err != nil {
+			return err
+		}
+		reads, err = many(c, func(r row) chat.ReadPosition {
+			return chat.ReadPosition{User: chat.UserID(r.text(0)), No: r.num(1)}
+		}, "SELECT user, read_no FROM members WHERE room = ? AND user > ? ORDER BY user LIMIT ?", num, string(after), int64(max(limit, 0)))
+		if err != nil {
+			return err
+		}
+		at := map[chat.UserID]*chat.ReadPosition{}
+		for i := range reads {
+			at[reads[i].User] = &reads[i]
+		}
+		return eachReadMove(c, func(moved, no int64, user []byte) {
+			if r := at[chat.UserID(user)]; moved == num && r != nil {
+				r.No = max(r.No, no)
+			}
+		})
+	})
+	return reads, err
+}
+
 // CountRooms implements [chat.Store].
 func (s *Store) CountRooms(ctx context.Context, createdBy chat.UserID) (n int, err error) {
 	err = s.read(ctx, func(c *conn) error {

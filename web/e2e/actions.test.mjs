@@ -176,5 +176,43 @@ describe('what one does with a message', { skip: missing() }, () => {
     await page.context().close()
   })
 
+  it('shows who has read it, while it is open, to those who show it themselves', async () => {
+    const { page } = mary
+    const { no } = await as.mary('POST', `/rooms/${room.id}/messages`, { text: 'who reads this?' })
+    const more = async () => {
+      await row(mary, 'who reads this?').focus()
+      await row(mary, 'who reads this?').getByRole('button', { name: 'More' }).focus()
+      await page.keyboard.press('Enter')
+      await page.getByRole('menuitem', { name: 'Copy link' }).waitFor()
+    }
+    await mary.open('Garden')
+    await row(mary, 'who reads this?').waitFor()
+    await more()
+    await page.keyboard.type('Read by')
+    await page.keyboard.press('Enter')
+    const dialog = page.getByRole('dialog', { name: 'Read by' })
+    await dialog.getByText('0 of 1 person').waitFor()
+    await as.joe('PUT', `/rooms/${room.id}/read`, { no })
+    await dialog.getByRole('button', { name: 'Joe' }).waitFor() // by itself
+    await dialog.getByText('1 of 1 person').waitFor()
+    await look(page, 'read-by-1440', 'dialog[open]')
+    await page.setViewportSize({ width: 390, height: 844 })
+    await look(page, 'read-by-390', 'dialog[open]')
+    await page.setViewportSize({ width: 1440, height: 900 })
+    await as.joe('PATCH', '/account', { hides_reads: true })
+    await dialog.getByText('0 of 0 people').waitFor()
+    await page.keyboard.press('Escape')
+    await page.evaluate(() => (location.hash = '#/settings/account'))
+    const own = page.getByRole('checkbox', { name: 'Show others what I’ve read' })
+    await own.uncheck()
+    await until('it to be known', async () => (await as.mary('GET', '/account')).user.hides_reads === true)
+    await look(page, 'privacy-1440', '.settings')
+    await page.goBack()
+    await row(mary, 'who reads this?').waitFor()
+    await more()
+    assert.equal(await page.getByRole('menuitem', { name: 'Read by…' }).count(), 0)
+    await page.keyboard.press('Escape')
+  })
+
   it('finds no fault in the pages', () => assert.deepEqual([...mary.faults, ...phone.faults], []))
 })

@@ -431,6 +431,10 @@ func (h *history) readAll() {
 			v, err := s.Members(ctx, room, "", 10)
 			return v, err
 		})
+		h.both("ReadPositions", func(s chat.Store) (any, error) {
+			v, err := s.ReadPositions(ctx, room, "", 10)
+			return v, err
+		})
 		h.both("Messages", func(s chat.Store) (any, error) {
 			v, err := s.Messages(ctx, room, chat.Page{Limit: 200})
 			return v, err

@@ -341,6 +341,22 @@ func (m *Model) Members(ctx context.Context, room chat.RoomID, after chat.UserID
 	return members[:min(len(members), max(limit, 0))], nil
 }
 
+func (m *Model) ReadPositions(ctx context.Context, room chat.RoomID, after chat.UserID,
+	limit int) ([]chat.ReadPosition, error) {
+	members, err := m.Members(ctx, room, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var reads []chat.ReadPosition
+	for _, member := range members {
+		reads = append(reads, chat.ReadPosition{User: member.User,
+			No: m.members[memberKey{room, member.User}].readNo})
+	}
+	return reads, nil
+}
+
 func (m *Model) CountRooms(ctx context.Context, createdBy chat.UserID) (int, error) {
 	if err := m.enter(ctx); err != nil {
 		return 0, err

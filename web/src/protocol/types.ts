@@ -35,6 +35,8 @@ export interface User {
   time_zone?: string
   phone?: string
   former_name?: string
+  /** They do not show what they have read. */
+  hides_reads?: boolean
   /** Changes with each picture; none where there is no picture. */
   picture?: string
   created_at: string
@@ -336,7 +338,15 @@ export interface ShownInvite {
   expires_at: string
 }
 
+/** How far somebody has read a room. */
+export interface ReadPosition {
+  user: string
+  no: number
+}
+
 export interface ServerInfo {
+  /** People see who has read a message. */
+  read_receipts?: boolean
   /** Members may invite people. */
   member_invites?: boolean
   name: string
@@ -430,10 +440,10 @@ export interface Actions {
   'schedule.delete': [{ id: string }, Record<string, never>]
   'user.list': [{ after?: string; limit?: number }, UserPage]
   'user.get': [{ user: string }, User]
-  'account.update': [{ status?: UserStatus; quiet_until?: string; about?: string; title?: string; time_zone?: string; phone?: string; name?: string }, User]
+  'account.update': [{ status?: UserStatus; quiet_until?: string; about?: string; title?: string; time_zone?: string; phone?: string; name?: string; hides_reads?: boolean }, User]
   'user.update': [{ user: string; name?: string; role?: ServerRole; disabled?: boolean; reason?: string; seconds?: number }, User]
   'audit.list': [{ after?: string; limit?: number; room?: string }, AuditPage]
-  'server.update': [{ name?: string; member_invites?: boolean }, ServerInfo]
+  'server.update': [{ name?: string; member_invites?: boolean; read_receipts?: boolean }, ServerInfo]
   'invite.create': [{ role?: ServerRole; hours?: number; uses?: number; rooms?: string[] }, { invite: Invite; code: string }]
   'invite.list': [Record<string, never>, { invites: Invite[] }]
   'invite.delete': [{ invite: string }, Record<string, never>]
@@ -485,6 +495,7 @@ export interface Actions {
   'outgoing.dead': [{ room: string; webhook: string }, { dead: DeadLetter[] }]
   'outgoing.retry': [{ room: string; webhook: string; dead?: string }, Record<string, never>]
   'message.list': [{ room: string; before?: number; after?: number; around?: number; limit?: number }, MessagePage]
+  'read.list': [{ room: string }, { reads: ReadPosition[] }]
   'read.mark': [{ room: string; no: number }, { room: string; no: number; unread: number }]
   'presence.watch': [{ users: string[] }, { online: string[] }]
   'typing.send': [{ room: string }, Record<string, never>]

@@ -1,11 +1,12 @@
 import { Ticket } from 'lucide-react'
-import { startTransition, useEffect, useOptimistic, useState } from 'react'
+import { useEffect, useState } from 'react'
 import { formatNumber, t } from '../../i18n'
 import { explain } from '../../protocol/error'
 import type { Invite } from '../../protocol/types'
 import { call } from '../../store/actions'
 import { nameOf } from '../../store/select'
 import { useApp, useChat } from '../../store/store'
+import { Switch } from '../kit/Switch'
 import { dateWithYear } from '../kit/time'
 import { InviteForm } from './InviteForm'
 import { Nothing } from './Nothing'
@@ -49,24 +50,5 @@ export function Invites() {
 /** Lets members invite people, or not. */
 function MembersToo() {
   const on = useApp((a) => a.info?.member_invites === true)
-  const [fault, setFault] = useState('')
-  // What was clicked shows at once; a refusal takes it back.
-  const [shown, show] = useOptimistic(on)
-  const set = (member_invites: boolean) =>
-    startTransition(async () => {
-      show(member_invites)
-      await call('server.update', { member_invites }).then(
-        (info) => useApp.setState({ info }),
-        (err: unknown) => setFault(explain(err)),
-      )
-    })
-  return (
-    <label className="choice">
-      <input type="checkbox" checked={shown} onChange={(e) => set(e.target.checked)} />
-      <span>
-        <b>{t('invites.members')}</b>
-        <small>{fault || t('invites.membersHint')}</small>
-      </span>
-    </label>
-  )
+  return <Switch label={t('invites.members')} hint={t('invites.membersHint')} on={on} set={async (member_invites) => useApp.setState({ info: await call('server.update', { member_invites }) })} />
 }

@@ -1,6 +1,7 @@
 import { Browse } from './Browse'
 import { CreateRoom } from './CreateRoom'
 import { Edits } from './Edits'
+import { ReadBy } from './ReadBy'
 import { Forward } from './Forward'
 import { JumpTo } from './JumpTo'
 import { Keys } from './Keys'
@@ -76,6 +77,8 @@ export function More({ open }: { open: Exclude<Open, { kind: 'switcher' | 'confi
       return <Picture {...open} onClose={closeDialog} />
     case 'edits':
       return <Edits room={open.room} no={open.no} onClose={closeDialog} />
+    case 'read-by':
+      return <ReadBy message={open.message} onClose={closeDialog} />
     case 'pins':
       return <Pins room={open.room} onClose={closeDialog} />
     case 'jump':

@@ -27,6 +27,7 @@ export type Open =
   | { kind: 'keys' }
   | { kind: 'unsent' }
   | { kind: 'picture'; room: string; no: number; file: File }
+  | { kind: 'read-by'; message: Message }
   | { kind: 'edits'; room: string; no: number }
   | { kind: 'pins'; room: string }
   | { kind: 'jump'; room: string; at?: string }

@@ -5,6 +5,7 @@ import { updateAccount } from '../../store/people'
 import { toast, useApp, useChat } from '../../store/store'
 import { openDialog } from '../dialogs/open'
 import { Fault, Field, useSubmit } from '../kit/Form'
+import { Switch } from '../kit/Switch'
 import { RenameForm } from '../people/Rename'
 import { Sessions } from './Sessions'
 
@@ -29,9 +30,23 @@ export function Account() {
           </button>
         </div>
       </section>
+      <Privacy />
       {!external && <Password />}
       <Sessions />
     </>
+  )
+}
+
+/** What others see of what one does. */
+function Privacy() {
+  const hides = useChat((s) => s.me.hides_reads === true)
+  const receipts = useApp((a) => a.info?.read_receipts === true)
+  if (!receipts) return null
+  return (
+    <section aria-labelledby="account-privacy">
+      <h2 id="account-privacy">{t('privacy.title')}</h2>
+      <Switch label={t('readBy.own')} hint={t('readBy.ownHint')} on={!hides} set={(on) => updateAccount({ hides_reads: !on })} />
+    </section>
   )
 }
 

@@ -1,4 +1,4 @@
-import { Bell, Bookmark, BookmarkMinus, CircleUser, ClipboardCopy, Copy, Forward, MailOpen, Quote, MessageSquareReply, MoreHorizontal, Pencil, Pin, PinOff, Trash2 } from 'lucide-react'
+import { Bell, Bookmark, BookmarkMinus, CheckCheck, CircleUser, ClipboardCopy, Copy, Forward, MailOpen, Quote, MessageSquareReply, MoreHorizontal, Pencil, Pin, PinOff, Trash2 } from 'lucide-react'
 import { useEffect } from 'react'
 import { t } from '../../i18n'
 import type { Message } from '../../protocol/types'
@@ -11,7 +11,7 @@ import { markUnread } from '../../store/unread'
 import { homeOf } from '../../store/gate'
 import { atLeast, mayModerate, nameOf } from '../../store/select'
 import { viewOf } from '../../store/room'
-import { useChat } from '../../store/store'
+import { useApp, useChat } from '../../store/store'
 import { openDialog } from '../dialogs/open'
 import { EmojiButton } from '../emoji/EmojiButton'
 import { InRoom, useModerates } from '../chat/InRoom'
@@ -27,6 +27,8 @@ export function MessageActions({ message }: { message: Message }) {
   const member = useChat((s) => atLeast(s.me, 'member'))
   const inThread = useChat((s) => viewOf(s, message.room)?.kind === 'thread')
   const listedHere = useChat((s) => s.rooms[message.room] !== undefined)
+  const receipts = useApp((a) => a.info?.read_receipts === true && !a.chat?.me.hides_reads)
+  const people = useChat((s) => s.rooms[message.room]?.members ?? 0)
   const saved = useSaved().some((x) => x.room === message.room && x.no === message.no)
   const write = useMayWrite(message.room)
   const home = useChat((s) => viewOf(s, message.room) && homeOf(s, viewOf(s, message.room)!))
@@ -104,6 +106,11 @@ export function MessageActions({ message }: { message: Message }) {
         {listedHere && (
           <MenuItem icon={<MailOpen size={16} />} onSelect={() => markUnread(message.room, message.no)}>
             {t('message.unread')}
+          </MenuItem>
+        )}
+        {receipts && people > 1 && people <= 100 && (
+          <MenuItem icon={<CheckCheck size={16} />} onSelect={() => openDialog({ kind: 'read-by', message })}>
+            {t('readBy.action')}
           </MenuItem>
         )}
         <MenuLine />
