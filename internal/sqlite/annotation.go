@@ -25,7 +25,7 @@ type annotations struct {
 	Thread    *chat.Thread   `json:"thread,omitempty"`
 }
 
-// encodeAnnotations returns m's value of the column marks, nil without
+// encodeAnnotations returns m's value of the column annotations, nil without
 // annotations.
 func encodeAnnotations(m *chat.Message) (any, error) {
 	if len(m.Mentions) == 0 && len(m.Files) == 0 && m.EditedAt.IsZero() && m.DeletedAt.IsZero() &&
@@ -37,11 +37,11 @@ func encodeAnnotations(m *chat.Message) (any, error) {
 	return string(b), err
 }
 
-// decodeAnnotations sets m's annotations from the column marks.
+// decodeAnnotations sets m's annotations from the column annotations.
 func decodeAnnotations(m *chat.Message, column string) error {
 	var k annotations
 	if err := json.Unmarshal([]byte(column), &k); err != nil {
-		return fmt.Errorf("marks of message %s: %w", m.ID, err)
+		return fmt.Errorf("annotations of message %s: %w", m.ID, err)
 	}
 	m.Mentions, m.Files, m.EditedAt, m.DeletedAt, m.PinnedAt, m.PinnedBy, m.Reactions, m.Thread =
 		k.Mentions, k.Files, k.EditedAt, k.DeletedAt, k.PinnedAt, k.PinnedBy, k.Reactions, k.Thread
@@ -72,7 +72,7 @@ func (w *writer) annotate(s *stream, c *chat.Change, op chat.Annotation) (chat.R
 	if err != nil {
 		return chat.Result{}, err
 	}
-	if _, err := w.exec("UPDATE messages SET text = ?, marks = ? WHERE id = ?", m.Text, column,
+	if _, err := w.exec("UPDATE messages SET text = ?, annotations = ? WHERE id = ?", m.Text, column,
 		id); err != nil {
 		return chat.Result{}, err
 	}
@@ -162,7 +162,7 @@ func (w *writer) reindex(s *stream, id int64) error {
 func (w *writer) trimAnnotations(s *stream, to int64) error {
 	first, last := key(s.num, s.trimmed+1), key(s.num, to)
 	if _, err := w.exec(`DELETE FROM mentions WHERE (user, message) IN (
-		SELECT j.value, m.id FROM messages m, json_each(m.marks, '$.mentions') j WHERE m.id BETWEEN ? AND ? AND m.marks IS NOT NULL)`, first, last); err != nil {
+		SELECT j.value, m.id FROM messages m, json_each(m.annotations, '$.mentions') j WHERE m.id BETWEEN ? AND ? AND m.annotations IS NOT NULL)`, first, last); err != nil {
 		return err
 	}
 	for _, table := range []string{"edits", "pins", "deleted"} {

@@ -232,14 +232,15 @@ func (w *writer) message(s *stream, speaker *member, c *chat.Change, h hash) (ch
 	if h != (hash{}) {
 		send = h[:]
 	}
-	marks, err := encodeAnnotations(m)
+	annotations, err := encodeAnnotations(m)
 	if err != nil {
 		return chat.Result{}, err
 	}
 	id := key(s.num, m.No)
 	if _, err := w.exec("INSERT INTO messages ("+messageColumns+
 		", send) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		id, m.Seq, m.ID, prev, string(m.From), by, m.Text, m.ClientID, milli(m.At), marks, send); err != nil {
+		id, m.Seq, m.ID, prev, string(m.From), by, m.Text, m.ClientID, milli(m.At), annotations,
+		send); err != nil {
 		return chat.Result{}, err
 	}
 	if err := w.mention(id, nil, m); err != nil {

@@ -20,8 +20,8 @@ type hash [16]byte
 // segments may have a hash.
 //
 // Nothing is lost in a crash: messages keep the hash of their send, and the
-// table tails has the first message of each room that is in no segment. These
-// messages are read at the start.
+// table dedupe_tails has the first message of each room that is in no segment.
+// These messages are read at the start.
 //
 // Only the writer uses it.
 type dedupe struct {
@@ -29,7 +29,7 @@ type dedupe struct {
 	size     int                  // of a segment
 	recent   map[hash]sentMessage // not in a segment
 	segments []dedupeSegment
-	tails    map[int64]bool // rooms in the table tails
+	tails    map[int64]bool // rooms in the table dedupe_tails
 	undoing  bool
 	undos    []func()
 }
@@ -59,11 +59,11 @@ func (d *dedupe) load() error {
 	*d = dedupe{conn: d.conn, size: d.size, recent: map[hash]sentMessage{}, tails: map[int64]bool{}}
 	if err := d.each(func(r row) {
 		d.segments = append(d.segments, dedupeSegment{r.num(0), r.num(1), r.blob(2)})
-	}, "SELECT num, newest, filter FROM generations ORDER BY num"); err != nil {
+	}, "SELECT num, newest, filter FROM dedupe_segments ORDER BY num"); err != nil {
 		return err
 	}
 	from := map[int64]int64{}
-	if err := d.each(func(r row) { from[r.num(0)] = r.num(1) }, "SELECT room, no FROM tails"); err != nil {
+	if err := d.each(func(r row) { from[r.num(0)] = r.num(1) }, "SELECT room, no FROM dedupe_tails"); err != nil {
 		return err
 	}
 	for room, no := range from {
@@ -92,7 +92,7 @@ func (d *dedupe) find(h hash) (int64, error) {
 			continue
 		}
 		// The row whose last hash is the first not below h.
-		r, err := d.one("SELECT sends FROM sends WHERE generation = ? AND last >= ? ORDER BY last LIMIT 1", g.num, h[:])
+		r, err := d.one("SELECT sends FROM dedupe_sends WHERE segment = ? AND last >= ? ORDER BY last LIMIT 1", g.num, h[:])
 		if err != nil {
 			return 0, err
 		}
@@ -126,7 +126,7 @@ func (d *dedupe) end() { d.undos, d.undoing = nil, false }
 func (d *dedupe) add(h hash, room, no, at int64) error {
 	known := d.tails[room]
 	if !known {
-		if _, err := d.exec("INSERT INTO tails (room, no) VALUES (?, ?)", room, no); err != nil {
+		if _, err := d.exec("INSERT INTO dedupe_tails (room, no) VALUES (?, ?)", room, no); err != nil {
 			return err
 		}
 		d.tails[room] = true
@@ -167,16 +167,16 @@ func (d *dedupe) flush(all bool) error {
 			b = binary.LittleEndian.AppendUint64(b, uint64(d.recent[h].message))
 		}
 		last := some[len(some)-1]
-		if _, err := d.exec("INSERT INTO sends (generation, last, sends) VALUES (?, ?, ?)", g.num,
+		if _, err := d.exec("INSERT INTO dedupe_sends (segment, last, sends) VALUES (?, ?, ?)", g.num,
 			last[:], b); err != nil {
 			return err
 		}
 	}
-	if _, err := d.exec("INSERT INTO generations (num, newest, filter) VALUES (?, ?, ?)", g.num,
+	if _, err := d.exec("INSERT INTO dedupe_segments (num, newest, filter) VALUES (?, ?, ?)", g.num,
 		g.newest, []byte(g.filter)); err != nil {
 		return err
 	}
-	if _, err := d.exec("DELETE FROM tails"); err != nil {
+	if _, err := d.exec("DELETE FROM dedupe_tails"); err != nil {
 		return err
 	}
 	d.segments = append(d.segments, g)
@@ -193,8 +193,8 @@ func (d *dedupe) prune(before int64) (more bool, err error) {
 		return false, nil
 	}
 	num := d.segments[i].num
-	for _, sql := range []string{"DELETE FROM sends WHERE generation = ?",
-		"DELETE FROM generations WHERE num = ?"} {
+	for _, sql := range []string{"DELETE FROM dedupe_sends WHERE segment = ?",
+		"DELETE FROM dedupe_segments WHERE num = ?"} {
 		if _, err := d.exec(sql, num); err != nil {
 			return false, err
 		}

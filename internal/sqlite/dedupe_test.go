@@ -75,7 +75,7 @@ func (x *dedupeTest) check(sent int) {
 		got, err := x.d.find(hashOf(n))
 		x.ok(err)
 		if want := x.want[hashOf(n)]; got != want {
-			x.Fatalf("send %d of %d: found message %d, want %d (%d generations, %d recent)",
+			x.Fatalf("send %d of %d: found message %d, want %d (%d segments, %d recent)",
 				n, sent, got, want, len(x.d.segments), len(x.d.recent))
 		}
 	}
@@ -140,7 +140,7 @@ func TestDedupeGenerations(t *testing.T) {
 				x.check(n)
 			}
 			if len(x.d.segments) < 2 {
-				t.Fatalf("only %d generations were written", len(x.d.segments))
+				t.Fatalf("only %d segments were written", len(x.d.segments))
 			}
 			// All of it can be forgotten, in bounded steps.
 			x.ok(x.d.flush(true))
@@ -156,7 +156,7 @@ func TestDedupeGenerations(t *testing.T) {
 			}
 			clear(x.want)
 			x.check(n)
-			for _, table := range []string{"sends", "generations"} {
+			for _, table := range []string{"dedupe_sends", "dedupe_segments"} {
 				if r, err := x.d.one("SELECT count(*) FROM " + table); err != nil || r.num(0) != 0 {
 					t.Fatalf("%v rows left in %s, %v", r, table, err)
 				}

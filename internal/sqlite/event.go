@@ -90,7 +90,7 @@ func readHeadOf(c *conn, num int64) (head, error) {
 	return h, nil
 }
 
-const messageColumns = "id, seq, event, prev, author, by, text, client_id, at, marks"
+const messageColumns = "id, seq, event, prev, author, by, text, client_id, at, annotations"
 
 // scanMessage returns the event of a row of messageColumns. Prev is empty if it
 // is the id of the message before.

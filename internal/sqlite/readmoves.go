@@ -11,8 +11,8 @@ import (
 // readMoves moves read positions. Every send moves its author's position, and
 // the rows of members are far apart: writing them with each batch would dirty
 // as many pages as there are senders. So the moves of a batch are appended as
-// one row of the table moves. When there are many, they are folded into the
-// table members, each member once. A reader takes the greater of the two
+// one row of the table read_moves. When there are many, they are folded into
+// the table members, each member once. A reader takes the greater of the two
 // positions.
 //
 // Only the writer uses it.
@@ -72,7 +72,7 @@ func (r *readMoves) flush(all bool) error {
 			b = binary.AppendUvarint(b, uint64(len(m.user)))
 			b = append(b, m.user...)
 		}
-		if _, err := r.exec("INSERT INTO moves (moves) VALUES (?)", b); err != nil {
+		if _, err := r.exec("INSERT INTO read_moves (moves) VALUES (?)", b); err != nil {
 			return err
 		}
 		r.written += len(r.batch)
@@ -88,11 +88,11 @@ func (r *readMoves) flush(all bool) error {
 	}
 	clear(r.pending)
 	r.written = 0
-	_, err := r.exec("DELETE FROM moves")
+	_, err := r.exec("DELETE FROM read_moves")
 	return err
 }
 
-var errReadMoves = errors.New("the table moves is damaged")
+var errReadMoves = errors.New("the table read_moves is damaged")
 
 // eachReadMove calls f with every move in the table. User is valid during the
 // call.
@@ -114,7 +114,7 @@ func eachReadMove(c *conn, f func(room, no int64, user []byte)) error {
 			b = b[head[2]:]
 		}
 		return nil
-	}, "SELECT moves FROM moves")
+	}, "SELECT moves FROM read_moves")
 }
 
 // readMovesOf returns the newest moved position of a person by room.

@@ -48,7 +48,7 @@ const (
 
 	// wordsOf is the indexed text of a message m: its text and the names of its
 	// files.
-	wordsOf = `m.text || coalesce((SELECT ' ' || group_concat(j.value ->> 'name', ' ') FROM json_each(m.marks, '$.files') j WHERE m.marks IS NOT NULL), '')`
+	wordsOf = `m.text || coalesce((SELECT ' ' || group_concat(j.value ->> 'name', ' ') FROM json_each(m.annotations, '$.files') j WHERE m.annotations IS NOT NULL), '')`
 
 	indexDelay = 200 * time.Millisecond // from a message to its indexing, so that many go together
 	indexChunk = 256                    // messages in one transaction

@@ -304,7 +304,7 @@ func (s *Source) Sends(ctx context.Context, since time.Time, give func([]migrate
 				}
 			}
 			return g.give(give, sendsAtOnce)
-		}, "SELECT s.sends FROM generations g JOIN sends s ON s.generation = g.num WHERE g.newest >= ?", g.since)
+		}, "SELECT s.sends FROM dedupe_segments g JOIN dedupe_sends s ON s.segment = g.num WHERE g.newest >= ?", g.since)
 		if err != nil {
 			return err
 		}
@@ -314,7 +314,7 @@ func (s *Source) Sends(ctx context.Context, since time.Time, give func([]migrate
 				return err
 			}
 			return g.give(give, sendsAtOnce)
-		}, "SELECT m.id, m.send, m.at FROM tails t JOIN messages m ON m.id BETWEEN (t.room << 36) + t.no AND ((t.room + 1) << 36) - 1 WHERE m.send IS NOT NULL")
+		}, "SELECT m.id, m.send, m.at FROM dedupe_tails t JOIN messages m ON m.id BETWEEN (t.room << 36) + t.no AND ((t.room + 1) << 36) - 1 WHERE m.send IS NOT NULL")
 		if err != nil {
 			return err
 		}

@@ -42,7 +42,7 @@ func TestForgottenSends(t *testing.T) {
 	// The disk fails for a moment, for writing and for reading: for as long as
 	// a table is not there.
 	bad := &call{ctx: t.Context(), run: func(c *conn) error {
-		if err := c.script("ROLLBACK; ALTER TABLE generations RENAME TO away"); err != nil {
+		if err := c.script("ROLLBACK; ALTER TABLE dedupe_segments RENAME TO away"); err != nil {
 			t.Fatal(err)
 		}
 		return errors.New("disk I/O error")
@@ -54,7 +54,7 @@ func TestForgottenSends(t *testing.T) {
 	if w.write([]*call{early}); early.err == nil {
 		t.Error("a batch was written without knowing what was sent before")
 	}
-	if err := c.script("ALTER TABLE away RENAME TO generations"); err != nil {
+	if err := c.script("ALTER TABLE away RENAME TO dedupe_segments"); err != nil {
 		t.Fatal(err)
 	}
 	if r := send("m3", "c1"); !r.Duplicate || r.Event.ID != "m1" {
