@@ -6,8 +6,7 @@
 //
 // Where there is no redis-server, tests are skipped and say so; with
 // PARLEY_TEST_REDIS=require they fail instead. REDISTEST_SERVER names the
-// program to start in place of redis-server: another version, or Valkey. It is
-// spoken to with redis-cli.
+// program to start in place of redis-server: another version, or Valkey.
 //
 //	func TestCache(t *testing.T) {
 //		client := redistest.Start(t).Client(t)
@@ -18,7 +17,6 @@ package redistest
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -162,23 +160,6 @@ func open(t testing.TB, o rueidis.ClientOption) rueidis.Client {
 	return c
 }
 
-// Do runs a command on a connection of its own, with redis-cli, and returns
-// what it printed.
-func (s *Server) Do(args ...string) (string, error) {
-	where := []string{"-s", s.socket()}
-	if s.port != 0 {
-		where = []string{"-h", "127.0.0.1", "-p", strconv.Itoa(s.port)}
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
-	defer cancel()
-	out, err := exec.CommandContext(ctx, "redis-cli", append(where, args...)...).CombinedOutput()
-	text := strings.TrimSpace(string(out))
-	if err == nil && (strings.HasPrefix(text, "ERR") || strings.HasPrefix(text, "Could not connect")) {
-		err = errors.New(text)
-	}
-	return text, err
-}
-
 // Commands returns how many commands the server has processed, by their names
 // in lower case.
 func (s *Server) Commands() map[string]int {
@@ -292,16 +273,11 @@ func (s *Server) command() []string {
 // answers reports whether the server takes commands: it may ask for a password,
 // but no longer loads its data.
 func (s *Server) answers() bool {
-	network := "tcp"
-	if s.port == 0 {
-		network = "unix"
-	}
-	conn, err := net.DialTimeout(network, s.Addr(), time.Second)
+	conn, err := s.dial(time.Second)
 	if err != nil {
 		return false
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(time.Second))
 	if _, err := conn.Write([]byte("PING\r\n")); err != nil {
 		return false
 	}

@@ -2,6 +2,7 @@ package redistest
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -41,41 +42,66 @@ func StartSentinel(t testing.TB) *Sentinel {
 		}
 		return err
 	})
-	for range 3 {
-		set.Sentinels = append(set.Sentinels, startSentinel(t, master))
-	}
+	set.Sentinels = startSentinels(t, master, replica)
 	for _, s := range set.Sentinels {
-		eventually(t, "the Sentinels to know each other", func() error {
-			out, err := s.Do("SENTINEL", "master", MasterSet)
-			words := strings.Fields(out)
-			for i, w := range words {
-				if w == "num-other-sentinels" && words[i+1] == "2" && strings.Contains(out, "num-slaves\n1") {
-					return err
-				}
+		eventually(t, "the Sentinels to reach each other", func() error {
+			out, err := s.Do("SENTINEL", "CKQUORUM", MasterSet)
+			if err == nil && !strings.HasPrefix(out, "OK 3 usable") {
+				err = errors.New(out)
 			}
-			return fmt.Errorf("%s", out)
+			return err
+		})
+		eventually(t, "the Sentinels to know the replica", func() error {
+			out, err := s.Do("SENTINEL", "replicas", MasterSet)
+			if err == nil && !strings.Contains(out, "master-link-status\nok") {
+				err = errors.New(out)
+			}
+			return err
 		})
 	}
 	return set
 }
 
-func startSentinel(t testing.TB, master *Server) *Server {
+// startSentinels starts three that are told of each other: finding out by
+// themselves takes seconds.
+func startSentinels(t testing.TB, master, replica *Server) []*Server {
 	t.Helper()
+next:
 	for range 10 {
-		s := newServer(t, freePort(t), nil)
-		config := filepath.Join(s.dir, "sentinel.conf")
-		text := fmt.Sprintf("port %d\nbind 127.0.0.1\ndir %s\nlogfile %s\nsentinel monitor %s 127.0.0.1 %d 2\nsentinel down-after-milliseconds %s 1000\nsentinel failover-timeout %s 5000\n",
-			s.port, s.dir, filepath.Join(s.dir, "log"), MasterSet, master.port, MasterSet, MasterSet)
-		if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
+		var all []*Server
+		for range 3 {
+			all = append(all, newServer(t, freePort(t), nil))
 		}
-		s.args = []string{config, "--sentinel"}
-		if s.launch() == nil {
-			return s
+		for i, s := range all {
+			config := filepath.Join(s.dir, "sentinel.conf")
+			s.args = []string{config, "--sentinel"}
+			text := fmt.Sprintf("port %d\nbind 127.0.0.1\ndir %s\nlogfile %s\n", s.port, s.dir, filepath.Join(s.dir, "log"))
+			tell := func(format string, args ...any) { text += "sentinel " + fmt.Sprintf(format, args...) + "\n" }
+			tell("myid %040x", i+1)
+			tell("monitor %s 127.0.0.1 %d 2", MasterSet, master.port)
+			tell("down-after-milliseconds %s 1000", MasterSet)
+			tell("failover-timeout %s 5000", MasterSet)
+			tell("known-replica %s 127.0.0.1 %d", MasterSet, replica.port)
+			for j, other := range all {
+				if j != i {
+					tell("known-sentinel %s 127.0.0.1 %d %040x", MasterSet, other.port, j+1)
+				}
+			}
+			if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
 		}
-		s.Kill()
+		for _, s := range all {
+			if s.launch() != nil { // somebody took the port in between
+				for _, s := range all {
+					s.Kill()
+				}
+				continue next
+			}
+		}
+		return all
 	}
-	t.Fatal("redistest: no Sentinel could be started")
+	t.Fatal("redistest: no Sentinels could be started")
 	return nil
 }
 
@@ -121,12 +147,7 @@ func (s *Sentinel) Master() (string, error) {
 func (s *Sentinel) Lose(t testing.TB) (replace func()) {
 	t.Helper()
 	master, replica := s.Servers[0], s.Servers[1]
-	patience := func(ms string) {
-		for _, w := range s.Sentinels {
-			must(t, w, "SENTINEL", "SET", MasterSet, "down-after-milliseconds", ms)
-		}
-	}
-	patience("3600000")
+	s.replaceAfter(t, time.Hour)
 	eventually(t, "the replica to have everything", func() error {
 		has, want := offset(replica, "slave_repl_offset:"), offset(master, "master_repl_offset:")
 		if has != want || want == "" {
@@ -137,7 +158,7 @@ func (s *Sentinel) Lose(t testing.TB) (replace func()) {
 	master.Kill()
 	return func() {
 		t.Helper()
-		patience("1000")
+		s.replaceAfter(t, time.Second)
 		eventually(t, "the replica to take over", func() error {
 			at, err := s.Master()
 			if err == nil && at != replica.Addr() {
@@ -145,6 +166,14 @@ func (s *Sentinel) Lose(t testing.TB) (replace func()) {
 			}
 			return err
 		})
+	}
+}
+
+// replaceAfter has Sentinels wait that long for a master that does not answer.
+func (s *Sentinel) replaceAfter(t testing.TB, d time.Duration) {
+	t.Helper()
+	for _, w := range s.Sentinels {
+		must(t, w, "SENTINEL", "SET", MasterSet, "down-after-milliseconds", strconv.FormatInt(d.Milliseconds(), 10))
 	}
 }
 

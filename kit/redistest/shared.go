@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/redis/rueidis"
 )
@@ -33,8 +34,16 @@ func (c *Cluster) all() []*Server  { return c.Masters }
 var (
 	process        lifetime
 	sharedServer   = sync.OnceValue(func() Deployment { return Start(&process) })
-	sharedSentinel = sync.OnceValue(func() Deployment { return StartSentinel(&process) })
-	sharedCluster  = sync.OnceValue(func() Deployment { return StartCluster(&process) })
+	sharedSentinel = sync.OnceValue(func() Deployment {
+		s := StartSentinel(&process)
+		s.replaceAfter(&process, time.Hour) // no test of Each wants that, and a busy machine is slow
+		return s
+	})
+	sharedCluster = sync.OnceValue(func() Deployment { return StartCluster(&process) })
+
+	// A master takes no writes in its first two seconds. What needs no cluster
+	// runs meanwhile.
+	startEarly = sync.OnceFunc(func() { process.begin(func() { sharedCluster() }) })
 )
 
 // Each runs a test on one server ("single"), behind Sentinels ("sentinel") and
@@ -45,6 +54,9 @@ var (
 func Each(t *testing.T, test func(t *testing.T, d Deployment)) {
 	t.Helper()
 	Need(t)
+	if !testing.Short() {
+		startEarly()
+	}
 	for _, kind := range []struct {
 		name  string
 		start func() Deployment
@@ -89,16 +101,34 @@ func flush(d Deployment) error {
 // lifetime stands in for a test that lasts as long as the process.
 type lifetime struct {
 	testing.TB
+	mu       sync.Mutex
 	cleanups []func()
+	begun    sync.WaitGroup
 }
 
-func (l *lifetime) Helper()                        {}
-func (l *lifetime) Cleanup(f func())               { l.cleanups = append(l.cleanups, f) }
-func (l *lifetime) Fatal(why ...any)               { panic(fmt.Sprint(why...)) }
-func (l *lifetime) Fatalf(why string, args ...any) { panic(fmt.Sprintf(why, args...)) }
-func (l *lifetime) Skip(why ...any)                { panic(fmt.Sprint(why...)) }
+func (l *lifetime) Helper()          {}
+func (l *lifetime) Fatal(why ...any) { panic(fmt.Sprint(why...)) }
+func (l *lifetime) Skip(why ...any)  { panic(fmt.Sprint(why...)) }
+func (l *lifetime) Fatalf(why string, args ...any) {
+	panic(fmt.Sprintf(why, args...))
+}
+
+func (l *lifetime) Cleanup(f func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.cleanups = append(l.cleanups, f)
+}
+
+// begin runs f beside the tests. A panic is left to those who need what f makes.
+func (l *lifetime) begin(f func()) {
+	l.begun.Go(func() {
+		defer func() { recover() }()
+		f()
+	})
+}
 
 func (l *lifetime) end() {
+	l.begun.Wait()
 	for _, f := range slices.Backward(l.cleanups) {
 		f()
 	}
