@@ -5,12 +5,13 @@ import (
 	"fmt"
 
 	"github.com/parley-chat/parley/kit/bus"
+	"github.com/parley-chat/parley/kit/redistest"
 )
 
 // A listener subscribes, and then reads what it keeps elsewhere: it misses
 // nothing that comes after Subscribe returned.
 func ExampleListen() {
-	client, stop := bus.RedisForExample()
+	client, stop := redistest.Example()
 	defer stop()
 	ctx := context.Background()
 
@@ -43,7 +44,7 @@ func ExampleListen() {
 // Events in envelopes say where they come from, so that a process can leave out
 // its own.
 func ExamplePublish() {
-	client, stop := bus.RedisForExample()
+	client, stop := redistest.Example()
 	defer stop()
 	ctx := context.Background()
 	const me = "node-1"

@@ -44,6 +44,7 @@ func (h *heard) has(part string) bool {
 // Without Redis the loader serves, once for all who ask at the same time; with
 // it back the cache works again.
 func TestRedisDown(t *testing.T) {
+	t.Parallel()
 	srv := redistest.Start(t)
 	var h heard
 	c := open(t, srv.Client(t), cache.Options[string]{LocalSize: 10, OnError: h.on,

@@ -70,6 +70,7 @@ func TestOpen(t *testing.T) {
 }
 
 func TestCluster(t *testing.T) {
+	t.Parallel()
 	c := redistest.StartCluster(t)
 	var hosts []string
 	for _, m := range c.Masters {
@@ -84,6 +85,7 @@ func TestCluster(t *testing.T) {
 }
 
 func TestSentinelFailover(t *testing.T) {
+	t.Parallel()
 	s := redistest.StartSentinel(t)
 	var hosts []string
 	for _, w := range s.Sentinels {
@@ -108,6 +110,7 @@ func TestSentinelFailover(t *testing.T) {
 }
 
 func TestErrorsSayWhy(t *testing.T) {
+	t.Parallel()
 	locked := redistest.StartTCP(t, "--requirepass", "secret")
 	hole, err := net.Listen("tcp", "127.0.0.1:0") // accepts, by its backlog, and never answers
 	if err != nil {

@@ -221,6 +221,7 @@ func TestProcessesExclude(t *testing.T) {
 // A holder that is stopped beyond its lease is overtaken. When it goes on, what
 // it writes is refused, and it frees nothing.
 func TestStoppedHolder(t *testing.T) {
+	t.Parallel()
 	const lease = 500 * time.Millisecond
 	eachPlace(t, lease, func(t *testing.T, where string, client rueidis.Client) {
 		var resource fence
@@ -265,6 +266,7 @@ func TestStoppedHolder(t *testing.T) {
 
 // A holder that is killed is followed by one who waits within the lease.
 func TestKilledHolder(t *testing.T) {
+	t.Parallel()
 	const lease = time.Second
 	eachPlace(t, lease, func(t *testing.T, where string, client rueidis.Client) {
 		p := fork(t, where)

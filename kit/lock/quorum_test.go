@@ -230,6 +230,7 @@ func TestQuorumVotes(t *testing.T) {
 
 // Those who wait are woken, not polled for.
 func TestQuorumWakeUp(t *testing.T) {
+	t.Parallel()
 	servers := startMasters(t, 3)
 	opt := patient
 	opt.RetryDelay = 2 * time.Second

@@ -124,6 +124,7 @@ func TestDeadWorker(t *testing.T) {
 
 // TestLongWork renews its lease.
 func TestLongWork(t *testing.T) {
+	t.Parallel()
 	o := open(t, redistest.Start(t).Client(t), Options{Lease: 120 * time.Millisecond})
 	begun := make(chan bool)
 	var all sync.WaitGroup

@@ -259,6 +259,7 @@ func TestFull(t *testing.T) {
 
 // TestSlotMove moves the queue's slot while jobs are enqueued and worked off.
 func TestSlotMove(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("a cluster takes seconds to start: left out with -short, which CI does not give")
 	}
@@ -304,6 +305,7 @@ func TestSlotMove(t *testing.T) {
 // TestFailover goes on with the replica, when a master is lost that had passed
 // everything on.
 func TestFailover(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes seconds to start")
 	}

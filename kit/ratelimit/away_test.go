@@ -37,6 +37,7 @@ var breakages = map[string]func(t *testing.T, s *redistest.Server, admin rueidis
 }
 
 func TestAway(t *testing.T) {
+	t.Parallel()
 	for name, breakIt := range breakages {
 		t.Run(name, func(t *testing.T) {
 			srv := redistest.Start(t)

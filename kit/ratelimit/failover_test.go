@@ -11,6 +11,7 @@ import (
 // answers by its policy, and nothing is counted. The new master goes on with
 // the count as it stood.
 func TestSentinelFailover(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes seconds to start")
 	}

@@ -180,6 +180,7 @@ func TestRefusedCallsDoNotCount(t *testing.T) {
 // A full quota just before a window's end does not leave another one just after
 // it.
 func TestNoDoubleBurst(t *testing.T) {
+	t.Parallel()
 	client := redistest.Start(t).Client(t)
 	c := newClocked(t, client, "burst", Limit{Quota: 100, Window: time.Second})
 	for _, offset := range []time.Duration{0, 990 * time.Millisecond,
@@ -280,6 +281,7 @@ func TestApproximationWorstCase(t *testing.T) {
 }
 
 func TestSteadyTrafficIsHeldToTheQuota(t *testing.T) {
+	t.Parallel()
 	c := newClocked(t, redistest.Start(t).Client(t), "steady",
 		Limit{Quota: 100, Window: time.Second, Approximate: true})
 	allowed := 0

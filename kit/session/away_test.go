@@ -61,6 +61,7 @@ func wantAway(t *testing.T, name string, err error) {
 }
 
 func TestRedisDown(t *testing.T) {
+	t.Parallel()
 	srv := redistest.Start(t)
 	m := newManager(t, srv.Client(t), Options[login]{})
 	s := mustCreate(t, m, "ada", login{})
@@ -115,6 +116,7 @@ func TestRedisLostInsideRequest(t *testing.T) {
 // A Redis that neither answers nor closes: every call ends at its deadline, or
 // at Options.Timeout without one.
 func TestRedisHangs(t *testing.T) {
+	t.Parallel()
 	srv := redistest.Start(t)
 	m := newManager(t, srv.Client(t), Options[login]{Timeout: 100 * time.Millisecond})
 	s := mustCreate(t, m, "ada", login{})

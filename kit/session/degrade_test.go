@@ -53,6 +53,7 @@ func TestMergeMembers(t *testing.T) {
 // TestDegrade serves a page without a session while Redis is away, and asks it
 // only now and then.
 func TestDegrade(t *testing.T) {
+	t.Parallel()
 	srv := redistest.Start(t)
 	m := newManager(t, srv.Client(t), Options[login]{Degrade: true})
 	s := mustCreate(t, m, "ada", login{})

@@ -14,6 +14,7 @@ import (
 // is as it was left, what was destroyed stays so, and revocations are heard
 // again.
 func TestSentinelFailover(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes seconds to start")
 	}

@@ -84,6 +84,7 @@ func TestLongPause(t *testing.T) {
 // TestLongHandlerRunsOnce has a handler work for several visibility timeouts
 // while another consumer looks for what is left behind.
 func TestLongHandlerRunsOnce(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	client := server.Client(t)
 	topic := newTopic(t, client, TopicOptions{})
