@@ -6,7 +6,7 @@ package kit
 import "errors"
 
 // ErrUnavailable means that Redis gave no answer, or that it is loading,
-// failing over or resharding: trying again later helps. Errors of cache, lock,
-// ratelimit, session and stream match it with errors.Is. A refusal, such
-// as a missing permission, and the end of the caller's own context do not.
+// failing over or resharding: trying again later helps. The errors of all
+// blocks match it with errors.Is. A refusal, such as a missing permission, and
+// the end of the caller's own context do not.
 var ErrUnavailable = errors.New("redis is unavailable")

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/parley-chat/parley/kit/internal/exec"
 )
 
 // An Envelope is an event with what its receivers need to know about it. On the
@@ -71,7 +73,7 @@ func Publish(ctx context.Context, client rueidis.Client, channel string, e Envel
 	}
 	if err := client.Do(ctx, client.B().Publish().Channel(channel).Message(
 		string(payload)).Build()).Error(); err != nil {
-		return fmt.Errorf("bus: publish: %w", err)
+		return fmt.Errorf("bus: publish: %w", exec.Unavailable(ctx, err))
 	}
 	return nil
 }
@@ -84,7 +86,7 @@ func SPublish(ctx context.Context, client rueidis.Client, channel string, e Enve
 	}
 	if err := client.Do(ctx, client.B().Spublish().Channel(channel).Message(
 		string(payload)).Build()).Error(); err != nil {
-		return fmt.Errorf("bus: publish: %w", err)
+		return fmt.Errorf("bus: publish: %w", exec.Unavailable(ctx, err))
 	}
 	return nil
 }

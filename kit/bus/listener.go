@@ -217,7 +217,7 @@ func (l *Listener) Close() {
 }
 
 func (l *Listener) subscribe(ctx context.Context, kind kind, names []string) error {
-	ctx, cancel := context.WithTimeout(ctx, l.opt.Timeout)
+	ctx, cancel := exec.Bound(ctx, l.opt.Timeout)
 	defer cancel()
 	call := &call{done: make(chan struct{})}
 	var added, waited []*channel
@@ -262,7 +262,7 @@ func (l *Listener) subscribe(ctx context.Context, kind kind, names []string) err
 	case <-call.done:
 		err = call.err
 	case <-ctx.Done():
-		err = fmt.Errorf("bus: subscribe: %w", ctx.Err())
+		err = fmt.Errorf("bus: subscribe: %w", exec.Unavailable(ctx, ctx.Err()))
 	case <-l.done:
 		err = ErrClosed
 	}

@@ -1,7 +1,6 @@
 package bus
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"github.com/parley-chat/parley/kit"
 	"github.com/parley-chat/parley/kit/redistest"
 )
 
@@ -242,7 +242,7 @@ func TestListenerNoticesSilence(t *testing.T) {
 	wantNoError(t, l.Subscribe(t.Context(), "a"))
 	server.Pause()
 	until(t, "a failure", func() bool { h.mu.Lock(); defer h.mu.Unlock(); return len(h.failed) > 0 })
-	if err := l.Subscribe(t.Context(), "b"); !errors.Is(err, context.DeadlineExceeded) {
+	if err := l.Subscribe(t.Context(), "b"); !errors.Is(err, kit.ErrUnavailable) {
 		t.Errorf("subscribing to a silent server: %v", err)
 	}
 	server.Resume()

@@ -281,7 +281,7 @@ func (c *Cache[V]) within(ctx context.Context) (context.Context, context.CancelF
 	if d, ok := ctx.Deadline(); ok && time.Until(d) <= c.opt.Timeout {
 		return ctx, func() {}
 	}
-	return context.WithTimeout(ctx, c.opt.Timeout)
+	return exec.Bound(ctx, c.opt.Timeout)
 }
 
 func (c *Cache[V]) entryKey(key string) string { return c.entryPrefix + key }

@@ -9,6 +9,8 @@ import (
 	"unsafe"
 
 	"github.com/redis/rueidis"
+
+	"github.com/parley-chat/parley/kit/internal/exec"
 )
 
 // Update writes through: it revokes every lease on key and removes its value,
@@ -29,7 +31,7 @@ func (c *Cache[V]) Update(ctx context.Context, key string,
 	var zero V
 	u, err := c.beginUpdate(ctx, key)
 	if err != nil {
-		return zero, fmt.Errorf("cache %s: update %q: nothing written: %w", c.opt.Name, key, err)
+		return zero, fmt.Errorf("cache %s: update %q: nothing written: %w", c.opt.Name, key, exec.Unavailable(ctx, err))
 	}
 	wctx, cancel := context.WithTimeout(ctx, c.opt.LoadTimeout)
 	defer cancel()
@@ -124,7 +126,7 @@ func (c *Cache[V]) Set(ctx context.Context, key string, v V) error {
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("cache %s: set %q: %w", c.opt.Name, key, err)
+		return fmt.Errorf("cache %s: set %q: %w", c.opt.Name, key, exec.Unavailable(ctx, err))
 	}
 	return nil
 }
@@ -147,7 +149,7 @@ func (c *Cache[V]) Delete(ctx context.Context, keys ...string) error {
 	for i, r := range c.client.DoMulti(ctx, cmds...) {
 		c.forget(keys[i])
 		if err := r.Error(); err != nil {
-			errs = append(errs, fmt.Errorf("cache %s: delete %q: %w", c.opt.Name, keys[i], err))
+			errs = append(errs, fmt.Errorf("cache %s: delete %q: %w", c.opt.Name, keys[i], exec.Unavailable(ctx, err)))
 		}
 	}
 	return errors.Join(errs...)
@@ -159,7 +161,7 @@ func (c *Cache[V]) Delete(ctx context.Context, keys ...string) error {
 func (c *Cache[V]) InvalidateTag(ctx context.Context, tag string) error {
 	key := c.tagPrefix + tag
 	if err := c.bump(ctx, key, c.genTTL()); err != nil {
-		return fmt.Errorf("cache %s: invalidate tag %q: %w", c.opt.Name, tag, err)
+		return fmt.Errorf("cache %s: invalidate tag %q: %w", c.opt.Name, tag, exec.Unavailable(ctx, err))
 	}
 	return nil
 }
@@ -167,7 +169,7 @@ func (c *Cache[V]) InvalidateTag(ctx context.Context, tag string) error {
 // InvalidateAll does for the whole namespace what InvalidateTag does for a tag.
 func (c *Cache[V]) InvalidateAll(ctx context.Context) error {
 	if err := c.bump(ctx, c.nsKeys[0], 0); err != nil {
-		return fmt.Errorf("cache %s: invalidate all: %w", c.opt.Name, err)
+		return fmt.Errorf("cache %s: invalidate all: %w", c.opt.Name, exec.Unavailable(ctx, err))
 	}
 	return nil
 }

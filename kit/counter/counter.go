@@ -123,10 +123,10 @@ func (s *Stock) Take(ctx context.Context, key string, amounts map[string]int64) 
 	}
 	reply, err := s.run(ctx, takeScript, []string{name}, args...).AsIntSlice()
 	if err == nil && len(reply) != 1+len(args)/2 {
-		err = errors.New("unexpected reply")
+		err = exec.ErrReply
 	}
 	if err != nil {
-		return fmt.Errorf("counter: take: %w", err)
+		return fmt.Errorf("counter: take: %w", exec.Unavailable(ctx, err))
 	}
 	if reply[0] == 0 {
 		var lacking []string
@@ -165,7 +165,7 @@ func (s *Stock) add(ctx context.Context, key, item string, n, limit int64) (int6
 	have, err := s.run(ctx, addScript, []string{name}, item, strconv.FormatInt(n, 10),
 		strconv.FormatInt(limit, 10)).AsInt64()
 	if err != nil {
-		return 0, fmt.Errorf("counter: add: %w", err)
+		return 0, fmt.Errorf("counter: add: %w", exec.Unavailable(ctx, err))
 	}
 	return have, nil
 }
@@ -176,11 +176,11 @@ func (s *Stock) All(ctx context.Context, key string) (map[string]int64, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	ctx, cancel := exec.Bound(ctx, s.timeout)
 	defer cancel()
 	all, err := s.client.Do(ctx, s.client.B().Hgetall().Key(name).Build()).AsIntMap()
 	if err != nil {
-		return nil, fmt.Errorf("counter: read: %w", err)
+		return nil, fmt.Errorf("counter: read: %w", exec.Unavailable(ctx, err))
 	}
 	return all, nil
 }

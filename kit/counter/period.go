@@ -2,13 +2,13 @@ package counter
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
 
 	"github.com/redis/rueidis"
 
+	"github.com/parley-chat/parley/kit/internal/exec"
 	"github.com/parley-chat/parley/kit/internal/period"
 )
 
@@ -103,10 +103,10 @@ func (b *Budget) Spend(ctx context.Context, key string, n int64) (Spent, error) 
 	reply, err := b.run(ctx, spendScript, []string{name}, periods, strconv.FormatInt(n, 10),
 		strconv.FormatInt(b.limit, 10)).AsIntSlice()
 	if err == nil && len(reply) != 3 {
-		err = errors.New("unexpected reply")
+		err = exec.ErrReply
 	}
 	if err != nil {
-		return Spent{}, fmt.Errorf("counter: spend: %w", err)
+		return Spent{}, fmt.Errorf("counter: spend: %w", exec.Unavailable(ctx, err))
 	}
 	spent := Spent{reply[1], time.UnixMilli(reply[2]).In(b.location)}
 	if reply[0] == 0 {
@@ -177,7 +177,7 @@ func (u *Unique) Add(ctx context.Context, key string, members ...string) error {
 	}
 	args := append([]string{periods, strconv.FormatInt(u.retention.Milliseconds(), 10)}, members...)
 	if err := u.run(ctx, seeScript, names, args...).Error(); err != nil {
-		return fmt.Errorf("counter: add: %w", err)
+		return fmt.Errorf("counter: add: %w", exec.Unavailable(ctx, err))
 	}
 	return nil
 }
@@ -201,11 +201,11 @@ func (u *Unique) Count(ctx context.Context, key string, from, to time.Time) (int
 	if len(keys) == 0 {
 		return 0, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, u.timeout)
+	ctx, cancel := exec.Bound(ctx, u.timeout)
 	defer cancel()
 	n, err := u.client.Do(ctx, u.client.B().Pfcount().Key(keys...).Build()).AsInt64()
 	if err != nil {
-		return 0, fmt.Errorf("counter: count: %w", err)
+		return 0, fmt.Errorf("counter: count: %w", exec.Unavailable(ctx, err))
 	}
 	return n, nil
 }

@@ -77,7 +77,7 @@ func (r *Repository[T]) findPage(ctx context.Context, where Condition, page Page
 		ask := func() {
 			args := append([]string{r.shards[i].base, span.low, span.high, descend,
 				strconv.Itoa(page.Limit), strconv.Itoa(span.id)}, r.schema.names...)
-			parts[i] = r.part(exec.Script(ctx, r.find, r.client, r.shards[i].indexes, args))
+			parts[i] = r.part(ctx, exec.Script(ctx, r.find, r.client, r.shards[i].indexes, args))
 		}
 		if i == len(r.shards)-1 {
 			ask()
@@ -97,10 +97,10 @@ type part[T any] struct {
 	err     error
 }
 
-func (r *Repository[T]) part(answer rueidis.RedisResult) (p part[T]) {
+func (r *Repository[T]) part(ctx context.Context, answer rueidis.RedisResult) (p part[T]) {
 	rows, err := answer.ToArray()
 	if err != nil {
-		return part[T]{err: err}
+		return part[T]{err: exec.Unavailable(ctx, err)}
 	}
 	if p.next, err = rows[0].ToString(); err != nil {
 		return part[T]{err: err}
@@ -194,7 +194,7 @@ func (r *Repository[T]) fetchBy(ctx context.Context, name string, value any) (*T
 		return nil, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, exec.Unavailable(ctx, err)
 	}
 	id, err1 := row[0].ToString()
 	values, err2 := row[1].ToArray()

@@ -149,7 +149,7 @@ func NewRepository[T any](client rueidis.Client, prefix string, opts Options) (*
 }
 
 func (r *Repository[T]) bound(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, r.opts.Timeout)
+	return exec.Bound(ctx, r.opts.Timeout)
 }
 
 func newULID() string { return ulid.MustNew(ulid.Now(), rand.Reader).String() }
@@ -209,7 +209,7 @@ func (r *Repository[T]) SaveFor(ctx context.Context, rec *T, life time.Duration)
 	}
 	answer, err := exec.Script(ctx, r.save, r.client, sh.keys(id), args).ToString()
 	if err != nil {
-		return fail(err)
+		return fail(exec.Unavailable(ctx, err))
 	}
 	switch answer {
 	case "conflict":
@@ -234,7 +234,7 @@ func (r *Repository[T]) SaveFor(ctx context.Context, rec *T, life time.Duration)
 func (r *Repository[T]) Fetch(ctx context.Context, id string) (*T, error) {
 	ctx, cancel := r.bound(ctx)
 	defer cancel()
-	return r.fetched(id, func(key string) rueidis.RedisResult {
+	return r.fetched(ctx, id, func(key string) rueidis.RedisResult {
 		return r.client.Do(ctx, r.client.B().Hmget().Key(key).Field(r.schema.names...).Build())
 	})
 }
@@ -245,15 +245,15 @@ func (r *Repository[T]) Fetch(ctx context.Context, id string) (*T, error) {
 func (r *Repository[T]) FetchCached(ctx context.Context, id string, ttl time.Duration) (*T, error) {
 	ctx, cancel := r.bound(ctx)
 	defer cancel()
-	return r.fetched(id, func(key string) rueidis.RedisResult {
+	return r.fetched(ctx, id, func(key string) rueidis.RedisResult {
 		return r.client.DoCache(ctx, r.client.B().Hmget().Key(key).Field(r.schema.names...).Cache(), ttl)
 	})
 }
 
-func (r *Repository[T]) fetched(id string, do func(key string) rueidis.RedisResult) (*T, error) {
+func (r *Repository[T]) fetched(ctx context.Context, id string, do func(key string) rueidis.RedisResult) (*T, error) {
 	rec, err := (*T)(nil), checkID(id)
 	if err == nil {
-		rec, err = r.load(id, do(r.shard(id).base+id))
+		rec, err = r.load(ctx, id, do(r.shard(id).base+id))
 	}
 	if err == nil && rec == nil {
 		err = ErrNotFound
@@ -282,7 +282,7 @@ func (r *Repository[T]) FetchMany(ctx context.Context, ids ...string) ([]*T, err
 		commands[i] = r.client.B().Hmget().Key(r.shard(id).base + id).Field(r.schema.names...).Build()
 	}
 	for i, answer := range r.client.DoMulti(ctx, commands...) {
-		rec, err := r.load(ids[i], answer)
+		rec, err := r.load(ctx, ids[i], answer)
 		if err != nil {
 			return nil, fmt.Errorf("object: fetch %s %.60q: %w", r.schema.typ, ids[i], err)
 		}
@@ -291,10 +291,10 @@ func (r *Repository[T]) FetchMany(ctx context.Context, ids ...string) ([]*T, err
 	return recs, nil
 }
 
-func (r *Repository[T]) load(id string, answer rueidis.RedisResult) (*T, error) {
+func (r *Repository[T]) load(ctx context.Context, id string, answer rueidis.RedisResult) (*T, error) {
 	values, err := answer.ToArray()
 	if err != nil {
-		return nil, err
+		return nil, exec.Unavailable(ctx, err)
 	}
 	return r.decode(id, values)
 }
@@ -351,6 +351,7 @@ func (r *Repository[T]) touch(ctx context.Context, what string, script *rueidis.
 		var n int64
 		n, err = exec.Script(ctx, script, r.client, sh.keys(id),
 			append([]string{id, sh.base}, args...)).AsInt64()
+		err = exec.Unavailable(ctx, err)
 		if err == nil && n == 0 {
 			err = ErrNotFound
 		}
@@ -370,6 +371,7 @@ func (r *Repository[T]) TTL(ctx context.Context, id string) (time.Duration, erro
 	var ms int64
 	if err == nil {
 		ms, err = r.client.Do(ctx, r.client.B().Pttl().Key(r.shard(id).base+id).Build()).AsInt64()
+		err = exec.Unavailable(ctx, err)
 	}
 	switch {
 	case err == nil && ms == -2:
@@ -399,7 +401,7 @@ func (r *Repository[T]) Sweep(ctx context.Context, limit int) (int, error) {
 			[]string{sh.base, strconv.Itoa(limit)}).AsInt64()
 		cancel()
 		if err != nil {
-			return total, fmt.Errorf("object: sweep %s: %w", r.schema.typ, err)
+			return total, fmt.Errorf("object: sweep %s: %w", r.schema.typ, exec.Unavailable(ctx, err))
 		}
 		total += int(n)
 	}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/parley-chat/parley/kit/internal/exec"
 )
 
 // tagSeparator parts the tags of a string field for the query engine. A whole
@@ -37,7 +39,7 @@ func (r *Repository[T]) CreateSearchIndex(ctx context.Context) error {
 	defer cancel()
 	args, err := r.createArgs()
 	if err == nil {
-		err = r.engine(ctx, args).Error()
+		err = exec.Unavailable(ctx, r.engine(ctx, args).Error())
 	}
 	if re, ok := rueidis.IsRedisErr(err); ok &&
 		strings.Contains(strings.ToLower(re.Error()), "already exists") {
@@ -54,7 +56,7 @@ func (r *Repository[T]) DropSearchIndex(ctx context.Context) error {
 	ctx, cancel := r.bound(ctx)
 	defer cancel()
 	if err := r.engine(ctx, []string{"FT.DROPINDEX", r.searchIndex()}).Error(); err != nil {
-		return fmt.Errorf("object: drop search index of %s: %w", r.schema.typ, engineError(err))
+		return fmt.Errorf("object: drop search index of %s: %w", r.schema.typ, exec.Unavailable(ctx, engineError(err)))
 	}
 	return nil
 }
@@ -81,7 +83,7 @@ func (r *Repository[T]) search(ctx context.Context, search Search) ([]*T, int64,
 	}
 	total, docs, err := r.engine(ctx, args).AsFtSearch()
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, exec.Unavailable(ctx, err)
 	}
 	var recs []*T
 	for _, doc := range docs {

@@ -126,14 +126,14 @@ func (o *Once) do(ctx context.Context, key string, fingerprint []byte, patience 
 		reply, err := o.run(ctx, beginScript, name, owner, milliseconds(o.opt.Lease),
 			string(sum[:])).AsStrSlice()
 		if err == nil && len(reply) != 2 {
-			err = errors.New("unexpected reply")
+			err = exec.ErrReply
 		}
 		if err != nil {
 			var refusal *rueidis.RedisError
 			if !errors.As(err, &refusal) {
 				o.free(ctx, name, owner) // it may have begun
 			}
-			return nil, false, fmt.Errorf("once: begin: %w", err)
+			return nil, false, fmt.Errorf("once: begin: %w", exec.Unavailable(ctx, err))
 		}
 		switch reply[0] {
 		case "run":
@@ -232,7 +232,7 @@ func (o *Once) beat(name, owner string, begin time.Time, end context.CancelCause
 		cancel()
 		switch {
 		case err != nil:
-			o.opt.OnError("extend", fmt.Errorf("once: extend: %w", err))
+			o.opt.OnError("extend", fmt.Errorf("once: extend: %w", exec.Unavailable(context.Background(), err)))
 		case held == 0:
 			end(ErrLost)
 			return
@@ -245,7 +245,7 @@ func (o *Once) beat(name, owner string, begin time.Time, end context.CancelCause
 // keep stores an answer, and reports whether it has. It repeats what got no
 // answer, within the time-out.
 func (o *Once) keep(ctx context.Context, name, owner string, answer []byte) bool {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.opt.Timeout)
+	ctx, cancel := exec.Bound(context.WithoutCancel(ctx), o.opt.Timeout)
 	defer cancel()
 	for pause := 5 * time.Millisecond; ; pause *= 2 {
 		held, err := o.run(ctx, finishScript, name, owner, "keep", milliseconds(o.opt.Retention),
@@ -260,7 +260,7 @@ func (o *Once) keep(ctx context.Context, name, owner string, answer []byte) bool
 			time.Sleep(min(pause, o.opt.Timeout/4)) // not answered
 			continue
 		}
-		o.opt.OnError("keep", fmt.Errorf("once: keep the answer: %w", err))
+		o.opt.OnError("keep", fmt.Errorf("once: keep the answer: %w", exec.Unavailable(ctx, err)))
 		return false
 	}
 }
@@ -269,7 +269,7 @@ func (o *Once) keep(ctx context.Context, name, owner string, answer []byte) bool
 func (o *Once) free(ctx context.Context, name, owner string) {
 	err := o.run(context.WithoutCancel(ctx), finishScript, name, owner, "free", "0", "").Error()
 	if err != nil {
-		o.opt.OnError("free", fmt.Errorf("once: free the key: %w", err))
+		o.opt.OnError("free", fmt.Errorf("once: free the key: %w", exec.Unavailable(context.WithoutCancel(ctx), err)))
 	}
 }
 
@@ -279,10 +279,10 @@ func (o *Once) Forget(ctx context.Context, key string) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, o.opt.Timeout)
+	ctx, cancel := exec.Bound(ctx, o.opt.Timeout)
 	defer cancel()
 	if err := o.client.Do(ctx, o.client.B().Del().Key(name).Build()).Error(); err != nil {
-		return fmt.Errorf("once: forget: %w", err)
+		return fmt.Errorf("once: forget: %w", exec.Unavailable(ctx, err))
 	}
 	return nil
 }

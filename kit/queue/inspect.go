@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/parley-chat/parley/kit/internal/exec"
 )
 
 // A State is where a job stands.
@@ -103,12 +105,12 @@ func (a *Admin) List(ctx context.Context, state State) iter.Seq2[Info, error] {
 func (a *Admin) inspect(ctx context.Context, args ...string) (found []Info, err error) {
 	rows, err := a.run(ctx, inspectScript, args...).ToArray()
 	if err != nil {
-		return nil, fmt.Errorf("queue: inspect: %w", err)
+		return nil, fmt.Errorf("queue: inspect: %w", exec.Unavailable(ctx, err))
 	}
 	for _, row := range rows {
 		f, err := row.AsStrSlice()
 		if err != nil || len(f) != 7 {
-			return nil, errors.New("queue: inspect: unexpected reply")
+			return nil, fmt.Errorf("queue: inspect: %w", exec.ErrReply)
 		}
 		var m meta
 		if err := json.Unmarshal([]byte(f[2]), &m); err != nil {
@@ -166,10 +168,10 @@ type Stats struct {
 func (a *Admin) Stats(ctx context.Context) (Stats, error) {
 	n, err := a.run(ctx, statsScript).AsIntSlice()
 	if err == nil && len(n) != 14 {
-		err = errors.New("unexpected reply")
+		err = exec.ErrReply
 	}
 	if err != nil {
-		return Stats{}, fmt.Errorf("queue: stats: %w", err)
+		return Stats{}, fmt.Errorf("queue: stats: %w", exec.Unavailable(ctx, err))
 	}
 	s := Stats{Ready: n[0], Delayed: n[1], Active: n[2], Dead: n[3], Done: n[4], Blocked: n[5],
 		Waiting: n[6], Paused: n[7] == 1, Completed: n[8], Failed: n[9], Died: n[10], Cancelled: n[11]}
@@ -188,7 +190,7 @@ func (a *Admin) Resume(ctx context.Context) error { return a.pause(ctx, "0") }
 
 func (a *Admin) pause(ctx context.Context, how string) error {
 	if err := a.run(ctx, pauseScript, how).Error(); err != nil {
-		return fmt.Errorf("queue: pause: %w", err)
+		return fmt.Errorf("queue: pause: %w", exec.Unavailable(ctx, err))
 	}
 	return nil
 }
@@ -200,7 +202,7 @@ func (a *Admin) pause(ctx context.Context, how string) error {
 func (a *Admin) Cancel(ctx context.Context, id string) (State, error) {
 	state, err := a.run(ctx, cancelScript, id, milliseconds(a.opt.DeadRetention)).ToString()
 	if err != nil {
-		return "", fmt.Errorf("queue: cancel: %w", err)
+		return "", fmt.Errorf("queue: cancel: %w", exec.Unavailable(ctx, err))
 	}
 	if state == "" {
 		return "", fmt.Errorf("%w: %q", ErrNotFound, id)
@@ -218,10 +220,10 @@ func (a *Admin) Redrive(ctx context.Context, ids ...string) error {
 	}
 	back, err := a.run(ctx, redriveScript, ids...).AsIntSlice()
 	if err == nil && len(back) != len(ids) {
-		err = errors.New("unexpected reply")
+		err = exec.ErrReply
 	}
 	if err != nil {
-		return fmt.Errorf("queue: redrive: %w", err)
+		return fmt.Errorf("queue: redrive: %w", exec.Unavailable(ctx, err))
 	}
 	var all error
 	for i, how := range back {
@@ -245,7 +247,7 @@ func (a *Admin) Delete(ctx context.Context, ids ...string) (int, error) {
 	}
 	n, err := a.run(ctx, removeScript, ids...).AsInt64()
 	if err != nil && !rueidis.IsRedisNil(err) {
-		return 0, fmt.Errorf("queue: delete: %w", err)
+		return 0, fmt.Errorf("queue: delete: %w", exec.Unavailable(ctx, err))
 	}
 	return int(n), nil
 }

@@ -7,6 +7,8 @@ import (
 	"os"
 	"strconv"
 	"time"
+
+	"github.com/parley-chat/parley/kit/internal/exec"
 )
 
 // A Job is what a handler gets: one attempt of one job.
@@ -57,7 +59,7 @@ func (j *Job[T]) Progress(ctx context.Context, v any) error {
 	}
 	held, err := j.admin.run(ctx, progressScript, j.member, j.ID, string(text)).AsInt64()
 	if err != nil {
-		return fmt.Errorf("queue: progress: %w", err)
+		return fmt.Errorf("queue: progress: %w", exec.Unavailable(ctx, err))
 	}
 	if held == 0 {
 		return ErrLost

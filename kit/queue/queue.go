@@ -163,13 +163,13 @@ func (q *Queue[T]) EnqueueMany(ctx context.Context, entries []Entry[T]) (ids []s
 	}
 	taken, err := q.run(ctx, enqueueScript, args...).AsStrSlice()
 	if err == nil && len(taken) != len(ids) {
-		err = errors.New("unexpected reply")
+		err = exec.ErrReply
 	}
 	if err != nil {
 		if refusal, ok := rueidis.IsRedisErr(err); ok && strings.HasPrefix(refusal.Error(), "NOJOB") {
 			err = ErrAfter
 		}
-		return nil, fmt.Errorf("queue: enqueue: %w", err)
+		return nil, fmt.Errorf("queue: enqueue: %w", exec.Unavailable(ctx, err))
 	}
 	var duplicates error
 	for i, id := range taken {

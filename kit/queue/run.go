@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/parley-chat/parley/kit/internal/exec"
 )
 
 // Run handles jobs until the context ends. It then takes no more, lets those
@@ -152,10 +154,10 @@ func (r *runner[T]) take(ctx context.Context, n int) (started int, next time.Dur
 		milliseconds(r.opt.PerKeyInterval), strconv.Itoa(r.opt.MaxLost),
 		milliseconds(r.q.opt.DeadRetention)).ToArray()
 	if err == nil && len(reply) != 3 {
-		err = errors.New("unexpected reply")
+		err = exec.ErrReply
 	}
 	if err != nil {
-		return 0, 0, fmt.Errorf("queue: take: %w", err)
+		return 0, 0, fmt.Errorf("queue: take: %w", exec.Unavailable(context.WithoutCancel(ctx), err))
 	}
 	ms, _ := reply[1].AsInt64()
 	lost, _ := reply[2].ToArray()
@@ -254,7 +256,7 @@ func (r *runner[T]) finish(ctx context.Context, job *Job[T], failures int, err e
 		case fault == nil:
 			return
 		}
-		r.q.opt.OnError("finish", fmt.Errorf("queue: job %q: %w", job.ID, fault))
+		r.q.opt.OnError("finish", fmt.Errorf("queue: job %q: %w", job.ID, exec.Unavailable(context.WithoutCancel(ctx), fault)))
 		if permanent(fault) || r.jobs.Err() != nil && time.Since(begin) > r.q.opt.Timeout {
 			return // another has it when the lease is over
 		}
@@ -328,10 +330,10 @@ func (r *runner[T]) renew() error {
 	begin := time.Now()
 	states, err := r.q.run(context.Background(), extendScript, args...).AsIntSlice()
 	if err == nil && len(states) != len(args)-1 {
-		err = errors.New("unexpected reply")
+		err = exec.ErrReply
 	}
 	if err != nil {
-		return fmt.Errorf("queue: renew leases: %w", err)
+		return fmt.Errorf("queue: renew leases: %w", exec.Unavailable(context.Background(), err))
 	}
 	left := time.Until(begin.Add(r.opt.Lease - r.spare()))
 	r.mu.Lock()

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/parley-chat/parley/kit/internal/exec"
 )
 
 // A schedule adds a job again and again.
@@ -123,10 +125,10 @@ func (q *Queue[T]) tick(ctx context.Context, s *schedule) error {
 		strconv.FormatInt(next.UnixMilli(), 10), fmt.Sprintf("%s@%d", s.name, slot)}, s.job[1:]...)
 	reply, err := q.run(ctx, scheduleScript, args...).AsIntSlice()
 	if err != nil {
-		return err
+		return exec.Unavailable(ctx, err)
 	}
 	if len(reply) != 2 {
-		return errors.New("unexpected reply")
+		return exec.ErrReply
 	}
 	s.loser = reply[0] == 0
 	if s.loser {
@@ -148,11 +150,11 @@ type Schedule struct {
 // Schedules returns the schedules that processes have declared, in the order of
 // their names.
 func (a *Admin) Schedules(ctx context.Context) ([]Schedule, error) {
-	ctx, cancel := context.WithTimeout(ctx, a.opt.Timeout)
+	ctx, cancel := exec.Bound(ctx, a.opt.Timeout)
 	defer cancel()
 	rows, err := a.client.Do(ctx, a.client.B().Hgetall().Key(a.schedulesKey()).Build()).AsStrMap()
 	if err != nil {
-		return nil, fmt.Errorf("queue: schedules: %w", err)
+		return nil, fmt.Errorf("queue: schedules: %w", exec.Unavailable(ctx, err))
 	}
 	var all []Schedule
 	for _, name := range slices.Sorted(maps.Keys(rows)) {
@@ -169,11 +171,11 @@ func (a *Admin) Schedules(ctx context.Context) ([]Schedule, error) {
 // Unschedule forgets a schedule that no process declares any more. One that is
 // declared again begins anew.
 func (a *Admin) Unschedule(ctx context.Context, name string) error {
-	ctx, cancel := context.WithTimeout(ctx, a.opt.Timeout)
+	ctx, cancel := exec.Bound(ctx, a.opt.Timeout)
 	defer cancel()
 	err := a.client.Do(ctx, a.client.B().Hdel().Key(a.schedulesKey()).Field(name).Build()).Error()
 	if err != nil {
-		return fmt.Errorf("queue: unschedule: %w", err)
+		return fmt.Errorf("queue: unschedule: %w", exec.Unavailable(ctx, err))
 	}
 	return nil
 }

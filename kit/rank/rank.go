@@ -139,7 +139,7 @@ func (r *Ranking) change(ctx context.Context, board, how, member string,
 		strconv.FormatFloat(r.sign(score), 'g', -1, 64),
 		strconv.FormatInt(r.opt.Retention.Milliseconds(), 10))
 	if err == nil && len(entries) != 1 {
-		err = errors.New("rank: unexpected reply")
+		err = fmt.Errorf("rank: %w", exec.ErrReply)
 	}
 	if err != nil {
 		return Entry{}, err
@@ -198,11 +198,11 @@ func (r *Ranking) plain(ctx context.Context, board string,
 	if err != nil {
 		return 0, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, r.opt.Timeout)
+	ctx, cancel := exec.Bound(ctx, r.opt.Timeout)
 	defer cancel()
 	n, err := r.client.Do(ctx, command(keys[len(keys)/2])).AsInt64()
 	if err != nil {
-		return 0, fmt.Errorf("rank: %w", err)
+		return 0, fmt.Errorf("rank: %w", exec.Unavailable(ctx, err))
 	}
 	return n, nil
 }
@@ -236,17 +236,17 @@ func (r *Ranking) run(ctx context.Context, script *rueidis.Lua, board string,
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, r.opt.Timeout)
+	ctx, cancel := exec.Bound(ctx, r.opt.Timeout)
 	defer cancel()
 	rows, err := exec.Script(ctx, script, r.client, keys, append([]string{periods}, args...)).ToArray()
 	if err != nil {
-		return nil, fmt.Errorf("rank: %w", err)
+		return nil, fmt.Errorf("rank: %w", exec.Unavailable(ctx, err))
 	}
 	entries := make([]Entry, len(rows))
 	for i, row := range rows {
 		f, err := row.ToArray()
 		if err != nil || len(f) != 3 {
-			return nil, errors.New("rank: unexpected reply")
+			return nil, fmt.Errorf("rank: %w", exec.ErrReply)
 		}
 		e := &entries[i]
 		e.Member, _ = f[0].ToString()

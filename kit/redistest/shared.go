@@ -119,7 +119,8 @@ func (l *lifetime) Cleanup(f func()) {
 	l.cleanups = append(l.cleanups, f)
 }
 
-// begin runs f beside the tests. A panic is left to those who need what f makes.
+// begin runs f beside the tests. A panic is left to those who need what f
+// makes.
 func (l *lifetime) begin(f func()) {
 	l.begun.Go(func() {
 		defer func() { recover() }()

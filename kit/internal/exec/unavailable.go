@@ -12,6 +12,9 @@ import (
 	"github.com/parley-chat/parley/kit"
 )
 
+// ErrReply is what is made of an answer that is not what a script gives.
+var ErrReply = errors.New("unexpected reply")
+
 // errBound is why a context of Bound ended.
 var errBound = errors.New("no answer in time")
 
@@ -27,7 +30,8 @@ func Bound(ctx context.Context, d time.Duration) (context.Context, context.Cance
 // are.
 func Unavailable(ctx context.Context, err error) error {
 	awaitDeadline(ctx, err)
-	if err == nil || ctx.Err() != nil && context.Cause(ctx) != errBound || rueidis.IsRedisNil(err) {
+	if err == nil || ctx.Err() != nil && context.Cause(ctx) != errBound ||
+		rueidis.IsRedisNil(err) || rueidis.IsParseErr(err) || errors.Is(err, ErrReply) {
 		return err
 	}
 	if refusal, ok := Refusal(err); ok {
