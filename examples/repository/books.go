@@ -26,7 +26,7 @@ type Books struct {
 }
 
 // NewBooks returns a repository that must be closed before the connection is.
-func NewBooks(conn *connect.Conn, onError func(op string, err error)) (*Books, error) {
+func NewBooks(conn *connect.Conn, onError func(error)) (*Books, error) {
 	stored, err := object.NewRepository[Book](conn.Client, "library:book", object.Options{})
 	if err != nil {
 		return nil, err

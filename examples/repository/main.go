@@ -47,10 +47,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close()
-	books, err := NewBooks(conn, func(op string,
-		err error) {
-		log.Printf("repository: cache: %s: %v", op, err)
-	})
+	books, err := NewBooks(conn, func(err error) { log.Print("repository: ", err) })
 	if err != nil {
 		return err
 	}

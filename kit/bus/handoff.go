@@ -2,7 +2,6 @@ package bus
 
 import (
 	"context"
-	"log/slog"
 )
 
 // A handoff is what waits for the handler: messages up to a bound, and at most
@@ -94,6 +93,3 @@ func (l *Listener) dispatch(ctx context.Context) {
 		}
 	}
 }
-
-// logError is the default OnError.
-func logError(err error) { slog.Warn("bus: trouble with Redis, retrying", "error", err) }

@@ -143,7 +143,7 @@ func Listen(client rueidis.Client, handler Callbacks, opt ListenOptions) (*Liste
 		handler.Gap = func(string) {}
 	}
 	if handler.OnError == nil {
-		handler.OnError = logError
+		handler.OnError = exec.Log
 	}
 	if opt.Queue == 0 {
 		opt.Queue = 16384

@@ -105,11 +105,11 @@ type Options[V any] struct {
 	// without an answer only one a second asks Redis first.
 	Timeout time.Duration
 
-	// OnError is told of every failure that the caller does not get to see: op
-	// is what was tried ("get", "store", "release", "refresh", "track",
-	// "encode", "decode"). It must be quick and safe for concurrent use. Nil
-	// means slog.Warn, once a minute at most; Stats counts.
-	OnError func(op string, err error)
+	// OnError receives every error that the caller does not get to see; its text
+	// names the cache and what was tried: get, store, release, refresh, track,
+	// encode or decode. It must be quick and safe for concurrent use. Default: a
+	// warning to [slog.Default], once a minute at most; Stats counts.
+	OnError func(error)
 }
 
 // Loader reads the value of a key from its source. It returns ErrNotFound,
@@ -267,7 +267,7 @@ func (c *Cache[V]) report(op string, err error) {
 	}
 	err = fmt.Errorf("cache %s: %s: %w", c.opt.Name, op, err)
 	if c.opt.OnError != nil {
-		c.opt.OnError(op, err)
+		c.opt.OnError(err)
 		return
 	}
 	now, last := time.Now().Unix(), c.logged.Load()

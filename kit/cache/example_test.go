@@ -18,7 +18,7 @@ func ExampleCache_Get() {
 		TTL:         time.Hour,
 		Jitter:      0.1,
 		NegativeTTL: time.Minute,
-		OnError:     func(op string, err error) { fmt.Println(op, err) },
+		OnError:     func(err error) { fmt.Println(err) },
 	})
 	if err != nil {
 		panic(err)

@@ -24,7 +24,7 @@ type heard struct {
 	errs []string
 }
 
-func (h *heard) on(op string, err error) {
+func (h *heard) on(err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.errs = append(h.errs, err.Error())

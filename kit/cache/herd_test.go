@@ -36,7 +36,7 @@ func child() bool {
 	}
 	c, err := cache.New(client, cache.Options[string]{Name: "herd", TTL: time.Minute,
 		Timeout: 15 * time.Second,
-		OnError: func(_ string, err error) { fmt.Fprintln(os.Stderr, err) }})
+		OnError: func(err error) { fmt.Fprintln(os.Stderr, err) }})
 	if err != nil {
 		fmt.Println("cache:", err)
 		os.Exit(1)

@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math"
 	"strconv"
 	"strings"
@@ -65,7 +64,7 @@ type Options struct {
 	// OnError receives errors of work that was done all the same: a lease that
 	// could not be renewed, an answer that could not be kept. Default: a
 	// warning to [slog.Default].
-	OnError func(op string, err error)
+	OnError func(error)
 }
 
 // A Once runs work once for each key. It is safe for concurrent use and holds
@@ -90,7 +89,7 @@ func New(client rueidis.Client, opt Options) (*Once, error) {
 		opt.Timeout = 2 * time.Second
 	}
 	if opt.OnError == nil {
-		opt.OnError = func(op string, err error) { slog.Warn("once", "op", op, "error", err) }
+		opt.OnError = exec.Log
 	}
 	if strings.ContainsAny(opt.Prefix, "{}") || opt.Retention < time.Millisecond ||
 		opt.Lease < 100*time.Millisecond || opt.Timeout < 0 {
@@ -232,7 +231,7 @@ func (o *Once) beat(name, owner string, begin time.Time, end context.CancelCause
 		cancel()
 		switch {
 		case err != nil:
-			o.opt.OnError("extend", fmt.Errorf("once: extend: %w", exec.Unavailable(context.Background(), err)))
+			o.opt.OnError(fmt.Errorf("once: extend: %w", exec.Unavailable(context.Background(), err)))
 		case held == 0:
 			end(ErrLost)
 			return
@@ -260,7 +259,7 @@ func (o *Once) keep(ctx context.Context, name, owner string, answer []byte) bool
 			time.Sleep(min(pause, o.opt.Timeout/4)) // not answered
 			continue
 		}
-		o.opt.OnError("keep", fmt.Errorf("once: keep the answer: %w", exec.Unavailable(ctx, err)))
+		o.opt.OnError(fmt.Errorf("once: keep the answer: %w", exec.Unavailable(ctx, err)))
 		return false
 	}
 }
@@ -269,7 +268,7 @@ func (o *Once) keep(ctx context.Context, name, owner string, answer []byte) bool
 func (o *Once) free(ctx context.Context, name, owner string) {
 	err := o.run(context.WithoutCancel(ctx), finishScript, name, owner, "free", "0", "").Error()
 	if err != nil {
-		o.opt.OnError("free", fmt.Errorf("once: free the key: %w", exec.Unavailable(context.WithoutCancel(ctx), err)))
+		o.opt.OnError(fmt.Errorf("once: free the key: %w", exec.Unavailable(context.WithoutCancel(ctx), err)))
 	}
 }
 

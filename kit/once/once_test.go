@@ -21,7 +21,7 @@ func TestMain(m *testing.M) { os.Exit(redistest.MainNoLeaks(m)) }
 func open(t testing.TB, client rueidis.Client, opt Options) *Once {
 	t.Helper()
 	if opt.OnError == nil {
-		opt.OnError = func(op string, err error) { t.Errorf("%s: %v", op, err) }
+		opt.OnError = func(err error) { t.Error(err) }
 	}
 	o, err := New(client, opt)
 	if err != nil {
@@ -30,7 +30,7 @@ func open(t testing.TB, client rueidis.Client, opt Options) *Once {
 	return o
 }
 
-func silent(string, error) {}
+func silent(error) {}
 
 func answer(text string) func(context.Context) ([]byte, error) {
 	return func(context.Context) ([]byte, error) { return []byte(text), nil }

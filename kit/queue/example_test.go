@@ -43,7 +43,7 @@ func Example() {
 func ExampleAdmin_Redrive() {
 	client, stop := redistest.Example()
 	defer stop()
-	mails, err := queue.New[Mail](client, queue.Options{OnError: func(string, error) {}})
+	mails, err := queue.New[Mail](client, queue.Options{OnError: func(error) {}})
 	if err != nil {
 		log.Fatal(err)
 	}

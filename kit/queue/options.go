@@ -3,11 +3,12 @@ package queue
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/parley-chat/parley/kit/internal/exec"
 )
 
 // Options are a queue's settings; the zero value is ready to use.
@@ -37,7 +38,7 @@ type Options struct {
 
 	// OnError receives errors that are being retried and jobs that were lost or
 	// given up. It must not block. Default: a warning to [slog.Default].
-	OnError func(op string, err error)
+	OnError func(error)
 }
 
 func (opt Options) complete() (Options, error) {
@@ -57,9 +58,7 @@ func (opt Options) complete() (Options, error) {
 		opt.MaxAttempts = 20
 	}
 	if opt.OnError == nil {
-		opt.OnError = func(op string, err error) {
-			slog.Warn("queue", "queue", opt.Name, "op", op, "error", err)
-		}
+		opt.OnError = exec.Log
 	}
 	if opt.Timeout < 0 || opt.DeadRetention < 0 || opt.MaxAttempts < 1 {
 		return opt, fmt.Errorf("queue: options out of range: timeout %s, dead retention %s, attempts %d",

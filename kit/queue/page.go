@@ -170,7 +170,7 @@ func (a *Admin) render(w http.ResponseWriter, r *http.Request, queues []*Admin, 
 	}
 	var page bytes.Buffer
 	if err := pageTemplate.Execute(&page, data); err != nil {
-		a.opt.OnError("page", err)
+		a.opt.OnError(err)
 		http.Error(w, "The page could not be made.", http.StatusInternalServerError)
 		return
 	}

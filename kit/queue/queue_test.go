@@ -138,8 +138,8 @@ func TestDeadLetterFreesItsName(t *testing.T) {
 func TestRetries(t *testing.T) {
 	eachRedis(t, func(t *testing.T, client rueidis.Client) {
 		var dead []string
-		q := open(t, client, Options{OnError: func(op string, err error) {
-			dead = append(dead, op+" "+err.Error())
+		q := open(t, client, Options{OnError: func(err error) {
+			dead = append(dead, err.Error())
 		}})
 		var seen []string
 		stop := work(t, q, WorkerOptions{Concurrency: 1,
@@ -172,7 +172,7 @@ func TestRetries(t *testing.T) {
 		if info := get(t, q, id); info.LastError != "last\uFFFD" || info.Failures != 4 || info.FinishedAt.IsZero() {
 			t.Errorf("%+v", info)
 		}
-		if len(dead) != 1 || !strings.HasPrefix(dead[0], "dead ") {
+		if len(dead) != 1 || !strings.Contains(dead[0], "is a dead letter") {
 			t.Errorf("told %q", dead)
 		}
 		if s := stats(t, q); s.Failed != 4 || s.Died != 1 || s.Dead != 1 {

@@ -110,7 +110,7 @@ func (r *runner[T]) fetch(ctx context.Context) error {
 		case err != nil && permanent(err):
 			return err
 		case err != nil:
-			r.q.opt.OnError("take", err)
+			r.q.opt.OnError(err)
 			rest.wait(ctx)
 		case started == n || next == 0:
 			rest = 0
@@ -168,7 +168,7 @@ func (r *runner[T]) take(ctx context.Context, n int) (started int, next time.Dur
 			if f[1] == "1" {
 				text = "queue: job %q: its worker was lost; it is a dead letter now"
 			}
-			r.q.opt.OnError("lease", fmt.Errorf(text, f[0]))
+			r.q.opt.OnError(fmt.Errorf(text, f[0]))
 		}
 	}
 	jobs, _ := reply[0].ToArray()
@@ -248,15 +248,15 @@ func (r *runner[T]) finish(ctx context.Context, job *Job[T], failures int, err e
 			milliseconds(wait), text, milliseconds(r.q.opt.DeadRetention)).ToString()
 		switch {
 		case fault == nil && became == "":
-			r.q.opt.OnError("finish", fmt.Errorf("%w: job %q had ended as %s", ErrLost, job.ID, how))
+			r.q.opt.OnError(fmt.Errorf("%w: job %q had ended as %s", ErrLost, job.ID, how))
 			return
 		case fault == nil && became == "dead":
-			r.q.opt.OnError("dead", fmt.Errorf("queue: job %q is a dead letter: %w", job.ID, err))
+			r.q.opt.OnError(fmt.Errorf("queue: job %q is a dead letter: %w", job.ID, err))
 			return
 		case fault == nil:
 			return
 		}
-		r.q.opt.OnError("finish", fmt.Errorf("queue: job %q: %w", job.ID, exec.Unavailable(context.WithoutCancel(ctx), fault)))
+		r.q.opt.OnError(fmt.Errorf("queue: job %q: %w", job.ID, exec.Unavailable(context.WithoutCancel(ctx), fault)))
 		if permanent(fault) || r.jobs.Err() != nil && time.Since(begin) > r.q.opt.Timeout {
 			return // another has it when the lease is over
 		}
@@ -306,7 +306,7 @@ func (r *runner[T]) beat(ctx context.Context) {
 			if err == nil {
 				break
 			}
-			r.q.opt.OnError("renew", err)
+			r.q.opt.OnError(err)
 			if time.Since(begin) > r.opt.Lease/3 {
 				break
 			}

@@ -84,7 +84,7 @@ func (q *Queue[T]) fire(ctx context.Context) {
 				continue
 			}
 			if err := q.tick(ctx, s); err != nil && ctx.Err() == nil {
-				q.opt.OnError("schedule", fmt.Errorf("queue: schedule %q: %w", s.name, err))
+				q.opt.OnError(fmt.Errorf("queue: schedule %q: %w", s.name, err))
 				rest.wait(ctx)
 				wake = time.Now()
 				continue

@@ -30,7 +30,7 @@ func eachRedis(t *testing.T, test func(t *testing.T, client rueidis.Client)) {
 func open(t testing.TB, client rueidis.Client, opt Options) *Queue[string] {
 	t.Helper()
 	if opt.OnError == nil {
-		opt.OnError = func(op string, err error) { t.Errorf("%s: %v", op, err) }
+		opt.OnError = func(err error) { t.Error(err) }
 	}
 	q, err := New[string](client, opt)
 	if err != nil {
@@ -39,7 +39,7 @@ func open(t testing.TB, client rueidis.Client, opt Options) *Queue[string] {
 	return q
 }
 
-func silent(string, error) {}
+func silent(error) {}
 
 // work runs a worker until stop is called, or the test ends.
 func work(t testing.TB, q *Queue[string], opt WorkerOptions,

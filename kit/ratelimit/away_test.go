@@ -162,7 +162,8 @@ func TestFull(t *testing.T) {
 // wait, the others do not.
 func TestFailOpenDoesNotWait(t *testing.T) {
 	srv := redistest.Start(t)
-	l := newLimiter(t, srv.Client(t), Options{OnFailure: FailOpen}, PerSecond(10))
+	told := 0
+	l := newLimiter(t, srv.Client(t), Options{OnFailure: FailOpen, OnError: func(error) { told++ }}, PerSecond(10))
 	mustAllow(t, l, "k", 1)
 	srv.Pause()
 	for range 100 {
@@ -171,8 +172,8 @@ func TestFailOpenDoesNotWait(t *testing.T) {
 			t.Fatalf("%+v, %v", r, err)
 		}
 	}
-	if !l.breaker.Open() {
-		t.Error("every call waits for Redis")
+	if !l.breaker.Open() || told != 100 {
+		t.Errorf("every call waits for Redis, or %d errors were told", told)
 	}
 	srv.Resume()
 	for {

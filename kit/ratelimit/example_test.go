@@ -88,15 +88,15 @@ func ExampleLimiter_Handler() {
 	client, stop := redistest.Example()
 	defer stop()
 	limiter, err := ratelimit.New(client,
-		ratelimit.Options{OnFailure: ratelimit.FailOpen}, ratelimit.PerMinute(2))
+		ratelimit.Options{
+			OnFailure: ratelimit.FailOpen,
+			OnError:   func(err error) { log.Print("not limited: ", err) },
+		}, ratelimit.PerMinute(2))
 	if err != nil {
 		log.Fatal(err)
 	}
 	clients := ratelimit.Clients{Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}
-	handler := limiter.Handler(ratelimit.HTTP{
-		Key:     clients.Key,
-		OnError: func(_ *http.Request, err error) { log.Print("not limited: ", err) },
-	}, http.NotFoundHandler())
+	handler := limiter.Handler(ratelimit.HTTP{Key: clients.Key}, http.NotFoundHandler())
 
 	for range 3 {
 		r := httptest.NewRequest("GET", "/", nil)

@@ -26,10 +26,6 @@ type HTTP struct {
 	// ErrorHandler answers when Redis gave no answer and Options.OnFailure is
 	// ReturnError. Default: 503 with a problem document that does not tell why.
 	ErrorHandler func(http.ResponseWriter, *http.Request, error)
-
-	// OnError receives the error of each request that Options.OnFailure
-	// decided. Optional.
-	OnError func(*http.Request, error)
 }
 
 // Handler returns a handler that lets next serve what the limits allow. Each
@@ -69,9 +65,6 @@ func (l *Limiter) Handler(opt HTTP, next http.Handler) http.Handler {
 		if err != nil {
 			opt.ErrorHandler(w, r, err)
 			return
-		}
-		if result.Err != nil && opt.OnError != nil {
-			opt.OnError(r, result.Err)
 		}
 		SetHeader(w.Header(), result)
 		if !result.Allowed {

@@ -50,6 +50,10 @@ type Options struct {
 	// ReturnError.
 	OnFailure OnFailure
 
+	// OnError receives the errors that FailOpen and FailClosed hide, one for
+	// each call: Result.Err. Default: none is told.
+	OnError func(error)
+
 	// Timeout bounds each call, in addition to the caller's deadline. Default:
 	// 2 s, and 100 ms with FailOpen and FailClosed.
 	Timeout time.Duration
@@ -213,6 +217,9 @@ func (l *Limiter) run(ctx context.Context, key string, count int64, take string)
 func (l *Limiter) failed(ctx context.Context, err error) (Result, error) {
 	if l.opt.OnFailure == ReturnError || errors.Is(ctx.Err(), context.Canceled) {
 		return Result{}, err
+	}
+	if l.opt.OnError != nil {
+		l.opt.OnError(err)
 	}
 	return Result{Allowed: l.opt.OnFailure == FailOpen, Err: err}, nil
 }

@@ -32,7 +32,7 @@ type request[T any] struct {
 //
 // What changed is saved before the response's header goes out; if that fails,
 // Options.ErrorHandler answers in place of what next writes. What changes later
-// is saved when next returns, and a failure goes to Options.OnLateError.
+// is saved when next returns, and a failure goes to Options.OnError.
 // Flushing, hijacking and http.ResponseController work as without the
 // middleware. Nothing is saved when next panics.
 func (m *Manager[T]) Handler(next http.Handler) http.Handler {
@@ -58,8 +58,8 @@ func (m *Manager[T]) Handler(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(q.w, r.WithContext(context.WithValue(r.Context(), m, q)))
 		if q.w.begin() == nil {
-			if err := q.save(r.Context()); err != nil && m.opt.OnLateError != nil {
-				m.opt.OnLateError(r, err)
+			if err := q.save(r.Context()); err != nil {
+				m.opt.OnError(err)
 			}
 		}
 	})

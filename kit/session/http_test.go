@@ -263,7 +263,7 @@ func TestConflictIsAnswered(t *testing.T) {
 func TestStreaming(t *testing.T) {
 	m := newManager(t, redistest.Start(t).Client(t),
 		Options[login]{Cookie: Cookie{Plain: true},
-			OnLateError: func(_ *http.Request, err error) { t.Error(err) }})
+			OnError: func(err error) { t.Error(err) }})
 	flushed := make(chan bool)
 	srv, c := site(t, m, func(w http.ResponseWriter, r *http.Request) {
 		rc := http.NewResponseController(w)

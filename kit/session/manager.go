@@ -98,9 +98,9 @@ type Options[T any] struct {
 	// as a problem document that does not tell why.
 	ErrorHandler func(http.ResponseWriter, *http.Request, error)
 
-	// OnLateError receives the error of a save that failed after the response
-	// had begun, when only a log can be told. Optional.
-	OnLateError func(*http.Request, error)
+	// OnError receives the error of a save that failed after the response had
+	// begun. It must not block. Default: a warning to [slog.Default].
+	OnError func(error)
 }
 
 // A Manager makes, finds, lists and revokes sessions. It is safe for concurrent
@@ -145,6 +145,9 @@ func New[T any](client rueidis.Client, opt Options[T]) (*Manager[T], error) {
 	}
 	if opt.ErrorHandler == nil {
 		opt.ErrorHandler = writeFailure
+	}
+	if opt.OnError == nil {
+		opt.OnError = exec.Log
 	}
 	if err := opt.Cookie.check(); err != nil {
 		return nil, err

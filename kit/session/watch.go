@@ -28,7 +28,7 @@ type WatchOptions struct {
 	Every time.Duration
 
 	// OnError receives errors that Watch recovers from: announcements or looks
-	// that did not work. Optional.
+	// that did not work. Default: Options.OnError.
 	OnError func(error)
 }
 
@@ -48,7 +48,7 @@ func (m *Manager[T]) Watch(ctx context.Context, w WatchOptions) error {
 		w.Every = 30 * time.Second
 	}
 	if w.OnError == nil {
-		w.OnError = func(error) {}
+		w.OnError = m.opt.OnError
 	}
 	for attempt := 0; ; attempt++ {
 		confirmed, err := m.listen(ctx, w)

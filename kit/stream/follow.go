@@ -48,7 +48,7 @@ func (t *Topic) Follow(ctx context.Context, after string, handler func(Event) er
 		return err
 	}
 	if opt.OnError == nil {
-		opt.OnError = logError
+		opt.OnError = exec.Log
 	}
 	f := &follower{t: t, at: after, handler: handler}
 	var wait exec.Backoff

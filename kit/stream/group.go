@@ -90,7 +90,7 @@ func (t *Topic) Group(name string, opt GroupOptions) (*Group, error) {
 		}
 	}
 	if opt.OnError == nil {
-		opt.OnError = logError
+		opt.OnError = exec.Log
 	}
 	if name == "" || opt.Concurrency < 0 || opt.VisibilityTimeout < 10*time.Millisecond ||
 		opt.HandlerTimeout < 0 || opt.MaxDeliveries < 0 {

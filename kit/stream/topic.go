@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strconv"
 	"strings"
 	"time"
@@ -276,6 +275,3 @@ func checkPosition(p string) error {
 	}
 	return nil
 }
-
-// logError is the default OnError.
-func logError(err error) { slog.Warn("stream: trouble with Redis, retrying", "error", err) }

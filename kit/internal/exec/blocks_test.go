@@ -32,7 +32,7 @@ func failure[T any](_ T, err error) error { return err }
 func blocks(t *testing.T, client rueidis.Client,
 	timeout time.Duration) map[string]func(context.Context) error {
 	t.Helper()
-	quiet := func(string, error) {}
+	quiet := func(error) {}
 	locker, err := lock.New(client, lock.Options{CallTimeout: timeout, Outage: -1})
 	check(t, err)
 	t.Cleanup(locker.Close)
@@ -48,7 +48,7 @@ func blocks(t *testing.T, client rueidis.Client,
 	check(t, err)
 	topic, err := stream.NewTopic(client, "t", stream.TopicOptions{Timeout: timeout})
 	check(t, err)
-	group, err := topic.Group("g", stream.GroupOptions{OnError: func(error) {}})
+	group, err := topic.Group("g", stream.GroupOptions{OnError: quiet})
 	check(t, err)
 	jobs, err := queue.New[string](client, queue.Options{Timeout: timeout, OnError: quiet})
 	check(t, err)
@@ -63,7 +63,7 @@ func blocks(t *testing.T, client rueidis.Client,
 	keys, err := once.New(client, once.Options{Timeout: timeout, OnError: quiet})
 	check(t, err)
 	listener, err := bus.Listen(client, bus.Callbacks{
-		Message: func(bus.Message) {}, Gap: func(string) {}, OnError: func(error) {},
+		Message: func(bus.Message) {}, Gap: func(string) {}, OnError: quiet,
 	}, bus.ListenOptions{Timeout: timeout})
 	check(t, err)
 	t.Cleanup(listener.Close)
