@@ -105,10 +105,11 @@ type Options[V any] struct {
 	// without an answer only one a second asks Redis first.
 	Timeout time.Duration
 
-	// OnError receives every error that the caller does not get to see; its text
-	// names the cache and what was tried: get, store, release, refresh, track,
-	// encode or decode. It must be quick and safe for concurrent use. Default: a
-	// warning to [slog.Default], once a minute at most; Stats counts.
+	// OnError receives every error that the caller does not get to see. Its
+	// text names the cache and what was tried: get, store, release, refresh,
+	// track, encode or decode. It must be quick and safe for concurrent use.
+	// Default: a warning to [slog.Default], once a minute at most; Stats
+	// counts.
 	OnError func(error)
 }
 

@@ -250,7 +250,8 @@ func (r *Repository[T]) FetchCached(ctx context.Context, id string, ttl time.Dur
 	})
 }
 
-func (r *Repository[T]) fetched(ctx context.Context, id string, do func(key string) rueidis.RedisResult) (*T, error) {
+func (r *Repository[T]) fetched(ctx context.Context, id string,
+	do func(key string) rueidis.RedisResult) (*T, error) {
 	rec, err := (*T)(nil), checkID(id)
 	if err == nil {
 		rec, err = r.load(ctx, id, do(r.shard(id).base+id))

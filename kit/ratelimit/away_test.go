@@ -163,7 +163,8 @@ func TestFull(t *testing.T) {
 func TestFailOpenDoesNotWait(t *testing.T) {
 	srv := redistest.Start(t)
 	told := 0
-	l := newLimiter(t, srv.Client(t), Options{OnFailure: FailOpen, OnError: func(error) { told++ }}, PerSecond(10))
+	opt := Options{OnFailure: FailOpen, OnError: func(error) { told++ }}
+	l := newLimiter(t, srv.Client(t), opt, PerSecond(10))
 	mustAllow(t, l, "k", 1)
 	srv.Pause()
 	for range 100 {
