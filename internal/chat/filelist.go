@@ -33,7 +33,7 @@ func (f *File) Kind() FileKind {
 type FileListInput struct {
 	Room   RoomID   `json:"room" doc:"Id of the room"`
 	Kind   FileKind `json:"kind,omitempty" enum:"picture,media,document" doc:"Only these: pictures, sound and video, or all others"`
-	Cursor string   `json:"cursor,omitempty" doc:"next of the answer before"`
+	Cursor string   `json:"cursor,omitempty" doc:"next of the answer before; or a message's time in milliseconds since 1970, a dot and its id: only what is older"`
 	Limit  int      `json:"limit,omitempty" doc:"Most messages whose files to return; default 50"`
 }
 
