@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { axe } from './lib/axe.mjs'
 import { launch, missing, Person } from './lib/browser.mjs'
 import { Server, until } from './lib/server.mjs'
 
@@ -32,6 +34,23 @@ describe('files', { skip: missing() }, () => {
     await server?.stop()
   })
 
+  const phone = { width: 390, height: 844 }
+  const wide = { width: 1440, height: 900 }
+  /** Whether nothing is wider than the window. */
+  const fitsIn = (person) => person.page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)
+  /** With SHOTS keeps pictures of what a person sees, at both widths, and dark. */
+  const look = async (person, name) => {
+    const before = person.page.viewportSize()
+    if (!process.env.SHOTS) return
+    for (const [viewport, theme] of [[phone, 'light'], [wide, 'light'], [wide, 'dark'], [phone, 'dark']]) {
+      await person.page.setViewportSize(viewport)
+      await person.page.emulateMedia({ colorScheme: theme })
+      await person.page.waitForTimeout(300) // transitions
+      await person.page.screenshot({ path: join(process.env.SHOTS, `files-${name}-${viewport.width}-${theme}.png`) })
+    }
+    await person.page.emulateMedia({ colorScheme: null })
+    await person.page.setViewportSize(before)
+  }
   const chosen = (person) => person.page.locator('main .upload')
 
   it('are chosen, shown on their way, and sent with a message', async () => {
@@ -42,16 +61,33 @@ describe('files', { skip: missing() }, () => {
     ])
     await until('all to be there', async () => (await chosen(mary).allInnerTexts()).every((t) => /B$/.test(t.trim())))
     await mary.page.getByRole('button', { name: 'Remove wrong.txt' }).click()
-    await mary.say('two files')
+    const thumbnail = chosen(mary).locator('img')
+    assert.equal(await thumbnail.evaluate((i) => i.decode().then(() => i.naturalWidth)), 900)
+    const address = await thumbnail.getAttribute('src')
+    const description = mary.page.getByRole('textbox', { name: 'Description of stripes.png' })
+    await description.fill('Stripes in all colours')
+    for (const viewport of [phone, wide]) {
+      await mary.page.setViewportSize(viewport)
+      assert.deepEqual(await axe(mary.page, '.composer'), [])
+      assert.ok(await fitsIn(mary), `${viewport.width} px`)
+    }
+    await look(mary, 'chosen')
+    await description.press('Enter') // sends nothing, but goes on to the text
+    await mary.page.keyboard.type('two files')
+    await mary.page.keyboard.press('Enter')
     await joe.sees('two files')
+    const gone = await mary.page.evaluate((src) => new Promise((done) => Object.assign(new Image(), { src, onload: () => done(false), onerror: () => done(true) })), address)
+    assert.ok(gone, 'the thumbnail is not kept in memory')
     const row = joe.page.locator('main .message[data-no]', { hasText: 'two files' })
     await until('the picture to be loaded', () => row.locator('.picture img').evaluate((i) => i.complete && i.naturalWidth > 0))
     assert.equal(await row.locator('.picture img').evaluate((i) => i.naturalWidth), 480, 'the small one is shown')
     assert.equal(await row.locator('.file').count(), 1)
     const [download] = await Promise.all([joe.page.waitForEvent('download'), row.locator('.file').click()])
     assert.equal(download.suggestedFilename(), 'notes.txt')
+    assert.equal(await row.locator('.picture img').getAttribute('alt'), 'Stripes in all colours')
     await row.locator('.picture').click()
     const dialog = joe.page.getByRole('dialog', { name: 'stripes.png' })
+    await dialog.getByRole('img', { name: 'Stripes in all colours' }).waitFor()
     await until('the large one', () => dialog.locator('img').evaluate((i) => i.complete && i.naturalWidth > 480))
     const size = () => dialog.locator('img').evaluate((i) => (({ width, height }) => ({ width, height }))(i.getBoundingClientRect()))
     await until('it to fill the window', async () => (await size()).width === 900 || (await size()).height > 500)
@@ -79,6 +115,121 @@ describe('files', { skip: missing() }, () => {
       await mary.page.locator('main').getByRole('button', { name: 'Send', exact: true }).click()
       await joe.page.locator(`main .picture img[alt="${kind}.png"]`).waitFor()
     }
+  })
+
+  it('of one message stand in a grid, and the viewer goes through all pictures of the room', async () => {
+    const writers = await Promise.all(['Pablo', 'Alex'].map((name) => server.caller(name)))
+    for (let i = 0; i < 32; i++) for (const write of writers) await write('POST', '/rooms/general/messages', { text: `between ${i}` })
+    await mary.page.locator('main input[type=file]').setInputFiles(Array.from({ length: 8 }, (_, i) => ({ name: `tile${i}.png`, mimeType: 'image/png', buffer: picture })))
+    await until('all to be there', async () => (await chosen(mary).count()) === 8 && (await chosen(mary).allInnerTexts()).every((t) => /B$/.test(t.trim())))
+    await mary.say('a gallery')
+    await mary.sees('a gallery')
+    const withFiles = (await writers[0]('GET', '/search?has=file&limit=50')).messages
+    const visit = async (text) => { // only the messages around it are loaded
+      const { no } = withFiles.find((m) => m.text === text)
+      await joe.page.goto(`${server.url}/#/r/general/${no}`)
+      await joe.page.reload()
+      return joe.page.locator(`main .message[data-no="${no}"]`)
+    }
+    const row = await visit('a gallery')
+    await row.getByRole('button', { name: 'Show all 8 pictures' }).waitFor()
+    assert.equal(await row.locator('.picture').count(), 6)
+    await row.locator('.picture').last().scrollIntoViewIfNeeded()
+    const sizes = await row.locator('.picture').evaluateAll((all) => all.map((p) => (({ width, height }) => Math.round(width) - Math.round(height))(p.getBoundingClientRect())))
+    assert.deepEqual(sizes, [0, 0, 0, 0, 0, 0], 'all are square')
+    for (const viewport of [phone, wide]) {
+      await joe.page.setViewportSize(viewport)
+      assert.deepEqual(await axe(joe.page, '.message:last-child'), [])
+      assert.ok(await fitsIn(joe), `${viewport.width} px`)
+    }
+    await look(joe, 'gallery')
+    const shown = (name) => joe.page.getByRole('dialog', { name, exact: true }).waitFor()
+    await row.locator('.picture').first().focus()
+    await joe.page.keyboard.press('Enter')
+    await shown('tile0.png')
+    await joe.page.keyboard.press('ArrowRight')
+    await shown('tile1.png')
+    for (const name of ['tile0.png', 'drop.png', 'paste.png', 'stripes.png']) { // from here on the server has them
+      await joe.page.keyboard.press('ArrowLeft')
+      await shown(name)
+    }
+    await joe.page.getByText('Stripes in all colours', { exact: true }).waitFor()
+    await look(joe, 'viewer')
+    assert.deepEqual(await axe(joe.page, 'dialog'), [])
+    await joe.page.getByRole('button', { name: 'Next picture' }).click()
+    await shown('paste.png')
+    await joe.page.locator('.viewer-picture').evaluate((to) => {
+      const touch = (clientX) => [new Touch({ identifier: 1, target: to, clientX, clientY: 300 })]
+      to.dispatchEvent(new TouchEvent('touchstart', { touches: touch(300), changedTouches: touch(300), bubbles: true }))
+      to.dispatchEvent(new TouchEvent('touchend', { touches: [], changedTouches: touch(100), bubbles: true, cancelable: true }))
+    })
+    await shown('drop.png')
+    await joe.page.keyboard.press('Escape')
+    // From a place far back it goes on to the newest.
+    await (await visit('two files')).locator('.picture').click()
+    await shown('stripes.png')
+    for (const name of ['paste.png', 'drop.png', 'tile0.png']) {
+      await joe.page.keyboard.press('ArrowRight')
+      await shown(name)
+    }
+    await joe.page.keyboard.press('Escape')
+  })
+
+  it('of sound and video are played in place, and those that nothing can play are downloaded', async () => {
+    const video = Buffer.from(
+      await mary.page.evaluate(async () => {
+        const canvas = document.createElement('canvas')
+        const c = canvas.getContext('2d')
+        const recorder = new MediaRecorder(canvas.captureStream(20), { mimeType: 'video/webm' })
+        const parts = []
+        recorder.ondataavailable = (e) => parts.push(e.data)
+        recorder.start()
+        const paint = setInterval(() => (c.fillStyle = `hsl(${Math.random() * 360} 70% 50%)`, c.fillRect(0, 0, 300, 150)), 20)
+        await new Promise((done) => setTimeout(done, 400))
+        clearInterval(paint)
+        await new Promise((done) => ((recorder.onstop = done), recorder.stop()))
+        const read = new FileReader()
+        await new Promise((done) => ((read.onload = done), read.readAsDataURL(new Blob(parts))))
+        return read.result.split(',')[1]
+      }),
+      'base64',
+    )
+    const sound = Buffer.alloc(44 + 8000, 128) // a second of silence
+    sound.write('RIFF', 0), sound.writeUInt32LE(36 + 8000, 4), sound.write('WAVEfmt ', 8), sound.writeUInt32LE(16, 16), sound.writeUInt16LE(1, 20), sound.writeUInt16LE(1, 22)
+    sound.writeUInt32LE(8000, 24), sound.writeUInt32LE(8000, 28), sound.writeUInt16LE(1, 32), sound.writeUInt16LE(8, 34), sound.write('data', 36), sound.writeUInt32LE(8000, 40)
+    const broken = Buffer.concat([Buffer.from('\0\0\0\x18ftypisom'), Buffer.alloc(3000, 7)])
+    await mary.page.locator('main input[type=file]').setInputFiles([
+      { name: 'clip.webm', mimeType: 'video/webm', buffer: video },
+      { name: 'song.wav', mimeType: 'audio/wav', buffer: sound },
+      { name: 'broken.mp4', mimeType: 'video/mp4', buffer: broken },
+    ])
+    await until('all to be there', async () => (await chosen(mary).count()) === 3 && (await chosen(mary).allInnerTexts()).every((t) => /B$/.test(t.trim())))
+    await mary.say('to hear and see')
+    await mary.sees('to hear and see')
+    const row = mary.page.locator('main .message[data-no]', { hasText: 'to hear and see' })
+    await row.getByRole('link', { name: /^broken\.mp4/ }).waitFor()
+    const state = (kind, what) => row.locator(kind).evaluate((m, what) => m[what], what)
+    await until('a picture of the video', async () => (await state('video', 'readyState')) >= 2)
+    assert.equal(await state('video', 'paused'), true, 'nothing plays by itself')
+    assert.deepEqual(
+      await row.locator('audio').evaluate(async (a) => {
+        const range = async (Range) => (await fetch(a.src, { headers: { Range } })).status
+        return [await range('bytes=0-9'), await range('bytes=99999-')]
+      }),
+      [206, 416],
+    )
+    await row.focus()
+    await mary.page.keyboard.press('Tab') // into the first of them
+    assert.equal(await row.evaluate((r) => r.contains(document.activeElement) && document.activeElement.matches('audio, video, a, button')), true)
+    await row.locator('audio').focus()
+    await mary.page.keyboard.press('Space')
+    await until('it to play to its end', () => state('audio', 'ended'))
+    for (const viewport of [phone, wide]) {
+      await mary.page.setViewportSize(viewport)
+      assert.deepEqual(await axe(mary.page, '.message:last-child'), [])
+      assert.ok(await fitsIn(mary), `${viewport.width} px`)
+    }
+    await look(mary, 'media')
   })
 
   it('that cannot be sent say why', async () => {

@@ -402,6 +402,12 @@ export const texts: Texts = {
   'upload.tooMany': 'Du kannst bis zu {{count}} Dateien anhängen.',
   'file.show': '{{name}} zeigen',
   'file.download': 'Herunterladen ({{size}})',
+  'upload.alt': 'Beschreibung von {{name}}',
+  'upload.altHint': 'Bild beschreiben',
+  'file.showAll': 'Alle {{number}} Bilder zeigen',
+  'voice.play': 'Abspielen',
+  'voice.pause': 'Pause',
+  'voice.position': 'Position',
 
   'search.title': 'Suche',
   'search.close': 'Suche schließen',

@@ -399,6 +399,12 @@ export const en = {
   'upload.tooMany': 'You can attach up to {{count}} files.',
   'file.show': 'Show {{name}}',
   'file.download': 'Download ({{size}})',
+  'upload.alt': 'Description of {{name}}',
+  'upload.altHint': 'Describe this picture',
+  'file.showAll': 'Show all {{number}} pictures',
+  'voice.play': 'Play',
+  'voice.pause': 'Pause',
+  'voice.position': 'Position',
 
   'search.title': 'Search',
   'search.close': 'Close search',

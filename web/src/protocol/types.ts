@@ -116,7 +116,26 @@ export interface File {
   size: number
   width?: number
   height?: number
+  /** What a picture shows, in words. */
+  alt?: string
+  voice?: boolean
+  /** Milliseconds, of a voice message. */
+  duration?: number
 }
+
+/** What the sender says about a file. */
+export type FileDetails = Pick<File, 'alt' | 'voice' | 'duration'>
+
+/** A file of a room, with its message. */
+export interface RoomFile {
+  room: string
+  no: number
+  from: string
+  at: string
+  file: File
+}
+
+export type FileKind = 'picture' | 'media' | 'document'
 
 export interface Reacted {
   emoji: string
@@ -464,7 +483,7 @@ export interface Actions {
   'member.ban': [{ room: string; user: string; seconds?: number; reason?: string }, Ban]
   'ban.list': [{ room: string }, { bans: Ban[] }]
   'ban.lift': [{ room: string; user: string }, Record<string, never>]
-  'message.send': [{ room: string; text?: string; files?: string[]; thread?: number; client_id: string }, Message]
+  'message.send': [{ room: string; text?: string; files?: string[]; file_details?: Record<string, FileDetails>; thread?: number; client_id: string }, Message]
   'message.get': [{ room: string; no: number }, Message]
   'message.edit': [{ room: string; no: number; text: string }, Message]
   'message.delete': [{ room: string; no: number }, Message]
@@ -476,6 +495,7 @@ export interface Actions {
     { q?: string; room?: string; from?: string; mentions?: string; after?: string; before?: string; has?: 'link' | 'file' | 'reaction'; cursor?: string; limit?: number },
     { messages: Message[]; next?: string; until?: string },
   ]
+  'file.list': [{ room: string; kind?: FileKind; cursor?: string; limit?: number }, { files: RoomFile[]; next?: string }]
   'reaction.add': [{ room: string; no: number; emoji: string }, Message]
   'reaction.remove': [{ room: string; no: number; emoji: string }, Message]
   'link.previews': [{ room: string; no: number }, { previews: Preview[] }]

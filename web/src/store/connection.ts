@@ -9,7 +9,7 @@ import type { Frame } from '../protocol/frames'
 import { roomOf, roomStream, serverStream } from '../protocol/position'
 import { rest } from '../protocol/rest'
 import { Socket } from '../protocol/socket'
-import type { ActionName, Actions, Event, Message, Signal, SyncResult, UserPage } from '../protocol/types'
+import type { ActionName, Actions, Event, File, Message, Signal, SyncResult, UserPage } from '../protocol/types'
 import { Batch } from './batch'
 import { cannotSave, Degraded } from './degraded'
 import { applyEvent, applyResync, applySignal, applySync, begin, forgetTyping, positions, refresh, takePeople } from './reduce'
@@ -17,6 +17,7 @@ import { setView } from './room'
 import type { State, Step, Then } from './state'
 import { partedBy } from './parted'
 import { toast, useApp } from './store'
+import { detailsOf } from './uploads'
 import { Watch } from './watch'
 
 /** Servers may leave out, or give as null, lists that are empty. */
@@ -132,7 +133,7 @@ export class Connection {
   }
 
   private async send(i: Item): Promise<Message> {
-    const message = await this.call('message.send', { room: i.room, text: i.text, ...(i.files ? { files: i.files.map((f) => f.id) } : {}), client_id: i.client_id })
+    const message = await this.call('message.send', { room: i.room, text: i.text, ...(i.files ? filesOf(i.files) : {}), client_id: i.client_id })
     useApp.setState({ ahead: Date.now() - Date.parse(message.at) })
     return message
   }
@@ -280,4 +281,10 @@ export class Connection {
     }
     this.update((s) => takePeople(s, pages))
   }
+}
+
+/** The files of a message, as it is sent. */
+function filesOf(files: File[]): Pick<Actions['message.send'][0], 'files' | 'file_details'> {
+  const details = files.map((f) => [f.id, detailsOf(f)] as const).filter(([, d]) => Object.keys(d).length > 0)
+  return { files: files.map((f) => f.id), ...(details.length > 0 ? { file_details: Object.fromEntries(details) } : {}) }
 }

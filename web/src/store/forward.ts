@@ -13,7 +13,7 @@ import { viewOf } from './room'
 import { nameOf } from './select'
 import type { State } from './state'
 import type { Target } from './targets'
-import { fileURL } from './uploads'
+import { detailsOf, fileURL } from './uploads'
 
 /** What is sent on of a message, under a note of one's own: as much of it as fits into so many bytes. The link leads to the rest. */
 export function forwardedText(s: State, m: Message, note: string, limit: number): string {
@@ -41,7 +41,7 @@ export async function forward(s: State, m: Message, to: Target, note: string): P
   for (const f of m.files ?? []) {
     const res = await fetch(fileURL(m.room, m.no, f.id)).catch(() => null)
     if (!res?.ok) throw unavailable()
-    files.push(await post<Sent>(`/files?name=${encodeURIComponent(f.name)}`, await res.blob(), () => {}).done)
+    files.push({ ...(await post<Sent>(`/files?name=${encodeURIComponent(f.name)}`, await res.blob(), () => {}).done), ...detailsOf(f) })
   }
   const room = to.room ?? opened(await call('direct.open', { user: to.user }))
   send(room.id, forwardedText(s, m, note, s.limits.message), files)

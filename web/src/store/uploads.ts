@@ -7,13 +7,17 @@ import { formatNumber, t } from '../i18n'
 import { explain } from '../protocol/error'
 import { post } from '../protocol/post'
 import { wellFormed } from '../protocol/text'
-import type { File as Sent } from '../protocol/types'
+import type { FileDetails, File as Sent } from '../protocol/types'
 import { useApp } from './store'
 
 export interface Upload {
   id: string
   name: string
   size: number
+  /** Where the page has the picture, if it is one that the server shows. Revoked when it leaves the list. */
+  url?: string
+  /** What the picture shows, in words. */
+  alt?: string
   /** 0 to 1. */
   progress: number
   /** What the server made of it, once it is there. */
@@ -24,6 +28,10 @@ export interface Upload {
 /** By room, in the order in which they were chosen. */
 export const useUploads = create<Record<string, Upload[]>>()(() => ({}))
 
+useApp.subscribe((now, before) => {
+  if (now.chat === null && before.chat !== null) for (const room of Object.keys(useUploads.getState())) drop(room, list(room))
+})
+
 const running = new Map<string, () => void>()
 const most = 20
 let next = 1
@@ -31,6 +39,26 @@ let next = 1
 const list = (room: string): Upload[] => useUploads.getState()[room] ?? []
 const put = (room: string, uploads: Upload[]) => useUploads.setState({ [room]: uploads })
 const change = (room: string, id: string, to: Partial<Upload>) => put(room, list(room).map((u) => (u.id === id ? { ...u, ...to } : u)))
+
+/** Takes files out of the list. */
+function drop(room: string, gone: Upload[]): void {
+  put(room, list(room).filter((u) => !gone.some((g) => g.id === u.id)))
+  for (const u of gone) {
+    running.get(u.id)?.()
+    if (u.url) URL.revokeObjectURL(u.url)
+  }
+}
+
+const looksLikePicture = (type: string) => ['image/jpeg', 'image/png', 'image/gif', 'image/webp'].includes(type)
+
+/** Whether a file that was sent is shown as a picture. */
+export const isPicture = (f: Sent): boolean => f.type.startsWith('image/') && !!f.width && !!f.height
+
+/** Whether a file is sound or video. */
+export const isMedia = (f: Sent): boolean => !!f.voice || /^(audio|video)\//.test(f.type) || f.type === 'application/ogg'
+
+/** What is said of a file, for those fields that say something. */
+export const detailsOf = ({ alt, voice, duration }: FileDetails): FileDetails => ({ ...(alt ? { alt } : {}), ...(voice ? { voice, duration } : {}) })
 
 /** Sends files to the server; what is too large or too much is said at once. */
 export function upload(room: string, files: Iterable<File>): void {
@@ -41,6 +69,7 @@ export function upload(room: string, files: Iterable<File>): void {
     if (limit === 0) item.error = t('upload.off')
     else if (file.size > limit) item.error = t('upload.tooLarge', { size: readableSize(limit) })
     else if (list(room).length >= most) item.error = t('upload.tooMany', { count: most })
+    else if (looksLikePicture(file.type)) item.url = URL.createObjectURL(file)
     put(room, [...list(room), item])
     if (item.error) continue
     const { done, abort } = post<Sent>(`/files?name=${encodeURIComponent(item.name)}`, file, (progress) => change(room, id, { progress }))
@@ -55,19 +84,19 @@ export function upload(room: string, files: Iterable<File>): void {
 }
 
 /** Takes a file back before it is sent. */
-export function cancel(room: string, id: string): void {
-  put(room, list(room).filter((u) => u.id !== id))
-  running.get(id)?.()
-}
+export const cancel = (room: string, id: string): void => drop(room, list(room).filter((u) => u.id === id))
+
+/** Says in words what a picture shows. */
+export const describe = (room: string, id: string, alt: string): void => change(room, id, { alt })
 
 /** Puts files that are on the server already back into the list. */
 export const putBack = (room: string, files: Sent[]): void =>
-  put(room, [...list(room), ...files.map((file) => ({ id: `u${next++}`, name: file.name, size: file.size, progress: 1, file }))])
+  put(room, [...list(room), ...files.map((file) => ({ id: `u${next++}`, name: file.name, size: file.size, progress: 1, file, alt: file.alt }))])
 
 /** Takes the files that are there out of the list, to be sent with a message. */
 export function taken(room: string): Sent[] {
-  const files = list(room).flatMap((u) => (u.file ? [u.file] : []))
-  put(room, [])
+  const files = list(room).flatMap((u) => (u.file ? [{ ...u.file, alt: u.alt?.trim() || undefined }] : []))
+  drop(room, list(room))
   return files
 }
 

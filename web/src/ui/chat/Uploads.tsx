@@ -1,7 +1,7 @@
 import { FileIcon, Paperclip, X } from 'lucide-react'
 import { type RefObject, useEffect, useRef, useState } from 'react'
 import { t } from '../../i18n'
-import { cancel, readableSize, type Upload, upload, useUploads } from '../../store/uploads'
+import { cancel, describe, readableSize, type Upload, upload, useUploads } from '../../store/uploads'
 import { useApp } from '../../store/store'
 
 /** The files that go with the message that is being written. */
@@ -19,9 +19,11 @@ export function Uploads({ room }: { room: string }) {
 
 function Item({ room, item }: { room: string; item: Upload }) {
   const state = item.error ?? (item.file ? readableSize(item.size) : t('upload.progress', { percent: Math.floor(item.progress * 100) }))
+  const [broken, setBroken] = useState(false)
+  const picture = (item.url && !broken) || item.file?.width
   return (
-    <li className={`upload${item.error ? ' failed' : ''}`}>
-      <FileIcon size={16} aria-hidden />
+    <li className={`upload${item.error ? ' failed' : ''}${picture ? ' pictured' : ''}`}>
+      {item.url && !broken ? <img src={item.url} alt="" onError={() => setBroken(true)} /> : <FileIcon size={16} aria-hidden />}
       <span className="upload-text">
         <bdi>{item.name}</bdi>
         <small role={item.error ? 'alert' : undefined}>{state}</small>
@@ -30,6 +32,21 @@ function Item({ room, item }: { room: string; item: Upload }) {
       <button type="button" className="icon-button" aria-label={t('upload.remove', { name: item.name })} onClick={() => cancel(room, item.id)}>
         <X size={15} />
       </button>
+      {picture && (
+        <input
+          value={item.alt ?? ''}
+          maxLength={1000}
+          dir="auto"
+          placeholder={t('upload.altHint')}
+          aria-label={t('upload.alt', { name: item.name })}
+          onChange={(e) => describe(room, item.id, e.target.value)}
+          onKeyDown={(e) => {
+            if (e.key !== 'Enter' || e.nativeEvent.isComposing) return
+            e.preventDefault() // it would send the message
+            e.currentTarget.form?.querySelector('textarea')?.focus()
+          }}
+        />
+      )}
     </li>
   )
 }

@@ -1,5 +1,6 @@
 import { create } from 'zustand'
 import type { File, Message, User } from '../../protocol/types'
+import type { Pictures } from '../../store/pictures'
 
 /** Which dialog is open, if any. */
 export type Open =
@@ -26,7 +27,7 @@ export type Open =
   | { kind: 'rename'; user: User }
   | { kind: 'keys' }
   | { kind: 'unsent' }
-  | { kind: 'picture'; room: string; no: number; file: File }
+  | { kind: 'picture'; room: string; no: number; file: File; among?: Pictures }
   | { kind: 'read-by'; message: Message }
   | { kind: 'edits'; room: string; no: number }
   | { kind: 'pins'; room: string }

@@ -45,7 +45,7 @@ export const MessageRow = memo(function MessageRow({ message, grouped, tick, row
     // What had the focus was among the actions, which are gone.
     if (going && document.activeElement === document.body) ref.current?.focus({ preventScroll: true })
   }, [going])
-  const said = deleted ? t('message.deleted') : plainLine(message.text, 200) || (message.files ?? []).map((f) => f.name).join(', ')
+  const said = deleted ? t('message.deleted') : plainLine(message.text, 200) || (message.files ?? []).map((f) => f.alt ?? f.name).join(', ')
   const replies = message.thread?.replies ? `, ${t('thread.replies', { count: message.thread.replies })}` : ''
   const label = `${name}, ${time}: ${said}${replies}`
   const classes = ['message', grouped && 'grouped', called && 'called', editing && 'editing', deleted && 'deleted', going && 'going'].filter(Boolean).join(' ')

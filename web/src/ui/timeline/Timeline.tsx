@@ -258,7 +258,7 @@ function useStops(box: RefObject<HTMLElement | null>): void {
     const tab = (e: globalThis.KeyboardEvent) => {
       if (e.key !== 'Tab' || !box.current) return
       const here = document.activeElement?.closest('article')
-      for (const el of box.current.querySelectorAll<HTMLElement>('.rows :is(a[href], button, pre[tabindex])')) {
+      for (const el of box.current.querySelectorAll<HTMLElement>('.rows :is(a[href], button, pre[tabindex], audio, video, input)')) {
         el.dataset.stop ??= String(el.tabIndex)
         el.tabIndex = here && el.closest('article') === here ? Number(el.dataset.stop) : -1
       }
