@@ -126,11 +126,30 @@ func (s *Sender) post(ctx context.Context, d chat.Delivery) error {
 		return &chat.DeliveryError{Reason: "the receiver answered 410: it wants nothing any more", Gone: true}
 	}
 	failure := &chat.DeliveryError{Reason: fmt.Sprintf("the receiver answered %d", res.StatusCode)}
-	if wait, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil && wait > 0 && wait < 1<<20 {
-		failure.RetryAfter = time.Duration(wait) * time.Second
-	}
+	failure.RetryAfter = retryAfter(res.Header.Get("Retry-After"), s.Service.Now())
 	return failure
 }
+
+// retryAfter is how long a receiver wants to be left alone: it says seconds or
+// a date. It is 0 if it says nothing that can be believed.
+func retryAfter(header string, now time.Time) time.Duration {
+	wait, err := strconv.Atoi(header)
+	pause := time.Duration(wait) * time.Second
+	if err != nil {
+		at, err := http.ParseTime(header)
+		if err != nil {
+			return 0
+		}
+		pause = at.Sub(now)
+	}
+	if pause < 0 || pause > longestPause || wait > int(longestPause/time.Second) {
+		return 0
+	}
+	return pause
+}
+
+// longestPause is the longest that a receiver may ask for.
+const longestPause = 12 * 24 * time.Hour
 
 // reason says in words that may be shown why there was no answer.
 func reason(err error) string {

@@ -392,3 +392,17 @@ func TestAllowedHosts(t *testing.T) {
 		until(t, "it is reached", func() bool { return len(r.texts()) == 1 })
 	}
 }
+
+func TestRetryAfter(t *testing.T) {
+	now := time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
+	for header, want := range map[string]time.Duration{
+		"90": 90 * time.Second, "Mon, 30 Nov 2026 12:01:30 GMT": 90 * time.Second,
+		"Monday, 30-Nov-26 12:01:30 GMT": 90 * time.Second, "": 0, "soon": 0, "-5": 0, "1.5": 0,
+		"Mon, 30 Nov 2026 11:00:00 GMT": 0, "Mon, 30 Nov 2099 12:00:00 GMT": 0,
+		"99999999": 0, "18446744075": 0, "99999999999999999999": 0,
+	} {
+		if got := retryAfter(header, now); got != want {
+			t.Errorf("%q: %v, want %v", header, got, want)
+		}
+	}
+}

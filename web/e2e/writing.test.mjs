@@ -126,6 +126,26 @@ describe('the field in which one writes', { skip: missing() }, () => {
     await row(mary, 'fourth').waitFor()
   })
 
+  it('makes a line with Enter on a touch keyboard, also where a message is edited', async () => {
+    const { page } = phone
+    assert.equal(await phone.box.getAttribute('enterkeyhint'), 'enter')
+    await phone.box.fill('tapped')
+    await phone.box.press('End')
+    await phone.box.press('Enter')
+    await phone.box.pressSequentially('twice')
+    await value(phone, 'tapped\ntwice')
+    await page.getByRole('button', { name: 'Send', exact: true }).click()
+    await row(phone, 'twice').waitFor()
+    await phone.box.press('ArrowUp')
+    const field = page.locator('.edit-box textarea')
+    await field.press('End')
+    await field.press('Enter')
+    await field.pressSequentially('thrice')
+    assert.equal(await field.inputValue(), 'tapped\ntwice\nthrice')
+    await page.locator('.edit-box').getByRole('button', { name: 'Save' }).click()
+    await row(mary, 'thrice').waitFor()
+  })
+
   it('sends as a file what is too long for a message', async () => {
     const drafts = async () => (await as.mary('GET', '/documents')).documents.find((d) => d.name === 'drafts')?.value.rooms ?? {}
     for (const person of [mary, phone]) {
