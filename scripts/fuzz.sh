@@ -6,7 +6,9 @@
 #
 # Only our own packages are instrumented, where go test -fuzz instruments
 # all that they import, too: inputs are to find ways through our code, and it
-# neither compiles the libraries once more nor slows them down.
+# neither compiles the libraries once more nor slows them down. In a few seconds
+# no way is found through others of ours either: then it is the package alone,
+# and nothing else is compiled once more.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export time=${1:-30s} cache bin module
@@ -21,7 +23,10 @@ if [ -w /dev/shm ]; then # what stores sync is not to wait for a disk
 fi
 
 build() { # PACKAGE
-  go test -c -vet=off -trimpath -o "$bin/${1//\//-}.test" -gcflags="$module/...=-d=libfuzzer" "$module/${1#./}"
+  local package=$module/${1#./}
+  local ways=$module/...
+  [[ $time =~ ^[0-9]s$ ]] && ways=$package
+  go test -c -vet=off -trimpath -ldflags='-s -w' -o "$bin/${1//\//-}.test" -gcflags="$ways=-d=libfuzzer" "$package"
 }
 
 one() { # PACKAGE TARGET

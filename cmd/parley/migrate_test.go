@@ -118,7 +118,7 @@ func TestMigrateKilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const messages = 30_000
+	const messages = 10_000
 	now := time.Now()
 	stream := chat.RoomStream("general")
 	changes := []chat.Change{{Stream: stream, ID: "made", At: now, Op: chat.CreateRoom{
@@ -134,7 +134,7 @@ func TestMigrateKilled(t *testing.T) {
 	}
 	for _, places := range [][2]string{{first, redis.URL()}, {redis.URL(), last}} {
 		kills, resumed := 0, false
-		for patience := 60 * time.Millisecond; ; patience += patience / 5 {
+		for patience := 60 * time.Millisecond; ; patience += patience / 4 {
 			var out bytes.Buffer
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			// which is killed in the end

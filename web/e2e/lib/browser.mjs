@@ -65,8 +65,9 @@ export class Person {
     const person = new Person()
     person.url = url
     person.faults = []
-    // A service worker costs every context a copy of all files: it is there where a test is about it.
-    person.context = await browser.newContext({ viewport: { width: 1280, height: 800 }, serviceWorkers: 'block', ...options })
+    // A service worker costs every context a copy of all files, and what moves is painted sixty times a second: they are there where a
+    // test is about them.
+    person.context = await browser.newContext({ viewport: { width: 1280, height: 800 }, reducedMotion: 'reduce', serviceWorkers: 'block', ...options })
     person.context.setDefaultTimeout(Number(process.env.E2E_TIMEOUT ?? 30_000)) // a loaded machine is no fault
     person.page = await person.context.newPage()
     person.watch(person.page)
