@@ -65,8 +65,8 @@ type RoomView struct {
 	ReadNo   int64     `json:"read_no" doc:"Number of the newest message that you have read"`
 	Trimmed  int64     `json:"trimmed,omitempty" doc:"Messages up to this number are gone"`
 	Unread   int64     `json:"unread" doc:"Messages after read_no and trimmed that are not deleted"`
-	Deleted  []int64   `json:"deleted,omitempty" doc:"Numbers of the deleted messages after read_no and trimmed, ascending"`
-	Mentions []int64   `json:"mentions,omitempty" doc:"Numbers of the messages after read_no and trimmed that mention you, or everyone, and are not your own, ascending"`
+	Deleted  []int64   `json:"deleted,omitempty" doc:"Numbers of the deleted messages after read_no and trimmed, ascending; the newest 1,000"`
+	Mentions []int64   `json:"mentions,omitempty" doc:"Numbers of the messages after read_no and trimmed that mention you, or everyone, and are not your own, ascending; the newest 1,000"`
 	Role     RoomRole  `json:"role" enum:"moderator,member" doc:"Your role in the room"`
 	JoinedAt time.Time `json:"joined_at" doc:"Since when you are in it"`
 	Members  int64     `json:"members" doc:"How many people are in it"`
@@ -83,12 +83,19 @@ func (v RoomView) Clone() RoomView {
 	return v
 }
 
+// MaxListed is how many numbers a view has of deleted messages, and of
+// mentions: the newest. Others must not make it grow without end for someone
+// who does not read. Beyond it, deleted messages count as unread.
+const MaxListed = 1000
+
 // Count makes v.Unread, v.Deleted and v.Mentions follow from the other fields,
 // after those have changed.
 func (v *RoomView) Count() {
 	floor := max(v.ReadNo, v.Trimmed)
 	seen := func(no int64) bool { return no <= floor }
 	v.Deleted, v.Mentions = slices.DeleteFunc(v.Deleted, seen), slices.DeleteFunc(v.Mentions, seen)
+	v.Deleted = v.Deleted[max(len(v.Deleted)-MaxListed, 0):]
+	v.Mentions = v.Mentions[max(len(v.Mentions)-MaxListed, 0):]
 	v.Unread = max(v.HeadNo-floor, 0) - int64(len(v.Deleted))
 }
 

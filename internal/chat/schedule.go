@@ -20,8 +20,9 @@ const (
 )
 
 const (
-	maxScheduled  = 200 // of a person
-	maxScheduleIn = 366 * 24 * time.Hour
+	maxScheduled     = 200       // of a person
+	maxScheduledText = 512 << 10 // bytes of their texts together
+	maxScheduleIn    = 366 * 24 * time.Hour
 	// scheduleDevice separates the client ids of scheduled messages from those
 	// of the person's devices.
 	scheduleDevice = "schedule"
@@ -109,17 +110,36 @@ func (s *Service) Schedule(ctx context.Context, who Caller, in ScheduleInput) (S
 			return Scheduled{}, ErrArchived
 		}
 	}
-	have, err := s.ListScheduled(ctx, who, None{})
-	if err != nil {
+	if err := s.mayHave(ctx, who, "", text); err != nil {
 		return Scheduled{}, err
-	}
-	if len(have.Scheduled) >= maxScheduled {
-		return Scheduled{}, &Error{Code: CodeConflict, Message: fmt.Sprintf(
-			"You can have at most %d scheduled messages and reminders. Delete one first.", maxScheduled)}
 	}
 	item := Scheduled{ID: s.NewID(), Room: in.Room, At: at, Text: text, Thread: in.Thread, No: in.No,
 		CreatedAt: s.now()}
 	return item, s.putScheduled(ctx, who.User.ID, 0, storedScheduled{Scheduled: item})
+}
+
+// mayHave counts a change of what the caller has scheduled, and refuses a text
+// more, or another text for the item with that id, if it is too much.
+func (s *Service) mayHave(ctx context.Context, who Caller, id, text string) error {
+	if err := s.limit(ctx, "schedule:"+string(who.User.ID), s.Limits.Sends); err != nil {
+		return err
+	}
+	have, err := s.ListScheduled(ctx, who, None{})
+	if err != nil {
+		return err
+	}
+	items, bytes := 1, len(text)
+	for _, item := range have.Scheduled {
+		if item.ID != id {
+			items, bytes = items+1, bytes+len(item.Text)
+		}
+	}
+	if items > maxScheduled || bytes > maxScheduledText {
+		return &Error{Code: CodeConflict, Message: fmt.Sprintf(
+			"You can have at most %d scheduled messages and reminders, of %d KiB together. Delete one first.",
+			maxScheduled, maxScheduledText>>10)}
+	}
+	return nil
 }
 
 // later reads a time to come.
@@ -210,6 +230,7 @@ func (s *Service) UpdateScheduled(ctx context.Context, who Caller,
 	if err != nil {
 		return Scheduled{}, err
 	}
+	was := item.At
 	if in.At != nil {
 		if item.At, err = s.later(*in.At); err != nil {
 			return Scheduled{}, err
@@ -226,7 +247,16 @@ func (s *Service) UpdateScheduled(ctx context.Context, who Caller,
 			return Scheduled{}, err
 		}
 	}
-	return item.Scheduled, s.putScheduled(ctx, who.User.ID, version, item)
+	if err := s.mayHave(ctx, who, item.ID, item.Text); err != nil {
+		return Scheduled{}, err
+	}
+	if err := s.putScheduled(ctx, who.User.ID, version, item); err != nil {
+		return Scheduled{}, err
+	}
+	if !item.At.Equal(was) { // its turn then would stay until that time
+		err = s.forgetRecords(ctx, turnKind, turnID(was, scheduledID(who.User.ID, item.ID)))
+	}
+	return item.Scheduled, err
 }
 
 // DeleteScheduled cancels a message that is not being sent yet, or a reminder.

@@ -123,6 +123,47 @@ func TestScheduledMessages(t *testing.T) {
 		chat.ScheduleInput{Room: room, Text: "x", At: in(f, time.Hour)})), chat.ErrNotFound)
 }
 
+// TestScheduledAreBounded: in number, in bytes, in how often they change, and
+// in what is left of earlier times.
+func TestScheduledAreBounded(t *testing.T) {
+	f := newFixture(t, func(c *chat.Config) { c.Limits = chattest.Unlimited() })
+	mary := f.Person("Mary", chat.RoleMember)
+	room, ctx := f.Room(mary, chat.Private), t.Context()
+	schedule := func(text string) (chat.Scheduled, error) {
+		return f.Schedule(ctx, mary, chat.ScheduleInput{Room: room, Text: text, At: in(f, time.Hour)})
+	}
+	small, err := schedule("small")
+	must(t, "a small one", err)
+	large := strings.Repeat("x", 16<<10)
+	for range 31 {
+		must(t, "a large one", errOf(schedule(large)))
+	}
+	must(t, "instead of a small one", errOf(f.UpdateScheduled(ctx, mary,
+		chat.UpdateScheduledInput{ID: small.ID, Text: &large})))
+	refused(t, "a byte too many", errOf(schedule("x")), chat.ErrConflict)
+	for _, item := range f.scheduledOf(mary)[1:] {
+		must(t, "delete", errOf(f.DeleteScheduled(ctx, mary, chat.ScheduledIDInput{ID: item.ID})))
+	}
+	for range 199 {
+		must(t, "one more", errOf(schedule("x")))
+	}
+	refused(t, "the 201st", errOf(schedule("x")), chat.ErrConflict)
+
+	for n := range 3 {
+		at := in(f, time.Duration(n+2)*time.Hour)
+		must(t, "another time", errOf(f.UpdateScheduled(ctx, mary,
+			chat.UpdateScheduledInput{ID: small.ID, At: &at})))
+	}
+	turns, err := f.Store.Records(ctx, "turn", "", 1000)
+	if must(t, "turns", err); len(turns) != 200 {
+		t.Errorf("%d turns for 200 items", len(turns))
+	}
+	f.Limits.Sends.Limit = 1
+	must(t, "one change", errOf(f.UpdateScheduled(ctx, mary, chat.UpdateScheduledInput{ID: small.ID})))
+	refused(t, "another", errOf(f.UpdateScheduled(ctx, mary,
+		chat.UpdateScheduledInput{ID: small.ID})), chat.ErrRateLimited)
+}
+
 func TestReminders(t *testing.T) {
 	bell := new(chattest.Bell)
 	f := newFixture(t, func(c *chat.Config) { c.Bell = bell })

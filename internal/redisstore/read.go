@@ -46,10 +46,12 @@ func (s *Store) View(ctx context.Context, id chat.RoomID, user chat.UserID) (cha
 	return v, failed("view of "+string(id), err)
 }
 
+func viewArgs(user chat.UserID) []string { return []string{string(user), num(chat.MaxListed)} }
+
 // view reads a room as the person sees it and, at the same time, the
 // notification level from their own slot.
 func (s *Store) view(ctx context.Context, id chat.RoomID, user chat.UserID) (v chat.RoomView, err error) {
-	keys, args := s.viewKeys(id), []string{string(user)}
+	keys, args := s.viewKeys(id), viewArgs(user)
 	level := s.client.B().Hget().Key(s.keys.user(user, "rooms")).Field(string(id)).Build()
 	replies := s.client.DoMulti(ctx, s.command(&viewScript, false, keys, args), level)
 	reply, err := replies[0].ToMessage()
@@ -122,6 +124,7 @@ func (s *Store) scanView(id chat.RoomID, reply rueidis.RedisMessage) (v chat.Roo
 		if v.Deleted, err = scanFind(r[8]); err != nil {
 			return v, err
 		}
+		slices.Reverse(v.Deleted)
 		for _, found := range r[9:11] {
 			numbers, err := scanFind(found)
 			if err != nil {
@@ -153,7 +156,7 @@ func (s *Store) Views(ctx context.Context, user chat.UserID) ([]chat.RoomView, e
 	for i, id := range ids {
 		keys[i] = s.viewKeys(chat.RoomID(id))
 	}
-	replies, err := s.runMany(ctx, &viewScript, keys, []string{string(user)})
+	replies, err := s.runMany(ctx, &viewScript, keys, viewArgs(user))
 	if err != nil {
 		return nil, failed("views", err)
 	}

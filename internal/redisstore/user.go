@@ -93,7 +93,7 @@ func (s *Store) changeUser(ctx context.Context, user chat.UserID, c *chat.Change
 // enlist adds a room to the person's list, as they see it now.
 func (s *Store) enlist(ctx context.Context, user chat.UserID, c *chat.Change,
 	room chat.RoomID) (chat.Result, error) {
-	reply, err := s.run(ctx, &viewScript, s.viewKeys(room), []string{string(user)})
+	reply, err := s.run(ctx, &viewScript, s.viewKeys(room), viewArgs(user))
 	if err != nil {
 		return chat.Result{}, err
 	}

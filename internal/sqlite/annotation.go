@@ -179,14 +179,19 @@ func unread(c *conn, v *chat.RoomView, num int64, user chat.UserID) (err error) 
 		first, last := key(num, max(floor, 0)+1), key(num+1, -1)
 		scan := func(r row) int64 { return number(r.num(0)) }
 		if v.Deleted, err = many(c, scan,
-			"SELECT message FROM deleted WHERE message BETWEEN ? AND ? ORDER BY message", first,
-			last); err != nil {
+			"SELECT message FROM deleted WHERE message BETWEEN ? AND ? ORDER BY message DESC LIMIT ?",
+			first, last, int64(chat.MaxListed)); err != nil {
 			return err
 		}
-		if v.Mentions, err = many(c, scan,
-			"SELECT message FROM mentions WHERE user IN (?1, ?2) AND message BETWEEN ?3 AND ?4",
-			string(user), string(chat.MentionAll), first, last); err != nil {
-			return err
+		slices.Reverse(v.Deleted)
+		for _, whom := range []chat.UserID{user, chat.MentionAll} {
+			numbers, err := many(c, scan, "SELECT message FROM mentions "+
+				"WHERE user = ? AND message BETWEEN ? AND ? ORDER BY message DESC LIMIT ?",
+				string(whom), first, last, int64(chat.MaxListed))
+			if err != nil {
+				return err
+			}
+			v.Mentions = append(v.Mentions, numbers...)
 		}
 		slices.Sort(v.Mentions)
 		v.Mentions = slices.Compact(v.Mentions)

@@ -258,7 +258,7 @@ func (m *Model) view(id chat.RoomID, user chat.UserID) (chat.RoomView, error) {
 		Mute: me.Mute, Notify: m.notify[memberKey{id, user}],
 	}
 	v.Deleted, v.Mentions = m.unread(id, user, max(me.readNo, v.Trimmed))
-	v.Unread = max(head.No-max(me.readNo, v.Trimmed), 0) - int64(len(v.Deleted))
+	v.Count()
 	v.Room = v.Room.Clone()
 	for p := range m.members {
 		if p.room == id {

@@ -72,6 +72,7 @@ func Run(t *testing.T, open Open) {
 		{"Reactions", testReactions},
 		{"Threads", testThreads},
 		{"Unread", testUnread},
+		{"ManyUnread", testManyUnread},
 		{"Mentions", testMentions},
 		{"TrimMarks", testTrimMarks},
 		{"MarkRace", testMarkRace},

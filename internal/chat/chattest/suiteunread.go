@@ -57,6 +57,25 @@ func testUnread(f *fixture) {
 	}
 }
 
+// testManyUnread: someone who does not read is handed no list without end.
+func testManyUnread(f *fixture) {
+	f.room("a", "u1", "u2")
+	const most, more = chat.MaxListed, 5
+	var sends, deletes []chat.Change
+	for no := int64(1); no <= most+more; no++ {
+		sends, deletes = append(sends, f.calling("a", "u1", "u2")), append(deletes, f.delete("a", no))
+	}
+	f.commit(sends...)
+	v := f.view("a", "u2")
+	f.same("the newest mentions", [3]int64{most, more + 1, most + more},
+		[3]int64{int64(len(v.Mentions)), v.Mentions[0], v.Mentions[most-1]})
+	f.commit(deletes...)
+	v = f.view("a", "u2")
+	f.same("the newest deleted", [4]int64{most, more + 1, most + more, more},
+		[4]int64{int64(len(v.Deleted)), v.Deleted[0], v.Deleted[most-1], v.Unread})
+	f.same("mentions", 0, len(v.Mentions))
+}
+
 // testMentions calls people, and takes it back.
 func testMentions(f *fixture) {
 	f.room("a", "u1", "u2", "u3")
