@@ -54,11 +54,11 @@ func action[In, Out any](name, method, path string, status int, access Access, s
 			if err := who.May(scope); err != nil {
 				return nil, err
 			}
-			var in In
-			if err := decode(&in); err != nil {
+			if err := s.Admit(ctx, who); err != nil { // decoding is work, too
 				return nil, err
 			}
-			if err := s.Admit(ctx, who); err != nil {
+			var in In
+			if err := decode(&in); err != nil {
 				return nil, err
 			}
 			out, err := do(s, ctx, who, in)

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -54,10 +55,14 @@ func TestCleanLine(t *testing.T) {
 }
 
 func TestBlankTexts(t *testing.T) {
+	s := &Service{Config: Config{Limits: DefaultLimits}}
 	for _, text := range []string{"", " \n\t", "\u200b", "\ufe0f", "\u3164", "\u2800\u2800", "\u034f\u17b4",
 		"\u2067\u2069"} {
 		if !isBlank(CleanText(text)) {
 			t.Errorf("%q is not blank", text)
+		}
+		if _, err := s.messageText(text); !errors.Is(err, ErrInvalid) {
+			t.Errorf("a message %q: %v, want a refusal", text, err)
 		}
 	}
 	for _, text := range []string{".", "\ufffd", "👍", "\u0301"} {

@@ -122,8 +122,8 @@ func (c *Session) frame(ctx context.Context, call Call) (frame hub.Frame, err er
 	switch call.Method() {
 	case "ping":
 		var none struct{}
-		if out, err = none, call.Decode(&none); err == nil {
-			err = c.srv.cfg.Service.Admit(ctx, c.Caller())
+		if err = c.srv.cfg.Service.Admit(ctx, c.Caller()); err == nil {
+			out, err = none, call.Decode(&none)
 		}
 	case "authenticate":
 		out, err = c.authenticate(ctx, call)
@@ -149,6 +149,9 @@ func (c *Session) frame(ctx context.Context, call Call) (frame hub.Frame, err er
 }
 
 func (c *Session) authenticate(ctx context.Context, call Call) (any, error) {
+	if err := c.srv.cfg.Service.Admit(ctx, c.Caller()); err != nil {
+		return nil, err
+	}
 	var in wire.AuthenticateInput
 	if err := call.Decode(&in); err != nil {
 		return nil, err
@@ -170,9 +173,6 @@ func (c *Session) authenticate(ctx context.Context, call Call) (any, error) {
 		c.authenticating = false
 		c.mu.Unlock()
 	}()
-	if err := c.srv.cfg.Service.Admit(ctx, c.Caller()); err != nil {
-		return nil, err
-	}
 	if err := c.LogIn(ctx, in.Token); err != nil {
 		return nil, err
 	}
@@ -182,15 +182,15 @@ func (c *Session) authenticate(ctx context.Context, call Call) (any, error) {
 // sync responds with the state and attaches the connection to the person's
 // streams.
 func (c *Session) sync(ctx context.Context, call Call) error {
-	var in wire.SyncInput
-	if err := call.Decode(&in); err != nil {
-		return err
-	}
 	service := c.srv.cfg.Service
 	if c.Caller().Anonymous() {
 		return chat.ErrUnauthenticated
 	}
 	if err := service.Admit(ctx, c.Caller()); err != nil {
+		return err
+	}
+	var in wire.SyncInput
+	if err := call.Decode(&in); err != nil {
 		return err
 	}
 	if err := in.Check(service.Limits.RoomsJoined + 2); err != nil {
@@ -246,15 +246,15 @@ func (c *Session) Follow(ctx context.Context, positions map[chat.Stream]chat.Pos
 // watch responds with who of the given people is online, and from then on tells
 // the client when they come and go.
 func (c *Session) watch(ctx context.Context, call Call) error {
-	var in chat.WatchInput
-	if err := call.Decode(&in); err != nil {
-		return err
-	}
 	service, who := c.srv.cfg.Service, c.Caller()
 	if who.Anonymous() {
 		return chat.ErrUnauthenticated
 	}
 	if err := service.Admit(ctx, who); err != nil {
+		return err
+	}
+	var in chat.WatchInput
+	if err := call.Decode(&in); err != nil {
 		return err
 	}
 	users, err := service.Watched(who, in)

@@ -124,25 +124,30 @@ func TestTooManyCalls(t *testing.T) {
 // the same limit.
 func TestCallsAreCounted(t *testing.T) {
 	each(t, native, func(t *testing.T, over transport) {
-		for _, method := range []string{"ping", "sync", "authenticate"} {
+		for _, c := range []struct {
+			method string
+			in     map[string]any
+		}{
+			{"ping", map[string]any{}}, {"sync", map[string]any{}}, {"authenticate", map[string]any{"token": "wrong"}},
+			{"presence.watch", map[string]any{"users": []string{}}}, {"presence.watch", map[string]any{"nothing": 1}},
+			// Decoding what is refused is work, too.
+			{"ping", map[string]any{"nothing": 1}}, {"sync", map[string]any{"nothing": 1}},
+			{"authenticate", map[string]any{"nothing": 1}}, {"message.send", map[string]any{"nothing": 1}},
+		} {
 			f := newFixture(t, func(s *livetest.Config) {
 				s.Chat.Limits.Calls = chat.Rate{Limit: 5, Window: time.Hour}
 			})
 			token, _ := f.person("Ada", chat.RoleMember)
-			if method == "authenticate" {
+			if c.method == "authenticate" {
 				token = ""
 			}
-			c := f.dial(over, token)
-			in := map[string]any{}
-			if method == "authenticate" {
-				in["token"] = "wrong"
-			}
+			conn := f.dial(over, token)
 			last := chat.Code("")
 			for range 6 {
-				_, last = c.call(method, in)
+				_, last = conn.call(c.method, c.in)
 			}
 			if last != chat.CodeRateLimited {
-				t.Errorf("the sixth %s: %q", method, last)
+				t.Errorf("the sixth %s of %v: %q", c.method, c.in, last)
 			}
 		}
 	})
