@@ -142,6 +142,33 @@ func ExampleRepository_Find() {
 	// 1 cyd
 }
 
+// All records that meet a condition, two a round trip.
+func ExampleRepository_List() {
+	client, stop := redistest.Example()
+	defer stop()
+	ctx := context.Background()
+	users := repository(client)
+	for _, name := range []string{"ada", "bob", "cyd", "dan", "eve"} {
+		_ = users.Save(ctx, &User{Name: name, Skills: []string{"go"}})
+	}
+	n := 0
+	for user, err := range users.List(ctx, object.Eq("skills", "go"), object.Page{Limit: 2}) {
+		if err != nil {
+			panic(err)
+		}
+		if n++; user.Name == "" {
+			fmt.Println("no name")
+		}
+	}
+	fmt.Println(n)
+	for _, err := range users.List(ctx, object.Eq("shoes", 43), object.Page{}) {
+		fmt.Println(err)
+	}
+	// Output:
+	// 5
+	// object: find object_test.User by shoes: object_test.User has no index on "shoes"
+}
+
 // A document may hold what a hash cannot.
 func ExampleOptions_json() {
 	client, stop := redistest.Example()

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -47,6 +48,30 @@ func (r *Repository[T]) Find(ctx context.Context, where Condition, page Page) (F
 		return Found[T]{}, fmt.Errorf("object: find %s by %s: %w", r.schema.typ, where.field, err)
 	}
 	return found, nil
+}
+
+// List is Find for all pages, one round trip for each: it yields the records
+// from page.After on, page.Limit at a time. An error is the last that it
+// yields, with a nil record.
+func (r *Repository[T]) List(ctx context.Context, where Condition, page Page) iter.Seq2[*T, error] {
+	return func(yield func(*T, error) bool) {
+		for {
+			found, err := r.Find(ctx, where, page)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for _, rec := range found.Records {
+				if !yield(rec, nil) {
+					return
+				}
+			}
+			if found.Next == "" {
+				return
+			}
+			page.After = found.Next
+		}
+	}
 }
 
 func (r *Repository[T]) findPage(ctx context.Context, where Condition, page Page) (Found[T], error) {

@@ -20,6 +20,9 @@
 //		return fmt.Errorf("too many requests, try again in %s", result.RetryAfter)
 //	}
 //
+// [Limiter.Wait] waits that long: for a program that calls an API with limits
+// of its own.
+//
 // # Exact
 //
 // The window slides. A call taken at t counts in [t, t+Window) and no other:

@@ -141,6 +141,32 @@ func (l *Limiter) AllowN(ctx context.Context, key string, count int64) (Result, 
 	return l.run(ctx, key, count, "1")
 }
 
+// Wait takes count units for the key as soon as every limit allows it. It does
+// not begin to wait for what comes after the context's deadline: that is
+// context.DeadlineExceeded at once, with the refusal as the result. Who waits
+// has no place in a line: a call that comes at the right moment is first. With
+// FailClosed it returns the error of a Redis that is away.
+func (l *Limiter) Wait(ctx context.Context, key string, count int64) (Result, error) {
+	for {
+		r, err := l.AllowN(ctx, key, count)
+		switch deadline, ok := ctx.Deadline(); {
+		case err != nil || r.Allowed:
+			return r, err
+		case r.Err != nil:
+			return r, r.Err
+		case ok && time.Until(deadline) < r.RetryAfter:
+			return r, fmt.Errorf("ratelimit: a wait of %s: %w", r.RetryAfter, context.DeadlineExceeded)
+		}
+		timer := time.NewTimer(r.RetryAfter)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return r, fmt.Errorf("ratelimit: wait: %w", ctx.Err())
+		}
+	}
+}
+
 // Peek reports where the key stands without taking anything: Allowed says
 // whether a call of one unit would pass now.
 func (l *Limiter) Peek(ctx context.Context, key string) (Result, error) {
