@@ -119,7 +119,7 @@ describe('files', { skip: missing() }, () => {
 
   it('of one message stand in a grid, and the viewer goes through all pictures of the room', async () => {
     const writers = await Promise.all(['Pablo', 'Alex'].map((name) => server.caller(name)))
-    for (let i = 0; i < 32; i++) for (const write of writers) await write('POST', '/rooms/general/messages', { text: `between ${i}` })
+    for (let i = 0; i < 16; i++) for (const write of writers) await write('POST', '/rooms/general/messages', { text: `between ${i}` })
     await mary.page.locator('main input[type=file]').setInputFiles(Array.from({ length: 8 }, (_, i) => ({ name: `tile${i}.png`, mimeType: 'image/png', buffer: picture })))
     await until('all to be there', async () => (await chosen(mary).count()) === 8 && (await chosen(mary).allInnerTexts()).every((t) => /B$/.test(t.trim())))
     await mary.say('a gallery')
@@ -244,6 +244,46 @@ describe('files', { skip: missing() }, () => {
     for (const name of ['large.bin', 'fits.bin', 'more.bin']) await mary.page.getByRole('button', { name: `Remove ${name}` }).click()
   })
 
+  it('of a room are in a pane of their own', async () => {
+    const { page } = joe
+    const open = async () => {
+      await page.getByRole('button', { name: 'Room menu' }).click()
+      await page.getByRole('menuitem', { name: 'Files' }).click()
+    }
+    await page.setViewportSize(wide)
+    await joe.open('General')
+    await open()
+    const pane = page.getByRole('complementary', { name: 'Files' })
+    await pane.locator('.files-tile img').first().waitFor()
+    await until('the newest pictures first', async () => (await pane.locator('.files-tile img').first().getAttribute('alt')) === 'tile0.png')
+    assert.equal(await pane.locator('.files-tile').count(), 11)
+    assert.deepEqual(await axe(page, '.files-pane'), [])
+    await look(joe, 'pane')
+    await pane.getByRole('button', { name: 'Show Stripes in all colours' }).click()
+    await page.getByRole('dialog', { name: 'stripes.png' }).waitFor()
+    await page.keyboard.press('ArrowRight')
+    await page.getByRole('dialog', { name: 'paste.png' }).waitFor()
+    await page.keyboard.press('Escape')
+    await pane.getByRole('tab', { name: 'Pictures' }).focus()
+    await page.keyboard.press('ArrowRight') // to media
+    await pane.getByText('song.wav').waitFor()
+    await page.keyboard.press('End') // to all
+    await pane.getByText('notes.txt').waitFor()
+    assert.deepEqual(await axe(page, '.files-pane'), [])
+    await page.setViewportSize(phone)
+    assert.ok(await fitsIn(joe))
+    await pane.getByRole('button', { name: 'Go to the message with notes.txt' }).click()
+    await pane.waitFor({ state: 'detached' })
+    await page.locator('.message[data-no]', { hasText: 'two files' }).waitFor()
+    await page.goBack() // to the files
+    await pane.waitFor()
+    await page.goBack()
+    await pane.waitFor({ state: 'detached' })
+    await page.setViewportSize(wide)
+    await open()
+    await pane.getByRole('button', { name: 'Show Stripes in all colours' }).waitFor()
+  })
+
   it('go with their message', async () => {
     const row = mary.page.locator('main .message[data-no]', { hasText: 'two files' })
     const address = await row.locator('.picture img').getAttribute('src')
@@ -257,6 +297,7 @@ describe('files', { skip: missing() }, () => {
     await mary.page.getByRole('menuitem', { name: 'Delete' }).click()
     await row.waitFor({ state: 'detached' })
     assert.equal(await get(joe), 404)
+    await joe.page.getByRole('button', { name: 'Show Stripes in all colours' }).waitFor({ state: 'detached' })
   })
 
   it('broke nothing', () => assert.deepEqual([...mary.faults, ...joe.faults], []))

@@ -21,9 +21,9 @@ export interface Place {
   no: number
 }
 
-/** The message whose thread is open, the one whose text is being changed, the one that one points at, the one whose menu is open, and the one to be shown; whether one searches, and what for; and what is to be put into a text field, on lines of its own or not. */
-export const useMarks = create<{ thread: Place | null; editing: Place | null; active: string | null; menu: string | null; goal: (Place & { focus?: boolean }) | null; searching: boolean; query: string; insert: { room: string; text: string; line?: boolean } | null }>()(() => ({
-  thread: null, editing: null, active: null, menu: null, goal: null, searching: false, query: '', insert: null,
+/** The message whose thread is open, the one whose text is being changed, the one that one points at, the one whose menu is open, and the one to be shown; whether one searches, and what for, or looks at the files of the room; and what is to be put into a text field, on lines of its own or not. */
+export const useMarks = create<{ thread: Place | null; editing: Place | null; active: string | null; menu: string | null; goal: (Place & { focus?: boolean }) | null; searching: boolean; files: boolean; query: string; insert: { room: string; text: string; line?: boolean } | null }>()(() => ({
+  thread: null, editing: null, active: null, menu: null, goal: null, searching: false, files: false, query: '', insert: null,
 }))
 
 /** Says which message one points at, unless a menu of another one is open. */

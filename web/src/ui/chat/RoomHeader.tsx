@@ -1,8 +1,8 @@
-import { ArrowLeft, Bell, CalendarDays, LogOut, MoreHorizontal, Pin, Search, Settings2, UserPlus, Users, X } from 'lucide-react'
+import { ArrowLeft, Bell, CalendarDays, FileIcon, LogOut, MoreHorizontal, Pin, Search, Settings2, UserPlus, Users, X } from 'lucide-react'
 import { formatNumber, t } from '../../i18n'
 import type { RoomView } from '../../protocol/types'
 import { openRoom } from '../../store/actions'
-import { useMarks } from '../../store/marks'
+import { closeThread, useMarks } from '../../store/marks'
 import { isGroup, mayLeave, mayModerate, otherOf, presence, titleOf } from '../../store/select'
 import { useChat } from '../../store/store'
 import { openDialog } from '../dialogs/open'
@@ -75,6 +75,9 @@ export function RoomHeader({ room, members, onMembers }: Props) {
           </MenuItem>
           <MenuItem icon={<Pin size={16} />} onSelect={() => openDialog({ kind: 'pins', room: room.id })}>
             {t('pins.title')}
+          </MenuItem>
+          <MenuItem icon={<FileIcon size={16} />} onSelect={() => (closeThread(), useMarks.setState({ files: true, searching: false }))}>
+            {t('files.title')}
           </MenuItem>
           <MenuItem icon={<CalendarDays size={16} />} onSelect={() => openDialog({ kind: 'jump', room: room.id })}>
             {t('jump.title')}

@@ -13,6 +13,7 @@ import { useMedia } from '../kit/hooks'
 import { useLayer } from '../kit/layers'
 import { PagePart } from '../pages/PagePart'
 import { ConnectionBar } from './ConnectionBar'
+import { FilesPart } from './FilesPart'
 import { MemberPanel } from './MemberPanel'
 import { NoRoom } from './NoRoom'
 import { Room } from './Room'
@@ -36,13 +37,19 @@ export function Shell() {
   if (thread) lastThread.current = thread
   useEffect(() => {
     if (useMarks.getState().thread?.room !== room) closeThread()
-    if (phone) setMembers(false)
+    if (phone) {
+      setMembers(false)
+      closeFiles()
+    }
   }, [room])
   const searching = useMarks((m) => m.searching)
+  const files = useMarks((m) => m.files)
+  const closeFiles = () => useMarks.setState({ files: false })
   const dialog = useOpen((o) => o.open !== null)
   const over = useOpen((o) => o.over !== null)
   useLayer(members, 'members', () => setMembers(false))
   useLayer(searching, 'search', () => useMarks.setState({ searching: false }), () => useMarks.setState({ searching: true }))
+  useLayer(files, 'files', closeFiles, () => useMarks.setState({ files: true }))
   useLayer(thread !== null, 'thread', closeThread, () => lastThread.current?.room === useApp.getState().room && void openThread(lastThread.current))
   useLayer(dialog, 'dialog', () => useOpen.setState({ open: null, over: null }))
   useLayer(over, 'over', closeDialog)
@@ -52,6 +59,7 @@ export function Shell() {
   useKeys(() => {
     if (useMarks.getState().thread) closeThread()
     else if (useMarks.getState().searching) useMarks.setState({ searching: false })
+    else if (useMarks.getState().files) closeFiles()
     else setMembers(false)
   })
   useEffect(
@@ -75,7 +83,7 @@ export function Shell() {
     )
   }
   return (
-    <div key={clock} className={`shell${open ? ' in-room' : ''}${(thread && open) || searching ? ' with-thread' : members && open ? ' with-members' : ''}${away ? ' away' : ''}`}>
+    <div key={clock} className={`shell${open ? ' in-room' : ''}${((thread || files) && open) || searching ? ' with-thread' : members && open ? ' with-members' : ''}${away ? ' away' : ''}`}>
       <Title />
       <Sidebar />
       <main className="main" aria-label={open ? undefined : t('room.label')}>
@@ -85,7 +93,8 @@ export function Shell() {
       </main>
       {thread && open && <ThreadPane key={`${thread.room}/${thread.no}`} place={thread} />}
       {searching && !thread && <SearchPane />}
-      {members && open && !thread && !searching && <MemberPanel key={room} room={room} onClose={() => setMembers(false)} />}
+      {files && open && !thread && !searching && <FilesPart key={room} room={room} onClose={closeFiles} />}
+      {members && open && !thread && !searching && !files && <MemberPanel key={room} room={room} onClose={() => setMembers(false)} />}
       <Dialogs />
     </div>
   )
