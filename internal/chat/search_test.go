@@ -284,3 +284,15 @@ func TestPhrasesAsAPlainScan(t *testing.T) {
 		}
 	})
 }
+
+// TestSearchesAreCounted: against the person, with what else reads back through
+// messages.
+func TestSearchesAreCounted(t *testing.T) {
+	f := newFixture(t, func(c *chat.Config) { c.Limits.Sends = chat.Rate{Limit: 2, Window: time.Minute} })
+	ann, ctx := f.Person("ann", chat.RoleMember), t.Context()
+	room := f.Room(ann, chat.Private)
+	must(t, "the first", errOf(f.Search(ctx, ann, chat.SearchInput{Text: "apple"})))
+	must(t, "the second", errOf(f.ListFiles(ctx, ann, chat.FileListInput{Room: room})))
+	refused(t, "the third", errOf(f.Search(ctx, ann, chat.SearchInput{Text: "apple"})), chat.ErrRateLimited)
+	refused(t, "its files", errOf(f.ListFiles(ctx, ann, chat.FileListInput{Room: room})), chat.ErrRateLimited)
+}
