@@ -971,7 +971,6 @@ export const texts: Texts = {
   'server.name': 'Name',
   'server.nameHint': 'Alle sehen ihn, auch vor dem Anmelden. Leer gilt der Name, mit dem der Server gestartet wurde.',
   'server.renamed': 'Der Server heißt jetzt {{name}}',
-  'rename.title': 'Name',
   'rename.ownHint': 'Andere sehen ihn, und du meldest dich damit an. Dein früherer Name bleibt in deinem Profil sichtbar.',
   'rename.otherHint': 'Die Person meldet sich mit dem neuen Namen an. Der frühere bleibt in ihrem Profil sichtbar.',
   'rename.done': 'Name geändert',

@@ -972,7 +972,6 @@ export const en = {
   'server.name': 'Name',
   'server.nameHint': 'Everyone sees it, also before they log in. Leave it empty for the name that the server was started with.',
   'server.renamed': 'The server is now called {{name}}',
-  'rename.title': 'Name',
   'rename.ownHint': 'Others see it, and you log in with it. Your former name stays visible in your profile.',
   'rename.otherHint': 'They’ll log in with the new name. Their former name stays visible in their profile.',
   'rename.done': 'Name changed',

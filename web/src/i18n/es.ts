@@ -956,7 +956,6 @@ export const texts: Texts = {
   'server.name': 'Nombre',
   'server.nameHint': 'Lo ve todo el mundo, también antes de iniciar sesión. Déjalo vacío para usar el nombre con el que se inició el servidor.',
   'server.renamed': 'El servidor ahora se llama {{name}}',
-  'rename.title': 'Nombre',
   'rename.ownHint': 'Los demás lo ven y con él inicias sesión. Tu nombre anterior sigue visible en tu perfil.',
   'rename.otherHint': 'Iniciará sesión con el nombre nuevo. El anterior sigue visible en su perfil.',
   'rename.done': 'Nombre cambiado',

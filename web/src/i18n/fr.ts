@@ -956,7 +956,6 @@ export const texts: Texts = {
   'server.name': 'Nom',
   'server.nameHint': 'Tout le monde le voit, même avant de se connecter. Laissez vide pour le nom avec lequel le serveur a été lancé.',
   'server.renamed': 'Le serveur s’appelle maintenant {{name}}',
-  'rename.title': 'Nom',
   'rename.ownHint': 'Les autres le voient et il vous sert à vous connecter. Votre ancien nom reste visible dans votre profil.',
   'rename.otherHint': 'Cette personne se connectera avec le nouveau nom. L’ancien reste visible dans son profil.',
   'rename.done': 'Nom modifié',

@@ -956,7 +956,6 @@ export const texts: Texts = {
   'server.name': 'Nome',
   'server.nameHint': 'Lo vedono tutti, anche prima di accedere. Lascialo vuoto per il nome con cui il server è stato avviato.',
   'server.renamed': 'Ora il server si chiama {{name}}',
-  'rename.title': 'Nome',
   'rename.ownHint': 'Lo vedono gli altri e lo usi per accedere. Il nome precedente resta visibile nel tuo profilo.',
   'rename.otherHint': 'Accederà con il nuovo nome. Quello precedente resta visibile nel suo profilo.',
   'rename.done': 'Nome cambiato',

@@ -904,7 +904,6 @@ export const texts: Texts = {
   'server.name': '名前',
   'server.nameHint': 'ログイン前の人も含め、全員に表示されます。空にすると、サーバー起動時の名前になります。',
   'server.renamed': 'サーバーの名前を {{name}} に変更しました',
-  'rename.title': '名前',
   'rename.ownHint': 'ほかの人に表示され、ログインにも使います。以前の名前はプロフィールに表示されます。',
   'rename.otherHint': 'この人は新しい名前でログインします。以前の名前はプロフィールに表示されます。',
   'rename.done': '名前を変更しました',

@@ -930,7 +930,6 @@ export const texts: Texts = {
   'server.name': 'Naam',
   'server.nameHint': 'Iedereen ziet deze, ook voor het inloggen. Laat leeg voor de naam waarmee de server is gestart.',
   'server.renamed': 'De server heet nu {{name}}',
-  'rename.title': 'Naam',
   'rename.ownHint': 'Anderen zien deze en je logt ermee in. Je vorige naam blijft zichtbaar in je profiel.',
   'rename.otherHint': 'Deze persoon logt in met de nieuwe naam. De vorige blijft zichtbaar in het profiel.',
   'rename.done': 'Naam gewijzigd',

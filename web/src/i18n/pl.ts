@@ -982,7 +982,6 @@ export const texts: Texts = {
   'server.name': 'Nazwa',
   'server.nameHint': 'Widzą ją wszyscy, także przed zalogowaniem. Zostaw puste, by użyć nazwy, z którą uruchomiono serwer.',
   'server.renamed': 'Serwer nazywa się teraz {{name}}',
-  'rename.title': 'Nazwa',
   'rename.ownHint': 'Widzą ją inni i służy ci do logowania. Poprzednia nazwa pozostanie widoczna w profilu.',
   'rename.otherHint': 'Ta osoba będzie logować się nową nazwą. Poprzednia pozostanie widoczna w profilu.',
   'rename.done': 'Zmieniono nazwę',

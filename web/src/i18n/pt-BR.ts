@@ -956,7 +956,6 @@ export const texts: Texts = {
   'server.name': 'Nome',
   'server.nameHint': 'Todos veem, mesmo antes de entrar. Deixe vazio para usar o nome com que o servidor foi iniciado.',
   'server.renamed': 'O servidor agora se chama {{name}}',
-  'rename.title': 'Nome',
   'rename.ownHint': 'Os outros o veem, e você entra com ele. Seu nome anterior continua visível no seu perfil.',
   'rename.otherHint': 'A pessoa vai entrar com o novo nome. O anterior continua visível no perfil dela.',
   'rename.done': 'Nome alterado',

@@ -904,7 +904,6 @@ export const texts: Texts = {
   'server.name': '名称',
   'server.nameHint': '所有人可见，包括登录之前。留空则使用服务器启动时的名称。',
   'server.renamed': '服务器现在名为 {{name}}',
-  'rename.title': '名称',
   'rename.ownHint': '其他人能看到，你也用它登录。曾用名会显示在你的个人资料中。',
   'rename.otherHint': '此人将用新名称登录。曾用名会显示在其个人资料中。',
   'rename.done': '名称已更改',

@@ -17,7 +17,7 @@ export function Account() {
     <>
       {!external && (
         <section aria-labelledby="account-name">
-          <h2 id="account-name">{t('rename.title')}</h2>
+          <h2 id="account-name">{t('rename.action')}</h2>
           <RenameForm name={me.name} hint={t('rename.ownHint')} save={(name) => updateAccount({ name })} />
         </section>
       )}
