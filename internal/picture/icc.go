@@ -14,18 +14,61 @@ import (
 // hold a display's serial number. So a profile is written anew, with nothing
 // but the numbers that drawing needs.
 
-// maxICC bounds a profile, in bytes.
-const maxICC = 64<<10 - 20
+// maxICC bounds a profile, in bytes, and maxUncleanICC one with what does not
+// stay.
+const (
+	maxICC        = 64<<10 - 20
+	maxUncleanICC = 1 << 20
+)
 
-// tagsICC are the tags that are kept: the primaries and the white point, their
-// curves, and how they were adapted.
-var tagsICC = []string{"rXYZ", "gXYZ", "bXYZ", "wtpt", "rTRC", "gTRC", "bTRC", "chad"}
+// matrixICC, greyICC and tableICC are the tags that drawing needs, by the kind
+// of profile: the primaries and the white point with their curves, one curve,
+// or a table of colours.
+var (
+	matrixICC = []string{"rXYZ", "gXYZ", "bXYZ", "wtpt", "rTRC", "gTRC", "bTRC"}
+	greyICC   = []string{"kTRC", "wtpt"}
+	tableICC  = []string{"A2B0", "wtpt"}
+)
 
-// cleanICC returns a profile of RGB by primaries and curves without all that
-// drawing does not need; nil for every other kind, and for what is damaged.
-func cleanICC(profile []byte) []byte {
-	if len(profile) < 132 || len(profile) > maxICC || string(profile[16:24]) != "RGB XYZ " ||
-		string(profile[36:40]) != "acsp" {
+// kindsICC are the kinds of profiles that are kept, by their colour spaces. The
+// first one that is whole counts.
+var kindsICC = map[string][][]string{
+	"RGB XYZ ": {matrixICC, tableICC}, "RGB Lab ": {tableICC},
+	"GRAYXYZ ": {greyICC}, "GRAYLab ": {greyICC},
+	"CMYKXYZ ": {tableICC}, "CMYKLab ": {tableICC},
+}
+
+// spaceICC is the colour space of a profile for so many colours.
+func spaceICC(colours int) string { return map[int]string{1: "GRAY", 3: "RGB ", 4: "CMYK"}[colours] }
+
+// cleanICC returns a profile of a colour space without all that drawing does
+// not need; nil for one of another space or kind, and for what is damaged.
+func cleanICC(profile []byte, space string) []byte {
+	tags := tagsICC(profile)
+	if tags == nil || string(profile[16:20]) != space {
+		return nil
+	}
+	// A name and a copyright belong to every profile.
+	old := profile[8] < 4
+	for _, kind := range kindsICC[string(profile[16:24])] {
+		kept := map[string][]byte{"desc": textICC("RGB", old, "desc"), "cprt": textICC("none", old, "text")}
+		for _, name := range kind {
+			kept[name] = tags[name]
+		}
+		if slices.ContainsFunc(kind, func(name string) bool { return kept[name] == nil }) {
+			continue
+		}
+		kept["chad"] = tags["chad"] // how the colours were adapted, if they were
+		if clean := buildICC(profile, kept); len(clean) <= maxICC {
+			return clean
+		}
+	}
+	return nil
+}
+
+// tagsICC returns the tags of a profile that hold numbers only.
+func tagsICC(profile []byte) map[string][]byte {
+	if len(profile) < 132 || len(profile) > maxUncleanICC || string(profile[36:40]) != "acsp" {
 		return nil
 	}
 	n := int64(binary.BigEndian.Uint32(profile[128:]))
@@ -36,22 +79,40 @@ func cleanICC(profile []byte) []byte {
 	for i := range n {
 		entry := profile[132+12*i:]
 		from, size := int64(binary.BigEndian.Uint32(entry[4:])), int64(binary.BigEndian.Uint32(entry[8:]))
-		if name := string(entry[:4]); slices.Contains(tagsICC, name) {
-			if from+size > int64(len(profile)) || !isNumbers(profile[from:from+size]) {
-				return nil
-			}
-			tags[name] = profile[from : from+size]
+		if from+size <= int64(len(profile)) && isNumbers(profile[from:from+size]) {
+			tags[string(entry[:4])] = profile[from : from+size]
 		}
 	}
-	// A name and a copyright belong to every profile.
-	old := profile[8] < 4
-	tags["desc"], tags["cprt"] = textICC("RGB", old, "desc"), textICC("none", old, "text")
-	for _, name := range tagsICC[:7] {
-		if tags[name] == nil {
-			return nil
-		}
+	return tags
+}
+
+// copiesICC returns the profile for copies of a picture, which are in RGB: of a
+// profile for grey, one of the same curve; nil for one for printing, whose
+// pictures are converted without it.
+func copiesICC(profile []byte) []byte {
+	tags := tagsICC(profile)
+	switch {
+	case tags == nil || string(profile[16:20]) == "CMYK":
+		return nil
+	case string(profile[16:20]) == "RGB ":
+		return profile
 	}
-	return buildICC(profile, tags)
+	xyz := func(x, y, z uint32) []byte {
+		b := []byte("XYZ \x00\x00\x00\x00")
+		for _, n := range []uint32{x, y, z} {
+			b = binary.BigEndian.AppendUint32(b, n)
+		}
+		return b
+	}
+	head := slices.Clone(profile[:128])
+	copy(head[12:], "mntrRGB XYZ ")
+	old, curve := profile[8] < 4, tags["kTRC"]
+	return buildICC(head, map[string][]byte{
+		"desc": textICC("RGB", old, "desc"), "cprt": textICC("none", old, "text"),
+		"wtpt": xyz(0xf6d6, 0x10000, 0xd32d), "rXYZ": xyz(0x6fa2, 0x38f5, 0x0390), // those of sRGB
+		"gXYZ": xyz(0x6299, 0xb785, 0x18da), "bXYZ": xyz(0x24a0, 0x0f84, 0xb6cf),
+		"rTRC": curve, "gTRC": curve, "bTRC": curve,
+	})
 }
 
 // isNumbers reports whether a tag's type holds numbers only, of the size that
@@ -71,8 +132,32 @@ func isNumbers(tag []byte) bool {
 		kinds := []int{1, 3, 4, 5, 7}
 		kind := int(binary.BigEndian.Uint16(tag[8:]))
 		return kind < len(kinds) && len(tag) == 12+4*kinds[kind]
+	case "mft1", "mft2":
+		return isTable(tag)
 	}
 	return false
+}
+
+// isTable reports whether a table of colours has the size that it says: curves
+// of what goes in, a grid with as many dimensions, and curves of what comes
+// out.
+func isTable(tag []byte) bool {
+	if len(tag) < 52 {
+		return false
+	}
+	in, out, grid := int64(tag[8]), int64(tag[9]), int64(tag[10])
+	if in < 1 || in > 4 || out != 3 {
+		return false
+	}
+	points := out
+	for range in {
+		points *= grid
+	}
+	if string(tag[:4]) == "mft1" {
+		return int64(len(tag)) == 48+256*(in+out)+points
+	}
+	curveIn, curveOut := int64(binary.BigEndian.Uint16(tag[48:])), int64(binary.BigEndian.Uint16(tag[50:]))
+	return int64(len(tag)) == 52+2*(in*curveIn+points+out*curveOut)
 }
 
 // textICC is a text as a tag of a profile, which is written differently since
@@ -96,7 +181,7 @@ func textICC(text string, old bool, kind string) []byte {
 // buildICC writes a profile of tags. Of the old one's header stay version,
 // class, colour spaces and intent.
 func buildICC(old []byte, tags map[string][]byte) []byte {
-	names := slices.Concat([]string{"desc", "cprt"}, tagsICC)
+	names := slices.Concat([]string{"desc", "cprt", "A2B0", "kTRC"}, matrixICC, []string{"chad"})
 	names = slices.DeleteFunc(names, func(name string) bool { return tags[name] == nil })
 	b := make([]byte, 128, 4096)
 	copy(b[8:24], old[8:24])
@@ -174,17 +259,17 @@ func (p partsICC) add(body []byte) {
 	}
 }
 
-// profile returns the whole, cleaned.
-func (p partsICC) profile() []byte {
+// profile returns the whole of a picture of so many colours, cleaned.
+func (p partsICC) profile(colours int) []byte {
 	var whole []byte
 	for i := 1; i <= len(p); i++ {
 		whole = append(whole, p[byte(i)]...)
 	}
-	return cleanICC(whole)
+	return cleanICC(whole, spaceICC(colours))
 }
 
-// unzipICC returns the profile of a PNG's chunk, cleaned.
-func unzipICC(body []byte) []byte {
+// unzipICC returns the profile of a PNG's chunk for so many colours, cleaned.
+func unzipICC(body []byte, colours int) []byte {
 	_, zipped, ok := bytes.Cut(body, []byte{0})
 	if !ok || len(zipped) < 1 || zipped[0] != 0 {
 		return nil
@@ -193,9 +278,9 @@ func unzipICC(body []byte) []byte {
 	if err != nil {
 		return nil
 	}
-	profile, err := io.ReadAll(io.LimitReader(z, maxICC+1))
+	profile, err := io.ReadAll(io.LimitReader(z, maxUncleanICC+1))
 	if err != nil {
 		return nil
 	}
-	return cleanICC(profile)
+	return cleanICC(profile, spaceICC(colours))
 }

@@ -107,9 +107,7 @@ func walkJPEG(data []byte, lim limits) (*walked, error) {
 	if scans == 0 {
 		return nil, ErrBroken
 	}
-	if components == 3 {
-		w.icc = icc.profile()
-	}
+	w.icc = icc.profile(components)
 	w.clean = withICC("image/jpeg", append(out, 0xff, jpegEOI), w.icc)
 	return w, nil
 }

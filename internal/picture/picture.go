@@ -275,7 +275,7 @@ func (m *Maker) thumbnails(img image.Image, w *walked) ([]Thumbnail, error) {
 }
 
 // encode writes a JPEG, or where something shows through, or exactly is wanted,
-// a PNG, with a colour profile unless that is nil.
+// a PNG, with what the colour profile of its source means for it; nil for none.
 func encode(img image.Image, exactly bool, quality int, icc []byte) (kind string, data []byte, err error) {
 	var b bytes.Buffer
 	if o, ok := img.(interface{ Opaque() bool }); !exactly && (!ok || o.Opaque()) {
@@ -285,6 +285,11 @@ func encode(img image.Image, exactly bool, quality int, icc []byte) (kind string
 	}
 	if err != nil {
 		return "", nil, fmt.Errorf("encode a picture: %w", err)
+	}
+	switch img.(type) {
+	case *image.Gray, *image.Gray16: // as the source
+	default:
+		icc = copiesICC(icc)
 	}
 	return kind, withICC(kind, b.Bytes(), icc), nil
 }

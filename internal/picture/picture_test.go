@@ -444,13 +444,13 @@ func TestColourProfilesStay(t *testing.T) {
 		"wtpt": xyz(1), "rXYZ": xyz(2), "gXYZ": xyz(3), "bXYZ": xyz(4),
 		"rTRC": curve, "gTRC": curve, "bTRC": curve})
 	copy(profile[48:], "ACME1234")
-	clean := cleanICC(profile)
+	clean := cleanICC(profile, "RGB ")
 	if clean == nil || bytes.Contains(clean, []byte(secret)) || bytes.Contains(clean, []byte("ACME")) ||
-		!bytes.Contains(clean, xyz(3)) || !bytes.Equal(cleanICC(clean), clean) {
+		!bytes.Contains(clean, xyz(3)) || !bytes.Equal(cleanICC(clean, "RGB "), clean) {
 		t.Fatalf("the clean profile is %q", clean)
 	}
 	for n := range profile { // damaged ones are dropped, and nothing breaks
-		cleanICC(profile[:n])
+		cleanICC(profile[:n], "RGB ")
 	}
 	m := New(Options{Sizes: []int{8}})
 	all := samples(t)

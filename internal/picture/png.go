@@ -29,9 +29,11 @@ func walkPNG(data []byte, lim limits) (*walked, error) {
 				return nil, err
 			}
 		case "iCCP":
-			if colour := data[len(pngHead)+8+9]; colour&2 != 0 { // not grey
-				w.icc = unzipICC(body)
+			colours := 3
+			if data[len(pngHead)+8+9]&2 == 0 {
+				colours = 1
 			}
+			w.icc = unzipICC(body, colours)
 			continue
 		case "PLTE", "tRNS", "IDAT", "IEND", "sRGB", "gAMA", "fdAT":
 		case "acTL":

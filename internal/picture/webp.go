@@ -66,7 +66,7 @@ func walkWebP(data []byte, lim limits) (*walked, error) {
 				return nil, err
 			}
 		case "ICCP":
-			w.icc = cleanICC(body)
+			w.icc = cleanICC(body, "RGB ")
 		case "EXIF":
 			w.orientation = orientation(bytes.TrimPrefix(body, []byte("Exif\x00\x00")))
 		}
