@@ -1,8 +1,8 @@
 // Opens the client where there is no connection, and shows notifications. What is served comes from the server whenever
 // it answers: the kept copy is only for when it does not. So nobody runs old code because of this worker.
 
-const version = 'fd268b70bb75fea6' // scripts/stamp.mjs writes what was built
-const shell = ["assets/Admin-Da-IWTQT.js","assets/Directory-HGhhxID9.js","assets/Frame-DOZV5yGx.js","assets/InviteForm-siW-yPKj.js","assets/More-BfsLfIa8.js","assets/PersonList-e2eIJ4Uo.js","assets/Picker-DwgqA9hL.js","assets/Rename-Cs4pQ4y7.js","assets/Settings-BwsL8A42.js","assets/Shell-KMMimwX_.js","assets/app-BwNKDbDQ.js","assets/app-EZlCsUgl.css","assets/languages-Cl88eGoh.js","assets/localTime-CPNkZpKW.js","assets/rolldown-runtime-XKyaHtl9.js","assets/theme-8fe76332.js","icon-192.png","icon-512.png","icon-maskable-512.png","icon-touch-180.png","icon.svg","./","manifest.webmanifest"]
+const version = 'cc630ecf2987d1d7' // scripts/stamp.mjs writes what was built
+const shell = ["assets/Admin-BLM_zUCG.js","assets/CatchUp-CNWJWO0X.js","assets/Directory-C5vxi5wO.js","assets/FilesPane-Yfi2b4pJ.js","assets/Frame-Ce_eRUan.js","assets/InviteForm-BEIjIRn0.js","assets/Media-CEfAriCd.js","assets/More-CV2GDItl.js","assets/Nothing-HRRfYh58.js","assets/PersonList-CXxkoBxf.js","assets/Picker-D5_W_3m3.js","assets/Rename-BUq9IfEK.js","assets/Settings-BaHHckXx.js","assets/Shell-DjBEJDri.js","assets/Switch-DgF61DtD.js","assets/Tabs-DtQ-1170.js","assets/app-BTjWqyi8.js","assets/app-TTh04QGC.css","assets/at-sign-BDGsf8Di.js","assets/choices-CH9Ahoxu.js","assets/copy-A6tM_x4m.js","assets/jsx-runtime-q3HcW0Az.js","assets/languages-Cl88eGoh.js","assets/localTime-BAHIh1Eu.js","assets/rolldown-runtime-XKyaHtl9.js","assets/theme-8fe76332.js","assets/tone-Bl3KYp0O.js","icon-192.png","icon-512.png","icon-maskable-512.png","icon-touch-180.png","icon.svg","./","manifest.webmanifest"]
 const root = new URL('./', location.href).pathname // the server may be below a path
 const family = root === '/' ? 'shell-' : `shell:${root}:`
 const mine = family + version

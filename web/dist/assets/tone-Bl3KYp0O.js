@@ -1,0 +1,1 @@
+function e(e){let t=e.match(/\p{Emoji_Modifier_Base}/gu)?.length??0;return t===1&&!e.startsWith(`👪`)||t===2&&e.includes(`❤`)}function t(t,r){if(!e(t))return t;let i=n(t);return r>=1&&r<=5?i.replace(/\p{Emoji_Modifier_Base}\ufe0f?/gu,e=>e.replace(`️`,``)+String.fromCodePoint(127995+Math.floor(r)-1)):i}var n=e=>e.replace(/[\u{1f3fb}-\u{1f3ff}]/gu,``);export{t as n,n as r,e as t};
