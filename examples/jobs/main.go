@@ -92,17 +92,14 @@ func run(ctx context.Context, args []string) error {
 		}
 		return err
 	case "dead":
-		for after := ""; ; {
-			letters, err := workers.DeadLetters(ctx, after, 100)
-			for _, l := range letters {
-				fmt.Printf("%s\tdied %s after %d attempts: %s\t%s\n", l.ID,
-					l.Died.Format(time.DateTime), l.Deliveries, l.Reason, l.Payload)
-				after = l.ID
-			}
-			if err != nil || len(letters) == 0 {
+		for l, err := range workers.DeadLetters(ctx, "") {
+			if err != nil {
 				return err
 			}
+			fmt.Printf("%s\tdied %s after %d attempts: %s\t%s\n", l.ID,
+				l.Died.Format(time.DateTime), l.Deliveries, l.Reason, l.Payload)
 		}
+		return nil
 	case "again":
 		n, err := workers.Redrive(ctx, args...)
 		fmt.Println("jobs: to be tried again:", n)

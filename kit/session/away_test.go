@@ -40,10 +40,15 @@ func calls(m *Manager[login], s *Session[login]) map[string]func(context.Context
 		"save":    func(ctx context.Context) error { s.Data.Views++; return s.Save(ctx) },
 		"renew":   func(ctx context.Context) error { return s.Renew(ctx) },
 		"destroy": func(ctx context.Context) error { return s.Destroy(ctx) },
-		"list":    func(ctx context.Context) error { _, err := m.List(ctx, "ada"); return err },
-		"revoke":  func(ctx context.Context) error { return m.Revoke(ctx, "ada", s.ID()) },
-		"all":     func(ctx context.Context) error { _, err := m.RevokeAll(ctx, "ada"); return err },
-		"gone":    func(ctx context.Context) error { _, err := m.Gone(ctx, s.ID()); return err },
+		"list": func(ctx context.Context) (failure error) {
+			for _, err := range m.List(ctx, "ada") {
+				failure = err
+			}
+			return failure
+		},
+		"revoke": func(ctx context.Context) error { return m.Revoke(ctx, "ada", s.ID()) },
+		"all":    func(ctx context.Context) error { _, err := m.RevokeAll(ctx, "ada"); return err },
+		"gone":   func(ctx context.Context) error { _, err := m.Gone(ctx, s.ID()); return err },
 	}
 }
 

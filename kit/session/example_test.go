@@ -96,11 +96,10 @@ func ExampleManager_RevokeAll() {
 	}
 	ended, err := sessions.RevokeAll(ctx, "ada", here.ID())
 	fmt.Println(len(ended), "ended", err)
-	list, err := sessions.List(ctx, "ada")
-	if err != nil {
-		log.Fatal(err)
-	}
-	for _, s := range list {
+	for s, err := range sessions.List(ctx, "ada") {
+		if err != nil {
+			log.Fatal(err)
+		}
 		fmt.Println(s.Data.Device)
 	}
 	// Output:

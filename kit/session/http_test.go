@@ -308,12 +308,11 @@ func TestStreaming(t *testing.T) {
 	})
 	views := func() int {
 		t.Helper()
-		list, err := m.List(t.Context(), "ada")
-		wantNoError(t, err)
-		if len(list) != 1 {
-			t.Fatalf("%d sessions", len(list))
+		found := list(t, m, "ada")
+		if len(found) != 1 {
+			t.Fatalf("%d sessions", len(found))
 		}
-		return list[0].Data.Views
+		return found[0].Data.Views
 	}
 	get(t, c, srv.URL+"/login")
 

@@ -62,13 +62,21 @@ func wantNoError(t testing.TB, err error) {
 	}
 }
 
+func list(t testing.TB, m *Manager[login], user string) []*Session[login] {
+	t.Helper()
+	var found []*Session[login]
+	for s, err := range m.List(t.Context(), user) {
+		wantNoError(t, err)
+		found = append(found, s)
+	}
+	return found
+}
+
 // ids are the ids of the user's listed sessions, newest first.
 func ids(t testing.TB, m *Manager[login], user string) []string {
 	t.Helper()
-	list, err := m.List(t.Context(), user)
-	wantNoError(t, err)
 	var found []string
-	for _, s := range list {
+	for _, s := range list(t, m, user) {
 		found = append(found, s.ID())
 	}
 	return found

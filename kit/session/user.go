@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -16,13 +17,39 @@ import (
 // a left-over rather than for a session that is just being created.
 const pruneAfter = time.Minute
 
-// List returns the user's sessions, newest first, without their tokens. It
-// costs one command, and one for each session of this user. It removes index
-// entries whose sessions have expired.
-func (m *Manager[T]) List(ctx context.Context, user string) ([]*Session[T], error) {
-	if user == "" {
-		return nil, nil
+// List yields the user's sessions, newest first, without their tokens; those
+// that are being revoked come last. It reads the ids in one round trip and then
+// 100 sessions in each, as the loop gets to them, and removes index entries
+// whose sessions have expired. An error is the last thing that it yields, with
+// a nil session.
+func (m *Manager[T]) List(ctx context.Context, user string) iter.Seq2[*Session[T], error] {
+	const page = 100
+	return func(yield func(*Session[T], error) bool) {
+		if user == "" {
+			return
+		}
+		ids, err := m.ids(ctx, user)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		for some := range slices.Chunk(ids, page) {
+			sessions, err := m.loadPage(ctx, user, some)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for _, s := range sessions {
+				if !yield(s, nil) {
+					return
+				}
+			}
+		}
 	}
+}
+
+// ids reads the ids of the user's sessions, newest first.
+func (m *Manager[T]) ids(ctx context.Context, user string) ([]string, error) {
 	ctx, cancel := m.bound(ctx)
 	defer cancel()
 	ids, err := m.client.Do(ctx, m.client.B().Zrange().Key(m.userKey(user)).Min("0").Max(
@@ -30,6 +57,14 @@ func (m *Manager[T]) List(ctx context.Context, user string) ([]*Session[T], erro
 	if err != nil {
 		return nil, fmt.Errorf("session: list: %w", exec.Unavailable(ctx, err))
 	}
+	return ids, nil
+}
+
+// loadPage reads sessions of the user in the order of their ids, without using
+// them, and removes from the index those that have expired.
+func (m *Manager[T]) loadPage(ctx context.Context, user string, ids []string) ([]*Session[T], error) {
+	ctx, cancel := m.bound(ctx)
+	defer cancel()
 	// A touch interval that never passes: looking at a session is not using it.
 	const never = "9007199254740991"
 	execs := make([]rueidis.LuaExec, len(ids))
@@ -59,7 +94,6 @@ func (m *Manager[T]) List(ctx context.Context, user string) ([]*Session[T], erro
 			return nil, fmt.Errorf("session: list: prune: %w", exec.Unavailable(ctx, err))
 		}
 	}
-	slices.SortStableFunc(sessions, func(a, b *Session[T]) int { return b.created.Compare(a.created) })
 	return sessions, nil
 }
 

@@ -75,8 +75,8 @@ func TestLongPause(t *testing.T) {
 	again(2)
 	again(3)
 	until(t, "the dead letter", func() bool {
-		letters, err := g.DeadLetters(t.Context(), "", 10)
-		return err == nil && len(letters) == 1 && letters[0].Deliveries == 3 &&
+		letters := deadLetters(t, g, "")
+		return len(letters) == 1 && letters[0].Deliveries == 3 &&
 			letters[0].Reason == "delivery 3" && letters[0].Payload == "1"
 	})
 }

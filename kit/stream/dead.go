@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	_ "embed"
+	"iter"
 	"strconv"
 	"time"
 
@@ -26,21 +27,45 @@ type DeadLetter struct {
 	Died       time.Time
 }
 
-// DeadLetters returns up to count dead letters, the oldest first, beginning
-// behind the one with the given id, or with the first if that is empty. The
-// caller owns them.
-func (g *Group) DeadLetters(ctx context.Context, after string, count int) ([]DeadLetter, error) {
-	start := "-"
-	if after != "" {
-		if err := checkPosition(after); err != nil {
-			return nil, err
+// DeadLetters yields the group's dead letters, oldest first, starting after the
+// one with the id after, or with the first if after is empty. It reads 100 in
+// each round trip, as the loop gets to them. An error is the last thing that it
+// yields.
+func (g *Group) DeadLetters(ctx context.Context, after string) iter.Seq2[DeadLetter, error] {
+	const page = 100
+	return func(yield func(DeadLetter, error) bool) {
+		start := "-"
+		if after != "" {
+			if err := checkPosition(after); err != nil {
+				yield(DeadLetter{}, err)
+				return
+			}
+			start = "(" + after
 		}
-		start = "(" + after
+		for {
+			letters, err := g.deadPage(ctx, start, page)
+			if err != nil {
+				yield(DeadLetter{}, err)
+				return
+			}
+			for _, l := range letters {
+				if !yield(l, nil) {
+					return
+				}
+				start = "(" + l.ID
+			}
+			if len(letters) < page {
+				return
+			}
+		}
 	}
+}
+
+func (g *Group) deadPage(ctx context.Context, start string, count int64) ([]DeadLetter, error) {
 	ctx, cancel := g.t.bound(ctx)
 	defer cancel()
 	entries, err := g.t.client.Do(ctx,
-		g.t.client.B().Xrange().Key(g.dead()).Start(start).End("+").Count(int64(count)).Build()).AsXRange()
+		g.t.client.B().Xrange().Key(g.dead()).Start(start).End("+").Count(count).Build()).AsXRange()
 	if err != nil {
 		return nil, g.fault("dead letters", exec.Unavailable(ctx, err))
 	}

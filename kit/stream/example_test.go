@@ -87,14 +87,11 @@ func ExampleGroup_Consume() {
 	<-died
 	cancel()
 	fmt.Println(<-ended, <-ended)
-	letters, err := senders.DeadLetters(context.Background(), "", 10)
-	for _, l := range letters {
-		fmt.Println(l.Payload, l.Deliveries, l.Reason)
+	for l, err := range senders.DeadLetters(context.Background(), "") {
+		fmt.Println(l.Payload, l.Deliveries, l.Reason, err)
 	}
-	fmt.Println(err)
 	// Output:
 	// ada@example.org
 	// context canceled context canceled
-	// nobody@ 2 no such address
-	// <nil>
+	// nobody@ 2 no such address <nil>
 }

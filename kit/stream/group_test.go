@@ -115,6 +115,48 @@ func TestGroup(t *testing.T) {
 	})
 }
 
+func deadLetters(t *testing.T, g *Group, after string) []DeadLetter {
+	t.Helper()
+	var found []DeadLetter
+	for l, err := range g.DeadLetters(t.Context(), after) {
+		wantNoError(t, err)
+		found = append(found, l)
+	}
+	return found
+}
+
+// TestDeadLetterPages reads the second page only when the loop gets there: a
+// dead letter that is discarded before is not in it.
+func TestDeadLetterPages(t *testing.T) {
+	eachRedis(t, func(t *testing.T, client rueidis.Client) {
+		g, err := newTopic(t, client, TopicOptions{}).Group("g", GroupOptions{})
+		wantNoError(t, err)
+		const count = 130
+		for i := range count {
+			do(t, client, "XADD", g.dead(), fmt.Sprintf("1-%d", i+1), "event", "x")
+		}
+		seen := 0
+		for l, err := range g.DeadLetters(t.Context(), "") {
+			wantNoError(t, err)
+			if want := fmt.Sprintf("1-%d", seen+1); l.ID != want {
+				t.Errorf("%s, want %s", l.ID, want)
+			}
+			if seen++; seen == 1 {
+				n, err := g.Discard(t.Context(), fmt.Sprintf("1-%d", count))
+				if n != 1 || err != nil {
+					t.Errorf("discarded %d, %v", n, err)
+				}
+			}
+		}
+		if seen != count-1 {
+			t.Errorf("listed %d, want %d", seen, count-1)
+		}
+		if n := len(deadLetters(t, g, "1-10")); n != count-11 {
+			t.Errorf("%d after the tenth", n)
+		}
+	})
+}
+
 // A poison message ends among the dead letters, with its reason, while the
 // others go on; redriven it is handled.
 func TestGroupDeadLetters(t *testing.T) {
@@ -142,9 +184,7 @@ func TestGroupDeadLetters(t *testing.T) {
 		w.has(t, numbers(1, 10)...)
 		var letters []DeadLetter
 		until(t, "both dead letters", func() bool {
-			var err error
-			letters, err = g.DeadLetters(t.Context(), "", 10)
-			wantNoError(t, err)
+			letters = deadLetters(t, g, "")
 			return len(letters) == 2
 		})
 		slices.SortFunc(letters, func(a, b DeadLetter) int { return strings.Compare(a.Payload, b.Payload) })
@@ -175,9 +215,7 @@ func TestGroupDeadLetters(t *testing.T) {
 			t.Errorf("%d, %v", n, err)
 		}
 		until(t, "its return", func() bool {
-			more, err := g.DeadLetters(t.Context(), "", 10)
-			wantNoError(t, err)
-			for _, l := range more {
+			for _, l := range deadLetters(t, g, "") {
 				if l.Payload == "2" {
 					letters[0] = l
 				}
@@ -207,8 +245,8 @@ func TestGroupDeadLetters(t *testing.T) {
 		if n, err := g.Discard(t.Context(), letters[1].ID, letters[0].ID); err != nil || n != 1 {
 			t.Errorf("%d, %v", n, err)
 		}
-		if left, err := g.DeadLetters(t.Context(), "", 10); err != nil || len(left) != 0 {
-			t.Errorf("%v, %v", left, err)
+		if left := deadLetters(t, g, ""); len(left) != 0 {
+			t.Errorf("%v", left)
 		}
 	})
 }
@@ -326,9 +364,7 @@ func TestGroupVisibility(t *testing.T) {
 	w.has(t, "1", "2")
 	var letters []DeadLetter
 	until(t, "the dead letter", func() (ok bool) {
-		var err error
-		letters, err = g.DeadLetters(t.Context(), "", 10)
-		wantNoError(t, err)
+		letters = deadLetters(t, g, "")
 		return len(letters) > 0
 	})
 	close(release)
@@ -373,8 +409,6 @@ func TestGroupFails(t *testing.T) {
 	failure("OOM")
 	do(t, client, "CONFIG", "SET", "maxmemory", "0")
 	until(t, "the dead letter after all", func() bool {
-		letters, err := g.DeadLetters(t.Context(), "", 10)
-		wantNoError(t, err)
-		return len(letters) == 1
+		return len(deadLetters(t, g, "")) == 1
 	})
 }
