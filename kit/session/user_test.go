@@ -117,7 +117,7 @@ func TestOthersDoNotSlowTheList(t *testing.T) {
 	}
 	alone := cost()
 
-	const others, batch = 100_000, 5000
+	const others, batch = 2000, 1000
 	for done := 0; done < others; done += batch {
 		var cmds rueidis.Commands
 		for i := range batch {
