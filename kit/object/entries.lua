@@ -46,13 +46,13 @@ end
 local function sweep(keys, now, max)
   local due = redis.call('ZRANGE', keys.expiry, '-inf', now, 'BYSCORE', 'LIMIT', 0, max)
   for _, id in ipairs(due) do
-    local ends = redis.call('PEXPIRETIME', keys.base .. id)
-    if ends == -2 then
+    local left = redis.call('PTTL', keys.base .. id)
+    if left == -2 then
       drop(keys, id)
-    elseif ends == -1 then -- made to stay by someone else's PERSIST
+    elseif left == -1 then -- made to stay by someone else's PERSIST
       redis.call('ZREM', keys.expiry, id)
     else
-      redis.call('ZADD', keys.expiry, string.format('%.0f', math.max(ends, now + 1)), id)
+      redis.call('ZADD', keys.expiry, string.format('%.0f', now + math.max(left, 1)), id)
     end
   end
   return #due

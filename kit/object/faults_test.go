@@ -364,7 +364,7 @@ func TestLeastPermissions(t *testing.T) {
 	admin := s.Client(t)
 	must(0, admin.Do(t.Context(), admin.B().Arbitrary("ACL", "SETUSER", "app", "on", ">pw",
 		"~app:{item}*", "+@connection").
-		Args(strings.Fields("+evalsha +eval +hget +hmget +hset +hdel +del +exists +time +pttl +pexpire +pexpireat +pexpiretime +persist +zadd +zrem +zrange")...).
+		Args(strings.Fields("+evalsha +eval +hget +hmget +hset +hdel +del +exists +time +pttl +pexpire +pexpireat +persist +zadd +zrem +zrange")...).
 		Build()).Error())
 	client := as(t, s, "app")
 	plain := must(NewRepository[all](client, "app:item", Options{}))
