@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -13,8 +14,9 @@ import (
 func (s *Store) commitUser(ctx context.Context, user chat.UserID,
 	changes []chat.Change) ([]chat.Result, error) {
 	if len(changes) > 1 {
+		password := "" // what earlier changes make it
 		for i := range changes {
-			if err := s.judgeUser(ctx, user, &changes[i]); err != nil {
+			if err := s.judgeUser(ctx, user, &changes[i], &password); err != nil {
 				return nil, err
 			}
 		}
@@ -30,7 +32,8 @@ func (s *Store) commitUser(ctx context.Context, user chat.UserID,
 	return results, nil
 }
 
-func (s *Store) judgeUser(ctx context.Context, user chat.UserID, c *chat.Change) (err error) {
+func (s *Store) judgeUser(ctx context.Context, user chat.UserID, c *chat.Change,
+	password *string) (err error) {
 	switch op := c.Op.(type) {
 	case chat.ListRoom:
 		_, err = s.Member(ctx, op.Room, user)
@@ -45,9 +48,17 @@ func (s *Store) judgeUser(ctx context.Context, user chat.UserID, c *chat.Change)
 			err = chat.ErrNotFound
 		}
 	case chat.RevokeSessions:
-		if op.Password != "" {
-			_, err = s.Account(ctx, user)
+		if op.Password == "" {
+			return nil
 		}
+		a, err := s.account(ctx, user)
+		if err != nil {
+			return err
+		}
+		if op.Was != "" && op.Was != cmp.Or(*password, a.Password) {
+			return chat.ErrConflict
+		}
+		*password = op.Password
 	}
 	return err
 }

@@ -303,6 +303,11 @@ func testRevoke(f *fixture) {
 	f.same("account", a, need(f.Other.Account(f.ctx, "u1")).of(f))
 	f.noOp(revoke())
 	f.refuse(chat.ErrConflict, setPassword("old"))
+	// Together with others: what is refused first counts, and nothing is done.
+	f.refuse(chat.ErrConflict, setPassword("old"),
+		f.change(chat.UserStream("u1"), chat.ListRoom{Room: "none"}))
+	f.refuse(chat.ErrConflict, f.change(chat.UserStream("u1"),
+		chat.RevokeSessions{Password: "newer", Was: "new"}), setPassword("new"))
 	// a new password is a change by itself
 	f.same("sessions of the event", nil, asAny(gone(f.event(setPassword("new")))))
 	_, _, err := f.Other.Session(f.ctx, "hash of s0")
