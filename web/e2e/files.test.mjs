@@ -208,6 +208,7 @@ describe('files', { skip: missing() }, () => {
     await mary.sees('to hear and see')
     const row = mary.page.locator('main .message[data-no]', { hasText: 'to hear and see' })
     await row.getByRole('link', { name: /^broken\.mp4/ }).waitFor()
+    await row.getByLabel('broken.mp4', { exact: true }).waitFor({ state: 'detached' }) // its player has given up
     const state = (kind, what) => row.locator(kind).evaluate((m, what) => m[what], what)
     await until('a picture of the video', async () => (await state('video', 'readyState')) >= 2)
     assert.equal(await state('video', 'paused'), true, 'nothing plays by itself')

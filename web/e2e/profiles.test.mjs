@@ -188,7 +188,7 @@ describe('people', { skip: missing() }, () => {
     await general.locator('.badge', { hasText: '1' }).waitFor() // what calls her is counted, and nothing else
     assert.match(await general.getAttribute('class'), /silent/)
     assert.deepEqual(await shown(page), [])
-    const counted = async () => (await page.locator('.sidebar .badge').allInnerTexts()).reduce((sum, n) => sum + Number(/\d+/.exec(n)[0]), 0)
+    const counted = async () => (await page.locator('.sidebar .room-item .badge').allInnerTexts()).reduce((sum, n) => sum + Number(/\d+/.exec(n)[0]), 0)
     await until('the title to count the same', async () => (await page.title()).startsWith(`(${await counted()}) `))
     await hide(page, false)
     await mary.open('General')
