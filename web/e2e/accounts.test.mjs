@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { encode } from 'uqr'
 import { axe, colours } from './lib/axe.mjs'
 import { launch, missing, Person } from './lib/browser.mjs'
 import { Server, until } from './lib/server.mjs'
@@ -119,6 +120,17 @@ describe('a new server', { skip: missing() }, () => {
     await page.getByRole('button', { name: 'Create a link' }).click()
     const link = await page.getByLabel('Invite link').inputValue()
     await page.getByText('0 of 10 used').waitFor()
+    await page.getByRole('button', { name: 'Show QR code' }).click()
+    const code = page.getByRole('img', { name: 'QR code of the invite link to Northwind' })
+    for (const colorScheme of ['light', 'dark']) {
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+      if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/code-${colorScheme}.png` })
+      const { data, size } = encode(link, { ecc: 'M', border: 4 })
+      assert.deepEqual(await modules(page, await code.screenshot(), size), data, colorScheme)
+    }
+    assert.deepEqual(await axe(page, '.qr-code'), [])
+    await page.getByRole('button', { name: 'Hide QR code' }).click()
+    await code.waitFor({ state: 'detached' })
     for (const name of ['Hanna', 'Ines']) {
       const one = await Person.arrive(browser, server.url)
       await one.page.goto(link)
@@ -206,3 +218,24 @@ describe('a new server', { skip: missing() }, () => {
     assert.deepEqual(owner.faults, [])
   })
 })
+
+/** The modules of a QR code in a picture of it, row by row: true is dark. */
+const modules = (page, picture, size) =>
+  page.evaluate(
+    async ([picture, size]) => {
+      const bitmap = await createImageBitmap(new Blob([Uint8Array.from(atob(picture), (c) => c.charCodeAt(0))]))
+      const canvas = new OffscreenCanvas(bitmap.width, bitmap.height).getContext('2d')
+      canvas.drawImage(bitmap, 0, 0)
+      const middle = (i) => Math.floor(((i + 0.5) * bitmap.width) / size)
+      const indexes = [...Array(size).keys()]
+      return indexes.map((y) =>
+        indexes.map((x) => {
+          const [red, green, blue] = canvas.getImageData(middle(x), middle(y), 1, 1).data
+          const light = (red + green + blue) / 3
+          if (light > 55 && light < 200) throw new Error(`neither dark nor light: ${[x, y, red, green, blue]}`)
+          return light <= 55
+        }),
+      )
+    },
+    [picture.toString('base64'), size],
+  )

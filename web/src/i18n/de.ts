@@ -511,6 +511,9 @@ export const texts: Texts = {
   'invites.withdraw': 'Widerrufen',
   'invites.link': 'Einladungslink',
   'invites.copy': 'Link kopieren',
+  'invites.showCode': 'QR-Code anzeigen',
+  'invites.hideCode': 'QR-Code ausblenden',
+  'invites.code': 'QR-Code des Einladungslinks zu {{server}}',
   'invites.once': 'Kopiere ihn jetzt – du siehst ihn nicht noch einmal.',
 
   'keys.jump': 'Zu einem Raum oder einer Person springen',

@@ -508,6 +508,9 @@ export const en = {
   'invites.withdraw': 'Revoke',
   'invites.link': 'Invite link',
   'invites.copy': 'Copy the link',
+  'invites.showCode': 'Show QR code',
+  'invites.hideCode': 'Hide QR code',
+  'invites.code': 'QR code of the invite link to {{server}}',
   'invites.once': 'Copy it now – you won’t see it again.',
 
   'keys.jump': 'Jump to a room or person',

@@ -7,6 +7,7 @@ import { atLeast, listed, mayModerate, titleOf } from '../../store/select'
 import { useChat } from '../../store/store'
 import { Once } from '../dialogs/Once'
 import { Fault, useSubmit } from '../kit/Form'
+import { InviteCode } from './InviteCode'
 
 const all: { value: ServerRole; label: Key }[] = [
   { value: 'member', label: 'invites.member' },
@@ -92,7 +93,12 @@ export function InviteForm({ onCreated }: { onCreated?: () => Promise<void> }) {
           {t('invites.create')}
         </button>
       </form>
-      {link && <Once fresh value={link} label={t('invites.link')} copy={t('invites.copy')} hint={t('invites.once')} />}
+      {link && (
+        <>
+          <Once fresh value={link} label={t('invites.link')} copy={t('invites.copy')} hint={t('invites.once')} />
+          <InviteCode link={link} />
+        </>
+      )}
     </>
   )
 }
