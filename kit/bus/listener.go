@@ -60,7 +60,7 @@ type ListenOptions struct {
 	Timeout time.Duration
 
 	// Heartbeat is the time between two looks at each connection, which find
-	// dead ones that nobody uses, and channels that have moved to other nodes.
+	// dead ones that no one uses, and channels that have moved to other nodes.
 	// Default: 10 s.
 	Heartbeat time.Duration
 }
@@ -111,7 +111,7 @@ type channel struct {
 	live      bool  // Redis has confirmed it on the link's present connection
 	missed    bool  // a Gap is owed as soon as it is live again
 	gapQueued bool
-	gone      bool // nobody wants it any more
+	gone      bool // no one wants it any more
 	shared    bool // more than one call asked for it
 	waiting   []*call
 }

@@ -62,7 +62,7 @@ func (s *subscriber) message(m rueidis.PubSubMessage) {
 		return
 	}
 	// The client does not tell which of the two it is. Both are subscribed to
-	// under one name only if somebody wants either.
+	// under one name only if someone wants either.
 	if !s.deliver(l.channels[key{plain, m.Channel}], m) {
 		s.deliver(l.channels[key{sharded, m.Channel}], m)
 	}
@@ -249,7 +249,7 @@ func (s *subscriber) apply(ctx context.Context, changes []change) ([]change, err
 			return nil, err
 		}
 		if !changes[i].add {
-			continue // its messages find nobody
+			continue // its messages find no one
 		}
 		l.mu.Lock()
 		for _, name := range changes[i].names {
@@ -284,7 +284,7 @@ func (s *subscriber) apply(ctx context.Context, changes []change) ([]change, err
 
 // refused decides about a channel that Redis does not let us subscribe to. The
 // calls that wait for it get the error, unless it is one that passes; a channel
-// that was live before is tried again until somebody unsubscribes from it.
+// that was live before is tried again until someone unsubscribes from it.
 func (s *subscriber) refused(name key, err error) {
 	l := s.link.l
 	failed := fmt.Errorf("bus: subscribe to %q: %w", name.name, err)

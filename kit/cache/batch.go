@@ -330,7 +330,7 @@ func (c *Cache[V]) commitMany(g *group[V]) {
 	if len(refused) == 0 {
 		return
 	}
-	// Without scripts the entries go altogether: never wrong, and nobody waits
+	// Without scripts the entries go altogether: never wrong, and no one waits
 	// for us.
 	dels := make(rueidis.Commands, len(refused))
 	for i, key := range refused {

@@ -75,7 +75,7 @@ type Options[V any] struct {
 	Tags func(key string) []string
 
 	// LocalSize is how many entries the in-process layer holds; 0 turns it off.
-	// What it serves is shared: nobody may change what a returned value points
+	// What it serves is shared: no one may change what a returned value points
 	// to.
 	LocalSize int
 	// LocalTTL bounds how long the local layer serves one read from Redis; 0

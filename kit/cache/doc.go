@@ -20,7 +20,7 @@
 // stands there. Whatever tells the cache about a write takes the token away,
 // even a DEL typed by an operator.
 //
-// The token is also the herd's shepherd: of all processes that miss a key one
+// The same token prevents a stampede: of all processes that miss a key one
 // loads, and the others wait until Redis pushes that the key changed. A loader
 // that fails, panics, ends its goroutine or outlives [Options.LoadTimeout]
 // gives the key back at once; one whose process died gives it back when
@@ -76,6 +76,37 @@
 // many does not end a load that is under way in another process; who comes then
 // waits for it, and has it done anew. All callers of one load share its error,
 // and its value: do not change what a returned value points to.
+//
+// # Costs
+//
+// Each line is one round trip to a node:
+//
+//	Get, from the local layer    none
+//	Get, a hit                   SET NX GET of the entry and of each generation; with a local layer or refreshing, PTTL
+//	Get, a miss                  the same; then EVALSHA and a GET for each generation
+//	GetMany                      the same two steps, pipelined for all keys
+//	Delete, InvalidateTag/All    one command
+//	Set                          the generations; then SET
+//	Update                       the generations; SET, which takes the readers' leases; your write; EVALSHA
+//
+// With a local layer the generations are remembered as well, so that a hit in
+// Redis is SET NX GET and PTTL.
+//
+// An entry is the encoded value, 31 bytes, and 8 for each tag. A cache with a
+// local layer, or all caches that share a Tracker, keep one more connection to
+// every node.
+//
+// # Requirements
+//
+// Redis 6.0 or later, or Valkey; before 7.0 a short script stands in for SET NX
+// GET. Permissions: SET, GET, SETRANGE, GETRANGE, PTTL, DEL, EVALSHA and EVAL
+// on <name>:*, and for the local layer PING and CLIENT TRACKING.
+//
+// # When not
+//
+// For a value that must never be older than its source: read the source. For
+// what one process needs and may be old for a minute: a map with expiry needs
+// no Redis.
 //
 // # Keys
 //

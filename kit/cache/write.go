@@ -306,7 +306,7 @@ func (c *Cache[V]) giveBack(key, token string) error {
 func (c *Cache[V]) abandon(ctx context.Context, key, token string, hold time.Duration) error {
 	_, err := c.one(ctx, c.release, c.releasing(key, token, hold))
 	if _, refused := rueidis.IsRedisErr(err); refused {
-		// Without scripts the entry goes altogether: never wrong, and nobody
+		// Without scripts the entry goes altogether: never wrong, and no one
 		// waits for us.
 		return c.remove(ctx, key)
 	}

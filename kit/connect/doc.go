@@ -23,15 +23,32 @@
 // have been carried out: their error reaches the caller. Both end by
 // Config.Timeout where the caller's context has no deadline.
 //
-// # What it takes
+// # What is promised
 //
-// Redis 5.0 or later; before 6.0, or where HELLO or CLIENT is denied, without
-// client-side caching. A Conn holds two connections to each node, and more for
+// Open waits for Redis until its context ends or Config.StartTimeout has
+// passed, also for a server that accepts connections and never answers. Its
+// error names the address and the last failure. An error that a retry cannot
+// fix, such as a wrong password or an unknown certificate, is returned at once.
+// Contradictory settings are refused by name. No error holds a password.
+//
+// Connections that open, break and fail are events for Config.OnEvent; package
+// prom turns them into metrics. The loss of an idle connection is noticed by
+// the next command on it.
+//
+// # Costs
+//
+// A Conn holds two to three connections to each node, of about 1.4 MiB each for
+// their buffers, which Config.Customize can make smaller, and opens more for
 // blocking commands.
+//
+// # Requirements
+//
+// Redis 5.0 or later, or Valkey. Before 6.0, or where HELLO or CLIENT is
+// denied, there is no client-side caching.
 //
 // # When not
 //
-// A program that has a rueidis client needs nothing of this: the other blocks
-// take it as it is. One that uses go-redis opens a second client here, which
-// costs those connections; the two can share keys.
+// A program that has a rueidis client needs none of this: the other blocks take
+// that client. A program that uses go-redis opens a second client here;
+// docs/go-redis.md says what that costs.
 package connect

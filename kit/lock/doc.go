@@ -93,21 +93,53 @@
 // locks again that are held, so that a rolling restart does not wear a quorum
 // down. [OpenQuorum] starts while a minority is down.
 //
-// # What it takes
+// # What is not promised
 //
-// Redis 6.0 or later. Permissions: EVALSHA, EVAL, SET, GET, DEL, EXISTS, TIME,
-// INCR, PEXPIRE, PTTL, ZADD, ZPOPMIN, PUBLISH and SUBSCRIBE, and for what is
-// shared ZCARD, ZRANGE, ZREM, ZREMRANGEBYSCORE and ZSCORE, on the keys and the
-// channel below. Without PUBLISH those who wait depend on the safety net.
-// Taking and releasing are a round trip each, a handover two commands, a
-// renewal one every third of a lease. Waiting takes one connection for each
-// locker. On a cluster PUBLISH does not tell whether anyone heard it: a release
-// wakes up to two processes there.
+// The order of those who wait. A lock is not re-entrant, and losing one does
+// not undo what its holder did before it was told. A process that is killed
+// between being woken and locking costs the others up to [Options.RetryDelay].
+// A call that was given up may have taken the lock: it is released as soon as
+// possible, or expires.
+//
+// # Costs
+//
+// Each line is one round trip:
+//
+//	TryLock, Lock of a free lock   EVALSHA
+//	Lock of a held lock            EVALSHA; then one for each turn
+//	Unlock                         EVALSHA
+//	while it is held               EVALSHA every third of the lease
+//	a quorum                       the same to each master at the same time; a failed attempt one more to release;
+//	                               where the counters differ a second round
+//
+// A handover is two commands; where the next holder is another process, three.
+// The counter of each name stays in Redis, in about 100 bytes. Waiting takes
+// one connection for each locker, whatever the number of names.
+//
+// # Requirements
+//
+// Redis 6.0 or later, or Valkey. Permissions on the keys and the channel below:
+// EVALSHA, EVAL, SET, GET, DEL, EXISTS, TIME, INCR, PEXPIRE, PTTL, ZADD,
+// ZPOPMIN, PUBLISH and SUBSCRIBE; for semaphores and read-write locks also
+// ZCARD, ZRANGE, ZREM, ZREMRANGEBYSCORE and ZSCORE. Without PUBLISH those who
+// wait depend on the safety net. On a cluster PUBLISH does not tell whether
+// anyone heard it: a release wakes up to two processes there. A Redis that is
+// full still extends, releases and wakes.
 //
 // # When not
 //
 // A counter, a stock or a balance needs no lock: let one script decide. What a
-// database protects, its transactions protect better.
+// database protects, its transactions protect better; a place that can compare
+// and set needs no lock. A unique field is a matter for package object, a
+// single load for package cache.
+//
+// # What goes wrong in locks made by hand
+//
+// Deleting the key without checking its owner frees the next holder's lock. A
+// lease without a fencing token lets a holder that was stopped go on to write.
+// Counting the lease from the answer, and not from before the request, believes
+// in it for longer than Redis keeps it. Taking any error for "held" waits for
+// ever on a denied command. Polling is slow or expensive.
 //
 // # In Redis
 //

@@ -87,7 +87,7 @@ func New(client rueidis.Client, opt Options) (*Locker, error) {
 // other: a lock is held when more than half of them grant it (Redlock). Three
 // or five are sensible. All lockers must name the same masters, in the same
 // order, because waiting callers are woken through the first. ErrHeld then also
-// says that nobody won the vote. The clients stay the caller's and must outlive
+// says that no one won the vote. The clients stay the caller's and must outlive
 // the locker.
 func NewQuorum(clients []rueidis.Client, opt Options) (*Locker, error) {
 	if len(clients) < 3 {
@@ -336,7 +336,7 @@ func (o *outage) pause() time.Duration {
 // longer than the pause.
 type refusal struct {
 	pause time.Duration
-	draw  bool // nobody won the vote, and so nobody will wake
+	draw  bool // no one won the vote, and so no one will wake
 }
 
 // notes are what an attempt has noted in Redis besides.
@@ -399,7 +399,7 @@ func (k *Locker) try(ctx, parent context.Context, at place, note notes) (*Lock,
 }
 
 // forget releases, without waiting for it, what an attempt may have taken whose
-// answer nobody waited for. The attempt may still be under way, on another
+// answer no one waited for. The attempt may still be under way, on another
 // connection, so a release that finds nothing is repeated.
 func (k *Locker) forget(at place, id string) {
 	k.work.Go(func() {

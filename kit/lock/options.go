@@ -52,7 +52,7 @@ type Options struct {
 
 	// RetryDelay is the longest time between two attempts. On one Redis it is
 	// only the net under the wake-up: default 5 s or Lease, whichever is less.
-	// In a quorum it is also the pause after a vote that nobody won: default
+	// In a quorum it is also the pause after a vote that no one won: default
 	// 200 ms or Lease.
 	RetryDelay time.Duration
 

@@ -157,7 +157,7 @@ func (k *Locker) RWLock(name string) (*RWLock, error) {
 	return &RWLock{k, reading, writing}, err
 }
 
-// Lock takes the lock for writing, and waits until nobody else holds it.
+// Lock takes the lock for writing, and waits until no one else holds it.
 func (l *RWLock) Lock(ctx context.Context) (*Lock, error) {
 	return l.locker.lock(ctx, context.WithoutCancel(ctx), l.writing)
 }

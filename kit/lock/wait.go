@@ -44,7 +44,7 @@ func (k *Locker) hearing(queue string) ear {
 	return k.heard(queue)
 }
 
-// others reports whether somebody else in this process waits for the lock.
+// others reports whether someone else in this process waits for the lock.
 func (k *Locker) others(queue string) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -140,7 +140,7 @@ func (k *Locker) wakeAll(why error) {
 	}
 }
 
-// handOn is for a turn that nobody takes: it goes to another here, or back to
+// handOn is for a turn that no one takes: it goes to another here, or back to
 // Redis for another process.
 func (k *Locker) handOn(at place) {
 	if !k.wake(at.queue(), nil) {
@@ -167,7 +167,7 @@ func (k *Locker) fail(queue string, err error) {
 }
 
 // listen hears the wake-ups of this process, on one connection, for as long as
-// the locker lives and somebody has waited.
+// the locker lives and someone has waited.
 func (k *Locker) listen() {
 	var backoff exec.Backoff
 	for {
@@ -194,7 +194,7 @@ func (k *Locker) listen() {
 	}
 }
 
-// awaited reports whether somebody waits. If not, the next who does begins to
+// awaited reports whether someone waits. If not, the next who does begins to
 // listen.
 func (k *Locker) awaited() bool {
 	k.mu.Lock()

@@ -100,7 +100,7 @@ func (c codec) value(v reflect.Value) (reflect.Value, bool) {
 	return v, true
 }
 
-// encode answers the text for v, which value has answered.
+// encode returns the text for v, which value has returned.
 func (c codec) encode(v reflect.Value) (string, error) {
 	switch c.class {
 	case classString:
@@ -276,7 +276,7 @@ func parseTime(text string) (time.Time, error) {
 	return time.Unix(sec, int64(nsec)).UTC(), nil
 }
 
-// sortable answers an encoding of v whose byte order is the order of the
+// sortable returns an encoding of v whose byte order is the order of the
 // values.
 func (c codec) sortable(v reflect.Value) (string, error) {
 	switch c.class {

@@ -96,7 +96,7 @@ func Prefix(field, prefix string) Condition {
 // All: the field has a value; for reading everything in its order.
 func All(field string) Condition { return Condition{field: field, op: opAll} }
 
-// span answers the members that the condition describes. A member is the
+// span returns the members that the condition describes. A member is the
 // field's name, a zero byte, the value, a zero byte, the id; within a value a
 // zero byte is followed by 0xFF.
 func (c Condition) span(f *field) (span, error) {
@@ -145,7 +145,7 @@ func (c Condition) span(f *field) (span, error) {
 	return s, nil
 }
 
-// after answers the first string that is above all strings with this prefix.
+// after returns the first string that is above all strings with this prefix.
 func after(prefix string) string {
 	//lint:ignore SA1011 keys are bytes, and 0xff is the greatest of them
 	b := []byte(strings.TrimRight(prefix, "\xff"))
@@ -166,7 +166,7 @@ func (f *field) sortable(value any) (string, error) {
 	return f.codec.sortable(v)
 }
 
-// convert answers value as the field's type; a string for tags and text.
+// convert returns value as the field's type; a string for tags and text.
 func (f *field) convert(value any) (reflect.Value, error) {
 	v := reflect.ValueOf(value)
 	wrong := fmt.Errorf("%T is not a value for %s, which is a %s", value, f.goName, f.codec.typ)

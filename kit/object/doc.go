@@ -70,7 +70,7 @@
 //
 // Where the Redis query engine is (FT.* commands), CreateSearchIndex and Search
 // combine conditions and look for words, in both forms. Values are escaped, and
-// answers checked again. Where it is not, they answer ErrNoQueryEngine.
+// answers checked again. Where it is not, they return ErrNoQueryEngine.
 //
 // # Keys and clusters
 //
@@ -94,5 +94,38 @@
 // errors.Is. All else is Redis' or the network's error, wrapped. Calls end with
 // their context. No write is repeated behind the caller's back; when the answer
 // to one is lost, repeat it with the same record: if the first did get through,
-// the second answers ErrConflict.
+// the second returns ErrConflict.
+//
+// # Costs
+//
+// Each line is one round trip:
+//
+//	Save, Remove, Expire, Persist, FetchBy   EVALSHA
+//	Fetch, FetchCached                       HMGET, or none when the client has it cached
+//	FetchMany                                HMGET for each record, pipelined
+//	Update                                   HMGET; then EVALSHA; both again after a conflict
+//	Find, and each page of List              EVALSHA; with partitions one to each, at the same time
+//
+// An index entry is kept twice, in the sorted set and in the list of what its
+// record left there. A Find of 50 records keeps Redis busy for about 0.2 ms: it
+// reads the index and the records in one step, so that no record on the page is
+// stale or has expired.
+//
+// # What is not promised
+//
+// Find takes one condition on one field; several at once need the query engine.
+// That part is tested as text only: its index follows saves a moment later, and
+// a cluster needs an engine that searches all nodes.
+//
+// # Requirements
+//
+// Redis 6.2 or later, or Valkey. Permissions on ~app:{user}*: EVALSHA, EVAL,
+// HGET, HMGET, HSET, HDEL, DEL, EXISTS, TIME, PTTL, PEXPIRE, PEXPIREAT,
+// PERSIST, ZADD, ZREM and ZRANGE.
+//
+// # When not
+//
+// For records that outgrow memory, for joins and reports, or for transactions
+// over several records: use a database. Where records must be searched by
+// several fields at once and there is no query engine, too.
 package object

@@ -7,7 +7,7 @@ import "errors"
 // what was being done.
 var (
 	// ErrNotFound: there is no such record; it never was, was removed, or has
-	// expired. Save answers it for a record that was read before and is gone
+	// expired. Save returns it for a record that was read before and is gone
 	// since: it is not made again.
 	ErrNotFound = errors.New("record not found")
 

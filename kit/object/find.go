@@ -33,7 +33,7 @@ type Found[T any] struct {
 	Next string
 }
 
-// Find answers the records that meet the condition on an indexed field, ordered
+// Find returns the records that meet the condition on an indexed field, ordered
 // by (value, id) bytewise, one page at a time and in one round trip. A page is
 // a moment's truth: every record in it met the condition in the step that read
 // it, and none had expired. Between pages a record that moves past the cursor

@@ -92,7 +92,7 @@ func (f *field) pack(packed []byte, count int, v reflect.Value) ([]byte, int, er
 	return packed, count, nil
 }
 
-// restore sets v from what Redis holds. get answers the value of s.names[i] and
+// restore sets v from what Redis holds. get returns the value of s.names[i] and
 // whether there is one; the version is always there.
 func (s *schema) restore(v reflect.Value, id string, get func(i int) (string, bool, error)) error {
 	for i, name := range s.names {

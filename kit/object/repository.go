@@ -300,7 +300,7 @@ func (r *Repository[T]) load(ctx context.Context, id string, answer rueidis.Redi
 	return r.decode(id, values)
 }
 
-// decode answers nil if the record does not exist.
+// decode returns nil if the record does not exist.
 func (r *Repository[T]) decode(id string, values []rueidis.RedisMessage) (*T, error) {
 	if len(values) != len(r.schema.names) {
 		return nil, fmt.Errorf("%d values for %d fields", len(values), len(r.schema.names))
@@ -363,7 +363,7 @@ func (r *Repository[T]) touch(ctx context.Context, what string, script *rueidis.
 	return nil
 }
 
-// TTL answers how long a record has still to live, 0 if it does not expire;
+// TTL returns how long a record has still to live, 0 if it does not expire;
 // ErrNotFound if there is none.
 func (r *Repository[T]) TTL(ctx context.Context, id string) (time.Duration, error) {
 	ctx, cancel := r.bound(ctx)
@@ -388,9 +388,9 @@ func (r *Repository[T]) TTL(ctx context.Context, id string) (time.Duration, erro
 }
 
 // Sweep drops what expired records left in the indexes, looking at no more than
-// limit of them in each partition, and answers how many it looked at. Saves and
+// limit of them in each partition, and returns how many it looked at. Saves and
 // look-ups clear up as they go, so it is only for a repository whose records
-// all expire while nobody saves.
+// all expire while no one saves.
 func (r *Repository[T]) Sweep(ctx context.Context, limit int) (int, error) {
 	total := 0
 	for _, sh := range r.shards {
@@ -409,7 +409,7 @@ func (r *Repository[T]) Sweep(ctx context.Context, limit int) (int, error) {
 	return total, nil
 }
 
-// Key answers the Redis key of a record, for tools.
+// Key returns the Redis key of a record, for tools.
 func (r *Repository[T]) Key(id string) string { return r.shard(id).base + id }
 
 func (r *Repository[T]) shard(id string) *shard {

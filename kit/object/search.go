@@ -61,7 +61,7 @@ func (r *Repository[T]) DropSearchIndex(ctx context.Context) error {
 	return nil
 }
 
-// Search asks the query engine; CreateSearchIndex comes first. It answers the
+// Search asks the query engine; CreateSearchIndex comes first. It returns the
 // records of the page and how many the engine counted. The engine follows saves
 // a moment late and matches strings loosely (it trims them, and splits at
 // U+001F); what does not meet every condition in Where exactly is left out of
@@ -183,7 +183,7 @@ func (r *Repository[T]) searchArgs(search Search) ([]string, error) {
 	return append(args, "LIMIT", strconv.Itoa(search.Offset), strconv.Itoa(search.Limit), "DIALECT", "2"), nil
 }
 
-// query answers the text of a query in the engine's language (dialect 2). Field
+// query returns the text of a query in the engine's language (dialect 2). Field
 // names come from the schema; values are numbers, or strings with every
 // character escaped that could mean anything.
 func (s *schema) query(search Search) (string, error) {

@@ -15,7 +15,7 @@
 // A job that Enqueue has acknowledged runs until a handler returns nil for it,
 // it is cancelled, or it becomes a dead letter, which is kept. Handlers may run
 // more than once for a job, and must bear that: a worker may be killed when the
-// work is done and nobody has been told.
+// work is done and no one has been told.
 //
 // A worker has a lease on each of its jobs and renews it, so that a job may
 // take hours while the job of a killed worker is another's within
@@ -36,6 +36,17 @@
 // that ended with every call. Nothing depends on a process of its own, a
 // leader, or a message that might be lost: who waits is woken through a list,
 // and looks by itself after [WorkerOptions.PollInterval].
+//
+// What users of asynq report cannot happen here. A task that is active without
+// a lease for ever: active jobs are the set of leases (TestJudge, TestPoison).
+// A periodic task that several schedulers enqueue several times (TestEvery). A
+// dead task whose fixed id keeps its schedule from firing: a dead letter frees
+// its unique name (TestDeadLetterFreesItsName). A long task that runs a second
+// time, or is cut off (TestLongJob). TestJudge kills and stops workers and
+// Redis, cuts connections and flushes scripts while jobs are enqueued: every
+// acknowledged job runs to its end, none is stranded, and no two runs of one
+// job overlap. It takes 4 seconds in every run of the tests; -judge 5m gives it
+// more.
 //
 // # Jobs that wait for jobs
 //

@@ -37,7 +37,7 @@ func (c Clients) Addr(r *http.Request) netip.Addr {
 	for i := len(chain) - 1; i >= 0; i-- {
 		next, ok := parseAddr(strings.TrimSpace(chain[i]))
 		if !ok {
-			break // nobody vouches for what lies before; the last proxy in the chain is all that is known
+			break // no one vouches for what lies before; the last proxy in the chain is all that is known
 		}
 		addr = next
 		if !c.trusts(addr) {

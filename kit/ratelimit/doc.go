@@ -55,13 +55,33 @@
 // [Clients] finds the address to limit by behind trusted proxies only, with one
 // key for an IPv6 /64.
 //
-// # What it takes
+// # At the edges
 //
-// Redis 5.0 or later. Permissions: EVALSHA, EVAL, TIME and the commands of
-// lists or hashes, PEXPIRE and DEL on the keys below. A call is one round trip.
-// An exact limit holds 15 bytes for each call in its window: 1,000,000 are 15
-// MB a key, and a millisecond of the server's time for each call. An
-// approximate one holds about 120 bytes.
+// A count above the quota is [ErrTooLarge], since no waiting helps, and one
+// below 1 is [ErrCount]. A refusal writes nothing, not even an expiry, and is
+// exact on a full Redis too. A clock that steps back by up to a window stands
+// still; beyond that the log is dropped. Keys come from outside: long ones, and
+// those with braces, are hashed.
+//
+// # What is not promised
+//
+// A failover that loses the newest writes forgets those calls.
+//
+// # Costs
+//
+// A call is one EVALSHA, whatever the number of limits; Reset is one DEL. An
+// exact limit holds about 15 bytes for each call in its window, and nothing
+// once its key is two windows old: 1,000,000 calls are 15 MB a key, and a
+// millisecond of the server's time for each call. A refusal by a log of 10,000
+// calls takes the server 26 µs. An exact log takes the server about half as
+// long again as a GCRA counter, which has no window to be exact about. An
+// approximate limit holds about 120 bytes, however many calls it counts.
+//
+// # Requirements
+//
+// Redis 5.0 or later, or Valkey. Permissions on the keys below: EVALSHA, EVAL,
+// TIME, DEL and PEXPIRE; for exact limits LRANGE, LINDEX, LLEN, LTRIM and
+// RPUSH; for approximate ones HMGET, HSET and HINCRBY.
 //
 // # When not
 //

@@ -1,17 +1,23 @@
 // Package redistest starts real redis-server processes for tests: one alone, a
 // master with a replica and Sentinels, or a cluster of three masters. They
 // listen on unix sockets or free loopback ports, keep their data in temporary
-// directories, can be killed, stopped, paused and started again, and are gone
-// when the test ends, also if the test's process dies.
+// directories, and are gone when the test ends, also if the test's process
+// dies.
+//
+//	func TestMain(m *testing.M) { os.Exit(redistest.MainNoLeaks(m)) } // looks for goroutines left behind
+//
+//	func TestCache(t *testing.T) {
+//		redistest.Each(t, func(t *testing.T, d redistest.Deployment) { // on one server, behind Sentinels, on a cluster
+//			client := d.Client(t)
+//			…
+//
+// Start, StartTCP, StartSentinel and StartCluster give a test servers of its
+// own, to be killed, stopped, paused and started again; Sentinel.Lose is a
+// failover in which the master had not passed everything on.
 //
 // Where there is no redis-server, tests are skipped and say so; with
 // PARLEY_TEST_REDIS=require they fail instead. REDISTEST_SERVER names the
 // program to start in place of redis-server: another version, or Valkey.
-//
-//	func TestCache(t *testing.T) {
-//		client := redistest.Start(t).Client(t)
-//		…
-//	}
 package redistest
 
 import (
@@ -82,7 +88,7 @@ func StartTCP(t testing.TB, args ...string) *Server {
 		if s.launch() == nil {
 			return s
 		}
-		s.Kill() // somebody took the port in between
+		s.Kill() // someone took the port in between
 	}
 	t.Fatal("redistest: no free port could be had in ten attempts")
 	return nil

@@ -92,7 +92,7 @@ next:
 			}
 		}
 		for _, s := range all {
-			if s.launch() != nil { // somebody took the port in between
+			if s.launch() != nil { // someone took the port in between
 				for _, s := range all {
 					s.Kill()
 				}

@@ -20,7 +20,7 @@
 //	_, err := sessions.Login(r.Context(), "user-42", Login{Device: r.UserAgent()})
 //
 //	// in another
-//	s := sessions.FromContext(r.Context()) // nil when nobody is logged in
+//	s := sessions.FromContext(r.Context()) // nil when no one is logged in
 //	s.Data.Device = "renamed"              // written when the handler is done, if it differs
 //
 // # Tokens
@@ -67,7 +67,7 @@
 // Every revocation is published. [Manager.Watch] hears it, so that open sockets
 // can be closed at once; it also asks about all open sessions after each
 // (re)connection and from time to time, so that a lost announcement, and an
-// expiry that nobody announces, are noticed as well.
+// expiry that no one announces, are noticed as well.
 //
 // # When Redis is away
 //
@@ -76,13 +76,34 @@
 // one were logged in, for sites whose pages are worth something without it.
 // Neither takes an error for a logout, or removes a cookie because of one.
 //
-// # What it takes
+// # What is not promised
 //
-// Redis 6.2 or later. Permissions: EVALSHA, EVAL, HMGET, HSET, EXISTS, DEL,
-// PEXPIRE, PTTL, TIME, ZADD, ZRANGE, ZREM, ZSCORE, PUBLISH and SUBSCRIBE on the
-// keys below. Loading and saving are a round trip each, a log-in three. A
-// session takes about 300 bytes beside its data, and 40 to 90 in its user's
-// index.
+// Redis replicates asynchronously, and WAIT is not used: a failover that loses
+// the newest writes can bring back a session that was revoked within them. A
+// request that is under way with the old token loses its changes when the token
+// is renewed. A client that loses the answer to a Renew has to log in again.
+//
+// # Costs
+//
+// Each line is one round trip:
+//
+//	Load, and each request   EVALSHA
+//	Save of a change, Renew  EVALSHA; Save of no change none
+//	Create                   EVALSHA for the index entry, the record, and the look; without a user one
+//	Destroy                  EVAL; then ZREM
+//	List                     ZRANGE; then EVAL for each of 100 sessions, pipelined; EVALSHA if there is something to tidy
+//	RevokeAll                EVALSHA; then EVAL for each session, pipelined; then ZREM
+//	Gone                     EXISTS for each session, pipelined
+//
+// A session takes about 300 bytes beside its data, and 40 to 90 in its user's
+// index. Watch holds one connection.
+//
+// # Requirements
+//
+// Redis 6.2 or later, or Valkey. Permissions on the keys and the channel below:
+// EVALSHA, EVAL, EXISTS, HGET, HMGET, HSET, DEL, PEXPIRE, PTTL, TIME, ZADD,
+// ZRANGE, ZREM, ZREMRANGEBYSCORE, ZSCORE, PUBLISH and SUBSCRIBE. A Redis that
+// is full can still read, list and log out.
 //
 // # When not
 //

@@ -39,7 +39,7 @@ func (s *Session[T]) ID() string { return s.token.id }
 func (s *Session[T]) User() string { return s.user }
 
 // Token is the credential to hand to the client; whoever holds it is logged in.
-// It is empty for a listed session, because nobody but the client has it.
+// It is empty for a listed session, because no one but the client has it.
 func (s *Session[T]) Token() string { return s.token.String() }
 
 // Created is when the session was made, by the server's clock.

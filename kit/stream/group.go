@@ -160,7 +160,7 @@ func (g *Group) Rewind(ctx context.Context, after string) error {
 	return nil
 }
 
-// DropGroup removes a group that nobody runs, with its retries and dead
+// DropGroup removes a group that no one runs, with its retries and dead
 // letters. The topic then no longer keeps events for it.
 func (t *Topic) DropGroup(ctx context.Context, name string) error {
 	ctx, cancel := t.bound(ctx)

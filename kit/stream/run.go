@@ -259,7 +259,7 @@ func (r *runner) read(ctx context.Context, conn rueidis.DedicatedClient, n int,
 	return got, err
 }
 
-// claim takes over events that nobody has answered.
+// claim takes over events that no one has answered.
 func (r *runner) claim(ctx context.Context, n int) (got []Delivery, err error) {
 	g := r.g
 	ctx, cancel := context.WithTimeout(ctx, g.t.opt.Timeout)
