@@ -282,13 +282,15 @@ func TestHeadersAndPages(t *testing.T) {
 		if a.StatusCode != 200 || !strings.HasPrefix(a.Header.Get("Content-Type"), kind) {
 			t.Errorf("%s: %s %s", path, a.Status, a.Header.Get("Content-Type"))
 		}
-		for _, part := range []string{"script-src 'self'", "object-src 'none'", "frame-ancestors 'none'"} {
+		for _, part := range []string{"script-src 'self'", "media-src 'self' blob:;", "object-src 'none'",
+			"frame-ancestors 'none'"} {
 			if !strings.Contains(csp, part) {
 				t.Errorf("%s: the policy lacks %s", path, part)
 			}
 		}
 		if strings.Contains(csp, "unsafe") || a.Header.Get("X-Content-Type-Options") != "nosniff" ||
-			a.Header.Get("Referrer-Policy") != "no-referrer" {
+			a.Header.Get("Referrer-Policy") != "no-referrer" ||
+			a.Header.Get("Permissions-Policy") != "camera=(), microphone=(self), geolocation=()" {
 			t.Errorf("%s: %v", path, a.Header)
 		}
 	}

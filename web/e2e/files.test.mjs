@@ -233,6 +233,87 @@ describe('files', { skip: missing() }, () => {
     await look(mary, 'media')
   })
 
+  it('of a voice are recorded, heard before they are sent, and played by others; cancelled ones leave nothing', async () => {
+    const { page } = mary
+    const main = page.locator('main')
+    const bar = main.getByRole('group', { name: 'Voice message' })
+    await page.evaluate(() => {
+      const { mediaDevices } = navigator
+      const ask = mediaDevices.getUserMedia.bind(mediaDevices)
+      window.streams = []
+      mediaDevices.getUserMedia = async (what) => {
+        if (window.refuse) throw new DOMException('no', window.refuse)
+        window.streams.push(await ask(what))
+        return window.streams.at(-1)
+      }
+    })
+    const silent = async (times) => {
+      await bar.waitFor({ state: 'detached' })
+      assert.deepEqual(await page.evaluate(() => window.streams.map((s) => s.active)), Array(times).fill(false), 'the microphone is off')
+    }
+    const start = async (time) => {
+      await main.getByRole('button', { name: 'Record a voice message' }).click()
+      await bar.getByRole('timer').filter({ hasText: time }).waitFor()
+      assert.equal(await bar.getByRole('status').textContent(), 'Recording')
+    }
+    await page.setViewportSize(phone)
+    await start(/./)
+    assert.deepEqual(await axe(page, '.composer'), [])
+    assert.ok(await fitsIn(mary), 'recording at 390 px')
+    await until('the level to move', () => bar.locator('.recorder-level i').evaluate((i) => i.offsetWidth > 0))
+    await look(mary, 'recording')
+    await page.keyboard.press('Escape')
+    await silent(1)
+    assert.equal(await chosen(mary).count(), 0)
+    assert.ok(await mary.box.evaluate((field) => field === document.activeElement))
+    await page.setViewportSize(wide)
+    await start(/./)
+    await mary.open('Joe')
+    await silent(2)
+    await mary.open('General')
+    assert.equal(await chosen(mary).count(), 0)
+
+    await start('0:01')
+    await page.keyboard.press('Enter') // the focus is on Stop
+    await silent(3)
+    await until('it to be there', async () => /B$/.test((await chosen(mary).locator('small').innerText()).trim()))
+    await chosen(mary).getByRole('button', { name: 'Play' }).click()
+    await chosen(mary).getByRole('button', { name: 'Pause' }).waitFor()
+    assert.deepEqual(await axe(page, '.composer'), [])
+    for (const viewport of [phone, wide]) {
+      await page.setViewportSize(viewport)
+      assert.ok(await fitsIn(mary), `${viewport.width} px`)
+    }
+    await look(mary, 'recorded')
+    await mary.box.press('Enter')
+    const sent = main.locator('.message[data-no]', { has: page.locator('.voice') })
+    await sent.waitFor()
+    assert.equal(await chosen(mary).count(), 0)
+
+    await joe.page.goto(`${server.url}/#/r/general/${await sent.getAttribute('data-no')}`)
+    const player = joe.page.locator('main .message .voice')
+    assert.match(await player.locator('.voice-time').innerText(), /^0:0[1-9]$/, 'how long it is')
+    await player.evaluate((p) => {
+      const [audio, range] = [p.querySelector('audio'), p.querySelector('input')]
+      const moved = () => (window.furthest = Math.max(window.furthest ?? 0, range.value))
+      for (const event of ['timeupdate', 'ended']) audio.addEventListener(event, moved)
+    })
+    await player.getByRole('button', { name: 'Play' }).click()
+    await until('the position to move', () => joe.page.evaluate(() => window.furthest > 0))
+    await player.getByRole('button', { name: 'Play' }).waitFor() // it has ended
+    await look(joe, 'voice')
+
+    for (const [why, said] of [['NotAllowedError', /^This site can’t use your microphone/], ['NotFoundError', /^No microphone found/]]) {
+      await page.evaluate((why) => (window.refuse = why), why)
+      await main.getByRole('button', { name: 'Record a voice message' }).click()
+      await main.getByRole('alert').filter({ hasText: said }).waitFor()
+      await silent(3)
+    }
+    await look(mary, 'refused')
+    await mary.box.fill('x') // it is read
+    await mary.box.fill('')
+  })
+
   it('that cannot be sent say why', async () => {
     const choose = (name, size) => mary.page.locator('main input[type=file]').setInputFiles([{ name, mimeType: 'application/octet-stream', buffer: Buffer.alloc(size) }])
     const refused = (name) => chosen(mary).filter({ hasText: name }).locator('[role=alert]')

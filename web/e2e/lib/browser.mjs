@@ -32,6 +32,7 @@ const start = () =>
     args: [
       '--headless=new', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
       '--disable-component-update', '--disable-sync', `--disable-features=${without}`,
+      '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream', // a microphone that beeps, and nobody has to allow it
     ],
   })
 

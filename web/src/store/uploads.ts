@@ -14,15 +14,22 @@ export interface Upload {
   id: string
   name: string
   size: number
-  /** Where the page has the picture, if it is one that the server shows. Revoked when it leaves the list. */
+  /** As the browser says. */
+  type: string
+  /** Where the page has the picture, if it is one that the server shows, or the voice message. Revoked when it leaves the list. */
   url?: string
   /** What the picture shows, in words. */
   alt?: string
+  voice?: boolean
+  /** Milliseconds, of a voice message. */
+  duration?: number
   /** 0 to 1. */
   progress: number
   /** What the server made of it, once it is there. */
   file?: Sent
   error?: string
+  /** Tries once more what has failed on its way. */
+  again?: () => void
 }
 
 /** By room, in the order in which they were chosen. */
@@ -33,7 +40,7 @@ useApp.subscribe((now, before) => {
 })
 
 const running = new Map<string, () => void>()
-const most = 20
+export const mostUploads = 20
 let next = 1
 
 const list = (room: string): Upload[] => useUploads.getState()[room] ?? []
@@ -61,26 +68,33 @@ export const isMedia = (f: Sent): boolean => !!f.voice || /^(audio|video)\//.tes
 export const detailsOf = ({ alt, voice, duration }: FileDetails): FileDetails => ({ ...(alt ? { alt } : {}), ...(voice ? { voice, duration } : {}) })
 
 /** Sends files to the server; what is too large or too much is said at once. */
-export function upload(room: string, files: Iterable<File>): void {
+export function upload(room: string, files: Iterable<File>, details: Pick<FileDetails, 'voice' | 'duration'> = {}): void {
   const limit = useApp.getState().chat?.limits.file ?? useApp.getState().info?.limits.file ?? 0
   for (const file of files) {
     const id = `u${next++}`
-    const item: Upload = { id, name: wellFormed(file.name) || t('upload.pasted'), size: file.size, progress: 0 }
+    const item: Upload = { id, name: wellFormed(file.name) || t('upload.pasted'), size: file.size, type: file.type, progress: 0, ...details }
     if (limit === 0) item.error = t('upload.off')
     else if (file.size > limit) item.error = t('upload.tooLarge', { size: readableSize(limit) })
-    else if (list(room).length >= most) item.error = t('upload.tooMany', { count: most })
-    else if (looksLikePicture(file.type)) item.url = URL.createObjectURL(file)
+    else if (list(room).length >= mostUploads) item.error = t('upload.tooMany', { count: mostUploads })
+    else if (details.voice || looksLikePicture(file.type)) item.url = URL.createObjectURL(file)
     put(room, [...list(room), item])
-    if (item.error) continue
-    const { done, abort } = post<Sent>(`/files?name=${encodeURIComponent(item.name)}`, file, (progress) => change(room, id, { progress }))
-    running.set(id, abort)
-    void done
-      .then(
-        (sent) => change(room, id, { file: sent, progress: 1 }),
-        (err: unknown) => change(room, id, { error: explain(err) }),
-      )
-      .finally(() => running.delete(id))
+    if (!item.error) begin(room, item, file)
   }
+}
+
+function begin(room: string, { id, name }: Pick<Upload, 'id' | 'name'>, file: File): void {
+  const { done, abort } = post<Sent>(`/files?name=${encodeURIComponent(name)}`, file, (progress) => change(room, id, { progress }))
+  running.set(id, abort)
+  const again = () => {
+    change(room, id, { error: undefined, again: undefined, progress: 0 })
+    begin(room, { id, name }, file)
+  }
+  void done
+    .then(
+      (sent) => change(room, id, { file: sent, progress: 1 }),
+      (err: unknown) => change(room, id, { error: explain(err), again }),
+    )
+    .finally(() => running.delete(id))
 }
 
 /** Takes a file back before it is sent. */
@@ -91,11 +105,11 @@ export const describe = (room: string, id: string, alt: string): void => change(
 
 /** Puts files that are on the server already back into the list. */
 export const putBack = (room: string, files: Sent[]): void =>
-  put(room, [...list(room), ...files.map((file) => ({ id: `u${next++}`, name: file.name, size: file.size, progress: 1, file, alt: file.alt }))])
+  put(room, [...list(room), ...files.map((file) => ({ ...file, id: `u${next++}`, progress: 1, file }))])
 
 /** Takes the files that are there out of the list, to be sent with a message. */
 export function taken(room: string): Sent[] {
-  const files = list(room).flatMap((u) => (u.file ? [{ ...u.file, alt: u.alt?.trim() || undefined }] : []))
+  const files = list(room).flatMap((u) => (u.file ? [{ ...u.file, alt: u.alt?.trim() || undefined, voice: u.voice, duration: u.duration }] : []))
   drop(room, list(room))
   return files
 }

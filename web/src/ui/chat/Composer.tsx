@@ -1,4 +1,4 @@
-import { CaseSensitive, Clock, SendHorizontal } from 'lucide-react'
+import { CaseSensitive, Clock, Mic, SendHorizontal } from 'lucide-react'
 import { type ChangeEvent, type ClipboardEvent, type KeyboardEvent, useEffect, useId, useLayoutEffect, useRef, useState } from 'react'
 import { formatList, formatNumber, t } from '../../i18n'
 import type { RoomView } from '../../protocol/types'
@@ -12,7 +12,7 @@ import { openDialog } from '../dialogs/open'
 import { EmojiButton } from '../emoji/EmojiButton'
 import { explain } from '../../protocol/error'
 import { tidy } from '../../protocol/text'
-import { taken, type Upload, upload, useUploads } from '../../store/uploads'
+import { mostUploads, taken, type Upload, upload, useUploads } from '../../store/uploads'
 import { readText } from '../commands/read'
 import { type Command, commands, possible, Refusal } from '../commands/table'
 import { useMedia } from '../kit/hooks'
@@ -23,6 +23,7 @@ import { charactersOver } from './length'
 import { type Format, formatOf, formats, linkOf } from './marks'
 import { Offers } from './Offers'
 import { meansText } from './paste'
+import { mayRecord, RecorderPart } from './RecorderPart'
 import { outsiders, useCompletion } from './useCompletion'
 import { useGate } from './useGate'
 
@@ -60,6 +61,7 @@ export function Composer({ room }: { room: RoomView }) {
   const gate = useGate(room)
   const slow = gate.kind === 'slow' ? gate.until : null
   const ready = (text.trim() !== '' || uploads.some((u) => !u.error)) && over <= 0
+  const [recording, setRecording] = useState(false)
   const [queued, setQueued] = useState(false) // sent as soon as its files are on the server
 
   useEffect(() => {
@@ -262,6 +264,11 @@ export function Composer({ room }: { room: RoomView }) {
     if (!document.execCommand('insertText', false, insert)) replace(from, to, insert)
     if (files.length > 0) setNote({ text: t('upload.pastedText'), pictures: files })
   }
+  const recorded = (about?: string) => {
+    setRecording(false)
+    if (about) setNote({ text: about })
+    area.current?.focus()
+  }
   const { found } = completion
   return (
     <form
@@ -293,6 +300,7 @@ export function Composer({ room }: { room: RoomView }) {
         </p>
       )}
       <Uploads room={room.id} />
+      {recording && <RecorderPart room={room.id} onClose={recorded} />}
       {bar && <FormatBar onFormat={format} />}
       <div className="composer-box">
         <Attach room={room.id} area={area} />
@@ -326,6 +334,18 @@ export function Composer({ room }: { room: RoomView }) {
           <CaseSensitive size={20} />
         </button>
         <EmojiButton onDone={insert} />
+        {text.trim() === '' && takesFiles && mayRecord() && (
+          <button
+            type="button"
+            className="icon-button"
+            aria-label={t('voice.record')}
+            title={t('voice.record')}
+            disabled={recording || uploads.length >= mostUploads}
+            onClick={() => (setNote(null), setRecording(true))}
+          >
+            <Mic size={18} />
+          </button>
+        )}
         {room.kind !== 'thread' && text.trim() !== '' && !waiting && (
           <button type="button" className="icon-button" aria-label={t('later.send')} onClick={() => openDialog({ kind: 'send-later', room: room.id, text: text.trim(), done: empty })}>
             <Clock size={18} />

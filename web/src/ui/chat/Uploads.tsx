@@ -1,8 +1,9 @@
-import { FileIcon, Paperclip, X } from 'lucide-react'
+import { FileIcon, Mic, Paperclip, X } from 'lucide-react'
 import { type RefObject, useEffect, useRef, useState } from 'react'
 import { t } from '../../i18n'
 import { cancel, describe, readableSize, type Upload, upload, useUploads } from '../../store/uploads'
 import { useApp } from '../../store/store'
+import { MediaPart } from '../timeline/MediaPart'
 
 /** The files that go with the message that is being written. */
 export function Uploads({ room }: { room: string }) {
@@ -20,18 +21,25 @@ export function Uploads({ room }: { room: string }) {
 function Item({ room, item }: { room: string; item: Upload }) {
   const state = item.error ?? (item.file ? readableSize(item.size) : t('upload.progress', { percent: Math.floor(item.progress * 100) }))
   const [broken, setBroken] = useState(false)
-  const picture = (item.url && !broken) || item.file?.width
+  const picture = !item.voice && ((item.url && !broken) || item.file?.width)
+  const Sign = item.voice ? Mic : FileIcon
   return (
-    <li className={`upload${item.error ? ' failed' : ''}${picture ? ' pictured' : ''}`}>
-      {item.url && !broken ? <img src={item.url} alt="" onError={() => setBroken(true)} /> : <FileIcon size={16} aria-hidden />}
+    <li className={`upload${item.error ? ' failed' : ''}${picture ? ' pictured' : ''}${item.voice ? ' voiced' : ''}`}>
+      {picture && item.url && !broken ? <img src={item.url} alt="" onError={() => setBroken(true)} /> : <Sign size={16} aria-hidden />}
       <span className="upload-text">
         <bdi>{item.name}</bdi>
         <small role={item.error ? 'alert' : undefined}>{state}</small>
+        {item.again && (
+          <button type="button" className="link" onClick={item.again}>
+            {t('app.tryAgain')}
+          </button>
+        )}
       </span>
       {!item.file && !item.error && <progress value={item.progress} max={1} aria-label={item.name} />}
       <button type="button" className="icon-button" aria-label={t('upload.remove', { name: item.name })} onClick={() => cancel(room, item.id)}>
         <X size={15} />
       </button>
+      {item.voice && item.url && <MediaPart file={item} src={item.url} otherwise={null} />}
       {picture && (
         <input
           value={item.alt ?? ''}
