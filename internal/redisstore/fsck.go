@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -225,18 +224,14 @@ func (f *Fsck) halfIn(ctx context.Context, room chat.RoomID, user chat.UserID, m
 }
 
 // read finds a read position that has moved without being announced.
-func (f *Fsck) read(room chat.RoomID, user chat.UserID, moved rueidis.RedisMessage,
+func (f *Fsck) read(room chat.RoomID, user chat.UserID, position rueidis.RedisMessage,
 	told rueidis.RedisResult) error {
-	text, err := moved.ToString()
-	if rueidis.IsRedisNil(err) || err == nil && !strings.HasSuffix(text, "!") {
+	no, moved, err := scanRead(position)
+	if err != nil {
+		return failed(fmt.Sprintf("read position of %s in %s", user, room), err)
+	}
+	if !moved {
 		return nil
-	}
-	if err != nil {
-		return failed("read position", err)
-	}
-	no, err := strconv.ParseInt(strings.TrimSuffix(text, "!"), 10, 64)
-	if err != nil {
-		return fmt.Errorf("read position of %s in %s: %w", user, room, err)
 	}
 	announced, err := told.AsInt64()
 	if err != nil && !rueidis.IsRedisNil(err) {

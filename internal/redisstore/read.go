@@ -107,11 +107,7 @@ func (s *Store) scanView(id chat.RoomID, reply rueidis.RedisMessage) (v chat.Roo
 	if err != nil {
 		return v, err
 	}
-	read, err := r[4].ToString()
-	if err != nil {
-		return v, err
-	}
-	if v.ReadNo, err = strconv.ParseInt(strings.TrimSuffix(read, "!"), 10, 64); err != nil {
+	if v.ReadNo, _, err = scanRead(r[4]); err != nil {
 		return v, err
 	}
 	if v.Members, err = r[5].AsInt64(); err != nil {
@@ -259,6 +255,21 @@ func (s *Store) Member(ctx context.Context, room chat.RoomID, user chat.UserID) 
 	return m, failed("member", err)
 }
 
+// scanRead reads a member's read position: 0 where there is none yet. It is
+// moved if the person moved it last, and not a message of theirs.
+func scanRead(r rueidis.RedisMessage) (no int64, moved bool, err error) {
+	text, err := r.ToString()
+	if rueidis.IsRedisNil(err) {
+		return 0, false, nil
+	}
+	if err != nil {
+		return 0, false, err
+	}
+	text, moved = strings.CutSuffix(text, "!")
+	no, err = strconv.ParseInt(text, 10, 64)
+	return no, moved, err
+}
+
 // ReadPositions implements [chat.Store].
 func (s *Store) ReadPositions(ctx context.Context, room chat.RoomID, after chat.UserID,
 	limit int) ([]chat.ReadPosition, error) {
@@ -274,8 +285,8 @@ func (s *Store) ReadPositions(ctx context.Context, room chat.RoomID, after chat.
 	}
 	reads := make([]chat.ReadPosition, len(ids))
 	for i, id := range ids {
-		no, err := data[i].AsInt64()
-		if err != nil && !rueidis.IsRedisNil(err) {
+		no, _, err := scanRead(data[i])
+		if err != nil {
 			return nil, failed("read positions of "+string(room), err)
 		}
 		reads[i] = chat.ReadPosition{User: chat.UserID(id), No: no}

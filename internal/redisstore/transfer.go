@@ -226,15 +226,8 @@ func (s *Source) Members(ctx context.Context, room chat.RoomID, after chat.UserI
 		if members[i].Member, members[i].Spoke, err = scanMember(room, chat.UserID(id), place); err != nil {
 			return nil, err
 		}
-		if reads[i].IsNil() {
-			continue
-		}
-		read, err := reads[i].ToString()
-		if err != nil {
+		if members[i].ReadNo, _, err = scanRead(reads[i]); err != nil {
 			return nil, failed("reads of "+string(room), err)
-		}
-		if members[i].ReadNo, err = strconv.ParseInt(strings.TrimSuffix(read, "!"), 10, 64); err != nil {
-			return nil, err
 		}
 	}
 	return members, nil

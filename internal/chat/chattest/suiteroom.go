@@ -152,6 +152,10 @@ func testReads(f *fixture) {
 	e := f.event(f.read("a", "u2", 3))
 	f.same("read of the event", chat.Read{Room: "a", No: 3}, *e.Read)
 	readNo("u2", 3)
+	f.same("read positions", []chat.ReadPosition{{User: "u1", No: 4}, {User: "u2", No: 3}},
+		need(f.Other.ReadPositions(f.ctx, "a", "", 10)).of(f))
+	f.same("the rest of them", []chat.ReadPosition{{User: "u2", No: 3}},
+		need(f.Other.ReadPositions(f.ctx, "a", "u1", 1)).of(f))
 	f.noOp(f.read("a", "u2", 3))
 	f.noOp(f.read("a", "u2", 1))
 	f.noOp(f.read("a", "u2", 0))
