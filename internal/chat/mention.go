@@ -27,8 +27,9 @@ const (
 var everyone = []string{"room", "all", "channel", "everyone", "here"}
 
 // mentions returns the members of the room whom a text mentions by @name,
-// sorted; [MentionAll] for a whole room. Code, links, quoted lines, e-mail
-// addresses and an escaped \@ mention nobody.
+// sorted; [MentionAll] for a whole room. A name that nobody has is still that
+// of the person who had it last, until they are renamed again. Code, links,
+// quoted lines, e-mail addresses and an escaped \@ mention nobody.
 func (s *Service) mentions(ctx context.Context, who Caller, room RoomID, text string) ([]UserID, error) {
 	var found []UserID
 	known := map[string]UserID{}
@@ -61,12 +62,16 @@ func (s *Service) mentions(ctx context.Context, who Caller, room RoomID, text st
 	return slices.Compact(found), nil
 }
 
-// named returns the member of the room with that name, or "".
+// named returns the member of the room with that name or former name, or "".
 func (s *Service) named(ctx context.Context, room RoomID, name string) (UserID, error) {
 	if utf8.RuneCountInString(name) > s.Limits.Name {
 		return "", nil
 	}
-	account, err := s.Store.AccountByName(ctx, s.Names.Key(name))
+	key := s.Names.Key(name)
+	account, err := s.Store.AccountByName(ctx, key)
+	if errors.Is(err, ErrNotFound) {
+		account, err = s.formerlyNamed(ctx, key)
+	}
 	if err == nil {
 		_, err = s.Store.Member(ctx, room, account.ID)
 	}

@@ -1,6 +1,7 @@
 package chat_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"os"
 	"slices"
@@ -10,11 +11,14 @@ import (
 )
 
 // TestMentions runs the table that the client's tests run as well. Whoever is
-// mentioned in any of its rows is in the room.
+// mentioned in any of its rows is in the room. Who was called something else
+// formerly stands alone in the row that says so, before those who took that
+// name.
 func TestMentions(t *testing.T) {
 	var cases []struct {
 		Text     string
 		Mentions []string
+		Formerly string
 	}
 	readTable(t, "mentions.json", &cases)
 	f := boundless(t, nil)
@@ -26,7 +30,10 @@ func TestMentions(t *testing.T) {
 			if _, there := ids[name]; there {
 				continue
 			}
-			who := f.Person(name, chat.RoleMember)
+			who := f.Person(cmp.Or(c.Formerly, name), chat.RoleMember)
+			if c.Formerly != "" {
+				f.update(who, chat.UpdateAccountInput{Name: &name})
+			}
 			ids[name] = who.User.ID
 			refused(t, "add "+name, errOf(f.AddMember(t.Context(), author,
 				chat.MemberInput{Room: room, User: who.User.ID})), nil)
@@ -74,4 +81,39 @@ func TestWhoMayMention(t *testing.T) {
 	if len(view.Mentions) != 2 {
 		t.Errorf("Bob is mentioned in %v", view.Mentions)
 	}
+}
+
+// TestFormerNamesMention: a name that was given up leads to whoever had it
+// last, until they give up another or someone else has it.
+func TestFormerNamesMention(t *testing.T) {
+	f := newFixture(t, nil)
+	ada, bob, eve := f.Person("Ada", chat.RoleMember), f.Person("Bob", chat.RoleMember),
+		f.Person("Eve", chat.RoleMember)
+	author := f.Person("Author", chat.RoleMember)
+	room := f.Room(author, chat.Private, ada, bob)
+	mentions := func(name string, want ...chat.UserID) {
+		t.Helper()
+		if got := f.Say(author, room, "@"+name).Mentions; !slices.Equal(got, want) {
+			t.Errorf("@%s mentions %v, want %v", name, got, want)
+		}
+	}
+	rename := func(who chat.Caller, name string) {
+		t.Helper()
+		f.update(who, chat.UpdateAccountInput{Name: &name})
+	}
+	rename(ada, "Countess")
+	mentions("ADA", ada.User.ID)
+	rename(bob, "Ada")
+	mentions("Ada", bob.User.ID)
+	rename(bob, "Bob")
+	mentions("Ada", bob.User.ID)
+	rename(eve, "Ada")
+	mentions("Ada")
+	rename(eve, "Eve")
+	mentions("Ada")
+	rename(ada, "Lovelace")
+	mentions("Countess", ada.User.ID)
+	rename(ada, "Byron")
+	mentions("Countess")
+	mentions("Lovelace", ada.User.ID)
 }

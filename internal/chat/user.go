@@ -383,6 +383,11 @@ func (s *Service) putUser(ctx context.Context, who Caller, account Account, to U
 		}
 		account.NameKey, account.LookKey = key, s.Names.Look(to.Name)
 	}
+	if to.Name != account.Name {
+		if err := s.giveUpName(ctx, to.ID, account.Name); err != nil {
+			return err
+		}
+	}
 	was := account.User
 	account.User = to
 	changes := []Change{s.change(who,

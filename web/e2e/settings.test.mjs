@@ -160,6 +160,9 @@ describe('settings and people', { skip: missing() }, () => {
     await pablo.page.getByText('Pablo changed a name: Mary Mae → Mary.').waitFor()
     await pablo.page.getByText('Mary changed a name: Mary → Mary Mae.').waitFor()
     await back(pablo)
+    // The name that she had leads to her as long as nobody else has it.
+    await asJoe('POST', '/rooms/general/messages', { text: 'hello @Mary Mae' })
+    await pablo.page.locator('button.mention', { hasText: '@Mary Mae' }).waitFor()
   })
 
   it('rename the server, for its owner', async () => {

@@ -31,8 +31,9 @@ describe('who is called', () => {
   ])('%j', (text, want) => expect(found(text)).toEqual(want))
 
   it('are those whom the server finds, which runs the same table', () => {
-    const table = JSON.parse(readFileSync('../internal/chat/testdata/mentions.json', 'utf8')) as { text: string; mentions: string[] }[]
-    const called = [...new Set(table.flatMap((c) => c.mentions))].map((name) => ({ id: name, name, me: false }))
+    const table = JSON.parse(readFileSync('../internal/chat/testdata/mentions.json', 'utf8')) as { text: string; mentions: string[]; formerly?: string }[]
+    const former = new Map(table.map((c) => [c.mentions[0], c.formerly] as const).filter(([, name]) => name))
+    const called = [...new Set(table.flatMap((c) => c.mentions))].map((name) => ({ id: name, name, former: former.get(name), me: false }))
     for (const { text, mentions } of table) {
       const div = document.createElement('div')
       div.innerHTML = parse(text, called)

@@ -6,10 +6,11 @@ import type MarkdownIt from 'markdown-it'
 import { everyone } from '../protocol/types'
 import { characterBefore, inWord, unspaced } from './script'
 
-/** Someone who is mentioned: their name, and whether that is this page's person. */
+/** Someone who is mentioned: their name, the one before, and whether that is this page's person. */
 export interface Called {
   id: string
   name: string
+  former?: string | undefined
   me: boolean
 }
 
@@ -27,7 +28,9 @@ const address = /^(?:[A-Za-z0-9_.-]+\/[A-Za-z0-9]|[\p{L}\p{N}_.-]+[@:][\p{L}\p{N
 
 /** Where in a text people are mentioned, in order: from the @ to the end of the name. Before is what stands before the text. */
 export function findCalls(text: string, called: readonly Called[], before = ''): { from: number; to: number; who: Called }[] {
-  const byName = new Map(called.filter((c) => c.id !== everyone).map((c) => [fold(c.name), c]))
+  const people = called.filter((c) => c.id !== everyone)
+  const formerly = people.filter((c) => c.former).map((c): [string, Called] => [fold(c.former!), c])
+  const byName = new Map([...formerly, ...people.map((c): [string, Called] => [fold(c.name), c])])
   const all = called.find((c) => c.id === everyone)
   const who = (name: string) => (words.has(fold(name)) ? all : byName.get(fold(name)))
   const found: { from: number; to: number; who: Called }[] = []

@@ -175,7 +175,7 @@ export function outsiders(room: string, text: string): string[] {
   const home = view && homeOf(chat, view)
   const members = home && home.kind !== 'direct' ? chat.members[home.id] : undefined
   if (!chat || !members) return []
-  const everyone = sortedPeople(chat).map((u) => ({ id: u.id, name: u.name, me: false }))
+  const everyone = sortedPeople(chat).map((u) => ({ id: u.id, name: u.name, former: u.former_name, me: false }))
   const here = findCalls(text, everyone.filter((u) => members[u.id])).map((c) => c.from)
   return [...new Set(findCalls(text, everyone).filter((c) => !members[c.who.id] && !here.includes(c.from)).map((c) => c.who.id))]
 }

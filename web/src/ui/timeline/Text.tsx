@@ -15,7 +15,7 @@ const nobody: readonly Called[] = []
 /** A message's text; mentions are the ids of those whom it calls. What comes out of renderMarkdown is safe to be put into the page. */
 export const Text = memo(function Text({ text, mentions }: { text: string; mentions?: readonly string[] }) {
   // As one text, so that it stays the same while the names do.
-  const names = useChat((s) => (mentions ?? []).map((id) => (id === everyone ? '' : nameOf(s, id))).join('\n'))
+  const names = useChat((s) => (mentions ?? []).map((id) => (id === everyone ? '' : `${nameOf(s, id)}\n${s.people[id]?.former_name}`)).join('\n'))
   const version = useHighlighter((h) => h.version)
   const labels = useChat((s) => (text.includes(ownBase()) ? JSON.stringify(ownLabels(s, text)) : ''))
   const html = useMemo(
@@ -30,7 +30,7 @@ export const Text = memo(function Text({ text, mentions }: { text: string; menti
 function calledBy(mentions: readonly string[] | undefined): readonly Called[] {
   const { chat } = useApp.getState()
   if (!chat || !mentions?.length) return nobody
-  return mentions.map((id) => ({ id, name: id === everyone ? '' : nameOf(chat, id), me: id === everyone || id === chat.me.id }))
+  return mentions.map((id) => ({ id, name: id === everyone ? '' : nameOf(chat, id), former: chat.people[id]?.former_name, me: id === everyone || id === chat.me.id }))
 }
 
 /** The buttons stand in the HTML, so they are heard here. */
