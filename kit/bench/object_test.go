@@ -286,3 +286,10 @@ func got[T any](v T, err error) T {
 	}
 	return v
 }
+
+func check(b *testing.B, err error) {
+	b.Helper()
+	if err != nil {
+		b.Fatal(err)
+	}
+}
