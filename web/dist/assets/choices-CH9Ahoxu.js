@@ -1,1 +1,0 @@
-import{f as e}from"./app-BTjWqyi8.js";import{I as t,L as n}from"./jsx-runtime-q3HcW0Az.js";var r=()=>n(`choices`),i=()=>t(`choices`),a=t=>void e(`choices`,e=>({...e,...t})),o=(e,t)=>e.ctrlKey||e.metaKey||!e.shiftKey&&!t&&!i().enterBreaks;export{r as i,a as n,o as r,i as t};

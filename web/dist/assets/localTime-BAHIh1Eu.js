@@ -1,1 +1,0 @@
-import{mt as e}from"./Shell-DjBEJDri.js";import{A as t}from"./jsx-runtime-q3HcW0Az.js";function n(n){let r=e(2e4);return n.time_zone?t(n.time_zone,r):null}export{n as t};
