@@ -458,6 +458,7 @@ const (
 	IsArchived = chat.IsArchived
 	IsMuted    = chat.IsMuted
 	IsBanned   = chat.IsBanned
+	IsAnnounce = chat.IsAnnounce
 	IsSlow     = chat.IsSlow
 	IsDisabled = chat.IsDisabled
 )

@@ -69,6 +69,7 @@ type UpdateRoom struct {
 	Name, Topic string
 	Retain      int
 	Archived    bool
+	Announce    bool
 	Slow        int
 }
 
@@ -216,9 +217,10 @@ func (c *Change) Check() error {
 }
 
 // MayWrite judges MustSpeak: ErrArchived if the room is archived, [Muted] if
-// the member is muted at c.At, and for a message [TooSoon] if the room is in
-// slow mode and they sent their last one, at spoke, less than Slow seconds ago.
-// Slow mode does not hold for who moderates the room. The member is
+// the member is muted at c.At, and for a message ErrAnnounce if the room is for
+// announcements, and [TooSoon] if it is in slow mode and they sent their last
+// one, at spoke, less than Slow seconds ago. The last two do not hold for who
+// moderates the room. The member is
 // the one whom MustBeIn names, nil if it names no one.
 func (c *Change) MayWrite(room *Room, member *Member, spoke time.Time) error {
 	switch {
@@ -231,7 +233,14 @@ func (c *Change) MayWrite(room *Room, member *Member, spoke time.Time) error {
 	case member.Mute.active(c.At):
 		return Muted(member.Mute.Until)
 	}
-	if !c.Slowed(room, member) || c.ByAdmin && room.Kind == Public || member.Role == RoomModerator {
+	_, isSend := c.Op.(CreateMessage)
+	if !isSend || c.ByAdmin && room.Kind == Public || member.Role == RoomModerator {
+		return nil
+	}
+	if room.Announce {
+		return ErrAnnounce
+	}
+	if room.Slow == 0 {
 		return nil
 	}
 	if wait := spoke.Add(time.Duration(room.Slow) * time.Second).Sub(c.time()); wait > 0 {
@@ -306,7 +315,8 @@ func (op UpdateMember) Apply(m *Member) {
 
 // Apply changes a room.
 func (op UpdateRoom) Apply(r *Room) {
-	r.Name, r.Topic, r.Retain, r.Archived, r.Slow = op.Name, op.Topic, op.Retain, op.Archived, op.Slow
+	r.Name, r.Topic, r.Retain, r.Archived, r.Announce, r.Slow = op.Name, op.Topic, op.Retain, op.Archived,
+		op.Announce, op.Slow
 }
 
 func (c *Change) time() time.Time { return milli(c.At) }

@@ -35,7 +35,7 @@ type Error struct {
 
 // Details give the reason for an error in a form that clients can translate.
 type Details struct {
-	Kind   Restriction `json:"kind" enum:"archived,muted,banned,slow,disabled" doc:"Why the request was refused"`
+	Kind   Restriction `json:"kind" enum:"archived,muted,banned,announce,slow,disabled" doc:"Why the request was refused"`
 	Until  time.Time   `json:"until,omitzero" doc:"When the restriction ends, if known"`
 	Reason string      `json:"reason,omitempty" doc:"Reason given by the moderator"`
 }
@@ -47,6 +47,7 @@ const (
 	IsArchived Restriction = "archived" // the room is
 	IsMuted    Restriction = "muted"    // the person is, in the room
 	IsBanned   Restriction = "banned"   // the person is, from the room
+	IsAnnounce Restriction = "announce" // only moderators post in the room
 	IsSlow     Restriction = "slow"     // the room is
 	IsDisabled Restriction = "disabled" // the account is
 )
@@ -60,7 +61,7 @@ func (e *Error) Is(target error) bool {
 }
 
 // One value per code, for errors.Is and for stores. Errors of stores carry only
-// the code, except [ErrArchived], [Muted] and [TooSoon].
+// the code, except [ErrArchived], [ErrAnnounce], [Muted] and [TooSoon].
 var (
 	ErrInvalid         = &Error{Code: CodeInvalid, Message: "This request is not valid."}
 	ErrUnauthenticated = &Error{Code: CodeUnauthenticated, Message: "Log in first."}
@@ -79,6 +80,11 @@ var (
 // ErrArchived is returned for writes to an archived room.
 var ErrArchived = &Error{Code: CodeForbidden, Message: "This room is archived. You can only read it.",
 	Details: &Details{Kind: IsArchived}}
+
+// ErrAnnounce is returned for messages of members to a room for announcements.
+var ErrAnnounce = &Error{Code: CodeForbidden,
+	Message: "Only moderators post in this room. You can reply in threads.",
+	Details: &Details{Kind: IsAnnounce}}
 
 // Muted is the error for a member who is muted until a time.
 func Muted(until time.Time) *Error {

@@ -40,6 +40,7 @@ type Room struct {
 	Root      int64     `json:"root,omitempty" doc:"Threads: number of that message"`
 	Retain    int       `json:"retain,omitempty" doc:"Days after which messages are deleted; 0 as the server does, -1 never"`
 	Archived  bool      `json:"archived,omitempty" doc:"Nobody can write in it or come in; it can be read and left"`
+	Announce  bool      `json:"announce,omitempty" doc:"Only its moderators post; everyone may reply in threads"`
 	Slow      int       `json:"slow,omitempty" doc:"Seconds from one message of a member to the next, for all but its moderators; 0 for none"`
 }
 
@@ -272,6 +273,7 @@ type UpdateRoomInput struct {
 	Topic    *string `json:"topic,omitempty" doc:"New topic, empty for none"`
 	Retain   *int    `json:"retain,omitempty" doc:"Days after which messages are deleted; 0 as the server does, -1 never. For admins and owners"`
 	Archived *bool   `json:"archived,omitempty" doc:"Whether it can only be read and left. Not General"`
+	Announce *bool   `json:"announce,omitempty" doc:"Whether only its moderators post; everyone may reply in threads"`
 	Slow     *int    `json:"slow,omitempty" doc:"Seconds from one message of a member to the next, up to 21600; 0 for none. Not for its moderators, and not in threads"`
 }
 
@@ -310,6 +312,9 @@ func (s *Service) UpdateRoom(ctx context.Context, who Caller, in UpdateRoomInput
 		}
 		room.Archived = *in.Archived
 	}
+	if in.Announce != nil {
+		room.Announce = *in.Announce
+	}
 	if in.Slow != nil {
 		if *in.Slow < 0 || *in.Slow > maxSlow {
 			return RoomView{}, invalid("slow", "Give up to %d seconds, or 0 for no slow mode.", maxSlow)
@@ -317,7 +322,7 @@ func (s *Service) UpdateRoom(ctx context.Context, who Caller, in UpdateRoomInput
 		room.Slow = *in.Slow
 	}
 	if room.Name == view.Name && room.Topic == view.Topic && room.Retain == view.Retain &&
-		room.Archived == view.Archived && room.Slow == view.Slow {
+		room.Archived == view.Archived && room.Announce == view.Announce && room.Slow == view.Slow {
 		return view, nil
 	}
 	if err := s.audit(ctx, who, AuditEntry{Action: "room.update", Room: in.Room,
@@ -326,7 +331,8 @@ func (s *Service) UpdateRoom(ctx context.Context, who Caller, in UpdateRoomInput
 	}
 	_, err = s.Store.Commit(ctx, s.change(who, Change{
 		Stream: RoomStream(in.Room), MustBeIn: who.User.ID, Op: UpdateRoom{Name: room.Name,
-			Topic: room.Topic, Retain: room.Retain, Archived: room.Archived, Slow: room.Slow},
+			Topic: room.Topic, Retain: room.Retain, Archived: room.Archived,
+			Announce: room.Announce, Slow: room.Slow},
 	}))
 	if err != nil {
 		return RoomView{}, err
@@ -349,6 +355,9 @@ func settings(from, to Room) string {
 	}
 	if from.Archived != to.Archived {
 		what = append(what, fmt.Sprintf("archived %t", to.Archived))
+	}
+	if from.Announce != to.Announce {
+		what = append(what, fmt.Sprintf("announce %t", to.Announce))
 	}
 	if from.Slow != to.Slow {
 		what = append(what, fmt.Sprintf("slow %d, was %d", to.Slow, from.Slow))

@@ -109,6 +109,9 @@ func (s *Service) Schedule(ctx context.Context, who Caller, in ScheduleInput) (S
 		if view.Archived {
 			return Scheduled{}, ErrArchived
 		}
+		if view.Announce && in.Thread == 0 && !mayModerate(who.User, view.Room, view.Role) {
+			return Scheduled{}, ErrAnnounce
+		}
 	}
 	if err := s.mayHave(ctx, who, "", text); err != nil {
 		return Scheduled{}, err

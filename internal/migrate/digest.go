@@ -65,6 +65,7 @@ func (d digest) room(r *Room) {
 	d.num(r.Room.Root)
 	d.flag(r.Room.Archived)
 	d.num(int64(r.Room.Slow))
+	d.flag(r.Room.Announce)
 }
 
 func (d digest) member(m *Member) {

@@ -124,8 +124,8 @@ func (b *annotations) scan(room chat.RoomID, users []string, r []rueidis.RedisMe
 	if b.newest, err = r[2].AsInt64(); err != nil {
 		return err
 	}
-	if archived, slow, ok := strings.Cut(b.gate, " "); ok {
-		b.room.Archived = archived == "1"
+	if shut, slow, ok := strings.Cut(b.gate, " "); ok {
+		b.room.Archived, b.room.Announce = shut == "1" || shut == "3", shut > "1"
 		if b.room.Slow, err = strconv.Atoi(slow); err != nil {
 			return err
 		}

@@ -72,8 +72,9 @@ while i <= #ARGV do
   elseif op == 'create' then
     if exists then return {-1, 'conflict'} end
     exists, info = true, ARGV[i]
-    archived, slow = ARGV[i + 1] == '1', tonumber(ARGV[i + 2])
-    if archived or slow > 0 then write('HSET', head, 'gate', ARGV[i + 1] .. ' ' .. slow) end
+    shut, slow = ARGV[i + 1], tonumber(ARGV[i + 2])
+    archived, announce = shut == '1' or shut == '3', shut > '1'
+    if shut ~= '0' or slow > 0 then write('HSET', head, 'gate', shut .. ' ' .. slow) end
     i, slow = i + 3, slow * 1000
     write('HSET', head, 'room', info)
     other(id, json .. ',"room":' .. info)
@@ -81,12 +82,13 @@ while i <= #ARGV do
     local r = cjson.decode(info or redis.call('HGET', head, 'room'))
     r.name, r.topic = ARGV[i] ~= '' and ARGV[i] or nil, ARGV[i + 1] ~= '' and ARGV[i + 1] or nil
     r.retain = ARGV[i + 2] ~= '0' and tonumber(ARGV[i + 2]) or nil
-    archived, slow = ARGV[i + 3] == '1', tonumber(ARGV[i + 4])
-    r.archived, r.slow = archived or nil, slow > 0 and slow or nil
+    shut, slow = ARGV[i + 3], tonumber(ARGV[i + 4])
+    archived, announce = shut == '1' or shut == '3', shut > '1'
+    r.archived, r.announce, r.slow = archived or nil, announce or nil, slow > 0 and slow or nil
     info = cjson.encode(r)
     write('HSET', head, 'room', info)
     -- The gate says again what sends must know of it.
-    if archived or slow > 0 then write('HSET', head, 'gate', ARGV[i + 3] .. ' ' .. slow) else write('HDEL', head, 'gate') end
+    if shut ~= '0' or slow > 0 then write('HSET', head, 'gate', shut .. ' ' .. slow) else write('HDEL', head, 'gate') end
     i, slow = i + 5, slow * 1000
     other(id, json .. ',"room":' .. info)
   elseif op == 'trim' then

@@ -84,9 +84,9 @@ func (s *Store) roomArgs(args []string, c *chat.Change) ([]string, error) {
 			num(c.At.UnixMilli()), hash, words(op.Mentions), kept), nil
 	case chat.CreateRoom:
 		b, err := json.Marshal(op.Room)
-		return add("create", string(b), flag(op.Room.Archived), strconv.Itoa(op.Room.Slow)), err
+		return add("create", string(b), gate(op.Room.Archived, op.Room.Announce), strconv.Itoa(op.Room.Slow)), err
 	case chat.UpdateRoom:
-		return add("update", op.Name, op.Topic, strconv.Itoa(op.Retain), flag(op.Archived),
+		return add("update", op.Name, op.Topic, strconv.Itoa(op.Retain), gate(op.Archived, op.Announce),
 			strconv.Itoa(op.Slow)), nil
 	case chat.TrimMessages:
 		return add("trim", num(op.To)), nil
@@ -105,6 +105,19 @@ func (s *Store) roomArgs(args []string, c *chat.Change) ([]string, error) {
 		return add("role", string(op.User), string(op.Role), mute), nil
 	}
 	return nil, errUnknown(c)
+}
+
+// gate is what sends must know of a room, beside how slow it is: 1 if it is
+// archived, and 2 more if only moderators post.
+func gate(archived, announce bool) string {
+	n := 0
+	if archived {
+		n = 1
+	}
+	if announce {
+		n += 2
+	}
+	return strconv.Itoa(n)
 }
 
 // errUnknown is a fault in this package: an operation that no case handles.

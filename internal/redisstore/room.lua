@@ -7,6 +7,7 @@
 -- op takes
 --   speak is empty, or, of what only those may do who may write in the room, its time, with ! if an admin writes.
 --   json is the event as JSON without its end: seq, prev and what only Redis knows are put behind it.
+-- shut is 1 for an archived room, and 2 more for one in which only moderators post.
 -- Returns {-1, code}, {-1, muted, until} or {-1, slow, for how long} if one is
 -- refused, or for each change, of which with "each" some may be that:
 --   {0} nothing to change | {1, seq, no, prev} message | {2, fields of the first send, no, prev, its mark} | {3, event}
@@ -14,8 +15,9 @@ local head, log, messages, members, order, reads, marksKey, marked, edits = unpa
 local room, channel = ARGV[1], ARGV[2]
 local h = redis.call('HMGET', head, 'at', 'gate')
 local seq, no, said, day, last = string.match(h[1] or '0 0 0 0 ', '^(%d+) (%d+) (%d) (%d+) (.*)$')
-local archived, slow = string.match(h[2] or '0 0', '^(%d) (%d+)$')
-archived, slow = archived == '1', tonumber(slow) * 1000
+local shut, slow = string.match(h[2] or '0 0', '^(%d) (%d+)$')
+local archived, announce = shut == '1' or shut == '3', shut > '1'
+slow = tonumber(slow) * 1000
 seq, no, said = tonumber(seq), tonumber(no), said == '1'
 local exists, info = seq > 0, nil
 
@@ -81,12 +83,13 @@ local function silence(must, speak, says)
   if archived then return {-1, 'archived'} end
   if must == '' then return nil end
   local role, spoke, till = string.match(places[must], '^(%S+) %S+ (%d+) (%d+) ')
-  if not role then return nil end
+  if not role and not announce then return nil end
   local at, rank = string.match(speak, '^(%d+)(!?)$')
-  if tonumber(at) < tonumber(till) then return {-1, 'muted', till} end
-  local wait = tonumber(spoke) + slow - tonumber(at)
-  if not says or slow == 0 or wait <= 0 or role == 'moderator' then return nil end
+  if role and tonumber(at) < tonumber(till) then return {-1, 'muted', till} end
+  local wait = role and slow > 0 and tonumber(spoke) + slow - tonumber(at) or 0
+  if not says or not announce and wait <= 0 or string.match(places[must], '^%S+') == 'moderator' then return nil end
   if rank ~= '' and cjson.decode(info or redis.call('HGET', head, 'room')).kind == 'public' then return nil end
+  if announce then return {-1, 'announce'} end
   return {-1, 'slow', wait}
 end
 

@@ -167,6 +167,8 @@ func refusal(list []rueidis.RedisMessage) error {
 	switch code {
 	case "archived":
 		return chat.ErrArchived
+	case "announce":
+		return chat.ErrAnnounce
 	case "muted":
 		return chat.Muted(unmilli(more()))
 	case "slow":

@@ -209,8 +209,9 @@ func (p *pipeline) room(r *migrate.Room) {
 	if r.Trimmed > 0 { // the id of that message is asked for by the next one alone, which has it
 		fields = append(fields, "trimmed", num(r.Trimmed)+" ")
 	}
-	if r.Room.Archived || r.Room.Slow > 0 {
-		fields = append(fields, "gate", flag(r.Room.Archived)+" "+strconv.Itoa(r.Room.Slow))
+	if r.Room.Archived || r.Room.Announce || r.Room.Slow > 0 {
+		fields = append(fields, "gate",
+			gate(r.Room.Archived, r.Room.Announce)+" "+strconv.Itoa(r.Room.Slow))
 	}
 	p.head(chat.RoomStream(r.Room.ID), r.Head, r.No, fields...)
 }

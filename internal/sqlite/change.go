@@ -54,7 +54,7 @@ func (w *writer) stream(name chat.Stream) (*stream, error) {
 		}
 		if r != nil {
 			room := scanRoom(r)
-			s.room, s.trimmed, s.members = &room, r.num(11), r.num(14)
+			s.room, s.trimmed, s.members = &room, r.num(11), r.num(15)
 		}
 	}
 	w.streams[name] = s
@@ -165,8 +165,10 @@ func (w *writer) inRoom(s *stream, c *chat.Change) (chat.Result, error) {
 	case chat.UpdateRoom:
 		r := *s.room
 		op.Apply(&r)
-		if _, err := w.exec("UPDATE rooms SET name = ?, topic = ?, retain = ?, archived = ?, slow = ? WHERE num = ?",
-			r.Name, r.Topic, int64(r.Retain), flag(r.Archived), int64(r.Slow), s.num); err != nil {
+		if _, err := w.exec("UPDATE rooms SET name = ?, topic = ?, retain = ?, archived = ?, slow = ?, "+
+			"announce = ? WHERE num = ?",
+			r.Name, r.Topic, int64(r.Retain), flag(r.Archived), int64(r.Slow), flag(r.Announce),
+			s.num); err != nil {
 			return chat.Result{}, err
 		}
 		s.room = &r

@@ -9,24 +9,24 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-const roomColumns = "num, id, kind, name, topic, people, created_by, created_at, parent, root, retain, trimmed, archived, slow"
+const roomColumns = "num, id, kind, name, topic, people, created_by, created_at, parent, root, retain, trimmed, archived, slow, announce"
 
 func scanRoom(r row) chat.Room {
 	return chat.Room{
 		ID: chat.RoomID(r.text(1)), Kind: chat.RoomKind(r.text(2)), Name: r.text(3), Topic: r.text(4),
 		People: splitPeople(r.text(5)), CreatedBy: chat.UserID(r.text(6)), CreatedAt: unmilli(r.num(7)),
 		Parent: chat.RoomID(r.text(8)), Root: r.num(9), Retain: int(r.num(10)),
-		Archived: r.num(12) != 0, Slow: int(r.num(13)),
+		Archived: r.num(12) != 0, Slow: int(r.num(13)), Announce: r.num(14) != 0,
 	}
 }
 
 // insertRoom inserts a room with the number of its stream.
 func insertRoom(c *conn, num int64, r *chat.Room, trimmed int64) error {
 	_, err := c.exec("INSERT INTO rooms ("+roomColumns+
-		", members) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+		", members) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
 		num, string(r.ID), string(r.Kind), r.Name, r.Topic, joinPeople(r.People),
 		string(r.CreatedBy), milli(r.CreatedAt), string(r.Parent), r.Root,
-		int64(r.Retain), trimmed, flag(r.Archived), int64(r.Slow))
+		int64(r.Retain), trimmed, flag(r.Archived), int64(r.Slow), flag(r.Announce))
 	return err
 }
 
@@ -150,16 +150,16 @@ const viewColumns = roomColumns + ", members, m.role, m.joined_at, m.read_no, m.
 // view returns a person's view from a row of viewColumns and their read moves.
 func (s *Store) view(c *conn, r row, user chat.UserID, moves map[int64]int64) (chat.RoomView, error) {
 	v := chat.RoomView{
-		Room: scanRoom(r), Trimmed: r.num(11), Members: r.num(14),
-		Role: chat.RoomRole(r.text(15)), JoinedAt: unmilli(r.num(16)),
-		ReadNo: max(r.num(17), moves[r.num(0)]),
+		Room: scanRoom(r), Trimmed: r.num(11), Members: r.num(15),
+		Role: chat.RoomRole(r.text(16)), JoinedAt: unmilli(r.num(17)),
+		ReadNo: max(r.num(18), moves[r.num(0)]),
 	}
 	var err error
-	if v.Mute, err = decodeMute(r, 18); err != nil {
+	if v.Mute, err = decodeMute(r, 19); err != nil {
 		return chat.RoomView{}, err
 	}
-	if r[19] != nil { // it is on their list
-		v.Notify = chat.NotifyLevel(r.text(19))
+	if r[20] != nil { // it is on their list
+		v.Notify = chat.NotifyLevel(r.text(20))
 	}
 	h, err := readHeadOf(c, r.num(0))
 	if err != nil {

@@ -142,6 +142,24 @@ describe('rooms', { skip: missing() }, () => {
     await joe.page.locator('.slow-note').waitFor({ state: 'detached' })
   })
 
+  it('are for announcements: moderators post, and the others see why they do not', async () => {
+    const box = await settings(mary)
+    await box.getByRole('checkbox', { name: 'Announcements only' }).focus()
+    await mary.page.keyboard.press('Space')
+    await look(mary, 'settings-announce', 'dialog')
+    await box.getByRole('button', { name: 'Save' }).press('Enter')
+    await box.waitFor({ state: 'detached' })
+    await joe.page.locator('.notice', { hasText: 'Mary made this a room for announcements' }).waitFor()
+    await joe.page.locator('.barred', { hasText: 'Only moderators post in this room. You can reply in threads.' }).waitFor()
+    await look(joe, 'announce')
+    await mary.say('the gate stays open')
+    await joe.sees('the gate stays open')
+    await assert.rejects(as.joe('POST', `/rooms/${garden.id}/messages`, { text: 'why?' }))
+    await choose(joe, 'the gate stays open', 'Copy link')
+    await as.mary('PATCH', `/rooms/${garden.id}`, { announce: false })
+    await joe.box.waitFor()
+  })
+
   it('have people who are muted: they see until when and why', async () => {
     await joe.box.fill('half a thought')
     await choose(mary, 'the roses are mine', 'Mute…')

@@ -244,11 +244,11 @@ func (h *history) change() chat.Change {
 		if r.Kind == chat.ThreadRoom {
 			r.Parent, r.Root = draw(h, someRooms, "parent"), h.no()
 		}
-		r.Archived, r.Slow = h.strict()
+		r.Archived, r.Announce, r.Slow = h.strict()
 		c.Op = chat.CreateRoom{Room: r}
 	case chat.RoomUpdated:
 		op := chat.UpdateRoom{Name: c.ID, Retain: rapid.IntRange(-1, 2).Draw(h.T, "retain")}
-		op.Archived, op.Slow = h.strict()
+		op.Archived, op.Announce, op.Slow = h.strict()
 		c.Op = op
 	case chat.MemberJoined:
 		m := chat.Member{Room: room, User: user, Role: draw(h, someRoles, "role"), JoinedAt: c.At}
@@ -358,11 +358,12 @@ func (h *history) account(user chat.UserID, c chat.Change, kind chat.Kind) chat.
 }
 
 // strict are settings that keep some from writing, now and then.
-func (h *history) strict() (archived bool, slow int) {
+func (h *history) strict() (archived, announce bool, slow int) {
 	if rapid.IntRange(0, 2).Draw(h.T, "strict") == 0 {
-		return rapid.Bool().Draw(h.T, "archived"), draw(h, []int{0, 2, 5, 30}, "slow")
+		return rapid.Bool().Draw(h.T, "archived"), rapid.Bool().Draw(h.T, "announce"),
+			draw(h, []int{0, 2, 5, 30}, "slow")
 	}
-	return false, 0
+	return false, false, 0
 }
 
 func (h *history) mustSpeak(c *chat.Change) {

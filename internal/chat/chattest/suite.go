@@ -54,6 +54,7 @@ func Run(t *testing.T, open Open) {
 		{"MustBeInRace", testMustBeInRace},
 		{"Archived", testArchived},
 		{"Mute", testMute},
+		{"Announce", testAnnounce},
 		{"Slow", testSlow},
 		{"SlowRace", testSlowRace},
 		{"Notify", testNotify},

@@ -335,7 +335,8 @@ func testStateAndEvents(f *fixture) {
 			case 3:
 				name := f.id()
 				changes = []chat.Change{f.inRoom(room, chat.UpdateRoom{Name: "Renamed " + name,
-					Topic: name, Archived: r.IntN(2) == 0, Slow: r.IntN(3)})}
+					Topic: name, Archived: r.IntN(2) == 0, Announce: r.IntN(4) == 0,
+					Slow: r.IntN(3)})}
 			case 4:
 				h, err := f.Store.Heads(f.ctx, chat.RoomStream(room))
 				if err != nil {

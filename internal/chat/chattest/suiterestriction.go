@@ -116,6 +116,44 @@ func testMute(f *fixture) {
 	f.same("mute of who comes again", chat.Mute{}, f.event(f.join("a", "u3")).Member.Mute)
 }
 
+func testAnnounce(f *fixture) {
+	f.room("a", "u1", "u2", "u3")
+	f.event(f.role("a", "u2", chat.RoomModerator))
+	f.event(f.speak("a", "u1", 0, "c1"))
+	announce := func(r *chat.UpdateRoom) { r.Announce = true }
+	if e := f.event(f.updateRoom("a", announce)); !e.Room.Announce || !f.view("a", "u1").Announce {
+		f.Fatalf("for announcements: %+v", e.Room)
+	}
+	f.refusedWith(chat.ErrAnnounce, f.speak("a", "u1", 0, "c2"))
+	f.refusedWith(chat.ErrAnnounce, f.speak("a", "u3", 0, "c2"))
+	if r := f.commit(f.speak("a", "u1", 0, "c1"))[0]; !r.Duplicate {
+		f.Fatalf("a repeated send: %+v", r)
+	}
+	f.event(f.speak("a", "u2", 0, "c2"))
+	f.event(speaking(f.edit("a", 1, "other text"), "u1"))
+	f.event(speaking(f.react("a", 2, "👍", "u3"), "u3"))
+	until := start.Add(2 * time.Hour)
+	f.event(f.mute("a", "u3", chat.Mute{Until: until, By: "u2"}))
+	f.refusedWith(chat.Muted(until), f.speak("a", "u3", 0, "c3"))
+	// Rank gives nobody a private room, but the public ones.
+	byAdmin := func(room chat.RoomID, id string) chat.Change {
+		c := f.speak(room, "u1", 0, id)
+		c.ByAdmin = true
+		return c
+	}
+	f.refusedWith(chat.ErrAnnounce, byAdmin("a", "c4"))
+	f.commit(f.inRoom("open", chat.CreateRoom{Room: chat.Room{ID: "open", Kind: chat.Public,
+		Name: "Open", Announce: true, CreatedBy: "u1", CreatedAt: f.now()}}), f.join("open", "u1"))
+	f.refusedWith(chat.ErrAnnounce, f.speak("open", "u1", 0, "c1"))
+	f.event(byAdmin("open", "c1"))
+	// Archived, and for announcements again.
+	f.event(f.updateRoom("a", func(r *chat.UpdateRoom) { r.Archived, r.Announce = true, true }))
+	f.refusedWith(chat.ErrArchived, f.speak("a", "u2", 0, "c5"))
+	f.refusedWith(chat.ErrArchived, speaking(f.edit("a", 1, "text"), "u1"))
+	f.event(f.updateRoom("a", func(*chat.UpdateRoom) {}))
+	f.event(f.speak("a", "u1", 0, "c6"))
+}
+
 func testSlow(f *fixture) {
 	f.room("a", "u1", "u2")
 	f.event(f.role("a", "u2", chat.RoomModerator))

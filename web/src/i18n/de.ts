@@ -734,6 +734,8 @@ export const texts: Texts = {
   'settings.slowOff': 'Aus',
   'settings.slowEach': 'Eine Nachricht alle {{time}}',
   'settings.slowHint': 'Alle außer Moderatoren müssen zwischen zwei Nachrichten so lange warten. Für Threads gilt das nicht.',
+  'settings.announce': 'Nur Ankündigungen',
+  'settings.announceHint': 'Hier schreiben nur Moderatoren. Alle können reagieren und in Threads antworten.',
   'settings.retain': 'Nachrichten aufbewahren',
   'settings.retainServer': 'Standard des Servers',
   'settings.retainEver': 'Für immer',
@@ -844,6 +846,10 @@ export const texts: Texts = {
   'notice.slowYou': 'Du hast den langsamen Modus eingeschaltet: eine Nachricht in {{text}}',
   'notice.fast': '{{name}} hat den langsamen Modus ausgeschaltet',
   'notice.fastYou': 'Du hast den langsamen Modus ausgeschaltet',
+  'notice.announce': '{{name}} hat daraus einen Raum für Ankündigungen gemacht',
+  'notice.announceYou': 'Du hast daraus einen Raum für Ankündigungen gemacht',
+  'notice.discuss': '{{name}} lässt wieder alle hier schreiben',
+  'notice.discussYou': 'Du lässt wieder alle hier schreiben',
   // End of it.
 
   'switcher.title': 'Zu einem Raum oder einer Person springen',
@@ -1062,6 +1068,8 @@ export const texts: Texts = {
   'audit.unarchived': 'Archivierung aufgehoben',
   'audit.slow': 'langsamer Modus, eine Nachricht alle {{time}}',
   'audit.notSlow': 'langsamer Modus aus',
+  'audit.announce': 'nur Ankündigungen',
+  'audit.notAnnounce': 'alle schreiben',
   'audit.do.server_update': '{{by}} hat die Einstellungen des Servers geändert ({{detail}}).',
   'audit.do.account_create': '{{by}} hat das Konto von {{user}} angelegt ({{detail}}).',
   'audit.do.account_password': '{{by}} hat {{user}} ein neues Passwort gegeben.',
@@ -1093,6 +1101,7 @@ export const texts: Texts = {
   'error.unknown': 'Etwas ist schiefgegangen.',
 
   'hindered.archived': 'Dieser Raum ist archiviert und nur zum Lesen.',
+  'hindered.announce': 'In diesem Raum schreiben nur Moderatoren. Du kannst in Threads antworten.',
   'hindered.muted': 'Du bist in diesem Raum stummgeschaltet.',
   'hindered.until.muted': 'Du bist in diesem Raum stummgeschaltet bis {{time}}.',
   'hindered.banned': 'Du bist aus diesem Raum verbannt.',

@@ -731,6 +731,8 @@ export const en = {
   'settings.slowOff': 'Off',
   'settings.slowEach': 'One message every {{time}}',
   'settings.slowHint': 'Everyone except moderators has to wait this long between messages. Threads aren’t affected.',
+  'settings.announce': 'Announcements only',
+  'settings.announceHint': 'Only moderators post here. Everyone can react and reply in threads.',
   'settings.retain': 'Keep messages',
   'settings.retainServer': 'Server default',
   'settings.retainEver': 'Forever',
@@ -841,6 +843,10 @@ export const en = {
   'notice.slowYou': 'You turned on slow mode: one message every {{text}}',
   'notice.fast': '{{name}} turned off slow mode',
   'notice.fastYou': 'You turned off slow mode',
+  'notice.announce': '{{name}} made this a room for announcements',
+  'notice.announceYou': 'You made this a room for announcements',
+  'notice.discuss': '{{name}} let everyone post here again',
+  'notice.discussYou': 'You let everyone post here again',
   // End of it.
 
   'switcher.title': 'Jump to a room or person',
@@ -1063,6 +1069,8 @@ export const en = {
   'audit.unarchived': 'unarchived',
   'audit.slow': 'slow mode, one message every {{time}}',
   'audit.notSlow': 'slow mode off',
+  'audit.announce': 'announcements only',
+  'audit.notAnnounce': 'everyone posts',
   'audit.do.server_update': '{{by}} changed the server’s settings ({{detail}}).',
   'audit.do.account_create': '{{by}} created an account for {{user}} ({{detail}}).',
   'audit.do.account_password': '{{by}} set a new password for {{user}}.',
@@ -1095,6 +1103,7 @@ export const en = {
 
   // What the server says no with, for languages that it does not speak itself.
   'hindered.archived': 'This room is archived and read-only.',
+  'hindered.announce': 'Only moderators post in this room. You can reply in threads.',
   'hindered.muted': 'You’re muted in this room.',
   'hindered.until.muted': 'You’re muted in this room until {{time}}.',
   'hindered.banned': 'You’re banned from this room.',

@@ -81,6 +81,8 @@ export interface Room {
   /** Days; 0 as the server does, -1 for ever. */
   retain?: number
   archived?: boolean
+  /** Only moderators post; everyone may reply in threads. */
+  announce?: boolean
   /** Seconds between two messages of one person; 0 is off. */
   slow?: number
 }
@@ -443,6 +445,7 @@ export interface RoomChange {
   topic?: string
   retain?: number
   archived?: boolean
+  announce?: boolean
   slow?: number
 }
 

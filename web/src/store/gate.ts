@@ -7,6 +7,8 @@ import type { State } from './state'
 export type Gate =
   | { kind: 'open' }
   | { kind: 'archived' }
+  /** Only moderators post; replies in threads are for everyone. */
+  | { kind: 'announce' }
   | { kind: 'muted'; mute: Mute }
   /** The room is slow, and one has just written: in ms since 1970. */
   | { kind: 'slow'; until: number }
@@ -21,13 +23,17 @@ export function barOf(home: Pick<RoomView, 'archived' | 'mute'>, now: number, ah
   return { kind: 'open' }
 }
 
+const moderates = (me: State['me'], room: RoomView) => room.role === 'moderator' || (room.kind === 'public' && (me.role === 'admin' || me.role === 'owner'))
+
+/** Whether one may post in a room, if nothing bars one from writing at all. */
+export const mayPost = (me: State['me'], room: RoomView): boolean => !room.announce || room.kind === 'thread' || moderates(me, room)
+
 /**
  * When one may send the next message in a slow room, in ms since 1970; 0 for now. Last is when one's last message there was
  * sent, by the server's clock. It may be too early, if one has written elsewhere: the server decides, and the outbox waits.
  */
 export function slowUntil(me: State['me'], room: RoomView, outbox: readonly Item[], last: string | undefined, now: number, ahead: number): number {
-  const moderates = room.role === 'moderator' || (room.kind === 'public' && (me.role === 'admin' || me.role === 'owner'))
-  if (room.kind === 'thread' || !room.slow || moderates) return 0
+  if (room.kind === 'thread' || !room.slow || moderates(me, room)) return 0
   const slow = room.slow * 1000
   // A message that waits to be sent is followed by the same wait, from when it
   // is there.

@@ -153,13 +153,14 @@ function change(state: State, view: RoomView, e: Event): State {
     return next
   }
   if ((e.kind === 'room.updated' || e.kind === 'room.created') && e.room) {
-    const { name, topic, retain, archived, slow } = e.room
-    let next = put({ ...view, name, topic, retain, archived, slow })
+    const { name, topic, retain, archived, announce, slow } = e.room
+    let next = put({ ...view, name, topic, retain, archived, announce, slow })
     if (e.kind === 'room.created') return next
     const by = e.by ?? ''
     if (name !== view.name) next = note(next, 'renamed', by, name)
     else if (topic !== view.topic) next = note(next, 'topic', by, topic ?? '')
     if (!archived !== !view.archived) next = note(next, archived ? 'archived' : 'unarchived', by)
+    if (!announce !== !view.announce) next = note(next, announce ? 'announce' : 'discuss', by)
     if ((slow ?? 0) !== (view.slow ?? 0)) next = note(next, slow ? 'slow' : 'fast', by, slow ? String(slow) : '')
     return next
   }

@@ -10,7 +10,7 @@ export interface Timeline {
   following: boolean
 }
 
-export type NoticeKind = 'joined' | 'left' | 'added' | 'removed' | 'renamed' | 'topic' | 'created' | 'archived' | 'unarchived' | 'slow' | 'fast'
+export type NoticeKind = 'joined' | 'left' | 'added' | 'removed' | 'renamed' | 'topic' | 'created' | 'archived' | 'unarchived' | 'announce' | 'discuss' | 'slow' | 'fast'
 
 /** Something that happened while this page was open. Notices are not stored anywhere. */
 export interface Notice {

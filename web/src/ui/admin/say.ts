@@ -90,6 +90,8 @@ function setting(part: string): string {
   if (retain) return keeping(Number(retain[1]))
   const slow = /^slow (\d+)/.exec(part)
   if (slow) return slow[1] === '0' ? t('audit.notSlow') : t('audit.slow', { time: span(Number(slow[1])) })
+  if (part === 'announce true') return t('audit.announce')
+  if (part === 'announce false') return t('audit.notAnnounce')
   if (part === 'archived true') return t('audit.archived')
   return part === 'archived false' ? t('audit.unarchived') : part
 }

@@ -1,4 +1,4 @@
-import { Archive, MicOff } from 'lucide-react'
+import { Archive, Megaphone, MicOff } from 'lucide-react'
 import { useEffect, useRef } from 'react'
 import { t } from '../../i18n'
 import type { Mute, RoomView } from '../../protocol/types'
@@ -16,7 +16,7 @@ import { useGate } from './useGate'
 export function Writing({ room }: { room: RoomView }) {
   const gate = useGate(room)
   const home = useChat((s) => homeOf(s, room))
-  const barred = gate.kind === 'archived' || gate.kind === 'muted'
+  const barred = gate.kind === 'archived' || gate.kind === 'muted' || gate.kind === 'announce'
   const box = useRef<HTMLDivElement>(null)
   const was = useRef(barred)
   useEffect(() => {
@@ -28,6 +28,7 @@ export function Writing({ room }: { room: RoomView }) {
     <div className="writing">
       <div ref={box} role="status" tabIndex={-1} className="barred-slot">
         {gate.kind === 'archived' && <Archived />}
+        {gate.kind === 'announce' && <Announcements />}
         {gate.kind === 'muted' && <Muted mute={gate.mute} />}
         {barred && <Kept room={room.id} />}
       </div>
@@ -42,6 +43,15 @@ function Archived() {
     <p className="barred">
       <Archive size={16} aria-hidden />
       <span>{t('barred.archived')}</span>
+    </p>
+  )
+}
+
+function Announcements() {
+  return (
+    <p className="barred">
+      <Megaphone size={16} aria-hidden />
+      <span>{t('hindered.announce')}</span>
     </p>
   )
 }

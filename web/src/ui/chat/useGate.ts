@@ -1,6 +1,6 @@
 import { useEffect, useReducer } from 'react'
 import type { RoomView } from '../../protocol/types'
-import { barOf, type Gate, homeOf, slowUntil } from '../../store/gate'
+import { barOf, type Gate, homeOf, mayPost, slowUntil } from '../../store/gate'
 import { viewOf } from '../../store/room'
 import { useApp, useChat } from '../../store/store'
 
@@ -16,6 +16,7 @@ export function useGate(room: RoomView): Gate {
   const [, again] = useReducer((n: number) => n + 1, 0)
   const now = Date.now()
   const bar = barOf(home, now, ahead)
+  const announce = bar.kind === 'open' && !mayPost(me, room)
   const slow = bar.kind === 'open' ? slowUntil(me, room, outbox, last, now, ahead) : 0
   const until = bar.kind === 'muted' ? Date.parse(bar.mute.until) + ahead : slow
   useEffect(() => {
@@ -23,6 +24,7 @@ export function useGate(room: RoomView): Gate {
     const timer = setTimeout(again, Math.min(Math.max(0, until - Date.now()) + 20, longest))
     return () => clearTimeout(timer)
   }, [until])
+  if (announce) return { kind: 'announce' }
   return slow > 0 ? { kind: 'slow', until: slow } : bar
 }
 

@@ -3,7 +3,7 @@ import { t } from '../../i18n'
 import { plainLine } from '../../markdown/render'
 import type { Message, RoomView } from '../../protocol/types'
 import { forward } from '../../store/forward'
-import { barOf } from '../../store/gate'
+import { barOf, mayPost } from '../../store/gate'
 import { nameOf } from '../../store/select'
 import { toast, useApp, useChat } from '../../store/store'
 import { targets } from '../../store/targets'
@@ -21,7 +21,7 @@ export function Forward({ message, onClose }: { message: Message; onClose: () =>
   const [note, setNote] = useState('')
   const list = useRef<HTMLUListElement>(null)
   const found = useMemo(() => {
-    const open = (r: RoomView) => barOf(r, Date.now(), ahead).kind === 'open'
+    const open = (r: RoomView) => barOf(r, Date.now(), ahead).kind === 'open' && mayPost(chat.me, r)
     return targets(chat, typed, open)
   }, [chat, typed, ahead])
   const at = Math.max(0, found.findIndex((to) => to.key === chosen))

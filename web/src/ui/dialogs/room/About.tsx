@@ -21,6 +21,7 @@ export function About({ room, onClose }: { room: string; onClose: () => void }) 
   const admin = useChat((s) => atLeast(s.me, 'admin'))
   const [name, setName] = useState(view.name ?? '')
   const [topic, setTopic] = useState(view.topic ?? '')
+  const [announce, setAnnounce] = useState(view.announce === true)
   const [slow, setSlow] = useState(view.slow ?? 0)
   const [retain, setRetain] = useState(view.retain ?? 0)
   const { busy, submit, at, elsewhere } = useSubmit(async () => {
@@ -29,6 +30,7 @@ export function About({ room, onClose }: { room: string; onClose: () => void }) 
     const change = {
       ...(name !== view.name && { name }),
       ...(topic !== (view.topic ?? '') && { topic }),
+      ...(announce !== (view.announce === true) && { announce }),
       ...(slow !== (view.slow ?? 0) && { slow }),
       ...(retain !== (view.retain ?? 0) && { retain }),
     }
@@ -40,6 +42,13 @@ export function About({ room, onClose }: { room: string; onClose: () => void }) 
       <form onSubmit={submit}>
         <Field label={t('create.name')} value={name} maxLength={limits.name} required onChange={(e) => setName(e.target.value)} error={at('name')} />
         <Field label={t('create.topic')} value={topic} maxLength={limits.topic} onChange={(e) => setTopic(e.target.value)} error={at('topic')} hint={t('create.topicHint')} />
+        <label className="choice">
+          <input type="checkbox" checked={announce} aria-describedby="announce-hint" onChange={(e) => setAnnounce(e.target.checked)} />
+          <span>
+            <b>{t('settings.announce')}</b>
+            <small id="announce-hint">{t('settings.announceHint')}</small>
+          </span>
+        </label>
         <label className="field">
           <span>{t('settings.slow')}</span>
           <select value={slow} onChange={(e) => setSlow(Number(e.target.value))} aria-describedby="slow-hint">
