@@ -1,1 +1,0 @@
-import{ht as e}from"./Shell-C63ptqgH.js";import{k as t}from"./uploads-DiI0NhWO.js";function n(n){let r=e(2e4);return n.time_zone?t(n.time_zone,r):null}export{n as t};
