@@ -21,6 +21,7 @@ func TestMain(m *testing.M) {
 		// A closed rueidis cluster client sleeps out its pauses.
 		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1"),
 		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*clusterClient)._refresh.func2"),
+		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*clusterClient).redirectOrNew.func1"),
 	}
 	code := redistest.Main(m)
 	for _, f := range slices.Backward(examples.cleanups) {

@@ -29,11 +29,13 @@ func Main(m *testing.M) int {
 // MainNoLeaks is Main that fails also where the tests left goroutines behind,
 // other than those of a closed rueidis cluster client, which sleeps out its
 // pauses (before its next look at the slots, before it closes a node that
-// left), and those to ignore.
+// left, or a connection in whose place it has made another), and those to
+// ignore.
 func MainNoLeaks(m *testing.M, ignore ...goleak.Option) int {
 	code := Main(m)
 	err := goleak.Find(append(ignore,
 		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*clusterClient)._refresh.func2"),
+		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*clusterClient).redirectOrNew.func1"),
 		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1"),
 	)...)
 	if err != nil && code == 0 {
