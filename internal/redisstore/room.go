@@ -246,13 +246,6 @@ func isRefusal(err error) bool {
 		chat.CodeInvalid, chat.CodeForbidden, chat.CodeRateLimited}, chat.AsError(err).Code)
 }
 
-func flag(on bool) string {
-	if on {
-		return "1"
-	}
-	return "0"
-}
-
 // list adds a room to the indexes before it is created: readers skip rooms that
 // do not exist. undo removes it again.
 func (s *Store) list(ctx context.Context, r chat.Room) (undo func(), err error) {
