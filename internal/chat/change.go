@@ -233,8 +233,7 @@ func (c *Change) MayWrite(room *Room, member *Member, spoke time.Time) error {
 	case member.Mute.active(c.At):
 		return Muted(member.Mute.Until)
 	}
-	_, isSend := c.Op.(CreateMessage)
-	if !isSend || c.ByAdmin && room.Kind == Public || member.Role == RoomModerator {
+	if !c.isPost() || c.ByAdmin && room.Kind == Public || member.Role == RoomModerator {
 		return nil
 	}
 	if room.Announce {
@@ -252,8 +251,14 @@ func (c *Change) MayWrite(room *Room, member *Member, spoke time.Time) error {
 // Slowed reports whether c is a message that begins a wait in slow mode: the
 // store then remembers c.At as when the member spoke.
 func (c *Change) Slowed(room *Room, member *Member) bool {
-	_, isSend := c.Op.(CreateMessage)
-	return isSend && c.MustSpeak && room.Slow > 0 && member != nil
+	return c.isPost() && room.Slow > 0 && member != nil
+}
+
+// isPost reports whether c is a new message of someone who must be allowed to
+// write: announcements and slow mode are for these alone.
+func (c *Change) isPost() bool {
+	_, isMessage := c.Op.(CreateMessage)
+	return isMessage && c.MustSpeak
 }
 
 // SendHash names a send, so that a repeated one is recognized: two messages
