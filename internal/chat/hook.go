@@ -250,6 +250,9 @@ func (s *Service) DeleteHook(ctx context.Context, who Caller, in HookIDInput) (N
 // PostHook. Call it before parsing what was posted.
 func (s *Service) AuthenticateHook(ctx context.Context, token string, who Caller) (Caller, error) {
 	who, err := s.Authenticate(ctx, token, who)
+	if err == nil {
+		err = s.Admit(ctx, who)
+	}
 	if err == nil && !slices.ContainsFunc(who.Scopes, isHookScope) {
 		err = ErrUnauthenticated
 	}

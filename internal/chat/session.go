@@ -35,8 +35,20 @@ func hashToken(token string) string {
 }
 
 // Authenticate returns who with the person and session of the token filled in.
-// ErrUnauthenticated if there is none or it has expired.
+// ErrUnauthenticated if there is none or it has expired, ErrRateLimited if too
+// many such tokens came from the caller's address. Valid tokens from there are
+// accepted all the same: many people may share the address.
 func (s *Service) Authenticate(ctx context.Context, token string, who Caller) (Caller, error) {
+	as, err := s.authenticate(ctx, token, who)
+	if errors.Is(err, ErrUnauthenticated) && who.Addr != "" {
+		if err := s.limit(ctx, "token:"+who.Addr, s.Limits.Calls); err != nil {
+			return Caller{}, err
+		}
+	}
+	return as, err
+}
+
+func (s *Service) authenticate(ctx context.Context, token string, who Caller) (Caller, error) {
 	if token == "" || len(token) > 256 {
 		return Caller{}, ErrUnauthenticated
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -107,6 +108,27 @@ func TestLogInIsLimited(t *testing.T) {
 	refused(t, "one attempt too many for the address", attempt("198.51.100.1", "other"), chat.ErrRateLimited)
 	f.Wait(time.Minute)
 	f.Again("Pablo") // never a permanent lock-out
+}
+
+// TestWrongTokens: who guesses tokens waits, but nobody with a valid one at the
+// same address.
+func TestWrongTokens(t *testing.T) {
+	f := newFixture(t, func(cfg *chat.Config) { cfg.Limits.Calls = chat.Rate{Limit: 3, Window: time.Minute} })
+	f.Person("Pablo", chat.RoleOwner)
+	in, err := f.LogIn(t.Context(), nobody, chat.LogInInput{Name: "Pablo", Password: "password123"})
+	must(t, "log in", err)
+	for i := range 3 {
+		refused(t, "a wrong token", errOf(f.Authenticate(t.Context(), "wrong"+strconv.Itoa(i), nobody)),
+			chat.ErrUnauthenticated)
+	}
+	for _, wrong := range []string{"wrong", "", strings.Repeat("x", 257), in.Token + "x"} {
+		refused(t, "one too many", errOf(f.Authenticate(t.Context(), wrong, nobody)), chat.ErrRateLimited)
+	}
+	refused(t, "a valid token", errOf(f.Authenticate(t.Context(), in.Token, nobody)), nil)
+	refused(t, "from elsewhere", errOf(f.Authenticate(t.Context(), "wrong", chat.Caller{Addr: "192.0.2.2"})),
+		chat.ErrUnauthenticated)
+	f.Wait(time.Minute)
+	refused(t, "later", errOf(f.Authenticate(t.Context(), "wrong", nobody)), chat.ErrUnauthenticated)
 }
 
 func TestSessions(t *testing.T) {

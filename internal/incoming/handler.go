@@ -58,15 +58,6 @@ func (h *handler) post(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), callTimeout)
 	defer cancel()
 	who := chat.Caller{Addr: h.Policy.Addr(r), Agent: r.UserAgent()}
-	if rate := h.Service.Limits.Calls; rate.Limit >= 0 {
-		left, err := h.Service.Limiter.Take(ctx, "hook:"+who.Addr, 1, rate)
-		if err != nil {
-			return err
-		}
-		if !left.OK {
-			return &chat.Error{Code: chat.CodeRateLimited, RetryAfter: left.RetryAfter}
-		}
-	}
 	who, err := h.Service.AuthenticateHook(ctx, r.PathValue("token"), who)
 	if err != nil {
 		return err

@@ -15,7 +15,6 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 	"github.com/parley-chat/parley/internal/chat/chattest"
 	"github.com/parley-chat/parley/internal/clientinfo"
-	"github.com/parley-chat/parley/internal/limit"
 )
 
 // lame is a store that fails when told to.
@@ -171,14 +170,20 @@ func TestTooOften(t *testing.T) {
 		"rate_limited"); res.Header.Get("Retry-After") == "" {
 		t.Error("no Retry-After")
 	}
+}
+
+// TestGuessing: who guesses addresses waits, and nobody else at their address.
+func TestGuessing(t *testing.T) {
+	h := newFixture(t)
 	h.service.Limits.Calls = chat.Rate{Limit: 1, Window: time.Hour}
 	wrong := h.url + "x"
-	h.service.Limiter = limit.New(time.Now)
 	h.post(wrong, "application/json", `{"text":"x"}`, 404, "no_service")
 	if res := h.post(wrong, "application/json", `{"text":"x"}`, 429,
 		"rate_limited"); res.Header.Get("Retry-After") == "" {
 		t.Error("no Retry-After for who guesses")
 	}
+	h.post(h.url, "application/json", `{"text":"x"}`, 200, "ok")
+	h.post(h.url, "application/json", `{"text":"x"}`, 429, "rate_limited") // its own calls
 }
 
 func TestFailuresAreLoggedWithoutTheToken(t *testing.T) {

@@ -341,6 +341,27 @@ func TestRateLimitSaysWhen(t *testing.T) {
 	}
 }
 
+// TestGuessingTokens: an outdated cookie at the guesser's address still means
+// that one is logged out, so that its person can log in.
+func TestGuessingTokens(t *testing.T) {
+	h := newFixture(t)
+	h.service.Limits.Calls = chat.Rate{Limit: 2, Window: time.Hour}
+	h.service.Limiter = limit.New(time.Now)
+	wrong := map[string]string{"Authorization": "Bearer wrong"}
+	for i, want := range []int{401, 401, 429, 429} {
+		if res := h.do("GET", "/account", "", wrong); res.StatusCode != want ||
+			(want == 429) != (res.Header.Get("Retry-After") != "") {
+			t.Errorf("guess %d: %s %v", i, res.Status, res.Header)
+		}
+	}
+	if res := h.do("GET", "/account", "", h.as("Joe")); res.StatusCode != 200 {
+		t.Errorf("a valid token: %s", res.Status)
+	}
+	if res := h.do("GET", "/account", "", map[string]string{"Cookie": "parley=wrong"}); res.StatusCode != 401 {
+		t.Errorf("an outdated cookie: %s", res.Status)
+	}
+}
+
 func TestSecretsAreNotLogged(t *testing.T) {
 	h := newFixture(t)
 	h.do("POST", "/rooms/general/messages", `{"text":"a secret text"}`, h.as("Joe"))

@@ -90,7 +90,7 @@ func (h *handler) caller(ctx context.Context, r *http.Request) (chat.Caller, cli
 		return who, cred, nil
 	}
 	as, err := h.Service.Authenticate(ctx, cred.Token, who)
-	if errors.Is(err, chat.ErrUnauthenticated) && cred.Cookie {
+	if cred.Cookie && (errors.Is(err, chat.ErrUnauthenticated) || errors.Is(err, chat.ErrRateLimited)) {
 		cred.Outdated = false // the cookie may be another server's on this host
 		return who, cred, nil // who is left with an expired one can log in
 	}
