@@ -21,7 +21,16 @@
 //	}
 //
 // [Limiter.Wait] waits that long: for a program that calls an API with limits
-// of its own.
+// of its own. [Limiter.AllowLimits] takes the limits with the call, by the plan
+// of the caller, say.
+//
+// # Three kinds of limit, and a fourth
+//
+// A [Limit] is exact unless it says otherwise. With Limit.Approximate two
+// counters stand for the log, for large quotas; with Limit.Burst calls are
+// paced: a few at once, and then one each Window ÷ Quota (GCRA), for a resource
+// that wants an even load. [Concurrent] bounds instead how many are under way
+// at a time.
 //
 // # Exact
 //
@@ -40,10 +49,15 @@
 // # When Redis is away
 //
 // By default the caller gets the error. [Options.OnFailure] can turn it into an
-// admission or a refusal instead, within 100 ms; the error is then in
-// [Result.Err], so that it is counted and not lost. After three calls in a row
-// without an answer only one a second asks Redis. Every call ends within the
-// earlier of the caller's deadline and [Options.Timeout].
+// admission or a refusal instead, or have this process apply the limits alone
+// (FailLocal), within 100 ms; the error is then in [Result.Err], so that it is
+// counted and not lost. After three calls in a row without an answer only one a
+// second asks Redis. Every call ends within the earlier of the caller's
+// deadline and [Options.Timeout].
+//
+// FailLocal begins with empty buckets and knows the 50,000 keys that were used
+// last. What it took is not told to Redis afterwards: when Redis is back, its
+// own count goes on.
 //
 // A call whose reply was lost may have been counted. It is never sent twice.
 //
@@ -75,13 +89,16 @@
 // millisecond of the server's time for each call. A refusal by a log of 10,000
 // calls takes the server 26 µs. An exact log takes the server about half as
 // long again as a GCRA counter, which has no window to be exact about. An
-// approximate limit holds about 120 bytes, however many calls it counts.
+// approximate limit holds about 120 bytes, however many calls it counts, and a
+// paced one about 100. Concurrent takes one EVALSHA to enter and one ZREM to
+// leave, and about 80 bytes for each that is under way.
 //
 // # Requirements
 //
 // Redis 5.0 or later, or Valkey. Permissions on the keys below: EVALSHA, EVAL,
 // TIME, DEL and PEXPIRE; for exact limits LRANGE, LINDEX, LLEN, LTRIM and
-// RPUSH; for approximate ones HMGET, HSET and HINCRBY.
+// RPUSH; for approximate ones HMGET, HSET and HINCRBY; for paced ones GET and
+// SET; for Concurrent ZADD, ZCARD, ZREM, ZREMRANGEBYSCORE and PTTL.
 //
 // # When not
 //
@@ -90,7 +107,8 @@
 //
 // # In Redis
 //
-//	<prefix>:{<key>}:<limit>    a list (exact) or a hash (approximate); gone at most two windows after the last call
+//	<prefix>:{<key>}:<limit>    a list (exact), with ~ a hash (approximate), with ^ a string (paced); gone at most two windows after the last call
+//	concurrent:{<key>}          a sorted set of those under way; gone a lease after the last
 //
 // The limits of one key share its hash tag and so one slot of a cluster.
 package ratelimit

@@ -14,6 +14,10 @@ type HTTP struct {
 	// limited.
 	Key func(*http.Request) string
 
+	// Limits are those of a request, as of [Limiter.AllowLimits]. Default: the
+	// limiter's own.
+	Limits func(*http.Request) []Limit
+
 	// Count is what a request takes. Default: 1. A count below 1 is not
 	// limited; one above a quota is refused with 429 without Retry-After,
 	// because no waiting helps.
@@ -24,13 +28,11 @@ type HTTP struct {
 	Refused func(http.ResponseWriter, *http.Request, Result)
 
 	// ErrorHandler answers when Redis gave no answer and Options.OnFailure is
-	// ReturnError. Default: 503 with a problem document that does not tell why.
+	// ReturnError, or when Limits returned what New would refuse. Default: 503 with a problem document that does not tell why.
 	ErrorHandler func(http.ResponseWriter, *http.Request, error)
 }
 
-// Handler returns a handler that lets next serve what the limits allow. Each
-// response that was judged has the fields of [SetHeader].
-func (l *Limiter) Handler(opt HTTP, next http.Handler) http.Handler {
+func (opt HTTP) withDefaults() HTTP {
 	if opt.Key == nil {
 		panic("ratelimit: HTTP.Key is nil")
 	}
@@ -45,6 +47,13 @@ func (l *Limiter) Handler(opt HTTP, next http.Handler) http.Handler {
 			})
 		}
 	}
+	return opt
+}
+
+// Handler returns a handler that lets next serve what the limits allow. Each
+// response that was judged has the fields of [SetHeader].
+func (l *Limiter) Handler(opt HTTP, next http.Handler) http.Handler {
+	opt = opt.withDefaults()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		key, count := opt.Key(r), int64(1)
 		if opt.Count != nil {
@@ -54,14 +63,22 @@ func (l *Limiter) Handler(opt HTTP, next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		if violated := l.tooSmall(count); len(violated) > 0 {
+		rules := l.rules
+		if opt.Limits != nil {
+			var err error
+			if rules, err = l.check(opt.Limits(r)); err != nil {
+				opt.ErrorHandler(w, r, err)
+				return
+			}
+		}
+		if violated := rules.tooSmall(count); len(violated) > 0 {
 			writeProblem(w, http.StatusTooManyRequests, problem{
 				Type: quotaExceeded, Title: "The request is larger than its quota",
 				Detail: "Make a smaller request. Waiting does not help.", Violated: violated,
 			})
 			return
 		}
-		result, err := l.AllowN(r.Context(), key, count)
+		result, err := l.run(r.Context(), rules, key, count, true)
 		if err != nil {
 			opt.ErrorHandler(w, r, err)
 			return
@@ -76,9 +93,9 @@ func (l *Limiter) Handler(opt HTTP, next http.Handler) http.Handler {
 }
 
 // tooSmall names the limits that could never allow count.
-func (l *Limiter) tooSmall(count int64) (names []string) {
+func (l rules) tooSmall(count int64) (names []string) {
 	for _, limit := range l.limits {
-		if count > limit.Quota {
+		if count > limit.most() {
 			names = append(names, limit.Name)
 		}
 	}
@@ -100,7 +117,7 @@ func (l *Limiter) tooSmall(count int64) (names []string) {
 // the quota is whole again, or until the refused request would pass.
 // Retry-After is set on refusals only.
 func SetHeader(h http.Header, r Result) {
-	if !r.Allowed && r.Err == nil {
+	if !r.Allowed && r.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.FormatInt(seconds(r.RetryAfter), 10))
 	}
 	if len(r.Limits) == 0 {
@@ -154,7 +171,7 @@ type problem struct {
 // way. It does not write the fields of [SetHeader].
 func WriteRefusal(w http.ResponseWriter, _ *http.Request, r Result) {
 	p := problem{Type: quotaExceeded, Title: "Too many requests", Detail: "Try again later."}
-	if r.Err == nil {
+	if r.RetryAfter > 0 {
 		p.Detail = "Try again in " + strconv.FormatInt(seconds(r.RetryAfter), 10) + " s."
 	}
 	for _, s := range r.Limits {

@@ -1,20 +1,21 @@
 -- Judges one call against every limit of a key: takes it from all of them or
 -- from none.
 --
--- KEYS[i] state of limit i; all keys share one hash tag ARGV count, take (1:
--- take when allowed, 0: only look), then for each limit: kind, quota, window in
--- µs Returns allowed (1 or 0), server time in µs, then for each limit:
--- remaining, reset in µs, retry in µs
+-- KEYS[i]  state of limit i; all keys share one hash tag
+-- ARGV     count, take (1: take when allowed, 0: only look), then for each
+--          limit: kind, quota, window in µs, burst
+-- Returns  allowed (1 or 0), server time in µs, then for each limit:
+--          remaining, reset in µs, retry in µs
 --
 -- Nothing is written unless the call is taken, so a refusal costs no memory,
 -- moves no expiry and is still exact when Redis is full.
 --
--- Before this stand prelude.lua and the files of the kinds that occur, log.lua
--- and counter.lua.
+-- Before this stand prelude.lua and the files of the kinds that occur, log.lua,
+-- counter.lua and pace.lua.
 
 local limits, allowed = {}, true
 for i = 1, #KEYS do
-  local s = look[ARGV[3 * i]](KEYS[i], tonumber(ARGV[3 * i + 1]), tonumber(ARGV[3 * i + 2]))
+  local s = look[ARGV[4 * i - 1]](KEYS[i], tonumber(ARGV[4 * i]), tonumber(ARGV[4 * i + 1]), tonumber(ARGV[4 * i + 2]))
   limits[i] = s
   allowed = allowed and s.used + count <= s.quota
 end

@@ -22,7 +22,7 @@ const MaxWindow = 366 * 24 * time.Hour
 var (
 	// ErrCount: the count is not positive.
 	ErrCount = errors.New("ratelimit: the count must be at least 1")
-	// ErrTooLarge: the count is larger than a limit's quota, so no waiting will
+	// ErrTooLarge: the count is larger than a limit's quota, or burst, so no waiting will
 	// make it fit.
 	ErrTooLarge = errors.New("ratelimit: the count is larger than the quota and can never be allowed")
 	// ErrKey: the key is empty, which would put everyone into one bucket.
@@ -56,6 +56,12 @@ type Limit struct {
 	// a Window longer than an exact limit would. Steady traffic is held to
 	// Quota per Window.
 	Approximate bool
+
+	// Burst, from 1 to Quota, paces calls (GCRA) instead of counting them in a
+	// window: that many units pass at once, and then one each Window ÷ Quota.
+	// It takes constant memory. Any stretch of time d sees at most
+	// Burst + Quota × d/Window units. It excludes Approximate.
+	Burst int64
 }
 
 // PerSecond, PerMinute and PerHour are exact limits with the usual windows,
@@ -77,6 +83,9 @@ func (l Limit) check() error {
 	case l.Quota < 1 || l.Quota > MaxQuota:
 		return fmt.Errorf("ratelimit: the quota %d of limit %q is not from 1 to %d", l.Quota,
 			l.Name, int64(MaxQuota))
+	case l.Burst < 0 || l.Burst > l.Quota || l.Burst > 0 && l.Approximate:
+		return fmt.Errorf("ratelimit: limit %q: a burst is from 1 to the quota %d, not %d, and of no approximate limit",
+			l.Name, l.Quota, l.Burst)
 	case l.Window < time.Millisecond || l.Window > MaxWindow:
 		return fmt.Errorf("ratelimit: the window %s of limit %q is not from 1ms to %s", l.Window,
 			l.Name, MaxWindow)
@@ -84,11 +93,35 @@ func (l Limit) check() error {
 	return nil
 }
 
-func (l Limit) kind() string {
-	if l.Approximate {
-		return "counter"
+// A kind is how a limit's state is kept. Its mark ends the keys of Redis, since
+// states of two kinds have nothing in common.
+type kind struct {
+	name, mark, source string
+	bit                int
+}
+
+var (
+	exact       = &kind{"log", "", logSource, 1}
+	approximate = &kind{"counter", "~", counterSource, 2}
+	paced       = &kind{"pace", "^", paceSource, 4}
+)
+
+func (l Limit) kind() *kind {
+	switch {
+	case l.Approximate:
+		return approximate
+	case l.Burst > 0:
+		return paced
 	}
-	return "log"
+	return exact
+}
+
+// most is what may be taken at once.
+func (l Limit) most() int64 {
+	if l.Burst > 0 {
+		return l.Burst
+	}
+	return l.Quota
 }
 
 const hashedKey = "sha256="

@@ -142,7 +142,7 @@ func TestRefusedCallsDoNotCount(t *testing.T) {
 			c.take(1)
 			c.advance(10 * time.Millisecond)
 		}
-		key := c.keys("key")[0]
+		key := c.keys(c.limits, "key")[0]
 		state := func() string {
 			dump, err := client.Do(t.Context(), client.B().Dump().Key(key).Build()).ToString()
 			if err != nil {
@@ -523,7 +523,7 @@ func TestMemory(t *testing.T) {
 		}
 		return bytes
 	}
-	keys := l.keys("k")
+	keys := l.keys(l.limits, "k")
 	if got := usage(keys[0]); got > 1000*17+500 {
 		t.Errorf("the log of at most 1000 calls takes %d bytes", got)
 	}

@@ -30,14 +30,20 @@ func newClocked(t testing.TB, client rueidis.Client, prefix string, limits ...Li
 		t.Fatal(err)
 	}
 	const real = "call('TIME')"
-	if strings.Count(l.source(), real) != 1 {
+	kinds := 0
+	for _, limit := range limits {
+		kinds |= limit.kind().bit
+	}
+	source := source(kinds)
+	if strings.Count(source, real) != 1 {
 		t.Fatal("the script does not read the time exactly once")
 	}
 	key := prefix + ":clock"
-	source := strings.Replace(l.source(), real, "{0, call('GET', '"+key+"')}", 1)
+	source = strings.Replace(source, real, "{0, call('GET', '"+key+"')}", 1)
 	// Redis expires keys by its own clock, which does not stand still between
 	// two calls.
 	source = strings.ReplaceAll(source, "'PEXPIRE', s.key, int(", "'PEXPIRE', s.key, int(60000 + ")
+	source = strings.ReplaceAll(source, "'PX', int(", "'PX', int(60000 + ")
 	l.script = rueidis.NewLuaScript(source)
 	c := &clocked{Limiter: l, t: t}
 	c.set(1_800_000_000_000_000)
@@ -112,7 +118,27 @@ func (m *counterModel) take(at, count int64) {
 	m.buckets[(at-m.start)/m.window] += count
 }
 
+// paceModel is a bucket in units of a window's part.
+type paceModel struct {
+	limit     Limit
+	level, at int64
+}
+
+func (m *paceModel) leaked(at int64) int64 { return max(0, m.level-(at-m.at)*m.limit.Quota) }
+
+func (m *paceModel) used(at int64) int64 {
+	window := m.limit.Window.Microseconds()
+	return (m.leaked(at) + window - 1) / window
+}
+
+func (m *paceModel) take(at, count int64) {
+	m.level, m.at = m.leaked(at)+count*m.limit.Window.Microseconds(), at
+}
+
 func newModel(l Limit) model {
+	if l.Burst > 0 {
+		return &paceModel{limit: l}
+	}
 	if l.Approximate {
 		return &counterModel{window: l.Window.Microseconds()}
 	}
@@ -123,7 +149,7 @@ func newModel(l Limit) model {
 func expect(models []model, limits []Limit, at, count int64) Result {
 	r := Result{Allowed: true, At: time.UnixMicro(at)}
 	for i, m := range models {
-		if m.used(at)+count > limits[i].Quota {
+		if m.used(at)+count > limits[i].most() {
 			r.Allowed = false
 		}
 	}
@@ -138,12 +164,12 @@ func expect(models []model, limits []Limit, at, count int64) Result {
 			}
 		}
 		s := State{Limit: limits[i]}
-		s.RetryAfter = until(func(used int64) bool { return used+count <= limits[i].Quota })
+		s.RetryAfter = until(func(used int64) bool { return used+count <= limits[i].most() })
 		r.RetryAfter = max(r.RetryAfter, s.RetryAfter)
 		if r.Allowed {
 			m.take(at, count)
 		}
-		s.Remaining = max(limits[i].Quota-m.used(at), 0)
+		s.Remaining = max(limits[i].most()-m.used(at), 0)
 		s.Reset = until(func(used int64) bool { return used == 0 })
 		r.Limits = append(r.Limits, s)
 	}
@@ -159,15 +185,21 @@ func TestModel(t *testing.T) {
 		runs++
 		var limits []Limit
 		for i := range rapid.IntRange(1, 3).Draw(rt, "limits") {
-			limits = append(limits, Limit{
+			limit := Limit{
 				Name:  fmt.Sprintf("limit%d", i),
 				Quota: rapid.Int64Range(1, 12).Draw(rt, "quota"),
 				Window: time.Millisecond + time.Duration(rapid.IntRange(0, 500).Draw(rt,
 					"window"))*time.Microsecond,
-				Approximate: rapid.Bool().Draw(rt, "approximate"),
-			})
+			}
+			switch rapid.IntRange(0, 2).Draw(rt, "kind") {
+			case 0:
+				limit.Approximate = true
+			case 1:
+				limit.Burst = rapid.Int64Range(1, limit.Quota).Draw(rt, "burst")
+			}
+			limits = append(limits, limit)
 		}
-		largest := slices.MinFunc(limits, func(a, b Limit) int { return int(a.Quota - b.Quota) }).Quota
+		largest := slices.MinFunc(limits, func(a, b Limit) int { return int(a.most() - b.most()) }).most()
 		c := newClocked(t, client, fmt.Sprintf("model%d", runs), limits...)
 		var models []model
 		for _, l := range limits {

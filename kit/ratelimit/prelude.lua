@@ -10,8 +10,8 @@ local function int(x)
   return string.format('%.0f', x)
 end
 
--- look has a function for each kind of limit. Given key, quota and window it
--- returns the state of the limit:
+-- look has a function for each kind of limit. Given key, quota, window
+-- and burst it returns the state of the limit:
 --
 --   quota, used   the call fits if count more is no more than quota
 --   reset         until the whole quota is there again

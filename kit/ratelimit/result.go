@@ -21,7 +21,7 @@ type Result struct {
 	Limits []State
 
 	// Err is why Redis gave no answer, where Options.OnFailure decided instead;
-	// At and Limits are then empty.
+	// At and Limits are then empty, or with FailLocal this process's.
 	Err error
 }
 
@@ -43,22 +43,24 @@ type State struct {
 
 // Tightest is the state that decides: of a refused call the limit to wait for
 // longest, otherwise the one with the smallest share of its quota remaining. It
-// is the zero State when Err is set.
+// is the zero State where Limits is empty.
 func (r Result) Tightest() State {
 	var tightest State
 	for i, s := range r.Limits {
 		if i == 0 || s.RetryAfter > tightest.RetryAfter ||
 			s.RetryAfter == tightest.RetryAfter &&
-				float64(s.Remaining)/float64(s.Limit.Quota) < float64(tightest.Remaining)/float64(
-					tightest.Limit.Quota) {
+				s.share() < tightest.share() {
 			tightest = s
 		}
 	}
 	return tightest
 }
 
+// share is the part of what may be taken at once that remains.
+func (s State) share() float64 { return float64(s.Remaining) / float64(s.Limit.most()) }
+
 // result decodes the script's reply, whose length run has checked.
-func (l *Limiter) result(reply []int64) Result {
+func (l rules) result(reply []int64) Result {
 	r := Result{Allowed: reply[0] == 1, At: time.UnixMicro(reply[1]), Limits: make([]State, len(l.limits))}
 	for i, limit := range l.limits {
 		n := reply[2+3*i:]

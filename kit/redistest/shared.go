@@ -74,6 +74,19 @@ func Each(t *testing.T, test func(t *testing.T, d Deployment)) {
 	}
 }
 
+// Single returns the server that Each calls "single", without data, for a test
+// that needs one server and leaves it as it is, settings
+// included. Tests that share it must not run in parallel.
+func Single(t *testing.T) *Server {
+	t.Helper()
+	Need(t)
+	d := sharedServer()
+	if err := flush(d); err != nil {
+		t.Fatal(err)
+	}
+	return d.(*Server)
+}
+
 // Example returns a client of the server that Each calls "single", without
 // data, for an example, which has no test to close it with: stop does. It
 // panics if there is none.

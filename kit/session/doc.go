@@ -38,7 +38,14 @@
 // A session ends when it was not used for Options.IdleTimeout, and at the
 // latest Options.Lifetime after it was made. The server's clock decides. Use
 // moves the idle limit only once in Options.TouchInterval, so that reading
-// stays reading.
+// stays reading. Both limits can be shorter for one session, for who does not
+// want to be remembered:
+//
+//	limits := session.Limits{IdleTimeout: time.Hour, Lifetime: 12 * time.Hour, UntilClosed: true}
+//	if remember {
+//		limits = session.Limits{}
+//	}
+//	_, err := sessions.LoginWithin(r.Context(), "user-42", login, limits)
 //
 // # Saving
 //
@@ -74,7 +81,18 @@
 // Nothing is decided without Redis: the middleware answers 503, or what
 // Options.ErrorHandler says. With Options.Degrade the request goes on as if no
 // one were logged in, for sites whose pages are worth something without it.
-// Neither takes an error for a logout, or removes a cookie because of one.
+// Then this holds:
+//
+//   - No request gets a session that Redis did not confirm just now: a revoked one opens nothing.
+//   - No cookie is removed or changed, so whoever was logged in is so again once Redis answers.
+//   - A request waits 100 ms at most, and after three without an answer only one a second waits at all.
+//   - Login, Create, Revoke and RevokeAll return an error that matches kit.ErrUnavailable, as without it. After
+//     one of Revoke the session may still stand: call it again.
+//   - A session that was read before Redis went away is not saved, which ErrorHandler answers, as without it.
+//   - Sockets that Watch guards stay open: what is revoked meanwhile is told on reconnection.
+//   - A refusal, such as a missing permission, is not degraded: ErrorHandler answers.
+//
+// Neither takes an error for a logout.
 //
 // # What is not promised
 //
@@ -112,7 +130,7 @@
 //
 // # In Redis
 //
-//	<prefix>:id:<id>      hash: hash, user, data, version, created, seen, ends; expires with the session
+//	<prefix>:id:<id>      hash: hash, user, data, version, created, seen, ends, perhaps idle and browser; expires with the session
 //	<prefix>:user:<user>  sorted set of the user's session ids; expires with the last session
 //	<prefix>:revoked      channel of revoked ids
 package session

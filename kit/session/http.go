@@ -133,11 +133,17 @@ func (m *Manager[T]) IsBearer(ctx context.Context) bool {
 // request's. The session that the request came with is destroyed: nothing that
 // was known before the login opens anything after it.
 func (m *Manager[T]) Login(ctx context.Context, user string, data T) (*Session[T], error) {
+	return m.LoginWithin(ctx, user, data, Limits{})
+}
+
+// LoginWithin is Login for a session with limits of its own.
+func (m *Manager[T]) LoginWithin(ctx context.Context, user string, data T,
+	limits Limits) (*Session[T], error) {
 	q := m.request(ctx)
 	if q.w.began {
 		return nil, ErrHeaderSent
 	}
-	s, err := m.Create(ctx, user, data)
+	s, err := m.CreateWithin(ctx, user, data, limits)
 	if err != nil {
 		return nil, err
 	}
@@ -192,7 +198,9 @@ func (m *Manager[T]) Logout(ctx context.Context) error {
 }
 
 func (m *Manager[T]) setCookie(q *request[T], s *Session[T]) {
-	m.replaceCookie(q.w.Header(), m.opt.Cookie.cookie(s.Token(), s.TTL()))
+	c := m.opt.Cookie
+	c.UntilClosed = c.UntilClosed || s.untilClosed
+	m.replaceCookie(q.w.Header(), c.cookie(s.Token(), s.TTL()))
 }
 
 // replaceCookie sets the cookie and drops an earlier one of the same name, so

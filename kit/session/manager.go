@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"encoding/json"
@@ -166,12 +167,45 @@ func New[T any](client rueidis.Client, opt Options[T]) (*Manager[T], error) {
 	}, nil
 }
 
+// Limits are those of one session, where they differ from the manager's: a
+// short one unless the user asked to be remembered. The zero value is the
+// manager's.
+type Limits struct {
+	// IdleTimeout and Lifetime are at most those of the manager's Options,
+	// which are the default.
+	IdleTimeout, Lifetime time.Duration
+
+	// UntilClosed lets the browser forget the session's cookie when it closes.
+	UntilClosed bool
+}
+
+// within returns the limits with their defaults.
+func (l Limits) within(idle, lifetime time.Duration) (Limits, error) {
+	l.IdleTimeout, l.Lifetime = cmp.Or(l.IdleTimeout, idle), cmp.Or(l.Lifetime, lifetime)
+	if l.IdleTimeout < time.Millisecond || l.IdleTimeout > idle ||
+		l.Lifetime < time.Millisecond || l.Lifetime > lifetime {
+		return l, fmt.Errorf("session: create: idle timeout %s and lifetime %s are not within the manager's %s and %s",
+			l.IdleTimeout, l.Lifetime, idle, lifetime)
+	}
+	return l, nil
+}
+
 // Create makes a session for a user; an empty user is an anonymous one, which
 // no list has. It returns after the session is in Redis and listed. The token
 // is [Session.Token].
 //
 // ErrRevoked means that RevokeAll ran at the same time and won.
 func (m *Manager[T]) Create(ctx context.Context, user string, data T) (*Session[T], error) {
+	return m.CreateWithin(ctx, user, data, Limits{})
+}
+
+// CreateWithin is Create for a session with limits of its own.
+func (m *Manager[T]) CreateWithin(ctx context.Context, user string, data T,
+	limits Limits) (*Session[T], error) {
+	limits, err := limits.within(m.opt.IdleTimeout, m.opt.Lifetime)
+	if err != nil {
+		return nil, err
+	}
 	ctx, cancel := m.bound(ctx)
 	defer cancel()
 	encoded, err := json.Marshal(data)
@@ -186,9 +220,15 @@ func (m *Manager[T]) Create(ctx context.Context, user string, data T) (*Session[
 			return nil, fmt.Errorf("session: create: index: %w", exec.Unavailable(ctx, err))
 		}
 	}
-	now, err := exec.Script(ctx, m.create, m.client, []string{m.key(t.id)},
-		[]string{t.hash(), user, rueidis.BinaryString(encoded), ms(m.opt.IdleTimeout),
-			ms(m.opt.Lifetime)}).AsInt64()
+	args := []string{t.hash(), user, rueidis.BinaryString(encoded), ms(limits.IdleTimeout),
+		ms(limits.Lifetime)}
+	if limits.IdleTimeout < m.opt.IdleTimeout {
+		args = append(args, "idle", ms(limits.IdleTimeout))
+	}
+	if limits.UntilClosed {
+		args = append(args, "browser", "1")
+	}
+	now, err := exec.Script(ctx, m.create, m.client, []string{m.key(t.id)}, args).AsInt64()
 	if err != nil {
 		return nil, fmt.Errorf("session: create: %w", exec.Unavailable(ctx, err))
 	}
@@ -198,7 +238,7 @@ func (m *Manager[T]) Create(ctx context.Context, user string, data T) (*Session[
 	s := &Session[T]{
 		Data: data, m: m, token: t, user: user, version: 1, base: encoded,
 		created: time.UnixMilli(now), seen: time.UnixMilli(now), now: time.UnixMilli(now),
-		ends: time.UnixMilli(now).Add(m.opt.Lifetime),
+		ends: time.UnixMilli(now).Add(limits.Lifetime), untilClosed: limits.UntilClosed,
 	}
 	if user != "" {
 		stands, err := exec.Script(ctx, m.confirm, m.client, []string{m.userKey(user)},
@@ -252,7 +292,7 @@ func (m *Manager[T]) decode(t token, reply []rueidis.RedisMessage) (*Session[T],
 	if len(reply) == 0 {
 		return nil, ErrNotFound
 	}
-	if len(reply) != 7 {
+	if len(reply) != 8 {
 		return nil, fmt.Errorf("session: load: the script replied %d values", len(reply))
 	}
 	var at [5]int64
@@ -271,8 +311,12 @@ func (m *Manager[T]) decode(t token, reply []rueidis.RedisMessage) (*Session[T],
 	if err != nil {
 		return nil, fmt.Errorf("session: load %s: %w", t.id, err)
 	}
+	untilClosed, err := reply[7].AsBool()
+	if err != nil {
+		return nil, fmt.Errorf("session: load %s: %w", t.id, err)
+	}
 	s := &Session[T]{
-		m: m, token: t, user: user, version: at[4],
+		m: m, token: t, user: user, version: at[4], untilClosed: untilClosed,
 		now: time.UnixMilli(at[0]), created: time.UnixMilli(at[1]), seen: time.UnixMilli(at[2]),
 		ends: time.UnixMilli(at[3]),
 	}

@@ -28,6 +28,7 @@ type Session[T any] struct {
 	version                  int64
 	base                     []byte // Data as it was read, encoded anew
 	now, created, seen, ends time.Time
+	untilClosed              bool // what the browser does with the cookie
 	gone                     bool
 }
 

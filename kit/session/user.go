@@ -65,8 +65,7 @@ func (m *Manager[T]) ids(ctx context.Context, user string) ([]string, error) {
 func (m *Manager[T]) loadPage(ctx context.Context, user string, ids []string) ([]*Session[T], error) {
 	ctx, cancel := m.bound(ctx)
 	defer cancel()
-	// A touch interval that never passes: looking at a session is not using it.
-	const never = "9007199254740991"
+	const never = "-1" // looking at a session is not using it
 	execs := make([]rueidis.LuaExec, len(ids))
 	for i, id := range ids {
 		execs[i] = rueidis.LuaExec{Keys: []string{m.key(id)},
