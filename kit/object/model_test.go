@@ -82,21 +82,22 @@ type repository interface {
 	Sweep(ctx context.Context, limit int) (int, error)
 }
 
-// testModel does random things to a repository and to a map, and compares.
+// testModel does random things to a repository, of either form and with one
+// partition or three, and to a map, and compares.
 func testModel(t *testing.T, client rueidis.Client) {
-	eachForm(t, func(t *testing.T, form Encoding) {
-		t.Run("one partition", func(t *testing.T) {
-			checkModel(t, client, form, true, func(prefix string) (repository, []shard) {
-				r := must(NewRepository[item](client, prefix, Options{Encoding: form}))
-				return r, r.shards
-			})
-		})
-		t.Run("three partitions", func(t *testing.T) {
-			checkModel(t, client, form, false, func(prefix string) (repository, []shard) {
-				r := must(NewRepository[spread](client, prefix, Options{Encoding: form, Partitions: 3}))
-				return spreadRepository{r}, r.shards
-			})
-		})
+	rapid.Check(t, func(rt *rapid.T) {
+		form := rapid.SampledFrom([]Encoding{Hash, JSON}).Draw(rt, "form")
+		prefix := fmt.Sprintf("model:%d", runs.Add(1))
+		m := &model{t: rt, ctx: t.Context(), utf8: form == JSON, records: map[string]*item{}}
+		var shards []shard
+		if rapid.Bool().Draw(rt, "partitions") {
+			r := must(NewRepository[spread](client, prefix, Options{Encoding: form, Partitions: 3}))
+			m.repo, shards = spreadRepository{r}, r.shards
+		} else {
+			r := must(NewRepository[item](client, prefix, Options{Encoding: form}))
+			m.repo, shards, m.unique = r, r.shards, true
+		}
+		checkModel(rt, client, m, shards)
 	})
 }
 
@@ -123,33 +124,27 @@ var (
 		time.Unix(1, 2).UTC(), time.Unix(9e9, 0).UTC()}
 )
 
-func checkModel(t *testing.T, client rueidis.Client, form Encoding, unique bool,
-	open func(prefix string) (repository, []shard)) {
-	rapid.Check(t, func(rt *rapid.T) {
-		repo, shards := open(fmt.Sprintf("model:%d", runs.Add(1)))
-		m := &model{t: rt, ctx: t.Context(), repo: repo, unique: unique, utf8: form == JSON,
-			records: map[string]*item{}}
-		rt.Repeat(map[string]func(*rapid.T){
-			"save": m.save, "save again": m.save, "stale": m.stale, "fetch": m.fetch,
-			"fetch many": m.fetchMany,
-			"remove":     m.remove, "expire": m.expire, "find": m.find, "find again": m.find,
-			"fetch by": m.fetchBy, "sweep": m.sweep,
-		})
-		// In the end nothing is left of anything.
-		for id := range m.records {
-			m.check(repo.Remove(m.ctx, id), nil)
-		}
-		_, err := repo.Sweep(m.ctx, 1000)
-		m.check(err, nil)
-		for _, sh := range shards {
-			for _, key := range sh.indexes {
-				if n, err := client.Do(m.ctx, client.B().Exists().Key(
-					key).Build()).AsInt64(); n != 0 || err != nil {
-					rt.Fatalf("%s is left (%v)", key, err)
-				}
+func checkModel(rt *rapid.T, client rueidis.Client, m *model, shards []shard) {
+	rt.Repeat(map[string]func(*rapid.T){
+		"save": m.save, "save again": m.save, "stale": m.stale, "fetch": m.fetch,
+		"fetch many": m.fetchMany,
+		"remove":     m.remove, "expire": m.expire, "find": m.find, "find again": m.find,
+		"fetch by": m.fetchBy, "sweep": m.sweep,
+	})
+	// In the end nothing is left of anything.
+	for id := range m.records {
+		m.check(m.repo.Remove(m.ctx, id), nil)
+	}
+	_, err := m.repo.Sweep(m.ctx, 1000)
+	m.check(err, nil)
+	for _, sh := range shards {
+		for _, key := range sh.indexes {
+			if n, err := client.Do(m.ctx, client.B().Exists().Key(
+				key).Build()).AsInt64(); n != 0 || err != nil {
+				rt.Fatalf("%s is left (%v)", key, err)
 			}
 		}
-	})
+	}
 }
 
 func (m *model) check(err, want error) {
