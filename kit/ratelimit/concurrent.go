@@ -73,7 +73,8 @@ func NewConcurrent(client rueidis.Client, opt ConcurrentOptions) (*Concurrent, e
 			opt.Timeout = 100 * time.Millisecond
 		}
 	}
-	if opt.Lease < time.Millisecond || opt.Timeout < 0 || opt.OnFailure < ReturnError || opt.OnFailure > FailClosed {
+	if opt.Lease < time.Millisecond || opt.Timeout < 0 ||
+		opt.OnFailure < ReturnError || opt.OnFailure > FailClosed {
 		return nil, fmt.Errorf("ratelimit: options out of range: lease %s, timeout %s, on failure %d",
 			opt.Lease, opt.Timeout, opt.OnFailure)
 	}

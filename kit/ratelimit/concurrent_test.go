@@ -58,7 +58,9 @@ func TestConcurrent(t *testing.T) {
 		if most.Load() > 3 || entered.Load() < 200 {
 			t.Errorf("%d at a time, %d in all", most.Load(), entered.Load())
 		}
-		if n, err := d.Client(t).Do(t.Context(), d.Client(t).B().Zcard().Key("concurrent:{ada}").Build()).AsInt64(); err != nil || n != 0 {
+		client := d.Client(t)
+		n, err := client.Do(t.Context(), client.B().Zcard().Key("concurrent:{ada}").Build()).AsInt64()
+		if err != nil || n != 0 {
 			t.Errorf("%d are left, %v", n, err)
 		}
 	})
@@ -77,7 +79,8 @@ func TestConcurrentLease(t *testing.T) {
 	}
 	defer leave()
 	ends := func() float64 {
-		entered, err := client.Do(t.Context(), client.B().Zrange().Key(key).Min("0").Max("-1").Withscores().Build()).AsZScores()
+		list := client.B().Zrange().Key(key).Min("0").Max("-1").Withscores().Build()
+		entered, err := client.Do(t.Context(), list).AsZScores()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -123,7 +126,8 @@ func TestConcurrentAway(t *testing.T) {
 	handler := func(f OnFailure) int {
 		w := httptest.NewRecorder()
 		enter[f].Handler(1, HTTP{Key: func(*http.Request) string { return "k" }},
-			http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+			nothing).
+			ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
 		return w.Code
 	}
 	if got := handler(FailOpen); got != 429 {

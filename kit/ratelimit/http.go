@@ -28,7 +28,8 @@ type HTTP struct {
 	Refused func(http.ResponseWriter, *http.Request, Result)
 
 	// ErrorHandler answers when Redis gave no answer and Options.OnFailure is
-	// ReturnError, or when Limits returned what New would refuse. Default: 503 with a problem document that does not tell why.
+	// ReturnError, or when Limits returned what New would refuse. Default: 503
+	// with a problem document that does not tell why.
 	ErrorHandler func(http.ResponseWriter, *http.Request, error)
 }
 

@@ -22,8 +22,8 @@ const MaxWindow = 366 * 24 * time.Hour
 var (
 	// ErrCount: the count is not positive.
 	ErrCount = errors.New("ratelimit: the count must be at least 1")
-	// ErrTooLarge: the count is larger than a limit's quota, or burst, so no waiting will
-	// make it fit.
+	// ErrTooLarge: the count is larger than a limit's quota, or burst, so no
+	// waiting will make it fit.
 	ErrTooLarge = errors.New("ratelimit: the count is larger than the quota and can never be allowed")
 	// ErrKey: the key is empty, which would put everyone into one bucket.
 	ErrKey = errors.New("ratelimit: the key is empty")

@@ -11,6 +11,8 @@ import (
 	"github.com/parley-chat/parley/kit/redistest"
 )
 
+var nothing = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+
 // TestLimitsPerCall takes by the caller's plan, of which a change forgets
 // nothing.
 func TestLimitsPerCall(t *testing.T) {
@@ -53,7 +55,7 @@ func TestHandlerLimits(t *testing.T) {
 	handler := l.Handler(HTTP{
 		Key:    func(*http.Request) string { return "ada" },
 		Limits: func(*http.Request) []Limit { return []Limit{PerHour(quota)} },
-	}, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	}, nothing)
 	for _, c := range []struct {
 		quota  int64
 		status int
@@ -90,7 +92,8 @@ func TestPaceIsKept(t *testing.T) {
 	if err != nil || size > 40 {
 		t.Errorf("%d bytes, %v", size, err)
 	}
-	for _, bad := range []Limit{{Quota: 5, Window: time.Second, Burst: 6}, {Quota: 5, Window: time.Second, Burst: -1},
+	for _, bad := range []Limit{{Quota: 5, Window: time.Second, Burst: 6},
+		{Quota: 5, Window: time.Second, Burst: -1},
 		{Quota: 5, Window: time.Second, Burst: 1, Approximate: true}} {
 		if _, err := New(client, Options{}, bad); err == nil {
 			t.Errorf("%+v is taken", bad)
@@ -122,9 +125,12 @@ func TestPaceChanges(t *testing.T) {
 func TestFailLocal(t *testing.T) {
 	srv := redistest.Start(t)
 	client := srv.Client(t)
-	limits := []Limit{{Name: "hour", Quota: 10, Window: time.Hour}, {Name: "pace", Quota: 8, Window: time.Hour, Burst: 8}}
-	alone := newLimiter(t, client, Options{OnFailure: FailLocal, Timeout: 50 * time.Millisecond}, limits...)
-	shared := newLimiter(t, client, Options{OnFailure: FailLocal, Timeout: 50 * time.Millisecond, Processes: 4}, limits...)
+	limits := []Limit{{Name: "hour", Quota: 10, Window: time.Hour},
+		{Name: "pace", Quota: 8, Window: time.Hour, Burst: 8}}
+	opt := Options{OnFailure: FailLocal, Timeout: 50 * time.Millisecond}
+	alone := newLimiter(t, client, opt, limits...)
+	opt.Processes = 4
+	shared := newLimiter(t, client, opt, limits...)
 	mustAllow(t, alone, "ada", 1)
 	srv.Kill()
 	for l, want := range map[*Limiter]int{alone: 8, shared: 2} {
@@ -152,7 +158,8 @@ func TestFailLocal(t *testing.T) {
 			}
 			w := httptest.NewRecorder()
 			l.Handler(HTTP{Key: func(*http.Request) string { return "ada" }},
-				http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+				nothing).
+				ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
 			if w.Code != 429 || w.Header().Get("Retry-After") == "" {
 				t.Errorf("%d %v", w.Code, w.Header())
 			}
