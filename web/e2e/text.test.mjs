@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { launch, missing, Person } from './lib/browser.mjs'
-import { Server } from './lib/server.mjs'
+import { Server, until } from './lib/server.mjs'
 
 describe('text from outside', { skip: missing() }, () => {
   let server, browser, mary, joe
@@ -48,6 +48,26 @@ describe('text from outside', { skip: missing() }, () => {
     await mary.box.press('Enter')
     await mary.sees('line three')
     assert.equal(await newest(), 'line one\nline two\nline three')
+  })
+
+  it('keeps its formatting when it is pasted, from the clipboard of the browser, or loses it if one wants that', async () => {
+    const { page } = mary
+    await page.evaluate(() => {
+      document.addEventListener('copy', (e) => {
+        e.preventDefault()
+        e.clipboardData.setData('text/plain', 'a b\r\nc')
+        e.clipboardData.setData('text/html', '<p style="font-weight: 400">a <b>b</b></p><ul><li>c</li></ul>')
+      }, { once: true })
+      document.execCommand('copy')
+    })
+    for (const [key, want] of [['Control+V', 'a **b**\n\n- c'], ['Control+Shift+V', 'a b\nc']]) {
+      await page.locator('.message').last().focus() // wherever one is
+      await page.keyboard.press(key)
+      await until(`${key} to paste`, async () => (await mary.box.inputValue()) === want)
+      await page.keyboard.press('Control+Z')
+      assert.equal(await mary.box.inputValue(), '')
+    }
+    assert.deepEqual(mary.faults, [])
   })
 
   it('is pasted as text where it comes with a picture of itself, and as a picture if one wants that', async () => {

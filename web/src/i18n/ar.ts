@@ -600,6 +600,7 @@ export const texts: Texts = {
   'keys.send': 'إرسال الرسالة',
   'keys.emoji': 'رمز تعبيري برمزه المختصر',
   'keys.newLine': 'سطر جديد',
+  'keys.pastePlain': 'لصق بدون تنسيق',
   'keys.move': 'التنقل في قائمة',
   'keys.close': 'إغلاق',
   'keys.formatting': 'التنسيق',

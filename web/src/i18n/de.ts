@@ -544,6 +544,7 @@ export const texts: Texts = {
   'keys.send': 'Nachricht senden',
   'keys.emoji': 'Emoji über seinen Kurznamen',
   'keys.newLine': 'Neue Zeile',
+  'keys.pastePlain': 'Ohne Formatierung einfügen',
   'keys.move': 'Durch eine Liste gehen',
   'keys.close': 'Schließen',
   'keys.formatting': 'Formatierung',

@@ -541,6 +541,7 @@ export const en = {
   'keys.send': 'Send the message',
   'keys.emoji': 'Emoji by shortcode',
   'keys.newLine': 'New line',
+  'keys.pastePlain': 'Paste without formatting',
   'keys.move': 'Move through a list',
   'keys.close': 'Close',
   'keys.formatting': 'Formatting',

@@ -543,6 +543,7 @@ export const texts: Texts = {
   'keys.send': 'Enviar el mensaje',
   'keys.emoji': 'Emoji por código corto',
   'keys.newLine': 'Línea nueva',
+  'keys.pastePlain': 'Pegar sin formato',
   'keys.move': 'Moverse por una lista',
   'keys.close': 'Cerrar',
   'keys.formatting': 'Formato',

@@ -543,6 +543,7 @@ export const texts: Texts = {
   'keys.send': 'Envoyer le message',
   'keys.emoji': 'Emoji par code court',
   'keys.newLine': 'Nouvelle ligne',
+  'keys.pastePlain': 'Coller sans mise en forme',
   'keys.move': 'Se déplacer dans une liste',
   'keys.close': 'Fermer',
   'keys.formatting': 'Mise en forme',

@@ -543,6 +543,7 @@ export const texts: Texts = {
   'keys.send': 'Invia il messaggio',
   'keys.emoji': 'Emoji tramite codice',
   'keys.newLine': 'Nuova riga',
+  'keys.pastePlain': 'Incolla senza formattazione',
   'keys.move': 'Muoviti in un elenco',
   'keys.close': 'Chiudi',
   'keys.formatting': 'Formattazione',

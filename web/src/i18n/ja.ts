@@ -505,6 +505,7 @@ export const texts: Texts = {
   'keys.send': 'メッセージを送信',
   'keys.emoji': 'ショートコードで絵文字',
   'keys.newLine': '改行',
+  'keys.pastePlain': '書式なしで貼り付け',
   'keys.move': '一覧内を移動',
   'keys.close': '閉じる',
   'keys.formatting': '書式',

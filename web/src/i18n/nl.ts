@@ -524,6 +524,7 @@ export const texts: Texts = {
   'keys.send': 'Het bericht verzenden',
   'keys.emoji': 'Emoji met code',
   'keys.newLine': 'Nieuwe regel',
+  'keys.pastePlain': 'Plakken zonder opmaak',
   'keys.move': 'Door een lijst bewegen',
   'keys.close': 'Sluiten',
   'keys.formatting': 'Opmaak',

@@ -562,6 +562,7 @@ export const texts: Texts = {
   'keys.send': 'Wyślij wiadomość',
   'keys.emoji': 'Emoji po kodzie',
   'keys.newLine': 'Nowy wiersz',
+  'keys.pastePlain': 'Wklej bez formatowania',
   'keys.move': 'Poruszaj się po liście',
   'keys.close': 'Zamknij',
   'keys.formatting': 'Formatowanie',

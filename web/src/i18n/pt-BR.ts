@@ -543,6 +543,7 @@ export const texts: Texts = {
   'keys.send': 'Enviar a mensagem',
   'keys.emoji': 'Emoji por código curto',
   'keys.newLine': 'Nova linha',
+  'keys.pastePlain': 'Colar sem formatação',
   'keys.move': 'Mover-se em uma lista',
   'keys.close': 'Fechar',
   'keys.formatting': 'Formatação',

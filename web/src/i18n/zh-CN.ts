@@ -505,6 +505,7 @@ export const texts: Texts = {
   'keys.send': '发送消息',
   'keys.emoji': '用短代码输入表情',
   'keys.newLine': '换行',
+  'keys.pastePlain': '粘贴为纯文本',
   'keys.move': '在列表中移动',
   'keys.close': '关闭',
   'keys.formatting': '格式',

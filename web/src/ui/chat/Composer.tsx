@@ -11,7 +11,6 @@ import { toast, useApp, useChat } from '../../store/store'
 import { openDialog } from '../dialogs/open'
 import { EmojiButton } from '../emoji/EmojiButton'
 import { explain } from '../../protocol/error'
-import { tidy } from '../../protocol/text'
 import { mostUploads, taken, type Upload, upload, useUploads } from '../../store/uploads'
 import { readText } from '../commands/read'
 import { type Command, commands, possible, Refusal } from '../commands/table'
@@ -20,9 +19,9 @@ import { SlowNote, SlowSend } from './Slow'
 import { Attach, Uploads } from './Uploads'
 import { FormatBar } from './FormatBar'
 import { charactersOver } from './length'
-import { type Format, formatOf, formats, linkOf } from './marks'
+import { type Format, formatOf, formats } from './marks'
 import { Offers } from './Offers'
-import { meansText } from './paste'
+import { copied, meansText, pasteText } from './paste'
 import { mayRecord, RecorderPart } from './RecorderPart'
 import { outsiders, useCompletion } from './useCompletion'
 import { useGate } from './useGate'
@@ -69,11 +68,12 @@ export function Composer({ room }: { room: RoomView }) {
   }, [touch])
   useEffect(() => {
     // Who begins to write while nothing in particular has the focus means to
-    // write here.
+    // write here, and so does who pastes while no other field has it.
     const keys = (e: globalThis.KeyboardEvent) => {
       const { activeElement } = document
       const nowhere = activeElement === document.body || activeElement?.classList.contains('timeline')
-      if (nowhere && e.key.length === 1 && !' ?'.includes(e.key) && !e.ctrlKey && !e.metaKey && !e.altKey) area.current?.focus()
+      const pastes = (e.ctrlKey || e.metaKey) && e.key.toLowerCase() === 'v' && !activeElement?.closest('input, textarea, select, [role=dialog], dialog')
+      if (!e.altKey && (pastes || (nowhere && e.key.length === 1 && !' ?'.includes(e.key) && !e.ctrlKey && !e.metaKey))) area.current?.focus()
     }
     window.addEventListener('keydown', keys)
     return () => window.removeEventListener('keydown', keys)
@@ -250,18 +250,12 @@ export function Composer({ room }: { room: RoomView }) {
     submit()
   }
   const paste = (e: ClipboardEvent<HTMLTextAreaElement>) => {
-    const { selectionStart: from, selectionEnd: to } = e.currentTarget
-    const plain = e.clipboardData.getData('text/plain')
     const files = takesFiles ? [...e.clipboardData.files] : []
-    if (files.length > 0 && !meansText({ text: plain, html: e.clipboardData.getData('text/html'), files })) {
+    if (files.length > 0 && !meansText({ ...copied(e.clipboardData), files })) {
       e.preventDefault()
       return upload(room.id, files)
     }
-    const insert = linkOf({ text, from, to }, plain) ?? tidy(plain)
-    if (!insert) return
-    e.preventDefault()
-    // As if it had been typed, so that it can be undone; not everywhere.
-    if (!document.execCommand('insertText', false, insert)) replace(from, to, insert)
+    pasteText(e, replace)
     if (files.length > 0) setNote({ text: t('upload.pastedText'), pictures: files })
   }
   const recorded = (about?: string) => {

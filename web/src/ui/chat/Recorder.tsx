@@ -5,7 +5,7 @@ import { useApp } from '../../store/store'
 import { upload } from '../../store/uploads'
 import { useOpen } from '../dialogs/open'
 import { useMedia } from '../kit/hooks'
-import { countdown } from '../kit/time'
+import { playTime } from '../kit/time'
 import { record, type Recorded, type Recording } from './recording'
 
 interface Props {
@@ -75,7 +75,7 @@ export default function Recorder({ room, onClose }: Props) {
         <>
           <i className="recorder-dot" aria-hidden />
           <span role="timer" className="voice-time">
-            {countdown(seconds * 1000)}
+            {playTime(seconds)}
           </span>
           <span className="recorder-level" aria-hidden>
             <i ref={meter} />

@@ -4,7 +4,7 @@ import { commands } from '../commands/table'
 import { Dialog } from '../kit/Dialog'
 import { mac } from '../kit/hooks'
 
-type Combo = (Key | '↑' | '↓' | 'K' | 'J' | 'O' | 'M' | 'F' | 'Z' | 'B' | 'I' | 'E' | 'U' | 'X' | '7' | '8' | '9' | '/' | '?' | 'F6' | 'Alt')[]
+type Combo = (Key | '↑' | '↓' | 'K' | 'J' | 'O' | 'V' | 'M' | 'F' | 'Z' | 'B' | 'I' | 'E' | 'U' | 'X' | '7' | '8' | '9' | '/' | '?' | 'F6' | 'Alt')[]
 
 /** What can be done with which keys: each of the combinations does it. */
 const groups: [Key, [Combo[], Key][]][] = [
@@ -28,6 +28,7 @@ const groups: [Key, [Combo[], Key][]][] = [
     [
       [[['keys.enter'], ['keys.ctrl', 'keys.enter']], 'keys.send'],
       [[['keys.shift', 'keys.enter']], 'keys.newLine'],
+      [[['keys.ctrl', 'keys.shift', 'V']], 'keys.pastePlain'],
       [[['↑']], 'keys.editLast'],
       [[['keys.ctrl', 'B']], 'keys.bold'],
       [[['keys.ctrl', 'I']], 'keys.italics'],

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { deviceName } from '../settings/Sessions'
-import { ago, countdown, dayName, dayOf, momentName, shortTime, span } from './time'
+import { ago, countdown, dayName, dayOf, momentName, playTime, shortTime, span } from './time'
 
 const local = (y: number, m: number, d: number, h = 12) => new Date(y, m - 1, d, h)
 const now = local(2026, 3, 30).getTime()
@@ -69,4 +69,11 @@ describe('times to come', () => {
     [270_000, '4:30'],
     [3_723_000, '1:02:03'],
   ])('of %i ms count down as %s', (ms, want) => expect(countdown(ms)).toBe(want))
+  it.each([
+    [0, '0:00'],
+    [1.02, '0:01'],
+    [1.99, '0:01'],
+    [61, '1:01'],
+    [3_723.5, '1:02:03'],
+  ])('of %d s in a recording are shown as %s', (s, want) => expect(playTime(s)).toBe(want))
 })

@@ -85,8 +85,11 @@ export function span(seconds: number): string {
 }
 
 /** Time left, in ms, as one reads it counting down: 0:09, 4:30, 1:02:03. */
-export function countdown(ms: number): string {
-  const s = Math.max(0, Math.ceil(ms / 1000))
+export const countdown = (ms: number): string => playTime(Math.max(0, Math.ceil(ms / 1000)))
+
+/** A place in a recording, in seconds, as players show it: 0:09 until the tenth is over. */
+export function playTime(seconds: number): string {
+  const s = Math.floor(seconds)
   const two = (n: number) => String(n).padStart(2, '0')
   const [h, m] = [Math.floor(s / 3600), Math.floor(s / 60) % 60]
   return h > 0 ? `${h}:${two(m)}:${two(s % 60)}` : `${m}:${two(s % 60)}`

@@ -6,6 +6,7 @@ import { enterSends } from '../../store/choices'
 import { saveEdit, stopEdit } from '../../store/marks'
 import { formatOf, formats } from '../chat/marks'
 import { Offers } from '../chat/Offers'
+import { pasteText } from '../chat/paste'
 import { useCompletion } from '../chat/useCompletion'
 import { useMedia } from '../kit/hooks'
 
@@ -37,10 +38,11 @@ export function EditBox({ message }: { message: Message }) {
     setText(value)
     halfEdits.set(place, value)
   }
-  const completion = useCompletion(message.room, area, text, (from, to, by) => {
+  const replace = (from: number, to: number, by: string) => {
     write(text.slice(0, from) + by + text.slice(to))
     caret.current = [from + by.length, from + by.length]
-  })
+  }
+  const completion = useCompletion(message.room, area, text, replace)
   useEffect(completion.look, [text])
   /** The focus goes back to where one writes. */
   const close = () => {
@@ -97,6 +99,7 @@ export function EditBox({ message }: { message: Message }) {
         onSelect={completion.look}
         onBlur={completion.close}
         onKeyDown={key}
+        onPaste={(e) => pasteText(e, replace)}
       />
       <div className="edit-actions">
         <button type="button" className="button quiet" onClick={close}>

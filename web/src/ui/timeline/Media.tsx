@@ -3,7 +3,7 @@ import { type ReactNode, type SyntheticEvent, useRef, useState } from 'react'
 import { t } from '../../i18n'
 import type { File } from '../../protocol/types'
 import { readableSize } from '../../store/uploads'
-import { countdown } from '../kit/time'
+import { playTime } from '../kit/time'
 
 interface Props {
   file: File
@@ -73,13 +73,13 @@ export function Voice({ file, src, onError }: { file: Pick<File, 'duration'>; sr
         step={0.1}
         value={Math.min(at, length)}
         aria-label={t('voice.position')}
-        aria-valuetext={countdown(at * 1000)}
+        aria-valuetext={playTime(at)}
         onChange={(e) => {
           audio.current!.currentTime = Number(e.target.value)
           setAt(Number(e.target.value))
         }}
       />
-      <span className="voice-time">{countdown((playing || at > 0 ? at : length) * 1000)}</span>
+      <span className="voice-time">{playTime(playing || at > 0 || length === 0 ? at : Math.max(1, length))}</span>
       <audio
         ref={audio}
         src={src}
