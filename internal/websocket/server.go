@@ -137,10 +137,18 @@ func (s *Server) Upgrade(w http.ResponseWriter, r *http.Request) (*Conn, error) 
 	}
 	asked := *r
 	asked.Header = header
+	// The library refuses only after it has taken the connection over, which
+	// loses the headers that every answer has.
+	if status, fault := checkHandshake(&asked); fault != "" {
+		w.Header().Set("Connection", "close")
+		w.Header().Set("Sec-WebSocket-Version", "13")
+		http.Error(w, fault, status)
+		return nil, errors.New(fault)
+	}
 	up := ws.HTTPUpgrader{Protocol: func(p string) bool { return p == s.cfg.Protocol && p != "" }}
 	nc, buffered, _, err := up.Upgrade(&asked, w)
 	if err != nil {
-		if nc != nil { // taken over before the request was judged
+		if nc != nil { // taken over before it was refused
 			nc.Close()
 		}
 		return nil, err
@@ -154,6 +162,31 @@ func (s *Server) Upgrade(w http.ResponseWriter, r *http.Request) (*Conn, error) 
 	}
 	c.init(nc, early)
 	return c, nil
+}
+
+// checkHandshake checks what RFC 6455 asks of a request, and that no body comes
+// with it: its bytes would be taken for frames.
+func checkHandshake(r *http.Request) (status int, fault string) {
+	key, version := r.Header.Values("Sec-WebSocket-Key"), r.Header.Get("Sec-WebSocket-Version")
+	switch {
+	case r.Method != http.MethodGet:
+		return http.StatusMethodNotAllowed, "a WebSocket begins with GET"
+	case r.ProtoMajor != 1 || r.ProtoMinor < 1:
+		return http.StatusHTTPVersionNotSupported, "a WebSocket begins with HTTP/1.1"
+	case r.ContentLength != 0:
+		return http.StatusBadRequest, "a WebSocket begins without a body"
+	case r.Header.Get("Upgrade") != "websocket":
+		return http.StatusBadRequest, `Upgrade must be "websocket"`
+	case !listed(r.Header.Get("Connection"), "upgrade"):
+		return http.StatusBadRequest, `Connection must be "Upgrade"`
+	case len(key) != 1 || len(key[0]) != 24:
+		return http.StatusBadRequest, "Sec-WebSocket-Key must be 16 bytes in base64, once"
+	case version == "":
+		return http.StatusBadRequest, "Sec-WebSocket-Version is missing"
+	case version != "13":
+		return http.StatusUpgradeRequired, "Sec-WebSocket-Version must be 13"
+	}
+	return 0, ""
 }
 
 func joinLines(h http.Header, name string) {

@@ -65,6 +65,7 @@ func newFixture(t testing.TB, cfg websocket.Config, wrap func(net.Listener) net.
 }
 
 func (f *fixture) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("X-Around", "set")
 	conn, err := f.server.Upgrade(w, r)
 	if err != nil {
 		return
@@ -181,6 +182,8 @@ func TestHandshake(t *testing.T) {
 		{"an upgrade to something else", http.Header{"Upgrade": {"h2c"}}, 400, ""},
 		{"no key", http.Header{"Sec-Websocket-Key": nil}, 400, ""},
 		{"a short key", http.Header{"Sec-Websocket-Key": {"AAAA"}}, 400, ""},
+		{"two keys",
+			http.Header{"Sec-Websocket-Key": {"dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZQ=="}}, 400, ""},
 		{"no version", http.Header{"Sec-Websocket-Version": nil}, 400, ""},
 		{"an old version", http.Header{"Sec-Websocket-Version": {"8"}}, 426, ""},
 	} {
@@ -195,10 +198,27 @@ func TestHandshake(t *testing.T) {
 			}
 			conn.Put(wstest.Text("hello"))
 			expect(conn, c.name, "hello")
-		} else if _, err := io.Copy(io.Discard, conn.In); err != nil { // nothing could follow
+			conn.Close()
+			continue
+		}
+		if res.Header.Get("X-Around") != "set" {
+			t.Errorf("%s: refused without the headers of every answer: %v", c.name, res.Header)
+		}
+		if _, err := io.Copy(io.Discard, conn.In); err != nil { // nothing could follow
 			t.Errorf("%s: the connection is kept: %v", c.name, err)
 		}
 		conn.Close()
+	}
+}
+
+// TestHandshakeWithBody: a body is not taken for frames.
+func TestHandshakeWithBody(t *testing.T) {
+	f := newFixture(t, websocket.Config{}, nil)
+	for header, value := range map[string]string{"Content-Length": "7", "Transfer-Encoding": "chunked"} {
+		res, _ := wstest.Upgrade(t, f.addr, "/", http.Header{header: {value}})
+		if res.StatusCode != 400 {
+			t.Errorf("%s: %s", header, res.Status)
+		}
 	}
 }
 
