@@ -53,7 +53,8 @@ type refusal struct {
 
 func (s *Server) serve(do func(*Server, context.Context, *request) (int, any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), callTimeout)
+		// Not canceled by a client that has closed its sending side.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), callTimeout)
 		defer cancel()
 		s.headers(w, r)
 		in, err := s.caller(ctx, w, r)

@@ -58,12 +58,12 @@ func New(cfg Config) http.Handler {
 	h := newHandler(cfg)
 	mux := http.NewServeMux()
 	for _, a := range chat.Actions() {
-		mux.Handle(a.Method+" "+prefix+a.Path, h.route(a))
+		mux.Handle(a.Method+" "+prefix+a.Path, detached(h.route(a)))
 	}
 	for _, a := range byteRoutes() {
-		mux.HandleFunc(a.Method+" "+prefix+a.Path,
-			map[string]http.HandlerFunc{"file.upload": h.upload, "file.open": h.file,
-				"link.image": h.image, "picture.set": h.setPicture, "picture.open": h.picture}[a.Name])
+		mux.Handle(a.Method+" "+prefix+a.Path,
+			detached(map[string]http.HandlerFunc{"file.upload": h.upload, "file.open": h.file,
+				"link.image": h.image, "picture.set": h.setPicture, "picture.open": h.picture}[a.Name]))
 	}
 	spec := openAPI(cfg.Version, cfg.Policy)
 	mux.HandleFunc("GET "+prefix+"/openapi.json", spec.serveJSON)
@@ -74,7 +74,7 @@ func New(cfg Config) http.Handler {
 		mux.Handle("/socket.io/", cfg.IO)
 	}
 	if cfg.Hooks != nil {
-		mux.Handle("/hooks/", cfg.Hooks)
+		mux.Handle("/hooks/", detached(cfg.Hooks))
 	}
 	mux.HandleFunc(noRoute, func(w http.ResponseWriter, r *http.Request) {
 		if allow := methods(mux, r); len(allow) > 0 {
@@ -92,6 +92,15 @@ func New(cfg Config) http.Handler {
 	mux.HandleFunc("GET /metrics", h.metrics)
 	mux.Handle("/", static(cfg.Web))
 	return mux
+}
+
+// detached serves requests whose client has closed its sending side, which
+// net/http takes for the end of the connection. As over a WebSocket, a call is
+// not canceled when the connection ends: its own time-out bounds it.
+func detached(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(w, r.WithContext(context.WithoutCancel(r.Context())))
+	})
 }
 
 // noRoute is the pattern of what is below /api/ and no route.

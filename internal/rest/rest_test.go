@@ -2,6 +2,7 @@ package rest
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -120,6 +121,49 @@ func TestMessageRoundTrip(t *testing.T) {
 		page.Messages[0].Text != "hi" || page.MoreOlder {
 		t.Errorf("%s, %v", list.body, err)
 	}
+}
+
+// TestHalfClosed: net/http cancels a request whose client has closed its side,
+// as some programs do as soon as they have sent it.
+func TestHalfClosed(t *testing.T) {
+	h := newFixture(t)
+	h.service.Store = eager{h.service.Store}
+	handler := New(Config{Service: h.service, Policy: &clientinfo.Policy{},
+		Socket: http.NotFoundHandler(), Web: fstest.MapFS{},
+		Hooks: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if r.Context().Err() != nil {
+				t.Error("an incoming webhook is canceled")
+			}
+		})})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, c := range []struct {
+		method, path, body string
+		status             int
+	}{
+		{"GET", prefix + "/account", "", 200},
+		{"POST", prefix + "/rooms/general/messages", `{"text":"hi"}`, 201},
+		{"POST", prefix + "/files", "bytes", 403}, // this server keeps none, which it says after it knows who asks
+		{"POST", "/hooks/x", "{}", 200},
+	} {
+		r := httptest.NewRequestWithContext(ctx, c.method, c.path, strings.NewReader(c.body))
+		r.Header.Set("Authorization", "Bearer "+h.token["Joe"])
+		r.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		if handler.ServeHTTP(w, r); w.Code != c.status {
+			t.Errorf("%s %s: %d %s", c.method, c.path, w.Code, w.Body)
+		}
+	}
+}
+
+// eager is a store that gives up as soon as it is told to.
+type eager struct{ chat.Store }
+
+func (s eager) Session(ctx context.Context, hash string) (x chat.Session, a chat.Account, err error) {
+	if err := ctx.Err(); err != nil {
+		return x, a, err
+	}
+	return s.Store.Session(ctx, hash)
 }
 
 func TestBadInput(t *testing.T) {
