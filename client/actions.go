@@ -107,6 +107,21 @@ func (a Actions) DocumentPut(ctx context.Context, in PutDocumentInput) (Document
 	return call[Document](ctx, a, action{"document.put", "PUT", "/documents/{name}"}, in)
 }
 
+// EmojiList calls emoji.list: custom emoji. Those that people have added to
+// this server. After a change everyone online gets the signal emoji, and sync
+// says their revision.
+func (a Actions) EmojiList(ctx context.Context) (EmojiList, error) {
+	return call[EmojiList](ctx, a, action{"emoji.list", "GET", "/emoji"}, none{})
+}
+
+// EmojiDelete calls emoji.delete: remove a custom emoji. For admins and owners,
+// and for who added it while server.info says member_emoji. Messages show its
+// name from then on.
+func (a Actions) EmojiDelete(ctx context.Context, in EmojiInput) error {
+	_, err := call[none](ctx, a, action{"emoji.delete", "DELETE", "/emoji/{name}"}, in)
+	return err
+}
+
 // UserList calls user.list: people. Sorted by id. Guests see only the people in
 // their rooms.
 func (a Actions) UserList(ctx context.Context, in UserPageInput) (UserPage, error) {
@@ -125,10 +140,17 @@ func (a Actions) UserUpdate(ctx context.Context, in UpdateUserInput) (User, erro
 	return call[User](ctx, a, action{"user.update", "PATCH", "/users/{user}"}, in)
 }
 
-// PresenceList calls presence.list: who is online. Sorted by id. Guests are
-// told nothing.
+// PresenceList calls presence.list: who is online. Sorted by id, without those
+// who do not show it. Guests are told nothing.
 func (a Actions) PresenceList(ctx context.Context, in OnlinePageInput) (OnlineOutput, error) {
 	return call[OnlineOutput](ctx, a, action{"presence.list", "GET", "/presence"}, in)
+}
+
+// PresenceSeen calls presence.seen: when people were last online. At most 100
+// people, to the minute. Without bots and those who do not show it. Guests are
+// told nothing.
+func (a Actions) PresenceSeen(ctx context.Context, in SeenInput) (SeenList, error) {
+	return call[SeenList](ctx, a, action{"presence.seen", "POST", "/presence/seen"}, in)
 }
 
 // InviteCreate calls invite.create: invite someone. The code is shown once. It

@@ -31,6 +31,9 @@ type Code = chat.Code
 // CreateRoomInput asks for a room.
 type CreateRoomInput = chat.CreateRoomInput
 
+// CustomEmoji is an emoji that somebody added to the server.
+type CustomEmoji = chat.CustomEmoji
+
 // DeadLetter is an event that could not be delivered.
 type DeadLetter = chat.DeadLetter
 
@@ -58,6 +61,12 @@ type EditList = chat.EditList
 
 // EditListInput asks for the earlier texts of a message.
 type EditListInput = chat.EditListInput
+
+// EmojiInput names a custom emoji.
+type EmojiInput = chat.EmojiInput
+
+// EmojiList is the custom emoji of a server.
+type EmojiList = chat.EmojiList
 
 // Error is an error for the person or app that made the request.
 type Error = chat.Error
@@ -118,6 +127,9 @@ type InviteOutput = chat.InviteOutput
 
 // Kind says what an event tells, and which of its fields is set.
 type Kind = chat.Kind
+
+// LastSeen is when a person was last online.
+type LastSeen = chat.LastSeen
 
 // Limits bounds what people may do.
 type Limits = chat.Limits
@@ -302,6 +314,12 @@ type SearchInput = chat.SearchInput
 
 // SearchResult is what was found.
 type SearchResult = chat.SearchResult
+
+// SeenInput says of whom to tell.
+type SeenInput = chat.SeenInput
+
+// SeenList is when people were last online.
+type SeenList = chat.SeenList
 
 // SendInput describes a message to send.
 type SendInput = chat.SendInput
@@ -501,6 +519,7 @@ const (
 const (
 	Typing          = chat.Typing
 	Presence        = chat.Presence
+	EmojiChanged    = chat.EmojiChanged
 	DocumentChanged = chat.DocumentChanged
 	ScheduleChanged = chat.ScheduleChanged
 )

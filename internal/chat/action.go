@@ -110,6 +110,11 @@ func Actions() []Action {
 		action("document.put", "PUT", "/documents/{name}", 200, LoggedIn, "Replace one of your documents",
 			"conflict if its version is not was any more: read it again, and repeat the change. At most 20 of 48 KiB each. Your other clients get a signal.", (*Service).PutDocument),
 
+		action("emoji.list", "GET", "/emoji", 200, LoggedIn, "Custom emoji",
+			"Those that people have added to this server. After a change everyone online gets the signal emoji, and sync says their revision.", (*Service).ListEmoji),
+		action("emoji.delete", "DELETE", "/emoji/{name}", 200, LoggedIn, "Remove a custom emoji",
+			"For admins and owners, and for who added it while server.info says member_emoji. Messages show its name from then on.", (*Service).DeleteEmoji),
+
 		action("user.list", "GET", "/users", 200, LoggedIn, "People",
 			"Sorted by id. Guests see only the people in their rooms.", (*Service).ListUsers),
 		action("user.get", "GET", "/users/{user}", 200, LoggedIn, "One person", "", (*Service).GetUser),
@@ -117,7 +122,9 @@ func Actions() []Action {
 			"Change a person's role, or disable them",
 			"For admins and owners. Disabling ends all their sessions at once; with seconds, they may log in again after that.", (*Service).UpdateUser),
 		action("presence.list", "GET", "/presence", 200, LoggedIn, "Who is online",
-			"Sorted by id. Guests are told nothing.", (*Service).ListOnline),
+			"Sorted by id, without those who do not show it. Guests are told nothing.", (*Service).ListOnline),
+		action("presence.seen", "POST", "/presence/seen", 200, LoggedIn, "When people were last online",
+			"At most 100 people, to the minute. Without bots and those who do not show it. Guests are told nothing.", (*Service).ListSeen),
 
 		action("invite.create", "POST", "/invites", 201, LoggedIn, "Invite someone",
 			"The code is shown once. It lets one person sign up, or with uses several. For admins and owners, and for members if server.info says member_invites.", (*Service).CreateInvite),

@@ -7,23 +7,26 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"time"
 )
 
 const (
-	// avatarKind is the kind of record of a picture of a person that is being
-	// set, or is about to be replaced. Whether its bytes stay is for the
-	// account to say.
+	// avatarKind is the kind of record of a picture of a person or of a custom
+	// emoji that is being set, or is about to be replaced. Whether its bytes
+	// stay is for the account, or the list of emoji, to say.
 	avatarKind = "face"
 	// avatarFor is how long such a record is left alone: longer than setting a
 	// picture can take.
 	avatarFor = 3 * time.Hour
 )
 
-// avatar is a picture of a person whose bytes may have to go.
+// avatar is a picture of a person, or of the emoji that they added, whose bytes
+// may have to go.
 type avatar struct {
-	User UserID    `json:"user"`
-	At   time.Time `json:"at"`
+	User  UserID    `json:"user"`
+	Emoji bool      `json:"emoji,omitempty"`
+	At    time.Time `json:"at"`
 }
 
 // SetPicture sets the caller's picture to the image read from r.
@@ -34,7 +37,7 @@ func (s *Service) SetPicture(ctx context.Context, who Caller, r io.Reader) (User
 	id := s.NewID()
 	// It is known before it is kept, so that nothing stays of one that is cut
 	// short.
-	if err := s.putAvatar(ctx, who.User.ID, id); err != nil {
+	if err := s.putAvatar(ctx, avatar{User: who.User.ID}, id); err != nil {
 		return User{}, err
 	}
 	if err := s.Files.SaveAvatar(ctx, id, r, s.Limits.File); err != nil {
@@ -63,7 +66,7 @@ func (s *Service) changePicture(ctx context.Context, who Caller, id string) (Use
 			return to, nil
 		}
 		old = a.Picture
-		return to, s.putAvatar(ctx, a.ID, old)
+		return to, s.putAvatar(ctx, avatar{User: a.ID}, old)
 	})
 	if err == nil && old != "" {
 		s.dropAvatar(ctx, old)
@@ -72,8 +75,9 @@ func (s *Service) changePicture(ctx context.Context, who Caller, id string) (Use
 }
 
 // putAvatar remembers that the bytes of a picture may have to go, from now on.
-func (s *Service) putAvatar(ctx context.Context, user UserID, id string) error {
-	value, err := json.Marshal(avatar{User: user, At: s.now()})
+func (s *Service) putAvatar(ctx context.Context, f avatar, id string) error {
+	f.At = s.now()
+	value, err := json.Marshal(f)
 	if err != nil {
 		return err
 	}
@@ -117,15 +121,12 @@ func (s *Service) pruneAvatars(ctx context.Context) error {
 		if err := json.Unmarshal(r.Value, &f); err != nil || s.now().Sub(f.At) < avatarFor {
 			return err
 		}
-		account, err := s.Store.Account(ctx, f.User)
-		if err != nil && !errors.Is(err, ErrNotFound) {
+		stays, err := s.usesAvatar(ctx, f, r.ID)
+		if err != nil {
 			return err
 		}
-		if err == nil && account.Picture == r.ID { // it stays
-			if err = s.Store.DeleteRecord(ctx, avatarKind, r.ID); errors.Is(err, ErrNotFound) {
-				err = nil
-			}
-			return err
+		if stays {
+			return s.forgetRecords(ctx, avatarKind, r.ID)
 		}
 		return s.deleteAvatar(ctx, r.ID)
 	})
@@ -133,6 +134,19 @@ func (s *Service) pruneAvatars(ctx context.Context) error {
 		return fmt.Errorf("pictures of people: %w", err)
 	}
 	return nil
+}
+
+// usesAvatar reports whether a picture is that of its person, or of an emoji.
+func (s *Service) usesAvatar(ctx context.Context, f avatar, id string) (bool, error) {
+	if f.Emoji {
+		list, err := s.ListEmoji(ctx, Caller{}, None{})
+		return slices.ContainsFunc(list.Emoji, func(e CustomEmoji) bool { return e.Picture == id }), err
+	}
+	account, err := s.Store.Account(ctx, f.User)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return account.Picture == id, err
 }
 
 // PictureInput names a person's picture.

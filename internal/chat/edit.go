@@ -236,8 +236,11 @@ func (s *Service) ListEdits(ctx context.Context, who Caller, in EditListInput) (
 
 // AddReaction adds the caller's reaction to a message.
 func (s *Service) AddReaction(ctx context.Context, who Caller, in ReactionInput) (Message, error) {
-	emoji, ok := parseEmoji(in.Emoji)
-	if !ok {
+	emoji, err := s.emoji(ctx, in.Emoji)
+	if err != nil {
+		return Message{}, err
+	}
+	if emoji == "" {
 		return Message{}, errNoEmoji
 	}
 	at := MessageInput{Room: in.Room, No: in.No}
@@ -262,14 +265,19 @@ var errNoEmoji = invalid("emoji", "A reaction is a single emoji.")
 
 // RemoveReaction removes the caller's reaction from a message.
 func (s *Service) RemoveReaction(ctx context.Context, who Caller, in ReactionInput) (Message, error) {
-	emoji, ok := parseEmoji(in.Emoji)
-	if !ok {
-		return Message{}, errNoEmoji
+	emoji, err := s.emoji(ctx, in.Emoji)
+	if err != nil {
+		return Message{}, err
 	}
 	at := MessageInput{Room: in.Room, No: in.No}
 	m, _, err := s.writable(ctx, who, at)
 	if err != nil {
 		return Message{}, err
+	}
+	if emoji == "" { // a custom emoji that is no more can be taken back
+		if emoji = in.Emoji; len(m.reacted(emoji).Users) == 0 {
+			return Message{}, errNoEmoji
+		}
 	}
 	return s.annotate(ctx, who, at, Change{
 		Op: RemoveReaction{Reaction: Reaction{No: in.No, Emoji: m.reacted(emoji).Emoji, User: who.User.ID}}})

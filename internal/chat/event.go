@@ -108,13 +108,13 @@ func (e *Event) Follows(p Position) bool {
 // Signal is news that has no number and may be dropped: who types, who came and
 // went, which document of a person changed.
 type Signal struct {
-	Stream Stream     `json:"stream" doc:"room:<id> for typing, server for presence, user:<id> for document and schedule"`
-	Kind   SignalKind `json:"kind" doc:"typing, presence, document or schedule"`
-	User   UserID     `json:"user" doc:"Who types, or came or went, or whose document or schedule it is"`
+	Stream Stream     `json:"stream" doc:"room:<id> for typing, server for presence and emoji, user:<id> for document and schedule"`
+	Kind   SignalKind `json:"kind" doc:"typing, presence, emoji, document or schedule"`
+	User   UserID     `json:"user" doc:"Who types, or came or went, or whose document or schedule it is; empty with emoji"`
 	Online bool       `json:"online,omitempty" doc:"With presence: came (true) or went (false)"`
 
 	Document string `json:"document,omitempty" doc:"With document: name of the one that changed"`
-	Version  int64  `json:"version,omitempty" doc:"With document: its version now"`
+	Version  int64  `json:"version,omitempty" doc:"With document: its version now; with emoji: their revision"`
 }
 
 // SignalKind says what a [Signal] tells.
@@ -123,6 +123,8 @@ type SignalKind string
 const (
 	Typing   SignalKind = "typing"   // in a room's stream; holds for 5 seconds
 	Presence SignalKind = "presence" // in the server's stream
+
+	EmojiChanged SignalKind = "emoji" // in the server's stream, to everyone
 
 	DocumentChanged SignalKind = "document" // in a person's stream
 	ScheduleChanged SignalKind = "schedule" // in a person's stream

@@ -21,14 +21,15 @@ const (
 // UpdateAccountInput changes what one says of oneself. What is not given stays,
 // what is given empty is taken away.
 type UpdateAccountInput struct {
-	Status     *StatusInput `json:"status,omitempty" doc:"New status"`
-	QuietUntil *string      `json:"quiet_until,omitempty" doc:"You do not want to be disturbed until then: a time as in RFC 3339, or empty"`
-	About      *string      `json:"about,omitempty" doc:"What you say of yourself: one line of at most 250 characters"`
-	Title      *string      `json:"title,omitempty" doc:"What you do: one line of at most 100 characters"`
-	TimeZone   *string      `json:"time_zone,omitempty" doc:"Your time zone by its name in the IANA database, such as Europe/Berlin"`
-	Phone      *string      `json:"phone,omitempty" doc:"Your phone number: at most 40 digits, spaces and + ( ) - . / # *"`
-	HidesReads *bool        `json:"hides_reads,omitempty" doc:"You do not show others what you have read, and do not see what they have"`
-	Name       *string      `json:"name,omitempty" doc:"New name, which you also log in with. The audit log keeps the old one"`
+	Status        *StatusInput `json:"status,omitempty" doc:"New status"`
+	QuietUntil    *string      `json:"quiet_until,omitempty" doc:"You do not want to be disturbed until then: a time as in RFC 3339, or empty"`
+	About         *string      `json:"about,omitempty" doc:"What you say of yourself: one line of at most 250 characters"`
+	Title         *string      `json:"title,omitempty" doc:"What you do: one line of at most 100 characters"`
+	TimeZone      *string      `json:"time_zone,omitempty" doc:"Your time zone by its name in the IANA database, such as Europe/Berlin"`
+	Phone         *string      `json:"phone,omitempty" doc:"Your phone number: at most 40 digits, spaces and + ( ) - . / # *"`
+	HidesReads    *bool        `json:"hides_reads,omitempty" doc:"You do not show others what you have read, and do not see what they have"`
+	HidesPresence *bool        `json:"hides_presence,omitempty" doc:"You do not show others when you are online, or were last"`
+	Name          *string      `json:"name,omitempty" doc:"New name, which you also log in with. The audit log keeps the old one"`
 }
 
 // UpdateAccount changes what the caller says of themselves.
@@ -36,7 +37,7 @@ func (s *Service) UpdateAccount(ctx context.Context, who Caller, in UpdateAccoun
 	var status *Status
 	var quiet *time.Time
 	if in.Status != nil {
-		to, err := s.status(*in.Status)
+		to, err := s.status(ctx, *in.Status)
 		if err != nil {
 			return User{}, err
 		}
@@ -66,6 +67,9 @@ func (s *Service) UpdateAccount(ctx context.Context, who Caller, in UpdateAccoun
 		}
 		if in.HidesReads != nil {
 			to.HidesReads = *in.HidesReads
+		}
+		if in.HidesPresence != nil {
+			to.HidesPresence = *in.HidesPresence
 		}
 		for _, field := range []struct {
 			from, to *string
@@ -123,14 +127,16 @@ type StatusInput struct {
 }
 
 // status checks a status that somebody gives themselves.
-func (s *Service) status(in StatusInput) (Status, error) {
+func (s *Service) status(ctx context.Context, in StatusInput) (Status, error) {
 	text, err := line("status", in.Text, 0, maxStatus)
 	if err != nil {
 		return Status{}, err
 	}
 	if in.Emoji != "" {
-		var ok bool
-		if in.Emoji, ok = parseEmoji(in.Emoji); !ok {
+		if in.Emoji, err = s.emoji(ctx, in.Emoji); err != nil {
+			return Status{}, err
+		}
+		if in.Emoji == "" {
 			return Status{}, invalid("status", "The icon of a status is a single emoji.")
 		}
 	}

@@ -67,6 +67,13 @@ func (w *world) scheduled() string {
 	must(w.T, "schedule", err)
 	return item.ID
 }
+func (w *world) emoji() string {
+	w.T.Helper()
+	w.Files = &gallery{&shelf{kept: map[string][]byte{}}, 1}
+	e, err := w.CreateEmoji(w.T.Context(), w.owner, chat.CreateEmojiInput{Name: "blob"}, strings.NewReader("gif"))
+	must(w.T, "emoji", err)
+	return e.Name
+}
 func (w *world) at(no int64) chat.MessageInput { return chat.MessageInput{Room: w.room, No: no} }
 func (w *world) them() chat.MemberInput {
 	return chat.MemberInput{Room: w.room, User: w.target.User.ID}
@@ -133,6 +140,13 @@ var scopeRows = map[string]struct {
 	}},
 	"user.update": {chat.ScopeManage, admins, func(w *world) any {
 		return chat.UpdateUserInput{User: w.target.User.ID, Role: ptr(chat.RoleGuest)}
+	}},
+	"presence.seen": {chat.ScopeRead, all, func(w *world) any {
+		return chat.SeenInput{Users: []chat.UserID{w.target.User.ID}}
+	}},
+	"emoji.list": {chat.ScopeRead, all, func(w *world) any { return chat.None{} }},
+	"emoji.delete": {chat.ScopeManage, admins, func(w *world) any {
+		return chat.EmojiInput{Name: w.emoji()}
 	}},
 	"presence.list": {chat.ScopeRead, all, func(w *world) any { return chat.OnlinePageInput{} }},
 	"server.update": {chat.ScopeManage, "owner", func(w *world) any {

@@ -13,6 +13,7 @@ type ServerInfo struct {
 	SignUp        SignUp `json:"sign_up" enum:"open,invite,closed" doc:"Who may sign up"`
 	NeedsSetup    bool   `json:"needs_setup" doc:"Nobody owns the server yet: use the link that it printed at its start"`
 	MemberInvites bool   `json:"member_invites,omitempty" doc:"Members may invite people"`
+	MemberEmoji   bool   `json:"member_emoji,omitempty" doc:"Members may add custom emoji"`
 	ReadReceipts  bool   `json:"read_receipts" doc:"People see who has read a message, see read.list"`
 
 	External bool   `json:"external,omitempty" doc:"Another program logs people in: there are no passwords, and nobody signs up"`
@@ -39,8 +40,8 @@ func (s *Service) Info(ctx context.Context, _ Caller, _ None) (ServerInfo, error
 	}
 	set, _, err := s.settings(ctx)
 	info := ServerInfo{Name: cmp.Or(set.Name, s.Name), MemberInvites: set.MemberInvites,
-		ReadReceipts: !set.HideReads,
-		Version:      s.Version, SignUp: s.SignUp, NeedsSetup: !owned,
+		MemberEmoji: set.MemberEmoji, ReadReceipts: !set.HideReads,
+		Version: s.Version, SignUp: s.SignUp, NeedsSetup: !owned,
 		Limits: limits, Previews: s.LinkPreviewer != nil}
 	if s.Health != nil {
 		info.Degraded = s.Health(ctx)

@@ -17,6 +17,7 @@ const settingsID = "settings"
 type serverSettings struct {
 	Name          string `json:"name,omitempty"`
 	MemberInvites bool   `json:"member_invites,omitempty"`
+	MemberEmoji   bool   `json:"member_emoji,omitempty"`
 	HideReads     bool   `json:"hide_reads,omitempty"`
 }
 
@@ -24,6 +25,7 @@ type serverSettings struct {
 type UpdateServerInput struct {
 	Name          *string `json:"name,omitempty" doc:"Name of the server or team, as everyone sees it; empty for the one that it was started with"`
 	MemberInvites *bool   `json:"member_invites,omitempty" doc:"Members may invite people, as members and guests"`
+	MemberEmoji   *bool   `json:"member_emoji,omitempty" doc:"Members may add custom emoji, and remove their own"`
 	ReadReceipts  *bool   `json:"read_receipts,omitempty" doc:"People see who has read a message, see read.list; on by default"`
 }
 
@@ -57,6 +59,10 @@ func (s *Service) UpdateServer(ctx context.Context, who Caller, in UpdateServerI
 	if in.MemberInvites != nil {
 		set.MemberInvites = *in.MemberInvites
 		what = append(what, fmt.Sprintf("member_invites %t", set.MemberInvites))
+	}
+	if in.MemberEmoji != nil {
+		set.MemberEmoji = *in.MemberEmoji
+		what = append(what, fmt.Sprintf("member_emoji %t", set.MemberEmoji))
 	}
 	if in.ReadReceipts != nil {
 		set.HideReads = !*in.ReadReceipts

@@ -39,6 +39,7 @@ type User struct {
 	Phone         string    `json:"phone,omitempty" doc:"Their phone number"`
 	FormerName    string    `json:"former_name,omitempty" doc:"Their name before they were renamed last"`
 	HidesReads    bool      `json:"hides_reads,omitempty" doc:"They do not show what they have read"`
+	HidesPresence bool      `json:"hides_presence,omitempty" doc:"They do not show when they are online, or were last"`
 	Picture       string    `json:"picture,omitempty" doc:"Id of their picture, see picture.open; another with each picture"`
 	DisabledUntil time.Time `json:"disabled_until,omitzero" doc:"With disabled: until then; without it, for good"`
 }

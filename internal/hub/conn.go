@@ -142,6 +142,7 @@ const maxPerson = 32 << 20
 // nothing.
 type userConns struct {
 	conns   []*Conn // guarded by the hub's usersMu
+	hides   bool    // that they are online; guarded by the hub's usersMu
 	waiting atomic.Int64
 }
 

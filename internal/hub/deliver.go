@@ -35,8 +35,12 @@ func (h *Hub) Gap(s chat.Stream) {
 
 // Signal implements [chat.Handler].
 func (h *Hub) Signal(s chat.Signal) {
-	if s.Kind == chat.Presence {
+	switch s.Kind {
+	case chat.Presence:
 		h.gatherPresence(s)
+		return
+	case chat.EmojiChanged:
+		h.signalAll(s)
 		return
 	}
 	t := h.topic(s.Stream)
@@ -47,6 +51,20 @@ func (h *Hub) Signal(s chat.Signal) {
 	defer t.mu.Unlock()
 	if s.Kind != chat.Typing || t.shouldSignalTyping(s.User, h.cfg.Now()) {
 		t.signal(s)
+	}
+}
+
+// signalAll sends a signal to everyone on this node, guests too.
+func (h *Hub) signalAll(s chat.Signal) {
+	h.usersMu.Lock()
+	var conns []*Conn
+	for _, p := range h.users {
+		conns = append(conns, p.conns...)
+	}
+	h.usersMu.Unlock()
+	var all frames
+	for _, c := range conns {
+		c.push(all.get(c.encoder, func() Frame { return c.encoder.Signal(s) }), signal)
 	}
 }
 
@@ -72,6 +90,7 @@ func (h *Hub) deliver(t *topic, e *chat.Event) {
 			}
 		}
 	case chat.UserUpdated:
+		h.Hides(e.User.ID, e.User.HidesPresence)
 		for _, c := range h.conns(e.User.ID) {
 			if e.User.Disabled {
 				c.Close(Revoked)

@@ -41,6 +41,9 @@ type Config struct {
 	// MaxConns and MaxUserConns bound the connections in total and per person;
 	// default 100,000 and 50.
 	MaxConns, MaxUserConns int
+	// Left, if not nil, is called when a person's last connection to this node
+	// has ended, and when they begin to hide. It must not block.
+	Left func(chat.UserID)
 	// Resumes bounds how many connections read the store at once to catch up;
 	// default 16.
 	Resumes int
@@ -160,7 +163,7 @@ func (h *Hub) Register(ctx context.Context, c *Conn, who chat.Caller) error {
 		return err
 	}
 	c.user, c.session, c.role = who.User.ID, who.Session, who.User.Role
-	if err := h.admit(c); err != nil {
+	if err := h.admit(c, who.User); err != nil {
 		return err
 	}
 	for _, s := range []chat.Stream{chat.UserStream(c.user), chat.ServerStream} {
@@ -174,7 +177,7 @@ func (h *Hub) Register(ctx context.Context, c *Conn, who chat.Caller) error {
 	return nil
 }
 
-func (h *Hub) admit(c *Conn) error {
+func (h *Hub) admit(c *Conn, who chat.User) error {
 	h.usersMu.Lock()
 	p := h.users[c.user]
 	switch {
@@ -187,14 +190,14 @@ func (h *Hub) admit(c *Conn) error {
 	}
 	first := p == nil
 	if first {
-		p = &userConns{}
+		p = &userConns{hides: who.HidesPresence}
 		h.users[c.user] = p
 	}
 	h.count++
 	p.conns = append(p.conns, c)
 	h.usersMu.Unlock()
 	c.setOwner(p)
-	if first {
+	if first && !who.HidesPresence {
 		h.updatePresence(c.user)
 	}
 	return nil
@@ -230,8 +233,8 @@ func (h *Hub) unregister(c *Conn) {
 		return
 	}
 	p.conns = slices.Delete(p.conns, i, i+1)
-	last := len(p.conns) == 0
-	if last {
+	last := len(p.conns) == 0 && !p.hides
+	if len(p.conns) == 0 {
 		delete(h.users, c.user)
 	}
 	if h.count--; h.count == 0 && h.emptied != nil {
@@ -246,18 +249,38 @@ func (h *Hub) unregister(c *Conn) {
 
 // updatePresence reports the person's current presence. Reading it under the
 // lock keeps the order right when one connection starts while another ends, as
-// in a page reload.
+// in a page reload. People who hide are nowhere online.
 func (h *Hub) updatePresence(user chat.UserID) {
 	h.presenceMu.Lock()
 	defer h.presenceMu.Unlock()
 	h.usersMu.Lock()
-	here := h.users[user] != nil
+	p := h.users[user]
+	here := p != nil && !p.hides
 	h.usersMu.Unlock()
 	if here {
 		h.cfg.Presence.Enter(h.ctx, user)
-	} else {
-		h.cfg.Presence.Leave(h.ctx, user)
+		return
 	}
+	h.cfg.Presence.Leave(h.ctx, user)
+	if h.cfg.Left != nil {
+		h.cfg.Left(user)
+	}
+}
+
+// Hides says whether a person who is connected hides that they are, and returns
+// whether that is new.
+func (h *Hub) Hides(user chat.UserID, hides bool) bool {
+	h.usersMu.Lock()
+	p := h.users[user]
+	changed := p != nil && p.hides != hides
+	if changed {
+		p.hides = hides
+	}
+	h.usersMu.Unlock()
+	if changed {
+		h.updatePresence(user)
+	}
+	return changed
 }
 
 func (h *Hub) detachAll(c *Conn) {

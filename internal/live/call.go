@@ -202,10 +202,15 @@ func (c *Session) sync(ctx context.Context, call Call) error {
 		c.mu.Unlock()
 	}
 	who := c.Caller()
+	emoji, err := service.EmojiRevision(ctx)
+	if err != nil {
+		return err
+	}
 	return c.Follow(ctx, in.Positions, func(s Synced) hub.Frame {
 		state := wire.State{
 			User: who.User, Session: who.Session, UserPosition: s.User, Rooms: s.Rooms,
 			Gone:   s.Gone,
+			Emoji:  emoji,
 			Limits: service.Limits, HeartbeatS: int(c.Heartbeat / time.Second),
 		}
 		if s.MayBrowse {

@@ -203,6 +203,10 @@ func (c *Session) register(ctx context.Context, token string, who chat.Caller) e
 	c.registered = true
 	c.mu.Unlock()
 	now, err := c.srv.cfg.Service.Authenticate(ctx, token, c.handshake.caller())
+	// If they began or ceased to hide meanwhile, until that is certain.
+	for err == nil && c.srv.cfg.Hub.Hides(now.User.ID, now.User.HidesPresence) {
+		now, err = c.srv.cfg.Service.Authenticate(ctx, token, c.handshake.caller())
+	}
 	switch {
 	case errors.Is(err, chat.ErrUnauthenticated):
 		c.Close(CodeRevoked, "The session was ended.")

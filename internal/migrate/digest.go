@@ -139,6 +139,7 @@ func (d digest) account(a *chat.Account) {
 	d.flag(a.Disabled)
 	d.flag(a.Bot)
 	d.flag(a.HidesReads)
+	d.flag(a.HidesPresence)
 	d.text(a.Status.Emoji, a.Status.Text, a.About, a.Picture, a.Title, a.TimeZone, a.Phone, a.FormerName)
 	d.time(a.Status.Until)
 	d.time(a.QuietUntil)

@@ -11,7 +11,7 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// pictureRoutes are the routes of people's pictures.
+// pictureRoutes are the routes of the pictures of people and of custom emoji.
 var pictureRoutes = []chat.Action{
 	{
 		Name: "picture.set", Method: http.MethodPost, Path: "/account/picture",
@@ -27,6 +27,36 @@ var pictureRoutes = []chat.Action{
 		Doc:     "A JPEG or PNG, for whoever may see the person. Give picture of the person as v: the answer may then be kept for good.",
 		In:      reflect.TypeFor[chat.PictureInput](),
 	},
+	{
+		Name: "emoji.create", Method: http.MethodPost, Path: "/emoji",
+		Status: http.StatusCreated, Access: chat.LoggedIn, Scope: chat.ScopeManage,
+		Summary: "Add a custom emoji",
+		Doc:     "For admins and owners, and for members if server.info says member_emoji. The body is a PNG, GIF, WebP or JPEG of at most 256 KiB and 256 by 256 pixels; animations stay animated.",
+		In:      reflect.TypeFor[chat.CreateEmojiInput](), Out: reflect.TypeFor[chat.CustomEmoji](),
+	},
+	{
+		Name: "emoji.open", Method: http.MethodGet, Path: "/emoji/{name}",
+		Status: http.StatusOK, Access: chat.LoggedIn, Scope: chat.ScopeRead,
+		Summary: "The picture of a custom emoji",
+		Doc:     "A PNG, GIF, WebP or JPEG. Give picture of the emoji as v: the answer may then be kept for good.",
+		In:      reflect.TypeFor[chat.EmojiPictureInput](),
+	},
+}
+
+// createEmoji serves POST /emoji: the body is the picture.
+func (h *handler) createEmoji(w http.ResponseWriter, r *http.Request) {
+	var emoji chat.CustomEmoji
+	err := h.takeBody(w, r, []string{"name", "alias"},
+		func(who chat.Caller, query url.Values, body io.Reader) (err error) {
+			in := chat.CreateEmojiInput{Name: query.Get("name"), Alias: query.Get("alias")}
+			emoji, err = h.Service.CreateEmoji(r.Context(), who, in, body)
+			return err
+		})
+	if err != nil {
+		h.refuse(w, r, err)
+		return
+	}
+	created(w, emoji)
 }
 
 // setPicture serves POST /account/picture: the body is the picture.
@@ -43,7 +73,7 @@ func (h *handler) setPicture(w http.ResponseWriter, r *http.Request) {
 	created(w, user)
 }
 
-// picture serves a person's picture.
+// picture serves the picture of a person or of a custom emoji.
 func (h *handler) picture(w http.ResponseWriter, r *http.Request) {
 	id, kept, content, err := h.openPicture(r)
 	if err != nil {
@@ -75,7 +105,12 @@ func (h *handler) openPicture(r *http.Request) (id string, kept bool, content ch
 	if err != nil {
 		return "", false, chat.Content{}, err
 	}
-	in := chat.PictureInput{User: chat.UserID(r.PathValue("user")), V: query.Get("v")}
-	id, content, err = h.Service.OpenPicture(r.Context(), who, in)
-	return id, in.V != "", content, err
+	v := query.Get("v")
+	if name := r.PathValue("name"); name != "" {
+		id, content, err = h.Service.OpenEmoji(r.Context(), who, chat.EmojiPictureInput{Name: name, V: v})
+	} else {
+		id, content, err = h.Service.OpenPicture(r.Context(), who,
+			chat.PictureInput{User: chat.UserID(r.PathValue("user")), V: v})
+	}
+	return id, v != "", content, err
 }

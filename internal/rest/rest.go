@@ -63,7 +63,8 @@ func New(cfg Config) http.Handler {
 	for _, a := range byteRoutes() {
 		mux.Handle(a.Method+" "+prefix+a.Path,
 			detached(map[string]http.HandlerFunc{"file.upload": h.upload, "file.open": h.file,
-				"link.image": h.image, "picture.set": h.setPicture, "picture.open": h.picture}[a.Name]))
+				"link.image": h.image, "picture.set": h.setPicture, "picture.open": h.picture,
+				"emoji.create": h.createEmoji, "emoji.open": h.picture}[a.Name]))
 	}
 	spec := openAPI(cfg.Version, cfg.Policy)
 	mux.HandleFunc("GET "+prefix+"/openapi.json", spec.serveJSON)

@@ -68,7 +68,8 @@ func New(core *Core, cfg Config) *Server {
 	policy.ServerID = core.id
 	cfg.Policy = &policy
 	runner, closeSender := core.followers(cfg.OutgoingAllow, cfg.Metrics)
-	s.open(cfg)
+	seen := newLastSeen(core.Service, core.Log)
+	s.open(cfg, seen)
 	core.Bell.Listen(bellHandlers{s.hub, runner})
 	s.handler = rest.New(rest.Config{
 		Service: core.Service, Policy: cfg.Policy, Socket: s.socket, IO: s.io, Web: web.FS,
@@ -97,6 +98,7 @@ func New(core *Core, cfg Config) *Server {
 	s.stopJobs = cancel
 	s.jobs.Go(func() { core.every(ctx, maintainEvery, "maintain", core.Service.Maintain) })
 	s.jobs.Go(func() { core.every(ctx, sendDueEvery, "schedule", core.Service.SendDue) })
+	s.jobs.Go(func() { seen.run(ctx) })
 	s.jobs.Go(func() {
 		defer closeSender()
 		runner.Run(ctx)
@@ -105,11 +107,11 @@ func New(core *Core, cfg Config) *Server {
 }
 
 // open makes the hub and the handlers for what happens live.
-func (s *Server) open(cfg Config) {
+func (s *Server) open(cfg Config, seen *lastSeen) {
 	core := s.core
 	s.hub = hub.New(hub.Config{
 		Log: core.Store, Bell: core.Bell, Presence: core.Presence,
-		Check:    core.Check,
+		Check: core.Check, Left: seen.Left,
 		MaxConns: cfg.MaxSockets, MaxUserConns: cfg.MaxUserSockets, Logger: core.Log,
 	})
 	s.live = live.New(live.Config{

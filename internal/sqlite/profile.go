@@ -18,13 +18,14 @@ type profile struct {
 	FormerName    string      `json:"former_name,omitempty"`
 	Picture       string      `json:"picture,omitempty"`
 	HidesReads    bool        `json:"hides_reads,omitempty"`
+	HidesPresence bool        `json:"hides_presence,omitempty"`
 	DisabledUntil time.Time   `json:"disabled_until,omitzero"`
 }
 
 // profileOf returns the column profile of a person, "" if all fields are empty.
 func profileOf(u *chat.User) (string, error) {
 	p := profile{u.Status, u.QuietUntil, u.About, u.Title, u.TimeZone, u.Phone, u.FormerName, u.Picture,
-		u.HidesReads, u.DisabledUntil}
+		u.HidesReads, u.HidesPresence, u.DisabledUntil}
 	if p == (profile{}) {
 		return "", nil
 	}
@@ -41,6 +42,7 @@ func readProfile(column string, u *chat.User) {
 	}
 	u.Status, u.QuietUntil, u.About, u.Title, u.TimeZone, u.Phone = p.Status, p.QuietUntil, p.About,
 		p.Title, p.TimeZone, p.Phone
-	u.FormerName, u.Picture, u.HidesReads, u.DisabledUntil = p.FormerName, p.Picture, p.HidesReads,
-		p.DisabledUntil
+	u.FormerName, u.Picture, u.HidesReads, u.HidesPresence = p.FormerName, p.Picture, p.HidesReads,
+		p.HidesPresence
+	u.DisabledUntil = p.DisabledUntil
 }

@@ -235,6 +235,7 @@ type State struct {
 	Gone           []chat.Stream   `json:"gone"`
 	Limits         chat.Limits     `json:"limits"`
 	HeartbeatS     int             `json:"heartbeat_s"`
+	Emoji          int64           `json:"emoji_revision,omitempty"` // of emoji.list
 }
 
 // SyncInput is what sync takes.

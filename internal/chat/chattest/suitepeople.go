@@ -70,7 +70,7 @@ func testAccounts(f *fixture) {
 		"01PICTURE", f.now()
 	changed.Title, changed.TimeZone, changed.Phone, changed.FormerName = "Pilot", "Europe/Berlin",
 		"+49 30", "Two"
-	changed.HidesReads = true
+	changed.HidesReads, changed.HidesPresence = true, true
 	f.same("user of the event", changed.User, *f.event(f.update(changed, nil)).User)
 	changed.Password = "hash"
 	f.same("account", changed, need(f.Other.Account(f.ctx, "u2")).of(f))
@@ -117,7 +117,7 @@ func testAccounts(f *fixture) {
 	same.Status, same.QuietUntil, same.About, same.Picture, same.DisabledUntil = chat.Status{},
 		time.Time{}, "", "", time.Time{}
 	same.Title, same.TimeZone, same.Phone, same.FormerName = "", "", "", ""
-	same.HidesReads = false
+	same.HidesReads, same.HidesPresence = false, false
 	f.event(f.update(same, nil))
 	if kept := need(f.Other.Account(f.ctx, "u2")).of(f); kept.User != same.User {
 		f.Fatalf("kept %+v, want %+v", kept.User, same.User) // also by ==
