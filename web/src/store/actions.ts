@@ -81,6 +81,11 @@ function enter(user: string, kept?: Snapshot): void {
   own.onChange = (name) => name === 'unread' && change((s) => ({ ...s, rooms: Object.fromEntries(Object.entries(s.rooms).map(([id, view]) => [id, { ...view }])) }))
   own.onServer = (name, value) => name === 'drafts' && drafts?.heard(value)
   connection = new Connection(user, {
+    looks: (room) => looked.has(room) && document.hasFocus(),
+    read: (room, no) => {
+      reads.set(room, no)
+      void tellReads()
+    },
     refused: () => void over(user),
     own: (s) => (s.kind === 'document' ? own.heard(s) : void fetchLater().catch(() => {})),
     online: () => {
@@ -303,6 +308,15 @@ export function markRead(room: string): void {
   reads.set(room, view.head_no)
   connection?.update((s) => moveRead(s, room, view.head_no))
   void tellReads()
+}
+
+/** The rooms, and the open thread, at whose end one looks: what comes there is read as it comes, in one step with it. */
+const looked = new Set<string>()
+
+/** Has what comes in a room count as read, until the returned function is called. */
+export function readOnArrival(room: string): () => void {
+  looked.add(room)
+  return () => void looked.delete(room)
 }
 
 /** Tells the server what was read. Of many marks in a busy room it sends a few; while offline, it waits for the next one. */

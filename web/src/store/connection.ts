@@ -47,7 +47,15 @@ export class Connection {
 
   constructor(
     user: string,
-    private readonly on: { refused: () => void; online: () => void; own: (s: Signal) => void },
+    private readonly on: {
+      refused: () => void
+      online: () => void
+      own: (s: Signal) => void
+      /** Whether what comes in a room is read at once. */
+      looks: (room: string) => boolean
+      /** A message of another was read as it came. */
+      read: (room: string, no: number) => void
+    },
     /** How to begin: anew, where there is only what was kept from an earlier visit. */
     private begin: 'sync' | 'refresh' = 'sync',
   ) {
@@ -222,7 +230,7 @@ export class Connection {
           useApp.setState({ parted })
           toast(parted.text)
         }
-        step((s) => applyEvent(s, f.event))
+        step((s) => applyEvent(s, f.event, this.on.looks))
       } else if (f.kind === 'signal' && (f.signal.kind === 'document' || f.signal.kind === 'schedule')) {
         this.on.own(f.signal)
       } else if (f.kind === 'signal') {
@@ -249,6 +257,7 @@ export class Connection {
     if (mine?.client_id && mine.from === useApp.getState().chat?.me.id) this.outbox.remove(mine.client_id)
     const room = roomOf(e.stream)
     if (room !== null) this.settle(room)
+    if (room !== null && e.kind === 'message.created' && mine!.from !== useApp.getState().chat?.me.id && this.on.looks(room)) this.on.read(room, mine!.no)
     // What held messages back may be over.
     if (room !== null && (e.kind === 'room.updated' || e.kind === 'member.updated')) this.outbox.hurry(room)
     for (const l of this.listeners) l(e)

@@ -3,7 +3,7 @@
 // left before that is loaded.
 
 import { useDocument } from './documents'
-import { shownUnread } from './select'
+import { type Derived, derived } from './rooms'
 import type { State } from './state'
 import { useChat } from './store'
 
@@ -22,18 +22,17 @@ const none: Done['done'] = {}
 /** How many mentions one has neither read nor is done with, and how many threads that one follows have new answers. */
 export function useCatchUpCount(): number {
   const done = useDocument<Done>('catchup').done ?? none
-  return useChat((s) => count(s.rooms, done))
+  return useChat((s) => count(s, done))
 }
 
-let last: { rooms: State['rooms']; done: Done['done']; sum: number } | null = null
+let last: { mentioned: Derived['mentioned']; threads: number; done: Done['done']; sum: number } | null = null
 
-function count(rooms: State['rooms'], done: Done['done']): number {
-  if (last?.rooms === rooms && last.done === done) return last.sum
-  let sum = 0
-  for (const r of Object.values(rooms)) {
-    if (r.kind === 'thread') sum += rooms[r.parent ?? ''] && shownUnread({ rooms }, r) > 0 ? 1 : 0
-    else for (const no of r.mentions ?? []) if (!done[mentionKey({ room: r.id, no })]) sum++
-  }
-  last = { rooms, done, sum }
+function count(s: Pick<State, 'rooms'>, done: Done['done']): number {
+  const { mentioned, threads, unread } = derived(s)
+  const news = threads.reduce((sum, r) => sum + (unread.has(r.id) ? 1 : 0), 0)
+  if (last?.mentioned === mentioned && last.threads === news && last.done === done) return last.sum
+  let sum = news
+  for (const [room, nos] of mentioned) for (const no of nos) if (!done[mentionKey({ room, no })]) sum++
+  last = { mentioned, threads: news, done, sum }
   return sum
 }

@@ -64,9 +64,10 @@ export function refresh(state: State, r: SyncResult): State {
   return { ...fresh, visited: state.visited, notices: state.notices, people: { ...state.people, ...fresh.people } }
 }
 
-export function applyEvent(state: State, e: Event): Step {
+/** Applies an event; looks says of a room whether what comes there is read at once. */
+export function applyEvent(state: State, e: Event, looks: (room: string) => boolean = () => false): Step {
   const room = roomOf(e.stream)
-  if (room !== null) return applyRoomEvent(state, room, e)
+  if (room !== null) return applyRoomEvent(state, room, e, looks(room))
   if (e.stream === serverStream) return applyServerEvent(state, e)
   if (e.stream === userStream(state.me.id)) return applyUserEvent(state, e)
   return ok(state)

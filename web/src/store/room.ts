@@ -91,8 +91,8 @@ function addNotice(state: State, room: string, notice: Notice): State {
   return { ...state, notices: { ...state.notices, [room]: [...list, notice].slice(-mostNotices) } }
 }
 
-/** Applies one event of a room's stream. */
-export function applyRoomEvent(state: State, id: string, e: Event): Step {
+/** Applies one event of a room's stream; looks says that a message is read as it comes. */
+export function applyRoomEvent(state: State, id: string, e: Event, looks = false): Step {
   const view = state.rooms[id]
   if (!view) return ok({ ...state, dropped: { ...state.dropped, [id]: positionOf(e) } })
   const waiting = state.stale[id]
@@ -103,17 +103,17 @@ export function applyRoomEvent(state: State, id: string, e: Event): Step {
     case 'gap':
       return { state, then: 'sync' }
   }
-  return ok(change(state, { ...view, position: positionOf(e) }, e))
+  return ok(change(state, { ...view, position: positionOf(e) }, e, looks))
 }
 
-function change(state: State, view: RoomView, e: Event): State {
+function change(state: State, view: RoomView, e: Event, looks: boolean): State {
   const put = (v: RoomView): State => ({ ...state, rooms: { ...state.rooms, [v.id]: v } })
   const note = (s: State, kind: Notice['kind'], user: string, text?: string) =>
     addNotice(s, view.id, { id: `${e.id}-${kind}`, after: s.rooms[view.id]?.head_no ?? 0, at: e.at, kind, user, by: e.by, text })
 
   if (e.kind === 'message.created' && e.message) {
     const m = e.message
-    const read = m.from === state.me.id ? Math.max(view.read_no, m.no) : view.read_no
+    const read = m.from === state.me.id || looks ? Math.max(view.read_no, m.no) : view.read_no
     const next = put(count({ ...view, head_no: m.no, last: m, read_no: read, mentions: withNo(view.mentions, m.no, mentioning(m, state.me.id)) }))
     const timeline = state.timelines[view.id]
     if (timeline) next.timelines = { ...state.timelines, [view.id]: append(timeline, m, view.trimmed) }

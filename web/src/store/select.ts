@@ -4,6 +4,7 @@ import { formatList, t } from '../i18n'
 import type { NotifyLevel, RoomView, User } from '../protocol/types'
 import { documentOf } from './documents'
 import { shutOut } from './person'
+import { derived } from './rooms'
 import type { State } from './state'
 import { useApp } from './store'
 
@@ -29,37 +30,18 @@ export function titleOf(s: State, room: RoomView): string {
   return formatList(othersOf(s.me.id, room).map((id) => nameOf(s, id)).sort((a, b) => a.localeCompare(b)))
 }
 
-/** Keeps what was derived from the rooms until they change. */
-function kept<T>(derive: (s: Pick<State, 'rooms'>) => T): (s: Pick<State, 'rooms'>) => T {
-  let from: State['rooms'] | null = null
-  let value: T
-  return (s) => {
-    if (s.rooms !== from) {
-      value = derive(s)
-      from = s.rooms
-    }
-    return value
-  }
-}
-
-const activity = (r: RoomView) => r.last?.at ?? r.joined_at
-
 /** Rooms that stand in the list: all but threads, which are reached by the message that they are under. */
 export const listed = (s: Pick<State, 'rooms'>): RoomView[] => Object.values(s.rooms).filter((r) => r.kind !== 'thread')
 
 /** Threads that one follows, those with the latest news first. */
-export const threads = kept<readonly RoomView[]>((s) =>
-  Object.values(s.rooms).filter((r) => r.kind === 'thread' && r.parent !== undefined && s.rooms[r.parent]).sort((a, b) => (activity(a) < activity(b) ? 1 : -1)),
-)
-
-const threadsByRoot = kept((s) => new Map(Object.values(s.rooms).flatMap((r) => (r.kind === 'thread' ? [[`${r.parent}/${r.root}`, r] as const] : []))))
+export const threads = (s: Pick<State, 'rooms'>) => derived(s).threads
 
 /** The thread under a message, if one follows or reads it. */
 export const threadUnder = (s: Pick<State, 'rooms' | 'visited'>, room: string, no: number): RoomView | undefined =>
-  threadsByRoot(s).get(`${room}/${no}`) ?? Object.values(s.visited ?? {}).find((r) => r.parent === room && r.root === no)
+  derived(s).byRoot.get(`${room}/${no}`) ?? Object.values(s.visited ?? {}).find((r) => r.parent === room && r.root === no)
 
 /** The people of one's direct rooms with one other, oneself among them, as one text: it stays the same while they do. */
-export const inPairs = kept((s) => Object.values(s.rooms).flatMap((r) => (r.kind === 'direct' && !isGroup(r) ? (r.people ?? []) : [])).join())
+export const inPairs = (s: Pick<State, 'rooms'>) => derived(s).pairs
 
 /** People but oneself, those online first, then by name. */
 export function sortedPeople(s: State): User[] {
@@ -88,7 +70,7 @@ export function shownUnread(s: Pick<State, 'rooms'>, r: RoomView): number {
   return Math.max(levelOf(s, r) === 'none' ? (r.mentions?.length ?? 0) : r.unread, mark === undefined ? 0 : Math.max(1, r.head_no - mark + 1))
 }
 
-export const totalUnread = kept((s) => Object.values(s.rooms).reduce((sum, r) => sum + shownUnread(s, r), 0))
+export const totalUnread = (s: Pick<State, 'rooms'>) => derived(s).total
 
 const rank = { guest: 1, member: 2, admin: 3, owner: 4 }
 export const atLeast = (u: User, role: User['role']): boolean => rank[u.role] >= rank[role]

@@ -11,7 +11,7 @@ const room = (id: string, more: Partial<RoomView> = {}) =>
 const state = (...rooms: RoomView[]) => ({ me: { id: 'me' }, people: {}, rooms: Object.fromEntries(rooms.map((r) => [r.id, r])) }) as unknown as State
 
 const shown = (s: State, layout: Partial<Layout> = {}, open: string | null = null, held: string | null = null) =>
-  Object.fromEntries(sections(s, layout, open, held).map((x) => [x.id, x.rooms.map((r) => r.id)]))
+  Object.fromEntries(sections(s, layout, open, held).map((x) => [x.id, x.rooms]))
 
 describe('the list of rooms', () => {
   const late = { last: { at: '2026-02-02T00:00:00Z' } } as Partial<RoomView>

@@ -3,6 +3,7 @@
 
 import type { RoomView } from '../protocol/types'
 import { changeDocument } from './actions'
+import { activity, changedRooms } from './rooms'
 import { listed, shownUnread, titleOf } from './select'
 import type { State } from './state'
 
@@ -29,7 +30,8 @@ export interface Section {
   id: string
   /** Of one's own sections. */
   name?: string
-  rooms: RoomView[]
+  /** The ids of its rooms, in order. */
+  rooms: string[]
   order: Order
   folded: boolean
 }
@@ -39,7 +41,6 @@ export const mostSorted = 500
 
 const usualOrder = (section: string): Order => (section === 'unread' || section === 'directs' || section === 'archived' ? 'activity' : 'name')
 
-const activity = (r: RoomView) => r.last?.at ?? r.joined_at
 const byActivity = (a: RoomView, b: RoomView) => (activity(a) < activity(b) ? 1 : activity(a) > activity(b) ? -1 : a.id < b.id ? -1 : 1)
 
 const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: 'base' })
@@ -55,51 +56,81 @@ function byName(s: State, rooms: RoomView[]): (a: RoomView, b: RoomView) => numb
   return (a, b) => ranks.get(a.id)!.rank - ranks.get(b.id)!.rank
 }
 
-/** The sections that hold rooms, from top to bottom; empty ones are left out but for rooms and one's own. Held is a room that was unread when it was opened: it stays where it was until one leaves it. */
+/** What the sections were made of, and in which each room stands. */
+interface Made {
+  rooms: State['rooms']
+  of: unknown[]
+  sections: Section[]
+  within: Map<string, string>
+}
+let made: Made | null = null
+
+/** The sections that hold rooms, from top to bottom; empty ones are left out but for rooms and one's own. Held is a room that was unread when it was opened: it stays where it was until one leaves it. What stays as it was is the same object as before. */
 export function sections(s: State, layout: Partial<Layout>, open: string | null, held: string | null): Section[] {
+  const of = [s.people, s.me.id, layout, open, held]
+  const same = made?.of.every((x, i) => x === of[i]) ? made : null
+  if (same?.rooms === s.rooms) return same.sections
   const own = layout.sections ?? []
   const known = new Set(['favourites', ...own.map((o) => o.id)])
-  const all = listed(s)
-  const within = new Map<string, RoomView[]>()
-  const name = byName(s, all)
-  for (const r of all) {
+  const sectionOf = (r: RoomView): string => {
     const placed = layout.placed?.[r.id]
     const unread = layout.unreadFirst !== false && !r.archived && (r.id === open ? r.id === held : shownUnread(s, r) > 0)
-    const to = unread ? 'unread' : r.archived ? 'archived' : placed && known.has(placed) ? placed : r.kind === 'direct' ? 'directs' : 'rooms'
-    const rooms = within.get(to)
-    if (rooms) rooms.push(r)
-    else within.set(to, [r])
+    return unread ? 'unread' : r.archived ? 'archived' : placed && known.has(placed) ? placed : r.kind === 'direct' ? 'directs' : 'rooms'
   }
-  const make = (id: string, ofOwn?: string): Section => {
-    const rooms = within.get(id) ?? []
-    const order = (id === 'unread' || id === 'archived' ? undefined : layout.order?.[id]) ?? usualOrder(id)
+  const orderOf = (id: string): Order => (id === 'unread' || id === 'archived' ? undefined : layout.order?.[id]) ?? usualOrder(id)
+  let byNames: ReturnType<typeof byName> | null = null
+  const name = (a: RoomView, b: RoomView) => (byNames ??= byName(s, listed(s)))(a, b)
+  const make = (id: string, rooms: RoomView[], ofOwn?: string): Section => {
+    const order = orderOf(id)
     const place = new Map(order === 'own' ? layout.sorted?.[id]?.map((room, i) => [room, i]) : [])
     const last = place.size
     rooms.sort(
       order === 'activity' ? byActivity : order === 'name' ? name : (a, b) => (place.get(a.id) ?? last) - (place.get(b.id) ?? last) || name(a, b),
     )
-    return { id, rooms, order, folded: layout.folded?.[id] ?? id === 'archived', ...(ofOwn === undefined ? {} : { name: ofOwn }) }
+    const now = { id, rooms: rooms.map((r) => r.id), order, folded: layout.folded?.[id] ?? id === 'archived', ...(ofOwn === undefined ? {} : { name: ofOwn }) }
+    const was = made?.sections.find((x) => x.id === id)
+    return was && was.order === order && was.folded === now.folded && was.name === ofOwn && was.rooms.length === now.rooms.length && was.rooms.every((r, i) => r === now.rooms[i]) ? was : now
   }
-  return [make('unread'), make('favourites'), ...own.map((o) => make(o.id, o.name)), make('rooms'), make('directs'), make('archived')].filter(
+  // A message changes one room of thousands, and mostly not where it stands.
+  const changed = same && changedRooms(same.rooms, s.rooms)?.filter((id) => s.rooms[id]!.kind !== 'thread')
+  if (same && changed?.every((id) => sectionOf(s.rooms[id]!) === same.within.get(id) && s.rooms[id]!.name === same.rooms[id]!.name && s.rooms[id]!.people === same.rooms[id]!.people)) {
+    const moved = new Set(changed.map((id) => same.within.get(id)!).filter((id) => orderOf(id) === 'activity'))
+    const next = same.sections.map((x) => (moved.has(x.id) ? make(x.id, x.rooms.map((id) => s.rooms[id]!), x.name) : x))
+    made = { ...same, rooms: s.rooms, sections: next.every((x, i) => x === same.sections[i]) ? same.sections : next }
+    return made.sections
+  }
+  const within = new Map<string, string>()
+  const inSection = new Map<string, RoomView[]>()
+  for (const r of listed(s)) {
+    const to = sectionOf(r)
+    within.set(r.id, to)
+    const rooms = inSection.get(to)
+    if (rooms) rooms.push(r)
+    else inSection.set(to, [r])
+  }
+  const whole = (id: string, ofOwn?: string) => make(id, inSection.get(id) ?? [], ofOwn)
+  const next = [whole('unread'), whole('favourites'), ...own.map((o) => whole(o.id, o.name)), whole('rooms'), whole('directs'), whole('archived')].filter(
     (x) => x.rooms.length > 0 || x.id === 'rooms' || x.name !== undefined,
   )
+  made = { rooms: s.rooms, of, sections: next, within }
+  return next
 }
 
 const change = (to: (was: Partial<Layout>) => Partial<Layout>) => changeDocument('sidebar', (v) => to(v as Partial<Layout>) as Record<string, unknown>)
 
 export const setLayout = (to: Partial<Pick<Layout, 'unreadFirst' | 'previews'>>) => change((l) => ({ ...l, ...to }))
 export const fold = (section: string, folded: boolean) => change((l) => ({ ...l, folded: { ...l.folded, [section]: folded } }))
-export const setOrder = (section: string, order: Order, rooms: RoomView[] = []) =>
-  change((l) => ({ ...l, order: { ...l.order, [section]: order }, ...(order === 'own' ? { sorted: { ...l.sorted, [section]: rooms.map((r) => r.id) } } : {}) }))
+export const setOrder = (section: string, order: Order, rooms: string[] = []) =>
+  change((l) => ({ ...l, order: { ...l.order, [section]: order }, ...(order === 'own' ? { sorted: { ...l.sorted, [section]: rooms } } : {}) }))
 
 /** Puts a room into a section: into its usual one, or before another room there, which sorts that by hand. */
-export function place(room: RoomView, section: string, at?: { rooms: RoomView[]; before: string | null }): void {
+export function place(room: RoomView, section: string, at?: { rooms: string[]; before: string | null }): void {
   const usual = room.kind === 'direct' ? 'directs' : 'rooms'
   change((l) => {
     const { [room.id]: _, ...others } = l.placed ?? {}
     const next = { ...l, placed: section === usual ? others : { ...others, [room.id]: section } }
     if (!at) return next
-    const ids = at.rooms.map((r) => r.id).filter((id) => id !== room.id)
+    const ids = at.rooms.filter((id) => id !== room.id)
     const index = at.before === null ? ids.length : ids.indexOf(at.before)
     ids.splice(index < 0 ? ids.length : index, 0, room.id)
     return { ...next, order: { ...l.order, [section]: 'own' }, sorted: { ...l.sorted, [section]: ids } }
@@ -112,10 +143,10 @@ export const mayPlace = (room: RoomView, section: string): boolean =>
 
 /** Moves a room up or down in its section. */
 export function move(section: Section, room: RoomView, step: 1 | -1): void {
-  const at = section.rooms.findIndex((r) => r.id === room.id)
+  const at = section.rooms.indexOf(room.id)
   const to = at + step
   if (!mayPlace(room, section.id) || section.rooms.length > mostSorted || to < 0 || to >= section.rooms.length) return
-  place(room, section.id, { rooms: section.rooms, before: section.rooms[step < 0 ? to : to + 1]?.id ?? null })
+  place(room, section.id, { rooms: section.rooms, before: section.rooms[step < 0 ? to : to + 1] ?? null })
 }
 
 export function addSection(name: string, room?: RoomView): void {

@@ -12,7 +12,7 @@ import { RoomFace } from './RoomFace'
 import { openRoomMenu } from './RoomMenu'
 
 interface Props {
-  room: RoomView
+  id: string
   open: boolean
   now: number
   /** Whether the Tab key stops here. */
@@ -29,8 +29,14 @@ interface Props {
   style?: CSSProperties
 }
 
-/** One room in the list: what it is, its last message, and what is unread. */
-export const RoomItem = memo(function RoomItem({ room, called, open, now, tab, place, of, previews, before, style }: Props) {
+/** One room in the list. The list knows rooms by their ids: a message draws one of its rows anew. */
+export const RoomItem = memo(function RoomItem({ id, ...shown }: Props) {
+  const room = useChat((s) => s.rooms[id])
+  return room ? <Item room={room} {...shown} /> : null
+})
+
+/** What a room is, its last message, and what is unread. */
+const Item = memo(function Item({ room, called, open, now, tab, place, of, previews, before, style }: Omit<Props, 'id'> & { room: RoomView }) {
   const title = useChat((s) => titleOf(s, room))
   const pair = room.kind === 'direct' && !isGroup(room)
   const other = useChat((s) => otherOf(s, room))

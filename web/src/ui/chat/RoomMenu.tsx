@@ -23,10 +23,10 @@ export function RoomMenu({ sections }: { sections: Section[] }) {
   const unread = useChat((s) => (room ? shownUnread(s, room) : 0))
   const layout = useDocument<Layout>('sidebar')
   if (!room || !anchor) return null
-  const section = sections.find((x) => x.rooms.some((r) => r.id === room.id))
+  const section = sections.find((x) => x.rooms.includes(room.id))
   const usual = room.kind === 'direct' ? 'directs' : 'rooms'
   const at = layout.placed?.[room.id] ?? usual
-  const index = section?.rooms.findIndex((r) => r.id === room.id) ?? -1
+  const index = section?.rooms.indexOf(room.id) ?? -1
   const sortable = section !== undefined && mayPlace(room, section.id) && section.rooms.length > 1 && section.rooms.length <= mostSorted
   const others = (layout.sections ?? []).filter((x) => x.id !== at)
   return (

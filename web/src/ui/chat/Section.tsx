@@ -1,9 +1,9 @@
-import { type CSSProperties, type DragEvent, type KeyboardEvent, type RefObject, useEffect, useRef, useState } from 'react'
+import { type CSSProperties, type DragEvent, type KeyboardEvent, memo, type RefObject, useEffect, useRef, useState } from 'react'
 import { t } from '../../i18n'
 import type { RoomView } from '../../protocol/types'
 import { useDocument } from '../../store/documents'
+import { derived } from '../../store/rooms'
 import { type Layout, mayPlace, mostSorted, move, place, type Section as Kept } from '../../store/sidebar'
-import { shownUnread } from '../../store/select'
 import { useApp, useChat } from '../../store/store'
 import { useMedia, useNow } from '../kit/hooks'
 import { useVisible } from '../kit/visible'
@@ -19,26 +19,28 @@ interface Props {
   empty?: string
 }
 
+const viewOf = (id: string | undefined): RoomView | undefined => useApp.getState().chat?.rooms[id ?? '']
+
 /** The room that is being dragged. */
 let dragged: RoomView | null = null
 
 /** One section of the list, which is one stop of the Tab key: arrow keys, Home and End move inside, with Ctrl and Shift they move the room. */
-export function Section({ section, calling, box, empty }: Props) {
+export const Section = memo(function Section({ section, calling, box, empty }: Props) {
   const { id, folded } = section
   const open = useApp((a) => a.room)
   // What is folded away still shows the open room.
-  const rooms = folded ? section.rooms.filter((r) => r.id === open) : section.rooms
+  const rooms = folded ? section.rooms.filter((r) => r === open) : section.rooms
   const now = useNow(60_000)
   const phone = useMedia('(max-width: 719px)')
   const previews = useDocument<Layout>('sidebar').previews ?? phone
-  const hidden = useChat((s) => (folded ? section.rooms.reduce((sum, r) => sum + (r.id === open ? 0 : shownUnread(s, r)), 0) : 0))
+  const hidden = useChat((s) => (folded ? section.rooms.reduce((sum, r) => sum + (r === open ? 0 : (derived(s).counts.get(r) ?? 0)), 0) : 0))
   const list = useRef<HTMLUListElement>(null)
   const { from, to, before, after, reveal } = useVisible(box, list, rooms.length, previews ? (phone ? 60 : 54) : phone ? 44 : 32)
   const [at, setAt] = useState<string | null>(null) // the room that has, or last had, the focus
   const [over, setOver] = useState<string | null>(null) // the room before which the dragged one would land; empty for the end
   const wanted = useRef<string | null>(null) // the room that gets the focus once it is drawn as the Tab key's stop
 
-  const index = (room: string | null) => rooms.findIndex((r) => r.id === room)
+  const index = (room: string | null) => (room === null ? -1 : rooms.indexOf(room))
   const openIndex = index(open)
   // The Tab key's stop: where one was, else the open room, else the first. It
   // is shown wherever the list is scrolled to.
@@ -56,7 +58,7 @@ export function Section({ section, calling, box, empty }: Props) {
     item.focus({ preventScroll: true })
   })
   const keys = (e: KeyboardEvent) => {
-    const room = rooms[stop]
+    const room = viewOf(rooms[stop])
     if (e.ctrlKey && e.shiftKey && !e.altKey && room && (e.key === 'ArrowUp' || e.key === 'ArrowDown')) {
       e.preventDefault()
       e.stopPropagation()
@@ -70,8 +72,8 @@ export function Section({ section, calling, box, empty }: Props) {
     e.preventDefault()
     e.stopPropagation()
     reveal(next)
-    wanted.current = rooms[next].id
-    setAt(rooms[next].id)
+    wanted.current = rooms[next]
+    setAt(rooms[next])
   }
   const drop = {
     onDragOver: (e: DragEvent) => {
@@ -81,20 +83,20 @@ export function Section({ section, calling, box, empty }: Props) {
       if (!item || rooms.length > mostSorted) return setOver('')
       const { top, height } = item.getBoundingClientRect()
       const i = index(item.dataset.id!) + (e.clientY > top + height / 2 ? 1 : 0)
-      setOver(rooms[i]?.id ?? '')
+      setOver(rooms[i] ?? '')
     },
     onDragLeave: (e: DragEvent) => e.currentTarget.contains(e.relatedTarget as Node) || setOver(null),
     onDrop: (e: DragEvent) => {
       e.preventDefault()
-      if (dragged) place(dragged, id, over === null || folded || (over === '' && !section.rooms.some((r) => r.id === dragged?.id)) ? undefined : { rooms: section.rooms, before: over || null })
+      if (dragged) place(dragged, id, over === null || folded || (over === '' && !section.rooms.includes(dragged.id)) ? undefined : { rooms: section.rooms, before: over || null })
       setOver(null)
     },
   }
   const shown = Array.from({ length: to - from }, (_, i) => from + i)
   if (stop < from && rooms[stop]) shown.unshift(stop)
   else if (stop >= to && rooms[stop]) shown.push(stop)
-  const item = (r: RoomView, i: number, style?: CSSProperties) => (
-    <RoomItem key={r.id} room={r} called={calling.has(r.id)} open={r.id === open} now={now} tab={i === stop} of={rooms.length} place={i + 1} previews={previews} before={over === r.id} style={style} />
+  const item = (r: string, i: number, style?: CSSProperties) => (
+    <RoomItem key={r} id={r} called={calling.has(r)} open={r === open} now={now} tab={i === stop} of={rooms.length} place={i + 1} previews={previews} before={over === r} style={style} />
   )
   return (
     <section aria-labelledby={`${id}-title`} {...drop}>
@@ -109,7 +111,7 @@ export function Section({ section, calling, box, empty }: Props) {
         onFocus={(e) => {
           const room = (e.target as HTMLElement).dataset.room ?? null
           if (stop < from || stop >= to) {
-            wanted.current = rooms[stop]?.id ?? null // it is drawn anew, in its place
+            wanted.current = rooms[stop] ?? null // it is drawn anew, in its place
             reveal(stop)
           }
           if (room) setAt(room)
@@ -122,7 +124,7 @@ export function Section({ section, calling, box, empty }: Props) {
         }}
         onDragStart={(e) => {
           const li = (e.target as HTMLElement).closest<HTMLElement>('li[data-id]')
-          dragged = rooms[index(li?.dataset.id ?? null)] ?? null
+          dragged = viewOf(li?.dataset.id) ?? null
           e.dataTransfer.effectAllowed = 'move'
           e.dataTransfer.setData('text/plain', '') // without data, Firefox drags nothing
         }}
@@ -133,4 +135,4 @@ export function Section({ section, calling, box, empty }: Props) {
       {rooms.length === 0 && !folded && (empty || section.name !== undefined) && <p className="list-empty">{empty ?? t('section.empty')}</p>}
     </section>
   )
-}
+})

@@ -4,6 +4,7 @@ import { type Key, formatNumber, t } from '../../i18n'
 import { useDocument } from '../../store/documents'
 import { deleteSection, fold, type Layout, mostSorted, type Order, type Section, setLayout, setOrder } from '../../store/sidebar'
 import { markAllRead, markEverythingRead } from '../../store/unread'
+import { useApp } from '../../store/store'
 import { openDialog } from '../dialogs/open'
 import { nextUnread } from './useKeys'
 import { Menu, MenuCheck, MenuChoice, MenuItem, MenuLine } from '../kit/Menu'
@@ -54,7 +55,7 @@ export function SectionHead({ section, unread }: { section: Section; unread: num
             {t('section.nextUnread')}
           </MenuItem>
         )}
-        <MenuItem icon={<MailOpen size={16} />} onSelect={() => markAllRead(section.rooms)}>
+        <MenuItem icon={<MailOpen size={16} />} onSelect={() => markAllRead(section.rooms.flatMap((id) => useApp.getState().chat?.rooms[id] ?? []))}>
           {t('section.markRead')}
         </MenuItem>
         <MenuItem icon={<MailOpen size={16} />} onSelect={markEverythingRead}>

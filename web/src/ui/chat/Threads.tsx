@@ -5,6 +5,7 @@ import { plainLine } from '../../markdown/render'
 import type { RoomView } from '../../protocol/types'
 import { openRoom } from '../../store/actions'
 import { openThread, useMarks } from '../../store/marks'
+import { derived } from '../../store/rooms'
 import { shownUnread, threads, titleOf } from '../../store/select'
 import type { Layout } from '../../store/sidebar'
 import { useDocument } from '../../store/documents'
@@ -16,17 +17,18 @@ const shown = 3
 
 /** The threads that one follows: those with something unread, or the latest of the others. */
 export function Threads({ unread = false }: { unread?: boolean }) {
-  const rooms = useChat((s) => s.rooms)
+  const all = useChat(threads)
+  const counts = useChat((s) => derived(s).counts)
   const list = useMemo(() => {
-    const answered = threads({ rooms }).filter((r) => r.head_no > 0)
-    return unread ? answered.filter((r) => shownUnread({ rooms }, r) > 0) : answered.filter((r, i) => i < shown && shownUnread({ rooms }, r) === 0)
-  }, [rooms, unread])
+    const answered = all.filter((r) => r.head_no > 0)
+    return unread ? answered.filter((r) => counts.has(r.id)) : answered.filter((r, i) => i < shown && !counts.has(r.id))
+  }, [all, counts, unread])
   const id = unread ? 'unreadthreads' : 'threads'
   const folded = useDocument<Layout>('sidebar').folded?.[id] ?? false
   if (list.length === 0) return null
   return (
     <section aria-labelledby={`${id}-title`}>
-      <Fold id={id} title={t(unread ? 'list.unreadThreads' : 'list.threads')} folded={folded} unread={folded && unread ? list.reduce((sum, r) => sum + shownUnread({ rooms }, r), 0) : 0} />
+      <Fold id={id} title={t(unread ? 'list.unreadThreads' : 'list.threads')} folded={folded} unread={folded && unread ? list.reduce((sum, r) => sum + (counts.get(r.id) ?? 0), 0) : 0} />
       {!folded && (
         <ul id={`${id}-list`}>
           {list.map((r, i) => (

@@ -1,7 +1,7 @@
 import { ArrowDown, ArrowUp } from 'lucide-react'
 import { type RefObject, useCallback, useEffect, useState } from 'react'
 import { formatNumber, t } from '../../i18n'
-import { shownUnread } from '../../store/select'
+import { derived } from '../../store/rooms'
 import type { Section } from '../../store/sidebar'
 import { useApp, useChat } from '../../store/store'
 
@@ -16,7 +16,7 @@ const none: Beyond = { count: 0, by: 0 }
 
 /** Says at both ends of the list how many rooms with something unread are out of sight, and leads there. */
 export function UnreadPills({ box, sections }: { box: RefObject<HTMLElement | null>; sections: Section[] }) {
-  const rooms = useChat((s) => s.rooms)
+  const unread = useChat((s) => derived(s).unread)
   const open = useApp((a) => a.room)
   const [beyond, setBeyond] = useState({ above: none, below: none })
   const look = useCallback(() => {
@@ -25,18 +25,18 @@ export function UnreadPills({ box, sections }: { box: RefObject<HTMLElement | nu
     const edge = b.getBoundingClientRect()
     let [above, below] = [none, none]
     for (const section of sections) {
-      if (section.folded) continue
+      if (section.folded || unread.size === 0) continue
       const list = b.querySelector(`ul[data-section="${CSS.escape(section.id)}"]`)?.getBoundingClientRect()
       const height = list ? list.height / section.rooms.length : 0
       section.rooms.forEach((r, i) => {
-        if (!list || r.id === open || shownUnread({ rooms }, r) === 0) return
+        if (!list || r === open || !unread.has(r)) return
         const middle = list.top + (i + 0.5) * height
         if (middle < edge.top) above = { count: above.count + 1, by: middle - edge.top - height }
         else if (middle > edge.bottom) below = { count: below.count + 1, by: below.by || middle - edge.bottom + height }
       })
     }
     setBeyond((was) => (was.above.count === above.count && was.above.by === above.by && was.below.count === below.count && was.below.by === below.by ? was : { above, below }))
-  }, [box, sections, rooms, open])
+  }, [box, sections, unread, open])
   useEffect(() => {
     const b = box.current
     if (!b) return

@@ -2,7 +2,7 @@ import { useEffect, useRef } from 'react'
 import { openRoom } from '../../store/actions'
 import { useMarks } from '../../store/marks'
 import { documentOf } from '../../store/documents'
-import { shownUnread } from '../../store/select'
+import { derived } from '../../store/rooms'
 import { type Layout, sections } from '../../store/sidebar'
 import { useApp } from '../../store/store'
 import { undo, useToasts } from '../../store/toasts'
@@ -58,13 +58,13 @@ function neighbour(step: 1 | -1, unread: boolean): void {
   const { chat, room } = useApp.getState()
   if (!chat) return
   const all = sections(chat, documentOf<Layout>('sidebar'), room, useApp.getState().held).flatMap((x) => (x.id === 'archived' ? [] : x.rooms))
-  const at = all.findIndex((r) => r.id === room)
+  const at = room === null ? -1 : all.indexOf(room)
   for (let i = 1; i <= all.length; i++) {
     // Among all it stops at the ends; what is unread is looked for all around.
     const to = at < 0 ? (step > 0 ? i - 1 : all.length - i) : at + i * step
     const next = unread ? all[(to + all.length) % all.length] : all[to]
     if (!next) return
-    if (next.id !== room && (!unread || shownUnread(chat, next) > 0)) return openRoom(next.id)
+    if (next !== room && (!unread || derived(chat).unread.has(next))) return openRoom(next)
   }
 }
 

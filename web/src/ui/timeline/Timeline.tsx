@@ -3,7 +3,7 @@ import { type KeyboardEvent, type RefObject, useCallback, useEffect, useLayoutEf
 import { formatNumber, t } from '../../i18n'
 import { plainLine } from '../../markdown/render'
 import type { RoomView } from '../../protocol/types'
-import { load, markRead, setFollowing } from '../../store/actions'
+import { load, markRead, readOnArrival, setFollowing } from '../../store/actions'
 import { useMarks } from '../../store/marks'
 import type { Timeline as Shown } from '../../store/state'
 import { useDocument } from '../../store/documents'
@@ -115,13 +115,14 @@ export function Timeline({ room }: { room: RoomView }) {
 
   const seesNewest = there && atEnd && timeline !== undefined && !timeline.moreNewer
   useEffect(() => setFollowing(id, seesNewest), [id, seesNewest, missing])
+  const looks = focused && seesNewest
+  useEffect(() => (looks ? readOnArrival(id) : undefined), [id, looks])
   useEffect(() => {
-    if (!focused || !seesNewest) return
+    if (!looks) return
     if (room.unread > 0) markRead(id)
     if (marked !== undefined && marked === markedFirst) forgetMark(id)
-  }, [focused, seesNewest, room.unread, id, marked])
+  }, [looks, room.unread, id, marked])
 
-  const news = useNews(timeline, me)
   useStops(box)
   useTouch(box, id)
   const toNewest = () => {
@@ -198,9 +199,7 @@ export function Timeline({ room }: { room: RoomView }) {
           {timeline?.moreNewer && <div className="edge">{fault ? <Retry fault={fault} room={id} where="newer" /> : <Skeleton lines={3} />}</div>}
         </div>
       </div>
-      <p className="visually-hidden" aria-live="polite">
-        {news}
-      </p>
+      <News timeline={timeline} me={me} />
       {!seesNewest && !missing && (
         <button className={room.unread > 0 ? 'to-newest news' : 'to-newest'} onClick={toNewest}>
           {room.unread > 0 ? t('timeline.new', { number: room.unread > 999 ? `${formatNumber(999)}+` : formatNumber(room.unread) }) : t('timeline.newest')}
@@ -238,7 +237,7 @@ function walk(e: KeyboardEvent<HTMLElement>): void {
 }
 
 /** What is read aloud: the newest message of another that has come while one is here. */
-function useNews(timeline: Shown | undefined, me: string): string {
+function News({ timeline, me }: { timeline: Shown | undefined; me: string }) {
   const newest = timeline && !timeline.moreNewer ? timeline.messages[timeline.messages.length - 1] : undefined
   const known = useRef(newest?.no)
   const [news, setNews] = useState('')
@@ -249,7 +248,11 @@ function useNews(timeline: Shown | undefined, me: string): string {
     }
     if (newest) known.current = newest.no
   }, [newest?.no])
-  return news
+  return (
+    <p className="visually-hidden" aria-live="polite">
+      {news}
+    </p>
+  )
 }
 
 /** All messages are one stop of the Tab key. What is in one of them is reached when that has the focus: the arrow keys choose it. */
