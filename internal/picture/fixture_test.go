@@ -228,7 +228,8 @@ func samples(t testing.TB) map[string][]byte {
 	profile := appendChunk(nil, "ICCP", []byte(secret))
 	anim := appendChunk(nil, "ANIM", []byte{0, 0, 0, 0, 1, 0})
 	chunks := [][]byte{chunkPNG("tEXt", "Comment\x00"+secret), chunkPNG("eXIf", exif[6:]),
-		chunkPNG("iCCP", "x\x00\x00"+secret), chunkPNG("prVt", secret), chunkPNG("gAMA", "\x00\x00\xb1\x8f")}
+		chunkPNG("iCCP", "x\x00\x00"+secret), chunkPNG("prVt", secret), chunkPNG("gAMA", "\x00\x00\xb1\x8f"),
+		chunkPNG("cHRM", secret), chunkPNG("sRGB", secret)}
 	segments := [][]byte{segment(0xe0, "JFIF\x00\x01\x01\x00\x00\x48\x00\x48\x00\x00"+secret),
 		segment(0xe1, exif), segment(0xe1, "http://ns.adobe.com/xap/1.0/\x00"+secret),
 		segment(0xe2, "ICC_PROFILE\x00\x01\x01"+secret), segment(0xed, "Photoshop 3.0\x00"+secret),

@@ -232,7 +232,6 @@ func withICC(kind string, data, profile []byte) []byte {
 		segment = append(append(segment, 1, 1), profile...)
 		return slices.Concat(data[:at], segment, data[at:])
 	case kind == "image/png":
-		const at = len(pngHead) + 8 + 13 + 4 // after IHDR
 		var b bytes.Buffer
 		b.WriteString("iCCPicc\x00\x00")
 		z := zlib.NewWriter(&b)
@@ -241,7 +240,7 @@ func withICC(kind string, data, profile []byte) []byte {
 		chunk := binary.BigEndian.AppendUint32(nil, uint32(b.Len()-4))
 		chunk = append(chunk, b.Bytes()...)
 		chunk = binary.BigEndian.AppendUint32(chunk, crc32.ChecksumIEEE(b.Bytes()))
-		return slices.Concat(data[:at], chunk, data[at:])
+		return slices.Concat(data[:afterIHDR], chunk, data[afterIHDR:])
 	}
 	return data
 }

@@ -27,6 +27,7 @@ import (
 	"image/jpeg"
 	"image/png"
 	"runtime"
+	"slices"
 
 	"golang.org/x/image/webp"
 	"golang.org/x/sync/semaphore"
@@ -118,6 +119,7 @@ type walked struct {
 	memory        int64       // bytes that decoding takes, at most
 	clean         []byte      // the copy without metadata
 	icc           []byte      // its colour profile, cleaned; nil without
+	colours       []byte      // a PNG's colourChunks
 	still         []byte      // what the decoder gets if that is not clean: the first frame of an animation
 	at            image.Point // where on the canvas still belongs, if its own bounds do not say so
 }
@@ -147,7 +149,7 @@ func (m *Maker) Make(ctx context.Context, data []byte) (p *Picture, err error) {
 			return err
 		}
 		if w.orientation > 1 {
-			p.Type, p.Data, err = encode(turned(img, w.orientation), kind == "image/png", turnedQuality, w.icc)
+			p.Type, p.Data, err = encode(turned(img, w.orientation), kind == "image/png", turnedQuality, w)
 		}
 		return err
 	})
@@ -171,7 +173,7 @@ func (m *Maker) Square(ctx context.Context, data []byte, side int) (t Thumbnail,
 		}
 		side = min(side, img.Bounds().Dx(), img.Bounds().Dy())
 		upright := turned(shrink(img, side, side), w.orientation)
-		kind, data, err := encode(upright, false, thumbnailQuality, w.icc)
+		kind, data, err := encode(upright, false, thumbnailQuality, w)
 		t = Thumbnail{kind, side, side, data}
 		return err
 	})
@@ -265,7 +267,7 @@ func (m *Maker) thumbnails(img image.Image, w *walked) ([]Thumbnail, error) {
 		small := shrink(img, max(1, (w.width*sizes[i]+long/2)/long), max(1, (w.height*sizes[i]+long/2)/long))
 		img = small // the next one is made of this one
 		upright := turned(small, w.orientation)
-		kind, data, err := encode(upright, false, thumbnailQuality, w.icc)
+		kind, data, err := encode(upright, false, thumbnailQuality, w)
 		if err != nil {
 			return nil, err
 		}
@@ -275,8 +277,8 @@ func (m *Maker) thumbnails(img image.Image, w *walked) ([]Thumbnail, error) {
 }
 
 // encode writes a JPEG, or where something shows through, or exactly is wanted,
-// a PNG, with what the colour profile of its source means for it; nil for none.
-func encode(img image.Image, exactly bool, quality int, icc []byte) (kind string, data []byte, err error) {
+// a PNG, with what its source says of the colours.
+func encode(img image.Image, exactly bool, quality int, w *walked) (kind string, data []byte, err error) {
 	var b bytes.Buffer
 	if o, ok := img.(interface{ Opaque() bool }); !exactly && (!ok || o.Opaque()) {
 		kind, err = "image/jpeg", jpeg.Encode(&b, img, &jpeg.Options{Quality: quality})
@@ -286,10 +288,14 @@ func encode(img image.Image, exactly bool, quality int, icc []byte) (kind string
 	if err != nil {
 		return "", nil, fmt.Errorf("encode a picture: %w", err)
 	}
+	data, icc := b.Bytes(), w.icc
+	if kind == "image/png" && len(w.colours) > 0 {
+		data = slices.Concat(data[:afterIHDR], w.colours, data[afterIHDR:])
+	}
 	switch img.(type) {
 	case *image.Gray, *image.Gray16: // as the source
 	default:
 		icc = copiesICC(icc)
 	}
-	return kind, withICC(kind, b.Bytes(), icc), nil
+	return kind, withICC(kind, data, icc), nil
 }

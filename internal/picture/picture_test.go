@@ -431,6 +431,24 @@ func TestJPEGWithoutItsEnd(t *testing.T) {
 
 // TestColourProfilesStay: what says how the colours are meant stays, also in
 // smaller copies, and what tells of people and devices does not.
+// TestColourChunksStay: a PNG may say without a profile what its colours mean.
+func TestColourChunksStay(t *testing.T) {
+	chunks := [][]byte{chunkPNG("cICP", "\x09\x10\x00\x01"),
+		chunkPNG("cHRM", strings.Repeat("\x00\x00\x7a\x26", 8)),
+		chunkPNG("gAMA", "\x00\x01\x86\xa0"), chunkPNG("sRGB", "\x00"), chunkPNG("cLLI", "12345678"),
+		chunkPNG("mDCV", strings.Repeat("1", 24))}
+	for o := range 9 {
+		twice := append(chunks, chunks[2], chunkPNG("eXIf", string(tiff(binary.BigEndian, o))))
+		data := withPNG(asPNG(pattern(40, 30)), twice...)
+		p := must(New(Options{}).Make(t.Context(), data))
+		decode(t, p.Type, p.Data)
+		if !bytes.Equal(p.Data[8+25:][:len(bytes.Join(chunks, nil))], bytes.Join(chunks, nil)) ||
+			bytes.Count(p.Data, []byte("gAMA")) != 1 {
+			t.Errorf("turned as %d, it begins %q", o, p.Data[:200])
+		}
+	}
+}
+
 func TestColourProfilesStay(t *testing.T) {
 	old := make([]byte, 132)
 	copy(old[8:], []byte{2, 0x10, 0, 0})

@@ -1,11 +1,19 @@
 package picture
 
 import (
+	"bytes"
 	"encoding/binary"
 	"hash/crc32"
 )
 
 const pngHead = "\x89PNG\r\n\x1a\n"
+
+// afterIHDR is where the chunks begin that follow the first one.
+const afterIHDR = len(pngHead) + 8 + 13 + 4
+
+// colourChunks are the chunks that say what the colours mean, beside a profile,
+// and the sizes of their bodies: nothing else is in them.
+var colourChunks = map[string]int{"sRGB": 1, "gAMA": 4, "cHRM": 32, "cICP": 4, "mDCV": 24, "cLLI": 8}
 
 func walkPNG(data []byte, lim limits) (*walked, error) {
 	p := &pieces{rest: data[len(pngHead):]}
@@ -35,7 +43,12 @@ func walkPNG(data []byte, lim limits) (*walked, error) {
 			}
 			w.icc = unzipICC(body, colours)
 			continue
-		case "PLTE", "tRNS", "IDAT", "IEND", "sRGB", "gAMA", "fdAT":
+		case "PLTE", "tRNS", "IDAT", "IEND", "fdAT":
+		case "sRGB", "gAMA", "cHRM", "cICP", "mDCV", "cLLI":
+			if len(body) != colourChunks[kind] || bytes.Contains(w.colours, head) {
+				continue
+			}
+			w.colours = binary.BigEndian.AppendUint32(append(append(w.colours, head...), body...), sum)
 		case "acTL":
 			if len(body) != 8 {
 				return nil, ErrBroken
