@@ -54,17 +54,28 @@ test: needs web/node_modules ## Everything: Go with a real Redis, the client, th
 check: needs format fresh ## What CI runs: lint, fresh, test and fuzz, two parts at a time
 	$(PARTS) vet test-web test-go e2e test-kit e2e-nodes staticcheck vet-more test-plain fuzz
 
+# The stores' suites are random histories on each kind of Redis: the race detector,
+# which makes them take four times as long, watches their short form, on one Redis;
+# the whole of them runs without.
+STORES := ./internal/sqlite ./internal/redisstore ./internal/migrate
+
 .PHONY: test-go
+test-go: export CGO_ENABLED = 1
+test-go: export PARLEY_TEST_REDIS = require
+test-go: export PARLEY_TEST_PROXIES = require
 test-go:
-	$(PART) $@ env CGO_ENABLED=1 PARLEY_TEST_REDIS=require PARLEY_TEST_PROXIES=require $(GO) test -vet=off -timeout=30m $(RACE) ./...
+	$(PART) $@ $(GO) test -vet=off -timeout=30m $(RACE) $$($(GO) list ./... | grep -vxF "$$($(GO) list $(STORES))")
+	$(PART) $@-stores $(GO) test -short -vet=off -timeout=30m $(RACE) $(STORES)
 
 .PHONY: test-kit
 test-kit: # its modules need nothing of this repository
 	$(PART) $@ env CGO_ENABLED=1 GOWORK=off PARLEY_TEST_REDIS=require bash -c 'for m in kit kit/prom; do (cd $$m && $(GO) test -vet=off -timeout=30m $(RACE) ./...) || exit 1; done'
 
 .PHONY: test-plain
-test-plain: # what measures memory, which the race detector changes
-	$(PART) $@ $(GO) test -vet=all -trimpath -run=Memory $$(grep -rlx --include='*_test.go' '//go:build !race' . | xargs dirname | sort -u)
+test-plain: export PARLEY_TEST_REDIS = require
+test-plain: # without the race detector: the stores in full, and what measures memory, which it changes
+	$(PART) $@ $(GO) test -vet=off -trimpath -timeout=30m $(STORES)
+	$(PART) $@-memory $(GO) test -vet=all -trimpath -run=Memory $$(grep -rlx --include='*_test.go' '//go:build !race' . | xargs dirname | sort -u)
 
 .PHONY: test-web e2e e2e-nodes
 test-web: web/node_modules

@@ -36,7 +36,8 @@ var texts = []string{"", "hello", "Grüße, 世界 👋🏽", "a\nb\tc \"quoted\
 	"\u202eright to left\u202c", "zero\u200bwidth", "null \x00 byte", "<script>",
 	" lead and trail ", "e\u0301"}
 
-// fill makes a random history through a store: a day ago to now.
+// fill makes a random history through a store: a day ago to now. With -short it
+// takes a third of the steps.
 func fill(t testing.TB, s chat.Store, seed uint64, steps int) *world {
 	w := &world{t: t, ctx: t.Context(), s: s, r: rand.New(rand.NewPCG(seed, 1)),
 		start: time.Now().UTC().Truncate(time.Millisecond).Add(-20 * time.Hour),
@@ -60,6 +61,9 @@ func fill(t testing.TB, s chat.Store, seed uint64, steps int) *world {
 	w.commit(chat.Change{Stream: chat.RoomStream("general.3"), Op: chat.CreateRoom{
 		Room: chat.Room{ID: "general.3", Kind: chat.ThreadRoom, Parent: "general", Root: 3,
 			CreatedAt: w.now()}}})
+	if testing.Short() {
+		steps /= 3
+	}
 	for range steps {
 		w.step()
 	}

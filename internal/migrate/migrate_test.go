@@ -120,7 +120,6 @@ func move(t testing.TB, from, to endpoint, o migrate.Options) {
 // are.
 func verified(t testing.TB, source migrate.Source, destination migrate.Destination) (filled int) {
 	t.Helper()
-	t.Helper()
 	r, err := migrate.Verify(t.Context(), source, destination.Source(), migrate.Since(time.Now()), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -148,7 +147,7 @@ func TestRoundTrip(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, d redistest.Deployment) {
 		client := d.Client(t)
 		seeds := uint64(1)
-		if _, single := d.(*redistest.Server); single {
+		if _, single := d.(*redistest.Server); single && !testing.Short() {
 			seeds = 3
 		}
 		for seed := range seeds {

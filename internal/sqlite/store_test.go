@@ -26,7 +26,12 @@ func openTest(t testing.TB, dir string, o Options) *Store {
 func TestStore(t *testing.T) { testStore(t, Options{}) }
 
 // What is kept back in memory is written out all the time.
-func TestStoreSmall(t *testing.T) { testStore(t, Options{generation: 3, fold: 4}) }
+func TestStoreSmall(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the same code as TestStore's")
+	}
+	testStore(t, Options{generation: 3, fold: 4})
+}
 
 func testStore(t *testing.T, o Options) {
 	chattest.Run(t, func(t *testing.T, ring func(*chat.Event)) chattest.Harness {
