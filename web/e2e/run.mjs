@@ -8,7 +8,7 @@ import { shared } from './lib/server.mjs'
 
 const end = '.test.mjs'
 const files = readdirSync(import.meta.dirname).filter((name) => name.endsWith(end)).map((name) => name.slice(0, -end.length))
-const nodes = ['accounts', 'chat', 'files', 'gaps', 'hostile', 'layout', 'messages', 'programs', 'restart']
+const nodes = ['accounts', 'chat', 'files', 'gaps', 'messages', 'programs', 'restart']
 const named = process.argv.slice(2)
 const unknown = named.filter((name) => !files.includes(name))
 if (unknown.length > 0) throw new Error(`there is no ${unknown.join(', ')}; there is ${files.join(', ')}`)
