@@ -118,7 +118,11 @@ func (s *Sender) post(ctx context.Context, d chat.Delivery) error {
 		return &chat.DeliveryError{Reason: reason(err)}
 	}
 	defer res.Body.Close()
-	io.CopyN(io.Discard, res.Body, 64<<10) // so that the connection can be used again
+	// The rest is read so that the connection can be used again. After 101 there
+	// is none, but the connection itself, which no time-out ends.
+	if res.StatusCode >= 200 {
+		io.CopyN(io.Discard, res.Body, 64<<10)
+	}
 	switch {
 	case res.StatusCode >= 200 && res.StatusCode < 300:
 		return nil

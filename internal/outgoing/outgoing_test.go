@@ -309,6 +309,28 @@ func allow(hosts ...string) func(*Config) {
 	}
 }
 
+// TestSwitchingProtocols: a receiver that answers 101 and then nothing does not
+// hold the sender.
+func TestSwitchingProtocols(t *testing.T) {
+	h := newFixture(t)
+	silent := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		t.Cleanup(func() { conn.Close() })
+		io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n")
+	}))
+	t.Cleanup(silent.Close)
+	out := h.hook(silent.URL)
+	h.run(func(cfg *Config) { cfg.Retry.Most, cfg.Retry.First = time.Hour, time.Hour })
+	h.send("hi")
+	until(t, "it failed", func() bool {
+		return strings.Contains(h.state(out.Webhook.ID).Error, "answered 101")
+	})
+}
+
 func TestAnswers(t *testing.T) {
 	secure := httptest.NewTLSServer(http.NotFoundHandler())
 	defer secure.Close()
