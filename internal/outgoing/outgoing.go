@@ -118,8 +118,8 @@ func (s *Sender) post(ctx context.Context, d chat.Delivery) error {
 		return &chat.DeliveryError{Reason: reason(err)}
 	}
 	defer res.Body.Close()
-	// The rest is read so that the connection can be used again. After 101 there
-	// is none, but the connection itself, which no time-out ends.
+	// The rest is read so that the connection can be used again. What follows
+	// 101 is the connection itself, which no time-out ends.
 	if res.StatusCode >= 200 {
 		io.CopyN(io.Discard, res.Body, 64<<10)
 	}
