@@ -220,3 +220,16 @@ func (c *client) says(room chat.RoomID, text string) chat.Message {
 	}
 	return m
 }
+
+// rename has an owner give the client's person another name.
+func (f *fixture) rename(c *client, name string) {
+	f.T.Helper()
+	owner, err := f.AddUser(f.T.Context(), "Olga", "password123", chat.RoleOwner, "")
+	if err != nil {
+		f.T.Fatal(err)
+	}
+	if _, err := f.UpdateUser(f.T.Context(), chat.Caller{User: owner},
+		chat.UpdateUserInput{User: c.who().User.ID, Name: &name}); err != nil {
+		f.T.Fatal(err)
+	}
+}

@@ -21,6 +21,8 @@ func (silence) Size() int { return 1 }
 
 func (e encoder) Event(event *chat.Event) hub.Frame {
 	switch event.Kind {
+	case chat.UserUpdated:
+		e.d.people.learn(*event.User)
 	case chat.MessageCreated:
 		if chat.IsThread(event.Message.Room) {
 			return silence{} // the demo's client knows no threads

@@ -192,6 +192,17 @@ func TestRemoved(t *testing.T) {
 	}
 }
 
+// TestRenamed has somebody who is online see another come under a new name.
+func TestRenamed(t *testing.T) {
+	f := newFixture(t, nil)
+	ada, bob := f.person("Ada", "demo-1"), f.person("Bob", "demo-2")
+	p := bob.poll()
+	ada.want("GET", "/users/online", nil, 200, nil)
+	f.rename(ada, "Adele")
+	ada.poll()
+	p.until(`42["user.connected",{"id":"1","username":"Adele"`)
+}
+
 // TestForgedClientID has somebody use ids of messages like those of another's
 // socket, which are told of the room all the same.
 func TestForgedClientID(t *testing.T) {

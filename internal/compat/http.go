@@ -61,6 +61,9 @@ func (s *Server) serve(do func(*Server, context.Context, *request) (int, any, er
 		var status int
 		var out any
 		if err == nil {
+			err = s.people.refresh(ctx)
+		}
+		if err == nil {
 			status, out, err = do(s, ctx, in)
 		}
 		if err != nil {

@@ -11,9 +11,9 @@ import (
 // people is the index of everyone by number. It holds some 200 bytes for each,
 // from the first question on.
 //
-// It is brought up to date when somebody is not found, from the server's log:
-// people who came on other nodes are there too. Names never change, and nobody
-// goes.
+// It follows the server's log, and so knows who came or was renamed on other
+// nodes too: it is brought up to date at each request and when somebody is not
+// found, and hears of new names live. Nobody goes.
 type people struct {
 	store chat.Store
 
@@ -81,6 +81,16 @@ func (p *people) find(ctx context.Context, found func() bool) error {
 	return chat.ErrNotFound
 }
 
+// refresh brings an index that is in use up to date.
+func (p *people) refresh(ctx context.Context) error {
+	p.reading.Lock()
+	defer p.reading.Unlock()
+	if !p.loaded {
+		return nil
+	}
+	return p.read(ctx)
+}
+
 func (p *people) look(found func() bool) bool {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
@@ -137,10 +147,11 @@ func (p *people) learn(users ...chat.User) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, u := range users {
-		if _, known := p.names[u.ID]; known {
+		_, known := p.names[u.ID]
+		p.names[u.ID] = u.Name
+		if known {
 			continue
 		}
-		p.names[u.ID] = u.Name
 		n := number(string(u.ID))
 		if _, taken := p.byNumber[n]; taken {
 			p.byNumber[n] = ""

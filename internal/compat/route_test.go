@@ -430,4 +430,9 @@ func TestNewcomers(t *testing.T) {
 	}
 	last = f.person("Zoe", "")
 	find(last)
+	f.rename(last, "Zora")
+	var got map[string]struct{ Username string }
+	if there.want("GET", "/users?ids[]="+last.user, nil, 200, &got); got[last.user].Username != "Zora" {
+		t.Errorf("renamed on the first node: %v", got)
+	}
 }
