@@ -102,7 +102,7 @@ func (r *Repository[T]) findPage(ctx context.Context, where Condition, page Page
 		ask := func() {
 			args := append([]string{r.shards[i].base, span.low, span.high, descend,
 				strconv.Itoa(page.Limit), strconv.Itoa(span.id)}, r.schema.names...)
-			parts[i] = r.part(ctx, exec.Script(ctx, r.find, r.client, r.shards[i].indexes, args))
+			parts[i] = r.part(ctx, exec.Read(ctx, r.find, r.client, r.shards[i].indexes, args))
 		}
 		if i == len(r.shards)-1 {
 			ask()
@@ -214,7 +214,7 @@ func (r *Repository[T]) fetchBy(ctx context.Context, name string, value any) (*T
 	}
 	sh := &r.shards[0]
 	args := append([]string{sh.base, name + "\x00" + key}, r.schema.names...)
-	row, err := exec.Script(ctx, r.claim, r.client, sh.indexes, args).ToArray()
+	row, err := exec.Read(ctx, r.claim, r.client, sh.indexes, args).ToArray()
 	if rueidis.IsRedisNil(err) {
 		return nil, nil
 	}

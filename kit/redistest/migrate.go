@@ -8,10 +8,10 @@ import (
 	"testing"
 )
 
-// Migrate begins to move the slot of a key to the next master, and stops before
-// any key has moved: from now on commands with several keys, some of which do
-// not exist, are answered TRYAGAIN. Finish moves the slot with all its keys.
-func (c *Cluster) Migrate(t testing.TB, key string) (finish func()) {
+// Migrate begins to move the slot of a key to the next master, and stops when
+// those named have moved: from now on commands with several keys, some of which
+// do not exist, are answered TRYAGAIN. Finish moves the slot with all its keys.
+func (c *Cluster) Migrate(t testing.TB, key string, moved ...string) (finish func()) {
 	t.Helper()
 	do := func(s *Server, args ...string) string {
 		out, err := s.Do(args...)
@@ -38,14 +38,18 @@ func (c *Cluster) Migrate(t testing.TB, key string) (finish func()) {
 	toID := do(to, "CLUSTER", "MYID")
 	set(to, "IMPORTING", do(from, "CLUSTER", "MYID"))
 	set(from, "MIGRATING", toID)
+	host, port, err := net.SplitHostPort(to.Addr())
+	if err != nil {
+		t.Error(err)
+	}
+	move := func(keys []string) {
+		for _, key := range keys {
+			do(from, "MIGRATE", host, port, key, "0", "5000")
+		}
+	}
+	move(moved)
 	return func() {
-		host, port, err := net.SplitHostPort(to.Addr())
-		if err != nil {
-			t.Error(err)
-		}
-		for _, moved := range strings.Fields(do(from, "CLUSTER", "GETKEYSINSLOT", slot, "100000")) {
-			do(from, "MIGRATE", host, port, moved, "0", "5000")
-		}
+		move(strings.Fields(do(from, "CLUSTER", "GETKEYSINSLOT", slot, "100000")))
 		// The new owner is told first: it gets a newer epoch, without which the
 		// old one's claim would win.
 		for i := range c.Masters {

@@ -61,7 +61,7 @@ func Passing(err error) bool {
 		return false
 	}
 	code, _, _ := strings.Cut(refusal.Error(), " ")
-	return Busy(err) || code == "MOVED" || code == "ASK" || code == "BUSY"
+	return Busy(err) || between(err) || code == "MOVED" || code == "ASK" || code == "BUSY"
 }
 
 // Permanent reports whether Redis refused what it will refuse again: something

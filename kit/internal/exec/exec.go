@@ -23,10 +23,23 @@ const (
 // last answer is returned when the context ends first.
 func Script(ctx context.Context, script *rueidis.Lua, client rueidis.Client,
 	keys, args []string) rueidis.RedisResult {
+	return repeat(ctx, script, client, keys, args, Busy)
+}
+
+// Read is Script for a script that finds out which keys of its slot to read. It
+// is run again, too, when one of those has moved ahead of the slot: it must do
+// no harm when it runs twice.
+func Read(ctx context.Context, script *rueidis.Lua, client rueidis.Client,
+	keys, args []string) rueidis.RedisResult {
+	return repeat(ctx, script, client, keys, args, func(err error) bool { return Busy(err) || between(err) })
+}
+
+func repeat(ctx context.Context, script *rueidis.Lua, client rueidis.Client, keys, args []string,
+	again func(error) bool) rueidis.RedisResult {
 	pause := firstPause
 	for {
 		result := script.Exec(ctx, client, keys, args)
-		if !Busy(result.Error()) {
+		if !again(result.Error()) {
 			return result
 		}
 		timer := time.NewTimer(pause/2 + rand.N(pause/2+1))
@@ -60,4 +73,11 @@ func Busy(err error) bool {
 		return true
 	}
 	return false
+}
+
+// between reports whether a script failed at a key that it found out by itself,
+// because the slot is moving and the key is on the other side.
+func between(err error) bool {
+	refusal, ok := Refusal(err)
+	return ok && strings.Contains(refusal.Error(), "non local key")
 }

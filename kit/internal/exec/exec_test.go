@@ -3,6 +3,7 @@ package exec_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -50,26 +51,43 @@ func TestWhileASlotMoves(t *testing.T) {
 
 	for _, c := range []struct {
 		name, key string // a key of the slot
+		moved     string // which has moved before the call, if not empty
 		call      func(ctx context.Context, first bool) error
 	}{
-		{"lock", "lock:{n}", func(ctx context.Context, _ bool) error {
+		{"lock", "lock:{n}", "", func(ctx context.Context, _ bool) error {
 			l, err := locker.Lock(ctx, "n")
 			if err != nil {
 				return err
 			}
 			return l.Unlock(ctx)
 		}},
-		{"append", "bus:{t}", func(ctx context.Context, _ bool) error {
+		{"append", "bus:{t}", "", func(ctx context.Context, _ bool) error {
 			_, err := topic.Append(ctx, "x")
 			return err
 		}},
-		{"limit", "ratelimit:{k}", func(ctx context.Context, _ bool) error {
+		{"limit", "ratelimit:{k}", "", func(ctx context.Context, _ bool) error {
 			_, err := limiter.Allow(ctx, "k")
 			return err
 		}},
-		{"save", "{r}", func(ctx context.Context, first bool) error {
+		{"find", "{r}", "{r}:1", func(ctx context.Context, first bool) error {
 			if first {
-				return records.Save(ctx, &record{ID: "1", Name: "one"})
+				return records.SaveFor(ctx, &record{ID: "1", Name: "one"}, time.Hour)
+			}
+			found, err := records.Find(ctx, object.All("size"), object.Page{})
+			if err == nil && len(found.Records) != 1 {
+				err = fmt.Errorf("found %v", found)
+			}
+			return err
+		}},
+		{"fetch by", "{r}", "{r}:1", func(ctx context.Context, first bool) error {
+			if first {
+				return nil
+			}
+			return failure(records.FetchBy(ctx, "name", "one"))
+		}},
+		{"save", "{r}", "", func(ctx context.Context, first bool) error {
+			if first {
+				return nil
 			}
 			return records.Save(ctx, &record{ID: "2", Name: "two"})
 		}},
@@ -78,7 +96,11 @@ func TestWhileASlotMoves(t *testing.T) {
 			if c.name != "limit" { // whose keys are not there at first
 				check(t, c.call(t.Context(), true))
 			}
-			finish := cluster.Migrate(t, c.key)
+			var moved []string
+			if c.moved != "" {
+				moved = []string{c.moved}
+			}
+			finish := cluster.Migrate(t, c.key, moved...)
 			before := refusals(t, cluster)
 			done := make(chan error, 1)
 			go func() { done <- c.call(t.Context(), false) }()
@@ -96,14 +118,15 @@ func TestWhileASlotMoves(t *testing.T) {
 	}
 }
 
-// refusals counts how often the masters have answered TRYAGAIN.
+// refusals counts how often the masters have answered TRYAGAIN, or that a
+// script got at a key that is not there.
 func refusals(t *testing.T, cluster *redistest.Cluster) (all string) {
 	t.Helper()
 	for _, s := range cluster.Masters {
 		out, err := s.Do("INFO", "errorstats")
 		check(t, err)
 		for line := range strings.Lines(out) {
-			if strings.HasPrefix(line, "errorstat_TRYAGAIN") {
+			if strings.HasPrefix(line, "errorstat_TRYAGAIN") || strings.HasPrefix(line, "errorstat_ERR") {
 				all += line
 			}
 		}
