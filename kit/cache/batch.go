@@ -274,7 +274,7 @@ func (c *Cache[V]) commitMany(g *group[V]) {
 		if f.lease.token == "" {
 			continue
 		}
-		rec, life, err := c.encode(f.lease.token, f.lease.gens, f.val, f.err)
+		rec, life, err := c.encode(g.keys[i], f.lease.token, f.lease.gens, f.val, f.err)
 		if err != nil {
 			c.report("encode", err)
 		}

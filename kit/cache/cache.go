@@ -58,6 +58,10 @@ type Options[V any] struct {
 	// that what was stored together does not end together. In [0, 1); 0 is
 	// none.
 	Jitter float64
+	// TTLOf returns the TTL of one value, in place of TTL; 0 or less means that
+	// it is not stored. It need not be the same for the same value. Nil means
+	// TTL for all.
+	TTLOf func(key string, v V) time.Duration
 	// NegativeTTL is how long ErrNotFound is remembered; 0 means not at all.
 	NegativeTTL time.Duration
 	// Stale is how long past its TTL a value is still served, while one process
@@ -148,6 +152,9 @@ type Cache[V any] struct {
 	flights    map[string]*flight[V]
 	refreshing map[string]struct{}
 
+	looking sync.Mutex
+	looks   map[string]*looks[V] // reads under way
+
 	breaker exec.Breaker // of reads
 
 	old    atomic.Bool  // a server does not know SET with NX and GET
@@ -195,6 +202,7 @@ func New[V any](client rueidis.Client, opt Options[V]) (*Cache[V], error) {
 		process:     newProcess(),
 		flights:     make(map[string]*flight[V]),
 		refreshing:  make(map[string]struct{}),
+		looks:       make(map[string]*looks[V]),
 	}
 	if c.codec == nil {
 		c.codec = JSON[V]{}
@@ -309,8 +317,14 @@ func (c *Cache[V]) genKeys(key string) []string {
 }
 
 // ttl returns the fresh life of a new value.
-func (c *Cache[V]) ttl() time.Duration {
-	return max(c.opt.TTL-time.Duration(rand.Float64()*c.opt.Jitter*float64(c.opt.TTL)), time.Millisecond)
+func (c *Cache[V]) ttl(key string, v V) time.Duration {
+	ttl := c.opt.TTL
+	if c.opt.TTLOf != nil {
+		if ttl = c.opt.TTLOf(key, v); ttl <= 0 {
+			return 0
+		}
+	}
+	return max(ttl-time.Duration(rand.Float64()*c.opt.Jitter*float64(ttl)), time.Millisecond)
 }
 
 // genTTL is the life of a tag's generation. When it ends the tag's entries are

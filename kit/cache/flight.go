@@ -164,13 +164,13 @@ func (c *Cache[V]) settle(key string, f *flight[V], val V, err error) {
 func (c *Cache[V]) commit(key string, l lease, val V, err error) bool {
 	ctx, cancel := c.within(context.WithoutCancel(c.ctx))
 	defer cancel()
-	rec, life, encErr := c.encode(l.token, l.gens, val, err)
+	rec, life, encErr := c.encode(key, l.token, l.gens, val, err)
 	if encErr != nil {
 		c.report("encode", encErr)
 	}
 	if rec == nil {
-		if errors.Is(err, ErrNotFound) {
-			// The source no longer has it, and that is not to be remembered.
+		if encErr == nil && (err == nil || errors.Is(err, ErrNotFound)) {
+			// The source no longer has it, or has what is not to be stored.
 			if err := c.remove(ctx, key); err != nil {
 				c.report("release", err)
 			}

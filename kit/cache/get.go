@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unsafe"
 
 	"github.com/parley-chat/parley/kit/internal/exec"
 )
@@ -80,40 +81,91 @@ func (c *Cache[V]) fetch(ctx context.Context, key string, load Loader[V]) (V, er
 			c.n.misses.Add(1)
 			return c.alone(ctx, key, load)
 		}
-		token := c.newToken()
-		p := c.newPlan([]string{key}, []string{token})
-		rs, err := p.read(ctx)
-		c.breaker.Note(exec.Unavailable(ctx, err))
+		l, leads, err := c.look(ctx, key)
 		if err != nil {
-			if ctx.Err() != nil {
-				return zero, ctx.Err()
-			}
-			c.report("get", err)
+			return zero, err
+		}
+		var f *flight[V]
+		if leads {
+			f = c.lookUp(ctx, key, l, load)
+			c.looked(key, l)
+		}
+		if l.void {
+			continue
+		}
+		if l.err != nil {
 			c.n.misses.Add(1)
 			return c.alone(ctx, key, load)
 		}
-		r := &rs[0]
-		if r.state == stateInvalid {
-			r.state = c.replace(ctx, key, r.id, token)
-		}
+		r := &l.reading
 		switch r.state {
 		case stateHit:
+			e := r.entry
+			if !leads {
+				if e, err = c.own(r); err != nil {
+					c.report("decode", fmt.Errorf("key %s: %w", key, err))
+					return c.alone(ctx, key, load)
+				}
+			}
 			c.n.hits.Add(1)
-			return c.serve(ctx, key, r.entry, p.at, load)
+			return c.serve(ctx, key, e, l.at, load)
 		case stateLeased:
-			c.n.misses.Add(1)
-			f := c.lead(ctx, key, lease{token: token, gens: r.gens, genKeys: r.genKeys}, load)
-			return f.await(ctx)
-		case stateBare:
-			c.n.misses.Add(1)
-			return c.alone(ctx, key, load)
+			if leads {
+				c.n.misses.Add(1)
+				return f.await(ctx)
+			}
+			fallthrough
 		case statePending:
-			v, done, err := c.wait(ctx, key, r, p.snaps[0], &w)
+			v, done, err := c.wait(ctx, key, r, l.snap, &w)
 			if done || err != nil {
 				return v, err
 			}
+		case stateBare:
+			c.n.misses.Add(1)
+			return c.alone(ctx, key, load)
 		}
 	}
+}
+
+// lookUp reads the entry for all who share l, and returns the flight that it
+// began where it got the lease.
+func (c *Cache[V]) lookUp(ctx context.Context, key string, l *look[V], load Loader[V]) *flight[V] {
+	token := c.newToken()
+	p := c.newPlan([]string{key}, []string{token})
+	rs, err := p.read(ctx)
+	c.breaker.Note(exec.Unavailable(ctx, err))
+	if err != nil {
+		// Others do not share the end of this one's context.
+		if l.void = ctx.Err() != nil; !l.void {
+			c.report("get", err)
+			l.err = err
+		}
+		return nil
+	}
+	l.reading, l.snap, l.at = rs[0], p.snaps[0], p.at
+	r := &l.reading
+	if r.state == stateInvalid {
+		if r.state = c.replace(ctx, key, r.id, token); r.state == stateLeased {
+			r.id = token
+		}
+		l.void = r.state == stateInvalid
+	}
+	if r.state == stateLeased {
+		return c.lead(ctx, key, lease{token: token, gens: r.gens, genKeys: r.genKeys}, load)
+	}
+	return nil
+}
+
+// own returns the entry of a reading for one more caller. Without a local layer
+// each may change its value as it likes.
+func (c *Cache[V]) own(r *reading[V]) (*localEntry[V], error) {
+	if c.local.entries != nil || r.entry.absent {
+		return r.entry, nil
+	}
+	e := *r.entry
+	var err error
+	e.val, err = c.codec.Decode(unsafe.Slice(unsafe.StringData(r.payload), len(r.payload)))
+	return &e, err
 }
 
 // waiting remembers how often a caller looked again for want of a push.

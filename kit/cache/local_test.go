@@ -102,8 +102,8 @@ func TestWait(t *testing.T) {
 func FuzzParseRecord(f *testing.F) {
 	f.Add("")
 	f.Add(pendingRecord("0123456789abcdef"))
-	f.Add(string(header(kindAbsent, "0123456789abcdef", time.Second, "12345678", 0)))
-	f.Add(string(append(header(kindValue, "0123456789abcdef", 0, "1234567812345678", 3), "abc"...)))
+	f.Add(string(header(kindAbsent, "0123456789abcdef", noHold, time.Second, "12345678", 0)))
+	f.Add(string(append(header(kindValue, "0123456789abcdef", noHold, 0, "1234567812345678", 3), "abc"...)))
 	f.Fuzz(func(t *testing.T, s string) {
 		r, err := parseRecord(s)
 		if err != nil {
@@ -112,7 +112,7 @@ func FuzzParseRecord(f *testing.F) {
 		if r.id != rawID(s) || r.hold < 0 || r.stale < 0 || len(r.gens)%genLen != 0 {
 			t.Fatalf("%q parsed as %+v", s, r)
 		}
-		if r.kind != kindPending && string(append(header(r.kind, r.id, r.stale, r.gens, 0),
+		if r.kind != kindPending && string(append(header(r.kind, r.id, noHold, r.stale, r.gens, 0),
 			r.payload...)) != s &&
 			s[idEnd:holdEnd] == "\x00\x1f\xff\xff\xff\xff\xff\xff" {
 			t.Fatalf("%q does not come back", s)

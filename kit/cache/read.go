@@ -27,6 +27,7 @@ type reading[V any] struct {
 	gens    string
 	genKeys []string
 	entry   *localEntry[V] // when stateHit
+	payload string         // what it was decoded from
 }
 
 // plan is the commands that read some entries with their generations, in one
@@ -337,7 +338,7 @@ func (p *plan[V]) judge(r *reading[V], i int, raw string, left time.Duration, co
 			return
 		}
 	}
-	r.state, r.entry = stateHit, e
+	r.state, r.entry, r.payload = stateHit, e, rec.payload
 	// Counted from before the read was sent, a life can only come out too
 	// short.
 	e.until = p.at + int64(left)

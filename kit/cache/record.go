@@ -88,12 +88,12 @@ func pendingRecord(token string) string {
 }
 
 // header returns the start of a value's or an absent record, with room for n
-// bytes of payload.
-func header(kind byte, token string, stale time.Duration, gens string, n int) []byte {
+// bytes of payload. hold is in ms.
+func header(kind byte, token string, hold uint64, stale time.Duration, gens string, n int) []byte {
 	b := make([]byte, 0, headerLen+len(gens)+n)
 	b = append(b, kind)
 	b = append(b, token...)
-	b = binary.BigEndian.AppendUint64(b, noHold)
+	b = binary.BigEndian.AppendUint64(b, hold)
 	b = binary.BigEndian.AppendUint32(b, uint32(stale.Milliseconds()))
 	b = binary.BigEndian.AppendUint16(b, uint16(len(gens)/genLen))
 	return append(b, gens...)

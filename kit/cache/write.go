@@ -81,7 +81,7 @@ func (c *Cache[V]) finishUpdate(ctx context.Context, key string, u updating, val
 	defer cancel()
 	defer c.forget(key)
 	if u.token != "" {
-		rec, life, encErr := c.encode(u.token, u.gens, val, err)
+		rec, life, encErr := c.encode(key, u.token, u.gens, val, err)
 		if encErr != nil {
 			c.report("encode", encErr)
 		}
@@ -112,12 +112,16 @@ func (c *Cache[V]) Set(ctx context.Context, key string, v V) error {
 	ctx, cancel := c.within(ctx)
 	defer cancel()
 	if err == nil {
-		rec, life, encErr := c.encode(c.newToken(), gens, v, nil)
+		rec, life, encErr := c.encode(key, c.newToken(), gens, v, nil)
 		if encErr != nil {
 			return fmt.Errorf("cache %s: set %q: %w", c.opt.Name, key, encErr)
 		}
-		err = c.client.Do(ctx, c.client.B().Set().Key(c.entryKey(key)).Value(text(rec)).Px(
-			life).Build()).Error()
+		if rec == nil { // see Options.TTLOf
+			err = c.remove(ctx, key)
+		} else {
+			err = c.client.Do(ctx, c.client.B().Set().Key(c.entryKey(key)).Value(text(rec)).
+				Px(life).Build()).Error()
+		}
 	}
 	if _, refused := rueidis.IsRedisErr(err); refused {
 		// What stood there is not the value any more.
@@ -250,17 +254,25 @@ func (c *Cache[V]) mintGenerations(ctx context.Context, keys []string) (string, 
 
 // encode returns the record of a load's outcome and its life; nil if that is
 // not to be stored.
-func (c *Cache[V]) encode(token, gens string, val V, err error) ([]byte, time.Duration, error) {
+func (c *Cache[V]) encode(key, token, gens string, val V, err error) ([]byte, time.Duration, error) {
 	switch {
 	case err == nil:
+		ttl := c.ttl(key, val)
+		if ttl == 0 {
+			return nil, 0, nil
+		}
 		data, err := c.codec.Encode(val)
 		if err != nil {
 			return nil, 0, fmt.Errorf("encode: %w", err)
 		}
-		rec := header(kindValue, token, c.opt.Stale, gens, len(data))
-		return append(rec, data...), c.ttl() + c.opt.Stale, nil
+		hold := uint64(noHold)
+		if ttl <= c.opt.RefreshAhead {
+			hold = uint64((c.opt.Stale + ttl/2).Milliseconds()) // not refreshed at once
+		}
+		rec := header(kindValue, token, hold, c.opt.Stale, gens, len(data))
+		return append(rec, data...), ttl + c.opt.Stale, nil
 	case errors.Is(err, ErrNotFound) && c.opt.NegativeTTL > 0:
-		return header(kindAbsent, token, 0, gens, 0), c.opt.NegativeTTL, nil
+		return header(kindAbsent, token, noHold, 0, gens, 0), c.opt.NegativeTTL, nil
 	}
 	return nil, 0, nil
 }
