@@ -32,6 +32,7 @@ type Update struct {
 
 // State is what sync answers.
 type State struct {
+	ServerID       string    `json:"server_id"`                 // of the server's data
 	User           User      `json:"user"`                      // the caller
 	Session        SessionID `json:"session"`                   // of the token
 	UserPosition   Position  `json:"user_position"`             // in the caller's own stream

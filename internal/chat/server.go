@@ -8,6 +8,7 @@ import (
 
 // ServerInfo is the public information about the server.
 type ServerInfo struct {
+	ID            string `json:"id" doc:"Id of the server's data: what a client keeps belongs to it, and to no other server at this address"`
 	Name          string `json:"name" doc:"The server's name"`
 	Version       string `json:"version" doc:"Its version"`
 	SignUp        SignUp `json:"sign_up" enum:"open,invite,closed" doc:"Who may sign up"`
@@ -38,8 +39,12 @@ func (s *Service) Info(ctx context.Context, _ Caller, _ None) (ServerInfo, error
 	if err != nil {
 		return ServerInfo{}, err
 	}
+	id, err := s.ServerID(ctx)
+	if err != nil {
+		return ServerInfo{}, err
+	}
 	set, _, err := s.settings(ctx)
-	info := ServerInfo{Name: cmp.Or(set.Name, s.Name), MemberInvites: set.MemberInvites,
+	info := ServerInfo{ID: id, Name: cmp.Or(set.Name, s.Name), MemberInvites: set.MemberInvites,
 		MemberEmoji: set.MemberEmoji, ReadReceipts: !set.HideReads,
 		Version: s.Version, SignUp: s.SignUp, NeedsSetup: !owned,
 		Limits: limits, Previews: s.LinkPreviewer != nil}

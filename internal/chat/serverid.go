@@ -12,10 +12,15 @@ const serverKind = "server"
 // ServerID returns the id of the server's data. It is made once, and is the
 // same on all nodes.
 func (s *Service) ServerID(ctx context.Context) (string, error) {
+	if id := s.id.Load(); id != nil {
+		return *id, nil
+	}
 	for {
 		r, err := s.Store.Record(ctx, serverKind, "id")
 		if err == nil {
-			return string(r.Value), nil
+			id := string(r.Value)
+			s.id.Store(&id)
+			return id, nil
 		}
 		if !errors.Is(err, ErrNotFound) {
 			return "", err

@@ -81,7 +81,8 @@ const (
 // safe for concurrent use.
 type Service struct {
 	Config
-	owned atomic.Bool // somebody owns the server; never unset
+	owned atomic.Bool            // somebody owns the server; never unset
+	id    atomic.Pointer[string] // see ServerID; nil until it is read
 }
 
 // New returns a service. It panics if cfg lacks a required field.

@@ -201,6 +201,10 @@ func (c *Session) sync(ctx context.Context, call Call) error {
 		c.who.Device = in.Device
 		c.mu.Unlock()
 	}
+	id, err := service.ServerID(ctx)
+	if err != nil {
+		return err
+	}
 	who := c.Caller()
 	emoji, err := service.EmojiRevision(ctx)
 	if err != nil {
@@ -208,7 +212,7 @@ func (c *Session) sync(ctx context.Context, call Call) error {
 	}
 	return c.Follow(ctx, in.Positions, func(s Synced) hub.Frame {
 		state := wire.State{
-			User: who.User, Session: who.Session, UserPosition: s.User, Rooms: s.Rooms,
+			ServerID: id, User: who.User, Session: who.Session, UserPosition: s.User, Rooms: s.Rooms,
 			Gone:   s.Gone,
 			Emoji:  emoji,
 			Limits: service.Limits, HeartbeatS: int(c.Heartbeat / time.Second),

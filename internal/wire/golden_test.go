@@ -181,8 +181,8 @@ func TestGoldenAnswers(t *testing.T) {
 	golden(t, "result", wire.Result(jsontext.Value("1"), message))
 	golden(t, "result.none", wire.Result(jsontext.Value(`"a\"1"`), chat.None{}))
 	golden(t, "result.sync", wire.Result(jsontext.Value("2"), wire.State{
-		User: user, Session: "01S", UserPosition: place, ServerPosition: &place, Rooms: []chat.RoomView{view},
-		Gone:   []chat.Stream{"room:01X"},
+		ServerID: "01s", User: user, Session: "01S", UserPosition: place, ServerPosition: &place,
+		Rooms: []chat.RoomView{view}, Gone: []chat.Stream{"room:01X"},
 		Limits: chat.DefaultLimits, HeartbeatS: 30,
 	}))
 	golden(t, "error", wire.Error(jsontext.Value("3"),

@@ -227,6 +227,7 @@ func Goodbye(reason string, retry time.Duration) []byte {
 
 // State answers sync.
 type State struct {
+	ServerID       string          `json:"server_id"`
 	User           chat.User       `json:"user"`
 	Session        chat.SessionID  `json:"session"`
 	UserPosition   chat.Position   `json:"user_position"`

@@ -3,7 +3,7 @@ import type { Message, RoomView, ServerInfo } from '../protocol/types'
 import type { State, Timeline } from '../store/state'
 import { snapshot } from './snapshot'
 
-const info = { name: 'Parley' } as ServerInfo
+const info = { id: 's', name: 'Parley' } as ServerInfo
 const message = (room: string, no: number): Message => ({ room, no, id: `${room}${no}`, seq: no, from: 'joe', text: `${no}`, at: '2026-01-02T03:04:05Z' })
 const run = (room: string, from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => message(room, from + i))
 const timeline = (messages: Message[], more: Partial<Timeline> = {}): Timeline => ({ messages, moreOlder: false, moreNewer: false, following: true, ...more })
@@ -41,6 +41,7 @@ describe('what is kept to be read without a connection', () => {
     expect(second.chat.timelines.a!.messages.map((m) => m.no)).toEqual([4, 5])
     expect(second.chat.timelines.b).toBeUndefined()
     expect(snapshot(info, state([room('a', 5, '2026-01-01')], {}, 'other'), first).chat.timelines).toEqual({})
+    expect(snapshot({ ...info, id: 'other' }, state([room('a', 5, '2026-01-01')], {}), first).chat.timelines).toEqual({})
   })
   it.each([
     ['another history', { epoch: 'f', seq: 9 }],

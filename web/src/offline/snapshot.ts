@@ -6,7 +6,7 @@ import { kept } from '../protocol/base'
 import type { RoomView, ServerInfo } from '../protocol/types'
 
 export interface Snapshot {
-  format: 1
+  format: 2
   info: ServerInfo
   chat: State
 }
@@ -20,7 +20,7 @@ export function snapshot(info: ServerInfo, s: State, before: Snapshot | null): S
   const newest = Object.values(s.rooms)
     .sort((a, b) => ((a.last?.at ?? a.joined_at) < (b.last?.at ?? b.joined_at) ? 1 : -1))
     .slice(0, mostRooms)
-  const old = before?.chat.me.id === s.me.id ? before.chat : null
+  const old = before?.info.id === info.id && before.chat.me.id === s.me.id ? before.chat : null
   const timelines: Record<string, Timeline> = {}
   for (const room of newest) {
     if (Object.keys(timelines).length === mostTimelines) break
@@ -34,7 +34,7 @@ export function snapshot(info: ServerInfo, s: State, before: Snapshot | null): S
     timelines[room.id] = { messages, moreOlder: from.moreOlder || messages.length < left.length, moreNewer, following: true }
   }
   return {
-    format: 1,
+    format: 2,
     info,
     chat: {
       ...s, rooms: Object.fromEntries(newest.map((r) => [r.id, r])), timelines,
@@ -81,7 +81,7 @@ async function use<T>(mode: IDBTransactionMode, act: (store: IDBObjectStore) => 
 const key = 'chat'
 export const loadSnapshot = async (): Promise<Snapshot | null> => {
   const kept = await use('readonly', (s) => s.get(key) as IDBRequest<Snapshot | undefined>)
-  return kept?.format === 1 ? kept : null
+  return kept?.format === 2 ? kept : null
 }
 const saveSnapshot = (s: Snapshot) => use('readwrite', (store) => store.put(s, key))
 /** Forgets what was kept. */

@@ -12,3 +12,11 @@ export const fullAt = (path: string): string => location.origin + at(path)
 
 /** What is kept in this browser under a name: several servers of one host must not find each other's. */
 export const kept = (name: string): string => (base === '/' ? name : name + base)
+
+let server = ''
+
+/** Says which server answers here, by the id of its data. */
+export const keepFor = (id: string): void => void (server = id)
+
+/** What is kept of a person, who may have the same id on another server that comes to stand at this address. */
+export const keptOf = (user: string): string => `${kept(user)}@${server}`

@@ -366,6 +366,8 @@ export interface ReadPosition {
 }
 
 export interface ServerInfo {
+  /** Of the server's data. */
+  id: string
   /** People see who has read a message. */
   read_receipts?: boolean
   /** Members may invite people. */
@@ -385,6 +387,7 @@ export interface ServerInfo {
 }
 
 export interface SyncResult {
+  server_id: string
   user: User
   session: string
   user_position: Position

@@ -4,7 +4,7 @@
 import { t } from '../i18n'
 import { ApiError, explain } from '../protocol/error'
 import { rest } from '../protocol/rest'
-import { kept as storageName } from '../protocol/base'
+import { keepFor, keptOf } from '../protocol/base'
 import { knownDraftsKey } from '../outbox/keep'
 import { roomStream } from '../protocol/position'
 import type { Event, File, Member, MemberPage, Room, RoomChange, RoomPage, RoomKind, RoomRole, RoomView } from '../protocol/types'
@@ -55,7 +55,7 @@ export async function boot(): Promise<void> {
       useApp.setState({ screen: 'signed-out' })
     } else {
       const kept = await loadSnapshot()
-      if (kept) enter(kept.chat.me.id, kept)
+      if (kept && (!info || info.id === kept.info.id)) enter(kept.chat.me.id, kept)
       else useApp.setState({ screen: 'unreachable', reason: err instanceof ApiError && err.code === 'unauthenticated' ? t('error.unreadable') : explain(err) })
     }
   }
@@ -75,11 +75,12 @@ function enter(user: string, kept?: Snapshot): void {
   connection?.stop()
   keeper?.stop(false)
   if (kept) useApp.setState({ info: kept.info })
+  keepFor(useApp.getState().info?.id ?? '')
   useApp.setState({ chat: kept?.chat ?? null, outbox: [], reason: null, status: { kind: 'connecting' }, faults: {} })
   const own = (documents = new Documents(user, (action, params) => call(action, params), localStorage))
   // What is marked as unread is counted anew.
   own.onChange = (name) => name === 'unread' && change((s) => ({ ...s, rooms: Object.fromEntries(Object.entries(s.rooms).map(([id, view]) => [id, { ...view }])) }))
-  own.onServer = (name, value) => name === 'drafts' && drafts?.heard(value)
+  own.onServer = (name, value, version) => name === 'drafts' && drafts?.heard(value, version)
   connection = new Connection(user, {
     looks: (room) => looked.has(room) && document.hasFocus(),
     read: (room, no) => {
@@ -87,9 +88,10 @@ function enter(user: string, kept?: Snapshot): void {
       void tellReads()
     },
     refused: () => void over(user),
+    other: () => void boot(),
     own: (s) => (s.kind === 'document' ? own.heard(s) : void fetchLater().catch(() => {})),
     online: () => {
-      own.fetch().then((list) => list.some((d) => d.name === 'drafts') || drafts?.heard(null), () => {}) // after the next sync again
+      own.fetch().then((list) => list.some((d) => d.name === 'drafts') || drafts?.heard(null, 0), () => {}) // after the next sync again
       fetchLater().catch(() => {})
       useApp.setState({ faults: {} }) // what failed for want of a connection is tried again
       void tellReads()
@@ -98,7 +100,7 @@ function enter(user: string, kept?: Snapshot): void {
   }, kept ? 'refresh' : 'sync')
   drafts?.stop()
   const { all } = connection.drafts
-  drafts = new Drafts(own, { all, take: keepDraft }, localStorage, knownDraftsKey(storageName(user)))
+  drafts = new Drafts(own, { all, take: keepDraft }, localStorage, knownDraftsKey(keptOf(user)))
   keeper = new Keeper(() => useApp.getState())
   useApp.setState({ screen: 'chat', drafts: connection.drafts.all() })
   connection.start()
@@ -114,7 +116,7 @@ async function over(user: string): Promise<void> {
     cameBack = Date.now()
     const me = await rest.me().catch(() => null)
     if (connection !== ending) return
-    if (me?.user.id === user) return enter(user, { format: 1, info, chat })
+    if (me?.user.id === user) return enter(user, { format: 2, info, chat })
   }
   exit(t('gate.over'))
 }

@@ -3,8 +3,8 @@
 
 import { deviceID, drafts, localItems, newClientID } from '../outbox/keep'
 import { type Item, Outbox } from '../outbox/outbox'
-import { at, kept } from '../protocol/base'
-import { ApiError } from '../protocol/error'
+import { at, keptOf } from '../protocol/base'
+import { ApiError, unavailable } from '../protocol/error'
 import type { Frame } from '../protocol/frames'
 import { roomOf, roomStream, serverStream } from '../protocol/position'
 import { rest } from '../protocol/rest'
@@ -51,6 +51,8 @@ export class Connection {
       refused: () => void
       online: () => void
       own: (s: Signal) => void
+      /** Another server answers than the one that this page belongs to. */
+      other: () => void
       /** Whether what comes in a room is read at once. */
       looks: (room: string) => boolean
       /** A message of another was read as it came. */
@@ -59,7 +61,7 @@ export class Connection {
     /** How to begin: anew, where there is only what was kept from an earlier visit. */
     private begin: 'sync' | 'refresh' = 'sync',
   ) {
-    this.drafts = drafts(kept(user), localStorage)
+    this.drafts = drafts(keptOf(user), localStorage)
     this.socket = new Socket({
       open: () => new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}${at('/api/v1/ws')}`, 'parley.v1'),
       greet: () => this.sync(this.begin).then(() => void (this.begin = 'sync')),
@@ -81,7 +83,7 @@ export class Connection {
       isOffline: () => !navigator.onLine,
     }, begin === 'refresh')
     this.outbox = new Outbox({
-      storage: localItems(kept(user), localStorage),
+      storage: localItems(keptOf(user), localStorage),
       send: (i) => this.send(i),
       newID: newClientID,
       now: Date.now,
@@ -194,17 +196,25 @@ export class Connection {
     const before = useApp.getState().chat
     const { device } = this
     if (!before || how === 'refresh') {
-      const result = whole(await this.socket.call('sync', { device }))
+      const result = this.same(await this.socket.call('sync', { device }))
       useApp.setState({ chat: before ? refresh(before, result) : begin(result) })
     } else {
       const gave = positions(before)
-      const result = whole(await this.socket.call('sync', { device, positions: gave }))
+      const result = this.same(await this.socket.call('sync', { device, positions: gave }))
       this.update((s) => applySync(s, result, gave))
       for (const id of Object.keys(before.stale)) if (!gave[roomStream(id)]) this.settle(id)
     }
     for (const view of Object.values(useApp.getState().chat?.rooms ?? {})) this.settle(view.id)
     this.watch.begin()
     if (!useApp.getState().chat?.serverPosition) void this.people()
+  }
+
+  /** Takes the answer of the server that this page belongs to. To any other nothing is sent, and nothing of it is shown beside what was here. */
+  private same(r: SyncResult): SyncResult {
+    if (r.server_id === useApp.getState().info?.id) return whole(r)
+    this.stop()
+    this.on.other()
+    throw unavailable()
   }
 
   private settle(room: string): void {

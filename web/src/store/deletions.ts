@@ -5,14 +5,19 @@
 
 import { create } from 'zustand'
 import { t } from '../i18n'
-import { at, kept } from '../protocol/base'
+import { at, keptOf } from '../protocol/base'
 import { ApiError, explain } from '../protocol/error'
 import { call } from './actions'
 import type { Place } from './marks'
 import { useApp } from './store'
 import { toast, withdraw } from './toasts'
 
-interface Kept extends Place {
+/** A message by its place, and by its id: after a backup was restored, another one can stand there. */
+interface Doomed extends Place {
+  id: string
+}
+
+interface Kept extends Doomed {
   /** Until then (ms since 1970) the page that keeps it may still take it back. */
   until: number
 }
@@ -25,8 +30,8 @@ export const useDeletions = create<Record<string, 'held' | 'sent'>>()(() => ({})
 const lease = 15_000
 const again = 5_000 // after a refusal that may pass
 const running = new Set<string>()
-const held = new Map<string, { message: Place; toast: number; user: string }>()
-const prefix = (user: string) => `parley:delete:${kept(user)}:`
+const held = new Map<string, { message: Doomed; toast: number; user: string }>()
+const prefix = (user: string) => `parley:delete:${keptOf(user)}:`
 
 /** What is kept of a person's, read anew: other pages write there too. */
 export function keptDeletions(user: string, store: Storage): Kept[] {
@@ -35,7 +40,7 @@ export function keptDeletions(user: string, store: Storage): Kept[] {
     if (!key.startsWith(prefix(user))) continue
     try {
       const kept = JSON.parse(store.getItem(key) ?? '') as Kept
-      if (typeof kept.room === 'string' && Number.isInteger(kept.no) && typeof kept.until === 'number') found.push(kept)
+      if (typeof kept.room === 'string' && typeof kept.id === 'string' && Number.isInteger(kept.no) && typeof kept.until === 'number') found.push(kept)
     } catch {
       // Not ours, or cut off.
     }
@@ -43,9 +48,9 @@ export function keptDeletions(user: string, store: Storage): Kept[] {
   return found
 }
 
-function keep(user: string, m: Place, until: number): void {
+function keep(user: string, m: Doomed, until: number): void {
   try {
-    localStorage.setItem(prefix(user) + keyOf(m), JSON.stringify({ room: m.room, no: m.no, until } satisfies Kept))
+    localStorage.setItem(prefix(user) + keyOf(m), JSON.stringify({ room: m.room, no: m.no, id: m.id, until } satisfies Kept))
   } catch {
     // Storage is full or closed: it is deleted by this page or not at all.
   }
@@ -61,11 +66,11 @@ function forget(user: string, m: Place): void {
 }
 
 /** Deletes a message of one's own, unless it is taken back soon. */
-export function deleteSoon(m: Place): void {
+export function deleteSoon(m: Doomed): void {
   const user = useApp.getState().chat?.me.id
   const key = keyOf(m)
   if (!user || useDeletions.getState()[key]) return
-  const message = { room: m.room, no: m.no }
+  const message = { room: m.room, no: m.no, id: m.id }
   keep(user, message, Date.now() + lease)
   useDeletions.setState({ [key]: 'held' })
   const id = toast(t('undo.deleted'), {
@@ -83,14 +88,16 @@ export function release(m: Place): void {
   forget(one.user, m)
 }
 
-async function run(user: string, m: Place): Promise<void> {
+/** Deletes a message. One that was to be deleted on an earlier connection is looked at first. */
+async function run(user: string, m: Doomed, earlier = false): Promise<void> {
   const key = keyOf(m)
   if (running.has(key)) return
   running.add(key)
   useDeletions.setState({ [key]: 'sent' })
   keep(user, m, 0)
   try {
-    await call('message.delete', m)
+    const place = { room: m.room, no: m.no }
+    if (!earlier || (await call('message.get', place)).id === m.id) await call('message.delete', place)
   } catch (err) {
     if (err instanceof ApiError && (err.passing || err.code === 'unauthenticated')) return later(err.retryAfterMs ?? again)
     if (!(err instanceof ApiError && err.code === 'not_found')) toast(explain(err))
@@ -119,7 +126,7 @@ function resume(): void {
   const user = chat?.me.id
   if (!user || status.kind !== 'online') return
   const left = keptDeletions(user, localStorage).filter((m) => !held.has(keyOf(m)))
-  for (const m of left) if (m.until <= Date.now()) void run(user, { room: m.room, no: m.no })
+  for (const m of left) if (m.until <= Date.now()) void run(user, m, true)
   if (left.some((m) => m.until > Date.now())) later(lease)
 }
 

@@ -50,6 +50,44 @@ describe('documents', () => {
     await settled()
     expect(documentOf('x')).toEqual({ a: 1, b: 1 })
   })
+  it('follow a server that was restored from a backup, and can be changed there', async () => {
+    const d = open()
+    add(d, 'a')
+    await settled()
+    const backup = structuredClone(server.kept)
+    add(d, 'b')
+    await settled()
+    server.kept = backup
+    await d.fetch()
+    expect(documentOf('x')).toEqual({ a: 1 })
+    add(d, 'c')
+    await settled()
+    expect(server.kept.get('x')).toEqual({ name: 'x', version: 2, value: { a: 1, c: 1 } })
+    server.kept = new Map() // it knows nothing of it
+    const again = open()
+    await again.fetch()
+    expect(documentOf('x')).toEqual({})
+    add(again, 'd')
+    await settled()
+    expect(server.kept.get('x')?.value).toEqual({ d: 1 })
+  })
+  it('are not set back by an answer that was on its way when they changed', async () => {
+    const d = open()
+    add(d, 'a')
+    await settled()
+    const answer = server.call('document.list', {}).then((list) => structuredClone(list))
+    const { call } = server
+    let late = () => {}
+    server.call = async (action, params) => (action === 'document.list' ? (await new Promise<void>((done) => (late = done)), await answer) : call(action, params))
+    const fetched = new Documents('u', (action, params) => server.call(action, params), localStorage)
+    const done = fetched.fetch()
+    await settled()
+    add(fetched, 'b')
+    await settled()
+    late()
+    await done
+    expect(documentOf('x')).toEqual({ a: 1, b: 1 })
+  })
   it('save what was changed without a connection when there is one, also after a reload', async () => {
     server.away = true
     const d = open()

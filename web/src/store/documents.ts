@@ -3,7 +3,7 @@
 // another device has put there meanwhile.
 
 import { create } from 'zustand'
-import { kept } from '../protocol/base'
+import { keptOf } from '../protocol/base'
 import { ApiError, explain } from '../protocol/error'
 import type { ActionName, Actions, Document, Signal } from '../protocol/types'
 import { toast } from './toasts'
@@ -44,7 +44,7 @@ export class Documents {
     private readonly call: Call,
     private readonly storage: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>,
   ) {
-    this.key = `parley:documents:${kept(user)}`
+    this.key = `parley:documents:${keptOf(user)}`
     for (const [name, { version, value, unsaved }] of Object.entries(this.stored())) {
       // What was not saved is put in the place of that version, and no other.
       const again: Change = (was) => (this.all.get(name)!.version === version ? value : was)
@@ -63,14 +63,20 @@ export class Documents {
 
   /** Reads all documents, and saves what could not be saved until now. To be called whenever the connection is there again. Returns those that there are. */
   async fetch(): Promise<Document[]> {
+    const asked = new Map(this.all)
     const { documents } = await this.call('document.list', {})
     const list = documents ?? []
-    for (const d of list) {
-      const one = this.all.get(d.name)
-      if (!one || d.version > one.version) this.all.set(d.name, { version: d.version, value: d.value, changes: one?.changes ?? [] })
+    const isThere = (name: string) => list.some((d) => d.name === name)
+    const lost = [...this.all.keys()].filter((name) => !isThere(name)).map((name) => ({ name, version: 0, value: none }))
+    for (const { name, version, value } of [...list, ...lost]) {
+      const one = this.all.get(name)
+      // An older version counts, too: the server's data may have been restored
+      // from a backup. Unless this one came while the answer was on its way.
+      const newer = one && one.version > version && one.version !== asked.get(name)?.version
+      if (!newer) this.all.set(name, { version, value, changes: one?.changes ?? [] })
     }
     this.show()
-    for (const d of list) if (d.version >= this.all.get(d.name)!.version) this.onServer(d.name, d.value)
+    for (const d of list) if (d.version >= this.all.get(d.name)!.version) this.onServer(d.name, d.value, d.version)
     for (const [name, one] of this.all) if (one.changes.length > 0) void this.save(name)
     return list
   }
@@ -103,11 +109,11 @@ export class Documents {
         if (!now) return
         this.all.set(name, { version: done.version, value, changes: now.changes.slice(changes.length) })
         this.show()
-        this.onServer(name, value)
+        this.onServer(name, value, done.version)
       } catch (err) {
         if (err instanceof ApiError && err.code === 'conflict') {
           const failed = await this.fetch().then(
-            () => this.all.get(name)?.version === version, // nothing newer is there: it is refused for another reason
+            () => this.all.get(name)?.version === version, // nothing else is there: it is refused for another reason
             () => true,
           )
           if (!failed) continue
@@ -126,7 +132,7 @@ export class Documents {
   onChange: (name: string) => void = () => {}
 
   /** Called with what the server has of a document, whenever it has said so. */
-  onServer: (name: string, value: Value) => void = () => {}
+  onServer: (name: string, value: Value, version: number) => void = () => {}
 
   private show(): void {
     const before = useDocuments.getState().shown

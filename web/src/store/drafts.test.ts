@@ -19,8 +19,8 @@ class Server {
     this.kept.set(name, now)
     return now as never
   }
-  get rooms() {
-    return this.kept.get('drafts')?.value.rooms ?? {}
+  get rooms(): Record<string, string> {
+    return (this.kept.get('drafts')?.value.rooms ?? {}) as Record<string, string>
   }
 }
 
@@ -44,12 +44,12 @@ class Device {
     this.drafts?.stop()
     this.documents = new Documents('u', (action, params) => this.server.call(() => this.away, action, params), this.store)
     const drafts = (this.drafts = new Drafts(this.documents, { all: () => this.texts, take: (room, text) => void (this.texts = { ...this.texts, [room]: text }) }, this.store, 'known'))
-    this.documents.onServer = (name, value) => name === 'drafts' && drafts.heard(value)
+    this.documents.onServer = (name, value, version) => name === 'drafts' && drafts.heard(value, version)
   }
   async online() {
     this.away = false
     const list = await this.documents.fetch()
-    if (!list.some((d) => d.name === 'drafts')) this.drafts.heard(null)
+    if (!list.some((d) => d.name === 'drafts')) this.drafts.heard(null, 0)
     await settled()
   }
   async write(text: string, room = 'r') {
@@ -154,10 +154,25 @@ describe('drafts on all devices', () => {
     await one.online()
     await one.write('kept')
     server.kept.clear()
-    one.store.removeItem('parley:documents:u')
     one.open()
     await one.online()
     expect([one.texts.r, server.rooms]).toEqual(['kept', { r: 'kept' }])
+  })
+
+  it.each(['a reload', 'a connection that was lost'])('a server that was restored from a backup gets what is newer, after %s', async (after) => {
+    await one.online()
+    await one.write('begun')
+    await one.write('other', 'q')
+    const backup = structuredClone(server.kept)
+    await one.write('begun and ended')
+    await one.write('', 'q')
+    await one.write('new', 's')
+    server.kept = backup
+    if (after === 'a reload') one.open()
+    await one.online()
+    expect([one.texts, server.rooms]).toEqual([{ r: 'begun and ended', q: 'other', s: 'new' }, { r: 'begun and ended', q: 'other', s: 'new' }])
+    await one.write('again')
+    expect(server.rooms.r).toBe('again')
   })
 
   it('what there is no room for stays here', async () => {

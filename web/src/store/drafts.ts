@@ -18,6 +18,12 @@ const mostBytes = 40 << 10 // of all drafts together; a document is at most 48 K
 const mostSent = 20
 const pause = 2_000 // ms without a key until a draft is handed in
 
+/** The same of all rooms, with the version of the document in which they agreed. */
+interface AllKnown {
+  version: number
+  rooms: Record<string, Known>
+}
+
 const fresh: Known = { agreed: '', sent: [] }
 const size = (value: unknown) => new TextEncoder().encode(JSON.stringify(value)).length
 const roomsOf = (value: Value): Texts => (value.rooms ?? {}) as Texts
@@ -58,11 +64,12 @@ export class Drafts {
   }
 
   /** Takes what the server has now; null where it has no drafts at all. */
-  heard(value: Value | null): void {
+  heard(value: Value | null, version: number): void {
     if (this.stopped) return
     const theirs = roomsOf(value ?? {})
     const mine = this.texts()
-    const known = value ? this.known() : {} // a server that has lost them is given them again
+    const before = this.known()
+    const known = version < before.version ? {} : before.rooms // a server that has lost some is given them again
     let behind = false
     for (const room of new Set([...Object.keys(theirs), ...Object.keys(mine), ...Object.keys(known)])) {
       const [k, here, there] = [known[room] ?? fresh, mine[room] ?? '', theirs[room] ?? '']
@@ -73,7 +80,7 @@ export class Drafts {
       if (text !== here) this.local.take(room, text)
       behind ||= text !== there
     }
-    this.keep(known)
+    this.keep({ version, rooms: known })
     if (behind) this.written('')
   }
 
@@ -85,7 +92,7 @@ export class Drafts {
   /** The document with what is written here now. A text for which there is no room in it stays out. It can be done again on what it has made. */
   private put(was: Value): Value {
     const mine = this.texts()
-    const known = this.known()
+    const { version, rooms: known } = this.known()
     let value = was
     for (const room of new Set([...Object.keys(mine), ...Object.keys(known)])) {
       const { [room]: theirs = '', ...others } = roomsOf(value)
@@ -97,7 +104,7 @@ export class Drafts {
       known[room] = { agreed, sent: [...sent.filter((x) => x !== text), text].slice(-mostSent) }
       value = next
     }
-    if (value !== was) this.keep(known)
+    if (value !== was) this.keep({ version, rooms: known })
     return value
   }
 
@@ -105,15 +112,16 @@ export class Drafts {
     return Object.fromEntries(Object.entries(this.local.all()).filter(([, text]) => text.trim() !== ''))
   }
 
-  private known(): Record<string, Known> {
+  private known(): AllKnown {
     try {
-      return JSON.parse(this.storage.getItem(this.key) ?? '{}') as Record<string, Known>
+      const { version = 0, rooms = {} } = JSON.parse(this.storage.getItem(this.key) ?? '{}') as Partial<AllKnown>
+      return { version, rooms }
     } catch {
-      return {}
+      return { version: 0, rooms: {} }
     }
   }
 
-  private keep(known: Record<string, Known>): void {
+  private keep(known: AllKnown): void {
     try {
       this.storage.setItem(this.key, JSON.stringify(known))
     } catch {

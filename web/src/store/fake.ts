@@ -188,6 +188,7 @@ export class Fake {
   sync(user: string, positions: Record<string, Position> = {}): SyncResult {
     const mine = this.roomsOf(user)
     return {
+      server_id: 's',
       user: this.users.get(user)!,
       session: 's1',
       user_position: this.position(userStream(user)),
