@@ -88,7 +88,10 @@ function enter(user: string, kept?: Snapshot): void {
       void tellReads()
     },
     refused: () => void over(user),
-    other: () => void boot(),
+    other: () => {
+      reads.clear()
+      void boot()
+    },
     own: (s) => (s.kind === 'document' ? own.heard(s) : void fetchLater().catch(() => {})),
     online: () => {
       own.fetch().then((list) => list.some((d) => d.name === 'drafts') || drafts?.heard(null, 0), () => {}) // after the next sync again
