@@ -121,7 +121,7 @@
 //
 // Redis 6.2 or later, or Valkey. Permissions on ~app:{user}*: EVALSHA, EVAL,
 // HGET, HMGET, HSET, HDEL, DEL, EXISTS, TIME, PTTL, PEXPIRE, PEXPIREAT,
-// PERSIST, ZADD, ZREM and ZRANGE.
+// PERSIST, ZADD, ZREM, ZRANGE and ZLEXCOUNT.
 //
 // # When not
 //

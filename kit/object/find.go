@@ -74,20 +74,51 @@ func (r *Repository[T]) List(ctx context.Context, where Condition, page Page) it
 	}
 }
 
-func (r *Repository[T]) findPage(ctx context.Context, where Condition, page Page) (Found[T], error) {
+// Count returns how many records meet the condition on an indexed field, in
+// one round trip and without reading them. Records that have expired count
+// until [Repository.Sweep] or a look-up has come by. With more than one
+// partition each is counted at a moment of its own.
+func (r *Repository[T]) Count(ctx context.Context, where Condition) (int64, error) {
+	ctx, cancel := r.bound(ctx)
+	defer cancel()
+	span, err := r.spanOf(where)
+	if err != nil {
+		return 0, fmt.Errorf("object: count %s by %s: %w", r.schema.typ, where.field, err)
+	}
+	cmds := make(rueidis.Commands, len(r.shards))
+	for i := range r.shards {
+		cmds[i] = r.client.B().Zlexcount().Key(r.shards[i].indexes[0]).Min(span.low).Max(span.high).Build()
+	}
+	var all int64
+	for _, answer := range r.client.DoMulti(ctx, cmds...) {
+		n, err := answer.AsInt64()
+		if err != nil {
+			return 0, fmt.Errorf("object: count %s by %s: %w", r.schema.typ, where.field, exec.Unavailable(ctx, err))
+		}
+		all += n
+	}
+	return all, nil
+}
+
+// spanOf returns the part of the index that a condition asks for.
+func (r *Repository[T]) spanOf(where Condition) (span, error) {
 	f := r.schema.byName[where.field]
 	if f == nil || !f.indexed {
-		return Found[T]{}, fmt.Errorf("%s has no index on %q", r.schema.typ, where.field)
+		return span{}, fmt.Errorf("%s has no index on %q", r.schema.typ, where.field)
+	}
+	return where.span(f)
+}
+
+func (r *Repository[T]) findPage(ctx context.Context, where Condition, page Page) (Found[T], error) {
+	span, err := r.spanOf(where)
+	if err != nil {
+		return Found[T]{}, err
 	}
 	if page.Limit == 0 {
 		page.Limit = 50
 	}
 	if page.Limit < 1 || page.Limit > 1000 {
 		return Found[T]{}, fmt.Errorf("a limit of %d is not between 1 and 1000", page.Limit)
-	}
-	span, err := where.span(f)
-	if err != nil {
-		return Found[T]{}, err
 	}
 	if span, err = span.from(page); err != nil {
 		return Found[T]{}, err

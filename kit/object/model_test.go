@@ -76,6 +76,7 @@ type repository interface {
 	Fetch(ctx context.Context, id string) (*item, error)
 	FetchMany(ctx context.Context, ids ...string) ([]*item, error)
 	Find(ctx context.Context, where Condition, page Page) (Found[item], error)
+	Count(ctx context.Context, where Condition) (int64, error)
 	Remove(ctx context.Context, id string) error
 	Expire(ctx context.Context, id string, life time.Duration) error
 	TTL(ctx context.Context, id string) (time.Duration, error)
@@ -350,6 +351,10 @@ func (m *model) find(t *rapid.T) {
 		}
 	}
 	m.same(got, want)
+	// The look-up dropped what had expired.
+	n, err := m.repo.Count(m.ctx, where)
+	m.check(err, nil)
+	m.same(int(n), len(want))
 }
 
 func (m *model) query(t *rapid.T) (where Condition, matches func(*item) bool, order func(a, b *item) int) {

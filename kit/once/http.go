@@ -35,9 +35,9 @@ type HTTP struct {
 	// since it is a part of the fingerprint. Default: 1 MiB; beyond it 413.
 	MaxBody int64
 
-	// Failed answers when Redis gives no answer; the handler has not run then.
-	// Default: 503.
-	Failed func(http.ResponseWriter, *http.Request, error)
+	// ErrorHandler answers when Redis gives no answer; the handler has not run
+	// then. Default: 503.
+	ErrorHandler func(http.ResponseWriter, *http.Request, error)
 }
 
 // Replayed is the header field of answers that were given before.
@@ -74,8 +74,8 @@ func (o *Once) Handler(opt HTTP, next http.Handler) http.Handler {
 	if opt.MaxBody == 0 {
 		opt.MaxBody = 1 << 20
 	}
-	if opt.Failed == nil {
-		opt.Failed = func(w http.ResponseWriter, _ *http.Request, _ error) {
+	if opt.ErrorHandler == nil {
+		opt.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) {
 			w.Header().Set("Retry-After", "1")
 			problem(w, http.StatusServiceUnavailable, "The request could not be guarded. Try again shortly.")
 		}
@@ -146,11 +146,11 @@ func (o *Once) serve(opt HTTP, next http.Handler, w http.ResponseWriter, r *http
 		w.Header().Set("Retry-After", "1")
 		problem(w, http.StatusConflict, "The first request with this Idempotency-Key still runs.")
 	case err != nil:
-		opt.Failed(w, r, err)
+		opt.ErrorHandler(w, r, err)
 	default:
 		var answer stored
 		if err := json.Unmarshal(text, &answer); err != nil {
-			opt.Failed(w, r, err)
+			opt.ErrorHandler(w, r, err)
 			return
 		}
 		w.Header().Set(Replayed, "true")
