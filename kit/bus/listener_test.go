@@ -254,7 +254,7 @@ func TestListenerNoticesSilence(t *testing.T) {
 // A slow handler holds up neither other listeners nor commands; what does not
 // fit is a Gap, in its place.
 func TestListenerQueue(t *testing.T) {
-	client := redistest.Start(t).Client(t)
+	client := redistest.Single(t).Client(t)
 	release, gaps := make(chan bool), make(chan string, 10)
 	var mu sync.Mutex
 	var got []string
@@ -325,7 +325,7 @@ func TestSubscribeDenied(t *testing.T) {
 }
 
 func TestListenerCloses(t *testing.T) {
-	client := redistest.Start(t).Client(t)
+	client := redistest.Single(t).Client(t)
 	l, _ := listen(t, client, ListenOptions{})
 	wantNoError(t, l.Subscribe(t.Context(), "a"))
 	l.Close()
@@ -339,7 +339,7 @@ func TestListenerCloses(t *testing.T) {
 }
 
 func TestEnvelope(t *testing.T) {
-	client := redistest.Start(t).Client(t)
+	client := redistest.Single(t).Client(t)
 	l, h := listen(t, client, ListenOptions{})
 	wantNoError(t, l.Subscribe(t.Context(), "a"))
 	wantNoError(t, l.SSubscribe(t.Context(), "s"))

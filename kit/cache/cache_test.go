@@ -192,7 +192,7 @@ func TestNegative(t *testing.T) {
 }
 
 func TestTTLAndJitter(t *testing.T) {
-	client := redistest.Start(t).Client(t)
+	client := redistest.Single(t).Client(t)
 	c := open(t, client, cache.Options[string]{TTL: 100 * time.Second, Jitter: 0.5, Stale: 10 * time.Second})
 	seen := map[int64]bool{}
 	for i := range 50 {

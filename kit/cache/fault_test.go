@@ -427,7 +427,7 @@ func TestLocalAfterLoss(t *testing.T) {
 
 // Close waits for what it started, and ends what is under way.
 func TestClose(t *testing.T) {
-	client := redistest.Start(t).Client(t)
+	client := redistest.Single(t).Client(t)
 	c, err := cache.New(client, cache.Options[string]{Name: unique(t), TTL: time.Minute})
 	must(t, err)
 	started := make(chan struct{})

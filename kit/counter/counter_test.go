@@ -166,7 +166,7 @@ func TestUnique(t *testing.T) {
 
 // TestSkewedClock refuses a caller whose clock is more than a period off.
 func TestSkewedClock(t *testing.T) {
-	client := redistest.Start(t).Client(t)
+	client := redistest.Single(t).Client(t)
 	b := must(NewBudget(client, BudgetOptions{Limit: 5}))
 	_, periods := Day.Around(time.Now().AddDate(0, 0, 3))
 	err := b.run(t.Context(), spendScript, []string{"budget:{k}"}, periods, "1", "5").Error()

@@ -112,7 +112,7 @@ func TestLockAll(t *testing.T) {
 // If one of several is lost, the context of all of them ends; the others are
 // released. If one cannot be had, none is kept.
 func TestLockAllLoss(t *testing.T) {
-	client := redistest.Start(t).Client(t)
+	client := redistest.Single(t).Client(t)
 	k := openLocker(t, client, Options{Lease: 300 * time.Millisecond})
 	for _, taken := range []string{"a", "b"} {
 		all, err := k.LockAll(within(t, 20*time.Second), "b", "a")

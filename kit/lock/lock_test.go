@@ -141,7 +141,7 @@ func TestTokenSurvivesFlush(t *testing.T) {
 }
 
 func TestWith(t *testing.T) {
-	client := redistest.Start(t).Client(t)
+	client := redistest.Single(t).Client(t)
 	k := openLocker(t, client, Options{})
 	boom := errors.New("boom")
 	err := k.With(t.Context(), "w", func(context.Context, int64) error { return boom })
@@ -186,7 +186,7 @@ func TestWith(t *testing.T) {
 
 // The lock's context does not end with the one that bounds the waiting.
 func TestContextBoundsTheWaiting(t *testing.T) {
-	k := openLocker(t, redistest.Start(t).Client(t), Options{})
+	k := openLocker(t, redistest.Single(t).Client(t), Options{})
 	ctx, cancel := context.WithCancel(t.Context())
 	l, err := k.Lock(ctx, "c")
 	if err != nil {
@@ -205,7 +205,7 @@ func TestContextBoundsTheWaiting(t *testing.T) {
 }
 
 func TestClose(t *testing.T) {
-	client := redistest.Start(t).Client(t)
+	client := redistest.Single(t).Client(t)
 	k, err := New(client, Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -232,7 +232,7 @@ func TestClose(t *testing.T) {
 }
 
 func TestOptions(t *testing.T) {
-	client := redistest.Start(t).Client(t)
+	client := redistest.Single(t).Client(t)
 	for _, opt := range []Options{
 		{Prefix: "{a}"},
 		{Lease: time.Millisecond},

@@ -231,7 +231,7 @@ func TestRWLockExcludes(t *testing.T) {
 }
 
 func TestSharedOptions(t *testing.T) {
-	k := openLocker(t, redistest.Start(t).Client(t), Options{})
+	k := openLocker(t, redistest.Single(t).Client(t), Options{})
 	if _, err := k.Semaphore("s", 0); err == nil {
 		t.Error("a semaphore without permits is taken")
 	}

@@ -95,7 +95,7 @@ func TestHandoverIsConstant(t *testing.T) {
 
 // However many locks a process waits for, it listens on one connection.
 func TestOneConnectionWaits(t *testing.T) {
-	client := redistest.Start(t).Client(t)
+	client := redistest.Single(t).Client(t)
 	connections := func() int {
 		out, err := client.Do(t.Context(), client.B().Info().Section("clients").Build()).ToString()
 		if err != nil {
@@ -165,7 +165,7 @@ func TestDeadWaiter(t *testing.T) {
 
 // A wake-up that reaches a caller who has just given up goes on to another.
 func TestCancelledWaiterHandsOn(t *testing.T) {
-	client := redistest.Start(t).Client(t)
+	client := redistest.Single(t).Client(t)
 	holder, quitter, heir := openLocker(t, client, patient), openLocker(t, client, patient),
 		openLocker(t, client, patient)
 	for round := range 60 {
@@ -203,7 +203,7 @@ func TestCancelledWaiterHandsOn(t *testing.T) {
 }
 
 func TestAttempts(t *testing.T) {
-	client := redistest.Start(t).Client(t)
+	client := redistest.Single(t).Client(t)
 	l := mustLock(t, openLocker(t, client, Options{}), "a")
 	start := time.Now()
 	_, err := openLocker(t, client,
@@ -226,7 +226,7 @@ func TestAttempts(t *testing.T) {
 
 // Without any wake-up the delay finds a lock that is free.
 func TestSafetyPoll(t *testing.T) {
-	client := redistest.Start(t).Client(t)
+	client := redistest.Single(t).Client(t)
 	l := mustLock(t, openLocker(t, client, Options{}), "p")
 	k := openLocker(t, client, Options{RetryDelay: 100 * time.Millisecond})
 	got := make(chan error, 1)

@@ -326,7 +326,7 @@ func TestMergeWaitsForTheSlowest(t *testing.T) {
 
 // TestUpdate counts from many callers at a time, and none is lost.
 func TestUpdate(t *testing.T) {
-	repo := must(NewRepository[item](redistest.Start(t).Client(t), "app:item", Options{}))
+	repo := must(NewRepository[item](redistest.Single(t).Client(t), "app:item", Options{}))
 	if err := repo.Save(t.Context(), &item{ID: "a", Score: ptr(0)}); err != nil {
 		t.Fatal(err)
 	}

@@ -70,7 +70,7 @@ func TestHandler(t *testing.T) {
 // TestConcurrentRequests answers one that waits too long with 409, and one that
 // waits long enough like the first.
 func TestConcurrentRequests(t *testing.T) {
-	o := open(t, redistest.Start(t).Client(t), Options{})
+	o := open(t, redistest.Single(t).Client(t), Options{})
 	begun, goOn := make(chan bool), make(chan bool)
 	next := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		close(begun)

@@ -148,7 +148,7 @@ func TestLongWork(t *testing.T) {
 
 // TestLost ends the work's context when the key has been taken from it.
 func TestLost(t *testing.T) {
-	o := open(t, redistest.Start(t).Client(t), Options{Lease: 150 * time.Millisecond, OnError: silent})
+	o := open(t, redistest.Single(t).Client(t), Options{Lease: 150 * time.Millisecond, OnError: silent})
 	got, _, err := o.Do(t.Context(), "k", nil, func(ctx context.Context) ([]byte, error) {
 		if err := o.Forget(ctx, "k"); err != nil {
 			t.Error(err)
@@ -218,7 +218,7 @@ func TestAnswerOutlivesAnOutage(t *testing.T) {
 
 // TestTyped keeps a value and tells requests apart.
 func TestTyped(t *testing.T) {
-	o := open(t, redistest.Start(t).Client(t), Options{})
+	o := open(t, redistest.Single(t).Client(t), Options{})
 	type order struct{ Item string }
 	pay := func(context.Context) (int, error) { return 42, nil }
 	for range 2 {

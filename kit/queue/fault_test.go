@@ -185,7 +185,7 @@ func TestPoison(t *testing.T) {
 
 // TestFinishIsRepeatable finds what a call did whose answer was lost.
 func TestFinishIsRepeatable(t *testing.T) {
-	q := open(t, redistest.Start(t).Client(t), Options{})
+	q := open(t, redistest.Single(t).Client(t), Options{})
 	for _, how := range []string{"done", "failed", "dead", "snoozed", "released"} {
 		id := enqueue(t, q, "x", JobOptions{})
 		check(t, q.run(t.Context(), takeScript, "1", "30000", "w", "0", "0", "3", "1000000").Error())

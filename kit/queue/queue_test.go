@@ -387,7 +387,7 @@ func TestPerKeyInterval(t *testing.T) {
 
 // TestTimeout ends the handler's context.
 func TestTimeout(t *testing.T) {
-	q := open(t, redistest.Start(t).Client(t), Options{OnError: silent})
+	q := open(t, redistest.Single(t).Client(t), Options{OnError: silent})
 	work(t, q, WorkerOptions{}, func(ctx context.Context, _ *Job[string]) error {
 		<-ctx.Done()
 		return context.Cause(ctx)
@@ -401,7 +401,7 @@ func TestTimeout(t *testing.T) {
 
 // TestUndecodable makes a payload of another type a dead letter.
 func TestUndecodable(t *testing.T) {
-	client := redistest.Start(t).Client(t)
+	client := redistest.Single(t).Client(t)
 	q := open(t, client, Options{OnError: silent})
 	id := enqueue(t, q, "text", JobOptions{})
 	other, err := New[int](client, Options{OnError: silent})
@@ -418,7 +418,7 @@ func TestUndecodable(t *testing.T) {
 
 // TestRefusals refuses what is out of range.
 func TestRefusals(t *testing.T) {
-	client := redistest.Start(t).Client(t)
+	client := redistest.Single(t).Client(t)
 	for _, opt := range []Options{{Name: "a{b"}, {Timeout: -1}, {MaxAttempts: -1}, {DeadRetention: -1}} {
 		if _, err := New[string](client, opt); err == nil {
 			t.Errorf("%+v passes", opt)

@@ -47,7 +47,7 @@ func TestEvery(t *testing.T) {
 
 // TestMissedTimes makes up for all of them with one job.
 func TestMissedTimes(t *testing.T) {
-	client := redistest.Start(t).Client(t)
+	client := redistest.Single(t).Client(t)
 	q := open(t, client, Options{})
 	check(t, q.Every("hourly", "@hourly", "x", JobOptions{}))
 	missed := time.Now().Truncate(time.Hour).Add(-5 * time.Hour)
@@ -110,7 +110,7 @@ func TestScheduleWithoutOverlap(t *testing.T) {
 // TestNewSpecWins lets the process that was started last have its way, and the
 // other find that out.
 func TestNewSpecWins(t *testing.T) {
-	client := redistest.Start(t).Client(t)
+	client := redistest.Single(t).Client(t)
 	older, newer := open(t, client, Options{}), open(t, client, Options{})
 	check(t, older.Every("s", "@every 1s", "x", JobOptions{}))
 	check(t, newer.Every("s", "@yearly", "x", JobOptions{}))

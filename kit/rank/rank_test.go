@@ -91,7 +91,7 @@ func TestTies(t *testing.T) {
 
 // TestLowestFirst makes the shortest time the best.
 func TestLowestFirst(t *testing.T) {
-	client := redistest.Start(t).Client(t)
+	client := redistest.Single(t).Client(t)
 	r := must(New(client, Options{LowestFirst: true}))
 	for _, time := range []float64{12.5, 11.25, 13} {
 		must(r.Best(t.Context(), "100 m", "ann", time))
@@ -106,7 +106,7 @@ func TestLowestFirst(t *testing.T) {
 
 // TestModel compares with a sorted slice.
 func TestModel(t *testing.T) {
-	client := redistest.Start(t).Client(t)
+	client := redistest.Single(t).Client(t)
 	r := must(New(client, Options{}))
 	model := map[string]float64{}
 	for range 300 {
@@ -166,7 +166,7 @@ func TestPeriods(t *testing.T) {
 
 // TestConcurrent adds from many callers, and none of it is lost.
 func TestConcurrent(t *testing.T) {
-	client := redistest.Start(t).Client(t)
+	client := redistest.Single(t).Client(t)
 	r := must(New(client, Options{Period: Year}))
 	var all sync.WaitGroup
 	for range 20 {

@@ -16,7 +16,7 @@ import (
 )
 
 func TestHandler(t *testing.T) {
-	l := newLimiter(t, redistest.Start(t).Client(t), Options{},
+	l := newLimiter(t, redistest.Single(t).Client(t), Options{},
 		Limit{Name: "burst", Quota: 2, Window: time.Hour},
 		Limit{Name: "day", Quota: 5, Window: 24 * time.Hour, Approximate: true})
 	served := 0

@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"sort"
 	"strings"
 	"sync"
 	"testing"
@@ -134,7 +135,7 @@ func TestRealTimeAgainstLog(t *testing.T) {
 // Knocking does not make the wait longer, nor the key live longer, nor Redis
 // larger.
 func TestRefusedCallsDoNotCount(t *testing.T) {
-	client := redistest.Start(t).Client(t)
+	client := redistest.Single(t).Client(t)
 	for _, approximate := range []bool{false, true} {
 		c := newClocked(t, client, fmt.Sprint("refused", approximate),
 			Limit{Quota: 3, Window: time.Second, Approximate: approximate})
@@ -231,10 +232,9 @@ func TestApproximationBound(t *testing.T) {
 				continue
 			}
 			free := c.now + r.RetryAfter.Microseconds()
-			exactFree := c.now
-			for exact.used(exactFree)+count > quota {
-				exactFree++
-			}
+			exactFree := c.now + int64(sort.Search(1<<20, func(d int) bool {
+				return exact.used(c.now+int64(d))+count <= quota
+			}))
 			if free > exactFree+window {
 				rt.Fatalf("refused until %d, an exact limit until %d", free, exactFree)
 			}
@@ -263,7 +263,7 @@ func TestApproximationBound(t *testing.T) {
 // The bound cannot be stated lower: bursts at the end of one bucket and
 // throughout the next come close to twice the quota.
 func TestApproximationWorstCase(t *testing.T) {
-	c := newClocked(t, redistest.Start(t).Client(t), "worst",
+	c := newClocked(t, redistest.Single(t).Client(t), "worst",
 		Limit{Quota: 1000, Window: time.Second, Approximate: true})
 	c.take(1) // starts the bucket
 	c.advance(time.Second - time.Microsecond)
@@ -297,7 +297,7 @@ func TestSteadyTrafficIsHeldToTheQuota(t *testing.T) {
 }
 
 func TestBadCalls(t *testing.T) {
-	client := redistest.Start(t).Client(t)
+	client := redistest.Single(t).Client(t)
 	l := newLimiter(t, client, Options{OnFailure: FailOpen}, PerSecond(10), PerMinute(100))
 	for _, test := range []struct {
 		key   string
@@ -349,7 +349,7 @@ func TestBadCalls(t *testing.T) {
 // The largest quota stays exact, also when the running total has gone around
 // its ring many times.
 func TestHugeCounts(t *testing.T) {
-	client := redistest.Start(t).Client(t)
+	client := redistest.Single(t).Client(t)
 	for _, approximate := range []bool{false, true} {
 		c := newClocked(t, client, fmt.Sprint("huge", approximate),
 			Limit{Quota: MaxQuota, Window: time.Hour, Approximate: approximate})
@@ -378,7 +378,7 @@ func TestHugeCounts(t *testing.T) {
 // Without overlap between quiet spells the total would start anew; with it the
 // ring goes around.
 func TestRingGoesAround(t *testing.T) {
-	c := newClocked(t, redistest.Start(t).Client(t), "ring", Limit{Quota: MaxQuota, Window: time.Hour})
+	c := newClocked(t, redistest.Single(t).Client(t), "ring", Limit{Quota: MaxQuota, Window: time.Hour})
 	const part = MaxQuota / 4
 	for i := range 60 { // 15 quotas, 3 rings
 		if r := c.take(part); !r.Allowed {
@@ -392,7 +392,7 @@ func TestRingGoesAround(t *testing.T) {
 }
 
 func TestClockGoesBack(t *testing.T) {
-	client := redistest.Start(t).Client(t)
+	client := redistest.Single(t).Client(t)
 	for _, approximate := range []bool{false, true} {
 		c := newClocked(t, client, fmt.Sprint("back", approximate),
 			Limit{Quota: 2, Window: time.Second, Approximate: approximate})
@@ -465,7 +465,7 @@ func TestKeys(t *testing.T) {
 // A quota that was lowered or raised in a new release applies to what was taken
 // before.
 func TestChangedLimit(t *testing.T) {
-	client := redistest.Start(t).Client(t)
+	client := redistest.Single(t).Client(t)
 	for _, approximate := range []bool{false, true} {
 		limit := Limit{Name: fmt.Sprint(approximate), Quota: 10, Window: time.Hour, Approximate: approximate}
 		for range 10 {
@@ -487,7 +487,7 @@ func TestChangedLimit(t *testing.T) {
 // A limit whose kind changes in a new release works at once, also while both
 // releases run.
 func TestChangedKind(t *testing.T) {
-	client := redistest.Start(t).Client(t)
+	client := redistest.Single(t).Client(t)
 	exact := Limit{Name: "day", Quota: 1, Window: 24 * time.Hour}
 	approximate := exact
 	approximate.Approximate = true
@@ -505,7 +505,7 @@ func TestChangedKind(t *testing.T) {
 // Memory is bounded: the log never holds more calls than the quota, a counter
 // stays small, and both expire.
 func TestMemory(t *testing.T) {
-	client := redistest.Start(t).Client(t)
+	client := redistest.Single(t).Client(t)
 	l := newLimiter(t, client, Options{},
 		Limit{Name: "log", Quota: 1000, Window: 250 * time.Millisecond},
 		Limit{Name: "counter", Quota: 1 << 40, Window: 250 * time.Millisecond, Approximate: true})

@@ -3,6 +3,7 @@ package ratelimit
 import (
 	"fmt"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"testing"
@@ -154,14 +155,10 @@ func expect(models []model, limits []Limit, at, count int64) Result {
 		}
 	}
 	for i, m := range models {
-		// The tests' windows are few microseconds long, so that every moment
-		// can be tried.
+		// What is used only falls while nothing is taken.
 		until := func(fits func(used int64) bool) time.Duration {
-			for d := int64(0); ; d++ {
-				if fits(m.used(at + d)) {
-					return time.Duration(d) * time.Microsecond
-				}
-			}
+			d := sort.Search(1<<20, func(d int) bool { return fits(m.used(at + int64(d))) })
+			return time.Duration(d) * time.Microsecond
 		}
 		s := State{Limit: limits[i]}
 		s.RetryAfter = until(func(used int64) bool { return used+count <= limits[i].most() })

@@ -12,7 +12,7 @@ import (
 // TestParallelChanges changes other members of the same session in two
 // requests: both are saved. A member that both changed is a conflict.
 func TestParallelChanges(t *testing.T) {
-	m := newManager(t, redistest.Start(t).Client(t), Options[login]{})
+	m := newManager(t, redistest.Single(t).Client(t), Options[login]{})
 	tok := mustCreate(t, m, "ada", login{Device: "phone"}).Token()
 	first, second, third := mustLoad(t, m, tok), mustLoad(t, m, tok), mustLoad(t, m, tok)
 	fourth := mustLoad(t, m, tok)

@@ -66,7 +66,7 @@ func pages(t *testing.T, m *Manager[login]) http.HandlerFunc {
 }
 
 func TestBrowser(t *testing.T) {
-	m := newManager(t, redistest.Start(t).Client(t), Options[login]{Cookie: Cookie{Plain: true}})
+	m := newManager(t, redistest.Single(t).Client(t), Options[login]{Cookie: Cookie{Plain: true}})
 	srv, c := site(t, m, pages(t, m))
 	for _, step := range []struct{ path, want string }{
 		{"/", "nobody"}, {"/login?user=ada", "ada 0"}, {"/", "ada 0"}, {"/count", "ada 1"},
@@ -123,7 +123,7 @@ func TestCookie(t *testing.T) {
 // A token from outside never becomes a session, and what was known before a
 // login opens nothing after it.
 func TestFixation(t *testing.T) {
-	m := newManager(t, redistest.Start(t).Client(t), Options[login]{Cookie: Cookie{Plain: true}})
+	m := newManager(t, redistest.Single(t).Client(t), Options[login]{Cookie: Cookie{Plain: true}})
 	srv, c := site(t, m, pages(t, m))
 	anonymous := mustCreate(t, m, "", login{})
 	for name, planted := range map[string]string{
@@ -148,7 +148,7 @@ func TestFixation(t *testing.T) {
 }
 
 func TestBearer(t *testing.T) {
-	m := newManager(t, redistest.Start(t).Client(t), Options[login]{Cookie: Cookie{Plain: true}})
+	m := newManager(t, redistest.Single(t).Client(t), Options[login]{Cookie: Cookie{Plain: true}})
 	bot, ada := mustCreate(t, m, "bot", login{}), mustCreate(t, m, "ada", login{})
 	srv, _ := site(t, m, func(w http.ResponseWriter, r *http.Request) {
 		s := m.FromContext(r.Context())
@@ -191,7 +191,7 @@ func TestBearer(t *testing.T) {
 // A request that began before a logout and ends after it must not bring the
 // session back.
 func TestSlowRequestSpansLogout(t *testing.T) {
-	m := newManager(t, redistest.Start(t).Client(t), Options[login]{Cookie: Cookie{Plain: true}})
+	m := newManager(t, redistest.Single(t).Client(t), Options[login]{Cookie: Cookie{Plain: true}})
 	inside, goOn := make(chan bool), make(chan bool)
 	normal := pages(t, m)
 	srv, c := site(t, m, func(w http.ResponseWriter, r *http.Request) {
@@ -234,7 +234,7 @@ func TestSlowRequestSpansLogout(t *testing.T) {
 }
 
 func TestConflictIsAnswered(t *testing.T) {
-	m := newManager(t, redistest.Start(t).Client(t), Options[login]{Cookie: Cookie{Plain: true}})
+	m := newManager(t, redistest.Single(t).Client(t), Options[login]{Cookie: Cookie{Plain: true}})
 	s := mustCreate(t, m, "ada", login{})
 	handler := m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		mine := m.FromContext(r.Context())
@@ -353,7 +353,7 @@ func TestStreaming(t *testing.T) {
 }
 
 func TestPanicSavesNothing(t *testing.T) {
-	m := newManager(t, redistest.Start(t).Client(t), Options[login]{})
+	m := newManager(t, redistest.Single(t).Client(t), Options[login]{})
 	s := mustCreate(t, m, "ada", login{})
 	handler := m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		m.FromContext(r.Context()).Data.Views = 1

@@ -116,7 +116,7 @@ func TestRoundTrip(t *testing.T) {
 }
 
 func TestMapData(t *testing.T) {
-	m, err := New(redistest.Start(t).Client(t), Options[map[string]any]{})
+	m, err := New(redistest.Single(t).Client(t), Options[map[string]any]{})
 	wantNoError(t, err)
 	s := mustCreate(t, m, "", map[string]any{"theme": "dark"})
 	got := mustLoad(t, m, s.Token())
@@ -150,7 +150,7 @@ func TestMalformedTokensAskNothing(t *testing.T) {
 }
 
 func TestOneWrongSecretBitIsNotFound(t *testing.T) {
-	m := newManager(t, redistest.Start(t).Client(t), Options[login]{})
+	m := newManager(t, redistest.Single(t).Client(t), Options[login]{})
 	s := mustCreate(t, m, "ada", login{})
 	other := mustCreate(t, m, "bob", login{})
 	for _, planted := range []string{
@@ -186,7 +186,7 @@ func TestConflict(t *testing.T) {
 }
 
 func TestMergeLosesNothing(t *testing.T) {
-	client := redistest.Start(t).Client(t)
+	client := redistest.Single(t).Client(t)
 	m := newManager(t, client, Options[login]{Merge: func(base, mine, theirs login) (login, error) {
 		theirs.Views += mine.Views - base.Views
 		return theirs, nil
@@ -215,7 +215,7 @@ func TestMergeLosesNothing(t *testing.T) {
 
 func TestMergeRefusal(t *testing.T) {
 	refusal := errors.New("cannot be joined")
-	m := newManager(t, redistest.Start(t).Client(t),
+	m := newManager(t, redistest.Single(t).Client(t),
 		Options[login]{Merge: func(_, _, _ login) (login, error) { return login{}, refusal }})
 	tok := mustCreate(t, m, "ada", login{}).Token()
 	a, b := mustLoad(t, m, tok), mustLoad(t, m, tok)
@@ -361,7 +361,7 @@ func TestLimits(t *testing.T) {
 // The index forgets what is older than the absolute limit, so nothing older may
 // work.
 func TestLoweredLimit(t *testing.T) {
-	client := redistest.Start(t).Client(t)
+	client := redistest.Single(t).Client(t)
 	long := newManager(t, client, Options[login]{Lifetime: 100 * time.Hour})
 	old := mustCreate(t, long, "ada", login{})
 	hourAgo := fmt.Sprint(old.Created().Add(-time.Hour).UnixMilli())
@@ -383,7 +383,7 @@ func TestLoweredLimit(t *testing.T) {
 }
 
 func TestNothingUsableAtRest(t *testing.T) {
-	client := redistest.Start(t).Client(t)
+	client := redistest.Single(t).Client(t)
 	m := newManager(t, client, Options[login]{})
 	var tokens []token
 	for range 20 {
@@ -408,7 +408,7 @@ func TestNothingUsableAtRest(t *testing.T) {
 }
 
 func TestOptions(t *testing.T) {
-	client := redistest.Start(t).Client(t)
+	client := redistest.Single(t).Client(t)
 	for name, opt := range map[string]Options[login]{
 		"negative idle":   {IdleTimeout: -1},
 		"short absolute":  {Lifetime: time.Microsecond},

@@ -126,7 +126,7 @@ func TestWatchCatchesUp(t *testing.T) {
 }
 
 func TestWatchFindsExpired(t *testing.T) {
-	client := redistest.Start(t).Client(t)
+	client := redistest.Single(t).Client(t)
 	m := newManager(t, client, Options[login]{IdleTimeout: 50 * time.Millisecond})
 	s := mustCreate(t, m, "ada", login{})
 	w := watch(t, m, 10*time.Millisecond, s.ID())
@@ -135,7 +135,7 @@ func TestWatchFindsExpired(t *testing.T) {
 
 // More announcements at once than Watch can hold end in a look, not in a loss.
 func TestWatchFlood(t *testing.T) {
-	client := redistest.Start(t).Client(t)
+	client := redistest.Single(t).Client(t)
 	m := newManager(t, client, Options[login]{})
 	const flood = 5 * heard
 	var cmds rueidis.Commands

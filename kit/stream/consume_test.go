@@ -111,7 +111,7 @@ func TestLongHandlerRunsOnce(t *testing.T) {
 
 // TestHandlerHearsThatItsEventIsTaken gives the event to another consumer.
 func TestHandlerHearsThatItsEventIsTaken(t *testing.T) {
-	client := redistest.Start(t).Client(t)
+	client := redistest.Single(t).Client(t)
 	topic := newTopic(t, client, TopicOptions{})
 	ids := fill(t, topic, 1, 1)
 	cause := make(chan error, 10)
@@ -130,7 +130,7 @@ func TestHandlerHearsThatItsEventIsTaken(t *testing.T) {
 
 // TestForeignEvents reads what something else than append.lua has appended.
 func TestForeignEvents(t *testing.T) {
-	client := redistest.Start(t).Client(t)
+	client := redistest.Single(t).Client(t)
 	topic := newTopic(t, client, TopicOptions{})
 	do(t, client, "XADD", topic.stem, "*", "order", "17", "total", "5")
 	const want = `{"order":"17","total":"5"}`

@@ -236,7 +236,7 @@ func TestConsumerProcess(t *testing.T) {
 
 // A slow handler of whatever kind does not hold up the client's other users.
 func TestSlowHandlersHoldUpNobody(t *testing.T) {
-	client := redistest.Start(t).Client(t)
+	client := redistest.Single(t).Client(t)
 	topic := newTopic(t, client, TopicOptions{})
 	release, entered := make(chan bool), make(chan string, 2)
 	var once [2]sync.Once

@@ -270,7 +270,7 @@ func TestGroupHeals(t *testing.T) {
 }
 
 func TestGroupRewinds(t *testing.T) {
-	client := redistest.Start(t).Client(t)
+	client := redistest.Single(t).Client(t)
 	topic := newTopic(t, client, TopicOptions{})
 	positions := fill(t, topic, 1, 5)
 	w, g := work(t, topic, GroupOptions{}, fine)
@@ -285,7 +285,7 @@ func TestGroupRewinds(t *testing.T) {
 // The limits of a topic wait for the group, unless told not to; then the group
 // is told.
 func TestTrimWaitsForGroup(t *testing.T) {
-	client := redistest.Start(t).Client(t)
+	client := redistest.Single(t).Client(t)
 	topic := newTopic(t, client, TopicOptions{MaxLength: 10})
 	g, err := topic.Group("billing", GroupOptions{})
 	wantNoError(t, err)
@@ -331,7 +331,7 @@ func TestTrimWaitsForGroup(t *testing.T) {
 
 // What the end of a Run interrupts is free at once and was not a delivery.
 func TestGroupReleases(t *testing.T) {
-	client := redistest.Start(t).Client(t)
+	client := redistest.Single(t).Client(t)
 	topic := newTopic(t, client, TopicOptions{})
 	fill(t, topic, 1, 1)
 	first, _ := work(t, topic, GroupOptions{},
@@ -350,7 +350,7 @@ func TestGroupReleases(t *testing.T) {
 // A handler that does not return in time: another gets the event, and the dead
 // letters get it at the end.
 func TestGroupVisibility(t *testing.T) {
-	client := redistest.Start(t).Client(t)
+	client := redistest.Single(t).Client(t)
 	topic := newTopic(t, client, TopicOptions{})
 	fill(t, topic, 1, 2)
 	release := make(chan bool)

@@ -188,7 +188,7 @@ func TestFollowTellsOfGaps(t *testing.T) {
 }
 
 func TestTopicByAge(t *testing.T) {
-	client := redistest.Start(t).Client(t)
+	client := redistest.Single(t).Client(t)
 	topic := newTopic(t, client, TopicOptions{MaxAge: 20 * time.Millisecond})
 	fill(t, topic, 1, 10)
 	before, err := topic.Latest(t.Context())
@@ -207,7 +207,7 @@ func TestTopicByAge(t *testing.T) {
 }
 
 func TestTopicByLength(t *testing.T) {
-	client := redistest.Start(t).Client(t)
+	client := redistest.Single(t).Client(t)
 	for most, upTo := range map[int64]int64{1: 1, 2: 2, 50: 55} {
 		topic, err := NewTopic(client, fmt.Sprint("most", most), TopicOptions{MaxLength: most})
 		wantNoError(t, err)
@@ -258,7 +258,7 @@ func TestAppendReadsNothing(t *testing.T) {
 }
 
 func TestTopicOptions(t *testing.T) {
-	client := redistest.Start(t).Client(t)
+	client := redistest.Single(t).Client(t)
 	for _, name := range []string{"", "a{b", "a}b"} {
 		if _, err := NewTopic(client, name, TopicOptions{}); err == nil {
 			t.Errorf("the name %q", name)
