@@ -239,6 +239,38 @@ describe('people', { skip: missing() }, () => {
     await pablo.context.close()
   })
 
+  it('were last seen, unless they hide when they are here', async () => {
+    const joes = async () => {
+      await mary.page.goto(`${server.url}/#/people`)
+      return mary.page.locator('.person-item', { hasText: 'Joe' })
+    }
+    const card = mary.page.getByRole('dialog', { name: 'Profile' })
+    await (await joes()).getByText('Online', { exact: true }).waitFor()
+    await joe.page.goto('about:blank')
+    await (await joes()).getByText(/^Active (just now|\d+ minutes? ago)$/).waitFor()
+    if (process.env.SHOTS) await mary.page.screenshot({ path: `${process.env.SHOTS}/people-seen.png` })
+    await (await joes()).click()
+    await card.getByText(/^Active /).waitFor()
+    await mary.page.keyboard.press('Escape')
+
+    await joe.page.goto(`${server.url}/#/settings/account`)
+    const shows = joe.page.getByRole('checkbox', { name: 'Show when I’m online' })
+    await (await joes()).getByText('Online', { exact: true }).waitFor()
+    await shows.focus()
+    await joe.page.keyboard.press('Space')
+    await (await joes()).getByText('Offline', { exact: true }).waitFor()
+    if (process.env.SHOTS) await joe.page.screenshot({ path: `${process.env.SHOTS}/people-hide.png` })
+    await (await joes()).click()
+    await card.getByText('Offline', { exact: true }).waitFor()
+    assert.equal(await card.getByText(/^Active /).count(), 0)
+    const asMary = await server.caller('Mary')
+    const { online } = await asMary('GET', '/presence')
+    const { seen } = await asMary('POST', '/presence/seen', { users: [(await asJoe('GET', '/account')).user.id] })
+    assert.deepEqual([online.length > 0, online.includes((await asJoe('GET', '/account')).user.id), seen], [true, false, []])
+    await mary.page.keyboard.press('Escape')
+    await mary.page.goto(`${server.url}/#/r/general`)
+  })
+
   it('broke nothing', () => {
     assert.deepEqual([...new Set(found)], [])
     assert.deepEqual([...mary.faults, ...joe.faults], [])

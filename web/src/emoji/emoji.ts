@@ -2,6 +2,7 @@
 // needed, and what is found in it.
 
 import { at } from '../protocol/base'
+import type { CustomEmoji } from '../protocol/types'
 
 /** One emoji: itself, its name, its short codes, its group, and other words that it is found by. */
 export interface Emoji {
@@ -31,6 +32,20 @@ export function read(file: File): Emojis {
     groups: file.groups.map(([index, label]) => ({ index, label })),
     all,
     byCode: new Map(all.flatMap((e) => e.codes.map((c) => [c, e] as const))),
+  }
+}
+
+/** The group of the custom ones. */
+export const customGroup = -1
+
+/** The emoji with those of this server before them. */
+export function withCustom(emojis: Emojis, custom: readonly CustomEmoji[], label = ''): Emojis {
+  if (custom.length === 0) return emojis
+  const own = custom.map((e) => ({ emoji: `:${e.name}:`, label: e.name.replaceAll('_', ' '), codes: [e.name, ...(e.alias ? [e.alias] : [])], group: customGroup, tags: [] }))
+  return {
+    groups: [{ index: customGroup, label }, ...emojis.groups],
+    all: [...own, ...emojis.all],
+    byCode: new Map([...emojis.byCode, ...own.flatMap((e) => e.codes.map((c) => [c, e] as const))]),
   }
 }
 

@@ -5,6 +5,7 @@
 import MarkdownIt from 'markdown-it'
 import cjkFriendly from 'markdown-it-cjk-friendly'
 import { markCalls } from './calls'
+import { markEmoji } from './customEmoji'
 import { linkAt, shownLink } from './links'
 import { inWord, isBlank } from './script'
 
@@ -34,6 +35,7 @@ export function dialect(): Parser {
   links(md)
   labels(md)
   markCalls(md)
+  markEmoji(md)
   bounds(md)
   return md
 }

@@ -4,6 +4,7 @@
 
 import DOMPurify from 'dompurify'
 import { t, useLanguage } from '../i18n'
+import { emojiBase, useCustomEmoji } from '../store/customEmoji'
 import type { Called } from './calls'
 import { dialect, TooMuch } from './dialect'
 import { coloured, useHighlighter } from './highlight'
@@ -52,21 +53,27 @@ md.renderer.rules.table_close = () => '</table></div>'
 
 const purify = {
   ALLOWED_TAGS: [
-    'a', 'b', 'blockquote', 'br', 'button', 'code', 'div', 'em', 'h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'hr', 'li', 'ol', 'p', 'pre', 's', 'span',
+    'a', 'b', 'blockquote', 'br', 'button', 'code', 'div', 'em', 'h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'hr', 'img', 'li', 'ol', 'p', 'pre', 's', 'span',
     'strong', 'table', 'tbody', 'td', 'th', 'thead', 'tr', 'ul',
   ],
-  ALLOWED_ATTR: ['class', 'href', 'rel', 'start', 'tabindex', 'target', 'type', 'value'],
+  ALLOWED_ATTR: ['alt', 'class', 'href', 'rel', 'src', 'start', 'tabindex', 'target', 'title', 'type', 'value'],
   ALLOWED_URI_REGEXP: safeLink,
   // Not addresses, so that the line above does not judge them.
-  ADD_URI_SAFE_ATTR: ['rel', 'start', 'tabindex', 'target', 'type', 'value'],
+  ADD_URI_SAFE_ATTR: ['alt', 'rel', 'src', 'start', 'tabindex', 'target', 'title', 'type', 'value'],
   ALLOW_DATA_ATTR: false,
   ALLOW_ARIA_ATTR: false,
 }
+
+// Pictures come from this server, and there are none but those of emoji.
+DOMPurify.addHook('uponSanitizeAttribute', (_node, data) => {
+  if (data.attrName === 'src' && !data.attrValue.startsWith(emojiBase)) data.keepAttr = false
+})
 
 const cache = new Map<string, string>()
 const cacheSize = 1_000
 useLanguage.subscribe(() => cache.clear()) // the copy buttons have a text
 useHighlighter.subscribe(() => cache.clear())
+useCustomEmoji.subscribe(() => cache.clear())
 
 /** What is known while a text is rendered. */
 interface Env {

@@ -19,8 +19,8 @@ export function post<T>(path: string, body: Blob, onProgress: (part: number) => 
     xhr.upload.onprogress = (e) => e.lengthComputable && onProgress(e.loaded / e.total)
     xhr.onerror = xhr.ontimeout = xhr.onabort = () => reject(unavailable())
     xhr.onload = () => {
-      const answer = xhr.response as { id?: string; code?: string; detail?: string; field?: string } | null
-      if (xhr.status >= 200 && xhr.status < 300 && answer?.id) resolve(answer as T)
+      const answer = xhr.response as { id?: string; name?: string; code?: string; detail?: string; field?: string } | null
+      if (xhr.status >= 200 && xhr.status < 300 && (answer?.id ?? answer?.name)) resolve(answer as T)
       else reject(new ApiError(answer?.code ? codeOf(answer.code) : xhr.status === 413 ? 'too_large' : 'unavailable', answer?.detail ?? '', { field: answer?.field }))
     }
     xhr.send(body)

@@ -37,6 +37,8 @@ export interface User {
   former_name?: string
   /** They do not show what they have read. */
   hides_reads?: boolean
+  /** They do not show when they are online, or were last. */
+  hides_presence?: boolean
   /** Changes with each picture; none where there is no picture. */
   picture?: string
   created_at: string
@@ -308,10 +310,10 @@ export interface Event {
 
 export interface Signal {
   stream: string
-  kind: 'typing' | 'presence' | 'document' | 'schedule' | (string & {})
+  kind: 'typing' | 'presence' | 'emoji' | 'document' | 'schedule' | (string & {})
   user: string
   online?: boolean
-  /** With document: which one changed, and its version now. */
+  /** With document: which one changed, and its version now; with emoji: their revision. */
   document?: string
   version?: number
 }
@@ -372,6 +374,8 @@ export interface ServerInfo {
   read_receipts?: boolean
   /** Members may invite people. */
   member_invites?: boolean
+  /** Members may add custom emoji. */
+  member_emoji?: boolean
   name: string
   version: string
   sign_up: 'open' | 'invite' | 'closed'
@@ -386,6 +390,21 @@ export interface ServerInfo {
   degraded?: Record<string, string>
 }
 
+/** An emoji that somebody added to the server: it is written as :name:. */
+export interface CustomEmoji {
+  name: string
+  alias?: string
+  picture: string
+  by: string
+}
+
+/** When somebody was last online, to the minute; no time while they are. */
+export interface LastSeen {
+  user: string
+  online?: boolean
+  at?: string
+}
+
 export interface SyncResult {
   server_id: string
   user: User
@@ -396,6 +415,7 @@ export interface SyncResult {
   gone: string[]
   limits: Limits
   heartbeat_s: number
+  emoji_revision?: number
 }
 
 export interface UserPage {
@@ -463,12 +483,14 @@ export interface Actions {
   'schedule.list': [Record<string, never>, { scheduled: Scheduled[] }]
   'schedule.update': [{ id: string; at?: string; text?: string }, Scheduled]
   'schedule.delete': [{ id: string }, Record<string, never>]
+  'emoji.list': [Record<string, never>, { revision: number; emoji: CustomEmoji[] }]
+  'emoji.delete': [{ name: string }, Record<string, never>]
   'user.list': [{ after?: string; limit?: number }, UserPage]
   'user.get': [{ user: string }, User]
-  'account.update': [{ status?: UserStatus; quiet_until?: string; about?: string; title?: string; time_zone?: string; phone?: string; name?: string; hides_reads?: boolean }, User]
+  'account.update': [{ status?: UserStatus; quiet_until?: string; about?: string; title?: string; time_zone?: string; phone?: string; name?: string; hides_reads?: boolean; hides_presence?: boolean }, User]
   'user.update': [{ user: string; name?: string; role?: ServerRole; disabled?: boolean; reason?: string; seconds?: number }, User]
   'audit.list': [{ after?: string; limit?: number; room?: string }, AuditPage]
-  'server.update': [{ name?: string; member_invites?: boolean; read_receipts?: boolean }, ServerInfo]
+  'server.update': [{ name?: string; member_invites?: boolean; member_emoji?: boolean; read_receipts?: boolean }, ServerInfo]
   'invite.create': [{ role?: ServerRole; hours?: number; uses?: number; rooms?: string[] }, { invite: Invite; code: string }]
   'invite.list': [Record<string, never>, { invites: Invite[] }]
   'invite.delete': [{ invite: string }, Record<string, never>]
@@ -523,6 +545,7 @@ export interface Actions {
   'message.list': [{ room: string; before?: number; after?: number; around?: number; limit?: number }, MessagePage]
   'read.list': [{ room: string }, { reads: ReadPosition[] }]
   'read.mark': [{ room: string; no: number }, { room: string; no: number; unread: number }]
+  'presence.seen': [{ users: string[] }, { seen: LastSeen[] }]
   'presence.watch': [{ users: string[] }, { online: string[] }]
   'typing.send': [{ room: string }, Record<string, never>]
   ping: [Record<string, never>, Record<string, never>]

@@ -11,6 +11,7 @@ import type { Event, File, Member, MemberPage, Room, RoomChange, RoomPage, RoomK
 import { dropSnapshot, Keeper, loadSnapshot, type Snapshot } from '../offline/snapshot'
 import { askForNewer } from '../offline/version'
 import { Connection } from './connection'
+import { forgetEmoji, heardEmoji, recallEmoji } from './customEmoji'
 import { Documents } from './documents'
 import { Drafts } from './drafts'
 import { fetchLater, forgetLater } from './later'
@@ -19,6 +20,7 @@ import { moveRead, takeMembers } from './reduce'
 import { adopt, takePage, visit, type Where } from './room'
 import { type Page, pages, toast, useApp } from './store'
 import { pageSize, shrink } from './timeline'
+import { forgetSeen } from './seen'
 import { shownUnread } from './select'
 import { type State, without } from './state'
 
@@ -76,6 +78,7 @@ function enter(user: string, kept?: Snapshot): void {
   keeper?.stop(false)
   if (kept) useApp.setState({ info: kept.info })
   keepFor(useApp.getState().info?.id ?? '')
+  recallEmoji()
   useApp.setState({ chat: kept?.chat ?? null, outbox: [], reason: null, status: { kind: 'connecting' }, faults: {} })
   const own = (documents = new Documents(user, (action, params) => call(action, params), localStorage))
   // What is marked as unread is counted anew.
@@ -92,6 +95,7 @@ function enter(user: string, kept?: Snapshot): void {
       reads.clear()
       void boot()
     },
+    emoji: (revision) => void heardEmoji(revision, () => call('emoji.list', {})).catch(() => {}), // after the next sync again
     own: (s) => (s.kind === 'document' ? own.heard(s) : void fetchLater().catch(() => {})),
     online: () => {
       own.fetch().then((list) => list.some((d) => d.name === 'drafts') || drafts?.heard(null, 0), () => {}) // after the next sync again
@@ -134,6 +138,8 @@ function exit(reason: string | null): void {
   documents?.forget()
   documents = null
   forgetLater()
+  forgetEmoji()
+  forgetSeen()
   reads.clear()
   useApp.setState({ screen: 'signed-out', reason, chat: null, outbox: [], drafts: {}, room: null, held: null, page: null })
   document.title = 'Parley'

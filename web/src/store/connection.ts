@@ -53,6 +53,8 @@ export class Connection {
       own: (s: Signal) => void
       /** Another server answers than the one that this page belongs to. */
       other: () => void
+      /** The server has that revision of the custom emoji. */
+      emoji: (revision: number) => void
       /** Whether what comes in a room is read at once. */
       looks: (room: string) => boolean
       /** A message of another was read as it came. */
@@ -197,10 +199,12 @@ export class Connection {
     const { device } = this
     if (!before || how === 'refresh') {
       const result = this.same(await this.socket.call('sync', { device }))
+      this.on.emoji(result.emoji_revision ?? 0)
       useApp.setState({ chat: before ? refresh(before, result) : begin(result) })
     } else {
       const gave = positions(before)
       const result = this.same(await this.socket.call('sync', { device, positions: gave }))
+      this.on.emoji(result.emoji_revision ?? 0)
       this.update((s) => applySync(s, result, gave))
       for (const id of Object.keys(before.stale)) if (!gave[roomStream(id)]) this.settle(id)
     }
@@ -243,6 +247,8 @@ export class Connection {
         step((s) => applyEvent(s, f.event, this.on.looks))
       } else if (f.kind === 'signal' && (f.signal.kind === 'document' || f.signal.kind === 'schedule')) {
         this.on.own(f.signal)
+      } else if (f.kind === 'signal' && f.signal.kind === 'emoji') {
+        this.on.emoji(f.signal.version ?? 0)
       } else if (f.kind === 'signal') {
         if (chat) chat = applySignal(chat, f.signal, Date.now())
       } else if (f.kind === 'resync') {

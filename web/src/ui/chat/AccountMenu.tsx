@@ -7,6 +7,7 @@ import { atLeast } from '../../store/select'
 import { deleteNow } from '../../store/deletions'
 import { toast, useApp, useChat } from '../../store/store'
 import { openDialog } from '../dialogs/open'
+import { Emoji } from '../emoji/Emoji'
 import { Avatar } from '../kit/Avatar'
 import { Menu, MenuChoice, MenuItem, MenuLine } from '../kit/Menu'
 import { momentName } from '../kit/time'
@@ -52,7 +53,7 @@ export function AccountMenu() {
         <MenuItem icon={<CircleUser size={16} />} onSelect={() => openDialog({ kind: 'profile', user: me.id })}>
           {t('profile.yours')}
         </MenuItem>
-        <MenuItem icon={status?.emoji ? <span className="menu-emoji">{status.emoji}</span> : <Smile size={16} />} onSelect={() => openDialog({ kind: 'status' })}>
+        <MenuItem icon={status?.emoji ? <span className="menu-emoji"><Emoji emoji={status.emoji} /></span> : <Smile size={16} />} onSelect={() => openDialog({ kind: 'status' })}>
           {status?.text || t('status.title')}
         </MenuItem>
         <MenuItem icon={<Moon size={16} />} onSelect={() => openDialog({ kind: 'quiet' })}>

@@ -1,4 +1,5 @@
 import { t } from '../../i18n'
+import { Emoji } from '../emoji/Emoji'
 import type { useCompletion } from './useCompletion'
 
 /** So many offers are shown at once. */
@@ -24,7 +25,7 @@ export function Offers({ id, completion }: { id: string; completion: ReturnType<
           onMouseDown={(m) => (m.preventDefault(), completion.pick(e))}
           onMouseMove={() => completion.setAt(i)}
         >
-          {e.sign !== '/' && <span aria-hidden="true">{e.sign}</span>}
+          {e.sign !== '/' && <span aria-hidden="true">{e.kind === 'emoji' ? <Emoji emoji={e.sign} /> : e.sign}</span>}
           <span>
             {e.text}
             {e.args && <span className="muted"> {e.args}</span>}

@@ -1,11 +1,12 @@
-import { type RefObject, useEffect, useState } from 'react'
-import { type Emoji, type Emojis, endedCode, loadEmojis, suggest, typedCode } from '../../emoji/emoji'
+import { type RefObject, useEffect, useMemo, useState } from 'react'
+import { type Emoji, type Emojis, endedCode, loadEmojis, suggest, typedCode, withCustom } from '../../emoji/emoji'
 import { toned } from '../../emoji/tone'
 import { t, useLanguage } from '../../i18n'
 import { findCalls } from '../../markdown/calls'
 import type { Room } from '../../protocol/types'
 import { directory, loadMembersOnce } from '../../store/actions'
 import { choices } from '../../store/choices'
+import { useCustomEmoji } from '../../store/customEmoji'
 import { calledWords, typedCall, typedRoom } from '../../store/call'
 import { homeOf } from '../../store/gate'
 import { viewOf } from '../../store/room'
@@ -22,6 +23,7 @@ const noRooms: Room[] = []
 export interface Offer {
   key: string
   sign: string
+  kind?: 'emoji'
   text: string
   hint: string
   /** Of a command: what is to be written behind it. */
@@ -44,6 +46,8 @@ export function useCompletion(
 ) {
   const language = useLanguage((l) => l.language)
   const [emojis, setEmojis] = useState<Emojis | null>(null)
+  const custom = useCustomEmoji()
+  const all = useMemo(() => emojis && withCustom(emojis, custom.emoji), [emojis, custom])
   const [typed, setTyped] = useState<Typed | null>(null)
   const [at, setAt] = useState(0)
   const [closed, setClosed] = useState<number | null>(null) // where the list was closed: it stays so for that code
@@ -66,7 +70,7 @@ export function useCompletion(
     // Without the file there are no offers; the next colon asks again.
     if (wanted) loadEmojis(language).then(setEmojis, () => {})
   }, [wanted, language])
-  const found: Offer[] = !typed || typed.from === closed ? [] : typed.kind === 'command' ? orders(room, typed.text) : typed.kind === 'person' ? people(room, typed.text, text) : typed.kind === 'room' ? rooms(typed.text, others) : emojis ? offers(emojis, typed.text) : []
+  const found: Offer[] = !typed || typed.from === closed ? [] : typed.kind === 'command' ? orders(room, typed.text) : typed.kind === 'person' ? people(room, typed.text, text) : typed.kind === 'room' ? rooms(typed.text, others) : all ? offers(all, typed.text) : []
 
   /** To be called whenever the text or the caret has changed. */
   const look = () => {
@@ -82,7 +86,7 @@ export function useCompletion(
   /** To be called after what was typed has changed the text: turns a whole `:code:` into its emoji. */
   const ended = (value: string, caret: number) => {
     const code = endedCode(value, caret)
-    const emoji = code && emojis?.byCode.get(code.code)
+    const emoji = code && all?.byCode.get(code.code)
     if (emoji) replace(code.from, caret, inTone(emoji))
   }
   const pick = (offer: Offer) => {
@@ -117,7 +121,7 @@ function written(value: string, caret: number): Typed | null {
 }
 
 const offers = (emojis: Emojis, code: string): Offer[] =>
-  suggest(emojis, code, shown).map((e) => ({ key: e.emoji, sign: inTone(e), text: `:${e.codes[0] ?? e.label}:`, hint: e.label, insert: `${inTone(e)} ` }))
+  suggest(emojis, code, shown).map((e) => ({ key: e.emoji, sign: inTone(e), kind: 'emoji', text: `:${e.codes[0] ?? e.label}:`, hint: e.label, insert: `${inTone(e)} ` }))
 
 /** An emoji as its writer wants it. */
 const inTone = (e: Emoji): string => toned(e.emoji, choices().tone ?? 0)

@@ -7,6 +7,7 @@ import { toast } from '../../store/store'
 import { isTouch } from '../kit/hooks'
 import { useLayer } from '../kit/layers'
 import { Popover } from '../kit/Popover'
+import { Emoji } from './Emoji'
 
 type Picker = ComponentType<{ onPick: (emoji: string) => void }>
 
@@ -68,7 +69,7 @@ export function EmojiButton({ label = t('emoji.open'), sign, quick, onDone }: Pr
       }}
     >
       <button type="button" className="icon-button" aria-label={label} title={label} aria-haspopup="dialog" aria-expanded={open} onClick={toggle}>
-        {sign ? <span aria-hidden="true">{sign}</span> : <Smile size={19} />}
+        {sign ? <span aria-hidden="true"><Emoji emoji={sign} /></span> : <Smile size={19} />}
       </button>
       {open && (quick || Picker) && (
         <Popover anchor={box} label={label}>
@@ -76,7 +77,7 @@ export function EmojiButton({ label = t('emoji.open'), sign, quick, onDone }: Pr
             <div className="quick-reactions">
               {quickReactions().map((emoji) => (
                 <button key={emoji} type="button" aria-label={t('message.reactWith', { emoji })} onClick={() => close(emoji)}>
-                  {emoji}
+                  <Emoji emoji={emoji} />
                 </button>
               ))}
             </div>

@@ -1,8 +1,12 @@
 import { EmojiPicker } from 'frimousse'
+import { SmilePlus } from 'lucide-react'
 import { useLanguage, t } from '../../i18n'
-import { loadEmojis } from '../../emoji/emoji'
+import { loadEmojis, withCustom } from '../../emoji/emoji'
 import { hasTones, toned } from '../../emoji/tone'
 import { choose, useChoices } from '../../store/choices'
+import { useCustomEmoji } from '../../store/customEmoji'
+import { Emoji } from './Emoji'
+import { useMayAddEmoji } from './useMayAddEmoji'
 
 /** As the library calls them; in the place of each its number here. */
 const tones = ['none', 'light', 'medium-light', 'medium', 'medium-dark', 'dark'] as const
@@ -12,8 +16,10 @@ const toneNames = ['emoji.tones.0', 'emoji.tones.1', 'emoji.tones.2', 'emoji.ton
 export function Picker({ onPick }: { onPick: (emoji: string) => void }) {
   const language = useLanguage((l) => l.language)
   const tone = useChoices().tone ?? 0
+  const custom = useCustomEmoji()
+  const mayAdd = useMayAddEmoji()
   return (
-    <EmojiPicker.Root className="emoji-picker" locale={language} columns={9} skinTone={tones[tone]} resolveEmojiData={resolve} onEmojiSelect={({ emoji }) => onPick(emoji)}>
+    <EmojiPicker.Root key={custom.revision} className="emoji-picker" locale={language} columns={9} skinTone={tones[tone]} resolveEmojiData={resolve} onEmojiSelect={({ emoji }) => onPick(emoji)}>
       <EmojiPicker.Search className="search" placeholder={t('emoji.search')} aria-label={t('emoji.search')} />
       <EmojiPicker.Viewport className="emoji-viewport">
         <EmojiPicker.Loading className="emoji-note">{t('app.loading')}</EmojiPicker.Loading>
@@ -33,7 +39,7 @@ export function Picker({ onPick }: { onPick: (emoji: string) => void }) {
             ),
             Emoji: ({ emoji, ...props }) => (
               <button {...props} {...fromOne(props)} type="button" className="emoji-cell" title={emoji.label}>
-                {emoji.emoji}
+                <Emoji emoji={emoji.emoji} />
               </button>
             ),
           }}
@@ -41,8 +47,13 @@ export function Picker({ onPick }: { onPick: (emoji: string) => void }) {
       </EmojiPicker.Viewport>
       <div className="emoji-foot">
         <p aria-live="polite">
-          <EmojiPicker.ActiveEmoji>{({ emoji }) => (emoji ? `${emoji.emoji} ${emoji.label}` : t('emoji.hint'))}</EmojiPicker.ActiveEmoji>
+          <EmojiPicker.ActiveEmoji>{({ emoji }) => (emoji ? <><Emoji emoji={emoji.emoji} /> {emoji.label}</> : t('emoji.hint'))}</EmojiPicker.ActiveEmoji>
         </p>
+        {mayAdd && (
+          <a className="icon-button" href="#/admin/emoji" aria-label={t('emoji.add')} title={t('emoji.add')}>
+            <SmilePlus size={18} aria-hidden />
+          </a>
+        )}
         <fieldset className="emoji-tones" onKeyDown={(e) => e.key !== 'Escape' && e.stopPropagation()}>
           <legend className="visually-hidden">{t('emoji.tone')}</legend>
           {toneNames.map((name, i) => (
@@ -66,7 +77,7 @@ const fromOne = (p: { 'aria-rowindex'?: number; 'aria-colindex'?: number }) => (
 const inTones = (emoji: string) => ({ light: toned(emoji, 1), 'medium-light': toned(emoji, 2), medium: toned(emoji, 3), 'medium-dark': toned(emoji, 4), dark: toned(emoji, 5) })
 
 const resolve = async (locale: string) => {
-  const { groups, all } = await loadEmojis(locale)
+  const { groups, all } = withCustom(await loadEmojis(locale), useCustomEmoji.getState().emoji, t('emoji.ours'))
   return {
     locale,
     categories: groups,

@@ -103,3 +103,14 @@ export function ago(at: string, now: number): string {
   if (minutes < 60) return say(minutes, 'minute')
   return minutes < 48 * 60 ? say(Math.round(minutes / 60), 'hour') : say(Math.round(minutes / 1440), 'day')
 }
+
+/** When somebody was last here: roughly, and the day alone once that is another. */
+export function seenText(at: string, now: number): string {
+  const minutes = Math.max(0, Math.round((now - Date.parse(at)) / 60_000))
+  const days = dayOf(new Date(now)) - dayOf(new Date(at))
+  const say = (n: number, unit: 'minute' | 'hour' | 'day') => new Intl.RelativeTimeFormat(locale(), { numeric: unit === 'day' ? 'auto' : 'always' }).format(-n, unit)
+  if (minutes < 1) return t('seen.active', { ago: t('app.justNow') })
+  if (minutes < 60) return t('seen.active', { ago: say(minutes, 'minute') })
+  if (days <= 0 || minutes < 6 * 60) return t('seen.active', { ago: say(Math.round(minutes / 60), 'hour') })
+  return t('seen.last', { when: days < 7 ? say(days, 'day') : dateWithYear(at) })
+}

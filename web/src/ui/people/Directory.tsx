@@ -9,6 +9,7 @@ import { openDialog } from '../dialogs/open'
 import { Avatar } from '../kit/Avatar'
 import { Frame } from '../pages/Frame'
 import { directory } from './directory'
+import { useLastSeen } from './lastSeen'
 import { useLocalTime } from './localTime'
 import { PersonList } from './PersonList'
 import { StatusMark } from './Status'
@@ -39,6 +40,7 @@ export function Directory({ page }: { page: Page }) {
 function Item({ person, place, of }: { person: User; place: number; of: number }) {
   const self = useChat((s) => s.me.id === person.id)
   const online = useChat((s) => presence(s, person.id))
+  const seen = useLastSeen(person)
   const time = useLocalTime(person)
   return (
     <li aria-posinset={place} aria-setsize={of} className="person">
@@ -52,8 +54,10 @@ function Item({ person, place, of }: { person: User; place: number; of: number }
           </span>
           <small dir="auto">{person.title || person.about}</small>
         </span>
-        {time && <span className="person-time">{time}</span>}
-        {online !== undefined && <span className="visually-hidden">{t(online ? 'app.onlineInside' : 'app.offlineInside')}</span>}
+        <span className="person-time">
+          {seen && <span>{seen}</span>}
+          {time && <span>{time}</span>}
+        </span>
       </button>
     </li>
   )

@@ -17,6 +17,7 @@ import { Fault, useSubmit } from '../kit/Form'
 import { Menu, MenuLine } from '../kit/Menu'
 import { dateWithYear, momentName } from '../kit/time'
 import { OnServer } from './OnServer'
+import { useLastSeen } from './lastSeen'
 import { useLocalTime } from './localTime'
 import { StatusLine, useQuiet } from './Status'
 
@@ -25,6 +26,7 @@ export function Profile({ user, onClose }: { user: string; onClose: () => void }
   const person = useChat((s) => personOf(s, user))
   const name = useChat((s) => nameOf(s, user))
   const online = useChat((s) => presence(s, user))
+  const seen = useLastSeen(person)
   const quiet = useQuiet(user)
   const self = useChat((s) => s.me.id === user)
   const [fault, setFault] = useState('')
@@ -42,7 +44,7 @@ export function Profile({ user, onClose }: { user: string; onClose: () => void }
           </p>
           {person?.title && <p dir="auto">{person.title}</p>}
           {person && <Tags person={person} />}
-          {!person?.bot && online !== undefined && <p className="muted">{t(online ? 'app.online' : 'app.offline')}</p>}
+          {seen && <p className="muted">{seen}</p>}
         </div>
       </div>
       {quiet && (

@@ -3,6 +3,7 @@ import type { UserStatus } from '../../protocol/types'
 import { statusOf } from '../../store/person'
 import { personOf } from '../../store/select'
 import { useChat } from '../../store/store'
+import { Emoji } from '../emoji/Emoji'
 import { useBefore } from '../kit/hooks'
 import { momentName } from '../kit/time'
 
@@ -31,7 +32,7 @@ export function StatusMark({ user }: { user: string }) {
       {' ' /* between the name and it */}
       {status && (
         <span className="status-mark" title={status.text} aria-hidden="true">
-          {status.emoji || plain}
+          <Emoji emoji={status.emoji || plain} />
         </span>
       )}
       <span className="visually-hidden">
@@ -47,7 +48,7 @@ export function StatusLine({ user, until = false }: { user: string; until?: bool
   if (!status) return null
   return (
     <span className={until ? 'status-line whole' : 'status-line'}>
-      {status.emoji && <span className="status-mark">{status.emoji}</span>}
+      {status.emoji && <span className="status-mark"><Emoji emoji={status.emoji} /></span>}
       <bdi>{status.text}</bdi>
       {until && status.until && <small>{t('status.until', { time: momentName(status.until, Date.now()) })}</small>}
     </span>

@@ -41,11 +41,12 @@ export function Account() {
 function Privacy() {
   const hides = useChat((s) => s.me.hides_reads === true)
   const receipts = useApp((a) => a.info?.read_receipts === true)
-  if (!receipts) return null
+  const hidden = useChat((s) => s.me.hides_presence === true)
   return (
     <section aria-labelledby="account-privacy">
       <h2 id="account-privacy">{t('privacy.title')}</h2>
-      <Switch label={t('readBy.own')} hint={t('readBy.ownHint')} on={!hides} set={(on) => updateAccount({ hides_reads: !on })} />
+      <Switch label={t('seen.own')} hint={t('seen.ownHint')} on={!hidden} set={(on) => updateAccount({ hides_presence: !on })} />
+      {receipts && <Switch label={t('readBy.own')} hint={t('readBy.ownHint')} on={!hides} set={(on) => updateAccount({ hides_reads: !on })} />}
     </section>
   )
 }

@@ -5,6 +5,7 @@ import { toggleReaction } from '../../store/marks'
 import { nameOf } from '../../store/select'
 import { useChat } from '../../store/store'
 import { useMayWrite } from '../chat/useGate'
+import { Emoji } from '../emoji/Emoji'
 
 /** Who reacted, and how: each is a switch for one's own. */
 export function Reactions({ message }: { message: Message }) {
@@ -27,7 +28,9 @@ export function Reactions({ message }: { message: Message }) {
             aria-disabled={!write || undefined}
             onClick={() => void (write && toggleReaction(message, emoji))}
           >
-            <span aria-hidden="true">{emoji}</span>
+            <span aria-hidden="true">
+              <Emoji emoji={emoji} />
+            </span>
             <span aria-hidden="true">{users.length}</span>
           </button>
         )

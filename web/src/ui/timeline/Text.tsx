@@ -8,6 +8,8 @@ import { nameOf } from '../../store/select'
 import { useApp, useChat } from '../../store/store'
 import { openPerson } from '../chat/person'
 import { copyText } from '../../store/copy'
+import { onlyEmoji } from '../../emoji/only'
+import { useCustomEmoji } from '../../store/customEmoji'
 import { openAddress, ownBase, ownLabels } from '../../store/own'
 
 const nobody: readonly Called[] = []
@@ -17,14 +19,15 @@ export const Text = memo(function Text({ text, mentions }: { text: string; menti
   // As one text, so that it stays the same while the names do.
   const names = useChat((s) => (mentions ?? []).map((id) => (id === everyone ? '' : `${nameOf(s, id)}\n${s.people[id]?.former_name}`)).join('\n'))
   const version = useHighlighter((h) => h.version)
+  const emoji = useCustomEmoji((c) => (text.includes(':') ? c.revision : 0))
   const labels = useChat((s) => (text.includes(ownBase()) ? JSON.stringify(ownLabels(s, text)) : ''))
   const html = useMemo(
     () => renderMarkdown(text, calledBy(mentions), labels ? (JSON.parse(labels) as Record<string, string>) : undefined),
-    [text, mentions, names, labels, version],
+    [text, mentions, names, labels, version, emoji],
   )
   // Where there is no letter, such as in a single emoji, the page's direction
   // holds.
-  return <div className="markdown" dir={/\p{L}/u.test(text) ? 'auto' : undefined} onClick={press} dangerouslySetInnerHTML={{ __html: html }} />
+  return <div className={`markdown${onlyEmoji(text) ? ' large' : ''}`} dir={/\p{L}/u.test(text) ? 'auto' : undefined} onClick={press} dangerouslySetInnerHTML={{ __html: html }} />
 })
 
 function calledBy(mentions: readonly string[] | undefined): readonly Called[] {
