@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -120,6 +121,21 @@ func TestMessageRoundTrip(t *testing.T) {
 	if err := json.Unmarshal(list.body, &page); err != nil || len(page.Messages) != 1 ||
 		page.Messages[0].Text != "hi" || page.MoreOlder {
 		t.Errorf("%s, %v", list.body, err)
+	}
+}
+
+// TestLongSearch: a search takes as much text as over a WebSocket, pasted line
+// breaks too.
+func TestLongSearch(t *testing.T) {
+	h := newFixture(t)
+	h.do("POST", "/rooms/general/messages", `{"text":"検索 hello"}`, h.as("Joe"))
+	for q, want := range map[string]int{strings.Repeat("検", 333): 200, "hello\t検索\n": 200,
+		strings.Repeat("x", 1001): 400, "a\x00b": 400} {
+		res := h.do("GET", "/search?q="+url.QueryEscape(q), "", h.as("Joe"))
+		found := strings.Contains(string(res.body), "hello")
+		if res.StatusCode != want || found != strings.Contains(q, "hello") {
+			t.Errorf("%d bytes: %s %s", len(q), res.Status, res.body)
+		}
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/parley-chat/parley/internal/chat"
 	"github.com/parley-chat/parley/internal/clientinfo"
@@ -202,6 +203,10 @@ func (b binding) fillBody(w http.ResponseWriter, r *http.Request, in any) error 
 	return wire.DecodeInput(body, in, slices.Collect(maps.Keys(b.path))...)
 }
 
+// maxText bounds a text in a path or query, in bytes. The longest that an
+// action takes is that of a search.
+const maxText = 1000
+
 // set parses text from a path or query into a field.
 func set(field reflect.Value, name, text string) error {
 	if field.Kind() == reflect.Pointer {
@@ -213,8 +218,8 @@ func set(field reflect.Value, name, text string) error {
 	}
 	switch field.Kind() {
 	case reflect.String:
-		if len(text) > 256 || strings.ContainsFunc(text,
-			func(r rune) bool { return r < ' ' || r == 0xfffd }) {
+		if len(text) > maxText || strings.ContainsFunc(text,
+			func(r rune) bool { return r < ' ' && !unicode.IsSpace(r) || r == 0xfffd }) {
 			return wrong("short text")
 		}
 		field.SetString(text)
