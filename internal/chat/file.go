@@ -182,8 +182,8 @@ type claimedFile struct {
 }
 
 // claimFiles marks uploads as sent by one send into a room and returns them.
-// The send may be repeated. End it with [Service.filesSent] or
-// [Service.filesRefused].
+// The send may be repeated. End it with [Service.attachFiles], or
+// [Service.releaseFiles] if it was refused.
 func (s *Service) claimFiles(ctx context.Context, who Caller, room RoomID,
 	in SendInput) ([]claimedFile, error) {
 	if len(in.Files) > maxFiles {
