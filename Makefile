@@ -26,9 +26,12 @@ bin/parley:
 	@$(GO) build -trimpath -ldflags='-s -w' -o $@ ./cmd/parley
 
 # Vet, staticcheck and the tests look at the same packages, built for the race
-# detector: so everything is compiled once for the three. But SQLite in Go, made
-# from C by a program, is not watched itself: it takes a quarter of the time.
-RACE := -race -gcflags=modernc.org/...=-race=false
+# detector: so everything is compiled once for the three. But what only computes is
+# not watched itself, as it takes several times as long then: SQLite in Go, hashes,
+# pictures, texts, comparisons.
+COMPUTES := modernc.org/... golang.org/x/crypto/... golang.org/x/image/... golang.org/x/text/... image/... \
+	github.com/google/go-cmp/... pgregory.net/rapid
+RACE := -race $(COMPUTES:%=-gcflags=%=-race=false)
 
 # The kit is modules of its own, which ./... leaves out.
 PACKAGES := ./... github.com/parley-chat/parley/kit/...
