@@ -92,7 +92,7 @@ describe('settings and people', { skip: missing() }, () => {
     const kept = async () => (await asMary('GET', '/documents')).documents.find((d) => d.name === 'settings')?.value
     await until('it to be kept', async () => (await kept())?.quiet?.days.length === 6)
     const { keywords, quiet } = await kept()
-    assert.deepEqual([keywords, quiet], [['deploy', 'on call'], { days: [1, 2, 3, 4, 5, 6], from: '21:30', to: '08:00' }])
+    assert.deepEqual([keywords, quiet], [['deploy', 'on call'], { days: [1, 2, 3, 4, 5, 6], from: '21:30', to: '08:00', zone: await mary.page.evaluate(() => Intl.DateTimeFormat().resolvedOptions().timeZone) }])
     await page.reload()
     await until('the keywords', async () => (await page.getByLabel('Keywords').inputValue()) === 'deploy, on call')
     assert.equal(await page.getByRole('checkbox', { name: 'Sunday' }).isChecked(), false)

@@ -26,7 +26,7 @@ describe('quiet hours', () => {
 
 describe('settings that are kept', () => {
   it('are what they say', () => {
-    const v = { clock: '24', links: false, nameToo: true, keywords: ['deploy'], quiet: { days: [1], from: '22:00', to: '07:00' } }
+    const v = { clock: '24', links: false, nameToo: true, keywords: ['deploy'], quiet: { days: [1], from: '22:00', to: '07:00', zone: 'Europe/Paris' } }
     expect(readPreferences(v)).toEqual(v)
   })
   it.each([
@@ -36,7 +36,7 @@ describe('settings that are kept', () => {
     ['no days', { quiet: { days: 'all', from: '22:00', to: '07:00' } }],
   ])('are the usual ones with %s', (_, v) => expect(readPreferences(v)).toEqual({ clock: 'system', links: true, nameToo: false, keywords: [], quiet: null }))
   it('drop what is none', () => {
-    expect(readPreferences({ keywords: ['a', 1, ' ', null], quiet: { days: [0, 7, '1', 6], from: '00:00', to: '01:00' } })).toMatchObject({ keywords: ['a'], quiet: { days: [0, 6] } })
+    expect(readPreferences({ keywords: ['a', 1, ' ', null], quiet: { days: [0, 7, '1', 6], from: '00:00', to: '01:00', zone: 1 } })).toMatchObject({ keywords: ['a'], quiet: { days: [0, 6] } })
   })
 })
 

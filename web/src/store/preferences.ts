@@ -5,13 +5,15 @@ import { documentOf } from './documents'
 
 export type Clock = 'system' | '12' | '24'
 
-/** When a person does not want to be notified, by the clock of the device. */
+/** When a person does not want to be notified: docs/protocol.md. A device goes by its own clock. */
 export interface QuietHours {
   /** The days on which they begin; 0 is Sunday. */
   days: number[]
   /** As 22:00. Where the end is not after the beginning, it is on the next day. */
   from: string
   to: string
+  /** The time zone of the device on which they were last set, for those who have no clock of the person's. */
+  zone?: string
 }
 
 export interface Preferences {
@@ -38,9 +40,9 @@ export const preferences = (): Preferences => readPreferences(documentOf<Prefere
 
 function readQuiet(v: unknown): QuietHours | null {
   if (typeof v !== 'object' || v === null) return null
-  const { days, from, to } = v as { [K in keyof QuietHours]?: unknown }
+  const { days, from, to, zone } = v as { [K in keyof QuietHours]?: unknown }
   if (!Array.isArray(days) || minutes(from) === null || minutes(to) === null) return null
-  return { days: days.filter((d): d is number => Number.isInteger(d) && d >= 0 && d <= 6), from: from as string, to: to as string }
+  return { days: days.filter((d): d is number => Number.isInteger(d) && d >= 0 && d <= 6), from: from as string, to: to as string, ...(typeof zone === 'string' ? { zone } : {}) }
 }
 
 /** The minutes from midnight that a time of day such as 22:00 is at, null if it is none. */

@@ -106,12 +106,12 @@ function weekdays(): { day: number; short: string; long: string }[] {
 
 /** The hours in which nothing notifies, by day. */
 function Quiet({ quiet }: { quiet: QuietHours | null }) {
-  const change = (to: Partial<QuietHours>) => set({ quiet: { ...(quiet ?? usual), ...to } })
+  const change = (to: Partial<QuietHours>) => set({ quiet: { ...(quiet ?? usual), ...to, zone: new Intl.DateTimeFormat().resolvedOptions().timeZone } })
   return (
     <fieldset className="choices">
       <legend>{t('notify.quiet')}</legend>
       <label className="choice">
-        <input type="checkbox" checked={quiet !== null} aria-describedby="quiet-about" onChange={(e) => set({ quiet: e.target.checked ? usual : null })} />
+        <input type="checkbox" checked={quiet !== null} aria-describedby="quiet-about" onChange={(e) => (e.target.checked ? change({}) : set({ quiet: null }))} />
         <span>
           <b>{t('notify.quietOn')}</b>
           <small id="quiet-about">{t('notify.quietHint')}</small>
