@@ -268,7 +268,7 @@ func trimLink(link string, scheme int) int {
 		switch {
 		case r == '\'' && strings.Count(link[:end], "'")%2 == 0:
 			return end
-		case strings.ContainsRune(".,;:!?'*_~([’…", r):
+		case strings.ContainsRune(".,;:!?'*_~([’…،؛؟۔।॥։።፣។၊။།", r):
 		case bare && (unicode.IsSymbol(r) || r == '\ufe0f' || r == '\u200d'):
 		case !hasHost.MatchString(link[scheme:end]):
 			return scheme

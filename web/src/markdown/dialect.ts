@@ -6,7 +6,7 @@ import MarkdownIt from 'markdown-it'
 import cjkFriendly from 'markdown-it-cjk-friendly'
 import { markCalls } from './calls'
 import { markEmoji } from './customEmoji'
-import { linkAt, shownLink } from './links'
+import { linkAt, shownLink, withTrueHost } from './links'
 import { inWord, isBlank } from './script'
 
 type Parser = InstanceType<typeof MarkdownIt>
@@ -186,6 +186,8 @@ function fences(md: Parser): void {
 /** Links begin and end where the server says that they do, and show what they lead to. */
 function links(md: Parser): void {
   md.normalizeLinkText = shownLink
+  const { normalizeLink } = md
+  md.normalizeLink = (url) => normalizeLink(withTrueHost(url)) // the parser alone takes wide letters for others than browsers do
   md.inline.ruler.at('linkify', (state, silent) => {
     const scheme = /https?$/i.exec(state.src.slice(Math.max(0, state.pos - 5), state.pos))?.[0]
     if (state.src[state.pos] !== ':' || !scheme || state.linkLevel > 0 || !state.pending.endsWith(scheme)) return false

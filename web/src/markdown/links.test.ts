@@ -23,6 +23,8 @@ describe('links', () => {
     ['https://аррӏе.com/login', 'https://xn--80ak6aa92e.com/login'], // Cyrillic letters that look like Latin ones
     ['https://gοοgle.com', 'https://xn--ggle-0nda.com'], // with Greek ones among them
     ['https://user@аррӏе.com:8080/x?y', 'https://user@xn--80ak6aa92e.com:8080/x?y'],
+    ['https://ɡoogle.com', 'https://xn--oogle-qmc.com'], // with one of phonetics
+    ['https://ｅｘａｍｐｌｅ.com/ｘ', 'https://example.com/ｘ'], // with wide ones
     ['https://münchen.de/straße', 'https://münchen.de/straße'],
     ['https://例え.jp/テスト', 'https://例え.jp/テスト'],
     ['https://example.org/аррӏе', 'https://example.org/аррӏе'], // a path leads nowhere else
@@ -30,6 +32,10 @@ describe('links', () => {
     ['mailto:a@b.example', 'mailto:a@b.example'],
   ])('%s is shown as %s', (url, want) => expect(shownLink(url)).toBe(want))
   it('show in a message what they lead to', () => {
+    expect(links('[x](https://ｅｘａｍｐｌｅ.com) https://ɡoogle.com')).toEqual([
+      ['https://example.com', 'x'],
+      ['https://xn--oogle-qmc.com', 'https://xn--oogle-qmc.com'],
+    ])
     expect(links('see https://xn--80ak6aa92e.com/ and <https://аррӏе.com>')).toEqual([
       ['https://xn--80ak6aa92e.com/', 'https://xn--80ak6aa92e.com/'],
       ['https://xn--80ak6aa92e.com', 'https://xn--80ak6aa92e.com'],

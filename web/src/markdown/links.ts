@@ -15,6 +15,9 @@ export interface Link {
 const ends = /[\s\p{Cc}<>"|\\^{}`“”„«»\u3000-\u3004\u3008-\u303f]|(?![\u200c\u200d])\p{Cf}|(?![\p{L}\p{N}])[\uff01-\uff65]|[,;](?=https?:\/\/)/iu
 /** What a link has behind its scheme: a letter or a number before the port, the path or what follows it. */
 const hasHost = /^(?:[^/?#@]*@)?[^/?#@:\p{L}\p{N}]*[\p{L}\p{N}]|^(?:[^/?#@]*@)?\[[\dA-Fa-f:.]+\]/u
+/** Punctuation at the end of a link belongs to the sentence around it, in whatever script. A host alone is not followed by signs, either. */
+const punctuation = /[.,;:!?'*_~([’…،؛؟۔।॥։።፣។၊။།]/
+const bareEnd = new RegExp(`${punctuation.source}|[\\p{S}\\ufe0f\\u200d]`, 'u')
 const closes: Record<string, string> = { ')': '(', ']': '[' }
 
 /** The link that begins with its scheme at a place, as a reader sees it: without the full stop of the sentence around it. Null if there is no more than a scheme. */
@@ -34,7 +37,7 @@ export function linkAt(text: string, from: number): Link | null {
     }
     // A quotation mark that closes one in the link stays. Signs such as emoji end a link that is a host alone.
     const quotes = () => text.slice(from, to).split("'").length - 1
-    const beyond = /[/?#]/.test(text.slice(from + scheme.length, to)) ? /[.,;:!?'*_~([’…]/ : /[.,;:!?'*_~([’…\p{S}\ufe0f\u200d]/u
+    const beyond = /[/?#]/.test(text.slice(from + scheme.length, to)) ? punctuation : bareEnd
     while (to > from + scheme.length) {
       const last = characterBefore(text, to)
       if (!beyond.test(last) || (last === "'" && quotes() % 2 === 0)) break
@@ -57,7 +60,8 @@ export function findLinks(text: string): Link[] {
   return found
 }
 
-const latin = /^[\p{sc=Latin}\p{N}-]*$/u
+/** Letters of languages. Those of phonetics, and wide ones, look like others. */
+const latin = /^[a-z0-9\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u1e00-\u1eff-]*$/i
 const eastAsian = /^[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Hangul}ー0-9-]*$/u
 
 /**
@@ -65,10 +69,18 @@ const eastAsian = /^[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Hangul}ー0-9
  * with xn-- stays as it is, and one in Cyrillic letters becomes xn--….
  */
 export function shownLink(url: string): string {
-  const host = /^[a-z]+:\/\/(?:[^/?#@]*@)?([^/?#:[]*)/i.exec(url)?.[1] ?? ''
-  if (host.split('.').every((label) => latin.test(label) || eastAsian.test(label))) return url
+  return writtenHost(url).split('.').every((label) => latin.test(label) || eastAsian.test(label)) ? url : withTrueHost(url)
+}
+
+const writtenHost = (url: string): string => /^[a-z]+:\/\/(?:[^/?#@]*@)?([^/?#:[]*)/i.exec(url)?.[1] ?? ''
+
+/** A link with its host as browsers look it up. */
+export function withTrueHost(url: string): string {
+  const host = writtenHost(url)
+  if (/^[\x00-\x7f]*$/.test(host)) return url
   try {
-    return url.replace(host, () => new URL(url).hostname)
+    const { hostname } = new URL(url)
+    return url.replace(host, () => hostname)
   } catch {
     return url
   }
