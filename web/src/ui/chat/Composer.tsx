@@ -303,7 +303,7 @@ export function Composer({ room }: { room: RoomView }) {
           rows={1}
           dir={text ? 'auto' : undefined} // what stands there while it is empty is in the page's language
           value={text}
-          placeholder={room.kind === 'thread' ? t('thread.placeholder') : t('composer.placeholder', { room: room.kind === 'public' ? `#${title}` : title })}
+          placeholder={room.kind === 'thread' ? t('thread.placeholder') : t('composer.placeholder', { room: `\u2068${room.kind === 'public' ? '#' : ''}${title}\u2069` })}
           aria-label={t('composer.label', { room: title })}
           aria-invalid={over > 0 ? true : undefined}
           aria-autocomplete="list"
