@@ -20,7 +20,8 @@ export const Text = memo(function Text({ text, mentions }: { text: string; menti
   const names = useChat((s) => (mentions ?? []).map((id) => (id === everyone ? '' : `${nameOf(s, id)}\n${s.people[id]?.former_name}`)).join('\n'))
   const version = useHighlighter((h) => h.version)
   const emoji = useCustomEmoji((c) => (text.includes(':') ? c.revision : 0))
-  const labels = useChat((s) => (text.includes(ownBase()) ? JSON.stringify(ownLabels(s, text)) : ''))
+  const leads = useMemo(() => text.includes(ownBase()), [text])
+  const labels = useChat((s) => (leads ? JSON.stringify(ownLabels(s, text)) : ''))
   const html = useMemo(
     () => renderMarkdown(text, calledBy(mentions), labels ? (JSON.parse(labels) as Record<string, string>) : undefined),
     [text, mentions, names, labels, version, emoji],

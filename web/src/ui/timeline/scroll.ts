@@ -68,7 +68,11 @@ export function useScrollPlace(box: RefObject<HTMLElement | null>, { rows, moreN
     seen.current = { height, top: el.scrollTop }
   }, [box, look])
 
-  useLayoutEffect(restore, [rows, moreNewer, restore])
+  // At the end, the observer below goes on to the new end with the same frame:
+  // asking for it here would have the page laid out twice.
+  useLayoutEffect(() => {
+    if (!stick.current || newer.current) restore()
+  }, [rows, moreNewer, restore])
 
   useEffect(() => {
     const el = box.current
@@ -110,7 +114,8 @@ export function useScrollPlace(box: RefObject<HTMLElement | null>, { rows, moreN
 
 function firstVisible(el: HTMLElement): Place | null {
   const top = el.getBoundingClientRect().top
-  const rows = el.querySelectorAll<HTMLElement>('[data-key]')
+  const rows = el.firstElementChild?.children as HTMLCollectionOf<HTMLElement> | undefined
+  if (!rows) return null
   // The rows lie in order: halve.
   let low = 0
   let high = rows.length
@@ -121,8 +126,8 @@ function firstVisible(el: HTMLElement): Place | null {
   }
   // Lines between days and the like go when more comes before them: a place
   // among messages stays.
-  const passes = /^(d\d|start$|unread$)/
+  const passes = /^(d\d|start$|unread$|undefined$)/ // what has no key is not of the rows
   let row = rows[low]
-  while (row && passes.test(row.dataset.key!) && rows[low + 1]) row = rows[++low]
-  return row ? { key: row.dataset.key!, offset: row.getBoundingClientRect().top - top } : null
+  while (row && passes.test(String(row.dataset.key)) && rows[low + 1]) row = rows[++low]
+  return row?.dataset.key ? { key: row.dataset.key, offset: row.getBoundingClientRect().top - top } : null
 }
