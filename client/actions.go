@@ -128,6 +128,13 @@ func (a Actions) UserList(ctx context.Context, in UserPageInput) (UserPage, erro
 	return call[UserPage](ctx, a, action{"user.list", "GET", "/users"}, in)
 }
 
+// UserFind calls user.find: find people. By how a name begins, or by ids. A
+// name that is new may take a moment to be found. Guests find only the people
+// in their rooms.
+func (a Actions) UserFind(ctx context.Context, in FindUsersInput) (FindUsersOutput, error) {
+	return call[FindUsersOutput](ctx, a, action{"user.find", "POST", "/users/find"}, in)
+}
+
 // UserGet calls user.get: one person.
 func (a Actions) UserGet(ctx context.Context, in UserInput) (User, error) {
 	return call[User](ctx, a, action{"user.get", "GET", "/users/{user}"}, in)

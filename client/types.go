@@ -95,6 +95,12 @@ type FileList = chat.FileList
 // FileListInput asks for files of a room.
 type FileListInput = chat.FileListInput
 
+// FindUsersInput asks for people by name or by id.
+type FindUsersInput = chat.FindUsersInput
+
+// FindUsersOutput has the people that were found.
+type FindUsersOutput = chat.FindUsersOutput
+
 // Hook is an incoming webhook: an address at which an app posts into one room.
 type Hook = chat.Hook
 

@@ -106,6 +106,9 @@ func (s *Service) insert(ctx context.Context, who Caller, account Account, invit
 	case err != nil:
 		return err
 	}
+	if account.Role == RoleGuest { // of others, settle does
+		return s.listName(ctx, account.ID, account.Name)
+	}
 	return s.settle(ctx, account.User)
 }
 
@@ -117,6 +120,9 @@ func (s *Service) settle(ctx context.Context, u User) error {
 	}
 	_, err := s.Store.Member(ctx, GeneralID, u.ID)
 	if errors.Is(err, ErrNotFound) {
+		if err := s.listName(ctx, u.ID, u.Name); err != nil {
+			return err
+		}
 		err = s.enter(ctx, Caller{User: u}, GeneralID, u.ID, RoomMember)
 	}
 	return err

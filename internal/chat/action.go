@@ -117,6 +117,8 @@ func Actions() []Action {
 
 		action("user.list", "GET", "/users", 200, LoggedIn, "People",
 			"Sorted by id. Guests see only the people in their rooms.", (*Service).ListUsers),
+		action("user.find", "POST", "/users/find", 200, LoggedIn, "Find people",
+			"By how a name begins, or by ids. A name that is new may take a moment to be found. Guests find only the people in their rooms.", (*Service).FindUsers),
 		action("user.get", "GET", "/users/{user}", 200, LoggedIn, "One person", "", (*Service).GetUser),
 		action("user.update", "PATCH", "/users/{user}", 200, LoggedIn,
 			"Change a person's role, or disable them",

@@ -135,6 +135,9 @@ var scopeRows = map[string]struct {
 		return chat.ScheduledIDInput{ID: w.scheduled()}
 	}},
 	"user.list": {chat.ScopeRead, all, func(w *world) any { return chat.UserPageInput{} }},
+	"user.find": {chat.ScopeRead, all, func(w *world) any {
+		return chat.FindUsersInput{Users: []chat.UserID{w.owner.User.ID}}
+	}},
 	"user.get": {chat.ScopeRead, all, func(w *world) any {
 		return chat.UserInput{User: w.owner.User.ID}
 	}},

@@ -31,7 +31,7 @@ func scopeOf(name, method string) string {
 		return ""
 	case noun == "session" || noun == "token" || noun == "bot" || name == "account.password":
 		return ScopeLogin
-	case method == "GET" || name == "presence.seen":
+	case method == "GET" || name == "presence.seen" || name == "user.find":
 		return ScopeRead
 	case slices.Contains([]string{"message", "reaction", "thread", "read", "typing", "schedule"}, noun):
 		return ScopeSend

@@ -388,6 +388,9 @@ func (s *Service) putUser(ctx context.Context, who Caller, account Account, to U
 		if err := s.giveUpName(ctx, to.ID, account.Name); err != nil {
 			return err
 		}
+		if err := s.listName(ctx, to.ID, to.Name); err != nil {
+			return err
+		}
 	}
 	was := account.User
 	account.User = to
