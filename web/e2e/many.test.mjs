@@ -75,6 +75,36 @@ describe('2,000 rooms and 100,000 messages', { skip: missing() }, () => {
     await mary.box.fill('')
   })
 
+  it('knows of many people those whom one sees, and finds the others', async () => {
+    const joe = await Person.arrive(browser, server.url)
+    const asked = []
+    await joe.page.routeWebSocket(/\/api\/v1\/ws$/, (ws) => {
+      const to = ws.connectToServer()
+      ws.onMessage((data) => {
+        const frame = JSON.parse(data)
+        if (frame.method.startsWith('user.')) asked.push(frame.params.query ?? frame.method)
+        if (frame.method === 'user.list') frame.params.limit = 1
+        to.send(JSON.stringify(frame))
+      })
+    })
+    const alex = await server.caller('Alex')
+    await alex('POST', '/rooms/general/messages', { text: 'who am I' })
+    await joe.logIn('Joe')
+    await joe.open('General')
+    await joe.page.getByRole('article', { name: /^Alex, .*who am I/ }).waitFor()
+    assert.ok(asked.filter((m) => m === 'user.list').length <= 1, `${asked}`)
+    await joe.page.goto(`${server.url}/#/people`)
+    await joe.page.getByRole('searchbox', { name: 'Find people by name, title or phone' }).fill('pab')
+    await joe.page.locator('.person', { hasText: 'Pablo' }).waitFor()
+    await until('the server to be asked', () => asked.includes('pab'))
+    await joe.page.getByRole('searchbox', { name: 'Find people by name, title or phone' }).fill('')
+    const more = joe.page.getByRole('button', { name: 'More', exact: true })
+    await until('all of them', async () => (await more.count()) === 0 || more.click({ timeout: 500 }).then(() => false, () => false))
+    await joe.page.getByText('4 people', { exact: true }).waitFor()
+    assert.deepEqual(joe.faults, [])
+    await joe.context.close()
+  })
+
   it('goes through a long history, and holds little of it', async (t) => {
     await page.keyboard.press('Control+k')
     await page.keyboard.type('Big')

@@ -12,7 +12,7 @@ const room = (id: string, head_no: number, at: string, more: Partial<RoomView> =
 })
 const state = (rooms: RoomView[], timelines: Record<string, Timeline>, me = 'me'): State => ({
   me: { id: me, name: me, role: 'member', created_at: '' }, session: 's', limits: {} as State['limits'],
-  rooms: Object.fromEntries(rooms.map((r) => [r.id, r])), userPosition: { epoch: 'e', seq: 1 }, serverPosition: null, people: {}, peopleSeq: {},
+  rooms: Object.fromEntries(rooms.map((r) => [r.id, r])), userPosition: { epoch: 'e', seq: 1 }, serverPosition: null, people: {}, peopleNext: null, peopleSeq: {},
   online: { joe: true }, timelines, members: {}, notices: {}, typing: { a: { joe: 1 } }, changes: {}, stale: {}, dropped: {},
 })
 

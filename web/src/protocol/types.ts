@@ -424,6 +424,11 @@ export interface UserPage {
   position: Position
 }
 
+export interface FoundUsers {
+  users: User[]
+  position: Position
+}
+
 export interface MemberPage {
   members: Member[]
   next?: string
@@ -486,6 +491,7 @@ export interface Actions {
   'emoji.list': [Record<string, never>, { revision: number; emoji: CustomEmoji[] }]
   'emoji.delete': [{ name: string }, Record<string, never>]
   'user.list': [{ after?: string; limit?: number }, UserPage]
+  'user.find': [{ query: string; limit?: number } | { users: string[] }, FoundUsers]
   'user.get': [{ user: string }, User]
   'account.update': [{ status?: UserStatus; quiet_until?: string; about?: string; title?: string; time_zone?: string; phone?: string; name?: string; hides_reads?: boolean; hides_presence?: boolean }, User]
   'user.update': [{ user: string; name?: string; role?: ServerRole; disabled?: boolean; reason?: string; seconds?: number }, User]

@@ -9,10 +9,11 @@ import type { Frame } from '../protocol/frames'
 import { roomOf, roomStream, serverStream } from '../protocol/position'
 import { rest } from '../protocol/rest'
 import { Socket } from '../protocol/socket'
-import type { ActionName, Actions, Event, File, Message, Signal, SyncResult, UserPage } from '../protocol/types'
+import type { ActionName, Actions, Event, File, FoundUsers, Message, Signal, SyncResult } from '../protocol/types'
 import { Batch } from './batch'
+import { beginProfiles, peopleCame } from './profiles'
 import { cannotSave, Degraded } from './degraded'
-import { applyEvent, applyResync, applySignal, applySync, begin, forgetTyping, positions, refresh, takePeople } from './reduce'
+import { applyEvent, applyResync, applySignal, applySync, begin, forgetTyping, positions, refresh, takeFound, takePeople } from './reduce'
 import { setView } from './room'
 import type { State, Step, Then } from './state'
 import { partedBy } from './parted'
@@ -102,6 +103,12 @@ export class Connection {
       },
     })
     useApp.setState({ outbox: this.outbox.list })
+    beginProfiles((params) =>
+      this.socket.call('user.find', params).then((found) => {
+        this.update((s) => takeFound(s, found))
+        return found
+      }),
+    )
     this.ticker = setInterval(() => this.update((s) => forgetTyping(s, Date.now())), 1_000)
     const wake = () => {
       if (document.visibilityState === 'visible') this.socket.wake()
@@ -129,6 +136,7 @@ export class Connection {
     this.unlisten()
     this.news.clear()
     this.degraded.stop()
+    beginProfiles(null)
     this.socket.stop()
   }
 
@@ -293,18 +301,19 @@ export class Connection {
   }
 
   private async people(): Promise<void> {
-    const pages: UserPage[] = []
     try {
-      for (let after: string | undefined; ; ) {
-        const page = await this.socket.call('user.list', { limit: 200, ...(after ? { after } : {}) })
-        pages.push(page)
-        after = page.next
-        if (!after) break
-      }
+      const first = await this.socket.call('user.list', { limit: 200 })
+      // Of more people than that, those who were known before are asked for
+      // anew, up to a number; others when something shows them.
+      const here = new Set(first.users.map((u) => u.id))
+      const others = first.next ? Object.keys(useApp.getState().chat?.people ?? {}).filter((id) => !here.has(id)).slice(0, 500) : []
+      const known: FoundUsers[] = []
+      while (others.length > 0) known.push(await this.socket.call('user.find', { users: others.splice(0, 100) }))
+      this.update((s) => takePeople(s, first, known))
+      peopleCame()
     } catch {
-      return // the next sync asks again: the position is still unknown
+      // The next sync asks again: the position is still unknown.
     }
-    this.update((s) => takePeople(s, pages))
   }
 }
 

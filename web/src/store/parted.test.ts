@@ -10,7 +10,7 @@ describe('one is told of leaving a room', () => {
     for (const id of ['mary', 'joe']) f.addUser(id)
     f.createRoom('garden', 'joe', 'private')
     f.join('garden', 'mary', 'joe')
-    const s = takePeople(begin(f.sync('mary')), [f.people()])
+    const s = takePeople(begin(f.sync('mary')), f.people())
     f.leave('garden', 'mary', by)
     const left = f.after(userStream('mary'), s.userPosition)[0]!
     return { s, left, inRoom: f.after(roomStream('garden'), s.rooms.garden!.position)[0]! }

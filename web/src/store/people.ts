@@ -6,7 +6,7 @@ import { post, type Posted } from '../protocol/post'
 import { rest } from '../protocol/rest'
 import type { Actions, NotifyLevel, User } from '../protocol/types'
 import { call, change } from './actions'
-import { setLevel as levelSet, takePerson } from './reduce'
+import { setLevel as levelSet, takeMorePeople, takePerson } from './reduce'
 import { useApp } from './store'
 
 /** Takes a person whom an answer has brought: the event of it may come later, or not to guests. */
@@ -16,6 +16,14 @@ function taken(user: User): void {
 
 export const updateAccount = async (to: Actions['account.update'][0]) => taken(await call('account.update', to))
 export const updateUser = async (user: string, to: Omit<Actions['user.update'][0], 'user'>) => taken(await call('user.update', { user, ...to }))
+/** Loads the next page of all people, where not all are known. */
+export async function loadMorePeople(): Promise<void> {
+  const after = useApp.getState().chat?.peopleNext
+  if (!after) return
+  const page = await call('user.list', { limit: 200, after })
+  change((s) => takeMorePeople(s, page))
+}
+
 export const loadPerson = async (user: string) => taken(await call('user.get', { user }))
 
 export async function setLevel(room: string, level: NotifyLevel): Promise<void> {

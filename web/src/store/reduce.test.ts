@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { roomStream, serverStream, userStream } from '../protocol/position'
-import { type Event, everyone, type Position } from '../protocol/types'
+import { type Event, everyone, type Position, type User } from '../protocol/types'
 import { Fake } from './fake'
-import { applyEvent, applyResync, applySignal, applySync, begin, forgetTyping, moveRead, positions, takeMembers, takePeople } from './reduce'
+import { applyEvent, applyResync, applySignal, applySync, begin, forgetTyping, moveRead, positions, takeFound, takeMembers, takeMorePeople, takePeople } from './reduce'
 import { adopt, distrust, setView, takePage } from './room'
 import type { State } from './state'
 
@@ -22,7 +22,7 @@ function truth(s: State) {
 }
 
 function fresh(f: Fake): State {
-  return takePeople(begin(f.sync(me)), [f.people()])
+  return takePeople(begin(f.sync(me)), f.people())
 }
 
 /** Gives a state every event that it has not seen, stream by stream. */
@@ -321,9 +321,34 @@ describe('answers and events that overtake each other', () => {
     const page = f.people()
     f.changeUser('joe', { name: 'Joseph' })
     for (const e of f.after(serverStream, page.position)) s = applyEvent(s, e).state
-    s = takePeople(s, [page])
+    s = takePeople(s, page)
     expect(s.people.joe!.name).toBe('Joseph')
     expect(s.serverPosition!.seq).toBe(f.position(serverStream).seq)
+  })
+  it('of more people than a page only those are known who are seen, each as they are now', () => {
+    const f = fake()
+    f.addUser('zoe')
+    const { users, position } = f.people()
+    const [one, two, three] = users.filter((u) => u.id !== me) as [User, User, User]
+    const page = { users: [one], position, next: one.id }
+    let s = takePeople(begin(f.sync(me)), page)
+    const known = () => Object.keys(s.people).sort()
+    expect(known()).toEqual([one.id, me].sort())
+    // Who is found is known, unless they have changed since.
+    const old = f.people()
+    f.changeUser(two.id, { name: 'Other' })
+    for (const e of f.after(serverStream, position)) s = applyEvent(s, e).state
+    expect(known()).toEqual([one.id, me].sort())
+    s = takeFound(s, old)
+    expect(known()).not.toContain(two.id)
+    s = takeFound(s, f.people())
+    expect(s.people[two.id]!.name).toBe('Other')
+    // A list that begins anew keeps those who were asked for again, or have
+    // changed since.
+    s = takePeople({ ...s, peopleSeq: {} }, page, [{ users: [three], position }])
+    expect(known()).toEqual([one.id, three.id, me].sort())
+    s = takeMorePeople(s, f.people())
+    expect([s.peopleNext, known()]).toEqual([null, f.people().users.map((u) => u.id).sort()])
   })
   it('members who left while the list was fetched are not in it', () => {
     const f = fake()

@@ -1,5 +1,5 @@
 import { place, positionOf, roomOf, roomStream, serverStream, userStream } from '../protocol/position'
-import type { Event, Member, NotifyLevel, Position, Signal, SyncResult, User, UserPage } from '../protocol/types'
+import type { Event, FoundUsers, Member, NotifyLevel, Position, Signal, SyncResult, User, UserPage } from '../protocol/types'
 import { adopt, applyRoomEvent, distrust, removeRoom, setView } from './room'
 import { count } from './message'
 import { type State, type Step, ok, without } from './state'
@@ -14,6 +14,7 @@ export function begin(r: SyncResult): State {
     userPosition: r.user_position,
     serverPosition: null,
     people: { [r.user.id]: r.user },
+    peopleNext: null,
     peopleSeq: {},
     online: {},
     timelines: {},
@@ -113,7 +114,7 @@ function applyServerEvent(state: State, e: Event): Step {
   }
   const next: State = { ...state, serverPosition: at ? positionOf(e) : null }
   if ((e.kind === 'user.created' || e.kind === 'user.updated') && e.user) {
-    next.people = { ...state.people, [e.user.id]: e.user }
+    if (state.peopleNext === null || state.people[e.user.id]) next.people = { ...state.people, [e.user.id]: e.user }
     next.peopleSeq = { ...state.peopleSeq, [e.user.id]: e.seq }
     if (e.user.id === state.me.id) next.me = e.user
   }
@@ -121,24 +122,29 @@ function applyServerEvent(state: State, e: Event): Step {
 }
 
 /**
- * Takes all pages of user.list at once. The position of the first page is where the following events go on;
- * people whom a later event has changed keep that.
+ * Takes the first page of user.list, and the people who were known before, asked for anew. The position of the page is
+ * where the following events go on; people whom a later event has changed keep that.
  */
-export function takePeople(state: State, pages: UserPage[]): State {
-  const from = pages[0]?.position
-  if (!from) return state
-  const people: Record<string, User> = { ...state.people }
+export function takePeople(state: State, first: UserPage, known: FoundUsers[] = []): State {
+  const from = first.position
+  const before = Object.entries(state.people).filter(([id]) => id === state.me.id || state.peopleSeq[id] !== undefined)
+  const here: State = { ...state, people: first.next ? Object.fromEntries(before) : state.people, peopleNext: first.next ?? null }
+  const { people } = [first, ...known].reduce(takeFound, here)
   let to = from
-  for (const page of pages) {
-    for (const user of page.users) {
-      if ((state.peopleSeq[user.id] ?? 0) <= page.position.seq) people[user.id] = user
-    }
-  }
   // Events that came while we asked are applied already.
   const seen = Math.max(0, ...Object.values(state.peopleSeq))
   if (seen > to.seq) to = { epoch: from.epoch, seq: seen }
-  return { ...state, people, me: people[state.me.id] ?? state.me, serverPosition: to }
+  return { ...here, people, me: people[state.me.id] ?? state.me, serverPosition: to }
 }
+
+/** Takes people who were found; those whom a later event has changed keep that, and who was not known then is found again. */
+export function takeFound(state: State, found: FoundUsers): State {
+  const fresh = found.users.filter((u) => (state.peopleSeq[u.id] ?? 0) <= found.position.seq)
+  return fresh.length === 0 ? state : { ...state, people: { ...state.people, ...Object.fromEntries(fresh.map((u) => [u.id, u])) } }
+}
+
+/** Takes a further page of user.list. */
+export const takeMorePeople = (state: State, page: UserPage): State => ({ ...takeFound(state, page), peopleNext: page.next ?? null })
 
 /** Adds people who were asked for one by one. */
 export function takePerson(state: State, user: User): State {

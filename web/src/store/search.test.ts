@@ -7,7 +7,7 @@ const f = new Fake()
 for (const id of ['mary', 'joe', 'Ada Lovelace']) f.addUser(id)
 f.createRoom('general', 'joe')
 f.join('general', 'mary', 'mary')
-const s = takePeople(begin(f.sync('mary')), [f.people()])
+const s = takePeople(begin(f.sync('mary')), f.people())
 
 describe('a search', () => {
   it.each([

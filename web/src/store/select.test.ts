@@ -12,7 +12,7 @@ function state() {
   f.join('general', 'mary', 'mary')
   f.send('secret', 'mary', 'first')
   f.send('general', 'joe', 'later')
-  return { ...takePeople(begin(f.sync('mary')), [f.people()]), online: { zoe: true, joe: false } }
+  return { ...takePeople(begin(f.sync('mary')), f.people()), online: { zoe: true, joe: false } }
 }
 
 describe('lists', () => {

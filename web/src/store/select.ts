@@ -4,6 +4,7 @@ import { formatList, t } from '../i18n'
 import type { NotifyLevel, RoomView, User } from '../protocol/types'
 import { documentOf } from './documents'
 import { shutOut } from './person'
+import { want } from './profiles'
 import { derived } from './rooms'
 import type { State } from './state'
 import { useApp } from './store'
@@ -15,7 +16,11 @@ export const otherOf = (s: State, room: { people?: string[] }): string => (isGro
 /** Whether a direct room is with more than one. */
 export const isGroup = (room: { people?: string[] }): boolean => (room.people?.length ?? 0) > 2
 
-export const nameOf = (s: Pick<State, 'people'>, user: string): string => s.people[user]?.name ?? (user ? t('app.somebody') : t('app.server'))
+export function nameOf(s: Pick<State, 'people'>, user: string): string {
+  const known = s.people[user]
+  if (!known) want(user)
+  return known?.name ?? (user ? t('app.somebody') : t('app.server'))
+}
 
 /** Somebody as far as they are known here. */
 export const personOf = (s: State, user: string): User | undefined => s.people[user] ?? (user === s.me.id ? s.me : undefined)

@@ -34,6 +34,8 @@ export interface State {
   /** Null while the people are not known as of any position. */
   serverPosition: Position | null
   people: Record<string, User>
+  /** Where the list of people goes on that is not known here; null if all are. */
+  peopleNext: string | null
   /** Seq of the event that a person was last changed by, so that an older page does not undo it. */
   peopleSeq: Record<string, number>
   /** Whether somebody is online, of those whom this page watches. */

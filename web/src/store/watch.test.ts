@@ -7,7 +7,7 @@ import { toWatch, Watch } from './watch'
 const state = (): State => {
   const f = new Fake()
   for (const id of ['mary', 'joe', 'alex', 'zoe']) f.addUser(id)
-  return takePeople(begin(f.sync('mary')), [f.people()])
+  return takePeople(begin(f.sync('mary')), f.people())
 }
 const many = (n: number, letter: string) => Object.fromEntries(Array.from({ length: n }, (_, i) => [`${letter}${i}`, {}]))
 

@@ -1,9 +1,10 @@
 import { Bot, MoreHorizontal, UserPlus, Users } from 'lucide-react'
 import { useMemo, useState } from 'react'
-import { formatNumber, type Key, t } from '../../i18n'
+import { type Key, t } from '../../i18n'
 import type { User } from '../../protocol/types'
 import { openPage } from '../../store/actions'
 import { shutOut } from '../../store/person'
+import { useLookUp } from '../../store/profiles'
 import { presence, rolesToGive } from '../../store/select'
 import { useChat } from '../../store/store'
 import { openDialog } from '../dialogs/open'
@@ -11,7 +12,7 @@ import { Avatar } from '../kit/Avatar'
 import { Menu } from '../kit/Menu'
 import { dateWithYear, momentName } from '../kit/time'
 import { OnServer } from '../people/OnServer'
-import { PersonList } from '../people/PersonList'
+import { peopleCount, PersonList } from '../people/PersonList'
 import { StatusMark } from '../people/Status'
 import { Nothing } from './Nothing'
 import { found, type Order, type Which } from './people'
@@ -36,7 +37,9 @@ export function People() {
   const people = useChat((s) => s.people)
   const online = useChat((s) => s.online)
   const known = useChat((s) => s.serverPosition !== null)
+  const more = useChat((s) => s.peopleNext !== null)
   const [typed, setTyped] = useState('')
+  useLookUp(typed)
   const [which, setWhich] = useState<Which>('all')
   const [order, setOrder] = useState<Order>('name')
   const list = useMemo(() => found(Object.values(people), online, { typed, which, order }), [people, online, typed, which, order])
@@ -61,7 +64,7 @@ export function People() {
       </div>
       <div className="admin-line">
         <p className="admin-count" role="status">
-          {known ? t('people.count', { count: list.length, number: formatNumber(list.length) }) : t('app.loading')}
+          {known ? peopleCount(list.length, more) : t('app.loading')}
         </p>
         <button className="button" onClick={() => openDialog({ kind: 'create-bot' })}>
           <Bot size={16} aria-hidden /> {t('bots.create')}

@@ -5,7 +5,8 @@ import { explain } from '../../protocol/error'
 import type { Message } from '../../protocol/types'
 import { call } from '../../store/actions'
 import { goToRoom, useMarks } from '../../store/marks'
-import { complete, filterOffers, parseSearch } from '../../store/search'
+import { useLookUp } from '../../store/profiles'
+import { complete, filterOffers, parseSearch, personTyped } from '../../store/search'
 import { useSearched } from '../../store/searched'
 import { nameOf, titleOf } from '../../store/select'
 import { useApp, useChat } from '../../store/store'
@@ -50,6 +51,7 @@ export function SearchPane() {
   useEffect(() => {
     if (found && list.current) markFound(list.current, wordsOf(found.asked))
   }, [found])
+  useLookUp(personTyped(text))
   const offers = useChat((s) => filterOffers(s, text).join('\n'))
   const submit = (e: FormEvent) => {
     e.preventDefault()

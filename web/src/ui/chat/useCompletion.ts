@@ -11,6 +11,7 @@ import { calledWords, typedCall, typedRoom } from '../../store/call'
 import { homeOf } from '../../store/gate'
 import { viewOf } from '../../store/room'
 import { roomLink } from '../../store/own'
+import { useLookUp } from '../../store/profiles'
 import { fit, listed, sortedPeople } from '../../store/select'
 import { useApp, useChat } from '../../store/store'
 import { commands, possible } from '../commands/table'
@@ -61,6 +62,8 @@ export function useCompletion(
   useEffect(() => {
     if (asksFor) loadMembersOnce(asksFor)
   }, [asksFor])
+  useLookUp(typed?.kind === 'person' ? typed.text : '')
+  useChat((s) => s.people) // who is found
   const [others, setOthers] = useState<Room[]>(noRooms) // public ones
   const asksForRooms = typed?.kind === 'room' && others === noRooms
   useEffect(() => {

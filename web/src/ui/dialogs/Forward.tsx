@@ -5,6 +5,7 @@ import type { Message, RoomView } from '../../protocol/types'
 import { forward } from '../../store/forward'
 import { barOf, mayPost } from '../../store/gate'
 import { nameOf } from '../../store/select'
+import { useLookUp } from '../../store/profiles'
 import { toast, useApp, useChat } from '../../store/store'
 import { targets } from '../../store/targets'
 import { RoomFace } from '../chat/RoomFace'
@@ -17,6 +18,7 @@ export function Forward({ message, onClose }: { message: Message; onClose: () =>
   const ahead = useApp((a) => a.ahead)
   const id = useId()
   const [typed, setTyped] = useState('')
+  useLookUp(typed)
   const [chosen, setChosen] = useState<string | null>(null)
   const [note, setNote] = useState('')
   const list = useRef<HTMLUListElement>(null)

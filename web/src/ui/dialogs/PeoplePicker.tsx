@@ -1,6 +1,7 @@
 import { X } from 'lucide-react'
 import { type KeyboardEvent, useEffect, useId, useMemo, useRef, useState } from 'react'
 import { t } from '../../i18n'
+import { useLookUp } from '../../store/profiles'
 import { fit, nameOf, presence, sortedPeople, useMayInvite } from '../../store/select'
 import { useChat } from '../../store/store'
 import { openOver } from './open'
@@ -23,6 +24,7 @@ export function PeoplePicker({ label, chosen, onChange, except, most, whole = fa
   const invite = useMayInvite()
   const id = useId()
   const [typed, setTyped] = useState('')
+  useLookUp(typed)
   const [at, setAt] = useState(0) // -1: none, so that Enter goes on to what the form does
   const [unfolded, setOpen] = useState(false)
   const open = whole || unfolded

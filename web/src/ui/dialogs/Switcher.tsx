@@ -2,6 +2,7 @@ import { type KeyboardEvent, useEffect, useId, useMemo, useRef, useState } from 
 import { formatNumber, t } from '../../i18n'
 import { explain } from '../../protocol/error'
 import { openDirect, openRoom } from '../../store/actions'
+import { useLookUp } from '../../store/profiles'
 import { toast, useChat } from '../../store/store'
 import { type Target, targets } from '../../store/targets'
 import { RoomFace } from '../chat/RoomFace'
@@ -13,6 +14,7 @@ export function Switcher({ onClose }: { onClose: () => void }) {
   const chat = useChat((s) => s)
   const id = useId()
   const [typed, setTyped] = useState('')
+  useLookUp(typed)
   const [at, setAt] = useState(0)
   const list = useRef<HTMLUListElement>(null)
   const left = useRef(false)

@@ -1,7 +1,8 @@
 import { Contact, Users } from 'lucide-react'
 import { useMemo, useState } from 'react'
-import { formatNumber, t } from '../../i18n'
+import { t } from '../../i18n'
 import type { User } from '../../protocol/types'
+import { useLookUp } from '../../store/profiles'
 import { presence } from '../../store/select'
 import { type Page, useChat } from '../../store/store'
 import { Nothing } from '../admin/Nothing'
@@ -11,7 +12,7 @@ import { Frame } from '../pages/Frame'
 import { directory } from './directory'
 import { useLastSeen } from './lastSeen'
 import { useLocalTime } from './localTime'
-import { PersonList } from './PersonList'
+import { peopleCount, PersonList } from './PersonList'
 import { StatusMark } from './Status'
 
 const pages = () => [{ page: 'people' as const, label: t('people.directory'), icon: Contact }]
@@ -20,7 +21,9 @@ const pages = () => [{ page: 'people' as const, label: t('people.directory'), ic
 export function Directory({ page }: { page: Page }) {
   const people = useChat((s) => s.people)
   const known = useChat((s) => s.serverPosition !== null)
+  const more = useChat((s) => s.peopleNext !== null)
   const [typed, setTyped] = useState('')
+  useLookUp(typed)
   const list = useMemo(() => directory(Object.values(people), typed), [people, typed])
   return (
     <Frame name="" pages={pages()} page={page}>
@@ -28,7 +31,7 @@ export function Directory({ page }: { page: Page }) {
         <input className="search" type="search" placeholder={t('people.find')} aria-label={t('people.find')} value={typed} onChange={(e) => setTyped(e.target.value)} />
       </div>
       <p className="admin-count" role="status">
-        {known ? t('people.count', { count: list.length, number: formatNumber(list.length) }) : t('app.loading')}
+        {known ? peopleCount(list.length, more) : t('app.loading')}
       </p>
       {known && list.length === 0 && <Nothing icon={<Users size={28} />} text={t('people.none')} />}
       <PersonList people={list} item={(p, place, of) => <Item key={p.id} person={p} place={place} of={of} />} />
