@@ -75,7 +75,8 @@ func (s *Service) listNames(ctx context.Context) error {
 			return err
 		}
 		for _, u := range users {
-			if err := errors.Join(s.listName(ctx, u.ID, u.Name), s.listName(ctx, u.ID, u.FormerName)); err != nil {
+			if err := errors.Join(s.listName(ctx, u.ID, u.Name),
+				s.listName(ctx, u.ID, u.FormerName)); err != nil {
 				return err
 			}
 			after = u.ID

@@ -47,7 +47,8 @@ func TestFindPeople(t *testing.T) {
 
 	rename := func(name string) {
 		t.Helper()
-		must(t, "rename", errOf(f.UpdateUser(t.Context(), owner, chat.UpdateUserInput{User: anna.User.ID, Name: &name})))
+		must(t, "rename", errOf(f.UpdateUser(t.Context(), owner,
+			chat.UpdateUserInput{User: anna.User.ID, Name: &name})))
 	}
 	rename("Bea")
 	query("Bea", "smith")
@@ -63,7 +64,8 @@ func TestFindPeople(t *testing.T) {
 	if got := found(t, f, owner, chat.FindUsersInput{Query: "a", Limit: 1}); strings.Contains(got, ",") {
 		t.Errorf("more than the limit: %q", got)
 	}
-	for _, in := range []chat.FindUsersInput{{}, {Query: "a", Users: ids.Users}, {Query: "a", Limit: 101}, {Query: "a", Limit: -1},
+	for _, in := range []chat.FindUsersInput{{}, {Query: "a", Users: ids.Users},
+		{Query: "a", Limit: 101}, {Query: "a", Limit: -1},
 		{Users: slices.Repeat(ids.Users, 30)}} {
 		if _, err := f.FindUsers(t.Context(), owner, in); err == nil {
 			t.Errorf("%.20v is not refused", in)
@@ -78,8 +80,10 @@ func TestGuestsFindTheirCompanions(t *testing.T) {
 	guest := f.Person("Gus", chat.RoleGuest)
 	room, err := f.CreateRoom(t.Context(), owner, chat.CreateRoomInput{Name: "R", Kind: chat.Private})
 	must(t, "create", err)
-	must(t, "add", errOf(f.AddMember(t.Context(), owner, chat.MemberInput{Room: room.ID, User: guest.User.ID})))
-	for _, in := range []chat.FindUsersInput{{Query: "ann"}, {Users: []chat.UserID{owner.User.ID, other.User.ID}}} {
+	must(t, "add", errOf(f.AddMember(t.Context(), owner,
+		chat.MemberInput{Room: room.ID, User: guest.User.ID})))
+	for _, in := range []chat.FindUsersInput{{Query: "ann"},
+		{Users: []chat.UserID{owner.User.ID, other.User.ID}}} {
 		if got := found(t, f, guest, in); got != "Anna" {
 			t.Errorf("%v finds %q", in, got)
 		}
