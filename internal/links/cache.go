@@ -49,8 +49,10 @@ type Shared struct{ entries *cache.Cache[[]byte] }
 // NewShared returns a cache on a client, which stays the caller's, under keys
 // that begin with name. Close it before the client.
 func NewShared(client rueidis.Client, name string) (*Shared, error) {
-	entries, err := cache.New(client,
-		cache.Options[[]byte]{Name: name, TTL: keepFor, Jitter: 0.1, Codec: cache.Bytes{}})
+	entries, err := cache.New(client, cache.Options[[]byte]{Name: name, TTL: keepFor, Jitter: 0.1,
+		Codec:   cache.Bytes{},
+		OnError: func(error) {}, // Get and Set return them, and the store says that Redis is away
+	})
 	if err != nil {
 		return nil, fmt.Errorf("cache of link previews: %w", err)
 	}

@@ -321,6 +321,10 @@ func TestResume(t *testing.T) {
 		want := w.read(s)
 		closed(t, s)
 		r := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 3))
+		batch := 30
+		if testing.Short() { // there is less to interrupt
+			batch = 8
+		}
 		from := endpoint(first)
 		for _, to := range []endpoint{newPrefix(client), dir(t.TempDir())} {
 			runs := 0
@@ -333,7 +337,7 @@ func TestResume(t *testing.T) {
 				ctx, stop := context.WithCancel(t.Context())
 				err := migrate.Copy(ctx, source,
 					&interrupted{Destination: destination, r: r, stop: stop, fuse: 1 + r.IntN(12)},
-					migrate.Options{Batch: 1 + r.IntN(30)})
+					migrate.Options{Batch: 1 + r.IntN(batch)})
 				stop()
 				if err == nil {
 					verified(t, source, destination)

@@ -39,6 +39,10 @@ func (l *lastSeen) Left(user chat.UserID) {
 	l.mu.Lock()
 	l.left[user] = time.Now()
 	l.mu.Unlock()
+	l.wake()
+}
+
+func (l *lastSeen) wake() {
 	select {
 	case l.news <- struct{}{}:
 	default:
@@ -64,7 +68,7 @@ func (l *lastSeen) run(ctx context.Context) {
 }
 
 // write writes what is noted. What fails is noted again, unless its person has
-// left once more, and written with the next news.
+// left once more, and is news again.
 func (l *lastSeen) write(ctx context.Context) {
 	l.mu.Lock()
 	left := l.left
@@ -87,7 +91,12 @@ func (l *lastSeen) write(ctx context.Context) {
 		})
 	}
 	all.Wait()
-	if failed != nil {
+	if failed == nil {
+		return
+	}
+	l.wake()
+	// That the store is away is said once, by the store.
+	if ctx.Err() == nil && chat.AsError(failed).Code != chat.CodeUnavailable {
 		l.log.Warn("when people were last seen could not be written", "people", len(left), "error", failed)
 	}
 }

@@ -30,6 +30,8 @@ func TestLastSeenIsWritten(t *testing.T) {
 	go func() { l.run(ctx); close(done) }()
 	l.Left("ada")
 	c := <-calls
+	c.answer <- chat.ErrUnavailable
+	c = <-calls   // again, though nobody else has left
 	l.Left("ben") // does not wait
 	stop()
 	c.answer <- errors.New("the store is away")
