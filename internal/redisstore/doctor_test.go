@@ -221,8 +221,8 @@ func TestDoctorOfABrokenCluster(t *testing.T) {
 	has(t, examine(t, d), backend.OK, "cluster", "all slots")
 	c.Masters[2].Kill()
 	until(t, d, backend.Refusal, "cluster", "state fail")
-	// In this order: a cluster that is well does not look at its state again for a
-	// setting.
+	// In this order: a cluster that is well does not look at its state again
+	// for a setting.
 	for _, m := range c.Masters[:2] {
 		if out, err := m.Do("CONFIG", "SET", "cluster-require-full-coverage", "no"); err != nil {
 			t.Fatal(out, err)
