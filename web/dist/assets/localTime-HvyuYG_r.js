@@ -1,1 +1,0 @@
-import{gt as e}from"./Shell-Czu9z43O.js";import{k as t}from"./uploads-91lY6eX-.js";function n(n){let r=e(2e4);return n.time_zone?t(n.time_zone,r):null}export{n as t};
