@@ -93,6 +93,8 @@ describe('2,000 rooms and 100,000 messages', { skip: missing() }, () => {
     await joe.open('General')
     await joe.page.getByRole('article', { name: /^Alex, .*who am I/ }).waitFor()
     assert.ok(asked.filter((m) => m === 'user.list').length <= 1, `${asked}`)
+    await joe.say('/dm Mary hello') // a command finds whom the client does not know
+    await joe.page.getByRole('heading', { level: 1, name: 'Mary' }).waitFor()
     await joe.page.goto(`${server.url}/#/people`)
     await joe.page.getByRole('searchbox', { name: 'Find people by name, title or phone' }).fill('pab')
     await joe.page.locator('.person', { hasText: 'Pablo' }).waitFor()

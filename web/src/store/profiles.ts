@@ -66,3 +66,11 @@ export function useLookUp(typed: string): void {
     return () => clearTimeout(soon)
   }, [partly, query])
 }
+
+/** Has the server look for everybody whom a text may name, where not all are known, and waits for them. */
+export async function lookUp(text: string): Promise<void> {
+  if (!ask || useApp.getState().chat?.peopleNext === null) return
+  const names = text.includes('@') ? text.split('@').slice(1) : [text]
+  const begun = new Set(names.map((name) => /^[^\s,:]*/.exec(name.trim())![0]).filter((name) => name !== ''))
+  await Promise.all([...begun].slice(0, 20).map((query) => ask!({ query, limit: 50 })))
+}

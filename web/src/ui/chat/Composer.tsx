@@ -6,6 +6,7 @@ import { addMember, draft, send, setDraft, storedDraft, stopTyping, typing } fro
 import { choose, enterSends, useChoices } from '../../store/choices'
 import { lastOwn, startEdit, useMarks } from '../../store/marks'
 import { homeOf } from '../../store/gate'
+import { lookUp } from '../../store/profiles'
 import { mayModerate, nameOf, titleOf } from '../../store/select'
 import { toast, useApp, useChat } from '../../store/store'
 import { openDialog } from '../dialogs/open'
@@ -194,7 +195,8 @@ export function Composer({ room }: { room: RoomView }) {
     busy.current = true
     empty() // first, for it may lead elsewhere
     try {
-      await command.run({ chat, room, rest, say })
+      if (/person|people/i.test(command.args ?? '')) await lookUp(rest)
+      await command.run({ chat: useApp.getState().chat ?? chat, room, rest, say })
     } catch (err) {
       if (!draft(room.id)) {
         setText(before)

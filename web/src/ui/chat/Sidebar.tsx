@@ -153,7 +153,7 @@ function People() {
       )}
       {!folded && people.length > shownPeople && (
         <button className="link list-more" onClick={() => openPage('people')}>
-          {t('list.allPeople', { count: people.length })}
+          {chat.peopleNext === null ? t('list.allPeople', { count: people.length }) : t('people.all')}
         </button>
       )}
     </section>
