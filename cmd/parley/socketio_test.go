@@ -41,7 +41,7 @@ func TestSocketIO(t *testing.T) {
 			all += "\x1e" + got.body
 		}
 	}
-	until(`431[{"user":`)
+	until(`431[{"server_id":`)
 	if _, err := call(t.Context(), p.URL, "POST", "/rooms/general/messages", token,
 		map[string]string{"text": "over REST"}, nil); err != nil {
 		t.Fatal(err)
