@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { budget } from './dialect'
 import { parse, plainLine } from './render'
+
+vi.stubGlobal('requestIdleCallback', () => 0) // the colours of code would come in the middle
 
 /** HTML without what is the same for all links and blocks of code. */
 const bare = (html: string) =>

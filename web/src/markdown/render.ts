@@ -65,9 +65,13 @@ const purify = {
 }
 
 // Pictures come from this server, and there are none but those of emoji.
-DOMPurify.addHook('uponSanitizeAttribute', (_node, data) => {
-  if (data.attrName === 'src' && !data.attrValue.startsWith(emojiBase)) data.keepAttr = false
+DOMPurify.addHook('uponSanitizeElement', (node, { tagName }) => {
+  if (tagName === 'img' && !isEmoji((node as Element).getAttribute('src') ?? '')) (node as Element).remove()
 })
+DOMPurify.addHook('uponSanitizeAttribute', (node, data) => {
+  if (['alt', 'src', 'title'].includes(data.attrName) && node.localName !== 'img') data.keepAttr = false
+})
+const isEmoji = (src: string) => src.startsWith(emojiBase) && /^([\w-]|%2B)+\?v=\w+$/.test(src.slice(emojiBase.length))
 
 const cache = new Map<string, string>()
 const cacheSize = 1_000
