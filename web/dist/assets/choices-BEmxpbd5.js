@@ -1,1 +1,0 @@
-import{Rn as e,p as t,zn as n}from"./app-CerHEgW_.js";var r=()=>n(`choices`),i=()=>e(`choices`),a=e=>void t(`choices`,t=>({...t,...e})),o=(e,t)=>e.ctrlKey||e.metaKey||!e.shiftKey&&!t&&!i().enterBreaks;export{r as i,a as n,o as r,i as t};

@@ -1,1 +1,0 @@
-import{Hn as e,Tt as t}from"./app-CerHEgW_.js";var n=()=>e(e=>e.chat!==null&&(t(e.chat.me,`admin`)||e.info?.member_emoji===!0&&t(e.chat.me,`member`)));export{n as t};
