@@ -44,10 +44,9 @@ PART := @bash scripts/part.sh
 ifdef IN_ROWS
 test-go: vet
 test-kit: test-go
-staticcheck vet-more test-plain: test-kit
+staticcheck vet-more test-plain fuzz: test-kit
 e2e: test-web
 e2e-nodes: e2e
-fuzz: e2e-nodes
 endif
 
 .PHONY: test

@@ -12,7 +12,7 @@ import (
 	"github.com/parley-chat/parley/internal/chat/chattest"
 )
 
-func (s *shelf) SaveAvatar(ctx context.Context, id string, r io.Reader, most int64) error {
+func (s *memoryFiles) SaveAvatar(ctx context.Context, id string, r io.Reader, most int64) error {
 	_, err := s.Save(ctx, id, r, most)
 	return err
 }
@@ -36,8 +36,8 @@ func (c *crashingStore) Commit(ctx context.Context, changes ...chat.Change) ([]c
 }
 
 func TestPicturesOfPeople(t *testing.T) {
-	depot, store := &shelf{kept: map[string][]byte{}}, &crashingStore{Store: chattest.NewModel(nil)}
-	f := newFixture(t, func(c *chat.Config) { c.Files, c.Store, c.Limits.File = depot, store, 100 })
+	stored, store := &memoryFiles{kept: map[string][]byte{}}, &crashingStore{Store: chattest.NewModel(nil)}
+	f := newFixture(t, func(c *chat.Config) { c.Files, c.Store, c.Limits.File = stored, store, 100 })
 	ctx := t.Context()
 	ada, ben, gus := f.Person("Ada", chat.RoleMember), f.Person("Ben", chat.RoleMember),
 		f.Person("Gus", chat.RoleGuest)
@@ -67,11 +67,11 @@ func TestPicturesOfPeople(t *testing.T) {
 		f.Wait(4 * time.Hour)
 		refused(t, "maintain", f.Maintain(ctx), nil)
 		records, err := f.Store.Records(ctx, "face", "", 10)
-		if err != nil || len(records) > 0 || len(depot.kept) != len(want) {
-			t.Errorf("%s: kept %v, records %v, %v", what, depot.kept, records, err)
+		if err != nil || len(records) > 0 || len(stored.kept) != len(want) {
+			t.Errorf("%s: kept %v, records %v, %v", what, stored.kept, records, err)
 		}
 		for _, id := range want {
-			if _, there := depot.kept[id]; !there {
+			if _, there := stored.kept[id]; !there {
 				t.Errorf("%s: %s is gone", what, id)
 			}
 		}
@@ -91,8 +91,8 @@ func TestPicturesOfPeople(t *testing.T) {
 	tidy("the first", first.Picture)
 
 	second := set("two")
-	if second.Picture == first.Picture || len(depot.kept) != 1 {
-		t.Errorf("%s, then %s, kept %v", first.Picture, second.Picture, depot.kept)
+	if second.Picture == first.Picture || len(stored.kept) != 1 {
+		t.Errorf("%s, then %s, kept %v", first.Picture, second.Picture, stored.kept)
 	}
 	refused(t, "the first one", errOf(open(ben, first.Picture)), chat.ErrNotFound)
 	tidy("the second", second.Picture)
@@ -112,8 +112,8 @@ func TestPicturesOfPeople(t *testing.T) {
 	store.before = true
 	refused(t, "cut short before", errOf(f.SetPicture(ctx, ada, strings.NewReader("x"))), chat.ErrUnavailable)
 	store.before = false
-	if len(depot.kept) != 2 {
-		t.Errorf("nobody knows whether it is hers, and it is gone: %v", depot.kept)
+	if len(stored.kept) != 2 {
+		t.Errorf("nobody knows whether it is hers, and it is gone: %v", stored.kept)
 	}
 	tidy("cut short before", second.Picture)
 	store.after = true
@@ -125,17 +125,17 @@ func TestPicturesOfPeople(t *testing.T) {
 	if body, err := open(ben, third.Picture); body != "three" || err != nil {
 		t.Errorf("%q, %v", body, err)
 	}
-	depot.down = errors.New("the bucket is away")
+	stored.down = errors.New("the bucket is away")
 	fourth := set("four")
-	if len(depot.kept) != 2 {
-		t.Errorf("kept %v", depot.kept)
+	if len(stored.kept) != 2 {
+		t.Errorf("kept %v", stored.kept)
 	}
-	depot.down = nil
+	stored.down = nil
 	tidy("out of reach", fourth.Picture)
 
 	u, err := f.DeletePicture(ctx, ada, chat.None{})
-	if err != nil || u.Picture != "" || len(depot.kept) != 0 {
-		t.Errorf("taken away: %+v, %v, kept %v", u, err, depot.kept)
+	if err != nil || u.Picture != "" || len(stored.kept) != 0 {
+		t.Errorf("taken away: %+v, %v, kept %v", u, err, stored.kept)
 	}
 	refused(t, "of one who has none any more", errOf(open(ben, fourth.Picture)), chat.ErrNotFound)
 	refused(t, "again", errOf(f.DeletePicture(ctx, ada, chat.None{})), nil)
@@ -149,7 +149,7 @@ func TestPicturesOfPeople(t *testing.T) {
 // TestPicturesCountAsUploads: they share their limit.
 func TestPicturesCountAsUploads(t *testing.T) {
 	f := newFixture(t, func(c *chat.Config) {
-		c.Files, c.Limits.Uploads = &shelf{kept: map[string][]byte{}},
+		c.Files, c.Limits.Uploads = &memoryFiles{kept: map[string][]byte{}},
 			chat.Rate{Limit: 2, Window: time.Minute}
 	})
 	ada := f.Person("Ada", chat.RoleMember)

@@ -15,15 +15,15 @@ import (
 	"github.com/parley-chat/parley/internal/chat/chattest"
 )
 
-// gallery is a depot that takes what begins with "gif" for a picture of so many
+// gallery keeps files and takes what begins with "gif" for a picture of so many
 // pixels.
 type gallery struct {
-	*shelf
+	*memoryFiles
 	side int
 }
 
 func (g *gallery) Save(ctx context.Context, id string, r io.Reader, most int64) (chat.File, error) {
-	file, err := g.shelf.Save(ctx, id, r, most)
+	file, err := g.memoryFiles.Save(ctx, id, r, most)
 	if strings.HasPrefix(string(g.kept[id]), "gif") {
 		file.Type, file.Width, file.Height = "image/gif", g.side, g.side
 	}
@@ -31,8 +31,8 @@ func (g *gallery) Save(ctx context.Context, id string, r io.Reader, most int64) 
 }
 
 func TestCustomEmoji(t *testing.T) {
-	depot, bell := &gallery{&shelf{kept: map[string][]byte{}}, 128}, new(chattest.Bell)
-	f := newFixture(t, func(c *chat.Config) { c.Files, c.Bell = depot, bell })
+	stored, bell := &gallery{&memoryFiles{kept: map[string][]byte{}}, 128}, new(chattest.Bell)
+	f := newFixture(t, func(c *chat.Config) { c.Files, c.Bell = stored, bell })
 	ctx := t.Context()
 	owner, joe, gus := f.Person("Olga", chat.RoleOwner), f.Person("Joe", chat.RoleMember),
 		f.Person("Gus", chat.RoleGuest)
@@ -48,8 +48,8 @@ func TestCustomEmoji(t *testing.T) {
 		must(t, "maintain", f.Maintain(ctx))
 		records, err := f.Store.Records(ctx, "face", "", 10)
 		list, listErr := f.ListEmoji(ctx, gus, chat.None{})
-		if errors.Join(err, listErr) != nil || len(records) > 0 || len(depot.kept) != len(want) {
-			t.Errorf("kept %d, records %v, %v, %v", len(depot.kept), records, err, listErr)
+		if errors.Join(err, listErr) != nil || len(records) > 0 || len(stored.kept) != len(want) {
+			t.Errorf("kept %d, records %v, %v, %v", len(stored.kept), records, err, listErr)
 		}
 		if d := cmp.Diff(append([]chat.CustomEmoji{}, want...), list.Emoji); d != "" {
 			t.Errorf("emoji (-want +got):\n%s", d)
@@ -92,9 +92,9 @@ func TestCustomEmoji(t *testing.T) {
 	} {
 		refused(t, what, errOf(create(c.who, c.name, c.alias, c.body)), c.want)
 	}
-	depot.side = 257
+	stored.side = 257
 	refused(t, "257 pixels", errOf(create(owner, "blob", "", "gif")), chat.ErrTooLarge)
-	depot.side = 256
+	stored.side = 256
 	tidy(parrot)
 
 	// Reactions and statuses take it under each of its names, and keep one.
@@ -173,7 +173,7 @@ func TestCustomEmoji(t *testing.T) {
 // TestCustomEmojiAreBounded: there is room for 250, with the longest names.
 func TestCustomEmojiAreBounded(t *testing.T) {
 	f := newFixture(t, func(c *chat.Config) {
-		c.Files, c.Limits = &gallery{&shelf{kept: map[string][]byte{}}, 1}, chattest.Unlimited()
+		c.Files, c.Limits = &gallery{&memoryFiles{kept: map[string][]byte{}}, 1}, chattest.Unlimited()
 	})
 	owner := f.Person("Olga", chat.RoleOwner)
 	create := func(i int) error {
@@ -194,8 +194,9 @@ func TestCustomEmojiAreBounded(t *testing.T) {
 // TestCustomEmojiLeaveNothing: what is cut short before the list has it goes,
 // and what is cut short after stays.
 func TestCustomEmojiLeaveNothing(t *testing.T) {
-	depot, store := &gallery{&shelf{kept: map[string][]byte{}}, 1}, &cutEmoji{Store: chattest.NewModel(nil)}
-	f := newFixture(t, func(c *chat.Config) { c.Files, c.Store = depot, store })
+	stored := &gallery{&memoryFiles{kept: map[string][]byte{}}, 1}
+	store := &cutEmoji{Store: chattest.NewModel(nil)}
+	f := newFixture(t, func(c *chat.Config) { c.Files, c.Store = stored, store })
 	owner := f.Person("Olga", chat.RoleOwner)
 	for _, at := range []string{"before", "after"} {
 		store.at = at
@@ -206,9 +207,9 @@ func TestCustomEmojiLeaveNothing(t *testing.T) {
 	f.Wait(4 * time.Hour)
 	must(t, "maintain", f.Maintain(t.Context()))
 	list, err := f.ListEmoji(t.Context(), owner, chat.None{})
-	if err != nil || len(list.Emoji) != 1 || list.Emoji[0].Name != "after" || len(depot.kept) != 1 ||
-		depot.kept[list.Emoji[0].Picture] == nil {
-		t.Errorf("%+v, %v, kept %d", list, err, len(depot.kept))
+	if err != nil || len(list.Emoji) != 1 || list.Emoji[0].Name != "after" || len(stored.kept) != 1 ||
+		stored.kept[list.Emoji[0].Picture] == nil {
+		t.Errorf("%+v, %v, kept %d", list, err, len(stored.kept))
 	}
 }
 

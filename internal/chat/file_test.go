@@ -12,15 +12,15 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// shelf is a depot in memory.
-type shelf struct {
+// memoryFiles is a [chat.FileStore] in memory.
+type memoryFiles struct {
 	kept     map[string][]byte
 	down     error
 	last     func() // called when all has arrived
 	arriving string
 }
 
-func (s *shelf) Save(_ context.Context, id string, r io.Reader, most int64) (chat.File, error) {
+func (s *memoryFiles) Save(_ context.Context, id string, r io.Reader, most int64) (chat.File, error) {
 	b, err := io.ReadAll(io.LimitReader(r, most+1))
 	if int64(len(b)) > most {
 		return chat.File{}, chat.ErrTooLarge
@@ -32,7 +32,7 @@ func (s *shelf) Save(_ context.Context, id string, r io.Reader, most int64) (cha
 	return chat.File{Type: "text/plain", Size: int64(len(b))}, err
 }
 
-func (s *shelf) Open(_ context.Context, id string, _ int) (chat.Content, error) {
+func (s *memoryFiles) Open(_ context.Context, id string, _ int) (chat.Content, error) {
 	b, ok := s.kept[id]
 	if !ok {
 		return chat.Content{}, chat.ErrNotFound
@@ -43,7 +43,7 @@ func (s *shelf) Open(_ context.Context, id string, _ int) (chat.Content, error) 
 	}{bytes.NewReader(b), io.NopCloser(nil)}, Type: "text/plain", Size: int64(len(b))}, nil
 }
 
-func (s *shelf) Remove(_ context.Context, ids ...string) error {
+func (s *memoryFiles) Remove(_ context.Context, ids ...string) error {
 	if s.down != nil {
 		return s.down
 	}
@@ -53,7 +53,7 @@ func (s *shelf) Remove(_ context.Context, ids ...string) error {
 	return nil
 }
 
-func (s *shelf) Usage(context.Context) (total int64, err error) {
+func (s *memoryFiles) Usage(context.Context) (total int64, err error) {
 	for _, b := range s.kept {
 		total += int64(len(b))
 	}
@@ -61,8 +61,8 @@ func (s *shelf) Usage(context.Context) (total int64, err error) {
 }
 
 func TestFiles(t *testing.T) {
-	depot := &shelf{kept: map[string][]byte{}}
-	f := newFixture(t, func(c *chat.Config) { c.Files = depot; c.Limits.File = 100 })
+	stored := &memoryFiles{kept: map[string][]byte{}}
+	f := newFixture(t, func(c *chat.Config) { c.Files = stored; c.Limits.File = 100 })
 	ada, bob, eve := f.Person("Ada", chat.RoleMember), f.Person("Bob", chat.RoleMember),
 		f.Person("Eve", chat.RoleMember)
 	room := f.Room(ada, chat.Private, bob)
@@ -75,16 +75,16 @@ func TestFiles(t *testing.T) {
 	refused(t, "too large", errOf(f.Upload(t.Context(), ada, "x",
 		strings.NewReader(strings.Repeat("x", 101)))), chat.ErrTooLarge)
 	if left, err := f.Store.Records(t.Context(), "upload", "", 10); err != nil || len(left) != 0 ||
-		len(depot.kept) != 0 {
-		t.Errorf("left of one too large: %v, %d files, %v", left, len(depot.kept), err)
+		len(stored.kept) != 0 {
+		t.Errorf("left of one too large: %v, %d files, %v", left, len(stored.kept), err)
 	}
-	depot.last = func() {
+	stored.last = func() {
 		refused(t, "sent while it arrives",
 			errOf(f.Send(t.Context(), ada,
-				chat.SendInput{Room: room, Files: []string{depot.arriving}})), chat.ErrNotFound)
+				chat.SendInput{Room: room, Files: []string{stored.arriving}})), chat.ErrNotFound)
 	}
 	upload("first", "x")
-	depot.last = nil
+	stored.last = nil
 	refused(t, "nobody's", errOf(f.Upload(t.Context(), nobody, "x", strings.NewReader("x"))),
 		chat.ErrUnauthenticated)
 	for name, want := range map[string]string{
@@ -125,8 +125,8 @@ func TestFiles(t *testing.T) {
 	}
 	refused(t, "an outsider", errOf(open(eve, m.No, one.ID)), chat.ErrNotFound)
 	other := upload("other.txt", "not sent")
-	if len(depot.kept) != 9 { // six names, and three more
-		t.Errorf("%d files are kept", len(depot.kept))
+	if len(stored.kept) != 9 { // six names, and three more
+		t.Errorf("%d files are kept", len(stored.kept))
 	}
 	refused(t, "a file that was not sent there", errOf(open(ada, m.No, other.ID)), chat.ErrNotFound)
 
@@ -138,15 +138,15 @@ func TestFiles(t *testing.T) {
 	}
 
 	// Deletion takes the bytes, later if it has to.
-	depot.down = errors.New("the bucket is away")
+	stored.down = errors.New("the bucket is away")
 	refused(t, "delete", errOf(f.DeleteMessage(t.Context(), ada, at(room, m.No))), nil)
 	refused(t, "a deleted one", errOf(open(bob, m.No, one.ID)), chat.ErrNotFound)
-	if _, there := depot.kept[one.ID]; !there {
-		t.Error("removed by a depot that was away")
+	if _, there := stored.kept[one.ID]; !there {
+		t.Error("removed while the files were away")
 	}
-	depot.down = nil
+	stored.down = nil
 	refused(t, "maintain", f.Maintain(t.Context()), nil)
-	if _, there := depot.kept[one.ID]; there {
+	if _, there := stored.kept[one.ID]; there {
 		t.Error("the bytes of a deleted message stay")
 	}
 
@@ -157,8 +157,8 @@ func TestFiles(t *testing.T) {
 		chat.SendInput{Room: room, Files: []string{two.ID}})), nil)
 	f.Wait(26 * time.Hour)
 	refused(t, "maintain", f.Maintain(t.Context()), nil)
-	if _, there := depot.kept[two.ID]; !there || len(depot.kept) != 1 {
-		t.Errorf("%d files are kept, the one that was sent: %v", len(depot.kept), there)
+	if _, there := stored.kept[two.ID]; !there || len(stored.kept) != 1 {
+		t.Errorf("%d files are kept, the one that was sent: %v", len(stored.kept), there)
 	}
 	ada = f.Again("Ada")
 	refused(t, "an upload that has gone",
@@ -167,8 +167,8 @@ func TestFiles(t *testing.T) {
 }
 
 func TestFilesGoWithRetention(t *testing.T) {
-	depot := &shelf{kept: map[string][]byte{}}
-	f := newFixture(t, func(c *chat.Config) { c.Files, c.Retain = depot, 30*24*time.Hour })
+	stored := &memoryFiles{kept: map[string][]byte{}}
+	f := newFixture(t, func(c *chat.Config) { c.Files, c.Retain = stored, 30*24*time.Hour })
 	ada := f.Person("Ada", chat.RoleMember)
 	room := f.Room(ada, chat.Private)
 	file, err := f.Upload(t.Context(), ada, "x", strings.NewReader("x"))
@@ -177,7 +177,7 @@ func TestFilesGoWithRetention(t *testing.T) {
 		chat.SendInput{Room: room, Files: []string{file.ID}})), nil)
 	f.Wait(31 * 24 * time.Hour)
 	refused(t, "maintain", f.Maintain(t.Context()), nil)
-	if len(depot.kept) != 0 {
+	if len(stored.kept) != 0 {
 		t.Error("the bytes outlive their message")
 	}
 }
@@ -185,7 +185,7 @@ func TestFilesGoWithRetention(t *testing.T) {
 // TestRefusedSendsFreeTheirFiles: whatever a send is refused for, its files can
 // be sent again, and go if nobody does.
 func TestRefusedSendsFreeTheirFiles(t *testing.T) {
-	files := &shelf{kept: map[string][]byte{}}
+	files := &memoryFiles{kept: map[string][]byte{}}
 	f := newFixture(t, func(c *chat.Config) { c.Files, c.Limits.File = files, 100 })
 	ada, bob := f.Person("Ada", chat.RoleMember), f.Person("Bob", chat.RoleMember)
 	room := f.Room(ada, chat.Private, bob)
@@ -268,7 +268,7 @@ func (s *lostAnswer) Commit(ctx context.Context, changes ...chat.Change) ([]chat
 // TestFilesOfUncertainSends: after an answer of unavailable the files are the
 // message's, if it was kept, and else they go.
 func TestFilesOfUncertainSends(t *testing.T) {
-	files := &shelf{kept: map[string][]byte{}}
+	files := &memoryFiles{kept: map[string][]byte{}}
 	store := &lostAnswer{}
 	f := newFixture(t, func(c *chat.Config) {
 		store.Store, c.Store = c.Store, store
@@ -304,7 +304,7 @@ func TestFilesOfUncertainSends(t *testing.T) {
 // TestFilesOfTwoDevices: the same client id on another device is another send.
 func TestFilesOfTwoDevices(t *testing.T) {
 	f := newFixture(t, func(c *chat.Config) {
-		c.Files, c.Limits.File = &shelf{kept: map[string][]byte{}}, 100
+		c.Files, c.Limits.File = &memoryFiles{kept: map[string][]byte{}}, 100
 	})
 	ada := f.Person("Ada", chat.RoleMember)
 	other := f.Again("Ada")
@@ -324,7 +324,7 @@ func TestFilesOfTwoDevices(t *testing.T) {
 // message takes it.
 func TestOldUploadsAreNotSent(t *testing.T) {
 	f := newFixture(t, func(c *chat.Config) {
-		c.Files, c.Limits.File = &shelf{kept: map[string][]byte{}}, 100
+		c.Files, c.Limits.File = &memoryFiles{kept: map[string][]byte{}}, 100
 	})
 	ada := f.Person("Ada", chat.RoleMember)
 	var inputs []chat.SendInput

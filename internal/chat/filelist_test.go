@@ -10,12 +10,12 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 )
 
-// typedShelf is a shelf whose files are of the type that their text says; it
-// takes those of an image type for pictures.
-type typedShelf struct{ shelf }
+// typedFiles are memoryFiles of the type that their text says: those of an
+// image type are pictures.
+type typedFiles struct{ memoryFiles }
 
-func (s *typedShelf) Save(ctx context.Context, id string, r io.Reader, most int64) (chat.File, error) {
-	f, err := s.shelf.Save(ctx, id, r, most)
+func (s *typedFiles) Save(ctx context.Context, id string, r io.Reader, most int64) (chat.File, error) {
+	f, err := s.memoryFiles.Save(ctx, id, r, most)
 	f.Type = string(s.kept[id])
 	if strings.HasPrefix(f.Type, "image/") {
 		f.Width, f.Height = 640, 480
@@ -27,7 +27,7 @@ func (s *typedShelf) Save(ctx context.Context, id string, r io.Reader, most int6
 func fileFixture(t *testing.T) (f *fixture, ada, bob chat.Caller, room chat.RoomID,
 	send func(in chat.SendInput, types ...string) chat.Message) {
 	f = newFixture(t, func(c *chat.Config) {
-		c.Files, c.Limits.File = &typedShelf{shelf{kept: map[string][]byte{}}}, 100
+		c.Files, c.Limits.File = &typedFiles{memoryFiles{kept: map[string][]byte{}}}, 100
 		c.Limits.Sends.Limit, c.Limits.Uploads.Limit = -1, -1
 	})
 	ada, bob = f.Person("Ada", chat.RoleMember), f.Person("Bob", chat.RoleMember)

@@ -27,7 +27,7 @@ func (s *badRoom) Messages(ctx context.Context, room chat.RoomID, page chat.Page
 // is reported.
 func TestMaintainGoesOn(t *testing.T) {
 	store := &badRoom{}
-	files := &shelf{kept: map[string][]byte{}}
+	files := &memoryFiles{kept: map[string][]byte{}}
 	f := newFixture(t, func(c *chat.Config) {
 		store.Store, c.Store = c.Store, store
 		c.Files, c.Limits.File, c.Retain = files, 100, time.Hour

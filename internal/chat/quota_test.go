@@ -12,18 +12,18 @@ import (
 // nothing is kept of what does not fit, and what is deleted counts no more once
 // files are weighed again.
 func TestAllFilesAreLimited(t *testing.T) {
-	depot := &shelf{kept: map[string][]byte{"from before": make([]byte, 400)}}
-	f := newFixture(t, func(c *chat.Config) { c.Files = depot; c.Limits.File, c.Limits.Files = 500, 1000 })
+	stored := &memoryFiles{kept: map[string][]byte{"from before": make([]byte, 400)}}
+	f := newFixture(t, func(c *chat.Config) { c.Files = stored; c.Limits.File, c.Limits.Files = 500, 1000 })
 	ada, bob := f.Person("Ada", chat.RoleMember), f.Person("Bob", chat.RoleMember)
 	upload := func(who chat.Caller, n int) (chat.File, error) {
 		return f.Upload(t.Context(), who, "x", strings.NewReader(strings.Repeat("x", n)))
 	}
 	fits := func(what string, n int, want *chat.Error) {
 		t.Helper()
-		before := len(depot.kept)
+		before := len(stored.kept)
 		_, err := upload(ada, n)
 		refused(t, what, err, want)
-		if want != nil && len(depot.kept) != before {
+		if want != nil && len(stored.kept) != before {
 			t.Errorf("%s: it is kept", what)
 		}
 	}
@@ -34,9 +34,9 @@ func TestAllFilesAreLimited(t *testing.T) {
 	fits("all that is left", 300, nil)
 	fits("a byte more", 1, chat.ErrTooLarge)
 
-	depot.last = func() { t.Error("bytes were taken") }
+	stored.last = func() { t.Error("bytes were taken") }
 	fits("nothing is taken where nothing is left", 100, chat.ErrTooLarge)
-	depot.last = nil
+	stored.last = nil
 
 	message, err := f.Send(t.Context(), ada, chat.SendInput{Room: chat.GeneralID, Files: []string{first.ID}})
 	refused(t, "sent", err, nil)
@@ -47,8 +47,8 @@ func TestAllFilesAreLimited(t *testing.T) {
 	fits("what was deleted", 301, chat.ErrTooLarge)
 
 	// Of two who come at the same time the one who ends last is refused.
-	depot.last = func() {
-		depot.last = nil
+	stored.last = func() {
+		stored.last = nil
 		_, err := upload(bob, 200)
 		refused(t, "who is faster", err, nil)
 	}
@@ -59,7 +59,7 @@ func TestAllFilesAreLimited(t *testing.T) {
 		f.Wait(10 * time.Minute)
 		refused(t, "maintain", f.Maintain(t.Context()), nil)
 	}
-	delete(depot.kept, "from before")
+	delete(stored.kept, "from before")
 	f.Wait(10 * time.Minute)
 	refused(t, "maintain", f.Maintain(t.Context()), nil)
 	fits("more than is left", 401, chat.ErrTooLarge)

@@ -69,7 +69,7 @@ func (w *world) scheduled() string {
 }
 func (w *world) emoji() string {
 	w.T.Helper()
-	w.Files = &gallery{&shelf{kept: map[string][]byte{}}, 1}
+	w.Files = &gallery{&memoryFiles{kept: map[string][]byte{}}, 1}
 	e, err := w.CreateEmoji(w.T.Context(), w.owner, chat.CreateEmojiInput{Name: "blob"}, strings.NewReader("gif"))
 	must(w.T, "emoji", err)
 	return e.Name
