@@ -63,9 +63,10 @@
 // there are. The index and the records live in different slots of a cluster;
 // the order of the writes makes up for the missing transaction:
 //
-//   - creating: index, record, then a look whether the index entry is still there and not marked. The token
-//     is handed out only after that look.
-//   - revoking: mark the index entries, delete the records, then remove the entries.
+//   - creating: index, record, then a look whether the index entry is still
+//     there and not marked. The token is handed out only after that look.
+//   - revoking: mark the index entries, delete the records, then remove the
+//     entries.
 //
 // A crash leaves an entry without a record, which the next list removes, or a
 // mark, which the next revocation finishes. It never leaves a session that
@@ -83,14 +84,21 @@
 // one were logged in, for sites whose pages are worth something without it.
 // Then this holds:
 //
-//   - No request gets a session that Redis did not confirm just now: a revoked one opens nothing.
-//   - No cookie is removed or changed, so whoever was logged in is so again once Redis answers.
-//   - A request waits 100 ms at most, and after three without an answer only one a second waits at all.
-//   - Login, Create, Revoke and RevokeAll return an error that matches kit.ErrUnavailable, as without it. After
-//     one of Revoke the session may still stand: call it again.
-//   - A session that was read before Redis went away is not saved, which ErrorHandler answers, as without it.
-//   - Sockets that Watch guards stay open: what is revoked meanwhile is told on reconnection.
-//   - A refusal, such as a missing permission, is not degraded: ErrorHandler answers.
+//   - No request gets a session that Redis did not confirm just now: a revoked
+//     one opens nothing.
+//   - No cookie is removed or changed, so whoever was logged in is so again
+//     once Redis answers.
+//   - A request waits 100 ms at most, and after three without an answer only
+//     one a second waits at all.
+//   - Login, Create, Revoke and RevokeAll return an error that matches
+//     kit.ErrUnavailable, as without it. After one of Revoke the session may
+//     still stand: call it again.
+//   - A session that was read before Redis went away is not saved, which
+//     ErrorHandler answers, as without it.
+//   - Sockets that Watch guards stay open: what is revoked meanwhile is told on
+//     reconnection.
+//   - A refusal, such as a missing permission, is not degraded: ErrorHandler
+//     answers.
 //
 // Neither takes an error for a logout.
 //

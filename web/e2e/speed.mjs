@@ -17,7 +17,10 @@ const median = (list) => list.toSorted((a, b) => a - b)[list.length >> 1]
 const server = await Server.start({ args: ['--max-rooms=100000', '--max-sends=-1', '--max-calls=-1'] })
 const browser = await launch()
 
-/** The functions in which a page has spent its time, by a profile of V8: those that took longest, what they called left out. */
+/**
+ * The functions in which a page has spent its time, by a profile of V8: those
+ * that took longest, what they called left out.
+ */
 function hot(profile) {
   const names = new Map(profile.nodes.map((n) => [n.id, `${n.callFrame.functionName || '(no name)'} ${n.callFrame.url.split('/').pop()}:${n.callFrame.lineNumber + 1}`]))
   const spent = new Map()
@@ -27,7 +30,11 @@ function hot(profile) {
   return [...spent].toSorted((a, b) => b[1] - a[1]).slice(0, 8).map(([name, ms]) => `    ${((100 * ms) / all).toFixed(0).padStart(4)} %  ${name}`)
 }
 
-/** Opens the chat for the first time on a slow processor; says when, in ms, it was painted and ready, and how long the page's thread worked until then, slowed down as it was. */
+/**
+ * Opens the chat for the first time on a slow processor; says when, in ms, it
+ * was painted and ready, and how long the page's thread worked until then,
+ * slowed down as it was.
+ */
 async function arrive(storageState) {
   const slow = await Person.arrive(browser, server.url, { serviceWorkers: 'allow', storageState: { ...storageState, origins: [] } })
   const cdp = await slow.page.context().newCDPSession(slow.page)

@@ -6,7 +6,10 @@ import type MarkdownIt from 'markdown-it'
 import { everyone } from '../protocol/types'
 import { characterBefore, inWord, unspaced } from './script'
 
-/** Someone who is mentioned: their name, the one before, and whether that is this page's person. */
+/**
+ * Someone who is mentioned: their name, the one before, and whether that is
+ * this page's person.
+ */
 export interface Called {
   id: string
   name: string

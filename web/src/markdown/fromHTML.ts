@@ -49,7 +49,10 @@ const isItalic = new Set(['i', 'em', 'cite', 'dfn'])
 const isStruck = new Set(['s', 'del', 'strike'])
 const isCode = new Set(['code', 'tt', 'kbd', 'samp', 'pre'])
 
-/** HTML of the clipboard as markdown; null where nothing in it is formatted, or it is too much. */
+/**
+ * HTML of the clipboard as markdown; null where nothing in it is formatted, or
+ * it is too much.
+ */
 export function markdownOf(html: string): Converted | null {
   if (html.length > most) return null
   try {
@@ -321,7 +324,10 @@ const signs: [keyof Marks, Mark][] = [
   ['code', (text) => (text.includes('`') ? `\`\` ${text} \`\`` : `\`${text}\``)],
 ]
 
-/** Pieces of a line with their marks. A mark that would stand inside a word is left out: it would be none. */
+/**
+ * Pieces of a line with their marks. A mark that would stand inside a word is
+ * left out: it would be none.
+ */
 function inline(runs: Run[], which = 0, before = '', after = ''): string {
   const sign = signs[which]
   if (!sign) return runs.map((r) => (r.href && !r.code ? r.text.replace(/[[\]]/g, '\\$&') : r.text)).join('')

@@ -15,7 +15,10 @@ export interface Link {
 const ends = /[\s\p{Cc}<>"|\\^{}`“”„«»\u3000-\u3004\u3008-\u303f]|(?![\u200c\u200d])\p{Cf}|(?![\p{L}\p{N}])[\uff01-\uff65]|[,;](?=https?:\/\/)/iu
 /** What a link has behind its scheme: a letter or a number before the port, the path or what follows it. */
 const hasHost = /^(?:[^/?#@]*@)?[^/?#@:\p{L}\p{N}]*[\p{L}\p{N}]|^(?:[^/?#@]*@)?\[[\dA-Fa-f:.]+\]/u
-/** Punctuation at the end of a link belongs to the sentence around it, in whatever script. A host alone is not followed by signs, either. */
+/**
+ * Punctuation at the end of a link belongs to the sentence around it, in
+ * whatever script. A host alone is not followed by signs, either.
+ */
 const punctuation = /[.,;:!?'*_~([’…،؛؟۔।॥։።፣។၊။།]/
 const bareEnd = new RegExp(`${punctuation.source}|[\\p{S}\\ufe0f\\u200d]`, 'u')
 const closes: Record<string, string> = { ')': '(', ']': '[' }

@@ -18,5 +18,8 @@ let server = ''
 /** Says which server answers here, by the id of its data. */
 export const keepFor = (id: string): void => void (server = id)
 
-/** What is kept of a person, who may have the same id on another server that comes to stand at this address. */
+/**
+ * What is kept of a person, who may have the same id on another server that
+ * comes to stand at this address.
+ */
 export const keptOf = (user: string): string => `${kept(user)}@${server}`

@@ -313,7 +313,10 @@ export interface Signal {
   kind: 'typing' | 'presence' | 'emoji' | 'document' | 'schedule' | (string & {})
   user: string
   online?: boolean
-  /** With document: which one changed, and its version now; with emoji: their revision. */
+  /**
+   * With document: which one changed, and its version now; with emoji: their
+   * revision.
+   */
   document?: string
   version?: number
 }

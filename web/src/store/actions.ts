@@ -321,7 +321,10 @@ export function markRead(room: string): void {
   void tellReads()
 }
 
-/** The rooms, and the open thread, at whose end one looks: what comes there is read as it comes, in one step with it. */
+/**
+ * The rooms, and the open thread, at whose end one looks: what comes there is
+ * read as it comes, in one step with it.
+ */
 const looked = new Set<string>()
 
 /** Has what comes in a room count as read, until the returned function is called. */

@@ -221,7 +221,10 @@ export class Connection {
     if (!useApp.getState().chat?.serverPosition) void this.people()
   }
 
-  /** Takes the answer of the server that this page belongs to. To any other nothing is sent, and nothing of it is shown beside what was here. */
+  /**
+   * Takes the answer of the server that this page belongs to. To any other
+   * nothing is sent, and nothing of it is shown beside what was here.
+   */
   private same(r: SyncResult): SyncResult {
     if (r.server_id === useApp.getState().info?.id) return whole(r)
     this.stop()

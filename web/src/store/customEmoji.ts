@@ -58,5 +58,8 @@ export const customNamed = (text: string | undefined, { byName }: Known): Custom
 /** Where the pictures are. */
 export const emojiBase = at('/api/v1/emoji/')
 
-/** The address of a picture. It changes with the picture, so that what it gives may be kept for good. */
+/**
+ * The address of a picture. It changes with the picture, so that what it gives
+ * may be kept for good.
+ */
 export const emojiURL = (e: CustomEmoji): string => `${emojiBase}${encodeURIComponent(e.name)}?v=${encodeURIComponent(e.picture)}`

@@ -12,7 +12,10 @@ import type { Place } from './marks'
 import { useApp } from './store'
 import { toast, withdraw } from './toasts'
 
-/** A message by its place, and by its id: after a backup was restored, another one can stand there. */
+/**
+ * A message by its place, and by its id: after a backup was restored, another
+ * one can stand there.
+ */
 interface Doomed extends Place {
   id: string
 }
@@ -88,7 +91,10 @@ export function release(m: Place): void {
   forget(one.user, m)
 }
 
-/** Deletes a message. One that was to be deleted on an earlier connection is looked at first. */
+/**
+ * Deletes a message. One that was to be deleted on an earlier connection is
+ * looked at first.
+ */
 async function run(user: string, m: Doomed, earlier = false): Promise<void> {
   const key = keyOf(m)
   if (running.has(key)) return

@@ -5,14 +5,20 @@ import { documentOf } from './documents'
 
 export type Clock = 'system' | '12' | '24'
 
-/** When a person does not want to be notified: docs/protocol.md. A device goes by its own clock. */
+/**
+ * When a person does not want to be notified: docs/protocol.md. A device goes
+ * by its own clock.
+ */
 export interface QuietHours {
   /** The days on which they begin; 0 is Sunday. */
   days: number[]
   /** As 22:00. Where the end is not after the beginning, it is on the next day. */
   from: string
   to: string
-  /** The time zone of the device on which they were last set, for those who have no clock of the person's. */
+  /**
+   * The time zone of the device on which they were last set, for those who have
+   * no clock of the person's.
+   */
   zone?: string
 }
 

@@ -43,7 +43,10 @@ async function fetchWanted(): Promise<void> {
   if (wanted.size > 0) timer ??= setTimeout(fetchWanted, 0)
 }
 
-/** The list of people has come: what was wanted meanwhile is asked for, and whom it has forgotten may be. */
+/**
+ * The list of people has come: what was wanted meanwhile is asked for, and whom
+ * it has forgotten may be.
+ */
 export function peopleCame(): void {
   asked = new Set(wanted)
   timer ??= setTimeout(fetchWanted, 0)
@@ -56,7 +59,10 @@ export function beginProfiles(to: Ask | null): void {
   wanted.clear()
 }
 
-/** Has the server look for people by what is typed, where not all are known: those whom it finds are known then. */
+/**
+ * Has the server look for people by what is typed, where not all are known:
+ * those whom it finds are known then.
+ */
 export function useLookUp(typed: string): void {
   const partly = useChat((s) => s.peopleNext !== null)
   const query = typed.trim()
@@ -67,7 +73,10 @@ export function useLookUp(typed: string): void {
   }, [partly, query])
 }
 
-/** Has the server look for everybody whom a text may name, where not all are known, and waits for them. */
+/**
+ * Has the server look for everybody whom a text may name, where not all are
+ * known, and waits for them.
+ */
 export async function lookUp(text: string): Promise<void> {
   if (!ask || useApp.getState().chat?.peopleNext === null) return
   const names = text.includes('@') ? text.split('@').slice(1) : [text]

@@ -137,7 +137,10 @@ export function takePeople(state: State, first: UserPage, known: FoundUsers[] = 
   return { ...here, people, me: people[state.me.id] ?? state.me, serverPosition: to }
 }
 
-/** Takes people who were found; those whom a later event has changed keep that, and who was not known then is found again. */
+/**
+ * Takes people who were found; those whom a later event has changed keep that,
+ * and who was not known then is found again.
+ */
 export function takeFound(state: State, found: FoundUsers): State {
   const fresh = found.users.filter((u) => (state.peopleSeq[u.id] ?? 0) <= found.position.seq)
   return fresh.length === 0 ? state : { ...state, people: { ...state.people, ...Object.fromEntries(fresh.map((u) => [u.id, u])) } }

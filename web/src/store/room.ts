@@ -91,7 +91,10 @@ function addNotice(state: State, room: string, notice: Notice): State {
   return { ...state, notices: { ...state.notices, [room]: [...list, notice].slice(-mostNotices) } }
 }
 
-/** Applies one event of a room's stream; looks says that a message is read as it comes. */
+/**
+ * Applies one event of a room's stream; looks says that a message is read as it
+ * comes.
+ */
 export function applyRoomEvent(state: State, id: string, e: Event, looks = false): Step {
   const view = state.rooms[id]
   if (!view) return ok({ ...state, dropped: { ...state.dropped, [id]: positionOf(e) } })

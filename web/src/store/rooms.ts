@@ -23,7 +23,10 @@ export interface Derived {
   byRoot: ReadonlyMap<string, RoomView>
   /** Rooms with a thread in which one is mentioned. */
   calling: ReadonlySet<string>
-  /** The people of one's direct rooms with one other, oneself among them, as one text: it stays the same while they do. */
+  /**
+   * The people of one's direct rooms with one other, oneself among them, as one
+   * text: it stays the same while they do.
+   */
   pairs: string
 }
 
@@ -31,7 +34,10 @@ export const activity = (r: RoomView) => r.last?.at ?? r.joined_at
 
 let compared: { before: Views; rooms: Views; changed: string[] | null } | null = null
 
-/** Which rooms are not the same as before; null if there are others than before. Asked for the same twice, it looks once. */
+/**
+ * Which rooms are not the same as before; null if there are others than before.
+ * Asked for the same twice, it looks once.
+ */
 export function changedRooms(before: Views, rooms: Views): string[] | null {
   if (compared?.before !== before || compared.rooms !== rooms) compared = { before, rooms, changed: compare(before, rooms) }
   return compared.changed

@@ -26,7 +26,10 @@ function best<T>(list: T[], nameOf: (t: T) => string, name: string): T | undefin
 
 const half = /(?:^|\s)(from|in):"?([^"]*)$/i
 
-/** The name of a person that is being written at the end of a search; empty if none is. */
+/**
+ * The name of a person that is being written at the end of a search; empty if
+ * none is.
+ */
 export const personTyped = (text: string): string => /(?:^|\s)from:"?@?([^"]*)$/i.exec(text)?.[1] ?? ''
 
 /** Names for the filter that is being written at the end of a search. */

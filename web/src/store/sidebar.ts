@@ -65,7 +65,12 @@ interface Made {
 }
 let made: Made | null = null
 
-/** The sections that hold rooms, from top to bottom; empty ones are left out but for rooms and one's own. Held is a room that was unread when it was opened: it stays where it was until one leaves it. What stays as it was is the same object as before. */
+/**
+ * The sections that hold rooms, from top to bottom; empty ones are left out but
+ * for rooms and one's own. Held is a room that was unread when it was opened:
+ * it stays where it was until one leaves it. What stays as it was is the same
+ * object as before.
+ */
 export function sections(s: State, layout: Partial<Layout>, open: string | null, held: string | null): Section[] {
   const of = [s.people, s.me.id, layout, open, held]
   const same = made?.of.every((x, i) => x === of[i]) ? made : null

@@ -16,7 +16,10 @@ export interface Upload {
   size: number
   /** As the browser says. */
   type: string
-  /** Where the page has the picture, if it is one that the server shows, or the voice message. Revoked when it leaves the list. */
+  /**
+   * Where the page has the picture, if it is one that the server shows, or the
+   * voice message. Revoked when it leaves the list.
+   */
   url?: string
   /** What the picture shows, in words. */
   alt?: string

@@ -6,7 +6,10 @@ import { ApiError } from '../../protocol/error'
 const most = { bytes: 256 << 10, side: 256 }
 const shrunk = 128 // pixels, of those that are made smaller
 
-/** A still picture in a size that the server takes; what is animated, or small enough, stays as it is. */
+/**
+ * A still picture in a size that the server takes; what is animated, or small
+ * enough, stays as it is.
+ */
 export async function fitted(file: Blob): Promise<Blob> {
   const picture = await createImageBitmap(file).catch(() => {
     throw new ApiError('invalid', '', { text: 'custom.noPicture' })
@@ -23,7 +26,10 @@ export async function fitted(file: Blob): Promise<Blob> {
   return new Promise((done) => canvas.toBlob((b) => done(b ?? file), 'image/png'))
 }
 
-/** Whether its bytes have what makes a picture move: of a GIF more than one frame, else a chunk of that name. */
+/**
+ * Whether its bytes have what makes a picture move: of a GIF more than one
+ * frame, else a chunk of that name.
+ */
 async function isAnimated(file: Blob): Promise<boolean> {
   const bytes = new Uint8Array(await file.slice(0, 1 << 20).arrayBuffer())
   const text = new TextDecoder('latin1').decode(bytes)

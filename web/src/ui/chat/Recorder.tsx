@@ -14,7 +14,10 @@ interface Props {
   onClose: (note?: string) => void
 }
 
-/** Records a voice message. Stopped, it becomes an attachment; cancelled, or when one leaves, nothing stays. */
+/**
+ * Records a voice message. Stopped, it becomes an attachment; cancelled, or
+ * when one leaves, nothing stays.
+ */
 export default function Recorder({ room, onClose }: Props) {
   const [recording, setRecording] = useState<Recording | null>(null)
   const [seconds, setSeconds] = useState(0)

@@ -4,7 +4,10 @@ import type Recorder from './Recorder'
 
 type Props = ComponentProps<typeof Recorder>
 
-/** Whether to offer recording. On a page that is not secure browsers hide the microphone: who tries is told so. */
+/**
+ * Whether to offer recording. On a page that is not secure browsers hide the
+ * microphone: who tries is told so.
+ */
 export const mayRecord = (): boolean => typeof MediaRecorder !== 'undefined' && (!!navigator.mediaDevices?.getUserMedia || !isSecureContext)
 
 /** Loads what records voice messages. */

@@ -29,7 +29,10 @@ interface Props {
   style?: CSSProperties
 }
 
-/** One room in the list. The list knows rooms by their ids: a message draws one of its rows anew. */
+/**
+ * One room in the list. The list knows rooms by their ids: a message draws one
+ * of its rows anew.
+ */
 export const RoomItem = memo(function RoomItem({ id, ...shown }: Props) {
   const room = useChat((s) => s.rooms[id])
   return room ? <Item room={room} {...shown} /> : null

@@ -8,7 +8,10 @@ import { RoomMenu } from './RoomMenu'
 import { Section } from './Section'
 import { UnreadPills } from './UnreadPills'
 
-/** One's rooms, in sections. There may be thousands: only those in view are in the page. */
+/**
+ * One's rooms, in sections. There may be thousands: only those in view are in
+ * the page.
+ */
 export function RoomList({ box }: { box: RefObject<HTMLElement | null> }) {
   const layout = useDocument<Layout>('sidebar')
   const open = useApp((a) => a.room)

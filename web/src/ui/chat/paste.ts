@@ -26,7 +26,10 @@ export function meansText({ text, html, files }: Pasted): boolean {
   return !(lines.length === 1 && /^https?:\/\/\S+$/.test(lines[0]!) && /<img\b/i.test(html))
 }
 
-/** A text without what other programs leave in it and no one sees. A space that may not break stays where typography wants it, as in 10 000 € or « oui ». */
+/**
+ * A text without what other programs leave in it and no one sees. A space that
+ * may not break stays where typography wants it, as in 10 000 € or « oui ».
+ */
 export function cleaned(text: string): string {
   return tidy(text)
     .replace(/[\ufeff\u00ad]/g, '')
@@ -75,7 +78,10 @@ export function pastedText(selected: Selected, { text, html }: Pick<Pasted, 'tex
 /** The text on the clipboard, plain and formatted. */
 export const copied = (data: DataTransfer) => ({ text: data.getData('text/plain'), html: data.getData('text/html') })
 
-/** Puts what is pasted into a field as if it had been typed, so that it can be undone; where that is not possible, by replace. */
+/**
+ * Puts what is pasted into a field as if it had been typed, so that it can be
+ * undone; where that is not possible, by replace.
+ */
 export function pasteText(e: ClipboardEvent<HTMLTextAreaElement>, replace: (from: number, to: number, by: string) => void): void {
   const { value, selectionStart: from, selectionEnd: to } = e.currentTarget
   const insert = pastedText({ text: value, from, to }, copied(e.clipboardData), e.clipboardData.getData('vscode-editor-data'))

@@ -1,6 +1,9 @@
 import { encode } from 'uqr'
 
-/** Shows a text as a QR code, dark on light in every theme, with the quiet zone of four modules that readers need. */
+/**
+ * Shows a text as a QR code, dark on light in every theme, with the quiet zone
+ * of four modules that readers need.
+ */
 export function QRCode({ text, label }: { text: string; label: string }) {
   const { data, size } = encode(text, { ecc: 'M', border: 4 })
   return (

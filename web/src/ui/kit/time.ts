@@ -87,7 +87,10 @@ export function span(seconds: number): string {
 /** Time left, in ms, as one reads it counting down: 0:09, 4:30, 1:02:03. */
 export const countdown = (ms: number): string => playTime(Math.max(0, Math.ceil(ms / 1000)))
 
-/** A place in a recording, in seconds, as players show it: 0:09 until the tenth is over. */
+/**
+ * A place in a recording, in seconds, as players show it: 0:09 until the tenth
+ * is over.
+ */
 export function playTime(seconds: number): string {
   const s = Math.floor(seconds)
   const two = (n: number) => String(n).padStart(2, '0')

@@ -9,7 +9,10 @@ import { useVisible } from '../kit/visible'
 /** How many there are; where not all are known, those who are, and more. */
 export const peopleCount = (count: number, more: boolean): string => t('people.count', { count, number: `${formatNumber(count)}${more ? '+' : ''}` })
 
-/** People below each other in a page. There may be thousands: only those in view are in it, and where not all are known, one can ask for more. */
+/**
+ * People below each other in a page. There may be thousands: only those in view
+ * are in it, and where not all are known, one can ask for more.
+ */
 export function PersonList({ people, item }: { people: User[]; item: (person: User, place: number, of: number) => ReactNode }) {
   const box = useRef<HTMLElement | null>(null)
   const list = useRef<HTMLUListElement>(null)

@@ -7,7 +7,10 @@ import { useChat } from '../../store/store'
 import { useNow } from '../kit/hooks'
 import { seenText } from '../kit/time'
 
-/** Whether somebody is online, or when they were last, in words; '' where that is not known or not told. */
+/**
+ * Whether somebody is online, or when they were last, in words; '' where that
+ * is not known or not told.
+ */
 export function useLastSeen(person: User | undefined): string {
   const id = person?.id ?? ''
   const online = useChat((s) => presence(s, id))
