@@ -159,13 +159,7 @@ type PictureInput struct {
 // its id.
 func (s *Service) OpenPicture(ctx context.Context, who Caller, in PictureInput) (id string,
 	c Content, err error) {
-	if who.Anonymous() {
-		return "", Content{}, ErrUnauthenticated
-	}
-	if err := who.May(ScopeRead); err != nil {
-		return "", Content{}, err
-	}
-	if err := s.Admit(ctx, who); err != nil {
+	if err := s.mayOpen(ctx, who); err != nil {
 		return "", Content{}, err
 	}
 	u, err := s.GetUser(ctx, who, UserInput{User: in.User})

@@ -294,13 +294,7 @@ func (s *Service) changeEmoji(ctx context.Context, who Caller,
 // OpenEmoji returns the picture of a custom emoji, and its id.
 func (s *Service) OpenEmoji(ctx context.Context, who Caller, in EmojiPictureInput) (id string,
 	c Content, err error) {
-	if who.Anonymous() {
-		return "", Content{}, ErrUnauthenticated
-	}
-	if err := who.May(ScopeRead); err != nil {
-		return "", Content{}, err
-	}
-	if err := s.Admit(ctx, who); err != nil {
+	if err := s.mayOpen(ctx, who); err != nil {
 		return "", Content{}, err
 	}
 	list, err := s.ListEmoji(ctx, who, None{})

@@ -166,6 +166,17 @@ func (s *Service) mayUpload(ctx context.Context, who Caller, scope string) error
 	return s.limit(ctx, "upload:"+string(who.User.ID), s.Limits.Uploads)
 }
 
+// mayOpen returns nil if the caller may fetch bytes now.
+func (s *Service) mayOpen(ctx context.Context, who Caller) error {
+	if who.Anonymous() {
+		return ErrUnauthenticated
+	}
+	if err := who.May(ScopeRead); err != nil {
+		return err
+	}
+	return s.Admit(ctx, who)
+}
+
 func (s *Service) putUpload(ctx context.Context, was int64, u upload) (version int64, err error) {
 	value, err := json.Marshal(u)
 	if err == nil {
@@ -309,13 +320,7 @@ const plainFile = "application/octet-stream"
 
 // OpenFile returns a file of a message that the caller may read.
 func (s *Service) OpenFile(ctx context.Context, who Caller, in FileInput) (File, Content, error) {
-	if who.Anonymous() {
-		return File{}, Content{}, ErrUnauthenticated
-	}
-	if err := who.May(ScopeRead); err != nil {
-		return File{}, Content{}, err
-	}
-	if err := s.Admit(ctx, who); err != nil {
+	if err := s.mayOpen(ctx, who); err != nil {
 		return File{}, Content{}, err
 	}
 	m, _, err := s.message(ctx, who, MessageInput{Room: in.Room, No: in.No})

@@ -66,30 +66,9 @@ func (s *Service) listName(ctx context.Context, user UserID, name string) error 
 
 // listNames has those found by name who were here before names were listed.
 func (s *Service) listNames(ctx context.Context) error {
-	if _, err := s.Store.Record(ctx, namesKind, namesWay); !errors.Is(err, ErrNotFound) {
-		return err
-	}
-	for after := UserID(""); ; {
-		users, err := s.Store.Users(ctx, after, s.Limits.PageMax)
-		if err != nil {
-			return err
-		}
-		for _, u := range users {
-			if err := errors.Join(s.listName(ctx, u.ID, u.Name),
-				s.listName(ctx, u.ID, u.FormerName)); err != nil {
-				return err
-			}
-			after = u.ID
-		}
-		if len(users) < s.Limits.PageMax {
-			break
-		}
-	}
-	_, err := s.Store.PutRecord(ctx, namesKind, namesWay, 0, []byte("{}"))
-	if errors.Is(err, ErrConflict) { // another node was faster
-		return nil
-	}
-	return err
+	return s.onceForUsers(ctx, namesKind, namesWay, func(ctx context.Context, u User) error {
+		return errors.Join(s.listName(ctx, u.ID, u.Name), s.listName(ctx, u.ID, u.FormerName))
+	})
 }
 
 // FindUsersInput asks for people by name or by id.

@@ -15,7 +15,15 @@ const (
 // giveLooks gives second keys to accounts from before there were any. Of two
 // whose names look alike, both stay, and the second has none.
 func (s *Service) giveLooks(ctx context.Context) error {
-	if _, err := s.Store.Record(ctx, lookKind, lookWay); !errors.Is(err, ErrNotFound) {
+	return s.onceForUsers(ctx, lookKind, lookWay, s.giveLook)
+}
+
+// onceForUsers does something for everyone, once in the life of the data: the
+// record of that kind and id says that it was done. After an error or a crash
+// it begins anew.
+func (s *Service) onceForUsers(ctx context.Context, kind, id string,
+	do func(context.Context, User) error) error {
+	if _, err := s.Store.Record(ctx, kind, id); !errors.Is(err, ErrNotFound) {
 		return err
 	}
 	for after := UserID(""); ; {
@@ -24,7 +32,7 @@ func (s *Service) giveLooks(ctx context.Context) error {
 			return err
 		}
 		for _, u := range users {
-			if err := s.giveLook(ctx, u); err != nil {
+			if err := do(ctx, u); err != nil {
 				return err
 			}
 			after = u.ID
@@ -33,7 +41,7 @@ func (s *Service) giveLooks(ctx context.Context) error {
 			break
 		}
 	}
-	_, err := s.Store.PutRecord(ctx, lookKind, lookWay, 0, []byte("{}"))
+	_, err := s.Store.PutRecord(ctx, kind, id, 0, []byte("{}"))
 	if errors.Is(err, ErrConflict) { // another node was faster
 		return nil
 	}

@@ -28,7 +28,7 @@ func TestStore(t *testing.T) { testStore(t, Options{}) }
 // What is kept back in memory is written out all the time.
 func TestStoreSmall(t *testing.T) {
 	if testing.Short() {
-		t.Skip("the same code as TestStore's")
+		t.Skip("takes as long again as TestStore; make test-plain runs it")
 	}
 	testStore(t, Options{generation: 3, fold: 4})
 }
