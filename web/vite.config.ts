@@ -30,7 +30,6 @@ export default defineConfig({
   },
   test: {
     environment: 'happy-dom',
-    pool: 'vmThreads', // a world for each file, without building the document's classes anew for each: a third of the time
     include: ['src/**/*.test.{ts,tsx}'],
   },
 })
