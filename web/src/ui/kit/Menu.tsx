@@ -1,6 +1,6 @@
 import * as Radix from '@radix-ui/react-dropdown-menu'
 import { Check } from 'lucide-react'
-import { type ReactElement, type ReactNode, useContext } from 'react'
+import { type KeyboardEvent, type ReactElement, type ReactNode, useContext, useRef } from 'react'
 import { createPortal } from 'react-dom'
 import { InDialog } from './Dialog'
 
@@ -17,9 +17,33 @@ interface Props {
   sheet?: boolean
 }
 
+/**
+ * Letters find an item, and Radix moves the focus to it by a timer, which may
+ * come after the next keys: Enter, right behind the letters, would choose the
+ * item before. So it waits for the timers that stand before it.
+ */
+function useTyped() {
+  const moving = useRef(0)
+  return (e: KeyboardEvent) => {
+    if (e.key.length === 1) {
+      moving.current++
+      setTimeout(() => moving.current--)
+    } else if (e.key === 'Enter' && moving.current > 0) {
+      e.preventDefault()
+      e.stopPropagation()
+      const menu = e.currentTarget
+      setTimeout(() => {
+        const item = document.activeElement
+        if (item instanceof HTMLElement && item !== menu && menu.contains(item)) item.click()
+      })
+    }
+  }
+}
+
 /** A menu under a button. Not modal: the modal kind writes style tags, which the page's policy forbids. */
 export function Menu({ trigger, children, align = 'end', onOpen, open, onChange, sheet }: Props) {
   const dialog = useContext(InDialog)
+  const typed = useTyped()
   const toggle = (to: boolean) => {
     if (to) onOpen?.()
     onChange?.(to)
@@ -29,7 +53,7 @@ export function Menu({ trigger, children, align = 'end', onOpen, open, onChange,
       <Radix.Trigger asChild>{trigger}</Radix.Trigger>
       {sheet && open && createPortal(<div className="sheet-back" />, dialog ?? document.body)}
       <Radix.Portal container={dialog}>
-        <Radix.Content className={sheet ? 'menu sheet' : 'menu'} align={align} sideOffset={6} collisionPadding={8} loop>
+        <Radix.Content className={sheet ? 'menu sheet' : 'menu'} align={align} sideOffset={6} collisionPadding={8} loop onKeyDownCapture={typed}>
           {children}
         </Radix.Content>
       </Radix.Portal>
@@ -47,6 +71,7 @@ interface AtProps {
 
 /** A menu that is open, beside something that is no button of its own. */
 export function MenuAt({ anchor, label, onClose, children }: AtProps) {
+  const typed = useTyped()
   const { top, left, width, height } = anchor.getBoundingClientRect()
   return (
     <Radix.Root open modal={false} dir={document.documentElement.dir === 'rtl' ? 'rtl' : 'ltr'} onOpenChange={(open) => open || onClose()}>
@@ -63,6 +88,7 @@ export function MenuAt({ anchor, label, onClose, children }: AtProps) {
           sideOffset={-4}
           collisionPadding={8}
           loop
+          onKeyDownCapture={typed}
           aria-label={label}
           aria-labelledby={undefined}
           onCloseAutoFocus={(e) => {
