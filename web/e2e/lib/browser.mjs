@@ -43,6 +43,15 @@ export async function share() {
   return () => common.close()
 }
 
+/** Says what each page shows, where it is and what has the focus: for whoever reads later why a test has failed. */
+export async function tell() {
+  for (const page of common.contexts().flatMap((context) => context.pages())) {
+    const seen = [page.locator('body').ariaSnapshot({ timeout: 5_000 }), page.evaluate(() => document.activeElement?.outerHTML.slice(0, 200))]
+    const [shown, focus] = await Promise.all(seen.map((x) => x.catch((err) => String(err))))
+    console.log(`page ${page.url()}, focus ${focus}\n${shown.split('\n').slice(-80).join('\n')}`)
+  }
+}
+
 /** A browser of one's own; closing it closes what was opened in it. */
 export async function launch() {
   if (!common) return start()
