@@ -29,7 +29,8 @@ export default defineConfig({
     },
   },
   test: {
-    environment: 'happy-dom',
+    environment: 'node',
+    setupFiles: ['scripts/browserless.mjs'], // a test that needs a document says so in its first line: @vitest-environment happy-dom
     include: ['src/**/*.test.{ts,tsx}'],
   },
 })

@@ -1,3 +1,4 @@
+// @vitest-environment happy-dom
 import { describe, expect, it } from 'vitest'
 import { onlyEmoji } from '../emoji/only'
 import { heardEmoji } from '../store/customEmoji'

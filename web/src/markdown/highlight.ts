@@ -6,7 +6,7 @@ import { create } from 'zustand'
 type Highlight = (code: string, language: string) => string | null
 
 /** Longer code stays plain: colouring it would hold the page up. */
-const most = 4_000
+export const most = 4_000
 
 let highlight: Highlight | null = null
 let loading = false

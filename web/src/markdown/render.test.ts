@@ -1,3 +1,4 @@
+// @vitest-environment happy-dom
 import { describe, expect, it } from 'vitest'
 import { hostileText } from './fakeTexts'
 import { parse, plainLine } from './render'

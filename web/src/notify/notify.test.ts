@@ -1,3 +1,4 @@
+// @vitest-environment happy-dom
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Event, Message, RoomView } from '../protocol/types'
 import type { State } from '../store/state'

@@ -1,3 +1,4 @@
+// @vitest-environment happy-dom
 import { beforeEach, describe, expect, it } from 'vitest'
 import { ApiError, unavailable } from '../protocol/error'
 import type { Message } from '../protocol/types'
