@@ -84,6 +84,8 @@ var house = []room{
 		[]string{"internal/chat", "internal/clientinfo", "internal/httperror"}},
 	{"", "internal/outgoing", "outgoing webhooks, a follower: signs, retries, keeps dead letters",
 		[]string{"internal/chat", "internal/follow", "internal/netguard"}},
+	{"", "internal/push", "Web Push, a follower: queues per device, seals, retries",
+		[]string{"internal/chat", "internal/follow", "internal/netguard"}},
 	{"", "internal/clientinfo", "a request's address, scheme, origin and credentials, for all handlers",
 		[]string{"internal/chat"}},
 	{"", "internal/httperror", "the table from the domain's errors to HTTP statuses",

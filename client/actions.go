@@ -107,6 +107,41 @@ func (a Actions) DocumentPut(ctx context.Context, in PutDocumentInput) (Document
 	return call[Document](ctx, a, action{"document.put", "PUT", "/documents/{name}"}, in)
 }
 
+// PushGet calls push.get: your devices that get push notifications. With the
+// server's key, to subscribe with.
+func (a Actions) PushGet(ctx context.Context) (PushOutput, error) {
+	return call[PushOutput](ctx, a, action{"push.get", "GET", "/push"}, none{})
+}
+
+// PushSubscribe calls push.subscribe: get push notifications on this device.
+// Web Push, as a browser's PushSubscription says it. It ends with the log-in. A
+// device that subscribes again replaces its subscription; of more than 20
+// devices the oldest ends.
+func (a Actions) PushSubscribe(ctx context.Context, in PushInput) (PushDevice, error) {
+	return call[PushDevice](ctx, a, action{"push.subscribe", "PUT", "/push"}, in)
+}
+
+// PushUnsubscribe calls push.unsubscribe: end the push notifications of a
+// device.
+func (a Actions) PushUnsubscribe(ctx context.Context, in PushDeviceInput) error {
+	_, err := call[none](ctx, a, action{"push.unsubscribe", "DELETE", "/push/{device}"}, in)
+	return err
+}
+
+// PushTest calls push.test: send a test to a device. conflict, with the reason,
+// if its push service does not accept it.
+func (a Actions) PushTest(ctx context.Context, in PushDeviceInput) error {
+	_, err := call[none](ctx, a, action{"push.test", "POST", "/push/{device}/test"}, in)
+	return err
+}
+
+// PushWhy calls push.why: why a message notified you, or did not. What the rule
+// says, and for each of your devices what was sent and when. Traces are kept
+// for a day.
+func (a Actions) PushWhy(ctx context.Context, in MessageInput) (PushDecision, error) {
+	return call[PushDecision](ctx, a, action{"push.why", "GET", "/rooms/{room}/messages/{no}/push"}, in)
+}
+
 // EmojiList calls emoji.list: custom emoji. Those that people have added to
 // this server. After a change everyone online gets the signal emoji, and sync
 // says their revision.

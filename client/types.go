@@ -228,6 +228,24 @@ type Preview = chat.Preview
 // PreviewList lists the previews of a message's links.
 type PreviewList = chat.PreviewList
 
+// PushDecision says why a person was notified of a message, or was not.
+type PushDecision = chat.PushDecision
+
+// PushDelivered is what a device was told of a message.
+type PushDelivered = chat.PushDelivered
+
+// PushDevice is a browser that is notified by Web Push.
+type PushDevice = chat.PushDevice
+
+// PushDeviceInput names a device.
+type PushDeviceInput = chat.PushDeviceInput
+
+// PushInput is a subscription as a browser's PushSubscription says it.
+type PushInput = chat.PushInput
+
+// PushOutput is what a client needs to subscribe, and the caller's devices.
+type PushOutput = chat.PushOutput
+
 // PutDocumentInput replaces a document.
 type PutDocumentInput = chat.PutDocumentInput
 
@@ -257,6 +275,9 @@ type ReadPosition = chat.ReadPosition
 
 // ReadPositionList is how far the members of a room have read.
 type ReadPositionList = chat.ReadPositionList
+
+// Reason says why a message notifies a person, or why it does not.
+type Reason = chat.Reason
 
 // RemoveMemberInput removes a person from a room.
 type RemoveMemberInput = chat.RemoveMemberInput
@@ -475,6 +496,22 @@ const (
 	NotifyAll      = chat.NotifyAll
 	NotifyMentions = chat.NotifyMentions
 	NotifyNone     = chat.NotifyNone
+)
+
+// Values of [Reason].
+const (
+	ForDirect  = chat.ForDirect
+	ForAll     = chat.ForAll
+	ForMention = chat.ForMention
+	ForKeyword = chat.ForKeyword
+	NotOwn     = chat.NotOwn
+	NotThere   = chat.NotThere
+	NotRead    = chat.NotRead
+	NotDeleted = chat.NotDeleted
+	NotPaused  = chat.NotPaused
+	NotQuiet   = chat.NotQuiet
+	NotRoom    = chat.NotRoom
+	NotCalled  = chat.NotCalled
 )
 
 // Values of [Restriction].

@@ -135,7 +135,7 @@ func (a *app) serve(s serve, outgoing netguard.AllowList, registry *prometheus.R
 		Policy: s.clientPolicy(), MaxSockets: s.MaxSockets, MaxUserSockets: s.MaxUserSockets,
 		MaxSocketFrames: s.MaxSocketFrames,
 		Compat:          s.Compat, OutgoingAllow: outgoing, Metrics: registry,
-		MetricsToken: s.MetricsToken,
+		MetricsToken: s.MetricsToken, Push: s.Push, Contact: s.PublicURL,
 	})
 	a.http = webServer(a.server, a.log, usual)
 	a.wg.Go(func() { a.ended(a.http.Serve(listener)) })

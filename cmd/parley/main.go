@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+	_ "time/tzdata" // people's quiet hours go by their clocks, also where the system has no zones
 
 	"github.com/spf13/cobra"
 

@@ -49,6 +49,8 @@ type serve struct {
 
 	OutgoingAllow []string `help:"Hosts, addresses or networks, each with or without a port, to which outgoing webhooks may post although they are private, e.g. bot.internal or 10.0.0.7:8080." placeholder:"HOST"`
 
+	Push string `help:"Push notifications on devices while the client is closed: content (with the beginning of a message), sender (only from whom it is), off." enum:"content,sender,off" default:"content"`
+
 	MetricsToken string        `help:"Bearer token for /metrics. Without it, only admins can read the metrics." placeholder:"TOKEN"`
 	LogLevel     string        `help:"debug, info, warn or error." enum:"debug,info,warn,error" default:"info"`
 	LogFormat    string        `help:"text or json." enum:"text,json" default:"text"`

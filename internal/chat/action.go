@@ -110,6 +110,18 @@ func Actions() []Action {
 		action("document.put", "PUT", "/documents/{name}", 200, LoggedIn, "Replace one of your documents",
 			"conflict if its version is not was any more: read it again, and repeat the change. At most 20 of 48 KiB each. Your other clients get a signal.", (*Service).PutDocument),
 
+		action("push.get", "GET", "/push", 200, LoggedIn, "Your devices that get push notifications",
+			"With the server's key, to subscribe with.", (*Service).GetPush),
+		action("push.subscribe", "PUT", "/push", 200, LoggedIn, "Get push notifications on this device",
+			"Web Push, as a browser's PushSubscription says it. It ends with the log-in. A device that subscribes again replaces its subscription; of more than 20 devices the oldest ends.", (*Service).SubscribePush),
+		action("push.unsubscribe", "DELETE", "/push/{device}", 200, LoggedIn,
+			"End the push notifications of a device", "", (*Service).UnsubscribePush),
+		action("push.test", "POST", "/push/{device}/test", 200, LoggedIn, "Send a test to a device",
+			"conflict, with the reason, if its push service does not accept it.", (*Service).TestPush),
+		action("push.why", "GET", "/rooms/{room}/messages/{no}/push", 200, LoggedIn,
+			"Why a message notified you, or did not",
+			"What the rule says, and for each of your devices what was sent and when. Traces are kept for a day.", (*Service).WhyPush),
+
 		action("emoji.list", "GET", "/emoji", 200, LoggedIn, "Custom emoji",
 			"Those that people have added to this server. After a change everyone online gets the signal emoji, and sync says their revision.", (*Service).ListEmoji),
 		action("emoji.delete", "DELETE", "/emoji/{name}", 200, LoggedIn, "Remove a custom emoji",

@@ -13,6 +13,7 @@ type Delivery struct {
 type DeliveryError struct {
 	Reason     string
 	Gone       bool          // the receiver ended the subscription
+	Final      bool          // it is of no use to try this once more
 	RetryAfter time.Duration // requested by the receiver; 0 if not
 }
 

@@ -236,6 +236,11 @@ var scopeRows = map[string]struct {
 	"outgoing.retry": {chat.ScopeManage, moderator, func(w *world) any {
 		return chat.RetryInput{Room: w.room, Webhook: w.outgoing}
 	}},
+	"push.get":         {chat.ScopeLogin, "", func(w *world) any { return chat.None{} }},
+	"push.subscribe":   {chat.ScopeLogin, "", func(w *world) any { return chat.PushInput{} }},
+	"push.unsubscribe": {chat.ScopeLogin, "", func(w *world) any { return chat.PushDeviceInput{} }},
+	"push.test":        {chat.ScopeLogin, "", func(w *world) any { return chat.PushDeviceInput{} }},
+	"push.why":         {chat.ScopeLogin, "", func(w *world) any { return w.at(1) }},
 	"message.send": {chat.ScopeSend, all, func(w *world) any {
 		return chat.SendInput{Room: w.room, Text: "x"}
 	}},

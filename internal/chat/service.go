@@ -37,6 +37,14 @@ type Config struct {
 	// OutgoingChanged, if not nil, is called when there may be something new to
 	// deliver to an outgoing webhook.
 	OutgoingChanged func()
+	// Push, if not nil, sends a notification to a device; it fails with a
+	// *DeliveryError where the push service did not take it. Without it, Web
+	// Push is off.
+	Push func(context.Context, StoredPush, PushMessage) error
+	// PushChanged, if not nil, is called when there is a new device.
+	PushChanged func()
+	// PushWithoutContent leaves texts and names of rooms out of notifications.
+	PushWithoutContent bool
 	// Health returns what does not work although the store can be read, by the
 	// part; nil for nothing.
 	Health func(context.Context) map[string]string

@@ -131,9 +131,9 @@ type RetryAfter interface {
 	RetryAfter() time.Duration
 }
 
-// pause is the delay after a number of failures, with jitter so that retries
+// Pause is the delay after a number of failures, with jitter so that retries
 // spread.
-func (p RetryPolicy) pause(failures int, err error) time.Duration {
+func (p RetryPolicy) Pause(failures int, err error) time.Duration {
 	wait := p.Most
 	if n := failures - 1; n < 30 && p.First<<n < p.Most {
 		wait = p.First << n

@@ -518,7 +518,7 @@ func (l *worker) step(ctx context.Context, q Queue, c Cursor) (more bool, err er
 			c.Position, c.Attempts, c.NextAt = events[done].Position(), 0, time.Time{}
 			c.GivenUp++
 		} else {
-			c.NextAt = l.cfg.Now().Add(l.Retry.pause(c.Attempts, err))
+			c.NextAt = l.cfg.Now().Add(l.Retry.Pause(c.Attempts, err))
 		}
 	}
 	return true, l.save(ctx, q, was, c)

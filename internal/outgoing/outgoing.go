@@ -10,13 +10,10 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
-	"crypto/tls"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strconv"
 	"sync"
@@ -60,20 +57,7 @@ func New(cfg Config) *Sender {
 	}
 	cfg.Sweep = cmp.Or(cfg.Sweep, 5*time.Second)
 	cfg.Timeout = cmp.Or(cfg.Timeout, 10*time.Second)
-	dialer := net.Dialer{Timeout: cfg.Timeout, KeepAlive: 30 * time.Second}
-	s := &Sender{Config: cfg, sent: map[string]time.Time{}, client: &http.Client{
-		Timeout:       cfg.Timeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Transport: &http.Transport{ // without a proxy, which would connect unjudged
-			DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-				return cfg.Guard.DialContext(ctx, dialer, network, address)
-			},
-			TLSHandshakeTimeout:    cfg.Timeout,
-			MaxResponseHeaderBytes: 64 << 10,
-			MaxIdleConns:           parallel, MaxIdleConnsPerHost: 2, IdleConnTimeout: 30 * time.Second,
-			ForceAttemptHTTP2: true,
-		},
-	}}
+	s := &Sender{Config: cfg, sent: map[string]time.Time{}, client: cfg.Guard.Client(cfg.Timeout, parallel)}
 	if s.Post == nil {
 		s.Post = s.post
 	}
@@ -115,7 +99,7 @@ func (s *Sender) post(ctx context.Context, d chat.Delivery) error {
 	h.Set("Parley-Signature", Signature(d.Secret, s.Service.Now(), body))
 	res, err := s.client.Do(req)
 	if err != nil {
-		return &chat.DeliveryError{Reason: reason(err)}
+		return &chat.DeliveryError{Reason: netguard.Explain(err, refused)}
 	}
 	defer res.Body.Close()
 	// The rest is read so that the connection can be used again. What follows
@@ -130,44 +114,9 @@ func (s *Sender) post(ctx context.Context, d chat.Delivery) error {
 		return &chat.DeliveryError{Reason: "the receiver answered 410: it wants nothing any more", Gone: true}
 	}
 	failure := &chat.DeliveryError{Reason: fmt.Sprintf("the receiver answered %d", res.StatusCode)}
-	failure.RetryAfter = retryAfter(res.Header.Get("Retry-After"), s.Service.Now())
+	failure.RetryAfter = netguard.RetryAfter(res.Header.Get("Retry-After"), s.Service.Now())
 	return failure
 }
 
-// retryAfter is how long a receiver wants to be left alone: it says seconds or
-// a date. It is 0 if it says nothing that can be believed.
-func retryAfter(header string, now time.Time) time.Duration {
-	wait, err := strconv.Atoi(header)
-	pause := time.Duration(wait) * time.Second
-	if err != nil {
-		at, err := http.ParseTime(header)
-		if err != nil {
-			return 0
-		}
-		pause = at.Sub(now)
-	}
-	if pause < 0 || pause > longestPause || wait > int(longestPause/time.Second) {
-		return 0
-	}
-	return pause
-}
-
-// longestPause is the longest that a receiver may ask for.
-const longestPause = 12 * 24 * time.Hour
-
-// reason says in words that may be shown why there was no answer.
-func reason(err error) string {
-	_, unknown := errors.AsType[*net.DNSError](err)
-	if unknown || errors.Is(err, netguard.ErrRefused) {
-		// The two are alike, so that no one finds out which names a private
-		// network has.
-		return "the receiver's name is not known, or its address is private: the operator can allow private hosts with --outgoing-allow"
-	}
-	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return "the receiver's certificate is not valid"
-	}
-	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
-		return "the receiver did not answer in time"
-	}
-	return "the receiver cannot be reached"
-}
+// refused is why a receiver is not called that is not known or not permitted.
+const refused = "the receiver's name is not known, or its address is private: the operator can allow private hosts with --outgoing-allow"

@@ -423,7 +423,7 @@ func TestRetryAfter(t *testing.T) {
 		"Mon, 30 Nov 2026 11:00:00 GMT": 0, "Mon, 30 Nov 2099 12:00:00 GMT": 0,
 		"99999999": 0, "18446744075": 0, "99999999999999999999": 0,
 	} {
-		if got := retryAfter(header, now); got != want {
+		if got := netguard.RetryAfter(header, now); got != want {
 			t.Errorf("%q: %v, want %v", header, got, want)
 		}
 	}

@@ -5,14 +5,13 @@ import (
 	"errors"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/parley-chat/parley/internal/backend"
 	"github.com/parley-chat/parley/internal/chat"
 	"github.com/parley-chat/parley/internal/follow"
 	"github.com/parley-chat/parley/internal/hub"
 	"github.com/parley-chat/parley/internal/netguard"
 	"github.com/parley-chat/parley/internal/outgoing"
+	"github.com/parley-chat/parley/internal/push"
 )
 
 const (
@@ -40,15 +39,27 @@ func (c *Core) every(ctx context.Context, pause time.Duration, job string, do fu
 }
 
 // followers returns what follows the log on this server.
-func (c *Core) followers(allow netguard.AllowList, metrics prometheus.Registerer) (*follow.Runner, func()) {
+func (c *Core) followers(cfg Config) (*follow.Runner, func()) {
 	sender := outgoing.New(outgoing.Config{Service: c.Service, Version: Version(),
-		Guard: netguard.Guard{AnyPort: true, Allow: allow}})
+		Guard: netguard.Guard{AnyPort: true, Allow: cfg.OutgoingAllow}})
+	all := []follow.Follower{sender.Follower()}
+	notifier := push.New(push.Config{Service: c.Service, Contact: cfg.Contact,
+		Guard: netguard.Guard{AnyPort: true}})
+	if cfg.Push != PushOff {
+		all = append(all, notifier.Follower())
+		c.Service.Push, c.Service.PushWithoutContent = notifier.Send, cfg.Push == PushSender
+	}
 	runner := follow.New(follow.Config{
-		Log: c.Store, Bell: c.Bell, Followers: []follow.Follower{sender.Follower()},
-		Exclusive: c.Exclusive, Elsewhere: backend.ErrElsewhere, Logger: c.Log, Metrics: metrics,
+		Log: c.Store, Bell: c.Bell, Followers: all,
+		Exclusive: c.Exclusive, Elsewhere: backend.ErrElsewhere, Logger: c.Log, Metrics: cfg.Metrics,
 	})
 	c.Service.OutgoingChanged = func() { runner.Sweep(outgoing.Name) }
-	return runner, sender.Close
+	notifier.Wake, notifier.SweepNow = runner.Wake, func() { runner.Sweep(push.Name) }
+	c.Service.PushChanged = notifier.SweepNow
+	return runner, func() {
+		sender.Close()
+		notifier.Close()
+	}
 }
 
 // bellHandlers passes what a bell says to the hub and to the followers.

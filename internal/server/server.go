@@ -37,9 +37,17 @@ type Config struct {
 	MaxSocketFrames int    // that one connection may send in 10 seconds; -1 for no limit
 	Compat          string // clients of which other chat are served too; "" for none
 	OutgoingAllow   netguard.AllowList
+	Push            string // PushContent, PushSender or PushOff; default PushContent
+	Contact         string // address of the server that push services are told; "" for none
 	Metrics         *prometheus.Registry
 	MetricsToken    string // bearer token for /metrics, besides the sessions of admins; "" for none
 }
+
+const (
+	PushContent = "content" // notifications on devices show the beginning of a message
+	PushSender  = "sender"  // they only say from whom it is
+	PushOff     = "off"     // there are none
+)
 
 // comeBack is about when clients of a stopping server try again.
 const comeBack = 2 * time.Second
@@ -67,7 +75,7 @@ func New(core *Core, cfg Config) *Server {
 	policy := *cfg.Policy
 	policy.ServerID = core.id
 	cfg.Policy = &policy
-	runner, closeSender := core.followers(cfg.OutgoingAllow, cfg.Metrics)
+	runner, closeSender := core.followers(cfg)
 	seen := newLastSeen(core.Service, core.Log)
 	s.open(cfg, seen)
 	core.Bell.Listen(bellHandlers{s.hub, runner})
