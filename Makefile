@@ -44,7 +44,7 @@ PART := @bash scripts/part.sh
 ifdef IN_ROWS
 test-go: vet
 test-kit: test-go
-staticcheck vet-more test-plain fuzz: test-kit
+staticcheck vet-more test-plain fuzz test-kit-servers: test-kit
 e2e: test-web
 e2e-nodes: e2e
 endif
@@ -55,7 +55,7 @@ test: needs web/node_modules ## Everything: Go with a real Redis, the client, th
 
 .PHONY: check
 check: needs format fresh ## What CI runs: lint, fresh, test and fuzz, two parts at a time
-	$(PARTS) vet test-web test-go e2e test-kit e2e-nodes staticcheck vet-more test-plain fuzz
+	$(PARTS) vet test-web test-go e2e test-kit e2e-nodes staticcheck vet-more test-plain fuzz test-kit-servers
 
 # The stores' suites are random histories on each kind of Redis: the race detector,
 # which makes them take four times as long, watches their short form, on one Redis;
@@ -70,9 +70,12 @@ test-go:
 	$(PART) $@ $(GO) test -vet=off -timeout=30m $(RACE) $$($(GO) list ./... | grep -vxF "$$($(GO) list $(STORES))")
 	$(PART) $@-stores $(GO) test -short -vet=off -timeout=30m $(RACE) $(STORES)
 
-.PHONY: test-kit
+.PHONY: test-kit test-kit-servers
 test-kit: # its modules need nothing of this repository
 	$(PART) $@ env CGO_ENABLED=1 GOWORK=off PARLEY_TEST_REDIS=require bash -c 'for m in kit kit/prom; do (cd $$m && $(GO) test -vet=off -timeout=30m $(RACE) ./...) || exit 1; done'
+
+test-kit-servers: ## The kit on Valkey, and on the servers that PARLEY_TEST_REDIS_SERVERS names
+	$(PART) $@ nice bash scripts/kit-servers.sh
 
 .PHONY: test-plain
 test-plain: export PARLEY_TEST_REDIS = require

@@ -60,6 +60,7 @@ func until(t *testing.T, ch <-chan struct{}) {
 // already, and then another process tells of a write. Who asks after that must
 // not be given the result, whether Redis answers or not.
 func TestResultOnItsWayIsNotForLatecomers(t *testing.T) {
+	redistest.Since(t, "7.0") // the held command is SET NX GET
 	for _, batch := range []bool{false, true} {
 		for _, away := range []bool{false, true} {
 			t.Run(fmt.Sprintf("batch=%v/away=%v", batch, away), func(t *testing.T) {

@@ -49,6 +49,7 @@ func set(ctx context.Context, c rueidis.Client, key string) error {
 }
 
 func TestOpen(t *testing.T) {
+	redistest.Since(t, "6.2") // older ones know no rules for channels
 	for name, url := range map[string]string{
 		"port":   redistest.StartTCP(t).URL(),
 		"socket": redistest.Start(t).URL(),
@@ -172,6 +173,7 @@ func TestErrorsSayWhy(t *testing.T) {
 
 // TestTrackingDenied has a user who may not ask for client-side caching.
 func TestTrackingDenied(t *testing.T) {
+	redistest.Since(t, "7.0") // older ones deny no subcommand
 	s := redistest.StartTCP(t, "--user", "me", "on", ">pw", "~*", "&*", "+@all", "-client|tracking")
 	conn := open(t, parse(t, strings.Replace(s.URL(), "redis://", "redis://me:pw@", 1)+"?start_timeout=1h"))
 	if err := set(t.Context(), conn.Client, "k"); err != nil {

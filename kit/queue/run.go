@@ -400,17 +400,7 @@ func (a *Admin) allowed(ctx context.Context) error {
 
 // permanent tells errors that come again from those that pass by themselves.
 func permanent(err error) bool {
-	var refusal *rueidis.RedisError
-	if !errors.As(err, &refusal) {
-		return errors.Is(err, errDenied)
-	}
-	code, rest, _ := strings.Cut(refusal.Error(), " ")
-	switch code {
-	case "NOPERM", "WRONGTYPE", "NOAUTH", "WRONGPASS":
-		return true
-	}
-	return code == "ERR" && strings.HasPrefix(rest, "unknown command") ||
-		strings.Contains(rest, "Unknown Redis command") || strings.Contains(rest, "can't run this command")
+	return errors.Is(err, errDenied) || exec.Permanent(err)
 }
 
 // A pause grows with each wait.

@@ -23,6 +23,7 @@ package redistest
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -279,17 +280,9 @@ func (s *Server) command() []string {
 // answers reports whether the server takes commands: it may ask for a password,
 // but no longer loads its data.
 func (s *Server) answers() bool {
-	conn, err := s.dial(time.Second)
-	if err != nil {
-		return false
-	}
-	defer conn.Close()
-	if _, err := conn.Write([]byte("PING\r\n")); err != nil {
-		return false
-	}
-	buf := make([]byte, 64)
-	n, err := conn.Read(buf)
-	return err == nil && !strings.HasPrefix(string(buf[:n]), "-LOADING")
+	_, err := s.do(time.Second, "PING")
+	var refusal *rueidis.RedisError
+	return err == nil || errors.As(err, &refusal) && !refusal.IsLoading()
 }
 
 func (s *Server) lastLog() string {

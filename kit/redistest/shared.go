@@ -104,8 +104,8 @@ func Example() (client rueidis.Client, stop func()) {
 func flush(d Deployment) error {
 	for _, s := range d.all() {
 		// A replica refuses, and follows its master in this.
-		if out, err := s.Do("FLUSHALL"); err != nil || out != "OK" && !strings.HasPrefix(out, "READONLY") {
-			return fmt.Errorf("redistest: FLUSHALL: %s %w", out, err)
+		if _, err := s.Do("FLUSHALL"); err != nil && !strings.Contains(err.Error(), "READONLY") {
+			return err
 		}
 	}
 	return nil

@@ -73,7 +73,8 @@ func Permanent(err error) bool {
 		return false
 	}
 	text := refusal.Error()
-	for _, word := range []string{"NOPERM", "can't run this command", "ACL failure", "WRONGTYPE", "NOAUTH", "unknown command", "Unknown Redis command",
+	for _, word := range []string{"NOPERM", "can't run this command", "ACL failure", "WRONGTYPE", "NOAUTH", "WRONGPASS",
+		"unknown command", "Unknown Redis command",
 		"syntax error", "acl_check_cmd"} {
 		if strings.Contains(text, word) {
 			return true
