@@ -295,7 +295,7 @@ func (b *bench) memory() error {
 		return err
 	}
 	b.report("memory per joined idle connection, 4,000 of them",
-		(after-before)/float64(len(clients))/1e3, "kB", 8, false)
+		(after-before)/float64(len(clients))/1e3, "kB", 6, false)
 	return s.stop()
 }
 

@@ -21,6 +21,7 @@ type Conn struct {
 	h   Handler
 	nc  net.Conn
 	raw syscall.RawConn // nil if the socket cannot be used directly (TLS)
+	fd  int             // of raw, open until finish closes it
 
 	in      inbox
 	message []byte // the fragments of a message so far
@@ -41,12 +42,17 @@ type Conn struct {
 	ended   bool       // the handler was told
 	said    bool       // the close frame was written, or will not be
 	hurried bool       // the write deadline is set for good
+	hasty   bool       // there is a read deadline
+	parked  bool       // nobody reads, until unpark
 }
 
 func (c *Conn) init(nc net.Conn, early []byte) {
 	c.nc = nc
 	if tcp, ok := nc.(*net.TCPConn); ok {
-		c.raw, _ = tcp.SyscallConn()
+		if raw, err := tcp.SyscallConn(); err == nil {
+			c.raw = raw
+			raw.Control(func(fd uintptr) { c.fd = int(fd) })
+		}
 	}
 	c.seen.Store(time.Now().UnixNano())
 	c.in.init(c, early)
@@ -82,10 +88,18 @@ func (c *Conn) Refuse(code int, text string) {
 
 // SetReadDeadline ends the connection if nothing was read by then. The zero
 // time lifts it.
-func (c *Conn) SetReadDeadline(t time.Time) { c.nc.SetReadDeadline(t) }
+func (c *Conn) SetReadDeadline(t time.Time) {
+	c.nc.SetReadDeadline(t)
+	c.mu.Lock()
+	c.hasty = !t.IsZero()
+	c.mu.Unlock()
+	if !t.IsZero() { // for which somebody has to wait
+		c.unpark()
+	}
+}
 
 // Abort gives the connection up, without a close frame.
-func (c *Conn) Abort() { c.nc.SetReadDeadline(time.Unix(1, 0)) }
+func (c *Conn) Abort() { c.SetReadDeadline(time.Unix(1, 0)) }
 
 // Hurry bounds how long the client may take for what is still to be written.
 func (c *Conn) Hurry() {
@@ -97,21 +111,40 @@ func (c *Conn) Hurry() {
 	}
 }
 
-// serve reads until the connection ends or becomes quiet. Then a new goroutine
-// waits for it: a stack that has grown does not shrink while its goroutine
-// waits, and the stack is most of what an idle connection takes.
+// serve reads until the connection ends or becomes quiet. Then it waits without
+// a goroutine, or else with a new one: a stack that has grown does not shrink
+// while its goroutine waits.
 func (c *Conn) serve() {
 	err := c.read()
-	if err == errQuiet {
-		go c.await()
-		return
+	if err != errQuiet {
+		c.finish(err)
+	} else if !c.park() {
+		go c.resume()
 	}
-	c.finish(err)
 }
 
-// await waits until something comes, on a stack that is still small.
-func (c *Conn) await() {
-	if err := c.in.fillFresh(); err != nil {
+// park has the connection wait without a goroutine, if it may.
+func (c *Conn) park() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.parked = !c.hasty && c.srv.parks && c.srv.lot.watch(c, c.fd) == nil
+	return c.parked
+}
+
+// unpark has somebody read again.
+func (c *Conn) unpark() {
+	c.mu.Lock()
+	parked := c.parked
+	c.parked = false
+	c.mu.Unlock()
+	if parked {
+		go c.resume()
+	}
+}
+
+// resume waits until something comes.
+func (c *Conn) resume() {
+	if err := c.in.fill(); err != nil {
 		c.finish(err)
 		return
 	}
@@ -133,6 +166,9 @@ func (c *Conn) finish(err error) {
 	c.mu.Lock()
 	c.up, c.said = false, true
 	c.mu.Unlock()
+	if c.raw != nil {
+		c.srv.lot.forget(c.fd)
+	}
 	c.nc.Close()
 	c.h.Gone()
 }
@@ -169,7 +205,7 @@ func (c *Conn) stop() {
 // linger reads on until the client has closed, and drops what comes. A socket
 // that is closed with unread bytes is reset, and the close frame would be lost.
 func (c *Conn) linger() {
-	c.nc.SetReadDeadline(time.Now().Add(lingerFor))
+	c.SetReadDeadline(time.Now().Add(lingerFor))
 	buf := make([]byte, 1<<10)
 	for total := 0; total < 1<<20; {
 		n, err := c.nc.Read(buf)

@@ -243,5 +243,5 @@ func (c *Conn) hangUp() {
 	if half, ok := c.nc.(interface{ CloseWrite() error }); ok {
 		half.CloseWrite()
 	}
-	c.nc.SetReadDeadline(time.Now().Add(lingerFor))
+	c.SetReadDeadline(time.Now().Add(lingerFor))
 }

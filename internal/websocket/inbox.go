@@ -16,9 +16,6 @@ type inbox struct {
 	b    *[]byte // nil while empty
 	at   int     // everything before it is parsed
 	err  error
-
-	fresh bool // the next attempt must not grow the stack
-	one   [1]byte
 }
 
 // chunk is the size of a pooled buffer, in bytes.
@@ -64,17 +61,6 @@ func (in *inbox) release() {
 
 func (in *inbox) empty() bool { return in.b == nil }
 
-// fillFresh is fill for a goroutine that has just started, on a socket that can
-// be read directly. Nothing that it calls before it waits makes the stack grow;
-// taking a buffer would.
-func (in *inbox) fillFresh() error {
-	in.err, in.fresh = nil, true
-	if err := in.c.raw.Read(in.read); err != nil {
-		return err
-	}
-	return in.err
-}
-
 // fill waits until more bytes have come.
 func (in *inbox) fill() error {
 	if in.b != nil { // part of a frame: make room after it
@@ -109,13 +95,6 @@ func (in *inbox) got(n int) {
 // readable is called when the socket may have something to read. It returns
 // false to wait for more.
 func (in *inbox) readable(fd uintptr) bool {
-	begun := false
-	if in.fresh {
-		in.fresh = false
-		if begun = in.first(fd); !begun || in.err != nil {
-			return begun
-		}
-	}
 	empty := in.b == nil
 	in.hold()
 	b := *in.b
@@ -128,36 +107,13 @@ func (in *inbox) readable(fd uintptr) bool {
 			if empty {
 				in.release()
 			}
-			return begun
-		case err != nil:
-			in.err = err
-		case n == 0:
-			in.err = io.EOF
-		default:
-			in.got(n)
-		}
-		return true
-	}
-}
-
-// first reads one byte, if there is one. The attempt is necessary: the poller
-// reports a socket only once, so it must be found empty before waiting for it.
-func (in *inbox) first(fd uintptr) bool {
-	for {
-		n, err := syscall.Read(int(fd), in.one[:])
-		switch {
-		case err == syscall.EINTR:
-			continue
-		case err == syscall.EAGAIN:
 			return false
 		case err != nil:
 			in.err = err
 		case n == 0:
 			in.err = io.EOF
 		default:
-			in.hold()
-			*in.b = append(*in.b, in.one[0])
-			in.c.srv.bytesIn.Add(1)
+			in.got(n)
 		}
 		return true
 	}

@@ -1,11 +1,11 @@
 // Package websocket is the server's side of WebSocket, RFC 6455, for thousands
 // of connections of which most are idle.
 //
-// An idle connection is cheap: one goroutine waits until its socket is
-// readable, on a small stack and without a buffer; there is no writer and no
-// timer. A few flushers write for all connections and put many frames into one
-// system call. A connection whose socket is full gets a goroutine of its own
-// until everything is written. One sweep checks heartbeats and time-outs.
+// An idle connection is cheap: it has no goroutine (on Linux, and without TLS
+// of its own), no buffer, no writer and no timer. A few flushers write for all
+// connections and put many frames into one system call. A connection whose
+// socket is full gets a goroutine of its own until everything is written. One
+// sweep checks heartbeats and time-outs.
 //
 // The package has no queue. Whoever owns a connection is its [Handler]: it gets
 // the messages, and is asked for what to write after [Conn.Wake].
@@ -45,7 +45,9 @@ type Server struct {
 	cfg     Config
 	stop    chan struct{}
 	readers sync.WaitGroup // one for each connection being served
-	workers sync.WaitGroup // flushers, writers and the sweep
+	workers sync.WaitGroup // flushers, writers, the sweep and the lot
+	lot     lot
+	parks   bool
 	dirty   dirty
 
 	mu     sync.Mutex
@@ -95,6 +97,9 @@ func New(cfg Config) *Server {
 	for range flushers {
 		s.workers.Go(s.flush)
 	}
+	if s.parks = s.lot.open(); s.parks {
+		s.workers.Go(s.lot.run)
+	}
 	if cfg.Heartbeat > 0 || cfg.MessageTimeout > 0 {
 		s.workers.Go(s.sweep)
 	}
@@ -115,6 +120,9 @@ func (s *Server) Close() {
 		return
 	}
 	close(s.stop)
+	if s.parks {
+		s.lot.close()
+	}
 	s.dirty.close()
 	s.workers.Wait()
 }
