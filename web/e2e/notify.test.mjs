@@ -70,4 +70,62 @@ describe('notifications', { skip: missing() }, () => {
     assert.deepEqual(await shown(page), [])
     assert.deepEqual(mary.faults, [])
   })
+
+  it('arrive as a push while no page shows them, and open their room', async () => {
+    const { page, context } = mary
+    const cdp = await context.newCDPSession(page)
+    const registered = new Promise((resolve) => cdp.on('ServiceWorker.workerRegistrationUpdated', ({ registrations }) => registrations[0] && resolve(registrations[0])))
+    await cdp.send('ServiceWorker.enable')
+    const { registrationId } = await registered
+    const push = (data) => cdp.send('ServiceWorker.deliverPushMessage', { origin: new URL(server.url).origin, registrationId, data: JSON.stringify(data) })
+    const [worker] = context.serviceWorkers()
+    await worker.evaluate(() => {
+      const show = self.registration.showNotification.bind(self.registration)
+      self.pushed = []
+      self.registration.showNotification = async (title, options) => {
+        await show(title, options)
+        self.pushed.push([title, options.body, options.tag])
+      }
+    })
+    const pushed = (n) => until(`${n} notices`, async () => (await worker.evaluate(() => self.pushed)).length === n)
+    await push({ room: 'general', no: 3, from: 'Joe', place: 'General', text: 'in the pocket' })
+    await pushed(1)
+    await push({ room: mary.direct, no: 9, from: 'Joe' })
+    await pushed(2)
+    assert.deepEqual(await worker.evaluate(() => self.pushed), [['Joe · General', 'in the pocket', 'general'], ['A message from Joe', undefined, mary.direct]])
+    await worker.evaluate(async () => {
+      const [notification] = await self.registration.getNotifications({ tag: 'general' })
+      self.dispatchEvent(new NotificationEvent('notificationclick', { notification }))
+    })
+    await page.getByRole('heading', { level: 1, name: 'General' }).waitFor()
+    await cdp.detach()
+  })
+
+  it('are turned on for a device, tested and turned off in the settings', async () => {
+    const { page } = mary
+    // The browser of a test has no push service.
+    await page.evaluate(async () => {
+      const pair = await crypto.subtle.generateKey({ name: 'ECDH', namedCurve: 'P-256' }, true, ['deriveBits'])
+      const text = (bytes) => btoa(String.fromCharCode(...new Uint8Array(bytes))).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')
+      const keys = { p256dh: text(await crypto.subtle.exportKey('raw', pair.publicKey)), auth: text(new Uint8Array(16)) }
+      let now = null
+      PushManager.prototype.getSubscription = async () => now
+      PushManager.prototype.subscribe = async ({ applicationServerKey: key }) => {
+        const raw = Uint8Array.from(atob(key.replaceAll('-', '+').replaceAll('_', '/')), (c) => c.charCodeAt(0))
+        return (now = { options: { applicationServerKey: raw.buffer }, toJSON: () => ({ endpoint: 'https://127.0.0.1:1/device', keys }), unsubscribe: async () => !(now = null) })
+      }
+    })
+    await page.evaluate(() => (location.hash = '#/settings/notifications'))
+    const here = page.getByRole('checkbox', { name: 'Notify this device' })
+    await here.click() // on once the server knows the device
+    const device = page.getByRole('list', { name: 'Devices with push notifications' }).getByRole('listitem')
+    await device.getByText('Current').waitFor()
+    await device.getByRole('button', { name: 'Send test' }).click()
+    await page.getByText("The test could not be sent: the push service's name is not known, or its address is private").waitFor()
+    await page.getByRole('checkbox', { name: 'Hide message text' }).check()
+    await device.getByRole('button', { name: 'Turn off' }).click()
+    await device.waitFor({ state: 'detached' })
+    assert.equal(await here.isChecked(), false)
+    assert.deepEqual(mary.faults, [])
+  })
 })

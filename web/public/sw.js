@@ -52,6 +52,27 @@ async function serve(request, name) {
   return kept ?? answer ?? Response.error()
 }
 
+// What a push says: docs/protocol.md. A newer notice of the same room takes the place of one that is shown.
+self.addEventListener('push', (e) => e.waitUntil(tell(e)))
+
+async function tell(e) {
+  const { test, room, no, from, place, text } = e.data?.json() ?? {}
+  const texts = { message: 'A message from %s', works: 'Notifications work on this device', silent: false, ...(await keptTexts()) }
+  const options = { icon: `${root}icon-192.png`, silent: texts.silent }
+  if (test) return self.registration.showNotification(texts.works, { ...options, tag: 'test' })
+  const title = text || place ? [from, place].filter(Boolean).join(' · ') : texts.message.replace('%s', () => from)
+  return self.registration.showNotification(title, { ...options, body: text, tag: room, data: { room, no } })
+}
+
+/** What the page has left for when it is closed. */
+async function keptTexts() {
+  try {
+    return await (await caches.match(`${root}push-texts`, { cacheName: `push:${root}` }))?.json()
+  } catch {
+    return {}
+  }
+}
+
 self.addEventListener('notificationclick', (e) => {
   e.notification.close()
   const { room, no } = e.notification.data ?? {}

@@ -56,6 +56,17 @@ export interface Session {
   current?: boolean
 }
 
+/** A browser that is notified while no page is open. */
+export interface PushDevice {
+  id: string
+  agent?: string
+  service: string
+  created_at: string
+  sent_at?: string
+  error?: string
+  current?: boolean
+}
+
 export interface Invite {
   id: string
   role: ServerRole
@@ -487,6 +498,10 @@ export interface Actions {
   'session.revoke': [{ session: string }, Record<string, never>]
   'document.list': [Record<string, never>, { documents: Document[] }]
   'document.put': [{ name: string; was: number; value: Record<string, unknown> }, Document]
+  'push.get': [Record<string, never>, { key?: string; content: boolean; devices: PushDevice[] }]
+  'push.subscribe': [{ endpoint: string; p256dh: string; auth: string }, PushDevice]
+  'push.unsubscribe': [{ device: string }, Record<string, never>]
+  'push.test': [{ device: string }, Record<string, never>]
   'schedule.create': [{ room: string; at: string; text?: string; thread?: number; no?: number }, Scheduled]
   'schedule.list': [Record<string, never>, { scheduled: Scheduled[] }]
   'schedule.update': [{ id: string; at?: string; text?: string }, Scheduled]

@@ -26,7 +26,7 @@ describe('quiet hours', () => {
 
 describe('settings that are kept', () => {
   it('are what they say', () => {
-    const v = { clock: '24', links: false, nameToo: true, keywords: ['deploy'], quiet: { days: [1], from: '22:00', to: '07:00', zone: 'Europe/Paris' } }
+    const v = { clock: '24', links: false, nameToo: true, keywords: ['deploy'], quiet: { days: [1], from: '22:00', to: '07:00', zone: 'Europe/Paris' }, hideContent: true }
     expect(readPreferences(v)).toEqual(v)
   })
   it.each([
@@ -34,7 +34,7 @@ describe('settings that are kept', () => {
     ['what another client may have written', { clock: 'noon', nameToo: 'yes', keywords: 'deploy', quiet: 'always' }],
     ['times that are none', { quiet: { days: [1], from: '24:00', to: '7:00' } }],
     ['no days', { quiet: { days: 'all', from: '22:00', to: '07:00' } }],
-  ])('are the usual ones with %s', (_, v) => expect(readPreferences(v)).toEqual({ clock: 'system', links: true, nameToo: false, keywords: [], quiet: null }))
+  ])('are the usual ones with %s', (_, v) => expect(readPreferences(v)).toEqual({ clock: 'system', links: true, nameToo: false, keywords: [], quiet: null, hideContent: false }))
   it('drop what is none', () => {
     expect(readPreferences({ keywords: ['a', 1, ' ', null], quiet: { days: [0, 7, '1', 6], from: '00:00', to: '01:00', zone: 1 } })).toMatchObject({ keywords: ['a'], quiet: { days: [0, 6] } })
   })

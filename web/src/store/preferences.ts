@@ -31,6 +31,8 @@ export interface Preferences {
   /** Words that notify like a mention. */
   keywords: string[]
   quiet: QuietHours | null
+  /** Push notifications say only from whom a message is. */
+  hideContent: boolean
 }
 
 export const mostKeywords = 50
@@ -39,7 +41,7 @@ export const longestKeyword = 60
 /** The settings as they are to be obeyed, whatever is kept. */
 export function readPreferences(v: { [K in keyof Preferences]?: unknown }): Preferences {
   const words = Array.isArray(v.keywords) ? v.keywords.filter((k): k is string => typeof k === 'string' && k.trim() !== '') : []
-  return { clock: v.clock === '12' || v.clock === '24' ? v.clock : 'system', links: v.links !== false, nameToo: v.nameToo === true, keywords: words.slice(0, mostKeywords), quiet: readQuiet(v.quiet) }
+  return { clock: v.clock === '12' || v.clock === '24' ? v.clock : 'system', links: v.links !== false, nameToo: v.nameToo === true, keywords: words.slice(0, mostKeywords), quiet: readQuiet(v.quiet), hideContent: v.hideContent === true }
 }
 
 export const preferences = (): Preferences => readPreferences(documentOf<Preferences>('settings'))

@@ -1,5 +1,6 @@
 import { useEffect } from 'react'
 import { clear, noticeOf, permission, show } from '../../notify/notify'
+import { keepPush } from '../../notify/push'
 import { follow, openRoom } from '../../store/actions'
 import { goToRoom } from '../../store/marks'
 import { useApp } from '../../store/store'
@@ -20,6 +21,8 @@ export function useNotify(): void {
       const data = e.data as { kind?: string; room?: unknown; no?: unknown } | null
       if (data?.kind === 'open-room' && typeof data.room === 'string') open(data.room, Number(data.no) || null)
     }
+    const me = useApp.getState().chat?.me.id
+    if (me) keepPush(me).catch(() => {}) // at the next visit
     const seen = () => {
       if (document.visibilityState === 'visible') void clear()
     }

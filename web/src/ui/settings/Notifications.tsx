@@ -1,19 +1,23 @@
 import { useState } from 'react'
 import { locale, t } from '../../i18n'
 import { permission, setNotify, setSound, sound } from '../../notify/notify'
+import { keepTexts } from '../../notify/push'
 import { changeDocument } from '../../store/actions'
 import { useDocument } from '../../store/documents'
 import { type Preferences, type QuietHours, readKeywords, readPreferences } from '../../store/preferences'
 import { firstWeekday } from '../kit/calendar'
+import { Push } from './Push'
 
 const set = (to: Partial<Preferences>) => changeDocument('settings', (v) => ({ ...v, ...to }))
 
 /** What this person is notified of, where and when. */
 export function Notifications() {
+  const [turned, setTurned] = useState(0) // how often push was: that turns on the notifications of this browser, too
   const wanted = readPreferences(useDocument<Preferences>('settings'))
   return (
     <>
-      <InThisBrowser />
+      <InThisBrowser key={turned} />
+      <Push onChange={() => setTurned((n) => n + 1)} />
       <h2 className="list-title">{t('notify.everywhere')}</h2>
       <Words {...wanted} />
       <Quiet quiet={wanted.quiet} />
@@ -45,7 +49,10 @@ function InThisBrowser() {
       </label>
       {able && (
         <label className="choice">
-          <input type="checkbox" defaultChecked={sound()} disabled={now !== 'on'} onChange={(e) => setSound(e.target.checked)} />
+          <input type="checkbox" defaultChecked={sound()} disabled={now !== 'on'} onChange={(e) => {
+              setSound(e.target.checked)
+              void keepTexts().catch(() => {}) // no cache in odd browsers
+            }} />
           <span>
             <b>{t('notify.sound')}</b>
             <small>{t('notify.soundHint')}</small>
