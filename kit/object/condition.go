@@ -2,8 +2,10 @@ package object
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -35,7 +37,10 @@ func (s span) from(page Page) (span, error) {
 func (s span) holds(member string) bool { return member >= s.low[1:] && member < s.high[1:] }
 
 // Condition is what a look-up asks of one field. Make it with Eq, Between,
-// Less, AtMost, Greater, AtLeast, Prefix or All.
+// Less, AtMost, Greater, AtLeast, Prefix or All, and combine it with And, Or
+// and Not:
+//
+//	Eq("team", "core").And(AtLeast("joined", day), Or(Eq("role", "owner"), Not(Eq("tags", "away"))))
 //
 // Its values are of the field's own type or kind; a number may also be an int
 // of any size that fits, and a field that is kept as text also takes a string.
@@ -45,6 +50,8 @@ type Condition struct {
 	field     string
 	op        op
 	low, high any
+	of        []Condition // what Or and Not are about
+	and       []Condition // must hold as well
 }
 
 type op int
@@ -58,6 +65,8 @@ const (
 	opAtLeast
 	opPrefix
 	opAll
+	opOr
+	opNot
 )
 
 // Eq: the field is value.
@@ -95,6 +104,73 @@ func Prefix(field, prefix string) Condition {
 
 // All: the field has a value; for reading everything in its order.
 func All(field string) Condition { return Condition{field: field, op: opAll} }
+
+// And: c holds, and all of the others, each on indexed fields too. In a look-up
+// c says which part of the index is read, and in which order the records come;
+// so let it be the one that the fewest records meet.
+func (c Condition) And(others ...Condition) Condition {
+	c.and = append(slices.Clip(c.and), others...)
+	return c
+}
+
+// Or: at least one of these holds. A look-up cannot begin with it, as it has no
+// order: All("name").And(Or(…)).
+func Or(some ...Condition) Condition { return Condition{op: opOr, of: some} }
+
+// Not: c does not hold, as where its field has no value. A look-up cannot begin
+// with it.
+func Not(c Condition) Condition { return Condition{op: opNot, of: []Condition{c}} }
+
+// single tells whether the condition is on one field alone.
+func (c Condition) single() bool { return c.op != opOr && c.op != opNot && len(c.and) == 0 }
+
+// filter appends to args the condition as find.lua reads it: a member of an
+// index within two bounds is "[", low and high, and "&", "|" and "!" stand
+// behind what they join.
+func (s *schema) filter(c Condition, args []string) (_ []string, err error) {
+	switch c.op {
+	case opOr, opNot:
+		if len(c.of) == 0 {
+			return nil, errors.New("Or needs a condition")
+		}
+		for i, one := range c.of {
+			if args, err = s.filter(one, args); err != nil {
+				return nil, err
+			}
+			if i > 0 {
+				args = append(args, "|")
+			}
+		}
+		if c.op == opNot {
+			args = append(args, "!")
+		}
+	default:
+		span, err := s.spanOf(c)
+		if err != nil {
+			return nil, err
+		}
+		args = append(args, "[", span.low[1:], span.high[1:])
+	}
+	for _, one := range c.and {
+		if args, err = s.filter(one, args); err != nil {
+			return nil, err
+		}
+		args = append(args, "&")
+	}
+	return args, nil
+}
+
+// spanOf returns the part of the index that a condition asks for.
+func (s *schema) spanOf(where Condition) (span, error) {
+	if where.op == opOr || where.op == opNot {
+		return span{}, errors.New("Or and Not have no order: begin with a condition on one field, such as All")
+	}
+	f := s.byName[where.field]
+	if f == nil || !f.indexed {
+		return span{}, fmt.Errorf("%s has no index on %q", s.typ, where.field)
+	}
+	return where.span(f)
+}
 
 // span returns the members that the condition describes. A member is the
 // field's name, a zero byte, the value, a zero byte, the id; within a value a

@@ -113,9 +113,10 @@
 //
 // # What is not promised
 //
-// Find takes one condition on one field; several at once need the query engine.
-// That part is tested as text only: its index follows saves a moment later, and
-// a cluster needs an engine that searches all nodes.
+// Find reads along one index, and looks at each record there for what else must
+// hold: it is quick where the first condition leaves few. Words in a text need
+// the query engine. That part is tested as text only: its index follows saves a
+// moment later, and a cluster needs an engine that searches all nodes.
 //
 // # Requirements
 //
@@ -126,6 +127,5 @@
 // # When not
 //
 // For records that outgrow memory, for joins and reports, or for transactions
-// over several records: use a database. Where records must be searched by
-// several fields at once and there is no query engine, too.
+// over several records: use a database.
 package object

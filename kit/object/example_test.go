@@ -132,6 +132,10 @@ func ExampleRepository_Find() {
 	}
 	found, _ := users.Find(ctx, object.Eq("skills", "cyd"), object.Page{})
 	fmt.Println(len(found.Records), found.Records[0].Name)
+
+	others := object.Not(object.Eq("skills", "ada"))
+	found, _ = users.Find(ctx, object.All("joined").And(object.Eq("skills", "go"), others), object.Page{})
+	fmt.Println(len(found.Records), found.Records[0].Name)
 	// Output:
 	// eve 2026-01-05
 	// dan 2026-01-04
@@ -140,6 +144,7 @@ func ExampleRepository_Find() {
 	// bob 2026-01-02
 	// -
 	// 1 cyd
+	// 4 bob
 }
 
 // All records that meet a condition, two a round trip.

@@ -28,16 +28,20 @@ type Page struct {
 type Found[T any] struct {
 	Records []*T
 	// Next is the cursor of the page after this one, "" if this is the last.
-	// Where records have just expired a page may be short, even empty, although
-	// Next says that there is more.
+	// Where records have just expired, or hardly any meets the conditions that
+	// And adds, a page may be short, even empty, although Next says that there
+	// is more.
 	Next string
 }
 
 // Find returns the records that meet the condition on an indexed field, ordered
-// by (value, id) bytewise, one page at a time and in one round trip. A page is
-// a moment's truth: every record in it met the condition in the step that read
-// it, and none had expired. Between pages a record that moves past the cursor
-// may be met twice or not at all.
+// by (value, id) bytewise, one page at a time and in one round trip. Where
+// conditions are combined, the first says the order, and a call passes over a
+// thousand records at most that do not meet the others: List goes on by itself.
+//
+// A page is a moment's truth: every record in it met the condition in the step
+// that read it, and none had expired. Between pages a record that moves past
+// the cursor may be met twice or not at all.
 //
 // With more than one partition each is asked for a whole page at the same time.
 func (r *Repository[T]) Find(ctx context.Context, where Condition, page Page) (Found[T], error) {
@@ -74,14 +78,17 @@ func (r *Repository[T]) List(ctx context.Context, where Condition, page Page) it
 	}
 }
 
-// Count returns how many records meet the condition on an indexed field, in
+// Count returns how many records meet a condition on one indexed field, in
 // one round trip and without reading them. Records that have expired count
 // until [Repository.Sweep] or a look-up has come by. With more than one
 // partition each is counted at a moment of its own.
 func (r *Repository[T]) Count(ctx context.Context, where Condition) (int64, error) {
 	ctx, cancel := r.bound(ctx)
 	defer cancel()
-	span, err := r.spanOf(where)
+	span, err := r.schema.spanOf(where)
+	if err == nil && !where.single() {
+		err = errors.New("Count takes a condition on one field")
+	}
 	if err != nil {
 		return 0, fmt.Errorf("object: count %s by %s: %w", r.schema.typ, where.field, err)
 	}
@@ -100,17 +107,8 @@ func (r *Repository[T]) Count(ctx context.Context, where Condition) (int64, erro
 	return all, nil
 }
 
-// spanOf returns the part of the index that a condition asks for.
-func (r *Repository[T]) spanOf(where Condition) (span, error) {
-	f := r.schema.byName[where.field]
-	if f == nil || !f.indexed {
-		return span{}, fmt.Errorf("%s has no index on %q", r.schema.typ, where.field)
-	}
-	return where.span(f)
-}
-
 func (r *Repository[T]) findPage(ctx context.Context, where Condition, page Page) (Found[T], error) {
-	span, err := r.spanOf(where)
+	span, err := r.schema.spanOf(where)
 	if err != nil {
 		return Found[T]{}, err
 	}
@@ -123,6 +121,15 @@ func (r *Repository[T]) findPage(ctx context.Context, where Condition, page Page
 	if span, err = span.from(page); err != nil {
 		return Found[T]{}, err
 	}
+	var filter []string
+	for i, one := range where.and {
+		if filter, err = r.schema.filter(one, filter); err != nil {
+			return Found[T]{}, err
+		}
+		if i > 0 {
+			filter = append(filter, "&")
+		}
+	}
 	descend := "0"
 	if page.Desc {
 		descend = "1"
@@ -132,7 +139,8 @@ func (r *Repository[T]) findPage(ctx context.Context, where Condition, page Page
 	for i := range r.shards {
 		ask := func() {
 			args := append([]string{r.shards[i].base, span.low, span.high, descend,
-				strconv.Itoa(page.Limit), strconv.Itoa(span.id)}, r.schema.names...)
+				strconv.Itoa(page.Limit), strconv.Itoa(span.id), strconv.Itoa(len(filter))}, filter...)
+			args = append(args, r.schema.names...)
 			parts[i] = r.part(ctx, exec.Read(ctx, r.find, r.client, r.shards[i].indexes, args))
 		}
 		if i == len(r.shards)-1 {

@@ -323,6 +323,9 @@ func (m *model) fetchBy(t *rapid.T) {
 // answer.
 func (m *model) find(t *rapid.T) {
 	where, matches, order := m.query(t)
+	if rapid.Bool().Draw(t, "combined") {
+		where, matches = m.combine(t, where, matches)
+	}
 	descend, limit := rapid.Bool().Draw(t, "descend"), rapid.IntRange(1, 4).Draw(t, "limit")
 	var want []*item
 	for _, rec := range m.records {
@@ -351,10 +354,42 @@ func (m *model) find(t *rapid.T) {
 		}
 	}
 	m.same(got, want)
+	if len(where.and) > 0 {
+		_, err := m.repo.Count(m.ctx, where)
+		if err == nil {
+			t.Fatal("combined conditions were counted")
+		}
+		return
+	}
 	// The look-up dropped what had expired.
 	n, err := m.repo.Count(m.ctx, where)
 	m.check(err, nil)
 	m.same(int(n), len(want))
+}
+
+// combine adds to a condition others, some of them in Or and Not.
+func (m *model) combine(t *rapid.T, where Condition, matches func(*item) bool) (Condition, func(*item) bool) {
+	for range rapid.IntRange(1, 3).Draw(t, "others") {
+		other, meets, _ := m.query(t)
+		before := matches
+		switch rapid.SampledFrom([]string{"and", "or", "not", "and in not"}).Draw(t, "how") {
+		case "and":
+			where = where.And(other)
+			matches = func(rec *item) bool { return before(rec) && meets(rec) }
+		case "or":
+			third, meets3, _ := m.query(t)
+			where = where.And(Or(other, third))
+			matches = func(rec *item) bool { return before(rec) && (meets(rec) || meets3(rec)) }
+		case "not":
+			where = where.And(Not(other))
+			matches = func(rec *item) bool { return before(rec) && !meets(rec) }
+		default:
+			third, meets3, _ := m.query(t)
+			where = where.And(Not(other.And(Not(third))))
+			matches = func(rec *item) bool { return before(rec) && !(meets(rec) && !meets3(rec)) }
+		}
+	}
+	return where, matches
 }
 
 func (m *model) query(t *rapid.T) (where Condition, matches func(*item) bool, order func(a, b *item) int) {

@@ -217,6 +217,9 @@ func (s *schema) query(search Search) (string, error) {
 }
 
 func (c Condition) clause(f *field) (string, error) {
+	if !c.single() {
+		return "", errors.New("the query engine is asked for conditions on one field each, all of which must hold")
+	}
 	if _, err := c.span(f); err != nil { // the same rules as for Find
 		return "", err
 	}

@@ -68,6 +68,8 @@ func TestQuery(t *testing.T) {
 		{Search{Where: []Condition{Less("title", "x")}}, ""},
 		{Search{Where: []Condition{All("title")}}, ""},
 		{Search{Where: []Condition{{}}}, ""},
+		{Search{Where: []Condition{Eq("title", "x").And(Eq("size", 1))}}, ""},
+		{Search{Where: []Condition{Not(Eq("title", "x"))}}, ""},
 	} {
 		got, err := s.query(c.search)
 		if got != c.want || (err == nil) != (c.want != "") {
