@@ -18,6 +18,8 @@
 //   - [Group.Consume] shares the events among workers, each at least once. The
 //     group keeps the position. Use it for work that someone has to do.
 //
+// A payload is a string; with [NewTyped] it is a value of a type of yours.
+//
 // # Nothing is lost silently
 //
 // Each event names the one before it. By that a follower notices that events
