@@ -35,7 +35,8 @@ COMPUTES := modernc.org/... golang.org/x/crypto/argon2 golang.org/x/crypto/blake
 RACE := -race $(COMPUTES:%=-gcflags=%=-race=false)
 
 # The kit is modules of its own, which ./... leaves out.
-PACKAGES := ./... github.com/parley-chat/parley/kit/...
+KIT := github.com/parley-chat/parley/kit/...
+PACKAGES := ./... $(KIT)
 
 # Two rows of parts beside each other: one mostly computes, the other mostly waits
 # for browsers. Each part says at its end how long it took.
@@ -70,9 +71,15 @@ test-go:
 	$(PART) $@ $(GO) test -vet=off -timeout=30m $(RACE) $$($(GO) list ./... | grep -vxF "$$($(GO) list $(STORES))")
 	$(PART) $@-stores $(GO) test -short -vet=off -timeout=30m $(RACE) $(STORES)
 
+# The kit's tests are built among the packages of this repository, so that nothing of
+# them is compiled again with other versions; that its modules need nothing of this
+# repository shows without building.
 .PHONY: test-kit test-kit-servers
-test-kit: # its modules need nothing of this repository
-	$(PART) $@ env CGO_ENABLED=1 GOWORK=off PARLEY_TEST_REDIS=require bash -c 'for m in kit kit/prom; do (cd $$m && $(GO) test -vet=off -timeout=30m $(RACE) ./...) || exit 1; done'
+test-kit: export CGO_ENABLED = 1
+test-kit: export PARLEY_TEST_REDIS = require
+test-kit:
+	@for m in kit kit/prom; do (cd $$m && GOWORK=off $(GO) list -deps -test ./... >/dev/null) || exit 1; done
+	$(PART) $@ $(GO) test -vet=off -timeout=30m $(RACE) $(KIT)
 
 test-kit-servers: ## The kit on Valkey, and on the servers that PARLEY_TEST_REDIS_SERVERS names
 	$(PART) $@ nice bash scripts/kit-servers.sh
