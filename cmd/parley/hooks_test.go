@@ -1,6 +1,9 @@
 package main
 
 import (
+	"crypto/ecdh"
+	"crypto/rand"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
@@ -69,6 +72,7 @@ func TestHooks(t *testing.T) {
 		if n := received(first); n != 1 {
 			t.Errorf("told of %d times", n)
 		}
+		pushes(t, at, token)
 		if at(0) != at(1) {
 			at(0).Signal(syscall.SIGTERM) // it served the webhooks, or the other does
 			at(0).Wait()
@@ -85,4 +89,42 @@ func TestHooks(t *testing.T) {
 			t.Errorf("who posted the first alarm is %+v", gone)
 		}
 	}, "--outgoing-allow=127.0.0.1")
+}
+
+// pushes has Pablo's device notified, and expects the server to try that once a
+// message for him is stored. It may not connect to this machine, and says so.
+func pushes(t *testing.T, at func(int) *process, token string) {
+	t.Helper()
+	do := func(i int, method, path, token string, in, out any) {
+		t.Helper()
+		if _, err := call(t.Context(), at(i).URL, method, path, token, in, out); err != nil {
+			t.Fatal(err)
+		}
+	}
+	key, err := ecdh.P256().GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var devices [2]chat.PushOutput
+	for i := range devices { // both nodes learn of it at once
+		do(i, "PUT", "/push", token, map[string]any{"endpoint": "https://127.0.0.1:1/device",
+			"p256dh": base64.RawURLEncoding.EncodeToString(key.PublicKey().Bytes()),
+			"auth":   base64.RawURLEncoding.EncodeToString(make([]byte, 16))}, nil)
+		do(i, "GET", "/push", token, nil, &devices[i])
+	}
+	if devices[0].Key == "" || devices[0].Key != devices[1].Key || len(devices[0].Devices) != 1 {
+		t.Errorf("devices %+v", devices)
+	}
+	var me chat.MeOutput
+	do(0, "GET", "/account", token, nil, &me)
+	mary, room := at(1).logIn("Mary"), chat.RoomView{}
+	do(1, "POST", "/direct", mary, map[string]any{"user": me.User.ID}, &room)
+	var m chat.Message
+	do(1, "POST", "/rooms/"+string(room.ID)+"/messages", mary, map[string]any{"text": "hello"}, &m)
+	within(t, time.Minute, "the push is tried", func() bool {
+		var why chat.PushDecision
+		do(0, "GET", fmt.Sprintf("/rooms/%s/messages/%d/push", room.ID, m.No), token, nil, &why)
+		return len(why.Devices) == 1 && why.Devices[0].State == "waiting" &&
+			strings.Contains(why.Devices[0].Failure, "its address is private")
+	})
 }

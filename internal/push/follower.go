@@ -68,6 +68,13 @@ func deviceOf(q follow.Queue) (user chat.UserID, device chat.SessionID, ok bool)
 
 // queues gives the devices, and if there are any, the rooms.
 func (s *Sender) queues(ctx context.Context, give func([]follow.Queue) error) error {
+	// Rooms begin where they are when the server first has this follower, and
+	// not with the first device, which may be here before it is known.
+	rooms := follow.Rooms(s.Service.Store)
+	if err := follow.StartNow(ctx, s.Service.Store, follow.Follower{Name: Name, Queues: rooms,
+		Cursors: follow.Records(s.Service.Store, Name)}); err != nil {
+		return err
+	}
 	var ids []chat.UserID
 	for after := ""; ; {
 		page, next, err := s.Service.AllPush(ctx, after)
@@ -94,13 +101,6 @@ func (s *Sender) queues(ctx context.Context, give func([]follow.Queue) error) er
 	s.people.set(slices.Compact(ids))
 	if len(ids) == 0 {
 		return nil
-	}
-	rooms := follow.Rooms(s.Service.Store)
-	// With the first device, rooms begin where they are then.
-	err := follow.StartNow(ctx, s.Service.Store, follow.Follower{Name: Name, Queues: rooms,
-		Cursors: follow.Records(s.Service.Store, Name)})
-	if err != nil {
-		return err
 	}
 	return rooms(ctx, give)
 }

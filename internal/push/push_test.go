@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -47,6 +48,7 @@ func newWorld(t *testing.T) *world {
 	w.Must("direct", err)
 	w.direct = d.ID
 	w.start()
+	w.once() // a server's first start
 	_, w.service.key, err = w.PushKey(t.Context())
 	w.Must("key", err)
 	return w
@@ -72,7 +74,7 @@ func (w *world) start() {
 	w.Push = w.sender.Send
 	w.runner = follow.New(follow.Config{Log: w.Store, Followers: []follow.Follower{w.sender.Follower()},
 		Now: w.Clock.Now})
-	w.sender.Wake = w.runner.Wake
+	w.sender.Wake, w.sender.SweepNow = w.runner.Wake, func() { w.runner.Sweep(Name) }
 	w.T.Cleanup(w.sender.Close)
 }
 
@@ -93,7 +95,6 @@ func (w *world) device(who chat.Caller) {
 	_, err := w.SubscribePush(w.T.Context(), who, chat.PushInput{Endpoint: w.service.URL + path,
 		P256dh: b64.EncodeToString(b.key.PublicKey().Bytes()), Auth: b64.EncodeToString(b.auth)})
 	w.Must("subscribe", err)
-	w.once()
 }
 
 // why returns what became of a message on Mary's only device.
@@ -117,6 +118,7 @@ func texts(got []received) (all []string) {
 func TestDirectMessagesAndMentionsArrive(t *testing.T) {
 	w := newWorld(t)
 	w.Say(w.joe, w.direct, "before the device")
+	w.Wait(time.Second)
 	w.device(w.mary)
 	w.Say(w.mary, w.direct, "my own")
 	w.Say(w.joe, w.direct, "**hi** [there](https://x.example) `you`")
@@ -395,4 +397,37 @@ func TestOnlyPublicAddressesAreCalled(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
+}
+
+// Rooms that come to be while the follower runs are not left to the next sweep.
+func TestANewRoomIsFollowedAtOnce(t *testing.T) {
+	w := newWorld(t)
+	w.device(w.mary)
+	w.Say(w.joe, w.direct, "a room that was there")
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { w.runner.Run(ctx) })
+	defer running.Wait()
+	defer cancel()
+	received := func(text string) {
+		t.Helper()
+		for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(2 * time.Millisecond) {
+			if slices.Contains(texts(w.service.take()), text) {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("not received: %s", text)
+			}
+		}
+	}
+	received("a room that was there") // the first sweep is over
+	ann := w.Person("Ann", chat.RoleMember)
+	d, err := w.OpenDirect(t.Context(), ann, chat.OpenDirectInput{User: w.mary.User.ID})
+	w.Must("direct", err)
+	w.Say(ann, d.ID, "a new room")
+	w.runner.Wake(chat.UserStream(w.mary.User.ID)) // as the bell says
+	received("a new room")
+	w.Say(ann, d.ID, "once more")
+	w.runner.Wake(chat.RoomStream(d.ID))
+	received("once more")
 }
