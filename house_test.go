@@ -86,6 +86,8 @@ var house = []room{
 		[]string{"internal/chat", "internal/follow", "internal/netguard"}},
 	{"", "internal/push", "Web Push, a follower: queues per device, seals, retries",
 		[]string{"internal/chat", "internal/follow", "internal/netguard"}},
+	{"", "internal/search", "a node's index of messages, a follower, in SQLite's FTS5",
+		[]string{"internal/chat", "internal/follow"}},
 	{"", "internal/clientinfo", "a request's address, scheme, origin and credentials, for all handlers",
 		[]string{"internal/chat"}},
 	{"", "internal/httperror", "the table from the domain's errors to HTTP statuses",

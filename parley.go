@@ -72,6 +72,10 @@ type Options struct {
 	// them for good
 	Retain time.Duration
 
+	// SearchDir is where the search index is, of this process alone, or off.
+	// Default: Data; with Store, a temporary directory, so that the index is
+	// built at each start.
+	SearchDir string
 	// LinkPreviews has the chat look at the pages that people link to, on the
 	// public web only, and show what they are.
 	LinkPreviews bool
@@ -182,7 +186,15 @@ func (s *Server) furnish(ctx context.Context, o Options) error {
 			return err
 		}
 	}
-	return s.core.Prepare(ctx, s.core.Service.Setup)
+	if err := s.core.Prepare(ctx, s.core.Service.Setup); err != nil {
+		return err
+	}
+	cfg := server.SearchConfig{SearchDir: o.SearchDir}
+	if o.SearchDir == "off" {
+		cfg.Search = "off"
+	}
+	_, err := s.core.OpenSearch(ctx, cfg)
+	return err
 }
 
 func (o *Options) store() server.StoreConfig {

@@ -481,10 +481,10 @@ func (a Actions) ThreadFollow(ctx context.Context, in MessageInput) (RoomView, e
 }
 
 // MessageSearch calls message.search: find messages. Searches your rooms and
-// their threads, newest first. All given fields apply. until says how far back
-// the search went: a server without a search index, and a search without words,
-// scan some thousands of messages at a time, and skip threads that you do not
-// follow.
+// their threads, newest first. All given fields apply. Words are found by their
+// beginning and without accents. A message is found about a second after it was
+// sent. Where next is set but there are few messages, the search stopped early;
+// until says how far back it went.
 func (a Actions) MessageSearch(ctx context.Context, in SearchInput) (SearchResult, error) {
 	return call[SearchResult](ctx, a, action{"message.search", "GET", "/search"}, in)
 }

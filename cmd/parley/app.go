@@ -104,6 +104,13 @@ func (s serve) start(ctx context.Context, c console) (_ *app, err error) {
 	if err := a.core.Prepare(ctx, func(ctx context.Context) error { return s.fill(ctx, a, c) }); err != nil {
 		return nil, err
 	}
+	index, err := a.core.OpenSearch(ctx, server.SearchConfig(s.searchFlags))
+	if err != nil {
+		return nil, flagged(err)
+	}
+	if s.Search == "off" || a.core.Shared {
+		fmt.Fprintf(c.out, "  search: %s\n", asFlags.Replace(index))
+	}
 	if !strings.HasPrefix(a.url, "https:") {
 		fmt.Fprintln(c.out, "  note:  not encrypted, so cookies go without Secure. Put a TLS proxy in front (--public-url, --proxies) or use --tls-cert before strangers come.")
 	}

@@ -21,6 +21,7 @@ type serve struct {
 	storeFlags
 	filesFlags
 	previewFlags
+	searchFlags
 	Demo bool `help:"Fill an empty server with four people who share a well-known password. Do not use it on a public server."`
 
 	Name      string   `help:"Name of the server, shown in the client." default:"Parley"`

@@ -50,6 +50,13 @@ func (f filesFlags) check() error {
 	return err
 }
 
+// searchFlags say whether this node answers searches. They are a
+// [server.SearchConfig] as flags.
+type searchFlags struct {
+	Search    string `help:"Answer searches: on or off. Each node that does keeps an index of its own." enum:"on,off" default:"on"`
+	SearchDir string `help:"Directory of this node's search index. Default: --data; with --store, a temporary directory, so that the index is built at each start." placeholder:"DIR"`
+}
+
 // previewFlags say whether the server shows what links lead to. They are a
 // [server.PreviewConfig] as flags.
 type previewFlags struct {
@@ -61,7 +68,7 @@ type previewFlags struct {
 func (f previewFlags) check() error { return flagged(server.PreviewConfig(f).Check()) }
 
 // asFlags are names of settings in texts.
-var asFlags = strings.NewReplacer("S3Secret", "--s3-secret", "S3Key", "--s3-key")
+var asFlags = strings.NewReplacer("S3Secret", "--s3-secret", "S3Key", "--s3-key", "SearchDir", "--search-dir")
 
 // flagged names settings in an error, which may be joined of several, as the
 // operator gives them.

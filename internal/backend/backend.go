@@ -93,6 +93,7 @@ type Backend struct {
 	// part. It is nil for a store that works as a whole or not at all.
 	Health func(context.Context) map[string]string
 	Files  string // where files are kept unless a setting says otherwise; empty for nowhere
+	Search string // the directory of the search index unless a setting says otherwise; empty for none
 	// Check is how often the hub compares its cursors, see hub.Config.
 	Check time.Duration
 	Close func() error // closes everything but the Presence

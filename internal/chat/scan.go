@@ -4,13 +4,11 @@ import (
 	"container/heap"
 	"context"
 	"sort"
-	"strings"
 	"time"
-	"unicode"
 )
 
 const (
-	// scanMost is how many messages a search without an index looks at.
+	// scanMost is how many messages a scan looks at.
 	scanMost = 10_000
 	// scanText is a text's length in bytes that counts as one message more.
 	scanText = 512
@@ -21,12 +19,11 @@ const (
 	clockSlack = time.Minute
 )
 
-// scanMessages searches by reading: the messages of all rooms, newest first,
-// until there are enough or it has looked at scanMost.
+// scanMessages reads the messages of all rooms, newest first, until it has
+// enough that are wanted, whatever their words, or has looked at scanMost.
 func scanMessages(ctx context.Context, store Store, views []RoomView, q Query, before SearchCursor,
 	limit int) (Found, error) {
 	var found Found
-	matches := matcher(q.Terms())
 	begin := q.Start(before)
 	var rooms roomScans
 	for _, v := range views {
@@ -75,7 +72,7 @@ func scanMessages(ctx context.Context, store Store, views []RoomView, q Query, b
 			t.at = m.Cursor() // what comes next is older, or nearly
 		}
 		heap.Fix(&rooms, 0)
-		if begin.Holds(&m) && q.Wants(&m) && matches(m.Words()) {
+		if begin.Holds(&m) && q.Wants(&m) {
 			found.Messages = append(found.Messages, m)
 		}
 		if len(found.Messages) == limit || looked >= scanMost && begin.Holds(&m) {
@@ -143,58 +140,4 @@ func (t *roomScans) Pop() any {
 	x := (*t)[last]
 	*t = (*t)[:last]
 	return x
-}
-
-// words returns the words of a text in lower case: runs of letters, digits and
-// marks.
-func words(text string) []string {
-	return strings.FieldsFunc(strings.ToLower(text), func(r rune) bool {
-		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r)
-	})
-}
-
-// matcher returns a function that reports whether a text has all terms. In a
-// script without spaces a word may stand anywhere.
-func matcher(terms []Term) func(text string) bool {
-	wanted := make([][]string, len(terms))
-	for i, t := range terms {
-		wanted[i] = words(t.Text)
-	}
-	return func(text string) bool {
-		if len(terms) == 0 {
-			return true
-		}
-		there := words(text)
-		for i, t := range terms {
-			if !t.in(there, wanted[i]) {
-				return false
-			}
-		}
-		return true
-	}
-}
-
-// in reports whether the words of t follow each other in a text's words.
-func (t Term) in(text, wanted []string) bool {
-	last := len(wanted) - 1
-	has := func(word string, i int) bool {
-		switch w := wanted[i]; {
-		case strings.ContainsFunc(w, func(r rune) bool { return unicode.In(r, unspaced...) }):
-			return strings.Contains(word, w)
-		case i == last && !t.Exact:
-			return strings.HasPrefix(word, w)
-		default:
-			return word == w
-		}
-	}
-	for at := range max(0, len(text)-last) {
-		i := 0
-		for i <= last && has(text[at+i], i) {
-			i++
-		}
-		if i > last {
-			return true
-		}
-	}
-	return false
 }

@@ -19,6 +19,7 @@ type Config struct {
 	Names         NameFolder
 	Files         FileStore     // nil: no files are taken
 	LinkPreviewer LinkPreviewer // nil: links are not looked at
+	Index         SearchIndex   // nil: messages are not searched
 
 	NewID    func() string    // unique, sortable by time, at most 64 letters and digits
 	NewToken func() string    // at least 128 bits of randomness, URL-safe

@@ -51,6 +51,9 @@ type Store interface {
 	// Views returns all rooms on the person's list that they are a member of,
 	// sorted by id, each at its position.
 	Views(ctx context.Context, user UserID) ([]RoomView, error)
+	// ListedRooms returns the ids of the rooms on the person's list, threads
+	// included, in no order. They may have left some of them a moment ago.
+	ListedRooms(ctx context.Context, user UserID) ([]RoomID, error)
 	// Rooms returns up to limit rooms of all kinds with id > after, sorted by
 	// id.
 	Rooms(ctx context.Context, after RoomID, limit int) ([]Room, error)

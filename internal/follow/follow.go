@@ -1,5 +1,5 @@
-// Package follow runs everything that is derived from the log: webhooks, and
-// later search, push and mail. A [Follower] is a name, the streams that it
+// Package follow runs everything that is derived from the log: webhooks,
+// search, push, and later mail. A [Follower] is a name, the streams that it
 // reads, and a handler. The handler gets each stream's events in order and at
 // least once, so some may be repeated. A feature of this kind needs no change
 // of a store:
@@ -114,6 +114,12 @@ type Follower struct {
 	Parallel  int           // queues at once; default 16
 	Sweep     time.Duration // between sweeps; default 10 min
 	EveryNode bool          // each node runs it
+	// Delay is how long after the first announcement a queue is served, so
+	// that many events are handled together; default at once.
+	Delay time.Duration
+	// Subscribe has the bell subscribed to all queues that a sweep finds,
+	// although there is Follows.
+	Subscribe bool
 }
 
 // ErrPaused means that a queue pauses until it is woken.

@@ -19,7 +19,7 @@ import (
 type Config struct {
 	Log Log
 	// Bell, if not nil, is subscribed to the streams of followers without
-	// Follows. Its handler must call Wake.
+	// Follows or with Subscribe. Its handler must call Wake.
 	Bell      chat.Bell
 	Followers []Follower
 	// Exclusive runs a job unless another node runs it, until ctx is done or
@@ -167,6 +167,7 @@ type worker struct {
 	queues  map[string]*entry        // with something to do
 	ready   []string                 // of those, whose turn it is, in order
 	known   map[chat.Stream][]string // queues of streams, without Follows
+	later   []chat.Stream            // with Delay: woken soon
 }
 
 // entry is a queue with something to do.
@@ -184,6 +185,7 @@ func (l *worker) reset(running bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.running, l.queues, l.ready, l.known = running, map[string]*entry{}, nil, map[chat.Stream][]string{}
+	l.later = nil
 }
 
 func signal(c chan struct{}) {
@@ -199,6 +201,30 @@ func (l *worker) wakeStreams(streams []chat.Stream) {
 	if !l.running {
 		return
 	}
+	if l.Delay == 0 {
+		l.wakeNow(streams)
+		return
+	}
+	for _, s := range streams {
+		if l.Follows != nil && !l.Follows(s) {
+			continue
+		}
+		if l.later = append(l.later, s); len(l.later) == 1 {
+			time.AfterFunc(l.Delay, l.wakeLater)
+		}
+	}
+}
+
+// wakeLater wakes what has waited for its delay.
+func (l *worker) wakeLater() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.wakeNow(l.later)
+	l.later = nil
+}
+
+// wakeNow wakes the queues of streams. The lock is held.
+func (l *worker) wakeNow(streams []chat.Stream) {
 	for _, s := range streams {
 		if l.Follows != nil {
 			if l.Follows(s) {
@@ -369,7 +395,7 @@ func (l *worker) sweep(ctx context.Context) error {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		for i, q := range queues {
-			if l.Follows == nil {
+			if l.Follows == nil || l.Subscribe {
 				known[q.Stream] = append(known[q.Stream], q.ID)
 				l.known[q.Stream] = append(slices.DeleteFunc(l.known[q.Stream],
 					func(id string) bool { return id == q.ID }), q.ID)

@@ -175,6 +175,24 @@ func (s *Store) Views(ctx context.Context, user chat.UserID) ([]chat.RoomView, e
 	return views, nil
 }
 
+// ListedRooms implements [chat.Store].
+func (s *Store) ListedRooms(ctx context.Context, user chat.UserID) ([]chat.RoomID, error) {
+	ctx, cancel, err := s.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer cancel()
+	listed, err := s.client.Do(ctx, s.client.B().Hkeys().Key(s.keys.user(user, "rooms")).Build()).AsStrSlice()
+	if err != nil {
+		return nil, failed("rooms on a list", err)
+	}
+	ids := make([]chat.RoomID, len(listed))
+	for i, id := range listed {
+		ids[i] = chat.RoomID(id)
+	}
+	return ids, nil
+}
+
 // PublicRooms implements [chat.Store].
 func (s *Store) PublicRooms(ctx context.Context, after chat.RoomID, limit int) ([]chat.Room, error) {
 	return s.listedRooms(ctx, "public", after, limit)

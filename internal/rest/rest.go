@@ -183,7 +183,13 @@ func (h *handler) ready(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	plain(w, http.StatusOK, "ready")
+	text := "ready"
+	if h.Service.Index != nil {
+		if progress := h.Service.Index.Progress(); progress != "" {
+			text += "\nsearch: " + progress
+		}
+	}
+	plain(w, http.StatusOK, text)
 }
 
 func plain(w http.ResponseWriter, status int, text string) {

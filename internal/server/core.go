@@ -39,8 +39,9 @@ type Core struct {
 
 	id       string    // the data's, once it is prepared
 	files    io.Closer // nil without files
-	previews func()    // closes what fetches link previews; nil without
-	outage   *outage   // nil if the store is this process' own
+	search   *openIndex
+	previews func()  // closes what fetches link previews; nil without
+	outage   *outage // nil if the store is this process' own
 	*backend.Backend
 }
 
@@ -111,16 +112,17 @@ func (c *Core) Prepare(ctx context.Context, fill func(context.Context) error) er
 	}
 }
 
-// Close closes the presence, the link previews, the files, and then the store.
+// Close closes the presence, the link previews, the search index, the files,
+// and then the store.
 func (c *Core) Close() error {
 	c.outage.close()
 	c.Presence.Close()
 	if c.previews != nil {
 		c.previews()
 	}
-	var err error
+	err := c.search.Close()
 	if c.files != nil {
-		err = c.files.Close()
+		err = errors.Join(err, c.files.Close())
 	}
 	return errors.Join(err, c.Backend.Close())
 }

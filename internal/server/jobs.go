@@ -12,6 +12,7 @@ import (
 	"github.com/parley-chat/parley/internal/netguard"
 	"github.com/parley-chat/parley/internal/outgoing"
 	"github.com/parley-chat/parley/internal/push"
+	"github.com/parley-chat/parley/internal/search"
 )
 
 const (
@@ -49,7 +50,11 @@ func (c *Core) followers(cfg Config) (*follow.Runner, func()) {
 		all = append(all, notifier.Follower())
 		c.Service.Push, c.Service.PushWithoutContent = notifier.Send, cfg.Push == PushSender
 	}
-	runner := follow.New(follow.Config{
+	var runner *follow.Runner
+	if c.search != nil {
+		all = append(all, c.search.Follower(func() { runner.Sweep(search.Name) }, c.Shared))
+	}
+	runner = follow.New(follow.Config{
 		Log: c.Store, Bell: c.Bell, Followers: all,
 		Exclusive: c.Exclusive, Elsewhere: backend.ErrElsewhere, Logger: c.Log, Metrics: cfg.Metrics,
 	})

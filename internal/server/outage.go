@@ -11,6 +11,7 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 	"github.com/parley-chat/parley/internal/files"
 	"github.com/parley-chat/parley/internal/hub"
+	"github.com/parley-chat/parley/internal/search"
 )
 
 // outageLog is a log handler for a server whose store can go away. While it is
@@ -78,11 +79,12 @@ func (o *outageLog) WithGroup(name string) slog.Handler {
 }
 
 // isAway reports whether the store failed, and not a client that hung up, the
-// place for files, or a server that stops.
+// place for files, the search index, or a server that stops.
 func isAway(err error) bool {
 	e, ok := errors.AsType[*chat.Error](err)
-	return ok && e.Code == chat.CodeUnavailable && e != hub.ErrStopping &&
-		!errors.Is(err, context.Canceled) && !errors.Is(err, files.ErrStorage)
+	return ok && e.Code == chat.CodeUnavailable && e != hub.ErrStopping && e != chat.ErrNoSearch &&
+		!errors.Is(err, context.Canceled) && !errors.Is(err, files.ErrStorage) &&
+		!errors.Is(err, search.ErrIndex)
 }
 
 // opened says how to ask whether the store works. The methods of a nil outage

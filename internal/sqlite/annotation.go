@@ -109,13 +109,7 @@ func (w *writer) sideTables(s *stream, id int64, old, m *chat.Message, op chat.A
 			}
 		}
 	}
-	if err := w.mention(id, old, m); err != nil {
-		return err
-	}
-	if m.Text == old.Text && m.Deleted() == old.Deleted() {
-		return nil
-	}
-	return w.reindex(s, id)
+	return w.mention(id, old, m)
 }
 
 // mention updates the table mentions from a message's old state to m; old is
@@ -142,19 +136,6 @@ func (w *writer) mention(id int64, old, m *chat.Message) error {
 		}
 	}
 	return nil
-}
-
-// reindex notes that the text of a message has changed.
-func (w *writer) reindex(s *stream, id int64) error {
-	if _, err := w.exec("INSERT INTO reindex (message) VALUES (?)", id); err != nil {
-		return err
-	}
-	w.rooms[s.num] = true
-	if w.reindexed == nil {
-		return nil
-	}
-	_, err := w.exec("DELETE FROM reindex WHERE seq <= ?", w.reindexed())
-	return err
 }
 
 // trimAnnotations deletes the side tables' rows of messages up to a number.

@@ -331,11 +331,6 @@ func TestUpgrade(t *testing.T) {
 	if err := c.close(); err != nil {
 		t.Fatal(err)
 	}
-	// A search index of that version, too.
-	if err := script(filepath.Join(dir, "search.db"),
-		"CREATE TABLE indexed (x); PRAGMA user_version = 1"); err != nil {
-		t.Fatal(err)
-	}
 	ctx := t.Context()
 	for range 2 {
 		s := openTest(t, dir, Options{})
@@ -373,8 +368,6 @@ func TestUpgrade(t *testing.T) {
 		if err != nil || a.Name != "One" || a.Bot || session.Agent != "agent" || session.Scopes != nil {
 			t.Fatal(session, a, err)
 		}
-		x := &searchTest{T: t, Store: s, dir: dir}
-		x.eventually("words", []chat.RoomID{"a"}, "three words", "two words")
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}

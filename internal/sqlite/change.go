@@ -249,7 +249,6 @@ func (w *writer) message(s *stream, speaker *member, c *chat.Change, h hash) (ch
 		return chat.Result{}, err
 	}
 	s.seq, s.id, s.no, s.lastIsMsg = m.Seq, m.ID, m.No, true
-	w.rooms[s.num] = true
 	if author.in && author.readNo < m.No {
 		w.setRead(s, author, m.No)
 	}
@@ -355,7 +354,6 @@ func (w *writer) trim(s *stream, c *chat.Change, op chat.TrimMessages) (chat.Res
 		}
 	}
 	s.trimmed = to
-	w.rooms[s.num] = true // the index forgets them too
 	return w.append(s, c, chat.Event{Trimmed: to})
 }
 

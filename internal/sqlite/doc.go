@@ -27,8 +27,4 @@
 // database and would dirty a page each: the hash for deduplication and the
 // author's read position. They are written in bulk, and restored after a crash:
 // see dedupe.go, readmoves.go.
-//
-// Search uses a second database, which a background goroutine updates. It may
-// be deleted while the server is stopped and is then rebuilt. See search.go,
-// searchrun.go and terms.go.
 package sqlite

@@ -55,6 +55,7 @@ func openBackend(ctx context.Context, c backend.Config, env backend.Env) (*backe
 		},
 		Health: store.Health,
 		Files:  filepath.Join(c.Data, "files"),
+		Search: c.Data,
 		Check:  -1, // the bell inside a process loses nothing
 		Close:  store.Close,
 	}, nil

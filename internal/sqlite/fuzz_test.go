@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/parley-chat/parley/internal/chat"
 	"github.com/parley-chat/parley/internal/migrate"
 )
 
@@ -68,45 +67,6 @@ func FuzzDamagedSource(f *testing.F) {
 		if err == nil && !report.OK() {
 			t.Fatalf("%s (%d at %d, killed %v) was moved, and differs: %s", name, how%4,
 				int(at)%len(data), wasKilled, strings.Join(report.Differences, "; "))
-		}
-	})
-}
-
-// FuzzExpression searches for anything: SQLite takes it, and a text is found by
-// itself.
-func FuzzExpression(f *testing.F) {
-	for _, text := range []string{"hello wor", `" OR NEAR(x) * ^a:`, "東京都 go", "-a +b {c}",
-		"a\x00b", "don't", "😀", "हिन्दी", "ﬀ ǆ İ", "\u0301", "ﷺ", "AND OR NOT"} {
-		f.Add(text)
-	}
-	c, err := open(filepath.Join(f.TempDir(), "x.db"))
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Cleanup(func() { c.close() })
-	if err := c.script(searchSchema); err != nil {
-		f.Fatal(err)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		if len(text) > 1000 {
-			t.Skip()
-		}
-		if _, err := c.exec("DELETE FROM words WHERE rowid = 1"); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := c.exec("INSERT INTO words (rowid, text) VALUES (1, ?)", document(text)); err != nil {
-			t.Fatal(err)
-		}
-		match := expression((&chat.Query{Text: text}).Terms())
-		if match == "" {
-			return
-		}
-		found, err := c.one("SELECT rowid FROM words WHERE words MATCH ? AND rowid = 1", match)
-		if err != nil {
-			t.Fatalf("%q as %s: %v", text, match, err)
-		}
-		if found == nil {
-			t.Fatalf("%q as %s does not find itself as %q", text, match, document(text))
 		}
 	})
 }

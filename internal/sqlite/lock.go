@@ -21,14 +21,35 @@ func lock(dir string) (*os.File, error) {
 		holder, _ := io.ReadAll(io.LimitReader(f, 32))
 		f.Close()
 		who := "another process"
-		if pid := strings.TrimSpace(string(holder)); pid != "" {
+		if pid, _, _ := strings.Cut(string(holder), "\n"); pid != "" {
 			who = "process " + pid
 		}
 		return nil, fmt.Errorf("the data directory %s is in use by %s: stop it first, or choose another directory (%w)", dir, who, err)
 	}
 	// The pid is only for people; the lock is what counts.
-	if err := f.Truncate(0); err == nil {
-		f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	text := strconv.Itoa(os.Getpid()) + "\n"
+	if hasDatabase(dir) {
+		text += madeDatabase
 	}
+	writeLock(f, text)
 	return f, nil
+}
+
+// madeDatabase is the line in the lock file of a directory that has had a
+// database.
+const madeDatabase = "parley.db\n"
+
+func hasDatabase(dir string) bool {
+	text, _ := os.ReadFile(filepath.Join(dir, "lock"))
+	return strings.HasSuffix(string(text), "\n"+madeDatabase)
+}
+
+// noteDatabase notes in the lock file that the directory has a database.
+func noteDatabase(f *os.File) { writeLock(f, strconv.Itoa(os.Getpid())+"\n"+madeDatabase) }
+
+// writeLock is only a help if it fails.
+func writeLock(f *os.File, text string) {
+	if err := f.Truncate(0); err == nil {
+		f.WriteAt([]byte(text), 0)
+	}
 }

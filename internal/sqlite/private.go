@@ -27,8 +27,7 @@ func create(path string) error {
 // that others could access.
 func keepPrivate(dir string, log *slog.Logger) error {
 	var mended []string
-	for _, name := range []string{"lock", "parley.db", "parley.db-wal", "parley.db-shm",
-		"search.db", "search.db-wal", "search.db-shm"} {
+	for _, name := range []string{"lock", "parley.db", "parley.db-wal", "parley.db-shm"} {
 		path := filepath.Join(dir, name)
 		info, err := os.Stat(path)
 		if errors.Is(err, fs.ErrNotExist) {

@@ -45,8 +45,8 @@ func TestFilesArePrivate(t *testing.T) {
 		return len(all)
 	}
 	s := open()
-	if n := private(); n != 7 {
-		t.Errorf("%d files, not 7", n)
+	if n := private(); n != 4 {
+		t.Errorf("%d files, not 4", n)
 	}
 	if log.Len() > 0 {
 		t.Errorf("a new directory was mended: %s", &log)
@@ -54,7 +54,7 @@ func TestFilesArePrivate(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"parley.db", "search.db"} {
+	for _, name := range []string{"lock", "parley.db"} {
 		if err := os.Chmod(filepath.Join(dir, name), fs.FileMode(0o644)); err != nil {
 			t.Fatal(err)
 		}
@@ -65,7 +65,7 @@ func TestFilesArePrivate(t *testing.T) {
 		defer s.Close()
 	}
 	private()
-	if !strings.Contains(log.String(), "parley.db search.db") {
+	if !strings.Contains(log.String(), "lock parley.db") {
 		t.Errorf("it did not say what it mended: %s", &log)
 	}
 }

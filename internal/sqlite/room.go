@@ -221,6 +221,16 @@ func (s *Store) Views(ctx context.Context, user chat.UserID) (views []chat.RoomV
 	return views, err
 }
 
+// ListedRooms implements [chat.Store].
+func (s *Store) ListedRooms(ctx context.Context, user chat.UserID) (ids []chat.RoomID, err error) {
+	err = s.read(ctx, func(c *conn) error {
+		ids, err = many(c, func(r row) chat.RoomID { return chat.RoomID(r.text(0)) },
+			"SELECT id FROM lists JOIN rooms ON num = room WHERE user = ?", string(user))
+		return err
+	})
+	return ids, err
+}
+
 // PublicRooms implements [chat.Store].
 func (s *Store) PublicRooms(ctx context.Context, after chat.RoomID, limit int) ([]chat.Room, error) {
 	return s.rooms(ctx, "kind = 'public'", after, limit)

@@ -39,7 +39,6 @@ type Store struct {
 	quit    chan struct{} // closed by Close: no more calls are taken
 	stopped chan struct{} // closed when the last call that was taken has its answer
 	readers pool
-	search  *searcher
 	closing sync.Once
 	closed  error
 	run     sync.WaitGroup
@@ -90,6 +89,7 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
+	noteDatabase(s.lock)
 	w, err := newWriter(c, s.epoch, o)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
@@ -99,13 +99,8 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if s.search, err = openSearch(filepath.Join(dir, "search.db"), &s.readers, s.log); err != nil {
-		return nil, err
-	}
-
 	durable := make(chan []*call, 2)
-	w.calls, w.quit, w.done, w.touched, w.reindexed = s.calls, s.quit, durable, s.search.touch,
-		s.search.done.Load
+	w.calls, w.quit, w.done = s.calls, s.quit, durable
 	s.run.Go(w.run)
 	s.run.Go(func() {
 		defer close(s.stopped)
@@ -113,14 +108,14 @@ func Open(ctx context.Context, dir string, o Options) (_ *Store, err error) {
 			complete(batch, o.Ring)
 		}
 	})
-	s.run.Go(s.search.run)
 	return s, nil
 }
 
-// isThere returns an error if the database is missing or empty while files
-// beside it exist: SQLite would create a new one, and people would find an
-// empty server. The database has its first page, of 512 bytes or more, before
-// there is anything else; a file of one byte counts as empty with SQLite.
+// isThere returns an error if the database is missing or empty although the
+// directory has had one: SQLite would create a new one, and people would find
+// an empty server. The database has its first page, of 512 bytes or more,
+// before there is anything else; a file of one byte counts as empty with
+// SQLite.
 func isThere(dir string) error {
 	size := func(name string) int64 {
 		info, err := os.Stat(filepath.Join(dir, name))
@@ -129,7 +124,7 @@ func isThere(dir string) error {
 		}
 		return info.Size()
 	}
-	if size("parley.db") < 512 && size("parley.db-wal")+size("search.db") > 0 {
+	if size("parley.db") < 512 && (size("parley.db-wal")+size("search.db") > 0 || hasDatabase(dir)) {
 		return fmt.Errorf("%s has lost its parley.db: restore a backup, or empty the directory to begin anew", dir)
 	}
 	return nil
@@ -178,11 +173,10 @@ func migrateAfterPragmas(c *conn, path string) error {
 func (s *Store) Close() error {
 	s.closing.Do(func() {
 		close(s.quit)
-		s.search.stop()
 		s.run.Wait()
 		// The writing connection is closed last: it checkpoints the log into
 		// the database.
-		s.closed = errors.Join(s.search.close(), s.readers.close(), s.writing.close(), s.lock.Close())
+		s.closed = errors.Join(s.readers.close(), s.writing.close(), s.lock.Close())
 	})
 	return s.closed
 }

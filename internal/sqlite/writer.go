@@ -35,14 +35,10 @@ type call struct {
 // fields after run has started.
 type writer struct {
 	*conn
-	epoch   string
-	calls   <-chan *call
-	quit    <-chan struct{}
-	done    chan<- []*call
-	touched func(room int64) // told of rooms with new messages, after they are durable
-	// reindexed returns the last row of the table reindex that the search index
-	// has processed; nil without an index.
-	reindexed func() int64
+	epoch string
+	calls <-chan *call
+	quit  <-chan struct{}
+	done  chan<- []*call
 
 	// Caches of the database.
 	streams map[chat.Stream]*stream
@@ -50,8 +46,7 @@ type writer struct {
 	sends   *dedupe
 	reads   *readMoves
 
-	rooms  map[int64]bool // with new texts in this batch
-	failed bool           // whether the last transaction did
+	failed bool // whether the last transaction did
 	// unknown: sends and reads could not be read again after a failure.
 	unknown bool
 }
@@ -101,7 +96,7 @@ const (
 )
 
 func newWriter(c *conn, epoch string, o Options) (*writer, error) {
-	w := &writer{conn: c, epoch: epoch, rooms: map[int64]bool{}}
+	w := &writer{conn: c, epoch: epoch}
 	w.forget()
 	w.sends = &dedupe{conn: c, size: cmp.Or(o.generation, segmentSize)}
 	w.reads = &readMoves{conn: c, limit: cmp.Or(o.fold, foldLimit)}
@@ -183,7 +178,6 @@ func (w *writer) shutDown() {
 
 // write applies a batch in one transaction and sets the result of every call.
 func (w *writer) write(batch []*call) {
-	clear(w.rooms)
 	if len(w.streams) > maxStreams || len(w.members) > maxMembers {
 		w.forget()
 	}
@@ -200,10 +194,6 @@ func (w *writer) write(batch []*call) {
 		for _, c := range batch {
 			c.err, c.results = unavailable(err), nil
 		}
-		return
-	}
-	for room := range w.rooms {
-		w.touched(room)
 	}
 }
 

@@ -20,7 +20,6 @@ func TestForgottenSends(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.touched = func(int64) {}
 	commit := func(op chat.Operation, id string) chat.Result {
 		t.Helper()
 		x := &call{ctx: t.Context(), changes: []chat.Change{{Stream: "room:a", ID: id, At: benchTime,

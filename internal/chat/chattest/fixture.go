@@ -99,13 +99,16 @@ type Fixture struct {
 }
 
 // New returns a fixture on [Config], as changed, with a clock that stands still
-// until the test moves it.
+// until the test moves it. Messages are found by a [PlainIndex].
 func New(t testing.TB, change func(*chat.Config)) *Fixture {
 	t.Helper()
 	clock, cfg := new(Clock), Config()
 	cfg.Now, cfg.Limiter = clock.Now, limit.New(clock.Now)
 	if change != nil {
 		change(&cfg)
+	}
+	if cfg.Index == nil {
+		cfg.Index = PlainIndex{cfg.Store}
 	}
 	return Of(t, chat.New(cfg), clock)
 }

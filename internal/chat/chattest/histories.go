@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -461,6 +462,11 @@ func (h *history) readAll() {
 	}
 	for _, user := range someUsers {
 		h.both("Views", func(s chat.Store) (any, error) { v, err := s.Views(ctx, user); return v, err })
+		h.both("ListedRooms", func(s chat.Store) (any, error) {
+			ids, err := s.ListedRooms(ctx, user)
+			slices.Sort(ids)
+			return ids, err
+		})
 		h.both("Account", func(s chat.Store) (any, error) { v, err := s.Account(ctx, user); return v, err })
 		h.both("Sessions", func(s chat.Store) (any, error) { v, err := s.Sessions(ctx, user); return v, err })
 		h.both("CountRooms", func(s chat.Store) (any, error) {

@@ -286,6 +286,19 @@ func (m *Model) Views(ctx context.Context, user chat.UserID) ([]chat.RoomView, e
 	return views, nil
 }
 
+func (m *Model) ListedRooms(ctx context.Context, user chat.UserID) (ids []chat.RoomID, err error) {
+	if err := m.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer m.mu.Unlock()
+	for p := range m.listed {
+		if p.user == user {
+			ids = append(ids, p.room)
+		}
+	}
+	return ids, nil
+}
+
 func (m *Model) PublicRooms(ctx context.Context, after chat.RoomID, limit int) ([]chat.Room, error) {
 	return m.someRooms(ctx, after, limit, func(r chat.Room) bool { return r.Kind == chat.Public })
 }

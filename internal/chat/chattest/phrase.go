@@ -25,9 +25,6 @@ func Text(r *rapid.T) string {
 // Query draws a query of words, addresses and quoted phrases, and returns a
 // function that reports by a plain scan whether a text is found.
 func Query(r *rapid.T) (query string, wanted func(text string) bool) {
-	plain := func(text string) string {
-		return notWord.ReplaceAllString(" "+strings.ToLower(text)+" ", " ")
-	}
 	var terms []string // each begins with a space; those of quoted words end with one
 	for range rapid.IntRange(1, 3).Draw(r, "terms") {
 		var term []string

@@ -1,0 +1,154 @@
+package search
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/parley-chat/parley/internal/chat"
+)
+
+const (
+	// findTime ends a search that takes longer.
+	findTime = 5 * time.Second
+	// lookMost is how many matches one call looks at, whosever they are.
+	lookMost = 20_000
+	// roomsInQuery is up to how many rooms are a part of the expression; more
+	// are looked up for each match.
+	roomsInQuery = 32
+)
+
+// Find implements [chat.SearchIndex].
+func (x *Index) Find(ctx context.Context, in chat.Lookup, limit int) (hits []chat.Hit, next int64,
+	err error) {
+	ctx, cancel := context.WithTimeout(ctx, findTime)
+	defer cancel()
+	mine, filter := x.allowed(in.Rooms)
+	if len(mine) == 0 {
+		return nil, 0, nil
+	}
+	expr := expression(&in.Query, filter)
+	first, last := int64(0), int64(math.MaxInt64)
+	if !in.Query.After.IsZero() {
+		first = in.Query.After.UnixMilli() << low
+	}
+	if !in.Query.Before.IsZero() {
+		last = in.Query.Before.UnixMilli() << low
+	}
+	if in.Below > 0 {
+		last = min(last, in.Below)
+	}
+	err = x.whole(func() error {
+		rows, err := x.read.QueryContext(ctx, "SELECT words.rowid, room, no FROM words CROSS JOIN docs ON docs.id = words.rowid WHERE words MATCH ? AND words.rowid >= ? AND words.rowid < ? ORDER BY words.rowid DESC",
+			expr, first, last)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for looked := 0; rows.Next(); looked++ {
+			var place, num, no int64
+			if err := rows.Scan(&place, &num, &no); err != nil {
+				return err
+			}
+			if looked == lookMost {
+				next = place + 1
+				return nil
+			}
+			in, home := x.numbered(num)
+			if in == nil || home == nil || !mine[in.num] && !mine[home.num] {
+				continue
+			}
+			hits = append(hits, chat.Hit{Room: in.id, Home: home.id, No: no, Place: place})
+			if len(hits) == limit {
+				next = place
+				return nil
+			}
+		}
+		return rows.Err()
+	})
+	if err != nil && ctx.Err() != nil {
+		err = unusable(fmt.Errorf("searching takes too long: %w", err))
+	}
+	return hits, next, err
+}
+
+// numbered returns a room and the one above it, nil for none.
+func (x *Index) numbered(num int64) (in, home *room) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	if in = x.numbers[num]; in != nil {
+		home = x.numbers[in.home]
+	}
+	return in, home
+}
+
+// allowed returns the numbers of the rooms that the index knows, and an
+// expression that finds what is in them and in their threads; empty if there
+// are too many.
+func (x *Index) allowed(rooms []chat.RoomID) (mine map[int64]bool, filter string) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	mine = make(map[int64]bool, len(rooms))
+	var words []string
+	for _, id := range rooms {
+		r := x.rooms[id]
+		if r == nil {
+			continue
+		}
+		mine[r.num] = true
+		word := ofHome(r.num)
+		if r.home != r.num {
+			word = ofRoom(r.num)
+		}
+		if len(words) <= roomsInQuery {
+			words = append(words, word)
+		}
+	}
+	if len(words) > roomsInQuery {
+		return mine, ""
+	}
+	return mine, strings.Join(words, " OR ")
+}
+
+// expression returns the FTS5 expression for a query in rooms.
+func expression(q *chat.Query, rooms string) string {
+	var all, without []string
+	for _, t := range q.Terms() {
+		p := phraseOf(t)
+		switch {
+		case len(p.parts) == 0: // marks without a letter
+		case t.Without && p.literal == "":
+			without = append(without, p.String())
+		case !t.Without:
+			all = append(all, "text : "+p.String())
+		}
+	}
+	filter := func(words ...string) { all = append(all, "f : ("+strings.Join(words, " OR ")+")") }
+	if rooms != "" {
+		filter(rooms)
+	}
+	if q.From != "" {
+		filter(author(q.From))
+	}
+	if q.Mentions != "" {
+		filter(mentioned(q.Mentions), mentioned(chat.MentionAll))
+	}
+	for _, has := range []struct {
+		wanted bool
+		word   string
+	}{{q.Link, withLink}, {q.File, withFile}, {q.Pinned, pinned}, {q.Thread, inThread}} {
+		if has.wanted {
+			filter(has.word)
+		}
+	}
+	if len(all) == 0 {
+		filter(anyMessage)
+	}
+	expr := strings.Join(all, " AND ")
+	if len(without) > 0 {
+		expr = "(" + expr + ") NOT text : (" + strings.Join(without, " OR ") + ")"
+	}
+	return expr
+}
