@@ -21,6 +21,7 @@ import (
 //
 //	kit-exact    the log of every call: the only one here that is exact
 //	kit-approx   two buckets
+//	kit-pace     GCRA, as redis_rate
 //	redis_rate   GCRA, one number a key: no window, a burst that refills evenly
 //	fixed        INCRBY and PEXPIRE in a script on our client: the floor; double bursts, refused calls count
 //
@@ -41,11 +42,11 @@ return {n <= tonumber(ARGV[2]) and 1 or 0, n, redis.call('PTTL', KEYS[1])}`)
 		name  string
 		setup func(b *testing.B, s *redistest.Server) func(ctx context.Context, key string) error
 	}
-	ours := func(approximate bool) func(b *testing.B, s *redistest.Server) func(context.Context,
+	ours := func(limit ratelimit.Limit) func(b *testing.B, s *redistest.Server) func(context.Context,
 		string) error {
 		return func(b *testing.B, s *redistest.Server) func(context.Context, string) error {
-			l, err := ratelimit.New(s.Client(b), ratelimit.Options{},
-				ratelimit.Limit{Quota: quota, Window: window, Approximate: approximate})
+			limit.Quota, limit.Window = quota, window
+			l, err := ratelimit.New(s.Client(b), ratelimit.Options{}, limit)
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -56,8 +57,9 @@ return {n <= tonumber(ARGV[2]) and 1 or 0, n, redis.call('PTTL', KEYS[1])}`)
 		}
 	}
 	limiters := []limiter{
-		{"kit-exact", ours(false)},
-		{"kit-approx", ours(true)},
+		{"kit-exact", ours(ratelimit.Limit{})},
+		{"kit-approx", ours(ratelimit.Limit{Approximate: true})},
+		{"kit-pace", ours(ratelimit.Limit{Burst: quota})},
 		{"redis_rate", func(b *testing.B, s *redistest.Server) func(context.Context, string) error {
 			l := redis_rate.NewLimiter(goRedis(b, s))
 			limit := redis_rate.Limit{Rate: quota, Burst: quota, Period: window}
@@ -165,4 +167,23 @@ func scriptTime(b testing.TB, s *redistest.Server) (total time.Duration) {
 		total += time.Duration(n) * time.Microsecond
 	}
 	return total
+}
+
+// A pace beside the library that has only that, by turns.
+func BenchmarkPace(b *testing.B) {
+	s := redistest.Start(b)
+	ours, err := ratelimit.New(s.Client(b), ratelimit.Options{},
+		ratelimit.Limit{Quota: 1000, Window: time.Second, Burst: 1000})
+	if err != nil {
+		b.Fatal(err)
+	}
+	theirs := redis_rate.NewLimiter(goRedis(b, s))
+	ctx := context.Background()
+	beside(b, s, work{"kit", func(i int) error {
+		_, err := ours.Allow(ctx, strconv.Itoa(i%1000))
+		return err
+	}}, work{"redis_rate", func(i int) error {
+		_, err := theirs.Allow(ctx, strconv.Itoa(i%1000), redis_rate.PerSecond(1000))
+		return err
+	}})
 }
