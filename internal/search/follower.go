@@ -261,8 +261,10 @@ func (x *Index) build(ctx context.Context, q follow.Queue) error {
 		if err := x.change(ctx, min(x.Rest, 1), func() error {
 			for i := range page {
 				m := &page[i]
-				if err := x.removeAll(r, after, m.No-1); err != nil { // trimmed
-					return err
+				if m.No > after+1 { // trimmed
+					if err := x.removeAll(r, after, m.No-1); err != nil {
+						return err
+					}
 				}
 				if err := x.put(r, m); err != nil {
 					return err
