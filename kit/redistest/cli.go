@@ -19,7 +19,7 @@ func (s *Server) do(limit time.Duration, args ...string) (string, error) {
 	defer cancel()
 	o := s.Option()
 	o.Dialer.Timeout, o.ConnWriteTimeout = limit, limit
-	// No commands but the one that is asked for.
+	// As little as possible besides the command that is asked for.
 	o.AlwaysRESP2, o.DisableCache, o.ClientSetInfo = true, true, rueidis.DisableClientSetInfo
 	o.DisableRetry = true
 	c, err := rueidis.NewClient(o)
