@@ -81,8 +81,8 @@ func (d *StoredPush) Wake() time.Time {
 	return next
 }
 
-// QueuePush decides which of the people with devices a room's messages notify,
-// and queues them for their devices. It returns whose. Queueing a message again
+// QueuePush decides which of the people with devices, who are sorted, a room's
+// messages notify, and queues them for their devices. It returns whose. Queueing a message again
 // changes nothing.
 func (s *Service) QueuePush(ctx context.Context, room RoomID, people []UserID,
 	messages []*Message) ([]UserID, error) {
@@ -96,11 +96,11 @@ func (s *Service) QueuePush(ctx context.Context, room RoomID, people []UserID,
 	if err != nil {
 		return nil, err
 	}
+	if people, err = s.among(ctx, r, people); err != nil {
+		return nil, err
+	}
 	var queued []UserID
 	for _, user := range people {
-		if r.Kind == Direct && !slices.Contains(r.People, user) {
-			continue
-		}
 		l, err := s.listener(ctx, room, user)
 		if errors.Is(err, ErrNotFound) {
 			continue
@@ -124,6 +124,29 @@ func (s *Service) QueuePush(ctx context.Context, room RoomID, people []UserID,
 		queued = append(queued, user)
 	}
 	return queued, nil
+}
+
+// among returns those of the people, who are sorted, that may be in a room. It
+// costs what the room has members, not what the server has people.
+func (s *Service) among(ctx context.Context, room Room, people []UserID) ([]UserID, error) {
+	var here []UserID
+	switch {
+	case room.Kind == Direct:
+		here = room.People
+	case len(people) <= s.Limits.PageMax:
+		return people, nil // as cheap as asking who the members are
+	default:
+		for m, err := range s.members(ctx, room.ID) {
+			if err != nil {
+				return nil, err
+			}
+			here = append(here, m.User)
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(here), func(user UserID) bool {
+		_, found := slices.BinarySearch(people, user)
+		return !found
+	}), nil
 }
 
 func (s *Service) queuePush(ctx context.Context, user UserID, room RoomID, messages []*Message) error {

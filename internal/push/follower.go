@@ -23,7 +23,7 @@ const Name = "push"
 // devicePrefix is how the ids of devices' queues begin; a room's is its stream.
 const devicePrefix = "device/"
 
-// people are those with devices, as of the last sweep.
+// people are those with devices, sorted, as of the last sweep.
 type people struct {
 	mu  sync.Mutex
 	ids []chat.UserID
@@ -32,7 +32,9 @@ type people struct {
 func (p *people) set(ids []chat.UserID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.ids = ids
+	ids = slices.Clone(ids)
+	slices.Sort(ids)
+	p.ids = slices.Compact(ids)
 }
 
 func (p *people) all() []chat.UserID {
@@ -93,12 +95,12 @@ func (s *Sender) queues(ctx context.Context, give func([]follow.Queue) error) er
 			ids = append(ids, d.User)
 		}
 		// Told before, so that a room that is served now knows them.
-		s.people.set(slices.Compact(slices.Clone(ids))) // sorted, as the records are
+		s.people.set(ids)
 		if err := give(queues); err != nil {
 			return err
 		}
 	}
-	s.people.set(slices.Compact(ids))
+	s.people.set(ids)
 	if len(ids) == 0 {
 		return nil
 	}

@@ -431,3 +431,25 @@ func TestANewRoomIsFollowedAtOnce(t *testing.T) {
 	w.runner.Wake(chat.RoomStream(d.ID))
 	received("once more")
 }
+
+// TestOnlyMembersAreNotified: also where more people have devices than are
+// asked for one by one.
+func TestOnlyMembersAreNotified(t *testing.T) {
+	w := newWorld(t)
+	w.Limits.PageMax = 1
+	w.device(w.mary)
+	for _, name := range []string{"Ann", "Bob", "Zoe"} {
+		w.device(w.logIn(w.Person(name, chat.RoleMember)))
+	}
+	room, err := w.CreateRoom(t.Context(), w.joe, chat.CreateRoomInput{Kind: chat.Private, Name: "Two",
+		Users: []chat.UserID{w.mary.User.ID}})
+	w.Must("room", err)
+	w.Say(w.joe, room.ID, "for @everyone here")
+	w.Say(w.joe, w.direct, "for you")
+	w.once()
+	got := texts(w.service.take())
+	slices.Sort(got)
+	if want := []string{"for @everyone here", "for you"}; !slices.Equal(got, want) {
+		t.Errorf("received %q, want %q", got, want)
+	}
+}

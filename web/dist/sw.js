@@ -1,8 +1,8 @@
 // Opens the client where there is no connection, and shows notifications. What is served comes from the server whenever
 // it answers: the kept copy is only for when it does not. So nobody runs old code because of this worker.
 
-const version = '047f33a5440ad959' // scripts/stamp.mjs writes what was built
-const shell = ["assets/Admin-DTxZNBuf.js","assets/CatchUp-f7-iRm0w.js","assets/Directory-DH_I2rRP.js","assets/FilesPane-pU9DD7VK.js","assets/Frame-DCDcZVU8.js","assets/InviteForm-BHLR1dNL.js","assets/Media-D879DEEJ.js","assets/More-Lpvthz72.js","assets/Nothing-BE_CNo0t.js","assets/PersonList-XjKPr3hY.js","assets/Picker-CIWXbB6p.js","assets/QRCode-BAuCzoEa.js","assets/Recorder-C1bFnC-O.js","assets/Rename-IWCiGhZH.js","assets/Settings-DpWPlsiH.js","assets/Shell-DHPPDjsV.js","assets/Switch-F6wHZjIZ.js","assets/Tabs-HCBWy_5F.js","assets/app-D4efCPr0.js","assets/app-K5eCP8bV.css","assets/at-sign-DHc0ZNyG.js","assets/choices-C4jb2AS8.js","assets/copy-A6tM_x4m.js","assets/face-slightly-smiling-plus-BepW9rwe.js","assets/languages-Cl88eGoh.js","assets/localTime-j_KD1oep.js","assets/rolldown-runtime-XKyaHtl9.js","assets/theme-8fe76332.js","assets/tone-Bl3KYp0O.js","assets/useMayAddEmoji-Ccpkdn2q.js","icon-192.png","icon-512.png","icon-maskable-512.png","icon-touch-180.png","icon.svg","./","manifest.webmanifest"]
+const version = 'a4a162668791ba23' // scripts/stamp.mjs writes what was built
+const shell = ["assets/Admin-CPjBU9cV.js","assets/CatchUp-DFF9wLPq.js","assets/Directory-BlxCBkue.js","assets/FilesPane-CtPWGrf6.js","assets/Frame-BKSsTkjT.js","assets/InviteForm-Cpt60hET.js","assets/Media-wIMF7cd2.js","assets/More-CkgVOoVd.js","assets/Nothing-BgGXOAw4.js","assets/PersonList-BEdAeGlt.js","assets/Picker-CjIBKQec.js","assets/QRCode-BZhtrBBw.js","assets/Recorder-Cnfza8UF.js","assets/Rename-DUIkTuGz.js","assets/Settings-Ds18rRIY.js","assets/Shell-D-oHMHJs.js","assets/Switch-lLycGsOL.js","assets/Tabs-BO2lrZAO.js","assets/app-CGVBwotO.css","assets/app-CfQaIU7o.js","assets/at-sign-D6ELeIeQ.js","assets/choices-0OZ2xFjK.js","assets/copy-A6tM_x4m.js","assets/face-slightly-smiling-plus-R3Ks9pIM.js","assets/languages-Cl88eGoh.js","assets/localTime-Bcc7U7cW.js","assets/rolldown-runtime-XKyaHtl9.js","assets/theme-8fe76332.js","assets/tone-Bl3KYp0O.js","assets/useMayAddEmoji-ND_eskeG.js","icon-192.png","icon-512.png","icon-maskable-512.png","icon-touch-180.png","icon.svg","./","manifest.webmanifest"]
 const root = new URL('./', location.href).pathname // the server may be below a path
 const family = root === '/' ? 'shell-' : `shell:${root}:`
 const mine = family + version
@@ -50,6 +50,27 @@ async function serve(request, name) {
   }
   const kept = (await (await caches.open(mine)).match(path)) ?? (await caches.match(path))
   return kept ?? answer ?? Response.error()
+}
+
+// What a push says: docs/protocol.md. A newer notice of the same room takes the place of one that is shown.
+self.addEventListener('push', (e) => e.waitUntil(tell(e)))
+
+async function tell(e) {
+  const { test, room, no, from, place, text } = e.data?.json() ?? {}
+  const texts = { message: 'A message from %s', works: 'Notifications work on this device', silent: false, ...(await keptTexts()) }
+  const options = { icon: `${root}icon-192.png`, silent: texts.silent }
+  if (test) return self.registration.showNotification(texts.works, { ...options, tag: 'test' })
+  const title = text || place ? [from, place].filter(Boolean).join(' · ') : texts.message.replace('%s', () => from)
+  return self.registration.showNotification(title, { ...options, body: text, tag: room, data: { room, no } })
+}
+
+/** What the page has left for when it is closed. */
+async function keptTexts() {
+  try {
+    return await (await caches.match(`${root}push-texts`, { cacheName: `push:${root}` }))?.json()
+  } catch {
+    return {}
+  }
 }
 
 self.addEventListener('notificationclick', (e) => {
