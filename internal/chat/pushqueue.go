@@ -82,8 +82,8 @@ func (d *StoredPush) Wake() time.Time {
 }
 
 // QueuePush decides which of the people with devices, who are sorted, a room's
-// messages notify, and queues them for their devices. It returns whose. Queueing
-// a message again changes nothing.
+// messages notify, and queues them for their devices. It returns whose.
+// Queueing a message again changes nothing.
 func (s *Service) QueuePush(ctx context.Context, room RoomID, people []UserID,
 	messages []*Message) ([]UserID, error) {
 	messages = slices.DeleteFunc(messages, func(m *Message) bool {
