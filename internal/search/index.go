@@ -37,6 +37,7 @@ type Config struct {
 type Index struct {
 	Config
 	path string
+	lock *os.File // of the directory
 
 	gate  sync.RWMutex // held for writing while the files are replaced
 	write *sql.Conn    // one at a time, see lane
@@ -87,13 +88,20 @@ func Open(ctx context.Context, cfg Config) (*Index, error) {
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the directory of the search index: %w", err)
 	}
-	x := &Index{Config: cfg, path: filepath.Join(cfg.Dir, "search.db"), again: func() {}}
-	err := x.open(ctx)
+	lock, err := lockDir(cfg.Dir)
+	if err != nil {
+		return nil, err
+	}
+	x := &Index{Config: cfg, path: filepath.Join(cfg.Dir, "search.db"), lock: lock, again: func() {}}
+	err = x.open(ctx)
 	if err != nil && ctx.Err() == nil {
 		cfg.Log.Info("the search index is built again", "reason", err)
 		err = x.reset(ctx)
 	}
-	return x, err
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	return x, nil
 }
 
 func (x *Index) open(ctx context.Context) (err error) {
@@ -213,7 +221,12 @@ func (x *Index) closeFiles() error {
 func (x *Index) Close() error {
 	x.gate.Lock()
 	defer x.gate.Unlock()
-	return x.closeFiles()
+	err := x.closeFiles()
+	if x.lock != nil {
+		err = errors.Join(err, x.lock.Close())
+		x.lock = nil
+	}
+	return err
 }
 
 // ErrIndex is in the errors of an index that cannot be used now, which are

@@ -293,7 +293,7 @@ func TestFilesArePrivate(t *testing.T) {
 			t.Errorf("%s has the mode %v, %v", file.Name(), info.Mode(), err)
 		}
 	}
-	if len(files) != 3 {
-		t.Errorf("%d files, not 3", len(files))
+	if len(files) != 4 {
+		t.Errorf("%d files, not 4", len(files))
 	}
 }

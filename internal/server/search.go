@@ -36,7 +36,7 @@ func (c *Core) OpenSearch(ctx context.Context, s SearchConfig) (string, error) {
 	case dir == "" && c.Search != "":
 		dir = c.Search
 	case dir == "":
-		if dir, err = os.MkdirTemp("", "parley-search-"); err != nil {
+		if dir, err = search.Temporary(); err != nil {
 			return "", &SettingError{Setting: "SearchDir", Err: err}
 		}
 		open.temporary = dir
