@@ -124,7 +124,11 @@ describe('files', { skip: missing() }, () => {
     await until('all to be there', async () => (await chosen(mary).count()) === 8 && (await chosen(mary).allInnerTexts()).every((t) => /B$/.test(t.trim())))
     await mary.say('a gallery')
     await mary.sees('a gallery')
-    const withFiles = (await writers[0]('GET', '/search?has=file&limit=50')).messages
+    let withFiles
+    await until('it to be found', async () => {
+      withFiles = (await writers[0]('GET', '/search?has=file&limit=50')).messages
+      return withFiles.some((m) => m.text === 'a gallery')
+    })
     const visit = async (text) => { // only the messages around it are loaded
       const { no } = withFiles.find((m) => m.text === text)
       await joe.page.goto(`${server.url}/#/r/general/${no}`)

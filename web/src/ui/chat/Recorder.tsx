@@ -59,13 +59,11 @@ export default function Recorder({ room, onClose }: Props) {
   useEffect(() => {
     if (!recording) return
     if (bar.current!.contains(document.activeElement)) bar.current!.querySelector<HTMLElement>('.primary')!.focus()
-    const timer = setInterval(
-      () => {
-        setSeconds(Math.floor(recording.elapsed() / 1000))
-        meter.current!.style.inlineSize = `${recording.level() * 100}%`
-      },
-      calm ? 500 : 80,
-    )
+    const pause = calm ? 500 : 80
+    const timer = setInterval(() => {
+      setSeconds(Math.floor(recording.elapsed() / 1000))
+      meter.current!.style.inlineSize = `${recording.level(pause) * 100}%`
+    }, pause)
     return () => clearInterval(timer)
   }, [recording, calm])
 

@@ -3,8 +3,8 @@
 export interface Recording {
   /** Milliseconds that are recorded so far. */
   elapsed: () => number
-  /** How loud it is now, 0 to 1. */
-  level: () => number
+  /** How loud the last so many milliseconds were, at most 600: 0 to 1. */
+  level: (last: number) => number
   /** Ends it: what was recorded comes to done. */
   stop: () => void
   /** Ends it, and throws away what was recorded. */
@@ -40,9 +40,10 @@ export async function record(limit: number, done: (recorded: Recorded) => void):
   try {
     context = new AudioContext()
     const analyser = context.createAnalyser()
-    analyser.fftSize = 512
+    analyser.fftSize = 32_768 // what it keeps, the most that it can: 0.68 s at 48 kHz
     context.createMediaStreamSource(stream).connect(analyser)
-    const samples = new Float32Array(analyser.fftSize)
+    const rate = context.sampleRate
+    const kept = new Float32Array(analyser.fftSize)
 
     // Speech is clear at 32 kbit/s: ten minutes are 2.4 MB.
     const recorder = new MediaRecorder(stream, { mimeType: types.find((type) => MediaRecorder.isTypeSupported(type)), audioBitsPerSecond: 32_000 })
@@ -73,8 +74,9 @@ export async function record(limit: number, done: (recorded: Recorded) => void):
     return {
       elapsed,
       stop,
-      level: () => {
-        analyser.getFloatTimeDomainData(samples)
+      level: (last) => {
+        analyser.getFloatTimeDomainData(kept)
+        const samples = kept.subarray(-Math.ceil((rate * last) / 1000))
         const power = samples.reduce((sum, x) => sum + x * x, 0) / samples.length
         return Math.min(1, Math.max(0, 1 + (10 * Math.log10(power)) / 60)) // from -60 dB on
       },
