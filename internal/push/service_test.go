@@ -198,11 +198,13 @@ func (p *pushService) checkVAPID(header string) error {
 		return errors.New("not signed with the server's key: " + header)
 	}
 	raw, err := b64.DecodeString(key)
-	if err != nil || len(raw) != 65 {
+	if err != nil {
 		return errors.New("the key is none")
 	}
-	public := &ecdsa.PublicKey{Curve: elliptic.P256(), X: new(big.Int).SetBytes(raw[1:33]),
-		Y: new(big.Int).SetBytes(raw[33:])}
+	public, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), raw)
+	if err != nil {
+		return err
+	}
 	sig, err := b64.DecodeString(parts[2])
 	if err != nil || len(sig) != 64 {
 		return errors.New("the signature is none")
