@@ -411,6 +411,7 @@ func TestANewRoomIsFollowedAtOnce(t *testing.T) {
 	defer cancel()
 	received := func(text string) {
 		t.Helper()
+		// The runner works in the background: only what it sends says when.
 		for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(2 * time.Millisecond) {
 			if slices.Contains(texts(w.service.take()), text) {
 				return
