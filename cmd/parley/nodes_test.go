@@ -244,7 +244,8 @@ func startTap(t *testing.T, addr string) *tap {
 				far.Close()
 			}
 			passing.Go(func() { pass(far, near) })
-			passing.Go(func() { pass(io.MultiWriter(near, &tap.heard), far) })
+			// Kept first: who is told by it may ask at once what was heard.
+			passing.Go(func() { pass(io.MultiWriter(&tap.heard, near), far) })
 		}
 	})
 	t.Cleanup(func() { // after the node that connects here has ended
