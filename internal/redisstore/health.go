@@ -13,7 +13,9 @@ import (
 )
 
 // refusals are the beginnings of the errors with which Redis refuses to write
-// while it can still be read, and what they mean to an operator.
+// while it can still be read, and what they mean to an operator. In scripts,
+// Redis says in other words what it denies; since 7.2, and in Valkey, in yet
+// others.
 var refusals = []struct{ prefix, reason string }{
 	{"OOM", "full: Redis has reached its maxmemory"},
 	{"READONLY", "read-only: this Redis is a replica"},
@@ -21,15 +23,21 @@ var refusals = []struct{ prefix, reason string }{
 	{"NOREPLICAS", "read-only: Redis has fewer replicas than it must have"},
 	{"NOPERM", "denied: Redis does not let this user run a command"},
 	{"The user executing the script", "denied: Redis does not let this user run a command"},
+	{"ACL failure in script", "denied: Redis does not let this user run a command"},
 }
 
 // refusalOf returns why Redis refused to write; empty if it did not.
 func refusalOf(err error) string {
 	if e, ok := errors.AsType[*rueidis.RedisError](err); ok {
-		for _, r := range refusals {
-			if strings.HasPrefix(e.Error(), r.prefix) {
-				return r.reason
-			}
+		return reasonOf(e.Error())
+	}
+	return ""
+}
+
+func reasonOf(refusal string) string {
+	for _, r := range refusals {
+		if strings.HasPrefix(refusal, r.prefix) {
+			return r.reason
 		}
 	}
 	return ""
