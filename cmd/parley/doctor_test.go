@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/parley-chat/parley/internal/mail/mailtest"
 	"github.com/parley-chat/parley/kit/redistest"
 )
 
@@ -125,4 +126,34 @@ func sentinel(t *testing.T) deployment {
 func cluster(t *testing.T) deployment {
 	c := redistest.StartCluster(t)
 	return deployment{"cluster", c.URL(), c.Masters}
+}
+
+// TestDoctorSendsMail to a real SMTP server, with the settings that serve has.
+func TestDoctorSendsMail(t *testing.T) {
+	s := mailtest.Start(t, nil)
+	environ := []string{"PARLEY_MAIL=" + s.URL(), "PARLEY_MAIL_FROM=chat@example.com",
+		"PARLEY_MAIL_CA=" + s.CAFile()}
+	out, err := try(t, environ, "", "doctor", "--mail", "joe@example.com")
+	if got := s.Take(); err != nil || len(got) != 1 || got[0].To != "joe@example.com" ||
+		!strings.Contains(out, "has taken a test from chat@example.com to joe@example.com") {
+		t.Errorf("%v, %v\n%s", err, got, out)
+	}
+	for what, c := range map[string]struct {
+		environ []string
+		to      string
+		want    string
+	}{
+		"wrong password": {append(environ, "PARLEY_MAIL="+strings.Replace(s.URL(), "s3cret", "hunter2", 1)),
+			"joe@example.com", "Check both in --mail"},
+		"no certificate": {append(environ, "PARLEY_MAIL_CA="), "joe@example.com", "--mail-ca"},
+		"no server":      {nil, "joe@example.com", "set PARLEY_MAIL"},
+		"no sender":      {environ[:1], "joe@example.com", "--mail-from"},
+		"no address":     {environ, "joe", "must be an address"},
+		"no URL":         {append(environ, "PARLEY_MAIL=http://hunter2@x"), "joe@example.com", "must begin with smtp://"},
+	} {
+		out, err := try(t, c.environ, "", "doctor", "--mail", c.to)
+		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(out+err.Error(), "hunter2") {
+			t.Errorf("%s: %v\n%s", what, err, out)
+		}
+	}
 }

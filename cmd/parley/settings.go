@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -18,13 +19,14 @@ import (
 )
 
 // setting is a field of a command's struct: a string, bool, int,
-// [time.Duration] or []string. Its name is the field's, or what the tag name
-// says. The tags help, placeholder, default, enum (values with commas between),
-// env ("-" for none) and required describe it; one with the tag arg is an
+// [time.Duration] or []string. Its name is the field's. The tags help,
+// placeholder, default, enum (values with commas between), env ("-" for none)
+// and required describe it; key is its name in a file and in the environment
+// where that is another, or "-" for neither. One with the tag arg is an
 // argument instead of a flag. It implements [pflag.Value].
 type setting struct {
 	field                           reflect.Value
-	name, env                       string
+	name, env, key                  string // key is the name in a file
 	text, placeholder, defaultValue string
 	enum                            []string
 	required                        bool
@@ -53,8 +55,9 @@ func settingsIn(v reflect.Value) (flags, arguments []*setting) {
 		s := &setting{field: v.Field(i), name: dashed(f.Name), required: required,
 			text: f.Tag.Get("help"), placeholder: f.Tag.Get("placeholder"),
 			defaultValue: f.Tag.Get("default")}
-		if f.Tag.Get("env") != "-" {
-			s.env = "PARLEY_" + strings.ToUpper(strings.ReplaceAll(s.name, "-", "_"))
+		s.key = cmp.Or(f.Tag.Get("key"), s.name)
+		if f.Tag.Get("env") != "-" && s.key != "-" {
+			s.env = "PARLEY_" + strings.ToUpper(strings.ReplaceAll(s.key, "-", "_"))
 		}
 		if list := f.Tag.Get("enum"); list != "" {
 			s.enum = strings.Split(list, ",")
@@ -190,7 +193,7 @@ func (b *builder) load(cmd *cobra.Command) error {
 	}
 	var missing []string
 	for _, s := range settings {
-		if value, ok := values[s.name]; ok && !s.set {
+		if value, ok := values[s.key]; ok && !s.set {
 			if err := s.take(value); err != nil {
 				return fmt.Errorf("config file: %s %w", s.name, err)
 			}
@@ -247,8 +250,8 @@ func (b *builder) readFile() (map[string]any, error) {
 	}
 	var known []string
 	for _, s := range b.settings {
-		if s.name != "config" {
-			known = append(known, s.name)
+		if s.key != "config" && s.key != "-" {
+			known = append(known, s.key)
 		}
 	}
 	var unknown []error
