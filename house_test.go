@@ -58,6 +58,8 @@ var house = []room{
 			"internal/links", "internal/migrate", "kit/"}},
 	{"", "internal/migrate", "moves everything from one store to another",
 		[]string{"internal/chat"}},
+	{"", "internal/backup", "everything of a store and its files in one file, which is a source for migrate",
+		[]string{"internal/chat", "internal/blob", "internal/migrate"}},
 	{"live", "internal/hub", "one node's live connections: a cursor and a ring per stream, fan-out, presence",
 		[]string{"internal/chat", "internal/wire"}},
 	{"", "internal/live", "a session, whatever the transport: admission, log-in, sync, calls, limits, the end",

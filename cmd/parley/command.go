@@ -28,9 +28,11 @@ type builder struct {
 }
 
 // command makes a command that runs r, once the fields of r have what was set.
-func (b *builder) command(name, help string, r runner) *cobra.Command {
+// Others may be below it.
+func (b *builder) command(name, help string, r runner, below ...*cobra.Command) *cobra.Command {
 	settings, arguments := settingsOf(r)
 	cmd := &cobra.Command{Use: name, Short: help}
+	cmd.AddCommand(below...)
 	b.declare(cmd, cmd.Flags(), settings)
 	b.arguments[cmd] = arguments
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
@@ -102,7 +104,7 @@ func (b *builder) execute(ctx context.Context, all *cobra.Command, args []string
 	// see docs/adr/0006-no-reflected-methods.md.
 	all.SetHelpFunc(func(cmd *cobra.Command, _ []string) { b.help(cmd) })
 	all.SetUsageFunc(func(cmd *cobra.Command) error { b.help(cmd); return nil })
-	all.SetFlagErrorFunc(wrongFlag)
+	all.SetFlagErrorFunc(b.wrongFlag)
 	all.PersistentFlags().BoolP("help", "h", false, "Print this.")
 	all.SetArgs(slices.Concat([]string{}, args)) // nil would be the process' own
 	all.SetIn(b.console.in)
@@ -112,9 +114,9 @@ func (b *builder) execute(ctx context.Context, all *cobra.Command, args []string
 }
 
 // wrongFlag says plainly what the library says about a flag.
-func wrongFlag(cmd *cobra.Command, err error) error {
+func (b *builder) wrongFlag(cmd *cobra.Command, err error) error {
 	// that command's flags are as unknown as itself
-	if args := cmd.Flags().Args(); cmd.HasSubCommands() && len(args) > 0 {
+	if args := cmd.Flags().Args(); cmd.HasSubCommands() && len(args) > 0 && len(b.arguments[cmd]) == 0 {
 		return noSuchCommand(cmd, args[0])
 	}
 	if e, ok := errors.AsType[*pflag.NotExistError](err); ok && len(e.GetSpecifiedName()) > 1 {

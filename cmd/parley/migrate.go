@@ -57,13 +57,24 @@ func (m migration) run(ctx context.Context, c console) (err error) {
 	}
 	defer func() { err = errors.Join(err, to.Close()) }()
 
-	show := newMeter(c.err)
-	err = migrate.Copy(ctx, from, to, migrate.Options{Report: show.copied})
-	show.end()
-	switch {
-	case errors.Is(err, migrate.ErrNotEmpty):
+	err = transfer(ctx, c, newMeter(c.err), from, to, nil)
+	if errors.Is(err, migrate.ErrNotEmpty) {
 		return fmt.Errorf("%s holds data already: choose an empty place, nothing was written", toDriver.Name(toConfig))
-	case err != nil:
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.out, "Both sides hold the same. Now run: parley serve %s\nThe source is as it was; delete it when you are sure, and start no server on it.\n", m.serve())
+	return nil
+}
+
+// transfer copies all records, compares both sides, has the rest done if there
+// is any, and only then makes the destination usable.
+func transfer(ctx context.Context, c console, show *meter, from migrate.Source, to migrate.Destination,
+	rest func() error) error {
+	err := migrate.Copy(ctx, from, to, migrate.Options{Report: show.copied})
+	show.end()
+	if err != nil {
 		return err
 	}
 	report, err := migrate.Verify(ctx, from, to.Source(), migrate.Since(time.Now()), show.compared)
@@ -77,11 +88,12 @@ func (m migration) run(ctx context.Context, c console) (err error) {
 	if !report.OK() {
 		return differ(report)
 	}
-	if err := to.Finish(ctx); err != nil {
-		return err
+	if rest != nil {
+		if err := rest(); err != nil {
+			return err
+		}
 	}
-	fmt.Fprintf(c.out, "Both sides hold the same. Now run: parley serve %s\nThe source is as it was; delete it when you are sure, and start no server on it.\n", m.serve())
-	return nil
+	return to.Finish(ctx)
 }
 
 // end says at which end an error is.

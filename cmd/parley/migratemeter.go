@@ -13,15 +13,15 @@ import (
 	"github.com/parley-chat/parley/internal/migrate"
 )
 
-// meter shows how far a migration is: as a bar on a terminal, elsewhere as a
-// line now and then.
+// meter shows how far a migration, a backup or a restore is: as a bar on a
+// terminal, elsewhere as a line now and then.
 type meter struct {
 	out      io.Writer
 	terminal bool
 	every    time.Duration
 	now      func() time.Time
 
-	what    string // "copying" or "comparing"
+	what    string // "copying", "comparing" …
 	began   time.Time
 	at      int64 // messages when it began
 	shown   time.Time
@@ -56,11 +56,33 @@ func (m *meter) copied(p migrate.Progress) {
 // compared is told how many messages were read again.
 func (m *meter) compared(messages int64) { m.show("comparing", messages, "") }
 
-func (m *meter) show(what string, messages int64, more string) {
-	now := m.now()
+// counted is told how much of something was done, where it is not known how
+// much there is.
+func (m *meter) counted(what string, done string) {
+	m.begin(what, 0)
+	m.share, m.last = 1, done
+	m.due()
+}
+
+// begin notes when a step begins.
+func (m *meter) begin(what string, messages int64) {
 	if m.what != what {
+		now := m.now()
 		m.what, m.began, m.at, m.shown = what, now, messages, now
 	}
+}
+
+// due prints what there is to say, if it is time.
+func (m *meter) due() {
+	if now := m.now(); now.Sub(m.shown) >= m.every {
+		m.shown = now
+		m.print("")
+	}
+}
+
+func (m *meter) show(what string, messages int64, more string) {
+	m.begin(what, messages)
+	now := m.now()
 	m.share = 1
 	if m.total.Messages > 0 {
 		m.share = min(float64(messages)/float64(m.total.Messages), 1)
@@ -74,11 +96,7 @@ func (m *meter) show(what string, messages int64, more string) {
 	if more != "" && (!m.terminal || m.share == 1) {
 		m.last += ", " + more
 	}
-	if now.Sub(m.shown) < m.every {
-		return
-	}
-	m.shown = now
-	m.print("")
+	m.due()
 }
 
 func (m *meter) print(end string) {

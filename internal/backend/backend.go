@@ -50,7 +50,7 @@ type Env struct {
 	Metrics prometheus.Registerer // may be nil
 }
 
-// Driver is one kind of store. Fsck and Control may be nil.
+// Driver is one kind of store. Files, Fsck and Control may be nil.
 type Driver struct {
 	// Schemes are those of the URLs that the driver opens. The empty one stands
 	// for a directory.
@@ -61,6 +61,8 @@ type Driver struct {
 	Check func(Config) error
 	// Name says for people where the data is, without secrets.
 	Name func(Config) string
+	// Files is the Files of the backend, without opening it; nil for nowhere.
+	Files func(Config) string
 	// Open opens the data, and makes it if there is none.
 	Open func(context.Context, Config, Env) (*Backend, error)
 	// Doctor examines the place without changing it.
@@ -76,6 +78,8 @@ type Driver struct {
 	// the data; force reads from a store that is in use.
 	Source      func(ctx context.Context, c Config, force bool) (Source, error)
 	Destination func(context.Context, Config) (Destination, error)
+	// Snapshot opens the data as they are now, for a backup.
+	Snapshot func(context.Context, Config) (Source, error)
 }
 
 // Backend is an open store with everything beside it.

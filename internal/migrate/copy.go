@@ -152,6 +152,28 @@ func Copy(ctx context.Context, from Source, to Destination, o Options) error {
 	return nil
 }
 
+// Read gives everything that a source has, in the order of [Copy] and in such
+// batches. No record is given twice.
+func Read(ctx context.Context, from Source, o Options, give func(*Batch) error) error {
+	total, _, err := survey(ctx, from)
+	if err != nil {
+		return fmt.Errorf("read the source: %w", err)
+	}
+	progress := Progress{Total: total}
+	w := walk{from: from, since: o.Now().Add(-rememberFor), full: cmp.Or(o.Batch, batchSize),
+		emit: func(c chunk) error {
+			if err := give(c.batch); err != nil {
+				return err
+			}
+			progress.Done.add(c.batch)
+			if o.Report != nil {
+				o.Report(progress)
+			}
+			return ctx.Err()
+		}}
+	return w.run(ctx, checkpoint{Stage: inRooms})
+}
+
 // rememberFor is the age up to which sends are copied: more than promised, for
 // clocks that differ.
 const rememberFor = chat.DedupeFor + 2*time.Hour

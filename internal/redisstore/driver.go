@@ -33,6 +33,9 @@ func Driver() backend.Driver {
 			return d.open(ctx, c, env, jobLease)
 		},
 		Source: d.source, Destination: d.destination,
+		Snapshot: func(ctx context.Context, c backend.Config) (backend.Source, error) {
+			return d.source(ctx, c, false)
+		},
 	}
 }
 

@@ -31,7 +31,7 @@ func (s *Store) whole(about map[string]string) error {
 	if about[migrationField] == "" {
 		return nil
 	}
-	return fmt.Errorf("under %q there is a migration that is not finished: run the same parley migrate again, or delete the keys %s:*", s.keys.prefix, s.keys.prefix)
+	return fmt.Errorf("under %q there is a move or a restore that is not finished: run the same command again, or delete the keys %s:*", s.keys.prefix, s.keys.prefix)
 }
 
 // OpenDestination opens a prefix and writes nothing yet.

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/parley-chat/parley/internal/blob"
-	"github.com/parley-chat/parley/internal/chat"
 	"github.com/parley-chat/parley/internal/files"
 )
 
@@ -81,14 +80,9 @@ func (f FilesConfig) bucket() (*blob.BucketOptions, error) {
 		Prefix: prefix, Key: f.S3Key, Secret: f.S3Secret}, nil
 }
 
-// open opens the place for files, and says where it is. It is nil if there is
-// none. Folder is where files are kept by default, if anywhere; shared says
-// that other nodes use the same files.
-func (f FilesConfig) open(ctx context.Context, folder string, shared bool) (*files.Store, string, error) {
-	most := fmt.Sprintf(", at most %.4g MiB each", float64(f.FileSize)/(1<<20))
-	if f.FilesTotal > 0 {
-		most += fmt.Sprintf(" and %.4g MiB in all", float64(f.FilesTotal)/(1<<20))
-	}
+// Open opens the place for files, and says where it is. It is nil if there is
+// none. Folder is where files are kept by default, if anywhere.
+func (f FilesConfig) Open(ctx context.Context, folder string) (files.Blobs, string, error) {
 	bucket, err := f.bucket()
 	if err != nil {
 		return nil, "", err
@@ -98,8 +92,7 @@ func (f FilesConfig) open(ctx context.Context, folder string, shared bool) (*fil
 		if err != nil {
 			return nil, "", &SettingError{Setting: "Files", Err: err}
 		}
-		return files.New(b), fmt.Sprintf("bucket %s at %s, under %q", bucket.Name, bucket.Endpoint,
-			bucket.Prefix) + most, nil
+		return b, fmt.Sprintf("bucket %s at %s, under %q", bucket.Name, bucket.Endpoint, bucket.Prefix), nil
 	}
 	dir := f.Files
 	switch {
@@ -117,20 +110,31 @@ func (f FilesConfig) open(ctx context.Context, folder string, shared bool) (*fil
 	if err != nil {
 		return nil, "", &SettingError{Setting: "Files", Err: err}
 	}
-	if shared {
-		most += ". All nodes must share this directory."
+	return b, dir, nil
+}
+
+// describe says for people where files are kept, and how much of them. Shared
+// says that other nodes use the same files.
+func (f FilesConfig) describe(blobs files.Blobs, place string, shared bool) string {
+	place += fmt.Sprintf(", at most %.4g MiB each", float64(f.FileSize)/(1<<20))
+	if f.FilesTotal > 0 {
+		place += fmt.Sprintf(" and %.4g MiB in all", float64(f.FilesTotal)/(1<<20))
 	}
-	return files.New(b), dir + most, nil
+	if _, dir := blobs.(*blob.Dir); dir && shared {
+		place += ". All nodes must share this directory."
+	}
+	return place
 }
 
 // OpenFiles opens the place for files, and says where it is. Closing the core
 // closes it. Call it once, before people come.
 func (c *Core) OpenFiles(ctx context.Context, f FilesConfig) (string, error) {
-	d, place, err := f.open(ctx, c.Files, c.Shared)
-	if d != nil {
-		c.Service.Files, c.Service.Limits.File, c.Service.Limits.Files = chat.FileStore(d),
-			int64(f.FileSize), int64(f.FilesTotal)
-		c.files = d
+	blobs, place, err := f.Open(ctx, c.Files)
+	if blobs == nil {
+		return place, err
 	}
-	return place, err
+	d := files.New(blobs)
+	c.Service.Files, c.Service.Limits.File, c.Service.Limits.Files = d, int64(f.FileSize), int64(f.FilesTotal)
+	c.files = d
+	return f.describe(blobs, place, c.Shared), nil
 }

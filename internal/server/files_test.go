@@ -20,15 +20,19 @@ func TestFilesConfig(t *testing.T) {
 		b.Prefix != "p/q/" || b.Region != "r" || b.Key != "k" || b.Secret != "s" {
 		t.Errorf("%+v, %v", b, err)
 	}
-	if d, place, err := good.open(t.Context(), "", true); d != nil || err != nil ||
+	if d, place, err := good.Open(t.Context(), ""); d != nil || err != nil ||
 		!strings.HasPrefix(place, "off.") {
 		t.Errorf("on Redis: %v, %q, %v", d, place, err)
 	}
 	dir := filepath.Join(t.TempDir(), "f")
 	s.Files, s.S3Key, s.S3Secret = dir, "", ""
-	d, place, err := s.open(t.Context(), "", true)
-	if err != nil || !strings.HasPrefix(place, dir+", ") || !strings.Contains(place, "share") {
-		t.Fatalf("on Redis: %q, %v", place, err)
+	d, place, err := s.Open(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if place = s.describe(d, place, true); !strings.HasPrefix(place, dir+", ") ||
+		!strings.Contains(place, "share") {
+		t.Errorf("on Redis: %q", place)
 	}
 	if err := d.Close(); err != nil {
 		t.Error(err)
@@ -38,13 +42,13 @@ func TestFilesConfig(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Files = blocked
-	if wrong := (*SettingError)(nil); !errors.As(second(s.open(t.Context(), "", false)), &wrong) ||
+	if wrong := (*SettingError)(nil); !errors.As(second(s.Open(t.Context(), "")), &wrong) ||
 		wrong.Setting != "Files" {
 		t.Errorf("a file as the directory: %v", wrong)
 	}
 }
 
-func second(_ *files.Store, _ string, err error) error { return err }
+func second(_ files.Blobs, _ string, err error) error { return err }
 
 // TestFullDiskIsNoOutage is about what the log says.
 func TestFullDiskIsNoOutage(t *testing.T) {

@@ -28,7 +28,8 @@ func Driver() backend.Driver {
 			}
 			return dir
 		},
-		Open: openBackend,
+		Files: filesDir,
+		Open:  openBackend,
 		Doctor: func(_ context.Context, c backend.Config) ([]backend.Finding, error) {
 			return doctor(c.Data)
 		},
@@ -39,8 +40,13 @@ func Driver() backend.Driver {
 		Destination: func(_ context.Context, c backend.Config) (backend.Destination, error) {
 			return OpenDestination(c.Data)
 		},
+		Snapshot: func(_ context.Context, c backend.Config) (backend.Source, error) {
+			return OpenSnapshot(c.Data)
+		},
 	}
 }
+
+func filesDir(c backend.Config) string { return filepath.Join(c.Data, "files") }
 
 func openBackend(ctx context.Context, c backend.Config, env backend.Env) (*backend.Backend, error) {
 	bell := hub.NewLocalBell()
@@ -54,7 +60,7 @@ func openBackend(ctx context.Context, c backend.Config, env backend.Env) (*backe
 			return do(ctx)
 		},
 		Health: store.Health,
-		Files:  filepath.Join(c.Data, "files"),
+		Files:  filesDir(c),
 		Search: c.Data,
 		Check:  -1, // the bell inside a process loses nothing
 		Close:  store.Close,

@@ -14,6 +14,7 @@ type pool struct {
 	free   chan *conn    // open and unused
 	tokens chan struct{} // one token for each connection that may still be opened
 	closed chan struct{}
+	frozen bool // its only connection stays in one transaction
 }
 
 func newPool(path string, size int) pool {
@@ -56,6 +57,19 @@ func (p *pool) acquire(ctx context.Context) (*conn, error) {
 
 func (p *pool) release(c *conn) { p.free <- c }
 
+// freeze has the readers of a pool of one connection see the database as it is
+// now, until the pool is closed.
+func (p *pool) freeze() error {
+	c, err := p.acquire(context.Background())
+	if err != nil {
+		return err
+	}
+	defer p.release(c)
+	p.frozen = true
+	// A transaction begins with the first statement that reads.
+	return c.script("BEGIN; SELECT count(*) FROM sqlite_master")
+}
+
 // close waits until all connections are released and closes them.
 func (p *pool) close() error {
 	close(p.closed)
@@ -81,14 +95,16 @@ func (p *pool) read(ctx context.Context, f func(*conn) error) (err error) {
 		return err
 	}
 	defer p.release(c)
-	if _, err := c.exec("BEGIN"); err != nil {
-		return unavailable(err)
-	}
-	defer func() {
-		if _, endErr := c.exec("COMMIT"); endErr != nil && err == nil {
-			err = unavailable(endErr)
+	if !p.frozen {
+		if _, err := c.exec("BEGIN"); err != nil {
+			return unavailable(err)
 		}
-	}()
+		defer func() {
+			if _, endErr := c.exec("COMMIT"); endErr != nil && err == nil {
+				err = unavailable(endErr)
+			}
+		}()
+	}
 	err = f(c)
 	var refusal *chat.Error
 	if err != nil && !errors.As(err, &refusal) {

@@ -13,8 +13,8 @@ import (
 	"github.com/parley-chat/parley/internal/migrate"
 )
 
-// Source reads all data of a directory, for a migration. It holds the
-// directory's lock and changes nothing.
+// Source reads all data of a directory, for a migration or a backup. It changes
+// nothing. One for a migration holds the directory's lock.
 type Source struct {
 	store *Store // what reads; nothing else of it is there
 	lock  *os.File
@@ -26,18 +26,15 @@ var _ migrate.Source = (*Source)(nil)
 
 // OpenSource opens the data in dir. No server may use them at the same time.
 func OpenSource(dir string) (*Source, error) {
-	path := filepath.Join(dir, "parley.db")
-	if _, err := os.Stat(path); err != nil {
-		if errors.Is(err, os.ErrNotExist) {
-			return nil, fmt.Errorf("there is no data in %s", dir)
-		}
+	path, err := existing(dir)
+	if err != nil {
 		return nil, err
 	}
 	l, err := lock(dir)
 	if err != nil {
 		return nil, err
 	}
-	s := newSource(path, "")
+	s := newSource(path, "", 2)
 	s.lock = l
 	if err := s.prepare(path); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -45,8 +42,35 @@ func OpenSource(dir string) (*Source, error) {
 	return s, nil
 }
 
-func newSource(path, epoch string) *Source {
-	return &Source{store: &Store{readers: newPool(path, 2), epoch: epoch}}
+// OpenSnapshot reads the data in dir as they are now, beside a server that goes
+// on with them. The database's log grows by what is written until Close.
+func OpenSnapshot(dir string) (*Source, error) {
+	path, err := existing(dir)
+	if err != nil {
+		return nil, err
+	}
+	s := newSource(path, "", 1)
+	if err := s.store.readers.freeze(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	if err := s.prepare(path); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// existing returns the path of the database in dir.
+func existing(dir string) (string, error) {
+	path := filepath.Join(dir, "parley.db")
+	_, err := os.Stat(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return "", fmt.Errorf("there is no data in %s", dir)
+	}
+	return path, err
+}
+
+func newSource(path, epoch string, connections int) *Source {
+	return &Source{store: &Store{readers: newPool(path, connections), epoch: epoch}}
 }
 
 // prepare checks that the data are a store's.

@@ -38,7 +38,7 @@ const migrationKey = "migration"
 func isWhole(c *conn, dir string) error {
 	r, err := c.one("SELECT 1 FROM meta WHERE key = ?", migrationKey)
 	if err == nil && r != nil {
-		err = fmt.Errorf("%s holds a migration that is not finished: run the same parley migrate again, or empty the directory", dir)
+		err = fmt.Errorf("%s holds a move or a restore that is not finished: run the same command again, or empty the directory", dir)
 	}
 	return err
 }
@@ -70,7 +70,7 @@ func OpenDestination(dir string) (_ *Destination, err error) {
 	if d.writer, err = newWriter(d.conn, d.epoch, Options{}); err != nil {
 		return d, err
 	}
-	d.source = newSource(d.path, d.epoch)
+	d.source = newSource(d.path, d.epoch, 2)
 	return d, nil
 }
 
