@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-// maxBinary is in bytes, without symbols: four fifths of the goal of 40 MB. The
-// client, plain and in brotli, is 4 MB of it.
-const maxBinary = 32_000_000
+// maxBinary is in bytes, without symbols; the goal is 40 MB. The client, plain
+// and in brotli, is 4 MB of it, backups (zstd and age) are 1 MB.
+const maxBinary = 34_000_000
 
 // TestBinaryIsSmall builds the binary and asks the linker why it keeps what it
 // keeps. As soon as anything that can be reached looks up methods by a name
