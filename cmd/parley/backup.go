@@ -126,7 +126,8 @@ func (b backupCommand) write(ctx context.Context, c console, w io.Writer, to []a
 		kept = blobs
 	}
 	m, err := backup.Write(ctx, w, from, kept, backup.Options{Version: server.Version(), Recipients: to,
-		Now: time.Now, Records: show.copied, File: func(n, bytes int64) { show.counted("files", countOf(n, bytes)) }})
+		Now: time.Now, Records: show.copied,
+		File: func(n, bytes int64) { show.counted("files", countOf(n, bytes)) }})
 	show.end()
 	if err != nil {
 		return err

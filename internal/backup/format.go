@@ -72,7 +72,8 @@ type part struct {
 }
 
 // lines makes a part of a field of the batch whose records T are written as W.
-func lines[T, W any](kind string, stage int, field func(*migrate.Batch) *[]T, to func(T) W, from func(W) T) part {
+func lines[T, W any](kind string, stage int, field func(*migrate.Batch) *[]T,
+	to func(T) W, from func(W) T) part {
 	return part{kind, stage,
 		func(b *migrate.Batch, e *json.Encoder) error {
 			for _, v := range *field(b) {

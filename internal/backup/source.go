@@ -271,7 +271,8 @@ func (s *Source) Invites(ctx context.Context, after chat.Invite, limit int) ([]c
 	return page(ctx, s, place{stage: inInvites}, "invites",
 		func(b *batch) []chat.Invite { return b.Invites },
 		func(i *chat.Invite) bool {
-			return after.ID == "" || cmp.Or(i.CreatedAt.Compare(after.CreatedAt), cmp.Compare(i.ID, after.ID)) > 0
+			return after.ID == "" ||
+				cmp.Or(i.CreatedAt.Compare(after.CreatedAt), cmp.Compare(i.ID, after.ID)) > 0
 		}, limit, never)
 }
 
