@@ -107,7 +107,7 @@ func TestDoctorSettings(t *testing.T) {
 		{"no limit", nil, redisstore.Doctor{}, backend.Note, "memory", "no maxmemory"},
 		{"roomy", []string{"--maxmemory", "100mb"}, redisstore.Doctor{}, backend.OK, "memory",
 			"of 100.0 MiB"},
-		{"full", []string{"--maxmemory", "1mb"}, redisstore.Doctor{}, backend.Warning, "memory",
+		{"full", []string{"--maxmemory", "500kb"}, redisstore.Doctor{}, backend.Warning, "memory",
 			"read and not send"},
 		{"nothing on disk", nil, redisstore.Doctor{}, backend.Warning, "persistence",
 			"nothing is written"},
