@@ -27,6 +27,12 @@ func (a Actions) SessionCreate(ctx context.Context, in LogInInput) (LoggedInOutp
 	return call[LoggedInOutput](ctx, a, action{"session.create", "POST", "/sessions"}, in)
 }
 
+// SessionRedeem calls session.redeem: log in with a link. The operator makes
+// such links (parley user link). Each works once, for 15 minutes.
+func (a Actions) SessionRedeem(ctx context.Context, in LogInLinkInput) (LoggedInOutput, error) {
+	return call[LoggedInOutput](ctx, a, action{"session.redeem", "POST", "/sessions/link"}, in)
+}
+
 // SessionDelete calls session.delete: log out. Ends the current session and
 // closes its connections.
 func (a Actions) SessionDelete(ctx context.Context) error {

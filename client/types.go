@@ -143,6 +143,9 @@ type Limits = chat.Limits
 // LogInInput is a name and password.
 type LogInInput = chat.LogInInput
 
+// LogInLinkInput is the code of a link that logs its person in.
+type LogInLinkInput = chat.LogInLinkInput
+
 // LoggedInOutput is a new session.
 type LoggedInOutput = chat.LoggedInOutput
 
@@ -227,6 +230,9 @@ type Preview = chat.Preview
 
 // PreviewList lists the previews of a message's links.
 type PreviewList = chat.PreviewList
+
+// Provider is where people can log in instead of with a password.
+type Provider = chat.Provider
 
 // PushDecision says why a person was notified of a message, or was not.
 type PushDecision = chat.PushDecision

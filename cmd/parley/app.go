@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/parley-chat/parley/internal/netguard"
+	"github.com/parley-chat/parley/internal/oidc"
 	"github.com/parley-chat/parley/internal/server"
 )
 
@@ -40,6 +41,10 @@ func (s serve) start(ctx context.Context, c console) (_ *app, err error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
+	logIn, err := s.logIn()
+	if err != nil {
+		return nil, err
+	}
 	a := &app{log: s.logger(c.err), drain: s.Drain, failed: make(chan error, 2)}
 	var undo []func() error
 	defer func() {
@@ -54,6 +59,7 @@ func (s serve) start(ctx context.Context, c console) (_ *app, err error) {
 		Store: s.storeFlags.config(), Name: s.Name, SignUp: s.signUp(), SessionIdle: s.SessionIdle,
 		SessionMax: s.SessionMax, Limits: s.limits(), Log: a.log,
 		Retain:  time.Duration(s.Retain) * 24 * time.Hour,
+		LogIn:   logIn,
 		Metrics: registry,
 	})
 	if err != nil {
@@ -114,7 +120,7 @@ func (s serve) start(ctx context.Context, c console) (_ *app, err error) {
 	if !strings.HasPrefix(a.url, "https:") {
 		fmt.Fprintln(c.out, "  note:  not encrypted, so cookies go without Secure. Put a TLS proxy in front (--public-url, --proxies) or use --tls-cert before strangers come.")
 	}
-	a.serve(s, outgoing, registry, listener, control)
+	a.serve(s, logIn.Providers, outgoing, registry, listener, control)
 	return a, nil
 }
 
@@ -136,12 +142,12 @@ func (s serve) reachedAt(addr net.Addr) string {
 }
 
 // serve starts to serve.
-func (a *app) serve(s serve, outgoing netguard.AllowList, registry *prometheus.Registry,
-	listener, control net.Listener) {
+func (a *app) serve(s serve, providers []oidc.Provider, outgoing netguard.AllowList,
+	registry *prometheus.Registry, listener, control net.Listener) {
 	a.server = server.New(a.core, server.Config{
 		Policy: s.clientPolicy(), MaxSockets: s.MaxSockets, MaxUserSockets: s.MaxUserSockets,
-		MaxSocketFrames: s.MaxSocketFrames,
-		Compat:          s.Compat, OutgoingAllow: outgoing, Metrics: registry,
+		MaxSocketFrames: s.MaxSocketFrames, Providers: providers, Address: a.url,
+		Compat: s.Compat, OutgoingAllow: outgoing, Metrics: registry,
 		MetricsToken: s.MetricsToken, Push: s.Push, Contact: s.PublicURL,
 	})
 	a.http = webServer(a.server, a.log, usual)

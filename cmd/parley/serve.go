@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"runtime/debug"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/parley-chat/parley/internal/clientinfo"
 	"github.com/parley-chat/parley/internal/demo"
 	"github.com/parley-chat/parley/internal/netguard"
+	"github.com/parley-chat/parley/internal/oidc"
 )
 
 // serve is the server's settings.
@@ -31,6 +33,8 @@ type serve struct {
 	Proxies   []string `help:"Addresses or networks of trusted reverse proxies. Their X-Forwarded-For and X-Forwarded-Proto are used." placeholder:"CIDR"`
 	TLSCert   string   `help:"PEM file with a certificate. The server then serves HTTPS itself." placeholder:"FILE"`
 	TLSKey    string   `help:"PEM file with the key of the certificate." placeholder:"FILE"`
+
+	OIDC string `help:"TOML file of OpenID Connect providers at which people log in, see docs/operations.md." placeholder:"FILE"`
 
 	Compat string `help:"Also serve clients of another chat: redis-chat-demo is the Redis chat demo for Node.js, see docs/compat.md." enum:",redis-chat-demo" default:"" placeholder:"NAME"`
 
@@ -174,6 +178,18 @@ func (s serve) fill(ctx context.Context, a *app, c console) error {
 		fmt.Fprintf(c.out, "  owner: nobody yet. Whoever opens this link first becomes it (once, within a day):\n         %s/#setup=%s\n", a.url, code)
 	}
 	return nil
+}
+
+// logIn reads the providers at which people log in.
+func (s serve) logIn() (oidc.Settings, error) {
+	if s.OIDC == "" {
+		return oidc.Settings{}, nil
+	}
+	settings, err := oidc.Load(s.OIDC, os.LookupEnv)
+	if err != nil {
+		err = fmt.Errorf("--oidc: %w", err)
+	}
+	return settings, err
 }
 
 func (s serve) signUp() chat.SignUp { return chat.SignUp(s.SignUp) }

@@ -41,6 +41,11 @@ type userEnable struct {
 	Name string `arg:"" help:"Name."`
 }
 
+type userLink struct {
+	in   *storeFlags
+	Name string `arg:"" help:"Name."`
+}
+
 // order is one of the operator's commands, as it travels to a running server.
 type order struct {
 	Do       string `json:"do"`
@@ -75,6 +80,10 @@ func (u userDisable) Run(ctx context.Context, c console) error {
 
 func (u userEnable) Run(ctx context.Context, c console) error {
 	return give(ctx, *u.in, c, order{Do: "enable", Name: u.Name})
+}
+
+func (u userLink) Run(ctx context.Context, c console) error {
+	return give(ctx, *u.in, c, order{Do: "link", Name: u.Name})
 }
 
 // give has an order carried out by the server that has the data open, or else
@@ -133,6 +142,10 @@ func obey(ctx context.Context, s *chat.Service, o order) (string, error) {
 	case "passwd":
 		err = s.SetPassword(ctx, account, o.Password)
 		return fmt.Sprintf("%s has a new password; all their sessions ended\n", account.Name), plainly(err)
+	case "link":
+		code, err := s.NewLogInLink(ctx, account)
+		return fmt.Sprintf("Open this behind the server's address. It logs %s in, once, within %d minutes:\n/#link=%s\n",
+			account.Name, int(chat.LogInLinkFor.Minutes()), code), plainly(err)
 	case "disable":
 		return fmt.Sprintf("%s can no longer log in\n", account.Name), plainly(s.Disable(ctx, account, true))
 	case "enable":

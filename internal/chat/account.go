@@ -34,6 +34,9 @@ func (s *Service) SignUpAccount(ctx context.Context, who Caller, in SignUpInput)
 	if err != nil {
 		return LoggedInOutput{}, err
 	}
+	if s.NoPasswords && invite.Role != RoleOwner { // the first owner comes in all the same
+		return LoggedInOutput{}, errNoPasswords
+	}
 	code := invite.CodeHash
 	if invite.Uses > 0 { // a link, which the store does not know
 		code = ""

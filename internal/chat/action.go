@@ -82,6 +82,8 @@ func Actions() []Action {
 			"Creates an account and logs in. On invite-only servers, invite must be an unused code.", (*Service).SignUpAccount),
 		action("session.create", "POST", "/sessions", 201, Anyone, "Log in",
 			"A wrong name and a wrong password get the same error.", (*Service).LogIn),
+		action("session.redeem", "POST", "/sessions/link", 201, Anyone, "Log in with a link",
+			"The operator makes such links (parley user link). Each works once, for 15 minutes.", (*Service).LogInByLink),
 		action("session.delete", "DELETE", "/sessions/current", 200, LoggedIn, "Log out",
 			"Ends the current session and closes its connections.", (*Service).LogOut),
 		action("session.list", "GET", "/sessions", 200, LoggedIn, "Your sessions", "",

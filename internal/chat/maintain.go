@@ -12,7 +12,7 @@ import (
 // turn; the errors are joined.
 func (s *Service) Maintain(ctx context.Context) error {
 	return errors.Join(s.prune(ctx), s.retain(ctx), s.enableDue(ctx), s.reopenAll(ctx), s.pruneAudit(ctx),
-		s.pruneRestrictions(ctx), s.pruneLinks(ctx), s.endBotTokens(ctx, ""),
+		s.pruneRestrictions(ctx), s.pruneLinks(ctx), s.pruneLogIns(ctx), s.endBotTokens(ctx, ""),
 		s.giveLooks(ctx), s.listNames(ctx),
 		s.pruneFiles(ctx), s.measureFiles(ctx))
 }

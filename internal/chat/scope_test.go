@@ -99,6 +99,10 @@ var scopeRows = map[string]struct {
 	"session.create": {"", all, func(w *world) any {
 		return chat.LogInInput{Name: "Me", Password: chattest.Password}
 	}},
+	"session.redeem": {"", all, func(w *world) any {
+		account := valueOf(w.UserNamed(w.T.Context(), "me"))
+		return chat.LogInLinkInput{Code: valueOf(w.NewLogInLink(w.T.Context(), account))}
+	}},
 	"session.delete": {"", all, func(w *world) any { return chat.None{} }},
 	"session.list":   {chat.ScopeLogin, "", func(w *world) any { return chat.None{} }},
 	"session.revoke": {chat.ScopeLogin, "", func(w *world) any {

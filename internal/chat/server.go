@@ -20,6 +20,10 @@ type ServerInfo struct {
 	External bool   `json:"external,omitempty" doc:"Another program logs people in: there are no passwords, and nobody signs up"`
 	LogIn    string `json:"log_in,omitempty" doc:"With external: address of its page for logging in"`
 	LogOut   string `json:"log_out,omitempty" doc:"With external: address of its page for logging out"`
+
+	Providers   []Provider `json:"providers,omitempty" doc:"Where people can log in instead of with a password"`
+	NoPasswords bool       `json:"no_passwords,omitempty" doc:"People log in at providers only: there are no passwords"`
+
 	Limits   Limits `json:"limits" doc:"What it allows"`
 	Previews bool   `json:"previews" doc:"It shows what links lead to, see link.previews"`
 	// for people who wonder why nothing can be sent
@@ -47,6 +51,7 @@ func (s *Service) Info(ctx context.Context, _ Caller, _ None) (ServerInfo, error
 	info := ServerInfo{ID: id, Name: cmp.Or(set.Name, s.Name), MemberInvites: set.MemberInvites,
 		MemberEmoji: set.MemberEmoji, ReadReceipts: !set.HideReads,
 		Version: s.Version, SignUp: s.SignUp, NeedsSetup: !owned,
+		Providers: s.Providers, NoPasswords: s.NoPasswords,
 		Limits: limits, Previews: s.LinkPreviewer != nil}
 	if s.Health != nil {
 		info.Degraded = s.Health(ctx)

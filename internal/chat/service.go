@@ -34,6 +34,9 @@ type Config struct {
 	SignUp SignUp        // default SignUpInvite
 
 	External *External // another program logs people in; nil for none
+	// Providers are where people can log in instead of with a password.
+	Providers   []Provider
+	NoPasswords bool // people log in at providers only
 
 	// OutgoingChanged, if not nil, is called when there may be something new to
 	// deliver to an outgoing webhook.

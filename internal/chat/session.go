@@ -92,6 +92,10 @@ func (s *Service) expiry(created, now time.Time) time.Time {
 	return idle
 }
 
+// errNoPasswords refuses passwords where people log in at a provider only.
+var errNoPasswords = &Error{Code: CodeForbidden,
+	Message: "This server has no passwords. Log in with one of the buttons on the log-in page."}
+
 var errElsewhere = &Error{Code: CodeForbidden,
 	Message: "This server has no passwords. Log in to the site that it is part of."}
 
@@ -113,6 +117,9 @@ type LoggedInOutput struct {
 func (s *Service) LogIn(ctx context.Context, who Caller, in LogInInput) (LoggedInOutput, error) {
 	if s.External != nil {
 		return LoggedInOutput{}, errElsewhere
+	}
+	if s.NoPasswords {
+		return LoggedInOutput{}, errNoPasswords
 	}
 	if len(in.Password) > s.Limits.Password {
 		return LoggedInOutput{}, invalid("password", "A password can have at most %d bytes.", s.Limits.Password)
@@ -182,22 +189,28 @@ func (s *Service) rehash(ctx context.Context, account Account, password string) 
 const noSession SessionID = "none"
 
 func (s *Service) openSession(ctx context.Context, who Caller, user User) (LoggedInOutput, error) {
+	out := s.newSession(who, user)
+	return out, s.keepSession(ctx, who, out.Session)
+}
+
+// newSession makes a session that is kept nowhere yet.
+func (s *Service) newSession(who Caller, user User) LoggedInOutput {
 	now, token := s.now(), s.NewToken()
-	session := Session{
+	return LoggedInOutput{User: user, Token: token, Session: Session{
 		ID: SessionID(s.NewID()), User: user.ID, TokenHash: hashToken(token),
 		Agent: shorten(who.Agent, 200), Addr: who.Addr,
 		CreatedAt: now, SeenAt: now, ExpiresAt: s.expiry(now, now), Current: true,
+	}}
+}
+
+func (s *Service) keepSession(ctx context.Context, who Caller, session Session) error {
+	if err := s.endOldest(ctx, session.User); err != nil {
+		return err
 	}
-	if err := s.endOldest(ctx, user.ID); err != nil {
-		return LoggedInOutput{}, err
+	if err := s.rememberClient(ctx, session.User, who); err != nil {
+		return err
 	}
-	if err := s.rememberClient(ctx, user.ID, who); err != nil {
-		return LoggedInOutput{}, err
-	}
-	if err := s.Store.CreateSession(ctx, session); err != nil {
-		return LoggedInOutput{}, err
-	}
-	return LoggedInOutput{User: user, Session: session, Token: token}, nil
+	return s.Store.CreateSession(ctx, session)
 }
 
 // maxLogIns bounds the login sessions of one person. It is below maxTokens.
@@ -259,13 +272,23 @@ type SessionInput struct {
 
 // RevokeSession ends one of the caller's sessions.
 func (s *Service) RevokeSession(ctx context.Context, who Caller, in SessionInput) (None, error) {
+	_, err := s.revokeSession(ctx, who, in.Session)
+	return None{}, err
+}
+
+// revokeSession ends one of the caller's sessions and returns at which provider
+// it began, if at one.
+func (s *Service) revokeSession(ctx context.Context, who Caller, id SessionID) (ProviderSession, error) {
 	done, err := s.Store.Commit(ctx, s.change(who, Change{
-		Stream: UserStream(who.User.ID), Op: RevokeSessions{Sessions: []SessionID{in.Session}},
+		Stream: UserStream(who.User.ID), Op: RevokeSessions{Sessions: []SessionID{id}},
 	}))
 	if err == nil && done[0].NoOp {
 		err = ErrNotFound
 	}
-	return None{}, err
+	if err != nil || len(s.Providers) == 0 {
+		return ProviderSession{}, err
+	}
+	return s.forgetProviderSession(ctx, id)
 }
 
 // MeOutput is the caller.

@@ -99,19 +99,27 @@ func Bearer(r *http.Request) (token string, ok bool) {
 }
 
 // cookieNames returns the name of the session's cookie, and the one that it had
-// in earlier versions. A name with __Host- is only possible at the root of a
-// host.
+// in earlier versions.
 func (p *Policy) cookieNames(r *http.Request) (name, outdated string) {
-	name, outdated = p.CookieName(""), "parley"
+	outdated = "parley"
 	if p.Secure(r) {
 		outdated = "__Host-" + outdated
-		if p.BasePath() == "/" {
-			name = "__Host-" + name
-		} else {
-			name = "__Secure-" + name
-		}
 	}
-	return name, outdated
+	return p.HostCookieName(r, ""), outdated
+}
+
+// HostCookieName is CookieName with a prefix for which browsers take the cookie
+// from this server only, where the connection is encrypted. A name with __Host-
+// is only possible at the root of a host.
+func (p *Policy) HostCookieName(r *http.Request, suffix string) string {
+	switch name := p.CookieName(suffix); {
+	case !p.Secure(r):
+		return name
+	case p.BasePath() == "/":
+		return "__Host-" + name
+	default:
+		return "__Secure-" + name
+	}
 }
 
 // CookieName returns the name of a cookie that belongs to this server alone.

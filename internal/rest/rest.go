@@ -24,6 +24,7 @@ type Config struct {
 	Socket  http.Handler // serves /api/v1/ws
 	IO      http.Handler // serves /socket.io/; nil for none
 	Hooks   http.Handler // serves /hooks/; nil for none
+	LogIn   http.Handler // serves /oidc/; nil for none
 	Web     fs.FS        // the web client: index.html and what it loads
 	Metrics http.Handler // serves /metrics to those who may see it
 
@@ -76,6 +77,9 @@ func New(cfg Config) http.Handler {
 	}
 	if cfg.Hooks != nil {
 		mux.Handle("/hooks/", detached(cfg.Hooks))
+	}
+	if cfg.LogIn != nil {
+		mux.Handle("/oidc/", detached(cfg.LogIn))
 	}
 	mux.HandleFunc(noRoute, func(w http.ResponseWriter, r *http.Request) {
 		if allow := methods(mux, r); len(allow) > 0 {

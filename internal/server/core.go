@@ -15,6 +15,7 @@ import (
 	"github.com/parley-chat/parley/internal/backend"
 	"github.com/parley-chat/parley/internal/chat"
 	"github.com/parley-chat/parley/internal/identity"
+	"github.com/parley-chat/parley/internal/oidc"
 )
 
 // CoreConfig says where the data is and what the domain allows.
@@ -23,6 +24,7 @@ type CoreConfig struct {
 	Name                    string
 	SignUp                  chat.SignUp
 	External                *chat.External // another program logs people in; nil for none
+	LogIn                   oidc.Settings  // providers at which people log in
 	SessionIdle, SessionMax time.Duration
 	Retain                  time.Duration
 	Limits                  chat.Limits
@@ -71,6 +73,7 @@ func OpenCore(ctx context.Context, cfg CoreConfig) (*Core, error) {
 		Hasher: identity.NewHasher(runtime.GOMAXPROCS(0), 5*time.Second),
 		Names:  identity.Names{}, NewID: identity.NewID, NewToken: identity.NewToken,
 		Log: log, Limits: cfg.Limits, SignUp: cfg.SignUp, External: cfg.External,
+		Providers: cfg.LogIn.Public(), NoPasswords: cfg.LogIn.Only,
 		SessionIdle: cfg.SessionIdle, SessionMax: cfg.SessionMax, Retain: cfg.Retain,
 		Version: Version(), Name: cfg.Name, Health: b.Health,
 	})

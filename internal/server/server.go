@@ -23,6 +23,7 @@ import (
 	"github.com/parley-chat/parley/internal/incoming"
 	"github.com/parley-chat/parley/internal/live"
 	"github.com/parley-chat/parley/internal/netguard"
+	"github.com/parley-chat/parley/internal/oidc"
 	"github.com/parley-chat/parley/internal/rest"
 	"github.com/parley-chat/parley/internal/siochat"
 	"github.com/parley-chat/parley/internal/ws"
@@ -37,6 +38,8 @@ type Config struct {
 	MaxSocketFrames int    // that one connection may send in 10 seconds; -1 for no limit
 	Compat          string // clients of which other chat are served too; "" for none
 	OutgoingAllow   netguard.AllowList
+	Providers       []oidc.Provider
+	Address         string // of the server in browsers, for the providers
 	Push            string // PushContent, PushSender or PushOff; default PushContent
 	Contact         string // address of the server that push services are told; "" for none
 	Metrics         *prometheus.Registry
@@ -62,6 +65,7 @@ type Server struct {
 	socket  *ws.Server
 	io      *siochat.Server
 	compat  *compat.Server // nil without
+	oidc    *oidc.Handler
 
 	requests inFlight
 	jobs     sync.WaitGroup
@@ -79,8 +83,10 @@ func New(core *Core, cfg Config) *Server {
 	seen := newLastSeen(core.Service, core.Log)
 	s.open(cfg, seen)
 	core.Bell.Listen(bellHandlers{s.hub, runner})
+	s.oidc = oidc.New(oidc.Config{Service: core.Service, Policy: cfg.Policy, Providers: cfg.Providers,
+		Address: cfg.Address, Now: time.Now, Log: core.Log})
 	s.handler = rest.New(rest.Config{
-		Service: core.Service, Policy: cfg.Policy, Socket: s.socket, IO: s.io, Web: web.FS,
+		Service: core.Service, Policy: cfg.Policy, Socket: s.socket, IO: s.io, Web: web.FS, LogIn: s.oidc,
 		Hooks:        incoming.New(incoming.Config{Service: core.Service, Policy: cfg.Policy, Log: core.Log}),
 		Metrics:      promhttp.HandlerFor(cfg.Metrics, promhttp.HandlerOpts{}),
 		MetricsToken: cfg.MetricsToken, Version: Version(), Log: core.Log,
@@ -171,6 +177,7 @@ func (s *Server) Close(ctx context.Context) error {
 	err := s.requests.close(ctx)
 	s.stopJobs()
 	s.jobs.Wait()
+	s.oidc.Close()
 	return errors.Join(err, s.core.Close())
 }
 
