@@ -487,10 +487,12 @@ func (a Actions) ThreadFollow(ctx context.Context, in MessageInput) (RoomView, e
 }
 
 // MessageSearch calls message.search: find messages. Searches your rooms and
-// their threads, newest first. All given fields apply. Words are found by their
-// beginning and without accents. A message is found about a second after it was
-// sent. Where next is set but there are few messages, the search stopped early;
-// until says how far back it went.
+// their threads. All given fields apply. Words are found by their beginning and
+// without accents, long ones also by a part. If nothing has the words, one
+// typing error is forgiven, and corrected says what was found instead. A
+// message is found about a second after it was sent. Where next is set but
+// there are few messages, the search stopped early; until says how far back it
+// went.
 func (a Actions) MessageSearch(ctx context.Context, in SearchInput) (SearchResult, error) {
 	return call[SearchResult](ctx, a, action{"message.search", "GET", "/search"}, in)
 }

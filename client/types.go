@@ -80,6 +80,13 @@ type EventList = chat.EventList
 // EventListInput asks for the events since a position.
 type EventListInput = chat.EventListInput
 
+// Excerpt is a part of a message, or of the name or description of one of its
+// files, as plain text.
+type Excerpt = chat.Excerpt
+
+// ExcerptPart is some text of an Excerpt.
+type ExcerptPart = chat.ExcerptPart
+
 // File is a file that was sent with a message.
 type File = chat.File
 
@@ -219,6 +226,9 @@ type OutgoingOutput = chat.OutgoingOutput
 // PasswordInput changes a password.
 type PasswordInput = chat.PasswordInput
 
+// PersonCount is how many matches a person wrote.
+type PersonCount = chat.PersonCount
+
 // PinListInput asks for pinned messages of a room.
 type PinListInput = chat.PinListInput
 
@@ -300,6 +310,9 @@ type Role = chat.Role
 // Room is a room as every member sees it.
 type Room = chat.Room
 
+// RoomCount is how many matches a room has.
+type RoomCount = chat.RoomCount
+
 // RoomFile is a file of a room, with its message.
 type RoomFile = chat.RoomFile
 
@@ -341,6 +354,9 @@ type ScheduledIDInput = chat.ScheduledIDInput
 
 // ScheduledList is what a person has scheduled.
 type ScheduledList = chat.ScheduledList
+
+// SearchCounts says where the matches of a search are.
+type SearchCounts = chat.SearchCounts
 
 // SearchInput says what to look for.
 type SearchInput = chat.SearchInput

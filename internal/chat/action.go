@@ -257,7 +257,7 @@ func Actions() []Action {
 			"Follow the thread under a message",
 			"The thread is a room of its own and is created if necessary. Leave it to stop following. People who reply or are mentioned in it follow it automatically. Everyone in the message's room can read it.", (*Service).FollowThread),
 		action("message.search", "GET", "/search", 200, LoggedIn, "Find messages",
-			"Searches your rooms and their threads, newest first. All given fields apply. Words are found by their beginning and without accents. A message is found about a second after it was sent. Where next is set but there are few messages, the search stopped early; until says how far back it went.", (*Service).Search),
+			"Searches your rooms and their threads. All given fields apply. Words are found by their beginning and without accents, long ones also by a part. If nothing has the words, one typing error is forgiven, and corrected says what was found instead. A message is found about a second after it was sent. Where next is set but there are few messages, the search stopped early; until says how far back it went.", (*Service).Search),
 		action("file.list", "GET", "/rooms/{room}/files", 200, LoggedIn, "Files of a room",
 			"Those of its messages and of the threads there that you follow, newest first. A page looks at some thousands of messages: it may have no files and a next.", (*Service).ListFiles),
 		action("event.list", "GET", "/rooms/{room}/events", 200, LoggedIn,

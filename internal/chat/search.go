@@ -9,8 +9,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode"
-	"unicode/utf8"
 )
 
 // ErrNoSearch is returned for searches where there is no index.
@@ -27,9 +25,15 @@ type SearchIndex interface {
 	// Matches reports whether a text, see [Message.Words], has the words of a
 	// query, and none of those that it must not have.
 	Matches(q *Query, text string) bool
-	// Progress says for people how far the index is while it is being built,
-	// and is empty afterwards.
-	Progress() string
+	// Excerpt returns the part of a text in which most of the words of a query
+	// are, with the words marked, or nil if it has none of them.
+	Excerpt(q *Query, text string) []ExcerptPart
+	// Similar returns words that were said, or beginnings of words, which
+	// differ from a word by one typing error, the likeliest first. Whoever asks
+	// may have no right to know them: they are told only by what they find.
+	Similar(ctx context.Context, word string) ([]string, error)
+	// Built is how far the index is built, in percent; 100 once it is complete.
+	Built() int
 }
 
 // Lookup is what a [SearchIndex] looks for: messages that all of Query applies
@@ -37,9 +41,22 @@ type SearchIndex interface {
 // skipped. Below, if not 0, is a place; only messages before it are found.
 type Lookup struct {
 	Query Query
+	Match Match
 	Rooms []RoomID
 	Below int64
 }
+
+// Match says which of the messages that match are looked for. MatchPhrase,
+// MatchWords and MatchRest together are all, each once.
+type Match int
+
+// The ways in which a message can match.
+const (
+	MatchAny    Match = iota
+	MatchPhrase       // the words as they are, one after the other
+	MatchWords        // the words as they are, elsewhere
+	MatchRest         // beginnings and parts of words
+)
 
 // Hit is where a message is. Place is its number in the order of all messages
 // by time. Home is the room above a thread, or Room.
@@ -47,108 +64,6 @@ type Hit struct {
 	Room, Home RoomID
 	No         int64
 	Place      int64
-}
-
-// Query says which messages are looked for: those to which all of it applies.
-// Zero fields apply to all.
-type Query struct {
-	Text          string // see Terms
-	From          UserID
-	Mentions      UserID    // mentioning this person, also with everyone in a room
-	After, Before time.Time // sent at After or later, and before Before
-	Link, File    bool      // with a link in its text, with a file
-	FileKind      FileKind  // with a file of this kind
-	Reaction      bool      // with a reaction of someone other than its author
-	Pinned        bool
-	Thread        bool // in a thread
-}
-
-// Term is one part of a query's text: words that must follow each other. The
-// beginning of the last one is enough, unless the term is exact. A message must
-// not have a term that is Without.
-type Term struct {
-	Text    string
-	Exact   bool
-	Without bool
-}
-
-// quotes makes all double quotes the same.
-var quotes = strings.NewReplacer("“", `"`, "”", `"`, "„", `"`, "«", `"`, "»", `"`)
-
-// Terms are the parts of the text, each once: what is quoted, which is exact,
-// and what stands between spaces. So addresses and numbers such as
-// 10.100.200.101 are found as they are written. A message must have all of
-// them, but none with a minus before it. Parts without letters and digits are
-// left out.
-func (q *Query) Terms() (terms []Term) {
-	add := func(t Term) {
-		if len(words(t.Text)) > 0 && !slices.Contains(terms, t) {
-			terms = append(terms, t)
-		}
-	}
-	parts := strings.Split(quotes.Replace(q.Text), `"`)
-	without := false // the quoted part that follows
-	for i, part := range parts {
-		if i%2 == 1 && i < len(parts)-1 {
-			add(Term{Text: strings.TrimSpace(part), Exact: true, Without: without})
-			continue
-		}
-		part, without = strings.CutSuffix(part, "-")
-		if without && part != "" && !strings.HasSuffix(part, " ") || i == len(parts)-1 {
-			without = false
-		}
-		for _, text := range strings.Fields(part) {
-			text, minus := strings.CutPrefix(text, "-")
-			add(Term{Text: text, Without: minus})
-		}
-	}
-	return terms
-}
-
-// words returns the words of a text in lower case: runs of letters, digits and
-// marks.
-func words(text string) []string {
-	return strings.FieldsFunc(strings.ToLower(text), func(r rune) bool {
-		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r)
-	})
-}
-
-// searchWords is how many words a query may have: each costs work.
-const searchWords = 16
-
-// Wants reports whether all of q but its text applies to m, which is not
-// deleted.
-func (q *Query) Wants(m *Message) bool {
-	return !m.Deleted() &&
-		(q.From == "" || m.From == q.From) &&
-		(q.Mentions == "" || m.Mentioning(q.Mentions)) &&
-		!m.At.Before(q.After) &&
-		(q.Before.IsZero() || m.At.Before(q.Before)) &&
-		(!q.Link || m.HasLink()) &&
-		(!q.File || len(m.Files) > 0) &&
-		(q.FileKind == "" ||
-			slices.ContainsFunc(m.Files, func(f File) bool { return f.Kind() == q.FileKind })) &&
-		(!q.Reaction || m.reactedByOthers()) &&
-		(!q.Pinned || !m.PinnedAt.IsZero()) &&
-		(!q.Thread || IsThread(m.Room))
-}
-
-// HasLink reports whether m has a link in its text.
-func (m *Message) HasLink() bool {
-	return strings.Contains(m.Text, "http://") || strings.Contains(m.Text, "https://")
-}
-
-// Words are what a search sees of m: its text, and the names and descriptions
-// of its files.
-func (m *Message) Words() string {
-	text := m.Text
-	for _, f := range m.Files {
-		text += " " + f.Name
-		if f.Alt != "" {
-			text += " " + f.Alt
-		}
-	}
-	return text
 }
 
 // SearchCursor is a place in a search's order, by time and then by id: that of
@@ -237,19 +152,29 @@ type SearchInput struct {
 	Is       string `json:"is,omitempty" enum:"pinned,thread" doc:"Only pinned messages, or only those in threads"`
 	Cursor   string `json:"cursor,omitempty" doc:"next of the answer before"`
 	Limit    int    `json:"limit,omitempty" doc:"Most items to return; default 20"`
+	Order    string `json:"order,omitempty" enum:"newest,relevance" doc:"newest is the default. By relevance those come first that have the words as they are and one after the other, then those that have them as they are, then those with words that begin with them; the newest of each first"`
+	Counts   bool   `json:"counts,omitempty" doc:"Also count how many are in which room and from whom"`
 }
 
 // SearchResult is what was found.
 type SearchResult struct {
-	Messages []Message `json:"messages" doc:"Newest first"`
-	Next     string    `json:"next,omitempty" doc:"Cursor for older ones; empty if there are none"`
-	Until    time.Time `json:"until,omitzero" doc:"With next: so far back all is in this answer and those before"`
-	Building bool      `json:"building,omitempty" doc:"The search index is being built: messages may be missing"`
+	Messages  []Message     `json:"messages" doc:"In the order that was asked for"`
+	Excerpts  []Excerpt     `json:"excerpts" doc:"One for each of messages, in their order"`
+	Next      string        `json:"next,omitempty" doc:"Cursor for more; empty if there are none"`
+	Until     time.Time     `json:"until,omitzero" doc:"With next, if the newest come first: so far back all is in this answer and those before"`
+	Corrected string        `json:"corrected,omitempty" doc:"Nothing has the words of q. These have what differs from it by one typing error: this text. Give it as q for more of them"`
+	Counts    *SearchCounts `json:"counts,omitempty" doc:"If counts were asked for"`
+	Building  bool          `json:"building,omitempty" doc:"The search index is being built: messages may be missing"`
+	Built     int           `json:"built,omitempty" doc:"With building: how far it is, in percent"`
 }
 
 // Search looks for messages in the caller's rooms and in the threads there.
 func (s *Service) Search(ctx context.Context, who Caller, in SearchInput) (SearchResult, error) {
-	q, below, err := in.query()
+	q, err := in.query()
+	if err != nil {
+		return SearchResult{}, err
+	}
+	from, err := in.cursor(&q)
 	if err != nil {
 		return SearchResult{}, err
 	}
@@ -274,13 +199,25 @@ func (s *Service) Search(ctx context.Context, who Caller, in SearchInput) (Searc
 		return SearchResult{}, err
 	}
 	if q.Text != "" && len(q.Terms()) == 0 { // emoji, for example, which are not indexed
-		return SearchResult{Messages: []Message{}}, nil
+		return SearchResult{Messages: []Message{}, Excerpts: []Excerpt{}}, nil
 	}
-	run := searchRun{s: s, user: who.User.ID, in: Lookup{Query: q, Rooms: rooms, Below: below}}
+	run := &searchRun{s: s, user: who.User.ID, members: map[RoomID]bool{},
+		in: Lookup{Query: q, Rooms: rooms}, at: from}
 	if err := run.find(ctx, limit); err != nil {
 		return SearchResult{}, err
 	}
-	return run.result(), nil
+	corrected := ""
+	if len(run.found) == 0 && !run.more && in.Cursor == "" {
+		if corrected, err = run.forgive(ctx, from, limit); err != nil {
+			return SearchResult{}, err
+		}
+	}
+	out := run.result()
+	out.Corrected = corrected
+	if in.Counts {
+		out.Counts, err = run.count(ctx)
+	}
+	return out, err
 }
 
 const (
@@ -297,19 +234,28 @@ type searchRun struct {
 	user UserID
 	in   Lookup
 
-	found  []Message
-	places []int64 // of found
-	next   int64   // 0 at the end
+	at    matchCursor // where it goes on
+	more  bool        // there may be more there
+	found []foundMessage
 
 	mu      sync.Mutex
 	members map[RoomID]bool // asked of the store already
 }
 
+// foundMessage is a message, the room above it if it is in a thread, or else
+// its room, and its place.
+type foundMessage struct {
+	Message
+	home RoomID
+	at   matchCursor
+}
+
 // find asks the index for places, and reads what is there now, until there are
 // enough messages.
 func (r *searchRun) find(ctx context.Context, limit int) error {
-	r.members = map[RoomID]bool{}
+	r.found = nil
 	for ask, read := limit, 0; ; ask = min(4*ask, 200) {
+		r.in.Match, r.in.Below = r.at.match, r.at.below
 		hits, next, err := r.s.Index.Find(ctx, r.in, ask)
 		if err != nil {
 			return err
@@ -322,13 +268,18 @@ func (r *searchRun) find(ctx context.Context, limit int) error {
 			if m == nil {
 				continue
 			}
-			r.found, r.places = append(r.found, *m), append(r.places, hits[i].Place)
-			if r.next = hits[i].Place; len(r.found) == limit && (next != 0 || i < len(hits)-1) {
+			place := matchCursor{match: r.at.match, below: hits[i].Place}
+			r.found = append(r.found, foundMessage{*m, hits[i].Home, place})
+			if len(r.found) == limit && (next != 0 || i < len(hits)-1 || place.last() > place.match) {
+				r.at, r.more = place, true
 				return nil
 			}
 		}
-		r.in.Below, r.next = next, next
-		if read += len(hits); next == 0 || read >= searchMost || len(hits) == 0 {
+		if r.at.below, r.more = next, next != 0; !r.more && r.at.last() > r.at.match {
+			r.at, r.more = matchCursor{match: r.at.match + 1}, true
+			continue
+		}
+		if read += len(hits); !r.more || read >= searchMost || len(hits) == 0 {
 			return nil
 		}
 	}
@@ -388,62 +339,22 @@ func (r *searchRun) isMember(ctx context.Context, room RoomID) (bool, error) {
 
 // result is as much as a page holds.
 func (r *searchRun) result() SearchResult {
-	some := bounded(r.found, 0, (*Message).size)
+	some := bounded(r.found, 0, func(m *foundMessage) int { return m.size() + maxExcerpt })
 	if n := len(some); n < len(r.found) {
-		r.next = r.places[n-1]
+		r.at, r.more = some[n-1].at, true
 	}
-	out := SearchResult{Messages: append([]Message{}, some...), Building: r.s.Index.Progress() != ""}
-	if r.next != 0 {
-		out.Next, out.Until = strconv.FormatInt(r.next, 10), placeTime(r.next)
+	out := SearchResult{Messages: make([]Message, len(some)), Excerpts: make([]Excerpt, len(some))}
+	for i := range some {
+		out.Messages[i], out.Excerpts[i] = some[i].Message, r.excerpt(&some[i].Message)
+	}
+	if built := r.s.Index.Built(); built < 100 {
+		out.Building, out.Built = true, built
+	}
+	if r.more {
+		out.Next = r.at.String()
+		if r.at.match == MatchAny {
+			out.Until = placeTime(r.at.below)
+		}
 	}
 	return out
-}
-
-func (in *SearchInput) query() (q Query, below int64, err error) {
-	if !utf8.ValidString(in.Text) || len(in.Text) > 1000 {
-		return q, 0, invalid("q", "A search can have at most 1000 bytes of text.")
-	}
-	q = Query{Text: strings.TrimSpace(in.Text), From: in.From, Mentions: in.Mentions,
-		Link: in.Has == "link", File: in.Has == "file", Reaction: in.Has == "reaction",
-		Pinned: in.Is == "pinned", Thread: in.Is == "thread"}
-	if q.Text == "" && q.From == "" && q.Mentions == "" && in.Has == "" && in.Is == "" {
-		return q, 0, invalid("q", "Give words to search for, from, mentions, has, or is.")
-	}
-	n := 0
-	for _, t := range q.Terms() {
-		n += len(words(t.Text))
-	}
-	if n > searchWords {
-		return q, 0, invalid("q", "Search for at most %d words at once.", searchWords)
-	}
-	if in.Has != "" && !q.Link && !q.File && !q.Reaction {
-		return q, 0, invalid("has", "has must be link, file or reaction.")
-	}
-	if in.Is != "" && !q.Pinned && !q.Thread {
-		return q, 0, invalid("is", "is must be pinned or thread.")
-	}
-	if q.After, err = searchTime("after", in.After); err != nil {
-		return q, 0, err
-	}
-	if q.Before, err = searchTime("before", in.Before); err != nil {
-		return q, 0, err
-	}
-	if in.Cursor != "" {
-		if below, err = strconv.ParseInt(in.Cursor, 10, 64); err != nil || below < 1 {
-			return q, 0, invalid("cursor", "cursor must be the next value of an earlier answer.")
-		}
-	}
-	return q, below, nil
-}
-
-func searchTime(field, text string) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	for _, layout := range []string{time.RFC3339, time.DateOnly} {
-		if t, err := time.Parse(layout, text); err == nil {
-			return t.UTC(), nil
-		}
-	}
-	return time.Time{}, invalid(field, "Write a time as 2026-03-01T12:00:00Z, or a day as 2026-03-01.")
 }

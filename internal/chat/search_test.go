@@ -19,7 +19,7 @@ type index struct {
 	hits     []chat.Hit
 	next     int64
 	err      error
-	progress string
+	building bool
 }
 
 func (x *index) Find(_ context.Context, in chat.Lookup, limit int) ([]chat.Hit, int64, error) {
@@ -31,7 +31,16 @@ func (x *index) Find(_ context.Context, in chat.Lookup, limit int) ([]chat.Hit, 
 
 func (*index) Matches(q *chat.Query, text string) bool { return !strings.Contains(text, "not this") }
 
-func (x *index) Progress() string { return x.progress }
+func (*index) Excerpt(*chat.Query, string) []chat.ExcerptPart { return nil }
+
+func (*index) Similar(context.Context, string) ([]string, error) { return nil, nil }
+
+func (x *index) Built() int {
+	if x.building {
+		return 50
+	}
+	return 100
+}
 
 // TestSearchRefuses: what cannot be looked for says why, and so does a server
 // without an index.
@@ -43,7 +52,8 @@ func TestSearchRefuses(t *testing.T) {
 	for _, in := range []chat.SearchInput{{}, {Text: "\xff"}, {Text: "a b c d e f g h i j k l m n o p q"},
 		{Text: "x", Has: "cheese"}, {Text: "x", Is: "cheese"}, {Text: "x", After: "yesterday"},
 		{Text: "x", Before: "2026-13-01"}, {Text: "x", Cursor: "nowhere"}, {Text: "x", Cursor: "-1"},
-		{Text: "x", Limit: -1}, {Text: "x", Limit: 1 << 20}, {Room: one}} {
+		{Text: "x", Cursor: "2.5"}, {Text: "x", Order: "oldest"}, {Text: "x", Order: "relevance", Cursor: "5"},
+		{Text: "x", Order: "relevance", Cursor: "4.1"}, {Text: "x", Limit: -1}, {Text: "x", Limit: 1 << 20}, {Room: one}} {
 		refused(t, fmt.Sprintf("%+v", in), errOf(f.Search(t.Context(), ann, in)), chat.ErrInvalid)
 	}
 	for _, room := range []chat.RoomID{one, "none"} {
@@ -67,7 +77,7 @@ func TestSearchRefuses(t *testing.T) {
 // TestSearchTrustsNoIndex: what an index finds is shown as the store has it, if
 // the caller may read it and it is still wanted.
 func TestSearchTrustsNoIndex(t *testing.T) {
-	x := &index{progress: "half"}
+	x := &index{building: true}
 	f := newFixture(t, func(c *chat.Config) { c.Index = x })
 	ann, bob := f.Person("ann", chat.RoleMember), f.Person("bob", chat.RoleMember)
 	one, bobs := f.Room(ann, chat.Private, bob), f.Room(bob, chat.Private)
@@ -85,7 +95,7 @@ func TestSearchTrustsNoIndex(t *testing.T) {
 	must(t, "delete", errOf(f.DeleteMessage(t.Context(), bob, chat.MessageInput{Room: one, No: gone.No})))
 	r, err := f.Search(t.Context(), ann, chat.SearchInput{Text: " apple "})
 	if err != nil || len(r.Messages) != 2 || r.Messages[0].Text != "apple" ||
-		r.Messages[1].Text != "another apple" || r.Next != "" || !r.Building {
+		r.Messages[1].Text != "another apple" || r.Next != "" || !r.Building || r.Built != 50 {
 		t.Errorf("%+v, %v", r, err)
 	}
 	in := x.asked[0]

@@ -6,6 +6,7 @@ package rest
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -189,8 +190,8 @@ func (h *handler) ready(w http.ResponseWriter, r *http.Request) {
 	}
 	text := "ready"
 	if h.Service.Index != nil {
-		if progress := h.Service.Index.Progress(); progress != "" {
-			text += "\nsearch: " + progress
+		if built := h.Service.Index.Built(); built < 100 {
+			text += fmt.Sprintf("\nsearch: the index is being built, %d %%", built)
 		}
 	}
 	plain(w, http.StatusOK, text)

@@ -29,7 +29,10 @@ func (x *Index) Find(ctx context.Context, in chat.Lookup, limit int) (hits []cha
 	if len(mine) == 0 {
 		return nil, 0, nil
 	}
-	expr := expression(&in.Query, filter)
+	n := positive(&in.Query)
+	if n < 2 && in.Match == chat.MatchPhrase || n < 1 && in.Match == chat.MatchWords {
+		return nil, 0, nil // one word is no phrase
+	}
 	first, last := int64(0), int64(math.MaxInt64)
 	if !in.Query.After.IsZero() {
 		first = in.Query.After.UnixMilli() << low
@@ -41,6 +44,12 @@ func (x *Index) Find(ctx context.Context, in chat.Lookup, limit int) (hits []cha
 		last = min(last, in.Below)
 	}
 	err = x.whole(func() error {
+		expr, err := expression(&in.Query, filter, in.Match, func(p phrase) (string, error) {
+			return x.expanded(ctx, p)
+		})
+		if err != nil {
+			return err
+		}
 		rows, err := x.read.QueryContext(ctx, "SELECT words.rowid, room, no FROM words CROSS JOIN docs ON docs.id = words.rowid WHERE words MATCH ? AND words.rowid >= ? AND words.rowid < ? ORDER BY words.rowid DESC",
 			expr, first, last)
 		if err != nil {
@@ -112,18 +121,78 @@ func (x *Index) allowed(rooms []chat.RoomID) (mine map[int64]bool, filter string
 	return mine, strings.Join(words, " OR ")
 }
 
-// expression returns the FTS5 expression for a query in rooms.
-func expression(q *chat.Query, rooms string) string {
-	var all, without []string
+// positive returns how many terms a message must have.
+func positive(q *chat.Query) (n int) {
+	for _, t := range q.Terms() {
+		if !t.Without && len(phraseOf(t).parts) > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// expanded returns a phrase in FTS5's syntax, with the words that its last word
+// stands for if they are few.
+func (x *Index) expanded(ctx context.Context, p phrase) (string, error) {
+	if !p.prefix {
+		return p.String(), nil
+	}
+	last, most := len(p.parts)-1, expandMost
+	if last > 0 {
+		most = expandPhrase
+	}
+	words, err := x.expand(ctx, p.parts[last], last == 0, most)
+	if err != nil || words == nil {
+		return p.String(), err
+	}
+	all := make([]string, len(words))
+	for i, word := range words {
+		all[i] = phrase{parts: append(p.parts[:last:last], word)}.String()
+	}
+	return "(" + strings.Join(all, " OR ") + ")", nil
+}
+
+// expression returns the FTS5 expression for what matches a query in one way,
+// in rooms. Expanded gives the expression of a phrase.
+func expression(q *chat.Query, rooms string, match chat.Match,
+	expanded func(phrase) (string, error)) (string, error) {
+	var all, without, whole, text []string
 	for _, t := range q.Terms() {
 		p := phraseOf(t)
-		switch {
-		case len(p.parts) == 0: // marks without a letter
-		case t.Without && p.literal == "":
-			without = append(without, p.String())
-		case !t.Without:
-			all = append(all, "text : "+p.String())
+		if len(p.parts) == 0 || t.Without && p.literal != "" {
+			continue // marks without a letter, or what has its letters may be wanted
 		}
+		if !t.Without {
+			text = append(text, t.Text)
+			whole = append(whole, "text : "+p.bare())
+			if match == chat.MatchPhrase || match == chat.MatchWords {
+				continue
+			}
+		}
+		one, err := expanded(p)
+		if err != nil {
+			return "", err
+		}
+		if t.Without {
+			without = append(without, one)
+		} else {
+			all = append(all, "text : "+one)
+		}
+	}
+	asPhrase := "text : " + phraseOf(chat.Term{Text: strings.Join(text, " "), Exact: true}).bare()
+	switch match {
+	case chat.MatchPhrase:
+		all = []string{asPhrase}
+	case chat.MatchWords:
+		all = whole
+		if len(text) > 1 {
+			all = []string{"(" + strings.Join(whole, " AND ") + ") NOT " + asPhrase}
+		}
+	case chat.MatchRest:
+		if len(whole) == 0 {
+			break
+		}
+		all = []string{"(" + strings.Join(all, " AND ") + ") NOT (" + strings.Join(whole, " AND ") + ")"}
 	}
 	filter := func(words ...string) { all = append(all, "f : ("+strings.Join(words, " OR ")+")") }
 	if rooms != "" {
@@ -147,8 +216,11 @@ func expression(q *chat.Query, rooms string) string {
 		filter(anyMessage)
 	}
 	expr := strings.Join(all, " AND ")
+	if match == chat.MatchWords || match == chat.MatchRest {
+		expr = "(" + strings.Join(all, ") AND (") + ")"
+	}
 	if len(without) > 0 {
 		expr = "(" + expr + ") NOT text : (" + strings.Join(without, " OR ") + ")"
 	}
-	return expr
+	return expr, nil
 }

@@ -43,13 +43,25 @@ func (x *Index) queues(ctx context.Context, give func([]follow.Queue) error) err
 		if err != nil {
 			return err
 		}
-		x.mu.Lock()
+		var unbuilt []chat.Stream
 		for i, q := range queues {
 			id, _ := q.Stream.Room()
 			there[id] = true
 			if cursors[i].Position.Epoch == "" {
-				x.state.wait(id)
+				unbuilt = append(unbuilt, q.Stream)
 			}
+		}
+		if len(unbuilt) == 0 {
+			return give(queues)
+		}
+		heads, err := x.Store.Heads(ctx, unbuilt...)
+		if err != nil {
+			return err
+		}
+		x.mu.Lock()
+		for i, s := range unbuilt {
+			id, _ := s.Room()
+			x.state.wait(id, heads[i].No)
 		}
 		x.mu.Unlock()
 		return give(queues)
@@ -78,7 +90,7 @@ func (x *Index) queues(ctx context.Context, give func([]follow.Queue) error) err
 			return err
 		}
 	}
-	return nil
+	return x.pruneVocabulary(ctx)
 }
 
 func (x *Index) forget(ctx context.Context, r *room) error {

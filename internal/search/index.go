@@ -44,7 +44,9 @@ type Index struct {
 	stmts map[string]*sql.Stmt
 	dbs   []*sql.DB // of write and of read
 	read  *sql.DB
-	lane  sync.Mutex // guards write
+	lane  sync.Mutex      // guards write and what follows
+	said  map[string]bool // words that are in the vocabulary, not all of them
+	prune string          // after this word the vocabulary is looked through
 
 	again func() // asks for all rooms to be compared
 
@@ -61,7 +63,7 @@ type room struct {
 }
 
 const (
-	version = 4 // of the schema; older ones belong to an index without positions
+	version = 5 // of the schema; older ones belong to an index without vocabulary
 	schema  = `
 		CREATE TABLE rooms (
 			num    INTEGER PRIMARY KEY,
@@ -78,7 +80,14 @@ const (
 		);
 		CREATE UNIQUE INDEX docs_room ON docs (room, no);
 		CREATE TABLE meta (id TEXT NOT NULL);
-		CREATE VIRTUAL TABLE words USING fts5 (text, f, content = '', contentless_delete = 1, tokenize = 'ascii');`
+		CREATE TABLE vocabulary (word TEXT PRIMARY KEY) WITHOUT ROWID; -- what is in the column text of words
+		CREATE TABLE parts ( -- of long words: what follows each of their letters
+			part TEXT NOT NULL,
+			word TEXT NOT NULL,
+			PRIMARY KEY (part, word)
+		) WITHOUT ROWID;
+		CREATE VIRTUAL TABLE words USING fts5 (text, f, content = '', contentless_delete = 1, tokenize = 'ascii',
+			prefix = '2 3');`
 
 	readers = 4 // searches at once
 )
@@ -92,7 +101,8 @@ func Open(ctx context.Context, cfg Config) (*Index, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := &Index{Config: cfg, path: filepath.Join(cfg.Dir, "search.db"), lock: lock, again: func() {}}
+	x := &Index{Config: cfg, path: filepath.Join(cfg.Dir, "search.db"), lock: lock, again: func() {},
+		said: map[string]bool{}}
 	err = x.open(ctx)
 	if err != nil && ctx.Err() == nil {
 		cfg.Log.Info("the search index is built again", "reason", err)
@@ -214,6 +224,7 @@ func (x *Index) closeFiles() error {
 		errs = append(errs, db.Close())
 	}
 	x.stmts, x.write, x.dbs, x.read = nil, nil, nil, nil
+	clear(x.said)
 	return errors.Join(errs...)
 }
 
@@ -322,6 +333,7 @@ func (x *Index) change(ctx context.Context, rest int, f func() error) error {
 		}
 		if err != nil {
 			x.exec("ROLLBACK") // fails where SQLite has rolled back by itself
+			clear(x.said)
 		}
 		return err
 	})

@@ -1,7 +1,6 @@
 package search
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/parley-chat/parley/internal/chat"
@@ -9,20 +8,27 @@ import (
 
 // progress is how far the index is built.
 type progress struct {
-	listed   bool                 // all rooms were looked at
-	waiting  map[chat.RoomID]bool // not built yet
-	messages int                  // read so far
+	listed   bool                  // all rooms were looked at
+	waiting  map[chat.RoomID]int64 // not built yet, and how many messages they have
+	messages int                   // read so far
+	read     int64                 // of those, in rooms that are not built yet or were built since
+	all      int64                 // in those rooms
 	began    time.Time
 	reported time.Time
 }
 
-func (p *progress) wait(id chat.RoomID) {
+// wait notes that a room is not built, and how many messages it has.
+func (p *progress) wait(id chat.RoomID, messages int64) {
 	if p.waiting == nil {
-		p.waiting = map[chat.RoomID]bool{}
+		p.waiting = map[chat.RoomID]int64{}
 	}
-	p.waiting[id] = true
+	if _, known := p.waiting[id]; !known {
+		p.waiting[id] = messages
+		p.all += messages
+	}
 }
 
+// done notes that a room is built, or gone.
 func (p *progress) done(id chat.RoomID) { delete(p.waiting, id) }
 
 // report notes that messages of a room were read, and perhaps its last, and
@@ -32,9 +38,10 @@ func (x *Index) report(id chat.RoomID, messages int, done bool) {
 	defer x.mu.Unlock()
 	p := &x.state
 	p.messages += messages
-	if !p.waiting[id] {
+	if _, waits := p.waiting[id]; !waits {
 		return
 	}
+	p.read += int64(messages)
 	if done {
 		p.done(id)
 	}
@@ -49,16 +56,16 @@ func (x *Index) report(id chat.RoomID, messages int, done bool) {
 	}
 }
 
-// Progress implements [chat.SearchIndex].
-func (x *Index) Progress() string {
+// Built implements [chat.SearchIndex].
+func (x *Index) Built() int {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	switch p := &x.state; {
 	case !p.listed:
-		return "the index is being opened"
-	case len(p.waiting) > 0:
-		return fmt.Sprintf("the index is being built: %d messages so far, %d rooms to go", p.messages,
-			len(p.waiting))
+		return 0
+	case len(p.waiting) == 0:
+		return 100
+	default:
+		return int(min(99, p.read*100/max(1, p.all)))
 	}
-	return ""
 }

@@ -61,7 +61,8 @@ func (x *Index) put(r *room, m *chat.Message) error {
 	if m.Deleted() {
 		return x.remove(r, m.No)
 	}
-	text, filters := document(m.Words()), r.filters(m)
+	terms := termsOf(m.Words())
+	text, filters := document(terms), r.filters(m)
 	is := int64(sum(text) ^ sum("\x00"+filters))
 	var id, was int64
 	ok, err := x.one("SELECT id, sum FROM docs WHERE room = ? AND no = ?", []any{r.num, m.No}, &id, &was)
@@ -87,7 +88,10 @@ func (x *Index) put(r *room, m *chat.Message) error {
 		is); err != nil {
 		return err
 	}
-	return x.exec("INSERT INTO words (rowid, text, f) VALUES (?, ?, ?)", id, text, filters)
+	if err := x.exec("INSERT INTO words (rowid, text, f) VALUES (?, ?, ?)", id, text, filters); err != nil {
+		return err
+	}
+	return x.learn(terms)
 }
 
 // remove takes a message out. The lane is held.

@@ -3,6 +3,7 @@ package chattest
 import (
 	"cmp"
 	"context"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -16,6 +17,9 @@ type PlainIndex struct{ Store chat.Store }
 // Find implements [chat.SearchIndex].
 func (x PlainIndex) Find(ctx context.Context, in chat.Lookup, limit int) (hits []chat.Hit, next int64,
 	err error) {
+	if in.Match == chat.MatchPhrase || in.Match == chat.MatchWords {
+		return nil, 0, nil // all are found as the rest
+	}
 	rooms, err := x.Store.Rooms(ctx, "", 1_000_000)
 	if err != nil {
 		return nil, 0, err
@@ -65,8 +69,16 @@ func (PlainIndex) Matches(q *chat.Query, written string) bool {
 	return true
 }
 
-// Progress implements [chat.SearchIndex].
-func (PlainIndex) Progress() string { return "" }
+// Excerpt implements [chat.SearchIndex].
+func (PlainIndex) Excerpt(*chat.Query, string) []chat.ExcerptPart { return nil }
+
+// Similar implements [chat.SearchIndex]. No word is similar to another.
+func (PlainIndex) Similar(context.Context, string) ([]string, error) { return nil, nil }
+
+// Built implements [chat.SearchIndex].
+func (PlainIndex) Built() int { return 100 }
+
+var notWord = regexp.MustCompile(`[^a-z0-9]+`)
 
 // plain is a text as its words, with a space before and after each.
 func plain(text string) string {
