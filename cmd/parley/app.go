@@ -153,7 +153,7 @@ func (a *app) serve(s serve, providers []oidc.Provider, outgoing netguard.AllowL
 	a.http = webServer(a.server, a.log, usual)
 	a.wg.Go(func() { a.ended(a.http.Serve(listener)) })
 	if control != nil {
-		a.control = controlServer(a.core.Service)
+		a.control = controlServer(a.core.Service, a.url)
 		a.wg.Go(func() { a.ended(a.control.Serve(control)) })
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/parley-chat/parley/internal/chat"
@@ -59,7 +61,9 @@ func shortPath(data string) (path string, done func(), err error) {
 	return path, func() { dir.Close() }, nil
 }
 
-func controlServer(s *chat.Service) *http.Server {
+// controlServer carries out orders. Url is where people reach the server.
+func controlServer(s *chat.Service, url string) *http.Server {
+	var importing sync.Mutex
 	return &http.Server{
 		ReadTimeout: 10 * time.Second,
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -67,6 +71,14 @@ func controlServer(s *chat.Service) *http.Server {
 			if err := json.NewDecoder(io.LimitReader(r.Body, 64<<10)).Decode(&o); err != nil {
 				http.Error(w, err.Error(), http.StatusBadRequest)
 				return
+			}
+			if o.Import != nil {
+				if !importing.TryLock() {
+					http.Error(w, "another import is running: wait for its end", http.StatusBadRequest)
+					return
+				}
+				defer importing.Unlock()
+				o.Import.PublicURL = cmp.Or(o.Import.PublicURL, url)
 			}
 			text, err := obey(r.Context(), s, o)
 			if err != nil {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -52,6 +53,8 @@ type order struct {
 	Name     string `json:"name,omitempty"`
 	Role     string `json:"role,omitempty"`
 	Password string `json:"password,omitempty"`
+
+	Import *importOrder `json:"import,omitempty"`
 }
 
 func (u userAdd) Run(ctx context.Context, c console) error {
@@ -130,6 +133,16 @@ func obey(ctx context.Context, s *chat.Service, o order) (string, error) {
 		return fmt.Sprintf("added %s (%s)\n", u.Name, u.Role), plainly(err)
 	case "list":
 		return listPeople(ctx, s)
+	case "import":
+		if o.Import == nil {
+			return "", errors.New("import what?")
+		}
+		report, err := runImport(ctx, s, *o.Import, nil)
+		if err != nil {
+			return "", err
+		}
+		text, err := json.Marshal(report)
+		return string(text), err
 	}
 	account, err := s.UserNamed(ctx, o.Name)
 	if errors.Is(err, chat.ErrNotFound) {

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -107,6 +106,9 @@ type CreateMessage struct {
 	Files    []File
 	Device   string
 	ClientID string
+	// of a message that comes from elsewhere, see [Service.ImportMessages]
+	EditedAt  time.Time
+	Reactions []Reacted // sorted by emoji
 }
 
 // TrimMessages deletes the room's messages up to To, or up to the newest if
@@ -296,8 +298,10 @@ func (c *Change) Event(payload Event) Event {
 func (c *Change) Message() *Message {
 	op := c.Op.(CreateMessage)
 	room, _ := c.Stream.Room()
-	return &Message{Room: room, ID: c.ID, From: op.From, Text: op.Text, ClientID: op.ClientID, At: c.time(),
-		Mentions: slices.Clone(op.Mentions), Files: slices.Clone(op.Files)}
+	m := &Message{Room: room, ID: c.ID, From: op.From, Text: op.Text, ClientID: op.ClientID, At: c.time(),
+		Mentions: op.Mentions, Files: op.Files,
+		EditedAt: milli(op.EditedAt), Reactions: op.Reactions}
+	return m.Clone()
 }
 
 // In is the new member of that room.

@@ -162,6 +162,12 @@ func (s *Service) CreateEmoji(ctx context.Context, who Caller, in CreateEmojiInp
 	if err := s.mayAddEmoji(ctx, who.User); err != nil {
 		return none, err
 	}
+	return s.addEmoji(ctx, who, in, r)
+}
+
+func (s *Service) addEmoji(ctx context.Context, who Caller, in CreateEmojiInput,
+	r io.Reader) (CustomEmoji, error) {
+	none := CustomEmoji{}
 	e := CustomEmoji{Name: strings.ToLower(strings.Trim(in.Name, ":")),
 		Alias: strings.ToLower(strings.Trim(in.Alias, ":")), Picture: s.NewID(), By: who.User.ID}
 	list, err := s.ListEmoji(ctx, who, None{})

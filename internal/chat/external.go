@@ -135,7 +135,7 @@ func (s *Service) nearest(wish string, id UserID) []folded {
 	if err != nil {
 		shown = "Person"
 	}
-	mark := "-" + string(id[len(id)-12:])
+	mark := "-" + string(id[max(len(id)-12, 0):])
 	letters := []rune(shown)
 	letters = letters[:min(len(letters), s.Limits.Name-len(mark))]
 	tries := []string{shown}

@@ -121,3 +121,7 @@ func join(between string, parts ...string) string {
 	}
 	return strings.Join(full, between)
 }
+
+// Markdown returns what a message of Slack says, in markdown: an object with
+// text, blocks and attachments, as JSON decodes it.
+func Markdown(message map[string]any) string { return render(message) }

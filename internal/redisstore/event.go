@@ -35,6 +35,9 @@ type messageStub struct {
 
 	Mentions []chat.UserID `json:"mentions,omitempty"`
 	Files    []chat.File   `json:"files,omitempty"`
+
+	EditedAt  time.Time      `json:"edited_at,omitzero"`
+	Reactions []chat.Reacted `json:"reactions,omitempty"`
 }
 
 // open returns the event as JSON without its end, for a script to go on.
@@ -44,7 +47,8 @@ func (s *Store) open(c *chat.Change) (string, error) {
 	if op, isSend := c.Op.(chat.CreateMessage); isSend {
 		room, _ := c.Stream.Room()
 		e.Message = messageStub{Room: room, ID: c.ID, From: op.From, Text: op.Text,
-			ClientID: op.ClientID, At: e.At, Mentions: op.Mentions, Files: op.Files}
+			ClientID: op.ClientID, At: e.At, Mentions: op.Mentions, Files: op.Files,
+			EditedAt: milli(op.EditedAt), Reactions: op.Reactions}
 		end = 2
 	}
 	b, err := json.Marshal(e)

@@ -271,6 +271,11 @@ func (h *history) change() chat.Change {
 		c.Op = chat.CreateMessage{From: user, Text: draw(h, someTexts, "text"),
 			Mentions: draw(h, someCalls, "mentions"), Files: draw(h, someFiles, "files"),
 			Device: draw(h, someDevices, "device"), ClientID: draw(h, someClients, "client id")}
+		if op := c.Op.(chat.CreateMessage); rapid.IntRange(0, 4).Draw(h.T, "imported") == 0 {
+			op.EditedAt = c.At.Add(time.Hour)
+			op.Reactions = []chat.Reacted{{Emoji: draw(h, someEmojis, "emoji"), Users: []chat.UserID{user}}}
+			c.Op = op
+		}
 		if rapid.Bool().Draw(h.T, "must be in") {
 			c.MustBeIn = user
 		}
