@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { encode } from 'uqr'
 import { axe, colours } from './lib/axe.mjs'
 import { launch, missing, Person } from './lib/browser.mjs'
-import { Server, until } from './lib/server.mjs'
+import { OIDC } from './lib/oidc.mjs'
+import { binary, Server, until } from './lib/server.mjs'
 
 describe('a new server', { skip: missing() }, () => {
   let server, browser, owner, guest, invite
@@ -216,6 +221,55 @@ describe('a new server', { skip: missing() }, () => {
     await guest.typeIn('Gustav', 'other good words')
     assert.deepEqual(guest.faults, [])
     assert.deepEqual(owner.faults, [])
+  })
+})
+
+describe('a server whose people log in at a provider', { skip: missing() }, () => {
+  let dir, provider, server, browser, ada
+  before(async () => {
+    provider = await OIDC.start({ sub: '1', name: 'Ada', email: 'ada@example.com' })
+    dir = mkdtempSync(join(tmpdir(), 'parley-oidc-'))
+    const file = join(dir, 'oidc.toml')
+    writeFileSync(file, `only = true\n[[provider]]\nid = "company"\nname = "Company"\nissuer = "${provider.url}"\nclient-id = "parley"\nsign-up = true\n`)
+    server = await Server.start({ args: ['--oidc', file] })
+    browser = await launch()
+    ada = await Person.arrive(browser, server.url)
+  })
+  after(async () => {
+    await browser?.close()
+    await server?.stop()
+    await provider?.stop()
+    rmSync(dir, { recursive: true, force: true })
+  })
+
+  it('says what went wrong, logs them in, and out at both', async () => {
+    const { page } = ada
+    await page.goto(server.url)
+    const button = page.getByRole('button', { name: 'Continue with Company' })
+    await button.waitFor()
+    assert.equal(await page.getByLabel('Password').count(), 0)
+    assert.deepEqual(await axe(page, '.gate'), [])
+    await button.click()
+    await page.getByRole('link', { name: 'No' }).click()
+    await page.getByRole('alert').getByText('Company refused it').waitFor()
+    await button.click()
+    await page.getByRole('link', { name: 'Yes' }).click()
+    await page.getByRole('heading', { level: 1, name: 'General' }).waitFor()
+    await page.getByRole('button', { name: /Ada/ }).first().click()
+    await page.getByRole('menuitem', { name: 'Log out' }).click()
+    await page.getByText('Goodbye').waitFor()
+    await page.getByRole('link', { name: 'Back' }).click()
+    await button.waitFor()
+    // The operator's way in without the provider.
+    const link = execFileSync(binary(), ['user', 'link', 'Pablo', ...(server.redis ? ['--store', server.redis.url] : ['--data', server.data])], {
+      encoding: 'utf8',
+      env: { PATH: process.env.PATH },
+    }).trim().split('\n').pop()
+    await page.goto(`${server.url}${link}`)
+    await page.getByRole('button', { name: 'Log in' }).click()
+    await page.getByRole('button', { name: /Pablo/ }).first().waitFor()
+    const strange = ada.faults.filter((f) => !f.startsWith(`request to ${provider.url}`))
+    assert.deepEqual(strange, [])
   })
 })
 

@@ -52,6 +52,7 @@ export const rest = {
   info: () => call<ServerInfo>('GET', '/server'),
   me: () => call<Me>('GET', '/account'),
   logIn: (name: string, password: string) => call<LoggedIn>('POST', '/sessions', { name, password }),
+  redeem: (code: string) => call<LoggedIn>('POST', '/sessions/link', { code }),
   signUp: (name: string, password: string, invite?: string) =>
     call<LoggedIn>('POST', '/accounts', invite ? { name, password, invite } : { name, password }),
   nameServer: (name: string) => call<ServerInfo>('PATCH', '/server', { name }),

@@ -381,6 +381,12 @@ export interface ReadPosition {
   no: number
 }
 
+/** Where people log in instead of with a password. */
+export interface Provider {
+  id: string
+  name: string
+}
+
 export interface ServerInfo {
   /** Of the server's data. */
   id: string
@@ -398,6 +404,9 @@ export interface ServerInfo {
   external?: boolean
   log_in?: string
   log_out?: string
+  providers?: Provider[]
+  /** People log in at providers only. */
+  no_passwords?: boolean
   limits: Limits
   previews?: boolean
   /** What does not work although messages can be read, by the part of the server: why. */

@@ -3,6 +3,7 @@
 
 import { t } from '../i18n'
 import { ApiError, explain } from '../protocol/error'
+import { leave } from '../protocol/provider'
 import { rest } from '../protocol/rest'
 import { keepFor, keptOf } from '../protocol/base'
 import { knownDraftsKey } from '../outbox/keep'
@@ -155,6 +156,18 @@ export async function logIn(name: string, password: string): Promise<void> {
   }
 }
 
+/** Logs in by a link that the operator has made. */
+export async function logInByLink(code: string): Promise<void> {
+  try {
+    const { user } = await rest.redeem(code)
+    history.replaceState(null, '', location.pathname)
+    enter(user.id)
+  } catch (err) {
+    if (err instanceof ApiError && err.code === 'not_found') throw new ApiError(err.code, err.message, { text: 'gate.linkOver' })
+    throw err
+  }
+}
+
 /** Signs up; whoever sets the server up gives it a name, too. */
 export async function signUp(name: string, password: string, invite?: string, team = ''): Promise<void> {
   const { user } = await rest.signUp(name, password, invite)
@@ -175,13 +188,18 @@ export async function logOut(): Promise<void> {
   }
   if (useApp.getState().status.kind === 'online') await drafts?.push() // they are there when one comes back
   const ending = connection // the socket may be closed, and all be over here, before the answer comes
-  await rest.logOut().catch((err: unknown) => {
-    if (!(err instanceof ApiError && err.code === 'unauthenticated')) throw err
-  })
+  const away = info?.providers ? await leave() : null
+  if (away?.problem) throw new ApiError('unavailable', '', { text: 'error.unreachable' })
+  if (!away) {
+    await rest.logOut().catch((err: unknown) => {
+      if (!(err instanceof ApiError && err.code === 'unauthenticated')) throw err
+    })
+  }
   ending?.outbox.clear()
   ending?.drafts.clear()
   exit(null)
   history.replaceState(null, '', location.pathname)
+  if (away?.url) location.assign(away.url) // the session there ends too
 }
 
 export async function changePassword(old: string, next: string): Promise<void> {

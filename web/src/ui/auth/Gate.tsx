@@ -3,16 +3,19 @@ import { formatList, t } from '../../i18n'
 import { ApiError } from '../../protocol/error'
 import { rest } from '../../protocol/rest'
 import type { ShownInvite } from '../../protocol/types'
-import { logIn, signUp } from '../../store/actions'
+import { logIn, logInByLink, signUp } from '../../store/actions'
 import { useApp } from '../../store/store'
 import { loadChat } from '../chat/part'
 import { Fault, Field, useSubmit } from '../kit/Form'
 import { Mark } from '../kit/Mark'
+import { Providers } from './Providers'
 
-/** The code in the address: of an invite, or of the one-time link that makes the first owner. */
-function codeInAddress(): { kind: 'invite' | 'setup'; code: string } | null {
-  const match = /^#(invite|setup)=([^&]+)$/.exec(location.hash)
-  return match ? { kind: match[1] as 'invite' | 'setup', code: decodeURIComponent(match[2]!) } : null
+type Kind = 'invite' | 'setup' | 'link'
+
+/** The code in the address: of an invite, of the one-time link that makes the first owner, or of one that logs its person in. */
+function codeInAddress(): { kind: Kind; code: string } | null {
+  const match = /^#(invite|setup|link)=([^&]+)$/.exec(location.hash)
+  return match ? { kind: match[1] as Kind, code: decodeURIComponent(match[2]!) } : null
 }
 
 /** Whoever begins to write is about to come in: the chat is loaded meanwhile. */
@@ -23,12 +26,12 @@ export function Gate() {
   const info = useApp((a) => a.info)
   const reason = useApp((a) => a.reason)
   const [code, setCode] = useState(codeInAddress)
-  const [mode, setMode] = useState<'log-in' | 'sign-up'>(code ? 'sign-up' : 'log-in')
+  const [mode, setMode] = useState<'log-in' | 'sign-up'>(code && code.kind !== 'link' ? 'sign-up' : 'log-in')
   useEffect(() => {
     const read = () => {
       const found = codeInAddress()
       setCode(found)
-      if (found) setMode('sign-up')
+      if (found) setMode(found.kind === 'link' ? 'log-in' : 'sign-up')
     }
     window.addEventListener('hashchange', read)
     return () => window.removeEventListener('hashchange', read)
@@ -36,7 +39,9 @@ export function Gate() {
   if (!info) return null
   if (info.external) return <Elsewhere name={info.name} page={info.log_in} reason={reason} />
   const setup = code?.kind === 'setup'
-  const needsLink = info.needs_setup === true && !code
+  const needsLink = info.needs_setup === true && !code && !info.no_passwords
+  const providers = setup || code?.kind === 'link' ? [] : (info.providers ?? [])
+  const passwords = !info.no_passwords || setup
   const title = setup ? t('gate.setUp') : t(mode === 'sign-up' ? 'gate.join' : 'gate.logInTo', { server: info.name })
   return (
     <main className="gate">
@@ -53,8 +58,9 @@ export function Gate() {
         {needsLink && (
           <p className="gate-note">{t('gate.needsLink')}</p>
         )}
-        {needsLink ? null : mode === 'log-in' ? <LogIn /> : <SignUp code={code?.code} closed={!code && info.sign_up !== 'open'} setup={setup} />}
-        <p className="gate-foot" hidden={needsLink}>
+        {providers.length > 0 && !needsLink && <Providers all={providers} alone={!passwords} />}
+        {code?.kind === 'link' ? <Link code={code.code} /> : needsLink || !passwords ? null : mode === 'log-in' ? <LogIn /> : <SignUp code={code?.code} closed={!code && info.sign_up !== 'open'} setup={setup} />}
+        <p className="gate-foot" hidden={needsLink || !passwords || code?.kind === 'link'}>
           {mode === 'log-in' ? (
             <>
               {t('gate.newHere')}{' '}
@@ -114,6 +120,19 @@ function InvitedBy({ code, server }: { code: string; server: string }) {
       {shown.by ? t('gate.invitedBy', { name: shown.by, server }) : t('gate.invited', { server })}
       {shown.rooms.length > 0 && ` ${t('gate.invitedTo', { rooms: formatList(shown.rooms) })}`}
     </p>
+  )
+}
+
+/** What the operator's link leads to: it works once, so one has to want it. */
+function Link({ code }: { code: string }) {
+  const { busy, submit, elsewhere } = useSubmit(() => logInByLink(code))
+  return (
+    <form onSubmit={submit}>
+      <Fault text={elsewhere()} />
+      <button className="button primary full" disabled={busy}>
+        {busy ? t('gate.loggingIn') : t('gate.logIn')}
+      </button>
+    </form>
   )
 }
 

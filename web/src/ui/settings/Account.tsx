@@ -13,6 +13,7 @@ import { Sessions } from './Sessions'
 export function Account() {
   const me = useChat((s) => s.me)
   const external = useApp((a) => a.info?.external === true)
+  const passwords = useApp((a) => !a.info?.no_passwords)
   return (
     <>
       {!external && (
@@ -31,7 +32,7 @@ export function Account() {
         </div>
       </section>
       <Privacy />
-      {!external && <Password />}
+      {!external && passwords && <Password />}
       <Sessions />
     </>
   )
