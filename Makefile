@@ -150,6 +150,13 @@ verify: bin/parley ## The promises, while nodes and Redis are killed, cut off an
 	bin/parley verify --scenario all --seconds 5 --kills 50 $(ARGS)
 	$(GO) test -count=1 ./internal/sqlite -run PowerLoss -powercuts 300
 
+.PHONY: release release-check
+release: ## Archives, packages, an OCI image, an SBOM and checksums of the last commit, in tmp/release
+	mkdir -p tmp && rm -rf tmp/release
+	cd release && $(GO) run . -out ../tmp/release $(ARGS)
+release-check: ## Build a release twice, compare, and install its deb on a new Debian (as root; needs debootstrap)
+	@bash scripts/release-check.sh $(ARGS)
+
 .PHONY: screenshots
 screenshots: needs web/node_modules ## The README's pictures, from the real client
 	cd web && npm run screenshots

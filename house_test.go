@@ -133,6 +133,7 @@ var house = []room{
 	{"", "bench", "measures what docs/performance.md says, on the real server",
 		[]string{"client", "internal/", "cmd/"}},
 	{"", "bench/picture", "", nil},
+	{"", "release", "builds archives, packages and an image of a commit, a module of its own", nil},
 	{"beside", "kit/", "Redis building blocks for any Go program, a module of its own; knows nothing of chat",
 		[]string{"kit/"}},
 	{"", "web", "the React client (`src`), as built (`dist`), embedded (`embed.go`)", nil},

@@ -25,6 +25,13 @@ type builder struct {
 	console   console
 	settings  []*setting // of all commands
 	arguments map[*cobra.Command][]*setting
+	root      *cobra.Command // has all of them
+}
+
+// hidden leaves a command out of the help.
+func hidden(cmd *cobra.Command) *cobra.Command {
+	cmd.Hidden = true
+	return cmd
 }
 
 // command makes a command that runs r, once the fields of r have what was set.

@@ -117,6 +117,13 @@ func TestHelpExplainsEverySetting(t *testing.T) {
 	if out, err := try(t, nil, "", "version"); err != nil || !strings.HasPrefix(out, "parley ") {
 		t.Errorf("version: %q, %v", out, err)
 	}
+	out, err = try(t, nil, "", "man")
+	for _, want := range []string{".TH PARLEY 1", ".SS parley serve\n", `\fB\-\-public\-url\fR \fIURL\fR`,
+		".SS parley backup verify <file>\n"} {
+		if err != nil || !strings.Contains(out, want) {
+			t.Errorf("the manual page has no %s: %v", want, err)
+		}
+	}
 }
 
 func TestStartTellsWhatOneNeeds(t *testing.T) {

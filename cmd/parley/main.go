@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"syscall"
 	_ "time/tzdata" // people's quiet hours go by their clocks, also where the system has no zones
@@ -64,8 +65,10 @@ func run(ctx context.Context, args, environ []string, c console) error {
 			b.command("redis-chat-demo", "People, private rooms and messages of the Redis chat demo for Node.js. Running it again adds what is new.", &importDemo{}),
 		),
 		b.command("verify", "Have many clients send, drop and come back while nodes and Redis are killed, cut off and slowed down, and judge what they saw.", &verification{}),
-		b.command("version", "Print the version.", &showVersion{}),
+		b.command("version", "Print the version, and the commit that it was built from.", &showVersion{}),
+		hidden(b.command("man", "Print the manual page.", &manual{&b})),
 	)
+	b.root = all
 	if err := b.unknownEnvironment(); err != nil {
 		return err
 	}
@@ -75,6 +78,15 @@ func run(ctx context.Context, args, environ []string, c console) error {
 type showVersion struct{}
 
 func (showVersion) Run(_ context.Context, c console) error {
-	_, err := fmt.Fprintln(c.out, "parley", server.Version())
+	about := "parley " + server.Version()
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				about += ", commit " + s.Value
+			}
+		}
+		about += fmt.Sprintf(", %s, %s/%s", info.GoVersion, runtime.GOOS, runtime.GOARCH)
+	}
+	_, err := fmt.Fprintln(c.out, about)
 	return err
 }
