@@ -3,7 +3,6 @@ package chattest
 import (
 	"cmp"
 	"context"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -78,9 +77,10 @@ func (PlainIndex) Similar(context.Context, string) ([]string, error) { return ni
 // Built implements [chat.SearchIndex].
 func (PlainIndex) Built() int { return 100 }
 
-var notWord = regexp.MustCompile(`[^a-z0-9]+`)
-
 // plain is a text as its words, with a space before and after each.
 func plain(text string) string {
-	return notWord.ReplaceAllString(" "+strings.ToLower(text)+" ", " ")
+	words := strings.FieldsFunc(strings.ToLower(text), func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9')
+	})
+	return " " + strings.Join(append(words, ""), " ")
 }
