@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -86,8 +87,11 @@ func (b backupCommand) Run(ctx context.Context, c console) (err error) {
 	return syncDir(filepath.Dir(b.File))
 }
 
-// syncDir makes the names in a directory durable.
+// syncDir makes the names in a directory durable, which Windows does by itself.
 func syncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
 	d, err := os.Open(dir)
 	if err != nil {
 		return err

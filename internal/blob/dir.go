@@ -10,8 +10,10 @@ import (
 	"io/fs"
 	"iter"
 	"os"
-	"syscall"
+	"runtime"
 	"time"
+
+	"github.com/parley-chat/parley/internal/flock"
 )
 
 // Dir keeps blobs as files in a directory, spread over 256 folders. Safe for
@@ -64,7 +66,7 @@ func (d *Dir) clean() error {
 		}
 		// Who writes holds the lock; the kernel lets go of it when a process
 		// dies.
-		if syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
+		if flock.Try(f) == nil {
 			err = d.root.Remove(name)
 		}
 		f.Close()
@@ -114,7 +116,7 @@ func (d *Dir) create() (*os.File, string, error) {
 		if err != nil {
 			return nil, "", err
 		}
-		if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+		if err := flock.Lock(f); err != nil {
 			d.root.Remove(name)
 			f.Close()
 			return nil, "", err
@@ -154,8 +156,12 @@ func (d *Dir) mkdir(name string) error {
 	return err
 }
 
-// sync makes the names in a folder durable.
+// sync makes the names in a folder durable. Windows has no call for that: its
+// file system does it by itself.
 func (d *Dir) sync(folder string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
 	f, err := d.root.Open(folder)
 	if err != nil {
 		return err

@@ -4,8 +4,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
+
+	"github.com/parley-chat/parley/internal/flock"
 )
 
 // prefix is how the names of temporary directories begin.
@@ -18,7 +19,7 @@ func lockDir(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock the directory of the search index: %w", err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if err := flock.Try(f); err != nil {
 		f.Close()
 		return nil, fmt.Errorf("another process has its search index in %s: give each node a directory of its own (%w)",
 			dir, err)
@@ -47,7 +48,7 @@ func removeLeft(dir string) {
 	if err != nil || !info.IsDir() || time.Since(info.ModTime()) < lockedBy {
 		return
 	}
-	if stat, ok := info.Sys().(*syscall.Stat_t); !ok || int(stat.Uid) != os.Geteuid() {
+	if !isOurs(info) {
 		return
 	}
 	if lock, err := lockDir(dir); err == nil {

@@ -6,9 +6,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 
 	"github.com/parley-chat/parley/internal/backend"
+	"github.com/parley-chat/parley/internal/flock"
 )
 
 // With less free space than this, doctor warns.
@@ -45,14 +45,14 @@ func doctor(dir string) ([]backend.Finding, error) {
 	} else {
 		add(backend.Note, "data", "none yet in "+place, "", "")
 	}
-	if info.Mode().Perm()&0o077 != 0 {
+	if readableByOthers(info) {
 		add(backend.Warning, "rights",
 			fmt.Sprintf("others may look into the directory (%v)", info.Mode().Perm()),
 			"they can read everything", "chmod 700 "+place)
 	} else {
 		add(backend.OK, "rights", "for this account alone", "", "")
 	}
-	if err := syscall.Access(dir, 2); err != nil { // W_OK
+	if !mayWrite(dir) {
 		add(backend.Refusal, "rights", "this account may not write there", "",
 			"run as the owner of "+place)
 	}
@@ -92,8 +92,8 @@ func lockHeld(path string) (bool, error) {
 		return false, err
 	}
 	defer f.Close()
-	err = syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB)
-	if errors.Is(err, syscall.EWOULDBLOCK) {
+	err = flock.TryShared(f)
+	if errors.Is(err, flock.ErrHeld) {
 		return true, nil
 	}
 	return false, err

@@ -20,7 +20,7 @@ type Conn struct {
 	srv *Server
 	h   Handler
 	nc  net.Conn
-	raw syscall.RawConn // nil if the socket cannot be used directly (TLS)
+	raw syscall.RawConn // nil if the socket cannot be used directly (TLS, Windows)
 	fd  int             // of raw, open until finish closes it
 
 	in      inbox
@@ -48,7 +48,7 @@ type Conn struct {
 
 func (c *Conn) init(nc net.Conn, early []byte) {
 	c.nc = nc
-	if tcp, ok := nc.(*net.TCPConn); ok {
+	if tcp, ok := nc.(*net.TCPConn); ok && direct {
 		if raw, err := tcp.SyscallConn(); err == nil {
 			c.raw = raw
 			raw.Control(func(fd uintptr) { c.fd = int(fd) })

@@ -175,7 +175,7 @@ func (c *Conn) tryWrite(b []byte) (n int, err error) {
 	var failure error
 	err = c.raw.Write(func(fd uintptr) bool {
 		for n < len(b) {
-			m, err := syscall.Write(int(fd), b[n:])
+			m, err := sysWrite(fd, b[n:])
 			if err == syscall.EINTR {
 				continue
 			}

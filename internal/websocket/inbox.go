@@ -99,7 +99,7 @@ func (in *inbox) readable(fd uintptr) bool {
 	in.hold()
 	b := *in.b
 	for {
-		n, err := syscall.Read(int(fd), b[len(b):cap(b)])
+		n, err := sysRead(fd, b[len(b):cap(b)])
 		switch {
 		case err == syscall.EINTR:
 			continue
