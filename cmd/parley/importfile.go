@@ -21,6 +21,7 @@ import (
 // Attachments is where the files of messages are, if they are not in the
 // export; it may be empty.
 var formats = map[string]func(file, attachments string) (archive.Source, error){
+	"parley": func(file, _ string) (archive.Source, error) { return archive.Open(file) },
 	"slack": func(file, attachments string) (archive.Source, error) { return slack.Open(file, attachments) },
 }
 

@@ -55,6 +55,7 @@ type order struct {
 	Password string `json:"password,omitempty"`
 
 	Import *importOrder `json:"import,omitempty"`
+	Export *exportOrder `json:"export,omitempty"`
 }
 
 func (u userAdd) Run(ctx context.Context, c console) error {
@@ -133,6 +134,11 @@ func obey(ctx context.Context, s *chat.Service, o order) (string, error) {
 		return fmt.Sprintf("added %s (%s)\n", u.Name, u.Role), plainly(err)
 	case "list":
 		return listPeople(ctx, s)
+	case "export":
+		if o.Export == nil {
+			return "", errors.New("export where?")
+		}
+		return "", runExport(ctx, s, *o.Export)
 	case "import":
 		if o.Import == nil {
 			return "", errors.New("import what?")

@@ -27,9 +27,10 @@ const importKind = "import"
 const importedMembers = 1000
 
 // ImportUser creates an account that no one can log in to until the operator
-// sets its password. ID, Name, Role and CreatedAt must be set. If the name is
-// taken or cannot be shown, the account gets the nearest free one. An account
-// that is there stays as it is; made is false then.
+// sets its password, and in no room, also not General. ID, Name, Role and
+// CreatedAt must be set. If the name is taken or cannot be shown, the account
+// gets the nearest free one. An account that is there stays as it is; made is
+// false then.
 func (s *Service) ImportUser(ctx context.Context, u User) (user User, made bool, err error) {
 	if account, err := s.Store.Account(ctx, u.ID); !errors.Is(err, ErrNotFound) {
 		return account.User, false, err
@@ -57,9 +58,6 @@ func (s *Service) ImportUser(ctx context.Context, u User) (user User, made bool,
 	}
 	if err == nil {
 		err = s.listName(ctx, u.ID, u.Name)
-	}
-	if err == nil && !u.Disabled {
-		err = s.settle(ctx, u)
 	}
 	return u, err == nil, err
 }

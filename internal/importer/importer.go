@@ -63,7 +63,8 @@ type run struct {
 type person struct {
 	id   chat.UserID
 	name string // here
-	made bool
+
+	general bool // an account of this import, which belongs in General
 }
 
 // room is a room of the source, or a thread.
@@ -151,6 +152,9 @@ func (r *run) all() (err error) {
 	}
 	if r.Importer.DryRun {
 		return nil
+	}
+	if err := r.enterGeneral(); err != nil {
+		return err
 	}
 	return r.Service.EndImport(r.ctx, r.name())
 }
@@ -262,7 +266,8 @@ func (r *run) person(p *archive.Person) error {
 			return fmt.Errorf("person %s: %w", p.ID, err)
 		}
 	}
-	r.people[p.ID] = &person{id: id, name: u.Name, made: made}
+	r.people[p.ID] = &person{id: id, name: u.Name,
+		general: (made || r.Resumed) && u.Role != chat.RoleGuest && !u.Disabled}
 	if !made {
 		r.unchanged(kind, 1)
 		return nil

@@ -235,6 +235,21 @@ func (r *run) enter(room *room) error {
 	return nil
 }
 
+// enterGeneral puts those into General whom no record has put there, once its
+// messages are there, so that those are read.
+func (r *run) enterGeneral() error {
+	var members []chat.Member
+	for _, p := range r.people {
+		if p.general {
+			members = append(members, chat.Member{User: p.id, Role: chat.RoomMember,
+				JoinedAt: r.Service.Now()})
+		}
+	}
+	slices.SortFunc(members, func(a, b chat.Member) int { return cmp.Compare(a.User, b.User) })
+	_, err := r.Service.ImportMembers(r.ctx, chat.GeneralID, members)
+	return err
+}
+
 func (r *run) put(room *room, to chat.RoomID, members []chat.Member) error {
 	if r.Importer.DryRun {
 		r.taken(archive.Members, r.counted(room, to, len(members)))
