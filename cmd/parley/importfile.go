@@ -22,7 +22,7 @@ import (
 // export; it may be empty.
 var formats = map[string]func(file, attachments string) (archive.Source, error){
 	"parley": func(file, _ string) (archive.Source, error) { return archive.Open(file) },
-	"slack": func(file, attachments string) (archive.Source, error) { return slack.Open(file, attachments) },
+	"slack":  func(file, attachments string) (archive.Source, error) { return slack.Open(file, attachments) },
 }
 
 // importFile brings what the export of another chat has.

@@ -376,7 +376,8 @@ func (r reader) Records() iter.Seq2[Record, error] {
 		for record, err := range Values[Record](f) {
 			n++
 			if err != nil {
-				record = Record{Skipped: &Skipped{Kind: Messages, Why: err.Error(), Where: records + ", line " + strconv.Itoa(n)}}
+				record = Record{Skipped: &Skipped{Kind: Messages, Why: err.Error(), Where: records +
+					", line " + strconv.Itoa(n)}}
 			}
 			if !yield(record, nil) {
 				return

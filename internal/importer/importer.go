@@ -94,6 +94,7 @@ type place struct {
 	room  int32
 	no    int32
 	fresh bool // this run has read it
+	reply bool // it is in a thread, and has none itself
 }
 
 // Errors for archives that are none.

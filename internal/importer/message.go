@@ -70,7 +70,7 @@ func (r *run) message(in *archive.Message) error {
 	if in.Thread != "" {
 		m.root = r.key(r.messageID(room, in.Thread))
 		root, ok := r.places[m.root]
-		if !ok || r.rooms[root.room].Kind == chat.ThreadRoom {
+		if !ok || root.reply {
 			m.root = 0
 			changes = append(changes, "the message that it replies to is not there: it stands in the room itself")
 		} else if err := r.known(root); err != nil {
@@ -146,7 +146,7 @@ func (r *run) message(in *archive.Message) error {
 			r.because(reasonKey{kind, false, why}, 1, where)
 		}
 	}
-	r.places[m.key] = place{room: int32(at), fresh: true}
+	r.places[m.key] = place{room: int32(at), fresh: true, reply: m.root != 0}
 	r.add(m)
 	for i, part := range parts[min(1, len(parts)):] {
 		more := pending{ImportedMessage: chat.ImportedMessage{Message: chat.Message{Room: m.Room,
@@ -156,7 +156,7 @@ func (r *run) message(in *archive.Message) error {
 			continue // blank
 		}
 		more.key = r.key(more.ID)
-		r.places[more.key] = place{room: int32(at), fresh: true}
+		r.places[more.key] = place{room: int32(at), fresh: true, reply: m.root != 0}
 		r.add(more)
 	}
 	if len(r.batch) >= batchMessages || r.bytes >= batchBytes {
@@ -443,7 +443,7 @@ func (r *run) write(messages []pending) error {
 				thread.deleted++
 			}
 		}
-		r.places[m.key] = place{room: at, no: int32(numbers[i]), fresh: true}
+		r.places[m.key] = place{room: at, no: int32(numbers[i]), fresh: true, reply: m.root != 0}
 		for _, attach := range m.attach {
 			if err := attach(numbers[i]); err != nil {
 				return err

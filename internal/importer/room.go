@@ -150,7 +150,8 @@ func (r *run) load(at int) error {
 		}
 		for i := range page {
 			m := &page[i]
-			r.places[r.key(m.ID)] = place{room: int32(at), no: int32(m.No)}
+			r.places[r.key(m.ID)] = place{room: int32(at), no: int32(m.No),
+				reply: room.Kind == chat.ThreadRoom}
 			after, room.newest, room.lastAt = m.No, m.No, m.At
 			if m.Deleted() {
 				room.deleted++

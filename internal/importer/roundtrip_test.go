@@ -118,7 +118,8 @@ func history(f *chattest.Fixture, seed uint64, steps int) {
 	ctx := f.T.Context()
 	var people []chat.Caller
 	for i := range 5 {
-		role := []chat.Role{chat.RoleOwner, chat.RoleAdmin, chat.RoleMember, chat.RoleMember, chat.RoleMember}[i]
+		role := []chat.Role{chat.RoleOwner, chat.RoleAdmin, chat.RoleMember, chat.RoleMember,
+			chat.RoleMember}[i]
 		people = append(people, f.Person(fmt.Sprint("person ", i), role))
 		f.Wait(time.Second)
 	}
@@ -136,9 +137,11 @@ func history(f *chattest.Fixture, seed uint64, steps int) {
 		// What is refused changes nothing.
 		switch r.IntN(12) {
 		case 0:
-			_, _ = f.AddReaction(ctx, who, chat.ReactionInput{Room: room, No: at.No, Emoji: []string{"👍", "🎉"}[r.IntN(2)]})
+			_, _ = f.AddReaction(ctx, who, chat.ReactionInput{Room: room, No: at.No,
+				Emoji: []string{"👍", "🎉"}[r.IntN(2)]})
 		case 1:
-			_, _ = f.EditMessage(ctx, who, chat.EditInput{Room: room, No: at.No, Text: fmt.Sprint("edited ", r.IntN(99))})
+			_, _ = f.EditMessage(ctx, who, chat.EditInput{Room: room, No: at.No,
+				Text: fmt.Sprint("edited ", r.IntN(99))})
 		case 2:
 			_, _ = f.DeleteMessage(ctx, who, at)
 		case 3:

@@ -307,6 +307,10 @@ func TestHostileSlackExports(t *testing.T) {
 		object{"type": "message", "user": "U1", "ts": "not a time", "text": "no time"},
 		object{"type": "message", "ts": "-5.1", "text": "no one"},
 		object{"type": "message", "user": "U1", "ts": "1500432002.000100", "text": "\u0000\u200b "},
+		object{"type": "message", "user": "U1", "ts": "1500432002.500000", "text": "to a reply", "thread_ts": "1500000011.000100"},
+		object{"type": "message", "user": "U1", "ts": "1500432002.600000", "text": "to that", "thread_ts": "1500432002.500000"},
+		object{"type": "message", "user": "U1", "ts": "1500432002.700000", "text": "to that, in turn", "thread_ts": "1500432002.600000"},
+		object{"type": "message", "user": "U1", "ts": "1500432002.800000", "text": "to itself", "thread_ts": "1500432002.800000"},
 		object{"type": "weather"}, nil,
 		object{"type": "message", "user": "U1", "ts": "1500432003.000100", "text": "climbs",
 			"files": list{object{"id": "../../../../etc", "name": "passwd"}, object{"id": "F9", "name": "../../../etc/passwd"}}}}
@@ -321,7 +325,7 @@ func TestHostileSlackExports(t *testing.T) {
 			t.Errorf("a file came that climbs: %+v", m.Files)
 		}
 	}
-	for _, want := range []string{"whole", "also whole", "taken", "no time"} {
+	for _, want := range []string{"whole", "also whole", "taken", "no time", "to a reply", "to that, in turn", "to itself"} {
 		if !texts[want] {
 			t.Errorf("the message %q is not there", want)
 		}
