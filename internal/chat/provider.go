@@ -49,6 +49,10 @@ type ProviderUser struct {
 	MailVerified bool
 	Role         Role // that their groups give them; "" to keep the one that they have
 
+	// Rooms says of rooms whether the person belongs into them. In all others
+	// they stay as they are.
+	Rooms map[RoomID]bool
+
 	SignUp     bool // whoever has no account gets one
 	LinkByMail bool // an account with the same verified address is theirs
 }
@@ -95,7 +99,29 @@ func (s *Service) LogInByProvider(ctx context.Context, who Caller, u ProviderUse
 	if err := s.settle(ctx, user); err != nil {
 		return LoggedInOutput{}, err
 	}
+	s.followRooms(ctx, user, u)
 	return s.openProviderSession(ctx, who, user, u)
+}
+
+// followRooms brings a person into the rooms of their groups, and out of those
+// of groups that they are no longer in. A room that is not there, full or
+// closed to them keeps nobody from logging in.
+func (s *Service) followRooms(ctx context.Context, user User, u ProviderUser) {
+	for room, belongs := range u.Rooms {
+		_, err := s.Store.Member(ctx, room, user.ID)
+		switch {
+		case belongs && errors.Is(err, ErrNotFound):
+			err = s.PutMember(ctx, room, user.ID, RoomMember)
+		case !belongs && err == nil:
+			err = s.DropMember(ctx, room, user.ID)
+		case errors.Is(err, ErrNotFound):
+			err = nil
+		}
+		if err != nil {
+			s.Log.Warn("a room of someone's groups", "room", room, "user", user.ID, "provider", u.Provider,
+				"error", err)
+		}
+	}
 }
 
 // userOfProvider returns the person that a provider tells of, as they are after

@@ -86,6 +86,43 @@ func TestProviderNames(t *testing.T) {
 	}
 }
 
+// TestRoomsOfGroups: a log-in brings people into the rooms of their groups, and
+// out of those of other groups. What cannot be keeps nobody out.
+func TestRoomsOfGroups(t *testing.T) {
+	f := newFixture(t, nil)
+	owner := f.Person("Boss", chat.RoleOwner)
+	room := func(name string) chat.RoomID {
+		return valueOf(f.CreateRoom(t.Context(), owner,
+			chat.CreateRoomInput{Name: name, Kind: chat.Private})).ID
+	}
+	team, other, banned := room("Team"), room("Other"), room("Banned")
+	logIn := func(rooms map[chat.RoomID]bool) chat.UserID {
+		t.Helper()
+		u := company
+		u.Rooms = rooms
+		out, err := f.LogInByProvider(t.Context(), nobody, u)
+		must(t, "log in", err)
+		return out.User.ID
+	}
+	ada := logIn(map[chat.RoomID]bool{team: true, other: false, "none": true, chat.GeneralID: false})
+	must(t, "ban", errOf(f.BanMember(t.Context(), owner, chat.BanInput{Room: banned, User: ada})))
+	in := func(room chat.RoomID) bool {
+		_, err := f.Store.Member(t.Context(), room, ada)
+		return err == nil
+	}
+	if !in(team) || in(other) || !in(chat.GeneralID) {
+		t.Errorf("team %t, other %t, General %t", in(team), in(other), in(chat.GeneralID))
+	}
+	logIn(map[chat.RoomID]bool{team: false, other: true, banned: true})
+	if in(team) || !in(other) || in(banned) {
+		t.Errorf("then team %t, other %t, banned %t", in(team), in(other), in(banned))
+	}
+	logIn(nil)
+	if !in(other) {
+		t.Error("a room that is not listed was left")
+	}
+}
+
 // TestLastOwnerStays: groups never leave a server without an owner.
 func TestLastOwnerStays(t *testing.T) {
 	f := newFixture(t, nil)

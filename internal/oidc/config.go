@@ -47,6 +47,9 @@ type Provider struct {
 	AllowedGroups []string `toml:"allowed-groups"`
 	// Roles are what groups make of their members, the highest of them.
 	Roles map[string]chat.Role `toml:"roles"`
+	// Rooms are those that groups bring their members into, by the room's id.
+	// Who is in none of its groups any more leaves it.
+	Rooms map[chat.RoomID][]string `toml:"rooms"`
 	// DefaultRole is that of who is in none of these groups; member if there
 	// are Roles. Without both, everyone keeps their role.
 	DefaultRole chat.Role `toml:"default-role"`
@@ -61,6 +64,8 @@ type Claims struct {
 	Name   string `toml:"name"`   // default name, or else preferred_username
 	Mail   string `toml:"mail"`   // default email
 	Groups string `toml:"groups"` // default groups
+	// Picture is the address of a picture; default picture.
+	Picture string `toml:"picture"`
 }
 
 var idPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,31}$`)
@@ -131,7 +136,8 @@ func (p *Provider) check() error {
 	if p.Scopes == nil {
 		p.Scopes = []string{"profile", "email"}
 	}
-	for claim, usual := range map[*string]string{&p.Claims.Mail: "email", &p.Claims.Groups: "groups"} {
+	for claim, usual := range map[*string]string{&p.Claims.Mail: "email", &p.Claims.Groups: "groups",
+		&p.Claims.Picture: "picture"} {
 		if *claim == "" {
 			*claim = usual
 		}
@@ -205,6 +211,15 @@ func (p *Provider) role(groups []string) chat.Role {
 		return chat.RoleMember
 	}
 	return p.DefaultRole
+}
+
+// rooms says of each room whether a person with these groups belongs into it.
+func (p *Provider) rooms(groups []string) map[chat.RoomID]bool {
+	all := map[chat.RoomID]bool{}
+	for room, of := range p.Rooms {
+		all[room] = slices.ContainsFunc(groups, func(g string) bool { return slices.Contains(of, g) })
+	}
+	return all
 }
 
 // admits reports whether a person with these groups may log in.

@@ -72,6 +72,7 @@ func newFixture(t *testing.T, settings string) *fixture {
 	f := &fixture{t: t, log: new(lockedBuffer), settings: settings}
 	f.Fixture = chattest.New(t, func(cfg *chat.Config) {
 		cfg.Limits = chattest.Unlimited()
+		cfg.Files = pictures{}
 		cfg.Providers = []chat.Provider{{ID: "company", Name: "Company"}}
 	})
 	f.provider = oidctest.New(t, f.Now, ada)

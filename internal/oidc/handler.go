@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/parley-chat/parley/internal/chat"
@@ -28,6 +29,12 @@ type Handler struct {
 	Config
 	clients map[string]*client
 	mux     *http.ServeMux
+
+	outside  *http.Client  // for pictures elsewhere than at a provider
+	slots    chan struct{} // of pictures that are being fetched
+	pictures sync.WaitGroup
+	closing  context.Context // is done when the handler closes
+	close    context.CancelFunc
 }
 
 // callTimeout bounds a request, in which the provider may be asked three
@@ -36,7 +43,9 @@ const callTimeout = 30 * time.Second
 
 // New returns the handler of the given providers.
 func New(cfg Config) *Handler {
-	h := &Handler{Config: cfg, clients: map[string]*client{}, mux: http.NewServeMux()}
+	h := &Handler{Config: cfg, clients: map[string]*client{}, mux: http.NewServeMux(),
+		outside: newOutside(), slots: make(chan struct{}, parallelPictures)}
+	h.closing, h.close = context.WithCancel(context.Background())
 	for _, p := range cfg.Providers {
 		h.clients[p.ID] = newClient(p, cfg.Address+"/oidc/"+p.ID+"/callback", cfg.Now)
 	}
@@ -59,8 +68,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.mux.ServeHTTP(w, r.WithContext(ctx))
 }
 
-// Close closes the connections to the providers.
+// Close stops fetching pictures, and closes the connections to the providers.
 func (h *Handler) Close() {
+	h.close()
+	h.pictures.Wait()
+	h.outside.CloseIdleConnections()
 	for _, c := range h.clients {
 		c.close()
 	}

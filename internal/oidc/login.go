@@ -115,66 +115,70 @@ func (h *Handler) logIn(r *http.Request, c *client) (chat.PendingLogIn, chat.Log
 	if code := query.Get("error"); code != "" {
 		return pending, none, refusal(cut(code), query.Get("error_description"))
 	}
-	user, err := c.identify(ctx, conn, query.Get("code"), pending)
+	user, picture, err := c.identify(ctx, conn, query.Get("code"), pending)
 	if err != nil {
 		return pending, none, err
 	}
 	who := h.caller(r)
 	who.Device = pending.Device
 	out, err := h.Service.LogInByProvider(ctx, who, user)
+	if err == nil {
+		h.takePicture(c, picture, out.User)
+	}
 	return pending, out, err
 }
 
-// identify exchanges a code for who the person is.
+// identify exchanges a code for who the person is, and the address of their
+// picture, if the provider names one.
 func (c *client) identify(ctx context.Context, conn *connection, code string,
-	pending chat.PendingLogIn) (chat.ProviderUser, error) {
+	pending chat.PendingLogIn) (_ chat.ProviderUser, picture string, _ error) {
 	var none chat.ProviderUser
 	ctx = oidc.ClientContext(ctx, c.http)
 	token, err := conn.oauth.Exchange(ctx, code, oauth2.VerifierOption(pending.Verifier),
 		oauth2.SetAuthURLParam("redirect_uri", pending.Redirect)) // of the node that began
 	if err != nil {
-		return none, exchangeFault(err)
+		return none, "", exchangeFault(err)
 	}
 	raw, _ := token.Extra("id_token").(string)
 	if raw == "" {
-		return none, &fault{misconfigured, errors.New("the provider gives no ID token: is the scope openid allowed?")}
+		return none, "", &fault{misconfigured, errors.New("the provider gives no ID token: is the scope openid allowed?")}
 	}
 	id, err := conn.verifier.Verify(ctx, raw) // signature, issuer, audience, time
 	if err != nil {
-		return none, &fault{untrusted, err}
+		return none, "", &fault{untrusted, err}
 	}
 	said := claims{}
 	if err := id.Claims(&said); err != nil {
-		return none, &fault{untrusted, err}
+		return none, "", &fault{untrusted, err}
 	}
 	switch azp := said.text("azp"); {
 	case id.Subject == "":
-		return none, &fault{untrusted, errors.New("the ID token has no subject")}
+		return none, "", &fault{untrusted, errors.New("the ID token has no subject")}
 	case id.Nonce != pending.Nonce:
-		return none, &fault{untrusted, errors.New("the ID token is of another log-in")}
+		return none, "", &fault{untrusted, errors.New("the ID token is of another log-in")}
 	case azp != c.ClientID && (azp != "" || len(id.Audience) > 1):
-		return none, &fault{untrusted, fmt.Errorf("the ID token is for the client %q", cut(azp))}
+		return none, "", &fault{untrusted, fmt.Errorf("the ID token is for the client %q", cut(azp))}
 	case id.AccessTokenHash != "" && id.VerifyAccessToken(token.AccessToken) != nil:
-		return none, &fault{untrusted, errors.New("the access token is not that of the ID token")}
+		return none, "", &fault{untrusted, errors.New("the access token is not that of the ID token")}
 	}
 	if err := c.ask(ctx, conn, token, id.Subject, said); err != nil {
-		return none, err
+		return none, "", err
 	}
 	groups := said.list(c.Claims.Groups)
 	if !c.admits(groups) {
-		return none, &fault{notAllowed, errors.New("in none of the allowed groups")}
+		return none, "", &fault{notAllowed, errors.New("in none of the allowed groups")}
 	}
 	return chat.ProviderUser{
 		Provider: c.ID, Issuer: c.Issuer, Subject: id.Subject, Session: said.text("sid"), IDToken: raw,
 		Name: said.name(c.Claims.Name), Mail: said.text(c.Claims.Mail), MailVerified: said.verified(),
-		Role: c.role(groups), SignUp: c.SignUp, LinkByMail: c.LinkByMail,
-	}, nil
+		Role: c.role(groups), Rooms: c.rooms(groups), SignUp: c.SignUp, LinkByMail: c.LinkByMail,
+	}, said.text(c.Claims.Picture), nil
 }
 
 // ask adds what the ID token does not say and the provider tells on request.
 func (c *client) ask(ctx context.Context, conn *connection, token *oauth2.Token, subject string,
 	said claims) error {
-	needsGroups := len(c.Roles) > 0 || len(c.AllowedGroups) > 0
+	needsGroups := len(c.Roles) > 0 || len(c.Rooms) > 0 || len(c.AllowedGroups) > 0
 	enough := said.name(c.Claims.Name) != "" && said.text(c.Claims.Mail) != "" &&
 		(!needsGroups || said.get(c.Claims.Groups) != nil)
 	if enough || conn.provider.UserInfoEndpoint() == "" {

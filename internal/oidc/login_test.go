@@ -2,6 +2,7 @@ package oidc_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -85,6 +86,10 @@ func TestWrongAnswers(t *testing.T) {
 		}
 	}
 	public := f.provider.Public()
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("the code goes to another host: %s", r.Method)
+	}))
+	t.Cleanup(elsewhere.Close)
 	for _, c := range []struct {
 		what, problem string
 		set           func()
@@ -126,7 +131,14 @@ func TestWrongAnswers(t *testing.T) {
 		{"the code is over", "expired", fails("/token", 400, `{"error":"invalid_grant"}`)},
 		{"in trouble", "unavailable", fails("/token", 503, `overloaded`)},
 		{"nothing that can be read", "misconfigured", fails("/token", 200, `<html>`)},
-		{"sent on elsewhere", "misconfigured", fails("/token", 307, `{}`)},
+		{"sent on elsewhere", "misconfigured", func() {
+			f.provider.Fail(func(w http.ResponseWriter, r *http.Request) bool {
+				if r.URL.Path == "/token" {
+					http.Redirect(w, r, elsewhere.URL, http.StatusTemporaryRedirect)
+				}
+				return r.URL.Path == "/token"
+			})
+		}},
 	} {
 		f.provider.Is(ada, nil)
 		f.provider.Make(nil)
