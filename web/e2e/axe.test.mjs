@@ -3,7 +3,7 @@ import { after, before, describe, it } from 'node:test'
 import { axe, colours } from './lib/axe.mjs'
 import { launch, missing, Person } from './lib/browser.mjs'
 import { Wire } from './lib/proxy.mjs'
-import { Server } from './lib/server.mjs'
+import { Server, until } from './lib/server.mjs'
 
 describe('axe', { skip: missing() }, () => {
   let server, wire, browser
@@ -58,6 +58,17 @@ describe('axe', { skip: missing() }, () => {
     await page.locator('.message[data-no]').first().waitFor()
     await page.locator('.hljs-title').first().waitFor()
     await look('chat with formatting')
+    await page.getByRole('button', { name: 'Search', exact: true }).click()
+    // The index follows a moment later.
+    await until('what was said to be found', async () => {
+      await page.getByRole('searchbox').fill('link is:pinned')
+      await page.getByRole('button', { name: 'Remove is:pinned' }).click()
+      await page.getByRole('searchbox').press('Enter')
+      return page.locator('.hit mark').first().waitFor({ timeout: 1_000 }).then(() => true, () => false)
+    })
+    await page.getByRole('searchbox').fill('link from:Joe')
+    await look('search', '.search-pane')
+    await page.getByRole('button', { name: 'Close search' }).click()
     await mary.box.fill('/')
     await page.getByRole('option').first().waitFor()
     await look('commands', '.composer')

@@ -468,6 +468,37 @@ export interface MessagePage {
   more_newer: boolean
 }
 
+export type SearchOrder = 'newest' | 'relevance'
+
+/** Why a message was found: a part of it as plain text. */
+export interface Excerpt {
+  parts: { text: string; marked?: boolean }[]
+  /** The file whose name or description it is. */
+  file?: string
+}
+
+/** Where the newest matches of a search are, those with most first. */
+export interface SearchCounts {
+  total: number
+  more?: boolean
+  rooms: { room: string; count: number }[]
+  people: { user: string; count: number }[]
+}
+
+export interface SearchResult {
+  messages: Message[]
+  /** One for each message. */
+  excerpts: Excerpt[]
+  next?: string
+  until?: string
+  /** Nothing was found for what was asked; these are for this text. */
+  corrected?: string
+  counts?: SearchCounts
+  building?: boolean
+  /** How far the index is built, in percent. */
+  built?: number
+}
+
 /** Something that an admin, a moderator or the operator did. */
 export interface AuditEntry {
   id: string
@@ -553,8 +584,8 @@ export interface Actions {
   'message.unpin': [{ room: string; no: number }, Message]
   'message.pins': [{ room: string; after?: number }, { messages: Message[]; more?: boolean }]
   'message.search': [
-    { q?: string; room?: string; from?: string; mentions?: string; after?: string; before?: string; has?: 'link' | 'file' | 'reaction'; cursor?: string; limit?: number },
-    { messages: Message[]; next?: string; until?: string },
+    { q?: string; room?: string; from?: string; mentions?: string; after?: string; before?: string; has?: 'link' | 'file' | 'reaction'; is?: 'pinned' | 'thread'; order?: SearchOrder; counts?: boolean; cursor?: string; limit?: number },
+    SearchResult,
   ]
   'file.list': [{ room: string; kind?: FileKind; cursor?: string; limit?: number }, { files: RoomFile[]; next?: string }]
   'reaction.add': [{ room: string; no: number; emoji: string }, Message]
