@@ -128,7 +128,7 @@ func (r *release) build(goos, arch string) error {
 		}
 	}
 	if r.commit == "" {
-		return errors.New("the binary does not name its commit: build in a git checkout")
+		return errors.New("the binary does not name its commit: build in a git clone, not in a linked worktree")
 	}
 	r.builds = append(r.builds, b)
 	return os.Remove(path)

@@ -156,7 +156,12 @@ func TestBackup(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	before = len(all) // all was acknowledged before
-	restored(launch(t, t.TempDir(), "--store", redis.URL(), "--files", files, "--log-level=error"), all)
+	p = launch(t, t.TempDir(), "--store", redis.URL(), "--files", files, "--log-level=error")
+	if _, err := try(t, nil, "", "backup", backup+"x", "--store", redis.URL()); err == nil ||
+		!strings.Contains(err.Error(), "is made while none does") {
+		t.Errorf("of Redis beside a server: %v", err)
+	}
+	restored(p, all)
 
 	for want, args := range map[string][]string{
 		"holds data already":          {"restore", backup, "--data", second},

@@ -78,7 +78,8 @@ type Driver struct {
 	// the data; force reads from a store that is in use.
 	Source      func(ctx context.Context, c Config, force bool) (Source, error)
 	Destination func(context.Context, Config) (Destination, error)
-	// Snapshot opens the data as they are now, for a backup.
+	// Snapshot opens the data as they are now, for a backup. Only data that are
+	// not Shared may be in use.
 	Snapshot func(context.Context, Config) (Source, error)
 }
 

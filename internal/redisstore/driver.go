@@ -32,9 +32,15 @@ func Driver() backend.Driver {
 		Open: func(ctx context.Context, c backend.Config, env backend.Env) (*backend.Backend, error) {
 			return d.open(ctx, c, env, jobLease)
 		},
-		Source: d.source, Destination: d.destination,
+		Source: func(ctx context.Context, c backend.Config, force bool) (backend.Source, error) {
+			if force {
+				return d.source(ctx, c, "")
+			}
+			return d.source(ctx, c, "--force reads all the same")
+		},
+		Destination: d.destination,
 		Snapshot: func(ctx context.Context, c backend.Config) (backend.Source, error) {
-			return d.source(ctx, c, false)
+			return d.source(ctx, c, "a backup of Redis is made while none does")
 		},
 	}
 }
@@ -268,14 +274,16 @@ func (d destination) Close() error {
 	return nil
 }
 
-func (d driver) source(ctx context.Context, c backend.Config, force bool) (backend.Source, error) {
+// source opens data to be read. With a hint they must not be in use: it is for
+// who finds that they are.
+func (d driver) source(ctx context.Context, c backend.Config, hint string) (backend.Source, error) {
 	conn, err := d.dial(ctx, c, quiet, nil)
 	if err != nil {
 		return nil, err
 	}
 	s, err := OpenSource(ctx, conn.Client, c.RedisPrefix)
-	if err == nil && !force {
-		err = unused(ctx, s.Store, "--force reads all the same")
+	if err == nil && hint != "" {
+		err = unused(ctx, s.Store, hint)
 	}
 	if err != nil {
 		conn.Close()
