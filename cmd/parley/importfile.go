@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/parley-chat/parley/internal/archive"
+	"github.com/parley-chat/parley/internal/archive/discord"
+	"github.com/parley-chat/parley/internal/archive/mattermost"
 	"github.com/parley-chat/parley/internal/archive/slack"
 	"github.com/parley-chat/parley/internal/chat"
 	"github.com/parley-chat/parley/internal/importer"
@@ -21,8 +23,10 @@ import (
 // Attachments is where the files of messages are, if they are not in the
 // export; it may be empty.
 var formats = map[string]func(file, attachments string) (archive.Source, error){
-	"parley": func(file, _ string) (archive.Source, error) { return archive.Open(file) },
-	"slack":  func(file, attachments string) (archive.Source, error) { return slack.Open(file, attachments) },
+	"discord":    func(file, _ string) (archive.Source, error) { return discord.Open(file) },
+	"mattermost": func(file, _ string) (archive.Source, error) { return mattermost.Open(file) },
+	"parley":     func(file, _ string) (archive.Source, error) { return archive.Open(file) },
+	"slack":      func(file, attachments string) (archive.Source, error) { return slack.Open(file, attachments) },
 }
 
 // importFile brings what the export of another chat has.

@@ -63,6 +63,8 @@ func run(ctx context.Context, args, environ []string, c console) error {
 		b.command("export", "Write people, rooms, messages and files into a zip file that parley import and others can read. Works beside a running server.", &exportCommand{}),
 		b.group("import", "Bring people, rooms and messages from another chat. Works beside a running server. Running it again adds what is new.", nil,
 			b.command("slack", "An export of a Slack workspace: the zip file with users.json, channels.json and a folder for each conversation.", &importFile{format: "slack"}),
+			b.command("mattermost", "A bulk export of Mattermost: the zip file of mmctl export, or its .jsonl file.", &importFile{format: "mattermost"}),
+			b.command("discord", "What DiscordChatExporter writes as JSON: one channel's file, or a directory or zip file of them.", &importFile{format: "discord"}),
 			b.command("parley", "What parley export writes.", &importFile{format: "parley"}),
 			b.command("redis-chat-demo", "People, private rooms and messages of the Redis chat demo for Node.js. Running it again adds what is new.", &importDemo{}),
 		),

@@ -3,6 +3,7 @@ package archive
 import (
 	"archive/zip"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -77,8 +78,12 @@ func (b *budget) Read(p []byte) (int, error) {
 	if b.left <= 0 {
 		return 0, ErrTooLong
 	}
-	n, err := b.r.Read(p[:min(len(p), b.left)])
+	// Reads are whole: a decoder looks again at what it has after each.
+	n, err := io.ReadFull(b.r, p[:min(len(p), b.left)])
 	b.left -= n
+	if errors.Is(err, io.ErrUnexpectedEOF) && n > 0 {
+		err = nil // what ended it comes again with the next
+	}
 	return n, err
 }
 
@@ -101,27 +106,46 @@ func Values[T any](r io.Reader) iter.Seq2[T, error] {
 				return
 			}
 		}
+		if array {
+			values(d, b, yield)
+			return
+		}
 		for {
-			if array && !d.More() {
-				if _, err := d.Token(); err != nil {
-					yield(zero, readable(err))
-				}
-				return
-			}
 			var v T
 			err := d.Decode(&v)
-			if err == io.EOF && !array {
+			if err == io.EOF {
 				return
 			}
-			if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
-				err = &Odd{wrong}
-			}
-			if !yield(v, readable(err)) || err != nil && !IsOdd(err) {
+			if err = odd(err); !yield(v, err) || err != nil && !IsOdd(err) {
 				return
 			}
 			b.left = MaxRecord
 		}
 	}
+}
+
+// values reads an array, up to its end. What it opens with is read.
+func values[T any](d *json.Decoder, b *budget, yield func(T, error) bool) {
+	for d.More() {
+		var v T
+		err := odd(d.Decode(&v))
+		if !yield(v, err) || err != nil && !IsOdd(err) {
+			return
+		}
+		b.left = MaxRecord
+	}
+	if _, err := d.Token(); err != nil {
+		var zero T
+		yield(zero, readable(err))
+	}
+}
+
+// odd is the error for what cannot be decoded, in plain words.
+func odd(err error) error {
+	if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
+		return &Odd{wrong}
+	}
+	return readable(err)
 }
 
 // Odd is the error for a value of another form than was expected.
@@ -169,4 +193,43 @@ func withoutMark(r io.Reader) io.Reader {
 		head = nil
 	}
 	return io.MultiReader(bytes.NewReader(head), r)
+}
+
+// Elements reads the elements of the array in one field of an object, like
+// [Values]. Fields before it that others names are decoded into what others has
+// for them; all else is passed over.
+func Elements[T any](r io.Reader, field string, others map[string]any) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var zero T
+		b := &budget{r: r, left: MaxRecord}
+		d := json.NewDecoder(withoutMark(b))
+		if start, err := d.Token(); err != nil || start != json.Delim('{') {
+			yield(zero, readable(cmp.Or(err, io.ErrUnexpectedEOF)))
+			return
+		}
+		for d.More() {
+			name, err := d.Token()
+			if err != nil {
+				yield(zero, readable(err))
+				return
+			}
+			if name == field {
+				if start, err := d.Token(); err != nil || start != json.Delim('[') {
+					yield(zero, readable(cmp.Or(err, io.ErrUnexpectedEOF)))
+					return
+				}
+				values(d, b, yield)
+				return
+			}
+			var other any = new(json.RawMessage)
+			if known, ok := others[fmt.Sprint(name)]; ok {
+				other = known
+			}
+			if err := d.Decode(other); err != nil && !IsOdd(odd(err)) {
+				yield(zero, readable(err))
+				return
+			}
+			b.left = MaxRecord
+		}
+	}
 }
