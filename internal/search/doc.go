@@ -10,6 +10,10 @@
 // (see terms.go), and what filters need, as words too: author, mentions, room,
 // link, file, pin. The texts themselves are not kept.
 //
+// Beside it is the vocabulary, every word once (see vocabulary.go). It tells
+// which words a query's word stands for, as their beginning or a part, and
+// which words it may be a typing error for.
+//
 // The position in a room's stream is saved in the transaction that indexes its
 // events. A crash loses and repeats nothing.
 //

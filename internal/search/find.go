@@ -15,6 +15,9 @@ const (
 	findTime = 5 * time.Second
 	// lookMost is how many matches one call looks at, whosever they are.
 	lookMost = 20_000
+	// lookFirst is how many it looks at before the rooms become a part of the
+	// expression.
+	lookFirst = 200
 	// roomsInQuery is up to how many rooms are a part of the expression; more
 	// are looked up for each match.
 	roomsInQuery = 32
@@ -44,43 +47,66 @@ func (x *Index) Find(ctx context.Context, in chat.Lookup, limit int) (hits []cha
 		last = min(last, in.Below)
 	}
 	err = x.whole(func() error {
-		expr, err := expression(&in.Query, filter, in.Match, func(p phrase) (string, error) {
-			return x.expanded(ctx, p)
-		})
-		if err != nil {
-			return err
-		}
-		rows, err := x.read.QueryContext(ctx, "SELECT words.rowid, room, no FROM words CROSS JOIN docs ON docs.id = words.rowid WHERE words MATCH ? AND words.rowid >= ? AND words.rowid < ? ORDER BY words.rowid DESC",
-			expr, first, last)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for looked := 0; rows.Next(); looked++ {
-			var place, num, no int64
-			if err := rows.Scan(&place, &num, &no); err != nil {
+		if filter != "" {
+			// Most words are rare: then it is quicker to look at all that have
+			// them than to read the lists of rooms.
+			expr, err := x.expression(ctx, in, "")
+			if err != nil {
 				return err
 			}
-			if looked == lookMost {
-				next = place + 1
-				return nil
+			hits, next, err = x.look(ctx, expr, first, last, mine, limit, lookFirst)
+			if err != nil || next == 0 || len(hits) == limit {
+				return err
 			}
-			in, home := x.numbered(num)
-			if in == nil || home == nil || !mine[in.num] && !mine[home.num] {
-				continue
-			}
-			hits = append(hits, chat.Hit{Room: in.id, Home: home.id, No: no, Place: place})
-			if len(hits) == limit {
-				next = place
-				return nil
-			}
+			last = next
 		}
-		return rows.Err()
+		expr, err := x.expression(ctx, in, filter)
+		if err != nil {
+			return err
+		}
+		more, below, err := x.look(ctx, expr, first, last, mine, limit-len(hits), lookMost)
+		hits, next = append(hits, more...), below
+		return err
 	})
 	if err != nil && ctx.Err() != nil {
 		err = unusable(fmt.Errorf("searching takes too long: %w", err))
 	}
 	return hits, next, err
+}
+
+// look returns up to limit of the matches of an expression with places from
+// first on and before last, after it has looked at most of them at the most.
+func (x *Index) look(ctx context.Context, expr string, first, last int64, mine map[int64]bool,
+	limit, most int) (hits []chat.Hit, next int64, err error) {
+	rows, err := x.read.QueryContext(ctx, "SELECT words.rowid, room, no FROM words CROSS JOIN docs ON docs.id = words.rowid WHERE words MATCH ? AND words.rowid >= ? AND words.rowid < ? ORDER BY words.rowid DESC",
+		expr, first, last)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer rows.Close()
+	for looked := 0; rows.Next(); looked++ {
+		var place, num, no int64
+		if err := rows.Scan(&place, &num, &no); err != nil {
+			return nil, 0, err
+		}
+		if looked == most {
+			return hits, place + 1, nil
+		}
+		in, home := x.numbered(num)
+		if in == nil || home == nil || !mine[in.num] && !mine[home.num] {
+			continue
+		}
+		hits = append(hits, chat.Hit{Room: in.id, Home: home.id, No: no, Place: place})
+		if len(hits) == limit {
+			return hits, place, nil
+		}
+	}
+	return hits, 0, rows.Err()
+}
+
+func (x *Index) expression(ctx context.Context, in chat.Lookup, filter string) (string, error) {
+	expanded := func(p phrase) (string, error) { return x.expanded(ctx, p) }
+	return expression(&in.Query, filter, in.Match, expanded)
 }
 
 // numbered returns a room and the one above it, nil for none.

@@ -45,7 +45,7 @@ func TestQueries(t *testing.T) {
 	ann, bob := f.Person("ann", chat.RoleMember), f.Person("bob", chat.RoleMember)
 	eve := f.Person("eve", chat.RoleMember)
 	one, two := f.Room(ann, chat.Private, bob), f.Room(ann, chat.Private)
-	f.Say(eve, f.Room(eve, chat.Private), "a secret platypus")
+	f.Say(eve, f.Room(eve, chat.Private), "a secret platypus, and talk")
 	for i := range 1000 {
 		f.Wait(time.Second)
 		f.Say(ann, one, fmt.Sprintf("some talk number %d of the day, nothing more", i*7919))
@@ -60,6 +60,11 @@ func TestQueries(t *testing.T) {
 	_, err := f.DeleteMessage(t.Context(), bob, chat.MessageInput{Room: one, No: gone.No})
 	f.Must("delete", err)
 
+	// What is hers is older than many matches in rooms that she is not in.
+	got := f.search(eve, chat.SearchInput{Text: "talk"})
+	if !slices.Equal(got, []string{"a secret platypus, and talk"}) {
+		t.Errorf("eve finds %q", got)
+	}
 	for _, test := range []struct {
 		query string
 		want  string // the beginnings of what is found, newest first; ~ before what is asked instead

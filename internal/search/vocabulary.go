@@ -70,8 +70,8 @@ func partsOf(word string) func(yield func(string) bool) {
 	}
 }
 
-// forget takes some words that no message has any more out of the vocabulary:
-// the next ones each time.
+// pruneVocabulary takes some words that no message has any more out of the
+// vocabulary: the next ones each time.
 func (x *Index) pruneVocabulary(ctx context.Context) error {
 	return x.change(ctx, x.Rest, func() error {
 		rows, err := x.write.QueryContext(ctx, "SELECT word FROM vocabulary WHERE word > ? ORDER BY word LIMIT ?",
