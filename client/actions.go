@@ -148,6 +148,42 @@ func (a Actions) PushWhy(ctx context.Context, in MessageInput) (PushDecision, er
 	return call[PushDecision](ctx, a, action{"push.why", "GET", "/rooms/{room}/messages/{no}/push"}, in)
 }
 
+// MailGet calls mail.get: your mail address, and what it is for.
+func (a Actions) MailGet(ctx context.Context) (MailOutput, error) {
+	return call[MailOutput](ctx, a, action{"mail.get", "GET", "/account/mail"}, none{})
+}
+
+// MailSet calls mail.set: set your mail address. A mail with a link goes there;
+// the address is yours when you follow it. The address before gets a mail with
+// a link that undoes the change.
+func (a Actions) MailSet(ctx context.Context, in SetMailInput) (MailOutput, error) {
+	return call[MailOutput](ctx, a, action{"mail.set", "PUT", "/account/mail"}, in)
+}
+
+// MailUpdate calls mail.update: turn mail about unread messages on or off.
+func (a Actions) MailUpdate(ctx context.Context, in UpdateMailInput) (MailOutput, error) {
+	return call[MailOutput](ctx, a, action{"mail.update", "PATCH", "/account/mail"}, in)
+}
+
+// MailConfirm calls mail.confirm: confirm a mail address. With the code from
+// the mail, which works for a day.
+func (a Actions) MailConfirm(ctx context.Context, in MailCodeInput) (MailAddressOutput, error) {
+	return call[MailAddressOutput](ctx, a, action{"mail.confirm", "POST", "/mail/confirm"}, in)
+}
+
+// MailUndo calls mail.undo: undo the change of a mail address. With the code
+// from the mail to the address before, which works for a week. Ends all
+// sessions of the account.
+func (a Actions) MailUndo(ctx context.Context, in MailCodeInput) (MailAddressOutput, error) {
+	return call[MailAddressOutput](ctx, a, action{"mail.undo", "POST", "/mail/undo"}, in)
+}
+
+// MailUnsubscribe calls mail.unsubscribe: end mail about unread messages. With
+// the code from such a mail.
+func (a Actions) MailUnsubscribe(ctx context.Context, in MailCodeInput) (MailAddressOutput, error) {
+	return call[MailAddressOutput](ctx, a, action{"mail.unsubscribe", "POST", "/mail/unsubscribe"}, in)
+}
+
 // EmojiList calls emoji.list: custom emoji. Those that people have added to
 // this server. After a change everyone online gets the signal emoji, and sync
 // says their revision.

@@ -156,6 +156,15 @@ type LogInLinkInput = chat.LogInLinkInput
 // LoggedInOutput is a new session.
 type LoggedInOutput = chat.LoggedInOutput
 
+// MailAddressOutput is what a link in a mail has done.
+type MailAddressOutput = chat.MailAddressOutput
+
+// MailCodeInput is a code from a mail.
+type MailCodeInput = chat.MailCodeInput
+
+// MailOutput is the caller's mail.
+type MailOutput = chat.MailOutput
+
 // MeOutput is the caller.
 type MeOutput = chat.MeOutput
 
@@ -389,6 +398,9 @@ type SessionInput = chat.SessionInput
 // SessionList is a person's sessions, newest first.
 type SessionList = chat.SessionList
 
+// SetMailInput sets a mail address.
+type SetMailInput = chat.SetMailInput
+
 // ShowInviteInput asks what an invite is for.
 type ShowInviteInput = chat.ShowInviteInput
 
@@ -434,6 +446,9 @@ type TokenOutput = chat.TokenOutput
 
 // UpdateAccountInput changes what one says of oneself.
 type UpdateAccountInput = chat.UpdateAccountInput
+
+// UpdateMailInput changes what mail is for.
+type UpdateMailInput = chat.UpdateMailInput
 
 // UpdateMemberInput changes a person's role in a room.
 type UpdateMemberInput = chat.UpdateMemberInput

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/parley-chat/parley/internal/mail"
 	"github.com/parley-chat/parley/internal/netguard"
 	"github.com/parley-chat/parley/internal/oidc"
 	"github.com/parley-chat/parley/internal/server"
@@ -93,6 +94,10 @@ func (s serve) start(ctx context.Context, c console) (_ *app, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("--outgoing-allow: %w", err)
 	}
+	mail, err := s.serverMailFlags.config(s.Name, a.url)
+	if err != nil {
+		return nil, err
+	}
 	driver, err := server.Driver(s.storeFlags.config())
 	if err != nil {
 		return nil, flagged(err)
@@ -120,7 +125,7 @@ func (s serve) start(ctx context.Context, c console) (_ *app, err error) {
 	if !strings.HasPrefix(a.url, "https:") {
 		fmt.Fprintln(c.out, "  note:  not encrypted, so cookies go without Secure. Put a TLS proxy in front (--public-url, --proxies) or use --tls-cert before strangers come.")
 	}
-	a.serve(s, logIn.Providers, outgoing, registry, listener, control)
+	a.serve(s, logIn.Providers, outgoing, mail, registry, listener, control)
 	return a, nil
 }
 
@@ -142,13 +147,14 @@ func (s serve) reachedAt(addr net.Addr) string {
 }
 
 // serve starts to serve.
-func (a *app) serve(s serve, providers []oidc.Provider, outgoing netguard.AllowList,
+func (a *app) serve(s serve, providers []oidc.Provider, outgoing netguard.AllowList, mail *mail.Config,
 	registry *prometheus.Registry, listener, control net.Listener) {
 	a.server = server.New(a.core, server.Config{
 		Policy: s.clientPolicy(), MaxSockets: s.MaxSockets, MaxUserSockets: s.MaxUserSockets,
 		MaxSocketFrames: s.MaxSocketFrames, Providers: providers, Address: a.url,
 		Compat: s.Compat, OutgoingAllow: outgoing, Metrics: registry,
 		MetricsToken: s.MetricsToken, Push: s.Push, Contact: s.PublicURL,
+		Mail: mail, MailAfter: s.MailAfter,
 	})
 	a.http = webServer(a.server, a.log, usual)
 	a.wg.Go(func() { a.ended(a.http.Serve(listener)) })

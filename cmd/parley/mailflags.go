@@ -14,6 +14,25 @@ type mailFlags struct {
 	MailCA   string `help:"PEM file with the certificate of the authority that the SMTP server's certificate is from, if it is your own." placeholder:"FILE"`
 }
 
+// serverMailFlags say how a server sends mail.
+type serverMailFlags struct {
+	Mail string `help:"SMTP server that takes mail to people: smtp://user:password@host:587 encrypts with STARTTLS, smtps:// from the first byte. Without it no mail is sent." placeholder:"URL"`
+	mailFlags
+	MailAfter time.Duration `help:"How long a mention or a direct message is unread before it is mailed." default:"15m"`
+}
+
+// config is how a server sends mail; nil if it sends none.
+func (m serverMailFlags) config(name, url string) (*mail.Config, error) {
+	if m.MailAfter < time.Second || m.MailAfter > 24*time.Hour {
+		return nil, errors.New("--mail-after: must be 1s to 24h")
+	}
+	if m.Mail == "" {
+		return nil, nil
+	}
+	cfg, err := m.mailConfig(m.Mail, name, url)
+	return &cfg, err
+}
+
 // mailConfig is how mail is sent by an SMTP server; name is the chat's, url its
 // address.
 func (m mailFlags) mailConfig(server, name, url string) (mail.Config, error) {

@@ -44,7 +44,7 @@ func serveByClock(t *testing.T, w storeFlags, off func() time.Duration) (url str
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.serve(s, nil, nil, prometheus.NewRegistry(), listener, nil)
+	a.serve(s, nil, nil, nil, prometheus.NewRegistry(), listener, nil)
 	t.Cleanup(func() {
 		stopped, stop := context.WithCancel(context.Background())
 		stop()

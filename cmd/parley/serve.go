@@ -56,6 +56,8 @@ type serve struct {
 
 	Push string `help:"Push notifications on devices while the client is closed: content (with the beginning of a message), sender (only from whom it is), off." enum:"content,sender,off" default:"content"`
 
+	serverMailFlags
+
 	MetricsToken string        `help:"Bearer token for /metrics. Without it, only admins can read the metrics." placeholder:"TOKEN"`
 	LogLevel     string        `help:"debug, info, warn or error." enum:"debug,info,warn,error" default:"info"`
 	LogFormat    string        `help:"text or json." enum:"text,json" default:"text"`
@@ -115,6 +117,9 @@ func (s serve) check() error {
 	}
 	if _, err := clientinfo.ParseProxies(s.Proxies); err != nil {
 		wrong("proxies", "%v", err)
+	}
+	if _, err := s.serverMailFlags.config("", ""); err != nil {
+		bad = append(bad, err)
 	}
 	return errors.Join(bad...)
 }

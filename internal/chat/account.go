@@ -160,28 +160,34 @@ type PasswordInput struct {
 // ChangePassword replaces the caller's password, ends all their sessions and
 // opens a new one.
 func (s *Service) ChangePassword(ctx context.Context, who Caller, in PasswordInput) (LoggedInOutput, error) {
-	if err := s.limit(ctx, "password:"+string(who.User.ID), s.Limits.Guesses); err != nil {
-		return LoggedInOutput{}, err
-	}
-	if len(in.Old) > s.Limits.Password {
-		return LoggedInOutput{}, invalid("old", "A password can have at most %d bytes.", s.Limits.Password)
-	}
-	account, err := s.Store.Account(ctx, who.User.ID)
+	account, err := s.checkPassword(ctx, who, "old", in.Old)
 	if err != nil {
 		return LoggedInOutput{}, err
-	}
-	ok, err := s.Hasher.Verify(ctx, account.Password, in.Old)
-	if err != nil {
-		return LoggedInOutput{}, err
-	}
-	if !ok {
-		return LoggedInOutput{}, &Error{Code: CodeForbidden, Field: "old",
-			Message: "This is not your current password."}
 	}
 	if err := s.setPassword(ctx, who, account, in.New, account.Password); err != nil {
 		return LoggedInOutput{}, err
 	}
 	return s.openSession(ctx, who, account.User)
+}
+
+// checkPassword returns the caller's account if the password is theirs. The
+// field is where it comes from. Guesses are limited.
+func (s *Service) checkPassword(ctx context.Context, who Caller, field, password string) (Account, error) {
+	if err := s.limit(ctx, "password:"+string(who.User.ID), s.Limits.Guesses); err != nil {
+		return Account{}, err
+	}
+	if len(password) > s.Limits.Password {
+		return Account{}, invalid(field, "A password can have at most %d bytes.", s.Limits.Password)
+	}
+	account, err := s.Store.Account(ctx, who.User.ID)
+	if err != nil {
+		return Account{}, err
+	}
+	ok, err := s.Hasher.Verify(ctx, account.Password, password)
+	if err == nil && !ok {
+		err = &Error{Code: CodeForbidden, Field: field, Message: "This is not your current password."}
+	}
+	return account, err
 }
 
 // SetPassword sets an account's password and ends all its sessions, on behalf

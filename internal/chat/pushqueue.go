@@ -288,14 +288,18 @@ func (s *Service) pushMessage(ctx context.Context, user UserID, job PushJob) (Pu
 	if s.PushWithoutContent || l.Settings.HideContent {
 		return out, reason, nil
 	}
-	place := l.View.Room
-	if place.Kind == ThreadRoom {
-		if place, err = s.Store.Room(ctx, place.Parent); err != nil {
-			return PushMessage{}, "", err
-		}
+	out.Text = plain(m.Text, maxPushText)
+	out.Place, err = s.placeName(ctx, l.View.Room)
+	return out, reason, err
+}
+
+// placeName is the name of a room, and for a thread of the room that it is in.
+func (s *Service) placeName(ctx context.Context, room Room) (string, error) {
+	if room.Kind != ThreadRoom {
+		return room.Name, nil
 	}
-	out.Place, out.Text = place.Name, plain(m.Text, maxPushText)
-	return out, reason, nil
+	parent, err := s.Store.Room(ctx, room.Parent)
+	return parent.Name, err
 }
 
 var (

@@ -240,6 +240,12 @@ var scopeRows = map[string]struct {
 	"outgoing.retry": {chat.ScopeManage, moderator, func(w *world) any {
 		return chat.RetryInput{Room: w.room, Webhook: w.outgoing}
 	}},
+	"mail.get":         {chat.ScopeLogin, "", func(w *world) any { return chat.None{} }},
+	"mail.set":         {chat.ScopeLogin, "", func(w *world) any { return chat.SetMailInput{} }},
+	"mail.update":      {chat.ScopeLogin, "", func(w *world) any { return chat.UpdateMailInput{} }},
+	"mail.confirm":     {"", "", func(w *world) any { return chat.MailCodeInput{} }},
+	"mail.undo":        {"", "", func(w *world) any { return chat.MailCodeInput{} }},
+	"mail.unsubscribe": {"", "", func(w *world) any { return chat.MailCodeInput{} }},
 	"push.get":         {chat.ScopeLogin, "", func(w *world) any { return chat.None{} }},
 	"push.subscribe":   {chat.ScopeLogin, "", func(w *world) any { return chat.PushInput{} }},
 	"push.unsubscribe": {chat.ScopeLogin, "", func(w *world) any { return chat.PushDeviceInput{} }},

@@ -49,6 +49,14 @@ type Config struct {
 	PushChanged func()
 	// PushWithoutContent leaves texts and names of rooms out of notifications.
 	PushWithoutContent bool
+	// Mail, if not nil, hands a mail in; it fails with a *DeliveryError where
+	// it was not taken. Without it, no mail is sent.
+	Mail func(context.Context, Mail) error
+	// MailChanged, if not nil, is called when there is a letter to send.
+	MailChanged func()
+	// MailAfter is how long a message is unread before it is mailed; default 15
+	// minutes.
+	MailAfter time.Duration
 	// Health returns what does not work although the store can be read, by the
 	// part; nil for nothing.
 	Health func(context.Context) map[string]string
@@ -126,6 +134,9 @@ func New(cfg Config) *Service {
 	}
 	if cfg.SessionMax == 0 {
 		cfg.SessionMax = 365 * 24 * time.Hour
+	}
+	if cfg.MailAfter == 0 {
+		cfg.MailAfter = 15 * time.Minute
 	}
 	cfg.Limits = cfg.Limits.withDefaults()
 	return &Service{Config: cfg}

@@ -29,7 +29,7 @@ func scopeOf(name, method string) string {
 	switch noun, _, _ := strings.Cut(name, "."); {
 	case name == "session.delete": // a token can end itself
 		return ""
-	case noun == "session" || noun == "token" || noun == "bot" || noun == "push" || name == "account.password":
+	case noun == "session" || noun == "token" || noun == "bot" || noun == "push" || noun == "mail" || name == "account.password":
 		return ScopeLogin
 	case method == "GET" || name == "presence.seen" || name == "user.find":
 		return ScopeRead

@@ -18,6 +18,20 @@ type Failure struct {
 	Do    string // what the operator can do; empty for nothing
 	Final bool   // this mail is refused, and trying again is of no use
 	Ours  bool   // the settings are at fault: no mail is sent until they are mended
+	said  string // what the server answered
+}
+
+// told is what the person to whom the mail goes learns of it.
+func (f *Failure) told() string {
+	switch {
+	case f.Ours:
+		return "mail does not work on this server at the moment"
+	case f.Final && f.said == "":
+		return f.Is
+	case f.Final:
+		return "the mail server refuses mail to this address: " + f.said
+	}
+	return "the mail server has not taken it yet"
 }
 
 // Error implements error.
@@ -111,7 +125,7 @@ func (s Server) explainTLS(err error) *Failure {
 // explainAnswer explains what the server answered.
 func (s Server) explainAnswer(answer *smtp.SMTPError, at stage) *Failure {
 	said := fmt.Sprintf("%d %s", answer.Code, oneLine(answer.Message, 200))
-	f := &Failure{}
+	f := &Failure{said: said}
 	if answer.Code < 500 {
 		f.Is = fmt.Sprintf("%s takes no mail now: %s", s, said)
 		return f

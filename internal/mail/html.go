@@ -5,19 +5,23 @@ import (
 	"strings"
 )
 
-// page is a whole HTML document. Its title is plain text, its body HTML. It
-// loads nothing.
+// page is the HTML of a mail. Its title is plain text, its body HTML. It loads
+// nothing.
 func page(title, body string) string {
+	return document(title, `<div style="font-family:sans-serif;line-height:1.5;max-width:36em">`+body+"</div>")
+}
+
+// document is a whole HTML document, without any style.
+func document(title, body string) string {
 	return `<!doctype html><html lang="en"><head><meta charset="utf-8">` +
 		`<meta name="viewport" content="width=device-width"><title>` + html.EscapeString(title) +
-		`</title></head><body style="font-family:sans-serif;line-height:1.5;max-width:36em;margin:1em auto;padding:0 1em">` +
-		body + "</body></html>\n"
+		"</title></head><body>" + body + "</body></html>\n"
 }
 
 // paragraphs turns plain text into HTML.
 func paragraphs(text string) string {
 	var b strings.Builder
-	for _, p := range strings.Split(strings.TrimSpace(text), "\n\n") {
+	for p := range strings.SplitSeq(strings.TrimSpace(text), "\n\n") {
 		b.WriteString("<p>" + strings.ReplaceAll(html.EscapeString(p), "\n", "<br>") + "</p>")
 	}
 	return b.String()

@@ -103,6 +103,7 @@ var nouns = map[string]string{
 	"outgoing": "Outgoing webhooks: a room's messages are posted to other services",
 	"picture":  "Profile pictures",
 	"presence": "Who is online, or was last",
+	"mail":     "Your mail address, and mail about what you have not read",
 	"push":     "Web Push: notifications on devices while the client is closed",
 	"reaction": "Emoji on messages",
 	"read":     "How far you have read",

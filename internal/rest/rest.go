@@ -26,6 +26,7 @@ type Config struct {
 	IO      http.Handler // serves /socket.io/; nil for none
 	Hooks   http.Handler // serves /hooks/; nil for none
 	LogIn   http.Handler // serves /oidc/; nil for none
+	Mail    http.Handler // serves /mail/, where links in mails lead to; nil for none
 	Web     fs.FS        // the web client: index.html and what it loads
 	Metrics http.Handler // serves /metrics to those who may see it
 
@@ -81,6 +82,9 @@ func New(cfg Config) http.Handler {
 	}
 	if cfg.LogIn != nil {
 		mux.Handle("/oidc/", detached(cfg.LogIn))
+	}
+	if cfg.Mail != nil {
+		mux.Handle("/mail/", detached(cfg.Mail))
 	}
 	mux.HandleFunc(noRoute, func(w http.ResponseWriter, r *http.Request) {
 		if allow := methods(mux, r); len(allow) > 0 {

@@ -9,6 +9,7 @@ import (
 	"github.com/parley-chat/parley/internal/chat"
 	"github.com/parley-chat/parley/internal/follow"
 	"github.com/parley-chat/parley/internal/hub"
+	"github.com/parley-chat/parley/internal/mail"
 	"github.com/parley-chat/parley/internal/netguard"
 	"github.com/parley-chat/parley/internal/outgoing"
 	"github.com/parley-chat/parley/internal/push"
@@ -39,8 +40,9 @@ func (c *Core) every(ctx context.Context, pause time.Duration, job string, do fu
 	}
 }
 
-// followers returns what follows the log on this server.
-func (c *Core) followers(cfg Config) (*follow.Runner, func()) {
+// followers returns what follows the log on this server, and of that what sends
+// mail; nil if nothing does.
+func (c *Core) followers(cfg Config) (*follow.Runner, *mail.Sender, func()) {
 	sender := outgoing.New(outgoing.Config{Service: c.Service, Version: Version(),
 		Guard: netguard.Guard{AnyPort: true, Allow: cfg.OutgoingAllow}})
 	all := []follow.Follower{sender.Follower()}
@@ -49,6 +51,14 @@ func (c *Core) followers(cfg Config) (*follow.Runner, func()) {
 	if cfg.Push != PushOff {
 		all = append(all, notifier.Follower())
 		c.Service.Push, c.Service.PushWithoutContent = notifier.Send, cfg.Push == PushSender
+	}
+	var mailer *mail.Sender
+	if cfg.Mail != nil {
+		settings := *cfg.Mail
+		settings.Service, settings.Log = c.Service, c.Log
+		mailer = mail.New(settings)
+		all = append(all, mailer.Follower())
+		c.Service.Mail, c.Service.MailAfter = mailer.Send, cfg.MailAfter
 	}
 	var runner *follow.Runner
 	if c.search != nil {
@@ -61,7 +71,8 @@ func (c *Core) followers(cfg Config) (*follow.Runner, func()) {
 	c.Service.OutgoingChanged = func() { runner.Sweep(outgoing.Name) }
 	notifier.Wake, notifier.SweepNow = runner.Wake, func() { runner.Sweep(push.Name) }
 	c.Service.PushChanged = notifier.SweepNow
-	return runner, func() {
+	c.Service.MailChanged = func() { runner.Sweep(mail.Name) }
+	return runner, mailer, func() {
 		sender.Close()
 		notifier.Close()
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/parley-chat/parley/internal/hub"
 	"github.com/parley-chat/parley/internal/incoming"
 	"github.com/parley-chat/parley/internal/live"
+	"github.com/parley-chat/parley/internal/mail"
 	"github.com/parley-chat/parley/internal/netguard"
 	"github.com/parley-chat/parley/internal/oidc"
 	"github.com/parley-chat/parley/internal/rest"
@@ -39,9 +40,11 @@ type Config struct {
 	Compat          string // clients of which other chat are served too; "" for none
 	OutgoingAllow   netguard.AllowList
 	Providers       []oidc.Provider
-	Address         string // of the server in browsers, for the providers
-	Push            string // PushContent, PushSender or PushOff; default PushContent
-	Contact         string // address of the server that push services are told; "" for none
+	Address         string        // of the server in browsers, for the providers
+	Push            string        // PushContent, PushSender or PushOff; default PushContent
+	Contact         string        // address of the server that push services are told; "" for none
+	Mail            *mail.Config  // how mail is sent; nil for none. Service and Log are the core's
+	MailAfter       time.Duration // how long a message is unread before it is mailed
 	Metrics         *prometheus.Registry
 	MetricsToken    string // bearer token for /metrics, besides the sessions of admins; "" for none
 }
@@ -79,14 +82,19 @@ func New(core *Core, cfg Config) *Server {
 	policy := *cfg.Policy
 	policy.ServerID = core.id
 	cfg.Policy = &policy
-	runner, closeSender := core.followers(cfg)
+	runner, mailer, closeSender := core.followers(cfg)
 	seen := newLastSeen(core.Service, core.Log)
 	s.open(cfg, seen)
 	core.Bell.Listen(bellHandlers{s.hub, runner})
+	var mailPages http.Handler
+	if mailer != nil {
+		mailPages = mailer.Handler(cfg.Policy)
+	}
 	s.oidc = oidc.New(oidc.Config{Service: core.Service, Policy: cfg.Policy, Providers: cfg.Providers,
 		Address: cfg.Address, Now: time.Now, Log: core.Log})
 	s.handler = rest.New(rest.Config{
 		Service: core.Service, Policy: cfg.Policy, Socket: s.socket, IO: s.io, Web: web.FS, LogIn: s.oidc,
+		Mail:         mailPages,
 		Hooks:        incoming.New(incoming.Config{Service: core.Service, Policy: cfg.Policy, Log: core.Log}),
 		Metrics:      promhttp.HandlerFor(cfg.Metrics, promhttp.HandlerOpts{}),
 		MetricsToken: cfg.MetricsToken, Version: Version(), Log: core.Log,
