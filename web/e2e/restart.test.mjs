@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import { cpSync, rmSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { rmSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
 import { launch, missing, Person } from './lib/browser.mjs'
-import { Server, shared, until } from './lib/server.mjs'
+import { binary, Server, shared, until } from './lib/server.mjs'
 
 const rounds = 2
 const perRound = 12
@@ -62,7 +63,7 @@ describe('a server that is killed while two people write', { skip: missing() }, 
     const [{ page, box }, node] = [people[0], server.nodes[0]]
     const draft = 'a draft for this server'
     const backup = `${server.data}-backup`
-    const copy = (from, to) => cpSync(from, to, { recursive: true, filter: (path) => !path.endsWith('.sock') })
+    const parley = (...args) => execFileSync(binary(), args, { stdio: 'pipe', env: { PATH: process.env.PATH } })
     const at = async (data, begin) => {
       await node.kill()
       await begin?.()
@@ -71,14 +72,19 @@ describe('a server that is killed while two people write', { skip: missing() }, 
       for (const person of people) await person.page.evaluate(() => window.dispatchEvent(new Event('online'))) // they try at once
     }
     try {
-      await at(server.data, () => copy(server.data, backup))
+      parley('backup', backup, '--data', server.data)
       await people[0].say('written after the backup')
       await people[0].sees('written after the backup')
       await box.fill(draft)
       await page.waitForFunction((text) => JSON.stringify(localStorage).includes(text), draft)
 
-      await at(server.data, () => (rmSync(server.data, { recursive: true }), copy(backup, server.data)))
+      await at(server.data, async () => {
+        await people[1].say('not sent yet')
+        rmSync(server.data, { recursive: true })
+        parley('restore', backup, '--data', server.data)
+      })
       await page.locator('.message', { hasText: 'written after the backup' }).waitFor({ state: 'detached' })
+      await people[0].sees('not sent yet')
       assert.equal(await box.inputValue(), draft)
       await people[0].say('written after it was restored')
       await people[1].sees('written after it was restored')
