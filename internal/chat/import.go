@@ -310,18 +310,6 @@ func (s *Service) ImportAnnotations(ctx context.Context, messages []ImportedMess
 	return nil
 }
 
-// ImportThread makes the thread under a message, unless it is there.
-func (s *Service) ImportThread(ctx context.Context, parent RoomID, root int64, at time.Time) (RoomID, error) {
-	id := ThreadID(parent, root)
-	_, err := s.Store.Commit(ctx, s.change(Caller{}, Change{Stream: RoomStream(id),
-		Op: CreateRoom{Room: Room{ID: id, Kind: ThreadRoom, Parent: parent, Root: root,
-			CreatedAt: milli(at)}}}))
-	if errors.Is(err, ErrConflict) {
-		err = nil
-	}
-	return id, err
-}
-
 // PinsLeft returns how many more messages can be pinned in a room, which need
 // not be there yet.
 func (s *Service) PinsLeft(ctx context.Context, room RoomID) (int, error) {
@@ -380,9 +368,32 @@ func (s *Service) ImportEmoji(ctx context.Context, name, alias string, by UserID
 	return err == nil, err
 }
 
-// ImportThreads updates what messages show of the threads under them. Each
-// Thread is as its room now is.
+// ImportThreads makes threads under messages, unless they are there, in one
+// step where that can be. Of each Thread only LastAt is used, as its time.
 func (s *Service) ImportThreads(ctx context.Context, threads []ImportedThread) error {
+	changes := make([]Change, len(threads))
+	for i, t := range threads {
+		id := ThreadID(t.Parent, t.Root)
+		changes[i] = s.change(Caller{}, Change{Stream: RoomStream(id), Op: CreateRoom{Room: Room{ID: id,
+			Kind: ThreadRoom, Parent: t.Parent, Root: t.Root, CreatedAt: milli(t.Thread.LastAt)}}})
+	}
+	if len(changes) == 0 {
+		return nil
+	}
+	if _, err := s.Store.Commit(ctx, changes...); !errors.Is(err, ErrConflict) {
+		return err
+	}
+	for _, c := range changes { // some are there
+		if _, err := s.Store.Commit(ctx, c); err != nil && !errors.Is(err, ErrConflict) {
+			return err
+		}
+	}
+	return nil
+}
+
+// MoveThreads updates what messages show of the threads under them. Each
+// Thread is as its room now is.
+func (s *Service) MoveThreads(ctx context.Context, threads []ImportedThread) error {
 	changes := make([]Change, len(threads))
 	for i, t := range threads {
 		changes[i] = s.change(Caller{}, Change{Stream: RoomStream(t.Parent),

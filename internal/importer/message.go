@@ -394,13 +394,8 @@ func (r *run) flush() error {
 		if err := r.write(rooms); err != nil {
 			return err
 		}
-		for i := range replies {
-			m := &replies[i]
-			at, err := r.thread(r.places[m.root], m.At)
-			if err != nil {
-				return err
-			}
-			m.Room = r.rooms[at].ID
+		if err := r.threads(replies); err != nil {
+			return err
 		}
 		if err := r.write(replies); err != nil {
 			return err
@@ -477,7 +472,7 @@ func (r *run) moveThreads() error {
 	if r.Importer.DryRun {
 		return nil
 	}
-	return r.Service.ImportThreads(r.ctx, moved)
+	return r.Service.MoveThreads(r.ctx, moved)
 }
 
 // split cuts a text into parts of at most so many bytes, between lines where it

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/parley-chat/parley/internal/archive"
 	"github.com/parley-chat/parley/internal/chat"
@@ -202,7 +201,8 @@ func (r *run) enter(room *room) error {
 			}
 			to = chat.ThreadID(room.ID, int64(root.no))
 			if _, err := r.Service.Store.Room(r.ctx, to); errors.Is(err, chat.ErrNotFound) {
-				if _, err := r.Service.ImportThread(r.ctx, room.ID, int64(root.no), m.at); err != nil {
+				if err := r.Service.ImportThreads(r.ctx, []chat.ImportedThread{{Parent: room.ID,
+					Root: int64(root.no), Thread: chat.Thread{LastAt: m.at}}}); err != nil {
 					return err
 				}
 			} else if err != nil {
@@ -285,17 +285,21 @@ func (r *run) counted(room *room, to chat.RoomID, n int) int {
 	return n
 }
 
-// thread returns the index of the thread under a message, and makes it.
-func (r *run) thread(root place, at time.Time) (int, error) {
-	parent := r.rooms[root.room]
-	id := chat.ThreadID(parent.ID, int64(root.no))
-	if i, ok := r.here[id]; ok {
-		return i, nil
+// threads makes the threads that replies are for.
+func (r *run) threads(replies []pending) error {
+	var fresh []chat.ImportedThread
+	for i := range replies {
+		m := &replies[i]
+		root := r.places[m.root]
+		parent := r.rooms[root.room].ID
+		m.Room = chat.ThreadID(parent, int64(root.no))
+		if _, ok := r.here[m.Room]; !ok {
+			r.addThread(root, true)
+			fresh = append(fresh, chat.ImportedThread{Parent: parent, Root: int64(root.no),
+				Thread: chat.Thread{LastAt: m.At}})
+		}
 	}
-	if _, err := r.Service.ImportThread(r.ctx, parent.ID, int64(root.no), at); err != nil {
-		return 0, err
-	}
-	return r.addThread(root, true), nil
+	return r.Service.ImportThreads(r.ctx, fresh)
 }
 
 func (r *run) addThread(root place, made bool) int {
