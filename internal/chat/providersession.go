@@ -25,6 +25,11 @@ const (
 	logoutTokenKind = "logouttoken"
 )
 
+// openingFor is more than the opening of a session takes, also where clocks of
+// nodes differ: an older entry of the index without a session is of one that
+// has ended.
+const openingFor = time.Hour
+
 // ProviderSession says at which provider a session began, and what that needs
 // to end its own.
 type ProviderSession struct {
@@ -41,6 +46,7 @@ type ProviderSession struct {
 type indexed struct {
 	User    UserID    `json:"user"`
 	Subject string    `json:"subject"`
+	At      time.Time `json:"at"` // when its opening began
 	Expires time.Time `json:"expires"`
 }
 
@@ -68,7 +74,7 @@ func (s *Service) openProviderSession(ctx context.Context, who Caller, user User
 	if err != nil {
 		return LoggedInOutput{}, err
 	}
-	entry, err := json.Marshal(indexed{User: user.ID, Subject: p.Subject, Expires: p.Expires})
+	entry, err := json.Marshal(indexed{User: user.ID, Subject: p.Subject, At: s.now(), Expires: p.Expires})
 	if err != nil {
 		return LoggedInOutput{}, err
 	}
@@ -90,7 +96,8 @@ func (s *Service) openProviderSession(ctx context.Context, who Caller, user User
 	return out, err
 }
 
-// forgetEnded forgets the sessions of a subject that have ended.
+// forgetEnded forgets the sessions of a subject that have ended, and none that
+// another request may be opening.
 func (s *Service) forgetEnded(ctx context.Context, user UserID, p ProviderSession) error {
 	all, err := s.Store.Sessions(ctx, user)
 	if err != nil {
@@ -100,8 +107,13 @@ func (s *Service) forgetEnded(ctx context.Context, user UserID, p ProviderSessio
 		if err != nil {
 			return err
 		}
+		var x indexed
+		if err := json.Unmarshal(r.Value, &x); err != nil {
+			return err
+		}
 		_, id, _ := strings.Cut(r.ID, "/")
-		if slices.ContainsFunc(all, func(x Session) bool { return x.ID == SessionID(id) }) {
+		if s.now().Sub(x.At) < openingFor ||
+			slices.ContainsFunc(all, func(x Session) bool { return x.ID == SessionID(id) }) {
 			continue
 		}
 		if _, err := s.forgetProviderSession(ctx, SessionID(id)); err != nil {
