@@ -56,6 +56,9 @@ func (c *Core) followers(cfg Config) (*follow.Runner, *mail.Sender, func()) {
 	if cfg.Mail != nil {
 		settings := *cfg.Mail
 		settings.Service, settings.Log = c.Service, c.Log
+		if cfg.MailAfter > 0 { // who waits for seconds is looked for more often
+			settings.Sweep = min(15*time.Second, max(time.Second, cfg.MailAfter))
+		}
 		mailer = mail.New(settings)
 		all = append(all, mailer.Follower())
 		c.Service.Mail, c.Service.MailAfter = mailer.Send, cfg.MailAfter
