@@ -27,21 +27,22 @@ func TestLogIn(t *testing.T) {
 	if _, err := f.Store.Member(t.Context(), chat.GeneralID, first.ID); err != nil {
 		t.Errorf("not in General: %v", err)
 	}
-	for what, c := range map[string]struct {
+	for _, c := range []struct {
+		what   string
 		claims oidctest.Claims
 		name   string
 		role   chat.Role
 	}{
-		"another name":    {with(ada, "name", "Ada Lovelace"), "Ada Lovelace", chat.RoleMember},
-		"groups":          {with(ada, "groups", []string{"visitors", "bosses"}), "Ada", chat.RoleAdmin},
-		"one group":       {with(ada, "groups", "visitors"), "Ada", chat.RoleGuest},
-		"no more a group": {ada, "Ada", chat.RoleMember},
+		{"another name", with(ada, "name", "Ada Lovelace"), "Ada Lovelace", chat.RoleMember},
+		{"groups", with(ada, "groups", []string{"visitors", "bosses"}), "Ada", chat.RoleAdmin},
+		{"one group", with(ada, "groups", "visitors"), "Ada", chat.RoleGuest},
+		{"no more a group", ada, "Ada", chat.RoleMember},
 	} {
 		f.provider.Is(c.claims, nil)
 		b := f.browser()
 		b.logIn()
 		if u := b.user(); u.ID != first.ID || u.Name != c.name || u.Role != c.role {
-			t.Errorf("%s: %+v", what, u)
+			t.Errorf("%s: %+v", c.what, u)
 		}
 	}
 	// What the ID token leaves out is asked for.
