@@ -8,14 +8,15 @@ import (
 // page is the HTML of a mail. Its title is plain text, its body HTML. It loads
 // nothing.
 func page(title, body string) string {
-	return document(title, `<div style="font-family:sans-serif;line-height:1.5;max-width:36em">`+body+"</div>")
+	return document(title, "", `<div style="font-family:sans-serif;line-height:1.5;max-width:36em">`+body+"</div>")
 }
 
-// document is a whole HTML document, without any style.
-func document(title, body string) string {
+// document is a whole HTML document. Its title is plain text; head, which may
+// be empty, and body are HTML.
+func document(title, head, body string) string {
 	return `<!doctype html><html lang="en"><head><meta charset="utf-8">` +
 		`<meta name="viewport" content="width=device-width"><title>` + html.EscapeString(title) +
-		"</title></head><body>" + body + "</body></html>\n"
+		"</title>" + head + "</head><body>" + body + "</body></html>\n"
 }
 
 // paragraphs turns plain text into HTML.

@@ -1,6 +1,8 @@
 package mail
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -417,6 +419,29 @@ func TestMailIsLimited(t *testing.T) {
 	chattest.Refused(t, "by someone else", w.set(w.joe, strings.ToUpper(address)), chat.ErrRateLimited)
 	if got := w.got(); len(got) != 1 {
 		t.Errorf("%d mails at once", len(got))
+	}
+}
+
+// TestPagesAreStyled under a policy that allows their style and nothing else.
+func TestPagesAreStyled(t *testing.T) {
+	sender := New(Config{Name: "R&D", URL: "https://chat.example.com"})
+	w := httptest.NewRecorder()
+	sender.Handler(&clientinfo.Policy{}).ServeHTTP(w, httptest.NewRequest("GET", "/mail/undo/x.y", nil))
+	style := regexp.MustCompile(`<style>([^<]*)</style>`).FindStringSubmatch(w.Body.String())
+	if style == nil || !strings.Contains(style[1], "color-scheme:light dark") {
+		t.Fatalf("no style in %s", w.Body)
+	}
+	sum := sha256.Sum256([]byte(style[1]))
+	want := "style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "';"
+	policy := w.Header().Get("Content-Security-Policy")
+	if !strings.HasPrefix(policy, "default-src 'none'; "+want) ||
+		!strings.Contains(policy, "frame-ancestors 'none'") {
+		t.Errorf("policy %q, want %s", policy, want)
+	}
+	for _, loads := range []string{"src=", "<link", "url(", "<script"} {
+		if strings.Contains(w.Body.String(), loads) {
+			t.Errorf("%q in %s", loads, w.Body)
+		}
 	}
 }
 

@@ -2,6 +2,8 @@ package mail
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"html"
 	"io"
 	"net/http"
@@ -14,6 +16,21 @@ import (
 
 // pageTimeout bounds the work on one request.
 const pageTimeout = 10 * time.Second
+
+// pageStyle is the style of the pages. The browser's own colours follow the
+// person's scheme.
+const pageStyle = `:root{color-scheme:light dark;font:100%/1.5 system-ui,sans-serif}` +
+	`body{max-width:32rem;margin:10vh auto;padding:0 1.25rem;overflow-wrap:anywhere}` +
+	`h1{font-size:1.4rem}` +
+	`button{min-height:2.75rem;padding:.5rem 1.25rem;border:0;border-radius:.5rem;` +
+	`font:inherit;font-weight:600;background:#0d6b60;color:#fff}`
+
+// pagePolicy lets the pages use nothing but that style and their button.
+var pagePolicy = func() string {
+	sum := sha256.Sum256([]byte(pageStyle))
+	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
+		"'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+}()
 
 // step is what a link in a mail leads to: a page with a button, as programs
 // that look through mail open links, and what the button does. The code is all
@@ -70,7 +87,8 @@ func (s *Sender) show(w http.ResponseWriter, status int, body string) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Security-Policy", pagePolicy)
 	w.WriteHeader(status)
-	_, _ = io.WriteString(w, document(s.Name, "<h1>"+html.EscapeString(s.Name)+"</h1>"+body+
+	_, _ = io.WriteString(w, document(s.Name, "<style>"+pageStyle+"</style>", "<h1>"+html.EscapeString(s.Name)+"</h1>"+body+
 		"<p>"+link(s.URL+"/", "Open "+s.Name)+"</p>"))
 }
