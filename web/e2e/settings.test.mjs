@@ -5,13 +5,15 @@ import { after, before, describe, it } from 'node:test'
 import { axe, colours } from './lib/axe.mjs'
 import { launch, missing, Person } from './lib/browser.mjs'
 import { Server, until } from './lib/server.mjs'
+import { SMTP } from './lib/smtp.mjs'
 
 const pages = ['settings/appearance', 'settings/notifications', 'settings/account', 'settings/language', 'people', 'admin/server']
 
 describe('settings and people', { skip: missing() }, () => {
-  let server, browser, pablo, mary, asJoe
+  let server, smtp, browser, pablo, mary, asJoe
   before(async () => {
-    server = await Server.start({ args: ['--max-sends=-1'] })
+    smtp = await SMTP.start()
+    server = await Server.start({ args: ['--max-sends=-1', '--mail', smtp.url, '--mail-from', 'chat@example.com'] })
     browser = await launch()
     asJoe = await server.caller('Joe')
     pablo = await Person.arrive(browser, server.url, { reducedMotion: 'reduce' })
@@ -22,6 +24,7 @@ describe('settings and people', { skip: missing() }, () => {
   after(async () => {
     await browser?.close()
     await server?.stop()
+    await smtp?.stop()
   })
 
   const go = async (person, at) => {
@@ -175,6 +178,37 @@ describe('settings and people', { skip: missing() }, () => {
     await page.locator('.sidebar-name', { hasText: 'Northwind' }).waitFor()
     await mary.page.reload()
     await mary.page.locator('.sidebar-name', { hasText: 'Northwind' }).waitFor()
+  })
+
+  it('keep a mail address once the link that goes there was followed, and mail what was missed until told not to', async () => {
+    const { page } = pablo
+    const mail = page.getByRole('region', { name: 'Mail address' })
+    await go(pablo, 'settings/account')
+    await mail.getByText('No mail address yet').waitFor()
+    await mail.getByLabel('Mail address').fill('pablo@example.com')
+    await mail.getByLabel('Current password').fill('wrong password')
+    await mail.getByLabel('Current password').press('Enter')
+    await mail.locator('.field-error', { hasText: 'not your current password' }).waitFor()
+    await mail.getByLabel('Current password').fill('password123')
+    await mail.getByRole('button', { name: 'Send link', exact: true }).click()
+    await mail.locator('li', { hasText: 'pablo@example.com' }).getByText('Not confirmed yet').waitFor()
+    await mail.getByRole('button', { name: 'Send link again' }).waitFor()
+
+    const [link] = /\/mail\/confirm\/\S+/.exec(await smtp.next('pablo@example.com'))
+    await page.goto(server.url + link)
+    assert.deepEqual(await axe(page), [])
+    await page.getByRole('button', { name: 'Confirm address' }).click()
+    await page.getByText('This is now the address of your account').waitFor()
+
+    await page.goto(`${server.url}/#/settings/account`)
+    await mail.locator('li', { hasText: 'pablo@example.com' }).getByText('Confirmed', { exact: true }).waitFor()
+    await page.getByRole('link', { name: 'Notifications' }).click()
+    const missed = page.getByRole('checkbox', { name: 'Mail what I missed' })
+    assert.equal(await missed.isChecked(), true)
+    await missed.uncheck()
+    const asPablo = await server.caller('Pablo')
+    await until('the server to know', async () => (await asPablo('GET', '/account/mail')).notify === false)
+    await back(pablo)
   })
 
   for (const [width, locale, scheme] of [[1440, 'en', 'light'], [390, 'en', 'dark'], [390, 'ar', 'light'], [1440, 'ja', 'dark']]) {

@@ -67,6 +67,22 @@ export interface PushDevice {
   current?: boolean
 }
 
+/** One's mail address, which no one else sees, and what it is for. */
+export interface Mail {
+  /** Whether this server sends mail. */
+  enabled: boolean
+  /** The confirmed address. */
+  address?: string
+  /** The address that the last mail with a link went to, until it is confirmed. */
+  pending?: string
+  /** Whether mentions and direct messages are mailed that stay unread for so many minutes. */
+  notify: boolean
+  minutes: number
+  sent_at?: string
+  /** Why the last attempt to send a mail failed. */
+  error?: string
+}
+
 export interface Invite {
   id: string
   role: ServerRole
@@ -542,6 +558,9 @@ export interface Actions {
   'push.subscribe': [{ endpoint: string; p256dh: string; auth: string }, PushDevice]
   'push.unsubscribe': [{ device: string }, Record<string, never>]
   'push.test': [{ device: string }, Record<string, never>]
+  'mail.get': [Record<string, never>, Mail]
+  'mail.set': [{ address: string; password: string }, Mail]
+  'mail.update': [{ notify: boolean }, Mail]
   'schedule.create': [{ room: string; at: string; text?: string; thread?: number; no?: number }, Scheduled]
   'schedule.list': [Record<string, never>, { scheduled: Scheduled[] }]
   'schedule.update': [{ id: string; at?: string; text?: string }, Scheduled]

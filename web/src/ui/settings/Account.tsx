@@ -7,9 +7,10 @@ import { openDialog } from '../dialogs/open'
 import { Fault, Field, useSubmit } from '../kit/Form'
 import { Switch } from '../kit/Switch'
 import { RenameForm } from '../people/Rename'
+import { MailAddress } from './Mail'
 import { Sessions } from './Sessions'
 
-/** Name and profile, password, devices. */
+/** Name and profile, password, mail address, devices. */
 export function Account() {
   const me = useChat((s) => s.me)
   const external = useApp((a) => a.info?.external === true)
@@ -33,6 +34,7 @@ export function Account() {
       </section>
       <Privacy />
       {!external && passwords && <Password />}
+      {!external && passwords && <MailAddress />}
       <Sessions />
     </>
   )

@@ -6,6 +6,7 @@ import { changeDocument } from '../../store/actions'
 import { useDocument } from '../../store/documents'
 import { type Preferences, type QuietHours, readKeywords, readPreferences } from '../../store/preferences'
 import { firstWeekday } from '../kit/calendar'
+import { MailMissed } from './Mail'
 import { Push } from './Push'
 
 const set = (to: Partial<Preferences>) => changeDocument('settings', (v) => ({ ...v, ...to }))
@@ -19,6 +20,7 @@ export function Notifications() {
       <InThisBrowser key={turned} />
       <Push onChange={() => setTurned((n) => n + 1)} />
       <h2 className="list-title">{t('notify.everywhere')}</h2>
+      <MailMissed />
       <Words {...wanted} />
       <Quiet quiet={wanted.quiet} />
       <p className="field-hint">{t('notify.rooms')}</p>
