@@ -368,6 +368,59 @@ func (s *Service) ImportEmoji(ctx context.Context, name, alias string, by UserID
 	return err == nil, err
 }
 
+// ReadImported marks as read what an import has written into a room or thread:
+// who had read all else in it has read its newest message. Ours reports whether
+// the message with an id is of the import.
+func (s *Service) ReadImported(ctx context.Context, room RoomID, ours func(id string) bool) error {
+	newest, err := s.Store.Messages(ctx, room, Page{Limit: 1})
+	if err != nil || len(newest) == 0 {
+		return err
+	}
+	head := newest[0].No
+	var behind []ReadPosition
+	first := head // how far back it matters what others wrote
+	for after := UserID(""); ; {
+		page, err := s.Store.ReadPositions(ctx, room, after, s.Limits.PageMax)
+		if err != nil {
+			return err
+		}
+		for _, p := range page {
+			if after = p.User; p.No < head {
+				behind, first = append(behind, p), min(first, p.No)
+			}
+		}
+		if len(page) < s.Limits.PageMax {
+			break
+		}
+	}
+	var other int64 // the newest message of others
+	for from := head + 1; from > first+1 && other == 0; {
+		page, err := s.Store.Messages(ctx, room, Page{From: Before, No: from, Limit: s.Limits.PageMax})
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		from = page[0].No
+		for _, m := range page {
+			if !ours(m.ID) {
+				other = m.No
+			}
+		}
+	}
+	var changes []Change
+	for _, p := range behind {
+		if p.No >= other {
+			changes = append(changes, s.change(Caller{User: User{ID: p.User}}, Change{
+				Stream: UserStream(p.User), Op: MoveRead{Read: Read{Room: room, No: head}}}))
+		}
+	}
+	for part := range slices.Chunk(changes, 200) {
+		if _, err := s.Store.Commit(ctx, part...); err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+	}
+	return nil
+}
+
 // ImportThreads makes threads under messages, unless they are there, in one
 // step where that can be. Of each Thread only LastAt is used, as its time.
 func (s *Service) ImportThreads(ctx context.Context, threads []ImportedThread) error {

@@ -124,9 +124,7 @@ func (s *Service) MailQueues(ctx context.Context, after string) (busy []UserID, 
 // QueueMail queues a room's messages for those whom they mention, and in direct
 // rooms for everyone. Queueing a message again changes nothing.
 func (s *Service) QueueMail(ctx context.Context, room RoomID, messages []*Message) error {
-	messages = slices.DeleteFunc(messages, func(m *Message) bool {
-		return m.Deleted() || s.now().Sub(m.At) > s.MailAfter+mailFor
-	})
+	messages = s.news(messages)
 	if len(messages) == 0 {
 		return nil
 	}

@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"slices"
+	"time"
 )
 
 // NotifyLevel says which messages of a room notify a person.
@@ -17,6 +18,18 @@ const (
 
 func (l NotifyLevel) valid() bool {
 	return slices.Contains([]NotifyLevel{NotifyUsual, NotifyAll, NotifyMentions, NotifyNone}, l)
+}
+
+// notifyWithin is how old a message may be when it is decided whom a push or a
+// mail tells of it. An older one was imported, or waited for a server that was
+// down for long.
+const notifyWithin = 30 * time.Minute
+
+// news returns those of the messages of which people may be told.
+func (s *Service) news(messages []*Message) []*Message {
+	return slices.DeleteFunc(messages, func(m *Message) bool {
+		return m.Deleted() || s.now().Sub(m.At) > notifyWithin
+	})
 }
 
 // Notify is a person's level for a room on their list.

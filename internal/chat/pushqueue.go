@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// PushTTL is how old a message may be when a device is notified of it.
+	// PushTTL is how long a message that is queued may take to a device.
 	PushTTL = 24 * time.Hour
 	// pushGrace is how long someone who is online has to read a message before
 	// their devices are notified. A client that shows the room marks it as read
@@ -86,9 +86,7 @@ func (d *StoredPush) Wake() time.Time {
 // Queueing a message again changes nothing.
 func (s *Service) QueuePush(ctx context.Context, room RoomID, people []UserID,
 	messages []*Message) ([]UserID, error) {
-	messages = slices.DeleteFunc(messages, func(m *Message) bool {
-		return m.Deleted() || s.now().Sub(m.At) > PushTTL
-	})
+	messages = s.news(messages)
 	if len(messages) == 0 {
 		return nil, nil
 	}

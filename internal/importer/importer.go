@@ -74,6 +74,7 @@ type room struct {
 	made    bool   // by this run: it has nothing yet
 	members []member
 	pins    int       // that are left
+	wrote   bool      // this run has added messages
 	last    time.Time // of the newest message that was read
 
 	// of a thread: how it is now
@@ -147,6 +148,9 @@ func (r *run) all() (err error) {
 		return err
 	}
 	for _, room := range slices.Clone(r.rooms) {
+		if err := r.read(room); err != nil {
+			return err
+		}
 		if err := r.enter(room); err != nil {
 			return err
 		}

@@ -438,6 +438,7 @@ func (r *run) write(messages []pending) error {
 				thread.deleted++
 			}
 		}
+		r.rooms[at].wrote = true
 		r.places[m.key] = place{room: at, no: int32(numbers[i]), fresh: true, reply: m.root != 0}
 		for _, attach := range m.attach {
 			if err := attach(numbers[i]); err != nil {

@@ -180,6 +180,15 @@ func (r *run) member(in *archive.Member) {
 	}
 }
 
+// read marks as read what was imported into a room that people are in. A run
+// before this one may have ended before it did.
+func (r *run) read(room *room) error {
+	if r.Importer.DryRun || !room.wrote && !r.Resumed {
+		return nil
+	}
+	return r.Service.ReadImported(r.ctx, room.ID, func(id string) bool { return r.places[r.key(id)].fresh })
+}
+
 // enter puts the members into a room and its threads, after the messages, so
 // that those are read.
 func (r *run) enter(room *room) error {

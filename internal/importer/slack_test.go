@@ -244,6 +244,37 @@ func TestImportGoesOn(t *testing.T) {
 	}
 }
 
+// TestImportsIntoRoomsOfPeopleAreRead holds that what is imported is not unread
+// for those who had read the room, and stays so for those who had not.
+func TestImportsIntoRoomsOfPeopleAreRead(t *testing.T) {
+	t.Parallel()
+	s := server(t, nil)
+	joe := s.Person("Joe", chat.RoleMember)
+	read := func(want int64) {
+		t.Helper()
+		view, err := s.Store.View(t.Context(), chat.GeneralID, joe.User.ID)
+		s.Must("view", err)
+		if view.Unread != want {
+			t.Errorf("%d are unread, want %d", view.Unread, want)
+		}
+	}
+	f := workspace()
+	run(t, importer.Importer{From: open(t, f.zip(t)), Service: s.Service})
+	read(0)
+	mary := s.Person("Mary", chat.RoleMember)
+	later := func(ts string) {
+		f["general/2017-07-16.json"] = list{object{"type": "message", "user": "U1", "ts": ts,
+			"thread_ts": "", "text": "<!channel> news"}}
+		run(t, importer.Importer{From: open(t, f.zip(t)), Service: s.Service})
+	}
+	later("1500172800.000100")
+	read(0)
+	s.Say(mary, chat.GeneralID, "from someone here")
+	read(1)
+	later("1500172801.000100")
+	read(2)
+}
+
 // shape is what rooms have, by their names.
 func shape(t *testing.T, s *chattest.Fixture) map[string][]string {
 	out := map[string][]string{}

@@ -230,6 +230,19 @@ func TestNothingIsMailedThatNeedNotBe(t *testing.T) {
 	}
 }
 
+func TestWhatIsImportedIsNotMailed(t *testing.T) {
+	w := newWorld(t)
+	w.confirmed(address)
+	_, err := w.ImportMessages(t.Context(), []chat.ImportedMessage{{Message: chat.Message{Room: w.direct,
+		ID: "imported", From: w.joe.User.ID, At: w.Clock.Now().Add(-2 * time.Hour), Text: "of today"}}})
+	w.Must("import", err)
+	w.once()
+	w.Wait(time.Hour)
+	if got := w.got(); len(got) != 0 {
+		t.Errorf("got %+v", got)
+	}
+}
+
 func TestContentIsHidden(t *testing.T) {
 	w := newWorld(t)
 	w.confirmed(address)

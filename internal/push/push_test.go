@@ -254,6 +254,20 @@ func TestATimeToLive(t *testing.T) {
 	}
 }
 
+func TestWhatIsImportedNotifiesNoOne(t *testing.T) {
+	w := newWorld(t)
+	w.device(w.mary)
+	w.Wait(3 * time.Hour)
+	_, err := w.ImportMessages(t.Context(), []chat.ImportedMessage{{Message: chat.Message{Room: w.direct,
+		ID: "imported", From: w.joe.User.ID, At: w.Clock.Now().Add(-2 * time.Hour), Text: "of today"}}})
+	w.Must("import", err)
+	w.Say(w.joe, w.direct, "now")
+	w.once()
+	if got := texts(w.service.take()); !slices.Equal(got, []string{"now"}) {
+		t.Errorf("received %v", got)
+	}
+}
+
 func TestOneWhoLooksIsNotNotified(t *testing.T) {
 	w := newWorld(t)
 	w.device(w.mary)
