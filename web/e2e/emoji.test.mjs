@@ -55,8 +55,7 @@ describe('emoji', { skip: missing() }, () => {
       assert.deepEqual(await overlaps(page), [])
       if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/emoji-${width}.png` })
       await page.keyboard.type('pizza')
-      await picker.locator('.emoji-cell:visible', { hasText: '🍕' }).waitFor()
-      await page.keyboard.press('Enter')
+      await page.keyboard.press('Enter') // at once, as people who know what they want
       await picker.waitFor({ state: 'detached' })
       assert.equal(await mary.box.inputValue(), 'lunch: 🍕')
       assert.ok(await mary.box.evaluate((e) => e === document.activeElement), 'writing goes on')

@@ -1,5 +1,6 @@
 import { EmojiPicker } from 'frimousse'
 import { SmilePlus } from 'lucide-react'
+import type { KeyboardEvent } from 'react'
 import { useLanguage, t } from '../../i18n'
 import { loadEmojis, withCustom } from '../../emoji/emoji'
 import { hasTones, toned } from '../../emoji/tone'
@@ -20,7 +21,7 @@ export function Picker({ onPick }: { onPick: (emoji: string) => void }) {
   const mayAdd = useMayAddEmoji()
   return (
     <EmojiPicker.Root key={custom.revision} className="emoji-picker" locale={language} columns={9} skinTone={tones[tone]} resolveEmojiData={resolve} onEmojiSelect={({ emoji }) => onPick(emoji)}>
-      <EmojiPicker.Search className="search" placeholder={t('emoji.search')} aria-label={t('emoji.search')} />
+      <EmojiPicker.Search className="search" placeholder={t('emoji.search')} aria-label={t('emoji.search')} onKeyDown={pickWhenFound} />
       <EmojiPicker.Viewport className="emoji-viewport">
         <EmojiPicker.Loading className="emoji-note">{t('app.loading')}</EmojiPicker.Loading>
         <EmojiPicker.Empty className="emoji-note">{t('emoji.none')}</EmojiPicker.Empty>
@@ -67,6 +68,21 @@ export function Picker({ onPick }: { onPick: (emoji: string) => void }) {
     </EmojiPicker.Root>
   )
 }
+
+/**
+ * The library draws what is typed in the next frame, then looks for it when the browser has nothing else to do; on Enter it
+ * picks at once. Who types fast would get what was first before. So Enter waits in the same lines, behind it.
+ */
+const pickWhenFound = (e: KeyboardEvent<HTMLInputElement>) => {
+  if (e.key !== 'Enter' || !e.isTrusted || e.nativeEvent.isComposing) return
+  e.preventDefault()
+  const field = e.currentTarget
+  const pick = () => field.dispatchEvent(new globalThis.KeyboardEvent('keydown', { key: 'Enter', bubbles: true, cancelable: true }))
+  requestAnimationFrame(() => idle(() => idle(pick)))
+}
+
+// Safari has no idle time. There the library waits for 10 ms.
+const idle = (f: () => void) => ('requestIdleCallback' in window ? void requestIdleCallback(f, { timeout: 500 }) : void setTimeout(f, 25))
 
 /** Places in a grid count from one; the library's count from nought. */
 const fromOne = (p: { 'aria-rowindex'?: number; 'aria-colindex'?: number }) => ({
