@@ -19,7 +19,7 @@ const pageTimeout = 10 * time.Second
 
 // pageStyle is the style of the pages. The browser's own colours follow the
 // person's scheme.
-const pageStyle = `:root{color-scheme:light dark;font:100%/1.5 system-ui,sans-serif}` +
+const pageStyle = `:root{color-scheme:light dark;background:Canvas;font:100%/1.5 system-ui,sans-serif}` +
 	`body{max-width:32rem;margin:10vh auto;padding:0 1.25rem;overflow-wrap:anywhere}` +
 	`h1{font-size:1.4rem}` +
 	`button{min-height:2.75rem;padding:.5rem 1.25rem;border:0;border-radius:.5rem;` +
