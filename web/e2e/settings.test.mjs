@@ -196,7 +196,9 @@ describe('settings and people', { skip: missing() }, () => {
 
     const [link] = /\/mail\/confirm\/\S+/.exec(await smtp.next('pablo@example.com'))
     await page.goto(server.url + link)
+    await page.emulateMedia({ colorScheme: 'dark' })
     assert.deepEqual(await axe(page), [])
+    await page.emulateMedia({ colorScheme: null })
     await page.getByRole('button', { name: 'Confirm address' }).click()
     await page.getByText('This is now the address of your account').waitFor()
 

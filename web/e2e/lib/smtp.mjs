@@ -1,13 +1,13 @@
 import { createServer } from 'node:net'
 import { until } from './process.mjs'
 
-/** An SMTP server that takes every mail and sends none. Its mails are texts, with quoted-printable undone. */
+/** An SMTP server that takes every mail and sends none. It undoes quoted-printable. */
 export class SMTP {
   static async start() {
     const smtp = new SMTP()
     smtp.mails = []
     smtp.server = createServer((socket) => {
-      let [read, inMail] = ['', false]
+      let [read, to, inMail] = ['', '', false]
       const say = (line) => socket.write(`${line}\r\n`)
       socket.on('error', () => {}) // the server may hang up first
       socket.on('data', (chunk) => {
@@ -17,7 +17,8 @@ export class SMTP {
           if (!read.includes(end)) return
           const part = read.slice(0, read.indexOf(end))
           read = read.slice(part.length + end.length)
-          if (inMail) smtp.mails.push(part.replace(/=\r\n/g, '').replace(/=([0-9A-F]{2})/g, (_, hex) => String.fromCharCode(parseInt(hex, 16))))
+          to = inMail ? to : (/^RCPT TO:<(.+?)>/i.exec(part)?.[1] ?? to)
+          if (inMail) smtp.mails.push({ to, text: part.replace(/=\r\n/g, '').replace(/=([0-9A-F]{2})/g, (_, hex) => String.fromCharCode(parseInt(hex, 16))) })
           inMail = !inMail && /^DATA$/i.test(part)
           say(inMail ? '354 go on' : /^QUIT/i.test(part) ? '221 bye' : '250 ok')
         }
@@ -29,11 +30,11 @@ export class SMTP {
     return smtp
   }
 
-  /** The next mail to an address, which is taken. */
+  /** The text of the next mail to an address, which is taken. */
   async next(to) {
-    const find = () => this.mails.findIndex((mail) => mail.split('\r\n').some((line) => line.startsWith('To:') && line.includes(`<${to}>`)))
-    await until(`a mail to ${to}`, () => find() >= 0)
-    return this.mails.splice(find(), 1)[0]
+    const mail = await until(`a mail to ${to}`, () => this.mails.find((m) => m.to === to))
+    this.mails.splice(this.mails.indexOf(mail), 1)
+    return mail.text
   }
 
   stop = () => new Promise((done) => this.server.close(done))
