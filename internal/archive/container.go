@@ -171,18 +171,13 @@ func readable(err error) error {
 
 // peek returns the first character of the JSON that follows, 0 at the end.
 func peek(d *json.Decoder) (byte, error) {
-	for {
-		// More looks at the next character and takes nothing but white space.
-		d.More()
-		head, err := io.ReadAll(d.Buffered())
-		if err != nil {
-			return 0, err
-		}
-		if head = bytes.TrimLeft(head, " \t\r\n"); len(head) > 0 {
-			return head[0], nil
-		}
-		return 0, nil
+	// More looks at the next character and takes nothing but white space.
+	d.More()
+	head, err := io.ReadAll(d.Buffered())
+	if head = bytes.TrimLeft(head, " \t\r\n"); err != nil || len(head) == 0 {
+		return 0, err
 	}
+	return head[0], nil
 }
 
 // withoutMark takes off the mark that some programs begin UTF-8 with.

@@ -13,7 +13,7 @@ func TestHeadersCannotBeInjected(t *testing.T) {
 	s := mailtest.Start(t, nil)
 	for _, name := range []string{
 		"Joe\r\nBcc: everyone@example.com", "Joe\nX-Injected: 1\n\n<b>body", "Jörg Straße", "陳大文 🎉",
-		`Joe "the" <boss@example.com>, x`, "=?utf-8?q?Joe=0D=0ABcc:_x@y.z?=", "‮evil",
+		`Joe "the" <boss@example.com>, x`, "=?utf-8?q?Joe=0D=0ABcc:_x@y.z?=", "\u202eevil",
 		strings.Repeat("long ", 200), strings.Repeat("界", 500), "\xff\xfe", "",
 	} {
 		f := send(t, to(s, StartTLS), func(m *message) {
