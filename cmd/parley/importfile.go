@@ -133,7 +133,7 @@ func runImport(ctx context.Context, s *chat.Service, o importOrder,
 	report, err := importer.Importer{From: from, Service: s, PublicURL: o.PublicURL, DryRun: o.DryRun,
 		Progress: progress}.Run(ctx)
 	report.File = filepath.Base(o.File)
-	if err != nil {
+	if err != nil && report.Source != "" && !o.DryRun {
 		err = fmt.Errorf("%w (run the same command again to go on)", err)
 	}
 	return report, err

@@ -54,6 +54,9 @@ func TestMattermostIsImported(t *testing.T) {
 			"attachments": list{object{"path": "20200913/x/notes.txt"}, object{"path": "../../etc/passwd"}},
 			"replies":     list{object{"user": "bob", "create_at": 1600000001000, "message": "On it"}}}},
 		object{"type": "post", "post": object{"team": "acme", "channel": "ops", "user": "bob", "type": "system_join_channel", "message": "bob joined"}},
+		object{"type": "bot", "bot": object{"username": "ci", "display_name": "CI", "owner": "ann.l"}},
+		object{"type": "post", "post": object{"team": "acme", "channel": "ops", "user": "ci", "type": "slack_attachment", "create_at": 1600000003000,
+			"message": "", "props": object{"attachments": list{object{"title": "Build 7", "text": "passed"}}}}},
 		object{"type": "direct_channel", "direct_channel": object{"members": list{"ann.l", "bob"}}},
 		object{"type": "direct_post", "direct_post": object{"channel_members": list{"bob", "ann.l"}, "user": "bob", "create_at": 1600000002000, "message": "psst"}},
 	}) {
@@ -75,8 +78,8 @@ func TestMattermostIsImported(t *testing.T) {
 	chattest.Must(t, "find Bob", err)
 	ops := named(t, s, "Ops")
 	m := said(t, s, ops.ID)
-	if len(m) != 1 || m[0].From != ann.ID || m[0].Thread == nil || m[0].Thread.Replies != 1 ||
-		ann.Role != chat.RoleMember {
+	if len(m) != 2 || m[1].Text != "> **Build 7**\n> passed" || m[0].From != ann.ID ||
+		m[0].Thread == nil || m[0].Thread.Replies != 1 || ann.Role != chat.RoleMember {
 		t.Fatalf("Ops has %+v", m)
 	}
 	want := fmt.Sprintf("Hi @Bob Bee. See [#General](%s/#/r/general), not `@bob`\n\n*passwd*", publicURL)
@@ -122,7 +125,11 @@ func TestDiscordIsImported(t *testing.T) {
 				"reactions": list{object{"emoji": object{"id": "", "name": "🎉"}, "count": 2, "users": list{bob}},
 					object{"emoji": object{"id": "77", "name": "blob"}, "count": 1, "users": list{ann}}}}),
 			say("102", "Reply", bob, "Yes", object{"reference": object{"messageId": "101", "channelId": "11"}}),
-			say("103", "GuildMemberJoin", ann, "joined", nil), 7),
+			say("103", "GuildMemberJoin", ann, "joined", nil),
+			say("104", "Default", bob, "", object{"embeds": list{object{"title": "", "description": "Built",
+				"fields": list{object{"name": "Branch", "value": "main"}}}}}),
+			say("105", "Default", ann, "", object{"forwardedMessage": object{"content": "Look\nhere", "attachments": list{
+				object{"id": "f4", "url": "https://cdn.example/y", "fileName": "y"}}}}), 7),
 		"chat.json_Files/a b.txt": []byte("the file"),
 		"other.json":              object{"hello": "world"},
 		"broken.json":             []byte(`{"channel":{"id":"12","type":"GuildTextChat","name":"cut"},"messages":[{"id":"1","type":"Default","content":"whole","author":{"id":"1","name":"ann"},"timestamp":"2020-09-13T12:26:40Z"},{"id`),
@@ -136,7 +143,8 @@ func TestDiscordIsImported(t *testing.T) {
 	room := named(t, s, "chat")
 	m := said(t, s, room.ID)
 	want := "Hello @robo\n\n*passwd*\n\n[x](<https://cdn.example/x>)"
-	if len(m) != 2 || m[0].Text != want || m[1].Text != fmt.Sprintf("In reply to %s/#/r/%s/1\n\nYes", publicURL, room.ID) {
+	if len(m) != 4 || m[0].Text != want || m[2].Text != "Built\n\n**Branch** main" ||
+		m[3].Text != "> Look\n> here\n\n[y](<https://cdn.example/y>)" || m[1].Text != fmt.Sprintf("In reply to %s/#/r/%s/1\n\nYes", publicURL, room.ID) {
 		t.Fatalf("chat has %+v", m)
 	}
 	if !m[0].At.Equal(time.UnixMilli(1599992800123)) || m[0].EditedAt.IsZero() ||

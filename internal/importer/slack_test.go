@@ -68,7 +68,9 @@ func workspace() tree {
 			say("U1", "1500086402.000100", "the same id"),
 			say("U1", "1500086404.000100", "waves", object{"subtype": "me_message"}),
 		},
-		"dev/2017-07-14.json":            list{say("U2", "1500000014.000100", "```x := 1```")},
+		"dev/2017-07-14.json": list{say("U2", "1500000014.000100", "```x := 1```"),
+			say("U2", "1500000014.000200", "This content can't be displayed.", object{"blocks": list{
+				object{"type": "section", "text": object{"type": "mrkdwn", "text": "Only *blocks*"}}}})},
 		"secret/2017-07-14.json":         list{say("U2", "1500000015.000100", "sh")},
 		"D1/2017-07-14.json":             list{say("U1", "1500000016.000100", "just us")},
 		"mpdm-a--b--c-1/2017-07-14.json": list{say("U3", "1500000017.000100", "three of us")},
@@ -199,6 +201,9 @@ func check(t *testing.T, s *chattest.Fixture) {
 	}
 	if !dev.Archived || dev.Kind != chat.Public || said(t, s, dev.ID)[0].Text != "```\nx := 1\n```" {
 		t.Errorf("dev is %+v", dev)
+	}
+	if got := said(t, s, dev.ID)[1].Text; got != "Only **blocks**" {
+		t.Errorf("of blocks without a text came %q", got)
 	}
 	secret := named(t, s, "secret")
 	if v, err := s.Store.View(ctx, secret.ID, bob.ID); err != nil || secret.Kind != chat.Private ||

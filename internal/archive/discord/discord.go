@@ -68,27 +68,15 @@ type user struct {
 }
 
 type message struct {
-	ID          string    `json:"id"`
-	Type        string    `json:"type"`
-	At          time.Time `json:"timestamp"`
-	EditedAt    time.Time `json:"timestampEdited"`
-	Pinned      bool      `json:"isPinned"`
-	Content     string    `json:"content"`
-	Author      user      `json:"author"`
-	Mentions    []user    `json:"mentions"`
-	Attachments []struct {
-		ID   string `json:"id"`
-		URL  string `json:"url"`
-		Name string `json:"fileName"`
-	} `json:"attachments"`
-	Stickers []struct {
-		Name string `json:"name"`
-	} `json:"stickers"`
-	Embeds []struct {
-		Title       string `json:"title"`
-		URL         string `json:"url"`
-		Description string `json:"description"`
-	} `json:"embeds"`
+	ID       string    `json:"id"`
+	Type     string    `json:"type"`
+	At       time.Time `json:"timestamp"`
+	EditedAt time.Time `json:"timestampEdited"`
+	Pinned   bool      `json:"isPinned"`
+	Author   user      `json:"author"`
+	Mentions []user    `json:"mentions"`
+	content
+	Forwarded content `json:"forwardedMessage"`
 	Reactions []struct {
 		Emoji struct {
 			ID   string `json:"id"`
@@ -102,6 +90,50 @@ type message struct {
 		Message string `json:"messageId"`
 		Channel string `json:"channelId"`
 	} `json:"reference"`
+}
+
+// content is what a message says, or one that it forwards.
+type content struct {
+	Text        string `json:"content"`
+	Attachments []struct {
+		ID   string `json:"id"`
+		URL  string `json:"url"`
+		Name string `json:"fileName"`
+	} `json:"attachments"`
+	Stickers []struct {
+		Name string `json:"name"`
+	} `json:"stickers"`
+	Embeds []embed `json:"embeds"`
+}
+
+type embed struct {
+	Title       string `json:"title"`
+	URL         string `json:"url"`
+	Description string `json:"description"`
+	Fields      []struct {
+		Name  string `json:"name"`
+		Value string `json:"value"`
+	} `json:"fields"`
+}
+
+// text returns the text with what stands for stickers and embeds.
+func (c *content) text() string {
+	text := c.Text
+	for _, s := range c.Stickers {
+		text += "\n\n*" + s.Name + "*"
+	}
+	if strings.TrimSpace(c.Text) == "" { // or else previews of links in the text
+		for _, e := range c.Embeds {
+			if title := cmp.Or(e.Title, e.URL); title != "" {
+				text += "\n\n**" + title + "**"
+			}
+			text += "\n" + e.Description
+			for _, f := range e.Fields {
+				text += "\n\n**" + f.Name + "** " + f.Value
+			}
+		}
+	}
+	return strings.TrimSpace(strings.ReplaceAll(text, archive.Hole, ""))
 }
 
 // file is one channel's file, as the first look at it has found it.
@@ -283,7 +315,10 @@ func (r *reading) message(f *file, m *message, out archive.Message) error {
 	if m.Pinned {
 		out.PinnedAt, out.PinnedBy = m.At, m.Author.ID
 	}
-	text := strings.ReplaceAll(m.Content, archive.Hole, "")
+	text := m.text()
+	if forwarded := m.Forwarded.text(); forwarded != "" {
+		text = strings.TrimSpace(text + "\n\n> " + strings.ReplaceAll(forwarded, "\n", "\n> "))
+	}
 	if m.Type == "Reply" && m.Reference.Message != "" {
 		out.Refs = append(out.Refs, archive.Ref{Room: cmp.Or(m.Reference.Channel, out.Room),
 			Message: m.Reference.Message, Text: "an earlier message"})
@@ -304,16 +339,8 @@ func (r *reading) message(f *file, m *message, out archive.Message) error {
 	for _, u := range m.Mentions {
 		out.Mentions = append(out.Mentions, u.ID)
 	}
-	for _, s := range m.Stickers {
-		text += "\n\n*" + s.Name + "*"
-	}
-	if strings.TrimSpace(m.Content) == "" { // or else previews of links in the text
-		for _, e := range m.Embeds {
-			text += "\n\n" + strings.TrimSpace("**"+cmp.Or(e.Title, e.URL)+"**\n"+e.Description)
-		}
-	}
 	out.Text = strings.TrimSpace(text)
-	for _, a := range m.Attachments {
+	for _, a := range slices.Concat(m.Attachments, m.Forwarded.Attachments) {
 		file := archive.File{ID: a.ID, Name: cmp.Or(a.Name, a.ID), URL: a.URL}
 		if !strings.Contains(a.URL, "://") {
 			file.Path, file.URL = r.find(f.name, a.URL), ""

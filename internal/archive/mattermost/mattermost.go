@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/parley-chat/parley/internal/archive"
+	"github.com/parley-chat/parley/internal/incoming"
 )
 
 // Source is an open export.
@@ -53,6 +54,7 @@ type line struct {
 	Type          string   `json:"type"`
 	Channel       *channel `json:"channel"`
 	User          *user    `json:"user"`
+	Bot           *bot     `json:"bot"`
 	Emoji         *emoji   `json:"emoji"`
 	Post          *post    `json:"post"`
 	DirectChannel *direct  `json:"direct_channel"`
@@ -85,6 +87,12 @@ type user struct {
 	} `json:"teams"`
 }
 
+type bot struct {
+	Name     string `json:"username"`
+	Title    string `json:"display_name"`
+	DeleteAt int64  `json:"delete_at"`
+}
+
 type emoji struct {
 	Name  string `json:"name"`
 	Image string `json:"image"`
@@ -114,6 +122,9 @@ type post struct {
 	Attachments []struct {
 		Path string `json:"path"`
 	} `json:"attachments"`
+	Props struct {
+		Attachments []any `json:"attachments"` // in Slack's form
+	} `json:"props"`
 }
 
 // reading is one pass over an export.
@@ -161,6 +172,10 @@ func (r *reading) line(l *line) bool {
 		return r.channel(l.Channel)
 	case l.User != nil:
 		return r.user(l.User)
+	case l.Bot != nil:
+		r.people[l.Bot.Name] = true
+		return r.give(archive.Record{Person: &archive.Person{ID: l.Bot.Name, Bot: true, Role: "guest",
+			Name: cmp.Or(l.Bot.Title, l.Bot.Name), Disabled: l.Bot.DeleteAt > 0}})
 	case l.Emoji != nil:
 		return r.give(archive.Record{Emoji: &archive.Emoji{Name: l.Emoji.Name, File: r.find(l.Emoji.Image)}})
 	case l.DirectChannel != nil:
@@ -313,4 +328,8 @@ func (r *reading) text(p *post, m *archive.Message) {
 		})
 	}
 	m.Text = strings.Join(parts, "`")
+	if len(p.Props.Attachments) > 0 {
+		m.Text = strings.TrimSpace(m.Text + "\n\n" +
+			strings.ReplaceAll(incoming.Markdown(map[string]any{"attachments": p.Props.Attachments}), archive.Hole, ""))
+	}
 }

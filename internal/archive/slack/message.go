@@ -174,6 +174,9 @@ var reference = regexp.MustCompile(`<(?:@([UW][A-Z0-9]+)(?:\|[^<>\n]*)?|#([CGD][
 	`(!(?:here|channel|everyone))(?:\|[^<>\n]*)?|` +
 	`(https://[A-Za-z0-9-]+\.slack\.com/archives/([CGD][A-Z0-9]+)/p(\d{10})(\d{6})(?:\?[^<>|\s]*)?)(?:\|[^<>\n]*)?)>`)
 
+// noText is what Slack writes for a message that has only blocks.
+const noText = "This content can't be displayed."
+
 // text sets the text of a message, as markdown with holes, and what stands in
 // those.
 func (r *reading) text(m *message, out *archive.Message) {
@@ -204,7 +207,8 @@ func (r *reading) text(m *message, out *archive.Message) {
 	if len(attached) > 0 {
 		payload["attachments"] = attached
 	}
-	if text == "" && m.User == "" {
+	if text == "" || text == noText {
+		delete(payload, "text")
 		payload["blocks"] = r.named(m.Blocks)
 	}
 	out.Text = incoming.Markdown(payload)
