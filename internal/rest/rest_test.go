@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -180,6 +181,21 @@ func (s eager) Session(ctx context.Context, hash string) (x chat.Session, a chat
 		return x, a, err
 	}
 	return s.Store.Session(ctx, hash)
+}
+
+func TestEveryFieldOfAQueryCanBeGiven(t *testing.T) {
+	for _, a := range chat.Actions() {
+		b := newBinding(a)
+		if b.body {
+			continue
+		}
+		in := reflect.New(a.In).Elem()
+		for name, i := range b.others {
+			if err := set(in.Field(i), name, "1"); err != nil { // a text, a number, and true
+				t.Errorf("%s: %v", a.Name, err)
+			}
+		}
+	}
 }
 
 func TestBadInput(t *testing.T) {

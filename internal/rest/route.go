@@ -220,7 +220,7 @@ func set(field reflect.Value, name, text string) error {
 	case reflect.String:
 		if len(text) > maxText || strings.ContainsFunc(text,
 			func(r rune) bool { return r < ' ' && !unicode.IsSpace(r) || r == 0xfffd }) {
-			return wrong("short text")
+			return wrong(fmt.Sprintf("text of at most %d bytes, without control characters", maxText))
 		}
 		field.SetString(text)
 	case reflect.Int, reflect.Int64:
@@ -229,6 +229,12 @@ func set(field reflect.Value, name, text string) error {
 			return wrong("a whole number")
 		}
 		field.SetInt(n)
+	case reflect.Bool:
+		yes, err := strconv.ParseBool(text)
+		if err != nil {
+			return wrong("true or false")
+		}
+		field.SetBool(yes)
 	default:
 		return wrong("left out here")
 	}
