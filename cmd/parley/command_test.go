@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/parley-chat/parley/internal/chat"
 )
 
 // try runs a command line in this process and returns what it printed.
@@ -69,6 +71,18 @@ func TestSettingsAreRefusedByName(t *testing.T) {
 
 // TestSettingsAgree gives one setting in all three ways, fewer and fewer, and
 // asks the running server.
+func TestErrorsAreToldInPlainWords(t *testing.T) {
+	full := fmt.Errorf("%w: %w", chat.ErrUnavailable, syscall.ENOSPC)
+	for want, err := range map[string]error{
+		"copy: no space left on device": fmt.Errorf("copy: %w", full),
+		"interrupted (go on)":           fmt.Errorf("%w (go on)", context.Canceled),
+	} {
+		if got := told(err); got != want {
+			t.Errorf("told %q, want %q", got, want)
+		}
+	}
+}
+
 func TestSettingsAgree(t *testing.T) {
 	dir := t.TempDir()
 	config := filepath.Join(dir, "parley.toml")

@@ -9,11 +9,13 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	_ "time/tzdata" // people's quiet hours go by their clocks, also where the system has no zones
 
 	"github.com/spf13/cobra"
 
+	"github.com/parley-chat/parley/internal/chat"
 	"github.com/parley-chat/parley/internal/server"
 )
 
@@ -33,9 +35,16 @@ func main() {
 	err := run(ctx, os.Args[1:], os.Environ(), console{os.Stdin, os.Stdout, os.Stderr})
 	stop()
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "parley:", err)
+		fmt.Fprintln(os.Stderr, "parley:", told(err))
 		os.Exit(1)
 	}
+}
+
+// told is an error in words for the operator, without those for clients that
+// send again, and without Go's own for a Ctrl-C.
+func told(err error) string {
+	return strings.NewReplacer(chat.ErrUnavailable.Error()+": ", "",
+		context.Canceled.Error(), "interrupted").Replace(err.Error())
 }
 
 // run runs one command line to its end.

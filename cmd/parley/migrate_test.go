@@ -193,6 +193,7 @@ func TestMeter(t *testing.T) {
 		m.copied(migrate.Progress{Done: migrate.Counts{Rooms: 1, Messages: messages},
 			Total: migrate.Counts{Messages: 2000}, Resumed: true})
 	}
+	m.counted("checking", "the backup") // as a restore does first
 	progress(250)
 	for range 8 { // a line every three seconds
 		now = now.Add(time.Second)

@@ -42,7 +42,7 @@ func newMeter(out io.Writer) *meter {
 
 // copied is told what is written.
 func (m *meter) copied(p migrate.Progress) {
-	if m.what == "" {
+	if m.what != "copying" {
 		m.total, m.resumed = p.Total, p.Resumed
 		if p.Resumed {
 			fmt.Fprintf(m.out, "going on with what an earlier run has begun: %s of %s messages are there\n", grouped(p.Done.Messages), grouped(p.Total.Messages))
