@@ -57,7 +57,7 @@ type backupCommand struct {
 	Recipient []string `help:"Encrypt for these age recipients (age1…). Only who has the identity of one can read the backup." placeholder:"AGE"`
 }
 
-// Run writes beside the file, and gives it its name when it is whole.
+// Run writes the backup.
 func (b backupCommand) Run(ctx context.Context, c console) (err error) {
 	to, err := recipients(b.Recipient)
 	if err != nil {
@@ -66,25 +66,31 @@ func (b backupCommand) Run(ctx context.Context, c console) (err error) {
 	if b.File == "-" {
 		return b.write(ctx, c, c.out, to)
 	}
-	if _, err := os.Lstat(b.File); err == nil {
-		return fmt.Errorf("%s is there already: choose another name", b.File)
+	return writeWhole(b.File, func(f *os.File) error { return b.write(ctx, c, f, to) })
+}
+
+// writeWhole writes a new file beside its place, and gives it its name when it
+// is whole.
+func writeWhole(path string, write func(f *os.File) error) error {
+	if _, err := os.Lstat(path); err == nil {
+		return fmt.Errorf("%s is there already: choose another name", path)
 	}
-	partial := b.File + ".partial" // of one that was killed, too
+	partial := path + ".partial" // of one that was killed, too
 	f, err := os.OpenFile(partial, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
-	err = b.write(ctx, c, f, to)
+	err = write(f)
 	if err == nil {
 		err = f.Sync()
 	}
 	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(partial, b.File)
+		err = os.Rename(partial, path)
 	}
 	if err != nil {
 		return errors.Join(err, os.Remove(partial))
 	}
-	return syncDir(filepath.Dir(b.File))
+	return syncDir(filepath.Dir(path))
 }
 
 // syncDir makes the names in a directory durable, which Windows does by itself.

@@ -65,19 +65,13 @@ func (e exportCommand) here(ctx context.Context, o exportOrder) (err error) {
 	return runExport(ctx, core.Service, o)
 }
 
-// runExport writes the file, and removes what it has written of one that cannot
-// be ended.
-func runExport(ctx context.Context, s *chat.Service, o exportOrder) (err error) {
-	f, err := os.OpenFile(o.File, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
+// runExport writes the file.
+func runExport(ctx context.Context, s *chat.Service, o exportOrder) error {
+	return writeWhole(o.File, func(f *os.File) error {
+		err := archive.Export(ctx, s, f, chat.RoomID(o.Room))
+		if errors.Is(err, chat.ErrNotFound) && o.Room != "" {
+			err = fmt.Errorf("there is no room with the id %q", o.Room)
+		}
 		return err
-	}
-	err = archive.Export(ctx, s, f, chat.RoomID(o.Room))
-	if errors.Is(err, chat.ErrNotFound) && o.Room != "" {
-		err = fmt.Errorf("there is no room with the id %q", o.Room)
-	}
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		err = errors.Join(err, os.Remove(o.File))
-	}
-	return err
+	})
 }

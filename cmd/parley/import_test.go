@@ -67,11 +67,15 @@ func TestImportAndExportBesideAServer(t *testing.T) {
 	}
 
 	all := filepath.Join(dir, "all.zip")
+	if err := os.WriteFile(all+".partial", []byte("of an export that was killed"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if said, err := try(t, nil, "", "export", all, "--data", data); err != nil {
 		t.Fatalf("the export said %q, %v", said, err)
 	}
-	if _, err := try(t, nil, "", "export", all, "--data", data); err == nil {
-		t.Error("an export was written over")
+	if _, err := try(t, nil, "", "export", all, "--data", data); err == nil ||
+		!strings.Contains(err.Error(), "choose another name") {
+		t.Errorf("an export was written over, or it is not said what to do: %v", err)
 	}
 	said, err = try(t, nil, "", "import", "parley", all, "--data", filepath.Join(dir, "new"), "--report", report)
 	if err != nil || !strings.Contains(said, "people    5 read: 5 new") {
