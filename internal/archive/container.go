@@ -11,6 +11,8 @@ import (
 	"io/fs"
 	"iter"
 	"os"
+	"slices"
+	"strings"
 )
 
 // Container is the files of an export: a zip file or a directory. Nothing
@@ -41,6 +43,27 @@ func OpenContainer(path string) (*Container, error) {
 		return nil, err
 	}
 	return &Container{z, z.Close}, nil
+}
+
+// OpenExport opens a zip file or a directory in which all may be in one folder,
+// as after somebody has unpacked it and packed it again.
+func OpenExport(path string) (*Container, error) {
+	c, err := OpenContainer(path)
+	for err == nil {
+		var inside []fs.DirEntry
+		inside, err = fs.ReadDir(c.FS, ".")
+		inside = slices.DeleteFunc(inside, func(e fs.DirEntry) bool {
+			return strings.HasPrefix(e.Name(), ".") || e.Name() == "__MACOSX" // of the system that packed it
+		})
+		if err != nil || len(inside) != 1 || !inside[0].IsDir() {
+			break
+		}
+		c.FS, err = fs.Sub(c.FS, inside[0].Name())
+	}
+	if err != nil && c != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, err
 }
 
 // Close closes the files.

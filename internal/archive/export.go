@@ -356,7 +356,7 @@ type reader struct{ *Container }
 
 // Open opens an archive in Parley's own format.
 func Open(path string) (Source, error) {
-	c, err := OpenContainer(path)
+	c, err := OpenExport(path)
 	if err != nil {
 		return nil, err
 	}

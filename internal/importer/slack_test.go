@@ -329,6 +329,26 @@ func many(n, k int) tree {
 	return f
 }
 
+// TestRepackedExport: where all is in one folder, beside what a Mac adds to it,
+// an export is the same.
+func TestRepackedExport(t *testing.T) {
+	t.Parallel()
+	repacked := tree{"__MACOSX/My team/._users.json": []byte("\x00\x05\x16\x07"), ".DS_Store": []byte{0}}
+	for name, content := range workspace() {
+		repacked["My team/export/"+name] = content
+	}
+	var reports []*importer.Report
+	for _, f := range []tree{workspace(), repacked} {
+		s := server(t, nil)
+		from := open(t, f.zip(t))
+		reports = append(reports, run(t, importer.Importer{From: from, Service: s.Service, DryRun: true}))
+	}
+	want, got := reports[0], reports[1]
+	if !slices.Equal(got.Counts, want.Counts) || want.Count(archive.Messages).Taken == 0 {
+		t.Errorf("the counts are %+v, want %+v", got.Counts, want.Counts)
+	}
+}
+
 // TestHostileSlackExports holds that what is broken is left out and counted,
 // and what is whole comes.
 func TestHostileSlackExports(t *testing.T) {

@@ -34,11 +34,11 @@ func Open(file string) (*Source, error) {
 		dir, s.names = filepath.Dir(file), []string{filepath.Base(file)}
 	}
 	var err error
-	if s.Container, err = archive.OpenContainer(dir); err != nil || s.names != nil {
+	if s.Container, err = archive.OpenExport(dir); err != nil || s.names != nil {
 		return s, err
 	}
 	err = fs.WalkDir(s.FS, ".", func(name string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() && path.Ext(name) == ".json" {
+		if err == nil && !d.IsDir() && path.Ext(name) == ".json" && !strings.HasPrefix(d.Name(), ".") {
 			s.names = append(s.names, name)
 		}
 		return err

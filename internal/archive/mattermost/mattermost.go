@@ -36,7 +36,7 @@ func Open(file string) (*Source, error) {
 		dir, s.lines = filepath.Dir(file), filepath.Base(file)
 	}
 	var err error
-	if s.Container, err = archive.OpenContainer(dir); err != nil {
+	if s.Container, err = archive.OpenExport(dir); err != nil {
 		return nil, err
 	}
 	if s.lines == "" {

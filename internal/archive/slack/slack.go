@@ -33,7 +33,7 @@ type Source struct {
 func Open(export, files string) (*Source, error) {
 	s := &Source{}
 	var err error
-	if s.export, err = archive.OpenContainer(export); err != nil {
+	if s.export, err = archive.OpenExport(export); err != nil {
 		return nil, err
 	}
 	if files != "" {
