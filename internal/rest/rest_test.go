@@ -18,97 +18,9 @@ import (
 	"time"
 
 	"github.com/parley-chat/parley/internal/chat"
-	"github.com/parley-chat/parley/internal/chat/chattest"
 	"github.com/parley-chat/parley/internal/clientinfo"
 	"github.com/parley-chat/parley/internal/limit"
 )
-
-// fixture is a served service with two people.
-type fixture struct {
-	t       testing.TB
-	url     string
-	service *chat.Service
-	log     *strings.Builder
-	token   map[string]string
-}
-
-// protected is New as the server uses it.
-func protected(cfg Config) http.Handler { return Protect(cfg.Policy, slog.Default(), New(cfg)) }
-
-func newFixture(t testing.TB) *fixture {
-	t.Helper()
-	h := &fixture{t: t, log: &strings.Builder{}, token: map[string]string{}}
-	h.service = chattest.New(t, func(c *chat.Config) {
-		c.SignUp, c.Now, c.Limiter = chat.SignUpOpen, time.Now, limit.New(time.Now)
-	}).Service
-	server := httptest.NewServer(protected(Config{
-		Service: h.service, Policy: &clientinfo.Policy{Origins: []string{"https://app.example"}},
-		Socket: http.NotFoundHandler(),
-		Web: fstest.MapFS{"index.html": {Data: []byte("<!doctype html>")},
-			"app.js": {Data: []byte("1")}, "assets/app.css": {Data: []byte(strings.Repeat("a{}", 1000))},
-			"assets/app.css.br": {Data: []byte("as brotli")}, "large.svg": {Data: make([]byte, 9000)}},
-		Metrics: http.HandlerFunc(func(w http.ResponseWriter,
-			_ *http.Request) {
-			io.WriteString(w, "parley_up 1\n")
-		}),
-		MetricsToken: "metrics-secret", Version: "test",
-		Log: slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-	}))
-	t.Cleanup(server.Close)
-	h.url = server.URL
-	for name, role := range map[string]chat.Role{"Pablo": chat.RoleOwner, "Joe": chat.RoleMember} {
-		if _, err := h.service.AddUser(t.Context(), name, "password123", role, ""); err != nil {
-			t.Fatal(err)
-		}
-		out := h.do("POST", "/sessions", fmt.Sprintf(`{"name":%q,"password":"password123"}`, name), nil)
-		h.token[name] = out.field("token")
-	}
-	return h
-}
-
-type answer struct {
-	*http.Response
-	body []byte
-}
-
-func (a answer) field(name string) string {
-	var m map[string]any
-	json.Unmarshal(a.body, &m)
-	return fmt.Sprint(m[name])
-}
-
-// do sends a request below /api/v1, or to the path itself if it starts with //.
-func (h *fixture) do(method, path, body string, header map[string]string) answer {
-	h.t.Helper()
-	url := h.url + prefix + path
-	if p, ok := strings.CutPrefix(path, "//"); ok {
-		url = h.url + "/" + p
-	}
-	req, err := http.NewRequestWithContext(h.t.Context(), method, url, strings.NewReader(body))
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	if body != "" {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	for k, v := range header {
-		req.Header.Set(k, v)
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	defer res.Body.Close()
-	data, err := io.ReadAll(res.Body)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	return answer{res, data}
-}
-
-func (h *fixture) as(name string) map[string]string {
-	return map[string]string{"Authorization": "Bearer " + h.token[name]}
-}
 
 func TestMessageRoundTrip(t *testing.T) {
 	h := newFixture(t)
@@ -453,78 +365,6 @@ func TestSecretsAreNotLogged(t *testing.T) {
 	}
 }
 
-// TestDocumentDescribesEveryAction also follows every reference in the
-// document.
-func TestDocumentDescribesEveryAction(t *testing.T) {
-	h := newFixture(t)
-	a := h.do("GET", "/openapi.json", "", nil)
-	var doc struct {
-		OpenAPI string `json:"openapi"`
-		Paths   map[string]map[string]struct {
-			OperationID string `json:"operationId"`
-			Summary     string `json:"summary"`
-			Parameters  []struct {
-				Name string `json:"name"`
-				In   string `json:"in"`
-			} `json:"parameters"`
-			Security []any `json:"security"`
-		} `json:"paths"`
-		Components struct {
-			Schemas map[string]struct {
-				Properties map[string]struct {
-					Description string `json:"description"`
-					Ref         string `json:"$ref"`
-				} `json:"properties"`
-			} `json:"schemas"`
-		} `json:"components"`
-	}
-	if err := json.Unmarshal(a.body, &doc); err != nil || doc.OpenAPI != "3.1.0" {
-		t.Fatal(err, doc.OpenAPI)
-	}
-	page := string(h.do("GET", "/docs", "", nil).body)
-	for _, action := range chat.Actions() {
-		op, ok := doc.Paths[prefix+action.Path][strings.ToLower(action.Method)]
-		if !ok || op.OperationID != action.Name || op.Summary == "" ||
-			(len(op.Security) > 0) != (action.Access == chat.LoggedIn) {
-			t.Errorf("%s: %+v", action.Name, op)
-		}
-		for part := range strings.SplitSeq(action.Path, "/") {
-			if name, ok := strings.CutPrefix(part, "{"); ok {
-				name = strings.TrimSuffix(name, "}")
-				if !slices.ContainsFunc(op.Parameters, func(p struct {
-					Name string `json:"name"`
-					In   string `json:"in"`
-				}) bool {
-					return p.Name == name && p.In == "path"
-				}) {
-					t.Errorf("%s: the path's %s is not described", action.Name, name)
-				}
-			}
-		}
-		if !strings.Contains(page, `id="`+action.Name+`"`) || !strings.Contains(page, prefix+action.Path) {
-			t.Errorf("%s is not on the page", action.Name)
-		}
-	}
-	for name, schema := range doc.Components.Schemas {
-		for field, s := range schema.Properties {
-			if s.Description == "" && s.Ref == "" {
-				t.Errorf("%s.%s is not described", name, field)
-			}
-		}
-	}
-	for part := range strings.SplitSeq(string(a.body), `"$ref":"#/components/schemas/`) {
-		if name, _, ok := strings.Cut(part, `"`); ok && !strings.HasPrefix(part, "{") {
-			if _, ok := doc.Components.Schemas[name]; !ok {
-				t.Errorf("the schema %s is missing", name)
-			}
-		}
-	}
-	if strings.Contains(page, "<script") || strings.Contains(page, "http://") ||
-		strings.Contains(page, "https://") {
-		t.Error("the page loads something")
-	}
-}
-
 // TestNullAndMissing: a field that is not there, or null, is refused instead of
 // taken for its zero value.
 func TestNullAndMissing(t *testing.T) {
@@ -604,38 +444,6 @@ func TestProtect(t *testing.T) {
 	}
 	if n := strings.Count(log.String(), "--proxies"); n != 1 {
 		t.Errorf("said %d times:\n%s", n, log.String())
-	}
-}
-
-// TestDocumentIsStrict: generated clients trust what it says.
-func TestDocumentIsStrict(t *testing.T) {
-	h := newFixture(t)
-	body := string(h.do("GET", "/openapi.json", "", nil).body)
-	if strings.Contains(body, `["array","null"]`) {
-		t.Error("a list may be null")
-	}
-	if !strings.Contains(body, `"servers":[{"url":"/"}]`) {
-		t.Error("no servers")
-	}
-	var doc struct {
-		Paths map[string]map[string]struct {
-			Security    *[]any
-			Responses   map[string]any
-			OperationID string
-		}
-	}
-	if err := json.Unmarshal([]byte(body), &doc); err != nil {
-		t.Fatal(err)
-	}
-	for path, methods := range doc.Paths {
-		for method, op := range methods {
-			if op.Security == nil || op.Responses["4XX"] == nil {
-				t.Errorf("%s %s lacks security or its refusals", method, path)
-			}
-		}
-	}
-	if server := doc.Paths[prefix+"/server"]["get"]; server.Security == nil || len(*server.Security) != 0 {
-		t.Errorf("GET /server: %+v", server.Security)
 	}
 }
 
