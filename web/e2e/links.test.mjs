@@ -160,6 +160,7 @@ describe('links', { skip: missing() }, () => {
       joe.page.getByRole('log').evaluate(async (el, how) => {
         const frames = async () => {
           for (let i = 0; i < 3; i++) await new Promise((done) => requestAnimationFrame(done))
+          await new Promise((done) => setTimeout(done)) // people scroll between frames
         }
         const rows = [...el.querySelectorAll('article[data-no]')]
         el.scrollTop = how === 'end' ? el.scrollHeight - el.clientHeight - 300 : el.scrollHeight / 2
