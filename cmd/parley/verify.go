@@ -28,6 +28,7 @@ type verification struct {
 	Every     int      `help:"Milliseconds between two actions of one client, on average." default:"40" env:"-"`
 	Kills     int      `help:"Minimum number of kills, in scenarios that kill nodes." default:"0" env:"-"`
 	History   string   `help:"File for the whole history, as JSON lines; several scenarios get one file each, with their name. By default only a failed run is kept, in a temporary file." placeholder:"FILE" env:"-"`
+	Older     string   `help:"The parley of another version with the same layout of the data, for the scenario upgrade." placeholder:"BINARY" env:"-"`
 	Keep      bool     `help:"Keep the directories of the nodes and of Redis, with their logs." env:"-"`
 }
 
@@ -46,7 +47,8 @@ func (v verification) Run(ctx context.Context, c console) error {
 		return err
 	}
 	o := verify.Options{
-		Binary: binary, URLs: v.URL, Nodes: v.Nodes, Clients: v.Clients, Listeners: v.Listeners,
+		Binary: binary, Older: v.Older,
+		URLs: v.URL, Nodes: v.Nodes, Clients: v.Clients, Listeners: v.Listeners,
 		Kills: v.Kills, Keep: v.Keep,
 		For: time.Duration(v.Seconds) * time.Second, Every: time.Duration(v.Every) * time.Millisecond,
 	}

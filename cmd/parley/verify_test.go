@@ -118,3 +118,27 @@ func TestVerifyRefuses(t *testing.T) {
 		t.Errorf("the list: %v\n%s", err, out.String())
 	}
 }
+
+// TestVerifyUpgrade: with the same version as the other, as there is no older
+// one here.
+func TestVerifyUpgrade(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	t.Parallel()
+	path := parleytest.Binary(t)
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{nil, "skipped: it needs --older"},
+		{[]string{"--older", path}, " rolling upgrades, "},
+	} {
+		args := append([]string{"verify", "--store", "embedded", "--scenario", "upgrade", "--seconds", "1",
+			"--clients", "4"}, c.args...)
+		out, err := exec.CommandContext(t.Context(), path, args...).CombinedOutput()
+		if err != nil || !strings.Contains(string(out), c.want) {
+			t.Errorf("%v: %v\n%s", c.args, err, out)
+		}
+	}
+}

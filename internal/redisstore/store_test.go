@@ -158,16 +158,19 @@ func TestLayout(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, sentence := range map[string]string{"the table": "`layout`: version of this table, now ",
-		"the text": "Their layout has a version, now "} {
-		doc, err := os.ReadFile("../../docs/redis.md")
+	for sentence, file := range map[string]string{"`layout`: version of this table, now ": "redis.md",
+		"Their layout has a version, now ": "redis.md", "| Redis | ": "upgrading.md"} {
+		doc, err := os.ReadFile("../../docs/" + file)
 		if err != nil {
 			t.Fatal(err)
 		}
 		_, rest, _ := strings.Cut(string(doc), sentence)
 		if !strings.HasPrefix(rest, strings.TrimSpace(current)) {
-			t.Errorf("%s in docs/redis.md has another layout than %s", name, current)
+			t.Errorf("docs/%s has another layout than %s after %q", file, current, sentence)
 		}
+	}
+	if _, err := os.Stat("../../testdata/layouts/redis-" + strings.TrimSpace(current) + ".tar.zst"); err != nil {
+		t.Errorf("there is no data of this layout to rehearse upgrades from: see docs/upgrading.md: %v", err)
 	}
 	for have, refused := range map[string]bool{"1": false, "99": true, "": true} {
 		if _, err := s.Do("HSET", about, "layout", have); err != nil {

@@ -14,14 +14,14 @@ import (
 
 // nodes are the server processes of one chat.
 type nodes struct {
-	binary string
-	dir    string                  // of their output
-	data   func(slot int) []string // flags that say where the data is
-	proxy  bool                    // whether clients reach them through one
+	dir   string                  // of their output
+	data  func(slot int) []string // flags that say where the data is
+	proxy bool                    // whether clients reach them through one
 
-	mu    sync.Mutex
-	all   []*node
-	count int // how many were ever started
+	mu     sync.Mutex
+	binary string
+	all    []*node
+	count  int // how many were ever started
 }
 
 // node is one server.
@@ -34,17 +34,25 @@ type node struct {
 	proxy *proxy // between clients and it; nil if there is none
 }
 
+// use has nodes that start from now on run another binary.
+func (n *nodes) use(binary string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.binary = binary
+}
+
 // start starts another node in a slot and waits until it is ready.
 func (n *nodes) start(ctx context.Context, slot int) error {
 	n.mu.Lock()
 	n.count++
 	log := filepath.Join(n.dir, fmt.Sprintf("node-%d-%d.log", slot, n.count))
+	binary := n.binary
 	n.mu.Unlock()
 	s := &node{slot: slot}
 	args := []string{"serve", "--listen", "127.0.0.1:0", "--sign-up", "open", "--max-sends=-1",
 		"--max-calls=-1", "--max-logins=-1", "--max-socket-frames=-1", "--max-user-sockets=100000",
 		"--log-level", "info"}
-	s.process = process{path: n.binary, args: append(args, n.data(slot)...), log: log,
+	s.process = process{path: binary, args: append(args, n.data(slot)...), log: log,
 		line: func(line string) {
 			if _, at, ok := strings.Cut(line, "open:"); ok {
 				s.mu.Lock()

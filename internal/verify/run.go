@@ -26,6 +26,7 @@ var Stores = []Store{Embedded, Redis, Sentinel, Cluster}
 // Options say how to run.
 type Options struct {
 	Binary string // of parley, for nodes
+	Older  string // of another version with the same layout of the data, for upgrades; may be empty
 	// of a running server; then nothing is started, and only scenarios that
 	// need no node of their own can be run
 	URLs      []string
@@ -181,7 +182,13 @@ func (t *run) open(ctx context.Context) error {
 	if len(t.options.URLs) > 0 {
 		return nil
 	}
-	t.nodes = &nodes{binary: t.options.Binary, dir: t.dir, proxy: t.scenario.clientProxies}
+	binary := t.options.Binary
+	if t.scenario.older {
+		if binary = t.options.Older; binary == "" {
+			return fmt.Errorf("%w: it needs --older BINARY", ErrSkipped)
+		}
+	}
+	t.nodes = &nodes{binary: binary, dir: t.dir, proxy: t.scenario.clientProxies}
 	count := t.options.Nodes
 	if t.store == Embedded {
 		count = 1

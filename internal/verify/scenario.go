@@ -31,6 +31,7 @@ type Scenario struct {
 	clientProxies bool     // clients reach nodes through proxies
 	small         string   // size of the disk
 	listeners     bool     // thousands listen
+	older         bool     // nodes of an older version take part
 
 	// faults injects faults until injecting is done, and returns when the
 	// system is healthy again.
@@ -59,6 +60,8 @@ var Scenarios = []Scenario{
 		settings: always, faults: killNodes},
 	{Name: "restart", What: "a rolling restart of all nodes",
 		Stores: []Store{Embedded, Redis}, needsNodes: true, faults: rolling},
+	{Name: "upgrade", What: "a rolling upgrade from --older BINARY, back to it, and again",
+		Stores: []Store{Embedded, Redis}, needsNodes: true, older: true, faults: upgrade},
 	{Name: "network", What: "latency and resets between clients, nodes and Redis",
 		Stores: []Store{Embedded, Redis}, needsNodes: true, redisProxies: true, clientProxies: true,
 		faults: network},
@@ -187,22 +190,53 @@ func killNodes(ctx, injecting context.Context, t *run) error {
 
 func rolling(ctx, injecting context.Context, t *run) error {
 	for injecting.Err() == nil {
-		for _, s := range t.nodes.list() {
-			pause(ctx, rand.N(600*time.Millisecond))
-			next := func() error { return t.nodes.start(ctx, s.slot) }
-			if t.store != Embedded { // its successor is there first
-				if err := next(); err != nil {
-					return err
-				}
-				next = func() error { return nil }
-			}
-			t.inject(fmt.Sprintf("node %d is stopped", s.slot))
-			if err := t.nodes.stop(s); err != nil {
-				return err
-			}
+		if err := t.replaceNodes(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// upgrade replaces nodes of the older version by nodes of this one, these again
+// by older ones, and so on, and ends with this version.
+func upgrade(ctx, injecting context.Context, t *run) error {
+	upgrades := 0
+	now, next := t.options.Binary, t.options.Older
+	for ; ; now, next = next, now {
+		t.nodes.use(now)
+		t.log("from now on " + now + " is started")
+		if err := t.replaceNodes(ctx); err != nil {
+			return err
+		}
+		if now == t.options.Binary {
+			upgrades++
+		}
+		if now == t.options.Binary && injecting.Err() != nil {
+			break
+		}
+	}
+	t.note = fmt.Sprintf("%d rolling upgrades, %d rolling downgrades", upgrades, upgrades-1)
+	return nil
+}
+
+// replaceNodes stops one node after the other, and starts a successor of each:
+// before it stops, unless the data is embedded.
+func (t *run) replaceNodes(ctx context.Context) error {
+	for _, s := range t.nodes.list() {
+		pause(ctx, rand.N(600*time.Millisecond))
+		next := func() error { return t.nodes.start(ctx, s.slot) }
+		if t.store != Embedded {
 			if err := next(); err != nil {
 				return err
 			}
+			next = func() error { return nil }
+		}
+		t.inject(fmt.Sprintf("node %d is stopped", s.slot))
+		if err := t.nodes.stop(s); err != nil {
+			return err
+		}
+		if err := next(); err != nil {
+			return err
 		}
 	}
 	return nil
