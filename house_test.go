@@ -100,6 +100,8 @@ var house = []room{
 		[]string{"internal/chat"}},
 	{"", "internal/httperror", "the table from the domain's errors to HTTP statuses",
 		[]string{"internal/chat"}},
+	{"", "internal/certs", "certificates by ACME, kept in the store, renewed by one node at a time",
+		[]string{"internal/chat"}},
 	{"", "internal/netguard", "where users may have the server connect: public addresses, and what the operator allows",
 		nil},
 	{"files, links", "internal/files", "the files that people send: makes pictures safe, keeps the bytes",

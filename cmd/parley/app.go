@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/parley-chat/parley/internal/certs"
 	"github.com/parley-chat/parley/internal/mail"
 	"github.com/parley-chat/parley/internal/netguard"
 	"github.com/parley-chat/parley/internal/oidc"
@@ -29,8 +30,11 @@ type app struct {
 	server  *server.Server
 	http    *http.Server
 	control *http.Server
+	plain   *http.Server // for the certificate authority, and who comes without https; nil for none
 	drain   time.Duration
 	log     *slog.Logger
+
+	certificates *certs.Manager // nil if there is none
 
 	wg     sync.WaitGroup
 	failed chan error // an error with which serving ended by itself
@@ -46,7 +50,7 @@ func (s serve) start(ctx context.Context, c console) (_ *app, err error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &app{log: s.logger(c.err), drain: s.Drain, failed: make(chan error, 2)}
+	a := &app{log: s.logger(c.err), drain: s.Drain, failed: make(chan error, 3)}
 	var undo []func() error
 	defer func() {
 		for i := len(undo) - 1; err != nil && i >= 0; i-- {
@@ -73,19 +77,24 @@ func (s serve) start(ctx context.Context, c console) (_ *app, err error) {
 		return nil, flagged(err)
 	}
 
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", s.Listen)
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", s.listenAddress())
 	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w (is something else there? choose another with --listen)", s.Listen, err)
+		return nil, fmt.Errorf("listen on %s: %w (is something else there? choose another with --listen)", s.listenAddress(), err)
 	}
 	undo = append(undo, listener.Close)
 	a.addr, a.url = listener.Addr(), s.reachedAt(listener.Addr())
-	if s.TLSCert != "" {
-		pair, err := tls.LoadX509KeyPair(s.TLSCert, s.TLSKey)
+	if s.encrypts() {
+		encrypted, manager, err := s.certificates(a.core.Backend, a)
 		if err != nil {
-			return nil, fmt.Errorf("--tls-cert, --tls-key: %w", err)
+			return nil, err
 		}
-		listener = tls.NewListener(listener,
-			&tls.Config{Certificates: []tls.Certificate{pair}, NextProtos: []string{"http/1.1"}})
+		listener = tls.NewListener(listener, encrypted)
+		if manager != nil {
+			if err := a.openCertificates(ctx, s.tlsFlags, manager, registry); err != nil {
+				return nil, err
+			}
+			undo = append(undo, func() error { return a.closePlain(ctx) })
+		}
 	}
 	if err := a.core.OpenPreviews(server.PreviewConfig(s.previewFlags), a.url); err != nil {
 		return nil, flagged(err)
@@ -122,11 +131,25 @@ func (s serve) start(ctx context.Context, c console) (_ *app, err error) {
 	if s.Search == "off" || a.core.Shared {
 		fmt.Fprintf(c.out, "  search: %s\n", asFlags.Replace(index))
 	}
+	if a.certificates != nil {
+		fmt.Fprintf(c.out, "  tls:   certificates for %s, by itself\n", strings.Join(s.TLSDomain, ", "))
+	}
 	if !strings.HasPrefix(a.url, "https:") {
-		fmt.Fprintln(c.out, "  note:  not encrypted, so cookies go without Secure. Put a TLS proxy in front (--public-url, --proxies) or use --tls-cert before strangers come.")
+		fmt.Fprintln(c.out, "  note:  not encrypted, so cookies go without Secure. Put a TLS proxy in front (--public-url, --proxies) or use --tls-domain before strangers come.")
 	}
 	a.serve(s, logIn.Providers, outgoing, mail, registry, listener, control)
 	return a, nil
+}
+
+// listenAddress is where the server listens.
+func (s serve) listenAddress() string {
+	switch {
+	case s.Listen != "":
+		return s.Listen
+	case len(s.TLSDomain) > 0:
+		return ":443"
+	}
+	return "localhost:8080"
 }
 
 // reachedAt is the address under which people reach the server.
@@ -135,14 +158,19 @@ func (s serve) reachedAt(addr net.Addr) string {
 		return strings.TrimRight(s.PublicURL, "/")
 	}
 	scheme := "http"
-	if s.TLSCert != "" {
+	if s.encrypts() {
 		scheme = "https"
 	}
-	host, _, _ := net.SplitHostPort(s.Listen)
+	host, _, _ := net.SplitHostPort(s.listenAddress())
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "localhost"
 	}
 	_, port, _ := net.SplitHostPort(addr.String())
+	if len(s.TLSDomain) > 0 {
+		if host = s.TLSDomain[0]; port == "443" {
+			return scheme + "://" + host
+		}
+	}
 	return scheme + "://" + net.JoinHostPort(host, port)
 }
 
@@ -158,6 +186,7 @@ func (a *app) serve(s serve, providers []oidc.Provider, outgoing netguard.AllowL
 	})
 	a.http = webServer(a.server, a.log, usual)
 	a.wg.Go(func() { a.ended(a.http.Serve(listener)) })
+	a.runCertificates()
 	if control != nil {
 		a.control = controlServer(a.core.Service, a.url)
 		a.wg.Go(func() { a.ended(a.control.Serve(control)) })
@@ -196,7 +225,7 @@ func (a *app) stopServing(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := a.http.Shutdown(ctx); err != nil {
+	if err := errors.Join(a.http.Shutdown(ctx), a.closePlain(ctx)); err != nil {
 		return err
 	}
 	return drained

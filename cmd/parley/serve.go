@@ -19,7 +19,7 @@ import (
 
 // serve is the server's settings.
 type serve struct {
-	Listen string `help:"Address to listen on, host:port. \":8080\" listens on all addresses; port 0 picks a free port." default:"localhost:8080"`
+	Listen string `help:"Address to listen on, host:port. \":8080\" listens on all addresses; port 0 picks a free port. Default: localhost:8080; with --tls-domain, :443." placeholder:"ADDRESS"`
 	storeFlags
 	filesFlags
 	previewFlags
@@ -31,8 +31,7 @@ type serve struct {
 	PublicURL string   `help:"Address of the server in browsers, e.g. https://chat.example.com. Needed behind a proxy that changes the host or the path." placeholder:"URL"`
 	Origins   []string `help:"Other origins whose pages may use a log-in, scheme://host[:port] each." placeholder:"ORIGIN"`
 	Proxies   []string `help:"Addresses or networks of trusted reverse proxies. Their X-Forwarded-For and X-Forwarded-Proto are used." placeholder:"CIDR"`
-	TLSCert   string   `help:"PEM file with a certificate. The server then serves HTTPS itself." placeholder:"FILE"`
-	TLSKey    string   `help:"PEM file with the key of the certificate." placeholder:"FILE"`
+	tlsFlags
 
 	OIDC string `help:"TOML file of OpenID Connect providers at which people log in, see docs/operations.md." placeholder:"FILE"`
 
@@ -76,20 +75,17 @@ func (s serve) Run(ctx context.Context, c console) error {
 
 // check returns an error that names each setting that cannot be.
 func (s serve) check() error {
-	bad := []error{s.storeFlags.check(), s.filesFlags.check(), s.previewFlags.check(),
+	bad := []error{s.storeFlags.check(), s.filesFlags.check(), s.previewFlags.check(), s.tlsFlags.check(),
 		checkMaxMessage(s.MaxMessage)}
 	wrong := func(name, format string, args ...any) {
 		bad = append(bad, fmt.Errorf("--"+name+": "+format, args...))
-	}
-	if (s.TLSCert == "") != (s.TLSKey == "") {
-		wrong("tls-cert", "needs --tls-key, and the other way round")
 	}
 	u, err := clientinfo.ParsePublicURL(s.PublicURL)
 	switch {
 	case err != nil:
 		wrong("public-url", "%v", err)
-	case u != nil && s.TLSCert != "" && u.Scheme == "http":
-		wrong("public-url", "is http:// although --tls-cert encrypts")
+	case u != nil && s.encrypts() && u.Scheme == "http":
+		wrong("public-url", "is http:// although the server encrypts")
 	}
 	if _, err := clientinfo.ParseOrigins(s.Origins); err != nil {
 		wrong("origins", "%v", err)
@@ -126,7 +122,7 @@ func (s serve) check() error {
 
 // clientPolicy makes the policy of settings that were checked.
 func (s serve) clientPolicy() *clientinfo.Policy {
-	p := &clientinfo.Policy{HSTS: s.TLSCert != ""}
+	p := &clientinfo.Policy{HSTS: s.encrypts()}
 	p.PublicURL, _ = clientinfo.ParsePublicURL(s.PublicURL)
 	p.Origins, _ = clientinfo.ParseOrigins(s.Origins)
 	p.Proxies, _ = clientinfo.ParseProxies(s.Proxies)
