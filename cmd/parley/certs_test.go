@@ -205,7 +205,8 @@ func startDNS(t *testing.T) string {
 			if b, err = m.Pack(); err != nil {
 				return err
 			}
-			if _, err := conn.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(b))), b...)); err != nil {
+			b = append(binary.BigEndian.AppendUint16(nil, uint16(len(b))), b...)
+			if _, err := conn.Write(b); err != nil {
 				return err
 			}
 		}

@@ -225,7 +225,8 @@ func (m *Manager) getCertificate(hello *tls.ClientHelloInfo) (*tls.Certificate, 
 }
 
 // certificateFor returns what is shown to a client that asks for a name.
-func (m *Manager) certificateFor(ctx context.Context, name string, protocols []string) (*tls.Certificate, error) {
+func (m *Manager) certificateFor(ctx context.Context, name string,
+	protocols []string) (*tls.Certificate, error) {
 	name = strings.TrimSuffix(strings.ToLower(name), ".")
 	if slices.Equal(protocols, []string{acme.ALPNProto}) {
 		return m.challengeCert(ctx, name)

@@ -29,7 +29,9 @@ type clock struct{ now time.Time }
 func newManager(store chat.Store, c *clock) *Manager {
 	return New(Config{
 		Store: store, Domains: []string{"chat.test", "www.test"}, Directory: "https://127.0.0.1:1/dir",
-		Exclusive: func(ctx context.Context, _ string, do func(context.Context) error) error { return do(ctx) },
+		Exclusive: func(ctx context.Context, _ string, do func(context.Context) error) error {
+			return do(ctx)
+		},
 		Elsewhere: errElsewhere, Now: func() time.Time { return c.now },
 	})
 }
@@ -77,7 +79,8 @@ func TestRenewal(t *testing.T) {
 	if err := other.tend(t.Context(), "chat.test"); err != nil {
 		t.Fatal(err)
 	}
-	if cert, err := other.certificateFor(t.Context(), "Chat.Test.", nil); err != nil || cert.Leaf.SerialNumber.Int64() != c.now.Unix() {
+	cert, err = other.certificateFor(t.Context(), "Chat.Test.", nil)
+	if err != nil || cert.Leaf.SerialNumber.Int64() != c.now.Unix() {
 		t.Errorf("not the renewed one: %v, %v", cert, err)
 	}
 	if at := other.NotAfter("chat.test"); !at.Equal(c.now.Add(90 * day)) {

@@ -97,7 +97,8 @@ func (m *Manager) order(ctx context.Context, client *acme.Client, domain, challe
 	if err != nil {
 		return err
 	}
-	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{DNSNames: []string{domain}}, key)
+	request := &x509.CertificateRequest{DNSNames: []string{domain}}
+	csr, err := x509.CreateCertificateRequest(rand.Reader, request, key)
 	if err != nil {
 		return err
 	}
