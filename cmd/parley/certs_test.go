@@ -202,11 +202,12 @@ func startDNS(t *testing.T) string {
 					Body:   &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}},
 				}}
 			}
-			if b, err = m.Pack(); err != nil {
+			packed, err := m.Pack()
+			if err != nil {
 				return err
 			}
-			b = append(binary.BigEndian.AppendUint16(nil, uint16(len(b))), b...)
-			if _, err := conn.Write(b); err != nil {
+			packed = append(binary.BigEndian.AppendUint16(nil, uint16(len(packed))), packed...)
+			if _, err := conn.Write(packed); err != nil {
 				return err
 			}
 		}
