@@ -13,7 +13,7 @@ COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build /parley /parley
 COPY --from=build --chown=65532:65532 /data /data
 USER 65532:65532
-ENV PARLEY_LISTEN=:8080 PARLEY_DATA=/data PARLEY_LOG_FORMAT=json
+ENV PORT=8080 PARLEY_DATA=/data PARLEY_LOG_FORMAT=json
 VOLUME /data
 EXPOSE 8080
 STOPSIGNAL SIGTERM

@@ -150,6 +150,13 @@ verify: bin/parley ## The promises, while nodes and Redis are killed, cut off an
 	bin/parley verify --scenario all --seconds 5 --kills 50 $(ARGS)
 	$(GO) test -count=1 ./internal/sqlite -run PowerLoss -powercuts 300
 
+.PHONY: platforms
+platforms: ## Check the Helm chart, the Compose files, the Cloud Run manifest, the alerts (builds Helm: four minutes the first time)
+	@bash scripts/need.sh promtool
+	promtool check rules deploy/prometheus/alerts.yaml
+	promtool test rules deploy/prometheus/alerts_test.yaml
+	cd release/platforms && $(GO) vet . && $(GO) test -count=1 .
+
 .PHONY: release release-check
 release: ## Archives, packages, an OCI image, an SBOM and checksums of the last commit, in tmp/release
 	mkdir -p tmp && rm -rf tmp/release

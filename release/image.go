@@ -67,7 +67,7 @@ func (r *release) image() error {
 			"created": r.at, "architecture": p.Architecture, "os": p.OS,
 			"config": map[string]any{
 				"User":         fmt.Sprintf("%d:%d", dataOwner, dataOwner),
-				"Env":          []string{"PARLEY_LISTEN=:8080", "PARLEY_DATA=/data", "PARLEY_LOG_FORMAT=json"},
+				"Env":          []string{"PORT=8080", "PARLEY_DATA=/data", "PARLEY_LOG_FORMAT=json"},
 				"Entrypoint":   []string{"/parley"},
 				"Cmd":          []string{"serve"},
 				"ExposedPorts": map[string]any{"8080/tcp": struct{}{}},

@@ -23,6 +23,7 @@ version() { # the version that is here; nothing if there is none
     redis-server) redis-server --version | sed -n 's/.* v=\([0-9.]*\).*/\1/p' ;;
     gcc) command -v "${CC:-gcc}" ;;
     nginx | caddy | haproxy | apache2) PATH=$PATH:/usr/sbin command -v "$1" ;;
+    promtool) command -v "$1" ;;
     chromium) ls "${CHROMIUM:-/usr/bin/chromium}" ;;
   esac 2>/dev/null || true
 }
@@ -30,6 +31,7 @@ version() { # the version that is here; nothing if there is none
 package() { # what Debian calls it
   case $1 in
     gcc) echo gcc libc6-dev ;;
+    promtool) echo prometheus ;;
     node) echo nodejs ;;
     *) echo "$1" ;;
   esac

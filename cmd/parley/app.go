@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -148,6 +149,8 @@ func (s serve) listenAddress() string {
 		return s.Listen
 	case len(s.TLSDomain) > 0:
 		return ":443"
+	case os.Getenv("PORT") != "": // as platforms tell it to a container
+		return ":" + os.Getenv("PORT")
 	}
 	return "localhost:8080"
 }

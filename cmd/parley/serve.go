@@ -19,7 +19,7 @@ import (
 
 // serve is the server's settings.
 type serve struct {
-	Listen string `help:"Address to listen on, host:port. \":8080\" listens on all addresses; port 0 picks a free port. Default: localhost:8080; with --tls-domain, :443." placeholder:"ADDRESS"`
+	Listen string `help:"Address to listen on, host:port. \":8080\" listens on all addresses; port 0 picks a free port. Default: localhost:8080; with --tls-domain, :443; where PORT is set, that port of all addresses." placeholder:"ADDRESS"`
 	storeFlags
 	filesFlags
 	previewFlags
