@@ -73,9 +73,12 @@ func (s serve) start(ctx context.Context, c console) (_ *app, err error) {
 	}
 	undo = append(undo, a.core.Close)
 	a.log = a.core.Log
-	files, err := a.core.OpenFiles(ctx, server.FilesConfig(s.filesFlags))
+	files, err := a.core.OpenFiles(ctx, server.FilesConfig(s.ownFiles()))
 	if err != nil {
 		return nil, flagged(err)
+	}
+	if err := a.core.OpenBackups(ctx, s.backups()); err != nil {
+		return nil, fmt.Errorf("--backup-dir: %w", err)
 	}
 
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", s.listenAddress())

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -26,17 +24,36 @@ import (
 // filesPlace says where uploaded files are.
 type filesPlace struct {
 	Files    string `help:"Where the uploaded files are kept, as for serve: a directory, off, or a bucket (s3://HOST/BUCKET/PREFIX). Default: the folder files in --data; with --store, off." placeholder:"PLACE"`
-	S3Key    string `help:"Access key id for the bucket of --files." placeholder:"ID"`
-	S3Secret string `help:"Secret access key for the bucket of --files. Other users of this machine can see a flag, but not a variable." placeholder:"SECRET"`
+	S3Key    string `help:"Access key id for buckets." placeholder:"ID"`
+	S3Secret string `help:"Secret access key for buckets. Other users of this machine can see a flag, but not a variable." placeholder:"SECRET"`
 }
 
 func (p filesPlace) config() server.FilesConfig {
 	return server.FilesConfig{Files: p.Files, FileSize: 1, S3Key: p.S3Key, S3Secret: p.S3Secret}
 }
 
+// openPlace opens the place of a backup, and says what it is called there.
+func (p filesPlace) openPlace(ctx context.Context, file string) (backup.Place, string, error) {
+	where, name := server.SplitBackup(file)
+	if name == "" {
+		return nil, "", fmt.Errorf("%s is no name of a file: say what the backup is called there", file)
+	}
+	place, err := server.OpenBackups(ctx, where, p.S3Key, p.S3Secret)
+	if errors.Is(err, server.ErrNoKey) {
+		err = fmt.Errorf("%w: --s3-key and --s3-secret, best as PARLEY_S3_KEY and PARLEY_S3_SECRET", err)
+	}
+	return place, name, err
+}
+
+func isBucket(place string) bool { return strings.Contains(place, "://") }
+
 // place opens the store's driver and the place for its files, nil if there is
 // none.
-func place(ctx context.Context, s storeFlags, p filesPlace) (backend.Driver, files.Blobs, error) {
+func place(ctx context.Context, s storeFlags, p filesPlace,
+	file string) (backend.Driver, files.Blobs, error) {
+	if isBucket(file) && !isBucket(p.Files) { // the keys are those of the backup's bucket
+		p.S3Key, p.S3Secret = "", ""
+	}
 	driver, err := server.Driver(s.config())
 	if err = errors.Join(flagged(err), s.check(), flagged(p.config().Check())); err != nil {
 		return driver, nil, err
@@ -51,7 +68,7 @@ func place(ctx context.Context, s storeFlags, p filesPlace) (backend.Driver, fil
 
 // backupCommand writes everything into one file.
 type backupCommand struct {
-	File string `arg:"" help:"File to write, which must not exist; - for standard output."`
+	File string `arg:"" help:"File to write, which must not exist; - for standard output; or an object in a bucket: s3://HOST/BUCKET/NAME."`
 	storeFlags
 	filesPlace
 	Recipient []string `help:"Encrypt for these age recipients (age1…). Only who has the identity of one can read the backup." placeholder:"AGE"`
@@ -59,58 +76,26 @@ type backupCommand struct {
 
 // Run writes the backup.
 func (b backupCommand) Run(ctx context.Context, c console) (err error) {
-	to, err := recipients(b.Recipient)
+	to, err := recipients("--recipient", b.Recipient)
 	if err != nil {
 		return err
 	}
 	if b.File == "-" {
 		return b.write(ctx, c, c.out, to)
 	}
-	return writeWhole(b.File, func(f *os.File) error { return b.write(ctx, c, f, to) })
-}
-
-// writeWhole writes a new file beside its place, and gives it its name when it
-// is whole.
-func writeWhole(path string, write func(f *os.File) error) error {
-	if _, err := os.Lstat(path); err == nil {
-		return fmt.Errorf("%s is there already: choose another name", path)
-	}
-	partial := path + ".partial" // of one that was killed, too
-	f, err := os.OpenFile(partial, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	kept, name, err := b.openPlace(ctx, b.File)
 	if err != nil {
 		return err
 	}
-	err = write(f)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(partial, path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(partial))
-	}
-	return syncDir(filepath.Dir(path))
+	defer func() { err = errors.Join(err, kept.Close()) }()
+	return kept.Put(ctx, name, func(w io.Writer) error { return b.write(ctx, c, w, to) })
 }
 
-// syncDir makes the names in a directory durable, which Windows does by itself.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
-}
-
-func recipients(texts []string) (to []age.Recipient, err error) {
+func recipients(flag string, texts []string) (to []age.Recipient, err error) {
 	for _, text := range texts {
 		parsed, err := age.ParseRecipients(strings.NewReader(text))
 		if err != nil {
-			return nil, fmt.Errorf("--recipient: %q is no age recipient, which begins with age1 (age-keygen makes one)", text)
+			return nil, fmt.Errorf("%s: %q is no age recipient, which begins with age1 (age-keygen makes one)", flag, text)
 		}
 		to = append(to, parsed...)
 	}
@@ -118,7 +103,7 @@ func recipients(texts []string) (to []age.Recipient, err error) {
 }
 
 func (b backupCommand) write(ctx context.Context, c console, w io.Writer, to []age.Recipient) (err error) {
-	driver, blobs, err := place(ctx, b.storeFlags, b.filesPlace)
+	driver, blobs, err := place(ctx, b.storeFlags, b.filesPlace, b.File)
 	if err != nil {
 		return err
 	}
@@ -162,12 +147,13 @@ func summary(m backup.Manifest) string {
 
 // backupFile is a backup that is read.
 type backupFile struct {
-	File     string `arg:"" help:"The backup; - for standard input."`
+	File     string `arg:"" help:"The backup; - for standard input; or an object in a bucket: s3://HOST/BUCKET/NAME."`
 	Identity string `help:"File with the age identity (AGE-SECRET-KEY-1…) that opens an encrypted backup." placeholder:"FILE"`
 }
 
 // open opens the backup. The function it returns closes it.
-func (f backupFile) open(c console) (*backup.File, func() error, error) {
+func (f backupFile) open(ctx context.Context, c console,
+	keysOf filesPlace) (*backup.File, func() error, error) {
 	var keys []age.Identity
 	if f.Identity != "" {
 		text, err := os.Open(f.Identity)
@@ -180,7 +166,7 @@ func (f backupFile) open(c console) (*backup.File, func() error, error) {
 			return nil, nil, fmt.Errorf("--identity: %s has no age identity, a line that begins with AGE-SECRET-KEY-1", f.Identity)
 		}
 	}
-	data, remove, err := f.data(c)
+	data, remove, err := f.data(ctx, c, keysOf)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -194,12 +180,21 @@ func (f backupFile) open(c console) (*backup.File, func() error, error) {
 
 // data opens the file. Standard input is kept in one, as a backup is read more
 // than once.
-func (f backupFile) data(c console) (data *os.File, remove func() error, err error) {
+func (f backupFile) data(ctx context.Context, c console,
+	keysOf filesPlace) (r io.ReadSeekCloser, remove func() error, err error) {
 	if f.File != "-" {
-		data, err = os.Open(f.File)
-		return data, func() error { return nil }, err
+		place, name, err := keysOf.openPlace(ctx, f.File)
+		if err != nil {
+			return nil, nil, err
+		}
+		r, err := place.Open(ctx, name)
+		if err != nil {
+			return nil, nil, errors.Join(err, place.Close())
+		}
+		return r, place.Close, nil
 	}
-	if data, err = os.CreateTemp("", "parley-backup-*"); err != nil {
+	data, err := os.CreateTemp("", "parley-backup-*")
+	if err != nil {
 		return nil, nil, err
 	}
 	remove = func() error { return os.Remove(data.Name()) }
@@ -222,11 +217,15 @@ func (f backupFile) check(ctx context.Context, b *backup.File, show *meter) (bac
 }
 
 // verifyBackup checks a backup.
-type verifyBackup struct{ backupFile }
+type verifyBackup struct {
+	backupFile
+	S3Key    string `help:"Access key id for the backup's bucket." placeholder:"ID"`
+	S3Secret string `help:"Secret access key for the backup's bucket. Other users of this machine can see a flag, but not a variable." placeholder:"SECRET"`
+}
 
 // Run prints what the backup holds.
 func (v verifyBackup) Run(ctx context.Context, c console) (err error) {
-	b, closed, err := v.open(c)
+	b, closed, err := v.open(ctx, c, filesPlace{S3Key: v.S3Key, S3Secret: v.S3Secret})
 	if err != nil {
 		return err
 	}
@@ -273,7 +272,7 @@ func (r restore) Run(ctx context.Context, c console) (err error) {
 }
 
 func (r restore) run(ctx context.Context, c console) (err error) {
-	b, closed, err := r.open(c)
+	b, closed, err := r.open(ctx, c, r.filesPlace)
 	if err != nil {
 		return err
 	}
@@ -283,7 +282,7 @@ func (r restore) run(ctx context.Context, c console) (err error) {
 	if err != nil {
 		return err
 	}
-	driver, blobs, err := place(ctx, r.storeFlags, r.filesPlace)
+	driver, blobs, err := place(ctx, r.storeFlags, r.filesPlace, r.File)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,7 +16,10 @@ import (
 	"time"
 
 	"filippo.io/age"
+	"github.com/johannesboyne/gofakes3"
+	"github.com/johannesboyne/gofakes3/backend/s3mem"
 
+	backups "github.com/parley-chat/parley/internal/backup"
 	"github.com/parley-chat/parley/internal/chat"
 	"github.com/parley-chat/parley/internal/parleytest"
 	"github.com/parley-chat/parley/kit/redistest"
@@ -73,30 +77,35 @@ func TestBackup(t *testing.T) {
 
 	// Killed in the middle, it leaves no backup, and no harm.
 	backup := filepath.Join(kept, "one")
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-	exec.CommandContext(ctx, path, "backup", backup, "--data", first).Run()
-	cancel()
-	if _, err := os.Stat(backup); !errors.Is(err, fs.ErrNotExist) {
-		t.Logf("the first was done before it was killed: %v", err)
-		backup += "-again"
-	}
-	done := make(chan error)
-	go func() {
-		_, err := try(t, nil, "", "backup", backup, "--data", first)
-		done <- err
-	}()
-	var err error
-	for running := true; running; {
-		select {
-		case err = <-done:
-			running = false
-		default:
-			err = send()
+	while := func(backup string, place ...string) string {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		exec.CommandContext(ctx, path, append([]string{"backup", backup}, place...)...).Run()
+		cancel()
+		if _, err := os.Stat(backup); !errors.Is(err, fs.ErrNotExist) {
+			t.Logf("%s was done before it was killed: %v", backup, err)
+			backup += "-again"
 		}
-		if err != nil {
-			t.Fatal(err)
+		done := make(chan error)
+		go func() {
+			_, err := try(t, nil, "", append([]string{"backup", backup}, place...)...)
+			done <- err
+		}()
+		for {
+			select {
+			case err := <-done:
+				if err != nil {
+					t.Fatal(err)
+				}
+				return backup
+			default:
+				if err := send(); err != nil {
+					t.Fatal(err)
+				}
+			}
 		}
 	}
+	backup = while(backup, "--data", first)
 	all := p.history(token)
 	p.Kill()
 
@@ -156,14 +165,41 @@ func TestBackup(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	before = len(all) // all was acknowledged before
-	p = launch(t, t.TempDir(), "--store", redis.URL(), "--files", files, "--log-level=error")
-	if _, err := try(t, nil, "", "backup", backup+"x", "--store", redis.URL()); err == nil ||
-		!strings.Contains(err.Error(), "is made while none does") {
-		t.Errorf("of Redis beside a server: %v", err)
+	p = launch(t, t.TempDir(), "--store", redis.URL(), "--files", files, "--log-level=error",
+		"--max-sends=-1", "--max-calls=-1")
+	token = p.logIn("Pablo")
+	shared := while(filepath.Join(kept, "shared"), "--store", redis.URL(), "--files", files)
+	all = p.history(token)
+	restored(p, all[:len(all):len(all)])
+	third := t.TempDir()
+	if out, err := try(t, nil, "", "restore", shared, "--data", third); err != nil {
+		t.Fatalf("%v\n%s", err, out)
 	}
-	restored(p, all)
+	restored(launch(t, third, "--log-level=error"), all)
+
+	// Into a bucket, and back.
+	objects := s3mem.New()
+	if err := objects.CreateBucket("kept"); err != nil {
+		t.Fatal(err)
+	}
+	web := httptest.NewServer(gofakes3.New(objects, gofakes3.WithLogger(gofakes3.DiscardLog())).Server())
+	t.Cleanup(web.Close)
+	object := strings.Replace(web.URL, "http", "s3+http", 1) + "/kept/chats/one.parley?region=r"
+	keys := []string{"PARLEY_S3_KEY=key", "PARLEY_S3_SECRET=secret"}
+	fourth := t.TempDir()
+	for _, args := range [][]string{{"backup", object, "--data", third}, {"backup", "verify", object},
+		{"restore", object, "--data", fourth}} {
+		if out, err := try(t, keys, "", args...); err != nil {
+			t.Fatalf("%s: %v\n%s", strings.Join(args, " "), err, out)
+		}
+	}
+	if _, err := try(t, keys, "", "backup", object, "--data", third); !errors.Is(err, backups.ErrThere) {
+		t.Errorf("over another object: %v", err)
+	}
 
 	for want, args := range map[string][]string{
+		"a bucket needs a key":        {"backup", object, "--data", third},
+		"is no name of a file":        {"backup", kept + "/", "--data", third},
 		"holds data already":          {"restore", backup, "--data", second},
 		"is there already":            {"backup", backup, "--data", first},
 		"there is no data in":         {"backup", backup + "x", "--data", kept},

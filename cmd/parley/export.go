@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/parley-chat/parley/internal/archive"
+	"github.com/parley-chat/parley/internal/backup"
 	"github.com/parley-chat/parley/internal/chat"
 	"github.com/parley-chat/parley/internal/server"
 )
@@ -67,7 +68,7 @@ func (e exportCommand) here(ctx context.Context, o exportOrder) (err error) {
 
 // runExport writes the file.
 func runExport(ctx context.Context, s *chat.Service, o exportOrder) error {
-	return writeWhole(o.File, func(f *os.File) error {
+	return backup.WriteFile(o.File, func(f *os.File) error {
 		err := archive.Export(ctx, s, f, chat.RoomID(o.Room))
 		if errors.Is(err, chat.ErrNotFound) && o.Room != "" {
 			err = fmt.Errorf("there is no room with the id %q", o.Room)

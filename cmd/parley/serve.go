@@ -57,6 +57,8 @@ type serve struct {
 
 	serverMailFlags
 
+	backupFlags
+
 	MetricsToken string        `help:"Bearer token for /metrics. Without it, only admins can read the metrics." placeholder:"TOKEN"`
 	LogLevel     string        `help:"debug, info, warn or error." enum:"debug,info,warn,error" default:"info"`
 	LogFormat    string        `help:"text or json." enum:"text,json" default:"text"`
@@ -75,7 +77,8 @@ func (s serve) Run(ctx context.Context, c console) error {
 
 // check returns an error that names each setting that cannot be.
 func (s serve) check() error {
-	bad := []error{s.storeFlags.check(), s.filesFlags.check(), s.previewFlags.check(), s.tlsFlags.check(),
+	bad := []error{s.storeFlags.check(), s.ownFiles().check(), s.backupFlags.check(),
+		s.previewFlags.check(), s.tlsFlags.check(),
 		checkMaxMessage(s.MaxMessage)}
 	wrong := func(name, format string, args ...any) {
 		bad = append(bad, fmt.Errorf("--"+name+": "+format, args...))

@@ -35,8 +35,8 @@ func checkMaxMessage(n int) error {
 type filesFlags struct {
 	Files    string `help:"Where to keep uploaded files: a directory, off, or a bucket: s3://HOST/BUCKET/PREFIX?region=R (s3+http:// is not encrypted). Default: the folder files in --data; with --store, off." placeholder:"PLACE"`
 	FileSize int    `help:"Maximum size of a file in bytes." default:"52428800"`
-	S3Key    string `help:"Access key id for the bucket of --files." placeholder:"ID"`
-	S3Secret string `help:"Secret access key for the bucket of --files. Other users of this machine can see a flag, but not a variable." placeholder:"SECRET"`
+	S3Key    string `help:"Access key id for buckets." placeholder:"ID"`
+	S3Secret string `help:"Secret access key for buckets. Other users of this machine can see a flag, but not a variable." placeholder:"SECRET"`
 
 	FilesTotal int `help:"Maximum size of all files together in bytes. Beyond it, uploads are refused; 0 for no limit." default:"0"`
 }

@@ -78,8 +78,9 @@ type Driver struct {
 	// the data; force reads from a store that is in use.
 	Source      func(ctx context.Context, c Config, force bool) (Source, error)
 	Destination func(context.Context, Config) (Destination, error)
-	// Snapshot opens the data as they are now, for a backup. Only data that are
-	// not Shared may be in use.
+	// Snapshot opens the data for a backup, beside those who use them. What it
+	// reads is one chat in itself: as it is now, or each room up to a message
+	// that is no older.
 	Snapshot func(context.Context, Config) (Source, error)
 }
 

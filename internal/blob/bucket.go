@@ -11,6 +11,7 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/minio/minio-go/v7"
@@ -26,6 +27,7 @@ type BucketOptions struct {
 	Prefix   string // stands before each id, such as "parley/"; may be ""
 	Key      string // access key id
 	Secret   string // secret access key
+	Dots     bool   // ids may have dots, but not at their beginning, as the names of files do
 }
 
 // Bucket keeps blobs as objects of an S3-compatible bucket. Safe for concurrent
@@ -36,6 +38,7 @@ type Bucket struct {
 	transport *http.Transport
 	name      string
 	prefix    string
+	dots      bool
 }
 
 const (
@@ -75,7 +78,8 @@ func OpenBucket(ctx context.Context, opt BucketOptions) (*Bucket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open bucket %s: %w", opt.Name, err)
 	}
-	b := &Bucket{core: *core, transport: transport, name: opt.Name, prefix: opt.Prefix}
+	b := &Bucket{core: *core, transport: transport, name: opt.Name, prefix: opt.Prefix,
+		dots: opt.Dots}
 	if err := b.open(ctx); err != nil {
 		b.Close()
 		return nil, fmt.Errorf("open bucket %s at %s: %w", opt.Name, opt.Endpoint, err)
@@ -92,6 +96,13 @@ func (b *Bucket) open(ctx context.Context) error {
 		return errors.New("there is no such bucket: make it first")
 	}
 	return b.clean(ctx, time.Now().Add(-abandoned))
+}
+
+func (b *Bucket) checkID(id string) error {
+	if b.dots && !strings.HasPrefix(id, ".") {
+		id = strings.ReplaceAll(id, ".", "_")
+	}
+	return checkID(id)
 }
 
 // clean drops unfinished uploads in parts that were begun before the time.
@@ -135,7 +146,7 @@ func (b *Bucket) Close() error {
 // ErrTooLarge, no room is ErrFull; an error of r is wrapped. A Put that failed
 // changed nothing, unless the server's answer was lost.
 func (b *Bucket) Put(ctx context.Context, id string, r io.Reader, limit int64) (int64, error) {
-	if err := checkID(id); err != nil {
+	if err := b.checkID(id); err != nil {
 		return 0, err
 	}
 	size, err := b.put(ctx, b.prefix+id, &source{ctx, r, limit})
@@ -208,7 +219,7 @@ func sum(part *bytes.Buffer) string {
 
 // Open opens a blob for reading from its start, or returns ErrNotFound.
 func (b *Bucket) Open(ctx context.Context, id string) (*Blob, error) {
-	if err := checkID(id); err != nil {
+	if err := b.checkID(id); err != nil {
 		return nil, err
 	}
 	o, err := b.core.StatObject(ctx, b.name, b.prefix+id, minio.StatObjectOptions{})
@@ -221,7 +232,7 @@ func (b *Bucket) Open(ctx context.Context, id string) (*Blob, error) {
 
 // Stat returns what is known of a blob, or ErrNotFound.
 func (b *Bucket) Stat(ctx context.Context, id string) (Info, error) {
-	if err := checkID(id); err != nil {
+	if err := b.checkID(id); err != nil {
 		return Info{}, err
 	}
 	o, err := b.core.StatObject(ctx, b.name, b.prefix+id, minio.StatObjectOptions{})
@@ -233,7 +244,7 @@ func (b *Bucket) Stat(ctx context.Context, id string) (Info, error) {
 
 // Delete removes a blob. It is no error if there is none.
 func (b *Bucket) Delete(ctx context.Context, id string) error {
-	if err := checkID(id); err != nil {
+	if err := b.checkID(id); err != nil {
 		return err
 	}
 	if err := b.core.RemoveObject(ctx, b.name, b.prefix+id,
@@ -256,7 +267,7 @@ func (b *Bucket) Old(ctx context.Context, before time.Time) iter.Seq2[Info, erro
 				return
 			}
 			id := o.Key[len(b.prefix):]
-			if checkID(id) != nil || !o.LastModified.Before(before) {
+			if b.checkID(id) != nil || !o.LastModified.Before(before) {
 				continue
 			}
 			if !yield(Info{id, o.Size, o.LastModified}, nil) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"filippo.io/age"
 	"github.com/google/go-cmp/cmp"
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/parley-chat/parley/internal/backup"
 	"github.com/parley-chat/parley/internal/chat"
@@ -123,8 +125,23 @@ func TestRestoreGoesOn(t *testing.T) {
 	}
 }
 
+// unpacked returns the archive in a plain backup, and anything else as it is.
+func unpacked(data []byte) []byte {
+	r, err := zstd.NewReader(bytes.NewReader(data))
+	if err != nil {
+		return data
+	}
+	defer r.Close()
+	archive, err := io.ReadAll(r)
+	if err != nil {
+		return data
+	}
+	return archive
+}
+
 // TestDamagedBackups: no backup that was cut off or changed passes for a whole
-// one, and no reader panics.
+// one, and no reader panics. Some bits of zstd mean nothing: of those, all that
+// was packed is as it was.
 func TestDamagedBackups(t *testing.T) {
 	first := dir(t.TempDir())
 	s := first.store(t)
@@ -167,7 +184,7 @@ func TestDamagedBackups(t *testing.T) {
 			}
 			flipped := slices.Clone(data)
 			flipped[i] ^= 0x10
-			if err := verify(flipped, key); err == nil {
+			if err := verify(flipped, key); err == nil && !bytes.Equal(unpacked(flipped), unpacked(data)) {
 				t.Fatalf("with byte %d of %d flipped, it passes for a whole backup", i, len(data))
 			}
 		}

@@ -25,6 +25,7 @@ type world struct {
 	tokens []string
 	names  []string
 	sends  []sent // lately, with a client id
+	keeps  bool   // nothing is trimmed
 }
 
 type sent struct {
@@ -240,7 +241,7 @@ func (w *world) step() {
 			[]byte(pick(w, texts)+"\xff\x00")); err != nil {
 			w.t.Fatal(err)
 		}
-	default:
+	case !w.keeps:
 		w.commit(chat.Change{Stream: stream, Op: chat.TrimMessages{To: 1 + w.r.Int64N(20)}})
 	}
 }

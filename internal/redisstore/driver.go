@@ -39,9 +39,7 @@ func Driver() backend.Driver {
 			return d.source(ctx, c, "--force reads all the same")
 		},
 		Destination: d.destination,
-		Snapshot: func(ctx context.Context, c backend.Config) (backend.Source, error) {
-			return d.source(ctx, c, "a backup of Redis is made while none does")
-		},
+		Snapshot:    d.snapshot,
 	}
 }
 
@@ -290,6 +288,57 @@ func (d driver) source(ctx context.Context, c backend.Config, hint string) (back
 		return nil, err
 	}
 	return source{s, conn}, nil
+}
+
+// maintenance is the job that deletes what is too old, see [backend.Backend].
+const maintenance = "maintain"
+
+// snapshot opens data that may be in use. Until it is closed, no node does its
+// maintenance.
+func (d driver) snapshot(ctx context.Context, c backend.Config) (_ backend.Source, err error) {
+	conn, err := d.dial(ctx, c, quiet, nil)
+	if err != nil {
+		return nil, err
+	}
+	closers := []func(){conn.Close}
+	done := func() {
+		for i := len(closers) - 1; i >= 0; i-- {
+			closers[i]()
+		}
+	}
+	defer func() {
+		if err != nil {
+			done()
+		}
+	}()
+	s, err := OpenSnapshot(ctx, conn.Client, c.RedisPrefix)
+	if err != nil {
+		return nil, err
+	}
+	locker, err := lock.New(conn.Client, lock.Options{Prefix: c.RedisPrefix + ":lock", Lease: jobLease})
+	if err != nil {
+		return nil, err
+	}
+	closers = append(closers, locker.Close)
+	held, err := locker.Lock(ctx, maintenance)
+	if err != nil {
+		return nil, failed("wait for maintenance", err)
+	}
+	closers = append(closers, func() {
+		// One that was lost let retention go on, which the reader has noticed.
+		_ = held.Unlock(context.WithoutCancel(ctx))
+	})
+	return snapshot{s, done}, nil
+}
+
+type snapshot struct {
+	*Source
+	done func()
+}
+
+func (s snapshot) Close() error {
+	s.done()
+	return nil
 }
 
 func (d driver) destination(ctx context.Context, c backend.Config) (backend.Destination, error) {

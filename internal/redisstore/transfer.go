@@ -17,8 +17,12 @@ import (
 	"github.com/parley-chat/parley/internal/migrate"
 )
 
-// Source reads all data under a prefix, for a migration. It changes nothing.
-type Source struct{ *Store }
+// Source reads all data under a prefix, for a migration or a backup. It changes
+// nothing.
+type Source struct {
+	*Store
+	cut *cut // nil if no server uses the data
+}
 
 var _ migrate.Source = (*Source)(nil)
 
@@ -26,6 +30,7 @@ var (
 	transferHeadScript     = load("transferhead")
 	transferMessagesScript = load("transfermessages")
 	transferSendsScript    = loadReading("transfersends")
+	transferEndScript      = loadReading("transferend")
 )
 
 // OpenSource opens the data under the prefix. No server should use them at the
@@ -47,7 +52,7 @@ func OpenSource(ctx context.Context, client rueidis.Client, prefix string) (*Sou
 		return nil, err
 	}
 	s.epoch = about["epoch"]
-	return &Source{s}, nil
+	return &Source{Store: s}, nil
 }
 
 // bare returns a store without reading any data.
@@ -83,22 +88,32 @@ func (s *Source) ids(ctx context.Context, key, after string, limit int) ([]strin
 		int64(limit)).Build()).AsStrSlice()
 }
 
-// headCommands read the end of a log: what scanEnd takes.
-func (s *Source) headCommands(stream chat.Stream) rueidis.Commands {
-	return rueidis.Commands{
-		s.client.B().Hmget().Key(s.keys.of(stream, "head")).Field("at", "room", "trimmed").Build(),
-		s.client.B().Xrevrange().Key(s.keys.of(stream, "log")).End("+").Start("-").Count(1).Build(),
+// ends reads the ends of logs: what scanEnd takes.
+func (s *Source) ends(ctx context.Context, streams ...chat.Stream) ([][]rueidis.RedisMessage, error) {
+	keys := make([][]string, len(streams))
+	for i, stream := range streams {
+		keys[i] = []string{s.keys.of(stream, "head"), s.keys.of(stream, "log")}
 	}
+	replies, err := s.runMany(ctx, &transferEndScript, keys, nil)
+	if err != nil {
+		return nil, err
+	}
+	ends := make([][]rueidis.RedisMessage, len(replies))
+	for i := range replies {
+		if ends[i], err = replies[i].ToArray(); err != nil {
+			return nil, fmt.Errorf("the log of %s: %w", streams[i], err)
+		}
+	}
+	return ends, nil
 }
 
 // scanEnd returns the end of a log, and the number of the newest message.
-func (s *Source) scanEnd(stream chat.Stream, fields []rueidis.RedisMessage,
-	log rueidis.RedisResult) (h migrate.Head, no int64, err error) {
-	rows, err := log.ToArray()
-	if err != nil || fields[0].IsNil() {
-		return h, 0, err
+func (s *Source) scanEnd(stream chat.Stream,
+	end []rueidis.RedisMessage) (h migrate.Head, no int64, err error) {
+	if end[0].IsNil() {
+		return h, 0, nil
 	}
-	at, err := fields[0].ToString()
+	at, err := end[0].ToString()
 	if err != nil {
 		return h, 0, err
 	}
@@ -107,11 +122,11 @@ func (s *Source) scanEnd(stream chat.Stream, fields []rueidis.RedisMessage,
 		return h, 0, err
 	}
 	h.Seq, h.ID, no = head.Seq, head.ID, head.No
-	if len(rows) == 0 {
+	if end[3].IsNil() {
 		return h, no, fmt.Errorf("the log of %s is empty, and its newest event is said to be %d",
 			stream, h.Seq)
 	}
-	seq, entry, err := entry(rows[0])
+	seq, entry, err := entry(end[3])
 	if err != nil {
 		return h, no, err
 	}
@@ -126,21 +141,17 @@ func (s *Source) scanEnd(stream chat.Stream, fields []rueidis.RedisMessage,
 	if err != nil {
 		return h, no, err
 	}
+	var e chat.Event
 	switch kind {
 	case "c":
-		e, err := s.changed(stream, seq, text)
-		h.Event = &e
-		return h, no, err
+		e, err = s.changed(stream, seq, text)
 	case "x":
-		e, err := s.reacted(stream, seq, text)
-		h.Event = &e
-		return h, no, err
+		e, err = s.reacted(stream, seq, text)
 	case "r":
-		e, err := s.readMoved(stream, seq, text)
-		h.Event = &e
-		return h, no, err
+		e, err = s.readMoved(stream, seq, text)
+	default:
+		e, err = s.decode(text)
 	}
-	e, err := s.decode(text)
 	h.Event = &e
 	return h, no, err
 }
@@ -161,22 +172,28 @@ func scanTrimmed(field rueidis.RedisMessage) (no int64, id string, err error) {
 
 // Rooms implements [migrate.Source].
 func (s *Source) Rooms(ctx context.Context, after chat.RoomID, limit int) ([]migrate.Room, error) {
+	if s.cut != nil {
+		limit = 1 // a thread's head is read after the messages above it
+		if after == "" {
+			*s.cut = *newCut() // rooms are counted first, and then read
+		}
+	}
 	for {
 		ids, err := s.ids(ctx, s.keys.server("rooms"), string(after), limit)
 		if err != nil || len(ids) == 0 {
 			return nil, failed("rooms", err)
 		}
-		var commands rueidis.Commands
-		for _, id := range ids {
-			commands = append(commands, s.headCommands(chat.RoomStream(chat.RoomID(id)))...)
+		streams := make([]chat.Stream, len(ids))
+		for i, id := range ids {
+			streams[i] = chat.RoomStream(chat.RoomID(id))
 		}
-		replies := s.client.DoMulti(ctx, commands...)
+		ends, err := s.ends(ctx, streams...)
+		if err != nil {
+			return nil, failed("rooms", err)
+		}
 		var rooms []migrate.Room
 		for i, id := range ids {
-			fields, err := replies[2*i].ToArray()
-			if err != nil {
-				return nil, failed("room "+id, err)
-			}
+			fields := ends[i]
 			if fields[1].IsNil() {
 				continue // listed, and not made
 			}
@@ -184,13 +201,15 @@ func (s *Source) Rooms(ctx context.Context, after chat.RoomID, limit int) ([]mig
 			if r.Room, err = scanRoom(fields[1], nil); err != nil {
 				return nil, failed("room "+id, err)
 			}
-			if r.Head, r.No, err = s.scanEnd(chat.RoomStream(r.Room.ID), fields, replies[2*i+1]); err != nil {
+			if r.Head, r.No, err = s.scanEnd(streams[i], fields); err != nil {
 				return nil, failed("room "+id, err)
 			}
 			if r.Trimmed, _, err = scanTrimmed(fields[2]); err != nil {
 				return nil, failed("room "+id, err)
 			}
-			rooms = append(rooms, r)
+			if s.cut.takes(&r) {
+				rooms = append(rooms, r)
+			}
 		}
 		if len(rooms) > 0 {
 			return rooms, nil
@@ -217,18 +236,27 @@ func (s *Source) Members(ctx context.Context, room chat.RoomID, after chat.UserI
 	if err != nil {
 		return nil, failed("reads of "+string(room), err)
 	}
-	members := make([]migrate.Member, len(ids))
+	members := make([]migrate.Member, 0, len(ids))
 	for i, id := range ids {
+		if s.cut != nil && places[i].IsNil() {
+			continue // left meanwhile
+		}
 		place, err := places[i].ToString()
 		if err != nil {
 			return nil, failed("member "+id+" of "+string(room), err)
 		}
-		if members[i].Member, members[i].Spoke, err = scanMember(room, chat.UserID(id), place); err != nil {
+		var m migrate.Member
+		if m.Member, m.Spoke, err = scanMember(room, chat.UserID(id), place); err != nil {
 			return nil, err
 		}
-		if members[i].ReadNo, _, err = scanRead(reads[i]); err != nil {
+		if m.ReadNo, _, err = scanRead(reads[i]); err != nil {
 			return nil, failed("reads of "+string(room), err)
 		}
+		members = append(members, m)
+	}
+	s.cut.members(room, members)
+	if len(members) == 0 { // all of them have left: an empty page would be the end
+		return s.Members(ctx, room, chat.UserID(ids[len(ids)-1]), limit)
 	}
 	return members, nil
 }
@@ -266,6 +294,9 @@ func (s *Source) Messages(ctx context.Context, room chat.RoomID, after int64,
 			return nil, failed("messages of "+string(room), err)
 		}
 	}
+	if messages, err = s.cut.messages(room, after, messages); err != nil {
+		return nil, fmt.Errorf("room %s: %w", room, err)
+	}
 	return messages, nil
 }
 
@@ -281,21 +312,32 @@ func (s *Source) People(ctx context.Context, after chat.UserID, limit int) ([]mi
 		return nil, failed("people", err)
 	}
 	var commands rueidis.Commands
-	for _, id := range ids {
+	streams := make([]chat.Stream, len(ids))
+	for i, id := range ids {
 		user := chat.UserID(id)
+		streams[i] = chat.UserStream(user)
 		commands = append(commands, s.accountFields(user),
 			s.client.B().Hget().Key(s.keys.user(user, "account")).Field("v").Build(),
 			s.client.B().Hgetall().Key(s.keys.user(user, "rooms")).Build(),
 			s.client.B().Hgetall().Key(s.keys.user(user, "sessions")).Build())
-		commands = append(commands, s.headCommands(chat.UserStream(user))...)
 	}
-	const each = 6
+	const each = 4
 	replies := s.client.DoMulti(ctx, commands...)
+	ends, err := s.ends(ctx, streams...)
+	if err != nil {
+		return nil, failed("people", err)
+	}
 	people := make([]migrate.Person, len(ids))
 	for i, id := range ids {
-		if people[i], err = s.person(chat.UserID(id), arriving[i], replies[each*i:each*(i+1)]); err != nil {
+		p, err := s.person(chat.UserID(id), arriving[i], replies[each*i:each*(i+1)])
+		if err == nil {
+			p.Head, _, err = s.scanEnd(streams[i], ends[i])
+		}
+		if err != nil {
 			return nil, failed("person "+id, err)
 		}
+		p.Rooms = s.cut.list(p.Account.ID, p.Rooms)
+		people[i] = p
 	}
 	return people, nil
 }
@@ -348,12 +390,7 @@ func (s *Source) person(user chat.UserID, arriving rueidis.RedisMessage,
 		return p, err
 	}
 	slices.SortFunc(p.Sessions, func(a, b chat.Session) int { return cmp.Compare(a.ID, b.ID) })
-	head, err := r[4].ToArray()
-	if err != nil {
-		return p, err
-	}
-	p.Head, _, err = s.scanEnd(chat.UserStream(user), head, r[5])
-	return p, err
+	return p, nil
 }
 
 // Invites implements [migrate.Source].
@@ -363,38 +400,56 @@ func (s *Source) Invites(ctx context.Context, after chat.Invite, limit int) ([]c
 	if after.ID != "" {
 		rank, err := s.client.Do(ctx, b().Zrank().Key(s.keys.server("recent")).Member(
 			after.ID).Build()).AsInt64()
+		if s.cut != nil && rueidis.IsRedisNil(err) { // used meanwhile: from those of its time on
+			rank, err = s.client.Do(ctx, b().Zcount().Key(s.keys.server("recent")).Min("-inf").Max(
+				"("+num(after.CreatedAt.UnixMilli())).Build()).AsInt64()
+			rank--
+		}
 		if err != nil {
 			return nil, failed("invites", err)
 		}
 		first = rank + 1
 	}
-	ids, err := s.client.Do(ctx, b().Zrange().Key(s.keys.server("recent")).Min(num(first)).Max(
-		num(first+int64(limit)-1)).Build()).AsStrSlice()
-	if err != nil || len(ids) == 0 {
-		return nil, failed("invites", err)
-	}
-	data, err := s.client.Do(ctx, b().Hmget().Key(s.keys.server("invites")).Field(ids...).Build()).ToArray()
-	if err != nil {
-		return nil, failed("invites", err)
-	}
-	invites := make([]chat.Invite, len(ids))
-	for i := range ids {
-		var k keptInvite
-		if err := data[i].DecodeJSON(&k); err != nil {
-			return nil, failed("invite "+ids[i], err)
+	for ; ; first += int64(limit) {
+		ids, err := s.client.Do(ctx, b().Zrange().Key(s.keys.server("recent")).Min(num(first)).Max(
+			num(first+int64(limit)-1)).Build()).AsStrSlice()
+		if err != nil || len(ids) == 0 {
+			return nil, failed("invites", err)
 		}
-		invites[i] = k.invite()
+		data, err := s.client.Do(ctx, b().Hmget().Key(s.keys.server("invites")).Field(ids...).Build()).ToArray()
+		if err != nil {
+			return nil, failed("invites", err)
+		}
+		var invites []chat.Invite
+		for i := range ids {
+			if s.cut != nil && data[i].IsNil() {
+				continue // used between the two
+			}
+			var k keptInvite
+			if err := data[i].DecodeJSON(&k); err != nil {
+				return nil, failed("invite "+ids[i], err)
+			}
+			v := k.invite()
+			if s.cut == nil || after.ID == "" || cmp.Or(cmp.Compare(v.CreatedAt.UnixMilli(),
+				after.CreatedAt.UnixMilli()), cmp.Compare(v.ID, after.ID)) > 0 {
+				invites = append(invites, v)
+			}
+		}
+		if len(invites) > 0 {
+			return invites, nil
+		}
 	}
-	return invites, nil
 }
 
-// Server implements [migrate.Source].
+// Server implements [migrate.Source]. It is what a backup reads last.
 func (s *Source) Server(ctx context.Context) (migrate.Head, error) {
-	r := s.client.DoMulti(ctx, s.headCommands(chat.ServerStream)...)
-	fields, err := r[0].ToArray()
+	ends, err := s.ends(ctx, chat.ServerStream)
 	if err != nil {
 		return migrate.Head{}, failed("server", err)
 	}
-	h, _, err := s.scanEnd(chat.ServerStream, fields, r[1])
-	return h, failed("server", err)
+	h, _, err := s.scanEnd(chat.ServerStream, ends[0])
+	if err != nil {
+		return h, failed("server", err)
+	}
+	return h, s.cut.whole(ctx, s.Store)
 }

@@ -79,7 +79,7 @@ func (s *Source) generationSends(ctx context.Context, room chat.RoomID, key stri
 				some = append(some, send)
 			}
 		}
-		if len(some) > 0 {
+		if some = s.cut.sends(some); len(some) > 0 {
 			if err := give(some); err != nil {
 				return err
 			}

@@ -87,7 +87,7 @@ func (d *Destination) Finish(ctx context.Context) error {
 }
 
 // Source implements [migrate.Destination].
-func (d *Destination) Source() migrate.Source { return &Source{d.Store} }
+func (d *Destination) Source() migrate.Source { return &Source{Store: d.Store} }
 
 // Write implements [migrate.Destination].
 func (d *Destination) Write(ctx context.Context, b *migrate.Batch, state []byte) error {

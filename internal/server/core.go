@@ -14,6 +14,7 @@ import (
 
 	"github.com/parley-chat/parley/internal/backend"
 	"github.com/parley-chat/parley/internal/chat"
+	"github.com/parley-chat/parley/internal/files"
 	"github.com/parley-chat/parley/internal/identity"
 	"github.com/parley-chat/parley/internal/oidc"
 )
@@ -39,8 +40,11 @@ type Core struct {
 	Shared  bool         // other nodes may serve the same data
 	Log     *slog.Logger // that tells of the store's outages once
 
-	id       string    // the data's, once it is prepared
-	files    io.Closer // nil without files
+	id       string                                        // the data's, once it is prepared
+	files    io.Closer                                     // nil without files
+	blobs    files.Blobs                                   // their bytes; nil without
+	backups  *backups                                      // nil without
+	snapshot func(context.Context) (backend.Source, error) // for a backup, as the data are then
 	search   *openIndex
 	previews func()  // closes what fetches link previews; nil without
 	outage   *outage // nil if the store is this process' own
@@ -78,7 +82,11 @@ func OpenCore(ctx context.Context, cfg CoreConfig) (*Core, error) {
 		Version: Version(), Name: cfg.Name, Health: b.Health,
 	})
 	return &Core{Service: service, Where: driver.Name(cfg.Store), Shared: driver.Shared, Log: log,
-		outage: out, Backend: b}, nil
+		outage: out, Backend: b,
+		snapshot: func(ctx context.Context) (backend.Source, error) {
+			return driver.Snapshot(ctx, cfg.Store)
+		},
+	}, nil
 }
 
 // ping reports whether the whole backend works.
@@ -124,6 +132,9 @@ func (c *Core) Close() error {
 		c.previews()
 	}
 	err := c.search.Close()
+	if c.backups != nil {
+		err = errors.Join(err, c.backups.place.Close())
+	}
 	if c.files != nil {
 		err = errors.Join(err, c.files.Close())
 	}

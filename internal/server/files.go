@@ -135,6 +135,6 @@ func (c *Core) OpenFiles(ctx context.Context, f FilesConfig) (string, error) {
 	}
 	d := files.New(blobs)
 	c.Service.Files, c.Service.Limits.File, c.Service.Limits.Files = d, int64(f.FileSize), int64(f.FilesTotal)
-	c.files = d
+	c.files, c.blobs = d, blobs
 	return f.describe(blobs, place, c.Shared), nil
 }

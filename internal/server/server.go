@@ -120,6 +120,9 @@ func New(core *Core, cfg Config) *Server {
 	s.stopJobs = cancel
 	s.jobs.Go(func() { core.every(ctx, maintainEvery, "maintain", core.Service.Maintain) })
 	s.jobs.Go(func() { core.every(ctx, sendDueEvery, "schedule", core.Service.SendDue) })
+	if core.backups != nil {
+		s.jobs.Go(func() { core.every(ctx, backupsLook, "backup", core.backups.run) })
+	}
 	s.jobs.Go(func() { seen.run(ctx) })
 	s.jobs.Go(func() {
 		defer closeSender()
