@@ -33,6 +33,37 @@ func (a Actions) SessionRedeem(ctx context.Context, in LogInLinkInput) (LoggedIn
 	return call[LoggedInOutput](ctx, a, action{"session.redeem", "POST", "/sessions/link"}, in)
 }
 
+// SessionProve calls session.prove: confirm that it is you. With a code of your
+// second factor, or without one with your password. Counts for ten minutes in
+// this session, as a log-in does. What needs it answers with an error of the
+// kind proof.
+func (a Actions) SessionProve(ctx context.Context, in ProofInput) error {
+	_, err := call[none](ctx, a, action{"session.prove", "POST", "/sessions/current/proof"}, in)
+	return err
+}
+
+// PasswordForgot calls password.forgot: get a link to set a new password. It is
+// mailed to the account's address, if there is such an account and it has one.
+// The answer does not tell.
+func (a Actions) PasswordForgot(ctx context.Context, in AskResetInput) error {
+	_, err := call[none](ctx, a, action{"password.forgot", "POST", "/password/forgot"}, in)
+	return err
+}
+
+// PasswordReset calls password.reset: set a new password with a link. Each link
+// works once, for an hour. Ends all sessions of the account and logs in. A
+// second factor is asked for.
+func (a Actions) PasswordReset(ctx context.Context, in ResetInput) (LoggedInOutput, error) {
+	return call[LoggedInOutput](ctx, a, action{"password.reset", "POST", "/password/reset"}, in)
+}
+
+// PasswordLink calls password.link: make a link to set a new password. For
+// admins and owners, to hand to somebody who has forgotten theirs. Needs a
+// proof that it is you.
+func (a Actions) PasswordLink(ctx context.Context, in UserInput) (ResetLinkOutput, error) {
+	return call[ResetLinkOutput](ctx, a, action{"password.link", "POST", "/users/{user}/password"}, in)
+}
+
 // SessionDelete calls session.delete: log out. Ends the current session and
 // closes its connections.
 func (a Actions) SessionDelete(ctx context.Context) error {
@@ -98,6 +129,45 @@ func (a Actions) PictureDelete(ctx context.Context) (User, error) {
 // sessions, including this one, and returns a new one.
 func (a Actions) AccountPassword(ctx context.Context, in PasswordInput) (LoggedInOutput, error) {
 	return call[LoggedInOutput](ctx, a, action{"account.password", "PUT", "/account/password"}, in)
+}
+
+// FactorGet calls factor.get: your second factor.
+func (a Actions) FactorGet(ctx context.Context) (FactorOutput, error) {
+	return call[FactorOutput](ctx, a, action{"factor.get", "GET", "/account/factor"}, none{})
+}
+
+// FactorBegin calls factor.begin: begin to set up a second factor. Show the
+// address as a QR code to an authenticator app. It counts once it is confirmed,
+// within 15 minutes. Needs a proof that it is you.
+func (a Actions) FactorBegin(ctx context.Context) (NewFactorOutput, error) {
+	return call[NewFactorOutput](ctx, a, action{"factor.begin", "POST", "/account/factor"}, none{})
+}
+
+// FactorConfirm calls factor.confirm: confirm a second factor. With the code
+// that the app shows. It replaces the one before. A session that could only do
+// this ends, and a whole one takes its place.
+func (a Actions) FactorConfirm(ctx context.Context, in CodeInput) (RecoveryOutput, error) {
+	return call[RecoveryOutput](ctx, a, action{"factor.confirm", "PUT", "/account/factor"}, in)
+}
+
+// FactorRecovery calls factor.recovery: new recovery codes. Those before end.
+// Needs a proof that it is you.
+func (a Actions) FactorRecovery(ctx context.Context) (RecoveryOutput, error) {
+	return call[RecoveryOutput](ctx, a, action{"factor.recovery", "POST", "/account/factor/recovery"}, none{})
+}
+
+// FactorDelete calls factor.delete: remove your second factor. Unless your role
+// needs one. Needs a proof that it is you.
+func (a Actions) FactorDelete(ctx context.Context) error {
+	_, err := call[none](ctx, a, action{"factor.delete", "DELETE", "/account/factor"}, none{})
+	return err
+}
+
+// FactorReset calls factor.reset: remove the second factor of somebody who has
+// lost it. For admins and owners. Needs a proof that it is you.
+func (a Actions) FactorReset(ctx context.Context, in UserInput) error {
+	_, err := call[none](ctx, a, action{"factor.reset", "DELETE", "/users/{user}/factor"}, in)
+	return err
 }
 
 // DocumentList calls document.list: your documents. Small JSON objects that

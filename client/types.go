@@ -4,6 +4,9 @@ package client
 
 import "github.com/parley-chat/parley/internal/chat"
 
+// AskResetInput names an account.
+type AskResetInput = chat.AskResetInput
+
 // AuditEntry is one entry of the audit log.
 type AuditEntry = chat.AuditEntry
 
@@ -27,6 +30,9 @@ type BotInput = chat.BotInput
 
 // Code classifies an Error.
 type Code = chat.Code
+
+// CodeInput is a code of a second factor.
+type CodeInput = chat.CodeInput
 
 // CreateRoomInput asks for a room.
 type CreateRoomInput = chat.CreateRoomInput
@@ -86,6 +92,12 @@ type Excerpt = chat.Excerpt
 
 // ExcerptPart is some text of an Excerpt.
 type ExcerptPart = chat.ExcerptPart
+
+// FactorDemand says who needs a second factor.
+type FactorDemand = chat.FactorDemand
+
+// FactorOutput is the state of a person's second factor.
+type FactorOutput = chat.FactorOutput
 
 // File is a file that was sent with a message.
 type File = chat.File
@@ -201,6 +213,9 @@ type Mute = chat.Mute
 // MuteInput mutes a member.
 type MuteInput = chat.MuteInput
 
+// NewFactorOutput is a second factor that waits for its first code.
+type NewFactorOutput = chat.NewFactorOutput
+
 // Notify is a person's level for a room on their list.
 type Notify = chat.Notify
 
@@ -249,6 +264,10 @@ type Preview = chat.Preview
 
 // PreviewList lists the previews of a message's links.
 type PreviewList = chat.PreviewList
+
+// ProofInput proves who the caller is: by a code if they have a second factor,
+// else by their password.
+type ProofInput = chat.ProofInput
 
 // Provider is where people can log in instead of with a password.
 type Provider = chat.Provider
@@ -304,8 +323,17 @@ type ReadPositionList = chat.ReadPositionList
 // Reason says why a message notifies a person, or why it does not.
 type Reason = chat.Reason
 
+// RecoveryOutput are new recovery codes.
+type RecoveryOutput = chat.RecoveryOutput
+
 // RemoveMemberInput removes a person from a room.
 type RemoveMemberInput = chat.RemoveMemberInput
+
+// ResetInput sets a new password.
+type ResetInput = chat.ResetInput
+
+// ResetLinkOutput is a link to set a new password.
+type ResetLinkOutput = chat.ResetLinkOutput
 
 // Restriction is the reason why a person may not do something.
 type Restriction = chat.Restriction
@@ -495,6 +523,14 @@ const (
 	CodeInternal        = chat.CodeInternal
 )
 
+// Values of [FactorDemand].
+const (
+	DemandNone     = chat.DemandNone
+	DemandAdmins   = chat.DemandAdmins
+	DemandMembers  = chat.DemandMembers
+	DemandEveryone = chat.DemandEveryone
+)
+
 // Values of [FileKind].
 const (
 	FilePicture  = chat.FilePicture
@@ -553,12 +589,15 @@ const (
 
 // Values of [Restriction].
 const (
-	IsArchived = chat.IsArchived
-	IsMuted    = chat.IsMuted
-	IsBanned   = chat.IsBanned
-	IsAnnounce = chat.IsAnnounce
-	IsSlow     = chat.IsSlow
-	IsDisabled = chat.IsDisabled
+	IsArchived  = chat.IsArchived
+	IsMuted     = chat.IsMuted
+	IsBanned    = chat.IsBanned
+	IsAnnounce  = chat.IsAnnounce
+	IsSlow      = chat.IsSlow
+	IsDisabled  = chat.IsDisabled
+	NeedsCode   = chat.NeedsCode
+	NeedsProof  = chat.NeedsProof
+	NeedsFactor = chat.NeedsFactor
 )
 
 // Values of [Role].

@@ -47,6 +47,11 @@ type userLink struct {
 	Name string `arg:"" help:"Name."`
 }
 
+type userResetFactor struct {
+	in   *storeFlags
+	Name string `arg:"" help:"Name."`
+}
+
 // order is one of the operator's commands, as it travels to a running server.
 type order struct {
 	Do       string `json:"do"`
@@ -88,6 +93,10 @@ func (u userEnable) Run(ctx context.Context, c console) error {
 
 func (u userLink) Run(ctx context.Context, c console) error {
 	return give(ctx, *u.in, c, order{Do: "link", Name: u.Name})
+}
+
+func (u userResetFactor) Run(ctx context.Context, c console) error {
+	return give(ctx, *u.in, c, order{Do: "reset-factor", Name: u.Name})
 }
 
 // give has an order carried out by the server that has the data open, or else
@@ -165,6 +174,12 @@ func obey(ctx context.Context, s *chat.Service, o order) (string, error) {
 		code, err := s.NewLogInLink(ctx, account)
 		return fmt.Sprintf("Open this behind the server's address. It logs %s in, once, within %d minutes:\n/#link=%s\n",
 			account.Name, int(chat.LogInLinkFor.Minutes()), code), plainly(err)
+	case "reset-factor":
+		err := s.RemoveFactor(ctx, account)
+		if errors.Is(err, chat.ErrNotFound) {
+			return "", fmt.Errorf("%s has no second factor", account.Name)
+		}
+		return fmt.Sprintf("%s logs in without a second factor now\n", account.Name), plainly(err)
 	case "disable":
 		return fmt.Sprintf("%s can no longer log in\n", account.Name), plainly(s.Disable(ctx, account, true))
 	case "enable":

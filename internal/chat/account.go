@@ -56,7 +56,7 @@ func (s *Service) SignUpAccount(ctx context.Context, who Caller, in SignUpInput)
 			s.Log.Warn("bringing someone into the rooms of an invite", "user", user.ID, "error", err)
 		}
 	}
-	return s.openSession(ctx, who, user)
+	return s.openLogIn(ctx, who, user)
 }
 
 // AddUser creates an account on behalf of the operator, and adds it to General
@@ -141,12 +141,20 @@ func (s *Service) foldName(name string) (shown, key string, err error) {
 	return shown, key, nil
 }
 
-func (s *Service) hash(ctx context.Context, password string) (string, error) {
+// checkNewPassword refuses a password that is too short or too long.
+func (s *Service) checkNewPassword(password string) error {
 	if utf8.RuneCountInString(password) < s.Limits.PasswordMin {
-		return "", invalid("password", "A password must have at least %d characters.", s.Limits.PasswordMin)
+		return invalid("password", "A password must have at least %d characters.", s.Limits.PasswordMin)
 	}
 	if len(password) > s.Limits.Password {
-		return "", invalid("password", "A password can have at most %d bytes.", s.Limits.Password)
+		return invalid("password", "A password can have at most %d bytes.", s.Limits.Password)
+	}
+	return nil
+}
+
+func (s *Service) hash(ctx context.Context, password string) (string, error) {
+	if err := s.checkNewPassword(password); err != nil {
+		return "", err
 	}
 	return s.Hasher.Hash(ctx, password)
 }
@@ -209,6 +217,9 @@ func (s *Service) setPassword(ctx context.Context, who Caller, account Account, 
 	_, err = s.Store.Commit(ctx, s.change(who, Change{
 		Stream: UserStream(account.ID), Op: RevokeSessions{Password: hash, Was: was},
 	}))
+	if err == nil {
+		s.warn(ctx, account.ID, Letter{Kind: LetterPassword})
+	}
 	return err
 }
 

@@ -35,7 +35,7 @@ type Error struct {
 
 // Details give the reason for an error in a form that clients can translate.
 type Details struct {
-	Kind   Restriction `json:"kind" enum:"archived,muted,banned,announce,slow,disabled" doc:"Why the request was refused"`
+	Kind   Restriction `json:"kind" enum:"archived,muted,banned,announce,slow,disabled,code,proof,factor" doc:"Why the request was refused"`
 	Until  time.Time   `json:"until,omitzero" doc:"When the restriction ends, if known"`
 	Reason string      `json:"reason,omitempty" doc:"Reason given by the moderator"`
 }
@@ -50,6 +50,10 @@ const (
 	IsAnnounce Restriction = "announce" // only moderators post in the room
 	IsSlow     Restriction = "slow"     // the room is
 	IsDisabled Restriction = "disabled" // the account is
+
+	NeedsCode   Restriction = "code"   // a code of the second factor is missing
+	NeedsProof  Restriction = "proof"  // see session.prove
+	NeedsFactor Restriction = "factor" // the person has to set up a second factor first
 )
 
 func (e *Error) Error() string { return string(e.Code) + ": " + e.Message }

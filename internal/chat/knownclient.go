@@ -76,7 +76,8 @@ func (s *Service) limitGuesses(ctx context.Context, name string, user UserID, wh
 	return s.limit(ctx, "guess:"+name, s.Limits.Guesses)
 }
 
-// rememberClient records the client of a login, newest first.
+// rememberClient records the client of a login, newest first. Of one from a
+// device and an address that are both new, the person is warned by mail.
 func (s *Service) rememberClient(ctx context.Context, user UserID, who Caller) error {
 	for {
 		known, version, err := s.clients(ctx, user)
@@ -84,6 +85,9 @@ func (s *Service) rememberClient(ctx context.Context, user UserID, who Caller) e
 			return err
 		}
 		now, changed := s.now(), false
+		fresh := len(known) > 0 && !slices.ContainsFunc(known, func(c client) bool {
+			return slices.Contains(clientsOf(user, who), c.Hash)
+		})
 		for _, hash := range clientsOf(user, who) {
 			i := slices.IndexFunc(known, func(c client) bool { return c.Hash == hash })
 			if i >= 0 && now.Sub(known[i].At) < knownEvery {
@@ -102,6 +106,9 @@ func (s *Service) rememberClient(ctx context.Context, user UserID, who Caller) e
 			return err
 		}
 		_, err = s.Store.PutRecord(ctx, knownKind, string(user), version, value)
+		if err == nil && fresh {
+			s.warn(ctx, user, Letter{Kind: LetterDevice, Agent: shorten(who.Agent, 200), Addr: who.Addr})
+		}
 		if !errors.Is(err, ErrConflict) {
 			return err
 		}

@@ -43,7 +43,8 @@ func (s *Service) NewLogInLink(ctx context.Context, account Account) (code strin
 
 // LogInLinkInput is the code of a link that logs its person in.
 type LogInLinkInput struct {
-	Code string `json:"code" doc:"Code of the link"`
+	Code   string `json:"code" doc:"Code of the link"`
+	Factor string `json:"factor,omitempty" doc:"Code of the second factor, or a recovery code; needed after an error with the kind code"`
 }
 
 // errLink refuses a link without saying why it is none.
@@ -62,9 +63,6 @@ func (s *Service) LogInByLink(ctx context.Context, who Caller, in LogInLinkInput
 		return LoggedInOutput{}, errLink
 	}
 	r, err := s.Store.Record(ctx, logInLinkKind, hashToken(in.Code))
-	if err == nil {
-		err = s.Store.DeleteRecord(ctx, logInLinkKind, r.ID) // of two at once, one finds it
-	}
 	if errors.Is(err, ErrNotFound) {
 		return LoggedInOutput{}, errLink
 	}
@@ -85,10 +83,23 @@ func (s *Service) LogInByLink(ctx context.Context, who Caller, in LogInLinkInput
 	if account.barred(s.now()) {
 		return LoggedInOutput{}, disabled(account.User)
 	}
+	if err := s.limit(ctx, "guess:"+account.NameKey, s.Limits.Guesses); err != nil {
+		return LoggedInOutput{}, err
+	}
+	if err := s.passSecond(ctx, who, account.User, in.Factor); err != nil {
+		return LoggedInOutput{}, err
+	}
+	err = s.Store.DeleteRecord(ctx, logInLinkKind, r.ID)
+	if errors.Is(err, ErrNotFound) { // of two at once, one finds it
+		return LoggedInOutput{}, errLink
+	}
+	if err != nil {
+		return LoggedInOutput{}, err
+	}
 	if account.Disabled {
 		if account.User, err = s.enable(ctx, account.ID); err != nil {
 			return LoggedInOutput{}, err
 		}
 	}
-	return s.openSession(ctx, who, account.User)
+	return s.openLogIn(ctx, who, account.User)
 }

@@ -28,6 +28,14 @@ type LetterKind string
 const (
 	LetterConfirm LetterKind = "confirm" // to an address, which the code confirms
 	LetterChanged LetterKind = "changed" // to the address before, which the code restores
+	LetterReset   LetterKind = "reset"   // the code sets a new password
+
+	// LetterPassword, LetterFactor and LetterDevice are warnings: that the
+	// password is another one, that there is no second factor any more, and of
+	// a log-in from a device and an address that were not seen before.
+	LetterPassword LetterKind = "password"
+	LetterFactor   LetterKind = "factor"
+	LetterDevice   LetterKind = "device"
 )
 
 // Letter is a mail about an account that is to be sent.
@@ -35,8 +43,11 @@ type Letter struct {
 	ID   string     `json:"id"`
 	Kind LetterKind `json:"kind"`
 	To   string     `json:"to"`
-	Code string     `json:"code"`
+	Code string     `json:"code,omitempty"`
 	At   time.Time  `json:"at"`
+
+	Agent string `json:"agent,omitempty"` // with LetterDevice
+	Addr  string `json:"addr,omitempty"`
 }
 
 // MailJob is a message about which a person may get a mail.
@@ -52,6 +63,9 @@ type Mail struct {
 	To, Name string // address and name of the person
 	Kind     LetterKind
 	Code     string // what the link of a letter ends with, or the one that unsubscribes
+	Agent    string // of a LetterDevice: what the client says it is
+	Addr     string // and where it was
+	At       time.Time
 	Missed   []MissedRoom
 	Thread   string // what belongs together
 }
@@ -232,7 +246,8 @@ func (s *Service) sendLetter(ctx context.Context, m StoredMail, l Letter,
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	out := Mail{ID: "letter." + l.ID, To: l.To, Name: account.Name, Kind: l.Kind, Code: l.Code}
+	out := Mail{ID: "letter." + l.ID, To: l.To, Name: account.Name, Kind: l.Kind, Code: l.Code,
+		Agent: l.Agent, Addr: l.Addr, At: l.At}
 	return s.sendMail(ctx, m.User, &out, s.now().Sub(l.At) > letterFor, pause, func(m *StoredMail) {
 		m.Letters = slices.DeleteFunc(m.Letters, func(x Letter) bool { return x.ID == l.ID })
 	})

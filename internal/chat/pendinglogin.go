@@ -80,12 +80,13 @@ func (s *Service) FinishLogIn(ctx context.Context, provider, state, browser stri
 	return p, err
 }
 
-// pruneLogIns forgets log-ins, log-in links, sessions at providers and
-// providers' logout tokens whose time is over.
+// pruneLogIns forgets what belongs to log-ins and whose time is over: those
+// that were begun, links, proofs, second factors that were not confirmed,
+// sessions at providers and their logout tokens.
 func (s *Service) pruneLogIns(ctx context.Context) error {
 	var all []error
-	for _, kind := range []string{pendingKind, logInLinkKind, providerSessionKind, providerIndexKind,
-		logoutTokenKind} {
+	for _, kind := range []string{pendingKind, logInLinkKind, proofKind, newFactorKind,
+		resetKind, wishKind, providerSessionKind, providerIndexKind, logoutTokenKind} {
 		err := s.eachRecord(ctx, kind, func(r Record) error {
 			var x struct{ Expires time.Time }
 			if err := json.Unmarshal(r.Value, &x); err != nil || s.now().Before(x.Expires) {

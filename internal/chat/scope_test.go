@@ -119,7 +119,21 @@ var scopeRows = map[string]struct {
 	"account.password": {chat.ScopeLogin, "", func(w *world) any {
 		return chat.PasswordInput{Old: chattest.Password, New: "password1234"}
 	}},
-	"account.get": {chat.ScopeRead, all, func(w *world) any { return chat.None{} }},
+	"session.prove":   {chat.ScopeLogin, "", func(w *world) any { return chat.ProofInput{} }},
+	"password.forgot": {"", "", func(w *world) any { return chat.AskResetInput{Name: "Target"} }},
+	"password.link":   {chat.ScopeLogin, "", func(w *world) any { return chat.UserInput{User: w.target.User.ID} }},
+	"password.reset": {"", all, func(w *world) any {
+		made, err := w.MakeReset(w.T.Context(), w.owner, chat.UserInput{User: w.target.User.ID})
+		must(w.T, "reset", err)
+		return chat.ResetInput{Code: made.Code, Password: "password1234"}
+	}},
+	"factor.get":      {chat.ScopeFactor, "", func(w *world) any { return chat.None{} }},
+	"factor.begin":    {chat.ScopeFactor, "", func(w *world) any { return chat.None{} }},
+	"factor.confirm":  {chat.ScopeFactor, "", func(w *world) any { return chat.CodeInput{Code: "123456"} }},
+	"factor.recovery": {chat.ScopeFactor, "", func(w *world) any { return chat.None{} }},
+	"factor.delete":   {chat.ScopeFactor, "", func(w *world) any { return chat.None{} }},
+	"factor.reset":    {chat.ScopeFactor, "", func(w *world) any { return chat.UserInput{User: w.target.User.ID} }},
+	"account.get":     {chat.ScopeRead, all, func(w *world) any { return chat.None{} }},
 	"account.update": {chat.ScopeManage, all, func(w *world) any {
 		return chat.UpdateAccountInput{About: ptr("hello")}
 	}},

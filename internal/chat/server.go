@@ -17,6 +17,8 @@ type ServerInfo struct {
 	MemberEmoji   bool   `json:"member_emoji,omitempty" doc:"Members may add custom emoji"`
 	ReadReceipts  bool   `json:"read_receipts" doc:"People see who has read a message, see read.list"`
 
+	SecondFactor FactorDemand `json:"second_factor,omitempty" enum:",admins,members,everyone" doc:"Who needs a second factor; empty for nobody"`
+
 	External bool   `json:"external,omitempty" doc:"Another program logs people in: there are no passwords, and nobody signs up"`
 	LogIn    string `json:"log_in,omitempty" doc:"With external: address of its page for logging in"`
 	LogOut   string `json:"log_out,omitempty" doc:"With external: address of its page for logging out"`
@@ -24,6 +26,7 @@ type ServerInfo struct {
 	Providers   []Provider `json:"providers,omitempty" doc:"Where people can log in instead of with a password"`
 	NoPasswords bool       `json:"no_passwords,omitempty" doc:"People log in at providers only: there are no passwords"`
 
+	Mail     bool   `json:"mail,omitempty" doc:"It sends mail"`
 	Limits   Limits `json:"limits" doc:"What it allows"`
 	Previews bool   `json:"previews" doc:"It shows what links lead to, see link.previews"`
 	// for people who wonder why nothing can be sent
@@ -49,10 +52,10 @@ func (s *Service) Info(ctx context.Context, _ Caller, _ None) (ServerInfo, error
 	}
 	set, _, err := s.settings(ctx)
 	info := ServerInfo{ID: id, Name: cmp.Or(set.Name, s.Name), MemberInvites: set.MemberInvites,
-		MemberEmoji: set.MemberEmoji, ReadReceipts: !set.HideReads,
+		MemberEmoji: set.MemberEmoji, ReadReceipts: !set.HideReads, SecondFactor: set.SecondFactor,
 		Version: s.Version, SignUp: s.SignUp, NeedsSetup: !owned,
 		Providers: s.Providers, NoPasswords: s.NoPasswords,
-		Limits: limits, Previews: s.LinkPreviewer != nil}
+		Mail: s.Mail != nil, Limits: limits, Previews: s.LinkPreviewer != nil}
 	if s.Health != nil {
 		info.Degraded = s.Health(ctx)
 	}

@@ -19,6 +19,8 @@ type serverSettings struct {
 	MemberInvites bool   `json:"member_invites,omitempty"`
 	MemberEmoji   bool   `json:"member_emoji,omitempty"`
 	HideReads     bool   `json:"hide_reads,omitempty"`
+
+	SecondFactor FactorDemand `json:"second_factor,omitempty"`
 }
 
 // UpdateServerInput changes the server. What is not given stays.
@@ -27,6 +29,8 @@ type UpdateServerInput struct {
 	MemberInvites *bool   `json:"member_invites,omitempty" doc:"Members may invite people, as members and guests"`
 	MemberEmoji   *bool   `json:"member_emoji,omitempty" doc:"Members may add custom emoji, and remove their own"`
 	ReadReceipts  *bool   `json:"read_receipts,omitempty" doc:"People see who has read a message, see read.list; on by default"`
+
+	SecondFactor *FactorDemand `json:"second_factor,omitempty" enum:",admins,members,everyone" doc:"Who needs a second factor at their next log-in; empty for nobody"`
 }
 
 func (s *Service) settings(ctx context.Context) (set serverSettings, version int64, err error) {
@@ -67,6 +71,13 @@ func (s *Service) UpdateServer(ctx context.Context, who Caller, in UpdateServerI
 	if in.ReadReceipts != nil {
 		set.HideReads = !*in.ReadReceipts
 		what = append(what, fmt.Sprintf("read_receipts %t", *in.ReadReceipts))
+	}
+	if in.SecondFactor != nil {
+		if _, some := demandFrom[*in.SecondFactor]; !some && *in.SecondFactor != DemandNone {
+			return ServerInfo{}, invalid("second_factor", "It must be admins, members, everyone, or empty for nobody.")
+		}
+		set.SecondFactor = *in.SecondFactor
+		what = append(what, fmt.Sprintf("second_factor %q", set.SecondFactor))
 	}
 	value, err := json.Marshal(set)
 	if err != nil {

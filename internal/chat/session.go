@@ -103,6 +103,7 @@ var errElsewhere = &Error{Code: CodeForbidden,
 type LogInInput struct {
 	Name     string `json:"name" doc:"Name"`
 	Password string `json:"password" doc:"Password"`
+	Code     string `json:"code,omitempty" doc:"Code of the second factor, or a recovery code; needed after an error with the kind code"`
 }
 
 // LoggedInOutput is a new session. Browsers get its token as a cookie.
@@ -149,6 +150,9 @@ func (s *Service) LogIn(ctx context.Context, who Caller, in LogInInput) (LoggedI
 	if account.barred(s.now()) { // only shown to someone who knows the password
 		return LoggedInOutput{}, disabled(account.User)
 	}
+	if err := s.passSecond(ctx, who, account.User, in.Code); err != nil {
+		return LoggedInOutput{}, err
+	}
 	if account.Disabled { // not any more
 		if account.User, err = s.enable(ctx, account.ID); errors.Is(err, ErrUnauthenticated) {
 			err = wrong // disabled again in the meantime
@@ -165,7 +169,7 @@ func (s *Service) LogIn(ctx context.Context, who Caller, in LogInInput) (LoggedI
 	if err := s.settle(ctx, account.User); err != nil {
 		return LoggedInOutput{}, err
 	}
-	return s.openSession(ctx, who, account.User)
+	return s.openLogIn(ctx, who, account.User)
 }
 
 // rehash stores the same password with current parameters. It ends no session,

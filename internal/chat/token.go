@@ -15,6 +15,9 @@ const (
 	ScopeManage = "manage" // rooms, members, people, invites
 	// ScopeLogin covers passwords and tokens. No token has it.
 	ScopeLogin = "login"
+	// ScopeFactor covers second factors. No token has it, but a log-in that can
+	// do nothing before it has one.
+	ScopeFactor = "factor"
 	// hookScope, followed by a room's id, is the scope of an incoming webhook:
 	// it can only post to that room.
 	hookScope = "hook:"
@@ -29,7 +32,9 @@ func scopeOf(name, method string) string {
 	switch noun, _, _ := strings.Cut(name, "."); {
 	case name == "session.delete": // a token can end itself
 		return ""
-	case noun == "session" || noun == "token" || noun == "bot" || noun == "push" || noun == "mail" || name == "account.password":
+	case noun == "factor":
+		return ScopeFactor
+	case noun == "session" || noun == "token" || noun == "bot" || noun == "push" || noun == "mail" || noun == "password" || name == "account.password":
 		return ScopeLogin
 	case method == "GET" || name == "presence.seen" || name == "user.find":
 		return ScopeRead
@@ -44,7 +49,11 @@ func (c Caller) May(scope string) error {
 	if len(c.Scopes) == 0 || scope == "" || slices.Contains(c.Scopes, scope) {
 		return nil
 	}
-	if scope == ScopeLogin {
+	if slices.Contains(c.Scopes, ScopeFactor) {
+		return &Error{Code: CodeForbidden, Message: "Set up a second factor first. Your role on this server needs one.",
+			Details: &Details{Kind: NeedsFactor}}
+	}
+	if scope == ScopeLogin || scope == ScopeFactor {
 		return &Error{Code: CodeForbidden, Message: "Tokens cannot do this. Log in with a password."}
 	}
 	return &Error{Code: CodeForbidden, Message: "This token needs the scope " + scope + "."}
@@ -86,6 +95,9 @@ func (s *Service) CreateToken(ctx context.Context, who Caller, in TokenInput) (T
 		in.Days = maxTokenDays
 	}
 	user, err := s.tokenUser(ctx, who, in.User)
+	if err == nil && slices.Contains(in.Scopes, ScopeManage) {
+		err = s.proven(ctx, who)
+	}
 	if err != nil {
 		return TokenOutput{}, err
 	}

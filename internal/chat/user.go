@@ -224,6 +224,11 @@ func (s *Service) UpdateUser(ctx context.Context, who Caller, in UpdateUserInput
 		if !mayManage(who.User, a.User, to.Role) {
 			return User{}, ErrForbidden
 		}
+		if to.Role == RoleOwner && a.Role != RoleOwner {
+			if err := s.proven(ctx, who); err != nil {
+				return User{}, err
+			}
+		}
 		if err := s.auditName(ctx, who, a.User, to, why); err != nil {
 			return User{}, err
 		}

@@ -44,6 +44,9 @@ func (s *Sender) queues(ctx context.Context, give func([]follow.Queue) error) er
 		Cursors: follow.Records(s.Service.Store, Name)}); err != nil {
 		return err
 	}
+	if err := s.Service.ServeResets(ctx); err != nil {
+		return err
+	}
 	for after := ""; ; {
 		busy, next, err := s.Service.MailQueues(ctx, after)
 		if err != nil {

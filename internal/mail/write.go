@@ -1,6 +1,7 @@
 package mail
 
 import (
+	"cmp"
 	"fmt"
 	"html"
 	"net/url"
@@ -20,8 +21,26 @@ func (s *Sender) write(m chat.Mail) message {
 		return s.letter("Your mail address at "+s.Name+" has changed", "Undo the change", s.address("undo", m.Code),
 			fmt.Sprintf("The account “%s” at %s (%s) no longer uses this mail address. If you changed it, there is nothing to do. If you didn’t, undo the change, which also logs the account out everywhere:", m.Name, s.Name, s.URL),
 			"The link works for a week. Afterwards set a new password, or ask your administrator for one.")
+	case chat.LetterReset:
+		return s.letter("Set a new password for "+s.Name, "Set a new password", s.URL+"/#reset="+url.QueryEscape(m.Code),
+			fmt.Sprintf("Someone, probably you, has forgotten the password of the account “%s” at %s (%s). Set a new one:", m.Name, s.Name, s.URL),
+			"The link works once, for an hour. If it wasn’t you, ignore this mail: the password stays as it is.")
+	case chat.LetterPassword:
+		return s.warning(m, "New password", "There is a new password")
+	case chat.LetterFactor:
+		return s.warning(m, "Second factor turned off", "The second factor was turned off")
+	case chat.LetterDevice:
+		return s.warning(m, "New log-in", fmt.Sprintf("There was a log-in from a new device (%s, from %s, at %s)",
+			cmp.Or(m.Agent, "an unknown program"), cmp.Or(m.Addr, "an unknown address"), m.At.UTC().Format("2 Jan 2006, 15:04 MST")))
 	}
 	return s.missed(m)
+}
+
+// warning writes a mail about what somebody did with the account.
+func (s *Sender) warning(m chat.Mail, subject, what string) message {
+	return s.letter(subject+" at "+s.Name, "Open "+s.Name, s.URL+"/",
+		fmt.Sprintf("%s for the account “%s” at %s (%s). If it was you, there is nothing to do.", what, m.Name, s.Name, s.URL),
+		"If it wasn’t you, set a new password at once: “Forgot your password?” on the log-in page mails you a link. Then look in your settings where you are logged in.")
 }
 
 // address is where the link of a mail leads to: a page of [Sender.Handler].

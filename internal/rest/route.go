@@ -111,6 +111,12 @@ func (h *handler) keep(w http.ResponseWriter, r *http.Request, cred clientinfo.C
 			out.Token = ""
 		}
 		return out
+	case chat.RecoveryOutput:
+		if out.LoggedIn != nil {
+			kept := h.keep(w, r, cred, a, *out.LoggedIn).(chat.LoggedInOutput)
+			out.LoggedIn = &kept
+		}
+		return out
 	case chat.None:
 		if a.Name == "session.delete" && cred.Cookie {
 			h.Policy.SetCookie(w, r, cred, "", time.Time{})

@@ -60,8 +60,8 @@ func (b *backups) check(t *testing.T, name string) {
 	}
 }
 
-// TestBackups: a backup is made when one is due, of either store and into either
-// place, and the newest are kept.
+// TestBackups: a backup is made when one is due, of either store and into
+// either place, and the newest are kept.
 func TestBackups(t *testing.T) {
 	objects := s3mem.New()
 	if err := objects.CreateBucket("kept"); err != nil {
