@@ -15,7 +15,7 @@ export type Code =
 
 /** What stands in the way of someone whose request was refused. */
 export interface Because {
-  kind: 'archived' | 'muted' | 'banned' | 'announce' | 'slow' | 'disabled' | (string & {})
+  kind: 'archived' | 'muted' | 'banned' | 'announce' | 'slow' | 'disabled' | 'code' | 'proof' | 'factor' | (string & {})
   until?: string
   reason?: string
 }

@@ -1,7 +1,7 @@
 import { at } from './base'
 import { ApiError, type Because, codeOf, unavailable } from './error'
 import { json } from './text'
-import type { Me, ServerInfo, Session, ShownInvite, User } from './types'
+import type { LoggedIn, Me, NewFactor, Recovery, ServerInfo, ShownInvite, User } from './types'
 
 const api = at('/api/v1')
 
@@ -43,16 +43,16 @@ async function call<T>(method: string, path: string, body?: unknown): Promise<T>
   })
 }
 
-interface LoggedIn {
-  user: User
-  session: Session
-}
-
 export const rest = {
   info: () => call<ServerInfo>('GET', '/server'),
   me: () => call<Me>('GET', '/account'),
-  logIn: (name: string, password: string) => call<LoggedIn>('POST', '/sessions', { name, password }),
-  redeem: (code: string) => call<LoggedIn>('POST', '/sessions/link', { code }),
+  /** Logs in: with a code, where the answer without one was that it is needed. */
+  logIn: (name: string, password: string, code?: string) => call<LoggedIn>('POST', '/sessions', { name, password, code }),
+  redeem: (code: string, factor?: string) => call<LoggedIn>('POST', '/sessions/link', { code, factor }),
+  forgot: (name: string) => call<unknown>('POST', '/password/forgot', { name }),
+  resetPassword: (code: string, password: string, factor?: string) => call<LoggedIn>('POST', '/password/reset', { code, password, factor }),
+  beginFactor: () => call<NewFactor>('POST', '/account/factor', {}),
+  confirmFactor: (code: string) => call<Recovery>('PUT', '/account/factor', { code }),
   signUp: (name: string, password: string, invite?: string) =>
     call<LoggedIn>('POST', '/accounts', invite ? { name, password, invite } : { name, password }),
   nameServer: (name: string) => call<ServerInfo>('PATCH', '/server', { name }),

@@ -56,6 +56,37 @@ export interface Session {
   current?: boolean
 }
 
+/** A session that has just begun. */
+export interface LoggedIn {
+  user: User
+  session: Session
+}
+
+/** The state of a second factor. */
+export interface Factor {
+  enabled: boolean
+  created_at?: string
+  /** How many recovery codes are left. */
+  recovery?: number
+  /** One's role needs one. */
+  demanded?: boolean
+}
+
+/** A second factor that waits for its first code. */
+export interface NewFactor {
+  secret: string
+  uri: string
+}
+
+/** New recovery codes, and the session that takes the place of one that could only set up a second factor. */
+export interface Recovery {
+  recovery: string[]
+  logged_in?: LoggedIn
+}
+
+/** Who needs a second factor; empty for nobody. */
+export type FactorDemand = '' | 'admins' | 'members' | 'everyone'
+
 /** A browser that is notified while no page is open. */
 export interface PushDevice {
   id: string
@@ -423,6 +454,9 @@ export interface ServerInfo {
   providers?: Provider[]
   /** People log in at providers only. */
   no_passwords?: boolean
+  second_factor?: FactorDemand
+  /** It sends mail. */
+  mail?: boolean
   limits: Limits
   previews?: boolean
   /** What does not work although messages can be read, by the part of the server: why. */
@@ -573,7 +607,7 @@ export interface Actions {
   'account.update': [{ status?: UserStatus; quiet_until?: string; about?: string; title?: string; time_zone?: string; phone?: string; name?: string; hides_reads?: boolean; hides_presence?: boolean }, User]
   'user.update': [{ user: string; name?: string; role?: ServerRole; disabled?: boolean; reason?: string; seconds?: number }, User]
   'audit.list': [{ after?: string; limit?: number; room?: string }, AuditPage]
-  'server.update': [{ name?: string; member_invites?: boolean; member_emoji?: boolean; read_receipts?: boolean }, ServerInfo]
+  'server.update': [{ name?: string; member_invites?: boolean; member_emoji?: boolean; read_receipts?: boolean; second_factor?: FactorDemand }, ServerInfo]
   'invite.create': [{ role?: ServerRole; hours?: number; uses?: number; rooms?: string[] }, { invite: Invite; code: string }]
   'invite.list': [Record<string, never>, { invites: Invite[] }]
   'invite.delete': [{ invite: string }, Record<string, never>]
@@ -611,6 +645,14 @@ export interface Actions {
   'reaction.remove': [{ room: string; no: number; emoji: string }, Message]
   'link.previews': [{ room: string; no: number }, { previews: Preview[] }]
   'thread.follow': [{ room: string; no: number }, RoomView]
+  'session.prove': [{ password?: string; code?: string }, Record<string, never>]
+  'password.link': [{ user: string }, { code: string; expires: string }]
+  'factor.get': [Record<string, never>, Factor]
+  'factor.begin': [Record<string, never>, NewFactor]
+  'factor.confirm': [{ code: string }, Recovery]
+  'factor.recovery': [Record<string, never>, Recovery]
+  'factor.delete': [Record<string, never>, Record<string, never>]
+  'factor.reset': [{ user: string }, Record<string, never>]
   'token.create': [{ name: string; scopes: string[]; days?: number; user?: string }, { session: Session; token: string }]
   'token.list': [{ user?: string }, { sessions: Session[] }]
   'token.revoke': [{ token: string; user?: string }, Record<string, never>]

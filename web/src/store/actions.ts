@@ -8,7 +8,7 @@ import { rest } from '../protocol/rest'
 import { keepFor, keptOf } from '../protocol/base'
 import { knownDraftsKey } from '../outbox/keep'
 import { roomStream } from '../protocol/position'
-import type { Event, File, Member, MemberPage, Room, RoomChange, RoomPage, RoomKind, RoomRole, RoomView } from '../protocol/types'
+import type { Event, File, LoggedIn, Member, MemberPage, Room, RoomChange, RoomPage, RoomKind, RoomRole, RoomView } from '../protocol/types'
 import { dropSnapshot, Keeper, loadSnapshot, type Snapshot } from '../offline/snapshot'
 import { askForNewer } from '../offline/version'
 import { Connection } from './connection'
@@ -18,6 +18,7 @@ import { Drafts } from './drafts'
 import { fetchLater, forgetLater } from './later'
 import { onClosedLayer } from './layers'
 import { moveRead, takeMembers } from './reduce'
+import { askProof } from './proof'
 import { adopt, takePage, visit, type Where } from './room'
 import { type Page, pages, toast, useApp } from './store'
 import { pageSize, shrink } from './timeline'
@@ -56,6 +57,8 @@ export async function boot(): Promise<void> {
     if (info && err instanceof ApiError && err.code === 'unauthenticated') {
       void dropSnapshot() // the session was ended while this page was closed
       useApp.setState({ screen: 'signed-out' })
+    } else if (info && err instanceof ApiError && err.because?.kind === 'factor') {
+      useApp.setState({ screen: 'enrol' })
     } else {
       const kept = await loadSnapshot()
       if (kept && (!info || info.id === kept.info.id)) enter(kept.chat.me.id, kept)
@@ -146,22 +149,33 @@ function exit(reason: string | null): void {
   document.title = 'Parley'
 }
 
-export async function logIn(name: string, password: string): Promise<void> {
+/** Goes to where a new session leads: to the chat, or to the second factor that it lacks. */
+export function arrive(session?: LoggedIn): void {
+  if (!session) return void boot()
+  if (session.session.scopes?.includes('factor')) return useApp.setState({ screen: 'enrol' })
+  enter(session.user.id)
+}
+
+export async function logIn(name: string, password: string, code?: string): Promise<void> {
   try {
-    const { user } = await rest.logIn(name, password)
-    enter(user.id)
+    arrive(await rest.logIn(name, password, code))
   } catch (err) {
-    if (err instanceof ApiError && err.code === 'unauthenticated') throw new ApiError(err.code, err.message, { text: 'refusal.unauthenticated.logIn' })
+    if (err instanceof ApiError && err.code === 'unauthenticated' && !err.because) throw new ApiError(err.code, err.message, { text: 'refusal.unauthenticated.logIn' })
     throw err
   }
 }
 
 /** Logs in by a link that the operator has made. */
-export async function logInByLink(code: string): Promise<void> {
+export const logInByLink = (code: string, factor?: string) => byLink(() => rest.redeem(code, factor))
+
+/** Sets a new password by a link, and logs in. */
+export const resetPassword = (code: string, password: string, factor?: string) => byLink(() => rest.resetPassword(code, password, factor))
+
+async function byLink(run: () => Promise<LoggedIn>): Promise<void> {
   try {
-    const { user } = await rest.redeem(code)
+    const session = await run()
     history.replaceState(null, '', location.pathname)
-    enter(user.id)
+    arrive(session)
   } catch (err) {
     if (err instanceof ApiError && err.code === 'not_found') throw new ApiError(err.code, err.message, { text: 'gate.linkOver' })
     throw err
@@ -170,10 +184,10 @@ export async function logInByLink(code: string): Promise<void> {
 
 /** Signs up; whoever sets the server up gives it a name, too. */
 export async function signUp(name: string, password: string, invite?: string, team = ''): Promise<void> {
-  const { user } = await rest.signUp(name, password, invite)
+  const session = await rest.signUp(name, password, invite)
   if (team) useApp.setState({ info: await rest.nameServer(team).catch(() => useApp.getState().info) }) // it can be named later, too
   history.replaceState(null, '', location.pathname)
-  enter(user.id)
+  arrive(session)
 }
 
 /** Ends the session, and forgets what this browser kept for it. */
@@ -207,8 +221,16 @@ export async function changePassword(old: string, next: string): Promise<void> {
   enter(user.id) // the socket of the old session is closed by the server
 }
 
-export const call: Connection['call'] = (action, params) =>
-  connection ? connection.call(action, params) : Promise.reject(new ApiError('unauthenticated', '', { text: 'error.loggedOut' }))
+/** Calls an action of the server. What it wants a fresh proof for is called again after that. */
+export const call: Connection['call'] = async (action, params) => {
+  const on = live()
+  try {
+    return await on.call(action, params)
+  } catch (err) {
+    if (!(err instanceof ApiError && err.because?.kind === 'proof') || !(await askProof())) throw err
+    return on.call(action, params)
+  }
+}
 
 /** Changes the state, where there is one. */
 export const change = (to: (s: State) => State) => connection?.update(to)

@@ -4,7 +4,7 @@ import type { Status } from '../protocol/socket'
 import type { ServerInfo } from '../protocol/types'
 import type { State } from './state'
 
-export type Screen = 'loading' | 'unreachable' | 'signed-out' | 'chat'
+export type Screen = 'loading' | 'unreachable' | 'signed-out' | 'enrol' | 'chat'
 
 /** The pages for admins. */
 export const adminPages = ['people', 'rooms', 'invites', 'emoji', 'audit', 'server'] as const

@@ -1,4 +1,4 @@
-import { type ComponentType, Fragment, useEffect, useState } from 'react'
+import { type ComponentType, Fragment, lazy, Suspense, useEffect, useState } from 'react'
 import { t, useLanguage } from '../i18n'
 import { boot } from '../store/actions'
 import { useApp } from '../store/store'
@@ -7,14 +7,26 @@ import { loadChat, wasHere } from './chat/part'
 import { Mark } from './kit/Mark'
 import { Toasts } from './kit/Toast'
 
-/** The whole client: one of four screens. */
+const Enrol = lazy(() => import('./auth/Enrol').then((m) => ({ default: m.Enrol })))
+
+/** The whole client: one of five screens. */
 export function App() {
   const screen = useApp((a) => a.screen)
   const language = useLanguage((l) => l.language)
   useEffect(() => void boot(), [])
   return (
     <Fragment key={language}>
-      {screen === 'signed-out' ? <Gate /> : screen === 'unreachable' ? <Unreachable /> : <Chat loads={screen === 'chat' || wasHere()} />}
+      {screen === 'signed-out' ? (
+        <Gate />
+      ) : screen === 'enrol' ? (
+        <Suspense fallback={<Splash />}>
+          <Enrol />
+        </Suspense>
+      ) : screen === 'unreachable' ? (
+        <Unreachable />
+      ) : (
+        <Chat loads={screen === 'chat' || wasHere()} />
+      )}
       <Toasts />
     </Fragment>
   )

@@ -9,12 +9,14 @@ import { loadChat } from '../chat/part'
 import { Fault, Field, useSubmit } from '../kit/Form'
 import { Mark } from '../kit/Mark'
 import { Providers } from './Providers'
+import { Forgot, Reset } from './Reset'
+import { useLogIn } from './useLogIn'
 
-type Kind = 'invite' | 'setup' | 'link'
+type Kind = 'invite' | 'setup' | 'link' | 'reset'
 
-/** The code in the address: of an invite, of the one-time link that makes the first owner, or of one that logs its person in. */
+/** The code in the address: of an invite, of the one-time link that makes the first owner, of one that logs its person in, or of one that sets a new password. */
 function codeInAddress(): { kind: Kind; code: string } | null {
-  const match = /^#(invite|setup|link)=([^&]+)$/.exec(location.hash)
+  const match = /^#(invite|setup|link|reset)=([^&]+)$/.exec(location.hash)
   return match ? { kind: match[1] as Kind, code: decodeURIComponent(match[2]!) } : null
 }
 
@@ -26,12 +28,12 @@ export function Gate() {
   const info = useApp((a) => a.info)
   const reason = useApp((a) => a.reason)
   const [code, setCode] = useState(codeInAddress)
-  const [mode, setMode] = useState<'log-in' | 'sign-up'>(code && code.kind !== 'link' ? 'sign-up' : 'log-in')
+  const [mode, setMode] = useState<Mode>(modeOf(code?.kind))
   useEffect(() => {
     const read = () => {
       const found = codeInAddress()
       setCode(found)
-      if (found) setMode(found.kind === 'link' ? 'log-in' : 'sign-up')
+      if (found) setMode(modeOf(found.kind))
     }
     window.addEventListener('hashchange', read)
     return () => window.removeEventListener('hashchange', read)
@@ -40,9 +42,11 @@ export function Gate() {
   if (info.external) return <Elsewhere name={info.name} page={info.log_in} reason={reason} />
   const setup = code?.kind === 'setup'
   const needsLink = info.needs_setup === true && !code && !info.no_passwords
-  const providers = setup || code?.kind === 'link' ? [] : (info.providers ?? [])
+  const linked = code?.kind === 'link' || code?.kind === 'reset'
+  const resets = mode === 'forgot' || code?.kind === 'reset'
+  const providers = setup || linked || resets ? [] : (info.providers ?? [])
   const passwords = !info.no_passwords || setup
-  const title = setup ? t('gate.setUp') : t(mode === 'sign-up' ? 'gate.join' : 'gate.logInTo', { server: info.name })
+  const title = setup ? t('gate.setUp') : resets ? t('gate.newPassword') : t(mode === 'sign-up' ? 'gate.join' : 'gate.logInTo', { server: info.name })
   return (
     <main className="gate">
       <div className="gate-card" onInput={ahead}>
@@ -59,8 +63,8 @@ export function Gate() {
           <p className="gate-note">{t('gate.needsLink')}</p>
         )}
         {providers.length > 0 && !needsLink && <Providers all={providers} alone={!passwords} />}
-        {code?.kind === 'link' ? <Link code={code.code} /> : needsLink || !passwords ? null : mode === 'log-in' ? <LogIn /> : <SignUp code={code?.code} closed={!code && info.sign_up !== 'open'} setup={setup} />}
-        <p className="gate-foot" hidden={needsLink || !passwords || code?.kind === 'link'}>
+        {code?.kind === 'link' ? <Link code={code.code} /> : code?.kind === 'reset' ? <Reset code={code.code} /> : needsLink || !passwords ? null : mode === 'log-in' ? <LogIn forgot={info.mail ? () => setMode('forgot') : undefined} /> : mode === 'forgot' ? <Forgot /> : <SignUp code={code?.code} closed={!code && info.sign_up !== 'open'} setup={setup} />}
+        <p className="gate-foot" hidden={needsLink || !passwords || linked}>
           {mode === 'log-in' ? (
             <>
               {t('gate.newHere')}{' '}
@@ -71,7 +75,7 @@ export function Gate() {
           ) : (
             !setup && (
               <>
-                {t('gate.haveAccount')}{' '}
+                {mode === 'sign-up' && `${t('gate.haveAccount')} `}
                 <button type="button" className="link" onClick={() => setMode('log-in')}>
                   {t('gate.logIn')}
                 </button>
@@ -83,6 +87,11 @@ export function Gate() {
     </main>
   )
 }
+
+type Mode = 'log-in' | 'sign-up' | 'forgot'
+
+/** Where a code leads. */
+const modeOf = (kind?: Kind): Mode => (kind === 'invite' || kind === 'setup' ? 'sign-up' : 'log-in')
 
 /** Where another program logs people in. */
 function Elsewhere({ name, page, reason }: { name: string; page?: string; reason: string | null }) {
@@ -125,10 +134,11 @@ function InvitedBy({ code, server }: { code: string; server: string }) {
 
 /** What the operator's link leads to: it works once, so one has to want it. */
 function Link({ code }: { code: string }) {
-  const { busy, submit, elsewhere } = useSubmit(() => logInByLink(code))
+  const { busy, submit, elsewhere, asked, field } = useLogIn((factor) => logInByLink(code, factor))
   return (
     <form onSubmit={submit}>
-      <Fault text={elsewhere()} />
+      {field}
+      <Fault text={elsewhere(...(asked ? ['code'] : []))} />
       <button className="button primary full" disabled={busy}>
         {busy ? t('gate.loggingIn') : t('gate.logIn')}
       </button>
@@ -136,20 +146,30 @@ function Link({ code }: { code: string }) {
   )
 }
 
-function LogIn() {
+function LogIn({ forgot }: { forgot?: () => void }) {
   const [name, setName] = useState('')
   const [password, setPassword] = useState('')
-  const { busy, submit, at, elsewhere } = useSubmit(() => logIn(name, password))
+  const { busy, submit, at, elsewhere, asked, back, field } = useLogIn((code) => logIn(name, password, code))
   return (
     <form onSubmit={submit}>
-      <Field label={t('gate.name')} autoComplete="username" autoCapitalize="none" spellCheck={false} required autoFocus value={name}
-        onChange={(e) => setName(e.target.value)} error={at('name')} />
-      <Field label={t('gate.password')} type="password" autoComplete="current-password" required value={password}
-        onChange={(e) => setPassword(e.target.value)} error={at('password')} />
-      <Fault text={elsewhere('name', 'password')} />
+      <div hidden={asked}>
+        <Field label={t('gate.name')} autoComplete="username" autoCapitalize="none" spellCheck={false} required autoFocus value={name}
+          onChange={(e) => setName(e.target.value)} error={at('name')} />
+        <Field label={t('gate.password')} type="password" autoComplete="current-password" required value={password}
+          onChange={(e) => setPassword(e.target.value)} error={at('password')} />
+      </div>
+      {field}
+      <Fault text={elsewhere('name', 'password', ...(asked ? ['code'] : []))} />
       <button className="button primary full" disabled={busy}>
         {busy ? t('gate.loggingIn') : t('gate.logIn')}
       </button>
+      {(asked || forgot) && (
+        <p className="gate-foot">
+          <button type="button" className="link" onClick={asked ? back : forgot}>
+            {t(asked ? 'app.back' : 'gate.forgot')}
+          </button>
+        </p>
+      )}
     </form>
   )
 }

@@ -1,9 +1,10 @@
 import { type ComponentProps, type ComponentType, useEffect, useRef, useState } from 'react'
 import { t } from '../../i18n'
+import { useProof } from '../../store/proof'
 import { toast } from '../../store/toasts'
 import { Confirm } from './Confirm'
 import type { More } from './More'
-import { closeDialog, type Open, useOpen } from './open'
+import { closeDialog, type Open, openOver, useOpen } from './open'
 import { Switcher } from './Switcher'
 
 type Rest = ComponentProps<typeof More>
@@ -11,6 +12,8 @@ type Rest = ComponentProps<typeof More>
 /** What is open. */
 export function Dialogs() {
   const { open, over } = useOpen()
+  const asked = useProof((p) => p.answer !== null)
+  useEffect(() => void (asked && openOver({ kind: 'prove' })), [asked])
   useEffect(() => {
     // Most are loaded when there is time for it, so that they are there at
     // once, also without a connection.

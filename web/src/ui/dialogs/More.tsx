@@ -11,6 +11,8 @@ import { Remind, SendLater } from './LaterTime'
 import { Moderate } from './Moderate'
 import { NewMessage } from './NewMessage'
 import { Picture } from './Picture'
+import { Prove } from './Prove'
+import { ResetLink } from './ResetLink'
 import { Pins } from './Pins'
 import { SectionName } from './SectionName'
 import { Tokens } from './Tokens'
@@ -69,6 +71,10 @@ export function More({ open }: { open: Exclude<Open, { kind: 'switcher' | 'confi
       return <Disable user={open.user} onClose={closeDialog} />
     case 'rename':
       return <Rename user={open.user} onClose={closeDialog} />
+    case 'reset-link':
+      return <ResetLink user={open.user} onClose={closeDialog} />
+    case 'prove':
+      return <Prove onClose={closeDialog} />
     case 'keys':
       return <Keys onClose={closeDialog} />
     case 'unsent':

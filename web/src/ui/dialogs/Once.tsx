@@ -8,7 +8,7 @@ interface Props {
   label: string
   /** The name of the button that copies it. */
   copy: string
-  hint: string
+  hint?: string
   /** It has just come, and takes the focus. */
   fresh?: boolean
 }
@@ -32,7 +32,7 @@ export function Once({ value, label, copy, hint, fresh }: Props) {
         {copied ? <Check size={16} aria-hidden /> : <Copy size={16} aria-hidden />}
         {copied ? t('app.copied') : t('app.copy')}
       </button>
-      <p className="field-hint">{hint}</p>
+      {hint && <p className="field-hint">{hint}</p>}
     </div>
   )
 }

@@ -25,6 +25,8 @@ export type Open =
   | { kind: 'level'; room: string }
   | { kind: 'disable'; user: User }
   | { kind: 'rename'; user: User }
+  | { kind: 'reset-link'; user: User }
+  | { kind: 'prove' }
   | { kind: 'keys' }
   | { kind: 'unsent' }
   | { kind: 'picture'; room: string; no: number; file: File; among?: Pictures }

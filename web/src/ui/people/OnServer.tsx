@@ -1,7 +1,8 @@
-import { Ban, KeyRound, PenLine, UserCheck, UserCog } from 'lucide-react'
+import { Ban, KeyRound, Link, PenLine, ShieldOff, UserCheck, UserCog } from 'lucide-react'
 import { t } from '../../i18n'
-import { explain } from '../../protocol/error'
+import { ApiError, explain } from '../../protocol/error'
 import type { User } from '../../protocol/types'
+import { call } from '../../store/actions'
 import { updateUser } from '../../store/people'
 import { shutOut } from '../../store/person'
 import { toast, useApp } from '../../store/store'
@@ -19,9 +20,23 @@ function ask(person: User, role: User['role']): void {
   })
 }
 
+/** Asks before the second factor of somebody who has lost it is removed. */
+function removeFactor(person: User): void {
+  openDialog({
+    kind: 'confirm', title: t('factor.resetTitle', { name: person.name }), text: t('factor.resetText'), action: t('factor.resetAction'), danger: true,
+    run: async () => {
+      await call('factor.reset', { user: person.id }).catch((err: unknown) => {
+        throw err instanceof ApiError && err.code === 'not_found' ? new ApiError(err.code, '', { text: 'factor.resetNone' }) : err
+      })
+      toast(t('factor.removed'))
+    },
+  })
+}
+
 /** What an admin may do with somebody's account, as items of a menu. */
 export function OnServer({ person, roles }: { person: User; roles: User['role'][] }) {
   const external = useApp((a) => a.info?.external === true)
+  const passwords = useApp((a) => !external && !a.info?.no_passwords) && !person.bot
   return (
     <>
       <MenuText>{t('members.onServer')}</MenuText>
@@ -41,6 +56,16 @@ export function OnServer({ person, roles }: { person: User; roles: User['role'][
         <MenuItem icon={<PenLine size={16} />} onSelect={() => openDialog({ kind: 'rename', user: person })}>
           {t('rename.menu')}
         </MenuItem>
+      )}
+      {passwords && (
+        <>
+          <MenuItem icon={<Link size={16} />} onSelect={() => openDialog({ kind: 'reset-link', user: person })}>
+            {t('reset.menu')}
+          </MenuItem>
+          <MenuItem icon={<ShieldOff size={16} />} onSelect={() => removeFactor(person)}>
+            {t('factor.reset')}
+          </MenuItem>
+        </>
       )}
       {shutOut(person, Date.now()) ? (
         <MenuItem icon={<UserCheck size={16} />} onSelect={() => void run(updateUser(person.id, { disabled: false }))}>

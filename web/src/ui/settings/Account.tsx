@@ -7,6 +7,7 @@ import { openDialog } from '../dialogs/open'
 import { Fault, Field, useSubmit } from '../kit/Form'
 import { Switch } from '../kit/Switch'
 import { RenameForm } from '../people/Rename'
+import { Factor } from './Factor'
 import { MailAddress } from './Mail'
 import { Sessions } from './Sessions'
 
@@ -34,6 +35,7 @@ export function Account() {
       </section>
       <Privacy />
       {!external && passwords && <Password />}
+      {!external && passwords && <Factor />}
       {!external && passwords && <MailAddress />}
       <Sessions />
     </>
