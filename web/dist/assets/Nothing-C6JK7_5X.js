@@ -1,0 +1,1 @@
+import{t as e}from"./jsx-runtime-LKYXHABd.js";var t=e();function n({icon:e,text:n}){return(0,t.jsxs)(`div`,{className:`nothing`,children:[(0,t.jsx)(`span`,{"aria-hidden":`true`,children:e}),(0,t.jsx)(`p`,{children:n})]})}export{n as t};

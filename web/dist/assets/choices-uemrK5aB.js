@@ -1,1 +1,0 @@
-import{Bn as e,p as t,zn as n}from"./app-HiKE0sGY.js";var r=()=>e(`choices`),i=()=>n(`choices`),a=e=>void t(`choices`,t=>({...t,...e})),o=(e,t)=>e.ctrlKey||e.metaKey||!e.shiftKey&&!t&&!i().enterBreaks;export{r as i,a as n,o as r,i as t};

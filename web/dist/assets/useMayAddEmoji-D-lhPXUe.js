@@ -1,1 +1,0 @@
-import{Tt as e,Un as t}from"./app-HiKE0sGY.js";var n=()=>t(t=>t.chat!==null&&(e(t.chat.me,`admin`)||t.info?.member_emoji===!0&&e(t.chat.me,`member`)));export{n as t};
