@@ -358,7 +358,7 @@ func (s *Service) PushEvents(ctx context.Context, user UserID, device SessionID,
 
 // PushDecision says why a person was notified of a message, or was not.
 type PushDecision struct {
-	Reason  Reason          `json:"reason" doc:"What the rule says now: direct, all, mention and keyword notify you; own, read, deleted, paused, quiet_hours, room_off and not_called do not"`
+	Reason  Reason          `json:"reason" doc:"What the rule says now, whether or not you have read it: direct, all, mention and keyword notify you; own, not_there, deleted, paused, quiet_hours, room_off and not_called do not"`
 	Devices []PushDelivered `json:"devices" doc:"Your devices that receive notifications, oldest first"`
 }
 
@@ -381,6 +381,7 @@ func (s *Service) WhyPush(ctx context.Context, who Caller, in MessageInput) (Pus
 	out := PushDecision{Reason: NotThere, Devices: []PushDelivered{}}
 	l, err := s.listener(ctx, in.Room, who.User.ID)
 	if err == nil {
+		l.View.ReadNo = 0 // whoever asks has read it
 		out.Reason = l.Notified(&m, s.now())
 	} else if !errors.Is(err, ErrNotFound) { // a thread that they do not follow
 		return PushDecision{}, err

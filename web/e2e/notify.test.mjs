@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { axe } from './lib/axe.mjs'
 import { launch, missing, Person } from './lib/browser.mjs'
 import { hide, shown, told } from './lib/notices.mjs'
 import { Server, until } from './lib/server.mjs'
@@ -123,9 +124,52 @@ describe('notifications', { skip: missing() }, () => {
     await device.getByRole('button', { name: 'Send test' }).click()
     await page.getByText("The test could not be sent: the push service's name is not known, or its address is private").waitFor()
     await page.getByRole('checkbox', { name: 'Hide message text' }).check()
+    await page.getByRole('button', { name: 'Back to the chat' }).click()
+    await joe('POST', '/rooms/general/messages', { text: '**@Mary** why?' })
+    const message = page.locator('main .message[data-no]', { hasText: '@Mary why?' })
+    await message.hover()
+    await message.getByRole('button', { name: 'More' }).click()
+    await page.getByRole('menuitem', { name: 'Notification details' }).click()
+    const why = page.getByRole('dialog', { name: 'Notification details' })
+    await why.getByText('This notifies you: it mentions you').waitFor()
+    await why.getByRole('listitem').getByText('Current').waitFor()
+    await why.getByRole('button', { name: 'Notification settings' }).click()
     await device.getByRole('button', { name: 'Turn off' }).click()
     await device.waitFor({ state: 'detached' })
     assert.equal(await here.isChecked(), false)
     assert.deepEqual(mary.faults, [])
+  })
+
+  it('are offered once, when there was something to tell of', async () => {
+    const alex = await Person.arrive(browser, server.url)
+    const { page } = alex
+    await page.addInitScript(() => {
+      let permission = 'default'
+      Object.defineProperty(Notification, 'permission', { get: () => permission })
+      Notification.requestPermission = async () => (permission = 'granted')
+      if ('PushManager' in window) delete window.PushManager // the browser of a test has no push service
+    })
+    await alex.logIn('Alex')
+    const offer = page.getByText('Get notified of direct messages and mentions?')
+    await joe('POST', '/rooms/general/messages', { text: 'nothing to tell of' })
+    await alex.sees('nothing to tell of')
+    assert.equal(await offer.count(), 0)
+    const direct = await joe('POST', '/direct', { user: (await server.caller('Alex')).user.id })
+    await joe('POST', `/rooms/${direct.id}/messages`, { text: 'hello Alex' })
+    await offer.waitFor()
+    for (const width of [390, 1280]) {
+      await page.setViewportSize({ width, height: 800 })
+      if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/ask-${width}.png` })
+      assert.deepEqual(await axe(page, 'main'), [])
+    }
+    await page.getByRole('button', { name: 'Turn on' }).click()
+    await page.getByText('Notifications are on in this browser').waitFor()
+    await offer.waitFor({ state: 'detached' })
+    await page.reload()
+    await joe('POST', `/rooms/${direct.id}/messages`, { text: 'hello again' })
+    await page.locator('.room-item .badge').first().waitFor()
+    assert.equal(await offer.count(), 0)
+    assert.deepEqual(alex.faults, [])
+    await alex.context.close()
   })
 })

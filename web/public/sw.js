@@ -61,7 +61,8 @@ async function tell(e) {
   const options = { icon: `${root}icon-192.png`, silent: texts.silent }
   if (test) return self.registration.showNotification(texts.works, { ...options, tag: 'test' })
   const title = text || place ? [from, place].filter(Boolean).join(' · ') : texts.message.replace('%s', () => from)
-  return self.registration.showNotification(title, { ...options, body: text, tag: room, data: { room, no } })
+  await self.registration.showNotification(title, { ...options, body: text, tag: room, data: { room, no } })
+  await self.navigator.setAppBadge?.((await self.registration.getNotifications()).length)
 }
 
 /** What the page has left for when it is closed. */

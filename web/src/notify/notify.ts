@@ -101,7 +101,9 @@ export async function show(n: Notice, open: (room: string, no: number) => void):
   }
 }
 
-/** Takes away what was shown: the person is here. */
-export async function clear(): Promise<void> {
-  for (const n of (await (await registration())?.getNotifications()) ?? []) n.close()
+/** Takes away what was shown: all, as the person is here, or what they have read elsewhere. */
+export async function clear(read?: { room: string; no: number }): Promise<void> {
+  for (const n of (await (await registration())?.getNotifications(read && { tag: read.room })) ?? []) {
+    if (!read || Number((n.data as Notice | null)?.no) <= read.no) n.close()
+  }
 }

@@ -78,6 +78,21 @@ export interface NewFactor {
   uri: string
 }
 
+/** What a device was told of a message. */
+export interface PushDelivered {
+  device: PushDevice
+  state: 'sent' | 'waiting' | 'dropped' | 'failed' | 'none'
+  reason?: string
+  at?: string
+  failure?: string
+}
+
+/** Why one was notified of a message, or was not. */
+export interface PushDecision {
+  reason: string
+  devices: PushDelivered[]
+}
+
 /** New recovery codes, and the session that takes the place of one that could only set up a second factor. */
 export interface Recovery {
   recovery: string[]
@@ -591,6 +606,7 @@ export interface Actions {
   'push.get': [Record<string, never>, { key?: string; content: boolean; devices: PushDevice[] }]
   'push.subscribe': [{ endpoint: string; p256dh: string; auth: string }, PushDevice]
   'push.unsubscribe': [{ device: string }, Record<string, never>]
+  'push.why': [{ room: string; no: number }, PushDecision]
   'push.test': [{ device: string }, Record<string, never>]
   'mail.get': [Record<string, never>, Mail]
   'mail.set': [{ address: string; password: string }, Mail]

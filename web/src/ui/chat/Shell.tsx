@@ -20,6 +20,7 @@ import { Room } from './Room'
 import { SearchPane } from './SearchPane'
 import { Sidebar } from './Sidebar'
 import { ThreadPane } from './ThreadPane'
+import { NotifyBar } from './NotifyBar'
 import { UpdateBar } from './UpdateBar'
 import { useKeys } from './useKeys'
 import { useNotify } from './useNotify'
@@ -88,6 +89,7 @@ export function Shell() {
       <Sidebar />
       <main className="main" aria-label={open ? undefined : t('room.label')}>
         <UpdateBar />
+        <NotifyBar />
         <ConnectionBar />
         {open ? <Room key={room} id={room} members={members} onMembers={toggleMembers} /> : <NoRoom id={room} />}
       </main>

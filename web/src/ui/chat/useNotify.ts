@@ -1,4 +1,5 @@
 import { useEffect } from 'react'
+import { ask } from '../../notify/ask'
 import { clear, noticeOf, permission, show } from '../../notify/notify'
 import { keepPush } from '../../notify/push'
 import { follow, openRoom } from '../../store/actions'
@@ -13,9 +14,13 @@ export function useNotify(): void {
   useEffect(() => {
     const stop = follow((e) => {
       const { chat } = useApp.getState()
-      if (!chat || document.visibilityState === 'visible' || permission() !== 'on') return
+      if (!chat) return
+      if (e.kind === 'read.moved' && e.read) return void clear(e.read)
+      const on = permission() === 'on'
+      if (on && document.visibilityState === 'visible') return
       const notice = noticeOf(chat, e, Date.now())
-      if (notice) void show(notice, open).catch(() => {}) // the permission may be gone since
+      if (notice && !on) ask()
+      else if (notice) void show(notice, open).catch(() => {}) // the permission may be gone since
     })
     const clicked = (e: MessageEvent) => {
       const data = e.data as { kind?: string; room?: unknown; no?: unknown } | null

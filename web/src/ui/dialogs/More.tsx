@@ -18,6 +18,7 @@ import { SectionName } from './SectionName'
 import { Tokens } from './Tokens'
 import { RoomSettings } from './room/RoomSettings'
 import { Unsent } from './Unsent'
+import { Why } from './Why'
 import { Disable } from '../people/Disable'
 import { EditProfile } from '../people/EditProfile'
 import { Level } from '../people/Level'
@@ -83,6 +84,8 @@ export function More({ open }: { open: Exclude<Open, { kind: 'switcher' | 'confi
       return <Picture {...open} onClose={closeDialog} />
     case 'edits':
       return <Edits room={open.room} no={open.no} onClose={closeDialog} />
+    case 'why':
+      return <Why message={open.message} onClose={closeDialog} />
     case 'read-by':
       return <ReadBy message={open.message} onClose={closeDialog} />
     case 'pins':

@@ -1,4 +1,4 @@
-import { Bell, Bookmark, BookmarkMinus, CheckCheck, CircleUser, ClipboardCopy, Copy, Forward, MailOpen, Quote, MessageSquareReply, MoreHorizontal, Pencil, Pin, PinOff, Trash2 } from 'lucide-react'
+import { Bell, BellDot, Bookmark, BookmarkMinus, CheckCheck, CircleUser, ClipboardCopy, Copy, Forward, MailOpen, Quote, MessageSquareReply, MoreHorizontal, Pencil, Pin, PinOff, Trash2 } from 'lucide-react'
 import { useEffect } from 'react'
 import { t } from '../../i18n'
 import type { Message } from '../../protocol/types'
@@ -111,6 +111,11 @@ export function MessageActions({ message }: { message: Message }) {
         {receipts && people > 1 && people <= 100 && (
           <MenuItem icon={<CheckCheck size={16} />} onSelect={() => openDialog({ kind: 'read-by', message })}>
             {t('readBy.action')}
+          </MenuItem>
+        )}
+        {!mine && (
+          <MenuItem icon={<BellDot size={16} />} onSelect={() => openDialog({ kind: 'why', message })}>
+            {t('why.title')}
           </MenuItem>
         )}
         <MenuLine />
