@@ -113,9 +113,12 @@ export function sections(s: State, layout: Partial<Layout>, open: string | null,
     if (rooms) rooms.push(r)
     else inSection.set(to, [r])
   }
+  // Without rooms of its own it is where others are dragged back to, or where a
+  // first one will be.
+  const backTo = own.length > 0 || inSection.has('favourites') || inSection.size === 0
   const whole = (id: string, ofOwn?: string) => make(id, inSection.get(id) ?? [], ofOwn)
   const next = [whole('unread'), whole('favourites'), ...own.map((o) => whole(o.id, o.name)), whole('rooms'), whole('directs'), whole('archived')].filter(
-    (x) => x.rooms.length > 0 || x.id === 'rooms' || x.name !== undefined,
+    (x) => x.rooms.length > 0 || x.name !== undefined || (x.id === 'rooms' && backTo),
   )
   made = { rooms: s.rooms, of, sections: next, within }
   return next
